@@ -1,0 +1,89 @@
+const dayMs = 86_400_000;
+
+/** True if this runtime knows the IANA time zone. */
+export function isTimezone(timezone: string): boolean {
+  try {
+    formatterOf(timezone);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/**
+ * The wall clock of an instant in a zone, as the milliseconds that this clock would be in UTC:
+ * a way to do arithmetic on calendar dates.
+ */
+export function wallClockMs(instantMs: number, timezone: string): number {
+  const part: Record<string, number> = {};
+  for (const { type, value } of formatterOf(timezone).formatToParts(instantMs)) {
+    if (type !== 'literal') part[type] = Number(value);
+  }
+  const wholeMs = Date.UTC(
+    part['year'] ?? 0,
+    (part['month'] ?? 1) - 1,
+    part['day'] ?? 1,
+    part['hour'] ?? 0,
+    part['minute'] ?? 0,
+    part['second'] ?? 0,
+  );
+  return wholeMs + (((instantMs % 1000) + 1000) % 1000);
+}
+
+/**
+ * The instant at which a zone's clock shows `wallMs` (milliseconds as if in UTC). A time that the
+ * clock skips gives the instant of the jump's other side; one that it shows twice, the first.
+ */
+export function instantOfWallClock(wallMs: number, timezone: string): number {
+  const offsets = [wallMs - dayMs, wallMs + dayMs].map(
+    (nearbyMs) => wallClockMs(nearbyMs, timezone) - nearbyMs,
+  );
+  const candidates = offsets.map((offsetMs) => wallMs - offsetMs).sort((a, b) => a - b);
+  const exact = candidates.find((candidate) => wallClockMs(candidate, timezone) === wallMs);
+  return exact ?? candidates[1] ?? wallMs;
+}
+
+/**
+ * Whether `toMs` lies at most `days` calendar days after `fromMs` on a zone's clock, so that a day
+ * of 23 or 25 hours counts as one.
+ */
+export function isWithinDays(
+  fromMs: number,
+  toMs: number,
+  days: number,
+  timezone: string,
+): boolean {
+  return wallClockMs(toMs, timezone) <= wallClockMs(fromMs, timezone) + days * dayMs;
+}
+
+/** `2026-11-22` to the milliseconds of its midnight as if in UTC; undefined if no such date. */
+export function parseDate(text: string): number | undefined {
+  const match = /^(\d{4})-(\d{2})-(\d{2})$/.exec(text);
+  if (!match) return undefined;
+  const wallMs = Date.parse(`${text}T00:00:00Z`);
+  return Number.isNaN(wallMs) || !new Date(wallMs).toISOString().startsWith(text)
+    ? undefined
+    : wallMs;
+}
+
+/** The next calendar day's midnight, on the same wall clock. */
+export const nextDay = (wallMs: number): number => wallMs + dayMs;
+
+const formatters = new Map<string, Intl.DateTimeFormat>();
+
+function formatterOf(timezone: string): Intl.DateTimeFormat {
+  const known = formatters.get(timezone);
+  if (known) return known;
+  const formatter = new Intl.DateTimeFormat('en-US', {
+    timeZone: timezone,
+    hourCycle: 'h23',
+    year: 'numeric',
+    month: 'numeric',
+    day: 'numeric',
+    hour: 'numeric',
+    minute: 'numeric',
+    second: 'numeric',
+  });
+  if (formatters.size < 1000) formatters.set(timezone, formatter);
+  return formatter;
+}

@@ -1,0 +1,22 @@
+/**
+ * Why `value` cannot be stored as text, or undefined if it can: Postgres takes no NUL, and a lone
+ * surrogate has no UTF-8. The length counts UTF-16 code units.
+ */
+export function findTextProblem(value: string, maxLength: number): string | undefined {
+  if (value.length > maxLength) return `must have at most ${maxLength} characters`;
+  if (value.includes('\0')) return 'must not contain a NUL character';
+  if (/\p{Surrogate}/u.test(value)) return 'must be valid Unicode';
+  return undefined;
+}
+
+/**
+ * Text from others made safe for a terminal: ESC and other control characters (C0, DEL, C1) and
+ * the bidirectional overrides, which could rewrite what the reader sees, are removed.
+ */
+export function stripControls(text: string): string {
+  // eslint-disable-next-line no-control-regex -- control characters are what this removes
+  return text.replace(
+    /[\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/g,
+    '',
+  );
+}
