@@ -1,6 +1,6 @@
 /**
  * Every reason for which a call is refused or fails, with the gRPC status that carries it. The
- * names are those of `digitalwallet.events.v1.ErrorReason`; a type check in platform/errors.ts and
+ * names are those of `digitalwallet.events.v1.ErrorReason`; a type check in platform/grpc/errors.ts and
  * a test of docs/errors.md keep the three equal.
  */
 export const reasonCodes = {

@@ -1,0 +1,87 @@
+const only = (name, from, to, comment) => ({ name, severity: 'error', comment, from, to });
+const tests = '\\.test\\.ts$';
+
+/** The directions that must never exist (ARCHITECTURE.md). Type-only imports count. */
+export default {
+  forbidden: [
+    only('no-circles', {}, { circular: true }, 'Two files that need each other are one file.'),
+    only('cli-not-daemon', { path: '^cli/' }, { path: '^daemon/' }, 'They meet in protos only.'),
+    only('daemon-not-cli', { path: '^daemon/' }, { path: '^cli/' }, 'They meet in protos only.'),
+    only(
+      'services-apart',
+      { path: '^daemon/(auth|wallet|statement)/' },
+      { path: '^daemon/(auth|wallet|statement)/', pathNot: '^daemon/$1/' },
+      'Services talk through gRPC or the broker.',
+    ),
+    only(
+      'service-by-its-door',
+      { path: '^daemon/', pathNot: '^daemon/(auth|wallet|statement)/' },
+      { path: '^daemon/(auth|wallet|statement)/', pathNot: '/index\\.ts$' },
+      'A service is imported through its index only.',
+    ),
+    only(
+      'platform-knows-no-service',
+      { path: '^daemon/platform/' },
+      { path: '^daemon/', pathNot: '^daemon/platform/' },
+      'Mechanisms know neither services nor configuration.',
+    ),
+    only(
+      'core-and-protos-below-all',
+      { path: '^(core|protos)/', pathNot: tests },
+      { path: '^(cli|daemon|bench|tests|scripts)/' },
+      'They are what both sides share.',
+    ),
+    only(
+      'core-imports-nothing',
+      { path: '^core/', pathNot: tests },
+      { pathNot: ['^core/', '^crypto$', '^node:crypto$'] },
+    ),
+    only('domain-is-pure', { path: '/domain\\.ts$' }, { pathNot: ['^core/'] }),
+    only(
+      'gateway-outside-services',
+      { path: '^daemon/gateway/' },
+      { path: '^daemon/(auth|wallet|statement)/' },
+    ),
+    only(
+      'pg-in-its-place',
+      {
+        path: '^(cli|daemon|core)/',
+        pathNot: ['^daemon/platform/(db|migrate)', '^daemon/embedded/', tests],
+      },
+      { path: 'node_modules/(@types/)?pg/' },
+    ),
+    only(
+      'amqplib-in-its-place',
+      { path: '^(cli|daemon|core)/', pathNot: ['^daemon/platform/broker', tests] },
+      { path: 'node_modules/(@types/)?amqplib/' },
+    ),
+    only(
+      'grpc-in-its-place',
+      {
+        path: '^(cli|daemon|core)/',
+        pathNot: [
+          '^daemon/platform/grpc/',
+          '^daemon/gateway/client',
+          '^cli/(client|errors)\\.ts$',
+          tests,
+        ],
+      },
+      { path: 'node_modules/@grpc/' },
+    ),
+    only(
+      'no-production-on-tests',
+      { path: '^(cli|daemon|core|protos)/', pathNot: tests },
+      { path: ['^tests/', tests] },
+    ),
+  ],
+  options: {
+    doNotFollow: { path: 'node_modules' },
+    exclude: { path: '^(dist|coverage)/' },
+    tsPreCompilationDeps: true,
+    tsConfig: { fileName: 'tsconfig.json' },
+    enhancedResolveOptions: {
+      exportsFields: ['exports'],
+      conditionNames: ['import', 'node', 'types'],
+    },
+  },
+};

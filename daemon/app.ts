@@ -1,0 +1,273 @@
+import { randomBytes } from 'node:crypto';
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+
+import { createAuth, generateSigningKey } from './auth/index.ts';
+import type { Config, HostPort, ServiceName } from './config.ts';
+import { connectDatabase, openDatabases, prepareSchemas, type Databases } from './databases.ts';
+import type { Fault, Outcome } from './fault.ts';
+import { createAuthPeer, createWalletPeer } from './peers.ts';
+import { createAccess } from './platform/access.ts';
+import { createLocalBroker } from './platform/broker-local.ts';
+import type { Consumer } from './platform/broker.ts';
+import type { Db } from './platform/db.ts';
+import { createGrpcServer, type HostedService } from './platform/grpc/server.ts';
+import { createLifecycle, type Lifecycle } from './platform/lifecycle.ts';
+import type { Log } from './platform/log.ts';
+import { createRevocations } from './platform/revocations.ts';
+import { createTokenVerifier } from './platform/tokens.ts';
+import { createStatement } from './statement/index.ts';
+import { createWallet } from './wallet/index.ts';
+
+export type App = {
+  /** HOST:PORT where gRPC is served, with the real port. */
+  readonly address: string;
+  /** What an operator should know at start: a line each. */
+  readonly notices: readonly string[];
+  stop(): Promise<{ readonly clean: boolean }>;
+};
+
+/** One service while it runs: what every service's index gives. */
+type Running = {
+  readonly service: HostedService;
+  readonly consumers: readonly Consumer[];
+  start(): void;
+  stop(): Promise<void>;
+};
+
+const drainMs = 9_000;
+
+/**
+ * Composes and starts a daemon. Whatever stands in the way of a start comes back as a fault, with
+ * everything that had been begun released again.
+ */
+export async function startApp(
+  config: Config,
+  log: Log,
+  onLost: (detail: string) => void,
+): Promise<Outcome<App>> {
+  const lifecycle = createLifecycle(log);
+  const started = await compose(config, log, lifecycle, onLost).catch(async (err: unknown) => {
+    await lifecycle.release(drainMs);
+    throw err;
+  });
+  if (!started.ok) await lifecycle.release(drainMs);
+  return started;
+}
+
+async function compose(
+  config: Config,
+  log: Log,
+  lifecycle: Lifecycle,
+  onLost: (detail: string) => void,
+): Promise<Outcome<App>> {
+  const credential = await readServiceCredential(config);
+  if (!credential.ok) return credential;
+  const opened = await openDatabases(config, log, 'start', onLost);
+  if (!opened.ok) return opened;
+  const databases = opened.value;
+  lifecycle.defer('databases', () => databases.stop());
+  const unready = await prepareSchemas(databases, config.services, config.shouldMigrate, log);
+  if (unready) return { ok: false, fault: unready };
+  const dbs = await connectAll(databases, config, log, lifecycle);
+  if (!dbs.ok) return dbs;
+
+  let ownAddress = '';
+  const addressOf = (name: ServiceName) => () => config.peerAddresses[name] ?? ownAddress;
+  const auth = createAuthPeer(addressOf('auth'), credential.value);
+  const wallet = createWalletPeer(addressOf('wallet'), credential.value);
+  lifecycle.defer('peers', () => [auth, wallet].forEach((peer) => peer.close()));
+  const revocations = createRevocations({ feed: auth.feed, log });
+  const tokens = createTokenVerifier({ fetchJwks: auth.fetchJwks, nowMs: Date.now });
+  const access = createAccess({ tokens, revocations, serviceCredential: credential.value });
+
+  const broker = createLocalBroker();
+  const running: Running[] = [];
+  const notices: string[] = [];
+  const deps = {
+    config,
+    databases,
+    dbs: dbs.value,
+    log,
+    broker,
+    auth,
+    wallet,
+    revocations,
+    access,
+  };
+  for (const name of config.services) {
+    const service = await createService[name](deps, notices);
+    if (!service.ok) return service;
+    running.push(service.value);
+  }
+  const server = createGrpcServer({ services: running.map((r) => r.service), access, log });
+  await broker.start(running.flatMap((r) => r.consumers));
+  lifecycle.defer('broker', () => broker.stop());
+  // Released before the broker: their relays send until they have stopped.
+  for (const { service, stop } of running) lifecycle.defer(service.name, stop);
+  running.forEach((r) => r.start());
+  lifecycle.defer('revocations', () => revocations.stop());
+  const bound = await listen(server, config.listen);
+  if (!bound.ok) return bound;
+  ownAddress = reachableAddress(config.listen.host, bound.value);
+  lifecycle.defer('grpc', () => server.stop(drainMs - 1_000));
+  await revocations.start();
+  server.setReady(true);
+  lifecycle.defer('readiness', () => server.setReady(false));
+  return {
+    ok: true,
+    value: { address: ownAddress, notices, stop: () => lifecycle.release(drainMs) },
+  };
+}
+
+type Deps = {
+  readonly config: Config;
+  readonly databases: Databases;
+  readonly dbs: Readonly<Partial<Record<ServiceName, Db>>>;
+  readonly log: Log;
+  readonly broker: ReturnType<typeof createLocalBroker>;
+  readonly auth: ReturnType<typeof createAuthPeer>;
+  readonly wallet: ReturnType<typeof createWalletPeer>;
+  readonly revocations: ReturnType<typeof createRevocations>;
+  readonly access: ReturnType<typeof createAccess>;
+};
+
+const createService: Readonly<
+  Record<ServiceName, (deps: Deps, notices: string[]) => Promise<Outcome<Running>>>
+> = {
+  auth: async ({ config, databases, dbs, revocations, access }, notices) => {
+    const key = await readSigningKey(config, databases.dataDir);
+    if (!key.ok) return key;
+    const db = dbOf(dbs, 'auth');
+    const options = { isSignUpOpen: config.isSignUpOpen, signingKeyPem: key.value };
+    const { validateToken } = access;
+    const auth = await createAuth({ db, revocations, validateToken, config: options });
+    if (!(await auth.hasAdmin())) {
+      notices.push(
+        'no admin yet; make one: walletd users create --email YOU@EXAMPLE.COM --role admin',
+      );
+    }
+    if (config.isSignUpOpen) {
+      notices.push('anybody who reaches this port may sign up and use a wallet (SIGN_UP=open)');
+    }
+    return { ok: true, value: auth };
+  },
+  wallet: async ({ config, dbs, broker, auth, log }, notices) => {
+    const { defaultCurrency, selfServiceOperations } = config;
+    const wallet = createWallet({
+      db: dbOf(dbs, 'wallet'),
+      broker,
+      peers: { findUsers: auth.findUsers },
+      config: { defaultCurrency, selfServiceOperations, laneCount: 2 },
+      log,
+    });
+    const rights = await wallet.checkRights();
+    if (rights.length > 0) {
+      return {
+        ok: false,
+        fault: {
+          fault: `the role of WALLET_DATABASE_URL could change the ledger: it has ${rights.join(', ')} rights on transactions`,
+          hint: 'give the daemon a role of its own that does not own the tables, and keep the owner for WALLET_MIGRATION_DATABASE_URL',
+        },
+      };
+    }
+    notices.push('events stay in this process: nobody outside can send or hear them');
+    return { ok: true, value: wallet };
+  },
+  statement: ({ config, dbs, wallet }) => {
+    const { defaultCurrency, inlineDays, statementQueue } = config;
+    const db = dbOf(dbs, 'statement');
+    const options = { defaultCurrency, inlineDays, queue: statementQueue };
+    const { readHead } = wallet;
+    const statement = createStatement({ db, peers: { readHead }, config: options });
+    return Promise.resolve({ ok: true, value: statement });
+  },
+};
+
+async function connectAll(
+  databases: Databases,
+  config: Config,
+  log: Log,
+  lifecycle: Lifecycle,
+): Promise<Outcome<Deps['dbs']>> {
+  const dbs: Partial<Record<ServiceName, Db>> = {};
+  for (const name of config.services) {
+    const urls = databases.urls[name];
+    if (!urls) throw new Error(`no database for ${name}`);
+    const connected = await connectDatabase(name, urls.url, config, log);
+    if (!connected.ok) return connected;
+    dbs[name] = connected.value;
+    lifecycle.defer(`database ${name}`, () => connected.value.close());
+  }
+  return { ok: true, value: dbs };
+}
+
+function dbOf(dbs: Deps['dbs'], name: ServiceName): Db {
+  const db = dbs[name];
+  if (!db) throw new Error(`${name} has no database`);
+  return db;
+}
+
+/** The secret that our services show each other; one of this process's own unless it is shared. */
+async function readServiceCredential(config: Config): Promise<Outcome<string>> {
+  const file = config.serviceCredentialFile;
+  if (file === undefined) return { ok: true, value: randomBytes(32).toString('base64url') };
+  const text = await readFile(file, 'utf8').catch(explainRead('WALLETD_SERVICE_CREDENTIAL_FILE'));
+  if (typeof text !== 'string') return { ok: false, fault: text };
+  const secret = text.trim();
+  if (secret.length >= 32) return { ok: true, value: secret };
+  const fault = 'WALLETD_SERVICE_CREDENTIAL_FILE: the secret is shorter than 32 characters';
+  return { ok: false, fault: { fault, hint: 'make one with `openssl rand -base64 32`' } };
+}
+
+/** The key that signs tokens: the one configured, or one of our own beside the embedded data. */
+async function readSigningKey(
+  config: Config,
+  dataDir: string | undefined,
+): Promise<Outcome<string>> {
+  const file = config.signingKeyFile ?? (dataDir && join(dataDir, 'signing-key.pem'));
+  if (file === undefined) throw new Error('no place for a signing key');
+  if (config.signingKeyFile === undefined) {
+    await writeFile(file, generateSigningKey(), { mode: 0o600, flag: 'wx', flush: true }).catch(
+      (err: unknown) => {
+        if (!(err instanceof Error && 'code' in err && err.code === 'EEXIST')) throw err;
+      },
+    );
+  }
+  const pem = await readFile(file, 'utf8').catch(explainRead('AUTH_SIGNING_KEY_FILE'));
+  return typeof pem === 'string' ? { ok: true, value: pem } : { ok: false, fault: pem };
+}
+
+const explainRead =
+  (variable: string) =>
+  (err: unknown): Fault => ({
+    fault: `${variable}: ${err instanceof Error ? err.message : String(err)}`,
+    hint: 'name a file that the daemon may read',
+  });
+
+async function listen(
+  server: ReturnType<typeof createGrpcServer>,
+  { host, port }: HostPort,
+): Promise<Outcome<number>> {
+  try {
+    const bound = await server.listen(formatAddress(host, port));
+    return { ok: true, value: bound.port };
+  } catch (err) {
+    return {
+      ok: false,
+      fault: {
+        fault: `cannot listen on ${formatAddress(host, port)}: ${err instanceof Error ? err.message : String(err)}`,
+        hint: 'stop what uses this port, or choose another with WALLETD_LISTEN',
+      },
+    };
+  }
+}
+
+/** Where this process reaches itself: an address for all interfaces is reached by loopback. */
+function reachableAddress(host: string, port: number): string {
+  if (host === '0.0.0.0') return formatAddress('127.0.0.1', port);
+  return formatAddress(host === '::' ? '::1' : host, port);
+}
+
+const formatAddress = (host: string, port: number): string =>
+  host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;

@@ -1,0 +1,130 @@
+import { randomUUID } from 'node:crypto';
+
+import { refuse, succeed, type Result } from '../../core/reasons.ts';
+import type { TokenSet } from '../../protos/gen/digitalwallet/auth/v1/auth.ts';
+import type { Db, Tx } from '../platform/db.ts';
+import type { Revocations } from '../platform/revocations.ts';
+import { canonicalizeEmail, decideRefresh, sessionLifeMs, type User } from './domain.ts';
+import type { Passwords } from './passwords.ts';
+import { createRefreshToken, hashRefreshToken, type SigningKeys } from './signing-keys.ts';
+import * as store from './store.ts';
+
+export type SessionOptions = {
+  readonly db: Db;
+  readonly passwords: Passwords;
+  readonly keys: SigningKeys;
+  readonly revocations: Revocations;
+};
+
+export type SignedIn = { readonly user: User; readonly tokens: TokenSet };
+
+const maxClientLength = 100;
+
+/** Unknown user, wrong password and disabled account get the same answer in the same time. */
+export async function signIn(
+  options: SessionOptions,
+  input: { readonly email: string; readonly password: string; readonly client: string },
+): Promise<Result<SignedIn>> {
+  const { db, passwords } = options;
+  const email = canonicalizeEmail(input.email);
+  const found = email.ok
+    ? await db.read((tx) => store.findCredentials(tx, email.value))
+    : undefined;
+  const password = input.password.normalize('NFC');
+  const verified = await passwords.verify(found?.passwordHash, password);
+  if (!verified.ok) return verified;
+  if (!found || !verified.value.isMatch || found.user.isDisabled) {
+    return refuse('CREDENTIALS_INVALID', 'e-mail or password is not right');
+  }
+  const newHash = verified.value.isOutdated ? await passwords.hash(password) : undefined;
+  const { user } = found;
+  return db.tx(async (tx) => {
+    if (newHash?.ok) await store.setPasswordHash(tx, user.id, newHash.value);
+    return succeed({ user, tokens: await openSession(tx, options, user, input.client) });
+  });
+}
+
+async function openSession(
+  tx: Tx,
+  { keys }: SessionOptions,
+  user: User,
+  client: string,
+): Promise<TokenSet> {
+  const nowMs = await store.readClock(tx);
+  const session = {
+    id: randomUUID(),
+    userId: user.id,
+    // Only shown in lists: what cannot be stored is left out rather than refused.
+    client: client.replace(/[^\p{L}\p{N}\p{P}\p{Zs}]/gu, '').slice(0, maxClientLength),
+    expiresAtMs: nowMs + sessionLifeMs,
+  };
+  const refreshToken = createRefreshToken();
+  await store.insertSession(tx, session);
+  await store.insertRefreshToken(tx, hashRefreshToken(refreshToken), session.id);
+  await store.prune(tx);
+  return signTokens(keys, user, session, refreshToken, nowMs);
+}
+
+/** Trades a refresh token for its successor; a stolen copy ends the session. */
+export async function refreshSession(
+  options: SessionOptions,
+  refreshToken: string,
+): Promise<Result<SignedIn>> {
+  const { db, keys, revocations } = options;
+  const hash = hashRefreshToken(refreshToken);
+  const successor = keys.deriveSuccessor(refreshToken);
+  const successorHash = hashRefreshToken(successor);
+  return db.tx(async (tx) => {
+    const found = await store.lockRefreshToken(tx, hash, successorHash);
+    if (!found) return refuse('REFRESH_TOKEN_INVALID', 'this sign-in has ended: sign in again');
+    const { user, presented } = found;
+    const nowMs = await store.readClock(tx);
+    const decision = decideRefresh(presented, nowMs);
+    if (decision === 'refuse') {
+      return refuse('REFRESH_TOKEN_INVALID', 'this sign-in has ended: sign in again');
+    }
+    if (decision === 'revoke') {
+      const revocation = await store.revokeSession(tx, presented.session.id);
+      if (revocation) revocations.apply(revocation);
+      return refuse(
+        'REFRESH_TOKEN_INVALID',
+        'this refresh token was used twice, so its sign-in has been ended: sign in again',
+      );
+    }
+    if (decision === 'rotate') {
+      await store.rotateRefreshToken(tx, hash, successorHash, presented.session.id);
+    }
+    const tokens = await signTokens(keys, user, presented.session, successor, nowMs);
+    return succeed({ user, tokens });
+  });
+}
+
+/** Ends a session; ending it twice is no error. */
+export async function signOut(
+  { db, revocations }: SessionOptions,
+  sessionId: string,
+): Promise<Result<object>> {
+  const revocation = await db.tx((tx) => store.revokeSession(tx, sessionId));
+  if (revocation) revocations.apply(revocation);
+  return succeed({});
+}
+
+async function signTokens(
+  keys: SigningKeys,
+  user: User,
+  session: { readonly id: string; readonly expiresAtMs: number },
+  refreshToken: string,
+  nowMs: number,
+): Promise<TokenSet> {
+  const access = await keys.signAccessToken(user, session.id, {
+    nowMs,
+    sessionExpiresAtMs: session.expiresAtMs,
+  });
+  return {
+    accessToken: access.token,
+    accessTokenExpiresAt: new Date(access.expiresAtMs),
+    refreshToken,
+    sessionExpiresAt: new Date(session.expiresAtMs),
+    sessionId: session.id,
+  };
+}

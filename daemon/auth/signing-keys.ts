@@ -1,0 +1,74 @@
+import {
+  createHash,
+  createHmac,
+  createPrivateKey,
+  createPublicKey,
+  generateKeyPairSync,
+  hkdfSync,
+  randomBytes,
+} from 'node:crypto';
+
+import { calculateJwkThumbprint, SignJWT } from 'jose';
+
+import { tokenRules } from '../platform/tokens.ts';
+import { accessTokenLifeMs, type User } from './domain.ts';
+
+export type SigningKeys = {
+  /** The public keys, as a JSON Web Key Set. */
+  readonly jwksJson: string;
+  signAccessToken(
+    user: User,
+    sessionId: string,
+    times: { readonly nowMs: number; readonly sessionExpiresAtMs: number },
+  ): Promise<{ readonly token: string; readonly expiresAtMs: number }>;
+  /** The one successor of a refresh token: the same token always gives the same. */
+  deriveSuccessor(refreshToken: string): string;
+};
+
+/** A new Ed25519 private key, PKCS #8 in PEM. */
+export function generateSigningKey(): string {
+  const { privateKey } = generateKeyPairSync('ed25519');
+  return privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
+}
+
+/** Reads an Ed25519 private key; throws with what is wrong if the text is none. */
+export async function createSigningKeys(pem: string): Promise<SigningKeys> {
+  const privateKey = createPrivateKey(pem);
+  if (privateKey.asymmetricKeyType !== 'ed25519') {
+    throw new Error(`an Ed25519 key is needed, this one is ${privateKey.asymmetricKeyType ?? '?'}`);
+  }
+  const { kty, crv, x } = createPublicKey(privateKey).export({ format: 'jwk' });
+  if (kty === undefined || crv === undefined || x === undefined) throw new Error('not an OKP key');
+  const jwk = { kty, crv, x };
+  const kid = await calculateJwkThumbprint(jwk);
+  const der = privateKey.export({ type: 'pkcs8', format: 'der' });
+  const refreshSecret = Buffer.from(hkdfSync('sha256', der, '', 'refresh token successor', 32));
+
+  return {
+    jwksJson: JSON.stringify({
+      keys: [{ ...jwk, kid, use: 'sig', alg: tokenRules.algorithm }],
+    }),
+    signAccessToken: async (user, sessionId, { nowMs, sessionExpiresAtMs }) => {
+      const expiresAtMs = Math.min(nowMs + accessTokenLifeMs, sessionExpiresAtMs);
+      const token = await new SignJWT({ sid: sessionId, role: user.role })
+        .setProtectedHeader({ alg: tokenRules.algorithm, typ: tokenRules.type, kid })
+        .setIssuer(tokenRules.issuer)
+        .setAudience(tokenRules.audience)
+        .setSubject(user.id)
+        // With milliseconds: a token issued just after a revocation must not fall under it.
+        .setIssuedAt(nowMs / 1000)
+        .setExpirationTime(Math.floor(expiresAtMs / 1000))
+        .sign(privateKey);
+      return { token, expiresAtMs };
+    },
+    deriveSuccessor: (refreshToken) =>
+      createHmac('sha256', refreshSecret).update(refreshToken).digest('base64url'),
+  };
+}
+
+/** 256 random bits. */
+export const createRefreshToken = (): string => randomBytes(32).toString('base64url');
+
+/** What the database keeps of a refresh token. */
+export const hashRefreshToken = (token: string): Buffer =>
+  createHash('sha256').update(token).digest();

@@ -1,0 +1,246 @@
+import type { Role } from '../../core/roles.ts';
+import { constraintOf, sql, type Tx } from '../platform/db.ts';
+import type { Revocation } from '../platform/revocations.ts';
+import type { PresentedToken, User } from './domain.ts';
+
+type UserRow = {
+  id: string;
+  email: string;
+  role: Role;
+  disabled: boolean;
+  email_verified: boolean;
+  created_at: number;
+};
+
+const userColumns = 'u.id, u.email, u.role, u.disabled, u.email_verified, u.created_at';
+
+const insertUserSql = sql(
+  'user_insert',
+  `INSERT INTO users AS u (id, email, password_hash, role, email_verified)
+   VALUES ($1, $2, $3, $4, $5) RETURNING ${userColumns}`,
+);
+
+/** Undefined if the address is taken: the unique key decides, not a look beforehand. */
+export async function insertUser(
+  tx: Tx,
+  user: {
+    readonly id: string;
+    readonly email: string;
+    readonly passwordHash: string;
+    readonly role: Role;
+    readonly isEmailVerified: boolean;
+  },
+): Promise<User | undefined> {
+  const values = [user.id, user.email, user.passwordHash, user.role, user.isEmailVerified];
+  const [row] = await tx.query<UserRow>(insertUserSql, values);
+  return row && toUser(row);
+}
+
+/** True if an insert failed because the address is taken. */
+export function isEmailTaken(err: unknown): boolean {
+  return constraintOf(err) === 'users_email';
+}
+
+const credentialsSql = sql(
+  'user_credentials',
+  `SELECT ${userColumns}, u.password_hash FROM users u WHERE u.email = $1`,
+);
+
+export async function findCredentials(
+  tx: Tx,
+  email: string,
+): Promise<{ readonly user: User; readonly passwordHash: string } | undefined> {
+  const [row] = await tx.query<UserRow & { password_hash: string }>(credentialsSql, [email]);
+  return row && { user: toUser(row), passwordHash: row.password_hash };
+}
+
+const setHashSql = sql('user_set_hash', 'UPDATE users SET password_hash = $2 WHERE id = $1');
+
+export async function setPasswordHash(tx: Tx, id: string, passwordHash: string): Promise<void> {
+  await tx.execute(setHashSql, [id, passwordHash]);
+}
+
+const resolveSql = sql(
+  'user_resolve',
+  `SELECT ${userColumns} FROM users u
+   WHERE u.id = ANY($1::uuid[]) OR (u.email = ANY($2::text[]) AND u.email_verified)`,
+);
+
+/** By id, or by an address that was verified or vouched for; in no order. */
+export async function findUsers(
+  tx: Tx,
+  ids: readonly string[],
+  emails: readonly string[],
+): Promise<User[]> {
+  return (await tx.query<UserRow>(resolveSql, [ids, emails])).map(toUser);
+}
+
+const countAdminsSql = sql(
+  'user_count_admins',
+  `SELECT count(*) AS count FROM users WHERE role = 'admin' AND NOT disabled`,
+);
+
+export async function countAdmins(tx: Tx): Promise<bigint> {
+  const [row] = await tx.query<{ count: bigint }>(countAdminsSql);
+  return row?.count ?? 0n;
+}
+
+const clockSql = sql('auth_clock', 'SELECT clock_timestamp() AS now');
+
+export async function readClock(tx: Tx): Promise<number> {
+  const [row] = await tx.query<{ now: number }>(clockSql);
+  if (!row) throw new Error('the database gave no time');
+  return row.now;
+}
+
+const insertSessionSql = sql(
+  'session_insert',
+  'INSERT INTO sessions (id, user_id, client, expires_at) VALUES ($1, $2, $3, $4)',
+);
+
+export async function insertSession(
+  tx: Tx,
+  session: {
+    readonly id: string;
+    readonly userId: string;
+    readonly client: string;
+    readonly expiresAtMs: number;
+  },
+): Promise<void> {
+  const expiresAt = new Date(session.expiresAtMs).toISOString();
+  await tx.execute(insertSessionSql, [session.id, session.userId, session.client, expiresAt]);
+}
+
+const insertTokenSql = sql(
+  'refresh_insert',
+  'INSERT INTO refresh_tokens (token_hash, session_id) VALUES ($1, $2)',
+);
+
+export async function insertRefreshToken(tx: Tx, hash: Buffer, sessionId: string): Promise<void> {
+  await tx.execute(insertTokenSql, [hash, sessionId]);
+}
+
+const presentSql = sql(
+  'refresh_present',
+  `SELECT s.id AS session_id, s.expires_at, s.revoked_at, t.used_at, ${userColumns}
+   FROM refresh_tokens t
+   JOIN sessions s ON s.id = t.session_id
+   JOIN users u ON u.id = s.user_id
+   WHERE t.token_hash = $1
+   FOR UPDATE OF t, s`,
+);
+
+const isUsedSql = sql(
+  'refresh_is_used',
+  'SELECT used_at IS NOT NULL AS is_used FROM refresh_tokens WHERE token_hash = $1',
+);
+
+/** Locks a presented token with its session: two refreshes at once take turns. */
+export async function lockRefreshToken(
+  tx: Tx,
+  hash: Buffer,
+  successorHash: Buffer,
+): Promise<{ readonly user: User; readonly presented: PresentedToken } | undefined> {
+  type Row = UserRow & {
+    session_id: string;
+    expires_at: number;
+    revoked_at: number | null;
+    used_at: number | null;
+  };
+  const [row] = await tx.query<Row>(presentSql, [hash]);
+  if (!row) return undefined;
+  const [successor] = await tx.query<{ is_used: boolean }>(isUsedSql, [successorHash]);
+  const user = toUser(row);
+  return {
+    user,
+    presented: {
+      session: {
+        id: row.session_id,
+        userId: user.id,
+        expiresAtMs: row.expires_at,
+        revokedAtMs: row.revoked_at ?? undefined,
+      },
+      isUserDisabled: user.isDisabled,
+      usedAtMs: row.used_at ?? undefined,
+      isSuccessorUsed: successor?.is_used ?? false,
+    },
+  };
+}
+
+const useTokenSql = sql(
+  'refresh_use',
+  'UPDATE refresh_tokens SET used_at = clock_timestamp() WHERE token_hash = $1',
+);
+const touchSessionSql = sql(
+  'session_touch',
+  'UPDATE sessions SET last_used_at = clock_timestamp() WHERE id = $1',
+);
+
+/** Trades a token for its successor. */
+export async function rotateRefreshToken(
+  tx: Tx,
+  hash: Buffer,
+  successorHash: Buffer,
+  sessionId: string,
+): Promise<void> {
+  await tx.execute(useTokenSql, [hash]);
+  await insertRefreshToken(tx, successorHash, sessionId);
+  await tx.execute(touchSessionSql, [sessionId]);
+}
+
+const revokeSessionSql = sql(
+  'session_revoke',
+  `WITH revoked AS (
+     UPDATE sessions SET revoked_at = clock_timestamp() WHERE id = $1 AND revoked_at IS NULL
+     RETURNING id, revoked_at)
+   INSERT INTO revocations (kind, subject_id, revoked_at)
+   SELECT 'session', id, revoked_at FROM revoked
+   RETURNING revoked_at`,
+);
+const dropTokensSql = sql('refresh_drop', 'DELETE FROM refresh_tokens WHERE session_id = $1');
+
+/** Ends a session for good and tells the feed; undefined if it had ended before. */
+export async function revokeSession(tx: Tx, sessionId: string): Promise<Revocation | undefined> {
+  const [row] = await tx.query<{ revoked_at: number }>(revokeSessionSql, [sessionId]);
+  if (!row) return undefined;
+  await tx.execute(dropTokensSql, [sessionId]);
+  return { kind: 'session', id: sessionId, revokedAtMs: row.revoked_at };
+}
+
+const revocationsSql = sql(
+  'revocation_list',
+  `SELECT kind, subject_id, revoked_at FROM revocations
+   WHERE revoked_at >= GREATEST($1::timestamptz, clock_timestamp() - interval '20 minutes')`,
+);
+
+/** What was revoked since, as far as a token can still live that it concerns. */
+export async function listRevocations(tx: Tx, sinceMs: number | undefined): Promise<Revocation[]> {
+  type Row = { kind: 'session' | 'user'; subject_id: string; revoked_at: number };
+  const since = sinceMs === undefined ? '-infinity' : new Date(sinceMs).toISOString();
+  const rows = await tx.query<Row>(revocationsSql, [since]);
+  return rows.map((r) => ({ kind: r.kind, id: r.subject_id, revokedAtMs: r.revoked_at }));
+}
+
+const pruneSql = sql(
+  'auth_prune',
+  `WITH old_tokens AS (
+     DELETE FROM refresh_tokens t USING sessions s
+     WHERE s.id = t.session_id AND s.expires_at < clock_timestamp())
+   DELETE FROM revocations WHERE revoked_at < clock_timestamp() - interval '1 day'`,
+);
+
+/** Forgets what no token can be checked against any more. */
+export async function prune(tx: Tx): Promise<void> {
+  await tx.execute(pruneSql);
+}
+
+function toUser(row: UserRow): User {
+  return {
+    id: row.id,
+    email: row.email,
+    role: row.role,
+    isDisabled: row.disabled,
+    isEmailVerified: row.email_verified,
+    createdAtMs: row.created_at,
+  };
+}

@@ -1,0 +1,113 @@
+import { existsSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+import { serviceNames, type Config, type DatabaseUrls, type ServiceName } from './config.ts';
+import { attachEmbedded, defaultDataDir, startEmbedded } from './embedded/index.ts';
+import type { Fault, Outcome } from './fault.ts';
+import { createDb, findUnsafeSettings, type Db } from './platform/db.ts';
+import type { Log } from './platform/log.ts';
+import { checkSchema, migrate } from './platform/migrate.ts';
+
+export type Databases = {
+  readonly urls: Readonly<Partial<Record<ServiceName, DatabaseUrls>>>;
+  /** Where this daemon may keep a key of its own; undefined with databases of one's own. */
+  readonly dataDir: string | undefined;
+  stop(): Promise<void>;
+};
+
+/**
+ * The databases to work with: those configured, or the embedded Postgres. `start` is for the
+ * daemon, which owns the embedded server; `attach` for commands beside it.
+ */
+export async function openDatabases(
+  config: Config,
+  log: Log,
+  mode: 'start' | 'attach',
+  onLost: (detail: string) => void,
+): Promise<Outcome<Databases>> {
+  if (config.databases) {
+    const value = { urls: config.databases, dataDir: undefined, stop: () => Promise.resolve() };
+    return { ok: true, value };
+  }
+  const options = {
+    dataDir: config.dataDir ?? defaultDataDir(config.home),
+    log,
+    onUnexpectedExit: onLost,
+  };
+  const opened = await (mode === 'start' ? startEmbedded(options) : attachEmbedded(options));
+  if (!opened.ok) return opened;
+  const { databases, dataDir, stop } = opened.value;
+  const urls = Object.fromEntries(
+    serviceNames.map((name) => {
+      const { runtimeUrl, ownerUrl } = databases[name];
+      return [name, { url: runtimeUrl, ownerUrl }];
+    }),
+  );
+  return { ok: true, value: { urls, dataDir, stop } };
+}
+
+/** Brings the schemas of these services up to date, or only looks where that is not allowed. */
+export async function prepareSchemas(
+  databases: Databases,
+  names: readonly ServiceName[],
+  shouldMigrate: boolean,
+  log: Log,
+): Promise<Fault | undefined> {
+  for (const name of names) {
+    const urls = databases.urls[name];
+    if (!urls) continue;
+    const folder = join(migrationsRoot(), name);
+    const { url, ownerUrl } = urls;
+    const options = { ownerUrl, folder, runtimeRole: roleOf(url), log };
+    try {
+      const outcome = shouldMigrate ? await migrate(options) : await checkSchema({ url, folder });
+      if (!outcome.ok)
+        return { fault: `the ${name} database: ${outcome.fault}`, hint: outcome.hint };
+    } catch (err) {
+      log.debug({ err }, 'schema not prepared');
+      return {
+        fault: `the ${name} database cannot be used: ${explain(err)}`,
+        hint: `see that the server runs and that ${name.toUpperCase()}_DATABASE_URL is right`,
+      };
+    }
+  }
+  return undefined;
+}
+
+/** A pool for a service; refused if the server could lose what it has acknowledged. */
+export async function connectDatabase(
+  name: ServiceName,
+  url: string,
+  config: Config,
+  log: Log,
+): Promise<Outcome<Db>> {
+  const db = createDb({ url, name, maxConnections: 10, log });
+  const unsafe = await db.read(findUnsafeSettings);
+  if (unsafe.length === 0 || config.isUnsafeDurabilityAllowed) return { ok: true, value: db };
+  await db.close();
+  return {
+    ok: false,
+    fault: {
+      fault: `the ${name} database could lose what it has committed: ${unsafe.join(', ')}`,
+      hint: 'set fsync, full_page_writes and synchronous_commit to on, and start again',
+    },
+  };
+}
+
+/** The folder `migrations`, beside package.json whether built or run from source. */
+function migrationsRoot(): string {
+  for (let dir = dirname(fileURLToPath(import.meta.url)); ; dir = dirname(dir)) {
+    if (existsSync(join(dir, 'migrations'))) return join(dir, 'migrations');
+    if (dir === dirname(dir))
+      throw new Error('the folder "migrations" is missing from the package');
+  }
+}
+
+const roleOf = (url: string): string => decodeURIComponent(new URL(url).username);
+
+function explain(err: unknown): string {
+  if (!(err instanceof Error)) return String(err);
+  const cause = err.cause instanceof Error ? `: ${err.cause.message}` : '';
+  return (err.message || ('code' in err ? String(err.code) : err.name)) + cause;
+}

@@ -1,0 +1,39 @@
+import type { Broker, Consumer, OutboundMessage } from './broker.ts';
+
+/**
+ * The transport within one process: what the relay publishes is handed to the consumers at once.
+ * The outbox keeps a message until its consumer has committed it, so nothing is lost without a
+ * broker; only nobody outside can send or hear.
+ */
+export function createLocalBroker(): Broker {
+  let consumers: readonly Consumer[] | undefined;
+  return {
+    publish: async (messages) => {
+      // Nobody to hand them to must not look like nobody who wants them.
+      if (!consumers) throw new Error('the local broker is not running');
+      for (const consumer of consumers) await deliver(consumer, messages);
+      return [];
+    },
+    start: (started) => {
+      consumers = started;
+      return Promise.resolve();
+    },
+    stop: () => {
+      consumers = undefined;
+      return Promise.resolve();
+    },
+  };
+}
+
+async function deliver(consumer: Consumer, messages: readonly OutboundMessage[]): Promise<void> {
+  const wanted = messages.filter((message) => consumer.routingKeys.includes(message.routingKey));
+  for (let start = 0; start < wanted.length; start += consumer.maxBatch) {
+    const batch = wanted.slice(start, start + consumer.maxBatch);
+    const handlings = await consumer.handle(
+      batch.map(({ messageId, body }) => ({ messageId, body, userId: undefined })),
+    );
+    const dead = handlings.find((handling) => handling.kind === 'dead');
+    // Only our own services publish here: a message that they refuse is a defect, and stays.
+    if (dead) throw new Error(`${consumer.queue}: ${dead.reason} (${dead.field})`);
+  }
+}

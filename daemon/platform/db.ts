@@ -1,0 +1,219 @@
+import pg from 'pg';
+
+import type { Log } from './log.ts';
+
+/** A statement that each connection prepares once, under its name; one name, one text. */
+export type Statement = { readonly name: string; readonly text: string };
+
+export const sql = (name: string, text: string): Statement => ({ name, text });
+
+/** A database transaction (or, from `read`, a connection without one) that stores run SQL on. */
+export type Tx = {
+  /** Rows: int8 as bigint, timestamptz as milliseconds (number), bytea as Buffer. */
+  query<Row>(statement: Statement, values?: readonly unknown[]): Promise<Row[]>;
+  /** The number of rows changed. */
+  execute(statement: Statement, values?: readonly unknown[]): Promise<number>;
+};
+
+export type Db = {
+  /** READ COMMITTED. Rejects with `isCommitInDoubt` where the answer to COMMIT was lost. */
+  tx<T>(work: (tx: Tx) => Promise<T>): Promise<T>;
+  /** Read-only, all statements on one snapshot. */
+  snapshot<T>(work: (tx: Tx) => Promise<T>): Promise<T>;
+  /** Without a transaction: each statement sees what is committed when it starts. */
+  read<T>(work: (tx: Tx) => Promise<T>): Promise<T>;
+  close(): Promise<void>;
+};
+
+export type DbOptions = {
+  readonly url: string;
+  readonly name: string;
+  readonly maxConnections: number;
+  readonly log: Log;
+};
+
+const connectTimeoutMs = 5_000;
+const statementTimeoutMs = 15_000;
+const lockTimeoutMs = 10_000;
+const idleInTransactionTimeoutMs = 30_000;
+/** Behind the server's own time-outs: only a server that hangs as a whole gets this far. */
+const queryTimeoutMs = 20_000;
+
+const inDoubt = new WeakSet<Error>();
+
+/** A pool of connections. Nothing is connected before the first use. */
+export function createDb(options: DbOptions): Db {
+  const pool = new pg.Pool({
+    connectionString: options.url,
+    application_name: `walletd ${options.name}`,
+    max: options.maxConnections,
+    connectionTimeoutMillis: connectTimeoutMs,
+    idleTimeoutMillis: 60_000,
+    statement_timeout: statementTimeoutMs,
+    lock_timeout: lockTimeoutMs,
+    idle_in_transaction_session_timeout: idleInTransactionTimeoutMs,
+    query_timeout: queryTimeoutMs,
+    keepAlive: true,
+    options: '-c timezone=UTC',
+    types: resultTypes,
+  });
+  const report = (err: Error): void => {
+    options.log.warn({ err, database: options.name }, 'database connection lost');
+  };
+  pool.on('error', report);
+  pool.on('connect', (client) => client.on('error', report));
+
+  return {
+    tx: (work) =>
+      withClient(pool, (c) => runTransaction(c, 'BEGIN ISOLATION LEVEL READ COMMITTED', work)),
+    snapshot: (work) =>
+      withClient(pool, (c) =>
+        runTransaction(c, 'BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY', work),
+      ),
+    read: (work) => withClient(pool, (c) => work(txOn(c))),
+    close: () => pool.end(),
+  };
+}
+
+async function withClient<T>(
+  pool: pg.Pool,
+  work: (client: pg.PoolClient) => Promise<T>,
+): Promise<T> {
+  const client = await pool.connect();
+  let isBroken = true;
+  try {
+    const result = await work(client);
+    isBroken = false;
+    return result;
+  } catch (err) {
+    // A server that answered with an SQLSTATE and rolled back leaves a usable connection.
+    isBroken = sqlStateOf(err) === undefined || isConnectionState(sqlStateOf(err));
+    throw err;
+  } finally {
+    client.release(isBroken);
+  }
+}
+
+async function runTransaction<T>(
+  client: pg.PoolClient,
+  begin: string,
+  work: (tx: Tx) => Promise<T>,
+): Promise<T> {
+  await client.query(begin);
+  let result: T;
+  try {
+    result = await work(txOn(client));
+  } catch (err) {
+    await client.query('ROLLBACK').catch(() => undefined);
+    throw err;
+  }
+  await commit(client);
+  return result;
+}
+
+async function commit(client: pg.PoolClient): Promise<void> {
+  let tag: string;
+  try {
+    tag = (await client.query('COMMIT')).command;
+  } catch (cause) {
+    const state = sqlStateOf(cause);
+    if (state !== undefined && !isConnectionState(state)) throw cause;
+    const err = new Error('the answer to COMMIT was lost', { cause });
+    inDoubt.add(err);
+    throw err;
+  }
+  // COMMIT of a failed transaction resolves, with the tag ROLLBACK.
+  if (tag !== 'COMMIT') throw new Error(`COMMIT was answered with ${tag}`);
+}
+
+function txOn(client: pg.PoolClient): Tx {
+  const run = (statement: Statement, values: readonly unknown[]) =>
+    client.query({ name: statement.name, text: statement.text, values: [...values] });
+  return {
+    query: async <Row>(statement: Statement, values: readonly unknown[] = []) =>
+      (await run(statement, values)).rows as Row[],
+    execute: async (statement, values = []) => (await run(statement, values)).rowCount ?? 0,
+  };
+}
+
+/** True if the transaction may or may not have been committed. */
+export function isCommitInDoubt(err: unknown): boolean {
+  return err instanceof Error && inDoubt.has(err);
+}
+
+/**
+ * What a failed transaction means for who sent it: `data`: this content can never be stored;
+ * `transient`: the same again may succeed; `unexpected`: a defect. Classes of SQLSTATE:
+ * https://www.postgresql.org/docs/18/errcodes-appendix.html
+ */
+export function classifyDbError(err: unknown): 'data' | 'transient' | 'unexpected' {
+  if (isCommitInDoubt(err)) return 'transient';
+  const state = sqlStateOf(err);
+  if (state === undefined) return isNetworkError(err) ? 'transient' : 'unexpected';
+  if (/^(22|23)/.test(state)) return 'data';
+  return /^(40|53|55P03|57|58|08|25P03)/.test(state) ? 'transient' : 'unexpected';
+}
+
+/** The five characters of SQLSTATE, where the server gave one. */
+export function sqlStateOf(err: unknown): string | undefined {
+  const code = err instanceof Error && 'code' in err ? err.code : undefined;
+  return typeof code === 'string' && /^[0-9A-Z]{5}$/.test(code) && 'severity' in (err as object)
+    ? code
+    : undefined;
+}
+
+/** The constraint that a statement ran into, by name. */
+export function constraintOf(err: unknown): string | undefined {
+  const constraint = err instanceof Error && 'constraint' in err ? err.constraint : undefined;
+  return typeof constraint === 'string' ? constraint : undefined;
+}
+
+function isConnectionState(state: string | undefined): boolean {
+  return state !== undefined && /^(08|57|58)/.test(state);
+}
+
+function isNetworkError(err: unknown): boolean {
+  if (!(err instanceof Error)) return false;
+  if ('code' in err && typeof err.code === 'string' && /^E[A-Z]+$/.test(err.code)) return true;
+  return /timeout|terminated|Connection|not queryable/i.test(err.message);
+}
+
+const { builtins } = pg.types;
+
+const resultTypes = new pg.TypeOverrides();
+resultTypes.setTypeParser(builtins.INT8, (text: string) => BigInt(text));
+// The session's time zone is UTC: the text always ends in +00.
+resultTypes.setTypeParser(builtins.TIMESTAMPTZ, (text: string) =>
+  Date.parse(`${text.slice(0, -3).replace(' ', 'T')}Z`),
+);
+
+const durabilitySql = sql(
+  'db_durability',
+  `SELECT name, setting FROM pg_settings
+   WHERE name IN ('fsync', 'full_page_writes', 'synchronous_commit')`,
+);
+
+/** Names the settings with which this server may lose what it has acknowledged; empty if none. */
+export async function findUnsafeSettings(tx: Tx): Promise<string[]> {
+  const rows = await tx.query<{ name: string; setting: string }>(durabilitySql);
+  const safe = new Set(['on', 'remote_write', 'remote_apply', 'local']);
+  return rows.filter((row) => !safe.has(row.setting)).map((row) => `${row.name}=${row.setting}`);
+}
+
+const immutableSql = sql(
+  'db_immutable',
+  `SELECT p.privilege
+   FROM unnest(ARRAY['UPDATE', 'DELETE', 'TRUNCATE']) AS p(privilege)
+   WHERE has_table_privilege($1::text::regclass, p.privilege)
+   UNION ALL
+   SELECT 'column UPDATE' WHERE has_any_column_privilege($1::text::regclass, 'UPDATE')
+   UNION ALL
+   SELECT 'its owner''s' FROM pg_class
+   WHERE oid = $1::text::regclass AND pg_has_role(relowner, 'MEMBER')`,
+);
+
+/** The rights with which this role could change rows of a table that is only ever appended to. */
+export async function findChangeRights(tx: Tx, table: string): Promise<string[]> {
+  const rows = await tx.query<{ privilege: string }>(immutableSql, [table]);
+  return rows.map((row) => row.privilege);
+}

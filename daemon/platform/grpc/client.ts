@@ -1,0 +1,75 @@
+import { credentials, Metadata, type ChannelCredentials, type ClientOptions } from '@grpc/grpc-js';
+
+import { reasonOfServiceError } from './errors.ts';
+import type { Reason } from '../../../core/reasons.ts';
+
+type UnaryMethod<Req, Res> = (
+  request: Req,
+  metadata: Metadata,
+  options: { deadline: number },
+  callback: (err: Error | null, response: Res) => void,
+) => unknown;
+
+type ClientConstructor<C> = new (
+  address: string,
+  credentials: ChannelCredentials,
+  options: ClientOptions,
+) => C;
+
+/** A peer's answer that is an error: `reason` where the peer named one of ours. */
+export type PeerFailure = { readonly reason: Reason | undefined; readonly cause: unknown };
+
+export type PeerClient<C> = {
+  /** Calls with our service credential; rejects with the gRPC error. */
+  call<Req, Res>(
+    select: (client: C) => UnaryMethod<Req, Res>,
+    request: Req,
+    timeoutMs?: number,
+  ): Promise<Res>;
+  close(): void;
+};
+
+const defaultTimeoutMs = 5_000;
+
+/**
+ * A gRPC client to one of our own services. Connects at the first call, which is also when the
+ * address is asked for, and again by itself.
+ */
+export function createPeerClient<C extends { close(): void }>(
+  constructor: ClientConstructor<C>,
+  address: () => string,
+  serviceCredential: string,
+): PeerClient<C> {
+  let client: C | undefined;
+  const connect = () =>
+    new constructor(address(), credentials.createInsecure(), {
+      'grpc.enable_http_proxy': 0,
+      'grpc.initial_reconnect_backoff_ms': 100,
+      'grpc.max_reconnect_backoff_ms': 2_000,
+      'grpc.keepalive_time_ms': 30_000,
+    });
+  return {
+    call: (select, request, timeoutMs = defaultTimeoutMs) =>
+      new Promise((resolve, reject) => {
+        const connected = (client ??= connect());
+        const metadata = new Metadata();
+        metadata.set('authorization', `Service ${serviceCredential}`);
+        select(connected).call(
+          connected,
+          request,
+          metadata,
+          { deadline: Date.now() + timeoutMs },
+          (err, response) => {
+            if (err) reject(err);
+            else resolve(response);
+          },
+        );
+      }),
+    close: () => client?.close(),
+  };
+}
+
+/** Reads what a rejected peer call means. */
+export function readPeerFailure(err: unknown): PeerFailure {
+  return { reason: reasonOfServiceError(err), cause: err };
+}

@@ -1,0 +1,53 @@
+import { createHash } from 'node:crypto';
+
+import { refuse, succeed, type Result } from '../../core/reasons.ts';
+
+/**
+ * Opaque page tokens (AIP-158): where the next page starts, bound to the query that it belongs
+ * to. They carry no rights: each page's query is authorised like the first.
+ */
+export function encodePageToken(query: object, cursor: Readonly<Record<string, string>>): string {
+  return Buffer.from(JSON.stringify([digest(query), cursor])).toString('base64url');
+}
+
+/** The cursor, or undefined for the first page; PAGE_TOKEN_INVALID for another query's token. */
+export function decodePageToken(
+  query: object,
+  token: string,
+): Result<Readonly<Record<string, string>> | undefined> {
+  if (token === '') return succeed(undefined);
+  try {
+    const [digested, cursor] = JSON.parse(Buffer.from(token, 'base64url').toString()) as unknown[];
+    if (digested === digest(query) && isCursor(cursor)) return succeed(cursor);
+  } catch {
+    // Falls through: not a token of ours.
+  }
+  return refuse(
+    'PAGE_TOKEN_INVALID',
+    'page_token does not belong to this query: start again without one',
+    { field: 'page_token' },
+  );
+}
+
+/** AIP-158: 0 means the default, too much means the maximum; negative is refused. */
+export function pageSizeOf(asked: number, defaultSize: number, maxSize: number): Result<number> {
+  if (asked < 0) {
+    return refuse('INVALID_ARGUMENT', 'page_size must not be negative', { field: 'page_size' });
+  }
+  return succeed(asked === 0 ? defaultSize : Math.min(asked, maxSize));
+}
+
+function digest(query: object): string {
+  const text = JSON.stringify(query, (_key, value: unknown) =>
+    typeof value === 'bigint' ? value.toString() : value,
+  );
+  return createHash('sha256').update(text).digest('base64url').slice(0, 16);
+}
+
+function isCursor(value: unknown): value is Record<string, string> {
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    Object.values(value).every((part) => typeof part === 'string')
+  );
+}

@@ -1,0 +1,112 @@
+import {
+  createLocalJWKSet,
+  errors,
+  jwtVerify,
+  type JSONWebKeySet,
+  type JWTPayload,
+  type JWTVerifyGetKey,
+} from 'jose';
+
+import { isUuid } from '../../core/ids.ts';
+import { refuse, succeed, type Result } from '../../core/reasons.ts';
+import { isRole, type Role } from '../../core/roles.ts';
+
+/** What signer and verifier must agree on. One algorithm, pinned: `none` and HMAC never match. */
+export const tokenRules = {
+  algorithm: 'EdDSA',
+  issuer: 'digital-wallet',
+  audience: 'digital-wallet',
+  type: 'at+jwt',
+} as const;
+
+export type VerifiedToken = {
+  readonly userId: string;
+  readonly role: Role;
+  readonly sessionId: string;
+  readonly issuedAtMs: number;
+  readonly expiresAtMs: number;
+};
+
+export type TokenVerifier = {
+  /** TOKEN_EXPIRED, TOKEN_INVALID, or AUTH_UNAVAILABLE where the keys cannot be had. */
+  verify(token: string): Promise<Result<VerifiedToken>>;
+};
+
+const maxCached = 10_000;
+const minRefetchMs = 5_000;
+
+/**
+ * Verifies access tokens against the auth service's public keys. Verdicts are cached until the
+ * token ends, since checking a signature costs more than a ledger row; revocation is looked at
+ * elsewhere, on each call.
+ */
+export function createTokenVerifier(options: {
+  readonly fetchJwks: () => Promise<JSONWebKeySet>;
+  readonly nowMs: () => number;
+}): TokenVerifier {
+  const verdicts = new Map<string, VerifiedToken>();
+  let keys: { readonly resolve: JWTVerifyGetKey; readonly fetchedAtMs: number } | undefined;
+
+  const fetchKeys = async () => {
+    const jwks = await options.fetchJwks();
+    keys = { resolve: createLocalJWKSet(jwks), fetchedAtMs: options.nowMs() };
+    return keys;
+  };
+
+  const checkWith = (token: string, resolve: JWTVerifyGetKey) =>
+    jwtVerify(token, resolve, {
+      algorithms: [tokenRules.algorithm],
+      issuer: tokenRules.issuer,
+      audience: tokenRules.audience,
+      typ: tokenRules.type,
+      requiredClaims: ['sub', 'sid', 'role', 'iat', 'exp'],
+      currentDate: new Date(options.nowMs()),
+    });
+
+  const check = async (token: string): Promise<JWTPayload> => {
+    const known = keys ?? (await fetchKeys());
+    try {
+      return (await checkWith(token, known.resolve)).payload;
+    } catch (err) {
+      const isStale = options.nowMs() - known.fetchedAtMs > minRefetchMs;
+      if (!(err instanceof errors.JWKSNoMatchingKey) || !isStale) throw err;
+      return (await checkWith(token, (await fetchKeys()).resolve)).payload;
+    }
+  };
+
+  return {
+    verify: async (token) => {
+      const cached = verdicts.get(token);
+      if (cached && cached.expiresAtMs > options.nowMs()) return succeed(cached);
+      verdicts.delete(token);
+      try {
+        const verified = readClaims(await check(token));
+        if (!verified) return refuse('TOKEN_INVALID', 'the access token is not one of ours');
+        if (verdicts.size >= maxCached) verdicts.clear();
+        verdicts.set(token, verified);
+        return succeed(verified);
+      } catch (err) {
+        return explain(err);
+      }
+    },
+  };
+}
+
+function explain(err: unknown): Result<never> {
+  if (err instanceof errors.JWTExpired) {
+    return refuse('TOKEN_EXPIRED', 'the access token has expired: sign in again or refresh it');
+  }
+  if (err instanceof errors.JOSEError || err instanceof TypeError) {
+    return refuse('TOKEN_INVALID', 'the access token is not valid: sign in again');
+  }
+  return refuse('AUTH_UNAVAILABLE', 'credentials cannot be checked now: the auth service is away');
+}
+
+function readClaims(payload: JWTPayload): VerifiedToken | undefined {
+  const { sub, iat, exp } = payload;
+  const sid = payload['sid'];
+  const role = payload['role'];
+  if (typeof sub !== 'string' || !isUuid(sub) || typeof sid !== 'string' || !isUuid(sid)) return;
+  if (!isRole(role) || iat === undefined || exp === undefined) return;
+  return { userId: sub, role, sessionId: sid, issuedAtMs: iat * 1000, expiresAtMs: exp * 1000 };
+}

@@ -1,0 +1,135 @@
+import { text as readText } from 'node:stream/consumers';
+
+import { Command, CommanderError, Option } from 'commander';
+
+import { roles } from '../core/roles.ts';
+import packageJson from '../package.json' with { type: 'json' };
+import { migrateAll } from './commands/migrate.ts';
+import { printFault, say } from './commands/print.ts';
+import { runDaemon } from './commands/start.ts';
+import { createUser, type NewUser } from './commands/users-create.ts';
+import { parseConfig, readEnvironment, settings, type Config, type SettingName } from './config.ts';
+import { createLog } from './platform/log.ts';
+
+const usageExitCode = 2;
+
+/** Reads the command line, runs what it asks for, and resolves to the exit code. */
+export async function createProgram(argv: readonly string[]): Promise<number> {
+  let exitCode = 0;
+  const program = new Command('walletd')
+    .description('The digital wallet: auth, wallet and statement services on gRPC.')
+    .version(packageJson.version)
+    .exitOverride()
+    .enablePositionalOptions();
+  for (const [name, [help, fallback]] of Object.entries(settings)) {
+    const text = `${help} (${name}${fallback === '' ? '' : `, default ${fallback}`})`;
+    program.addOption(new Option(`--${flagOf(name)} <value>`, text));
+  }
+  const withConfig =
+    <A extends unknown[]>(run: (config: Config, ...rest: A) => Promise<number>) =>
+    async (...rest: A): Promise<void> => {
+      const config = configure(program);
+      exitCode = config ? await run(config, ...rest) : usageExitCode;
+    };
+
+  program
+    .command('start', { isDefault: true })
+    .description('run the daemon until SIGTERM or Ctrl-C')
+    .action(withConfig((config) => runDaemon(config, createLog(config.logLevel))));
+  program
+    .command('migrate')
+    .description('bring the database schemas up to date, and end')
+    .action(withConfig(runMigrate));
+  program
+    .command('config')
+    .description('look at the configuration')
+    .command('check')
+    .description('list every fault of the configuration, and start nothing')
+    .action(
+      withConfig(() => {
+        say('walletd: the configuration is in order');
+        return Promise.resolve(0);
+      }),
+    );
+  program
+    .command('users')
+    .description('accounts, on this host')
+    .command('create')
+    .description('make an account; the password comes from standard input')
+    .requiredOption('--email <email>', 'the address to sign in with')
+    .addOption(
+      new Option('--role <role>', 'what the user may do')
+        .choices(roles)
+        .makeOptionMandatory(),
+    )
+    .action(withConfig(runUsersCreate));
+  try {
+    await program.parseAsync(argv, { from: 'user' });
+  } catch (err) {
+    if (!(err instanceof CommanderError)) throw err;
+    return err.exitCode === 0 ? 0 : usageExitCode;
+  }
+  return exitCode;
+}
+
+/** `WALLETD_LISTEN` is `--listen`, `LOG_LEVEL` is `--log-level`. */
+function flagOf(name: string): string {
+  return name
+    .replace(/^WALLETD_/, '')
+    .toLowerCase()
+    .replaceAll('_', '-');
+}
+
+/** The environment, with flags of the same name over it; says every fault at once. */
+function configure(program: Command): Config | undefined {
+  const flags = program.opts<Record<string, string>>();
+  const raw: Partial<Record<SettingName, string>> & { XDG_DATA_HOME?: string } = {
+    ...readEnvironment(),
+  };
+  for (const name of Object.keys(settings) as SettingName[]) {
+    const key = flagOf(name).replace(/-([a-z])/g, (_match, letter: string) => letter.toUpperCase());
+    const given = flags[key];
+    if (given !== undefined) raw[name] = given;
+  }
+  const parsed = parseConfig(raw);
+  if (parsed.ok) return parsed.config;
+  for (const fault of parsed.faults) say(`walletd: ${fault}`);
+  say('hint: `walletd --help` lists every setting');
+  return undefined;
+}
+
+async function runMigrate(config: Config): Promise<number> {
+  const fault = await migrateAll(config, createLog(config.logLevel));
+  if (fault) return printFault(fault);
+  say('walletd: the schemas are up to date');
+  return 0;
+}
+
+async function runUsersCreate(
+  config: Config,
+  options: Pick<NewUser, 'email' | 'role'>,
+): Promise<number> {
+  const password = await readPassword();
+  const level = config.logLevel === 'info' ? 'warn' : config.logLevel;
+  const created = await createUser(config, { ...options, password }, createLog(level));
+  if (!created.ok) return printFault(created.fault);
+  const { id, email, role } = created.value;
+  say(`walletd: created ${role} ${email} (${id})`);
+  return 0;
+}
+
+async function readPassword(): Promise<string> {
+  if (process.stdin.isTTY) {
+    const { default: inquirer } = await import('inquirer');
+    const answer = await inquirer.prompt<{ password: string }>([
+      {
+        type: 'password',
+        name: 'password',
+        message: 'Password (12 characters or more):',
+        mask: true,
+      },
+    ]);
+    return answer.password;
+  }
+  return (await readText(process.stdin)).replace(/\r?\n$/, '');
+}

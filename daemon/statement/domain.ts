@@ -1,0 +1,111 @@
+import { isTimezone, isWithinDays } from '../../core/calendar.ts';
+import type { Operation } from '../../core/operations.ts';
+import { refuse, succeed, type Result } from '../../core/reasons.ts';
+
+/** One transaction as a statement shows it; every value comes from the ledger's event. */
+export type Line = {
+  readonly walletId: string;
+  readonly seq: bigint;
+  readonly transactionId: string;
+  readonly userId: string;
+  readonly currency: string;
+  readonly operation: Operation;
+  /** Above 0 credits the wallet, below 0 debits it. */
+  readonly amountMinor: bigint;
+  readonly balanceAfterMinor: bigint;
+  readonly contraAccount: string;
+  readonly parentId: string | undefined;
+  readonly description: string | undefined;
+  readonly occurredAtMs: number;
+  readonly hash: Buffer;
+};
+
+/** Half-open: [fromMs, toMs). */
+export type Range = { readonly fromMs: number; readonly toMs: number; readonly timezone: string };
+
+/** What the projection holds of a range, read on one snapshot. */
+export type Extent = {
+  /** The last line before the range; 0 if there is none. */
+  readonly openingSeq: bigint;
+  readonly openingMinor: bigint;
+  /** The last line before the range's end; equal to openingSeq if the range has none. */
+  readonly closingSeq: bigint;
+  readonly closingMinor: bigint;
+  /** Lines from the opening line to the closing one, both counted where they exist. */
+  readonly lineCount: bigint;
+  readonly totalDebitMinor: bigint;
+  readonly totalCreditMinor: bigint;
+  /** The first line after the closing one, if there is any. */
+  readonly nextSeq: bigint | undefined;
+};
+
+export type Completeness =
+  | { readonly isComplete: true }
+  /** `behindBy` is unknown where the ledger could not be asked. */
+  | { readonly isComplete: false; readonly behindBy: bigint | undefined };
+
+/** The ledger's word on a wallet: its last transaction's seq (0: none) and time. */
+export type Head = { readonly seq: bigint; readonly lastAtMs: number };
+
+/** Where the range is open, it ends now and begins this long before its end. */
+export const defaultRangeDays = 15;
+const dayMs = 86_400_000;
+
+/** Checks a range, and fills in what was left out. INVALID_ARGUMENT, RANGE_TOO_LONG. */
+export function resolveRange(
+  asked: {
+    readonly fromMs: number | undefined;
+    readonly toMs: number | undefined;
+    readonly timezone: string;
+  },
+  nowMs: number,
+  inlineDays: number,
+): Result<Range> {
+  const timezone = asked.timezone === '' ? 'UTC' : asked.timezone;
+  if (!isTimezone(timezone)) {
+    return refuse('INVALID_ARGUMENT', 'timezone must be an IANA name, like America/Sao_Paulo', {
+      field: 'timezone',
+    });
+  }
+  const toMs = asked.toMs ?? nowMs;
+  const fromMs = asked.fromMs ?? toMs - defaultRangeDays * dayMs;
+  if (Number.isNaN(fromMs) || Number.isNaN(toMs)) {
+    return refuse('INVALID_ARGUMENT', 'from and to must be valid times', { field: 'from' });
+  }
+  if (fromMs > toMs) {
+    return refuse('INVALID_ARGUMENT', 'from must not be after to', { field: 'from' });
+  }
+  if (!isWithinDays(fromMs, toMs, inlineDays, timezone)) {
+    return refuse(
+      'RANGE_TOO_LONG',
+      `a statement covers at most ${inlineDays} days: ask for a shorter range`,
+      { field: 'to', days: String(inlineDays) },
+    );
+  }
+  return succeed({ fromMs, toMs, timezone });
+}
+
+/**
+ * A statement is complete if its lines run without a gap from the opening to the closing one, and
+ * the closing one is the wallet's last (`headSeq`) or later, or is followed by the line after it.
+ * `headSeq` is undefined where the ledger could not be asked.
+ */
+export function judge(extent: Extent, headSeq: bigint | undefined): Completeness {
+  const opening = extent.openingSeq > 0n ? 1n : 0n;
+  const expected = extent.closingSeq - extent.openingSeq + opening;
+  const missingWithin = expected - extent.lineCount;
+  const isEndProven =
+    extent.nextSeq === extent.closingSeq + 1n ||
+    (headSeq !== undefined && headSeq <= extent.closingSeq);
+  if (missingWithin === 0n && isEndProven) return { isComplete: true };
+  if (headSeq === undefined) return { isComplete: false, behindBy: undefined };
+  const lastKnown = extent.nextSeq ?? headSeq + 1n;
+  const missingAfter = isEndProven ? 0n : lastKnown - extent.closingSeq - 1n;
+  return { isComplete: false, behindBy: missingWithin + missingAfter };
+}
+
+/** Opening plus credits less debits is the closing balance, or the projection is damaged. */
+export function isBalanced(extent: Extent): boolean {
+  const { openingMinor, totalCreditMinor, totalDebitMinor, closingMinor } = extent;
+  return openingMinor + totalCreditMinor - totalDebitMinor === closingMinor;
+}

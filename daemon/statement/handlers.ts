@@ -1,0 +1,159 @@
+import { exponentOf, findExponent } from '../../core/currencies.ts';
+import { walletIdOf } from '../../core/ids.ts';
+import { operations as operationNames } from '../../core/operations.ts';
+import { refuse, succeed, type Result } from '../../core/reasons.ts';
+import {
+  StatementStatus,
+  type GenerateStatementRequest,
+  type GenerateStatementResponse,
+  type StatementLine,
+  type StatementServiceServer,
+} from '../../protos/gen/digitalwallet/statement/v1/statement.ts';
+import { type Operation as WireOperation } from '../../protos/gen/digitalwallet/wallet/v1/wallet.ts';
+import { resolveSubject } from '../platform/access.ts';
+import type { Db } from '../platform/db.ts';
+import type { CallContext, Handlers } from '../platform/grpc/server.ts';
+import { decodePageToken, encodePageToken, pageSizeOf } from '../platform/page-token.ts';
+import { resolveRange, type Head, type Line, type Range } from './domain.ts';
+import { generate, type Generated, type ReadHead, type Wallet } from './generate.ts';
+import * as store from './store.ts';
+
+export type HandlerOptions = {
+  readonly db: Db;
+  readonly readHead: ReadHead;
+  readonly defaultCurrency: string;
+  /** Longer ranges are not answered at once; calendar days in the request's zone. */
+  readonly inlineDays: number;
+};
+
+const defaultPageSize = 500;
+const maxPageSize = 1_000;
+
+/** Wire to domain and back. */
+export function createHandlers(options: HandlerOptions): Handlers<StatementServiceServer> {
+  return { generateStatement: (request, context) => generateStatement(options, request, context) };
+}
+
+async function generateStatement(
+  options: HandlerOptions,
+  request: GenerateStatementRequest,
+  { principal }: CallContext,
+): Promise<Result<GenerateStatementResponse>> {
+  const subject = resolveSubject(principal, request.userId);
+  if (!subject.ok) return subject;
+  const currency = request.currency === '' ? options.defaultCurrency : request.currency;
+  if (findExponent(currency) === undefined) {
+    return refuse('CURRENCY_UNKNOWN', 'currency must be a code of ISO 4217, like BRL', {
+      field: 'currency',
+    });
+  }
+  const wallet = { id: walletIdOf(subject.value, currency), userId: subject.value, currency };
+  const { pageToken: _token, pageSize: _size, ...query } = request;
+  const cursor = decodePageToken({ ...query, walletId: wallet.id }, request.pageToken);
+  if (!cursor.ok) return cursor;
+  const size = pageSizeOf(request.pageSize, defaultPageSize, maxPageSize);
+  if (!size.ok) return size;
+  const asked = await options.readHead(wallet.userId, currency).catch(() => undefined);
+  if (asked && !asked.ok) return asked;
+  const head = asked?.value;
+  const range = readRange(request, cursor.value, head, options.inlineDays);
+  if (!range.ok) return range;
+  const pinned = cursor.value?.['through'];
+  const throughSeq = pinned === undefined ? undefined : BigInt(pinned);
+  const generated = await generate(options.db, wallet, range.value, { head, throughSeq });
+  const page = await readPage(options.db, wallet, generated, request, {
+    size: size.value,
+    cursor: cursor.value,
+  });
+  const next = page.next && {
+    seq: page.next.toString(),
+    through: generated.extent.closingSeq.toString(),
+    from: String(range.value.fromMs),
+    to: String(range.value.toMs),
+  };
+  return succeed({
+    status: generated.completeness.isComplete
+      ? StatementStatus.COMPLETE
+      : StatementStatus.INCOMPLETE,
+    export: undefined,
+    nextPageToken: next ? encodePageToken({ ...query, walletId: wallet.id }, next) : '',
+    statement: { ...toStatement(wallet, range.value, generated), lines: page.lines },
+  });
+}
+
+/**
+ * A later page keeps the times that the first one settled. A range without an end takes in the
+ * wallet's last transaction, even if the ledger's clock is a little ahead of this one.
+ */
+function readRange(
+  request: GenerateStatementRequest,
+  cursor: Readonly<Record<string, string>> | undefined,
+  head: Head | undefined,
+  inlineDays: number,
+): Result<Range> {
+  const { timezone } = request;
+  const fromMs = cursor ? Number(cursor['from']) : request.from?.getTime();
+  const toMs = cursor ? Number(cursor['to']) : request.to?.getTime();
+  const nowMs = Math.max(Date.now(), (head?.lastAtMs ?? 0) + 1);
+  return resolveRange({ fromMs, toMs, timezone }, nowMs, inlineDays);
+}
+
+async function readPage(
+  db: Db,
+  wallet: Wallet,
+  { extent }: Generated,
+  request: GenerateStatementRequest,
+  page: { readonly size: number; readonly cursor: Readonly<Record<string, string>> | undefined },
+): Promise<{ lines: StatementLine[]; next: bigint | undefined }> {
+  const seq = page.cursor?.['seq'];
+  const operations = request.operations.flatMap((wire) => operationNames[wire - 1] ?? []);
+  const isDescending = request.descending;
+  const found = await db.read((tx) =>
+    store.readLines(tx, wallet, {
+      afterSeq: !isDescending && seq !== undefined ? BigInt(seq) : extent.openingSeq,
+      beforeSeq: isDescending && seq !== undefined ? BigInt(seq) : extent.closingSeq + 1n,
+      operations,
+      isDescending,
+      limit: page.size + 1,
+    }),
+  );
+  const shown = found.slice(0, page.size);
+  return {
+    lines: shown.map(toWireLine),
+    next: found.length > page.size ? shown.at(-1)?.seq : undefined,
+  };
+}
+
+function toStatement(wallet: Wallet, range: Range, { extent, completeness }: Generated) {
+  return {
+    walletId: wallet.id,
+    userId: wallet.userId,
+    currency: wallet.currency,
+    exponent: exponentOf(wallet.currency),
+    from: new Date(range.fromMs),
+    to: new Date(range.toMs),
+    timezone: range.timezone,
+    openingMinor: extent.openingMinor,
+    totalDebitMinor: extent.totalDebitMinor,
+    totalCreditMinor: extent.totalCreditMinor,
+    closingMinor: extent.closingMinor,
+    behindBy: completeness.isComplete ? 0n : completeness.behindBy,
+  };
+}
+
+function toWireLine(line: Line): StatementLine {
+  const { amountMinor } = line;
+  return {
+    seq: line.seq,
+    occurredAt: new Date(line.occurredAtMs),
+    transactionId: line.transactionId,
+    operation: (operationNames.indexOf(line.operation) + 1) as WireOperation,
+    description: line.description,
+    debitMinor: amountMinor < 0n ? -amountMinor : 0n,
+    creditMinor: amountMinor > 0n ? amountMinor : 0n,
+    balanceAfterMinor: line.balanceAfterMinor,
+    contraAccount: line.contraAccount,
+    parentId: line.parentId,
+    hash: line.hash,
+  };
+}

@@ -1,0 +1,33 @@
+import { StatementServiceService } from '../../protos/gen/digitalwallet/statement/v1/statement.ts';
+import type { Db } from '../platform/db.ts';
+import type { HostedService } from '../platform/grpc/server.ts';
+import type { ReadHead } from './generate.ts';
+import { createHandlers } from './handlers.ts';
+import { policies } from './policy.ts';
+import { createProjection } from './projection.ts';
+
+export type StatementOptions = {
+  readonly db: Db;
+  readonly peers: { readonly readHead: ReadHead };
+  readonly config: {
+    readonly defaultCurrency: string;
+    readonly inlineDays: number;
+    readonly queue: string;
+  };
+};
+
+/** Statements, projected from the ledger's events. */
+export function createStatement({ db, peers, config }: StatementOptions) {
+  const service: HostedService = {
+    name: 'digitalwallet.statement.v1.StatementService',
+    definition: StatementServiceService,
+    handlers: createHandlers({ db, readHead: peers.readHead, ...config }),
+    policies,
+  };
+  return {
+    service,
+    consumers: [createProjection(db, config.queue)],
+    start: () => undefined,
+    stop: () => Promise.resolve(),
+  };
+}

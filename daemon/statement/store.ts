@@ -1,0 +1,177 @@
+import { operations, type Operation } from '../../core/operations.ts';
+import { sql, type Tx } from '../platform/db.ts';
+import type { Extent, Line, Range } from './domain.ts';
+
+/** 1 deposit, 2 withdraw, 3 purchase, 4 reversal, 5 cancellation. */
+const codeOf = (operation: Operation): number => operations.indexOf(operation) + 1;
+
+const insertSql = sql(
+  'line_insert',
+  `INSERT INTO statement_lines (wallet_id, seq, transaction_id, user_id, currency, operation,
+     amount, balance_after, contra_account, parent_id, description, occurred_at, hash)
+   SELECT * FROM unnest($1::uuid[], $2::bigint[], $3::uuid[], $4::uuid[], $5::text[],
+     $6::smallint[], $7::bigint[], $8::bigint[], $9::text[], $10::uuid[], $11::text[],
+     $12::timestamptz[], $13::bytea[])
+   ON CONFLICT (wallet_id, seq) DO NOTHING`,
+);
+
+/** Adds lines; those that are there already stay as they are. */
+export async function insertLines(tx: Tx, lines: readonly Line[]): Promise<void> {
+  await tx.execute(insertSql, [
+    lines.map((l) => l.walletId),
+    lines.map((l) => l.seq),
+    lines.map((l) => l.transactionId),
+    lines.map((l) => l.userId),
+    lines.map((l) => l.currency),
+    lines.map((l) => codeOf(l.operation)),
+    lines.map((l) => l.amountMinor),
+    lines.map((l) => l.balanceAfterMinor),
+    lines.map((l) => l.contraAccount),
+    lines.map((l) => l.parentId),
+    lines.map((l) => l.description),
+    lines.map((l) => new Date(l.occurredAtMs).toISOString()),
+    lines.map((l) => l.hash),
+  ]);
+}
+
+const lastSeqSql = sql(
+  'line_last_seq',
+  'SELECT seq FROM statement_lines WHERE wallet_id = $1 ORDER BY seq DESC LIMIT 1',
+);
+
+const beforeSql = sql(
+  'line_before',
+  // Times grow with seq: halving finds the last line before a time, whatever lines are missing.
+  `WITH RECURSIVE search (low, high) AS (
+     SELECT 0::bigint, $2::bigint
+     UNION ALL
+     SELECT CASE WHEN l.occurred_at < $3 THEN m.middle WHEN l.seq IS NULL THEN m.middle ELSE s.low END,
+            CASE WHEN l.occurred_at >= $3 THEN l.seq - 1 ELSE s.high END
+     FROM search s
+     CROSS JOIN LATERAL (SELECT (s.low + s.high + 1) / 2 AS middle) m
+     LEFT JOIN LATERAL (
+       SELECT seq, occurred_at FROM statement_lines
+       WHERE wallet_id = $1 AND seq <= m.middle ORDER BY seq DESC LIMIT 1) l ON true
+     WHERE s.low < s.high)
+   SELECT l.seq, l.balance_after FROM search s
+   JOIN LATERAL (
+     SELECT seq, balance_after FROM statement_lines
+     WHERE wallet_id = $1 AND seq <= s.low ORDER BY seq DESC LIMIT 1) l ON true
+   WHERE s.low = s.high`,
+);
+
+const sumsSql = sql(
+  'line_sums',
+  `SELECT count(*) AS count,
+     coalesce(-sum(amount) FILTER (WHERE amount < 0 AND seq > $2), 0)::bigint AS debit,
+     coalesce(sum(amount) FILTER (WHERE amount > 0 AND seq > $2), 0)::bigint AS credit
+   FROM statement_lines WHERE wallet_id = $1 AND seq BETWEEN $2 AND $3`,
+);
+
+const nextSeqSql = sql(
+  'line_next_seq',
+  'SELECT seq FROM statement_lines WHERE wallet_id = $1 AND seq > $2 ORDER BY seq LIMIT 1',
+);
+
+/** What the projection holds of a range, up to `throughSeq` at most. `tx` must be a snapshot. */
+export async function readExtent(
+  tx: Tx,
+  walletId: string,
+  range: Range,
+  throughSeq: bigint | undefined,
+): Promise<Extent> {
+  const [last] = await tx.query<{ seq: bigint }>(lastSeqSql, [walletId]);
+  const lastSeq = last?.seq ?? 0n;
+  const maxSeq = throughSeq !== undefined && throughSeq < lastSeq ? throughSeq : lastSeq;
+  const lastBefore = async (timeMs: number) => {
+    type Row = { seq: bigint; balance_after: bigint };
+    const time = new Date(timeMs).toISOString();
+    const [row] = await tx.query<Row>(beforeSql, [walletId, maxSeq, time]);
+    return { seq: row?.seq ?? 0n, balanceMinor: row?.balance_after ?? 0n };
+  };
+  const opening = await lastBefore(range.fromMs);
+  const closing = await lastBefore(range.toMs);
+  type Sums = { count: bigint; debit: bigint; credit: bigint };
+  const [sums] = await tx.query<Sums>(sumsSql, [walletId, opening.seq, closing.seq]);
+  const [next] = await tx.query<{ seq: bigint }>(nextSeqSql, [walletId, closing.seq]);
+  return {
+    openingSeq: opening.seq,
+    openingMinor: opening.balanceMinor,
+    closingSeq: closing.seq,
+    closingMinor: closing.balanceMinor,
+    lineCount: sums?.count ?? 0n,
+    totalDebitMinor: sums?.debit ?? 0n,
+    totalCreditMinor: sums?.credit ?? 0n,
+    nextSeq: next?.seq,
+  };
+}
+
+const pageSql = (direction: 'ASC' | 'DESC') =>
+  sql(
+    `line_page_${direction.toLowerCase()}`,
+    `SELECT * FROM statement_lines
+     WHERE wallet_id = $1 AND user_id = $2 AND seq > $3 AND seq < $4
+       AND (cardinality($5::smallint[]) = 0 OR operation = ANY($5))
+     ORDER BY seq ${direction} LIMIT $6`,
+  );
+const pageAscendingSql = pageSql('ASC');
+const pageDescendingSql = pageSql('DESC');
+
+type LineRow = {
+  wallet_id: string;
+  seq: bigint;
+  transaction_id: string;
+  user_id: string;
+  currency: string;
+  operation: number;
+  amount: bigint;
+  balance_after: bigint;
+  contra_account: string;
+  parent_id: string | null;
+  description: string | null;
+  occurred_at: number;
+  hash: Buffer;
+};
+
+/** Lines of an owner's wallet with `afterSeq` < seq < `beforeSeq`; no operations means all. */
+export async function readLines(
+  tx: Tx,
+  wallet: { readonly id: string; readonly userId: string },
+  page: {
+    readonly afterSeq: bigint;
+    readonly beforeSeq: bigint;
+    readonly operations: readonly Operation[];
+    readonly isDescending: boolean;
+    readonly limit: number;
+  },
+): Promise<Line[]> {
+  const rows = await tx.query<LineRow>(page.isDescending ? pageDescendingSql : pageAscendingSql, [
+    wallet.id,
+    wallet.userId,
+    page.afterSeq,
+    page.beforeSeq,
+    page.operations.map(codeOf),
+    page.limit,
+  ]);
+  return rows.map(toLine);
+}
+
+function toLine(row: LineRow): Line {
+  const operation = operations[row.operation - 1];
+  if (!operation) throw new Error(`line ${row.transaction_id} has operation ${row.operation}`);
+  return {
+    walletId: row.wallet_id,
+    seq: row.seq,
+    transactionId: row.transaction_id,
+    userId: row.user_id,
+    currency: row.currency,
+    operation,
+    amountMinor: row.amount,
+    balanceAfterMinor: row.balance_after,
+    contraAccount: row.contra_account,
+    parentId: row.parent_id ?? undefined,
+    description: row.description ?? undefined,
+    occurredAtMs: row.occurred_at,
+    hash: row.hash,
+  };
+}

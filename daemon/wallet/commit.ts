@@ -1,0 +1,80 @@
+import { succeed, type Result } from '../../core/reasons.ts';
+import type { Db, Tx } from '../platform/db.ts';
+import { appendOutbox } from '../platform/outbox.ts';
+import {
+  decideBatch,
+  newWallet,
+  opensWallet,
+  walletsOf,
+  type Command,
+  type Decision,
+  type Entry,
+  type States,
+  type WalletRef,
+} from './domain.ts';
+import { toCreatedMessage } from './messages.ts';
+import * as store from './store.ts';
+
+/** A transaction as the caller gets it: its entry, and whether the key had been used before. */
+export type Posted = { readonly entry: Entry; readonly isReplayed: boolean };
+
+/** Commits a batch in one transaction: open, lock, read, decide, write, with its outbox row. */
+export async function commitBatch(
+  db: Db,
+  commands: readonly Command[],
+): Promise<readonly Result<Posted>[]> {
+  return db.tx(async (tx) => {
+    const opened = distinctWallets(commands.filter(opensWallet));
+    await store.openWallets(tx, opened.map(newWallet));
+    const states = await readStates(tx, commands, true);
+    const { decisions, changed } = decideBatch(states, commands, await store.readClock(tx));
+    const entries = decisions.flatMap((d) => (d.kind === 'accepted' ? d.entries : []));
+    if (entries.length > 0) {
+      await store.appendEntries(tx, entries);
+      await store.updateWallets(tx, changed);
+      await appendOutbox(tx, entries.map(toCreatedMessage));
+    }
+    return decisions.map(toPosted);
+  });
+}
+
+/** The same decision on what is there now, without a lock and without a trace. */
+export async function decideOnly(db: Db, command: Command): Promise<Result<Posted>> {
+  return db.snapshot(async (tx) => {
+    const states = await readStates(tx, [command], false);
+    const { decisions } = decideBatch(states, [command], await store.readClock(tx));
+    const [decision] = decisions;
+    if (!decision) throw new Error('a command was not decided');
+    return toPosted(decision);
+  });
+}
+
+async function readStates(
+  tx: Tx,
+  commands: readonly Command[],
+  isLocked: boolean,
+): Promise<States> {
+  const wallets = await store.readWallets(tx, distinctWallets(commands), isLocked);
+  const twins = commands.map((c) => ({ id: c.transactionId, walletId: c.wallet.id }));
+  const parents = commands.flatMap((c) =>
+    c.parentId === undefined ? [] : [{ id: c.parentId, walletId: c.wallet.id }],
+  );
+  return {
+    wallets: new Map(wallets.map((wallet) => [wallet.id, wallet])),
+    entries: await store.readEntries(tx, [...twins, ...parents]),
+    undone: await store.readUndone(tx, parents),
+  };
+}
+
+function distinctWallets(commands: readonly Command[]): WalletRef[] {
+  const refs = new Map<string, WalletRef>();
+  for (const ref of commands.flatMap(walletsOf)) refs.set(ref.id, ref);
+  return [...refs.values()];
+}
+
+function toPosted(decision: Decision): Result<Posted> {
+  if (decision.kind === 'rejected') return { ok: false, rejection: decision.rejection };
+  const [entry] = decision.entries;
+  if (!entry) throw new Error('an accepted command has no entry');
+  return succeed({ entry, isReplayed: decision.kind === 'replayed' });
+}

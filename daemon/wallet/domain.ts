@@ -1,0 +1,292 @@
+import { chainHash, genesisHash } from '../../core/chain.ts';
+import type { CallerClass } from '../../core/ids.ts';
+import { amountLimitMinor, formatMinor } from '../../core/money.ts';
+import { isUndo, type Operation } from '../../core/operations.ts';
+import { refuse, type Reason, type Rejection } from '../../core/reasons.ts';
+
+/** Which wallet is meant: its id follows from the other two. */
+export type WalletRef = {
+  readonly id: string;
+  readonly userId: string;
+  readonly currency: string;
+  readonly exponent: number;
+};
+
+/** What is asked for, checked as far as that needs no state. Times and ids are passed in. */
+export type Command = {
+  readonly transactionId: string;
+  readonly wallet: WalletRef;
+  readonly operation: Operation;
+  /** Always there but for an undo, which may leave it to its parent. */
+  readonly amountMinor: bigint | undefined;
+  readonly parentId: string | undefined;
+  readonly merchant: string | undefined;
+  readonly description: string | undefined;
+  readonly metadata: Readonly<Record<string, string>>;
+  readonly callerClass: CallerClass;
+  readonly actor: string;
+};
+
+export type Source = 'grpc' | 'message';
+
+/** One side of a movement of money, as the ledger keeps it: a row of `transactions`. */
+export type Entry = {
+  readonly id: string;
+  readonly wallet: WalletRef;
+  readonly seq: bigint;
+  readonly operation: Operation;
+  /** Above 0 credits the wallet, below 0 debits it; the contra account gets the opposite. */
+  readonly amountMinor: bigint;
+  readonly balanceAfterMinor: bigint;
+  readonly contraAccount: string;
+  readonly parentId: string | undefined;
+  readonly source: Source;
+  readonly actor: string;
+  readonly description: string | undefined;
+  readonly metadata: Readonly<Record<string, string>>;
+  readonly occurredAtMs: number;
+  readonly hash: Buffer;
+};
+
+export type WalletState = WalletRef & {
+  readonly status: 'active' | 'frozen';
+  readonly balanceMinor: bigint;
+  readonly seq: bigint;
+  readonly lastAtMs: number;
+  readonly lastHash: Buffer;
+};
+
+/** What was read under the lock, as far as the commands concern it. */
+export type States = {
+  /** Opened wallets by id. */
+  readonly wallets: ReadonlyMap<string, WalletState>;
+  /** Entries by transaction id: twins of the commands, and the parents asked for. */
+  readonly entries: ReadonlyMap<string, readonly Entry[]>;
+  /** Ids of parents that have been undone. */
+  readonly undone: ReadonlySet<string>;
+};
+
+export type Decision =
+  | { readonly kind: 'accepted'; readonly entries: readonly Entry[] }
+  | { readonly kind: 'replayed'; readonly entries: readonly Entry[] }
+  | { readonly kind: 'rejected'; readonly rejection: Rejection };
+
+/** A wallet whose last transaction lies further ahead of the clock than this is refused. */
+export const clockToleranceMs = 5 * 60_000;
+
+/** The wallets that a command concerns: today its own. */
+export function walletsOf(command: Command): readonly WalletRef[] {
+  return [command.wallet];
+}
+
+/** True for what opens a wallet that does not exist yet. */
+export function opensWallet(command: Command): boolean {
+  return command.operation === 'deposit';
+}
+
+/** A wallet that nothing has happened to. */
+export function newWallet(ref: WalletRef): WalletState {
+  return {
+    ...ref,
+    status: 'active',
+    balanceMinor: 0n,
+    seq: 0n,
+    lastAtMs: 0,
+    lastHash: genesisHash(ref.id, ref.userId, ref.currency),
+  };
+}
+
+/** Decides one command on the states given; changes nothing. */
+export function decide(states: States, command: Command, nowMs: number): Decision {
+  const twin = states.entries.get(command.transactionId);
+  if (twin) return replay(twin, command);
+  const wallet = states.wallets.get(command.wallet.id) ?? newWallet(command.wallet);
+  if (wallet.lastAtMs > nowMs + clockToleranceMs) {
+    return reject(
+      'WALLET_CLOCK_AHEAD',
+      'the wallet has a transaction from the future: have the clock of the database checked',
+      { walletId: wallet.id },
+    );
+  }
+  const staffUndo = command.callerClass === 'staff' && isUndo(command.operation);
+  if (wallet.status === 'frozen' && !staffUndo) {
+    return reject('WALLET_FROZEN', 'the wallet is frozen: ask the staff to look into it', {
+      walletId: wallet.id,
+    });
+  }
+  const movement = isUndo(command.operation)
+    ? undoMovement(states, command, wallet)
+    : plainMovement(command);
+  if ('kind' in movement) return movement;
+  const refusal = checkBalance(wallet, movement.amountMinor);
+  return refusal ?? { kind: 'accepted', entries: [enter(wallet, command, movement, nowMs)] };
+}
+
+/**
+ * Decides a batch as if one after the other, each seeing what the earlier ones did. `changed`
+ * holds the wallets' states after the last command.
+ */
+export function decideBatch(
+  states: States,
+  commands: readonly Command[],
+  nowMs: number,
+): { readonly decisions: readonly Decision[]; readonly changed: readonly WalletState[] } {
+  const wallets = new Map(states.wallets);
+  const entries = new Map(states.entries);
+  const undone = new Set(states.undone);
+  const changed = new Map<string, WalletState>();
+  const decisions = commands.map((command) => {
+    const decision = decide({ wallets, entries, undone }, command, nowMs);
+    if (decision.kind !== 'accepted') return decision;
+    entries.set(command.transactionId, decision.entries);
+    for (const entry of decision.entries) {
+      const wallet = evolve(wallets.get(entry.wallet.id) ?? newWallet(entry.wallet), entry);
+      wallets.set(wallet.id, wallet);
+      changed.set(wallet.id, wallet);
+      if (entry.parentId !== undefined) undone.add(entry.parentId);
+    }
+    return decision;
+  });
+  return { decisions, changed: [...changed.values()] };
+}
+
+/** The wallet after an entry of its own. */
+export function evolve(wallet: WalletState, entry: Entry): WalletState {
+  return {
+    ...wallet,
+    balanceMinor: entry.balanceAfterMinor,
+    seq: entry.seq,
+    lastAtMs: entry.occurredAtMs,
+    lastHash: entry.hash,
+  };
+}
+
+/** The name behind `merchant:<name>`, if the contra account carries one. */
+export function merchantOf(contraAccount: string): string | undefined {
+  return contraAccount.startsWith('merchant:')
+    ? contraAccount.slice('merchant:'.length)
+    : undefined;
+}
+
+type Movement = { readonly amountMinor: bigint; readonly contraAccount: string };
+
+function plainMovement(command: Command): Movement {
+  const amountMinor = command.amountMinor ?? 0n;
+  return {
+    amountMinor: command.operation === 'deposit' ? amountMinor : -amountMinor,
+    contraAccount: contraAccountOf(command),
+  };
+}
+
+function contraAccountOf(command: Command): string {
+  if (command.operation !== 'purchase') return 'external:cash';
+  return command.merchant === undefined ? 'merchant' : `merchant:${command.merchant}`;
+}
+
+function undoMovement(states: States, command: Command, wallet: WalletState): Movement | Decision {
+  const parentId = command.parentId ?? '';
+  const parent = states.entries.get(parentId)?.find((entry) => entry.wallet.id === wallet.id);
+  if (!parent) {
+    return reject('PARENT_NOT_FOUND', `this wallet has no transaction ${parentId}`, {
+      field: 'parent_id',
+      parentId,
+    });
+  }
+  if (!canUndo(command.operation, parent.operation)) {
+    return reject(
+      'PARENT_NOT_UNDOABLE',
+      `a ${command.operation} cannot undo a ${parent.operation}`,
+      { field: 'parent_id', parentId, operation: command.operation, parent: parent.operation },
+    );
+  }
+  if (states.undone.has(parentId)) {
+    return reject('PARENT_ALREADY_UNDONE', `transaction ${parentId} has been undone already`, {
+      field: 'parent_id',
+      parentId,
+    });
+  }
+  const parentAmountMinor = absolute(parent.amountMinor);
+  if (command.amountMinor !== undefined && command.amountMinor !== parentAmountMinor) {
+    const amount = formatMinor(parentAmountMinor, wallet.exponent);
+    return reject(
+      'AMOUNT_MISMATCH',
+      `an undo is always whole: leave the amount out, or give ${amount} ${wallet.currency}`,
+      { field: 'amount', amount, currency: wallet.currency },
+    );
+  }
+  return { amountMinor: -parent.amountMinor, contraAccount: parent.contraAccount };
+}
+
+function canUndo(operation: Operation, parent: Operation): boolean {
+  return operation === 'cancellation' ? parent === 'purchase' : !isUndo(parent);
+}
+
+function checkBalance(wallet: WalletState, amountMinor: bigint): Decision | undefined {
+  const balanceAfterMinor = wallet.balanceMinor + amountMinor;
+  const amount = formatMinor(absolute(amountMinor), wallet.exponent);
+  const { currency } = wallet;
+  const balance = formatMinor(wallet.balanceMinor, wallet.exponent);
+  if (balanceAfterMinor < 0n) {
+    return reject(
+      'INSUFFICIENT_FUNDS',
+      `the balance is ${balance} ${currency}, less than the ${amount} ${currency} to be taken`,
+      { balance, amount, currency },
+    );
+  }
+  if (balanceAfterMinor >= amountLimitMinor) {
+    return reject(
+      'BALANCE_LIMIT_EXCEEDED',
+      `${amount} ${currency} more would bring the balance of ${balance} ${currency} past its limit`,
+      { balance, amount, currency },
+    );
+  }
+  return undefined;
+}
+
+function enter(wallet: WalletState, command: Command, movement: Movement, nowMs: number): Entry {
+  const { id, userId, currency, exponent } = wallet;
+  const fields = {
+    id: command.transactionId,
+    seq: wallet.seq + 1n,
+    operation: command.operation,
+    ...movement,
+    balanceAfterMinor: wallet.balanceMinor + movement.amountMinor,
+    parentId: command.parentId,
+    source: command.callerClass === 'message' ? ('message' as const) : ('grpc' as const),
+    actor: command.actor,
+    description: command.description,
+    metadata: command.metadata,
+    occurredAtMs: Math.max(nowMs, wallet.lastAtMs),
+  };
+  return {
+    ...fields,
+    wallet: { id, userId, currency, exponent },
+    hash: chainHash(wallet.lastHash, fields),
+  };
+}
+
+/** A key names one transaction for ever: the same content gets it again, another is refused. */
+function replay(twin: readonly Entry[], command: Command): Decision {
+  const original = twin.find((entry) => entry.wallet.id === command.wallet.id);
+  const isSame =
+    original?.operation === command.operation &&
+    original.parentId === command.parentId &&
+    (isUndo(command.operation) || original.contraAccount === contraAccountOf(command)) &&
+    (command.amountMinor === undefined || command.amountMinor === absolute(original.amountMinor));
+  if (isSame) return { kind: 'replayed', entries: twin };
+  return reject(
+    'IDEMPOTENCY_KEY_REUSED',
+    'this idempotency key was used for another transaction: take a new key for a new transaction',
+    { field: 'idempotency_key', transactionId: command.transactionId },
+  );
+}
+
+const absolute = (minor: bigint): bigint => (minor < 0n ? -minor : minor);
+
+function reject(
+  reason: Reason,
+  message: string,
+  metadata: Readonly<Record<string, string>>,
+): Decision {
+  return { kind: 'rejected', rejection: refuse(reason, message, metadata).rejection };
+}

@@ -1,0 +1,58 @@
+import type { Operation } from '../../core/operations.ts';
+import { WalletServiceService } from '../../protos/gen/digitalwallet/wallet/v1/wallet.ts';
+import type { Broker } from '../platform/broker.ts';
+import { findChangeRights, type Db } from '../platform/db.ts';
+import type { HostedService } from '../platform/grpc/server.ts';
+import type { Log } from '../platform/log.ts';
+import { createRelay } from '../platform/outbox.ts';
+import { commitBatch, type Posted } from './commit.ts';
+import type { Command } from './domain.ts';
+import { createGroupCommit } from './group-commit.ts';
+import { createHandlers } from './handlers.ts';
+import { policies } from './policy.ts';
+import { createKnownUsers, type FindUsers } from './users.ts';
+
+export type WalletOptions = {
+  readonly db: Db;
+  readonly broker: Broker;
+  readonly peers: { readonly findUsers: FindUsers };
+  readonly config: {
+    readonly defaultCurrency: string;
+    readonly selfServiceOperations: ReadonlySet<Operation>;
+    /** Commits in flight at once; two by default. */
+    readonly laneCount: number;
+  };
+  readonly log: Log;
+};
+
+/** The ledger's service. `checkRights` names what its database role could do and must not. */
+export function createWallet({ db, broker, peers, config, log }: WalletOptions) {
+  const relay = createRelay({ db, broker, log });
+  const groupCommit = createGroupCommit<Command, Posted>({
+    laneKey: (command) => command.wallet.id,
+    laneCount: config.laneCount,
+    log,
+    commit: async (commands) => {
+      const answers = await commitBatch(db, commands);
+      relay.wake();
+      return answers;
+    },
+  });
+  const users = createKnownUsers(peers.findUsers);
+  const service: HostedService = {
+    name: 'digitalwallet.wallet.v1.WalletService',
+    definition: WalletServiceService,
+    handlers: createHandlers({ db, groupCommit, users, ...config }),
+    policies,
+  };
+  return {
+    service,
+    consumers: [],
+    checkRights: () => db.read((tx) => findChangeRights(tx, 'transactions')),
+    start: () => relay.start(),
+    stop: async () => {
+      await groupCommit.drain();
+      await relay.stop();
+    },
+  };
+}

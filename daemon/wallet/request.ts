@@ -1,0 +1,102 @@
+import { findExponent } from '../../core/currencies.ts';
+import { transactionIdOf, isUuid, walletIdOf, type CallerClass } from '../../core/ids.ts';
+import { amountLimitMinor } from '../../core/money.ts';
+import { isUndo, type Operation } from '../../core/operations.ts';
+import { refuse, succeed, type Result } from '../../core/reasons.ts';
+import { findTextProblem } from '../../core/text.ts';
+import type { Command, WalletRef } from './domain.ts';
+
+/** What a transaction asks for, from whichever way it came, before anything is checked. */
+export type TransactionRequest = {
+  readonly userId: string;
+  readonly currency: string;
+  readonly operation: Operation;
+  readonly amountMinor: bigint | undefined;
+  readonly parentId: string | undefined;
+  readonly merchant: string | undefined;
+  readonly description: string | undefined;
+  readonly metadata: Readonly<Record<string, string>>;
+  readonly idempotencyKey: string;
+  readonly callerClass: CallerClass;
+  readonly actor: string;
+};
+
+const maxKeyLength = 255;
+const maxDescriptionLength = 500;
+const maxMerchantLength = 100;
+const maxMetadataEntries = 16;
+const maxMetadataLength = 256;
+
+/** The wallet of a user in a currency; CURRENCY_UNKNOWN if ISO 4217 has no such code. */
+export function refOf(userId: string, currency: string): Result<WalletRef> {
+  const exponent = findExponent(currency);
+  if (exponent === undefined) {
+    return refuse('CURRENCY_UNKNOWN', 'currency must be a code of ISO 4217 in capitals, like BRL', {
+      field: 'currency',
+    });
+  }
+  return succeed({ id: walletIdOf(userId, currency), userId, currency, exponent });
+}
+
+/** Checks everything that needs no state, and names the transaction. */
+export function toCommand(request: TransactionRequest): Result<Command> {
+  const ref = refOf(request.userId, request.currency);
+  if (!ref.ok) return ref;
+  const problem = findFieldProblem(request) ?? findAmountProblem(request);
+  if (problem) return problem;
+  const { userId: _user, currency: _currency, idempotencyKey, ...rest } = request;
+  return succeed({
+    ...rest,
+    wallet: ref.value,
+    transactionId: transactionIdOf(ref.value.id, request.callerClass, idempotencyKey),
+  });
+}
+
+type Refusal = ReturnType<typeof refuse>;
+
+function findAmountProblem({ operation, amountMinor }: TransactionRequest): Refusal | undefined {
+  const field = { field: 'amount' };
+  if (amountMinor === undefined) {
+    return isUndo(operation) ? undefined : refuse('AMOUNT_INVALID', 'amount is missing', field);
+  }
+  if (amountMinor <= 0n) return refuse('AMOUNT_INVALID', 'amount must be above 0', field);
+  if (amountMinor >= amountLimitMinor) {
+    return refuse('AMOUNT_INVALID', 'amount must be below 10^18 minor units', field);
+  }
+  return undefined;
+}
+
+function findFieldProblem(request: TransactionRequest): Refusal | undefined {
+  const { operation, parentId, merchant, metadata, idempotencyKey } = request;
+  const invalid = (field: string, problem: string) =>
+    refuse('INVALID_ARGUMENT', `${field} ${problem}`, { field });
+  if (idempotencyKey === '') return invalid('idempotency_key', 'must be given');
+  if (isUndo(operation) && parentId === undefined) {
+    return invalid('parent_id', `must name the transaction that the ${operation} undoes`);
+  }
+  if (!isUndo(operation) && parentId !== undefined) {
+    return invalid('parent_id', `must be absent: a ${operation} has no parent`);
+  }
+  if (parentId !== undefined && !isUuid(parentId)) {
+    return invalid('parent_id', 'must be a UUID in lower case');
+  }
+  if (merchant !== undefined && operation !== 'purchase') {
+    return invalid('merchant', `must be absent: only a purchase has a merchant`);
+  }
+  if (merchant === '') return invalid('merchant', 'must not be empty');
+  const pairs = Object.entries(metadata);
+  if (pairs.length > maxMetadataEntries) {
+    return invalid('metadata', `must have at most ${maxMetadataEntries} entries`);
+  }
+  const texts: [string, string, number][] = [
+    ['idempotency_key', idempotencyKey, maxKeyLength],
+    ['description', request.description ?? '', maxDescriptionLength],
+    ['merchant', merchant ?? '', maxMerchantLength],
+    ...pairs.flat().map((text): [string, string, number] => ['metadata', text, maxMetadataLength]),
+  ];
+  for (const [field, text, maxLength] of texts) {
+    const problem = findTextProblem(text, maxLength);
+    if (problem !== undefined) return invalid(field, problem);
+  }
+  return undefined;
+}

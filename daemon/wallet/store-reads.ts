@@ -1,0 +1,117 @@
+import type { Operation } from '../../core/operations.ts';
+import { sql, type Tx } from '../platform/db.ts';
+import type { Entry, WalletRef, WalletState } from './domain.ts';
+import {
+  entryColumns,
+  operationCodes,
+  toEntry,
+  toWallet,
+  walletColumns,
+  type EntryRow,
+  type WalletRow,
+} from './store.ts';
+
+const entryOfOwnerSql = sql(
+  'entry_of_owner',
+  `SELECT ${entryColumns} FROM transactions t JOIN wallets w ON w.id = t.wallet_id
+   WHERE t.id = $1 AND ($2::uuid IS NULL OR w.user_id = $2)`,
+);
+
+/** One transaction by id, of this owner only unless `userId` is undefined. */
+export async function findEntry(
+  tx: Tx,
+  id: string,
+  userId: string | undefined,
+): Promise<Entry | undefined> {
+  const [row] = await tx.query<EntryRow>(entryOfOwnerSql, [id, userId]);
+  return row && toEntry(row);
+}
+
+const listSql = (direction: 'ASC' | 'DESC') =>
+  sql(
+    `entry_list_${direction.toLowerCase()}`,
+    `SELECT ${entryColumns} FROM transactions t JOIN wallets w ON w.id = t.wallet_id
+     WHERE t.wallet_id = $1 AND w.user_id = $2
+       AND t.seq ${direction === 'ASC' ? '>' : '<'} $3
+       AND ($4::smallint IS NULL OR t.operation = $4)
+     ORDER BY t.seq ${direction} LIMIT $5`,
+  );
+const listAscendingSql = listSql('ASC');
+const listDescendingSql = listSql('DESC');
+
+/** A page of a wallet's entries, beyond `afterSeq` in the direction asked. */
+export async function listEntries(
+  tx: Tx,
+  wallet: WalletRef,
+  page: {
+    readonly isAscending: boolean;
+    readonly afterSeq: bigint;
+    readonly operation: Operation | undefined;
+    readonly limit: number;
+  },
+): Promise<Entry[]> {
+  const rows = await tx.query<EntryRow>(page.isAscending ? listAscendingSql : listDescendingSql, [
+    wallet.id,
+    wallet.userId,
+    page.afterSeq,
+    page.operation && operationCodes[page.operation],
+    page.limit,
+  ]);
+  return rows.map(toEntry);
+}
+
+const balanceAtSql = sql(
+  'balance_at',
+  // Times grow with seq, so the last entry up to a time is found by halving, not by an index on time.
+  `WITH RECURSIVE search (low, high) AS (
+     SELECT 0::bigint, $2::bigint
+     UNION ALL
+     SELECT CASE WHEN t.occurred_at <= $3 THEN t.seq ELSE s.low END,
+            CASE WHEN t.occurred_at <= $3 THEN s.high ELSE t.seq - 1 END
+     FROM search s
+     JOIN transactions t ON t.wallet_id = $1 AND t.seq = (s.low + s.high + 1) / 2
+     WHERE s.low < s.high)
+   SELECT t.balance_after, t.seq, t.occurred_at FROM search s
+   JOIN transactions t ON t.wallet_id = $1 AND t.seq = s.low
+   WHERE s.low = s.high`,
+);
+
+/** The wallet as it stood at a time (milliseconds, inclusive): its balance, seq and last time. */
+export async function readWalletAt(
+  tx: Tx,
+  wallet: WalletState,
+  atMs: number,
+): Promise<WalletState> {
+  type Row = { balance_after: bigint; seq: bigint; occurred_at: number };
+  const at = new Date(atMs).toISOString();
+  const [row] = await tx.query<Row>(balanceAtSql, [wallet.id, wallet.seq, at]);
+  return row
+    ? { ...wallet, balanceMinor: row.balance_after, seq: row.seq, lastAtMs: row.occurred_at }
+    : { ...wallet, balanceMinor: 0n, seq: 0n, lastAtMs: 0 };
+}
+
+const listWalletsSql = sql(
+  'wallet_list',
+  `SELECT ${walletColumns} FROM wallets w WHERE w.id > $1 ORDER BY w.id LIMIT $2`,
+);
+
+/** All wallets, a page in order of id. */
+export async function listWallets(tx: Tx, afterId: string, limit: number): Promise<WalletState[]> {
+  return (await tx.query<WalletRow>(listWalletsSql, [afterId, limit])).map(toWallet);
+}
+
+const parentWalletsSql = sql(
+  'entry_wallet_of_owner',
+  `SELECT w.currency FROM transactions t JOIN wallets w ON w.id = t.wallet_id
+   WHERE t.id = $1 AND w.user_id = $2`,
+);
+
+/** The currency of the wallet that this owner's transaction is on. */
+export async function findCurrencyOf(
+  tx: Tx,
+  id: string,
+  userId: string,
+): Promise<string | undefined> {
+  const [row] = await tx.query<{ currency: string }>(parentWalletsSql, [id, userId]);
+  return row?.currency;
+}

@@ -1,0 +1,58 @@
+import { operations, type Operation } from '../../core/operations.ts';
+import {
+  Direction,
+  Operation as WireOperation,
+  WalletStatus,
+  type Transaction,
+  type Wallet,
+} from '../../protos/gen/digitalwallet/wallet/v1/wallet.ts';
+import { merchantOf, type Entry, type WalletState } from './domain.ts';
+
+const wireOperations: Readonly<Record<Operation, WireOperation>> = {
+  deposit: WireOperation.DEPOSIT,
+  withdraw: WireOperation.WITHDRAW,
+  purchase: WireOperation.PURCHASE,
+  reversal: WireOperation.REVERSAL,
+  cancellation: WireOperation.CANCELLATION,
+};
+
+/** The operation that a number on the wire stands for; undefined for UNSPECIFIED and unknown ones. */
+export function readOperation(wire: WireOperation): Operation | undefined {
+  return operations.find((operation) => wireOperations[operation] === wire);
+}
+
+export function toWireTransaction(entry: Entry): Transaction {
+  const { wallet, amountMinor } = entry;
+  return {
+    id: entry.id,
+    walletId: wallet.id,
+    userId: wallet.userId,
+    currency: wallet.currency,
+    seq: entry.seq,
+    operation: wireOperations[entry.operation],
+    amountMinor: amountMinor < 0n ? -amountMinor : amountMinor,
+    direction: amountMinor < 0n ? Direction.DEBIT : Direction.CREDIT,
+    balanceAfterMinor: entry.balanceAfterMinor,
+    contraAccount: entry.contraAccount,
+    parentId: entry.parentId,
+    description: entry.description,
+    merchant: merchantOf(entry.contraAccount),
+    metadata: { ...entry.metadata },
+    actor: entry.actor,
+    occurredAt: new Date(entry.occurredAtMs),
+    hash: entry.hash,
+  };
+}
+
+export function toWireWallet(wallet: WalletState): Wallet {
+  return {
+    id: wallet.id,
+    userId: wallet.userId,
+    currency: wallet.currency,
+    exponent: wallet.exponent,
+    status: wallet.status === 'frozen' ? WalletStatus.FROZEN : WalletStatus.ACTIVE,
+    balanceMinor: wallet.balanceMinor,
+    seq: wallet.seq,
+    lastAt: wallet.seq === 0n ? undefined : new Date(wallet.lastAtMs),
+  };
+}

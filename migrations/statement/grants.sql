@@ -1,0 +1,5 @@
+-- Applied after every migration.
+REVOKE ALL ON ALL TABLES IN SCHEMA public FROM {{runtime_role}};
+GRANT USAGE ON SCHEMA public TO {{runtime_role}};
+GRANT SELECT ON schema_migrations TO {{runtime_role}};
+GRANT SELECT, INSERT ON statement_lines TO {{runtime_role}}

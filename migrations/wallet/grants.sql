@@ -1,0 +1,7 @@
+-- Applied after every migration. The daemon's role appends to the ledger and never changes it.
+REVOKE ALL ON ALL TABLES IN SCHEMA public FROM {{runtime_role}};
+GRANT USAGE ON SCHEMA public TO {{runtime_role}};
+GRANT SELECT ON schema_migrations TO {{runtime_role}};
+GRANT SELECT, INSERT ON transactions TO {{runtime_role}};
+GRANT SELECT, INSERT, UPDATE (status, balance, seq, last_at, last_hash) ON wallets TO {{runtime_role}};
+GRANT SELECT, INSERT, UPDATE, DELETE ON outbox, relay_leases TO {{runtime_role}}
