@@ -66,7 +66,7 @@ async function findAdminUrl(
       'SELECT rolname FROM pg_roles WHERE rolsuper ORDER BY oid LIMIT 1',
     );
     const role = encodeURIComponent(rows[0]?.rolname ?? '');
-    return `postgres://${role}:${secrets.adminPassword}@/postgres?host=${encodeURIComponent(secrets.socketDir)}`;
+    return `postgres://${role}:${secrets.adminPassword}@localhost/postgres?host=${encodeURIComponent(secrets.socketDir)}`;
   } finally {
     await owner.end();
   }

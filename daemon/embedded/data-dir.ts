@@ -1,0 +1,88 @@
+import { chmod, mkdir, realpath, stat } from 'node:fs/promises';
+import path from 'node:path';
+
+import { codeOf, fail, succeed, type Result } from './result.ts';
+import { type RunAs } from './run.ts';
+
+/** Where everything lives; `root` is the data folder with links resolved. */
+export type DataPaths = {
+  readonly root: string;
+  readonly pgData: string;
+  readonly logFile: string;
+  readonly secretsFile: string;
+  readonly lockFile: string;
+};
+
+/**
+ * The data folder where none is configured: /var/lib/digital-wallet for root, otherwise
+ * digital-wallet under XDG_DATA_HOME (ignored unless absolute, as its specification asks) or
+ * ~/.local/share. Pure: the caller passes in what the environment says.
+ */
+export function defaultDataDir(input: {
+  readonly uid: number;
+  readonly homeDir: string;
+  readonly xdgDataHome?: string;
+}): string {
+  if (input.uid === 0) return '/var/lib/digital-wallet';
+  const configured = input.xdgDataHome ?? '';
+  const base = path.isAbsolute(configured)
+    ? configured
+    : path.join(input.homeDir, '.local', 'share');
+  return path.join(base, 'digital-wallet');
+}
+
+export function pathsIn(root: string): DataPaths {
+  return {
+    root,
+    pgData: path.join(root, 'postgres'),
+    logFile: path.join(root, 'postgres.log'),
+    secretsFile: path.join(root, 'embedded.json'),
+    lockFile: path.join(root, 'walletd.lock'),
+  };
+}
+
+/**
+ * Creates the data folder where it is absent and checks that it belongs to the user who runs us.
+ * Others get no access to it, save that root's is traversable, for Postgres' own user. Rejects
+ * with the file system's error where it refuses.
+ */
+export async function openDataDir(dataDir: string, uid: number): Promise<Result<DataPaths>> {
+  const asked = path.resolve(dataDir);
+  await mkdir(path.dirname(asked), { recursive: true });
+  await mkdir(asked, { mode: uid === 0 ? 0o711 : 0o700 }).catch((err: unknown) => {
+    if (codeOf(err) !== 'EEXIST') throw err;
+  });
+  const root = await realpath(asked);
+  const found = await stat(root);
+  if (!found.isDirectory()) return fail(`The data folder ${root} is not a folder.`, otherFolder);
+  if (found.uid !== uid) {
+    return fail(
+      `The data folder ${root} belongs to the user with id ${found.uid}, ` +
+        `but walletd runs as the one with id ${uid}.`,
+      'Run walletd as that user, or name another folder with WALLETD_DATA_DIR.',
+    );
+  }
+  if ((found.mode & 0o1000) !== 0) {
+    return fail(`The data folder ${root} is shared by all users of this host.`, otherFolder);
+  }
+  const mode = uid === 0 ? (found.mode & 0o755) | 0o711 : found.mode & 0o755;
+  if (mode !== (found.mode & 0o777)) await chmod(root, mode);
+  return succeed(pathsIn(root));
+}
+
+const otherFolder = 'Name another folder with WALLETD_DATA_DIR.';
+
+/** The first folder on the way to `target`, itself included, that the user may not pass. */
+export async function findBlockingFolder(target: string, user: RunAs): Promise<string | null> {
+  const parents = [target];
+  for (let at = target; at !== path.dirname(at);) {
+    at = path.dirname(at);
+    parents.unshift(at);
+  }
+  for (const folder of parents) {
+    const { mode, uid, gid } = await stat(folder);
+    const needed = uid === user.uid ? 0o100 : gid === user.gid ? 0o010 : 0o001;
+    if ((mode & needed) === 0) return folder;
+  }
+  return null;
+}

@@ -1,0 +1,133 @@
+import { realpath } from 'node:fs/promises';
+import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+import { openDataDir, pathsIn, type DataPaths } from './data-dir.ts';
+import { holdServer, type Embedded, type EmbeddedOptions } from './hold-server.ts';
+import { acquireLock, readLiveHolder, type LockHolder } from './lock.ts';
+import { readyTimeoutMs } from './raise-server.ts';
+import { explainFolderError, fail, succeed, type Result } from './result.ts';
+import { checkDatabases, describeDatabases } from './roles.ts';
+import { readSecrets } from './secrets.ts';
+
+export { defaultDataDir } from './data-dir.ts';
+export { type Embedded, type EmbeddedOptions } from './hold-server.ts';
+export { type EmbeddedFault } from './result.ts';
+export { type EmbeddedDatabase } from './roles.ts';
+export { type ServiceName } from './secrets.ts';
+
+const waitStepMs = 300;
+
+/**
+ * For `walletd start`: takes the data folder's lock, then starts the server, or adopts the one
+ * that a killed walletd left running. A command that is using the folder is waited for, up to a
+ * minute; a live daemon is not. Whatever is to be expected of a host (folder, disk, user, version,
+ * platform, another walletd) comes back as a fault; only the unexpected rejects.
+ */
+export async function startEmbedded(options: EmbeddedOptions): Promise<Result<Embedded>> {
+  return await guard(options, async () => {
+    const uid = currentUid();
+    const opened = await openDataDir(options.dataDir, uid);
+    if (!opened.ok) return opened;
+    const paths = opened.value;
+    const deadline = performance.now() + readyTimeoutMs;
+    for (let waited = false; ; waited = true) {
+      const acquired = await acquireLock(paths.lockFile, 'daemon');
+      if (acquired.ok) return await holdServer(options, paths, acquired.lock, uid);
+      const { holder } = acquired;
+      if (holder.purpose === 'daemon' || performance.now() >= deadline) {
+        return refuse(holder, paths);
+      }
+      if (!waited) options.log.info({ pid: holder.pid }, 'waiting for a walletd command to end');
+      await sleep(waitStepMs);
+    }
+  });
+}
+
+/**
+ * For `walletd users create`, `verify` and the like: uses the server of the live daemon, and its
+ * `stop()` then leaves that alone. Without a daemon it takes the lock and starts the server, and
+ * `stop()` stops it. Faults as `startEmbedded`; two commands take turns.
+ */
+export async function attachEmbedded(options: EmbeddedOptions): Promise<Result<Embedded>> {
+  return await guard(options, async () => {
+    const uid = currentUid();
+    const asked = path.resolve(options.dataDir);
+    const seen = pathsIn(await realpath(asked).catch(() => asked));
+    const deadline = performance.now() + readyTimeoutMs;
+    for (let waited = false; ; waited = true) {
+      const holder = await readLiveHolder(seen.lockFile);
+      if (holder?.purpose === 'daemon') {
+        const joined = await joinServer(seen, holder);
+        if (joined.ok || performance.now() >= deadline) return joined;
+      } else if (holder === null) {
+        const opened = await openDataDir(options.dataDir, uid);
+        if (!opened.ok) return opened;
+        const acquired = await acquireLock(opened.value.lockFile, 'command');
+        if (acquired.ok) return await holdServer(options, opened.value, acquired.lock, uid);
+        continue;
+      } else if (performance.now() >= deadline) {
+        return refuse(holder, seen);
+      }
+      if (!waited) options.log.info({ pid: holder.pid }, 'waiting for the walletd that runs');
+      await sleep(waitStepMs);
+    }
+  });
+}
+
+/** The server of a live daemon; fails while that is still starting it. */
+async function joinServer(paths: DataPaths, holder: LockHolder): Promise<Result<Embedded>> {
+  const secrets = await readSecrets(paths.secretsFile);
+  if (!secrets.ok) return secrets;
+  const socketDir = secrets.value?.socketDir ?? null;
+  if (secrets.value === null || socketDir === null) {
+    return unready(holder, paths, 'it has not created its database yet');
+  }
+  try {
+    const access = { socketDir, password: secrets.value.adminPassword };
+    await checkDatabases(access, secrets.value);
+  } catch (err) {
+    return unready(holder, paths, err instanceof Error ? err.message : String(err));
+  }
+  return succeed({
+    databases: describeDatabases(socketDir, secrets.value),
+    dataDir: paths.root,
+    adopted: true,
+    stop: () => Promise.resolve(),
+  });
+}
+
+function unready(holder: LockHolder, { root }: DataPaths, why: string): Result<Embedded> {
+  return fail(
+    `The database of the walletd that runs on ${root} (pid ${holder.pid}) does not answer: ${why}.`,
+    'Look at that walletd and its log, or stop it and try again.',
+  );
+}
+
+function refuse(holder: LockHolder, { root }: DataPaths): Result<Embedded> {
+  const what = holder.purpose === 'daemon' ? 'Another walletd' : 'A walletd command';
+  return fail(
+    `${what} (pid ${holder.pid}) is using the data folder ${root}.`,
+    holder.purpose === 'daemon'
+      ? `Stop it first (kill ${holder.pid}), or name another folder with WALLETD_DATA_DIR.`
+      : 'Wait until it has ended, then start again.',
+  );
+}
+
+async function guard<T>(
+  { dataDir }: EmbeddedOptions,
+  work: () => Promise<Result<T>>,
+): Promise<Result<T>> {
+  try {
+    return await work();
+  } catch (err) {
+    const explained = explainFolderError(err, path.resolve(dataDir));
+    if (explained === undefined) throw err;
+    return explained;
+  }
+}
+
+function currentUid(): number {
+  // Absent on Windows, for which there are no binaries either.
+  return process.geteuid?.() ?? -1;
+}

@@ -1,0 +1,44 @@
+import { copyFile, open, stat, truncate } from 'node:fs/promises';
+
+import { lastLines } from './result.ts';
+
+const limitBytes = 16 * 1024 * 1024;
+const tailBytes = 4_096;
+
+/** The length of Postgres' log so far, in bytes; 0 if there is none. */
+export async function measureLog(file: string): Promise<number> {
+  return await stat(file).then(
+    (found) => found.size,
+    () => 0,
+  );
+}
+
+/** The last lines that Postgres wrote after `offset` (bytes), or '' if none can be read. */
+export async function readLogTail(file: string, offset = 0): Promise<string> {
+  try {
+    const handle = await open(file, 'r');
+    try {
+      const { size } = await handle.stat();
+      const from = Math.max(offset > size ? 0 : offset, size - tailBytes);
+      const { buffer, bytesRead } = await handle.read({
+        buffer: Buffer.alloc(tailBytes),
+        position: from,
+      });
+      return lastLines(buffer.toString('utf8', 0, bytesRead));
+    } finally {
+      await handle.close();
+    }
+  } catch {
+    return '';
+  }
+}
+
+/**
+ * Keeps the log within 16 MiB, and one earlier part beside it. Postgres appends to the file that
+ * it was given, so the file is emptied in place: renaming it would not bound it.
+ */
+export async function boundLog(file: string): Promise<void> {
+  if ((await measureLog(file)) <= limitBytes) return;
+  await copyFile(file, `${file}.1`);
+  await truncate(file);
+}
