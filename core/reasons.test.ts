@@ -1,0 +1,20 @@
+import { readFileSync } from 'node:fs';
+
+import { expect, test } from 'vitest';
+
+import { reasonCodes } from './reasons.ts';
+
+/** A row of the tables in docs/errors.md begins with: | `REASON` | `CODE` | */
+const rowPattern = /^\|\s*`([A-Z_]+)`\s*\|\s*`([A-Z_]+)`\s*\|/gm;
+
+test('docs/errors.md documents every reason once, with its gRPC code, and no other', () => {
+  const text = readFileSync(new URL('../docs/errors.md', import.meta.url), 'utf8');
+  const rows = [...text.matchAll(rowPattern)].map(([, reason = '', code = '']) => ({
+    reason,
+    code,
+  }));
+  const byReason = (a: { reason: string }, b: { reason: string }): number =>
+    a.reason < b.reason ? -1 : 1;
+  const expected = Object.entries(reasonCodes).map(([reason, code]) => ({ reason, code }));
+  expect(rows.sort(byReason)).toEqual(expected.sort(byReason));
+});
