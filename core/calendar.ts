@@ -56,6 +56,19 @@ export function isWithinDays(
   return wallClockMs(toMs, timezone) <= wallClockMs(fromMs, timezone) + days * dayMs;
 }
 
+/** The same time on a zone's clock so many calendar days later, or earlier if negative. */
+export function addDays(instantMs: number, days: number, timezone: string): number {
+  return instantOfWallClock(wallClockMs(instantMs, timezone) + days * dayMs, timezone);
+}
+
+const yearOneMs = Date.parse('0001-01-02T00:00:00Z');
+const yearTenThousandMs = Date.parse('9999-12-31T00:00:00Z');
+
+/** True in the years 1 to 9999, which protobuf's Timestamp and Postgres both can hold. */
+export function isStorableTime(instantMs: number): boolean {
+  return instantMs >= yearOneMs && instantMs < yearTenThousandMs;
+}
+
 /** `2026-11-22` to the milliseconds of its midnight as if in UTC; undefined if no such date. */
 export function parseDate(text: string): number | undefined {
   const match = /^(\d{4})-(\d{2})-(\d{2})$/.exec(text);

@@ -14,7 +14,6 @@ export function findTextProblem(value: string, maxLength: number): string | unde
  * the bidirectional overrides, which could rewrite what the reader sees, are removed.
  */
 export function stripControls(text: string): string {
-   
   return text.replace(
     /[\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/g,
     '',

@@ -1,11 +1,8 @@
-import { randomBytes } from 'node:crypto';
-import { readFile, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
-
-import { createAuth, generateSigningKey } from './auth/index.ts';
-import type { Config, HostPort, ServiceName } from './config.ts';
+import { createAuth } from './auth/index.ts';
+import type { Config } from './config.ts';
+import type { HostPort, ServiceName } from './settings.ts';
 import { connectDatabase, openDatabases, prepareSchemas, type Databases } from './databases.ts';
-import type { Fault, Outcome } from './fault.ts';
+import type { Outcome } from './fault.ts';
 import { createAuthPeer, createWalletPeer } from './peers.ts';
 import { createAccess } from './platform/access.ts';
 import { createLocalBroker } from './platform/broker-local.ts';
@@ -16,6 +13,7 @@ import { createLifecycle, type Lifecycle } from './platform/lifecycle.ts';
 import type { Log } from './platform/log.ts';
 import { createRevocations } from './platform/revocations.ts';
 import { createTokenVerifier } from './platform/tokens.ts';
+import { keyFault, readServiceCredential, readSigningKey } from './secrets.ts';
 import { createStatement } from './statement/index.ts';
 import { createWallet } from './wallet/index.ts';
 
@@ -142,7 +140,8 @@ const createService: Readonly<
     const options = { isSignUpOpen: config.isSignUpOpen, signingKeyPem: key.value };
     const { validateToken } = access;
     const auth = await createAuth({ db, revocations, validateToken, config: options });
-    if (!(await auth.hasAdmin())) {
+    if (!auth.ok) return keyFault(auth.problem);
+    if (!(await auth.value.hasAdmin())) {
       notices.push(
         'no admin yet; make one: walletd users create --email YOU@EXAMPLE.COM --role admin',
       );
@@ -150,7 +149,7 @@ const createService: Readonly<
     if (config.isSignUpOpen) {
       notices.push('anybody who reaches this port may sign up and use a wallet (SIGN_UP=open)');
     }
-    return { ok: true, value: auth };
+    return { ok: true, value: auth.value };
   },
   wallet: async ({ config, dbs, broker, auth, log }, notices) => {
     const { defaultCurrency, selfServiceOperations } = config;
@@ -207,43 +206,6 @@ function dbOf(dbs: Deps['dbs'], name: ServiceName): Db {
   if (!db) throw new Error(`${name} has no database`);
   return db;
 }
-
-/** The secret that our services show each other; one of this process's own unless it is shared. */
-async function readServiceCredential(config: Config): Promise<Outcome<string>> {
-  const file = config.serviceCredentialFile;
-  if (file === undefined) return { ok: true, value: randomBytes(32).toString('base64url') };
-  const text = await readFile(file, 'utf8').catch(explainRead('WALLETD_SERVICE_CREDENTIAL_FILE'));
-  if (typeof text !== 'string') return { ok: false, fault: text };
-  const secret = text.trim();
-  if (secret.length >= 32) return { ok: true, value: secret };
-  const fault = 'WALLETD_SERVICE_CREDENTIAL_FILE: the secret is shorter than 32 characters';
-  return { ok: false, fault: { fault, hint: 'make one with `openssl rand -base64 32`' } };
-}
-
-/** The key that signs tokens: the one configured, or one of our own beside the embedded data. */
-async function readSigningKey(
-  config: Config,
-  dataDir: string | undefined,
-): Promise<Outcome<string>> {
-  const file = config.signingKeyFile ?? (dataDir && join(dataDir, 'signing-key.pem'));
-  if (file === undefined) throw new Error('no place for a signing key');
-  if (config.signingKeyFile === undefined) {
-    await writeFile(file, generateSigningKey(), { mode: 0o600, flag: 'wx', flush: true }).catch(
-      (err: unknown) => {
-        if (!(err instanceof Error && 'code' in err && err.code === 'EEXIST')) throw err;
-      },
-    );
-  }
-  const pem = await readFile(file, 'utf8').catch(explainRead('AUTH_SIGNING_KEY_FILE'));
-  return typeof pem === 'string' ? { ok: true, value: pem } : { ok: false, fault: pem };
-}
-
-const explainRead =
-  (variable: string) =>
-  (err: unknown): Fault => ({
-    fault: `${variable}: ${err instanceof Error ? err.message : String(err)}`,
-    hint: 'name a file that the daemon may read',
-  });
 
 async function listen(
   server: ReturnType<typeof createGrpcServer>,

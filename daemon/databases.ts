@@ -2,7 +2,8 @@ import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-import { serviceNames, type Config, type DatabaseUrls, type ServiceName } from './config.ts';
+import type { Config, DatabaseUrls } from './config.ts';
+import { serviceNames, type ServiceName } from './settings.ts';
 import { attachEmbedded, defaultDataDir, startEmbedded } from './embedded/index.ts';
 import type { Fault, Outcome } from './fault.ts';
 import { createDb, findUnsafeSettings, type Db } from './platform/db.ts';
@@ -60,16 +61,14 @@ export async function prepareSchemas(
     const folder = join(migrationsRoot(), name);
     const { url, ownerUrl } = urls;
     const options = { ownerUrl, folder, runtimeRole: roleOf(url), log };
+    if (shouldMigrate && roleOf(ownerUrl) === options.runtimeRole) return sameRole(name);
     try {
       const outcome = shouldMigrate ? await migrate(options) : await checkSchema({ url, folder });
       if (!outcome.ok)
         return { fault: `the ${name} database: ${outcome.fault}`, hint: outcome.hint };
     } catch (err) {
       log.debug({ err }, 'schema not prepared');
-      return {
-        fault: `the ${name} database cannot be used: ${explain(err)}`,
-        hint: `see that the server runs and that ${name.toUpperCase()}_DATABASE_URL is right`,
-      };
+      return unusable(name, err);
     }
   }
   return undefined;
@@ -83,7 +82,13 @@ export async function connectDatabase(
   log: Log,
 ): Promise<Outcome<Db>> {
   const db = createDb({ url, name, maxConnections: 10, log });
-  const unsafe = await db.read(findUnsafeSettings);
+  let unsafe: string[];
+  try {
+    unsafe = await db.read(findUnsafeSettings);
+  } catch (err) {
+    await db.close();
+    return { ok: false, fault: unusable(name, err) };
+  }
   if (unsafe.length === 0 || config.isUnsafeDurabilityAllowed) return { ok: true, value: db };
   await db.close();
   return {
@@ -103,6 +108,19 @@ function migrationsRoot(): string {
       throw new Error('the folder "migrations" is missing from the package');
   }
 }
+
+const unusable = (name: ServiceName, err: unknown): Fault => ({
+  fault: `the ${name} database cannot be used: ${explain(err)}`,
+  hint: `see that the server runs and that ${name.toUpperCase()}_DATABASE_URL is right`,
+});
+
+/** The rights of the role that works are taken away and given again: an owner would lose its own. */
+const sameRole = (name: ServiceName): Fault => ({
+  fault: `the ${name} database has one role for both the daemon's work and the migrations`,
+  hint:
+    `make a second role without rights of its own for ${name.toUpperCase()}_DATABASE_URL, and keep ` +
+    `the owner for ${name.toUpperCase()}_MIGRATION_DATABASE_URL`,
+});
 
 const roleOf = (url: string): string => decodeURIComponent(new URL(url).username);
 

@@ -8,7 +8,8 @@ import { migrateAll } from './commands/migrate.ts';
 import { printFault, say } from './commands/print.ts';
 import { runDaemon } from './commands/start.ts';
 import { createUser, type NewUser } from './commands/users-create.ts';
-import { parseConfig, readEnvironment, settings, type Config, type SettingName } from './config.ts';
+import { parseConfig, readEnvironment, type Config } from './config.ts';
+import { settings, type SettingName } from './settings.ts';
 import { createLog } from './platform/log.ts';
 
 const usageExitCode = 2;
@@ -19,8 +20,7 @@ export async function createProgram(argv: readonly string[]): Promise<number> {
   const program = new Command('walletd')
     .description('The digital wallet: auth, wallet and statement services on gRPC.')
     .version(packageJson.version)
-    .exitOverride()
-    .enablePositionalOptions();
+    .exitOverride();
   for (const [name, [help, fallback]] of Object.entries(settings)) {
     const text = `${help} (${name}${fallback === '' ? '' : `, default ${fallback}`})`;
     program.addOption(new Option(`--${flagOf(name)} <value>`, text));
@@ -58,9 +58,7 @@ export async function createProgram(argv: readonly string[]): Promise<number> {
     .description('make an account; the password comes from standard input')
     .requiredOption('--email <email>', 'the address to sign in with')
     .addOption(
-      new Option('--role <role>', 'what the user may do')
-        .choices(roles)
-        .makeOptionMandatory(),
+      new Option('--role <role>', 'what the user may do').choices(roles).makeOptionMandatory(),
     )
     .action(withConfig(runUsersCreate));
   try {

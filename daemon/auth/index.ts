@@ -11,9 +11,11 @@ import { createHandlers } from './handlers.ts';
 import { createPasswords } from './passwords.ts';
 import { policies } from './policy.ts';
 import { createSigningKeys } from './signing-keys.ts';
-import { countAdmins } from './store.ts';
+import { countAdmins, prune } from './store.ts';
 
 export { generateSigningKey } from './signing-keys.ts';
+
+const pruneEveryMs = 10 * 60_000;
 
 export type AuthOptions = {
   readonly db: Db;
@@ -22,9 +24,11 @@ export type AuthOptions = {
   readonly config: { readonly isSignUpOpen: boolean; readonly signingKeyPem: string };
 };
 
-/** Users, sessions and the keys that sign tokens. Rejects if the signing key cannot be read. */
+/** Users, sessions and the keys that sign tokens; `problem` says why the signing key is no use. */
 export async function createAuth({ db, revocations, validateToken, config }: AuthOptions) {
-  const keys = await createSigningKeys(config.signingKeyPem);
+  const created = await createSigningKeys(config.signingKeyPem);
+  if (!created.ok) return created;
+  const keys = created.value;
   const service: HostedService = {
     name: 'digitalwallet.auth.v1.AuthService',
     definition: AuthServiceService,
@@ -38,14 +42,21 @@ export async function createAuth({ db, revocations, validateToken, config }: Aut
     }),
     policies,
   };
-  return {
+  let pruning: NodeJS.Timeout | undefined;
+  const auth = {
     service,
     consumers: [],
     /** False before the first admin was created on the host. */
     hasAdmin: async () => (await db.read(countAdmins)) > 0n,
-    start: () => undefined,
-    stop: () => Promise.resolve(),
+    start: () => {
+      pruning = setInterval(() => void db.tx(prune).catch(() => undefined), pruneEveryMs);
+    },
+    stop: () => {
+      clearInterval(pruning);
+      return Promise.resolve();
+    },
   };
+  return { ok: true as const, value: auth };
 }
 
 /** What `walletd users create` does on the host: an account that counts as vouched for. */

@@ -61,7 +61,6 @@ async function openSession(
   const refreshToken = createRefreshToken();
   await store.insertSession(tx, session);
   await store.insertRefreshToken(tx, hashRefreshToken(refreshToken), session.id);
-  await store.prune(tx);
   return signTokens(keys, user, session, refreshToken, nowMs);
 }
 

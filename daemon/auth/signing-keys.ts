@@ -6,6 +6,7 @@ import {
   generateKeyPairSync,
   hkdfSync,
   randomBytes,
+  type KeyObject,
 } from 'node:crypto';
 
 import { calculateJwkThumbprint, SignJWT } from 'jose';
@@ -31,12 +32,24 @@ export function generateSigningKey(): string {
   return privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
 }
 
-/** Reads an Ed25519 private key; throws with what is wrong if the text is none. */
-export async function createSigningKeys(pem: string): Promise<SigningKeys> {
-  const privateKey = createPrivateKey(pem);
-  if (privateKey.asymmetricKeyType !== 'ed25519') {
-    throw new Error(`an Ed25519 key is needed, this one is ${privateKey.asymmetricKeyType ?? '?'}`);
+/** Reads an Ed25519 private key, or says what is wrong with the text. */
+export async function createSigningKeys(
+  pem: string,
+): Promise<
+  | { readonly ok: true; readonly value: SigningKeys }
+  | { readonly ok: false; readonly problem: string }
+> {
+  try {
+    const privateKey = createPrivateKey(pem);
+    const type = privateKey.asymmetricKeyType ?? 'unknown';
+    if (type !== 'ed25519') return { ok: false, problem: `it must be Ed25519, not ${type}` };
+    return { ok: true, value: await signingKeysOf(privateKey) };
+  } catch {
+    return { ok: false, problem: 'it is not a private key in PKCS #8, PEM' };
   }
+}
+
+async function signingKeysOf(privateKey: KeyObject): Promise<SigningKeys> {
   const { kty, crv, x } = createPublicKey(privateKey).export({ format: 'jwk' });
   if (kty === undefined || crv === undefined || x === undefined) throw new Error('not an OKP key');
   const jwk = { kty, crv, x };

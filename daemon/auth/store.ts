@@ -120,49 +120,49 @@ export async function insertRefreshToken(tx: Tx, hash: Buffer, sessionId: string
   await tx.execute(insertTokenSql, [hash, sessionId]);
 }
 
-const presentSql = sql(
-  'refresh_present',
-  `SELECT s.id AS session_id, s.expires_at, s.revoked_at, t.used_at, ${userColumns}
-   FROM refresh_tokens t
-   JOIN sessions s ON s.id = t.session_id
-   JOIN users u ON u.id = s.user_id
-   WHERE t.token_hash = $1
-   FOR UPDATE OF t, s`,
+const lockSessionSql = sql(
+  'session_lock_by_token',
+  `SELECT s.id AS session_id, s.expires_at, s.revoked_at, ${userColumns}
+   FROM sessions s JOIN users u ON u.id = s.user_id
+   WHERE s.id = (SELECT session_id FROM refresh_tokens WHERE token_hash = $1)
+   FOR UPDATE OF s`,
 );
 
-const isUsedSql = sql(
-  'refresh_is_used',
-  'SELECT used_at IS NOT NULL AS is_used FROM refresh_tokens WHERE token_hash = $1',
+const tokenUseSql = sql(
+  'refresh_use_of',
+  'SELECT token_hash, used_at FROM refresh_tokens WHERE token_hash IN ($1, $2)',
 );
 
-/** Locks a presented token with its session: two refreshes at once take turns. */
+/**
+ * Locks the session of a presented token, and only then reads what became of it: two refreshes at
+ * once take turns, and the order of locks is the same as where a session is revoked.
+ */
 export async function lockRefreshToken(
   tx: Tx,
   hash: Buffer,
   successorHash: Buffer,
 ): Promise<{ readonly user: User; readonly presented: PresentedToken } | undefined> {
-  type Row = UserRow & {
-    session_id: string;
-    expires_at: number;
-    revoked_at: number | null;
-    used_at: number | null;
-  };
-  const [row] = await tx.query<Row>(presentSql, [hash]);
-  if (!row) return undefined;
-  const [successor] = await tx.query<{ is_used: boolean }>(isUsedSql, [successorHash]);
-  const user = toUser(row);
+  type SessionRow = { session_id: string; expires_at: number; revoked_at: number | null };
+  type TokenRow = { token_hash: Buffer; used_at: number | null };
+  const [session] = await tx.query<UserRow & SessionRow>(lockSessionSql, [hash]);
+  if (!session) return undefined;
+  const tokens = await tx.query<TokenRow>(tokenUseSql, [hash, successorHash]);
+  const token = tokens.find((row) => row.token_hash.equals(hash));
+  if (!token) return undefined;
+  const successor = tokens.find((row) => row.token_hash.equals(successorHash));
+  const user = toUser(session);
   return {
     user,
     presented: {
       session: {
-        id: row.session_id,
+        id: session.session_id,
         userId: user.id,
-        expiresAtMs: row.expires_at,
-        revokedAtMs: row.revoked_at ?? undefined,
+        expiresAtMs: session.expires_at,
+        revokedAtMs: session.revoked_at ?? undefined,
       },
       isUserDisabled: user.isDisabled,
-      usedAtMs: row.used_at ?? undefined,
-      isSuccessorUsed: successor?.is_used ?? false,
+      usedAtMs: token.used_at ?? undefined,
+      isSuccessorUsed: successor !== undefined && successor.used_at !== null,
     },
   };
 }
@@ -224,9 +224,12 @@ export async function listRevocations(tx: Tx, sinceMs: number | undefined): Prom
 const pruneSql = sql(
   'auth_prune',
   `WITH old_tokens AS (
-     DELETE FROM refresh_tokens t USING sessions s
-     WHERE s.id = t.session_id AND s.expires_at < clock_timestamp())
-   DELETE FROM revocations WHERE revoked_at < clock_timestamp() - interval '1 day'`,
+     DELETE FROM refresh_tokens WHERE token_hash IN (
+       SELECT t.token_hash FROM sessions s JOIN refresh_tokens t ON t.session_id = s.id
+       WHERE s.expires_at < clock_timestamp() LIMIT 10000 FOR UPDATE OF t SKIP LOCKED))
+   DELETE FROM revocations WHERE (kind, subject_id, revoked_at) IN (
+     SELECT kind, subject_id, revoked_at FROM revocations
+     WHERE revoked_at < clock_timestamp() - interval '1 day' LIMIT 10000 FOR UPDATE SKIP LOCKED)`,
 );
 
 /** Forgets what no token can be checked against any more. */

@@ -104,7 +104,8 @@ async function runTransaction<T>(
   try {
     result = await work(txOn(client));
   } catch (err) {
-    await client.query('ROLLBACK').catch(() => undefined);
+    // Without an answer of the server's the connection is given up, and with it the transaction.
+    if (sqlStateOf(err) !== undefined) await client.query('ROLLBACK').catch(() => undefined);
     throw err;
   }
   await commit(client);

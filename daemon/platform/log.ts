@@ -16,8 +16,8 @@ const secretPaths = [
 
 /**
  * Creates the daemon's logger: one JSON object a line, on stderr, so that stdout stays free for
- * data. Secrets are removed by field name at the top level and one level down; connection
- * strings inside messages are masked as well.
+ * data. Secrets are removed by field name at the top level and one level down; connection strings
+ * and tokens are masked wherever they stand in the finished line.
  */
 export function createLog(level: LogLevel): Log {
   return pino(
@@ -28,26 +28,33 @@ export function createLog(level: LogLevel): Log {
       formatters: { level: (label) => ({ level: label }) },
       redact: { paths: secretPaths.flatMap((p) => [p, `*.${p}`]), censor: '[redacted]' },
       serializers: { err: serializeError },
+      hooks: { streamWrite: (line) => maskTokens(maskConnectionString(line)) },
     },
     pino.destination({ fd: 2, sync: true }),
   );
 }
 
-/** Errors keep type, code, message and stack; a password inside a connection string is masked. */
+/** Errors keep type, code, message, stack and cause, and nothing else that hangs on them. */
 function serializeError(err: unknown): unknown {
-  if (!(err instanceof Error)) return maskConnectionString(String(err));
+  if (!(err instanceof Error)) return String(err);
   const code = 'code' in err ? { code: String(err.code) } : {};
   const cause = err.cause === undefined ? {} : { cause: serializeError(err.cause) };
-  return {
-    type: err.name,
-    ...code,
-    message: maskConnectionString(err.message),
-    stack: maskConnectionString(err.stack ?? ''),
-    ...cause,
-  };
+  return { type: err.name, ...code, message: err.message, stack: err.stack ?? '', ...cause };
 }
 
-/** Replaces the user information of any URL in `text`: `amqp://u:p@h` becomes `amqp://***@h`. */
+/**
+ * Replaces the user information and a parameter `password` of any URL in `text`:
+ * `amqp://u:p@h` becomes `amqp://***@h`. Quotes end a URL, so that JSON stays JSON.
+ */
 export function maskConnectionString(text: string): string {
-  return text.replace(/\b([a-z][a-z0-9+]*:\/\/)[^\s/@]+@/gi, '$1***@');
+  return text
+    .replace(/\b([a-z][a-z0-9+]{0,30}:\/\/)[^\s/"]+@/gi, '$1***@')
+    .replace(/([?&]password=)[^&\s"]+/gi, '$1***');
+}
+
+/** Replaces credentials as they stand in an `authorization` header, and JSON Web Tokens. */
+function maskTokens(text: string): string {
+  return text
+    .replace(/\b(Bearer|Service) [\w.~+/=-]{16,}/gi, '$1 ***')
+    .replace(/\beyJ[\w-]{8,}\.[\w-]+\.[\w-]*/g, '***');
 }

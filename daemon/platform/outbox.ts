@@ -76,6 +76,8 @@ export function createRelay(options: {
   const { db, broker, log } = options;
   const lease = createLease(db);
   const nap = createNap();
+  // After a failure no commit cuts the pause short: under load that would be no pause at all.
+  const pause = createNap();
   let isStopped = false;
   const isRunning = (): boolean => !isStopped;
   let running: Promise<void> | undefined;
@@ -90,7 +92,11 @@ export function createRelay(options: {
       const left = new Set(
         (await broker.publish(rows.flatMap((row) => row.events))).map((m) => m.messageId),
       );
-      await db.tx((tx) => settle(tx, rows, left, [lease.holder, token]));
+      const settled = await db.tx((tx) => settle(tx, rows, left, [lease.holder, token]));
+      if (settled < rows.length) {
+        lease.forget();
+        throw new Error('another daemon has taken the outbox over');
+      }
       if (left.size > 0) throw new Error(`${left.size} messages were not confirmed`);
     } finally {
       clearInterval(renewal);
@@ -108,8 +114,7 @@ export function createRelay(options: {
       } catch (err) {
         failures += 1;
         log.warn({ err, failures }, 'outbox not sent; it is kept and tried again');
-        nap.reset();
-        if (isRunning()) await nap.take(Math.min(maxBackoffMs, 100 * 2 ** failures));
+        if (isRunning()) await pause.take(Math.min(maxBackoffMs, 100 * 2 ** failures));
       }
     }
     await lease.release();
@@ -123,6 +128,7 @@ export function createRelay(options: {
     stop: async () => {
       isStopped = true;
       nap.wake();
+      pause.wake();
       await running;
     },
   };
@@ -141,6 +147,9 @@ function createLease(db: Db) {
       const token = rows[0]?.token;
       held = token === undefined ? undefined : { token, renewedAt: startedAt };
       return token;
+    },
+    forget: (): void => {
+      held = undefined;
     },
     release: async (): Promise<void> => {
       await db.tx((tx) => tx.execute(giveUpSql, [holder])).catch(() => undefined);
@@ -172,20 +181,25 @@ function createNap() {
   };
 }
 
-/** Deletes the rows that were confirmed whole, and leaves in the others what was not. */
+/**
+ * Deletes the rows that were confirmed whole, and leaves in the others what was not. The number of
+ * rows that it dealt with: less than there are if the lease was lost.
+ */
 async function settle(
   tx: Tx,
   rows: readonly OutboxRow[],
   unconfirmed: ReadonlySet<string>,
   lease: readonly [string, bigint],
-): Promise<void> {
+): Promise<number> {
   const rest = rows.map((row) => ({
     id: row.id,
     events: row.events.filter((event) => unconfirmed.has(event.messageId)),
   }));
   const done = rest.filter((row) => row.events.length === 0).map((row) => row.id);
-  if (done.length > 0) await tx.execute(deleteSql, [...lease, done]);
+  let settled = done.length > 0 ? await tx.execute(deleteSql, [...lease, done]) : 0;
   for (const { id, events } of rest.filter((row) => row.events.length > 0)) {
-    await tx.execute(rewriteSql, [...lease, id, JSON.stringify(events), events.length]);
+    const values = [...lease, id, JSON.stringify(events), events.length];
+    settled += await tx.execute(rewriteSql, values);
   }
+  return settled;
 }

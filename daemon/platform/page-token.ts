@@ -10,15 +10,26 @@ export function encodePageToken(query: object, cursor: Readonly<Record<string, s
   return Buffer.from(JSON.stringify([digest(query), cursor])).toString('base64url');
 }
 
-/** The cursor, or undefined for the first page; PAGE_TOKEN_INVALID for another query's token. */
+/** What a seq, a wallet's id and a time look like in a cursor. */
+export const cursorParts = {
+  seq: /^\d{1,18}$/,
+  id: /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/,
+  timeMs: /^\d{1,15}$/,
+};
+
+/**
+ * The cursor, with exactly the parts of `shape`, or undefined for the first page.
+ * PAGE_TOKEN_INVALID for another query's token and for anything made up.
+ */
 export function decodePageToken(
   query: object,
   token: string,
+  shape: Readonly<Record<string, RegExp>>,
 ): Result<Readonly<Record<string, string>> | undefined> {
   if (token === '') return succeed(undefined);
   try {
     const [digested, cursor] = JSON.parse(Buffer.from(token, 'base64url').toString()) as unknown[];
-    if (digested === digest(query) && isCursor(cursor)) return succeed(cursor);
+    if (digested === digest(query) && isCursor(cursor, shape)) return succeed(cursor);
   } catch {
     // Falls through: not a token of ours.
   }
@@ -44,10 +55,14 @@ function digest(query: object): string {
   return createHash('sha256').update(text).digest('base64url').slice(0, 16);
 }
 
-function isCursor(value: unknown): value is Record<string, string> {
-  return (
-    typeof value === 'object' &&
-    value !== null &&
-    Object.values(value).every((part) => typeof part === 'string')
-  );
+function isCursor(
+  value: unknown,
+  shape: Readonly<Record<string, RegExp>>,
+): value is Record<string, string> {
+  if (typeof value !== 'object' || value === null) return false;
+  const parts = new Map<string, unknown>(Object.entries(value));
+  return Object.entries(shape).every(([name, pattern]) => {
+    const part = parts.get(name);
+    return typeof part === 'string' && pattern.test(part);
+  });
 }

@@ -1,4 +1,4 @@
-import { isTimezone, isWithinDays } from '../../core/calendar.ts';
+import { addDays, isStorableTime, isTimezone, isWithinDays } from '../../core/calendar.ts';
 import type { Operation } from '../../core/operations.ts';
 import { refuse, succeed, type Result } from '../../core/reasons.ts';
 
@@ -47,9 +47,8 @@ export type Completeness =
 /** The ledger's word on a wallet: its last transaction's seq (0: none) and time. */
 export type Head = { readonly seq: bigint; readonly lastAtMs: number };
 
-/** Where the range is open, it ends now and begins this long before its end. */
+/** Where the range is open, it ends now and begins so many calendar days before its end. */
 export const defaultRangeDays = 15;
-const dayMs = 86_400_000;
 
 /** Checks a range, and fills in what was left out. INVALID_ARGUMENT, RANGE_TOO_LONG. */
 export function resolveRange(
@@ -68,10 +67,13 @@ export function resolveRange(
     });
   }
   const toMs = asked.toMs ?? nowMs;
-  const fromMs = asked.fromMs ?? toMs - defaultRangeDays * dayMs;
-  if (Number.isNaN(fromMs) || Number.isNaN(toMs)) {
-    return refuse('INVALID_ARGUMENT', 'from and to must be valid times', { field: 'from' });
+  if (!isStorableTime(toMs) || !isStorableTime(asked.fromMs ?? toMs)) {
+    return refuse('INVALID_ARGUMENT', 'from and to must be times in the years 1 to 9999', {
+      field: isStorableTime(toMs) ? 'from' : 'to',
+    });
   }
+  const days = Math.min(defaultRangeDays, inlineDays);
+  const fromMs = asked.fromMs ?? addDays(toMs, -days, timezone);
   if (fromMs > toMs) {
     return refuse('INVALID_ARGUMENT', 'from must not be after to', { field: 'from' });
   }

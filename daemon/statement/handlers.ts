@@ -13,7 +13,12 @@ import { type Operation as WireOperation } from '../../protos/gen/digitalwallet/
 import { resolveSubject } from '../platform/access.ts';
 import type { Db } from '../platform/db.ts';
 import type { CallContext, Handlers } from '../platform/grpc/server.ts';
-import { decodePageToken, encodePageToken, pageSizeOf } from '../platform/page-token.ts';
+import {
+  cursorParts,
+  decodePageToken,
+  encodePageToken,
+  pageSizeOf,
+} from '../platform/page-token.ts';
 import { resolveRange, type Head, type Line, type Range } from './domain.ts';
 import { generate, type Generated, type ReadHead, type Wallet } from './generate.ts';
 import * as store from './store.ts';
@@ -49,8 +54,16 @@ async function generateStatement(
   }
   const wallet = { id: walletIdOf(subject.value, currency), userId: subject.value, currency };
   const { pageToken: _token, pageSize: _size, ...query } = request;
-  const cursor = decodePageToken({ ...query, walletId: wallet.id }, request.pageToken);
+  const cursor = decodePageToken({ ...query, walletId: wallet.id }, request.pageToken, {
+    seq: cursorParts.seq,
+    through: cursorParts.seq,
+    from: cursorParts.timeMs,
+    to: cursorParts.timeMs,
+  });
   if (!cursor.ok) return cursor;
+  if (request.operations.some((wire) => operationNames[wire - 1] === undefined)) {
+    return refuse('INVALID_ARGUMENT', 'operations has an unknown one', { field: 'operations' });
+  }
   const size = pageSizeOf(request.pageSize, defaultPageSize, maxPageSize);
   if (!size.ok) return size;
   const asked = await options.readHead(wallet.userId, currency).catch(() => undefined);

@@ -1,25 +1,32 @@
+import { isStorableTime } from '../../core/calendar.ts';
 import { transactionIdOf, isUuid, walletIdOf } from '../../core/ids.ts';
 import { currencyCodes, exponentOf } from '../../core/currencies.ts';
 import { isUndo, type Operation } from '../../core/operations.ts';
 import { refuse, succeed, type Result } from '../../core/reasons.ts';
-import type {
-  CreateTransactionRequest,
-  CreateTransactionResponse,
-  GetBalanceRequest,
-  GetBalanceResponse,
-  GetTransactionRequest,
-  GetTransactionResponse,
-  ListTransactionsRequest,
-  ListTransactionsResponse,
-  ListWalletsRequest,
-  ListWalletsResponse,
-  TransactionItem,
-  WalletServiceServer,
+import {
+  Operation as WireOperation,
+  type CreateTransactionRequest,
+  type CreateTransactionResponse,
+  type GetBalanceRequest,
+  type GetBalanceResponse,
+  type GetTransactionRequest,
+  type GetTransactionResponse,
+  type ListTransactionsRequest,
+  type ListTransactionsResponse,
+  type ListWalletsRequest,
+  type ListWalletsResponse,
+  type TransactionItem,
+  type WalletServiceServer,
 } from '../../protos/gen/digitalwallet/wallet/v1/wallet.ts';
 import { resolveSubject, type Principal } from '../platform/access.ts';
 import type { Db } from '../platform/db.ts';
 import type { CallContext, Handlers } from '../platform/grpc/server.ts';
-import { decodePageToken, encodePageToken, pageSizeOf } from '../platform/page-token.ts';
+import {
+  cursorParts,
+  decodePageToken,
+  encodePageToken,
+  pageSizeOf,
+} from '../platform/page-token.ts';
 import { decideOnly, type Posted } from './commit.ts';
 import { newWallet, type Command, type Entry, type WalletRef } from './domain.ts';
 import type { GroupCommit } from './group-commit.ts';
@@ -153,9 +160,8 @@ async function getTransaction(
   if (by?.$case === 'idempotencyKey') {
     const ref = readRef(options, request, principal);
     if (!ref.ok) return ref;
-    const key = by.value;
-    const id = transactionIdOf(ref.value.id, isStaff ? 'staff' : 'customer', key);
-    return findTransaction(options, id, ref.value.userId, `the idempotency key ${key}`);
+    const id = transactionIdOf(ref.value.id, isStaff ? 'staff' : 'customer', by.value);
+    return findTransaction(options, id, ref.value.userId, 'this idempotency key');
   }
   if (!by || !isUuid(by.value)) {
     return refuse('INVALID_ARGUMENT', 'transaction_id must be a UUID in lower case', {
@@ -192,8 +198,12 @@ async function listTransactions(
 ): Promise<Result<ListTransactionsResponse>> {
   const ref = readRef(options, request, principal);
   if (!ref.ok) return ref;
+  const operation = readOperation(request.operation);
+  if (!operation && request.operation !== WireOperation.UNSPECIFIED) {
+    return refuse('INVALID_ARGUMENT', 'operation is unknown', { field: 'operation' });
+  }
   const query = [ref.value.id, request.ascending, request.operation];
-  const cursor = decodePageToken(query, request.pageToken);
+  const cursor = decodePageToken(query, request.pageToken, { seq: cursorParts.seq });
   if (!cursor.ok) return cursor;
   const size = pageSizeOf(request.pageSize, defaultPageSize, maxPageSize);
   if (!size.ok) return size;
@@ -202,7 +212,7 @@ async function listTransactions(
     reads.listEntries(tx, ref.value, {
       isAscending: request.ascending,
       afterSeq: BigInt(cursor.value?.['seq'] ?? start),
-      operation: readOperation(request.operation),
+      operation,
       limit: size.value + 1,
     }),
   );
@@ -224,6 +234,9 @@ async function getBalance(
   const exists = await options.users.check(ref.value.userId);
   if (!exists.ok) return exists;
   const { at } = request;
+  if (at && !isStorableTime(at.getTime())) {
+    return refuse('INVALID_ARGUMENT', 'at must be a time in the years 1 to 9999', { field: 'at' });
+  }
   return options.db.snapshot(async (tx) => {
     const nowMs = await store.readClock(tx);
     const [current = newWallet(ref.value)] = await store.readWallets(tx, [ref.value], false);
@@ -239,7 +252,7 @@ async function listWallets(
 ): Promise<Result<ListWalletsResponse>> {
   const size = pageSizeOf(request.pageSize, defaultPageSize, maxPageSize);
   if (!size.ok) return size;
-  const cursor = decodePageToken([request.userId], request.pageToken);
+  const cursor = decodePageToken([request.userId], request.pageToken, { id: cursorParts.id });
   if (!cursor.ok) return cursor;
   const isStaff = principal.kind === 'user' && principal.role !== 'customer';
   if (isStaff && request.userId === '') {

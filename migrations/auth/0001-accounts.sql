@@ -21,6 +21,7 @@ CREATE TABLE sessions (
   revoked_at timestamptz
 );
 CREATE INDEX sessions_user_id ON sessions (user_id);
+CREATE INDEX sessions_expires_at ON sessions (expires_at);
 
 -- Every refresh token ever given, by its SHA-256. used_at is set when it was traded for the next;
 -- a used one that comes back after the grace tells of theft.

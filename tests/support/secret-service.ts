@@ -46,7 +46,8 @@ export async function startSecretService(): Promise<SecretService> {
     await rm(home, { recursive: true, force: true });
   };
   try {
-    const bus = spawn('dbus-daemon', ['--session', '--nofork', '--print-address=1'], {
+    const address = `--address=unix:path=${join(home, 'bus')}`;
+    const bus = spawn('dbus-daemon', ['--session', '--nofork', address, '--print-address=1'], {
       env: base,
       stdio: ['ignore', 'pipe', 'ignore'],
     });

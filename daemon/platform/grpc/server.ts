@@ -13,6 +13,7 @@ import { HealthImplementation } from 'grpc-health-check';
 
 import { refuse, type Result } from '../../../core/reasons.ts';
 import type { Access, Policy, Principal } from '../access.ts';
+import { classifyDbError, isCommitInDoubt } from '../db.ts';
 import type { Log } from '../log.ts';
 import { maskUnexpected, toServiceError } from './errors.ts';
 
@@ -58,6 +59,7 @@ export type GrpcServer = {
 const maxMessageBytes = 4 * 1024 * 1024;
 const maxInFlight = 4_096;
 const defaultDeadlineMs = 30_000;
+const flushMs = 250;
 
 const serverOptions = {
   'grpc.max_receive_message_length': maxMessageBytes,
@@ -95,8 +97,16 @@ export function createGrpcServer(options: {
           server.forceShutdown();
           resolve();
         }, deadlineMs);
+        // Streams (a health watcher's, say) never end by themselves: with the calls answered and
+        // sent, what is left is closed.
+        const looking = setInterval(() => {
+          if (load.inFlight > 0) return;
+          clearInterval(looking);
+          setTimeout(() => server.forceShutdown(), flushMs).unref();
+        }, 50);
         server.tryShutdown(() => {
           clearTimeout(timer);
+          clearInterval(looking);
           resolve();
         });
       }),
@@ -144,10 +154,7 @@ function wrapUnary(options: WrapOptions) {
     const requestId = requestIdOf(call);
     options.load.inFlight += 1;
     answer(call, requestId, options)
-      .catch((err: unknown): Result<unknown> => ({
-        ok: false,
-        rejection: maskUnexpected(err, options.log, requestId),
-      }))
+      .catch((err: unknown): Result<unknown> => explainFailure(err, options.log, requestId))
       .then((result) => {
         if (result.ok) callback(null, result.value);
         else callback(toServiceError(result.rejection, requestId));
@@ -155,6 +162,20 @@ function wrapUnary(options: WrapOptions) {
       .catch((err: unknown) => options.log.error({ err, requestId }, 'the answer was not sent'))
       .finally(() => (options.load.inFlight -= 1));
   };
+}
+
+/** A database that is away is expected now and then; everything else is a defect, and masked. */
+function explainFailure(err: unknown, log: Log, requestId: string): Result<unknown> {
+  if (classifyDbError(err) !== 'transient') {
+    return { ok: false, rejection: maskUnexpected(err, log, requestId) };
+  }
+  log.warn({ err, requestId }, 'the database failed a call');
+  return isCommitInDoubt(err)
+    ? refuse(
+        'OUTCOME_UNKNOWN',
+        'the database was lost during the commit: look before you try again',
+      )
+    : refuse('DATABASE_UNAVAILABLE', 'the database is out of reach: nothing was done, try again');
 }
 
 async function answer(

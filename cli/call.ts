@@ -1,0 +1,53 @@
+import type { CallFailure, CallResult } from './errors.ts';
+
+/** The parts of the world that a repeated call needs. */
+export type Clock = {
+  /** Milliseconds since the epoch. */
+  readonly now: () => number;
+  readonly sleep: (durationMs: number) => Promise<void>;
+};
+
+export type RepeatedResult<T> = {
+  readonly result: CallResult<T>;
+  /** An attempt before the last may have been done. */
+  readonly hadUnknownAttempt: boolean;
+};
+
+const maxRefusedAttempts = 3;
+
+/**
+ * Calls until there is an answer, within `timeoutMs` altogether. What is unknown is asked again
+ * until the time is up, since the call names itself by a key or changes nothing; a refusal for the
+ * moment at most three times; a failed connection only if an earlier attempt got through.
+ */
+export async function callRepeatedly<T>(
+  attempt: (deadlineMs: number) => Promise<CallResult<T>>,
+  timeoutMs: number,
+  clock: Clock,
+): Promise<RepeatedResult<T>> {
+  const endMs = clock.now() + timeoutMs;
+  let hadUnknownAttempt = false;
+  for (let count = 1; ; count += 1) {
+    const attemptMs = Math.max(timeoutMs / 3, 2000);
+    const result = await attempt(Math.min(endMs, clock.now() + attemptMs));
+    const pauseMs = Math.min(200 * 2 ** (count - 1), 2000);
+    const hasTime = clock.now() + pauseMs < endMs;
+    if (result.ok || !hasTime || !isWorthAnother(result.failure, count, hadUnknownAttempt)) {
+      return { result, hadUnknownAttempt };
+    }
+    hadUnknownAttempt ||= result.failure.certainty === 'unknown';
+    await clock.sleep(pauseMs * (0.75 + Math.random() * 0.25));
+  }
+}
+
+function isWorthAnother(failure: CallFailure, count: number, hadUnknownAttempt: boolean): boolean {
+  if (!failure.isTransient) return false;
+  switch (failure.certainty) {
+    case 'unknown':
+      return true;
+    case 'refused':
+      return hadUnknownAttempt || count < maxRefusedAttempts;
+    case 'unsent':
+      return hadUnknownAttempt;
+  }
+}

@@ -1,0 +1,168 @@
+import { randomUUID } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+
+import {
+  Client,
+  connectivityState,
+  credentials,
+  Metadata,
+  type ChannelCredentials,
+  type ServiceError,
+} from '@grpc/grpc-js';
+
+import { readCallFailure, toUnsentFailure, type CallResult } from './errors.ts';
+import { fail, succeed, type Outcome } from './failures.ts';
+import type { Settings } from './settings.ts';
+
+/** One unary RPC, as the generated service definitions describe it. */
+export type Method<Request, Response> = {
+  readonly path: string;
+  readonly requestSerialize: (request: Request) => Buffer;
+  readonly responseDeserialize: (bytes: Buffer) => Response;
+};
+
+type CallOptions = {
+  readonly token: string | undefined;
+  /** Milliseconds since the epoch. */
+  readonly deadlineMs: number;
+};
+
+/** A channel to one server. Nothing is sent before the connection stands. */
+export type Connection = {
+  /** One attempt, never repeated underneath. */
+  request<Request, Response>(
+    method: Method<Request, Response>,
+    request: Request,
+    options: CallOptions,
+  ): Promise<CallResult<Response>>;
+  close(): void;
+};
+
+const connectTimeoutMs = 5000;
+
+/** Prepares a channel; connects with the first request. */
+export function openConnection(settings: Settings): Outcome<Connection> {
+  const channelCredentials = chooseCredentials(settings);
+  if (!channelCredentials.ok) return channelCredentials;
+  const { text } = settings.server;
+  const client = new Client(text, channelCredentials.value, {
+    'grpc.keepalive_time_ms': 20_000,
+    'grpc.keepalive_timeout_ms': 10_000,
+    'grpc.keepalive_permit_without_calls': 0,
+    // A proxy cannot reach this machine's own loopback.
+    ...(settings.server.isLoopback ? { 'grpc.enable_http_proxy': 0 } : {}),
+    // Repeating a call is our own decision, made with an idempotency key.
+    'grpc.enable_retries': 0,
+    'grpc.service_config_disable_resolution': 1,
+    'grpc.initial_reconnect_backoff_ms': 200,
+    'grpc.max_reconnect_backoff_ms': 1000,
+    'grpc.use_local_subchannel_pool': 1,
+  });
+  return succeed({
+    request: async (method, request, options) => {
+      const connectDeadlineMs = Math.min(options.deadlineMs, Date.now() + connectTimeoutMs);
+      const problem = await connect(client, connectDeadlineMs);
+      if (problem !== undefined) {
+        const failure = toUnsentFailure(`cannot connect to ${text}: ${problem}`);
+        return { ok: false, failure };
+      }
+      return send(client, method, request, options);
+    },
+    close: () => {
+      client.close();
+    },
+  });
+}
+
+function chooseCredentials(settings: Settings): Outcome<ChannelCredentials> {
+  if (settings.hasTls) {
+    const { tlsCaFile } = settings;
+    if (tlsCaFile === undefined) return succeed(credentials.createSsl());
+    try {
+      return succeed(credentials.createSsl(readFileSync(tlsCaFile)));
+    } catch (error) {
+      const why = error instanceof Error ? error.message : String(error);
+      return fail('CONFIG_INVALID', `cannot use ${tlsCaFile} for TLS: ${why}`, {
+        field: 'tls-ca',
+        hint: 'name a PEM file of certificate authorities with --tls-ca',
+      });
+    }
+  }
+  if (!settings.server.isLoopback && !settings.isPlaintextAllowed) {
+    return fail(
+      'PLAINTEXT_REFUSED',
+      `${settings.server.text} is not this machine, and without TLS others could read and change what is sent`,
+      {
+        field: 'server',
+        hint: 'use --tls, or --tls-ca FILE for an authority of your own; --insecure-plaintext sends it in the clear',
+      },
+    );
+  }
+  return succeed(credentials.createInsecure());
+}
+
+/** Undefined once connected, otherwise what went wrong. Does not wait for a second attempt. */
+async function connect(client: Client, deadlineMs: number): Promise<string | undefined> {
+  const channel = client.getChannel();
+  let state = channel.getConnectivityState(true);
+  while (state !== connectivityState.READY) {
+    if (state === connectivityState.TRANSIENT_FAILURE) return explainNoConnection(client);
+    const seen = state;
+    const isInTime = await new Promise<boolean>((resolve) => {
+      channel.watchConnectivityState(seen, deadlineMs, (error) => {
+        resolve(error === undefined);
+      });
+    });
+    if (!isInTime) return 'no answer in time';
+    state = channel.getConnectivityState(true);
+  }
+  return undefined;
+}
+
+/** Only a call learns why there is no connection; this one would do nothing if it got through. */
+function explainNoConnection(client: Client): Promise<string> {
+  return new Promise((resolve) => {
+    client.makeUnaryRequest(
+      '/grpc.health.v1.Health/Check',
+      () => Buffer.alloc(0),
+      () => undefined,
+      undefined,
+      new Metadata(),
+      { deadline: Date.now() + 500 },
+      (error) => {
+        const match = /Last error: (?:Error: )?(.*?)(?:\. Resolution note:.*)?$/s.exec(
+          error?.details ?? '',
+        );
+        const why = match?.[1] ?? error?.details ?? 'the connection failed';
+        // Some end in the time of the attempt.
+        resolve(why.replace(/ \(\d{4}-[0-9T:.-]+Z\)$/, ''));
+      },
+    );
+  });
+}
+
+function send<Request, Response>(
+  client: Client,
+  method: Method<Request, Response>,
+  request: Request,
+  { token, deadlineMs }: CallOptions,
+): Promise<CallResult<Response>> {
+  const metadata = new Metadata();
+  const requestId = randomUUID();
+  metadata.set('x-request-id', requestId);
+  if (token !== undefined) metadata.set('authorization', `Bearer ${token}`);
+  return new Promise((resolve) => {
+    client.makeUnaryRequest(
+      method.path,
+      method.requestSerialize,
+      method.responseDeserialize,
+      request,
+      metadata,
+      { deadline: deadlineMs },
+      (error: ServiceError | null, value?: Response) => {
+        if (error) resolve({ ok: false, failure: readCallFailure(error, requestId) });
+        else resolve({ ok: true, value: value as Response });
+      },
+    );
+  });
+}

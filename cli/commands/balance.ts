@@ -1,0 +1,125 @@
+import { findExponent } from '../../core/currencies.ts';
+import { WalletServiceService } from '../../protos/gen/digitalwallet/wallet/v1/wallet.ts';
+import type { Context } from '../context.ts';
+import { done, fail, failUsage, succeed, type CommandOutcome, type Outcome } from '../failures.ts';
+import { failUnknownCurrency } from '../money-move.ts';
+import { createListPrinter, printObject, type Column } from '../output/print.ts';
+import { formatMoney, toBalanceJson, type BalanceRow } from '../output/shapes.ts';
+import { formatLocalTime } from '../output/time.ts';
+import { parseTime } from '../times.ts';
+import { resolveUser } from '../users.ts';
+
+export type BalanceOptions = {
+  readonly user?: string;
+  readonly currency?: string;
+  readonly all?: boolean;
+  readonly at?: string;
+  readonly timezone?: string;
+};
+
+/** `wallet balance`: of one wallet, or with --all of every wallet of a user. */
+export async function runBalance(
+  context: Context,
+  options: BalanceOptions,
+): Promise<CommandOutcome> {
+  const { settings, clock } = context;
+  if (options.all && options.currency !== undefined) {
+    return failUsage('all', '--all and --currency exclude each other');
+  }
+  const currency = options.currency ?? settings.currency ?? '';
+  if (currency !== '' && findExponent(currency) === undefined) return failUnknownCurrency(currency);
+  let at: Date | undefined;
+  if (options.at !== undefined) {
+    const parsed = parseTime('at', options.at, settings.timezone, 'dayEnd');
+    if (!parsed.ok) return parsed;
+    // The last moment of a day; today's has not come yet.
+    const isWholeDay = options.at.length === 10;
+    const atMs = parsed.value.getTime() - (isWholeDay ? 1 : 0);
+    at = new Date(isWholeDay ? Math.min(atMs, clock.now()) : atMs);
+  }
+  const user = await resolveUser(context, options.user, false);
+  if (!user.ok) return user;
+  const userId = user.value?.id ?? '';
+  if (options.all) return printAll(context, userId, at);
+  const balance = await getBalance(context, userId, currency, at);
+  if (!balance.ok) return balance;
+  await printObject(context, balance.value, columns(settings.timezone), toBalanceJson);
+  return done;
+}
+
+async function getBalance(
+  context: Context,
+  userId: string,
+  currency: string,
+  at: Date | undefined,
+): Promise<Outcome<BalanceRow>> {
+  const method = WalletServiceService.getBalance;
+  const got = await context.caller.call(method, { userId, currency, at }, 'read');
+  if (!got.ok) return got;
+  const { wallet, asOf } = got.value;
+  if (!wallet) return fail('UNEXPECTED', 'the server answered without a wallet');
+  return succeed({ wallet, asOf });
+}
+
+async function printAll(
+  context: Context,
+  userId: string,
+  at: Date | undefined,
+): Promise<CommandOutcome> {
+  const list = createListPrinter(context, columns(context.settings.timezone), toBalanceJson);
+  let pageToken = '';
+  do {
+    const method = WalletServiceService.listWallets;
+    const listed = await context.caller.call(method, { userId, pageSize: 100, pageToken }, 'read');
+    if (!listed.ok) return listed;
+    const rows: BalanceRow[] = [];
+    for (const wallet of listed.value.wallets) {
+      // Without --at, a wallet's balance is the one after its last transaction.
+      const row = at
+        ? await getBalance(context, userId, wallet.currency, at)
+        : succeed({ wallet, asOf: wallet.lastAt });
+      if (!row.ok) return row;
+      rows.push(row.value);
+    }
+    await list.add(rows);
+    pageToken = listed.value.nextPageToken;
+  } while (pageToken !== '');
+  await list.end(undefined, 'no wallets yet: the first deposit opens one');
+  return done;
+}
+
+function columns(timezone: string): readonly Column<BalanceRow>[] {
+  const balanceOf = ({ wallet }: BalanceRow): string =>
+    formatMoney(wallet.balanceMinor, wallet.currency, wallet.exponent);
+  return [
+    {
+      header: 'balance',
+      value: balanceOf,
+      table: { title: 'BALANCE', align: 'right', cell: balanceOf },
+    },
+    {
+      header: 'currency',
+      value: ({ wallet }) => wallet.currency,
+      table: { title: 'CURRENCY', cell: ({ wallet }) => wallet.currency },
+    },
+    {
+      header: 'as_of',
+      value: ({ asOf }) => asOf?.toISOString(),
+      table: {
+        title: 'AS OF',
+        cell: ({ asOf }) => asOf && `${formatLocalTime(asOf, timezone)} (${timezone})`,
+      },
+    },
+    {
+      header: 'seq',
+      value: ({ wallet }) => wallet.seq.toString(),
+      table: { title: 'SEQ', align: 'right', cell: ({ wallet }) => wallet.seq.toString() },
+    },
+    {
+      header: 'wallet_id',
+      value: ({ wallet }) => wallet.id,
+      table: { title: 'WALLET', cell: ({ wallet }) => wallet.id },
+    },
+    { header: 'user_id', value: ({ wallet }) => wallet.userId },
+  ];
+}

@@ -1,0 +1,156 @@
+import { hostname } from 'node:os';
+
+import { AuthServiceService } from '../../protos/gen/digitalwallet/auth/v1/auth.ts';
+import type { Context } from '../context.ts';
+import type { AccountRecord } from '../credentials/records.ts';
+import { encodeSecret, type SecretStorage, type StoredSecret } from '../credentials/storage.ts';
+import { secretOfTokens } from '../credentials/tokens.ts';
+import { toCliFailure } from '../errors.ts';
+import { fail, succeed, type CommandOutcome, type Outcome } from '../failures.ts';
+import { nameRole } from '../output/shapes.ts';
+import { askEmail, askPassword, readSecret } from '../password.ts';
+import { changeSetting, readProfileFile } from '../profiles.ts';
+import { printWhoami } from './whoami.ts';
+
+export type SignInOptions = {
+  readonly email?: string;
+  readonly passwordStdin?: boolean;
+  readonly withToken?: boolean;
+};
+
+type SignedIn = {
+  readonly secret: StoredSecret;
+  readonly user: Pick<AccountRecord, 'userId' | 'email' | 'role'>;
+};
+
+/** `wallet sign-in`: by password, or with a token from stdin. */
+export async function runSignIn(context: Context, options: SignInOptions): Promise<CommandOutcome> {
+  const storage = context.storageOf(
+    context.settings.isInsecureStorageAllowed ? 'file' : 'keychain',
+  );
+  // Before the password is asked for and a session begun that could not be kept.
+  const usable = await storage.load(context.account);
+  if (!usable.ok) return usable;
+  const signedIn = options.withToken
+    ? await signInWithToken(context)
+    : await signInWithPassword(context, options);
+  if (!signedIn.ok) return signedIn;
+  const kept = await keep(context, storage, signedIn.value);
+  if (!kept.ok) return kept;
+  await rememberServer(context);
+  return printWhoami(context, {
+    user: { id: kept.value.userId, email: kept.value.email, role: kept.value.role },
+    source: storage.kind,
+    expiresAtMs: signedIn.value.secret.accessTokenExpiresAtMs,
+    sessionExpiresAtMs: signedIn.value.secret.sessionExpiresAtMs,
+  });
+}
+
+async function signInWithPassword(
+  context: Context,
+  options: SignInOptions,
+): Promise<Outcome<SignedIn>> {
+  const email = await askEmail(context, options.email);
+  if (!email.ok) return email;
+  const fromStdin = options.passwordStdin === true;
+  const password = await askPassword(context, { fromStdin, isNew: false });
+  if (!password.ok) return password;
+  const request = {
+    email: email.value,
+    password: password.value,
+    client: `wallet on ${hostname()}`,
+  };
+  const called = await context.caller.callAs(
+    undefined,
+    AuthServiceService.signIn,
+    request,
+    'write',
+  );
+  if (!called.ok) return called;
+  if (!called.value.ok) return { ok: false, failure: toCliFailure(called.value.failure, 'read') };
+  const { tokens, user } = called.value.value;
+  if (!tokens || !user) return fail('UNEXPECTED', 'the server answered without a token');
+  return succeed({
+    secret: secretOfTokens(tokens),
+    user: { userId: user.id, email: user.email, role: nameRole(user.role) },
+  });
+}
+
+async function signInWithToken(context: Context): Promise<Outcome<SignedIn>> {
+  const token = await readSecret(context, 'token');
+  if (!token.ok) return token;
+  const accessToken = token.value.trim();
+  const { caller } = context;
+  const validated = await caller.callAs(
+    accessToken,
+    AuthServiceService.validateToken,
+    { accessToken },
+    'read',
+  );
+  if (!validated.ok) return validated;
+  if (!validated.value.ok) {
+    return { ok: false, failure: toCliFailure(validated.value.failure, 'read') };
+  }
+  const { userId, role, expiresAt } = validated.value.value;
+  const got = await caller.callAs(accessToken, AuthServiceService.getUser, { userId: '' }, 'read');
+  // An API key may be kept from looking its owner up; the id will do.
+  const email = got.ok && got.value.ok ? got.value.value.user?.email : undefined;
+  return succeed({
+    secret: {
+      accessToken,
+      accessTokenExpiresAtMs: expiresAt?.getTime(),
+      refreshToken: undefined,
+      sessionExpiresAtMs: undefined,
+    },
+    user: { userId, email, role: nameRole(role) },
+  });
+}
+
+/** Stores the secret, then the record that speaks of it; a session that cannot be kept is ended. */
+async function keep(
+  context: Context,
+  storage: SecretStorage,
+  { secret, user }: SignedIn,
+): Promise<Outcome<AccountRecord>> {
+  const previous = await context.records.find(context.account);
+  const saved = await storage.save(context.account, encodeSecret(secret));
+  if (!saved.ok) {
+    if (secret.refreshToken !== undefined) {
+      await context.caller.callAs(secret.accessToken, AuthServiceService.signOut, {}, 'read');
+    }
+    return saved;
+  }
+  if (previous && previous.storage !== storage.kind) {
+    await context.storageOf(previous.storage).remove(context.account);
+  }
+  const record: AccountRecord = {
+    profile: context.profile,
+    server: context.settings.server.text,
+    ...user,
+    storage: storage.kind,
+    sessionExpiresAtMs: secret.sessionExpiresAtMs,
+  };
+  await context.records.save(context.account, record);
+  if (storage.kind === 'file') {
+    await context.tell.warn(
+      'the token is kept in a plain file, not in a keychain (--insecure-storage)',
+    );
+  }
+  if (context.environment.token !== undefined) {
+    await context.tell.warn('WALLET_TOKEN is set and beats what was stored just now');
+  }
+  return succeed(record);
+}
+
+/** A server named at sign-in becomes the profile's, unless it has one. */
+async function rememberServer(context: Context): Promise<void> {
+  const { text, origin } = context.settingValues.server;
+  if (origin !== 'flag' || text === undefined) return;
+  const { configDir } = context.environment.paths;
+  const file = await readProfileFile(configDir);
+  if (!file.ok || file.value.profiles[context.profile]?.server !== undefined) return;
+  const changed = await changeSetting(configDir, context.profile, 'server', text);
+  if (changed.ok) {
+    await context.tell.hint(`the profile ${context.profile} now uses the server ${text}`);
+  }
+}

@@ -1,0 +1,41 @@
+import { AuthServiceService } from '../../protos/gen/digitalwallet/auth/v1/auth.ts';
+import type { Context } from '../context.ts';
+import { toCliFailure } from '../errors.ts';
+import { done, fail, type CommandOutcome } from '../failures.ts';
+import { printObject } from '../output/print.ts';
+import { toUserJson, userColumns } from '../output/users.ts';
+import { askEmail, askPassword } from '../password.ts';
+
+export type SignUpOptions = { readonly email?: string; readonly passwordStdin?: boolean };
+
+/** `wallet sign-up`: opens an account; signing in is a step of its own. */
+export async function runSignUp(context: Context, options: SignUpOptions): Promise<CommandOutcome> {
+  const email = await askEmail(context, options.email);
+  if (!email.ok) return email;
+  const password = await askPassword(context, {
+    fromStdin: options.passwordStdin === true,
+    isNew: true,
+  });
+  if (!password.ok) return password;
+  const request = { email: email.value, password: password.value };
+  const called = await context.caller.callAs(
+    undefined,
+    AuthServiceService.signUp,
+    request,
+    'write',
+  );
+  if (!called.ok) return called;
+  if (!called.value.ok) return { ok: false, failure: toCliFailure(called.value.failure, 'write') };
+  const { user, verificationRequired } = called.value.value;
+  if (!user) return fail('UNEXPECTED', 'the server answered without a user');
+  await printObject(context, user, userColumns, (row) => ({
+    ...toUserJson(row),
+    verificationRequired,
+  }));
+  await context.tell.hint(
+    verificationRequired
+      ? 'a code was mailed to you: enter it before you sign in'
+      : `next: wallet sign-in --email ${user.email}`,
+  );
+  return done;
+}

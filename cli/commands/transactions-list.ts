@@ -1,0 +1,68 @@
+import { findExponent } from '../../core/currencies.ts';
+import {
+  Operation,
+  WalletServiceService,
+} from '../../protos/gen/digitalwallet/wallet/v1/wallet.ts';
+import type { Context } from '../context.ts';
+import { done, failUsage, type CommandOutcome } from '../failures.ts';
+import { failUnknownCurrency } from '../money-move.ts';
+import { createListPrinter } from '../output/print.ts';
+import { toTransactionJson, transactionColumns } from '../output/shapes.ts';
+import { resolveUser } from '../users.ts';
+
+export type TransactionsListOptions = {
+  readonly user?: string;
+  readonly currency?: string;
+  readonly limit?: string;
+  readonly all?: boolean;
+  readonly pageToken?: string;
+};
+
+const defaultLimit = 50;
+const maxPageSize = 500;
+
+/** `wallet transactions list`: newest first, as many pages as it takes. */
+export async function runTransactionsList(
+  context: Context,
+  options: TransactionsListOptions,
+): Promise<CommandOutcome> {
+  const limitText = options.limit ?? String(defaultLimit);
+  if (!/^[1-9][0-9]{0,8}$/.test(limitText)) {
+    return failUsage('limit', `${JSON.stringify(limitText)} is not a whole number above 0`);
+  }
+  if (options.all && options.limit !== undefined) {
+    return failUsage('all', '--all and --limit exclude each other');
+  }
+  const currency = options.currency ?? context.settings.currency ?? '';
+  if (currency !== '' && findExponent(currency) === undefined) return failUnknownCurrency(currency);
+  const user = await resolveUser(context, options.user, false);
+  if (!user.ok) return user;
+  const columns = transactionColumns(context.settings.timezone);
+  const list = createListPrinter(context, columns, toTransactionJson);
+  let left = options.all ? Number.POSITIVE_INFINITY : Number(limitText);
+  let pageToken = options.pageToken ?? '';
+  do {
+    const request = {
+      userId: user.value?.id ?? '',
+      currency,
+      pageSize: Math.min(left, maxPageSize),
+      pageToken,
+      ascending: false,
+      operation: Operation.UNSPECIFIED,
+    };
+    const method = WalletServiceService.listTransactions;
+    const listed = await context.caller.call(method, request, 'read');
+    if (!listed.ok) return listed;
+    const { transactions, nextPageToken } = listed.value;
+    await list.add(
+      transactions.map((transaction) => ({ transaction, replayed: false, isDryRun: false })),
+    );
+    left -= transactions.length;
+    pageToken = nextPageToken;
+  } while (pageToken !== '' && left > 0);
+  await list.end(pageToken === '' ? undefined : pageToken, 'no transactions');
+  if (pageToken !== '') {
+    await context.tell.hint(`there are more: --all, or --page-token ${pageToken}`);
+  }
+  return done;
+}

@@ -1,0 +1,39 @@
+import { roles } from '../../core/roles.ts';
+import { AuthServiceService } from '../../protos/gen/digitalwallet/auth/v1/auth.ts';
+import type { Context } from '../context.ts';
+import { done, fail, failUsage, type CommandOutcome } from '../failures.ts';
+import { printObject } from '../output/print.ts';
+import { roleNumbers } from '../output/shapes.ts';
+import { toUserJson, userColumns } from '../output/users.ts';
+import { askEmail, askPassword } from '../password.ts';
+
+export type UsersCreateOptions = {
+  readonly email?: string;
+  readonly role?: string;
+  readonly passwordStdin?: boolean;
+};
+
+/** `wallet users create`: an account made by staff, its address vouched for by them. */
+export async function runUsersCreate(
+  context: Context,
+  options: UsersCreateOptions,
+): Promise<CommandOutcome> {
+  const role = roles.find((name) => name === (options.role ?? 'customer'));
+  if (!role) return failUsage('role', `must be one of ${roles.join(', ')}`);
+  const credential = await context.credentials.get();
+  if (!credential.ok) return credential;
+  const email = await askEmail(context, options.email);
+  if (!email.ok) return email;
+  const password = await askPassword(context, {
+    fromStdin: options.passwordStdin === true,
+    isNew: true,
+  });
+  if (!password.ok) return password;
+  const request = { email: email.value, password: password.value, role: roleNumbers[role] };
+  const created = await context.caller.call(AuthServiceService.createUser, request, 'write');
+  if (!created.ok) return created;
+  const { user } = created.value;
+  if (!user) return fail('UNEXPECTED', 'the server answered without a user');
+  await printObject(context, user, userColumns, toUserJson);
+  return done;
+}

@@ -1,0 +1,58 @@
+import { hostname } from 'node:os';
+import { join } from 'node:path';
+
+import envPaths from 'env-paths';
+
+import { settingKeys, settingSpecs, type Layer } from './settings.ts';
+
+/** The folders that the command line writes to. */
+type Paths = {
+  /** config.json, and who is signed in where. */
+  readonly configDir: string;
+  /** Locks, and commands whose outcome is not known. */
+  readonly stateDir: string;
+};
+
+/** All that the environment says. Nothing else in the command line reads it. */
+export type Environment = {
+  readonly settings: Layer;
+  readonly profile: string | undefined;
+  readonly token: string | undefined;
+  readonly hasColor: boolean;
+  readonly paths: Paths;
+  readonly host: string;
+  readonly timezone: string;
+  /** What the keychain helper gets: everything but our own secrets. */
+  readonly helperEnv: Readonly<Record<string, string>>;
+};
+
+/** Reads the environment. Tests pass one of their own. */
+export function readEnvironment(
+  env: Readonly<Record<string, string | undefined>> = process.env,
+): Environment {
+  const own = envPaths('digital-wallet', { suffix: '' });
+  const state = process.platform === 'linux' ? own.log : own.data;
+  return {
+    settings: Object.fromEntries(settingKeys.map((key) => [key, env[settingSpecs[key].env]])),
+    profile: presence(env['WALLET_PROFILE']),
+    token: presence(env['WALLET_TOKEN']),
+    hasColor: presence(env['NO_COLOR']) === undefined && env['TERM'] !== 'dumb',
+    paths: {
+      configDir: presence(env['WALLET_CONFIG_DIR']) ?? own.config,
+      stateDir: presence(env['WALLET_STATE_DIR']) ?? join(state, 'cli'),
+    },
+    host: hostname(),
+    timezone: Intl.DateTimeFormat().resolvedOptions().timeZone,
+    helperEnv: Object.fromEntries(
+      Object.entries(env).filter(
+        (entry): entry is [string, string] =>
+          entry[1] !== undefined && !['WALLET_TOKEN', 'NODE_OPTIONS'].includes(entry[0]),
+      ),
+    ),
+  };
+}
+
+/** An empty variable counts as absent, as people unset one in a line of its own. */
+function presence(text: string | undefined): string | undefined {
+  return text === undefined || text === '' ? undefined : text;
+}

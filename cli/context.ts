@@ -1,0 +1,140 @@
+import { randomUUID } from 'node:crypto';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+
+import { AuthServiceService } from '../protos/gen/digitalwallet/auth/v1/auth.ts';
+import type { Clock } from './call.ts';
+import { createCaller, type Caller } from './caller.ts';
+import type { Connection } from './client.ts';
+import type { Environment } from './config.ts';
+import { openInsecureFiles } from './credentials/insecure-file.ts';
+import { openKeychain } from './credentials/keychain.ts';
+import { accountOf, openAccountRecords, type AccountRecords } from './credentials/records.ts';
+import { openCredentials, type Credentials } from './credentials/session.ts';
+import type { SecretStorage, StorageKind } from './credentials/storage.ts';
+import type { Outcome } from './failures.ts';
+import type { Io } from './io.ts';
+import { openPendingKeys, type PendingKeys } from './pending.ts';
+import type { Prompter } from './prompter.ts';
+import type { Origin, Settings, SettingValues } from './settings.ts';
+import type { Manner, Teller } from './tell.ts';
+
+const keychainTimeoutMs = 3000;
+
+/** Things to say before the process ends on Ctrl-C. */
+export type Interrupts = {
+  /** Returns how to take the action back. */
+  add(action: () => void): () => void;
+};
+
+/** All that a command works with. Nothing else reaches outside. */
+export type Context = {
+  readonly io: Io;
+  readonly manner: Manner;
+  readonly tell: Teller;
+  readonly prompter: Prompter;
+  /** A person can be asked: both ends are terminals, and neither --json nor --no-input is given. */
+  readonly canPrompt: boolean;
+  readonly isConfirmed: boolean;
+  readonly settings: Settings;
+  readonly settingValues: SettingValues;
+  readonly environment: Environment;
+  readonly profile: string;
+  readonly profileOrigin: Origin;
+  /** `<profile>@<server>`, the name in the keychain. */
+  readonly account: string;
+  readonly caller: Caller;
+  readonly credentials: Credentials;
+  readonly records: AccountRecords;
+  readonly storageOf: (kind: StorageKind) => SecretStorage;
+  readonly pendingKeys: PendingKeys;
+  readonly interrupts: Interrupts;
+  readonly clock: Clock;
+  readonly newKey: () => string;
+  close(): void;
+};
+
+export type ContextParts = Pick<
+  Context,
+  | 'io'
+  | 'manner'
+  | 'tell'
+  | 'prompter'
+  | 'canPrompt'
+  | 'isConfirmed'
+  | 'settings'
+  | 'settingValues'
+  | 'environment'
+  | 'profile'
+  | 'profileOrigin'
+  | 'interrupts'
+> & { readonly keychainHelperUrl: URL };
+
+/** Puts a command's world together. Connects to nothing yet. */
+export function createContext(parts: ContextParts): Context {
+  const { environment, settings, profile, tell } = parts;
+  const { configDir, stateDir } = environment.paths;
+  const account = accountOf(profile, settings.server.text);
+  const clock: Clock = {
+    now: () => Date.now(),
+    sleep: (durationMs) => delay(durationMs),
+  };
+  const lazy = createLazyConnection(settings);
+  const records = openAccountRecords(join(configDir, 'accounts'));
+  const storageOf = (kind: StorageKind): SecretStorage =>
+    kind === 'file'
+      ? openInsecureFiles(join(configDir, 'credentials'))
+      : openKeychain({
+          helperUrl: parts.keychainHelperUrl,
+          env: environment.helperEnv,
+          timeoutMs: keychainTimeoutMs,
+        });
+  const credentials = openCredentials({
+    account,
+    token: environment.token,
+    records,
+    storageOf,
+    lockDir: join(stateDir, 'locks'),
+    lockWaitMs: settings.timeoutMs,
+    now: clock.now,
+    refresh: (refreshToken) =>
+      caller.callAs(undefined, AuthServiceService.refreshSession, { refreshToken }, 'read'),
+    warn: (message) => tell.warn(message),
+  });
+  const caller = createCaller({
+    connect: lazy.connect,
+    credentials,
+    timeoutMs: settings.timeoutMs,
+    clock,
+    detail: (message) => tell.detail(message),
+  });
+  return {
+    ...parts,
+    account,
+    caller,
+    credentials,
+    records,
+    storageOf,
+    pendingKeys: openPendingKeys(join(stateDir, 'pending'), clock.now),
+    clock,
+    newKey: randomUUID,
+    close: lazy.close,
+  };
+}
+
+function createLazyConnection(settings: Settings): {
+  connect: () => Promise<Outcome<Connection>>;
+  close: () => void;
+} {
+  let opened: Outcome<Connection> | undefined;
+  return {
+    connect: async () => {
+      const { openConnection } = await import('./client.ts');
+      opened ??= openConnection(settings);
+      return opened;
+    },
+    close: () => {
+      if (opened?.ok) opened.value.close();
+    },
+  };
+}

@@ -1,0 +1,101 @@
+import { readFileSync } from 'node:fs';
+
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+
+import { startSecretService, type SecretService } from '../../tests/support/secret-service.ts';
+import { openKeychain } from './keychain.ts';
+import { accountOf, type AccountRecord } from './records.ts';
+import { loadStored } from './session.ts';
+
+const helperUrl = new URL('../keychain-helper.ts', import.meta.url);
+const account = accountOf('default', '127.0.0.1:50051');
+const record: AccountRecord = {
+  profile: 'default',
+  server: '127.0.0.1:50051',
+  userId: '5aa80f22-6efa-4bfd-9a2b-2c2ac937d82b',
+  email: 'ana@example.com',
+  role: 'customer',
+  storage: 'keychain',
+  sessionExpiresAtMs: undefined,
+};
+
+let service: SecretService;
+
+beforeAll(async () => {
+  service = await startSecretService();
+});
+
+afterAll(async () => {
+  await service.stop();
+});
+
+// From source the helper first compiles itself; the real limit is for the built one.
+const open = (timeoutMs = 10_000, env = service.env) => openKeychain({ helperUrl, env, timeoutMs });
+
+describe('a real Secret Service', () => {
+  test('stores, loads, replaces and removes', async () => {
+    const keychain = open();
+    expect(await keychain.load(account)).toEqual({ ok: true, value: undefined });
+    expect(await keychain.save(account, 'première')).toEqual({ ok: true, value: undefined });
+    expect(await keychain.load(account)).toEqual({ ok: true, value: 'première' });
+    expect(await keychain.load('other@127.0.0.1:50051')).toEqual({ ok: true, value: undefined });
+    await keychain.save(account, 'second');
+    expect(await keychain.load(account)).toEqual({ ok: true, value: 'second' });
+    await keychain.remove(account);
+    expect(await keychain.load(account)).toEqual({ ok: true, value: undefined });
+    expect(await keychain.remove(account)).toEqual({ ok: true, value: undefined });
+  });
+
+  test('a frozen service costs the limit and no more, and leaves no helper behind', async () => {
+    const keychain = open(2000);
+    service.freeze();
+    const startMs = Date.now();
+    const loaded = await keychain.load(account);
+    service.thaw();
+    expect(Date.now() - startMs).toBeLessThan(8000);
+    expect(loaded).toMatchObject({
+      ok: false,
+      failure: { reason: 'KEYCHAIN_UNAVAILABLE', exitCode: 4 },
+    });
+    expect(loaded.ok ? '' : loaded.failure.message).toContain('no answer within 2 s');
+    expect(countHelpers()).toBe(0);
+  });
+
+  test('a locked keychain is told as locked or removed, not as signed out', async () => {
+    const keychain = open();
+    await keychain.save(account, 'secret');
+    service.lock();
+    const stored = await loadStored({
+      account,
+      storageOf: () => keychain,
+      records: {
+        find: () => Promise.resolve(record),
+        list: () => Promise.resolve([record]),
+        save: () => Promise.resolve(),
+        remove: () => Promise.resolve(),
+      },
+    });
+    expect(stored).toMatchObject({
+      ok: false,
+      failure: { reason: 'KEYCHAIN_LOCKED', exitCode: 4 },
+    });
+    expect(stored.ok ? '' : stored.failure.message).toContain('locked, or the token was removed');
+  });
+
+  test('without a bus the failure says so and what to do', async () => {
+    const { DBUS_SESSION_BUS_ADDRESS: _bus, DISPLAY: _display, ...env } = service.env;
+    const saved = await open(10_000, env).save(account, 'secret');
+    expect(saved).toMatchObject({ ok: false, failure: { reason: 'KEYCHAIN_UNAVAILABLE' } });
+    expect(saved.ok ? '' : saved.failure.message).toContain('no session bus');
+    expect(saved.ok ? '' : saved.failure.hint).toContain('--insecure-storage');
+  });
+});
+
+function countHelpers(): number {
+  const children = readFileSync(`/proc/self/task/${process.pid}/children`, 'utf8');
+  return children
+    .split(' ')
+    .filter((pid) => pid !== '')
+    .filter((pid) => readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('keychain-helper'))
+    .length;
+}

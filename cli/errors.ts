@@ -1,0 +1,255 @@
+import { status, type ServiceError } from '@grpc/grpc-js';
+
+import { isReason, type Reason } from '../core/reasons.ts';
+import { ErrorInfo, Status } from '../protos/gen/digitalwallet/events/v1/error.ts';
+import { cliReasons, exitCodes, type CliFailure, type ExitCode } from './failures.ts';
+
+const errorInfoUrl = 'type.googleapis.com/google.rpc.ErrorInfo';
+
+/** A call that did not succeed. */
+export type CallFailure = {
+  /** What the server said; undefined where it said nothing that we know. */
+  readonly reason: Reason | undefined;
+  /**
+   * `refused`: certainly not done. `unsent`: it never left this machine, so not done either.
+   * `unknown`: it may have been done.
+   */
+  readonly certainty: 'refused' | 'unsent' | 'unknown';
+  /** The same call may succeed in a moment. */
+  readonly isTransient: boolean;
+  readonly message: string;
+  readonly code: status;
+  readonly requestId: string | undefined;
+  readonly metadata: Readonly<Record<string, string>>;
+  /** A better hint than the reason's own. */
+  readonly hint?: string;
+};
+
+export type CallResult<T> =
+  { readonly ok: true; readonly value: T } | { readonly ok: false; readonly failure: CallFailure };
+
+/** How the process ends for each reason, given that the answer is all that was needed to know. */
+export const exitCodeByReason: Readonly<Record<Reason, ExitCode>> = {
+  INVALID_ARGUMENT: exitCodes.usage,
+  AMOUNT_INVALID: exitCodes.usage,
+  CURRENCY_UNKNOWN: exitCodes.usage,
+  USER_REQUIRED: exitCodes.usage,
+  PAGE_TOKEN_INVALID: exitCodes.usage,
+  EMAIL_INVALID: exitCodes.usage,
+  PASSWORD_INVALID: exitCodes.usage,
+  RANGE_TOO_LONG: exitCodes.usage,
+  CREDENTIALS_MISSING: exitCodes.signInNeeded,
+  CREDENTIALS_INVALID: exitCodes.signInNeeded,
+  TOKEN_INVALID: exitCodes.signInNeeded,
+  TOKEN_EXPIRED: exitCodes.signInNeeded,
+  TOKEN_REVOKED: exitCodes.signInNeeded,
+  REFRESH_TOKEN_INVALID: exitCodes.signInNeeded,
+  EMAIL_UNVERIFIED: exitCodes.signInNeeded,
+  PERMISSION_DENIED: exitCodes.notAllowed,
+  SIGN_UP_CLOSED: exitCodes.notAllowed,
+  STAFF_OWN_WALLET: exitCodes.notAllowed,
+  OPERATION_NOT_ALLOWED: exitCodes.notAllowed,
+  USER_NOT_FOUND: exitCodes.notFound,
+  TRANSACTION_NOT_FOUND: exitCodes.notFound,
+  EXPORT_NOT_FOUND: exitCodes.notFound,
+  DEAD_LETTER_NOT_FOUND: exitCodes.notFound,
+  SESSION_NOT_FOUND: exitCodes.notFound,
+  API_KEY_NOT_FOUND: exitCodes.notFound,
+  WALLET_NOT_FOUND: exitCodes.notFound,
+  PARENT_NOT_FOUND: exitCodes.notFound,
+  INSUFFICIENT_FUNDS: exitCodes.refused,
+  BALANCE_LIMIT_EXCEEDED: exitCodes.refused,
+  WALLET_FROZEN: exitCodes.refused,
+  PARENT_NOT_UNDOABLE: exitCodes.refused,
+  PARENT_ALREADY_UNDONE: exitCodes.refused,
+  AMOUNT_MISMATCH: exitCodes.refused,
+  IDEMPOTENCY_KEY_REUSED: exitCodes.refused,
+  EMAIL_TAKEN: exitCodes.refused,
+  WALLET_CLOCK_AHEAD: exitCodes.refused,
+  OVERLOADED: exitCodes.unavailable,
+  THROTTLED: exitCodes.unavailable,
+  OUTBOX_FULL: exitCodes.unavailable,
+  DATABASE_UNAVAILABLE: exitCodes.unavailable,
+  AUTH_UNAVAILABLE: exitCodes.unavailable,
+  WALLET_UNAVAILABLE: exitCodes.unavailable,
+  SHUTTING_DOWN: exitCodes.unavailable,
+  DEADLINE_EXCEEDED: exitCodes.outcomeUnknown,
+  CANCELLED: exitCodes.outcomeUnknown,
+  OUTCOME_UNKNOWN: exitCodes.outcomeUnknown,
+  UNIMPLEMENTED: exitCodes.unexpected,
+  INTERNAL: exitCodes.unexpected,
+};
+
+/** What to do next, where there is something. Exhaustive, so that a new reason asks for one. */
+const hintByReason: Readonly<Record<Reason, string | undefined>> = {
+  INVALID_ARGUMENT: undefined,
+  AMOUNT_INVALID: 'write plain digits with a point for decimals, like 1234.50',
+  CURRENCY_UNKNOWN: 'use an ISO 4217 code, for instance --currency BRL',
+  USER_REQUIRED: 'name the user: --user EMAIL or --user ID',
+  PAGE_TOKEN_INVALID: 'run the command again without --page-token, with the same options as before',
+  EMAIL_INVALID: undefined,
+  PASSWORD_INVALID: undefined,
+  RANGE_TOO_LONG: 'ask for a shorter range with --from and --to',
+  CREDENTIALS_MISSING: 'wallet sign-in',
+  CREDENTIALS_INVALID: 'check the e-mail address and the password, then: wallet sign-in',
+  TOKEN_INVALID: 'wallet sign-in',
+  TOKEN_EXPIRED: 'wallet sign-in',
+  TOKEN_REVOKED: 'wallet sign-in',
+  REFRESH_TOKEN_INVALID: 'wallet sign-in',
+  EMAIL_UNVERIFIED: 'enter the code that was mailed to you, then: wallet sign-in',
+  PERMISSION_DENIED: 'wallet whoami',
+  SIGN_UP_CLOSED: 'ask an operator to create the account',
+  STAFF_OWN_WALLET: 'sign in as a customer to use a wallet of your own',
+  OPERATION_NOT_ALLOWED: 'ask an operator to do it',
+  USER_NOT_FOUND: 'check the e-mail address or the id',
+  TRANSACTION_NOT_FOUND: 'wallet transactions list',
+  EXPORT_NOT_FOUND: undefined,
+  DEAD_LETTER_NOT_FOUND: undefined,
+  SESSION_NOT_FOUND: undefined,
+  API_KEY_NOT_FOUND: undefined,
+  WALLET_NOT_FOUND: 'wallet balance --all',
+  PARENT_NOT_FOUND: 'wallet transactions list',
+  INSUFFICIENT_FUNDS: 'wallet balance',
+  BALANCE_LIMIT_EXCEEDED: 'wallet balance',
+  WALLET_FROZEN: 'ask an operator why the wallet is frozen',
+  PARENT_NOT_UNDOABLE: 'wallet transactions list',
+  PARENT_ALREADY_UNDONE: 'wallet transactions list',
+  AMOUNT_MISMATCH: 'leave the amount out: an undo always takes the whole',
+  IDEMPOTENCY_KEY_REUSED:
+    'choose another --idempotency-key, or look at what has it: wallet transactions show --idempotency-key KEY',
+  EMAIL_TAKEN: 'wallet sign-in',
+  WALLET_CLOCK_AHEAD: "ask the server's operator to check its clock",
+  OVERLOADED: 'run the command again in a moment',
+  THROTTLED: 'wait a little before the next try',
+  OUTBOX_FULL: 'run the command again in a moment',
+  DATABASE_UNAVAILABLE: 'run the command again in a moment',
+  AUTH_UNAVAILABLE: 'run the command again in a moment',
+  WALLET_UNAVAILABLE: 'run the command again in a moment',
+  SHUTTING_DOWN: 'run the command again in a moment',
+  DEADLINE_EXCEEDED: 'run the command again, with a longer --timeout if need be',
+  CANCELLED: 'run the command again',
+  OUTCOME_UNKNOWN: 'run the command again',
+  UNIMPLEMENTED: 'the server does not have this yet: compare versions',
+  INTERNAL: "give the request id to the server's operator",
+};
+
+/** Reasons after which the call may have been done all the same. */
+const unknownReasons: ReadonlySet<Reason> = new Set<Reason>([
+  'DEADLINE_EXCEEDED',
+  'CANCELLED',
+  'OUTCOME_UNKNOWN',
+  'INTERNAL',
+]);
+
+const transientReasons: ReadonlySet<Reason> = new Set<Reason>([
+  'DATABASE_UNAVAILABLE',
+  'AUTH_UNAVAILABLE',
+  'WALLET_UNAVAILABLE',
+  'SHUTTING_DOWN',
+  'OUTBOX_FULL',
+  'OVERLOADED',
+  'DEADLINE_EXCEEDED',
+  'OUTCOME_UNKNOWN',
+]);
+
+/** Codes that say, even without a reason of ours, that the server turned the call down. */
+const reasonByBareCode: ReadonlyMap<status, Reason> = new Map<status, Reason>([
+  [status.INVALID_ARGUMENT, 'INVALID_ARGUMENT'],
+  [status.OUT_OF_RANGE, 'INVALID_ARGUMENT'],
+  [status.UNAUTHENTICATED, 'TOKEN_INVALID'],
+  [status.PERMISSION_DENIED, 'PERMISSION_DENIED'],
+  [status.UNIMPLEMENTED, 'UNIMPLEMENTED'],
+]);
+
+/**
+ * Reads what the server said about a call that failed. `requestId` is the one that was sent; the
+ * server uses it unless it says otherwise.
+ */
+export function readCallFailure(error: ServiceError, requestId: string): CallFailure {
+  const info = findErrorInfo(error);
+  const stated = info !== undefined && isReason(info.reason) ? info.reason : undefined;
+  const reason = stated ?? reasonByBareCode.get(error.code);
+  const isUnknown = reason === undefined || unknownReasons.has(reason);
+  const trailer = error.metadata.get('x-request-id')[0];
+  return {
+    reason,
+    certainty: isUnknown ? 'unknown' : 'refused',
+    isTransient: reason === undefined ? isTransientCode(error.code) : transientReasons.has(reason),
+    message: error.details === '' ? describeCode(error.code) : error.details,
+    code: error.code,
+    requestId: info?.metadata['requestId'] ?? trailer?.toString() ?? requestId,
+    metadata: info?.metadata ?? {},
+  };
+}
+
+/** The connection was never there. */
+export function toUnsentFailure(message: string): CallFailure {
+  return {
+    reason: undefined,
+    certainty: 'unsent',
+    isTransient: true,
+    message,
+    code: status.UNAVAILABLE,
+    requestId: undefined,
+    metadata: {},
+  };
+}
+
+/**
+ * Tells a failed call to the user. What is unknown ends a `write` with 9 and a `read`, which
+ * changes nothing, with 7.
+ */
+export function toCliFailure(failure: CallFailure, kind: 'read' | 'write'): CliFailure {
+  const { reason, message, requestId, metadata } = failure;
+  const field = metadata['field'];
+  const common = {
+    message,
+    ...(requestId === undefined ? {} : { requestId }),
+    ...(field === undefined ? {} : { field }),
+  };
+  if (failure.certainty === 'unsent') {
+    return {
+      ...common,
+      reason: 'UNREACHABLE',
+      exitCode: cliReasons.UNREACHABLE,
+      hint: 'check that walletd runs there and whether it wants --tls, or name another: --server HOST:PORT',
+    };
+  }
+  if (reason === undefined) {
+    const isWrite = kind === 'write';
+    return {
+      ...common,
+      reason: failure.code === status.DEADLINE_EXCEEDED ? 'DEADLINE_EXCEEDED' : 'CONNECTION_LOST',
+      exitCode: isWrite ? exitCodes.outcomeUnknown : exitCodes.unavailable,
+      hint: 'run the command again',
+    };
+  }
+  const exitCode = exitCodeByReason[reason];
+  const hint = failure.hint ?? hintByReason[reason];
+  return {
+    ...common,
+    reason,
+    exitCode:
+      kind === 'read' && exitCode === exitCodes.outcomeUnknown ? exitCodes.unavailable : exitCode,
+    ...(hint === undefined ? {} : { hint }),
+  };
+}
+
+function findErrorInfo(error: ServiceError): ErrorInfo | undefined {
+  const bytes = error.metadata.get('grpc-status-details-bin')[0];
+  if (!(bytes instanceof Buffer)) return undefined;
+  try {
+    const detail = Status.decode(bytes).details.find(({ typeUrl }) => typeUrl === errorInfoUrl);
+    return detail && ErrorInfo.decode(detail.value);
+  } catch {
+    return undefined;
+  }
+}
+
+function isTransientCode(code: status): boolean {
+  return [status.UNAVAILABLE, status.DEADLINE_EXCEEDED, status.UNKNOWN].includes(code);
+}
+
+function describeCode(code: status): string {
+  return `the call ended with ${status[code]}`;
+}

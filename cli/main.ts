@@ -1,0 +1,13 @@
+#!/usr/bin/env node
+const [argument, ...others] = process.argv.slice(2);
+
+if ((argument === '--version' || argument === '-V') && others.length === 0) {
+  // Before anything else is loaded: scripts ask for it often.
+  const { printVersion } = await import('./version.ts');
+  printVersion();
+} else {
+  const { runProcess } = await import('./run.ts');
+  // The helper stands beside this file, from source as well as built.
+  const ending = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
+  await runProcess(new URL(`./keychain-helper.${ending}`, import.meta.url));
+}

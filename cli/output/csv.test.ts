@@ -1,0 +1,40 @@
+import { parse } from 'csv-parse/sync';
+import { describe, expect, test } from 'vitest';
+
+import { formatCsvHeader, formatCsvRows, neutraliseFormula, type CsvColumn } from './csv.ts';
+
+type Row = { readonly text: string; readonly amount: string };
+const columns: readonly CsvColumn<Row>[] = [
+  { header: 'text', value: ({ text }) => text, isText: true },
+  { header: 'amount', value: ({ amount }) => amount },
+];
+
+describe('CSV', () => {
+  test.each(['=1+1', '+1', '-1', '@SUM(A1)', '\tx', '\rx'])('%j cannot start a formula', (text) => {
+    expect(neutraliseFormula(text)).toBe(`'${text}`);
+  });
+
+  test.each(['a=b', '1+1', '', "'=x", 'é'])('%j stays as it is', (text) => {
+    expect(neutraliseFormula(text)).toBe(text);
+  });
+
+  test('amounts are never touched', () => {
+    expect(formatCsvRows(columns, [{ text: '-5', amount: '-5.00' }])).toBe("'-5,-5.00\r\n");
+  });
+
+  test('is RFC 4180: CR LF, quotes doubled, and any line break quoted', () => {
+    const rows: Row[] = [
+      { text: 'a,b', amount: '1' },
+      { text: 'say "hi"', amount: '2' },
+      { text: 'two\nlines', amount: '3' },
+      { text: 'two\rlines', amount: '4' },
+      { text: 'two\r\nlines', amount: '5' },
+      { text: '', amount: '6' },
+    ];
+    const text = formatCsvHeader(columns) + formatCsvRows(columns, rows);
+    expect(text.startsWith('text,amount\r\n"a,b",1\r\n"say ""hi""",2\r\n"two\nlines",3\r\n')).toBe(
+      true,
+    );
+    expect(parse(text, { columns: true, record_delimiter: '\r\n' })).toEqual(rows);
+  });
+});

@@ -1,0 +1,40 @@
+import { stringify } from 'csv-stringify/sync';
+
+export type CsvColumn<Row> = {
+  readonly header: string;
+  readonly value: (row: Row) => string | number | undefined;
+  /** Written by people, or named by others: could start a formula in a spreadsheet. */
+  readonly isText?: true;
+};
+
+/** Rows of RFC 4180, each line ended by CR LF; the header is a row of its own. */
+export function formatCsvRows<Row>(
+  columns: readonly CsvColumn<Row>[],
+  rows: readonly Row[],
+): string {
+  return write(
+    rows.map((row) =>
+      columns.map(({ value, isText }) => {
+        const text = String(value(row) ?? '');
+        return isText ? neutraliseFormula(text) : text;
+      }),
+    ),
+  );
+}
+
+export function formatCsvHeader<Row>(columns: readonly CsvColumn<Row>[]): string {
+  return write([columns.map(({ header }) => header)]);
+}
+
+/** A spreadsheet takes a cell that begins like this for a formula; an apostrophe makes it text. */
+export function neutraliseFormula(text: string): string {
+  return /^[=+\-@\t\r]/.test(text) ? `'${text}` : text;
+}
+
+function write(rows: readonly (readonly string[])[]): string {
+  // Without quoted_match a line break that is not CR LF would stand unquoted.
+  return stringify([...rows.map((row) => [...row])], {
+    record_delimiter: 'windows',
+    quoted_match: /[\r\n]/,
+  });
+}

@@ -1,0 +1,174 @@
+import { exponentOf } from '../../core/currencies.ts';
+import { formatMinor } from '../../core/money.ts';
+import type { Operation as OperationName } from '../../core/operations.ts';
+import { roles, type Role as RoleName } from '../../core/roles.ts';
+import { Role } from '../../protos/gen/digitalwallet/auth/v1/auth.ts';
+import {
+  Direction,
+  Operation,
+  type Transaction,
+  type Wallet,
+} from '../../protos/gen/digitalwallet/wallet/v1/wallet.ts';
+import type { Column } from './print.ts';
+import { formatLocalTime } from './time.ts';
+
+export const operationNumbers: Readonly<Record<OperationName, Operation>> = {
+  deposit: Operation.DEPOSIT,
+  withdraw: Operation.WITHDRAW,
+  purchase: Operation.PURCHASE,
+  reversal: Operation.REVERSAL,
+  cancellation: Operation.CANCELLATION,
+};
+
+/** `deposit` and so on; `unknown` for a number from a newer server. */
+export function nameOperation(operation: Operation): OperationName | 'unknown' {
+  const names = Object.entries(operationNumbers) as [OperationName, Operation][];
+  return names.find(([, number]) => number === operation)?.[0] ?? 'unknown';
+}
+
+export const roleNumbers: Readonly<Record<RoleName, Role>> = {
+  customer: Role.CUSTOMER,
+  operator: Role.OPERATOR,
+  admin: Role.ADMIN,
+};
+
+export function nameRole(role: Role): RoleName | 'unknown' {
+  return roles.find((name) => roleNumbers[name] === role) ?? 'unknown';
+}
+
+/** Minor units of a currency as a decimal string, with the server's exponent where it gives one. */
+export function formatMoney(minor: bigint, currency: string, exponent?: number): string {
+  return formatMinor(minor, exponent ?? exponentOf(currency));
+}
+
+/** A transaction as printed; `replayed` and `isDryRun` say how it was come by. */
+export type TransactionRow = {
+  readonly transaction: Transaction;
+  readonly replayed: boolean;
+  readonly isDryRun: boolean;
+};
+
+/** docs/cli.md, "JSON": the shape of a transaction. */
+export function toTransactionJson({ transaction, replayed, isDryRun }: TransactionRow): object {
+  const { currency } = transaction;
+  return {
+    id: transaction.id,
+    walletId: transaction.walletId,
+    seq: Number(transaction.seq),
+    operation: nameOperation(transaction.operation),
+    amount: formatMoney(transaction.amountMinor, currency),
+    currency,
+    balanceAfter: formatMoney(transaction.balanceAfterMinor, currency),
+    parentId: transaction.parentId,
+    description: transaction.description,
+    merchant: transaction.merchant,
+    occurredAt: transaction.occurredAt?.toISOString(),
+    replayed,
+    ...(isDryRun ? { dryRun: true } : {}),
+  };
+}
+
+/** The columns of transactions. Times in tables are of `timezone`. */
+export function transactionColumns(timezone: string): readonly Column<TransactionRow>[] {
+  return [
+    {
+      header: 'seq',
+      value: ({ transaction }) => transaction.seq.toString(),
+      table: { title: 'SEQ', align: 'right', cell: ({ transaction: { seq } }) => seq.toString() },
+    },
+    {
+      header: 'occurred_at',
+      value: ({ transaction }) => transaction.occurredAt?.toISOString(),
+      table: {
+        title: 'DATE',
+        cell: ({ transaction: { occurredAt } }) =>
+          occurredAt && formatLocalTime(occurredAt, timezone),
+      },
+    },
+    {
+      header: 'operation',
+      value: ({ transaction }) => nameOperation(transaction.operation),
+      table: {
+        title: 'OPERATION',
+        cell: ({ transaction }) => nameOperation(transaction.operation),
+      },
+    },
+    {
+      header: 'amount',
+      value: ({ transaction }) => formatMoney(transaction.amountMinor, transaction.currency),
+      table: { title: 'AMOUNT', align: 'right', cell: ({ transaction }) => signed(transaction) },
+    },
+    { header: 'currency', value: ({ transaction }) => transaction.currency },
+    {
+      header: 'balance_after',
+      value: ({ transaction }) => formatMoney(transaction.balanceAfterMinor, transaction.currency),
+      table: {
+        title: 'BALANCE',
+        align: 'right',
+        cell: ({ transaction: { balanceAfterMinor, currency } }) =>
+          `${formatMoney(balanceAfterMinor, currency)} ${currency}`,
+      },
+    },
+    {
+      header: 'id',
+      value: ({ transaction }) => transaction.id,
+      table: { title: 'ID', cell: ({ transaction: { id } }) => id },
+    },
+    ...noteColumns,
+  ];
+}
+
+const noteColumns: readonly Column<TransactionRow>[] = [
+  {
+    header: 'description',
+    value: ({ transaction }) => transaction.description,
+    isText: true,
+    table: {
+      title: 'DESCRIPTION',
+      isFlexible: true,
+      cell: ({ transaction }) => transaction.description,
+    },
+  },
+  {
+    header: 'merchant',
+    value: ({ transaction }) => transaction.merchant,
+    isText: true,
+    table: { title: 'MERCHANT', isCardOnly: true, cell: ({ transaction }) => transaction.merchant },
+  },
+  {
+    header: 'parent_id',
+    value: ({ transaction }) => transaction.parentId,
+    table: { title: 'UNDOES', isCardOnly: true, cell: ({ transaction }) => transaction.parentId },
+  },
+  {
+    header: 'wallet_id',
+    value: ({ transaction }) => transaction.walletId,
+    table: { title: 'WALLET', isCardOnly: true, cell: ({ transaction }) => transaction.walletId },
+  },
+];
+
+/** Said with the data itself, so that nobody takes the answer for a transaction. */
+export const dryRunColumn: Column<TransactionRow> = {
+  header: 'dry_run',
+  value: ({ isDryRun }) => String(isDryRun),
+  table: { title: 'DRY RUN', cell: () => 'nothing was changed' },
+};
+
+export type BalanceRow = { readonly wallet: Wallet; readonly asOf: Date | undefined };
+
+/** docs/cli.md, "JSON": the shape of a balance. */
+export function toBalanceJson({ wallet, asOf }: BalanceRow): object {
+  return {
+    walletId: wallet.id,
+    userId: wallet.userId,
+    currency: wallet.currency,
+    balance: formatMoney(wallet.balanceMinor, wallet.currency, wallet.exponent),
+    seq: Number(wallet.seq),
+    asOf: asOf?.toISOString(),
+  };
+}
+
+/** People read a table's amounts by what they did to the wallet: a debit has a minus. */
+function signed({ amountMinor, direction, currency }: Transaction): string {
+  return formatMoney(direction === Direction.DEBIT ? -amountMinor : amountMinor, currency);
+}

@@ -1,0 +1,97 @@
+import { spawnSync } from 'node:child_process';
+import { mkdtemp, readdir, readFile, rename, rm } from 'node:fs/promises';
+import { hostname, tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+
+import {
+  hashCommand,
+  openPendingKeys,
+  type CanonicalCommand,
+  type PendingKeys,
+} from './pending.ts';
+
+const key = 'b4013d1d-f8a6-54ce-835e-4d4f030245d6';
+const command: CanonicalCommand = {
+  profile: 'default',
+  server: '127.0.0.1:50051',
+  actor: 'a',
+  user: 'u',
+  operation: 'withdraw',
+  amountMinor: 100n,
+  currency: 'BRL',
+  parentId: undefined,
+  description: 'rent',
+  merchant: undefined,
+};
+
+let dir: string;
+let pending: PendingKeys;
+
+beforeEach(async () => {
+  dir = await mkdtemp(join(tmpdir(), 'wallet-pending-'));
+  pending = openPendingKeys(dir, () => 1_000);
+});
+
+afterEach(() => rm(dir, { recursive: true, force: true }));
+
+describe('a canonical command', () => {
+  test('is another one as soon as anything differs', () => {
+    const others: Partial<CanonicalCommand>[] = [
+      { profile: 'prod' },
+      { server: '127.0.0.1:50052' },
+      { actor: 'b' },
+      { user: '' },
+      { operation: 'deposit' },
+      { amountMinor: 101n },
+      { amountMinor: undefined },
+      { currency: 'EUR' },
+      { parentId: key },
+      { description: '' },
+      { description: undefined },
+      { merchant: 'rent', description: undefined },
+    ];
+    const hashes = [command, ...others.map((other) => ({ ...command, ...other }))].map(hashCommand);
+    expect(new Set(hashes).size).toBe(hashes.length);
+    expect(hashCommand({ ...command })).toBe(hashes[0]);
+  });
+});
+
+describe('pending keys', () => {
+  test('one that was kept is taken over, once, by the same command only', async () => {
+    const added = await pending.add(command, key);
+    expect(added.isTakenOver).toBe(false);
+    await added.keep();
+    expect(await pending.claim({ ...command, amountMinor: 1n })).toBeUndefined();
+    const claims = await Promise.all([1, 2, 3].map(() => pending.claim(command)));
+    const taken = claims.filter((claim) => claim !== undefined);
+    expect(taken).toMatchObject([{ key, createdAtMs: 1_000, isTakenOver: true }]);
+    await taken[0]?.forget();
+    expect(await pending.claim(command)).toBeUndefined();
+    expect(await readdir(dir)).toEqual([]);
+  });
+
+  test('one that a live process works on is left to it', async () => {
+    await pending.add(command, key);
+    expect(await pending.claim(command)).toBeUndefined();
+  });
+
+  test('one of a process that died is taken over', async () => {
+    await pending.add(command, key);
+    const folder = join(dir, hashCommand(command));
+    const [name = ''] = await readdir(folder);
+    const { pid } = spawnSync('true');
+    const host = Buffer.from(hostname()).toString('hex');
+    await rename(join(folder, name), join(folder, `${key}.${pid}.1.${host}.run`));
+    expect(await pending.claim(command)).toMatchObject({ key, isTakenOver: true });
+  });
+
+  test('nothing of the command is stored but its operation', async () => {
+    await pending.add(command, key);
+    const folder = join(dir, hashCommand(command));
+    const [name = ''] = await readdir(folder);
+    const text = await readFile(join(folder, name), 'utf8');
+    expect(JSON.parse(text)).toEqual({ operation: 'withdraw', createdAtMs: 1_000 });
+  });
+});

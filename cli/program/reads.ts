@@ -1,0 +1,100 @@
+import type { Command } from 'commander';
+
+import type { BalanceOptions } from '../commands/balance.ts';
+import type { StatementShowOptions } from '../commands/statement-show.ts';
+import type { TransactionsListOptions } from '../commands/transactions-list.ts';
+import type { TransactionsShowOptions } from '../commands/transactions-show.ts';
+import type { Start } from './start.ts';
+
+/** balance, transactions list|show, statement show. */
+export function addReadCommands(program: Command, start: Start): void {
+  addWalletOptions(program.command('balance').description('show the balance of a wallet'))
+    .option('--all', 'of every wallet that the user has')
+    .option('--at <TIME>', 'as of a date (its end) or a time like 2026-11-22T18:00:00-03:00')
+    .option('--timezone <ZONE>', "IANA time zone (default: the terminal's)")
+    .addHelpText(
+      'after',
+      `
+Examples:
+  wallet balance
+  wallet balance --user ana@example.com --all
+  wallet balance --at 2026-10-31 --json`,
+    )
+    .action(async (options: BalanceOptions, command: Command) => {
+      await start(command, async (context) => {
+        const { runBalance } = await import('../commands/balance.ts');
+        return runBalance(context, options);
+      });
+    });
+
+  addTransactionsCommands(program, start);
+  addStatementCommands(program, start);
+}
+
+function addTransactionsCommands(program: Command, start: Start): void {
+  const transactions = program.command('transactions').description('list and show transactions');
+  addWalletOptions(transactions.command('list').description('list transactions, newest first'))
+    .option('--limit <N>', 'how many at most (default 50)')
+    .option('--all', 'all of them')
+    .option('--page-token <TOKEN>', 'go on where a list ended')
+    .option('--timezone <ZONE>', "IANA time zone (default: the terminal's)")
+    .addHelpText(
+      'after',
+      `
+Examples:
+  wallet transactions list --limit 10
+  wallet transactions list --user ana@example.com --all -o csv > all.csv`,
+    )
+    .action(async (options: TransactionsListOptions, command: Command) => {
+      await start(command, async (context) => {
+        const { runTransactionsList } = await import('../commands/transactions-list.ts');
+        return runTransactionsList(context, options);
+      });
+    });
+
+  addWalletOptions(transactions.command('show').description('show one transaction'))
+    .argument('[TRANSACTION_ID]', 'its id')
+    .option('--idempotency-key <KEY>', 'find it by its key instead')
+    .option('--timezone <ZONE>', "IANA time zone (default: the terminal's)")
+    .addHelpText(
+      'after',
+      `
+Examples:
+  wallet transactions show 6b6a2f0c-8f5e-5c1b-9f43-0d8f2a1c7e55
+  wallet transactions show --idempotency-key order-1042`,
+    )
+    .action(async (id: string | undefined, options: TransactionsShowOptions, command: Command) => {
+      await start(command, async (context) => {
+        const { runTransactionsShow } = await import('../commands/transactions-show.ts');
+        return runTransactionsShow(context, id, options);
+      });
+    });
+}
+
+function addStatementCommands(program: Command, start: Start): void {
+  const statement = program.command('statement').description('account statements');
+  addWalletOptions(statement.command('show').description('show a statement'))
+    .option('--from <TIME>', 'a date or a time (default: 15 days before --to)')
+    .option('--to <TIME>', 'a date, that day included, or a time, itself not (default: now)')
+    .option('--timezone <ZONE>', "IANA time zone (default: the terminal's)")
+    .addHelpText(
+      'after',
+      `
+Examples:
+  wallet statement show
+  wallet statement show --from 2026-11-01 --to 2026-11-15
+  wallet statement show --user ana@example.com --timezone America/Sao_Paulo -o csv`,
+    )
+    .action(async (options: StatementShowOptions, command: Command) => {
+      await start(command, async (context) => {
+        const { runStatementShow } = await import('../commands/statement-show.ts');
+        return runStatementShow(context, options);
+      });
+    });
+}
+
+function addWalletOptions(command: Command): Command {
+  return command
+    .option('--user <USER>', 'e-mail address or id; staff always name the user')
+    .option('--currency <CODE>', "ISO 4217 code (default WALLET_CURRENCY, profile, the server's)");
+}

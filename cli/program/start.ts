@@ -1,0 +1,29 @@
+import type { Command } from 'commander';
+
+import type { Context } from '../context.ts';
+import type { CommandOutcome } from '../failures.ts';
+
+/** Runs a command with the context that its options ask for. */
+export type Start = (
+  command: Command,
+  run: (context: Context) => Promise<CommandOutcome>,
+  /** To mend a configuration with: invalid settings give way to their defaults. */
+  options?: { readonly isLenient?: boolean },
+) => Promise<void>;
+
+/** The options that every command takes. */
+export type GlobalOptions = {
+  readonly server?: string;
+  readonly profile?: string;
+  readonly output?: string;
+  readonly json?: boolean;
+  readonly input: boolean;
+  readonly yes?: boolean;
+  readonly quiet?: boolean;
+  readonly verbose?: boolean;
+  readonly color: boolean;
+  readonly timeout?: string;
+  readonly tls?: boolean;
+  readonly tlsCa?: string;
+  readonly insecurePlaintext?: boolean;
+};

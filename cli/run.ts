@@ -1,0 +1,215 @@
+import { CommanderError, type Command } from 'commander';
+
+import { readEnvironment, type Environment } from './config.ts';
+import { createContext, type Context, type Interrupts } from './context.ts';
+import {
+  exitCodes,
+  fail,
+  failUsage,
+  succeed,
+  type CliFailure,
+  type CommandOutcome,
+  type ExitCode,
+  type Outcome,
+} from './failures.ts';
+import { openProcessIo, type Io } from './io.ts';
+import { defaultProfile, isProfileName, readProfileFile } from './profiles.ts';
+import { buildProgram } from './program.ts';
+import type { GlobalOptions } from './program/start.ts';
+import { createPrompter, type Prompter } from './prompter.ts';
+import {
+  dropInvalid,
+  layerSettings,
+  typeSettings,
+  type Layer,
+  type Origin,
+  type OutputFormat,
+} from './settings.ts';
+import { createTeller, type Manner } from './tell.ts';
+import { explainUsage, findOutput } from './usage.ts';
+import { version } from './version.ts';
+
+/** What a command line runs in. Tests bring their own. */
+export type World = {
+  readonly environment: Environment;
+  readonly io: Io;
+  readonly prompter: Prompter;
+  readonly interrupts: Interrupts;
+  readonly keychainHelperUrl: URL;
+};
+
+/** Runs this process's command line, and ends the process. */
+export async function runProcess(keychainHelperUrl: URL): Promise<void> {
+  const io = openProcessIo(() => {
+    process.exit(exitCodes.done);
+  });
+  const exitCode = await runCommandLine(process.argv.slice(2), {
+    environment: readEnvironment(),
+    io,
+    prompter: createPrompter(io),
+    interrupts: listenForInterrupts(),
+    keychainHelperUrl,
+  });
+  // Both may be pipes that still hold text.
+  await Promise.all([io.stdout.write(''), io.stderr.write('')]);
+  process.exit(exitCode);
+}
+
+/** Runs one command line and answers how the process should end. Never throws. */
+export async function runCommandLine(argv: readonly string[], world: World): Promise<ExitCode> {
+  const { io, environment } = world;
+  let exitCode: ExitCode = exitCodes.done;
+  const tellFailure = async (failure: CliFailure, output: OutputFormat): Promise<void> => {
+    const manner = { output, isQuiet: false, isVerbose: false, hasColor: environment.hasColor };
+    await createTeller(io, manner).fail(failure);
+    exitCode = failure.exitCode;
+  };
+  const program = buildProgram(version, async (command, run, options) => {
+    const prepared = await prepareContext(world, command, options?.isLenient === true);
+    if (!prepared.ok) {
+      await tellFailure(prepared.failure, findOutput(argv, environment));
+      return;
+    }
+    exitCode = await runToEnd(prepared.value, run);
+  });
+  prepareParsing(program, io);
+  try {
+    if (argv.length === 0) program.outputHelp();
+    else await program.parseAsync(argv, { from: 'user' });
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error;
+    if (error.exitCode === 0) return exitCodes.done;
+    if (error.code === 'commander.help') return exitCodes.usage;
+    await tellFailure(explainUsage(error, argv, program), findOutput(argv, environment));
+  }
+  return exitCode;
+}
+
+async function runToEnd(
+  context: Context,
+  run: (context: Context) => Promise<CommandOutcome>,
+): Promise<ExitCode> {
+  try {
+    const outcome = await run(context);
+    if (outcome.ok) return outcome.value;
+    await context.tell.fail(outcome.failure);
+    return outcome.failure.exitCode;
+  } catch (error) {
+    const message = error instanceof Error ? error.message : String(error);
+    await context.tell.fail(fail('UNEXPECTED', message).failure);
+    if (error instanceof Error) await context.tell.detail(error.stack ?? '');
+    return exitCodes.unexpected;
+  } finally {
+    context.close();
+  }
+}
+
+/** Errors as values of ours instead of text of the library's; help through our streams. */
+function prepareParsing(program: Command, io: Io): void {
+  const prepare = (command: Command): void => {
+    command.exitOverride().configureOutput({
+      writeOut: (text) => void io.stdout.write(text),
+      writeErr: (text) => void io.stderr.write(text),
+      outputError: () => undefined,
+      getOutHasColors: () => false,
+      getErrHasColors: () => false,
+    });
+    command.commands.forEach(prepare);
+  };
+  prepare(program);
+}
+
+async function prepareContext(
+  world: World,
+  command: Command,
+  isLenient: boolean,
+): Promise<Outcome<Context>> {
+  const { environment, io } = world;
+  const options = command.optsWithGlobals<GlobalOptions & CommandFlags>();
+  if (options.json && options.output !== undefined && options.output !== 'json') {
+    return failUsage('output', '--json and --output exclude each other');
+  }
+  const file = await readProfileFile(environment.paths.configDir);
+  if (!file.ok) return file;
+  const { profile, profileOrigin } = chooseProfile(options, environment, file.value.current);
+  if (!isProfileName(profile)) {
+    return failUsage('profile', `${JSON.stringify(profile)} is not a profile's name`);
+  }
+  const settingValues = layerSettings({
+    flags: toFlagLayer(options),
+    environment: environment.settings,
+    profile: file.value.profiles[profile] ?? {},
+  });
+  const settings = typeSettings(
+    isLenient ? dropInvalid(settingValues) : settingValues,
+    environment.timezone,
+  );
+  if (!settings.ok) return settings;
+  const manner: Manner = {
+    output: settings.value.output,
+    isQuiet: options.quiet === true,
+    isVerbose: options.verbose === true,
+    hasColor: environment.hasColor && options.color,
+  };
+  const isForMachines = manner.output === 'json' || manner.output === 'ndjson';
+  return succeed(
+    createContext({
+      ...world,
+      manner,
+      tell: createTeller(io, manner),
+      canPrompt: io.isStdinTerminal && io.stderr.isTerminal && options.input && !isForMachines,
+      isConfirmed: options.yes === true,
+      settings: settings.value,
+      settingValues,
+      profile,
+      profileOrigin,
+    }),
+  );
+}
+
+/** Options of single commands that stand for settings. */
+type CommandFlags = { readonly timezone?: string; readonly insecureStorage?: boolean };
+
+function toFlagLayer(options: GlobalOptions & CommandFlags): Layer {
+  const text = (isSet: boolean | undefined): string | undefined => (isSet ? 'true' : undefined);
+  return {
+    server: options.server,
+    output: options.json ? 'json' : options.output,
+    timezone: options.timezone,
+    timeout: options.timeout,
+    tls: text(options.tls),
+    'tls-ca': options.tlsCa,
+    'insecure-plaintext': text(options.insecurePlaintext),
+    'insecure-storage': text(options.insecureStorage),
+  };
+}
+
+function chooseProfile(
+  options: GlobalOptions,
+  environment: Environment,
+  current: string | undefined,
+): { profile: string; profileOrigin: Origin } {
+  if (options.profile !== undefined) return { profile: options.profile, profileOrigin: 'flag' };
+  if (environment.profile !== undefined) {
+    return { profile: environment.profile, profileOrigin: 'environment' };
+  }
+  if (current !== undefined) return { profile: current, profileOrigin: 'profile' };
+  return { profile: defaultProfile, profileOrigin: 'default' };
+}
+
+/** Ctrl-C: what has to be said is said, and the process ends; what was sent stays remembered. */
+function listenForInterrupts(): Interrupts {
+  const actions = new Set<() => void>();
+  process.once('SIGINT', () => {
+    for (const action of actions) action();
+    process.exit(exitCodes.interrupted);
+  });
+  return {
+    add: (action) => {
+      actions.add(action);
+      return () => {
+        actions.delete(action);
+      };
+    },
+  };
+}

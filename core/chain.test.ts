@@ -1,0 +1,154 @@
+import { createHash } from 'node:crypto';
+
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+
+import { canonicalMetadata, chainHash, genesisHash, type ChainedFields } from './chain.ts';
+
+const userId = '6f1c3f3e-0000-4000-8000-000000000001';
+const walletId = '11111111-2222-5333-8444-555555555555';
+const genesis = genesisHash(walletId, userId, 'BRL');
+
+const fields: ChainedFields = {
+  id: '99999999-8888-5777-8666-555555555555',
+  seq: 7n,
+  operation: 'purchase',
+  amountMinor: -1_234n,
+  balanceAfterMinor: 8_766n,
+  contraAccount: 'merchant:Café',
+  parentId: undefined,
+  source: 'grpc',
+  actor: userId,
+  description: 'Lunch; 2:ab',
+  metadata: { order: '42', a: 'b' },
+  occurredAtMs: Date.UTC(2026, 10, 22, 12, 0, 0, 123),
+};
+
+const hex = (previous: Buffer, change: Partial<ChainedFields> = {}): string =>
+  chainHash(previous, { ...fields, ...change }).toString('hex');
+
+describe('the layout is fixed for ever', () => {
+  it('the hash of these fields is this one', () => {
+    expect(genesis.toString('hex')).toBe(
+      'c1fbc051c8eb504c595ef0d70a7555ed77c235b9b76d07f0c943313f9a80a547',
+    );
+    expect(hex(genesis)).toBe('39e33bc79d71f0115d9e8428e19287bc995477c6b5f1e514b222395f4908f47e');
+  });
+
+  it('it is what docs describe: version, hash before, each field behind its length in bytes', () => {
+    const text =
+      `36:${fields.id};1:7;8:purchase;5:-1234;4:8766;14:merchant:Café;-;4:grpc;36:${userId};` +
+      `11:Lunch; 2:ab;26:[["a","b"],["order","42"]];13:${fields.occurredAtMs};`;
+    const expected = createHash('sha256').update(Buffer.of(1)).update(genesis).update(text);
+    expect(hex(genesis)).toBe(expected.digest('hex'));
+  });
+});
+
+describe('the hash covers', () => {
+  const changes: { [Field in keyof ChainedFields]: ChainedFields[Field] } = {
+    id: '99999999-8888-5777-8666-555555555556',
+    seq: 8n,
+    operation: 'withdraw',
+    amountMinor: -1_235n,
+    balanceAfterMinor: 8_765n,
+    contraAccount: 'merchant:Cafe',
+    parentId: '99999999-8888-5777-8666-555555555555',
+    source: 'message',
+    actor: 'amqp',
+    description: undefined,
+    metadata: { order: '42', a: 'c' },
+    occurredAtMs: fields.occurredAtMs + 1,
+  };
+
+  it.each(Object.entries(changes))('%s', (name, value) => {
+    expect(hex(genesis, { [name]: value })).not.toBe(hex(genesis));
+  });
+
+  it('the sign of an amount', () => {
+    expect(hex(genesis, { amountMinor: 1_234n })).not.toBe(hex(genesis));
+  });
+
+  it('the hash before, by one bit', () => {
+    const other = Buffer.from(genesis);
+    other[31]! ^= 1;
+    expect(hex(other)).not.toBe(hex(genesis));
+  });
+
+  it('the owner and the currency of the wallet, from the start', () => {
+    const others = [
+      genesisHash(walletId, userId, 'USD'),
+      genesisHash(userId, walletId, 'BRL'),
+      genesisHash(walletId, userId.replace('1', '2'), 'BRL'),
+    ];
+    for (const other of others) expect(other.equals(genesis)).toBe(false);
+  });
+});
+
+it('an absent field differs from an empty one', () => {
+  for (const name of ['parentId', 'description'] as const) {
+    expect(hex(genesis, { [name]: '' })).not.toBe(hex(genesis, { [name]: undefined }));
+    expect(hex(genesis, { [name]: '-' })).not.toBe(hex(genesis, { [name]: undefined }));
+  }
+});
+
+it('text that is shifted between neighbouring fields changes the hash', () => {
+  const pieces = fc.string({
+    unit: fc.constantFrom('a', 'é', '1', ':', ';', '-', '0'),
+    minLength: 1,
+  });
+  fc.assert(
+    fc.property(pieces, pieces, fc.nat(), (one, other, at) => {
+      const whole = one + other;
+      const cut = at % (whole.length + 1);
+      const [source, actor] = [whole.slice(0, cut), whole.slice(cut)];
+      const isSame = source === one;
+      const equal = hex(genesis, { source, actor }) === hex(genesis, { source: one, actor: other });
+      expect(equal).toBe(isSame);
+    }),
+  );
+});
+
+it('no two contents have the same hash, with separators in any text', () => {
+  const text = fc.string({
+    unit: fc.constantFrom('a', '1', ':', ';', '-', '[', '"', ','),
+    maxLength: 6,
+  });
+  const change = fc.record({
+    source: text,
+    actor: text,
+    contraAccount: text,
+    description: fc.option(text, { nil: undefined }),
+    parentId: fc.option(text, { nil: undefined }),
+    metadata: fc.dictionary(text, text, { maxKeys: 3 }),
+  });
+  const canonical = (c: Partial<ChainedFields>) =>
+    JSON.stringify([
+      c.source,
+      c.actor,
+      c.contraAccount,
+      c.description ?? null,
+      c.parentId ?? null,
+      Object.entries(c.metadata ?? {}).sort(([a], [b]) => (a < b ? -1 : 1)),
+    ]);
+  fc.assert(
+    fc.property(change, change, (one, other) => {
+      expect(hex(genesis, one) === hex(genesis, other)).toBe(canonical(one) === canonical(other));
+    }),
+    { numRuns: 500 },
+  );
+});
+
+describe('metadata', () => {
+  it('has one text, whatever the order it came in', () => {
+    expect(canonicalMetadata({ b: '2', a: '1' })).toBe(canonicalMetadata({ a: '1', b: '2' }));
+    expect(hex(genesis, { metadata: { a: 'b', order: '42' } })).toBe(hex(genesis));
+  });
+
+  it('that is empty is absent', () => {
+    expect(canonicalMetadata({})).toBeUndefined();
+  });
+
+  it('keeps keys and values apart', () => {
+    expect(canonicalMetadata({ a: 'b', c: 'd' })).not.toBe(canonicalMetadata({ a: 'b,c', d: '' }));
+  });
+});

@@ -1,0 +1,50 @@
+import { describe, expect, it } from 'vitest';
+
+import { currencyCodes, exponentOf, findExponent } from './currencies.ts';
+
+describe('decimals of a currency are ISO 4217’s, not Intl’s', () => {
+  it.each([
+    ['BRL', 2],
+    ['HUF', 2],
+    ['IDR', 2],
+    ['COP', 2],
+    ['AFN', 2],
+    ['JPY', 0],
+    ['KRW', 0],
+    ['CLP', 0],
+    ['ISK', 0],
+    ['UGX', 0],
+    ['KWD', 3],
+    ['TND', 3],
+    ['CLF', 4],
+    ['UYW', 4],
+  ])('%s has %i', (code, exponent) => {
+    expect(findExponent(code)).toBe(exponent);
+    expect(exponentOf(code)).toBe(exponent);
+  });
+});
+
+it.each(['XAU', 'XAG', 'XDR', 'XXX', 'XTS', 'XUA', 'brl', 'BRL ', '', 'AAA', 'constructor'])(
+  'there is no currency %j',
+  (code) => {
+    expect(findExponent(code)).toBeUndefined();
+    expect(() => exponentOf(code)).toThrow(/unknown currency/);
+  },
+);
+
+it.each(['HRK', 'SLL', 'ZWL', 'VEF', 'CUC', 'ANG', 'BGN'])('%s is of the past', (code) => {
+  expect(findExponent(code)).toBeUndefined();
+});
+
+it('every code is three capitals, listed once and in order', () => {
+  expect(currencyCodes.filter((code) => !/^[A-Z]{3}$/.test(code))).toEqual([]);
+  expect(new Set(currencyCodes).size).toBe(currencyCodes.length);
+  expect([...currencyCodes].sort()).toEqual(currencyCodes);
+});
+
+it('the list is as long as ISO’s', () => {
+  const counts = [0, 2, 3, 4].map(
+    (exponent) => currencyCodes.filter((code) => findExponent(code) === exponent).length,
+  );
+  expect(counts).toEqual([17, 139, 7, 2]);
+});

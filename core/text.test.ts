@@ -1,0 +1,65 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+
+import { findTextProblem, stripControls } from './text.ts';
+
+describe('findTextProblem', () => {
+  it.each(['', 'plain', 'line\nbreak', 'São Paulo', '日本', '😀', 'x'.repeat(20)])(
+    'finds nothing wrong with %j',
+    (text) => {
+      expect(findTextProblem(text, 20)).toBeUndefined();
+    },
+  );
+
+  it.each([
+    ['a text that is too long', 'x'.repeat(21), 'at most 20 characters'],
+    ['an emoji past the end, which takes two code units', `${'x'.repeat(19)}😀`, 'at most 20'],
+    ['NUL, which Postgres cannot store', 'a\0b', 'NUL'],
+    ['a high surrogate alone', 'a\ud83d', 'valid Unicode'],
+    ['a low surrogate alone', '\ude00a', 'valid Unicode'],
+    ['surrogates in the wrong order', '\ude00\ud83d', 'valid Unicode'],
+  ])('names %s', (_what, text, problem) => {
+    expect(findTextProblem(text, 20)).toContain(problem);
+  });
+
+  it('what passes comes back unchanged from UTF-8', () => {
+    fc.assert(
+      fc.property(fc.string({ unit: 'binary' }), (text) => {
+        if (findTextProblem(text, 1_000) !== undefined) return;
+        expect(Buffer.from(text, 'utf8').toString('utf8')).toBe(text);
+        expect(text).not.toContain('\0');
+      }),
+    );
+  });
+});
+
+describe('stripControls', () => {
+  it.each([
+    ['a colour', 'a\u001b[31mred', 'a[31mred'],
+    ['a title of the terminal', '\u001b]0;owned\u0007x', ']0;ownedx'],
+    ['CR and LF', 'one\r\ntwo', 'onetwo'],
+    ['tab, backspace and DEL', 'a\tb\bc\u007f', 'abc'],
+    ['the one-byte CSI of C1', '\u009b31mx', '31mx'],
+    ['an override of direction', 'a\u202egpj.exe', 'agpj.exe'],
+    ['isolates', '\u2066a\u2067b\u2068c\u2069', 'abc'],
+    ['marks of direction', '\u200ea\u200fb\u061c', 'ab'],
+  ])('removes %s', (_what, text, stripped) => {
+    expect(stripControls(text)).toBe(stripped);
+  });
+
+  it('leaves what people write', () => {
+    const text = 'Café “São João” — 日本 😀 עברית العربية ~!@#';
+    expect(stripControls(text)).toBe(text);
+  });
+
+  it('leaves nothing that a terminal obeys', () => {
+    const nasty = fc.string({
+      unit: fc.integer({ min: 0, max: 0x20_70 }).map(String.fromCharCode),
+    });
+    fc.assert(
+      fc.property(nasty, (text) => {
+        expect(stripControls(text)).not.toMatch(/[\p{Cc}\p{Bidi_Control}]/u);
+      }),
+    );
+  });
+});

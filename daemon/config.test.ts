@@ -1,0 +1,220 @@
+import { describe, expect, it } from 'vitest';
+
+import { parseConfig, type Config } from './config.ts';
+import { isLoopback, settings, type RawConfig } from './settings.ts';
+
+const own = {
+  AUTH_DATABASE_URL: 'postgres://auth_app:x@db/auth',
+  WALLET_DATABASE_URL: 'postgres://wallet_app:x@db/wallet',
+  STATEMENT_DATABASE_URL: 'postgres://statement_app:x@db/statement',
+  AUTH_SIGNING_KEY_FILE: '/etc/walletd/key.pem',
+} as const satisfies RawConfig;
+
+function accept(raw: RawConfig): Config {
+  const outcome = parseConfig(raw);
+  if (!outcome.ok) throw new Error(outcome.faults.join('\n'));
+  return outcome.config;
+}
+
+/** The faults, each as [variable, text]. */
+function refuse(raw: RawConfig): [string, string][] {
+  const outcome = parseConfig(raw);
+  if (outcome.ok) throw new Error('accepted');
+  return outcome.faults.map((fault) => {
+    const at = fault.indexOf(': ');
+    return [fault.slice(0, at), fault.slice(at + 2)];
+  });
+}
+
+const variables = (raw: RawConfig): string[] => refuse(raw).map(([variable]) => variable);
+
+describe('faults', () => {
+  const bad = {
+    WALLETD_LISTEN: 'localhost',
+    WALLETD_SERVICES: 'auth,walet',
+    AUTH_DATABASE_URL: 'mysql://db/auth',
+    WALLET_MIGRATION_DATABASE_URL: 'postgres://[',
+    WALLETD_MIGRATE: 'yes',
+    STATEMENT_QUEUE: 'a queue',
+    WALLET_CURRENCY: 'brl',
+    STATEMENT_INLINE_DAYS: '0',
+    SIGN_UP: 'maybe',
+    SELF_SERVICE_OPERATIONS: 'withdraw,transfer',
+    WALLETD_ALLOW_PLAINTEXT: 'true',
+    LOG_LEVEL: 'verbose',
+  };
+
+  it('are listed all at once, each with its variable and what would be right', () => {
+    const faults = refuse(bad);
+    expect(faults.map(([variable]) => variable).sort()).toEqual(Object.keys(bad).sort());
+    for (const [, text] of faults) expect(text).toMatch(/^must (be|name|start with) /);
+  });
+
+  it('of one setting and of settings that contradict each other come together', () => {
+    const raw = {
+      ...own,
+      LOG_LEVEL: 'loud',
+      AUTH_SIGNING_KEY_FILE: '',
+      WALLETD_LISTEN: '0.0.0.0:1',
+    };
+    expect(variables(raw).sort()).toEqual(['AUTH_SIGNING_KEY_FILE', 'LOG_LEVEL', 'WALLETD_LISTEN']);
+  });
+
+  it('do not tell what a database URL holds', () => {
+    const [fault] = refuse({ ...own, AUTH_DATABASE_URL: 'mysql://u:hunter2@db/auth' });
+    expect(fault?.join()).not.toContain('hunter2');
+  });
+
+  it.each([
+    ['WALLETD_LISTEN', ['50051', ':50051', '127.0.0.1:', '127.0.0.1:65536', '::1:50051', 'a b:1']],
+    ['STATEMENT_INLINE_DAYS', ['-1', '1.5', '367', '015', 'ten', '1e1']],
+    ['WALLET_CURRENCY', ['XAU', 'R$', 'BR']],
+    ['WALLETD_SERVICES', ['wallet;auth', ',']],
+  ] as const)('%s refuses %j', (variable, texts) => {
+    for (const text of texts) expect(variables({ [variable]: text })).toContain(variable);
+  });
+});
+
+describe('defaults', () => {
+  it('on the embedded database and loopback anybody may try everything', () => {
+    const config = accept({});
+    expect(config).toMatchObject({
+      databases: undefined,
+      isSignUpOpen: true,
+      listen: { host: '127.0.0.1', port: 50_051 },
+      defaultCurrency: 'BRL',
+      inlineDays: 15,
+      shouldMigrate: true,
+      isUnsafeDurabilityAllowed: false,
+    });
+    expect([...config.selfServiceOperations].sort()).toEqual(
+      ['cancellation', 'deposit', 'purchase', 'reversal', 'withdraw'].sort(),
+    );
+  });
+
+  it.each([
+    ['a database of one’s own', own],
+    [
+      'the embedded one beyond loopback',
+      { WALLETD_LISTEN: '0.0.0.0:1', WALLETD_ALLOW_PLAINTEXT: '1' },
+    ],
+  ])('with %s nobody signs up and nobody deposits', (_what, raw) => {
+    const config = accept(raw);
+    expect(config.isSignUpOpen).toBe(false);
+    expect([...config.selfServiceOperations]).toEqual(['withdraw', 'purchase', 'cancellation']);
+  });
+
+  it('what is set beats them, both ways', () => {
+    expect(accept({ SIGN_UP: 'closed' }).isSignUpOpen).toBe(false);
+    expect(accept({ ...own, SIGN_UP: 'open' }).isSignUpOpen).toBe(true);
+    const asked = accept({ SELF_SERVICE_OPERATIONS: ' deposit , purchase,' });
+    expect([...asked.selfServiceOperations]).toEqual(['deposit', 'purchase']);
+  });
+
+  it('a setting that is empty or blank is not set', () => {
+    const empty = Object.fromEntries(Object.keys(settings).map((name) => [name, '  ']));
+    expect(parseConfig(empty)).toEqual(parseConfig({}));
+  });
+
+  it('the owner migrates where it is named, otherwise the role that there is', () => {
+    const owner = 'postgres://auth_owner:y@db/auth';
+    const { databases } = accept({ ...own, AUTH_MIGRATION_DATABASE_URL: owner });
+    expect(databases?.auth).toEqual({ url: own.AUTH_DATABASE_URL, ownerUrl: owner });
+    expect(databases?.wallet?.ownerUrl).toBe(own.WALLET_DATABASE_URL);
+  });
+});
+
+describe('plaintext', () => {
+  it.each(['0.0.0.0:50051', '[::]:50051', '192.168.1.2:50051', 'wallet.example:50051', '[::2]:1'])(
+    'on %s is refused unless allowed',
+    (listen) => {
+      expect(variables({ WALLETD_LISTEN: listen })).toEqual(['WALLETD_LISTEN']);
+      expect(variables({ WALLETD_LISTEN: listen, WALLETD_ALLOW_PLAINTEXT: '0' })).toEqual([
+        'WALLETD_LISTEN',
+      ]);
+      const allowed = accept({ WALLETD_LISTEN: listen, WALLETD_ALLOW_PLAINTEXT: '1' });
+      expect(allowed.isPlaintextAllowed).toBe(true);
+    },
+  );
+
+  it.each(['127.0.0.1:0', 'localhost:50051', '[::1]:50051', '127.8.9.10:1'])(
+    'on %s needs no leave',
+    (listen) => {
+      expect(accept({ WALLETD_LISTEN: listen }).isPlaintextAllowed).toBe(false);
+    },
+  );
+
+  it.each(['127.0.0.1.example.com', 'localhost.example.com', '1127.0.0.1', '', '::', '128.0.0.1'])(
+    '%j is not loopback',
+    (host) => {
+      expect(isLoopback(host)).toBe(false);
+    },
+  );
+
+  it('an address of IPv6 is taken out of its brackets', () => {
+    expect(accept({ WALLETD_LISTEN: '[::1]:7' }).listen).toEqual({ host: '::1', port: 7 });
+  });
+});
+
+describe('contradictions', () => {
+  it('one database of one’s own asks for those of all hosted services, and a signing key', () => {
+    expect(variables({ WALLET_DATABASE_URL: own.WALLET_DATABASE_URL }).sort()).toEqual([
+      'AUTH_DATABASE_URL',
+      'AUTH_SIGNING_KEY_FILE',
+      'STATEMENT_DATABASE_URL',
+    ]);
+  });
+
+  it('a service that is not hosted needs an address and the shared secret', () => {
+    expect(variables({ WALLETD_SERVICES: 'wallet,statement' }).sort()).toEqual([
+      'AUTH_SERVICE_URL',
+      'WALLETD_SERVICE_CREDENTIAL_FILE',
+    ]);
+    const split = {
+      WALLETD_SERVICES: 'wallet,statement',
+      AUTH_SERVICE_URL: '127.0.0.1:50052',
+      WALLETD_SERVICE_CREDENTIAL_FILE: '/run/secret',
+    };
+    expect(accept(split).peerAddresses).toEqual({ auth: '127.0.0.1:50052' });
+  });
+
+  it('a peer on another machine is refused without TLS unless said so', () => {
+    const split = {
+      WALLETD_SERVICES: 'wallet,statement',
+      AUTH_SERVICE_URL: 'auth.example.com:50051',
+      WALLETD_SERVICE_CREDENTIAL_FILE: '/run/secret',
+    };
+    expect(variables(split)).toEqual(['AUTH_SERVICE_URL']);
+    expect(accept({ ...split, WALLETD_ALLOW_PLAINTEXT: '1' }).isPlaintextAllowed).toBe(true);
+  });
+
+  it('an owner without the role that works is refused, and one can offer nothing', () => {
+    expect(variables({ WALLET_MIGRATION_DATABASE_URL: own.WALLET_DATABASE_URL })).toEqual([
+      'WALLET_MIGRATION_DATABASE_URL',
+    ]);
+    expect(accept({ SELF_SERVICE_OPERATIONS: 'none' }).selfServiceOperations.size).toBe(0);
+  });
+
+  it('a daemon that hosts no auth needs neither its database nor its key', () => {
+    const config = accept({
+      WALLETD_SERVICES: 'wallet,statement',
+      WALLET_DATABASE_URL: own.WALLET_DATABASE_URL,
+      STATEMENT_DATABASE_URL: own.STATEMENT_DATABASE_URL,
+      AUTH_SERVICE_URL: '127.0.0.1:50052',
+      WALLETD_SERVICE_CREDENTIAL_FILE: '/run/secret',
+    });
+    expect(Object.keys(config.databases ?? {})).toEqual(['wallet', 'statement']);
+  });
+
+  it('wallet without statement is refused where no broker connects them', () => {
+    expect(variables({ WALLETD_SERVICES: 'auth,wallet' })).toContain('WALLETD_SERVICES');
+  });
+
+  it('a service named twice is hosted once, and does not stand in for another', () => {
+    const config = accept({ WALLETD_SERVICES: 'auth,wallet,statement,auth' });
+    expect(config.services).toEqual(['auth', 'wallet', 'statement']);
+    expect(variables({ WALLETD_SERVICES: 'auth,auth,auth' })).toContain(
+      'WALLETD_SERVICE_CREDENTIAL_FILE',
+    );
+  });
+});

@@ -1,0 +1,159 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+
+import { createTestDatabase, type TestDatabase } from '../../tests/support/database.ts';
+import {
+  classifyDbError,
+  constraintOf,
+  createDb,
+  isCommitInDoubt,
+  sql,
+  sqlStateOf,
+  type Db,
+  type Tx,
+} from './db.ts';
+import { createLog } from './log.ts';
+
+let database: TestDatabase;
+let db: Db;
+
+beforeEach(async () => {
+  database = await createTestDatabase('wallet');
+  ({ db } = database);
+});
+
+afterEach(() => database.drop());
+
+const insertSql = sql(
+  'test_insert',
+  `INSERT INTO outbox (events, event_count) VALUES (json_build_array($1::text), $2)`,
+);
+const insert = (tx: Tx, text: string, count = 1) => tx.execute(insertSql, [text, count]);
+const pidSql = sql('test_pid', 'SELECT pg_backend_pid() AS pid');
+
+const countRows = async () => (await database.query('SELECT 1 FROM outbox')).length;
+const pidOf = async (tx: Tx) => (await tx.query<{ pid: number }>(pidSql))[0]!.pid;
+
+/** What a rejected promise was rejected with. */
+const errorOf = (work: Promise<unknown>): Promise<unknown> =>
+  work.then(
+    () => {
+      throw new Error('it succeeded');
+    },
+    (err: unknown) => err,
+  );
+
+const options = () => ({ name: 'test', maxConnections: 2, log: createLog('silent') });
+
+describe('trouble', () => {
+  it('a killed backend is transient, and the pool recovers', async () => {
+    const err = await errorOf(
+      db.tx(async (tx) => {
+        await insert(tx, 'a');
+        await database.query('SELECT pg_terminate_backend($1)', [await pidOf(tx)]);
+        await insert(tx, 'b');
+      }),
+    );
+    expect(classifyDbError(err)).toBe('transient');
+    expect(isCommitInDoubt(err)).toBe(false);
+    await db.tx((tx) => insert(tx, 'c'));
+    expect(await countRows()).toBe(1);
+  });
+
+  it('a backend killed before COMMIT is answered leaves the outcome in doubt', async () => {
+    const err = await errorOf(
+      db.tx(async (tx) => {
+        await insert(tx, 'a');
+        await database.query('SELECT pg_terminate_backend($1)', [await pidOf(tx)]);
+      }),
+    );
+    expect(isCommitInDoubt(err)).toBe(true);
+    expect(classifyDbError(err)).toBe('transient');
+  });
+
+  it('idle backends that are killed end neither the process nor the pool', async () => {
+    const pids = await Promise.all([1, 2, 3].map(() => db.read(pidOf)));
+    await database.query('SELECT pg_terminate_backend(pid) FROM unnest($1::int[]) pid', [pids]);
+    const used = await Promise.allSettled(
+      [1, 2, 3, 4].map((i) => db.tx((tx) => insert(tx, `${i}`))),
+    );
+    for (const outcome of used) {
+      if (outcome.status === 'rejected') expect(classifyDbError(outcome.reason)).toBe('transient');
+    }
+    await db.tx((tx) => insert(tx, 'later'));
+  });
+
+  it('a lock that is not had in time is transient', async () => {
+    await db.tx((tx) => insert(tx, 'a'));
+    const lockSql = sql('test_lock', 'SELECT id FROM outbox FOR UPDATE');
+    await db.tx(async (holder) => {
+      await holder.query(lockSql);
+      const err = await errorOf(
+        db.tx(async (tx) => {
+          await tx.execute(sql('test_limit', "SET LOCAL lock_timeout = '30ms'"));
+          await tx.query(lockSql);
+        }),
+      );
+      expect(sqlStateOf(err)).toBe('55P03');
+      expect(classifyDbError(err)).toBe('transient');
+    });
+  });
+
+  it('a statement that takes too long is transient', async () => {
+    const err = await errorOf(
+      db.tx(async (tx) => {
+        await tx.execute(sql('test_limit2', "SET LOCAL statement_timeout = '30ms'"));
+        await tx.query(sql('test_sleep', 'SELECT pg_sleep(5)'));
+      }),
+    );
+    expect(classifyDbError(err)).toBe('transient');
+  });
+
+  it('a server that is not there is transient', async () => {
+    const away = createDb({ ...options(), url: 'postgres://u@127.0.0.1:1/none' });
+    expect(classifyDbError(await errorOf(away.read(pidOf)))).toBe('transient');
+    await away.close();
+  });
+
+  it('time-outs are set on every connection', async () => {
+    const rows = await db.read((tx) =>
+      tx.query<{ name: string }>(
+        sql(
+          'test_timeouts',
+          `SELECT name FROM pg_settings WHERE setting <> '0' AND name IN
+           ('statement_timeout', 'lock_timeout', 'idle_in_transaction_session_timeout')`,
+        ),
+      ),
+    );
+    expect(rows).toHaveLength(3);
+  });
+
+  it.each([
+    [
+      'a key that is taken',
+      '23505',
+      'INSERT INTO relay_leases VALUES ($1, gen_random_uuid(), 1, now()), ($1, gen_random_uuid(), 1, now())',
+    ],
+    [
+      'a value out of bounds',
+      '22003',
+      'INSERT INTO outbox (events, event_count) VALUES (to_json($1::text), 3000000000)',
+    ],
+    [
+      'a value that is missing',
+      '23502',
+      'INSERT INTO outbox (events, event_count) VALUES (to_json($1::text), NULL)',
+    ],
+  ])('%s is the data’s fault', async (_what, state, text) => {
+    const err = await errorOf(db.tx((tx) => tx.execute(sql(`bad ${state}`, text), ['x'])));
+    expect(sqlStateOf(err)).toBe(state);
+    expect(classifyDbError(err)).toBe('data');
+    if (state === '23505') expect(constraintOf(err)).toBe('relay_leases_pkey');
+  });
+
+  it('what is none of these is a defect', async () => {
+    const err = await errorOf(db.read((tx) => tx.query(sql('test_typo', 'SELECT nothing'))));
+    expect(classifyDbError(err)).toBe('unexpected');
+    expect(classifyDbError(new TypeError('x is not a function'))).toBe('unexpected');
+    expect(classifyDbError('text')).toBe('unexpected');
+  });
+});

@@ -1,0 +1,94 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+
+import { expect, it } from 'vitest';
+
+import { createLifecycle } from './lifecycle.ts';
+import { createLog } from './log.ts';
+
+const log = createLog('silent');
+const never = () => new Promise<void>(() => undefined);
+
+it('releases in turn, the last first, each after the one before has ended', async () => {
+  const lifecycle = createLifecycle(log);
+  const steps: string[] = [];
+  for (const name of ['database', 'broker', 'server']) {
+    lifecycle.defer(name, async () => {
+      steps.push(`${name} begins`);
+      await sleep(5);
+      steps.push(`${name} ends`);
+    });
+  }
+  expect(await lifecycle.release(1_000)).toEqual({ clean: true });
+  expect(steps).toEqual([
+    'server begins',
+    'server ends',
+    'broker begins',
+    'broker ends',
+    'database begins',
+    'database ends',
+  ]);
+});
+
+it('releases once, however often and early it is asked; everybody waits for the end', async () => {
+  const lifecycle = createLifecycle(log);
+  let releases = 0;
+  lifecycle.defer('part', async () => {
+    await sleep(20);
+    releases += 1;
+  });
+  const outcomes = await Promise.all([1, 2, 3].map(() => lifecycle.release(1_000)));
+  expect(releases).toBe(1);
+  expect(outcomes).toEqual([{ clean: true }, { clean: true }, { clean: true }]);
+  expect(await lifecycle.release(1_000)).toEqual({ clean: true });
+  expect(releases).toBe(1);
+});
+
+it.each([
+  [
+    'throws',
+    () => {
+      throw new Error('broken');
+    },
+  ],
+  ['rejects', () => Promise.reject(new Error('broken'))],
+  ['never ends', never],
+])('one that %s keeps no other from its release, and is told', async (_what, broken) => {
+  const lifecycle = createLifecycle(log);
+  let isReleased = false;
+  lifecycle.defer('below', () => {
+    isReleased = true;
+  });
+  lifecycle.defer('broken', broken);
+  expect(await lifecycle.release(150)).toEqual({ clean: false });
+  expect(isReleased).toBe(true);
+});
+
+it('the deadline is for all together: each one that hangs past it gets a tenth of a second', async () => {
+  const lifecycle = createLifecycle(log);
+  for (const name of ['a', 'b', 'c', 'd']) lifecycle.defer(name, never);
+  const startedAt = performance.now();
+  expect(await lifecycle.release(200)).toEqual({ clean: false });
+  expect(performance.now() - startedAt).toBeLessThan(200 * 4);
+});
+
+it('what is registered while it releases is released as well', async () => {
+  const lifecycle = createLifecycle(log);
+  let isReleased = false;
+  lifecycle.defer('late starter', () => {
+    lifecycle.defer('late', () => {
+      isReleased = true;
+    });
+  });
+  await lifecycle.release(1_000);
+  expect(isReleased).toBe(true);
+});
+
+it('leaves no timer behind that would keep the process alive', async () => {
+  const countTimers = () =>
+    process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length;
+  const timers = countTimers();
+  const lifecycle = createLifecycle(log);
+  lifecycle.defer('part', () => sleep(1));
+  await lifecycle.release(60_000);
+  expect(countTimers()).toBe(timers);
+});

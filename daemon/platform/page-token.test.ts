@@ -1,0 +1,92 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+
+import { cursorParts, decodePageToken, encodePageToken, pageSizeOf } from './page-token.ts';
+
+const query = { userId: 'u', from: 1, seq: 5n };
+
+const shape = { id: cursorParts.seq };
+
+const reasonOf = (token: string, asked: object = query) => {
+  const result = decodePageToken(asked, token, shape);
+  return result.ok ? 'ok' : result.rejection.reason;
+};
+
+describe('a page token', () => {
+  it('brings back the cursor for the same query', () => {
+    const cursorArbitrary = fc.record({ id: fc.nat().map(String) });
+    fc.assert(
+      fc.property(cursorArbitrary, (cursor) => {
+        const token = encodePageToken(query, cursor);
+        expect(token).toMatch(/^[\w-]+$/);
+        expect(decodePageToken(query, token, shape)).toEqual({ ok: true, value: cursor });
+      }),
+    );
+  });
+
+  it('that is empty means the first page', () => {
+    expect(decodePageToken(query, '', shape)).toEqual({ ok: true, value: undefined });
+  });
+
+  it.each([
+    ['another user', { ...query, userId: 'v' }],
+    ['another range', { ...query, from: 2 }],
+    ['another int64', { ...query, seq: 6n }],
+    ['one filter less', { userId: 'u', from: 1 }],
+    ['one filter more', { ...query, to: 9 }],
+  ])('is refused with %s', (_what, other) => {
+    expect(reasonOf(encodePageToken(query, { id: '7' }), other)).toBe('PAGE_TOKEN_INVALID');
+  });
+
+  const crafted = (content: unknown) => Buffer.from(JSON.stringify(content)).toString('base64url');
+  const [digest] = JSON.parse(
+    Buffer.from(encodePageToken(query, {}), 'base64url').toString(),
+  ) as string[];
+
+  it.each([
+    ['no base64', '%%%'],
+    ['no JSON', Buffer.from('{').toString('base64url')],
+    ['null', crafted(null)],
+    ['a number', crafted(5)],
+    ['an object', crafted({ digest })],
+    ['an empty list', crafted([])],
+    ['no cursor', crafted([digest])],
+    ['a cursor of null', crafted([digest, null])],
+    ['a cursor that is text', crafted([digest, 'id'])],
+    ['a number in the cursor', crafted([digest, { id: 7 }])],
+    ['an object in the cursor', crafted([digest, { id: { $gt: '' } }])],
+    ['a made-up seq', crafted([digest, { id: '7 OR 1=1' }])],
+    ['a negative seq', crafted([digest, { id: '-7' }])],
+    ['a missing part', crafted([digest, { other: '7' }])],
+    ['a cut', encodePageToken(query, { id: '7' }).slice(0, -4)],
+  ])('with %s is refused', (_what, token) => {
+    expect(reasonOf(token)).toBe('PAGE_TOKEN_INVALID');
+  });
+
+  it('whatever it is, it is answered and never thrown at', () => {
+    fc.assert(
+      fc.property(fc.oneof(fc.string(), fc.base64String(), fc.json().map(crafted)), (token) => {
+        expect(['ok', 'PAGE_TOKEN_INVALID']).toContain(reasonOf(token));
+      }),
+    );
+  });
+});
+
+describe('pageSizeOf', () => {
+  it.each([
+    [0, 50],
+    [1, 1],
+    [200, 200],
+    [201, 200],
+    [2_147_483_647, 200],
+  ])('%i asked for gives %i', (asked, size) => {
+    expect(pageSizeOf(asked, 50, 200)).toEqual({ ok: true, value: size });
+  });
+
+  it.each([-1, -2_147_483_648])('%i is refused', (asked) => {
+    expect(pageSizeOf(asked, 50, 200)).toMatchObject({
+      ok: false,
+      rejection: { reason: 'INVALID_ARGUMENT', metadata: { field: 'page_size' } },
+    });
+  });
+});

@@ -1,0 +1,123 @@
+import { z } from 'zod';
+
+import { findExponent } from '../core/currencies.ts';
+import { isOperation, operations } from '../core/operations.ts';
+
+export const serviceNames = ['auth', 'wallet', 'statement'] as const;
+export type ServiceName = (typeof serviceNames)[number];
+
+export type HostPort = { readonly host: string; readonly port: number };
+
+/** Every setting: its variable, what `--help` says of it, and the text it has if not set. */
+export const settings = {
+  WALLETD_LISTEN: ['HOST:PORT for gRPC; port 0 takes a free one', '127.0.0.1:50051'],
+  WALLETD_SERVICES: ['which services to host', 'auth,wallet,statement'],
+  WALLETD_DATA_DIR: ['where the embedded Postgres and its keys live', ''],
+  AUTH_DATABASE_URL: ['the auth database, as the role that works with it', ''],
+  WALLET_DATABASE_URL: ['the wallet database, likewise', ''],
+  STATEMENT_DATABASE_URL: ['the statement database, likewise', ''],
+  AUTH_MIGRATION_DATABASE_URL: ['the auth database, as the role that owns it', ''],
+  WALLET_MIGRATION_DATABASE_URL: ['the wallet database, likewise', ''],
+  STATEMENT_MIGRATION_DATABASE_URL: ['the statement database, likewise', ''],
+  WALLETD_MIGRATE: ['on or off: bring the schemas up to date at start', 'on'],
+  AUTH_SERVICE_URL: ['HOST:PORT of the auth service, where it is not hosted here', ''],
+  WALLET_SERVICE_URL: ['HOST:PORT of the wallet service, likewise', ''],
+  STATEMENT_SERVICE_URL: ['HOST:PORT of the statement service, likewise', ''],
+  WALLETD_SERVICE_CREDENTIAL_FILE: ['a file with the secret that our services share', ''],
+  AUTH_SIGNING_KEY_FILE: ['an Ed25519 key (PKCS #8, PEM) that signs access tokens', ''],
+  STATEMENT_QUEUE: ['the queue of statement lines to come', 'statement_queue'],
+  WALLET_CURRENCY: ['the currency where none is named', 'BRL'],
+  STATEMENT_INLINE_DAYS: ['the longest statement that is answered at once', '15'],
+  SIGN_UP: ['open or closed: whether anybody may open an account', ''],
+  SELF_SERVICE_OPERATIONS: ['what customers may do by themselves', ''],
+  WALLETD_ALLOW_PLAINTEXT: ['1 allows to listen beyond loopback without TLS', ''],
+  WALLETD_ALLOW_UNSAFE_DURABILITY: ['1 allows a database that may lose commits; for tests', ''],
+  LOG_LEVEL: ['trace, debug, info, warn, error or silent', 'info'],
+} as const satisfies Readonly<Record<string, readonly [string, string]>>;
+
+export type SettingName = keyof typeof settings;
+export type RawConfig = Readonly<Partial<Record<SettingName, string>>>;
+
+export const listOf = (text: string): string[] =>
+  text
+    .split(',')
+    .map((part) => part.trim())
+    .filter((part) => part !== '');
+
+export const hostPort = z.string().transform((text, context): HostPort => {
+  const match = /^(?:\[([0-9a-fA-F:.]+)\]|([^\s:[\]]+)):(\d{1,5})$/.exec(text);
+  const port = Number(match?.[3]);
+  if (match && port <= 65_535) return { host: match[1] ?? match[2] ?? '', port };
+  context.addIssue({ code: 'custom', message: 'must be HOST:PORT, like 127.0.0.1:50051' });
+  return z.NEVER;
+});
+
+const postgresUrl = z.union([
+  z.literal('').transform(() => undefined),
+  z
+    .string()
+    .refine(
+      (text) => /^postgres(ql)?:\/\//.test(text) && URL.canParse(text),
+      'must be a URL like postgres://user:password@host/database',
+    ),
+]);
+
+const flag = z.enum(['', '0', '1'], 'must be 1, 0 or empty').transform((text) => text === '1');
+
+const optional = z.string().transform((text) => (text === '' ? undefined : text));
+
+/** Each setting by itself: from its text to a value, or what it must be. */
+export const schema = z.object({
+  WALLETD_LISTEN: hostPort,
+  WALLETD_SERVICES: z
+    .string()
+    .transform(listOf)
+    .transform((names) => [...new Set(names)])
+    .pipe(
+      z
+        .array(z.enum(serviceNames, `must name some of ${serviceNames.join(', ')}`))
+        .min(1, `must name some of ${serviceNames.join(', ')}`),
+    ),
+  WALLETD_DATA_DIR: optional,
+  AUTH_DATABASE_URL: postgresUrl,
+  WALLET_DATABASE_URL: postgresUrl,
+  STATEMENT_DATABASE_URL: postgresUrl,
+  AUTH_MIGRATION_DATABASE_URL: postgresUrl,
+  WALLET_MIGRATION_DATABASE_URL: postgresUrl,
+  STATEMENT_MIGRATION_DATABASE_URL: postgresUrl,
+  WALLETD_MIGRATE: z.enum(['on', 'off'], 'must be on or off'),
+  AUTH_SERVICE_URL: optional,
+  WALLET_SERVICE_URL: optional,
+  STATEMENT_SERVICE_URL: optional,
+  WALLETD_SERVICE_CREDENTIAL_FILE: optional,
+  AUTH_SIGNING_KEY_FILE: optional,
+  STATEMENT_QUEUE: z.string().regex(/^[\w.-]{1,200}$/, 'must be letters, digits, "_", "." or "-"'),
+  WALLET_CURRENCY: z
+    .string()
+    .refine((code) => findExponent(code) !== undefined, 'must be a code of ISO 4217, like BRL'),
+  STATEMENT_INLINE_DAYS: z
+    .string()
+    .regex(/^([1-9]\d?|[12]\d\d|3[0-5]\d|36[0-6])$/, 'must be a number of days from 1 to 366')
+    .transform(Number),
+  SIGN_UP: z.enum(['', 'open', 'closed'], 'must be open or closed'),
+  SELF_SERVICE_OPERATIONS: z
+    .string()
+    .transform(listOf)
+    .refine(
+      (names) => names.join() === 'none' || names.every(isOperation),
+      `must name some of ${operations.join(', ')}, or be none`,
+    ),
+  WALLETD_ALLOW_PLAINTEXT: flag,
+  WALLETD_ALLOW_UNSAFE_DURABILITY: flag,
+  LOG_LEVEL: z.enum(
+    ['trace', 'debug', 'info', 'warn', 'error', 'silent'],
+    'must be trace, debug, info, warn, error or silent',
+  ),
+});
+
+export type Parsed = z.output<typeof schema>;
+
+/** True for addresses that only this machine can reach. */
+export function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host);
+}

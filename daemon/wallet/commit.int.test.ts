@@ -1,0 +1,254 @@
+import { randomUUID } from 'node:crypto';
+
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+
+import { transactionIdOf, walletIdOf } from '../../core/ids.ts';
+import type { Result } from '../../core/reasons.ts';
+import { startCommitCutter } from '../../tests/support/commit-cutter.ts';
+import { createTestDatabase, type TestDatabase } from '../../tests/support/database.ts';
+import { createDb, type Db } from '../platform/db.ts';
+import { createLog } from '../platform/log.ts';
+import { commitBatch, decideOnly, type Posted } from './commit.ts';
+import type { Command } from './domain.ts';
+import { createGroupCommit } from './group-commit.ts';
+import { findLedgerFaults } from '../../tests/support/ledger-faults.ts';
+
+const log = createLog('silent');
+let test: TestDatabase;
+let userId: string;
+
+beforeEach(async () => {
+  test = await createTestDatabase('wallet');
+  userId = randomUUID();
+});
+
+afterEach(async () => {
+  try {
+    expect(await findLedgerFaults(test)).toEqual([]);
+  } finally {
+    await test.drop();
+  }
+});
+
+function command(fields: Partial<Command> & { key?: string; userId?: string } = {}): Command {
+  const { key = randomUUID(), userId: owner = userId, ...rest } = fields;
+  const wallet = { id: walletIdOf(owner, 'BRL'), userId: owner, currency: 'BRL', exponent: 2 };
+  return {
+    transactionId: transactionIdOf(wallet.id, 'customer', key),
+    wallet,
+    operation: 'deposit',
+    amountMinor: 100n,
+    parentId: undefined,
+    merchant: undefined,
+    description: undefined,
+    metadata: {},
+    callerClass: 'customer',
+    actor: owner,
+    ...rest,
+  };
+}
+
+/** A group commit of its own; several on one database are several daemons. */
+function createDaemon(db: Db = test.db, { deadlineMs = 20_000, isCancelled = false } = {}) {
+  const group = createGroupCommit<Command, Posted>({
+    laneKey: (c) => c.wallet.id,
+    laneCount: 2,
+    log,
+    commit: (commands) => commitBatch(db, commands),
+  });
+  return (c: Command): Promise<Result<Posted>> =>
+    group.submit(c, { deadlineMs: Date.now() + deadlineMs, isCancelled: () => isCancelled });
+}
+
+const reasonsOf = (results: readonly Result<Posted>[]) =>
+  results.flatMap((result) => (result.ok ? [] : [result.rejection.reason]));
+
+async function balanceOf(owner = userId): Promise<bigint> {
+  const rows = await test.query<{ balance: string }>('SELECT balance FROM wallets WHERE id = $1', [
+    walletIdOf(owner, 'BRL'),
+  ]);
+  return BigInt(rows[0]?.balance ?? 0);
+}
+
+describe('under concurrency', () => {
+  it('of 200 withdrawals of 1.00 from 100.00, by three daemons, exactly 100 succeed', async () => {
+    const daemons = [createDaemon(), createDaemon(), createDaemon()];
+    await daemons[0]!(command({ amountMinor: 10_000n }));
+    const results = await Promise.all(
+      Array.from({ length: 200 }, (_, i) => daemons[i % 3]!(command({ operation: 'withdraw' }))),
+    );
+    expect(results.filter((result) => result.ok)).toHaveLength(100);
+    expect(new Set(reasonsOf(results))).toEqual(new Set(['INSUFFICIENT_FUNDS']));
+    expect(await balanceOf()).toBe(0n);
+  });
+
+  it('of 50 sends of one key, by three daemons, one has an effect and all answers are equal', async () => {
+    const daemons = [createDaemon(), createDaemon(), createDaemon()];
+    const results = await Promise.all(
+      Array.from({ length: 50 }, (_, i) => daemons[i % 3]!(command({ key: 'one' }))),
+    );
+    const posted = results.map((result) => (result.ok ? result.value : undefined));
+    expect(posted.filter((p) => p?.isReplayed === false)).toHaveLength(1);
+    const seqAndHash = posted.map((p) => [
+      p?.entry.id,
+      p?.entry.seq,
+      p?.entry.hash.toString('hex'),
+    ]);
+    expect(new Set(seqAndHash.map(String)).size).toBe(1);
+    expect(await balanceOf()).toBe(100n);
+  });
+
+  it('of 50 undos of one purchase, by three daemons, one succeeds', async () => {
+    const daemons = [createDaemon(), createDaemon(), createDaemon()];
+    await daemons[0]!(command({ amountMinor: 1000n }));
+    const bought = command({ operation: 'purchase', amountMinor: 400n });
+    await daemons[0]!(bought);
+    const results = await Promise.all(
+      Array.from({ length: 50 }, (_, i) =>
+        daemons[i % 3]!(
+          command({
+            operation: i % 2 === 0 ? 'cancellation' : 'reversal',
+            amountMinor: undefined,
+            parentId: bought.transactionId,
+          }),
+        ),
+      ),
+    );
+    expect(results.filter((result) => result.ok)).toHaveLength(1);
+    expect(new Set(reasonsOf(results))).toEqual(new Set(['PARENT_ALREADY_UNDONE']));
+    expect(await balanceOf()).toBe(1000n);
+  });
+
+  it('keeps the order in which one client sent', async () => {
+    const submit = createDaemon();
+    const amounts = Array.from({ length: 300 }, (_, i) => BigInt(i + 1));
+    await Promise.all(amounts.map((amountMinor) => submit(command({ amountMinor }))));
+    const rows = await test.query<{ amount: string }>(
+      'SELECT amount FROM transactions ORDER BY seq',
+    );
+    expect(rows.map((row) => BigInt(row.amount))).toEqual(amounts);
+  });
+});
+
+describe('faults', () => {
+  it('one item that cannot be stored does not fail its neighbours', async () => {
+    const submit = createDaemon();
+    const bad = command({ description: 'a NUL \0 that was let through' });
+    const items = [...Array.from({ length: 40 }, () => command()), bad, command()];
+    const settled = await Promise.allSettled(items.map(submit));
+    expect(settled.map((s) => s.status === 'fulfilled')).toEqual(items.map((item) => item !== bad));
+    expect(await balanceOf()).toBe(4100n);
+  });
+
+  it('a lost answer to COMMIT is asked for again, and nothing is done twice', async () => {
+    const cutter = await startCommitCutter(test.url);
+    const db = createDb({ url: cutter.url, name: 'cut', maxConnections: 4, log });
+    try {
+      const submit = createDaemon(db);
+      await submit(command());
+      cutter.cut(3);
+      const results = await Promise.all(Array.from({ length: 50 }, () => submit(command())));
+      expect(reasonsOf(results)).toEqual([]);
+      expect(cutter.cuts).toBe(3);
+      expect(await balanceOf()).toBe(5100n);
+    } finally {
+      await db.close();
+      await cutter.stop();
+    }
+  });
+
+  it('an outcome that stays unknown is said to be unknown', async () => {
+    const cutter = await startCommitCutter(test.url);
+    const db = createDb({ url: cutter.url, name: 'cut', maxConnections: 4, log });
+    try {
+      const submit = createDaemon(db, { deadlineMs: 700 });
+      cutter.cut(1_000);
+      expect(reasonsOf([await submit(command({ key: 'lost' }))])).toEqual(['OUTCOME_UNKNOWN']);
+      cutter.cut(0);
+      const again = await createDaemon(db)(command({ key: 'lost' }));
+      expect(again).toMatchObject({ ok: true, value: { isReplayed: true } });
+      expect(await balanceOf()).toBe(100n);
+    } finally {
+      await db.close();
+      await cutter.stop();
+    }
+  });
+
+  it('a database that is away is certainly nothing done', async () => {
+    const url = test.url.replace(/host=[^&]*/, 'host=%2Fnowhere');
+    const db = createDb({ url, name: 'away', maxConnections: 2, log });
+    const submit = createDaemon(db, { deadlineMs: 300 });
+    expect(reasonsOf([await submit(command())])).toEqual(['DATABASE_UNAVAILABLE']);
+    await db.close();
+  });
+
+  it('killed connections lose nothing and double nothing', async () => {
+    const submit = createDaemon();
+    await submit(command());
+    const killing = setInterval(() => {
+      void test.query(
+        `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+         WHERE datname = current_database() AND application_name LIKE 'walletd%'`,
+      );
+    }, 40);
+    const results = [];
+    for (let i = 0; i < 25; i += 1) {
+      results.push(...(await Promise.all(Array.from({ length: 8 }, () => submit(command())))));
+    }
+    clearInterval(killing);
+    expect(reasonsOf(results)).toEqual([]);
+    expect(await balanceOf()).toBe(100n + 200n * 100n);
+  });
+
+  it('a caller that has gone is not begun for', async () => {
+    const submit = createDaemon(test.db, { isCancelled: true });
+    expect(reasonsOf([await submit(command())])).toEqual(['CANCELLED']);
+    expect(await balanceOf()).toBe(0n);
+  });
+});
+
+describe('traces', () => {
+  it('a commit leaves one outbox row with all its events, a refusal leaves none', async () => {
+    const commands = [command(), command(), command({ operation: 'withdraw', amountMinor: 900n })];
+    await commitBatch(test.db, commands);
+    await commitBatch(test.db, [command({ operation: 'withdraw', amountMinor: 900n })]);
+    const rows = await test.query<{ event_count: number; events: unknown[] }>(
+      'SELECT * FROM outbox',
+    );
+    expect(rows).toHaveLength(1);
+    expect(rows[0]?.event_count).toBe(2);
+    expect(rows[0]?.events).toHaveLength(2);
+  });
+
+  it('a refused command on a wallet never opened does not open it', async () => {
+    await commitBatch(test.db, [command({ operation: 'withdraw' })]);
+    expect(await test.query('SELECT 1 FROM wallets')).toEqual([]);
+  });
+
+  it('a dry run answers like the real thing and changes nothing', async () => {
+    const dry = await decideOnly(test.db, command({ key: 'k' }));
+    expect(dry).toMatchObject({ ok: true, value: { entry: { seq: 1n, balanceAfterMinor: 100n } } });
+    const refused = await decideOnly(test.db, command({ operation: 'withdraw' }));
+    expect(reasonsOf([refused])).toEqual(['INSUFFICIENT_FUNDS']);
+    expect(await test.query('SELECT 1 FROM wallets UNION ALL SELECT 1 FROM transactions')).toEqual(
+      [],
+    );
+  });
+
+  it('many wallets in crossing order by several daemons do not deadlock', async () => {
+    const owners = Array.from({ length: 20 }, () => randomUUID());
+    const results = await Promise.all(
+      [0, 1, 2, 3].map((n) =>
+        Promise.all(
+          Array.from({ length: 10 }, (_, round) =>
+            commitBatch(
+              test.db,
+              owners.map((_owner, i) => command({ userId: owners[(i * (n + 1) + round) % 20]! })),
+            ),
+          ),
+        ),
+      ),
+    );
+    expect(reasonsOf(results.flat(2))).toEqual([]);
+  });
+});
