@@ -36,7 +36,10 @@ export async function runMove(
   const { record } = await context.credentials.peek();
   if (options.user === undefined && isStaff(record?.role)) return failUserRequired();
   const user = await resolveUser(context, options.user, !context.isConfirmed);
-  if (!user.ok) return openIfAnyPending(context, user);
+  if (!user.ok) {
+    const isNamed = options.dryRun === true || options.idempotencyKey !== undefined;
+    return isNamed ? user : openIfAnyPending(context, user);
+  }
   if (options.dryRun) return tryMove(context, move, user.value, options.idempotencyKey);
   if (options.idempotencyKey !== undefined) {
     const confirmed = await confirmMove(context, move, user.value);

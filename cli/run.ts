@@ -77,7 +77,12 @@ export async function runCommandLine(argv: readonly string[], world: World): Pro
     if (argv.length === 0) program.outputHelp();
     else await program.parseAsync(argv, { from: 'user' });
   } catch (error) {
-    if (!(error instanceof CommanderError)) throw error;
+    if (!(error instanceof CommanderError)) {
+      // For instance a configuration that cannot be read.
+      const message = error instanceof Error ? error.message : String(error);
+      await tellFailure(fail('UNEXPECTED', message).failure, findOutput(argv, environment));
+      return exitCode;
+    }
     if (error.exitCode === 0) return exitCodes.done;
     if (error.code === 'commander.help') return exitCodes.usage;
     await tellFailure(explainUsage(error, argv, program), findOutput(argv, environment));

@@ -1,0 +1,153 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+
+import { roles } from '../../core/roles.ts';
+import {
+  canonicalizeEmail,
+  canonicalizePassword,
+  decideRefresh,
+  mayCreate,
+  refreshGraceMs,
+  type PresentedToken,
+} from './domain.ts';
+
+const nowMs = Date.UTC(2026, 10, 22);
+
+describe('canonicalizeEmail', () => {
+  it.each([
+    ['alice@example.com', 'alice@example.com'],
+    ['Alice@Example.COM', 'alice@example.com'],
+    ['  alice@example.com\n', 'alice@example.com'],
+    ['alice+tag@sub.example.com', 'alice+tag@sub.example.com'],
+    ["o'brien@example.com", "o'brien@example.com"],
+    ['jose\u0301@example.com', 'josé@example.com'],
+    ['JOS\u00c9@example.com', 'josé@example.com'],
+    ['root@localhost', 'root@localhost'],
+    ['用户@xn--fsqu00a.example', '用户@xn--fsqu00a.example'],
+  ])('%j is %j', (text, email) => {
+    expect(canonicalizeEmail(text)).toEqual({ ok: true, value: email });
+  });
+
+  it.each([
+    '',
+    'alice',
+    '@example.com',
+    'alice@',
+    'alice@@example.com',
+    'alice@example..com',
+    'alice@.example.com',
+    'alice@example.com.',
+    'alice@-example.com',
+    'alice@example-.com',
+    'alice@exa_mple.com',
+    'alice bob@example.com',
+    'alice@exam ple.com',
+    'alice@example.com,bob@example.com',
+    'Alice <alice@example.com>',
+    '"alice"@example.com',
+    'alice\r\nBcc: bob@example.com',
+    'alice\u0000@example.com',
+    'alice\u0007@example.com',
+    'alice\u0085@example.com',
+    '\ud83d@example.com',
+    `${'a'.repeat(65)}@example.com`,
+    `a@${'b'.repeat(252)}.c`,
+  ])('%j is refused', (text) => {
+    expect(canonicalizeEmail(text)).toMatchObject({
+      ok: false,
+      rejection: { reason: 'EMAIL_INVALID', metadata: { field: 'email' } },
+    });
+  });
+
+  it('a form once canonical stays as it is', () => {
+    fc.assert(
+      fc.property(fc.string({ unit: 'grapheme', minLength: 1, maxLength: 12 }), (local) => {
+        const once = canonicalizeEmail(`${local}@Example.com`);
+        if (once.ok) expect(canonicalizeEmail(once.value)).toEqual(once);
+      }),
+      { numRuns: 1_000 },
+    );
+  });
+
+  it('a long text is refused without long work', () => {
+    const text = `a@${'a-'.repeat(500_000)}`;
+    expect(canonicalizeEmail(text).ok).toBe(false);
+  });
+});
+
+describe('canonicalizePassword', () => {
+  it.each([
+    ['twelve characters', 'a'.repeat(12)],
+    ['64 characters', 'a'.repeat(64)],
+    ['256 characters', 'a'.repeat(256)],
+    ['blanks and symbols', ' correct horse battery! '],
+    ['no letter at all', '123456789012'],
+    ['twelve emoji', '😀'.repeat(12)],
+  ])('takes %s as they are', (_what, text) => {
+    expect(canonicalizePassword(text)).toEqual({ ok: true, value: text });
+  });
+
+  it.each([
+    ['nothing', ''],
+    ['eleven characters', 'a'.repeat(11)],
+    ['eleven emoji, though they are 22 code units', '😀'.repeat(11)],
+    ['eleven letters with their accents apart', 'e\u0301'.repeat(11)],
+    ['257 characters', 'a'.repeat(257)],
+    ['NUL', `${'a'.repeat(12)}\0`],
+    ['half a surrogate pair', `${'a'.repeat(12)}\ud83d`],
+  ])('refuses %s', (_what, text) => {
+    const result = canonicalizePassword(text);
+    expect(result).toMatchObject({ ok: false, rejection: { reason: 'PASSWORD_INVALID' } });
+    if (text !== '') expect(JSON.stringify(result)).not.toContain(text.slice(0, 11));
+  });
+
+  it('the same keys on another system give the same bytes', () => {
+    const [composed, decomposed] = ['pass phrase é\u00fc', 'pass phrase e\u0301u\u0308'].map(
+      canonicalizePassword,
+    );
+    expect(composed).toEqual(decomposed);
+  });
+});
+
+describe('decideRefresh', () => {
+  const fresh: PresentedToken = {
+    session: { id: 's', userId: 'u', expiresAtMs: nowMs + 1, revokedAtMs: undefined },
+    isUserDisabled: false,
+    usedAtMs: undefined,
+    isSuccessorUsed: false,
+  };
+  const used = (agoMs: number, isSuccessorUsed = false): PresentedToken => ({
+    ...fresh,
+    usedAtMs: nowMs - agoMs,
+    isSuccessorUsed,
+  });
+  const inSession = (
+    presented: PresentedToken,
+    change: Partial<PresentedToken['session']>,
+  ): PresentedToken => ({ ...presented, session: { ...presented.session, ...change } });
+
+  it.each([
+    ['the first time', fresh, 'rotate'],
+    ['again at once', used(0), 'repeat'],
+    ['again at the end of the grace', used(refreshGraceMs), 'repeat'],
+    ['again after the grace', used(refreshGraceMs + 1), 'revoke'],
+    ['again after its successor was used', used(0, true), 'revoke'],
+    ['long after its successor was used', used(refreshGraceMs + 1, true), 'revoke'],
+    ['of a session that has expired', inSession(fresh, { expiresAtMs: nowMs }), 'refuse'],
+    ['used, of a session that has expired', inSession(used(0), { expiresAtMs: nowMs }), 'refuse'],
+    ['of a session that was ended', inSession(fresh, { revokedAtMs: nowMs - 1 }), 'refuse'],
+    ['used, of a session that was ended', inSession(used(0), { revokedAtMs: 0 }), 'refuse'],
+    ['of a disabled user', { ...fresh, isUserDisabled: true }, 'refuse'],
+    ['used, of a disabled user', { ...used(0), isUserDisabled: true }, 'refuse'],
+  ] as const)('presented %s', (_when, presented, decision) => {
+    expect(decideRefresh(presented, nowMs)).toBe(decision);
+  });
+});
+
+it.each([
+  ['customer', []],
+  ['operator', ['customer']],
+  ['admin', ['customer', 'operator', 'admin']],
+] as const)('%s may create %j', (creator, allowed) => {
+  expect(roles.filter((role) => mayCreate(creator, role))).toEqual(allowed);
+});

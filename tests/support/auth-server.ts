@@ -1,0 +1,110 @@
+import { randomBytes } from 'node:crypto';
+
+import {
+  Client,
+  credentials,
+  Metadata,
+  type MethodDefinition,
+  type ServiceError,
+} from '@grpc/grpc-js';
+
+import { createAuth, generateSigningKey } from '../../daemon/auth/index.ts';
+import { createAuthPeer } from '../../daemon/peers.ts';
+import { createAccess } from '../../daemon/platform/access.ts';
+import { createGrpcServer } from '../../daemon/platform/grpc/server.ts';
+import { createLog } from '../../daemon/platform/log.ts';
+import { createRevocations } from '../../daemon/platform/revocations.ts';
+import { createTokenVerifier } from '../../daemon/platform/tokens.ts';
+import { ErrorInfo, Status } from '../../protos/gen/digitalwallet/events/v1/error.ts';
+import { createTestDatabase, type TestDatabase } from './database.ts';
+
+/** An answer, or the refusal as the caller sees it, without the number of the request. */
+export type Answer<Res> =
+  | { readonly ok: true; readonly value: Res }
+  | {
+      readonly ok: false;
+      readonly code: number;
+      readonly reason: string;
+      readonly message: string;
+      readonly metadata: Readonly<Record<string, string>>;
+    };
+
+export type AuthServer = {
+  readonly database: TestDatabase;
+  /** `authorization` as sent: `Bearer …` or `Service …`; none for a stranger. */
+  call<Req, Res>(
+    method: MethodDefinition<Req, Res>,
+    request: Req,
+    authorization?: string,
+  ): Promise<Answer<Res>>;
+  readonly serviceAuthorization: string;
+  stop(): Promise<void>;
+};
+
+/** The auth service behind real gRPC on a free port, put together as the daemon does it. */
+export async function startAuthServer({ isSignUpOpen = true } = {}): Promise<AuthServer> {
+  const database = await createTestDatabase('auth');
+  const log = createLog('silent');
+  const credential = randomBytes(32).toString('base64url');
+  let address = '';
+  const peer = createAuthPeer(() => address, credential);
+  const revocations = createRevocations({ feed: peer.feed, log });
+  const tokens = createTokenVerifier({ fetchJwks: peer.fetchJwks, nowMs: Date.now });
+  const access = createAccess({ tokens, revocations, serviceCredential: credential });
+  const auth = await createAuth({
+    db: database.db,
+    revocations,
+    validateToken: access.validateToken,
+    config: { isSignUpOpen, signingKeyPem: generateSigningKey() },
+  });
+  if (!auth.ok) throw new Error(auth.problem);
+  const server = createGrpcServer({ services: [auth.value.service], access, log });
+  address = `127.0.0.1:${(await server.listen('127.0.0.1:0')).port}`;
+  await revocations.start();
+  const client = new Client(address, credentials.createInsecure());
+  return {
+    database,
+    serviceAuthorization: `Service ${credential}`,
+    call: (method, request, authorization) => callUnary(client, method, request, authorization),
+    stop: async () => {
+      client.close();
+      revocations.stop();
+      peer.close();
+      await server.stop(1_000);
+      await database.drop();
+    },
+  };
+}
+
+function callUnary<Req, Res>(
+  client: Client,
+  method: MethodDefinition<Req, Res>,
+  request: Req,
+  authorization: string | undefined,
+): Promise<Answer<Res>> {
+  const metadata = new Metadata();
+  if (authorization !== undefined) metadata.set('authorization', authorization);
+  return new Promise((resolve) => {
+    client.makeUnaryRequest(
+      method.path,
+      method.requestSerialize,
+      method.responseDeserialize,
+      request,
+      metadata,
+      (err, value) => {
+        if (err) resolve(readRefusal(err));
+        else if (value !== undefined) resolve({ ok: true, value });
+      },
+    );
+  });
+}
+
+function readRefusal(err: ServiceError): Extract<Answer<never>, { ok: false }> {
+  const { code, details: message } = err;
+  const [bytes] = err.metadata.get('grpc-status-details-bin');
+  if (!Buffer.isBuffer(bytes)) return { ok: false, code, reason: '', message, metadata: {} };
+  const [detail] = Status.decode(bytes).details;
+  const info = ErrorInfo.decode(detail?.value ?? new Uint8Array());
+  const { requestId: _requestId, ...metadata } = info.metadata;
+  return { ok: false, code, reason: info.reason, message, metadata };
+}
