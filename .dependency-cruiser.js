@@ -1,5 +1,5 @@
 const only = (name, from, to, comment) => ({ name, severity: 'error', comment, from, to });
-const tests = '\\.test\\.ts$';
+const tests = '(\\.test|test-support)\\.ts$';
 
 /** The directions that must never exist (ARCHITECTURE.md). Type-only imports count. */
 export default {

@@ -24,12 +24,15 @@ async function run(answers: readonly (CallFailure | 'done')[], timeoutMs: number
         answer === 'done' ? { ok: true, value: answer } : { ok: false, failure: answer };
       return Promise.resolve(value);
     },
-    timeoutMs,
     {
-      now: () => nowMs,
-      sleep: (durationMs) => {
-        nowMs += durationMs;
-        return Promise.resolve();
+      timeoutMs,
+      attemptMs: Math.max(timeoutMs / 3, 2000),
+      clock: {
+        now: () => nowMs,
+        sleep: (durationMs) => {
+          nowMs += durationMs;
+          return Promise.resolve();
+        },
       },
     },
   );

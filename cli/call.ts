@@ -22,13 +22,12 @@ const maxRefusedAttempts = 3;
  */
 export async function callRepeatedly<T>(
   attempt: (deadlineMs: number) => Promise<CallResult<T>>,
-  timeoutMs: number,
-  clock: Clock,
+  options: { readonly timeoutMs: number; readonly attemptMs: number; readonly clock: Clock },
 ): Promise<RepeatedResult<T>> {
+  const { timeoutMs, attemptMs, clock } = options;
   const endMs = clock.now() + timeoutMs;
   let hadUnknownAttempt = false;
   for (let count = 1; ; count += 1) {
-    const attemptMs = Math.max(timeoutMs / 3, 2000);
     const result = await attempt(Math.min(endMs, clock.now() + attemptMs));
     const pauseMs = Math.min(200 * 2 ** (count - 1), 2000);
     const hasTime = clock.now() + pauseMs < endMs;

@@ -8,7 +8,13 @@ import { succeed, type Outcome } from './failures.ts';
  * What a call is, for the sake of repeating it: a `read` changes nothing, a `keyed-write` names
  * itself by an idempotency key, a `write` must not be sent twice.
  */
-type CallKind = 'read' | 'keyed-write' | 'write';
+type CallKind = 'read' | 'keyed-write' | 'write' | 'refresh';
+
+/**
+ * A refresh whose reply was lost gets the same answer for 10 s only: a second attempt must come
+ * well before that, or the server takes it for a stolen token.
+ */
+const refreshAttemptMs = 3_000;
 
 export type Caller = {
   /** Calls as whoever is signed in; a failure is ready to be told. */
@@ -60,7 +66,8 @@ export function createCaller(parts: CallerParts): Caller {
       const result = await attempt(parts.clock.now() + parts.timeoutMs);
       return succeed({ result, hadUnknownAttempt: false });
     }
-    return succeed(await callRepeatedly(attempt, parts.timeoutMs, parts.clock));
+    const attemptMs = kind === 'refresh' ? refreshAttemptMs : Math.max(parts.timeoutMs / 3, 2000);
+    return succeed(await callRepeatedly(attempt, { ...parts, attemptMs }));
   };
 
   const callAuthenticated = async <Request, Response>(

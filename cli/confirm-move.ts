@@ -4,7 +4,8 @@ import type { Context } from './context.ts';
 import { fail, failUsage, succeed, type Outcome } from './failures.ts';
 import type { Move } from './money-move.ts';
 import { formatCard } from './output/table.ts';
-import { formatMoney, nameOperation } from './output/shapes.ts';
+import { nameOperation } from './names.ts';
+import { formatMoney } from './output/shapes.ts';
 import { identifyCaller, type KnownUser } from './users.ts';
 
 /** Where nobody can be asked, --yes must have been given: said before anything else is done. */

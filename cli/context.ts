@@ -98,7 +98,7 @@ export function createContext(parts: ContextParts): Context {
     lockWaitMs: settings.timeoutMs,
     now: clock.now,
     refresh: (refreshToken) =>
-      caller.callAs(undefined, AuthServiceService.refreshSession, { refreshToken }, 'read'),
+      caller.callAs(undefined, AuthServiceService.refreshSession, { refreshToken }, 'refresh'),
     warn: (message) => tell.warn(message),
   });
   const caller = createCaller({

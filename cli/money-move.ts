@@ -2,10 +2,11 @@ import { findExponent } from '../core/currencies.ts';
 import { isUuid } from '../core/ids.ts';
 import { parseAmount } from '../core/money.ts';
 import { isUndo, type Operation } from '../core/operations.ts';
-import { findTextProblem } from '../core/text.ts';
+import { findTextProblem, textLimits } from '../core/text.ts';
 import type { TransactionItem } from '../protos/gen/digitalwallet/wallet/v1/wallet.ts';
 import { failUsage, succeed, type Outcome } from './failures.ts';
-import { formatMoney, operationNumbers } from './output/shapes.ts';
+import { operationNumbers } from './names.ts';
+import { formatMoney } from './output/shapes.ts';
 
 /** The options of deposit, withdraw, purchase, cancel and reverse, as they were typed. */
 export type MoveOptions = {
@@ -29,30 +30,30 @@ export type Move = {
   readonly merchant: string | undefined;
 };
 
-const fallbackCurrency = 'BRL';
-
 /**
  * Checks a command's argument: an amount for the three that move money by themselves, otherwise
- * the id of what is to be undone. `chosenCurrency` comes from flag, environment or profile.
+ * the id of what is to be undone. `chosenCurrency` comes from environment, profile or default.
  */
 export function checkMove(
   operation: Operation,
   argument: string,
   options: MoveOptions,
-  chosenCurrency: string | undefined,
+  chosenCurrency: string,
 ): Outcome<Move> {
   const texts = { description: options.description, merchant: options.merchant };
-  for (const [field, text] of Object.entries(texts)) {
-    const problem = text === undefined ? undefined : findTextProblem(text, 1000);
+  for (const field of ['description', 'merchant'] as const) {
+    const text = texts[field];
+    const problem = text === undefined ? undefined : findTextProblem(text, textLimits[field]);
     if (problem !== undefined) return failUsage(field, problem);
   }
   const key = options.idempotencyKey;
   if (key !== undefined) {
-    const problem = key === '' ? 'must not be empty' : findTextProblem(key, 255);
+    const problem =
+      key === '' ? 'must not be empty' : findTextProblem(key, textLimits.idempotencyKey);
     if (problem !== undefined) return failUsage('idempotency_key', problem);
   }
   if (isUndo(operation)) return checkUndo(operation, argument, options, texts);
-  const currency = options.currency ?? chosenCurrency ?? fallbackCurrency;
+  const currency = options.currency ?? chosenCurrency;
   const exponent = findExponent(currency);
   if (exponent === undefined) return failUnknownCurrency(currency);
   const amount = parseAmount(argument, exponent);

@@ -10,7 +10,7 @@ export type OutputFormat = (typeof outputFormats)[number];
 export const settingSpecs = {
   server: { env: 'WALLET_SERVER', fallback: '127.0.0.1:50051' },
   output: { env: 'WALLET_OUTPUT', fallback: 'table' },
-  currency: { env: 'WALLET_CURRENCY', fallback: undefined },
+  currency: { env: 'WALLET_CURRENCY', fallback: 'BRL' },
   timezone: { env: 'WALLET_TIMEZONE', fallback: undefined },
   timeout: { env: 'WALLET_TIMEOUT', fallback: '30s' },
   tls: { env: 'WALLET_TLS', fallback: 'false' },
@@ -39,7 +39,7 @@ export type Settings = {
   readonly server: ServerAddress;
   readonly output: OutputFormat;
   /** What the user chose; undefined leaves the choice to the server. */
-  readonly currency: string | undefined;
+  readonly currency: string;
   readonly timezone: string;
   readonly timeoutMs: number;
   readonly hasTls: boolean;
@@ -153,7 +153,7 @@ function toSettings(values: SettingValues, terminalTimezone: string): Settings {
   return {
     server,
     output,
-    currency: values.currency.text,
+    currency: values.currency.text ?? settingSpecs.currency.fallback,
     timezone: values.timezone.text ?? terminalTimezone,
     timeoutMs,
     hasTls: isOn('tls') || values['tls-ca'].text !== undefined,

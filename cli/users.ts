@@ -5,7 +5,7 @@ import { AuthServiceService, type User } from '../protos/gen/digitalwallet/auth/
 import type { Context } from './context.ts';
 import { readSubject } from './credentials/tokens.ts';
 import { failUsage, succeed, type Outcome } from './failures.ts';
-import { nameRole } from './output/shapes.ts';
+import { nameRole } from './names.ts';
 
 /** Someone as far as is known; the e-mail address may not be. */
 export type KnownUser = { readonly id: string; readonly email: string | undefined };

@@ -61,7 +61,6 @@ export const reasonCodes = {
 } as const;
 
 export type Reason = keyof typeof reasonCodes;
-export type CodeName = (typeof reasonCodes)[Reason];
 
 /** An expected refusal. `metadata` holds every value that the message names; `field` is a key of it. */
 export type Rejection = {

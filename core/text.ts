@@ -1,3 +1,6 @@
+/** The longest texts that the ledger takes, in UTF-16 code units. */
+export const textLimits = { idempotencyKey: 255, description: 500, merchant: 100 } as const;
+
 /**
  * Why `value` cannot be stored as text, or undefined if it can: Postgres takes no NUL, and a lone
  * surrogate has no UTF-8. The length counts UTF-16 code units.

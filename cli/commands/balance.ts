@@ -26,8 +26,8 @@ export async function runBalance(
   if (options.all && options.currency !== undefined) {
     return failUsage('all', '--all and --currency exclude each other');
   }
-  const currency = options.currency ?? settings.currency ?? '';
-  if (currency !== '' && findExponent(currency) === undefined) return failUnknownCurrency(currency);
+  const currency = options.currency ?? settings.currency;
+  if (findExponent(currency) === undefined) return failUnknownCurrency(currency);
   let at: Date | undefined;
   if (options.at !== undefined) {
     const parsed = parseTime('at', options.at, settings.timezone, 'dayEnd');
@@ -74,10 +74,9 @@ async function printAll(
     if (!listed.ok) return listed;
     const rows: BalanceRow[] = [];
     for (const wallet of listed.value.wallets) {
-      // Without --at, a wallet's balance is the one after its last transaction.
       const row = at
         ? await getBalance(context, userId, wallet.currency, at)
-        : succeed({ wallet, asOf: wallet.lastAt });
+        : succeed({ wallet, asOf: listed.value.asOf });
       if (!row.ok) return row;
       rows.push(row.value);
     }

@@ -7,7 +7,7 @@ import { encodeSecret, type SecretStorage, type StoredSecret } from '../credenti
 import { secretOfTokens } from '../credentials/tokens.ts';
 import { toCliFailure } from '../errors.ts';
 import { fail, succeed, type CommandOutcome, type Outcome } from '../failures.ts';
-import { nameRole } from '../output/shapes.ts';
+import { nameRole } from '../names.ts';
 import { askEmail, askPassword, readSecret } from '../password.ts';
 import { changeSetting, readProfileFile } from '../profiles.ts';
 import { printWhoami } from './whoami.ts';

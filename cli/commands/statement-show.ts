@@ -72,8 +72,8 @@ async function buildRequest(
   options: StatementShowOptions,
 ): Promise<Outcome<GenerateStatementRequest>> {
   const { currency: chosen, timezone } = context.settings;
-  const currency = options.currency ?? chosen ?? '';
-  if (currency !== '' && findExponent(currency) === undefined) return failUnknownCurrency(currency);
+  const currency = options.currency ?? chosen;
+  if (findExponent(currency) === undefined) return failUnknownCurrency(currency);
   const from = parseOptionalTime('from', options.from, timezone, 'dayStart');
   if (!from.ok) return from;
   const to = parseOptionalTime('to', options.to, timezone, 'dayEnd');

@@ -33,7 +33,7 @@ export async function runTransactionsList(
   if (options.all && options.limit !== undefined) {
     return failUsage('all', '--all and --limit exclude each other');
   }
-  const currency = options.currency ?? context.settings.currency ?? '';
+  const currency = options.currency ?? context.settings.currency;
   if (currency !== '' && findExponent(currency) === undefined) return failUnknownCurrency(currency);
   const user = await resolveUser(context, options.user, false);
   if (!user.ok) return user;

@@ -3,7 +3,7 @@ import { AuthServiceService } from '../../protos/gen/digitalwallet/auth/v1/auth.
 import type { Context } from '../context.ts';
 import { done, fail, failUsage, type CommandOutcome } from '../failures.ts';
 import { printObject } from '../output/print.ts';
-import { roleNumbers } from '../output/shapes.ts';
+import { roleNumbers } from '../names.ts';
 import { toUserJson, userColumns } from '../output/users.ts';
 import { askEmail, askPassword } from '../password.ts';
 

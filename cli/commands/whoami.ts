@@ -3,7 +3,7 @@ import type { Context } from '../context.ts';
 import type { Credential } from '../credentials/session.ts';
 import { done, fail, type CommandOutcome } from '../failures.ts';
 import { printObject, type Column } from '../output/print.ts';
-import { nameRole } from '../output/shapes.ts';
+import { nameRole } from '../names.ts';
 import { formatLocalTime } from '../output/time.ts';
 
 export type WhoamiRow = {

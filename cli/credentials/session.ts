@@ -2,7 +2,7 @@ import type { RefreshSessionResponse } from '../../protos/gen/digitalwallet/auth
 import { toCliFailure, type CallResult } from '../errors.ts';
 import { fail, succeed, type Outcome } from '../failures.ts';
 import { withLock } from '../lock.ts';
-import { nameRole } from '../output/shapes.ts';
+import { nameRole } from '../names.ts';
 import type { AccountRecord, AccountRecords } from './records.ts';
 import {
   decodeSecret,

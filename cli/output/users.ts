@@ -1,6 +1,6 @@
 import type { User } from '../../protos/gen/digitalwallet/auth/v1/auth.ts';
 import type { Column } from './print.ts';
-import { nameRole } from './shapes.ts';
+import { nameRole } from '../names.ts';
 
 /** docs/cli.md, "JSON": the shape of a user. */
 export function toUserJson(user: User): object {

@@ -11,7 +11,7 @@ export type User = {
   readonly createdAtMs: number;
 };
 
-export type Session = {
+type Session = {
   readonly id: string;
   readonly userId: string;
   readonly expiresAtMs: number;

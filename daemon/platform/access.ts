@@ -17,9 +17,6 @@ export type Principal =
       readonly sessionId: string;
     };
 
-/** A signed-in caller. */
-export type UserPrincipal = Extract<Principal, { kind: 'user' }>;
-
 /**
  * Who may call a method: anybody; our own services only; or users of these roles, and our own
  * services too where `service` is among them.

@@ -86,6 +86,15 @@ describe('migrate', () => {
     expect(await run()).toEqual({ ok: true, applied: ['0002-more'] });
   });
 
+  it('a migration that cannot be noted as applied is not applied', async () => {
+    await add(
+      '0002-more',
+      'CREATE TABLE half (id int); ALTER TABLE schema_migrations ADD CHECK (version < 2);',
+    );
+    await expect(run()).rejects.toThrow('migration 0002-more failed');
+    expect(await tables()).not.toContain('half');
+  });
+
   it('a failed run gives the way free for the next', async () => {
     await add('0002-more', 'SELECT 1 / 0;');
     const outcomes = await Promise.allSettled([run(), run(), run()]);

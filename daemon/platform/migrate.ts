@@ -6,7 +6,7 @@ import pg from 'pg';
 
 import type { Log } from './log.ts';
 
-export type Migration = {
+type Migration = {
   readonly version: number;
   readonly name: string;
   readonly text: string;
@@ -96,7 +96,7 @@ export async function checkSchema(options: {
 }
 
 /** Pure: why this program must not touch a database with these rows, or undefined. */
-export function findSchemaFault(
+function findSchemaFault(
   migrations: readonly Migration[],
   applied: readonly AppliedRow[],
 ): { fault: string; hint: string } | undefined {

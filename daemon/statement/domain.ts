@@ -48,7 +48,7 @@ export type Completeness =
 export type Head = { readonly seq: bigint; readonly lastAtMs: number };
 
 /** Where the range is open, it ends now and begins so many calendar days before its end. */
-export const defaultRangeDays = 15;
+const defaultRangeDays = 15;
 
 /** Checks a range, and fills in what was left out. INVALID_ARGUMENT, RANGE_TOO_LONG. */
 export function resolveRange(

@@ -151,7 +151,7 @@ export function decideBatch(
 }
 
 /** The wallet after an entry of its own. */
-export function evolve(wallet: WalletState, entry: Entry): WalletState {
+function evolve(wallet: WalletState, entry: Entry): WalletState {
   return {
     ...wallet,
     balanceMinor: entry.balanceAfterMinor,

@@ -3,7 +3,7 @@ import { classifyDbError, isCommitInDoubt } from '../platform/db.ts';
 import type { Log } from '../platform/log.ts';
 
 /** What a caller waits with: how long, and whether it is still there. */
-export type Waiting = { readonly deadlineMs: number; isCancelled(): boolean };
+type Waiting = { readonly deadlineMs: number; isCancelled(): boolean };
 
 export type GroupCommit<Command, Answer> = {
   /** Resolves once the command's commit is durable, or refused. Rejects on a defect only. */

@@ -3,7 +3,7 @@ import { transactionIdOf, isUuid, walletIdOf, type CallerClass } from '../../cor
 import { amountLimitMinor } from '../../core/money.ts';
 import { isUndo, type Operation } from '../../core/operations.ts';
 import { refuse, succeed, type Result } from '../../core/reasons.ts';
-import { findTextProblem } from '../../core/text.ts';
+import { findTextProblem, textLimits } from '../../core/text.ts';
 import type { Command, WalletRef } from './domain.ts';
 
 /** What a transaction asks for, from whichever way it came, before anything is checked. */
@@ -21,9 +21,6 @@ export type TransactionRequest = {
   readonly actor: string;
 };
 
-const maxKeyLength = 255;
-const maxDescriptionLength = 500;
-const maxMerchantLength = 100;
 const maxMetadataEntries = 16;
 const maxMetadataLength = 256;
 
@@ -89,9 +86,9 @@ function findFieldProblem(request: TransactionRequest): Refusal | undefined {
     return invalid('metadata', `must have at most ${maxMetadataEntries} entries`);
   }
   const texts: [string, string, number][] = [
-    ['idempotency_key', idempotencyKey, maxKeyLength],
-    ['description', request.description ?? '', maxDescriptionLength],
-    ['merchant', merchant ?? '', maxMerchantLength],
+    ['idempotency_key', idempotencyKey, textLimits.idempotencyKey],
+    ['description', request.description ?? '', textLimits.description],
+    ['merchant', merchant ?? '', textLimits.merchant],
     ...pairs.flat().map((text): [string, string, number] => ['metadata', text, maxMetadataLength]),
   ];
   for (const [field, text, maxLength] of texts) {

@@ -27,7 +27,7 @@ export type CallContext = {
   isCancelled(): boolean;
 };
 
-export type UnaryHandler<Req, Res> = (request: Req, context: CallContext) => Promise<Result<Res>>;
+type UnaryHandler<Req, Res> = (request: Req, context: CallContext) => Promise<Result<Res>>;
 
 /** The unary methods of a ts-proto server interface, as handlers of ours. */
 export type Handlers<Methods> = {

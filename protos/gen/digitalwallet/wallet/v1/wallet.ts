@@ -346,6 +346,7 @@ export interface ListWalletsRequest {
 export interface ListWalletsResponse {
   wallets: Wallet[];
   nextPageToken: string;
+  asOf: Date | undefined;
 }
 
 export interface FreezeWalletRequest {
@@ -2929,7 +2930,7 @@ export const ListWalletsRequest: MessageFns<ListWalletsRequest> = {
 };
 
 function createBaseListWalletsResponse(): ListWalletsResponse {
-  return { wallets: [], nextPageToken: "" };
+  return { wallets: [], nextPageToken: "", asOf: undefined };
 }
 
 export const ListWalletsResponse: MessageFns<ListWalletsResponse> = {
@@ -2939,6 +2940,9 @@ export const ListWalletsResponse: MessageFns<ListWalletsResponse> = {
     }
     if (message.nextPageToken !== "") {
       writer.uint32(18).string(message.nextPageToken);
+    }
+    if (message.asOf !== undefined) {
+      Timestamp.encode(toTimestamp(message.asOf), writer.uint32(26).fork()).join();
     }
     return writer;
   },
@@ -2972,6 +2976,14 @@ export const ListWalletsResponse: MessageFns<ListWalletsResponse> = {
             message.nextPageToken = reader.string();
             continue;
           }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.asOf = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2992,6 +3004,11 @@ export const ListWalletsResponse: MessageFns<ListWalletsResponse> = {
         : isSet(object.next_page_token)
         ? globalThis.String(object.next_page_token)
         : "",
+      asOf: isSet(object.asOf)
+        ? fromJsonTimestamp(object.asOf)
+        : isSet(object.as_of)
+        ? fromJsonTimestamp(object.as_of)
+        : undefined,
     };
   },
 
@@ -3003,6 +3020,9 @@ export const ListWalletsResponse: MessageFns<ListWalletsResponse> = {
     if (message.nextPageToken !== "") {
       obj.nextPageToken = message.nextPageToken;
     }
+    if (message.asOf !== undefined) {
+      obj.asOf = message.asOf.toISOString();
+    }
     return obj;
   },
 
@@ -3013,6 +3033,7 @@ export const ListWalletsResponse: MessageFns<ListWalletsResponse> = {
     const message = createBaseListWalletsResponse();
     message.wallets = object.wallets?.map((e) => Wallet.fromPartial(e)) || [];
     message.nextPageToken = object.nextPageToken ?? "";
+    message.asOf = object.asOf ?? undefined;
     return message;
   },
 };
