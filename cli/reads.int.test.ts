@@ -260,7 +260,7 @@ describe('settings', () => {
     await cli.run(['profiles', 'use', 'p']);
     expect(await origins({})).toMatchObject({ value: 'USD' });
     await cli.run(['config', 'set', 'currency', '--unset']);
-    expect(await origins({})).toEqual({ key: 'currency', origin: 'default' });
+    expect(await origins({})).toEqual({ key: 'currency', value: 'BRL', origin: 'default' });
   });
 
   test('a profile that nobody made cannot be used', async () => {

@@ -35,7 +35,7 @@ describe('typeSettings', () => {
       value: {
         server: { text: '127.0.0.1:50051' },
         output: 'table',
-        currency: undefined,
+        currency: 'BRL',
         timezone: 'Europe/Lisbon',
         timeoutMs: 30_000,
         hasTls: false,

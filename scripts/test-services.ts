@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { existsSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 
 /** Programs that tests run for real, and the Debian packages that bring them. */
 const needed = [
@@ -7,7 +7,15 @@ const needed = [
   { program: '/usr/bin/gnome-keyring-daemon', package: 'gnome-keyring' },
   { program: '/usr/share/doc/libsecret-1-0', package: 'libsecret-1-0' },
   { program: '/usr/bin/secret-tool', package: 'libsecret-tools' },
+  { program: '/usr/lib/rabbitmq/bin/rabbitmq-server', package: 'rabbitmq-server' },
+  { program: '/usr/lib/python3/dist-packages/pika', package: 'python3-pika' },
+  { program: '/usr/lib/python3/dist-packages/yaml', package: 'python3-yaml' },
+  { program: '/usr/bin/docker-compose', package: 'docker-compose' },
 ] as const;
+
+const policy = '/usr/sbin/policy-rc.d';
+const policyAside = `${policy}.before-tests`;
+const systemBrokerData = '/var/lib/rabbitmq/mnesia';
 
 /**
  * Sees that what the tests need is there: installs it as root on Debian, and otherwise says what to
@@ -16,7 +24,7 @@ const needed = [
 export function ensureTestServices(): void {
   const missing = needed.filter(({ program }) => !existsSync(program)).map((n) => n.package);
   if (missing.length === 0) return;
-  const command = `apt-get install --yes ${missing.join(' ')}`;
+  const command = `apt-get install --yes --no-install-recommends ${missing.join(' ')}`;
   if (process.getuid?.() !== 0 || !existsSync('/usr/bin/apt-get')) {
     console.error(`The tests need ${missing.join(', ')}. On Debian, run as root:\n  ${command}`);
     process.exit(1);
@@ -25,9 +33,29 @@ export function ensureTestServices(): void {
   const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
   const options = { env, stdio: ['ignore', 'ignore', 'inherit'] as ('ignore' | 'inherit')[] };
   execFileSync('apt-get', ['update', '-qq'], options);
-  execFileSync(
-    'apt-get',
-    ['install', '--yes', '-qq', '--no-install-recommends', ...missing],
-    options,
-  );
+  withoutStartingServices(() => {
+    const flags = ['--yes', '-qq', '--no-install-recommends'];
+    execFileSync('apt-get', ['install', ...flags, ...missing], options);
+  });
 }
+
+/** Packages start their services when installed; the tests start their own, so nothing should. */
+function withoutStartingServices(install: () => void): void {
+  const hadBroker = hasRunSystemBroker();
+  if (existsSync(policy)) renameSync(policy, policyAside);
+  try {
+    // 101 is "action forbidden by policy" of invoke-rc.d.
+    writeFileSync(policy, '#!/bin/sh\nexit 101\n', { mode: 0o755 });
+    install();
+  } finally {
+    rmSync(policy, { force: true });
+    if (existsSync(policyAside)) renameSync(policyAside, policy);
+  }
+  if (!hadBroker && hasRunSystemBroker()) {
+    execFileSync('service', ['rabbitmq-server', 'stop'], { stdio: ['ignore', 'ignore', 'inherit'] });
+  }
+}
+
+/** The system's broker makes its data folder when it starts for the first time. */
+const hasRunSystemBroker = (): boolean =>
+  existsSync(systemBrokerData) && readdirSync(systemBrokerData).length > 0;

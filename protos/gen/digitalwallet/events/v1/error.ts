@@ -56,6 +56,7 @@ export const ErrorReason = {
   IDEMPOTENCY_KEY_REUSED: 67,
   EMAIL_TAKEN: 68,
   WALLET_CLOCK_AHEAD: 69,
+  DEAD_LETTER_SETTLED: 70,
   /** OVERLOADED - What stands in the way for now. */
   OVERLOADED: 80,
   THROTTLED: 81,
@@ -112,6 +113,7 @@ export namespace ErrorReason {
   export type IDEMPOTENCY_KEY_REUSED = typeof ErrorReason.IDEMPOTENCY_KEY_REUSED;
   export type EMAIL_TAKEN = typeof ErrorReason.EMAIL_TAKEN;
   export type WALLET_CLOCK_AHEAD = typeof ErrorReason.WALLET_CLOCK_AHEAD;
+  export type DEAD_LETTER_SETTLED = typeof ErrorReason.DEAD_LETTER_SETTLED;
   export type OVERLOADED = typeof ErrorReason.OVERLOADED;
   export type THROTTLED = typeof ErrorReason.THROTTLED;
   export type OUTBOX_FULL = typeof ErrorReason.OUTBOX_FULL;
@@ -240,6 +242,9 @@ export function errorReasonFromJSON(object: any): ErrorReason {
     case 69:
     case "ERROR_REASON_WALLET_CLOCK_AHEAD":
       return ErrorReason.WALLET_CLOCK_AHEAD;
+    case 70:
+    case "ERROR_REASON_DEAD_LETTER_SETTLED":
+      return ErrorReason.DEAD_LETTER_SETTLED;
     case 80:
     case "ERROR_REASON_OVERLOADED":
       return ErrorReason.OVERLOADED;
@@ -359,6 +364,8 @@ export function errorReasonToJSON(object: ErrorReason): string {
       return "ERROR_REASON_EMAIL_TAKEN";
     case ErrorReason.WALLET_CLOCK_AHEAD:
       return "ERROR_REASON_WALLET_CLOCK_AHEAD";
+    case ErrorReason.DEAD_LETTER_SETTLED:
+      return "ERROR_REASON_DEAD_LETTER_SETTLED";
     case ErrorReason.OVERLOADED:
       return "ERROR_REASON_OVERLOADED";
     case ErrorReason.THROTTLED:

@@ -364,8 +364,11 @@ export interface RebuildProjectionResponse {
 export interface ListDeadLettersRequest {
   pageSize: number;
   pageToken: string;
+  /** Absent: in any state. */
   state: DeadLetterState;
   reason: string;
+  /** Only these, if any are named. */
+  deadLetterIds: string[];
 }
 
 export interface ListDeadLettersResponse {
@@ -2967,7 +2970,7 @@ export const RebuildProjectionResponse: MessageFns<RebuildProjectionResponse> = 
 };
 
 function createBaseListDeadLettersRequest(): ListDeadLettersRequest {
-  return { pageSize: 0, pageToken: "", state: 0, reason: "" };
+  return { pageSize: 0, pageToken: "", state: 0, reason: "", deadLetterIds: [] };
 }
 
 export const ListDeadLettersRequest: MessageFns<ListDeadLettersRequest> = {
@@ -2983,6 +2986,9 @@ export const ListDeadLettersRequest: MessageFns<ListDeadLettersRequest> = {
     }
     if (message.reason !== "") {
       writer.uint32(34).string(message.reason);
+    }
+    for (const v of message.deadLetterIds) {
+      writer.uint32(42).string(v!);
     }
     return writer;
   },
@@ -3032,6 +3038,14 @@ export const ListDeadLettersRequest: MessageFns<ListDeadLettersRequest> = {
             message.reason = reader.string();
             continue;
           }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.deadLetterIds.push(reader.string());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -3058,6 +3072,11 @@ export const ListDeadLettersRequest: MessageFns<ListDeadLettersRequest> = {
         : "",
       state: isSet(object.state) ? deadLetterStateFromJSON(object.state) : 0,
       reason: isSet(object.reason) ? globalThis.String(object.reason) : "",
+      deadLetterIds: globalThis.Array.isArray(object?.deadLetterIds)
+        ? object.deadLetterIds.map((e: any) => globalThis.String(e))
+        : globalThis.Array.isArray(object?.dead_letter_ids)
+        ? object.dead_letter_ids.map((e: any) => globalThis.String(e))
+        : [],
     };
   },
 
@@ -3075,6 +3094,9 @@ export const ListDeadLettersRequest: MessageFns<ListDeadLettersRequest> = {
     if (message.reason !== "") {
       obj.reason = message.reason;
     }
+    if (message.deadLetterIds?.length) {
+      obj.deadLetterIds = message.deadLetterIds;
+    }
     return obj;
   },
 
@@ -3087,6 +3109,7 @@ export const ListDeadLettersRequest: MessageFns<ListDeadLettersRequest> = {
     message.pageToken = object.pageToken ?? "";
     message.state = object.state ?? 0;
     message.reason = object.reason ?? "";
+    message.deadLetterIds = object.deadLetterIds?.map((e) => e) || [];
     return message;
   },
 };

@@ -411,8 +411,11 @@ export interface VerifyProgress {
 export interface ListDeadLettersRequest {
   pageSize: number;
   pageToken: string;
+  /** Absent: in any state. */
   state: DeadLetterState;
   reason: string;
+  /** Only these, if any are named. */
+  deadLetterIds: string[];
 }
 
 export interface ListDeadLettersResponse {
@@ -4040,7 +4043,7 @@ export const VerifyProgress: MessageFns<VerifyProgress> = {
 };
 
 function createBaseListDeadLettersRequest(): ListDeadLettersRequest {
-  return { pageSize: 0, pageToken: "", state: 0, reason: "" };
+  return { pageSize: 0, pageToken: "", state: 0, reason: "", deadLetterIds: [] };
 }
 
 export const ListDeadLettersRequest: MessageFns<ListDeadLettersRequest> = {
@@ -4056,6 +4059,9 @@ export const ListDeadLettersRequest: MessageFns<ListDeadLettersRequest> = {
     }
     if (message.reason !== "") {
       writer.uint32(34).string(message.reason);
+    }
+    for (const v of message.deadLetterIds) {
+      writer.uint32(42).string(v!);
     }
     return writer;
   },
@@ -4105,6 +4111,14 @@ export const ListDeadLettersRequest: MessageFns<ListDeadLettersRequest> = {
             message.reason = reader.string();
             continue;
           }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.deadLetterIds.push(reader.string());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -4131,6 +4145,11 @@ export const ListDeadLettersRequest: MessageFns<ListDeadLettersRequest> = {
         : "",
       state: isSet(object.state) ? deadLetterStateFromJSON(object.state) : 0,
       reason: isSet(object.reason) ? globalThis.String(object.reason) : "",
+      deadLetterIds: globalThis.Array.isArray(object?.deadLetterIds)
+        ? object.deadLetterIds.map((e: any) => globalThis.String(e))
+        : globalThis.Array.isArray(object?.dead_letter_ids)
+        ? object.dead_letter_ids.map((e: any) => globalThis.String(e))
+        : [],
     };
   },
 
@@ -4148,6 +4167,9 @@ export const ListDeadLettersRequest: MessageFns<ListDeadLettersRequest> = {
     if (message.reason !== "") {
       obj.reason = message.reason;
     }
+    if (message.deadLetterIds?.length) {
+      obj.deadLetterIds = message.deadLetterIds;
+    }
     return obj;
   },
 
@@ -4160,6 +4182,7 @@ export const ListDeadLettersRequest: MessageFns<ListDeadLettersRequest> = {
     message.pageToken = object.pageToken ?? "";
     message.state = object.state ?? 0;
     message.reason = object.reason ?? "";
+    message.deadLetterIds = object.deadLetterIds?.map((e) => e) || [];
     return message;
   },
 };

@@ -1,0 +1,122 @@
+import { describe, expect, it } from 'vitest';
+
+import { isBalanced, judge, resolveRange, type Extent } from './domain.ts';
+
+/** Lines 4 to 9 within the range, 3 before it, nothing after. */
+const whole: Extent = {
+  openingSeq: 3n,
+  openingMinor: 100n,
+  closingSeq: 9n,
+  closingMinor: 160n,
+  lineCount: 7n,
+  totalDebitMinor: 40n,
+  totalCreditMinor: 100n,
+  nextSeq: undefined,
+};
+
+describe('judge', () => {
+  it('lines without a gap up to the wallet’s head are complete', () => {
+    expect(judge(whole, 9n)).toEqual({ isComplete: true });
+  });
+
+  it('lines without a gap that are followed by the next one are complete, whatever the head', () => {
+    const followed = { ...whole, nextSeq: 10n };
+    expect(judge(followed, 500n)).toEqual({ isComplete: true });
+    expect(judge(followed, undefined)).toEqual({ isComplete: true });
+  });
+
+  it('a head asked before later lines came does not make them incomplete', () => {
+    expect(judge(whole, 7n)).toEqual({ isComplete: true });
+  });
+
+  it('a gap within is counted', () => {
+    expect(judge({ ...whole, lineCount: 5n }, 9n)).toEqual({ isComplete: false, behindBy: 2n });
+  });
+
+  it('an end that is not the head is behind by what is missing', () => {
+    expect(judge(whole, 12n)).toEqual({ isComplete: false, behindBy: 3n });
+  });
+
+  it('a gap at the end is counted up to the line after it', () => {
+    const gapAfter = { ...whole, nextSeq: 12n };
+    expect(judge(gapAfter, 40n)).toEqual({ isComplete: false, behindBy: 2n });
+  });
+
+  it('a ledger out of reach is not complete, and nobody knows by how much', () => {
+    expect(judge(whole, undefined)).toEqual({ isComplete: false, behindBy: undefined });
+  });
+
+  it('a wallet that was never opened is complete; one with nothing projected is not', () => {
+    const empty = { ...whole, openingSeq: 0n, closingSeq: 0n, lineCount: 0n };
+    expect(judge(empty, 0n)).toEqual({ isComplete: true });
+    expect(judge(empty, 4n)).toEqual({ isComplete: false, behindBy: 4n });
+  });
+
+  it('a statement from the first line needs that line', () => {
+    const headless = { ...whole, openingSeq: 0n, closingSeq: 9n, lineCount: 8n };
+    expect(judge(headless, 9n)).toEqual({ isComplete: false, behindBy: 1n });
+  });
+});
+
+describe('isBalanced', () => {
+  it('opening and totals give the closing balance, or the projection is damaged', () => {
+    expect(isBalanced(whole)).toBe(true);
+    expect(isBalanced({ ...whole, closingMinor: 161n })).toBe(false);
+  });
+});
+
+describe('resolveRange', () => {
+  const now = Date.parse('2026-11-22T12:00:00Z');
+  const resolve = (from: string | undefined, to: string | undefined, timezone = 'UTC', days = 15) =>
+    resolveRange(
+      {
+        fromMs: from === undefined ? undefined : Date.parse(from),
+        toMs: to === undefined ? undefined : Date.parse(to),
+        timezone,
+      },
+      now,
+      days,
+    );
+  const reasonOf = (result: ReturnType<typeof resolve>) =>
+    result.ok ? 'ok' : result.rejection.reason;
+
+  it('ends now and begins 15 days earlier where nothing is said', () => {
+    expect(resolve(undefined, undefined)).toMatchObject({
+      value: { fromMs: Date.parse('2026-11-07T12:00:00Z'), toMs: now, timezone: 'UTC' },
+    });
+  });
+
+  it('begins 15 calendar days earlier also where the clock was changed in between', () => {
+    const spring = resolve(undefined, '2026-03-15T12:00:00Z', 'America/New_York');
+    expect(spring).toMatchObject({
+      ok: true,
+      value: { fromMs: Date.parse('2026-02-28T13:00:00Z') },
+    });
+  });
+
+  it('begins later where less is answered at once', () => {
+    expect(resolve(undefined, undefined, 'UTC', 7)).toMatchObject({
+      value: { fromMs: Date.parse('2026-11-15T12:00:00Z') },
+    });
+  });
+
+  it('takes 15 calendar days and not one more, across a change of the clock too', () => {
+    const zone = 'America/New_York';
+    expect(reasonOf(resolve('2026-10-25T04:00:00Z', '2026-11-09T05:00:00Z', zone))).toBe('ok');
+    expect(reasonOf(resolve('2026-10-25T04:00:00Z', '2026-11-09T05:00:01Z', zone))).toBe(
+      'RANGE_TOO_LONG',
+    );
+    expect(reasonOf(resolve('2026-10-24T04:00:00Z', '2026-11-09T05:00:00Z', zone))).toBe(
+      'RANGE_TOO_LONG',
+    );
+  });
+
+  it.each([
+    ['a range that ends before it begins', '2026-11-10T00:00:00Z', '2026-11-09T00:00:00Z', 'UTC'],
+    ['an unknown time zone', undefined, undefined, 'Mars/Olympus'],
+    ['a time that is none', 'never', undefined, 'UTC'],
+    ['a year before the first', '-000200-01-01T00:00:00Z', '-000200-01-02T00:00:00Z', 'UTC'],
+  ])('refuses %s', (_what, from, to, timezone) => {
+    expect(reasonOf(resolve(from, to, timezone))).toBe('INVALID_ARGUMENT');
+  });
+});

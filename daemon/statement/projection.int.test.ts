@@ -1,0 +1,130 @@
+import { randomUUID } from 'node:crypto';
+
+import fc from 'fast-check';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+
+import { walletIdOf } from '../../core/ids.ts';
+import { formatMinor } from '../../core/money.ts';
+import { createTestDatabase, type TestDatabase } from '../../tests/support/database.ts';
+import type { InboundMessage } from '../platform/broker.ts';
+import { judge } from './domain.ts';
+import { createProjection } from './projection.ts';
+import { readExtent, readLines } from './store.ts';
+
+const startMs = Date.parse('2026-11-01T00:00:00Z');
+const hourMs = 3_600_000;
+const userId = randomUUID();
+const wallet = { id: walletIdOf(userId, 'BRL'), userId, currency: 'BRL' };
+let test: TestDatabase;
+
+beforeEach(async () => {
+  test = await createTestDatabase('statement');
+});
+afterEach(() => test.drop());
+
+/** Line `seq` deposits that many minor units, an hour after the line before. */
+function message(seq: number): InboundMessage {
+  const balanceAfter = formatMinor(BigInt((seq * (seq + 1)) / 2), 2);
+  return {
+    messageId: randomUUID(),
+    userId: undefined,
+    body: {
+      pattern: 'transaction_created',
+      data: {
+        userId,
+        walletId: wallet.id,
+        currency: 'BRL',
+        transaction: {
+          id: randomUUID(),
+          seq,
+          operation: 'deposit',
+          amount: formatMinor(BigInt(seq), 2),
+          direction: 'credit',
+          balanceAfter,
+          contraAccount: 'external:cash',
+          occurredAt: new Date(startMs + seq * hourMs).toISOString(),
+          hash: 'ab'.repeat(32),
+        },
+      },
+    },
+  };
+}
+
+const range = (fromHour: number, toHour: number) => ({
+  fromMs: startMs + fromHour * hourMs,
+  toMs: startMs + toHour * hourMs,
+  timezone: 'UTC',
+});
+
+const extentOf = (fromHour: number, toHour: number, throughSeq?: bigint) =>
+  test.db.snapshot((tx) => readExtent(tx, wallet.id, range(fromHour, toHour), throughSeq));
+
+describe('the projection', () => {
+  it('takes messages twice, shuffled and in several batches, and has each line once', async () => {
+    const projection = createProjection(test.db, 'q');
+    const sent = Array.from({ length: 60 }, (_, i) => message(i + 1));
+    const shuffled = [...sent, ...sent].sort(() => Math.random() - 0.5);
+    for (let i = 0; i < shuffled.length; i += 17) {
+      const handlings = await projection.handle(shuffled.slice(i, i + 17));
+      expect(new Set(handlings.map((handling) => handling.kind))).toEqual(new Set(['done']));
+    }
+    const extent = await extentOf(0, 100);
+    expect(extent).toMatchObject({ closingSeq: 60n, lineCount: 60n, closingMinor: 1830n });
+    expect(judge(extent, 60n)).toEqual({ isComplete: true });
+  });
+
+  it('names what is wrong with a message, and stores its neighbours', async () => {
+    const bad = { ...message(2), body: { pattern: 'transaction_created', data: { userId: 7 } } };
+    const handlings = await createProjection(test.db, 'q').handle([message(1), bad, message(3)]);
+    expect(handlings.map((handling) => handling.kind)).toEqual(['done', 'dead', 'done']);
+    expect(handlings[1]).toMatchObject({ field: 'data.userId' });
+    expect(await extentOf(0, 100)).toMatchObject({ lineCount: 2n });
+  });
+
+  it('finds a range by halving, whatever lines are missing', async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.uniqueArray(fc.integer({ min: 1, max: 40 }), { minLength: 1, maxLength: 25 }),
+        fc.integer({ min: 0, max: 45 }),
+        fc.integer({ min: 0, max: 45 }),
+        async (seqs, a, b) => {
+          await test.query('TRUNCATE statement_lines');
+          await createProjection(test.db, 'q').handle(seqs.map(message));
+          const [from, to] = a < b ? [a, b] : [b, a];
+          const before = (hour: number) => Math.max(0, ...seqs.filter((seq) => seq < hour));
+          const extent = await extentOf(from, to);
+          expect(extent.openingSeq).toBe(BigInt(before(from)));
+          expect(extent.closingSeq).toBe(BigInt(before(to)));
+          const next = seqs.filter((seq) => seq > before(to)).sort((x, y) => x - y)[0];
+          expect(extent.nextSeq).toBe(next === undefined ? undefined : BigInt(next));
+        },
+      ),
+      { numRuns: 60 },
+    );
+  });
+
+  it('a pinned end does not move when more lines come', async () => {
+    const projection = createProjection(test.db, 'q');
+    await projection.handle([1, 2, 3].map(message));
+    const pinned = await extentOf(0, 100, 3n);
+    await projection.handle([4, 5].map(message));
+    expect(await extentOf(0, 100, 3n)).toEqual({ ...pinned, nextSeq: 4n });
+  });
+
+  it('gives another user none of the lines', async () => {
+    await createProjection(test.db, 'q').handle([message(1)]);
+    const page = { afterSeq: 0n, beforeSeq: 9n, operations: [], isDescending: false, limit: 9 };
+    const foreign = { id: wallet.id, userId: randomUUID() };
+    expect(await test.db.read((tx) => readLines(tx, foreign, page))).toEqual([]);
+    expect(await test.db.read((tx) => readLines(tx, wallet, page))).toHaveLength(1);
+  });
+
+  it('reads pages in both directions and by operation', async () => {
+    await createProjection(test.db, 'q').handle([1, 2, 3, 4, 5].map(message));
+    const page = { afterSeq: 1n, beforeSeq: 5n, operations: [], isDescending: true, limit: 2 };
+    const lines = await test.db.read((tx) => readLines(tx, wallet, page));
+    expect(lines.map((line) => line.seq)).toEqual([4n, 3n]);
+    const withdrawals = { ...page, operations: ['withdraw'] as const };
+    expect(await test.db.read((tx) => readLines(tx, wallet, withdrawals))).toEqual([]);
+  });
+});

@@ -1,0 +1,165 @@
+import { randomUUID } from 'node:crypto';
+
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+
+import { transactionIdOf, walletIdOf } from '../../core/ids.ts';
+import { createTestDatabase, type TestDatabase } from '../../tests/support/database.ts';
+import type { CallContext } from '../platform/grpc/server.ts';
+import { commitBatch } from './commit.ts';
+import type { Command } from './domain.ts';
+import { getBalance, getTransaction, listTransactions, listWallets } from './read-handlers.ts';
+
+const userId = randomUUID();
+let test: TestDatabase;
+
+beforeEach(async () => {
+  test = await createTestDatabase('wallet');
+});
+afterEach(() => test.drop());
+
+const options = () => ({
+  db: test.db,
+  users: { check: () => Promise.resolve({ ok: true as const, value: undefined }) },
+  defaultCurrency: 'BRL',
+});
+
+const as = (id: string, role: 'customer' | 'operator' = 'customer'): CallContext => ({
+  requestId: 'r',
+  principal: { kind: 'user', userId: id, role, sessionId: randomUUID() },
+  deadlineMs: Date.now() + 10_000,
+  isCancelled: () => false,
+});
+
+function deposit(key: string, amountMinor: bigint, currency = 'BRL', exponent = 2): Command {
+  const wallet = { id: walletIdOf(userId, currency), userId, currency, exponent };
+  return {
+    transactionId: transactionIdOf(wallet.id, 'customer', key),
+    wallet,
+    operation: 'deposit',
+    amountMinor,
+    parentId: undefined,
+    merchant: undefined,
+    description: undefined,
+    metadata: {},
+    callerClass: 'customer',
+    actor: userId,
+  };
+}
+
+const balance = async (at?: Date) => {
+  const answer = await getBalance(options(), { userId: '', currency: '', at }, as(userId));
+  if (!answer.ok) throw new Error(answer.rejection.reason);
+  return { balanceMinor: answer.value.wallet?.balanceMinor, seq: answer.value.wallet?.seq };
+};
+
+describe('balance', () => {
+  it('of a wallet never opened is 0 with seq 0', async () => {
+    expect(await balance()).toEqual({ balanceMinor: 0n, seq: 0n });
+    expect(await balance(new Date())).toEqual({ balanceMinor: 0n, seq: 0n });
+  });
+
+  it('as of a time is the one after the last transaction up to it', async () => {
+    for (let i = 1; i <= 33; i += 1) {
+      await commitBatch(test.db, [deposit(`k${i}`, BigInt(i)), deposit(`l${i}`, 1000n)]);
+    }
+    const rows = await test.query<{ seq: string; at_ms: string; balance_after: string }>(
+      `SELECT seq, (extract(epoch FROM occurred_at) * 1000)::bigint AS at_ms, balance_after
+       FROM transactions ORDER BY seq`,
+    );
+    for (const time of rows.flatMap((row) => [Number(row.at_ms) - 1, Number(row.at_ms)])) {
+      const last = rows.filter((row) => Number(row.at_ms) <= time).at(-1);
+      expect(await balance(new Date(time))).toEqual({
+        balanceMinor: BigInt(last?.balance_after ?? 0),
+        seq: BigInt(last?.seq ?? 0),
+      });
+    }
+  });
+
+  it.each([new Date(NaN), new Date(-8e15), new Date(8e15)])('as of %s is refused', async (at) => {
+    const answer = await getBalance(options(), { userId: '', currency: '', at }, as(userId));
+    expect(answer).toMatchObject({ ok: false, rejection: { metadata: { field: 'at' } } });
+  });
+});
+
+describe('transactions', () => {
+  const list = (fields: object, caller = as(userId)) =>
+    listTransactions(
+      options(),
+      {
+        userId: '',
+        currency: '',
+        pageSize: 3,
+        pageToken: '',
+        ascending: false,
+        operation: 0,
+        ...fields,
+      },
+      caller,
+    );
+
+  it.each([true, false])(
+    'are paged without a gap while new ones come (ascending: %s)',
+    async (ascending) => {
+      await commitBatch(
+        test.db,
+        Array.from({ length: 8 }, (_, i) => deposit(`k${i}`, 1n)),
+      );
+      const seqs: bigint[] = [];
+      let pageToken = '';
+      do {
+        const page = await list({ ascending, pageToken });
+        if (!page.ok) throw new Error(page.rejection.reason);
+        seqs.push(...page.value.transactions.map((transaction) => transaction.seq));
+        pageToken = page.value.nextPageToken;
+        if (!ascending) await commitBatch(test.db, [deposit(randomUUID(), 1n)]);
+      } while (pageToken !== '');
+      const expected = Array.from({ length: 8 }, (_, i) => BigInt(i + 1));
+      expect(seqs).toEqual(ascending ? expected : expected.reverse());
+    },
+  );
+
+  it('of another user are not found, by id as by name', async () => {
+    const [posted] = await commitBatch(test.db, [deposit('k', 1n)]);
+    const id = posted?.ok ? posted.value.entry.id : '';
+    const other = as(randomUUID());
+    const ask = (value: string, caller: CallContext, user = '') =>
+      getTransaction(
+        options(),
+        { by: { $case: 'transactionId', value }, userId: user, currency: '' },
+        caller,
+      );
+    expect(await ask(id, other)).toMatchObject({ rejection: { reason: 'TRANSACTION_NOT_FOUND' } });
+    expect(await ask(id, other, userId)).toMatchObject({ rejection: { reason: 'USER_NOT_FOUND' } });
+    expect(await ask(id, as(userId))).toMatchObject({ ok: true });
+    expect(await ask(id, as(randomUUID(), 'operator'))).toMatchObject({ ok: true });
+    expect(await list({ userId }, other)).toMatchObject({
+      rejection: { reason: 'USER_NOT_FOUND' },
+    });
+  });
+
+  it('a number that is no operation is refused rather than ignored', async () => {
+    expect(await list({ operation: 77 })).toMatchObject({
+      rejection: { metadata: { field: 'operation' } },
+    });
+  });
+});
+
+describe('wallets', () => {
+  const list = (user: string, caller: CallContext) =>
+    listWallets(options(), { userId: user, pageSize: 0, pageToken: '' }, caller);
+
+  it('are listed by owner in all currencies, and to nobody else', async () => {
+    await commitBatch(test.db, [
+      deposit('a', 1n),
+      deposit('b', 1n, 'JPY', 0),
+      deposit('c', 1n, 'KWD', 3),
+    ]);
+    const own = await list('', as(userId));
+    if (!own.ok) throw new Error(own.rejection.reason);
+    expect(own.value.wallets.map((wallet) => wallet.currency)).toEqual(['BRL', 'JPY', 'KWD']);
+    expect(await list('', as(randomUUID()))).toMatchObject({ value: { wallets: [] } });
+    expect(await list(userId, as(randomUUID()))).toMatchObject({ ok: false });
+    const staff = await list('', as(randomUUID(), 'operator'));
+    expect(staff.ok && staff.value.wallets.length).toBe(3);
+  });
+});
