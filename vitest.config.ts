@@ -2,7 +2,7 @@ import { configDefaults, defineConfig } from 'vitest/config';
 
 const exclude = [...configDefaults.exclude, 'dist/**', 'bench/**'];
 
-// unit: no I/O. int: a real Postgres of the run's own. e2e: the built programs as processes.
+// unit: no I/O. int: a real Postgres and a real RabbitMQ of the run's own. e2e: the built programs as processes.
 export default defineConfig({
   test: {
     pool: 'forks',
@@ -17,9 +17,9 @@ export default defineConfig({
       {
         test: {
           name: 'int',
-          include: ['{core,cli,daemon}/**/*.int.test.ts'],
+          include: ['{core,cli,daemon,tests}/**/*.int.test.ts'],
           exclude,
-          globalSetup: ['tests/support/postgres-setup.ts'],
+          globalSetup: ['tests/support/postgres-setup.ts', 'tests/support/rabbitmq-setup.ts'],
           testTimeout: 60_000,
           hookTimeout: 60_000,
         },

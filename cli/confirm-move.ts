@@ -1,5 +1,6 @@
 import { stripControls } from '../core/text.ts';
 import { WalletServiceService } from '../protos/gen/digitalwallet/wallet/v1/wallet.ts';
+import { askYes } from './confirm.ts';
 import type { Context } from './context.ts';
 import { fail, failUsage, succeed, type Outcome } from './failures.ts';
 import type { Move } from './money-move.ts';
@@ -7,14 +8,6 @@ import { formatCard } from './output/table.ts';
 import { nameOperation } from './names.ts';
 import { formatMoney } from './output/shapes.ts';
 import { identifyCaller, type KnownUser } from './users.ts';
-
-/** Where nobody can be asked, --yes must have been given: said before anything else is done. */
-export function checkConfirmable(context: Context): Outcome<undefined> {
-  if (context.isConfirmed || context.canPrompt) return succeed(undefined);
-  return fail('CONFIRMATION_REQUIRED', 'moving money needs a yes, and nobody can be asked here', {
-    hint: 'add --yes (or --dry-run, to only have it checked)',
-  });
-}
 
 /** Asks for leave to move money, showing where, as whom, whose and how much. */
 export async function confirmMove(
@@ -46,9 +39,7 @@ export async function confirmMove(
     move.parentId === undefined
       ? `${capitalise(move.operation)} ${sum.value.text}?`
       : `Make this ${move.operation}?`;
-  const answer = await context.prompter.confirm(question);
-  if (answer === undefined) return fail('INTERRUPTED', 'interrupted; nothing was sent');
-  return answer ? succeed(undefined) : fail('DECLINED', 'declined; nothing was sent');
+  return askYes(context, question);
 }
 
 /** Staff never mean themselves: they have no wallet. */

@@ -64,3 +64,19 @@ export async function readFirstLine(stream: Readable): Promise<string> {
   }
   return (bytes.toString('utf8').split('\n', 1)[0] ?? '').replace(/\r$/, '');
 }
+
+/** A stream to its end, or undefined if it has more than `limitBytes`. */
+export async function readBounded(
+  stream: Readable,
+  limitBytes: number,
+): Promise<Buffer | undefined> {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of stream as AsyncIterable<Buffer | string>) {
+    const bytes = Buffer.from(chunk as string);
+    size += bytes.length;
+    if (size > limitBytes) return undefined;
+    chunks.push(bytes);
+  }
+  return Buffer.concat(chunks);
+}

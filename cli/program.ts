@@ -1,6 +1,7 @@
 import { Command, Option } from 'commander';
 
 import { addAccountCommands } from './program/account.ts';
+import { addDeadLetterCommands } from './program/dead-letters.ts';
 import { addMoneyCommands } from './program/money.ts';
 import { addReadCommands } from './program/reads.ts';
 import { addSettingsCommands } from './program/settings.ts';
@@ -48,6 +49,7 @@ Exit codes: 0 done, 1 unexpected, 2 usage, 4 sign-in needed, 5 not found, 6 refu
   addAccountCommands(program, start);
   addMoneyCommands(program, start);
   addReadCommands(program, start);
+  addDeadLetterCommands(program, start);
   addSettingsCommands(program, start);
   return program;
 }

@@ -4,7 +4,8 @@ import {
   type CreateTransactionResponse,
 } from '../protos/gen/digitalwallet/wallet/v1/wallet.ts';
 import type { RepeatedResult } from './call.ts';
-import { checkConfirmable, confirmMove, failUserRequired, isStaff } from './confirm-move.ts';
+import { confirmMove, failUserRequired, isStaff } from './confirm-move.ts';
+import { checkConfirmable } from './confirm.ts';
 import type { Context } from './context.ts';
 import { toCliFailure } from './errors.ts';
 import {
@@ -31,7 +32,7 @@ export async function runMove(
   const checked = checkMove(operation, argument, options, context.settings.currency);
   if (!checked.ok) return checked;
   const move = checked.value;
-  const confirmable = options.dryRun ? done : checkConfirmable(context);
+  const confirmable = options.dryRun ? done : checkConfirmable(context, 'moving money');
   if (!confirmable.ok) return confirmable;
   const { record } = await context.credentials.peek();
   if (options.user === undefined && isStaff(record?.role)) return failUserRequired();

@@ -31,10 +31,12 @@ export function parseAmount(text: string, exponent: number): ParsedAmount {
   return { ok: true, minor };
 }
 
+export const absoluteMinor = (minor: bigint): bigint => (minor < 0n ? -minor : minor);
+
 /** Minor units to a decimal string: (15999n, 2) → "159.99"; negative values keep their sign. */
 export function formatMinor(minor: bigint, exponent: number): string {
   const sign = minor < 0n ? '-' : '';
-  const digits = (minor < 0n ? -minor : minor).toString();
+  const digits = absoluteMinor(minor).toString();
   if (exponent === 0) return sign + digits;
   const padded = digits.padStart(exponent + 1, '0');
   return `${sign}${padded.slice(0, -exponent)}.${padded.slice(-exponent)}`;

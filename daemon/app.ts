@@ -1,16 +1,20 @@
 import { createAuth } from './auth/index.ts';
 import type { Config } from './config.ts';
-import type { HostPort, ServiceName } from './settings.ts';
+import type { ServiceName } from './settings.ts';
 import { connectDatabase, openDatabases, prepareSchemas, type Databases } from './databases.ts';
 import type { Outcome } from './fault.ts';
+import { watchReadiness } from './health.ts';
+import { listen, listenMetrics, reachableAddress } from './listeners.ts';
 import { createAuthPeer, createWalletPeer } from './peers.ts';
 import { createAccess } from './platform/access.ts';
 import { createLocalBroker } from './platform/broker-local.ts';
-import type { Consumer } from './platform/broker.ts';
+import { createAmqpBroker } from './platform/broker-amqp/index.ts';
+import type { Broker, Consumer } from './platform/broker.ts';
 import type { Db } from './platform/db.ts';
 import { createGrpcServer, type HostedService } from './platform/grpc/server.ts';
 import { createLifecycle, type Lifecycle } from './platform/lifecycle.ts';
 import type { Log } from './platform/log.ts';
+import type { OutboxDepth } from './platform/outbox-depth.ts';
 import { createRevocations } from './platform/revocations.ts';
 import { createTokenVerifier } from './platform/tokens.ts';
 import { keyFault, readServiceCredential, readSigningKey } from './secrets.ts';
@@ -29,6 +33,7 @@ export type App = {
 type Running = {
   readonly service: HostedService;
   readonly consumers: readonly Consumer[];
+  readonly outbox?: () => OutboxDepth;
   start(): void;
   stop(): Promise<void>;
 };
@@ -79,7 +84,11 @@ async function compose(
   const tokens = createTokenVerifier({ fetchJwks: auth.fetchJwks, nowMs: Date.now });
   const access = createAccess({ tokens, revocations, serviceCredential: credential.value });
 
-  const broker = createLocalBroker();
+  const broker =
+    config.rabbitmqUrl === undefined
+      ? createLocalBroker()
+      : createAmqpBroker(config.rabbitmqUrl, log);
+  lifecycle.defer('broker', () => broker.stop());
   const running: Running[] = [];
   const notices: string[] = [];
   const deps = {
@@ -99,8 +108,6 @@ async function compose(
     running.push(service.value);
   }
   const server = createGrpcServer({ services: running.map((r) => r.service), access, log });
-  await broker.start(running.flatMap((r) => r.consumers));
-  lifecycle.defer('broker', () => broker.stop());
   // Released before the broker: their relays send until they have stopped.
   for (const { service, stop } of running) lifecycle.defer(service.name, stop);
   running.forEach((r) => r.start());
@@ -110,8 +117,15 @@ async function compose(
   ownAddress = reachableAddress(config.listen.host, bound.value);
   lifecycle.defer('grpc', () => server.stop(drainMs - 1_000));
   await revocations.start();
-  server.setReady(true);
-  lifecycle.defer('readiness', () => server.setReady(false));
+  // Last of all: a message may need every service.
+  await broker.start(running.flatMap((r) => r.consumers));
+  lifecycle.defer('consumers', () => broker.stopConsuming());
+  const readiness = watchReadiness({ server, broker });
+  const outbox = running.find((r) => r.outbox)?.outbox;
+  const metrics = await listenMetrics(config.metricsListen, { broker, outbox, readiness });
+  if (!metrics.ok) return metrics;
+  lifecycle.defer('metrics', metrics.value.stop);
+  lifecycle.defer('readiness', readiness.end);
   return {
     ok: true,
     value: { address: ownAddress, notices, stop: () => lifecycle.release(drainMs) },
@@ -123,7 +137,7 @@ type Deps = {
   readonly databases: Databases;
   readonly dbs: Readonly<Partial<Record<ServiceName, Db>>>;
   readonly log: Log;
-  readonly broker: ReturnType<typeof createLocalBroker>;
+  readonly broker: Broker;
   readonly auth: ReturnType<typeof createAuthPeer>;
   readonly wallet: ReturnType<typeof createWalletPeer>;
   readonly revocations: ReturnType<typeof createRevocations>;
@@ -152,12 +166,19 @@ const createService: Readonly<
     return { ok: true, value: auth.value };
   },
   wallet: async ({ config, dbs, broker, auth, log }, notices) => {
-    const { defaultCurrency, selfServiceOperations } = config;
+    const { defaultCurrency, selfServiceOperations, amqpOperations, outboxLimit } = config;
     const wallet = createWallet({
       db: dbOf(dbs, 'wallet'),
       broker,
       peers: { findUsers: auth.findUsers },
-      config: { defaultCurrency, selfServiceOperations, laneCount: 2 },
+      config: {
+        defaultCurrency,
+        selfServiceOperations,
+        amqpOperations,
+        outboxLimit,
+        queue: config.walletQueue,
+        laneCount: 2,
+      },
       log,
     });
     const rights = await wallet.checkRights();
@@ -170,7 +191,9 @@ const createService: Readonly<
         },
       };
     }
-    notices.push('events stay in this process: nobody outside can send or hear them');
+    if (config.rabbitmqUrl === undefined) {
+      notices.push('no RABBITMQ_URL: nobody outside can send transactions or hear events');
+    }
     return { ok: true, value: wallet };
   },
   statement: ({ config, dbs, wallet }) => {
@@ -206,30 +229,3 @@ function dbOf(dbs: Deps['dbs'], name: ServiceName): Db {
   if (!db) throw new Error(`${name} has no database`);
   return db;
 }
-
-async function listen(
-  server: ReturnType<typeof createGrpcServer>,
-  { host, port }: HostPort,
-): Promise<Outcome<number>> {
-  try {
-    const bound = await server.listen(formatAddress(host, port));
-    return { ok: true, value: bound.port };
-  } catch (err) {
-    return {
-      ok: false,
-      fault: {
-        fault: `cannot listen on ${formatAddress(host, port)}: ${err instanceof Error ? err.message : String(err)}`,
-        hint: 'stop what uses this port, or choose another with WALLETD_LISTEN',
-      },
-    };
-  }
-}
-
-/** Where this process reaches itself: an address for all interfaces is reached by loopback. */
-function reachableAddress(host: string, port: number): string {
-  if (host === '0.0.0.0') return formatAddress('127.0.0.1', port);
-  return formatAddress(host === '::' ? '::1' : host, port);
-}
-
-const formatAddress = (host: string, port: number): string =>
-  host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;

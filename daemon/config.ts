@@ -32,7 +32,13 @@ export type Config = {
   readonly peerAddresses: Readonly<Partial<Record<ServiceName, string>>>;
   readonly serviceCredentialFile: string | undefined;
   readonly signingKeyFile: string | undefined;
+  readonly rabbitmqUrl: string | undefined;
+  readonly walletQueue: string;
   readonly statementQueue: string;
+  readonly amqpOperations: ReadonlySet<Operation>;
+  readonly outboxLimit: number;
+  /** Undefined: no metrics. */
+  readonly metricsListen: HostPort | undefined;
   readonly defaultCurrency: string;
   readonly inlineDays: number;
   readonly isSignUpOpen: boolean;
@@ -105,7 +111,8 @@ function findContradictions(parsed: Parsed): string[] {
       faults.push(`${upper}_MIGRATION_DATABASE_URL: is given without ${variable}`);
     }
   }
-  if (hosted.includes('wallet') !== hosted.includes('statement')) {
+  const isSplit = hosted.includes('wallet') !== hosted.includes('statement');
+  if (isSplit && parsed.RABBITMQ_URL === undefined) {
     faults.push(
       'WALLETD_SERVICES: wallet and statement must be hosted together without RABBITMQ_URL',
     );
@@ -158,7 +165,12 @@ function toConfig(parsed: Parsed, xdgDataHome: string | undefined): Config {
     },
     serviceCredentialFile: parsed.WALLETD_SERVICE_CREDENTIAL_FILE,
     signingKeyFile: parsed.AUTH_SIGNING_KEY_FILE,
+    rabbitmqUrl: parsed.RABBITMQ_URL,
+    walletQueue: parsed.WALLET_QUEUE,
     statementQueue: parsed.STATEMENT_QUEUE,
+    amqpOperations: new Set(parsed.AMQP_OPERATIONS),
+    outboxLimit: parsed.OUTBOX_LIMIT,
+    metricsListen: parsed.WALLETD_METRICS_LISTEN,
     defaultCurrency: parsed.WALLET_CURRENCY,
     inlineDays: parsed.STATEMENT_INLINE_DAYS,
     isSignUpOpen: parsed.SIGN_UP === '' ? isOpen : parsed.SIGN_UP === 'open',

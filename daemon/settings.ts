@@ -25,6 +25,11 @@ export const settings = {
   STATEMENT_SERVICE_URL: ['HOST:PORT of the statement service, likewise', ''],
   WALLETD_SERVICE_CREDENTIAL_FILE: ['a file with the secret that our services share', ''],
   AUTH_SIGNING_KEY_FILE: ['an Ed25519 key (PKCS #8, PEM) that signs access tokens', ''],
+  RABBITMQ_URL: ['amqp://user:password@host/vhost; without it events stay in this process', ''],
+  WALLET_QUEUE: ['the queue of transactions that are asked for', 'wallet_queue'],
+  AMQP_OPERATIONS: ['what messages may ask for', operations.join(',')],
+  OUTBOX_LIMIT: ['events that may wait for the broker before calls are refused', '1000000'],
+  WALLETD_METRICS_LISTEN: ['HOST:PORT for metrics and health over HTTP, or off', '127.0.0.1:9464'],
   STATEMENT_QUEUE: ['the queue of statement lines to come', 'statement_queue'],
   WALLET_CURRENCY: ['the currency where none is named', 'BRL'],
   STATEMENT_INLINE_DAYS: ['the longest statement that is answered at once', '15'],
@@ -66,6 +71,8 @@ const flag = z.enum(['', '0', '1'], 'must be 1, 0 or empty').transform((text) =>
 
 const optional = z.string().transform((text) => (text === '' ? undefined : text));
 
+const queueName = z.string().regex(/^[\w.-]{1,200}$/, 'must be letters, digits, "_", "." or "-"');
+
 /** Each setting by itself: from its text to a value, or what it must be. */
 export const schema = z.object({
   WALLETD_LISTEN: hostPort,
@@ -91,7 +98,26 @@ export const schema = z.object({
   STATEMENT_SERVICE_URL: optional,
   WALLETD_SERVICE_CREDENTIAL_FILE: optional,
   AUTH_SIGNING_KEY_FILE: optional,
-  STATEMENT_QUEUE: z.string().regex(/^[\w.-]{1,200}$/, 'must be letters, digits, "_", "." or "-"'),
+  RABBITMQ_URL: z.union([
+    z.literal('').transform(() => undefined),
+    z
+      .string()
+      .refine(
+        (text) => /^amqps?:\/\//.test(text) && URL.canParse(text),
+        'must be a URL like amqp://user:password@host/vhost',
+      ),
+  ]),
+  WALLET_QUEUE: queueName,
+  AMQP_OPERATIONS: z
+    .string()
+    .transform(listOf)
+    .pipe(z.array(z.enum(operations, `must name some of ${operations.join(', ')}`))),
+  OUTBOX_LIMIT: z
+    .string()
+    .regex(/^[1-9]\d{0,9}$/, 'must be a number of events above 0')
+    .transform(Number),
+  WALLETD_METRICS_LISTEN: z.union([z.literal('off').transform(() => undefined), hostPort]),
+  STATEMENT_QUEUE: queueName,
   WALLET_CURRENCY: z
     .string()
     .refine((code) => findExponent(code) !== undefined, 'must be a code of ISO 4217, like BRL'),

@@ -29,6 +29,7 @@ try {
   daemon = await startWalletd({
     ...env,
     WALLETD_LISTEN: '127.0.0.1:0',
+    WALLETD_METRICS_LISTEN: 'off',
     WALLETD_DATA_DIR: join(folder, 'data'),
     LOG_LEVEL: 'warn',
   });

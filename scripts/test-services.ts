@@ -52,7 +52,9 @@ function withoutStartingServices(install: () => void): void {
     if (existsSync(policyAside)) renameSync(policyAside, policy);
   }
   if (!hadBroker && hasRunSystemBroker()) {
-    execFileSync('service', ['rabbitmq-server', 'stop'], { stdio: ['ignore', 'ignore', 'inherit'] });
+    execFileSync('service', ['rabbitmq-server', 'stop'], {
+      stdio: ['ignore', 'ignore', 'inherit'],
+    });
   }
 }
 

@@ -4,21 +4,19 @@ import {
   WalletServiceService,
 } from '../../protos/gen/digitalwallet/wallet/v1/wallet.ts';
 import type { Context } from '../context.ts';
-import { done, failUsage, type CommandOutcome } from '../failures.ts';
+import { done, type CommandOutcome } from '../failures.ts';
 import { failUnknownCurrency } from '../money-move.ts';
 import { createListPrinter } from '../output/print.ts';
 import { toTransactionJson, transactionColumns } from '../output/shapes.ts';
+import { checkLimit, type LimitOptions } from '../paging.ts';
 import { resolveUser } from '../users.ts';
 
-export type TransactionsListOptions = {
+export type TransactionsListOptions = LimitOptions & {
   readonly user?: string;
   readonly currency?: string;
-  readonly limit?: string;
-  readonly all?: boolean;
   readonly pageToken?: string;
 };
 
-const defaultLimit = 50;
 const maxPageSize = 500;
 
 /** `wallet transactions list`: newest first, as many pages as it takes. */
@@ -26,20 +24,15 @@ export async function runTransactionsList(
   context: Context,
   options: TransactionsListOptions,
 ): Promise<CommandOutcome> {
-  const limitText = options.limit ?? String(defaultLimit);
-  if (!/^[1-9][0-9]{0,8}$/.test(limitText)) {
-    return failUsage('limit', `${JSON.stringify(limitText)} is not a whole number above 0`);
-  }
-  if (options.all && options.limit !== undefined) {
-    return failUsage('all', '--all and --limit exclude each other');
-  }
+  const limit = checkLimit(options);
+  if (!limit.ok) return limit;
   const currency = options.currency ?? context.settings.currency;
   if (currency !== '' && findExponent(currency) === undefined) return failUnknownCurrency(currency);
   const user = await resolveUser(context, options.user, false);
   if (!user.ok) return user;
   const columns = transactionColumns(context.settings.timezone);
   const list = createListPrinter(context, columns, toTransactionJson);
-  let left = options.all ? Number.POSITIVE_INFINITY : Number(limitText);
+  let left = limit.value;
   let pageToken = options.pageToken ?? '';
   do {
     const request = {

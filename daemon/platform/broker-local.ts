@@ -1,4 +1,4 @@
-import type { Broker, Consumer, OutboundMessage } from './broker.ts';
+import { eventsExchange, type Broker, type Consumer, type OutboundMessage } from './broker.ts';
 
 /**
  * The transport within one process: what the relay publishes is handed to the consumers at once.
@@ -18,6 +18,8 @@ export function createLocalBroker(): Broker {
       consumers = started;
       return Promise.resolve();
     },
+    stopConsuming: () => Promise.resolve(),
+    findTrouble: () => undefined,
     stop: () => {
       consumers = undefined;
       return Promise.resolve();
@@ -26,11 +28,19 @@ export function createLocalBroker(): Broker {
 }
 
 async function deliver(consumer: Consumer, messages: readonly OutboundMessage[]): Promise<void> {
-  const wanted = messages.filter((message) => consumer.routingKeys.includes(message.routingKey));
+  const wanted = messages.filter(({ routingKey }) =>
+    consumer.bindings.some((b) => b.exchange === eventsExchange && b.routingKey === routingKey),
+  );
   for (let start = 0; start < wanted.length; start += consumer.maxBatch) {
     const batch = wanted.slice(start, start + consumer.maxBatch);
     const handlings = await consumer.handle(
-      batch.map(({ messageId, body }) => ({ messageId, body, userId: undefined })),
+      batch.map(({ messageId, body }) => ({
+        messageId,
+        body,
+        text: JSON.stringify(body),
+        userId: undefined,
+        headers: {},
+      })),
     );
     const dead = handlings.find((handling) => handling.kind === 'dead');
     // Only our own services publish here: a message that they refuse is a defect, and stays.

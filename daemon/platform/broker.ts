@@ -1,3 +1,8 @@
+/** Topic exchange of everything that we say. */
+export const eventsExchange = 'wallet.events';
+/** Direct exchange to ask for transactions; the only one that outside producers need. */
+export const commandsExchange = 'wallet.commands';
+
 /** A message on its way out: NestJS's envelope, and where it is addressed. */
 export type OutboundMessage = {
   readonly messageId: string;
@@ -6,11 +11,15 @@ export type OutboundMessage = {
 };
 
 export type InboundMessage = {
+  /** The property messageId; undefined where the producer set none. */
   readonly messageId: string | undefined;
   /** The parsed JSON; undefined where the body was none. */
   readonly body: unknown;
-  /** The broker-validated AMQP property user_id. */
+  /** The body as it came, for whoever has to look at it. */
+  readonly text: string;
+  /** The property user_id, which the broker has validated against the connection. */
   readonly userId: string | undefined;
+  readonly headers: Readonly<Record<string, unknown>>;
 };
 
 /** `dead`: this message can never be handled; it must not come again. */
@@ -20,14 +29,26 @@ export type Handling =
 
 export type Consumer = {
   readonly queue: string;
-  /** Routing keys of `wallet.events` that fill the queue. */
-  readonly routingKeys: readonly string[];
+  /** What fills the queue, besides what is sent to it by its name. */
+  readonly bindings: readonly { readonly exchange: string; readonly routingKey: string }[];
   readonly maxBatch: number;
   /**
    * One handling per message, in order, once its effects are committed. Rejects where the trouble
    * is not the messages' (database away): then they are held and come again.
    */
   handle(messages: readonly InboundMessage[]): Promise<readonly Handling[]>;
+  /** Keeps what is dead, for an operator to decide. Rejects as `handle` does. */
+  bury(letters: readonly DeadLetter[]): Promise<void>;
+};
+
+/** A message that could not be handled, with the reason. */
+export type DeadLetter = {
+  readonly id: string;
+  readonly queue: string;
+  readonly messageId: string | undefined;
+  readonly reason: string;
+  readonly field: string | undefined;
+  readonly text: string;
 };
 
 /** What the services know of messaging; the transports behind it are local and RabbitMQ. */
@@ -35,5 +56,9 @@ export type Broker = {
   /** The messages that were not confirmed, to be sent again; empty if all were. */
   publish(messages: readonly OutboundMessage[]): Promise<readonly OutboundMessage[]>;
   start(consumers: readonly Consumer[]): Promise<void>;
+  /** Takes in nothing more; what is in hand is finished. Publishing goes on. */
+  stopConsuming(): Promise<void>;
   stop(): Promise<void>;
+  /** Why messages do not flow at the moment, or undefined if they do. */
+  findTrouble(): string | undefined;
 };

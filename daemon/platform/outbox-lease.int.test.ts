@@ -24,7 +24,7 @@ afterEach(async () => {
   await database.drop();
 });
 
-function startRelay(broker: Broker, db: Db = database.db): Relay {
+function startRelay(broker: Pick<Broker, 'publish'>, db: Db = database.db): Relay {
   const relay = createRelay({ db, broker, log });
   relays.push(relay);
   relay.start();

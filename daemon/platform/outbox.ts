@@ -15,6 +15,7 @@ export type Relay = {
 const pollMs = 200;
 const maxRowsPerRound = 32;
 const maxBackoffMs = 5_000;
+const stopTimeoutMs = 2_000;
 /** The database's clock decides; another daemon takes over at most this long after the last renewal. */
 const leaseMs = 4_000;
 const renewMs = leaseMs / 4;
@@ -70,7 +71,7 @@ type OutboxRow = { readonly id: bigint; readonly events: readonly OutboundMessag
  */
 export function createRelay(options: {
   readonly db: Db;
-  readonly broker: Broker;
+  readonly broker: Pick<Broker, 'publish'>;
   readonly log: Log;
 }): Relay {
   const { db, broker, log } = options;
@@ -129,7 +130,9 @@ export function createRelay(options: {
       isStopped = true;
       nap.wake();
       pause.wake();
-      await running;
+      // A broker that confirms nothing is not waited for: the rows stay for the next start.
+      const late = new Promise((resolve) => setTimeout(resolve, stopTimeoutMs).unref());
+      await Promise.race([running, late]);
     },
   };
 }

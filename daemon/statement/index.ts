@@ -1,4 +1,6 @@
 import { StatementServiceService } from '../../protos/gen/digitalwallet/statement/v1/statement.ts';
+import { createDeadLetterHandlers } from '../platform/dead-letter-wire.ts';
+import { createDeadLetters } from '../platform/dead-letters.ts';
 import type { Db } from '../platform/db.ts';
 import type { HostedService } from '../platform/grpc/server.ts';
 import type { ReadHead } from './generate.ts';
@@ -18,15 +20,20 @@ export type StatementOptions = {
 
 /** Statements, projected from the ledger's events. */
 export function createStatement({ db, peers, config }: StatementOptions) {
+  const projection = createProjection(db, config.queue);
+  const deadLetters = createDeadLetters({ db, handle: projection.handle });
   const service: HostedService = {
     name: 'digitalwallet.statement.v1.StatementService',
     definition: StatementServiceService,
-    handlers: createHandlers({ db, readHead: peers.readHead, ...config }),
+    handlers: {
+      ...createHandlers({ db, readHead: peers.readHead, ...config }),
+      ...createDeadLetterHandlers(deadLetters),
+    },
     policies,
   };
   return {
     service,
-    consumers: [createProjection(db, config.queue)],
+    consumers: [projection],
     start: () => undefined,
     stop: () => Promise.resolve(),
   };

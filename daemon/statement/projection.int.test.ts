@@ -28,6 +28,8 @@ function message(seq: number): InboundMessage {
   return {
     messageId: randomUUID(),
     userId: undefined,
+    text: '',
+    headers: {},
     body: {
       pattern: 'transaction_created',
       data: {

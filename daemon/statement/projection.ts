@@ -1,4 +1,5 @@
-import type { Consumer, Handling } from '../platform/broker.ts';
+import { eventsExchange, type Consumer, type Handling } from '../platform/broker.ts';
+import { buryLetters } from '../platform/dead-letters.ts';
 import type { Db } from '../platform/db.ts';
 import type { Line } from './domain.ts';
 import { readLine } from './messages.ts';
@@ -10,8 +11,9 @@ const done: Handling = { kind: 'done' };
 export function createProjection(db: Db, queue: string): Consumer {
   return {
     queue,
-    routingKeys: ['transaction.created'],
+    bindings: [{ exchange: eventsExchange, routingKey: 'transaction.created' }],
     maxBatch: 1_000,
+    bury: (letters) => buryLetters(db, letters),
     handle: async (messages) => {
       const read = messages.map(readLine);
       const lines = read.filter((item): item is Line => !('kind' in item));

@@ -35,6 +35,7 @@ function command(fields: Partial<Command> & { key?: string; userId?: string } = 
   const wallet = { id: walletIdOf(owner, 'BRL'), userId: owner, currency: 'BRL', exponent: 2 };
   return {
     transactionId: transactionIdOf(wallet.id, 'customer', key),
+    key,
     wallet,
     operation: 'deposit',
     amountMinor: 100n,

@@ -3,6 +3,7 @@ import type { Db, Tx } from '../platform/db.ts';
 import { appendOutbox } from '../platform/outbox.ts';
 import {
   decideBatch,
+  isRemembered,
   newWallet,
   opensWallet,
   walletsOf,
@@ -12,7 +13,8 @@ import {
   type States,
   type WalletRef,
 } from './domain.ts';
-import { toCreatedMessage } from './messages.ts';
+import * as inbox from './inbox.ts';
+import { toCreatedMessage, toRejectedMessage } from './messages.ts';
 import * as store from './store.ts';
 
 /** A transaction as the caller gets it: its entry, and whether the key had been used before. */
@@ -32,8 +34,11 @@ export async function commitBatch(
     if (entries.length > 0) {
       await store.appendEntries(tx, entries);
       await store.updateWallets(tx, changed);
-      await appendOutbox(tx, entries.map(toCreatedMessage));
     }
+    const refusals = toRefusals(commands, decisions);
+    const kept = await inbox.insertRefusals(tx, refusals);
+    const told = refusals.filter((refusal) => kept.has(refusal.command.transactionId));
+    await appendOutbox(tx, [...entries.map(toCreatedMessage), ...told.map(toRejectedMessage)]);
     return decisions.map(toPosted);
   });
 }
@@ -63,7 +68,21 @@ async function readStates(
     wallets: new Map(wallets.map((wallet) => [wallet.id, wallet])),
     entries: await store.readEntries(tx, [...twins, ...parents]),
     undone: await store.readUndone(tx, parents),
+    refused: await inbox.readRefusals(
+      tx,
+      commands.filter((c) => c.callerClass === 'message'),
+    ),
   };
+}
+
+/** What messages were refused for the first time in this batch. */
+function toRefusals(commands: readonly Command[], decisions: readonly Decision[]): inbox.Refusal[] {
+  return commands.flatMap((command, i) => {
+    const decision = decisions[i];
+    if (decision?.kind !== 'rejected' || decision.isRepeated) return [];
+    const { rejection } = decision;
+    return isRemembered(command, rejection) ? [{ command, rejection }] : [];
+  });
 }
 
 function distinctWallets(commands: readonly Command[]): WalletRef[] {

@@ -15,7 +15,12 @@ const refs = users.flatMap((userId) =>
     exponent: currency === 'JPY' ? 0 : 2,
   })),
 );
-const nothing: States = { wallets: new Map(), entries: new Map(), undone: new Set() };
+const nothing: States = {
+  wallets: new Map(),
+  entries: new Map(),
+  undone: new Set(),
+  refused: new Map(),
+};
 
 /** Few wallets, keys and amounts, so that replays, reused keys and second undos are common. */
 const commandArbitrary = fc
@@ -32,6 +37,7 @@ const commandArbitrary = fc
     const isUndo = operation === 'reversal' || operation === 'cancellation';
     return {
       transactionId: transactionIdOf(wallet.id, 'customer', String(key)),
+      key: String(key),
       wallet,
       operation,
       amountMinor: isUndo && !givesAmount ? undefined : amountMinor,
@@ -59,7 +65,11 @@ function play(commands: readonly Command[], sizes: readonly number[]) {
     at += size;
     const entries = new Map(ledger.map((entry) => [entry.id, [entry]]));
     const undone = new Set(ledger.flatMap((e) => (e.parentId === undefined ? [] : [e.parentId])));
-    const { decisions, changed } = decideBatch({ wallets, entries, undone }, batch, at);
+    const { decisions, changed } = decideBatch(
+      { wallets, entries, undone, refused: new Map() },
+      batch,
+      at,
+    );
     for (const wallet of changed) wallets.set(wallet.id, wallet);
     for (const decision of decisions) {
       if (decision.kind === 'accepted') ledger.push(...decision.entries);

@@ -16,12 +16,18 @@ import {
 const nowMs = Date.UTC(2026, 10, 22);
 const userId = '6f1c3f3e-0000-4000-8000-000000000001';
 const ref = { id: walletIdOf(userId, 'BRL'), userId, currency: 'BRL', exponent: 2 };
-const nothing: States = { wallets: new Map(), entries: new Map(), undone: new Set() };
+const nothing: States = {
+  wallets: new Map(),
+  entries: new Map(),
+  undone: new Set(),
+  refused: new Map(),
+};
 
 function command(fields: Partial<Command> & { key?: string } = {}): Command {
   const { key = 'k', ...rest } = fields;
   return {
     transactionId: transactionIdOf(ref.id, 'customer', key),
+    key,
     wallet: ref,
     operation: 'deposit',
     amountMinor: 100n,
@@ -45,6 +51,7 @@ function given(...commands: Command[]): States {
       wallets: new Map([...states.wallets, ...changed.map((w) => [w.id, w] as const)]),
       entries: new Map([...states.entries, [next.transactionId, decision.entries]]),
       undone: new Set([...states.undone, ...(next.parentId === undefined ? [] : [next.parentId])]),
+      refused: states.refused,
     };
   }, nothing);
 }

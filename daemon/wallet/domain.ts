@@ -1,6 +1,6 @@
 import { chainHash, genesisHash } from '../../core/chain.ts';
 import type { CallerClass } from '../../core/ids.ts';
-import { amountLimitMinor, formatMinor } from '../../core/money.ts';
+import { absoluteMinor, amountLimitMinor, formatMinor } from '../../core/money.ts';
 import { isUndo, type Operation } from '../../core/operations.ts';
 import { refuse, type Reason, type Rejection } from '../../core/reasons.ts';
 
@@ -15,6 +15,8 @@ export type WalletRef = {
 /** What is asked for, checked as far as that needs no state. Times and ids are passed in. */
 export type Command = {
   readonly transactionId: string;
+  /** What the caller named it by; the id follows from it. */
+  readonly key: string;
   readonly wallet: WalletRef;
   readonly operation: Operation;
   /** Always there but for an undo, which may leave it to its parent. */
@@ -64,12 +66,15 @@ export type States = {
   readonly entries: ReadonlyMap<string, readonly Entry[]>;
   /** Ids of parents that have been undone. */
   readonly undone: ReadonlySet<string>;
+  /** What messages were refused with, by the id that their transaction would have had. */
+  readonly refused: ReadonlyMap<string, Rejection>;
 };
 
 export type Decision =
   | { readonly kind: 'accepted'; readonly entries: readonly Entry[] }
   | { readonly kind: 'replayed'; readonly entries: readonly Entry[] }
-  | { readonly kind: 'rejected'; readonly rejection: Rejection };
+  /** `isRepeated`: this message was given the same answer before. */
+  | { readonly kind: 'rejected'; readonly rejection: Rejection; readonly isRepeated: boolean };
 
 /** A wallet whose last transaction lies further ahead of the clock than this is refused. */
 export const clockToleranceMs = 5 * 60_000;
@@ -100,6 +105,8 @@ export function newWallet(ref: WalletRef): WalletState {
 export function decide(states: States, command: Command, nowMs: number): Decision {
   const twin = states.entries.get(command.transactionId);
   if (twin) return replay(twin, command);
+  const refused = states.refused.get(command.transactionId);
+  if (refused) return { kind: 'rejected', rejection: refused, isRepeated: true };
   const wallet = states.wallets.get(command.wallet.id) ?? newWallet(command.wallet);
   if (wallet.lastAtMs > nowMs + clockToleranceMs) {
     return reject(
@@ -134,9 +141,13 @@ export function decideBatch(
   const wallets = new Map(states.wallets);
   const entries = new Map(states.entries);
   const undone = new Set(states.undone);
+  const refused = new Map(states.refused);
   const changed = new Map<string, WalletState>();
   const decisions = commands.map((command) => {
-    const decision = decide({ wallets, entries, undone }, command, nowMs);
+    const decision = decide({ wallets, entries, undone, refused }, command, nowMs);
+    if (decision.kind === 'rejected' && isRemembered(command, decision.rejection)) {
+      refused.set(command.transactionId, decision.rejection);
+    }
     if (decision.kind !== 'accepted') return decision;
     entries.set(command.transactionId, decision.entries);
     for (const entry of decision.entries) {
@@ -150,6 +161,11 @@ export function decideBatch(
   return { decisions, changed: [...changed.values()] };
 }
 
+/** True for a refusal that is kept with a message, so that its redelivery gets the same answer. */
+export function isRemembered(command: Command, rejection: Rejection): boolean {
+  return command.callerClass === 'message' && rejection.reason !== 'WALLET_CLOCK_AHEAD';
+}
+
 /** The wallet after an entry of its own. */
 function evolve(wallet: WalletState, entry: Entry): WalletState {
   return {
@@ -159,13 +175,6 @@ function evolve(wallet: WalletState, entry: Entry): WalletState {
     lastAtMs: entry.occurredAtMs,
     lastHash: entry.hash,
   };
-}
-
-/** The name behind `merchant:<name>`, if the contra account carries one. */
-export function merchantOf(contraAccount: string): string | undefined {
-  return contraAccount.startsWith('merchant:')
-    ? contraAccount.slice('merchant:'.length)
-    : undefined;
 }
 
 type Movement = { readonly amountMinor: bigint; readonly contraAccount: string };
@@ -205,7 +214,7 @@ function undoMovement(states: States, command: Command, wallet: WalletState): Mo
       parentId,
     });
   }
-  const parentAmountMinor = absolute(parent.amountMinor);
+  const parentAmountMinor = absoluteMinor(parent.amountMinor);
   if (command.amountMinor !== undefined && command.amountMinor !== parentAmountMinor) {
     const amount = formatMinor(parentAmountMinor, wallet.exponent);
     return reject(
@@ -223,7 +232,7 @@ function canUndo(operation: Operation, parent: Operation): boolean {
 
 function checkBalance(wallet: WalletState, amountMinor: bigint): Decision | undefined {
   const balanceAfterMinor = wallet.balanceMinor + amountMinor;
-  const amount = formatMinor(absolute(amountMinor), wallet.exponent);
+  const amount = formatMinor(absoluteMinor(amountMinor), wallet.exponent);
   const { currency } = wallet;
   const balance = formatMinor(wallet.balanceMinor, wallet.exponent);
   if (balanceAfterMinor < 0n) {
@@ -272,7 +281,8 @@ function replay(twin: readonly Entry[], command: Command): Decision {
     original?.operation === command.operation &&
     original.parentId === command.parentId &&
     (isUndo(command.operation) || original.contraAccount === contraAccountOf(command)) &&
-    (command.amountMinor === undefined || command.amountMinor === absolute(original.amountMinor));
+    (command.amountMinor === undefined ||
+      command.amountMinor === absoluteMinor(original.amountMinor));
   if (isSame) return { kind: 'replayed', entries: twin };
   return reject(
     'IDEMPOTENCY_KEY_REUSED',
@@ -281,12 +291,8 @@ function replay(twin: readonly Entry[], command: Command): Decision {
   );
 }
 
-const absolute = (minor: bigint): bigint => (minor < 0n ? -minor : minor);
-
-function reject(
-  reason: Reason,
-  message: string,
-  metadata: Readonly<Record<string, string>>,
-): Decision {
-  return { kind: 'rejected', rejection: refuse(reason, message, metadata).rejection };
-}
+const reject = (reason: Reason, message: string, metadata: Rejection['metadata']): Decision => ({
+  kind: 'rejected',
+  rejection: refuse(reason, message, metadata).rejection,
+  isRepeated: false,
+});

@@ -25,6 +25,8 @@ import { readOperation, toWireTransaction } from './wire.ts';
 
 export type HandlerOptions = ReadOptions & {
   readonly groupCommit: GroupCommit<Command, Posted>;
+  /** True while so many events wait to be sent that no more are taken on. */
+  readonly isOutboxFull: () => boolean;
   /** What customers may do by themselves. */
   readonly selfServiceOperations: ReadonlySet<Operation>;
 };
@@ -48,6 +50,12 @@ async function createTransaction(
   if (!item) return refuse('INVALID_ARGUMENT', 'item is missing', { field: 'item' });
   const command = await readItem(options, item, context.principal);
   if (!command.ok) return command;
+  if (!dryRun && options.isOutboxFull()) {
+    return refuse(
+      'OUTBOX_FULL',
+      'too many events wait for the message broker: nothing was done, try again later',
+    );
+  }
   const posted = dryRun
     ? await decideOnly(options.db, command.value)
     : await options.groupCommit.submit(command.value, context);

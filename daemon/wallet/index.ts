@@ -2,11 +2,15 @@ import type { Operation } from '../../core/operations.ts';
 import { WalletServiceService } from '../../protos/gen/digitalwallet/wallet/v1/wallet.ts';
 import type { Broker } from '../platform/broker.ts';
 import { findChangeRights, type Db } from '../platform/db.ts';
+import { createDeadLetterHandlers } from '../platform/dead-letter-wire.ts';
+import { createDeadLetters } from '../platform/dead-letters.ts';
 import type { HostedService } from '../platform/grpc/server.ts';
 import type { Log } from '../platform/log.ts';
+import { createOutboxGauge } from '../platform/outbox-depth.ts';
 import { createRelay } from '../platform/outbox.ts';
 import { commitBatch, type Posted } from './commit.ts';
 import type { Command } from './domain.ts';
+import { createEmittedConsumer } from './emitted.ts';
 import { createGroupCommit } from './group-commit.ts';
 import { createHandlers } from './handlers.ts';
 import { policies } from './policy.ts';
@@ -17,6 +21,10 @@ export type WalletOptions = {
   readonly broker: Broker;
   readonly peers: { readonly findUsers: FindUsers };
   readonly config: {
+    readonly queue: string;
+    readonly amqpOperations: ReadonlySet<Operation>;
+    /** Events that may wait to be sent before new transactions are refused. */
+    readonly outboxLimit: number;
     readonly defaultCurrency: string;
     readonly selfServiceOperations: ReadonlySet<Operation>;
     /** Commits in flight at once; two by default. */
@@ -28,6 +36,8 @@ export type WalletOptions = {
 /** The ledger's service. `checkRights` names what its database role could do and must not. */
 export function createWallet({ db, broker, peers, config, log }: WalletOptions) {
   const relay = createRelay({ db, broker, log });
+  const gauge = createOutboxGauge(db, log);
+  const isOutboxFull = (): boolean => gauge.read().events >= config.outboxLimit;
   const groupCommit = createGroupCommit<Command, Posted>({
     laneKey: (command) => command.wallet.id,
     laneCount: config.laneCount,
@@ -39,18 +49,36 @@ export function createWallet({ db, broker, peers, config, log }: WalletOptions) 
     },
   });
   const users = createKnownUsers(peers.findUsers);
+  const emitted = createEmittedConsumer({
+    db,
+    groupCommit,
+    users,
+    defaultCurrency: config.defaultCurrency,
+    queue: config.queue,
+    allowedOperations: config.amqpOperations,
+    isOutboxFull,
+  });
+  const deadLetters = createDeadLetters({ db, handle: emitted.handle });
   const service: HostedService = {
     name: 'digitalwallet.wallet.v1.WalletService',
     definition: WalletServiceService,
-    handlers: createHandlers({ db, groupCommit, users, ...config }),
+    handlers: {
+      ...createHandlers({ db, groupCommit, users, isOutboxFull, ...config }),
+      ...createDeadLetterHandlers(deadLetters),
+    },
     policies,
   };
   return {
     service,
-    consumers: [],
+    consumers: [emitted],
+    outbox: gauge.read,
     checkRights: () => db.read((tx) => findChangeRights(tx, 'transactions')),
-    start: () => relay.start(),
+    start: () => {
+      gauge.start();
+      relay.start();
+    },
     stop: async () => {
+      gauge.stop();
       await groupCommit.drain();
       await relay.stop();
     },

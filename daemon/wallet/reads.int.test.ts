@@ -7,6 +7,7 @@ import { createTestDatabase, type TestDatabase } from '../../tests/support/datab
 import type { CallContext } from '../platform/grpc/server.ts';
 import { commitBatch } from './commit.ts';
 import type { Command } from './domain.ts';
+import { createKnownUsers } from './users.ts';
 import { getBalance, getTransaction, listTransactions, listWallets } from './read-handlers.ts';
 
 const userId = randomUUID();
@@ -19,7 +20,7 @@ afterEach(() => test.drop());
 
 const options = () => ({
   db: test.db,
-  users: { check: () => Promise.resolve({ ok: true as const, value: undefined }) },
+  users: createKnownUsers((ids) => Promise.resolve(new Set(ids))),
   defaultCurrency: 'BRL',
 });
 
@@ -34,6 +35,7 @@ function deposit(key: string, amountMinor: bigint, currency = 'BRL', exponent = 
   const wallet = { id: walletIdOf(userId, currency), userId, currency, exponent };
   return {
     transactionId: transactionIdOf(wallet.id, 'customer', key),
+    key,
     wallet,
     operation: 'deposit',
     amountMinor,

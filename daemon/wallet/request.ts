@@ -44,6 +44,7 @@ export function toCommand(request: TransactionRequest): Result<Command> {
   const { userId: _user, currency: _currency, idempotencyKey, ...rest } = request;
   return succeed({
     ...rest,
+    key: idempotencyKey,
     wallet: ref.value,
     transactionId: transactionIdOf(ref.value.id, request.callerClass, idempotencyKey),
   });

@@ -1,3 +1,4 @@
+import { absoluteMinor } from '../../core/money.ts';
 import { operations, type Operation } from '../../core/operations.ts';
 import {
   Direction,
@@ -6,7 +7,7 @@ import {
   type Transaction,
   type Wallet,
 } from '../../protos/gen/digitalwallet/wallet/v1/wallet.ts';
-import { merchantOf, type Entry, type WalletState } from './domain.ts';
+import type { Entry, WalletState } from './domain.ts';
 
 const wireOperations: Readonly<Record<Operation, WireOperation>> = {
   deposit: WireOperation.DEPOSIT,
@@ -30,7 +31,7 @@ export function toWireTransaction(entry: Entry): Transaction {
     currency: wallet.currency,
     seq: entry.seq,
     operation: wireOperations[entry.operation],
-    amountMinor: amountMinor < 0n ? -amountMinor : amountMinor,
+    amountMinor: absoluteMinor(amountMinor),
     direction: amountMinor < 0n ? Direction.DEBIT : Direction.CREDIT,
     balanceAfterMinor: entry.balanceAfterMinor,
     contraAccount: entry.contraAccount,
@@ -42,6 +43,13 @@ export function toWireTransaction(entry: Entry): Transaction {
     occurredAt: new Date(entry.occurredAtMs),
     hash: entry.hash,
   };
+}
+
+/** The name behind `merchant:<name>`, if the contra account carries one. */
+function merchantOf(contraAccount: string): string | undefined {
+  return contraAccount.startsWith('merchant:')
+    ? contraAccount.slice('merchant:'.length)
+    : undefined;
 }
 
 export function toWireWallet(wallet: WalletState): Wallet {

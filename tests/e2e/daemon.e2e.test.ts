@@ -24,7 +24,11 @@ beforeAll(async () => {
 
 afterAll(() => world.dispose());
 
-const base = () => ({ PATH: process.env['PATH'] ?? '', LOG_LEVEL: 'warn' });
+const base = () => ({
+  PATH: process.env['PATH'] ?? '',
+  LOG_LEVEL: 'warn',
+  WALLETD_METRICS_LISTEN: 'off',
+});
 
 describe('a start that cannot be', () => {
   it('names every fault of the configuration at once, and starts nothing', async () => {
@@ -176,6 +180,7 @@ describe('a running daemon', () => {
     // Through a shell's `env -i`: nothing at all is set, not even PATH.
     const walletd = join(import.meta.dirname, '../../dist/daemon/main.js');
     const flags = ['--data-dir', join(home, 'data'), '--listen', '127.0.0.1:0'];
+    flags.push('--metrics-listen', 'off');
     const child = spawn('/usr/bin/env', ['-i', process.execPath, walletd, ...flags], {
       stdio: ['ignore', 'ignore', 'pipe'],
       env: {},

@@ -24,7 +24,7 @@ type Row = {
 };
 
 /** Reads a whole ledger and says what is wrong with it: gaps, sums, overdrafts, chain, second undos. */
-export async function findLedgerFaults(test: TestDatabase): Promise<string[]> {
+export async function findLedgerFaults(test: Pick<TestDatabase, 'query'>): Promise<string[]> {
   const rows = await test.query<Row>(
     `SELECT t.*, w.user_id, w.currency, w.balance AS wallet_balance, w.seq AS wallet_seq,
        (extract(epoch FROM t.occurred_at) * 1000)::bigint AS at_ms

@@ -16,10 +16,8 @@ export function createTransport(answer: Answer = () => Promise.resolve([])) {
       sent.push(...messages.filter((m) => !left.includes(m)).map((m) => m.messageId));
       return left;
     },
-    start: () => Promise.resolve(),
-    stop: () => Promise.resolve(),
   };
-  return transport satisfies Broker;
+  return transport satisfies Pick<Broker, 'publish'>;
 }
 
 export const messageOf = (messageId: string): OutboundMessage => ({

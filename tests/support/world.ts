@@ -56,6 +56,7 @@ export async function createWorld(): Promise<World> {
     PATH: path,
     WALLETD_LISTEN: listen,
     WALLETD_DATA_DIR: dataDir,
+    WALLETD_METRICS_LISTEN: 'off',
     LOG_LEVEL: 'info',
     ...extra,
   });

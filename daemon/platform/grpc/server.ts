@@ -52,6 +52,8 @@ export type GrpcServer = {
   /** Binds and serves; the port is the real one where 0 was asked for. Rejects if it is taken. */
   listen(address: string): Promise<{ readonly port: number }>;
   setReady(isReady: boolean): void;
+  /** An entry of the health service for a part that is not a service. */
+  setPartHealth(part: string, isHealthy: boolean): void;
   /** Lets calls in flight end, within the deadline. */
   stop(deadlineMs: number): Promise<void>;
 };
@@ -91,6 +93,8 @@ export function createGrpcServer(options: {
     listen: (address) => bind(server, address),
     setReady: (isReady) =>
       names.forEach((name) => health.setStatus(name, isReady ? 'SERVING' : 'NOT_SERVING')),
+    setPartHealth: (part, isHealthy) =>
+      health.setStatus(part, isHealthy ? 'SERVING' : 'NOT_SERVING'),
     stop: (deadlineMs) =>
       new Promise((resolve) => {
         const timer = setTimeout(() => {

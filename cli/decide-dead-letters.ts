@@ -1,0 +1,65 @@
+import type { DeadLetter } from '../protos/gen/digitalwallet/events/v1/dead_letter.ts';
+import { askYes } from './confirm.ts';
+import type { Context } from './context.ts';
+import { findDeadLetters, type DeadLetterService } from './dead-letters.ts';
+import { done, succeed, type CommandOutcome, type Outcome } from './failures.ts';
+import {
+  deadLetterColumns,
+  deadLetterDryRunColumn,
+  toDeadLetterJson,
+} from './output/dead-letters.ts';
+import { createListPrinter, formatRows } from './output/print.ts';
+import { formatCard } from './output/table.ts';
+import { identifyCaller } from './users.ts';
+
+/** What is to become of some dead letters, for the question and for what is printed. */
+export type Decision = {
+  readonly verb: 'replay' | 'discard';
+  readonly service: DeadLetterService;
+  readonly ids: readonly string[];
+  readonly isDryRun: boolean;
+  /** What else there is to know before saying yes. */
+  readonly details: readonly (readonly [label: string, value: string | undefined])[];
+};
+
+/** Asks for leave, unless it was given, showing where, as whom, and which dead letters. */
+export async function confirmDecision(
+  context: Context,
+  decision: Decision,
+): Promise<Outcome<undefined>> {
+  if (context.isConfirmed || decision.isDryRun) return succeed(undefined);
+  const { verb, service, ids } = decision;
+  const identified = await identifyCaller(context);
+  if (!identified.ok) return identified;
+  const found = await findDeadLetters(context, service, ids);
+  if (!found.ok) return found;
+  const { stderr } = context.io;
+  const writer = { io: { ...context.io, stdout: stderr }, manner: context.manner };
+  const card = formatCard(writer, [
+    ['server', context.settings.server.text],
+    ['role', identified.value?.role],
+    ['service', service],
+    ...decision.details,
+  ]);
+  const columns = deadLetterColumns(context.settings.timezone, 'decision');
+  const rows = found.value.map((letter) => ({ service, letter, isDryRun: false }));
+  await stderr.write(`${card}\n${formatRows(writer, columns, rows)}\n`);
+  const what = ids.length === 1 ? 'this dead letter' : `these ${ids.length} dead letters`;
+  return askYes(context, `${verb === 'replay' ? 'Replay' : 'Discard'} ${what}?`);
+}
+
+/** Prints the dead letters as they are after the decision. */
+export async function printDecided(
+  context: Context,
+  { service, isDryRun }: Decision,
+  letters: readonly DeadLetter[],
+): Promise<CommandOutcome> {
+  const columns = [
+    ...(isDryRun ? [deadLetterDryRunColumn] : []),
+    ...deadLetterColumns(context.settings.timezone, 'decision'),
+  ];
+  const list = createListPrinter(context, columns, toDeadLetterJson);
+  await list.add(letters.map((letter) => ({ service, letter, isDryRun })));
+  await list.end(undefined, 'no dead letters');
+  return done;
+}

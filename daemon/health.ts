@@ -1,0 +1,36 @@
+import type { Broker } from './platform/broker.ts';
+import type { GrpcServer } from './platform/grpc/server.ts';
+
+export type Readiness = {
+  isReady(): boolean;
+  /** Not ready from now on, at once: the drain has begun. */
+  end(): void;
+};
+
+const watchEveryMs = 500;
+
+/**
+ * Ready means that calls are served. A broker that is away does not change that, since events wait
+ * in the outbox; it has an entry of its own in the health service, `rabbitmq`.
+ */
+export function watchReadiness({
+  server,
+  broker,
+}: {
+  readonly server: GrpcServer;
+  readonly broker: Broker;
+}): Readiness {
+  let isReady = true;
+  server.setReady(true);
+  const look = (): void => server.setPartHealth('rabbitmq', broker.findTrouble() === undefined);
+  look();
+  const timer = setInterval(look, watchEveryMs);
+  return {
+    isReady: () => isReady,
+    end: () => {
+      isReady = false;
+      clearInterval(timer);
+      server.setReady(false);
+    },
+  };
+}

@@ -1,0 +1,195 @@
+import { createHash, randomUUID } from 'node:crypto';
+
+import type { ConfirmChannel, ConsumeMessage } from 'amqplib';
+
+import { uuidV5 } from '../../../core/ids.ts';
+import type { Consumer, DeadLetter, Handling, InboundMessage } from '../broker.ts';
+import { parseJson } from '../dead-letters.ts';
+import type { Log } from '../log.ts';
+import type { Publisher } from './publisher.ts';
+import { keepSession } from './session.ts';
+import { assertExchanges, assertQueues, deadQueueOf } from './topology.ts';
+
+export type Subscription = {
+  findTrouble(): string | undefined;
+  /** Takes in nothing more, and ends once the batch in hand is acked. */
+  stop(): Promise<void>;
+};
+
+type Work = (messages: readonly ConsumeMessage[]) => Promise<void>;
+
+const maxBackoffMs = 5_000;
+const headers = { id: 'x-dead-letter-id', reason: 'x-reason', field: 'x-field' } as const;
+/** Namespace of dead letters' ids: a fixed random UUID. */
+const letterNamespace = '5c6d2f0a-53b1-4b76-9f5e-0a4b1f3d9c27';
+
+/**
+ * Consumes a queue in batches: handled and committed, what is dead put aside and confirmed, then
+ * one ack for all. A batch that cannot be handled now is held and tried again; a requeue would use
+ * up the delivery limit.
+ */
+export function subscribe(
+  consumer: Consumer,
+  options: { readonly url: string; readonly log: Log; readonly publisher: Publisher },
+): Subscription {
+  const { publisher } = options;
+  const dead = deadQueueOf(consumer.queue);
+  return drainQueue(consumer.queue, consumer, options, async (messages) => {
+    const inbound = messages.map(toInbound);
+    const handlings = await consumer.handle(inbound);
+    await Promise.all(
+      messages.map(async (message, i) => {
+        const handling: Handling | undefined = handlings[i];
+        if (handling?.kind !== 'dead') return;
+        const { messageId } = inbound[i] ?? {};
+        await publisher.sendToQueue(dead, message.content, {
+          messageId: messageId ?? `unnamed ${randomUUID()}`,
+          headers: {
+            [headers.id]: letterIdOf(consumer.queue, messageId, message.content),
+            [headers.reason]: handling.reason,
+            [headers.field]: handling.field,
+          },
+        });
+      }),
+    );
+  });
+}
+
+/** Moves what was put aside, by us or by the broker, into the service's own table. */
+export function subscribeDead(
+  consumer: Consumer,
+  options: { readonly url: string; readonly log: Log },
+): Subscription {
+  const queue = deadQueueOf(consumer.queue);
+  return drainQueue(queue, consumer, options, (messages) =>
+    consumer.bury(messages.map((message) => toLetter(consumer.queue, message))),
+  );
+}
+
+function drainQueue(
+  queue: string,
+  consumer: Consumer,
+  { url, log }: { readonly url: string; readonly log: Log },
+  work: Work,
+): Subscription {
+  let isStopping = false;
+  let inHand: Promise<void> = Promise.resolve();
+  let tag: string | undefined;
+
+  const session = keepSession({
+    name: `consumer ${queue}`,
+    url,
+    log,
+    setup: async (channel) => {
+      let isOpen = true;
+      channel.on('close', () => (isOpen = false));
+      await assertExchanges(channel);
+      await assertQueues(channel, consumer);
+      await channel.prefetch(consumer.maxBatch * 2);
+      const buffer: ConsumeMessage[] = [];
+      let isBusy = false;
+      const isWanted = (): boolean => isOpen && !isStopping;
+      const pump = async (): Promise<void> => {
+        if (isBusy) return;
+        isBusy = true;
+        while (buffer.length > 0 && isWanted()) {
+          const batch = buffer.splice(0, consumer.maxBatch);
+          if (await workUntilDone(batch, work, isWanted, log)) ackAll(channel, batch);
+        }
+        isBusy = false;
+      };
+      const reply = await channel.consume(queue, (message) => {
+        // null: the queue was deleted under us. The whole session is built anew.
+        if (message === null) void channel.close().catch(() => undefined);
+        else {
+          buffer.push(message);
+          inHand = isBusy ? inHand : pump();
+        }
+      });
+      tag = reply.consumerTag;
+    },
+  });
+
+  return {
+    findTrouble: session.findTrouble,
+    stop: async () => {
+      isStopping = true;
+      if (tag !== undefined)
+        await session
+          .channel()
+          ?.cancel(tag)
+          .catch(() => undefined);
+      await inHand;
+      await session.stop();
+    },
+  };
+}
+
+/** False if it was not done before the channel was lost or the stop: then it comes again. */
+async function workUntilDone(
+  batch: readonly ConsumeMessage[],
+  work: Work,
+  isWanted: () => boolean,
+  log: Log,
+): Promise<boolean> {
+  for (let attempt = 0; isWanted(); attempt += 1) {
+    try {
+      await work(batch);
+      return true;
+    } catch (err) {
+      log.warn({ err, attempt, messages: batch.length }, 'messages are held and tried again');
+      const pauseMs = Math.min(maxBackoffMs, 100 * 2 ** attempt);
+      const endsAt = performance.now() + pauseMs;
+      while (isWanted() && performance.now() < endsAt) {
+        await new Promise((resolve) => setTimeout(resolve, 50));
+      }
+    }
+  }
+  return false;
+}
+
+function ackAll(channel: ConfirmChannel, batch: readonly ConsumeMessage[]): void {
+  const last = batch.at(-1);
+  try {
+    if (last) channel.ack(last, true);
+  } catch {
+    // The channel was lost after the commit: they come again, and their keys make that harmless.
+  }
+}
+
+function toInbound(message: ConsumeMessage): InboundMessage {
+  const text = message.content.toString('utf8');
+  const { messageId, userId } = message.properties as { messageId?: unknown; userId?: unknown };
+  return {
+    messageId: typeof messageId === 'string' ? messageId : undefined,
+    body: parseJson(text),
+    text,
+    userId: typeof userId === 'string' ? userId : undefined,
+    headers: message.properties.headers ?? {},
+  };
+}
+
+function toLetter(queue: string, message: ConsumeMessage): DeadLetter {
+  const inbound = toInbound(message);
+  const ours = inbound.headers[headers.id];
+  const named = typeof ours === 'string' && inbound.messageId?.startsWith('unnamed ');
+  const messageId = named === true ? undefined : inbound.messageId;
+  const brokers = inbound.headers['x-first-death-reason'];
+  const reason = inbound.headers[headers.reason] ?? brokers ?? 'UNKNOWN';
+  const field = inbound.headers[headers.field];
+  return {
+    id: typeof ours === 'string' ? ours : letterIdOf(queue, messageId, message.content),
+    queue,
+    messageId,
+    reason: typeof reason === 'string' ? reason.toUpperCase() : 'UNKNOWN',
+    field: typeof field === 'string' && field !== '' ? field : undefined,
+    text: inbound.text,
+  };
+}
+
+/** A message with a name is the same letter however often it comes; one without is always new. */
+function letterIdOf(queue: string, messageId: string | undefined, body: Buffer): string {
+  if (messageId === undefined) return randomUUID();
+  const digest = createHash('sha256').update(body).digest('hex');
+  return uuidV5(letterNamespace, `${queue}:${digest}:${messageId}`);
+}

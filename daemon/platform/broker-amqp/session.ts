@@ -1,0 +1,130 @@
+import { connect, type ChannelModel, type ConfirmChannel } from 'amqplib';
+
+import type { Log } from '../log.ts';
+
+/** A connection with one channel, kept up for as long as it is wanted. */
+export type Session = {
+  /** The channel, while it stands. */
+  channel(): ConfirmChannel | undefined;
+  /** Why it does not stand, or does not move; undefined if all is well. */
+  findTrouble(): string | undefined;
+  stop(): Promise<void>;
+};
+
+export type SessionOptions = {
+  readonly name: string;
+  readonly url: string;
+  readonly log: Log;
+  /** Declares and subscribes; run again after each loss. Rejects to try again later. */
+  readonly setup: (channel: ConfirmChannel) => Promise<void>;
+};
+
+const connectTimeoutMs = 5_000;
+const closeTimeoutMs = 1_000;
+const minBackoffMs = 200;
+const maxBackoffMs = 3_000;
+/** A queue declared otherwise does not heal by itself: it is looked at again now and then. */
+const conflictBackoffMs = 15_000;
+const heartbeatSeconds = 10;
+
+/**
+ * Connects, and connects again whenever connection or channel are lost. A channel that the broker
+ * closed (404, 406, a double ack) recovers nothing by itself, so its loss counts like the
+ * connection's: everything is built anew.
+ */
+export function keepSession(options: SessionOptions): Session {
+  let channel: ConfirmChannel | undefined;
+  let trouble: string | undefined = 'not connected yet';
+  let isStopped = false;
+  let interrupt: (() => void) | undefined;
+
+  const tell = (problem: string): void => {
+    if (problem !== trouble)
+      options.log.warn({ session: options.name, problem }, 'RabbitMQ trouble');
+    trouble = problem;
+  };
+
+  const liveOnce = async (): Promise<void> => {
+    const connection = await connect(withHeartbeat(options.url), {
+      timeout: connectTimeoutMs,
+      clientProperties: { connection_name: `walletd ${options.name}` },
+    });
+    let problem: string | undefined;
+    const ended = new Promise<void>((resolve) => {
+      interrupt = resolve;
+      connection.on('close', () => resolve());
+      connection.on('error', (err) => (problem ??= err.message));
+    });
+    connection.on('blocked', (reason) => tell(`the broker takes no messages: ${reason}`));
+    connection.on('unblocked', () => (trouble = undefined));
+    try {
+      const opened = await connection.createConfirmChannel();
+      opened.on('error', (err) => (problem ??= err.message));
+      opened.on('close', () => interrupt?.());
+      await options.setup(opened);
+      channel = opened;
+      trouble = undefined;
+      options.log.info({ session: options.name }, 'RabbitMQ connected');
+      await ended;
+      if (!isStopped) tell(problem ?? 'the connection was lost');
+    } catch (err) {
+      throw problem === undefined ? err : new Error(problem, { cause: err });
+    } finally {
+      channel = undefined;
+      await closeWithin(connection);
+    }
+  };
+
+  const live = async (): Promise<void> => {
+    for (let failures = 0; !isDone();) {
+      const startedAt = performance.now();
+      await liveOnce().catch((err: unknown) => tell(explain(err)));
+      failures = performance.now() - startedAt > 10_000 ? 0 : failures + 1;
+      if (isDone()) return;
+      const isConflict = trouble?.includes('PRECONDITION_FAILED') ?? false;
+      const backoffMs = Math.min(maxBackoffMs, minBackoffMs * 2 ** failures);
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(resolve, isConflict ? conflictBackoffMs : backoffMs);
+        interrupt = () => {
+          clearTimeout(timer);
+          resolve();
+        };
+      });
+    }
+  };
+  const isDone = (): boolean => isStopped;
+  const living = live();
+
+  return {
+    channel: () => channel,
+    findTrouble: () => trouble,
+    stop: async () => {
+      isStopped = true;
+      interrupt?.();
+      await living;
+    },
+  };
+}
+
+/** A frozen broker never answers a close: it is not waited for. */
+async function closeWithin(connection: ChannelModel): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, closeTimeoutMs);
+  });
+  await Promise.race([connection.close().catch(() => undefined), late]);
+  clearTimeout(timer);
+}
+
+function withHeartbeat(url: string): string {
+  const parsed = new URL(url);
+  if (!parsed.searchParams.has('heartbeat')) {
+    parsed.searchParams.set('heartbeat', String(heartbeatSeconds));
+  }
+  return parsed.href;
+}
+
+function explain(err: unknown): string {
+  if (!(err instanceof Error)) return String(err);
+  return err.message || ('code' in err ? String(err.code) : err.name);
+}

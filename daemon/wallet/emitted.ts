@@ -1,0 +1,136 @@
+import type { Operation } from '../../core/operations.ts';
+import type { Rejection, Result } from '../../core/reasons.ts';
+import {
+  commandsExchange,
+  type Consumer,
+  type Handling,
+  type InboundMessage,
+} from '../platform/broker.ts';
+import { classifyDbError, type Db } from '../platform/db.ts';
+import { buryLetters } from '../platform/dead-letters.ts';
+import type { Posted } from './commit.ts';
+import type { Command } from './domain.ts';
+import type { GroupCommit } from './group-commit.ts';
+import { poison, readEmitted, type EmittedRequest, type Poison } from './messages.ts';
+import { toCommand } from './request.ts';
+import { findCurrencyOf } from './store-reads.ts';
+import type { KnownUsers } from './users.ts';
+
+export type EmittedOptions = {
+  readonly db: Db;
+  readonly groupCommit: GroupCommit<Command, Posted>;
+  readonly users: KnownUsers;
+  readonly defaultCurrency: string;
+  readonly queue: string;
+  /** What messages may ask for. */
+  readonly allowedOperations: ReadonlySet<Operation>;
+  /** True while the outbox has no room: then messages wait. */
+  readonly isOutboxFull: () => boolean;
+};
+
+const done: Handling = { kind: 'done' };
+const maxBatch = 1_024;
+const waitMs = 60_000;
+
+/**
+ * `transaction_emitted`, by the same way as gRPC: many messages share a commit, in the order in
+ * which they came. A business refusal is an outcome; trouble with database or auth holds them all.
+ */
+export function createEmittedConsumer(options: EmittedOptions): Consumer {
+  return {
+    queue: options.queue,
+    bindings: [options.queue, 'transaction_emitted'].map((routingKey) => ({
+      exchange: commandsExchange,
+      routingKey,
+    })),
+    maxBatch,
+    bury: (letters) => buryLetters(options.db, letters),
+    handle: (messages) => handleEmitted(options, messages),
+  };
+}
+
+async function handleEmitted(
+  options: EmittedOptions,
+  messages: readonly InboundMessage[],
+): Promise<Handling[]> {
+  if (options.isOutboxFull()) throw new Error('the outbox is full: messages wait for it to drain');
+  const requests = messages.map((message) => readEmitted(message, options.defaultCurrency));
+  const unknown = await findUnknownUsers(options, requests);
+  const commands: (Command | Poison)[] = [];
+  for (const request of requests) {
+    if ('kind' in request) commands.push(request);
+    else if (unknown.has(request.userId)) commands.push(poison('USER_NOT_FOUND', 'data.userId'));
+    else commands.push(await readCommand(options, request));
+  }
+  const waiting = { deadlineMs: Date.now() + waitMs, isCancelled: () => false };
+  // All are waited for before any trouble is told: what comes again must not overtake itself.
+  const settled = await Promise.allSettled(
+    commands.map((command) =>
+      'kind' in command ? Promise.resolve(command) : options.groupCommit.submit(command, waiting),
+    ),
+  );
+  return settled.map(toHandling);
+}
+
+async function findUnknownUsers(
+  { users }: EmittedOptions,
+  requests: readonly (EmittedRequest | Poison)[],
+): Promise<ReadonlySet<string>> {
+  const ids = requests.flatMap((request) => ('kind' in request ? [] : [request.userId]));
+  return users.findUnknown([...new Set(ids)]);
+}
+
+async function readCommand(
+  { db, defaultCurrency, allowedOperations }: EmittedOptions,
+  request: EmittedRequest,
+): Promise<Command | Poison> {
+  if (!allowedOperations.has(request.operation)) {
+    return poison('OPERATION_NOT_ALLOWED', 'data.transaction.operation');
+  }
+  const { parentId, userId } = request;
+  const found =
+    request.currency ??
+    (parentId === undefined
+      ? undefined
+      : await db.read((tx) => findCurrencyOf(tx, parentId, userId)));
+  const command = toCommand({ ...request, currency: found ?? defaultCurrency });
+  return command.ok ? command.value : toPoison(command.rejection);
+}
+
+/** The fields of the envelope, by their names in the domain. */
+const fieldPaths: Readonly<Record<string, string>> = {
+  idempotency_key: 'messageId',
+  parent_id: 'data.transaction.id',
+  amount: 'data.transaction.amount',
+  currency: 'data.transaction.currency',
+  merchant: 'data.transaction.merchant',
+  description: 'data.transaction.description',
+};
+
+function toPoison({ reason, metadata }: Rejection): Poison {
+  const field = metadata['field'] ?? '';
+  return poison(
+    reason === 'INVALID_ARGUMENT' ? 'INVALID_FIELD' : reason,
+    fieldPaths[field] ?? field,
+  );
+}
+
+/** Refusals that are no answer to the message, but trouble that will pass. */
+const passing: ReadonlySet<string> = new Set([
+  'WALLET_CLOCK_AHEAD',
+  'DATABASE_UNAVAILABLE',
+  'OUTCOME_UNKNOWN',
+  'OVERLOADED',
+]);
+
+function toHandling(settled: PromiseSettledResult<Result<Posted> | Poison>): Handling {
+  if (settled.status === 'rejected') {
+    // Content that no check caught and the database refuses: it must not block its neighbours.
+    if (classifyDbError(settled.reason) === 'data') return poison('INTERNAL', 'body');
+    throw settled.reason;
+  }
+  const { value } = settled;
+  if ('kind' in value) return value;
+  if (!value.ok && passing.has(value.rejection.reason)) throw new Error(value.rejection.message);
+  return done;
+}
