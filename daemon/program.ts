@@ -13,6 +13,7 @@ import { settings, type SettingName } from './settings.ts';
 import { createLog } from './platform/log.ts';
 
 const usageExitCode = 2;
+const interruptedExitCode = 130;
 
 /** Reads the command line, runs what it asks for, and resolves to the exit code. */
 export async function createProgram(argv: readonly string[]): Promise<number> {
@@ -34,6 +35,7 @@ export async function createProgram(argv: readonly string[]): Promise<number> {
 
   program
     .command('start', { isDefault: true })
+    .allowExcessArguments(false)
     .description('run the daemon until SIGTERM or Ctrl-C')
     .action(withConfig((config) => runDaemon(config, createLog(config.logLevel))));
   program
@@ -55,10 +57,10 @@ export async function createProgram(argv: readonly string[]): Promise<number> {
     .command('users')
     .description('accounts, on this host')
     .command('create')
-    .description('make an account; the password comes from standard input')
-    .requiredOption('--email <email>', 'the address to sign in with')
+    .description('make an account; asks for the password, or reads it from standard input')
+    .requiredOption('--email <email>', 'the address to sign in with (required)')
     .addOption(
-      new Option('--role <role>', 'what the user may do').choices(roles).makeOptionMandatory(),
+      new Option('--role <role>', 'what the user may do (required)').choices(roles).makeOptionMandatory(),
     )
     .action(withConfig(runUsersCreate));
   try {
@@ -108,6 +110,7 @@ async function runUsersCreate(
   options: Pick<NewUser, 'email' | 'role'>,
 ): Promise<number> {
   const password = await readPassword();
+  if (password === undefined) return interruptedExitCode;
   const level = config.logLevel === 'info' ? 'warn' : config.logLevel;
   const created = await createUser(config, { ...options, password }, createLog(level));
   if (!created.ok) return printFault(created.fault);
@@ -116,18 +119,21 @@ async function runUsersCreate(
   return 0;
 }
 
-async function readPassword(): Promise<string> {
-  if (process.stdin.isTTY) {
-    const { default: inquirer } = await import('inquirer');
-    const answer = await inquirer.prompt<{ password: string }>([
-      {
-        type: 'password',
-        name: 'password',
-        message: 'Password (12 characters or more):',
-        mask: true,
-      },
-    ]);
-    return answer.password;
+/** From standard input; at a terminal it is asked for, twice. Undefined if that was broken off. */
+async function readPassword(): Promise<string | undefined> {
+  if (!process.stdin.isTTY) return (await readText(process.stdin)).replace(/\r?\n$/, '');
+  const { default: inquirer } = await import('inquirer');
+  const ask = async (message: string): Promise<string> => {
+    const prompt = { type: 'password', name: 'password', message, mask: true } as const;
+    return (await inquirer.prompt<{ password: string }>([prompt])).password;
+  };
+  try {
+    for (;;) {
+      const password = await ask('Password (12 characters or more):');
+      if (password === (await ask('The same again:'))) return password;
+      say('The two are not the same.');
+    }
+  } catch {
+    return undefined;
   }
-  return (await readText(process.stdin)).replace(/\r?\n$/, '');
 }

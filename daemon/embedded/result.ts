@@ -22,6 +22,7 @@ export function codeOf(err: unknown): string {
 }
 
 const folderHints: Readonly<Record<string, string>> = {
+  ENOENT: 'No folder can be made there: name another with WALLETD_DATA_DIR.',
   ENOSPC: 'The disk is full: free some space and start again.',
   EDQUOT: 'The disk quota is used up: free some space and start again.',
   EROFS: 'The file system is read-only: name another folder with WALLETD_DATA_DIR.',

@@ -38,7 +38,8 @@ export function keepSession(options: SessionOptions): Session {
   let isStopped = false;
   let interrupt: (() => void) | undefined;
 
-  const tell = (problem: string): void => {
+  const tell = (told: string): void => {
+    const problem = isConflict(told) ? `${told} (${conflictHint})` : told;
     if (problem !== trouble)
       options.log.warn({ session: options.name, problem }, 'RabbitMQ trouble');
     trouble = problem;
@@ -81,10 +82,9 @@ export function keepSession(options: SessionOptions): Session {
       await liveOnce().catch((err: unknown) => tell(explain(err)));
       failures = performance.now() - startedAt > 10_000 ? 0 : failures + 1;
       if (isDone()) return;
-      const isConflict = trouble?.includes('PRECONDITION_FAILED') ?? false;
       const backoffMs = Math.min(maxBackoffMs, minBackoffMs * 2 ** failures);
       await new Promise<void>((resolve) => {
-        const timer = setTimeout(resolve, isConflict ? conflictBackoffMs : backoffMs);
+        const timer = setTimeout(resolve, isConflict(trouble) ? conflictBackoffMs : backoffMs);
         interrupt = () => {
           clearTimeout(timer);
           resolve();
@@ -105,6 +105,12 @@ export function keepSession(options: SessionOptions): Session {
     },
   };
 }
+
+const conflictHint =
+  'somebody declared it otherwise: delete it once it is empty, or name another queue';
+
+const isConflict = (problem: string | undefined): boolean =>
+  problem?.includes('PRECONDITION_FAILED') ?? false;
 
 /** A frozen broker never answers a close: it is not waited for. */
 async function closeWithin(connection: ChannelModel): Promise<void> {
