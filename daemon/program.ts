@@ -60,7 +60,9 @@ export async function createProgram(argv: readonly string[]): Promise<number> {
     .description('make an account; asks for the password, or reads it from standard input')
     .requiredOption('--email <email>', 'the address to sign in with (required)')
     .addOption(
-      new Option('--role <role>', 'what the user may do (required)').choices(roles).makeOptionMandatory(),
+      new Option('--role <role>', 'what the user may do (required)')
+        .choices(roles)
+        .makeOptionMandatory(),
     )
     .action(withConfig(runUsersCreate));
   try {

@@ -15,6 +15,7 @@ import type {
   ValidateTokenResponse,
 } from '../../protos/gen/digitalwallet/auth/v1/auth.ts';
 import { resolveSubject, userNotFound, type Principal } from '../platform/access.ts';
+import { readClock } from '../platform/db.ts';
 import type { CallContext, Handlers } from '../platform/grpc/server.ts';
 import type { VerifiedToken } from '../platform/tokens.ts';
 import { createAccount } from './accounts.ts';
@@ -147,7 +148,7 @@ async function listRevocations(
   request: ListRevocationsRequest,
 ): Promise<Result<ListRevocationsResponse>> {
   return db.read(async (tx) => {
-    const asOfMs = await store.readClock(tx);
+    const asOfMs = await readClock(tx);
     const revocations = await store.listRevocations(tx, request.since?.getTime());
     return succeed({
       asOf: new Date(asOfMs),

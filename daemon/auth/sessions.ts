@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 
 import { refuse, succeed, type Result } from '../../core/reasons.ts';
 import type { TokenSet } from '../../protos/gen/digitalwallet/auth/v1/auth.ts';
-import type { Db, Tx } from '../platform/db.ts';
+import { readClock, type Db, type Tx } from '../platform/db.ts';
 import type { Revocations } from '../platform/revocations.ts';
 import { canonicalizeEmail, decideRefresh, sessionLifeMs, type User } from './domain.ts';
 import type { Passwords } from './passwords.ts';
@@ -50,7 +50,7 @@ async function openSession(
   user: User,
   client: string,
 ): Promise<TokenSet> {
-  const nowMs = await store.readClock(tx);
+  const nowMs = await readClock(tx);
   const session = {
     id: randomUUID(),
     userId: user.id,
@@ -77,7 +77,7 @@ export async function refreshSession(
     const found = await store.lockRefreshToken(tx, hash, successorHash);
     if (!found) return refuse('REFRESH_TOKEN_INVALID', 'this sign-in has ended: sign in again');
     const { user, presented } = found;
-    const nowMs = await store.readClock(tx);
+    const nowMs = await readClock(tx);
     const decision = decideRefresh(presented, nowMs);
     if (decision === 'refuse') {
       return refuse('REFRESH_TOKEN_INVALID', 'this sign-in has ended: sign in again');

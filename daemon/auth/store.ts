@@ -85,14 +85,6 @@ export async function countAdmins(tx: Tx): Promise<bigint> {
   return row?.count ?? 0n;
 }
 
-const clockSql = sql('auth_clock', 'SELECT clock_timestamp() AS now');
-
-export async function readClock(tx: Tx): Promise<number> {
-  const [row] = await tx.query<{ now: number }>(clockSql);
-  if (!row) throw new Error('the database gave no time');
-  return row.now;
-}
-
 const insertSessionSql = sql(
   'session_insert',
   'INSERT INTO sessions (id, user_id, client, expires_at) VALUES ($1, $2, $3, $4)',

@@ -188,6 +188,15 @@ resultTypes.setTypeParser(builtins.TIMESTAMPTZ, (text: string) =>
   Date.parse(`${text.slice(0, -3).replace(' ', 'T')}Z`),
 );
 
+const clockSql = sql('clock', 'SELECT clock_timestamp() AS now');
+
+/** The database's clock, in milliseconds: the one that all daemons share. */
+export async function readClock(tx: Tx): Promise<number> {
+  const [row] = await tx.query<{ now: number }>(clockSql);
+  if (!row) throw new Error('the database gave no time');
+  return row.now;
+}
+
 const durabilitySql = sql(
   'db_durability',
   `SELECT name, setting FROM pg_settings

@@ -1,5 +1,5 @@
 import { succeed, type Result } from '../../core/reasons.ts';
-import type { Db, Tx } from '../platform/db.ts';
+import { readClock, type Db, type Tx } from '../platform/db.ts';
 import { appendOutbox } from '../platform/outbox.ts';
 import {
   decideBatch,
@@ -29,7 +29,7 @@ export async function commitBatch(
     const opened = distinctWallets(commands.filter(opensWallet));
     await store.openWallets(tx, opened.map(newWallet));
     const states = await readStates(tx, commands, true);
-    const { decisions, changed } = decideBatch(states, commands, await store.readClock(tx));
+    const { decisions, changed } = decideBatch(states, commands, await readClock(tx));
     const entries = decisions.flatMap((d) => (d.kind === 'accepted' ? d.entries : []));
     if (entries.length > 0) {
       await store.appendEntries(tx, entries);
@@ -47,7 +47,7 @@ export async function commitBatch(
 export async function decideOnly(db: Db, command: Command): Promise<Result<Posted>> {
   return db.snapshot(async (tx) => {
     const states = await readStates(tx, [command], false);
-    const { decisions } = decideBatch(states, [command], await store.readClock(tx));
+    const { decisions } = decideBatch(states, [command], await readClock(tx));
     const [decision] = decisions;
     if (!decision) throw new Error('a command was not decided');
     return toPosted(decision);

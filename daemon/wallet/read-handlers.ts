@@ -14,7 +14,7 @@ import {
   type ListWalletsResponse,
 } from '../../protos/gen/digitalwallet/wallet/v1/wallet.ts';
 import { resolveSubject, type Principal } from '../platform/access.ts';
-import type { Db } from '../platform/db.ts';
+import { readClock, type Db } from '../platform/db.ts';
 import type { CallContext } from '../platform/grpc/server.ts';
 import {
   cursorParts,
@@ -129,7 +129,7 @@ export async function getBalance(
     return refuse('INVALID_ARGUMENT', 'at must be a time in the years 1 to 9999', { field: 'at' });
   }
   return options.db.snapshot(async (tx) => {
-    const nowMs = await store.readClock(tx);
+    const nowMs = await readClock(tx);
     const [current = newWallet(ref.value)] = await store.readWallets(tx, [ref.value], false);
     const wallet = at ? await reads.readWalletAt(tx, current, at.getTime()) : current;
     return succeed({ wallet: toWireWallet(wallet), asOf: at ?? new Date(nowMs) });
@@ -150,7 +150,7 @@ export async function listWallets(
   if (isStaff && request.userId === '') {
     const after = cursor.value?.['id'] ?? '00000000-0000-0000-0000-000000000000';
     const { found, asOf } = await options.db.snapshot(async (tx) => ({
-      asOf: new Date(await store.readClock(tx)),
+      asOf: new Date(await readClock(tx)),
       found: await reads.listWallets(tx, after, size.value + 1),
     }));
     const page = found.slice(0, size.value);
@@ -170,7 +170,7 @@ export async function listWallets(
     exponent: exponentOf(currency),
   }));
   const { wallets, asOf } = await options.db.snapshot(async (tx) => ({
-    asOf: new Date(await store.readClock(tx)),
+    asOf: new Date(await readClock(tx)),
     wallets: await store.readWallets(tx, refs, false),
   }));
   wallets.sort((a, b) => (a.currency < b.currency ? -1 : 1));

@@ -136,15 +136,6 @@ export async function readUndone(tx: Tx, parents: readonly EntryKey[]): Promise<
   return new Set(rows.map((row) => row.parent_id));
 }
 
-const clockSql = sql('clock', 'SELECT clock_timestamp() AS now');
-
-/** The database's clock, in milliseconds. */
-export async function readClock(tx: Tx): Promise<number> {
-  const [row] = await tx.query<{ now: number }>(clockSql);
-  if (!row) throw new Error('the database gave no time');
-  return row.now;
-}
-
 const appendSql = sql(
   'entry_append',
   `INSERT INTO transactions (wallet_id, seq, id, operation, amount, balance_after, contra_account,
