@@ -2,7 +2,8 @@ import { configDefaults, defineConfig } from 'vitest/config';
 
 const exclude = [...configDefaults.exclude, 'dist/**', 'bench/**'];
 
-// unit: no I/O. int: a real Postgres and a real RabbitMQ of the run's own. e2e: the built programs as processes.
+// unit: no services. int: a real Postgres and a real RabbitMQ of the run's own. e2e: the built
+// programs as processes.
 export default defineConfig({
   test: {
     pool: 'forks',

@@ -52,7 +52,7 @@ function withoutStartingServices(install: () => void): void {
     if (existsSync(policyAside)) renameSync(policyAside, policy);
   }
   if (!hadBroker && hasRunSystemBroker()) {
-    execFileSync('service', ['rabbitmq-server', 'stop'], {
+    execFileSync('/usr/sbin/service', ['rabbitmq-server', 'stop'], {
       stdio: ['ignore', 'ignore', 'inherit'],
     });
   }

@@ -12,9 +12,9 @@ let database: TestDatabase;
 let folder: string;
 
 beforeEach(async () => {
-  database = await createTestDatabase('wallet', { isEmpty: true });
+  database = await createTestDatabase('auth', { isEmpty: true });
   folder = await mkdtemp(join(tmpdir(), 'dw-migrations-'));
-  await cp('migrations/wallet', folder, { recursive: true });
+  await cp('migrations/auth', folder, { recursive: true });
 });
 
 afterEach(async () => {
@@ -26,7 +26,7 @@ const run = () =>
   migrate({
     ownerUrl: database.ownerUrl,
     folder,
-    runtimeRole: 'wallet_app',
+    runtimeRole: 'auth_app',
     log: createLog('silent'),
   });
 
@@ -48,13 +48,13 @@ async function appliedVersions(): Promise<number[]> {
   return rows.map((row) => row.version).sort();
 }
 
-const ledger = ['outbox', 'relay_leases', 'schema_migrations', 'transactions', 'wallets'];
-const first = '0001-ledger';
+const accounts = ['refresh_tokens', 'revocations', 'schema_migrations', 'sessions', 'users'];
+const first = '0001-accounts';
 
 describe('migrate', () => {
   it('brings an empty database to the schema, and the second time does nothing', async () => {
     expect(await run()).toEqual({ ok: true, applied: [first] });
-    expect(await tables()).toEqual(expect.arrayContaining(ledger));
+    expect(await tables()).toEqual(expect.arrayContaining(accounts));
     const before = await database.query('SELECT * FROM schema_migrations');
     expect(await run()).toEqual({ ok: true, applied: [] });
     expect(await database.query('SELECT * FROM schema_migrations')).toEqual(before);
@@ -71,10 +71,13 @@ describe('migrate', () => {
 
   it('goes on from where an earlier release had come', async () => {
     await run();
-    await database.query("INSERT INTO outbox (events, event_count) VALUES ('[]', 0)");
+    await database.query(
+      `INSERT INTO users (id, email, password_hash, role, email_verified)
+       VALUES (gen_random_uuid(), 'ana@example.com', '', 'customer', true)`,
+    );
     await add('0002-more', 'CREATE TABLE more (id int);');
     expect(await run()).toEqual({ ok: true, applied: ['0002-more'] });
-    expect(await database.query('SELECT 1 FROM outbox')).toHaveLength(1);
+    expect(await database.query('SELECT 1 FROM users')).toHaveLength(1);
   });
 
   it('a failing migration leaves nothing half done, and is taken up again once mended', async () => {
@@ -153,10 +156,10 @@ describe('a schema of a newer release', () => {
 
   it('keeps the rights that the newer release gave', async () => {
     await upgrade(1);
-    await database.query('GRANT SELECT ON newer TO wallet_app');
+    await database.query('GRANT SELECT ON newer TO auth_app');
     await run();
     const [row] = await database.query<{ may: boolean }>(
-      "SELECT has_table_privilege('wallet_app', 'newer', 'SELECT') AS may",
+      "SELECT has_table_privilege('auth_app', 'newer', 'SELECT') AS may",
     );
     expect(row?.may).toBe(true);
   });

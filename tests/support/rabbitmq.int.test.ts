@@ -1,19 +1,23 @@
 import { once } from 'node:events';
+import { setTimeout as delay } from 'node:timers/promises';
 
-import { connect, type ConfirmChannel, type ConsumeMessage } from 'amqplib';
+import { connect, type ChannelModel, type ConfirmChannel, type ConsumeMessage } from 'amqplib';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
-import { startRabbitMq, type RabbitMq } from './rabbitmq.ts';
+import { queueWrittenMs, startRabbitMq, type RabbitMq } from './rabbitmq.ts';
 import { createTestVhost, type TestVhost } from './vhost.ts';
 
 const quorum = { durable: true, arguments: { 'x-queue-type': 'quorum' } };
 
-async function withChannel<T>(url: string, work: (channel: ConfirmChannel) => Promise<T>) {
+async function withChannel<T>(
+  url: string,
+  work: (channel: ConfirmChannel, connection: ChannelModel) => Promise<T>,
+): Promise<T> {
   const connection = await connect(url);
   // A connection that is cut reports it here; the work fails by itself.
   connection.on('error', () => undefined);
   try {
-    return await work(await connection.createConfirmChannel());
+    return await work(await connection.createConfirmChannel(), connection);
   } finally {
     await connection.close().catch(() => undefined);
   }
@@ -28,9 +32,8 @@ async function publish(channel: ConfirmChannel, queue: string, text: string): Pr
 function consumeOne(channel: ConfirmChannel, queue: string): Promise<string> {
   return new Promise((resolve, reject) => {
     const take = (message: ConsumeMessage | null): void => {
-      if (!message) return reject(new Error('the consumer was cancelled'));
-      channel.ack(message);
-      resolve(message.content.toString());
+      if (message) channel.ack(message);
+      resolve(message ? message.content.toString() : 'the consumer was cancelled');
     };
     channel.consume(queue, take).catch(reject);
   });
@@ -64,8 +67,12 @@ describe('a broker of our own', () => {
   afterAll(() => broker.dispose());
 
   test('keeps a confirmed message over kill -9 and over an orderly stop', async () => {
-    await withChannel(url, (channel) => publish(channel, 'kept', 'survivor'));
-    await broker.kill();
+    await withChannel(url, async (channel) => {
+      await channel.assertQueue('kept', quorum);
+      await delay(queueWrittenMs);
+      await publish(channel, 'kept', 'survivor');
+      await broker.kill();
+    });
     await expect(connect(url)).rejects.toThrow('ECONNREFUSED');
     await broker.start();
     await broker.stopApp();
@@ -77,25 +84,22 @@ describe('a broker of our own', () => {
     await withChannel(url, async (channel) => {
       broker.freeze();
       const confirmed = publish(channel, 'cold', 'later').then(() => 'confirmed');
-      expect(await Promise.race([confirmed, sleepingFor(1_000)])).toBe('silence');
+      expect(await Promise.race([confirmed, delay(1_000, 'silence')])).toBe('silence');
       broker.thaw();
       expect(await confirmed).toBe('confirmed');
     });
   });
 
   test('confirms nothing during a memory alarm', async () => {
-    await withChannel(url, async (channel) => {
+    await withChannel(url, async (channel, connection) => {
       await channel.assertQueue('full', quorum);
-      const blocked = once(channel.connection, 'blocked');
+      const blocked = once(connection, 'blocked');
       await broker.ctl('set_vm_memory_high_watermark', '0.00001');
       const confirmed = publish(channel, 'full', 'held back').then(() => 'confirmed');
       await blocked;
-      expect(await Promise.race([confirmed, sleepingFor(500)])).toBe('silence');
+      expect(await Promise.race([confirmed, delay(500, 'silence')])).toBe('silence');
       await broker.ctl('set_vm_memory_high_watermark', '0.4');
       expect(await confirmed).toBe('confirmed');
     });
   });
 });
-
-const sleepingFor = (ms: number): Promise<string> =>
-  new Promise((resolve) => setTimeout(() => resolve('silence'), ms));

@@ -1,6 +1,6 @@
 import { execFile, spawn, type ChildProcess } from 'node:child_process';
 import { randomBytes, randomInt } from 'node:crypto';
-import { existsSync } from 'node:fs';
+import { existsSync, rmSync } from 'node:fs';
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -21,7 +21,11 @@ export type RabbitMq = {
   readonly ctlCommand: CtlCommand;
   /** Stops the node in good order; its data stays. */
   stopApp(): Promise<void>;
-  /** kill -9 of the Erlang VM. */
+  /**
+   * kill -9 of the Erlang VM. Confirmed messages outlive it, but RabbitMQ writes down a quorum queue
+   * itself only some hundred milliseconds after its declaration is answered: killed before that,
+   * the queue comes back without a leader, for good. Wait `queueWrittenMs` after declaring one.
+   */
   kill(): Promise<void>;
   /** Stops the VM from running, with its connections open; `thaw` lets it go on. */
   freeze(): void;
@@ -33,6 +37,8 @@ export type RabbitMq = {
 };
 
 export type CtlCommand = { readonly command: readonly string[]; readonly env: NodeJS.ProcessEnv };
+
+export const queueWrittenMs = 2_000;
 
 const server = '/usr/lib/rabbitmq/bin/rabbitmq-server';
 const rabbitmqctl = '/usr/lib/rabbitmq/bin/rabbitmqctl';
@@ -67,6 +73,7 @@ export async function startRabbitMq(): Promise<RabbitMq> {
   };
   const endNow = (): void => {
     for (const child of [vm, mapper]) child?.kill('SIGKILL');
+    rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
   };
   process.once('exit', endNow);
   const url = (vhost?: string): string => urlOf(node, vhost);

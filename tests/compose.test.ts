@@ -1,0 +1,112 @@
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+
+import { parseConfig } from '../daemon/config.ts';
+import { settings } from '../daemon/settings.ts';
+
+type Service = {
+  readonly environment?: Readonly<Record<string, string>>;
+  readonly ports?: readonly string[];
+  readonly depends_on?: Readonly<Record<string, { readonly condition: string }>>;
+};
+type Project = { readonly services: Readonly<Record<string, Service>> };
+
+const file = resolve('docker-compose.yml');
+const text = readFileSync(file, 'utf8');
+const example = readFileSync('.env.example', 'utf8');
+const lines = example.split('\n').filter((line) => /^[A-Z_]+=/.test(line));
+const names = lines.map((line) => line.slice(0, line.indexOf('=')));
+
+/** As a person would fill it in: what is empty gets a value of its own. */
+const filled = (): string =>
+  lines.map((line) => (line.endsWith('=') ? `${line}secret-${line.length}-x` : line)).join('\n');
+
+function run(command: string, args: readonly string[], input?: string): string {
+  try {
+    return execFileSync(command, args, {
+      // What the surrounding shell has set would beat the file.
+      env: { PATH: process.env['PATH'], HOME: process.env['HOME'], LANG: 'C.UTF-8' },
+      encoding: 'utf8',
+      stdio: ['pipe', 'pipe', 'pipe'],
+      ...(input === undefined ? {} : { input }),
+    });
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    throw new Error(
+      `This test needs ${command}. On Debian: apt-get install -y docker-compose python3-yaml`,
+      { cause: error },
+    );
+  }
+}
+
+describe('docker-compose.yml', { timeout: 60_000 }, () => {
+  let folder: string;
+  let project: Project;
+
+  const expand = (env: string): Project => {
+    const envFile = join(folder, 'env');
+    writeFileSync(envFile, env);
+    const yaml = run('docker-compose', ['--env-file', envFile, '--file', file, 'config']);
+    const toJson = 'import json, sys, yaml; json.dump(yaml.safe_load(sys.stdin), sys.stdout)';
+    return JSON.parse(run('python3', ['-c', toJson], yaml)) as Project;
+  };
+
+  beforeAll(() => {
+    folder = mkdtempSync(join(tmpdir(), 'dw-compose-'));
+    project = expand(filled());
+  }, 60_000);
+  afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+  test('gives walletd only settings that it knows, and that are right together', () => {
+    const environment = project.services['walletd']?.environment ?? {};
+    expect(Object.keys(environment).filter((name) => !(name in settings))).toEqual([]);
+    const outcome = parseConfig(environment);
+    expect(outcome).toMatchObject({ ok: true });
+    if (!outcome.ok) return;
+    expect(outcome.config.isSignUpOpen).toBe(false);
+    expect(outcome.config.rabbitmqUrl).toMatch(/^amqp:\/\/walletd:.+@rabbitmq\/wallet$/);
+    for (const name of ['auth', 'wallet', 'statement'] as const) {
+      const { url, ownerUrl } = outcome.config.databases?.[name] ?? { url: '', ownerUrl: '' };
+      expect([new URL(url).username, new URL(ownerUrl).username]).toEqual([
+        `${name}_app`,
+        `${name}_owner`,
+      ]);
+    }
+  });
+
+  test('connects with the passwords that the databases and the broker are given', () => {
+    const { walletd, postgres, rabbitmq } = project.services;
+    const passwordOf = (setting: string): string =>
+      new URL(walletd?.environment?.[setting] ?? '').password;
+    for (const name of ['AUTH', 'WALLET', 'STATEMENT']) {
+      const given = postgres?.environment;
+      expect(passwordOf(`${name}_DATABASE_URL`)).toBe(given?.[`${name}_APP_PASSWORD`]);
+      expect(passwordOf(`${name}_MIGRATION_DATABASE_URL`)).toBe(given?.[`${name}_OWNER_PASSWORD`]);
+    }
+    expect(passwordOf('RABBITMQ_URL')).toBe(rabbitmq?.environment?.['RABBITMQ_WALLETD_PASSWORD']);
+  });
+
+  test('publishes ports to this host alone', () => {
+    const ports = Object.values(project.services).flatMap((service) => service.ports ?? []);
+    expect(ports.length).toBeGreaterThan(0);
+    expect(ports.filter((port) => !port.startsWith('127.0.0.1:'))).toEqual([]);
+  });
+
+  test('has no default for any password', () => {
+    const passwords = names.filter((name) => name.endsWith('_PASSWORD'));
+    expect(passwords.length).toBeGreaterThan(0);
+    expect(lines.filter((line) => /_PASSWORD=./.test(line))).toEqual([]);
+    expect(passwords.filter((name) => !text.includes(`\${${name}:?`))).toEqual([]);
+    expect(text).not.toMatch(/_PASSWORD:-/);
+    expect(() => expand(example)).toThrow('see .env.example');
+  });
+
+  test('uses every variable of .env.example, and no other', () => {
+    const used = [...text.matchAll(/\$\{([A-Z_]+)/g)].map((match) => match[1]);
+    expect([...new Set(used)].sort()).toEqual([...names].sort());
+  });
+});
