@@ -1,3 +1,5 @@
+import { randomUUID } from 'node:crypto';
+
 import { callRepeatedly, type Clock, type RepeatedResult } from './call.ts';
 import type { Connection, Method } from './client.ts';
 import type { Credentials } from './credentials/session.ts';
@@ -57,8 +59,11 @@ export function createCaller(parts: CallerParts): Caller {
     if (!connection.ok) return connection;
     const attempt = async (deadlineMs: number): Promise<CallResult<Response>> => {
       const startMs = parts.clock.now();
-      const result = await connection.value.request(method, request, { token, deadlineMs });
-      const took = `${method.path} took ${parts.clock.now() - startMs} ms`;
+      const requestId = randomUUID();
+      const result = await connection.value.request(method, request, {
+        ...{ token, deadlineMs, requestId },
+      });
+      const took = `${method.path} took ${parts.clock.now() - startMs} ms, request id ${requestId}`;
       await parts.detail(result.ok ? took : `${took}: ${describe(result.failure)}`);
       return result;
     };
@@ -131,6 +136,6 @@ function nameVariable(failure: CallFailure): CallFailure {
 }
 
 function describe(failure: CallFailure): string {
-  const { reason, certainty, message, requestId } = failure;
-  return `${reason ?? certainty}: ${message}${requestId === undefined ? '' : ` (${requestId})`}`;
+  const { reason, certainty, message } = failure;
+  return `${reason ?? certainty}: ${message}`;
 }

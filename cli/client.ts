@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 
 import {
@@ -6,6 +5,7 @@ import {
   connectivityState,
   credentials,
   Metadata,
+  status,
   type ChannelCredentials,
   type ServiceError,
 } from '@grpc/grpc-js';
@@ -25,6 +25,8 @@ type CallOptions = {
   readonly token: string | undefined;
   /** Milliseconds since the epoch. */
   readonly deadlineMs: number;
+  /** A name for this attempt, for its traces on both sides. */
+  readonly requestId: string;
 };
 
 /** A channel to one server. Nothing is sent before the connection stands. */
@@ -130,25 +132,38 @@ function explainNoConnection(client: Client): Promise<string> {
       new Metadata(),
       { deadline: Date.now() + 500 },
       (error) => {
+        if (error?.code === status.DEADLINE_EXCEEDED) {
+          resolve('no answer in time');
+          return;
+        }
         const match = /Last error: (?:Error: )?(.*?)(?:\. Resolution note:.*)?$/s.exec(
           error?.details ?? '',
         );
         const why = match?.[1] ?? error?.details ?? 'the connection failed';
         // Some end in the time of the attempt.
-        resolve(why.replace(/ \(\d{4}-[0-9T:.-]+Z\)$/, ''));
+        resolve(explainTls(why.replace(/ \(\d{4}-[0-9T:.-]+Z\)$/, '')));
       },
     );
   });
+}
+
+/** What OpenSSL says is for those who know its source. */
+function explainTls(why: string): string {
+  if (!/SSL routines|EPROTO/.test(why)) return why;
+  if (/wrong version number|packet length too long|record layer failure/.test(why)) {
+    return 'the server does not speak TLS';
+  }
+  const text = /SSL routines:[^:]*:([^:]+)/.exec(why)?.[1];
+  return text === undefined ? 'TLS failed' : `TLS failed: ${text.trim()}`;
 }
 
 function send<Request, Response>(
   client: Client,
   method: Method<Request, Response>,
   request: Request,
-  { token, deadlineMs }: CallOptions,
+  { token, deadlineMs, requestId }: CallOptions,
 ): Promise<CallResult<Response>> {
   const metadata = new Metadata();
-  const requestId = randomUUID();
   metadata.set('x-request-id', requestId);
   if (token !== undefined) metadata.set('authorization', `Bearer ${token}`);
   return new Promise((resolve) => {

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 
 import envPaths from 'env-paths';
 
+import { isTimezone } from '../core/calendar.ts';
 import { settingKeys, settingSpecs, type Layer } from './settings.ts';
 
 /** The folders that the command line writes to. */
@@ -21,7 +22,9 @@ export type Environment = {
   readonly hasColor: boolean;
   readonly paths: Paths;
   readonly host: string;
-  readonly timezone: string;
+  /** The terminal's; undefined where TZ names none. */
+  readonly timezone: string | undefined;
+  readonly tz: string | undefined;
   /** What the keychain helper gets: everything but our own secrets. */
   readonly helperEnv: Readonly<Record<string, string>>;
 };
@@ -42,7 +45,8 @@ export function readEnvironment(
       stateDir: presence(env['WALLET_STATE_DIR']) ?? join(state, 'cli'),
     },
     host: hostname(),
-    timezone: Intl.DateTimeFormat().resolvedOptions().timeZone,
+    timezone: findTerminalTimezone(),
+    tz: presence(env['TZ']),
     helperEnv: Object.fromEntries(
       Object.entries(env).filter(
         (entry): entry is [string, string] =>
@@ -50,6 +54,13 @@ export function readEnvironment(
       ),
     ),
   };
+}
+
+/** Undefined, or one that nobody knows, where TZ is wrong. An empty TZ is UTC to everybody. */
+function findTerminalTimezone(): string | undefined {
+  const { timeZone } = Intl.DateTimeFormat().resolvedOptions() as { timeZone?: string };
+  if (timeZone === undefined || timeZone === '') return undefined;
+  return isTimezone(timeZone) ? timeZone : undefined;
 }
 
 /** An empty variable counts as absent, as people unset one in a line of its own. */

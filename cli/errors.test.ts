@@ -93,6 +93,11 @@ describe('what is certain', () => {
   });
 });
 
+test('the library’s own words for a time-out are not passed on', () => {
+  const error = bare(status.DEADLINE_EXCEEDED, 'Deadline exceeded after 0.8s,LB pick: 0.1s');
+  expect(readCallFailure(error, 'sent').message).toBe('the server did not answer in time');
+});
+
 test('the request id is the one of the details, the trailer, or what was sent', () => {
   expect(readCallFailure(refusal('INTERNAL', 'x', { requestId: 'a' }), 'sent').requestId).toBe('a');
   const error = bare(status.UNAVAILABLE);

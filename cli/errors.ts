@@ -178,7 +178,7 @@ export function readCallFailure(error: ServiceError, requestId: string): CallFai
     reason,
     certainty: isUnknown ? 'unknown' : 'refused',
     isTransient: reason === undefined ? isTransientCode(error.code) : transientReasons.has(reason),
-    message: error.details === '' ? describeCode(error.code) : error.details,
+    message: describeError(error, info !== undefined),
     code: error.code,
     requestId: info?.metadata['requestId'] ?? trailer?.toString() ?? requestId,
     metadata: info?.metadata ?? {},
@@ -249,10 +249,13 @@ function findErrorInfo(error: ServiceError): ErrorInfo | undefined {
   }
 }
 
-function isTransientCode(code: status): boolean {
-  return [status.UNAVAILABLE, status.DEADLINE_EXCEEDED, status.UNKNOWN].includes(code);
+function describeError({ code, details }: ServiceError, isFromServer: boolean): string {
+  if (details === '') return `the call ended with ${status[code]}`;
+  // The library's own, with the state of its load balancer.
+  const isOwn = !isFromServer && /^Deadline exceeded/.test(details);
+  return isOwn ? 'the server did not answer in time' : details;
 }
 
-function describeCode(code: status): string {
-  return `the call ended with ${status[code]}`;
+function isTransientCode(code: status): boolean {
+  return [status.UNAVAILABLE, status.DEADLINE_EXCEEDED, status.UNKNOWN].includes(code);
 }

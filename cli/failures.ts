@@ -35,6 +35,7 @@ export const cliReasons = {
   CONNECTION_LOST: exitCodes.unavailable,
   LOCK_BUSY: exitCodes.unavailable,
   STATEMENT_MISMATCH: exitCodes.unexpected,
+  OUTPUT_FAILED: exitCodes.unexpected,
   UNEXPECTED: exitCodes.unexpected,
 } as const satisfies Record<string, ExitCode>;
 

@@ -1,13 +1,23 @@
+import { fstatSync, writeSync } from 'node:fs';
 import type { Readable } from 'node:stream';
+import { getSystemErrorMap } from 'node:util';
 
 /** A stream of text out of the process, and what is known about its reader. */
 export type TextOutput = {
   readonly isTerminal: boolean;
   /** Width in characters; undefined where nobody looks at it. */
   readonly columns: number | undefined;
-  /** Resolves once the text is on its way, so that a slow reader slows the writer down. */
+  /**
+   * Resolves once the text is on its way, so that a slow reader slows the writer down; never
+   * rejects. Whether it got out is told by `fault`.
+   */
   write(text: string): Promise<void>;
+  /** Why nothing more gets out; undefined as long as everything did. */
+  readonly fault: WriteFault | undefined;
 };
+
+/** `closed`: the reader has gone, as in `| head -1`, which is all right; `failed`: text was lost. */
+export type WriteFault = { readonly kind: 'closed' | 'failed'; readonly message: string };
 
 /** Everything through which a command meets its user. Tests put one of their own in its place. */
 export type Io = {
@@ -19,15 +29,9 @@ export type Io = {
   readonly stderr: TextOutput;
 };
 
-/** The process's own streams. `onClosed` runs when nobody reads stdout any more (`| head -1`). */
-export function openProcessIo(onClosed: () => void): Io {
+/** The process's own streams. */
+export function openProcessIo(): Io {
   const { stdin, stdout, stderr } = process;
-  stdout.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code === 'EPIPE') onClosed();
-    else throw error;
-  });
-  // Nobody is left to tell that stderr is gone.
-  stderr.on('error', () => undefined);
   return {
     // Not touched before it is needed: opening a terminal for reading has effects of its own.
     get stdin() {
@@ -39,18 +43,67 @@ export function openProcessIo(onClosed: () => void): Io {
   };
 }
 
-function toTextOutput(stream: NodeJS.WriteStream): TextOutput {
+function toTextOutput(stream: NodeJS.WriteStream & { readonly fd: number }): TextOutput {
+  let fault: WriteFault | undefined;
+  const note = (error: NodeJS.ErrnoException | null | undefined): void => {
+    if (error) fault ??= toWriteFault(error);
+  };
+  stream.on('error', note);
+  const isFile = !stream.isTTY && isRegularFile(stream.fd);
   return {
+    get fault() {
+      return fault;
+    },
     isTerminal: stream.isTTY,
     get columns() {
       return stream.isTTY ? stream.columns : undefined;
     },
     write: (text) =>
       new Promise((resolve) => {
-        stream.write(text, () => {
+        if (fault) {
           resolve();
-        });
+          return;
+        }
+        // Some streams throw, others tell their callback, and not always with an event.
+        try {
+          if (isFile) {
+            writeWhole(stream.fd, text);
+            resolve();
+            return;
+          }
+          stream.write(text, (error) => {
+            note(error);
+            resolve();
+          });
+        } catch (error) {
+          note(error as NodeJS.ErrnoException);
+          resolve();
+        }
       }),
+  };
+}
+
+/** A file system that is almost full takes a part of what it is given, and the stream would not say. */
+function writeWhole(fd: number, text: string): void {
+  const bytes = Buffer.from(text);
+  for (let offset = 0; offset < bytes.length;) {
+    offset += writeSync(fd, bytes, offset, bytes.length - offset);
+  }
+}
+
+function isRegularFile(fd: number): boolean {
+  try {
+    return fstatSync(fd).isFile();
+  } catch {
+    return false;
+  }
+}
+
+function toWriteFault({ code, errno, message }: NodeJS.ErrnoException): WriteFault {
+  const described = errno === undefined ? undefined : getSystemErrorMap().get(errno)?.[1];
+  return {
+    kind: code === 'EPIPE' ? 'closed' : 'failed',
+    message: described === undefined ? message : `${described} (${code ?? ''})`,
   };
 }
 

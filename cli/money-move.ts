@@ -6,6 +6,7 @@ import { findTextProblem, textLimits } from '../core/text.ts';
 import type { TransactionItem } from '../protos/gen/digitalwallet/wallet/v1/wallet.ts';
 import { failUsage, succeed, type Outcome } from './failures.ts';
 import { operationNumbers } from './names.ts';
+import { suggestCurrency } from './settings.ts';
 import { formatMoney } from './output/shapes.ts';
 
 /** The options of deposit, withdraw, purchase, cancel and reverse, as they were typed. */
@@ -40,7 +41,11 @@ export function checkMove(
   options: MoveOptions,
   chosenCurrency: string,
 ): Outcome<Move> {
-  const texts = { description: options.description, merchant: options.merchant };
+  // An empty text says nothing, as one that is not given.
+  const texts = {
+    description: options.description === '' ? undefined : options.description,
+    merchant: options.merchant === '' ? undefined : options.merchant,
+  };
   for (const field of ['description', 'merchant'] as const) {
     const text = texts[field];
     const problem = text === undefined ? undefined : findTextProblem(text, textLimits[field]);
@@ -89,7 +94,7 @@ function checkUndo(
 /** CURRENCY_UNKNOWN, as the server would say it. */
 export function failUnknownCurrency(currency: string): Outcome<never> {
   const message = `${JSON.stringify(currency)} is not an ISO 4217 code`;
-  const hint = 'codes are three capital letters, for instance BRL';
+  const hint = `codes are three capital letters: ${suggestCurrency(currency)}`;
   const { failure } = failUsage('currency', message, hint);
   return { ok: false, failure: { ...failure, reason: 'CURRENCY_UNKNOWN' } };
 }

@@ -1,3 +1,4 @@
+import type { Context } from './context.ts';
 import { failUsage, succeed, type Outcome } from './failures.ts';
 
 /** How much of a list is wanted, as it was typed. */
@@ -18,4 +19,13 @@ export function checkLimit(options: LimitOptions): Outcome<number> {
     return failUsage('all', '--all and --limit exclude each other');
   }
   return succeed(options.all ? Number.POSITIVE_INFINITY : Number(text));
+}
+
+/** A list that goes on says so; JSON has the token in its data. */
+export async function tellOfMore(
+  { tell, manner }: Pick<Context, 'tell' | 'manner'>,
+  pageToken: string,
+): Promise<void> {
+  if (pageToken === '' || manner.output === 'json') return;
+  await tell.note(`there are more: --all, or --page-token ${pageToken}`);
 }

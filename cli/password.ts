@@ -29,13 +29,29 @@ export async function askPassword(
       'pipe it in: wallet … --password-stdin < FILE',
     );
   }
-  const password = await context.prompter.password(options.isNew ? 'New password' : 'Password');
+  return options.isNew ? askNewPassword(context) : askOnce(context, 'Password');
+}
+
+const newPasswordTries = 3;
+
+async function askNewPassword(context: Asker): Promise<Outcome<string>> {
+  for (let count = 1; ; count += 1) {
+    const password = await askOnce(context, 'New password');
+    if (!password.ok) return password;
+    const again = await context.prompter.password('The same again');
+    if (again === undefined) return failInterrupted();
+    if (again === password.value) return password;
+    if (count === newPasswordTries) {
+      return failUsage('password', 'the two passwords are not the same');
+    }
+    await context.io.stderr.write('The two passwords are not the same; please try again.\n');
+  }
+}
+
+async function askOnce(context: Asker, message: string): Promise<Outcome<string>> {
+  const password = await context.prompter.password(message);
   if (password === undefined) return failInterrupted();
-  if (password === '') return failUsage('password', 'must not be empty');
-  if (!options.isNew) return succeed(password);
-  const again = await context.prompter.password('The same again');
-  if (again === undefined) return failInterrupted();
-  return again === password ? succeed(password) : failUsage('password', 'the two are not the same');
+  return password === '' ? failUsage('password', 'must not be empty') : succeed(password);
 }
 
 /** The first line of stdin. */
@@ -51,7 +67,7 @@ export async function readSecret(
     );
   }
   const secret = await readFirstLine(context.io.stdin);
-  return secret === '' ? failUsage(field, 'nothing came on stdin') : succeed(secret);
+  return secret === '' ? failUsage(field, `no ${field} came on stdin`) : succeed(secret);
 }
 
 function failInterrupted(): Outcome<never> {

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 
-import { fail, succeed, type Outcome } from './failures.ts';
+import { openAccountRecords } from './credentials/records.ts';
+import { fail, succeed, type Failed, type Outcome } from './failures.ts';
 import { parseJsonObject, readTextIfAny, writePrivateFile } from './files.ts';
 import { withLock } from './lock.ts';
 import { settingKeys, type Layer, type SettingKey } from './settings.ts';
@@ -38,6 +39,25 @@ export async function readProfileFile(configDir: string): Promise<Outcome<Profil
         .filter(([name]) => isProfileName(name))
         .map(([name, settings]) => [name, toLayer(settings)]),
     ),
+  });
+}
+
+/** True for one that has settings, or in which somebody has signed in. */
+export async function isKnownProfile(
+  file: ProfileFile,
+  configDir: string,
+  name: string,
+): Promise<boolean> {
+  if (name === defaultProfile || file.profiles[name] !== undefined) return true;
+  const records = await openAccountRecords(join(configDir, 'accounts')).list();
+  return records.some(({ profile }) => profile === name);
+}
+
+export function failNoProfile(name: string, isFromEnvironment: boolean): Failed {
+  const where = isFromEnvironment ? ', which WALLET_PROFILE names' : '';
+  return fail('PROFILE_NOT_FOUND', `there is no profile ${JSON.stringify(name)}${where}`, {
+    field: 'profile',
+    hint: 'wallet profiles list, or make it: wallet sign-in --profile NAME --server HOST:PORT',
   });
 }
 

@@ -18,7 +18,12 @@ import {
 } from './failures.ts';
 import { checkMove, describeMove, toItem, type Move, type MoveOptions } from './money-move.ts';
 import { printObject } from './output/print.ts';
-import { dryRunColumn, toTransactionJson, transactionColumns } from './output/shapes.ts';
+import {
+  dryRunColumn,
+  replayedColumn,
+  toTransactionJson,
+  transactionColumns,
+} from './output/shapes.ts';
 import type { CanonicalCommand, PendingKey } from './pending.ts';
 import { nameActor, resolveUser, type KnownUser } from './users.ts';
 
@@ -130,11 +135,18 @@ async function sendUnder(
   }
   const { result, hadUnknownAttempt } = called.value;
   if (result.ok) {
-    await pending?.forget();
-    if (result.value.replayed) {
+    // A key of our own was made for this very movement.
+    if (result.value.replayed && !pending) {
       await context.tell.warn(`the key ${key} was used before: this is the original transaction`);
     }
-    return printResponse(context, result.value, false);
+    const printed = await printResponse(context, result.value, false);
+    if (context.io.stdout.fault?.kind === 'failed') {
+      await pending?.keep();
+      const why = context.io.stdout.fault.message;
+      return failUnprinted(move, result.value, key, pending !== undefined, why);
+    }
+    await pending?.forget();
+    return printed;
   }
   const isOpen = isStillOpen(called.value, pending);
   await (isOpen ? pending?.keep() : pending?.forget());
@@ -185,6 +197,25 @@ function nameKey(failure: CliFailure, move: Move, key: string, isKept: boolean):
   };
 }
 
+/** The money has moved, and nobody has been told: the key goes on naming it. */
+function failUnprinted(
+  move: Move,
+  { transaction }: CreateTransactionResponse,
+  key: string,
+  isKept: boolean,
+  why: string,
+): Failed {
+  const again = isKept
+    ? 'run the same command again: it prints this transaction, and does nothing new'
+    : `run the same command again with --idempotency-key ${key}: it does nothing new`;
+  return fail(
+    'OUTPUT_FAILED',
+    `the ${describeMove(move)} was done (transaction ${transaction?.id ?? 'unknown'}, idempotency ` +
+      `key ${key}), but the result cannot be written: ${why}`,
+    { hint: again },
+  );
+}
+
 function explainUnknown(move: Move, key: string, isKept: boolean): string {
   const after = isKept
     ? 'the same command goes on under it and cannot do it twice'
@@ -198,8 +229,10 @@ async function printResponse(
   isDryRun: boolean,
 ): Promise<CommandOutcome> {
   if (!transaction) return fail('UNEXPECTED', 'the server answered without a transaction');
+  const isTable = context.manner.output === 'table';
   const columns = [
     ...(isDryRun ? [dryRunColumn] : []),
+    ...(replayed && isTable ? [replayedColumn] : []),
     ...transactionColumns(context.settings.timezone),
   ];
   await printObject(context, { transaction, replayed, isDryRun }, columns, toTransactionJson);

@@ -13,9 +13,15 @@ import {
   type Outcome,
 } from './failures.ts';
 import { openProcessIo, type Io } from './io.ts';
-import { defaultProfile, isProfileName, readProfileFile } from './profiles.ts';
+import {
+  defaultProfile,
+  failNoProfile,
+  isKnownProfile,
+  isProfileName,
+  readProfileFile,
+} from './profiles.ts';
 import { buildProgram } from './program.ts';
-import type { GlobalOptions } from './program/start.ts';
+import type { GlobalOptions, StartOptions } from './program/start.ts';
 import { createPrompter, type Prompter } from './prompter.ts';
 import {
   dropInvalid,
@@ -40,9 +46,9 @@ export type World = {
 
 /** Runs this process's command line, and ends the process. */
 export async function runProcess(keychainHelperUrl: URL): Promise<void> {
-  const io = openProcessIo(() => {
-    process.exit(exitCodes.done);
-  });
+  // Warnings for developers of what is built in are no help to users.
+  process.noDeprecation = true;
+  const io = openProcessIo();
   const exitCode = await runCommandLine(process.argv.slice(2), {
     environment: readEnvironment(),
     io,
@@ -50,13 +56,31 @@ export async function runProcess(keychainHelperUrl: URL): Promise<void> {
     interrupts: listenForInterrupts(),
     keychainHelperUrl,
   });
-  // Both may be pipes that still hold text.
-  await Promise.all([io.stdout.write(''), io.stderr.write('')]);
   process.exit(exitCode);
 }
 
 /** Runs one command line and answers how the process should end. Never throws. */
 export async function runCommandLine(argv: readonly string[], world: World): Promise<ExitCode> {
+  const { io, environment } = world;
+  const exitCode = await runParsed(argv, world);
+  // Both may be pipes that still hold text.
+  await Promise.all([io.stdout.write(''), io.stderr.write('')]);
+  const { fault } = io.stdout;
+  if (fault?.kind === 'closed') return isSuccess(exitCode) ? exitCodes.done : exitCode;
+  if (!fault || !isSuccess(exitCode)) return exitCode;
+  const output = findOutput(argv, environment);
+  const manner = { output, isQuiet: false, isVerbose: false, hasColor: environment.hasColor };
+  const message = `the command was done, but its output cannot be written: ${fault.message}`;
+  await createTeller(io, manner).fail(fail('OUTPUT_FAILED', message).failure);
+  return exitCodes.unexpected;
+}
+
+/** What else there is to say has been said already. */
+function isSuccess(exitCode: ExitCode): boolean {
+  return exitCode === exitCodes.done || exitCode === exitCodes.statementNotComplete;
+}
+
+async function runParsed(argv: readonly string[], world: World): Promise<ExitCode> {
   const { io, environment } = world;
   let exitCode: ExitCode = exitCodes.done;
   const tellFailure = async (failure: CliFailure, output: OutputFormat): Promise<void> => {
@@ -65,7 +89,7 @@ export async function runCommandLine(argv: readonly string[], world: World): Pro
     exitCode = failure.exitCode;
   };
   const program = buildProgram(version, async (command, run, options) => {
-    const prepared = await prepareContext(world, command, options?.isLenient === true);
+    const prepared = await prepareContext(world, command, options);
     if (!prepared.ok) {
       await tellFailure(prepared.failure, findOutput(argv, environment));
       return;
@@ -127,27 +151,35 @@ function prepareParsing(program: Command, io: Io): void {
 async function prepareContext(
   world: World,
   command: Command,
-  isLenient: boolean,
+  { isLenient = false, canBeNewProfile = isLenient }: StartOptions = {},
 ): Promise<Outcome<Context>> {
   const { environment, io } = world;
   const options = command.optsWithGlobals<GlobalOptions & CommandFlags>();
   if (options.json && options.output !== undefined && options.output !== 'json') {
     return failUsage('output', '--json and --output exclude each other');
   }
-  const file = await readProfileFile(environment.paths.configDir);
+  const { configDir } = environment.paths;
+  const file = await readProfileFile(configDir);
   if (!file.ok) return file;
   const { profile, profileOrigin } = chooseProfile(options, environment, file.value.current);
   if (!isProfileName(profile)) {
     return failUsage('profile', `${JSON.stringify(profile)} is not a profile's name`);
   }
+  const known = canBeNewProfile || (await isKnownProfile(file.value, configDir, profile));
+  if (!known) return failNoProfile(profile, profileOrigin === 'environment');
   const settingValues = layerSettings({
     flags: toFlagLayer(options),
     environment: environment.settings,
     profile: file.value.profiles[profile] ?? {},
   });
+  const { timezone, tz } = environment;
+  if (!isLenient && settingValues.timezone.text === undefined && tz !== undefined && !timezone) {
+    const message = `TZ: ${JSON.stringify(tz)} is not an IANA time zone, for instance Europe/Lisbon`;
+    return fail('CONFIG_INVALID', message, { field: 'timezone', hint: 'mend or unset TZ' });
+  }
   const settings = typeSettings(
     isLenient ? dropInvalid(settingValues) : settingValues,
-    environment.timezone,
+    environment.timezone ?? 'UTC',
   );
   if (!settings.ok) return settings;
   const manner: Manner = {
@@ -155,6 +187,11 @@ async function prepareContext(
     isQuiet: options.quiet === true,
     isVerbose: options.verbose === true,
     hasColor: environment.hasColor && options.color,
+    given: {
+      server: options.server,
+      profile: options.profile,
+      hasInsecureStorage: options.insecureStorage === true,
+    },
   };
   const isForMachines = manner.output === 'json' || manner.output === 'ndjson';
   return succeed(

@@ -38,7 +38,6 @@ export type Layers = {
 export type Settings = {
   readonly server: ServerAddress;
   readonly output: OutputFormat;
-  /** What the user chose; undefined leaves the choice to the server. */
   readonly currency: string;
   readonly timezone: string;
   readonly timeoutMs: number;
@@ -84,6 +83,28 @@ function parseFlag(text: string): boolean | undefined {
   return undefined;
 }
 
+/** A valid value in the way that it is written in a profile: `yes` is `true`, `5` is `5s`. */
+export function normaliseSetting(key: SettingKey, text: string): string {
+  switch (key) {
+    case 'server':
+      return parseServerAddress(text)?.text ?? text;
+    case 'timeout':
+      return /^[0-9]+$/.test(text) ? `${text}s` : text;
+    case 'tls':
+    case 'insecure-plaintext':
+    case 'insecure-storage':
+      return String(parseFlag(text) ?? text);
+    default:
+      return text;
+  }
+}
+
+/** What somebody who wrote `text` for a currency may have meant. */
+export function suggestCurrency(text: string): string {
+  const upper = text.trim().toUpperCase();
+  return findExponent(upper) === undefined ? 'for instance BRL' : `did you mean ${upper}?`;
+}
+
 /** Why `text` cannot be the value of `key`, or undefined if it can. */
 export function findSettingProblem(key: SettingKey, text: string): string | undefined {
   switch (key) {
@@ -95,7 +116,7 @@ export function findSettingProblem(key: SettingKey, text: string): string | unde
       return isOutputFormat(text) ? undefined : `is not one of ${outputFormats.join(', ')}`;
     case 'currency':
       return findExponent(text) === undefined
-        ? 'is not an ISO 4217 code, for instance BRL'
+        ? `is not an ISO 4217 code, ${suggestCurrency(text)}`
         : undefined;
     case 'timezone':
       return isTimezone(text) ? undefined : 'is not an IANA time zone, for instance Europe/Lisbon';

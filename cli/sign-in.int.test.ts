@@ -139,6 +139,42 @@ describe('sign-in', () => {
     expect(got.out).toBe(`${server.address}\n`);
   });
 
+  test('a profile with a session elsewhere does not change its server silently', async () => {
+    await signIn('--insecure-storage');
+    const other = await startFakeServer({
+      signIn: () => ({ tokens: issue(), user }),
+    });
+    const options = ['--insecure-storage', '--server', other.address, '--quiet'];
+    const ran = await signIn(...options);
+    expect(ran.exitCode).toBe(0);
+    expect(JSON.parse(ran.err.trimEnd().split('\n').at(-1) ?? '')).toMatchObject({
+      warning: { message: expect.stringContaining(server.address) as string },
+    });
+    const back = await signIn('--insecure-storage', '--server', server.address, '--quiet');
+    other.crash();
+    expect(back.err).toContain(`stays with its server ${other.address}`);
+  });
+
+  test('--with-token takes no address and no password', async () => {
+    const ran = await cli.run(['sign-in', '--with-token', '--email', 'a@example.com', '--json']);
+    expect(ran.exitCode).toBe(2);
+  });
+
+  test('new passwords that differ are asked for again, three times', async () => {
+    const asked: string[] = [];
+    const prompter = {
+      password: (message: string) => {
+        asked.push(message);
+        return Promise.resolve(`password ${asked.length}`);
+      },
+    };
+    const argv = ['sign-up', '--email', 'a@example.com', '--no-color'];
+    const ran = await cli.run(argv, { isTerminal: true, prompter });
+    expect(ran.exitCode).toBe(2);
+    expect(asked).toHaveLength(6);
+    expect(ran.err).toContain('error: the two passwords are not the same');
+  });
+
   test('--with-token stores a token that the server knows', async () => {
     current = 'key-1';
     const ran = await cli.run(['sign-in', '--with-token', '--insecure-storage', '--json'], {

@@ -3,6 +3,7 @@ import { Chalk, type ChalkInstance } from 'chalk';
 import { stripControls } from '../core/text.ts';
 import type { CliFailure } from './failures.ts';
 import type { Io, TextOutput } from './io.ts';
+import { toJsonText } from './output/plain.ts';
 import type { OutputFormat } from './settings.ts';
 
 /** How a command may speak. */
@@ -12,6 +13,14 @@ export type Manner = {
   readonly isVerbose: boolean;
   /** False with --no-color, NO_COLOR or a dumb terminal; a pipe never gets colours anyhow. */
   readonly hasColor: boolean;
+  /** What the user gave and a suggested command has to repeat. */
+  readonly given?: GivenOptions;
+};
+
+type GivenOptions = {
+  readonly server?: string | undefined;
+  readonly profile?: string | undefined;
+  readonly hasInsecureStorage?: boolean;
 };
 
 /** What goes to stderr beside the data. Where stdout is JSON, each message is a line of JSON. */
@@ -20,6 +29,10 @@ export type Teller = {
   warn(message: string): Promise<void>;
   /** Something that decides about money: said with --quiet too. */
   insist(message: string): Promise<void>;
+  /** A warning that --quiet does not silence. */
+  alert(message: string): Promise<void>;
+  /** To know of the data, wherever it goes; --quiet silences it. */
+  note(message: string): Promise<void>;
   /** Pleasant to know; for people at a terminal only. */
   hint(message: string): Promise<void>;
   /** For --verbose. */
@@ -33,7 +46,7 @@ export function createTeller(io: Io, manner: Manner): Teller {
   const isJson = manner.output === 'json' || manner.output === 'ndjson';
   const say = async (kind: 'warning' | 'note', message: string): Promise<void> => {
     const line = isJson
-      ? JSON.stringify({ [kind]: { message } })
+      ? toJsonText({ [kind]: { message } })
       : `${kind === 'warning' ? chalk.yellow('warning:') : chalk.bold('note:')} ${message}`;
     await stderr.write(`${isJson ? line : stripLine(line, stderr)}\n`);
   };
@@ -42,16 +55,44 @@ export function createTeller(io: Io, manner: Manner): Teller {
       if (!manner.isQuiet) await say('warning', message);
     },
     insist: (message) => say('note', message),
+    alert: (message) => say('warning', message),
+    note: async (message) => {
+      if (!manner.isQuiet) await say('note', message);
+    },
     hint: async (message) => {
       const isWanted = stderr.isTerminal && !manner.isQuiet && !isJson;
-      if (isWanted) await stderr.write(`${chalk.dim(stripControls(message))}\n`);
+      if (!isWanted) return;
+      const text = repeatGiven(message, manner.given);
+      await stderr.write(`${chalk.dim(stripControls(text))}\n`);
     },
     detail: async (message) => {
-      if (manner.isVerbose && !isJson) await stderr.write(`${chalk.dim(stripControls(message))}\n`);
+      if (!manner.isVerbose) return;
+      if (isJson) await say('note', message);
+      else await stderr.write(`${chalk.dim(stripControls(message))}\n`);
     },
-    fail: (failure) =>
-      stderr.write(isJson ? formatJsonFailure(failure) : formatFailure(failure, chalk)),
+    fail: (told) => {
+      const { hint } = told;
+      const failure =
+        hint === undefined ? told : { ...told, hint: repeatGiven(hint, manner.given) };
+      return stderr.write(isJson ? formatJsonFailure(failure) : formatFailure(failure, chalk));
+    },
   };
+}
+
+/** Gives the commands in a hint the options that decided where this one went. */
+function repeatGiven(hint: string, given: GivenOptions = {}): string {
+  return hint.replace(/\bwallet [a-z][a-z-]*(?: (?:list|show|create|get|use))?/g, (command) => {
+    const options: (readonly [flag: string, value: string | undefined])[] = [
+      ['--server', given.server],
+      ['--profile', given.profile],
+      [
+        '--insecure-storage',
+        given.hasInsecureStorage && command === 'wallet sign-in' ? '' : undefined,
+      ],
+    ];
+    const missing = options.filter(([flag, value]) => value !== undefined && !hint.includes(flag));
+    return [command, ...missing.map((option) => option.join(' ').trim())].join(' ');
+  });
 }
 
 /** Colours for a stream, or none. */
@@ -62,19 +103,26 @@ export function paintFor(stream: TextOutput, manner: Pick<Manner, 'hasColor'>): 
 /** `{ error: { reason, message, hint?, requestId?, field? } }`, on one line. */
 function formatJsonFailure(failure: CliFailure): string {
   const { reason, message, hint, requestId, field } = failure;
-  return `${JSON.stringify({ error: { reason, message, hint, requestId, field } })}\n`;
+  return `${toJsonText({ error: { reason, message, hint, requestId, field } })}\n`;
 }
 
 function formatFailure(failure: CliFailure, chalk: ChalkInstance): string {
   const { reason, message, hint, requestId, field } = failure;
   // The server's messages name their fields themselves.
-  const where = reason === 'USAGE' && field !== undefined ? `${field.replaceAll('_', ' ')}: ` : '';
+  const where = reason === 'USAGE' && field !== undefined ? nameField(field, message) : '';
   const lines = [
     `${chalk.red('error:')} ${stripControls(where + message)} ${chalk.dim(`(${reason})`)}`,
     ...(hint === undefined ? [] : [`${chalk.cyan('hint:')} ${stripControls(hint)}`]),
     ...(requestId === undefined ? [] : [chalk.dim(`request id: ${stripControls(requestId)}`)]),
   ];
   return `${lines.join('\n')}\n`;
+}
+
+/** `email is missing`, `limit: "x" is not …`; a message that is a sentence needs no name before it. */
+function nameField(field: string, message: string): string {
+  const name = field.replaceAll('_', ' ');
+  if (/^(?:is|must|cannot) /.test(message)) return `${name} `;
+  return message.startsWith('"') ? `${name}: ` : '';
 }
 
 /** Our own colour codes stay where there is a terminal; elsewhere nothing of the kind gets out. */

@@ -26,7 +26,7 @@ import {
 } from '../protos/gen/digitalwallet/wallet/v1/wallet.ts';
 import { readEnvironment } from './config.ts';
 import type { ExitCode } from './failures.ts';
-import type { Io } from './io.ts';
+import type { Io, WriteFault } from './io.ts';
 import type { Prompter } from './prompter.ts';
 import { runCommandLine } from './run.ts';
 
@@ -37,15 +37,21 @@ export const walletId = 'adbcf8b0-01c7-561f-af3e-e0db58fa9b1b';
 export type CapturedIo = Io & { out(): string; err(): string };
 
 export function captureIo(
-  options: { stdin?: string; isTerminal?: boolean; columns?: number } = {},
+  options: Pick<RunOptions, 'stdin' | 'isTerminal' | 'columns' | 'stdoutFault'> = {},
 ): CapturedIo {
   const written = { out: '', err: '' };
   const isTerminal = options.isTerminal ?? false;
+  let hasTried = false;
+  const faultOf = (name: 'out' | 'err') => (name === 'out' ? options.stdoutFault : undefined);
   const into = (name: 'out' | 'err') => ({
     isTerminal,
     columns: options.columns,
+    get fault() {
+      return hasTried ? faultOf(name) : undefined;
+    },
     write: (text: string) => {
-      written[name] += text;
+      if (text !== '' && name === 'out') hasTried = true;
+      if (!faultOf(name)) written[name] += text;
       return Promise.resolve();
     },
   });
@@ -72,6 +78,9 @@ type RunOptions = {
   readonly env?: Record<string, string>;
   readonly stdin?: string;
   readonly isTerminal?: boolean;
+  readonly columns?: number;
+  /** What becomes of the first text that is written to stdout. */
+  readonly stdoutFault?: WriteFault;
   readonly prompter?: Partial<Prompter>;
 };
 

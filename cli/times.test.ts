@@ -25,11 +25,17 @@ describe('parseTime', () => {
     expect(instantOf('2026-11-22T18:00:00.250Z', 'dayStart')).toBe('2026-11-22T18:00:00.250Z');
   });
 
+  test('a time without an offset is one on the zone’s clock', () => {
+    expect(instantOf('2026-11-22T18:00', 'dayEnd')).toBe('2026-11-22T21:00:00.000Z');
+    expect(instantOf('2026-11-22 18:00:30.5', 'dayEnd')).toBe('2026-11-22T21:00:30.500Z');
+  });
+
   test.each([
     '',
     'yesterday',
     '2026-02-30',
-    '2026-11-22T18:00:00',
+    '2026-11-22T25:00',
+    '2026-02-30T18:00',
     '2026-02-30T00:00:00Z',
     '22/11/2026',
   ])('%j is refused', (text) => {

@@ -168,7 +168,7 @@ function toConfig(parsed: Parsed, xdgDataHome: string | undefined): Config {
     rabbitmqUrl: parsed.RABBITMQ_URL,
     walletQueue: parsed.WALLET_QUEUE,
     statementQueue: parsed.STATEMENT_QUEUE,
-    amqpOperations: new Set(parsed.AMQP_OPERATIONS),
+    amqpOperations: new Set(parsed.AMQP_OPERATIONS.filter(isOperation)),
     outboxLimit: parsed.OUTBOX_LIMIT,
     metricsListen: parsed.WALLETD_METRICS_LISTEN,
     defaultCurrency: parsed.WALLET_CURRENCY,

@@ -111,7 +111,10 @@ export const schema = z.object({
   AMQP_OPERATIONS: z
     .string()
     .transform(listOf)
-    .pipe(z.array(z.enum(operations, `must name some of ${operations.join(', ')}`))),
+    .refine(
+      (names) => names.join() === 'none' || names.every(isOperation),
+      `must name some of ${operations.join(', ')}, or be none`,
+    ),
   OUTBOX_LIMIT: z
     .string()
     .regex(/^[1-9]\d{0,9}$/, 'must be a number of events above 0')

@@ -6,8 +6,9 @@ import { failUnknownCurrency } from '../money-move.ts';
 import { createListPrinter, printObject, type Column } from '../output/print.ts';
 import { formatMoney, toBalanceJson, type BalanceRow } from '../output/shapes.ts';
 import { formatLocalTime } from '../output/time.ts';
+import { failUserRequired, isStaff } from '../confirm-move.ts';
 import { parseTime } from '../times.ts';
-import { resolveUser } from '../users.ts';
+import { identifyCaller, resolveUser } from '../users.ts';
 
 export type BalanceOptions = {
   readonly user?: string;
@@ -30,12 +31,13 @@ export async function runBalance(
   if (findExponent(currency) === undefined) return failUnknownCurrency(currency);
   let at: Date | undefined;
   if (options.at !== undefined) {
-    const parsed = parseTime('at', options.at, settings.timezone, 'dayEnd');
+    const parsed = parseAt(options.at, settings.timezone, clock.now());
     if (!parsed.ok) return parsed;
-    // The last moment of a day; today's has not come yet.
-    const isWholeDay = options.at.length === 10;
-    const atMs = parsed.value.getTime() - (isWholeDay ? 1 : 0);
-    at = new Date(isWholeDay ? Math.min(atMs, clock.now()) : atMs);
+    at = parsed.value;
+  }
+  // The server would list the wallets of all customers, and nobody could tell whose is whose.
+  if (options.all && options.user === undefined && (await isOfStaff(context))) {
+    return failUserRequired();
   }
   const user = await resolveUser(context, options.user, false);
   if (!user.ok) return user;
@@ -45,6 +47,25 @@ export async function runBalance(
   if (!balance.ok) return balance;
   await printObject(context, balance.value, columns(settings.timezone), toBalanceJson);
   return done;
+}
+
+/** A time, or the last moment of a day; today's has not come yet. */
+function parseAt(text: string, timezone: string, nowMs: number): Outcome<Date> {
+  const begin = parseTime('at', text, timezone, 'dayStart');
+  const end = parseTime('at', text, timezone, 'dayEnd');
+  if (!begin.ok) return begin;
+  if (!end.ok) return end;
+  if (begin.value.getTime() > nowMs) {
+    return failUsage('at', '--at lies in the future: nobody knows that balance yet');
+  }
+  const isWholeDay = begin.value < end.value;
+  return succeed(isWholeDay ? new Date(Math.min(end.value.getTime() - 1, nowMs)) : end.value);
+}
+
+/** Where it cannot be found out, the server decides who may list what. */
+async function isOfStaff(context: Context): Promise<boolean> {
+  const caller = await identifyCaller(context);
+  return caller.ok && isStaff(caller.value?.role);
 }
 
 async function getBalance(
@@ -68,10 +89,14 @@ async function printAll(
 ): Promise<CommandOutcome> {
   const list = createListPrinter(context, columns(context.settings.timezone), toBalanceJson);
   let pageToken = '';
+  let owner: string | undefined;
   do {
     const method = WalletServiceService.listWallets;
     const listed = await context.caller.call(method, { userId, pageSize: 100, pageToken }, 'read');
     if (!listed.ok) return listed;
+    owner ??= listed.value.wallets[0]?.userId;
+    const others = listed.value.wallets.filter((wallet) => wallet.userId !== owner);
+    if (owner !== undefined && others.length > 0) return failUserRequired();
     const rows: BalanceRow[] = [];
     for (const wallet of listed.value.wallets) {
       const row = at
@@ -107,6 +132,7 @@ function columns(timezone: string): readonly Column<BalanceRow>[] {
       table: {
         title: 'AS OF',
         cell: ({ asOf }) => asOf && `${formatLocalTime(asOf, timezone)} (${timezone})`,
+        listCell: ({ asOf }) => asOf && formatLocalTime(asOf, timezone),
       },
     },
     {
@@ -117,7 +143,7 @@ function columns(timezone: string): readonly Column<BalanceRow>[] {
     {
       header: 'wallet_id',
       value: ({ wallet }) => wallet.id,
-      table: { title: 'WALLET', cell: ({ wallet }) => wallet.id },
+      table: { title: 'WALLET', isId: true, cell: ({ wallet }) => wallet.id },
     },
     { header: 'user_id', value: ({ wallet }) => wallet.userId },
   ];

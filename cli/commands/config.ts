@@ -3,8 +3,15 @@ import { resolve } from 'node:path';
 import type { Context } from '../context.ts';
 import { done, failUsage, type CommandOutcome } from '../failures.ts';
 import { createListPrinter, printObject, type Column } from '../output/print.ts';
+import { toPlainLine } from '../output/plain.ts';
 import { changeSetting } from '../profiles.ts';
-import { findSettingProblem, isSettingKey, settingKeys, type SettingKey } from '../settings.ts';
+import {
+  findSettingProblem,
+  isSettingKey,
+  normaliseSetting,
+  settingKeys,
+  type SettingKey,
+} from '../settings.ts';
 
 export type ConfigListOptions = { readonly showOrigin?: boolean };
 export type ConfigSetOptions = { readonly unset?: boolean };
@@ -36,11 +43,16 @@ export async function runConfigGet(
   const showOrigin = options.showOrigin === true;
   const row: Row = { key, ...context.settingValues[key] };
   if (context.manner.output === 'table' && !showOrigin) {
-    if (row.text !== undefined) await context.io.stdout.write(`${row.text}\n`);
+    if (row.text !== undefined) await writeValue(context, row.text);
     return done;
   }
   await printObject(context, row, columns(showOrigin), (value) => toJson(value, showOrigin));
   return done;
+}
+
+/** A pipe gets the text as it is. */
+function writeValue({ io: { stdout } }: Context, text: string): Promise<void> {
+  return stdout.write(`${stdout.isTerminal ? toPlainLine(text) : text}\n`);
 }
 
 /** `wallet config set KEY VALUE`, in the profile in use; `--unset` removes it from there. */
@@ -58,7 +70,8 @@ export async function runConfigSet(
   if (problem !== undefined) return failUsage(key, `${JSON.stringify(value)} ${problem}`);
   const { configDir } = context.environment.paths;
   // A relative path would mean another file in every folder.
-  const text = key === 'tls-ca' && value !== undefined ? resolve(value) : value;
+  const absolute = key === 'tls-ca' && value !== undefined ? resolve(value) : value;
+  const text = absolute === undefined ? undefined : normaliseSetting(key, absolute);
   const changed = await changeSetting(configDir, context.profile, key, text);
   if (!changed.ok) return changed;
   await warnIfBeaten(context, key);

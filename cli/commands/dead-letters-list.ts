@@ -8,7 +8,7 @@ import {
 import { done, type CommandOutcome } from '../failures.ts';
 import { deadLetterColumns, toDeadLetterJson } from '../output/dead-letters.ts';
 import { createListPrinter } from '../output/print.ts';
-import { checkLimit, type LimitOptions } from '../paging.ts';
+import { checkLimit, tellOfMore, type LimitOptions } from '../paging.ts';
 
 export type DeadLettersListOptions = LimitOptions & {
   readonly service?: string;
@@ -47,10 +47,8 @@ export async function runDeadLettersList(
     await list.add(deadLetters.map((letter) => ({ service, letter, isDryRun: false })));
     left -= deadLetters.length;
     pageToken = nextPageToken;
-  } while (pageToken !== '' && left > 0);
+  } while (pageToken !== '' && left > 0 && !context.io.stdout.fault);
   await list.end(pageToken === '' ? undefined : pageToken, 'no dead letters');
-  if (pageToken !== '') {
-    await context.tell.hint(`there are more: --all, or --page-token ${pageToken}`);
-  }
+  await tellOfMore(context, pageToken);
   return done;
 }

@@ -1,7 +1,13 @@
 import type { Context } from '../context.ts';
-import { done, fail, type CommandOutcome } from '../failures.ts';
+import { done, type CommandOutcome } from '../failures.ts';
 import { createListPrinter, type Column } from '../output/print.ts';
-import { defaultProfile, readProfileFile, useProfile } from '../profiles.ts';
+import {
+  defaultProfile,
+  failNoProfile,
+  isKnownProfile,
+  readProfileFile,
+  useProfile,
+} from '../profiles.ts';
 
 type Row = {
   readonly name: string;
@@ -18,7 +24,6 @@ export async function runProfilesList(context: Context): Promise<CommandOutcome>
   const records = await context.records.list();
   const names = new Set([
     defaultProfile,
-    context.profile,
     ...Object.keys(file.value.profiles),
     ...records.map(({ profile }) => profile),
   ]);
@@ -46,17 +51,7 @@ export async function runProfilesUse(context: Context, name: string): Promise<Co
   const { configDir } = context.environment.paths;
   const file = await readProfileFile(configDir);
   if (!file.ok) return file;
-  const records = await context.records.list();
-  const isKnown =
-    name === defaultProfile ||
-    file.value.profiles[name] !== undefined ||
-    records.some(({ profile }) => profile === name);
-  if (!isKnown) {
-    return fail('PROFILE_NOT_FOUND', `there is no profile ${JSON.stringify(name)}`, {
-      field: 'name',
-      hint: 'wallet profiles list, or make it: wallet sign-in --profile NAME --server HOST:PORT',
-    });
-  }
+  if (!(await isKnownProfile(file.value, configDir, name))) return failNoProfile(name, false);
   const used = await useProfile(configDir, name);
   if (!used.ok) return used;
   if (context.profileOrigin === 'environment') {
@@ -82,6 +77,6 @@ const columns: readonly Column<Row>[] = [
     header: 'signed_in',
     value: ({ users }) => users.join('; '),
     isText: true,
-    table: { title: 'SIGNED IN', cell: ({ users }) => users.join('; ') },
+    table: { title: 'SIGNED IN', isFlexible: true, cell: ({ users }) => users.join('; ') },
   },
 ];

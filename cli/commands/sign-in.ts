@@ -6,7 +6,7 @@ import type { AccountRecord } from '../credentials/records.ts';
 import { encodeSecret, type SecretStorage, type StoredSecret } from '../credentials/storage.ts';
 import { secretOfTokens } from '../credentials/tokens.ts';
 import { toCliFailure } from '../errors.ts';
-import { fail, succeed, type CommandOutcome, type Outcome } from '../failures.ts';
+import { fail, failUsage, succeed, type CommandOutcome, type Outcome } from '../failures.ts';
 import { nameRole } from '../names.ts';
 import { askEmail, askPassword, readSecret } from '../password.ts';
 import { changeSetting, readProfileFile } from '../profiles.ts';
@@ -25,6 +25,9 @@ type SignedIn = {
 
 /** `wallet sign-in`: by password, or with a token from stdin. */
 export async function runSignIn(context: Context, options: SignInOptions): Promise<CommandOutcome> {
+  if (options.withToken && (options.email !== undefined || options.passwordStdin)) {
+    return failUsage('with_token', '--with-token excludes --email and --password-stdin');
+  }
   const storage = context.storageOf(
     context.settings.isInsecureStorageAllowed ? 'file' : 'keychain',
   );
@@ -142,15 +145,38 @@ async function keep(
   return succeed(record);
 }
 
-/** A server named at sign-in becomes the profile's, unless it has one. */
+/**
+ * A server named at sign-in becomes the profile's, unless it has one. Either way money may go
+ * elsewhere than expected from now on, so --quiet does not silence it.
+ */
 async function rememberServer(context: Context): Promise<void> {
+  const { profile, tell } = context;
   const { text, origin } = context.settingValues.server;
   if (origin !== 'flag' || text === undefined) return;
   const { configDir } = context.environment.paths;
   const file = await readProfileFile(configDir);
-  if (!file.ok || file.value.profiles[context.profile]?.server !== undefined) return;
-  const changed = await changeSetting(configDir, context.profile, 'server', text);
-  if (changed.ok) {
-    await context.tell.hint(`the profile ${context.profile} now uses the server ${text}`);
+  if (!file.ok) return;
+  const own = file.value.profiles[profile]?.server;
+  if (own !== undefined) {
+    if (own === text) return;
+    await tell.alert(
+      `the profile ${profile} stays with its server ${own}: commands without --server ${text} go there`,
+    );
+    return;
   }
+  const changed = await changeSetting(configDir, profile, 'server', text);
+  if (!changed.ok) return;
+  const records = await context.records.list();
+  const elsewhere = records.filter(
+    (record) => record.profile === profile && record.server !== text,
+  );
+  if (elsewhere.length === 0) {
+    await tell.hint(`the profile ${profile} now uses the server ${text}`);
+    return;
+  }
+  const servers = elsewhere.map(({ server }) => server).join(', ');
+  await tell.alert(
+    `the profile ${profile} now uses the server ${text}; its session at ${servers} is kept, ` +
+      'and needs --server to be used',
+  );
 }

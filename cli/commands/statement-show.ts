@@ -1,3 +1,4 @@
+import { addDays } from '../../core/calendar.ts';
 import { findExponent } from '../../core/currencies.ts';
 import {
   StatementServiceService,
@@ -13,11 +14,13 @@ import {
   failUsage,
   succeed,
   type CommandOutcome,
+  type Failed,
   type Outcome,
 } from '../failures.ts';
 import { failUnknownCurrency } from '../money-move.ts';
 import { formatCsvHeader, formatCsvRows } from '../output/csv.ts';
 import { formatJson } from '../output/print.ts';
+import { toJsonText } from '../output/plain.ts';
 import {
   formatStatement,
   nameStatus,
@@ -26,6 +29,7 @@ import {
   toStatementJson,
   type StatementStatusName,
 } from '../output/statement.ts';
+import { formatZonedTime } from '../output/time.ts';
 import { startStatementCheck } from '../statement-check.ts';
 import { parseTime } from '../times.ts';
 import { resolveUser } from '../users.ts';
@@ -47,7 +51,7 @@ export async function runStatementShow(
   const request = await buildRequest(context, options);
   if (!request.ok) return request;
   const first = await fetchPage(context, request.value);
-  if (!first.ok) return first;
+  if (!first.ok) return suggestTo(first, options, request.value);
   const { status, page } = first.value;
   if (status === 'queued') return showQueued(context, page);
   const { statement } = page;
@@ -78,6 +82,9 @@ async function buildRequest(
   if (!from.ok) return from;
   const to = parseOptionalTime('to', options.to, timezone, 'dayEnd');
   if (!to.ok) return to;
+  if (from.value && from.value.getTime() > context.clock.now()) {
+    return failUsage('from', '--from lies in the future: there is nothing to show yet');
+  }
   if (from.value && to.value && from.value >= to.value) {
     return failUsage('from', '--from must be before --to');
   }
@@ -94,6 +101,25 @@ async function buildRequest(
     operations: [],
     descending: false,
   });
+}
+
+/** A range that is too long can begin where it was meant to. */
+function suggestTo(
+  failed: Failed,
+  options: StatementShowOptions,
+  { from, timezone }: GenerateStatementRequest,
+): Failed {
+  const { failure } = failed;
+  if (failure.reason !== 'RANGE_TOO_LONG' || !from) return failed;
+  const days = Number(/ (\d+) days/.exec(failure.message)?.[1] ?? '15');
+  const endMs = addDays(from.getTime(), days, timezone);
+  // A date includes its day, a time excludes itself.
+  const to =
+    options.from?.length === 10
+      ? formatZonedTime(new Date(endMs - 1), timezone).slice(0, 10)
+      : formatZonedTime(new Date(endMs), timezone);
+  const hint = `the first ${days} days of it: --from ${options.from ?? ''} --to ${to}`;
+  return { ok: false, failure: { ...failure, hint } };
 }
 
 function parseOptionalTime(
@@ -130,7 +156,8 @@ async function eachPage(
   let { page } = first;
   for (;;) {
     const used = await use(page.statement?.lines ?? []);
-    if (!used.ok || page.nextPageToken === '') return used;
+    const isOver = page.nextPageToken === '' || context.io.stdout.fault !== undefined;
+    if (!used.ok || isOver) return used;
     const next = await fetchPage(context, { ...request, pageToken: page.nextPageToken });
     if (!next.ok) return next;
     ({ page } = next.value);
@@ -181,15 +208,16 @@ async function streamLines(
     const { currency } = statement;
     await stdout.write(
       isCsv
-        ? formatCsvRows(columns, lines)
+        ? formatCsvRows(stdout, columns, lines)
         : lines
-            .map((line) => `${JSON.stringify({ ...toLineJson(statement, line), currency })}\n`)
+            .map((line) => `${toJsonText({ ...toLineJson(statement, line), currency })}\n`)
             .join(''),
     );
     return succeed(undefined);
   });
   if (!streamed.ok) return streamed;
-  const ended = isComplete ? check.end() : succeed(undefined);
+  const isChecked = isComplete && !stdout.fault;
+  const ended = isChecked ? check.end() : succeed(undefined);
   return ended.ok ? succeed(exitCodes.done) : ended;
 }
 
@@ -201,7 +229,7 @@ async function showQueued(
   const id = page.export?.id ?? '';
   const { output } = context.manner;
   if (output === 'json' || output === 'ndjson') {
-    await context.io.stdout.write(`${JSON.stringify({ status: 'queued', export: { id } })}\n`);
+    await context.io.stdout.write(`${toJsonText({ status: 'queued', export: { id } })}\n`);
   }
   await context.tell.insist(`queued: the server writes this statement to a file, export ${id}`);
   return succeed(exitCodes.statementNotComplete);

@@ -8,7 +8,7 @@ import { done, type CommandOutcome } from '../failures.ts';
 import { failUnknownCurrency } from '../money-move.ts';
 import { createListPrinter } from '../output/print.ts';
 import { toTransactionJson, transactionColumns } from '../output/shapes.ts';
-import { checkLimit, type LimitOptions } from '../paging.ts';
+import { checkLimit, tellOfMore, type LimitOptions } from '../paging.ts';
 import { resolveUser } from '../users.ts';
 
 export type TransactionsListOptions = LimitOptions & {
@@ -52,10 +52,8 @@ export async function runTransactionsList(
     );
     left -= transactions.length;
     pageToken = nextPageToken;
-  } while (pageToken !== '' && left > 0);
+  } while (pageToken !== '' && left > 0 && !context.io.stdout.fault);
   await list.end(pageToken === '' ? undefined : pageToken, 'no transactions');
-  if (pageToken !== '') {
-    await context.tell.hint(`there are more: --all, or --page-token ${pageToken}`);
-  }
+  await tellOfMore(context, pageToken);
   return done;
 }

@@ -31,7 +31,11 @@ export async function runUsersCreate(
   if (!password.ok) return password;
   const request = { email: email.value, password: password.value, role: roleNumbers[role] };
   const created = await context.caller.call(AuthServiceService.createUser, request, 'write');
-  if (!created.ok) return created;
+  if (!created.ok) {
+    if (created.failure.reason !== 'EMAIL_TAKEN') return created;
+    const hint = 'the account is there already: name it with --user EMAIL';
+    return { ok: false, failure: { ...created.failure, hint } };
+  }
   const { user } = created.value;
   if (!user) return fail('UNEXPECTED', 'the server answered without a user');
   await printObject(context, user, userColumns, toUserJson);

@@ -9,6 +9,8 @@ const columns: readonly CsvColumn<Row>[] = [
   { header: 'amount', value: ({ amount }) => amount },
 ];
 
+const pipe = { isTerminal: false };
+
 describe('CSV', () => {
   test.each(['=1+1', '+1', '-1', '@SUM(A1)', '\tx', '\rx'])('%j cannot start a formula', (text) => {
     expect(neutraliseFormula(text)).toBe(`'${text}`);
@@ -19,7 +21,7 @@ describe('CSV', () => {
   });
 
   test('amounts are never touched', () => {
-    expect(formatCsvRows(columns, [{ text: '-5', amount: '-5.00' }])).toBe("'-5,-5.00\r\n");
+    expect(formatCsvRows(pipe, columns, [{ text: '-5', amount: '-5.00' }])).toBe("'-5,-5.00\r\n");
   });
 
   test('is RFC 4180: CR LF, quotes doubled, and any line break quoted', () => {
@@ -31,7 +33,7 @@ describe('CSV', () => {
       { text: 'two\r\nlines', amount: '5' },
       { text: '', amount: '6' },
     ];
-    const text = formatCsvHeader(columns) + formatCsvRows(columns, rows);
+    const text = formatCsvHeader(columns) + formatCsvRows(pipe, columns, rows);
     expect(text.startsWith('text,amount\r\n"a,b",1\r\n"say ""hi""",2\r\n"two\nlines",3\r\n')).toBe(
       true,
     );

@@ -1,5 +1,8 @@
 import { stringify } from 'csv-stringify/sync';
 
+import type { TextOutput } from '../io.ts';
+import { toPlainLine } from './plain.ts';
+
 export type CsvColumn<Row> = {
   readonly header: string;
   readonly value: (row: Row) => string | number | undefined;
@@ -7,15 +10,20 @@ export type CsvColumn<Row> = {
   readonly isText?: true;
 };
 
-/** Rows of RFC 4180, each line ended by CR LF; the header is a row of its own. */
+/**
+ * Rows of RFC 4180, each line ended by CR LF; the header is a row of its own. A terminal gets
+ * cells that cannot steer it, a file or a pipe each text as it is.
+ */
 export function formatCsvRows<Row>(
+  stream: Pick<TextOutput, 'isTerminal'>,
   columns: readonly CsvColumn<Row>[],
   rows: readonly Row[],
 ): string {
   return write(
     rows.map((row) =>
       columns.map(({ value, isText }) => {
-        const text = String(value(row) ?? '');
+        const whole = String(value(row) ?? '');
+        const text = stream.isTerminal ? toPlainLine(whole) : whole;
         return isText ? neutraliseFormula(text) : text;
       }),
     ),

@@ -51,13 +51,13 @@ export function deadLetterColumns(
 function allColumns(timezone: string): readonly Column<DeadLetterRow>[] {
   return [
     timeColumn('created_at', 'CREATED', timezone, ({ createdAt }) => createdAt),
-    textColumn('id', 'ID', ({ letter }) => letter.id),
+    textColumn('id', 'ID', ({ letter }) => letter.id, true),
     textColumn('state', 'STATE', ({ letter }) => nameDeadLetterState(letter.state)),
     textColumn('service', 'SERVICE', ({ service }) => service),
     textColumn('queue', 'QUEUE', ({ letter }) => letter.queue),
     textColumn('reason', 'REASON', ({ letter }) => letter.reason),
     textColumn('field', 'FIELD', ({ letter }) => letter.field),
-    textColumn('message_id', 'MESSAGE ID', ({ letter }) => letter.messageId),
+    textColumn('message_id', 'MESSAGE ID', ({ letter }) => letter.messageId, true),
     {
       header: 'body',
       value: ({ letter }) => letter.body,
@@ -85,8 +85,10 @@ function textColumn(
   header: string,
   title: string,
   value: (row: DeadLetterRow) => string,
+  isId = false,
 ): Column<DeadLetterRow> {
-  return { header, value, isText: true, table: { title, cell: (row) => nonEmpty(value(row)) } };
+  const table = { title, cell: (row: DeadLetterRow) => nonEmpty(value(row)) };
+  return { header, value, isText: true, table: isId ? { ...table, isId: true } : table };
 }
 
 function timeColumn(

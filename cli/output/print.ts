@@ -1,10 +1,15 @@
 import type { Context } from '../context.ts';
 import { formatCsvHeader, formatCsvRows, type CsvColumn } from './csv.ts';
-import { formatCard, formatTable, type TableColumn } from './table.ts';
+import { toJsonText } from './plain.ts';
+import { formatCard, formatTable, layOut, type TableColumn } from './table.ts';
 
 /** One column of a list or one field of an object, in every format but JSON. */
 export type Column<Row> = CsvColumn<Row> & {
-  readonly table?: TableColumn & { readonly cell: (row: Row) => string | undefined };
+  readonly table?: TableColumn & {
+    readonly cell: (row: Row) => string | undefined;
+    /** What a list shows, where that is not what a card does. */
+    readonly listCell?: (row: Row) => string | undefined;
+  };
 };
 
 type Writer = Pick<Context, 'io' | 'manner'>;
@@ -22,10 +27,10 @@ export async function printObject<Row>(
       await stdout.write(formatJson(toJson(row)));
       return;
     case 'ndjson':
-      await stdout.write(`${JSON.stringify(toJson(row))}\n`);
+      await stdout.write(`${toJsonText(toJson(row))}\n`);
       return;
     case 'csv':
-      await stdout.write(formatCsvHeader(columns) + formatCsvRows(columns, [row]));
+      await stdout.write(formatCsvHeader(columns) + formatCsvRows(stdout, columns, [row]));
       return;
     case 'table':
       await stdout.write(
@@ -47,7 +52,7 @@ export type ListPrinter<Row> = {
 };
 
 export function createListPrinter<Row>(
-  writer: Writer,
+  writer: Writer & Pick<Context, 'tell'>,
   columns: readonly Column<Row>[],
   toJson: (row: Row) => unknown,
 ): ListPrinter<Row> {
@@ -62,10 +67,10 @@ export function createListPrinter<Row>(
   return {
     add: async (rows) => {
       if (output === 'ndjson') {
-        await stdout.write(rows.map((row) => `${JSON.stringify(toJson(row))}\n`).join(''));
+        await stdout.write(rows.map((row) => `${toJsonText(toJson(row))}\n`).join(''));
       } else if (output === 'csv') {
         await startCsv();
-        await stdout.write(formatCsvRows(columns, rows));
+        await stdout.write(formatCsvRows(stdout, columns, rows));
       } else {
         kept.push(...rows);
       }
@@ -76,6 +81,7 @@ export function createListPrinter<Row>(
         await stdout.write(formatJson({ items: kept.map(toJson), nextPageToken }));
       } else if (output === 'table' && kept.length > 0) {
         await stdout.write(formatRows(writer, columns, kept));
+        if (hasCutIds(writer, columns, kept)) await writer.tell.hint(cutIdsHint);
       } else if (output === 'table' && stderr.isTerminal && !writer.manner.isQuiet) {
         await stderr.write(`${ifEmpty}\n`);
       }
@@ -89,14 +95,32 @@ export function formatRows<Row>(
   columns: readonly Column<Row>[],
   rows: readonly Row[],
 ): string {
+  const { shown, cells } = fillCells(columns, rows);
+  return formatTable(writer, shown, cells);
+}
+
+const cutIdsHint = 'ids are cut to fit: a wider window, or -o ndjson, has them whole';
+
+/** Somebody may want to copy an id into the next command. */
+function hasCutIds<Row>(
+  { io }: Writer,
+  columns: readonly Column<Row>[],
+  rows: readonly Row[],
+): boolean {
+  const { shown, cells } = fillCells(columns, rows);
+  const layout = layOut(shown, cells, io.stdout.columns);
+  return shown.some(({ isId }, index) => isId && layout[index] !== 'whole');
+}
+
+function fillCells<Row>(
+  columns: readonly Column<Row>[],
+  rows: readonly Row[],
+): { readonly shown: readonly TableColumn[]; readonly cells: string[][] } {
   const shown = columns.flatMap(({ table }) => (table && !table.isCardOnly ? [table] : []));
-  return formatTable(
-    writer,
-    shown,
-    rows.map((row) => shown.map(({ cell }) => cell(row) ?? '')),
-  );
+  const cells = rows.map((row) => shown.map(({ cell, listCell = cell }) => listCell(row) ?? ''));
+  return { shown, cells };
 }
 
 export function formatJson(value: unknown): string {
-  return `${JSON.stringify(value, null, 2)}\n`;
+  return `${toJsonText(value, 2)}\n`;
 }

@@ -24,10 +24,11 @@ export type TransactionRow = {
 /** docs/cli.md, "JSON": the shape of a transaction. */
 export function toTransactionJson({ transaction, replayed, isDryRun }: TransactionRow): object {
   const { currency } = transaction;
+  const isImagined = isDryRun && !replayed;
   return {
-    id: transaction.id,
+    ...(isImagined ? {} : { id: transaction.id }),
     walletId: transaction.walletId,
-    seq: Number(transaction.seq),
+    ...(isImagined ? {} : { seq: Number(transaction.seq) }),
     operation: nameOperation(transaction.operation),
     amount: formatMoney(transaction.amountMinor, currency),
     currency,
@@ -46,8 +47,8 @@ export function transactionColumns(timezone: string): readonly Column<Transactio
   return [
     {
       header: 'seq',
-      value: ({ transaction }) => transaction.seq.toString(),
-      table: { title: 'SEQ', align: 'right', cell: ({ transaction: { seq } }) => seq.toString() },
+      value: seqOf,
+      table: { title: 'SEQ', align: 'right', cell: seqOf },
     },
     {
       header: 'occurred_at',
@@ -84,8 +85,8 @@ export function transactionColumns(timezone: string): readonly Column<Transactio
     },
     {
       header: 'id',
-      value: ({ transaction }) => transaction.id,
-      table: { title: 'ID', cell: ({ transaction: { id } }) => id },
+      value: idOf,
+      table: { title: 'ID', isId: true, cell: idOf },
     },
     ...noteColumns,
   ];
@@ -100,6 +101,7 @@ const noteColumns: readonly Column<TransactionRow>[] = [
       title: 'DESCRIPTION',
       isFlexible: true,
       cell: ({ transaction }) => transaction.description,
+      listCell: ({ transaction }) => transaction.description ?? transaction.merchant,
     },
   },
   {
@@ -119,6 +121,19 @@ const noteColumns: readonly Column<TransactionRow>[] = [
     table: { title: 'WALLET', isCardOnly: true, cell: ({ transaction }) => transaction.walletId },
   },
 ];
+
+/** A transaction that was only tried has neither, unless it was made before. */
+const seqOf = ({ transaction, replayed, isDryRun }: TransactionRow): string | undefined =>
+  isDryRun && !replayed ? undefined : transaction.seq.toString();
+const idOf = ({ transaction, replayed, isDryRun }: TransactionRow): string | undefined =>
+  isDryRun && !replayed ? undefined : transaction.id;
+
+/** On a card that is not of a new transaction. */
+export const replayedColumn: Column<TransactionRow> = {
+  header: 'replayed',
+  value: ({ replayed }) => String(replayed),
+  table: { title: 'REPLAYED', cell: () => 'yes' },
+};
 
 /** Said with the data itself, so that nobody takes the answer for a transaction. */
 export const dryRunColumn: Column<TransactionRow> = {

@@ -58,6 +58,7 @@ export function toLineJson(
     transactionId: line.transactionId,
     operation: nameOperation(line.operation),
     description: line.description,
+    merchant: merchantOf(line),
     debit: line.debitMinor > 0n ? money(line.debitMinor) : undefined,
     credit: line.creditMinor > 0n ? money(line.creditMinor) : undefined,
     balance: money(line.balanceAfterMinor),
@@ -91,9 +92,9 @@ export function statementColumns({
     },
     {
       header: 'description',
-      value: ({ description }) => description,
+      value: noteOf,
       isText: true,
-      table: { title: 'DESCRIPTION', isFlexible: true, cell: ({ description }) => description },
+      table: { title: 'DESCRIPTION', isFlexible: true, cell: noteOf },
     },
     {
       header: 'debit',
@@ -113,6 +114,18 @@ export function statementColumns({
     { header: 'currency', value: () => currency },
   ];
 }
+
+const merchantPrefix = 'merchant:';
+
+/** Who was paid, or paid back: a line has it as the account that the money went to or came from. */
+function merchantOf({ contraAccount }: StatementLine): string | undefined {
+  if (!contraAccount.startsWith(merchantPrefix)) return undefined;
+  const name = contraAccount.slice(merchantPrefix.length);
+  return name === '' ? undefined : name;
+}
+
+/** What there is to say about a line in the one column that there is for it. */
+const noteOf = (line: StatementLine): string | undefined => line.description ?? merchantOf(line);
 
 /** A statement for people: whose and when, opening, the lines, totals, closing. */
 export function formatStatement(

@@ -32,7 +32,7 @@ describe('tables', () => {
     const io = captureIo();
     const evil = 'a\u001b[2Jb\u009b31mc\u202ed\ne';
     expect(formatTable({ io, manner }, columns, [['1', evil]])).not.toMatch(controls);
-    expect(formatCard({ io, manner }, [['description', evil]])).toBe('description  a[2Jb31mcde\n');
+    expect(formatCard({ io, manner }, [['description', evil]])).toBe('description  a[2Jb31mcd e\n');
   });
 
   test('the flexible column gives way on a narrow terminal', () => {

@@ -1,13 +1,15 @@
 import Table from 'cli-table3';
 
-import { stripControls } from '../../core/text.ts';
 import type { Context } from '../context.ts';
 import { paintFor } from '../tell.ts';
+import { toPlainLine } from './plain.ts';
 
 export type TableColumn = {
   readonly title: string;
   readonly align?: 'right';
-  /** Gives way where the terminal is too narrow for everything. */
+  /** The first to give way where the terminal is too narrow for everything. */
+  readonly isId?: true;
+  /** The next to give way. */
   readonly isFlexible?: true;
   /** Shown of one object, but too much for a list. */
   readonly isCardOnly?: true;
@@ -43,11 +45,15 @@ export function formatTable(
   rows: readonly (readonly string[])[],
 ): string {
   const chalk = paintFor(io.stdout, manner);
-  const cells = rows.map((row) => row.map(stripControls));
+  const allCells = rows.map((row) => row.map(toPlainLine));
+  const layout = layOut(columns, allCells, io.stdout.columns);
+  const isShown = (_: unknown, index: number): boolean => layout[index] !== 'dropped';
+  const shown = columns.filter(isShown);
+  const cells = allCells.map((row) => row.filter(isShown));
   const table = new Table({
-    head: columns.map(({ title }) => chalk.bold(title)),
-    colAligns: columns.map(({ align }) => align ?? 'left'),
-    colWidths: chooseWidths(columns, cells, io.stdout.columns),
+    head: shown.map(({ title }) => chalk.bold(title)),
+    colAligns: shown.map(({ align }) => align ?? 'left'),
+    colWidths: layout.filter(isShown).map((width) => (typeof width === 'number' ? width : null)),
     chars: noLines,
     style: { head: [], border: [], 'padding-left': 0, 'padding-right': 0 },
   });
@@ -64,26 +70,55 @@ export function formatCard(
   const shown = fields.filter((field): field is [string, string] => field[1] !== undefined);
   const width = Math.max(...shown.map(([label]) => label.length));
   return shown
-    .map(([label, value]) => `${chalk.dim(label.padEnd(width))}  ${stripControls(value)}\n`)
+    .map(([label, value]) => `${chalk.dim(label.padEnd(width))}  ${toPlainLine(value)}\n`)
     .join('');
 }
 
-/** Undefined entries fit their content; a flexible column takes what the terminal has left. */
-function chooseWidths(
+/** How wide a column is, that it has room for all of its content, or that it is left out. */
+type ColumnLayout = number | 'whole' | 'dropped';
+
+const gapWidth = 2;
+const cutIdWidth = 9;
+const flexibleWidth = 12;
+
+/**
+ * Fits columns into a terminal: ids are cut to their beginnings, then the flexible ones; then ids
+ * are left out, and then the flexible ones. The rest is never cut. A pipe has room for everything.
+ */
+export function layOut(
   columns: readonly TableColumn[],
   cells: readonly (readonly string[])[],
   terminalColumns: number | undefined,
-): (number | null)[] {
-  const widths: (number | null)[] = columns.map(() => null);
-  const flexible = columns.findIndex(({ isFlexible }) => isFlexible);
-  if (terminalColumns === undefined || flexible < 0) return widths;
+): readonly ColumnLayout[] {
   const natural = columns.map(({ title }, index) =>
-    Math.max(title.length, ...cells.map((row) => row[index]?.length ?? 0)),
+    cells.reduce((width, row) => Math.max(width, row[index]?.length ?? 0), title.length),
   );
-  const others = natural.reduce((sum, width, index) => sum + (index === flexible ? 0 : width), 0);
-  const left = terminalColumns - others - 2 * (columns.length - 1);
-  if ((natural[flexible] ?? 0) > left) widths[flexible] = Math.max(left, 12);
-  return widths;
+  const widths: (number | undefined)[] = [...natural];
+  const findExcess = (): number => {
+    const left = widths.filter((width) => width !== undefined);
+    const gaps = gapWidth * Math.max(left.length - 1, 0);
+    const total = left.reduce((sum, width) => sum + width, gaps);
+    return total - (terminalColumns ?? Number.POSITIVE_INFINITY);
+  };
+  const cut = (key: 'isId' | 'isFlexible', leastWidth: number): void => {
+    columns.forEach((column, index) => {
+      const width = widths[index];
+      if (!column[key] || width === undefined || width <= leastWidth) return;
+      widths[index] = Math.max(leastWidth, width - Math.max(findExcess(), 0));
+    });
+  };
+  const drop = (key: 'isId' | 'isFlexible'): void => {
+    columns.forEach((column, index) => {
+      if (column[key] && findExcess() > 0) widths[index] = undefined;
+    });
+  };
+  cut('isId', cutIdWidth);
+  cut('isFlexible', flexibleWidth);
+  drop('isId');
+  drop('isFlexible');
+  return widths.map((width, index) =>
+    width === undefined ? 'dropped' : width === natural[index] ? 'whole' : width,
+  );
 }
 
 function trimLines(text: string): string {

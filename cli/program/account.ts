@@ -20,10 +20,14 @@ Examples:
   wallet sign-up --email ana@example.com --password-stdin < password.txt`,
     )
     .action(async (options: SignUpOptions, command: Command) => {
-      await start(command, async (context) => {
-        const { runSignUp } = await import('../commands/sign-up.ts');
-        return runSignUp(context, options);
-      });
+      await start(
+        command,
+        async (context) => {
+          const { runSignUp } = await import('../commands/sign-up.ts');
+          return runSignUp(context, options);
+        },
+        { canBeNewProfile: true },
+      );
     });
 
   program
@@ -42,10 +46,14 @@ Examples:
   wallet sign-in --with-token < api-key.txt`,
     )
     .action(async (options: SignInOptions, command: Command) => {
-      await start(command, async (context) => {
-        const { runSignIn } = await import('../commands/sign-in.ts');
-        return runSignIn(context, options);
-      });
+      await start(
+        command,
+        async (context) => {
+          const { runSignIn } = await import('../commands/sign-in.ts');
+          return runSignIn(context, options);
+        },
+        { canBeNewProfile: true },
+      );
     });
 
   program

@@ -5,7 +5,9 @@ import type { Start } from './start.ts';
 
 const keyNote = `
 Without --idempotency-key a new key is made. If the outcome stays unknown (exit code 9), the key is
-remembered, and the same command run again goes on under it: nothing is done twice.`;
+remembered, and the same command run again goes on under it: nothing is done twice.
+A key names one transaction within one wallet (a user's, of one currency). With another operation,
+amount, parent or merchant it is refused; a description does not count, and stays the original's.`;
 
 /** deposit, withdraw, purchase, cancel, reverse. */
 export function addMoneyCommands(program: Command, start: Start): void {
@@ -86,7 +88,7 @@ function addMoveOptions(command: Command, examples: readonly string[]): Command 
     .option('--description <TEXT>', 'shown in lists and statements')
     .option(
       '--idempotency-key <KEY>',
-      'names this transaction: the same key again does nothing new',
+      'names this transaction within its wallet (user and currency): the same key again does nothing new',
     )
     .option('--dry-run', 'let the server check it, and change nothing')
     .addHelpText('after', `\nExamples:\n${lines}${keyNote}`);

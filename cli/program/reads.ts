@@ -10,7 +10,10 @@ import type { Start } from './start.ts';
 export function addReadCommands(program: Command, start: Start): void {
   addWalletOptions(program.command('balance').description('show the balance of a wallet'))
     .option('--all', 'of every wallet that the user has')
-    .option('--at <TIME>', 'as of a date (its end) or a time like 2026-11-22T18:00:00-03:00')
+    .option(
+      '--at <TIME>',
+      'as of a date (its end) or a time like 2026-11-22T18:00, not in the future',
+    )
     .option('--timezone <ZONE>', "IANA time zone (default: the terminal's)")
     .addHelpText(
       'after',
@@ -74,7 +77,10 @@ Examples:
 function addStatementCommands(program: Command, start: Start): void {
   const statement = program.command('statement').description('account statements');
   addWalletOptions(statement.command('show').description('show a statement'))
-    .option('--from <TIME>', 'a date or a time (default: 15 days before --to)')
+    .option(
+      '--from <TIME>',
+      'a date or a time (default: 15 days before --to, which is the longest range)',
+    )
     .option('--to <TIME>', 'a date, that day included, or a time, itself not (default: now)')
     .option('--timezone <ZONE>', "IANA time zone (default: the terminal's)")
     .addHelpText(
@@ -96,5 +102,5 @@ Examples:
 function addWalletOptions(command: Command): Command {
   return command
     .option('--user <USER>', 'e-mail address or id; staff always name the user')
-    .option('--currency <CODE>', "ISO 4217 code (default WALLET_CURRENCY, profile, the server's)");
+    .option('--currency <CODE>', 'ISO 4217 code (default WALLET_CURRENCY, the profile, BRL)');
 }

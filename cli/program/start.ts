@@ -7,9 +7,15 @@ import type { CommandOutcome } from '../failures.ts';
 export type Start = (
   command: Command,
   run: (context: Context) => Promise<CommandOutcome>,
-  /** To mend a configuration with: invalid settings give way to their defaults. */
-  options?: { readonly isLenient?: boolean },
+  options?: StartOptions,
 ) => Promise<void>;
+
+export type StartOptions = {
+  /** To mend a configuration with: invalid settings give way to their defaults. */
+  readonly isLenient?: boolean;
+  /** The command can be the first that a profile is named in. */
+  readonly canBeNewProfile?: boolean;
+};
 
 /** The options that every command takes. */
 export type GlobalOptions = {

@@ -7,6 +7,7 @@ import {
   type InboundMessage,
 } from '../platform/broker.ts';
 import { classifyDbError, type Db } from '../platform/db.ts';
+import { createHold } from '../platform/hold.ts';
 import { buryLetters } from '../platform/dead-letters.ts';
 import type { Posted } from './commit.ts';
 import type { Command } from './domain.ts';
@@ -30,7 +31,8 @@ export type EmittedOptions = {
 
 const done: Handling = { kind: 'done' };
 const maxBatch = 1_024;
-const waitMs = 60_000;
+/** Within the time that Postgres lets a replay's transaction wait for it. */
+const waitMs = 25_000;
 
 /**
  * `transaction_emitted`, by the same way as gRPC: many messages share a commit, in the order in
@@ -53,14 +55,24 @@ async function handleEmitted(
   options: EmittedOptions,
   messages: readonly InboundMessage[],
 ): Promise<Handling[]> {
-  if (options.isOutboxFull()) throw new Error('the outbox is full: messages wait for it to drain');
+  if (options.isOutboxFull()) {
+    const message =
+      'too many events wait for the message broker: nothing was done, try again later';
+    throw createHold({ reason: 'OUTBOX_FULL', message, metadata: {} });
+  }
   const requests = messages.map((message) => readEmitted(message, options.defaultCurrency));
   const unknown = await findUnknownUsers(options, requests);
   const commands: (Command | Poison)[] = [];
+  // Parents that are not committed yet, since they come in the same batch.
+  const currencies = new Map<string, string>();
   for (const request of requests) {
     if ('kind' in request) commands.push(request);
     else if (unknown.has(request.userId)) commands.push(poison('USER_NOT_FOUND', 'data.userId'));
-    else commands.push(await readCommand(options, request));
+    else {
+      const command = await readCommand(options, request, currencies);
+      if (!('kind' in command)) currencies.set(command.transactionId, command.wallet.currency);
+      commands.push(command);
+    }
   }
   const waiting = { deadlineMs: Date.now() + waitMs, isCancelled: () => false };
   // All are waited for before any trouble is told: what comes again must not overtake itself.
@@ -77,12 +89,18 @@ async function findUnknownUsers(
   requests: readonly (EmittedRequest | Poison)[],
 ): Promise<ReadonlySet<string>> {
   const ids = requests.flatMap((request) => ('kind' in request ? [] : [request.userId]));
-  return users.findUnknown([...new Set(ids)]);
+  try {
+    return await users.findUnknown([...new Set(ids)]);
+  } catch (cause) {
+    const message = 'the auth service is out of reach: nothing was done, try again';
+    throw createHold({ reason: 'AUTH_UNAVAILABLE', message, metadata: {} }, cause);
+  }
 }
 
 async function readCommand(
   { db, defaultCurrency, allowedOperations }: EmittedOptions,
   request: EmittedRequest,
+  currencies: ReadonlyMap<string, string>,
 ): Promise<Command | Poison> {
   if (!allowedOperations.has(request.operation)) {
     return poison('OPERATION_NOT_ALLOWED', 'data.transaction.operation');
@@ -92,7 +110,8 @@ async function readCommand(
     request.currency ??
     (parentId === undefined
       ? undefined
-      : await db.read((tx) => findCurrencyOf(tx, parentId, userId)));
+      : (currencies.get(parentId) ??
+        (await db.read((tx) => findCurrencyOf(tx, parentId, userId)))));
   const command = toCommand({ ...request, currency: found ?? defaultCurrency });
   return command.ok ? command.value : toPoison(command.rejection);
 }
@@ -117,7 +136,6 @@ function toPoison({ reason, metadata }: Rejection): Poison {
 
 /** Refusals that are no answer to the message, but trouble that will pass. */
 const passing: ReadonlySet<string> = new Set([
-  'WALLET_CLOCK_AHEAD',
   'DATABASE_UNAVAILABLE',
   'OUTCOME_UNKNOWN',
   'OVERLOADED',
@@ -131,6 +149,10 @@ function toHandling(settled: PromiseSettledResult<Result<Posted> | Poison>): Han
   }
   const { value } = settled;
   if ('kind' in value) return value;
-  if (!value.ok && passing.has(value.rejection.reason)) throw new Error(value.rejection.message);
+  if (value.ok) return done;
+  const { rejection } = value;
+  if (passing.has(rejection.reason)) throw createHold(rejection);
+  // One wallet with a wrong time must not stop the others: an operator can replay it.
+  if (rejection.reason === 'WALLET_CLOCK_AHEAD') return poison('WALLET_CLOCK_AHEAD', 'data.userId');
   return done;
 }

@@ -83,8 +83,8 @@ function readOperation(value: string | number): Operation | undefined {
 }
 
 /**
- * A decimal string, or a number that says exactly so much: JSON numbers are binary fractions, so
- * one with more digits than a double holds is refused rather than rounded.
+ * A decimal string, or a number. JSON numbers are binary fractions, rounded before they come here:
+ * one so large that its cents could be rounded is refused. Strings are the safe way.
  */
 function readAmount(
   { transaction: { amount } }: Emitted,

@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { connect } from 'amqplib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
+import { transactionIdOf, walletIdOf } from '../../core/ids.ts';
 import { run } from '../../scripts/product.ts';
 import { findFaults, queryService, waitUntil } from '../support/ledger.ts';
 import { createProducer, signUp, toBody, type Producer } from '../support/producer.ts';
@@ -138,6 +139,32 @@ describe('messages in and out', () => {
     ]);
     await producer.emit({ userId: davi.id, operation: 4, id: items[0]?.id ?? '' });
     await waitForBalance(davi.id, '10.00');
+  });
+});
+
+describe('an undo that comes right behind what it undoes', () => {
+  it('finds its wallet by its parent, in any currency', async () => {
+    const flor = await signUp(world.daemon().address, 'flor');
+    const wallet = walletIdOf(flor.id, 'JPY');
+    const yen = { userId: flor.id, currency: 'JPY' };
+    await Promise.all([
+      producer.emit({ ...yen, operation: 'deposit', amount: 900 }),
+      producer.emit({ ...yen, operation: 'purchase', amount: 400, messageId: 'to be undone' }),
+      producer.emit({
+        userId: flor.id,
+        operation: 'cancellation',
+        id: transactionIdOf(wallet, 'message', 'to be undone'),
+      }),
+    ]);
+    const lines = () =>
+      queryService<{ balance_after: string }>(
+        world.dataDir,
+        'wallet',
+        'SELECT balance_after FROM transactions WHERE wallet_id = $1 ORDER BY seq',
+        [wallet],
+      );
+    await waitUntil('three entries', async () => (await lines()).length === 3, 20_000);
+    expect((await lines()).map((line) => line.balance_after)).toEqual(['900', '500', '900']);
   });
 });
 

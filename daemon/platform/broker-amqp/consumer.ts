@@ -2,7 +2,7 @@ import { createHash, randomUUID } from 'node:crypto';
 
 import type { ConfirmChannel, ConsumeMessage } from 'amqplib';
 
-import { uuidV5 } from '../../../core/ids.ts';
+import { isUuid, uuidV5 } from '../../../core/ids.ts';
 import type { Consumer, DeadLetter, Handling, InboundMessage } from '../broker.ts';
 import { parseJson } from '../dead-letters.ts';
 import type { Log } from '../log.ts';
@@ -171,14 +171,16 @@ function toInbound(message: ConsumeMessage): InboundMessage {
 
 function toLetter(queue: string, message: ConsumeMessage): DeadLetter {
   const inbound = toInbound(message);
-  const ours = inbound.headers[headers.id];
-  const named = typeof ours === 'string' && inbound.messageId?.startsWith('unnamed ');
-  const messageId = named === true ? undefined : inbound.messageId;
+  const given = inbound.headers[headers.id];
+  // A producer may set any header: only what looks like ours is taken for ours.
+  const ours = typeof given === 'string' && isUuid(given) ? given : undefined;
+  const isUnnamed = ours !== undefined && inbound.messageId?.startsWith('unnamed ') === true;
+  const messageId = isUnnamed ? undefined : inbound.messageId;
   const brokers = inbound.headers['x-first-death-reason'];
   const reason = inbound.headers[headers.reason] ?? brokers ?? 'UNKNOWN';
   const field = inbound.headers[headers.field];
   return {
-    id: typeof ours === 'string' ? ours : letterIdOf(queue, messageId, message.content),
+    id: (isUnnamed ? ours : undefined) ?? letterIdOf(queue, messageId, message.content),
     queue,
     messageId,
     reason: typeof reason === 'string' ? reason.toUpperCase() : 'UNKNOWN',

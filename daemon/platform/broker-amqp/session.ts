@@ -59,10 +59,12 @@ export function keepSession(options: SessionOptions): Session {
     connection.on('blocked', (reason) => tell(`the broker takes no messages: ${reason}`));
     connection.on('unblocked', () => (trouble = undefined));
     try {
+      if (isDone()) return;
       const opened = await connection.createConfirmChannel();
       opened.on('error', (err) => (problem ??= err.message));
       opened.on('close', () => interrupt?.());
       await options.setup(opened);
+      if (isDone()) return;
       channel = opened;
       trouble = undefined;
       options.log.info({ session: options.name }, 'RabbitMQ connected');
@@ -83,13 +85,8 @@ export function keepSession(options: SessionOptions): Session {
       failures = performance.now() - startedAt > 10_000 ? 0 : failures + 1;
       if (isDone()) return;
       const backoffMs = Math.min(maxBackoffMs, minBackoffMs * 2 ** failures);
-      await new Promise<void>((resolve) => {
-        const timer = setTimeout(resolve, isConflict(trouble) ? conflictBackoffMs : backoffMs);
-        interrupt = () => {
-          clearTimeout(timer);
-          resolve();
-        };
-      });
+      const pauseMs = isConflict(trouble) ? conflictBackoffMs : backoffMs;
+      await pauseUntil(pauseMs, (wake) => (interrupt = wake));
     }
   };
   const isDone = (): boolean => isStopped;
@@ -111,6 +108,17 @@ const conflictHint =
 
 const isConflict = (problem: string | undefined): boolean =>
   problem?.includes('PRECONDITION_FAILED') ?? false;
+
+/** Pauses, or less: `onStart` gets what cuts it short. */
+function pauseUntil(ms: number, onStart: (wake: () => void) => void): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(resolve, ms);
+    onStart(() => {
+      clearTimeout(timer);
+      resolve();
+    });
+  });
+}
 
 /** A frozen broker never answers a close: it is not waited for. */
 async function closeWithin(connection: ChannelModel): Promise<void> {

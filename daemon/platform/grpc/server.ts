@@ -14,6 +14,7 @@ import { HealthImplementation } from 'grpc-health-check';
 import { refuse, type Result } from '../../../core/reasons.ts';
 import type { Access, Policy, Principal } from '../access.ts';
 import { classifyDbError, isCommitInDoubt } from '../db.ts';
+import { findHeld } from '../hold.ts';
 import type { Log } from '../log.ts';
 import { maskUnexpected, toServiceError } from './errors.ts';
 
@@ -170,6 +171,8 @@ function wrapUnary(options: WrapOptions) {
 
 /** A database that is away is expected now and then; everything else is a defect, and masked. */
 function explainFailure(err: unknown, log: Log, requestId: string): Result<unknown> {
+  const rejection = findHeld(err);
+  if (rejection) return { ok: false, rejection };
   if (classifyDbError(err) !== 'transient') {
     return { ok: false, rejection: maskUnexpected(err, log, requestId) };
   }
