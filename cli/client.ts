@@ -10,7 +10,7 @@ import {
   type ServiceError,
 } from '@grpc/grpc-js';
 
-import { readCallFailure, toUnsentFailure, type CallResult } from './errors.ts';
+import { readCallFailure, toUnsentFailure, type CallFailure, type CallResult } from './errors.ts';
 import { fail, succeed, type Outcome } from './failures.ts';
 import type { Settings } from './settings.ts';
 
@@ -157,12 +157,26 @@ function explainTls(why: string): string {
   return text === undefined ? 'TLS failed' : `TLS failed: ${text.trim()}`;
 }
 
+/** Told here, since the library's own word for it repeats the whole token. */
+const unreadableToken: CallFailure = {
+  reason: 'TOKEN_INVALID',
+  certainty: 'unsent',
+  isTransient: false,
+  message: 'the token holds characters that no token has',
+  code: status.UNAUTHENTICATED,
+  requestId: undefined,
+  metadata: {},
+};
+
 function send<Request, Response>(
   client: Client,
   method: Method<Request, Response>,
   request: Request,
   { token, deadlineMs, requestId }: CallOptions,
 ): Promise<CallResult<Response>> {
+  if (token !== undefined && !/^[\x21-\x7e]+$/.test(token)) {
+    return Promise.resolve({ ok: false, failure: unreadableToken });
+  }
   const metadata = new Metadata();
   metadata.set('x-request-id', requestId);
   if (token !== undefined) metadata.set('authorization', `Bearer ${token}`);

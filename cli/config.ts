@@ -38,7 +38,8 @@ export function readEnvironment(
   return {
     settings: Object.fromEntries(settingKeys.map((key) => [key, env[settingSpecs[key].env]])),
     profile: presence(env['WALLET_PROFILE']),
-    token: presence(env['WALLET_TOKEN']),
+    // Files with tokens often end in a line end, which no header can carry.
+    token: presence(env['WALLET_TOKEN']?.trim()),
     hasColor: presence(env['NO_COLOR']) === undefined && env['TERM'] !== 'dumb',
     paths: {
       configDir: presence(env['WALLET_CONFIG_DIR']) ?? own.config,

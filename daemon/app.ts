@@ -72,8 +72,8 @@ async function compose(
   lifecycle.defer('databases', () => databases.stop());
   const unready = await prepareSchemas(databases, config.services, config.shouldMigrate, log);
   if (unready) return { ok: false, fault: unready };
-  const dbs = await connectAll(databases, config, log, lifecycle);
-  if (!dbs.ok) return dbs;
+  const pools = await connectAll(databases, config, log, lifecycle);
+  if (!pools.ok) return pools;
 
   let ownAddress = '';
   const addressOf = (name: ServiceName) => () => config.peerAddresses[name] ?? ownAddress;
@@ -94,7 +94,7 @@ async function compose(
   const deps = {
     config,
     databases,
-    dbs: dbs.value,
+    ...pools.value,
     log,
     broker,
     auth,
@@ -135,7 +135,10 @@ async function compose(
 type Deps = {
   readonly config: Config;
   readonly databases: Databases;
+  /** What everybody shares. */
   readonly dbs: Readonly<Partial<Record<ServiceName, Db>>>;
+  /** For what must go on whatever everybody does: commits, the relay, the feed of revocations. */
+  readonly reserved: Readonly<Partial<Record<ServiceName, Db>>>;
   readonly log: Log;
   readonly broker: Broker;
   readonly auth: ReturnType<typeof createAuthPeer>;
@@ -147,13 +150,19 @@ type Deps = {
 const createService: Readonly<
   Record<ServiceName, (deps: Deps, notices: string[]) => Promise<Outcome<Running>>>
 > = {
-  auth: async ({ config, databases, dbs, revocations, access }, notices) => {
+  auth: async ({ config, databases, dbs, reserved, revocations, access }, notices) => {
     const key = await readSigningKey(config, databases.dataDir);
     if (!key.ok) return key;
     const db = dbOf(dbs, 'auth');
     const options = { isSignUpOpen: config.isSignUpOpen, signingKeyPem: key.value };
     const { validateToken } = access;
-    const auth = await createAuth({ db, revocations, validateToken, config: options });
+    const auth = await createAuth({
+      db,
+      feedDb: dbOf(reserved, 'auth'),
+      revocations,
+      validateToken,
+      config: options,
+    });
     if (!auth.ok) return keyFault(auth.problem);
     if (!(await auth.value.hasAdmin())) {
       notices.push(
@@ -165,10 +174,11 @@ const createService: Readonly<
     }
     return { ok: true, value: auth.value };
   },
-  wallet: async ({ config, dbs, broker, auth, log }, notices) => {
+  wallet: async ({ config, dbs, reserved, broker, auth, log }, notices) => {
     const { defaultCurrency, selfServiceOperations, amqpOperations, outboxLimit } = config;
     const wallet = createWallet({
       db: dbOf(dbs, 'wallet'),
+      commitDb: dbOf(reserved, 'wallet'),
       broker,
       peers: { findUsers: auth.findUsers },
       config: {
@@ -211,17 +221,25 @@ async function connectAll(
   config: Config,
   log: Log,
   lifecycle: Lifecycle,
-): Promise<Outcome<Deps['dbs']>> {
-  const dbs: Partial<Record<ServiceName, Db>> = {};
-  for (const name of config.services) {
-    const urls = databases.urls[name];
-    if (!urls) throw new Error(`no database for ${name}`);
-    const connected = await connectDatabase(name, urls.url, config, log);
-    if (!connected.ok) return connected;
-    dbs[name] = connected.value;
-    lifecycle.defer(`database ${name}`, () => connected.value.close());
+): Promise<Outcome<Pick<Deps, 'dbs' | 'reserved'>>> {
+  const pools: Record<'dbs' | 'reserved', Partial<Record<ServiceName, Db>>> = {
+    dbs: {},
+    reserved: {},
+  };
+  for (const [pool, maxConnections] of [
+    ['dbs', 10],
+    ['reserved', 5],
+  ] as const) {
+    for (const name of config.services) {
+      const urls = databases.urls[name];
+      if (!urls) throw new Error(`no database for ${name}`);
+      const connected = await connectDatabase(name, urls.url, config, log, maxConnections);
+      if (!connected.ok) return connected;
+      pools[pool][name] = connected.value;
+      lifecycle.defer(`database ${name}`, () => connected.value.close());
+    }
   }
-  return { ok: true, value: dbs };
+  return { ok: true, value: pools };
 }
 
 function dbOf(dbs: Deps['dbs'], name: ServiceName): Db {

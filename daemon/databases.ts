@@ -80,8 +80,9 @@ export async function connectDatabase(
   url: string,
   config: Config,
   log: Log,
+  maxConnections = 10,
 ): Promise<Outcome<Db>> {
-  const db = createDb({ url, name, maxConnections: 10, log });
+  const db = createDb({ url, name, maxConnections, log });
   let unsafe: string[];
   try {
     unsafe = await db.read(findUnsafeSettings);

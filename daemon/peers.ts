@@ -6,13 +6,15 @@ import { WalletServiceClient } from '../protos/gen/digitalwallet/wallet/v1/walle
 import { createPeerClient, readPeerFailure } from './platform/grpc/client.ts';
 import type { Revocation, RevocationFeed } from './platform/revocations.ts';
 
+/** Several tries must fit into the 5 s after which nobody is let in any more. */
+const feedTimeoutMs = 1_500;
+
 /** The auth service as the others see it. `address` is asked for at the first call. */
 export function createAuthPeer(address: () => string, credential: string) {
   const client = createPeerClient(AuthServiceClient, address, credential);
   const feed: RevocationFeed = async (sinceMs) => {
-    const answer = await client.call((c) => c.listRevocations, {
-      since: sinceMs === undefined ? undefined : new Date(sinceMs),
-    });
+    const since = sinceMs === undefined ? undefined : new Date(sinceMs);
+    const answer = await client.call((c) => c.listRevocations, { since }, feedTimeoutMs);
     return {
       asOfMs: answer.asOf?.getTime() ?? 0,
       revocations: answer.revocations.flatMap(({ subject, revokedAt }): Revocation[] => {
@@ -46,9 +48,9 @@ export function createWalletPeer(address: () => string, credential: string) {
     readHead: async (userId: string, currency: string) => {
       try {
         const request = { userId, currency, at: undefined };
-        const { wallet } = await client.call((c) => c.getBalance, request, 1_500);
+        const { wallet, asOf } = await client.call((c) => c.getBalance, request, 1_500);
         const lastAtMs = wallet?.lastAt?.getTime() ?? 0;
-        return succeed({ seq: wallet?.seq ?? 0n, lastAtMs });
+        return succeed({ seq: wallet?.seq ?? 0n, lastAtMs, asOfMs: asOf?.getTime() ?? 0 });
       } catch (err) {
         const { reason, cause } = readPeerFailure(err);
         if (reason !== 'USER_NOT_FOUND') throw cause;

@@ -51,7 +51,7 @@ async function checkDir(dir: string): Promise<Outcome<boolean>> {
 async function readChecked(path: string): Promise<Outcome<string | undefined>> {
   let file;
   try {
-    file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW);
+    file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     if (code === 'ENOENT') return succeed(undefined);

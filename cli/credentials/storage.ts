@@ -26,12 +26,13 @@ export function encodeSecret(secret: StoredSecret): string {
 
 /** Undefined if the text is not one that `encodeSecret` wrote. */
 export function decodeSecret(text: string): StoredSecret | undefined {
-  let value: Record<string, unknown>;
+  let value: Record<string, unknown> | null;
   try {
-    value = JSON.parse(text) as Record<string, unknown>;
+    value = JSON.parse(text) as Record<string, unknown> | null;
   } catch {
     return undefined;
   }
+  if (typeof value !== 'object' || value === null) return undefined;
   const { version, accessToken, refreshToken } = value;
   if (version !== 1 || typeof accessToken !== 'string') return undefined;
   const timeOf = (time: unknown): number | undefined =>

@@ -5,6 +5,7 @@ import { roles } from '../../core/roles.ts';
 import {
   canonicalizeEmail,
   canonicalizePassword,
+  normalizePassword,
   decideRefresh,
   mayCreate,
   refreshGraceMs,
@@ -75,6 +76,27 @@ describe('canonicalizeEmail', () => {
   });
 });
 
+describe('text from strangers', () => {
+  it.each([
+    'a\u200bna@x.com',
+    '\u202eana@x.com',
+    'an\u00ada@x.com',
+    '\u3164@x.com',
+    '.a@x.com',
+    'a..b@x.com',
+    'a.@x.com',
+  ])('an address that looks like another is refused: %j', (text) => {
+    expect(canonicalizeEmail(text).ok).toBe(false);
+  });
+
+  it('is not normalised while it is far too long: that takes time with its square', () => {
+    const marks = '\u0315'.repeat(2_000_000) + '\u0316'.repeat(2_000_000);
+    expect(canonicalizePassword(marks).ok).toBe(false);
+    expect(canonicalizeEmail(`${marks}@x.com`).ok).toBe(false);
+    expect(normalizePassword(marks)).toBeUndefined();
+  });
+});
+
 describe('canonicalizePassword', () => {
   it.each([
     ['twelve characters', 'a'.repeat(12)],
@@ -104,6 +126,7 @@ describe('canonicalizePassword', () => {
   it('the same keys on another system give the same bytes', () => {
     const [composed, decomposed] = ['pass phrase é\u00fc', 'pass phrase e\u0301u\u0308'].map(
       canonicalizePassword,
+      normalizePassword,
     );
     expect(composed).toEqual(decomposed);
   });

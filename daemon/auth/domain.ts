@@ -39,10 +39,18 @@ const maxPasswordLength = 256;
 
 const maxEmailLength = 254;
 
+/**
+ * Looked at before anything else: to normalise text takes time with the square of its combining
+ * marks, so what is far too long must not get that far.
+ */
+const maxRawLength = 1_024;
+
 /** One form per address: trimmed, NFC, lower case. EMAIL_INVALID unless it looks like local@domain. */
 export function canonicalizeEmail(text: string): Result<string> {
-  const email = text.trim().normalize('NFC').toLowerCase();
+  const email = text.length > maxRawLength ? '' : text.trim().normalize('NFC').toLowerCase();
   const isWellFormed =
+    // Nothing invisible, which could make one address look like another; and no stray dots.
+    !/[\p{Cf}\p{Default_Ignorable_Code_Point}]|^\.|\.\.|\.@/u.test(email) &&
     findTextProblem(email, maxEmailLength) === undefined &&
     /^[^\s@<>,;:"()[\]\\\p{Cc}]{1,64}@[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)*$/u.test(
       email,
@@ -52,9 +60,23 @@ export function canonicalizeEmail(text: string): Result<string> {
     : refuse('EMAIL_INVALID', 'email must look like name@example.com', { field: 'email' });
 }
 
-/** NFC, so that the same keys typed elsewhere give the same bytes. PASSWORD_INVALID by length. */
+/** NFC, so that the same keys typed elsewhere give the same bytes; undefined if it is far too long. */
+export function normalizePassword(text: string): string | undefined {
+  return text.length > maxRawLength ? undefined : text.normalize('NFC');
+}
+
+/** A password to be set, in its normal form. PASSWORD_INVALID by length. */
 export function canonicalizePassword(text: string): Result<string> {
-  const password = text.normalize('NFC');
+  const password = normalizePassword(text);
+  if (password === undefined) {
+    return refuse(
+      'PASSWORD_INVALID',
+      `password must have at most ${maxPasswordLength} characters`,
+      {
+        field: 'password',
+      },
+    );
+  }
   const length = Array.from(password).length;
   if (length < minPasswordLength) {
     return refuse(

@@ -15,7 +15,7 @@ import type {
   ValidateTokenResponse,
 } from '../../protos/gen/digitalwallet/auth/v1/auth.ts';
 import { resolveSubject, userNotFound, type Principal } from '../platform/access.ts';
-import { readClock } from '../platform/db.ts';
+import { readClock, type Db } from '../platform/db.ts';
 import type { CallContext, Handlers } from '../platform/grpc/server.ts';
 import type { VerifiedToken } from '../platform/tokens.ts';
 import { createAccount } from './accounts.ts';
@@ -25,6 +25,7 @@ import * as store from './store.ts';
 import { readRole, toWireRole, toWireUser } from './wire.ts';
 
 export type HandlerOptions = SessionOptions & {
+  readonly feedDb: Db;
   readonly isSignUpOpen: boolean;
   /** Verdict on an access token, revocation included. */
   readonly validateToken: (token: string) => Promise<Result<VerifiedToken>>;
@@ -144,10 +145,10 @@ async function createUser(
 }
 
 async function listRevocations(
-  { db }: HandlerOptions,
+  { feedDb }: HandlerOptions,
   request: ListRevocationsRequest,
 ): Promise<Result<ListRevocationsResponse>> {
-  return db.read(async (tx) => {
+  return feedDb.read(async (tx) => {
     const asOfMs = await readClock(tx);
     const revocations = await store.listRevocations(tx, request.since?.getTime());
     return succeed({

@@ -19,13 +19,15 @@ const pruneEveryMs = 10 * 60_000;
 
 export type AuthOptions = {
   readonly db: Db;
+  /** Connections that nobody from outside can use up. */
+  readonly feedDb: Db;
   readonly revocations: Revocations;
   readonly validateToken: (token: string) => Promise<Result<VerifiedToken>>;
   readonly config: { readonly isSignUpOpen: boolean; readonly signingKeyPem: string };
 };
 
 /** Users, sessions and the keys that sign tokens; `problem` says why the signing key is no use. */
-export async function createAuth({ db, revocations, validateToken, config }: AuthOptions) {
+export async function createAuth({ db, feedDb, revocations, validateToken, config }: AuthOptions) {
   const created = await createSigningKeys(config.signingKeyPem);
   if (!created.ok) return created;
   const keys = created.value;
@@ -34,6 +36,7 @@ export async function createAuth({ db, revocations, validateToken, config }: Aut
     definition: AuthServiceService,
     handlers: createHandlers({
       db,
+      feedDb,
       passwords: createPasswords(),
       keys,
       revocations,

@@ -108,7 +108,7 @@ describe('refreshing', () => {
     ['nothing', () => ''],
     ['random text', () => randomBytes(32).toString('base64url')],
     ['NUL and half a surrogate pair', () => '\0\ud83d'],
-    ['a million characters', () => 'x'.repeat(1_000_000)],
+    ['a hundred thousand characters', () => 'x'.repeat(100_000)],
   ])('with %s is refused', async (_what, text) => {
     expect(reasonOf(await tryRefresh(text()))).toBe('REFRESH_TOKEN_INVALID');
   });

@@ -4,7 +4,13 @@ import { refuse, succeed, type Result } from '../../core/reasons.ts';
 import type { TokenSet } from '../../protos/gen/digitalwallet/auth/v1/auth.ts';
 import { readClock, type Db, type Tx } from '../platform/db.ts';
 import type { Revocations } from '../platform/revocations.ts';
-import { canonicalizeEmail, decideRefresh, sessionLifeMs, type User } from './domain.ts';
+import {
+  canonicalizeEmail,
+  decideRefresh,
+  normalizePassword,
+  sessionLifeMs,
+  type User,
+} from './domain.ts';
 import type { Passwords } from './passwords.ts';
 import { createRefreshToken, hashRefreshToken, type SigningKeys } from './signing-keys.ts';
 import * as store from './store.ts';
@@ -30,8 +36,12 @@ export async function signIn(
   const found = email.ok
     ? await db.read((tx) => store.findCredentials(tx, email.value))
     : undefined;
-  const password = input.password.normalize('NFC');
-  const verified = await passwords.verify(found?.passwordHash, password);
+  const normalized = normalizePassword(input.password);
+  const password = normalized ?? '';
+  const verified = await passwords.verify(
+    normalized === undefined ? undefined : found?.passwordHash,
+    password,
+  );
   if (!verified.ok) return verified;
   if (!found || !verified.value.isMatch || found.user.isDisabled) {
     return refuse('CREDENTIALS_INVALID', 'e-mail or password is not right');

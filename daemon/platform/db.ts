@@ -1,5 +1,6 @@
 import pg from 'pg';
 
+import { createHold } from './hold.ts';
 import type { Log } from './log.ts';
 
 /** A statement that each connection prepares once, under its name; one name, one text. */
@@ -75,10 +76,17 @@ export function createDb(options: DbOptions): Db {
   };
 }
 
+/** Work that waits for a connection: past this, more of it would only wait in vain. */
+const maxWaiting = 500;
+
 async function withClient<T>(
   pool: pg.Pool,
   work: (client: pg.PoolClient) => Promise<T>,
 ): Promise<T> {
+  if (pool.waitingCount >= maxWaiting) {
+    const message = 'the server has too much in hand: try again shortly';
+    throw createHold({ reason: 'OVERLOADED', message, metadata: {} });
+  }
   const client = await pool.connect();
   let isBroken = true;
   try {

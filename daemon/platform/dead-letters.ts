@@ -35,7 +35,7 @@ export type DeadLetters = {
   ): Promise<Result<StoredLetter[]>>;
 };
 
-export type LetterQuery = {
+type LetterQuery = {
   readonly pageSize: number;
   readonly pageToken: string;
   readonly state: DeadLetterState | undefined;

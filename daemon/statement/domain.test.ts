@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 
-import { isBalanced, judge, resolveRange, type Extent } from './domain.ts';
+import { hasCarriableTotals, isBalanced, judge, resolveRange, type Extent } from './domain.ts';
 
 /** Lines 4 to 9 within the range, 3 before it, nothing after. */
 const whole: Extent = {
@@ -55,6 +55,13 @@ describe('judge', () => {
   it('a statement from the first line needs that line', () => {
     const headless = { ...whole, openingSeq: 0n, closingSeq: 9n, lineCount: 8n };
     expect(judge(headless, 9n)).toEqual({ isComplete: false, behindBy: 1n });
+  });
+});
+
+describe('hasCarriableTotals', () => {
+  it('is false where the totals pass an int64', () => {
+    expect(hasCarriableTotals({ ...whole, totalDebitMinor: 2n ** 63n - 1n })).toBe(true);
+    expect(hasCarriableTotals({ ...whole, totalCreditMinor: 2n ** 63n })).toBe(false);
   });
 });
 

@@ -44,8 +44,8 @@ export type Completeness =
   /** `behindBy` is unknown where the ledger could not be asked. */
   | { readonly isComplete: false; readonly behindBy: bigint | undefined };
 
-/** The ledger's word on a wallet: its last transaction's seq (0: none) and time. */
-export type Head = { readonly seq: bigint; readonly lastAtMs: number };
+/** The ledger's word on a wallet: its last transaction's seq (0: none) and time, and the time now. */
+export type Head = { readonly seq: bigint; readonly lastAtMs: number; readonly asOfMs: number };
 
 /** Where the range is open, it ends now and begins so many calendar days before its end. */
 const defaultRangeDays = 15;
@@ -104,6 +104,13 @@ export function judge(extent: Extent, headSeq: bigint | undefined): Completeness
   const lastKnown = extent.nextSeq ?? headSeq + 1n;
   const missingAfter = isEndProven ? 0n : lastKnown - extent.closingSeq - 1n;
   return { isComplete: false, behindBy: missingWithin + missingAfter };
+}
+
+const int64Limit = 2n ** 63n;
+
+/** False where so much was moved to and fro that the totals pass an int64. */
+export function hasCarriableTotals({ totalDebitMinor, totalCreditMinor }: Extent): boolean {
+  return totalDebitMinor < int64Limit && totalCreditMinor < int64Limit;
 }
 
 /** Opening plus credits less debits is the closing balance, or the projection is damaged. */

@@ -19,7 +19,7 @@ import {
   encodePageToken,
   pageSizeOf,
 } from '../platform/page-token.ts';
-import { resolveRange, type Head, type Line, type Range } from './domain.ts';
+import { hasCarriableTotals, resolveRange, type Head, type Line, type Range } from './domain.ts';
 import { generate, type Generated, type ReadHead, type Wallet } from './generate.ts';
 import * as store from './store.ts';
 
@@ -74,6 +74,15 @@ async function generateStatement(
   const pinned = cursor.value?.['through'];
   const throughSeq = pinned === undefined ? undefined : BigInt(pinned);
   const generated = await generate(options.db, wallet, range.value, { head, throughSeq });
+  if (!hasCarriableTotals(generated.extent)) {
+    return refuse(
+      'RANGE_TOO_LONG',
+      'the totals of this range are too large: ask for a shorter one',
+      {
+        field: 'from',
+      },
+    );
+  }
   const page = await readPage(options.db, wallet, generated, request, {
     size: size.value,
     cursor: cursor.value,
@@ -107,7 +116,7 @@ function readRange(
   const { timezone } = request;
   const fromMs = cursor ? Number(cursor['from']) : request.from?.getTime();
   const toMs = cursor ? Number(cursor['to']) : request.to?.getTime();
-  const nowMs = Math.max(Date.now(), (head?.lastAtMs ?? 0) + 1);
+  const nowMs = head ? Math.max(head.asOfMs, head.lastAtMs + 1) : Date.now();
   return resolveRange({ fromMs, toMs, timezone }, nowMs, inlineDays);
 }
 

@@ -63,8 +63,8 @@ const beforeSql = sql(
 const sumsSql = sql(
   'line_sums',
   `SELECT count(*) AS count,
-     coalesce(-sum(amount) FILTER (WHERE amount < 0 AND seq > $2), 0)::bigint AS debit,
-     coalesce(sum(amount) FILTER (WHERE amount > 0 AND seq > $2), 0)::bigint AS credit
+     coalesce(-sum(amount) FILTER (WHERE amount < 0 AND seq > $2), 0)::text AS debit,
+     coalesce(sum(amount) FILTER (WHERE amount > 0 AND seq > $2), 0)::text AS credit
    FROM statement_lines WHERE wallet_id = $1 AND seq BETWEEN $2 AND $3`,
 );
 
@@ -91,7 +91,7 @@ export async function readExtent(
   };
   const opening = await lastBefore(range.fromMs);
   const closing = await lastBefore(range.toMs);
-  type Sums = { count: bigint; debit: bigint; credit: bigint };
+  type Sums = { count: bigint; debit: string; credit: string };
   const [sums] = await tx.query<Sums>(sumsSql, [walletId, opening.seq, closing.seq]);
   const [next] = await tx.query<{ seq: bigint }>(nextSeqSql, [walletId, closing.seq]);
   return {
@@ -100,8 +100,8 @@ export async function readExtent(
     closingSeq: closing.seq,
     closingMinor: closing.balanceMinor,
     lineCount: sums?.count ?? 0n,
-    totalDebitMinor: sums?.debit ?? 0n,
-    totalCreditMinor: sums?.credit ?? 0n,
+    totalDebitMinor: BigInt(sums?.debit ?? 0),
+    totalCreditMinor: BigInt(sums?.credit ?? 0),
     nextSeq: next?.seq,
   };
 }

@@ -18,6 +18,8 @@ import { createKnownUsers, type FindUsers } from './users.ts';
 
 export type WalletOptions = {
   readonly db: Db;
+  /** For commits and the relay: connections that no reader can use up. */
+  readonly commitDb: Db;
   readonly broker: Broker;
   readonly peers: { readonly findUsers: FindUsers };
   readonly config: {
@@ -34,16 +36,16 @@ export type WalletOptions = {
 };
 
 /** The ledger's service. `checkRights` names what its database role could do and must not. */
-export function createWallet({ db, broker, peers, config, log }: WalletOptions) {
-  const relay = createRelay({ db, broker, log });
-  const gauge = createOutboxGauge(db, log);
+export function createWallet({ db, commitDb, broker, peers, config, log }: WalletOptions) {
+  const relay = createRelay({ db: commitDb, broker, log });
+  const gauge = createOutboxGauge(commitDb, log);
   const isOutboxFull = (): boolean => gauge.read().events >= config.outboxLimit;
   const groupCommit = createGroupCommit<Command, Posted>({
     laneKey: (command) => command.wallet.id,
     laneCount: config.laneCount,
     log,
     commit: async (commands) => {
-      const answers = await commitBatch(db, commands);
+      const answers = await commitBatch(commitDb, commands);
       relay.wake();
       return answers;
     },

@@ -37,6 +37,8 @@ export type ReadOptions = {
 
 const defaultPageSize = 50;
 const maxPageSize = 1_000;
+/** Well below what one message may carry; a page may be shorter than asked for (AIP-158). */
+const maxPageBytes = 2 * 1024 * 1024;
 
 /** One transaction, by its id or by the caller's idempotency key. */
 export async function getTransaction(
@@ -106,8 +108,8 @@ export async function listTransactions(
       limit: size.value + 1,
     }),
   );
-  const page = found.slice(0, size.value);
-  const last: Entry | undefined = found.length > size.value ? page.at(-1) : undefined;
+  const page = takeWithin(found.slice(0, size.value), maxPageBytes);
+  const last: Entry | undefined = found.length > page.length ? page.at(-1) : undefined;
   return succeed({
     transactions: page.map(toWireTransaction),
     nextPageToken: last ? encodePageToken(query, { seq: last.seq.toString() }) : '',
@@ -128,11 +130,19 @@ export async function getBalance(
   if (at && !isStorableTime(at.getTime())) {
     return refuse('INVALID_ARGUMENT', 'at must be a time in the years 1 to 9999', { field: 'at' });
   }
-  return options.db.snapshot(async (tx) => {
+  // A past that is told once must stay: what is being committed now may belong to it.
+  const needsSettled = at !== undefined || principal.kind === 'service';
+  return options.db.tx(async (tx) => {
+    const current = needsSettled
+      ? await store.readSettledWallet(tx, ref.value)
+      : (await store.readWallets(tx, [ref.value], false))[0];
     const nowMs = await readClock(tx);
-    const [current = newWallet(ref.value)] = await store.readWallets(tx, [ref.value], false);
-    const wallet = at ? await reads.readWalletAt(tx, current, at.getTime()) : current;
-    return succeed({ wallet: toWireWallet(wallet), asOf: at ?? new Date(nowMs) });
+    const wallet = current ?? newWallet(ref.value);
+    if (!at) return succeed({ wallet: toWireWallet(wallet), asOf: new Date(nowMs) });
+    // This very millisecond is not over yet.
+    const asOfMs = Math.min(at.getTime(), nowMs - 1);
+    const past = await reads.readWalletAt(tx, wallet, asOfMs);
+    return succeed({ wallet: toWireWallet(past), asOf: new Date(asOfMs) });
   });
 }
 
@@ -175,6 +185,15 @@ export async function listWallets(
   }));
   wallets.sort((a, b) => (a.currency < b.currency ? -1 : 1));
   return succeed({ wallets: wallets.map(toWireWallet), nextPageToken: '', asOf });
+}
+
+/** As many entries from the start as fit, and at least one. */
+function takeWithin(entries: readonly Entry[], maxBytes: number): Entry[] {
+  let bytes = 0;
+  return entries.filter((entry, i) => {
+    bytes += 400 + Buffer.byteLength(JSON.stringify([entry.description, entry.metadata]));
+    return i === 0 || bytes <= maxBytes;
+  });
 }
 
 function readRef(

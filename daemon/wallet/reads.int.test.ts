@@ -77,6 +77,27 @@ describe('balance', () => {
     }
   });
 
+  it('as of a time never changes once it was told, while others write', async () => {
+    let isWriting = true;
+    const writers = [1, 2, 3].map(async () => {
+      while (isWriting) await commitBatch(test.db, [deposit(randomUUID(), 1n)]);
+    });
+    const told: { at: Date; seq: bigint | undefined }[] = [];
+    for (let i = 0; i < 60; i += 1) {
+      const answer = await getBalance(
+        options(),
+        { userId: '', currency: '', at: new Date() },
+        as(userId),
+      );
+      if (!answer.ok) throw new Error(answer.rejection.reason);
+      const { asOf, wallet } = answer.value;
+      told.push({ at: asOf ?? new Date(0), seq: wallet?.seq });
+    }
+    isWriting = false;
+    await Promise.all(writers);
+    for (const { at, seq } of told) expect((await balance(at)).seq).toBe(seq);
+  });
+
   it.each([new Date(NaN), new Date(-8e15), new Date(8e15)])('as of %s is refused', async (at) => {
     const answer = await getBalance(options(), { userId: '', currency: '', at }, as(userId));
     expect(answer).toMatchObject({ ok: false, rejection: { metadata: { field: 'at' } } });

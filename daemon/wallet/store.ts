@@ -78,6 +78,16 @@ const readWalletsText = `SELECT ${walletColumns}
 
 const lockWalletsSql = sql('wallet_lock', `${readWalletsText} FOR NO KEY UPDATE OF w`);
 const readWalletsSql = sql('wallet_read', readWalletsText);
+const settleSql = sql('wallet_settle', `${readWalletsText} FOR SHARE OF w`);
+
+/**
+ * One wallet after the commit in flight on it, if there is any: whatever comes later has a later
+ * time than the clock now.
+ */
+export async function readSettledWallet(tx: Tx, ref: WalletRef): Promise<WalletState | undefined> {
+  const [row] = await tx.query<WalletRow>(settleSql, [[ref.id], [ref.userId]]);
+  return row && toWallet(row);
+}
 
 /**
  * Reads wallets of these owners, locked in order of id (`isLocked`), so that two batches never

@@ -125,6 +125,16 @@ describe('the caller', () => {
     expect((JSON.parse(done.stderr) as Failure).error.reason).toBe('TOKEN_INVALID');
   });
 
+  it('a token with odd characters is refused without being repeated', async () => {
+    const odd = 'eyJhbGciOiJFZERTQSJ9.c2VjcmV0\u00e9.c2lnbmF0dXJl';
+    const env = { ...ana.env, WALLET_SERVER: world.daemon().address, WALLET_TOKEN: odd };
+    for (const args of [['balance'], ['deposit', '1.00', '--yes']]) {
+      const done = await runWallet([...args, '--json'], { env });
+      expect(done.code).toBe(4);
+      expect(done.stderr).not.toContain('c2VjcmV0');
+    }
+  });
+
   it('is told that the session was ended elsewhere', async () => {
     const caio = await world.customer('caio');
     const { env } = caio;

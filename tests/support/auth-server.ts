@@ -52,6 +52,7 @@ export async function startAuthServer({ isSignUpOpen = true } = {}): Promise<Aut
   const tokens = createTokenVerifier({ fetchJwks: peer.fetchJwks, nowMs: Date.now });
   const access = createAccess({ tokens, revocations, serviceCredential: credential });
   const auth = await createAuth({
+    feedDb: database.db,
     db: database.db,
     revocations,
     validateToken: access.validateToken,

@@ -34,7 +34,7 @@ export async function assertQueues(channel: ConfirmChannel, consumer: Consumer):
 }
 
 /** What a producer that declares the queue itself must give too (docs/events.md shows it). */
-export function queueArguments(queue: string): Record<string, string | number> {
+function queueArguments(queue: string): Record<string, string | number> {
   return {
     'x-queue-type': 'quorum',
     'x-delivery-limit': deliveryLimit,
