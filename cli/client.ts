@@ -160,7 +160,7 @@ function explainTls(why: string): string {
 /** Told here, since the library's own word for it repeats the whole token. */
 const unreadableToken: CallFailure = {
   reason: 'TOKEN_INVALID',
-  certainty: 'unsent',
+  certainty: 'refused',
   isTransient: false,
   message: 'the token holds characters that no token has',
   code: status.UNAUTHENTICATED,
