@@ -54,13 +54,14 @@ const job = JSON.parse(process.argv[2]);
 const open = job.attach ? attachEmbedded : startEmbedded;
 const result = await open({ dataDir: job.dataDir, log: createLog('warn') });
 const { ok } = result;
-console.log(JSON.stringify(ok
-  ? { ok, adopted: result.value.adopted, databases: result.value.databases }
-  : { ok, fault: result.fault }));
+// The report comes last: whoever reads it may send SIGTERM at once.
 if (ok && !job.leave) {
   const keep = setInterval(() => {}, 1000);
   process.once('SIGTERM', () => result.value.stop().then(() => clearInterval(keep)));
 }
+console.log(JSON.stringify(ok
+  ? { ok, adopted: result.value.adopted, databases: result.value.databases }
+  : { ok, fault: result.fault }));
 `;
 
 /** Bundles the stand-in, as releases are bundled, so that it needs nothing of this repository. */
