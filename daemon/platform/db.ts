@@ -19,6 +19,8 @@ export type Tx = {
 export type Db = {
   /** READ COMMITTED. Rejects with `isCommitInDoubt` where the answer to COMMIT was lost. */
   tx<T>(work: (tx: Tx) => Promise<T>): Promise<T>;
+  /** As `tx`, and rolled back at its end: for what must wait for others and leave nothing. */
+  undone<T>(work: (tx: Tx) => Promise<T>): Promise<T>;
   /** Read-only, all statements on one snapshot. */
   snapshot<T>(work: (tx: Tx) => Promise<T>): Promise<T>;
   /** Without a transaction: each statement sees what is committed when it starts. */
@@ -71,6 +73,15 @@ export function createDb(options: DbOptions): Db {
       withClient(pool, (c) =>
         runTransaction(c, 'BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY', work),
       ),
+    undone: (work) =>
+      withClient(pool, async (c) => {
+        await c.query('BEGIN ISOLATION LEVEL READ COMMITTED');
+        try {
+          return await work(txOn(c));
+        } finally {
+          await c.query('ROLLBACK').catch(() => undefined);
+        }
+      }),
     read: (work) => withClient(pool, (c) => work(txOn(c))),
     close: () => pool.end(),
   };

@@ -22,7 +22,7 @@ import {
   encodePageToken,
   pageSizeOf,
 } from '../platform/page-token.ts';
-import { newWallet, type Entry, type WalletRef } from './domain.ts';
+import { newWallet, type Entry, type WalletRef, type WalletState } from './domain.ts';
 import { refOf } from './request.ts';
 import * as reads from './store-reads.ts';
 import * as store from './store.ts';
@@ -132,18 +132,47 @@ export async function getBalance(
   }
   // A past that is told once must stay: what is being committed now may belong to it.
   const needsSettled = at !== undefined || principal.kind === 'service';
-  return options.db.tx(async (tx) => {
-    const current = needsSettled
-      ? await store.readSettledWallet(tx, ref.value)
-      : (await store.readWallets(tx, [ref.value], false))[0];
+  const { wallet, nowMs } = needsSettled
+    ? await readSettled(options.db, ref.value)
+    : await readNow(options.db, ref.value);
+  if (!at) return succeed({ wallet: toWireWallet(wallet), asOf: new Date(nowMs) });
+  // This very millisecond is not over yet.
+  const asOfMs = Math.min(at.getTime(), nowMs - 1);
+  const past = await options.db.read((tx) => reads.readWalletAt(tx, wallet, asOfMs));
+  return succeed({ wallet: toWireWallet(past), asOf: new Date(asOfMs) });
+}
+
+type WalletNow = { readonly wallet: WalletState; readonly nowMs: number };
+
+function readNow(db: Db, ref: WalletRef): Promise<WalletNow> {
+  return db.snapshot(async (tx) => {
     const nowMs = await readClock(tx);
-    const wallet = current ?? newWallet(ref.value);
-    if (!at) return succeed({ wallet: toWireWallet(wallet), asOf: new Date(nowMs) });
-    // This very millisecond is not over yet.
-    const asOfMs = Math.min(at.getTime(), nowMs - 1);
-    const past = await reads.readWalletAt(tx, wallet, asOfMs);
-    return succeed({ wallet: toWireWallet(past), asOf: new Date(asOfMs) });
+    const [wallet = newWallet(ref)] = await store.readWallets(tx, [ref], false);
+    return { wallet, nowMs };
   });
+}
+
+/** The wallet with nothing under way on it: no transaction, and not its opening either. */
+async function readSettled(db: Db, ref: WalletRef): Promise<WalletNow> {
+  for (;;) {
+    const settled = await db.tx(async (tx) => {
+      const wallet = await store.readSettledWallet(tx, ref);
+      return wallet && { wallet, nowMs: await readClock(tx) };
+    });
+    if (settled) return settled;
+    const unopenedAtMs = await probeUnopened(db, ref);
+    if (unopenedAtMs !== undefined) return { wallet: newWallet(ref), nowMs: unopenedAtMs };
+  }
+}
+
+/**
+ * A time at which the wallet was certainly not open, or undefined if it is. There is no row to
+ * lock: so it is opened, which waits for anybody who does the same, and undone again.
+ */
+function probeUnopened(db: Db, ref: WalletRef): Promise<number | undefined> {
+  return db.undone(async (tx) =>
+    (await store.openWallets(tx, [newWallet(ref)])) > 0 ? readClock(tx) : undefined,
+  );
 }
 
 /** A user's wallets; for staff without a user, all there are. */

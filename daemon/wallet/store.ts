@@ -56,10 +56,13 @@ const openSql = sql(
    ON CONFLICT DO NOTHING`,
 );
 
-/** Opens the wallets that do not exist yet, in order of id. */
-export async function openWallets(tx: Tx, wallets: readonly WalletState[]): Promise<void> {
-  if (wallets.length === 0) return;
-  await tx.execute(openSql, [
+/**
+ * Opens the wallets that do not exist yet, in order of id, and gives their number. Waits for
+ * whoever is opening one of them at the moment.
+ */
+export async function openWallets(tx: Tx, wallets: readonly WalletState[]): Promise<number> {
+  if (wallets.length === 0) return 0;
+  return tx.execute(openSql, [
     wallets.map((w) => w.id),
     wallets.map((w) => w.userId),
     wallets.map((w) => w.currency),
