@@ -20,6 +20,7 @@ export const reasonCodes = {
   TOKEN_REVOKED: 'UNAUTHENTICATED',
   REFRESH_TOKEN_INVALID: 'UNAUTHENTICATED',
   EMAIL_UNVERIFIED: 'UNAUTHENTICATED',
+  VERIFICATION_CODE_INVALID: 'UNAUTHENTICATED',
 
   PERMISSION_DENIED: 'PERMISSION_DENIED',
   SIGN_UP_CLOSED: 'PERMISSION_DENIED',
@@ -43,6 +44,10 @@ export const reasonCodes = {
   AMOUNT_MISMATCH: 'FAILED_PRECONDITION',
   WALLET_CLOCK_AHEAD: 'FAILED_PRECONDITION',
   DEAD_LETTER_SETTLED: 'FAILED_PRECONDITION',
+  LAST_ADMIN: 'FAILED_PRECONDITION',
+  API_KEY_LIMIT: 'FAILED_PRECONDITION',
+  EXPORT_NOT_READY: 'FAILED_PRECONDITION',
+  EXPORT_EXPIRED: 'FAILED_PRECONDITION',
   IDEMPOTENCY_KEY_REUSED: 'ALREADY_EXISTS',
   EMAIL_TAKEN: 'ALREADY_EXISTS',
 
@@ -68,6 +73,8 @@ export type Rejection = {
   readonly reason: Reason;
   readonly message: string;
   readonly metadata: Readonly<Record<string, string>>;
+  /** The caller reached for what is not theirs, whatever the reason says: a line for the audit log. */
+  readonly isDenial?: true;
 };
 
 export type Result<T> =

@@ -7,6 +7,7 @@ import { watchReadiness } from './health.ts';
 import { listen, listenMetrics, reachableAddress } from './listeners.ts';
 import { createAuthPeer, createWalletPeer } from './peers.ts';
 import { createAccess } from './platform/access.ts';
+import { createKeyVerifier } from './platform/api-keys.ts';
 import { createLocalBroker } from './platform/broker-local.ts';
 import { createAmqpBroker } from './platform/broker-amqp/index.ts';
 import type { Broker, Consumer } from './platform/broker.ts';
@@ -80,9 +81,7 @@ async function compose(
   const auth = createAuthPeer(addressOf('auth'), credential.value);
   const wallet = createWalletPeer(addressOf('wallet'), credential.value);
   lifecycle.defer('peers', () => [auth, wallet].forEach((peer) => peer.close()));
-  const revocations = createRevocations({ feed: auth.feed, log });
-  const tokens = createTokenVerifier({ fetchJwks: auth.fetchJwks, nowMs: Date.now });
-  const access = createAccess({ tokens, revocations, serviceCredential: credential.value });
+  const { revocations, access } = createGate(auth, credential.value, log);
 
   const broker =
     config.rabbitmqUrl === undefined
@@ -130,6 +129,18 @@ async function compose(
     ok: true,
     value: { address: ownAddress, notices, stop: () => lifecycle.release(drainMs) },
   };
+}
+
+/** Who is let in: tokens, API keys, and what has been revoked of them. */
+function createGate(
+  auth: ReturnType<typeof createAuthPeer>,
+  serviceCredential: string,
+  log: Log,
+): Pick<Deps, 'revocations' | 'access'> {
+  const revocations = createRevocations({ feed: auth.feed, log });
+  const tokens = createTokenVerifier({ fetchJwks: auth.fetchJwks, nowMs: Date.now });
+  const keys = createKeyVerifier({ ask: auth.verifyKey, revocations, nowMs: Date.now });
+  return { revocations, access: createAccess({ tokens, keys, revocations, serviceCredential }) };
 }
 
 type Deps = {

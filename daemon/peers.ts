@@ -1,13 +1,23 @@
 import type { JSONWebKeySet } from 'jose';
 
-import { refuse, succeed } from '../core/reasons.ts';
+import { isOperation } from '../core/operations.ts';
+import { refuse, succeed, type Result } from '../core/reasons.ts';
+import { roles } from '../core/roles.ts';
+import { isApiKeyScope } from '../core/scopes.ts';
 import { AuthServiceClient } from '../protos/gen/digitalwallet/auth/v1/auth.ts';
 import { WalletServiceClient } from '../protos/gen/digitalwallet/wallet/v1/wallet.ts';
-import { createPeerClient, readPeerFailure } from './platform/grpc/client.ts';
+import type { VerifiedKey } from './platform/api-keys.ts';
+import { createPeerClient, readPeerFailure, type PeerClient } from './platform/grpc/client.ts';
 import type { Revocation, RevocationFeed } from './platform/revocations.ts';
 
 /** Several tries must fit into the 5 s after which nobody is let in any more. */
 const feedTimeoutMs = 1_500;
+
+const revocationKinds = {
+  sessionId: 'session',
+  userId: 'user',
+  apiKeyId: 'api-key',
+} as const satisfies Record<string, Revocation['kind']>;
 
 /** The auth service as the others see it. `address` is asked for at the first call. */
 export function createAuthPeer(address: () => string, credential: string) {
@@ -18,11 +28,9 @@ export function createAuthPeer(address: () => string, credential: string) {
     return {
       asOfMs: answer.asOf?.getTime() ?? 0,
       revocations: answer.revocations.flatMap(({ subject, revokedAt }): Revocation[] => {
+        if (!subject) return [];
         const revokedAtMs = revokedAt?.getTime() ?? 0;
-        if (subject?.$case === 'sessionId')
-          return [{ kind: 'session', id: subject.value, revokedAtMs }];
-        if (subject?.$case === 'userId') return [{ kind: 'user', id: subject.value, revokedAtMs }];
-        return [];
+        return [{ kind: revocationKinds[subject.$case], id: subject.value, revokedAtMs }];
       }),
     };
   };
@@ -37,8 +45,41 @@ export function createAuthPeer(address: () => string, credential: string) {
       const { users } = await client.call((c) => c.resolveUsers, request);
       return new Set(users.map((user) => user.id));
     },
+    verifyKey: (secret: string) => verifyKey(client, secret),
     close: () => client.close(),
   };
+}
+
+/** What the auth service says of an API key. */
+async function verifyKey(
+  client: PeerClient<AuthServiceClient>,
+  secret: string,
+): Promise<Result<VerifiedKey>> {
+  try {
+    const answer = await client.call((c) => c.validateToken, { accessToken: secret });
+    const { apiKey, userId, asOf } = answer;
+    const role = roles.find((_name, i) => answer.role === i + 1);
+    if (!apiKey || !role) return refuse('TOKEN_INVALID', 'the API key is not one of ours');
+    return succeed({
+      keyId: apiKey.id,
+      userId,
+      role,
+      scopes: apiKey.scopes.filter(isApiKeyScope),
+      walletId: apiKey.walletId,
+      operations: apiKey.operations.filter(isOperation),
+      expiresAtMs: apiKey.expiresAt?.getTime() ?? 0,
+      asOfMs: asOf?.getTime() ?? 0,
+    });
+  } catch (err) {
+    const { reason } = readPeerFailure(err);
+    if (reason === 'TOKEN_INVALID') return refuse(reason, 'the API key is not valid');
+    if (reason === 'TOKEN_EXPIRED') return refuse(reason, 'the API key has expired: make another');
+    if (reason === 'TOKEN_REVOKED') return refuse(reason, 'the API key has been revoked');
+    return refuse(
+      'AUTH_UNAVAILABLE',
+      'credentials cannot be checked now: the auth service is away',
+    );
+  }
 }
 
 /** The wallet service as the statement service sees it. */

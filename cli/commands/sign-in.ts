@@ -62,6 +62,7 @@ async function signInWithPassword(
     email: email.value,
     password: password.value,
     client: `wallet on ${hostname()}`,
+    deviceToken: '',
   };
   const called = await context.caller.callAs(
     undefined,

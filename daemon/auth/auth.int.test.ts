@@ -27,7 +27,7 @@ const reasonOf = (answer: Answer<unknown>) => (answer.ok ? 'ok' : answer.reason)
 const signUp = (email: string, text = password) =>
   server.call(rpc.signUp, { email, password: text });
 const signIn = (email: string, text = password) =>
-  server.call(rpc.signIn, { email, password: text, client: 'test' });
+  server.call(rpc.signIn, { email, password: text, client: 'test', deviceToken: '' });
 
 /** Signs up and in. */
 async function customer() {

@@ -16,7 +16,7 @@ import type {
 } from '../../protos/gen/digitalwallet/auth/v1/auth.ts';
 import { resolveSubject, userNotFound, type Principal } from '../platform/access.ts';
 import { readClock, type Db } from '../platform/db.ts';
-import type { CallContext, Handlers } from '../platform/grpc/server.ts';
+import type { CallContext, Handlers } from '../platform/grpc/calls.ts';
 import type { VerifiedToken } from '../platform/tokens.ts';
 import { createAccount } from './accounts.ts';
 import { canonicalizeEmail, mayCreate, type User } from './domain.ts';
@@ -33,6 +33,12 @@ export type HandlerOptions = SessionOptions & {
 
 const maxResolved = 1_000;
 
+const revocationCases = {
+  session: 'sessionId',
+  user: 'userId',
+  'api-key': 'apiKeyId',
+} as const;
+
 /** Wire to domain and back. */
 export function createHandlers(options: HandlerOptions): Handlers<AuthServiceServer> {
   return {
@@ -41,7 +47,7 @@ export function createHandlers(options: HandlerOptions): Handlers<AuthServiceSer
     refreshSession: async (request) =>
       mapSignedIn(await refreshSession(options, request.refreshToken)),
     signOut: async (_request, { principal }) =>
-      principal.kind === 'user'
+      principal.kind === 'user' && principal.sessionId !== undefined
         ? signOut(options, principal.sessionId)
         : refuse('PERMISSION_DENIED', 'only a user can sign out'),
     validateToken: (request) => validateToken(options, request.accessToken),
@@ -79,6 +85,8 @@ async function validateToken(
     role: toWireRole(role),
     sessionId,
     expiresAt: new Date(expiresAtMs),
+    apiKey: undefined,
+    asOf: undefined,
   });
 }
 
@@ -154,10 +162,7 @@ async function listRevocations(
     return succeed({
       asOf: new Date(asOfMs),
       revocations: revocations.map(({ kind, id, revokedAtMs }) => ({
-        subject: {
-          $case: kind === 'session' ? ('sessionId' as const) : ('userId' as const),
-          value: id,
-        },
+        subject: { $case: revocationCases[kind], value: id },
         revokedAt: new Date(revokedAtMs),
       })),
     });
@@ -166,5 +171,6 @@ async function listRevocations(
 
 function mapSignedIn(result: Awaited<ReturnType<typeof signIn>>) {
   if (!result.ok) return result;
-  return succeed({ tokens: result.value.tokens, user: toWireUser(result.value.user) });
+  const { tokens, user } = result.value;
+  return succeed({ tokens, user: toWireUser(user), deviceToken: '' });
 }

@@ -1,7 +1,11 @@
 import type { AuthServiceServer } from '../../protos/gen/digitalwallet/auth/v1/auth.ts';
 import type { Policies } from '../platform/grpc/server.ts';
 
-/** Who may call what. */
+const everybody = ['customer', 'operator', 'admin'] as const;
+const staff = ['operator', 'admin'] as const;
+const admins = ['admin'] as const;
+
+/** Who may call what. Customers reach only what is their own; the handlers see to that. */
 export const policies: Policies<AuthServiceServer> = {
   signUp: 'public',
   verifyEmail: 'public',
@@ -9,18 +13,18 @@ export const policies: Policies<AuthServiceServer> = {
   refreshSession: 'public',
   validateToken: 'public',
   getJwks: 'public',
-  signOut: ['customer', 'operator', 'admin'],
-  getUser: ['customer', 'operator', 'admin', 'service'],
-  changePassword: ['customer', 'operator', 'admin'],
-  listSessions: ['customer', 'operator', 'admin'],
-  revokeSession: ['customer', 'operator', 'admin'],
-  createApiKey: ['customer', 'operator', 'admin'],
-  listApiKeys: ['customer', 'operator', 'admin'],
-  revokeApiKey: ['customer', 'operator', 'admin'],
-  resolveUsers: ['operator', 'admin', 'service'],
-  listUsers: ['operator', 'admin'],
-  createUser: ['operator', 'admin'],
-  updateUser: ['admin'],
-  listRevocations: ['service'],
-  listAuditEvents: ['admin'],
+  signOut: { roles: everybody },
+  getUser: { roles: everybody, scope: 'users:read', service: true },
+  changePassword: { roles: everybody },
+  listSessions: { roles: everybody },
+  revokeSession: { roles: everybody },
+  createApiKey: { roles: everybody },
+  listApiKeys: { roles: everybody },
+  revokeApiKey: { roles: everybody },
+  resolveUsers: { roles: staff, scope: 'users:read', service: true },
+  listUsers: { roles: staff, scope: 'users:read' },
+  createUser: { roles: staff },
+  updateUser: { roles: admins },
+  listRevocations: { roles: [], service: true },
+  listAuditEvents: { roles: admins },
 };

@@ -31,7 +31,9 @@ function valueOf<Res>(answer: Answer<Res>): Res {
 const reasonOf = (answer: Answer<unknown>) => (answer.ok ? 'ok' : answer.reason);
 
 async function signIn(): Promise<TokenSet> {
-  return valueOf(await server.call(rpc.signIn, { email, password, client: 'test' })).tokens!;
+  return valueOf(
+    await server.call(rpc.signIn, { email, password, client: 'test', deviceToken: '' }),
+  ).tokens!;
 }
 const tryRefresh = (refreshToken: string) => server.call(rpc.refreshSession, { refreshToken });
 const refresh = async (token: string) => valueOf(await tryRefresh(token)).tokens!;

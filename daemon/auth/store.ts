@@ -207,7 +207,7 @@ const revocationsSql = sql(
 
 /** What was revoked since, as far as a token can still live that it concerns. */
 export async function listRevocations(tx: Tx, sinceMs: number | undefined): Promise<Revocation[]> {
-  type Row = { kind: 'session' | 'user'; subject_id: string; revoked_at: number };
+  type Row = { kind: Revocation['kind']; subject_id: string; revoked_at: number };
   const since = sinceMs === undefined ? '-infinity' : new Date(sinceMs).toISOString();
   const rows = await tx.query<Row>(revocationsSql, [since]);
   return rows.map((r) => ({ kind: r.kind, id: r.subject_id, revokedAtMs: r.revoked_at }));

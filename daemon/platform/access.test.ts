@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { exportJWK, generateKeyPair, SignJWT } from 'jose';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
+import { refuse } from '../../core/reasons.ts';
 import { roles, type Role } from '../../core/roles.ts';
 import {
   createAccess,
@@ -11,6 +12,7 @@ import {
   type Policy,
   type Principal,
 } from './access.ts';
+import { createKeyVerifier } from './api-keys.ts';
 import { createLog } from './log.ts';
 import { createRevocations, type Revocation, type Revocations } from './revocations.ts';
 import { createTokenVerifier, tokenRules } from './tokens.ts';
@@ -34,7 +36,9 @@ beforeEach(() => {
   });
   const fetchJwks = async () => ({ keys: [await exportJWK(publicKey)] });
   const tokens = createTokenVerifier({ fetchJwks, nowMs: () => startMs });
-  access = createAccess({ tokens, revocations, serviceCredential });
+  const ask = () => Promise.resolve(refuse('TOKEN_INVALID', 'no key is known here'));
+  const keys = createKeyVerifier({ ask, revocations, nowMs: () => startMs });
+  access = createAccess({ tokens, keys, revocations, serviceCredential });
 });
 
 afterEach(() => revocations.stop());
@@ -49,8 +53,8 @@ const sign = (role: Role = 'customer', issuedAtMs = startMs): Promise<string> =>
     .setExpirationTime(startMs / 1000 + 900)
     .sign(privateKey);
 
-const staff: Policy = ['operator', 'admin'];
-const everybody: Policy = [...roles, 'service'];
+const staff: Exclude<Policy, 'public'> = { roles: ['operator', 'admin'] };
+const everybody: Exclude<Policy, 'public'> = { roles, service: true };
 
 async function reasonOf(authorization: string | undefined, policy: Policy = everybody) {
   const result = await access.authorize(authorization, policy);
@@ -61,13 +65,13 @@ describe('policies', () => {
   beforeEach(() => revocations.start());
 
   it('each lets in whom it names and nobody else', async () => {
-    const policies: Policy[] = [
-      ...roles.map((role) => [role]),
-      ['service'],
+    const policies: Exclude<Policy, 'public'>[] = [
+      ...roles.map((role) => ({ roles: [role] })),
+      { roles: [], service: true },
       staff,
-      ['customer', 'service'],
+      { roles: ['customer'], service: true },
       everybody,
-      [],
+      { roles: [] },
     ];
     const callers = [
       ...(await Promise.all(roles.map(async (role) => [role, `Bearer ${await sign(role)}`]))),
@@ -75,7 +79,8 @@ describe('policies', () => {
     ] as [Role | 'service', string][];
     for (const policy of policies) {
       for (const [caller, authorization] of callers) {
-        const expected = policy.includes(caller) ? 'ok' : 'PERMISSION_DENIED';
+        const isNamed = caller === 'service' ? policy.service : policy.roles.includes(caller);
+        const expected = isNamed ? 'ok' : 'PERMISSION_DENIED';
         expect([policy, caller, await reasonOf(authorization, policy)]).toEqual([
           policy,
           caller,
@@ -89,7 +94,7 @@ describe('policies', () => {
   it('tell the handler who calls', async () => {
     expect(await access.authorize(`Bearer ${await sign('operator')}`, staff)).toEqual({
       ok: true,
-      value: { kind: 'user', userId, role: 'operator', sessionId },
+      value: { kind: 'user', userId, role: 'operator', sessionId, apiKey: undefined },
     });
     expect(await access.authorize(`Service ${serviceCredential}`, everybody)).toEqual({
       ok: true,
@@ -211,7 +216,13 @@ describe('without a fresh feed', () => {
 });
 
 describe('resolveSubject', () => {
-  const user = (role: Role): Principal => ({ kind: 'user', userId, role, sessionId });
+  const user = (role: Role): Principal => ({
+    kind: 'user',
+    userId,
+    role,
+    sessionId,
+    apiKey: undefined,
+  });
 
   it('a customer is always meant themselves', () => {
     for (const named of ['', userId]) {

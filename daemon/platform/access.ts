@@ -3,39 +3,53 @@ import { createHash, timingSafeEqual } from 'node:crypto';
 import { isUuid } from '../../core/ids.ts';
 import { refuse, succeed, type Rejection, type Result } from '../../core/reasons.ts';
 import type { Role } from '../../core/roles.ts';
+import type { ApiKeyScope } from '../../core/scopes.ts';
+import { isApiKey, type KeyVerifier, type VerifiedKey } from './api-keys.ts';
 import type { Revocations } from './revocations.ts';
 import type { TokenVerifier, VerifiedToken } from './tokens.ts';
 
+/** A user who is calling: signed in, or by an API key (then `apiKey` bounds what they may do). */
+export type UserPrincipal = {
+  readonly kind: 'user';
+  readonly userId: string;
+  readonly role: Role;
+  readonly sessionId: string | undefined;
+  readonly apiKey: VerifiedKey | undefined;
+};
+
 /** Who is calling, once the credential has been checked. */
 export type Principal =
-  | { readonly kind: 'anonymous' }
-  | { readonly kind: 'service' }
-  | {
-      readonly kind: 'user';
-      readonly userId: string;
-      readonly role: Role;
-      readonly sessionId: string;
-    };
+  { readonly kind: 'anonymous' } | { readonly kind: 'service' } | UserPrincipal;
 
 /**
- * Who may call a method: anybody; our own services only; or users of these roles, and our own
- * services too where `service` is among them.
+ * Who may call a method: anybody; or users of these roles. `scope`: API keys with it may as well,
+ * their owner's role still counting; without `scope` no API key may. `service`: our own services.
  */
-export type Policy = 'public' | readonly (Role | 'service')[];
+export type Policy =
+  | 'public'
+  | {
+      readonly roles: readonly Role[];
+      readonly scope?: ApiKeyScope;
+      readonly service?: true;
+    };
 
 export type Access = {
   /** The verdict on an access token, revocation included. */
   validateToken(token: string): Promise<Result<VerifiedToken>>;
-  /** Checks the `authorization` metadata of a call and the method's policy. */
+  /** Who the `authorization` metadata of a call stands for, whatever they may do. */
+  identify(authorization: string | undefined): Promise<Result<Principal>>;
+  /** The same, with the method's policy. */
   authorize(authorization: string | undefined, policy: Policy): Promise<Result<Principal>>;
 };
 
-/** Checks credentials: `Bearer <access token>` from users, `Service <secret>` from services. */
-export function createAccess(options: {
+type Verifiers = {
   readonly tokens: TokenVerifier;
+  readonly keys: KeyVerifier;
   readonly revocations: Revocations;
-  readonly serviceCredential: string;
-}): Access {
+};
+
+/** `Bearer <access token or API key>` from users, `Service <secret>` from our own services. */
+export function createAccess(options: Verifiers & { readonly serviceCredential: string }): Access {
   const serviceDigest = digest(options.serviceCredential);
 
   const identify = async (authorization: string | undefined): Promise<Result<Principal>> => {
@@ -47,50 +61,83 @@ export function createAccess(options: {
         : refuse('TOKEN_INVALID', 'the service credential is not valid');
     }
     if (scheme.toLowerCase() !== 'bearer' || credential === '') {
-      return refuse('TOKEN_INVALID', 'authorization must be "Bearer <access token>"');
+      return refuse('TOKEN_INVALID', 'authorization must be "Bearer <access token or API key>"');
     }
-    const verified = await validate(credential, options);
-    if (!verified.ok) return verified;
-    const { userId, role, sessionId } = verified.value;
-    return succeed({ kind: 'user', userId, role, sessionId });
+    return isApiKey(credential)
+      ? identifyKey(credential, options)
+      : identifyToken(credential, options);
   };
 
   return {
     validateToken: (token) => validate(token, options),
+    identify,
     authorize: async (authorization, policy) => {
       if (policy === 'public') return succeed({ kind: 'anonymous' });
       const identified = await identify(authorization);
-      if (!identified.ok) return identified;
-      const principal = identified.value;
-      if (principal.kind === 'anonymous') {
-        return refuse('CREDENTIALS_MISSING', 'this call needs a credential: sign in first');
-      }
-      const role = principal.kind === 'service' ? 'service' : principal.role;
-      return policy.includes(role)
-        ? identified
-        : refuse('PERMISSION_DENIED', `a ${role} may not do this`, { role });
+      return identified.ok ? checkPolicy(identified.value, policy) : identified;
     },
   };
 }
 
-async function validate(
-  token: string,
-  options: { readonly tokens: TokenVerifier; readonly revocations: Revocations },
-): Promise<Result<VerifiedToken>> {
+/** Whether the policy lets this principal in. CREDENTIALS_MISSING, PERMISSION_DENIED. */
+function checkPolicy(principal: Principal, policy: Exclude<Policy, 'public'>): Result<Principal> {
+  if (principal.kind === 'anonymous') {
+    return refuse('CREDENTIALS_MISSING', 'this call needs a credential: sign in first');
+  }
+  const role = principal.kind === 'service' ? 'service' : principal.role;
+  const isAllowed = role === 'service' ? policy.service === true : policy.roles.includes(role);
+  if (!isAllowed) return deny(`a ${role} may not do this`, { role });
+  if (principal.kind === 'service' || !principal.apiKey) return succeed(principal);
+  const { scope } = policy;
+  if (scope === undefined) return deny('an API key may not do this: sign in as a person');
+  return principal.apiKey.scopes.includes(scope)
+    ? succeed(principal)
+    : deny(`this API key lacks the scope ${scope}`, { scope });
+}
+
+async function identifyToken(token: string, options: Verifiers): Promise<Result<Principal>> {
+  const verified = await validate(token, options);
+  if (!verified.ok) return verified;
+  const { userId, role, sessionId } = verified.value;
+  return succeed({ kind: 'user', userId, role, sessionId, apiKey: undefined });
+}
+
+async function identifyKey(secret: string, options: Verifiers): Promise<Result<Principal>> {
+  if (!options.revocations.isFresh()) return unheard;
+  const verified = await options.keys.verify(secret);
+  if (!verified.ok) return verified;
+  const apiKey = verified.value;
+  if (options.revocations.isKeyRevoked(apiKey.keyId)) {
+    return refuse('TOKEN_REVOKED', 'this API key has been revoked');
+  }
+  const { userId, role } = apiKey;
+  return succeed({ kind: 'user', userId, role, sessionId: undefined, apiKey });
+}
+
+const unheard = refuse(
+  'AUTH_UNAVAILABLE',
+  'credentials cannot be checked now: the auth service is away',
+);
+
+async function validate(token: string, options: Verifiers): Promise<Result<VerifiedToken>> {
   const verified = await options.tokens.verify(token);
   if (!verified.ok) return verified;
-  if (!options.revocations.isFresh()) {
-    return refuse(
-      'AUTH_UNAVAILABLE',
-      'credentials cannot be checked now: the auth service is away',
-    );
-  }
+  if (!options.revocations.isFresh()) return unheard;
   return options.revocations.isRevoked(verified.value)
     ? refuse('TOKEN_REVOKED', 'this sign-in has been ended: sign in again')
     : verified;
 }
 
 const digest = (secret: string): Buffer => createHash('sha256').update(secret).digest();
+
+/** A refusal for want of rights: it is told to the audit log too. */
+export function deny(
+  message: string,
+  metadata: Rejection['metadata'] = {},
+): { readonly ok: false; readonly rejection: Rejection } {
+  const { rejection } = refuse('PERMISSION_DENIED', message, metadata);
+  return { ok: false, rejection: { ...rejection, isDenial: true } };
+}
 
 /** Another user's object is answered exactly like one that does not exist. */
 export const userNotFound = (
@@ -107,9 +154,8 @@ export function resolveSubject(principal: Principal, named: string): Result<stri
     return refuse('INVALID_ARGUMENT', 'user_id must be a UUID in lower case', { field: 'user_id' });
   }
   if (principal.kind === 'user' && principal.role === 'customer') {
-    return named === '' || named === principal.userId
-      ? succeed(principal.userId)
-      : userNotFound(named);
+    if (named === '' || named === principal.userId) return succeed(principal.userId);
+    return { ok: false, rejection: { ...userNotFound(named).rejection, isDenial: true } };
   }
   if (named === '') {
     return refuse('USER_REQUIRED', 'staff must name the user whose wallet is meant', {
@@ -117,4 +163,12 @@ export function resolveSubject(principal: Principal, named: string): Result<stri
     });
   }
   return succeed(named);
+}
+
+/** An API key that is for one wallet reaches no other, whether or not there is another. */
+export function checkWalletOfKey(principal: Principal, walletId: string): Result<void> {
+  const only = principal.kind === 'user' ? principal.apiKey?.walletId : undefined;
+  return only === undefined || only === walletId
+    ? succeed(undefined)
+    : deny('this API key is for another wallet only');
 }

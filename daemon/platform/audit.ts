@@ -1,7 +1,9 @@
 import { randomUUID } from 'node:crypto';
 
-import { sql, type Tx } from './db.ts';
-import type { CallContext } from './grpc/server.ts';
+import type { Rejection } from '../../core/reasons.ts';
+import type { Principal } from './access.ts';
+import { sql, type Db, type Tx } from './db.ts';
+import type { Log } from './log.ts';
 
 /** One line of a service's audit log; who and when are added here. */
 export type AuditLine = {
@@ -12,18 +14,122 @@ export type AuditLine = {
   readonly details?: Readonly<Record<string, string>>;
 };
 
+/** Who did it: what the audit log takes from a call. */
+export type AuditActor = { readonly principal: Principal; readonly requestId: string };
+
 const appendSql = sql(
   'audit_append',
   `INSERT INTO audit_log (id, actor, actor_role, action, target, result, request_id, details)
-   VALUES ($1, $2, $3, $4, $5, $6, $7, $8::json)`,
+   SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[],
+     $7::text[], $8::json[])`,
 );
 
-/** Appends a line in the caller's transaction: no effect without its record. */
-export async function appendAudit(tx: Tx, context: CallContext, line: AuditLine): Promise<void> {
-  const { principal, requestId } = context;
-  const [actor, role] =
-    principal.kind === 'user' ? [principal.userId, principal.role] : [principal.kind, 'none'];
-  const details = JSON.stringify(line.details ?? {});
-  const values = [randomUUID(), actor, role, line.action, line.target, line.result, requestId];
-  await tx.execute(appendSql, [...values, details]);
+type Entry = { readonly actor: AuditActor; readonly line: AuditLine };
+
+/** Appends lines in the caller's transaction: no effect without its record. */
+export async function appendAudits(tx: Tx, entries: readonly Entry[]): Promise<void> {
+  if (entries.length === 0) return;
+  const actors = entries.map(({ actor }) => describeActor(actor.principal));
+  await tx.execute(appendSql, [
+    entries.map(() => randomUUID()),
+    actors.map(({ id }) => id),
+    actors.map(({ role }) => role),
+    entries.map(({ line }) => line.action),
+    entries.map(({ line }) => line.target),
+    entries.map(({ line }) => line.result),
+    entries.map(({ actor }) => actor.requestId),
+    entries.map(({ actor, line }) => JSON.stringify(detailsOf(actor.principal, line))),
+  ]);
+}
+
+/** Appends one line in the caller's transaction. */
+export const appendAudit = (tx: Tx, actor: AuditActor, line: AuditLine): Promise<void> =>
+  appendAudits(tx, [{ actor, line }]);
+
+function describeActor(principal: Principal): { readonly id: string; readonly role: string } {
+  return principal.kind === 'user'
+    ? { id: principal.userId, role: principal.role }
+    : { id: principal.kind, role: 'none' };
+}
+
+function detailsOf(principal: Principal, line: AuditLine): Readonly<Record<string, string>> {
+  const keyId = principal.kind === 'user' ? principal.apiKey?.keyId : undefined;
+  return { ...line.details, ...(keyId === undefined ? {} : { apiKeyId: keyId }) };
+}
+
+export type AuditTrail = {
+  /** Resolves once the line is committed; lines that come together share a commit. */
+  record(actor: AuditActor, line: AuditLine): Promise<void>;
+  /** Records a refusal for want of rights, without anybody waiting; floods are cut off. */
+  recordDenial(actor: AuditActor, method: string, rejection: Rejection): void;
+};
+
+/** Denials of one caller in a minute that are recorded; the rest is counted in the log only. */
+const maxDenialsPerMinute = 60;
+const maxPending = 10_000;
+
+/** Lines that belong to no other transaction: reads by staff, denials. */
+export function createAuditTrail(options: { readonly db: Db; readonly log: Log }): AuditTrail {
+  const { db, log } = options;
+  const pending: (Entry & { settle(err?: unknown): void })[] = [];
+  let writing: Promise<void> | undefined;
+
+  const write = async (): Promise<void> => {
+    while (pending.length > 0) {
+      const batch = pending.splice(0, 500);
+      const failure = await db
+        .tx((tx) => appendAudits(tx, batch))
+        .catch((err: unknown) => ({ err }));
+      batch.forEach((entry) => entry.settle(failure?.err));
+    }
+    writing = undefined;
+  };
+
+  const record = (actor: AuditActor, line: AuditLine): Promise<void> =>
+    new Promise((resolve, reject) => {
+      if (pending.length >= maxPending) {
+        reject(new Error('too many lines wait for the audit log'));
+        return;
+      }
+      const settle = (err?: unknown): void => {
+        if (err === undefined) resolve();
+        else reject(err instanceof Error ? err : new Error('no line in the audit log'));
+      };
+      pending.push({ actor, line, settle });
+      writing ??= new Promise<void>((begin) => setImmediate(begin)).then(write);
+    });
+
+  const denials = createMinuteCounter();
+  return {
+    record,
+    recordDenial: (actor, method, rejection) => {
+      const { id } = describeActor(actor.principal);
+      const count = denials.count(id);
+      if (count > maxDenialsPerMinute) {
+        if (count === maxDenialsPerMinute + 1) {
+          log.warn({ actor: id, method }, 'many denials: the rest of this minute is not recorded');
+        }
+        return;
+      }
+      const target = rejection.metadata['userId'] ?? '';
+      record(actor, { action: `denied ${method}`, target, result: rejection.reason }).catch(
+        (err: unknown) => log.error({ err, actor: id, method }, 'a denial was not recorded'),
+      );
+    },
+  };
+}
+
+function createMinuteCounter(): { count(key: string): number } {
+  const counts = new Map<string, number>();
+  let minute = 0;
+  return {
+    count: (key) => {
+      const now = Math.floor(performance.now() / 60_000);
+      if (now !== minute) counts.clear();
+      minute = now;
+      const count = (counts.get(key) ?? 0) + 1;
+      counts.set(key, count);
+      return count;
+    },
+  };
 }

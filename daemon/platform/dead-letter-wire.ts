@@ -5,7 +5,7 @@ import {
 } from '../../protos/gen/digitalwallet/events/v1/dead_letter.ts';
 import type { DeadLetterState, StoredLetter } from './dead-letter-rows.ts';
 import type { DeadLetters } from './dead-letters.ts';
-import type { CallContext } from './grpc/server.ts';
+import type { CallContext } from './grpc/calls.ts';
 
 type ListRequest = {
   pageSize: number;

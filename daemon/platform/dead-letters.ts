@@ -14,7 +14,7 @@ import {
   type Row,
   type StoredLetter,
 } from './dead-letter-rows.ts';
-import type { CallContext } from './grpc/server.ts';
+import type { CallContext } from './grpc/calls.ts';
 import { decodePageToken, encodePageToken, pageSizeOf } from './page-token.ts';
 
 export type DeadLetters = {

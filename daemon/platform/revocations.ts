@@ -1,9 +1,11 @@
 import type { Log } from './log.ts';
 
-/** A session that was ended, or a user all of whose tokens up to a time are void. */
-export type Revocation =
-  | { readonly kind: 'session'; readonly id: string; readonly revokedAtMs: number }
-  | { readonly kind: 'user'; readonly id: string; readonly revokedAtMs: number };
+/** A session or an API key that was ended, or a user all of whose tokens up to a time are void. */
+export type Revocation = {
+  readonly kind: 'session' | 'user' | 'api-key';
+  readonly id: string;
+  readonly revokedAtMs: number;
+};
 
 export type Revocations = {
   /** Takes effect at once in this process; the feed brings it to the others. */
@@ -13,6 +15,9 @@ export type Revocations = {
     readonly sessionId: string;
     readonly issuedAtMs: number;
   }): boolean;
+  isKeyRevoked(keyId: string): boolean;
+  /** When all tokens of this user were last made void; undefined if that was not lately. */
+  userRevokedAtMs(userId: string): number | undefined;
   /** False if the feed has not been heard for 5 s: then nobody can be let in. */
   isFresh(): boolean;
   start(): Promise<void>;
@@ -35,15 +40,18 @@ export function createRevocations(options: {
   readonly feed: RevocationFeed;
   readonly log: Log;
 }): Revocations {
-  const sessions = new Map<string, number>();
-  const users = new Map<string, number>();
+  const revoked = {
+    session: new Map<string, number>(),
+    user: new Map<string, number>(),
+    'api-key': new Map<string, number>(),
+  };
   let asOfMs: number | undefined;
   let heardAt = -Infinity;
   let timer: NodeJS.Timeout | undefined;
   let isStopped = false;
 
   const apply = (revocation: Revocation): void => {
-    const map = revocation.kind === 'session' ? sessions : users;
+    const map = revoked[revocation.kind];
     const known = map.get(revocation.id) ?? 0;
     map.set(revocation.id, Math.max(known, revocation.revokedAtMs));
   };
@@ -56,7 +64,7 @@ export function createRevocations(options: {
       answer.revocations.forEach(apply);
       asOfMs = answer.asOfMs;
       heardAt = startedAt;
-      for (const map of [sessions, users]) {
+      for (const map of Object.values(revoked)) {
         for (const [id, atMs] of map) if (atMs < asOfMs - keepMs) map.delete(id);
       }
     } catch (err) {
@@ -68,7 +76,10 @@ export function createRevocations(options: {
   return {
     apply,
     isRevoked: (token) =>
-      sessions.has(token.sessionId) || token.issuedAtMs <= (users.get(token.userId) ?? -1),
+      revoked.session.has(token.sessionId) ||
+      token.issuedAtMs <= (revoked.user.get(token.userId) ?? -1),
+    isKeyRevoked: (keyId) => revoked['api-key'].has(keyId),
+    userRevokedAtMs: (userId) => revoked.user.get(userId),
     isFresh: () => performance.now() - heardAt < freshMs,
     start: poll,
     stop: () => {

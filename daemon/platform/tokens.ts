@@ -34,6 +34,8 @@ export type TokenVerifier = {
 
 const maxCached = 10_000;
 const minRefetchMs = 5_000;
+/** A signing key that was withdrawn is believed no longer than this. */
+const maxKeysAgeMs = 60_000;
 
 /**
  * Verifies access tokens against the auth service's public keys. Verdicts are cached until the
@@ -47,10 +49,23 @@ export function createTokenVerifier(options: {
   const verdicts = new Map<string, VerifiedToken>();
   let keys: { readonly resolve: JWTVerifyGetKey; readonly fetchedAtMs: number } | undefined;
 
+  let kids = '';
   const fetchKeys = async () => {
     const jwks = await options.fetchJwks();
+    const fetchedKids = jwks.keys.map((key) => key.kid ?? '').join();
+    if (fetchedKids !== kids) verdicts.clear();
+    kids = fetchedKids;
     keys = { resolve: createLocalJWKSet(jwks), fetchedAtMs: options.nowMs() };
     return keys;
+  };
+
+  let refetching: Promise<unknown> | undefined;
+  /** In the background: while the auth service is away the known keys go on. */
+  const refetchOld = (): void => {
+    if (!keys || options.nowMs() - keys.fetchedAtMs < maxKeysAgeMs) return;
+    refetching ??= fetchKeys()
+      .catch(() => undefined)
+      .finally(() => (refetching = undefined));
   };
 
   const checkWith = (token: string, resolve: JWTVerifyGetKey) =>
@@ -76,6 +91,7 @@ export function createTokenVerifier(options: {
 
   return {
     verify: async (token) => {
+      refetchOld();
       const cached = verdicts.get(token);
       if (cached && cached.expiresAtMs > options.nowMs()) return succeed(cached);
       verdicts.delete(token);

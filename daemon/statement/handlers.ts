@@ -12,7 +12,7 @@ import {
 import { type Operation as WireOperation } from '../../protos/gen/digitalwallet/wallet/v1/wallet.ts';
 import { resolveSubject } from '../platform/access.ts';
 import type { Db } from '../platform/db.ts';
-import type { CallContext, Handlers } from '../platform/grpc/server.ts';
+import type { CallContext, Handlers } from '../platform/grpc/calls.ts';
 import {
   cursorParts,
   decodePageToken,

@@ -1,16 +1,20 @@
 import type { StatementServiceServer } from '../../protos/gen/digitalwallet/statement/v1/statement.ts';
 import type { Policies } from '../platform/grpc/server.ts';
 
+const everybody = ['customer', 'operator', 'admin'] as const;
+const staff = ['operator', 'admin'] as const;
+const admins = ['admin'] as const;
+
 /** Who may call what. Customers reach their own statements only; the handlers see to that. */
 export const policies: Policies<StatementServiceServer> = {
-  generateStatement: ['customer', 'operator', 'admin'],
-  createExport: ['customer', 'operator', 'admin'],
-  getExport: ['customer', 'operator', 'admin'],
-  listExports: ['customer', 'operator', 'admin'],
-  downloadExport: ['customer', 'operator', 'admin'],
-  verifyProjection: ['admin', 'service'],
-  rebuildProjection: ['admin', 'service'],
-  listDeadLetters: ['operator', 'admin'],
-  replayDeadLetters: ['operator', 'admin'],
-  discardDeadLetters: ['operator', 'admin'],
+  generateStatement: { roles: everybody, scope: 'statements:read' },
+  createExport: { roles: everybody, scope: 'statements:read' },
+  getExport: { roles: everybody, scope: 'statements:read' },
+  listExports: { roles: everybody, scope: 'statements:read' },
+  downloadExport: { roles: everybody, scope: 'statements:read' },
+  verifyProjection: { roles: admins, service: true },
+  rebuildProjection: { roles: admins, service: true },
+  listDeadLetters: { roles: staff, scope: 'dead-letters:write' },
+  replayDeadLetters: { roles: staff, scope: 'dead-letters:write' },
+  discardDeadLetters: { roles: staff, scope: 'dead-letters:write' },
 };

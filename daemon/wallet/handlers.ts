@@ -8,7 +8,7 @@ import type {
   WalletServiceServer,
 } from '../../protos/gen/digitalwallet/wallet/v1/wallet.ts';
 import { resolveSubject, type Principal } from '../platform/access.ts';
-import type { CallContext, Handlers } from '../platform/grpc/server.ts';
+import type { CallContext, Handlers } from '../platform/grpc/calls.ts';
 import { decideOnly, type Posted } from './commit.ts';
 import type { Command } from './domain.ts';
 import type { GroupCommit } from './group-commit.ts';

@@ -1,20 +1,24 @@
 import type { WalletServiceServer } from '../../protos/gen/digitalwallet/wallet/v1/wallet.ts';
 import type { Policies } from '../platform/grpc/server.ts';
 
+const everybody = ['customer', 'operator', 'admin'] as const;
+const staff = ['operator', 'admin'] as const;
+const admins = ['admin'] as const;
+
 /** Who may call what. Customers reach their own wallets only; the handlers see to that. */
 export const policies: Policies<WalletServiceServer> = {
-  createTransaction: ['customer', 'operator', 'admin'],
-  streamTransactions: ['customer', 'operator', 'admin'],
-  getTransaction: ['customer', 'operator', 'admin'],
-  listTransactions: ['customer', 'operator', 'admin'],
-  getBalance: ['customer', 'operator', 'admin', 'service'],
-  listWallets: ['customer', 'operator', 'admin'],
-  freezeWallet: ['operator', 'admin'],
-  unfreezeWallet: ['operator', 'admin'],
-  streamLedger: ['service'],
-  verifyLedger: ['admin', 'service'],
-  listDeadLetters: ['operator', 'admin'],
-  replayDeadLetters: ['operator', 'admin'],
-  discardDeadLetters: ['operator', 'admin'],
-  listAuditEvents: ['admin'],
+  createTransaction: { roles: everybody, scope: 'transactions:write' },
+  streamTransactions: { roles: everybody, scope: 'transactions:write' },
+  getTransaction: { roles: everybody, scope: 'wallets:read' },
+  listTransactions: { roles: everybody, scope: 'wallets:read' },
+  getBalance: { roles: everybody, scope: 'wallets:read', service: true },
+  listWallets: { roles: everybody, scope: 'wallets:read' },
+  freezeWallet: { roles: staff },
+  unfreezeWallet: { roles: staff },
+  streamLedger: { roles: [], service: true },
+  verifyLedger: { roles: admins, service: true },
+  listDeadLetters: { roles: staff, scope: 'dead-letters:write' },
+  replayDeadLetters: { roles: staff, scope: 'dead-letters:write' },
+  discardDeadLetters: { roles: staff, scope: 'dead-letters:write' },
+  listAuditEvents: { roles: admins },
 };

@@ -15,7 +15,7 @@ import {
 } from '../../protos/gen/digitalwallet/wallet/v1/wallet.ts';
 import { resolveSubject, type Principal } from '../platform/access.ts';
 import { readClock, type Db } from '../platform/db.ts';
-import type { CallContext } from '../platform/grpc/server.ts';
+import type { CallContext } from '../platform/grpc/calls.ts';
 import {
   cursorParts,
   decodePageToken,

@@ -4,7 +4,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
 import { transactionIdOf, walletIdOf } from '../../core/ids.ts';
 import { createTestDatabase, type TestDatabase } from '../../tests/support/database.ts';
-import type { CallContext } from '../platform/grpc/server.ts';
+import type { CallContext } from '../platform/grpc/calls.ts';
 import { commitBatch } from './commit.ts';
 import type { Command } from './domain.ts';
 import { createKnownUsers } from './users.ts';
@@ -26,7 +26,8 @@ const options = () => ({
 
 const as = (id: string, role: 'customer' | 'operator' = 'customer'): CallContext => ({
   requestId: 'r',
-  principal: { kind: 'user', userId: id, role, sessionId: randomUUID() },
+  principal: { kind: 'user', userId: id, role, sessionId: randomUUID(), apiKey: undefined },
+  source: '127.0.0.1',
   deadlineMs: Date.now() + 10_000,
   isCancelled: () => false,
 });

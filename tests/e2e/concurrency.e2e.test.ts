@@ -31,6 +31,7 @@ async function signUp(name: string): Promise<string> {
     email,
     password,
     client: 'test',
+    deviceToken: '',
   });
   if (!signedIn.ok) throw new Error(signedIn.reason);
   return signedIn.value.tokens?.accessToken ?? '';

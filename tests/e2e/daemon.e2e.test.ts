@@ -132,7 +132,12 @@ describe('a running daemon', () => {
     const client = connect(world.daemon().address);
     const email = 'drain@example.com';
     await client.call(AuthServiceService.signUp, { email, password });
-    const signedIn = await client.call(AuthServiceService.signIn, { email, password, client: '' });
+    const signedIn = await client.call(AuthServiceService.signIn, {
+      email,
+      password,
+      client: '',
+      deviceToken: '',
+    });
     const token = signedIn.ok ? (signedIn.value.tokens?.accessToken ?? '') : '';
     const deposit = () =>
       client.call(

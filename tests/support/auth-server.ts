@@ -11,6 +11,7 @@ import {
 import { createAuth, generateSigningKey } from '../../daemon/auth/index.ts';
 import { createAuthPeer } from '../../daemon/peers.ts';
 import { createAccess } from '../../daemon/platform/access.ts';
+import { createKeyVerifier } from '../../daemon/platform/api-keys.ts';
 import { createGrpcServer } from '../../daemon/platform/grpc/server.ts';
 import { createLog } from '../../daemon/platform/log.ts';
 import { createRevocations } from '../../daemon/platform/revocations.ts';
@@ -50,7 +51,8 @@ export async function startAuthServer({ isSignUpOpen = true } = {}): Promise<Aut
   const peer = createAuthPeer(() => address, credential);
   const revocations = createRevocations({ feed: peer.feed, log });
   const tokens = createTokenVerifier({ fetchJwks: peer.fetchJwks, nowMs: Date.now });
-  const access = createAccess({ tokens, revocations, serviceCredential: credential });
+  const keys = createKeyVerifier({ ask: peer.verifyKey, revocations, nowMs: Date.now });
+  const access = createAccess({ tokens, keys, revocations, serviceCredential: credential });
   const auth = await createAuth({
     feedDb: database.db,
     db: database.db,

@@ -68,7 +68,12 @@ export async function signUp(
   const client = connectGrpc(address);
   const email = `${name}@example.com`;
   await client.call(AuthServiceService.signUp, { email, password });
-  const signedIn = await client.call(AuthServiceService.signIn, { email, password, client: '' });
+  const signedIn = await client.call(AuthServiceService.signIn, {
+    email,
+    password,
+    client: '',
+    deviceToken: '',
+  });
   client.close();
   if (!signedIn.ok) throw new Error(signedIn.reason);
   return {

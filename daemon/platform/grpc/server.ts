@@ -1,41 +1,22 @@
-import { randomUUID } from 'node:crypto';
-
 import {
   Server,
   ServerCredentials,
-  type handleUnaryCall,
-  type sendUnaryData,
-  type ServerUnaryCall,
   type ServiceDefinition,
   type UntypedServiceImplementation,
 } from '@grpc/grpc-js';
 import { HealthImplementation } from 'grpc-health-check';
 
-import { refuse, type Result } from '../../../core/reasons.ts';
-import type { Access, Policy, Principal } from '../access.ts';
-import { classifyDbError, isCommitInDoubt } from '../db.ts';
-import { findHeld } from '../hold.ts';
+import type { Rejection } from '../../../core/reasons.ts';
+import type { Access, Policy } from '../access.ts';
 import type { Log } from '../log.ts';
-import { maskUnexpected, toServiceError } from './errors.ts';
-
-/** What a handler knows of its call besides the request. */
-export type CallContext = {
-  readonly requestId: string;
-  readonly principal: Principal;
-  /** The caller's deadline, or ours where it set none; milliseconds since the epoch. */
-  readonly deadlineMs: number;
-  /** True once the caller has gone: nothing need be begun for it any more. */
-  isCancelled(): boolean;
-};
-
-type UnaryHandler<Req, Res> = (request: Req, context: CallContext) => Promise<Result<Res>>;
-
-/** The unary methods of a ts-proto server interface, as handlers of ours. */
-export type Handlers<Methods> = {
-  [
-    M in keyof Methods as Methods[M] extends handleUnaryCall<infer _Req, infer _Res> ? M : never
-  ]?: Methods[M] extends handleUnaryCall<infer Req, infer Res> ? UnaryHandler<Req, Res> : never;
-};
+import {
+  wrapBidi,
+  wrapServerStream,
+  wrapUnary,
+  type CallContext,
+  type UntypedHandlers,
+  type WrapOptions,
+} from './calls.ts';
 
 export type Policies<Methods> = {
   readonly [M in keyof Methods as string extends M ? never : M]: Policy;
@@ -45,8 +26,10 @@ export type Policies<Methods> = {
 export type HostedService = {
   readonly name: string;
   readonly definition: ServiceDefinition;
-  readonly handlers: Readonly<Record<string, UnaryHandler<never, unknown> | undefined>>;
+  readonly handlers: UntypedHandlers;
   readonly policies: Readonly<Record<string, Policy>>;
+  /** Told of each refusal for want of rights, with the method's name. */
+  readonly onDenied?: (context: CallContext, method: string, rejection: Rejection) => void;
 };
 
 export type GrpcServer = {
@@ -62,11 +45,7 @@ export type GrpcServer = {
 /** Unary requests are small; a page of an answer may be larger. */
 const maxRequestBytes = 256 * 1024;
 const maxResponseBytes = 4 * 1024 * 1024;
-const maxInFlight = 4_096;
-const defaultDeadlineMs = 30_000;
 const flushMs = 250;
-
-const tooMuch = refuse('OVERLOADED', 'the server has too much in hand: try again shortly');
 
 const serverOptions = {
   'grpc.max_receive_message_length': maxRequestBytes,
@@ -141,83 +120,19 @@ function implement(
   for (const [method, definition] of Object.entries(service.definition)) {
     const policy = service.policies[method];
     if (policy === undefined) throw new Error(`${definition.path} has no policy`);
-    const handler = service.handlers[method] as UnaryHandler<unknown, unknown> | undefined;
-    implementation[method] =
-      definition.requestStream || definition.responseStream
-        ? refuseStream
-        : wrapUnary({ handler, policy, access, log, load });
+    const options: WrapOptions = {
+      handler: service.handlers[method],
+      policy,
+      access,
+      log,
+      load,
+      onDenied: (context, rejection) => service.onDenied?.(context, method, rejection),
+    };
+    implementation[method] = definition.requestStream
+      ? wrapBidi(options)
+      : definition.responseStream
+        ? wrapServerStream(options)
+        : wrapUnary(options);
   }
   return implementation;
-}
-
-type WrapOptions = {
-  readonly handler: UnaryHandler<unknown, unknown> | undefined;
-  readonly policy: Policy;
-  readonly access: Access;
-  readonly log: Log;
-  readonly load: { inFlight: number };
-};
-
-function wrapUnary(options: WrapOptions) {
-  return (call: ServerUnaryCall<unknown, unknown>, callback: sendUnaryData<unknown>): void => {
-    const requestId = requestIdOf(call);
-    options.load.inFlight += 1;
-    answer(call, requestId, options)
-      .catch((err: unknown): Result<unknown> => explainFailure(err, options.log, requestId))
-      .then((result) => {
-        if (result.ok) callback(null, result.value);
-        else callback(toServiceError(result.rejection, requestId));
-      })
-      .catch((err: unknown) => options.log.error({ err, requestId }, 'the answer was not sent'))
-      .finally(() => (options.load.inFlight -= 1));
-  };
-}
-
-/** A database that is away is expected now and then; everything else is a defect, and masked. */
-function explainFailure(err: unknown, log: Log, requestId: string): Result<unknown> {
-  const rejection = findHeld(err);
-  if (rejection) return { ok: false, rejection };
-  if (classifyDbError(err) !== 'transient') {
-    return { ok: false, rejection: maskUnexpected(err, log, requestId) };
-  }
-  log.warn({ err, requestId }, 'the database failed a call');
-  return isCommitInDoubt(err)
-    ? refuse(
-        'OUTCOME_UNKNOWN',
-        'the database was lost during the commit: look before you try again',
-      )
-    : refuse('DATABASE_UNAVAILABLE', 'the database is out of reach: nothing was done, try again');
-}
-
-async function answer(
-  call: ServerUnaryCall<unknown, unknown>,
-  requestId: string,
-  { handler, policy, access, load }: WrapOptions,
-): Promise<Result<unknown>> {
-  const authorization = call.metadata.get('authorization')[0]?.toString();
-  // Our own services are let in past the cap: without their feed of revocations nobody is.
-  const isPeer = authorization?.startsWith('Service ') ?? false;
-  if (load.inFlight > maxInFlight && !isPeer) return tooMuch;
-  const authorized = await access.authorize(authorization, policy);
-  if (!authorized.ok) return authorized;
-  if (!handler) return refuse('UNIMPLEMENTED', 'this server does not offer this call yet');
-  const deadline = call.getDeadline();
-  const deadlineMs = deadline instanceof Date ? deadline.getTime() : deadline;
-  return handler(call.request, {
-    requestId,
-    principal: authorized.value,
-    deadlineMs: Math.min(deadlineMs, Date.now() + defaultDeadlineMs),
-    isCancelled: () => call.cancelled,
-  });
-}
-
-/** The caller's own request id where it is harmless to log, otherwise a new one. */
-function requestIdOf(call: ServerUnaryCall<unknown, unknown>): string {
-  const given = call.metadata.get('x-request-id')[0]?.toString() ?? '';
-  return /^[A-Za-z0-9_-]{8,64}$/.test(given) ? given : randomUUID();
-}
-
-function refuseStream(call: { emit(event: 'error', err: Error): boolean }): void {
-  const { rejection } = refuse('UNIMPLEMENTED', 'this server does not offer this call yet');
-  call.emit('error', toServiceError(rejection, randomUUID()));
 }

@@ -144,11 +144,17 @@ export interface SignInRequest {
   password: string;
   /** Shown in the list of sessions, for instance `wallet on build-host`. */
   client: string;
+  /** From an earlier sign-in with this account: its holder is not slowed down by the guesses of others. */
+  deviceToken: string;
 }
 
 export interface SignInResponse {
   tokens: TokenSet | undefined;
-  user: User | undefined;
+  user:
+    | User
+    | undefined;
+  /** To be shown at the next sign-in. It opens nothing by itself. */
+  deviceToken: string;
 }
 
 export interface RefreshSessionRequest {
@@ -167,14 +173,25 @@ export interface SignOutResponse {
 }
 
 export interface ValidateTokenRequest {
+  /** An access token or the secret of an API key. */
   accessToken: string;
 }
 
 export interface ValidateTokenResponse {
   userId: string;
+  /** The owner's role now. */
   role: Role;
+  /** Empty for an API key. */
   sessionId: string;
-  expiresAt: Date | undefined;
+  expiresAt:
+    | Date
+    | undefined;
+  /** Present for an API key. */
+  apiKey:
+    | ApiKey
+    | undefined;
+  /** The database's clock when an API key was looked up. */
+  asOf: Date | undefined;
 }
 
 export interface GetUserRequest {
@@ -199,6 +216,8 @@ export interface ListUsersRequest {
   pageSize: number;
   pageToken: string;
   role: Role;
+  /** Only the account with this address, verified or not. */
+  email: string;
 }
 
 export interface ListUsersResponse {
@@ -1412,7 +1431,7 @@ export const VerifyEmailResponse: MessageFns<VerifyEmailResponse> = {
 };
 
 function createBaseSignInRequest(): SignInRequest {
-  return { email: "", password: "", client: "" };
+  return { email: "", password: "", client: "", deviceToken: "" };
 }
 
 export const SignInRequest: MessageFns<SignInRequest> = {
@@ -1425,6 +1444,9 @@ export const SignInRequest: MessageFns<SignInRequest> = {
     }
     if (message.client !== "") {
       writer.uint32(26).string(message.client);
+    }
+    if (message.deviceToken !== "") {
+      writer.uint32(34).string(message.deviceToken);
     }
     return writer;
   },
@@ -1466,6 +1488,14 @@ export const SignInRequest: MessageFns<SignInRequest> = {
             message.client = reader.string();
             continue;
           }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.deviceToken = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1483,6 +1513,11 @@ export const SignInRequest: MessageFns<SignInRequest> = {
       email: isSet(object.email) ? globalThis.String(object.email) : "",
       password: isSet(object.password) ? globalThis.String(object.password) : "",
       client: isSet(object.client) ? globalThis.String(object.client) : "",
+      deviceToken: isSet(object.deviceToken)
+        ? globalThis.String(object.deviceToken)
+        : isSet(object.device_token)
+        ? globalThis.String(object.device_token)
+        : "",
     };
   },
 
@@ -1497,6 +1532,9 @@ export const SignInRequest: MessageFns<SignInRequest> = {
     if (message.client !== "") {
       obj.client = message.client;
     }
+    if (message.deviceToken !== "") {
+      obj.deviceToken = message.deviceToken;
+    }
     return obj;
   },
 
@@ -1508,12 +1546,13 @@ export const SignInRequest: MessageFns<SignInRequest> = {
     message.email = object.email ?? "";
     message.password = object.password ?? "";
     message.client = object.client ?? "";
+    message.deviceToken = object.deviceToken ?? "";
     return message;
   },
 };
 
 function createBaseSignInResponse(): SignInResponse {
-  return { tokens: undefined, user: undefined };
+  return { tokens: undefined, user: undefined, deviceToken: "" };
 }
 
 export const SignInResponse: MessageFns<SignInResponse> = {
@@ -1523,6 +1562,9 @@ export const SignInResponse: MessageFns<SignInResponse> = {
     }
     if (message.user !== undefined) {
       User.encode(message.user, writer.uint32(18).fork()).join();
+    }
+    if (message.deviceToken !== "") {
+      writer.uint32(26).string(message.deviceToken);
     }
     return writer;
   },
@@ -1556,6 +1598,14 @@ export const SignInResponse: MessageFns<SignInResponse> = {
             message.user = User.decode(reader, reader.uint32());
             continue;
           }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.deviceToken = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1572,6 +1622,11 @@ export const SignInResponse: MessageFns<SignInResponse> = {
     return {
       tokens: isSet(object.tokens) ? TokenSet.fromJSON(object.tokens) : undefined,
       user: isSet(object.user) ? User.fromJSON(object.user) : undefined,
+      deviceToken: isSet(object.deviceToken)
+        ? globalThis.String(object.deviceToken)
+        : isSet(object.device_token)
+        ? globalThis.String(object.device_token)
+        : "",
     };
   },
 
@@ -1582,6 +1637,9 @@ export const SignInResponse: MessageFns<SignInResponse> = {
     }
     if (message.user !== undefined) {
       obj.user = User.toJSON(message.user);
+    }
+    if (message.deviceToken !== "") {
+      obj.deviceToken = message.deviceToken;
     }
     return obj;
   },
@@ -1595,6 +1653,7 @@ export const SignInResponse: MessageFns<SignInResponse> = {
       ? TokenSet.fromPartial(object.tokens)
       : undefined;
     message.user = (object.user !== undefined && object.user !== null) ? User.fromPartial(object.user) : undefined;
+    message.deviceToken = object.deviceToken ?? "";
     return message;
   },
 };
@@ -1937,7 +1996,7 @@ export const ValidateTokenRequest: MessageFns<ValidateTokenRequest> = {
 };
 
 function createBaseValidateTokenResponse(): ValidateTokenResponse {
-  return { userId: "", role: 0, sessionId: "", expiresAt: undefined };
+  return { userId: "", role: 0, sessionId: "", expiresAt: undefined, apiKey: undefined, asOf: undefined };
 }
 
 export const ValidateTokenResponse: MessageFns<ValidateTokenResponse> = {
@@ -1953,6 +2012,12 @@ export const ValidateTokenResponse: MessageFns<ValidateTokenResponse> = {
     }
     if (message.expiresAt !== undefined) {
       Timestamp.encode(toTimestamp(message.expiresAt), writer.uint32(34).fork()).join();
+    }
+    if (message.apiKey !== undefined) {
+      ApiKey.encode(message.apiKey, writer.uint32(42).fork()).join();
+    }
+    if (message.asOf !== undefined) {
+      Timestamp.encode(toTimestamp(message.asOf), writer.uint32(50).fork()).join();
     }
     return writer;
   },
@@ -2002,6 +2067,22 @@ export const ValidateTokenResponse: MessageFns<ValidateTokenResponse> = {
             message.expiresAt = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
             continue;
           }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.apiKey = ApiKey.decode(reader, reader.uint32());
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.asOf = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2032,6 +2113,16 @@ export const ValidateTokenResponse: MessageFns<ValidateTokenResponse> = {
         : isSet(object.expires_at)
         ? fromJsonTimestamp(object.expires_at)
         : undefined,
+      apiKey: isSet(object.apiKey)
+        ? ApiKey.fromJSON(object.apiKey)
+        : isSet(object.api_key)
+        ? ApiKey.fromJSON(object.api_key)
+        : undefined,
+      asOf: isSet(object.asOf)
+        ? fromJsonTimestamp(object.asOf)
+        : isSet(object.as_of)
+        ? fromJsonTimestamp(object.as_of)
+        : undefined,
     };
   },
 
@@ -2049,6 +2140,12 @@ export const ValidateTokenResponse: MessageFns<ValidateTokenResponse> = {
     if (message.expiresAt !== undefined) {
       obj.expiresAt = message.expiresAt.toISOString();
     }
+    if (message.apiKey !== undefined) {
+      obj.apiKey = ApiKey.toJSON(message.apiKey);
+    }
+    if (message.asOf !== undefined) {
+      obj.asOf = message.asOf.toISOString();
+    }
     return obj;
   },
 
@@ -2061,6 +2158,10 @@ export const ValidateTokenResponse: MessageFns<ValidateTokenResponse> = {
     message.role = object.role ?? 0;
     message.sessionId = object.sessionId ?? "";
     message.expiresAt = object.expiresAt ?? undefined;
+    message.apiKey = (object.apiKey !== undefined && object.apiKey !== null)
+      ? ApiKey.fromPartial(object.apiKey)
+      : undefined;
+    message.asOf = object.asOf ?? undefined;
     return message;
   },
 };
@@ -2362,7 +2463,7 @@ export const ResolveUsersResponse: MessageFns<ResolveUsersResponse> = {
 };
 
 function createBaseListUsersRequest(): ListUsersRequest {
-  return { pageSize: 0, pageToken: "", role: 0 };
+  return { pageSize: 0, pageToken: "", role: 0, email: "" };
 }
 
 export const ListUsersRequest: MessageFns<ListUsersRequest> = {
@@ -2375,6 +2476,9 @@ export const ListUsersRequest: MessageFns<ListUsersRequest> = {
     }
     if (message.role !== 0) {
       writer.uint32(24).int32(message.role);
+    }
+    if (message.email !== "") {
+      writer.uint32(34).string(message.email);
     }
     return writer;
   },
@@ -2416,6 +2520,14 @@ export const ListUsersRequest: MessageFns<ListUsersRequest> = {
             message.role = reader.int32() as any;
             continue;
           }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.email = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2441,6 +2553,7 @@ export const ListUsersRequest: MessageFns<ListUsersRequest> = {
         ? globalThis.String(object.page_token)
         : "",
       role: isSet(object.role) ? roleFromJSON(object.role) : 0,
+      email: isSet(object.email) ? globalThis.String(object.email) : "",
     };
   },
 
@@ -2455,6 +2568,9 @@ export const ListUsersRequest: MessageFns<ListUsersRequest> = {
     if (message.role !== 0) {
       obj.role = roleToJSON(message.role);
     }
+    if (message.email !== "") {
+      obj.email = message.email;
+    }
     return obj;
   },
 
@@ -2466,6 +2582,7 @@ export const ListUsersRequest: MessageFns<ListUsersRequest> = {
     message.pageSize = object.pageSize ?? 0;
     message.pageToken = object.pageToken ?? "";
     message.role = object.role ?? 0;
+    message.email = object.email ?? "";
     return message;
   },
 };

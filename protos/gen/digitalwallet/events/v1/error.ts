@@ -32,6 +32,7 @@ export const ErrorReason = {
   TOKEN_REVOKED: 24,
   REFRESH_TOKEN_INVALID: 25,
   EMAIL_UNVERIFIED: 26,
+  VERIFICATION_CODE_INVALID: 27,
   /** PERMISSION_DENIED - What the caller may do. */
   PERMISSION_DENIED: 30,
   SIGN_UP_CLOSED: 31,
@@ -57,6 +58,10 @@ export const ErrorReason = {
   EMAIL_TAKEN: 68,
   WALLET_CLOCK_AHEAD: 69,
   DEAD_LETTER_SETTLED: 70,
+  LAST_ADMIN: 71,
+  API_KEY_LIMIT: 72,
+  EXPORT_NOT_READY: 73,
+  EXPORT_EXPIRED: 74,
   /** OVERLOADED - What stands in the way for now. */
   OVERLOADED: 80,
   THROTTLED: 81,
@@ -92,6 +97,7 @@ export namespace ErrorReason {
   export type TOKEN_REVOKED = typeof ErrorReason.TOKEN_REVOKED;
   export type REFRESH_TOKEN_INVALID = typeof ErrorReason.REFRESH_TOKEN_INVALID;
   export type EMAIL_UNVERIFIED = typeof ErrorReason.EMAIL_UNVERIFIED;
+  export type VERIFICATION_CODE_INVALID = typeof ErrorReason.VERIFICATION_CODE_INVALID;
   export type PERMISSION_DENIED = typeof ErrorReason.PERMISSION_DENIED;
   export type SIGN_UP_CLOSED = typeof ErrorReason.SIGN_UP_CLOSED;
   export type STAFF_OWN_WALLET = typeof ErrorReason.STAFF_OWN_WALLET;
@@ -114,6 +120,10 @@ export namespace ErrorReason {
   export type EMAIL_TAKEN = typeof ErrorReason.EMAIL_TAKEN;
   export type WALLET_CLOCK_AHEAD = typeof ErrorReason.WALLET_CLOCK_AHEAD;
   export type DEAD_LETTER_SETTLED = typeof ErrorReason.DEAD_LETTER_SETTLED;
+  export type LAST_ADMIN = typeof ErrorReason.LAST_ADMIN;
+  export type API_KEY_LIMIT = typeof ErrorReason.API_KEY_LIMIT;
+  export type EXPORT_NOT_READY = typeof ErrorReason.EXPORT_NOT_READY;
+  export type EXPORT_EXPIRED = typeof ErrorReason.EXPORT_EXPIRED;
   export type OVERLOADED = typeof ErrorReason.OVERLOADED;
   export type THROTTLED = typeof ErrorReason.THROTTLED;
   export type OUTBOX_FULL = typeof ErrorReason.OUTBOX_FULL;
@@ -179,6 +189,9 @@ export function errorReasonFromJSON(object: any): ErrorReason {
     case 26:
     case "ERROR_REASON_EMAIL_UNVERIFIED":
       return ErrorReason.EMAIL_UNVERIFIED;
+    case 27:
+    case "ERROR_REASON_VERIFICATION_CODE_INVALID":
+      return ErrorReason.VERIFICATION_CODE_INVALID;
     case 30:
     case "ERROR_REASON_PERMISSION_DENIED":
       return ErrorReason.PERMISSION_DENIED;
@@ -245,6 +258,18 @@ export function errorReasonFromJSON(object: any): ErrorReason {
     case 70:
     case "ERROR_REASON_DEAD_LETTER_SETTLED":
       return ErrorReason.DEAD_LETTER_SETTLED;
+    case 71:
+    case "ERROR_REASON_LAST_ADMIN":
+      return ErrorReason.LAST_ADMIN;
+    case 72:
+    case "ERROR_REASON_API_KEY_LIMIT":
+      return ErrorReason.API_KEY_LIMIT;
+    case 73:
+    case "ERROR_REASON_EXPORT_NOT_READY":
+      return ErrorReason.EXPORT_NOT_READY;
+    case 74:
+    case "ERROR_REASON_EXPORT_EXPIRED":
+      return ErrorReason.EXPORT_EXPIRED;
     case 80:
     case "ERROR_REASON_OVERLOADED":
       return ErrorReason.OVERLOADED;
@@ -322,6 +347,8 @@ export function errorReasonToJSON(object: ErrorReason): string {
       return "ERROR_REASON_REFRESH_TOKEN_INVALID";
     case ErrorReason.EMAIL_UNVERIFIED:
       return "ERROR_REASON_EMAIL_UNVERIFIED";
+    case ErrorReason.VERIFICATION_CODE_INVALID:
+      return "ERROR_REASON_VERIFICATION_CODE_INVALID";
     case ErrorReason.PERMISSION_DENIED:
       return "ERROR_REASON_PERMISSION_DENIED";
     case ErrorReason.SIGN_UP_CLOSED:
@@ -366,6 +393,14 @@ export function errorReasonToJSON(object: ErrorReason): string {
       return "ERROR_REASON_WALLET_CLOCK_AHEAD";
     case ErrorReason.DEAD_LETTER_SETTLED:
       return "ERROR_REASON_DEAD_LETTER_SETTLED";
+    case ErrorReason.LAST_ADMIN:
+      return "ERROR_REASON_LAST_ADMIN";
+    case ErrorReason.API_KEY_LIMIT:
+      return "ERROR_REASON_API_KEY_LIMIT";
+    case ErrorReason.EXPORT_NOT_READY:
+      return "ERROR_REASON_EXPORT_NOT_READY";
+    case ErrorReason.EXPORT_EXPIRED:
+      return "ERROR_REASON_EXPORT_EXPIRED";
     case ErrorReason.OVERLOADED:
       return "ERROR_REASON_OVERLOADED";
     case ErrorReason.THROTTLED:

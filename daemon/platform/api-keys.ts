@@ -1,0 +1,65 @@
+import { createHash } from 'node:crypto';
+
+import { succeed, type Result } from '../../core/reasons.ts';
+import type { Role } from '../../core/roles.ts';
+import type { ApiKeyScope } from '../../core/scopes.ts';
+import type { Operation } from '../../core/operations.ts';
+import type { Revocations } from './revocations.ts';
+
+/** What an API key may do: its owner's role now, within its own bounds. */
+export type VerifiedKey = {
+  readonly keyId: string;
+  readonly userId: string;
+  readonly role: Role;
+  readonly scopes: readonly ApiKeyScope[];
+  /** The only wallet that it reaches; undefined: all that its owner may reach. */
+  readonly walletId: string | undefined;
+  /** The only operations that it may post; empty: all that its owner may post. */
+  readonly operations: readonly Operation[];
+  readonly expiresAtMs: number;
+  /** The auth database's clock when the key and its owner were looked up. */
+  readonly asOfMs: number;
+};
+
+export type KeyVerifier = {
+  /** TOKEN_INVALID, TOKEN_EXPIRED, TOKEN_REVOKED, or AUTH_UNAVAILABLE where nobody can tell. */
+  verify(secret: string): Promise<Result<VerifiedKey>>;
+};
+
+/** Secrets begin with this, so that scanners for leaked secrets know them; access tokens never do. */
+export const apiKeyPrefix = 'dwk_';
+
+export const isApiKey = (credential: string): boolean => credential.startsWith(apiKeyPrefix);
+
+const maxCached = 10_000;
+/** After this a key is looked up again, which is also how its last use gets known. */
+const cacheMs = 30_000;
+
+/**
+ * Verifies API keys by asking the auth service, and remembers the answer for a while. A key that
+ * was revoked is refused by the feed of revocations; a change of its owner makes it asked for anew.
+ */
+export function createKeyVerifier(options: {
+  readonly ask: (secret: string) => Promise<Result<VerifiedKey>>;
+  readonly revocations: Pick<Revocations, 'userRevokedAtMs'>;
+  readonly nowMs: () => number;
+}): KeyVerifier {
+  const verdicts = new Map<string, { readonly key: VerifiedKey; readonly untilMs: number }>();
+  return {
+    verify: async (secret) => {
+      // A digest, so that no secret lies about in memory for longer than its call.
+      const digest = createHash('sha256').update(secret).digest('base64');
+      const cached = verdicts.get(digest);
+      const changedAtMs = cached && options.revocations.userRevokedAtMs(cached.key.userId);
+      const isCurrent = changedAtMs === undefined || changedAtMs < (cached?.key.asOfMs ?? 0);
+      if (cached && isCurrent && options.nowMs() < cached.untilMs) return succeed(cached.key);
+      verdicts.delete(digest);
+      const asked = await options.ask(secret);
+      if (!asked.ok) return asked;
+      if (verdicts.size >= maxCached) verdicts.clear();
+      const untilMs = Math.min(options.nowMs() + cacheMs, asked.value.expiresAtMs);
+      verdicts.set(digest, { key: asked.value, untilMs });
+      return asked;
+    },
+  };
+}
