@@ -18,7 +18,7 @@ import type { Log } from './platform/log.ts';
 import type { OutboxDepth } from './platform/outbox-depth.ts';
 import { createRevocations } from './platform/revocations.ts';
 import { createTokenVerifier } from './platform/tokens.ts';
-import { keyFault, readServiceCredential, readSigningKey } from './secrets.ts';
+import { keyFault, readPreviousKey, readServiceCredential, readSigningKey } from './secrets.ts';
 import { createStatement } from './statement/index.ts';
 import { createWallet } from './wallet/index.ts';
 
@@ -161,20 +161,24 @@ type Deps = {
 const createService: Readonly<
   Record<ServiceName, (deps: Deps, notices: string[]) => Promise<Outcome<Running>>>
 > = {
-  auth: async ({ config, databases, dbs, reserved, revocations, access }, notices) => {
+  auth: async ({ config, databases, dbs, reserved, revocations, access, log }, notices) => {
     const key = await readSigningKey(config, databases.dataDir);
     if (!key.ok) return key;
+    const previous = await readPreviousKey(config);
+    if (!previous.ok) return previous;
     const db = dbOf(dbs, 'auth');
-    const options = { isSignUpOpen: config.isSignUpOpen, signingKeyPem: key.value };
+    const { isSignUpOpen } = config;
+    const options = { isSignUpOpen, signingKeyPem: key.value, previousKeyPem: previous.value };
     const { validateToken } = access;
     const auth = await createAuth({
       db,
       feedDb: dbOf(reserved, 'auth'),
       revocations,
       validateToken,
+      log,
       config: options,
     });
-    if (!auth.ok) return keyFault(auth.problem);
+    if (!auth.ok) return keyFault(auth.key, auth.problem);
     if (!(await auth.value.hasAdmin())) {
       notices.push(
         'no admin yet; make one: walletd users create --email YOU@EXAMPLE.COM --role admin',

@@ -32,6 +32,7 @@ export type Config = {
   readonly peerAddresses: Readonly<Partial<Record<ServiceName, string>>>;
   readonly serviceCredentialFile: string | undefined;
   readonly signingKeyFile: string | undefined;
+  readonly previousKeyFile: string | undefined;
   readonly rabbitmqUrl: string | undefined;
   readonly walletQueue: string;
   readonly statementQueue: string;
@@ -165,6 +166,7 @@ function toConfig(parsed: Parsed, xdgDataHome: string | undefined): Config {
     },
     serviceCredentialFile: parsed.WALLETD_SERVICE_CREDENTIAL_FILE,
     signingKeyFile: parsed.AUTH_SIGNING_KEY_FILE,
+    previousKeyFile: parsed.AUTH_PREVIOUS_KEY_FILE,
     rabbitmqUrl: parsed.RABBITMQ_URL,
     walletQueue: parsed.WALLET_QUEUE,
     statementQueue: parsed.STATEMENT_QUEUE,

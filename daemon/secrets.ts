@@ -32,6 +32,14 @@ export async function readSigningKey(
   return typeof pem === 'string' ? { ok: true, value: pem } : { ok: false, fault: pem };
 }
 
+/** The key that signed tokens before, or after, the one that does now; undefined if there is none. */
+export async function readPreviousKey(config: Config): Promise<Outcome<string | undefined>> {
+  const file = config.previousKeyFile;
+  if (file === undefined) return { ok: true, value: undefined };
+  const pem = await readFile(file, 'utf8').catch(explainRead('AUTH_PREVIOUS_KEY_FILE'));
+  return typeof pem === 'string' ? { ok: true, value: pem } : { ok: false, fault: pem };
+}
+
 /** Makes the key file unless there is one; whole or not at all, whenever the process may end. */
 async function createKeyFile(file: string): Promise<void> {
   const draft = `${file}.${randomBytes(6).toString('hex')}`;
@@ -45,13 +53,19 @@ async function createKeyFile(file: string): Promise<void> {
   }
 }
 
-/** A signing key that was read and is none. */
-export const keyFault = (problem: string): Outcome<never> => ({
+/** A key that was read and is none. */
+export const keyFault = (key: 'signing' | 'previous', problem: string): Outcome<never> => ({
   ok: false,
-  fault: {
-    fault: `AUTH_SIGNING_KEY_FILE: the signing key cannot be used: ${problem}`,
-    hint: 'make one with `openssl genpkey -algorithm ed25519`',
-  },
+  fault:
+    key === 'signing'
+      ? {
+          fault: `AUTH_SIGNING_KEY_FILE: the signing key cannot be used: ${problem}`,
+          hint: 'make one with `openssl genpkey -algorithm ed25519`',
+        }
+      : {
+          fault: `AUTH_PREVIOUS_KEY_FILE: the key cannot be used: ${problem}`,
+          hint: 'name the key that signed before, or leave the setting out',
+        },
 });
 
 const explainRead =

@@ -25,6 +25,7 @@ export const settings = {
   STATEMENT_SERVICE_URL: ['HOST:PORT of the statement service, likewise', ''],
   WALLETD_SERVICE_CREDENTIAL_FILE: ['a file with the secret that our services share', ''],
   AUTH_SIGNING_KEY_FILE: ['an Ed25519 key (PKCS #8, PEM) that signs access tokens', ''],
+  AUTH_PREVIOUS_KEY_FILE: ['a second such key, whose tokens are believed but not made', ''],
   RABBITMQ_URL: ['amqp://user:password@host/vhost; without it events stay in this process', ''],
   WALLET_QUEUE: ['the queue of transactions that are asked for', 'wallet_queue'],
   AMQP_OPERATIONS: ['what messages may ask for', operations.join(',')],
@@ -98,6 +99,7 @@ export const schema = z.object({
   STATEMENT_SERVICE_URL: optional,
   WALLETD_SERVICE_CREDENTIAL_FILE: optional,
   AUTH_SIGNING_KEY_FILE: optional,
+  AUTH_PREVIOUS_KEY_FILE: optional,
   RABBITMQ_URL: z.union([
     z.literal('').transform(() => undefined),
     z

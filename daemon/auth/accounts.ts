@@ -2,14 +2,22 @@ import { randomUUID } from 'node:crypto';
 
 import { refuse, succeed, type Result } from '../../core/reasons.ts';
 import type { Role } from '../../core/roles.ts';
+import { appendAudit, type AuditActor } from '../platform/audit.ts';
 import type { Db } from '../platform/db.ts';
 import { canonicalizeEmail, canonicalizePassword, type User } from './domain.ts';
 import type { Passwords } from './passwords.ts';
 import * as store from './store.ts';
 
-/** Opens an account: EMAIL_INVALID, PASSWORD_INVALID, EMAIL_TAKEN. */
+/**
+ * Opens an account: EMAIL_INVALID, PASSWORD_INVALID, EMAIL_TAKEN. With `actor` it is recorded as
+ * opened by them.
+ */
 export async function createAccount(
-  { db, passwords }: { readonly db: Db; readonly passwords: Passwords },
+  {
+    db,
+    passwords,
+    actor,
+  }: { readonly db: Db; readonly passwords: Passwords; readonly actor?: AuditActor },
   account: {
     readonly email: string;
     readonly password: string;
@@ -32,9 +40,13 @@ export async function createAccount(
     isEmailVerified,
   };
   try {
-    const user = await db.tx((tx) => store.insertUser(tx, row));
-    if (!user) throw new Error('an inserted user was not returned');
-    return succeed(user);
+    return await db.tx(async (tx) => {
+      const user = await store.insertUser(tx, row);
+      if (!user) throw new Error('an inserted user was not returned');
+      const line = { action: 'user.create', target: user.id, result: 'ok', details: { role } };
+      if (actor) await appendAudit(tx, actor, line);
+      return succeed(user);
+    });
   } catch (err) {
     if (!store.isEmailTaken(err)) throw err;
     return refuse('EMAIL_TAKEN', `there is an account for ${email.value} already`, {

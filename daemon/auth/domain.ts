@@ -110,6 +110,35 @@ export function decideRefresh(
   return isWithinGrace && !presented.isSuccessorUsed ? 'repeat' : 'revoke';
 }
 
+/** What an admin asks for; undefined leaves it as it is. */
+export type UserChange = {
+  readonly role: Role | undefined;
+  readonly isDisabled: boolean | undefined;
+};
+
+/**
+ * The user after a change. LAST_ADMIN if nobody would be left who may manage users.
+ *
+ * @param adminIds every admin who is enabled, the user included if they are one
+ */
+export function decideUserChange(
+  user: User,
+  adminIds: readonly string[],
+  change: UserChange,
+): Result<User> {
+  const role = change.role ?? user.role;
+  const isDisabled = change.isDisabled ?? user.isDisabled;
+  const isStillAdmin = role === 'admin' && !isDisabled;
+  const isOnlyAdmin = adminIds.length === 1 && adminIds[0] === user.id;
+  if (isOnlyAdmin && !isStillAdmin) {
+    return refuse('LAST_ADMIN', `${user.email} is the last admin: make another one first`, {
+      userId: user.id,
+      email: user.email,
+    });
+  }
+  return succeed({ ...user, role, isDisabled });
+}
+
 /** Operators create customers; admins create anybody; nobody else creates. */
 export function mayCreate(creator: Role, created: Role): boolean {
   return creator === 'admin' || (creator === 'operator' && created === 'customer');

@@ -4,8 +4,6 @@ import type {
   AuthServiceServer,
   CreateUserRequest,
   CreateUserResponse,
-  GetUserRequest,
-  GetUserResponse,
   ListRevocationsRequest,
   ListRevocationsResponse,
   ResolveUsersRequest,
@@ -14,18 +12,28 @@ import type {
   SignUpResponse,
   ValidateTokenResponse,
 } from '../../protos/gen/digitalwallet/auth/v1/auth.ts';
-import { resolveSubject, userNotFound, type Principal } from '../platform/access.ts';
+import { deny } from '../platform/access.ts';
+import { isApiKey } from '../platform/api-keys.ts';
+import type { AuditTrail } from '../platform/audit.ts';
+import { createAuditHandlers } from '../platform/audit-wire.ts';
 import { readClock, type Db } from '../platform/db.ts';
 import type { CallContext, Handlers } from '../platform/grpc/calls.ts';
+import type { Log } from '../platform/log.ts';
 import type { VerifiedToken } from '../platform/tokens.ts';
 import { createAccount } from './accounts.ts';
+import { createApiKey, listApiKeys, revokeApiKey, validateKey } from './api-keys.ts';
 import { canonicalizeEmail, mayCreate, type User } from './domain.ts';
+import { listSessions, revokeSession } from './session-list.ts';
 import { refreshSession, signIn, signOut, type SessionOptions } from './sessions.ts';
+import { recordSignIn } from './sign-in-audit.ts';
 import * as store from './store.ts';
+import { getUser, listUsers, updateUser } from './users.ts';
 import { readRole, toWireRole, toWireUser } from './wire.ts';
 
 export type HandlerOptions = SessionOptions & {
   readonly feedDb: Db;
+  readonly trail: AuditTrail;
+  readonly log: Log;
   readonly isSignUpOpen: boolean;
   /** Verdict on an access token, revocation included. */
   readonly validateToken: (token: string) => Promise<Result<VerifiedToken>>;
@@ -43,19 +51,30 @@ const revocationCases = {
 export function createHandlers(options: HandlerOptions): Handlers<AuthServiceServer> {
   return {
     signUp: (request) => signUp(options, request),
-    signIn: async (request) => mapSignedIn(await signIn(options, request)),
-    refreshSession: async (request) =>
-      mapSignedIn(await refreshSession(options, request.refreshToken)),
-    signOut: async (_request, { principal }) =>
-      principal.kind === 'user' && principal.sessionId !== undefined
-        ? signOut(options, principal.sessionId)
-        : refuse('PERMISSION_DENIED', 'only a user can sign out'),
+    signIn: async (request, context) => {
+      const result = await signIn(options, request);
+      return mapSignedIn(await recordSignIn(options, context, request.email, result));
+    },
+    refreshSession: async (request, { requestId }) =>
+      mapSignedIn(await refreshSession(options, request.refreshToken, requestId)),
+    signOut: async (_request, { principal, requestId }) =>
+      principal.kind === 'user'
+        ? signOut(options, { principal, requestId })
+        : deny('only a user can sign out'),
     validateToken: (request) => validateToken(options, request.accessToken),
     getUser: (request, context) => getUser(options, request, context),
     resolveUsers: (request) => resolveUsers(options, request),
-    createUser: (request, context) => createUser(options, request, context.principal),
+    listUsers: (request, context) => listUsers(options, request, context),
+    createUser: (request, context) => createUser(options, request, context),
+    updateUser: (request, context) => updateUser(options, request, context),
+    listSessions: (request, context) => listSessions(options, request, context),
+    revokeSession: (request, context) => revokeSession(options, request, context),
+    createApiKey: (request, context) => createApiKey(options, request, context),
+    listApiKeys: (request, context) => listApiKeys(options, request, context),
+    revokeApiKey: (request, context) => revokeApiKey(options, request, context),
     getJwks: () => Promise.resolve(succeed({ jwksJson: options.keys.jwksJson })),
     listRevocations: (request) => listRevocations(options, request),
+    ...createAuditHandlers(options),
   };
 }
 
@@ -77,6 +96,7 @@ async function validateToken(
   options: HandlerOptions,
   token: string,
 ): Promise<Result<ValidateTokenResponse>> {
+  if (isApiKey(token)) return validateKey(options, token);
   const verified = await options.validateToken(token);
   if (!verified.ok) return verified;
   const { userId, role, sessionId, expiresAtMs } = verified.value;
@@ -88,18 +108,6 @@ async function validateToken(
     apiKey: undefined,
     asOf: undefined,
   });
-}
-
-async function getUser(
-  { db }: HandlerOptions,
-  request: GetUserRequest,
-  { principal }: CallContext,
-): Promise<Result<GetUserResponse>> {
-  const own = principal.kind === 'user' ? principal.userId : '';
-  const subject = resolveSubject(principal, request.userId === '' ? own : request.userId);
-  if (!subject.ok) return subject;
-  const [user] = await db.read((tx) => store.findUsers(tx, [subject.value], []));
-  return user ? succeed({ user: toWireUser(user) }) : userNotFound(subject.value);
 }
 
 async function resolveUsers(
@@ -137,18 +145,17 @@ async function resolveUsers(
 async function createUser(
   options: HandlerOptions,
   request: CreateUserRequest,
-  principal: Principal,
+  context: CallContext,
 ): Promise<Result<CreateUserResponse>> {
+  const { principal } = context;
   const role = readRole(request.role);
   if (!role) return refuse('INVALID_ARGUMENT', 'role is missing or unknown', { field: 'role' });
   if (principal.kind !== 'user' || !mayCreate(principal.role, role)) {
-    return refuse('PERMISSION_DENIED', `you may not create a user with the role ${role}`, {
-      field: 'role',
-      role,
-    });
+    return deny(`you may not create a user with the role ${role}`, { field: 'role', role });
   }
   const { email, password } = request;
-  const created = await createAccount(options, { email, password, role, isEmailVerified: true });
+  const account = { email, password, role, isEmailVerified: true };
+  const created = await createAccount({ ...options, actor: context }, account);
   return created.ok ? succeed({ user: toWireUser(created.value) }) : created;
 }
 

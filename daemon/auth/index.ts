@@ -1,18 +1,18 @@
 import type { Result } from '../../core/reasons.ts';
 import { AuthServiceService } from '../../protos/gen/digitalwallet/auth/v1/auth.ts';
-import type { Role } from '../../core/roles.ts';
+import { createAuditTrail } from '../platform/audit.ts';
 import type { Db } from '../platform/db.ts';
 import type { HostedService } from '../platform/grpc/server.ts';
+import type { Log } from '../platform/log.ts';
 import type { Revocations } from '../platform/revocations.ts';
 import type { VerifiedToken } from '../platform/tokens.ts';
-import { createAccount } from './accounts.ts';
-import type { User } from './domain.ts';
 import { createHandlers } from './handlers.ts';
 import { createPasswords } from './passwords.ts';
 import { policies } from './policy.ts';
 import { createSigningKeys } from './signing-keys.ts';
 import { countAdmins, prune } from './store.ts';
 
+export { createUserOnHost, resetPasswordOnHost } from './host.ts';
 export { generateSigningKey } from './signing-keys.ts';
 
 const pruneEveryMs = 10 * 60_000;
@@ -23,20 +23,30 @@ export type AuthOptions = {
   readonly feedDb: Db;
   readonly revocations: Revocations;
   readonly validateToken: (token: string) => Promise<Result<VerifiedToken>>;
-  readonly config: { readonly isSignUpOpen: boolean; readonly signingKeyPem: string };
+  readonly log: Log;
+  readonly config: {
+    readonly isSignUpOpen: boolean;
+    readonly signingKeyPem: string;
+    /** A key that signs no more; tokens that it signed are still believed. */
+    readonly previousKeyPem: string | undefined;
+  };
 };
 
-/** Users, sessions and the keys that sign tokens; `problem` says why the signing key is no use. */
-export async function createAuth({ db, feedDb, revocations, validateToken, config }: AuthOptions) {
-  const created = await createSigningKeys(config.signingKeyPem);
+/** Users, sessions and the keys that sign tokens; `problem` says why one of those is no use. */
+export async function createAuth(options: AuthOptions) {
+  const { db, feedDb, revocations, validateToken, log, config } = options;
+  const created = await createSigningKeys(config.signingKeyPem, config.previousKeyPem);
   if (!created.ok) return created;
   const keys = created.value;
+  const trail = createAuditTrail({ db, log });
   const service: HostedService = {
     name: 'digitalwallet.auth.v1.AuthService',
     definition: AuthServiceService,
     handlers: createHandlers({
       db,
       feedDb,
+      trail,
+      log,
       passwords: createPasswords(),
       keys,
       revocations,
@@ -44,6 +54,7 @@ export async function createAuth({ db, feedDb, revocations, validateToken, confi
       isSignUpOpen: config.isSignUpOpen,
     }),
     policies,
+    onDenied: (context, method, rejection) => trail.recordDenial(context, method, rejection),
   };
   let pruning: NodeJS.Timeout | undefined;
   const auth = {
@@ -60,12 +71,4 @@ export async function createAuth({ db, feedDb, revocations, validateToken, confi
     },
   };
   return { ok: true as const, value: auth };
-}
-
-/** What `walletd users create` does on the host: an account that counts as vouched for. */
-export function createUserOnHost(
-  db: Db,
-  account: { readonly email: string; readonly password: string; readonly role: Role },
-): Promise<Result<User>> {
-  return createAccount({ db, passwords: createPasswords() }, { ...account, isEmailVerified: true });
 }

@@ -2,6 +2,8 @@ import { randomUUID } from 'node:crypto';
 
 import { refuse, succeed, type Result } from '../../core/reasons.ts';
 import type { TokenSet } from '../../protos/gen/digitalwallet/auth/v1/auth.ts';
+import { deny, type UserPrincipal } from '../platform/access.ts';
+import { appendAudit } from '../platform/audit.ts';
 import { readClock, type Db, type Tx } from '../platform/db.ts';
 import type { Revocations } from '../platform/revocations.ts';
 import {
@@ -25,6 +27,8 @@ export type SessionOptions = {
 export type SignedIn = { readonly user: User; readonly tokens: TokenSet };
 
 const maxClientLength = 100;
+const wrongCredentials = refuse('CREDENTIALS_INVALID', 'e-mail or password is not right');
+const anonymous = { principal: { kind: 'anonymous' } } as const;
 
 /** Unknown user, wrong password and disabled account get the same answer in the same time. */
 export async function signIn(
@@ -44,22 +48,33 @@ export async function signIn(
   );
   if (!verified.ok) return verified;
   if (!found || !verified.value.isMatch || found.user.isDisabled) {
-    return refuse('CREDENTIALS_INVALID', 'e-mail or password is not right');
+    return wrongCredentials;
   }
   const newHash = verified.value.isOutdated ? await passwords.hash(password) : undefined;
-  const { user } = found;
+  const { user, passwordHash } = found;
   return db.tx(async (tx) => {
-    if (newHash?.ok) await store.setPasswordHash(tx, user.id, newHash.value);
-    return succeed({ user, tokens: await openSession(tx, options, user, input.client) });
+    if (newHash?.ok) await store.setPasswordHash(tx, user.id, newHash.value, passwordHash);
+    const provenHashes = [passwordHash, ...(newHash?.ok ? [newHash.value] : [])];
+    return openSession(tx, options, { userId: user.id, provenHashes }, input.client);
   });
 }
 
+/**
+ * Opens a session for a user as they are now, not as they were when the password was looked at:
+ * checking that takes a while, and the role, the password or the account may have changed.
+ */
 async function openSession(
   tx: Tx,
   { keys }: SessionOptions,
-  user: User,
+  proven: { readonly userId: string; readonly provenHashes: readonly string[] },
   client: string,
-): Promise<TokenSet> {
+): Promise<Result<SignedIn>> {
+  const held = await store.lockCredentials(tx, proven.userId);
+  if (!held || held.user.isDisabled) return wrongCredentials;
+  if (!proven.provenHashes.includes(held.passwordHash)) {
+    return refuse('OVERLOADED', 'the password was changed at this moment: sign in again');
+  }
+  const { user } = held;
   const nowMs = await readClock(tx);
   const session = {
     id: randomUUID(),
@@ -71,49 +86,64 @@ async function openSession(
   const refreshToken = createRefreshToken();
   await store.insertSession(tx, session);
   await store.insertRefreshToken(tx, hashRefreshToken(refreshToken), session.id);
-  return signTokens(keys, user, session, refreshToken, nowMs);
+  return succeed({ user, tokens: await signTokens(keys, user, session, refreshToken, nowMs) });
 }
 
 /** Trades a refresh token for its successor; a stolen copy ends the session. */
 export async function refreshSession(
   options: SessionOptions,
   refreshToken: string,
+  requestId: string,
 ): Promise<Result<SignedIn>> {
   const { db, keys, revocations } = options;
   const hash = hashRefreshToken(refreshToken);
-  const successor = keys.deriveSuccessor(refreshToken);
-  const successorHash = hashRefreshToken(successor);
-  return db.tx(async (tx) => {
-    const found = await store.lockRefreshToken(tx, hash, successorHash);
-    if (!found) return refuse('REFRESH_TOKEN_INVALID', 'this sign-in has ended: sign in again');
+  const successors = keys.deriveSuccessors(refreshToken);
+  const refreshed = await db.tx(async (tx) => {
+    const found = await store.lockRefreshToken(tx, hash, successors.map(hashRefreshToken));
+    if (!found) return { result: sessionEnded };
     const { user, presented } = found;
     const nowMs = await readClock(tx);
     const decision = decideRefresh(presented, nowMs);
-    if (decision === 'refuse') {
-      return refuse('REFRESH_TOKEN_INVALID', 'this sign-in has ended: sign in again');
-    }
     if (decision === 'revoke') {
       const revocation = await store.revokeSession(tx, presented.session.id);
-      if (revocation) revocations.apply(revocation);
-      return refuse(
-        'REFRESH_TOKEN_INVALID',
-        'this refresh token was used twice, so its sign-in has been ended: sign in again',
-      );
+      const line = { action: 'session.reuse', target: user.id, result: 'REFRESH_TOKEN_INVALID' };
+      const details = { sessionId: presented.session.id };
+      if (revocation) await appendAudit(tx, { ...anonymous, requestId }, { ...line, details });
+      return { result: tokenReused, revocation };
     }
     if (decision === 'rotate') {
+      const successorHash = hashRefreshToken(successors[0]);
       await store.rotateRefreshToken(tx, hash, successorHash, presented.session.id);
     }
+    const successor = decision === 'rotate' ? successors[0] : successors[found.successorIndex];
+    // None: it was derived with a key that has been withdrawn meanwhile.
+    if (decision === 'refuse' || successor === undefined) return { result: sessionEnded };
     const tokens = await signTokens(keys, user, presented.session, successor, nowMs);
-    return succeed({ user, tokens });
+    return { result: succeed({ user, tokens }) };
   });
+  if (refreshed.revocation) revocations.apply(refreshed.revocation);
+  return refreshed.result;
 }
 
-/** Ends a session; ending it twice is no error. */
+const sessionEnded = refuse('REFRESH_TOKEN_INVALID', 'this sign-in has ended: sign in again');
+const tokenReused = refuse(
+  'REFRESH_TOKEN_INVALID',
+  'this refresh token was used twice, so its sign-in has been ended: sign in again',
+);
+
+/** Ends the caller's session; ending it twice is no error. */
 export async function signOut(
   { db, revocations }: SessionOptions,
-  sessionId: string,
+  caller: { readonly principal: UserPrincipal; readonly requestId: string },
 ): Promise<Result<object>> {
-  const revocation = await db.tx((tx) => store.revokeSession(tx, sessionId));
+  const { sessionId, userId } = caller.principal;
+  if (sessionId === undefined) return deny('only a user who is signed in can sign out');
+  const revocation = await db.tx(async (tx) => {
+    const ended = await store.revokeSession(tx, sessionId);
+    const line = { action: 'sign_out', target: userId, result: 'ok', details: { sessionId } };
+    if (ended) await appendAudit(tx, caller, line);
+    return ended;
+  });
   if (revocation) revocations.apply(revocation);
   return succeed({});
 }

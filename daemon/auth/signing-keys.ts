@@ -22,8 +22,20 @@ export type SigningKeys = {
     sessionId: string,
     times: { readonly nowMs: number; readonly sessionExpiresAtMs: number },
   ): Promise<{ readonly token: string; readonly expiresAtMs: number }>;
-  /** The one successor of a refresh token: the same token always gives the same. */
-  deriveSuccessor(refreshToken: string): string;
+  /**
+   * The successors that a refresh token may have, the first by the key that signs: the same token
+   * always gives the same.
+   */
+  deriveSuccessors(refreshToken: string): readonly [string, ...string[]];
+  /** A name for a text that does not tell the text: 128 bits in hexadecimal. */
+  digestText(text: string): string;
+};
+
+type KeyFault = {
+  readonly ok: false;
+  /** Which of the two keys is no use. */
+  readonly key: 'signing' | 'previous';
+  readonly problem: string;
 };
 
 /** A new Ed25519 private key, PKCS #8 in PEM. */
@@ -32,50 +44,81 @@ export function generateSigningKey(): string {
   return privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
 }
 
-/** Reads an Ed25519 private key, or says what is wrong with the text. */
+/**
+ * Reads Ed25519 private keys, or says what is wrong with the text. The first signs. The previous
+ * one, if any, signs nothing any more; what it signed is still believed.
+ */
 export async function createSigningKeys(
   pem: string,
-): Promise<
-  | { readonly ok: true; readonly value: SigningKeys }
-  | { readonly ok: false; readonly problem: string }
-> {
+  previousPem: string | undefined,
+): Promise<{ readonly ok: true; readonly value: SigningKeys } | KeyFault> {
+  const current = readKey(pem, 'signing');
+  if (!current.ok) return current;
+  const previous = previousPem === undefined ? undefined : readKey(previousPem, 'previous');
+  if (previous && !previous.ok) return previous;
+  const signing = await describeKey(current.value);
+  const others = previous ? [await describeKey(previous.value)] : [];
+  if (others.some(({ jwk }) => jwk.kid === signing.jwk.kid)) {
+    return { ok: false, key: 'previous', problem: 'it is the key that signs' };
+  }
+  return { ok: true, value: signingKeysOf(signing, others) };
+}
+
+function readKey(
+  pem: string,
+  key: KeyFault['key'],
+): { readonly ok: true; readonly value: KeyObject } | KeyFault {
   try {
-    const privateKey = createPrivateKey(pem);
-    const type = privateKey.asymmetricKeyType ?? 'unknown';
-    if (type !== 'ed25519') return { ok: false, problem: `it must be Ed25519, not ${type}` };
-    return { ok: true, value: await signingKeysOf(privateKey) };
+    const value = createPrivateKey(pem);
+    const type = value.asymmetricKeyType ?? 'unknown';
+    if (type === 'ed25519') return { ok: true, value };
+    return { ok: false, key, problem: `it must be Ed25519, not ${type}` };
   } catch {
-    return { ok: false, problem: 'it is not a private key in PKCS #8, PEM' };
+    return { ok: false, key, problem: 'it is not a private key in PKCS #8, PEM' };
   }
 }
 
-async function signingKeysOf(privateKey: KeyObject): Promise<SigningKeys> {
+type DescribedKey = Awaited<ReturnType<typeof describeKey>>;
+
+async function describeKey(privateKey: KeyObject) {
   const { kty, crv, x } = createPublicKey(privateKey).export({ format: 'jwk' });
   if (kty === undefined || crv === undefined || x === undefined) throw new Error('not an OKP key');
-  const jwk = { kty, crv, x };
-  const kid = await calculateJwkThumbprint(jwk);
+  const kid = await calculateJwkThumbprint({ kty, crv, x });
   const der = privateKey.export({ type: 'pkcs8', format: 'der' });
-  const refreshSecret = Buffer.from(hkdfSync('sha256', der, '', 'refresh token successor', 32));
-
+  const deriveSecret = (use: string) => Buffer.from(hkdfSync('sha256', der, '', use, 32));
   return {
-    jwksJson: JSON.stringify({
-      keys: [{ ...jwk, kid, use: 'sig', alg: tokenRules.algorithm }],
-    }),
+    privateKey,
+    jwk: { kty, crv, x, kid, use: 'sig', alg: tokenRules.algorithm },
+    refreshSecret: deriveSecret('refresh token successor'),
+    digestSecret: deriveSecret('digest of a text'),
+  };
+}
+
+function signingKeysOf(signing: DescribedKey, others: readonly DescribedKey[]): SigningKeys {
+  const deriveWith = ({ refreshSecret }: DescribedKey, refreshToken: string): string =>
+    createHmac('sha256', refreshSecret).update(refreshToken).digest('base64url');
+  const { alg, kid } = signing.jwk;
+  return {
+    jwksJson: JSON.stringify({ keys: [signing, ...others].map(({ jwk }) => jwk) }),
     signAccessToken: async (user, sessionId, { nowMs, sessionExpiresAtMs }) => {
       const expiresAtMs = Math.min(nowMs + accessTokenLifeMs, sessionExpiresAtMs);
       const token = await new SignJWT({ sid: sessionId, role: user.role })
-        .setProtectedHeader({ alg: tokenRules.algorithm, typ: tokenRules.type, kid })
+        .setProtectedHeader({ alg, typ: tokenRules.type, kid })
         .setIssuer(tokenRules.issuer)
         .setAudience(tokenRules.audience)
         .setSubject(user.id)
         // With milliseconds: a token issued just after a revocation must not fall under it.
         .setIssuedAt(nowMs / 1000)
         .setExpirationTime(Math.floor(expiresAtMs / 1000))
-        .sign(privateKey);
+        .sign(signing.privateKey);
       return { token, expiresAtMs };
     },
-    deriveSuccessor: (refreshToken) =>
-      createHmac('sha256', refreshSecret).update(refreshToken).digest('base64url'),
+    deriveSuccessors: (token) => [
+      deriveWith(signing, token),
+      ...others.map((key) => deriveWith(key, token)),
+    ],
+    digestText: (text) =>
+      createHmac('sha256', signing.digestSecret).update(text).digest('hex').slice(0, 32),
   };
 }
 

@@ -3,7 +3,7 @@ import { constraintOf, sql, type Tx } from '../platform/db.ts';
 import type { Revocation } from '../platform/revocations.ts';
 import type { PresentedToken, User } from './domain.ts';
 
-type UserRow = {
+export type UserRow = {
   id: string;
   email: string;
   role: Role;
@@ -12,7 +12,7 @@ type UserRow = {
   created_at: number;
 };
 
-const userColumns = 'u.id, u.email, u.role, u.disabled, u.email_verified, u.created_at';
+export const userColumns = 'u.id, u.email, u.role, u.disabled, u.email_verified, u.created_at';
 
 const insertUserSql = sql(
   'user_insert',
@@ -54,10 +54,36 @@ export async function findCredentials(
   return row && { user: toUser(row), passwordHash: row.password_hash };
 }
 
-const setHashSql = sql('user_set_hash', 'UPDATE users SET password_hash = $2 WHERE id = $1');
+const lockCredentialsSql = sql(
+  'user_lock_share',
+  `SELECT ${userColumns}, u.password_hash FROM users u WHERE u.id = $1 FOR SHARE`,
+);
 
-export async function setPasswordHash(tx: Tx, id: string, passwordHash: string): Promise<void> {
-  await tx.execute(setHashSql, [id, passwordHash]);
+/**
+ * Holds a user as they are until the commit. A token that is signed with what this gives, and with
+ * a time read after it, is older than any change of the user that it does not know of.
+ */
+export async function lockCredentials(
+  tx: Tx,
+  id: string,
+): Promise<{ readonly user: User; readonly passwordHash: string } | undefined> {
+  const [row] = await tx.query<UserRow & { password_hash: string }>(lockCredentialsSql, [id]);
+  return row && { user: toUser(row), passwordHash: row.password_hash };
+}
+
+const setHashSql = sql(
+  'user_set_hash',
+  'UPDATE users SET password_hash = $2 WHERE id = $1 AND ($3::text IS NULL OR password_hash = $3)',
+);
+
+/** `instead`: only while this is the hash, so that a password set meanwhile stays. */
+export async function setPasswordHash(
+  tx: Tx,
+  id: string,
+  passwordHash: string,
+  instead?: string,
+): Promise<void> {
+  await tx.execute(setHashSql, [id, passwordHash, instead]);
 }
 
 const resolveSql = sql(
@@ -112,47 +138,65 @@ export async function insertRefreshToken(tx: Tx, hash: Buffer, sessionId: string
   await tx.execute(insertTokenSql, [hash, sessionId]);
 }
 
+const tokenOwnerSql = sql(
+  'refresh_owner',
+  `SELECT s.id AS session_id, s.user_id
+   FROM refresh_tokens t JOIN sessions s ON s.id = t.session_id WHERE t.token_hash = $1`,
+);
+
 const lockSessionSql = sql(
-  'session_lock_by_token',
-  `SELECT s.id AS session_id, s.expires_at, s.revoked_at, ${userColumns}
-   FROM sessions s JOIN users u ON u.id = s.user_id
-   WHERE s.id = (SELECT session_id FROM refresh_tokens WHERE token_hash = $1)
-   FOR UPDATE OF s`,
+  'session_lock',
+  'SELECT expires_at, revoked_at FROM sessions WHERE id = $1 FOR UPDATE',
 );
 
 const tokenUseSql = sql(
   'refresh_use_of',
-  'SELECT token_hash, used_at FROM refresh_tokens WHERE token_hash IN ($1, $2)',
+  'SELECT token_hash, used_at FROM refresh_tokens WHERE token_hash = ANY($1::bytea[])',
 );
 
 /**
- * Locks the session of a presented token, and only then reads what became of it: two refreshes at
- * once take turns, and the order of locks is the same as where a session is revoked.
+ * Locks the owner and the session of a presented token, and only then reads what became of it:
+ * two refreshes at once take turns, and no change of the owner can come between what is read here
+ * and the commit. Users are locked before sessions, everywhere.
+ *
+ * @param successorHashes one for each key that a successor may have been derived with
  */
 export async function lockRefreshToken(
   tx: Tx,
   hash: Buffer,
-  successorHash: Buffer,
-): Promise<{ readonly user: User; readonly presented: PresentedToken } | undefined> {
-  type SessionRow = { session_id: string; expires_at: number; revoked_at: number | null };
+  successorHashes: readonly Buffer[],
+): Promise<
+  | {
+      readonly user: User;
+      readonly presented: PresentedToken;
+      /** Which of the successors it was traded for; -1 if none. */
+      readonly successorIndex: number;
+    }
+  | undefined
+> {
+  type SessionRow = { expires_at: number; revoked_at: number | null };
   type TokenRow = { token_hash: Buffer; used_at: number | null };
-  const [session] = await tx.query<UserRow & SessionRow>(lockSessionSql, [hash]);
-  if (!session) return undefined;
-  const tokens = await tx.query<TokenRow>(tokenUseSql, [hash, successorHash]);
-  const token = tokens.find((row) => row.token_hash.equals(hash));
-  if (!token) return undefined;
-  const successor = tokens.find((row) => row.token_hash.equals(successorHash));
-  const user = toUser(session);
+  const [owner] = await tx.query<{ session_id: string; user_id: string }>(tokenOwnerSql, [hash]);
+  const held = owner && (await lockCredentials(tx, owner.user_id));
+  if (!held) return undefined;
+  const [session] = await tx.query<SessionRow>(lockSessionSql, [owner.session_id]);
+  const tokens = await tx.query<TokenRow>(tokenUseSql, [[hash, ...successorHashes]]);
+  const find = (wanted: Buffer) => tokens.find((row) => row.token_hash.equals(wanted));
+  const token = find(hash);
+  if (!session || !token) return undefined;
+  const successorIndex = successorHashes.findIndex(find);
+  const successor = tokens.find((row) => successorHashes[successorIndex]?.equals(row.token_hash));
   return {
-    user,
+    user: held.user,
+    successorIndex,
     presented: {
       session: {
-        id: session.session_id,
-        userId: user.id,
+        id: owner.session_id,
+        userId: owner.user_id,
         expiresAtMs: session.expires_at,
         revokedAtMs: session.revoked_at ?? undefined,
       },
-      isUserDisabled: user.isDisabled,
+      isUserDisabled: held.user.isDisabled,
       usedAtMs: token.used_at ?? undefined,
       isSuccessorUsed: successor !== undefined && successor.used_at !== null,
     },
@@ -229,7 +273,8 @@ export async function prune(tx: Tx): Promise<void> {
   await tx.execute(pruneSql);
 }
 
-function toUser(row: UserRow): User {
+/** A row as the rest of the program knows it. */
+export function toUser(row: UserRow): User {
   return {
     id: row.id,
     email: row.email,

@@ -1,9 +1,13 @@
 import { roles, type Role } from '../../core/roles.ts';
 import {
   Role as WireRole,
+  type ApiKey as WireApiKey,
+  type Session as WireSession,
   type User as WireUser,
 } from '../../protos/gen/digitalwallet/auth/v1/auth.ts';
+import type { ApiKey } from './domain-keys.ts';
 import type { User } from './domain.ts';
+import type { ListedSession } from './store-sessions.ts';
 
 const wireRoles: Readonly<Record<Role, WireRole>> = {
   customer: WireRole.CUSTOMER,
@@ -26,5 +30,33 @@ export function toWireUser(user: User): WireUser {
     disabled: user.isDisabled,
     emailVerified: user.isEmailVerified,
     createdAt: new Date(user.createdAtMs),
+  };
+}
+
+export function toWireSession(session: ListedSession, currentId: string | undefined): WireSession {
+  return {
+    id: session.id,
+    userId: session.userId,
+    client: session.client,
+    createdAt: new Date(session.createdAtMs),
+    lastUsedAt: new Date(session.lastUsedAtMs),
+    expiresAt: new Date(session.expiresAtMs),
+    current: session.id === currentId,
+  };
+}
+
+export function toWireApiKey(key: ApiKey): WireApiKey {
+  return {
+    id: key.id,
+    ownerId: key.ownerId,
+    name: key.name,
+    prefix: key.prefix,
+    scopes: [...key.scopes],
+    walletId: key.walletId,
+    operations: [...key.operations],
+    createdAt: new Date(key.createdAtMs),
+    expiresAt: new Date(key.expiresAtMs),
+    lastUsedAt: key.lastUsedAtMs === undefined ? undefined : new Date(key.lastUsedAtMs),
+    revoked: key.isRevoked,
   };
 }

@@ -14,8 +14,11 @@ export type AuditLine = {
   readonly details?: Readonly<Record<string, string>>;
 };
 
-/** Who did it: what the audit log takes from a call. */
-export type AuditActor = { readonly principal: Principal; readonly requestId: string };
+/** Who did it: what the audit log takes from a call, or whoever works on the host itself. */
+export type AuditActor = {
+  readonly principal: Principal | { readonly kind: 'host' };
+  readonly requestId: string;
+};
 
 const appendSql = sql(
   'audit_append',
@@ -46,13 +49,19 @@ export async function appendAudits(tx: Tx, entries: readonly Entry[]): Promise<v
 export const appendAudit = (tx: Tx, actor: AuditActor, line: AuditLine): Promise<void> =>
   appendAudits(tx, [{ actor, line }]);
 
-function describeActor(principal: Principal): { readonly id: string; readonly role: string } {
+function describeActor(principal: AuditActor['principal']): {
+  readonly id: string;
+  readonly role: string;
+} {
   return principal.kind === 'user'
     ? { id: principal.userId, role: principal.role }
     : { id: principal.kind, role: 'none' };
 }
 
-function detailsOf(principal: Principal, line: AuditLine): Readonly<Record<string, string>> {
+function detailsOf(
+  principal: AuditActor['principal'],
+  line: AuditLine,
+): Readonly<Record<string, string>> {
   const keyId = principal.kind === 'user' ? principal.apiKey?.keyId : undefined;
   return { ...line.details, ...(keyId === undefined ? {} : { apiKeyId: keyId }) };
 }

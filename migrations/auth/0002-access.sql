@@ -40,6 +40,6 @@ ALTER TABLE revocations ADD CONSTRAINT revocations_kind_check
 
 -- Pages of users and of one user's sessions, the newest first.
 CREATE INDEX users_created_at ON users (created_at, id);
-CREATE INDEX users_staff ON users (created_at, id) WHERE role <> 'customer';
+CREATE INDEX users_role ON users (role, created_at, id);
 CREATE INDEX sessions_of_user ON sessions (user_id, created_at, id);
 DROP INDEX sessions_user_id;

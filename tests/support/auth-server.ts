@@ -8,6 +8,8 @@ import {
   type ServiceError,
 } from '@grpc/grpc-js';
 
+import type { JSONWebKeySet } from 'jose';
+
 import { createAuth, generateSigningKey } from '../../daemon/auth/index.ts';
 import { createAuthPeer } from '../../daemon/peers.ts';
 import { createAccess } from '../../daemon/platform/access.ts';
@@ -39,12 +41,23 @@ export type AuthServer = {
     authorization?: string,
   ): Promise<Answer<Res>>;
   readonly serviceAuthorization: string;
+  /** The public keys that the service gives out now. */
+  fetchJwks(): Promise<JSONWebKeySet>;
   stop(): Promise<void>;
 };
 
+export type AuthServerOptions = {
+  readonly isSignUpOpen?: boolean;
+  /** Another server's, which drops it: this one is then a second daemon on it. */
+  readonly database?: TestDatabase;
+  readonly signingKeyPem?: string;
+  readonly previousKeyPem?: string;
+};
+
 /** The auth service behind real gRPC on a free port, put together as the daemon does it. */
-export async function startAuthServer({ isSignUpOpen = true } = {}): Promise<AuthServer> {
-  const database = await createTestDatabase('auth');
+export async function startAuthServer(options: AuthServerOptions = {}): Promise<AuthServer> {
+  const { isSignUpOpen = true, signingKeyPem = generateSigningKey(), previousKeyPem } = options;
+  const database = options.database ?? (await createTestDatabase('auth'));
   const log = createLog('silent');
   const credential = randomBytes(32).toString('base64url');
   let address = '';
@@ -58,7 +71,8 @@ export async function startAuthServer({ isSignUpOpen = true } = {}): Promise<Aut
     db: database.db,
     revocations,
     validateToken: access.validateToken,
-    config: { isSignUpOpen, signingKeyPem: generateSigningKey() },
+    log,
+    config: { isSignUpOpen, signingKeyPem, previousKeyPem },
   });
   if (!auth.ok) throw new Error(auth.problem);
   const server = createGrpcServer({ services: [auth.value.service], access, log });
@@ -68,13 +82,14 @@ export async function startAuthServer({ isSignUpOpen = true } = {}): Promise<Aut
   return {
     database,
     serviceAuthorization: `Service ${credential}`,
+    fetchJwks: () => peer.fetchJwks(),
     call: (method, request, authorization) => callUnary(client, method, request, authorization),
     stop: async () => {
       client.close();
       revocations.stop();
       peer.close();
       await server.stop(1_000);
-      await database.drop();
+      if (!options.database) await database.drop();
     },
   };
 }

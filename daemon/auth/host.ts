@@ -1,0 +1,56 @@
+import { randomUUID } from 'node:crypto';
+
+import { refuse, succeed, type Result } from '../../core/reasons.ts';
+import type { Role } from '../../core/roles.ts';
+import { appendAudit, type AuditActor } from '../platform/audit.ts';
+import type { Db } from '../platform/db.ts';
+import { createAccount } from './accounts.ts';
+import { canonicalizeEmail, canonicalizePassword, type User } from './domain.ts';
+import { createPasswords } from './passwords.ts';
+import { endSessions, findUserByEmail, lockUser, revokeUserTokens } from './store-users.ts';
+import { setPasswordHash } from './store.ts';
+
+/** Whoever works on the host itself; the log cannot tell more of them. */
+const hostActor = (): AuditActor => ({ principal: { kind: 'host' }, requestId: randomUUID() });
+
+/** What `walletd users create` does on the host: an account that counts as vouched for. */
+export function createUserOnHost(
+  db: Db,
+  account: { readonly email: string; readonly password: string; readonly role: Role },
+): Promise<Result<User>> {
+  const options = { db, passwords: createPasswords(), actor: hostActor() };
+  return createAccount(options, { ...account, isEmailVerified: true });
+}
+
+/**
+ * What `walletd users reset-password` does on the host: sets the password and ends every session.
+ * Daemons that run hear of it through the feed. API keys go on, and a disabled account stays so.
+ */
+export async function resetPasswordOnHost(
+  db: Db,
+  account: { readonly email: string; readonly password: string },
+): Promise<Result<{ readonly user: User; readonly endedSessions: number }>> {
+  const email = canonicalizeEmail(account.email);
+  if (!email.ok) return email;
+  const password = canonicalizePassword(account.password);
+  if (!password.ok) return password;
+  const passwordHash = await createPasswords().hash(password.value);
+  if (!passwordHash.ok) return passwordHash;
+  return db.tx(async (tx) => {
+    const found = await findUserByEmail(tx, email.value);
+    const user = found && (await lockUser(tx, found.id));
+    if (!user) {
+      return refuse('USER_NOT_FOUND', `there is no account for ${email.value}`, {
+        field: 'email',
+        email: email.value,
+      });
+    }
+    await setPasswordHash(tx, user.id, passwordHash.value);
+    const endedSessions = await endSessions(tx, user.id);
+    await revokeUserTokens(tx, user.id);
+    const details = { endedSessions: String(endedSessions) };
+    const line = { action: 'password.reset', target: user.id, result: 'ok', details };
+    await appendAudit(tx, hostActor(), line);
+    return succeed({ user, endedSessions });
+  });
+}

@@ -1,0 +1,69 @@
+import { sql, type Tx } from '../platform/db.ts';
+import { isAfterCursor, microsOf, type Cursor, type Paged } from './store-users.ts';
+
+/** A session that is alive, as lists show it. */
+export type ListedSession = {
+  readonly id: string;
+  readonly userId: string;
+  readonly client: string;
+  readonly createdAtMs: number;
+  readonly lastUsedAtMs: number;
+  readonly expiresAtMs: number;
+};
+
+type Row = {
+  id: string;
+  user_id: string;
+  client: string;
+  created_at: number;
+  last_used_at: number;
+  expires_at: number;
+  micros: bigint;
+};
+
+const listSql = sql(
+  'session_list',
+  `SELECT s.id, s.user_id, s.client, s.created_at, s.last_used_at, s.expires_at,
+     ${microsOf('s.created_at')}
+   FROM sessions s
+   WHERE ${isAfterCursor('s')} AND s.user_id = $4 AND s.revoked_at IS NULL
+     AND s.expires_at > clock_timestamp()
+   ORDER BY s.created_at DESC, s.id DESC LIMIT $3`,
+);
+
+/** At most `limit` living sessions of a user, the newest first. */
+export async function listSessions(
+  tx: Tx,
+  userId: string,
+  after: Cursor | undefined,
+  limit: number,
+): Promise<Paged<ListedSession>[]> {
+  const values = [after?.micros ?? null, after?.id ?? null, limit, userId];
+  const rows = await tx.query<Row>(listSql, values);
+  return rows.map((row) => ({
+    item: {
+      id: row.id,
+      userId: row.user_id,
+      client: row.client,
+      createdAtMs: row.created_at,
+      lastUsedAtMs: row.last_used_at,
+      expiresAtMs: row.expires_at,
+    },
+    cursor: { micros: String(row.micros), id: row.id },
+  }));
+}
+
+const lockSql = sql(
+  'session_lock_of',
+  `SELECT user_id FROM sessions WHERE id = $1 AND ($2::uuid IS NULL OR user_id = $2) FOR UPDATE`,
+);
+
+/** Locks a session, of this owner only if one is given, and says whose it is. */
+export async function lockSession(
+  tx: Tx,
+  id: string,
+  ownerId: string | undefined,
+): Promise<string | undefined> {
+  const [row] = await tx.query<{ user_id: string }>(lockSql, [id, ownerId]);
+  return row?.user_id;
+}
