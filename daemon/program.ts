@@ -3,11 +3,13 @@ import { text as readText } from 'node:stream/consumers';
 import { Command, CommanderError, Option } from 'commander';
 
 import { roles } from '../core/roles.ts';
+import { stripControls } from '../core/text.ts';
 import packageJson from '../package.json' with { type: 'json' };
 import { migrateAll } from './commands/migrate.ts';
 import { printFault, say } from './commands/print.ts';
 import { runDaemon } from './commands/start.ts';
 import { createUser, type NewUser } from './commands/users-create.ts';
+import { resetPassword } from './commands/users-reset-password.ts';
 import { parseConfig, readEnvironment, type Config } from './config.ts';
 import { settings, type SettingName } from './settings.ts';
 import { createLog } from './platform/log.ts';
@@ -32,12 +34,17 @@ export async function createProgram(argv: readonly string[]): Promise<number> {
       const config = configure(program);
       exitCode = config ? await run(config, ...rest) : usageExitCode;
     };
+  const startDaemon = withConfig((config) => runDaemon(config, createLog(config.logLevel)));
 
+  // A word that is no command comes here, as an argument of the default.
   program
     .command('start', { isDefault: true })
-    .allowExcessArguments(false)
+    .allowExcessArguments()
     .description('run the daemon until SIGTERM or Ctrl-C')
-    .action(withConfig((config) => runDaemon(config, createLog(config.logLevel))));
+    .action(async (_options, { args: [unknown] }: Command) => {
+      if (unknown === undefined) await startDaemon();
+      else exitCode = refuseCommand(program, unknown);
+    });
   program
     .command('migrate')
     .description('bring the database schemas up to date, and end')
@@ -53,9 +60,8 @@ export async function createProgram(argv: readonly string[]): Promise<number> {
         return Promise.resolve(0);
       }),
     );
-  program
-    .command('users')
-    .description('accounts, on this host')
+  const users = program.command('users').description('accounts, on this host');
+  users
     .command('create')
     .description('make an account; asks for the password, or reads it from standard input')
     .requiredOption('--email <email>', 'the address to sign in with (required)')
@@ -65,6 +71,11 @@ export async function createProgram(argv: readonly string[]): Promise<number> {
         .makeOptionMandatory(),
     )
     .action(withConfig(runUsersCreate));
+  users
+    .command('reset-password')
+    .description('set a new password, asked for like that of create; ends all sign-ins')
+    .requiredOption('--email <email>', 'whose password (required)')
+    .action(withConfig(runResetPassword));
   try {
     await program.parseAsync(argv, { from: 'user' });
   } catch (err) {
@@ -113,12 +124,37 @@ async function runUsersCreate(
 ): Promise<number> {
   const password = await readPassword();
   if (password === undefined) return interruptedExitCode;
-  const level = config.logLevel === 'info' ? 'warn' : config.logLevel;
-  const created = await createUser(config, { ...options, password }, createLog(level));
+  const created = await createUser(config, { ...options, password }, quietLog(config));
   if (!created.ok) return printFault(created.fault);
   const { id, email, role } = created.value;
   say(`walletd: created ${role} ${email} (${id})`);
   return 0;
+}
+
+async function runResetPassword(
+  config: Config,
+  { email }: { readonly email: string },
+): Promise<number> {
+  const password = await readPassword();
+  if (password === undefined) return interruptedExitCode;
+  const reset = await resetPassword(config, { email, password }, quietLog(config));
+  if (!reset.ok) return printFault(reset.fault);
+  const { user, endedSessions } = reset.value;
+  say(`walletd: set the password of ${user.email} (${user.id}); sign-ins ended: ${endedSessions}`);
+  if (user.isDisabled) say('hint: the account is disabled still; an admin can enable it');
+  return 0;
+}
+
+/** A command says itself what it did. */
+const quietLog = (config: Config) =>
+  createLog(config.logLevel === 'info' ? 'warn' : config.logLevel);
+
+/** Says that there is no such command. */
+function refuseCommand(program: Command, name: string): number {
+  const names = program.commands.map((command) => command.name());
+  say(`walletd: there is no command ${JSON.stringify(stripControls(name))}`);
+  say(`hint: the commands are ${names.join(', ')}; settings stand before them`);
+  return usageExitCode;
 }
 
 /** From standard input; at a terminal it is asked for, twice. Undefined if that was broken off. */
