@@ -8,9 +8,10 @@ import { startCommitCutter } from '../../tests/support/commit-cutter.ts';
 import { createTestDatabase, type TestDatabase } from '../../tests/support/database.ts';
 import { createDb, type Db } from '../platform/db.ts';
 import { createLog } from '../platform/log.ts';
-import { commitBatch, decideOnly, type Posted } from './commit.ts';
+import { commitBatch, decideOnly } from './commit.ts';
 import type { Command } from './domain.ts';
 import { createGroupCommit } from './group-commit.ts';
+import type { Posted, Posting } from './posting.ts';
 import { findLedgerFaults } from '../../tests/support/ledger-faults.ts';
 
 const log = createLog('silent');
