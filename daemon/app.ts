@@ -221,12 +221,12 @@ const createService: Readonly<
     }
     return { ok: true, value: wallet };
   },
-  statement: ({ config, dbs, wallet }) => {
+  statement: ({ config, dbs, wallet, log }) => {
     const { defaultCurrency, inlineDays, statementQueue } = config;
     const db = dbOf(dbs, 'statement');
     const options = { defaultCurrency, inlineDays, queue: statementQueue };
     const { readHead } = wallet;
-    const statement = createStatement({ db, peers: { readHead }, config: options });
+    const statement = createStatement({ db, peers: { readHead }, config: options, log });
     return Promise.resolve({ ok: true, value: statement });
   },
 };

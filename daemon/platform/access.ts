@@ -135,7 +135,14 @@ export function deny(
   message: string,
   metadata: Rejection['metadata'] = {},
 ): { readonly ok: false; readonly rejection: Rejection } {
-  const { rejection } = refuse('PERMISSION_DENIED', message, metadata);
+  return asDenial(refuse('PERMISSION_DENIED', message, metadata));
+}
+
+/** The same refusal, and a line for the audit log, under whatever reason. */
+export function asDenial({ rejection }: { readonly rejection: Rejection }): {
+  readonly ok: false;
+  readonly rejection: Rejection;
+} {
   return { ok: false, rejection: { ...rejection, isDenial: true } };
 }
 
@@ -155,7 +162,7 @@ export function resolveSubject(principal: Principal, named: string): Result<stri
   }
   if (principal.kind === 'user' && principal.role === 'customer') {
     if (named === '' || named === principal.userId) return succeed(principal.userId);
-    return { ok: false, rejection: { ...userNotFound(named).rejection, isDenial: true } };
+    return asDenial(userNotFound(named));
   }
   if (named === '') {
     return refuse('USER_REQUIRED', 'staff must name the user whose wallet is meant', {

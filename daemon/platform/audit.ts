@@ -24,17 +24,23 @@ const appendSql = sql(
   'audit_append',
   `INSERT INTO audit_log (id, actor, actor_role, action, target, result, request_id, details)
    SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[],
-     $7::text[], $8::json[])`,
+     $7::text[], $8::json[])
+   ON CONFLICT DO NOTHING`,
 );
 
-type Entry = { readonly actor: AuditActor; readonly line: AuditLine };
+/** `id`: for a line that may come again after a lost answer to COMMIT; it is kept once. */
+export type AuditEntry = {
+  readonly actor: AuditActor;
+  readonly line: AuditLine;
+  readonly id?: string;
+};
 
 /** Appends lines in the caller's transaction: no effect without its record. */
-export async function appendAudits(tx: Tx, entries: readonly Entry[]): Promise<void> {
+export async function appendAudits(tx: Tx, entries: readonly AuditEntry[]): Promise<void> {
   if (entries.length === 0) return;
   const actors = entries.map(({ actor }) => describeActor(actor.principal));
   await tx.execute(appendSql, [
-    entries.map(() => randomUUID()),
+    entries.map(({ id }) => id ?? randomUUID()),
     actors.map(({ id }) => id),
     actors.map(({ role }) => role),
     entries.map(({ line }) => line.action),
@@ -80,7 +86,7 @@ const maxPending = 10_000;
 /** Lines that belong to no other transaction: reads by staff, denials. */
 export function createAuditTrail(options: { readonly db: Db; readonly log: Log }): AuditTrail {
   const { db, log } = options;
-  const pending: (Entry & { settle(err?: unknown): void })[] = [];
+  const pending: (AuditEntry & { settle(err?: unknown): void })[] = [];
   let writing: Promise<void> | undefined;
 
   const write = async (): Promise<void> => {
@@ -89,6 +95,7 @@ export function createAuditTrail(options: { readonly db: Db; readonly log: Log }
       const failure = await db
         .tx((tx) => appendAudits(tx, batch))
         .catch((err: unknown) => ({ err }));
+      if (failure) log.warn({ ...failure, lines: batch.length }, 'no lines in the audit log');
       batch.forEach((entry) => entry.settle(failure?.err));
     }
     writing = undefined;

@@ -10,7 +10,9 @@ import {
   type StatementServiceServer,
 } from '../../protos/gen/digitalwallet/statement/v1/statement.ts';
 import { type Operation as WireOperation } from '../../protos/gen/digitalwallet/wallet/v1/wallet.ts';
-import { resolveSubject } from '../platform/access.ts';
+import { checkWalletOfKey, resolveSubject } from '../platform/access.ts';
+import { auditRead } from '../platform/audit-reads.ts';
+import type { AuditTrail } from '../platform/audit.ts';
 import type { Db } from '../platform/db.ts';
 import type { CallContext, Handlers } from '../platform/grpc/calls.ts';
 import {
@@ -25,6 +27,7 @@ import * as store from './store.ts';
 
 export type HandlerOptions = {
   readonly db: Db;
+  readonly trail: Pick<AuditTrail, 'record'>;
   readonly readHead: ReadHead;
   readonly defaultCurrency: string;
   /** Longer ranges are not answered at once; calendar days in the request's zone. */
@@ -36,7 +39,21 @@ const maxPageSize = 1_000;
 
 /** Wire to domain and back. */
 export function createHandlers(options: HandlerOptions): Handlers<StatementServiceServer> {
-  return { generateStatement: (request, context) => generateStatement(options, request, context) };
+  return {
+    generateStatement: auditRead(
+      options.trail,
+      (request, context) => generateStatement(options, request, context),
+      ({ userId }, { statement }) => ({
+        action: 'statement.generate',
+        target: userId,
+        details: {
+          currency: statement?.currency ?? '',
+          from: statement?.from?.toISOString() ?? '',
+          to: statement?.to?.toISOString() ?? '',
+        },
+      }),
+    ),
+  };
 }
 
 async function generateStatement(
@@ -53,6 +70,8 @@ async function generateStatement(
     });
   }
   const wallet = { id: walletIdOf(subject.value, currency), userId: subject.value, currency };
+  const reached = checkWalletOfKey(principal, wallet.id);
+  if (!reached.ok) return reached;
   const { pageToken: _token, pageSize: _size, ...query } = request;
   const cursor = decodePageToken({ ...query, walletId: wallet.id }, request.pageToken, {
     seq: cursorParts.seq,

@@ -8,9 +8,10 @@ import { startCommitCutter } from '../../tests/support/commit-cutter.ts';
 import { createTestDatabase, type TestDatabase } from '../../tests/support/database.ts';
 import { createDb, type Db } from '../platform/db.ts';
 import { createLog } from '../platform/log.ts';
-import { commitBatch, decideOnly, type Posted } from './commit.ts';
+import { commitBatch, decideOnly } from './commit.ts';
 import type { Command } from './domain.ts';
 import { createGroupCommit } from './group-commit.ts';
+import type { Posted, Posting } from './posting.ts';
 import { findLedgerFaults } from '../../tests/support/ledger-faults.ts';
 
 const log = createLog('silent');
@@ -51,13 +52,13 @@ function command(fields: Partial<Command> & { key?: string; userId?: string } = 
 
 /** A group commit of its own; several on one database are several daemons. */
 function createDaemon(db: Db = test.db, { deadlineMs = 20_000, isCancelled = false } = {}) {
-  const group = createGroupCommit<Command, Posted>({
+  const group = createGroupCommit<Posting, Posted>({
     laneKey: (c) => c.wallet.id,
     laneCount: 2,
     log,
     commit: (commands) => commitBatch(db, commands),
   });
-  return (c: Command): Promise<Result<Posted>> =>
+  return (c: Posting): Promise<Result<Posted>> =>
     group.submit(c, { deadlineMs: Date.now() + deadlineMs, isCancelled: () => isCancelled });
 }
 
@@ -152,6 +153,30 @@ describe('faults', () => {
       expect(reasonsOf(results)).toEqual([]);
       expect(cutter.cuts).toBe(3);
       expect(await balanceOf()).toBe(5100n);
+      // It was their own doing: to these callers nothing is a replay.
+      expect(results.some((result) => result.ok && result.value.isReplayed)).toBe(false);
+    } finally {
+      await db.close();
+      await cutter.stop();
+    }
+  });
+
+  it('what was a replay before the answer was lost is still one after it', async () => {
+    const cutter = await startCommitCutter(test.url);
+    const db = createDb({ url: cutter.url, name: 'cut', maxConnections: 4, log });
+    try {
+      const submit = createDaemon(db);
+      await submit(command({ key: 'known' }));
+      cutter.cut(2);
+      const keys = ['known', 'new', 'new'];
+      const results = await Promise.all(keys.map((key) => submit(command({ key }))));
+      expect(cutter.cuts).toBe(2);
+      expect(results.map((result) => result.ok && result.value.isReplayed)).toEqual([
+        true,
+        false,
+        true,
+      ]);
+      expect(await balanceOf()).toBe(200n);
     } finally {
       await db.close();
       await cutter.stop();

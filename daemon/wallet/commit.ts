@@ -1,6 +1,8 @@
 import { succeed, type Result } from '../../core/reasons.ts';
-import { readClock, type Db, type Tx } from '../platform/db.ts';
+import { appendAudits } from '../platform/audit.ts';
+import { isCommitInDoubt, readClock, type Db, type Tx } from '../platform/db.ts';
 import { appendOutbox } from '../platform/outbox.ts';
+import { toAuditEntries } from './audit.ts';
 import {
   decideBatch,
   isRemembered,
@@ -9,27 +11,32 @@ import {
   walletsOf,
   type Command,
   type Decision,
-  type Entry,
   type States,
   type WalletRef,
 } from './domain.ts';
 import * as inbox from './inbox.ts';
 import { toCreatedMessage, toRejectedMessage } from './messages.ts';
+import type { Posted, Posting } from './posting.ts';
 import * as store from './store.ts';
 
-/** A transaction as the caller gets it: its entry, and whether the key had been used before. */
-export type Posted = { readonly entry: Entry; readonly isReplayed: boolean };
+/** Hashes of entries whose COMMIT got no answer, by the command that they were for. */
+const inDoubt = new WeakMap<Command, Set<string>>();
 
-/** Commits a batch in one transaction: open, lock, read, decide, write, with its outbox row. */
+/**
+ * Commits a batch in one transaction: open, lock, read, decide, write, with its outbox row and its
+ * lines in the audit log. After a lost answer to COMMIT the same commands are committed again.
+ */
 export async function commitBatch(
   db: Db,
-  commands: readonly Command[],
+  commands: readonly Posting[],
 ): Promise<readonly Result<Posted>[]> {
-  return db.tx(async (tx) => {
+  let decided: readonly Decision[] = [];
+  const work = async (tx: Tx): Promise<readonly Result<Posted>[]> => {
     const opened = distinctWallets(commands.filter(opensWallet));
     await store.openWallets(tx, opened.map(newWallet));
     const states = await readStates(tx, commands, true);
     const { decisions, changed } = decideBatch(states, commands, await readClock(tx));
+    decided = decisions;
     const entries = decisions.flatMap((d) => (d.kind === 'accepted' ? d.entries : []));
     if (entries.length > 0) {
       await store.appendEntries(tx, entries);
@@ -39,7 +46,13 @@ export async function commitBatch(
     const kept = await inbox.insertRefusals(tx, refusals);
     const told = refusals.filter((refusal) => kept.has(refusal.command.transactionId));
     await appendOutbox(tx, [...entries.map(toCreatedMessage), ...told.map(toRejectedMessage)]);
-    return decisions.map(toPosted);
+    const outcomes = decisions.map((decision, i) => toPosted(decision, commands[i]));
+    await appendAudits(tx, toAuditEntries(commands, outcomes));
+    return outcomes;
+  };
+  return db.tx(work).catch((err: unknown) => {
+    if (isCommitInDoubt(err)) rememberDoubt(commands, decided);
+    throw err;
   });
 }
 
@@ -50,7 +63,7 @@ export async function decideOnly(db: Db, command: Command): Promise<Result<Poste
     const { decisions } = decideBatch(states, [command], await readClock(tx));
     const [decision] = decisions;
     if (!decision) throw new Error('a command was not decided');
-    return toPosted(decision);
+    return toPosted(decision, command);
   });
 }
 
@@ -91,9 +104,21 @@ function distinctWallets(commands: readonly Command[]): WalletRef[] {
   return [...refs.values()];
 }
 
-function toPosted(decision: Decision): Result<Posted> {
+function rememberDoubt(commands: readonly Command[], decisions: readonly Decision[]): void {
+  commands.forEach((command, i) => {
+    const decision = decisions[i];
+    if (decision?.kind !== 'accepted') return;
+    const hashes = inDoubt.get(command) ?? new Set();
+    for (const entry of decision.entries) hashes.add(entry.hash.toString('hex'));
+    inDoubt.set(command, hashes);
+  });
+}
+
+/** What this very command did in a commit whose answer was lost is no replay to its caller. */
+function toPosted(decision: Decision, command: Command | undefined): Result<Posted> {
   if (decision.kind === 'rejected') return { ok: false, rejection: decision.rejection };
   const [entry] = decision.entries;
   if (!entry) throw new Error('an accepted command has no entry');
-  return succeed({ entry, isReplayed: decision.kind === 'replayed' });
+  const isOwn = command && inDoubt.get(command)?.has(entry.hash.toString('hex'));
+  return succeed({ entry, isReplayed: decision.kind === 'replayed' && !isOwn });
 }

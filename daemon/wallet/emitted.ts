@@ -9,17 +9,17 @@ import {
 import { classifyDbError, type Db } from '../platform/db.ts';
 import { createHold } from '../platform/hold.ts';
 import { buryLetters } from '../platform/dead-letters.ts';
-import type { Posted } from './commit.ts';
 import type { Command } from './domain.ts';
 import type { GroupCommit } from './group-commit.ts';
 import { poison, readEmitted, type EmittedRequest, type Poison } from './messages.ts';
+import type { Posted, Posting } from './posting.ts';
 import { toCommand } from './request.ts';
 import { findCurrencyOf } from './store-reads.ts';
 import type { KnownUsers } from './users.ts';
 
 export type EmittedOptions = {
   readonly db: Db;
-  readonly groupCommit: GroupCommit<Command, Posted>;
+  readonly groupCommit: GroupCommit<Posting, Posted>;
   readonly users: KnownUsers;
   readonly defaultCurrency: string;
   readonly queue: string;

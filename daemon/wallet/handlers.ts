@@ -7,11 +7,23 @@ import type {
   TransactionItem,
   WalletServiceServer,
 } from '../../protos/gen/digitalwallet/wallet/v1/wallet.ts';
-import { resolveSubject, type Principal } from '../platform/access.ts';
+import {
+  asDenial,
+  checkWalletOfKey,
+  deny,
+  resolveSubject,
+  type UserPrincipal,
+} from '../platform/access.ts';
+import { auditRead, recordRead } from '../platform/audit-reads.ts';
+import type { AuditTrail } from '../platform/audit.ts';
+import type { Db } from '../platform/db.ts';
 import type { CallContext, Handlers } from '../platform/grpc/calls.ts';
-import { decideOnly, type Posted } from './commit.ts';
+import { lineOf, withAudit } from './audit.ts';
+import { decideOnly } from './commit.ts';
 import type { Command } from './domain.ts';
+import { changeStatus } from './freeze.ts';
 import type { GroupCommit } from './group-commit.ts';
+import type { Posted, Posting } from './posting.ts';
 import {
   getBalance,
   getTransaction,
@@ -24,7 +36,10 @@ import * as reads from './store-reads.ts';
 import { readOperation, toWireTransaction } from './wire.ts';
 
 export type HandlerOptions = ReadOptions & {
-  readonly groupCommit: GroupCommit<Command, Posted>;
+  readonly groupCommit: GroupCommit<Posting, Posted>;
+  /** Connections that no reader can use up: a freeze must not wait for them. */
+  readonly commitDb: Db;
+  readonly trail: Pick<AuditTrail, 'record'>;
   /** True while so many events wait to be sent that no more are taken on. */
   readonly isOutboxFull: () => boolean;
   /** What customers may do by themselves. */
@@ -33,12 +48,43 @@ export type HandlerOptions = ReadOptions & {
 
 /** Wire to domain and back; who may touch which wallet is settled here and in the SQL. */
 export function createHandlers(options: HandlerOptions): Handlers<WalletServiceServer> {
+  const { trail } = options;
   return {
     createTransaction: (request, context) => createTransaction(options, request, context),
-    getTransaction: (request, context) => getTransaction(options, request, context),
-    listTransactions: (request, context) => listTransactions(options, request, context),
-    getBalance: (request, context) => getBalance(options, request, context),
-    listWallets: (request, context) => listWallets(options, request, context),
+    getTransaction: auditRead(
+      trail,
+      (request, context) => getTransaction(options, request, context),
+      (_request, { transaction }) => ({
+        action: 'transaction.get',
+        target: transaction?.userId ?? '',
+        details: { transactionId: transaction?.id ?? '' },
+      }),
+    ),
+    listTransactions: auditRead(
+      trail,
+      (request, context) => listTransactions(options, request, context),
+      ({ userId, currency }) => ({
+        action: 'transaction.list',
+        target: userId,
+        details: { currency: currency || options.defaultCurrency },
+      }),
+    ),
+    getBalance: auditRead(
+      trail,
+      (request, context) => getBalance(options, request, context),
+      ({ userId }, { wallet }) => ({
+        action: 'wallet.balance',
+        target: userId,
+        details: { currency: wallet?.currency ?? '' },
+      }),
+    ),
+    listWallets: auditRead(
+      trail,
+      (request, context) => listWallets(options, request, context),
+      ({ userId }) => ({ action: 'wallet.list', target: userId || 'all users' }),
+    ),
+    freezeWallet: (request, context) => changeStatus(options, 'frozen', request, context),
+    unfreezeWallet: (request, context) => changeStatus(options, 'active', request, context),
   };
 }
 
@@ -48,7 +94,9 @@ async function createTransaction(
   context: CallContext,
 ): Promise<Result<CreateTransactionResponse>> {
   if (!item) return refuse('INVALID_ARGUMENT', 'item is missing', { field: 'item' });
-  const command = await readItem(options, item, context.principal);
+  const { principal } = context;
+  if (principal.kind !== 'user') return deny('a user must move money');
+  const command = await readItem(options, item, principal);
   if (!command.ok) return command;
   if (!dryRun && options.isOutboxFull()) {
     return refuse(
@@ -57,30 +105,39 @@ async function createTransaction(
     );
   }
   const posted = dryRun
-    ? await decideOnly(options.db, command.value)
-    : await options.groupCommit.submit(command.value, context);
+    ? await decideDry(options, command.value, context)
+    : await options.groupCommit.submit(withAudit(command.value, context), context);
   if (!posted.ok) return posted;
   const { entry, isReplayed } = posted.value;
   return succeed({ transaction: toWireTransaction(entry), replayed: isReplayed });
+}
+
+/** What would come of it. To staff this tells of another's balance, so it counts as a read. */
+async function decideDry(
+  { db, trail }: HandlerOptions,
+  command: Command,
+  context: CallContext,
+): Promise<Result<Posted>> {
+  const outcome = await decideOnly(db, command);
+  const line = { action: 'transaction.dry_run', ...lineOf(command, outcome) };
+  const recorded = await recordRead(trail, context, line);
+  return recorded.ok ? outcome : recorded;
 }
 
 /** Who may ask for this, on whose wallet, and whether it is well formed: all before the lock. */
 async function readItem(
   options: HandlerOptions,
   item: TransactionItem,
-  principal: Principal,
+  principal: UserPrincipal,
 ): Promise<Result<Command>> {
   const operation = readOperation(item.operation);
   if (!operation) {
     return refuse('INVALID_ARGUMENT', 'operation is missing or unknown', { field: 'operation' });
   }
-  if (principal.kind !== 'user') return refuse('PERMISSION_DENIED', 'a user must move money');
   const subject = resolveSubject(principal, item.userId);
   if (!subject.ok) return subject;
   const userId = subject.value;
-  const allowed = checkMover(options, principal.role === 'customer', operation, {
-    isOwn: userId === principal.userId,
-  });
+  const allowed = checkMover(options, principal, operation, userId);
   if (!allowed.ok) return allowed;
   const currency = await findCurrency(options, item, operation, userId);
   const command = toCommand({
@@ -97,27 +154,37 @@ async function readItem(
     actor: principal.userId,
   });
   if (!command.ok) return command;
+  const reached = checkWalletOfKey(principal, command.value.wallet.id);
+  if (!reached.ok) return reached;
   const exists = await options.users.check(userId);
   return exists.ok ? command : exists;
 }
 
+/** STAFF_OWN_WALLET, OPERATION_NOT_ALLOWED: by the caller's role, and by an API key's bounds. */
 function checkMover(
   options: HandlerOptions,
-  isCustomer: boolean,
+  { role, userId, apiKey }: UserPrincipal,
   operation: Operation,
-  { isOwn }: { isOwn: boolean },
+  ownerId: string,
 ): Result<void> {
-  if (!isCustomer && isOwn) {
-    return refuse(
-      'STAFF_OWN_WALLET',
-      'staff move no money on a wallet of their own: have a colleague do it',
+  const field = { field: 'operation', operation };
+  const isCustomer = role === 'customer';
+  if (!isCustomer && ownerId === userId) {
+    return asDenial(
+      refuse(
+        'STAFF_OWN_WALLET',
+        'staff move no money on a wallet of their own: have a colleague do it',
+      ),
     );
   }
   if (isCustomer && !options.selfServiceOperations.has(operation)) {
-    return refuse('OPERATION_NOT_ALLOWED', `customers may not ${operation} here: ask the staff`, {
-      field: 'operation',
-      operation,
-    });
+    const problem = `customers may not ${operation} here: ask the staff`;
+    return asDenial(refuse('OPERATION_NOT_ALLOWED', problem, field));
+  }
+  const posted = apiKey?.operations ?? [];
+  if (posted.length > 0 && !posted.includes(operation)) {
+    const problem = `this API key is for ${posted.join(', ')} only, not for ${operation}`;
+    return asDenial(refuse('OPERATION_NOT_ALLOWED', problem, { ...field, allowed: posted.join() }));
   }
   return succeed(undefined);
 }

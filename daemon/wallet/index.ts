@@ -1,5 +1,7 @@
 import type { Operation } from '../../core/operations.ts';
 import { WalletServiceService } from '../../protos/gen/digitalwallet/wallet/v1/wallet.ts';
+import { createAuditTrail } from '../platform/audit.ts';
+import { createAuditHandlers } from '../platform/audit-wire.ts';
 import type { Broker } from '../platform/broker.ts';
 import { findChangeRights, type Db } from '../platform/db.ts';
 import { createDeadLetterHandlers } from '../platform/dead-letter-wire.ts';
@@ -8,12 +10,12 @@ import type { HostedService } from '../platform/grpc/server.ts';
 import type { Log } from '../platform/log.ts';
 import { createOutboxGauge } from '../platform/outbox-depth.ts';
 import { createRelay } from '../platform/outbox.ts';
-import { commitBatch, type Posted } from './commit.ts';
-import type { Command } from './domain.ts';
+import { commitBatch } from './commit.ts';
 import { createEmittedConsumer } from './emitted.ts';
 import { createGroupCommit } from './group-commit.ts';
 import { createHandlers } from './handlers.ts';
 import { policies } from './policy.ts';
+import type { Posted, Posting } from './posting.ts';
 import { createKnownUsers, type FindUsers } from './users.ts';
 
 export type WalletOptions = {
@@ -40,7 +42,7 @@ export function createWallet({ db, commitDb, broker, peers, config, log }: Walle
   const relay = createRelay({ db: commitDb, broker, log });
   const gauge = createOutboxGauge(commitDb, log);
   const isOutboxFull = (): boolean => gauge.read().events >= config.outboxLimit;
-  const groupCommit = createGroupCommit<Command, Posted>({
+  const groupCommit = createGroupCommit<Posting, Posted>({
     laneKey: (command) => command.wallet.id,
     laneCount: config.laneCount,
     log,
@@ -60,15 +62,18 @@ export function createWallet({ db, commitDb, broker, peers, config, log }: Walle
     allowedOperations: config.amqpOperations,
     isOutboxFull,
   });
+  const trail = createAuditTrail({ db, log });
   const deadLetters = createDeadLetters({ db, handle: emitted.handle });
   const service: HostedService = {
     name: 'digitalwallet.wallet.v1.WalletService',
     definition: WalletServiceService,
     handlers: {
-      ...createHandlers({ db, groupCommit, users, isOutboxFull, ...config }),
+      ...createHandlers({ db, commitDb, trail, groupCommit, users, isOutboxFull, ...config }),
       ...createDeadLetterHandlers(deadLetters),
+      ...createAuditHandlers({ db }),
     },
     policies,
+    onDenied: trail.recordDenial,
   };
   return {
     service,

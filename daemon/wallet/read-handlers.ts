@@ -13,7 +13,7 @@ import {
   type ListWalletsRequest,
   type ListWalletsResponse,
 } from '../../protos/gen/digitalwallet/wallet/v1/wallet.ts';
-import { resolveSubject, type Principal } from '../platform/access.ts';
+import { asDenial, checkWalletOfKey, resolveSubject, type Principal } from '../platform/access.ts';
 import { readClock, type Db } from '../platform/db.ts';
 import type { CallContext } from '../platform/grpc/calls.ts';
 import {
@@ -52,7 +52,7 @@ export async function getTransaction(
     const ref = readRef(options, request, principal);
     if (!ref.ok) return ref;
     const id = transactionIdOf(ref.value.id, isStaff ? 'staff' : 'customer', by.value);
-    return findTransaction(options, id, ref.value.userId, 'this idempotency key');
+    return findTransaction(options, principal, id, ref.value.userId, 'this idempotency key');
   }
   if (!by || !isUuid(by.value)) {
     return refuse('INVALID_ARGUMENT', 'transaction_id must be a UUID in lower case', {
@@ -61,25 +61,28 @@ export async function getTransaction(
   }
   // Staff may look up any transaction by its id; naming the user narrows it.
   if (isStaff && request.userId === '') {
-    return findTransaction(options, by.value, undefined, `the id ${by.value}`);
+    return findTransaction(options, principal, by.value, undefined, `the id ${by.value}`);
   }
   const subject = resolveSubject(principal, request.userId);
   if (!subject.ok) return subject;
-  return findTransaction(options, by.value, subject.value, `the id ${by.value}`);
+  return findTransaction(options, principal, by.value, subject.value, `the id ${by.value}`);
 }
 
 async function findTransaction(
   { db }: ReadOptions,
+  principal: Principal,
   id: string,
   userId: string | undefined,
   what: string,
 ): Promise<Result<GetTransactionResponse>> {
   const entry = await db.read((tx) => reads.findEntry(tx, id, userId));
-  return entry
-    ? succeed({ transaction: toWireTransaction(entry) })
-    : refuse('TRANSACTION_NOT_FOUND', `there is no transaction with ${what}`, {
-        transactionId: id,
-      });
+  const absent = refuse('TRANSACTION_NOT_FOUND', `there is no transaction with ${what}`, {
+    transactionId: id,
+  });
+  if (!entry) return absent;
+  // On a wallet that the API key is not for: answered as absent, and told to the audit log.
+  if (!checkWalletOfKey(principal, entry.wallet.id).ok) return asDenial(absent);
+  return succeed({ transaction: toWireTransaction(entry) });
 }
 
 /** A page of a wallet's transactions. */
@@ -175,7 +178,7 @@ function probeUnopened(db: Db, ref: WalletRef): Promise<number | undefined> {
   );
 }
 
-/** A user's wallets; for staff without a user, all there are. */
+/** A user's wallets; for staff without a user, all there are. An API key may be for one only. */
 export async function listWallets(
   options: ReadOptions,
   request: ListWalletsRequest,
@@ -186,11 +189,12 @@ export async function listWallets(
   const cursor = decodePageToken([request.userId], request.pageToken, { id: cursorParts.id });
   if (!cursor.ok) return cursor;
   const isStaff = principal.kind === 'user' && principal.role !== 'customer';
+  const only = principal.kind === 'user' ? principal.apiKey?.walletId : undefined;
   if (isStaff && request.userId === '') {
     const after = cursor.value?.['id'] ?? '00000000-0000-0000-0000-000000000000';
     const { found, asOf } = await options.db.snapshot(async (tx) => ({
       asOf: new Date(await readClock(tx)),
-      found: await reads.listWallets(tx, after, size.value + 1),
+      found: await reads.listWallets(tx, { afterId: after, onlyId: only, limit: size.value + 1 }),
     }));
     const page = found.slice(0, size.value);
     const last = found.length > size.value ? page.at(-1) : undefined;
@@ -208,9 +212,10 @@ export async function listWallets(
     currency,
     exponent: exponentOf(currency),
   }));
+  const reached = refs.filter((ref) => checkWalletOfKey(principal, ref.id).ok);
   const { wallets, asOf } = await options.db.snapshot(async (tx) => ({
     asOf: new Date(await readClock(tx)),
-    wallets: await store.readWallets(tx, refs, false),
+    wallets: await store.readWallets(tx, reached, false),
   }));
   wallets.sort((a, b) => (a.currency < b.currency ? -1 : 1));
   return succeed({ wallets: wallets.map(toWireWallet), nextPageToken: '', asOf });
@@ -225,12 +230,16 @@ function takeWithin(entries: readonly Entry[], maxBytes: number): Entry[] {
   });
 }
 
-function readRef(
-  options: ReadOptions,
+/** The wallet that a read names, if this caller may reach it. */
+export function readRef(
+  options: Pick<ReadOptions, 'defaultCurrency'>,
   request: { readonly userId: string; readonly currency: string },
   principal: Principal,
 ): Result<WalletRef> {
   const subject = resolveSubject(principal, request.userId);
   if (!subject.ok) return subject;
-  return refOf(subject.value, request.currency || options.defaultCurrency);
+  const ref = refOf(subject.value, request.currency || options.defaultCurrency);
+  if (!ref.ok) return ref;
+  const reached = checkWalletOfKey(principal, ref.value.id);
+  return reached.ok ? ref : reached;
 }

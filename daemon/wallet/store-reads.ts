@@ -94,10 +94,21 @@ const listWalletsSql = sql(
   'wallet_list',
   `SELECT ${walletColumns} FROM wallets w WHERE w.id > $1 ORDER BY w.id LIMIT $2`,
 );
+const listWalletSql = sql(
+  'wallet_list_one',
+  `SELECT ${walletColumns} FROM wallets w WHERE w.id > $1 AND w.id = $3 LIMIT $2`,
+);
 
-/** All wallets, a page in order of id. */
-export async function listWallets(tx: Tx, afterId: string, limit: number): Promise<WalletState[]> {
-  return (await tx.query<WalletRow>(listWalletsSql, [afterId, limit])).map(toWallet);
+/** All wallets, or `onlyId` if it is given: a page in order of id. */
+export async function listWallets(
+  tx: Tx,
+  page: { readonly afterId: string; readonly onlyId: string | undefined; readonly limit: number },
+): Promise<WalletState[]> {
+  const rows =
+    page.onlyId === undefined
+      ? await tx.query<WalletRow>(listWalletsSql, [page.afterId, page.limit])
+      : await tx.query<WalletRow>(listWalletSql, [page.afterId, page.limit, page.onlyId]);
+  return rows.map(toWallet);
 }
 
 const parentWalletsSql = sql(

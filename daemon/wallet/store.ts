@@ -200,6 +200,17 @@ export async function updateWallets(tx: Tx, wallets: readonly WalletState[]): Pr
   }
 }
 
+const statusSql = sql('wallet_status', 'UPDATE wallets SET status = $2 WHERE id = $1');
+
+/** Freezes or unfreezes a locked wallet. */
+export async function updateStatus(
+  tx: Tx,
+  walletId: string,
+  status: WalletState['status'],
+): Promise<void> {
+  await tx.execute(statusSql, [walletId, status]);
+}
+
 export function toWallet(row: WalletRow): WalletState {
   return {
     id: row.id,

@@ -11,32 +11,63 @@ export type KnownUsers = {
   findUnknown(userIds: readonly string[]): Promise<ReadonlySet<string>>;
 };
 
+/** A question that was not sent yet; everybody who asks the same meanwhile shares it. */
+type Question = {
+  readonly answer: Promise<boolean>;
+  settle(exists: boolean): void;
+  fail(err: unknown): void;
+};
+
 const maxKnown = 1_000_000;
 /** As many as the auth service answers at once. */
 const maxAsked = 1_000;
 
-/** Remembers who exists: users are never deleted, so a yes stays true; a no is asked again. */
+/**
+ * Remembers who exists: users are never deleted, so a yes stays true; a no is asked again. One
+ * call at a time is on its way to the auth service, with all that has been asked before it was
+ * sent. A call that is on its way is never joined: the user may have been created since.
+ */
 export function createKnownUsers(findUsers: FindUsers): KnownUsers {
   const known = new Set<string>();
+  const questions = new Map<string, Question>();
+  let asking: Promise<void> | undefined;
 
-  const findUnknown = async (userIds: readonly string[]): Promise<ReadonlySet<string>> => {
-    const asked = userIds.filter((id) => !known.has(id));
-    const unknown = new Set<string>();
-    for (let start = 0; start < asked.length; start += maxAsked) {
-      const part = asked.slice(start, start + maxAsked);
-      const found = await findUsers(part);
-      if (known.size + found.size > maxKnown) known.clear();
-      for (const id of part) (found.has(id) ? known : unknown).add(id);
+  const askAll = async (): Promise<void> => {
+    while (questions.size > 0) {
+      const part = new Map([...questions].slice(0, maxAsked));
+      for (const id of part.keys()) questions.delete(id);
+      try {
+        const found = await findUsers([...part.keys()]);
+        if (known.size + found.size > maxKnown) known.clear();
+        for (const [id, question] of part) {
+          if (found.has(id)) known.add(id);
+          question.settle(found.has(id));
+        }
+      } catch (err) {
+        for (const question of part.values()) question.fail(err);
+      }
     }
-    return unknown;
+    asking = undefined;
+  };
+
+  const exists = (userId: string): Promise<boolean> => {
+    if (known.has(userId)) return Promise.resolve(true);
+    const question = questions.get(userId) ?? createQuestion();
+    questions.set(userId, question);
+    // In a later turn of the loop, so that what came in one read is one call.
+    asking ??= new Promise<void>((begin) => setImmediate(begin)).then(askAll);
+    return question.answer;
   };
 
   return {
-    findUnknown,
+    findUnknown: async (userIds) => {
+      const asked = userIds.filter((id) => !known.has(id));
+      const answers = await Promise.all(asked.map(exists));
+      return new Set(asked.filter((_id, i) => !answers[i]));
+    },
     check: async (userId) => {
       try {
-        const unknown = await findUnknown([userId]);
-        return unknown.has(userId) ? userNotFound(userId) : succeed(undefined);
+        return (await exists(userId)) ? succeed(undefined) : userNotFound(userId);
       } catch {
         return refuse(
           'AUTH_UNAVAILABLE',
@@ -45,4 +76,14 @@ export function createKnownUsers(findUsers: FindUsers): KnownUsers {
       }
     },
   };
+}
+
+function createQuestion(): Question {
+  let settle: (exists: boolean) => void = () => undefined;
+  let fail: (err: unknown) => void = () => undefined;
+  const answer = new Promise<boolean>((resolve, reject) => {
+    settle = resolve;
+    fail = reject;
+  });
+  return { answer, settle, fail };
 }

@@ -1,0 +1,244 @@
+import { randomUUID } from 'node:crypto';
+
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+
+import { walletIdOf } from '../../core/ids.ts';
+import { operations } from '../../core/operations.ts';
+import type { Result } from '../../core/reasons.ts';
+import {
+  Operation,
+  type TransactionItem,
+} from '../../protos/gen/digitalwallet/wallet/v1/wallet.ts';
+import { callAs, createTestTrail, readAudit } from '../../tests/support/calls.ts';
+import { startCommitCutter } from '../../tests/support/commit-cutter.ts';
+import { createTestDatabase, type TestDatabase } from '../../tests/support/database.ts';
+import { item } from '../../tests/support/grpc.ts';
+import { createDb, type Db } from '../platform/db.ts';
+import type { CallContext } from '../platform/grpc/calls.ts';
+import { createLog } from '../platform/log.ts';
+import { commitBatch } from './commit.ts';
+import { createGroupCommit } from './group-commit.ts';
+import { createHandlers } from './handlers.ts';
+import type { Posted, Posting } from './posting.ts';
+import { createKnownUsers } from './users.ts';
+
+const userId = randomUUID();
+const operatorId = randomUUID();
+const log = createLog('silent');
+const operator = callAs(operatorId, 'operator');
+let test: TestDatabase;
+
+beforeEach(async () => {
+  test = await createTestDatabase('wallet');
+});
+afterEach(() => test.drop());
+
+function serve(commitDb: Db = test.db) {
+  const handlers = createHandlers({
+    db: test.db,
+    commitDb,
+    trail: createTestTrail(test),
+    groupCommit: createGroupCommit<Posting, Posted>({
+      laneKey: (c) => c.wallet.id,
+      laneCount: 2,
+      log,
+      commit: (commands) => commitBatch(commitDb, commands),
+    }),
+    users: createKnownUsers((ids) => Promise.resolve(new Set(ids))),
+    isOutboxFull: () => false,
+    selfServiceOperations: new Set(operations),
+    defaultCurrency: 'BRL',
+  });
+  const call =
+    <Req, Res>(
+      handler: ((request: Req, context: CallContext) => Promise<Result<Res>>) | undefined,
+    ) =>
+    (request: Req, context: CallContext) => {
+      if (!handler) throw new Error('no such call');
+      return handler(request, context);
+    };
+  const create = call(handlers.createTransaction);
+  return {
+    create: (fields: Partial<TransactionItem>, context: CallContext, dryRun = false) =>
+      create(
+        { item: item({ operation: Operation.DEPOSIT, amountMinor: 500n, ...fields }), dryRun },
+        context,
+      ),
+    get: call(handlers.getTransaction),
+    list: call(handlers.listTransactions),
+    balance: call(handlers.getBalance),
+    wallets: call(handlers.listWallets),
+  };
+}
+
+const page = { pageSize: 0, pageToken: '' };
+const any = Operation.UNSPECIFIED;
+const listing = { userId: '', currency: '', ...page, ascending: false, operation: any };
+const verdictOf = (result: Result<unknown>) =>
+  result.ok ? 'ok' : `${result.rejection.reason}${result.rejection.isDenial ? ', denied' : ''}`;
+
+describe('an API key for one wallet', () => {
+  const brl = walletIdOf(userId, 'BRL');
+  const key = callAs(userId, 'customer', { walletId: brl });
+
+  it('reaches that one, by every call, and none of the same owner beside it', async () => {
+    const { create, get, list, balance, wallets } = serve();
+    const transactions: Record<string, string> = {};
+    for (const currency of ['BRL', 'EUR']) {
+      const done = await create({ currency, idempotencyKey: 'k' }, callAs(userId));
+      if (!done.ok) throw new Error(done.rejection.reason);
+      transactions[currency] = done.value.transaction?.id ?? '';
+    }
+    const callsOn = async (currency: string) => [
+      await create({ currency }, key),
+      await create({ currency }, key, true),
+      await list({ ...listing, currency }, key),
+      await balance({ userId: '', currency }, key),
+      await get({ userId: '', currency, by: { $case: 'idempotencyKey', value: 'k' } }, key),
+    ];
+    const denied = 'PERMISSION_DENIED, denied';
+    expect((await callsOn('BRL')).map(verdictOf)).toEqual(Array(5).fill('ok'));
+    expect((await callsOn('EUR')).map(verdictOf)).toEqual(Array(5).fill(denied));
+    const byId = (value: string) =>
+      get({ userId: '', currency: '', by: { $case: 'transactionId', value } }, key);
+    expect(verdictOf(await byId(transactions['BRL'] ?? ''))).toBe('ok');
+    const [foreign, absent] = [await byId(transactions['EUR'] ?? ''), await byId(randomUUID())];
+    expect(verdictOf(foreign)).toBe('TRANSACTION_NOT_FOUND, denied');
+    expect(verdictOf(absent)).toBe('TRANSACTION_NOT_FOUND');
+    const all = await wallets({ userId: '', ...page }, key);
+    expect(all).toMatchObject({ ok: true, value: { wallets: [{ id: brl }] } });
+  });
+
+  it('of staff, reaches that one among everybody’s', async () => {
+    const { create, get, wallets } = serve();
+    for (const owner of [userId, randomUUID()]) await create({ userId: owner }, operator);
+    const staffKey = callAs(operatorId, 'operator', { walletId: brl });
+    for (const named of ['', userId]) {
+      const all = await wallets({ userId: named, ...page }, staffKey);
+      expect(all.ok && all.value.wallets.map((w) => w.id)).toEqual([brl]);
+    }
+    const rows = await test.query<{ id: string; wallet_id: string }>('SELECT * FROM transactions');
+    for (const { id, wallet_id } of rows) {
+      const found = await get(
+        { userId: '', currency: '', by: { $case: 'transactionId', value: id } },
+        staffKey,
+      );
+      expect(found.ok).toBe(wallet_id === brl);
+    }
+  });
+});
+
+describe('an API key for some operations', () => {
+  it('posts those and no others, in a dry run too', async () => {
+    const { create } = serve();
+    const key = callAs(userId, 'customer', { operations: ['deposit'] });
+    const denied = 'OPERATION_NOT_ALLOWED, denied';
+    expect(verdictOf(await create({}, key))).toBe('ok');
+    expect(verdictOf(await create({ operation: Operation.WITHDRAW }, key))).toBe(denied);
+    expect(verdictOf(await create({ operation: Operation.WITHDRAW }, key, true))).toBe(denied);
+  });
+
+  it('of staff, keeps the rules for staff', async () => {
+    const { create } = serve();
+    const key = callAs(operatorId, 'operator', { operations: ['deposit'] });
+    expect(verdictOf(await create({}, key))).toBe('USER_REQUIRED');
+    expect(verdictOf(await create({ userId: operatorId }, key))).toBe('STAFF_OWN_WALLET, denied');
+    const done = await create({ userId }, key);
+    expect(done).toMatchObject({ value: { transaction: { actor: operatorId } } });
+    const [line] = await readAudit(test);
+    const keyId = key.principal.kind === 'user' ? key.principal.apiKey?.keyId : '';
+    expect(line).toMatchObject({ actor: operatorId, details: { apiKeyId: keyId } });
+  });
+});
+
+describe('what staff do', () => {
+  it('is recorded with its outcome; what customers do is not', async () => {
+    const { create } = serve();
+    await create({ idempotencyKey: 'own' }, callAs(userId));
+    await create({ userId, idempotencyKey: 'k' }, operator);
+    await create({ userId, idempotencyKey: 'k' }, operator);
+    await create({ userId, operation: Operation.WITHDRAW, amountMinor: 99_900n }, operator);
+    const lines = await readAudit(test);
+    expect(lines.map((line) => [line.action, line.result, line.details['amount']])).toEqual([
+      ['transaction.create', 'ok', '5.00'],
+      ['transaction.create', 'replayed', '5.00'],
+      ['transaction.create', 'INSUFFICIENT_FUNDS', '999.00'],
+    ]);
+    for (const line of lines) {
+      expect(line).toMatchObject({
+        actor: operatorId,
+        actor_role: 'operator',
+        target: userId,
+        request_id: operator.requestId,
+      });
+    }
+  });
+
+  it('is recorded once though the answer to COMMIT is lost', async () => {
+    const cutter = await startCommitCutter(test.url);
+    const db = createDb({ url: cutter.url, name: 'cut', maxConnections: 4, log });
+    try {
+      const { create } = serve(db);
+      await create({ userId }, operator);
+      cutter.cut(2);
+      const amounts = [1n, 2n, 99_900n];
+      const results = await Promise.all(
+        amounts.map((amountMinor) =>
+          create({ userId, amountMinor, operation: Operation.WITHDRAW }, operator),
+        ),
+      );
+      expect(cutter.cuts).toBe(2);
+      expect(results.map(verdictOf)).toEqual(['ok', 'ok', 'INSUFFICIENT_FUNDS']);
+      const recorded = (await readAudit(test)).map((line) => line.result);
+      expect(recorded.toSorted()).toEqual(['INSUFFICIENT_FUNDS', 'ok', 'ok', 'ok']);
+    } finally {
+      await db.close();
+      await cutter.stop();
+    }
+  });
+
+  it('has no effect without its line', async () => {
+    await test.query('DROP TABLE audit_log');
+    await expect(serve().create({ userId }, operator)).rejects.toThrow('audit_log');
+    expect(await test.query('SELECT 1 FROM transactions')).toEqual([]);
+  });
+});
+
+describe('what staff are shown', () => {
+  it('of another’s is recorded, dry runs too; what is one’s own is not', async () => {
+    const { create, get, list, balance, wallets } = serve();
+    const created = await create({ idempotencyKey: 'k' }, callAs(userId));
+    const id = (created.ok && created.value.transaction?.id) || '';
+    const readAll = async (context: CallContext, named: string) => {
+      await get({ userId: '', currency: '', by: { $case: 'transactionId', value: id } }, context);
+      await list({ ...listing, userId: named }, context);
+      await balance({ userId: named, currency: '' }, context);
+      await wallets({ userId: named, ...page }, context);
+    };
+    await readAll(callAs(userId), '');
+    await balance({ userId: operatorId, currency: '' }, operator);
+    expect(await readAudit(test)).toEqual([]);
+    await readAll(operator, userId);
+    await create({ userId, operation: Operation.WITHDRAW, amountMinor: 501n }, operator, true);
+    await wallets({ userId: '', ...page }, operator);
+    const lines = await readAudit(test);
+    expect(lines.map((line) => [line.action, line.target, line.result])).toEqual([
+      ['transaction.get', userId, 'ok'],
+      ['transaction.list', userId, 'ok'],
+      ['wallet.balance', userId, 'ok'],
+      ['wallet.list', userId, 'ok'],
+      ['transaction.dry_run', userId, 'INSUFFICIENT_FUNDS'],
+      ['wallet.list', 'all users', 'ok'],
+    ]);
+  });
+
+  it('is not shown if there is no line', async () => {
+    const { create, balance } = serve();
+    await create({}, callAs(userId));
+    await test.query('DROP TABLE audit_log');
+    const unavailable = 'DATABASE_UNAVAILABLE';
+    expect(verdictOf(await balance({ userId, currency: '' }, operator))).toBe(unavailable);
+    expect(verdictOf(await create({ userId }, operator, true))).toBe(unavailable);
+    expect(verdictOf(await balance({ userId: '', currency: '' }, callAs(userId)))).toBe('ok');
+  });
+});
