@@ -60,10 +60,11 @@ export function createThrottle({
   });
   return {
     guard: async (buckets, work) => {
-      // What is blocked already costs one look, and no write.
-      const waitSeconds = await db.read((tx) => findWaitOf(tx, buckets));
-      if (waitSeconds > 0) return throttled(waitSeconds);
-      const taken = await db.tx((tx) => takeAll(tx, buckets));
+      const taken = await db.tx(async (tx) => {
+        // What is blocked already costs one look: no lock, and no write.
+        const waitSeconds = await findWaitOf(tx, buckets);
+        return waitSeconds > 0 ? waitSeconds : takeAll(tx, buckets);
+      });
       if (typeof taken === 'number') return throttled(taken);
       try {
         const { outcome, result } = await work();

@@ -139,7 +139,7 @@ describe('a mail is not sent', () => {
   });
 
   it('without a server', async () => {
-    const server = await startSmtpServer();
+    const server = await startSmtpServer(certificate);
     await server.stop();
     const failure = await failureOf(mailer(`smtp://127.0.0.1:${server.port}`).send(mail));
     expect(failure).toMatchObject({ isFinal: false });
