@@ -8,8 +8,6 @@ import type {
   ListRevocationsResponse,
   ResolveUsersRequest,
   ResolveUsersResponse,
-  SignUpRequest,
-  SignUpResponse,
   ValidateTokenResponse,
 } from '../../protos/gen/digitalwallet/auth/v1/auth.ts';
 import { deny } from '../platform/access.ts';
@@ -22,22 +20,24 @@ import type { Log } from '../platform/log.ts';
 import type { VerifiedToken } from '../platform/tokens.ts';
 import { createAccount } from './accounts.ts';
 import { createApiKey, listApiKeys, revokeApiKey, validateKey } from './api-keys.ts';
+import { changePassword } from './change-password.ts';
 import { canonicalizeEmail, mayCreate, type User } from './domain.ts';
 import { listSessions, revokeSession } from './session-list.ts';
 import { refreshSession, signIn, signOut, type SessionOptions } from './sessions.ts';
 import { recordSignIn } from './sign-in-audit.ts';
 import * as store from './store.ts';
 import { getUser, listUsers, updateUser } from './users.ts';
+import { signUp, verifyEmail, type SignUpOptions } from './verification.ts';
 import { readRole, toWireRole, toWireUser } from './wire.ts';
 
-export type HandlerOptions = SessionOptions & {
-  readonly feedDb: Db;
-  readonly trail: AuditTrail;
-  readonly log: Log;
-  readonly isSignUpOpen: boolean;
-  /** Verdict on an access token, revocation included. */
-  readonly validateToken: (token: string) => Promise<Result<VerifiedToken>>;
-};
+export type HandlerOptions = SessionOptions &
+  SignUpOptions & {
+    readonly feedDb: Db;
+    readonly trail: AuditTrail;
+    readonly log: Log;
+    /** Verdict on an access token, revocation included. */
+    readonly validateToken: (token: string) => Promise<Result<VerifiedToken>>;
+  };
 
 const maxResolved = 1_000;
 
@@ -50,11 +50,13 @@ const revocationCases = {
 /** Wire to domain and back. */
 export function createHandlers(options: HandlerOptions): Handlers<AuthServiceServer> {
   return {
-    signUp: (request) => signUp(options, request),
+    signUp: (request, { source }) => signUp(options, { ...request, source }),
+    verifyEmail: (request, { source }) => verifyEmail(options, { ...request, source }),
     signIn: async (request, context) => {
-      const result = await signIn(options, request);
+      const result = await signIn(options, { ...request, source: context.source });
       return mapSignedIn(await recordSignIn(options, context, request.email, result));
     },
+    changePassword: (request, context) => changePassword(options, request, context),
     refreshSession: async (request, { requestId }) =>
       mapSignedIn(await refreshSession(options, request.refreshToken, requestId)),
     signOut: async (_request, { principal, requestId }) =>
@@ -76,20 +78,6 @@ export function createHandlers(options: HandlerOptions): Handlers<AuthServiceSer
     listRevocations: (request) => listRevocations(options, request),
     ...createAuditHandlers(options),
   };
-}
-
-async function signUp(
-  options: HandlerOptions,
-  request: SignUpRequest,
-): Promise<Result<SignUpResponse>> {
-  if (!options.isSignUpOpen) {
-    return refuse('SIGN_UP_CLOSED', 'accounts are opened by the staff here: ask them for one');
-  }
-  const account = { ...request, role: 'customer' as const, isEmailVerified: false };
-  const created = await createAccount(options, account);
-  return created.ok
-    ? succeed({ user: toWireUser(created.value), verificationRequired: false })
-    : created;
 }
 
 async function validateToken(
@@ -178,6 +166,6 @@ async function listRevocations(
 
 function mapSignedIn(result: Awaited<ReturnType<typeof signIn>>) {
   if (!result.ok) return result;
-  const { tokens, user } = result.value;
-  return succeed({ tokens, user: toWireUser(user), deviceToken: '' });
+  const { tokens, user, deviceToken = '' } = result.value;
+  return succeed({ tokens, user: toWireUser(user), deviceToken });
 }

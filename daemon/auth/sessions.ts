@@ -13,50 +13,104 @@ import {
   sessionLifeMs,
   type User,
 } from './domain.ts';
+import type { DeviceTokens } from './device-tokens.ts';
 import type { Passwords } from './passwords.ts';
 import { createRefreshToken, hashRefreshToken, type SigningKeys } from './signing-keys.ts';
 import * as store from './store.ts';
+import type { Attempted, Throttle } from './throttle.ts';
 
 export type SessionOptions = {
   readonly db: Db;
   readonly passwords: Passwords;
   readonly keys: SigningKeys;
   readonly revocations: Revocations;
+  readonly throttle: Throttle;
+  readonly devices: DeviceTokens;
 };
 
-export type SignedIn = { readonly user: User; readonly tokens: TokenSet };
+export type SignedIn = {
+  readonly user: User;
+  readonly tokens: TokenSet;
+  /** Present after a sign-in. */
+  readonly deviceToken?: string;
+};
+
+type SignInInput = {
+  readonly email: string;
+  readonly password: string;
+  readonly client: string;
+  readonly deviceToken: string;
+  /** The address that the call came from. */
+  readonly source: string;
+};
 
 const maxClientLength = 100;
-const wrongCredentials = refuse('CREDENTIALS_INVALID', 'e-mail or password is not right');
 const anonymous = { principal: { kind: 'anonymous' } } as const;
 
-/** Unknown user, wrong password and disabled account get the same answer in the same time. */
+/**
+ * Unknown user, wrong password and disabled account get the same answer in the same time. Attempts
+ * count against the address and the caller's network, or against the device that shows its token.
+ */
 export async function signIn(
   options: SessionOptions,
-  input: { readonly email: string; readonly password: string; readonly client: string },
+  input: SignInInput,
 ): Promise<Result<SignedIn>> {
-  const { db, passwords } = options;
+  const { devices, throttle } = options;
   const email = canonicalizeEmail(input.email);
-  const found = email.ok
-    ? await db.read((tx) => store.findCredentials(tx, email.value))
-    : undefined;
+  const address = email.ok ? email.value : undefined;
+  const deviceId = address && devices.read(input.deviceToken, address);
+  const buckets =
+    deviceId === undefined
+      ? [
+          throttle.bucketOf.signInsFrom(input.source),
+          throttle.bucketOf.account(address ?? input.email),
+        ]
+      : [throttle.bucketOf.device(deviceId)];
+  return throttle.guard(buckets, async () => {
+    const attempted = await trySignIn(options, address, input);
+    // Once more if the password was changed, or its hash renewed, while this one was checked.
+    return attempted ?? (await trySignIn(options, address, input)) ?? failed;
+  });
+}
+
+const failed = {
+  outcome: 'failed' as const,
+  result: refuse('CREDENTIALS_INVALID', 'e-mail or password is not right'),
+};
+
+/** One check of the password; undefined if what it was checked against holds no longer. */
+async function trySignIn(
+  options: SessionOptions,
+  address: string | undefined,
+  input: SignInInput,
+): Promise<Attempted<SignedIn> | undefined> {
+  const { db, passwords, devices } = options;
+  const found =
+    address === undefined ? undefined : await db.read((tx) => store.findCredentials(tx, address));
   const normalized = normalizePassword(input.password);
   const password = normalized ?? '';
   const verified = await passwords.verify(
     normalized === undefined ? undefined : found?.passwordHash,
     password,
   );
-  if (!verified.ok) return verified;
-  if (!found || !verified.value.isMatch || found.user.isDisabled) {
-    return wrongCredentials;
+  if (!verified.ok) return { outcome: 'void', result: verified };
+  if (!found || !verified.value.isMatch || found.user?.isDisabled) return failed;
+  const { user, passwordHash } = found;
+  if (!user) {
+    const message = 'the address was not verified yet: enter the code that was mailed to it';
+    return { outcome: 'passed', result: refuse('EMAIL_UNVERIFIED', message) };
   }
   const newHash = verified.value.isOutdated ? await passwords.hash(password) : undefined;
-  const { user, passwordHash } = found;
-  return db.tx(async (tx) => {
+  const signedIn = await db.tx(async (tx) => {
     if (newHash?.ok) await store.setPasswordHash(tx, user.id, newHash.value, passwordHash);
     const provenHashes = [passwordHash, ...(newHash?.ok ? [newHash.value] : [])];
     return openSession(tx, options, { userId: user.id, provenHashes }, input.client);
   });
+  if (signedIn === 'disabled') return failed;
+  if (signedIn === 'changed') return undefined;
+  const known = devices.read(input.deviceToken, user.email);
+  const deviceToken = known === undefined ? devices.issue(user.email) : input.deviceToken;
+  return { outcome: 'passed', result: succeed({ ...signedIn, deviceToken }) };
 }
 
 /**
@@ -68,12 +122,10 @@ async function openSession(
   { keys }: SessionOptions,
   proven: { readonly userId: string; readonly provenHashes: readonly string[] },
   client: string,
-): Promise<Result<SignedIn>> {
+): Promise<SignedIn | 'disabled' | 'changed'> {
   const held = await store.lockCredentials(tx, proven.userId);
-  if (!held || held.user.isDisabled) return wrongCredentials;
-  if (!proven.provenHashes.includes(held.passwordHash)) {
-    return refuse('OVERLOADED', 'the password was changed at this moment: sign in again');
-  }
+  if (!held || held.user.isDisabled) return 'disabled';
+  if (!proven.provenHashes.includes(held.passwordHash)) return 'changed';
   const { user } = held;
   const nowMs = await readClock(tx);
   const session = {
@@ -86,7 +138,7 @@ async function openSession(
   const refreshToken = createRefreshToken();
   await store.insertSession(tx, session);
   await store.insertRefreshToken(tx, hashRefreshToken(refreshToken), session.id);
-  return succeed({ user, tokens: await signTokens(keys, user, session, refreshToken, nowMs) });
+  return { user, tokens: await signTokens(keys, user, session, refreshToken, nowMs) };
 }
 
 /** Trades a refresh token for its successor; a stolen copy ends the session. */

@@ -29,6 +29,8 @@ export type SigningKeys = {
   deriveSuccessors(refreshToken: string): readonly [string, ...string[]];
   /** A name for a text that does not tell the text: 128 bits in hexadecimal. */
   digestText(text: string): string;
+  /** 32 bytes for one purpose; another signing key gives others. */
+  deriveSecret(purpose: string): Buffer;
 };
 
 type KeyFault = {
@@ -85,12 +87,14 @@ async function describeKey(privateKey: KeyObject) {
   if (kty === undefined || crv === undefined || x === undefined) throw new Error('not an OKP key');
   const kid = await calculateJwkThumbprint({ kty, crv, x });
   const der = privateKey.export({ type: 'pkcs8', format: 'der' });
-  const deriveSecret = (use: string) => Buffer.from(hkdfSync('sha256', der, '', use, 32));
+  const deriveSecret = (purpose: string): Buffer =>
+    Buffer.from(hkdfSync('sha256', der, '', purpose, 32));
   return {
     privateKey,
     jwk: { kty, crv, x, kid, use: 'sig', alg: tokenRules.algorithm },
     refreshSecret: deriveSecret('refresh token successor'),
     digestSecret: deriveSecret('digest of a text'),
+    deriveSecret,
   };
 }
 
@@ -119,6 +123,7 @@ function signingKeysOf(signing: DescribedKey, others: readonly DescribedKey[]): 
     ],
     digestText: (text) =>
       createHmac('sha256', signing.digestSecret).update(text).digest('hex').slice(0, 32),
+    deriveSecret: signing.deriveSecret,
   };
 }
 

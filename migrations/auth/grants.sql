@@ -5,4 +5,5 @@ GRANT SELECT ON schema_migrations TO {{runtime_role}};
 GRANT SELECT, INSERT ON audit_log TO {{runtime_role}};
 GRANT SELECT, INSERT, UPDATE ON users, sessions TO {{runtime_role}};
 GRANT SELECT, INSERT, UPDATE (last_used_at, revoked_at) ON api_keys TO {{runtime_role}};
-GRANT SELECT, INSERT, UPDATE, DELETE ON refresh_tokens, revocations TO {{runtime_role}}
+GRANT SELECT, INSERT, UPDATE, DELETE ON refresh_tokens, revocations TO {{runtime_role}};
+GRANT SELECT, INSERT, UPDATE, DELETE ON attempts, sign_ups TO {{runtime_role}}
