@@ -118,11 +118,7 @@ describe('the audit log', () => {
     );
     for (const { listAuditEvents } of [WalletServiceService, StatementServiceService]) {
       for (const token of [tokens.ana, tokens.operator]) {
-        const asked = await connection.call(
-          listAuditEvents,
-          everything,
-          token,
-        );
+        const asked = await connection.call(listAuditEvents, everything, token);
         expect(asked).toMatchObject({ reason: 'PERMISSION_DENIED' });
       }
     }
