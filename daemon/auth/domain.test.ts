@@ -3,13 +3,21 @@ import { describe, expect, it } from 'vitest';
 
 import { roles } from '../../core/roles.ts';
 import {
+  canonicalizeCode,
   canonicalizeEmail,
   canonicalizePassword,
-  normalizePassword,
   decideRefresh,
+  formatCode,
+  guessLimit,
+  isOnThisHost,
   mayCreate,
-  refreshGraceMs,
+  networkOf,
+  normalizePassword,
   type PresentedToken,
+  refreshGraceMs,
+  signUpMailLimit,
+  sourceLimit,
+  waitAfterGuessMs,
 } from './domain.ts';
 
 const nowMs = Date.UTC(2026, 10, 22);
@@ -173,4 +181,79 @@ it.each([
   ['admin', ['customer', 'operator', 'admin']],
 ] as const)('%s may create %j', (creator, allowed) => {
   expect(roles.filter((role) => mayCreate(creator, role))).toEqual(allowed);
+});
+
+describe('limits of attempts', () => {
+  it('four wrong passwords cost nothing; from the fifth on the wait doubles up to five minutes', () => {
+    expect([1, 2, 3, 4].map(waitAfterGuessMs)).toEqual([0, 0, 0, 0]);
+    expect([5, 6, 7, 13].map(waitAfterGuessMs)).toEqual([1_000, 2_000, 4_000, 256_000]);
+    for (const failures of [14, 100, 10_000]) expect(waitAfterGuessMs(failures)).toBe(300_000);
+    expect(guessLimit.waitsMs.at(-1)).toBe(300_000);
+    expect(guessLimit.waitsMs).toEqual(guessLimit.waitsMs.map((_, i) => waitAfterGuessMs(i + 1)));
+    expect(guessLimit.forgetMs).toBeGreaterThan(300_000);
+  });
+
+  it('the others let so many through and then nobody for as long as they count', () => {
+    for (const [limit, count] of [
+      [sourceLimit, 100],
+      [signUpMailLimit, 3],
+    ] as const) {
+      const waits = [...Array<number>(count - 1).fill(0), limit.forgetMs];
+      expect(limit.waitsMs).toEqual(waits);
+    }
+  });
+});
+
+describe('networks', () => {
+  it.each([
+    ['192.0.2.1', '192.0.2.1'],
+    ['::ffff:192.0.2.1', '192.0.2.1'],
+    ['0:0:0:0:0:FFFF:192.0.2.1', '192.0.2.1'],
+    ['2001:db8:1:2:3:4:5:6', '2001:db8:1:2::/64'],
+    ['2001:0DB8:0001:0002::', '2001:db8:1:2::/64'],
+    ['2001:db8::1', '2001:db8:0:0::/64'],
+    ['fe80::1%eth0', 'fe80:0:0:0::/64'],
+    ['::1', '0:0:0:0::/64'],
+    ['unknown', 'unknown'],
+  ])('%s is in %s', (address, network) => {
+    expect(networkOf(address)).toBe(network);
+  });
+
+  it.each([
+    ['127.0.0.1', true],
+    ['127.8.9.1', true],
+    ['::1', true],
+    ['::ffff:127.0.0.1', true],
+    ['192.0.2.1', false],
+    ['2001:db8::1', false],
+    ['unknown', false],
+  ])('%s on this host: %s', (address, isHere) => {
+    expect(isOnThisHost(address)).toBe(isHere);
+  });
+});
+
+describe('codes', () => {
+  it('hold all the random bits, and are read however they are typed', () => {
+    const zeros = formatCode(new Uint8Array(15));
+    expect(zeros).toBe('0000-0000-0000-0000-0000-0000');
+    const all = formatCode(new Uint8Array(15).fill(255));
+    expect(all).toBe('ZZZZ-ZZZZ-ZZZZ-ZZZZ-ZZZZ-ZZZZ');
+    const one = Uint8Array.from({ length: 15 }, (_, i) => i * 17);
+    for (let bit = 0; bit < 120; bit += 1) {
+      const flipped = one.map((byte, i) => (i === bit >> 3 ? byte ^ (1 << (bit & 7)) : byte));
+      expect(formatCode(flipped)).not.toBe(formatCode(one));
+    }
+    const code = formatCode(one);
+    for (const typed of [code, code.toLowerCase(), code.replaceAll('-', ' '), ` ${code}\n`]) {
+      expect(canonicalizeCode(typed)).toBe(code);
+    }
+    expect(canonicalizeCode('oOiI-lL00-0000-0000-0000-0000')).toBe('0011-1100-0000-0000-0000-0000');
+  });
+
+  it.each(['', '0000', '0'.repeat(25), 'U000-0000-0000-0000-0000-0000', 'x'.repeat(10_000)])(
+    '%j is none',
+    (text) => {
+      expect(canonicalizeCode(text)).toBeUndefined();
+    },
+  );
 });

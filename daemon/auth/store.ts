@@ -57,7 +57,7 @@ export async function findCredentials(tx: Tx, email: string): Promise<Credential
   type Row = (UserRow | { id: null }) & { password_hash: string | null };
   const [row] = await tx.query<Row>(credentialsSql, [email]);
   if (!row || row.password_hash === null) return undefined;
-  const user = row.id === null ? undefined : toUser(row as UserRow);
+  const user = row.id === null ? undefined : toUser(row);
   return { user, passwordHash: row.password_hash };
 }
 
