@@ -17,4 +17,5 @@ export const policies: Policies<StatementServiceServer> = {
   listDeadLetters: { roles: staff, scope: 'dead-letters:write' },
   replayDeadLetters: { roles: staff, scope: 'dead-letters:write' },
   discardDeadLetters: { roles: staff, scope: 'dead-letters:write' },
+  listAuditEvents: { roles: admins },
 };
