@@ -71,7 +71,8 @@ beforeEach(async () => {
       lists.push(request);
       if (request.email !== '') {
         const isKnown = request.email === 'ana@example.com';
-        return { users: isKnown ? [account(otherId, { emailVerified: false })] : [] };
+        const users = isKnown ? [account(otherId, { emailVerified: false })] : [];
+        return { users, nextPageToken: '' };
       }
       const users = Array.from({ length: request.pageSize }, () => account(otherId));
       return { users, nextPageToken: request.pageToken === '' ? 'two' : '' };
@@ -93,6 +94,7 @@ beforeEach(async () => {
           { ...session, id: sessionId, current: true, expiresAt: new Date(4e12) },
           { ...session, id: otherId, current: false, client: '' },
         ],
+        nextPageToken: '',
       };
     },
     revokeSession: (request: RevokeSessionRequest) => {
@@ -240,7 +242,13 @@ describe('users', () => {
     const no = await run('users set-role ana@example.com admin', answering(false, questions));
     expect(no).toMatchObject({ exitCode: 130, out: '' });
     expect(questions).toEqual(['Make ana@example.com an admin?']);
-    for (const shown of [server.address, 'admin', 'ana@example.com', otherId, 'customer -> admin']) {
+    for (const shown of [
+      server.address,
+      'admin',
+      'ana@example.com',
+      otherId,
+      'customer -> admin',
+    ]) {
       expect(no.err).toContain(shown);
     }
     expect(updates).toEqual([]);
@@ -326,7 +334,10 @@ describe('sessions', () => {
 
   test('revoke asks, showing where, as whom and whose', async () => {
     const questions: string[] = [];
-    const ran = await run('sessions revoke --all --user bob@example.com', answering(false, questions));
+    const ran = await run(
+      'sessions revoke --all --user bob@example.com',
+      answering(false, questions),
+    );
     expect(ran.exitCode).toBe(130);
     expect(questions).toEqual(['End all sessions of ana@example.com?']);
     for (const shown of [server.address, 'admin', otherId]) expect(ran.err).toContain(shown);
