@@ -51,8 +51,9 @@ function readCertificates(
 function parseKey(path: string, pem: Buffer): Outcome<KeyObject> {
   try {
     return succeed(createPrivateKey(pem));
-  } catch (error) {
-    const isEncrypted = (error as NodeJS.ErrnoException).code === 'ERR_MISSING_PASSPHRASE';
+  } catch {
+    // Both kinds of PEM say it in their head, and versions of OpenSSL in different errors.
+    const isEncrypted = /ENCRYPTED/.test(pem.toString('latin1'));
     return refuse(
       'tls-key',
       isEncrypted
