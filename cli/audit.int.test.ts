@@ -50,7 +50,7 @@ beforeEach(async () => {
       const service = serviceOf((call as unknown as { getPath(): string }).getPath());
       requests.push({ ...request, service });
       const answer = answers[service]?.();
-      if (answer) return answer as ReturnType<typeof refusal>;
+      if (answer) return answer;
       // A page ends where its own token says, whatever has come on top since.
       const after = logs[service].findIndex(({ id }) => id === request.pageToken);
       const left = logs[service].slice(after + 1);
