@@ -1,5 +1,3 @@
-import { readFileSync } from 'node:fs';
-
 import {
   Client,
   connectivityState,
@@ -13,6 +11,7 @@ import {
 import { readCallFailure, toUnsentFailure, type CallFailure, type CallResult } from './errors.ts';
 import { fail, succeed, type Outcome } from './failures.ts';
 import type { Settings } from './settings.ts';
+import { readTlsFiles } from './tls.ts';
 
 /** One unary RPC, as the generated service definitions describe it. */
 export type Method<Request, Response> = {
@@ -78,17 +77,10 @@ export function openConnection(settings: Settings): Outcome<Connection> {
 
 function chooseCredentials(settings: Settings): Outcome<ChannelCredentials> {
   if (settings.hasTls) {
-    const { tlsCaFile } = settings;
-    if (tlsCaFile === undefined) return succeed(credentials.createSsl());
-    try {
-      return succeed(credentials.createSsl(readFileSync(tlsCaFile)));
-    } catch (error) {
-      const why = error instanceof Error ? error.message : String(error);
-      return fail('CONFIG_INVALID', `cannot use ${tlsCaFile} for TLS: ${why}`, {
-        field: 'tls-ca',
-        hint: 'name a PEM file of certificate authorities with --tls-ca',
-      });
-    }
+    const files = readTlsFiles(settings);
+    if (!files.ok) return files;
+    const { ca, cert, key } = files.value;
+    return succeed(credentials.createSsl(ca, key, cert));
   }
   if (!settings.server.isLoopback && !settings.isPlaintextAllowed) {
     return fail(

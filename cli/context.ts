@@ -7,6 +7,7 @@ import type { Clock } from './call.ts';
 import { createCaller, type Caller } from './caller.ts';
 import type { Connection } from './client.ts';
 import type { Environment } from './config.ts';
+import { openDeviceTokens, type DeviceTokens } from './credentials/device-tokens.ts';
 import { openInsecureFiles } from './credentials/insecure-file.ts';
 import { openKeychain } from './credentials/keychain.ts';
 import { accountOf, openAccountRecords, type AccountRecords } from './credentials/records.ts';
@@ -46,6 +47,7 @@ export type Context = {
   readonly caller: Caller;
   readonly credentials: Credentials;
   readonly records: AccountRecords;
+  readonly deviceTokens: DeviceTokens;
   readonly storageOf: (kind: StorageKind) => SecretStorage;
   readonly pendingKeys: PendingKeys;
   readonly interrupts: Interrupts;
@@ -114,6 +116,7 @@ export function createContext(parts: ContextParts): Context {
     caller,
     credentials,
     records,
+    deviceTokens: openDeviceTokens(join(configDir, 'devices')),
     storageOf,
     pendingKeys: openPendingKeys(join(stateDir, 'pending'), clock.now),
     clock,

@@ -103,18 +103,18 @@ const hintByReason: Readonly<Record<Reason, string | undefined>> = {
   TOKEN_REVOKED: 'wallet sign-in',
   REFRESH_TOKEN_INVALID: 'wallet sign-in',
   EMAIL_UNVERIFIED: 'wallet verify-email CODE, with the code that was mailed to you',
-  VERIFICATION_CODE_INVALID: 'wallet sign-up again, which mails a new code',
+  VERIFICATION_CODE_INVALID: 'check the code; to have a new one mailed: wallet sign-up',
   PERMISSION_DENIED: 'wallet whoami',
   SIGN_UP_CLOSED: 'ask an operator to create the account',
   STAFF_OWN_WALLET: 'sign in as a customer to use a wallet of your own',
   OPERATION_NOT_ALLOWED: 'ask an operator to do it',
-  USER_NOT_FOUND: 'check the e-mail address or the id',
+  USER_NOT_FOUND: 'check the address or the id: wallet users list --email EMAIL',
   TRANSACTION_NOT_FOUND: 'wallet transactions list',
   EXPORT_NOT_FOUND: undefined,
   DEAD_LETTER_NOT_FOUND: 'check the id and --service: wallet dead-letters list',
-  SESSION_NOT_FOUND: undefined,
-  API_KEY_NOT_FOUND: undefined,
-  WALLET_NOT_FOUND: 'wallet balance --all',
+  SESSION_NOT_FOUND: 'wallet sessions list',
+  API_KEY_NOT_FOUND: 'wallet api-keys list',
+  WALLET_NOT_FOUND: 'wallet wallets list',
   PARENT_NOT_FOUND: 'wallet transactions list',
   LAST_ADMIN: 'make another admin first: wallet users set-role USER admin',
   API_KEY_LIMIT: 'wallet api-keys list, then: wallet api-keys revoke ID',
@@ -122,7 +122,7 @@ const hintByReason: Readonly<Record<Reason, string | undefined>> = {
   EXPORT_EXPIRED: 'export the statement again: wallet statement export',
   INSUFFICIENT_FUNDS: 'wallet balance',
   BALANCE_LIMIT_EXCEEDED: 'wallet balance',
-  WALLET_FROZEN: 'ask an operator why the wallet is frozen',
+  WALLET_FROZEN: 'ask an operator; staff lift it with: wallet wallets unfreeze --user USER',
   PARENT_NOT_UNDOABLE: 'wallet transactions list',
   PARENT_ALREADY_UNDONE: 'wallet transactions list',
   AMOUNT_MISMATCH: 'leave the amount out: an undo always takes the whole',
@@ -133,7 +133,7 @@ const hintByReason: Readonly<Record<Reason, string | undefined>> = {
   DEAD_LETTER_SETTLED:
     'see what became of it: wallet dead-letters show ID, with the same --service',
   OVERLOADED: 'run the command again in a moment',
-  THROTTLED: 'wait a little before the next try',
+  THROTTLED: 'wait that long, then run the command again: trying earlier only makes it longer',
   OUTBOX_FULL: 'run the command again in a moment',
   DATABASE_UNAVAILABLE: 'run the command again in a moment',
   AUTH_UNAVAILABLE: 'run the command again in a moment',
@@ -213,7 +213,8 @@ export function toUnsentFailure(message: string): CallFailure {
  * changes nothing, with 7.
  */
 export function toCliFailure(failure: CallFailure, kind: 'read' | 'write'): CliFailure {
-  const { reason, message, requestId, metadata } = failure;
+  const { reason, requestId, metadata } = failure;
+  const message = addWait(failure);
   const field = metadata['field'];
   const common = {
     message,
@@ -246,6 +247,15 @@ export function toCliFailure(failure: CallFailure, kind: 'read' | 'write'): CliF
       kind === 'read' && exitCode === exitCodes.outcomeUnknown ? exitCodes.unavailable : exitCode,
     ...(hint === undefined ? {} : { hint }),
   };
+}
+
+/** How long a throttled caller has to wait, where the server's message does not say it. */
+function addWait({ reason, message, metadata }: CallFailure): string {
+  const seconds = metadata['retryAfterSeconds'] ?? '';
+  const isSaid = reason !== 'THROTTLED' || !/^[0-9]{1,9}$/.test(seconds);
+  if (isSaid || message.includes(seconds)) return message;
+  const minutes = Math.ceil(Number(seconds) / 60);
+  return `${message} (wait ${Number(seconds) < 120 ? `${seconds} s` : `${minutes} min`})`;
 }
 
 function findErrorInfo(error: ServiceError): ErrorInfo | undefined {

@@ -107,16 +107,22 @@ function toWriteFault({ code, errno, message }: NodeJS.ErrnoException): WriteFau
   };
 }
 
-/** The first line of a stream, without its end, for a secret that is piped in. At most 64 KiB. */
-export async function readFirstLine(stream: Readable): Promise<string> {
+/**
+ * The first `count` lines of a stream, without their ends, for secrets that are piped in; fewer
+ * where it has fewer. At most 64 KiB.
+ */
+export async function readFirstLines(stream: Readable, count: number): Promise<string[]> {
   const limitBytes = 65_536;
   let bytes = Buffer.alloc(0);
   for await (const chunk of stream as AsyncIterable<Buffer | string>) {
     bytes = Buffer.concat([bytes, Buffer.from(chunk as string)]);
-    if (bytes.includes(0x0a) || bytes.length >= limitBytes) break;
+    if (countLineEnds(bytes) >= count || bytes.length >= limitBytes) break;
   }
-  return (bytes.toString('utf8').split('\n', 1)[0] ?? '').replace(/\r$/, '');
+  const lines = bytes.toString('utf8').split('\n', count);
+  return lines.map((line) => line.replace(/\r$/, ''));
 }
+
+const countLineEnds = (bytes: Buffer): number => bytes.filter((byte) => byte === 0x0a).length;
 
 /** A stream to its end, or undefined if it has more than `limitBytes`. */
 export async function readBounded(

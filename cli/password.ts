@@ -1,6 +1,6 @@
 import type { Context } from './context.ts';
 import { fail, failUsage, succeed, type Outcome } from './failures.ts';
-import { readFirstLine } from './io.ts';
+import { readFirstLines } from './io.ts';
 
 type Asker = Pick<Context, 'canPrompt' | 'io' | 'prompter'>;
 
@@ -32,6 +32,30 @@ export async function askPassword(
   return options.isNew ? askNewPassword(context) : askOnce(context, 'Password');
 }
 
+/** The password that counts now and the one to come: two lines of stdin, or questions. */
+export async function askPasswordChange(
+  context: Asker,
+  fromStdin: boolean,
+): Promise<Outcome<{ readonly old: string; readonly new: string }>> {
+  if (fromStdin) {
+    if (context.io.isStdinTerminal) return failTerminal('password');
+    const [old = '', next = ''] = await readFirstLines(context.io.stdin, 2);
+    if (old === '' || next === '') {
+      const message = 'stdin must have two lines: the old password, then the new one';
+      return failUsage('password', message);
+    }
+    return succeed({ old, new: next });
+  }
+  if (!context.canPrompt) {
+    const hint = 'pipe both in, a line each: wallet change-password --password-stdin < FILE';
+    return failUsage('password', 'cannot be asked for here', hint);
+  }
+  const old = await askOnce(context, 'Old password');
+  if (!old.ok) return old;
+  const next = await askNewPassword(context);
+  return next.ok ? succeed({ old: old.value, new: next.value }) : next;
+}
+
 const newPasswordTries = 3;
 
 async function askNewPassword(context: Asker): Promise<Outcome<string>> {
@@ -59,15 +83,17 @@ export async function readSecret(
   context: Pick<Context, 'io'>,
   field: 'password' | 'token',
 ): Promise<Outcome<string>> {
-  if (context.io.isStdinTerminal) {
-    return failUsage(
-      field,
-      'is read from stdin, which is a terminal that would show it',
-      'pipe it in',
-    );
-  }
-  const secret = await readFirstLine(context.io.stdin);
+  if (context.io.isStdinTerminal) return failTerminal(field);
+  const [secret = ''] = await readFirstLines(context.io.stdin, 1);
   return secret === '' ? failUsage(field, `no ${field} came on stdin`) : succeed(secret);
+}
+
+function failTerminal(field: string): Outcome<never> {
+  return failUsage(
+    field,
+    'is read from stdin, which is a terminal that would show it',
+    'pipe it in',
+  );
 }
 
 function failInterrupted(): Outcome<never> {

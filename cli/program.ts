@@ -1,11 +1,15 @@
 import { Command, Option } from 'commander';
 
+import { addAccessCommands } from './program/access.ts';
 import { addAccountCommands } from './program/account.ts';
+import { addAuditCommands } from './program/audit.ts';
 import { addDeadLetterCommands } from './program/dead-letters.ts';
 import { addMoneyCommands } from './program/money.ts';
 import { addReadCommands } from './program/reads.ts';
 import { addSettingsCommands } from './program/settings.ts';
 import type { Start } from './program/start.ts';
+import { addUsersCommands } from './program/users.ts';
+import { addWalletsCommands } from './program/wallets.ts';
 import { outputFormats } from './settings.ts';
 
 /** All commands with their options and help; actions load what they run when they run. */
@@ -29,6 +33,8 @@ export function buildProgram(version: string, start: Start): Command {
     .option('--timeout <TIME>', 'limit for one request with its retries, like 30s or 500ms')
     .option('--tls', "use TLS with the system's certificate authorities")
     .option('--tls-ca <FILE>', 'use TLS with the authorities in a PEM file')
+    .option('--tls-cert <FILE>', "use TLS, and show the server this client's certificate (PEM)")
+    .option('--tls-key <FILE>', 'the private key of --tls-cert (PEM)')
     .addOption(
       new Option('--insecure-plaintext', 'allow an unencrypted connection to another machine'),
     )
@@ -44,11 +50,15 @@ Examples:
 Precedence of settings: flag, environment, profile, default (wallet config list --show-origin).
 Exit codes: 0 done, 1 unexpected, 2 usage, 4 sign-in needed, 5 not found, 6 refused by the ledger,
 7 unavailable and certainly not done, 8 not allowed, 9 outcome unknown (run it again),
-10 statement incomplete or queued, 130 interrupted or declined.`,
+10 incomplete or queued, 130 interrupted or declined.`,
     );
   addAccountCommands(program, start);
   addMoneyCommands(program, start);
   addReadCommands(program, start);
+  addWalletsCommands(program, start);
+  addUsersCommands(program, start);
+  addAccessCommands(program, start);
+  addAuditCommands(program, start);
   addDeadLetterCommands(program, start);
   addSettingsCommands(program, start);
   return program;

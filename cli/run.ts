@@ -221,6 +221,8 @@ function toFlagLayer(options: GlobalOptions & CommandFlags): Layer {
     timeout: options.timeout,
     tls: text(options.tls),
     'tls-ca': options.tlsCa,
+    'tls-cert': options.tlsCert,
+    'tls-key': options.tlsKey,
     'insecure-plaintext': text(options.insecurePlaintext),
     'insecure-storage': text(options.insecureStorage),
   };

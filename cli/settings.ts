@@ -15,6 +15,8 @@ export const settingSpecs = {
   timeout: { env: 'WALLET_TIMEOUT', fallback: '30s' },
   tls: { env: 'WALLET_TLS', fallback: 'false' },
   'tls-ca': { env: 'WALLET_TLS_CA', fallback: undefined },
+  'tls-cert': { env: 'WALLET_TLS_CERT', fallback: undefined },
+  'tls-key': { env: 'WALLET_TLS_KEY', fallback: undefined },
   'insecure-plaintext': { env: 'WALLET_INSECURE_PLAINTEXT', fallback: 'false' },
   'insecure-storage': { env: 'WALLET_INSECURE_STORAGE', fallback: 'false' },
 } as const satisfies Record<string, { env: string; fallback: string | undefined }>;
@@ -43,6 +45,8 @@ export type Settings = {
   readonly timeoutMs: number;
   readonly hasTls: boolean;
   readonly tlsCaFile: string | undefined;
+  /** What this client proves with who it is; undefined where the server does not ask. */
+  readonly tlsClient: { readonly certFile: string; readonly keyFile: string } | undefined;
   readonly isPlaintextAllowed: boolean;
   readonly isInsecureStorageAllowed: boolean;
 };
@@ -129,9 +133,17 @@ export function findSettingProblem(key: SettingKey, text: string): string | unde
     case 'insecure-storage':
       return parseFlag(text) === undefined ? 'is neither true nor false' : undefined;
     case 'tls-ca':
+    case 'tls-cert':
+    case 'tls-key':
       return undefined;
   }
 }
+
+/** A client certificate and its key: neither is of use without the other. */
+const clientPair = [
+  ['tls-cert', 'tls-key'],
+  ['tls-key', 'tls-cert'],
+] as const;
 
 /** Types the layered values; a failure lists every fault at once and where each came from. */
 export function typeSettings(values: SettingValues, terminalTimezone: string): Outcome<Settings> {
@@ -143,6 +155,12 @@ export function typeSettings(values: SettingValues, terminalTimezone: string): O
     if (problem === undefined) continue;
     field ??= key;
     faults.push(`${describeSource(key, origin)}: ${JSON.stringify(text)} ${problem}`);
+  }
+  for (const [key, other] of clientPair) {
+    if (values[key].text === undefined || values[other].text !== undefined) continue;
+    field ??= key;
+    const source = describeSource(key, values[key].origin);
+    faults.push(`${source} needs ${describeSource(other, values[key].origin)} beside it`);
   }
   if (field !== undefined) {
     const message = faults.join('; ');
@@ -158,6 +176,10 @@ export function dropInvalid(values: SettingValues): SettingValues {
   const mend = (key: SettingKey): SettingValue => {
     const { text } = values[key];
     const isValid = text === undefined || findSettingProblem(key, text) === undefined;
+    const other = clientPair.find(([of]) => of === key)?.[1];
+    if (other !== undefined && values[other].text === undefined) {
+      return { text: undefined, origin: 'default' };
+    }
     return isValid ? values[key] : { text: settingSpecs[key].fallback, origin: 'default' };
   };
   return Object.fromEntries(settingKeys.map((key) => [key, mend(key)])) as SettingValues;
@@ -170,6 +192,9 @@ function toSettings(values: SettingValues, terminalTimezone: string): Settings {
   if (!server || timeoutMs === undefined || !isOutputFormat(output)) {
     throw new Error('toSettings: values were not checked');
   }
+  const certFile = values['tls-cert'].text;
+  const keyFile = values['tls-key'].text;
+  const tlsFiles = [values['tls-ca'].text, certFile, keyFile];
   const isOn = (key: SettingKey): boolean => parseFlag(values[key].text ?? 'false') ?? false;
   return {
     server,
@@ -177,8 +202,9 @@ function toSettings(values: SettingValues, terminalTimezone: string): Settings {
     currency: values.currency.text ?? settingSpecs.currency.fallback,
     timezone: values.timezone.text ?? terminalTimezone,
     timeoutMs,
-    hasTls: isOn('tls') || values['tls-ca'].text !== undefined,
+    hasTls: isOn('tls') || tlsFiles.some((file) => file !== undefined),
     tlsCaFile: values['tls-ca'].text,
+    tlsClient: certFile !== undefined && keyFile !== undefined ? { certFile, keyFile } : undefined,
     isPlaintextAllowed: isOn('insecure-plaintext'),
     isInsecureStorageAllowed: isOn('insecure-storage'),
   };

@@ -50,7 +50,7 @@ beforeEach(async () => {
     signIn: ({ password }: SignInRequest) => {
       calls.push('signIn');
       return password === 'right password'
-        ? { tokens: issue(), user }
+        ? { tokens: issue(), user, deviceToken: '' }
         : refusal('CREDENTIALS_INVALID', 'e-mail or password is not right');
     },
     refreshSession: ({ refreshToken }: RefreshSessionRequest) => {
@@ -142,7 +142,7 @@ describe('sign-in', () => {
   test('a profile with a session elsewhere does not change its server silently', async () => {
     await signIn('--insecure-storage');
     const other = await startFakeServer({
-      signIn: () => ({ tokens: issue(), user }),
+      signIn: () => ({ tokens: issue(), user, deviceToken: '' }),
     });
     const options = ['--insecure-storage', '--server', other.address, '--quiet'];
     const ran = await signIn(...options);
@@ -217,6 +217,20 @@ describe('a stored session', () => {
     expect(calls).toEqual(['signIn', 'signOut']);
     expect(await readdir(join(cli.configDir, 'credentials'))).toEqual([]);
     expect((await cli.run(['whoami'])).exitCode).toBe(4);
+  });
+
+  test('sign-out without its keychain says that the session goes on, and forgets nothing', async () => {
+    await signIn('--insecure-storage');
+    const dir = join(cli.configDir, 'accounts');
+    const [name = ''] = await readdir(dir);
+    const record = JSON.parse(await readFile(join(dir, name), 'utf8')) as object;
+    await writeFile(join(dir, name), JSON.stringify({ ...record, storage: 'keychain' }));
+    const ran = await cli.run(['sign-out', '--json']);
+    expect(ran).toMatchObject({ exitCode: 4, out: '' });
+    expect(ran.err).toContain('goes on at the server');
+    expect(ran.err).toContain('wallet sessions revoke ID');
+    expect(await readdir(dir)).toEqual([name]);
+    expect(calls).toEqual(['signIn']);
   });
 
   test('sign-out with the server away says so, and forgets it here', async () => {

@@ -79,9 +79,12 @@ export function createTeller(io: Io, manner: Manner): Teller {
   };
 }
 
+const commandPattern =
+  /\bwallet [a-z][a-z-]*(?: (?:list|show|create|get|use|set-role|revoke|unfreeze|wait|export))?/g;
+
 /** Gives the commands in a hint the options that decided where this one went. */
 function repeatGiven(hint: string, given: GivenOptions = {}): string {
-  return hint.replace(/\bwallet [a-z][a-z-]*(?: (?:list|show|create|get|use))?/g, (command) => {
+  return hint.replace(commandPattern, (command) => {
     const options: (readonly [flag: string, value: string | undefined])[] = [
       ['--server', given.server],
       ['--profile', given.profile],

@@ -128,7 +128,11 @@ export type FakeServer = {
 };
 
 /** A server of the product's contract on a free loopback port, answering what a test says. */
-export async function startFakeServer(handlers: Handlers, port = 0): Promise<FakeServer> {
+export async function startFakeServer(
+  handlers: Handlers,
+  port = 0,
+  credentials = ServerCredentials.createInsecure(),
+): Promise<FakeServer> {
   const server = new Server();
   for (const definition of [AuthServiceService, WalletServiceService, StatementServiceService]) {
     const names = Object.keys(definition).filter((name) => handlers[name] !== undefined);
@@ -137,7 +141,7 @@ export async function startFakeServer(handlers: Handlers, port = 0): Promise<Fak
     server.addService(definition, implementation);
   }
   const bound = await new Promise<number>((resolve, reject) => {
-    server.bindAsync(`127.0.0.1:${port}`, ServerCredentials.createInsecure(), (error, actual) => {
+    server.bindAsync(`127.0.0.1:${port}`, credentials, (error, actual) => {
       if (error) reject(error);
       else resolve(actual);
     });
@@ -210,7 +214,7 @@ export function created(
 }
 
 /** An unsigned access token of this user, for WALLET_TOKEN. */
-export function fakeToken(subject = userId): string {
+export function fakeToken(subject = userId, claims: object = {}): string {
   const encode = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url');
-  return `${encode({ alg: 'none' })}.${encode({ sub: subject })}.x`;
+  return `${encode({ alg: 'none' })}.${encode({ sub: subject, ...claims })}.x`;
 }

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { isUuid } from '../core/ids.ts';
 import { AuthServiceService, type User } from '../protos/gen/digitalwallet/auth/v1/auth.ts';
 import type { Context } from './context.ts';
-import { readSubject } from './credentials/tokens.ts';
+import { isApiKey, readSubject } from './credentials/tokens.ts';
 import { failUsage, succeed, type Outcome } from './failures.ts';
 import { nameRole } from './names.ts';
 
@@ -49,19 +49,29 @@ export async function resolveUser(
       message: `no user has the e-mail address ${user}, or it is not verified`,
       exitCode: 5,
       field: 'user',
-      hint: 'check the address, or name the user by id: --user ID',
+      hint: `see whether it is verified: wallet users list --email ${user}; an id always does: --user ID`,
     },
   };
 }
 
 /** Who is calling, by what is stored or else by asking the server. */
 export async function identifyCaller(context: Asker): Promise<Outcome<Caller | undefined>> {
-  const { record } = await context.credentials.peek();
+  const { record, token } = await context.credentials.peek();
   if (record) return succeed({ id: record.userId, email: record.email, role: record.role });
+  // Not every API key may look its owner up.
+  if (token !== undefined && isApiKey(token)) return identifyKey(context, token);
   const got = await context.caller.call(AuthServiceService.getUser, { userId: '' }, 'read');
   if (!got.ok) return got;
   const { user } = got.value;
   return succeed(user && { id: user.id, email: user.email, role: nameRole(user.role) });
+}
+
+async function identifyKey({ caller }: Asker, accessToken: string): Promise<Outcome<Caller>> {
+  const method = AuthServiceService.validateToken;
+  const validated = await caller.call(method, { accessToken }, 'read');
+  if (!validated.ok) return validated;
+  const { userId, role } = validated.value;
+  return succeed({ id: userId, email: undefined, role: nameRole(role) });
 }
 
 /**

@@ -70,7 +70,8 @@ export async function runConfigSet(
   if (problem !== undefined) return failUsage(key, `${JSON.stringify(value)} ${problem}`);
   const { configDir } = context.environment.paths;
   // A relative path would mean another file in every folder.
-  const absolute = key === 'tls-ca' && value !== undefined ? resolve(value) : value;
+  const isPath = key === 'tls-ca' || key === 'tls-cert' || key === 'tls-key';
+  const absolute = isPath && value !== undefined ? resolve(value) : value;
   const text = absolute === undefined ? undefined : normaliseSetting(key, absolute);
   const changed = await changeSetting(configDir, context.profile, key, text);
   if (!changed.ok) return changed;

@@ -1,6 +1,6 @@
 import { hostname } from 'node:os';
 
-import { AuthServiceService } from '../../protos/gen/digitalwallet/auth/v1/auth.ts';
+import { AuthServiceService, type ApiKey } from '../../protos/gen/digitalwallet/auth/v1/auth.ts';
 import type { Context } from '../context.ts';
 import type { AccountRecord } from '../credentials/records.ts';
 import { encodeSecret, type SecretStorage, type StoredSecret } from '../credentials/storage.ts';
@@ -20,6 +20,8 @@ export type SignInOptions = {
 
 type SignedIn = {
   readonly secret: StoredSecret;
+  /** Present where the token is an API key. */
+  readonly apiKey: ApiKey | undefined;
   readonly user: Pick<AccountRecord, 'userId' | 'email' | 'role'>;
 };
 
@@ -46,6 +48,7 @@ export async function runSignIn(context: Context, options: SignInOptions): Promi
     source: storage.kind,
     expiresAtMs: signedIn.value.secret.accessTokenExpiresAtMs,
     sessionExpiresAtMs: signedIn.value.secret.sessionExpiresAtMs,
+    apiKey: signedIn.value.apiKey,
   });
 }
 
@@ -62,7 +65,7 @@ async function signInWithPassword(
     email: email.value,
     password: password.value,
     client: `wallet on ${hostname()}`,
-    deviceToken: '',
+    deviceToken: await context.deviceTokens.find(context.account, email.value),
   };
   const called = await context.caller.callAs(
     undefined,
@@ -72,11 +75,22 @@ async function signInWithPassword(
   );
   if (!called.ok) return called;
   if (!called.value.ok) return { ok: false, failure: toCliFailure(called.value.failure, 'read') };
-  const { tokens, user } = called.value.value;
+  const { tokens, user, deviceToken } = called.value.value;
   if (!tokens || !user) return fail('UNEXPECTED', 'the server answered without a token');
+  await keepDeviceToken(context, email.value, deviceToken);
   return succeed({
     secret: secretOfTokens(tokens),
+    apiKey: undefined,
     user: { userId: user.id, email: user.email, role: nameRole(user.role) },
+  });
+}
+
+/** Signing in goes on without it. */
+async function keepDeviceToken(context: Context, email: string, token: string): Promise<void> {
+  if (token === '') return;
+  await context.deviceTokens.save(context.account, email, token).catch((error: unknown) => {
+    const why = error instanceof Error ? error.message : String(error);
+    return context.tell.warn(`what this machine is known by at the server is not kept: ${why}`);
   });
 }
 
@@ -95,7 +109,7 @@ async function signInWithToken(context: Context): Promise<Outcome<SignedIn>> {
   if (!validated.value.ok) {
     return { ok: false, failure: toCliFailure(validated.value.failure, 'read') };
   }
-  const { userId, role, expiresAt } = validated.value.value;
+  const { userId, role, expiresAt, apiKey } = validated.value.value;
   const got = await caller.callAs(accessToken, AuthServiceService.getUser, { userId: '' }, 'read');
   // An API key may be kept from looking its owner up; the id will do.
   const email = got.ok && got.value.ok ? got.value.value.user?.email : undefined;
@@ -106,6 +120,7 @@ async function signInWithToken(context: Context): Promise<Outcome<SignedIn>> {
       refreshToken: undefined,
       sessionExpiresAtMs: undefined,
     },
+    apiKey,
     user: { userId, email, role: nameRole(role) },
   });
 }

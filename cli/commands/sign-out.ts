@@ -2,7 +2,7 @@ import { AuthServiceService } from '../../protos/gen/digitalwallet/auth/v1/auth.
 import type { Context } from '../context.ts';
 import { loadStored } from '../credentials/session.ts';
 import { toCliFailure } from '../errors.ts';
-import { done, succeed, type CommandOutcome, type Outcome } from '../failures.ts';
+import { done, succeed, type CliFailure, type CommandOutcome, type Outcome } from '../failures.ts';
 import { printObject } from '../output/print.ts';
 
 /** `wallet sign-out`: ends the session at the server and removes what is stored here. */
@@ -15,12 +15,10 @@ export async function runSignOut(context: Context): Promise<CommandOutcome> {
   }
   const ended = await endSession(context);
   if (!ended.ok) {
+    if (isAboutKeychain(ended.failure)) return failStillOpen(ended.failure);
     await tell.warn(
-      ended.failure.reason === 'KEYCHAIN_LOCKED'
-        ? `${ended.failure.message}. If it is only locked, the session goes on: unlock it, and ` +
-            'sign in and out again'
-        : `the session was not ended at the server: ${ended.failure.message}. ` +
-            'It is removed here, and ends there by itself',
+      `the session was not ended at the server: ${ended.failure.message}. ` +
+        'It is removed here, and ends there by itself',
     );
   }
   const removed = await storageOf(record.storage).remove(account);
@@ -30,6 +28,24 @@ export async function runSignOut(context: Context): Promise<CommandOutcome> {
     await tell.warn('WALLET_TOKEN is set and goes on being used; unset it too');
   }
   return print(context, ended.ok && ended.value);
+}
+
+function isAboutKeychain({ reason }: CliFailure): boolean {
+  return reason === 'KEYCHAIN_LOCKED' || reason === 'KEYCHAIN_UNAVAILABLE';
+}
+
+/** The token to end the session with is out of reach: nothing is forgotten, so that it can be later. */
+function failStillOpen(failure: CliFailure): CommandOutcome {
+  return {
+    ok: false,
+    failure: {
+      ...failure,
+      message: `the session was not ended, and goes on at the server: ${failure.message}`,
+      hint:
+        'unlock the keychain and run it again; if the token is gone: wallet sign-in, then ' +
+        'wallet sessions list, and wallet sessions revoke ID',
+    },
+  };
 }
 
 /** True if a session was ended, false if there was none to end (an API key, or it had ended). */

@@ -28,13 +28,18 @@ export async function runSignUp(context: Context, options: SignUpOptions): Promi
   if (!called.value.ok) return { ok: false, failure: toCliFailure(called.value.failure, 'write') };
   const { user, verificationRequired } = called.value.value;
   if (!user) return fail('UNEXPECTED', 'the server answered without a user');
-  await printObject(context, user, userColumns, (row) => ({
+  await printObject(context, user, userColumns(context.settings.timezone), (row) => ({
     ...toUserJson(row),
     verificationRequired,
   }));
+  if (verificationRequired && context.manner.output !== 'json') {
+    await context.tell.note(
+      `a code was mailed to ${user.email}: it comes before the first sign-in`,
+    );
+  }
   await context.tell.hint(
     verificationRequired
-      ? 'a code was mailed to you: enter it before you sign in'
+      ? `next: wallet verify-email CODE, then: wallet sign-in --email ${user.email}`
       : `next: wallet sign-in --email ${user.email}`,
   );
   return done;

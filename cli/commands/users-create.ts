@@ -1,7 +1,7 @@
-import { roles } from '../../core/roles.ts';
 import { AuthServiceService } from '../../protos/gen/digitalwallet/auth/v1/auth.ts';
+import { checkRole } from '../accounts.ts';
 import type { Context } from '../context.ts';
-import { done, fail, failUsage, type CommandOutcome } from '../failures.ts';
+import { done, fail, type CommandOutcome } from '../failures.ts';
 import { printObject } from '../output/print.ts';
 import { roleNumbers } from '../names.ts';
 import { toUserJson, userColumns } from '../output/users.ts';
@@ -18,8 +18,8 @@ export async function runUsersCreate(
   context: Context,
   options: UsersCreateOptions,
 ): Promise<CommandOutcome> {
-  const role = roles.find((name) => name === (options.role ?? 'customer'));
-  if (!role) return failUsage('role', `must be one of ${roles.join(', ')}`);
+  const role = checkRole(options.role ?? 'customer');
+  if (!role.ok) return role;
   const credential = await context.credentials.get();
   if (!credential.ok) return credential;
   const email = await askEmail(context, options.email);
@@ -29,15 +29,15 @@ export async function runUsersCreate(
     isNew: true,
   });
   if (!password.ok) return password;
-  const request = { email: email.value, password: password.value, role: roleNumbers[role] };
+  const request = { email: email.value, password: password.value, role: roleNumbers[role.value] };
   const created = await context.caller.call(AuthServiceService.createUser, request, 'write');
   if (!created.ok) {
     if (created.failure.reason !== 'EMAIL_TAKEN') return created;
-    const hint = 'the account is there already: name it with --user EMAIL';
+    const hint = `the account is there already: wallet users show ${email.value}`;
     return { ok: false, failure: { ...created.failure, hint } };
   }
   const { user } = created.value;
   if (!user) return fail('UNEXPECTED', 'the server answered without a user');
-  await printObject(context, user, userColumns, toUserJson);
+  await printObject(context, user, userColumns(context.settings.timezone), toUserJson);
   return done;
 }

@@ -17,9 +17,21 @@ export function secretOfTokens(tokens: TokenSet): StoredSecret {
  * another's, never to decide what one may do. Undefined for an API key, which says nothing.
  */
 export function readSubject(token: string): string | undefined {
+  return readClaim(token, 'sub');
+}
+
+/** The session that an access token belongs to, unverified: to mark it, and to warn of its end. */
+export function readSessionId(token: string): string | undefined {
+  return readClaim(token, 'sid');
+}
+
+/** API keys begin with this; access tokens never do. */
+export const isApiKey = (token: string): boolean => token.startsWith('dwk_');
+
+function readClaim(token: string, name: string): string | undefined {
   const [, payload, signature] = token.split('.');
   if (payload === undefined || signature === undefined) return undefined;
   const claims = parseJsonObject(Buffer.from(payload, 'base64url').toString('utf8'));
-  const subject = claims?.['sub'];
-  return typeof subject === 'string' ? subject : undefined;
+  const claim = claims?.[name];
+  return typeof claim === 'string' ? claim : undefined;
 }

@@ -47,8 +47,8 @@ export async function printObject<Row>(
 /** Prints a list as it comes: rows of CSV and NDJSON at once, a table and JSON at the end. */
 export type ListPrinter<Row> = {
   add(rows: readonly Row[]): Promise<void>;
-  /** `ifEmpty` is said, in a table, where there was no row. */
-  end(nextPageToken: string | undefined, ifEmpty: string): Promise<void>;
+  /** `ifEmpty` is said, in a table, where there was no row; `more` is for JSON, beside the items. */
+  end(nextPageToken: string | undefined, ifEmpty: string, more?: object): Promise<void>;
 };
 
 export function createListPrinter<Row>(
@@ -75,10 +75,10 @@ export function createListPrinter<Row>(
         kept.push(...rows);
       }
     },
-    end: async (nextPageToken, ifEmpty) => {
+    end: async (nextPageToken, ifEmpty, more = {}) => {
       await startCsv();
       if (output === 'json') {
-        await stdout.write(formatJson({ items: kept.map(toJson), nextPageToken }));
+        await stdout.write(formatJson({ items: kept.map(toJson), nextPageToken, ...more }));
       } else if (output === 'table' && kept.length > 0) {
         await stdout.write(formatRows(writer, columns, kept));
         if (hasCutIds(writer, columns, kept)) await writer.tell.hint(cutIdsHint);

@@ -1,6 +1,7 @@
 import type { User } from '../../protos/gen/digitalwallet/auth/v1/auth.ts';
-import type { Column } from './print.ts';
 import { nameRole } from '../names.ts';
+import { textColumn, timeColumn } from './columns.ts';
+import type { Column } from './print.ts';
 
 /** docs/cli.md, "JSON": the shape of a user. */
 export function toUserJson(user: User): object {
@@ -14,20 +15,23 @@ export function toUserJson(user: User): object {
   };
 }
 
-export const userColumns: readonly Column<User>[] = [
-  { header: 'id', value: ({ id }) => id, table: { title: 'ID', cell: ({ id }) => id } },
-  {
-    header: 'email',
-    value: ({ email }) => email,
-    isText: true,
-    table: { title: 'EMAIL', cell: ({ email }) => email },
-  },
-  {
-    header: 'role',
-    value: ({ role }) => nameRole(role),
-    table: { title: 'ROLE', cell: ({ role }) => nameRole(role) },
-  },
-  { header: 'disabled', value: ({ disabled }) => String(disabled) },
-  { header: 'email_verified', value: ({ emailVerified }) => String(emailVerified) },
-  { header: 'created_at', value: ({ createdAt }) => createdAt?.toISOString() },
-];
+/** The columns of accounts. Times in tables are of `timezone`. */
+export function userColumns(timezone: string): readonly Column<User>[] {
+  return [
+    { header: 'id', value: ({ id }) => id, table: { title: 'ID', isId: true, cell: (u) => u.id } },
+    textColumn('email', 'EMAIL', ({ email }) => email, { isFlexible: true }),
+    textColumn('role', 'ROLE', ({ role }) => nameRole(role)),
+    {
+      header: 'disabled',
+      value: ({ disabled }) => String(disabled),
+      table: { title: 'STATE', cell: nameState },
+    },
+    { header: 'email_verified', value: ({ emailVerified }) => String(emailVerified) },
+    timeColumn('created_at', 'CREATED', timezone, ({ createdAt }) => createdAt),
+  ];
+}
+
+function nameState({ disabled, emailVerified }: User): string {
+  if (disabled) return 'disabled';
+  return emailVerified ? 'active' : 'unverified';
+}

@@ -1,12 +1,18 @@
 import type { Command } from 'commander';
 
+import type { ChangePasswordOptions } from '../commands/change-password.ts';
 import type { SignInOptions } from '../commands/sign-in.ts';
 import type { SignUpOptions } from '../commands/sign-up.ts';
-import type { UsersCreateOptions } from '../commands/users-create.ts';
 import type { Start } from './start.ts';
 
-/** sign-up, sign-in, sign-out, whoami, users create. */
+/** sign-up, verify-email, sign-in, sign-out, whoami, change-password. */
 export function addAccountCommands(program: Command, start: Start): void {
+  addOpening(program, start);
+  addSignIn(program, start);
+  addCredentials(program, start);
+}
+
+function addOpening(program: Command, start: Start): void {
   program
     .command('sign-up')
     .description('open an account of your own')
@@ -30,6 +36,24 @@ Examples:
       );
     });
 
+  program
+    .command('verify-email')
+    .description('prove with the mailed code that the e-mail address is yours')
+    .argument('<CODE>', 'the code that was mailed at sign-up')
+    .addHelpText('after', '\nExamples:\n  wallet verify-email 7K3M-Q9XD')
+    .action(async (code: string, _options: unknown, command: Command) => {
+      await start(
+        command,
+        async (context) => {
+          const { runVerifyEmail } = await import('../commands/verify-email.ts');
+          return runVerifyEmail(context, code);
+        },
+        { canBeNewProfile: true },
+      );
+    });
+}
+
+function addSignIn(program: Command, start: Start): void {
   program
     .command('sign-in')
     .description("sign in, and keep the session in the system's keychain")
@@ -55,7 +79,9 @@ Examples:
         { canBeNewProfile: true },
       );
     });
+}
 
+function addCredentials(program: Command, start: Start): void {
   program
     .command('sign-out')
     .description('end the session at the server, and forget it here')
@@ -78,28 +104,23 @@ Examples:
       });
     });
 
-  addUsersCommands(program, start);
-}
-
-function addUsersCommands(program: Command, start: Start): void {
-  const users = program.command('users').description('manage accounts (staff)');
-  users
-    .command('create')
-    .description('create an account')
-    .option('--email <EMAIL>', 'e-mail address (asked for if missing)')
-    .option('--role <ROLE>', 'customer, operator or admin (default customer)')
-    .option('--password-stdin', 'read the password from the first line of stdin')
+  program
+    .command('change-password')
+    .description('change your password')
+    .option('--password-stdin', 'read two lines from stdin: the old password, then the new one')
+    .option('--revoke-other-sessions', 'end all sessions but the one in use')
     .addHelpText(
       'after',
       `
 Examples:
-  wallet users create --email ana@example.com
-  wallet users create --email op@example.com --role operator --password-stdin < password.txt`,
+  wallet change-password
+  wallet change-password --revoke-other-sessions
+  wallet change-password --password-stdin < old-and-new.txt`,
     )
-    .action(async (options: UsersCreateOptions, command: Command) => {
+    .action(async (options: ChangePasswordOptions, command: Command) => {
       await start(command, async (context) => {
-        const { runUsersCreate } = await import('../commands/users-create.ts');
-        return runUsersCreate(context, options);
+        const { runChangePassword } = await import('../commands/change-password.ts');
+        return runChangePassword(context, options);
       });
     });
 }

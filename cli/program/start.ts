@@ -31,5 +31,7 @@ export type GlobalOptions = {
   readonly timeout?: string;
   readonly tls?: boolean;
   readonly tlsCa?: string;
+  readonly tlsCert?: string;
+  readonly tlsKey?: string;
   readonly insecurePlaintext?: boolean;
 };

@@ -60,6 +60,18 @@ it('the stored sign-in serves the next command, and sign-out removes it', async 
   expect(readKeychain()).toEqual([]);
 });
 
+it('sign-out with a locked keychain says that the session goes on, and can be repeated', async () => {
+  const args = ['sign-in', '--email', 'ana@example.com', '--password-stdin'];
+  expectCode(await runWallet(args, { env, input: password }), 0);
+  keychain.lock();
+  for (const _attempt of [1, 2]) {
+    const ran = await runWallet(['sign-out', '--json'], { env });
+    expectCode(ran, 4);
+    expect(JSON.parse(ran.stderr)).toMatchObject({ error: { reason: 'KEYCHAIN_LOCKED' } });
+    expect(ran.stderr).toContain('goes on at the server');
+  }
+});
+
 /** The access and the refresh token, asked for from the Secret Service by libsecret itself. */
 function readKeychain(): string[] {
   const args = ['lookup', 'service', 'digital-wallet'];

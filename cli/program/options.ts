@@ -1,0 +1,19 @@
+import type { Command } from 'commander';
+
+/** How much of a list: --limit, --all, --page-token. */
+export function addPageOptions(command: Command): Command {
+  return command
+    .option('--limit <N>', 'how many at most (default 50)')
+    .option('--all', 'all of them')
+    .option('--page-token <TOKEN>', 'go on where a list ended');
+}
+
+export function addZoneOption(command: Command): Command {
+  return command.option('--timezone <ZONE>', "IANA time zone (default: the terminal's)");
+}
+
+/** For options that can be given more than once. */
+export const collect = (value: string, values: readonly string[] = []): readonly string[] => [
+  ...values,
+  value,
+];
