@@ -11,6 +11,7 @@ import { createUser, type NewUser } from './commands/users-create.ts';
 import { parseConfig, readEnvironment, type Config } from './config.ts';
 import { settings, type SettingName } from './settings.ts';
 import { createLog } from './platform/log.ts';
+import { findTlsFault } from './tls-files.ts';
 
 const usageExitCode = 2;
 const interruptedExitCode = 130;
@@ -48,9 +49,14 @@ export async function createProgram(argv: readonly string[]): Promise<number> {
     .command('check')
     .description('list every fault of the configuration, and start nothing')
     .action(
-      withConfig(() => {
+      withConfig(async (config) => {
+        const fault = await findTlsFault(config.tlsFiles);
+        if (fault) {
+          printFault(fault);
+          return usageExitCode;
+        }
         say('walletd: the configuration is in order');
-        return Promise.resolve(0);
+        return 0;
       }),
     );
   program
