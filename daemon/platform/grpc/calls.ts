@@ -122,7 +122,9 @@ async function* readChecked(
   call: ServerDuplexStream<Read, Buffer>,
   { access, entry }: WrapOptions,
 ): AsyncIterable<unknown> {
-  for await (const request of call as AsyncIterable<Read>) {
+  // By itself the loop would destroy the call at the end of the requests, and with it our answers.
+  const requests: AsyncIterable<Read> = call.iterator({ destroyOnReturn: false });
+  for await (const request of requests) {
     if (!request.ok) throw createHold(request.rejection);
     const still = await access.authorize(authorizationOf(call), entry.policy);
     if (!still.ok) throw createHold(still.rejection);

@@ -10,7 +10,7 @@ import { status } from '@grpc/grpc-js';
 import type { Log } from '../log.ts';
 
 export type SessionLimits = {
-  /** From the connection to its first SETTINGS. */
+  /** From the connection to its SETTINGS, and to its acknowledgement of ours. */
   readonly greetingMs: number;
   /** From the headers of a call to its whole request, where that is one message. */
   readonly requestMs: number;
@@ -89,7 +89,10 @@ export function watchSessions(options: {
       bytesWritten: 0,
     };
     states.set(session, state);
-    session.once('remoteSettings', () => (state.isGreeted = true));
+    // Our own settings, the bound on headers among them, are in force once they are acknowledged.
+    session.once('remoteSettings', () => {
+      session.once('localSettings', () => (state.isGreeted = true));
+    });
     session.once('close', () => states.delete(session));
   });
   server.on('stream', (stream, headers) => {

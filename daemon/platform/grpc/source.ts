@@ -61,8 +61,9 @@ function addressOfHop(hop: string): string | undefined {
   return isIP(address) === 0 ? undefined : address;
 }
 
-/** IPv4 that came in by IPv6 is written as IPv4, in either notation. */
-function plainAddress(address: string): string {
+/** Without a zone; IPv4 that came in by IPv6, in either notation, is written as IPv4. */
+function plainAddress(text: string): string {
+  const address = text.replace(/%.*$/, '');
   const tail = /^(?:0{0,4}:){2,5}ffff:([\da-f.:]+)$/i.exec(address)?.[1];
   if (tail === undefined || isIP(address) !== 6) return address;
   if (isIP(tail) === 4) return tail;
@@ -80,7 +81,7 @@ function parseRange(
   const [written = '', bitsText, ...rest] = text.split('/');
   const address = bitsText === undefined ? plainAddress(written) : written;
   const family = familyOf(address);
-  if (!family || rest.length > 0 || address.includes('%')) return undefined;
+  if (!family || rest.length > 0 || text.includes('%')) return undefined;
   const most = family === 'ipv4' ? 32 : 128;
   if (bitsText !== undefined && !/^\d{1,3}$/.test(bitsText)) return undefined;
   const bits = bitsText === undefined ? most : Number(bitsText);
