@@ -1,10 +1,11 @@
 import { createAuth } from './auth/index.ts';
 import type { Config } from './config.ts';
-import type { ServiceName } from './settings.ts';
+import { formatHostPort, type ServiceName } from './settings.ts';
 import { connectDatabase, openDatabases, prepareSchemas, type Databases } from './databases.ts';
 import type { Outcome } from './fault.ts';
 import { watchReadiness } from './health.ts';
-import { listen, listenMetrics, reachableAddress } from './listeners.ts';
+import { listen, listenMetrics } from './listeners.ts';
+import { openOwnSocket } from './own-socket.ts';
 import { createAuthPeer, createWalletPeer } from './peers.ts';
 import { createAccess } from './platform/access.ts';
 import { createKeyVerifier } from './platform/api-keys.ts';
@@ -12,7 +13,9 @@ import { createLocalBroker } from './platform/broker-local.ts';
 import { createAmqpBroker } from './platform/broker-amqp/index.ts';
 import type { Broker, Consumer } from './platform/broker.ts';
 import type { Db } from './platform/db.ts';
+import type { PeerTls } from './platform/grpc/client.ts';
 import { createGrpcServer, type HostedService } from './platform/grpc/server.ts';
+import { createAddressSet } from './platform/grpc/source.ts';
 import { createLifecycle, type Lifecycle } from './platform/lifecycle.ts';
 import type { Log } from './platform/log.ts';
 import { createMailer, type Mailer } from './platform/mail.ts';
@@ -27,6 +30,7 @@ import {
   readSmtpCa,
 } from './secrets.ts';
 import { createStatement } from './statement/index.ts';
+import { openTlsFiles } from './tls-files.ts';
 import { createWallet } from './wallet/index.ts';
 
 export type App = {
@@ -74,6 +78,9 @@ async function compose(
 ): Promise<Outcome<App>> {
   const credential = await readServiceCredential(config);
   if (!credential.ok) return credential;
+  const tls = await openTlsFiles(config.tlsFiles, log);
+  if (!tls.ok) return tls;
+  lifecycle.defer('TLS files', tls.value.stop);
   const opened = await openDatabases(config, log, 'start', onLost);
   if (!opened.ok) return opened;
   const databases = opened.value;
@@ -83,11 +90,9 @@ async function compose(
   const pools = await connectAll(databases, config, log, lifecycle);
   if (!pools.ok) return pools;
 
-  let ownAddress = '';
-  const addressOf = (name: ServiceName) => () => config.peerAddresses[name] ?? ownAddress;
-  const auth = createAuthPeer(addressOf('auth'), credential.value);
-  const wallet = createWalletPeer(addressOf('wallet'), credential.value);
-  lifecycle.defer('peers', () => [auth, wallet].forEach((peer) => peer.close()));
+  const peers = await connectPeers(config, credential.value, tls.value.peer, lifecycle);
+  if (!peers.ok) return peers;
+  const { auth, wallet, ownAddress } = peers.value;
   const { revocations, access } = createGate(auth, credential.value, log);
 
   const broker =
@@ -116,15 +121,17 @@ async function compose(
     if (!service.ok) return service;
     running.push(service.value);
   }
-  const server = createGrpcServer({ services: running.map((r) => r.service), access, log });
+  const services = running.map((r) => r.service);
+  const proxies = createAddressSet(config.trustedProxies);
+  const server = createGrpcServer({ services, access, log, proxies });
   // Released before the broker: their relays send until they have stopped.
   for (const { service, stop } of running) lifecycle.defer(service.name, stop);
   running.forEach((r) => r.start());
   lifecycle.defer('revocations', () => revocations.stop());
-  const bound = await listen(server, config.listen);
-  if (!bound.ok) return bound;
-  ownAddress = reachableAddress(config.listen.host, bound.value);
   lifecycle.defer('grpc', () => server.stop(drainMs - 1_000));
+  await server.listen(ownAddress);
+  const bound = await listen(server, config.listen, tls.value.server);
+  if (!bound.ok) return bound;
   await revocations.start();
   // Last of all: a message may need every service.
   await broker.start(running.flatMap((r) => r.consumers));
@@ -137,8 +144,32 @@ async function compose(
   lifecycle.defer('readiness', readiness.end);
   return {
     ok: true,
-    value: { address: ownAddress, notices, stop: () => lifecycle.release(drainMs) },
+    value: { address: bound.value, notices, stop: () => lifecycle.release(drainMs) },
   };
+}
+
+/**
+ * The services as they see each other. Those hosted here are reached by a socket of our own:
+ * whatever names the certificate has, and however many connections others hold.
+ */
+async function connectPeers(
+  config: Config,
+  credential: string,
+  tls: PeerTls,
+  lifecycle: Lifecycle,
+): Promise<Outcome<Pick<Deps, 'auth' | 'wallet'> & { readonly ownAddress: string }>> {
+  const own = await openOwnSocket(config.home.uid);
+  if (!own.ok) return own;
+  lifecycle.defer('own socket', () => own.value.remove());
+  const reach = (name: ServiceName) => {
+    const peer = config.peerAddresses[name];
+    const address = peer ? formatHostPort(peer) : own.value.address;
+    return [() => address, credential, peer?.hasTls ? tls : undefined] as const;
+  };
+  const auth = createAuthPeer(...reach('auth'));
+  const wallet = createWalletPeer(...reach('wallet'));
+  lifecycle.defer('peers', () => [auth, wallet].forEach((peer) => peer.close()));
+  return { ok: true, value: { auth, wallet, ownAddress: own.value.address } };
 }
 
 /** Who is let in: tokens, API keys, and what has been revoked of them. */

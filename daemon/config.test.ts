@@ -227,7 +227,9 @@ describe('contradictions', () => {
       AUTH_SERVICE_URL: '127.0.0.1:50052',
       WALLETD_SERVICE_CREDENTIAL_FILE: '/run/secret',
     };
-    expect(accept(split).peerAddresses).toEqual({ auth: '127.0.0.1:50052' });
+    expect(accept(split).peerAddresses).toEqual({
+      auth: { host: '127.0.0.1', port: 50_052, hasTls: false },
+    });
   });
 
   it('a peer on another machine is refused without TLS unless said so', () => {

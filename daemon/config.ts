@@ -5,7 +5,6 @@ import type { z } from 'zod';
 import { isOperation, operations, type Operation } from '../core/operations.ts';
 import type { LogLevel } from './platform/log.ts';
 import {
-  hostPort,
   isLoopback,
   listOf,
   schema,
@@ -13,10 +12,12 @@ import {
   settings,
   type HostPort,
   type Parsed,
+  type PeerAddress,
   type RawConfig,
   type ServiceName,
   type SettingName,
 } from './settings.ts';
+import type { TlsFileNames } from './tls-files.ts';
 
 /** Databases of one's own: what the daemon works with, and who migrates. */
 export type DatabaseUrls = { readonly url: string; readonly ownerUrl: string };
@@ -29,7 +30,7 @@ export type Config = {
   readonly dataDir: string | undefined;
   readonly home: { readonly uid: number; readonly homeDir: string; readonly xdgDataHome?: string };
   readonly shouldMigrate: boolean;
-  readonly peerAddresses: Readonly<Partial<Record<ServiceName, string>>>;
+  readonly peerAddresses: Readonly<Partial<Record<ServiceName, PeerAddress>>>;
   readonly serviceCredentialFile: string | undefined;
   readonly signingKeyFile: string | undefined;
   readonly previousKeyFile: string | undefined;
@@ -49,6 +50,9 @@ export type Config = {
   readonly isSignUpOpen: boolean;
   readonly selfServiceOperations: ReadonlySet<Operation>;
   readonly isPlaintextAllowed: boolean;
+  readonly tlsFiles: TlsFileNames;
+  /** Addresses and ranges whose `x-forwarded-for` is believed. */
+  readonly trustedProxies: readonly string[];
   readonly isUnsafeDurabilityAllowed: boolean;
   readonly logLevel: LogLevel;
 };
@@ -106,10 +110,11 @@ function findContradictions(parsed: Parsed): string[] {
     if (!hosted.includes(name) && peersOf(hosted).has(name) && parsed[peer] === undefined) {
       faults.push(`${peer}: is missing, and WALLETD_SERVICES does not host ${name}`);
     }
-    const host = hostOf(parsed[peer]);
-    if (host !== undefined && !isLoopback(host) && !parsed.WALLETD_ALLOW_PLAINTEXT) {
+    const address = parsed[peer];
+    const isPlain = address !== undefined && !address.hasTls && !isLoopback(address.host);
+    if (isPlain && !parsed.WALLETD_ALLOW_PLAINTEXT) {
       faults.push(
-        `${peer}: is another machine, which is reached without TLS; reach it through a TLS tunnel on 127.0.0.1, or set WALLETD_ALLOW_PLAINTEXT=1`,
+        `${peer}: is another machine, which is reached without TLS; write https://HOST:PORT, or set WALLETD_ALLOW_PLAINTEXT=1`,
       );
     }
     if (parsed[variable] === undefined && parsed[`${upper}_MIGRATION_DATABASE_URL`] !== undefined) {
@@ -132,6 +137,11 @@ function findContradictions(parsed: Parsed): string[] {
       'AUTH_SIGNING_KEY_FILE: is missing; make one with `openssl genpkey -algorithm ed25519`',
     );
   }
+  return [...faults, ...findMailContradictions(parsed), ...findTlsContradictions(parsed)];
+}
+
+function findMailContradictions(parsed: Parsed): string[] {
+  const faults: string[] = [];
   if (parsed.SMTP_URL !== undefined && parsed.MAIL_FROM === undefined) {
     faults.push('MAIL_FROM: is missing, and SMTP_URL needs an address that mail comes from');
   }
@@ -140,10 +150,33 @@ function findContradictions(parsed: Parsed): string[] {
       faults.push(`${name}: is given without SMTP_URL`);
     }
   }
-  if (!isLoopback(parsed.WALLETD_LISTEN.host) && !parsed.WALLETD_ALLOW_PLAINTEXT) {
+  return faults;
+}
+
+function findTlsContradictions(parsed: Parsed): string[] {
+  const faults: string[] = [];
+  const { TLS_CERT_FILE: cert, TLS_KEY_FILE: key, WALLETD_METRICS_LISTEN: metrics } = parsed;
+  if (cert === undefined && key !== undefined) {
+    faults.push('TLS_CERT_FILE: is missing, while TLS_KEY_FILE is given');
+  }
+  if (cert !== undefined && key === undefined) {
+    faults.push('TLS_KEY_FILE: is missing, while TLS_CERT_FILE is given');
+  }
+  if (cert === undefined && parsed.TLS_CLIENT_CA_FILE !== undefined) {
+    faults.push('TLS_CLIENT_CA_FILE: is given without TLS_CERT_FILE and TLS_KEY_FILE');
+  }
+  if (parsed.WALLETD_ALLOW_PLAINTEXT) return faults;
+  if (cert === undefined && !isLoopback(parsed.WALLETD_LISTEN.host)) {
     faults.push(
-      'WALLETD_LISTEN: is reachable from outside without TLS; put a TLS proxy in front and set ' +
-        'WALLETD_ALLOW_PLAINTEXT=1, or listen on 127.0.0.1',
+      'WALLETD_LISTEN: is reachable from outside without TLS; give TLS_CERT_FILE and ' +
+        'TLS_KEY_FILE, or put a TLS proxy in front and set WALLETD_ALLOW_PLAINTEXT=1, or listen ' +
+        'on 127.0.0.1',
+    );
+  }
+  if (metrics !== undefined && !isLoopback(metrics.host)) {
+    faults.push(
+      'WALLETD_METRICS_LISTEN: is reachable from outside, and has no TLS; listen on 127.0.0.1, ' +
+        'or set WALLETD_ALLOW_PLAINTEXT=1 on a network that you trust',
     );
   }
   return faults;
@@ -153,9 +186,6 @@ function findContradictions(parsed: Parsed): string[] {
 function peersOf(hosted: readonly ServiceName[]): ReadonlySet<ServiceName> {
   return new Set(hosted.includes('statement') ? ['auth', 'wallet'] : ['auth']);
 }
-
-const hostOf = (address: string | undefined): string | undefined =>
-  address === undefined ? undefined : hostPort.safeParse(address).data?.host;
 
 function toConfig(parsed: Parsed, xdgDataHome: string | undefined): Config {
   const isOwn = usesOwnDatabases(parsed);
@@ -194,6 +224,13 @@ function toConfig(parsed: Parsed, xdgDataHome: string | undefined): Config {
     isSignUpOpen: parsed.SIGN_UP === '' ? isOpen : parsed.SIGN_UP === 'open',
     selfServiceOperations: new Set((asked.length > 0 ? asked : fallback).filter(isOperation)),
     isPlaintextAllowed: parsed.WALLETD_ALLOW_PLAINTEXT,
+    tlsFiles: {
+      cert: parsed.TLS_CERT_FILE,
+      key: parsed.TLS_KEY_FILE,
+      clientCa: parsed.TLS_CLIENT_CA_FILE,
+      peerCa: parsed.PEER_CA_FILE,
+    },
+    trustedProxies: parsed.TRUSTED_PROXIES,
     isUnsafeDurabilityAllowed: parsed.WALLETD_ALLOW_UNSAFE_DURABILITY,
     logLevel: parsed.LOG_LEVEL,
   };

@@ -1,10 +1,11 @@
 import type { Outcome } from './fault.ts';
 import type { Readiness } from './health.ts';
 import type { Broker } from './platform/broker.ts';
+import type { ServerTls } from './platform/grpc/listener.ts';
 import type { GrpcServer } from './platform/grpc/server.ts';
 import { serveMetrics, type MetricsServer } from './platform/metrics.ts';
 import type { OutboxDepth } from './platform/outbox-depth.ts';
-import type { HostPort } from './settings.ts';
+import { formatHostPort, type HostPort } from './settings.ts';
 
 /** Starts the listener for metrics, unless there shall be none. */
 export async function listenMetrics(
@@ -44,32 +45,33 @@ export async function listenMetrics(
   }
 }
 
-function cannotListen({ host, port }: HostPort, variable: string, err: unknown): Outcome<never> {
+function cannotListen(address: HostPort, variable: string, err: unknown): Outcome<never> {
   const why = err instanceof Error ? err.message : String(err);
   return {
     ok: false,
     fault: {
-      fault: `cannot listen on ${formatAddress(host, port)}: ${why}`,
+      fault: `cannot listen on ${formatHostPort(address)}: ${why}`,
       hint: `stop what uses this port, or choose another with ${variable}`,
     },
   };
 }
 
-/** Serves gRPC, and gives the port that it got. */
-export async function listen(server: GrpcServer, address: HostPort): Promise<Outcome<number>> {
+/** Serves gRPC, and gives the address that it got. */
+export async function listen(
+  server: GrpcServer,
+  address: HostPort,
+  tls: ServerTls | undefined,
+): Promise<Outcome<string>> {
   try {
-    const bound = await server.listen(formatAddress(address.host, address.port));
-    return { ok: true, value: bound.port };
+    const { port } = await server.listen(formatHostPort(address), tls);
+    return { ok: true, value: formatHostPort({ host: reachableHost(address.host), port }) };
   } catch (err) {
     return cannotListen(address, 'WALLETD_LISTEN', err);
   }
 }
 
-/** Where this process reaches itself: an address for all interfaces is reached by loopback. */
-export function reachableAddress(host: string, port: number): string {
-  if (host === '0.0.0.0') return formatAddress('127.0.0.1', port);
-  return formatAddress(host === '::' ? '::1' : host, port);
+/** An address for all interfaces is reached by loopback. */
+function reachableHost(host: string): string {
+  if (host === '0.0.0.0') return '127.0.0.1';
+  return host === '::' ? '::1' : host;
 }
-
-const formatAddress = (host: string, port: number): string =>
-  host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;

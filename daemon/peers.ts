@@ -7,7 +7,12 @@ import { isApiKeyScope } from '../core/scopes.ts';
 import { AuthServiceClient } from '../protos/gen/digitalwallet/auth/v1/auth.ts';
 import { WalletServiceClient } from '../protos/gen/digitalwallet/wallet/v1/wallet.ts';
 import type { VerifiedKey } from './platform/api-keys.ts';
-import { createPeerClient, readPeerFailure, type PeerClient } from './platform/grpc/client.ts';
+import {
+  createPeerClient,
+  readPeerFailure,
+  type PeerClient,
+  type PeerTls,
+} from './platform/grpc/client.ts';
 import type { Revocation, RevocationFeed } from './platform/revocations.ts';
 
 /** Several tries must fit into the 5 s after which nobody is let in any more. */
@@ -20,8 +25,8 @@ const revocationKinds = {
 } as const satisfies Record<string, Revocation['kind']>;
 
 /** The auth service as the others see it. `address` is asked for at the first call. */
-export function createAuthPeer(address: () => string, credential: string) {
-  const client = createPeerClient(AuthServiceClient, address, credential);
+export function createAuthPeer(address: () => string, credential: string, tls?: PeerTls) {
+  const client = createPeerClient(AuthServiceClient, address, credential, tls);
   const feed: RevocationFeed = async (sinceMs) => {
     const since = sinceMs === undefined ? undefined : new Date(sinceMs);
     const answer = await client.call((c) => c.listRevocations, { since }, feedTimeoutMs);
@@ -83,8 +88,8 @@ async function verifyKey(
 }
 
 /** The wallet service as the statement service sees it. */
-export function createWalletPeer(address: () => string, credential: string) {
-  const client = createPeerClient(WalletServiceClient, address, credential);
+export function createWalletPeer(address: () => string, credential: string, tls?: PeerTls) {
+  const client = createPeerClient(WalletServiceClient, address, credential, tls);
   return {
     readHead: async (userId: string, currency: string) => {
       try {

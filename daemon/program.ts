@@ -13,6 +13,7 @@ import { resetPassword } from './commands/users-reset-password.ts';
 import { parseConfig, readEnvironment, type Config } from './config.ts';
 import { settings, type SettingName } from './settings.ts';
 import { createLog } from './platform/log.ts';
+import { findTlsFault } from './tls-files.ts';
 
 const usageExitCode = 2;
 const interruptedExitCode = 130;
@@ -55,9 +56,14 @@ export async function createProgram(argv: readonly string[]): Promise<number> {
     .command('check')
     .description('list every fault of the configuration, and start nothing')
     .action(
-      withConfig(() => {
+      withConfig(async (config) => {
+        const fault = await findTlsFault(config.tlsFiles);
+        if (fault) {
+          printFault(fault);
+          return usageExitCode;
+        }
         say('walletd: the configuration is in order');
-        return Promise.resolve(0);
+        return 0;
       }),
     );
   const users = program.command('users').description('accounts, on this host');

@@ -2,6 +2,7 @@ import { z } from 'zod';
 
 import { findExponent } from '../core/currencies.ts';
 import { isOperation, operations } from '../core/operations.ts';
+import { isAddressOrRange, loopback } from './platform/grpc/source.ts';
 import { parseSender, parseSmtpUrl } from './platform/mail-settings.ts';
 
 export const serviceNames = ['auth', 'wallet', 'statement'] as const;
@@ -21,9 +22,12 @@ export const settings = {
   WALLET_MIGRATION_DATABASE_URL: ['the wallet database, likewise', ''],
   STATEMENT_MIGRATION_DATABASE_URL: ['the statement database, likewise', ''],
   WALLETD_MIGRATE: ['on or off: bring the schemas up to date at start', 'on'],
-  AUTH_SERVICE_URL: ['HOST:PORT of the auth service, where it is not hosted here', ''],
-  WALLET_SERVICE_URL: ['HOST:PORT of the wallet service, likewise', ''],
-  STATEMENT_SERVICE_URL: ['HOST:PORT of the statement service, likewise', ''],
+  AUTH_SERVICE_URL: [
+    'HOST:PORT or https://HOST:PORT of the auth service, where it is not hosted here',
+    '',
+  ],
+  WALLET_SERVICE_URL: ['HOST:PORT or https://HOST:PORT of the wallet service, likewise', ''],
+  STATEMENT_SERVICE_URL: ['HOST:PORT or https://HOST:PORT of the statement service, likewise', ''],
   WALLETD_SERVICE_CREDENTIAL_FILE: ['a file with the secret that our services share', ''],
   AUTH_SIGNING_KEY_FILE: ['an Ed25519 key (PKCS #8, PEM) that signs access tokens', ''],
   AUTH_PREVIOUS_KEY_FILE: ['a second such key, whose tokens are believed but not made', ''],
@@ -40,6 +44,11 @@ export const settings = {
   SMTP_CA_FILE: ['certificates (PEM) trusted for SMTP instead of the usual ones', ''],
   SIGN_UP: ['open or closed: whether anybody may open an account', ''],
   SELF_SERVICE_OPERATIONS: ['what customers may do by themselves', ''],
+  TLS_CERT_FILE: ['the certificate chain (PEM) for TLS on WALLETD_LISTEN', ''],
+  TLS_KEY_FILE: ['its private key (PEM)', ''],
+  TLS_CLIENT_CA_FILE: ['authorities (PEM); clients must show a certificate of one of them', ''],
+  PEER_CA_FILE: ['authorities (PEM) of our services behind https://', ''],
+  TRUSTED_PROXIES: ['addresses or ranges whose x-forwarded-for is believed', ''],
   WALLETD_ALLOW_PLAINTEXT: ['1 allows to listen beyond loopback without TLS', ''],
   WALLETD_ALLOW_UNSAFE_DURABILITY: ['1 allows a database that may lose commits; for tests', ''],
   LOG_LEVEL: ['trace, debug, info, warn, error or silent', 'info'],
@@ -59,6 +68,18 @@ export const hostPort = z.string().transform((text, context): HostPort => {
   const port = Number(match?.[3]);
   if (match && port <= 65_535) return { host: match[1] ?? match[2] ?? '', port };
   context.addIssue({ code: 'custom', message: 'must be HOST:PORT, like 127.0.0.1:50051' });
+  return z.NEVER;
+});
+
+/** Where one of our own services is: `HOST:PORT`, or `https://HOST:PORT` for TLS. */
+export type PeerAddress = HostPort & { readonly hasTls: boolean };
+
+const peerUrl = z.string().transform((text, context): PeerAddress | undefined => {
+  if (text === '') return undefined;
+  const parsed = hostPort.safeParse(text.replace(/^https:\/\//, ''));
+  if (parsed.success) return { ...parsed.data, hasTls: text.startsWith('https://') };
+  const message = 'must be HOST:PORT, or https://HOST:PORT for TLS';
+  context.addIssue({ code: 'custom', message });
   return z.NEVER;
 });
 
@@ -98,9 +119,9 @@ export const schema = z.object({
   WALLET_MIGRATION_DATABASE_URL: postgresUrl,
   STATEMENT_MIGRATION_DATABASE_URL: postgresUrl,
   WALLETD_MIGRATE: z.enum(['on', 'off'], 'must be on or off'),
-  AUTH_SERVICE_URL: optional,
-  WALLET_SERVICE_URL: optional,
-  STATEMENT_SERVICE_URL: optional,
+  AUTH_SERVICE_URL: peerUrl,
+  WALLET_SERVICE_URL: peerUrl,
+  STATEMENT_SERVICE_URL: peerUrl,
   WALLETD_SERVICE_CREDENTIAL_FILE: optional,
   AUTH_SIGNING_KEY_FILE: optional,
   AUTH_PREVIOUS_KEY_FILE: optional,
@@ -151,6 +172,17 @@ export const schema = z.object({
       (names) => names.join() === 'none' || names.every(isOperation),
       `must name some of ${operations.join(', ')}, or be none`,
     ),
+  TLS_CERT_FILE: optional,
+  TLS_KEY_FILE: optional,
+  TLS_CLIENT_CA_FILE: optional,
+  PEER_CA_FILE: optional,
+  TRUSTED_PROXIES: z
+    .string()
+    .transform(listOf)
+    .refine(
+      (entries) => entries.every(isAddressOrRange),
+      'must be a list of addresses or ranges, like 10.0.0.7,fd00::/8',
+    ),
   WALLETD_ALLOW_PLAINTEXT: flag,
   WALLETD_ALLOW_UNSAFE_DURABILITY: flag,
   LOG_LEVEL: z.enum(
@@ -161,7 +193,10 @@ export const schema = z.object({
 
 export type Parsed = z.output<typeof schema>;
 
+export const formatHostPort = ({ host, port }: HostPort): string =>
+  host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
+
 /** True for addresses that only this machine can reach. */
 export function isLoopback(host: string): boolean {
-  return host === 'localhost' || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host);
+  return host === 'localhost' || loopback.has(host);
 }

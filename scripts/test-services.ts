@@ -11,6 +11,7 @@ const needed = [
   { program: '/usr/lib/python3/dist-packages/pika', package: 'python3-pika' },
   { program: '/usr/lib/python3/dist-packages/yaml', package: 'python3-yaml' },
   { program: '/usr/bin/docker-compose', package: 'docker-compose' },
+  { program: '/usr/sbin/nginx', package: 'nginx-light' },
   { program: '/usr/bin/openssl', package: 'openssl' },
 ] as const;
 

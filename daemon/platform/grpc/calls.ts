@@ -10,27 +10,22 @@ import type {
   ServerWritableStream,
 } from '@grpc/grpc-js';
 
-import { refuse, type Rejection, type Result } from '../../../core/reasons.ts';
-import type { Access, Policy, Principal } from '../access.ts';
+import { refuse, type Result } from '../../../core/reasons.ts';
+import type { Access } from '../access.ts';
 import { classifyDbError, isCommitInDoubt } from '../db.ts';
 import { createHold, findHeld } from '../hold.ts';
 import type { Log } from '../log.ts';
+import {
+  authorizationOf,
+  type Admission,
+  type AnyCall,
+  type CallContext,
+  type Entry,
+} from './admission.ts';
+import { createSink, type Unread } from './answers.ts';
 import { maskUnexpected, toServiceError } from './errors.ts';
 
-/** What a handler knows of its call besides the request. */
-export type CallContext = {
-  readonly requestId: string;
-  readonly principal: Principal;
-  /** The address that the call came from, without a port. */
-  readonly source: string;
-  /**
-   * The caller's deadline, or ours where it set none; milliseconds since the epoch. Infinity for a
-   * stream without one.
-   */
-  readonly deadlineMs: number;
-  /** True once the caller has gone: nothing need be begun for it any more. */
-  isCancelled(): boolean;
-};
+export type { CallContext } from './admission.ts';
 
 export type UnaryHandler<Req, Res> = (request: Req, context: CallContext) => Promise<Result<Res>>;
 /** A refusal in the middle of a stream is thrown: `createHold(rejection)`. */
@@ -64,69 +59,57 @@ export type UntypedHandlers = Readonly<Record<string, AnyHandler | undefined>>;
 /** What every method of a service is wrapped with. */
 export type WrapOptions = {
   readonly handler: AnyHandler | undefined;
-  readonly policy: Policy;
+  readonly entry: Entry;
+  readonly admission: Admission;
   readonly access: Access;
   readonly log: Log;
-  readonly load: { inFlight: number };
-  /** Told of each refusal for want of rights. */
-  readonly onDenied: (context: CallContext, rejection: Rejection) => void;
+  readonly unread: Unread;
+  readonly encode: (answer: unknown) => Buffer;
 };
 
-const maxInFlight = 4_096;
-const defaultDeadlineMs = 30_000;
-/** A reader that takes nothing for so long does not get the rest. */
-const maxStallMs = 60_000;
+/** A request as `withOwnCodec` reads it. */
+type Read = Result<unknown>;
 
-const tooMuch = refuse('OVERLOADED', 'the server has too much in hand: try again shortly');
 const notOffered = refuse('UNIMPLEMENTED', 'this server does not offer this call yet');
-
-type AnyCall = Pick<
-  ServerUnaryCall<unknown, unknown>,
-  'metadata' | 'cancelled' | 'getDeadline' | 'getPeer'
->;
 
 /** One answer per call: policy, limits, deadline, request id, masking of what is unexpected. */
 export function wrapUnary(options: WrapOptions) {
-  return (call: ServerUnaryCall<unknown, unknown>, callback: sendUnaryData<unknown>): void => {
+  return (call: ServerUnaryCall<Read, Buffer>, callback: sendUnaryData<Buffer>): void => {
     const requestId = requestIdOf(call);
-    options.load.inFlight += 1;
-    answerUnary(call, requestId, options)
+    const answer = async (context: CallContext): Promise<Result<Buffer>> => {
+      if (!call.request.ok) return call.request;
+      const handler = options.handler as UnaryHandler<unknown, unknown> | undefined;
+      const result = handler ? await handler(call.request.value, context) : notOffered;
+      if (!result.ok) return tellDenial(result, options.entry, context);
+      const bytes = options.encode(result.value);
+      const kept = options.unread.keep(call, bytes.length);
+      return kept.ok ? { ok: true, value: bytes } : kept;
+    };
+    options.admission
+      .run(call, requestId, options.entry, answer)
       .catch((err: unknown) => explainFailure(err, options.log, requestId))
       .then((result) => {
         if (result.ok) callback(null, result.value);
         else callback(toServiceError(result.rejection, requestId));
       })
-      .catch((err: unknown) => options.log.error({ err, requestId }, 'the answer was not sent'))
-      .finally(() => (options.load.inFlight -= 1));
+      .catch((err: unknown) => options.log.error({ err, requestId }, 'the answer was not sent'));
   };
 }
 
-async function answerUnary(
-  call: ServerUnaryCall<unknown, unknown>,
-  requestId: string,
-  options: WrapOptions,
-): Promise<Result<unknown>> {
-  const context = await admit(call, requestId, options, Date.now() + defaultDeadlineMs);
-  if (!context.ok) return context;
-  const handler = options.handler as UnaryHandler<unknown, unknown> | undefined;
-  const result = handler ? await handler(call.request, context.value) : notOffered;
-  if (!result.ok && result.rejection.isDenial) options.onDenied(context.value, result.rejection);
-  return result;
-}
-
-/** Many answers to one request. Pulls the next one once the client has taken the last. */
+/** Many answers to one request. Pulls the next one once the client has taken the last ones. */
 export function wrapServerStream(options: WrapOptions) {
-  return (call: ServerWritableStream<unknown, unknown>): void => {
+  return (call: ServerWritableStream<Read, Buffer>): void => {
     const handler = options.handler as ServerStreamHandler<unknown, unknown> | undefined;
-    runStream(call, options, (context) =>
-      handler ? handler(call.request, context) : Promise.resolve(notOffered),
-    );
+    runStream(call, options, (context) => {
+      if (!call.request.ok) return Promise.resolve(call.request);
+      return handler ? handler(call.request.value, context) : Promise.resolve(notOffered);
+    });
   };
 }
 
 /** Many answers to many requests; each request is read when the handler asks for it. */
 export function wrapBidi(options: WrapOptions) {
-  return (call: ServerDuplexStream<unknown, unknown>): void => {
+  return (call: ServerDuplexStream<Read, Buffer>): void => {
     const handler = options.handler as BidiHandler<unknown, unknown> | undefined;
     runStream(call, options, (context) =>
       handler ? handler(readChecked(call, options), context) : Promise.resolve(notOffered),
@@ -136,17 +119,20 @@ export function wrapBidi(options: WrapOptions) {
 
 /** The requests of a stream; a credential that has ended meanwhile ends the stream. */
 async function* readChecked(
-  call: ServerDuplexStream<unknown, unknown>,
-  { access, policy }: WrapOptions,
+  call: ServerDuplexStream<Read, Buffer>,
+  { access, entry }: WrapOptions,
 ): AsyncIterable<unknown> {
-  for await (const request of call as AsyncIterable<unknown>) {
-    const still = await access.authorize(authorizationOf(call), policy);
+  // By itself the loop would destroy the call at the end of the requests, and with it our answers.
+  const requests: AsyncIterable<Read> = call.iterator({ destroyOnReturn: false });
+  for await (const request of requests) {
+    if (!request.ok) throw createHold(request.rejection);
+    const still = await access.authorize(authorizationOf(call), entry.policy);
     if (!still.ok) throw createHold(still.rejection);
-    yield request;
+    yield request.value;
   }
 }
 
-type StreamCall = ServerWritableStream<unknown, unknown> | ServerDuplexStream<unknown, unknown>;
+type StreamCall = ServerWritableStream<Read, Buffer> | ServerDuplexStream<Read, Buffer>;
 
 function runStream(
   call: StreamCall,
@@ -154,87 +140,34 @@ function runStream(
   open: (context: CallContext) => Promise<Result<AsyncIterable<unknown>>>,
 ): void {
   const requestId = requestIdOf(call);
-  options.load.inFlight += 1;
-  const run = async (): Promise<Result<unknown>> => {
-    const context = await admit(call, requestId, options, Infinity);
-    if (!context.ok) return context;
-    const opened = await open(context.value);
-    if (!opened.ok) {
-      if (opened.rejection.isDenial) options.onDenied(context.value, opened.rejection);
-      return opened;
-    }
+  const work = async (context: CallContext): Promise<Result<unknown>> => {
+    const opened = await open(context);
+    if (!opened.ok) return tellDenial(opened, options.entry, context);
+    const sink = createSink(call);
     for await (const message of opened.value) {
       if (call.cancelled) return opened;
-      if (!call.write(message)) await waitForDrain(call);
+      await sink.write(options.encode(message));
     }
     return opened;
   };
-  run()
+  options.admission
+    .run(call, requestId, options.entry, work)
     .catch((err: unknown) => explainFailure(err, options.log, requestId))
     .then((result) => {
       if (call.cancelled) return;
       if (result.ok) call.end();
       else call.emit('error', toServiceError(result.rejection, requestId));
     })
-    .catch((err: unknown) => options.log.error({ err, requestId }, 'the stream was not ended'))
-    .finally(() => (options.load.inFlight -= 1));
+    .catch((err: unknown) => options.log.error({ err, requestId }, 'the stream was not ended'));
 }
 
-/** Resolves when the client has taken what was written, or is gone; rejects if it takes nothing. */
-function waitForDrain(call: StreamCall): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const finish = (err?: Error): void => {
-      clearTimeout(timer);
-      for (const event of events) call.off(event, onEvent);
-      if (err) reject(err);
-      else resolve();
-    };
-    const onEvent = (): void => finish();
-    const events = ['drain', 'cancelled', 'close', 'error'] as const;
-    const timer = setTimeout(() => {
-      const { rejection } = refuse('CANCELLED', 'the answers were not read: ask for them again');
-      finish(createHold(rejection));
-    }, maxStallMs);
-    for (const event of events) call.once(event, onEvent);
-  });
-}
-
-/** The context of a call that may come in. */
-async function admit(
-  call: AnyCall,
-  requestId: string,
-  { access, policy, load, onDenied }: WrapOptions,
-  latestMs: number,
-): Promise<Result<CallContext>> {
-  const authorization = authorizationOf(call);
-  // Our own services are let in past the cap: without their feed of revocations nobody is.
-  const isPeer = authorization?.startsWith('Service ') ?? false;
-  if (load.inFlight > maxInFlight && !isPeer) return tooMuch;
-  const deadline = call.getDeadline();
-  const deadlineMs = deadline instanceof Date ? deadline.getTime() : deadline;
-  const contextOf = (principal: Principal): CallContext => ({
-    requestId,
-    principal,
-    source: sourceOf(call.getPeer()),
-    deadlineMs: Math.min(deadlineMs, latestMs),
-    isCancelled: () => call.cancelled,
-  });
-  const authorized = await access.authorize(authorization, policy);
-  if (authorized.ok) return { ok: true, value: contextOf(authorized.value) };
-  if (authorized.rejection.isDenial) {
-    const identified = await access.identify(authorization);
-    if (identified.ok) onDenied(contextOf(identified.value), authorized.rejection);
-  }
-  return authorized;
-}
-
-const authorizationOf = (call: AnyCall): string | undefined =>
-  call.metadata.get('authorization')[0]?.toString();
-
-/** `ipv4:1.2.3.4:567`, `[::1]:567` or `1.2.3.4:567`: the address alone. */
-function sourceOf(peer: string): string {
-  const match = /^(?:ipv[46]:)?(?:\[([^\]]+)\]|([^:]+)):\d+$/.exec(peer);
-  return match?.[1] ?? match?.[2] ?? 'unknown';
+function tellDenial<R extends Extract<Result<unknown>, { ok: false }>>(
+  result: R,
+  entry: Entry,
+  context: CallContext,
+): R {
+  if (result.rejection.isDenial) entry.onDenied(context, result.rejection);
+  return result;
 }
 
 /** The caller's own request id where it is harmless to log, otherwise a new one. */

@@ -19,6 +19,16 @@ type ClientConstructor<C> = new (
 /** A peer's answer that is an error: `reason` where the peer named one of ours. */
 export type PeerFailure = { readonly reason: Reason | undefined; readonly cause: unknown };
 
+/** What is shown to and expected of a peer that is reached by TLS. */
+export type PeerTls = {
+  /** PEM. Without `rootCerts` the authorities that Node trusts; `key` and `cert` for those who ask. */
+  current(): {
+    readonly rootCerts: Buffer | undefined;
+    readonly key: Buffer | undefined;
+    readonly cert: Buffer | undefined;
+  };
+};
+
 export type PeerClient<C> = {
   /** Calls with our service credential; rejects with the gRPC error. */
   call<Req, Res>(
@@ -30,28 +40,39 @@ export type PeerClient<C> = {
 };
 
 const defaultTimeoutMs = 5_000;
+/** Longer than any call over a connection whose certificates have been renewed. */
+const lingerMs = 30_000;
 
 /**
  * A gRPC client to one of our own services. Connects at the first call, which is also when the
- * address is asked for, and again by itself.
+ * address is asked for, and again by itself; anew once what `tls` gives has been renewed.
  */
 export function createPeerClient<C extends { close(): void }>(
   constructor: ClientConstructor<C>,
   address: () => string,
   serviceCredential: string,
+  tls?: PeerTls,
 ): PeerClient<C> {
   let client: C | undefined;
-  const connect = () =>
-    new constructor(address(), credentials.createInsecure(), {
+  let material: ReturnType<PeerTls['current']> | undefined;
+  const connect = (): C => {
+    const latest = tls?.current();
+    if (client && latest === material) return client;
+    const outdated = client;
+    if (outdated) setTimeout(() => outdated.close(), lingerMs).unref();
+    material = latest;
+    client = new constructor(address(), toCredentials(latest), {
       'grpc.enable_http_proxy': 0,
       'grpc.initial_reconnect_backoff_ms': 100,
       'grpc.max_reconnect_backoff_ms': 2_000,
       'grpc.keepalive_time_ms': 30_000,
     });
+    return client;
+  };
   return {
     call: (select, request, timeoutMs = defaultTimeoutMs) =>
       new Promise((resolve, reject) => {
-        const connected = (client ??= connect());
+        const connected = connect();
         const metadata = new Metadata();
         metadata.set('authorization', `Service ${serviceCredential}`);
         select(connected).call(
@@ -67,6 +88,12 @@ export function createPeerClient<C extends { close(): void }>(
       }),
     close: () => client?.close(),
   };
+}
+
+function toCredentials(material: ReturnType<PeerTls['current']> | undefined): ChannelCredentials {
+  if (!material) return credentials.createInsecure();
+  const { rootCerts, key, cert } = material;
+  return credentials.createSsl(rootCerts ?? null, key ?? null, cert ?? null);
 }
 
 /** Reads what a rejected peer call means. */

@@ -1,6 +1,9 @@
+import type { Http2Server, ServerOptions } from 'node:http2';
+
 import {
   Server,
   ServerCredentials,
+  type ConnectionInjector,
   type ServiceDefinition,
   type UntypedServiceImplementation,
 } from '@grpc/grpc-js';
@@ -9,6 +12,8 @@ import { HealthImplementation } from 'grpc-health-check';
 import type { Rejection } from '../../../core/reasons.ts';
 import type { Access, Policy } from '../access.ts';
 import type { Log } from '../log.ts';
+import { createAdmission, loadLimits, type LoadLimits } from './admission.ts';
+import { createUnread } from './answers.ts';
 import {
   wrapBidi,
   wrapServerStream,
@@ -17,6 +22,16 @@ import {
   type UntypedHandlers,
   type WrapOptions,
 } from './calls.ts';
+import { withOwnCodec } from './codec.ts';
+import {
+  connectionLimits,
+  createListener,
+  type ConnectionLimits,
+  type Listener,
+  type ServerTls,
+} from './listener.ts';
+import { sessionLimits, watchSessions, type SessionLimits } from './sessions.ts';
+import { createAddressSet, type AddressSet } from './source.ts';
 
 export type Policies<Methods> = {
   readonly [M in keyof Methods as string extends M ? never : M]: Policy;
@@ -33,13 +48,28 @@ export type HostedService = {
 };
 
 export type GrpcServer = {
-  /** Binds and serves; the port is the real one where 0 was asked for. Rejects if it is taken. */
-  listen(address: string): Promise<{ readonly port: number }>;
+  /**
+   * Serves on `HOST:PORT`, by TLS where `tls` is given, or on `unix:/path`. The port is the real one
+   * where 0 was asked for. Rejects if it is taken.
+   */
+  listen(address: string, tls?: ServerTls): Promise<{ readonly port: number }>;
   setReady(isReady: boolean): void;
   /** An entry of the health service for a part that is not a service. */
   setPartHealth(part: string, isHealthy: boolean): void;
   /** Lets calls in flight end, within the deadline. */
   stop(deadlineMs: number): Promise<void>;
+};
+
+export type Limits = {
+  readonly load: LoadLimits;
+  readonly connections: ConnectionLimits;
+  readonly sessions: SessionLimits;
+};
+
+const defaultLimits: Limits = {
+  load: loadLimits,
+  connections: connectionLimits,
+  sessions: sessionLimits,
 };
 
 /** Unary requests are small; a page of an answer may be larger. */
@@ -55,84 +85,147 @@ const serverOptions = {
   'grpc.keepalive_timeout_ms': 20_000,
   'grpc.max_connection_age_ms': 60 * 60_000,
   'grpc.max_connection_age_grace_ms': 30_000,
+  // In MiB, per connection; grpc-js would set no limit.
+  'grpc-node.max_session_memory': 64,
 };
 
-/** Hosts services behind one wrapper: policy, limits, deadline, request id, masking of errors. */
+/** What Node's HTTP/2 can bound and grpc-js has no option for. */
+const http2Limits = {
+  maxHeaderListBytes: 16 * 1024,
+  maxSettings: 32,
+  maxInvalidFrames: 100,
+  /** Streams reset by the client: so many at once, and then so many a second. */
+  resetBurst: 200,
+  resetRate: 50,
+};
+
+/**
+ * Hosts services behind one wrapper: policy, limits, deadline, request id, masking of errors.
+ * `proxies` are the addresses whose `x-forwarded-for` is believed.
+ */
 export function createGrpcServer(options: {
   readonly services: readonly HostedService[];
   readonly access: Access;
   readonly log: Log;
+  readonly proxies?: AddressSet;
+  readonly limits?: Limits;
 }): GrpcServer {
+  const { services, access, log, limits = defaultLimits } = options;
+  const proxies = options.proxies ?? createAddressSet([]);
   const server = new Server(serverOptions);
-  const names = ['', ...options.services.map((service) => service.name)];
+  const { http2Server, injector } = openHttp2(server);
+  const paths = services.flatMap(({ definition }) => Object.values(definition));
+  const streams = new Set(paths.filter((m) => m.requestStream).map((m) => m.path));
+  const isRequestStream = (path: string): boolean => streams.has(path);
+  const sessions = { server: http2Server, limits: limits.sessions, log, isRequestStream };
+  const watch = watchSessions(sessions);
+  const names = ['', ...services.map((service) => service.name)];
   const health = new HealthImplementation(
     Object.fromEntries(names.map((name) => [name, 'NOT_SERVING'])),
   );
   health.addToServer(server);
-  const load = { inFlight: 0 };
-  for (const service of options.services) {
-    server.addService(service.definition, implement(service, options.access, options.log, load));
-  }
+  const admission = createAdmission({ access, proxies, limits: limits.load });
+  const unread = createUnread();
+  for (const service of services) host(server, service, { access, admission, unread, log });
+  const listeners: Listener[] = [];
   return {
-    listen: (address) => bind(server, address),
+    listen: async (address, tls) => {
+      const onConnection = injector.injectConnection.bind(injector);
+      const { connections } = limits;
+      const listener = createListener({ tls, limits: connections, proxies, log, onConnection });
+      const port = await listener.listen(parseAddress(address));
+      listeners.push(listener);
+      return { port };
+    },
     setReady: (isReady) =>
       names.forEach((name) => health.setStatus(name, isReady ? 'SERVING' : 'NOT_SERVING')),
     setPartHealth: (part, isHealthy) =>
       health.setStatus(part, isHealthy ? 'SERVING' : 'NOT_SERVING'),
-    stop: (deadlineMs) =>
-      new Promise((resolve) => {
-        const timer = setTimeout(() => {
-          server.forceShutdown();
-          resolve();
-        }, deadlineMs);
-        // Streams (a health watcher's, say) never end by themselves: with the calls answered and
-        // sent, what is left is closed.
-        const looking = setInterval(() => {
-          if (load.inFlight > 0) return;
-          clearInterval(looking);
-          setTimeout(() => server.forceShutdown(), flushMs).unref();
-        }, 50);
-        server.tryShutdown(() => {
-          clearTimeout(timer);
-          clearInterval(looking);
-          resolve();
-        });
-      }),
+    stop: async (deadlineMs) => {
+      for (const listener of listeners) listener.stop();
+      await drain(server, admission.inFlight, deadlineMs);
+      watch.stop();
+    },
   };
 }
 
-function bind(server: Server, address: string): Promise<{ port: number }> {
-  return new Promise((resolve, reject) => {
-    server.bindAsync(address, ServerCredentials.createInsecure(), (err, port) => {
-      if (err) reject(err);
-      else resolve({ port });
+/**
+ * The HTTP/2 server inside the gRPC server, into which our listener hands its connections. grpc-js
+ * keeps it and its options to itself; if another version has no such fields, this does not compile
+ * or throws at start.
+ */
+function openHttp2(server: Server): { http2Server: Http2Server; injector: ConnectionInjector } {
+  const http2Options = server['commonServerOptions'] as ServerOptions;
+  Object.assign(http2Options, {
+    settings: { ...http2Options.settings, maxHeaderListSize: http2Limits.maxHeaderListBytes },
+    maxSettings: http2Limits.maxSettings,
+    maxSessionInvalidFrames: http2Limits.maxInvalidFrames,
+    streamResetBurst: http2Limits.resetBurst,
+    streamResetRate: http2Limits.resetRate,
+  });
+  // TLS, where there is any, has been spoken by the time a connection gets here.
+  const injector = server.createConnectionInjector(ServerCredentials.createInsecure());
+  const [http2Server] = (server['http2Servers'] as ReadonlyMap<Http2Server, unknown>).keys();
+  if (!http2Server) throw new Error('the gRPC server has no HTTP/2 server');
+  return { http2Server, injector };
+}
+
+function drain(server: Server, inFlight: () => number, deadlineMs: number): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(() => {
+      server.forceShutdown();
+      resolve();
+    }, deadlineMs);
+    // Streams (a health watcher's, say) never end by themselves: with the calls answered and
+    // sent, what is left is closed.
+    const looking = setInterval(() => {
+      if (inFlight() > 0) return;
+      clearInterval(looking);
+      setTimeout(() => server.forceShutdown(), flushMs).unref();
+    }, 50);
+    server.tryShutdown(() => {
+      clearTimeout(timer);
+      clearInterval(looking);
+      resolve();
     });
   });
 }
 
-function implement(
+function parseAddress(address: string): { host: string; port: number } | { path: string } {
+  if (address.startsWith('unix:')) return { path: address.slice('unix:'.length) };
+  const [, bracketed, named, port] = /^(?:\[(.+)\]|([^:]+)):(\d+)$/.exec(address) ?? [];
+  const host = bracketed ?? named;
+  if (host === undefined) throw new Error(`${address} is not HOST:PORT`);
+  return { host, port: Number(port) };
+}
+
+function host(
+  server: Server,
   service: HostedService,
-  access: Access,
-  log: Log,
-  load: { inFlight: number },
-): UntypedServiceImplementation {
+  shared: Pick<WrapOptions, 'access' | 'admission' | 'unread' | 'log'>,
+): void {
+  const definitions: Record<string, ServiceDefinition[string]> = {};
   const implementation: UntypedServiceImplementation = {};
   for (const [method, definition] of Object.entries(service.definition)) {
     const policy = service.policies[method];
     if (policy === undefined) throw new Error(`${definition.path} has no policy`);
+    const isStream = definition.requestStream || definition.responseStream;
     const options: WrapOptions = {
+      ...shared,
       handler: service.handlers[method],
-      policy,
-      access,
-      log,
-      load,
-      onDenied: (context, rejection) => service.onDenied?.(context, method, rejection),
+      encode: definition.responseSerialize,
+      entry: {
+        policy,
+        isStream,
+        onDenied: (context, rejection) => service.onDenied?.(context, method, rejection),
+      },
     };
+    definitions[method] = withOwnCodec(definition);
     implementation[method] = definition.requestStream
       ? wrapBidi(options)
       : definition.responseStream
         ? wrapServerStream(options)
         : wrapUnary(options);
   }
-  return implementation;
+  server.addService(definitions, implementation);
 }

@@ -1,0 +1,88 @@
+import type { ServerDuplexStream, ServerUnaryCall, ServerWritableStream } from '@grpc/grpc-js';
+
+import { refuse, succeed, type Result } from '../../../core/reasons.ts';
+import { createHold } from '../hold.ts';
+
+/** What clients have been answered and have not taken yet. */
+export type Unread = {
+  /**
+   * Counts an answer until its client has taken it or is gone. OVERLOADED for a large answer on a
+   * connection that leaves too much unread already; only reads have large answers.
+   */
+  keep(call: UnaryCall, bytes: number): Result<void>;
+};
+
+type UnaryCall = Pick<ServerUnaryCall<unknown, Buffer>, 'getPeer' | 'once'>;
+
+/** What changes money is answered with far less, so it is never refused here. */
+const smallBytes = 64 * 1024;
+const maxUnreadBytes = 16 * 1024 * 1024;
+
+/** Bounds what is held for each connection in large answers that are not read. */
+export function createUnread(): Unread {
+  const byPeer = new Map<string, number>();
+  return {
+    keep: (call, bytes) => {
+      if (bytes <= smallBytes) return succeed(undefined);
+      const peer = call.getPeer();
+      const before = byPeer.get(peer) ?? 0;
+      if (before + bytes > maxUnreadBytes) {
+        return refuse(
+          'OVERLOADED',
+          'earlier answers on this connection have not been read yet: read them, then ask again',
+          { retryAfterMs: '1000' },
+        );
+      }
+      byPeer.set(peer, before + bytes);
+      // grpc-js tells so of every call that is over, whether or not it was given up.
+      call.once('cancelled', () => {
+        const left = (byPeer.get(peer) ?? bytes) - bytes;
+        if (left === 0) byPeer.delete(peer);
+        else byPeer.set(peer, left);
+      });
+      return succeed(undefined);
+    },
+  };
+}
+
+type StreamCall = ServerWritableStream<unknown, Buffer> | ServerDuplexStream<unknown, Buffer>;
+
+export type Sink = {
+  /** Resolves once there is room for the next message; rejects if nothing is taken. */
+  write(bytes: Buffer): Promise<void>;
+};
+
+const bufferBytes = 512 * 1024;
+/** A reader that takes nothing for so long does not get the rest. */
+const maxStallMs = 60_000;
+
+/** Writes messages to a stream, a bounded number of bytes ahead of its reader. */
+export function createSink(call: StreamCall): Sink {
+  let pendingBytes = 0;
+  let wake: () => void = () => undefined;
+  for (const event of ['cancelled', 'close', 'error'] as const) call.on(event, () => wake());
+
+  const waitForRoom = (): Promise<void> =>
+    new Promise((resolve, reject) => {
+      const giveUp = setTimeout(() => {
+        const { rejection } = refuse('CANCELLED', 'the answers were not read: ask for them again');
+        reject(createHold(rejection));
+      }, maxStallMs);
+      wake = () => {
+        clearTimeout(giveUp);
+        resolve();
+      };
+    });
+
+  return {
+    write: async (bytes) => {
+      pendingBytes += bytes.length;
+      call.write(bytes, () => {
+        pendingBytes -= bytes.length;
+        wake();
+      });
+      const isFull = (): boolean => pendingBytes >= bufferBytes && !call.cancelled;
+      while (isFull()) await waitForRoom();
+    },
+  };
+}

@@ -1,0 +1,200 @@
+import {
+  constants,
+  type Http2Server,
+  type ServerHttp2Session,
+  type ServerHttp2Stream,
+} from 'node:http2';
+
+import { status } from '@grpc/grpc-js';
+
+import type { Log } from '../log.ts';
+
+export type SessionLimits = {
+  /** From the connection to its SETTINGS, and to its acknowledgement of ours. */
+  readonly greetingMs: number;
+  /** From the headers of a call to its whole request, where that is one message. */
+  readonly requestMs: number;
+  /** How long answers may lie unread while the connection takes next to nothing. */
+  readonly stallMs: number;
+  /** How long one stream may take nothing at all, whatever the others on its connection do. */
+  readonly streamStallMs: number;
+  /** What may be held for all connections together: requests in parts, answers unread. */
+  readonly heldBytes: number;
+};
+
+export const sessionLimits: SessionLimits = {
+  greetingMs: 10_000,
+  requestMs: 30_000,
+  stallMs: 60_000,
+  streamStallMs: 10 * 60_000,
+  heldBytes: 512 * 1024 * 1024,
+};
+
+const lookEveryMs = 1_000;
+/** Less than this within `stallMs` are pings and acknowledgements, and no answers. */
+const progressBytes = 16 * 1024;
+/** About what an open stream takes by itself, and what a request that is not whole may. */
+const streamBytes = 16 * 1024;
+const requestBytes = 256 * 1024;
+
+type StreamState = {
+  readonly sinceMs: number;
+  readonly isOneRequest: boolean;
+  unreadBytes: number;
+  movedAtMs: number;
+  /** At the last look the answer was out, and the request not over. */
+  isLeftOpen: boolean;
+};
+
+type SessionState = {
+  readonly session: ServerHttp2Session;
+  readonly sinceMs: number;
+  readonly streams: Map<ServerHttp2Stream, StreamState>;
+  isGreeted: boolean;
+  movedAtMs: number;
+  bytesWritten: number;
+};
+
+type Cause =
+  'no greeting' | 'answers unread' | 'too much held' | 'request incomplete' | 'left open';
+
+/**
+ * Watches the HTTP/2 sessions of a server, and ends what only costs: connections that do not greet
+ * or do not read, requests that never become whole, streams left open after their answer. Under
+ * pressure those that make us hold most go first.
+ */
+export function watchSessions(options: {
+  readonly server: Http2Server;
+  readonly limits: SessionLimits;
+  readonly log: Log;
+  /** Whether the method at this path takes a stream of requests. */
+  readonly isRequestStream: (path: string) => boolean;
+}): { stop(): void } {
+  const { server, limits, log, isRequestStream } = options;
+  const states = new Map<ServerHttp2Session, SessionState>();
+  const cut = new Map<Cause, number>();
+  const count = (cause: Cause): void => void cut.set(cause, (cut.get(cause) ?? 0) + 1);
+  const end = (session: ServerHttp2Session, cause: Cause): void => {
+    count(cause);
+    session.destroy(undefined, constants.NGHTTP2_ENHANCE_YOUR_CALM);
+  };
+
+  server.on('session', (session) => {
+    const state: SessionState = {
+      session,
+      sinceMs: performance.now(),
+      streams: new Map(),
+      isGreeted: false,
+      movedAtMs: performance.now(),
+      bytesWritten: 0,
+    };
+    states.set(session, state);
+    // Our own settings, the bound on headers among them, are in force once they are acknowledged.
+    session.once('remoteSettings', () => {
+      session.once('localSettings', () => (state.isGreeted = true));
+    });
+    session.once('close', () => states.delete(session));
+  });
+  server.on('stream', (stream, headers) => {
+    const streams = stream.session && states.get(stream.session as ServerHttp2Session)?.streams;
+    if (!streams) return;
+    const nowMs = performance.now();
+    const isOneRequest = !isRequestStream(headers[':path'] ?? '');
+    const state = { sinceMs: nowMs, isOneRequest, unreadBytes: 0, movedAtMs: nowMs };
+    streams.set(stream, { ...state, isLeftOpen: false });
+    stream.once('close', () => streams.delete(stream));
+  });
+
+  const look = (): void => {
+    const nowMs = performance.now();
+    const weights: { readonly state: SessionState; readonly heldBytes: number }[] = [];
+    let allBytes = 0;
+    for (const state of states.values()) {
+      if (!state.isGreeted && nowMs - state.sinceMs > limits.greetingMs) {
+        end(state.session, 'no greeting');
+        continue;
+      }
+      const { heldBytes, unreadBytes } = lookAtStreams(state, nowMs, limits, count);
+      if (isStalled(state, unreadBytes, nowMs, limits.stallMs)) {
+        end(state.session, 'answers unread');
+        continue;
+      }
+      weights.push({ state, heldBytes });
+      allBytes += heldBytes;
+    }
+    weights.sort((a, b) => b.heldBytes - a.heldBytes);
+    for (const { state, heldBytes } of weights) {
+      if (allBytes <= limits.heldBytes) break;
+      end(state.session, 'too much held');
+      allBytes -= heldBytes;
+    }
+    if (cut.size > 0) log.warn({ cut: Object.fromEntries(cut) }, 'calls or connections were cut');
+    cut.clear();
+  };
+  const timer = setInterval(look, lookEveryMs);
+  timer.unref();
+  return { stop: () => clearInterval(timer) };
+}
+
+/** Ends the streams that only cost, and adds up what the others make us hold. */
+function lookAtStreams(
+  state: SessionState,
+  nowMs: number,
+  limits: SessionLimits,
+  count: (cause: Cause) => void,
+): { heldBytes: number; unreadBytes: number } {
+  let heldBytes = 0;
+  let unreadBytes = 0;
+  for (const [stream, seen] of state.streams) {
+    const isWhole = stream.readableEnded;
+    if (stream.writableLength !== seen.unreadBytes || stream.writableLength === 0) {
+      seen.movedAtMs = nowMs;
+      seen.unreadBytes = stream.writableLength;
+    }
+    if (seen.isOneRequest && !isWhole && nowMs - seen.sinceMs > limits.requestMs) {
+      count('request incomplete');
+      refuseLate(stream);
+    } else if (seen.isLeftOpen) {
+      count('left open');
+      stream.close(constants.NGHTTP2_NO_ERROR);
+    } else if (nowMs - seen.movedAtMs > limits.streamStallMs) {
+      count('answers unread');
+      stream.close(constants.NGHTTP2_CANCEL);
+    }
+    seen.isLeftOpen = !isWhole && stream.writableFinished;
+    const isPartial = seen.isOneRequest && !isWhole;
+    heldBytes += streamBytes + seen.unreadBytes + (isPartial ? requestBytes : 0);
+    unreadBytes += seen.unreadBytes;
+  }
+  return { heldBytes, unreadBytes };
+}
+
+function isStalled(
+  state: SessionState,
+  unreadBytes: number,
+  nowMs: number,
+  stallMs: number,
+): boolean {
+  const bytesWritten = state.session.destroyed ? 0 : state.session.socket.bytesWritten;
+  if (unreadBytes === 0 || bytesWritten - state.bytesWritten >= progressBytes) {
+    state.movedAtMs = nowMs;
+    state.bytesWritten = bytesWritten;
+  }
+  return nowMs - state.movedAtMs > stallMs;
+}
+
+/** Answers a request that did not become whole in time, and lets go of it. */
+function refuseLate(stream: ServerHttp2Stream): void {
+  if (!stream.headersSent && !stream.destroyed) {
+    stream.respond(
+      {
+        ':status': 200,
+        'content-type': 'application/grpc+proto',
+        'grpc-status': status.DEADLINE_EXCEEDED,
+        'grpc-message': 'the request did not arrive whole in time: nothing was done',
+      },
+      { endStream: true },
+    );
+  }
+  stream.close(constants.NGHTTP2_NO_ERROR);
+}

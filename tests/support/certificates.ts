@@ -1,0 +1,35 @@
+import { execFileSync } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+export type Certificate = { readonly cert: string; readonly key: string };
+
+export type Authority = {
+  /** Its own certificate. */
+  readonly cert: string;
+  /** Makes a certificate for this machine; `days` below 0: one that has ended. Paths of PEM files. */
+  issue(name: string, days?: number): Certificate;
+};
+
+/** A certificate authority of the test's own, made with openssl in this folder. */
+export function createAuthority(folder: string, name: string): Authority {
+  const path = (file: string): string => join(folder, file);
+  const openssl = (...args: string[]): void =>
+    void execFileSync('openssl', args, { cwd: folder, stdio: 'pipe' });
+  const newKey = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes'];
+  const own = { key: path(`${name}.key`), cert: path(`${name}.pem`) };
+  const subject = ['-subj', `/CN=${name}`, '-days', '2'];
+  openssl('req', '-x509', ...newKey, '-keyout', own.key, '-out', own.cert, ...subject);
+  writeFileSync(path('names'), 'subjectAltName=IP:127.0.0.1,DNS:localhost\n');
+  return {
+    cert: own.cert,
+    issue: (holder, days = 1) => {
+      const files = { key: path(`${holder}.key`), cert: path(`${holder}.pem`) };
+      const request = path(`${holder}.csr`);
+      openssl('req', ...newKey, '-keyout', files.key, '-out', request, '-subj', `/CN=${holder}`);
+      const by = ['-CA', own.cert, '-CAkey', own.key, '-CAcreateserial', '-days', String(days)];
+      openssl('x509', '-req', '-in', request, ...by, '-extfile', path('names'), '-out', files.cert);
+      return files;
+    },
+  };
+}
