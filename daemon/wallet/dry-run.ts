@@ -22,12 +22,12 @@ const maxRemembered = 100_000;
 const maxAtOnce = 4;
 
 /** Dry runs keep everything that they have decided in memory: bounded here, in length and number. */
-export function createDryRuns(): DryRuns {
+export function createDryRuns(limits = { maxRemembered, maxAtOnce }): DryRuns {
   let count = 0;
   return {
     begin: (db) => {
-      if (count >= maxAtOnce) {
-        const limit = String(maxAtOnce);
+      if (count >= limits.maxAtOnce) {
+        const limit = String(limits.maxAtOnce);
         return refuse(
           'OVERLOADED',
           `the server has ${limit} dry runs in hand, which is its limit: try again shortly`,
@@ -35,29 +35,30 @@ export function createDryRuns(): DryRuns {
         );
       }
       count += 1;
-      return succeed(createDryRun(db, () => (count -= 1)));
+      return succeed(createDryRun(db, limits.maxRemembered, () => (count -= 1)));
     },
   };
 }
 
-function createDryRun(db: Db, release: () => void): DryRun {
+function createDryRun(db: Db, limit: number, release: () => void): DryRun {
   const overlay = newOverlay();
-  let left = maxRemembered;
+  let left = limit;
   return {
     decide: async (commands) => {
       const taken = commands.slice(0, left);
       // Past the limit nothing is decided any more: it would lack what was not remembered.
       left -= taken.length;
       const posted = taken.length > 0 ? await decideMany(db, taken, overlay) : [];
-      return commands.map((_command, i) => posted[i] ?? tooLong);
+      return commands.map((_command, i) => posted[i] ?? tooLong(limit));
     },
     findCurrency: (id) => overlay.entries.get(id)?.[0]?.wallet.currency,
     release,
   };
 }
 
-const tooLong = refuse(
-  'INVALID_ARGUMENT',
-  `a dry run remembers at most ${maxRemembered} items: check the others in a run of their own`,
-  { field: 'items', limit: String(maxRemembered) },
-);
+const tooLong = (limit: number): Result<never> =>
+  refuse(
+    'INVALID_ARGUMENT',
+    `a dry run remembers at most ${limit} items: check the others in a run of their own`,
+    { field: 'items', limit: String(limit) },
+  );

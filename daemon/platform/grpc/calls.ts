@@ -139,6 +139,7 @@ async function* readChecked(
   call: ServerDuplexStream<unknown, unknown>,
   { access, policy }: WrapOptions,
 ): AsyncIterable<unknown> {
+  limitReadAhead(call);
   // Not destroyed with the reading, neither at its end nor when it is left: answers are still due.
   const requests = call.iterator({ destroyOnReturn: false }) as AsyncIterable<unknown>;
   for await (const request of requests) {
@@ -146,6 +147,15 @@ async function* readChecked(
     if (!still.ok) throw createHold(still.rejection);
     yield request;
   }
+}
+
+/**
+ * grpc-js takes in 16 messages before anybody asks for them, and nothing public changes that: with
+ * many streams, large messages and a busy database this is memory that a client can fill.
+ */
+function limitReadAhead(call: object): void {
+  const { _readableState: state } = call as { _readableState?: { highWaterMark: number } };
+  if (state) state.highWaterMark = 1;
 }
 
 type StreamCall = ServerWritableStream<unknown, unknown> | ServerDuplexStream<unknown, unknown>;
