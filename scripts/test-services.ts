@@ -13,6 +13,8 @@ const needed = [
   { program: '/usr/bin/docker-compose', package: 'docker-compose' },
   { program: '/usr/sbin/nginx', package: 'nginx-light' },
   { program: '/usr/bin/openssl', package: 'openssl' },
+  // psql and pgbench, for the benchmarks.
+  { program: '/usr/share/doc/postgresql', package: 'postgresql' },
 ] as const;
 
 const policy = '/usr/sbin/policy-rc.d';

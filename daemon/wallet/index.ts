@@ -16,6 +16,7 @@ import { createGroupCommit } from './group-commit.ts';
 import { createHandlers } from './handlers.ts';
 import { policies } from './policy.ts';
 import type { Posted, Posting } from './posting.ts';
+import { createStreamHandlers } from './stream.ts';
 import { createKnownUsers, type FindUsers } from './users.ts';
 
 export type WalletOptions = {
@@ -69,6 +70,7 @@ export function createWallet({ db, commitDb, broker, peers, config, log }: Walle
     definition: WalletServiceService,
     handlers: {
       ...createHandlers({ db, commitDb, trail, groupCommit, users, isOutboxFull, ...config }),
+      ...createStreamHandlers({ db, groupCommit, users, isOutboxFull, trail, log, ...config }),
       ...createDeadLetterHandlers(deadLetters),
       ...createAuditHandlers({ db }),
     },

@@ -122,7 +122,8 @@ async function* readChecked(
   call: ServerDuplexStream<Read, Buffer>,
   { access, entry }: WrapOptions,
 ): AsyncIterable<unknown> {
-  // By itself the loop would destroy the call at the end of the requests, and with it our answers.
+  limitReadAhead(call);
+  // Not destroyed with the reading, neither at its end nor when it is left: answers are still due.
   const requests: AsyncIterable<Read> = call.iterator({ destroyOnReturn: false });
   for await (const request of requests) {
     if (!request.ok) throw createHold(request.rejection);
@@ -130,6 +131,15 @@ async function* readChecked(
     if (!still.ok) throw createHold(still.rejection);
     yield request.value;
   }
+}
+
+/**
+ * grpc-js takes in 16 messages before anybody asks for them, and nothing public changes that: with
+ * many streams, large messages and a busy database this is memory that a client can fill.
+ */
+function limitReadAhead(call: object): void {
+  const { _readableState: state } = call as { _readableState?: { highWaterMark: number } };
+  if (state) state.highWaterMark = 1;
 }
 
 type StreamCall = ServerWritableStream<Read, Buffer> | ServerDuplexStream<Read, Buffer>;

@@ -1,0 +1,27 @@
+import type { Row } from '../support/row.ts';
+import { eventsInRow } from './events-in.ts';
+import { largeRow } from './large.ts';
+import { limitRow } from './limit.ts';
+import { pipelineRow } from './pipeline.ts';
+import { readRow } from './read.ts';
+import { signInRow } from './sign-in.ts';
+import { startRow } from './start.ts';
+import { hotRow, streamRow } from './stream.ts';
+import { unaryRow } from './unary.ts';
+import { batchRow, exportRow } from './unbuilt.ts';
+
+/** In the order in which they run. */
+export const rows: readonly Row[] = [
+  startRow,
+  signInRow,
+  streamRow,
+  hotRow,
+  limitRow,
+  unaryRow,
+  eventsInRow,
+  pipelineRow,
+  readRow,
+  largeRow,
+  exportRow,
+  batchRow,
+];

@@ -1,0 +1,56 @@
+import { AuthServiceService } from '../../protos/gen/digitalwallet/auth/v1/auth.ts';
+import { connect } from '../../tests/support/grpc.ts';
+import { startProduct } from '../support/product.ts';
+import { median } from '../support/rounds.ts';
+import type { ResultRow, Row } from '../support/row.ts';
+
+const tries = 200;
+const atMostPercent = 5;
+
+/**
+ * How long a wrong password and an unknown user take, in turn: the time must not tell who has an
+ * account. Each account is tried once, so that no throttle of an account is what is measured.
+ */
+export const signInRow: Row = {
+  id: 'sign-in',
+  run: async (bench): Promise<readonly ResultRow[]> => {
+    const count = bench.isQuick ? 5 : tries;
+    const product = await startProduct(bench.server, 'sign-in', { users: count + 1 });
+    const client = connect(product.address);
+    const time = async (email: string): Promise<number> => {
+      const startedAt = performance.now();
+      const answer = await client.call(AuthServiceService.signIn, {
+        email,
+        password: 'certainly not the passphrase',
+        client: 'bench',
+        deviceToken: '',
+      });
+      const took = performance.now() - startedAt;
+      const reason = answer.ok ? 'OK' : answer.reason;
+      if (reason !== 'CREDENTIALS_INVALID') throw new Error(`a sign-in was answered ${reason}`);
+      return took;
+    };
+    try {
+      await time(`user-${count}@bench.example`);
+      const unknown: number[] = [];
+      const wrong: number[] = [];
+      for (let i = 0; i < count; i += 1) {
+        const pair = [
+          async () => unknown.push(await time(`nobody-${i}@bench.example`)),
+          async () => wrong.push(await time(`user-${i}@bench.example`)),
+        ];
+        for (const next of i % 2 === 0 ? pair : pair.reverse()) await next();
+      }
+      const [value, baseline] = [median(unknown), median(wrong)];
+      const difference = (Math.abs(value - baseline) / baseline) * 100;
+      const what = 'sign-in: unknown user beside wrong password';
+      const target = `< ${atMostPercent} % apart`;
+      const met = difference < atMostPercent;
+      const ratio = value / baseline;
+      return [{ id: 'sign-in', what, unit: 'ms', value, baseline, ratio, target, met }];
+    } finally {
+      client.close();
+      await product.stop();
+    }
+  },
+};

@@ -1,0 +1,55 @@
+import { checkLedger, waitUntilDrained } from '../support/check.ts';
+import { fund, generate } from '../support/generator.ts';
+import { startProduct, type Product } from '../support/product.ts';
+import { runRounds } from '../support/rounds.ts';
+import { judge, type Bench, type Row } from '../support/row.ts';
+
+/** One stream over so many wallets, in transactions a second. */
+export async function measureStream(
+  bench: Bench,
+  product: Product,
+  job: { readonly prefix: string; readonly wallets: number },
+): Promise<{ readonly rate: number; readonly done: number }> {
+  const { server, seconds } = bench;
+  await waitUntilDrained(server, product);
+  const load = await generate(product, { kind: 'stream', seconds, ...job });
+  const rate = load.done / load.seconds;
+  bench.note(
+    `${job.prefix}: ${Math.round(rate)}/s; of one core the generator had ` +
+      `${percent(load.cpuShare)}, the daemon ${percent(load.daemonShare)}`,
+  );
+  await waitUntilDrained(server, product);
+  return { rate, done: load.done };
+}
+
+export const percent = (share: number): string => `${Math.round(share * 100)} %`;
+
+const createStreamRow = (id: string, wallets: number, atLeast: number): Row => ({
+  id,
+  run: async (bench) => {
+    const product = await startProduct(bench.server, id, { users: wallets });
+    try {
+      await fund(product, wallets);
+      const pgbench = await bench.pgbench();
+      let expected = BigInt(wallets);
+      const measured = await runRounds(
+        bench.rounds,
+        () => pgbench.measure(bench.seconds),
+        async (round) => {
+          const job = { prefix: `${id} ${round}`, wallets };
+          const { rate, done } = await measureStream(bench, product, job);
+          expected += BigInt(done);
+          await checkLedger(bench.server, product, expected);
+          return rate;
+        },
+      );
+      const what = `one stream, ${wallets.toLocaleString('en')} wallet${wallets > 1 ? 's' : ''}`;
+      return [judge({ id, what, unit: 'transactions/s' }, measured, { atLeast })];
+    } finally {
+      await product.stop();
+    }
+  },
+});
+
+export const streamRow = createStreamRow('stream', 10_000, 10);
+export const hotRow = createStreamRow('hot', 1, 15);

@@ -1,0 +1,44 @@
+import { checkLedger, waitUntilDrained } from '../support/check.ts';
+import { fund, generate } from '../support/generator.ts';
+import { startProduct } from '../support/product.ts';
+import { runRounds } from '../support/rounds.ts';
+import { judge, type Row } from '../support/row.ts';
+import { percent } from './stream.ts';
+
+const wallets = 10_000;
+
+/** CreateTransaction, 64 calls in flight. */
+export const unaryRow: Row = {
+  id: 'unary',
+  run: async (bench) => {
+    const { server, seconds } = bench;
+    const product = await startProduct(server, 'unary', { users: wallets });
+    try {
+      await fund(product, wallets);
+      const pgbench = await bench.pgbench();
+      let expected = BigInt(wallets);
+      const measured = await runRounds(
+        bench.rounds,
+        () => pgbench.measure(seconds),
+        async (round) => {
+          await waitUntilDrained(server, product);
+          const prefix = `unary ${round}`;
+          const load = await generate(product, { kind: 'unary', prefix, wallets, seconds });
+          const rate = load.done / load.seconds;
+          bench.note(
+            `${prefix}: ${Math.round(rate)}/s; of one core the generator had ` +
+              `${percent(load.cpuShare)}, the daemon ${percent(load.daemonShare)}`,
+          );
+          await waitUntilDrained(server, product);
+          expected += BigInt(load.done);
+          await checkLedger(server, product, expected);
+          return rate;
+        },
+      );
+      const what = 'CreateTransaction, 64 in flight';
+      return [judge({ id: 'unary', what, unit: 'transactions/s' }, measured, { atLeast: 3 })];
+    } finally {
+      await product.stop();
+    }
+  },
+};

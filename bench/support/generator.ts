@@ -1,0 +1,43 @@
+import { fork } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+
+import type { Job, Load } from './jobs.ts';
+import type { Product } from './product.ts';
+
+/** A load as it was measured, with how busy everybody was meanwhile. */
+export type Measured = Load & {
+  /** The daemon's processor time, as a share of one core. */
+  readonly daemonShare: number;
+};
+
+/** Runs a load against a daemon from a process of its own; it begins when all bodies are encoded. */
+export async function generate(
+  product: Product,
+  job: Omit<Job, 'address' | 'token'>,
+): Promise<Measured> {
+  const whole: Job = { ...job, address: product.address, token: await product.signIn() };
+  const child = fork(fileURLToPath(new URL('load.ts', import.meta.url)), [JSON.stringify(whole)], {
+    execArgv: ['--import', 'tsx', '--max-old-space-size=4096'],
+  });
+  const failed = new Promise<never>((_resolve, reject) => {
+    child.once('error', reject);
+    child.once('exit', (code) => {
+      if (code !== 0) reject(new Error(`the generator ended with ${String(code)}`));
+    });
+  });
+  const message = <T>(): Promise<T> =>
+    Promise.race([new Promise<T>((resolve) => child.once('message', resolve as never)), failed]);
+  await message<'ready'>();
+  const before = await product.cpuSeconds();
+  const answer = message<Load>();
+  child.send('go');
+  const load = await answer;
+  const daemonShare = ((await product.cpuSeconds()) - before) / load.seconds;
+  if (load.refused > 0) throw new Error(`${load.refused} of the load's transactions were refused`);
+  return { ...load, daemonShare };
+}
+
+/** A deposit into each wallet, so that no withdrawal lacks funds; opens them, too. */
+export async function fund(product: Product, wallets: number): Promise<void> {
+  await generate(product, { kind: 'fund', prefix: 'fund', wallets, seconds: 600 });
+}

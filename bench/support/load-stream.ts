@@ -1,0 +1,104 @@
+import { once } from 'node:events';
+import type { IncomingHttpHeaders } from 'node:http2';
+
+import {
+  Operation,
+  WalletServiceService,
+  type TransactionItem,
+} from '../../protos/gen/digitalwallet/wallet/v1/wallet.ts';
+import { maxRate, type Job } from './jobs.ts';
+import { userIdOf } from './product.ts';
+import { countResults, createUnframer, frame, openCall, openSession } from './wire.ts';
+
+const { path, requestSerialize } = WalletServiceService.streamTransactions;
+const messageSize = 1_000;
+/** A paced stream sends small messages, evenly. */
+const pacedSize = 100;
+const paceMs = 10;
+/** Messages sent and not yet answered; the daemon has as many in hand. */
+const inFlight = 6;
+
+/** Bodies of one stream, encoded: alternately deposits and withdrawals, over all wallets. */
+export function prepareStream(job: Job): Buffer[] {
+  const size = job.rate === undefined ? messageSize : pacedSize;
+  const count =
+    job.kind === 'fund'
+      ? job.wallets
+      : Math.ceil(((job.rate ?? maxRate) * job.seconds) / size) * size;
+  const bodies: Buffer[] = [];
+  for (let start = 0; start < count; start += size) {
+    const length = Math.min(size, count - start);
+    const items = Array.from({ length }, (_, i) => itemOf(job, start + i));
+    bodies.push(frame(requestSerialize({ items, dryRun: false })));
+  }
+  return bodies;
+}
+
+/** Neighbours on the stream are far apart in the table: 7,919 is a prime. */
+export function itemOf(job: Job, n: number): TransactionItem {
+  const isFunding = job.kind === 'fund';
+  return {
+    userId: userIdOf(isFunding ? n : (n * 7_919) % job.wallets),
+    currency: '',
+    operation: isFunding || n % 2 === 0 ? Operation.DEPOSIT : Operation.WITHDRAW,
+    amountMinor: isFunding ? 1_000_000_000n : 100n,
+    metadata: {},
+    idempotencyKey: `${job.prefix} ${n}`,
+  };
+}
+
+/** One client, one stream; a new message goes once an earlier one is answered. */
+export async function runStream(
+  job: Job,
+  bodies: readonly Buffer[],
+): Promise<{ done: number; refused: number; seconds: number }> {
+  const session = await openSession(job.address);
+  const call = openCall(session, path, job.token);
+  let status = 'no status';
+  const readStatus = (headers: IncomingHttpHeaders): void => {
+    const code = headers['grpc-status'];
+    if (code !== undefined) status = [code, headers['grpc-message'] ?? ''].flat().join(' ');
+  };
+  call.on('response', readStatus);
+  call.on('trailers', readStatus);
+  const total = { done: 0, refused: 0 };
+  const startedAt = performance.now();
+  const endsAt = startedAt + job.seconds * 1_000;
+  let next = 0;
+  let answered = 0;
+  const isDue = (): boolean =>
+    job.kind === 'fund' ||
+    (performance.now() < endsAt &&
+      (job.rate === undefined ||
+        next * pacedSize < ((performance.now() - startedAt) / 1_000) * job.rate));
+  const send = (): void => {
+    const body = bodies[next];
+    if (body && isDue()) {
+      next += 1;
+      call.write(body);
+    } else if (answered === next && (!body || job.kind === 'fund' || performance.now() >= endsAt)) {
+      call.end();
+    }
+  };
+  call.on(
+    'data',
+    createUnframer((body) => {
+      const { done, refused } = countResults(body);
+      total.done += done;
+      total.refused += refused;
+      answered += 1;
+      send();
+    }),
+  );
+  for (let i = 0; i < inFlight; i += 1) send();
+  const pacing = setInterval(() => {
+    while (job.rate !== undefined && next < answered + 4 * inFlight && isDue()) send();
+    if (performance.now() >= endsAt) send();
+  }, paceMs);
+  await once(call, 'close');
+  clearInterval(pacing);
+  const seconds = (performance.now() - startedAt) / 1_000;
+  session.close();
+  if (!/^0\b/.test(status)) throw new Error(`the stream ended with ${status}`);
+  return { ...total, seconds };
+}

@@ -1,0 +1,28 @@
+import type { Job, Load } from './jobs.ts';
+import { prepareStream, runStream } from './load-stream.ts';
+import { prepareUnary, runUnary } from './load-unary.ts';
+
+// A generator: a process of its own, so that its work is not the product's, nor the benchmark's.
+// Gets its job as argument, says `ready` once all bodies are encoded, begins at `go`.
+
+const job = JSON.parse(process.argv[2] ?? '') as Job;
+const prepare = job.kind === 'unary' ? prepareUnary : prepareStream;
+const work = job.kind === 'unary' ? runUnary : runStream;
+const bodies = prepare(job);
+
+process.once('message', () => {
+  const before = process.cpuUsage();
+  work(job, bodies).then(
+    (result) => {
+      const { user, system } = process.cpuUsage(before);
+      const cpuShare = (user + system) / 1e6 / result.seconds;
+      const load: Load = { ...result, cpuShare };
+      process.send?.(load, () => process.exit(0));
+    },
+    (err: unknown) => {
+      console.error(err);
+      process.exit(1);
+    },
+  );
+});
+process.send?.('ready');

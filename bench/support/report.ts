@@ -1,0 +1,53 @@
+import { mkdir, writeFile } from 'node:fs/promises';
+import { cpus, totalmem } from 'node:os';
+import { dirname } from 'node:path';
+
+import type { ResultRow } from './row.ts';
+
+export type Report = {
+  readonly machine: string;
+  readonly isQuick: boolean;
+  readonly rounds: number;
+  readonly seconds: number;
+  readonly server: Readonly<Record<string, string>>;
+  readonly rows: readonly ResultRow[];
+};
+
+export function describeMachine(): string {
+  const [first] = cpus();
+  const memory = Math.round(totalmem() / 2 ** 30);
+  const { platform, arch, version } = process;
+  return `${cpus().length} × ${first?.model.trim() ?? 'unknown'}, ${memory} GiB, ${platform} ${arch}, Node ${version}`;
+}
+
+/** The table as people read it; columns are padded, so that it also reads as Markdown. */
+export function formatTable(rows: readonly ResultRow[]): string {
+  const cells = [
+    ['id', 'work', 'product', 'baseline', 'unit', 'ratio', 'must be', 'met'],
+    ...rows.map((row) => [
+      row.id,
+      row.what,
+      formatNumber(row.value),
+      formatNumber(row.baseline),
+      row.unit,
+      row.ratio === null ? '–' : row.ratio.toFixed(2),
+      row.target,
+      row.met === null ? `not run: ${row.reason ?? ''}` : row.met ? 'yes' : 'NO',
+    ]),
+  ];
+  const widths = cells[0]?.map((_cell, i) => Math.max(...cells.map((row) => row[i]?.length ?? 0)));
+  const line = (row: readonly string[]): string =>
+    `| ${row.map((cell, i) => cell.padEnd(widths?.[i] ?? 0)).join(' | ')} |`;
+  const [head = [], ...body] = cells;
+  return [line(head), line((widths ?? []).map((w) => '-'.repeat(w))), ...body.map(line)].join('\n');
+}
+
+function formatNumber(value: number | null): string {
+  if (value === null) return '–';
+  return value >= 1_000 ? Math.round(value).toLocaleString('en') : value.toPrecision(4);
+}
+
+export async function writeReport(file: string, report: Report): Promise<void> {
+  await mkdir(dirname(file), { recursive: true });
+  await writeFile(file, `${JSON.stringify(report, null, 2)}\n`);
+}

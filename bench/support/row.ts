@@ -1,0 +1,58 @@
+import type { Pgbench } from './pgbench.ts';
+import type { BenchServer } from './server.ts';
+
+/** What all rows of a run share. */
+export type Bench = {
+  readonly server: BenchServer;
+  readonly pgbench: () => Promise<Pgbench>;
+  readonly rounds: number;
+  /** How long each single measurement lasts. */
+  readonly seconds: number;
+  /** A smoke run: everything small, and its numbers mean nothing. */
+  readonly isQuick: boolean;
+  note(text: string): void;
+};
+
+/** One line of the table, and of latest.json. */
+export type ResultRow = {
+  readonly id: string;
+  readonly what: string;
+  readonly unit: string;
+  readonly value: number | null;
+  readonly baseline: number | null;
+  readonly ratio: number | null;
+  /** Such as `>= 10`, of the ratio unless the unit says otherwise. */
+  readonly target: string;
+  /** null: it was not run, which is never the same as met. */
+  readonly met: boolean | null;
+  /** Why there is no number. */
+  readonly reason?: string;
+};
+
+export type Row = {
+  readonly id: string;
+  /** Measures; throws if what it did was not right, whatever the speed. */
+  run(bench: Bench): Promise<readonly ResultRow[]>;
+};
+
+type Bound = { readonly atLeast: number } | { readonly atMost: number };
+
+/** Judges a ratio by its target. */
+export function judge(
+  row: Pick<ResultRow, 'id' | 'what' | 'unit'>,
+  measured: { readonly value: number; readonly baseline: number; readonly ratio: number },
+  bound: Bound,
+): ResultRow {
+  const isMet =
+    'atLeast' in bound ? measured.ratio >= bound.atLeast : measured.ratio <= bound.atMost;
+  const target = 'atLeast' in bound ? `>= ${bound.atLeast}` : `<= ${bound.atMost}`;
+  return { ...row, ...measured, target, met: isMet };
+}
+
+/** A row that the product cannot be measured by yet. */
+export function notRun(
+  row: Pick<ResultRow, 'id' | 'what' | 'unit' | 'target'>,
+  reason: string,
+): ResultRow {
+  return { ...row, value: null, baseline: null, ratio: null, met: null, reason };
+}
