@@ -1,6 +1,7 @@
 import { Command, Option } from 'commander';
 
 import { addAccountCommands } from './program/account.ts';
+import { addBatchCommands } from './program/batch.ts';
 import { addDeadLetterCommands } from './program/dead-letters.ts';
 import { addMoneyCommands } from './program/money.ts';
 import { addReadCommands } from './program/reads.ts';
@@ -42,13 +43,14 @@ Examples:
   wallet statement show --from 2026-11-01 --to 2026-11-15 -o csv > november.csv
 
 Precedence of settings: flag, environment, profile, default (wallet config list --show-origin).
-Exit codes: 0 done, 1 unexpected, 2 usage, 4 sign-in needed, 5 not found, 6 refused by the ledger,
+Exit codes: 0 done, 1 unexpected, 2 usage, 3 some rows of a batch failed, 4 sign-in needed, 5 not found, 6 refused by the ledger,
 7 unavailable and certainly not done, 8 not allowed, 9 outcome unknown (run it again),
 10 statement incomplete or queued, 130 interrupted or declined.`,
     );
   addAccountCommands(program, start);
   addMoneyCommands(program, start);
   addReadCommands(program, start);
+  addBatchCommands(program, start);
   addDeadLetterCommands(program, start);
   addSettingsCommands(program, start);
   return program;
