@@ -85,7 +85,11 @@ async function* readCsv(input: AsyncIterable<Buffer>): AsyncIterable<readonly Ra
       return null;
     },
     on_skip: (err: CsvError | undefined) => {
-      add({}, `is not CSV: ${err?.code === 'CSV_MAX_RECORD_SIZE' ? 'too long' : 'bad quotes'}`);
+      if (err?.code === 'CSV_MAX_RECORD_SIZE') {
+        const text = `has over ${maxRecordCharacters} characters: a quote may not be closed`;
+        fault ??= new InputError(`row ${count + 1} ${text}`);
+      }
+      add({}, 'is not CSV: bad quotes');
       return undefined;
     },
   });
