@@ -15,6 +15,7 @@ import {
 } from './domain.ts';
 import * as inbox from './inbox.ts';
 import { toCreatedMessage, toRejectedMessage } from './messages.ts';
+import { newOverlay, overlayStates, remember, type Overlay } from './overlay.ts';
 import * as store from './store.ts';
 
 /** A transaction as the caller gets it: its entry, and whether the key had been used before. */
@@ -45,13 +46,24 @@ export async function commitBatch(
 
 /** The same decision on what is there now, without a lock and without a trace. */
 export async function decideOnly(db: Db, command: Command): Promise<Result<Posted>> {
-  return db.snapshot(async (tx) => {
-    const states = await readStates(tx, [command], false);
-    const { decisions } = decideBatch(states, [command], await readClock(tx));
-    const [decision] = decisions;
-    if (!decision) throw new Error('a command was not decided');
-    return toPosted(decision);
-  });
+  const [posted] = await decideMany(db, [command], newOverlay());
+  if (!posted) throw new Error('a command was not decided');
+  return posted;
+}
+
+/** The same for many, one after the other, on top of what `overlay` remembers; adds to it. */
+export async function decideMany(
+  db: Db,
+  commands: readonly Command[],
+  overlay: Overlay,
+): Promise<readonly Result<Posted>[]> {
+  const { states, nowMs } = await db.snapshot(async (tx) => ({
+    states: await readStates(tx, commands, false),
+    nowMs: await readClock(tx),
+  }));
+  const decided = decideBatch(overlayStates(overlay, states, commands), commands, nowMs);
+  remember(overlay, decided);
+  return decided.decisions.map(toPosted);
 }
 
 async function readStates(

@@ -1,13 +1,33 @@
-import { refuse, type Result } from '../../core/reasons.ts';
+import { refuse, type Rejection, type Result } from '../../core/reasons.ts';
 import { classifyDbError, isCommitInDoubt } from '../platform/db.ts';
 import type { Log } from '../platform/log.ts';
 
 /** What a caller waits with: how long, and whether it is still there. */
-type Waiting = { readonly deadlineMs: number; isCancelled(): boolean };
+export type Waiting = {
+  readonly deadlineMs: number;
+  /** How long a database that is away is waited for; 5 s if not given. */
+  readonly patienceMs?: number;
+  /** True once nothing more of this caller's need be begun. */
+  isCancelled(): boolean;
+  /**
+   * Told of each command that was given up because of trouble that will pass. Asked after it,
+   * `isCancelled` may say that nothing later is to be begun, so that nothing overtakes.
+   */
+  onGivenUp?(rejection: Rejection): void;
+};
 
 export type GroupCommit<Command, Answer> = {
   /** Resolves once the command's commit is durable, or refused. Rejects on a defect only. */
   submit(command: Command, waiting: Waiting): Promise<Result<Answer>>;
+  /**
+   * Many commands of one caller, in order. Resolves when there was room for them; `settled` gives
+   * an answer for each once all have one, and never rejects: `explain` makes a refusal of a defect.
+   */
+  submitMany(
+    commands: readonly Command[],
+    waiting: Waiting,
+    explain: (err: unknown) => Rejection,
+  ): Promise<{ readonly settled: Promise<readonly Result<Answer>[]> }>;
   /** Resolves when nothing is queued or in flight any more. */
   drain(): Promise<void>;
 };
@@ -21,21 +41,29 @@ export type GroupCommitOptions<Command, Answer> = {
   readonly log: Log;
 };
 
-type Item<Command, Answer> = {
-  readonly command: Command;
+/** Commands that were submitted together; each has its place. */
+type Group<Answer> = {
   readonly waiting: Waiting;
   readonly giveUpAtMs: number;
+  settle(place: number, result: Result<Answer>): void;
+  fail(place: number, err: unknown): void;
+};
+
+type Item<Command, Answer> = {
+  readonly command: Command;
+  readonly group: Group<Answer>;
+  readonly place: number;
   /** An answer to COMMIT was lost with this item in it: it may have been done. */
   isInDoubt: boolean;
-  settle(result: Result<Answer>): void;
-  fail(err: unknown): void;
 };
 
 /** 1,024: past it, the arrays of one statement cost more than a further commit saves. */
 const maxBatch = 1_024;
 const maxQueued = 16_384;
+/** What comes in many at once waits outside while a lane has so much, so that others get a turn. */
+const roomyQueue = 4 * maxBatch;
 /** How long a database that is away is waited for before the caller is told. */
-const patienceMs = 5_000;
+const defaultPatienceMs = 5_000;
 const maxBackoffMs = 1_000;
 
 /**
@@ -45,47 +73,117 @@ const maxBackoffMs = 1_000;
 export function createGroupCommit<Command, Answer>(
   options: GroupCommitOptions<Command, Answer>,
 ): GroupCommit<Command, Answer> {
-  const lanes = Array.from({ length: options.laneCount }, () => createLane(options));
+  const gate: (() => void)[] = [];
+  const lanes = Array.from({ length: options.laneCount }, () => createLane(options, () => admit()));
+  const laneOf = (command: Command): Lane<Command, Answer> => {
+    const lane = lanes[hashOf(options.laneKey(command)) % lanes.length];
+    if (!lane) throw new Error('a group commit needs at least one lane');
+    return lane;
+  };
+  const admit = (): void => {
+    while (lanes.every((lane) => lane.queued() < roomyQueue)) {
+      const enter = gate.shift();
+      if (!enter) return;
+      enter();
+    }
+  };
+
   return {
-    submit: (command, waiting) => {
-      const lane = lanes[hashOf(options.laneKey(command)) % lanes.length];
-      if (!lane) throw new Error('a group commit needs at least one lane');
-      return lane.submit(command, waiting);
-    },
+    submit: (command, waiting) =>
+      new Promise((resolve, reject) => {
+        const lane = laneOf(command);
+        if (lane.queued() >= maxQueued) {
+          resolve(refuse('OVERLOADED', 'the server has too much in hand: try again shortly'));
+          return;
+        }
+        const group = {
+          waiting,
+          giveUpAtMs: giveUpTime(waiting),
+          settle: (_place: number, result: Result<Answer>) => resolve(result),
+          fail: (_place: number, err: unknown) => reject(toError(err)),
+        };
+        lane.push({ command, group, place: 0, isInDoubt: false });
+      }),
+    submitMany: (commands, waiting, explain) =>
+      new Promise((resolve) => {
+        gate.push(() => {
+          const { group, settled } = createGroup<Answer>(commands.length, waiting, explain);
+          commands.forEach((command, place) =>
+            laneOf(command).push({ command, group, place, isInDoubt: false }),
+          );
+          resolve({ settled });
+        });
+        admit();
+      }),
     drain: async () => {
-      await Promise.all(lanes.map((lane) => lane.drain()));
+      // What waits at the gate enters before a lane has run empty.
+      while (lanes.some((lane) => lane.isBusy())) {
+        await Promise.all(lanes.map((lane) => lane.whenIdle()));
+      }
     },
   };
 }
 
+const giveUpTime = ({ deadlineMs, patienceMs = defaultPatienceMs }: Waiting): number =>
+  Math.min(deadlineMs, Date.now() + patienceMs);
+
+const toError = (err: unknown): Error =>
+  err instanceof Error ? err : new Error('a commit failed', { cause: err });
+
+/** One promise for all: a promise for each of thousands would cost more than what they wait for. */
+function createGroup<Answer>(
+  count: number,
+  waiting: Waiting,
+  explain: (err: unknown) => Rejection,
+): { readonly group: Group<Answer>; readonly settled: Promise<readonly Result<Answer>[]> } {
+  const results: Result<Answer>[] = [];
+  let left = count;
+  let finish: (results: readonly Result<Answer>[]) => void = () => undefined;
+  const settled = new Promise<readonly Result<Answer>[]>((resolve) => (finish = resolve));
+  if (count === 0) finish(results);
+  const settle = (place: number, result: Result<Answer>): void => {
+    results[place] = result;
+    left -= 1;
+    if (left === 0) finish(results);
+  };
+  const fail = (place: number, err: unknown): void =>
+    settle(place, { ok: false, rejection: explain(err) });
+  return { group: { waiting, giveUpAtMs: giveUpTime(waiting), settle, fail }, settled };
+}
+
+type Lane<Command, Answer> = {
+  push(item: Item<Command, Answer>): void;
+  queued(): number;
+  isBusy(): boolean;
+  /** Resolves when nothing is queued or in flight. */
+  whenIdle(): Promise<void>;
+};
+
 function createLane<Command, Answer>(
   options: GroupCommitOptions<Command, Answer>,
-): GroupCommit<Command, Answer> {
+  onRoom: () => void,
+): Lane<Command, Answer> {
   const queue: Item<Command, Answer>[] = [];
   let running: Promise<void> | undefined;
 
   const run = async (): Promise<void> => {
     while (queue.length > 0) {
-      await commitItems(queue.splice(0, maxBatch), options);
+      const batch = queue.splice(0, maxBatch);
+      onRoom();
+      await commitItems(batch, options);
     }
     running = undefined;
   };
 
   return {
-    submit: (command, waiting) =>
-      new Promise((settle, fail) => {
-        if (queue.length >= maxQueued) {
-          settle(refuse('OVERLOADED', 'the server has too much in hand: try again shortly'));
-          return;
-        }
-        const giveUpAtMs = Math.min(waiting.deadlineMs, Date.now() + patienceMs);
-        queue.push({ command, waiting, giveUpAtMs, isInDoubt: false, settle, fail });
-        // Begun in a later turn of the loop, so that what came in one read is one batch.
-        running ??= new Promise<void>((begin) => setImmediate(begin)).then(run);
-      }),
-    drain: async () => {
-      while (running) await running;
+    push: (item) => {
+      queue.push(item);
+      // Begun in a later turn of the loop, so that what came in one read is one batch.
+      running ??= new Promise<void>((begin) => setImmediate(begin)).then(run);
     },
+    queued: () => queue.length,
+    isBusy: () => running !== undefined,
+    whenIdle: () => running ?? Promise.resolve(),
   };
 }
 
@@ -102,8 +200,8 @@ async function commitItems<Command, Answer>(
       const answers = await options.commit(items.map((item) => item.command));
       items.forEach((item, i) => {
         const answer = answers[i];
-        if (answer) item.settle(answer);
-        else item.fail(new Error('the commit gave no answer for a command'));
+        if (answer) item.group.settle(item.place, answer);
+        else item.group.fail(item.place, new Error('the commit gave no answer for a command'));
       });
       return;
     } catch (err) {
@@ -127,7 +225,7 @@ async function isolateFault<Command, Answer>(
   options: GroupCommitOptions<Command, Answer>,
 ): Promise<void> {
   if (!isData || items.length === 1) {
-    items.forEach((item) => item.fail(err));
+    items.forEach((item) => item.group.fail(item.place, err));
     return;
   }
   const middle = items.length >> 1;
@@ -136,28 +234,26 @@ async function isolateFault<Command, Answer>(
 }
 
 /** Answers an item whose caller is gone or out of patience, and says whether it did. */
-function isGivenUp<Command, Answer>(item: Item<Command, Answer>): boolean {
+function isGivenUp<Command, Answer>({ group, place, isInDoubt }: Item<Command, Answer>): boolean {
+  const { waiting } = group;
+  const isCancelled = waiting.isCancelled();
   const nowMs = Date.now();
-  if (item.isInDoubt) {
-    if (nowMs < item.waiting.deadlineMs) return false;
-    item.settle(
-      refuse(
-        'OUTCOME_UNKNOWN',
-        'the database was lost during the commit: send it again with the same idempotency key',
-      ),
-    );
-    return true;
-  }
-  if (item.waiting.isCancelled()) {
-    item.settle(refuse('CANCELLED', 'the caller went away before the transaction was begun'));
-    return true;
-  }
-  if (nowMs < item.giveUpAtMs) return false;
-  item.settle(
-    refuse('DATABASE_UNAVAILABLE', 'the database is out of reach: nothing was done, try again'),
-  );
+  if (!isCancelled && nowMs < (isInDoubt ? waiting.deadlineMs : group.giveUpAtMs)) return false;
+  const refusal = isInDoubt ? outcomeUnknown : isCancelled ? cancelled : databaseAway;
+  group.settle(place, refusal);
+  if (!isCancelled) waiting.onGivenUp?.(refusal.rejection);
   return true;
 }
+
+const outcomeUnknown = refuse(
+  'OUTCOME_UNKNOWN',
+  'the database was lost during the commit: send it again with the same idempotency key',
+);
+const cancelled = refuse('CANCELLED', 'the caller went away before the transaction was begun');
+const databaseAway = refuse(
+  'DATABASE_UNAVAILABLE',
+  'the database is out of reach: nothing was done, try again',
+);
 
 /** FNV-1a, 32 bits. */
 function hashOf(text: string): number {

@@ -1,5 +1,6 @@
 import type { Operation } from '../../core/operations.ts';
 import { WalletServiceService } from '../../protos/gen/digitalwallet/wallet/v1/wallet.ts';
+import { createAuditTrail } from '../platform/audit.ts';
 import type { Broker } from '../platform/broker.ts';
 import { findChangeRights, type Db } from '../platform/db.ts';
 import { createDeadLetterHandlers } from '../platform/dead-letter-wire.ts';
@@ -14,6 +15,7 @@ import { createEmittedConsumer } from './emitted.ts';
 import { createGroupCommit } from './group-commit.ts';
 import { createHandlers } from './handlers.ts';
 import { policies } from './policy.ts';
+import { createStreamHandlers } from './stream.ts';
 import { createKnownUsers, type FindUsers } from './users.ts';
 
 export type WalletOptions = {
@@ -61,11 +63,13 @@ export function createWallet({ db, commitDb, broker, peers, config, log }: Walle
     isOutboxFull,
   });
   const deadLetters = createDeadLetters({ db, handle: emitted.handle });
+  const trail = createAuditTrail({ db, log });
   const service: HostedService = {
     name: 'digitalwallet.wallet.v1.WalletService',
     definition: WalletServiceService,
     handlers: {
       ...createHandlers({ db, groupCommit, users, isOutboxFull, ...config }),
+      ...createStreamHandlers({ db, groupCommit, users, isOutboxFull, trail, log, ...config }),
       ...createDeadLetterHandlers(deadLetters),
     },
     policies,

@@ -115,3 +115,22 @@ export async function findCurrencyOf(
   const [row] = await tx.query<{ currency: string }>(parentWalletsSql, [id, userId]);
   return row?.currency;
 }
+
+const parentCurrenciesSql = sql(
+  'entry_currencies_of_owners',
+  `SELECT t.id, w.currency FROM unnest($1::uuid[], $2::uuid[]) AS asked(id, user_id)
+   JOIN transactions t ON t.id = asked.id
+   JOIN wallets w ON w.id = t.wallet_id AND w.user_id = asked.user_id`,
+);
+
+/** The currency of each of these owners' transactions that exists, by its id. */
+export async function findCurrenciesOf(
+  tx: Tx,
+  keys: readonly { readonly id: string; readonly userId: string }[],
+): Promise<ReadonlyMap<string, string>> {
+  const rows = await tx.query<{ id: string; currency: string }>(parentCurrenciesSql, [
+    keys.map((key) => key.id),
+    keys.map((key) => key.userId),
+  ]);
+  return new Map(rows.map((row) => [row.id, row.currency]));
+}

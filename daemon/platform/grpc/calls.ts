@@ -139,7 +139,9 @@ async function* readChecked(
   call: ServerDuplexStream<unknown, unknown>,
   { access, policy }: WrapOptions,
 ): AsyncIterable<unknown> {
-  for await (const request of call as AsyncIterable<unknown>) {
+  // Not destroyed with the reading, neither at its end nor when it is left: answers are still due.
+  const requests = call.iterator({ destroyOnReturn: false }) as AsyncIterable<unknown>;
+  for await (const request of requests) {
     const still = await access.authorize(authorizationOf(call), policy);
     if (!still.ok) throw createHold(still.rejection);
     yield request;

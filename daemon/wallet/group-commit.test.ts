@@ -1,0 +1,111 @@
+import { describe, expect, it } from 'vitest';
+
+import { refuse, succeed, type Rejection, type Result } from '../../core/reasons.ts';
+import { createLog } from '../platform/log.ts';
+import { createGroupCommit } from './group-commit.ts';
+
+type Command = { readonly wallet: string; readonly n: number };
+
+const log = createLog('silent');
+const explain = (err: unknown): Rejection =>
+  refuse('INTERNAL', err instanceof Error ? err.message : '').rejection;
+const transient = () => Object.assign(new Error('gone'), { code: 'ECONNRESET' });
+const dataFault = () => Object.assign(new Error('bad'), { code: '22003', severity: 'ERROR' });
+
+function create(commit: (commands: readonly Command[]) => Promise<readonly Result<number>[]>) {
+  return createGroupCommit<Command, number>({
+    laneKey: (command) => command.wallet,
+    commit,
+    laneCount: 2,
+    log,
+  });
+}
+
+const commandsOf = (count: number): Command[] =>
+  Array.from({ length: count }, (_, n) => ({ wallet: `w${n % 7}`, n }));
+const waiting = { deadlineMs: Infinity, isCancelled: () => false };
+const answerAll = (commands: readonly Command[]) => commands.map(({ n }) => succeed(n));
+const reasonOf = (result: Result<number>) => (result.ok ? result.value : result.rejection.reason);
+
+describe('many commands at once', () => {
+  it('get their answers in their own places, and each wallet its commands in order', async () => {
+    const seen = new Map<string, number[]>();
+    const group = create(async (commands) => {
+      await new Promise((resolve) => setTimeout(resolve, commands[0]?.wallet === 'w0' ? 5 : 0));
+      for (const { wallet, n } of commands) seen.set(wallet, [...(seen.get(wallet) ?? []), n]);
+      return answerAll(commands);
+    });
+    const parts = [commandsOf(3_000), commandsOf(3_000).map((c) => ({ ...c, n: c.n + 3_000 }))];
+    const answers = await Promise.all(
+      parts.map(async (part) => (await group.submitMany(part, waiting, explain)).settled),
+    );
+    expect(answers.flat().map(reasonOf)).toEqual(parts.flat().map(({ n }) => n));
+    for (const order of seen.values()) expect(order).toEqual([...order].sort((a, b) => a - b));
+  });
+
+  it('an empty run is settled at once', async () => {
+    const { settled } = await create(() => Promise.resolve([])).submitMany([], waiting, explain);
+    expect(await settled).toEqual([]);
+  });
+
+  it('one bad item is refused in its place, and its neighbours go on', async () => {
+    const group = create((commands) =>
+      commands.some(({ n }) => n === 5)
+        ? Promise.reject(dataFault())
+        : Promise.resolve(answerAll(commands)),
+    );
+    const { settled } = await group.submitMany(commandsOf(20), waiting, explain);
+    expect((await settled).map(reasonOf)).toEqual(
+      commandsOf(20).map(({ n }) => (n === 5 ? 'INTERNAL' : n)),
+    );
+  });
+
+  it('past what a lane should hold they wait outside, and a single one gets its turn', async () => {
+    let release: () => void = () => undefined;
+    const held = new Promise<void>((resolve) => (release = resolve));
+    const order: number[] = [];
+    const group = create(async (commands) => {
+      await held;
+      order.push(...commands.map(({ n }) => n));
+      return answerAll(commands);
+    });
+    const same = (count: number, from: number): Command[] =>
+      Array.from({ length: count }, (_, i) => ({ wallet: 'w', n: from + i }));
+    const runs = [0, 1, 2, 3, 4, 5, 6, 7].map((i) =>
+      group.submitMany(same(1_024, i * 1_024), waiting, explain),
+    );
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    const single = group.submit({ wallet: 'w', n: -1 }, waiting);
+    release();
+    expect(reasonOf(await single)).toBe(-1);
+    await Promise.all(runs.map(async (run) => (await run).settled));
+    // Behind what was inside already, and before what had waited outside.
+    expect(order.indexOf(-1)).toBeLessThan(6 * 1_024);
+    expect(order.filter((n) => n >= 0)).toEqual([...Array(8 * 1_024).keys()]);
+  });
+
+  it('after one was given up, a caller may have nothing later begun', async () => {
+    let isDown = true;
+    const committed: number[] = [];
+    const group = create((commands) => {
+      if (isDown) return Promise.reject(transient());
+      committed.push(...commands.map(({ n }) => n));
+      return Promise.resolve(answerAll(commands));
+    });
+    let trouble: Rejection | undefined;
+    const impatient = {
+      deadlineMs: Infinity,
+      patienceMs: 60,
+      isCancelled: () => trouble !== undefined,
+      onGivenUp: (rejection: Rejection) => (trouble ??= rejection),
+    };
+    const patient = { ...impatient, patienceMs: 60_000 };
+    const first = await group.submitMany([{ wallet: 'w', n: 1 }], impatient, explain);
+    const second = await group.submitMany([{ wallet: 'w', n: 2 }], patient, explain);
+    expect((await first.settled).map(reasonOf)).toEqual(['DATABASE_UNAVAILABLE']);
+    isDown = false;
+    expect((await second.settled).map(reasonOf)).toEqual(['CANCELLED']);
+    await group.drain();
+    expect(committed).toEqual([]);
+  });
+});

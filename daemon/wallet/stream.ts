@@ -1,0 +1,270 @@
+import { refuse, succeed, type Reason, type Rejection, type Result } from '../../core/reasons.ts';
+import type {
+  StreamTransactionsRequest,
+  StreamTransactionsResponse,
+  WalletServiceServer,
+} from '../../protos/gen/digitalwallet/wallet/v1/wallet.ts';
+import type { AuditTrail } from '../platform/audit.ts';
+import { classifyDbError, type Db } from '../platform/db.ts';
+import type { BidiHandler, CallContext, Handlers } from '../platform/grpc/calls.ts';
+import { maskUnexpected } from '../platform/grpc/errors.ts';
+import { createHold, findHeld } from '../platform/hold.ts';
+import type { Log } from '../platform/log.ts';
+import { pipeline, type Begun } from '../platform/pipeline.ts';
+import type { Posted } from './commit.ts';
+import type { Command } from './domain.ts';
+import { createDryRuns, type DryRun, type DryRuns } from './dry-run.ts';
+import type { GroupCommit } from './group-commit.ts';
+import { readItems, type ItemOptions } from './items.ts';
+import { createStreamSlots } from './stream-slots.ts';
+import { splitResults, toWireResult } from './stream-wire.ts';
+
+export type StreamOptions = ItemOptions & {
+  readonly db: Db;
+  readonly groupCommit: GroupCommit<Command, Posted>;
+  readonly isOutboxFull: () => boolean;
+  readonly trail: AuditTrail;
+  readonly log: Log;
+};
+
+type Handler = BidiHandler<StreamTransactionsRequest, StreamTransactionsResponse>;
+
+const maxItems = 1_024;
+/** Messages of one stream that are begun and not yet taken by the client. */
+const maxInHand = 4;
+/** A message waits for a database that is away as long as a call without a deadline would. */
+const patienceMs = 30_000;
+
+/**
+ * Trouble that will pass. After the first such refusal nothing more is begun on the stream, so
+ * that what was sent later is never done without what was sent before it.
+ */
+const passing: ReadonlySet<Reason> = new Set<Reason>([
+  'DATABASE_UNAVAILABLE',
+  'AUTH_UNAVAILABLE',
+  'OVERLOADED',
+  'OUTBOX_FULL',
+  'OUTCOME_UNKNOWN',
+]);
+
+/** The RPC StreamTransactions; ARCHITECTURE.md and docs/decisions/0036 say how it behaves. */
+export function createStreamHandlers(options: StreamOptions): Handlers<WalletServiceServer> {
+  const slots = createStreamSlots();
+  const dryRuns = createDryRuns();
+  const streamTransactions: Handler = (requests, context) => {
+    const slot = slots.take(context.principal);
+    if (!slot.ok) return Promise.resolve(slot);
+    const run = createRun(options, dryRuns, context);
+    return Promise.resolve(succeed(answer(run, requests, slot.value)));
+  };
+  return { streamTransactions };
+}
+
+/** What one stream knows while it lives. */
+type Run = {
+  readonly options: StreamOptions;
+  readonly context: CallContext;
+  readonly dryRuns: DryRuns;
+  readonly counts: Record<'items' | 'done' | 'replayed' | 'refused', number>;
+  /** Currencies of what is in hand, by transaction id, where it is not the default. */
+  readonly pending: Map<string, string>;
+  /** The first refusal that will pass: everything after it is refused likewise. */
+  trouble?: Rejection;
+  isEnded: boolean;
+  /** From the first message on. */
+  mode?: 'real' | DryRun;
+};
+
+const createRun = (options: StreamOptions, dryRuns: DryRuns, context: CallContext): Run => ({
+  options,
+  context,
+  dryRuns,
+  counts: { items: 0, done: 0, replayed: 0, refused: 0 },
+  pending: new Map(),
+  isEnded: false,
+});
+
+async function* answer(
+  run: Run,
+  requests: AsyncIterable<StreamTransactionsRequest>,
+  slot: { release(): void },
+): AsyncGenerator<StreamTransactionsResponse, void> {
+  let result: string = 'CANCELLED';
+  try {
+    for await (const results of pipeline(requests, (request) => begin(run, request), maxInHand)) {
+      yield* splitResults(results.map(toWireResult));
+    }
+    result = 'ok';
+  } catch (err) {
+    // A client that is gone ends its requests with an error, which is no news.
+    if (run.context.isCancelled()) return;
+    const rejection = findHeld(err);
+    result = rejection?.reason ?? 'INTERNAL';
+    throw err;
+  } finally {
+    run.isEnded = true;
+    slot.release();
+    if (run.mode !== undefined && run.mode !== 'real') run.mode.release();
+    await record(run, result);
+  }
+}
+
+/** One line for a stream of the staff's: what it did is in the ledger, under the same actor. */
+async function record({ options, context, counts, mode }: Run, result: string): Promise<void> {
+  const { principal, requestId } = context;
+  if (principal.kind !== 'user' || principal.role === 'customer') return;
+  const numbers = Object.entries(counts).map(([name, count]) => [name, String(count)]);
+  const dryRun = { dryRun: String(mode !== undefined && mode !== 'real') };
+  const details = { ...(Object.fromEntries(numbers) as Record<string, string>), ...dryRun };
+  const line = { action: 'transaction.stream', target: '', result, details };
+  await options.trail.record({ principal, requestId }, line);
+}
+
+/** Reads a message and hands its commands on; resolves once there is room for them. */
+async function begin(
+  run: Run,
+  request: StreamTransactionsRequest,
+): Promise<Begun<readonly Result<Posted>[]>> {
+  const mode = chooseMode(run, request);
+  if (!mode.ok) throw createHold(mode.rejection);
+  if (request.items.length > maxItems) {
+    const message = `a message takes at most ${maxItems} items: send the rest in the next one`;
+    throw createHold(
+      refuse('INVALID_ARGUMENT', message, { field: 'items', limit: String(maxItems) }).rejection,
+    );
+  }
+  run.counts.items += request.items.length;
+  const read = await readAll(run, request);
+  const commands = read.flatMap((item) => (item.ok ? [item.value] : []));
+  const { settled } =
+    mode.value === 'real' ? await submit(run, commands) : await tryOut(run, mode.value, commands);
+  return { settled: settled.then((posted) => merge(run, read, posted)) };
+}
+
+/** `dry_run` counts for the whole stream; a later message cannot quietly ask for one. */
+function chooseMode(run: Run, { dryRun }: StreamTransactionsRequest): Result<'real' | DryRun> {
+  if (run.mode === undefined) {
+    if (dryRun) {
+      const dry = run.dryRuns.begin(run.options.db);
+      if (!dry.ok) return dry;
+      run.mode = dry.value;
+    } else {
+      run.mode = 'real';
+    }
+  }
+  return run.mode === 'real' && dryRun
+    ? refuse('INVALID_ARGUMENT', 'dry_run counts from the first message of a stream on', {
+        field: 'dry_run',
+      })
+    : succeed(run.mode);
+}
+
+/** A command, or a refusal, for each item. Denials are told to the audit log. */
+async function readAll(
+  run: Run,
+  { items }: StreamTransactionsRequest,
+): Promise<readonly Result<Command>[]> {
+  const { options, context } = run;
+  if (run.mode === 'real' && options.isOutboxFull()) run.trouble ??= outboxFull;
+  if (run.trouble) return items.map(() => refusalOf(run.trouble));
+  const findPending = (id: string): string | undefined =>
+    run.pending.get(id) ?? (run.mode === 'real' ? undefined : run.mode?.findCurrency(id));
+  try {
+    const read = await readItems(options, items, context.principal, findPending);
+    for (const item of read) {
+      if (item.ok) {
+        const { currency } = item.value.wallet;
+        if (currency !== options.defaultCurrency) {
+          run.pending.set(item.value.transactionId, currency);
+        }
+        continue;
+      }
+      if (passing.has(item.rejection.reason)) run.trouble ??= item.rejection;
+      if (item.rejection.isDenial) {
+        options.trail.recordDenial(context, 'streamTransactions', item.rejection);
+      }
+    }
+    return read;
+  } catch (err) {
+    const rejection = explain(run, err);
+    if (passing.has(rejection.reason)) run.trouble ??= rejection;
+    return items.map(() => refusalOf(rejection));
+  }
+}
+
+function submit(run: Run, commands: readonly Command[]): Promise<Begun<readonly Result<Posted>[]>> {
+  const { options, context } = run;
+  const waiting = {
+    deadlineMs: Math.min(context.deadlineMs, Date.now() + patienceMs),
+    patienceMs,
+    isCancelled: () => run.isEnded || context.isCancelled() || run.trouble !== undefined,
+    onGivenUp: (rejection: Rejection) => void (run.trouble ??= rejection),
+  };
+  return options.groupCommit.submitMany(commands, waiting, explainOnce(run));
+}
+
+/** One line in the log for a failure that many items share. */
+function explainOnce(run: Run): (err: unknown) => Rejection {
+  const known = new Map<unknown, Rejection>();
+  return (err) => {
+    const rejection = known.get(err) ?? explain(run, err);
+    known.set(err, rejection);
+    if (passing.has(rejection.reason)) run.trouble ??= rejection;
+    return rejection;
+  };
+}
+
+async function tryOut(
+  run: Run,
+  dryRun: DryRun,
+  commands: readonly Command[],
+): Promise<Begun<readonly Result<Posted>[]>> {
+  const posted = await dryRun.decide(commands).catch((err: unknown) => {
+    const rejection = explain(run, err);
+    run.trouble ??= rejection;
+    return commands.map(() => refusalOf(rejection));
+  });
+  return { settled: Promise.resolve(posted) };
+}
+
+/** The answers to the commands in the places of their items, counted. */
+function merge(
+  run: Run,
+  read: readonly Result<Command>[],
+  posted: readonly Result<Posted>[],
+): readonly Result<Posted>[] {
+  let next = 0;
+  const results = read.map((item): Result<Posted> => {
+    if (!item.ok) return item;
+    run.pending.delete(item.value.transactionId);
+    const result = posted[next++] ?? refuse('INTERNAL', 'an item was not answered');
+    const isHeldBack = !result.ok && result.rejection.reason === 'CANCELLED' && run.trouble;
+    return isHeldBack ? refusalOf(run.trouble) : result;
+  });
+  for (const result of results) {
+    if (!result.ok) run.counts.refused += 1;
+    else if (result.value.isReplayed) run.counts.replayed += 1;
+    else run.counts.done += 1;
+  }
+  return results;
+}
+
+function explain({ options, context }: Run, err: unknown): Rejection {
+  const held = findHeld(err);
+  if (held) return held;
+  return classifyDbError(err) === 'transient'
+    ? databaseAway
+    : maskUnexpected(err, options.log, context.requestId);
+}
+
+const { rejection: databaseAway } = refuse(
+  'DATABASE_UNAVAILABLE',
+  'the database is out of reach: nothing was done, try again',
+);
+const { rejection: outboxFull } = refuse(
+  'OUTBOX_FULL',
+  'too many events wait for the message broker: nothing was done, try again later',
+);
+
+const refusalOf = (rejection: Rejection | undefined): Result<never> =>
+  rejection ? { ok: false, rejection } : refuse('INTERNAL', 'a refusal without a reason');
