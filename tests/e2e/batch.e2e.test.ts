@@ -56,8 +56,8 @@ describe('wallet batch run', () => {
     const count = 100_000;
     const lines = Array.from({ length: count }, (_, i) =>
       i % 5 < 3
-        ? `deposit,10.00,${customer(i).id},row ${i}`
-        : `withdraw,5.00,${customer(i).id},${i % 2 === 0 ? '' : 'again'}`,
+        ? `deposit,10.00,${customer(Math.floor(i / 5)).id},row ${i}`
+        : `withdraw,5.00,${customer(Math.floor(i / 5)).id},${i % 2 === 0 ? '' : 'again'}`,
     );
     const file = join(world.folder, 'large.csv');
     await writeFile(file, ['operation,amount,user,description', ...lines, ''].join('\n'));
