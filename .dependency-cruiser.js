@@ -62,7 +62,7 @@ export default {
         pathNot: [
           '^daemon/platform/grpc/',
           '^daemon/gateway/client',
-          '^cli/(client|errors)\\.ts$',
+          '^cli/(client|stream|errors)\\.ts$',
           tests,
         ],
       },

@@ -7,7 +7,7 @@ import {
   type ListAuditEventsResponse,
 } from '../protos/gen/digitalwallet/wallet/v1/wallet.ts';
 import type { AuditPosition, AuditService } from './audit-cursor.ts';
-import type { Method } from './client.ts';
+import type { Method } from './method.ts';
 import type { Context } from './context.ts';
 import { exitCodes, succeed, type CliFailure, type Outcome } from './failures.ts';
 import { failPageToken } from './paging.ts';

@@ -1,10 +1,12 @@
 import { randomUUID } from 'node:crypto';
 
 import { callRepeatedly, type Clock, type RepeatedResult } from './call.ts';
-import type { Connection, Method } from './client.ts';
+import type { Connection } from './client.ts';
 import type { Credentials } from './credentials/session.ts';
 import { toCliFailure, type CallFailure, type CallResult } from './errors.ts';
 import { succeed, type Outcome } from './failures.ts';
+import type { Method } from './method.ts';
+import type { MessageStream } from './stream.ts';
 
 /**
  * What a call is, for the sake of repeating it: a `read` changes nothing, a `keyed-write` names
@@ -30,6 +32,11 @@ export type Caller = {
     method: Method<Request, Response>,
     request: Request,
   ): Promise<Outcome<RepeatedResult<Response>>>;
+  /** Opens a stream as whoever is signed in; `isRenewed`: with a new token, the last was refused. */
+  openStream<Request, Response>(
+    method: Method<Request, Response>,
+    isRenewed: boolean,
+  ): Promise<Outcome<CallResult<MessageStream<Request, Response>>>>;
   /** Calls with another token, or with none. */
   callAs<Request, Response>(
     token: string | undefined,
@@ -109,6 +116,7 @@ export function createCaller(parts: CallerParts): Caller {
       return { ok: false, failure };
     },
     callKeyed: (method, request) => callAuthenticated(method, request, 'keyed-write'),
+    openStream: (method, isRenewed) => openStream(parts, method, isRenewed),
     callAs: async (token, method, request, kind) => {
       const called = await repeat(method, request, kind, token);
       return called.ok ? succeed(called.value.result) : called;
@@ -116,8 +124,23 @@ export function createCaller(parts: CallerParts): Caller {
   };
 }
 
+async function openStream<Request, Response>(
+  { connect, credentials }: CallerParts,
+  method: Method<Request, Response>,
+  isRenewed: boolean,
+): Promise<Outcome<CallResult<MessageStream<Request, Response>>>> {
+  const connection = await connect();
+  if (!connection.ok) return connection;
+  const held = await credentials.get();
+  if (!held.ok) return held;
+  const renewed = isRenewed ? await credentials.renew(held.value) : held;
+  if (!renewed.ok) return renewed;
+  const { token } = renewed.value ?? held.value;
+  return succeed(await connection.value.openStream(method, { token, requestId: randomUUID() }));
+}
+
 /** The server takes this token no more; a successor may do. */
-function isAboutToken({ reason }: CallFailure): boolean {
+export function isAboutToken({ reason }: CallFailure): boolean {
   return reason === 'TOKEN_EXPIRED' || reason === 'TOKEN_INVALID' || reason === 'TOKEN_REVOKED';
 }
 

@@ -10,15 +10,10 @@ import {
 
 import { readCallFailure, toUnsentFailure, type CallFailure, type CallResult } from './errors.ts';
 import { fail, succeed, type Outcome } from './failures.ts';
+import type { Method } from './method.ts';
 import type { Settings } from './settings.ts';
+import { openMessageStream, type MessageStream } from './stream.ts';
 import { readTlsFiles } from './tls.ts';
-
-/** One unary RPC, as the generated service definitions describe it. */
-export type Method<Request, Response> = {
-  readonly path: string;
-  readonly requestSerialize: (request: Request) => Buffer;
-  readonly responseDeserialize: (bytes: Buffer) => Response;
-};
 
 type CallOptions = {
   readonly token: string | undefined;
@@ -36,6 +31,11 @@ export type Connection = {
     request: Request,
     options: CallOptions,
   ): Promise<CallResult<Response>>;
+  /** Opens a stream of messages both ways. */
+  openStream<Request, Response>(
+    method: Method<Request, Response>,
+    options: Omit<CallOptions, 'deadlineMs'>,
+  ): Promise<CallResult<MessageStream<Request, Response>>>;
   close(): void;
 };
 
@@ -68,6 +68,15 @@ export function openConnection(settings: Settings): Outcome<Connection> {
         return { ok: false, failure };
       }
       return send(client, method, request, options);
+    },
+    openStream: async (method, options) => {
+      const problem = await connect(client, Date.now() + connectTimeoutMs);
+      if (problem !== undefined) {
+        return { ok: false, failure: toUnsentFailure(`cannot connect to ${text}: ${problem}`) };
+      }
+      const metadata = metadataOf(options);
+      if (!metadata) return { ok: false, failure: unreadableToken };
+      return { ok: true, value: openMessageStream(client, method, metadata, options.requestId) };
     },
     close: () => {
       client.close();
@@ -160,18 +169,23 @@ const unreadableToken: CallFailure = {
   metadata: {},
 };
 
+/** Undefined if the token has characters that no header can carry. */
+function metadataOf({ token, requestId }: Omit<CallOptions, 'deadlineMs'>): Metadata | undefined {
+  if (token !== undefined && !/^[\x21-\x7e]+$/.test(token)) return undefined;
+  const metadata = new Metadata();
+  metadata.set('x-request-id', requestId);
+  if (token !== undefined) metadata.set('authorization', `Bearer ${token}`);
+  return metadata;
+}
+
 function send<Request, Response>(
   client: Client,
   method: Method<Request, Response>,
   request: Request,
   { token, deadlineMs, requestId }: CallOptions,
 ): Promise<CallResult<Response>> {
-  if (token !== undefined && !/^[\x21-\x7e]+$/.test(token)) {
-    return Promise.resolve({ ok: false, failure: unreadableToken });
-  }
-  const metadata = new Metadata();
-  metadata.set('x-request-id', requestId);
-  if (token !== undefined) metadata.set('authorization', `Bearer ${token}`);
+  const metadata = metadataOf({ token, requestId });
+  if (!metadata) return Promise.resolve({ ok: false, failure: unreadableToken });
   return new Promise((resolve) => {
     client.makeUnaryRequest(
       method.path,

@@ -26,6 +26,11 @@ const keychainTimeoutMs = 3000;
 export type Interrupts = {
   /** Returns how to take the action back. */
   add(action: () => void): () => void;
+  /**
+   * Leaves the first Ctrl-C to the command, which ends by itself; a second one ends the process as
+   * ever. Returns how to give it back.
+   */
+  takeOver(action: () => void): () => void;
 };
 
 /** All that a command works with. Nothing else reaches outside. */

@@ -13,7 +13,7 @@ import {
   type ReplayDeadLettersRequest,
   type ReplayDeadLettersResponse,
 } from '../protos/gen/digitalwallet/wallet/v1/wallet.ts';
-import type { Method } from './client.ts';
+import type { Method } from './method.ts';
 import type { Context } from './context.ts';
 import { exitCodes, failUsage, succeed, type Outcome } from './failures.ts';
 

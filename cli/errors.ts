@@ -154,7 +154,7 @@ const unknownReasons: ReadonlySet<Reason> = new Set<Reason>([
   'INTERNAL',
 ]);
 
-const transientReasons: ReadonlySet<Reason> = new Set<Reason>([
+export const transientReasons: ReadonlySet<Reason> = new Set<Reason>([
   'DATABASE_UNAVAILABLE',
   'AUTH_UNAVAILABLE',
   'WALLET_UNAVAILABLE',
@@ -207,6 +207,12 @@ export function toUnsentFailure(message: string): CallFailure {
     metadata: {},
   };
 }
+
+/** The answer did not come, or was none. */
+export const toLostFailure = (message: string): CallFailure => ({
+  ...toUnsentFailure(message),
+  certainty: 'unknown',
+});
 
 /**
  * Tells a failed call to the user. What is unknown ends a `write` with 9 and a `read`, which

@@ -5,6 +5,7 @@ export const exitCodes = {
   done: 0,
   unexpected: 1,
   usage: 2,
+  rowsFailed: 3,
   signInNeeded: 4,
   notFound: 5,
   refused: 6,

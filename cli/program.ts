@@ -3,6 +3,7 @@ import { Command, Option } from 'commander';
 import { addAccessCommands } from './program/access.ts';
 import { addAccountCommands } from './program/account.ts';
 import { addAuditCommands } from './program/audit.ts';
+import { addBatchCommands } from './program/batch.ts';
 import { addDeadLetterCommands } from './program/dead-letters.ts';
 import { addMoneyCommands } from './program/money.ts';
 import { addReadCommands } from './program/reads.ts';
@@ -48,14 +49,15 @@ Examples:
   wallet statement show --from 2026-11-01 --to 2026-11-15 -o csv > november.csv
 
 Precedence of settings: flag, environment, profile, default (wallet config list --show-origin).
-Exit codes: 0 done, 1 unexpected, 2 usage, 4 sign-in needed, 5 not found, 6 refused by the ledger,
-7 unavailable and certainly not done, 8 not allowed, 9 outcome unknown (run it again),
-10 incomplete or queued, 130 interrupted or declined.`,
+Exit codes: 0 done, 1 unexpected, 2 usage, 3 some rows of a batch failed, 4 sign-in needed,
+5 not found, 6 refused by the ledger, 7 unavailable and certainly not done, 8 not allowed,
+9 outcome unknown (run it again), 10 incomplete or queued, 130 interrupted or declined.`,
     );
   addAccountCommands(program, start);
   addMoneyCommands(program, start);
   addReadCommands(program, start);
   addWalletsCommands(program, start);
+  addBatchCommands(program, start);
   addUsersCommands(program, start);
   addAccessCommands(program, start);
   addAuditCommands(program, start);

@@ -244,7 +244,14 @@ function chooseProfile(
 /** Ctrl-C: what has to be said is said, and the process ends; what was sent stays remembered. */
 function listenForInterrupts(): Interrupts {
   const actions = new Set<() => void>();
-  process.once('SIGINT', () => {
+  let inCharge: (() => void) | undefined;
+  process.on('SIGINT', () => {
+    if (inCharge) {
+      const stop = inCharge;
+      inCharge = undefined;
+      stop();
+      return;
+    }
     for (const action of actions) action();
     process.exit(exitCodes.interrupted);
   });
@@ -253,6 +260,12 @@ function listenForInterrupts(): Interrupts {
       actions.add(action);
       return () => {
         actions.delete(action);
+      };
+    },
+    takeOver: (action) => {
+      inCharge = action;
+      return () => {
+        inCharge = undefined;
       };
     },
   };

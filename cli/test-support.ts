@@ -104,7 +104,7 @@ export async function createCli(env: Record<string, string> = {}): Promise<Cli> 
         }),
         io,
         prompter: { confirm: unasked, text: unasked, password: unasked, ...options.prompter },
-        interrupts: { add: () => () => undefined },
+        interrupts: { add: () => () => undefined, takeOver: () => () => undefined },
         keychainHelperUrl: new URL('./keychain-helper.ts', import.meta.url),
       });
       return { exitCode, out: io.out(), err: io.err() };

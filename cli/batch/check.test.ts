@@ -1,0 +1,74 @@
+import { expect, it } from 'vitest';
+
+import { checkRow, isValid, type RowDefaults } from './check.ts';
+import type { RawRow } from './rows.ts';
+
+const parent = '6f1c3f3e-0000-4000-8000-000000000001';
+const defaults: RowDefaults = {
+  ...{ currency: 'BRL', user: undefined, isStaff: false, isKeyNeeded: false },
+};
+
+const check = (cells: RawRow['cells'], over: Partial<RowDefaults> = {}) =>
+  checkRow({ row: 7, cells }, { ...defaults, ...over });
+
+it.each<[RawRow['cells'], object]>([
+  [
+    { operation: 'deposit', amount: '10.5' },
+    { amountMinor: 1050n, currency: 'BRL' },
+  ],
+  [
+    { operation: 'deposit', amount: '10', currency: 'JPY' },
+    { amountMinor: 10n, currency: 'JPY' },
+  ],
+  [
+    { operation: 'reversal', parent_id: parent.toUpperCase() },
+    { parentId: parent, currency: '' },
+  ],
+  [
+    { operation: 'cancellation', parent_id: parent, amount: '1' },
+    { amountMinor: 100n, currency: 'BRL' },
+  ],
+  [{ operation: 'purchase', amount: '1', merchant: 'M' }, { merchant: 'M' }],
+  [{ operation: 'deposit', amount: '1', user: 'Ana@Example.com' }, { user: 'ana@example.com' }],
+])('%o is sent', (cells, expected) => {
+  const row = check(cells);
+  expect(isValid(row)).toBe(true);
+  expect(row).toMatchObject({ row: 7, ...expected });
+});
+
+it.each<[RawRow['cells'], string, string, Partial<RowDefaults>?]>([
+  [{}, 'INVALID_ARGUMENT', 'operation'],
+  [{ operation: 'Deposit', amount: '1' }, 'INVALID_ARGUMENT', 'operation'],
+  [{ operation: 'constructor', amount: '1' }, 'INVALID_ARGUMENT', 'operation'],
+  [{ operation: 'deposit' }, 'AMOUNT_INVALID', 'amount'],
+  ...['1e3', '1,5', '+1', '.5', '1.', '1.999', 'NaN', '1 0', '-1', '0', '1'.repeat(30)].map(
+    (amount): [RawRow['cells'], string, string] => [
+      { operation: 'deposit', amount },
+      'AMOUNT_INVALID',
+      'amount',
+    ],
+  ),
+  [{ operation: 'deposit', amount: '1.5', currency: 'JPY' }, 'AMOUNT_INVALID', 'amount'],
+  [{ operation: 'deposit', amount: '1', currency: 'brl' }, 'CURRENCY_UNKNOWN', 'currency'],
+  [{ operation: 'deposit', amount: '1', parent_id: parent }, 'INVALID_ARGUMENT', 'parent_id'],
+  [{ operation: 'reversal' }, 'INVALID_ARGUMENT', 'parent_id'],
+  [{ operation: 'reversal', parent_id: 'x' }, 'INVALID_ARGUMENT', 'parent_id'],
+  [{ operation: 'deposit', amount: '1', merchant: 'M' }, 'INVALID_ARGUMENT', 'merchant'],
+  [{ operation: 'deposit', amount: '1', description: 'a\0b' }, 'INVALID_ARGUMENT', 'description'],
+  [{ operation: 'deposit', amount: '1', description: '\uFFFD' }, 'INVALID_ARGUMENT', 'description'],
+  [{ operation: 'deposit', amount: '1', key: 'k'.repeat(256) }, 'INVALID_ARGUMENT', 'key'],
+  [{ operation: 'deposit', amount: '1', user: 'ana' }, 'INVALID_ARGUMENT', 'user'],
+  [{ operation: 'deposit', amount: '1' }, 'INVALID_ARGUMENT', 'key', { isKeyNeeded: true }],
+  [{ operation: 'deposit', amount: '1' }, 'USER_REQUIRED', 'user', { isStaff: true }],
+])('%j is refused: %s, %s', (cells, reason, field, over) => {
+  expect(check(cells, over)).toMatchObject({ row: 7, reason, field });
+});
+
+it('a row that could not be read says why', () => {
+  const raw = { row: 3, cells: {}, problem: 'is not JSON' };
+  expect(checkRow(raw, defaults)).toMatchObject({
+    row: 3,
+    field: '',
+    message: 'the row is not JSON',
+  });
+});

@@ -1,0 +1,64 @@
+import { expect, it } from 'vitest';
+
+import type { CheckedRow } from './check.ts';
+import { createKeyMaker } from './keys.ts';
+
+const row = (fields: Partial<CheckedRow> = {}): CheckedRow => ({
+  ...{ row: 1, operation: 'deposit', amountMinor: 100n, currency: 'BRL', user: undefined },
+  ...{ parentId: undefined, description: undefined, merchant: undefined, key: undefined },
+  ...fields,
+});
+
+const keysOf = (rows: readonly CheckedRow[], batchId = 'batch', userId = 'ana'): string[] => {
+  const keys = createKeyMaker(batchId);
+  return rows.map((one) => keys.keyOf(one, userId));
+};
+
+it('a row’s own key is its key', () => {
+  expect(keysOf([row({ key: 'mine' }), row({ key: 'mine' })])).toEqual(['mine', 'mine']);
+});
+
+it('the same batch gives the same keys, and equal rows in it differ', () => {
+  const rows = [row(), row(), row({ amountMinor: 200n }), row()];
+  const keys = keysOf(rows);
+  expect(new Set(keys).size).toBe(4);
+  expect(keysOf(rows)).toEqual(keys);
+});
+
+it('a corrected row gets a new key, and all others keep theirs wherever they stand', () => {
+  const rows = [row(), row({ amountMinor: 5n }), row(), row({ description: 'x' })];
+  const before = keysOf(rows);
+  const after = keysOf([row({ description: 'x' }), row({ amountMinor: 6n }), row(), row()]);
+  const kept = after.filter((key) => before.includes(key));
+  expect(kept.length).toBe(3);
+  expect(before).not.toContain(after[1]);
+});
+
+it('whatever says what a row does is part of its key', () => {
+  const variants: CheckedRow[] = [
+    row(),
+    row({ operation: 'withdraw' }),
+    row({ amountMinor: 101n }),
+    row({ amountMinor: undefined }),
+    row({ currency: 'EUR' }),
+    row({ parentId: 'p' }),
+    row({ description: 'd' }),
+    row({ merchant: 'd' }),
+  ];
+  const keys = [
+    ...variants.flatMap((one) => keysOf([one])),
+    ...keysOf([row()], 'another batch'),
+    ...keysOf([row()], 'batch', 'bia'),
+  ];
+  expect(new Set(keys).size).toBe(keys.length);
+  // Where it stands, and how its user was written, is not.
+  expect(keysOf([row({ row: 9, user: 'ana@example.com' })])).toEqual(keysOf([row()]));
+});
+
+it('counts equal rows right among many others', () => {
+  const keys = createKeyMaker('batch');
+  const all = new Set<string>();
+  for (let i = 0; i < 30_000; i += 1)
+    all.add(keys.keyOf(row({ amountMinor: BigInt(i % 7_000) }), 'a'));
+  expect(all.size).toBe(30_000);
+});

@@ -1,0 +1,113 @@
+import { exponentOf } from '../../core/currencies.ts';
+import { formatMinor } from '../../core/money.ts';
+import type { TransactionResult } from '../../protos/gen/digitalwallet/wallet/v1/wallet.ts';
+import { formatCsvHeader, formatCsvRows, type CsvColumn } from '../output/csv.ts';
+import { toJsonText } from '../output/plain.ts';
+import type { InvalidRow } from './check.ts';
+import { batchColumns } from './rows.ts';
+import type { Chunk, PreparedRow } from './send.ts';
+
+export type RowStatus = 'done' | 'replayed' | 'rejected' | 'invalid';
+
+/** What became of a row, as the results file tells it. */
+export type RowResult = {
+  readonly row: number;
+  readonly status: RowStatus;
+  readonly transactionId: string | undefined;
+  readonly userId: string | undefined;
+  /** The wallet's balance after it, a decimal string. */
+  readonly balance: string | undefined;
+  readonly reason: string | undefined;
+  readonly field: string | undefined;
+};
+
+export type ResultsFormat = 'csv' | 'ndjson';
+
+const columns: readonly CsvColumn<RowResult>[] = [
+  { header: 'row', value: ({ row }) => row },
+  { header: 'status', value: ({ status }) => status },
+  { header: 'transaction_id', value: ({ transactionId }) => transactionId },
+  { header: 'user_id', value: ({ userId }) => userId },
+  { header: 'balance', value: ({ balance }) => balance },
+  { header: 'reason', value: ({ reason }) => reason },
+  { header: 'field', value: ({ field }) => field },
+];
+
+export const formatHead = (format: ResultsFormat): string =>
+  format === 'csv' ? formatCsvHeader(columns) : '';
+
+export function formatResults(format: ResultsFormat, results: readonly RowResult[]): string {
+  return format === 'csv'
+    ? formatCsvRows({ isTerminal: false }, columns, results)
+    : results.map((result) => `${toJsonText(result)}\n`).join('');
+}
+
+/** The clock may differ from the server's by this much. */
+const skewMs = 60_000;
+
+/**
+ * The rows of a chunk with what became of them. A row that was sent before without an answer and
+ * is found there is this run's own doing, unless it is older than the run.
+ */
+export function toResults(
+  chunk: Chunk,
+  answers: readonly TransactionResult[],
+  startedAtMs: number,
+): RowResult[] {
+  let next = 0;
+  return chunk.rows.map((row) => {
+    if (!('item' in row)) return toInvalid(row);
+    const answer = answers[next];
+    next += 1;
+    return toResult(row, answer, chunk.wasSent, startedAtMs);
+  });
+}
+
+const nothing = { transactionId: undefined, balance: undefined };
+
+function toInvalid({ row, reason, field }: InvalidRow): RowResult {
+  return { row, status: 'invalid', userId: undefined, ...nothing, reason, field };
+}
+
+function toResult(
+  { row, userId }: Extract<PreparedRow, { item: unknown }>,
+  answer: TransactionResult | undefined,
+  wasSent: boolean,
+  startedAtMs: number,
+): RowResult {
+  const outcome = answer?.outcome;
+  if (outcome?.$case === 'created' && outcome.value.transaction) {
+    const { transaction, replayed } = outcome.value;
+    const { id, balanceAfterMinor, currency, occurredAt } = transaction;
+    const isOurs = wasSent && (occurredAt?.getTime() ?? 0) > startedAtMs - skewMs;
+    return {
+      row,
+      status: replayed && !isOurs ? 'replayed' : 'done',
+      transactionId: id,
+      userId: transaction.userId,
+      balance: formatMinor(balanceAfterMinor, exponentOf(currency)),
+      reason: undefined,
+      field: undefined,
+    };
+  }
+  if (outcome?.$case !== 'refusal') throw new Error(`row ${row} was answered with nothing`);
+  const { reason, metadata } = outcome.value;
+  return {
+    row,
+    status: isBadInput(reason) ? 'invalid' : 'rejected',
+    userId: userId === '' ? undefined : userId,
+    ...nothing,
+    reason,
+    field: toColumn(metadata['field']),
+  };
+}
+
+/** What no state of the wallet could make right. */
+const isBadInput = (reason: string): boolean =>
+  ['INVALID_ARGUMENT', 'AMOUNT_INVALID', 'CURRENCY_UNKNOWN', 'USER_REQUIRED'].includes(reason);
+
+/** The server names fields of its own; those of a row are columns. */
+function toColumn(field: string | undefined): string | undefined {
+  const name = field === 'user_id' ? 'user' : field === 'idempotency_key' ? 'key' : field;
+  return (batchColumns as readonly (string | undefined)[]).includes(name) ? name : undefined;
+}

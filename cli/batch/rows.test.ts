@@ -1,0 +1,128 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+
+import { InputError, readRows, type InputFormat, type RawRow } from './rows.ts';
+
+/** The rows of a text that arrives in pieces of so many bytes. */
+async function rowsOf(text: string, format: InputFormat = 'csv', pieceBytes = 7) {
+  const bytes = Buffer.from(text);
+  const input = async function* () {
+    for (let at = 0; at < bytes.length; at += pieceBytes) {
+      yield await Promise.resolve(bytes.subarray(at, at + pieceBytes));
+    }
+  };
+  const rows: RawRow[] = [];
+  const reader = readRows(input(), format);
+  for await (const piece of reader.rows) rows.push(...piece);
+  expect(reader.bytesRead()).toBe(bytes.length);
+  return rows;
+}
+
+describe('CSV', () => {
+  it('is read row by row, whatever the pieces that it comes in', async () => {
+    const text =
+      '\uFEFFoperation,amount,user,description\r\n' +
+      'deposit,10.00,ana@example.com,"a ""quoted"", long\r\none"\r\n' +
+      '\r\n' +
+      'withdraw,3,,é\n';
+    const expected = [
+      {
+        row: 1,
+        cells: {
+          operation: 'deposit',
+          amount: '10.00',
+          user: 'ana@example.com',
+          description: 'a "quoted", long\r\none',
+        },
+      },
+      { row: 2, cells: { operation: 'withdraw', amount: '3', description: 'é' } },
+    ];
+    for (const pieceBytes of [1, 2, 3, 50, 1_000]) {
+      expect(await rowsOf(text.replaceAll('\r\n', '\n'), 'csv', pieceBytes)).toEqual(
+        expected.map(
+          (row) => JSON.parse(JSON.stringify(row).replaceAll('\\r\\n', '\\n')) as RawRow,
+        ),
+      );
+    }
+  });
+
+  it('bad rows are told in their places, and the others are read', async () => {
+    const text = [
+      'operation,amount',
+      'deposit,1.00',
+      'deposit,1.00,more',
+      'deposit',
+      'dep"osit,1.00',
+      'deposit,2.00',
+      'deposit,3.00',
+      '',
+    ].join('\n');
+    const rows = await rowsOf(text, 'csv', 5_000);
+    expect(rows.map(({ row, cells, problem }) => [row, cells.amount, problem])).toEqual([
+      [1, '1.00', undefined],
+      [2, undefined, 'has 3 fields instead of 2'],
+      [3, undefined, 'has 1 fields instead of 2'],
+      [4, undefined, 'is not CSV: bad quotes'],
+      [5, '2.00', undefined],
+      [6, '3.00', undefined],
+    ]);
+  });
+
+  it.each([
+    ['amount,user\n1.00,x\n', /operation among them/],
+    ['operation,amount,colour\n', /unknown column "colour"/],
+    ['operation,amount,amount\n', /amount is there twice/],
+    [`operation\ndeposit\n"${'x'.repeat(70_000)}`, /row 2 has over 65536 characters/],
+  ])('a header that is none is refused: %j', async (text, message) => {
+    await expect(rowsOf(text)).rejects.toThrow(InputError);
+    await expect(rowsOf(text)).rejects.toThrow(message);
+  });
+
+  it('every text that can be written comes back', async () => {
+    const cell = fc.string({ unit: 'grapheme', minLength: 1, maxLength: 40 });
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(cell, { minLength: 1, maxLength: 20 }),
+        fc.integer({ min: 1, max: 90 }),
+        async (texts, pieceBytes) => {
+          const lines = texts.map((text) => `deposit,"${text.replaceAll('"', '""')}"`);
+          const rows = await rowsOf(
+            `operation,description\n${lines.join('\n')}\n`,
+            'csv',
+            pieceBytes,
+          );
+          expect(rows.map(({ cells }) => cells.description)).toEqual(texts);
+        },
+      ),
+      { numRuns: 60 },
+    );
+  });
+});
+
+describe('NDJSON', () => {
+  it('has one object a line', async () => {
+    const text = '{"operation":"deposit","amount":"1.10"}\n\n{"operation":"withdraw","amount":2.5}';
+    expect(await rowsOf(text, 'ndjson')).toEqual([
+      { row: 1, cells: { operation: 'deposit', amount: '1.10' } },
+      { row: 2, cells: { operation: 'withdraw', amount: '2.5' } },
+    ]);
+  });
+
+  it.each([
+    ['{"operation":', 'is not JSON'],
+    ['[1]', 'is not a JSON object'],
+    ['"deposit"', 'is not a JSON object'],
+    ['{"operation":"deposit","colour":"red"}', 'has an unknown key "colour"'],
+    ['{"operation":7}', 'has a operation that is not a string'],
+    ['{"operation":{"a":1}}', 'has a operation that is not a string'],
+    [`{"operation":"${'x'.repeat(70_000)}"}`, 'is too long'],
+  ])('%.40j … %s', async (line, problem) => {
+    for (const pieceBytes of [1_000, 100_000]) {
+      const rows = await rowsOf(`${line}\n{"operation":"deposit"}\n`, 'ndjson', pieceBytes);
+      expect(rows).toEqual([
+        { row: 1, cells: {}, problem },
+        { row: 2, cells: { operation: 'deposit' } },
+      ]);
+    }
+  });
+});
