@@ -217,12 +217,26 @@ const createService: Readonly<
     }
     return { ok: true, value: wallet };
   },
-  statement: ({ config, dbs, wallet }) => {
-    const { defaultCurrency, inlineDays, statementQueue } = config;
-    const db = dbOf(dbs, 'statement');
-    const options = { defaultCurrency, inlineDays, queue: statementQueue };
-    const { readHead } = wallet;
-    const statement = createStatement({ db, peers: { readHead }, config: options });
+  statement: ({ config, dbs, reserved, broker, auth, wallet, log }) => {
+    const statement = createStatement({
+      db: dbOf(dbs, 'statement'),
+      workDb: dbOf(reserved, 'statement'),
+      broker,
+      peers: {
+        readHead: wallet.readHead,
+        readLedger: wallet.readLedger,
+        findUser: auth.findUser,
+      },
+      sendMail: undefined,
+      config: {
+        defaultCurrency: config.defaultCurrency,
+        inlineDays: config.inlineDays,
+        queue: config.statementQueue,
+        exportQueue: config.exportQueue,
+        exportRetentionDays: config.exportRetentionDays,
+      },
+      log,
+    });
     return Promise.resolve({ ok: true, value: statement });
   },
 };

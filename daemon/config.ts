@@ -35,6 +35,8 @@ export type Config = {
   readonly rabbitmqUrl: string | undefined;
   readonly walletQueue: string;
   readonly statementQueue: string;
+  readonly exportQueue: string;
+  readonly exportRetentionDays: number;
   readonly amqpOperations: ReadonlySet<Operation>;
   readonly outboxLimit: number;
   /** Undefined: no metrics. */
@@ -168,6 +170,8 @@ function toConfig(parsed: Parsed, xdgDataHome: string | undefined): Config {
     rabbitmqUrl: parsed.RABBITMQ_URL,
     walletQueue: parsed.WALLET_QUEUE,
     statementQueue: parsed.STATEMENT_QUEUE,
+    exportQueue: parsed.STATEMENT_EXPORT_QUEUE,
+    exportRetentionDays: parsed.EXPORT_RETENTION_DAYS,
     amqpOperations: new Set(parsed.AMQP_OPERATIONS.filter(isOperation)),
     outboxLimit: parsed.OUTBOX_LIMIT,
     metricsListen: parsed.WALLETD_METRICS_LISTEN,

@@ -12,6 +12,7 @@ import type { CallContext, Handlers } from '../platform/grpc/calls.ts';
 import { decideOnly, type Posted } from './commit.ts';
 import type { Command } from './domain.ts';
 import type { GroupCommit } from './group-commit.ts';
+import { streamLedger } from './ledger-stream.ts';
 import {
   getBalance,
   getTransaction,
@@ -39,6 +40,7 @@ export function createHandlers(options: HandlerOptions): Handlers<WalletServiceS
     listTransactions: (request, context) => listTransactions(options, request, context),
     getBalance: (request, context) => getBalance(options, request, context),
     listWallets: (request, context) => listWallets(options, request, context),
+    streamLedger: (request) => Promise.resolve(streamLedger(options.db, request)),
   };
 }
 

@@ -16,6 +16,8 @@ import { createHandlers } from './handlers.ts';
 import { policies } from './policy.ts';
 import { createKnownUsers, type FindUsers } from './users.ts';
 
+export { streamLedger } from './ledger-stream.ts';
+
 export type WalletOptions = {
   readonly db: Db;
   /** For commits and the relay: connections that no reader can use up. */
