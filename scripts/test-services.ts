@@ -11,6 +11,8 @@ const needed = [
   { program: '/usr/lib/python3/dist-packages/pika', package: 'python3-pika' },
   { program: '/usr/lib/python3/dist-packages/yaml', package: 'python3-yaml' },
   { program: '/usr/bin/docker-compose', package: 'docker-compose' },
+  { program: '/usr/bin/hledger', package: 'hledger' },
+  { program: '/usr/bin/ledger', package: 'ledger' },
 ] as const;
 
 const policy = '/usr/sbin/policy-rc.d';
