@@ -114,3 +114,96 @@ export function decideRefresh(
 export function mayCreate(creator: Role, created: Role): boolean {
   return creator === 'admin' || (creator === 'operator' && created === 'customer');
 }
+
+/**
+ * How many attempts are let through. `waitsMs`: how long nobody gets in after the first, second, …
+ * attempt that counts; the last stands for all further ones. `forgetMs`: after how long all of them
+ * are forgotten; from the latest attempt on if they are counted in a row (`isConsecutive`: then one
+ * success clears them), otherwise from the first on.
+ */
+export type AttemptLimit = {
+  readonly waitsMs: readonly number[];
+  readonly forgetMs: number;
+  readonly isConsecutive: boolean;
+};
+
+const freeGuesses = 5;
+const maxGuessWaitMs = 5 * 60_000;
+
+/**
+ * How long a sign-in has to wait after so many wrong passwords in a row: nothing after the first
+ * four, then 1 s, doubling up to 5 minutes. A wait that grows is what NIST SP 800-63B-4 (3.2.2) and
+ * OWASP's cheat sheet on authentication name against guessing; docs/decisions/0025 has the reckoning.
+ */
+export function waitAfterGuessMs(failures: number): number {
+  if (failures < freeGuesses) return 0;
+  return Math.min(maxGuessWaitMs, 1_000 * 2 ** (failures - freeGuesses));
+}
+
+/** Wrong passwords in a row, against one account, one device or one session. */
+export const guessLimit: AttemptLimit = {
+  waitsMs: Array.from({ length: 14 }, (_, i) => waitAfterGuessMs(i + 1)),
+  forgetMs: 60 * 60_000,
+  isConsecutive: true,
+};
+
+/** So many within a time, and nothing more for as long. */
+function limitTo(count: number, forgetMs: number): AttemptLimit {
+  const waitsMs = Array.from({ length: count }, (_, i) => (i + 1 < count ? 0 : forgetMs));
+  return { waitsMs, forgetMs, isConsecutive: false };
+}
+
+/** Wrong passwords, or wrong codes, from one network: an office behind one address stays below. */
+export const sourceLimit = limitTo(100, 10 * 60_000);
+export const signUpLimit = limitTo(100, 60 * 60_000);
+/** Mails about sign-ups that one address gets. */
+export const signUpMailLimit = limitTo(3, 60 * 60_000);
+
+export const verificationLifeMs = 24 * 60 * 60_000;
+
+/**
+ * What counts as one source: an IPv4 address, or the first 64 bits of an IPv6 address, since whoever
+ * has one of those usually has them all.
+ */
+export function networkOf(address: string): string {
+  const mapped = /^(?:0*:)*:?ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address)?.[1];
+  if (mapped !== undefined) return mapped;
+  if (!address.includes(':')) return address;
+  const [head = '', tail] = address.replace(/%.*$/, '').toLowerCase().split('::', 2);
+  const groupsOf = (text: string): string[] => (text === '' ? [] : text.split(':'));
+  const [before, after] = [groupsOf(head), groupsOf(tail ?? '')];
+  const zeros = tail === undefined ? 0 : Math.max(0, 8 - before.length - after.length);
+  const groups = [...before, ...Array<string>(zeros).fill('0'), ...after];
+  return `${groups
+    .slice(0, 4)
+    .map((group) => group.replace(/^0+(?=.)/, ''))
+    .join(':')}::/64`;
+}
+
+/** Without I, L, O and U, which are misread (Crockford's base 32). */
+const codeAlphabet = '0123456789ABCDEFGHJKMNPQRSTVWXYZ';
+
+/** 15 random bytes as six groups of four: `7K3M-…`. */
+export function formatCode(bytes: Uint8Array): string {
+  const bits = [...bytes].map((byte) => byte.toString(2).padStart(8, '0')).join('');
+  const letters = (bits.match(/.{5}/g) ?? []).map((five) => codeAlphabet[parseInt(five, 2)]);
+  return (letters.join('').match(/.{4}/g) ?? []).join('-');
+}
+
+/** A code as people type it, in the one form that is compared; undefined if it cannot be one. */
+export function canonicalizeCode(text: string): string | undefined {
+  if (text.length > 100) return undefined;
+  const letters = text
+    .toUpperCase()
+    .replace(/[\s-]/g, '')
+    .replace(/O/g, '0')
+    .replace(/[IL]/g, '1');
+  return /^[0-9A-HJKMNP-TV-Z]{24}$/.test(letters)
+    ? (letters.match(/.{4}/g) ?? []).join('-')
+    : undefined;
+}
+
+/** True for callers on the machine that the daemon runs on (or behind a proxy there). */
+export function isOnThisHost(address: string): boolean {
+  return address === '::1' || /^(::ffff:)?127(\.\d{1,3}){3}$/i.test(address);
+}

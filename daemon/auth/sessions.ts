@@ -11,47 +11,102 @@ import {
   sessionLifeMs,
   type User,
 } from './domain.ts';
+import type { DeviceTokens } from './device-tokens.ts';
 import type { Passwords } from './passwords.ts';
 import { createRefreshToken, hashRefreshToken, type SigningKeys } from './signing-keys.ts';
 import * as store from './store.ts';
+import type { Attempted, Throttle } from './throttle.ts';
 
 export type SessionOptions = {
   readonly db: Db;
   readonly passwords: Passwords;
   readonly keys: SigningKeys;
   readonly revocations: Revocations;
+  readonly throttle: Throttle;
+  readonly devices: DeviceTokens;
 };
 
-export type SignedIn = { readonly user: User; readonly tokens: TokenSet };
+export type SignedIn = {
+  readonly user: User;
+  readonly tokens: TokenSet;
+  /** Present after a sign-in. */
+  readonly deviceToken?: string;
+};
+
+type SignInInput = {
+  readonly email: string;
+  readonly password: string;
+  readonly client: string;
+  readonly deviceToken: string;
+  /** The address that the call came from. */
+  readonly source: string;
+};
 
 const maxClientLength = 100;
 
-/** Unknown user, wrong password and disabled account get the same answer in the same time. */
+/**
+ * Unknown user, wrong password and disabled account get the same answer in the same time. Attempts
+ * count against the address and the caller's network, or against the device that shows its token.
+ */
 export async function signIn(
   options: SessionOptions,
-  input: { readonly email: string; readonly password: string; readonly client: string },
+  input: SignInInput,
 ): Promise<Result<SignedIn>> {
-  const { db, passwords } = options;
+  const { devices, throttle } = options;
   const email = canonicalizeEmail(input.email);
-  const found = email.ok
-    ? await db.read((tx) => store.findCredentials(tx, email.value))
-    : undefined;
+  const address = email.ok ? email.value : undefined;
+  const deviceId = address && devices.read(input.deviceToken, address);
+  const buckets =
+    deviceId === undefined
+      ? [
+          throttle.bucketOf.signInsFrom(input.source),
+          throttle.bucketOf.account(address ?? input.email),
+        ]
+      : [throttle.bucketOf.device(deviceId)];
+  return throttle.guard(buckets, async () => {
+    const attempted = await trySignIn(options, address, input);
+    // Once more if the password was changed, or its hash renewed, while this one was checked.
+    return attempted ?? (await trySignIn(options, address, input)) ?? failed;
+  });
+}
+
+const failed = {
+  outcome: 'failed' as const,
+  result: refuse('CREDENTIALS_INVALID', 'e-mail or password is not right'),
+};
+
+/** One check of the password; undefined if what it was checked against holds no longer. */
+async function trySignIn(
+  options: SessionOptions,
+  address: string | undefined,
+  input: SignInInput,
+): Promise<Attempted<SignedIn> | undefined> {
+  const { db, passwords, devices } = options;
+  const found =
+    address === undefined ? undefined : await db.read((tx) => store.findCredentials(tx, address));
   const normalized = normalizePassword(input.password);
   const password = normalized ?? '';
   const verified = await passwords.verify(
     normalized === undefined ? undefined : found?.passwordHash,
     password,
   );
-  if (!verified.ok) return verified;
-  if (!found || !verified.value.isMatch || found.user.isDisabled) {
-    return refuse('CREDENTIALS_INVALID', 'e-mail or password is not right');
+  if (!verified.ok) return { outcome: 'void', result: verified };
+  if (!found || !verified.value.isMatch || found.user?.isDisabled) return failed;
+  const { user, passwordHash } = found;
+  if (!user) {
+    const message = 'the address was not verified yet: enter the code that was mailed to it';
+    return { outcome: 'passed', result: refuse('EMAIL_UNVERIFIED', message) };
   }
   const newHash = verified.value.isOutdated ? await passwords.hash(password) : undefined;
-  const { user } = found;
-  return db.tx(async (tx) => {
+  const tokens = await db.tx(async (tx) => {
+    if ((await store.lockPasswordHash(tx, user.id)) !== passwordHash) return undefined;
     if (newHash?.ok) await store.setPasswordHash(tx, user.id, newHash.value);
-    return succeed({ user, tokens: await openSession(tx, options, user, input.client) });
+    return openSession(tx, options, user, input.client);
   });
+  if (!tokens) return undefined;
+  const known = devices.read(input.deviceToken, user.email);
+  const deviceToken = known === undefined ? devices.issue(user.email) : input.deviceToken;
+  return { outcome: 'passed', result: succeed({ user, tokens, deviceToken }) };
 }
 
 async function openSession(

@@ -24,6 +24,8 @@ export type SigningKeys = {
   ): Promise<{ readonly token: string; readonly expiresAtMs: number }>;
   /** The one successor of a refresh token: the same token always gives the same. */
   deriveSuccessor(refreshToken: string): string;
+  /** 32 bytes for one purpose; another signing key gives others. */
+  deriveSecret(purpose: string): Buffer;
 };
 
 /** A new Ed25519 private key, PKCS #8 in PEM. */
@@ -55,7 +57,9 @@ async function signingKeysOf(privateKey: KeyObject): Promise<SigningKeys> {
   const jwk = { kty, crv, x };
   const kid = await calculateJwkThumbprint(jwk);
   const der = privateKey.export({ type: 'pkcs8', format: 'der' });
-  const refreshSecret = Buffer.from(hkdfSync('sha256', der, '', 'refresh token successor', 32));
+  const deriveSecret = (purpose: string): Buffer =>
+    Buffer.from(hkdfSync('sha256', der, '', purpose, 32));
+  const refreshSecret = deriveSecret('refresh token successor');
 
   return {
     jwksJson: JSON.stringify({
@@ -76,6 +80,7 @@ async function signingKeysOf(privateKey: KeyObject): Promise<SigningKeys> {
     },
     deriveSuccessor: (refreshToken) =>
       createHmac('sha256', refreshSecret).update(refreshToken).digest('base64url'),
+    deriveSecret,
   };
 }
 

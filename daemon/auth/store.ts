@@ -43,15 +43,32 @@ export function isEmailTaken(err: unknown): boolean {
 
 const credentialsSql = sql(
   'user_credentials',
-  `SELECT ${userColumns}, u.password_hash FROM users u WHERE u.email = $1`,
+  `SELECT ${userColumns}, COALESCE(u.password_hash, s.password_hash) AS password_hash
+   FROM (SELECT $1::text AS email) asked
+   LEFT JOIN users u ON u.email = asked.email
+   LEFT JOIN sign_ups s ON s.email = asked.email AND s.expires_at > clock_timestamp()`,
 );
 
-export async function findCredentials(
-  tx: Tx,
-  email: string,
-): Promise<{ readonly user: User; readonly passwordHash: string } | undefined> {
-  const [row] = await tx.query<UserRow & { password_hash: string }>(credentialsSql, [email]);
-  return row && { user: toUser(row), passwordHash: row.password_hash };
+/** `user` is undefined for an account that waits for its mailed code. */
+export type Credentials = { readonly user: User | undefined; readonly passwordHash: string };
+
+/** One statement for all addresses, so that it takes the same whatever there is. */
+export async function findCredentials(tx: Tx, email: string): Promise<Credentials | undefined> {
+  type Row = (UserRow | { id: null }) & { password_hash: string | null };
+  const [row] = await tx.query<Row>(credentialsSql, [email]);
+  if (!row || row.password_hash === null) return undefined;
+  const user = row.id === null ? undefined : toUser(row as UserRow);
+  return { user, passwordHash: row.password_hash };
+}
+
+const lockHashSql = sql(
+  'user_lock_hash',
+  'SELECT password_hash FROM users WHERE id = $1 AND NOT disabled FOR UPDATE',
+);
+
+/** Locks a user who may sign in: their password, and whether they may, stay as they are. */
+export async function lockPasswordHash(tx: Tx, id: string): Promise<string | undefined> {
+  return (await tx.query<{ password_hash: string }>(lockHashSql, [id]))[0]?.password_hash;
 }
 
 const setHashSql = sql('user_set_hash', 'UPDATE users SET password_hash = $2 WHERE id = $1');

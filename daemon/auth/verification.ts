@@ -1,0 +1,133 @@
+import { createHash, randomBytes, randomUUID } from 'node:crypto';
+
+import { refuse, succeed, type Result } from '../../core/reasons.ts';
+import { Role, type User as WireUser } from '../../protos/gen/digitalwallet/auth/v1/auth.ts';
+import type { Db } from '../platform/db.ts';
+import { createAccount } from './accounts.ts';
+import {
+  canonicalizeCode,
+  canonicalizeEmail,
+  canonicalizePassword,
+  formatCode,
+  isOnThisHost,
+  verificationLifeMs,
+  type User,
+} from './domain.ts';
+import type { Passwords } from './passwords.ts';
+import * as store from './store.ts';
+import type { Attempted, Throttle } from './throttle.ts';
+import { createSignUpMail, type Post } from './verification-mail.ts';
+import { keepSignUp, takeSignUp } from './verification-store.ts';
+
+export type SignUpOptions = {
+  readonly db: Db;
+  readonly passwords: Passwords;
+  readonly throttle: Throttle;
+  readonly isSignUpOpen: boolean;
+  /** Undefined: no mail is sent, and accounts can be used at once. */
+  readonly post: Post | undefined;
+};
+
+type SignUpInput = { readonly email: string; readonly password: string; readonly source: string };
+type SignedUp = { readonly user: WireUser; readonly isVerificationRequired: boolean };
+
+/**
+ * Opens a customer's account; or, where mail is sent, keeps the sign-up until its code comes back,
+ * with an answer that does not tell whether the address has an account.
+ */
+export async function signUp(
+  options: SignUpOptions,
+  input: SignUpInput,
+  toWireUser: (user: User) => WireUser,
+): Promise<Result<SignedUp>> {
+  if (!options.isSignUpOpen) {
+    return refuse('SIGN_UP_CLOSED', 'accounts are opened by the staff here: ask them for one');
+  }
+  const email = canonicalizeEmail(input.email);
+  if (!email.ok) return email;
+  const password = canonicalizePassword(input.password);
+  if (!password.ok) return password;
+  const account = { email: email.value, password: password.value };
+  const { throttle, post } = options;
+  // Where nothing is mailed, whoever is on this host may try out as much as they like.
+  const isCounted = post !== undefined || !isOnThisHost(input.source);
+  const buckets = isCounted ? [throttle.bucketOf.signUpsFrom(input.source)] : [];
+  return throttle.guard(buckets, async () => {
+    if (post) return requestAccount(options, post, account);
+    const role = 'customer' as const;
+    const created = await createAccount(options, { ...account, role, isEmailVerified: false });
+    if (!created.ok) return attempted(created);
+    return attempted(
+      succeed({ user: toWireUser(created.value), isVerificationRequired: false }),
+    );
+  });
+}
+
+/** Each sign-up counts, save one that was not even tried. */
+const attempted = <T>(result: Result<T>): Attempted<T> => ({
+  outcome: !result.ok && result.rejection.reason === 'OVERLOADED' ? 'void' : 'failed',
+  result,
+});
+
+async function requestAccount(
+  { db, passwords, throttle }: SignUpOptions,
+  post: Post,
+  { email, password }: { readonly email: string; readonly password: string },
+): Promise<Attempted<SignedUp>> {
+  const hashed = await passwords.hash(password);
+  if (!hashed.ok) return attempted(hashed);
+  const code = formatCode(randomBytes(15));
+  const signUp = {
+    email,
+    passwordHash: hashed.value,
+    codeHash: hashCode(code),
+    lifeMs: verificationLifeMs,
+  };
+  const mail = await db.tx(async (tx) => {
+    // Past the limit nothing changes at all: a code that is under way keeps its password.
+    if (!(await throttle.count(tx, throttle.bucketOf.mailsTo(email)))) return undefined;
+    const isKept = await keepSignUp(tx, signUp);
+    return createSignUpMail(email, isKept ? code : undefined);
+  });
+  if (mail) post.send(mail);
+  const user: WireUser = {
+    // An account that is not there yet has no number, and one that is must not show.
+    id: '',
+    email,
+    role: Role.CUSTOMER,
+    disabled: false,
+    emailVerified: false,
+    createdAt: undefined,
+  };
+  return attempted(succeed({ user, isVerificationRequired: true }));
+}
+
+/** Makes the account that waits for this code. VERIFICATION_CODE_INVALID, THROTTLED. */
+export async function verifyEmail(
+  { db, throttle }: SignUpOptions,
+  input: { readonly code: string; readonly source: string },
+): Promise<Result<User>> {
+  const code = canonicalizeCode(input.code);
+  return throttle.guard([throttle.bucketOf.codesFrom(input.source)], async () => {
+    const user = code === undefined ? undefined : await openAccount(db, hashCode(code));
+    if (user) return { outcome: 'passed', result: succeed(user) };
+    const message = 'no account waits for this code: it may be mistyped, used up or a day old';
+    return { outcome: 'failed', result: refuse('VERIFICATION_CODE_INVALID', message) };
+  });
+}
+
+async function openAccount(db: Db, codeHash: Buffer): Promise<User | undefined> {
+  const open = db.tx(async (tx) => {
+    const signUp = await takeSignUp(tx, codeHash);
+    if (!signUp) return undefined;
+    const account = { ...signUp, id: randomUUID(), role: 'customer', isEmailVerified: true } as const;
+    return store.insertUser(tx, account);
+  });
+  return open.catch((err: unknown) => {
+    // The staff were quicker: theirs is the account.
+    if (store.isEmailTaken(err)) return undefined;
+    throw err;
+  });
+}
+
+const hashCode = (code: string): Buffer => createHash('sha256').update(code).digest();
