@@ -15,10 +15,11 @@ import type { Db } from './platform/db.ts';
 import { createGrpcServer, type HostedService } from './platform/grpc/server.ts';
 import { createLifecycle, type Lifecycle } from './platform/lifecycle.ts';
 import type { Log } from './platform/log.ts';
+import { createMailer, type Mailer } from './platform/mail.ts';
 import type { OutboxDepth } from './platform/outbox-depth.ts';
 import { createRevocations } from './platform/revocations.ts';
 import { createTokenVerifier } from './platform/tokens.ts';
-import { keyFault, readServiceCredential, readSigningKey } from './secrets.ts';
+import { keyFault, readServiceCredential, readSigningKey, readSmtpCa } from './secrets.ts';
 import { createStatement } from './statement/index.ts';
 import { createWallet } from './wallet/index.ts';
 
@@ -88,6 +89,8 @@ async function compose(
       ? createLocalBroker()
       : createAmqpBroker(config.rabbitmqUrl, log);
   lifecycle.defer('broker', () => broker.stop());
+  const mailer = await openMailer(config, lifecycle);
+  if (!mailer.ok) return mailer;
   const running: Running[] = [];
   const notices: string[] = [];
   const deps = {
@@ -100,6 +103,7 @@ async function compose(
     wallet,
     revocations,
     access,
+    mailer: mailer.value,
   };
   for (const name of config.services) {
     const service = await createService[name](deps, notices);
@@ -143,6 +147,20 @@ function createGate(
   return { revocations, access: createAccess({ tokens, keys, revocations, serviceCredential }) };
 }
 
+async function openMailer(
+  config: Config,
+  lifecycle: Lifecycle,
+): Promise<Outcome<Mailer | undefined>> {
+  const { smtp } = config;
+  if (!smtp) return { ok: true, value: undefined };
+  const ca = await readSmtpCa(config);
+  if (!ca.ok) return ca;
+  const authorities = ca.value === undefined ? {} : { ca: ca.value };
+  const mailer = createMailer({ url: smtp.url, from: smtp.from, ...authorities });
+  lifecycle.defer('mail', () => mailer.stop());
+  return { ok: true, value: mailer };
+}
+
 type Deps = {
   readonly config: Config;
   readonly databases: Databases;
@@ -156,12 +174,14 @@ type Deps = {
   readonly wallet: ReturnType<typeof createWalletPeer>;
   readonly revocations: ReturnType<typeof createRevocations>;
   readonly access: ReturnType<typeof createAccess>;
+  /** Undefined: no mail is sent. */
+  readonly mailer: Mailer | undefined;
 };
 
 const createService: Readonly<
   Record<ServiceName, (deps: Deps, notices: string[]) => Promise<Outcome<Running>>>
 > = {
-  auth: async ({ config, databases, dbs, reserved, revocations, access }, notices) => {
+  auth: async ({ config, databases, dbs, reserved, revocations, access, mailer, log }, notices) => {
     const key = await readSigningKey(config, databases.dataDir);
     if (!key.ok) return key;
     const db = dbOf(dbs, 'auth');
@@ -172,6 +192,8 @@ const createService: Readonly<
       feedDb: dbOf(reserved, 'auth'),
       revocations,
       validateToken,
+      ...(mailer ? { mailer } : {}),
+      log,
       config: options,
     });
     if (!auth.ok) return keyFault(auth.problem);

@@ -43,6 +43,10 @@ export type Config = {
   readonly metricsListen: HostPort | undefined;
   readonly defaultCurrency: string;
   readonly inlineDays: number;
+  /** Undefined: no mail. */
+  readonly smtp:
+    | { readonly url: string; readonly from: string; readonly caFile: string | undefined }
+    | undefined;
   readonly isSignUpOpen: boolean;
   readonly selfServiceOperations: ReadonlySet<Operation>;
   readonly isPlaintextAllowed: boolean;
@@ -129,6 +133,14 @@ function findContradictions(parsed: Parsed): string[] {
       'AUTH_SIGNING_KEY_FILE: is missing; make one with `openssl genpkey -algorithm ed25519`',
     );
   }
+  if (parsed.SMTP_URL !== undefined && parsed.MAIL_FROM === undefined) {
+    faults.push('MAIL_FROM: is missing, and SMTP_URL needs an address that mail comes from');
+  }
+  for (const name of ['MAIL_FROM', 'SMTP_CA_FILE'] as const) {
+    if (parsed.SMTP_URL === undefined && parsed[name] !== undefined) {
+      faults.push(`${name}: is given without SMTP_URL`);
+    }
+  }
   if (!isLoopback(parsed.WALLETD_LISTEN.host) && !parsed.WALLETD_ALLOW_PLAINTEXT) {
     faults.push(
       'WALLETD_LISTEN: is reachable from outside without TLS; put a TLS proxy in front and set ' +
@@ -177,6 +189,10 @@ function toConfig(parsed: Parsed, xdgDataHome: string | undefined): Config {
     metricsListen: parsed.WALLETD_METRICS_LISTEN,
     defaultCurrency: parsed.WALLET_CURRENCY,
     inlineDays: parsed.STATEMENT_INLINE_DAYS,
+    smtp:
+      parsed.SMTP_URL === undefined || parsed.MAIL_FROM === undefined
+        ? undefined
+        : { url: parsed.SMTP_URL, from: parsed.MAIL_FROM, caFile: parsed.SMTP_CA_FILE },
     isSignUpOpen: parsed.SIGN_UP === '' ? isOpen : parsed.SIGN_UP === 'open',
     selfServiceOperations: new Set((asked.length > 0 ? asked : fallback).filter(isOperation)),
     isPlaintextAllowed: parsed.WALLETD_ALLOW_PLAINTEXT,

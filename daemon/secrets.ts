@@ -45,6 +45,17 @@ async function createKeyFile(file: string): Promise<void> {
   }
 }
 
+/** The authorities that SMTP_CA_FILE names, as PEM; undefined for the usual ones. */
+export async function readSmtpCa(config: Config): Promise<Outcome<string | undefined>> {
+  const file = config.smtp?.caFile;
+  if (file === undefined) return { ok: true, value: undefined };
+  const pem = await readFile(file, 'utf8').catch(explainRead('SMTP_CA_FILE'));
+  if (typeof pem !== 'string') return { ok: false, fault: pem };
+  if (pem.includes('-----BEGIN CERTIFICATE-----')) return { ok: true, value: pem };
+  const fault = 'SMTP_CA_FILE: there is no certificate in it';
+  return { ok: false, fault: { fault, hint: 'name a file with certificates in PEM' } };
+}
+
 /** A signing key that was read and is none. */
 export const keyFault = (problem: string): Outcome<never> => ({
   ok: false,

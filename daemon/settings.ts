@@ -2,6 +2,7 @@ import { z } from 'zod';
 
 import { findExponent } from '../core/currencies.ts';
 import { isOperation, operations } from '../core/operations.ts';
+import { parseSender, parseSmtpUrl } from './platform/mail-settings.ts';
 
 export const serviceNames = ['auth', 'wallet', 'statement'] as const;
 export type ServiceName = (typeof serviceNames)[number];
@@ -35,6 +36,9 @@ export const settings = {
   WALLET_CURRENCY: ['the currency where none is named', 'BRL'],
   STATEMENT_INLINE_DAYS: ['the longest statement that is answered at once', '15'],
   EXPORT_RETENTION_DAYS: ['how long the files of exports are kept', '30'],
+  SMTP_URL: ['smtp:// or smtps://user:password@host:port, for mail; without it none is sent', ''],
+  MAIL_FROM: ['whom mail comes from, like Wallet <wallet@example.com>', ''],
+  SMTP_CA_FILE: ['certificates (PEM) trusted for SMTP instead of the usual ones', ''],
   SIGN_UP: ['open or closed: whether anybody may open an account', ''],
   SELF_SERVICE_OPERATIONS: ['what customers may do by themselves', ''],
   WALLETD_ALLOW_PLAINTEXT: ['1 allows to listen beyond loopback without TLS', ''],
@@ -133,8 +137,17 @@ export const schema = z.object({
     .transform(Number),
   EXPORT_RETENTION_DAYS: z
     .string()
-    .regex(/^([1-9]\d{0,2}|[1-2]\d{3}|3[0-5]\d\d|36[0-5]\d|3660)$/, 'must be days from 1 to 3660')
+    .regex(/^[1-9]\d{0,2}$/, 'must be a number of days from 1 to 999')
     .transform(Number),
+  SMTP_URL: optional.refine(
+    (text) => text === undefined || parseSmtpUrl(text) !== undefined,
+    'must be a URL like smtp://user:password@host:587 or smtps://user:password@host',
+  ),
+  MAIL_FROM: optional.refine(
+    (text) => text === undefined || parseSender(text) !== undefined,
+    'must be an address, like wallet@example.com or Wallet <wallet@example.com>',
+  ),
+  SMTP_CA_FILE: optional,
   SIGN_UP: z.enum(['', 'open', 'closed'], 'must be open or closed'),
   SELF_SERVICE_OPERATIONS: z
     .string()

@@ -193,11 +193,7 @@ export function formatCode(bytes: Uint8Array): string {
 /** A code as people type it, in the one form that is compared; undefined if it cannot be one. */
 export function canonicalizeCode(text: string): string | undefined {
   if (text.length > 100) return undefined;
-  const letters = text
-    .toUpperCase()
-    .replace(/[\s-]/g, '')
-    .replace(/O/g, '0')
-    .replace(/[IL]/g, '1');
+  const letters = text.toUpperCase().replace(/[\s-]/g, '').replace(/O/g, '0').replace(/[IL]/g, '1');
   return /^[0-9A-HJKMNP-TV-Z]{24}$/.test(letters)
     ? (letters.match(/.{4}/g) ?? []).join('-')
     : undefined;

@@ -10,8 +10,6 @@ import type {
   ListRevocationsResponse,
   ResolveUsersRequest,
   ResolveUsersResponse,
-  SignUpRequest,
-  SignUpResponse,
   ValidateTokenResponse,
 } from '../../protos/gen/digitalwallet/auth/v1/auth.ts';
 import { resolveSubject, userNotFound, type Principal } from '../platform/access.ts';
@@ -19,17 +17,19 @@ import { readClock, type Db } from '../platform/db.ts';
 import type { CallContext, Handlers } from '../platform/grpc/calls.ts';
 import type { VerifiedToken } from '../platform/tokens.ts';
 import { createAccount } from './accounts.ts';
+import { changePassword } from './change-password.ts';
 import { canonicalizeEmail, mayCreate, type User } from './domain.ts';
 import { refreshSession, signIn, signOut, type SessionOptions } from './sessions.ts';
 import * as store from './store.ts';
+import { signUp, verifyEmail, type SignUpOptions } from './verification.ts';
 import { readRole, toWireRole, toWireUser } from './wire.ts';
 
-export type HandlerOptions = SessionOptions & {
-  readonly feedDb: Db;
-  readonly isSignUpOpen: boolean;
-  /** Verdict on an access token, revocation included. */
-  readonly validateToken: (token: string) => Promise<Result<VerifiedToken>>;
-};
+export type HandlerOptions = SessionOptions &
+  SignUpOptions & {
+    readonly feedDb: Db;
+    /** Verdict on an access token, revocation included. */
+    readonly validateToken: (token: string) => Promise<Result<VerifiedToken>>;
+  };
 
 const maxResolved = 1_000;
 
@@ -42,8 +42,11 @@ const revocationCases = {
 /** Wire to domain and back. */
 export function createHandlers(options: HandlerOptions): Handlers<AuthServiceServer> {
   return {
-    signUp: (request) => signUp(options, request),
-    signIn: async (request) => mapSignedIn(await signIn(options, request)),
+    signUp: (request, { source }) => signUp(options, { ...request, source }),
+    verifyEmail: (request, { source }) => verifyEmail(options, { ...request, source }),
+    signIn: async (request, { source }) =>
+      mapSignedIn(await signIn(options, { ...request, source })),
+    changePassword: (request, { principal }) => changePassword(options, request, principal),
     refreshSession: async (request) =>
       mapSignedIn(await refreshSession(options, request.refreshToken)),
     signOut: async (_request, { principal }) =>
@@ -57,20 +60,6 @@ export function createHandlers(options: HandlerOptions): Handlers<AuthServiceSer
     getJwks: () => Promise.resolve(succeed({ jwksJson: options.keys.jwksJson })),
     listRevocations: (request) => listRevocations(options, request),
   };
-}
-
-async function signUp(
-  options: HandlerOptions,
-  request: SignUpRequest,
-): Promise<Result<SignUpResponse>> {
-  if (!options.isSignUpOpen) {
-    return refuse('SIGN_UP_CLOSED', 'accounts are opened by the staff here: ask them for one');
-  }
-  const account = { ...request, role: 'customer' as const, isEmailVerified: false };
-  const created = await createAccount(options, account);
-  return created.ok
-    ? succeed({ user: toWireUser(created.value), verificationRequired: false })
-    : created;
 }
 
 async function validateToken(
@@ -171,6 +160,6 @@ async function listRevocations(
 
 function mapSignedIn(result: Awaited<ReturnType<typeof signIn>>) {
   if (!result.ok) return result;
-  const { tokens, user } = result.value;
-  return succeed({ tokens, user: toWireUser(user), deviceToken: '' });
+  const { tokens, user, deviceToken = '' } = result.value;
+  return succeed({ tokens, user: toWireUser(user), deviceToken });
 }

@@ -3,15 +3,22 @@ import { AuthServiceService } from '../../protos/gen/digitalwallet/auth/v1/auth.
 import type { Role } from '../../core/roles.ts';
 import type { Db } from '../platform/db.ts';
 import type { HostedService } from '../platform/grpc/server.ts';
+import type { Log } from '../platform/log.ts';
+import type { Mailer } from '../platform/mail.ts';
 import type { Revocations } from '../platform/revocations.ts';
 import type { VerifiedToken } from '../platform/tokens.ts';
 import { createAccount } from './accounts.ts';
+import { createDeviceTokens } from './device-tokens.ts';
 import type { User } from './domain.ts';
 import { createHandlers } from './handlers.ts';
 import { createPasswords } from './passwords.ts';
 import { policies } from './policy.ts';
 import { createSigningKeys } from './signing-keys.ts';
 import { countAdmins, prune } from './store.ts';
+import { pruneAttempts } from './throttle-store.ts';
+import { createThrottle } from './throttle.ts';
+import { createPost } from './verification-mail.ts';
+import { pruneSignUps } from './verification-store.ts';
 
 export { generateSigningKey } from './signing-keys.ts';
 
@@ -23,14 +30,19 @@ export type AuthOptions = {
   readonly feedDb: Db;
   readonly revocations: Revocations;
   readonly validateToken: (token: string) => Promise<Result<VerifiedToken>>;
+  /** Undefined: sign-up sends no code. */
+  readonly mailer?: Mailer;
+  readonly log: Log;
   readonly config: { readonly isSignUpOpen: boolean; readonly signingKeyPem: string };
 };
 
 /** Users, sessions and the keys that sign tokens; `problem` says why the signing key is no use. */
-export async function createAuth({ db, feedDb, revocations, validateToken, config }: AuthOptions) {
+export async function createAuth(options: AuthOptions) {
+  const { db, feedDb, revocations, validateToken, mailer, log, config } = options;
   const created = await createSigningKeys(config.signingKeyPem);
   if (!created.ok) return created;
   const keys = created.value;
+  const post = mailer && createPost({ mailer, log });
   const service: HostedService = {
     name: 'digitalwallet.auth.v1.AuthService',
     definition: AuthServiceService,
@@ -41,6 +53,9 @@ export async function createAuth({ db, feedDb, revocations, validateToken, confi
       keys,
       revocations,
       validateToken,
+      throttle: createThrottle({ db, secret: keys.deriveSecret('throttle buckets') }),
+      devices: createDeviceTokens(keys.deriveSecret('device tokens')),
+      post,
       isSignUpOpen: config.isSignUpOpen,
     }),
     policies,
@@ -52,14 +67,21 @@ export async function createAuth({ db, feedDb, revocations, validateToken, confi
     /** False before the first admin was created on the host. */
     hasAdmin: async () => (await db.read(countAdmins)) > 0n,
     start: () => {
-      pruning = setInterval(() => void db.tx(prune).catch(() => undefined), pruneEveryMs);
+      pruning = setInterval(() => void pruneAll(db), pruneEveryMs);
     },
-    stop: () => {
+    stop: async () => {
       clearInterval(pruning);
-      return Promise.resolve();
+      await post?.drain();
     },
   };
   return { ok: true as const, value: auth };
+}
+
+/** What fails is left for the next time. */
+async function pruneAll(db: Db): Promise<void> {
+  for (const work of [prune, pruneAttempts, pruneSignUps]) {
+    await db.tx(work).catch(() => undefined);
+  }
 }
 
 /** What `walletd users create` does on the host: an account that counts as vouched for. */

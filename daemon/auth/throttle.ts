@@ -111,11 +111,7 @@ const giveBack = (tx: Tx, { bucket, number }: Taken): Promise<void> =>
   returnAttempt(tx, bucket.key, number, bucket.limit);
 
 /** A database that fails here costs its caller one attempt, and no more: the answer stands. */
-async function release(
-  db: Db,
-  taken: readonly Taken[],
-  outcome: 'passed' | 'void',
-): Promise<void> {
+async function release(db: Db, taken: readonly Taken[], outcome: 'passed' | 'void'): Promise<void> {
   const work = async (tx: Tx): Promise<void> => {
     for (const one of taken) {
       const isCleared = outcome === 'passed' && one.bucket.limit.isConsecutive;

@@ -1,7 +1,11 @@
 import { createHash, randomBytes, randomUUID } from 'node:crypto';
 
 import { refuse, succeed, type Result } from '../../core/reasons.ts';
-import { Role, type User as WireUser } from '../../protos/gen/digitalwallet/auth/v1/auth.ts';
+import {
+  Role,
+  type SignUpResponse,
+  type VerifyEmailResponse,
+} from '../../protos/gen/digitalwallet/auth/v1/auth.ts';
 import type { Db } from '../platform/db.ts';
 import { createAccount } from './accounts.ts';
 import {
@@ -18,6 +22,7 @@ import * as store from './store.ts';
 import type { Attempted, Throttle } from './throttle.ts';
 import { createSignUpMail, type Post } from './verification-mail.ts';
 import { keepSignUp, takeSignUp } from './verification-store.ts';
+import { toWireUser } from './wire.ts';
 
 export type SignUpOptions = {
   readonly db: Db;
@@ -29,7 +34,6 @@ export type SignUpOptions = {
 };
 
 type SignUpInput = { readonly email: string; readonly password: string; readonly source: string };
-type SignedUp = { readonly user: WireUser; readonly isVerificationRequired: boolean };
 
 /**
  * Opens a customer's account; or, where mail is sent, keeps the sign-up until its code comes back,
@@ -38,8 +42,7 @@ type SignedUp = { readonly user: WireUser; readonly isVerificationRequired: bool
 export async function signUp(
   options: SignUpOptions,
   input: SignUpInput,
-  toWireUser: (user: User) => WireUser,
-): Promise<Result<SignedUp>> {
+): Promise<Result<SignUpResponse>> {
   if (!options.isSignUpOpen) {
     return refuse('SIGN_UP_CLOSED', 'accounts are opened by the staff here: ask them for one');
   }
@@ -57,9 +60,8 @@ export async function signUp(
     const role = 'customer' as const;
     const created = await createAccount(options, { ...account, role, isEmailVerified: false });
     if (!created.ok) return attempted(created);
-    return attempted(
-      succeed({ user: toWireUser(created.value), isVerificationRequired: false }),
-    );
+    const user = toWireUser(created.value);
+    return attempted(succeed({ user, verificationRequired: false }));
   });
 }
 
@@ -73,7 +75,7 @@ async function requestAccount(
   { db, passwords, throttle }: SignUpOptions,
   post: Post,
   { email, password }: { readonly email: string; readonly password: string },
-): Promise<Attempted<SignedUp>> {
+): Promise<Attempted<SignUpResponse>> {
   const hashed = await passwords.hash(password);
   if (!hashed.ok) return attempted(hashed);
   const code = formatCode(randomBytes(15));
@@ -90,7 +92,7 @@ async function requestAccount(
     return createSignUpMail(email, isKept ? code : undefined);
   });
   if (mail) post.send(mail);
-  const user: WireUser = {
+  const user = {
     // An account that is not there yet has no number, and one that is must not show.
     id: '',
     email,
@@ -99,18 +101,18 @@ async function requestAccount(
     emailVerified: false,
     createdAt: undefined,
   };
-  return attempted(succeed({ user, isVerificationRequired: true }));
+  return attempted(succeed({ user, verificationRequired: true }));
 }
 
 /** Makes the account that waits for this code. VERIFICATION_CODE_INVALID, THROTTLED. */
 export async function verifyEmail(
   { db, throttle }: SignUpOptions,
   input: { readonly code: string; readonly source: string },
-): Promise<Result<User>> {
+): Promise<Result<VerifyEmailResponse>> {
   const code = canonicalizeCode(input.code);
   return throttle.guard([throttle.bucketOf.codesFrom(input.source)], async () => {
     const user = code === undefined ? undefined : await openAccount(db, hashCode(code));
-    if (user) return { outcome: 'passed', result: succeed(user) };
+    if (user) return { outcome: 'passed', result: succeed({ user: toWireUser(user) }) };
     const message = 'no account waits for this code: it may be mistyped, used up or a day old';
     return { outcome: 'failed', result: refuse('VERIFICATION_CODE_INVALID', message) };
   });
@@ -120,7 +122,12 @@ async function openAccount(db: Db, codeHash: Buffer): Promise<User | undefined> 
   const open = db.tx(async (tx) => {
     const signUp = await takeSignUp(tx, codeHash);
     if (!signUp) return undefined;
-    const account = { ...signUp, id: randomUUID(), role: 'customer', isEmailVerified: true } as const;
+    const account = {
+      ...signUp,
+      id: randomUUID(),
+      role: 'customer',
+      isEmailVerified: true,
+    } as const;
     return store.insertUser(tx, account);
   });
   return open.catch((err: unknown) => {

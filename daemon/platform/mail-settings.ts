@@ -12,7 +12,8 @@ export type SmtpServer = {
 /** A mailbox without anything that has a meaning in a header or in SMTP. */
 export function isMailAddress(text: string): boolean {
   return (
-    text.length <= 254 && /^[^\s@<>,;:"()[\]\\\p{C}]{1,64}@[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?$/iu.test(text)
+    text.length <= 254 &&
+    /^[^\s@<>,;:"()[\]\\\p{C}]{1,64}@[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?$/iu.test(text)
   );
 }
 

@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto';
+import { randomBytes, randomUUID } from 'node:crypto';
 
 import {
   Client,
@@ -8,12 +8,16 @@ import {
   type ServiceError,
 } from '@grpc/grpc-js';
 
+import type { Result } from '../../core/reasons.ts';
 import { createAuth, generateSigningKey } from '../../daemon/auth/index.ts';
 import { createAuthPeer } from '../../daemon/peers.ts';
 import { createAccess } from '../../daemon/platform/access.ts';
 import { createKeyVerifier } from '../../daemon/platform/api-keys.ts';
 import { createGrpcServer } from '../../daemon/platform/grpc/server.ts';
+import { findHeld } from '../../daemon/platform/hold.ts';
 import { createLog } from '../../daemon/platform/log.ts';
+import type { CallContext } from '../../daemon/platform/grpc/calls.ts';
+import type { Mailer } from '../../daemon/platform/mail.ts';
 import { createRevocations } from '../../daemon/platform/revocations.ts';
 import { createTokenVerifier } from '../../daemon/platform/tokens.ts';
 import { ErrorInfo, Status } from '../../protos/gen/digitalwallet/events/v1/error.ts';
@@ -38,12 +42,21 @@ export type AuthServer = {
     request: Req,
     authorization?: string,
   ): Promise<Answer<Res>>;
+  /** A public call as if it came from that address. */
+  callFrom<Req, Res>(
+    source: string,
+    method: MethodDefinition<Req, Res>,
+    request: Req,
+  ): Promise<Result<Res>>;
   readonly serviceAuthorization: string;
   stop(): Promise<void>;
 };
 
 /** The auth service behind real gRPC on a free port, put together as the daemon does it. */
-export async function startAuthServer({ isSignUpOpen = true } = {}): Promise<AuthServer> {
+export async function startAuthServer({
+  isSignUpOpen = true,
+  mailer,
+}: { readonly isSignUpOpen?: boolean; readonly mailer?: Mailer } = {}): Promise<AuthServer> {
   const database = await createTestDatabase('auth');
   const log = createLog('silent');
   const credential = randomBytes(32).toString('base64url');
@@ -58,6 +71,8 @@ export async function startAuthServer({ isSignUpOpen = true } = {}): Promise<Aut
     db: database.db,
     revocations,
     validateToken: access.validateToken,
+    ...(mailer ? { mailer } : {}),
+    log,
     config: { isSignUpOpen, signingKeyPem: generateSigningKey() },
   });
   if (!auth.ok) throw new Error(auth.problem);
@@ -68,16 +83,36 @@ export async function startAuthServer({ isSignUpOpen = true } = {}): Promise<Aut
   return {
     database,
     serviceAuthorization: `Service ${credential}`,
+    callFrom: (source, { path }, request) => {
+      const name = path.slice(path.lastIndexOf('/') + 1);
+      const handler = auth.value.service.handlers[name.charAt(0).toLowerCase() + name.slice(1)];
+      if (!handler) throw new Error(`${path} has no handler`);
+      const call = handler(request as never, contextFrom(source)) as Promise<Result<never>>;
+      return call.catch((err: unknown) => {
+        const rejection = findHeld(err);
+        if (rejection) return { ok: false, rejection };
+        throw err;
+      });
+    },
     call: (method, request, authorization) => callUnary(client, method, request, authorization),
     stop: async () => {
       client.close();
       revocations.stop();
       peer.close();
       await server.stop(1_000);
+      await auth.value.stop();
       await database.drop();
     },
   };
 }
+
+const contextFrom = (source: string): CallContext => ({
+  requestId: randomUUID(),
+  principal: { kind: 'anonymous' },
+  source,
+  deadlineMs: Infinity,
+  isCancelled: () => false,
+});
 
 function callUnary<Req, Res>(
   client: Client,
