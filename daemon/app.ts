@@ -239,7 +239,7 @@ const createService: Readonly<
     }
     return { ok: true, value: wallet };
   },
-  statement: ({ config, dbs, reserved, broker, auth, wallet, log }) => {
+  statement: ({ config, dbs, reserved, broker, auth, wallet, mailer, log }) => {
     const statement = createStatement({
       db: dbOf(dbs, 'statement'),
       workDb: dbOf(reserved, 'statement'),
@@ -249,7 +249,7 @@ const createService: Readonly<
         readLedger: wallet.readLedger,
         findUser: auth.findUser,
       },
-      sendMail: undefined,
+      mailer,
       config: {
         defaultCurrency: config.defaultCurrency,
         inlineDays: config.inlineDays,

@@ -6,9 +6,9 @@ import { createDeadLetters } from '../platform/dead-letters.ts';
 import type { Db } from '../platform/db.ts';
 import type { HostedService } from '../platform/grpc/server.ts';
 import type { Log } from '../platform/log.ts';
+import type { Mailer } from '../platform/mail.ts';
 import { createRelay } from '../platform/outbox.ts';
 import { createExportHandlers } from './exports/handlers.ts';
-import type { SendMail } from './exports/mail.ts';
 import type { FindUser } from './exports/peers.ts';
 import { createRequestConsumer } from './exports/requests.ts';
 import { createExportWorker } from './exports/worker.ts';
@@ -22,7 +22,6 @@ import type { ReadLedger } from './rebuild.ts';
 
 export type { ReadLedger } from './rebuild.ts';
 export { rebuild as rebuildOnHost } from './rebuild.ts';
-export type { OutgoingMail } from './exports/mail.ts';
 
 export type StatementOptions = {
   readonly db: Db;
@@ -35,7 +34,7 @@ export type StatementOptions = {
     readonly readLedger: ReadLedger;
   };
   /** Undefined where no mail server is set. */
-  readonly sendMail: SendMail | undefined;
+  readonly mailer: Pick<Mailer, 'send'> | undefined;
   readonly config: {
     readonly defaultCurrency: string;
     readonly inlineDays: number;
@@ -48,13 +47,13 @@ export type StatementOptions = {
 
 /** Statements, projected from the ledger's events, and their exports to files. */
 export function createStatement(options: StatementOptions) {
-  const { db, workDb, broker, peers, sendMail, config, log } = options;
+  const { db, workDb, broker, peers, mailer, config, log } = options;
   const relay = createRelay({ db: workDb, broker, log });
   const trail = createAuditTrail({ db, log });
   const worker = createExportWorker({
     db: workDb,
     peers,
-    sendMail,
+    mailer,
     retentionDays: config.exportRetentionDays,
     onReady: relay.wake,
     log,
@@ -66,7 +65,7 @@ export function createStatement(options: StatementOptions) {
     ...{ db, peers, trail },
     defaultCurrency: config.defaultCurrency,
     inlineDays: config.inlineDays,
-    canMail: sendMail !== undefined,
+    canMail: mailer !== undefined,
     onQueued: relay.wake,
   };
   const service: HostedService = {

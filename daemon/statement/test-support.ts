@@ -13,8 +13,8 @@ import { createLocalBroker } from '../platform/broker-local.ts';
 import type { OutboundMessage } from '../platform/broker.ts';
 import type { CallContext } from '../platform/grpc/calls.ts';
 import { createLog } from '../platform/log.ts';
+import type { Mailer } from '../platform/mail.ts';
 import type { Line } from './domain.ts';
-import type { SendMail } from './exports/mail.ts';
 import type { KnownUser } from './exports/peers.ts';
 import { createStatement } from './index.ts';
 import { insertLines } from './store.ts';
@@ -113,7 +113,7 @@ export function createStatementWorld(database: TestDatabase) {
     return principal;
   };
   const broker = createLocalBroker();
-  const start = async (sendMail?: SendMail) => {
+  const start = async (mailer?: Pick<Mailer, 'send'>) => {
     const statement = createStatement({
       db: database.db,
       workDb: database.db,
@@ -124,7 +124,7 @@ export function createStatementWorld(database: TestDatabase) {
         },
       },
       peers,
-      sendMail,
+      mailer,
       config: {
         ...{ defaultCurrency: 'BRL', inlineDays: 15, queue: 'q', exportQueue: 'e' },
         exportRetentionDays: 30,

@@ -10,26 +10,11 @@ import {
 import { createZoneClock, formatZonedInstant } from '../../../core/zone-clock.ts';
 import type { Db } from '../../platform/db.ts';
 import type { Log } from '../../platform/log.ts';
+import { describeMailFailure, type Mail, type Mailer } from '../../platform/mail.ts';
 import { mailDelayMs, maxMailAttempts, type Export } from './domain.ts';
 import type { FindUser } from './peers.ts';
 import { readWholeFile } from './read-file.ts';
 import { claimMail, settleMail, type Mailing } from './store-work.ts';
-
-export type OutgoingMail = {
-  readonly to: string;
-  readonly subject: string;
-  readonly text: string;
-  /** The same at each attempt, so that a mailbox can tell a second copy. */
-  readonly messageId: string;
-  readonly attachments: readonly {
-    readonly filename: string;
-    readonly content: Readable;
-    readonly contentType: string;
-  }[];
-};
-
-/** Resolves once the mail server has taken the mail. */
-export type SendMail = (mail: OutgoingMail) => Promise<void>;
 
 export type MailOptions = { readonly peers: { readonly findUser: FindUser }; readonly log: Log };
 
@@ -43,7 +28,7 @@ const leaseMs = 60_000;
 /** Sends one mail that waits, and keeps what became of it. False if none waits. */
 export async function sendNextMail(
   db: Db,
-  sendMail: SendMail,
+  mailer: Pick<Mailer, 'send'>,
   { peers, log }: MailOptions,
 ): Promise<boolean> {
   const mailing = await db.tx((tx) => claimMail(tx, leaseMs));
@@ -58,13 +43,14 @@ export async function sendNextMail(
     const recipient = await findRecipient(peers.findUser, mailing.made);
     if ('refusal' in recipient) await keep('failed', recipient.refusal);
     else {
-      await sendMail(await composeMail(db, mailing.made, recipient.email));
+      await mailer.send(await composeMail(db, mailing.made, recipient.email));
       await keep('sent', undefined);
       log.info({ exportId: mailing.made.id }, 'export mailed');
     }
   } catch (err) {
-    log.warn({ err, exportId: mailing.made.id }, 'an export was not mailed');
-    await keepFailure(keep, mailing);
+    const problem = describeMailFailure(err);
+    log.warn({ ...problem, exportId: mailing.made.id }, 'an export was not mailed');
+    await keepFailure(keep, mailing, problem.isFinal);
   } finally {
     clearInterval(renewal);
   }
@@ -74,9 +60,12 @@ export async function sendNextMail(
 async function keepFailure(
   keep: (state: 'waiting' | 'failed', failure: string, delayMs?: number) => Promise<void>,
   { mailAttempt }: Mailing,
+  isFinal: boolean,
 ): Promise<void> {
-  const failure = 'the mail could not be handed to the mail server';
-  if (mailAttempt >= maxMailAttempts) await keep('failed', failure);
+  const failure = isFinal
+    ? 'the mail server refused the mail'
+    : 'the mail server could not be reached, or did not take the mail';
+  if (isFinal || mailAttempt >= maxMailAttempts) await keep('failed', failure);
   else await keep('waiting', failure, mailDelayMs(mailAttempt));
 }
 
@@ -92,11 +81,12 @@ async function findRecipient(
   return { email: owner.email };
 }
 
-async function composeMail(db: Db, made: Export, to: string): Promise<OutgoingMail> {
+async function composeMail(db: Db, made: Export, to: string): Promise<Mail> {
   const filename = statementFileName(made.format, { currency: made.currency, ...made.range });
   const open = (): Readable => Readable.from(readWholeFile(db, made));
   const bytes = made.byteCount ?? 0n;
-  const base = { to, messageId: `<export.${made.id}@walletd>` };
+  // The same at each try, so that a mailbox can tell a second copy.
+  const base = { to, id: `export.${made.id}` };
   if (bytes <= plainLimitBytes) {
     const attachment = { filename, content: open(), contentType: contentTypeOf(made.format) };
     return { ...base, ...wordingOf(made, 'attached'), attachments: [attachment] };

@@ -44,7 +44,7 @@ type Peers = Parameters<typeof createExportWorker>[0]['peers'];
 
 function startWorker(peers: Peers = world.peers, leaseMs = 60_000): ExportWorker {
   const worker = createExportWorker({
-    ...{ db: database.db, peers, sendMail: undefined, retentionDays: 30, log, leaseMs },
+    ...{ db: database.db, peers, mailer: undefined, retentionDays: 30, log, leaseMs },
     pollMs: 30,
     onReady: () => undefined,
   });
@@ -114,7 +114,7 @@ describe('an attempt that is no longer the one that counts', () => {
   });
 
   it('two workers on one database: the silent one is taken over, and its end changes nothing', async () => {
-    await world.fill(ana.userId, 20_000);
+    await world.fill(ana.userId, 20_000, { stepMs: 60_000 });
     const { id } = await order();
     // Stands still in the middle of its work, with its lease running out: what a freeze looks like.
     let thaw: () => void = () => undefined;
@@ -135,7 +135,7 @@ describe('an attempt that is no longer the one that counts', () => {
       },
     };
     const slow = createExportWorker({
-      ...{ db: freezing, peers: world.peers, sendMail: undefined, retentionDays: 30, log },
+      ...{ db: freezing, peers: world.peers, mailer: undefined, retentionDays: 30, log },
       ...{ pollMs: 10_000, leaseMs: 400, onReady: () => undefined },
     });
     workers.push(slow);
@@ -168,7 +168,7 @@ describe('an attempt that is no longer the one that counts', () => {
 
 describe('a worker', () => {
   it('gives back what it has in hand when it stops, and another makes it anew', async () => {
-    await world.fill(ana.userId, 30_000);
+    await world.fill(ana.userId, 30_000, { stepMs: 60_000 });
     const { id } = await order();
     const first = startWorker();
     await vi.waitFor(async () => expect(await chunkAttempts(id)).toEqual([1]), {

@@ -1,10 +1,11 @@
 import type { Db } from '../../platform/db.ts';
 import type { Log } from '../../platform/log.ts';
+import type { Mailer } from '../../platform/mail.ts';
 import type { ReadHead } from '../generate.ts';
 import { attemptExport, endWithoutFile } from './attempt.ts';
 import { maxAttempts } from './domain.ts';
 import { createLoop } from './loop.ts';
-import { sendNextMail, type SendMail } from './mail.ts';
+import { sendNextMail } from './mail.ts';
 import type { FindUser } from './peers.ts';
 import * as work from './store-work.ts';
 
@@ -12,7 +13,7 @@ export type WorkerOptions = {
   readonly db: Db;
   readonly peers: { readonly readHead: ReadHead; readonly findUser: FindUser };
   /** Undefined where no mail server is set. */
-  readonly sendMail: SendMail | undefined;
+  readonly mailer: Pick<Mailer, 'send'> | undefined;
   readonly retentionDays: number;
   /** Says that the outbox has something to send. */
   readonly onReady: () => void;
@@ -37,7 +38,7 @@ const expiryPollMs = 60_000;
 
 /** Writes exports, one at a time in each daemon, mails them, and deletes them when their time is over. */
 export function createExportWorker(options: WorkerOptions): ExportWorker {
-  const { db, log, leaseMs = defaultLeaseMs, pollMs = defaultPollMs, sendMail } = options;
+  const { db, log, leaseMs = defaultLeaseMs, pollMs = defaultPollMs, mailer } = options;
   let isStopping = false;
 
   const attemptNext = async (): Promise<boolean> => {
@@ -52,7 +53,7 @@ export function createExportWorker(options: WorkerOptions): ExportWorker {
   };
   const mails = createLoop({
     name: 'export mail',
-    work: () => (sendMail ? sendNextMail(db, sendMail, options) : Promise.resolve(false)),
+    work: () => (mailer ? sendNextMail(db, mailer, options) : Promise.resolve(false)),
     pollMs: Math.min(pollMs * 2, mailPollMs),
     log,
   });
