@@ -7,6 +7,7 @@ import packageJson from '../package.json' with { type: 'json' };
 import { migrateAll } from './commands/migrate.ts';
 import { printFault, say } from './commands/print.ts';
 import { runDaemon } from './commands/start.ts';
+import { rebuildStatements } from './commands/statements-rebuild.ts';
 import { createUser, type NewUser } from './commands/users-create.ts';
 import { parseConfig, readEnvironment, type Config } from './config.ts';
 import { settings, type SettingName } from './settings.ts';
@@ -14,6 +15,7 @@ import { createLog } from './platform/log.ts';
 
 const usageExitCode = 2;
 const interruptedExitCode = 130;
+const progressEveryMs = 2_000;
 
 /** Reads the command line, runs what it asks for, and resolves to the exit code. */
 export async function createProgram(argv: readonly string[]): Promise<number> {
@@ -65,6 +67,13 @@ export async function createProgram(argv: readonly string[]): Promise<number> {
         .makeOptionMandatory(),
     )
     .action(withConfig(runUsersCreate));
+  program
+    .command('statements')
+    .description('the statement database, on this host')
+    .command('rebuild')
+    .description('make the statement lines equal to the ledger, while everything goes on')
+    .option('--wallet <id>', 'of this wallet only')
+    .action(withConfig(runStatementsRebuild));
   try {
     await program.parseAsync(argv, { from: 'user' });
   } catch (err) {
@@ -118,6 +127,21 @@ async function runUsersCreate(
   if (!created.ok) return printFault(created.fault);
   const { id, email, role } = created.value;
   say(`walletd: created ${role} ${email} (${id})`);
+  return 0;
+}
+
+async function runStatementsRebuild(config: Config, options: { wallet?: string }): Promise<number> {
+  const level = config.logLevel === 'info' ? 'warn' : config.logLevel;
+  const tell = ({ wallets, lines, repaired }: Record<'wallets' | 'lines' | 'repaired', number>) =>
+    `${lines} lines of ${wallets} wallets compared, ${repaired} put right`;
+  let toldAt = performance.now();
+  const done = await rebuildStatements(config, options.wallet, createLog(level), (progress) => {
+    if (performance.now() - toldAt < progressEveryMs) return;
+    toldAt = performance.now();
+    say(`walletd: ${tell(progress)} so far`);
+  });
+  if (!done.ok) return printFault(done.fault);
+  say(`walletd: ${tell(done.value)}`);
   return 0;
 }
 

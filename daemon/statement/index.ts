@@ -20,7 +20,7 @@ import { createProjection } from './projection.ts';
 import { createRebuildHandlers } from './rebuild-handlers.ts';
 import type { ReadLedger } from './rebuild.ts';
 
-export type { ReadLedger } from './rebuild.ts';
+export type { ReadLedger, RebuildProgress } from './rebuild.ts';
 export { rebuild as rebuildOnHost } from './rebuild.ts';
 
 export type StatementOptions = {
