@@ -1,37 +1,25 @@
-import { createAuth } from './auth/index.ts';
 import type { Config } from './config.ts';
-import { formatHostPort, type ServiceName } from './settings.ts';
+import type { ServiceName } from './settings.ts';
 import { connectDatabase, openDatabases, prepareSchemas, type Databases } from './databases.ts';
 import type { Outcome } from './fault.ts';
 import { watchReadiness } from './health.ts';
 import { listen, listenMetrics } from './listeners.ts';
-import { openOwnSocket } from './own-socket.ts';
-import { createAuthPeer, createWalletPeer } from './peers.ts';
 import { createAccess } from './platform/access.ts';
 import { createKeyVerifier } from './platform/api-keys.ts';
 import { createLocalBroker } from './platform/broker-local.ts';
 import { createAmqpBroker } from './platform/broker-amqp/index.ts';
-import type { Broker, Consumer } from './platform/broker.ts';
 import type { Db } from './platform/db.ts';
-import type { PeerTls } from './platform/grpc/client.ts';
-import { createGrpcServer, type HostedService } from './platform/grpc/server.ts';
+import { createGrpcServer } from './platform/grpc/server.ts';
 import { createAddressSet } from './platform/grpc/source.ts';
 import { createLifecycle, type Lifecycle } from './platform/lifecycle.ts';
 import type { Log } from './platform/log.ts';
 import { createMailer, type Mailer } from './platform/mail.ts';
-import type { OutboxDepth } from './platform/outbox-depth.ts';
 import { createRevocations } from './platform/revocations.ts';
 import { createTokenVerifier } from './platform/tokens.ts';
-import {
-  keyFault,
-  readPreviousKey,
-  readServiceCredential,
-  readSigningKey,
-  readSmtpCa,
-} from './secrets.ts';
-import { createStatement } from './statement/index.ts';
+import { connectPeers, type Peers } from './reach.ts';
+import { readServiceCredential, readSmtpCa } from './secrets.ts';
+import { createService, type Deps, type Running } from './services.ts';
 import { openTlsFiles } from './tls-files.ts';
-import { createWallet } from './wallet/index.ts';
 
 export type App = {
   /** HOST:PORT where gRPC is served, with the real port. */
@@ -39,15 +27,6 @@ export type App = {
   /** What an operator should know at start: a line each. */
   readonly notices: readonly string[];
   stop(): Promise<{ readonly clean: boolean }>;
-};
-
-/** One service while it runs: what every service's index gives. */
-type Running = {
-  readonly service: HostedService;
-  readonly consumers: readonly Consumer[];
-  readonly outbox?: () => OutboxDepth;
-  start(): void;
-  stop(): Promise<void>;
 };
 
 const drainMs = 9_000;
@@ -148,33 +127,9 @@ async function compose(
   };
 }
 
-/**
- * The services as they see each other. Those hosted here are reached by a socket of our own:
- * whatever names the certificate has, and however many connections others hold.
- */
-async function connectPeers(
-  config: Config,
-  credential: string,
-  tls: PeerTls,
-  lifecycle: Lifecycle,
-): Promise<Outcome<Pick<Deps, 'auth' | 'wallet'> & { readonly ownAddress: string }>> {
-  const own = await openOwnSocket(config.home.uid);
-  if (!own.ok) return own;
-  lifecycle.defer('own socket', () => own.value.remove());
-  const reach = (name: ServiceName) => {
-    const peer = config.peerAddresses[name];
-    const address = peer ? formatHostPort(peer) : own.value.address;
-    return [() => address, credential, peer?.hasTls ? tls : undefined] as const;
-  };
-  const auth = createAuthPeer(...reach('auth'));
-  const wallet = createWalletPeer(...reach('wallet'));
-  lifecycle.defer('peers', () => [auth, wallet].forEach((peer) => peer.close()));
-  return { ok: true, value: { auth, wallet, ownAddress: own.value.address } };
-}
-
 /** Who is let in: tokens, API keys, and what has been revoked of them. */
 function createGate(
-  auth: ReturnType<typeof createAuthPeer>,
+  auth: Peers['auth'],
   serviceCredential: string,
   log: Log,
 ): Pick<Deps, 'revocations' | 'access'> {
@@ -197,97 +152,6 @@ async function openMailer(
   lifecycle.defer('mail', () => mailer.stop());
   return { ok: true, value: mailer };
 }
-
-type Deps = {
-  readonly config: Config;
-  readonly databases: Databases;
-  /** What everybody shares. */
-  readonly dbs: Readonly<Partial<Record<ServiceName, Db>>>;
-  /** For what must go on whatever everybody does: commits, the relay, the feed of revocations. */
-  readonly reserved: Readonly<Partial<Record<ServiceName, Db>>>;
-  readonly log: Log;
-  readonly broker: Broker;
-  readonly auth: ReturnType<typeof createAuthPeer>;
-  readonly wallet: ReturnType<typeof createWalletPeer>;
-  readonly revocations: ReturnType<typeof createRevocations>;
-  readonly access: ReturnType<typeof createAccess>;
-  /** Undefined: no mail is sent. */
-  readonly mailer: Mailer | undefined;
-};
-
-const createService: Readonly<
-  Record<ServiceName, (deps: Deps, notices: string[]) => Promise<Outcome<Running>>>
-> = {
-  auth: async ({ config, databases, dbs, reserved, revocations, access, mailer, log }, notices) => {
-    const key = await readSigningKey(config, databases.dataDir);
-    if (!key.ok) return key;
-    const previous = await readPreviousKey(config);
-    if (!previous.ok) return previous;
-    const db = dbOf(dbs, 'auth');
-    const { isSignUpOpen } = config;
-    const options = { isSignUpOpen, signingKeyPem: key.value, previousKeyPem: previous.value };
-    const { validateToken } = access;
-    const auth = await createAuth({
-      db,
-      feedDb: dbOf(reserved, 'auth'),
-      revocations,
-      validateToken,
-      ...(mailer ? { mailer } : {}),
-      log,
-      config: options,
-    });
-    if (!auth.ok) return keyFault(auth.key, auth.problem);
-    if (!(await auth.value.hasAdmin())) {
-      notices.push(
-        'no admin yet; make one: walletd users create --email YOU@EXAMPLE.COM --role admin',
-      );
-    }
-    if (config.isSignUpOpen) {
-      notices.push('anybody who reaches this port may sign up and use a wallet (SIGN_UP=open)');
-    }
-    return { ok: true, value: auth.value };
-  },
-  wallet: async ({ config, dbs, reserved, broker, auth, log }, notices) => {
-    const { defaultCurrency, selfServiceOperations, amqpOperations, outboxLimit } = config;
-    const wallet = createWallet({
-      db: dbOf(dbs, 'wallet'),
-      commitDb: dbOf(reserved, 'wallet'),
-      broker,
-      peers: { findUsers: auth.findUsers },
-      config: {
-        defaultCurrency,
-        selfServiceOperations,
-        amqpOperations,
-        outboxLimit,
-        queue: config.walletQueue,
-        laneCount: 2,
-      },
-      log,
-    });
-    const rights = await wallet.checkRights();
-    if (rights.length > 0) {
-      return {
-        ok: false,
-        fault: {
-          fault: `the role of WALLET_DATABASE_URL could change the ledger: it has ${rights.join(', ')} rights on transactions`,
-          hint: 'give the daemon a role of its own that does not own the tables, and keep the owner for WALLET_MIGRATION_DATABASE_URL',
-        },
-      };
-    }
-    if (config.rabbitmqUrl === undefined) {
-      notices.push('no RABBITMQ_URL: nobody outside can send transactions or hear events');
-    }
-    return { ok: true, value: wallet };
-  },
-  statement: ({ config, dbs, wallet, log }) => {
-    const { defaultCurrency, inlineDays, statementQueue } = config;
-    const db = dbOf(dbs, 'statement');
-    const options = { defaultCurrency, inlineDays, queue: statementQueue };
-    const { readHead } = wallet;
-    const statement = createStatement({ db, peers: { readHead }, config: options, log });
-    return Promise.resolve({ ok: true, value: statement });
-  },
-};
 
 async function connectAll(
   databases: Databases,
@@ -313,10 +177,4 @@ async function connectAll(
     }
   }
   return { ok: true, value: pools };
-}
-
-function dbOf(dbs: Deps['dbs'], name: ServiceName): Db {
-  const db = dbs[name];
-  if (!db) throw new Error(`${name} has no database`);
-  return db;
 }

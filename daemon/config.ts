@@ -37,6 +37,8 @@ export type Config = {
   readonly rabbitmqUrl: string | undefined;
   readonly walletQueue: string;
   readonly statementQueue: string;
+  readonly exportQueue: string;
+  readonly exportRetentionDays: number;
   readonly amqpOperations: ReadonlySet<Operation>;
   readonly outboxLimit: number;
   /** Undefined: no metrics. */
@@ -212,6 +214,8 @@ function toConfig(parsed: Parsed, xdgDataHome: string | undefined): Config {
     rabbitmqUrl: parsed.RABBITMQ_URL,
     walletQueue: parsed.WALLET_QUEUE,
     statementQueue: parsed.STATEMENT_QUEUE,
+    exportQueue: parsed.STATEMENT_EXPORT_QUEUE,
+    exportRetentionDays: parsed.EXPORT_RETENTION_DAYS,
     amqpOperations: new Set(parsed.AMQP_OPERATIONS.filter(isOperation)),
     outboxLimit: parsed.OUTBOX_LIMIT,
     metricsListen: parsed.WALLETD_METRICS_LISTEN,

@@ -13,6 +13,7 @@ import {
   type PeerClient,
   type PeerTls,
 } from './platform/grpc/client.ts';
+import { createHold } from './platform/hold.ts';
 import type { Revocation, RevocationFeed } from './platform/revocations.ts';
 
 /** Several tries must fit into the 5 s after which nobody is let in any more. */
@@ -50,9 +51,20 @@ export function createAuthPeer(address: () => string, credential: string, tls?: 
       const { users } = await client.call((c) => c.resolveUsers, request);
       return new Set(users.map((user) => user.id));
     },
+    findUser: (userId: string) => findUser(client, userId),
     verifyKey: (secret: string) => verifyKey(client, secret),
     close: () => client.close(),
   };
+}
+
+/** One user; undefined if there is none. Rejects if the auth service is out of reach. */
+async function findUser(client: PeerClient<AuthServiceClient>, userId: string) {
+  const { users } = await client.call((c) => c.resolveUsers, { userIds: [userId], emails: [] });
+  const user = users[0];
+  const role = user && roles.find((_name, i) => user.role === i + 1);
+  if (!user || !role) return undefined;
+  const { email, emailVerified: isEmailVerified, disabled: isDisabled } = user;
+  return { email, role, isEmailVerified, isDisabled };
 }
 
 /** What the auth service says of an API key. */
@@ -103,6 +115,42 @@ export function createWalletPeer(address: () => string, credential: string, tls?
         return refuse('USER_NOT_FOUND', `there is no user ${userId}`, { field: 'user_id', userId });
       }
     },
+    readLedger: (walletId: string | undefined, after: LedgerPlace) =>
+      readLedger(client, walletId, after),
     close: () => client.close(),
   };
+}
+
+/** A place in the ledger, in order of wallet and seq. */
+type LedgerPlace = { readonly walletId: string; readonly seq: bigint };
+
+/** The ledger's stream may break off so often without a step forward before it is given up. */
+const maxStreamFailures = 5;
+
+/** The ledger after a place, of one wallet or all; a stream that breaks off is gone on with. */
+async function* readLedger(
+  client: PeerClient<WalletServiceClient>,
+  walletId: string | undefined,
+  start: LedgerPlace,
+) {
+  let after = start;
+  for (let failures = 0; ;) {
+    const request = { walletId, afterWalletId: after.walletId, afterSeq: after.seq };
+    try {
+      for await (const { transactions } of client.stream((c) => c.streamLedger, request)) {
+        const last = transactions.at(-1);
+        if (!last) continue;
+        yield transactions;
+        after = { walletId: last.walletId, seq: last.seq };
+        failures = 0;
+      }
+      return;
+    } catch (err) {
+      failures += 1;
+      const message = 'the wallet service is out of reach: try again';
+      const rejection = { reason: 'WALLET_UNAVAILABLE', message, metadata: {} } as const;
+      if (failures > maxStreamFailures) throw createHold(rejection, readPeerFailure(err).cause);
+      await new Promise((resolve) => setTimeout(resolve, 200 * 2 ** failures));
+    }
+  }
 }

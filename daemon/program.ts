@@ -8,6 +8,7 @@ import packageJson from '../package.json' with { type: 'json' };
 import { migrateAll } from './commands/migrate.ts';
 import { printFault, say } from './commands/print.ts';
 import { runDaemon } from './commands/start.ts';
+import { rebuildStatements } from './commands/statements-rebuild.ts';
 import { createUser, type NewUser } from './commands/users-create.ts';
 import { resetPassword } from './commands/users-reset-password.ts';
 import { parseConfig, readEnvironment, type Config } from './config.ts';
@@ -17,6 +18,7 @@ import { findTlsFault } from './tls-files.ts';
 
 const usageExitCode = 2;
 const interruptedExitCode = 130;
+const progressEveryMs = 2_000;
 
 /** Reads the command line, runs what it asks for, and resolves to the exit code. */
 export async function createProgram(argv: readonly string[]): Promise<number> {
@@ -82,6 +84,13 @@ export async function createProgram(argv: readonly string[]): Promise<number> {
     .description('set a new password, asked for like that of create; ends all sign-ins')
     .requiredOption('--email <email>', 'whose password (required)')
     .action(withConfig(runResetPassword));
+  program
+    .command('statements')
+    .description('the statement database, on this host')
+    .command('rebuild')
+    .description('make the statement lines equal to the ledger, while everything goes on')
+    .option('--wallet <id>', 'of this wallet only')
+    .action(withConfig(runStatementsRebuild));
   try {
     await program.parseAsync(argv, { from: 'user' });
   } catch (err) {
@@ -161,6 +170,20 @@ function refuseCommand(program: Command, name: string): number {
   say(`walletd: there is no command ${JSON.stringify(stripControls(name))}`);
   say(`hint: the commands are ${names.join(', ')}; settings stand before them`);
   return usageExitCode;
+}
+
+async function runStatementsRebuild(config: Config, options: { wallet?: string }): Promise<number> {
+  const tell = ({ wallets, lines, repaired }: Record<'wallets' | 'lines' | 'repaired', number>) =>
+    `${lines} lines of ${wallets} wallets compared, ${repaired} put right`;
+  let toldAt = performance.now();
+  const done = await rebuildStatements(config, options.wallet, quietLog(config), (progress) => {
+    if (performance.now() - toldAt < progressEveryMs) return;
+    toldAt = performance.now();
+    say(`walletd: ${tell(progress)} so far`);
+  });
+  if (!done.ok) return printFault(done.fault);
+  say(`walletd: ${tell(done.value)}`);
+  return 0;
 }
 
 /** From standard input; at a terminal it is asked for, twice. Undefined if that was broken off. */

@@ -37,8 +37,10 @@ export const settings = {
   OUTBOX_LIMIT: ['events that may wait for the broker before calls are refused', '1000000'],
   WALLETD_METRICS_LISTEN: ['HOST:PORT for metrics and health over HTTP, or off', '127.0.0.1:9464'],
   STATEMENT_QUEUE: ['the queue of statement lines to come', 'statement_queue'],
+  STATEMENT_EXPORT_QUEUE: ['the queue of exports that wait', 'statement_export_queue'],
   WALLET_CURRENCY: ['the currency where none is named', 'BRL'],
   STATEMENT_INLINE_DAYS: ['the longest statement that is answered at once', '15'],
+  EXPORT_RETENTION_DAYS: ['how long the files of exports are kept', '30'],
   SMTP_URL: ['smtp:// or smtps://user:password@host:port, for mail; without it none is sent', ''],
   MAIL_FROM: ['whom mail comes from, like Wallet <wallet@example.com>', ''],
   SMTP_CA_FILE: ['certificates (PEM) trusted for SMTP instead of the usual ones', ''],
@@ -148,12 +150,17 @@ export const schema = z.object({
     .transform(Number),
   WALLETD_METRICS_LISTEN: z.union([z.literal('off').transform(() => undefined), hostPort]),
   STATEMENT_QUEUE: queueName,
+  STATEMENT_EXPORT_QUEUE: queueName,
   WALLET_CURRENCY: z
     .string()
     .refine((code) => findExponent(code) !== undefined, 'must be a code of ISO 4217, like BRL'),
   STATEMENT_INLINE_DAYS: z
     .string()
     .regex(/^([1-9]\d?|[12]\d\d|3[0-5]\d|36[0-6])$/, 'must be a number of days from 1 to 366')
+    .transform(Number),
+  EXPORT_RETENTION_DAYS: z
+    .string()
+    .regex(/^[1-9]\d{0,2}$/, 'must be a number of days from 1 to 999')
     .transform(Number),
   SMTP_URL: optional.refine(
     (text) => text === undefined || parseSmtpUrl(text) !== undefined,

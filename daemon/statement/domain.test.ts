@@ -1,6 +1,13 @@
 import { describe, expect, it } from 'vitest';
 
-import { hasCarriableTotals, isBalanced, judge, resolveRange, type Extent } from './domain.ts';
+import {
+  hasCarriableTotals,
+  isBalanced,
+  isInline,
+  judge,
+  resolveRange,
+  type Extent,
+} from './domain.ts';
 
 /** Lines 4 to 9 within the range, 3 before it, nothing after. */
 const whole: Extent = {
@@ -107,13 +114,9 @@ describe('resolveRange', () => {
     });
   });
 
-  it('takes 15 calendar days and not one more, across a change of the clock too', () => {
-    const zone = 'America/New_York';
-    expect(reasonOf(resolve('2026-10-25T04:00:00Z', '2026-11-09T05:00:00Z', zone))).toBe('ok');
-    expect(reasonOf(resolve('2026-10-25T04:00:00Z', '2026-11-09T05:00:01Z', zone))).toBe(
-      'RANGE_TOO_LONG',
-    );
-    expect(reasonOf(resolve('2026-10-24T04:00:00Z', '2026-11-09T05:00:00Z', zone))).toBe(
+  it('takes ten years and not more', () => {
+    expect(reasonOf(resolve('2010-01-01T00:00:00Z', '2020-01-09T00:00:00Z'))).toBe('ok');
+    expect(reasonOf(resolve('2010-01-01T00:00:00Z', '2020-01-09T00:00:01Z'))).toBe(
       'RANGE_TOO_LONG',
     );
   });
@@ -125,5 +128,27 @@ describe('resolveRange', () => {
     ['a year before the first', '-000200-01-01T00:00:00Z', '-000200-01-02T00:00:00Z', 'UTC'],
   ])('refuses %s', (_what, from, to, timezone) => {
     expect(reasonOf(resolve(from, to, timezone))).toBe('INVALID_ARGUMENT');
+  });
+});
+
+describe('isInline', () => {
+  const isAnswered = (from: string, to: string, timezone: string) =>
+    isInline({ fromMs: Date.parse(from), toMs: Date.parse(to), timezone }, 15);
+
+  it('takes 15 calendar days and not one more', () => {
+    expect(isAnswered('2026-11-01T00:00:00Z', '2026-11-16T00:00:00Z', 'UTC')).toBe(true);
+    expect(isAnswered('2026-11-01T00:00:00Z', '2026-11-17T00:00:00Z', 'UTC')).toBe(false);
+  });
+
+  it.each([
+    ['a day of 25 hours', '2026-10-25T04:00:00Z', '2026-11-09T05:00:00Z'],
+    ['a day of 23 hours', '2026-03-01T05:00:00Z', '2026-03-16T04:00:00Z'],
+  ])('counts %s as one day', (_what, from, to) => {
+    const zone = 'America/New_York';
+    const later = new Date(Date.parse(to) + 1_000).toISOString();
+    const nextDay = new Date(Date.parse(to) + 86_400_000).toISOString();
+    expect(isAnswered(from, to, zone)).toBe(true);
+    expect(isAnswered(from, later, zone)).toBe(false);
+    expect(isAnswered(from, nextDay, zone)).toBe(false);
   });
 });

@@ -50,6 +50,9 @@ export type Head = { readonly seq: bigint; readonly lastAtMs: number; readonly a
 /** Where the range is open, it ends now and begins so many calendar days before its end. */
 const defaultRangeDays = 15;
 
+/** No statement covers more calendar days than these: ten years. */
+const maxRangeDays = 3_660;
+
 /** Checks a range, and fills in what was left out. INVALID_ARGUMENT, RANGE_TOO_LONG. */
 export function resolveRange(
   asked: {
@@ -77,14 +80,19 @@ export function resolveRange(
   if (fromMs > toMs) {
     return refuse('INVALID_ARGUMENT', 'from must not be after to', { field: 'from' });
   }
-  if (!isWithinDays(fromMs, toMs, inlineDays, timezone)) {
+  if (!isWithinDays(fromMs, toMs, maxRangeDays, timezone)) {
     return refuse(
       'RANGE_TOO_LONG',
-      `a statement covers at most ${inlineDays} days: ask for a shorter range`,
-      { field: 'to', days: String(inlineDays) },
+      `a statement covers at most ${maxRangeDays} days: ask for a shorter range`,
+      { field: 'to', days: String(maxRangeDays) },
     );
   }
   return succeed({ fromMs, toMs, timezone });
+}
+
+/** True for a range that is answered at once: at most so many calendar days in its own zone. */
+export function isInline({ fromMs, toMs, timezone }: Range, inlineDays: number): boolean {
+  return isWithinDays(fromMs, toMs, inlineDays, timezone);
 }
 
 /**

@@ -1,5 +1,4 @@
-import { exponentOf, findExponent } from '../../core/currencies.ts';
-import { walletIdOf } from '../../core/ids.ts';
+import { exponentOf } from '../../core/currencies.ts';
 import { operations as operationNames } from '../../core/operations.ts';
 import { refuse, succeed, type Result } from '../../core/reasons.ts';
 import {
@@ -10,9 +9,7 @@ import {
   type StatementServiceServer,
 } from '../../protos/gen/digitalwallet/statement/v1/statement.ts';
 import { type Operation as WireOperation } from '../../protos/gen/digitalwallet/wallet/v1/wallet.ts';
-import { checkWalletOfKey, resolveSubject } from '../platform/access.ts';
 import { auditRead } from '../platform/audit-reads.ts';
-import type { AuditTrail } from '../platform/audit.ts';
 import type { Db } from '../platform/db.ts';
 import type { CallContext, Handlers } from '../platform/grpc/calls.ts';
 import {
@@ -21,24 +18,25 @@ import {
   encodePageToken,
   pageSizeOf,
 } from '../platform/page-token.ts';
-import { hasCarriableTotals, resolveRange, type Head, type Line, type Range } from './domain.ts';
-import { generate, type Generated, type ReadHead, type Wallet } from './generate.ts';
+import {
+  hasCarriableTotals,
+  isInline,
+  resolveRange,
+  type Head,
+  type Line,
+  type Range,
+} from './domain.ts';
+import { createExport, nowOf, resolveWallet } from './exports/create.ts';
+import type { ExportHandlerOptions } from './exports/handlers.ts';
+import { toWireExport } from './exports/wire.ts';
+import { generate, type Generated, type Wallet } from './generate.ts';
 import * as store from './store.ts';
-
-export type HandlerOptions = {
-  readonly db: Db;
-  readonly trail: Pick<AuditTrail, 'record'>;
-  readonly readHead: ReadHead;
-  readonly defaultCurrency: string;
-  /** Longer ranges are not answered at once; calendar days in the request's zone. */
-  readonly inlineDays: number;
-};
 
 const defaultPageSize = 500;
 const maxPageSize = 1_000;
 
 /** Wire to domain and back. */
-export function createHandlers(options: HandlerOptions): Handlers<StatementServiceServer> {
+export function createHandlers(options: ExportHandlerOptions): Handlers<StatementServiceServer> {
   return {
     generateStatement: auditRead(
       options.trail,
@@ -57,21 +55,13 @@ export function createHandlers(options: HandlerOptions): Handlers<StatementServi
 }
 
 async function generateStatement(
-  options: HandlerOptions,
+  options: ExportHandlerOptions,
   request: GenerateStatementRequest,
-  { principal }: CallContext,
+  context: CallContext,
 ): Promise<Result<GenerateStatementResponse>> {
-  const subject = resolveSubject(principal, request.userId);
-  if (!subject.ok) return subject;
-  const currency = request.currency === '' ? options.defaultCurrency : request.currency;
-  if (findExponent(currency) === undefined) {
-    return refuse('CURRENCY_UNKNOWN', 'currency must be a code of ISO 4217, like BRL', {
-      field: 'currency',
-    });
-  }
-  const wallet = { id: walletIdOf(subject.value, currency), userId: subject.value, currency };
-  const reached = checkWalletOfKey(principal, wallet.id);
-  if (!reached.ok) return reached;
+  const resolved = resolveWallet(options, request, context.principal);
+  if (!resolved.ok) return resolved;
+  const wallet = resolved.value;
   const { pageToken: _token, pageSize: _size, ...query } = request;
   const cursor = decodePageToken({ ...query, walletId: wallet.id }, request.pageToken, {
     seq: cursorParts.seq,
@@ -85,11 +75,12 @@ async function generateStatement(
   }
   const size = pageSizeOf(request.pageSize, defaultPageSize, maxPageSize);
   if (!size.ok) return size;
-  const asked = await options.readHead(wallet.userId, currency).catch(() => undefined);
+  const asked = await options.peers.readHead(wallet.userId, wallet.currency).catch(() => undefined);
   if (asked && !asked.ok) return asked;
   const head = asked?.value;
   const range = readRange(request, cursor.value, head, options.inlineDays);
   if (!range.ok) return range;
+  if (!isInline(range.value, options.inlineDays)) return queueStatement(options, request, context);
   const pinned = cursor.value?.['through'];
   const throughSeq = pinned === undefined ? undefined : BigInt(pinned);
   const generated = await generate(options.db, wallet, range.value, { head, throughSeq });
@@ -122,10 +113,39 @@ async function generateStatement(
   });
 }
 
-/**
- * A later page keeps the times that the first one settled. A range without an end takes in the
- * wallet's last transaction, even if the ledger's clock is a little ahead of this one.
- */
+/** A range that is not answered at once becomes an export, or the one that this made before. */
+async function queueStatement(
+  options: ExportHandlerOptions,
+  request: GenerateStatementRequest,
+  context: CallContext,
+): Promise<Result<GenerateStatementResponse>> {
+  const { inlineDays } = options;
+  if (request.operations.length > 0) {
+    return refuse(
+      'RANGE_TOO_LONG',
+      `a statement of some operations only covers at most ${inlineDays} days`,
+      { field: 'to', days: String(inlineDays) },
+    );
+  }
+  const { userId, currency, timezone } = request;
+  const asked = {
+    ...{ userId, currency, timezone },
+    fromMs: request.from?.getTime(),
+    toMs: request.to?.getTime(),
+    ...{ locale: '', format: 'csv' as const, shallMail: false, hasByteOrderMark: false },
+    ...{ idempotencyKey: '', isDryRun: false, canReuse: true },
+  };
+  const created = await createExport(options, asked, context);
+  if (!created.ok) return created;
+  return succeed({
+    status: StatementStatus.QUEUED,
+    statement: undefined,
+    export: toWireExport(created.value.made),
+    nextPageToken: '',
+  });
+}
+
+/** A later page keeps the times that the first one settled. */
 function readRange(
   request: GenerateStatementRequest,
   cursor: Readonly<Record<string, string>> | undefined,
@@ -135,8 +155,7 @@ function readRange(
   const { timezone } = request;
   const fromMs = cursor ? Number(cursor['from']) : request.from?.getTime();
   const toMs = cursor ? Number(cursor['to']) : request.to?.getTime();
-  const nowMs = head ? Math.max(head.asOfMs, head.lastAtMs + 1) : Date.now();
-  return resolveRange({ fromMs, toMs, timezone }, nowMs, inlineDays);
+  return resolveRange({ fromMs, toMs, timezone }, nowOf(head), inlineDays);
 }
 
 async function readPage(

@@ -1,37 +1,81 @@
 import { StatementServiceService } from '../../protos/gen/digitalwallet/statement/v1/statement.ts';
 import { createAuditTrail } from '../platform/audit.ts';
 import { createAuditHandlers } from '../platform/audit-wire.ts';
+import type { Broker, Consumer } from '../platform/broker.ts';
 import { createDeadLetterHandlers } from '../platform/dead-letter-wire.ts';
 import { createDeadLetters } from '../platform/dead-letters.ts';
 import type { Db } from '../platform/db.ts';
 import type { HostedService } from '../platform/grpc/server.ts';
 import type { Log } from '../platform/log.ts';
+import type { Mailer } from '../platform/mail.ts';
+import { createRelay } from '../platform/outbox.ts';
+import { createExportHandlers } from './exports/handlers.ts';
+import type { FindUser } from './exports/peers.ts';
+import { createRequestConsumer } from './exports/requests.ts';
+import { createExportWorker } from './exports/worker.ts';
 import type { ReadHead } from './generate.ts';
 import { createHandlers } from './handlers.ts';
+import { requestedPattern } from './messages.ts';
 import { policies } from './policy.ts';
 import { createProjection } from './projection.ts';
+import { createRebuildHandlers } from './rebuild-handlers.ts';
+import type { ReadLedger } from './rebuild.ts';
+
+export type { ReadLedger, RebuildProgress } from './rebuild.ts';
+export { rebuild as rebuildOnHost } from './rebuild.ts';
 
 export type StatementOptions = {
   readonly db: Db;
-  readonly peers: { readonly readHead: ReadHead };
+  /** For the relay, the exports and the rebuild: connections that no reader can use up. */
+  readonly workDb: Db;
+  readonly broker: Pick<Broker, 'publish'>;
+  readonly peers: {
+    readonly readHead: ReadHead;
+    readonly findUser: FindUser;
+    readonly readLedger: ReadLedger;
+  };
+  /** Undefined where no mail server is set. */
+  readonly mailer: Pick<Mailer, 'send'> | undefined;
   readonly config: {
     readonly defaultCurrency: string;
     readonly inlineDays: number;
     readonly queue: string;
+    readonly exportQueue: string;
+    readonly exportRetentionDays: number;
   };
   readonly log: Log;
 };
 
-/** Statements, projected from the ledger's events. */
-export function createStatement({ db, peers, config, log }: StatementOptions) {
-  const projection = createProjection(db, config.queue);
+/** Statements, projected from the ledger's events, and their exports to files. */
+export function createStatement(options: StatementOptions) {
+  const { db, workDb, broker, peers, mailer, config, log } = options;
+  const relay = createRelay({ db: workDb, broker, log });
   const trail = createAuditTrail({ db, log });
-  const deadLetters = createDeadLetters({ db, handle: projection.handle });
+  const worker = createExportWorker({
+    db: workDb,
+    peers,
+    mailer,
+    retentionDays: config.exportRetentionDays,
+    onReady: relay.wake,
+    log,
+  });
+  const projection = createProjection(db, config.queue);
+  const requests = createRequestConsumer(db, config.exportQueue, worker.wake);
+  const deadLetters = createDeadLetters({ db, handle: handleEither(projection, requests) });
+  const handlerOptions = {
+    ...{ db, peers, trail },
+    defaultCurrency: config.defaultCurrency,
+    inlineDays: config.inlineDays,
+    canMail: mailer !== undefined,
+    onQueued: relay.wake,
+  };
   const service: HostedService = {
     name: 'digitalwallet.statement.v1.StatementService',
     definition: StatementServiceService,
     handlers: {
-      ...createHandlers({ db, trail, readHead: peers.readHead, ...config }),
+      ...createHandlers(handlerOptions),
+      ...createExportHandlers(handlerOptions),
+      ...createRebuildHandlers({ db: workDb, readLedger: peers.readLedger, trail, log }),
       ...createDeadLetterHandlers(deadLetters),
       ...createAuditHandlers({ db }),
     },
@@ -40,8 +84,28 @@ export function createStatement({ db, peers, config, log }: StatementOptions) {
   };
   return {
     service,
-    consumers: [projection],
-    start: () => undefined,
-    stop: () => Promise.resolve(),
+    consumers: [projection, requests],
+    start: () => {
+      relay.start();
+      worker.start();
+    },
+    stop: async () => {
+      await worker.stop();
+      await relay.stop();
+    },
+  };
+}
+
+/** Dead letters of both queues are replayed by what they say. */
+function handleEither(projection: Consumer, requests: Consumer): Consumer['handle'] {
+  return async (messages) => {
+    const isRequest = ({ body }: { body: unknown }): boolean =>
+      (body as { pattern?: unknown } | null | undefined)?.pattern === requestedPattern;
+    const handlings = [];
+    for (const message of messages) {
+      const consumer = isRequest(message) ? requests : projection;
+      handlings.push(...(await consumer.handle([message])));
+    }
+    return handlings;
   };
 }

@@ -1,9 +1,10 @@
 import { z } from 'zod';
 
 import { findExponent } from '../../core/currencies.ts';
+import { uuidV5 } from '../../core/ids.ts';
 import { parseAmount } from '../../core/money.ts';
 import { operations } from '../../core/operations.ts';
-import type { Handling, InboundMessage } from '../platform/broker.ts';
+import type { Handling, InboundMessage, OutboundMessage } from '../platform/broker.ts';
 import type { Line } from './domain.ts';
 
 const uuid = z.string().regex(/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/);
@@ -65,3 +66,43 @@ export function readLine(message: InboundMessage): Line | Poison {
 }
 
 const poison = (field: string): Poison => ({ kind: 'dead', reason: 'INVALID_ARGUMENT', field });
+
+export const requestedPattern = 'statement_requested';
+
+const requestedSchema = z.object({
+  pattern: z.literal(requestedPattern),
+  data: z.object({ exportId: uuid }),
+});
+
+/** `statement_requested`: names an export, and says nothing else. */
+export const toRequestedMessage = (exportId: string): OutboundMessage => ({
+  messageId: uuidV5(exportId, 'requested'),
+  routingKey: 'statement.requested',
+  body: { pattern: requestedPattern, data: { exportId } },
+});
+
+/** `statement_ready`: an export has ended, as `done` or `failed`. */
+export const toReadyMessage = (
+  exportId: string,
+  userId: string,
+  status: 'done' | 'failed',
+): OutboundMessage => ({
+  messageId: uuidV5(exportId, 'ready'),
+  routingKey: 'statement.ready',
+  body: { pattern: 'statement_ready', data: { exportId, userId, status } },
+});
+
+/** The export that a message names, or why it can never be handled. */
+export function readRequested(message: InboundMessage): { readonly exportId: string } | Poison {
+  const parsed = requestedSchema.safeParse(message.body);
+  return parsed.success
+    ? parsed.data.data
+    : poison(parsed.error.issues[0]?.path.join('.') ?? 'body');
+}
+
+/** The message names an export that is not there: another database's, say. */
+export const unknownExport: Poison = {
+  kind: 'dead',
+  reason: 'EXPORT_NOT_FOUND',
+  field: 'data.exportId',
+};

@@ -1,9 +1,10 @@
 import { operations, type Operation } from '../../core/operations.ts';
+import type { StatementFileLine } from '../../core/statement-format/index.ts';
 import { sql, type Tx } from '../platform/db.ts';
 import type { Extent, Line, Range } from './domain.ts';
 
 /** 1 deposit, 2 withdraw, 3 purchase, 4 reversal, 5 cancellation. */
-const codeOf = (operation: Operation): number => operations.indexOf(operation) + 1;
+export const codeOf = (operation: Operation): number => operations.indexOf(operation) + 1;
 
 const insertSql = sql(
   'line_insert',
@@ -117,7 +118,7 @@ const pageSql = (direction: 'ASC' | 'DESC') =>
 const pageAscendingSql = pageSql('ASC');
 const pageDescendingSql = pageSql('DESC');
 
-type LineRow = {
+export type LineRow = {
   wallet_id: string;
   seq: bigint;
   transaction_id: string;
@@ -156,16 +157,54 @@ export async function readLines(
   return rows.map(toLine);
 }
 
-function toLine(row: LineRow): Line {
+const fileLinesSql = sql(
+  'line_file_page',
+  `SELECT seq, transaction_id, operation, amount, balance_after, contra_account, description,
+     occurred_at
+   FROM statement_lines
+   WHERE wallet_id = $1 AND user_id = $2 AND seq > $3 AND seq <= $4
+   ORDER BY seq LIMIT $5`,
+);
+
+/** Lines of an owner's wallet with `afterSeq` < seq ≤ `throughSeq`, with what a file shows of them. */
+export async function readFileLines(
+  tx: Tx,
+  wallet: { readonly id: string; readonly userId: string },
+  page: { readonly afterSeq: bigint; readonly throughSeq: bigint; readonly limit: number },
+): Promise<StatementFileLine[]> {
+  const rows = await tx.query<LineRow>(fileLinesSql, [
+    wallet.id,
+    wallet.userId,
+    page.afterSeq,
+    page.throughSeq,
+    page.limit,
+  ]);
+  return rows.map((row) => ({
+    seq: row.seq,
+    occurredAtMs: row.occurred_at,
+    transactionId: row.transaction_id,
+    operation: operationOf(row),
+    description: row.description ?? undefined,
+    amountMinor: row.amount,
+    balanceAfterMinor: row.balance_after,
+    contraAccount: row.contra_account,
+  }));
+}
+
+function operationOf(row: LineRow): Operation {
   const operation = operations[row.operation - 1];
   if (!operation) throw new Error(`line ${row.transaction_id} has operation ${row.operation}`);
+  return operation;
+}
+
+export function toLine(row: LineRow): Line {
   return {
     walletId: row.wallet_id,
     seq: row.seq,
     transactionId: row.transaction_id,
     userId: row.user_id,
     currency: row.currency,
-    operation,
+    operation: operationOf(row),
     amountMinor: row.amount,
     balanceAfterMinor: row.balance_after,
     contraAccount: row.contra_account,

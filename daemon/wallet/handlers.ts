@@ -15,6 +15,7 @@ import type { Command } from './domain.ts';
 import { changeStatus } from './freeze.ts';
 import type { GroupCommit } from './group-commit.ts';
 import { readItem, type ItemOptions } from './items.ts';
+import { streamLedger } from './ledger-stream.ts';
 import type { Posted, Posting } from './posting.ts';
 import {
   getBalance,
@@ -74,6 +75,7 @@ export function createHandlers(options: HandlerOptions): Handlers<WalletServiceS
     ),
     freezeWallet: (request, context) => changeStatus(options, 'frozen', request, context),
     unfreezeWallet: (request, context) => changeStatus(options, 'active', request, context),
+    streamLedger: (request) => Promise.resolve(streamLedger(options.db, request)),
   };
 }
 

@@ -19,6 +19,8 @@ import type { Posted, Posting } from './posting.ts';
 import { createStreamHandlers } from './stream.ts';
 import { createKnownUsers, type FindUsers } from './users.ts';
 
+export { streamLedger } from './ledger-stream.ts';
+
 export type WalletOptions = {
   readonly db: Db;
   /** For commits and the relay: connections that no reader can use up. */

@@ -60,6 +60,32 @@ export async function listEntries(
   return rows.map(toEntry);
 }
 
+const ledgerSql = sql(
+  'entry_ledger',
+  `SELECT ${entryColumns} FROM transactions t JOIN wallets w ON w.id = t.wallet_id
+   WHERE (t.wallet_id, t.seq) > ($1::uuid, $2::bigint) ORDER BY t.wallet_id, t.seq LIMIT $3`,
+);
+
+const ledgerOfWalletSql = sql(
+  'entry_ledger_of_wallet',
+  `SELECT ${entryColumns} FROM transactions t JOIN wallets w ON w.id = t.wallet_id
+   WHERE t.wallet_id = $1 AND t.seq > $2 ORDER BY t.seq LIMIT $3`,
+);
+
+/** A place in the ledger, in order of wallet and seq. */
+export type LedgerPlace = { readonly walletId: string; readonly seq: bigint };
+
+/** The ledger after a place: of all wallets, or (`isOneWallet`) of the place's only. */
+export async function readLedger(
+  tx: Tx,
+  after: LedgerPlace,
+  isOneWallet: boolean,
+  limit: number,
+): Promise<Entry[]> {
+  const statement = isOneWallet ? ledgerOfWalletSql : ledgerSql;
+  return (await tx.query<EntryRow>(statement, [after.walletId, after.seq, limit])).map(toEntry);
+}
+
 const balanceAtSql = sql(
   'balance_at',
   // Times grow with seq, so the last entry up to a time is found by halving, not by an index on time.

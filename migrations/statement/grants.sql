@@ -1,6 +1,8 @@
--- Applied after every migration.
+-- Applied after every migration. Lines are changed and removed by a rebuild from the ledger only.
 REVOKE ALL ON ALL TABLES IN SCHEMA public FROM {{runtime_role}};
 GRANT USAGE ON SCHEMA public TO {{runtime_role}};
 GRANT SELECT ON schema_migrations TO {{runtime_role}};
-GRANT SELECT, INSERT ON statement_lines, audit_log TO {{runtime_role}};
+GRANT SELECT, INSERT ON audit_log TO {{runtime_role}};
+GRANT SELECT, INSERT, UPDATE, DELETE ON statement_lines, export_chunks, outbox, relay_leases TO {{runtime_role}};
+GRANT SELECT, INSERT, UPDATE ON exports, export_requesters TO {{runtime_role}};
 GRANT SELECT, INSERT, UPDATE (state, decided_at, decided_by) ON dead_letters TO {{runtime_role}}

@@ -1,4 +1,10 @@
-import { credentials, Metadata, type ChannelCredentials, type ClientOptions } from '@grpc/grpc-js';
+import {
+  credentials,
+  Metadata,
+  type ChannelCredentials,
+  type ClientOptions,
+  type ClientReadableStream,
+} from '@grpc/grpc-js';
 
 import { reasonOfServiceError } from './errors.ts';
 import type { Reason } from '../../../core/reasons.ts';
@@ -9,6 +15,8 @@ type UnaryMethod<Req, Res> = (
   options: { deadline: number },
   callback: (err: Error | null, response: Res) => void,
 ) => unknown;
+
+type StreamMethod<Req, Res> = (request: Req, metadata: Metadata) => ClientReadableStream<Res>;
 
 type ClientConstructor<C> = new (
   address: string,
@@ -36,6 +44,11 @@ export type PeerClient<C> = {
     request: Req,
     timeoutMs?: number,
   ): Promise<Res>;
+  /** The answers of a server stream; read no faster than they are taken. Rejects likewise. */
+  stream<Req, Res>(
+    select: (client: C) => StreamMethod<Req, Res>,
+    request: Req,
+  ): AsyncGenerator<Res, void>;
   close(): void;
 };
 
@@ -86,6 +99,19 @@ export function createPeerClient<C extends { close(): void }>(
           },
         );
       }),
+    stream: async function* (select, request) {
+      const connected = (client ??= connect());
+      const metadata = new Metadata();
+      metadata.set('authorization', `Service ${serviceCredential}`);
+      const answers = select(connected).call(connected, request, metadata);
+      // What comes after the reader has left is nobody's error.
+      answers.on('error', () => undefined);
+      try {
+        for await (const answer of answers) yield answer as never;
+      } finally {
+        answers.cancel();
+      }
+    },
     close: () => client?.close(),
   };
 }

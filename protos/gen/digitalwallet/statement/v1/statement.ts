@@ -213,6 +213,63 @@ export function exportFormatToJSON(object: ExportFormat): string {
   }
 }
 
+/** What became of the mail that brings the file. */
+export const ExportMailStatus = {
+  /** UNSPECIFIED - No mail was asked for. */
+  UNSPECIFIED: 0,
+  WAITING: 1,
+  SENT: 2,
+  FAILED: 3,
+  UNRECOGNIZED: -1,
+} as const;
+
+export type ExportMailStatus = typeof ExportMailStatus[keyof typeof ExportMailStatus];
+
+export namespace ExportMailStatus {
+  export type UNSPECIFIED = typeof ExportMailStatus.UNSPECIFIED;
+  export type WAITING = typeof ExportMailStatus.WAITING;
+  export type SENT = typeof ExportMailStatus.SENT;
+  export type FAILED = typeof ExportMailStatus.FAILED;
+  export type UNRECOGNIZED = typeof ExportMailStatus.UNRECOGNIZED;
+}
+
+export function exportMailStatusFromJSON(object: any): ExportMailStatus {
+  switch (object) {
+    case 0:
+    case "EXPORT_MAIL_STATUS_UNSPECIFIED":
+      return ExportMailStatus.UNSPECIFIED;
+    case 1:
+    case "EXPORT_MAIL_STATUS_WAITING":
+      return ExportMailStatus.WAITING;
+    case 2:
+    case "EXPORT_MAIL_STATUS_SENT":
+      return ExportMailStatus.SENT;
+    case 3:
+    case "EXPORT_MAIL_STATUS_FAILED":
+      return ExportMailStatus.FAILED;
+    case -1:
+    case "UNRECOGNIZED":
+    default:
+      return ExportMailStatus.UNRECOGNIZED;
+  }
+}
+
+export function exportMailStatusToJSON(object: ExportMailStatus): string {
+  switch (object) {
+    case ExportMailStatus.UNSPECIFIED:
+      return "EXPORT_MAIL_STATUS_UNSPECIFIED";
+    case ExportMailStatus.WAITING:
+      return "EXPORT_MAIL_STATUS_WAITING";
+    case ExportMailStatus.SENT:
+      return "EXPORT_MAIL_STATUS_SENT";
+    case ExportMailStatus.FAILED:
+      return "EXPORT_MAIL_STATUS_FAILED";
+    case ExportMailStatus.UNRECOGNIZED:
+    default:
+      return "UNRECOGNIZED";
+  }
+}
+
 export interface StatementLine {
   seq: bigint;
   occurredAt: Date | undefined;
@@ -292,8 +349,15 @@ export interface Export {
   sha256?: string | undefined;
   requestedBy: string;
   createdAt: Date | undefined;
-  expiresAt?: Date | undefined;
+  expiresAt?:
+    | Date
+    | undefined;
+  /** Why it failed; while queued or running, what is in the way so far. */
   failure: string;
+  mailStatus: ExportMailStatus;
+  mailFailure: string;
+  finishedAt?: Date | undefined;
+  byteOrderMark: boolean;
 }
 
 export interface CreateExportRequest {
@@ -302,17 +366,25 @@ export interface CreateExportRequest {
   from?: Date | undefined;
   to?: Date | undefined;
   timezone: string;
+  /** `en` or `pt-BR`; absent: en. */
   locale: string;
+  /** Absent: CSV. */
   format: ExportFormat;
   /** Mail it to the wallet's owner when done. */
   email: boolean;
+  /** For CSV only. */
   byteOrderMark: boolean;
+  /** Names the export among the caller's own; absent: a new one each time. */
   idempotencyKey: string;
   dryRun: boolean;
 }
 
 export interface CreateExportResponse {
-  export: Export | undefined;
+  export:
+    | Export
+    | undefined;
+  /** True if this key had been used before: the export is the original one. */
+  replayed: boolean;
 }
 
 export interface GetExportRequest {
@@ -324,6 +396,7 @@ export interface GetExportResponse {
 }
 
 export interface ListExportsRequest {
+  /** Whose wallets' exports, newest first; staff without it: everybody's. */
   userId: string;
   pageSize: number;
   pageToken: string;
@@ -1410,6 +1483,10 @@ function createBaseExport(): Export {
     createdAt: undefined,
     expiresAt: undefined,
     failure: "",
+    mailStatus: 0,
+    mailFailure: "",
+    finishedAt: undefined,
+    byteOrderMark: false,
   };
 }
 
@@ -1477,6 +1554,18 @@ export const Export: MessageFns<Export> = {
     }
     if (message.failure !== "") {
       writer.uint32(146).string(message.failure);
+    }
+    if (message.mailStatus !== 0) {
+      writer.uint32(152).int32(message.mailStatus);
+    }
+    if (message.mailFailure !== "") {
+      writer.uint32(162).string(message.mailFailure);
+    }
+    if (message.finishedAt !== undefined) {
+      Timestamp.encode(toTimestamp(message.finishedAt), writer.uint32(170).fork()).join();
+    }
+    if (message.byteOrderMark !== false) {
+      writer.uint32(176).bool(message.byteOrderMark);
     }
     return writer;
   },
@@ -1638,6 +1727,38 @@ export const Export: MessageFns<Export> = {
             message.failure = reader.string();
             continue;
           }
+          case 19: {
+            if (tag !== 152) {
+              break;
+            }
+
+            message.mailStatus = reader.int32() as any;
+            continue;
+          }
+          case 20: {
+            if (tag !== 162) {
+              break;
+            }
+
+            message.mailFailure = reader.string();
+            continue;
+          }
+          case 21: {
+            if (tag !== 170) {
+              break;
+            }
+
+            message.finishedAt = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 22: {
+            if (tag !== 176) {
+              break;
+            }
+
+            message.byteOrderMark = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1694,6 +1815,26 @@ export const Export: MessageFns<Export> = {
         ? fromJsonTimestamp(object.expires_at)
         : undefined,
       failure: isSet(object.failure) ? globalThis.String(object.failure) : "",
+      mailStatus: isSet(object.mailStatus)
+        ? exportMailStatusFromJSON(object.mailStatus)
+        : isSet(object.mail_status)
+        ? exportMailStatusFromJSON(object.mail_status)
+        : 0,
+      mailFailure: isSet(object.mailFailure)
+        ? globalThis.String(object.mailFailure)
+        : isSet(object.mail_failure)
+        ? globalThis.String(object.mail_failure)
+        : "",
+      finishedAt: isSet(object.finishedAt)
+        ? fromJsonTimestamp(object.finishedAt)
+        : isSet(object.finished_at)
+        ? fromJsonTimestamp(object.finished_at)
+        : undefined,
+      byteOrderMark: isSet(object.byteOrderMark)
+        ? globalThis.Boolean(object.byteOrderMark)
+        : isSet(object.byte_order_mark)
+        ? globalThis.Boolean(object.byte_order_mark)
+        : false,
     };
   },
 
@@ -1753,6 +1894,18 @@ export const Export: MessageFns<Export> = {
     if (message.failure !== "") {
       obj.failure = message.failure;
     }
+    if (message.mailStatus !== 0) {
+      obj.mailStatus = exportMailStatusToJSON(message.mailStatus);
+    }
+    if (message.mailFailure !== "") {
+      obj.mailFailure = message.mailFailure;
+    }
+    if (message.finishedAt !== undefined) {
+      obj.finishedAt = message.finishedAt.toISOString();
+    }
+    if (message.byteOrderMark !== false) {
+      obj.byteOrderMark = message.byteOrderMark;
+    }
     return obj;
   },
 
@@ -1779,6 +1932,10 @@ export const Export: MessageFns<Export> = {
     message.createdAt = object.createdAt ?? undefined;
     message.expiresAt = object.expiresAt ?? undefined;
     message.failure = object.failure ?? "";
+    message.mailStatus = object.mailStatus ?? 0;
+    message.mailFailure = object.mailFailure ?? "";
+    message.finishedAt = object.finishedAt ?? undefined;
+    message.byteOrderMark = object.byteOrderMark ?? false;
     return message;
   },
 };
@@ -2041,13 +2198,16 @@ export const CreateExportRequest: MessageFns<CreateExportRequest> = {
 };
 
 function createBaseCreateExportResponse(): CreateExportResponse {
-  return { export: undefined };
+  return { export: undefined, replayed: false };
 }
 
 export const CreateExportResponse: MessageFns<CreateExportResponse> = {
   encode(message: CreateExportResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.export !== undefined) {
       Export.encode(message.export, writer.uint32(10).fork()).join();
+    }
+    if (message.replayed !== false) {
+      writer.uint32(16).bool(message.replayed);
     }
     return writer;
   },
@@ -2073,6 +2233,14 @@ export const CreateExportResponse: MessageFns<CreateExportResponse> = {
             message.export = Export.decode(reader, reader.uint32());
             continue;
           }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.replayed = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2086,13 +2254,19 @@ export const CreateExportResponse: MessageFns<CreateExportResponse> = {
   },
 
   fromJSON(object: any): CreateExportResponse {
-    return { export: isSet(object.export) ? Export.fromJSON(object.export) : undefined };
+    return {
+      export: isSet(object.export) ? Export.fromJSON(object.export) : undefined,
+      replayed: isSet(object.replayed) ? globalThis.Boolean(object.replayed) : false,
+    };
   },
 
   toJSON(message: CreateExportResponse): unknown {
     const obj: any = {};
     if (message.export !== undefined) {
       obj.export = Export.toJSON(message.export);
+    }
+    if (message.replayed !== false) {
+      obj.replayed = message.replayed;
     }
     return obj;
   },
@@ -2105,6 +2279,7 @@ export const CreateExportResponse: MessageFns<CreateExportResponse> = {
     message.export = (object.export !== undefined && object.export !== null)
       ? Export.fromPartial(object.export)
       : undefined;
+    message.replayed = object.replayed ?? false;
     return message;
   },
 };

@@ -1,0 +1,70 @@
+import { exponentOf } from '../currencies.ts';
+import { formatMinor } from '../money.ts';
+import { createZoneClock } from '../zone-clock.ts';
+import { merchantOf, type StatementHead, type StatementWriter } from './types.ts';
+
+const walletAccount = 'assets:wallet';
+
+/**
+ * A journal that both hledger and ledger read: one balanced transaction per line, with the wallet's
+ * balance asserted after each. An opening balance, if there is one, is a transaction before them.
+ */
+export function createHledgerWriter(head: StatementHead): StatementWriter {
+  const { currency, openingMinor } = head;
+  const exponent = exponentOf(currency);
+  const offsetOf = createZoneClock(head.timezone);
+  const money = (minor: bigint): string => `${formatMinor(minor, exponent)} ${currency}`;
+  const posting = (account: string, amount: string): string => `    ${account}  ${amount}\n`;
+  const wallOf = (instantMs: number): string =>
+    new Date(instantMs + offsetOf(instantMs)).toISOString();
+  let lastDate = '';
+  // Both programs check assertions in order of date. A clock that is set back just after midnight
+  // shows yesterday again.
+  const dateOf = (wall: string): string => {
+    const date = wall.slice(0, 10);
+    if (date > lastDate) lastDate = date;
+    return lastDate;
+  };
+  return {
+    begin: () =>
+      `; wallet ${head.walletId}, time zone ${head.timezone}\n` +
+      (openingMinor === 0n
+        ? ''
+        : `\n${dateOf(wallOf(head.fromMs))} opening balance\n` +
+          posting(walletAccount, `${money(openingMinor)} = ${money(openingMinor)}`) +
+          posting('equity:opening balances', money(-openingMinor))),
+    line: (line) => {
+      const wall = wallOf(line.occurredAtMs);
+      const note = line.description ?? merchantOf(line.contraAccount) ?? '';
+      const title = escapeText(note) || line.operation;
+      const amount = `${money(line.amountMinor)} = ${money(line.balanceAfterMinor)}`;
+      return (
+        `\n${dateOf(wall)} (${line.transactionId}) ${title}\n` +
+        `    ; ${line.operation} at ${wall.slice(11, 23)}, number ${line.seq}\n` +
+        posting(walletAccount, amount) +
+        posting(toAccount(line.contraAccount), money(-line.amountMinor))
+      );
+    },
+    end: () => '',
+  };
+}
+
+/** Both programs split accounts at colons: a merchant's name stays one part. */
+function toAccount(contraAccount: string): string {
+  const merchant = merchantOf(contraAccount);
+  if (merchant === undefined) return escapeText(contraAccount) || 'unknown';
+  const name = escapeText(merchant.replaceAll(':', '-'));
+  return name === '' ? 'merchant' : `merchant:${name}`;
+}
+
+/**
+ * Text on one line, without what either program takes for syntax: two blanks end an account, `;`
+ * begins a comment, `|` splits payee from note.
+ */
+function escapeText(text: string): string {
+  return text
+    .replace(/[\p{Cc}\p{Cf}\p{Z}]+/gu, ' ')
+    .replaceAll(';', ',')
+    .replaceAll('|', '/')
+    .trim();
+}

@@ -1,0 +1,54 @@
+import type { Operation } from '../operations.ts';
+
+/** The kinds of file that a statement can be written to. */
+export const exportFormats = ['csv', 'json', 'ndjson', 'hledger'] as const;
+export type ExportFormat = (typeof exportFormats)[number];
+
+/** The languages of a CSV file and of the mail that brings it. */
+export const exportLocales = ['en', 'pt-BR'] as const;
+export type ExportLocale = (typeof exportLocales)[number];
+
+export const isExportLocale = (text: string): text is ExportLocale =>
+  (exportLocales as readonly string[]).includes(text);
+
+/** What a statement says besides its lines. Money is in minor units, the range is half-open. */
+export type StatementHead = {
+  readonly walletId: string;
+  readonly currency: string;
+  readonly fromMs: number;
+  readonly toMs: number;
+  /** IANA name; every time in the file is of this zone. */
+  readonly timezone: string;
+  readonly openingMinor: bigint;
+  readonly totalDebitMinor: bigint;
+  readonly totalCreditMinor: bigint;
+  readonly closingMinor: bigint;
+};
+
+export type StatementFileLine = {
+  readonly seq: bigint;
+  readonly occurredAtMs: number;
+  readonly transactionId: string;
+  readonly operation: Operation;
+  readonly description: string | undefined;
+  /** Above 0 credits the wallet, below 0 debits it. */
+  readonly amountMinor: bigint;
+  readonly balanceAfterMinor: bigint;
+  readonly contraAccount: string;
+};
+
+/** Writes a file piece by piece: `begin`, each line in order of seq, `end`. */
+export type StatementWriter = {
+  begin(): string;
+  line(line: StatementFileLine): string;
+  end(): string;
+};
+
+const merchantPrefix = 'merchant:';
+
+/** Who was paid, or paid back: a line has it as the account at its other side. */
+export function merchantOf(contraAccount: string): string | undefined {
+  if (!contraAccount.startsWith(merchantPrefix)) return undefined;
+  const name = contraAccount.slice(merchantPrefix.length);
+  return name === '' ? undefined : name;
+}

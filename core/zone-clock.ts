@@ -1,0 +1,35 @@
+import { wallClockMs } from './calendar.ts';
+
+const hourMs = 3_600_000;
+const dayMs = 24 * hourMs;
+/** Enough for some ten years, at a few bytes each. */
+const maxDays = 4_000;
+
+/**
+ * By how many milliseconds a zone's clock is ahead of UTC at an instant, made for many instants:
+ * the time zone database is asked twice for a day (UTC) on which the clock is not changed, and
+ * otherwise once for each instant. No zone changes its clock to and fro within a day.
+ */
+export function createZoneClock(timezone: string): (instantMs: number) => number {
+  const offsetOf = (instantMs: number): number => wallClockMs(instantMs, timezone) - instantMs;
+  const steady = new Map<number, number | undefined>();
+  return (instantMs) => {
+    const day = Math.floor(instantMs / dayMs);
+    if (!steady.has(day)) {
+      if (steady.size >= maxDays) steady.clear();
+      const atStart = offsetOf(day * dayMs);
+      steady.set(day, atStart === offsetOf((day + 1) * dayMs) ? atStart : undefined);
+    }
+    return steady.get(day) ?? offsetOf(instantMs);
+  };
+}
+
+/** RFC 3339 with the zone's offset of that moment: `2026-11-22T21:42:10.123-03:00`. */
+export function formatZonedInstant(instantMs: number, offsetMs: number): string {
+  const minutes = Math.round(offsetMs / 60_000);
+  const absolute = Math.abs(minutes);
+  const digits = (value: number): string => String(value).padStart(2, '0');
+  const offset = `${digits(Math.floor(absolute / 60))}:${digits(absolute % 60)}`;
+  const wall = new Date(instantMs + offsetMs).toISOString().slice(0, 23);
+  return `${wall}${minutes < 0 ? '-' : '+'}${offset}`;
+}

@@ -1,0 +1,103 @@
+import { isUuid } from '../../core/ids.ts';
+import type { Config } from '../config.ts';
+import { connectDatabase, openDatabases, prepareSchemas, type Databases } from '../databases.ts';
+import type { Outcome } from '../fault.ts';
+import { createWalletPeer } from '../peers.ts';
+import type { Db } from '../platform/db.ts';
+import { findHeld } from '../platform/hold.ts';
+import { createLifecycle, type Lifecycle } from '../platform/lifecycle.ts';
+import type { Log } from '../platform/log.ts';
+import { reachOf } from '../reach.ts';
+import { readServiceCredential } from '../secrets.ts';
+import { rebuildOnHost, type ReadLedger, type RebuildProgress } from '../statement/index.ts';
+import { openTlsFiles } from '../tls-files.ts';
+import { streamLedger } from '../wallet/index.ts';
+
+/**
+ * Makes the statement database equal to the ledger, of one wallet or all. Works beside running
+ * daemons, and starts the embedded Postgres for itself where none runs. The ledger is read by the
+ * wallet service's own code where this host has its database, otherwise over gRPC.
+ */
+export async function rebuildStatements(
+  config: Config,
+  walletId: string | undefined,
+  log: Log,
+  onProgress: (progress: RebuildProgress) => void,
+): Promise<Outcome<RebuildProgress>> {
+  if (walletId !== undefined && !isUuid(walletId)) {
+    const fault = `${walletId} is not the id of a wallet`;
+    return { ok: false, fault: { fault, hint: '`wallet wallets list` shows the ids' } };
+  }
+  const lifecycle = createLifecycle(log);
+  try {
+    const opened = await openDatabases(config, log, 'attach', () => undefined);
+    if (!opened.ok) return opened;
+    lifecycle.defer('databases', () => opened.value.stop());
+    const statement = await connect('statement', opened.value, config, log, lifecycle);
+    if (!statement.ok) return statement;
+    const ledger = await openLedger(opened.value, config, log, lifecycle);
+    if (!ledger.ok) return ledger;
+    const options = { db: statement.value, readLedger: ledger.value };
+    let last: RebuildProgress = { wallets: 0, lines: 0, repaired: 0, isDone: false };
+    for await (const progress of rebuildOnHost(options, walletId)) {
+      last = progress;
+      onProgress(progress);
+    }
+    return { ok: true, value: last };
+  } catch (err) {
+    const held = findHeld(err);
+    if (!held) throw err;
+    const hint = 'see that the wallet service runs; the command goes on where it is needed';
+    return { ok: false, fault: { fault: held.message, hint } };
+  } finally {
+    await lifecycle.release(10_000);
+  }
+}
+
+async function connect(
+  name: 'wallet' | 'statement',
+  databases: Databases,
+  config: Config,
+  log: Log,
+  lifecycle: Lifecycle,
+): Promise<Outcome<Db>> {
+  const url = databases.urls[name]?.url;
+  if (url === undefined) {
+    const fault = `there is no database for the ${name} service here`;
+    const hint = `set ${name.toUpperCase()}_DATABASE_URL, or run this where the service is hosted`;
+    return { ok: false, fault: { fault, hint } };
+  }
+  const unready = await prepareSchemas(databases, [name], config.shouldMigrate, log);
+  if (unready) return { ok: false, fault: unready };
+  const connected = await connectDatabase(name, url, config, log);
+  if (connected.ok) lifecycle.defer(`database ${name}`, () => connected.value.close());
+  return connected;
+}
+
+async function openLedger(
+  databases: Databases,
+  config: Config,
+  log: Log,
+  lifecycle: Lifecycle,
+): Promise<Outcome<ReadLedger>> {
+  if (config.peerAddresses.wallet !== undefined && !config.services.includes('wallet')) {
+    const credential = await readServiceCredential(config);
+    if (!credential.ok) return credential;
+    const tls = await openTlsFiles(config.tlsFiles, log);
+    if (!tls.ok) return tls;
+    lifecycle.defer('TLS files', tls.value.stop);
+    const reach = reachOf(config, 'wallet', credential.value, tls.value.peer, '');
+    const peer = createWalletPeer(...reach);
+    lifecycle.defer('wallet service', () => peer.close());
+    return { ok: true, value: peer.readLedger };
+  }
+  const wallet = await connect('wallet', databases, config, log, lifecycle);
+  return wallet.ok ? { ok: true, value: (id, after) => readHere(wallet.value, id, after) } : wallet;
+}
+
+async function* readHere(db: Db, ...[walletId, after]: Parameters<ReadLedger>) {
+  const place = { afterWalletId: after.walletId, afterSeq: after.seq };
+  const streamed = streamLedger(db, { walletId, ...place });
+  if (!streamed.ok) throw new Error(streamed.rejection.message);
+  for await (const { transactions } of streamed.value) yield transactions;
+}

@@ -1,0 +1,139 @@
+import { createAuth } from './auth/index.ts';
+import type { Config } from './config.ts';
+import type { Databases } from './databases.ts';
+import type { Outcome } from './fault.ts';
+import type { Access } from './platform/access.ts';
+import type { Broker, Consumer } from './platform/broker.ts';
+import type { Db } from './platform/db.ts';
+import type { HostedService } from './platform/grpc/server.ts';
+import type { Log } from './platform/log.ts';
+import type { Mailer } from './platform/mail.ts';
+import type { OutboxDepth } from './platform/outbox-depth.ts';
+import type { Revocations } from './platform/revocations.ts';
+import type { Peers } from './reach.ts';
+import { keyFault, readPreviousKey, readSigningKey } from './secrets.ts';
+import type { ServiceName } from './settings.ts';
+import { createStatement } from './statement/index.ts';
+import { createWallet } from './wallet/index.ts';
+
+/** One service while it runs: what every service's index gives. */
+export type Running = {
+  readonly service: HostedService;
+  readonly consumers: readonly Consumer[];
+  readonly outbox?: () => OutboxDepth;
+  start(): void;
+  stop(): Promise<void>;
+};
+
+/** What services are put together from. */
+export type Deps = {
+  readonly config: Config;
+  readonly databases: Databases;
+  /** What everybody shares. */
+  readonly dbs: Readonly<Partial<Record<ServiceName, Db>>>;
+  /** For what must go on whatever everybody does: commits, the relay, the feed of revocations. */
+  readonly reserved: Readonly<Partial<Record<ServiceName, Db>>>;
+  readonly log: Log;
+  readonly broker: Broker;
+  readonly auth: Peers['auth'];
+  readonly wallet: Peers['wallet'];
+  readonly revocations: Revocations;
+  readonly access: Access;
+  /** Undefined: no mail is sent. */
+  readonly mailer: Mailer | undefined;
+};
+
+/** Makes a service from its parts; what an operator should know goes into `notices`. */
+export const createService: Readonly<
+  Record<ServiceName, (deps: Deps, notices: string[]) => Promise<Outcome<Running>>>
+> = {
+  auth: async ({ config, databases, dbs, reserved, revocations, access, mailer, log }, notices) => {
+    const key = await readSigningKey(config, databases.dataDir);
+    if (!key.ok) return key;
+    const previous = await readPreviousKey(config);
+    if (!previous.ok) return previous;
+    const db = dbOf(dbs, 'auth');
+    const { isSignUpOpen } = config;
+    const options = { isSignUpOpen, signingKeyPem: key.value, previousKeyPem: previous.value };
+    const { validateToken } = access;
+    const auth = await createAuth({
+      db,
+      feedDb: dbOf(reserved, 'auth'),
+      revocations,
+      validateToken,
+      ...(mailer ? { mailer } : {}),
+      log,
+      config: options,
+    });
+    if (!auth.ok) return keyFault(auth.key, auth.problem);
+    if (!(await auth.value.hasAdmin())) {
+      notices.push(
+        'no admin yet; make one: walletd users create --email YOU@EXAMPLE.COM --role admin',
+      );
+    }
+    if (config.isSignUpOpen) {
+      notices.push('anybody who reaches this port may sign up and use a wallet (SIGN_UP=open)');
+    }
+    return { ok: true, value: auth.value };
+  },
+  wallet: async ({ config, dbs, reserved, broker, auth, log }, notices) => {
+    const { defaultCurrency, selfServiceOperations, amqpOperations, outboxLimit } = config;
+    const wallet = createWallet({
+      db: dbOf(dbs, 'wallet'),
+      commitDb: dbOf(reserved, 'wallet'),
+      broker,
+      peers: { findUsers: auth.findUsers },
+      config: {
+        defaultCurrency,
+        selfServiceOperations,
+        amqpOperations,
+        outboxLimit,
+        queue: config.walletQueue,
+        laneCount: 2,
+      },
+      log,
+    });
+    const rights = await wallet.checkRights();
+    if (rights.length > 0) {
+      return {
+        ok: false,
+        fault: {
+          fault: `the role of WALLET_DATABASE_URL could change the ledger: it has ${rights.join(', ')} rights on transactions`,
+          hint: 'give the daemon a role of its own that does not own the tables, and keep the owner for WALLET_MIGRATION_DATABASE_URL',
+        },
+      };
+    }
+    if (config.rabbitmqUrl === undefined) {
+      notices.push('no RABBITMQ_URL: nobody outside can send transactions or hear events');
+    }
+    return { ok: true, value: wallet };
+  },
+  statement: ({ config, dbs, reserved, broker, auth, wallet, mailer, log }) => {
+    const statement = createStatement({
+      db: dbOf(dbs, 'statement'),
+      workDb: dbOf(reserved, 'statement'),
+      broker,
+      peers: {
+        readHead: wallet.readHead,
+        readLedger: wallet.readLedger,
+        findUser: auth.findUser,
+      },
+      mailer,
+      config: {
+        defaultCurrency: config.defaultCurrency,
+        inlineDays: config.inlineDays,
+        queue: config.statementQueue,
+        exportQueue: config.exportQueue,
+        exportRetentionDays: config.exportRetentionDays,
+      },
+      log,
+    });
+    return Promise.resolve({ ok: true, value: statement });
+  },
+};
+
+function dbOf(dbs: Deps['dbs'], name: ServiceName): Db {
+  const db = dbs[name];
+  if (!db) throw new Error(`${name} has no database`);
+  return db;
+}

@@ -1,0 +1,153 @@
+import type { Db } from '../../platform/db.ts';
+import type { Log } from '../../platform/log.ts';
+import { appendOutbox } from '../../platform/outbox.ts';
+import { generate, type ReadHead } from '../generate.ts';
+import { toReadyMessage } from '../messages.ts';
+import { maxAttempts, retryDelayMs, type Export } from './domain.ts';
+import type { FindUser } from './peers.ts';
+import * as work from './store-work.ts';
+import { abandoned, writeFile, type WrittenFile } from './write-file.ts';
+
+export type AttemptOptions = {
+  readonly db: Db;
+  readonly peers: { readonly readHead: ReadHead; readonly findUser: FindUser };
+  readonly retentionDays: number;
+  readonly leaseMs: number;
+  readonly isStopping: () => boolean;
+  readonly onReady: () => void;
+  readonly log: Log;
+};
+
+type Outcome =
+  | { readonly kind: 'done'; readonly file: WrittenFile }
+  /** Again later: what is in the way may pass. */
+  | { readonly kind: 'later'; readonly failure: string }
+  | { readonly kind: 'failed'; readonly failure: string }
+  | { readonly kind: 'abandoned' };
+
+const later = (failure: string): Outcome => ({ kind: 'later', failure });
+const failed = (failure: string): Outcome => ({ kind: 'failed', failure });
+
+/**
+ * One attempt at an export that has been claimed: who, what, the file, and the end of it. The lease
+ * is renewed until then; losing it ends the attempt without any effect.
+ */
+export async function attemptExport(options: AttemptOptions, made: Export): Promise<void> {
+  const { db, leaseMs, log } = options;
+  let isLost = false;
+  const renewal = setInterval(() => {
+    db.tx((tx) => work.renewExport(tx, made, leaseMs)).then(
+      (isHeld) => (isLost ||= !isHeld),
+      (err: unknown) => log.warn({ err, exportId: made.id }, 'the lease was not renewed'),
+    );
+  }, leaseMs / 3);
+  const isWanted = (): boolean => !isLost && !options.isStopping();
+  try {
+    // What earlier attempts have left would only lie there.
+    await db.tx((tx) => work.pruneChunks(tx, made.id, made.attempt));
+    const outcome = await makeFile(options, made, isWanted).catch((err: unknown): Outcome => {
+      log.error({ err, exportId: made.id, attempt: made.attempt }, 'an export was not written');
+      return later('something went wrong on the server: it is in the log under the export’s id');
+    });
+    await settle(options, made, outcome);
+  } finally {
+    clearInterval(renewal);
+  }
+}
+
+async function makeFile(
+  options: AttemptOptions,
+  made: Export,
+  isWanted: () => boolean,
+): Promise<Outcome> {
+  const { db, peers } = options;
+  const refusal = await findRefusal(peers.findUser, made);
+  if (refusal) return refusal;
+  const throughSeq = made.throughSeq ?? (await readHeadSeq(peers.readHead, made));
+  if (typeof throughSeq === 'object') return throughSeq;
+  // Pinned before anything is read: a later attempt must not take in more.
+  if (!(await db.tx((tx) => work.pinExport(tx, made, throughSeq, made.rowCount)))) {
+    return { kind: 'abandoned' };
+  }
+  const wallet = { id: made.walletId, userId: made.userId, currency: made.currency };
+  const head = { seq: throughSeq, lastAtMs: 0, asOfMs: 0 };
+  const { extent, completeness } = await generate(db, wallet, made.range, { head, throughSeq });
+  if (!completeness.isComplete) {
+    return later(`incomplete: the statement is ${completeness.behindBy} transactions behind`);
+  }
+  const rows = extent.closingSeq - extent.openingSeq;
+  if (!(await db.tx((tx) => work.pinExport(tx, made, throughSeq, rows)))) {
+    return { kind: 'abandoned' };
+  }
+  const file = await writeFile({ db, leaseMs: options.leaseMs, isWanted }, made, extent);
+  return file === abandoned ? { kind: 'abandoned' } : { kind: 'done', file };
+}
+
+/** Who asked may have lost the right since; whose wallet it is must exist. */
+async function findRefusal(findUser: FindUser, made: Export): Promise<Outcome | undefined> {
+  try {
+    const requester = await findUser(made.requestedBy);
+    if (!requester) return failed('who asked for it is unknown');
+    if (requester.isDisabled) return failed('the account that asked for it is disabled');
+    if (made.requestedBy === made.userId) return undefined;
+    if (requester.role === 'customer') return failed('who asked for it is no longer staff');
+    return (await findUser(made.userId)) ? undefined : failed('the wallet’s owner is unknown');
+  } catch {
+    return later('the auth service is out of reach');
+  }
+}
+
+async function readHeadSeq(readHead: ReadHead, made: Export): Promise<bigint | Outcome> {
+  try {
+    const head = await readHead(made.userId, made.currency);
+    return head.ok ? head.value.seq : failed(head.rejection.message);
+  } catch {
+    return later('the wallet service is out of reach');
+  }
+}
+
+async function settle(options: AttemptOptions, made: Export, outcome: Outcome): Promise<void> {
+  const { db, log } = options;
+  const { attempt } = made;
+  switch (outcome.kind) {
+    case 'done':
+      await db.tx(async (tx) => {
+        const { file } = outcome;
+        if (!(await work.finishExport(tx, made, file, options.retentionDays))) return;
+        await appendOutbox(tx, [toReadyMessage(made.id, made.userId, 'done')]);
+        log.info({ exportId: made.id, attempt, rows: Number(file.rows) }, 'export written');
+      });
+      options.onReady();
+      return;
+    case 'later': {
+      if (attempt < maxAttempts) {
+        const delayMs = retryDelayMs(attempt);
+        await db.tx((tx) => work.releaseExport(tx, made, outcome.failure, delayMs));
+        return;
+      }
+      await endWithoutFile(options, made, outcome.failure);
+      return;
+    }
+    case 'failed':
+      await endWithoutFile(options, made, outcome.failure);
+      return;
+    case 'abandoned':
+      // Given back if the daemon stops; if it was taken over, this changes nothing.
+      await db.tx((tx) => work.releaseExport(tx, made, made.failure, 0));
+  }
+}
+
+/** Ends an export for good, and says so. */
+export async function endWithoutFile(
+  options: Pick<AttemptOptions, 'db' | 'log' | 'onReady'>,
+  made: Export,
+  failure: string,
+): Promise<void> {
+  await options.db.tx(async (tx) => {
+    if (!(await work.failExport(tx, made, failure))) return;
+    await work.pruneChunks(tx, made.id, 0);
+    await appendOutbox(tx, [toReadyMessage(made.id, made.userId, 'failed')]);
+    options.log.warn({ exportId: made.id, failure }, 'an export has failed');
+  });
+  options.onReady();
+}

@@ -1,0 +1,243 @@
+import { createHash, randomUUID } from 'node:crypto';
+
+import { findExponent } from '../../../core/currencies.ts';
+import { walletIdOf } from '../../../core/ids.ts';
+import { refuse, succeed, type Result } from '../../../core/reasons.ts';
+import {
+  exportLocales,
+  isExportLocale,
+  type ExportFormat,
+} from '../../../core/statement-format/index.ts';
+import { findTextProblem, textLimits } from '../../../core/text.ts';
+import { checkWalletOfKey, resolveSubject, type UserPrincipal } from '../../platform/access.ts';
+import { appendAudit } from '../../platform/audit.ts';
+import type { Db, Tx } from '../../platform/db.ts';
+import type { CallContext } from '../../platform/grpc/calls.ts';
+import { appendOutbox } from '../../platform/outbox.ts';
+import type { Wallet } from '../generate.ts';
+import { resolveRange, type Head } from '../domain.ts';
+import type { ReadHead } from '../generate.ts';
+import { toRequestedMessage } from '../messages.ts';
+import {
+  exportIdOf,
+  isStillAnswer,
+  maxUnfinished,
+  type Export,
+  type ExportOrder,
+} from './domain.ts';
+import type { FindUser } from './peers.ts';
+import * as store from './store.ts';
+
+export type CreateOptions = {
+  readonly db: Db;
+  readonly peers: { readonly readHead: ReadHead; readonly findUser: FindUser };
+  readonly defaultCurrency: string;
+  readonly inlineDays: number;
+  /** False where no mail server is set: asking for mail is then refused. */
+  readonly canMail: boolean;
+  /** Says that the outbox has something to send. */
+  readonly onQueued: () => void;
+};
+
+/** What a caller asks for; `format` undefined stands for an unknown one. */
+export type AskedExport = {
+  readonly userId: string;
+  readonly currency: string;
+  readonly fromMs: number | undefined;
+  readonly toMs: number | undefined;
+  readonly timezone: string;
+  readonly locale: string;
+  readonly format: ExportFormat | undefined;
+  readonly shallMail: boolean;
+  readonly hasByteOrderMark: boolean;
+  readonly idempotencyKey: string;
+  readonly isDryRun: boolean;
+  /** An equal export of the caller's that still answers the question is given instead. */
+  readonly canReuse: boolean;
+};
+
+export type CreatedExport = { readonly made: Export; readonly isReplayed: boolean };
+
+/**
+ * Queues an export, with the message that wakes a worker, in one transaction. INVALID_ARGUMENT,
+ * CURRENCY_UNKNOWN, RANGE_TOO_LONG, USER_NOT_FOUND, IDEMPOTENCY_KEY_REUSED, OVERLOADED.
+ */
+export async function createExport(
+  options: CreateOptions,
+  asked: AskedExport,
+  context: CallContext,
+): Promise<Result<CreatedExport>> {
+  const { principal } = context;
+  if (principal.kind !== 'user') return refuse('PERMISSION_DENIED', 'a user must ask for exports');
+  const order = await toOrder(options, asked, principal);
+  if (!order.ok) return order;
+  const created = await options.db.tx((tx) => placeOrder(tx, order.value, asked, context));
+  if (created.ok && !created.value.isReplayed && !asked.isDryRun) options.onQueued();
+  return created;
+}
+
+/** Everything that can be settled before the transaction. */
+async function toOrder(
+  options: CreateOptions,
+  asked: AskedExport,
+  principal: UserPrincipal,
+): Promise<Result<ExportOrder>> {
+  const wallet = resolveWallet(options, asked, principal);
+  if (!wallet.ok) return wallet;
+  const { id: walletId, userId, currency } = wallet.value;
+  const { format, toMs, idempotencyKey, hasByteOrderMark, shallMail } = asked;
+  const locale = asked.locale === '' ? 'en' : asked.locale;
+  if (!format) return refuse('INVALID_ARGUMENT', 'format is unknown', { field: 'format' });
+  if (!isExportLocale(locale)) return unknownLocale;
+  if (hasByteOrderMark && format !== 'csv') return markWithoutCsv;
+  const keyProblem = findTextProblem(idempotencyKey, textLimits.idempotencyKey);
+  if (keyProblem !== undefined) {
+    const message = `idempotency_key ${keyProblem}`;
+    return refuse('INVALID_ARGUMENT', message, { field: 'idempotency_key' });
+  }
+  const mailable = shallMail ? await checkMailable(options, userId) : succeed(undefined);
+  if (!mailable.ok) return mailable;
+  // Without the ledger the export is taken on all the same: its worker asks for the head again.
+  const head = await options.peers.readHead(userId, currency).catch(() => undefined);
+  if (head && !head.ok) return head;
+  const range = resolveRange(asked, nowOf(head?.value), options.inlineDays);
+  if (!range.ok) return range;
+  const key = idempotencyKey === '' ? randomUUID() : idempotencyKey;
+  return succeed({
+    id: exportIdOf(principal.userId, key),
+    requestedBy: principal.userId,
+    requesterRole: principal.role,
+    idempotencyKey: key,
+    requestDigest: digestOf({ ...asked, userId, currency, timezone: range.value.timezone, locale }),
+    userId,
+    walletId,
+    currency,
+    range: range.value,
+    isEndGiven: toMs !== undefined,
+    locale,
+    format,
+    hasByteOrderMark,
+    throughSeq: head?.value.seq,
+    mailState: shallMail ? 'waiting' : 'none',
+  });
+}
+
+/** Whose wallet is meant, and whether this caller may see its statements. */
+export function resolveWallet(
+  { defaultCurrency }: { readonly defaultCurrency: string },
+  asked: { readonly userId: string; readonly currency: string },
+  principal: CallContext['principal'],
+): Result<Wallet> {
+  const subject = resolveSubject(principal, asked.userId);
+  if (!subject.ok) return subject;
+  const currency = asked.currency === '' ? defaultCurrency : asked.currency;
+  if (findExponent(currency) === undefined) {
+    return refuse('CURRENCY_UNKNOWN', 'currency must be a code of ISO 4217, like BRL', {
+      field: 'currency',
+    });
+  }
+  const wallet = { id: walletIdOf(subject.value, currency), userId: subject.value, currency };
+  const allowed = checkWalletOfKey(principal, wallet.id);
+  return allowed.ok ? succeed(wallet) : allowed;
+}
+
+/**
+ * Now, by the ledger's clock where it answered. A range without an end takes in the wallet's last
+ * transaction, even if the ledger's clock is a little ahead of this one.
+ */
+export const nowOf = (head: Head | undefined): number =>
+  head ? Math.max(head.asOfMs, head.lastAtMs + 1) : Date.now();
+
+/** Mail goes to the owner's own address, and only if it is known to be theirs. */
+async function checkMailable(options: CreateOptions, userId: string): Promise<Result<void>> {
+  const field = { field: 'email' };
+  if (!options.canMail) {
+    const message = 'this server sends no mail (SMTP_URL is not set): ask without, and download';
+    return refuse('INVALID_ARGUMENT', message, field);
+  }
+  const found = await options.peers.findUser(userId).catch(() => 'away' as const);
+  if (found === 'away') {
+    return refuse(
+      'AUTH_UNAVAILABLE',
+      'the auth service is out of reach: nothing was done, try again',
+    );
+  }
+  if (found === undefined || (found.isEmailVerified && !found.isDisabled))
+    return succeed(undefined);
+  const why = found.isDisabled ? 'account is disabled' : 'address is not verified';
+  return refuse('INVALID_ARGUMENT', `the owner's ${why}: ask without mail, and download`, field);
+}
+
+async function placeOrder(
+  tx: Tx,
+  order: ExportOrder,
+  asked: AskedExport,
+  context: CallContext,
+): Promise<Result<CreatedExport>> {
+  await store.lockRequester(tx, order.requestedBy);
+  const same = asked.canReuse
+    ? await store.findExportLike(tx, order.requestedBy, order.requestDigest)
+    : await store.findExport(tx, order.id);
+  if (same && !asked.canReuse && !same.requestDigest.equals(order.requestDigest)) {
+    return refuse('IDEMPOTENCY_KEY_REUSED', 'this idempotency key names another export of yours', {
+      field: 'idempotency_key',
+      exportId: same.id,
+    });
+  }
+  if (same && (!asked.canReuse || isStillAnswer(same))) {
+    return succeed({ made: same, isReplayed: true });
+  }
+  if ((await store.countUnfinished(tx, order.requestedBy)) >= maxUnfinished) {
+    const message = `${maxUnfinished} exports of yours are not finished: wait for one of them`;
+    return refuse('OVERLOADED', message, { limit: String(maxUnfinished) });
+  }
+  if (asked.isDryRun) return succeed({ made: imagine(order), isReplayed: false });
+  const made = await store.insertExport(tx, order);
+  await appendOutbox(tx, [toRequestedMessage(made.id)]);
+  if (made.userId !== made.requestedBy) {
+    const details = { userId: made.userId, walletId: made.walletId };
+    await appendAudit(tx, context, {
+      action: 'export.create',
+      target: made.id,
+      result: 'ok',
+      details,
+    });
+  }
+  return succeed({ made, isReplayed: false });
+}
+
+/** What a dry run answers with. */
+const imagine = (order: ExportOrder): Export => ({
+  ...order,
+  status: 'queued',
+  rowCount: 0n,
+  rowsDone: 0n,
+  byteCount: undefined,
+  sha256: undefined,
+  attempt: 0,
+  failure: undefined,
+  createdAtMs: Date.now(),
+  finishedAtMs: undefined,
+  expiresAtMs: undefined,
+  mailFailure: undefined,
+});
+
+/** What was asked for, before the server's own defaults for the range. */
+function digestOf(asked: AskedExport): Buffer {
+  const { userId, currency, fromMs, toMs, timezone, locale, format } = asked;
+  const { shallMail, hasByteOrderMark } = asked;
+  const content = [userId, currency, fromMs, toMs, timezone, locale, format];
+  return createHash('sha256')
+    .update(JSON.stringify([...content, shallMail, hasByteOrderMark]))
+    .digest();
+}
+
+const unknownLocale = refuse(
+  'INVALID_ARGUMENT',
+  `locale must be ${exportLocales.join(' or ')}, or left out`,
+  { field: 'locale' },
+);
+
+const markWithoutCsv = refuse('INVALID_ARGUMENT', 'a byte order mark is for CSV only', {
+  field: 'byte_order_mark',
+});

@@ -1,0 +1,208 @@
+import { isUuid } from '../../../core/ids.ts';
+import { refuse, succeed, type Rejection, type Result } from '../../../core/reasons.ts';
+import type {
+  CreateExportRequest,
+  CreateExportResponse,
+  DownloadExportRequest,
+  DownloadExportResponse,
+  GetExportRequest,
+  GetExportResponse,
+  ListExportsRequest,
+  ListExportsResponse,
+  StatementServiceServer,
+} from '../../../protos/gen/digitalwallet/statement/v1/statement.ts';
+import { checkWalletOfKey, resolveSubject, type Principal } from '../../platform/access.ts';
+import type { AuditTrail } from '../../platform/audit.ts';
+import type { CallContext, Handlers } from '../../platform/grpc/calls.ts';
+import { createHold } from '../../platform/hold.ts';
+import {
+  cursorParts,
+  decodePageToken,
+  encodePageToken,
+  pageSizeOf,
+} from '../../platform/page-token.ts';
+import { createExport, type CreateOptions } from './create.ts';
+import type { Export } from './domain.ts';
+import { readFile } from './read-file.ts';
+import * as store from './store.ts';
+import { readFormat, toWireExport } from './wire.ts';
+
+export type ExportHandlerOptions = CreateOptions & { readonly trail: AuditTrail };
+
+const defaultPageSize = 50;
+const maxPageSize = 500;
+/** Bytes of a file in one message: well below what clients take by default. */
+const pieceBytes = 64 * 1024;
+
+/** Exports: who may see which, and the wire. */
+export function createExportHandlers(
+  options: ExportHandlerOptions,
+): Handlers<StatementServiceServer> {
+  return {
+    createExport: (request, context) => create(options, request, context),
+    getExport: (request, context) => get(options, request, context),
+    listExports: (request, context) => list(options, request, context),
+    downloadExport: (request, context) => download(options, request, context),
+  };
+}
+
+async function create(
+  options: ExportHandlerOptions,
+  request: CreateExportRequest,
+  context: CallContext,
+): Promise<Result<CreateExportResponse>> {
+  const asked = {
+    userId: request.userId,
+    currency: request.currency,
+    fromMs: request.from?.getTime(),
+    toMs: request.to?.getTime(),
+    timezone: request.timezone,
+    locale: request.locale,
+    format: readFormat(request.format),
+    shallMail: request.email,
+    hasByteOrderMark: request.byteOrderMark,
+    idempotencyKey: request.idempotencyKey,
+    isDryRun: request.dryRun,
+    canReuse: false,
+  };
+  const created = await createExport(options, asked, context);
+  if (!created.ok) return created;
+  const { made, isReplayed } = created.value;
+  return succeed({ export: toWireExport(made), replayed: isReplayed });
+}
+
+async function get(
+  options: ExportHandlerOptions,
+  { exportId }: GetExportRequest,
+  context: CallContext,
+): Promise<Result<GetExportResponse>> {
+  const found = await findVisible(options, exportId, context, 'export.get');
+  return found.ok ? succeed({ export: toWireExport(found.value) }) : found;
+}
+
+/**
+ * Customers see the exports of their own wallets, whoever asked for them; staff see all. So who was
+ * staff once and asked for another's sees it no more. A foreign one is answered like an absent one.
+ */
+async function findVisible(
+  { db, trail }: ExportHandlerOptions,
+  exportId: string,
+  context: CallContext,
+  action: string,
+): Promise<Result<Export>> {
+  const notFound = refuse('EXPORT_NOT_FOUND', `there is no export ${exportId}`, { exportId });
+  if (!isUuid(exportId)) return notFound;
+  const { principal } = context;
+  const made = await db.read((tx) => store.findExport(tx, exportId));
+  if (!made) return notFound;
+  if (!isVisible(made, principal)) {
+    return { ok: false, rejection: { ...notFound.rejection, isDenial: true } };
+  }
+  await recordForeign(trail, context, action, made.id, made.userId);
+  return succeed(made);
+}
+
+function isVisible(made: Export, principal: Principal): boolean {
+  if (principal.kind !== 'user') return false;
+  if (!checkWalletOfKey(principal, made.walletId).ok) return false;
+  return principal.role !== 'customer' || made.userId === principal.userId;
+}
+
+/** What staff do with other people's statements is on record before they get it. */
+export async function recordForeign(
+  trail: AuditTrail,
+  context: CallContext,
+  action: string,
+  target: string,
+  userId: string,
+): Promise<void> {
+  const { principal } = context;
+  if (principal.kind === 'user' && principal.userId === userId) return;
+  await trail.record(context, { action, target, result: 'ok', details: { userId } });
+}
+
+async function list(
+  options: ExportHandlerOptions,
+  request: ListExportsRequest,
+  context: CallContext,
+): Promise<Result<ListExportsResponse>> {
+  const { principal } = context;
+  const isStaff = principal.kind === 'user' && principal.role !== 'customer';
+  const isOfAll = isStaff && request.userId === '';
+  const subject = isOfAll ? succeed(undefined) : resolveSubject(principal, request.userId);
+  if (!subject.ok) return subject;
+  const userId = subject.value;
+  const walletId = principal.kind === 'user' ? principal.apiKey?.walletId : undefined;
+  const query = ['exports', userId, walletId];
+  const cursor = decodePageToken(query, request.pageToken, {
+    createdAt: cursorParts.timeMs,
+    id: cursorParts.id,
+  });
+  if (!cursor.ok) return cursor;
+  const size = pageSizeOf(request.pageSize, defaultPageSize, maxPageSize);
+  if (!size.ok) return size;
+  const before = {
+    createdAtMs: Number(cursor.value?.['createdAt'] ?? farAwayMs),
+    id: cursor.value?.['id'] ?? lastId,
+  };
+  const found = await options.db.read((tx) =>
+    store.listExports(tx, { userId, walletId }, before, size.value + 1),
+  );
+  const page = found.slice(0, size.value);
+  const last = found.length > size.value ? page.at(-1) : undefined;
+  await recordForeign(options.trail, context, 'export.list', userId ?? 'all', userId ?? '');
+  return succeed({
+    exports: page.map(toWireExport),
+    nextPageToken: last
+      ? encodePageToken(query, { createdAt: String(last.createdAtMs), id: last.id })
+      : '',
+  });
+}
+
+const farAwayMs = Date.parse('9999-01-01T00:00:00Z');
+const lastId = 'ffffffff-ffff-ffff-ffff-ffffffffffff';
+
+async function download(
+  options: ExportHandlerOptions,
+  { exportId, offset }: DownloadExportRequest,
+  context: CallContext,
+): Promise<Result<AsyncIterable<DownloadExportResponse>>> {
+  const found = await findVisible(options, exportId, context, 'export.download');
+  if (!found.ok) return found;
+  const made = found.value;
+  const { status, byteCount = 0n } = made;
+  if (status === 'expired') return { ok: false, rejection: expired(exportId) };
+  if (status !== 'done') {
+    const message =
+      status === 'failed'
+        ? `export ${exportId} has failed: ${made.failure ?? 'for no reason known'}; make another`
+        : `export ${exportId} is not written yet: wait for it`;
+    return refuse('EXPORT_NOT_READY', message, { exportId, status });
+  }
+  if (offset < 0n || offset > byteCount) {
+    const message = `offset must be from 0 to ${byteCount}, the size of the file`;
+    return refuse('INVALID_ARGUMENT', message, { field: 'offset', bytes: byteCount.toString() });
+  }
+  return succeed(sendFile(options, made, offset));
+}
+
+async function* sendFile(
+  { db }: ExportHandlerOptions,
+  made: Export,
+  offset: bigint,
+): AsyncGenerator<DownloadExportResponse, void> {
+  let sent = offset;
+  for await (const chunk of readFile(db, made, offset)) {
+    for (let start = 0; start < chunk.length; start += pieceBytes) {
+      yield { data: chunk.subarray(start, start + pieceBytes) };
+    }
+    sent += BigInt(chunk.length);
+  }
+  // Its time came while it was being sent.
+  if (sent !== made.byteCount) throw createHold(expired(made.id));
+}
+
+const expired = (exportId: string): Rejection =>
+  refuse('EXPORT_EXPIRED', `the file of export ${exportId} has been deleted: export again`, {
+    exportId,
+  }).rejection;

@@ -1,0 +1,218 @@
+import { sql, type Tx } from '../../platform/db.ts';
+import type { Export } from './domain.ts';
+import { toExport, type ExportRow } from './store.ts';
+
+/** An attempt at an export: what it writes counts only while the row still has its number. */
+export type Attempt = { readonly id: string; readonly attempt: number };
+
+const inMs = (parameter: string): string =>
+  `clock_timestamp() + ${parameter} * interval '1 millisecond'`;
+/** Fences every write of a worker: the statement changes nothing once another attempt has begun. */
+const isHeld = `id = $1 AND attempt = $2 AND status = 'running'`;
+
+const claimSql = sql(
+  'export_claim',
+  `UPDATE exports
+   SET status = 'running', attempt = attempt + 1, rows_done = 0, due_at = ${inMs('$1')}
+   WHERE id = (
+     SELECT id FROM exports
+     WHERE status IN ('queued', 'running') AND due_at <= clock_timestamp()
+     ORDER BY due_at LIMIT 1 FOR UPDATE SKIP LOCKED)
+   RETURNING *`,
+);
+
+/** Takes the export that has waited longest, or whose worker has been silent for its lease. */
+export async function claimExport(tx: Tx, leaseMs: number): Promise<Export | undefined> {
+  const [row] = await tx.query<ExportRow>(claimSql, [leaseMs]);
+  return row && toExport(row);
+}
+
+const renewSql = sql(
+  'export_renew',
+  `UPDATE exports SET due_at = ${inMs('$3')}, rows_done = coalesce($4, rows_done) WHERE ${isHeld}`,
+);
+
+/** False if the attempt is no longer the one that counts. `rowsDone`: the progress to show. */
+export async function renewExport(
+  tx: Tx,
+  { id, attempt }: Attempt,
+  leaseMs: number,
+  rowsDone?: bigint,
+): Promise<boolean> {
+  return (await tx.execute(renewSql, [id, attempt, leaseMs, rowsDone])) > 0;
+}
+
+const pinSql = sql(
+  'export_pin',
+  `UPDATE exports SET through_seq = coalesce(through_seq, $3), row_count = $4, failure = NULL
+   WHERE ${isHeld}`,
+);
+
+/** Keeps up to which transaction the statement goes, and how many rows that is. */
+export async function pinExport(
+  tx: Tx,
+  { id, attempt }: Attempt,
+  throughSeq: bigint,
+  rowCount: bigint,
+): Promise<boolean> {
+  return (await tx.execute(pinSql, [id, attempt, throughSeq, rowCount])) > 0;
+}
+
+const chunkInsertSql = sql(
+  'export_chunk_insert',
+  `INSERT INTO export_chunks (export_id, attempt, n, start_at, data) VALUES ($1, $2, $3, $4, $5)`,
+);
+
+export type Chunk = { readonly n: number; readonly startAt: bigint; readonly data: Buffer };
+
+/** Adds pieces of the file. Call `renewExport` before, in the same `tx`: it is the fence. */
+export async function appendChunks(
+  tx: Tx,
+  { id, attempt }: Attempt,
+  chunks: readonly Chunk[],
+): Promise<void> {
+  for (const { n, startAt, data } of chunks) {
+    await tx.execute(chunkInsertSql, [id, attempt, n, startAt, data]);
+  }
+}
+
+const finishSql = sql(
+  'export_finish',
+  `UPDATE exports
+   SET status = 'done', row_count = $3, rows_done = $3, byte_count = $4, sha256 = $5, failure = NULL,
+     finished_at = clock_timestamp(), expires_at = clock_timestamp() + $6 * interval '1 day',
+     mail_due_at = clock_timestamp()
+   WHERE ${isHeld}`,
+);
+
+/** Makes this attempt's file the export's. False if the attempt no longer counts. */
+export async function finishExport(
+  tx: Tx,
+  { id, attempt }: Attempt,
+  file: { readonly rows: bigint; readonly bytes: bigint; readonly sha256: Buffer },
+  retentionDays: number,
+): Promise<boolean> {
+  const values = [id, attempt, file.rows, file.bytes, file.sha256, retentionDays];
+  return (await tx.execute(finishSql, values)) > 0;
+}
+
+const releaseSql = sql(
+  'export_release',
+  `UPDATE exports SET status = 'queued', failure = $3, due_at = ${inMs('$4')} WHERE ${isHeld}`,
+);
+
+/** Gives the export back, to be tried again after a while. */
+export async function releaseExport(
+  tx: Tx,
+  { id, attempt }: Attempt,
+  failure: string | undefined,
+  delayMs: number,
+): Promise<void> {
+  await tx.execute(releaseSql, [id, attempt, failure, delayMs]);
+}
+
+const failSql = sql(
+  'export_fail',
+  `UPDATE exports
+   SET status = 'failed', failure = $3, finished_at = clock_timestamp(),
+     mail_state = CASE WHEN mail_state = 'waiting' THEN 'failed' ELSE mail_state END,
+     mail_failure = CASE WHEN mail_state = 'waiting' THEN 'there is no file' ELSE mail_failure END
+   WHERE ${isHeld}`,
+);
+
+/** Ends the export without a file. False if the attempt no longer counts. */
+export async function failExport(
+  tx: Tx,
+  { id, attempt }: Attempt,
+  failure: string,
+): Promise<boolean> {
+  return (await tx.execute(failSql, [id, attempt, failure])) > 0;
+}
+
+const pruneSql = sql(
+  'export_chunk_prune',
+  'DELETE FROM export_chunks WHERE export_id = $1 AND attempt <> $2',
+);
+
+/** Deletes what other attempts have left; 0 keeps none. */
+export async function pruneChunks(tx: Tx, id: string, keptAttempt: number): Promise<void> {
+  await tx.execute(pruneSql, [id, keptAttempt]);
+}
+
+const expireSql = sql(
+  'export_expire',
+  `UPDATE exports
+   SET status = 'expired',
+     mail_state = CASE WHEN mail_state = 'waiting' THEN 'failed' ELSE mail_state END,
+     mail_failure = CASE WHEN mail_state = 'waiting' THEN 'the file has expired' ELSE mail_failure END
+   WHERE id = (
+     SELECT id FROM exports WHERE status = 'done' AND expires_at <= clock_timestamp()
+     ORDER BY expires_at LIMIT 1 FOR UPDATE SKIP LOCKED)
+   RETURNING id`,
+);
+
+/** Expires one export whose time has come, with its file. Its id, or undefined if there is none. */
+export async function expireExport(tx: Tx): Promise<string | undefined> {
+  const [row] = await tx.query<{ id: string }>(expireSql);
+  if (row) await pruneChunks(tx, row.id, 0);
+  return row?.id;
+}
+
+const chunksSql = sql(
+  'export_chunk_read',
+  `SELECT start_at, data FROM export_chunks
+   WHERE export_id = $1 AND attempt = $2 AND n >= coalesce((
+     SELECT max(n) FROM export_chunks
+     WHERE export_id = $1 AND attempt = $2 AND start_at <= $3), 0)
+   ORDER BY n LIMIT $4`,
+);
+
+/** Pieces of a file from the one on that has the byte at `offset`. */
+export async function readChunks(
+  tx: Tx,
+  { id, attempt }: Attempt,
+  offset: bigint,
+  limit: number,
+): Promise<{ readonly startAt: bigint; readonly data: Buffer }[]> {
+  type Row = { start_at: bigint; data: Buffer };
+  const rows = await tx.query<Row>(chunksSql, [id, attempt, offset, limit]);
+  return rows.map(({ start_at: startAt, data }) => ({ startAt, data }));
+}
+
+const claimMailSql = sql(
+  'export_mail_claim',
+  `UPDATE exports SET mail_attempt = mail_attempt + 1, mail_due_at = ${inMs('$1')}
+   WHERE id = (
+     SELECT id FROM exports
+     WHERE mail_state = 'waiting' AND status = 'done' AND mail_due_at <= clock_timestamp()
+     ORDER BY mail_due_at LIMIT 1 FOR UPDATE SKIP LOCKED)
+   RETURNING *`,
+);
+
+export type Mailing = { readonly made: Export; readonly mailAttempt: number };
+
+/** Takes a finished export whose mail is to be sent. */
+export async function claimMail(tx: Tx, leaseMs: number): Promise<Mailing | undefined> {
+  const [row] = await tx.query<ExportRow>(claimMailSql, [leaseMs]);
+  return row && { made: toExport(row), mailAttempt: row.mail_attempt };
+}
+
+const settleMailSql = sql(
+  'export_mail_settle',
+  `UPDATE exports SET mail_state = $3, mail_failure = $4, mail_due_at = ${inMs('$5')}
+   WHERE id = $1 AND mail_attempt = $2 AND mail_state = 'waiting'`,
+);
+
+/** What became of a mail; `waiting` tries it again after `delayMs`, and renews the lease meanwhile. */
+export async function settleMail(
+  tx: Tx,
+  { made, mailAttempt }: Mailing,
+  outcome: {
+    readonly state: 'waiting' | 'sent' | 'failed';
+    readonly failure: string | undefined;
+    readonly delayMs: number;
+  },
+): Promise<void> {
+  const { state, failure, delayMs } = outcome;
+  await tx.execute(settleMailSql, [made.id, mailAttempt, state, failure, delayMs]);
+}

@@ -1,0 +1,82 @@
+import type { Db } from '../../platform/db.ts';
+import type { Log } from '../../platform/log.ts';
+import type { Mailer } from '../../platform/mail.ts';
+import type { ReadHead } from '../generate.ts';
+import { attemptExport, endWithoutFile } from './attempt.ts';
+import { maxAttempts } from './domain.ts';
+import { createLoop } from './loop.ts';
+import { sendNextMail } from './mail.ts';
+import type { FindUser } from './peers.ts';
+import * as work from './store-work.ts';
+
+export type WorkerOptions = {
+  readonly db: Db;
+  readonly peers: { readonly readHead: ReadHead; readonly findUser: FindUser };
+  /** Undefined where no mail server is set. */
+  readonly mailer: Pick<Mailer, 'send'> | undefined;
+  readonly retentionDays: number;
+  /** Says that the outbox has something to send. */
+  readonly onReady: () => void;
+  readonly log: Log;
+  /** For tests. */
+  readonly leaseMs?: number;
+  readonly pollMs?: number;
+};
+
+export type ExportWorker = {
+  wake(): void;
+  start(): void;
+  /** Ends at the next page; what is not done is given back. */
+  stop(): Promise<void>;
+};
+
+/** Another daemon takes an export over at most this long after the last sign of life. */
+const defaultLeaseMs = 15_000;
+const defaultPollMs = 2_000;
+const mailPollMs = 5_000;
+const expiryPollMs = 60_000;
+
+/** Writes exports, one at a time in each daemon, mails them, and deletes them when their time is over. */
+export function createExportWorker(options: WorkerOptions): ExportWorker {
+  const { db, log, leaseMs = defaultLeaseMs, pollMs = defaultPollMs, mailer } = options;
+  let isStopping = false;
+
+  const attemptNext = async (): Promise<boolean> => {
+    const made = await db.tx((tx) => work.claimExport(tx, leaseMs));
+    if (!made) return false;
+    const attempt = { ...options, leaseMs, isStopping: () => isStopping, onReady };
+    // Its workers died each time: the last of them has left no word.
+    if (made.attempt > maxAttempts)
+      await endWithoutFile(attempt, made, 'its workers died each time');
+    else await attemptExport(attempt, made);
+    return true;
+  };
+  const mails = createLoop({
+    name: 'export mail',
+    work: () => (mailer ? sendNextMail(db, mailer, options) : Promise.resolve(false)),
+    pollMs: Math.min(pollMs * 2, mailPollMs),
+    log,
+  });
+  const onReady = (): void => {
+    options.onReady();
+    mails.wake();
+  };
+  const loops = [
+    createLoop({ name: 'exports', work: attemptNext, pollMs, log }),
+    mails,
+    createLoop({
+      name: 'export expiry',
+      work: async () => (await db.tx(work.expireExport)) !== undefined,
+      pollMs: Math.min(pollMs * 30, expiryPollMs),
+      log,
+    }),
+  ];
+  return {
+    wake: () => loops[0]?.wake(),
+    start: () => loops.forEach((loop) => loop.start()),
+    stop: async () => {
+      isStopping = true;
+      await Promise.all(loops.map((loop) => loop.stop()));
+    },
+  };
+}

@@ -1,0 +1,95 @@
+import { sql, type Tx } from '../platform/db.ts';
+import type { Line } from './domain.ts';
+import { codeOf, toLine, type LineRow } from './store.ts';
+
+/** A place in the projection, in order of wallet and seq. */
+export type LinePlace = { readonly walletId: string; readonly seq: bigint };
+
+const pageSql = sql(
+  'rebuild_page',
+  `SELECT * FROM statement_lines
+   WHERE (wallet_id, seq) > ($1::uuid, $2::bigint) ORDER BY wallet_id, seq LIMIT $3`,
+);
+
+const walletPageSql = sql(
+  'rebuild_wallet_page',
+  'SELECT * FROM statement_lines WHERE wallet_id = $1 AND seq > $2 ORDER BY seq LIMIT $3',
+);
+
+/** Lines after a place: of all wallets, or (`isOneWallet`) of the place's only. */
+export async function readLinesAfter(
+  tx: Tx,
+  after: LinePlace,
+  isOneWallet: boolean,
+  limit: number,
+): Promise<Line[]> {
+  const statement = isOneWallet ? walletPageSql : pageSql;
+  return (await tx.query<LineRow>(statement, [after.walletId, after.seq, limit])).map(toLine);
+}
+
+const columns = [
+  'transaction_id',
+  'user_id',
+  'currency',
+  'operation',
+  'amount',
+  'balance_after',
+  'contra_account',
+  'parent_id',
+  'description',
+  'occurred_at',
+  'hash',
+];
+
+const repairSql = sql(
+  'rebuild_repair',
+  `INSERT INTO statement_lines AS l (wallet_id, seq, ${columns.join(', ')})
+   SELECT * FROM unnest($1::uuid[], $2::bigint[], $3::uuid[], $4::uuid[], $5::text[],
+     $6::smallint[], $7::bigint[], $8::bigint[], $9::text[], $10::uuid[], $11::text[],
+     $12::timestamptz[], $13::bytea[])
+   ON CONFLICT (wallet_id, seq) DO UPDATE
+   SET ${columns.map((name) => `${name} = excluded.${name}`).join(', ')}
+   WHERE ${columns.map((name) => `l.${name} IS DISTINCT FROM excluded.${name}`).join(' OR ')}`,
+);
+
+/** Makes the lines what the ledger says. The number of those that were not. */
+export async function repairLines(tx: Tx, lines: readonly Line[]): Promise<number> {
+  return tx.execute(repairSql, [
+    lines.map((l) => l.walletId),
+    lines.map((l) => l.seq),
+    lines.map((l) => l.transactionId),
+    lines.map((l) => l.userId),
+    lines.map((l) => l.currency),
+    lines.map((l) => codeOf(l.operation)),
+    lines.map((l) => l.amountMinor),
+    lines.map((l) => l.balanceAfterMinor),
+    lines.map((l) => l.contraAccount),
+    lines.map((l) => l.parentId),
+    lines.map((l) => l.description),
+    lines.map((l) => new Date(l.occurredAtMs).toISOString()),
+    lines.map((l) => l.hash),
+  ]);
+}
+
+const removeSql = sql(
+  'rebuild_remove',
+  `DELETE FROM statement_lines l USING unnest($1::uuid[], $2::bigint[]) AS extra(wallet_id, seq)
+   WHERE l.wallet_id = extra.wallet_id AND l.seq = extra.seq`,
+);
+
+/** Takes out lines that the ledger does not have. Their number. */
+export async function removeLines(tx: Tx, places: readonly LinePlace[]): Promise<number> {
+  return tx.execute(removeSql, [places.map((p) => p.walletId), places.map((p) => p.seq)]);
+}
+
+const someSql = sql(
+  'rebuild_some',
+  `SELECT l.* FROM unnest($1::uuid[], $2::bigint[]) AS asked(wallet_id, seq)
+   JOIN statement_lines l ON l.wallet_id = asked.wallet_id AND l.seq = asked.seq`,
+);
+
+/** The lines at these places, as far as there are any. */
+export async function readLinesAt(tx: Tx, places: readonly LinePlace[]): Promise<Line[]> {
+  const values = [places.map((p) => p.walletId), places.map((p) => p.seq)];
+  return (await tx.query<LineRow>(someSql, values)).map(toLine);
+}

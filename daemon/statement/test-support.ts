@@ -1,0 +1,171 @@
+import { randomUUID } from 'node:crypto';
+
+import { walletIdOf } from '../../core/ids.ts';
+import { operations } from '../../core/operations.ts';
+import { succeed, type Result } from '../../core/reasons.ts';
+import type { Role } from '../../core/roles.ts';
+import type { StatementFileLine } from '../../core/statement-format/index.ts';
+import type { Transaction } from '../../protos/gen/digitalwallet/wallet/v1/wallet.ts';
+import type { TestDatabase } from '../../tests/support/database.ts';
+import { makeLines } from '../../tests/support/statement-model.ts';
+import type { UserPrincipal } from '../platform/access.ts';
+import { createLocalBroker } from '../platform/broker-local.ts';
+import type { OutboundMessage } from '../platform/broker.ts';
+import type { CallContext } from '../platform/grpc/calls.ts';
+import { createLog } from '../platform/log.ts';
+import type { Mailer } from '../platform/mail.ts';
+import type { Line } from './domain.ts';
+import type { KnownUser } from './exports/peers.ts';
+import { createStatement } from './index.ts';
+import { insertLines } from './store.ts';
+
+export const startMs = Date.parse('2026-01-10T12:00:00Z');
+
+export const userOf = (role: Role = 'customer', change: Partial<UserPrincipal> = {}) =>
+  ({
+    kind: 'user',
+    userId: randomUUID(),
+    role,
+    sessionId: undefined,
+    apiKey: undefined,
+    ...change,
+  }) satisfies UserPrincipal;
+
+export const contextOf = (principal: CallContext['principal']): CallContext => ({
+  requestId: randomUUID(),
+  principal,
+  source: '127.0.0.1',
+  deadlineMs: Infinity,
+  isCancelled: () => false,
+});
+
+/** Lines of a model, as the projection holds them. */
+export const toLines = (
+  userId: string,
+  currency: string,
+  model: readonly StatementFileLine[],
+): Line[] =>
+  model.map((line) => ({
+    ...line,
+    walletId: walletIdOf(userId, currency),
+    userId,
+    currency,
+    parentId: undefined,
+    hash: Buffer.alloc(32, Number(line.seq % 251n)),
+  }));
+
+/** What the ledger says of these lines. */
+export const toLedger = (lines: readonly Line[]): Transaction[] =>
+  lines.map((line) => ({
+    id: line.transactionId,
+    walletId: line.walletId,
+    userId: line.userId,
+    currency: line.currency,
+    seq: line.seq,
+    operation: (operations.indexOf(line.operation) + 1) as Transaction['operation'],
+    amountMinor: line.amountMinor < 0n ? -line.amountMinor : line.amountMinor,
+    direction: line.amountMinor < 0n ? 2 : 1,
+    balanceAfterMinor: line.balanceAfterMinor,
+    contraAccount: line.contraAccount,
+    parentId: line.parentId,
+    description: line.description,
+    merchant: undefined,
+    metadata: {},
+    actor: '',
+    occurredAt: new Date(line.occurredAtMs),
+    hash: line.hash,
+  }));
+
+export type StatementWorld = ReturnType<typeof createStatementWorld>;
+
+/** The statement service over a database of its own, with the other two as tables in memory. */
+export function createStatementWorld(database: TestDatabase) {
+  const users = new Map<string, KnownUser>();
+  const heads = new Map<string, bigint>();
+  const published: OutboundMessage[] = [];
+  const state = { isWalletAway: false, isAuthAway: false };
+  const lastAtMs = startMs + 400 * 86_400_000;
+  const peers = {
+    readHead: (userId: string, currency: string) =>
+      state.isWalletAway
+        ? Promise.reject(new Error('the wallet service is away'))
+        : Promise.resolve(
+            succeed({
+              seq: heads.get(walletIdOf(userId, currency)) ?? 0n,
+              lastAtMs: 0,
+              asOfMs: lastAtMs,
+            }),
+          ),
+    findUser: (userId: string) =>
+      state.isAuthAway
+        ? Promise.reject(new Error('the auth service is away'))
+        : Promise.resolve(users.get(userId)),
+    readLedger: async function* (): AsyncGenerator<readonly Transaction[], void> {
+      // No ledger: nothing is rebuilt here.
+    },
+  };
+  const know = (principal: UserPrincipal, change: Partial<KnownUser> = {}): UserPrincipal => {
+    const { role, userId } = principal;
+    users.set(userId, {
+      ...{ email: `${userId}@example.com`, role, isEmailVerified: true, isDisabled: false },
+      ...change,
+    });
+    return principal;
+  };
+  const broker = createLocalBroker();
+  const start = async (mailer?: Pick<Mailer, 'send'>) => {
+    const statement = createStatement({
+      db: database.db,
+      workDb: database.db,
+      broker: {
+        publish: (messages) => {
+          published.push(...messages);
+          return broker.publish(messages);
+        },
+      },
+      peers,
+      mailer,
+      config: {
+        ...{ defaultCurrency: 'BRL', inlineDays: 15, queue: 'q', exportQueue: 'e' },
+        exportRetentionDays: 30,
+      },
+      log: createLog('silent'),
+    });
+    await broker.start(statement.consumers);
+    statement.start();
+    return statement;
+  };
+  return {
+    users,
+    published,
+    state,
+    peers,
+    know,
+    start,
+    /** A wallet with so many random lines, and the head that goes with them. */
+    fill: async (
+      userId: string,
+      count: number,
+      { currency = 'BRL', missing = 0, stepMs = 3_600_000 } = {},
+    ) => {
+      const model = makeLines(count, count, startMs, stepMs);
+      const lines = toLines(userId, currency, model);
+      heads.set(walletIdOf(userId, currency), BigInt(count));
+      const there = lines.slice(0, count - missing);
+      for (let i = 0; i < there.length; i += 5_000) {
+        const part = there.slice(i, i + 5_000);
+        await database.db.tx((tx) => insertLines(tx, part));
+      }
+      return { model, lines };
+    },
+  };
+}
+
+/** The value of a result that must be one. */
+export function valueOf<T>(result: Result<T>): T {
+  if (!result.ok) throw new Error(`${result.rejection.reason}: ${result.rejection.message}`);
+  return result.value;
+}
+
+export const reasonOf = (result: Result<unknown>): string =>
+  result.ok ? 'ok' : result.rejection.reason;
