@@ -14,7 +14,7 @@ import { createLimit } from './limit.ts';
 import { clearAttempts, findWait, returnAttempt, takeAttempt } from './throttle-store.ts';
 
 /** Something against which attempts count. */
-export type Bucket = { readonly key: Buffer; readonly limit: AttemptLimit };
+type Bucket = { readonly key: Buffer; readonly limit: AttemptLimit };
 
 /**
  * What became of an attempt: `failed` stays counted; `passed` clears what was counted in a row, and
