@@ -1,6 +1,7 @@
 import { hash, verify } from '@node-rs/argon2';
 
-import { refuse, succeed, type Result } from '../../core/reasons.ts';
+import type { Result } from '../../core/reasons.ts';
+import { createLimit } from './limit.ts';
 
 /** OWASP's recommendation for argon2id: 19 MiB, two passes, one lane. */
 const cost = { memoryCost: 19_456, timeCost: 2, parallelism: 1 };
@@ -24,7 +25,7 @@ export type Passwords = {
 
 /** argon2id, at most two at a time; OVERLOADED when too many wait. */
 export function createPasswords(): Passwords {
-  const limit = createLimit();
+  const limit = createLimit({ maxAtOnce, maxWaiting });
   // Made now: the first unknown address must not take longer than the next.
   const dummy = hash('not the password of anybody', cost);
   dummy.catch(() => undefined);
@@ -39,27 +40,5 @@ export function createPasswords(): Passwords {
           isOutdated: phc !== undefined && !phc.startsWith(costPrefix),
         };
       }),
-  };
-}
-
-function createLimit(): <T>(work: () => Promise<T>) => Promise<Result<T>> {
-  let running = 0;
-  const waiting: (() => void)[] = [];
-  return async (work) => {
-    if (running >= maxAtOnce) {
-      if (waiting.length >= maxWaiting) {
-        return refuse('OVERLOADED', 'too many sign-ins at once: try again shortly');
-      }
-      await new Promise<void>((proceed) => waiting.push(proceed));
-    } else {
-      running += 1;
-    }
-    try {
-      return succeed(await work());
-    } finally {
-      const next = waiting.shift();
-      if (next) next();
-      else running -= 1;
-    }
   };
 }

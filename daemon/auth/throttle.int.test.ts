@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startAuthServer, type AuthServer } from '../../tests/support/auth-server.ts';
 import { AuthServiceService as rpc } from '../../protos/gen/digitalwallet/auth/v1/auth.ts';
 import { refuse, type Result } from '../../core/reasons.ts';
-import { pruneAttempts } from './throttle-store.ts';
+import { pruneAttempts, takeAttempt } from './throttle-store.ts';
 import { createThrottle } from './throttle.ts';
 
 const password = 'correct horse battery';
@@ -160,6 +160,16 @@ describe('guesses at an account', () => {
     await pass(3_601);
     await exhaust(email);
     expect(await guess(email, 1)).toEqual(['THROTTLED']);
+  });
+
+  it('a hundred takes on as many connections as there are: exactly five get one', async () => {
+    const { db } = server.database;
+    const hourMs = 3_600_000;
+    const limit = { waitsMs: [0, 0, 0, 0, hourMs], forgetMs: 2 * hourMs, isConsecutive: true };
+    const bucket = Buffer.from('a bucket of this test alone');
+    const takes = Array.from({ length: 100 }, () => db.tx((tx) => takeAttempt(tx, bucket, limit)));
+    const numbers = (await Promise.all(takes)).filter((number) => number !== undefined);
+    expect(numbers.sort()).toEqual([1, 2, 3, 4, 5]);
   });
 
   it('that could not be checked do not count, one after the other or all at once', async () => {

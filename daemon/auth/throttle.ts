@@ -10,10 +10,11 @@ import {
   sourceLimit,
   type AttemptLimit,
 } from './domain.ts';
+import { createLimit } from './limit.ts';
 import { clearAttempts, findWait, returnAttempt, takeAttempt } from './throttle-store.ts';
 
 /** Something against which attempts count. */
-export type Bucket = { readonly key: Buffer; readonly limit: AttemptLimit };
+type Bucket = { readonly key: Buffer; readonly limit: AttemptLimit };
 
 /**
  * What became of an attempt: `failed` stays counted; `passed` clears what was counted in a row, and
@@ -44,6 +45,9 @@ export type Throttle = {
   };
 };
 
+/** So that a flood of guesses leaves connections to everybody else. */
+const waitingRoom = { maxAtOnce: 4, maxWaiting: 1_000 };
+
 type Taken = { readonly bucket: Bucket; readonly number: number };
 
 /** Counters in the database: all daemons share them, and a restart forgets nothing. */
@@ -54,17 +58,16 @@ export function createThrottle({
   readonly db: Db;
   readonly secret: Buffer;
 }): Throttle {
+  const limit = createLimit(waitingRoom);
   const bucketOf = (kind: string, text: string, limit: AttemptLimit): Bucket => ({
     key: createHmac('sha256', secret).update(`${kind}:${text}`).digest(),
     limit,
   });
   return {
     guard: async (buckets, work) => {
-      const taken = await db.tx(async (tx) => {
-        // What is blocked already costs one look: no lock, and no write.
-        const waitSeconds = await findWaitOf(tx, buckets);
-        return waitSeconds > 0 ? waitSeconds : takeAll(tx, buckets);
-      });
+      const admitted = await limit(() => db.tx((tx) => takeUnlessBlocked(tx, buckets)));
+      if (!admitted.ok) return admitted;
+      const taken = admitted.value;
       if (typeof taken === 'number') return throttled(taken);
       try {
         const { outcome, result } = await work();
@@ -93,6 +96,15 @@ const findWaitOf = (tx: Tx, buckets: readonly Bucket[]): Promise<number> =>
     tx,
     buckets.map(({ key }) => key),
   );
+
+/** What is blocked already costs one look: no lock, and no write. */
+async function takeUnlessBlocked(
+  tx: Tx,
+  buckets: readonly Bucket[],
+): Promise<readonly Taken[] | number> {
+  const waitSeconds = await findWaitOf(tx, buckets);
+  return waitSeconds > 0 ? waitSeconds : takeAll(tx, buckets);
+}
 
 /** An attempt of each bucket; or of none, and the seconds to wait. */
 async function takeAll(tx: Tx, buckets: readonly Bucket[]): Promise<readonly Taken[] | number> {

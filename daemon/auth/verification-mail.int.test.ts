@@ -6,13 +6,14 @@ import {
   startSmtpServer,
   type TestSmtpServer,
 } from '../../tests/support/smtp.ts';
+import type { Log } from '../platform/log.ts';
 import { createMailer, type Mailer } from '../platform/mail.ts';
 import { createPost, createSignUpMail } from './verification-mail.ts';
 
 let smtp: TestSmtpServer;
 let mailer: Mailer;
 let lines: string[];
-let log: ReturnType<typeof pino>;
+let log: Log;
 
 beforeEach(async () => {
   const certificate = createCertificate();

@@ -4,7 +4,7 @@ import { createTransport } from 'nodemailer';
 
 import { isMailAddress, parseSender, parseSmtpUrl, type SmtpServer } from './mail-settings.ts';
 
-export type Attachment = {
+type Attachment = {
   readonly filename: string;
   /** A stream is read once: a mail with one cannot be sent a second time. */
   readonly content: Readable | Buffer;

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 
 import { SMTPServer, type SMTPServerOptions } from 'smtp-server';
 
-export type ReceivedMail = {
+type ReceivedMail = {
   readonly from: string;
   readonly to: readonly string[];
   /** As it came over the line. */
