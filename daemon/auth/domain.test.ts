@@ -7,6 +7,7 @@ import {
   canonicalizeEmail,
   canonicalizePassword,
   decideRefresh,
+  decideUserChange,
   formatCode,
   guessLimit,
   isOnThisHost,
@@ -17,6 +18,7 @@ import {
   refreshGraceMs,
   signUpMailLimit,
   sourceLimit,
+  type User,
   waitAfterGuessMs,
 } from './domain.ts';
 
@@ -102,6 +104,35 @@ describe('text from strangers', () => {
     expect(canonicalizePassword(marks).ok).toBe(false);
     expect(canonicalizeEmail(`${marks}@x.com`).ok).toBe(false);
     expect(normalizePassword(marks)).toBeUndefined();
+  });
+});
+
+describe('decideUserChange', () => {
+  const admin: User = {
+    id: 'a',
+    email: 'a@example.com',
+    role: 'admin',
+    isDisabled: false,
+    isEmailVerified: true,
+    createdAtMs: nowMs,
+  };
+  const demote = { role: 'operator', isDisabled: undefined } as const;
+  const disable = { role: undefined, isDisabled: true };
+  const enable = { role: undefined, isDisabled: false };
+
+  it.each([
+    ['demoting the only admin', admin, ['a'], demote, 'LAST_ADMIN'],
+    ['disabling the only admin', admin, ['a'], disable, 'LAST_ADMIN'],
+    ['demoting one of two', admin, ['a', 'b'], demote, 'ok'],
+    ['what leaves the only admin one', admin, ['a'], enable, 'ok'],
+    ['demoting one who is disabled', { ...admin, isDisabled: true }, ['b'], demote, 'ok'],
+    ['disabling somebody else', { ...admin, role: 'customer' as const }, ['b'], disable, 'ok'],
+  ])('%s', (_what, user, adminIds, change, outcome) => {
+    const decided = decideUserChange(user, adminIds, change);
+    expect(decided.ok ? 'ok' : decided.rejection.reason).toBe(outcome);
+    if (!decided.ok) return;
+    const { role = user.role, isDisabled = user.isDisabled } = change;
+    expect(decided.value).toEqual({ ...user, role, isDisabled });
   });
 });
 

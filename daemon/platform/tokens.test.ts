@@ -222,6 +222,18 @@ describe('keys', () => {
     expect(await verifier.verify(rotated)).toMatchObject({ ok: true });
   });
 
+  it('that are withdrawn while a token is checked are not believed past that check', async () => {
+    await verifier.verify(await sign());
+    const token = await sign({ sid: userId });
+    keySet = () => publish('key-2', theirs.publicKey);
+    nowMs += 61_000;
+    await verifier.verify(token);
+    expect(await verifier.verify(token)).toMatchObject({
+      ok: false,
+      rejection: { reason: 'TOKEN_INVALID' },
+    });
+  });
+
   it('are not fetched for every unknown kid: strangers cannot make us ask', async () => {
     await verifier.verify(await sign());
     nowMs += 6_000;

@@ -78,14 +78,20 @@ export function createTokenVerifier(options: {
       currentDate: new Date(options.nowMs()),
     });
 
-  const check = async (token: string): Promise<JWTPayload> => {
+  /** The claims, and whether the keys that were believed at the beginning still are. */
+  const check = async (token: string): Promise<{ payload: JWTPayload; isLasting: boolean }> => {
     const known = keys ?? (await fetchKeys());
+    const believed = kids;
     try {
-      return (await checkWith(token, known.resolve)).payload;
+      const { payload } = await checkWith(token, known.resolve);
+      return { payload, isLasting: believed === kids };
     } catch (err) {
       const isStale = options.nowMs() - known.fetchedAtMs > minRefetchMs;
       if (!(err instanceof errors.JWKSNoMatchingKey) || !isStale) throw err;
-      return (await checkWith(token, (await fetchKeys()).resolve)).payload;
+      const fetched = await fetchKeys();
+      const renewed = kids;
+      const { payload } = await checkWith(token, fetched.resolve);
+      return { payload, isLasting: renewed === kids };
     }
   };
 
@@ -96,8 +102,11 @@ export function createTokenVerifier(options: {
       if (cached && cached.expiresAtMs > options.nowMs()) return succeed(cached);
       verdicts.delete(token);
       try {
-        const verified = readClaims(await check(token));
+        const { payload, isLasting } = await check(token);
+        const verified = readClaims(payload);
         if (!verified) return refuse('TOKEN_INVALID', 'the access token is not one of ours');
+        // With keys that were withdrawn meanwhile: not to be remembered past them.
+        if (!isLasting) return succeed(verified);
         if (verdicts.size >= maxCached) verdicts.clear();
         verdicts.set(token, verified);
         return succeed(verified);
