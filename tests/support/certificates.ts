@@ -20,7 +20,7 @@ export function createAuthority(folder: string, name: string): Authority {
   const own = { key: path(`${name}.key`), cert: path(`${name}.pem`) };
   const subject = ['-subj', `/CN=${name}`, '-days', '2'];
   openssl('req', '-x509', ...newKey, '-keyout', own.key, '-out', own.cert, ...subject);
-  writeFileSync(path('names'), 'subjectAltName=IP:127.0.0.1,DNS:localhost\n');
+  writeFileSync(path('names'), 'subjectAltName=IP:127.0.0.1,DNS:localhost,DNS:walletd.internal\n');
   return {
     cert: own.cert,
     issue: (holder, days = 1) => {

@@ -2,6 +2,7 @@ import {
   Client,
   credentials,
   Metadata,
+  type ChannelCredentials,
   type MethodDefinition,
   type ServiceError,
 } from '@grpc/grpc-js';
@@ -24,8 +25,11 @@ export type Connection = {
 };
 
 /** A bare gRPC client of a daemon, past the CLI. */
-export function connect(address: string): Connection {
-  const client = new Client(address, credentials.createInsecure());
+export function connect(
+  address: string,
+  channel: ChannelCredentials = credentials.createInsecure(),
+): Connection {
+  const client = new Client(address, channel);
   return {
     call: (method, request, token) =>
       new Promise((resolve) => {

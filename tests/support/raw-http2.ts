@@ -1,4 +1,9 @@
-import { connect, type ClientHttp2Session, type ClientHttp2Stream } from 'node:http2';
+import {
+  connect,
+  type ClientHttp2Session,
+  type ClientHttp2Stream,
+  type IncomingHttpHeaders,
+} from 'node:http2';
 
 /** A bare HTTP/2 client, for what no gRPC client would do. */
 export type RawClient = {
@@ -59,21 +64,25 @@ export function connectRaw(
 export function readAnswer(stream: ClientHttp2Stream): Promise<RawAnswer> {
   return new Promise((resolve) => {
     const chunks: Buffer[] = [];
-    let end: Record<string, unknown> = {};
-    stream.on('response', (headers) => (end = { ...headers }));
-    stream.on('trailers', (headers) => (end = { ...headers }));
+    let end: Readonly<Record<string, string | string[] | undefined>> = {};
+    const read = (name: string): string | undefined => end[name]?.toString();
+    stream.on('response', (headers) => (end = stringsOf(headers)));
+    stream.on('trailers', (headers: IncomingHttpHeaders) => (end = stringsOf(headers)));
     stream.on('data', (chunk: Buffer) => chunks.push(chunk));
     stream.on('close', () => {
-      const status = end['grpc-status'];
+      const status = read('grpc-status');
       resolve({
         status: status === undefined ? undefined : Number(status),
-        message: decodeURI(String(end['grpc-message'] ?? '')),
+        message: decodeURI(read('grpc-message') ?? ''),
         body: Buffer.concat(chunks),
         rstCode: stream.rstCode,
       });
     });
   });
 }
+
+const stringsOf = (headers: IncomingHttpHeaders): Record<string, string> =>
+  Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, String(value)]));
 
 /** A message as gRPC sends it: not compressed, its length, its bytes. */
 export function frame(message: Buffer): Buffer {

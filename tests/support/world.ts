@@ -80,26 +80,9 @@ export async function createWorld(): Promise<World> {
     await mkdir(home, { recursive: true, mode: 0o700 });
     return { PATH: path, HOME: home, TZ: 'UTC' };
   };
-  const signIn = async (email: string, name: string): Promise<Person> => {
-    const env = await homeOf(name);
-    const run = (args: readonly string[], input?: string) =>
-      runWallet(args, {
-        env: { ...env, WALLET_SERVER: current().address },
-        ...(input === undefined ? {} : { input }),
-      });
-    const signedIn = await run(
-      ['sign-in', '--email', email, '--password-stdin', '--insecure-storage', '--json'],
-      password,
-    );
-    expectCode(signedIn, 0);
-    const json = async <T>(args: readonly string[]): Promise<T> => {
-      const done = await run([...args, '--json', '--quiet']);
-      expectCode(done, 0);
-      return JSON.parse(done.stdout) as T;
-    };
-    const { user } = await json<{ user: { id: string } }>(['whoami']);
-    return { email, id: user.id, run, json, env };
-  };
+  const serverEnv = (): Environment => ({ WALLET_SERVER: current().address });
+  const signIn = async (email: string, name: string): Promise<Person> =>
+    signInAs(email, await homeOf(name), serverEnv);
 
   return {
     folder,
@@ -135,6 +118,28 @@ export async function createWorld(): Promise<World> {
       await rm(folder, { recursive: true, force: true });
     },
   };
+}
+
+/** Signs in, with the token in a file of this home. `server` says how the CLI gets there. */
+export async function signInAs(
+  email: string,
+  env: Environment,
+  server: () => Environment,
+): Promise<Person> {
+  const run = (args: readonly string[], input?: string) =>
+    runWallet(args, { env: { ...env, ...server() }, ...(input === undefined ? {} : { input }) });
+  const signedIn = await run(
+    ['sign-in', '--email', email, '--password-stdin', '--insecure-storage', '--json'],
+    password,
+  );
+  expectCode(signedIn, 0);
+  const json = async <T>(args: readonly string[]): Promise<T> => {
+    const done = await run([...args, '--json', '--quiet']);
+    expectCode(done, 0);
+    return JSON.parse(done.stdout) as T;
+  };
+  const { user } = await json<{ user: { id: string } }>(['whoami']);
+  return { email, id: user.id, run, json, env };
 }
 
 export function expectCode(done: Finished, code: number): void {

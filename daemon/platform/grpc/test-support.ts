@@ -1,0 +1,109 @@
+import { refuse, succeed } from '../../../core/reasons.ts';
+import type { Access, Policy, Principal } from '../access.ts';
+import { createLog } from '../log.ts';
+import { loadLimits } from './admission.ts';
+import { connectionLimits } from './listener.ts';
+import { createGrpcServer, type GrpcServer, type Limits } from './server.ts';
+import { sessionLimits } from './sessions.ts';
+import { createAddressSet } from './source.ts';
+
+/** Stands in for tokens: `User name` is that user, `Service secret` one of our services. */
+const access: Access = {
+  validateToken: () => Promise.resolve(refuse('TOKEN_INVALID', 'no tokens here')),
+  identify: (authorization) => {
+    const [scheme, name = ''] = (authorization ?? '').split(' ');
+    if (scheme === 'Service' && name === 'secret') return identified({ kind: 'service' });
+    if (scheme !== 'User') return Promise.resolve(refuse('TOKEN_INVALID', 'not known'));
+    const user = { userId: name, role: 'customer', sessionId: 's', apiKey: undefined } as const;
+    return identified({ kind: 'user', ...user });
+  },
+  authorize: (authorization, policy) =>
+    policy === 'public' ? identified({ kind: 'anonymous' }) : access.identify(authorization),
+};
+const identified = (principal: Principal) => Promise.resolve(succeed(principal));
+
+const bytesOf = (bytes: Buffer): Buffer => bytes;
+const method = (name: string, requestStream = false, responseStream = false) => ({
+  path: `/test.Test/${name}`,
+  requestStream,
+  responseStream,
+  requestSerialize: bytesOf,
+  requestDeserialize: bytesOf,
+  responseSerialize: bytesOf,
+  responseDeserialize: bytesOf,
+});
+
+export type Stand = {
+  readonly address: string;
+  readonly server: GrpcServer;
+  /** Lets the calls that wait be answered. */
+  letGo(): void;
+  stop(): Promise<void>;
+};
+
+const megabyte = Buffer.alloc(1024 * 1024);
+
+/** `wait` answers when it is let go, `large` with as many MiB as asked for, `source` with its own. */
+export async function startStand(limits: Partial<Limits>, proxies: string[]): Promise<Stand> {
+  const waiting: (() => void)[] = [];
+  const wait = async () => {
+    await new Promise<void>((resolve) => waiting.push(resolve));
+    return succeed(Buffer.from('done'));
+  };
+  async function* pour(): AsyncGenerator<Buffer> {
+    for (;;) yield await Promise.resolve(megabyte);
+  }
+  const user: Policy = { roles: ['customer'], service: true };
+  const server = createGrpcServer({
+    services: [
+      {
+        name: 'test.Test',
+        definition: {
+          signIn: method('signIn'),
+          refresh: method('refresh'),
+          wait: method('wait'),
+          large: method('large'),
+          source: method('source'),
+          pour: method('pour', false, true),
+          talk: method('talk', true, true),
+        },
+        policies: {
+          signIn: 'public',
+          refresh: 'public',
+          wait: user,
+          large: user,
+          source: user,
+          pour: user,
+          talk: user,
+        },
+        handlers: {
+          signIn: wait,
+          refresh: () => Promise.resolve(succeed(Buffer.from('refreshed'))),
+          wait,
+          large: (request: Buffer) =>
+            Promise.resolve(succeed(Buffer.alloc((request[0] ?? 0) << 20))),
+          source: (_request: Buffer, { source }: { source: string }) =>
+            Promise.resolve(succeed(Buffer.from(source))),
+          pour: () => Promise.resolve(succeed(pour())),
+          talk: (requests: AsyncIterable<Buffer>) => Promise.resolve(succeed(requests)),
+        },
+      },
+    ],
+    access,
+    log: createLog('silent'),
+    proxies: createAddressSet(proxies),
+    limits: {
+      load: loadLimits,
+      connections: connectionLimits,
+      sessions: sessionLimits,
+      ...limits,
+    },
+  });
+  const { port } = await server.listen('127.0.0.1:0');
+  const letGo = (): void => waiting.splice(0).forEach((resolve) => resolve());
+  const stop = (): Promise<void> => {
+    letGo();
+    return server.stop(500);
+  };
+  return { address: `127.0.0.1:${port}`, server, letGo, stop };
+}
