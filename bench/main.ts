@@ -7,10 +7,8 @@ import { describeMachine, formatTable, writeReport } from './support/report.ts';
 import type { Bench, ResultRow } from './support/row.ts';
 import { startServer, type BenchServer } from './support/server.ts';
 
-// `npm run bench -- [ids] [--rounds N] [--seconds N] [--quick]`; bench/README.md says how it
-// measures. Ends with 1 if a row failed, not if a target was missed: that is what the table is for.
-
-const resultFile = 'bench/results/latest.json';
+// `npm run bench -- [ids] [--rounds N] [--seconds N] [--quick] [--out FILE]`; bench/README.md says
+// how it measures. Ends with 1 if a row failed, not if a target was missed: that is what the table is for.
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -18,6 +16,9 @@ const { values, positionals } = parseArgs({
     rounds: { type: 'string', default: '3' },
     seconds: { type: 'string', default: '10' },
     quick: { type: 'boolean', default: false },
+    out: { type: 'string', default: 'bench/results/latest.json' },
+    // For a test that shares `dist` with others.
+    'skip-build': { type: 'boolean', default: false },
   },
 });
 const unknown = positionals.filter((id) => !rows.some((row) => row.id === id));
@@ -33,12 +34,12 @@ const rounds = isQuick ? 1 : readCount('rounds', values.rounds, 3);
 const seconds = isQuick ? 1 : readCount('seconds', values.seconds, 1);
 
 ensureTestServices();
-await import('../scripts/build.ts');
+if (!values['skip-build']) await import('../scripts/build.ts');
 const server = await startServer();
 try {
   const results = await runAll(server);
   const report = { machine: describeMachine(), isQuick, rounds, seconds };
-  await writeReport(resultFile, { ...report, server: server.settings, rows: results });
+  await writeReport(values.out, { ...report, server: server.settings, rows: results });
   console.log(`\n${report.machine}`);
   console.log(
     `${rounds} rounds of ${seconds} s${isQuick ? '; a smoke run: no number counts' : ''}`,
@@ -48,7 +49,7 @@ try {
       .map((setting) => setting.join('='))
       .join(' '),
   );
-  console.log(`\n${formatTable(results)}\n\nwritten to ${resultFile}`);
+  console.log(`\n${formatTable(results)}\n\nwritten to ${values.out}`);
 } finally {
   await server.stop();
 }

@@ -89,7 +89,7 @@ async function measureReads(
     balance: async (userId) => {
       const request = { userId, currency: 'BRL', at: undefined };
       const answer = await client.call(WalletServiceService.getBalance, request, token);
-      if (!answer.ok || (answer.value.wallet?.balanceMinor ?? 0n) < 1_000_000_000n) {
+      if (!answer.ok || (answer.value.wallet?.balanceMinor ?? 0n) < 999_999_900n) {
         throw new Error('a balance is not what was filled in');
       }
     },

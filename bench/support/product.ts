@@ -22,7 +22,7 @@ export type Product = {
   stop(): Promise<void>;
 };
 
-export const password = 'a long enough passphrase';
+const password = 'a long enough passphrase';
 const operator = 'operator@bench.example';
 
 /** The nth customer's id. */

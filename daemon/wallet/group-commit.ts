@@ -3,7 +3,7 @@ import { classifyDbError, isCommitInDoubt } from '../platform/db.ts';
 import type { Log } from '../platform/log.ts';
 
 /** What a caller waits with: how long, and whether it is still there. */
-export type Waiting = {
+type Waiting = {
   readonly deadlineMs: number;
   /** How long a database that is away is waited for; 5 s if not given. */
   readonly patienceMs?: number;

@@ -7,66 +7,28 @@ import {
   type TransactionItem,
 } from '../../protos/gen/digitalwallet/wallet/v1/wallet.ts';
 import { connect, item } from '../support/grpc.ts';
-import { findFaults, queryService, waitUntil } from '../support/ledger.ts';
-import { signUp } from '../support/producer.ts';
-import { openMuteStream, openStream, outcomeOf, sendAll } from '../support/stream.ts';
-import { createWorld, expectCode, password, type World } from '../support/world.ts';
+import { queryService } from '../support/ledger.ts';
+import { openStream, outcomeOf, sendAll } from '../support/stream.ts';
+import {
+  createStreamWorld,
+  deposit,
+  times,
+  withdraw,
+  type StreamWorld,
+  type User,
+} from '../support/stream-world.ts';
 
-type User = { readonly id: string; readonly token: string };
-
-let world: World;
-let users: User[];
+let at: StreamWorld;
+let users: readonly User[];
 let staff: string;
-
-const address = () => world.daemon().address;
-const deposit = (user: User, fields: Partial<TransactionItem> = {}) =>
-  item({ userId: user.id, operation: Operation.DEPOSIT, amountMinor: 100n, ...fields });
-const withdraw = (user: User, fields: Partial<TransactionItem> = {}) =>
-  deposit(user, { operation: Operation.WITHDRAW, ...fields });
-const times = <T>(count: number, make: (i: number) => T): T[] =>
-  Array.from({ length: count }, (_, i) => make(i));
-
-async function signIn(email: string): Promise<string> {
-  const client = connect(address());
-  const answer = await client.call(AuthServiceService.signIn, {
-    email,
-    password,
-    client: 'test',
-    deviceToken: '',
-  });
-  client.close();
-  if (!answer.ok) throw new Error(answer.reason);
-  return answer.value.tokens?.accessToken ?? '';
-}
-
-const countEntries = async (where = 'true', values: unknown[] = []): Promise<number> => {
-  const text = `SELECT count(*)::int AS n FROM transactions WHERE ${where}`;
-  const [row] = await queryService<{ n: number }>(world.dataDir, 'wallet', text, values);
-  return row?.n ?? 0;
-};
-
-const expectSoundLedger = async (): Promise<void> => {
-  let faults: string[] = [];
-  await waitUntil('the ledger and its projection agree', async () => {
-    faults = await findFaults(world.dataDir);
-    return faults.length === 0;
-  }).catch(() => undefined);
-  expect(faults).toEqual([]);
-};
+const address = () => at.address();
 
 beforeAll(async () => {
-  world = await createWorld();
-  await world.start();
-  users = [];
-  for (const name of ['ana', 'bia', 'caio', 'davi', 'eva']) {
-    users.push(await signUp(address(), name));
-  }
-  const args = ['users', 'create', '--email', 'olga@example.com', '--role', 'operator'];
-  expectCode(await world.walletd(args, password), 0);
-  staff = await signIn('olga@example.com');
+  at = await createStreamWorld();
+  ({ users, staff } = at);
 });
 
-afterAll(() => world.dispose());
+afterAll(() => at.world.dispose());
 
 describe('one stream', () => {
   it('answers each item in order, and applies each wallet’s in order, however much is under way', async () => {
@@ -184,7 +146,7 @@ describe('one stream', () => {
 
   it('ends when its sign-in has ended, after the results of what was sent before', async () => {
     const eva = users[4]!;
-    const token = await signIn('eva@example.com');
+    const token = await at.signIn('eva@example.com');
     const stream = openStream(address(), token);
     stream.send([deposit(eva)]);
     await stream.waitFor(1);
@@ -203,7 +165,7 @@ describe('one stream', () => {
     const same = deposit(ana, { idempotencyKey: key });
     await sendAll(address(), staff, [[same, same], [withdraw(ana, { amountMinor: 10n ** 15n })]]);
     const rows = await queryService<{ actor_role: string; result: string; details: object }>(
-      world.dataDir,
+      at.world.dataDir,
       'wallet',
       `SELECT actor_role, result, details FROM audit_log WHERE action = 'transaction.stream'
        ORDER BY occurred_at DESC LIMIT 1`,
@@ -246,10 +208,10 @@ describe('a dry run', () => {
         keyed(`${key} in`, { operation: Operation.DEPOSIT, amountMinor: 500n }),
       ],
     ];
-    const counted = await countEntries();
+    const counted = await at.countEntries();
     const dry = await sendAll(address(), staff, messages, true);
-    expect(await countEntries()).toBe(counted);
-    expect(await countEntries('wallet_id = $1', [wallet])).toBe(0);
+    expect(await at.countEntries()).toBe(counted);
+    expect(await at.countEntries('wallet_id = $1', [wallet])).toBe(0);
     const real = await sendAll(address(), staff, messages);
     const withoutTime = (run: typeof dry) =>
       run.results.map(({ outcome }) => {
@@ -278,116 +240,6 @@ describe('a dry run', () => {
     expect(await stream.ended).toBe('INVALID_ARGUMENT');
     expect(stream.results.map(outcomeOf)).toEqual(['done']);
     stream.close();
-  });
-});
-
-describe('many streams', () => {
-  it('100 at once are all answered whole', async () => {
-    const counted = await countEntries();
-    const runs = await Promise.all(
-      times(100, (s) => {
-        const user = users[s % 4]!;
-        const messages = times(3, () => times(50, () => deposit(user)));
-        return sendAll(address(), user.token, messages);
-      }),
-    );
-    expect(new Set(runs.map(({ end }) => end))).toEqual(new Set(['OK']));
-    expect(new Set(runs.flatMap(({ results }) => results.map(outcomeOf)))).toEqual(
-      new Set(['done']),
-    );
-    expect(await countEntries()).toBe(counted + 100 * 150);
-    await expectSoundLedger();
-  });
-
-  it('one user cannot take all that there may be', async () => {
-    const [ana, bia] = users as [User, User];
-    const open = times(40, () => openStream(address(), ana.token));
-    for (const stream of open) stream.send([deposit(ana)]);
-    const refused = await Promise.race(open.map((stream) => stream.ended));
-    expect(refused).toBe('OVERLOADED');
-    const other = await sendAll(address(), bia.token, [[deposit(bia)]]);
-    expect(other.results.map(outcomeOf)).toEqual(['done']);
-    for (const stream of open) {
-      stream.cancel();
-      stream.close();
-    }
-    await waitUntil('the streams are given back', async () => {
-      const { end } = await sendAll(address(), ana.token, [[deposit(ana)]]);
-      return end === 'OK';
-    });
-  });
-
-  it('a client that never reads is served a few messages only, and nobody else waits', async () => {
-    const [ana, bia] = users as [User, User];
-    const merchant = 'never read';
-    const bought = { operation: Operation.PURCHASE, amountMinor: 1n, merchant };
-    // Far more than the windows of HTTP/2 and the buffers on the way hold.
-    const messages = times(100, () => times(200, () => deposit(ana, bought)));
-    const mute = openMuteStream(address(), ana.token, messages);
-    for (let i = 0; i < 20; i += 1) {
-      const { results } = await sendAll(address(), bia.token, [[deposit(bia)]]);
-      expect(results.map(outcomeOf)).toEqual(['done']);
-    }
-    const where = `contra_account = 'merchant:${merchant}'`;
-    let seen = -1;
-    await waitUntil('no more of it is begun', async () => {
-      const now = await countEntries(where);
-      const isSteady = now === seen && now > 0;
-      seen = now;
-      if (!isSteady) await new Promise((resolve) => setTimeout(resolve, 900));
-      return isSteady;
-    });
-    expect(seen).toBeLessThan(10_000);
-    mute.close();
-  });
-
-  it('what is cancelled is done or not done, message by message, and the ledger stays sound', async () => {
-    for (let round = 0; round < 10; round += 1) {
-      const stream = openStream(address(), staff);
-      for (let m = 0; m < 8; m += 1) stream.send(times(300, (i) => deposit(users[i % 5]!)));
-      await stream.waitFor(1 + round * 200);
-      stream.cancel();
-      await stream.ended;
-      stream.close();
-    }
-    await expectSoundLedger();
-    expect(world.daemon().log()).not.toContain('unexpected error');
-  });
-});
-
-describe('a daemon killed with -9 in the middle of streams', () => {
-  it('has everything exactly once after the same was sent again', async () => {
-    const runs = times(4, (s) =>
-      times(20, (m) =>
-        times(200, (i) =>
-          deposit(users[s]!, { idempotencyKey: `kill ${s} ${m} ${i}`, description: 'kill' }),
-        ),
-      ),
-    );
-    const streams = runs.map((messages, s) => {
-      const stream = openStream(address(), users[s]!.token);
-      for (const items of messages) stream.send(items);
-      stream.halfClose();
-      return stream;
-    });
-    await Promise.all(streams.map((stream) => stream.waitFor(600)));
-    await world.kill();
-    await Promise.all(streams.map((stream) => stream.ended));
-    const answered = streams.map(({ results }) => results.map((r) => outcomeOf(r)));
-    streams.forEach((stream) => stream.close());
-    expect(answered.flat().length).toBeLessThan(16_000);
-    await world.start();
-    const again = await Promise.all(
-      runs.map((messages, s) => sendAll(address(), users[s]!.token, messages)),
-    );
-    again.forEach(({ results, end }, s) => {
-      expect(end).toBe('OK');
-      const outcomes = results.map(outcomeOf);
-      expect(new Set(outcomes.slice(0, answered[s]?.length))).toEqual(new Set(['replayed']));
-      expect(outcomes.filter((o) => o !== 'replayed' && o !== 'done')).toEqual([]);
-    });
-    expect(await countEntries("description = 'kill'")).toBe(16_000);
-    await expectSoundLedger();
   });
 });
 

@@ -264,7 +264,10 @@ export interface CreateTransactionResponse {
 
 export interface StreamTransactionsRequest {
   items: TransactionItem[];
-  /** Counts for the whole stream; taken from its first message. */
+  /**
+   * Counts for the whole stream; taken from its first message, and refused if first asked for later.
+   * A dry run sees its own earlier items, up to 100,000.
+   */
   dryRun: boolean;
 }
 
@@ -4941,7 +4944,14 @@ export const WalletServiceService = {
       Buffer.from(CreateTransactionResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): CreateTransactionResponse => CreateTransactionResponse.decode(value),
   },
-  /** Messages of many items; one result per item, in order. */
+  /**
+   * Messages of at most 1,024 items. One result per item, in the order of the items; where one
+   * response ends and the next begins means nothing. What one stream sends on one wallet is applied
+   * in order. A refused item leaves its neighbours alone. After a refusal for trouble that will pass
+   * (DATABASE_UNAVAILABLE, AUTH_UNAVAILABLE, OVERLOADED, OUTBOX_FULL, OUTCOME_UNKNOWN) nothing more is
+   * begun on this stream: what follows is refused for the same reason, to be sent again in order on
+   * another.
+   */
   streamTransactions: {
     path: "/digitalwallet.wallet.v1.WalletService/StreamTransactions" as const,
     requestStream: true as const,
@@ -5085,7 +5095,14 @@ export const WalletServiceService = {
 export interface WalletServiceServer extends UntypedServiceImplementation {
   /** One transaction, durable when answered. The same idempotency key gives the same answer again. */
   createTransaction: handleUnaryCall<CreateTransactionRequest, CreateTransactionResponse>;
-  /** Messages of many items; one result per item, in order. */
+  /**
+   * Messages of at most 1,024 items. One result per item, in the order of the items; where one
+   * response ends and the next begins means nothing. What one stream sends on one wallet is applied
+   * in order. A refused item leaves its neighbours alone. After a refusal for trouble that will pass
+   * (DATABASE_UNAVAILABLE, AUTH_UNAVAILABLE, OVERLOADED, OUTBOX_FULL, OUTCOME_UNKNOWN) nothing more is
+   * begun on this stream: what follows is refused for the same reason, to be sent again in order on
+   * another.
+   */
   streamTransactions: handleBidiStreamingCall<StreamTransactionsRequest, StreamTransactionsResponse>;
   getTransaction: handleUnaryCall<GetTransactionRequest, GetTransactionResponse>;
   /** A wallet's transactions, newest first unless asked otherwise. */
@@ -5120,7 +5137,14 @@ export interface WalletServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: CreateTransactionResponse) => void,
   ): ClientUnaryCall;
-  /** Messages of many items; one result per item, in order. */
+  /**
+   * Messages of at most 1,024 items. One result per item, in the order of the items; where one
+   * response ends and the next begins means nothing. What one stream sends on one wallet is applied
+   * in order. A refused item leaves its neighbours alone. After a refusal for trouble that will pass
+   * (DATABASE_UNAVAILABLE, AUTH_UNAVAILABLE, OVERLOADED, OUTBOX_FULL, OUTCOME_UNKNOWN) nothing more is
+   * begun on this stream: what follows is refused for the same reason, to be sent again in order on
+   * another.
+   */
   streamTransactions(): ClientDuplexStream<StreamTransactionsRequest, StreamTransactionsResponse>;
   streamTransactions(
     options: Partial<CallOptions>,

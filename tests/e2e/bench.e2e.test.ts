@@ -1,0 +1,69 @@
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+
+import { run } from '../../scripts/product.ts';
+
+let folder: string;
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'dw-bench-test-'));
+});
+afterAll(() => rm(folder, { recursive: true, force: true }));
+
+const bench = (...args: string[]) =>
+  run(process.execPath, ['--import', 'tsx', 'bench/main.ts', ...args], {
+    env: { PATH: process.env['PATH'] ?? '', HOME: folder },
+  });
+
+type Report = {
+  machine: string;
+  isQuick: boolean;
+  server: Record<string, string>;
+  rows: {
+    id: string;
+    value: number;
+    baseline: number;
+    ratio: number;
+    target: string;
+    met: boolean;
+  }[];
+};
+
+describe('the benchmarks', () => {
+  it('measure, check what they did, and write a table and a report', async () => {
+    const out = join(folder, 'report.json');
+    const ids = ['start', 'stream', 'export'];
+    const done = await bench(...ids, '--quick', '--skip-build', '--out', out);
+    expect(done.stderr).not.toContain('Error');
+    expect(done.code).toBe(0);
+    const report = JSON.parse(await readFile(out, 'utf8')) as Report;
+    expect(report.isQuick).toBe(true);
+    expect(report.machine).toContain(process.version);
+    expect(report.server).toMatchObject({
+      fsync: 'on',
+      full_page_writes: 'on',
+      synchronous_commit: 'on',
+    });
+    const measured = ['start-version', 'start-balance', 'stream'];
+    expect(report.rows.map(({ id }) => id)).toEqual([...measured, 'export']);
+    for (const row of report.rows.slice(0, 3)) {
+      expect(row.value).toBeGreaterThan(0);
+      expect(row.baseline).toBeGreaterThan(0);
+      expect(row.ratio).toBeGreaterThan(0);
+      expect(row.target).toMatch(/^[<>]= \d/);
+      expect(typeof row.met).toBe('boolean');
+    }
+    expect(report.rows[3]).toMatchObject({ value: null, met: null, reason: 'not built yet' });
+    for (const { id } of report.rows)
+      expect(done.stdout).toMatch(new RegExp(`^\\| ${id} +\\|`, 'm'));
+    expect(done.stdout).toContain('not run: not built yet');
+  }, 300_000);
+
+  it('say which there are, where one is named that is not', async () => {
+    const done = await bench('streams');
+    expect(done.code).toBe(2);
+    expect(done.stderr).toContain('unknown: streams; there are start, ');
+  });
+});
