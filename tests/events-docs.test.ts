@@ -8,7 +8,12 @@ import { operations } from '../core/operations.ts';
 import type { InboundMessage } from '../daemon/platform/broker.ts';
 import { decide, type Command } from '../daemon/wallet/domain.ts';
 import { readEmitted, toCreatedMessage, toRejectedMessage } from '../daemon/wallet/messages.ts';
-import { readLine } from '../daemon/statement/messages.ts';
+import {
+  readLine,
+  readRequested,
+  toReadyMessage,
+  toRequestedMessage,
+} from '../daemon/statement/messages.ts';
 
 type Schema = {
   type: string | string[];
@@ -137,6 +142,15 @@ describe('docs/asyncapi.json', () => {
     expect(findFaults('TransactionRejected', overTheWire(body))).toEqual([]);
   });
 
+  it('describes what the statement service says of exports', () => {
+    const { body } = toRequestedMessage(parentId);
+    expect(findFaults('StatementRequested', overTheWire(body))).toEqual([]);
+    for (const status of ['done', 'failed'] as const) {
+      const ready = toReadyMessage(parentId, userId, status);
+      expect(findFaults('StatementReady', overTheWire(ready.body))).toEqual([]);
+    }
+  });
+
   it('names every operation, and every reason for which the domain rejects', () => {
     const domain = read('daemon/wallet/domain.ts');
     const reasons = [...domain.matchAll(/reject\(\s*'([A-Z_]+)'/g)].map(([, reason]) => reason);
@@ -195,6 +209,10 @@ describe('docs/events.md', () => {
     expect(readLine(toInbound(created!))).toMatchObject({ seq: 3n, amountMinor: -15_999n });
     const [rejected] = examplesOf('transaction_rejected');
     expect(findFaults('TransactionRejected', rejected)).toEqual([]);
+    const [requested] = examplesOf('statement_requested');
+    expect(findFaults('StatementRequested', requested)).toEqual([]);
+    expect(readRequested(toInbound(requested!))).toEqual(requested?.data);
+    expect(findFaults('StatementReady', examplesOf('statement_ready')[0])).toEqual([]);
   });
 
   it('explains every field that the schemas have', () => {
@@ -202,6 +220,8 @@ describe('docs/events.md', () => {
       ['TransactionEmitted', '## In: `transaction_emitted`'],
       ['TransactionCreated', '## Out: `transaction_created`'],
       ['TransactionRejected', '## Out: `transaction_rejected`'],
+      ['StatementRequested', '## Out: `statement_requested`'],
+      ['StatementReady', '## Out: `statement_ready`'],
     ] as const) {
       const data = api.components.schemas[name]?.properties?.['data']?.properties ?? {};
       const nested = Object.keys(data['transaction']?.properties ?? {});
