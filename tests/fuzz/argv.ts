@@ -122,6 +122,10 @@ const allowed = new Set([0, 2, 3, 4, 5, 6, 7, 8, 9, 10, 130]);
 const tooLongMs = 20_000;
 const linesPerHome = 500;
 
+/** A server names the currency, also where the request left it to the parent. */
+const inCurrency = (item: CreateTransactionRequest['item']) =>
+  item && { ...item, currency: item.currency || 'BRL' };
+
 /** Command lines in this process, through the entry of the command itself. */
 export async function fuzzArgv(report: Report, { from, count }: Range): Promise<void> {
   const reasons = Object.keys(reasonCodes) as Reason[];
@@ -133,7 +137,7 @@ export async function fuzzArgv(report: Report, { from, count }: Range): Promise<
       const reason = reasons[turn % (reasons.length * 3)];
       const isPassing = reason !== undefined && reasonCodes[reason] === 'UNAVAILABLE';
       return reason === undefined || isPassing
-        ? created(request)
+        ? created({ ...request, item: inCurrency(request.item) })
         : refusal(reason, 'a refusal with \u001b[31mcolour\u001b[0m', { field: 'amount' });
     },
     getUser: () => ({ user: { id: userId, email: 'a@example.com', role: 1 } }),

@@ -59,7 +59,7 @@ async function attack(world: World, report: Report, options: FuzzOptions): Promi
   const counts = share(options);
   const watched = watchDaemon(report, daemon);
   const memory = watchMemory(report, daemon);
-  const client = startGoodClient(report, daemon.address, mint, good);
+  const client = startGoodClient(report, daemon, mint, good);
 
   // Code is compiled and caches fill up at first, whoever calls.
   const warming = createReport('warm-up', () => undefined);
@@ -87,7 +87,7 @@ async function attack(world: World, report: Report, options: FuzzOptions): Promi
   );
   const took = seconds();
 
-  const { deposits, balanceMinor } = await client.stop();
+  const { deposits, starved, balanceMinor } = await client.stop();
   if (BigInt(deposits) !== balanceMinor) {
     report.violate(
       'good client',
@@ -100,7 +100,7 @@ async function attack(world: World, report: Report, options: FuzzOptions): Promi
   say(await judgeLedger(report, world.dataDir));
   watched.judge();
   report.print();
-  say(`good client: ${deposits} deposits, each answered OK or told above`);
+  say(`good client: ${deposits} deposits; ${starved} tries more while the daemon got no processor`);
   say(`${took.toFixed(0)} s, ${Math.round(report.inputs / took)} inputs a second`);
 }
 

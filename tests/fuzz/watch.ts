@@ -12,36 +12,50 @@ import { findFaults, queryService } from '../support/ledger.ts';
 import type { Report } from './report.ts';
 
 const everyMs = 100;
+const answerMs = 20_000;
 const settleMs = 60_000;
 
 export type GoodClient = {
   /** Ends it; how many deposits of 1 were answered, each of them OK or told as a violation. */
-  stop(): Promise<{ readonly deposits: number; readonly balanceMinor: bigint }>;
+  stop(): Promise<{
+    readonly deposits: number;
+    readonly starved: number;
+    readonly balanceMinor: bigint;
+  }>;
 };
 
-/** Somebody who does nothing wrong: a deposit each 100 ms, and each must be answered well. */
+/**
+ * Somebody who does nothing wrong: a deposit each 100 ms, and each must be answered well. A daemon
+ * that got no processor for seconds refuses for want of news of revocations: that is the machine's
+ * fault, the deposit is made again under its key, and it is told at the end.
+ */
 export function startGoodClient(
   report: Report,
-  address: string,
+  daemon: Daemon,
   mint: Mint,
   userId: string,
 ): GoodClient {
-  const client = connect(address);
+  const client = connect(daemon.address);
+  const starvation = watchStarvation(daemon.pid);
   let isStopped = false;
   let deposits = 0;
+  let starved = 0;
   const run = async (): Promise<void> => {
     const token = await mint.tokenOf(userId, 'customer');
+    let wanted = next();
     while (!isStopped) {
-      const wanted = item({ operation: Operation.DEPOSIT, currency: 'BRL', amountMinor: 1n });
-      const request = { item: wanted, dryRun: false };
       const late = new Promise<'late'>((resolve) =>
-        setTimeout(() => resolve('late'), 20_000).unref(),
+        setTimeout(() => resolve('late'), answerMs).unref(),
       );
+      const request = { item: wanted, dryRun: false };
       const call = client.call(WalletServiceService.createTransaction, request, token);
       const answer = await Promise.race([call, late]);
+      const isStarved = answer !== 'late' && !answer.ok && answer.reason === 'AUTH_UNAVAILABLE';
       if (answer === 'late') report.violate('good client', undefined, 'no answer within 20 s');
       else if (answer.ok) deposits += 1;
+      else if (isStarved && starvation.isStarved()) starved += 1;
       else report.violate('good client', undefined, `refused: ${answer.reason}`);
+      if (answer === 'late' || answer.ok) wanted = next();
       await new Promise((resolve) => setTimeout(resolve, everyMs));
     }
   };
@@ -50,13 +64,37 @@ export function startGoodClient(
     stop: async () => {
       isStopped = true;
       await running;
+      starvation.stop();
       const token = await mint.tokenOf(userId, 'customer');
       const request = { userId: '', currency: 'BRL' };
       const answer = await client.call(WalletServiceService.getBalance, request, token);
       client.close();
       const wallet: Wallet | undefined = answer.ok ? answer.value.wallet : undefined;
-      return { deposits, balanceMinor: wallet?.balanceMinor ?? -1n };
+      return { deposits, starved, balanceMinor: wallet?.balanceMinor ?? -1n };
     },
+  };
+}
+
+const next = () => item({ operation: Operation.DEPOSIT, currency: 'BRL', amountMinor: 1n });
+
+/** Whether a process waited for a processor for a good part of the last seconds, as Linux counts it. */
+function watchStarvation(pid: number): { isStarved(): boolean; stop(): void } {
+  const waitedMs = (): number => {
+    const text = readFileSync(`/proc/${pid}/schedstat`, 'utf8');
+    return Number(text.split(' ')[1]) / 1e6;
+  };
+  const looks: number[] = [];
+  const timer = setInterval(() => {
+    try {
+      looks.push(waitedMs());
+    } catch {
+      // Gone: whoever waits for its end will say so.
+    }
+    if (looks.length > 20) looks.shift();
+  }, 500).unref();
+  return {
+    isStarved: () => (looks.at(-1) ?? 0) - (looks[0] ?? 0) > 2_000,
+    stop: () => clearInterval(timer),
   };
 }
 
