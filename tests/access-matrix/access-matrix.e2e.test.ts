@@ -243,6 +243,25 @@ describe('API keys with bounds', () => {
   });
 });
 
+describe('staff', () => {
+  const moves = objectRules.filter((rule) => /createTr|streamTr/.test(rule.rpc));
+  it.each(moves.filter((rule) => rule.names.startsWith('user_id')))(
+    '$rpc by $names: not on a wallet of their own, and never without a name',
+    async (rule) => {
+      for (const person of [people.operator, people.admin]) {
+        const reasons = [];
+        for (const userId of [person.userId, '']) {
+          counts.objects += 1;
+          const request = rule.request({ ...nothing(), userId });
+          const outcome = await ask(rule.rpc, request, bearer(person.accessToken));
+          if (!isMissing(rule.rpc, outcome)) reasons.push(refusalOf(outcome).reason);
+        }
+        expect(['', 'STAFF_OWN_WALLET,USER_REQUIRED']).toContain(reasons.join());
+      }
+    },
+  );
+});
+
 describe('dead letters', () => {
   it.each(['wallet', 'statement'])(
     'of %s: found by staff only, absent ones by none',
