@@ -28,7 +28,7 @@ export default defineConfig({
       {
         test: {
           name: 'e2e',
-          include: ['tests/e2e/**/*.e2e.test.ts'],
+          include: ['tests/**/*.e2e.test.ts'],
           exclude,
           testTimeout: 120_000,
           hookTimeout: 120_000,

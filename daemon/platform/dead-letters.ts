@@ -1,5 +1,6 @@
 import { isUuid } from '../../core/ids.ts';
 import { refuse, succeed, type Result } from '../../core/reasons.ts';
+import { findTextProblem } from '../../core/text.ts';
 import { appendAudit } from './audit.ts';
 import type { Consumer, DeadLetter, InboundMessage } from './broker.ts';
 import type { Db, Tx } from './db.ts';
@@ -130,7 +131,9 @@ export function createDeadLetters(options: {
 }
 
 async function list(db: Db, query: LetterQuery): ReturnType<DeadLetters['list']> {
-  if (query.ids.some((id) => !isUuid(id))) return succeed({ letters: [], nextPageToken: '' });
+  const isNowhere =
+    query.ids.some((id) => !isUuid(id)) || findTextProblem(query.reason, 255) !== undefined;
+  if (isNowhere) return succeed({ letters: [], nextPageToken: '' });
   const size = pageSizeOf(query.pageSize, 50, 500);
   if (!size.ok) return size;
   const bound = [query.state, query.reason, query.ids];

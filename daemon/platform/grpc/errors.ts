@@ -16,8 +16,20 @@ const toWireReason = (reason: Reason): WireReason => reason;
 
 const errorInfoUrl = 'type.googleapis.com/google.rpc.ErrorInfo';
 
+/**
+ * Trailers have little room: a client that gets more than it takes gives up its whole connection.
+ * A refusal that repeats what was asked must not be as long as that can be.
+ */
+const maxTextLength = 1_000;
+const cut = (text: string): string =>
+  text.length <= maxTextLength
+    ? text
+    : `${text.slice(0, maxTextLength).replace(/[\ud800-\udbff]$/, '')}…`;
+
 /** A rejection as gRPC sends it: status code, message, and google.rpc.ErrorInfo in the details. */
-export function toServiceError(rejection: Rejection, requestId: string): ServiceError {
+export function toServiceError(whole: Rejection, requestId: string): ServiceError {
+  const named = Object.entries(whole.metadata).map(([key, value]) => [key, cut(value)] as const);
+  const rejection = { ...whole, message: cut(whole.message), metadata: Object.fromEntries(named) };
   const code = status[statusNames[rejection.reason]];
   const info = ErrorInfo.fromPartial({
     reason: toWireReason(rejection.reason),

@@ -1,0 +1,241 @@
+import { Operation } from '../../protos/gen/digitalwallet/wallet/v1/wallet.ts';
+import { item } from '../support/grpc.ts';
+import type { Belongings } from './people.ts';
+import { exportOf } from './requests.ts';
+
+/**
+ * One way to name somebody's object in a request. A customer gets what is their own (`own: 'in'`),
+ * and for another's exactly the answer for one that never existed, with `hidden` as its reason.
+ */
+export type ObjectRule = {
+  readonly rpc: string;
+  /** The field, as docs name it. */
+  readonly names: string;
+  readonly request: (of: Belongings) => object;
+  readonly hidden: readonly string[];
+  /** Who of the staff reaches any customer's. Others get `hidden` or PERMISSION_DENIED. */
+  readonly staff: 'operator admin' | 'admin' | 'as the service likes';
+  /** How an owner is let in where there is nothing wrong with the request. */
+  readonly own?: 'in' | 'not asked';
+};
+
+const page = { pageSize: 10, pageToken: '' };
+const both = 'operator admin';
+const noUser = ['USER_NOT_FOUND'];
+const move = (changes: Parameters<typeof item>[0]) =>
+  item({ operation: Operation.DEPOSIT, currency: 'BRL', amountMinor: 1n, ...changes });
+const undo = (of: Belongings, operation: Operation) =>
+  item({ operation, parentId: of.purchaseId, currency: 'BRL' });
+const ofWallet = (userId: string, currency: string) => ({ userId, currency });
+
+const inWallet: readonly ObjectRule[] = (['BRL', 'EUR', 'JPY'] as const).flatMap((currency) => [
+  {
+    rpc: 'wallet.getBalance',
+    names: `user_id, ${currency}`,
+    request: ({ userId }: Belongings) => ofWallet(userId, currency),
+    hidden: noUser,
+    staff: both,
+  },
+  {
+    rpc: 'wallet.listTransactions',
+    names: `user_id, ${currency}`,
+    request: ({ userId }: Belongings) => ({
+      ...ofWallet(userId, currency),
+      ...page,
+      ascending: true,
+      operation: 0,
+    }),
+    hidden: noUser,
+    staff: both,
+  },
+  {
+    rpc: 'statement.generateStatement',
+    names: `user_id, ${currency}`,
+    request: ({ userId }: Belongings) => ({
+      ...ofWallet(userId, currency),
+      timezone: 'UTC',
+      ...page,
+      operations: [],
+      descending: false,
+    }),
+    hidden: noUser,
+    staff: both,
+  },
+  {
+    rpc: 'statement.createExport',
+    names: `user_id, ${currency}`,
+    request: ({ userId }: Belongings) => exportOf(userId, currency, true),
+    hidden: noUser,
+    staff: both,
+  },
+  ...[true, false].map((dryRun): ObjectRule => ({
+    rpc: 'wallet.createTransaction',
+    names: `user_id, ${currency}, dry_run ${String(dryRun)}`,
+    request: ({ userId }) => ({ item: move({ userId, currency }), dryRun }),
+    hidden: noUser,
+    staff: both,
+  })),
+  {
+    rpc: 'wallet.streamTransactions',
+    names: `user_id, ${currency}`,
+    request: ({ userId }: Belongings) => ({ items: [move({ userId, currency })], dryRun: true }),
+    hidden: noUser,
+    staff: both,
+  },
+]);
+
+/** Every RPC that names an object, and each way in which it does. */
+export const objectRules: readonly ObjectRule[] = [
+  ...inWallet,
+  {
+    rpc: 'auth.getUser',
+    names: 'user_id',
+    request: ({ userId }) => ({ userId }),
+    hidden: noUser,
+    staff: both,
+  },
+  {
+    rpc: 'auth.listSessions',
+    names: 'user_id',
+    request: ({ userId }) => ({ userId, ...page }),
+    hidden: noUser,
+    staff: 'as the service likes',
+  },
+  {
+    rpc: 'auth.revokeSession',
+    names: 'session_id',
+    request: ({ sessionId }) => ({ target: { $case: 'sessionId', value: sessionId } }),
+    hidden: ['SESSION_NOT_FOUND'],
+    staff: 'as the service likes',
+    own: 'not asked',
+  },
+  {
+    rpc: 'auth.revokeSession',
+    names: 'all_of_user_id',
+    request: ({ userId }) => ({ target: { $case: 'allOfUserId', value: userId } }),
+    hidden: noUser,
+    staff: 'as the service likes',
+    own: 'not asked',
+  },
+  {
+    rpc: 'auth.listApiKeys',
+    names: 'owner_id',
+    request: ({ userId }) => ({ ownerId: userId, ...page }),
+    hidden: noUser,
+    staff: 'as the service likes',
+  },
+  {
+    rpc: 'auth.revokeApiKey',
+    names: 'api_key_id',
+    request: ({ apiKeyId }) => ({ apiKeyId }),
+    hidden: ['API_KEY_NOT_FOUND'],
+    staff: 'as the service likes',
+    own: 'not asked',
+  },
+  {
+    rpc: 'wallet.getTransaction',
+    names: 'transaction_id',
+    request: (of) => ({
+      by: { $case: 'transactionId', value: of.transactionId },
+      ...ofWallet('', ''),
+    }),
+    hidden: ['TRANSACTION_NOT_FOUND'],
+    staff: both,
+  },
+  {
+    rpc: 'wallet.getTransaction',
+    names: 'transaction_id, user_id',
+    request: (of) => ({
+      by: { $case: 'transactionId', value: of.transactionId },
+      ...ofWallet(of.userId, ''),
+    }),
+    hidden: noUser,
+    staff: both,
+  },
+  {
+    rpc: 'wallet.getTransaction',
+    names: 'idempotency_key',
+    request: (of) => ({
+      by: { $case: 'idempotencyKey', value: of.idempotencyKey },
+      ...ofWallet('', 'BRL'),
+    }),
+    hidden: ['TRANSACTION_NOT_FOUND'],
+    staff: 'as the service likes',
+  },
+  {
+    rpc: 'wallet.getTransaction',
+    names: 'idempotency_key, user_id',
+    request: (of) => ({
+      by: { $case: 'idempotencyKey', value: of.idempotencyKey },
+      ...ofWallet(of.userId, 'BRL'),
+    }),
+    hidden: noUser,
+    // The keys of staff are others than their customers'.
+    staff: 'as the service likes',
+  },
+  {
+    rpc: 'wallet.listWallets',
+    names: 'user_id',
+    request: ({ userId }) => ({ userId, ...page }),
+    hidden: noUser,
+    staff: both,
+  },
+  {
+    rpc: 'wallet.listTransactions',
+    names: 'page_token',
+    request: ({ pageToken }) => ({
+      ...ofWallet('', 'BRL'),
+      pageSize: 1,
+      pageToken,
+      ascending: false,
+      operation: 0,
+    }),
+    hidden: ['PAGE_TOKEN_INVALID'],
+    staff: 'as the service likes',
+  },
+  ...[Operation.CANCELLATION, Operation.REVERSAL].flatMap((operation): ObjectRule[] => [
+    {
+      rpc: 'wallet.createTransaction',
+      names: `parent_id, operation ${operation}`,
+      request: (of) => ({ item: undo(of, operation), dryRun: true }),
+      hidden: ['PARENT_NOT_FOUND'],
+      staff: 'as the service likes',
+    },
+    {
+      rpc: 'wallet.createTransaction',
+      names: `parent_id, operation ${operation}, for good`,
+      request: (of) => ({ item: undo(of, operation), dryRun: false }),
+      hidden: ['PARENT_NOT_FOUND'],
+      staff: 'as the service likes',
+      own: 'not asked',
+    },
+    {
+      rpc: 'wallet.streamTransactions',
+      names: `parent_id, operation ${operation}`,
+      request: (of) => ({ items: [undo(of, operation)], dryRun: true }),
+      hidden: ['PARENT_NOT_FOUND'],
+      staff: 'as the service likes',
+    },
+  ]),
+  {
+    rpc: 'statement.getExport',
+    names: 'export_id',
+    request: ({ exportId }) => ({ exportId }),
+    hidden: ['EXPORT_NOT_FOUND'],
+    staff: both,
+  },
+  {
+    rpc: 'statement.downloadExport',
+    names: 'export_id',
+    request: ({ exportId }) => ({ exportId, offset: 0n }),
+    hidden: ['EXPORT_NOT_FOUND'],
+    staff: both,
+  },
+  {
+    rpc: 'statement.listExports',
+    names: 'user_id',
+    request: ({ userId }) => ({ userId, ...page }),
+    hidden: noUser,
+    staff: both,
+  },
+];

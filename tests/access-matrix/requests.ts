@@ -1,0 +1,111 @@
+import { randomUUID } from 'node:crypto';
+
+import type { Role } from '../../core/roles.ts';
+import { Role as WireRole } from '../../protos/gen/digitalwallet/auth/v1/auth.ts';
+import { ExportFormat } from '../../protos/gen/digitalwallet/statement/v1/statement.ts';
+import { Operation } from '../../protos/gen/digitalwallet/wallet/v1/wallet.ts';
+import { item } from '../support/grpc.ts';
+
+/** What the cells at the gate are about: a request that changes nothing, whoever may send it. */
+export type Ground = {
+  /** Whose wallet is meant; empty for oneself. */
+  readonly userId: string;
+  readonly validToken: string;
+};
+
+export const roleNames: Readonly<Record<Role, WireRole>> = {
+  customer: WireRole.CUSTOMER,
+  operator: WireRole.OPERATOR,
+  admin: WireRole.ADMIN,
+};
+
+const page = { pageSize: 10, pageToken: '' };
+const deposit = (userId: string) =>
+  item({ userId, currency: 'BRL', operation: Operation.DEPOSIT, amountMinor: 1n });
+const ofDeadLetters = () => ({ deadLetterIds: [randomUUID()], dryRun: true });
+const frozen = (userId: string) => ({ userId, currency: 'BRL', note: 'a test', dryRun: true });
+
+/**
+ * A harmless request for each RPC. A new RPC needs a line here; without one its cells fail.
+ */
+export const plainRequests: Readonly<Record<string, (ground: Ground) => object>> = {
+  'auth.signUp': () => ({ email: 'not an address', password: '' }),
+  'auth.verifyEmail': () => ({ code: 'AAAA-AAAA' }),
+  'auth.signIn': () => ({ email: '', password: '', client: '', deviceToken: '' }),
+  'auth.refreshSession': () => ({ refreshToken: 'not one of ours' }),
+  'auth.validateToken': ({ validToken }) => ({ accessToken: validToken }),
+  'auth.getJwks': () => ({}),
+  'auth.signOut': () => ({}),
+  'auth.getUser': ({ userId }) => ({ userId }),
+  'auth.changePassword': () => ({
+    oldPassword: 'not the password',
+    newPassword: 'x',
+    revokeOtherSessions: false,
+  }),
+  'auth.listSessions': ({ userId }) => ({ userId, ...page }),
+  'auth.revokeSession': () => ({ target: { $case: 'sessionId', value: randomUUID() } }),
+  'auth.createApiKey': () => ({ name: '', scopes: [], operations: [], expiresAt: new Date(0) }),
+  'auth.listApiKeys': ({ userId }) => ({ ownerId: userId, ...page }),
+  'auth.revokeApiKey': () => ({ apiKeyId: randomUUID() }),
+  'auth.resolveUsers': ({ userId }) => ({ userIds: [userId], emails: [] }),
+  'auth.listUsers': () => ({ ...page, role: 0, email: '' }),
+  'auth.createUser': () => ({ email: 'not an address', password: '', role: WireRole.CUSTOMER }),
+  'auth.updateUser': () => ({ userId: randomUUID(), disabled: false }),
+  'auth.listRevocations': () => ({ since: new Date() }),
+  'auth.listAuditEvents': () => ({ ...page, actor: '', target: '', action: '' }),
+  'wallet.createTransaction': ({ userId }) => ({ item: deposit(userId), dryRun: true }),
+  'wallet.streamTransactions': ({ userId }) => ({ items: [deposit(userId)], dryRun: true }),
+  'wallet.getTransaction': ({ userId }) => ({
+    by: { $case: 'transactionId', value: randomUUID() },
+    userId,
+    currency: 'BRL',
+  }),
+  'wallet.listTransactions': ({ userId }) => ({
+    userId,
+    currency: 'BRL',
+    ...page,
+    ascending: false,
+    operation: 0,
+  }),
+  'wallet.getBalance': ({ userId }) => ({ userId, currency: 'BRL' }),
+  'wallet.listWallets': ({ userId }) => ({ userId, ...page }),
+  'wallet.freezeWallet': ({ userId }) => frozen(userId),
+  'wallet.unfreezeWallet': ({ userId }) => frozen(userId),
+  'wallet.streamLedger': () => ({ afterWalletId: '', afterSeq: 0n }),
+  'wallet.verifyLedger': () => ({}),
+  'wallet.listDeadLetters': () => ({ ...page, state: 0, reason: '', deadLetterIds: [] }),
+  'wallet.replayDeadLetters': ofDeadLetters,
+  'wallet.discardDeadLetters': () => ({ ...ofDeadLetters(), note: '' }),
+  'wallet.listAuditEvents': () => ({ ...page, actor: '', target: '', action: '' }),
+  'statement.generateStatement': ({ userId }) => ({
+    userId,
+    currency: 'BRL',
+    timezone: '',
+    ...page,
+    operations: [],
+    descending: false,
+  }),
+  'statement.createExport': ({ userId }) => exportOf(userId, 'BRL', true),
+  'statement.getExport': () => ({ exportId: randomUUID() }),
+  'statement.listExports': ({ userId }) => ({ userId, ...page }),
+  'statement.downloadExport': () => ({ exportId: randomUUID(), offset: 0n }),
+  'statement.verifyProjection': () => ({ walletId: randomUUID() }),
+  'statement.rebuildProjection': () => ({ walletId: randomUUID() }),
+  'statement.listDeadLetters': () => ({ ...page, state: 0, reason: '', deadLetterIds: [] }),
+  'statement.replayDeadLetters': ofDeadLetters,
+  'statement.discardDeadLetters': () => ({ ...ofDeadLetters(), note: '' }),
+};
+
+export const exportOf = (userId: string, currency: string, dryRun: boolean): object => ({
+  userId,
+  currency,
+  from: new Date(Date.now() - 86_400_000),
+  to: new Date(),
+  timezone: 'UTC',
+  locale: '',
+  format: ExportFormat.CSV,
+  email: false,
+  byteOrderMark: false,
+  idempotencyKey: randomUUID(),
+  dryRun,
+});

@@ -1,0 +1,22 @@
+import { describe, expect, it } from 'vitest';
+
+import { objectRules } from './objects.ts';
+import { plainRequests } from './requests.ts';
+import { mayBeUnimplemented } from './rights.ts';
+import { rpcs } from './rpcs.ts';
+
+describe('who may call what', () => {
+  it.each(rpcs)('$name is as rights.ts has it', ({ policy, right }) => {
+    expect(policy).toEqual(right);
+  });
+
+  it('every RPC has a request that changes nothing', () => {
+    expect(Object.keys(plainRequests).sort()).toEqual(rpcs.map((rpc) => rpc.name).sort());
+  });
+
+  it('names RPCs that there are', () => {
+    const names = new Set(rpcs.map((rpc) => rpc.name));
+    const named = [...mayBeUnimplemented, ...objectRules.map((rule) => rule.rpc)];
+    expect(named.filter((name) => !names.has(name))).toEqual([]);
+  });
+});

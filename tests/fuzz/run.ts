@@ -1,0 +1,148 @@
+import { AuthServiceService } from '../../protos/gen/digitalwallet/auth/v1/auth.ts';
+import { createMint } from '../access-matrix/forgeries.ts';
+import { connect } from '../support/grpc.ts';
+import { createWorld, expectCode, password, type World } from '../support/world.ts';
+import { fuzzArgv, fuzzProcesses } from './argv.ts';
+import { fuzzCalls, fuzzFraming, type Players } from './calls.ts';
+import { fuzzFrames } from './frames.ts';
+import { fuzzMessages, fuzzTexts } from './pure.ts';
+import { createReport, type Report } from './report.ts';
+import { judgeLedger, startGoodClient, watchDaemon, watchMemory } from './watch.ts';
+
+/**
+ * What an input is: of `calls` and `framing` one call; of `frames` one connection with all that is
+ * written to it; of `messages` one body; of `texts` one text; of `argv` one command line in this
+ * process; of `processes` one process. The numbers are parts of a thousand.
+ */
+export const kinds = {
+  calls: 300,
+  framing: 20,
+  frames: 10,
+  messages: 330,
+  texts: 310,
+  argv: 30,
+  processes: 0,
+} as const;
+
+export type Kind = keyof typeof kinds;
+
+export type FuzzOptions = {
+  readonly seed: string;
+  readonly count: number;
+  readonly kinds: readonly Kind[];
+  /** The number of the first input of each kind; to do one again. */
+  readonly from: number;
+  readonly say: (line: string) => void;
+};
+
+const warmUp = 3_000;
+const maxProcesses = 20;
+
+/** Runs all of it against a daemon of its own. */
+export async function fuzz(options: FuzzOptions): Promise<Report> {
+  const report = createReport(options.seed, options.say);
+  const world = await createWorld();
+  try {
+    await attack(world, report, options);
+  } finally {
+    await world.dispose();
+  }
+  return report;
+}
+
+async function attack(world: World, report: Report, options: FuzzOptions): Promise<void> {
+  const { say, from } = options;
+  const daemon = await world.start({ LOG_LEVEL: 'warn' });
+  const mint = await createMint(world.dataDir);
+  const good = await createUser(world, 'good', 'customer');
+  const players: Players = { mint, users: await createPlayers(world) };
+  const counts = share(options);
+  const watched = watchDaemon(report, daemon);
+  const memory = watchMemory(report, daemon);
+  const client = startGoodClient(report, daemon, mint, good);
+
+  // Code is compiled and caches fill up at first, whoever calls.
+  const warming = createReport('warm-up', () => undefined);
+  await fuzzCalls(warming, { from: 0, count: warmUp }, daemon.address, players);
+  memory.setBaseline();
+
+  const startedAt = performance.now();
+  const range = (kind: Kind) => ({ from, count: counts[kind] });
+  const env = { ...(await world.homeOf('fuzz')), WALLET_SERVER: daemon.address };
+  const seconds = (): number => (performance.now() - startedAt) / 1000;
+  const work: Readonly<Record<Kind, () => Promise<void>>> = {
+    calls: () => fuzzCalls(report, range('calls'), daemon.address, players),
+    framing: () => fuzzFraming(report, range('framing'), daemon.address, players),
+    frames: () => fuzzFrames(report, range('frames'), daemon.address),
+    messages: () => fuzzMessages(report, range('messages')),
+    texts: () => fuzzTexts(report, range('texts')),
+    argv: () => fuzzArgv(report, range('argv')),
+    processes: () => fuzzProcesses(report, range('processes'), env),
+  };
+  await Promise.all(
+    options.kinds.map(async (kind) => {
+      await work[kind]();
+      say(`${kind}: through after ${seconds().toFixed(1)} s`);
+    }),
+  );
+  const took = seconds();
+
+  const { deposits, starved, balanceMinor } = await client.stop();
+  if (BigInt(deposits) !== balanceMinor) {
+    report.violate(
+      'good client',
+      undefined,
+      `${deposits} deposits, but a balance of ${balanceMinor}`,
+    );
+  }
+  await new Promise((resolve) => setTimeout(resolve, 3_000));
+  say(memory.judge());
+  say(await judgeLedger(report, world.dataDir));
+  watched.judge();
+  report.print();
+  say(`good client: ${deposits} deposits; ${starved} tries more while the daemon got no processor`);
+  say(`${took.toFixed(0)} s, ${Math.round(report.inputs / took)} inputs a second`);
+}
+
+/** How many inputs of each kind: by its share, of the kinds that are asked for. */
+function share({ count, kinds: asked }: FuzzOptions): Record<Kind, number> {
+  const whole = asked.reduce((sum, kind) => sum + kinds[kind], 0);
+  const counts = Object.fromEntries(Object.keys(kinds).map((kind) => [kind, 0])) as Record<
+    Kind,
+    number
+  >;
+  for (const kind of asked) {
+    counts[kind] = whole === 0 ? count : Math.floor((count * kinds[kind]) / whole);
+  }
+  if (asked.includes('processes') && whole > 0) counts.processes = Math.min(maxProcesses, count);
+  // What rounding left over.
+  const sum = Object.values(counts).reduce((a, b) => a + b, 0);
+  const [first] = asked;
+  if (first && sum < count) counts[first] += count - sum;
+  return counts;
+}
+
+async function createPlayers(world: World): Promise<Players['users']> {
+  const roles = ['customer', 'customer', 'operator', 'admin'] as const;
+  const users = [];
+  for (const [i, role] of roles.entries()) {
+    users.push({ role, userId: await createUser(world, `player${i}`, role) });
+  }
+  return users;
+}
+
+async function createUser(
+  world: World,
+  name: string,
+  role: 'customer' | 'operator' | 'admin',
+): Promise<string> {
+  const email = `${name}@example.com`;
+  const args = ['users', 'create', '--email', email, '--role', role];
+  expectCode(await world.walletd(args, password), 0);
+  const client = connect(world.daemon().address);
+  const request = { email, password, client: 'fuzz', deviceToken: '' };
+  const answer = await client.call(AuthServiceService.signIn, request);
+  client.close();
+  if (!answer.ok) throw new Error(answer.reason);
+  return answer.value.user?.id ?? '';
+}

@@ -1,0 +1,195 @@
+import { readFileSync } from 'node:fs';
+
+import type { Daemon } from '../../scripts/product.ts';
+import {
+  Operation,
+  WalletServiceService,
+  type Wallet,
+} from '../../protos/gen/digitalwallet/wallet/v1/wallet.ts';
+import type { Mint } from '../access-matrix/forgeries.ts';
+import { connect, item } from '../support/grpc.ts';
+import { findFaults, queryService } from '../support/ledger.ts';
+import type { Report } from './report.ts';
+
+const everyMs = 100;
+const answerMs = 20_000;
+const settleMs = 60_000;
+
+export type GoodClient = {
+  /** Ends it; how many deposits of 1 were answered, each of them OK or told as a violation. */
+  stop(): Promise<{
+    readonly deposits: number;
+    readonly starved: number;
+    readonly balanceMinor: bigint;
+  }>;
+};
+
+/**
+ * Somebody who does nothing wrong: a deposit each 100 ms, and each must be answered well. A daemon
+ * that got no processor for seconds refuses for want of news of revocations: that is the machine's
+ * fault, the deposit is made again under its key, and it is told at the end.
+ */
+export function startGoodClient(
+  report: Report,
+  daemon: Daemon,
+  mint: Mint,
+  userId: string,
+): GoodClient {
+  const client = connect(daemon.address);
+  const starvation = watchStarvation(daemon.pid);
+  let isStopped = false;
+  let deposits = 0;
+  let starved = 0;
+  const run = async (): Promise<void> => {
+    const token = await mint.tokenOf(userId, 'customer');
+    let wanted = next();
+    while (!isStopped) {
+      const late = new Promise<'late'>((resolve) =>
+        setTimeout(() => resolve('late'), answerMs).unref(),
+      );
+      const request = { item: wanted, dryRun: false };
+      const call = client.call(WalletServiceService.createTransaction, request, token);
+      const answer = await Promise.race([call, late]);
+      const isStarved = answer !== 'late' && !answer.ok && answer.reason === 'AUTH_UNAVAILABLE';
+      if (answer === 'late') report.violate('good client', undefined, 'no answer within 20 s');
+      else if (answer.ok) deposits += 1;
+      else if (isStarved && starvation.isStarved()) starved += 1;
+      else report.violate('good client', undefined, `refused: ${answer.reason}`);
+      if (answer === 'late' || answer.ok) wanted = next();
+      await new Promise((resolve) => setTimeout(resolve, everyMs));
+    }
+  };
+  const running = run();
+  return {
+    stop: async () => {
+      isStopped = true;
+      await running;
+      starvation.stop();
+      const token = await mint.tokenOf(userId, 'customer');
+      const request = { userId: '', currency: 'BRL' };
+      const answer = await client.call(WalletServiceService.getBalance, request, token);
+      client.close();
+      const wallet: Wallet | undefined = answer.ok ? answer.value.wallet : undefined;
+      return { deposits, starved, balanceMinor: wallet?.balanceMinor ?? -1n };
+    },
+  };
+}
+
+const next = () => item({ operation: Operation.DEPOSIT, currency: 'BRL', amountMinor: 1n });
+
+/** Whether a process waited for a processor for a good part of the last seconds, as Linux counts it. */
+function watchStarvation(pid: number): { isStarved(): boolean; stop(): void } {
+  const waitedMs = (): number => {
+    const text = readFileSync(`/proc/${pid}/schedstat`, 'utf8');
+    return Number(text.split(' ')[1]) / 1e6;
+  };
+  const looks: number[] = [];
+  const timer = setInterval(() => {
+    try {
+      looks.push(waitedMs());
+    } catch {
+      // Gone: whoever waits for its end will say so.
+    }
+    if (looks.length > 20) looks.shift();
+  }, 500).unref();
+  return {
+    isStarved: () => (looks.at(-1) ?? 0) - (looks[0] ?? 0) > 2_000,
+    stop: () => clearInterval(timer),
+  };
+}
+
+const rssBytes = (pid: number): number => {
+  const status = readFileSync(`/proc/${pid}/status`, 'utf8');
+  return Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1] ?? 0) * 1024;
+};
+
+export type Memory = {
+  /** From here on growth counts. */
+  setBaseline(): void;
+  /** The last look, after everything has come to rest. */
+  judge(): string;
+};
+
+const maxGrowthBytes = 100 * 1024 * 1024;
+const megabytes = (bytes: number): string => `${Math.round(bytes / 1024 / 1024)} MB`;
+
+/** Looks at what memory the daemon holds, each half second. */
+export function watchMemory(report: Report, daemon: Daemon): Memory {
+  let baseline = 0;
+  let peak = 0;
+  const look = (): void => {
+    try {
+      peak = Math.max(peak, rssBytes(daemon.pid));
+    } catch {
+      // Gone: whoever waits for its end will say so.
+    }
+  };
+  const timer = setInterval(look, 500).unref();
+  return {
+    setBaseline: () => {
+      baseline = rssBytes(daemon.pid);
+    },
+    judge: () => {
+      clearInterval(timer);
+      look();
+      const now = rssBytes(daemon.pid);
+      if (now - baseline >= maxGrowthBytes) {
+        report.violate(
+          'memory',
+          undefined,
+          `grew from ${megabytes(baseline)} to ${megabytes(now)}`,
+        );
+      }
+      return `memory: ${megabytes(baseline)} at first, ${megabytes(now)} at last, ${megabytes(peak)} at most`;
+    },
+  };
+}
+
+/** The daemon may not end, and may not meet anything that it did not expect. */
+export function watchDaemon(report: Report, daemon: Daemon): { judge(): void } {
+  let isWatched = true;
+  void daemon.exited.then((code) => {
+    if (isWatched)
+      report.violate('daemon', undefined, `ended with ${String(code)}`, daemon.log().slice(-4_000));
+  });
+  return {
+    judge: () => {
+      isWatched = false;
+      for (const line of daemon.log().split('\n')) {
+        const isBad =
+          /"level":"(error|fatal)"|unexpected error|[Uu]ncaught|Unhandled|Warning:/.test(line);
+        if (isBad) report.violate('log', undefined, nameOf(line), line);
+      }
+    },
+  };
+}
+
+/** What a line of the log is about, without what differs from one to the next. */
+function nameOf(line: string): string {
+  const err = /"message":"([^"]*)"/.exec(line)?.[1] ?? '';
+  const msg = /"msg":"([^"]*)"/.exec(line)?.[1] ?? line.slice(0, 100);
+  return `${msg}: ${err}`.replaceAll(/[0-9a-f-]{36}|\d+/g, '#');
+}
+
+/** Whether every cent is where it belongs, once all messages have come through. */
+export async function judgeLedger(report: Report, dataDir: string): Promise<string> {
+  const endsAt = Date.now() + settleMs;
+  let faults = await findFaults(dataDir);
+  while (faults.length > 0 && Date.now() < endsAt) {
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    faults = await findFaults(dataDir);
+  }
+  for (const fault of faults.slice(0, 10)) report.violate('ledger', undefined, fault);
+  type Sums = { balances: string | null; entries: string | null; count: string };
+  const [sums] = await queryService<Sums>(
+    dataDir,
+    'wallet',
+    `SELECT (SELECT sum(balance) FROM wallets)::text AS balances,
+       (SELECT sum(amount) FROM transactions)::text AS entries,
+       (SELECT count(*) FROM transactions)::text AS count`,
+  );
+  if (sums?.balances !== sums?.entries) {
+    report.violate('ledger', undefined, `balances ${sums?.balances}, entries ${sums?.entries}`);
+  }
+  return `ledger: ${sums?.count} transactions, sum of balances ${sums?.balances}, of entries ${sums?.entries}`;
+}
