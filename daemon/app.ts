@@ -60,15 +60,8 @@ async function compose(
   const tls = await openTlsFiles(config.tlsFiles, log);
   if (!tls.ok) return tls;
   lifecycle.defer('TLS files', tls.value.stop);
-  const opened = await openDatabases(config, log, 'start', onLost);
-  if (!opened.ok) return opened;
-  const databases = opened.value;
-  lifecycle.defer('databases', () => databases.stop());
-  const unready = await prepareSchemas(databases, config.services, config.shouldMigrate, log);
-  if (unready) return { ok: false, fault: unready };
-  const pools = await connectAll(databases, config, log, lifecycle);
-  if (!pools.ok) return pools;
-
+  const databases = await openAll(config, log, lifecycle, onLost);
+  if (!databases.ok) return databases;
   const peers = await connectPeers(config, credential.value, tls.value.peer, lifecycle);
   if (!peers.ok) return peers;
   const { auth, wallet, ownAddress } = peers.value;
@@ -85,8 +78,7 @@ async function compose(
   const notices: string[] = [];
   const deps = {
     config,
-    databases,
-    ...pools.value,
+    ...databases.value,
     log,
     broker,
     auth,
@@ -151,6 +143,22 @@ async function openMailer(
   const mailer = createMailer({ url: smtp.url, from: smtp.from, ...authorities });
   lifecycle.defer('mail', () => mailer.stop());
   return { ok: true, value: mailer };
+}
+
+async function openAll(
+  config: Config,
+  log: Log,
+  lifecycle: Lifecycle,
+  onLost: (detail: string) => void,
+): Promise<Outcome<Pick<Deps, 'databases' | 'dbs' | 'reserved'>>> {
+  const opened = await openDatabases(config, log, 'start', onLost);
+  if (!opened.ok) return opened;
+  const databases = opened.value;
+  lifecycle.defer('databases', () => databases.stop());
+  const unready = await prepareSchemas(databases, config.services, config.shouldMigrate, log);
+  if (unready) return { ok: false, fault: unready };
+  const pools = await connectAll(databases, config, log, lifecycle);
+  return pools.ok ? { ok: true, value: { databases, ...pools.value } } : pools;
 }
 
 async function connectAll(

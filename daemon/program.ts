@@ -31,9 +31,9 @@ export async function createProgram(argv: readonly string[]): Promise<number> {
     const text = `${help} (${name}${fallback === '' ? '' : `, default ${fallback}`})`;
     program.addOption(new Option(`--${flagOf(name)} <value>`, text));
   }
-  const withConfig =
-    <A extends unknown[]>(run: (config: Config, ...rest: A) => Promise<number>) =>
-    async (...rest: A): Promise<void> => {
+  const withConfig: WithConfig =
+    (run) =>
+    async (...rest) => {
       const config = configure(program);
       exitCode = config ? await run(config, ...rest) : usageExitCode;
     };
@@ -68,6 +68,23 @@ export async function createProgram(argv: readonly string[]): Promise<number> {
         return 0;
       }),
     );
+  addHostCommands(program, withConfig);
+  try {
+    await program.parseAsync(argv, { from: 'user' });
+  } catch (err) {
+    if (!(err instanceof CommanderError)) throw err;
+    return err.exitCode === 0 ? 0 : usageExitCode;
+  }
+  return exitCode;
+}
+
+/** An action that has a valid configuration, or does not run. */
+type WithConfig = <A extends unknown[]>(
+  run: (config: Config, ...rest: A) => Promise<number>,
+) => (...rest: A) => Promise<void>;
+
+/** Commands for whoever is on the host, beside a running daemon or without one. */
+function addHostCommands(program: Command, withConfig: WithConfig): void {
   const users = program.command('users').description('accounts, on this host');
   users
     .command('create')
@@ -91,13 +108,6 @@ export async function createProgram(argv: readonly string[]): Promise<number> {
     .description('make the statement lines equal to the ledger, while everything goes on')
     .option('--wallet <id>', 'of this wallet only')
     .action(withConfig(runStatementsRebuild));
-  try {
-    await program.parseAsync(argv, { from: 'user' });
-  } catch (err) {
-    if (!(err instanceof CommanderError)) throw err;
-    return err.exitCode === 0 ? 0 : usageExitCode;
-  }
-  return exitCode;
 }
 
 /** `WALLETD_LISTEN` is `--listen`, `LOG_LEVEL` is `--log-level`. */

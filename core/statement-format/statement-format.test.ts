@@ -18,9 +18,13 @@ function write(
   format: ExportFormat,
   head: StatementHead,
   lines: readonly StatementFileLine[],
-  { locale = 'en' as ExportLocale, hasByteOrderMark = false } = {},
+  options: { readonly locale?: ExportLocale; readonly hasByteOrderMark?: boolean } = {},
 ): string {
-  const writer = createStatementWriter(format, head, { locale, hasByteOrderMark });
+  const writer = createStatementWriter(format, head, {
+    locale: 'en',
+    hasByteOrderMark: false,
+    ...options,
+  });
   return writer.begin() + lines.map((line) => writer.line(line)).join('') + writer.end();
 }
 

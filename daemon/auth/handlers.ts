@@ -25,6 +25,7 @@ import { canonicalizeEmail, mayCreate, type User } from './domain.ts';
 import { listSessions, revokeSession } from './session-list.ts';
 import { refreshSession, signIn, signOut, type SessionOptions } from './sessions.ts';
 import { recordSignIn } from './sign-in-audit.ts';
+import { listRevocations as listRevocationRows } from './store-revocations.ts';
 import * as store from './store.ts';
 import { getUser, listUsers, updateUser } from './users.ts';
 import { signUp, verifyEmail, type SignUpOptions } from './verification.ts';
@@ -153,7 +154,7 @@ async function listRevocations(
 ): Promise<Result<ListRevocationsResponse>> {
   return feedDb.read(async (tx) => {
     const asOfMs = await readClock(tx);
-    const revocations = await store.listRevocations(tx, request.since?.getTime());
+    const revocations = await listRevocationRows(tx, request.since?.getTime());
     return succeed({
       asOf: new Date(asOfMs),
       revocations: revocations.map(({ kind, id, revokedAtMs }) => ({

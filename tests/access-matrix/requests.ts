@@ -1,6 +1,5 @@
 import { randomUUID } from 'node:crypto';
 
-import type { Role } from '../../core/roles.ts';
 import { Role as WireRole } from '../../protos/gen/digitalwallet/auth/v1/auth.ts';
 import { ExportFormat } from '../../protos/gen/digitalwallet/statement/v1/statement.ts';
 import { Operation } from '../../protos/gen/digitalwallet/wallet/v1/wallet.ts';
@@ -11,12 +10,6 @@ export type Ground = {
   /** Whose wallet is meant; empty for oneself. */
   readonly userId: string;
   readonly validToken: string;
-};
-
-export const roleNames: Readonly<Record<Role, WireRole>> = {
-  customer: WireRole.CUSTOMER,
-  operator: WireRole.OPERATOR,
-  admin: WireRole.ADMIN,
 };
 
 const page = { pageSize: 10, pageToken: '' };

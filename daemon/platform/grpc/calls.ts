@@ -29,7 +29,7 @@ export type { CallContext } from './admission.ts';
 
 export type UnaryHandler<Req, Res> = (request: Req, context: CallContext) => Promise<Result<Res>>;
 /** A refusal in the middle of a stream is thrown: `createHold(rejection)`. */
-export type ServerStreamHandler<Req, Res> = (
+type ServerStreamHandler<Req, Res> = (
   request: Req,
   context: CallContext,
 ) => Promise<Result<AsyncIterable<Res>>>;

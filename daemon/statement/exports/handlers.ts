@@ -109,7 +109,7 @@ function isVisible(made: Export, principal: Principal): boolean {
 }
 
 /** What staff do with other people's statements is on record before they get it. */
-export async function recordForeign(
+async function recordForeign(
   trail: AuditTrail,
   context: CallContext,
   action: string,

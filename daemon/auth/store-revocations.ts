@@ -1,0 +1,32 @@
+import { sql, type Tx } from '../platform/db.ts';
+import type { Revocation } from '../platform/revocations.ts';
+
+const revocationsSql = sql(
+  'revocation_list',
+  `SELECT kind, subject_id, revoked_at FROM revocations
+   WHERE revoked_at >= GREATEST($1::timestamptz, clock_timestamp() - interval '20 minutes')`,
+);
+
+/** What was revoked since, as far as a token can still live that it concerns. */
+export async function listRevocations(tx: Tx, sinceMs: number | undefined): Promise<Revocation[]> {
+  type Row = { kind: Revocation['kind']; subject_id: string; revoked_at: number };
+  const since = sinceMs === undefined ? '-infinity' : new Date(sinceMs).toISOString();
+  const rows = await tx.query<Row>(revocationsSql, [since]);
+  return rows.map((r) => ({ kind: r.kind, id: r.subject_id, revokedAtMs: r.revoked_at }));
+}
+
+const pruneSql = sql(
+  'auth_prune',
+  `WITH old_tokens AS (
+     DELETE FROM refresh_tokens WHERE token_hash IN (
+       SELECT t.token_hash FROM sessions s JOIN refresh_tokens t ON t.session_id = s.id
+       WHERE s.expires_at < clock_timestamp() LIMIT 10000 FOR UPDATE OF t SKIP LOCKED))
+   DELETE FROM revocations WHERE (kind, subject_id, revoked_at) IN (
+     SELECT kind, subject_id, revoked_at FROM revocations
+     WHERE revoked_at < clock_timestamp() - interval '1 day' LIMIT 10000 FOR UPDATE SKIP LOCKED)`,
+);
+
+/** Forgets what no token can be checked against any more. */
+export async function prune(tx: Tx): Promise<void> {
+  await tx.execute(pruneSql);
+}
