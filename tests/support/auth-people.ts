@@ -6,7 +6,7 @@ import {
 } from '../../protos/gen/digitalwallet/auth/v1/auth.ts';
 import type { Answer, AuthServer } from './auth-server.ts';
 
-export const password = 'correct horse battery';
+const password = 'correct horse battery';
 
 export type Somebody = {
   readonly id: string;
