@@ -203,8 +203,36 @@ describe('plaintext', () => {
     },
   );
 
+  it('needs no leave where there is TLS, but for metrics, which have none', () => {
+    const tls = { TLS_CERT_FILE: '/cert.pem', TLS_KEY_FILE: '/key.pem' };
+    const open = { ...tls, WALLETD_LISTEN: '0.0.0.0:50051' };
+    expect(accept(open).tlsFiles).toMatchObject({ cert: '/cert.pem', key: '/key.pem' });
+    expect(variables({ ...open, WALLETD_METRICS_LISTEN: '0.0.0.0:9464' })).toEqual([
+      'WALLETD_METRICS_LISTEN',
+    ]);
+    expect(accept({ ...open, WALLETD_METRICS_LISTEN: 'off' }).metricsListen).toBeUndefined();
+  });
+
   it('an address of IPv6 is taken out of its brackets', () => {
     expect(accept({ WALLETD_LISTEN: '[::1]:7' }).listen).toEqual({ host: '::1', port: 7 });
+  });
+});
+
+describe('TLS', () => {
+  it('needs certificate and key, and both for a client authority', () => {
+    expect(variables({ TLS_CERT_FILE: '/cert.pem' })).toEqual(['TLS_KEY_FILE']);
+    expect(variables({ TLS_KEY_FILE: '/key.pem' })).toEqual(['TLS_CERT_FILE']);
+    expect(variables({ TLS_CLIENT_CA_FILE: '/ca.pem' })).toEqual(['TLS_CLIENT_CA_FILE']);
+  });
+});
+
+describe('trusted proxies', () => {
+  it('are addresses and ranges', () => {
+    const asked = accept({ TRUSTED_PROXIES: '10.0.0.7, fd00::/8' });
+    expect(asked.trustedProxies).toEqual(['10.0.0.7', 'fd00::/8']);
+    for (const text of ['proxy.internal', '10.0.0.0/33', '10.0.0.7;10.0.0.8']) {
+      expect(variables({ TRUSTED_PROXIES: text })).toEqual(['TRUSTED_PROXIES']);
+    }
   });
 });
 
@@ -240,6 +268,15 @@ describe('contradictions', () => {
     };
     expect(variables(split)).toEqual(['AUTH_SERVICE_URL']);
     expect(accept({ ...split, WALLETD_ALLOW_PLAINTEXT: '1' }).isPlaintextAllowed).toBe(true);
+    const secure = { ...split, AUTH_SERVICE_URL: 'https://auth.example.com:50051' };
+    expect(accept(secure).peerAddresses.auth).toEqual({
+      host: 'auth.example.com',
+      port: 50_051,
+      hasTls: true,
+    });
+    for (const url of ['http://auth:1', 'https://auth', 'https://auth:1/path', 'auth']) {
+      expect(variables({ ...split, AUTH_SERVICE_URL: url })).toEqual(['AUTH_SERVICE_URL']);
+    }
   });
 
   it('an owner without the role that works is refused, and one can offer nothing', () => {

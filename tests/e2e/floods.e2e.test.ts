@@ -1,4 +1,5 @@
-import { readFileSync } from 'node:fs';
+import { once } from 'node:events';
+import { readdirSync, readFileSync } from 'node:fs';
 import { connect as connectTcp, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 
@@ -25,6 +26,8 @@ const mebibytes = (): number => {
   const status = readFileSync(`/proc/${world.daemon().pid}/status`, 'utf8');
   return Math.round(Number(/VmRSS:\s+(\d+) kB/.exec(status)?.[1]) / 1024);
 };
+
+const openFiles = (): number => readdirSync(`/proc/${world.daemon().pid}/fd`).length;
 
 /** Runs the flood; afterwards the daemon serves as before, and has not grown without bound. */
 async function survive(what: string, boundMb: number, flood: () => Promise<void>): Promise<void> {
@@ -61,16 +64,16 @@ async function connectBare(): Promise<Socket> {
   return socket;
 }
 
-/** Writes as fast as the daemon takes it, and reads nothing, until it is cut off or told to stop. */
+/** Writes as fast as the daemon takes it, and reads nothing, until it is cut off or gets no further. */
 async function pour(socket: Socket, chunk: Buffer, times: number): Promise<void> {
   socket.pause();
-  for (let i = 0; i < times && !socket.destroyed; i += 1) {
+  const closing = new AbortController();
+  socket.once('close', () => closing.abort());
+  for (let i = 0; i < times && !closing.signal.aborted; i += 1) {
     if (socket.write(chunk)) continue;
-    await Promise.race([
-      new Promise((resolve) => socket.once('drain', resolve)),
-      new Promise((resolve) => socket.once('close', resolve)),
-      sleep(2_000),
-    ]);
+    const signal = AbortSignal.any([closing.signal, AbortSignal.timeout(3_000)]);
+    const isDrained = await once(socket, 'drain', { signal }).catch(() => undefined);
+    if (!isDrained) break;
   }
   socket.destroy();
 }
@@ -105,7 +108,8 @@ describe('a flood', () => {
   it('of streams that are opened and reset', () =>
     survive('rapid reset', 150, async () => {
       const raw = connectRaw(world.daemon().address);
-      for (let round = 0; round < 200 && !raw.session.closed; round += 1) {
+      for (let round = 0; round < 200; round += 1) {
+        if (raw.session.destroyed) break;
         for (let i = 0; i < 100; i += 1) {
           raw.open(AuthServiceService.getJwks.path, { messages: [Buffer.alloc(0)] }).close(8);
         }
@@ -117,18 +121,14 @@ describe('a flood', () => {
   it('of connections that say nothing', () =>
     survive('silent connections', 300, async () => {
       const [host, port] = world.daemon().address.split(':');
-      const sockets = Array.from({ length: 2_500 }, () => {
-        const socket = connectTcp({ host, port: Number(port) });
-        socket.on('error', () => undefined);
-        return socket;
-      });
-      await waitUntil(
-        'all cut',
-        () => Promise.resolve(sockets.every((socket) => socket.destroyed)),
-        60_000,
+      const idle = openFiles();
+      const sockets = Array.from({ length: 2_500 }, () =>
+        connectTcp({ host, port: Number(port) }).on('error', () => undefined),
       );
-      const socketsOpen = sockets.filter((socket) => !socket.destroyed);
-      expect(socketsOpen).toEqual([]);
+      await waitUntil('many accepted', () => Promise.resolve(openFiles() > idle + 1_500), 30_000);
+      // Each is cut after ten seconds without a greeting, though none of them is closed here.
+      await waitUntil('all cut', () => Promise.resolve(openFiles() < idle + 50), 60_000);
+      sockets.forEach((socket) => socket.destroy());
     }));
 
   it('of requests that never become whole', () =>

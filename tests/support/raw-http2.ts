@@ -1,9 +1,4 @@
-import {
-  connect,
-  type ClientHttp2Session,
-  type ClientHttp2Stream,
-  type IncomingHttpHeaders,
-} from 'node:http2';
+import { connect, type ClientHttp2Session, type ClientHttp2Stream } from 'node:http2';
 
 /** A bare HTTP/2 client, for what no gRPC client would do. */
 export type RawClient = {
@@ -67,7 +62,7 @@ export function readAnswer(stream: ClientHttp2Stream): Promise<RawAnswer> {
     let end: Readonly<Record<string, string | string[] | undefined>> = {};
     const read = (name: string): string | undefined => end[name]?.toString();
     stream.on('response', (headers) => (end = stringsOf(headers)));
-    stream.on('trailers', (headers: IncomingHttpHeaders) => (end = stringsOf(headers)));
+    stream.on('trailers', (headers: object) => (end = stringsOf(headers)));
     stream.on('data', (chunk: Buffer) => chunks.push(chunk));
     stream.on('close', () => {
       const status = read('grpc-status');
@@ -81,7 +76,7 @@ export function readAnswer(stream: ClientHttp2Stream): Promise<RawAnswer> {
   });
 }
 
-const stringsOf = (headers: IncomingHttpHeaders): Record<string, string> =>
+const stringsOf = (headers: object): Record<string, string> =>
   Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, String(value)]));
 
 /** A message as gRPC sends it: not compressed, its length, its bytes. */

@@ -1,4 +1,5 @@
 import type { Http2Server, ServerOptions } from 'node:http2';
+import type { Socket } from 'node:net';
 
 import {
   Server,
@@ -130,7 +131,8 @@ export function createGrpcServer(options: {
   const listeners: Listener[] = [];
   return {
     listen: async (address, tls) => {
-      const onConnection = injector.injectConnection.bind(injector);
+      const onConnection = (socket: Socket): void =>
+        watch.begin(socket, () => injector.injectConnection(socket));
       const { connections } = limits;
       const listener = createListener({ tls, limits: connections, proxies, log, onConnection });
       const port = await listener.listen(parseAddress(address));

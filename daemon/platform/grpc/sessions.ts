@@ -4,6 +4,7 @@ import {
   type ServerHttp2Session,
   type ServerHttp2Stream,
 } from 'node:http2';
+import type { Socket } from 'node:net';
 
 import { status } from '@grpc/grpc-js';
 
@@ -48,12 +49,24 @@ type StreamState = {
 
 type SessionState = {
   readonly session: ServerHttp2Session;
+  readonly socket: Socket | undefined;
   readonly sinceMs: number;
   readonly streams: Map<ServerHttp2Stream, StreamState>;
   isGreeted: boolean;
   movedAtMs: number;
   bytesWritten: number;
+  /** When the session was first seen at its end, its socket not being closed yet. */
+  endedAtMs: number | undefined;
 };
+
+export type SessionWatch = {
+  /** Opens a session on this connection, by `inject`. */
+  begin(socket: Socket, inject: () => void): void;
+  stop(): void;
+};
+
+/** A last frame may be written for so long; a peer that reads nothing would keep the socket. */
+const lastWordsMs = 2_000;
 
 type Cause =
   'no greeting' | 'answers unread' | 'too much held' | 'request incomplete' | 'left open';
@@ -69,7 +82,7 @@ export function watchSessions(options: {
   readonly log: Log;
   /** Whether the method at this path takes a stream of requests. */
   readonly isRequestStream: (path: string) => boolean;
-}): { stop(): void } {
+}): SessionWatch {
   const { server, limits, log, isRequestStream } = options;
   const states = new Map<ServerHttp2Session, SessionState>();
   const cut = new Map<Cause, number>();
@@ -79,30 +92,14 @@ export function watchSessions(options: {
     session.destroy(undefined, constants.NGHTTP2_ENHANCE_YOUR_CALM);
   };
 
+  let arriving: Socket | undefined;
   server.on('session', (session) => {
-    const state: SessionState = {
-      session,
-      sinceMs: performance.now(),
-      streams: new Map(),
-      isGreeted: false,
-      movedAtMs: performance.now(),
-      bytesWritten: 0,
-    };
-    states.set(session, state);
-    // Our own settings, the bound on headers among them, are in force once they are acknowledged.
-    session.once('remoteSettings', () => {
-      session.once('localSettings', () => (state.isGreeted = true));
-    });
+    states.set(session, openState(session, arriving));
     session.once('close', () => states.delete(session));
   });
   server.on('stream', (stream, headers) => {
-    const streams = stream.session && states.get(stream.session as ServerHttp2Session)?.streams;
-    if (!streams) return;
-    const nowMs = performance.now();
-    const isOneRequest = !isRequestStream(headers[':path'] ?? '');
-    const state = { sinceMs: nowMs, isOneRequest, unreadBytes: 0, movedAtMs: nowMs };
-    streams.set(stream, { ...state, isLeftOpen: false });
-    stream.once('close', () => streams.delete(stream));
+    const state = stream.session && states.get(stream.session as ServerHttp2Session);
+    if (state) addStream(state, stream, !isRequestStream(headers[':path'] ?? ''));
   });
 
   const look = (): void => {
@@ -110,6 +107,11 @@ export function watchSessions(options: {
     const weights: { readonly state: SessionState; readonly heldBytes: number }[] = [];
     let allBytes = 0;
     for (const state of states.values()) {
+      if (state.session.destroyed) {
+        state.endedAtMs ??= nowMs;
+        if (nowMs - state.endedAtMs > lastWordsMs) state.socket?.destroy();
+        continue;
+      }
       if (!state.isGreeted && nowMs - state.sinceMs > limits.greetingMs) {
         end(state.session, 'no greeting');
         continue;
@@ -133,7 +135,41 @@ export function watchSessions(options: {
   };
   const timer = setInterval(look, lookEveryMs);
   timer.unref();
-  return { stop: () => clearInterval(timer) };
+  return {
+    begin: (socket, inject) => {
+      // The session is announced before `inject` returns.
+      arriving = socket;
+      inject();
+      arriving = undefined;
+    },
+    stop: () => clearInterval(timer),
+  };
+}
+
+function openState(session: ServerHttp2Session, socket: Socket | undefined): SessionState {
+  const nowMs = performance.now();
+  const state: SessionState = {
+    session,
+    socket,
+    sinceMs: nowMs,
+    streams: new Map(),
+    isGreeted: false,
+    movedAtMs: nowMs,
+    bytesWritten: 0,
+    endedAtMs: undefined,
+  };
+  // Our own settings, the bound on headers among them, are in force once they are acknowledged.
+  session.once('remoteSettings', () => {
+    session.once('localSettings', () => (state.isGreeted = true));
+  });
+  return state;
+}
+
+function addStream(state: SessionState, stream: ServerHttp2Stream, isOneRequest: boolean): void {
+  const nowMs = performance.now();
+  const since = { sinceMs: nowMs, movedAtMs: nowMs, unreadBytes: 0 };
+  state.streams.set(stream, { ...since, isOneRequest, isLeftOpen: false });
+  stream.once('close', () => state.streams.delete(stream));
 }
 
 /** Ends the streams that only cost, and adds up what the others make us hold. */
@@ -175,7 +211,7 @@ function isStalled(
   nowMs: number,
   stallMs: number,
 ): boolean {
-  const bytesWritten = state.session.destroyed ? 0 : state.session.socket.bytesWritten;
+  const { bytesWritten } = state.session.socket;
   if (unreadBytes === 0 || bytesWritten - state.bytesWritten >= progressBytes) {
     state.movedAtMs = nowMs;
     state.bytesWritten = bytesWritten;
