@@ -17,6 +17,8 @@ const { values, positionals } = parseArgs({
     seconds: { type: 'string', default: '10' },
     quick: { type: 'boolean', default: false },
     out: { type: 'string', default: 'bench/results/latest.json' },
+    // A folder for CPU profiles of the daemons; they cost some speed.
+    profile: { type: 'string' },
     // For a test that shares `dist` with others.
     'skip-build': { type: 'boolean', default: false },
   },
@@ -35,7 +37,7 @@ const seconds = isQuick ? 1 : readCount('seconds', values.seconds, 1);
 
 ensureTestServices();
 if (!values['skip-build']) await import('../scripts/build.ts');
-const server = await startServer();
+const server = await startServer(values.profile);
 try {
   const results = await runAll(server);
   const report = { machine: describeMachine(), isQuick, rounds, seconds };

@@ -61,8 +61,9 @@ export const runWalletd = (
 export async function startWalletd(
   env: Environment,
   args: readonly string[] = [],
+  nodeFlags: readonly string[] = [],
 ): Promise<Daemon> {
-  const child = spawn(process.execPath, [requireBuilt(walletd), 'start', ...args], {
+  const child = spawn(process.execPath, [...nodeFlags, requireBuilt(walletd), 'start', ...args], {
     env: { ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });

@@ -51,7 +51,7 @@ export async function startProduct(
     ...databases.env,
     ...options.env,
   };
-  let daemon = await startWalletd(env);
+  let daemon = await startWalletd(env, [], server.daemonFlags);
   try {
     await addUsers(server, databases, options.users);
   } catch (err) {
@@ -66,7 +66,7 @@ export async function startProduct(
     signIn: () => signIn(daemon.address),
     cpuSeconds: () => readCpuSeconds(daemon.pid),
     start: async () => {
-      daemon = await startWalletd(env);
+      daemon = await startWalletd(env, [], server.daemonFlags);
     },
     stop: () => stopDaemon(daemon),
   };

@@ -19,6 +19,8 @@ export type DatabaseSet = {
 
 export type BenchServer = {
   readonly folder: string;
+  /** Flags of Node for each daemon: a CPU profile, if one was asked for. */
+  readonly daemonFlags: readonly string[];
   /** What psql and pgbench need to get in as the superuser. */
   readonly toolEnv: Readonly<Record<string, string>>;
   /** What the server says of itself: version, and the settings that matter for a measurement. */
@@ -54,7 +56,7 @@ const shown = [
  * One Postgres 18 for a whole run, with the settings that `walletd` gives its own. The product and
  * every baseline use this one.
  */
-export async function startServer(): Promise<BenchServer> {
+export async function startServer(profileFolder?: string): Promise<BenchServer> {
   const folder = await mkdtemp(join(tmpdir(), 'dw-bench-'));
   // The server runs as another user where the benchmarks run as root.
   await chmod(folder, 0o711);
@@ -71,6 +73,8 @@ export async function startServer(): Promise<BenchServer> {
   );
   return {
     folder,
+    daemonFlags:
+      profileFolder === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${profileFolder}`],
     toolEnv: {
       PATH: process.env['PATH'] ?? '',
       PGHOST: secrets.socketDir,
