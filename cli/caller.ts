@@ -122,6 +122,16 @@ export function createCaller(parts: CallerParts): Caller {
       return { ok: false, failure };
     },
     callKeyed: (method, request) => callAuthenticated(method, request, 'keyed-write'),
+    ...createStreamOpeners(parts),
+    callAs: async (token, method, request, kind) => {
+      const called = await repeat(method, request, kind, token);
+      return called.ok ? succeed(called.value.result) : called;
+    },
+  };
+}
+
+function createStreamOpeners(parts: CallerParts): Pick<Caller, 'openStream' | 'openAnswers'> {
+  return {
     openStream: async (method, isRenewed) => {
       const ready = await prepareStream(parts, isRenewed);
       if (!ready.ok) return ready;
@@ -133,10 +143,6 @@ export function createCaller(parts: CallerParts): Caller {
       if (!ready.ok) return ready;
       const { connection, options } = ready.value;
       return succeed(await connection.openAnswers(method, request, options));
-    },
-    callAs: async (token, method, request, kind) => {
-      const called = await repeat(method, request, kind, token);
-      return called.ok ? succeed(called.value.result) : called;
     },
   };
 }
