@@ -6,7 +6,7 @@ import type { Credentials } from './credentials/session.ts';
 import { toCliFailure, type CallFailure, type CallResult } from './errors.ts';
 import { succeed, type Outcome } from './failures.ts';
 import type { Method } from './method.ts';
-import type { MessageStream } from './stream.ts';
+import type { AnswerStream, MessageStream } from './stream.ts';
 
 /**
  * What a call is, for the sake of repeating it: a `read` changes nothing, a `keyed-write` names
@@ -37,6 +37,12 @@ export type Caller = {
     method: Method<Request, Response>,
     isRenewed: boolean,
   ): Promise<Outcome<CallResult<MessageStream<Request, Response>>>>;
+  /** The same, for one request with a stream of answers. */
+  openAnswers<Request, Response>(
+    method: Method<Request, Response>,
+    request: Request,
+    isRenewed: boolean,
+  ): Promise<Outcome<CallResult<AnswerStream<Response>>>>;
   /** Calls with another token, or with none. */
   callAs<Request, Response>(
     token: string | undefined,
@@ -116,7 +122,7 @@ export function createCaller(parts: CallerParts): Caller {
       return { ok: false, failure };
     },
     callKeyed: (method, request) => callAuthenticated(method, request, 'keyed-write'),
-    openStream: (method, isRenewed) => openStream(parts, method, isRenewed),
+    ...createStreamOpeners(parts),
     callAs: async (token, method, request, kind) => {
       const called = await repeat(method, request, kind, token);
       return called.ok ? succeed(called.value.result) : called;
@@ -124,11 +130,24 @@ export function createCaller(parts: CallerParts): Caller {
   };
 }
 
-async function openStream<Request, Response>(
-  { connect, credentials }: CallerParts,
-  method: Method<Request, Response>,
-  isRenewed: boolean,
-): Promise<Outcome<CallResult<MessageStream<Request, Response>>>> {
+function createStreamOpeners(parts: CallerParts): Pick<Caller, 'openStream' | 'openAnswers'> {
+  return {
+    openStream: async (method, isRenewed) => {
+      const ready = await prepareStream(parts, isRenewed);
+      if (!ready.ok) return ready;
+      const { connection, options } = ready.value;
+      return succeed(await connection.openStream(method, options));
+    },
+    openAnswers: async (method, request, isRenewed) => {
+      const ready = await prepareStream(parts, isRenewed);
+      if (!ready.ok) return ready;
+      const { connection, options } = ready.value;
+      return succeed(await connection.openAnswers(method, request, options));
+    },
+  };
+}
+
+async function prepareStream({ connect, credentials }: CallerParts, isRenewed: boolean) {
   const connection = await connect();
   if (!connection.ok) return connection;
   const held = await credentials.get();
@@ -136,7 +155,8 @@ async function openStream<Request, Response>(
   const renewed = isRenewed ? await credentials.renew(held.value) : held;
   if (!renewed.ok) return renewed;
   const { token } = renewed.value ?? held.value;
-  return succeed(await connection.value.openStream(method, { token, requestId: randomUUID() }));
+  const options = { token, requestId: randomUUID() };
+  return succeed({ connection: connection.value, options });
 }
 
 /** The server takes this token no more; a successor may do. */

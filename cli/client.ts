@@ -12,7 +12,12 @@ import { readCallFailure, toUnsentFailure, type CallFailure, type CallResult } f
 import { fail, succeed, type Outcome } from './failures.ts';
 import type { Method } from './method.ts';
 import type { Settings } from './settings.ts';
-import { openMessageStream, type MessageStream } from './stream.ts';
+import {
+  openAnswerStream,
+  openMessageStream,
+  type AnswerStream,
+  type MessageStream,
+} from './stream.ts';
 import { readTlsFiles } from './tls.ts';
 
 type CallOptions = {
@@ -36,6 +41,12 @@ export type Connection = {
     method: Method<Request, Response>,
     options: Omit<CallOptions, 'deadlineMs'>,
   ): Promise<CallResult<MessageStream<Request, Response>>>;
+  /** Sends one request, and opens the stream of its answers. */
+  openAnswers<Request, Response>(
+    method: Method<Request, Response>,
+    request: Request,
+    options: Omit<CallOptions, 'deadlineMs'>,
+  ): Promise<CallResult<AnswerStream<Response>>>;
   close(): void;
 };
 
@@ -70,18 +81,35 @@ export function openConnection(settings: Settings): Outcome<Connection> {
       return send(client, method, request, options);
     },
     openStream: async (method, options) => {
-      const problem = await connect(client, Date.now() + connectTimeoutMs);
-      if (problem !== undefined) {
-        return { ok: false, failure: toUnsentFailure(`cannot connect to ${text}: ${problem}`) };
-      }
-      const metadata = metadataOf(options);
-      if (!metadata) return { ok: false, failure: unreadableToken };
-      return { ok: true, value: openMessageStream(client, method, metadata, options.requestId) };
+      const ready = await prepareStream(client, text, options);
+      if (!ready.ok) return ready;
+      const stream = openMessageStream(client, method, ready.value, options.requestId);
+      return { ok: true, value: stream };
+    },
+    openAnswers: async (method, request, options) => {
+      const ready = await prepareStream(client, text, options);
+      if (!ready.ok) return ready;
+      const stream = openAnswerStream(client, method, request, ready.value, options.requestId);
+      return { ok: true, value: stream };
     },
     close: () => {
       client.close();
     },
   });
+}
+
+/** Connects, and makes the metadata that a stream begins with. */
+async function prepareStream(
+  client: Client,
+  server: string,
+  options: Omit<CallOptions, 'deadlineMs'>,
+): Promise<CallResult<Metadata>> {
+  const problem = await connect(client, Date.now() + connectTimeoutMs);
+  if (problem !== undefined) {
+    return { ok: false, failure: toUnsentFailure(`cannot connect to ${server}: ${problem}`) };
+  }
+  const metadata = metadataOf(options);
+  return metadata ? { ok: true, value: metadata } : { ok: false, failure: unreadableToken };
 }
 
 function chooseCredentials(settings: Settings): Outcome<ChannelCredentials> {

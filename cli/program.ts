@@ -9,6 +9,7 @@ import { addMoneyCommands } from './program/money.ts';
 import { addReadCommands } from './program/reads.ts';
 import { addSettingsCommands } from './program/settings.ts';
 import type { Start } from './program/start.ts';
+import { addStatementCommands } from './program/statements.ts';
 import { addUsersCommands } from './program/users.ts';
 import { addWalletsCommands } from './program/wallets.ts';
 import { outputFormats } from './settings.ts';
@@ -24,7 +25,10 @@ export function buildProgram(version: string, start: Start): Command {
     .configureHelp({ showGlobalOptions: true, sortSubcommands: false })
     .option('--server <HOST:PORT>', 'server to talk to (default 127.0.0.1:50051)')
     .option('--profile <NAME>', 'profile to use (default: the one in use)')
-    .option('-o, --output <FORMAT>', `${outputFormats.join(', ')} (default table)`)
+    .option(
+      '-o, --output <FORMAT>',
+      `${outputFormats.join(', ')} (default table); statement show: hledger too`,
+    )
     .option('--json', 'short for --output json')
     .option('--no-input', 'never ask anything')
     .option('-y, --yes', 'confirm beforehand whatever would be asked')
@@ -56,6 +60,7 @@ Exit codes: 0 done, 1 unexpected, 2 usage, 3 some rows of a batch failed, 4 sign
   addAccountCommands(program, start);
   addMoneyCommands(program, start);
   addReadCommands(program, start);
+  addStatementCommands(program, start);
   addWalletsCommands(program, start);
   addBatchCommands(program, start);
   addUsersCommands(program, start);

@@ -151,7 +151,7 @@ function prepareParsing(program: Command, io: Io): void {
 async function prepareContext(
   world: World,
   command: Command,
-  { isLenient = false, canBeNewProfile = isLenient }: StartOptions = {},
+  { isLenient = false, canBeNewProfile = isLenient, hasJournal = false }: StartOptions = {},
 ): Promise<Outcome<Context>> {
   const { environment, io } = world;
   const options = command.optsWithGlobals<GlobalOptions & CommandFlags>();
@@ -168,7 +168,7 @@ async function prepareContext(
   const known = canBeNewProfile || (await isKnownProfile(file.value, configDir, profile));
   if (!known) return failNoProfile(profile, profileOrigin === 'environment');
   const settingValues = layerSettings({
-    flags: toFlagLayer(options),
+    flags: toFlagLayer(options, hasJournal),
     environment: environment.settings,
     profile: file.value.profiles[profile] ?? {},
   });
@@ -212,11 +212,12 @@ async function prepareContext(
 /** Options of single commands that stand for settings. */
 type CommandFlags = { readonly timezone?: string; readonly insecureStorage?: boolean };
 
-function toFlagLayer(options: GlobalOptions & CommandFlags): Layer {
+function toFlagLayer(options: GlobalOptions & CommandFlags, hasJournal: boolean): Layer {
+  const output = hasJournal && options.output === 'hledger' ? 'table' : options.output;
   const text = (isSet: boolean | undefined): string | undefined => (isSet ? 'true' : undefined);
   return {
     server: options.server,
-    output: options.json ? 'json' : options.output,
+    output: options.json ? 'json' : output,
     timezone: options.timezone,
     timeout: options.timeout,
     tls: text(options.tls),

@@ -1,3 +1,5 @@
+import type { Readable } from 'node:stream';
+
 import { type Client, type Metadata, type ServiceError } from '@grpc/grpc-js';
 
 import { readCallFailure, type CallResult } from './errors.ts';
@@ -14,6 +16,9 @@ export type MessageStream<Request, Response> = {
   cancel(): void;
 };
 
+/** Messages of the server's. It ends by itself, with an error or without. */
+export type AnswerStream<Response> = Pick<MessageStream<never, Response>, 'read' | 'cancel'>;
+
 /** A stream on a connected client, whose errors are values. */
 export function openMessageStream<Request, Response>(
   client: Client,
@@ -29,8 +34,8 @@ export function openMessageStream<Request, Response>(
   );
   // Read below; without a listener an error before the first read would end the process.
   call.on('error', () => undefined);
-  const messages = call[Symbol.asyncIterator]() as AsyncIterator<Response, undefined>;
   return {
+    ...readMessages(call, requestId),
     write: (message) =>
       new Promise((resolve) => {
         if (call.destroyed || call.write(message)) {
@@ -44,6 +49,34 @@ export function openMessageStream<Request, Response>(
         call.once('drain', finish).once('close', finish);
       }),
     end: () => call.end(),
+  };
+}
+
+/** One request, and a stream of answers. What is not read waits at the server. */
+export function openAnswerStream<Request, Response>(
+  client: Client,
+  method: Method<Request, Response>,
+  request: Request,
+  metadata: Metadata,
+  requestId: string,
+): AnswerStream<Response> {
+  const call = client.makeServerStreamRequest(
+    method.path,
+    method.requestSerialize,
+    method.responseDeserialize,
+    request,
+    metadata,
+  );
+  call.on('error', () => undefined);
+  return readMessages(call, requestId);
+}
+
+function readMessages<Response>(
+  call: Readable & { cancel(): void },
+  requestId: string,
+): AnswerStream<Response> {
+  const messages = call[Symbol.asyncIterator]() as AsyncIterator<Response, undefined>;
+  return {
     read: async () => {
       try {
         const next = await messages.next();

@@ -43,7 +43,7 @@ export type Teller = {
 export function createTeller(io: Io, manner: Manner): Teller {
   const { stderr } = io;
   const chalk = paintFor(stderr, manner);
-  const isJson = manner.output === 'json' || manner.output === 'ndjson';
+  const isJson = isForMachines(manner);
   const say = async (kind: 'warning' | 'note', message: string): Promise<void> => {
     const line = isJson
       ? toJsonText({ [kind]: { message } })
@@ -79,11 +79,15 @@ export function createTeller(io: Io, manner: Manner): Teller {
   };
 }
 
-const commandPattern =
-  /\bwallet [a-z][a-z-]*(?: (?:list|show|create|get|use|set-role|revoke|unfreeze|wait|export))?/g;
+/** What is written is JSON, on stderr too. */
+export const isForMachines = ({ output }: Pick<Manner, 'output'>): boolean =>
+  output === 'json' || output === 'ndjson';
 
-/** Gives the commands in a hint the options that decided where this one went. */
-function repeatGiven(hint: string, given: GivenOptions = {}): string {
+const commandPattern =
+  /\bwallet [a-z][a-z-]*(?: (?:list|show|create|get|use|set-role|revoke|unfreeze|wait|download|export))?/g;
+
+/** Gives the commands in a text the options that decided where this one went. */
+export function repeatGiven(hint: string, given: GivenOptions = {}): string {
   return hint.replace(commandPattern, (command) => {
     const options: (readonly [flag: string, value: string | undefined])[] = [
       ['--server', given.server],

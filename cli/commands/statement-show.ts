@@ -1,5 +1,4 @@
 import { addDays } from '../../core/calendar.ts';
-import { findExponent } from '../../core/currencies.ts';
 import {
   StatementServiceService,
   type GenerateStatementRequest,
@@ -17,51 +16,63 @@ import {
   type Failed,
   type Outcome,
 } from '../failures.ts';
-import { failUnknownCurrency } from '../money-move.ts';
-import { formatCsvHeader, formatCsvRows } from '../output/csv.ts';
-import { formatJson } from '../output/print.ts';
+import { toExportJson } from '../output/exports.ts';
 import { toJsonText } from '../output/plain.ts';
+import { formatJson } from '../output/print.ts';
+import { createLineWriter, type LineFormat } from '../output/statement-writer.ts';
 import {
   formatStatement,
   nameStatus,
-  statementColumns,
-  toLineJson,
   toStatementJson,
   type StatementStatusName,
 } from '../output/statement.ts';
 import { formatZonedTime } from '../output/time.ts';
-import { startStatementCheck } from '../statement-check.ts';
-import { parseTime } from '../times.ts';
-import { resolveUser } from '../users.ts';
+import { checkLimit, tellOfMore } from '../paging.ts';
+import {
+  startFilteredCheck,
+  startStatementCheck,
+  type StatementCheck,
+} from '../statement-check.ts';
+import { readOperations, readRange, type RangeOptions } from '../statement-request.ts';
+import { repeatGiven } from '../tell.ts';
 
-export type StatementShowOptions = {
-  readonly user?: string;
-  readonly currency?: string;
-  readonly from?: string;
-  readonly to?: string;
+export type StatementShowOptions = RangeOptions & {
+  readonly operation?: readonly string[];
+  readonly reverse?: boolean;
+  readonly limit?: string;
+  readonly pageToken?: string;
+  /** `-o hledger`, which only a statement has. */
+  readonly isJournal?: boolean;
 };
 
-const pageSize = 500;
+/** The request for the next page, and how many lines may still be shown. */
+type Query = { readonly request: GenerateStatementRequest; readonly limit: number };
+
+const maxPageSize = 500;
 
 /** `wallet statement show`: checked to add up before it is shown. */
 export async function runStatementShow(
   context: Context,
   options: StatementShowOptions,
 ): Promise<CommandOutcome> {
-  const request = await buildRequest(context, options);
-  if (!request.ok) return request;
-  const first = await fetchPage(context, request.value);
-  if (!first.ok) return suggestTo(first, options, request.value);
+  const query = await buildQuery(context, options);
+  if (!query.ok) return query;
+  const { request } = query.value;
+  const first = await fetchPage(context, query.value);
+  if (!first.ok) return suggestTo(first, options, request);
   const { status, page } = first.value;
   if (status === 'queued') return showQueued(context, page);
   const { statement } = page;
   if (!statement) return fail('UNEXPECTED', 'the server answered without a statement');
   const { output } = context.manner;
+  const format = options.isJournal ? 'hledger' : output;
   const shown =
-    output === 'csv' || output === 'ndjson'
-      ? await streamLines(context, request.value, first.value, statement)
-      : await showWhole(context, request.value, first.value, statement);
-  if (!shown.ok || status === 'complete') return shown;
+    format === 'table' || format === 'json'
+      ? await showWhole(context, query.value, first.value, statement)
+      : await streamLines(context, query.value, first.value, statement, format);
+  if (!shown.ok) return shown;
+  if (options.isJournal || output !== 'json') await tellOfMore(context, shown.value);
+  if (status === 'complete') return succeed(exitCodes.done);
   const behindBy = statement.behindBy ?? 0n;
   await context.tell.insist(
     behindBy > 0n
@@ -71,35 +82,33 @@ export async function runStatementShow(
   return succeed(exitCodes.statementNotComplete);
 }
 
-async function buildRequest(
+async function buildQuery(
   context: Context,
   options: StatementShowOptions,
-): Promise<Outcome<GenerateStatementRequest>> {
-  const { currency: chosen, timezone } = context.settings;
-  const currency = options.currency ?? chosen;
-  if (findExponent(currency) === undefined) return failUnknownCurrency(currency);
-  const from = parseOptionalTime('from', options.from, timezone, 'dayStart');
-  if (!from.ok) return from;
-  const to = parseOptionalTime('to', options.to, timezone, 'dayEnd');
-  if (!to.ok) return to;
-  if (from.value && from.value.getTime() > context.clock.now()) {
-    return failUsage('from', '--from lies in the future: there is nothing to show yet');
+): Promise<Outcome<Query>> {
+  const { limit: asked, reverse: isReversed = false, pageToken = '' } = options;
+  const limit = checkLimit(asked === undefined ? { all: true } : { limit: asked });
+  if (!limit.ok) return limit;
+  const operations = readOperations(options.operation);
+  if (!operations.ok) return operations;
+  const isPart = asked !== undefined || pageToken !== '' || operations.value.length > 0;
+  if (options.isJournal && (isPart || isReversed)) {
+    return failUsage(
+      'output',
+      'a journal asserts each balance, so it has all lines in order: leave out --operation, --reverse, --limit and --page-token',
+    );
   }
-  if (from.value && to.value && from.value >= to.value) {
-    return failUsage('from', '--from must be before --to');
-  }
-  const user = await resolveUser(context, options.user, false);
-  if (!user.ok) return user;
+  const range = await readRange(context, options);
+  if (!range.ok) return range;
   return succeed({
-    userId: user.value?.id ?? '',
-    currency,
-    from: from.value,
-    to: to.value,
-    timezone,
-    pageSize,
-    pageToken: '',
-    operations: [],
-    descending: false,
+    limit: limit.value,
+    request: {
+      ...range.value,
+      pageSize: maxPageSize,
+      pageToken,
+      operations: operations.value,
+      descending: isReversed,
+    },
   });
 }
 
@@ -122,23 +131,12 @@ function suggestTo(
   return { ok: false, failure: { ...failure, hint } };
 }
 
-function parseOptionalTime(
-  field: string,
-  text: string | undefined,
-  timezone: string,
-  edge: 'dayStart' | 'dayEnd',
-): Outcome<Date | undefined> {
-  return text === undefined ? succeed(undefined) : parseTime(field, text, timezone, edge);
-}
-
 type Page = { readonly status: StatementStatusName; readonly page: GenerateStatementResponse };
 
-async function fetchPage(
-  context: Context,
-  request: GenerateStatementRequest,
-): Promise<Outcome<Page>> {
+async function fetchPage(context: Context, { request, limit }: Query): Promise<Outcome<Page>> {
   const method = StatementServiceService.generateStatement;
-  const got = await context.caller.call(method, request, 'read');
+  const sized = { ...request, pageSize: Math.min(limit, maxPageSize) };
+  const got = await context.caller.call(method, sized, 'read');
   if (!got.ok) return got;
   const status = nameStatus(got.value.status);
   if (!status)
@@ -146,79 +144,85 @@ async function fetchPage(
   return succeed({ status, page: got.value });
 }
 
-/** Runs `use` on the lines of each page, in order. */
+/**
+ * Runs `use` on the lines of each page, in order, after they have been checked. Answers the token
+ * of the page after the last one; empty where there is none.
+ */
 async function eachPage(
   context: Context,
-  request: GenerateStatementRequest,
+  { request, limit }: Query,
   first: Page,
-  use: (lines: readonly StatementLine[]) => Promise<Outcome<undefined>>,
-): Promise<Outcome<undefined>> {
+  use: (lines: readonly StatementLine[]) => Promise<void>,
+): Promise<Outcome<string>> {
+  const check = first.status === 'complete' ? startCheck(first, request) : undefined;
   let { page } = first;
+  let left = limit;
   for (;;) {
-    const used = await use(page.statement?.lines ?? []);
-    const isOver = page.nextPageToken === '' || context.io.stdout.fault !== undefined;
-    if (!used.ok || isOver) return used;
-    const next = await fetchPage(context, { ...request, pageToken: page.nextPageToken });
+    const lines = page.statement?.lines ?? [];
+    const added = check?.addLines(lines) ?? succeed(undefined);
+    if (!added.ok) return added;
+    await use(lines);
+    left -= lines.length;
+    const { nextPageToken: pageToken } = page;
+    if (pageToken === '') {
+      const ended = check?.end() ?? succeed(undefined);
+      return ended.ok ? succeed('') : ended;
+    }
+    if (left <= 0 || context.io.stdout.fault) return succeed(pageToken);
+    const next = await fetchPage(context, { request: { ...request, pageToken }, limit: left });
     if (!next.ok) return next;
     ({ page } = next.value);
   }
 }
 
+function startCheck(
+  { page }: Page,
+  { operations, descending, pageToken }: GenerateStatementRequest,
+): StatementCheck | undefined {
+  if (!page.statement) return undefined;
+  return operations.length > 0
+    ? startFilteredCheck(page.statement, operations)
+    : startStatementCheck(page.statement, {
+        isReversed: descending,
+        startsMidway: pageToken !== '',
+      });
+}
+
 /** A table or JSON: all lines are in before anything is printed. */
 async function showWhole(
   context: Context,
-  request: GenerateStatementRequest,
+  query: Query,
   first: Page,
   statement: Statement,
-): Promise<CommandOutcome> {
-  const check = startStatementCheck(statement);
-  const isComplete = first.status === 'complete';
+): Promise<Outcome<string>> {
   const lines: StatementLine[] = [];
-  const collected = await eachPage(context, request, first, (pageLines) => {
+  const collected = await eachPage(context, query, first, (pageLines) => {
     for (const line of pageLines) lines.push(line);
-    return Promise.resolve(isComplete ? check.addLines(pageLines) : succeed(undefined));
+    return Promise.resolve();
   });
   if (!collected.ok) return collected;
-  const ended = isComplete ? check.end() : succeed(undefined);
-  if (!ended.ok) return ended;
+  const nextPageToken = collected.value === '' ? undefined : collected.value;
+  const { status } = first;
   await context.io.stdout.write(
     context.manner.output === 'json'
-      ? formatJson({ status: first.status, statement: toStatementJson(statement, lines) })
+      ? formatJson({ status, statement: toStatementJson(statement, lines), nextPageToken })
       : formatStatement(context, statement, lines),
   );
-  return succeed(exitCodes.done);
+  return collected;
 }
 
-/** CSV or NDJSON: each page is checked against the balance before it, printed, and forgotten. */
+/** Each page is checked against the balance before it, printed, and forgotten. */
 async function streamLines(
   context: Context,
-  request: GenerateStatementRequest,
+  query: Query,
   first: Page,
   statement: Statement,
-): Promise<CommandOutcome> {
+  format: LineFormat,
+): Promise<Outcome<string>> {
   const { stdout } = context.io;
-  const columns = statementColumns(statement);
-  const isCsv = context.manner.output === 'csv';
-  const check = startStatementCheck(statement);
-  const isComplete = first.status === 'complete';
-  if (isCsv) await stdout.write(formatCsvHeader(columns));
-  const streamed = await eachPage(context, request, first, async (lines) => {
-    const added = isComplete ? check.addLines(lines) : succeed(undefined);
-    if (!added.ok) return added;
-    const { currency } = statement;
-    await stdout.write(
-      isCsv
-        ? formatCsvRows(stdout, columns, lines)
-        : lines
-            .map((line) => `${toJsonText({ ...toLineJson(statement, line), currency })}\n`)
-            .join(''),
-    );
-    return succeed(undefined);
-  });
-  if (!streamed.ok) return streamed;
-  const isChecked = isComplete && !stdout.fault;
-  const ended = isChecked ? check.end() : succeed(undefined);
-  return ended.ok ? succeed(exitCodes.done) : ended;
+  const writer = createLineWriter(format, statement, stdout);
+  await stdout.write(writer.begin());
+  return eachPage(context, query, first, (lines) => stdout.write(writer.lines(lines)));
 }
 
 /** A range that the server writes to a file instead. */
@@ -226,11 +230,18 @@ async function showQueued(
   context: Context,
   page: GenerateStatementResponse,
 ): Promise<CommandOutcome> {
-  const id = page.export?.id ?? '';
-  const { output } = context.manner;
-  if (output === 'json' || output === 'ndjson') {
-    await context.io.stdout.write(`${toJsonText({ status: 'queued', export: { id } })}\n`);
+  const { export: made } = page;
+  if (!made) return fail('UNEXPECTED', 'the server answered without an export');
+  const { output, given } = context.manner;
+  if (output === 'json') {
+    await context.io.stdout.write(formatJson({ status: 'queued', export: toExportJson({ made }) }));
+  } else if (output === 'ndjson') {
+    const answer = { status: 'queued', export: toExportJson({ made }) };
+    await context.io.stdout.write(`${toJsonText(answer)}\n`);
   }
-  await context.tell.insist(`queued: the server writes this statement to a file, export ${id}`);
+  const next = repeatGiven(`wallet exports download ${made.id} --wait`, given);
+  await context.tell.insist(
+    `queued: the server writes this statement to a CSV file, export ${made.id}; to get it: ${next}`,
+  );
   return succeed(exitCodes.statementNotComplete);
 }

@@ -1,5 +1,12 @@
 import type { Command } from 'commander';
 
+/** Whose wallet, and which. */
+export function addWalletOptions(command: Command): Command {
+  return command
+    .option('--user <USER>', 'e-mail address or id; staff always name the user')
+    .option('--currency <CODE>', 'ISO 4217 code (default WALLET_CURRENCY, the profile, BRL)');
+}
+
 /** How much of a list: --limit, --all, --page-token. */
 export function addPageOptions(command: Command): Command {
   return command

@@ -1,12 +1,12 @@
 import type { Command } from 'commander';
 
 import type { BalanceOptions } from '../commands/balance.ts';
-import type { StatementShowOptions } from '../commands/statement-show.ts';
 import type { TransactionsListOptions } from '../commands/transactions-list.ts';
 import type { TransactionsShowOptions } from '../commands/transactions-show.ts';
+import { addWalletOptions } from './options.ts';
 import type { Start } from './start.ts';
 
-/** balance, transactions list|show, statement show. */
+/** balance, transactions list|show. */
 export function addReadCommands(program: Command, start: Start): void {
   addWalletOptions(program.command('balance').description('show the balance of a wallet'))
     .option('--all', 'of every wallet that the user has')
@@ -31,7 +31,6 @@ Examples:
     });
 
   addTransactionsCommands(program, start);
-  addStatementCommands(program, start);
 }
 
 function addTransactionsCommands(program: Command, start: Start): void {
@@ -72,35 +71,4 @@ Examples:
         return runTransactionsShow(context, id, options);
       });
     });
-}
-
-function addStatementCommands(program: Command, start: Start): void {
-  const statement = program.command('statement').description('account statements');
-  addWalletOptions(statement.command('show').description('show a statement'))
-    .option(
-      '--from <TIME>',
-      'a date or a time (default: 15 days before --to, which is the longest range)',
-    )
-    .option('--to <TIME>', 'a date, that day included, or a time, itself not (default: now)')
-    .option('--timezone <ZONE>', "IANA time zone (default: the terminal's)")
-    .addHelpText(
-      'after',
-      `
-Examples:
-  wallet statement show
-  wallet statement show --from 2026-11-01 --to 2026-11-15
-  wallet statement show --user ana@example.com --timezone America/Sao_Paulo -o csv`,
-    )
-    .action(async (options: StatementShowOptions, command: Command) => {
-      await start(command, async (context) => {
-        const { runStatementShow } = await import('../commands/statement-show.ts');
-        return runStatementShow(context, options);
-      });
-    });
-}
-
-function addWalletOptions(command: Command): Command {
-  return command
-    .option('--user <USER>', 'e-mail address or id; staff always name the user')
-    .option('--currency <CODE>', 'ISO 4217 code (default WALLET_CURRENCY, the profile, BRL)');
 }

@@ -1,0 +1,217 @@
+import { createHash, type Hash } from 'node:crypto';
+import { constants } from 'node:fs';
+import { link, lstat, open, rename, rm, type FileHandle } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
+import { StringDecoder } from 'node:string_decoder';
+
+import { wallClockMs } from '../core/calendar.ts';
+import { statementFileName } from '../core/statement-format/index.ts';
+import { stripControls } from '../core/text.ts';
+import type { Export } from '../protos/gen/digitalwallet/statement/v1/statement.ts';
+import { askYes } from './confirm.ts';
+import type { Context } from './context.ts';
+import { fetchFile } from './download.ts';
+import { failInterrupted } from './exports.ts';
+import { fail, failUsage, succeed, type Outcome } from './failures.ts';
+import { syncDir } from './files.ts';
+import { withLock } from './lock.ts';
+import { nameFormat } from './output/exports.ts';
+
+/** Standard output, in place of a file's name. */
+export const stdoutName = '-';
+
+/** `statement-BRL-2026-01-01-2026-02-01.csv`, in this folder; the days are of the export's zone. */
+export function defaultFileName({ format, currency, from, to, timezone }: Export): string {
+  const wall = (time: Date | undefined): number => wallClockMs(time?.getTime() ?? 0, timezone);
+  const range = { currency, fromMs: wall(from), toMs: wall(to) };
+  return statementFileName(nameFormat(format) ?? 'csv', range);
+}
+
+/** Leave to write a file; true where one that is there may be overwritten. */
+export async function checkTarget(context: Context, file: string): Promise<Outcome<boolean>> {
+  if (file === stdoutName) return succeed(true);
+  if (file === '') return failUsage('file', 'must not be empty');
+  const found = await statIfAny(file);
+  if (!found.ok) return found;
+  if (!found.value) return succeed(context.isConfirmed);
+  if (!found.value.isFile() && !found.value.isSymbolicLink()) {
+    return failUsage('file', `${file} is not a file that can be replaced`);
+  }
+  if (context.isConfirmed) return succeed(true);
+  if (!context.canPrompt) return failExists(file);
+  const asked = await askYes(context, `${file} exists. Overwrite it?`);
+  return asked.ok ? succeed(true) : asked;
+}
+
+const failExists = (file: string): Outcome<never> =>
+  fail('CONFIRMATION_REQUIRED', `${file} exists, and is not overwritten without a yes`, {
+    field: 'file',
+    hint: 'name another with --file, or add --yes',
+  });
+
+async function statIfAny(path: string) {
+  try {
+    return succeed(await lstat(path));
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    return code === 'ENOENT' ? succeed(undefined) : failUsage('file', message);
+  }
+}
+
+/** Fetches the file of an export to its place, or to stdout, and checks that it is whole. */
+export async function saveExport(
+  context: Context,
+  made: Export,
+  file: string,
+  mayOverwrite: boolean,
+): Promise<Outcome<undefined>> {
+  const withdraw = context.interrupts.add(() => {
+    void context.tell.fail(failInterrupted(made.id).failure);
+  });
+  try {
+    if (file === stdoutName) return await printFile(context, made);
+    const lockName = createHash('sha256').update(resolve(file)).digest('hex').slice(0, 32);
+    const lockDir = join(context.environment.paths.stateDir, 'locks');
+    return await withLock(lockDir, `download-${lockName}`, 0, () =>
+      saveFile(context, made, file, mayOverwrite),
+    );
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    if (code === undefined || !/^E[A-Z]+$/.test(code)) throw error;
+    return fail('OUTPUT_FAILED', `cannot write ${file}: ${message}`, {
+      hint: `mend that, and go on: wallet exports download ${made.id}`,
+    });
+  } finally {
+    withdraw();
+  }
+}
+
+async function saveFile(
+  context: Context,
+  made: Export,
+  file: string,
+  mayOverwrite: boolean,
+): Promise<Outcome<undefined>> {
+  const partial = `${file}.partial`;
+  // Only its owner's; a link that somebody laid there is not followed.
+  const flags = constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW;
+  const handle = await open(partial, flags, 0o600);
+  try {
+    if (!(await handle.stat()).isFile()) return failUsage('file', `${partial} is not a file`);
+    const filled = await fillPartial(context, made, handle);
+    if (!filled.ok) return filled;
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+  return publish(partial, file, mayOverwrite);
+}
+
+/** Goes on with what an earlier run left; where that was of another file, once from the start. */
+async function fillPartial(
+  context: Context,
+  made: Export,
+  handle: FileHandle,
+): Promise<Outcome<undefined>> {
+  const whole = Number(made.bytes ?? 0n);
+  if ((await handle.stat()).size > whole) await handle.truncate(0);
+  for (let attempt = 1; ; attempt += 1) {
+    const { hash, length: start } = await hashOf(handle);
+    if (start > 0) await context.tell.detail(`going on after ${start} bytes`);
+    let length = start;
+    const fetched = await fetchFile(context, made, {
+      length: () => length,
+      isOpen: () => true,
+      write: async (data) => {
+        await writeWhole(handle, data, length);
+        hash.update(data);
+        length += data.length;
+        return succeed(undefined);
+      },
+    });
+    if (!fetched.ok) return fetched;
+    const checked = checkWhole(made, length, hash);
+    if (checked.ok) return checked;
+    await handle.truncate(0);
+    if (attempt > 1) return checked;
+    await context.tell.note('what came does not match its checksum: once more from the start');
+  }
+}
+
+const readSize = 256 * 1024;
+
+async function hashOf(handle: FileHandle): Promise<{ hash: Hash; length: number }> {
+  const hash = createHash('sha256');
+  const buffer = Buffer.alloc(readSize);
+  let length = 0;
+  for (;;) {
+    const { bytesRead } = await handle.read(buffer, 0, readSize, length);
+    if (bytesRead === 0) return { hash, length };
+    hash.update(buffer.subarray(0, bytesRead));
+    length += bytesRead;
+  }
+}
+
+/** A disk that is almost full takes a part of what it is given. */
+async function writeWhole(handle: FileHandle, data: Buffer, position: number): Promise<void> {
+  for (let done = 0; done < data.length;) {
+    const { bytesWritten } = await handle.write(data, done, data.length - done, position + done);
+    done += bytesWritten;
+  }
+}
+
+function checkWhole({ id, bytes, sha256 }: Export, length: number, hash: Hash): Outcome<undefined> {
+  const digest = hash.digest('hex');
+  if (BigInt(length) === bytes && digest === sha256) return succeed(undefined);
+  const message = `the file of export ${id} does not match its length and checksum`;
+  return fail('STATEMENT_MISMATCH', message, {
+    hint: "do not rely on it; ask the server's operator to look into it",
+  });
+}
+
+/** Puts the whole file in its place at once. A link, unlike a rename, never replaces another. */
+async function publish(
+  partial: string,
+  file: string,
+  mayOverwrite: boolean,
+): Promise<Outcome<undefined>> {
+  if (mayOverwrite) {
+    await rename(partial, file);
+  } else {
+    try {
+      await link(partial, file);
+      await rm(partial);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'EEXIST') return failExists(file);
+      // Not every file system has links.
+      const found = await statIfAny(file);
+      if (!found.ok) return found;
+      if (found.value) return failExists(file);
+      await rename(partial, file);
+    }
+  }
+  await syncDir(dirname(file));
+  return succeed(undefined);
+}
+
+/** To stdout as it comes: whether it was right is known only at the end. */
+async function printFile(context: Context, made: Export): Promise<Outcome<undefined>> {
+  const { stdout } = context.io;
+  const hash = createHash('sha256');
+  const decoder = new StringDecoder('utf8');
+  const show = (text: string): string =>
+    stdout.isTerminal ? text.split('\n').map(stripControls).join('\n') : text;
+  let length = 0;
+  const fetched = await fetchFile(context, made, {
+    length: () => length,
+    isOpen: () => !stdout.fault,
+    write: async (data) => {
+      hash.update(data);
+      length += data.length;
+      await stdout.write(show(decoder.write(data)));
+      return succeed(undefined);
+    },
+  });
+  if (!fetched.ok || stdout.fault) return fetched;
+  return checkWhole(made, length, hash);
+}

@@ -1,0 +1,310 @@
+import { execFileSync, spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { existsSync, statSync } from 'node:fs';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+import { parse } from 'csv-parse/sync';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+
+import { walletIdOf } from '../../core/ids.ts';
+import { queryService, waitUntil } from '../support/ledger.ts';
+import { createWorld, expectCode, signInAs, type Person, type World } from '../support/world.ts';
+
+const wallet = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
+const rowCount = 3_000;
+
+type ExportJson = { id: string; status: string; rows: number; sha256: string; file?: string };
+type Line = { seq: number; transactionId: string; balance: string };
+type Shown = { statement: { closing: string; lines: Line[] }; nextPageToken?: string };
+
+let world: World;
+let ana: Person;
+let out: string;
+
+beforeAll(async () => {
+  world = await createWorld();
+  await world.start();
+  ana = await world.customer('ana');
+  out = join(world.folder, 'out');
+  await mkdir(out);
+  const rows = Array.from({ length: rowCount }, (_, i) =>
+    i % 3 < 2 ? `deposit,10.00,"row; ${i}, ""é"""` : `withdraw,5.00,=1+${i}`,
+  );
+  const file = join(out, 'rows.csv');
+  await writeFile(file, ['operation,amount,description', ...rows, ''].join('\n'));
+  expectCode(await ana.run(['batch', 'run', file, '--batch-id', 'fill', '--yes']), 0);
+});
+
+afterAll(() => world.dispose());
+
+const sha256Of = async (file: string): Promise<string> =>
+  createHash('sha256')
+    .update(await readFile(file))
+    .digest('hex');
+
+/** Everything up to now, as a range that is over: the same again whenever it is asked for. */
+const closedRange = (): string[] => {
+  const to = new Date(Date.now() - 1).toISOString().replace(/\.\d+Z$/, 'Z');
+  return ['--from', '2025-01-01', '--to', to];
+};
+
+const exportTo = async (name: string, args: readonly string[]): Promise<string> => {
+  const file = join(out, name);
+  const made = await ana.json<ExportJson>(['statement', 'export', ...args, '--file', file]);
+  expect(made).toMatchObject({ status: 'done', file, sha256: await sha256Of(file) });
+  expect(existsSync(`${file}.partial`)).toBe(false);
+  return file;
+};
+
+describe('statement show', () => {
+  it('answers 15 days at once and queues 16, also where the clock was changed', async () => {
+    const range = ['--from', '2025-10-20', '--timezone', 'Europe/Lisbon', '--json'];
+    const inline = await ana.run(['statement', 'show', ...range, '--to', '2025-11-03']);
+    expectCode(inline, 0);
+    expect(JSON.parse(inline.stdout)).toMatchObject({
+      status: 'complete',
+      statement: { from: '2025-10-20T00:00:00.000+01:00', to: '2025-11-04T00:00:00.000+00:00' },
+    });
+    const queued = await ana.run(['statement', 'show', ...range, '--to', '2025-11-04']);
+    expectCode(queued, 10);
+    const { export: made } = JSON.parse(queued.stdout) as { export: ExportJson };
+    expect(queued.stderr).toContain(`wallet exports download ${made.id} --wait`);
+    const waited = await ana.json<ExportJson>(['exports', 'wait', made.id]);
+    expect(waited).toMatchObject({ id: made.id, status: 'done', rows: 0 });
+  });
+
+  it('goes both ways, page by page, and of single operations', async () => {
+    const whole = await ana.json<Shown>(['statement', 'show']);
+    const ids = whole.statement.lines.map(({ seq }) => seq);
+    expect(ids).toEqual(Array.from({ length: rowCount }, (_, i) => i + 1));
+    const reverse = ['statement', 'show', '--reverse', '--limit', '1700'];
+    const first = await ana.json<Shown>(reverse);
+    const rest = await ana.json<Shown>([...reverse, '--page-token', first.nextPageToken!]);
+    expect(rest.nextPageToken).toBeUndefined();
+    const back = [...first.statement.lines, ...rest.statement.lines].map(({ seq }) => seq);
+    expect(back).toEqual(ids.toReversed());
+    const taken = await ana.json<Shown>(['statement', 'show', '--operation', 'withdraw']);
+    expect(taken.statement.lines).toHaveLength(rowCount / 3);
+  });
+
+  it('as a journal is what the programs for it take', async () => {
+    const shown = await ana.run(['statement', 'show', '-o', 'hledger']);
+    expectCode(shown, 0);
+    checkJournal(shown.stdout);
+    expectCode(await ana.run(['statement', 'show', '-o', 'hledger', '--reverse']), 2);
+    expectCode(await ana.run(['balance', '-o', 'hledger']), 2);
+  });
+});
+
+function checkJournal(journal: string): void {
+  const run = (program: string, args: readonly string[]): string => {
+    const env = { LANG: 'C.UTF-8', PATH: process.env['PATH'] ?? '' };
+    return execFileSync(program, [...args], { input: journal, encoding: 'utf8', env });
+  };
+  run('hledger', ['-f', '-', 'check']);
+  const rows = run('hledger', ['-f', '-', 'register', 'assets:wallet', '-O', 'csv']);
+  expect(rows.trim().split('\n')).toHaveLength(rowCount + 1);
+  expect(run('ledger', ['-f', '-', 'bal', 'assets:wallet'])).toMatch(/15000\.00 BRL/);
+}
+
+describe('statement export', () => {
+  it('in each format has every line', async () => {
+    const range = closedRange();
+    const { statement } = await ana.json<Shown>(['statement', 'show']);
+    const ids = statement.lines.map(({ transactionId }) => transactionId);
+
+    const csv = await readFile(await exportTo('a.csv', range), 'utf8');
+    const rows: Record<string, string>[] = parse(csv, { columns: true, record_delimiter: '\r\n' });
+    expect(rows.map((row) => row['transaction_id'])).toEqual(ids);
+    expect(rows[0]?.['description']).toBe('row; 0, "é"');
+    expect(rows[2]?.['description']).toBe("'=1+2");
+    expect(rows.at(-1)?.['balance']).toBe(statement.closing);
+
+    const brazilian = await exportTo('b.csv', [...range, '--locale', 'pt-BR', '--bom']);
+    const text = await readFile(brazilian, 'utf8');
+    const linhas: Record<string, string>[] = parse(text, {
+      ...{ bom: true, columns: true, delimiter: ';', record_delimiter: '\r\n' },
+    });
+    expect(text.startsWith('\ufeffdata;')).toBe(true);
+    expect(linhas.map((row) => row['id_da_transação'])).toEqual(ids);
+    expect(linhas.at(-1)?.['saldo']).toBe(statement.closing.replace('.', ','));
+
+    const whole = JSON.parse(await readFile(await exportTo('a.json', range), 'utf8')) as Shown;
+    expect(whole.statement.lines).toEqual(statement.lines);
+
+    const ndjson = await readFile(await exportTo('a.ndjson', range), 'utf8');
+    const objects = ndjson.trimEnd().split('\n');
+    expect(objects.map((line) => (JSON.parse(line) as Line).transactionId)).toEqual(ids);
+
+    checkJournal(await readFile(await exportTo('a.journal', range), 'utf8'));
+  });
+
+  it('goes to stdout as it is in the file', async () => {
+    const range = closedRange();
+    const file = await exportTo('stdout.csv', range);
+    const printed = await ana.run(['statement', 'export', ...range, '--file', '-']);
+    expectCode(printed, 0);
+    expect(printed.stderr).toBe('');
+    expect(createHash('sha256').update(printed.stdout).digest('hex')).toBe(await sha256Of(file));
+  });
+
+  it('never overwrites a file without a yes', async () => {
+    const file = join(out, 'kept.csv');
+    await writeFile(file, 'mine');
+    const args = ['statement', 'export', ...closedRange(), '--file', file];
+    expectCode(await ana.run(args), 2);
+    expect(await readFile(file, 'utf8')).toBe('mine');
+    expectCode(await ana.run([...args, '--yes']), 0);
+    expect(await readFile(file, 'utf8')).toContain('transaction_id');
+    expect(statSync(file).mode & 0o777).toBe(0o600);
+  });
+
+  it('under one key is one export; a dry run is none', async () => {
+    const args = ['statement', 'export', ...closedRange()];
+    const count = async () =>
+      (await ana.json<{ items: unknown[] }>(['exports', 'list', '--all'])).items.length;
+    const before = await count();
+    const dry = await ana.json([...args, '--dry-run']);
+    expect(dry).toMatchObject({ dryRun: true });
+    expect(dry).not.toHaveProperty('id');
+    expect(await count()).toBe(before);
+    const keyed = [...args, '--idempotency-key', 'twice', '--no-wait', '--json'];
+    const [one, two] = [await ana.run(keyed), await ana.run(keyed)];
+    expectCode(one, 10);
+    expectCode(two, 10);
+    const idOf = ({ stdout }: { stdout: string }) => (JSON.parse(stdout) as ExportJson).id;
+    expect(idOf(one)).toBe(idOf(two));
+    expect(await count()).toBe(before + 1);
+    const other = [...args, '--idempotency-key', 'twice', '--format', 'json'];
+    expectCode(await ana.run(other), 6);
+  });
+
+  it('of others is not there', async () => {
+    const bia = await world.customer('bia');
+    const made = await ana.json<{ items: ExportJson[] }>(['exports', 'list', '--limit', '1']);
+    const { id } = made.items[0]!;
+    for (const verb of ['show', 'wait', 'download']) {
+      expectCode(await bia.run(['exports', verb, id]), 5);
+    }
+  });
+});
+
+/** A way to the daemon that can be blocked or cut after so many bytes from it. */
+type Road = {
+  readonly address: string;
+  /** What becomes of each connection once it has brought so many bytes; undefined: nothing. */
+  trouble: { readonly kind: 'block' | 'cut'; readonly afterBytes: number } | undefined;
+  cuts: number;
+  readonly server: Server;
+};
+
+async function openRoad(): Promise<Road> {
+  const server = createServer((near: Socket) => {
+    const [host = '', port = ''] = world.daemon().address.split(':');
+    const far = connect(Number(port), host);
+    let bytes = 0;
+    near.on('error', () => far.destroy()).on('close', () => far.destroy());
+    far.on('error', () => near.destroy()).on('close', () => near.destroy());
+    near.pipe(far);
+    far.on('data', (data) => {
+      bytes += data.length;
+      const { trouble } = road;
+      if (!trouble || bytes < trouble.afterBytes) {
+        near.write(data);
+      } else if (trouble.kind === 'cut') {
+        road.cuts += 1;
+        near.destroy();
+      }
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  const road: Road = { address: `127.0.0.1:${port}`, trouble: undefined, cuts: 0, server };
+  return road;
+}
+
+describe('a download', () => {
+  it('that is killed goes on where it was; one that is cut goes on by itself', async () => {
+    const road = await openRoad();
+    const server = () => ({ WALLET_SERVER: road.address });
+    const env = await world.homeOf('ana-elsewhere');
+    const there = await signInAs(ana.email, env, server);
+    const file = join(out, 'killed.json');
+    const range = closedRange();
+    const asked = ['statement', 'export', ...range, '--format', 'json', '--no-wait', '--json'];
+    const { id } = JSON.parse((await there.run(asked)).stdout) as ExportJson;
+    await there.json(['exports', 'wait', id]);
+
+    road.trouble = { kind: 'block', afterBytes: 300_000 };
+    const args = ['exports', 'download', id, '--file', file];
+    const child = spawn(process.execPath, [wallet, ...args], { env: { ...env, ...server() } });
+    const partial = `${file}.partial`;
+    const sizeOf = (): number => (existsSync(partial) ? statSync(partial).size : 0);
+    await waitUntil('some bytes have come', () => Promise.resolve(sizeOf() > 100_000));
+    child.kill('SIGKILL');
+    await new Promise((resolve) => child.on('close', resolve));
+    const kept = sizeOf();
+    expect(existsSync(file)).toBe(false);
+    road.trouble = undefined;
+    const resumed = await there.run([...args, '--verbose']);
+    expectCode(resumed, 0);
+    expect(resumed.stderr).toContain(`going on after ${kept} bytes`);
+
+    road.trouble = { kind: 'cut', afterBytes: 200_000 };
+    const cut = join(out, 'cut.json');
+    expectCode(await there.run(['exports', 'download', id, '--file', cut]), 0);
+    expect(road.cuts).toBeGreaterThan(1);
+    expect(await sha256Of(cut)).toBe(await sha256Of(file));
+    road.trouble = undefined;
+
+    // What an earlier run left of something else is noticed.
+    const other = join(out, 'other.json');
+    await writeFile(`${other}.partial`, 'x'.repeat(1_000));
+    expectCode(await there.run(['exports', 'download', id, '--file', other]), 0);
+    expect(await sha256Of(other)).toBe(await sha256Of(file));
+    road.server.close();
+  });
+});
+
+describe('an export of 200,000 lines', () => {
+  it('survives the daemon’s being killed while it is written, and is the same again', async () => {
+    const id = walletIdOf(ana.id, 'EUR');
+    await queryService(
+      world.dataDir,
+      'statement',
+      `INSERT INTO statement_lines
+         (wallet_id, seq, transaction_id, user_id, currency, operation, amount, balance_after,
+          contra_account, occurred_at, hash)
+       SELECT $1, n, gen_random_uuid(), $2, 'EUR', 'deposit', 1, n, 'external:cash',
+         '2026-01-01T00:00:00Z'::timestamptz + n * interval '1 second',
+         '\\x0000000000000000000000000000000000000000000000000000000000000000'::bytea
+       FROM generate_series(1, 200000) AS n`,
+      [id, ana.id],
+    );
+    const range = ['--currency', 'EUR', '--from', '2026-01-01', '--to', '2026-01-31'];
+    const args = ['statement', 'export', ...range, '--timeout', '2m'];
+    const file = join(out, 'big.csv');
+    const running = ana.run([...args, '--file', file, '--json']);
+    const progress = 'SELECT 1 FROM exports WHERE currency = $1 AND status = $2 AND rows_done > 0';
+    await waitUntil('it is being written', async () => {
+      const rows = await queryService(world.dataDir, 'statement', progress, ['EUR', 'running']);
+      return rows.length > 0;
+    });
+    await world.kill();
+    await world.start();
+    const done = await running;
+    expectCode(done, 0);
+    const made = JSON.parse(done.stdout) as ExportJson;
+    expect(made).toMatchObject({ rows: 200_000, sha256: await sha256Of(file) });
+    const lines = (await readFile(file, 'utf8')).trimEnd().split('\r\n');
+    expect(lines).toHaveLength(200_001);
+    lines.slice(1).forEach((line, i) => {
+      expect(line.split(',').at(-2)).toBe(((i + 1) / 100).toFixed(2));
+    });
+    const again = await exportTo('again.csv', args.slice(2));
+    expect(await sha256Of(again)).toBe(made.sha256);
+  });
+});
