@@ -64,13 +64,13 @@ export type Stage = {
   dispose(): Promise<void>;
 };
 
-export type KeyBounds = {
+type KeyBounds = {
   readonly scopes: readonly string[];
   readonly walletId?: string;
   readonly operations?: readonly string[];
   readonly lifeMs?: number;
 };
-export type ApiKey = { readonly id: string; readonly secret: string };
+type ApiKey = { readonly id: string; readonly secret: string };
 
 /** What nobody has: the same questions about it must get the same answers. */
 export const nothing = (): Belongings => ({
