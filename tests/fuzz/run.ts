@@ -7,7 +7,7 @@ import { fuzzCalls, fuzzFraming, type Players } from './calls.ts';
 import { fuzzFrames } from './frames.ts';
 import { fuzzMessages, fuzzTexts } from './pure.ts';
 import { createReport, type Report } from './report.ts';
-import { judgeLedger, startGoodClient, watchDaemon, watchMemory } from './watch.ts';
+import { judgeLedger, startGoodClient, watchDaemon, watchResources } from './watch.ts';
 
 /**
  * What an input is: of `calls` and `framing` one call; of `frames` one connection with all that is
@@ -58,13 +58,13 @@ async function attack(world: World, report: Report, options: FuzzOptions): Promi
   const players: Players = { mint, users: await createPlayers(world) };
   const counts = share(options);
   const watched = watchDaemon(report, daemon);
-  const memory = watchMemory(report, daemon);
+  const resources = watchResources(report, daemon);
   const client = startGoodClient(report, daemon, mint, good);
 
   // Code is compiled and caches fill up at first, whoever calls.
   const warming = createReport('warm-up', () => undefined);
   await fuzzCalls(warming, { from: 0, count: warmUp }, daemon.address, players);
-  memory.setBaseline();
+  resources.setBaseline();
 
   const startedAt = performance.now();
   const range = (kind: Kind) => ({ from, count: counts[kind] });
@@ -96,7 +96,7 @@ async function attack(world: World, report: Report, options: FuzzOptions): Promi
     );
   }
   await new Promise((resolve) => setTimeout(resolve, 3_000));
-  say(memory.judge());
+  say(await resources.judge());
   say(await judgeLedger(report, world.dataDir));
   watched.judge();
   report.print();

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 
 import type { Daemon } from '../../scripts/product.ts';
 import {
@@ -103,44 +103,60 @@ const rssBytes = (pid: number): number => {
   return Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1] ?? 0) * 1024;
 };
 
-export type Memory = {
+const descriptors = (pid: number): number => readdirSync(`/proc/${pid}/fd`).length;
+
+export type Resources = {
   /** From here on growth counts. */
   setBaseline(): void;
-  /** The last look, after everything has come to rest. */
-  judge(): string;
+  /** The last look, once everything has come to rest. */
+  judge(): Promise<string>;
 };
 
 const maxGrowthBytes = 100 * 1024 * 1024;
+const maxDescriptorsMore = 100;
+/** A connection that is dead is noticed by keepalive at the latest: after 60 s, and 20 s more. */
+const restMs = 120_000;
 const megabytes = (bytes: number): string => `${Math.round(bytes / 1024 / 1024)} MB`;
 
-/** Looks at what memory the daemon holds, each half second. */
-export function watchMemory(report: Report, daemon: Daemon): Memory {
-  let baseline = 0;
-  let peak = 0;
-  const look = (): void => {
+/** Looks at what memory and descriptors the daemon holds, each half second. */
+export function watchResources(report: Report, daemon: Daemon): Resources {
+  const { pid } = daemon;
+  const first = { bytes: 0, fds: 0 };
+  const most = { bytes: 0, fds: 0 };
+  const look = () => {
+    const now = { bytes: rssBytes(pid), fds: descriptors(pid) };
+    most.bytes = Math.max(most.bytes, now.bytes);
+    most.fds = Math.max(most.fds, now.fds);
+    return now;
+  };
+  const timer = setInterval(() => {
     try {
-      peak = Math.max(peak, rssBytes(daemon.pid));
+      look();
     } catch {
       // Gone: whoever waits for its end will say so.
     }
-  };
-  const timer = setInterval(look, 500).unref();
+  }, 500).unref();
+  const isAtRest = (now: { bytes: number; fds: number }): boolean =>
+    now.bytes - first.bytes < maxGrowthBytes && now.fds - first.fds < maxDescriptorsMore;
   return {
     setBaseline: () => {
-      baseline = rssBytes(daemon.pid);
+      Object.assign(first, look());
     },
-    judge: () => {
-      clearInterval(timer);
-      look();
-      const now = rssBytes(daemon.pid);
-      if (now - baseline >= maxGrowthBytes) {
-        report.violate(
-          'memory',
-          undefined,
-          `grew from ${megabytes(baseline)} to ${megabytes(now)}`,
-        );
+    judge: async () => {
+      const startedAt = Date.now();
+      while (!isAtRest(look()) && Date.now() - startedAt < restMs) {
+        await new Promise((resolve) => setTimeout(resolve, 500));
       }
-      return `memory: ${megabytes(baseline)} at first, ${megabytes(now)} at last, ${megabytes(peak)} at most`;
+      clearInterval(timer);
+      const now = look();
+      if (now.bytes - first.bytes >= maxGrowthBytes) report.violate('memory', undefined, 'grew');
+      if (now.fds - first.fds >= maxDescriptorsMore)
+        report.violate('files', undefined, 'kept open');
+      const after = `at rest after ${Math.round((Date.now() - startedAt) / 1000)} s`;
+      return (
+        `memory: ${megabytes(first.bytes)} at first, ${megabytes(most.bytes)} at most, ` +
+        `${megabytes(now.bytes)} at last; descriptors: ${first.fds}, ${most.fds}, ${now.fds}; ${after}`
+      );
     },
   };
 }
