@@ -58,7 +58,7 @@ export const listOf = (text: string): string[] =>
     .map((part) => part.trim())
     .filter((part) => part !== '');
 
-export const hostPort = z.string().transform((text, context): HostPort => {
+const hostPort = z.string().transform((text, context): HostPort => {
   const match = /^(?:\[([0-9a-fA-F:.]+)\]|([^\s:[\]]+)):(\d{1,5})$/.exec(text);
   const port = Number(match?.[3]);
   if (match && port <= 65_535) return { host: match[1] ?? match[2] ?? '', port };

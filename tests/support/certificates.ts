@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-export type Certificate = { readonly cert: string; readonly key: string };
+type Certificate = { readonly cert: string; readonly key: string };
 
 export type Authority = {
   /** Its own certificate. */

@@ -12,7 +12,7 @@ export type RawClient = {
   close(): void;
 };
 
-export type RawOptions = {
+type RawOptions = {
   readonly messages?: readonly Buffer[];
   readonly headers?: Readonly<Record<string, string>>;
   readonly staysOpen?: boolean;
@@ -80,7 +80,7 @@ const stringsOf = (headers: object): Record<string, string> =>
   Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, String(value)]));
 
 /** A message as gRPC sends it: not compressed, its length, its bytes. */
-export function frame(message: Buffer): Buffer {
+function frame(message: Buffer): Buffer {
   const header = Buffer.alloc(5);
   header.writeUInt32BE(message.length, 1);
   return Buffer.concat([header, message]);
