@@ -1,6 +1,6 @@
 import { exponentOf } from '../currencies.ts';
 import { absoluteMinor, formatMinor } from '../money.ts';
-import { createZoneClock, formatZonedInstant } from '../zone-clock.ts';
+import { createZoneClock, createZonedFormatter } from '../zone-clock.ts';
 import {
   merchantOf,
   type ExportLocale,
@@ -11,7 +11,8 @@ import {
 type Manner = {
   readonly separator: string;
   readonly headers: readonly string[];
-  readonly time: (instantMs: number, offsetMs: number) => string;
+  /** How instants are written, on a zone's clock. */
+  readonly timeIn: (timezone: string) => (instantMs: number) => string;
   readonly money: (minor: bigint, exponent: number) => string;
 };
 
@@ -28,7 +29,7 @@ const manners: Readonly<Record<ExportLocale, Manner>> = {
       'balance',
       'currency',
     ],
-    time: formatZonedInstant,
+    timeIn: createZonedFormatter,
     money: formatMinor,
   },
   'pt-BR': {
@@ -43,7 +44,7 @@ const manners: Readonly<Record<ExportLocale, Manner>> = {
       'saldo',
       'moeda',
     ],
-    time: formatBrazilianTime,
+    timeIn: createBrazilianFormatter,
     money: (minor, exponent) => formatMinor(minor, exponent).replace('.', ','),
   },
 };
@@ -56,10 +57,10 @@ export function createCsvWriter(
   head: StatementHead,
   { locale, hasByteOrderMark }: { locale: ExportLocale; hasByteOrderMark: boolean },
 ): StatementWriter {
-  const { separator, headers, time, money } = manners[locale];
+  const { separator, headers, timeIn, money } = manners[locale];
   const { currency } = head;
   const exponent = exponentOf(currency);
-  const offsetOf = createZoneClock(head.timezone);
+  const time = timeIn(head.timezone);
   const needsQuotes = separator === ';' ? /[";\r\n]/ : /[",\r\n]/;
   const quote = (text: string): string =>
     needsQuotes.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
@@ -70,7 +71,7 @@ export function createCsvWriter(
       const amount = money(absoluteMinor(amountMinor), exponent);
       const note = line.description ?? merchantOf(line.contraAccount) ?? '';
       const cells = [
-        time(occurredAtMs, offsetOf(occurredAtMs)),
+        time(occurredAtMs),
         line.transactionId,
         line.operation,
         quote(neutraliseFormula(note)),
@@ -91,7 +92,10 @@ function neutraliseFormula(text: string): string {
 }
 
 /** `22/11/2026 21:42:10`, on the zone's clock. */
-function formatBrazilianTime(instantMs: number, offsetMs: number): string {
-  const wall = new Date(instantMs + offsetMs).toISOString();
-  return `${wall.slice(8, 10)}/${wall.slice(5, 7)}/${wall.slice(0, 4)} ${wall.slice(11, 19)}`;
+function createBrazilianFormatter(timezone: string): (instantMs: number) => string {
+  const offsetOf = createZoneClock(timezone);
+  return (instantMs) => {
+    const wall = new Date(instantMs + offsetOf(instantMs)).toISOString();
+    return `${wall.slice(8, 10)}/${wall.slice(5, 7)}/${wall.slice(0, 4)} ${wall.slice(11, 19)}`;
+  };
 }

@@ -1,6 +1,6 @@
 import { exponentOf } from '../currencies.ts';
 import { absoluteMinor, formatMinor } from '../money.ts';
-import { createZoneClock, formatZonedInstant } from '../zone-clock.ts';
+import { createZonedFormatter } from '../zone-clock.ts';
 import {
   merchantOf,
   type StatementFileLine,
@@ -52,9 +52,8 @@ export function createNdjsonWriter(head: StatementHead): StatementWriter {
 
 function createShaper({ currency, timezone }: StatementHead) {
   const exponent = exponentOf(currency);
-  const offsetOf = createZoneClock(timezone);
   const money = (minor: bigint): string => formatMinor(minor, exponent);
-  const time = (instantMs: number): string => formatZonedInstant(instantMs, offsetOf(instantMs));
+  const time = createZonedFormatter(timezone);
   const shapeOf = (line: StatementFileLine): object => {
     const amount = money(absoluteMinor(line.amountMinor));
     return {

@@ -50,7 +50,7 @@ CREATE INDEX exports_of_user ON exports (user_id, created_at, id);
 CREATE INDEX exports_of_requester ON exports (requested_by, request_digest, created_at);
 CREATE INDEX exports_list ON exports (created_at, id);
 
--- The files, in pieces of equal size but for the last.
+-- The files, in pieces. start_at is the place of a piece's first byte in the file.
 CREATE TABLE export_chunks (
   export_id uuid NOT NULL REFERENCES exports (id),
   attempt integer NOT NULL,

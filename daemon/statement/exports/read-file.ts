@@ -1,8 +1,5 @@
 import type { Db } from '../../platform/db.ts';
-import { readChunks, type Attempt } from './store-work.ts';
-
-/** Pieces read at once. */
-const chunksPerRead = 2;
+import { findChunk, readChunk, type Attempt } from './store-work.ts';
 
 /**
  * The bytes of a finished file from an offset on, in pieces as they are stored. Ends early where
@@ -13,17 +10,14 @@ export async function* readFile(
   attempt: Attempt,
   offset = 0n,
 ): AsyncGenerator<Buffer, void> {
-  let at = offset;
-  for (;;) {
-    const start = at;
-    const chunks = await db.read((tx) => readChunks(tx, attempt, start, chunksPerRead));
-    const fresh = chunks.filter(({ startAt, data }) => startAt + BigInt(data.length) > start);
-    if (fresh.length === 0) return;
-    for (const { startAt, data } of fresh) {
-      const part = startAt < at ? data.subarray(Number(at - startAt)) : data;
-      yield part;
-      at = startAt + BigInt(data.length);
-    }
+  const first = await db.read((tx) => findChunk(tx, attempt, offset));
+  if (!first) return;
+  for (let n = first.n; ; n += 1) {
+    const at = n;
+    const data = await db.read((tx) => readChunk(tx, attempt, at));
+    if (!data) return;
+    const part = n === first.n ? data.subarray(Number(offset - first.startAt)) : data;
+    if (part.length > 0) yield part;
   }
 }
 

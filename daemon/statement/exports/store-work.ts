@@ -158,25 +158,36 @@ export async function expireExport(tx: Tx): Promise<string | undefined> {
   return row?.id;
 }
 
-const chunksSql = sql(
-  'export_chunk_read',
-  `SELECT start_at, data FROM export_chunks
-   WHERE export_id = $1 AND attempt = $2 AND n >= coalesce((
-     SELECT max(n) FROM export_chunks
-     WHERE export_id = $1 AND attempt = $2 AND start_at <= $3), 0)
-   ORDER BY n LIMIT $4`,
+const chunkAtSql = sql(
+  'export_chunk_at',
+  `SELECT n, start_at FROM export_chunks
+   WHERE export_id = $1 AND attempt = $2 AND start_at <= $3 ORDER BY n DESC LIMIT 1`,
 );
 
-/** Pieces of a file from the one on that has the byte at `offset`. */
-export async function readChunks(
+/** Which piece of a file has the byte at `offset` (or is the last before it), and where it starts. */
+export async function findChunk(
   tx: Tx,
   { id, attempt }: Attempt,
   offset: bigint,
-  limit: number,
-): Promise<{ readonly startAt: bigint; readonly data: Buffer }[]> {
-  type Row = { start_at: bigint; data: Buffer };
-  const rows = await tx.query<Row>(chunksSql, [id, attempt, offset, limit]);
-  return rows.map(({ start_at: startAt, data }) => ({ startAt, data }));
+): Promise<{ readonly n: number; readonly startAt: bigint } | undefined> {
+  type Row = { n: number; start_at: bigint };
+  const [row] = await tx.query<Row>(chunkAtSql, [id, attempt, offset]);
+  return row && { n: row.n, startAt: row.start_at };
+}
+
+const chunkReadSql = sql(
+  'export_chunk_read',
+  'SELECT data FROM export_chunks WHERE export_id = $1 AND attempt = $2 AND n = $3',
+);
+
+/** One piece of a file; undefined past the last. */
+export async function readChunk(
+  tx: Tx,
+  { id, attempt }: Attempt,
+  n: number,
+): Promise<Buffer | undefined> {
+  const [row] = await tx.query<{ data: Buffer }>(chunkReadSql, [id, attempt, n]);
+  return row?.data;
 }
 
 const claimMailSql = sql(

@@ -104,55 +104,71 @@ function startBalanceCheck({ walletId }: Export, extent: Extent) {
   };
 }
 
-/** Cuts text into pieces, and commits some at a time while the next are made. */
+/**
+ * Fills pieces with text, and commits some at a time while the next are filled. Two sets of pieces
+ * take turns, so that a file of any size needs the memory of these only.
+ */
 function createSink({ db, leaseMs }: WriteOptions, { id, attempt }: Export) {
   const hash = createHash('sha256');
-  let waiting: Buffer[] = [];
-  let waitingBytes = 0;
+  const encoder = new TextEncoder();
+  const sets = [0, 1].map(() =>
+    Array.from({ length: chunksPerCommit }, () => Buffer.allocUnsafeSlow(chunkBytes)),
+  );
+  let set = 0;
+  let chunks: Chunk[] = [];
+  /** Bytes in the piece that is being filled. */
+  let filled = 0;
   let bytes = 0n;
   let n = 0;
   let committing: Promise<boolean> = Promise.resolve(true);
 
-  const commit = (chunks: readonly Chunk[], rows: bigint): Promise<boolean> =>
+  const commit = (ready: readonly Chunk[], rows: bigint): Promise<boolean> =>
     db.tx(async (tx) => {
       if (!(await renewExport(tx, { id, attempt }, leaseMs, rows))) return false;
-      await appendChunks(tx, { id, attempt }, chunks);
+      await appendChunks(tx, { id, attempt }, ready);
       return true;
     });
 
-  /** Takes as many whole pieces as there are, or (`isLast`) all that is left. */
-  const cut = (isLast: boolean): Chunk[] => {
-    const all = Buffer.concat(waiting);
-    const taken = isLast ? all.length : all.length - (all.length % chunkBytes);
-    const chunks: Chunk[] = [];
-    for (let start = 0; start < taken; start += chunkBytes) {
-      const data = all.subarray(start, Math.min(start + chunkBytes, taken));
-      hash.update(data);
-      chunks.push({ n, startAt: bytes, data });
-      n += 1;
-      bytes += BigInt(data.length);
-    }
-    waiting = [all.subarray(taken)];
-    waitingBytes = all.length - taken;
-    return chunks;
+  const closePiece = (): void => {
+    const data = sets[set]?.[chunks.length]?.subarray(0, filled);
+    if (!data || filled === 0) return;
+    hash.update(data);
+    chunks.push({ n, startAt: bytes, data });
+    n += 1;
+    bytes += BigInt(filled);
+    filled = 0;
   };
 
-  const flush = async (rows: bigint, isLast: boolean): Promise<boolean> => {
+  /** False once nothing more can be written. The set before is free again after this. */
+  const flush = async (rows: bigint): Promise<boolean> => {
     if (!(await committing)) return false;
-    committing = commit(cut(isLast), rows);
+    committing = commit(chunks, rows);
     committing.catch(() => undefined);
+    chunks = [];
+    set = 1 - set;
     return true;
   };
 
   return {
     /** False once nothing more can be written. */
     write: async (text: string, rows: bigint): Promise<boolean> => {
-      const data = Buffer.from(text, 'utf8');
-      waiting.push(data);
-      waitingBytes += data.length;
-      return waitingBytes < chunkBytes * chunksPerCommit || flush(rows, false);
+      for (let rest = text; rest !== '';) {
+        const piece = sets[set]?.[chunks.length];
+        if (!piece) throw new Error('no piece to write to');
+        // A character is never cut: a piece may lack up to three bytes.
+        const { read, written } = encoder.encodeInto(rest, piece.subarray(filled));
+        filled += written;
+        rest = rest.slice(read);
+        if (rest === '') break;
+        closePiece();
+        if (chunks.length === chunksPerCommit && !(await flush(rows))) return false;
+      }
+      return true;
     },
-    end: async (rows: bigint): Promise<boolean> => (await flush(rows, true)) && committing,
+    end: async (rows: bigint): Promise<boolean> => {
+      closePiece();
+      return (await flush(rows)) && committing;
+    },
     result: () => ({ bytes, sha256: hash.digest() }),
   };
 }
