@@ -114,11 +114,14 @@ export const entryColumns = `t.id, t.wallet_id, w.user_id, w.currency, w.exponen
   t.amount, t.balance_after, t.contra_account, t.parent_id, t.source, t.actor, t.description,
   t.metadata, t.occurred_at, t.hash`;
 
+// A lookup per item, spelt out: a plan that was made while the table was small would otherwise read
+// all of a wallet's entries for each item, for as long as the connection lives.
 const entriesSql = sql(
   'entry_by_id',
   `SELECT ${entryColumns}
    FROM unnest($1::uuid[], $2::uuid[]) AS asked(id, wallet_id)
-   JOIN transactions t ON t.id = asked.id AND t.wallet_id = asked.wallet_id
+   CROSS JOIN LATERAL (SELECT * FROM transactions
+     WHERE id = asked.id AND wallet_id = asked.wallet_id OFFSET 0) t
    JOIN wallets w ON w.id = t.wallet_id`,
 );
 
@@ -126,7 +129,8 @@ const undoneSql = sql(
   'entry_undone',
   `SELECT t.parent_id
    FROM unnest($1::uuid[], $2::uuid[]) AS asked(parent_id, wallet_id)
-   JOIN transactions t ON t.wallet_id = asked.wallet_id AND t.parent_id = asked.parent_id`,
+   CROSS JOIN LATERAL (SELECT parent_id FROM transactions
+     WHERE wallet_id = asked.wallet_id AND parent_id = asked.parent_id OFFSET 0) t`,
 );
 
 export type EntryKey = { readonly id: string; readonly walletId: string };
