@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest';
 
 import { Statement, StatementLine } from '../protos/gen/digitalwallet/statement/v1/statement.ts';
-import { startStatementCheck } from './statement-check.ts';
+import { Operation } from '../protos/gen/digitalwallet/wallet/v1/wallet.ts';
+import { startFilteredCheck, startStatementCheck } from './statement-check.ts';
 
 const statement = Statement.fromPartial({
   currency: 'BRL',
@@ -41,5 +42,42 @@ describe('the check that a statement adds up', () => {
   test('totals must be the sums', () => {
     const wrong = { ...statement, totalDebitMinor: 31n };
     expect(check(wrong, [credit, debit])).toContain('totals');
+  });
+
+  test('newest first it leads back to the opening balance', () => {
+    const part = { isReversed: true, startsMidway: false };
+    const right = startStatementCheck(statement, part);
+    expect(right.addLines([debit, credit]).ok && right.end().ok).toBe(true);
+    expect(startStatementCheck(statement, part).addLines([credit, debit]).ok).toBe(false);
+    const short = startStatementCheck(statement, part);
+    short.addLines([debit]);
+    expect(short.end()).toMatchObject({ failure: { message: expect.stringContaining('opening') } });
+  });
+
+  test('from a later page on it must still lead to the closing balance', () => {
+    const part = { isReversed: false, startsMidway: true };
+    const right = startStatementCheck(statement, part);
+    expect(right.addLines([debit]).ok && right.end().ok).toBe(true);
+    const wrong = startStatementCheck(statement, part);
+    wrong.addLines([credit]);
+    expect(wrong.end().ok).toBe(false);
+  });
+});
+
+describe('the check of single operations', () => {
+  const deposit = { ...credit, operation: Operation.DEPOSIT };
+
+  test('takes lines between which others are missing, of these operations only', () => {
+    const right = startFilteredCheck(statement, [Operation.DEPOSIT]);
+    expect(right.addLines([deposit]).ok && right.end().ok).toBe(true);
+    expect(startFilteredCheck(statement, [Operation.WITHDRAW]).addLines([deposit]).ok).toBe(false);
+  });
+
+  test('needs totals that lead to the closing balance and hold the lines', () => {
+    const wrong = { ...statement, closingMinor: 121n };
+    expect(startFilteredCheck(wrong, [Operation.DEPOSIT]).end().ok).toBe(false);
+    const twice = startFilteredCheck(statement, [Operation.DEPOSIT]);
+    twice.addLines([deposit, deposit]);
+    expect(twice.end().ok).toBe(false);
   });
 });

@@ -278,7 +278,7 @@ describe('an export of 200,000 lines', () => {
       `INSERT INTO statement_lines
          (wallet_id, seq, transaction_id, user_id, currency, operation, amount, balance_after,
           contra_account, occurred_at, hash)
-       SELECT $1, n, gen_random_uuid(), $2, 'EUR', 'deposit', 1, n, 'external:cash',
+       SELECT $1, n, gen_random_uuid(), $2, 'EUR', 1, 1, n, 'external:cash',
          '2026-01-01T00:00:00Z'::timestamptz + n * interval '1 second',
          '\\x0000000000000000000000000000000000000000000000000000000000000000'::bytea
        FROM generate_series(1, 200000) AS n`,
