@@ -33,7 +33,8 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
-  players.stop();
+  // Where there is no stage, beforeAll has said why.
+  (players as Cast | undefined)?.stop();
   const sum = counts.gate + counts.objects + counts.deadLetters;
   const cells = [...unimplemented].map(([rpc, count]) => `${rpc} (${count})`);
   console.info(

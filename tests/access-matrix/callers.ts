@@ -121,12 +121,16 @@ async function castKeys(
 ): Promise<Caller[]> {
   const callers: Caller[] = [];
   for (const owner of owners) {
-    for (const scopes of [...apiKeyScopes.map((scope) => [scope]), [...apiKeyScopes]]) {
+    const granted: ApiKeyScope[] = [];
+    const add = async (scopes: readonly ApiKeyScope[]): Promise<boolean> => {
       const name = `API key of ${owner.role} ${owner.name} for ${scopes.join(' ')}`;
       const key = await stage.keyOf(owner, { scopes });
       if (!key) missing.push(name);
       else callers.push({ ...known(name, owner.role, bearer(key.secret)), scopes });
-    }
+      return key !== undefined;
+    };
+    for (const scope of apiKeyScopes) if (await add([scope])) granted.push(scope);
+    if (granted.length > 0) await add(granted);
   }
   return callers;
 }

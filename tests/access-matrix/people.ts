@@ -59,7 +59,7 @@ export type Stage = {
   /** Signs up, in and gives the account. */
   person(name: string, role: Role): Promise<Person>;
   belongingsOf(person: Person): Promise<Belongings>;
-  /** An API key of this person, or undefined where there are none yet. */
+  /** An API key of this person, or undefined where it cannot be had. */
   keyOf(person: Person, bounds: KeyBounds): Promise<ApiKey | undefined>;
   dispose(): Promise<void>;
 };
@@ -205,7 +205,8 @@ async function createKey(
   };
   const method = AuthServiceService.createApiKey as unknown as AnyMethod;
   const outcome = await call(method, request, bearer(person.accessToken));
-  if (outcome.reason === 'UNIMPLEMENTED') return undefined;
+  // A scope beyond what its owner may is refused, and rightly.
+  if (['UNIMPLEMENTED', 'PERMISSION_DENIED'].includes(outcome.reason)) return undefined;
   const made = must<{ apiKey?: { id: string }; secret: string }>(outcome);
   return { id: made.apiKey?.id ?? '', secret: made.secret };
 }
