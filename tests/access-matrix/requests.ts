@@ -69,6 +69,7 @@ export const plainRequests: Readonly<Record<string, (ground: Ground) => object>>
   'wallet.listDeadLetters': () => ({ ...page, state: 0, reason: '', deadLetterIds: [] }),
   'wallet.replayDeadLetters': ofDeadLetters,
   'wallet.discardDeadLetters': () => ({ ...ofDeadLetters(), note: '' }),
+  'statement.listAuditEvents': () => ({ ...page, actor: '', target: '', action: '' }),
   'wallet.listAuditEvents': () => ({ ...page, actor: '', target: '', action: '' }),
   'statement.generateStatement': ({ userId }) => ({
     userId,
