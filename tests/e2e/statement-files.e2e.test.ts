@@ -238,6 +238,14 @@ describe('a download', () => {
 describe('an export of 200,000 lines', () => {
   it('survives the daemon’s being killed while it is written, and is the same again', async () => {
     const id = walletIdOf(ana.id, 'EUR');
+    // The ledger's head says how far the statement must go.
+    await queryService(
+      world.dataDir,
+      'wallet',
+      `INSERT INTO wallets (id, user_id, currency, exponent, balance, seq, last_at, last_hash)
+       VALUES ($1, $2, 'EUR', 2, 200000, 200000, '2026-01-04T00:00:00Z', $3)`,
+      [id, ana.id, Buffer.alloc(32)],
+    );
     await queryService(
       world.dataDir,
       'statement',
