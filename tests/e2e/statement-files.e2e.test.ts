@@ -258,6 +258,7 @@ describe('an export of 200,000 lines', () => {
        FROM generate_series(1, 200000) AS n`,
       [id, ana.id],
     );
+    await queryService(world.dataDir, 'statement', 'ANALYZE statement_lines');
     const range = ['--currency', 'EUR', '--from', '2026-01-01', '--to', '2026-01-31'];
     const args = ['statement', 'export', ...range, '--timeout', '2m'];
     const file = join(out, 'big.csv');
