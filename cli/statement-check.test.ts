@@ -51,7 +51,8 @@ describe('the check that a statement adds up', () => {
     expect(startStatementCheck(statement, part).addLines([credit, debit]).ok).toBe(false);
     const short = startStatementCheck(statement, part);
     short.addLines([debit]);
-    expect(short.end()).toMatchObject({ failure: { message: expect.stringContaining('opening') } });
+    const ended = short.end();
+    expect(ended.ok ? '' : ended.failure.message).toContain('the opening balance is 1.00 BRL');
   });
 
   test('from a later page on it must still lead to the closing balance', () => {

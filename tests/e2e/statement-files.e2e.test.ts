@@ -2,7 +2,6 @@ import { execFileSync, spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, statSync } from 'node:fs';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
-import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -11,6 +10,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { walletIdOf } from '../../core/ids.ts';
 import { queryService, waitUntil } from '../support/ledger.ts';
+import { openRoad } from '../support/road.ts';
 import { createWorld, expectCode, signInAs, type Person, type World } from '../support/world.ts';
 
 const wallet = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
@@ -145,7 +145,7 @@ describe('statement export', () => {
   it('goes to stdout as it is in the file', async () => {
     const range = closedRange();
     const file = await exportTo('stdout.csv', range);
-    const printed = await ana.run(['statement', 'export', ...range, '--file', '-']);
+    const printed = await ana.run(['statement', 'export', ...range, '--file', '-', '--quiet']);
     expectCode(printed, 0);
     expect(printed.stderr).toBe('');
     expect(createHash('sha256').update(printed.stdout).digest('hex')).toBe(await sha256Of(file));
@@ -192,43 +192,9 @@ describe('statement export', () => {
   });
 });
 
-/** A way to the daemon that can be blocked or cut after so many bytes from it. */
-type Road = {
-  readonly address: string;
-  /** What becomes of each connection once it has brought so many bytes; undefined: nothing. */
-  trouble: { readonly kind: 'block' | 'cut'; readonly afterBytes: number } | undefined;
-  cuts: number;
-  readonly server: Server;
-};
-
-async function openRoad(): Promise<Road> {
-  const server = createServer((near: Socket) => {
-    const [host = '', port = ''] = world.daemon().address.split(':');
-    const far = connect(Number(port), host);
-    let bytes = 0;
-    near.on('error', () => far.destroy()).on('close', () => far.destroy());
-    far.on('error', () => near.destroy()).on('close', () => near.destroy());
-    near.pipe(far);
-    far.on('data', (data) => {
-      bytes += data.length;
-      const { trouble } = road;
-      if (!trouble || bytes < trouble.afterBytes) {
-        near.write(data);
-      } else if (trouble.kind === 'cut') {
-        road.cuts += 1;
-        near.destroy();
-      }
-    });
-  });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as AddressInfo;
-  const road: Road = { address: `127.0.0.1:${port}`, trouble: undefined, cuts: 0, server };
-  return road;
-}
-
 describe('a download', () => {
   it('that is killed goes on where it was; one that is cut goes on by itself', async () => {
-    const road = await openRoad();
+    const road = await openRoad(() => world.daemon().address);
     const server = () => ({ WALLET_SERVER: road.address });
     const env = await world.homeOf('ana-elsewhere');
     const there = await signInAs(ana.email, env, server);
@@ -265,13 +231,21 @@ describe('a download', () => {
     await writeFile(`${other}.partial`, 'x'.repeat(1_000));
     expectCode(await there.run(['exports', 'download', id, '--file', other]), 0);
     expect(await sha256Of(other)).toBe(await sha256Of(file));
-    road.server.close();
+    road.close();
   });
 });
 
 describe('an export of 200,000 lines', () => {
   it('survives the daemon’s being killed while it is written, and is the same again', async () => {
     const id = walletIdOf(ana.id, 'EUR');
+    // The ledger's head says how far the statement must go.
+    await queryService(
+      world.dataDir,
+      'wallet',
+      `INSERT INTO wallets (id, user_id, currency, exponent, balance, seq, last_at, last_hash)
+       VALUES ($1, $2, 'EUR', 2, 200000, 200000, '2026-01-04T00:00:00Z', $3)`,
+      [id, ana.id, Buffer.alloc(32)],
+    );
     await queryService(
       world.dataDir,
       'statement',
@@ -284,6 +258,7 @@ describe('an export of 200,000 lines', () => {
        FROM generate_series(1, 200000) AS n`,
       [id, ana.id],
     );
+    await queryService(world.dataDir, 'statement', 'ANALYZE statement_lines');
     const range = ['--currency', 'EUR', '--from', '2026-01-01', '--to', '2026-01-31'];
     const args = ['statement', 'export', ...range, '--timeout', '2m'];
     const file = join(out, 'big.csv');
