@@ -12,13 +12,15 @@ import {
   type StatementHead,
 } from './index.ts';
 
+type WriteOptions = { readonly locale: ExportLocale; readonly hasByteOrderMark: boolean };
+
 const startMs = Date.parse('2026-01-10T12:00:00Z');
 
 function write(
   format: ExportFormat,
   head: StatementHead,
   lines: readonly StatementFileLine[],
-  { locale = 'en' as ExportLocale, hasByteOrderMark = false } = {},
+  { locale = 'en', hasByteOrderMark = false }: Partial<WriteOptions> = {},
 ): string {
   const writer = createStatementWriter(format, head, { locale, hasByteOrderMark });
   return writer.begin() + lines.map((line) => writer.line(line)).join('') + writer.end();

@@ -3,7 +3,7 @@ import { operations } from '../../core/operations.ts';
 import type { StatementFileLine, StatementHead } from '../../core/statement-format/index.ts';
 
 /** Numbers in [0, 1) that are the same for the same seed: mulberry32. */
-export function createRandom(seed: number): () => number {
+function createRandom(seed: number): () => number {
   let state = seed;
   return () => {
     state = (state + 0x6d2b79f5) | 0;
