@@ -12,13 +12,19 @@ import {
   type StatementHead,
 } from './index.ts';
 
+type WriteOptions = { readonly locale: ExportLocale; readonly hasByteOrderMark: boolean };
+
 const startMs = Date.parse('2026-01-10T12:00:00Z');
 
 function write(
   format: ExportFormat,
   head: StatementHead,
   lines: readonly StatementFileLine[],
+<<<<<<< HEAD
   options: { readonly locale?: ExportLocale; readonly hasByteOrderMark?: boolean } = {},
+=======
+  { locale = 'en', hasByteOrderMark = false }: Partial<WriteOptions> = {},
+>>>>>>> w-export
 ): string {
   const writer = createStatementWriter(format, head, {
     locale: 'en',

@@ -34,7 +34,6 @@ const insert = (lines: readonly Line[]) => database.db.tx((tx) => insertLines(tx
 const readLedger = (onRead: () => Promise<void> = () => Promise.resolve()): ReadLedger =>
   async function* (walletId, after) {
     for (let place = after; ;) {
-      await onRead();
       const { walletId: id, seq } = place;
       const part = ledger
         .filter((line) => (line.walletId === id ? line.seq > seq : line.walletId > id))
@@ -42,6 +41,8 @@ const readLedger = (onRead: () => Promise<void> = () => Promise.resolve()): Read
         .slice(0, 120);
       const last = part.at(-1);
       if (!last) return;
+      // Between the read of the ledger and that of the projection.
+      await onRead();
       yield toLedger(part);
       place = last;
     }

@@ -169,11 +169,15 @@ const fileLinesSql = sql(
        coalesce(to_json(description)::text, '')), E'\\n' ORDER BY seq) AS lines
    FROM (
      SELECT * FROM statement_lines
-     WHERE wallet_id = $1 AND user_id = $2 AND seq > $3 AND seq <= $4
-     ORDER BY seq LIMIT $5) AS page`,
+     WHERE wallet_id = $1 AND user_id = $2
+       -- An end for the page by itself: without statistics a limit alone is met by sorting the rest.
+       AND seq > $3 AND seq <= LEAST($4::bigint, $3::bigint + $5)) AS page`,
 );
 
-/** Lines of an owner's wallet with `afterSeq` < seq ≤ `throughSeq`, with what a file shows of them. */
+/**
+ * Lines of an owner's wallet with `afterSeq` < seq ≤ `throughSeq`, at most `limit` seqs on, with what a
+ * file shows of them. For ranges without gaps.
+ */
 export async function readFileLines(
   tx: Tx,
   wallet: { readonly id: string; readonly userId: string },

@@ -84,26 +84,7 @@ export function createStatementWorld(database: TestDatabase) {
   const heads = new Map<string, bigint>();
   const published: OutboundMessage[] = [];
   const state = { isWalletAway: false, isAuthAway: false };
-  const lastAtMs = startMs + 400 * 86_400_000;
-  const peers = {
-    readHead: (userId: string, currency: string) =>
-      state.isWalletAway
-        ? Promise.reject(new Error('the wallet service is away'))
-        : Promise.resolve(
-            succeed({
-              seq: heads.get(walletIdOf(userId, currency)) ?? 0n,
-              lastAtMs: 0,
-              asOfMs: lastAtMs,
-            }),
-          ),
-    findUser: (userId: string) =>
-      state.isAuthAway
-        ? Promise.reject(new Error('the auth service is away'))
-        : Promise.resolve(users.get(userId)),
-    readLedger: async function* (): AsyncGenerator<readonly Transaction[], void> {
-      // No ledger: nothing is rebuilt here.
-    },
-  };
+  const peers = createPeers(users, heads, state);
   const know = (principal: UserPrincipal, change: Partial<KnownUser> = {}): UserPrincipal => {
     const { role, userId } = principal;
     users.set(userId, {
@@ -157,6 +138,33 @@ export function createStatementWorld(database: TestDatabase) {
         await database.db.tx((tx) => insertLines(tx, part));
       }
       return { model, lines };
+    },
+  };
+}
+
+/** The other two services, as far as they are not away. */
+function createPeers(
+  users: ReadonlyMap<string, KnownUser>,
+  heads: ReadonlyMap<string, bigint>,
+  state: { readonly isWalletAway: boolean; readonly isAuthAway: boolean },
+) {
+  return {
+    readHead: (userId: string, currency: string) =>
+      state.isWalletAway
+        ? Promise.reject(new Error('the wallet service is away'))
+        : Promise.resolve(
+            succeed({
+              seq: heads.get(walletIdOf(userId, currency)) ?? 0n,
+              lastAtMs: 0,
+              asOfMs: startMs + 400 * 86_400_000,
+            }),
+          ),
+    findUser: (userId: string) =>
+      state.isAuthAway
+        ? Promise.reject(new Error('the auth service is away'))
+        : Promise.resolve(users.get(userId)),
+    readLedger: async function* (): AsyncGenerator<readonly Transaction[], void> {
+      // No ledger: nothing is rebuilt here.
     },
   };
 }

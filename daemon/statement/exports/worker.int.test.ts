@@ -15,12 +15,14 @@ import {
   valueOf,
   type StatementWorld,
 } from '../test-support.ts';
+import { insertLines, readExtent } from '../store.ts';
 import { createExport } from './create.ts';
 import { maxAttempts, type Export } from './domain.ts';
 import { readFile } from './read-file.ts';
 import * as work from './store-work.ts';
 import * as store from './store.ts';
 import { createExportWorker, type ExportWorker } from './worker.ts';
+import { abandoned, writeFile } from './write-file.ts';
 
 const log = createLog('silent');
 let database: TestDatabase;
@@ -110,6 +112,10 @@ describe('an attempt that is no longer the one that counts', () => {
     expect(await db.tx((tx) => work.finishExport(tx, old, file, 30))).toBe(false);
     expect(await db.tx((tx) => work.failExport(tx, old, 'late'))).toBe(false);
     await db.tx((tx) => work.releaseExport(tx, old, 'late', 0));
+    const extent = await db.snapshot((tx) => readExtent(tx, old.walletId, old.range, 10n));
+    const written = await writeFile({ db, leaseMs: 60_000, isWanted: () => true }, old, extent);
+    expect(written).toBe(abandoned);
+    expect(await chunkAttempts(id)).toEqual([]);
     expect(await find(id)).toMatchObject({ status: 'running', attempt: 2, rowsDone: 0n });
   });
 
@@ -195,7 +201,6 @@ describe('a worker', () => {
       { timeout: 20_000 },
     );
     expect((await find(id)).status).toBe('queued');
-    const { insertLines } = await import('../store.ts');
     await database.db.tx((tx) => insertLines(tx, lines.slice(93)));
     await database.query(`UPDATE exports SET due_at = 'epoch'`);
     await until(id, 'done');

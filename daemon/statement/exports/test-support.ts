@@ -1,0 +1,63 @@
+import { expect, vi } from 'vitest';
+
+import type { Result } from '../../../core/reasons.ts';
+import {
+  CreateExportRequest,
+  ExportStatus,
+  type CreateExportResponse,
+  type DownloadExportResponse,
+  type Export,
+  type GetExportResponse,
+} from '../../../protos/gen/digitalwallet/statement/v1/statement.ts';
+import type { UserPrincipal } from '../../platform/access.ts';
+import { contextOf, startMs, valueOf, type StatementWorld } from '../test-support.ts';
+
+export const dayMs = 86_400_000;
+
+/** A year of the test's wallets. */
+export const order = (change: Partial<CreateExportRequest> = {}): CreateExportRequest =>
+  CreateExportRequest.fromPartial({
+    from: new Date(startMs),
+    to: new Date(startMs + 365 * dayMs),
+    timezone: 'America/Sao_Paulo',
+    ...change,
+  });
+
+/** The RPCs of a service, called past gRPC as somebody. */
+export function callsOf({ service }: Awaited<ReturnType<StatementWorld['start']>>) {
+  const call = <T>(method: string, request: object, principal: UserPrincipal) => {
+    const handler = service.handlers[method];
+    if (!handler) throw new Error(`no handler ${method}`);
+    return handler(request as never, contextOf(principal)) as Promise<Result<T>>;
+  };
+  const create = (principal: UserPrincipal, change: Partial<CreateExportRequest> = {}) =>
+    call<CreateExportResponse>('createExport', order(change), principal);
+  const get = (exportId: string, principal: UserPrincipal) =>
+    call<GetExportResponse>('getExport', { exportId }, principal);
+  return {
+    call,
+    create,
+    get,
+    made: async (principal: UserPrincipal, change: Partial<CreateExportRequest> = {}) =>
+      valueOf(await create(principal, change)).export as Export,
+    ended: (id: string, principal: UserPrincipal): Promise<Export> =>
+      vi.waitFor(
+        async () => {
+          const found = valueOf(await get(id, principal)).export as Export;
+          expect([ExportStatus.DONE, ExportStatus.FAILED]).toContain(found.status);
+          return found;
+        },
+        { timeout: 30_000, interval: 30 },
+      ),
+    download: async (exportId: string, principal: UserPrincipal, offset = 0n): Promise<Buffer> => {
+      type Pieces = AsyncIterable<DownloadExportResponse>;
+      const pieces = await call<Pieces>('downloadExport', { exportId, offset }, principal);
+      const parts: Uint8Array[] = [];
+      for await (const { data } of valueOf(pieces)) {
+        expect(data.length).toBeLessThanOrEqual(64 * 1024);
+        parts.push(data);
+      }
+      return Buffer.concat(parts);
+    },
+  };
+}
