@@ -20,17 +20,9 @@ function write(
   format: ExportFormat,
   head: StatementHead,
   lines: readonly StatementFileLine[],
-<<<<<<< HEAD
-  options: { readonly locale?: ExportLocale; readonly hasByteOrderMark?: boolean } = {},
-=======
   { locale = 'en', hasByteOrderMark = false }: Partial<WriteOptions> = {},
->>>>>>> w-export
 ): string {
-  const writer = createStatementWriter(format, head, {
-    locale: 'en',
-    hasByteOrderMark: false,
-    ...options,
-  });
+  const writer = createStatementWriter(format, head, { locale, hasByteOrderMark });
   return writer.begin() + lines.map((line) => writer.line(line)).join('') + writer.end();
 }
 
