@@ -6,11 +6,11 @@ it('some thousands of broken inputs: no crash, no unexpected error, no cent astr
   const said: string[] = [];
   const report = await fuzz({
     seed: 'the short profile',
-    count: 12_000,
+    count: 10_000,
     kinds: Object.keys(kinds) as Kind[],
     from: 0,
     say: (line) => said.push(line),
   });
   expect(report.violations, said.join('\n')).toBe(0);
-  expect(report.inputs).toBe(12_000);
+  expect(report.inputs).toBeGreaterThanOrEqual(10_000);
 }, 300_000);
