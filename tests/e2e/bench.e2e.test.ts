@@ -55,10 +55,10 @@ describe('the benchmarks', () => {
       expect(row.target).toMatch(/^[<>]= \d/);
       expect(typeof row.met).toBe('boolean');
     }
-    expect(report.rows[3]).toMatchObject({ value: null, met: null, reason: 'not built yet' });
+    expect(report.rows[3]).toMatchObject({ value: null, met: null, reason: 'not measured yet' });
     for (const { id } of report.rows)
       expect(done.stdout).toMatch(new RegExp(`^\\| ${id} +\\|`, 'm'));
-    expect(done.stdout).toContain('not run: not built yet');
+    expect(done.stdout).toContain('not run: not measured yet');
   }, 300_000);
 
   it('say which there are, where one is named that is not', async () => {

@@ -245,7 +245,7 @@ describe('poison', () => {
     const audited = await queryService<{ action: string; actor: string }>(
       world.dataDir,
       'wallet',
-      'SELECT action, actor FROM audit_log',
+      `SELECT action, actor FROM audit_log WHERE action LIKE 'dead_letter.%'`,
     );
     expect(audited).toEqual([
       { action: 'dead_letter.replay', actor: olga.id },

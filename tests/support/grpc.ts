@@ -28,12 +28,14 @@ export type Connection = {
 export function connect(
   address: string,
   channel: ChannelCredentials = credentials.createInsecure(),
+  headers: Readonly<Record<string, string>> = {},
 ): Connection {
   const client = new Client(address, channel);
   return {
     call: (method, request, token) =>
       new Promise((resolve) => {
         const metadata = new Metadata();
+        for (const [name, value] of Object.entries(headers)) metadata.set(name, value);
         if (token !== undefined) metadata.set('authorization', `Bearer ${token}`);
         client.makeUnaryRequest(
           method.path,

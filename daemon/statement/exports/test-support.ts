@@ -15,7 +15,7 @@ import { contextOf, startMs, valueOf, type StatementWorld } from '../test-suppor
 export const dayMs = 86_400_000;
 
 /** A year of the test's wallets. */
-export const order = (change: Partial<CreateExportRequest> = {}): CreateExportRequest =>
+const order = (change: Partial<CreateExportRequest> = {}): CreateExportRequest =>
   CreateExportRequest.fromPartial({
     from: new Date(startMs),
     to: new Date(startMs + 365 * dayMs),
