@@ -184,7 +184,7 @@ describe('an API key', () => {
     expect(await send(service, [items], contextOf(bounds))).toEqual([
       'done',
       'PERMISSION_DENIED',
-      'PERMISSION_DENIED',
+      'OPERATION_NOT_ALLOWED',
       'done',
     ]);
     const { length } = await test.query(
