@@ -58,7 +58,7 @@ describe('a password that is reset on the host', () => {
       await people.untilWaiting(1);
       return { begun };
     });
-    expect(reasonOf(await signingIn.begun)).toBe('OVERLOADED');
+    expect(reasonOf(await signingIn.begun)).toBe('CREDENTIALS_INVALID');
     expect(reasonOf(await people.trySignIn(user.email))).toBe('CREDENTIALS_INVALID');
     expect(reasonOf(await people.trySignIn(user.email, 'another long one'))).toBe('ok');
   });
