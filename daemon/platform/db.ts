@@ -44,7 +44,10 @@ const queryTimeoutMs = 20_000;
 
 const inDoubt = new WeakSet<Error>();
 
-/** A pool of connections. Nothing is connected before the first use. */
+/**
+ * A pool of connections. Nothing is connected before the first use. Statements that are not waited
+ * for one by one are sent together, and answered in order.
+ */
 export function createDb(options: DbOptions): Db {
   const pool = new pg.Pool({
     connectionString: options.url,
@@ -59,6 +62,7 @@ export function createDb(options: DbOptions): Db {
     keepAlive: true,
     options: '-c timezone=UTC',
     types: resultTypes,
+    pipeline: true,
   });
   const report = (err: Error): void => {
     options.log.warn({ err, database: options.name }, 'database connection lost');

@@ -47,7 +47,8 @@ export type Entry = {
   readonly description: string | undefined;
   readonly metadata: Readonly<Record<string, string>>;
   readonly occurredAtMs: number;
-  readonly hash: Buffer;
+  /** 64 hex digits; see core/chain.ts. */
+  readonly hash: string;
 };
 
 export type WalletState = WalletRef & {
@@ -55,7 +56,7 @@ export type WalletState = WalletRef & {
   readonly balanceMinor: bigint;
   readonly seq: bigint;
   readonly lastAtMs: number;
-  readonly lastHash: Buffer;
+  readonly lastHash: string;
 };
 
 /** What was read under the lock, as far as the commands concern it. */
@@ -143,8 +144,9 @@ export function decideBatch(
   const undone = new Set(states.undone);
   const refused = new Map(states.refused);
   const changed = new Map<string, WalletState>();
+  const current: States = { wallets, entries, undone, refused };
   const decisions = commands.map((command) => {
-    const decision = decide({ wallets, entries, undone, refused }, command, nowMs);
+    const decision = decide(current, command, nowMs);
     if (decision.kind === 'rejected' && isRemembered(command, decision.rejection)) {
       refused.set(command.transactionId, decision.rejection);
     }
@@ -232,6 +234,7 @@ function canUndo(operation: Operation, parent: Operation): boolean {
 
 function checkBalance(wallet: WalletState, amountMinor: bigint): Decision | undefined {
   const balanceAfterMinor = wallet.balanceMinor + amountMinor;
+  if (balanceAfterMinor >= 0n && balanceAfterMinor < amountLimitMinor) return undefined;
   const amount = formatMinor(absoluteMinor(amountMinor), wallet.exponent);
   const { currency } = wallet;
   const balance = formatMinor(wallet.balanceMinor, wallet.exponent);
@@ -242,14 +245,11 @@ function checkBalance(wallet: WalletState, amountMinor: bigint): Decision | unde
       { balance, amount, currency },
     );
   }
-  if (balanceAfterMinor >= amountLimitMinor) {
-    return reject(
-      'BALANCE_LIMIT_EXCEEDED',
-      `${amount} ${currency} more would bring the balance of ${balance} ${currency} past its limit`,
-      { balance, amount, currency },
-    );
-  }
-  return undefined;
+  return reject(
+    'BALANCE_LIMIT_EXCEEDED',
+    `${amount} ${currency} more would bring the balance of ${balance} ${currency} past its limit`,
+    { balance, amount, currency },
+  );
 }
 
 function enter(wallet: WalletState, command: Command, movement: Movement, nowMs: number): Entry {

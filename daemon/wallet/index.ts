@@ -10,7 +10,7 @@ import type { HostedService } from '../platform/grpc/server.ts';
 import type { Log } from '../platform/log.ts';
 import { createOutboxGauge } from '../platform/outbox-depth.ts';
 import { createRelay } from '../platform/outbox.ts';
-import { commitBatch } from './commit.ts';
+import { createCommit } from './commit.ts';
 import { createEmittedConsumer } from './emitted.ts';
 import { createGroupCommit } from './group-commit.ts';
 import { createHandlers } from './handlers.ts';
@@ -45,12 +45,13 @@ export function createWallet({ db, commitDb, broker, peers, config, log }: Walle
   const relay = createRelay({ db: commitDb, broker, log });
   const gauge = createOutboxGauge(commitDb, log);
   const isOutboxFull = (): boolean => gauge.read().events >= config.outboxLimit;
+  const commit = createCommit(commitDb);
   const groupCommit = createGroupCommit<Posting, Posted>({
     laneKey: (command) => command.wallet.id,
     laneCount: config.laneCount,
     log,
     commit: async (commands) => {
-      const answers = await commitBatch(commitDb, commands);
+      const answers = await commit(commands);
       relay.wake();
       return answers;
     },

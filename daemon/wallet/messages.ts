@@ -128,7 +128,7 @@ export function toCreatedMessage(entry: Entry): OutboundMessage {
           parentId: entry.parentId,
           description: entry.description,
           occurredAt: new Date(entry.occurredAtMs).toISOString(),
-          hash: entry.hash.toString('hex'),
+          hash: entry.hash,
         },
       },
     },

@@ -41,7 +41,7 @@ export function toWireTransaction(entry: Entry): Transaction {
     metadata: { ...entry.metadata },
     actor: entry.actor,
     occurredAt: new Date(entry.occurredAtMs),
-    hash: entry.hash,
+    hash: Buffer.from(entry.hash, 'hex'),
   };
 }
 
