@@ -1,5 +1,6 @@
 import { hash } from 'node:crypto';
 
+import { createScratch, maxBytesPerUnit } from './bytes.ts';
 import type { Operation } from './operations.ts';
 
 /** Version of the layout below; the first byte that is hashed. */
@@ -62,14 +63,11 @@ const ascii = (field: string): string => `${field.length}:${field};`;
 const prefixed = (field: string | undefined): string =>
   field === undefined ? '-;' : `${Buffer.byteLength(field)}:${field};`;
 
-// Written into again for each hash: a buffer for each would cost as much as the hash.
-const scratch = Buffer.alloc(32 * 1024);
-const maxBytesPerUnit = 3;
+const scratch = createScratch(32 * 1024);
 
 function sha256(previous: string, text: string): string {
-  const most = 1 + previous.length / 2 + maxBytesPerUnit * text.length;
-  const bytes = most > scratch.length ? Buffer.alloc(most) : scratch;
+  const bytes = scratch.take(1 + previous.length / 2 + maxBytesPerUnit * text.length);
   bytes[0] = chainVersion;
   const start = 1 + bytes.write(previous, 1, 'hex');
-  return hash('sha256', bytes.subarray(0, start + bytes.write(text, start)), 'hex');
+  return hash('sha256', scratch.upTo(bytes, start + bytes.write(text, start)), 'hex');
 }

@@ -1,5 +1,7 @@
 import { hash } from 'node:crypto';
 
+import { createScratch, maxBytesPerUnit, writeUuid } from './bytes.ts';
+
 /** Namespace of wallet ids: UUIDv5 of the DNS namespace and `wallet.digital-wallet`. */
 const walletNamespace = '0fce9ee4-c2ea-5886-b403-99d8567e324d';
 
@@ -13,18 +15,15 @@ export function isUuid(text: string): boolean {
   return uuidPattern.test(text);
 }
 
-// Written into again for each id: a buffer for each would cost as much as the hash.
-const scratch = Buffer.alloc(4 * 1024);
+const scratch = createScratch(4 * 1024);
 const namespaceBytes = 16;
-const maxBytesPerUnit = 3;
 
 /** RFC 9562 UUIDv5: SHA-1 over the namespace's 16 bytes and the name's UTF-8. */
 export function uuidV5(namespace: string, name: string): string {
-  const most = namespaceBytes + maxBytesPerUnit * name.length;
-  const bytes = most > scratch.length ? Buffer.alloc(most) : scratch;
-  bytes.write(namespace.replaceAll('-', ''), 'hex');
+  const bytes = scratch.take(namespaceBytes + name.length * maxBytesPerUnit);
+  writeUuid(bytes, namespace);
   const end = namespaceBytes + bytes.write(name, namespaceBytes);
-  const hex = hash('sha1', bytes.subarray(0, end), 'hex');
+  const hex = hash('sha1', scratch.upTo(bytes, end), 'hex');
   // The version, and the variant in the two highest bits of the ninth byte.
   const variant = ((parseInt(hex.charAt(16), 16) & 0x3) | 0x8).toString(16);
   return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-5${hex.slice(13, 16)}-${variant}${hex.slice(17, 20)}-${hex.slice(20, 32)}`;

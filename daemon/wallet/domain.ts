@@ -170,8 +170,13 @@ export function isRemembered(command: Command, rejection: Rejection): boolean {
 
 /** The wallet after an entry of its own. */
 function evolve(wallet: WalletState, entry: Entry): WalletState {
+  // Spelt out, as in `enter`: copying by spread is several times as slow, for each transaction.
   return {
-    ...wallet,
+    id: wallet.id,
+    userId: wallet.userId,
+    currency: wallet.currency,
+    exponent: wallet.exponent,
+    status: wallet.status,
     balanceMinor: entry.balanceAfterMinor,
     seq: entry.seq,
     lastAtMs: entry.occurredAtMs,
@@ -254,24 +259,24 @@ function checkBalance(wallet: WalletState, amountMinor: bigint): Decision | unde
 
 function enter(wallet: WalletState, command: Command, movement: Movement, nowMs: number): Entry {
   const { id, userId, currency, exponent } = wallet;
-  const fields = {
+  const entry: { -readonly [Field in keyof Entry]: Entry[Field] } = {
     id: command.transactionId,
+    wallet: { id, userId, currency, exponent },
     seq: wallet.seq + 1n,
     operation: command.operation,
-    ...movement,
+    amountMinor: movement.amountMinor,
     balanceAfterMinor: wallet.balanceMinor + movement.amountMinor,
+    contraAccount: movement.contraAccount,
     parentId: command.parentId,
-    source: command.callerClass === 'message' ? ('message' as const) : ('grpc' as const),
+    source: command.callerClass === 'message' ? 'message' : 'grpc',
     actor: command.actor,
     description: command.description,
     metadata: command.metadata,
     occurredAtMs: Math.max(nowMs, wallet.lastAtMs),
+    hash: '',
   };
-  return {
-    ...fields,
-    wallet: { id, userId, currency, exponent },
-    hash: chainHash(wallet.lastHash, fields),
-  };
+  entry.hash = chainHash(wallet.lastHash, entry);
+  return entry;
 }
 
 /** A key names one transaction for ever: the same content gets it again, another is refused. */

@@ -1,5 +1,13 @@
 import { sql, type Tx } from '../platform/db.ts';
-import { createTimeText, toArray, toBytesArray, toTextArray } from '../platform/sql-arrays.ts';
+import {
+  toHashArray,
+  toInt2Array,
+  toInt8Array,
+  toJsonArray,
+  toTextArray,
+  toTimeArray,
+  toUuidArray,
+} from '../platform/sql-arrays.ts';
 import type { Entry, WalletState } from './domain.ts';
 import { operationCodes, sourceCodes } from './store.ts';
 
@@ -20,11 +28,11 @@ const openSql = sql(
 export async function openWallets(tx: Tx, wallets: readonly WalletState[]): Promise<number> {
   if (wallets.length === 0) return 0;
   return tx.execute(openSql, [
-    toArray(wallets, (w) => w.id),
-    toArray(wallets, (w) => w.userId),
-    toArray(wallets, (w) => w.currency),
-    toArray(wallets, (w) => w.exponent),
-    toBytesArray(wallets, (w) => w.lastHash),
+    toUuidArray(wallets, (w) => w.id),
+    toUuidArray(wallets, (w) => w.userId),
+    toTextArray(wallets, (w) => w.currency),
+    toInt2Array(wallets, (w) => w.exponent),
+    toHashArray(wallets, (w) => w.lastHash),
   ]);
 }
 
@@ -39,22 +47,21 @@ const appendSql = sql(
 
 /** Appends entries to the ledger; their seqs are the next of their wallets. */
 export async function appendEntries(tx: Tx, entries: readonly Entry[]): Promise<void> {
-  const toText = createTimeText();
   await tx.execute(appendSql, [
-    toArray(entries, (e) => e.wallet.id),
-    toArray(entries, (e) => e.seq),
-    toArray(entries, (e) => e.id),
-    toArray(entries, (e) => operationCodes[e.operation]),
-    toArray(entries, (e) => e.amountMinor),
-    toArray(entries, (e) => e.balanceAfterMinor),
+    toUuidArray(entries, (e) => e.wallet.id),
+    toInt8Array(entries, (e) => e.seq),
+    toUuidArray(entries, (e) => e.id),
+    toInt2Array(entries, (e) => operationCodes[e.operation]),
+    toInt8Array(entries, (e) => e.amountMinor),
+    toInt8Array(entries, (e) => e.balanceAfterMinor),
     toTextArray(entries, (e) => e.contraAccount),
-    toArray(entries, (e) => e.parentId),
-    toArray(entries, (e) => sourceCodes[e.source]),
+    toUuidArray(entries, (e) => e.parentId),
+    toInt2Array(entries, (e) => sourceCodes[e.source]),
     toTextArray(entries, (e) => e.actor),
     toTextArray(entries, (e) => e.description),
-    toTextArray(entries, (e) => toMetadataText(e.metadata)),
-    toArray(entries, (e) => toText(e.occurredAtMs)),
-    toBytesArray(entries, (e) => e.hash),
+    toJsonArray(entries, (e) => toMetadataText(e.metadata)),
+    toTimeArray(entries, (e) => e.occurredAtMs),
+    toHashArray(entries, (e) => e.hash),
   ]);
 }
 
@@ -106,21 +113,20 @@ export async function moveWallets(
   const sorted = moves.toSorted((a, b) => (a.to.id < b.to.id ? -1 : 1));
   const moved = await tx.execute(moveSql, [
     ...columnsOfStates(sorted.map(({ to }) => to)),
-    toArray(sorted, ({ from }) => from.balanceMinor),
-    toBytesArray(sorted, ({ from }) => from.lastHash),
+    toInt8Array(sorted, ({ from }) => from.balanceMinor),
+    toHashArray(sorted, ({ from }) => from.lastHash),
     new Date(clockMs).toISOString(),
   ]);
   return moved === moves.length;
 }
 
-function columnsOfStates(wallets: readonly WalletState[]): string[] {
-  const toText = createTimeText();
+function columnsOfStates(wallets: readonly WalletState[]): Buffer[] {
   return [
-    toArray(wallets, (w) => w.id),
-    toArray(wallets, (w) => w.balanceMinor),
-    toArray(wallets, (w) => w.seq),
-    toArray(wallets, (w) => toText(w.lastAtMs)),
-    toBytesArray(wallets, (w) => w.lastHash),
+    toUuidArray(wallets, (w) => w.id),
+    toInt8Array(wallets, (w) => w.balanceMinor),
+    toInt8Array(wallets, (w) => w.seq),
+    toTimeArray(wallets, (w) => w.lastAtMs),
+    toHashArray(wallets, (w) => w.lastHash),
   ];
 }
 

@@ -1,6 +1,6 @@
 import type { Operation } from '../../core/operations.ts';
 import { sql, type Tx } from '../platform/db.ts';
-import { toArray } from '../platform/sql-arrays.ts';
+import { toUuidArray } from '../platform/sql-arrays.ts';
 import type { Entry, Source, States, WalletRef, WalletState } from './domain.ts';
 
 export const operationCodes: Readonly<Record<Operation, number>> = {
@@ -69,8 +69,8 @@ export async function readWallets(
   if (refs.length === 0) return [];
   const statement = isLocked ? lockWalletsSql : readWalletsSql;
   const rows = await tx.query<WalletRow>(statement, [
-    toArray(refs, (ref) => ref.id),
-    toArray(refs, (ref) => ref.userId),
+    toUuidArray(refs, (ref) => ref.id),
+    toUuidArray(refs, (ref) => ref.userId),
   ]);
   return rows.map(toWallet);
 }
@@ -158,6 +158,6 @@ export function toEntry(row: EntryRow): Entry {
   };
 }
 
-function columnsOf(keys: readonly EntryKey[]): [string, string] {
-  return [toArray(keys, (key) => key.id), toArray(keys, (key) => key.walletId)];
+function columnsOf(keys: readonly EntryKey[]): [Buffer, Buffer] {
+  return [toUuidArray(keys, (key) => key.id), toUuidArray(keys, (key) => key.walletId)];
 }
