@@ -41,17 +41,14 @@ export function createCommit(
       return undefined;
     }
     const committed = await commitQuickly(db, heads, commands).catch((err: unknown) => {
-      // Of an answer that was lost, the next try must find what was done.
+      if (err === unopened) return undefined;
+      // Also of an answer that was lost: the next try will find what was done.
       cautious = caution;
+      caution = Math.min(maxCaution, 2 * caution);
       if (!isMiss(err)) throw err;
       return undefined;
     });
-    if (committed) {
-      caution = minCaution;
-    } else {
-      cautious = caution;
-      caution = Math.min(maxCaution, 2 * caution);
-    }
+    if (committed) caution = minCaution;
     return committed;
   };
 
@@ -66,6 +63,9 @@ export function createCommit(
     }
   };
 }
+
+/** A wallet that is not open has no row that could prove anything, and is not opened quickly. */
+const unopened = new Error('a wallet is to be opened');
 
 /** Thrown within a transaction, so that it is rolled back. */
 const miss = new Error('something was not as it was remembered');
@@ -147,10 +147,9 @@ async function checkRejected(
   if (twins.size > 0 || wallets.length !== known.length || !wallets.every(isSame)) throw miss;
 }
 
-/** A wallet that is not open yet has no row that could prove anything. */
 function toMove(states: States, to: WalletState): Move {
   const from = states.wallets.get(to.id);
-  if (!from) throw miss;
+  if (!from) throw unopened;
   return { from, to };
 }
 
