@@ -1,10 +1,11 @@
 import { operations, type Operation } from '../../core/operations.ts';
 import type { StatementFileLine } from '../../core/statement-format/index.ts';
+import { byteArray, plainArray, textArray } from '../platform/array-literals.ts';
 import { sql, type Tx } from '../platform/db.ts';
 import type { Extent, Line, Range } from './domain.ts';
 
 /** 1 deposit, 2 withdraw, 3 purchase, 4 reversal, 5 cancellation. */
-export const codeOf = (operation: Operation): number => operations.indexOf(operation) + 1;
+const codeOf = (operation: Operation): number => operations.indexOf(operation) + 1;
 
 const insertSql = sql(
   'line_insert',
@@ -18,21 +19,26 @@ const insertSql = sql(
 
 /** Adds lines; those that are there already stay as they are. */
 export async function insertLines(tx: Tx, lines: readonly Line[]): Promise<void> {
-  await tx.execute(insertSql, [
-    lines.map((l) => l.walletId),
-    lines.map((l) => l.seq),
-    lines.map((l) => l.transactionId),
-    lines.map((l) => l.userId),
-    lines.map((l) => l.currency),
-    lines.map((l) => codeOf(l.operation)),
-    lines.map((l) => l.amountMinor),
-    lines.map((l) => l.balanceAfterMinor),
-    lines.map((l) => l.contraAccount),
-    lines.map((l) => l.parentId),
-    lines.map((l) => l.description),
-    lines.map((l) => new Date(l.occurredAtMs).toISOString()),
-    lines.map((l) => l.hash),
-  ]);
+  await tx.execute(insertSql, columnsOf(lines));
+}
+
+/** A line's columns, in the order of the table, as arrays. */
+export function columnsOf(lines: readonly Line[]): string[] {
+  return [
+    plainArray(lines, (l) => l.walletId),
+    plainArray(lines, (l) => l.seq),
+    plainArray(lines, (l) => l.transactionId),
+    plainArray(lines, (l) => l.userId),
+    plainArray(lines, (l) => l.currency),
+    plainArray(lines, (l) => codeOf(l.operation)),
+    plainArray(lines, (l) => l.amountMinor),
+    plainArray(lines, (l) => l.balanceAfterMinor),
+    textArray(lines, (l) => l.contraAccount),
+    plainArray(lines, (l) => l.parentId),
+    textArray(lines, (l) => l.description),
+    plainArray(lines, (l) => new Date(l.occurredAtMs).toISOString()),
+    byteArray(lines, (l) => l.hash),
+  ];
 }
 
 const lastSeqSql = sql(

@@ -1,7 +1,6 @@
 import { succeed, type Result } from '../../core/reasons.ts';
 import { appendAudits } from '../platform/audit.ts';
 import { isCommitInDoubt, readClock, type Db, type Tx } from '../platform/db.ts';
-import { appendOutbox } from '../platform/outbox.ts';
 import { toAuditEntries } from './audit.ts';
 import {
   decideBatch,
@@ -15,7 +14,7 @@ import {
   type WalletRef,
 } from './domain.ts';
 import * as inbox from './inbox.ts';
-import { toCreatedMessage, toRejectedMessage } from './messages.ts';
+import { appendEvents } from './outbox.ts';
 import { newOverlay, overlayStates, remember, type Overlay } from './overlay.ts';
 import type { Posted, Posting } from './posting.ts';
 import * as store from './store.ts';
@@ -46,7 +45,7 @@ export async function commitBatch(
     const refusals = toRefusals(commands, decisions);
     const kept = await inbox.insertRefusals(tx, refusals);
     const told = refusals.filter((refusal) => kept.has(refusal.command.transactionId));
-    await appendOutbox(tx, [...entries.map(toCreatedMessage), ...told.map(toRejectedMessage)]);
+    await appendEvents(tx, entries, told);
     const outcomes = decisions.map((decision, i) => toPosted(decision, commands[i]));
     await appendAudits(tx, toAuditEntries(commands, outcomes));
     return outcomes;

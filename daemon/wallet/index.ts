@@ -14,6 +14,7 @@ import { commitBatch } from './commit.ts';
 import { createEmittedConsumer } from './emitted.ts';
 import { createGroupCommit } from './group-commit.ts';
 import { createHandlers } from './handlers.ts';
+import { loadEvents } from './outbox.ts';
 import { policies } from './policy.ts';
 import type { Posted, Posting } from './posting.ts';
 import { createStreamHandlers } from './stream.ts';
@@ -42,7 +43,7 @@ export type WalletOptions = {
 
 /** The ledger's service. `checkRights` names what its database role could do and must not. */
 export function createWallet({ db, commitDb, broker, peers, config, log }: WalletOptions) {
-  const relay = createRelay({ db: commitDb, broker, log });
+  const relay = createRelay({ db: commitDb, broker, log, load: loadEvents });
   const gauge = createOutboxGauge(commitDb, log);
   const isOutboxFull = (): boolean => gauge.read().events >= config.outboxLimit;
   const groupCommit = createGroupCommit<Posting, Posted>({
