@@ -12,7 +12,8 @@ export type OutboxRow = {
   /** What the row's service makes the others from; they come before those kept whole. */
   readonly entry_refs: string | null;
   readonly batch: string | null;
-  readonly created_at: number;
+  /** How long ago it was written when it was read, by the database's clock. */
+  readonly age_ms: number;
 };
 
 /** Makes the messages that were appended by these references, in their order. */
@@ -63,7 +64,8 @@ const toJson = (messages: readonly OutboundMessage[]): string =>
 const readSql = sql(
   'outbox_read',
   // A few large rows or many small ones: whatever begins within the first so many events.
-  `SELECT id, events, entry_refs, batch, created_at
+  `SELECT id, events, entry_refs, batch,
+     (extract(epoch FROM clock_timestamp() - created_at) * 1000)::float8 AS age_ms
    FROM (
      SELECT *, sum(event_count) OVER (ORDER BY id) - event_count AS before
      FROM (SELECT * FROM outbox WHERE id <> ALL($1::bigint[]) ORDER BY id LIMIT $2) AS head
@@ -108,7 +110,12 @@ const rewriteSql = sql(
    WHERE id = $3 AND ${isHeld}`,
 );
 
-export type SentRow = { readonly row: OutboxRow; readonly messages: readonly OutboundMessage[] };
+export type SentRow = {
+  readonly row: OutboxRow;
+  readonly messages: readonly OutboundMessage[];
+  /** By `performance.now()`. */
+  readonly readAt: number;
+};
 
 /**
  * Deletes the rows that were confirmed whole, and leaves in the others what was not. The number of

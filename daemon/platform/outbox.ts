@@ -1,6 +1,7 @@
 import type { Broker, OutboundMessage } from './broker.ts';
 import type { Db } from './db.ts';
 import type { Log } from './log.ts';
+import type { Timing } from './metrics.ts';
 import { createNap } from './nap.ts';
 import { createLease, renewMs, type Lease } from './outbox-lease.ts';
 import {
@@ -34,6 +35,8 @@ type RelayOptions = {
   readonly log: Log;
   /** Makes again what was appended by reference. */
   readonly load?: LoadReferred;
+  /** Told how long the oldest messages of a round took from their commit to their confirm. */
+  readonly lag?: Timing;
 };
 
 /**
@@ -94,7 +97,7 @@ export function createRelay(options: RelayOptions): Relay {
  * was nothing to send, or nothing for us.
  */
 async function sendRound(
-  { db, broker, load = loadNothing }: RelayOptions,
+  { db, broker, load = loadNothing, lag }: RelayOptions,
   lease: Lease,
   settling: Settling,
 ): Promise<boolean> {
@@ -107,6 +110,8 @@ async function sendRound(
   const renewal = setInterval(() => void lease.hold().catch(() => undefined), renewMs);
   try {
     const left = new Set(await broker.publish(rows.flatMap((row) => row.messages)));
+    const [oldest] = rows;
+    if (oldest) lag?.observe((oldest.row.age_ms + performance.now() - oldest.readAt) / 1_000);
     await settling.end();
     settling.begin(rows, settle(db, lease, rows, left, token));
     if (left.size > 0) await settling.end();
@@ -118,10 +123,10 @@ async function sendRound(
 
 function readRound(db: Db, inHand: readonly bigint[], load: LoadReferred): Promise<SentRow[]> {
   return db.read(async (tx) => {
+    const rows = await readRows(tx, inHand, roundLimits);
+    const readAt = performance.now();
     const read: SentRow[] = [];
-    for (const row of await readRows(tx, inHand, roundLimits)) {
-      read.push({ row, messages: await messagesOf(tx, row, load) });
-    }
+    for (const row of rows) read.push({ row, messages: await messagesOf(tx, row, load), readAt });
     return read;
   });
 }

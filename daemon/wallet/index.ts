@@ -8,6 +8,7 @@ import { createDeadLetterHandlers } from '../platform/dead-letter-wire.ts';
 import { createDeadLetters } from '../platform/dead-letters.ts';
 import type { HostedService } from '../platform/grpc/server.ts';
 import type { Log } from '../platform/log.ts';
+import { createTiming } from '../platform/metrics.ts';
 import { createOutboxGauge } from '../platform/outbox-depth.ts';
 import { createRelay } from '../platform/outbox.ts';
 import { commitBatch } from './commit.ts';
@@ -43,7 +44,11 @@ export type WalletOptions = {
 
 /** The ledger's service. `checkRights` names what its database role could do and must not. */
 export function createWallet({ db, commitDb, broker, peers, config, log }: WalletOptions) {
-  const relay = createRelay({ db: commitDb, broker, log, load: loadEvents });
+  const lag = createTiming(
+    'walletd_event_confirm_seconds',
+    'From a commit until its events were confirmed; the oldest of each round',
+  );
+  const relay = createRelay({ db: commitDb, broker, log, load: loadEvents, lag });
   const gauge = createOutboxGauge(commitDb, log);
   const isOutboxFull = (): boolean => gauge.read().events >= config.outboxLimit;
   const groupCommit = createGroupCommit<Posting, Posted>({
@@ -84,6 +89,7 @@ export function createWallet({ db, commitDb, broker, peers, config, log }: Walle
     service,
     consumers: [emitted],
     outbox: gauge.read,
+    timings: [lag],
     checkRights: () => db.read((tx) => findChangeRights(tx, 'transactions')),
     start: () => {
       gauge.start();
