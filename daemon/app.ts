@@ -109,7 +109,8 @@ async function compose(
   lifecycle.defer('consumers', () => broker.stopConsuming());
   const readiness = watchReadiness({ server, broker });
   const outbox = running.find((r) => r.outbox)?.outbox;
-  const metrics = await listenMetrics(config.metricsListen, { broker, outbox, readiness });
+  const timings = running.flatMap((r) => r.timings ?? []);
+  const metrics = await listenMetrics(config.metricsListen, { broker, outbox, timings, readiness });
   if (!metrics.ok) return metrics;
   lifecycle.defer('metrics', metrics.value.stop);
   lifecycle.defer('readiness', readiness.end);

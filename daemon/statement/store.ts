@@ -1,10 +1,18 @@
 import { operations, type Operation } from '../../core/operations.ts';
 import type { StatementFileLine } from '../../core/statement-format/index.ts';
 import { sql, type Tx } from '../platform/db.ts';
+import {
+  toHashArray,
+  toInt2Array,
+  toInt8Array,
+  toTextArray,
+  toTimeArray,
+  toUuidArray,
+} from '../platform/sql-arrays.ts';
 import type { Extent, Line, Range } from './domain.ts';
 
 /** 1 deposit, 2 withdraw, 3 purchase, 4 reversal, 5 cancellation. */
-export const codeOf = (operation: Operation): number => operations.indexOf(operation) + 1;
+const codeOf = (operation: Operation): number => operations.indexOf(operation) + 1;
 
 const insertSql = sql(
   'line_insert',
@@ -18,21 +26,26 @@ const insertSql = sql(
 
 /** Adds lines; those that are there already stay as they are. */
 export async function insertLines(tx: Tx, lines: readonly Line[]): Promise<void> {
-  await tx.execute(insertSql, [
-    lines.map((l) => l.walletId),
-    lines.map((l) => l.seq),
-    lines.map((l) => l.transactionId),
-    lines.map((l) => l.userId),
-    lines.map((l) => l.currency),
-    lines.map((l) => codeOf(l.operation)),
-    lines.map((l) => l.amountMinor),
-    lines.map((l) => l.balanceAfterMinor),
-    lines.map((l) => l.contraAccount),
-    lines.map((l) => l.parentId),
-    lines.map((l) => l.description),
-    lines.map((l) => new Date(l.occurredAtMs).toISOString()),
-    lines.map((l) => l.hash),
-  ]);
+  await tx.execute(insertSql, columnsOf(lines));
+}
+
+/** A line's columns, in the order of the table, as arrays. */
+export function columnsOf(lines: readonly Line[]): Buffer[] {
+  return [
+    toUuidArray(lines, (l) => l.walletId),
+    toInt8Array(lines, (l) => l.seq),
+    toUuidArray(lines, (l) => l.transactionId),
+    toUuidArray(lines, (l) => l.userId),
+    toTextArray(lines, (l) => l.currency),
+    toInt2Array(lines, (l) => codeOf(l.operation)),
+    toInt8Array(lines, (l) => l.amountMinor),
+    toInt8Array(lines, (l) => l.balanceAfterMinor),
+    toTextArray(lines, (l) => l.contraAccount),
+    toUuidArray(lines, (l) => l.parentId),
+    toTextArray(lines, (l) => l.description),
+    toTimeArray(lines, (l) => l.occurredAtMs),
+    toHashArray(lines, (l) => l.hash),
+  ];
 }
 
 const lastSeqSql = sql(
@@ -236,6 +249,6 @@ export function toLine(row: LineRow): Line {
     parentId: row.parent_id ?? undefined,
     description: row.description ?? undefined,
     occurredAtMs: row.occurred_at,
-    hash: row.hash,
+    hash: row.hash.toString('hex'),
   };
 }

@@ -235,12 +235,13 @@ describe('traces', () => {
     const commands = [command(), command(), command({ operation: 'withdraw', amountMinor: 900n })];
     await createCommit(test.db)(commands);
     await createCommit(test.db)([command({ operation: 'withdraw', amountMinor: 900n })]);
-    const rows = await test.query<{ event_count: number; events: unknown[] }>(
+    const rows = await test.query<{ event_count: number; entry_refs: string }>(
       'SELECT * FROM outbox',
     );
     expect(rows).toHaveLength(1);
     expect(rows[0]?.event_count).toBe(2);
-    expect(rows[0]?.events).toHaveLength(2);
+    const { id } = commands[0]!.wallet;
+    expect(rows[0]?.entry_refs).toBe(`${id} 1\n${id} 2\n`);
   });
 
   it('a refused command on a wallet never opened does not open it', async () => {

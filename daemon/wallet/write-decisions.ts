@@ -1,7 +1,6 @@
 import { succeed, type Result } from '../../core/reasons.ts';
 import { appendAudits } from '../platform/audit.ts';
 import type { Tx } from '../platform/db.ts';
-import { appendOutbox } from '../platform/outbox.ts';
 import { toAuditEntries } from './audit.ts';
 import {
   isRemembered,
@@ -11,7 +10,7 @@ import {
   type WalletState,
 } from './domain.ts';
 import * as inbox from './inbox.ts';
-import { toCreatedMessage, toRejectedMessage } from './messages.ts';
+import { appendEvents } from './outbox.ts';
 import type { Posted, Posting } from './posting.ts';
 import { appendEntries } from './store-writes.ts';
 
@@ -41,7 +40,7 @@ export async function writeDecisions(
   // Sent together: the server works on one while the next is being made.
   await all([
     entries.length > 0 ? appendEntries(tx, entries) : undefined,
-    appendOutbox(tx, [...entries.map(toCreatedMessage), ...told.map(toRejectedMessage)]),
+    appendEvents(tx, entries, told),
     appendAudits(tx, toAuditEntries(commands, answers)),
   ]);
   return answers;

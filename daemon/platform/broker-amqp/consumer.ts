@@ -37,6 +37,7 @@ export function subscribe(
   return drainQueue(consumer.queue, consumer, options, async (messages) => {
     const inbound = messages.map(toInbound);
     const handlings = await consumer.handle(inbound);
+    if (handlings.every((handling) => handling.kind !== 'dead')) return;
     await Promise.all(
       messages.map(async (message, i) => {
         const handling: Handling | undefined = handlings[i];
@@ -92,9 +93,12 @@ function drainQueue(
       const pump = async (): Promise<void> => {
         if (isBusy) return;
         isBusy = true;
+        // In a later turn of the loop, so that what came in one read is one batch.
+        await nextTurn();
         while (buffer.length > 0 && isWanted()) {
           const batch = buffer.splice(0, consumer.maxBatch);
           if (await workUntilDone(batch, work, isWanted, log)) ackAll(channel, batch);
+          await nextTurn();
         }
         isBusy = false;
       };
@@ -124,6 +128,8 @@ function drainQueue(
     },
   };
 }
+
+const nextTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 /** False if it was not done before the channel was lost or the stop: then it comes again. */
 async function workUntilDone(

@@ -1,4 +1,4 @@
--- min-compatible: 3
+-- min-compatible: 4
 
 -- Up to when a wallet's past has been told to somebody. A commit whose clock was read before that
 -- is decided again: it would add to what was told. A program that does not write it would tell a
