@@ -32,6 +32,12 @@ export type DbOptions = {
   readonly url: string;
   readonly name: string;
   readonly maxConnections: number;
+  /**
+   * For statements that find all they want by key: plans are made once, and by index only. A plan
+   * made while a table is young would otherwise read the whole of it for each batch, for as long as
+   * nobody analyses it.
+   */
+  readonly isByKey?: boolean;
   readonly log: Log;
 };
 
@@ -41,6 +47,10 @@ const lockTimeoutMs = 10_000;
 const idleInTransactionTimeoutMs = 30_000;
 /** Behind the server's own time-outs: only a server that hangs as a whole gets this far. */
 const queryTimeoutMs = 20_000;
+
+const sessionSettings = '-c timezone=UTC';
+const byKeySettings =
+  '-c plan_cache_mode=force_generic_plan -c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off';
 
 const inDoubt = new WeakSet<Error>();
 
@@ -60,7 +70,7 @@ export function createDb(options: DbOptions): Db {
     idle_in_transaction_session_timeout: idleInTransactionTimeoutMs,
     query_timeout: queryTimeoutMs,
     keepAlive: true,
-    options: '-c timezone=UTC',
+    options: options.isByKey ? `${sessionSettings} ${byKeySettings}` : sessionSettings,
     types: resultTypes,
     pipeline: true,
   });
