@@ -1,7 +1,7 @@
 import { open, rename, rm, truncate, type FileHandle } from 'node:fs/promises';
 import { dirname } from 'node:path';
 
-import { fail, succeed, type Outcome } from '../failures.ts';
+import { fail, failUsage, succeed, type Outcome } from '../failures.ts';
 import { parseJsonObject, readTextIfAny, syncDir } from '../files.ts';
 import type { RowStatus } from './results.ts';
 
@@ -60,6 +60,15 @@ const journalOf = (path: string): string => `${path}.journal`;
 
 /** Opens the journal of a run, new or left by an earlier one. */
 export async function openJournal(options: JournalOptions): Promise<Outcome<Journal>> {
+  try {
+    return await openFiles(options);
+  } catch (error) {
+    const problem = `cannot write ${partialOf(options.path)}: ${(error as Error).message}`;
+    return failUsage('results', problem);
+  }
+}
+
+async function openFiles(options: JournalOptions): Promise<Outcome<Journal>> {
   const { path, run } = options;
   const left = await readTextIfAny(journalOf(path));
   const begun = left === undefined ? undefined : readJournal(left);

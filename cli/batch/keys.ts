@@ -17,27 +17,29 @@ export type KeyMaker = {
  */
 export function createKeyMaker(batchId: string | undefined): KeyMaker {
   const occurrences = createCounter();
+  const batch = JSON.stringify(batchId);
   return {
     keyOf: (row, userId) => {
       if (row.key !== undefined) return row.key;
       if (batchId === undefined) throw new Error('a row without a key needs a batch id');
-      const { operation, amountMinor, currency, parentId, description, merchant } = row;
-      const content = JSON.stringify([
-        batchId,
-        operation,
-        amountMinor?.toString() ?? null,
-        currency,
-        userId,
-        parentId ?? null,
-        description ?? null,
-        merchant ?? null,
-      ]);
+      const content = `[${batch},${contentOf(row, userId)}]`;
       const digest = hash('sha256', content);
       const nth = occurrences.count(digest);
       return uuidV5(batchNamespace, `${digest}:${nth}`);
     },
   };
 }
+
+/** What a row does, as JSON: written by hand, since most of it cannot need escaping. */
+function contentOf(row: CheckedRow, userId: string): string {
+  const { operation, amountMinor, currency, parentId, description, merchant } = row;
+  const amount = amountMinor === undefined ? 'null' : `"${amountMinor}"`;
+  const texts = `${toJson(parentId)},${toJson(description)},${toJson(merchant)}`;
+  return `"${operation}",${amount},"${currency}","${userId}",${texts}`;
+}
+
+const toJson = (text: string | undefined): string =>
+  text === undefined ? 'null' : JSON.stringify(text);
 
 /**
  * Counts 64 bits of each digest in an open hash table: 12 bytes for each different row of the
