@@ -69,6 +69,8 @@ export function openConnection(settings: Settings): Outcome<Connection> {
     'grpc.initial_reconnect_backoff_ms': 200,
     'grpc.max_reconnect_backoff_ms': 1000,
     'grpc.use_local_subchannel_pool': 1,
+    // Answers to a batch are long: without it each would wait for room several times.
+    'grpc-node.flow_control_window': 1024 * 1024,
   });
   return succeed({
     request: async (method, request, options) => {

@@ -1,4 +1,5 @@
 import type { Row } from '../support/row.ts';
+import { batchRow } from './batch.ts';
 import { eventsInRow } from './events-in.ts';
 import { largeRow } from './large.ts';
 import { limitRow } from './limit.ts';
@@ -8,7 +9,7 @@ import { signInRow } from './sign-in.ts';
 import { startRow } from './start.ts';
 import { hotRow, streamRow } from './stream.ts';
 import { unaryRow } from './unary.ts';
-import { batchRow, exportRow } from './unbuilt.ts';
+import { exportRow } from './unbuilt.ts';
 
 /** In the order in which they run. */
 export const rows: readonly Row[] = [

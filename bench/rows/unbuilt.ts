@@ -11,19 +11,3 @@ export const exportRow: Row = {
       ),
     ]),
 };
-
-export const batchRow: Row = {
-  id: 'batch',
-  run: () =>
-    Promise.resolve([
-      notRun(
-        {
-          id: 'batch',
-          what: 'wallet batch run of 100,000 rows',
-          unit: 'transactions/s',
-          target: '>= 0.6',
-        },
-        'not measured yet',
-      ),
-    ]),
-};

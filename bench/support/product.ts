@@ -29,6 +29,9 @@ const operator = 'operator@bench.example';
 export const userIdOf = (n: number): string =>
   `00000000-0000-4000-8000-${n.toString(16).padStart(12, '0')}`;
 
+/** The nth customer's address. */
+export const emailOf = (n: number): string => `user-${n}@bench.example`;
+
 const userIdSql = `('00000000-0000-4000-8000-' || lpad(to_hex(n), 12, '0'))::uuid`;
 
 /** Starts `walletd` on new databases, with an operator and so many customers in them. */

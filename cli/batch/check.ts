@@ -4,7 +4,7 @@ import { parseAmount } from '../../core/money.ts';
 import { isOperation, isUndo, type Operation } from '../../core/operations.ts';
 import type { Reason } from '../../core/reasons.ts';
 import { findTextProblem, textLimits } from '../../core/text.ts';
-import type { BatchColumn, RawRow } from './rows.ts';
+import { batchColumns, type BatchColumn, type RawRow } from './rows.ts';
 
 /** A row that can be sent once its user is known. */
 export type CheckedRow = {
@@ -39,6 +39,12 @@ export type RowDefaults = {
   readonly isKeyNeeded: boolean;
 };
 
+const textColumns = [
+  ['description', textLimits.description],
+  ['merchant', textLimits.merchant],
+  ['key', textLimits.idempotencyKey],
+] as const;
+
 /** Checks a row as far as it can be without the server. */
 export function checkRow(raw: RawRow, defaults: RowDefaults): CheckedRow | InvalidRow {
   const { row, cells } = raw;
@@ -48,20 +54,16 @@ export function checkRow(raw: RawRow, defaults: RowDefaults): CheckedRow | Inval
     reason: Reason = 'INVALID_ARGUMENT',
   ): InvalidRow => ({ row, reason, field, message });
   if (raw.problem !== undefined) return invalid('', `the row ${raw.problem}`);
-  const garbled = Object.entries(cells).find(([, text]) => text.includes('\uFFFD'));
-  if (garbled) return invalid(garbled[0] as BatchColumn, 'is not valid UTF-8');
+  const garbled = batchColumns.find((column) => cells[column]?.includes('\uFFFD'));
+  if (garbled) return invalid(garbled, 'is not valid UTF-8');
   const { operation, parent_id: parentId, description, merchant, key } = cells;
   if (operation === undefined || !isOperation(operation)) {
     return invalid('operation', 'must be deposit, withdraw, purchase, reversal or cancellation');
   }
-  const texts = [
-    ['description', description, textLimits.description],
-    ['merchant', merchant, textLimits.merchant],
-    ['key', key, textLimits.idempotencyKey],
-  ] as const;
-  for (const [field, text, maxLength] of texts) {
+  for (const [column, maxLength] of textColumns) {
+    const text = cells[column];
     const problem = text === undefined ? undefined : findTextProblem(text, maxLength);
-    if (problem !== undefined) return invalid(field, problem);
+    if (problem !== undefined) return invalid(column, problem);
   }
   if (merchant !== undefined && operation !== 'purchase') {
     return invalid('merchant', 'must be empty: only a purchase has a merchant');

@@ -1,7 +1,7 @@
 import { open, rename, rm, truncate, type FileHandle } from 'node:fs/promises';
 import { dirname } from 'node:path';
 
-import { fail, succeed, type Outcome } from '../failures.ts';
+import { fail, failUsage, succeed, type Outcome } from '../failures.ts';
 import { parseJsonObject, readTextIfAny, syncDir } from '../files.ts';
 import type { RowStatus } from './results.ts';
 
@@ -13,7 +13,7 @@ export const noCounts: Counts = { done: 0, replayed: 0, rejected: 0, invalid: 0 
 export type Progress = {
   /** The last row with a result. */
   readonly row: number;
-  /** The last row that was sent, answered or not. */
+  /** No row after this one was sent. */
   readonly sentRow: number;
   /** The length of the results up to that row. */
   readonly bytes: number;
@@ -23,19 +23,26 @@ export type Progress = {
   readonly startedAtMs: number;
 };
 
-/** The results of a run and the journal beside them, both on the disk before they count. */
+/**
+ * The results of a run and the journal beside them; results count once they are on the disk.
+ * Everything here throws ResultsError where they cannot be written.
+ */
 export type Journal = {
   /** Where to go on; undefined at the beginning. */
   readonly resumed: Progress | undefined;
   readonly startedAtMs: number;
   /** Before rows up to this one are sent. */
   noteSent(row: number): Promise<void>;
-  /** Appends results, then notes that they are there. */
+  /** Hands over results, to be written in order. Resolves once there is room for more. */
   append(text: string, progress: Pick<Progress, 'row' | 'digest' | 'counts'>): Promise<void>;
   /** All is done: the results get their name, and the journal goes. */
   finish(): Promise<void>;
+  /** Whatever was handed over is written. */
   close(): Promise<void>;
 };
+
+/** The results or their journal cannot be written. */
+export class ResultsError extends Error {}
 
 export type JournalOptions = {
   /** Where the results will be. */
@@ -53,6 +60,15 @@ const journalOf = (path: string): string => `${path}.journal`;
 
 /** Opens the journal of a run, new or left by an earlier one. */
 export async function openJournal(options: JournalOptions): Promise<Outcome<Journal>> {
+  try {
+    return await openFiles(options);
+  } catch (error) {
+    const problem = `cannot write ${partialOf(options.path)}: ${(error as Error).message}`;
+    return failUsage('results', problem);
+  }
+}
+
+async function openFiles(options: JournalOptions): Promise<Outcome<Journal>> {
   const { path, run } = options;
   const left = await readTextIfAny(journalOf(path));
   const begun = left === undefined ? undefined : readJournal(left);
@@ -74,26 +90,78 @@ export async function openJournal(options: JournalOptions): Promise<Outcome<Jour
   if (resumed) await truncate(partialOf(path), resumed.bytes);
   const journal = await open(journalOf(path), begun ? 'a' : 'w', 0o600);
   const startedAtMs = begun?.startedAtMs ?? options.nowMs;
-  if (!begun) await writeLine(journal, { run, startedAtMs });
-  const state = createState(partial, journal, resumed?.bytes ?? 0);
-  if (!resumed?.bytes) await state.write(options.head);
+  const files = { partial, journal: createLines(journal) };
+  // A line that was cut off must not take the next one with it.
+  if (left?.endsWith('\n') === false) await journal.appendFile('\n');
+  if (!begun) await files.journal.add({ run, startedAtMs });
+  const writer = createWriter(files, resumed?.bytes ?? 0);
+  const sent = createSentNotes(files.journal, resumed?.sentRow ?? 0);
+  if (!resumed?.bytes) await writer.write(options.head);
+  await syncDir(dirname(path));
+  const close = async (): Promise<void> => {
+    try {
+      await writer.drain();
+      await sent.settle();
+      await partial.sync();
+    } finally {
+      await partial.close();
+      await journal.close();
+    }
+  };
   return succeed({
     resumed,
     startedAtMs,
-    noteSent: (row) => writeLine(journal, { sentRow: row }),
-    append: state.append,
-    finish: async () => {
-      await state.close();
-      await rename(partialOf(path), path);
-      await rm(journalOf(path), { force: true });
-      await syncDir(dirname(path));
-    },
-    close: state.close,
+    noteSent: (row) => told(sent.note(row)),
+    append: (text, progress) => told(writer.append(text, progress)),
+    finish: () =>
+      told(
+        close().then(async () => {
+          await rename(partialOf(path), path);
+          await rm(journalOf(path), { force: true });
+          await syncDir(dirname(path));
+        }),
+      ),
+    close: () => told(close()),
   });
 }
 
-function createState(partial: FileHandle, journal: FileHandle, startBytes: number) {
+async function told(work: Promise<void>): Promise<void> {
+  try {
+    await work;
+  } catch (error) {
+    throw error instanceof ResultsError ? error : new ResultsError((error as Error).message);
+  }
+}
+
+/** The lines of a journal, one after the other, whoever adds them. */
+function createLines(file: FileHandle) {
+  let last = Promise.resolve();
+  return {
+    add: (value: object): Promise<void> =>
+      (last = last.then(() => file.appendFile(`${JSON.stringify(value)}\n`))),
+    datasync: () => file.datasync(),
+  };
+}
+
+type Files = { readonly partial: FileHandle; readonly journal: ReturnType<typeof createLines> };
+type Results = {
+  readonly text: string;
+  readonly progress: Pick<Progress, 'row' | 'digest' | 'counts'>;
+};
+
+/** Results that are handed over and not yet written, in chunks. */
+const maxWaiting = 16;
+
+/**
+ * Writes results behind the sending: whatever came while the disk was busy is the next write. A
+ * line in the journal follows them to the disk in its own time: without it, rows are only asked
+ * for again under their keys.
+ */
+function createWriter({ partial, journal }: Files, startBytes: number) {
   let bytes = startBytes;
+  let waiting: Results[] = [];
+  let writing: Promise<void> | undefined;
+  let hasFailed = false;
   const write = async (text: string): Promise<void> => {
     const data = Buffer.from(text);
     for (let offset = 0; offset < data.length;) {
@@ -102,27 +170,56 @@ function createState(partial: FileHandle, journal: FileHandle, startBytes: numbe
       bytes += bytesWritten;
     }
   };
-  return {
-    write,
-    append: async (
-      text: string,
-      progress: Pick<Progress, 'row' | 'digest' | 'counts'>,
-    ): Promise<void> => {
+  const writeAll = async (): Promise<void> => {
+    for (let last = waiting.at(-1); last; last = waiting.at(-1)) {
+      const text = waiting.map((results) => results.text).join('');
+      waiting = [];
       await write(text);
       await partial.datasync();
-      await writeLine(journal, { ...progress, bytes });
-    },
-    close: async (): Promise<void> => {
-      await partial.sync();
-      await partial.close();
-      await journal.close();
+      await journal.add({ ...last.progress, bytes });
+    }
+    writing = undefined;
+  };
+  const drain = async (): Promise<void> => {
+    await writing;
+  };
+  return {
+    write,
+    drain,
+    append: async (text: string, progress: Results['progress']): Promise<void> => {
+      waiting.push({ text, progress });
+      if (!writing) {
+        writing = writeAll();
+        // It is told to the next who hands results over, and to who closes.
+        writing.catch(() => {
+          hasFailed = true;
+        });
+      }
+      if (hasFailed || waiting.length >= maxWaiting) await drain();
     },
   };
 }
 
-async function writeLine(journal: FileHandle, value: object): Promise<void> {
-  await journal.appendFile(`${JSON.stringify(value)}\n`);
-  await journal.datasync();
+/** So far ahead it is noted what may have been sent, so that not each chunk waits for the disk. */
+const notedAheadRows = 10_000;
+
+function createSentNotes(journal: Files['journal'], startRow: number) {
+  let sentRow = startRow;
+  let notedRow = startRow;
+  return {
+    note: async (row: number): Promise<void> => {
+      sentRow = Math.max(sentRow, row);
+      if (row <= notedRow) return;
+      notedRow = row + notedAheadRows;
+      await journal.add({ sentRow: notedRow });
+      await journal.datasync();
+    },
+    /** At an orderly end it is known exactly. */
+    settle: async (): Promise<void> => {
+      await journal.add({ sentRow });
+      await journal.datasync();
+    },
+  };
 }
 
 type Begun = {

@@ -62,3 +62,14 @@ it('counts equal rows right among many others', () => {
     all.add(keys.keyOf(row({ amountMinor: BigInt(i % 7_000) }), 'a'));
   expect(all.size).toBe(30_000);
 });
+
+it('keys stay what they were: a batch that is run again years later pays nothing twice', () => {
+  const rows = [row(), row(), row({ description: 'say "é"', merchant: '\\' })];
+  const undo = row({ operation: 'reversal', amountMinor: undefined, currency: '', parentId: 'p' });
+  expect(keysOf([...rows, undo])).toEqual([
+    '92b18703-bc42-5c5d-aa9c-1bc1e220ca46',
+    'db704359-8993-5afd-be74-dec838e465e4',
+    'f19efdd7-44c3-5979-9c90-cf488d20de30',
+    '052d50b3-8907-5424-bb70-19e7edb9471c',
+  ]);
+});

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 
 import { uuidV5 } from '../../core/ids.ts';
 import type { CheckedRow } from './check.ts';
@@ -17,64 +17,74 @@ export type KeyMaker = {
  */
 export function createKeyMaker(batchId: string | undefined): KeyMaker {
   const occurrences = createCounter();
+  const batch = JSON.stringify(batchId);
   return {
     keyOf: (row, userId) => {
       if (row.key !== undefined) return row.key;
       if (batchId === undefined) throw new Error('a row without a key needs a batch id');
-      const { operation, amountMinor, currency, parentId, description, merchant } = row;
-      const content = JSON.stringify([
-        batchId,
-        operation,
-        amountMinor?.toString() ?? null,
-        currency,
-        userId,
-        parentId ?? null,
-        description ?? null,
-        merchant ?? null,
-      ]);
-      const digest = createHash('sha256').update(content).digest();
-      const nth = occurrences.count(digest.readBigUInt64LE(0));
-      return uuidV5(batchNamespace, `${digest.toString('hex')}:${nth}`);
+      const content = `[${batch},${contentOf(row, userId)}]`;
+      const digest = hash('sha256', content);
+      const nth = occurrences.count(digest);
+      return uuidV5(batchNamespace, `${digest}:${nth}`);
     },
   };
 }
 
+/** What a row does, as JSON: written by hand, since most of it cannot need escaping. */
+function contentOf(row: CheckedRow, userId: string): string {
+  const { operation, amountMinor, currency, parentId, description, merchant } = row;
+  const amount = amountMinor === undefined ? 'null' : `"${amountMinor}"`;
+  const texts = `${toJson(parentId)},${toJson(description)},${toJson(merchant)}`;
+  return `"${operation}",${amount},"${currency}","${userId}",${texts}`;
+}
+
+const toJson = (text: string | undefined): string =>
+  text === undefined ? 'null' : JSON.stringify(text);
+
 /**
- * Counts 64-bit digests in an open hash table: 12 bytes for each different row of the batch, at a
- * load of at most three quarters. Two rows that share a digest by chance (one in 10^7 for a batch
- * of a million) only count together, which gives them different keys all the same.
+ * Counts 64 bits of each digest in an open hash table: 12 bytes for each different row of the
+ * batch, at a load of at most three quarters. Two rows that share them by chance (one in 10^7 for
+ * a batch of a million) only count together, which gives them different keys all the same.
  */
 function createCounter() {
   let capacity = 1 << 12;
   let used = 0;
-  let digests = new BigUint64Array(capacity);
+  /** Of each slot, the two halves of its digest. */
+  let halves = new Uint32Array(2 * capacity);
   let counts = new Uint32Array(capacity);
 
-  const slotOf = (digest: bigint): number => {
-    let slot = Number(digest & BigInt(capacity - 1));
-    while (counts[slot] !== 0 && digests[slot] !== digest) slot = (slot + 1) & (capacity - 1);
+  const slotOf = (low: number, high: number): number => {
+    const mask = capacity - 1;
+    let slot = low & mask;
+    while (counts[slot] !== 0 && (halves[2 * slot] !== low || halves[2 * slot + 1] !== high)) {
+      slot = (slot + 1) & mask;
+    }
     return slot;
   };
+  const put = (slot: number, low: number, high: number, count: number): void => {
+    halves[2 * slot] = low;
+    halves[2 * slot + 1] = high;
+    counts[slot] = count;
+  };
   const grow = (): void => {
-    const [oldDigests, oldCounts] = [digests, counts];
+    const [oldHalves, oldCounts] = [halves, counts];
     capacity *= 2;
-    digests = new BigUint64Array(capacity);
+    halves = new Uint32Array(2 * capacity);
     counts = new Uint32Array(capacity);
     oldCounts.forEach((count, i) => {
-      const digest = oldDigests[i];
-      if (count === 0 || digest === undefined) return;
-      const slot = slotOf(digest);
-      digests[slot] = digest;
-      counts[slot] = count;
+      if (count === 0) return;
+      const [low, high] = [oldHalves[2 * i] ?? 0, oldHalves[2 * i + 1] ?? 0];
+      put(slotOf(low, high), low, high, count);
     });
   };
   return {
-    /** How often this digest has come, this time included. */
-    count: (digest: bigint): number => {
-      const slot = slotOf(digest);
+    /** How often this digest, in hexadecimal digits, has come, this time included. */
+    count: (digest: string): number => {
+      const low = parseInt(digest.slice(0, 8), 16);
+      const high = parseInt(digest.slice(8, 16), 16);
+      const slot = slotOf(low, high);
       const count = (counts[slot] ?? 0) + 1;
-      digests[slot] = digest;
-      counts[slot] = count;
+      put(slot, low, high, count);
       if (count === 1) used += 1;
       if (used > (capacity / 4) * 3) grow();
       return count;

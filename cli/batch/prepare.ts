@@ -25,9 +25,14 @@ export type SourceOptions = {
   readonly resumed: Progress | undefined;
 };
 
-const maxRows = 500;
+/** The most that a message of the server's has room for is 1,024. */
+const maxRows = 1_000;
 /** Well below what one message may carry (256 KiB). */
-const maxBytes = 128 * 1024;
+const maxBytes = 200 * 1024;
+/** The most that everything but texts takes in a message: ids, a key that is made, numbers. */
+const itemBytes = 150;
+/** The most users that may be asked for at once. */
+const maxAsked = 1_000;
 const maxKnownUsers = 100_000;
 
 /** Reads, checks and names rows, a chunk at a time. Throws InputError where the input is none. */
@@ -40,7 +45,7 @@ export async function* prepareChunks(
   const digest = createHash('sha256');
   for await (const piece of reader.rows) {
     for (const raws of cut(piece, resumed?.row ?? 0)) {
-      for (const raw of raws) digest.update(JSON.stringify([raw.row, raw.cells, raw.problem]));
+      digest.update(raws.map(toDigested).join(''));
       const checked = raws.map((raw) => checkRow(raw, options.defaults));
       const known = await users.resolve(checked.filter(isValid));
       if (!known.ok) {
@@ -65,7 +70,7 @@ function* cut(piece: readonly RawRow[], resumedRow: number): Iterable<readonly R
   let bytes = 0;
   for (const raw of piece) {
     rows.push(raw);
-    bytes += 200 + 3 * Object.values(raw.cells).join('').length;
+    bytes += itemBytes + textBytes(raw);
     if (rows.length < maxRows && bytes < maxBytes && raw.row !== resumedRow) continue;
     yield rows;
     rows = [];
@@ -73,6 +78,13 @@ function* cut(piece: readonly RawRow[], resumedRow: number): Iterable<readonly R
   }
   if (rows.length > 0) yield rows;
 }
+
+const toDigested = ({ row, cells, problem }: RawRow): string =>
+  JSON.stringify([row, cells, problem]);
+
+/** At most so many bytes are in the texts of a row that are sent: three for each UTF-16 unit. */
+const textBytes = ({ cells: { description = '', merchant = '', key = '' } }: RawRow): number =>
+  3 * (description.length + merchant.length + key.length);
 
 function checkSame(digest: Hash, resumed: Progress): void {
   if (digest.copy().digest('hex') === resumed.digest) return;
@@ -126,13 +138,30 @@ function createUsers({ context, self, defaults }: SourceOptions) {
       }
       // To customers nobody else exists, whatever the address.
       if (asked.size === 0 || !defaults.isStaff) return succeed(known);
-      const request = { userIds: [], emails: [...asked] };
-      const found = await context.caller.call(AuthServiceService.resolveUsers, request, 'read');
-      if (!found.ok) return found.failure.exitCode === 8 ? failLookUp : found;
-      for (const { email, id } of found.value.users) known.set(email.toLowerCase(), id);
+      for (const emails of toPages([...asked])) {
+        const request = { userIds: [], emails };
+        const found = await context.caller.call(AuthServiceService.resolveUsers, request, 'read');
+        if (!found.ok) return found.failure.exitCode === 8 ? failLookUp : found;
+        for (const { email, id } of found.value.users) known.set(email.toLowerCase(), id);
+      }
       return succeed(known);
     },
   };
+}
+
+/** Addresses in as many requests as it takes: each has room for 1,000, and for so many bytes. */
+function toPages(emails: readonly string[]): readonly string[][] {
+  const pages: string[][] = [];
+  let bytes = maxBytes;
+  for (const email of emails) {
+    bytes += 3 * email.length;
+    if (bytes > maxBytes || pages.at(-1)?.length === maxAsked) {
+      pages.push([]);
+      bytes = 3 * email.length;
+    }
+    pages.at(-1)?.push(email);
+  }
+  return pages;
 }
 
 const failLookUp = fail('USAGE', 'this credential may not look users up by their addresses', {

@@ -1,7 +1,7 @@
 import { createReadStream } from 'node:fs';
 import { StringDecoder } from 'node:string_decoder';
 
-import { parse, type CsvError } from 'csv-parse';
+import { createCsvReader, type CsvRecord } from './csv.ts';
 
 /** The columns of a batch; operation and, but for undos, amount are needed in each row. */
 export const batchColumns = [
@@ -57,85 +57,61 @@ export const openInput = (path: string): AsyncIterable<Buffer> =>
   createReadStream(path, { highWaterMark: 256 * 1024 });
 
 async function* readCsv(input: AsyncIterable<Buffer>): AsyncIterable<readonly RawRow[]> {
-  let rows: RawRow[] = [];
-  let header: readonly string[] | undefined;
-  let count = 0;
-  let fault: Error | undefined;
-  const add = (cells: RawRow['cells'], problem?: string): void => {
-    count += 1;
-    rows.push({ row: count, cells, ...(problem === undefined ? {} : { problem }) });
-  };
-  const parser = parse({
-    bom: true,
-    columns: false,
-    relax_column_count: true,
-    skip_empty_lines: true,
-    skip_records_with_error: true,
-    max_record_size: maxRecordCharacters,
-    on_record: (record: string[]) => {
-      if (!header) {
-        const checked = checkHeader(record);
-        header = typeof checked === 'string' ? [] : checked;
-        if (typeof checked === 'string') fault = new InputError(checked);
-      } else if (record.length !== header.length) {
-        add({}, `has ${record.length} fields instead of ${header.length}`);
-      } else {
-        add(toCells(Object.fromEntries(header.map((name, i) => [name, record[i] ?? '']))));
-      }
-      return null;
-    },
-    on_skip: (err: CsvError | undefined) => {
-      if (err?.code === 'CSV_MAX_RECORD_SIZE') {
-        const text = `has over ${maxRecordCharacters} characters: a quote may not be closed`;
-        fault ??= new InputError(`row ${count + 1} ${text}`);
-      }
-      add({}, 'is not CSV: bad quotes');
-      return undefined;
-    },
-  });
-  parser.on('error', (err) => (fault ??= err));
-  parser.resume();
-  const take = (): RawRow[] => {
-    if (fault) throw fault instanceof InputError ? fault : new InputError(fault.message);
-    const taken = rows;
-    rows = [];
-    return taken;
+  const decoder = new StringDecoder('utf8');
+  const reader = createCsvReader(maxRecordCharacters);
+  let header: readonly BatchColumn[] | undefined;
+  let row = 0;
+  const take = (text: string, isLast: boolean): readonly RawRow[] => {
+    const records = reader.read(text, isLast);
+    if (!header && records.length > 0) header = readHeader(records.shift());
+    const names = header ?? [];
+    const rows = records.map((record) => toRow((row += 1), names, record));
+    if (reader.isOverlong()) {
+      const problem = `has over ${maxRecordCharacters} characters: a quote may not be closed`;
+      throw new InputError(`row ${row + 1} ${problem}`);
+    }
+    return rows;
   };
   for await (const chunk of input) {
-    await new Promise<void>((resolve) => {
-      parser.write(chunk, () => resolve());
-    });
-    const taken = take();
-    if (taken.length > 0) yield taken;
+    const rows = take(decoder.write(chunk), false);
+    if (rows.length > 0) yield rows;
   }
-  await new Promise<void>((resolve) => {
-    parser.once('close', resolve);
-    parser.end();
-  });
-  yield take();
+  yield take(decoder.end(), true);
 }
 
-/** The names of the columns, or what is wrong with them. */
-function checkHeader(record: readonly string[]): readonly string[] | string {
-  const names = record.map((name) => name.trim().toLowerCase());
+function toRow(row: number, names: readonly BatchColumn[], record: CsvRecord): RawRow {
+  if (!record) return { row, cells: {}, problem: 'is not CSV: bad quotes' };
+  if (record.length !== names.length) {
+    return { row, cells: {}, problem: `has ${record.length} fields instead of ${names.length}` };
+  }
+  const cells: Partial<Record<BatchColumn, string>> = {};
+  names.forEach((name, i) => {
+    const text = record[i] ?? '';
+    if (text !== '') cells[name] = text;
+  });
+  return { row, cells };
+}
+
+/** The names of the columns. */
+function readHeader(record: CsvRecord): readonly BatchColumn[] {
+  const names = (record ?? []).map((name) => name.trim().toLowerCase());
   const unknown = names.filter((name) => !isBatchColumn(name));
   const known = `the columns are ${batchColumns.join(', ')}`;
   if (!names.includes('operation')) {
-    return `the first line must name the columns, operation among them; ${known}`;
+    const problem = 'the first line must name the columns, operation among them';
+    throw new InputError(`${problem}; ${known}`);
   }
   if (unknown.length > 0) {
-    return `unknown column ${unknown.map((n) => JSON.stringify(n)).join(', ')}; ${known}`;
+    const told = unknown.map((name) => JSON.stringify(name)).join(', ');
+    throw new InputError(`unknown column ${told}; ${known}`);
   }
   const doubled = names.find((name, i) => names.indexOf(name) !== i);
-  return doubled === undefined ? names : `the column ${doubled} is there twice`;
+  if (doubled !== undefined) throw new InputError(`the column ${doubled} is there twice`);
+  return names.filter(isBatchColumn);
 }
 
 const isBatchColumn = (name: string): name is BatchColumn =>
   (batchColumns as readonly string[]).includes(name);
-
-function toCells(record: Readonly<Record<string, string>>): RawRow['cells'] {
-  return Object.fromEntries(Object.entries(record).filter(([, text]) => text !== ''));
-}
 
 async function* readNdjson(input: AsyncIterable<Buffer>): AsyncIterable<readonly RawRow[]> {
   const decoder = new StringDecoder('utf8');

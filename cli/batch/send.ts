@@ -39,8 +39,8 @@ export type SenderOptions = {
 
 type Stream = MessageStream<StreamTransactionsRequest, StreamTransactionsResponse>;
 
-/** Chunks in flight: enough that the server never waits for us. */
-const maxInFlight = 4;
+/** Chunks in flight: as many as the server has in hand, and some on their way to it. */
+const maxInFlight = 6;
 /** Without any progress for so long the run ends; it can be resumed. */
 const patienceMs = 120_000;
 const maxPauseMs = 5_000;
@@ -103,17 +103,19 @@ async function runStream(
   const { clock, isDryRun } = options;
   let written = 0;
   const fill = async (): Promise<void> => {
-    while (!state.isAtEnd && pending.length < maxInFlight) {
-      const chunk = await options.next();
-      if (chunk) pending.push(chunk);
-      else state.isAtEnd = true;
-    }
-    for (; written < pending.length; written += 1) {
+    for (;;) {
       const chunk = pending[written];
-      const items = chunk ? itemsOf(chunk) : [];
-      if (!chunk || items.length === 0) continue;
-      if (!chunk.wasSent) await options.onSend(chunk);
-      await stream.write({ items, dryRun: isDryRun });
+      if (chunk) {
+        const items = itemsOf(chunk);
+        if (items.length > 0 && !chunk.wasSent) await options.onSend(chunk);
+        if (items.length > 0) await stream.write({ items, dryRun: isDryRun });
+        written += 1;
+      } else {
+        if (state.isAtEnd || pending.length >= maxInFlight) return;
+        const next = await options.next();
+        if (next) pending.push(next);
+        else state.isAtEnd = true;
+      }
     }
   };
   try {

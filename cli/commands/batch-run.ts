@@ -3,7 +3,13 @@ import { createHash } from 'node:crypto';
 import { join, resolve } from 'node:path';
 
 import { findTextProblem, textLimits } from '../../core/text.ts';
-import { findReadProblem, openJournal, type Counts, type Journal } from '../batch/journal.ts';
+import {
+  findReadProblem,
+  openJournal,
+  ResultsError,
+  type Counts,
+  type Journal,
+} from '../batch/journal.ts';
 import { prepareChunks } from '../batch/prepare.ts';
 import { createProgressLine } from '../batch/progress.ts';
 import { formatHead, type ResultsFormat } from '../batch/results.ts';
@@ -192,6 +198,11 @@ async function runInto(context: Context, batch: Batch, self: Caller): Promise<Co
     await progress.clear();
     await journal.close().catch(() => undefined);
     if (error instanceof InputError) return failUsage('file', `${batch.file}: ${error.message}`);
+    if (error instanceof ResultsError) {
+      return fail('OUTPUT_FAILED', `cannot write ${batch.results}.partial: ${error.message}`, {
+        hint: 'make room, and run the same command again to go on; no row is done twice',
+      });
+    }
     throw error;
   }
 }

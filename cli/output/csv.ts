@@ -1,5 +1,3 @@
-import { stringify } from 'csv-stringify/sync';
-
 import type { TextOutput } from '../io.ts';
 import { toPlainLine } from './plain.ts';
 
@@ -39,10 +37,8 @@ export function neutraliseFormula(text: string): string {
   return /^[=+\-@\t\r]/.test(text) ? `'${text}` : text;
 }
 
-function write(rows: readonly (readonly string[])[]): string {
-  // Without quoted_match a line break that is not CR LF would stand unquoted.
-  return stringify([...rows.map((row) => [...row])], {
-    record_delimiter: 'windows',
-    quoted_match: /[\r\n]/,
-  });
-}
+const write = (rows: readonly (readonly string[])[]): string =>
+  rows.map((cells) => `${cells.map(quoteIfNeeded).join(',')}\r\n`).join('');
+
+const quoteIfNeeded = (cell: string): string =>
+  /[",\r\n]/.test(cell) ? `"${cell.replaceAll('"', '""')}"` : cell;

@@ -73,7 +73,8 @@ const pruneSql = sql(
   'attempt_prune',
   `DELETE FROM attempts WHERE bucket IN (
      SELECT bucket FROM attempts
-     WHERE forgotten_at < clock_timestamp() AND blocked_until < clock_timestamp()
+     -- In a query of its own, since an index cannot follow a clock that goes on.
+     WHERE forgotten_at < (SELECT clock_timestamp()) AND blocked_until < clock_timestamp()
      LIMIT 10000 FOR UPDATE SKIP LOCKED)`,
 );
 

@@ -11,9 +11,15 @@ import {
   type WalletRow,
 } from './store.ts';
 
+/**
+ * The wallet of each entry, looked up: a join may read all wallets, or those before the page. Pages
+ * are cut before: without statistics all the rest would be joined.
+ */
+const joinWallet = `CROSS JOIN LATERAL (SELECT * FROM wallets WHERE id = t.wallet_id OFFSET 0) w`;
+
 const entryOfOwnerSql = sql(
   'entry_of_owner',
-  `SELECT ${entryColumns} FROM transactions t JOIN wallets w ON w.id = t.wallet_id
+  `SELECT ${entryColumns} FROM transactions t ${joinWallet}
    WHERE t.id = $1 AND ($2::uuid IS NULL OR w.user_id = $2)`,
 );
 
@@ -30,11 +36,12 @@ export async function findEntry(
 const listSql = (direction: 'ASC' | 'DESC') =>
   sql(
     `entry_list_${direction.toLowerCase()}`,
-    `SELECT ${entryColumns} FROM transactions t JOIN wallets w ON w.id = t.wallet_id
-     WHERE t.wallet_id = $1 AND w.user_id = $2
-       AND t.seq ${direction === 'ASC' ? '>' : '<'} $3
-       AND ($4::smallint IS NULL OR t.operation = $4)
-     ORDER BY t.seq ${direction} LIMIT $5`,
+    `SELECT ${entryColumns} FROM (
+       SELECT * FROM transactions
+       WHERE wallet_id = $1 AND seq ${direction === 'ASC' ? '>' : '<'} $3
+         AND ($4::smallint IS NULL OR operation = $4)
+       ORDER BY seq ${direction} LIMIT $5) t ${joinWallet}
+     WHERE w.user_id = $2 ORDER BY t.seq ${direction}`,
   );
 const listAscendingSql = listSql('ASC');
 const listDescendingSql = listSql('DESC');
@@ -62,14 +69,17 @@ export async function listEntries(
 
 const ledgerSql = sql(
   'entry_ledger',
-  `SELECT ${entryColumns} FROM transactions t JOIN wallets w ON w.id = t.wallet_id
-   WHERE (t.wallet_id, t.seq) > ($1::uuid, $2::bigint) ORDER BY t.wallet_id, t.seq LIMIT $3`,
+  `SELECT ${entryColumns} FROM (
+     SELECT * FROM transactions WHERE (wallet_id, seq) > ($1::uuid, $2::bigint)
+     ORDER BY wallet_id, seq LIMIT $3) t ${joinWallet}
+   ORDER BY t.wallet_id, t.seq`,
 );
 
 const ledgerOfWalletSql = sql(
   'entry_ledger_of_wallet',
-  `SELECT ${entryColumns} FROM transactions t JOIN wallets w ON w.id = t.wallet_id
-   WHERE t.wallet_id = $1 AND t.seq > $2 ORDER BY t.seq LIMIT $3`,
+  `SELECT ${entryColumns} FROM (
+     SELECT * FROM transactions WHERE wallet_id = $1 AND seq > $2 ORDER BY seq LIMIT $3) t ${joinWallet}
+   ORDER BY t.seq`,
 );
 
 /** A place in the ledger, in order of wallet and seq. */
@@ -139,7 +149,7 @@ export async function listWallets(
 
 const parentWalletsSql = sql(
   'entry_wallet_of_owner',
-  `SELECT w.currency FROM transactions t JOIN wallets w ON w.id = t.wallet_id
+  `SELECT w.currency FROM transactions t ${joinWallet}
    WHERE t.id = $1 AND w.user_id = $2`,
 );
 
@@ -156,8 +166,9 @@ export async function findCurrencyOf(
 const parentCurrenciesSql = sql(
   'entry_currencies_of_owners',
   `SELECT t.id, w.currency FROM unnest($1::uuid[], $2::uuid[]) AS asked(id, user_id)
-   JOIN transactions t ON t.id = asked.id
-   JOIN wallets w ON w.id = t.wallet_id AND w.user_id = asked.user_id`,
+   CROSS JOIN LATERAL (SELECT * FROM transactions WHERE id = asked.id OFFSET 0) t
+   ${joinWallet}
+   WHERE w.user_id = asked.user_id`,
 );
 
 /** The currency of each of these owners' transactions that exists, by its id. */

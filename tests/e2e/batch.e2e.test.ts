@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { parse } from 'csv-parse/sync';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
+import { run } from '../../scripts/product.ts';
 import { findFaults, queryService, waitUntil } from '../support/ledger.ts';
 import { createWorld, expectCode, type Person, type World } from '../support/world.ts';
 
@@ -76,7 +77,7 @@ describe('wallet batch run', () => {
     const isPast = (row: number) =>
       waitUntil(`row ${row} answered`, async () => (await lastRowOf(results)) > row);
 
-    let run = begin();
+    let current = begin();
     for (const [row, victim] of [
       [10_000, 'daemon'],
       [25_000, 'cli'],
@@ -89,12 +90,15 @@ describe('wallet batch run', () => {
         await world.kill();
         await world.start();
       } else {
-        run.child.kill('SIGKILL');
-        await run.ended;
-        run = begin();
+        current.child.kill('SIGKILL');
+        await current.ended;
+        current = begin();
       }
     }
-    expect([await run.ended, run.text()]).toEqual([0, expect.stringContaining('"complete": true')]);
+    expect([await current.ended, current.text()]).toEqual([
+      0,
+      expect.stringContaining('"complete": true'),
+    ]);
 
     const told = await readResults(results);
     expect(told.map(({ row }) => Number(row))).toEqual(
@@ -169,9 +173,36 @@ describe('wallet batch run', () => {
     expect(await findFaults(world.dataDir)).toEqual([]);
   });
 
+  it('a disk that is full ends a run, and the same command goes on once there is room', async () => {
+    const file = join(world.folder, 'full.csv');
+    const lines = Array.from({ length: 10_000 }, (_, i) => `deposit,0.01,${customer(i).id}`);
+    await writeFile(file, ['operation,amount,user', ...lines, ''].join('\n'));
+    const args = ['batch', 'run', file, '--batch-id', 'full', '--yes', '--json'];
+    const env = { ...operator.env, WALLET_SERVER: world.daemon().address };
+    // No file of the shell's children may be longer than 300 KiB; writing more is an error like ENOSPC.
+    const limited = `trap '' XFSZ; ulimit -f 300; exec "$@"`;
+    const wallet = ['-', process.execPath, 'dist/cli/main.js', ...args];
+    const before = await countEntries();
+    const full = await run('bash', ['-c', limited, ...wallet], { env });
+    expect([full.code, full.stderr]).toEqual([1, expect.stringContaining('OUTPUT_FAILED')]);
+    const told = await lastRowOf(`${file}.results.csv`);
+    expect(told).toBeGreaterThan(0);
+    expect(told).toBeLessThan(10_000);
+
+    const resumed = await operator.run([...args, '--resume']);
+    expectCode(resumed, 0);
+    expect(JSON.parse(resumed.stdout)).toMatchObject({ rows: 10_000, done: 10_000, replayed: 0 });
+    expect((await countEntries()) - before).toBe(10_000);
+    const rows = (await readResults(`${file}.results.csv`)).map(({ row }) => Number(row));
+    expect(rows).toEqual(Array.from(lines, (_, i) => i + 1));
+
+    const nowhere = join(world.folder, 'nowhere', 'results.csv');
+    expectCode(await operator.run([...args, '--results', nowhere]), 2);
+  });
+
   it('Ctrl-C leaves a run that the same command ends', async () => {
     const file = join(world.folder, 'interrupted.ndjson');
-    const rows = Array.from({ length: 30_000 }, () =>
+    const rows = Array.from({ length: 60_000 }, () =>
       JSON.stringify({ operation: 'deposit', amount: '0.01', user: customer(0).email }),
     );
     await writeFile(file, `${rows.join('\n')}\n`);
@@ -198,11 +229,11 @@ describe('wallet batch run', () => {
     expect(await ended).toBe(130);
     const done = (await countEntries()) - before;
     expect(done).toBeGreaterThan(2_000);
-    expect(done).toBeLessThan(30_000);
+    expect(done).toBeLessThan(60_000);
     expect(await lastRowOf(results)).toBe(done);
     const resumed = await operator.run([...args, '--resume']);
     expectCode(resumed, 0);
-    expect(JSON.parse(resumed.stdout)).toMatchObject({ rows: 30_000, done: 30_000, replayed: 0 });
-    expect((await countEntries()) - before).toBe(30_000);
+    expect(JSON.parse(resumed.stdout)).toMatchObject({ rows: 60_000, done: 60_000, replayed: 0 });
+    expect((await countEntries()) - before).toBe(60_000);
   });
 });

@@ -10,6 +10,7 @@ export type TestDatabase = {
   readonly db: Db;
   readonly url: string;
   readonly ownerUrl: string;
+  readonly superUrl: string;
   /** Runs SQL as the superuser, past every right that the daemon lacks. */
   query<Row extends pg.QueryResultRow>(text: string, values?: unknown[]): Promise<Row[]>;
   drop(): Promise<void>;
@@ -36,6 +37,7 @@ export async function createTestDatabase(
     db,
     url,
     ownerUrl,
+    superUrl,
     query: <Row extends pg.QueryResultRow>(text: string, values: unknown[] = []) =>
       withClient(superUrl, async (client) => (await client.query<Row>(text, values)).rows),
     drop: async () => {

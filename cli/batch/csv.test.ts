@@ -1,0 +1,62 @@
+import { parse } from 'csv-parse/sync';
+import fc from 'fast-check';
+import { expect, it } from 'vitest';
+
+import { createCsvReader, type CsvRecord } from './csv.ts';
+
+/** The records of a text that arrives in pieces of so many characters. */
+function read(text: string, pieceLength: number, maxCharacters = 65_536): CsvRecord[] {
+  const reader = createCsvReader(maxCharacters);
+  const records: CsvRecord[] = [];
+  for (let at = 0; at < text.length; at += pieceLength) {
+    records.push(...reader.read(text.slice(at, at + pieceLength), false));
+  }
+  return [...records, ...reader.read('', true)];
+}
+
+const readByLibrary = (text: string): string[][] =>
+  parse(text, {
+    bom: true,
+    record_delimiter: ['\r\n', '\n', '\r'],
+    relax_column_count: true,
+    skip_empty_lines: true,
+    skip_records_with_error: true,
+  });
+
+it('reads what csv-parse reads, well formed or not, however it is cut', () => {
+  const token = fc.constantFrom(
+    'a',
+    'é',
+    ' ',
+    ',',
+    ',',
+    '"',
+    '""',
+    '\n',
+    '\r\n',
+    '\r',
+    '","',
+    '\uFEFF',
+  );
+  const text = fc.array(token, { maxLength: 40 }).map((tokens) => tokens.join(''));
+  fc.assert(
+    fc.property(text, fc.integer({ min: 1, max: 9 }), (csv, pieceLength) => {
+      const records = read(csv, pieceLength);
+      expect(records).toEqual(read(csv, 1_000));
+      expect(records.filter((record) => record !== undefined)).toEqual(readByLibrary(csv));
+    }),
+    { numRuns: 5_000 },
+  );
+});
+
+it('a record with wrong quotes is one record, and those around it are read', () => {
+  const csv = 'a,b\nx"y"z",1\nc,d\n"e"f",2\ng,"h';
+  expect(read(csv, 3)).toEqual([['a', 'b'], undefined, ['c', 'd'], undefined, undefined]);
+});
+
+it('ends at a record that is longer than may be, whole or not', () => {
+  for (const csv of ['a\nbcdef\ng\n', 'a\n"bcdef']) {
+    const reader = createCsvReader(5);
+    expect([reader.read(csv, false), reader.isOverlong()]).toEqual([[['a']], true]);
+  }
+});

@@ -1,0 +1,92 @@
+import { createHash } from 'node:crypto';
+
+export const services = ['auth', 'wallet', 'statement'] as const;
+export type Service = (typeof services)[number];
+
+/** The id of the nth wallet (`w`), user (`u`), and so on, as `fillSql` makes them. */
+export const idOf = (kind: string, n: number | string): string => {
+  const hex = createHash('md5').update(`${kind}${n}`).digest('hex');
+  return hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
+};
+
+/** Entries of an ordinary wallet; the wallet 0 has as many as half of all wallets together. */
+export const entriesPerWallet = 10;
+
+const walletRows = `generate_series($1::int, $2::int - 1) AS n`;
+const entryRows = `(
+    SELECT n AS owner, seq FROM ${walletRows}, generate_series(1, ${entriesPerWallet}) AS seq WHERE n > 0
+    UNION ALL
+    SELECT 0, seq FROM generate_series(
+      $1::int * ${entriesPerWallet} / 2 + 1, $2::int * ${entriesPerWallet} / 2) AS seq) AS e`;
+
+const idSql = (kind: string, text = 'n'): string => `md5('${kind}' || ${text})::uuid`;
+const entryId = idSql('t', `owner || '-' || seq`);
+const entryTime = `timestamptz '2026-01-01' + seq * interval '1 minute'`;
+const audit = `INSERT INTO audit_log (id, occurred_at, actor, actor_role, action, target, result,
+    request_id, details)
+  SELECT ${idSql('a')}, ${entryTime.replace('seq', 'n')}, ${idSql('u')}::text, 'customer', 'sign-in', '', 'ok', '', '{}'
+  FROM ${walletRows}`;
+const deadLetters = `INSERT INTO dead_letters (id, queue, reason, body, is_cut, state)
+  SELECT ${idSql('d')}, 'wallet_queue', 'MALFORMED', '', false,
+    CASE WHEN n % 10 = 0 THEN 'pending' ELSE 'discarded' END FROM ${walletRows}`;
+
+/**
+ * Fills a service's database with what belongs to the wallets (or users) $1 to $2, exclusive; $1 is
+ * 0 the first time. The outbox and the leases stay empty: they hold what is on its way.
+ */
+export const fillSql: Readonly<Record<Service, readonly string[]>> = {
+  auth: [
+    `INSERT INTO users (id, email, password_hash, role, email_verified, created_at)
+     SELECT ${idSql('u')}, n || '@example.com', '', CASE WHEN n % 2000 = 0 THEN 'admin' ELSE 'customer' END, true,
+       ${entryTime.replace('seq', 'n')} FROM ${walletRows}`,
+    `INSERT INTO sessions (id, user_id, client, expires_at)
+     SELECT ${idSql('s', `n || '-' || i`)}, ${idSql('u')}, '', clock_timestamp() + interval '1 day'
+     FROM ${walletRows}, generate_series(1, 2) AS i`,
+    `INSERT INTO refresh_tokens (token_hash, session_id)
+     SELECT decode(md5('r' || n || '-' || i), 'hex'), ${idSql('s', `n || '-' || i`)}
+     FROM ${walletRows}, generate_series(1, 2) AS i`,
+    // A busy day's, the most that is kept; few of them are as young as the feed looks back.
+    `INSERT INTO revocations (kind, subject_id, revoked_at)
+     SELECT 'session', ${idSql('s')}, clock_timestamp() - interval '1 hour' - n * interval '1 second'
+     FROM ${walletRows}`,
+    `INSERT INTO api_keys (id, owner_id, name, prefix, secret_hash, scopes, operations, expires_at)
+     SELECT ${idSql('k')}, ${idSql('u')}, '', '', decode(md5('k' || n), 'hex'), '{}', '{}',
+       clock_timestamp() + interval '1 day' FROM ${walletRows}`,
+    `INSERT INTO attempts (bucket, count, blocked_until, forgotten_at)
+     SELECT decode(md5('b' || n), 'hex'), 1, 'epoch', clock_timestamp() + interval '1 day' FROM ${walletRows}`,
+    `INSERT INTO sign_ups (email, password_hash, code_hash, expires_at)
+     SELECT n || '@new.example.com', '', decode(md5('c' || n), 'hex'), clock_timestamp() + interval '1 day'
+     FROM ${walletRows}`,
+    audit,
+  ],
+  wallet: [
+    `INSERT INTO wallets (id, user_id, currency, exponent, balance, seq, last_at, last_hash)
+     SELECT ${idSql('w')}, ${idSql('u')}, 'BRL', 2, 1000, 10, '2026-01-02', '' FROM ${walletRows}`,
+    `INSERT INTO transactions (wallet_id, seq, id, operation, amount, balance_after, contra_account,
+       parent_id, source, actor, occurred_at, hash)
+     SELECT ${idSql('w', 'owner')}, seq, ${entryId}, 1, 100, 100 * seq, 'external:cash',
+       CASE WHEN seq % 10 = 0 THEN ${idSql('t', `owner || '-' || seq - 1`)} END, 1, 'actor',
+       ${entryTime}, '\\x00' FROM ${entryRows}`,
+    `INSERT INTO inbox (transaction_id, wallet_id, message_id, reason, message, metadata, rejected_at)
+     SELECT ${idSql('i')}, ${idSql('w')}, '', '', '', '{}', clock_timestamp() FROM ${walletRows}`,
+    deadLetters,
+    audit,
+  ],
+  statement: [
+    `INSERT INTO statement_lines (wallet_id, seq, transaction_id, user_id, currency, operation, amount,
+       balance_after, contra_account, occurred_at, hash)
+     SELECT ${idSql('w', 'owner')}, seq, ${entryId}, ${idSql('u', 'owner')}, 'BRL', 1, 100, 100 * seq,
+       'external:cash', ${entryTime}, '\\x00' FROM ${entryRows}`,
+    `INSERT INTO exports (id, requested_by, requester_role, idempotency_key, request_digest, user_id,
+       wallet_id, currency, range_from, range_to, is_end_given, timezone, locale, format,
+       has_byte_order_mark, status, attempt, expires_at)
+     SELECT ${idSql('x')}, ${idSql('u')}, 'customer', '', '', ${idSql('u')}, ${idSql('w')}, 'BRL',
+       '2026-01-01', '2026-02-01', true, 'UTC', 'en', 'csv', false, 'done', 1,
+       clock_timestamp() + interval '1 day' FROM ${walletRows}`,
+    `INSERT INTO export_chunks (export_id, attempt, n, start_at, data)
+     SELECT ${idSql('x')}, 1, i, i * 10, '\\x00' FROM ${walletRows}, generate_series(0, 3) AS i`,
+    `INSERT INTO export_requesters (user_id) SELECT ${idSql('u')} FROM ${walletRows}`,
+    deadLetters,
+    audit,
+  ],
+};

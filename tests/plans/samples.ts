@@ -1,0 +1,161 @@
+import { entriesPerWallet, idOf } from './fill.ts';
+
+/** What a statement is run with, and how many rows it may then look up, write or give. */
+export type Sample = { readonly values: readonly unknown[]; readonly rows: number };
+
+const many = 100;
+
+const repeat = <T>(value: T): T[] => Array.from({ length: many }, () => value);
+
+/**
+ * A sample of each statement that is on the way of a request, a message or a commit. `size` is the
+ * number of wallets and users that are there; the wallet 0 is a busy one.
+ */
+export function createSamples(size: number): Readonly<Record<string, Sample>> {
+  const spread = Array.from({ length: many }, (_, i) => i * Math.floor(size / many));
+  const [wallet, user] = [idOf('w', 0), idOf('u', 0)];
+  const lastSeq = (size * entriesPerWallet) / 2;
+  const middle = lastSeq / 2;
+  const middleTime = new Date(Date.UTC(2026, 0, 1, 0, middle)).toISOString();
+  const wallets = spread.map((n) => idOf('w', n));
+  const users = spread.map((n) => idOf('u', n));
+  const entries = spread.map((n) => idOf('t', `${n}-5`));
+  const added = spread.map((n) => idOf('added', n));
+  const [times, hashes] = [repeat('2026-06-01'), repeat(Buffer.alloc(32))];
+  const newSeqs = repeat(1_000_000n);
+  const money = [repeat(1), repeat(100n), repeat(100n), repeat('external:cash')];
+  const entry = [...money, repeat(null), repeat(1), repeat('actor'), repeat(null), repeat(null)];
+  const line = [users, repeat('BRL'), ...money, repeat(null), repeat(null), times, hashes];
+  /** Halving a busy wallet's seqs takes so many steps. */
+  const steps = Math.ceil(Math.log2(lastSeq)) + 2;
+  const one = (...values: unknown[]): Sample => ({ values, rows: 1 });
+  const all = (...values: unknown[]): Sample => ({ values, rows: many });
+  const search = (...values: unknown[]): Sample => ({ values, rows: steps });
+  const { token, session, key } = {
+    token: md5Bytes('r', `${size - 1}-1`),
+    session: idOf('s', `${size - 1}-1`),
+    key: md5Bytes('k', size - 1),
+  };
+  return {
+    // The ledger.
+    wallet_open: all(added, users, repeat('BRL'), repeat(2), hashes),
+    wallet_lock: all(wallets, users),
+    wallet_read: all(wallets, users),
+    wallet_settle: one([wallet], [user]),
+    wallet_update: all(wallets, repeat(5n), newSeqs, times, hashes),
+    wallet_list: all(wallets[7], many),
+    wallet_list_one: one(idOf('x', 0), many, wallet),
+    entry_by_id: all(entries, wallets),
+    entry_undone: all(entries, wallets),
+    entry_append: all(wallets, newSeqs, added, ...entry, times, hashes),
+    entry_of_owner: one(entries[0], users[0]),
+    entry_wallet_of_owner: one(entries[0], users[0]),
+    entry_currencies_of_owners: all(entries, users),
+    entry_list_asc: all(wallet, user, middle, null, many),
+    entry_list_desc: all(wallet, user, middle, null, many),
+    entry_ledger: all(wallets[7], 3n, many),
+    entry_ledger_of_wallet: all(wallet, middle, many),
+    balance_at: search(wallet, lastSeq, middleTime),
+    inbox_read: all(added),
+    inbox_insert: all(added, wallets, repeat(''), repeat(''), repeat(''), repeat('{}')),
+    outbox_append: one('[]', 1),
+    outbox_read: all(many),
+    audit_append: all(added, ...Array.from({ length: 6 }, () => repeat('')), repeat('{}')),
+    // Statements.
+    line_insert: all(wallets, newSeqs, added, ...line),
+    line_last_seq: one(wallet),
+    line_next_seq: one(wallet, middle),
+    line_before: search(wallet, lastSeq, middleTime),
+    line_sums: all(wallet, middle, middle + many),
+    line_page_asc: all(wallet, user, middle, lastSeq, [], many),
+    line_page_desc: all(wallet, user, 0, middle, [], many),
+    line_file_page: all(wallet, user, middle, lastSeq, many),
+    rebuild_page: all(wallets[7], 3n, many),
+    rebuild_wallet_page: all(wallet, middle, many),
+    export_find: one(idOf('x', 1)),
+    export_find_like: one(idOf('u', 1), Buffer.alloc(0)),
+    export_claim: one(60_000),
+    export_list: all(null, null, '2030-01-01', idOf('x', 0), many),
+    export_list_of_user: one(idOf('u', 1), null, '2030-01-01', idOf('x', 0), many),
+    export_chunk_at: one(idOf('x', 1), 1, 15n),
+    export_chunk_read: one(idOf('x', 1), 1, 1),
+    // Who somebody is.
+    user_by_email: one('7@example.com'),
+    user_credentials: one('7@example.com'),
+    user_resolve: all(users, []),
+    user_hash: one(user),
+    session_insert: one(idOf('added', 0), user, '', '2030-01-01'),
+    session_lock: one(session),
+    session_list: all('9000000000000000', idOf('x', 0), many, user),
+    session_touch: one(session),
+    refresh_owner: one(token),
+    refresh_use_of: all([token]),
+    refresh_use: one(token),
+    refresh_insert: one(Buffer.alloc(16), session),
+    key_by_secret: one(key),
+    key_note_use: one(idOf('k', 1)),
+    key_count_valid: one(user),
+    revocation_list: all(new Date(Date.now() - 10_000).toISOString()),
+    attempt_wait: all([md5Bytes('b', 1)]),
+    attempt_clear: one(md5Bytes('b', 1)),
+    user_list: all('9000000000000000', idOf('x', 0), many),
+  };
+}
+
+const md5Bytes = (kind: string, n: number | string): Buffer =>
+  Buffer.from(idOf(kind, n).replaceAll('-', ''), 'hex');
+
+/** Statements without a sample, and why none is needed. Their plans are looked at all the same. */
+export const withoutSample: Readonly<Record<string, readonly string[]>> = {
+  'the outbox and its lease, which hold what is on its way': [
+    ...['outbox_delete', 'outbox_depth', 'outbox_lease', 'outbox_lease_end', 'outbox_rewrite'],
+  ],
+  'one row by its key, by somebody’s command': [
+    ...['wallet_status', 'user_insert', 'user_lock', 'user_lock_hash', 'user_lock_share'],
+    ...[
+      'user_set_hash',
+      'user_update',
+      'user_revoke_tokens',
+      'key_insert',
+      'key_lock',
+      'key_revoke',
+    ],
+    ...['session_lock_of', 'session_revoke', 'attempt_return', 'attempt_take', 'sign_up_keep'],
+    ...['sign_up_take', 'dead_micros', 'export_insert', 'export_requester_lock', 'refresh_drop'],
+  ],
+  'a user’s own sessions, keys and exports, which are few': [
+    ...['session_end_all', 'session_lock_all', 'session_revoke_others', 'refresh_drop_all'],
+    ...['refresh_drop_of_sessions', 'key_list', 'export_count_unfinished'],
+  ],
+  'a worker’s export, by its key': [
+    ...['export_chunk_insert', 'export_chunk_prune', 'export_existing', 'export_expire'],
+    ...['export_fail', 'export_finish', 'export_pin', 'export_release', 'export_renew'],
+    ...['export_mail_claim', 'export_mail_settle'],
+  ],
+  'what admins ask for': [
+    ...['user_count_admins', 'user_list_by_role', 'user_lock_with_admins', 'audit_list'],
+    ...['dead_decide', 'dead_insert', 'dead_list', 'dead_lock'],
+    ...['rebuild_remove', 'rebuild_repair', 'rebuild_some'],
+  ],
+  'pruning, now and then': ['attempt_prune', 'auth_prune', 'sign_up_prune'],
+};
+
+/** Tables, and indexes of some rows only, that are small by nature: they hold what is unfinished. */
+export const small: ReadonlySet<string> = new Set([
+  ...['outbox', 'relay_leases', 'exports_open', 'exports_mail'],
+]);
+
+/** Statements that may read a whole table, and why. */
+export const mayScan: Readonly<Record<string, string>> = {
+  attempt_prune: 'deletes up to 10,000 rows: much of a table that is small',
+  auth_prune: 'deletes up to 10,000 rows: much of a table that is small',
+  sign_up_prune: 'deletes up to 10,000 rows: much of a table that is small',
+  dead_list:
+    'an admin looks at each dead letter; they are few, and their list is asked for by hand',
+};
+
+/** The same while a table is so young that it has no statistics yet: within a minute it does. */
+export const mayScanYoung: Readonly<Record<string, string>> = {
+  revocation_list: 'how few of them are recent is not known yet',
+  export_list: 'how few of them are one user’s is not known yet',
+};
