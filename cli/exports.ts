@@ -23,7 +23,11 @@ export async function getExport(context: Context, exportId: string): Promise<Out
   return made ? succeed(made) : fail('UNEXPECTED', 'the server answered without an export');
 }
 
+const minPollMs = 50;
 const maxPollMs = 3_000;
+/** A tenth of the time that it took so far: then nobody waits for much longer than it takes. */
+const pauseAfter = (waitedMs: number): number =>
+  Math.min(Math.max(waitedMs / 10, minPollMs), maxPollMs);
 
 /**
  * Asks with growing pauses until the export is written, however long that takes; it fails where it
@@ -35,9 +39,10 @@ export async function waitForExport(context: Context, exportId: string): Promise
   const withdraw = interrupts.add(() => {
     void context.tell.fail(failInterrupted(exportId).failure);
   });
+  const startedAtMs = clock.now();
   let answeredAtMs: number | undefined;
   try {
-    for (let pauseMs = 200; ; pauseMs = Math.min(pauseMs * 1.5, maxPollMs)) {
+    for (;;) {
       const got = await getExport(context, exportId);
       if (got.ok) {
         const { status, rows, rowsDone } = got.value;
@@ -51,7 +56,7 @@ export async function waitForExport(context: Context, exportId: string): Promise
         if (!isAway || isGivenUp) return addHint(got.failure, `wallet exports wait ${exportId}`);
         await progress.show('the server is away; asking again');
       }
-      await clock.sleep(pauseMs);
+      await clock.sleep(pauseAfter(clock.now() - startedAtMs));
     }
   } finally {
     withdraw();
