@@ -31,14 +31,22 @@ const pauseAfter = (waitedMs: number): number =>
 
 /**
  * Asks with growing pauses until the export is written, however long that takes; it fails where it
- * never will be. A server that goes away meanwhile is asked again for the time of `--timeout`.
+ * never will be. What keeps it from being written is told once, in a pipe too. A server that goes away meanwhile is asked again for the time of `--timeout`.
  */
 export async function waitForExport(context: Context, exportId: string): Promise<Outcome<Export>> {
   const { clock, settings, interrupts } = context;
   const progress = createProgress(context);
   const withdraw = interrupts.add(() => {
+    void progress.clear();
     void context.tell.fail(failInterrupted(exportId).failure);
   });
+  let toldFailure = '';
+  const tellFailure = async ({ status, failure }: Export): Promise<void> => {
+    if (status !== ExportStatus.QUEUED || failure === '' || failure === toldFailure) return;
+    toldFailure = failure;
+    await progress.clear();
+    await context.tell.note(`not written yet: ${failure}; it is tried again`);
+  };
   const startedAtMs = clock.now();
   let answeredAtMs: number | undefined;
   try {
@@ -48,6 +56,7 @@ export async function waitForExport(context: Context, exportId: string): Promise
         const { status, rows, rowsDone } = got.value;
         answeredAtMs = clock.now();
         if (isOver(status)) return checkDone(got.value);
+        await tellFailure(got.value);
         const what = status === ExportStatus.QUEUED ? 'queued' : 'being written';
         await progress.show(`${what}  ${formatProgress(rowsDone, rows, 'rows')}`);
       } else {

@@ -8,8 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { parse } from 'csv-parse/sync';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
-import { walletIdOf } from '../../core/ids.ts';
-import { queryService, waitUntil } from '../support/ledger.ts';
+import { waitUntil } from '../support/ledger.ts';
 import { openRoad } from '../support/road.ts';
 import { createWorld, expectCode, signInAs, type Person, type World } from '../support/world.ts';
 
@@ -232,54 +231,5 @@ describe('a download', () => {
     expectCode(await there.run(['exports', 'download', id, '--file', other]), 0);
     expect(await sha256Of(other)).toBe(await sha256Of(file));
     road.close();
-  });
-});
-
-describe('an export of 200,000 lines', () => {
-  it('survives the daemon’s being killed while it is written, and is the same again', async () => {
-    const id = walletIdOf(ana.id, 'EUR');
-    // The ledger's head says how far the statement must go.
-    await queryService(
-      world.dataDir,
-      'wallet',
-      `INSERT INTO wallets (id, user_id, currency, exponent, balance, seq, last_at, last_hash)
-       VALUES ($1, $2, 'EUR', 2, 200000, 200000, '2026-01-04T00:00:00Z', $3)`,
-      [id, ana.id, Buffer.alloc(32)],
-    );
-    await queryService(
-      world.dataDir,
-      'statement',
-      `INSERT INTO statement_lines
-         (wallet_id, seq, transaction_id, user_id, currency, operation, amount, balance_after,
-          contra_account, occurred_at, hash)
-       SELECT $1, n, gen_random_uuid(), $2, 'EUR', 1, 1, n, 'external:cash',
-         '2026-01-01T00:00:00Z'::timestamptz + n * interval '1 second',
-         '\\x0000000000000000000000000000000000000000000000000000000000000000'::bytea
-       FROM generate_series(1, 200000) AS n`,
-      [id, ana.id],
-    );
-    await queryService(world.dataDir, 'statement', 'ANALYZE statement_lines');
-    const range = ['--currency', 'EUR', '--from', '2026-01-01', '--to', '2026-01-31'];
-    const args = ['statement', 'export', ...range, '--timeout', '2m'];
-    const file = join(out, 'big.csv');
-    const running = ana.run([...args, '--file', file, '--json']);
-    const progress = 'SELECT 1 FROM exports WHERE currency = $1 AND status = $2 AND rows_done > 0';
-    await waitUntil('it is being written', async () => {
-      const rows = await queryService(world.dataDir, 'statement', progress, ['EUR', 'running']);
-      return rows.length > 0;
-    });
-    await world.kill();
-    await world.start();
-    const done = await running;
-    expectCode(done, 0);
-    const made = JSON.parse(done.stdout) as ExportJson;
-    expect(made).toMatchObject({ rows: 200_000, sha256: await sha256Of(file) });
-    const lines = (await readFile(file, 'utf8')).trimEnd().split('\r\n');
-    expect(lines).toHaveLength(200_001);
-    lines.slice(1).forEach((line, i) => {
-      expect(line.split(',').at(-2)).toBe(((i + 1) / 100).toFixed(2));
-    });
-    const again = await exportTo('again.csv', args.slice(2));
-    expect(await sha256Of(again)).toBe(made.sha256);
   });
 });
