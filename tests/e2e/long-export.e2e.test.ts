@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
+import { setTimeout as sleep } from 'node:timers/promises';
 
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -110,7 +110,10 @@ async function killHalfWay(currency: string): Promise<boolean> {
   for (;;) {
     const progress = await look();
     if (progress?.status === 'done') return false;
-    if (progress?.isHalfWay !== true) continue;
+    if (progress?.isHalfWay !== true) {
+      await sleep(1);
+      continue;
+    }
     await client.query('BEGIN');
     await client.query('LOCK TABLE export_chunks IN EXCLUSIVE MODE');
     const stopped = await look();
@@ -134,10 +137,22 @@ async function exportWithKill(currency: string, file: string): Promise<Ran> {
   throw new Error('each time it was done before it was half-way');
 }
 
+/** None of the texts here has an end of line in it. */
+async function* linesOf(file: string): AsyncGenerator<string, undefined> {
+  let rest = '';
+  for await (const part of createReadStream(file, 'utf8')) {
+    const lines = `${rest}${part as string}`.split('\r\n');
+    rest = lines.pop() ?? '';
+    yield* lines;
+  }
+  if (rest !== '') throw new Error(`the file ends with ${rest}`);
+  return undefined;
+}
+
 /** Throws unless the file holds every line of the wallet, in order and as the database has it. */
 async function compareWithDatabase(currency: string, file: string): Promise<void> {
-  const text = createInterface({ input: createReadStream(file) })[Symbol.asyncIterator]();
-  const next = async () => ((await text.next()) as IteratorResult<string, undefined>).value;
+  const text = linesOf(file);
+  const next = async () => (await text.next()).value;
   expect(await next()).toMatch(/^date,transaction_id,/);
   const query = `SELECT seq::int, transaction_id AS id, amount::int, balance_after::int AS balance
     FROM statement_lines WHERE wallet_id = $1 AND seq > $2 ORDER BY seq LIMIT 10000`;

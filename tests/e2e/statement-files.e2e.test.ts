@@ -6,9 +6,11 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 import { parse } from 'csv-parse/sync';
+import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
-import { waitUntil } from '../support/ledger.ts';
+import { readUrls, waitUntil } from '../support/ledger.ts';
+import { run } from '../../scripts/product.ts';
 import { openRoad } from '../support/road.ts';
 import { createWorld, expectCode, signInAs, type Person, type World } from '../support/world.ts';
 
@@ -231,5 +233,61 @@ describe('a download', () => {
     expectCode(await there.run(['exports', 'download', id, '--file', other]), 0);
     expect(await sha256Of(other)).toBe(await sha256Of(file));
     road.close();
+  });
+
+  it('that the disk has no room for says so, and goes on where it was', async () => {
+    const range = closedRange();
+    const asked = ['statement', 'export', ...range, '--no-wait', '--json'];
+    const { id } = JSON.parse((await ana.run(asked)).stdout) as ExportJson;
+    await ana.json(['exports', 'wait', id]);
+    const file = join(out, 'full disk.csv');
+    const env = { ...ana.env, WALLET_SERVER: world.daemon().address };
+    // A limit on files fails like a full disk: in the middle of a write.
+    const limited = `trap '' XFSZ; ulimit -f 64; exec "$0" "$@"`;
+    const args = [wallet, 'exports', 'download', id, '--file', file];
+    const full = await run('bash', ['-c', limited, process.execPath, ...args], { env });
+    expectCode(full, 1);
+    expect(full.stderr).toContain(`cannot write ${file}: EFBIG`);
+    expect(full.stderr).toContain(`wallet exports download ${id} --file '${file}'`);
+    expect(existsSync(file)).toBe(false);
+    const kept = statSync(`${file}.partial`).size;
+    expect(kept).toBe(65_536);
+    const resumed = await ana.run(['exports', 'download', id, '--file', file, '--verbose']);
+    expectCode(resumed, 0);
+    expect(resumed.stderr).toContain(`going on after ${kept} bytes`);
+    expect(await sha256Of(file)).toBe((await ana.json<ExportJson>(['exports', 'show', id])).sha256);
+  });
+});
+
+describe('Ctrl-C while an export is waited for', () => {
+  it('ends with 130, says how to go on, and the server goes on', async () => {
+    const client = new pg.Client({
+      connectionString: (await readUrls(world.dataDir)).owner('statement'),
+    });
+    await client.connect();
+    // Nobody can write a piece as long as this is open.
+    await client.query('BEGIN');
+    await client.query('LOCK TABLE export_chunks IN EXCLUSIVE MODE');
+    const file = join(out, 'interrupted.csv');
+    const args = ['statement', 'export', ...closedRange(), '--file', file];
+    const env = { ...ana.env, WALLET_SERVER: world.daemon().address };
+    let pid = 0;
+    const running = run(process.execPath, [wallet, ...args], { env, onStart: (of) => (pid = of) });
+    let id = '';
+    await waitUntil('it is being written', async () => {
+      const text = "SELECT id FROM exports WHERE status = 'running'";
+      id = (await client.query<{ id: string }>(text)).rows[0]?.id ?? '';
+      return id !== '';
+    });
+    process.kill(pid, 'SIGINT');
+    const interrupted = await running;
+    expectCode(interrupted, 130);
+    expect(interrupted.stdout).toBe('');
+    expect(interrupted.stderr).toContain(`interrupted; the server keeps export ${id}`);
+    expect(interrupted.stderr).toContain(`wallet exports download ${id} --wait`);
+    await client.query('ROLLBACK');
+    await client.end();
+    expectCode(await ana.run(['exports', 'download', id, '--wait', '--file', file]), 0);
+    expect(await readFile(file, 'utf8')).toContain('transaction_id');
   });
 });
