@@ -1,5 +1,6 @@
 import pg from 'pg';
 
+import { copyOut, type TakeRow } from './db-copy.ts';
 import { createHold } from './hold.ts';
 import type { Log } from './log.ts';
 
@@ -14,6 +15,11 @@ export type Tx = {
   query<Row>(statement: Statement, values?: readonly unknown[]): Promise<Row[]>;
   /** The number of rows changed. */
   execute(statement: Statement, values?: readonly unknown[]): Promise<number>;
+  /**
+   * `COPY … TO STDOUT`, row by row, without the cost of a result. It takes no values: `text` must hold
+   * nothing that was not checked.
+   */
+  copyOut(text: string, take: TakeRow): Promise<void>;
 };
 
 export type Db = {
@@ -167,6 +173,7 @@ function txOn(client: pg.PoolClient): Tx {
     query: async <Row>(statement: Statement, values: readonly unknown[] = []) =>
       (await run(statement, values)).rows as Row[],
     execute: async (statement, values = []) => (await run(statement, values)).rowCount ?? 0,
+    copyOut: (text, take) => copyOut(client, text, take),
   };
 }
 
