@@ -45,6 +45,7 @@ const watched = (): Db => ({
   tx: (work) =>
     test.db.tx((tx) =>
       work({
+        ...tx,
         query: async (statement, values) => {
           sent.push(statement.name);
           const rows = await tx.query<never>(statement, values);
