@@ -5,7 +5,6 @@ import { createWorld, expectCode, password, type World } from '../support/world.
 import { fuzzArgv, fuzzProcesses } from './argv.ts';
 import { fuzzCalls, fuzzFraming, type Players } from './calls.ts';
 import { fuzzFrames } from './frames.ts';
-import { heapEnv, judgeHeap } from './heap.ts';
 import { fuzzMessages, fuzzTexts } from './pure.ts';
 import { createReport, type Report } from './report.ts';
 import { judgeLedger, startGoodClient, watchDaemon, watchResources } from './watch.ts';
@@ -53,7 +52,7 @@ export async function fuzz(options: FuzzOptions): Promise<Report> {
 
 async function attack(world: World, report: Report, options: FuzzOptions): Promise<void> {
   const { say, from } = options;
-  const daemon = await world.start({ LOG_LEVEL: 'warn', ...heapEnv(world.folder) });
+  const daemon = await world.start({ LOG_LEVEL: 'warn' });
   const mint = await createMint(world.dataDir);
   const good = await createUser(world, 'good', 'customer');
   const players: Players = { mint, users: await createPlayers(world) };
@@ -99,7 +98,6 @@ async function attack(world: World, report: Report, options: FuzzOptions): Promi
   await new Promise((resolve) => setTimeout(resolve, 3_000));
   say(await resources.judge());
   say(await judgeLedger(report, world.dataDir));
-  say(await judgeHeap(report, daemon, world.folder));
   watched.judge();
   report.print();
   say(`good client: ${deposits} deposits; ${starved} tries more while the daemon got no processor`);

@@ -103,8 +103,7 @@ const rssBytes = (pid: number): number => {
   return Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1] ?? 0) * 1024;
 };
 
-/** How many files and sockets a process has open. */
-export const countDescriptors = (pid: number): number => readdirSync(`/proc/${pid}/fd`).length;
+const descriptors = (pid: number): number => readdirSync(`/proc/${pid}/fd`).length;
 
 export type Resources = {
   /** From here on growth counts. */
@@ -125,7 +124,7 @@ export function watchResources(report: Report, daemon: Daemon): Resources {
   const first = { bytes: 0, fds: 0 };
   const most = { bytes: 0, fds: 0 };
   const look = () => {
-    const now = { bytes: rssBytes(pid), fds: countDescriptors(pid) };
+    const now = { bytes: rssBytes(pid), fds: descriptors(pid) };
     most.bytes = Math.max(most.bytes, now.bytes);
     most.fds = Math.max(most.fds, now.fds);
     return now;
