@@ -49,7 +49,7 @@ type StreamState = {
 
 type SessionState = {
   readonly session: ServerHttp2Session;
-  readonly socket: Socket | undefined;
+  socket: Socket | undefined;
   readonly sinceMs: number;
   readonly streams: Map<ServerHttp2Stream, StreamState>;
   isGreeted: boolean;
@@ -94,8 +94,14 @@ export function watchSessions(options: {
 
   let arriving: Socket | undefined;
   server.on('session', (session) => {
-    states.set(session, openState(session, arriving));
-    session.once('close', () => states.delete(session));
+    const state = openState(session, arriving);
+    states.set(session, state);
+    session.once('close', () => {
+      states.delete(session);
+      // Where our settings are never acknowledged, Node keeps the listeners for as long as it keeps
+      // its handle; and a socket keeps, by the error that ended it, the handle. Never both.
+      state.socket = undefined;
+    });
   });
   server.on('stream', (stream, headers) => {
     const state = stream.session && states.get(stream.session as ServerHttp2Session);
