@@ -5,7 +5,7 @@ import {
 import { isAboutToken } from './caller.ts';
 import type { Context } from './context.ts';
 import { toCliFailure, toLostFailure, type CallFailure, type CallResult } from './errors.ts';
-import { addHint } from './exports.ts';
+import { addHint, failInterrupted } from './exports.ts';
 import { succeed, type Outcome } from './failures.ts';
 import { createProgress, formatProgress, type Progress } from './progress.ts';
 import type { AnswerStream } from './stream.ts';
@@ -30,9 +30,14 @@ export async function fetchFile(
   sink: Sink,
 ): Promise<Outcome<undefined>> {
   const progress = createProgress(context);
+  const withdraw = context.interrupts.add(() => {
+    void progress.clear();
+    void context.tell.fail(failInterrupted(made.id).failure);
+  });
   try {
     return await fetchRest(context, made, sink, progress);
   } finally {
+    withdraw();
     await progress.clear();
   }
 }

@@ -134,6 +134,7 @@ describe('statement export', () => {
     [['--file', 'x', '--no-wait'], 'exclude each other'],
     [['--file', ''], 'empty'],
     [['--file', tmpdir()], 'not a file that can be replaced'],
+    [['--file', '/nowhere/at/all.csv'], 'there is no folder /nowhere/at'],
     [['--idempotency-key', ''], 'empty'],
   ])('%j ends with 2 and asks for nothing', async (args, text) => {
     const ran = await cli.run(['statement', 'export', ...range, ...args]);
@@ -174,6 +175,23 @@ describe('exports', () => {
     answers = [running, finished];
     const json = await cli.run(['exports', 'wait', id, '--json'], { isTerminal: true });
     expect(json.err).toBe('');
+  });
+
+  test('what a wait waits for is told once, in a pipe as well; --quiet keeps still', async () => {
+    const failure = 'incomplete: the statement is 7 transactions behind';
+    const queued = { status: ExportStatus.QUEUED, failure };
+    const waits = [queued, queued, { status: ExportStatus.RUNNING }, queued, finished];
+    answers = [...waits];
+    const ran = await cli.run(['exports', 'wait', id]);
+    expect(ran).toMatchObject({ exitCode: 0 });
+    expect(ran.err).toBe(`note: not written yet: ${failure}; it is tried again\n`);
+    answers = [...waits];
+    expect((await cli.run(['exports', 'wait', id, '--quiet'])).err).toBe('');
+    const other = { ...queued, failure: 'the auth service is out of reach' };
+    answers = [queued, other, finished];
+    const both = await cli.run(['exports', 'wait', id], { isTerminal: true });
+    expect(both.err).toContain('7 transactions behind');
+    expect(both.err).toContain('the auth service is out of reach; it is tried again');
   });
 
   test('one that is not written yet is not downloaded', async () => {

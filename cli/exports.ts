@@ -23,26 +23,40 @@ export async function getExport(context: Context, exportId: string): Promise<Out
   return made ? succeed(made) : fail('UNEXPECTED', 'the server answered without an export');
 }
 
+const minPollMs = 50;
 const maxPollMs = 3_000;
+/** A tenth of the time that it took so far: then nobody waits for much longer than it takes. */
+const pauseAfter = (waitedMs: number): number =>
+  Math.min(Math.max(waitedMs / 10, minPollMs), maxPollMs);
 
 /**
  * Asks with growing pauses until the export is written, however long that takes; it fails where it
- * never will be. A server that goes away meanwhile is asked again for the time of `--timeout`.
+ * never will be. What keeps it from being written is told once, in a pipe too. A server that goes away meanwhile is asked again for the time of `--timeout`.
  */
 export async function waitForExport(context: Context, exportId: string): Promise<Outcome<Export>> {
   const { clock, settings, interrupts } = context;
   const progress = createProgress(context);
   const withdraw = interrupts.add(() => {
+    void progress.clear();
     void context.tell.fail(failInterrupted(exportId).failure);
   });
+  let toldFailure = '';
+  const tellFailure = async ({ status, failure }: Export): Promise<void> => {
+    if (status !== ExportStatus.QUEUED || failure === '' || failure === toldFailure) return;
+    toldFailure = failure;
+    await progress.clear();
+    await context.tell.note(`not written yet: ${failure}; it is tried again`);
+  };
+  const startedAtMs = clock.now();
   let answeredAtMs: number | undefined;
   try {
-    for (let pauseMs = 200; ; pauseMs = Math.min(pauseMs * 1.5, maxPollMs)) {
+    for (;;) {
       const got = await getExport(context, exportId);
       if (got.ok) {
         const { status, rows, rowsDone } = got.value;
         answeredAtMs = clock.now();
         if (isOver(status)) return checkDone(got.value);
+        await tellFailure(got.value);
         const what = status === ExportStatus.QUEUED ? 'queued' : 'being written';
         await progress.show(`${what}  ${formatProgress(rowsDone, rows, 'rows')}`);
       } else {
@@ -51,7 +65,7 @@ export async function waitForExport(context: Context, exportId: string): Promise
         if (!isAway || isGivenUp) return addHint(got.failure, `wallet exports wait ${exportId}`);
         await progress.show('the server is away; asking again');
       }
-      await clock.sleep(pauseMs);
+      await clock.sleep(pauseAfter(clock.now() - startedAtMs));
     }
   } finally {
     withdraw();

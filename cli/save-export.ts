@@ -1,6 +1,6 @@
 import { createHash, type Hash } from 'node:crypto';
 import { constants } from 'node:fs';
-import { link, lstat, open, rename, rm, type FileHandle } from 'node:fs/promises';
+import { access, link, lstat, open, rename, rm, type FileHandle } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { StringDecoder } from 'node:string_decoder';
 
@@ -11,7 +11,6 @@ import type { Export } from '../protos/gen/digitalwallet/statement/v1/statement.
 import { askYes } from './confirm.ts';
 import type { Context } from './context.ts';
 import { fetchFile } from './download.ts';
-import { failInterrupted } from './exports.ts';
 import { fail, failUsage, succeed, type Outcome } from './failures.ts';
 import { syncDir } from './files.ts';
 import { withLock } from './lock.ts';
@@ -33,6 +32,8 @@ export async function checkTarget(context: Context, file: string): Promise<Outco
   if (file === '') return failUsage('file', 'must not be empty');
   const found = await statIfAny(file);
   if (!found.ok) return found;
+  const problem = await findFolderProblem(dirname(file));
+  if (problem !== undefined) return failUsage('file', problem);
   if (!found.value) return succeed(context.isConfirmed);
   if (!found.value.isFile() && !found.value.isSymbolicLink()) {
     return failUsage('file', `${file} is not a file that can be replaced`);
@@ -41,6 +42,18 @@ export async function checkTarget(context: Context, file: string): Promise<Outco
   if (!context.canPrompt) return failExists(file);
   const asked = await askYes(context, `${file} exists. Overwrite it?`);
   return asked.ok ? succeed(true) : asked;
+}
+
+/** Why no file can be made in a folder: better known before the server works for it. */
+async function findFolderProblem(folder: string): Promise<string | undefined> {
+  try {
+    await access(folder, constants.W_OK | constants.X_OK);
+    return undefined;
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    if (code === 'ENOENT') return `there is no folder ${folder}`;
+    return code === 'EACCES' || code === 'EROFS' ? `cannot write into ${folder}` : message;
+  }
 }
 
 const failExists = (file: string): Outcome<never> =>
@@ -65,9 +78,6 @@ export async function saveExport(
   file: string,
   mayOverwrite: boolean,
 ): Promise<Outcome<undefined>> {
-  const withdraw = context.interrupts.add(() => {
-    void context.tell.fail(failInterrupted(made.id).failure);
-  });
   try {
     if (file === stdoutName) return await printFile(context, made);
     const lockName = createHash('sha256').update(resolve(file)).digest('hex').slice(0, 32);
@@ -79,12 +89,14 @@ export async function saveExport(
     const { code, message } = error as NodeJS.ErrnoException;
     if (code === undefined || !/^E[A-Z]+$/.test(code)) throw error;
     return fail('OUTPUT_FAILED', `cannot write ${file}: ${message}`, {
-      hint: `mend that, and go on: wallet exports download ${made.id}`,
+      hint: `mend that, and go on: wallet exports download ${made.id} --file ${quoteForShell(file)}`,
     });
-  } finally {
-    withdraw();
   }
 }
+
+/** A file's name as it is typed. */
+const quoteForShell = (text: string): string =>
+  /^[\w./~+@%:,=-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
 
 async function saveFile(
   context: Context,

@@ -9,6 +9,7 @@ import {
   ServerCredentials,
   status,
   type ServiceError,
+  type handleServerStreamingCall,
   type handleUnaryCall,
   type UntypedServiceImplementation,
 } from '@grpc/grpc-js';
@@ -118,7 +119,10 @@ type Handler<Request, Response> = (
   call: { readonly metadata: Metadata },
 ) => Response | ServiceError | Promise<Response | ServiceError>;
 
-/** The unary methods that a test wants answered, by name; the rest is UNIMPLEMENTED. */
+/**
+ * The methods that a test wants answered, by name; the rest is UNIMPLEMENTED. One with a stream of
+ * answers gives them as an AsyncIterable, which may throw a refusal.
+ */
 export type Handlers = Readonly<Record<string, Handler<never, unknown>>>;
 
 export type FakeServer = {
@@ -137,7 +141,11 @@ export async function startFakeServer(
   for (const definition of [AuthServiceService, WalletServiceService, StatementServiceService]) {
     const names = Object.keys(definition).filter((name) => handlers[name] !== undefined);
     const implementation: UntypedServiceImplementation = {};
-    for (const name of names) implementation[name] = toUnary(handlers[name]);
+    const methods: Readonly<Record<string, { readonly responseStream: boolean }>> = definition;
+    for (const name of names) {
+      const handler = handlers[name];
+      implementation[name] = methods[name]?.responseStream ? toStream(handler) : toUnary(handler);
+    }
     server.addService(definition, implementation);
   }
   const bound = await new Promise<number>((resolve, reject) => {
@@ -160,6 +168,21 @@ function toUnary(handler: Handler<never, unknown> | undefined): handleUnaryCall<
       if (answer instanceof Error) callback(answer);
       else callback(null, answer);
     });
+  };
+}
+
+function toStream(
+  handler: Handler<never, unknown> | undefined,
+): handleServerStreamingCall<unknown, unknown> {
+  return (call) => {
+    const send = async (): Promise<void> => {
+      const answers = (await handler?.(call.request as never, call)) as AsyncIterable<unknown>;
+      for await (const answer of answers) call.write(answer);
+    };
+    send().then(
+      () => call.end(),
+      (error: unknown) => call.emit('error', error),
+    );
   };
 }
 

@@ -1,5 +1,6 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 
+import { createScratch, maxBytesPerUnit } from './bytes.ts';
 import type { Operation } from './operations.ts';
 
 /** Version of the layout below; the first byte that is hashed. */
@@ -22,30 +23,31 @@ export type ChainedFields = {
   readonly occurredAtMs: number;
 };
 
-/** What the chain of a wallet starts from: SHA-256 (32 bytes) over who the wallet belongs to. */
-export function genesisHash(walletId: string, userId: string, currency: string): Buffer {
-  return hashFields(undefined, ['genesis', walletId, userId, currency]);
+/** What the chain of a wallet starts from: SHA-256 (64 hex digits) over who the wallet belongs to. */
+export function genesisHash(walletId: string, userId: string, currency: string): string {
+  return sha256('', ascii('genesis') + ascii(walletId) + ascii(userId) + ascii(currency));
 }
 
 /**
- * SHA-256 (32 bytes) over the version, the hash before, and each field behind its length, so that
- * no two different transactions have the same bytes. An absent field differs from an empty one.
+ * SHA-256 (64 hex digits) over the version, the 32 bytes of the hash before, and each field behind
+ * its length in bytes, so that no two different transactions have the same bytes. An absent field
+ * differs from an empty one.
  */
-export function chainHash(previous: Buffer, fields: ChainedFields): Buffer {
-  return hashFields(previous, [
-    fields.id,
-    fields.seq.toString(),
-    fields.operation,
-    fields.amountMinor.toString(),
-    fields.balanceAfterMinor.toString(),
-    fields.contraAccount,
-    fields.parentId,
-    fields.source,
-    fields.actor,
-    fields.description,
-    canonicalMetadata(fields.metadata),
-    fields.occurredAtMs.toString(),
-  ]);
+export function chainHash(previous: string, fields: ChainedFields): string {
+  const text =
+    ascii(fields.id) +
+    ascii(fields.seq.toString()) +
+    ascii(fields.operation) +
+    ascii(fields.amountMinor.toString()) +
+    ascii(fields.balanceAfterMinor.toString()) +
+    prefixed(fields.contraAccount) +
+    prefixed(fields.parentId) +
+    prefixed(fields.source) +
+    prefixed(fields.actor) +
+    prefixed(fields.description) +
+    prefixed(canonicalMetadata(fields.metadata)) +
+    ascii(fields.occurredAtMs.toString());
+  return sha256(previous, text);
 }
 
 /** Keys in code-unit order, so that the same metadata has one text only; undefined if empty. */
@@ -55,11 +57,17 @@ export function canonicalMetadata(metadata: Readonly<Record<string, string>>): s
   return JSON.stringify(keys.map((key) => [key, metadata[key]]));
 }
 
-function hashFields(previous: Buffer | undefined, fields: readonly (string | undefined)[]): Buffer {
-  const text = fields
-    .map((field) => (field === undefined ? '-;' : `${Buffer.byteLength(field)}:${field};`))
-    .join('');
-  const hash = createHash('sha256').update(Buffer.of(chainVersion));
-  if (previous) hash.update(previous);
-  return hash.update(text, 'utf8').digest();
+/** What has one byte for each character: its length needs no counting. */
+const ascii = (field: string): string => `${field.length}:${field};`;
+
+const prefixed = (field: string | undefined): string =>
+  field === undefined ? '-;' : `${Buffer.byteLength(field)}:${field};`;
+
+const scratch = createScratch(32 * 1024);
+
+function sha256(previous: string, text: string): string {
+  const bytes = scratch.take(1 + previous.length / 2 + maxBytesPerUnit * text.length);
+  bytes[0] = chainVersion;
+  const start = 1 + bytes.write(previous, 1, 'hex');
+  return hash('sha256', scratch.upTo(bytes, start + bytes.write(text, start)), 'hex');
 }

@@ -1,4 +1,6 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
+
+import { createScratch, maxBytesPerUnit, writeUuid } from './bytes.ts';
 
 /** Namespace of wallet ids: UUIDv5 of the DNS namespace and `wallet.digital-wallet`. */
 const walletNamespace = '0fce9ee4-c2ea-5886-b403-99d8567e324d';
@@ -13,16 +15,18 @@ export function isUuid(text: string): boolean {
   return uuidPattern.test(text);
 }
 
+const scratch = createScratch(4 * 1024);
+const namespaceBytes = 16;
+
 /** RFC 9562 UUIDv5: SHA-1 over the namespace's 16 bytes and the name's UTF-8. */
 export function uuidV5(namespace: string, name: string): string {
-  const hash = createHash('sha1')
-    .update(Buffer.from(namespace.replaceAll('-', ''), 'hex'))
-    .update(name, 'utf8')
-    .digest();
-  hash[6] = ((hash[6] ?? 0) & 0x0f) | 0x50;
-  hash[8] = ((hash[8] ?? 0) & 0x3f) | 0x80;
-  const hex = hash.toString('hex', 0, 16);
-  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`;
+  const bytes = scratch.take(namespaceBytes + name.length * maxBytesPerUnit);
+  writeUuid(bytes, namespace);
+  const end = namespaceBytes + bytes.write(name, namespaceBytes);
+  const hex = hash('sha1', scratch.upTo(bytes, end), 'hex');
+  // The version, and the variant in the two highest bits of the ninth byte.
+  const variant = ((parseInt(hex.charAt(16), 16) & 0x3) | 0x8).toString(16);
+  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-5${hex.slice(13, 16)}-${variant}${hex.slice(17, 20)}-${hex.slice(20, 32)}`;
 }
 
 /** The wallet of a user in a currency: known without a lookup. */

@@ -12,3 +12,10 @@ export function isUndo(operation: Operation): operation is UndoOperation {
 export function isOperation(text: string): text is Operation {
   return (operations as readonly string[]).includes(text);
 }
+
+/** The operation of a number in a database: 1 deposit to 5 cancellation. Throws for any other. */
+export function operationOfCode(code: number): Operation {
+  const operation = operations[code - 1];
+  if (!operation) throw new Error(`there is no operation ${code}`);
+  return operation;
+}

@@ -8,7 +8,7 @@ export const textLimits = { idempotencyKey: 255, description: 500, merchant: 100
 export function findTextProblem(value: string, maxLength: number): string | undefined {
   if (value.length > maxLength) return `must have at most ${maxLength} characters`;
   if (value.includes('\0')) return 'must not contain a NUL character';
-  if (/\p{Surrogate}/u.test(value)) return 'must be valid Unicode';
+  if (!value.isWellFormed()) return 'must be valid Unicode';
   return undefined;
 }
 

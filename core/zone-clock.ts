@@ -13,14 +13,20 @@ const maxDays = 4_000;
 export function createZoneClock(timezone: string): (instantMs: number) => number {
   const offsetOf = (instantMs: number): number => wallClockMs(instantMs, timezone) - instantMs;
   const steady = new Map<number, number | undefined>();
+  let lastDay = NaN;
+  let lastOffsetMs = 0;
   return (instantMs) => {
     const day = Math.floor(instantMs / dayMs);
+    if (day === lastDay) return lastOffsetMs;
     if (!steady.has(day)) {
       if (steady.size >= maxDays) steady.clear();
       const atStart = offsetOf(day * dayMs);
       steady.set(day, atStart === offsetOf((day + 1) * dayMs) ? atStart : undefined);
     }
-    return steady.get(day) ?? offsetOf(instantMs);
+    const offsetMs = steady.get(day);
+    if (offsetMs === undefined) return offsetOf(instantMs);
+    [lastDay, lastOffsetMs] = [day, offsetMs];
+    return offsetMs;
   };
 }
 

@@ -109,7 +109,8 @@ async function compose(
   lifecycle.defer('consumers', () => broker.stopConsuming());
   const readiness = watchReadiness({ server, broker });
   const outbox = running.find((r) => r.outbox)?.outbox;
-  const metrics = await listenMetrics(config.metricsListen, { broker, outbox, readiness });
+  const timings = running.flatMap((r) => r.timings ?? []);
+  const metrics = await listenMetrics(config.metricsListen, { broker, outbox, timings, readiness });
   if (!metrics.ok) return metrics;
   lifecycle.defer('metrics', metrics.value.stop);
   lifecycle.defer('readiness', readiness.end);
@@ -171,14 +172,14 @@ async function connectAll(
     dbs: {},
     reserved: {},
   };
-  for (const [pool, maxConnections] of [
-    ['dbs', 10],
-    ['reserved', 5],
+  for (const [pool, size] of [
+    ['dbs', { maxConnections: 10 }],
+    ['reserved', { maxConnections: 5, isByKey: true }],
   ] as const) {
     for (const name of config.services) {
       const urls = databases.urls[name];
       if (!urls) throw new Error(`no database for ${name}`);
-      const connected = await connectDatabase(name, urls.url, config, log, maxConnections);
+      const connected = await connectDatabase(name, urls.url, config, log, size);
       if (!connected.ok) return connected;
       pools[pool][name] = connected.value;
       lifecycle.defer(`database ${name}`, () => connected.value.close());

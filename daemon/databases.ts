@@ -6,7 +6,7 @@ import type { Config, DatabaseUrls } from './config.ts';
 import { serviceNames, type ServiceName } from './settings.ts';
 import { attachEmbedded, defaultDataDir, startEmbedded } from './embedded/index.ts';
 import type { Fault, Outcome } from './fault.ts';
-import { createDb, findUnsafeSettings, type Db } from './platform/db.ts';
+import { createDb, findUnsafeSettings, type Db, type DbOptions } from './platform/db.ts';
 import type { Log } from './platform/log.ts';
 import { checkSchema, migrate } from './platform/migrate.ts';
 
@@ -80,9 +80,9 @@ export async function connectDatabase(
   url: string,
   config: Config,
   log: Log,
-  maxConnections = 10,
+  pool: Pick<DbOptions, 'maxConnections' | 'isByKey'> = { maxConnections: 10 },
 ): Promise<Outcome<Db>> {
-  const db = createDb({ url, name, maxConnections, log });
+  const db = createDb({ url, name, ...pool, log });
   let unsafe: string[];
   try {
     unsafe = await db.read(findUnsafeSettings);

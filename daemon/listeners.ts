@@ -3,7 +3,7 @@ import type { Readiness } from './health.ts';
 import type { Broker } from './platform/broker.ts';
 import type { ServerTls } from './platform/grpc/listener.ts';
 import type { GrpcServer } from './platform/grpc/server.ts';
-import { serveMetrics, type MetricsServer } from './platform/metrics.ts';
+import { serveMetrics, type MetricsServer, type Timing } from './platform/metrics.ts';
 import type { OutboxDepth } from './platform/outbox-depth.ts';
 import { formatHostPort, type HostPort } from './settings.ts';
 
@@ -13,11 +13,12 @@ export async function listenMetrics(
   parts: {
     readonly broker: Broker;
     readonly outbox: (() => OutboxDepth) | undefined;
+    readonly timings: readonly Timing[];
     readonly readiness: Readiness;
   },
 ): Promise<Outcome<Pick<MetricsServer, 'stop'>>> {
   if (!address) return { ok: true, value: { stop: () => Promise.resolve() } };
-  const { broker, outbox, readiness } = parts;
+  const { broker, outbox, timings, readiness } = parts;
   const depth = (): OutboxDepth => outbox?.() ?? { events: 0, lagMs: 0 };
   const readings = [
     {
@@ -37,7 +38,7 @@ export async function listenMetrics(
     },
   ];
   try {
-    const options = { ...address, readings, isReady: readiness.isReady };
+    const options = { ...address, readings, timings, isReady: readiness.isReady };
     const server = await serveMetrics({ ...options, findTrouble: broker.findTrouble });
     return { ok: true, value: server };
   } catch (err) {

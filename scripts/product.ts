@@ -28,14 +28,21 @@ export type Daemon = {
 
 const readyTimeoutMs = 60_000;
 
+type RunOptions = {
+  readonly env: Environment;
+  readonly input?: string;
+  readonly onStart?: (pid: number) => void;
+};
+
 /** Runs a program to its end, with this environment and nothing of ours, and this standard input. */
 export function run(
   command: string,
   args: readonly string[],
-  options: { readonly env: Environment; readonly input?: string },
+  options: RunOptions,
 ): Promise<Finished> {
   return new Promise((resolve, reject) => {
     const child = spawn(command, args, { env: { ...options.env }, stdio: 'pipe' });
+    if (child.pid !== undefined) options.onStart?.(child.pid);
     const read = collect(child);
     child.on('error', reject);
     child.on('close', (code) => resolve({ code, ...read() }));
@@ -46,16 +53,12 @@ export function run(
 }
 
 /** The built `wallet`. */
-export const runWallet = (
-  args: readonly string[],
-  options: { readonly env: Environment; readonly input?: string },
-): Promise<Finished> => run(process.execPath, [requireBuilt(wallet), ...args], options);
+export const runWallet = (args: readonly string[], options: RunOptions): Promise<Finished> =>
+  run(process.execPath, [requireBuilt(wallet), ...args], options);
 
 /** The built `walletd` for a command that ends by itself. */
-export const runWalletd = (
-  args: readonly string[],
-  options: { readonly env: Environment; readonly input?: string },
-): Promise<Finished> => run(process.execPath, [requireBuilt(walletd), ...args], options);
+export const runWalletd = (args: readonly string[], options: RunOptions): Promise<Finished> =>
+  run(process.execPath, [requireBuilt(walletd), ...args], options);
 
 /** Starts the built `walletd` and waits until it says that it is ready. */
 export async function startWalletd(

@@ -1,6 +1,7 @@
 import type { Row } from '../support/row.ts';
 import { batchRow } from './batch.ts';
 import { eventsInRow } from './events-in.ts';
+import { exportRow } from './export.ts';
 import { largeRow } from './large.ts';
 import { limitRow } from './limit.ts';
 import { pipelineRow } from './pipeline.ts';
@@ -9,7 +10,6 @@ import { signInRow } from './sign-in.ts';
 import { startRow } from './start.ts';
 import { hotRow, streamRow } from './stream.ts';
 import { unaryRow } from './unary.ts';
-import { exportRow } from './unbuilt.ts';
 
 /** In the order in which they run. */
 export const rows: readonly Row[] = [

@@ -68,12 +68,12 @@ async function checkChains(server: BenchServer, wallet: string): Promise<void> {
   for (const row of rows) {
     const isSame = previous?.wallet_id === row.wallet_id;
     const before = isSame
-      ? previous?.hash
+      ? previous?.hash.toString('hex')
       : row.seq === 1n
         ? genesisHash(row.wallet_id, row.user_id, row.currency)
         : undefined;
     const isNext = !isSame || row.seq === (previous?.seq ?? 0n) + 1n;
-    if (!isNext || (before && !chainHash(before, toChained(row)).equals(row.hash))) {
+    if (!isNext || (before && chainHash(before, toChained(row)) !== row.hash.toString('hex'))) {
       throw new Error(`the chain of wallet ${row.wallet_id} breaks at seq ${row.seq}`);
     }
     previous = row;

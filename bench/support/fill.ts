@@ -95,12 +95,12 @@ function writeWallet(
     at = new Date(occurredAtMs).toISOString();
     const code = isDeposit ? 1 : 2;
     const money = `${code}\t${amountMinor}\t${balanceMinor}\texternal:cash\t\\N`;
-    const end = `${at}\t\\\\x${hash.toString('hex')}`;
+    const end = `${at}\t\\\\x${hash}`;
     to.transactions.add(`${walletId}\t${seq}\t${id}\t${money}\t1\tfill\t\\N\t\\N\t${end}`);
     to.lines.add(`${walletId}\t${seq}\t${id}\t${userId}\tBRL\t${money}\t\\N\t${end}`);
   }
-  const head = `${balanceMinor}\t${count}\t${at}\t\\\\x${hash.toString('hex')}`;
-  to.wallets.add(`${walletId}\t${userId}\tBRL\t2\tactive\t${head}`);
+  const head = `${balanceMinor}\t${count}\t${at}\t\\\\x${hash}`;
+  to.wallets.add(`${walletId}\t${userId}\tBRL\t2\tactive\t${head}\t-infinity`);
   return count;
 }
 

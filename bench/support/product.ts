@@ -12,6 +12,7 @@ import type { BenchServer, DatabaseSet } from './server.ts';
 /** A daemon of the built product, alone on its three databases. */
 export type Product = {
   readonly address: string;
+  readonly pid: number;
   /** Again on the same databases, after a stop. The port is another one. */
   start(): Promise<void>;
   readonly databases: DatabaseSet;
@@ -64,6 +65,9 @@ export async function startProduct(
   return {
     get address() {
       return daemon.address;
+    },
+    get pid() {
+      return daemon.pid;
     },
     databases,
     signIn: () => signIn(daemon.address),

@@ -1,7 +1,7 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 
-import { run } from '../../scripts/product.ts';
+import { run, type Environment } from '../../scripts/product.ts';
 import type { BenchServer } from './server.ts';
 
 const debianFolder = '/usr/lib/postgresql';
@@ -27,8 +27,9 @@ export async function runTool(
   server: BenchServer,
   program: 'psql' | 'pgbench',
   args: readonly string[],
+  env: Environment = {},
 ): Promise<string> {
-  const done = await run(findTool(program), args, { env: server.toolEnv });
+  const done = await run(findTool(program), args, { env: { ...server.toolEnv, ...env } });
   if (done.code !== 0)
     throw new Error(`${program} ended with ${String(done.code)}: ${done.stderr}`);
   return done.stdout;

@@ -152,7 +152,12 @@ async function createExport(
   request: CreateExportRequest,
 ): Promise<Outcome<{ made: Export; isReplayed: boolean }>> {
   const method = StatementServiceService.createExport;
-  const called = await context.caller.call(method, request, 'keyed-write');
+  const withdraw = context.interrupts.add(() => {
+    const hint = 'whether it was, and its id: wallet exports list';
+    const message = 'interrupted; the export may have been asked for';
+    void context.tell.fail(fail('INTERRUPTED', message, { hint }).failure);
+  });
+  const called = await context.caller.call(method, request, 'keyed-write').finally(withdraw);
   if (called.ok) {
     const { export: made, replayed: isReplayed } = called.value;
     if (!made) return fail('UNEXPECTED', 'the server answered without an export');

@@ -1,6 +1,7 @@
 import { exponentOf } from '../currencies.ts';
 import { absoluteMinor, formatMinor } from '../money.ts';
 import { createZoneClock, createZonedFormatter } from '../zone-clock.ts';
+import { createCsvRowWriter, csvRoomOf } from './csv-rows.ts';
 import {
   merchantOf,
   type ExportLocale,
@@ -13,7 +14,8 @@ type Manner = {
   readonly headers: readonly string[];
   /** How instants are written, on a zone's clock. */
   readonly timeIn: (timezone: string) => (instantMs: number) => string;
-  readonly money: (minor: bigint, exponent: number) => string;
+  readonly hasMilliseconds: boolean;
+  readonly decimalPoint: string;
 };
 
 const manners: Readonly<Record<ExportLocale, Manner>> = {
@@ -30,7 +32,8 @@ const manners: Readonly<Record<ExportLocale, Manner>> = {
       'currency',
     ],
     timeIn: createZonedFormatter,
-    money: formatMinor,
+    hasMilliseconds: true,
+    decimalPoint: '.',
   },
   'pt-BR': {
     separator: ';',
@@ -45,7 +48,8 @@ const manners: Readonly<Record<ExportLocale, Manner>> = {
       'moeda',
     ],
     timeIn: createBrazilianFormatter,
-    money: (minor, exponent) => formatMinor(minor, exponent).replace('.', ','),
+    hasMilliseconds: false,
+    decimalPoint: ',',
   },
 };
 
@@ -57,10 +61,12 @@ export function createCsvWriter(
   head: StatementHead,
   { locale, hasByteOrderMark }: { locale: ExportLocale; hasByteOrderMark: boolean },
 ): StatementWriter {
-  const { separator, headers, timeIn, money } = manners[locale];
-  const { currency } = head;
+  const { separator, headers, timeIn, hasMilliseconds, decimalPoint } = manners[locale];
+  const { currency, timezone } = head;
   const exponent = exponentOf(currency);
-  const time = timeIn(head.timezone);
+  const time = timeIn(timezone);
+  const money = (minor: bigint): string => formatMinor(minor, exponent).replace('.', decimalPoint);
+  const rowManner = { separator, decimalPoint, currency, exponent, timezone };
   const needsQuotes = separator === ';' ? /[";\r\n]/ : /[",\r\n]/;
   const quote = (text: string): string =>
     needsQuotes.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
@@ -68,7 +74,7 @@ export function createCsvWriter(
     begin: () => `${hasByteOrderMark ? '\ufeff' : ''}${headers.join(separator)}\r\n`,
     line: (line) => {
       const { occurredAtMs, amountMinor } = line;
-      const amount = money(absoluteMinor(amountMinor), exponent);
+      const amount = money(absoluteMinor(amountMinor));
       const note = line.description ?? merchantOf(line.contraAccount) ?? '';
       const cells = [
         time(occurredAtMs),
@@ -77,12 +83,16 @@ export function createCsvWriter(
         quote(neutraliseFormula(note)),
         amountMinor < 0n ? amount : '',
         amountMinor > 0n ? amount : '',
-        money(line.balanceAfterMinor, exponent),
+        money(line.balanceAfterMinor),
         currency,
       ];
       return `${cells.join(separator)}\r\n`;
     },
     end: () => '',
+    rows: {
+      roomOf: csvRoomOf,
+      write: createCsvRowWriter({ ...rowManner, time: timeIn(timezone), hasMilliseconds }),
+    },
   };
 }
 

@@ -1,4 +1,5 @@
 import type { Operation } from '../operations.ts';
+import type { FileRow } from './rows.ts';
 
 /** The kinds of file that a statement can be written to. */
 export const exportFormats = ['csv', 'json', 'ndjson', 'hledger'] as const;
@@ -42,6 +43,15 @@ export type StatementWriter = {
   begin(): string;
   line(line: StatementFileLine): string;
   end(): string;
+  /** A shorter way for most lines, where there is one, to the same bytes. */
+  readonly rows?: RowWriter;
+};
+
+export type RowWriter = {
+  /** At most so many bytes the row needs. */
+  roomOf(row: FileRow): number;
+  /** Writes into that much room at `at`, and answers where it ended; -1 if it takes `line` to do it. */
+  write(row: FileRow, into: Buffer, at: number): number;
 };
 
 const merchantPrefix = 'merchant:';

@@ -1,4 +1,11 @@
-import { eventsExchange, type Broker, type Consumer, type OutboundMessage } from './broker.ts';
+import {
+  eventsExchange,
+  textOf,
+  type Broker,
+  type Consumer,
+  type InboundMessage,
+  type OutboundMessage,
+} from './broker.ts';
 
 /**
  * The transport within one process: what the relay publishes is handed to the consumers at once.
@@ -28,22 +35,35 @@ export function createLocalBroker(): Broker {
 }
 
 async function deliver(consumer: Consumer, messages: readonly OutboundMessage[]): Promise<void> {
-  const wanted = messages.filter(({ routingKey }) =>
-    consumer.bindings.some((b) => b.exchange === eventsExchange && b.routingKey === routingKey),
+  const keys = new Set(
+    consumer.bindings.filter((b) => b.exchange === eventsExchange).map((b) => b.routingKey),
   );
+  const wanted = messages.filter((message) => keys.has(message.routingKey));
   for (let start = 0; start < wanted.length; start += consumer.maxBatch) {
     const batch = wanted.slice(start, start + consumer.maxBatch);
-    const handlings = await consumer.handle(
-      batch.map(({ messageId, body }) => ({
-        messageId,
-        body,
-        text: JSON.stringify(body),
-        userId: undefined,
-        headers: {},
-      })),
-    );
+    const handlings = await consumer.handle(batch.map(toInbound));
     const dead = handlings.find((handling) => handling.kind === 'dead');
     // Only our own services publish here: a message that they refuse is a defect, and stays.
     if (dead) throw new Error(`${consumer.queue}: ${dead.reason} (${dead.field})`);
   }
+}
+
+const noHeaders = {};
+
+/** Made only as far as it is looked at: most consumers of an event need no JSON of it. */
+function toInbound(message: OutboundMessage): InboundMessage {
+  return {
+    event: message.event,
+    userId: undefined,
+    headers: noHeaders,
+    get messageId() {
+      return message.messageId;
+    },
+    get body() {
+      return message.body;
+    },
+    get text() {
+      return textOf(message);
+    },
+  };
 }

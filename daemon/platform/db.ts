@@ -1,5 +1,6 @@
 import pg from 'pg';
 
+import { copyOut, type TakeRow } from './db-copy.ts';
 import { createHold } from './hold.ts';
 import type { Log } from './log.ts';
 
@@ -14,6 +15,11 @@ export type Tx = {
   query<Row>(statement: Statement, values?: readonly unknown[]): Promise<Row[]>;
   /** The number of rows changed. */
   execute(statement: Statement, values?: readonly unknown[]): Promise<number>;
+  /**
+   * `COPY … TO STDOUT`, row by row, without the cost of a result. It takes no values: `text` must hold
+   * nothing that was not checked.
+   */
+  copyOut(text: string, take: TakeRow): Promise<void>;
 };
 
 export type Db = {
@@ -32,6 +38,12 @@ export type DbOptions = {
   readonly url: string;
   readonly name: string;
   readonly maxConnections: number;
+  /**
+   * For statements that find all they want by key: plans are made once, and by index only. A plan
+   * made while a table is young would otherwise read the whole of it for each batch, for as long as
+   * nobody analyses it.
+   */
+  readonly isByKey?: boolean;
   readonly log: Log;
 };
 
@@ -42,9 +54,16 @@ const idleInTransactionTimeoutMs = 30_000;
 /** Behind the server's own time-outs: only a server that hangs as a whole gets this far. */
 const queryTimeoutMs = 20_000;
 
+const sessionSettings = '-c timezone=UTC';
+const byKeySettings =
+  '-c plan_cache_mode=force_generic_plan -c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off';
+
 const inDoubt = new WeakSet<Error>();
 
-/** A pool of connections. Nothing is connected before the first use. */
+/**
+ * A pool of connections. Nothing is connected before the first use. Statements that are not waited
+ * for one by one are sent together, and answered in order.
+ */
 export function createDb(options: DbOptions): Db {
   const pool = new pg.Pool({
     connectionString: options.url,
@@ -57,8 +76,9 @@ export function createDb(options: DbOptions): Db {
     idle_in_transaction_session_timeout: idleInTransactionTimeoutMs,
     query_timeout: queryTimeoutMs,
     keepAlive: true,
-    options: '-c timezone=UTC',
+    options: options.isByKey ? `${sessionSettings} ${byKeySettings}` : sessionSettings,
     types: resultTypes,
+    pipeline: true,
   });
   const report = (err: Error): void => {
     options.log.warn({ err, database: options.name }, 'database connection lost');
@@ -153,6 +173,7 @@ function txOn(client: pg.PoolClient): Tx {
     query: async <Row>(statement: Statement, values: readonly unknown[] = []) =>
       (await run(statement, values)).rows as Row[],
     execute: async (statement, values = []) => (await run(statement, values)).rowCount ?? 0,
+    copyOut: (text, take) => copyOut(client, text, take),
   };
 }
 

@@ -1,9 +1,23 @@
 import { createServer } from 'node:http';
 
-import { collectDefaultMetrics, Gauge, Registry } from 'prom-client';
+import { collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 
 /** A value that is read when it is asked for. */
 export type Reading = { readonly name: string; readonly help: string; read(): number };
+
+/** How long something took, counted in buckets. */
+export type Timing = {
+  observe(seconds: number): void;
+  readonly histogram: Histogram;
+};
+
+const bucketsSeconds = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300];
+
+/** A histogram from 5 ms to 5 minutes; served by whoever lists it. */
+export function createTiming(name: string, help: string): Timing {
+  const histogram = new Histogram({ name, help, buckets: bucketsSeconds, registers: [] });
+  return { histogram, observe: (seconds) => histogram.observe(Math.max(0, seconds)) };
+}
 
 export type MetricsServer = { readonly port: number; stop(): Promise<void> };
 
@@ -15,12 +29,14 @@ export async function serveMetrics(options: {
   readonly host: string;
   readonly port: number;
   readonly readings: readonly Reading[];
+  readonly timings: readonly Timing[];
   readonly isReady: () => boolean;
   /** What does not keep the daemon from serving, and an operator should know. */
   readonly findTrouble: () => string | undefined;
 }): Promise<MetricsServer> {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
+  for (const { histogram } of options.timings) registry.registerMetric(histogram);
   for (const { name, help, read } of options.readings) {
     new Gauge({
       name,

@@ -17,7 +17,8 @@ export type Line = {
   readonly parentId: string | undefined;
   readonly description: string | undefined;
   readonly occurredAtMs: number;
-  readonly hash: Buffer;
+  /** 64 hex digits. */
+  readonly hash: string;
 };
 
 /** Half-open: [fromMs, toMs). */

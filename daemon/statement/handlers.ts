@@ -214,6 +214,6 @@ function toWireLine(line: Line): StatementLine {
     balanceAfterMinor: line.balanceAfterMinor,
     contraAccount: line.contraAccount,
     parentId: line.parentId,
-    hash: line.hash,
+    hash: Buffer.from(line.hash, 'hex'),
   };
 }

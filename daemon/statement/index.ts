@@ -8,6 +8,7 @@ import type { Db } from '../platform/db.ts';
 import type { HostedService } from '../platform/grpc/server.ts';
 import type { Log } from '../platform/log.ts';
 import type { Mailer } from '../platform/mail.ts';
+import { createTiming } from '../platform/metrics.ts';
 import { createRelay } from '../platform/outbox.ts';
 import { createExportHandlers } from './exports/handlers.ts';
 import type { FindUser } from './exports/peers.ts';
@@ -59,7 +60,11 @@ export function createStatement(options: StatementOptions) {
     onReady: relay.wake,
     log,
   });
-  const projection = createProjection(db, config.queue);
+  const lag = createTiming(
+    'walletd_projection_lag_seconds',
+    'From a transaction until its statement line was there; the oldest of each batch',
+  );
+  const projection = createProjection(db, config.queue, lag);
   const requests = createRequestConsumer(db, config.exportQueue, worker.wake);
   const deadLetters = createDeadLetters({ db, handle: handleEither(projection, requests) });
   const handlerOptions = {
@@ -85,6 +90,7 @@ export function createStatement(options: StatementOptions) {
   return {
     service,
     consumers: [projection, requests],
+    timings: [lag],
     start: () => {
       relay.start();
       worker.start();

@@ -1,6 +1,6 @@
 import { sql, type Tx } from '../platform/db.ts';
 import type { Line } from './domain.ts';
-import { codeOf, toLine, type LineRow } from './store.ts';
+import { columnsOf, toLine, type LineRow } from './store.ts';
 
 /** A place in the projection, in order of wallet and seq. */
 export type LinePlace = { readonly walletId: string; readonly seq: bigint };
@@ -54,21 +54,7 @@ const repairSql = sql(
 
 /** Makes the lines what the ledger says. The number of those that were not. */
 export async function repairLines(tx: Tx, lines: readonly Line[]): Promise<number> {
-  return tx.execute(repairSql, [
-    lines.map((l) => l.walletId),
-    lines.map((l) => l.seq),
-    lines.map((l) => l.transactionId),
-    lines.map((l) => l.userId),
-    lines.map((l) => l.currency),
-    lines.map((l) => codeOf(l.operation)),
-    lines.map((l) => l.amountMinor),
-    lines.map((l) => l.balanceAfterMinor),
-    lines.map((l) => l.contraAccount),
-    lines.map((l) => l.parentId),
-    lines.map((l) => l.description),
-    lines.map((l) => new Date(l.occurredAtMs).toISOString()),
-    lines.map((l) => l.hash),
-  ]);
+  return tx.execute(repairSql, columnsOf(lines));
 }
 
 const removeSql = sql(

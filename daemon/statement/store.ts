@@ -1,10 +1,19 @@
-import { operations, type Operation } from '../../core/operations.ts';
-import type { StatementFileLine } from '../../core/statement-format/index.ts';
+import { isUuid } from '../../core/ids.ts';
+import { operationOfCode, operations, type Operation } from '../../core/operations.ts';
+import type { TakeRow } from '../platform/db-copy.ts';
 import { sql, type Tx } from '../platform/db.ts';
+import {
+  toHashArray,
+  toInt2Array,
+  toInt8Array,
+  toTextArray,
+  toTimeArray,
+  toUuidArray,
+} from '../platform/sql-arrays.ts';
 import type { Extent, Line, Range } from './domain.ts';
 
 /** 1 deposit, 2 withdraw, 3 purchase, 4 reversal, 5 cancellation. */
-export const codeOf = (operation: Operation): number => operations.indexOf(operation) + 1;
+const codeOf = (operation: Operation): number => operations.indexOf(operation) + 1;
 
 const insertSql = sql(
   'line_insert',
@@ -18,21 +27,26 @@ const insertSql = sql(
 
 /** Adds lines; those that are there already stay as they are. */
 export async function insertLines(tx: Tx, lines: readonly Line[]): Promise<void> {
-  await tx.execute(insertSql, [
-    lines.map((l) => l.walletId),
-    lines.map((l) => l.seq),
-    lines.map((l) => l.transactionId),
-    lines.map((l) => l.userId),
-    lines.map((l) => l.currency),
-    lines.map((l) => codeOf(l.operation)),
-    lines.map((l) => l.amountMinor),
-    lines.map((l) => l.balanceAfterMinor),
-    lines.map((l) => l.contraAccount),
-    lines.map((l) => l.parentId),
-    lines.map((l) => l.description),
-    lines.map((l) => new Date(l.occurredAtMs).toISOString()),
-    lines.map((l) => l.hash),
-  ]);
+  await tx.execute(insertSql, columnsOf(lines));
+}
+
+/** A line's columns, in the order of the table, as arrays. */
+export function columnsOf(lines: readonly Line[]): Buffer[] {
+  return [
+    toUuidArray(lines, (l) => l.walletId),
+    toInt8Array(lines, (l) => l.seq),
+    toUuidArray(lines, (l) => l.transactionId),
+    toUuidArray(lines, (l) => l.userId),
+    toTextArray(lines, (l) => l.currency),
+    toInt2Array(lines, (l) => codeOf(l.operation)),
+    toInt8Array(lines, (l) => l.amountMinor),
+    toInt8Array(lines, (l) => l.balanceAfterMinor),
+    toTextArray(lines, (l) => l.contraAccount),
+    toUuidArray(lines, (l) => l.parentId),
+    toTextArray(lines, (l) => l.description),
+    toTimeArray(lines, (l) => l.occurredAtMs),
+    toHashArray(lines, (l) => l.hash),
+  ];
 }
 
 const lastSeqSql = sql(
@@ -157,69 +171,25 @@ export async function readLines(
   return rows.map(toLine);
 }
 
-/** Between the fields of a line, and between lines: no JSON text has either as it is. */
-const fieldEnd = '\u001f';
-const lineEnd = '\n';
-
-const fileLinesSql = sql(
-  'line_file_page',
-  // A page is one text: a driver takes longer over a million rows than the database.
-  `SELECT string_agg(concat_ws(E'\\x1f', seq, transaction_id, operation, amount, balance_after,
-       (date_part('epoch', occurred_at) * 1000)::bigint, to_json(contra_account)::text,
-       coalesce(to_json(description)::text, '')), E'\\n' ORDER BY seq) AS lines
-   FROM (
-     SELECT * FROM statement_lines
-     WHERE wallet_id = $1 AND user_id = $2
-       -- An end for the page by itself: without statistics a limit alone is met by sorting the rest.
-       AND seq > $3 AND seq <= LEAST($4::bigint, $3::bigint + $5)) AS page`,
-);
-
 /**
- * Lines of an owner's wallet with `afterSeq` < seq ≤ `throughSeq`, at most `limit` seqs on, with what a
- * file shows of them. For ranges without gaps.
+ * Hands over what a file shows of the lines of an owner's wallet with `afterSeq` < seq ≤ `throughSeq`,
+ * in order of seq, as rows of `core/statement-format/rows.ts`.
  */
-export async function readFileLines(
+export async function copyFileRows(
   tx: Tx,
   wallet: { readonly id: string; readonly userId: string },
-  page: { readonly afterSeq: bigint; readonly throughSeq: bigint; readonly limit: number },
-): Promise<StatementFileLine[]> {
-  const [row] = await tx.query<{ lines: string | null }>(fileLinesSql, [
-    wallet.id,
-    wallet.userId,
-    page.afterSeq,
-    page.throughSeq,
-    page.limit,
-  ]);
-  return row?.lines ? row.lines.split(lineEnd).map(toFileLine) : [];
-}
-
-function toFileLine(text: string): StatementFileLine {
-  const [
-    seq = '',
-    id = '',
-    operation = '',
-    amount = '',
-    balance = '',
-    time = '',
-    contra = '',
-    note,
-  ] = text.split(fieldEnd);
-  return {
-    seq: BigInt(seq),
-    occurredAtMs: Number(time),
-    transactionId: id,
-    operation: operationOf(Number(operation)),
-    description: note ? (JSON.parse(note) as string) : undefined,
-    amountMinor: BigInt(amount),
-    balanceAfterMinor: BigInt(balance),
-    contraAccount: JSON.parse(contra) as string,
-  };
-}
-
-function operationOf(code: number): Operation {
-  const operation = operations[code - 1];
-  if (!operation) throw new Error(`a line has operation ${code}`);
-  return operation;
+  range: { readonly afterSeq: bigint; readonly throughSeq: bigint },
+  take: TakeRow,
+): Promise<void> {
+  if (!isUuid(wallet.id) || !isUuid(wallet.userId)) throw new Error('not the id of a wallet');
+  // Both ends by seq: without statistics a limit alone is met by sorting all the rest.
+  const query = `SELECT transaction_id, operation, amount, balance_after,
+      (date_part('epoch', occurred_at) * 1000)::bigint, contra_account, description
+    FROM statement_lines
+    WHERE wallet_id = '${wallet.id}' AND user_id = '${wallet.userId}'
+      AND seq > ${range.afterSeq} AND seq <= ${range.throughSeq}
+    ORDER BY seq`;
+  await tx.copyOut(`COPY (${query}) TO STDOUT`, take);
 }
 
 export function toLine(row: LineRow): Line {
@@ -229,13 +199,13 @@ export function toLine(row: LineRow): Line {
     transactionId: row.transaction_id,
     userId: row.user_id,
     currency: row.currency,
-    operation: operationOf(row.operation),
+    operation: operationOfCode(row.operation),
     amountMinor: row.amount,
     balanceAfterMinor: row.balance_after,
     contraAccount: row.contra_account,
     parentId: row.parent_id ?? undefined,
     description: row.description ?? undefined,
     occurredAtMs: row.occurred_at,
-    hash: row.hash,
+    hash: row.hash.toString('hex'),
   };
 }

@@ -51,7 +51,7 @@ export const toLines = (
     userId,
     currency,
     parentId: undefined,
-    hash: Buffer.alloc(32, Number(line.seq % 251n)),
+    hash: Buffer.alloc(32, Number(line.seq % 251n)).toString('hex'),
   }));
 
 /** What the ledger says of these lines. */
@@ -73,7 +73,7 @@ export const toLedger = (lines: readonly Line[]): Transaction[] =>
     metadata: {},
     actor: '',
     occurredAt: new Date(line.occurredAtMs),
-    hash: line.hash,
+    hash: Buffer.from(line.hash, 'hex'),
   }));
 
 export type StatementWorld = ReturnType<typeof createStatementWorld>;

@@ -16,7 +16,7 @@ import { item } from '../../tests/support/grpc.ts';
 import { createDb, type Db } from '../platform/db.ts';
 import type { CallContext } from '../platform/grpc/calls.ts';
 import { createLog } from '../platform/log.ts';
-import { commitBatch } from './commit.ts';
+import { createCommit } from './commit.ts';
 import { createGroupCommit } from './group-commit.ts';
 import { createHandlers } from './handlers.ts';
 import type { Posted, Posting } from './posting.ts';
@@ -42,7 +42,7 @@ function serve(commitDb: Db = test.db) {
       laneKey: (c) => c.wallet.id,
       laneCount: 2,
       log,
-      commit: (commands) => commitBatch(commitDb, commands),
+      commit: createCommit(commitDb),
     }),
     users: createKnownUsers((ids) => Promise.resolve(new Set(ids))),
     isOutboxFull: () => false,

@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest';
 import { transactionIdOf, walletIdOf } from '../../core/ids.ts';
 import { refuse, type Result } from '../../core/reasons.ts';
 import type { AuditActor } from '../platform/audit.ts';
-import { lineOf, toAuditEntries, withAudit } from './audit.ts';
+import { lineOf, toAuditEntries, withAudit, withAudits } from './audit.ts';
 import { decideBatch, type Command } from './domain.ts';
 import type { Posted } from './posting.ts';
 
@@ -106,7 +106,8 @@ describe('lines', () => {
 
   it('a stream has one per commit, with counts, beside those of single commands', () => {
     const commands = [command(), command(), command(), command()];
-    const postings = commands.map((c, i) => withAudit(c, actor, i === 3 ? undefined : 'stream-1'));
+    const streamed = withAudits(commands.slice(0, 3), actor, 'stream-1');
+    const postings = [...streamed, ...commands.slice(3).map((c) => withAudit(c, actor))];
     const outcomes = [post(commands[0]!), post(commands[1]!, true), refused, post(commands[3]!)];
     const entries = toAuditEntries(postings, outcomes);
     expect(entries.map(({ line }) => line)).toMatchObject([

@@ -113,10 +113,10 @@ describe('whatever is asked for', () => {
           own.forEach((entry, i) => {
             expect(entry.seq).toBe(BigInt(i + 1));
             hash = chainHash(hash, entry);
-            expect(entry.hash.equals(hash)).toBe(true);
+            expect(entry.hash).toBe(hash);
           });
           expect(seq).toBe(BigInt(own.length));
-          expect(lastHash.equals(hash)).toBe(true);
+          expect(lastHash).toBe(hash);
         }
       }),
       options,

@@ -1,9 +1,10 @@
 import { refuse, succeed, type Result } from '../../core/reasons.ts';
-import type { Db } from '../platform/db.ts';
-import { decideMany } from './commit.ts';
-import type { Command } from './domain.ts';
-import { newOverlay } from './overlay.ts';
+import { readClock, type Db } from '../platform/db.ts';
+import { decideBatch, type Command } from './domain.ts';
+import { newOverlay, overlayStates, remember, type Overlay } from './overlay.ts';
 import type { Posted } from './posting.ts';
+import { readStates } from './states.ts';
+import { toPosted } from './write-decisions.ts';
 
 /** A stream's dry run: each item sees what the earlier ones would have done. */
 export type DryRun = {
@@ -63,3 +64,25 @@ const tooLong = (limit: number): Result<never> =>
     `a dry run remembers at most ${limit} items: check the others in a run of their own`,
     { field: 'items', limit: String(limit) },
   );
+
+/** What would come of a command: decided on what is there now, without a lock and without a trace. */
+export async function decideOnly(db: Db, command: Command): Promise<Result<Posted>> {
+  const [posted] = await decideMany(db, [command], newOverlay());
+  if (!posted) throw new Error('a command was not decided');
+  return posted;
+}
+
+/** The same for many, one after the other, on top of what `overlay` remembers; adds to it. */
+async function decideMany(
+  db: Db,
+  commands: readonly Command[],
+  overlay: Overlay,
+): Promise<readonly Result<Posted>[]> {
+  const { states, nowMs } = await db.snapshot(async (tx) => ({
+    states: await readStates(tx, commands, false),
+    nowMs: await readClock(tx),
+  }));
+  const decided = decideBatch(overlayStates(overlay, states, commands), commands, nowMs);
+  remember(overlay, decided);
+  return decided.decisions.map((decision, i) => toPosted(decision, commands[i]));
+}

@@ -1,5 +1,5 @@
 import type { Operation } from '../../core/operations.ts';
-import type { Rejection, Result } from '../../core/reasons.ts';
+import { refuse, type Rejection, type Result } from '../../core/reasons.ts';
 import {
   commandsExchange,
   type Consumer,
@@ -62,27 +62,47 @@ async function handleEmitted(
   }
   const requests = messages.map((message) => readEmitted(message, options.defaultCurrency));
   const unknown = await findUnknownUsers(options, requests);
-  const commands: (Command | Poison)[] = [];
+  const read: (Command | Poison)[] = [];
   // Parents that are not committed yet, since they come in the same batch.
   const currencies = new Map<string, string>();
   for (const request of requests) {
-    if ('kind' in request) commands.push(request);
-    else if (unknown.has(request.userId)) commands.push(poison('USER_NOT_FOUND', 'data.userId'));
+    if ('kind' in request) read.push(request);
+    else if (unknown.has(request.userId)) read.push(poison('USER_NOT_FOUND', 'data.userId'));
     else {
-      const command = await readCommand(options, request, currencies);
+      // Awaited only where the database has to be asked: that is seldom.
+      const reading = readCommand(options, request, currencies);
+      const command = reading instanceof Promise ? await reading : reading;
       if (!('kind' in command)) currencies.set(command.transactionId, command.wallet.currency);
-      commands.push(command);
+      read.push(command);
     }
   }
-  const waiting = { deadlineMs: Date.now() + waitMs, isCancelled: () => false };
-  // All are waited for before any trouble is told: what comes again must not overtake itself.
-  const settled = await Promise.allSettled(
-    commands.map((command) =>
-      'kind' in command ? Promise.resolve(command) : options.groupCommit.submit(command, waiting),
-    ),
-  );
-  return settled.map(toHandling);
+  const commands = read.filter((item): item is Command => !('kind' in item));
+  const results = await commitAll(options, commands);
+  let next = 0;
+  return read.map((item) => ('kind' in item ? item : toHandling(results[next++])));
 }
+
+/** All are waited for before any trouble is told: what comes again must not overtake itself. */
+async function commitAll(
+  { groupCommit }: EmittedOptions,
+  commands: readonly Command[],
+): Promise<readonly (Result<Posted> | undefined)[]> {
+  const waiting = { deadlineMs: Date.now() + waitMs, isCancelled: () => false };
+  const defects: unknown[] = [];
+  const explain = (err: unknown): Rejection => {
+    // Content that no check caught and the database refuses: it must not block its neighbours.
+    if (classifyDbError(err) === 'data') return unstorable;
+    defects.push(err);
+    return failed;
+  };
+  const { settled } = await groupCommit.submitMany(commands, waiting, explain);
+  const results = await settled;
+  if (defects.length > 0) throw defects[0];
+  return results;
+}
+
+const { rejection: unstorable } = refuse('INTERNAL', 'the database refuses this content');
+const { rejection: failed } = refuse('INTERNAL', 'the commit failed');
 
 async function findUnknownUsers(
   { users }: EmittedOptions,
@@ -97,23 +117,22 @@ async function findUnknownUsers(
   }
 }
 
-async function readCommand(
+function readCommand(
   { db, defaultCurrency, allowedOperations }: EmittedOptions,
   request: EmittedRequest,
   currencies: ReadonlyMap<string, string>,
-): Promise<Command | Poison> {
+): Command | Poison | Promise<Command | Poison> {
   if (!allowedOperations.has(request.operation)) {
     return poison('OPERATION_NOT_ALLOWED', 'data.transaction.operation');
   }
   const { parentId, userId } = request;
-  const found =
-    request.currency ??
-    (parentId === undefined
-      ? undefined
-      : (currencies.get(parentId) ??
-        (await db.read((tx) => findCurrencyOf(tx, parentId, userId)))));
-  const command = toCommand({ ...request, currency: found ?? defaultCurrency });
-  return command.ok ? command.value : toPoison(command.rejection);
+  const read = (currency = defaultCurrency): Command | Poison => {
+    const command = toCommand({ ...request, currency });
+    return command.ok ? command.value : toPoison(command.rejection);
+  };
+  const known = request.currency ?? (parentId === undefined ? undefined : currencies.get(parentId));
+  if (known !== undefined || parentId === undefined) return read(known);
+  return db.read((tx) => findCurrencyOf(tx, parentId, userId)).then(read);
 }
 
 /** The fields of the envelope, by their names in the domain. */
@@ -141,16 +160,11 @@ const passing: ReadonlySet<string> = new Set([
   'OVERLOADED',
 ]);
 
-function toHandling(settled: PromiseSettledResult<Result<Posted> | Poison>): Handling {
-  if (settled.status === 'rejected') {
-    // Content that no check caught and the database refuses: it must not block its neighbours.
-    if (classifyDbError(settled.reason) === 'data') return poison('INTERNAL', 'body');
-    throw settled.reason;
-  }
-  const { value } = settled;
-  if ('kind' in value) return value;
-  if (value.ok) return done;
-  const { rejection } = value;
+function toHandling(result: Result<Posted> | undefined): Handling {
+  if (!result) throw new Error('a message got no answer');
+  if (result.ok) return done;
+  const { rejection } = result;
+  if (rejection === unstorable) return poison('INTERNAL', 'body');
   if (passing.has(rejection.reason)) throw createHold(rejection);
   // One wallet with a wrong time must not stop the others: an operator can replay it.
   if (rejection.reason === 'WALLET_CLOCK_AHEAD') return poison('WALLET_CLOCK_AHEAD', 'data.userId');

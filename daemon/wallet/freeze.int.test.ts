@@ -8,7 +8,7 @@ import { callAs, createTestTrail, readAudit } from '../../tests/support/calls.ts
 import { createTestDatabase, type TestDatabase } from '../../tests/support/database.ts';
 import { findLedgerFaults } from '../../tests/support/ledger-faults.ts';
 import { createLog } from '../platform/log.ts';
-import { commitBatch } from './commit.ts';
+import { createCommit } from './commit.ts';
 import type { Command } from './domain.ts';
 import { changeStatus } from './freeze.ts';
 import { createGroupCommit } from './group-commit.ts';
@@ -80,7 +80,7 @@ const reasonOf = (result: { ok: boolean; rejection?: { reason: string } }) =>
 
 describe('freezing', () => {
   it('is recorded with its note in the same commit, and once', async () => {
-    await commitBatch(test.db, [command({ operation: 'deposit' })]);
+    await createCommit(test.db)([command({ operation: 'deposit' })]);
     const frozen = await setStatus('frozen', { note: 'a stolen phone' });
     expect(frozen).toMatchObject({ ok: true, value: { wallet: { status: WalletStatus.FROZEN } } });
     expect(await setStatus('frozen')).toEqual(frozen);
@@ -97,7 +97,7 @@ describe('freezing', () => {
   });
 
   it('a dry run answers like the real thing and changes nothing', async () => {
-    await commitBatch(test.db, [command({ operation: 'deposit' })]);
+    await createCommit(test.db)([command({ operation: 'deposit' })]);
     expect(await setStatus('frozen', { dryRun: true })).toMatchObject({
       value: { wallet: { status: WalletStatus.FROZEN } },
     });
@@ -106,7 +106,7 @@ describe('freezing', () => {
   });
 
   it('without its line in the audit log nothing is frozen', async () => {
-    await commitBatch(test.db, [command({ operation: 'deposit' })]);
+    await createCommit(test.db)([command({ operation: 'deposit' })]);
     await test.query('DROP TABLE audit_log');
     await expect(setStatus('frozen')).rejects.toThrow('audit_log');
     expect(await statusOf()).toBe('active');
@@ -118,7 +118,7 @@ describe('freezing', () => {
     expect(reasonOf(await setStatus('frozen', { userId: '' }))).toBe('USER_REQUIRED');
     expect(reasonOf(await setStatus('frozen', { currency: 'XXQ' }))).toBe('CURRENCY_UNKNOWN');
     expect(reasonOf(await setStatus('frozen', { note: '\0' }))).toBe('INVALID_ARGUMENT');
-    await commitBatch(test.db, [command({ operation: 'deposit' })]);
+    await createCommit(test.db)([command({ operation: 'deposit' })]);
     const owner = callAs(userId, 'operator');
     expect(reasonOf(await setStatus('frozen', {}, owner))).toBe('ok');
     expect(await setStatus('active', {}, owner)).toMatchObject({
@@ -136,7 +136,7 @@ describe('a frozen wallet', () => {
         laneKey: (c) => c.wallet.id,
         laneCount: 2,
         log,
-        commit: (commands) => commitBatch(test.db, commands),
+        commit: createCommit(test.db),
       }),
     );
     const send = (i: number) =>
@@ -144,7 +144,7 @@ describe('a frozen wallet', () => {
         deadlineMs: Date.now() + 20_000,
         isCancelled: () => false,
       });
-    await commitBatch(test.db, [command({ operation: 'deposit', amountMinor: 1_000n })]);
+    await createCommit(test.db)([command({ operation: 'deposit', amountMinor: 1_000n })]);
     const sent = Array.from({ length: 20 }, (_, i) => send(i));
     await Promise.race(sent);
     let booked: unknown;
@@ -166,11 +166,11 @@ describe('a frozen wallet', () => {
 
   it('refuses messages, and staff but for an undo', async () => {
     const deposit = command({ operation: 'deposit' });
-    await commitBatch(test.db, [deposit]);
+    await createCommit(test.db)([deposit]);
     await setStatus('frozen');
     const undo = { operation: 'reversal', amountMinor: undefined } as const;
     const parentId = deposit.transactionId;
-    const results = await commitBatch(test.db, [
+    const results = await createCommit(test.db)([
       command({ callerClass: 'message', operation: 'deposit' }),
       command({ callerClass: 'message', parentId, ...undo }),
       command({ callerClass: 'customer', parentId, ...undo }),

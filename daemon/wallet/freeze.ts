@@ -9,6 +9,7 @@ import type { CallContext } from '../platform/grpc/calls.ts';
 import type { WalletRef, WalletState } from './domain.ts';
 import { readRef } from './read-handlers.ts';
 import * as store from './store.ts';
+import { updateStatus } from './store-writes.ts';
 import type { KnownUsers } from './users.ts';
 import { toWireWallet } from './wire.ts';
 
@@ -91,7 +92,7 @@ async function setStatus(
   if (!wallet) return undefined;
   const isChanged = wallet.status !== status && !dryRun;
   if (isChanged) {
-    await store.updateStatus(tx, wallet.id, status);
+    await updateStatus(tx, wallet.id, status);
     const action = status === 'frozen' ? 'wallet.freeze' : 'wallet.unfreeze';
     const details = { currency: ref.currency, note };
     await appendAudit(tx, context, { action, target: ref.userId, result: 'ok', details });

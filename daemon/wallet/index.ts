@@ -8,12 +8,14 @@ import { createDeadLetterHandlers } from '../platform/dead-letter-wire.ts';
 import { createDeadLetters } from '../platform/dead-letters.ts';
 import type { HostedService } from '../platform/grpc/server.ts';
 import type { Log } from '../platform/log.ts';
+import { createTiming } from '../platform/metrics.ts';
 import { createOutboxGauge } from '../platform/outbox-depth.ts';
 import { createRelay } from '../platform/outbox.ts';
-import { commitBatch } from './commit.ts';
+import { createCommit } from './commit.ts';
 import { createEmittedConsumer } from './emitted.ts';
 import { createGroupCommit } from './group-commit.ts';
 import { createHandlers } from './handlers.ts';
+import { loadEvents } from './outbox.ts';
 import { policies } from './policy.ts';
 import type { Posted, Posting } from './posting.ts';
 import { createStreamHandlers } from './stream.ts';
@@ -42,15 +44,20 @@ export type WalletOptions = {
 
 /** The ledger's service. `checkRights` names what its database role could do and must not. */
 export function createWallet({ db, commitDb, broker, peers, config, log }: WalletOptions) {
-  const relay = createRelay({ db: commitDb, broker, log });
+  const lag = createTiming(
+    'walletd_event_confirm_seconds',
+    'From a commit until its events were confirmed; the oldest of each round',
+  );
+  const relay = createRelay({ db: commitDb, broker, log, load: loadEvents, lag });
   const gauge = createOutboxGauge(commitDb, log);
   const isOutboxFull = (): boolean => gauge.read().events >= config.outboxLimit;
+  const commit = createCommit(commitDb);
   const groupCommit = createGroupCommit<Posting, Posted>({
     laneKey: (command) => command.wallet.id,
     laneCount: config.laneCount,
     log,
     commit: async (commands) => {
-      const answers = await commitBatch(commitDb, commands);
+      const answers = await commit(commands);
       relay.wake();
       return answers;
     },
@@ -83,6 +90,7 @@ export function createWallet({ db, commitDb, broker, peers, config, log }: Walle
     service,
     consumers: [emitted],
     outbox: gauge.read,
+    timings: [lag],
     checkRights: () => db.read((tx) => findChangeRights(tx, 'transactions')),
     start: () => {
       gauge.start();

@@ -47,41 +47,53 @@ export async function readItems(
   principal: Principal,
   findPending: (transactionId: string) => string | undefined,
 ): Promise<readonly Result<Command>[]> {
-  const commands: (Result<Command> | undefined)[] = [];
-  const admitted = items.map((item) => admit(options, item, principal));
+  const commands: Result<Command>[] = [];
+  const undos: OpenUndo[] = [];
   const own = new Map<string, string>();
-  const findNear = (id: string): string | undefined => own.get(id) ?? findPending(id);
-  const isOfParent = (item: TransactionItem): item is TransactionItem & { parentId: string } =>
-    item.currency === '' && item.parentId !== undefined && isUuid(item.parentId);
-  admitted.forEach((result, i) => {
-    if (!result.ok) return void (commands[i] = result);
-    const { item, operation } = result.value;
-    const isOpen = isUndo(operation) && isOfParent(item);
-    const near = isOpen ? findNear(item.parentId) : undefined;
-    if (isOpen && near === undefined) return;
-    const command = nameCommand(result.value, item.currency || (near ?? options.defaultCurrency));
-    if (command.ok) own.set(command.value.transactionId, command.value.wallet.currency);
-    commands[i] = command;
-  });
-  const open = admitted.flatMap((result, i) =>
-    result.ok && !commands[i] && isOfParent(result.value.item)
-      ? [{ i, asked: result.value, parentId: result.value.item.parentId }]
-      : [],
-  );
-  // An undo takes its parent's currency. A parent that is nowhere yet is looked for in the default
-  // currency, under the lock.
-  const keys = open.map(({ asked, parentId }) => ({ id: parentId, userId: asked.userId }));
-  const found =
-    keys.length > 0
-      ? await options.db.read((tx) => reads.findCurrenciesOf(tx, keys))
-      : new Map<string, string>();
-  for (const { i, asked, parentId } of open) {
-    commands[i] = nameCommand(asked, found.get(parentId) ?? options.defaultCurrency);
+  for (const item of items) {
+    const asked = admit(options, item, principal);
+    if (!asked.ok) {
+      commands.push(asked);
+      continue;
+    }
+    const { parentId } = item;
+    let currency = item.currency || options.defaultCurrency;
+    if (parentId !== undefined && takesParentsCurrency(asked.value)) {
+      const near = own.get(parentId) ?? findPending(parentId);
+      if (near === undefined) undos.push({ place: commands.length, asked: asked.value, parentId });
+      currency = near ?? currency;
+    }
+    const command = nameCommand(asked.value, currency);
+    if (command.ok && currency !== options.defaultCurrency) {
+      own.set(command.value.transactionId, currency);
+    }
+    commands.push(command);
   }
-  return checkUsers(
-    options,
-    commands.map((command) => command ?? refuse('INTERNAL', 'an item was not read')),
-  );
+  await settleUndos(options, undos, commands);
+  return checkUsers(options, commands);
+}
+
+/** An undo whose currency has to be looked up. */
+type OpenUndo = { readonly place: number; readonly asked: Asked; readonly parentId: string };
+
+const takesParentsCurrency = ({ item, operation }: Asked): boolean =>
+  item.currency === '' && isUndo(operation) && isUuid(item.parentId ?? '');
+
+/**
+ * An undo takes its parent's currency. A parent that is nowhere yet is looked for in the default
+ * currency, under the lock.
+ */
+async function settleUndos(
+  { db, defaultCurrency }: ItemOptions,
+  undos: readonly OpenUndo[],
+  commands: Result<Command>[],
+): Promise<void> {
+  if (undos.length === 0) return;
+  const keys = undos.map(({ asked, parentId }) => ({ id: parentId, userId: asked.userId }));
+  const found = await db.read((tx) => reads.findCurrenciesOf(tx, keys));
+  for (const { place, asked, parentId } of undos) {
+    commands[place] = nameCommand(asked, found.get(parentId) ?? defaultCurrency);
+  }
 }
 
 /** What an item asks for, once it is clear who asks and on whose wallet. */
@@ -158,7 +170,8 @@ async function checkUsers(
   { users }: ItemOptions,
   commands: readonly Result<Command>[],
 ): Promise<readonly Result<Command>[]> {
-  const ids = new Set(commands.flatMap((c) => (c.ok ? [c.value.wallet.userId] : [])));
+  const ids = new Set<string>();
+  for (const command of commands) if (command.ok) ids.add(command.value.wallet.userId);
   try {
     const unknown = await users.findUnknown([...ids]);
     if (unknown.size === 0) return commands;

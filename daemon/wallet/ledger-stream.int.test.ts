@@ -9,7 +9,7 @@ import {
   type Transaction,
 } from '../../protos/gen/digitalwallet/wallet/v1/wallet.ts';
 import { createTestDatabase, type TestDatabase } from '../../tests/support/database.ts';
-import { commitBatch } from './commit.ts';
+import { createCommit } from './commit.ts';
 import { streamLedger } from './ledger-stream.ts';
 import { toCommand } from './request.ts';
 
@@ -33,7 +33,7 @@ beforeAll(async () => {
       return command.value;
     });
     for (let start = 0; start < commands.length; start += 1_000) {
-      await commitBatch(database.db, commands.slice(start, start + 1_000));
+      await createCommit(database.db)(commands.slice(start, start + 1_000));
     }
   }
 });

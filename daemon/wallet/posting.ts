@@ -4,7 +4,7 @@ import type { Command, Entry } from './domain.ts';
 /** How a command is recorded, in the commit that decides it. */
 export type CommandAudit = {
   readonly actor: AuditActor;
-  /** One of its own for each time that a command is submitted. */
+  /** One of its own for each time that something is submitted: a command, or many together. */
   readonly id: string;
   /** Commands of the same stream share a line per commit, which names counts. */
   readonly stream: string | undefined;

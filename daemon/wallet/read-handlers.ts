@@ -26,6 +26,7 @@ import { newWallet, type Entry, type WalletRef, type WalletState } from './domai
 import { refOf } from './request.ts';
 import * as reads from './store-reads.ts';
 import * as store from './store.ts';
+import * as writes from './store-writes.ts';
 import type { KnownUsers } from './users.ts';
 import { readOperation, toWireTransaction, toWireWallet } from './wire.ts';
 
@@ -155,12 +156,18 @@ function readNow(db: Db, ref: WalletRef): Promise<WalletNow> {
   });
 }
 
-/** The wallet with nothing under way on it: no transaction, and not its opening either. */
+/**
+ * The wallet with nothing under way on it: no transaction, and not its opening either. A commit
+ * that has read its clock already and has no lock yet finds out by the mark that is left here.
+ */
 async function readSettled(db: Db, ref: WalletRef): Promise<WalletNow> {
   for (;;) {
     const settled = await db.tx(async (tx) => {
-      const wallet = await store.readSettledWallet(tx, ref);
-      return wallet && { wallet, nowMs: await readClock(tx) };
+      const [wallet] = await store.readWallets(tx, [ref], true);
+      if (!wallet) return undefined;
+      const nowMs = await readClock(tx);
+      await writes.settleWallet(tx, wallet.id, nowMs);
+      return { wallet, nowMs };
     });
     if (settled) return settled;
     const unopenedAtMs = await probeUnopened(db, ref);
@@ -174,7 +181,7 @@ async function readSettled(db: Db, ref: WalletRef): Promise<WalletNow> {
  */
 function probeUnopened(db: Db, ref: WalletRef): Promise<number | undefined> {
   return db.undone(async (tx) =>
-    (await store.openWallets(tx, [newWallet(ref)])) > 0 ? readClock(tx) : undefined,
+    (await writes.openWallets(tx, [newWallet(ref)])) > 0 ? readClock(tx) : undefined,
   );
 }
 

@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { transactionIdOf, walletIdOf } from '../../core/ids.ts';
 import { createTestDatabase, type TestDatabase } from '../../tests/support/database.ts';
 import type { CallContext } from '../platform/grpc/calls.ts';
-import { commitBatch } from './commit.ts';
+import { createCommit } from './commit.ts';
 import type { Command } from './domain.ts';
 import { createKnownUsers } from './users.ts';
 import { getBalance, getTransaction, listTransactions, listWallets } from './read-handlers.ts';
@@ -63,7 +63,7 @@ describe('balance', () => {
 
   it('as of a time is the one after the last transaction up to it', async () => {
     for (let i = 1; i <= 33; i += 1) {
-      await commitBatch(test.db, [deposit(`k${i}`, BigInt(i)), deposit(`l${i}`, 1000n)]);
+      await createCommit(test.db)([deposit(`k${i}`, BigInt(i)), deposit(`l${i}`, 1000n)]);
     }
     const rows = await test.query<{ seq: string; at_ms: string; balance_after: string }>(
       `SELECT seq, (extract(epoch FROM occurred_at) * 1000)::bigint AS at_ms, balance_after
@@ -81,7 +81,7 @@ describe('balance', () => {
   it('as of a time never changes once it was told, while others write', async () => {
     let isWriting = true;
     const writers = [1, 2, 3].map(async () => {
-      while (isWriting) await commitBatch(test.db, [deposit(randomUUID(), 1n)]);
+      while (isWriting) await createCommit(test.db)([deposit(randomUUID(), 1n)]);
     });
     const told: { at: Date; seq: bigint | undefined }[] = [];
     for (let i = 0; i < 60; i += 1) {
@@ -124,10 +124,7 @@ describe('transactions', () => {
   it.each([true, false])(
     'are paged without a gap while new ones come (ascending: %s)',
     async (ascending) => {
-      await commitBatch(
-        test.db,
-        Array.from({ length: 8 }, (_, i) => deposit(`k${i}`, 1n)),
-      );
+      await createCommit(test.db)(Array.from({ length: 8 }, (_, i) => deposit(`k${i}`, 1n)));
       const seqs: bigint[] = [];
       let pageToken = '';
       do {
@@ -135,7 +132,7 @@ describe('transactions', () => {
         if (!page.ok) throw new Error(page.rejection.reason);
         seqs.push(...page.value.transactions.map((transaction) => transaction.seq));
         pageToken = page.value.nextPageToken;
-        if (!ascending) await commitBatch(test.db, [deposit(randomUUID(), 1n)]);
+        if (!ascending) await createCommit(test.db)([deposit(randomUUID(), 1n)]);
       } while (pageToken !== '');
       const expected = Array.from({ length: 8 }, (_, i) => BigInt(i + 1));
       expect(seqs).toEqual(ascending ? expected : expected.reverse());
@@ -143,7 +140,7 @@ describe('transactions', () => {
   );
 
   it('of another user are not found, by id as by name', async () => {
-    const [posted] = await commitBatch(test.db, [deposit('k', 1n)]);
+    const [posted] = await createCommit(test.db)([deposit('k', 1n)]);
     const id = posted?.ok ? posted.value.entry.id : '';
     const other = as(randomUUID());
     const ask = (value: string, caller: CallContext, user = '') =>
@@ -173,7 +170,7 @@ describe('wallets', () => {
     listWallets(options(), { userId: user, pageSize: 0, pageToken: '' }, caller);
 
   it('are listed by owner in all currencies, and to nobody else', async () => {
-    await commitBatch(test.db, [
+    await createCommit(test.db)([
       deposit('a', 1n),
       deposit('b', 1n, 'JPY', 0),
       deposit('c', 1n, 'KWD', 3),

@@ -1,5 +1,6 @@
 import type { Operation } from '../../core/operations.ts';
 import { sql, type Tx } from '../platform/db.ts';
+import { toUuidArray } from '../platform/sql-arrays.ts';
 import type { Entry, Source, States, WalletRef, WalletState } from './domain.ts';
 
 export const operationCodes: Readonly<Record<Operation, number>> = {
@@ -12,7 +13,7 @@ export const operationCodes: Readonly<Record<Operation, number>> = {
 const operationNames = new Map(
   Object.entries(operationCodes).map(([name, code]) => [code, name as Operation]),
 );
-const sourceCodes: Readonly<Record<Source, number>> = { grpc: 1, message: 2 };
+export const sourceCodes: Readonly<Record<Source, number>> = { grpc: 1, message: 2 };
 
 export type WalletRow = {
   id: string;
@@ -46,31 +47,6 @@ export type EntryRow = {
   hash: Buffer;
 };
 
-const openSql = sql(
-  'wallet_open',
-  `INSERT INTO wallets (id, user_id, currency, exponent, balance, seq, last_at, last_hash)
-   SELECT id, user_id, currency, exponent, 0, 0, 'epoch', last_hash
-   FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::smallint[], $5::bytea[])
-     AS w(id, user_id, currency, exponent, last_hash)
-   ORDER BY id
-   ON CONFLICT DO NOTHING`,
-);
-
-/**
- * Opens the wallets that do not exist yet, in order of id, and gives their number. Waits for
- * whoever is opening one of them at the moment.
- */
-export async function openWallets(tx: Tx, wallets: readonly WalletState[]): Promise<number> {
-  if (wallets.length === 0) return 0;
-  return tx.execute(openSql, [
-    wallets.map((w) => w.id),
-    wallets.map((w) => w.userId),
-    wallets.map((w) => w.currency),
-    wallets.map((w) => w.exponent),
-    wallets.map((w) => w.lastHash),
-  ]);
-}
-
 export const walletColumns = `w.id, w.user_id, w.currency, w.exponent, w.status, w.balance, w.seq,
   w.last_at, w.last_hash`;
 
@@ -81,17 +57,6 @@ const readWalletsText = `SELECT ${walletColumns}
 
 const lockWalletsSql = sql('wallet_lock', `${readWalletsText} FOR NO KEY UPDATE OF w`);
 const readWalletsSql = sql('wallet_read', readWalletsText);
-const settleSql = sql('wallet_settle', `${readWalletsText} FOR SHARE OF w`);
-
-/**
- * One wallet after the commit in flight on it, if there is any: whatever comes later has a later
- * time than the clock now.
- */
-export async function readSettledWallet(tx: Tx, ref: WalletRef): Promise<WalletState | undefined> {
-  const [row] = await tx.query<WalletRow>(settleSql, [[ref.id], [ref.userId]]);
-  return row && toWallet(row);
-}
-
 /**
  * Reads wallets of these owners, locked in order of id (`isLocked`), so that two batches never
  * wait for each other in a circle. The owner is part of the statement.
@@ -104,8 +69,8 @@ export async function readWallets(
   if (refs.length === 0) return [];
   const statement = isLocked ? lockWalletsSql : readWalletsSql;
   const rows = await tx.query<WalletRow>(statement, [
-    refs.map((ref) => ref.id),
-    refs.map((ref) => ref.userId),
+    toUuidArray(refs, (ref) => ref.id),
+    toUuidArray(refs, (ref) => ref.userId),
   ]);
   return rows.map(toWallet);
 }
@@ -153,68 +118,6 @@ export async function readUndone(tx: Tx, parents: readonly EntryKey[]): Promise<
   return new Set(rows.map((row) => row.parent_id));
 }
 
-const appendSql = sql(
-  'entry_append',
-  `INSERT INTO transactions (wallet_id, seq, id, operation, amount, balance_after, contra_account,
-     parent_id, source, actor, description, metadata, occurred_at, hash)
-   SELECT * FROM unnest($1::uuid[], $2::bigint[], $3::uuid[], $4::smallint[], $5::bigint[],
-     $6::bigint[], $7::text[], $8::uuid[], $9::smallint[], $10::text[], $11::text[], $12::json[],
-     $13::timestamptz[], $14::bytea[])`,
-);
-
-/** Appends entries to the ledger; their seqs are the next of their wallets. */
-export async function appendEntries(tx: Tx, entries: readonly Entry[]): Promise<void> {
-  await tx.execute(appendSql, [
-    entries.map((e) => e.wallet.id),
-    entries.map((e) => e.seq),
-    entries.map((e) => e.id),
-    entries.map((e) => operationCodes[e.operation]),
-    entries.map((e) => e.amountMinor),
-    entries.map((e) => e.balanceAfterMinor),
-    entries.map((e) => e.contraAccount),
-    entries.map((e) => e.parentId),
-    entries.map((e) => sourceCodes[e.source]),
-    entries.map((e) => e.actor),
-    entries.map((e) => e.description),
-    entries.map((e) => (Object.keys(e.metadata).length > 0 ? JSON.stringify(e.metadata) : null)),
-    entries.map((e) => new Date(e.occurredAtMs).toISOString()),
-    entries.map((e) => e.hash),
-  ]);
-}
-
-const updateSql = sql(
-  'wallet_update',
-  `UPDATE wallets w SET balance = u.balance, seq = u.seq, last_at = u.last_at, last_hash = u.last_hash
-   FROM unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::timestamptz[], $5::bytea[])
-     AS u(id, balance, seq, last_at, last_hash)
-   WHERE w.id = u.id AND w.seq < u.seq`,
-);
-
-/** Moves locked wallets to their new state. Throws if one was not there or was ahead already. */
-export async function updateWallets(tx: Tx, wallets: readonly WalletState[]): Promise<void> {
-  const updated = await tx.execute(updateSql, [
-    wallets.map((w) => w.id),
-    wallets.map((w) => w.balanceMinor),
-    wallets.map((w) => w.seq),
-    wallets.map((w) => new Date(w.lastAtMs).toISOString()),
-    wallets.map((w) => w.lastHash),
-  ]);
-  if (updated !== wallets.length) {
-    throw new Error(`${updated} of ${wallets.length} locked wallets could be updated`);
-  }
-}
-
-const statusSql = sql('wallet_status', 'UPDATE wallets SET status = $2 WHERE id = $1');
-
-/** Freezes or unfreezes a locked wallet. */
-export async function updateStatus(
-  tx: Tx,
-  walletId: string,
-  status: WalletState['status'],
-): Promise<void> {
-  await tx.execute(statusSql, [walletId, status]);
-}
-
 export function toWallet(row: WalletRow): WalletState {
   return {
     id: row.id,
@@ -225,7 +128,7 @@ export function toWallet(row: WalletRow): WalletState {
     balanceMinor: row.balance,
     seq: row.seq,
     lastAtMs: row.last_at,
-    lastHash: row.last_hash,
+    lastHash: row.last_hash.toString('hex'),
   };
 }
 
@@ -251,10 +154,10 @@ export function toEntry(row: EntryRow): Entry {
     description: row.description ?? undefined,
     metadata: row.metadata ?? {},
     occurredAtMs: row.occurred_at,
-    hash: row.hash,
+    hash: row.hash.toString('hex'),
   };
 }
 
-function columnsOf(keys: readonly EntryKey[]): [string[], string[]] {
-  return [keys.map((key) => key.id), keys.map((key) => key.walletId)];
+function columnsOf(keys: readonly EntryKey[]): [Buffer, Buffer] {
+  return [toUuidArray(keys, (key) => key.id), toUuidArray(keys, (key) => key.walletId)];
 }

@@ -19,7 +19,7 @@ import { createDb, type Db } from '../platform/db.ts';
 import type { CallContext } from '../platform/grpc/calls.ts';
 import { findHeld } from '../platform/hold.ts';
 import { createLog } from '../platform/log.ts';
-import { commitBatch } from './commit.ts';
+import { createCommit } from './commit.ts';
 import type { Command } from './domain.ts';
 import { createDryRuns } from './dry-run.ts';
 import { createGroupCommit } from './group-commit.ts';
@@ -53,7 +53,7 @@ function createService(commitDb: Db = test.db) {
       laneKey: (c) => c.wallet.id,
       laneCount: 2,
       log,
-      commit: (commands) => commitBatch(commitDb, commands),
+      commit: createCommit(commitDb),
     }),
     users: createKnownUsers((ids) =>
       state.isAuthAway ? Promise.reject(new Error('away')) : Promise.resolve(new Set(ids)),

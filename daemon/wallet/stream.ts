@@ -13,7 +13,7 @@ import { maskUnexpected } from '../platform/grpc/errors.ts';
 import { createHold, findHeld } from '../platform/hold.ts';
 import type { Log } from '../platform/log.ts';
 import { pipeline, type Begun } from '../platform/pipeline.ts';
-import { withAudit } from './audit.ts';
+import { withAudits } from './audit.ts';
 import type { Command } from './domain.ts';
 import { createDryRuns, type DryRun, type DryRuns } from './dry-run.ts';
 import type { GroupCommit } from './group-commit.ts';
@@ -141,7 +141,8 @@ async function begin(
   }
   run.counts.items += request.items.length;
   const read = await readAll(run, request);
-  const commands = read.flatMap((item) => (item.ok ? [item.value] : []));
+  const commands: Command[] = [];
+  for (const item of read) if (item.ok) commands.push(item.value);
   const { settled } =
     mode.value === 'real' ? await submit(run, commands) : await tryOut(run, mode.value, commands);
   return { settled: settled.then((posted) => merge(run, read, posted)) };
@@ -206,7 +207,7 @@ function submit(run: Run, commands: readonly Command[]): Promise<Begun<readonly 
     isCancelled: () => run.isEnded || context.isCancelled() || run.trouble !== undefined,
     onGivenUp: (rejection: Rejection) => void (run.trouble ??= rejection),
   };
-  const postings = commands.map((command) => withAudit(command, context, run.id));
+  const postings = withAudits(commands, context, run.id);
   return options.groupCommit.submitMany(postings, waiting, explainOnce(run));
 }
 

@@ -38,11 +38,17 @@ export function toWireTransaction(entry: Entry): Transaction {
     parentId: entry.parentId,
     description: entry.description,
     merchant: merchantOf(entry.contraAccount),
-    metadata: { ...entry.metadata },
+    metadata: copyMetadata(entry.metadata),
     actor: entry.actor,
     occurredAt: new Date(entry.occurredAtMs),
-    hash: entry.hash,
+    hash: Buffer.from(entry.hash, 'hex'),
   };
+}
+
+/** Rarely there is any, and copying nothing costs as much as the rest of a transaction. */
+function copyMetadata(metadata: Entry['metadata']): Transaction['metadata'] {
+  for (const _key in metadata) return { ...metadata };
+  return {};
 }
 
 /** The name behind `merchant:<name>`, if the contra account carries one. */

@@ -6,10 +6,11 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 import { parse } from 'csv-parse/sync';
+import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
-import { walletIdOf } from '../../core/ids.ts';
-import { queryService, waitUntil } from '../support/ledger.ts';
+import { readUrls, waitUntil } from '../support/ledger.ts';
+import { run } from '../../scripts/product.ts';
 import { openRoad } from '../support/road.ts';
 import { createWorld, expectCode, signInAs, type Person, type World } from '../support/world.ts';
 
@@ -233,53 +234,60 @@ describe('a download', () => {
     expect(await sha256Of(other)).toBe(await sha256Of(file));
     road.close();
   });
+
+  it('that the disk has no room for says so, and goes on where it was', async () => {
+    const range = closedRange();
+    const asked = ['statement', 'export', ...range, '--no-wait', '--json'];
+    const { id } = JSON.parse((await ana.run(asked)).stdout) as ExportJson;
+    await ana.json(['exports', 'wait', id]);
+    const file = join(out, 'full disk.csv');
+    const env = { ...ana.env, WALLET_SERVER: world.daemon().address };
+    // A limit on files fails like a full disk: in the middle of a write.
+    const limited = `trap '' XFSZ; ulimit -f 64; exec "$0" "$@"`;
+    const args = [wallet, 'exports', 'download', id, '--file', file];
+    const full = await run('bash', ['-c', limited, process.execPath, ...args], { env });
+    expectCode(full, 1);
+    expect(full.stderr).toContain(`cannot write ${file}: EFBIG`);
+    expect(full.stderr).toContain(`wallet exports download ${id} --file '${file}'`);
+    expect(existsSync(file)).toBe(false);
+    const kept = statSync(`${file}.partial`).size;
+    expect(kept).toBe(65_536);
+    const resumed = await ana.run(['exports', 'download', id, '--file', file, '--verbose']);
+    expectCode(resumed, 0);
+    expect(resumed.stderr).toContain(`going on after ${kept} bytes`);
+    expect(await sha256Of(file)).toBe((await ana.json<ExportJson>(['exports', 'show', id])).sha256);
+  });
 });
 
-describe('an export of 200,000 lines', () => {
-  it('survives the daemon’s being killed while it is written, and is the same again', async () => {
-    const id = walletIdOf(ana.id, 'EUR');
-    // The ledger's head says how far the statement must go.
-    await queryService(
-      world.dataDir,
-      'wallet',
-      `INSERT INTO wallets (id, user_id, currency, exponent, balance, seq, last_at, last_hash)
-       VALUES ($1, $2, 'EUR', 2, 200000, 200000, '2026-01-04T00:00:00Z', $3)`,
-      [id, ana.id, Buffer.alloc(32)],
-    );
-    await queryService(
-      world.dataDir,
-      'statement',
-      `INSERT INTO statement_lines
-         (wallet_id, seq, transaction_id, user_id, currency, operation, amount, balance_after,
-          contra_account, occurred_at, hash)
-       SELECT $1, n, gen_random_uuid(), $2, 'EUR', 1, 1, n, 'external:cash',
-         '2026-01-01T00:00:00Z'::timestamptz + n * interval '1 second',
-         '\\x0000000000000000000000000000000000000000000000000000000000000000'::bytea
-       FROM generate_series(1, 200000) AS n`,
-      [id, ana.id],
-    );
-    await queryService(world.dataDir, 'statement', 'ANALYZE statement_lines');
-    const range = ['--currency', 'EUR', '--from', '2026-01-01', '--to', '2026-01-31'];
-    const args = ['statement', 'export', ...range, '--timeout', '2m'];
-    const file = join(out, 'big.csv');
-    const running = ana.run([...args, '--file', file, '--json']);
-    const progress = 'SELECT 1 FROM exports WHERE currency = $1 AND status = $2 AND rows_done > 0';
+describe('Ctrl-C while an export is waited for', () => {
+  it('ends with 130, says how to go on, and the server goes on', async () => {
+    const client = new pg.Client({
+      connectionString: (await readUrls(world.dataDir)).owner('statement'),
+    });
+    await client.connect();
+    // Nobody can write a piece as long as this is open.
+    await client.query('BEGIN');
+    await client.query('LOCK TABLE export_chunks IN EXCLUSIVE MODE');
+    const file = join(out, 'interrupted.csv');
+    const args = ['statement', 'export', ...closedRange(), '--file', file];
+    const env = { ...ana.env, WALLET_SERVER: world.daemon().address };
+    let pid = 0;
+    const running = run(process.execPath, [wallet, ...args], { env, onStart: (of) => (pid = of) });
+    let id = '';
     await waitUntil('it is being written', async () => {
-      const rows = await queryService(world.dataDir, 'statement', progress, ['EUR', 'running']);
-      return rows.length > 0;
+      const text = "SELECT id FROM exports WHERE status = 'running'";
+      id = (await client.query<{ id: string }>(text)).rows[0]?.id ?? '';
+      return id !== '';
     });
-    await world.kill();
-    await world.start();
-    const done = await running;
-    expectCode(done, 0);
-    const made = JSON.parse(done.stdout) as ExportJson;
-    expect(made).toMatchObject({ rows: 200_000, sha256: await sha256Of(file) });
-    const lines = (await readFile(file, 'utf8')).trimEnd().split('\r\n');
-    expect(lines).toHaveLength(200_001);
-    lines.slice(1).forEach((line, i) => {
-      expect(line.split(',').at(-2)).toBe(((i + 1) / 100).toFixed(2));
-    });
-    const again = await exportTo('again.csv', args.slice(2));
-    expect(await sha256Of(again)).toBe(made.sha256);
+    process.kill(pid, 'SIGINT');
+    const interrupted = await running;
+    expectCode(interrupted, 130);
+    expect(interrupted.stdout).toBe('');
+    expect(interrupted.stderr).toContain(`interrupted; the server keeps export ${id}`);
+    expect(interrupted.stderr).toContain(`wallet exports download ${id} --wait`);
+    await client.query('ROLLBACK');
+    await client.end();
+    expectCode(await ana.run(['exports', 'download', id, '--wait', '--file', file]), 0);
+    expect(await readFile(file, 'utf8')).toContain('transaction_id');
   });
 });

@@ -45,7 +45,7 @@ export async function findLedgerFaults(test: Pick<TestDatabase, 'query'>): Promi
       faults.push(`${where}: sum`);
     if (entry.balanceAfterMinor < 0n) faults.push(`${where}: overdraft`);
     const hash = chainHash(state.hash, entry);
-    if (!hash.equals(row.hash)) faults.push(`${where}: hash`);
+    if (hash !== row.hash.toString('hex')) faults.push(`${where}: hash`);
     if (row.parent_id !== null && undone.has(row.parent_id)) faults.push(`${where}: undone twice`);
     if (row.parent_id !== null) undone.add(row.parent_id);
     state = { ...state, seq: entry.seq, balanceMinor: entry.balanceAfterMinor, hash };

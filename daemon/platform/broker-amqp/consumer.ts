@@ -6,6 +6,7 @@ import { isUuid, uuidV5 } from '../../../core/ids.ts';
 import type { Consumer, DeadLetter, Handling, InboundMessage } from '../broker.ts';
 import { parseJson } from '../dead-letters.ts';
 import type { Log } from '../log.ts';
+import type { Echoes } from './echoes.ts';
 import type { Publisher } from './publisher.ts';
 import { keepSession } from './session.ts';
 import { assertExchanges, assertQueues, deadQueueOf } from './topology.ts';
@@ -30,13 +31,19 @@ const letterNamespace = '5c6d2f0a-53b1-4b76-9f5e-0a4b1f3d9c27';
  */
 export function subscribe(
   consumer: Consumer,
-  options: { readonly url: string; readonly log: Log; readonly publisher: Publisher },
+  options: {
+    readonly url: string;
+    readonly log: Log;
+    readonly publisher: Publisher;
+    readonly echoes: Echoes;
+  },
 ): Subscription {
-  const { publisher } = options;
+  const { publisher, echoes } = options;
   const dead = deadQueueOf(consumer.queue);
   return drainQueue(consumer.queue, consumer, options, async (messages) => {
-    const inbound = messages.map(toInbound);
+    const inbound = messages.map((message) => toEcho(echoes, message) ?? toInbound(message));
     const handlings = await consumer.handle(inbound);
+    if (handlings.every((handling) => handling.kind !== 'dead')) return;
     await Promise.all(
       messages.map(async (message, i) => {
         const handling: Handling | undefined = handlings[i];
@@ -92,9 +99,12 @@ function drainQueue(
       const pump = async (): Promise<void> => {
         if (isBusy) return;
         isBusy = true;
+        // In a later turn of the loop, so that what came in one read is one batch.
+        await nextTurn();
         while (buffer.length > 0 && isWanted()) {
           const batch = buffer.splice(0, consumer.maxBatch);
           if (await workUntilDone(batch, work, isWanted, log)) ackAll(channel, batch);
+          await nextTurn();
         }
         isBusy = false;
       };
@@ -124,6 +134,8 @@ function drainQueue(
     },
   };
 }
+
+const nextTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 /** False if it was not done before the channel was lost or the stop: then it comes again. */
 async function workUntilDone(
@@ -155,6 +167,24 @@ function ackAll(channel: ConfirmChannel, batch: readonly ConsumeMessage[]): void
   } catch {
     // The channel was lost after the commit: they come again, and their keys make that harmless.
   }
+}
+
+/** A message of this process' own, as it was before it was JSON. */
+function toEcho(echoes: Echoes, message: ConsumeMessage): InboundMessage | undefined {
+  const { messageId } = message.properties as { messageId?: unknown };
+  if (typeof messageId !== 'string') return undefined;
+  const event = echoes.take(messageId, message.content);
+  if (!event) return undefined;
+  const whole = (): InboundMessage => toInbound(message);
+  return {
+    ...{ messageId, event, userId: undefined, headers: {} },
+    get body() {
+      return whole().body;
+    },
+    get text() {
+      return whole().text;
+    },
+  };
 }
 
 function toInbound(message: ConsumeMessage): InboundMessage {

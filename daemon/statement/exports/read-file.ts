@@ -12,10 +12,18 @@ export async function* readFile(
 ): AsyncGenerator<Buffer, void> {
   const first = await db.read((tx) => findChunk(tx, attempt, offset));
   if (!first) return;
-  for (let n = first.n; ; n += 1) {
-    const at = n;
-    const data = await db.read((tx) => readChunk(tx, attempt, at));
+  const read = (n: number): Promise<Buffer | undefined> => {
+    const reading = db.read((tx) => readChunk(tx, attempt, n));
+    // Awaited later, if at all; a failure must not count as unhandled until then.
+    reading.catch(() => undefined);
+    return reading;
+  };
+  // The next piece is read while this one is on its way.
+  let next = read(first.n);
+  for (let { n } = first; ; n += 1) {
+    const data = await next;
     if (!data) return;
+    next = read(n + 1);
     const part = n === first.n ? data.subarray(Number(offset - first.startAt)) : data;
     if (part.length > 0) yield part;
   }

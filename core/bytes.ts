@@ -1,0 +1,39 @@
+/** The most bytes of UTF-8 that a UTF-16 code unit takes. */
+export const maxBytesPerUnit = 3;
+
+/**
+ * Room for the bytes of one hash, written into again for each: to make a buffer, and a view of it,
+ * costs more than the hash. What it gives is good until the next `take`.
+ */
+export function createScratch(size: number) {
+  const room = Buffer.alloc(size);
+  const views: (Buffer | undefined)[] = [];
+  return {
+    /** At least so many bytes; what is in them is left over from before. */
+    take: (length: number): Buffer => (length > size ? Buffer.alloc(length) : room),
+    /** The first `end` bytes of what was taken. */
+    upTo: (bytes: Buffer, end: number): Buffer =>
+      bytes === room ? (views[end] ??= room.subarray(0, end)) : bytes.subarray(0, end),
+  };
+}
+
+const digitOf = new Uint8Array(128);
+for (let digit = 0; digit < 16; digit += 1) digitOf[digit.toString(16).charCodeAt(0)] = digit;
+
+/** Writes the 16 bytes of a UUID in canonical form at `start`. */
+export function writeUuid(bytes: Buffer, uuid: string, start = 0): void {
+  let at = start;
+  for (let i = 0; i < 36; i += 2) {
+    if (i === 8 || i === 13 || i === 18 || i === 23) i += 1;
+    bytes[at++] =
+      ((digitOf[uuid.charCodeAt(i)] ?? 0) << 4) | (digitOf[uuid.charCodeAt(i + 1)] ?? 0);
+  }
+}
+
+/** Writes the bytes that hex digits (lower case) stand for at `start`. */
+export function writeHex(bytes: Buffer, hex: string, start: number): void {
+  for (let i = 0; i < hex.length; i += 2) {
+    bytes[start + i / 2] =
+      ((digitOf[hex.charCodeAt(i)] ?? 0) << 4) | (digitOf[hex.charCodeAt(i + 1)] ?? 0);
+  }
+}

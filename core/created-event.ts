@@ -1,0 +1,23 @@
+import type { Operation } from './operations.ts';
+
+/** What the ledger tells of one transaction: the content of `transaction_created`, before it is JSON. */
+export type CreatedEvent = {
+  readonly id: string;
+  readonly wallet: {
+    readonly id: string;
+    readonly userId: string;
+    readonly currency: string;
+    readonly exponent: number;
+  };
+  readonly seq: bigint;
+  readonly operation: Operation;
+  /** Above 0 credits the wallet, below 0 debits it. */
+  readonly amountMinor: bigint;
+  readonly balanceAfterMinor: bigint;
+  readonly contraAccount: string;
+  readonly parentId: string | undefined;
+  readonly description: string | undefined;
+  readonly occurredAtMs: number;
+  /** 64 hex digits. */
+  readonly hash: string;
+};

@@ -1,0 +1,46 @@
+import type { Tx } from '../platform/db.ts';
+import { walletsOf, type Command, type States, type WalletRef } from './domain.ts';
+import * as inbox from './inbox.ts';
+import * as store from './store.ts';
+
+/** Everything that commands are decided on, as it is now; with the wallets locked, as it stays. */
+export async function readStates(
+  tx: Tx,
+  commands: readonly Command[],
+  isLocked: boolean,
+): Promise<States> {
+  const wallets = await store.readWallets(tx, distinctWallets(commands), isLocked);
+  const twins = commands.map(keyOf);
+  const parents = parentsOf(commands);
+  return {
+    wallets: new Map(wallets.map((wallet) => [wallet.id, wallet])),
+    entries: await store.readEntries(tx, [...twins, ...parents]),
+    undone: await store.readUndone(tx, parents),
+    refused: await inbox.readRefusals(
+      tx,
+      commands.filter((c) => c.callerClass === 'message'),
+    ),
+  };
+}
+
+/** The wallets that commands concern, each once. */
+export function distinctWallets(commands: readonly Command[]): WalletRef[] {
+  const refs = new Map<string, WalletRef>();
+  for (const command of commands) for (const ref of walletsOf(command)) refs.set(ref.id, ref);
+  return [...refs.values()];
+}
+
+/** What a command would be found by. */
+export const keyOf = (command: Command): store.EntryKey => ({
+  id: command.transactionId,
+  walletId: command.wallet.id,
+});
+
+/** What the undos among commands undo. */
+export function parentsOf(commands: readonly Command[]): store.EntryKey[] {
+  const keys: store.EntryKey[] = [];
+  for (const { parentId, wallet } of commands) {
+    if (parentId !== undefined) keys.push({ id: parentId, walletId: wallet.id });
+  }
+  return keys;
+}

@@ -1,0 +1,219 @@
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+import pg from 'pg';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+
+import { walletIdOf } from '../../core/ids.ts';
+import { runWallet, type Finished } from '../../scripts/product.ts';
+import { queryService, readUrls } from '../support/ledger.ts';
+import { forgetPeak, readMemory, watchPeak } from '../support/memory.ts';
+import { createWorld, expectCode, type Person, type World } from '../support/world.ts';
+
+// A million takes about two minutes: EXPORT_LINES=1000000 npx vitest run --project e2e tests/e2e/long-export
+const lineCount = Number(process.env['EXPORT_LINES'] ?? 100_000);
+const isLong = process.env['EXPORT_LINES'] !== undefined;
+const timeoutMs = 600_000;
+const maxGrowthBytes = 64 * 1024 * 1024;
+
+type ExportJson = { id: string; status: string; rows: number; sha256: string };
+type Ran = Finished & { readonly seconds: number; readonly peakBytes: number };
+
+let world: World;
+let ana: Person;
+let out: string;
+/** A connection past the daemon, which outlives it. */
+let client: pg.Client;
+
+beforeAll(async () => {
+  world = await createWorld();
+  await world.start();
+  ana = await world.customer('ana');
+  out = join(world.folder, 'out');
+  await mkdir(out);
+  client = new pg.Client({
+    connectionString: (await readUrls(world.dataDir)).owner('statement'),
+  });
+  client.on('error', () => undefined);
+  await client.connect();
+  await fillWallet('EUR', lineCount);
+  await fillWallet('USD', 1_000);
+}, timeoutMs);
+
+afterAll(async () => {
+  await client.end();
+  await world.dispose();
+});
+
+/** Lines of a wallet over January 2026, and the ledger's head, which says how far they must go. */
+async function fillWallet(currency: string, count: number): Promise<void> {
+  const id = walletIdOf(ana.id, currency);
+  await client.query(
+    `INSERT INTO statement_lines
+       (wallet_id, seq, transaction_id, user_id, currency, operation, amount, balance_after,
+        contra_account, description, occurred_at, hash)
+     SELECT $1, n, gen_random_uuid(), $2, $3, CASE WHEN n % 3 = 0 THEN 2 ELSE 1 END,
+       CASE WHEN n % 3 = 0 THEN -1 ELSE n % 1000 + 1 END,
+       sum(CASE WHEN n % 3 = 0 THEN -1 ELSE n % 1000 + 1 END) OVER (ORDER BY n),
+       'external:cash', CASE n % 7 WHEN 0 THEN 'a "quoted", text' WHEN 1 THEN 'plain ' || n END,
+       '2026-01-01T00:00:00Z'::timestamptz + n * interval '2 seconds', decode(repeat('00', 32), 'hex')
+     FROM generate_series(1, $4::int) AS n`,
+    [id, ana.id, currency, count],
+  );
+  await client.query('ANALYZE statement_lines');
+  const { rows } = await client.query<{ balance: string }>(
+    'SELECT balance_after AS balance FROM statement_lines WHERE wallet_id = $1 AND seq = $2',
+    [id, count],
+  );
+  await queryService(
+    world.dataDir,
+    'wallet',
+    `INSERT INTO wallets (id, user_id, currency, exponent, balance, seq, last_at, last_hash)
+     VALUES ($1, $2, $3, 2, $4, $5, '2026-01-30T00:00:00Z', $6)`,
+    [id, ana.id, currency, rows[0]?.balance, count, Buffer.alloc(32)],
+  );
+}
+
+/** `wallet statement export` of a wallet to a file, as a process. */
+async function exportTo(currency: string, file: string): Promise<Ran> {
+  const range = ['--currency', currency, '--from', '2026-01-01', '--to', '2026-01-31'];
+  const args = ['statement', 'export', ...range, '--timeout', '2m', '--file', file, '--json'];
+  const env = { ...ana.env, WALLET_SERVER: world.daemon().address };
+  let peakOf = (): number => 0;
+  const startedAt = performance.now();
+  const done = await runWallet(args, { env, onStart: (pid) => (peakOf = watchPeak(pid)) });
+  return { ...done, seconds: (performance.now() - startedAt) / 1_000, peakBytes: peakOf() };
+}
+
+const madeBy = (ran: Finished): ExportJson => {
+  expectCode(ran, 0);
+  return JSON.parse(ran.stdout) as ExportJson;
+};
+
+/**
+ * Stops the writer in the middle: looks until some of the lines are written, and then lets nobody
+ * write another piece. Kills the daemon while it is so. False if the export was done before.
+ */
+async function killHalfWay(currency: string): Promise<boolean> {
+  type Progress = { status: string; isHalfWay: boolean };
+  const look = async (): Promise<Progress | undefined> => {
+    const { rows } = await client.query<Progress>(
+      `SELECT status, rows_done > row_count / 4 AND rows_done < row_count AS "isHalfWay"
+       FROM exports WHERE currency = $1 ORDER BY created_at DESC LIMIT 1`,
+      [currency],
+    );
+    return rows[0];
+  };
+  for (;;) {
+    const progress = await look();
+    if (progress?.status === 'done') return false;
+    if (progress?.isHalfWay !== true) {
+      await sleep(1);
+      continue;
+    }
+    await client.query('BEGIN');
+    await client.query('LOCK TABLE export_chunks IN EXCLUSIVE MODE');
+    const stopped = await look();
+    if (stopped?.status === 'running' && stopped.isHalfWay) await world.kill();
+    await client.query('ROLLBACK');
+    return stopped?.status === 'running' && stopped.isHalfWay;
+  }
+}
+
+/** Starts exports until one is caught half-way; what became of that one. */
+async function exportWithKill(currency: string, file: string): Promise<Ran> {
+  for (let attempt = 1; attempt <= 10; attempt += 1) {
+    await client.query('DELETE FROM export_chunks');
+    await client.query('DELETE FROM exports');
+    const running = exportTo(currency, `${file}-${attempt}`);
+    const wasKilled = await killHalfWay(currency);
+    if (wasKilled) await world.start();
+    const ran = await running;
+    if (wasKilled) return ran;
+  }
+  throw new Error('each time it was done before it was half-way');
+}
+
+/** None of the texts here has an end of line in it. */
+async function* linesOf(file: string): AsyncGenerator<string, undefined> {
+  let rest = '';
+  for await (const part of createReadStream(file, 'utf8')) {
+    const lines = `${rest}${part as string}`.split('\r\n');
+    rest = lines.pop() ?? '';
+    yield* lines;
+  }
+  if (rest !== '') throw new Error(`the file ends with ${rest}`);
+  return undefined;
+}
+
+/** Throws unless the file holds every line of the wallet, in order and as the database has it. */
+async function compareWithDatabase(currency: string, file: string): Promise<void> {
+  const text = linesOf(file);
+  const next = async () => (await text.next()).value;
+  expect(await next()).toMatch(/^date,transaction_id,/);
+  const query = `SELECT seq::int, transaction_id AS id, amount::int, balance_after::int AS balance
+    FROM statement_lines WHERE wallet_id = $1 AND seq > $2 ORDER BY seq LIMIT 10000`;
+  type Row = { seq: number; id: string; amount: number; balance: number };
+  const minor = (cell = ''): number => Math.round(Number(cell) * 100);
+  for (let after = 0; ;) {
+    const { rows } = await client.query<Row>(query, [walletIdOf(ana.id, currency), after]);
+    for (const { seq, id, amount, balance } of rows) {
+      const line = (await next()) ?? '';
+      const [debit, credit, shown] = line.split(',').slice(-4);
+      const isRight =
+        line.split(',')[1] === id &&
+        minor(credit) - minor(debit) === amount &&
+        minor(shown) === balance;
+      if (!isRight) throw new Error(`line ${seq} of the file is ${line}`);
+      after = seq;
+    }
+    if (rows.length === 0) break;
+  }
+  expect(await next()).toBeUndefined();
+}
+
+async function sha256Of(file: string): Promise<string> {
+  const hash = createHash('sha256');
+  for await (const part of createReadStream(file)) hash.update(part as Buffer);
+  return hash.digest('hex');
+}
+
+const toMiB = (bytes: number): string => `${Math.round(bytes / 2 ** 20)} MiB`;
+
+describe(`an export of ${lineCount.toLocaleString('en')} lines`, () => {
+  it(
+    'whose daemon is killed half-way is whole, and the same again without',
+    async () => {
+      const killed = await exportWithKill('EUR', join(out, 'killed.csv'));
+      const made = madeBy(killed);
+      const { file } = JSON.parse(killed.stdout) as { file: string };
+      expect(made).toMatchObject({ rows: lineCount, sha256: await sha256Of(file) });
+      const attempts = 'SELECT attempt FROM exports WHERE id = $1';
+      expect((await client.query(attempts, [made.id])).rows).toEqual([{ attempt: 2 }]);
+      await compareWithDatabase('EUR', file);
+
+      const small = await exportTo('USD', join(out, 'small.csv'));
+      madeBy(small);
+      const { pid } = world.daemon();
+      await forgetPeak(pid);
+      const before = (await readMemory(pid)).now;
+      const again = await exportTo('EUR', join(out, 'again.csv'));
+      const growth = (await readMemory(pid)).peak - before;
+      expect(madeBy(again).sha256).toBe(made.sha256);
+      expect(await sha256Of(join(out, 'again.csv'))).toBe(made.sha256);
+      // However many lines there are: a file in memory would be more.
+      expect(growth).toBeLessThan(maxGrowthBytes);
+      expect(again.peakBytes - small.peakBytes).toBeLessThan(maxGrowthBytes);
+      if (isLong) {
+        console.log(
+          `killed half-way: ${killed.seconds.toFixed(1)} s; undisturbed: ${again.seconds.toFixed(1)} s, ` +
+            `daemon +${toMiB(growth)}, command line +${toMiB(again.peakBytes - small.peakBytes)}`,
+        );
+      }
+    },
+    timeoutMs,
+  );
+});
