@@ -45,6 +45,14 @@ describe('callRepeatedly', () => {
     expect(await run([final], 30_000)).toMatchObject({ count: 1, hadUnknownAttempt: false });
   });
 
+  test('a refusal that says when to come back is not asked again before', async () => {
+    const overloaded = { ...refused, metadata: { retryAfterMs: '1400' } };
+    const { count, nowMs } = await run([overloaded, 'done'], 30_000);
+    expect(count).toBe(2);
+    expect(nowMs).toBeGreaterThanOrEqual(1_400);
+    expect((await run([overloaded, 'done'], 1_000)).count).toBe(1);
+  });
+
   test('a connection that never stood is not tried again', async () => {
     expect((await run([unsent], 30_000)).count).toBe(1);
   });

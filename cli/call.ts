@@ -18,7 +18,7 @@ const maxRefusedAttempts = 3;
 /**
  * Calls until there is an answer, within `timeoutMs` altogether. What is unknown is asked again
  * until the time is up, since the call names itself by a key or changes nothing; a refusal for the
- * moment at most three times; a failed connection only if an earlier attempt got through.
+ * moment at most three times, no earlier than the server says; a failed connection only if an earlier attempt got through.
  */
 export async function callRepeatedly<T>(
   attempt: (deadlineMs: number) => Promise<CallResult<T>>,
@@ -29,14 +29,21 @@ export async function callRepeatedly<T>(
   let hadUnknownAttempt = false;
   for (let count = 1; ; count += 1) {
     const result = await attempt(Math.min(endMs, clock.now() + attemptMs));
-    const pauseMs = Math.min(200 * 2 ** (count - 1), 2000);
+    const pauseMs = result.ok ? 0 : pauseAfter(result.failure, count);
     const hasTime = clock.now() + pauseMs < endMs;
     if (result.ok || !hasTime || !isWorthAnother(result.failure, count, hadUnknownAttempt)) {
       return { result, hadUnknownAttempt };
     }
     hadUnknownAttempt ||= result.failure.certainty === 'unknown';
-    await clock.sleep(pauseMs * (0.75 + Math.random() * 0.25));
+    await clock.sleep(pauseMs * (1 + Math.random() * 0.25));
   }
+}
+
+/** Longer each time, and never shorter than the server asks for. */
+function pauseAfter({ metadata }: CallFailure, count: number): number {
+  const asked = metadata['retryAfterMs'] ?? '';
+  const askedMs = /^[0-9]{1,6}$/.test(asked) ? Number(asked) : 0;
+  return Math.max(askedMs, 0.75 * Math.min(200 * 2 ** (count - 1), 2000));
 }
 
 function isWorthAnother(failure: CallFailure, count: number, hadUnknownAttempt: boolean): boolean {

@@ -4,6 +4,7 @@ import { eventsInRow } from './events-in.ts';
 import { exportRow } from './export.ts';
 import { largeRow } from './large.ts';
 import { limitRow } from './limit.ts';
+import { overloadRow } from './overload.ts';
 import { pipelineRow } from './pipeline.ts';
 import { readRow } from './read.ts';
 import { signInRow } from './sign-in.ts';
@@ -19,6 +20,7 @@ export const rows: readonly Row[] = [
   hotRow,
   limitRow,
   unaryRow,
+  overloadRow,
   eventsInRow,
   pipelineRow,
   readRow,

@@ -1,15 +1,19 @@
 /** What a generator process is to do. Times are in seconds, amounts in minor units. */
 export type Job = {
-  readonly kind: 'stream' | 'unary' | 'fund';
+  readonly kind: 'stream' | 'unary' | 'offer' | 'fund';
   readonly address: string;
   readonly token: string;
+  /** Of several users, whose connections share the load; for `unary` and `offer`. */
+  readonly tokens?: readonly string[];
   /** Of the idempotency keys: never the same twice. */
   readonly prefix: string;
   /** Customers 0 to this; each has one wallet. */
   readonly wallets: number;
   readonly seconds: number;
-  /** Transactions a second; absent: as many as the daemon takes. For `stream` only. */
+  /** Transactions a second; absent: as many as the daemon takes. For `stream` and `offer`. */
   readonly rate?: number;
+  /** Calls at any time; 64 if absent. For `unary`. */
+  readonly inFlight?: number;
 };
 
 export type Load = {
@@ -19,7 +23,22 @@ export type Load = {
   readonly seconds: number;
   /** The generator's own processor time, as a share of one core. */
   readonly cpuShare: number;
+  /** What became of an offer; with the others everything is done. */
+  readonly offer?: Offer;
 };
+
+export type Offer = {
+  /** Calls that were sent, and those that were due while all streams were taken. */
+  readonly sent: number;
+  readonly held: number;
+  /** Done before the last one was due. */
+  readonly doneInTime: number;
+  /** From sending a call to its answer, in milliseconds. */
+  readonly done: Waits;
+  readonly refused: Waits;
+};
+
+export type Waits = { readonly p50: number; readonly p99: number };
 
 /** Transactions a second for which bodies are made beforehand; a load ends early without more. */
 export const maxRate = 60_000;

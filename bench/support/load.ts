@@ -1,4 +1,5 @@
 import type { Job, Load } from './jobs.ts';
+import { prepareOffer, runOffer } from './load-offer.ts';
 import { prepareStream, runStream } from './load-stream.ts';
 import { prepareUnary, runUnary } from './load-unary.ts';
 
@@ -6,8 +7,13 @@ import { prepareUnary, runUnary } from './load-unary.ts';
 // Gets its job as argument, says `ready` once all bodies are encoded, begins at `go`.
 
 const job = JSON.parse(process.argv[2] ?? '') as Job;
-const prepare = job.kind === 'unary' ? prepareUnary : prepareStream;
-const work = job.kind === 'unary' ? runUnary : runStream;
+const kinds = {
+  stream: [prepareStream, runStream],
+  fund: [prepareStream, runStream],
+  unary: [prepareUnary, runUnary],
+  offer: [prepareOffer, runOffer],
+} as const;
+const [prepare, work] = kinds[job.kind];
 const bodies = prepare(job);
 
 process.once('message', () => {

@@ -16,15 +16,17 @@ export type Product = {
   /** Again on the same databases, after a stop. The port is another one. */
   start(): Promise<void>;
   readonly databases: DatabaseSet;
-  /** Signs in as the operator; an access token lives for 15 minutes. */
-  signIn(): Promise<string>;
+  /** Signs in as the nth operator; an access token lives for 15 minutes. */
+  signIn(n?: number): Promise<string>;
   /** Processor time that it has used so far, in seconds. */
   cpuSeconds(): Promise<number>;
   stop(): Promise<void>;
 };
 
 const password = 'a long enough passphrase';
-const operator = 'operator@bench.example';
+/** Each may have 1,024 calls in hand. */
+export const operatorCount = 4;
+const operatorOf = (n: number): string => `operator-${n}@bench.example`;
 
 /** The nth customer's id. */
 export const userIdOf = (n: number): string =>
@@ -70,7 +72,7 @@ export async function startProduct(
       return daemon.pid;
     },
     databases,
-    signIn: () => signIn(daemon.address),
+    signIn: (n = 0) => signIn(daemon.address, operatorOf(n)),
     cpuSeconds: () => readCpuSeconds(daemon.pid),
     start: async () => {
       daemon = await startWalletd(env, [], server.daemonFlags);
@@ -83,11 +85,10 @@ async function addUsers(server: BenchServer, databases: DatabaseSet, count: numb
   const phc = await hash(password, { memoryCost: 19_456, timeCost: 2, parallelism: 1 });
   const insert = `INSERT INTO users (id, email, password_hash, role, email_verified)`;
   const auth = databases.nameOf('auth');
-  await server.query(auth, `${insert} VALUES ($1, $2, $3, 'operator', true)`, [
-    randomUUID(),
-    operator,
-    phc,
-  ]);
+  for (let n = 0; n < operatorCount; n += 1) {
+    const values = [randomUUID(), operatorOf(n), phc];
+    await server.query(auth, `${insert} VALUES ($1, $2, $3, 'operator', true)`, values);
+  }
   await server.query(
     auth,
     `${insert} SELECT ${userIdSql}, 'user-' || n || '@bench.example', $1, 'customer', true
@@ -97,10 +98,10 @@ async function addUsers(server: BenchServer, databases: DatabaseSet, count: numb
   await server.query(auth, 'ANALYZE users');
 }
 
-async function signIn(address: string): Promise<string> {
+async function signIn(address: string, email: string): Promise<string> {
   const client = connect(address);
   const answer = await client.call(AuthServiceService.signIn, {
-    email: operator,
+    email,
     password,
     client: 'bench',
     deviceToken: '',

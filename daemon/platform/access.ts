@@ -40,6 +40,11 @@ export type Access = {
   identify(authorization: string | undefined): Promise<Result<Principal>>;
   /** The same, with the method's policy. */
   authorize(authorization: string | undefined, policy: Policy): Promise<Result<Principal>>;
+  /**
+   * The same at once, for an access token that was verified before and is let in now, revocation
+   * included. Undefined for everything else: `authorize` says what it is.
+   */
+  recall(authorization: string | undefined, policy: Policy): UserPrincipal | undefined;
 };
 
 type Verifiers = {
@@ -76,8 +81,26 @@ export function createAccess(options: Verifiers & { readonly serviceCredential: 
       const identified = await identify(authorization);
       return identified.ok ? checkPolicy(identified.value, policy) : identified;
     },
+    recall: (authorization, policy) => {
+      if (policy === 'public' || !authorization?.startsWith(bearer)) return undefined;
+      const verified = options.tokens.recall(authorization.slice(bearer.length));
+      if (!verified || !options.revocations.isFresh()) return undefined;
+      if (options.revocations.isRevoked(verified)) return undefined;
+      const principal = toPrincipal(verified);
+      return checkPolicy(principal, policy).ok ? principal : undefined;
+    },
   };
 }
+
+const bearer = 'Bearer ';
+
+const toPrincipal = ({ userId, role, sessionId }: VerifiedToken): UserPrincipal => ({
+  kind: 'user',
+  userId,
+  role,
+  sessionId,
+  apiKey: undefined,
+});
 
 /** Whether the policy lets this principal in. CREDENTIALS_MISSING, PERMISSION_DENIED. */
 function checkPolicy(principal: Principal, policy: Exclude<Policy, 'public'>): Result<Principal> {
@@ -98,8 +121,7 @@ function checkPolicy(principal: Principal, policy: Exclude<Policy, 'public'>): R
 async function identifyToken(token: string, options: Verifiers): Promise<Result<Principal>> {
   const verified = await validate(token, options);
   if (!verified.ok) return verified;
-  const { userId, role, sessionId } = verified.value;
-  return succeed({ kind: 'user', userId, role, sessionId, apiKey: undefined });
+  return succeed(toPrincipal(verified.value));
 }
 
 async function identifyKey(secret: string, options: Verifiers): Promise<Result<Principal>> {

@@ -28,6 +28,8 @@ export type VerifiedToken = {
 };
 
 export type TokenVerifier = {
+  /** What `verify` found earlier, as long as that holds; undefined: ask it. */
+  recall(token: string): VerifiedToken | undefined;
   /** TOKEN_EXPIRED, TOKEN_INVALID, or AUTH_UNAVAILABLE where the keys cannot be had. */
   verify(token: string): Promise<Result<VerifiedToken>>;
 };
@@ -48,7 +50,6 @@ export function createTokenVerifier(options: {
 }): TokenVerifier {
   const verdicts = new Map<string, VerifiedToken>();
   let keys: { readonly resolve: JWTVerifyGetKey; readonly fetchedAtMs: number } | undefined;
-
   let kids = '';
   const fetchKeys = async () => {
     const jwks = await options.fetchJwks();
@@ -95,12 +96,17 @@ export function createTokenVerifier(options: {
     }
   };
 
+  const recall = (token: string): VerifiedToken | undefined => {
+    refetchOld();
+    const cached = verdicts.get(token);
+    return cached && cached.expiresAtMs > options.nowMs() ? cached : undefined;
+  };
+
   return {
+    recall,
     verify: async (token) => {
-      refetchOld();
-      const cached = verdicts.get(token);
-      if (cached && cached.expiresAtMs > options.nowMs()) return succeed(cached);
-      verdicts.delete(token);
+      const cached = recall(token);
+      if (cached) return succeed(cached);
       try {
         const { payload, isLasting } = await check(token);
         const verified = readClaims(payload);

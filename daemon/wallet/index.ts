@@ -84,6 +84,7 @@ export function createWallet({ db, commitDb, broker, peers, config, log }: Walle
       ...createAuditHandlers({ db }),
     },
     policies,
+    queued: ['createTransaction'],
     onDenied: trail.recordDenial,
   };
   return {

@@ -32,9 +32,18 @@ export async function readItem(
   item: TransactionItem,
   principal: Principal,
 ): Promise<Result<Command>> {
-  const [command] = await readItems(options, [item], principal, () => undefined);
-  if (!command) throw new Error('an item was not read');
-  return command;
+  const admitted = admit(options, item, principal);
+  if (!admitted.ok) return admitted;
+  if (takesParentsCurrency(admitted.value)) {
+    const [command] = await readItems(options, [item], principal, () => undefined);
+    if (!command) throw new Error('an item was not read');
+    return command;
+  }
+  const command = nameCommand(admitted.value, item.currency || options.defaultCurrency);
+  if (!command.ok) return command;
+  const { userId } = command.value.wallet;
+  const checked = options.users.isKnown(userId) ? command : await options.users.check(userId);
+  return checked.ok ? command : checked;
 }
 
 /**

@@ -5,6 +5,8 @@ import { userNotFound } from '../platform/access.ts';
 export type FindUsers = (userIds: readonly string[]) => Promise<ReadonlySet<string>>;
 
 export type KnownUsers = {
+  /** True for a user who was found before; false says nothing. */
+  isKnown(userId: string): boolean;
   /** USER_NOT_FOUND, or AUTH_UNAVAILABLE where nobody can tell. */
   check(userId: string): Promise<Result<void>>;
   /** Those of these who do not exist. Rejects where nobody can tell. */
@@ -60,6 +62,7 @@ export function createKnownUsers(findUsers: FindUsers): KnownUsers {
   };
 
   return {
+    isKnown: (userId) => known.has(userId),
     findUnknown: async (userIds) => {
       const asked = userIds.filter((id) => !known.has(id));
       const answers = await Promise.all(asked.map(exists));

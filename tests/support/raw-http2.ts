@@ -1,5 +1,7 @@
 import { connect, type ClientHttp2Session, type ClientHttp2Stream } from 'node:http2';
 
+import { ErrorInfo, Status } from '../../protos/gen/digitalwallet/events/v1/error.ts';
+
 /** A bare HTTP/2 client, for what no gRPC client would do. */
 export type RawClient = {
   readonly session: ClientHttp2Session;
@@ -24,6 +26,8 @@ export type RawAnswer = {
   readonly message: string;
   readonly body: Buffer;
   readonly rstCode: number | undefined;
+  /** `reason` and metadata of a refusal. */
+  readonly info: ErrorInfo | undefined;
 };
 
 /** `settings` are sent as the client's own, like `initialWindowSize: 0` for one that never reads. */
@@ -71,9 +75,15 @@ export function readAnswer(stream: ClientHttp2Stream): Promise<RawAnswer> {
         message: decodeURI(read('grpc-message') ?? ''),
         body: Buffer.concat(chunks),
         rstCode: stream.rstCode,
+        info: readInfo(read('grpc-status-details-bin')),
       });
     });
   });
+}
+
+function readInfo(details: string | undefined): ErrorInfo | undefined {
+  const [any] = Status.decode(Buffer.from(details ?? '', 'base64')).details;
+  return any && ErrorInfo.decode(any.value);
 }
 
 const stringsOf = (headers: object): Record<string, string> =>

@@ -1,9 +1,9 @@
-import type { ServerUnaryCall } from '@grpc/grpc-js';
-
-import { refuse, type Rejection, type Result } from '../../../core/reasons.ts';
+import { refuse, succeed, type Rejection, type Result } from '../../../core/reasons.ts';
 import type { Access, Policy, Principal } from '../access.ts';
+import type { Fit } from './fit.ts';
 import { createGate, type Gate } from './gate.ts';
-import { addressOfPeer, findSource, loopback, type AddressSet } from './source.ts';
+import type { Incoming } from './incoming.ts';
+import { findSource, loopback, type AddressSet } from './source.ts';
 
 /** What a handler knows of its call besides the request. */
 export type CallContext = {
@@ -20,33 +20,33 @@ export type CallContext = {
   isCancelled(): boolean;
 };
 
-export type AnyCall = Pick<
-  ServerUnaryCall<unknown, unknown>,
-  'metadata' | 'cancelled' | 'getDeadline' | 'getPeer'
->;
-
 /** What is asked of the door for one method. */
 export type Entry = {
   readonly policy: Policy;
   readonly isStream: boolean;
   /** Told of each refusal for want of rights. */
   readonly onDenied: (context: CallContext, rejection: Rejection) => void;
+  /** Where calls wait for one another: how many are taken on at once. */
+  readonly fit: Fit | undefined;
 };
 
 /** Where calls are counted, so that nobody can take everything. */
 export type Admission = {
   inFlight(): number;
+  /** A refusal where a call need not be read: there is no room for it, whoever it is from. */
+  findExcess(entry: Entry, authorization: string | undefined): Excess | undefined;
   /**
    * Lets a call in, runs the work, and counts the call out again. CREDENTIALS_MISSING and the like,
    * PERMISSION_DENIED, OVERLOADED.
    */
   run<T>(
-    call: AnyCall,
-    requestId: string,
+    call: Incoming,
     entry: Entry,
     work: (context: CallContext) => Promise<Result<T>>,
   ): Promise<Result<T>>;
 };
+
+type Excess = { readonly ok: false; readonly rejection: Rejection };
 
 export type LoadLimits = {
   /** Calls in hand in this process, of everybody. */
@@ -70,7 +70,6 @@ export const loadLimits: LoadLimits = {
 };
 
 const defaultDeadlineMs = 30_000;
-const retryAfterMs = 1_000;
 
 /**
  * Calls without a credential that are worked on at once: the auth database has ten connections for
@@ -86,67 +85,123 @@ export function createAdmission(options: {
   readonly limits: LoadLimits;
 }): Admission {
   const { access, proxies, limits } = options;
-  const counted = createCounts();
-  const publicGate = createGate(publicAtOnce);
-  const methodGates = new WeakMap<Entry, Gate>();
+  const runPublic = createPublicRun(limits);
+  const runOfUser = createUserRun(limits);
   let inFlight = 0;
-
-  const workPublic = <T>(call: AnyCall, entry: Entry, work: () => Promise<Result<T>>) => {
-    const gate = methodGates.get(entry) ?? createGate(publicAtOnceOfMethod);
-    methodGates.set(entry, gate);
-    // What nobody waits for any more is not begun.
-    const begin = () => (call.cancelled ? Promise.resolve(gone) : work());
-    return gate.run(() => publicGate.run<Result<T>>(begin));
-  };
 
   return {
     inFlight: () => inFlight,
-    run: async (call, requestId, entry, work) => {
-      const authorization = authorizationOf(call);
-      const peer = addressOfPeer(call.getPeer());
-      const forwarded = call.metadata.get('x-forwarded-for').map(String);
-      const source = findSource(peer, forwarded, proxies);
-      const held: string[] = [];
-      const take = (key: string, most: number): boolean => {
-        const isTaken = counted.take(key, most);
-        if (isTaken) held.push(key);
-        return isTaken;
-      };
-      const contextOf = (principal: Principal): CallContext => ({
-        requestId,
-        principal,
-        source,
-        deadlineMs: deadlineOf(call, entry.isStream ? Infinity : Date.now() + defaultDeadlineMs),
-        isCancelled: () => call.cancelled,
-      });
+    findExcess: ({ fit }, authorization) => {
+      if (fit?.isFull()) return tooSlow;
+      // Whether it is truly one of our own services is looked at with the rest.
+      return inFlight < limits.all || isOfService(authorization) ? undefined : tooMuchInHand;
+    },
+    run: async (call, entry, work) => {
+      const contextOf = (principal: Principal): CallContext =>
+        createContext(call, principal, entry, proxies);
       inFlight += 1;
       try {
         // Our own services are let in past the caps: without their feed of revocations nobody is.
-        const isOurs = await isOwnService(access, authorization);
-        if (inFlight > limits.all && !isOurs) return tooMuch('the server has too much in hand');
+        const isOurs =
+          isOfService(call.authorization) && (await isOwnService(access, call.authorization));
+        if (inFlight > limits.all && !isOurs) return tooMuchInHand;
         if (entry.policy === 'public' && !isOurs) {
-          const isOpen =
-            (loopback.has(source) || take(`from ${source}`, limits.publicCallsOfSource)) &&
-            take('public', limits.publicCalls);
-          if (!isOpen) return tooMuch('too many calls like this one are in hand');
-          const context = contextOf({ kind: 'anonymous' });
-          return await workPublic(call, entry, () => work(context));
+          return await runPublic(entry, contextOf({ kind: 'anonymous' }), work);
         }
-        const principal = await authorize(access, authorization, entry, contextOf);
+        const known = access.recall(call.authorization, entry.policy);
+        const principal = known
+          ? succeed(known)
+          : await authorize(access, call.authorization, entry, contextOf);
         if (!principal.ok) return principal;
-        if (principal.value.kind === 'user') {
-          const kind = entry.isStream ? 'streams' : 'calls';
-          const most = entry.isStream ? limits.userStreams : limits.userCalls;
-          const key = `${kind} of ${principal.value.userId}`;
-          if (!take(key, most)) return tooMuch(`you have more than ${most} ${kind} in hand`);
-        }
-        return await work(contextOf(principal.value));
+        const context = contextOf(principal.value);
+        return principal.value.kind === 'user'
+          ? await runOfUser(principal.value.userId, entry, () => work(context))
+          : await work(context);
       } finally {
         inFlight -= 1;
-        held.forEach((key) => counted.give(key));
       }
     },
   };
+}
+
+function createContext(
+  call: Incoming,
+  principal: Principal,
+  { isStream }: Entry,
+  proxies: AddressSet,
+): CallContext {
+  const { forwardedFor, peerAddress } = call;
+  return {
+    requestId: call.requestId,
+    principal,
+    source:
+      forwardedFor.length === 0 ? peerAddress : findSource(peerAddress, forwardedFor, proxies),
+    deadlineMs: Math.min(call.deadlineMs, isStream ? Infinity : Date.now() + defaultDeadlineMs),
+    isCancelled: () => call.isCancelled(),
+  };
+}
+
+/** Calls without a credential: capped, a few at once, and fewer of one method. */
+function createPublicRun(limits: LoadLimits) {
+  const sources = createCounts();
+  const publicGate = createGate(publicAtOnce);
+  const methodGates = new WeakMap<Entry, Gate>();
+  let inHand = 0;
+  return async <T>(
+    entry: Entry,
+    context: CallContext,
+    work: (context: CallContext) => Promise<Result<T>>,
+  ): Promise<Result<T>> => {
+    const { source } = context;
+    const isCounted = !loopback.has(source);
+    if (inHand >= limits.publicCalls) return tooManyLikeThis;
+    if (isCounted && !sources.take(source, limits.publicCallsOfSource)) return tooManyLikeThis;
+    const gate = methodGates.get(entry) ?? createGate(publicAtOnceOfMethod);
+    methodGates.set(entry, gate);
+    // What nobody waits for any more is not begun.
+    const begin = () => (context.isCancelled() ? Promise.resolve(gone) : work(context));
+    inHand += 1;
+    try {
+      return await gate.run(() => publicGate.run<Result<T>>(begin));
+    } finally {
+      inHand -= 1;
+      if (isCounted) sources.give(source);
+    }
+  };
+}
+
+/** Calls of users, capped for each, and those that wait in a queue by its pace. */
+function createUserRun(limits: LoadLimits) {
+  const counts = { calls: createCounts(), streams: createCounts() };
+  return async <T>(
+    userId: string,
+    entry: Entry,
+    work: () => Promise<Result<T>>,
+  ): Promise<Result<T>> => {
+    const kind = entry.isStream ? 'streams' : 'calls';
+    const most = entry.isStream ? limits.userStreams : limits.userCalls;
+    if (!counts[kind].take(userId, most)) {
+      return tooMuch(`you have more than ${most} ${kind} in hand`);
+    }
+    try {
+      return await (entry.fit ? runFitted(entry.fit, work) : work());
+    } finally {
+      counts[kind].give(userId);
+    }
+  };
+}
+
+async function runFitted<T>(fit: Fit, work: () => Promise<Result<T>>): Promise<Result<T>> {
+  if (fit.isFull()) return tooSlow;
+  const visit = fit.enter();
+  let isAnswered = false;
+  try {
+    const result = await work();
+    isAnswered = result.ok;
+    return result;
+  } finally {
+    visit.end(isAnswered);
+  }
 }
 
 /** The principal, or the refusal, which those who keep the audit log are told of. */
@@ -164,24 +219,20 @@ async function authorize(
   return authorized;
 }
 
+const isOfService = (authorization: string | undefined): boolean =>
+  authorization?.startsWith('Service ') ?? false;
+
 async function isOwnService(access: Access, authorization: string | undefined): Promise<boolean> {
-  if (!(authorization?.startsWith('Service ') ?? false)) return false;
   const identified = await access.identify(authorization);
   return identified.ok && identified.value.kind === 'service';
 }
 
-export const authorizationOf = (call: AnyCall): string | undefined =>
-  call.metadata.get('authorization')[0]?.toString();
-
-function deadlineOf(call: AnyCall, latestMs: number): number {
-  const deadline = call.getDeadline();
-  return Math.min(deadline instanceof Date ? deadline.getTime() : deadline, latestMs);
-}
-
 const tooMuch = (why: string) =>
-  refuse('OVERLOADED', `${why}: nothing was done, try again shortly`, {
-    retryAfterMs: String(retryAfterMs),
-  });
+  refuse('OVERLOADED', `${why}: nothing was done, try again shortly`);
+
+const tooMuchInHand = tooMuch('the server has too much in hand');
+const tooManyLikeThis = tooMuch('too many calls like this one are in hand');
+const tooSlow = tooMuch('more is asked of the server than it can do in time');
 
 const gone = refuse('CANCELLED', 'the call was given up before it was begun');
 

@@ -1,7 +1,8 @@
-import type { ServerDuplexStream, ServerUnaryCall, ServerWritableStream } from '@grpc/grpc-js';
+import type { ServerDuplexStream, ServerWritableStream } from '@grpc/grpc-js';
 
 import { refuse, succeed, type Result } from '../../../core/reasons.ts';
 import { createHold } from '../hold.ts';
+import type { Incoming } from './incoming.ts';
 
 /** What clients have been answered and have not taken yet. */
 export type Unread = {
@@ -9,10 +10,8 @@ export type Unread = {
    * Counts an answer until its client has taken it or is gone. OVERLOADED for a large answer on a
    * connection that leaves too much unread already; only reads have large answers.
    */
-  keep(call: UnaryCall, bytes: number): Result<void>;
+  keep(call: Pick<Incoming, 'peer' | 'onceOver'>, bytes: number): Result<void>;
 };
-
-type UnaryCall = Pick<ServerUnaryCall<unknown, Buffer>, 'getPeer' | 'once'>;
 
 /** What changes money is answered with far less, so it is never refused here. */
 const smallBytes = 64 * 1024;
@@ -24,18 +23,16 @@ export function createUnread(): Unread {
   return {
     keep: (call, bytes) => {
       if (bytes <= smallBytes) return succeed(undefined);
-      const peer = call.getPeer();
+      const { peer } = call;
       const before = byPeer.get(peer) ?? 0;
       if (before + bytes > maxUnreadBytes) {
         return refuse(
           'OVERLOADED',
           'earlier answers on this connection have not been read yet: read them, then ask again',
-          { retryAfterMs: '1000' },
         );
       }
       byPeer.set(peer, before + bytes);
-      // grpc-js tells so of every call that is over, whether or not it was given up.
-      call.once('cancelled', () => {
+      call.onceOver(() => {
         const left = (byPeer.get(peer) ?? bytes) - bytes;
         if (left === 0) byPeer.delete(peer);
         else byPeer.set(peer, left);

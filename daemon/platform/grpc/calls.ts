@@ -1,5 +1,3 @@
-import { randomUUID } from 'node:crypto';
-
 import type {
   handleBidiStreamingCall,
   handleServerStreamingCall,
@@ -10,20 +8,15 @@ import type {
   ServerWritableStream,
 } from '@grpc/grpc-js';
 
-import { refuse, type Result } from '../../../core/reasons.ts';
+import { refuse, succeed, type Result } from '../../../core/reasons.ts';
 import type { Access } from '../access.ts';
 import { classifyDbError, isCommitInDoubt } from '../db.ts';
 import { createHold, findHeld } from '../hold.ts';
 import type { Log } from '../log.ts';
-import {
-  authorizationOf,
-  type Admission,
-  type AnyCall,
-  type CallContext,
-  type Entry,
-} from './admission.ts';
+import type { Admission, CallContext, Entry } from './admission.ts';
 import { createSink, type Unread } from './answers.ts';
 import { maskUnexpected, toServiceError } from './errors.ts';
+import { authorizationOf, incomingOf, type Incoming } from './incoming.ts';
 
 export type { CallContext } from './admission.ts';
 
@@ -67,32 +60,48 @@ export type WrapOptions = {
   readonly encode: (answer: unknown) => Buffer;
 };
 
-/** A request as `withOwnCodec` reads it. */
-type Read = Result<unknown>;
+/** A request as it was read: a message of the method, or why it is none. */
+export type Read = Result<unknown>;
 
 const notOffered = refuse('UNIMPLEMENTED', 'this server does not offer this call yet');
 
-/** One answer per call: policy, limits, deadline, request id, masking of what is unexpected. */
-export function wrapUnary(options: WrapOptions) {
+/**
+ * One answer per call: policy, limits, deadline, masking of what is unexpected. `read` gives the
+ * request once the caller has been let in. Never rejects.
+ */
+export type Unary = (call: Incoming, read: () => Read) => Promise<Result<Buffer>>;
+
+export function createUnary(options: WrapOptions): Unary {
+  const { admission, entry, unread, encode, log } = options;
+  const handler = options.handler as UnaryHandler<unknown, unknown> | undefined;
+  return async (call, read) => {
+    try {
+      return await admission.run(call, entry, async (context) => {
+        const request = read();
+        if (!request.ok) return request;
+        const result = handler ? await handler(request.value, context) : notOffered;
+        if (!result.ok) return tellDenial(result, entry, context);
+        const bytes = encode(result.value);
+        const kept = unread.keep(call, bytes.length);
+        return kept.ok ? succeed(bytes) : kept;
+      });
+    } catch (err) {
+      return explainFailure(err, log, call.requestId);
+    }
+  };
+}
+
+/** The same for a call that the gRPC library reads and answers. */
+export function wrapUnary(unary: Unary, log: Log) {
   return (call: ServerUnaryCall<Read, Buffer>, callback: sendUnaryData<Buffer>): void => {
-    const requestId = requestIdOf(call);
-    const answer = async (context: CallContext): Promise<Result<Buffer>> => {
-      if (!call.request.ok) return call.request;
-      const handler = options.handler as UnaryHandler<unknown, unknown> | undefined;
-      const result = handler ? await handler(call.request.value, context) : notOffered;
-      if (!result.ok) return tellDenial(result, options.entry, context);
-      const bytes = options.encode(result.value);
-      const kept = options.unread.keep(call, bytes.length);
-      return kept.ok ? { ok: true, value: bytes } : kept;
-    };
-    options.admission
-      .run(call, requestId, options.entry, answer)
-      .catch((err: unknown) => explainFailure(err, options.log, requestId))
+    const incoming = incomingOf(call);
+    const { requestId } = incoming;
+    unary(incoming, () => call.request)
       .then((result) => {
         if (result.ok) callback(null, result.value);
         else callback(toServiceError(result.rejection, requestId));
       })
-      .catch((err: unknown) => options.log.error({ err, requestId }, 'the answer was not sent'));
+      .catch((err: unknown) => log.error({ err, requestId }, 'the answer was not sent'));
   };
 }
 
@@ -149,7 +158,8 @@ function runStream(
   options: WrapOptions,
   open: (context: CallContext) => Promise<Result<AsyncIterable<unknown>>>,
 ): void {
-  const requestId = requestIdOf(call);
+  const incoming = incomingOf(call);
+  const { requestId } = incoming;
   const work = async (context: CallContext): Promise<Result<unknown>> => {
     const opened = await open(context);
     if (!opened.ok) return tellDenial(opened, options.entry, context);
@@ -161,7 +171,7 @@ function runStream(
     return opened;
   };
   options.admission
-    .run(call, requestId, options.entry, work)
+    .run(incoming, options.entry, work)
     .catch((err: unknown) => explainFailure(err, options.log, requestId))
     .then((result) => {
       if (call.cancelled) return;
@@ -178,12 +188,6 @@ function tellDenial<R extends Extract<Result<unknown>, { ok: false }>>(
 ): R {
   if (result.rejection.isDenial) entry.onDenied(context, result.rejection);
   return result;
-}
-
-/** The caller's own request id where it is harmless to log, otherwise a new one. */
-function requestIdOf(call: AnyCall): string {
-  const given = call.metadata.get('x-request-id')[0]?.toString() ?? '';
-  return /^[A-Za-z0-9_-]{8,64}$/.test(given) ? given : randomUUID();
 }
 
 /** A database that is away is expected now and then; everything else is a defect, and masked. */

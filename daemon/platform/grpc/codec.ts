@@ -1,6 +1,6 @@
 import type { ServiceDefinition } from '@grpc/grpc-js';
 
-import { refuse, type Result } from '../../../core/reasons.ts';
+import { refuse, succeed, type Result } from '../../../core/reasons.ts';
 
 type Definition = ServiceDefinition[string];
 
@@ -17,18 +17,23 @@ const badKey = refuse(
   { field: 'metadata' },
 );
 
-/**
- * A method whose requests come as results, so that an unreadable one is refused in our words, and
- * whose answers go as bytes, so that what a slow reader makes us hold can be counted.
- */
-export function withOwnCodec(definition: Definition): Definition {
-  const decode = (bytes: Buffer): Result<unknown> => {
+/** Reads a request of this method, so that an unreadable one is refused in our words. */
+export function createReader(definition: Definition): (bytes: Buffer) => Result<unknown> {
+  return (bytes) => {
     try {
       const value: unknown = definition.requestDeserialize(bytes);
-      return bytes.includes(protoKey) ? badKey : { ok: true, value };
+      return bytes.includes(protoKey) ? badKey : succeed(value);
     } catch {
       return unreadable;
     }
   };
-  return { ...definition, requestDeserialize: decode, responseSerialize: (bytes: Buffer) => bytes };
+}
+
+/**
+ * A method whose requests come as results, and whose answers go as bytes, so that what a slow
+ * reader makes us hold can be counted.
+ */
+export function withOwnCodec(definition: Definition): Definition {
+  const requestDeserialize = createReader(definition);
+  return { ...definition, requestDeserialize, responseSerialize: (bytes: Buffer) => bytes };
 }

@@ -26,29 +26,36 @@ const cut = (text: string): string =>
     ? text
     : `${text.slice(0, maxTextLength).replace(/[\ud800-\udbff]$/, '')}…`;
 
-/** A rejection as gRPC sends it: status code, message, and google.rpc.ErrorInfo in the details. */
-export function toServiceError(whole: Rejection, requestId: string): ServiceError {
-  const named = Object.entries(whole.metadata).map(([key, value]) => [key, cut(value)] as const);
-  const rejection = { ...whole, message: cut(whole.message), metadata: Object.fromEntries(named) };
+/** Between half a second and one and a half: a flood that is told the same comes back as a flood. */
+const suggestPause = (): string => String(500 + Math.floor(Math.random() * 1_000));
+
+/** What is said of a rejection: status code, message, and google.rpc.ErrorInfo in the details. */
+export type Refused = { readonly code: status; readonly message: string; readonly details: Buffer };
+
+/** A rejection as gRPC sends it, whoever writes it. */
+export function toRefused(rejection: Rejection, requestId: string): Refused {
   const code = status[statusNames[rejection.reason]];
-  const info = ErrorInfo.fromPartial({
-    reason: toWireReason(rejection.reason),
-    domain: 'digitalwallet',
-    metadata: { ...rejection.metadata, requestId },
-  });
-  const details = Status.fromPartial({
-    code,
-    message: rejection.message,
-    details: [{ typeUrl: errorInfoUrl, value: Buffer.from(ErrorInfo.encode(info).finish()) }],
-  });
+  const message = cut(rejection.message);
+  const metadata: Record<string, string> = {};
+  for (const [key, value] of Object.entries(rejection.metadata)) metadata[key] = cut(value);
+  if (code === status.RESOURCE_EXHAUSTED && metadata['retryAfterSeconds'] === undefined) {
+    metadata['retryAfterMs'] ??= suggestPause();
+  }
+  metadata['requestId'] = requestId;
+  const reason = toWireReason(rejection.reason);
+  const info = ErrorInfo.encode({ reason, domain: 'digitalwallet', metadata });
+  const any = { typeUrl: errorInfoUrl, value: Buffer.from(info.finish()) };
+  const details = Buffer.from(Status.encode({ code, message, details: [any] }).finish());
+  return { code, message, details };
+}
+
+/** The same, as the gRPC library takes it. */
+export function toServiceError(rejection: Rejection, requestId: string): ServiceError {
+  const { code, message, details } = toRefused(rejection, requestId);
   const metadata = new Metadata();
-  metadata.set('grpc-status-details-bin', Buffer.from(Status.encode(details).finish()));
+  metadata.set('grpc-status-details-bin', details);
   metadata.set('x-request-id', requestId);
-  return Object.assign(new Error(rejection.message), {
-    code,
-    details: rejection.message,
-    metadata,
-  });
+  return Object.assign(new Error(message), { code, details: message, metadata });
 }
 
 /**

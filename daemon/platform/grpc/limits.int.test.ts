@@ -150,6 +150,23 @@ describe('calls in hand', () => {
     expect(await raw.call('/test.Test/source', ana)).toMatchObject({ status: 0 });
   });
 
+  it('that wait in a queue have a cap, past which a call is refused before it is read', async () => {
+    const { address, letGo } = await start({ load: { ...loadLimits, all: 4 } });
+    const raw = client(address);
+    const held = Array.from({ length: 4 }, () => raw.call('/test.Test/queue', ana));
+    await sleep(200);
+    // Neither a message nor an end, nor a credential: only the headers are there.
+    const refused = await readAnswer(raw.open('/test.Test/queue', { staysOpen: true }));
+    expect(refused).toMatchObject({ status: 8, info: { reason: 'OVERLOADED' } });
+    expect(Number(refused.info?.metadata['retryAfterMs'])).toBeGreaterThanOrEqual(500);
+    letGo();
+    expect((await Promise.all(held)).map((answer) => answer.status)).toEqual([0, 0, 0, 0]);
+    const next = raw.call('/test.Test/queue', ana);
+    await sleep(200);
+    letGo();
+    expect(await next).toMatchObject({ status: 0 });
+  });
+
   it('streams of one user have one of their own', async () => {
     const { address } = await start(limits);
     const raw = client(address);

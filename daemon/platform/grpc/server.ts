@@ -16,6 +16,7 @@ import type { Log } from '../log.ts';
 import { createAdmission, loadLimits, type LoadLimits } from './admission.ts';
 import { createUnread } from './answers.ts';
 import {
+  createUnary,
   wrapBidi,
   wrapServerStream,
   wrapUnary,
@@ -23,7 +24,9 @@ import {
   type UntypedHandlers,
   type WrapOptions,
 } from './calls.ts';
-import { withOwnCodec } from './codec.ts';
+import { createReader, withOwnCodec } from './codec.ts';
+import { answerDirectly, type DirectMethod } from './direct.ts';
+import { createFit, type Fit } from './fit.ts';
 import {
   connectionLimits,
   createListener,
@@ -44,6 +47,8 @@ export type HostedService = {
   readonly definition: ServiceDefinition;
   readonly handlers: UntypedHandlers;
   readonly policies: Readonly<Record<string, Policy>>;
+  /** Methods whose calls wait for one another: so many are taken on as are answered in time. */
+  readonly queued?: readonly string[];
   /** Told of each refusal for want of rights, with the method's name. */
   readonly onDenied?: (context: CallContext, method: string, rejection: Rejection) => void;
 };
@@ -74,13 +79,17 @@ const defaultLimits: Limits = {
 };
 
 /** Unary requests are small; a page of an answer may be larger. */
-const maxRequestBytes = 256 * 1024;
-const maxResponseBytes = 4 * 1024 * 1024;
+const messageLimits = { maxRequestBytes: 256 * 1024, maxResponseBytes: 4 * 1024 * 1024 };
 const flushMs = 250;
 
+/** A call that waits in a queue for half a second is still of use to who sent it. */
+const queueTargetMs = 500;
+/** Enough for two commits of a good size, and far less than anybody waits for. */
+const leastQueued = 128;
+
 const serverOptions = {
-  'grpc.max_receive_message_length': maxRequestBytes,
-  'grpc.max_send_message_length': maxResponseBytes,
+  'grpc.max_receive_message_length': messageLimits.maxRequestBytes,
+  'grpc.max_send_message_length': messageLimits.maxResponseBytes,
   'grpc.max_concurrent_streams': 100,
   'grpc.keepalive_time_ms': 60_000,
   'grpc.keepalive_timeout_ms': 20_000,
@@ -118,8 +127,6 @@ export function createGrpcServer(options: {
   const paths = services.flatMap(({ definition }) => Object.values(definition));
   const streams = new Set(paths.filter((m) => m.requestStream).map((m) => m.path));
   const isRequestStream = (path: string): boolean => streams.has(path);
-  const sessions = { server: http2Server, limits: limits.sessions, log, isRequestStream };
-  const watch = watchSessions(sessions);
   const names = ['', ...services.map((service) => service.name)];
   const health = new HealthImplementation(
     Object.fromEntries(names.map((name) => [name, 'NOT_SERVING'])),
@@ -127,7 +134,17 @@ export function createGrpcServer(options: {
   health.addToServer(server);
   const admission = createAdmission({ access, proxies, limits: limits.load });
   const unread = createUnread();
-  for (const service of services) host(server, service, { access, admission, unread, log });
+  const methods = new Map<string, DirectMethod>();
+  const shared = { access, admission, unread, log };
+  const createQueueFit = (): Fit => {
+    const most = limits.load.all;
+    const fitted = { targetMs: queueTargetMs, least: Math.min(leastQueued, most), most };
+    return createFit(fitted, () => performance.now());
+  };
+  for (const service of services) host(server, methods, service, { ...shared, createQueueFit });
+  answerDirectly(http2Server, { methods, admission, log, limits: messageLimits });
+  const sessions = { server: http2Server, limits: limits.sessions, log, isRequestStream };
+  const watch = watchSessions(sessions);
   const listeners: Listener[] = [];
   return {
     listen: async (address, tls) => {
@@ -203,8 +220,12 @@ function parseAddress(address: string): { host: string; port: number } | { path:
 
 function host(
   server: Server,
+  methods: Map<string, DirectMethod>,
   service: HostedService,
-  shared: Pick<WrapOptions, 'access' | 'admission' | 'unread' | 'log'>,
+  {
+    createQueueFit,
+    ...shared
+  }: Pick<WrapOptions, 'access' | 'admission' | 'unread' | 'log'> & { createQueueFit(): Fit },
 ): void {
   const definitions: Record<string, ServiceDefinition[string]> = {};
   const implementation: UntypedServiceImplementation = {};
@@ -220,14 +241,18 @@ function host(
         policy,
         isStream,
         onDenied: (context, rejection) => service.onDenied?.(context, method, rejection),
+        fit: service.queued?.includes(method) ? createQueueFit() : undefined,
       },
     };
     definitions[method] = withOwnCodec(definition);
-    implementation[method] = definition.requestStream
-      ? wrapBidi(options)
-      : definition.responseStream
-        ? wrapServerStream(options)
-        : wrapUnary(options);
+    if (definition.requestStream) implementation[method] = wrapBidi(options);
+    else if (definition.responseStream) implementation[method] = wrapServerStream(options);
+    else {
+      const unary = createUnary(options);
+      implementation[method] = wrapUnary(unary, options.log);
+      const read = createReader(definition);
+      methods.set(definition.path, { entry: options.entry, unary, read });
+    }
   }
   server.addService(definitions, implementation);
 }

@@ -167,8 +167,9 @@ function openState(session: ServerHttp2Session, socket: Socket | undefined): Ses
 
 function addStream(state: SessionState, stream: ServerHttp2Stream, isOneRequest: boolean): void {
   const nowMs = performance.now();
-  const since = { sinceMs: nowMs, movedAtMs: nowMs, unreadBytes: 0 };
-  state.streams.set(stream, { ...since, isOneRequest, isLeftOpen: false });
+  const isLeftOpen = false;
+  const since = { sinceMs: nowMs, isOneRequest, unreadBytes: 0, movedAtMs: nowMs, isLeftOpen };
+  state.streams.set(stream, since);
   stream.once('close', () => state.streams.delete(stream));
 }
 

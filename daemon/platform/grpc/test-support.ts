@@ -19,6 +19,7 @@ const access: Access = {
   },
   authorize: (authorization, policy) =>
     policy === 'public' ? identified({ kind: 'anonymous' }) : access.identify(authorization),
+  recall: () => undefined,
 };
 const identified = (principal: Principal) => Promise.resolve(succeed(principal));
 
@@ -43,7 +44,7 @@ export type Stand = {
 
 const megabyte = Buffer.alloc(1024 * 1024);
 
-/** `wait` answers when it is let go, `large` with as many MiB as asked for, `source` with its own. */
+/** `wait` and `queue` answer when they are let go, `large` with as many MiB as asked for, `source` with its own. */
 export async function startStand(limits: Partial<Limits>, proxies: string[]): Promise<Stand> {
   const waiting: (() => void)[] = [];
   const wait = async () => {
@@ -62,6 +63,7 @@ export async function startStand(limits: Partial<Limits>, proxies: string[]): Pr
           signIn: method('signIn'),
           refresh: method('refresh'),
           wait: method('wait'),
+          queue: method('queue'),
           large: method('large'),
           source: method('source'),
           pour: method('pour', false, true),
@@ -71,15 +73,18 @@ export async function startStand(limits: Partial<Limits>, proxies: string[]): Pr
           signIn: 'public',
           refresh: 'public',
           wait: user,
+          queue: user,
           large: user,
           source: user,
           pour: user,
           talk: user,
         },
+        queued: ['queue'],
         handlers: {
           signIn: wait,
           refresh: () => Promise.resolve(succeed(Buffer.from('refreshed'))),
           wait,
+          queue: wait,
           large: (request: Buffer) =>
             Promise.resolve(succeed(Buffer.alloc((request[0] ?? 0) << 20))),
           source: (_request: Buffer, { source }: { source: string }) =>

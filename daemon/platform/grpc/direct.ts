@@ -1,0 +1,221 @@
+import type { Http2Server, Http2Session, IncomingHttpHeaders, ServerHttp2Stream } from 'node:http2';
+
+import { status } from '@grpc/grpc-js';
+
+import type { Rejection } from '../../../core/reasons.ts';
+import type { Log } from '../log.ts';
+import type { Admission, Entry } from './admission.ts';
+import type { Read, Unary } from './calls.ts';
+import { toRefused, type Refused } from './errors.ts';
+import { toRequestId, type Incoming } from './incoming.ts';
+import { createMessageReader, type MessageFault } from './message.ts';
+import { createPace } from './pace.ts';
+import { addressOfPeer } from './source.ts';
+
+/** A unary method that is answered without the gRPC library. */
+export type DirectMethod = {
+  readonly entry: Entry;
+  readonly unary: Unary;
+  readonly read: (bytes: Buffer) => Read;
+};
+
+/**
+ * Answers unary calls straight from HTTP/2: half of what such a call cost was the gRPC library, and
+ * what is too much must be refused before anything is read. Everything out of the ordinary
+ * (streams, compression, calls that are not gRPC) is left to the library, which had it before.
+ */
+export function answerDirectly(
+  http2Server: Http2Server,
+  options: {
+    readonly methods: ReadonlyMap<string, DirectMethod>;
+    readonly admission: Admission;
+    readonly log: Log;
+    readonly limits: { readonly maxRequestBytes: number; readonly maxResponseBytes: number };
+  },
+): void {
+  const [library, ...others] = http2Server.listeners('stream');
+  if (!library || others.length > 0) throw new Error('the gRPC server does not listen as it did');
+  http2Server.removeAllListeners('stream');
+  const { methods } = options;
+  const pace = createPace(refusalPace, { nowMs: () => performance.now(), wait: startTimer });
+  const shared = { ...options, pace };
+  http2Server.on('stream', (stream, headers, flags) => {
+    const method = methods.get(headers[':path'] ?? '');
+    if (method && isOrdinary(headers)) answer(stream, headers, method, shared);
+    else library.call(http2Server, stream, headers, flags);
+  });
+}
+
+const timeoutPattern = /^(\d{1,8})([HMSmun])$/;
+const timeoutUnitsMs = { H: 3_600_000, M: 60_000, S: 1_000, m: 1, u: 0.001, n: 0.000001 } as const;
+
+function isOrdinary(headers: IncomingHttpHeaders): boolean {
+  const encoding = headers['grpc-encoding'];
+  const timeout = headers['grpc-timeout'];
+  return (
+    headers[':method'] === 'POST' &&
+    (headers['content-type']?.startsWith('application/grpc') ?? false) &&
+    (encoding === undefined || encoding === 'identity') &&
+    (timeout === undefined || timeoutPattern.test(String(timeout)))
+  );
+}
+
+function readTimeoutMs(header: string | string[] | undefined): number | undefined {
+  const [, count, unit] = timeoutPattern.exec(String(header)) ?? [];
+  if (count === undefined) return undefined;
+  return Math.trunc(Number(count) * timeoutUnitsMs[unit as keyof typeof timeoutUnitsMs]);
+}
+
+/** Of calls that there is no room for: 2,000 a second are a tenth of a core. */
+const refusalPace = { perSecond: 2_000, burst: 200, maxWaitMs: 250 };
+const startTimer = (durationMs: number, onTime: () => void): void =>
+  void setTimeout(onTime, durationMs);
+
+type Shared = Parameters<typeof answerDirectly>[1] & {
+  readonly pace: ReturnType<typeof createPace>;
+};
+
+function answer(
+  stream: ServerHttp2Stream,
+  headers: IncomingHttpHeaders,
+  method: DirectMethod,
+  { admission, log, limits, pace }: Shared,
+): void {
+  // What goes wrong with a stream is seen by its being closed.
+  stream.on('error', () => undefined);
+  const requestId = toRequestId(headers['x-request-id']?.toString());
+  const tell = (rejection: Rejection): void =>
+    refuse(stream, requestId, toRefused(rejection, requestId));
+  const excess = admission.findExcess(method.entry, headers.authorization);
+  if (excess) {
+    pace(() => tell(excess.rejection));
+    return;
+  }
+  const timeoutMs = readTimeoutMs(headers['grpc-timeout']);
+  if (timeoutMs !== undefined) {
+    const onTime = (): void => refuse(stream, requestId, tooLate);
+    const timer = setTimeout(onTime, Math.min(timeoutMs, maxTimerMs));
+    // Also where the caller is gone: it may have named a time of years.
+    stream.once('close', () => clearTimeout(timer));
+  }
+  const call = createIncoming(stream, headers, requestId, timeoutMs);
+  const reader = createMessageReader(limits.maxRequestBytes);
+  stream.on('data', (chunk: Buffer) => {
+    const fault = reader.add(chunk);
+    if (fault) refuse(stream, requestId, explain(fault));
+  });
+  stream.on('end', () => {
+    if (call.isCancelled()) return;
+    const message = reader.end();
+    if (!Buffer.isBuffer(message)) {
+      refuse(stream, requestId, explain(message));
+      return;
+    }
+    method
+      .unary(call, () => method.read(message))
+      .then((result) => {
+        if (!result.ok) {
+          if (result.rejection.reason === 'OVERLOADED') pace(() => tell(result.rejection));
+          else tell(result.rejection);
+        } else if (result.value.length > limits.maxResponseBytes) {
+          refuse(stream, requestId, tooLarge);
+        } else send(stream, result.value);
+      })
+      .catch((err: unknown) => log.error({ err, requestId }, 'the answer was not sent'));
+  });
+}
+
+/** What a timer of Node takes. */
+const maxTimerMs = 2 ** 31 - 1;
+
+const fault = (code: status, message: string): Omit<Refused, 'details'> => ({ code, message });
+const tooLate = fault(status.DEADLINE_EXCEEDED, 'Deadline exceeded');
+const tooLarge = fault(status.RESOURCE_EXHAUSTED, 'the answer is larger than a message may be');
+
+/** In the library's words, which clients may know. */
+function explain({ kind, bytes, maxBytes }: MessageFault): Omit<Refused, 'details'> {
+  switch (kind) {
+    case 'too large':
+      return fault(
+        status.RESOURCE_EXHAUSTED,
+        `Received message larger than max (${bytes} vs ${maxBytes})`,
+      );
+    case 'none':
+      return fault(status.UNIMPLEMENTED, 'Received no request message for a unary method');
+    case 'several':
+      return fault(status.UNIMPLEMENTED, 'Received a second request message for a unary method');
+  }
+}
+
+type Peer = { readonly peer: string; readonly address: string };
+const peers = new WeakMap<Http2Session, Peer>();
+
+function findPeer(session: Http2Session | undefined): Peer {
+  const known = session && peers.get(session);
+  if (known) return known;
+  const { remoteAddress, remotePort } = session?.socket ?? {};
+  const peer = remoteAddress === undefined ? 'unknown' : `${remoteAddress}:${remotePort ?? ''}`;
+  const found = { peer, address: addressOfPeer(peer) };
+  if (session) peers.set(session, found);
+  return found;
+}
+
+function createIncoming(
+  stream: ServerHttp2Stream,
+  headers: IncomingHttpHeaders,
+  requestId: string,
+  timeoutMs: number | undefined,
+): Incoming {
+  const { peer, address } = findPeer(stream.session);
+  const forwardedFor = headers['x-forwarded-for'];
+  return {
+    requestId,
+    authorization: headers.authorization,
+    peer,
+    peerAddress: address,
+    forwardedFor: forwardedFor === undefined ? [] : [forwardedFor].flat(),
+    deadlineMs: timeoutMs === undefined ? Infinity : Date.now() + timeoutMs,
+    // Headers that are out already are those of a refusal: it is too late.
+    isCancelled: () => stream.closed || stream.destroyed || stream.headersSent,
+    onceOver: (listener) => void stream.once('close', listener),
+  };
+}
+
+const isOpen = (stream: ServerHttp2Stream): boolean =>
+  !stream.closed && !stream.destroyed && !stream.headersSent;
+
+const contentType = { ':status': 200, 'content-type': 'application/grpc+proto' } as const;
+const waitForTrailers = { waitForTrailers: true } as const;
+
+/** Headers, one message, and status 0 after it. */
+function send(stream: ServerHttp2Stream, message: Buffer): void {
+  if (!isOpen(stream)) return;
+  const framed = Buffer.allocUnsafe(message.length + 5);
+  framed[0] = 0;
+  framed.writeUInt32BE(message.length, 1);
+  message.copy(framed, 5);
+  stream.once('wantTrailers', () => stream.sendTrailers({ 'grpc-status': '0' }));
+  stream.respond(contentType, waitForTrailers);
+  stream.end(framed);
+}
+
+/** A status and nothing else. What is still on its way is taken and dropped, within its windows. */
+function refuse(
+  stream: ServerHttp2Stream,
+  requestId: string,
+  { code, message, details }: Omit<Refused, 'details'> & Partial<Refused>,
+): void {
+  if (!isOpen(stream)) return;
+  stream.respond(
+    {
+      ...contentType,
+      'grpc-status': String(code),
+      'grpc-message': encodeURI(message),
+      'x-request-id': requestId,
+      ...(details ? { 'grpc-status-details-bin': details.toString('base64') } : {}),
+    },
+    { endStream: true },
+  );
+  // An end that comes late is watched for with all other streams (sessions.ts).
+  stream.resume();
+}

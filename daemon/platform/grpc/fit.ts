@@ -1,0 +1,59 @@
+/** How many calls of one kind are taken on at once: as many as are answered in time. */
+export type Fit = {
+  /** True while another call would wait for too long. */
+  isFull(): boolean;
+  /** Counts a call in; whatever comes of it, the visit is ended once. */
+  enter(): Visit;
+};
+
+export type Visit = {
+  /** `isAnswered`: by the work itself. What was refused or failed tells nothing of its pace. */
+  end(isAnswered: boolean): void;
+};
+
+export type FitLimits = {
+  /** What a call may take with everything before it in the queue. */
+  readonly targetMs: number;
+  /** Never fewer at once: enough for a whole batch, and no stall can close the door. */
+  readonly least: number;
+  readonly most: number;
+};
+
+/**
+ * For each call that was in time: a tenth more by the time that all in hand are answered. What more
+ * does shows no earlier, so faster growth would go far past the mark before it is told.
+ */
+const growth = 0.1;
+
+/**
+ * Fits the number of calls at once to the pace at which they are answered. They wait for one
+ * another in one queue, so a call that came in with n in hand and took t shows a pace of n / t:
+ * where that was too long, no more are let in than would have been in time; where it was in time
+ * and the place was needed, some more are.
+ */
+export function createFit(limits: FitLimits, nowMs: () => number): Fit {
+  const { targetMs, least, most } = limits;
+  let cap = most;
+  let inHand = 0;
+  return {
+    isFull: () => inHand >= cap,
+    enter: () => {
+      inHand += 1;
+      const count = inHand;
+      const enteredAtMs = nowMs();
+      return {
+        end: (isAnswered) => {
+          inHand -= 1;
+          // So few are let in at any pace: a pause of the machine with few in hand shows none.
+          if (!isAnswered || count < least) return;
+          const tookMs = nowMs() - enteredAtMs;
+          if (tookMs > targetMs) {
+            cap = Math.max(least, Math.min(cap, Math.floor((count * targetMs) / tookMs)));
+          } else if (count > cap / 2) {
+            cap = Math.min(most, cap + growth);
+          }
+        },
+      };
+    },
+  };
+}

@@ -1,0 +1,51 @@
+import { randomUUID } from 'node:crypto';
+
+import type { ServerUnaryCall } from '@grpc/grpc-js';
+
+import { addressOfPeer } from './source.ts';
+
+/** A call as it stands at the door, whoever reads it off the wire. */
+export type Incoming = {
+  readonly requestId: string;
+  readonly authorization: string | undefined;
+  /** Address and port of the other end: one connection. */
+  readonly peer: string;
+  readonly peerAddress: string;
+  readonly forwardedFor: readonly string[];
+  /** Milliseconds since the epoch; Infinity where the caller set none. */
+  readonly deadlineMs: number;
+  /** True once the caller has gone, or has been told that it is too late. */
+  isCancelled(): boolean;
+  /** Calls back once the answer has been taken, or the caller is gone. */
+  onceOver(listener: () => void): void;
+};
+
+export type AnyCall = Pick<
+  ServerUnaryCall<unknown, unknown>,
+  'metadata' | 'cancelled' | 'getDeadline' | 'getPeer'
+> & { once(event: 'cancelled', listener: () => void): unknown };
+
+/** A call that the gRPC library has read. */
+export function incomingOf(call: AnyCall): Incoming {
+  const deadline = call.getDeadline();
+  const peer = call.getPeer();
+  return {
+    requestId: toRequestId(call.metadata.get('x-request-id')[0]?.toString()),
+    authorization: authorizationOf(call),
+    peer,
+    peerAddress: addressOfPeer(peer),
+    forwardedFor: call.metadata.get('x-forwarded-for').map(String),
+    deadlineMs: deadline instanceof Date ? deadline.getTime() : deadline,
+    isCancelled: () => call.cancelled,
+    // The library tells so of every call that is over, whether or not it was given up.
+    onceOver: (listener) => void call.once('cancelled', listener),
+  };
+}
+
+export const authorizationOf = (call: AnyCall): string | undefined =>
+  call.metadata.get('authorization')[0]?.toString();
+
+/** The caller's own request id where it is harmless to log, otherwise a new one. */
+export function toRequestId(given: string | undefined): string {
+  return given !== undefined && /^[A-Za-z0-9_-]{8,64}$/.test(given) ? given : randomUUID();
+}
