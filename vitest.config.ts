@@ -1,12 +1,19 @@
+import { availableParallelism } from 'node:os';
+
 import { configDefaults, defineConfig } from 'vitest/config';
 
 const exclude = [...configDefaults.exclude, 'dist/**', 'bench/**'];
 
+// They load the machine, or are about how much gets done meanwhile: each has it for itself.
+const alone = ['tests/e2e/{bench,events-faults,floods,overload}.e2e.test.ts'];
+
 // unit: no services. int: a real Postgres and a real RabbitMQ of the run's own. e2e: the built
-// programs as processes.
+// programs as processes. alone: likewise, one file at a time, after all others.
 export default defineConfig({
   test: {
     pool: 'forks',
+    // Most tests wait for processes most of the time.
+    maxWorkers: availableParallelism() + 1,
     projects: [
       {
         test: {
@@ -29,9 +36,20 @@ export default defineConfig({
         test: {
           name: 'e2e',
           include: ['tests/**/*.e2e.test.ts'],
+          exclude: [...exclude, ...alone],
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
+        },
+      },
+      {
+        test: {
+          name: 'alone',
+          include: alone,
           exclude,
           testTimeout: 120_000,
           hookTimeout: 120_000,
+          maxWorkers: 1,
+          sequence: { groupOrder: 1 },
         },
       },
     ],

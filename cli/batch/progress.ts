@@ -15,10 +15,10 @@ export function createProgressLine(options: {
   readonly stderr: TextOutput;
   readonly manner: Manner;
   readonly now: () => number;
-  /** The part of the input that was read, 0 to 1; undefined where its size is not known. */
-  readonly readPart: () => number | undefined;
+  /** The part of the input that so many rows are, 0 to 1; undefined where its size is not known. */
+  readonly partOf: (rows: number) => number | undefined;
 }): ProgressLine {
-  const { stderr, manner, now, readPart } = options;
+  const { stderr, manner, now, partOf } = options;
   const isShown = stderr.isTerminal && !manner.isQuiet;
   const chalk = paintFor(stderr, manner);
   const startedAtMs = now();
@@ -29,7 +29,7 @@ export function createProgressLine(options: {
     update: async (counts) => {
       const total = counts.done + counts.replayed + counts.rejected + counts.invalid;
       firstTotal ??= total;
-      const part = readPart();
+      const part = partOf(total);
       if (firstPart === 0) firstPart = part ?? 0;
       if (!isShown || now() - shownAtMs < intervalMs) return;
       shownAtMs = now();

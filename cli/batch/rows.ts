@@ -31,10 +31,11 @@ export type InputFormat = 'csv' | 'ndjson';
 /** The input as a whole is none: wrong header, unreadable file. */
 export class InputError extends Error {}
 
-/** What is read, in pieces, with the number of bytes read so far. */
+/** What is read, in pieces, with the number of bytes and rows read so far. */
 export type RowReader = {
   readonly rows: AsyncIterable<readonly RawRow[]>;
   bytesRead(): number;
+  rowsRead(): number;
 };
 
 const maxRecordCharacters = 65_536;
@@ -42,14 +43,20 @@ const maxRecordCharacters = 65_536;
 /** Reads rows piece by piece: however long the input, only a piece is held. */
 export function readRows(input: AsyncIterable<Buffer>, format: InputFormat): RowReader {
   let bytes = 0;
-  const counted = async function* (): AsyncIterable<Buffer> {
+  let count = 0;
+  const countBytes = async function* (): AsyncIterable<Buffer> {
     for await (const chunk of input) {
       bytes += chunk.length;
       yield chunk;
     }
   };
-  const rows = format === 'csv' ? readCsv(counted()) : readNdjson(counted());
-  return { rows, bytesRead: () => bytes };
+  const countRows = async function* (): AsyncIterable<readonly RawRow[]> {
+    for await (const rows of format === 'csv' ? readCsv(countBytes()) : readNdjson(countBytes())) {
+      count += rows.length;
+      yield rows;
+    }
+  };
+  return { rows: countRows(), bytesRead: () => bytes, rowsRead: () => count };
 }
 
 /** A file's bytes. */

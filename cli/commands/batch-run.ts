@@ -179,7 +179,9 @@ async function runInto(context: Context, batch: Batch, self: Caller): Promise<Co
     stderr: context.io.stderr,
     manner: context.manner,
     now: clock.now,
-    readPart: () => (size ? Math.min(1, reader.bytesRead() / size) : undefined),
+    // Rows are read ahead of their results.
+    partOf: (rows) =>
+      size ? Math.min(1, (reader.bytesRead() / size) * (rows / reader.rowsRead())) : undefined,
   });
   const source = prepareChunks({
     ...{ context, reader, self, resumed, batchId: batch.batchId },

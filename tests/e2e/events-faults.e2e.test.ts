@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 
 import {
   Operation,
@@ -202,6 +202,8 @@ describe('with everything failing around it', () => {
       WALLET_MIGRATION_DATABASE_URL: owner('wallet'),
       STATEMENT_MIGRATION_DATABASE_URL: owner('statement'),
     });
+    // Whatever comes, it does not outlive the test.
+    onTestFinished(() => second.kill('SIGKILL'));
     const { id, token } = await signUp(world.daemon().address, 'two');
     const clients = [connect(world.daemon().address), connect(second.address)];
     const before = await count('wallet', 'transactions');
