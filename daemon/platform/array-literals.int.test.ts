@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 
 import { createTestDatabase, type TestDatabase } from '../../tests/support/database.ts';
-import { byteArray, plainArray, textArray } from './array-literals.ts';
+import { byteArray, plainArray, textArray, timeArray } from './array-literals.ts';
 import { sql } from './db.ts';
 
 let test: TestDatabase;
@@ -14,8 +14,8 @@ afterAll(() => test.drop());
 
 const rowsSql = sql(
   'test_arrays',
-  `SELECT * FROM unnest($1::bigint[], $2::text[], $3::bytea[], $4::uuid[])
-     AS t(number, text, bytes, id)`,
+  `SELECT * FROM unnest($1::bigint[], $2::text[], $3::bytea[], $4::uuid[], $5::timestamptz[])
+     AS t(number, text, bytes, id, time)`,
 );
 
 const text = fc
@@ -28,6 +28,7 @@ const row = fc.record({
   }),
   bytes: fc.uint8Array({ maxLength: 40 }).map((bytes) => Buffer.from(bytes)),
   id: fc.option(fc.uuid(), { nil: undefined }),
+  time: fc.oneof(fc.constant(1_795_000_000_000), fc.integer({ min: 0, max: 4_000_000_000_000 })),
 });
 
 it('Postgres reads back what was written, whatever it is', async () => {
@@ -38,6 +39,7 @@ it('Postgres reads back what was written, whatever it is', async () => {
         textArray(rows, (r) => r.text),
         byteArray(rows, (r) => r.bytes),
         plainArray(rows, (r) => r.id),
+        timeArray(rows, (r) => r.time),
       ];
       const back = await test.db.read((tx) => tx.query<object>(rowsSql, values));
       expect(back).toEqual(rows.map((r) => ({ ...r, text: r.text ?? null, id: r.id ?? null })));

@@ -24,6 +24,18 @@ export function textArray<Item>(
   return `{${text.slice(1)}}`;
 }
 
+/** Times in milliseconds; neighbours often share theirs. */
+export function timeArray<Item>(items: readonly Item[], toMs: (item: Item) => number): string {
+  let text = '';
+  let last = { ms: NaN, text: '' };
+  for (const item of items) {
+    const ms = toMs(item);
+    if (ms !== last.ms) last = { ms, text: `,${new Date(ms).toISOString()}` };
+    text += last.text;
+  }
+  return `{${text.slice(1)}}`;
+}
+
 /** Bytes, in hexadecimal. */
 export function byteArray<Item>(items: readonly Item[], toBytes: (item: Item) => Buffer): string {
   let text = '';

@@ -1,6 +1,6 @@
 import { operations, type Operation } from '../../core/operations.ts';
 import type { StatementFileLine } from '../../core/statement-format/index.ts';
-import { byteArray, plainArray, textArray } from '../platform/array-literals.ts';
+import { byteArray, plainArray, textArray, timeArray } from '../platform/array-literals.ts';
 import { sql, type Tx } from '../platform/db.ts';
 import type { Extent, Line, Range } from './domain.ts';
 
@@ -13,7 +13,9 @@ const insertSql = sql(
      amount, balance_after, contra_account, parent_id, description, occurred_at, hash)
    SELECT * FROM unnest($1::uuid[], $2::bigint[], $3::uuid[], $4::uuid[], $5::text[],
      $6::smallint[], $7::bigint[], $8::bigint[], $9::text[], $10::uuid[], $11::text[],
-     $12::timestamptz[], $13::bytea[])
+     $12::timestamptz[], $13::bytea[]) AS line (wallet_id, seq)
+   -- In the order of the key: neighbours share pages, and two batches never wait in a circle.
+   ORDER BY wallet_id, seq
    ON CONFLICT (wallet_id, seq) DO NOTHING`,
 );
 
@@ -36,7 +38,7 @@ export function columnsOf(lines: readonly Line[]): string[] {
     textArray(lines, (l) => l.contraAccount),
     plainArray(lines, (l) => l.parentId),
     textArray(lines, (l) => l.description),
-    plainArray(lines, (l) => new Date(l.occurredAtMs).toISOString()),
+    timeArray(lines, (l) => l.occurredAtMs),
     byteArray(lines, (l) => l.hash),
   ];
 }
