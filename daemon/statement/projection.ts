@@ -15,7 +15,7 @@ export function createProjection(db: Db, queue: string, lag?: Timing): Consumer 
   return {
     queue,
     bindings: [{ exchange: eventsExchange, routingKey: 'transaction.created' }],
-    maxBatch: 1_000,
+    maxBatch: 2_000,
     bury: (letters) => buryLetters(db, letters),
     handle: async (messages) => {
       const read = messages.map(readLine);

@@ -21,7 +21,9 @@ const insertSql = sql(
      amount, balance_after, contra_account, parent_id, description, occurred_at, hash)
    SELECT * FROM unnest($1::uuid[], $2::bigint[], $3::uuid[], $4::uuid[], $5::text[],
      $6::smallint[], $7::bigint[], $8::bigint[], $9::text[], $10::uuid[], $11::text[],
-     $12::timestamptz[], $13::bytea[])
+     $12::timestamptz[], $13::bytea[]) AS line (wallet_id, seq)
+   -- In the order of the key: neighbours share pages, and two batches never wait in a circle.
+   ORDER BY wallet_id, seq
    ON CONFLICT (wallet_id, seq) DO NOTHING`,
 );
 

@@ -30,7 +30,8 @@ export type EmittedOptions = {
 };
 
 const done: Handling = { kind: 'done' };
-const maxBatch = 1_024;
+/** A full commit for each of two lanes. */
+const maxBatch = 2_048;
 /** Within the time that Postgres lets a replay's transaction wait for it. */
 const waitMs = 25_000;
 
