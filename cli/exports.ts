@@ -58,7 +58,8 @@ export async function waitForExport(context: Context, exportId: string): Promise
         if (isOver(status)) return checkDone(got.value);
         await tellFailure(got.value);
         const what = status === ExportStatus.QUEUED ? 'queued' : 'being written';
-        await progress.show(`${what}  ${formatProgress(rowsDone, rows, 'rows')}`);
+        const part = rows > 0n ? `  ${formatProgress(rowsDone, rows, 'rows')}` : '';
+        await progress.show(what + part);
       } else {
         const isAway = got.failure.exitCode === exitCodes.unavailable;
         const isGivenUp = clock.now() - (answeredAtMs ?? -Infinity) > settings.timeoutMs;

@@ -89,11 +89,14 @@ export function exportColumns(timezone: string): readonly Column<ExportRow>[] {
       const time = value(row);
       return time && format(time, row.made.timezone);
     };
-    const cell = (row: ExportRow): string | undefined => show(row, formatLocalTime);
+    // Most ranges are of whole days, and a table has no room for their midnights.
+    const cell = (row: ExportRow): string | undefined =>
+      show(row, formatLocalTime)?.replace(/ 00:00:00$/, '');
     return { header, value: (row) => show(row, formatZonedTime), table: { title, cell } };
   };
   return [
-    textColumn('id', 'ID', idOf, { isId: true }),
+    // Never cut: every other command about an export asks for it.
+    textColumn('id', 'ID', idOf),
     textColumn('status', 'STATUS', statusOf),
     textColumn('currency', 'CURRENCY', ({ made }) => made.currency),
     rangeColumn('from', 'FROM', ({ made }) => made.from),
@@ -102,7 +105,7 @@ export function exportColumns(timezone: string): readonly Column<ExportRow>[] {
     textColumn('format', 'FORMAT', ({ made }) => nameFormat(made.format) ?? 'unknown'),
     textColumn('locale', 'LOCALE', ({ made }) => made.locale, { isCardOnly: true }),
     textColumn('rows', 'ROWS', ({ made }) => made.rows.toString(), { align: 'right' }),
-    textColumn('rows_done', 'DONE', ({ made }) => made.rowsDone.toString(), { align: 'right' }),
+    textColumn('rows_done', 'DONE', ({ made }) => made.rowsDone.toString(), cardOnly),
     textColumn('bytes', 'BYTES', ({ made }) => made.bytes?.toString(), { isCardOnly: true }),
     textColumn('sha256', 'SHA-256', ({ made }) => made.sha256, { isCardOnly: true }),
     timeColumn('created_at', 'CREATED', timezone, ({ made }) => made.createdAt),

@@ -14,7 +14,7 @@ const escapes: Readonly<Record<string, string>> = {
   ...{ '\\': '\\\\', '\b': '\\b', '\f': '\\f', '\n': '\\n', '\r': '\\r', '\t': '\\t', '\v': '\\v' },
 };
 const escapeText = (text: string): string =>
-  [...text].map((character) => escapes[character] ?? character).join('');
+  text.replaceAll(/[\\\b\f\n\r\t\v]/g, (character) => escapes[character] ?? character);
 
 /** A line as Postgres' COPY writes it. */
 function toRow(line: StatementFileLine): Buffer {

@@ -1,6 +1,6 @@
 import { operationOfCode } from '../operations.ts';
 import { createZoneClock } from '../zone-clock.ts';
-import type { FileRow } from './rows.ts';
+import type { FileRow } from './types.ts';
 
 const doubleQuote = 0x22;
 const minus = 0x2d;

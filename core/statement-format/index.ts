@@ -3,7 +3,7 @@ import { createHledgerWriter } from './hledger.ts';
 import { createJsonWriter, createNdjsonWriter } from './json.ts';
 import type { ExportFormat, ExportLocale, StatementHead, StatementWriter } from './types.ts';
 
-export { createRowReader, readMinor, toFileLine, type FileRow } from './rows.ts';
+export { createRowReader, readMinor, toFileLine } from './rows.ts';
 export * from './types.ts';
 
 /**

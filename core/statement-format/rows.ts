@@ -1,33 +1,5 @@
 import { operationOfCode } from '../operations.ts';
-import type { StatementFileLine } from './types.ts';
-
-/**
- * A line as bytes: transaction id, number of the operation (from 1), amount, balance, time in
- * milliseconds, contra account, description, in the text format of Postgres' COPY. Tabs between
- * them, `\n` at the end, `\N` for what is not there, backslashes before what would be mistaken.
- *
- * One such object is filled again and again: a million lines make no garbage. Places are offsets
- * into `bytes`.
- */
-export type FileRow = {
-  bytes: Buffer;
-  /** 36 bytes. */
-  idAt: number;
-  operation: number;
-  amountAt: number;
-  amountEnd: number;
-  balanceAt: number;
-  balanceEnd: number;
-  /** Minor units, where they are exact in a number; otherwise NaN. */
-  amount: number;
-  balance: number;
-  occurredAtMs: number;
-  contraAt: number;
-  contraEnd: number;
-  hasNote: boolean;
-  noteAt: number;
-  noteEnd: number;
-};
+import type { FileRow, StatementFileLine } from './types.ts';
 
 const tab = 0x09;
 const newline = 0x0a;

@@ -35,11 +35,11 @@ export function copyOut(
       else if (refusal) reject(toError(refusal.cause));
       else resolve();
     });
-    const { submit } = query;
+    const submit = query.submit as (this: pg.Query, connection: Connection) => Error | null;
     Object.assign(query, {
-      submit: (connection: Connection & pg.Connection) => {
-        const failed: unknown = submit.call(query, connection);
-        readBeside(connection.stream, guarded);
+      submit: (connection: Connection) => {
+        const failed = submit.call(query, connection);
+        if (!failed) readBeside(connection.stream, guarded);
         return failed;
       },
       // Rows that the driver reads after all: behind a notice, for instance. It uses their memory again.

@@ -175,7 +175,7 @@ export async function readLines(
 
 /**
  * Hands over what a file shows of the lines of an owner's wallet with `afterSeq` < seq ≤ `throughSeq`,
- * in order of seq, as rows of `core/statement-format/rows.ts`.
+ * in order of seq, as rows (`FileRow`).
  */
 export async function copyFileRows(
   tx: Tx,

@@ -1,0 +1,58 @@
+import { describe, expect, it } from 'vitest';
+
+import { createRowReader } from '../../../core/statement-format/index.ts';
+import type { Extent } from '../domain.ts';
+import { startBalanceCheck } from './balance-check.ts';
+
+const id = '7b0c1f52-6a0e-5a59-9d5c-2f6f1f0c9a11';
+const { row, read } = createRowReader();
+
+/** Checks lines of these amounts and balances as the ones after `openingMinor`. */
+function check(openingMinor: bigint, lines: readonly (readonly [bigint, bigint])[]): void {
+  const closingMinor = lines.at(-1)?.[1] ?? openingMinor;
+  const closingSeq = 10n + BigInt(lines.length);
+  const totals = { lineCount: 0n, totalDebitMinor: 0n, totalCreditMinor: 0n, nextSeq: undefined };
+  const extent: Extent = { openingSeq: 10n, openingMinor, closingSeq, closingMinor, ...totals };
+  const balance = startBalanceCheck('w', extent);
+  for (const [amount, after] of lines) {
+    read(Buffer.from(`${id}\t1\t${amount}\t${after}\t0\texternal:cash\t\\N\n`), 0);
+    balance.add(row);
+  }
+  balance.checkSeq(closingSeq);
+  balance.end();
+}
+
+const exact = 10n ** 15n;
+
+describe('balances of lines', () => {
+  it.each([0n, 5n, exact - 2n, exact, 2n ** 53n, 10n ** 17n])('follow from %s on', (opening) => {
+    const amounts = [1n, 1n, 1n, 7n, -3n, exact - 1n, -exact, exact + 1n, -9n, 2n];
+    let after = opening;
+    const lines = amounts.map((amount) => [amount, (after += amount)] as const);
+    check(opening, lines);
+    // One unit more or less in any place shows.
+    for (const i of lines.keys()) {
+      const at = `at seq ${11 + i}`;
+      const changed = (amount: bigint, balance: bigint) =>
+        lines.map((line, j) => (i === j ? ([line[0] + amount, line[1] + balance] as const) : line));
+      expect(() => check(opening, changed(1n, 0n))).toThrow(at);
+      expect(() => check(opening, changed(0n, -1n))).toThrow(at);
+      // Without the last one it is another range.
+      if (i < lines.length - 1) {
+        expect(() => check(opening, lines.toSpliced(i, 1))).toThrow(at);
+      }
+    }
+  });
+
+  it('are all there', () => {
+    const extent: Extent = {
+      ...{ openingSeq: 0n, openingMinor: 0n, closingSeq: 2n, closingMinor: 2n, lineCount: 2n },
+      ...{ totalDebitMinor: 0n, totalCreditMinor: 2n, nextSeq: undefined },
+    };
+    const balance = startBalanceCheck('w', extent);
+    read(Buffer.from(`${id}\t1\t1\t1\t0\texternal:cash\t\\N\n`), 0);
+    balance.add(row);
+    expect(() => balance.checkSeq(2n)).toThrow('up to seq 2');
+    expect(() => balance.end()).toThrow('at the end');
+  });
+});
