@@ -85,11 +85,11 @@ async function measureExcess(
   const { done, refused } = offer;
   bench.note(
     `${prefix}: offered ${Math.round(rate)}/s, sent ${each(offer.sent)}, held back by full ` +
-      `connections ${each(offer.held)}, done ${each(offer.doneInTime)} ` +
+      `connections ${each(offer.held)}, done ${Math.round(offer.donePerSecond)}/s ` +
       `(p50 ${done.p50.toFixed(0)} ms, p99 ${done.p99.toFixed(0)} ms), refused ` +
       `${each(load.refused)} (p50 ${refused.p50.toFixed(0)} ms, p99 ${refused.p99.toFixed(0)} ms)`,
   );
-  return { rate: offer.doneInTime / seconds, waitMs: done.p99 };
+  return { rate: offer.donePerSecond, waitMs: done.p99 };
 }
 
 async function run(

@@ -20,6 +20,8 @@ const ack = 0x1;
 /** What the daemon lets one connection have open (server.ts). */
 const maxOpen = 100;
 const windowBytes = 1 << 30;
+/** Left in the daemon's window (64 KiB at first, renewed by half): more than any call here needs. */
+const reserveBytes = 4 * 1024;
 
 /**
  * `:method POST`, `:scheme http`, and the five that every call has, which the first call puts into
@@ -83,7 +85,7 @@ export function connectFrames(
   send(Buffer.concat([ours, frame(types.window, 0, 0, u32(windowBytes))]));
   const first = firstHeaders(path, token);
   const client: FrameClient = {
-    room: () => (windowLeft > 64 * 1024 || open.size === 0 ? maxOpen - open.size : 0),
+    room: () => (windowLeft > reserveBytes ? maxOpen - open.size : 0),
     call: (body, onEnd) => {
       const id = next;
       next += 2;

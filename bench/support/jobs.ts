@@ -31,8 +31,8 @@ export type Offer = {
   /** Calls that were sent, and those that were due while all streams were taken. */
   readonly sent: number;
   readonly held: number;
-  /** Done before the last one was due. */
-  readonly doneInTime: number;
+  /** Done in the last two thirds of the time in which calls were due. */
+  readonly donePerSecond: number;
   /** From sending a call to its answer, in milliseconds. */
   readonly done: Waits;
   readonly refused: Waits;

@@ -20,9 +20,11 @@ export async function runOffer(
 ): Promise<{ done: number; refused: number; seconds: number; offer: Offer }> {
   const { clients, failed } = await connectAll(job, connections);
   const waits = { done: [] as number[], refused: [] as number[] };
-  const counts = { sent: 0, held: 0, doneInTime: 0, odd: 0 };
+  const counts = { sent: 0, held: 0, steady: 0, odd: 0 };
   const startedAt = performance.now();
   const endsAt = startedAt + job.seconds * 1_000;
+  // What is under way fills up first, and is still there at the end: neither is counted.
+  const countedFrom = startedAt + (job.seconds * 1_000) / 3;
   let open = 0;
   const send = (client: FrameClient, body: Buffer): void => {
     const sentAt = performance.now();
@@ -33,7 +35,7 @@ export async function runOffer(
       open -= 1;
       if (status === 0) {
         waits.done.push(nowMs - sentAt);
-        if (nowMs < endsAt) counts.doneInTime += 1;
+        if (nowMs >= countedFrom && nowMs < endsAt) counts.steady += 1;
       } else if (status === resourceExhausted) waits.refused.push(nowMs - sentAt);
       else counts.odd += 1;
     });
@@ -63,7 +65,10 @@ export async function runOffer(
   await Promise.race([ended, failed]);
   for (const client of clients) client.close();
   if (counts.odd > 0) throw new Error(`${counts.odd} calls were neither done nor refused`);
-  const offer = { ...counts, done: describe(waits.done), refused: describe(waits.refused) };
+  const { sent, held } = counts;
+  const donePerSecond = counts.steady / ((job.seconds * 2) / 3);
+  const [doneWaits, refusedWaits] = [describe(waits.done), describe(waits.refused)];
+  const offer = { sent, held, donePerSecond, done: doneWaits, refused: refusedWaits };
   const [done, refused] = [waits.done.length, waits.refused.length];
   return { done, refused, seconds: job.seconds, offer };
 }

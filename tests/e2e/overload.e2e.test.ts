@@ -1,3 +1,4 @@
+import type { ClientHttp2Stream } from 'node:http2';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import pg from 'pg';
@@ -6,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { transactionIdOf } from '../../core/ids.ts';
 import { WalletServiceService } from '../../protos/gen/digitalwallet/wallet/v1/wallet.ts';
 import { queryService, readUrls, waitUntil } from '../support/ledger.ts';
-import { connectRaw, type RawAnswer, type RawClient } from '../support/raw-http2.ts';
+import { connectRaw, readAnswer, type RawAnswer, type RawClient } from '../support/raw-http2.ts';
 import { outcomeOf, sendAll } from '../support/stream.ts';
 import {
   createStreamWorld,
@@ -33,14 +34,17 @@ afterAll(async () => {
 
 const { path, requestSerialize } = WalletServiceService.createTransaction;
 
-async function send(user: User, key: string, client: number): Promise<RawAnswer> {
+function open(user: User, key: string, client: number): ClientHttp2Stream {
   const item = deposit(user, { idempotencyKey: key });
   const messages = [Buffer.from(requestSerialize({ item, dryRun: false }))];
   const headers = { authorization: `Bearer ${user.token}` };
   const raw = clients[client % clients.length];
   if (!raw) throw new Error('no connection');
-  return raw.call(path, { headers, messages });
+  return raw.open(path, { headers, messages });
 }
+
+const send = (user: User, key: string, client: number): Promise<RawAnswer> =>
+  readAnswer(open(user, key, client));
 
 /** Holds up every commit until it is let go. */
 async function holdCommits(): Promise<() => Promise<void>> {
@@ -105,6 +109,23 @@ describe('more than can be done', () => {
     answers.forEach((answer, i) => expect(counts[i]).toBe(answer.status === 0 ? 1 : 0));
     await Promise.all(keys.map((key, i) => persist(ana, key, answers[i]!, i)));
     expect(await countByKey(ana, keys)).toEqual(keys.map(() => 1));
+    expect(await at.findLedgerFaults()).toEqual([]);
+  });
+
+  it('and is given up half-way is done once or not at all, which a repeat finds out', async () => {
+    const [, , caio] = at.users as [User, User, User];
+    const letGo = await holdCommits();
+    const keys = times(80, (i) => `given up ${i}`);
+    const streams = keys.map((key, i) => open(caio, key, i));
+    const isWaiting = `SELECT 1 FROM pg_locks WHERE relation = 'transactions'::regclass
+      AND NOT granted`;
+    await waitUntil('a commit is under way', async () => {
+      return (await queryService(at.world.dataDir, 'wallet', isWaiting)).length > 0;
+    });
+    for (const stream of streams) stream.close(8);
+    await letGo();
+    await Promise.all(keys.map(async (key, i) => persist(caio, key, await send(caio, key, i), i)));
+    expect(await countByKey(caio, keys)).toEqual(keys.map(() => 1));
     expect(await at.findLedgerFaults()).toEqual([]);
   });
 

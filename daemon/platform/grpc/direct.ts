@@ -83,6 +83,7 @@ function answer(
 ): void {
   // What goes wrong with a stream is seen by its being closed.
   stream.on('error', () => undefined);
+  if (!isOpen(stream)) return;
   const requestId = toRequestId(headers['x-request-id']?.toString());
   const tell = (rejection: Rejection): void =>
     refuse(stream, requestId, toRefused(rejection, requestId));
