@@ -57,7 +57,11 @@ describe('the benchmarks', () => {
       expect(row.baseline).toBeGreaterThan(0);
       expect(row.ratio).toBeGreaterThan(0);
     }
-    expect(report.rows.at(-1)).toMatchObject({ value: null, met: null, reason: 'not measured yet' });
+    expect(report.rows.at(-1)).toMatchObject({
+      value: null,
+      met: null,
+      reason: 'not measured yet',
+    });
     for (const { id } of report.rows)
       expect(done.stdout).toMatch(new RegExp(`^\\| ${id} +\\|`, 'm'));
     expect(done.stdout).toContain('not run: not measured yet');
