@@ -48,11 +48,3 @@ export function judge(
   const target = 'atLeast' in bound ? `>= ${bound.atLeast}` : `<= ${bound.atMost}`;
   return { ...row, ...measured, target, met: isMet };
 }
-
-/** A row that the product cannot be measured by yet. */
-export function notRun(
-  row: Pick<ResultRow, 'id' | 'what' | 'unit' | 'target'>,
-  reason: string,
-): ResultRow {
-  return { ...row, value: null, baseline: null, ratio: null, met: null, reason };
-}

@@ -61,7 +61,7 @@ const watched = (): Db => ({
 });
 
 function command(fields: Partial<Command> = {}, key: string = randomUUID()): Command {
-  const { callerClass = 'customer' as CallerClass } = fields;
+  const callerClass: CallerClass = fields.callerClass ?? 'customer';
   const wallet = { id: walletIdOf(userId, 'BRL'), userId, currency: 'BRL', exponent: 2 };
   return {
     transactionId: transactionIdOf(wallet.id, callerClass, key),

@@ -47,7 +47,6 @@ export type Entry = {
   readonly description: string | undefined;
   readonly metadata: Readonly<Record<string, string>>;
   readonly occurredAtMs: number;
-  /** 64 hex digits; see core/chain.ts. */
   readonly hash: string;
 };
 
@@ -86,9 +85,7 @@ export function walletsOf(command: Command): readonly WalletRef[] {
 }
 
 /** True for what opens a wallet that does not exist yet. */
-export function opensWallet(command: Command): boolean {
-  return command.operation === 'deposit';
-}
+export const opensWallet = (command: Command): boolean => command.operation === 'deposit';
 
 /** A wallet that nothing has happened to. */
 export function newWallet(ref: WalletRef): WalletState {
@@ -170,7 +167,6 @@ export function isRemembered(command: Command, rejection: Rejection): boolean {
 
 /** The wallet after an entry of its own. */
 function evolve(wallet: WalletState, entry: Entry): WalletState {
-  // Spelt out, as in `enter`: copying by spread is several times as slow, for each transaction.
   return {
     id: wallet.id,
     userId: wallet.userId,

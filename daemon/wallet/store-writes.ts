@@ -47,6 +47,7 @@ const appendSql = sql(
 
 /** Appends entries to the ledger; their seqs are the next of their wallets. */
 export async function appendEntries(tx: Tx, entries: readonly Entry[]): Promise<void> {
+  if (entries.length === 0) return;
   await tx.execute(appendSql, [
     toUuidArray(entries, (e) => e.wallet.id),
     toInt8Array(entries, (e) => e.seq),

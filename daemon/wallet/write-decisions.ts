@@ -39,7 +39,7 @@ export async function writeDecisions(
   const told = refusals.filter((refusal) => kept.has(refusal.command.transactionId));
   // Sent together: the server works on one while the next is being made.
   await all([
-    entries.length > 0 ? appendEntries(tx, entries) : undefined,
+    appendEntries(tx, entries),
     appendEvents(tx, entries, told),
     appendAudits(tx, toAuditEntries(commands, answers)),
   ]);
@@ -47,7 +47,7 @@ export async function writeDecisions(
 }
 
 /** Waits for all, also where one fails: what is on its way belongs to this transaction. */
-export async function all(works: readonly (Promise<unknown> | undefined)[]): Promise<void> {
+export async function all(works: readonly Promise<unknown>[]): Promise<void> {
   const outcomes = await Promise.allSettled(works);
   const failed = outcomes.find((outcome) => outcome.status === 'rejected');
   if (failed) throw failed.reason;
