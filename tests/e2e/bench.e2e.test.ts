@@ -46,10 +46,10 @@ describe('the benchmarks', () => {
       full_page_writes: 'on',
       synchronous_commit: 'on',
     });
-    const compared = ['start-version', 'start-balance', 'stream', 'export'];
+    const first = ['start-version', 'start-balance', 'stream', 'export'];
     const memory = ['export-daemon-memory', 'export-cli-memory'];
-    expect(report.rows.map(({ id }) => id)).toEqual([...compared, ...memory, 'batch']);
-    for (const row of report.rows.slice(0, -1)) {
+    expect(report.rows.map(({ id }) => id)).toEqual([...first, ...memory, 'batch']);
+    for (const row of report.rows) {
       expect(row.target).toMatch(/^[<>]= \d/);
       expect(typeof row.met).toBe('boolean');
       if (memory.includes(row.id)) continue;
@@ -57,14 +57,8 @@ describe('the benchmarks', () => {
       expect(row.baseline).toBeGreaterThan(0);
       expect(row.ratio).toBeGreaterThan(0);
     }
-    expect(report.rows.at(-1)).toMatchObject({
-      value: null,
-      met: null,
-      reason: 'not measured yet',
-    });
     for (const { id } of report.rows)
       expect(done.stdout).toMatch(new RegExp(`^\\| ${id} +\\|`, 'm'));
-    expect(done.stdout).toContain('not run: not measured yet');
   }, 300_000);
 
   it('say which there are, where one is named that is not', async () => {

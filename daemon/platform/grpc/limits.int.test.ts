@@ -158,6 +158,8 @@ describe('calls in hand', () => {
     // Neither a message nor an end, nor a credential: only the headers are there.
     const refused = await readAnswer(raw.open('/test.Test/queue', { staysOpen: true }));
     expect(refused).toMatchObject({ status: 8, info: { reason: 'OVERLOADED' } });
+    // Not for the cap on calls of all kinds, which is as high here.
+    expect(refused.message).toContain('than it can do in time');
     expect(Number(refused.info?.metadata['retryAfterMs'])).toBeGreaterThanOrEqual(500);
     letGo();
     expect((await Promise.all(held)).map((answer) => answer.status)).toEqual([0, 0, 0, 0]);
