@@ -6,7 +6,6 @@ import { isUuid, uuidV5 } from '../../../core/ids.ts';
 import type { Consumer, DeadLetter, Handling, InboundMessage } from '../broker.ts';
 import { parseJson } from '../dead-letters.ts';
 import type { Log } from '../log.ts';
-import type { Echoes } from './echoes.ts';
 import type { Publisher } from './publisher.ts';
 import { keepSession } from './session.ts';
 import { assertExchanges, assertQueues, deadQueueOf } from './topology.ts';
@@ -31,17 +30,12 @@ const letterNamespace = '5c6d2f0a-53b1-4b76-9f5e-0a4b1f3d9c27';
  */
 export function subscribe(
   consumer: Consumer,
-  options: {
-    readonly url: string;
-    readonly log: Log;
-    readonly publisher: Publisher;
-    readonly echoes: Echoes;
-  },
+  options: { readonly url: string; readonly log: Log; readonly publisher: Publisher },
 ): Subscription {
-  const { publisher, echoes } = options;
+  const { publisher } = options;
   const dead = deadQueueOf(consumer.queue);
   return drainQueue(consumer.queue, consumer, options, async (messages) => {
-    const inbound = messages.map((message) => toEcho(echoes, message) ?? toInbound(message));
+    const inbound = messages.map(toInbound);
     const handlings = await consumer.handle(inbound);
     if (handlings.every((handling) => handling.kind !== 'dead')) return;
     await Promise.all(
@@ -167,24 +161,6 @@ function ackAll(channel: ConfirmChannel, batch: readonly ConsumeMessage[]): void
   } catch {
     // The channel was lost after the commit: they come again, and their keys make that harmless.
   }
-}
-
-/** A message of this process' own, as it was before it was JSON. */
-function toEcho(echoes: Echoes, message: ConsumeMessage): InboundMessage | undefined {
-  const { messageId } = message.properties as { messageId?: unknown };
-  if (typeof messageId !== 'string') return undefined;
-  const event = echoes.take(messageId, message.content);
-  if (!event) return undefined;
-  const whole = (): InboundMessage => toInbound(message);
-  return {
-    ...{ messageId, event, userId: undefined, headers: {} },
-    get body() {
-      return whole().body;
-    },
-    get text() {
-      return whole().text;
-    },
-  };
 }
 
 function toInbound(message: ConsumeMessage): InboundMessage {

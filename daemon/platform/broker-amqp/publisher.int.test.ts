@@ -32,7 +32,7 @@ const message = (messageId: string, length: number): OutboundMessage => ({
   body: { pattern: 'transaction_created', data: { text: 'é'.repeat(length) } },
 });
 
-/** Those that are written in frames of ours; those that amqplib has to write; and both together. */
+/** Many at once; those that need several frames; and those with another id than a UUID. */
 const cases = {
   plain: () => Array.from({ length: 600 }, () => message(randomUUID(), 200)),
   long: () => [message(randomUUID(), 10), message(randomUUID(), 200_000), message(randomUUID(), 1)],

@@ -1,12 +1,7 @@
 import type { ConfirmChannel, Options } from 'amqplib';
 
-import { isUuid } from '../../../core/ids.ts';
 import { eventsExchange, textOf, type OutboundMessage } from '../broker.ts';
 import type { Log } from '../log.ts';
-import type { Echoes } from './echoes.ts';
-import { encodePublications, type Publication } from './frames.ts';
-import { rawChannelOf, type RawChannel } from './raw-channel.ts';
-import { sendAll, type OnAnswer } from './send-all.ts';
 import { keepSession } from './session.ts';
 import { assertExchanges } from './topology.ts';
 
@@ -18,11 +13,23 @@ export type Publisher = {
   stop(): Promise<void>;
 };
 
+type Outgoing = {
+  readonly exchange: string;
+  readonly routingKey: string;
+  readonly body: Buffer;
+  readonly options: Options.Publish & { readonly messageId: string };
+};
+type OnAnswer = (isConfirmed: boolean) => void;
+
+/** Publishes waiting for their confirms at once: enough to fill a round trip. */
+const maxInFlight = 2_000;
+/** Published before others get a turn. */
+const maxPerTurn = 250;
 /** These have a queue of ours: if they reach none, that is a failure. */
 const queuedKeys: ReadonlySet<string> = new Set(['transaction.created', 'statement.requested']);
 
 /** Publishes persistent messages on a connection of its own, and waits for the confirms. */
-export function createPublisher(url: string, log: Log, echoes?: Echoes): Publisher {
+export function createPublisher(url: string, log: Log): Publisher {
   const returned = new Set<string>();
   const session = keepSession({
     name: 'publisher',
@@ -46,49 +53,25 @@ export function createPublisher(url: string, log: Log, echoes?: Echoes): Publish
     return channel;
   };
 
-  /** What tells of a message's fate, once its confirm has come. */
-  const answer =
-    (messageId: string, onAnswer: (isConfirmed: boolean) => void) =>
-    (err: unknown): void => {
+  const send = (channel: ConfirmChannel, outgoing: Outgoing, onAnswer: OnAnswer): void => {
+    const { exchange, routingKey, body, options } = outgoing;
+    const { messageId } = options;
+    const whole = { persistent: true, ...options };
+    channel.publish(exchange, routingKey, body, whole, (err: unknown) => {
       const wasReturned = returned.size > 0 && returned.delete(messageId);
       onAnswer((err === null || err === undefined) && !wasReturned);
-    };
-
-  const send = (part: readonly OutboundMessage[], onAnswer: OnAnswer): void => {
-    const channel = connected();
-    const publications = part.map(toPublication);
-    const onConfirms = publications.map(({ messageId }, i) =>
-      answer(messageId, (isConfirmed) => {
-        const message = part[i];
-        if (message) onAnswer(message, isConfirmed);
-      }),
-    );
-    const raw = rawChannelOf(channel);
-    if (raw && publications.every((publication) => isPlain(publication, raw))) {
-      // amqplib's own way takes twice as long for each message.
-      const { frames, bodies } = encodePublications(raw.number, publications);
-      part.forEach(({ event }, i) => {
-        const [body, publication] = [bodies[i], publications[i]];
-        if (event && body && publication) echoes?.note(publication.messageId, body, event);
-      });
-      raw.write(frames);
-      onConfirms.forEach(raw.expectConfirm);
-      return;
-    }
-    publications.forEach((publication, i) => {
-      const { exchange, routingKey, text } = publication;
-      const options = optionsOf(publication);
-      channel.publish(exchange, routingKey, Buffer.from(text), options, onConfirms[i]);
     });
   };
 
   return {
-    publish: (messages) => sendAll(messages, send),
+    publish: (messages) =>
+      sendAll(messages, (message, onAnswer) => send(connected(), toOutgoing(message), onAnswer)),
     sendToQueue: async (queue, body, options) => {
       const messageId = String(options.messageId);
-      const whole = { persistent: true, ...options, messageId, mandatory: true };
+      const full = { ...options, messageId, mandatory: true };
+      const outgoing = { exchange: '', routingKey: queue, body, options: full };
       const isConfirmed = await new Promise<boolean>((resolve) => {
-        connected().publish('', queue, body, whole, answer(messageId, resolve));
+        send(connected(), outgoing, resolve);
       });
       if (!isConfirmed) {
         throw new Error(`RabbitMQ did not confirm a message to ${queue}`);
@@ -99,23 +82,56 @@ export function createPublisher(url: string, log: Log, echoes?: Echoes): Publish
   };
 }
 
-const toPublication = (message: OutboundMessage): Publication => ({
+/**
+ * Sends all, as many at once as may be in flight and the next ones as answers come. Resolves to
+ * what was not confirmed; rejects if sending fails.
+ */
+function sendAll(
+  messages: readonly OutboundMessage[],
+  send: (message: OutboundMessage, onAnswer: OnAnswer) => void,
+): Promise<readonly OutboundMessage[]> {
+  return new Promise((resolve, reject) => {
+    const unconfirmed: OutboundMessage[] = [];
+    let sent = 0;
+    let answered = 0;
+    let isDue = false;
+    const sendSome = (): void => {
+      isDue = false;
+      try {
+        for (const message of messages.slice(sent, sent + maxPerTurn)) {
+          sent += 1;
+          send(message, (isConfirmed) => {
+            answered += 1;
+            if (!isConfirmed) unconfirmed.push(message);
+            if (answered === messages.length) resolve(unconfirmed);
+            else sendSoon();
+          });
+        }
+        sendSoon();
+      } catch (err) {
+        // Nothing more of these: they come again, in order.
+        sent = messages.length;
+        reject(err instanceof Error ? err : new Error('not published', { cause: err }));
+      }
+    };
+    const sendSoon = (): void => {
+      if (isDue || sent === messages.length || sent - answered > maxInFlight - maxPerTurn) return;
+      isDue = true;
+      setImmediate(sendSome);
+    };
+    if (messages.length === 0) resolve(unconfirmed);
+    sendSoon();
+  });
+}
+
+const toOutgoing = (message: OutboundMessage): Outgoing => ({
   exchange: eventsExchange,
   routingKey: message.routingKey,
-  type: message.body.pattern,
-  isMandatory: queuedKeys.has(message.routingKey),
-  messageId: message.messageId,
-  text: textOf(message),
-});
-
-/** What can be written in frames of ours: the messages of our own making, save very long ones. */
-const isPlain = ({ messageId, text }: Publication, { maxBodyBytes }: RawChannel): boolean =>
-  isUuid(messageId) && text.length * 3 <= maxBodyBytes;
-
-const optionsOf = ({ messageId, type, isMandatory }: Publication): Options.Publish => ({
-  persistent: true,
-  contentType: 'application/json',
-  messageId,
-  type,
-  mandatory: isMandatory,
+  body: Buffer.from(textOf(message)),
+  options: {
+    messageId: message.messageId,
+    contentType: 'application/json',
+    type: message.body.pattern,
+    mandatory: queuedKeys.has(message.routingKey),
+  },
 });
