@@ -75,8 +75,8 @@ const created = toCreatedMessage({
   parentId: undefined,
   description: 'x',
   occurredAtMs: 1_795_000_000_000,
-  hash: Buffer.alloc(32),
-} as unknown as Parameters<typeof toCreatedMessage>[0]).body;
+  hash: '0'.repeat(64),
+}).body;
 
 type Json = Readonly<Record<string, unknown>>;
 
