@@ -3,8 +3,8 @@ import type { Job, Offer, Waits } from './jobs.ts';
 import { connectAll, encodeCalls } from './load-unary.ts';
 import { percentile } from './rounds.ts';
 
-/** A connection takes 100 calls at once, so 1,600 together: far more than are served in time. */
-const connections = 16;
+/** A connection takes 100 calls at once, so 6,400 together: far more than are served in time. */
+const connections = 64;
 const paceMs = 2;
 
 export const prepareOffer = (job: Job): Buffer[] =>
