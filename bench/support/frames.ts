@@ -70,7 +70,7 @@ export function connectFrames(
       send(frame(types.settings, ack, 0, none));
     else if (type === types.ping && (flags & ack) === 0) send(frame(types.ping, ack, 0, payload));
     else if (type === types.window && id === 0) windowLeft += payload.readUInt32BE(0);
-    else if (type === types.goaway)
+    else if (type === types.goaway && !isClosing)
       onFailure(new Error(`the daemon ended a connection: ${payload.toString('hex')}`));
   };
   socket.on('data', createFrameReader(onFrame));
