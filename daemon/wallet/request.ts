@@ -5,6 +5,7 @@ import { isUndo, type Operation } from '../../core/operations.ts';
 import { refuse, succeed, type Result } from '../../core/reasons.ts';
 import { findTextProblem, textLimits } from '../../core/text.ts';
 import type { Command, WalletRef } from './domain.ts';
+import { createWalletRefs } from './wallet-refs.ts';
 
 /** What a transaction asks for, from whichever way it came, before anything is checked. */
 export type TransactionRequest = {
@@ -24,30 +25,22 @@ export type TransactionRequest = {
 const maxMetadataEntries = 16;
 const maxMetadataLength = 256;
 
-/** Wallets that were named before, by currency and user: naming one costs a hash. */
-const named = new Map<string, Map<string, Result<WalletRef>>>();
-const maxNamed = 100_000;
+/** Wallets that were named before: naming one costs a hash. Some 40 MB at most. */
+const refs = createWalletRefs(100_000);
 
 /** The wallet of a user in a currency; CURRENCY_UNKNOWN if ISO 4217 has no such code. */
 export function refOf(userId: string, currency: string): Result<WalletRef> {
-  const known = named.get(currency)?.get(userId);
-  if (known) return known;
-  const ref = nameWallet(userId, currency);
-  if (!ref.ok) return ref;
-  const ofCurrency = named.get(currency) ?? new Map<string, Result<WalletRef>>();
-  if (ofCurrency.size >= maxNamed) ofCurrency.clear();
-  named.set(currency, ofCurrency.set(userId, ref));
-  return ref;
-}
-
-function nameWallet(userId: string, currency: string): Result<WalletRef> {
+  const known = refs.find(userId, currency);
+  if (known) return succeed(known);
   const exponent = findExponent(currency);
   if (exponent === undefined) {
     return refuse('CURRENCY_UNKNOWN', 'currency must be a code of ISO 4217 in capitals, like BRL', {
       field: 'currency',
     });
   }
-  return succeed({ id: walletIdOf(userId, currency), userId, currency, exponent });
+  const ref = { id: walletIdOf(userId, currency), userId, currency, exponent };
+  refs.keep(ref);
+  return succeed(ref);
 }
 
 /** Checks everything that needs no state, and names the transaction. */
