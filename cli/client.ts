@@ -65,6 +65,7 @@ export function openConnection(settings: Settings): Outcome<Connection> {
     ...(settings.server.isLoopback ? { 'grpc.enable_http_proxy': 0 } : {}),
     // Repeating a call is our own decision, made with an idempotency key.
     'grpc.enable_retries': 0,
+    'grpc.enable_channelz': 0,
     'grpc.service_config_disable_resolution': 1,
     'grpc.initial_reconnect_backoff_ms': 200,
     'grpc.max_reconnect_backoff_ms': 1000,

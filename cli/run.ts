@@ -172,14 +172,15 @@ async function prepareContext(
     environment: environment.settings,
     profile: file.value.profiles[profile] ?? {},
   });
-  const { timezone, tz } = environment;
-  if (!isLenient && settingValues.timezone.text === undefined && tz !== undefined && !timezone) {
+  const { tz } = environment;
+  const isOfTerminal = !isLenient && settingValues.timezone.text === undefined;
+  if (isOfTerminal && tz !== undefined && !environment.timezone) {
     const message = `TZ: ${JSON.stringify(tz)} is not an IANA time zone, for instance Europe/Lisbon`;
     return fail('CONFIG_INVALID', message, { field: 'timezone', hint: 'mend or unset TZ' });
   }
   const settings = typeSettings(
     isLenient ? dropInvalid(settingValues) : settingValues,
-    environment.timezone ?? 'UTC',
+    () => environment.timezone ?? 'UTC',
   );
   if (!settings.ok) return settings;
   const manner: Manner = {

@@ -30,7 +30,7 @@ describe('layerSettings', () => {
 
 describe('typeSettings', () => {
   test('types the defaults', () => {
-    expect(typeSettings(layerSettings(none), 'Europe/Lisbon')).toMatchObject({
+    expect(typeSettings(layerSettings(none), () => 'Europe/Lisbon')).toMatchObject({
       ok: true,
       value: {
         server: { text: '127.0.0.1:50051' },
@@ -50,13 +50,13 @@ describe('typeSettings', () => {
       environment: { output: 'xml' },
       profile: { currency: 'brl' },
     });
-    const typed = typeSettings(values, 'UTC');
+    const typed = typeSettings(values, () => 'UTC');
     expect(typed).toMatchObject({ ok: false, failure: { exitCode: 2 } });
     const message = typed.ok ? '' : typed.failure.message;
     for (const part of ['--timeout: "soon"', 'WALLET_OUTPUT: "xml"', `the profile's currency`]) {
       expect(message).toContain(part);
     }
-    expect(typeSettings(dropInvalid(values), 'UTC').ok).toBe(true);
+    expect(typeSettings(dropInvalid(values), () => 'UTC').ok).toBe(true);
   });
 });
 

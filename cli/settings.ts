@@ -146,7 +146,10 @@ const clientPair = [
 ] as const;
 
 /** Types the layered values; a failure lists every fault at once and where each came from. */
-export function typeSettings(values: SettingValues, terminalTimezone: string): Outcome<Settings> {
+export function typeSettings(
+  values: SettingValues,
+  terminalTimezone: () => string,
+): Outcome<Settings> {
   const faults: string[] = [];
   let field: SettingKey | undefined;
   for (const key of settingKeys) {
@@ -185,7 +188,7 @@ export function dropInvalid(values: SettingValues): SettingValues {
   return Object.fromEntries(settingKeys.map((key) => [key, mend(key)])) as SettingValues;
 }
 
-function toSettings(values: SettingValues, terminalTimezone: string): Settings {
+function toSettings(values: SettingValues, terminalTimezone: () => string): Settings {
   const server = parseServerAddress(values.server.text ?? '');
   const timeoutMs = parseDuration(values.timeout.text ?? '');
   const output = values.output.text ?? 'table';
@@ -200,7 +203,9 @@ function toSettings(values: SettingValues, terminalTimezone: string): Settings {
     server,
     output,
     currency: values.currency.text ?? settingSpecs.currency.fallback,
-    timezone: values.timezone.text ?? terminalTimezone,
+    get timezone() {
+      return values.timezone.text ?? terminalTimezone();
+    },
     timeoutMs,
     hasTls: isOn('tls') || tlsFiles.some((file) => file !== undefined),
     tlsCaFile: values['tls-ca'].text,

@@ -7,6 +7,7 @@ import { createListPrinter, printObject, type Column } from '../output/print.ts'
 import { formatMoney, toBalanceJson, type BalanceRow } from '../output/shapes.ts';
 import { formatLocalTime } from '../output/time.ts';
 import { failUserRequired, isStaff } from '../confirm-move.ts';
+import type { Settings } from '../settings.ts';
 import { parseTime } from '../times.ts';
 import { identifyCaller, resolveUser } from '../users.ts';
 
@@ -45,7 +46,7 @@ export async function runBalance(
   if (options.all) return printAll(context, userId, at);
   const balance = await getBalance(context, userId, currency, at);
   if (!balance.ok) return balance;
-  await printObject(context, balance.value, columns(settings.timezone), toBalanceJson);
+  await printObject(context, balance.value, columns(settings), toBalanceJson);
   return done;
 }
 
@@ -87,7 +88,7 @@ async function printAll(
   userId: string,
   at: Date | undefined,
 ): Promise<CommandOutcome> {
-  const list = createListPrinter(context, columns(context.settings.timezone), toBalanceJson);
+  const list = createListPrinter(context, columns(context.settings), toBalanceJson);
   let pageToken = '';
   let owner: string | undefined;
   do {
@@ -112,7 +113,7 @@ async function printAll(
   return done;
 }
 
-function columns(timezone: string): readonly Column<BalanceRow>[] {
+function columns(settings: Settings): readonly Column<BalanceRow>[] {
   const balanceOf = ({ wallet }: BalanceRow): string =>
     formatMoney(wallet.balanceMinor, wallet.currency, wallet.exponent);
   return [
@@ -131,8 +132,9 @@ function columns(timezone: string): readonly Column<BalanceRow>[] {
       value: ({ asOf }) => asOf?.toISOString(),
       table: {
         title: 'AS OF',
-        cell: ({ asOf }) => asOf && `${formatLocalTime(asOf, timezone)} (${timezone})`,
-        listCell: ({ asOf }) => asOf && formatLocalTime(asOf, timezone),
+        cell: ({ asOf }) =>
+          asOf && `${formatLocalTime(asOf, settings.timezone)} (${settings.timezone})`,
+        listCell: ({ asOf }) => asOf && formatLocalTime(asOf, settings.timezone),
       },
     },
     {
