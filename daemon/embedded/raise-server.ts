@@ -1,3 +1,4 @@
+import { totalmem } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import { type Log } from '../platform/log.ts';
@@ -88,7 +89,11 @@ async function launchServer(input: RaiseInput, deadline: number): Promise<Attemp
   const logOffset = await measureLog(logFile);
   const server = await spawnServer({
     postgres: binaries.value.postgres,
-    args: formatServerArgs({ pgData, socketDir: access.socketDir, lz4, extraSettings }),
+    args: formatServerArgs({
+      ...{ pgData, socketDir: access.socketDir, lz4, extraSettings },
+      // A container's limit is less than the machine has; without one it is far more.
+      memoryBytes: Math.min(totalmem(), process.constrainedMemory() || Infinity),
+    }),
     pgData,
     logFile,
     runAs,
