@@ -12,7 +12,8 @@ import { createHandlers } from './handlers.ts';
 import { createPasswords } from './passwords.ts';
 import { policies } from './policy.ts';
 import { createSigningKeys } from './signing-keys.ts';
-import { prune } from './store-revocations.ts';
+import { pruneRevocations } from './store-revocations.ts';
+import { pruneSessions } from './store-sessions.ts';
 import { countAdmins } from './store.ts';
 import { pruneAttempts } from './throttle-store.ts';
 import { createThrottle } from './throttle.ts';
@@ -89,8 +90,7 @@ export async function createAuth(options: AuthOptions) {
 
 /** What fails is left for the next time. */
 async function pruneAll(db: Db): Promise<void> {
-  await db.tx(prune).catch(() => undefined);
-  for (const work of [pruneAttempts, pruneSignUps]) {
+  for (const work of [pruneSessions, pruneRevocations, pruneAttempts, pruneSignUps]) {
     while ((await db.tx(work).catch(() => 0)) >= prunedAtOnce);
   }
 }

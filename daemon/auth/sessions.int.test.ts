@@ -10,6 +10,7 @@ import {
   UpdateUserRequest,
   type TokenSet,
 } from '../../protos/gen/digitalwallet/auth/v1/auth.ts';
+import { pruneSessions } from './store-sessions.ts';
 
 const password = 'correct horse battery';
 let server: AuthServer;
@@ -139,6 +140,24 @@ describe('refreshing', () => {
     );
     const { accessTokenExpiresAt } = await refresh(refreshToken);
     expect(accessTokenExpiresAt!.getTime()).toBeLessThanOrEqual(Date.now() + 60_000);
+  });
+
+  it('a session is forgotten after its end, with its tokens, and no other', async () => {
+    const [ended, signedOut, living] = [await signIn(), await signIn(), await signIn()];
+    await refresh(ended.refreshToken);
+    await signOut(signedOut);
+    const { db, query } = server.database;
+    await query('UPDATE sessions SET expires_at = now() WHERE id = $1', [ended.sessionId]);
+    expect(await db.tx(pruneSessions)).toBeGreaterThanOrEqual(1);
+    const ids = [ended, signedOut, living].map(({ sessionId }) => sessionId);
+    expect(
+      await query('SELECT id FROM sessions WHERE id = ANY($1) ORDER BY created_at', [ids]),
+    ).toEqual([{ id: signedOut.sessionId }, { id: living.sessionId }]);
+    const tokens = 'SELECT 1 FROM refresh_tokens WHERE session_id = $1';
+    expect(await query(tokens, [ended.sessionId])).toEqual([]);
+    expect(reasonOf(await tryRefresh(ended.refreshToken))).toBe('REFRESH_TOKEN_INVALID');
+    expect(reasonOf(await tryRefresh(living.refreshToken))).toBe('ok');
+    expect(await db.tx(pruneSessions)).toBe(0);
   });
 });
 

@@ -19,18 +19,14 @@ export async function listRevocations(tx: Tx, sinceMs: number | undefined): Prom
 }
 
 const pruneSql = sql(
-  'auth_prune',
-  `WITH old_tokens AS (
-     DELETE FROM refresh_tokens WHERE token_hash IN (
-       SELECT t.token_hash FROM sessions s JOIN refresh_tokens t ON t.session_id = s.id
-       WHERE s.expires_at < (SELECT clock_timestamp()) LIMIT 10000 FOR UPDATE OF t SKIP LOCKED))
-   DELETE FROM revocations WHERE (kind, subject_id, revoked_at) IN (
+  'revocation_prune',
+  `DELETE FROM revocations WHERE (kind, subject_id, revoked_at) IN (
      SELECT kind, subject_id, revoked_at FROM revocations
      WHERE revoked_at < (SELECT clock_timestamp() - interval '1 day')
      LIMIT 10000 FOR UPDATE SKIP LOCKED)`,
 );
 
-/** Forgets what no token can be checked against any more. */
-export async function prune(tx: Tx): Promise<void> {
-  await tx.execute(pruneSql);
+/** Forgets what no token can be checked against any more: up to 10,000 rows, and how many it were. */
+export async function pruneRevocations(tx: Tx): Promise<number> {
+  return tx.execute(pruneSql);
 }

@@ -3,7 +3,7 @@ REVOKE ALL ON ALL TABLES IN SCHEMA public FROM {{runtime_role}};
 GRANT USAGE ON SCHEMA public TO {{runtime_role}};
 GRANT SELECT ON schema_migrations TO {{runtime_role}};
 GRANT SELECT, INSERT ON audit_log TO {{runtime_role}};
-GRANT SELECT, INSERT, UPDATE ON users, sessions TO {{runtime_role}};
+GRANT SELECT, INSERT, UPDATE ON users TO {{runtime_role}};
 GRANT SELECT, INSERT, UPDATE (last_used_at, revoked_at) ON api_keys TO {{runtime_role}};
-GRANT SELECT, INSERT, UPDATE, DELETE ON refresh_tokens, revocations TO {{runtime_role}};
+GRANT SELECT, INSERT, UPDATE, DELETE ON sessions, refresh_tokens, revocations TO {{runtime_role}};
 GRANT SELECT, INSERT, UPDATE, DELETE ON attempts, sign_ups TO {{runtime_role}}

@@ -137,7 +137,7 @@ export const withoutSample: Readonly<Record<string, readonly string[]>> = {
     ...['dead_decide', 'dead_insert', 'dead_list', 'dead_lock'],
     ...['rebuild_remove', 'rebuild_repair', 'rebuild_some'],
   ],
-  'pruning, now and then': ['attempt_prune', 'auth_prune', 'sign_up_prune'],
+  'pruning, now and then': ['attempt_prune', 'revocation_prune', 'session_prune', 'sign_up_prune'],
 };
 
 /** Tables, and indexes of some rows only, that are small by nature: they hold what is unfinished. */
@@ -148,7 +148,7 @@ export const small: ReadonlySet<string> = new Set([
 /** Statements that may read a whole table, and why. */
 export const mayScan: Readonly<Record<string, string>> = {
   attempt_prune: 'deletes up to 10,000 rows: much of a table that is small',
-  auth_prune: 'deletes up to 10,000 rows: much of a table that is small',
+  revocation_prune: 'deletes up to 10,000 rows: much of a table that is small',
   sign_up_prune: 'deletes up to 10,000 rows: much of a table that is small',
   dead_list:
     'an admin looks at each dead letter; they are few, and their list is asked for by hand',
