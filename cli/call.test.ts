@@ -9,7 +9,7 @@ const unknown: CallFailure = { ...base, certainty: 'unknown' };
 const refused: CallFailure = { ...base, certainty: 'refused', reason: 'DATABASE_UNAVAILABLE' };
 const final: CallFailure = { ...refused, isTransient: false, reason: 'INSUFFICIENT_FUNDS' };
 
-/** Answers one after the other, the last for ever, each taking `tookMs` of a clock of its own. */
+/** Answers one after the other, the last for ever, each taking `tookMs` of a clock of its own, at most up to its deadline. */
 async function run(answers: readonly (CallFailure | 'done')[], timeoutMs: number, tookMs = 10) {
   let nowMs = 0;
   let count = 0;
@@ -19,7 +19,7 @@ async function run(answers: readonly (CallFailure | 'done')[], timeoutMs: number
       deadlines.push(deadlineMs);
       const answer = answers[Math.min(count, answers.length - 1)] ?? 'done';
       count += 1;
-      nowMs += tookMs;
+      nowMs += Math.min(tookMs, deadlineMs - nowMs);
       const value: CallResult<string> =
         answer === 'done' ? { ok: true, value: answer } : { ok: false, failure: answer };
       return Promise.resolve(value);

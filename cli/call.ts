@@ -35,15 +35,16 @@ export async function callRepeatedly<T>(
       return { result, hadUnknownAttempt };
     }
     hadUnknownAttempt ||= result.failure.certainty === 'unknown';
-    await clock.sleep(pauseMs * (1 + Math.random() * 0.25));
+    await clock.sleep(pauseMs);
   }
 }
 
-/** Longer each time, and never shorter than the server asks for. */
+/** Longer each time, never shorter than the server asks for, and not the same for all who ask. */
 function pauseAfter({ metadata }: CallFailure, count: number): number {
   const asked = metadata['retryAfterMs'] ?? '';
   const askedMs = /^[0-9]{1,6}$/.test(asked) ? Number(asked) : 0;
-  return Math.max(askedMs, 0.75 * Math.min(200 * 2 ** (count - 1), 2000));
+  const leastMs = Math.max(askedMs, 0.75 * Math.min(200 * 2 ** (count - 1), 2000));
+  return leastMs * (1 + Math.random() * 0.25);
 }
 
 function isWorthAnother(failure: CallFailure, count: number, hadUnknownAttempt: boolean): boolean {

@@ -104,7 +104,8 @@ export type Move = { readonly from: WalletState; readonly to: WalletState };
 /**
  * Moves wallets that nobody has locked, if they are active and still as remembered, and if their
  * past was not told beyond `clockMs`. False if any of them is not: then nothing may be committed.
- * In order of id, as in `readWallets`.
+ * In order of id, as in `readWallets`, if the pool plans by key (`isByKey`). A plan that reads the
+ * whole table locks rows in the order in which they lie: two such commits can wait for each other.
  */
 export async function moveWallets(
   tx: Tx,

@@ -75,6 +75,8 @@ describe('trouble with a broker', () => {
       const { text } = await ask('/metrics');
       return text.includes('walletd_outbox_events 0') && text.includes('walletd_broker_up 1');
     });
+    // Those that publish and those that consume have connections of their own: each comes back by itself.
+    await waitUntil('no more trouble', async () => (await ask('/readyz')).text === 'ready\n');
     expect(await ask('/readyz')).toEqual({ status: 200, text: 'ready\n' });
   });
 
