@@ -37,3 +37,32 @@ export function writeHex(bytes: Buffer, hex: string, start: number): void {
       ((digitOf[hex.charCodeAt(i)] ?? 0) << 4) | (digitOf[hex.charCodeAt(i + 1)] ?? 0);
   }
 }
+
+/** Writes text as UTF-8 at `start`; where it ends. There must be `maxBytesPerUnit` for each unit. */
+export function writeText(bytes: Buffer, text: string, start: number): number {
+  const { length } = text;
+  for (let i = 0; i < length; i += 1) {
+    const code = text.charCodeAt(i);
+    // Few are longer than a hundred characters, and hardly any has more than ASCII: calling out of
+    // the engine takes longer than a loop.
+    if (code > 0x7f) return start + bytes.write(text, start);
+    bytes[start + i] = code;
+  }
+  return start + length;
+}
+
+const uuidDigits = Buffer.alloc(36, '-');
+const hexDigits = Buffer.from('0123456789abcdef');
+/** Where in a UUID the digits of each of its 16 bytes stand. */
+const uuidPlaces = [0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34];
+
+/** The canonical form of the UUID with these 16 bytes. */
+export function toUuid(byteAt: (i: number) => number): string {
+  for (let i = 0; i < 16; i += 1) {
+    const byte = byteAt(i);
+    const place = uuidPlaces[i] ?? 0;
+    uuidDigits[place] = hexDigits[byte >> 4] ?? 0;
+    uuidDigits[place + 1] = hexDigits[byte & 0xf] ?? 0;
+  }
+  return uuidDigits.toString('latin1');
+}

@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto';
 
-import { createScratch, maxBytesPerUnit } from './bytes.ts';
+import { createScratch, maxBytesPerUnit, writeHex, writeText } from './bytes.ts';
 import type { Operation } from './operations.ts';
 
 /** Version of the layout below; the first byte that is hashed. */
@@ -25,7 +25,7 @@ export type ChainedFields = {
 
 /** What the chain of a wallet starts from: SHA-256 (64 hex digits) over who the wallet belongs to. */
 export function genesisHash(walletId: string, userId: string, currency: string): string {
-  return sha256('', ascii('genesis') + ascii(walletId) + ascii(userId) + ascii(currency));
+  return sha256('', ['genesis', walletId, userId, currency]);
 }
 
 /**
@@ -34,40 +34,57 @@ export function genesisHash(walletId: string, userId: string, currency: string):
  * differs from an empty one.
  */
 export function chainHash(previous: string, fields: ChainedFields): string {
-  const text =
-    ascii(fields.id) +
-    ascii(fields.seq.toString()) +
-    ascii(fields.operation) +
-    ascii(fields.amountMinor.toString()) +
-    ascii(fields.balanceAfterMinor.toString()) +
-    prefixed(fields.contraAccount) +
-    prefixed(fields.parentId) +
-    prefixed(fields.source) +
-    prefixed(fields.actor) +
-    prefixed(fields.description) +
-    prefixed(canonicalMetadata(fields.metadata)) +
-    ascii(fields.occurredAtMs.toString());
-  return sha256(previous, text);
+  return sha256(previous, [
+    fields.id,
+    fields.seq.toString(),
+    fields.operation,
+    fields.amountMinor.toString(),
+    fields.balanceAfterMinor.toString(),
+    fields.contraAccount,
+    fields.parentId,
+    fields.source,
+    fields.actor,
+    fields.description,
+    canonicalMetadata(fields.metadata),
+    fields.occurredAtMs.toString(),
+  ]);
 }
 
 /** Keys in code-unit order, so that the same metadata has one text only; undefined if empty. */
 export function canonicalMetadata(metadata: Readonly<Record<string, string>>): string | undefined {
-  const keys = Object.keys(metadata).sort();
-  if (keys.length === 0) return undefined;
-  return JSON.stringify(keys.map((key) => [key, metadata[key]]));
+  for (const _key in metadata) {
+    const keys = Object.keys(metadata).sort();
+    return JSON.stringify(keys.map((key) => [key, metadata[key]]));
+  }
+  return undefined;
 }
 
-/** What has one byte for each character: its length needs no counting. */
-const ascii = (field: string): string => `${field.length}:${field};`;
-
-const prefixed = (field: string | undefined): string =>
-  field === undefined ? '-;' : `${Buffer.byteLength(field)}:${field};`;
-
 const scratch = createScratch(32 * 1024);
+/** A field's length in digits, and what is around it. */
+const maxBytesAround = 12;
 
-function sha256(previous: string, text: string): string {
-  const bytes = scratch.take(1 + previous.length / 2 + maxBytesPerUnit * text.length);
+function sha256(previous: string, fields: readonly (string | undefined)[]): string {
+  const start = 1 + previous.length / 2;
+  let most = start;
+  for (const field of fields) most += maxBytesAround + maxBytesPerUnit * (field?.length ?? 0);
+  const bytes = scratch.take(most);
   bytes[0] = chainVersion;
-  const start = 1 + bytes.write(previous, 1, 'hex');
-  return hash('sha256', scratch.upTo(bytes, start + bytes.write(text, start)), 'hex');
+  writeHex(bytes, previous, 1);
+  let end = start;
+  for (const field of fields) end = writeField(bytes, field, end);
+  return hash('sha256', scratch.upTo(bytes, end), 'hex');
+}
+
+const prefixes = Array.from({ length: 256 }, (_, length) => `${length}:`);
+const prefixOf = (length: number): string => prefixes[length] ?? `${length}:`;
+
+/** `<length in bytes>:<field>;`, or `-;` for none. Where it ends. */
+function writeField(bytes: Buffer, field: string | undefined, start: number): number {
+  if (field === undefined) return writeText(bytes, '-;', start);
+  const at = writeText(bytes, prefixOf(field.length), start);
+  const end = writeText(bytes, field, at);
+  if (end - at === field.length) return writeText(bytes, ';', end);
+  // It has more bytes than characters: its length was another.
+  const again = writeText(bytes, prefixOf(end - at), start);
+  return writeText(bytes, ';', writeText(bytes, field, again));
 }

@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto';
 
-import { createScratch, maxBytesPerUnit, writeUuid } from './bytes.ts';
+import { createScratch, maxBytesPerUnit, toUuid, writeText, writeUuid } from './bytes.ts';
 
 /** Namespace of wallet ids: UUIDv5 of the DNS namespace and `wallet.digital-wallet`. */
 const walletNamespace = '0fce9ee4-c2ea-5886-b403-99d8567e324d';
@@ -18,15 +18,20 @@ export function isUuid(text: string): boolean {
 const scratch = createScratch(4 * 1024);
 const namespaceBytes = 16;
 
-/** RFC 9562 UUIDv5: SHA-1 over the namespace's 16 bytes and the name's UTF-8. */
+/**
+ * RFC 9562 UUIDv5: the first 16 bytes of SHA-1 over the namespace's 16 bytes and the name's UTF-8, with
+ * the version in the upper half of byte 6 and the variant in the two highest bits of byte 8.
+ */
 export function uuidV5(namespace: string, name: string): string {
   const bytes = scratch.take(namespaceBytes + name.length * maxBytesPerUnit);
   writeUuid(bytes, namespace);
-  const end = namespaceBytes + bytes.write(name, namespaceBytes);
-  const hex = hash('sha1', scratch.upTo(bytes, end), 'hex');
-  // The version, and the variant in the two highest bits of the ninth byte.
-  const variant = ((parseInt(hex.charAt(16), 16) & 0x3) | 0x8).toString(16);
-  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-5${hex.slice(13, 16)}-${variant}${hex.slice(17, 20)}-${hex.slice(20, 32)}`;
+  const end = writeText(bytes, name, namespaceBytes);
+  const digest = hash('sha1', scratch.upTo(bytes, end), 'binary');
+  return toUuid((i) => {
+    const byte = digest.charCodeAt(i);
+    if (i === 6) return (byte & 0x0f) | 0x50;
+    return i === 8 ? (byte & 0x3f) | 0x80 : byte;
+  });
 }
 
 /** The wallet of a user in a currency: known without a lookup. */

@@ -41,7 +41,7 @@ async function deliver(consumer: Consumer, messages: readonly OutboundMessage[])
   const wanted = messages.filter((message) => keys.has(message.routingKey));
   for (let start = 0; start < wanted.length; start += consumer.maxBatch) {
     const batch = wanted.slice(start, start + consumer.maxBatch);
-    const handlings = await consumer.handle(batch.map(toInbound));
+    const handlings = await consumer.handle(batch.map((message) => new LocalMessage(message)));
     const dead = handlings.find((handling) => handling.kind === 'dead');
     // Only our own services publish here: a message that they refuse is a defect, and stays.
     if (dead) throw new Error(`${consumer.queue}: ${dead.reason} (${dead.field})`);
@@ -50,20 +50,26 @@ async function deliver(consumer: Consumer, messages: readonly OutboundMessage[])
 
 const noHeaders = {};
 
-/** Made only as far as it is looked at: most consumers of an event need no JSON of it. */
-function toInbound(message: OutboundMessage): InboundMessage {
-  return {
-    event: message.event,
-    userId: undefined,
-    headers: noHeaders,
-    get messageId() {
-      return message.messageId;
-    },
-    get body() {
-      return message.body;
-    },
-    get text() {
-      return textOf(message);
-    },
-  };
+/**
+ * Made only as far as it is looked at: most consumers of an event need no JSON of it. A class for
+ * its getters: those of an object literal are made anew for each.
+ */
+class LocalMessage implements InboundMessage {
+  readonly userId = undefined;
+  readonly headers = noHeaders;
+  readonly event: InboundMessage['event'];
+  readonly #sent: OutboundMessage;
+  constructor(sent: OutboundMessage) {
+    this.event = sent.event;
+    this.#sent = sent;
+  }
+  get messageId(): string {
+    return this.#sent.messageId;
+  }
+  get body(): unknown {
+    return this.#sent.body;
+  }
+  get text(): string {
+    return textOf(this.#sent);
+  }
 }

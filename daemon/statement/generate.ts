@@ -8,6 +8,7 @@ import {
   type Head,
   type Range,
 } from './domain.ts';
+import type { KnownSums, Sums } from './known-sums.ts';
 import * as store from './store.ts';
 
 /** Asks the ledger for a wallet's head. Rejects if the wallet service is out of reach. */
@@ -24,7 +25,7 @@ const pollMs = 25;
 /**
  * Reads a range until it is complete, for up to 2 s; then says what is missing. The ledger was
  * asked for `head` before: what it takes on later belongs to the next statement. `throughSeq`
- * pins the end for later pages.
+ * pins the end for later pages. `knownSums` spares the adding up of what was added up lately.
  */
 export async function generate(
   db: Db,
@@ -33,13 +34,30 @@ export async function generate(
   {
     head,
     throughSeq,
-  }: { readonly head: Head | undefined; readonly throughSeq: bigint | undefined },
+    knownSums,
+  }: {
+    readonly head: Head | undefined;
+    readonly throughSeq: bigint | undefined;
+    readonly knownSums?: KnownSums;
+  },
 ): Promise<Generated> {
   const endsAt = performance.now() + catchUpMs;
   for (;;) {
-    const extent = await db.snapshot((tx) => store.readExtent(tx, wallet.id, range, throughSeq));
+    let known: Sums | undefined;
+    const findSums = (openingSeq: bigint, closingSeq: bigint): Sums | undefined =>
+      (known = knownSums?.find(wallet.id, openingSeq, closingSeq));
+    const extent = await db.snapshot((tx) =>
+      store.readExtent(tx, wallet.id, range, throughSeq, findSums),
+    );
     const completeness = judge(extent, head?.seq);
-    if (completeness.isComplete && !isBalanced(extent)) {
+    const isSound = completeness.isComplete && isBalanced(extent);
+    if (isSound) knownSums?.keep(wallet.id, extent);
+    else if (known) {
+      // Lines were changed meanwhile, or are not there yet: all are added up again.
+      knownSums?.forget(wallet.id);
+      continue;
+    }
+    if (completeness.isComplete && !isSound) {
       throw new Error(`the statement of wallet ${wallet.id} does not add up`);
     }
     if (completeness.isComplete || performance.now() > endsAt) return { extent, completeness };

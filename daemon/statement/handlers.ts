@@ -30,6 +30,7 @@ import { createExport, nowOf, resolveWallet } from './exports/create.ts';
 import type { ExportHandlerOptions } from './exports/handlers.ts';
 import { toWireExport } from './exports/wire.ts';
 import { generate, type Generated, type Wallet } from './generate.ts';
+import { createKnownSums, type KnownSums } from './known-sums.ts';
 import * as store from './store.ts';
 
 const defaultPageSize = 500;
@@ -37,10 +38,11 @@ const maxPageSize = 1_000;
 
 /** Wire to domain and back. */
 export function createHandlers(options: ExportHandlerOptions): Handlers<StatementServiceServer> {
+  const knownSums = createKnownSums(() => performance.now());
   return {
     generateStatement: auditRead(
       options.trail,
-      (request, context) => generateStatement(options, request, context),
+      (request, context) => generateStatement(options, knownSums, request, context),
       ({ userId }, { statement }) => ({
         action: 'statement.generate',
         target: userId,
@@ -56,6 +58,7 @@ export function createHandlers(options: ExportHandlerOptions): Handlers<Statemen
 
 async function generateStatement(
   options: ExportHandlerOptions,
+  knownSums: KnownSums,
   request: GenerateStatementRequest,
   context: CallContext,
 ): Promise<Result<GenerateStatementResponse>> {
@@ -83,7 +86,11 @@ async function generateStatement(
   if (!isInline(range.value, options.inlineDays)) return queueStatement(options, request, context);
   const pinned = cursor.value?.['through'];
   const throughSeq = pinned === undefined ? undefined : BigInt(pinned);
-  const generated = await generate(options.db, wallet, range.value, { head, throughSeq });
+  const generated = await generate(options.db, wallet, range.value, {
+    head,
+    throughSeq,
+    knownSums,
+  });
   if (!hasCarriableTotals(generated.extent)) {
     return refuse(
       'RANGE_TOO_LONG',

@@ -16,8 +16,6 @@ import { distinctWallets, keyOf, parentsOf } from './states.ts';
 import { moveWallets, type Move } from './store-writes.ts';
 import { all, rememberDoubt, writeDecisions, type Decided } from './write-decisions.ts';
 
-/** Wallets whose state is remembered: some 50 MB. */
-const maxRemembered = 100_000;
 /** After a miss so many batches are committed with locks, and twice as many after the next miss. */
 const minCaution = 1;
 const maxCaution = 64;
@@ -30,7 +28,7 @@ const maxCaution = 64;
  */
 export function createCommit(
   db: Db,
-  heads: Heads = createHeads(maxRemembered),
+  heads: Heads = createHeads(),
 ): (commands: readonly Posting[]) => Promise<readonly Result<Posted>[]> {
   let caution = minCaution;
   let cautious = 0;

@@ -7,8 +7,11 @@ export type Heads = {
   forget(walletId: string): void;
 };
 
+/** Some 50 MB. */
+const maxRemembered = 100_000;
+
 /** Keeps at most `limit`; those whose state was set longest ago are dropped first. */
-export function createHeads(limit: number): Heads {
+export function createHeads(limit: number = maxRemembered): Heads {
   let recent = new Map<string, WalletState>();
   let older = new Map<string, WalletState>();
   return {

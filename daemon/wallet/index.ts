@@ -15,11 +15,12 @@ import { createCommit } from './commit.ts';
 import { createEmittedConsumer } from './emitted.ts';
 import { createGroupCommit } from './group-commit.ts';
 import { createHandlers } from './handlers.ts';
+import { createHeads } from './heads.ts';
 import { loadEvents } from './outbox.ts';
 import { policies } from './policy.ts';
 import type { Posted, Posting } from './posting.ts';
 import { createStreamHandlers } from './stream.ts';
-import { createKnownUsers, type FindUsers } from './users.ts';
+import { createKnownUsers, findByWallets, type FindUsers } from './users.ts';
 
 export { streamLedger } from './ledger-stream.ts';
 
@@ -51,7 +52,8 @@ export function createWallet({ db, commitDb, broker, peers, config, log }: Walle
   const relay = createRelay({ db: commitDb, broker, log, load: loadEvents, lag });
   const gauge = createOutboxGauge(commitDb, log);
   const isOutboxFull = (): boolean => gauge.read().events >= config.outboxLimit;
-  const commit = createCommit(commitDb);
+  const heads = createHeads();
+  const commit = createCommit(commitDb, heads);
   const groupCommit = createGroupCommit<Posting, Posted>({
     laneKey: (command) => command.wallet.id,
     laneCount: config.laneCount,
@@ -62,7 +64,9 @@ export function createWallet({ db, commitDb, broker, peers, config, log }: Walle
       return answers;
     },
   });
-  const users = createKnownUsers(peers.findUsers);
+  const users = createKnownUsers(
+    findByWallets(commitDb, heads, config.defaultCurrency, peers.findUsers),
+  );
   const emitted = createEmittedConsumer({
     db,
     groupCommit,

@@ -1,5 +1,6 @@
 import { sql, type Tx } from '../platform/db.ts';
 import {
+  rowsOfArrays,
   toHashArray,
   toInt2Array,
   toInt8Array,
@@ -36,13 +37,26 @@ export async function openWallets(tx: Tx, wallets: readonly WalletState[]): Prom
   ]);
 }
 
+const entryTypes = {
+  wallet_id: 'uuid',
+  seq: 'bigint',
+  id: 'uuid',
+  operation: 'smallint',
+  amount: 'bigint',
+  balance_after: 'bigint',
+  contra_account: 'text',
+  parent_id: 'uuid',
+  source: 'smallint',
+  actor: 'text',
+  description: 'text',
+  metadata: 'json',
+  occurred_at: 'timestamptz',
+  hash: 'bytea',
+};
+
 const appendSql = sql(
   'entry_append',
-  `INSERT INTO transactions (wallet_id, seq, id, operation, amount, balance_after, contra_account,
-     parent_id, source, actor, description, metadata, occurred_at, hash)
-   SELECT * FROM unnest($1::uuid[], $2::bigint[], $3::uuid[], $4::smallint[], $5::bigint[],
-     $6::bigint[], $7::text[], $8::uuid[], $9::smallint[], $10::text[], $11::text[], $12::json[],
-     $13::timestamptz[], $14::bytea[])`,
+  `INSERT INTO transactions (${Object.keys(entryTypes).join(', ')}) ${rowsOfArrays(entryTypes)}`,
 );
 
 /** Appends entries to the ledger; their seqs are the next of their wallets. */
@@ -71,11 +85,18 @@ function toMetadataText(metadata: Entry['metadata']): string | undefined {
   return undefined;
 }
 
+const stateTypes = {
+  id: 'uuid',
+  balance: 'bigint',
+  seq: 'bigint',
+  last_at: 'timestamptz',
+  last_hash: 'bytea',
+};
+
 const updateSql = sql(
   'wallet_update',
   `UPDATE wallets w SET balance = u.balance, seq = u.seq, last_at = u.last_at, last_hash = u.last_hash
-   FROM unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::timestamptz[], $5::bytea[])
-     AS u(id, balance, seq, last_at, last_hash)
+   FROM (${rowsOfArrays(stateTypes)}) AS u
    WHERE w.id = u.id AND w.seq < u.seq`,
 );
 
@@ -91,9 +112,7 @@ export async function updateWallets(tx: Tx, wallets: readonly WalletState[]): Pr
 const moveSql = sql(
   'wallet_move',
   `UPDATE wallets w SET balance = u.balance, seq = u.seq, last_at = u.last_at, last_hash = u.last_hash
-   FROM unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::timestamptz[], $5::bytea[],
-     $6::bigint[], $7::bytea[])
-     AS u(id, balance, seq, last_at, last_hash, was_balance, was_hash)
+   FROM (${rowsOfArrays({ ...stateTypes, was_balance: 'bigint', was_hash: 'bytea' })}) AS u
    WHERE w.id = u.id AND w.last_hash = u.was_hash AND w.balance = u.was_balance
      AND w.status = 'active' AND w.settled_at <= $8`,
 );

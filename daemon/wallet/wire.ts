@@ -40,9 +40,17 @@ export function toWireTransaction(entry: Entry): Transaction {
     merchant: merchantOf(entry.contraAccount),
     metadata: copyMetadata(entry.metadata),
     actor: entry.actor,
-    occurredAt: new Date(entry.occurredAtMs),
+    occurredAt: toDate(entry.occurredAtMs),
     hash: Buffer.from(entry.hash, 'hex'),
   };
+}
+
+let lastDate = new Date(0);
+
+/** Entries of one commit share their time. */
+function toDate(ms: number): Date {
+  if (lastDate.getTime() !== ms) lastDate = new Date(ms);
+  return lastDate;
 }
 
 /** Rarely there is any, and copying nothing costs as much as the rest of a transaction. */

@@ -64,6 +64,7 @@ export function createSamples(size: number): Readonly<Record<string, Sample>> {
     outbox_entries: all(wallets, repeat(5n)),
     audit_append: all(added, ...Array.from({ length: 6 }, () => repeat('')), repeat('{}')),
     // Statements.
+    line_append: all(wallets, newSeqs, added, ...line),
     line_insert: all(wallets, newSeqs, added, ...line),
     line_last_seq: one(wallet),
     line_next_seq: one(wallet, middle),
