@@ -109,3 +109,68 @@ describe('many commands at once', () => {
     expect(committed).toEqual([]);
   });
 });
+
+describe('lanes', () => {
+  /** A wallet in each of the two lanes, told by which commits go beside each other. */
+  const [one, other] = ['w0', 'w1'] as const;
+
+  /** A group commit whose commits end when they are let. */
+  function createHeld() {
+    const begun: (readonly number[])[] = [];
+    const releases: (() => void)[] = [];
+    const group = create(async (commands) => {
+      begun.push(commands.map(({ n }) => n));
+      await new Promise<void>((resolve) => releases.push(resolve));
+      return answerAll(commands);
+    });
+    const send = async (wallet: string, count: number, from: number) => {
+      const commands = Array.from({ length: count }, (_, i) => ({ wallet, n: from + i }));
+      await group.submitMany(commands, waiting, explain);
+    };
+    const turn = () => new Promise((resolve) => setImmediate(resolve));
+    return { begun, group, send, turn, release: () => releases.shift()?.() };
+  }
+
+  it('with little in them share a commit, and what comes meanwhile shares the next', async () => {
+    const { begun, group, send, turn, release } = createHeld();
+    await Promise.all([send(one, 1, 1), send(other, 1, 2)]);
+    await turn();
+    await Promise.all([send(one, 1, 3), send(other, 1, 4)]);
+    await turn();
+    expect(begun.map((ns) => new Set(ns))).toEqual([new Set([1, 2])]);
+    release();
+    await turn();
+    expect(begun.map((ns) => new Set(ns))).toEqual([new Set([1, 2]), new Set([3, 4])]);
+    release();
+    await group.drain();
+  });
+
+  it('with much in them commit beside one another', async () => {
+    const { begun, group, send, turn, release } = createHeld();
+    await send(one, 300, 0);
+    await turn();
+    await send(other, 300, 1_000);
+    await turn();
+    expect(begun.map((ns) => ns.length)).toEqual([300, 300]);
+    release();
+    release();
+    await group.drain();
+  });
+
+  it('one that is held up holds the others up for a moment only', async () => {
+    const { begun, group, send, turn, release } = createHeld();
+    await send(one, 1, 1);
+    await turn();
+    await Promise.all([send(one, 1, 2), send(other, 1, 3)]);
+    await turn();
+    expect(begun).toEqual([[1]]);
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    expect(begun).toEqual([[1], [3]]);
+    release();
+    await turn();
+    expect(begun).toEqual([[1], [3], [2]]);
+    release();
+    release();
+    await group.drain();
+  });
+});
