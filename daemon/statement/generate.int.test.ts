@@ -100,3 +100,16 @@ it('a statement that does not add up is told of each time', async () => {
   await test.query('UPDATE statement_lines SET balance_after = balance_after + 1 WHERE seq = 2000');
   for (let i = 0; i < 2; i += 1) await expect(ask(2_000)).rejects.toThrow('does not add up');
 });
+
+it('lines that do not come are waited for no longer because others keep the sums meanwhile', async () => {
+  await insert(0, 2_000);
+  await ask(2_000);
+  // As if somebody turned the pages of what is complete all the time.
+  const keptAgain = { ...knownSums, forget: () => undefined };
+  const head = { seq: 3_000n, lastAtMs: 0, asOfMs: 0 };
+  const asked = { head, throughSeq: undefined, knownSums: keptAgain };
+  const { completeness } = await generate(watched(), wallet, range, asked);
+  expect(completeness).toEqual({ isComplete: false, behindBy: 1_000n });
+  expect(added.slice(1, 3)).toEqual([0, 2_000]);
+  expect(added.filter((seqs) => seqs === 0)).toHaveLength(1);
+});

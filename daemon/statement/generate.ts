@@ -42,10 +42,11 @@ export async function generate(
   },
 ): Promise<Generated> {
   const endsAt = performance.now() + catchUpMs;
+  let isAddedUpAfresh = false;
   for (;;) {
     let known: Sums | undefined;
     const findSums = (openingSeq: bigint, closingSeq: bigint): Sums | undefined =>
-      (known = knownSums?.find(wallet.id, openingSeq, closingSeq));
+      isAddedUpAfresh ? undefined : (known = knownSums?.find(wallet.id, openingSeq, closingSeq));
     const extent = await db.snapshot((tx) =>
       store.readExtent(tx, wallet.id, range, throughSeq, findSums),
     );
@@ -53,8 +54,10 @@ export async function generate(
     const isSound = completeness.isComplete && isBalanced(extent);
     if (isSound) knownSums?.keep(wallet.id, extent);
     else if (known) {
-      // Lines were changed meanwhile, or are not there yet: all are added up again.
+      // Lines were changed meanwhile, or are not there yet: all are added up again, whatever others
+      // keep of this wallet meanwhile.
       knownSums?.forget(wallet.id);
+      isAddedUpAfresh = true;
       continue;
     }
     if (completeness.isComplete && !isSound) {

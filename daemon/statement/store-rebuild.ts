@@ -1,6 +1,7 @@
 import { sql, type Tx } from '../platform/db.ts';
+import { rowsOfArrays } from '../platform/sql-arrays.ts';
 import type { Line } from './domain.ts';
-import { columnsOf, toLine, type LineRow } from './store.ts';
+import { columnsOf, lineTypes, toLine, type LineRow } from './store.ts';
 
 /** A place in the projection, in order of wallet and seq. */
 export type LinePlace = { readonly walletId: string; readonly seq: bigint };
@@ -27,26 +28,13 @@ export async function readLinesAfter(
   return (await tx.query<LineRow>(statement, [after.walletId, after.seq, limit])).map(toLine);
 }
 
-const columns = [
-  'transaction_id',
-  'user_id',
-  'currency',
-  'operation',
-  'amount',
-  'balance_after',
-  'contra_account',
-  'parent_id',
-  'description',
-  'occurred_at',
-  'hash',
-];
+/** Without the key. */
+const columns = Object.keys(lineTypes).filter((name) => name !== 'wallet_id' && name !== 'seq');
 
 const repairSql = sql(
   'rebuild_repair',
-  `INSERT INTO statement_lines AS l (wallet_id, seq, ${columns.join(', ')})
-   SELECT * FROM unnest($1::uuid[], $2::bigint[], $3::uuid[], $4::uuid[], $5::text[],
-     $6::smallint[], $7::bigint[], $8::bigint[], $9::text[], $10::uuid[], $11::text[],
-     $12::timestamptz[], $13::bytea[])
+  `INSERT INTO statement_lines AS l (${Object.keys(lineTypes).join(', ')})
+   ${rowsOfArrays(lineTypes)}
    ON CONFLICT (wallet_id, seq) DO UPDATE
    SET ${columns.map((name) => `${name} = excluded.${name}`).join(', ')}
    WHERE ${columns.map((name) => `l.${name} IS DISTINCT FROM excluded.${name}`).join(' OR ')}`,

@@ -17,7 +17,8 @@ import type { Sums } from './known-sums.ts';
 /** 1 deposit, 2 withdraw, 3 purchase, 4 reversal, 5 cancellation. */
 const codeOf = (operation: Operation): number => operations.indexOf(operation) + 1;
 
-const lineTypes = {
+/** The table's columns, in the order of `columnsOf`. */
+export const lineTypes = {
   wallet_id: 'uuid',
   seq: 'bigint',
   transaction_id: 'uuid',
