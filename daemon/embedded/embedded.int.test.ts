@@ -39,6 +39,20 @@ describe('a fresh start', () => {
     expect(embedded.adopted).toBe(false);
   });
 
+  test('lets no service into the database of another', async () => {
+    for (const [service, urls] of Object.entries(embedded.databases)) {
+      for (const other of ['auth', 'wallet', 'statement', 'postgres', 'template1']) {
+        if (other === service) continue;
+        for (const url of [urls.runtimeUrl, urls.ownerUrl]) {
+          const elsewhere = new URL(url);
+          elsewhere.pathname = `/${other}`;
+          // 42501: insufficient_privilege.
+          await expect(query(elsewhere.href, 'SELECT 1')).rejects.toMatchObject({ code: '42501' });
+        }
+      }
+    }
+  });
+
   test('is durable, in UTC, UTF-8 and locale C, with checksums', async () => {
     const names = ['fsync', 'full_page_writes', 'synchronous_commit', 'data_checksums', 'TimeZone'];
     const shown = names.map((name) => `current_setting('${name}')`).join(` || ' ' || `);
