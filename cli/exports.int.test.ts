@@ -83,6 +83,31 @@ afterEach(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
+describe('an answer that would name a file elsewhere', () => {
+  test.each([
+    ['currency', { currency: '/../../x' }],
+    ['currency', { currency: '../../../tmp/owned' }],
+    ['currency', { currency: 'BRL\u001b[2J' }],
+    ['time zone', { timezone: '../../x' }],
+    ['times', { from: new Date(-8.64e15) }],
+  ])('by its %s makes none: %j', async (_what, answer) => {
+    answers = [{ ...finished, ...answer }];
+    const ran = await cli.run(['exports', 'download', id]);
+    expect(ran.exitCode).toBe(1);
+    expect(ran.err).toContain('UNEXPECTED');
+    expect(ran.err).toContain('--file');
+    expect(ran.err).not.toContain('\u001b');
+  });
+
+  test('by its id makes no command to copy', async () => {
+    answers = [{ ...finished, id: 'x; rm -rf ~' }];
+    const ran = await cli.run(['exports', 'download', id]);
+    expect(ran.exitCode).toBe(1);
+    expect(ran.err).toContain('not a UUID');
+    expect(ran.err).not.toContain('rm -rf');
+  });
+});
+
 describe('statement export', () => {
   const range = ['--from', '2026-01-01', '--to', '2026-01-31', '--timezone', 'America/Sao_Paulo'];
 

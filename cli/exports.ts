@@ -1,3 +1,5 @@
+import { isUuid } from '../core/ids.ts';
+import { quoteForShell } from '../core/shell-word.ts';
 import {
   ExportStatus,
   StatementServiceService,
@@ -20,8 +22,14 @@ export async function getExport(context: Context, exportId: string): Promise<Out
   const got = await context.caller.call(method, { exportId }, 'read');
   if (!got.ok) return got;
   const { export: made } = got.value;
-  return made ? succeed(made) : fail('UNEXPECTED', 'the server answered without an export');
+  return made ? checkExport(made) : fail('UNEXPECTED', 'the server answered without an export');
 }
+
+/** Its id becomes part of commands that are shown, and of names of files. */
+export const checkExport = (made: Export): Outcome<Export> =>
+  isUuid(made.id)
+    ? succeed(made)
+    : fail('UNEXPECTED', 'the server answered with an export whose id is not a UUID');
 
 const minPollMs = 50;
 const maxPollMs = 3_000;
@@ -63,7 +71,8 @@ export async function waitForExport(context: Context, exportId: string): Promise
       } else {
         const isAway = got.failure.exitCode === exitCodes.unavailable;
         const isGivenUp = clock.now() - (answeredAtMs ?? -Infinity) > settings.timeoutMs;
-        if (!isAway || isGivenUp) return addHint(got.failure, `wallet exports wait ${exportId}`);
+        if (!isAway || isGivenUp)
+          return addHint(got.failure, `wallet exports wait ${quoteForShell(exportId)}`);
         await progress.show('the server is away; asking again');
       }
       await clock.sleep(pauseAfter(clock.now() - startedAtMs));
@@ -110,7 +119,7 @@ function refuseExport(
 /** Ctrl-C while an export is waited for or downloaded: nothing is lost. */
 export const failInterrupted = (exportId: string): Failed =>
   fail('INTERRUPTED', `interrupted; the server keeps export ${exportId}`, {
-    hint: `to go on: wallet exports download ${exportId} --wait`,
+    hint: `to go on: wallet exports download ${quoteForShell(exportId)} --wait`,
   });
 
 /** What to do next, where the failure itself says no better. */

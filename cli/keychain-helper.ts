@@ -2,6 +2,8 @@
 // frozen, and can crash. The parent kills it. Secrets come and go over the IPC channel alone.
 import type { KeychainAnswer, KeychainRequest } from './credentials/keychain.ts';
 
+process.on('SIGUSR1', () => undefined);
+
 process.once('message', (message) => {
   void answer(message as KeychainRequest).then((result) => {
     process.send?.(result, () => {

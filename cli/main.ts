@@ -1,4 +1,8 @@
 #!/usr/bin/env node
+// Node would open its debugger on a port, and whoever reaches it could read the tokens. A listener
+// replaces that.
+process.on('SIGUSR1', () => undefined);
+
 const [argument, ...others] = process.argv.slice(2);
 
 if ((argument === '--version' || argument === '-V') && others.length === 0) {

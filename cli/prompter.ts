@@ -1,4 +1,5 @@
 import type { Io } from './io.ts';
+import { toPlainLine } from './output/plain.ts';
 
 /** What can be asked of a person at the terminal. Undefined: interrupted with Ctrl-C. */
 export type Prompter = {
@@ -11,8 +12,9 @@ export type Prompter = {
 export function createPrompter(io: Io): Prompter {
   const ask = async <T>(
     question: { type: 'confirm'; default: false } | { type: 'input' } | { type: 'password' },
-    message: string,
+    text: string,
   ): Promise<T | undefined> => {
+    const message = toPlainLine(text);
     const { default: inquirer } = await import('inquirer');
     const prompt = inquirer.createPromptModule({ input: io.stdin, output: process.stderr });
     try {

@@ -1,10 +1,11 @@
 import { createHash, type Hash } from 'node:crypto';
 import { constants } from 'node:fs';
-import { access, link, lstat, open, rename, rm, type FileHandle } from 'node:fs/promises';
+import { access, type FileHandle } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { StringDecoder } from 'node:string_decoder';
 
-import { wallClockMs } from '../core/calendar.ts';
+import { isTimezone, wallClockMs } from '../core/calendar.ts';
+import { quoteForShell } from '../core/shell-word.ts';
 import { statementFileName } from '../core/statement-format/index.ts';
 import { stripControls } from '../core/text.ts';
 import type { Export } from '../protos/gen/digitalwallet/statement/v1/statement.ts';
@@ -12,36 +13,67 @@ import { askYes } from './confirm.ts';
 import type { Context } from './context.ts';
 import { fetchFile } from './download.ts';
 import { fail, failUsage, succeed, type Outcome } from './failures.ts';
-import { syncDir } from './files.ts';
+import { lookAt, openOwnFile, publishFile, type FileIdentity } from './files.ts';
 import { withLock } from './lock.ts';
 import { nameFormat } from './output/exports.ts';
 
 /** Standard output, in place of a file's name. */
 export const stdoutName = '-';
 
-/** `statement-BRL-2026-01-01-2026-02-01.csv`, in this folder; the days are of the export's zone. */
-export function defaultFileName({ format, currency, from, to, timezone }: Export): string {
-  const wall = (time: Date | undefined): number => wallClockMs(time?.getTime() ?? 0, timezone);
-  const range = { currency, fromMs: wall(from), toMs: wall(to) };
-  return statementFileName(nameFormat(format) ?? 'csv', range);
+/**
+ * `statement-BRL-2026-01-01-2026-02-01.csv`, in this folder; the days are of the export's zone.
+ * What the server answered makes no other name, and no path.
+ */
+export function defaultFileName({ format, currency, from, to, timezone }: Export): Outcome<string> {
+  const isKnown = /^[A-Z]{3}$/.test(currency) && isTimezone(timezone);
+  if (!isKnown || !isDay(from) || !isDay(to)) {
+    return fail(
+      'UNEXPECTED',
+      'the server answered with an export that no file can be named after',
+      {
+        field: 'file',
+        hint: 'name one with --file',
+      },
+    );
+  }
+  const range = {
+    currency,
+    fromMs: wallClockMs(from.getTime(), timezone),
+    toMs: wallClockMs(to.getTime(), timezone),
+  };
+  return succeed(statementFileName(nameFormat(format) ?? 'csv', range));
 }
 
-/** Leave to write a file; true where one that is there may be overwritten. */
-export async function checkTarget(context: Context, file: string): Promise<Outcome<boolean>> {
-  if (file === stdoutName) return succeed(true);
+const firstDayMs = Date.parse('0002-01-01T00:00:00Z');
+const lastDayMs = Date.parse('9998-12-31T00:00:00Z');
+
+/** A time whose day, by any zone's clock, has a year of four digits. */
+const isDay = (time: Date | undefined): time is Date =>
+  time !== undefined && time.getTime() >= firstDayMs && time.getTime() <= lastDayMs;
+
+/** Where a file may be written, and which one it may replace; undefined: no file is there. */
+export type Target = { readonly replaced: FileIdentity | undefined };
+
+const nothingThere: Target = { replaced: undefined };
+
+/** Leave to write a file, and to replace the one that is there. */
+export async function checkTarget(context: Context, file: string): Promise<Outcome<Target>> {
+  if (file === stdoutName) return succeed(nothingThere);
   if (file === '') return failUsage('file', 'must not be empty');
   const found = await statIfAny(file);
   if (!found.ok) return found;
   const problem = await findFolderProblem(dirname(file));
   if (problem !== undefined) return failUsage('file', problem);
-  if (!found.value) return succeed(context.isConfirmed);
+  if (!found.value) return succeed(nothingThere);
   if (!found.value.isFile() && !found.value.isSymbolicLink()) {
     return failUsage('file', `${file} is not a file that can be replaced`);
   }
-  if (context.isConfirmed) return succeed(true);
+  const { dev, ino } = found.value;
+  const target = succeed({ replaced: { dev, ino } });
+  if (context.isConfirmed) return target;
   if (!context.canPrompt) return failExists(file);
   const asked = await askYes(context, `${file} exists. Overwrite it?`);
-  return asked.ok ? succeed(true) : asked;
+  return asked.ok ? target : asked;
 }
 
 /** Why no file can be made in a folder: better known before the server works for it. */
@@ -64,10 +96,9 @@ const failExists = (file: string): Outcome<never> =>
 
 async function statIfAny(path: string) {
   try {
-    return succeed(await lstat(path));
+    return succeed(await lookAt(path));
   } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException;
-    return code === 'ENOENT' ? succeed(undefined) : failUsage('file', message);
+    return failUsage('file', (error as Error).message);
   }
 }
 
@@ -76,14 +107,14 @@ export async function saveExport(
   context: Context,
   made: Export,
   file: string,
-  mayOverwrite: boolean,
+  target: Target,
 ): Promise<Outcome<undefined>> {
   try {
     if (file === stdoutName) return await printFile(context, made);
     const lockName = createHash('sha256').update(resolve(file)).digest('hex').slice(0, 32);
     const lockDir = join(context.environment.paths.stateDir, 'locks');
     return await withLock(lockDir, `download-${lockName}`, 0, () =>
-      saveFile(context, made, file, mayOverwrite),
+      saveFile(context, made, file, target),
     );
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
@@ -94,29 +125,27 @@ export async function saveExport(
   }
 }
 
-/** A file's name as it is typed. */
-const quoteForShell = (text: string): string =>
-  /^[\w./~+@%:,=-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
-
 async function saveFile(
   context: Context,
   made: Export,
   file: string,
-  mayOverwrite: boolean,
+  target: Target,
 ): Promise<Outcome<undefined>> {
   const partial = `${file}.partial`;
-  // Only its owner's; a link that somebody laid there is not followed.
-  const flags = constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW;
-  const handle = await open(partial, flags, 0o600);
+  const opened = await openOwnFile(partial, 'file');
+  if (!opened.ok) return opened;
+  const handle = opened.value.file;
+  let identity: FileIdentity;
   try {
-    if (!(await handle.stat()).isFile()) return failUsage('file', `${partial} is not a file`);
+    identity = await handle.stat();
     const filled = await fillPartial(context, made, handle);
     if (!filled.ok) return filled;
     await handle.sync();
   } finally {
     await handle.close();
   }
-  return publish(partial, file, mayOverwrite);
+  const isThere = await publishFile({ file: identity, partial }, file, target.replaced);
+  return isThere ? succeed(undefined) : failExists(file);
 }
 
 /** Goes on with what an earlier run left; where that was of another file, once from the start. */
@@ -179,31 +208,6 @@ function checkWhole({ id, bytes, sha256 }: Export, length: number, hash: Hash): 
   return fail('STATEMENT_MISMATCH', message, {
     hint: "do not rely on it; ask the server's operator to look into it",
   });
-}
-
-/** Puts the whole file in its place at once. A link, unlike a rename, never replaces another. */
-async function publish(
-  partial: string,
-  file: string,
-  mayOverwrite: boolean,
-): Promise<Outcome<undefined>> {
-  if (mayOverwrite) {
-    await rename(partial, file);
-  } else {
-    try {
-      await link(partial, file);
-      await rm(partial);
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === 'EEXIST') return failExists(file);
-      // Not every file system has links.
-      const found = await statIfAny(file);
-      if (!found.ok) return found;
-      if (found.value) return failExists(file);
-      await rename(partial, file);
-    }
-  }
-  await syncDir(dirname(file));
-  return succeed(undefined);
 }
 
 /** To stdout as it comes: whether it was right is known only at the end. */

@@ -47,8 +47,8 @@ export function createTeller(io: Io, manner: Manner): Teller {
   const say = async (kind: 'warning' | 'note', message: string): Promise<void> => {
     const line = isJson
       ? toJsonText({ [kind]: { message } })
-      : `${kind === 'warning' ? chalk.yellow('warning:') : chalk.bold('note:')} ${message}`;
-    await stderr.write(`${isJson ? line : stripLine(line, stderr)}\n`);
+      : `${kind === 'warning' ? chalk.yellow('warning:') : chalk.bold('note:')} ${stripControls(message)}`;
+    await stderr.write(`${line}\n`);
   };
   return {
     warn: async (message) => {
@@ -130,9 +130,4 @@ function nameField(field: string, message: string): string {
   const name = field.replaceAll('_', ' ');
   if (/^(?:is|must|cannot) /.test(message)) return `${name} `;
   return message.startsWith('"') ? `${name}: ` : '';
-}
-
-/** Our own colour codes stay where there is a terminal; elsewhere nothing of the kind gets out. */
-function stripLine(line: string, stream: TextOutput): string {
-  return stream.isTerminal ? line : stripControls(line);
 }

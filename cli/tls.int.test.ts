@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { chmod, copyFile, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -95,6 +95,14 @@ describe('a client certificate', () => {
       await cli.run(['config', 'set', key ?? '', at(name ?? ''), '--profile', 'p']);
     }
     expect((await whoami(strict, ['--profile', 'p'])).exitCode).toBe(0);
+  });
+
+  test('is not used while other users can read its key', async () => {
+    await copyFile(at('client.key'), at('open.key'));
+    await chmod(at('open.key'), 0o644);
+    const ran = await whoami(strict, [...ca(), ...client('client.pem', 'open.key')]);
+    expect(ran.exitCode).toBe(2);
+    expect(ran.err).toContain(`chmod 600 ${at('open.key')}`);
   });
 
   test('is not needed where none is asked for, and implies TLS', async () => {

@@ -1,6 +1,7 @@
 import { createPrivateKey, X509Certificate, type KeyObject } from 'node:crypto';
-import { readFileSync } from 'node:fs';
+import { closeSync, constants, fstatSync, openSync, readFileSync } from 'node:fs';
 
+import { findSecretProblem } from '../core/secret-file.ts';
 import { fail, succeed, type Failed, type Outcome } from './failures.ts';
 import type { Settings } from './settings.ts';
 
@@ -29,6 +30,8 @@ export function readTlsFiles({ tlsCaFile, tlsClient }: TlsSettings): Outcome<Tls
   if (!key.ok) return key;
   const privateKey = parseKey(keyFile, key.value);
   if (!privateKey.ok) return privateKey;
+  const unsafe = findKeyProblem(keyFile);
+  if (unsafe) return unsafe;
   if (!cert.value.first.checkPrivateKey(privateKey.value)) {
     return refuse('tls-key', `${keyFile} is not the key of the certificate in ${certFile}`);
   }
@@ -60,6 +63,26 @@ function parseKey(path: string, pem: Buffer): Outcome<KeyObject> {
         ? `${path} is protected by a passphrase, which cannot be asked for here`
         : `${path} holds no private key in PEM`,
     );
+  }
+}
+
+/** A key that others can read is not this client's alone. */
+function findKeyProblem(path: string): Failed | undefined {
+  const { geteuid, getegid, getgroups } = process;
+  if (!geteuid || !getegid || !getgroups) return undefined;
+  const file = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+  try {
+    const reader = { uids: [0, geteuid()], gids: [getegid(), ...getgroups()] };
+    const found = findSecretProblem(path, fstatSync(file), reader);
+    if (!found) return undefined;
+    const { problem, command } = found;
+    const field = 'tls-key';
+    return fail('CONFIG_INVALID', `TLS cannot be used: ${path} ${problem}`, {
+      field,
+      hint: command === undefined ? hints[field] : `run: ${command}`,
+    });
+  } finally {
+    closeSync(file);
   }
 }
 

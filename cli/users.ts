@@ -1,3 +1,4 @@
+import { quoteForShell } from '../core/shell-word.ts';
 import { createHash } from 'node:crypto';
 
 import { isUuid } from '../core/ids.ts';
@@ -49,7 +50,7 @@ export async function resolveUser(
       message: `no user has the e-mail address ${user}, or it is not verified`,
       exitCode: 5,
       field: 'user',
-      hint: `see whether it is verified: wallet users list --email ${user}; an id always does: --user ID`,
+      hint: `see whether it is verified: wallet users list --email ${quoteForShell(user)}; an id always does: --user ID`,
     },
   };
 }

@@ -1,8 +1,12 @@
 import type { Config } from './config.ts';
 import type { ServiceName } from './settings.ts';
+import { forgetOwners } from './config.ts';
 import { connectDatabase, openDatabases, prepareSchemas, type Databases } from './databases.ts';
 import type { Outcome } from './fault.ts';
 import { watchReadiness } from './health.ts';
+import { chooseAccount, findSecretReader, type Account } from './host/account.ts';
+import { giveUpRoot, listHostNotices } from './host/give-up-root.ts';
+import { canRead, startRootReader } from './host/root-reader.ts';
 import { listen, listenMetrics } from './listeners.ts';
 import { createAccess } from './platform/access.ts';
 import { createKeyVerifier } from './platform/api-keys.ts';
@@ -17,9 +21,9 @@ import { createMailer, type Mailer } from './platform/mail.ts';
 import { createRevocations } from './platform/revocations.ts';
 import { createTokenVerifier } from './platform/tokens.ts';
 import { connectPeers, type Peers } from './reach.ts';
-import { readServiceCredential, readSmtpCa } from './secrets.ts';
+import { findKeyFileFault, readServiceCredential, readSmtpCa } from './secrets.ts';
 import { createService, type Deps, type Running } from './services.ts';
-import { openTlsFiles } from './tls-files.ts';
+import { openTlsFiles, type TlsFiles } from './tls-files.ts';
 
 export type App = {
   /** HOST:PORT where gRPC is served, with the real port. */
@@ -55,27 +59,27 @@ async function compose(
   lifecycle: Lifecycle,
   onLost: (detail: string) => void,
 ): Promise<Outcome<App>> {
-  const credential = await readServiceCredential(config);
-  if (!credential.ok) return credential;
-  const tls = await openTlsFiles(config.tlsFiles, log);
-  if (!tls.ok) return tls;
-  lifecycle.defer('TLS files', tls.value.stop);
+  const chosen = await chooseAccount(config);
+  if (!chosen.ok) return chosen;
+  const account = chosen.value;
+  const files = await readFiles(config, account, log, lifecycle);
+  if (!files.ok) return files;
+  const { credential, tls } = files.value;
   const databases = await openAll(config, log, lifecycle, onLost);
   if (!databases.ok) return databases;
-  const peers = await connectPeers(config, credential.value, tls.value.peer, lifecycle);
+  const peers = await connectPeers(config, account, credential, tls.peer, lifecycle);
   if (!peers.ok) return peers;
   const { auth, wallet, ownAddress } = peers.value;
-  const { revocations, access } = createGate(auth, credential.value, log);
+  const { revocations, access } = createGate(auth, credential, log);
 
+  const { rabbitmqUrl } = config;
   const broker =
-    config.rabbitmqUrl === undefined
-      ? createLocalBroker()
-      : createAmqpBroker(config.rabbitmqUrl, log);
+    rabbitmqUrl === undefined ? createLocalBroker() : createAmqpBroker(rabbitmqUrl, log);
   lifecycle.defer('broker', () => broker.stop());
   const mailer = await openMailer(config, lifecycle);
   if (!mailer.ok) return mailer;
   const running: Running[] = [];
-  const notices: string[] = [];
+  const notices = listHostNotices(config, account);
   const deps = {
     config,
     ...databases.value,
@@ -100,24 +104,61 @@ async function compose(
   running.forEach((r) => r.start());
   lifecycle.defer('revocations', () => revocations.stop());
   lifecycle.defer('grpc', () => server.stop(drainMs - 1_000));
-  await server.listen(ownAddress);
-  const bound = await listen(server, config.listen, tls.value.server);
+  const bound = await listen(server, config.listen, tls.server);
   if (!bound.ok) return bound;
-  await revocations.start();
-  // Last of all: a message may need every service.
-  await broker.start(running.flatMap((r) => r.consumers));
-  lifecycle.defer('consumers', () => broker.stopConsuming());
   const readiness = watchReadiness({ server, broker });
   const outbox = running.find((r) => r.outbox)?.outbox;
   const timings = running.flatMap((r) => r.timings ?? []);
   const metrics = await listenMetrics(config.metricsListen, { broker, outbox, timings, readiness });
   if (!metrics.ok) return metrics;
+  // Everything that may need root's rights is done.
+  const dropped = await giveUpRoot(account, config);
+  if (!dropped.ok) return dropped;
+  await server.listen(ownAddress);
+  await revocations.start();
+  // Last of all: a message may need every service.
+  await broker.start(running.flatMap((r) => r.consumers));
+  lifecycle.defer('consumers', () => broker.stopConsuming());
   lifecycle.defer('metrics', metrics.value.stop);
   lifecycle.defer('readiness', readiness.end);
   return {
     ok: true,
     value: { address: bound.value, notices, stop: () => lifecycle.release(drainMs) },
   };
+}
+
+/** Faults of files come before anything is started. */
+async function readFiles(
+  config: Config,
+  account: Account | null,
+  log: Log,
+  lifecycle: Lifecycle,
+): Promise<Outcome<{ readonly credential: string; readonly tls: TlsFiles }>> {
+  const fault = await findKeyFileFault(config, await findSecretReader(config));
+  if (fault) return { ok: false, fault };
+  const credential = await readServiceCredential(config);
+  if (!credential.ok) return credential;
+  const tls = await openTls(config, account, log, lifecycle);
+  return tls.ok ? { ok: true, value: { credential: credential.value, tls: tls.value } } : tls;
+}
+
+/** The files of TLS; where only root can read them, by a process that stays root for that. */
+async function openTls(
+  config: Config,
+  account: Account | null,
+  log: Log,
+  lifecycle: Lifecycle,
+): Promise<Outcome<TlsFiles>> {
+  const { tlsFiles } = config;
+  const paths = Object.values(tlsFiles).filter((path) => path !== undefined);
+  const reader = await findSecretReader(config);
+  const rootReader =
+    account && !(await canRead(account, paths)) ? startRootReader(paths) : undefined;
+  if (rootReader) lifecycle.defer('reader of files', rootReader.stop);
+  const access = rootReader ? { reader, read: rootReader.read } : { reader };
+  const opened = await openTlsFiles(tlsFiles, access, log);
+  if (opened.ok) lifecycle.defer('TLS files', opened.value.stop);
+  return opened;
 }
 
 /** Who is let in: tokens, API keys, and what has been revoked of them. */
@@ -151,19 +192,20 @@ async function openAll(
   log: Log,
   lifecycle: Lifecycle,
   onLost: (detail: string) => void,
-): Promise<Outcome<Pick<Deps, 'databases' | 'dbs' | 'reserved'>>> {
+): Promise<Outcome<Pick<Deps, 'dataDir' | 'dbs' | 'reserved'>>> {
   const opened = await openDatabases(config, log, 'start', onLost);
   if (!opened.ok) return opened;
-  const databases = opened.value;
-  lifecycle.defer('databases', () => databases.stop());
-  const unready = await prepareSchemas(databases, config.services, config.shouldMigrate, log);
+  const { dataDir, stop } = opened.value;
+  lifecycle.defer('databases', stop);
+  const unready = await prepareSchemas(opened.value, config.services, config.shouldMigrate, log);
   if (unready) return { ok: false, fault: unready };
-  const pools = await connectAll(databases, config, log, lifecycle);
-  return pools.ok ? { ok: true, value: { databases, ...pools.value } } : pools;
+  forgetOwners(config);
+  const pools = await connectAll(opened.value.urls, config, log, lifecycle);
+  return pools.ok ? { ok: true, value: { dataDir, ...pools.value } } : pools;
 }
 
 async function connectAll(
-  databases: Databases,
+  urls: Databases['urls'],
   config: Config,
   log: Log,
   lifecycle: Lifecycle,
@@ -177,9 +219,9 @@ async function connectAll(
     ['reserved', { maxConnections: 5, isByKey: true }],
   ] as const) {
     for (const name of config.services) {
-      const urls = databases.urls[name];
-      if (!urls) throw new Error(`no database for ${name}`);
-      const connected = await connectDatabase(name, urls.url, config, log, size);
+      const url = urls[name]?.url;
+      if (url === undefined) throw new Error(`no database for ${name}`);
+      const connected = await connectDatabase(name, url, config, log, size);
       if (!connected.ok) return connected;
       pools[pool][name] = connected.value;
       lifecycle.defer(`database ${name}`, () => connected.value.close());

@@ -3,6 +3,14 @@ import { userInfo } from 'node:os';
 import type { z } from 'zod';
 
 import { isOperation, operations, type Operation } from '../core/operations.ts';
+import {
+  databasesOf,
+  ownersIn,
+  shouldMigrate,
+  usesOwnDatabases,
+  type DatabaseUrls,
+  type OwnerSetting,
+} from './database-settings.ts';
 import type { LogLevel } from './platform/log.ts';
 import {
   isLoopback,
@@ -19,16 +27,17 @@ import {
 } from './settings.ts';
 import type { TlsFileNames } from './tls-files.ts';
 
-/** Databases of one's own: what the daemon works with, and who migrates. */
-export type DatabaseUrls = { readonly url: string; readonly ownerUrl: string };
-
 export type Config = {
   readonly listen: HostPort;
   readonly services: readonly ServiceName[];
   /** Undefined: the embedded Postgres in `dataDir`. */
   readonly databases: Readonly<Partial<Record<ServiceName, DatabaseUrls>>> | undefined;
+  /** Settings that hold the URL of a database's owner. */
+  readonly ownerSettings: readonly OwnerSetting[];
   readonly dataDir: string | undefined;
   readonly home: { readonly uid: number; readonly homeDir: string; readonly xdgDataHome?: string };
+  /** Undefined: `digital-wallet`, where root starts the daemon. */
+  readonly user: string | undefined;
   readonly shouldMigrate: boolean;
   readonly peerAddresses: Readonly<Partial<Record<ServiceName, PeerAddress>>>;
   readonly serviceCredentialFile: string | undefined;
@@ -71,8 +80,25 @@ export function readEnvironment(): RawConfig & { readonly XDG_DATA_HOME?: string
   return process.env;
 }
 
-/** Second step: raw texts to a configuration, or every fault at once. */
-export function parseConfig(raw: RawConfig & { readonly XDG_DATA_HOME?: string }): ConfigOutcome {
+/**
+ * Removes the owners' URLs from the environment and from a configuration, once all is migrated: a
+ * daemon that runs has no use for them. The system still shows the environment of the start.
+ */
+export function forgetOwners({ databases, ownerSettings }: Config): void {
+  for (const name of ownerSettings) Reflect.deleteProperty(process.env, name);
+  for (const urls of Object.values(databases ?? {})) {
+    (urls as { ownerUrl: string }).ownerUrl = urls.url;
+  }
+}
+
+/**
+ * Second step: raw texts to a configuration, or every fault at once. For `databases` alone what is
+ * missing for other work is no fault.
+ */
+export function parseConfig(
+  raw: RawConfig & { readonly XDG_DATA_HOME?: string },
+  scope: 'all' | 'databases' = 'all',
+): ConfigOutcome {
   const texts = Object.fromEntries(
     Object.entries(settings).map(([name, [, fallback]]) => {
       const given = raw[name as SettingName]?.trim() ?? '';
@@ -81,7 +107,9 @@ export function parseConfig(raw: RawConfig & { readonly XDG_DATA_HOME?: string }
   );
   const parsed = schema.safeParse(texts);
   if (!parsed.success) return { ok: false, faults: listFaults(texts, parsed.error) };
-  const faults = findContradictions(parsed.data);
+  const faults = findContradictions(parsed.data).filter(
+    (fault) => scope === 'all' || /^[A-Z_]+_DATABASE_URL:/.test(fault),
+  );
   if (faults.length > 0) return { ok: false, faults };
   return { ok: true, config: toConfig(parsed.data, raw.XDG_DATA_HOME) };
 }
@@ -200,9 +228,11 @@ function toConfig(parsed: Parsed, xdgDataHome: string | undefined): Config {
     listen: parsed.WALLETD_LISTEN,
     services: parsed.WALLETD_SERVICES,
     databases: isOwn ? databasesOf(parsed) : undefined,
+    ownerSettings: ownersIn(parsed),
     dataDir: parsed.WALLETD_DATA_DIR,
     home: { uid, homeDir: homedir, ...(xdgDataHome ? { xdgDataHome } : {}) },
-    shouldMigrate: parsed.WALLETD_MIGRATE === 'on',
+    user: parsed.WALLETD_USER,
+    shouldMigrate: shouldMigrate(parsed),
     peerAddresses: {
       ...(parsed.AUTH_SERVICE_URL ? { auth: parsed.AUTH_SERVICE_URL } : {}),
       ...(parsed.WALLET_SERVICE_URL ? { wallet: parsed.WALLET_SERVICE_URL } : {}),
@@ -237,24 +267,5 @@ function toConfig(parsed: Parsed, xdgDataHome: string | undefined): Config {
     trustedProxies: parsed.TRUSTED_PROXIES,
     isUnsafeDurabilityAllowed: parsed.WALLETD_ALLOW_UNSAFE_DURABILITY,
     logLevel: parsed.LOG_LEVEL,
-  };
-}
-
-function usesOwnDatabases(parsed: Parsed): boolean {
-  return serviceNames.some(
-    (name) => parsed[`${name.toUpperCase() as Uppercase<ServiceName>}_DATABASE_URL`] !== undefined,
-  );
-}
-
-function databasesOf(parsed: Parsed): NonNullable<Config['databases']> {
-  const pair = (url: string | undefined, ownerUrl: string | undefined) =>
-    url === undefined ? undefined : { url, ownerUrl: ownerUrl ?? url };
-  const auth = pair(parsed.AUTH_DATABASE_URL, parsed.AUTH_MIGRATION_DATABASE_URL);
-  const wallet = pair(parsed.WALLET_DATABASE_URL, parsed.WALLET_MIGRATION_DATABASE_URL);
-  const statement = pair(parsed.STATEMENT_DATABASE_URL, parsed.STATEMENT_MIGRATION_DATABASE_URL);
-  return {
-    ...(auth ? { auth } : {}),
-    ...(wallet ? { wallet } : {}),
-    ...(statement ? { statement } : {}),
   };
 }

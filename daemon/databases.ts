@@ -2,10 +2,12 @@ import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-import type { Config, DatabaseUrls } from './config.ts';
+import type { Config } from './config.ts';
+import type { DatabaseUrls } from './database-settings.ts';
 import { serviceNames, type ServiceName } from './settings.ts';
 import { attachEmbedded, defaultDataDir, startEmbedded } from './embedded/index.ts';
 import type { Fault, Outcome } from './fault.ts';
+import { chooseAccount } from './host/account.ts';
 import { createDb, findUnsafeSettings, type Db, type DbOptions } from './platform/db.ts';
 import type { Log } from './platform/log.ts';
 import { checkSchema, migrate } from './platform/migrate.ts';
@@ -31,10 +33,13 @@ export async function openDatabases(
     const value = { urls: config.databases, dataDir: undefined, stop: () => Promise.resolve() };
     return { ok: true, value };
   }
+  const account = await chooseAccount(config);
+  if (!account.ok) return account;
   const options = {
     dataDir: config.dataDir ?? defaultDataDir(config.home),
     log,
     onUnexpectedExit: onLost,
+    ...(account.value ? { runAs: account.value } : {}),
   };
   const opened = await (mode === 'start' ? startEmbedded(options) : attachEmbedded(options));
   if (!opened.ok) return opened;

@@ -1,4 +1,4 @@
-import { lstat, mkdtemp, readdir, rm } from 'node:fs/promises';
+import { lchown, lstat, mkdtemp, readdir, rm } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -11,6 +11,9 @@ export type OwnSocket = {
   remove(): Promise<void>;
 };
 
+/** Whose the folder is; `gid` where a root that becomes this user hands it over. */
+export type SocketOwner = { readonly uid: number; readonly gid?: number };
+
 const socketName = 'grpc';
 // sun_path holds 104 bytes on macOS, with the closing NUL.
 const maxPathBytes = 103;
@@ -21,7 +24,8 @@ const setupMs = 60_000;
  * Makes the folder, and removes those whose process is gone: nobody answers on their sockets. A
  * process id would not do, since containers may share the folder and not the ids.
  */
-export async function openOwnSocket(uid: number): Promise<Outcome<OwnSocket>> {
+export async function openOwnSocket(owner: SocketOwner): Promise<Outcome<OwnSocket>> {
+  const { uid, gid } = owner;
   const prefix = `dw-grpc-${uid}-`;
   const bases = [...new Set([...(uid === 0 ? ['/run'] : []), tmpdir(), '/tmp'])];
   for (const base of bases) {
@@ -29,6 +33,7 @@ export async function openOwnSocket(uid: number): Promise<Outcome<OwnSocket>> {
     await removeAbandoned(base, prefix, uid);
     const folder = await mkdtemp(join(base, prefix)).catch(() => undefined);
     if (folder === undefined) continue;
+    if (gid !== undefined) await lchown(folder, uid, gid);
     return {
       ok: true,
       value: {

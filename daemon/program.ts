@@ -13,7 +13,10 @@ import { createUser, type NewUser } from './commands/users-create.ts';
 import { resetPassword } from './commands/users-reset-password.ts';
 import { parseConfig, readEnvironment, type Config } from './config.ts';
 import { settings, type SettingName } from './settings.ts';
+import type { Fault } from './fault.ts';
+import { findSecretReader } from './host/account.ts';
 import { createLog } from './platform/log.ts';
+import { findKeyFileFault } from './secrets.ts';
 import { findTlsFault } from './tls-files.ts';
 
 const usageExitCode = 2;
@@ -32,9 +35,9 @@ export async function createProgram(argv: readonly string[]): Promise<number> {
     program.addOption(new Option(`--${flagOf(name)} <value>`, text));
   }
   const withConfig: WithConfig =
-    (run) =>
+    (run, scope) =>
     async (...rest) => {
-      const config = configure(program);
+      const config = configure(program, scope);
       exitCode = config ? await run(config, ...rest) : usageExitCode;
     };
   const startDaemon = withConfig((config) => runDaemon(config, createLog(config.logLevel)));
@@ -51,7 +54,7 @@ export async function createProgram(argv: readonly string[]): Promise<number> {
   program
     .command('migrate')
     .description('bring the database schemas up to date, and end')
-    .action(withConfig(runMigrate));
+    .action(withConfig(runMigrate, 'databases'));
   program
     .command('config')
     .description('look at the configuration')
@@ -59,7 +62,7 @@ export async function createProgram(argv: readonly string[]): Promise<number> {
     .description('list every fault of the configuration, and start nothing')
     .action(
       withConfig(async (config) => {
-        const fault = await findTlsFault(config.tlsFiles);
+        const fault = await findFileFault(config);
         if (fault) {
           printFault(fault);
           return usageExitCode;
@@ -81,6 +84,7 @@ export async function createProgram(argv: readonly string[]): Promise<number> {
 /** An action that has a valid configuration, or does not run. */
 type WithConfig = <A extends unknown[]>(
   run: (config: Config, ...rest: A) => Promise<number>,
+  scope?: 'databases',
 ) => (...rest: A) => Promise<void>;
 
 /** Commands for whoever is on the host, beside a running daemon or without one. */
@@ -110,6 +114,14 @@ function addHostCommands(program: Command, withConfig: WithConfig): void {
     .action(withConfig(runStatementsRebuild));
 }
 
+/** What is wrong with the files that the configuration names. */
+async function findFileFault(config: Config): Promise<Fault | undefined> {
+  const reader = await findSecretReader(config);
+  return (
+    (await findTlsFault(config.tlsFiles, { reader })) ?? (await findKeyFileFault(config, reader))
+  );
+}
+
 /** `WALLETD_LISTEN` is `--listen`, `LOG_LEVEL` is `--log-level`. */
 function flagOf(name: string): string {
   return name
@@ -119,7 +131,7 @@ function flagOf(name: string): string {
 }
 
 /** The environment, with flags of the same name over it; says every fault at once. */
-function configure(program: Command): Config | undefined {
+function configure(program: Command, scope?: 'databases'): Config | undefined {
   const flags = program.opts<Record<string, string>>();
   const raw: Partial<Record<SettingName, string>> & { XDG_DATA_HOME?: string } = {
     ...readEnvironment(),
@@ -129,7 +141,7 @@ function configure(program: Command): Config | undefined {
     const given = flags[key];
     if (given !== undefined) raw[name] = given;
   }
-  const parsed = parseConfig(raw);
+  const parsed = parseConfig(raw, scope);
   if (parsed.ok) return parsed.config;
   for (const fault of parsed.faults) say(`walletd: ${fault}`);
   say('hint: `walletd --help` lists every setting');

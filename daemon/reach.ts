@@ -1,5 +1,6 @@
 import type { Config } from './config.ts';
 import type { Outcome } from './fault.ts';
+import type { Account } from './host/account.ts';
 import { openOwnSocket } from './own-socket.ts';
 import { createAuthPeer, createWalletPeer } from './peers.ts';
 import type { PeerTls } from './platform/grpc/client.ts';
@@ -18,11 +19,12 @@ export type Peers = {
  */
 export async function connectPeers(
   config: Config,
+  account: Account | null,
   credential: string,
   tls: PeerTls,
   lifecycle: Lifecycle,
 ): Promise<Outcome<Peers & { readonly ownAddress: string }>> {
-  const own = await openOwnSocket(config.home.uid);
+  const own = await openOwnSocket(account ?? { uid: config.home.uid });
   if (!own.ok) return own;
   lifecycle.defer('own socket', () => own.value.remove());
   const reach = (name: ServiceName) => reachOf(config, name, credential, tls, own.value.address);

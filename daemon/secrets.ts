@@ -2,17 +2,20 @@ import { randomBytes } from 'node:crypto';
 import { link, readFile, unlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
+import type { SecretReader } from '../core/secret-file.ts';
 import { generateSigningKey } from './auth/index.ts';
 import type { Config } from './config.ts';
 import type { Fault, Outcome } from './fault.ts';
+import { findSecretReader } from './host/account.ts';
+import { readSecretText } from './host/secret-files.ts';
 
 /** The secret that our services show each other; one of this process's own unless it is shared. */
 export async function readServiceCredential(config: Config): Promise<Outcome<string>> {
   const file = config.serviceCredentialFile;
   if (file === undefined) return { ok: true, value: randomBytes(32).toString('base64url') };
-  const text = await readFile(file, 'utf8').catch(explainRead('WALLETD_SERVICE_CREDENTIAL_FILE'));
-  if (typeof text !== 'string') return { ok: false, fault: text };
-  const secret = text.trim();
+  const text = await readSecret('WALLETD_SERVICE_CREDENTIAL_FILE', file, config);
+  if (!text.ok) return text;
+  const secret = text.value.trim();
   if (secret.length >= 32) return { ok: true, value: secret };
   const fault = 'WALLETD_SERVICE_CREDENTIAL_FILE: the secret is shorter than 32 characters';
   return { ok: false, fault: { fault, hint: 'make one with `openssl rand -base64 32`' } };
@@ -28,16 +31,35 @@ export async function readSigningKey(
   if (config.signingKeyFile === undefined) {
     await createKeyFile(file);
   }
-  const pem = await readFile(file, 'utf8').catch(explainRead('AUTH_SIGNING_KEY_FILE'));
-  return typeof pem === 'string' ? { ok: true, value: pem } : { ok: false, fault: pem };
+  return readSecret('AUTH_SIGNING_KEY_FILE', file, config);
 }
 
 /** The key that signed tokens before, or after, the one that does now; undefined if there is none. */
 export async function readPreviousKey(config: Config): Promise<Outcome<string | undefined>> {
   const file = config.previousKeyFile;
   if (file === undefined) return { ok: true, value: undefined };
-  const pem = await readFile(file, 'utf8').catch(explainRead('AUTH_PREVIOUS_KEY_FILE'));
-  return typeof pem === 'string' ? { ok: true, value: pem } : { ok: false, fault: pem };
+  return readSecret('AUTH_PREVIOUS_KEY_FILE', file, config);
+}
+
+const readSecret = async (variable: string, file: string, config: Config) =>
+  readSecretText(variable, file, await findSecretReader(config));
+
+/** Why one of the configured files of keys is not used. */
+export async function findKeyFileFault(
+  config: Config,
+  reader: SecretReader,
+): Promise<Fault | undefined> {
+  const hasAuth = config.services.includes('auth');
+  const files = {
+    AUTH_SIGNING_KEY_FILE: hasAuth ? config.signingKeyFile : undefined,
+    AUTH_PREVIOUS_KEY_FILE: hasAuth ? config.previousKeyFile : undefined,
+    WALLETD_SERVICE_CREDENTIAL_FILE: config.serviceCredentialFile,
+  };
+  for (const [variable, file] of Object.entries(files)) {
+    const read = file === undefined ? undefined : await readSecretText(variable, file, reader);
+    if (read?.ok === false) return read.fault;
+  }
+  return undefined;
 }
 
 /** Makes the key file unless there is one; whole or not at all, whenever the process may end. */

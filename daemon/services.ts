@@ -1,6 +1,5 @@
 import { createAuth } from './auth/index.ts';
 import type { Config } from './config.ts';
-import type { Databases } from './databases.ts';
 import type { Outcome } from './fault.ts';
 import type { Access } from './platform/access.ts';
 import type { Broker, Consumer } from './platform/broker.ts';
@@ -30,7 +29,8 @@ export type Running = {
 /** What services are put together from. */
 export type Deps = {
   readonly config: Config;
-  readonly databases: Databases;
+  /** Where a key of its own may be; undefined with databases of one's own. */
+  readonly dataDir: string | undefined;
   /** What everybody shares. */
   readonly dbs: Readonly<Partial<Record<ServiceName, Db>>>;
   /** For what must go on whatever everybody does: commits, the relay, the feed of revocations. */
@@ -49,8 +49,8 @@ export type Deps = {
 export const createService: Readonly<
   Record<ServiceName, (deps: Deps, notices: string[]) => Promise<Outcome<Running>>>
 > = {
-  auth: async ({ config, databases, dbs, reserved, revocations, access, mailer, log }, notices) => {
-    const key = await readSigningKey(config, databases.dataDir);
+  auth: async ({ config, dataDir, dbs, reserved, revocations, access, mailer, log }, notices) => {
+    const key = await readSigningKey(config, dataDir);
     if (!key.ok) return key;
     const previous = await readPreviousKey(config);
     if (!previous.ok) return previous;

@@ -1,8 +1,9 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
 import { createSecureContext } from 'node:tls';
 
+import type { SecretReader } from '../core/secret-file.ts';
 import type { Fault, Outcome } from './fault.ts';
+import { findSecretFault, readWithFacts, type ReadFile } from './host/secret-files.ts';
 import type { PeerTls } from './platform/grpc/client.ts';
 import type { ServerTls, TlsMaterial } from './platform/grpc/listener.ts';
 import type { Log } from './platform/log.ts';
@@ -29,6 +30,13 @@ export type TlsFiles = {
   stop(): void;
 };
 
+/** By whom, and how, the files are read. */
+export type TlsFileAccess = {
+  readonly reader: SecretReader;
+  /** By default this process opens them itself. */
+  readonly read?: (path: string) => Promise<ReadFile>;
+};
+
 const variables = {
   cert: 'TLS_CERT_FILE',
   key: 'TLS_KEY_FILE',
@@ -45,8 +53,12 @@ const warnEveryMs = 60 * 60_000;
  * that do not fit together are faults at the start; later the last good ones stay in use, since a
  * renewal may be half done.
  */
-export async function openTlsFiles(names: TlsFileNames, log: Log): Promise<Outcome<TlsFiles>> {
-  const opened = await readTlsFiles(names, Date.now());
+export async function openTlsFiles(
+  names: TlsFileNames,
+  access: TlsFileAccess,
+  log: Log,
+): Promise<Outcome<TlsFiles>> {
+  const opened = await readTlsFiles(names, access, Date.now());
   if (!opened.ok) return opened;
   let contents = opened.value;
   let warnedAtMs = -Infinity;
@@ -55,7 +67,7 @@ export async function openTlsFiles(names: TlsFileNames, log: Log): Promise<Outco
 
   const look = async (): Promise<void> => {
     const nowMs = Date.now();
-    const read = await readTlsFiles(names, nowMs);
+    const read = await readTlsFiles(names, access, nowMs);
     const fault = read.ok ? '' : read.fault.fault;
     if (fault !== '' && fault !== toldFault) log.warn({ fault }, 'TLS files cannot be used');
     toldFault = fault;
@@ -93,17 +105,29 @@ export async function openTlsFiles(names: TlsFileNames, log: Log): Promise<Outco
 }
 
 /** What is wrong with the files, if anything, for `walletd config check`. */
-export async function findTlsFault(names: TlsFileNames): Promise<Fault | undefined> {
-  const read = await readTlsFiles(names, Date.now());
+export async function findTlsFault(
+  names: TlsFileNames,
+  access: TlsFileAccess,
+): Promise<Fault | undefined> {
+  const read = await readTlsFiles(names, access, Date.now());
   return read.ok ? undefined : read.fault;
 }
 
-async function readTlsFiles(names: TlsFileNames, nowMs: number): Promise<Outcome<Contents>> {
+async function readTlsFiles(
+  names: TlsFileNames,
+  access: TlsFileAccess,
+  nowMs: number,
+): Promise<Outcome<Contents>> {
   const files: Partial<Record<keyof TlsFileNames, Buffer>> = {};
   for (const kind of ['cert', 'key', 'clientCa', 'peerCa'] as const) {
     const name = names[kind];
     if (name === undefined) continue;
-    const read = await readPem(variables[kind], name, kind === 'key');
+    const read = await readPem(
+      variables[kind],
+      name,
+      kind === 'key' ? access.reader : null,
+      access,
+    );
     if (!read.ok) return read;
     files[kind] = read.value;
   }
@@ -117,19 +141,25 @@ async function readTlsFiles(names: TlsFileNames, nowMs: number): Promise<Outcome
 }
 
 /** The file, if it holds what it should: certificates, or a key that needs no password. */
-async function readPem(variable: string, name: string, isKey: boolean): Promise<Outcome<Buffer>> {
+async function readPem(
+  variable: string,
+  name: string,
+  keyReader: SecretReader | null,
+  { read = readWithFacts }: TlsFileAccess,
+): Promise<Outcome<Buffer>> {
   try {
-    const pem = await readFile(name);
-    if (isKey) createPrivateKey(pem);
+    const { bytes: pem, facts } = await read(name);
+    if (keyReader) createPrivateKey(pem);
     else createSecureContext({ ca: pem, cert: pem });
-    return { ok: true, value: pem };
+    const unsafe = keyReader && findSecretFault(variable, name, facts, keyReader);
+    return unsafe ? { ok: false, fault: unsafe } : { ok: true, value: pem };
   } catch (err) {
     const code = err instanceof Error && 'code' in err ? String(err.code) : '';
     if (/^E[A-Z]+$/.test(code)) {
       const why = code === 'ENOENT' ? 'does not exist' : `cannot be read (${code})`;
       return fault(`${variable}: ${name} ${why}`, 'name a file that the daemon may read');
     }
-    return isKey
+    return keyReader
       ? fault(
           `${variable}: ${name} is not a private key in PEM, or wants a password`,
           'name the key of TLS_CERT_FILE, unencrypted and readable by the daemon only',

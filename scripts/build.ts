@@ -40,7 +40,7 @@ await Promise.all([
   }),
   build({
     ...common,
-    entryPoints: ['daemon/main.ts'],
+    entryPoints: ['daemon/main.ts', 'daemon/host/file-reader.ts'],
     outdir: 'dist/daemon',
     splitting: true,
     chunkNames: 'chunks/[name]-[hash]',

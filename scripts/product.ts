@@ -65,8 +65,9 @@ export async function startWalletd(
   env: Environment,
   args: readonly string[] = [],
   nodeFlags: readonly string[] = [],
+  program: string = walletd,
 ): Promise<Daemon> {
-  const child = spawn(process.execPath, [...nodeFlags, requireBuilt(walletd), 'start', ...args], {
+  const child = spawn(process.execPath, [...nodeFlags, requireBuilt(program), 'start', ...args], {
     env: { ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });

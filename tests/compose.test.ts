@@ -23,7 +23,7 @@ const names = lines.map((line) => line.slice(0, line.indexOf('=')));
 
 /** As a person would fill it in: what is empty gets a value of its own. */
 const filled = (): string =>
-  lines.map((line) => (line.endsWith('=') ? `${line}secret-${line.length}-x` : line)).join('\n');
+  lines.map((line, index) => (line.endsWith('=') ? `${line}secret-${index}-x` : line)).join('\n');
 
 function run(command: string, args: readonly string[], input?: string): string {
   try {
@@ -69,6 +69,15 @@ describe('docker-compose.yml', { timeout: 60_000 }, () => {
     if (!outcome.ok) return;
     expect(outcome.config.isSignUpOpen).toBe(false);
     expect(outcome.config.rabbitmqUrl).toMatch(/^amqp:\/\/walletd:.+@rabbitmq\/wallet$/);
+    expect(outcome.config.shouldMigrate).toBe(false);
+  });
+
+  test('gives the owners of the databases to the service that migrates, and to no other', () => {
+    const { migrate, walletd } = project.services;
+    const environment = migrate?.environment ?? {};
+    const outcome = parseConfig(environment, 'databases');
+    expect(outcome).toMatchObject({ ok: true, config: { shouldMigrate: true } });
+    if (!outcome.ok) return;
     for (const name of ['auth', 'wallet', 'statement'] as const) {
       const { url, ownerUrl } = outcome.config.databases?.[name] ?? { url: '', ownerUrl: '' };
       expect([new URL(url).username, new URL(ownerUrl).username]).toEqual([
@@ -76,16 +85,27 @@ describe('docker-compose.yml', { timeout: 60_000 }, () => {
         `${name}_owner`,
       ]);
     }
+    const secret = (name: string) => new URL(environment[name] ?? '').password;
+    for (const name of ['AUTH', 'WALLET', 'STATEMENT']) {
+      const owner = secret(`${name}_MIGRATION_DATABASE_URL`);
+      expect(owner).not.toBe('');
+      expect(JSON.stringify(walletd)).not.toContain(owner);
+    }
+    expect(walletd?.depends_on?.['migrate']?.condition).toBe('service_completed_successfully');
+    expect(migrate?.depends_on?.['postgres']?.condition).toBe('service_healthy');
   });
 
   test('connects with the passwords that the databases and the broker are given', () => {
-    const { walletd, postgres, rabbitmq } = project.services;
-    const passwordOf = (setting: string): string =>
-      new URL(walletd?.environment?.[setting] ?? '').password;
+    const { walletd, migrate, postgres, rabbitmq } = project.services;
+    const passwordOf = (setting: string, { environment } = walletd ?? {}): string =>
+      new URL(environment?.[setting] ?? '').password;
     for (const name of ['AUTH', 'WALLET', 'STATEMENT']) {
       const given = postgres?.environment;
-      expect(passwordOf(`${name}_DATABASE_URL`)).toBe(given?.[`${name}_APP_PASSWORD`]);
-      expect(passwordOf(`${name}_MIGRATION_DATABASE_URL`)).toBe(given?.[`${name}_OWNER_PASSWORD`]);
+      const app = given?.[`${name}_APP_PASSWORD`];
+      expect(passwordOf(`${name}_DATABASE_URL`)).toBe(app);
+      expect(passwordOf(`${name}_DATABASE_URL`, migrate)).toBe(app);
+      const owner = passwordOf(`${name}_MIGRATION_DATABASE_URL`, migrate);
+      expect(owner).toBe(given?.[`${name}_OWNER_PASSWORD`]);
     }
     expect(passwordOf('RABBITMQ_URL')).toBe(rabbitmq?.environment?.['RABBITMQ_WALLETD_PASSWORD']);
   });

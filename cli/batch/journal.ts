@@ -1,27 +1,16 @@
-import { open, rename, rm, truncate, type FileHandle } from 'node:fs/promises';
+import { open, type FileHandle } from 'node:fs/promises';
 import { dirname } from 'node:path';
 
-import { fail, failUsage, succeed, type Outcome } from '../failures.ts';
-import { parseJsonObject, readTextIfAny, syncDir } from '../files.ts';
-import type { RowStatus } from './results.ts';
-
-export type Counts = Readonly<Record<RowStatus, number>>;
-
-export const noCounts: Counts = { done: 0, replayed: 0, rejected: 0, invalid: 0 };
-
-/** How far a run got. */
-export type Progress = {
-  /** The last row with a result. */
-  readonly row: number;
-  /** No row after this one was sent. */
-  readonly sentRow: number;
-  /** The length of the results up to that row. */
-  readonly bytes: number;
-  /** Of the input up to that row, to tell whether it is still the same. */
-  readonly digest: string;
-  readonly counts: Counts;
-  readonly startedAtMs: number;
-};
+import { failUsage, succeed, type Outcome } from '../failures.ts';
+import { syncDir } from '../files.ts';
+import {
+  openBoth,
+  partialOf,
+  publish,
+  ResultsError,
+  type JournalOptions,
+  type Progress,
+} from './run-files.ts';
 
 /**
  * The results of a run and the journal beside them; results count once they are on the disk.
@@ -41,23 +30,6 @@ export type Journal = {
   close(): Promise<void>;
 };
 
-/** The results or their journal cannot be written. */
-export class ResultsError extends Error {}
-
-export type JournalOptions = {
-  /** Where the results will be. */
-  readonly path: string;
-  /** What makes a run the same run: whoever goes on under another would mix two batches. */
-  readonly run: Readonly<Record<string, string>>;
-  readonly head: string;
-  readonly nowMs: number;
-  /** Fails unless there is a run to go on with. */
-  readonly mustResume: boolean;
-};
-
-const partialOf = (path: string): string => `${path}.partial`;
-const journalOf = (path: string): string => `${path}.journal`;
-
 /** Opens the journal of a run, new or left by an earlier one. */
 export async function openJournal(options: JournalOptions): Promise<Outcome<Journal>> {
   try {
@@ -69,35 +41,23 @@ export async function openJournal(options: JournalOptions): Promise<Outcome<Jour
 }
 
 async function openFiles(options: JournalOptions): Promise<Outcome<Journal>> {
+  const opened = await openBoth(options);
+  if (!opened.ok) return opened;
+  const { partial, journal, left, begun } = opened.value;
   const { path, run } = options;
-  const left = await readTextIfAny(journalOf(path));
-  const begun = left === undefined ? undefined : readJournal(left);
-  if (!begun && options.mustResume) {
-    return fail('USAGE', `there is no run to go on with: ${journalOf(path)} is missing`, {
-      field: 'resume',
-      hint: 'run the command without --resume; rows that were done keep their keys',
-    });
-  }
-  const other = begun && Object.keys(run).find((name) => run[name] !== begun.run[name]);
-  if (other !== undefined) {
-    return fail('USAGE', `an unfinished run of another batch is in ${path} (other ${other})`, {
-      field: 'results',
-      hint: `finish that one, or choose other results with --results, or remove ${journalOf(path)}`,
-    });
-  }
   const resumed = begun?.progress;
-  const partial = await open(partialOf(path), resumed ? 'r+' : 'w', 0o600);
-  if (resumed) await truncate(partialOf(path), resumed.bytes);
-  const journal = await open(journalOf(path), begun ? 'a' : 'w', 0o600);
+  await partial.truncate(resumed?.bytes ?? 0);
   const startedAtMs = begun?.startedAtMs ?? options.nowMs;
   const files = { partial, journal: createLines(journal) };
+  if (!begun) await journal.truncate(0);
   // A line that was cut off must not take the next one with it.
-  if (left?.endsWith('\n') === false) await journal.appendFile('\n');
+  else if (!left.endsWith('\n')) await journal.appendFile('\n');
   if (!begun) await files.journal.add({ run, startedAtMs });
   const writer = createWriter(files, resumed?.bytes ?? 0);
   const sent = createSentNotes(files.journal, resumed?.sentRow ?? 0);
   if (!resumed?.bytes) await writer.write(options.head);
   await syncDir(dirname(path));
+  const identity = await partial.stat();
   const close = async (): Promise<void> => {
     try {
       await writer.drain();
@@ -113,14 +73,7 @@ async function openFiles(options: JournalOptions): Promise<Outcome<Journal>> {
     startedAtMs,
     noteSent: (row) => told(sent.note(row)),
     append: (text, progress) => told(writer.append(text, progress)),
-    finish: () =>
-      told(
-        close().then(async () => {
-          await rename(partialOf(path), path);
-          await rm(journalOf(path), { force: true });
-          await syncDir(dirname(path));
-        }),
-      ),
+    finish: () => told(close().then(() => publish(options, identity))),
     close: () => told(close()),
   });
 }
@@ -220,34 +173,6 @@ function createSentNotes(journal: Files['journal'], startRow: number) {
       await journal.datasync();
     },
   };
-}
-
-type Begun = {
-  readonly run: Readonly<Record<string, unknown>>;
-  readonly startedAtMs: number;
-  readonly progress: Progress | undefined;
-};
-
-/** What a journal says; a last line that was cut off says nothing. */
-function readJournal(text: string): Begun | undefined {
-  const lines = text.split('\n').map(parseJsonObject);
-  const [head] = lines;
-  if (!head || typeof head['run'] !== 'object' || typeof head['startedAtMs'] !== 'number') {
-    return undefined;
-  }
-  const startedAtMs = head['startedAtMs'];
-  const last = lines.findLast((line) => typeof line?.['bytes'] === 'number');
-  const sent = lines.findLast((line) => typeof line?.['sentRow'] === 'number');
-  const progress = last && {
-    ...(last as unknown as Omit<Progress, 'sentRow' | 'startedAtMs'>),
-    sentRow: (sent?.['sentRow'] as number | undefined) ?? 0,
-    startedAtMs,
-  };
-  const sentOnly = sent && {
-    ...{ row: 0, bytes: 0, digest: '', counts: noCounts, startedAtMs },
-    sentRow: sent['sentRow'] as number,
-  };
-  return { run: head['run'] as Begun['run'], startedAtMs, progress: progress ?? sentOnly };
 }
 
 /** True if a file can be read at all, for a plain word before anything is begun. */

@@ -7,7 +7,7 @@ import { fail, succeed, type Outcome } from '../failures.ts';
 import { operationNumbers } from '../names.ts';
 import type { Caller } from '../users.ts';
 import { checkRow, isValid, type CheckedRow, type RowDefaults } from './check.ts';
-import type { Progress } from './journal.ts';
+import type { Progress } from './run-files.ts';
 import { createKeyMaker, type KeyMaker } from './keys.ts';
 import { InputError, type RawRow, type RowReader } from './rows.ts';
 import type { Chunk, PreparedRow } from './send.ts';

@@ -1,6 +1,6 @@
 import type { TextOutput } from '../io.ts';
 import { paintFor, type Manner } from '../tell.ts';
-import type { Counts } from './journal.ts';
+import type { Counts } from './run-files.ts';
 
 export type ProgressLine = {
   update(counts: Counts): Promise<void>;

@@ -1,3 +1,5 @@
+import type { FileHandle } from 'node:fs/promises';
+
 import { exponentOf } from '../../core/currencies.ts';
 import { formatMinor } from '../../core/money.ts';
 import type { TransactionResult } from '../../protos/gen/digitalwallet/wallet/v1/wallet.ts';
@@ -40,6 +42,20 @@ export function formatResults(format: ResultsFormat, results: readonly RowResult
   return format === 'csv'
     ? formatCsvRows({ isTerminal: false }, columns, results)
     : results.map((result) => `${toJsonText(result)}\n`).join('');
+}
+
+/** True for a file that is empty, or begins as results of a batch do. */
+export async function isResultsHead(file: FileHandle): Promise<boolean> {
+  const buffer = Buffer.alloc(1_024);
+  const { bytesRead } = await file.read(buffer, 0, buffer.length, 0);
+  const text = buffer.toString('utf8', 0, bytesRead);
+  const head = formatHead('csv');
+  return (
+    text === '' ||
+    text.startsWith(head) ||
+    head.startsWith(text) ||
+    /^\{"row":\d+,"status":"/.test(text)
+  );
 }
 
 /** The clock may differ from the server's by this much. */

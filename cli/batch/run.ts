@@ -1,9 +1,10 @@
 import type { Context } from '../context.ts';
 import type { CliFailure, Outcome } from '../failures.ts';
-import { noCounts, type Counts, type Journal } from './journal.ts';
+import type { Journal } from './journal.ts';
 import type { PreparedChunk } from './prepare.ts';
 import type { ProgressLine } from './progress.ts';
 import { formatResults, toResults, type ResultsFormat } from './results.ts';
+import { noCounts, type Counts } from './run-files.ts';
 import { sendChunks, type Chunk } from './send.ts';
 
 /** How a run ended, with what became of all its rows, earlier runs of the batch included. */

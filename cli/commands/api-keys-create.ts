@@ -1,3 +1,5 @@
+import { quoteForShell } from '../../core/shell-word.ts';
+import { stripControls } from '../../core/text.ts';
 import { isUuid } from '../../core/ids.ts';
 import { operations } from '../../core/operations.ts';
 import { apiKeyScopes } from '../../core/scopes.ts';
@@ -43,7 +45,7 @@ export async function runApiKeysCreate(
   if (!context.io.stdout.fault) return done;
   // Nobody has seen the secret, whoever closed the pipe.
   return fail('OUTPUT_FAILED', `the secret of the API key ${apiKey.id} was lost on its way out`, {
-    hint: `wallet api-keys revoke ${apiKey.id}, and create another`,
+    hint: `wallet api-keys revoke ${quoteForShell(apiKey.id)}, and create another`,
   });
 }
 
@@ -56,7 +58,7 @@ async function print(context: Context, created: Created): Promise<void> {
       await printObject(writer, created.key, columns, toApiKeyJson);
       await context.tell.note('the secret is shown this once, and cannot be had again');
     }
-    await io.stdout.write(`${created.secret}\n`);
+    await io.stdout.write(`${stripControls(created.secret)}\n`);
     return;
   }
   const withSecret = [

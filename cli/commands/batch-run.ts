@@ -3,18 +3,14 @@ import { createHash } from 'node:crypto';
 import { join, resolve } from 'node:path';
 
 import { findTextProblem, textLimits } from '../../core/text.ts';
-import {
-  findReadProblem,
-  openJournal,
-  ResultsError,
-  type Counts,
-  type Journal,
-} from '../batch/journal.ts';
+import { findReadProblem, openJournal, type Journal } from '../batch/journal.ts';
 import { prepareChunks } from '../batch/prepare.ts';
 import { createProgressLine } from '../batch/progress.ts';
 import { formatHead, type ResultsFormat } from '../batch/results.ts';
 import { InputError, openInput, readRows, type InputFormat } from '../batch/rows.ts';
 import { runChunks, type RunEnd } from '../batch/run.ts';
+import { ResultsError, type Counts } from '../batch/run-files.ts';
+import { checkResultsTarget } from '../batch/results-target.ts';
 import { askYes, checkConfirmable } from '../confirm.ts';
 import { isStaff } from '../confirm-move.ts';
 import type { Context } from '../context.ts';
@@ -26,6 +22,7 @@ import {
   type CommandOutcome,
   type Outcome,
 } from '../failures.ts';
+import type { FileIdentity } from '../files.ts';
 import { withLock } from '../lock.ts';
 import { printObject, type Column } from '../output/print.ts';
 import { formatCard } from '../output/table.ts';
@@ -38,6 +35,7 @@ export type BatchRunOptions = {
   readonly currency?: string;
   readonly results?: string;
   readonly resume?: boolean;
+  readonly overwrite?: boolean;
   readonly dryRun?: boolean;
   readonly maxErrors?: string;
 };
@@ -69,6 +67,12 @@ export async function runBatchRun(
     ? succeed(undefined)
     : checkConfirmable(context, 'running a batch');
   if (!confirmable.ok) return confirmable;
+  const target = await checkResultsTarget(context, {
+    path: batch.results,
+    mayOverwrite: options.overwrite === true,
+    isKnownToBeOurs: batch.isDryRun && options.results === undefined,
+  });
+  if (!target.ok) return target;
   const self = await identifyCaller(context);
   if (!self.ok) return self;
   if (!self.value) return fail('UNEXPECTED', 'the server answered without a user');
@@ -79,7 +83,7 @@ export async function runBatchRun(
   const lockName = createHash('sha256').update(resolve(batch.results)).digest('hex').slice(0, 32);
   const lockDir = join(context.environment.paths.stateDir, 'locks');
   return withLock(lockDir, `batch-${lockName}`, 0, () =>
-    runInto(context, { ...batch, user: user.value?.id }, self.value as Caller),
+    runInto(context, { ...batch, user: user.value?.id }, self.value as Caller, target.value),
   );
 }
 
@@ -144,7 +148,12 @@ async function confirmBatch(
   return askYes(context, 'Run this batch?');
 }
 
-async function runInto(context: Context, batch: Batch, self: Caller): Promise<CommandOutcome> {
+async function runInto(
+  context: Context,
+  batch: Batch,
+  self: Caller,
+  replaced: FileIdentity | undefined,
+): Promise<CommandOutcome> {
   const { clock, settings } = context;
   const opened = await openJournal({
     path: batch.results,
@@ -160,6 +169,7 @@ async function runInto(context: Context, batch: Batch, self: Caller): Promise<Co
     head: formatHead(batch.resultsFormat),
     nowMs: clock.now(),
     mustResume: batch.mustResume,
+    replaced,
   });
   if (!opened.ok) return opened;
   const journal = opened.value;
@@ -201,8 +211,8 @@ async function runInto(context: Context, batch: Batch, self: Caller): Promise<Co
     await journal.close().catch(() => undefined);
     if (error instanceof InputError) return failUsage('file', `${batch.file}: ${error.message}`);
     if (error instanceof ResultsError) {
-      return fail('OUTPUT_FAILED', `cannot write ${batch.results}.partial: ${error.message}`, {
-        hint: 'make room, and run the same command again to go on; no row is done twice',
+      return fail('OUTPUT_FAILED', `cannot write ${batch.results}: ${error.message}`, {
+        hint: 'remove the cause and run the same command again to go on; no row is done twice',
       });
     }
     throw error;

@@ -12,7 +12,7 @@ export async function runExportsDownload(
   id: string,
   { file, wait: isAwaited = false }: ExportsDownloadOptions,
 ): Promise<CommandOutcome> {
-  const target = file === undefined ? succeed(false) : await checkTarget(context, file);
+  const target = file === undefined ? succeed(undefined) : await checkTarget(context, file);
   if (!target.ok) return target;
   const exportId = id.toLowerCase();
   const got = isAwaited

@@ -1,3 +1,4 @@
+import { quoteForShell } from '../../core/shell-word.ts';
 import { AuthServiceService } from '../../protos/gen/digitalwallet/auth/v1/auth.ts';
 import type { Context } from '../context.ts';
 import { toCliFailure } from '../errors.ts';
@@ -39,8 +40,8 @@ export async function runSignUp(context: Context, options: SignUpOptions): Promi
   }
   await context.tell.hint(
     verificationRequired
-      ? `next: wallet verify-email CODE, then: wallet sign-in --email ${user.email}`
-      : `next: wallet sign-in --email ${user.email}`,
+      ? `next: wallet verify-email CODE, then: wallet sign-in --email ${quoteForShell(user.email)}`
+      : `next: wallet sign-in --email ${quoteForShell(user.email)}`,
   );
   return done;
 }

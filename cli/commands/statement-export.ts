@@ -6,6 +6,7 @@ import {
   isExportLocale,
   type ExportFormat,
 } from '../../core/statement-format/index.ts';
+import { quoteForShell } from '../../core/shell-word.ts';
 import { findTextProblem, textLimits } from '../../core/text.ts';
 import {
   StatementServiceService,
@@ -13,7 +14,7 @@ import {
   type Export,
 } from '../../protos/gen/digitalwallet/statement/v1/statement.ts';
 import type { Context } from '../context.ts';
-import { waitForExport } from '../exports.ts';
+import { checkExport, waitForExport } from '../exports.ts';
 import {
   done,
   exitCodes,
@@ -25,7 +26,13 @@ import {
 } from '../failures.ts';
 import { exportColumns, exportFormatNumbers, toExportJson } from '../output/exports.ts';
 import { printObject } from '../output/print.ts';
-import { checkTarget, defaultFileName, saveExport, stdoutName } from '../save-export.ts';
+import {
+  checkTarget,
+  defaultFileName,
+  saveExport,
+  stdoutName,
+  type Target,
+} from '../save-export.ts';
 import { readRange, type RangeOptions } from '../statement-request.ts';
 import { repeatGiven } from '../tell.ts';
 
@@ -55,7 +62,7 @@ export async function runStatementExport(
   const isFetched = isAwaited && !isDryRun;
   // Said before anything is asked for.
   const target =
-    isFetched && file !== undefined ? await checkTarget(context, file) : succeed(false);
+    isFetched && file !== undefined ? await checkTarget(context, file) : succeed(undefined);
   if (!target.ok) return target;
   const created = await createExport(context, request.value);
   if (!created.ok) return created;
@@ -79,10 +86,12 @@ export async function fetchInto(
   context: Context,
   made: Export,
   file: string | undefined,
-  mayOverwrite: boolean,
+  checked: Target | undefined,
 ): Promise<CommandOutcome> {
-  const path = file ?? defaultFileName(made);
-  const target = file === undefined ? await checkTarget(context, path) : succeed(mayOverwrite);
+  const name = file === undefined ? defaultFileName(made) : succeed(file);
+  if (!name.ok) return name;
+  const path = name.value;
+  const target = checked ? succeed(checked) : await checkTarget(context, path);
   if (!target.ok) {
     const hint = `it is kept: wallet exports download ${made.id} --file OTHER, or add --yes`;
     return { ok: false, failure: { ...target.failure, hint } };
@@ -161,9 +170,10 @@ async function createExport(
   if (called.ok) {
     const { export: made, replayed: isReplayed } = called.value;
     if (!made) return fail('UNEXPECTED', 'the server answered without an export');
-    return succeed({ made, isReplayed });
+    const checked = checkExport(made);
+    return checked.ok ? succeed({ made, isReplayed }) : checked;
   }
   if (called.failure.exitCode !== exitCodes.outcomeUnknown) return called;
-  const hint = `the same command with --idempotency-key ${request.idempotencyKey} cannot make two`;
+  const hint = `the same command with --idempotency-key ${quoteForShell(request.idempotencyKey)} cannot make two`;
   return { ok: false, failure: { ...called.failure, hint } };
 }

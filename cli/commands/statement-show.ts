@@ -1,3 +1,4 @@
+import { quoteForShell } from '../../core/shell-word.ts';
 import { addDays } from '../../core/calendar.ts';
 import {
   StatementServiceService,
@@ -16,6 +17,7 @@ import {
   type Failed,
   type Outcome,
 } from '../failures.ts';
+import { checkExport } from '../exports.ts';
 import { toExportJson } from '../output/exports.ts';
 import { toJsonText } from '../output/plain.ts';
 import { formatJson } from '../output/print.ts';
@@ -127,7 +129,7 @@ function suggestTo(
     options.from?.length === 10
       ? formatZonedTime(new Date(endMs - 1), timezone).slice(0, 10)
       : formatZonedTime(new Date(endMs), timezone);
-  const hint = `the first ${days} days of it: --from ${options.from ?? ''} --to ${to}`;
+  const hint = `the first ${days} days of it: --from ${quoteForShell(options.from ?? '')} --to ${to}`;
   return { ok: false, failure: { ...failure, hint } };
 }
 
@@ -232,6 +234,8 @@ async function showQueued(
 ): Promise<CommandOutcome> {
   const { export: made } = page;
   if (!made) return fail('UNEXPECTED', 'the server answered without an export');
+  const checked = checkExport(made);
+  if (!checked.ok) return checked;
   const { output, given } = context.manner;
   if (output === 'json') {
     await context.io.stdout.write(formatJson({ status: 'queued', export: toExportJson({ made }) }));

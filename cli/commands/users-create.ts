@@ -1,3 +1,4 @@
+import { quoteForShell } from '../../core/shell-word.ts';
 import { AuthServiceService } from '../../protos/gen/digitalwallet/auth/v1/auth.ts';
 import { checkRole } from '../accounts.ts';
 import type { Context } from '../context.ts';
@@ -33,7 +34,7 @@ export async function runUsersCreate(
   const created = await context.caller.call(AuthServiceService.createUser, request, 'write');
   if (!created.ok) {
     if (created.failure.reason !== 'EMAIL_TAKEN') return created;
-    const hint = `the account is there already: wallet users show ${email.value}`;
+    const hint = `the account is there already: wallet users show ${quoteForShell(email.value)}`;
     return { ok: false, failure: { ...created.failure, hint } };
   }
   const { user } = created.value;

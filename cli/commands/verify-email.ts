@@ -1,3 +1,4 @@
+import { quoteForShell } from '../../core/shell-word.ts';
 import { AuthServiceService } from '../../protos/gen/digitalwallet/auth/v1/auth.ts';
 import type { Context } from '../context.ts';
 import { toCliFailure } from '../errors.ts';
@@ -14,6 +15,6 @@ export async function runVerifyEmail(context: Context, code: string): Promise<Co
   const { user } = called.value.value;
   if (!user) return fail('UNEXPECTED', 'the server answered without a user');
   await printObject(context, user, userColumns(context.settings.timezone), toUserJson);
-  await context.tell.hint(`next: wallet sign-in --email ${user.email}`);
+  await context.tell.hint(`next: wallet sign-in --email ${quoteForShell(user.email)}`);
   return done;
 }

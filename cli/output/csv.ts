@@ -1,10 +1,11 @@
+import { neutraliseFormula } from '../../core/csv-cell.ts';
 import type { TextOutput } from '../io.ts';
 import { toPlainLine } from './plain.ts';
 
 export type CsvColumn<Row> = {
   readonly header: string;
   readonly value: (row: Row) => string | number | undefined;
-  /** Written by people, or named by others: could start a formula in a spreadsheet. */
+  /** Written by people: even what looks like a number is text here. */
   readonly isText?: true;
 };
 
@@ -22,7 +23,8 @@ export function formatCsvRows<Row>(
       columns.map(({ value, isText }) => {
         const whole = String(value(row) ?? '');
         const text = stream.isTerminal ? toPlainLine(whole) : whole;
-        return isText ? neutraliseFormula(text) : text;
+        // Whatever a server sends in place of a number or an id is text, too.
+        return isText || !isNumber(text) ? neutraliseFormula(text) : text;
       }),
     ),
   );
@@ -32,10 +34,7 @@ export function formatCsvHeader<Row>(columns: readonly CsvColumn<Row>[]): string
   return write([columns.map(({ header }) => header)]);
 }
 
-/** A spreadsheet takes a cell that begins like this for a formula; an apostrophe makes it text. */
-export function neutraliseFormula(text: string): string {
-  return /^[=+\-@\t\r]/.test(text) ? `'${text}` : text;
-}
+const isNumber = (text: string): boolean => /^-?\d+(?:\.\d+)?$/.test(text);
 
 const write = (rows: readonly (readonly string[])[]): string =>
   rows.map((cells) => `${cells.map(quoteIfNeeded).join(',')}\r\n`).join('');

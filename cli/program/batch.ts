@@ -16,6 +16,7 @@ export function addBatchCommands(program: Command, start: Start): void {
     .option('--user <USER>', 'e-mail or id of the user, for rows without one')
     .option('--currency <CODE>', 'for rows without one (default WALLET_CURRENCY, the profile, BRL)')
     .option('--results <FILE>', 'where to tell what became of each row (default FILE.results.csv)')
+    .option('--overwrite', 'replace whatever file has the name of the results')
     .option('--resume', 'only go on with an unfinished run')
     .option('--dry-run', 'have the server decide, and change nothing')
     .option('--max-errors <N>', 'stop once so many rows have failed')
@@ -32,6 +33,9 @@ rows that are new are paid; an equal file that is meant anew (next month's) need
 Results, one row each: row, status (done, replayed, rejected, invalid), transaction_id, user_id,
 balance, reason, field. Rows count from 1, without the header. Ctrl-C waits for what was sent; the
 same command goes on from there.
+
+Results of an earlier run are replaced after a yes, or with --yes. Any other file of that name stays,
+unless --overwrite is given. A link, and files that other users made or may change, are refused.
 
 Exit code 3: some rows failed, the others are done.
 

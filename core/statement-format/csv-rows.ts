@@ -1,3 +1,4 @@
+import { formulaLeadBytes } from '../csv-cell.ts';
 import { operationOfCode } from '../operations.ts';
 import { createZoneClock } from '../zone-clock.ts';
 import type { FileRow } from './types.ts';
@@ -10,8 +11,6 @@ const backslash = 0x5c;
 const idLength = 36;
 const hourMs = 3_600_000;
 const merchantPrefix = Buffer.from('merchant:');
-/** What a spreadsheet takes for a formula, or a line end: such cells need more than being copied. */
-const formulaStarts = new Set(Buffer.from('=+-@\t\r'));
 
 /** Enough for all of a row but its texts. */
 const fixedRoom = 256;
@@ -126,7 +125,7 @@ function merchantStart({ bytes, contraAt, contraEnd }: FileRow): number {
 }
 
 function isPlain(bytes: Buffer, start: number, end: number, separator: number): boolean {
-  if (start < end && formulaStarts.has(bytes[start] ?? 0)) return false;
+  if (start < end && formulaLeadBytes.has(bytes[start] ?? 0)) return false;
   for (let at = start; at < end; at += 1) {
     const byte = bytes[at];
     if (byte === separator || byte === doubleQuote || byte === backslash) return false;

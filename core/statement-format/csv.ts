@@ -1,3 +1,4 @@
+import { neutraliseFormula } from '../csv-cell.ts';
 import { exponentOf } from '../currencies.ts';
 import { absoluteMinor, formatMinor } from '../money.ts';
 import { createZoneClock, createZonedFormatter } from '../zone-clock.ts';
@@ -94,11 +95,6 @@ export function createCsvWriter(
       write: createCsvRowWriter({ ...rowManner, time: timeIn(timezone), hasMilliseconds }),
     },
   };
-}
-
-/** A spreadsheet takes a cell that begins like this for a formula; an apostrophe makes it text. */
-function neutraliseFormula(text: string): string {
-  return /^[=+\-@\t\r]/.test(text) ? `'${text}` : text;
 }
 
 /** `22/11/2026 21:42:10`, on the zone's clock. */

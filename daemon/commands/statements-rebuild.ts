@@ -4,6 +4,7 @@ import { connectDatabase, openDatabases, prepareSchemas, type Databases } from '
 import type { Outcome } from '../fault.ts';
 import { createWalletPeer } from '../peers.ts';
 import type { Db } from '../platform/db.ts';
+import { findSecretReader } from '../host/account.ts';
 import { findHeld } from '../platform/hold.ts';
 import { createLifecycle, type Lifecycle } from '../platform/lifecycle.ts';
 import type { Log } from '../platform/log.ts';
@@ -83,7 +84,11 @@ async function openLedger(
   if (config.peerAddresses.wallet !== undefined && !config.services.includes('wallet')) {
     const credential = await readServiceCredential(config);
     if (!credential.ok) return credential;
-    const tls = await openTlsFiles(config.tlsFiles, log);
+    const tls = await openTlsFiles(
+      config.tlsFiles,
+      { reader: await findSecretReader(config) },
+      log,
+    );
     if (!tls.ok) return tls;
     lifecycle.defer('TLS files', tls.value.stop);
     const reach = reachOf(config, 'wallet', credential.value, tls.value.peer, '');

@@ -6,7 +6,7 @@ import { locatePackage, prepareBinaries, removeOldBinaries, type Binaries } from
 import { createCluster, inspectCluster, removeLeftovers } from './cluster.ts';
 import { type DataPaths } from './data-dir.ts';
 import { type Lock } from './lock.ts';
-import { boundLog, readLogTail } from './log-file.ts';
+import { boundLog, giveLog, readLogTail } from './log-file.ts';
 import { raiseServer, type Raised } from './raise-server.ts';
 import { fail, ownDatabaseHint, succeed, type Result } from './result.ts';
 import { describeDatabases, ensureDatabases, type EmbeddedDatabase } from './roles.ts';
@@ -21,6 +21,8 @@ export type EmbeddedOptions = {
   readonly log: Log;
   /** Postgres settings that override ours; without effect on a server that is adopted */
   readonly extraSettings?: Readonly<Record<string, string>>;
+  /** where walletd is root: the user that Postgres runs as; default: the system user, created */
+  readonly runAs?: RunAs;
   /** called once if the server ends without `stop()`; says how, for a log or an error message */
   readonly onUnexpectedExit?: (detail: string) => void;
   /** how long `stop()` waits for the fast shutdown before the immediate one; default 8 s */
@@ -68,7 +70,7 @@ async function bringUp(
   const { log, extraSettings = {} } = options;
   const source = await locatePackage();
   if (!source.ok) return source;
-  const user = uid === 0 ? await ensureSystemUser() : succeed(null);
+  const user = await chooseServerUser(options, uid);
   if (!user.ok) return user;
   const runAs = user.value;
   let prepared: Promise<Result<Binaries>> | undefined;
@@ -83,6 +85,7 @@ async function bringUp(
   const access = { socketDir: socketDir.value, password: secrets.value.adminPassword };
 
   await boundLog(paths.logFile);
+  if (runAs) await giveLog(paths.logFile, runAs);
   const raised = await raiseServer({ paths, access, binaries, runAs, extraSettings, log });
   if (!raised.ok) return raised;
   if (!raised.value.adopted) await removeOldBinaries(paths.root, source.value.version);
@@ -97,6 +100,14 @@ async function bringUp(
   const databases = describeDatabases(access.socketDir, secrets.value);
   const stop = keepWatch(options, paths, raised.value, access, lock);
   return succeed({ databases, dataDir: paths.root, adopted, stop });
+}
+
+async function chooseServerUser(
+  { runAs }: EmbeddedOptions,
+  uid: number,
+): Promise<Result<RunAs | null>> {
+  if (uid !== 0) return succeed(null);
+  return runAs ? succeed(runAs) : ensureSystemUser();
 }
 
 /** Returns the passwords of the cluster, which exists afterwards. */

@@ -107,8 +107,13 @@ async function settle(file: string, digest: string): Promise<Acquisition> {
   return { ok: true, lock: { release: () => release(file, digest) } };
 }
 
+/** A process that gave up root's rights cannot remove it; its end frees the lock all the same. */
 async function release(file: string, digest: string): Promise<void> {
-  if ((await readLockFile(file))?.digest === digest) await rm(file, { force: true });
+  try {
+    if ((await readLockFile(file))?.digest === digest) await rm(file, { force: true });
+  } catch (err) {
+    if (codeOf(err) !== 'EACCES' && codeOf(err) !== 'EPERM') throw err;
+  }
 }
 
 async function describeOurselves(purpose: LockPurpose): Promise<LockHolder> {

@@ -1,6 +1,8 @@
+import { constants } from 'node:fs';
 import { copyFile, open, stat, truncate } from 'node:fs/promises';
 
 import { lastLines } from './result.ts';
+import type { RunAs } from './run.ts';
 
 const limitBytes = 16 * 1024 * 1024;
 const tailBytes = 4_096;
@@ -41,4 +43,20 @@ export async function boundLog(file: string): Promise<void> {
   if ((await measureLog(file)) <= limitBytes) return;
   await copyFile(file, `${file}.1`);
   await truncate(file);
+}
+
+/**
+ * Lets a daemon that gives up root's rights bound the log: both parts become its files. The folder
+ * stays root's, so that their names lead nowhere else.
+ */
+export async function giveLog(file: string, { uid, gid }: RunAs): Promise<void> {
+  for (const part of [file, `${file}.1`]) {
+    const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_NOFOLLOW;
+    const handle = await open(part, flags, 0o600);
+    try {
+      await handle.chown(uid, gid);
+    } finally {
+      await handle.close();
+    }
+  }
 }

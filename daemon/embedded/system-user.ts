@@ -3,6 +3,9 @@ import { readFile } from 'node:fs/promises';
 import { fail, ownDatabaseHint, succeed, type Result } from './result.ts';
 import { runToEnd, type RunAs } from './run.ts';
 
+/** A user of this host, with its main group. */
+export type SystemUser = RunAs;
+
 export const systemUserName = 'digital-wallet';
 
 const timeoutMs = 15_000;
@@ -66,17 +69,25 @@ function vet(user: RunAs): Result<RunAs> {
   );
 }
 
-async function findUser(name: string): Promise<RunAs | null> {
+/** A user of this host by name; null if there is none. */
+export async function findUser(name: string): Promise<RunAs | null> {
   const passwd = await readFile('/etc/passwd', 'utf8').catch(() => '');
   for (const line of passwd.split('\n')) {
     const [user, , uid, gid] = line.split(':');
     if (user === name) return toRunAs(name, uid, gid);
   }
+  if (!/^[A-Za-z_][\w.-]*\$?$/.test(name)) return null;
   // Not every host keeps its users in that file.
   const uid = await runToEnd('id', ['-u', name], { timeoutMs });
   const gid = await runToEnd('id', ['-g', name], { timeoutMs });
   if (uid.code !== 0 || gid.code !== 0) return null;
   return toRunAs(name, uid.output.trim(), gid.output.trim());
+}
+
+/** The ids of all groups that a user is in. */
+export async function findGroups(name: string): Promise<number[]> {
+  const { code, output } = await runToEnd('id', ['-G', name], { timeoutMs });
+  return code === 0 ? output.trim().split(/\s+/).map(Number) : [];
 }
 
 function toRunAs(name: string, uid = '', gid = ''): RunAs | null {

@@ -59,7 +59,9 @@ async function buildSplitWorld(
   const serviceCredential = randomBytes(32).toString('base64url');
   writeFileSync(path('service-credential'), serviceCredential, { mode: 0o600 });
   const { privateKey } = generateKeyPairSync('ed25519');
-  writeFileSync(path('signing.pem'), privateKey.export({ type: 'pkcs8', format: 'pem' }));
+  writeFileSync(path('signing.pem'), privateKey.export({ type: 'pkcs8', format: 'pem' }), {
+    mode: 0o600,
+  });
 
   const log = createLog('warn');
   const postgres = await startEmbedded({ dataDir: path('data'), log });

@@ -28,7 +28,8 @@ export type World = {
   readonly folder: string;
   readonly dataDir: string;
   readonly daemon: () => Daemon;
-  start(env?: Environment): Promise<Daemon>;
+  /** `walletd` is another build of the daemon than the usual one. */
+  start(env?: Environment, walletd?: string): Promise<Daemon>;
   /** SIGTERM, and the exit code. */
   stop(): Promise<number | null>;
   /** kill -9: nothing is said goodbye to. */
@@ -64,8 +65,8 @@ export async function createWorld(): Promise<World> {
     if (!daemon) throw new Error('no daemon runs');
     return daemon;
   };
-  const start = async (env?: Environment): Promise<Daemon> => {
-    daemon = await startWalletd(daemonEnv(env));
+  const start = async (env?: Environment, walletd?: string): Promise<Daemon> => {
+    daemon = await startWalletd(daemonEnv(env), [], [], walletd);
     listen = daemon.address;
     return daemon;
   };

@@ -1,0 +1,151 @@
+import { spawnSync } from 'node:child_process';
+import {
+  chmod,
+  chown,
+  link,
+  lstat,
+  mkdtemp,
+  readFile,
+  rm,
+  stat,
+  symlink,
+  writeFile,
+} from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+
+import { openOwnFile, publishFile, readTextIfAny } from './files.ts';
+
+const isRoot = process.geteuid?.() === 0;
+let folder: string;
+let path: string;
+
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'wallet-files-'));
+  path = join(folder, 'out.partial');
+});
+afterEach(() => rm(folder, { recursive: true, force: true }));
+
+/** The path of a file that another user owns: as root one of our making, otherwise one of root's. */
+async function makeForeign(): Promise<string> {
+  if (!isRoot) return '/etc/passwd';
+  await writeFile(path, 'theirs', { mode: 0o600 });
+  await chown(path, 65_534, 65_534);
+  return path;
+}
+
+const refusal = async (name: string): Promise<string> => {
+  const opened = await openOwnFile(name, 'file');
+  if (!opened.ok) return `${opened.failure.reason} ${opened.failure.message}`;
+  await opened.value.file.close();
+  throw new Error('it was opened');
+};
+
+describe('a file that is filled', () => {
+  test('is made for its owner only, and opened again', async () => {
+    const made = await openOwnFile(path, 'file');
+    if (!made.ok) throw new Error(made.failure.message);
+    await made.value.file.close();
+    expect([made.value.isNew, (await stat(path)).mode & 0o777]).toEqual([true, 0o600]);
+    const again = await openOwnFile(path, 'file');
+    if (!again.ok) throw new Error(again.failure.message);
+    await again.value.file.close();
+    expect(again.value.isNew).toBe(false);
+  });
+
+  test.each(['there', 'missing'])('is never behind a link whose target is %s', async (name) => {
+    const target = join(folder, name);
+    if (name === 'there') await writeFile(target, 'precious');
+    await symlink(target, path);
+    expect(await refusal(path)).toContain('symbolic link');
+    expect(await readFile(target, 'utf8').catch(() => 'none')).toBe(
+      name === 'there' ? 'precious' : 'none',
+    );
+  });
+
+  test.each([0o666, 0o620, 0o602])('is refused with mode %o', async (mode) => {
+    await writeFile(path, 'x');
+    await chmod(path, mode);
+    expect(await refusal(path)).toContain('changed by other users');
+  });
+
+  test('is refused with a second name', async () => {
+    await writeFile(join(folder, 'other'), 'precious');
+    await link(join(folder, 'other'), path);
+    expect(await refusal(path)).toContain('hard link');
+  });
+
+  test('is refused if another user owns it', async () => {
+    expect(await refusal(await makeForeign())).toMatch(/another user|cannot be written/);
+  });
+
+  test('is no pipe, which would hold the command up', async () => {
+    expect(spawnSync('sh', ['-c', `mkfifo ${path}`]).status).toBe(0);
+    expect(await refusal(path)).toMatch(/not a regular file|cannot be written/);
+  });
+});
+
+describe('a finished file', () => {
+  const begin = async () => {
+    await writeFile(path, 'new', { mode: 0o600 });
+    return { file: await lstat(path), partial: path };
+  };
+  const place = () => join(folder, 'out');
+
+  test('gets its name', async () => {
+    expect(await publishFile(await begin(), place(), undefined)).toBe(true);
+    expect(await readFile(place(), 'utf8')).toBe('new');
+    await expect(lstat(path)).rejects.toThrow('ENOENT');
+  });
+
+  test('leaves a file that came meanwhile, and a link likewise', async () => {
+    const made = await begin();
+    await writeFile(place(), 'precious');
+    expect(await publishFile(made, place(), undefined)).toBe(false);
+    expect(await readFile(place(), 'utf8')).toBe('precious');
+    await rm(place());
+    await symlink(join(folder, 'nowhere'), place());
+    expect(await publishFile(made, place(), undefined)).toBe(false);
+  });
+
+  test('replaces the file that was agreed on, and no other', async () => {
+    const made = await begin();
+    await writeFile(place(), 'old');
+    const agreed = await lstat(place());
+    await writeFile(join(folder, 'other'), 'precious');
+    await rm(place());
+    await link(join(folder, 'other'), place());
+    expect(await publishFile(made, place(), agreed)).toBe(false);
+    expect(await publishFile(made, place(), await lstat(place()))).toBe(true);
+    expect(await readFile(place(), 'utf8')).toBe('new');
+    expect(await readFile(join(folder, 'other'), 'utf8')).toBe('precious');
+  });
+
+  test('is not one that somebody put in its place', async () => {
+    const made = await begin();
+    await rm(path);
+    await writeFile(join(folder, 'filler'), '');
+    await writeFile(path, 'false');
+    await expect(publishFile(made, place(), undefined)).rejects.toThrow('replaced by another');
+  });
+});
+
+describe('a file of settings', () => {
+  test('is read, also through a link', async () => {
+    await writeFile(path, 'text');
+    await symlink(path, join(folder, 'link'));
+    expect(await readTextIfAny(join(folder, 'link'))).toBe('text');
+    expect(await readTextIfAny(join(folder, 'none'))).toBeUndefined();
+  });
+
+  test('that all may change, or that another user owns, is not', async () => {
+    await writeFile(path, 'text');
+    await chmod(path, 0o666);
+    await expect(readTextIfAny(path)).rejects.toThrow('changed by other users');
+    await rm(path);
+    if (isRoot) await expect(readTextIfAny(await makeForeign())).rejects.toThrow('another user');
+    else expect(await readTextIfAny('/etc/passwd')).toContain('root');
+  });
+});

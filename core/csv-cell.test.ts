@@ -1,0 +1,38 @@
+import { describe, expect, test } from 'vitest';
+
+import { formulaLeadBytes, neutraliseFormula } from './csv-cell.ts';
+
+const signs = ['=', '+', '-', '@', '＝', '＋', '－', '＠', '﹦', '﹢', '﹣', '﹫', '−'];
+const hidden = ['', ' ', '\u00a0', '\u3000', '\ufeff', '\u200b', '\u200e', '\u0000', '\u001b'];
+
+describe('a cell that could start a formula', () => {
+  test.each(signs)('begins with %s, also behind what a spreadsheet skips', (sign) => {
+    for (const before of hidden) {
+      const text = `${before}${sign}1+1`;
+      expect(neutraliseFormula(text)).toBe(`'${text}`);
+    }
+  });
+
+  test.each(['\tx', '\rx', '\nx', '\n', '\r\n=1'])(
+    'begins with the control character of %j',
+    (text) => {
+      expect(neutraliseFormula(text)).toBe(`'${text}`);
+    },
+  );
+
+  test.each(['', 'a=b', '1+1', "'=x", 'é', ' x', 'Ａ＝１', '\u200bx'])('is not %j', (text) => {
+    expect(neutraliseFormula(text)).toBe(text);
+  });
+});
+
+test('the lead bytes cover every character that may be skipped or begin a formula', () => {
+  const missing: string[] = [];
+  for (let code = 0; code <= 0x10ffff; code += 1) {
+    if (code >= 0xd800 && code <= 0xdfff) continue;
+    const character = String.fromCodePoint(code);
+    const isChanged = neutraliseFormula(`${character}=`) !== `${character}=`;
+    const lead = Buffer.from(character)[0] ?? 0;
+    if (isChanged && !formulaLeadBytes.has(lead)) missing.push(code.toString(16));
+  }
+  expect(missing).toEqual([]);
+});

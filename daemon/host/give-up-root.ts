@@ -1,0 +1,42 @@
+import type { Config } from '../config.ts';
+import type { Outcome } from '../fault.ts';
+import { becomeAccount, findUnreadable, type Account } from './account.ts';
+
+/** Becomes the account, if there is one, and checks that it can read what is opened again while the daemon runs. */
+export async function giveUpRoot(account: Account | null, config: Config): Promise<Outcome<null>> {
+  if (!account) return { ok: true, value: null };
+  const became = becomeAccount(account);
+  if (!became.ok) return became;
+  const path = await findUnreadable(listDriverFiles(config));
+  if (path === undefined) return became;
+  return {
+    ok: false,
+    fault: {
+      fault: `${path}, which a database URL names, cannot be read by the user ${account.name}`,
+      hint: 'every new connection reads it: give that user access, or choose one with WALLETD_USER',
+    },
+  };
+}
+
+/** The files that database URLs name; the driver reads them for each connection. */
+function listDriverFiles({ databases }: Config): string[] {
+  return Object.values(databases ?? {}).flatMap(({ url }) => {
+    const query = new URL(url).searchParams;
+    return ['sslrootcert', 'sslcert', 'sslkey'].flatMap((name) => query.get(name) ?? []);
+  });
+}
+
+/** What an operator should know about the rights of this process. */
+export function listHostNotices(config: Config, account: Account | null): string[] {
+  const notices: string[] = [];
+  if (config.ownerSettings.length > 0) {
+    notices.push(
+      `${config.ownerSettings.join(', ')}: the system shows the environment of this process to its ` +
+        'user; run `walletd migrate` with these URLs, and start walletd without them',
+    );
+  }
+  if (account === null && process.geteuid?.() === 0) {
+    notices.push('it runs as root (WALLETD_USER=root); an unprivileged user is safer');
+  }
+  return notices;
+}
