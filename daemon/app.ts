@@ -65,7 +65,7 @@ async function compose(
   const peers = await connectPeers(config, credential.value, tls.value.peer, lifecycle);
   if (!peers.ok) return peers;
   const { auth, wallet, ownAddress } = peers.value;
-  const { revocations, access } = createGate(auth, credential.value, log);
+  const { revocations, access } = createGate(config, auth, credential.value, log);
 
   const broker =
     config.rabbitmqUrl === undefined
@@ -122,6 +122,7 @@ async function compose(
 
 /** Who is let in: tokens, API keys, and what has been revoked of them. */
 function createGate(
+  { isStaffTotpRequired }: Config,
   auth: Peers['auth'],
   serviceCredential: string,
   log: Log,
@@ -129,7 +130,8 @@ function createGate(
   const revocations = createRevocations({ feed: auth.feed, log });
   const tokens = createTokenVerifier({ fetchJwks: auth.fetchJwks, nowMs: Date.now });
   const keys = createKeyVerifier({ ask: auth.verifyKey, revocations, nowMs: Date.now });
-  return { revocations, access: createAccess({ tokens, keys, revocations, serviceCredential }) };
+  const verifiers = { tokens, keys, revocations, isStaffTotpRequired };
+  return { revocations, access: createAccess({ ...verifiers, serviceCredential }) };
 }
 
 async function openMailer(
