@@ -34,6 +34,7 @@ const account = (id: string, changes: Partial<User> = {}): User =>
   User.fromPartial({
     ...{ id, email: id === userId ? 'op@example.com' : 'ana@example.com' },
     ...{ role: id === userId ? Role.ADMIN : Role.CUSTOMER, emailVerified: true },
+    totpEnabled: false,
     createdAt: new Date('2026-11-22T12:00:00Z'),
     ...changes,
   });
@@ -185,6 +186,7 @@ describe('users', () => {
     expect(printed.items[0]).toEqual({
       ...{ id: otherId, email: 'ana@example.com', role: 'customer' },
       ...{ disabled: false, emailVerified: true, createdAt: '2026-11-22T12:00:00.000Z' },
+      totpEnabled: false,
     });
     expect(lists).toMatchObject([
       { pageSize: 100, pageToken: '', role: Role.ADMIN, email: '' },

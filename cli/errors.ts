@@ -1,10 +1,8 @@
 import { status, type ServiceError } from '@grpc/grpc-js';
 
 import { isReason, type Reason } from '../core/reasons.ts';
-import { ErrorInfo, Status } from '../protos/gen/digitalwallet/events/v1/error.ts';
+import { decodeErrorInfo } from './error-info.ts';
 import { cliReasons, exitCodes, type CliFailure, type ExitCode } from './failures.ts';
-
-const errorInfoUrl = 'type.googleapis.com/google.rpc.ErrorInfo';
 
 /** A call that did not succeed. */
 export type CallFailure = {
@@ -46,10 +44,13 @@ export const exitCodeByReason: Readonly<Record<Reason, ExitCode>> = {
   REFRESH_TOKEN_INVALID: exitCodes.signInNeeded,
   EMAIL_UNVERIFIED: exitCodes.signInNeeded,
   VERIFICATION_CODE_INVALID: exitCodes.signInNeeded,
+  TOTP_REQUIRED: exitCodes.signInNeeded,
+  TOTP_INVALID: exitCodes.signInNeeded,
   PERMISSION_DENIED: exitCodes.notAllowed,
   SIGN_UP_CLOSED: exitCodes.notAllowed,
   STAFF_OWN_WALLET: exitCodes.notAllowed,
   OPERATION_NOT_ALLOWED: exitCodes.notAllowed,
+  TOTP_ENROLMENT_REQUIRED: exitCodes.notAllowed,
   USER_NOT_FOUND: exitCodes.notFound,
   TRANSACTION_NOT_FOUND: exitCodes.notFound,
   EXPORT_NOT_FOUND: exitCodes.notFound,
@@ -72,6 +73,10 @@ export const exitCodeByReason: Readonly<Record<Reason, ExitCode>> = {
   API_KEY_LIMIT: exitCodes.refused,
   EXPORT_NOT_READY: exitCodes.refused,
   EXPORT_EXPIRED: exitCodes.refused,
+  TOTP_ALREADY_ENABLED: exitCodes.refused,
+  TOTP_NOT_ENABLED: exitCodes.refused,
+  TOTP_NOT_BEGUN: exitCodes.refused,
+  TOTP_UNREADABLE: exitCodes.refused,
   OVERLOADED: exitCodes.unavailable,
   THROTTLED: exitCodes.unavailable,
   OUTBOX_FULL: exitCodes.unavailable,
@@ -104,10 +109,14 @@ const hintByReason: Readonly<Record<Reason, string | undefined>> = {
   REFRESH_TOKEN_INVALID: 'wallet sign-in',
   EMAIL_UNVERIFIED: 'wallet verify-email CODE, with the code that was mailed to you',
   VERIFICATION_CODE_INVALID: 'check the code; to have a new one mailed: wallet sign-up',
+  TOTP_REQUIRED: 'pipe in both, a line each: wallet sign-in --password-stdin --totp-stdin < FILE',
+  TOTP_INVALID:
+    'take the next code, which no sign-in has used yet, and check the clock of its device',
   PERMISSION_DENIED: 'wallet whoami',
   SIGN_UP_CLOSED: 'ask an operator to create the account',
   STAFF_OWN_WALLET: 'sign in as a customer to use a wallet of your own',
   OPERATION_NOT_ALLOWED: 'ask an operator to do it',
+  TOTP_ENROLMENT_REQUIRED: 'wallet totp enable',
   USER_NOT_FOUND: 'check the address or the id: wallet users list --email EMAIL',
   TRANSACTION_NOT_FOUND: 'wallet transactions list',
   EXPORT_NOT_FOUND: undefined,
@@ -120,6 +129,10 @@ const hintByReason: Readonly<Record<Reason, string | undefined>> = {
   API_KEY_LIMIT: 'wallet api-keys list, then: wallet api-keys revoke ID',
   EXPORT_NOT_READY: 'wallet exports wait ID',
   EXPORT_EXPIRED: 'export the statement again: wallet statement export',
+  TOTP_ALREADY_ENABLED: 'to move to another device: wallet totp disable, then: wallet totp enable',
+  TOTP_NOT_ENABLED: 'wallet totp enable',
+  TOTP_NOT_BEGUN: 'begin again: wallet totp enable',
+  TOTP_UNREADABLE: 'use a recovery code; or, on the host: walletd users reset-totp --email EMAIL',
   INSUFFICIENT_FUNDS: 'wallet balance',
   BALANCE_LIMIT_EXCEEDED: 'wallet balance',
   WALLET_FROZEN: 'ask an operator; staff lift it with: wallet wallets unfreeze --user USER',
@@ -179,7 +192,7 @@ const reasonByBareCode: ReadonlyMap<status, Reason> = new Map<status, Reason>([
  * server uses it unless it says otherwise.
  */
 export function readCallFailure(error: ServiceError, requestId: string): CallFailure {
-  const info = findErrorInfo(error);
+  const info = decodeErrorInfo(error.metadata.get('grpc-status-details-bin')[0]);
   const stated = info !== undefined && isReason(info.reason) ? info.reason : undefined;
   const reason = stated ?? reasonByBareCode.get(error.code);
   const isUnknown = reason === undefined || unknownReasons.has(reason);
@@ -262,17 +275,6 @@ function addWait({ reason, message, metadata }: CallFailure): string {
   if (isSaid || message.includes(seconds)) return message;
   const minutes = Math.ceil(Number(seconds) / 60);
   return `${message} (wait ${Number(seconds) < 120 ? `${seconds} s` : `${minutes} min`})`;
-}
-
-function findErrorInfo(error: ServiceError): ErrorInfo | undefined {
-  const bytes = error.metadata.get('grpc-status-details-bin')[0];
-  if (!(bytes instanceof Buffer)) return undefined;
-  try {
-    const detail = Status.decode(bytes).details.find(({ typeUrl }) => typeUrl === errorInfoUrl);
-    return detail && ErrorInfo.decode(detail.value);
-  } catch {
-    return undefined;
-  }
 }
 
 function describeError({ code, details }: ServiceError, isFromServer: boolean): string {

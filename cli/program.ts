@@ -10,6 +10,7 @@ import { addReadCommands } from './program/reads.ts';
 import { addSettingsCommands } from './program/settings.ts';
 import type { Start } from './program/start.ts';
 import { addStatementCommands } from './program/statements.ts';
+import { addTotpCommands } from './program/totp.ts';
 import { addUsersCommands } from './program/users.ts';
 import { addWalletsCommands } from './program/wallets.ts';
 import { outputFormats } from './settings.ts';
@@ -58,6 +59,7 @@ Exit codes: 0 done, 1 unexpected, 2 usage, 3 some rows of a batch failed, 4 sign
 9 outcome unknown (run it again), 10 incomplete or queued, 130 interrupted or declined.`,
     );
   addAccountCommands(program, start);
+  addTotpCommands(program, start);
   addMoneyCommands(program, start);
   addReadCommands(program, start);
   addStatementCommands(program, start);

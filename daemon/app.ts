@@ -70,7 +70,7 @@ async function compose(
   const peers = await connectPeers(config, account, credential, tls.peer, lifecycle);
   if (!peers.ok) return peers;
   const { auth, wallet, ownAddress } = peers.value;
-  const { revocations, access } = createGate(auth, credential, log);
+  const { revocations, access } = createGate(config, auth, credential, log);
 
   const { rabbitmqUrl } = config;
   const broker =
@@ -163,6 +163,7 @@ async function openTls(
 
 /** Who is let in: tokens, API keys, and what has been revoked of them. */
 function createGate(
+  { isStaffTotpRequired }: Config,
   auth: Peers['auth'],
   serviceCredential: string,
   log: Log,
@@ -170,7 +171,8 @@ function createGate(
   const revocations = createRevocations({ feed: auth.feed, log });
   const tokens = createTokenVerifier({ fetchJwks: auth.fetchJwks, nowMs: Date.now });
   const keys = createKeyVerifier({ ask: auth.verifyKey, revocations, nowMs: Date.now });
-  return { revocations, access: createAccess({ tokens, keys, revocations, serviceCredential }) };
+  const verifiers = { tokens, keys, revocations, isStaffTotpRequired };
+  return { revocations, access: createAccess({ ...verifiers, serviceCredential }) };
 }
 
 async function openMailer(

@@ -60,6 +60,7 @@ export type Config = {
     | undefined;
   readonly isSignUpOpen: boolean;
   readonly selfServiceOperations: ReadonlySet<Operation>;
+  readonly isStaffTotpRequired: boolean;
   readonly isPlaintextAllowed: boolean;
   readonly tlsFiles: TlsFileNames;
   /** Addresses and ranges whose `x-forwarded-for` is believed. */
@@ -257,6 +258,7 @@ function toConfig(parsed: Parsed, xdgDataHome: string | undefined): Config {
         : { url: parsed.SMTP_URL, from: parsed.MAIL_FROM, caFile: parsed.SMTP_CA_FILE },
     isSignUpOpen: parsed.SIGN_UP === '' ? isOpen : parsed.SIGN_UP === 'open',
     selfServiceOperations: new Set((asked.length > 0 ? asked : fallback).filter(isOperation)),
+    isStaffTotpRequired: parsed.STAFF_TOTP === 'required',
     isPlaintextAllowed: parsed.WALLETD_ALLOW_PLAINTEXT,
     tlsFiles: {
       cert: parsed.TLS_CERT_FILE,

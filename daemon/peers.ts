@@ -6,6 +6,7 @@ import { roles } from '../core/roles.ts';
 import { isApiKeyScope } from '../core/scopes.ts';
 import { AuthServiceClient } from '../protos/gen/digitalwallet/auth/v1/auth.ts';
 import { WalletServiceClient } from '../protos/gen/digitalwallet/wallet/v1/wallet.ts';
+import { keyWithoutTotp } from './platform/access.ts';
 import type { VerifiedKey } from './platform/api-keys.ts';
 import {
   createPeerClient,
@@ -33,6 +34,7 @@ export function createAuthPeer(address: () => string, credential: string, tls?: 
     const answer = await client.call((c) => c.listRevocations, { since }, feedTimeoutMs);
     return {
       asOfMs: answer.asOf?.getTime() ?? 0,
+      isStaffTotpRequired: answer.staffTotpRequired,
       revocations: answer.revocations.flatMap(({ subject, revokedAt }): Revocation[] => {
         if (!subject) return [];
         const revokedAtMs = revokedAt?.getTime() ?? 0;
@@ -85,6 +87,7 @@ async function verifyKey(
       walletId: apiKey.walletId,
       operations: apiKey.operations.filter(isOperation),
       expiresAtMs: apiKey.expiresAt?.getTime() ?? 0,
+      hasOwnerTotp: answer.totpEnabled,
       asOfMs: asOf?.getTime() ?? 0,
     });
   } catch (err) {
@@ -92,6 +95,7 @@ async function verifyKey(
     if (reason === 'TOKEN_INVALID') return refuse(reason, 'the API key is not valid');
     if (reason === 'TOKEN_EXPIRED') return refuse(reason, 'the API key has expired: make another');
     if (reason === 'TOKEN_REVOKED') return refuse(reason, 'the API key has been revoked');
+    if (reason === 'TOTP_ENROLMENT_REQUIRED') return keyWithoutTotp;
     return refuse(
       'AUTH_UNAVAILABLE',
       'credentials cannot be checked now: the auth service is away',

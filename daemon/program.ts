@@ -11,6 +11,7 @@ import { runDaemon } from './commands/start.ts';
 import { rebuildStatements } from './commands/statements-rebuild.ts';
 import { createUser, type NewUser } from './commands/users-create.ts';
 import { resetPassword } from './commands/users-reset-password.ts';
+import { resetTotp } from './commands/users-reset-totp.ts';
 import { parseConfig, readEnvironment, type Config } from './config.ts';
 import { settings, type SettingName } from './settings.ts';
 import type { Fault } from './fault.ts';
@@ -105,6 +106,11 @@ function addHostCommands(program: Command, withConfig: WithConfig): void {
     .description('set a new password, asked for like that of create; ends all sign-ins')
     .requiredOption('--email <email>', 'whose password (required)')
     .action(withConfig(runResetPassword));
+  users
+    .command('reset-totp')
+    .description('remove the second factor of an account; ends all sign-ins')
+    .requiredOption('--email <email>', 'whose second factor (required)')
+    .action(withConfig(runResetTotp));
   program
     .command('statements')
     .description('the statement database, on this host')
@@ -179,6 +185,15 @@ async function runResetPassword(
   const { user, endedSessions } = reset.value;
   say(`walletd: set the password of ${user.email} (${user.id}); sign-ins ended: ${endedSessions}`);
   if (user.isDisabled) say('hint: the account is disabled still; an admin can enable it');
+  return 0;
+}
+
+async function runResetTotp(config: Config, account: { readonly email: string }): Promise<number> {
+  const reset = await resetTotp(config, account, quietLog(config));
+  if (!reset.ok) return printFault(reset.fault);
+  const { user, endedSessions } = reset.value;
+  const ended = `sign-ins ended: ${endedSessions}`;
+  say(`walletd: removed the second factor of ${user.email} (${user.id}); ${ended}`);
   return 0;
 }
 

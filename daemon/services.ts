@@ -55,8 +55,8 @@ export const createService: Readonly<
     const previous = await readPreviousKey(config);
     if (!previous.ok) return previous;
     const db = dbOf(dbs, 'auth');
-    const { isSignUpOpen } = config;
-    const options = { isSignUpOpen, signingKeyPem: key.value, previousKeyPem: previous.value };
+    const { isSignUpOpen, isStaffTotpRequired } = config;
+    const pems = { signingKeyPem: key.value, previousKeyPem: previous.value };
     const { validateToken } = access;
     const auth = await createAuth({
       db,
@@ -65,7 +65,7 @@ export const createService: Readonly<
       validateToken,
       ...(mailer ? { mailer } : {}),
       log,
-      config: options,
+      config: { ...pems, isSignUpOpen, isStaffTotpRequired },
     });
     if (!auth.ok) return keyFault(auth.key, auth.problem);
     if (!(await auth.value.hasAdmin())) {

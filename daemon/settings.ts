@@ -50,6 +50,10 @@ export const settings = {
   SMTP_CA_FILE: ['certificates (PEM) trusted for SMTP instead of the usual ones', ''],
   SIGN_UP: ['open or closed: whether anybody may open an account', ''],
   SELF_SERVICE_OPERATIONS: ['what customers may do by themselves', ''],
+  STAFF_TOTP: [
+    'optional or required: whether operators and admins need a second factor',
+    'optional',
+  ],
   TLS_CERT_FILE: ['the certificate chain (PEM) for TLS on WALLETD_LISTEN', ''],
   TLS_KEY_FILE: ['its private key (PEM)', ''],
   TLS_CLIENT_CA_FILE: ['authorities (PEM); clients must show a certificate of one of them', ''],
@@ -184,6 +188,7 @@ export const schema = z.object({
       (names) => names.join() === 'none' || names.every(isOperation),
       `must name some of ${operations.join(', ')}, or be none`,
     ),
+  STAFF_TOTP: z.enum(['optional', 'required'], 'must be optional or required'),
   TLS_CERT_FILE: optional,
   TLS_KEY_FILE: optional,
   TLS_CLIENT_CA_FILE: optional,

@@ -10,11 +10,15 @@ import { fail, failUsage, succeed, type CommandOutcome, type Outcome } from '../
 import { nameRole } from '../names.ts';
 import { askEmail, askPassword, readSecret } from '../password.ts';
 import { changeSetting, readProfileFile } from '../profiles.ts';
+import { sendSignIn } from '../send-sign-in.ts';
+import { readPasswordAndCode } from '../totp-input.ts';
 import { printWhoami } from './whoami.ts';
 
 export type SignInOptions = {
   readonly email?: string;
   readonly passwordStdin?: boolean;
+  /** Password and code, whether or not `passwordStdin` is there too. */
+  readonly totpStdin?: boolean;
   readonly withToken?: boolean;
 };
 
@@ -27,8 +31,10 @@ type SignedIn = {
 
 /** `wallet sign-in`: by password, or with a token from stdin. */
 export async function runSignIn(context: Context, options: SignInOptions): Promise<CommandOutcome> {
-  if (options.withToken && (options.email !== undefined || options.passwordStdin)) {
-    return failUsage('with_token', '--with-token excludes --email and --password-stdin');
+  const hasPassword = options.passwordStdin === true || options.totpStdin === true;
+  if (options.withToken && (options.email !== undefined || hasPassword)) {
+    const others = '--email, --password-stdin and --totp-stdin';
+    return failUsage('with_token', `--with-token excludes ${others}`);
   }
   const storage = context.storageOf(
     context.settings.isInsecureStorageAllowed ? 'file' : 'keychain',
@@ -58,24 +64,18 @@ async function signInWithPassword(
 ): Promise<Outcome<SignedIn>> {
   const email = await askEmail(context, options.email);
   if (!email.ok) return email;
-  const fromStdin = options.passwordStdin === true;
-  const password = await askPassword(context, { fromStdin, isNew: false });
-  if (!password.ok) return password;
+  const typed = await readTyped(context, options);
+  if (!typed.ok) return typed;
   const request = {
     email: email.value,
-    password: password.value,
+    password: typed.value.password,
+    totpCode: typed.value.code,
     client: `wallet on ${hostname()}`,
     deviceToken: await context.deviceTokens.find(context.account, email.value),
   };
-  const called = await context.caller.callAs(
-    undefined,
-    AuthServiceService.signIn,
-    request,
-    'write',
-  );
-  if (!called.ok) return called;
-  if (!called.value.ok) return { ok: false, failure: toCliFailure(called.value.failure, 'read') };
-  const { tokens, user, deviceToken } = called.value.value;
+  const answered = await sendSignIn(context, request);
+  if (!answered.ok) return answered;
+  const { tokens, user, deviceToken } = answered.value;
   if (!tokens || !user) return fail('UNEXPECTED', 'the server answered without a token');
   await keepDeviceToken(context, email.value, deviceToken);
   return succeed({
@@ -83,6 +83,16 @@ async function signInWithPassword(
     apiKey: undefined,
     user: { userId: user.id, email: user.email, role: nameRole(user.role) },
   });
+}
+
+/** The password, and the code where it is on stdin too. */
+async function readTyped(
+  context: Context,
+  { passwordStdin, totpStdin }: SignInOptions,
+): Promise<Outcome<{ readonly password: string; readonly code: string | undefined }>> {
+  if (totpStdin) return readPasswordAndCode(context);
+  const password = await askPassword(context, { fromStdin: passwordStdin === true, isNew: false });
+  return password.ok ? succeed({ password: password.value, code: undefined }) : password;
 }
 
 /** Signing in goes on without it. */

@@ -12,6 +12,7 @@ export function toUserJson(user: User): object {
     disabled: user.disabled,
     emailVerified: user.emailVerified,
     createdAt: user.createdAt?.toISOString(),
+    totpEnabled: user.totpEnabled,
   };
 }
 
@@ -28,6 +29,15 @@ export function userColumns(timezone: string): readonly Column<User>[] {
     },
     { header: 'email_verified', value: ({ emailVerified }) => String(emailVerified) },
     timeColumn('created_at', 'CREATED', timezone, ({ createdAt }) => createdAt),
+    {
+      header: 'totp_enabled',
+      value: ({ totpEnabled }) => String(totpEnabled),
+      table: {
+        title: 'TOTP',
+        isCardOnly: true,
+        cell: ({ totpEnabled }) => (totpEnabled ? 'enabled' : 'none'),
+      },
+    },
   ];
 }
 

@@ -59,6 +59,7 @@ function addSignIn(program: Command, start: Start): void {
     .description("sign in, and keep the session in the system's keychain")
     .option('--email <EMAIL>', 'e-mail address (asked for if missing)')
     .option('--password-stdin', 'read the password from the first line of stdin')
+    .option('--totp-stdin', 'read two lines from stdin: the password, then the code')
     .option('--with-token', 'read a token or an API key from stdin instead')
     .option('--insecure-storage', 'keep the token in a file that only you can read')
     .addHelpText(
@@ -66,6 +67,7 @@ function addSignIn(program: Command, start: Start): void {
       `
 Examples:
   wallet sign-in --email ana@example.com
+  wallet sign-in --email op@example.com --totp-stdin < password-and-code.txt
   wallet sign-in --profile prod --server wallet.example.com:443 --tls
   wallet sign-in --with-token < api-key.txt`,
     )

@@ -11,9 +11,9 @@ import type {
   RevokeApiKeyResponse,
   ValidateTokenResponse,
 } from '../../protos/gen/digitalwallet/auth/v1/auth.ts';
-import { deny, userNotFound } from '../platform/access.ts';
+import { deny, lacksRequiredTotp, keyWithoutTotp, userNotFound } from '../platform/access.ts';
 import { apiKeyPrefix } from '../platform/api-keys.ts';
-import { appendAudit } from '../platform/audit.ts';
+import { appendAudit, type AuditTrail } from '../platform/audit.ts';
 import { readClock, type Db } from '../platform/db.ts';
 import type { CallContext } from '../platform/grpc/calls.ts';
 import type { Log } from '../platform/log.ts';
@@ -128,15 +128,26 @@ function keyNotFound(apiKeyId: string): { readonly ok: false; readonly rejection
   });
 }
 
+type KeyOptions = {
+  readonly db: Db;
+  readonly log: Log;
+  readonly trail: AuditTrail;
+  readonly isStaffTotpRequired: boolean;
+};
+
 const refusals = {
   TOKEN_REVOKED: refuse('TOKEN_REVOKED', 'the API key has been revoked, or its owner shut out'),
   TOKEN_EXPIRED: refuse('TOKEN_EXPIRED', 'the API key has expired: make another'),
 } as const;
 
-/** What a key's secret stands for now. TOKEN_INVALID, TOKEN_EXPIRED, TOKEN_REVOKED. */
+/**
+ * What a key's secret stands for now. TOKEN_INVALID, TOKEN_EXPIRED, TOKEN_REVOKED; and, recorded as a
+ * denial, TOTP_ENROLMENT_REQUIRED if its owner must have a second factor and has none.
+ */
 export async function validateKey(
-  { db, log }: { readonly db: Db; readonly log: Log },
+  { db, log, trail, isStaffTotpRequired }: KeyOptions,
   secret: string,
+  requestId: string,
 ): Promise<Result<ValidateTokenResponse>> {
   const { asOfMs, found } = await db.read(async (tx) => {
     // Never after the look at the key: a change in between must seem the later one of the two.
@@ -144,9 +155,16 @@ export async function validateKey(
     return { asOfMs: clockMs, found: await keys.findKeyBySecret(tx, hashSecret(secret)) };
   });
   if (!found) return refuse('TOKEN_INVALID', 'the API key is not one of ours');
-  const { key, role } = found;
+  const { key, role, hasOwnerTotp } = found;
   const reason = judgeKey(key, found.isOwnerDisabled, asOfMs);
   if (reason) return refusals[reason];
+  if (isStaffTotpRequired && lacksRequiredTotp({ role, hasTotp: hasOwnerTotp })) {
+    const { id: keyId, ownerId: userId, ...bounds } = key;
+    const apiKey = { ...bounds, keyId, userId, role, hasOwnerTotp, asOfMs };
+    const principal = { kind: 'user', userId, role, sessionId: undefined, apiKey } as const;
+    trail.recordDenial({ principal, requestId }, 'validateToken', keyWithoutTotp.rejection);
+    return keyWithoutTotp;
+  }
   if (key.lastUsedAtMs === undefined || key.lastUsedAtMs <= asOfMs - 60_000) {
     // Nobody waits for it, and without it the key works all the same.
     db.tx((tx) => keys.noteKeyUse(tx, key.id)).catch((err: unknown) =>
@@ -160,5 +178,7 @@ export async function validateKey(
     expiresAt: new Date(key.expiresAtMs),
     apiKey: toWireApiKey(key),
     asOf: new Date(asOfMs),
+    totpEnabled: hasOwnerTotp,
+    totpEnrolmentRequired: false,
   });
 }

@@ -78,7 +78,7 @@ async function replace(
 
 const hashSql = sql('user_hash', 'SELECT password_hash FROM users WHERE id = $1');
 
-async function findPasswordHash(tx: Tx, userId: string): Promise<string | undefined> {
+export async function findPasswordHash(tx: Tx, userId: string): Promise<string | undefined> {
   return (await tx.query<{ password_hash: string }>(hashSql, [userId]))[0]?.password_hash;
 }
 
@@ -98,7 +98,7 @@ const dropOthersSql = sql(
 );
 
 /** Ends all sessions of a user but one, and tells the feed. */
-async function revokeOthers(tx: Tx, userId: string, kept: string): Promise<Revocation[]> {
+export async function revokeOthers(tx: Tx, userId: string, kept: string): Promise<Revocation[]> {
   type Row = { subject_id: string; revoked_at: number };
   const rows = await tx.query<Row>(revokeOthersSql, [userId, kept]);
   await tx.execute(dropOthersSql, [rows.map((row) => row.subject_id)]);

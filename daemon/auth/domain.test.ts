@@ -115,6 +115,7 @@ describe('decideUserChange', () => {
     isDisabled: false,
     isEmailVerified: true,
     createdAtMs: nowMs,
+    hasTotp: false,
   };
   const demote = { role: 'operator', isDisabled: undefined } as const;
   const disable = { role: undefined, isDisabled: true };

@@ -9,6 +9,8 @@ export type User = {
   readonly isDisabled: boolean;
   readonly isEmailVerified: boolean;
   readonly createdAtMs: number;
+  /** Sign-in needs a code besides the password. */
+  readonly hasTotp: boolean;
 };
 
 type Session = {

@@ -10,7 +10,7 @@ import type {
   ResolveUsersResponse,
   ValidateTokenResponse,
 } from '../../protos/gen/digitalwallet/auth/v1/auth.ts';
-import { deny } from '../platform/access.ts';
+import { deny, lacksRequiredTotp } from '../platform/access.ts';
 import { isApiKey } from '../platform/api-keys.ts';
 import type { AuditTrail } from '../platform/audit.ts';
 import { createAuditHandlers } from '../platform/audit-wire.ts';
@@ -23,15 +23,23 @@ import { createApiKey, listApiKeys, revokeApiKey, validateKey } from './api-keys
 import { changePassword } from './change-password.ts';
 import { canonicalizeEmail, mayCreate, type User } from './domain.ts';
 import { listSessions, revokeSession } from './session-list.ts';
-import { refreshSession, signIn, signOut, type SessionOptions } from './sessions.ts';
+import { refreshSession, signIn, signOut } from './sessions.ts';
 import { recordSignIn } from './sign-in-audit.ts';
 import { listRevocations as listRevocationRows } from './store-revocations.ts';
 import * as store from './store.ts';
+import {
+  beginTotp,
+  disableTotp,
+  enableTotp,
+  getTotpStatus,
+  regenerateRecoveryCodes,
+  type TotpOptions,
+} from './totp/enrolment.ts';
 import { getUser, listUsers, updateUser } from './users.ts';
 import { signUp, verifyEmail, type SignUpOptions } from './verification.ts';
 import { readRole, toWireRole, toWireUser } from './wire.ts';
 
-export type HandlerOptions = SessionOptions &
+export type HandlerOptions = TotpOptions &
   SignUpOptions & {
     readonly feedDb: Db;
     readonly trail: AuditTrail;
@@ -54,17 +62,19 @@ export function createHandlers(options: HandlerOptions): Handlers<AuthServiceSer
     signUp: (request, { source }) => signUp(options, { ...request, source }),
     verifyEmail: (request, { source }) => verifyEmail(options, { ...request, source }),
     signIn: async (request, context) => {
-      const result = await signIn(options, { ...request, source: context.source });
-      return mapSignedIn(await recordSignIn(options, context, request.email, result));
+      const { source, requestId } = context;
+      const result = await signIn(options, { ...request, source, requestId });
+      return mapSignedIn(options, await recordSignIn(options, context, request.email, result));
     },
     changePassword: (request, context) => changePassword(options, request, context),
     refreshSession: async (request, { requestId }) =>
-      mapSignedIn(await refreshSession(options, request.refreshToken, requestId)),
+      mapSignedIn(options, await refreshSession(options, request.refreshToken, requestId)),
     signOut: async (_request, { principal, requestId }) =>
       principal.kind === 'user'
         ? signOut(options, { principal, requestId })
         : deny('only a user can sign out'),
-    validateToken: (request) => validateToken(options, request.accessToken),
+    validateToken: (request, { requestId }) =>
+      validateToken(options, request.accessToken, requestId),
     getUser: (request, context) => getUser(options, request, context),
     resolveUsers: (request) => resolveUsers(options, request),
     listUsers: (request, context) => listUsers(options, request, context),
@@ -77,6 +87,12 @@ export function createHandlers(options: HandlerOptions): Handlers<AuthServiceSer
     revokeApiKey: (request, context) => revokeApiKey(options, request, context),
     getJwks: () => Promise.resolve(succeed({ jwksJson: options.keys.jwksJson })),
     listRevocations: (request) => listRevocations(options, request),
+    getTotpStatus: (_request, context) => getTotpStatus(options, context),
+    beginTotp: (request, context) => beginTotp(options, request, context),
+    enableTotp: (request, context) => enableTotp(options, request, context),
+    disableTotp: (request, context) => disableTotp(options, request, context),
+    regenerateRecoveryCodes: (request, context) =>
+      regenerateRecoveryCodes(options, request, context),
     ...createAuditHandlers(options),
   };
 }
@@ -84,11 +100,12 @@ export function createHandlers(options: HandlerOptions): Handlers<AuthServiceSer
 async function validateToken(
   options: HandlerOptions,
   token: string,
+  requestId: string,
 ): Promise<Result<ValidateTokenResponse>> {
-  if (isApiKey(token)) return validateKey(options, token);
+  if (isApiKey(token)) return validateKey(options, token, requestId);
   const verified = await options.validateToken(token);
   if (!verified.ok) return verified;
-  const { userId, role, sessionId, expiresAtMs } = verified.value;
+  const { userId, role, sessionId, expiresAtMs, hasTotp } = verified.value;
   return succeed({
     userId,
     role: toWireRole(role),
@@ -96,6 +113,8 @@ async function validateToken(
     expiresAt: new Date(expiresAtMs),
     apiKey: undefined,
     asOf: undefined,
+    totpEnabled: hasTotp,
+    totpEnrolmentRequired: mustEnrol(options, { role, hasTotp }),
   });
 }
 
@@ -149,7 +168,7 @@ async function createUser(
 }
 
 async function listRevocations(
-  { feedDb }: HandlerOptions,
+  { feedDb, isStaffTotpRequired }: HandlerOptions,
   request: ListRevocationsRequest,
 ): Promise<Result<ListRevocationsResponse>> {
   return feedDb.read(async (tx) => {
@@ -157,6 +176,7 @@ async function listRevocations(
     const revocations = await listRevocationRows(tx, request.since?.getTime());
     return succeed({
       asOf: new Date(asOfMs),
+      staffTotpRequired: isStaffTotpRequired,
       revocations: revocations.map(({ kind, id, revokedAtMs }) => ({
         subject: { $case: revocationCases[kind], value: id },
         revokedAt: new Date(revokedAtMs),
@@ -165,8 +185,18 @@ async function listRevocations(
   });
 }
 
-function mapSignedIn(result: Awaited<ReturnType<typeof signIn>>) {
+function mapSignedIn(options: HandlerOptions, result: Awaited<ReturnType<typeof signIn>>) {
   if (!result.ok) return result;
-  const { tokens, user, deviceToken = '' } = result.value;
-  return succeed({ tokens, user: toWireUser(user), deviceToken });
+  const { tokens, user, deviceToken = '', recoveryCodesLeft } = result.value;
+  const totpEnrolmentRequired = mustEnrol(options, user);
+  const signedIn = { tokens, user: toWireUser(user), deviceToken, totpEnrolmentRequired };
+  return succeed({
+    ...signedIn,
+    ...(recoveryCodesLeft === undefined ? {} : { recoveryCodesLeft }),
+  });
 }
+
+const mustEnrol = (
+  { isStaffTotpRequired }: TotpOptions,
+  user: Pick<User, 'role' | 'hasTotp'>,
+): boolean => isStaffTotpRequired && lacksRequiredTotp(user);

@@ -17,10 +17,13 @@ import { pruneSessions } from './store-sessions.ts';
 import { countAdmins } from './store.ts';
 import { pruneAttempts } from './throttle-store.ts';
 import { createThrottle } from './throttle.ts';
+import { createSealer } from './totp/seal.ts';
+import { createSecondFactor, type SecondFactor } from './totp/second-factor.ts';
 import { createPost } from './verification-mail.ts';
 import { pruneSignUps } from './verification-store.ts';
 
 export { createUserOnHost, resetPasswordOnHost } from './host.ts';
+export { resetTotpOnHost } from './totp/reset.ts';
 export { generateSigningKey } from './signing-keys.ts';
 
 const pruneEveryMs = 10 * 60_000;
@@ -40,6 +43,8 @@ export type AuthOptions = {
     readonly signingKeyPem: string;
     /** A key that signs no more; tokens that it signed are still believed. */
     readonly previousKeyPem: string | undefined;
+    /** STAFF_TOTP=required: staff without a second factor can only enrol one. */
+    readonly isStaffTotpRequired: boolean;
   };
 };
 
@@ -50,6 +55,8 @@ export async function createAuth(options: AuthOptions) {
   if (!created.ok) return created;
   const keys = created.value;
   const trail = createAuditTrail({ db, log });
+  const sealer = createSealer(keys.deriveSecrets('totp secrets'));
+  const secondFactor = createSecondFactor({ sealer, log });
   const post = mailer && createPost({ mailer, log });
   const service: HostedService = {
     name: 'digitalwallet.auth.v1.AuthService',
@@ -65,8 +72,10 @@ export async function createAuth(options: AuthOptions) {
       validateToken,
       throttle: createThrottle({ db, secret: keys.deriveSecret('throttle buckets') }),
       devices: createDeviceTokens(keys.deriveSecret('device tokens')),
+      secondFactor,
       post,
       isSignUpOpen: config.isSignUpOpen,
+      isStaffTotpRequired: config.isStaffTotpRequired,
     }),
     policies,
     onDenied: (context, method, rejection) => trail.recordDenial(context, method, rejection),
@@ -78,6 +87,7 @@ export async function createAuth(options: AuthOptions) {
     /** False before the first admin was created on the host. */
     hasAdmin: async () => (await db.read(countAdmins)) > 0n,
     start: () => {
+      void resealSecrets(db, secondFactor, log);
       pruning = setInterval(() => void pruneAll(db), pruneEveryMs);
     },
     stop: async () => {
@@ -92,5 +102,15 @@ export async function createAuth(options: AuthOptions) {
 async function pruneAll(db: Db): Promise<void> {
   for (const work of [pruneSessions, pruneRevocations, pruneAttempts, pruneSignUps]) {
     while ((await db.tx(work).catch(() => 0)) >= prunedAtOnce);
+  }
+}
+
+/** After a change of the signing key, so that the previous one is not needed for long. */
+async function resealSecrets(db: Db, secondFactor: SecondFactor, log: Log): Promise<void> {
+  try {
+    const count = await secondFactor.resealAll(db);
+    if (count > 0) log.info({ count }, 'second factors were encrypted with the new signing key');
+  } catch (err) {
+    log.warn({ err }, 'second factors were not encrypted with the new signing key');
   }
 }

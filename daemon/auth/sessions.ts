@@ -18,6 +18,7 @@ import type { Passwords } from './passwords.ts';
 import { createRefreshToken, hashRefreshToken, type SigningKeys } from './signing-keys.ts';
 import * as store from './store.ts';
 import type { Attempted, Throttle } from './throttle.ts';
+import type { Passed, SecondFactor } from './totp/second-factor.ts';
 
 export type SessionOptions = {
   readonly db: Db;
@@ -26,6 +27,7 @@ export type SessionOptions = {
   readonly revocations: Revocations;
   readonly throttle: Throttle;
   readonly devices: DeviceTokens;
+  readonly secondFactor: SecondFactor;
 };
 
 export type SignedIn = {
@@ -33,6 +35,8 @@ export type SignedIn = {
   readonly tokens: TokenSet;
   /** Present after a sign-in. */
   readonly deviceToken?: string;
+  /** Present after a sign-in with a recovery code. */
+  readonly recoveryCodesLeft?: number;
 };
 
 type SignInInput = {
@@ -40,6 +44,8 @@ type SignInInput = {
   readonly password: string;
   readonly client: string;
   readonly deviceToken: string;
+  readonly totpCode?: string | undefined;
+  readonly requestId: string;
   /** The address that the call came from. */
   readonly source: string;
 };
@@ -104,13 +110,15 @@ async function trySignIn(
   const signedIn = await db.tx(async (tx) => {
     if (newHash?.ok) await store.setPasswordHash(tx, user.id, newHash.value, passwordHash);
     const provenHashes = [passwordHash, ...(newHash?.ok ? [newHash.value] : [])];
-    return openSession(tx, options, { userId: user.id, provenHashes }, input.client);
+    return openSession(tx, options, { userId: user.id, provenHashes }, input);
   });
   if (signedIn === 'disabled') return failed;
   if (signedIn === 'changed') return undefined;
+  // The password was right: a missing or wrong code is no guess at it.
+  if (!signedIn.ok) return { outcome: 'passed', result: signedIn };
   const known = devices.read(input.deviceToken, user.email);
   const deviceToken = known === undefined ? devices.issue(user.email) : input.deviceToken;
-  return { outcome: 'passed', result: succeed({ ...signedIn, deviceToken }) };
+  return { outcome: 'passed', result: succeed({ ...signedIn.value, deviceToken }) };
 }
 
 /**
@@ -119,26 +127,41 @@ async function trySignIn(
  */
 async function openSession(
   tx: Tx,
-  { keys }: SessionOptions,
+  options: SessionOptions,
   proven: { readonly userId: string; readonly provenHashes: readonly string[] },
-  client: string,
-): Promise<SignedIn | 'disabled' | 'changed'> {
+  input: SignInInput,
+): Promise<Result<SignedIn> | 'disabled' | 'changed'> {
   const held = await store.lockCredentials(tx, proven.userId);
   if (!held || held.user.isDisabled) return 'disabled';
   if (!proven.provenHashes.includes(held.passwordHash)) return 'changed';
   const { user } = held;
+  const checked = await checkSecondFactor(tx, options, user, input);
+  if (!checked.ok) return checked;
   const nowMs = await readClock(tx);
   const session = {
     id: randomUUID(),
     userId: user.id,
     // Only shown in lists: what cannot be stored is left out rather than refused.
-    client: client.replace(/[^\p{L}\p{N}\p{P}\p{Zs}]/gu, '').slice(0, maxClientLength),
+    client: input.client.replace(/[^\p{L}\p{N}\p{P}\p{Zs}]/gu, '').slice(0, maxClientLength),
     expiresAtMs: nowMs + sessionLifeMs,
   };
   const refreshToken = createRefreshToken();
   await store.insertSession(tx, session);
   await store.insertRefreshToken(tx, hashRefreshToken(refreshToken), session.id);
-  return { user, tokens: await signTokens(keys, user, session, refreshToken, nowMs) };
+  const tokens = await signTokens(options.keys, user, session, refreshToken, nowMs);
+  return succeed({ user, tokens, ...checked.value });
+}
+
+/** The step between the password and the session; nothing for users without a second factor. */
+async function checkSecondFactor(
+  tx: Tx,
+  { secondFactor }: SessionOptions,
+  user: User,
+  { totpCode = '', requestId, source }: SignInInput,
+): Promise<Result<Passed>> {
+  if (!user.hasTotp) return succeed({});
+  const attempt = { actor: { ...anonymous, requestId }, details: { source } };
+  return secondFactor.check(tx, user.id, totpCode, attempt);
 }
 
 /** Trades a refresh token for its successor; a stolen copy ends the session. */

@@ -31,6 +31,8 @@ export type SigningKeys = {
   digestText(text: string): string;
   /** 32 bytes for one purpose; another signing key gives others. */
   deriveSecret(purpose: string): Buffer;
+  /** The same, of the key that signs and then of the previous one, if there is one. */
+  deriveSecrets(purpose: string): readonly [Buffer, ...Buffer[]];
 };
 
 type KeyFault = {
@@ -106,7 +108,9 @@ function signingKeysOf(signing: DescribedKey, others: readonly DescribedKey[]): 
     jwksJson: JSON.stringify({ keys: [signing, ...others].map(({ jwk }) => jwk) }),
     signAccessToken: async (user, sessionId, { nowMs, sessionExpiresAtMs }) => {
       const expiresAtMs = Math.min(nowMs + accessTokenLifeMs, sessionExpiresAtMs);
-      const token = await new SignJWT({ sid: sessionId, role: user.role })
+      // RFC 8176: with a second factor, every living session of the user was opened with it.
+      const amr = user.hasTotp ? tokenRules.methodsWithTotp : tokenRules.methods;
+      const token = await new SignJWT({ sid: sessionId, role: user.role, amr })
         .setProtectedHeader({ alg, typ: tokenRules.type, kid })
         .setIssuer(tokenRules.issuer)
         .setAudience(tokenRules.audience)
@@ -124,6 +128,10 @@ function signingKeysOf(signing: DescribedKey, others: readonly DescribedKey[]): 
     digestText: (text) =>
       createHmac('sha256', signing.digestSecret).update(text).digest('hex').slice(0, 32),
     deriveSecret: signing.deriveSecret,
+    deriveSecrets: (purpose) => [
+      signing.deriveSecret(purpose),
+      ...others.map((key) => key.deriveSecret(purpose)),
+    ],
   };
 }
 

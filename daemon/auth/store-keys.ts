@@ -90,7 +90,7 @@ export async function listKeys(
 
 const bySecretSql = sql(
   'key_by_secret',
-  `SELECT ${columns}, u.role, u.disabled FROM api_keys k JOIN users u ON u.id = k.owner_id
+  `SELECT ${columns}, u.role, u.disabled, u.totp_enabled FROM api_keys k JOIN users u ON u.id = k.owner_id
    WHERE k.secret_hash = $1 FOR SHARE OF u`,
 );
 
@@ -102,11 +102,19 @@ export async function findKeyBySecret(
   tx: Tx,
   secretHash: Buffer,
 ): Promise<
-  { readonly key: ApiKey; readonly role: Role; readonly isOwnerDisabled: boolean } | undefined
+  | {
+      readonly key: ApiKey;
+      readonly role: Role;
+      readonly isOwnerDisabled: boolean;
+      readonly hasOwnerTotp: boolean;
+    }
+  | undefined
 > {
-  type OwnerRow = { role: Role; disabled: boolean };
+  type OwnerRow = { role: Role; disabled: boolean; totp_enabled: boolean };
   const [row] = await tx.query<Row & OwnerRow>(bySecretSql, [secretHash]);
-  return row && { key: toKey(row), role: row.role, isOwnerDisabled: row.disabled };
+  if (!row) return undefined;
+  const { role, disabled: isOwnerDisabled, totp_enabled: hasOwnerTotp } = row;
+  return { key: toKey(row), role, isOwnerDisabled, hasOwnerTotp };
 }
 
 const noteUseSql = sql(

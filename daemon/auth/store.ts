@@ -10,9 +10,11 @@ export type UserRow = {
   disabled: boolean;
   email_verified: boolean;
   created_at: number;
+  totp_enabled: boolean;
 };
 
-export const userColumns = 'u.id, u.email, u.role, u.disabled, u.email_verified, u.created_at';
+export const userColumns =
+  'u.id, u.email, u.role, u.disabled, u.email_verified, u.created_at, u.totp_enabled';
 
 const insertUserSql = sql(
   'user_insert',
@@ -269,5 +271,6 @@ export function toUser(row: UserRow): User {
     isDisabled: row.disabled,
     isEmailVerified: row.email_verified,
     createdAtMs: row.created_at,
+    hasTotp: row.totp_enabled,
   };
 }

@@ -9,7 +9,13 @@ import {
   type UpdateUserRequest,
   type UpdateUserResponse,
 } from '../../protos/gen/digitalwallet/auth/v1/auth.ts';
-import { deny, resolveSubject, userNotFound, type Principal } from '../platform/access.ts';
+import {
+  deny,
+  refuseWithoutTotp,
+  resolveSubject,
+  userNotFound,
+  type Principal,
+} from '../platform/access.ts';
 import { appendAudit, type AuditTrail } from '../platform/audit.ts';
 import type { Db, Tx } from '../platform/db.ts';
 import type { CallContext } from '../platform/grpc/calls.ts';
@@ -36,6 +42,9 @@ export async function getUser(
   const own = principal.kind === 'user' ? principal.userId : '';
   const subject = resolveSubject(principal, request.userId === '' ? own : request.userId);
   if (!subject.ok) return subject;
+  if (principal.kind === 'user' && principal.mustEnrol && subject.value !== own) {
+    return refuseWithoutTotp(principal);
+  }
   const [user] = await db.read((tx) => store.findUsers(tx, [subject.value], []));
   const result = user ? succeed({ user: toWireUser(user) }) : userNotFound(subject.value);
   if (principal.kind === 'user' && principal.userId !== subject.value) {

@@ -100,6 +100,7 @@ async function requestAccount(
     disabled: false,
     emailVerified: false,
     createdAt: undefined,
+    totpEnabled: false,
   };
   return attempted(succeed({ user, verificationRequired: true }));
 }

@@ -30,6 +30,7 @@ export function toWireUser(user: User): WireUser {
     disabled: user.isDisabled,
     emailVerified: user.isEmailVerified,
     createdAt: new Date(user.createdAtMs),
+    totpEnabled: user.hasTotp,
   };
 }
 

@@ -27,18 +27,22 @@ const { privateKey, publicKey } = await generateKeyPair('EdDSA');
 let fed: Revocation[];
 let revocations: Revocations;
 let access: Access;
+/** STAFF_TOTP of the auth service, as the feed says it. */
+let isStaffTotpRequired: boolean;
 
 beforeEach(() => {
   fed = [];
+  isStaffTotpRequired = false;
   revocations = createRevocations({
-    feed: () => Promise.resolve({ revocations: fed, asOfMs: startMs }),
+    feed: () => Promise.resolve({ revocations: fed, asOfMs: startMs, isStaffTotpRequired }),
     log: createLog('silent'),
   });
   const fetchJwks = async () => ({ keys: [await exportJWK(publicKey)] });
   const tokens = createTokenVerifier({ fetchJwks, nowMs: () => startMs });
   const ask = () => Promise.resolve(refuse('TOKEN_INVALID', 'no key is known here'));
   const keys = createKeyVerifier({ ask, revocations, nowMs: () => startMs });
-  access = createAccess({ tokens, keys, revocations, serviceCredential });
+  const verifiers = { tokens, keys, revocations, isStaffTotpRequired: false };
+  access = createAccess({ ...verifiers, serviceCredential });
 });
 
 afterEach(() => revocations.stop());

@@ -15,6 +15,8 @@ export type UserPrincipal = {
   readonly role: Role;
   readonly sessionId: string | undefined;
   readonly apiKey: VerifiedKey | undefined;
+  /** Staff without the second factor that they must have: they can enrol one, and no more. */
+  readonly mustEnrol?: true;
 };
 
 /** Who is calling, once the credential has been checked. */
@@ -24,6 +26,7 @@ export type Principal =
 /**
  * Who may call a method: anybody; or users of these roles. `scope`: API keys with it may as well,
  * their owner's role still counting; without `scope` no API key may. `service`: our own services.
+ * `enrolling`: staff may as well who must enrol a second factor first.
  */
 export type Policy =
   | 'public'
@@ -31,6 +34,7 @@ export type Policy =
       readonly roles: readonly Role[];
       readonly scope?: ApiKeyScope;
       readonly service?: true;
+      readonly enrolling?: true;
     };
 
 export type Access = {
@@ -51,6 +55,8 @@ type Verifiers = {
   readonly tokens: TokenVerifier;
   readonly keys: KeyVerifier;
   readonly revocations: Revocations;
+  /** STAFF_TOTP of this process; that of the auth service comes with the revocations. */
+  readonly isStaffTotpRequired: boolean;
 };
 
 /** `Bearer <access token or API key>` from users, `Service <secret>` from our own services. */
@@ -86,7 +92,7 @@ export function createAccess(options: Verifiers & { readonly serviceCredential: 
       const verified = options.tokens.recall(authorization.slice(bearer.length));
       if (!verified || !options.revocations.isFresh()) return undefined;
       if (options.revocations.isRevoked(verified)) return undefined;
-      const principal = toPrincipal(verified);
+      const principal = toPrincipal(verified, options);
       return checkPolicy(principal, policy).ok ? principal : undefined;
     },
   };
@@ -94,18 +100,51 @@ export function createAccess(options: Verifiers & { readonly serviceCredential: 
 
 const bearer = 'Bearer ';
 
-const toPrincipal = ({ userId, role, sessionId }: VerifiedToken): UserPrincipal => ({
-  kind: 'user',
-  userId,
-  role,
-  sessionId,
-  apiKey: undefined,
-});
+function toPrincipal(token: VerifiedToken, options: Verifiers): UserPrincipal {
+  const { userId, role, sessionId } = token;
+  const mustEnrol = isTotpRequired(options) && lacksRequiredTotp(token);
+  const user = { kind: 'user', userId, role, sessionId, apiKey: undefined } as const;
+  return mustEnrol ? { ...user, mustEnrol } : user;
+}
 
-/** Whether the policy lets this principal in. CREDENTIALS_MISSING, PERMISSION_DENIED. */
+const isTotpRequired = ({ isStaffTotpRequired, revocations }: Verifiers): boolean =>
+  isStaffTotpRequired || revocations.isStaffTotpRequired();
+
+/** Whether these are staff without a second factor: with STAFF_TOTP=required they must enrol one. */
+export const lacksRequiredTotp = (user: {
+  readonly role: Role;
+  readonly hasTotp: boolean;
+}): boolean => user.role !== 'customer' && !user.hasTotp;
+
+/** The refusal for staff who must enrol a second factor first, and for their API keys. */
+export const refuseWithoutTotp = ({ apiKey, role }: UserPrincipal) =>
+  asDenial(apiKey ? keyWithoutTotp : staffWithoutTotp(role));
+
+const staffWithoutTotp = (role: Role) =>
+  refuse(
+    'TOTP_ENROLMENT_REQUIRED',
+    `a second factor is required of every ${role}: enrol one first`,
+    {
+      role,
+    },
+  );
+
+export const keyWithoutTotp = refuse(
+  'TOTP_ENROLMENT_REQUIRED',
+  'a second factor is required of the owner of this API key: the key works once they enrol one',
+);
+
+/**
+ * Whether the policy lets this principal in. CREDENTIALS_MISSING, TOTP_ENROLMENT_REQUIRED,
+ * PERMISSION_DENIED.
+ */
 function checkPolicy(principal: Principal, policy: Exclude<Policy, 'public'>): Result<Principal> {
   if (principal.kind === 'anonymous') {
     return refuse('CREDENTIALS_MISSING', 'this call needs a credential: sign in first');
+  }
+  const isEnrolling = policy.enrolling === true && principal.kind === 'user' && !principal.apiKey;
+  if (principal.kind === 'user' && principal.mustEnrol && !isEnrolling) {
+    return refuseWithoutTotp(principal);
   }
   const role = principal.kind === 'service' ? 'service' : principal.role;
   const isAllowed = role === 'service' ? policy.service === true : policy.roles.includes(role);
@@ -121,7 +160,7 @@ function checkPolicy(principal: Principal, policy: Exclude<Policy, 'public'>): R
 async function identifyToken(token: string, options: Verifiers): Promise<Result<Principal>> {
   const verified = await validate(token, options);
   if (!verified.ok) return verified;
-  return succeed(toPrincipal(verified.value));
+  return succeed(toPrincipal(verified.value, options));
 }
 
 async function identifyKey(secret: string, options: Verifiers): Promise<Result<Principal>> {
@@ -132,8 +171,10 @@ async function identifyKey(secret: string, options: Verifiers): Promise<Result<P
   if (options.revocations.isKeyRevoked(apiKey.keyId)) {
     return refuse('TOKEN_REVOKED', 'this API key has been revoked');
   }
-  const { userId, role } = apiKey;
-  return succeed({ kind: 'user', userId, role, sessionId: undefined, apiKey });
+  const { userId, role, hasOwnerTotp: hasTotp } = apiKey;
+  const mustEnrol = isTotpRequired(options) && lacksRequiredTotp({ role, hasTotp });
+  const user = { kind: 'user', userId, role, sessionId: undefined, apiKey } as const;
+  return succeed(mustEnrol ? { ...user, mustEnrol } : user);
 }
 
 const unheard = refuse(

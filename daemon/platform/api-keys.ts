@@ -17,6 +17,8 @@ export type VerifiedKey = {
   /** The only operations that it may post; empty: all that its owner may post. */
   readonly operations: readonly Operation[];
   readonly expiresAtMs: number;
+  /** Its owner has a second factor now. */
+  readonly hasOwnerTotp: boolean;
   /** The auth database's clock when the key and its owner were looked up. */
   readonly asOfMs: number;
 };

@@ -12,6 +12,8 @@ const secretPaths = [
   'url',
   'connectionString',
   'secret',
+  'totpCode',
+  'recoveryCodes',
 ];
 
 /**

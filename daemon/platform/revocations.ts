@@ -18,15 +18,19 @@ export type Revocations = {
   isKeyRevoked(keyId: string): boolean;
   /** When all tokens of this user were last made void; undefined if that was not lately. */
   userRevokedAtMs(userId: string): number | undefined;
+  /** STAFF_TOTP of the auth service, as the feed last said it. */
+  isStaffTotpRequired(): boolean;
   /** False if the feed has not been heard for 5 s: then nobody can be let in. */
   isFresh(): boolean;
   start(): Promise<void>;
   stop(): void;
 };
 
-export type RevocationFeed = (
-  sinceMs: number | undefined,
-) => Promise<{ readonly revocations: readonly Revocation[]; readonly asOfMs: number }>;
+export type RevocationFeed = (sinceMs: number | undefined) => Promise<{
+  readonly revocations: readonly Revocation[];
+  readonly asOfMs: number;
+  readonly isStaffTotpRequired: boolean;
+}>;
 
 const pollMs = 1_000;
 const freshMs = 5_000;
@@ -46,6 +50,7 @@ export function createRevocations(options: {
     'api-key': new Map<string, number>(),
   };
   let asOfMs: number | undefined;
+  let isStaffTotpRequired = false;
   let heardAt = -Infinity;
   let timer: NodeJS.Timeout | undefined;
   let isStopped = false;
@@ -63,6 +68,7 @@ export function createRevocations(options: {
       const answer = await options.feed(since);
       answer.revocations.forEach(apply);
       asOfMs = answer.asOfMs;
+      isStaffTotpRequired = answer.isStaffTotpRequired;
       heardAt = startedAt;
       for (const map of Object.values(revoked)) {
         for (const [id, atMs] of map) if (atMs < asOfMs - keepMs) map.delete(id);
@@ -80,6 +86,7 @@ export function createRevocations(options: {
       token.issuedAtMs <= (revoked.user.get(token.userId) ?? -1),
     isKeyRevoked: (keyId) => revoked['api-key'].has(keyId),
     userRevokedAtMs: (userId) => revoked.user.get(userId),
+    isStaffTotpRequired: () => isStaffTotpRequired,
     isFresh: () => performance.now() - heardAt < freshMs,
     start: poll,
     stop: () => {

@@ -79,7 +79,21 @@ it('a good token tells who, in what role, in which session, and until when', asy
       sessionId,
       issuedAtMs: startMs,
       expiresAtMs: startMs + 900_000,
+      hasTotp: false,
     },
+  });
+});
+
+it.each([
+  [['pwd', 'otp'], true],
+  [['pwd'], false],
+  ['otp', false],
+  [{ otp: true }, false],
+  [undefined, false],
+])('amr %j: with a second factor, %j', async (amr, hasTotp) => {
+  expect(await verifier.verify(await sign({ ...claims, amr }))).toMatchObject({
+    ok: true,
+    value: { hasTotp },
   });
 });
 

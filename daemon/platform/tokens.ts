@@ -17,6 +17,9 @@ export const tokenRules = {
   issuer: 'digital-wallet',
   audience: 'digital-wallet',
   type: 'at+jwt',
+  /** `amr`, RFC 8176: how the user signed in. */
+  methods: ['pwd'],
+  methodsWithTotp: ['pwd', 'otp'],
 } as const;
 
 export type VerifiedToken = {
@@ -25,6 +28,8 @@ export type VerifiedToken = {
   readonly sessionId: string;
   readonly issuedAtMs: number;
   readonly expiresAtMs: number;
+  /** The user had a second factor when the token was signed; a change makes the token void. */
+  readonly hasTotp: boolean;
 };
 
 export type TokenVerifier = {
@@ -139,5 +144,8 @@ function readClaims(payload: JWTPayload): VerifiedToken | undefined {
   const role = payload['role'];
   if (typeof sub !== 'string' || !isUuid(sub) || typeof sid !== 'string' || !isUuid(sid)) return;
   if (!isRole(role) || iat === undefined || exp === undefined) return;
-  return { userId: sub, role, sessionId: sid, issuedAtMs: iat * 1000, expiresAtMs: exp * 1000 };
+  const amr = payload['amr'];
+  const hasTotp = Array.isArray(amr) && amr.includes('otp');
+  const [issuedAtMs, expiresAtMs] = [iat * 1000, exp * 1000];
+  return { userId: sub, role, sessionId: sid, issuedAtMs, expiresAtMs, hasTotp };
 }

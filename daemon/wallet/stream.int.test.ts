@@ -75,7 +75,8 @@ function contextOf(apiKey?: Partial<VerifiedKey>): CallContext {
     role: 'customer',
     scopes: ['transactions:write'],
   } as const;
-  const bounds = { walletId: undefined, operations: [], expiresAtMs: Infinity, asOfMs: 0 };
+  const owner = { hasOwnerTotp: false, asOfMs: 0 };
+  const bounds = { walletId: undefined, operations: [], expiresAtMs: Infinity, ...owner };
   return {
     requestId: 'r',
     principal: {

@@ -4,7 +4,8 @@ import type { Policy } from '../../daemon/platform/access.ts';
 
 /**
  * Who may call each RPC, written down a second time: `anybody`; or roles, the scope with which an
- * API key may as well (after `key`), and `service` for our own services. It is held against the
+ * API key may as well (after `key`), `service` for our own services, and `enrolling` for staff who
+ * must enrol a second factor before they may do anything else. It is held against the
  * policies and against the running daemon: a change of either fails until it is made here too.
  */
 export const rights = {
@@ -15,8 +16,8 @@ export const rights = {
     refreshSession: 'anybody',
     validateToken: 'anybody',
     getJwks: 'anybody',
-    signOut: 'customer operator admin',
-    getUser: 'customer operator admin, key users:read, service',
+    signOut: 'customer operator admin, enrolling',
+    getUser: 'customer operator admin, key users:read, service, enrolling',
     changePassword: 'customer operator admin',
     listSessions: 'customer operator admin',
     revokeSession: 'customer operator admin',
@@ -29,6 +30,11 @@ export const rights = {
     updateUser: 'admin',
     listRevocations: 'service',
     listAuditEvents: 'admin',
+    getTotpStatus: 'customer operator admin, enrolling',
+    beginTotp: 'customer operator admin, enrolling',
+    enableTotp: 'customer operator admin, enrolling',
+    disableTotp: 'customer operator admin',
+    regenerateRecoveryCodes: 'customer operator admin',
   },
   wallet: {
     createTransaction: 'customer operator admin, key transactions:write',
@@ -75,10 +81,12 @@ export function readRight(text: string): Policy {
   if (text === 'anybody') return 'public';
   const parts = text.split(', ');
   const scope = parts.find((part) => part.startsWith('key '))?.slice(4);
-  const roles = parts.filter((part) => part !== 'service' && !part.startsWith('key '));
+  const others = new Set(['service', 'enrolling']);
+  const roles = parts.filter((part) => !others.has(part) && !part.startsWith('key '));
   return {
     roles: roles.flatMap((part) => part.split(' ')) as Role[],
     ...(scope === undefined ? {} : { scope: scope as ApiKeyScope }),
     ...(parts.includes('service') ? { service: true as const } : {}),
+    ...(parts.includes('enrolling') ? { enrolling: true as const } : {}),
   };
 }

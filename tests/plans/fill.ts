@@ -57,6 +57,11 @@ export const fillSql: Readonly<Record<Service, readonly string[]>> = {
     `INSERT INTO sign_ups (email, password_hash, code_hash, expires_at)
      SELECT n || '@new.example.com', '', decode(md5('c' || n), 'hex'), clock_timestamp() + interval '1 day'
      FROM ${walletRows}`,
+    `INSERT INTO totp_secrets (user_id, key_id, secret, begun_at, enabled_at, last_step)
+     SELECT ${idSql('u')}, '', '', 'epoch', 'epoch', 1 FROM ${walletRows}`,
+    `INSERT INTO recovery_codes (user_id, code_hash)
+     SELECT ${idSql('u')}, decode(md5('o' || n || '-' || i), 'hex')
+     FROM ${walletRows}, generate_series(1, 10) AS i`,
     audit,
   ],
   wallet: [

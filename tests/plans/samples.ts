@@ -124,6 +124,12 @@ export const withoutSample: Readonly<Record<string, readonly string[]>> = {
     ...['session_lock_of', 'session_revoke', 'attempt_return', 'attempt_take', 'sign_up_keep'],
     ...['sign_up_take', 'dead_micros', 'export_insert', 'export_requester_lock', 'refresh_drop'],
   ],
+  'a user’s own second factor, by its key': [
+    ...['totp_find', 'totp_lock', 'totp_keep', 'totp_enable', 'totp_remove', 'totp_note_step'],
+    ...['totp_note_failures', 'totp_reseal', 'totp_session_alive'],
+    ...['recovery_drop', 'recovery_insert', 'recovery_take', 'recovery_count'],
+  ],
+  'once at a start, by pages along the key': ['totp_lock_sealed'],
   'a user’s own sessions, keys and exports, which are few': [
     ...['session_end_all', 'session_lock_all', 'session_revoke_others', 'refresh_drop_all'],
     ...['refresh_drop_of_sessions', 'key_list', 'export_count_unfinished'],

@@ -63,12 +63,13 @@ export type AuthServerOptions = {
   readonly signingKeyPem?: string;
   readonly previousKeyPem?: string;
   readonly mailer?: Mailer;
+  readonly isStaffTotpRequired?: boolean;
 };
 
 /** The auth service behind real gRPC on a free port, put together as the daemon does it. */
 export async function startAuthServer(options: AuthServerOptions = {}): Promise<AuthServer> {
   const { isSignUpOpen = true, signingKeyPem = generateSigningKey(), previousKeyPem } = options;
-  const { mailer } = options;
+  const { mailer, isStaffTotpRequired = false } = options;
   const database = options.database ?? (await createTestDatabase('auth'));
   const log = createLog('silent');
   const credential = randomBytes(32).toString('base64url');
@@ -77,7 +78,10 @@ export async function startAuthServer(options: AuthServerOptions = {}): Promise<
   const revocations = createRevocations({ feed: peer.feed, log });
   const tokens = createTokenVerifier({ fetchJwks: peer.fetchJwks, nowMs: Date.now });
   const keys = createKeyVerifier({ ask: peer.verifyKey, revocations, nowMs: Date.now });
-  const access = createAccess({ tokens, keys, revocations, serviceCredential: credential });
+  const access = createAccess({
+    ...{ tokens, keys, revocations, isStaffTotpRequired: false },
+    serviceCredential: credential,
+  });
   const auth = await createAuth({
     feedDb: database.db,
     db: database.db,
@@ -85,7 +89,7 @@ export async function startAuthServer(options: AuthServerOptions = {}): Promise<
     validateToken: access.validateToken,
     ...(mailer ? { mailer } : {}),
     log,
-    config: { isSignUpOpen, signingKeyPem, previousKeyPem },
+    config: { isSignUpOpen, signingKeyPem, previousKeyPem, isStaffTotpRequired },
   });
   if (!auth.ok) throw new Error(auth.problem);
   const server = createGrpcServer({ services: [auth.value.service], access, log });

@@ -21,6 +21,7 @@ export function callAs(
     walletId: undefined,
     operations: [],
     expiresAtMs: Infinity,
+    hasOwnerTotp: false,
     asOfMs: 0,
     ...key,
   };

@@ -30,7 +30,8 @@ export type SplitWorld = Pick<World, 'customer' | 'staff'> & {
   channel(withCertificate: boolean): ChannelCredentials;
   readonly serviceCredential: string;
   killAuth(): Promise<void>;
-  startAuth(): Promise<void>;
+  /** `env`: settings besides its usual ones. */
+  startAuth(env?: Environment): Promise<void>;
   dispose(): Promise<void>;
 };
 
@@ -156,8 +157,8 @@ async function buildSplitWorld(
       auth.kill('SIGKILL');
       await auth.exited;
     },
-    startAuth: async () => {
-      auth = await startDaemon(authEnv);
+    startAuth: async (env = {}) => {
+      auth = await startDaemon({ ...authEnv, ...env });
     },
     dispose,
   };

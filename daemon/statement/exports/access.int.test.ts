@@ -93,6 +93,7 @@ describe('who may see an export', () => {
       walletId: brl.walletId,
       operations: [],
       expiresAtMs: 0,
+      hasOwnerTotp: false,
       asOfMs: 0,
     };
     const key: UserPrincipal = { ...ana, apiKey };

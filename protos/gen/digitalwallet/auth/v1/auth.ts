@@ -81,7 +81,11 @@ export interface User {
   disabled: boolean;
   /** Verified by a mailed code, or vouched for by the staff who created the account. */
   emailVerified: boolean;
-  createdAt: Date | undefined;
+  createdAt:
+    | Date
+    | undefined;
+  /** Sign-in needs a code besides the password. */
+  totpEnabled: boolean;
 }
 
 export interface Session {
@@ -146,6 +150,8 @@ export interface SignInRequest {
   client: string;
   /** From an earlier sign-in with this account: its holder is not slowed down by the guesses of others. */
   deviceToken: string;
+  /** Where the user has a second factor: six digits, or a recovery code. Ignored otherwise. */
+  totpCode?: string | undefined;
 }
 
 export interface SignInResponse {
@@ -155,6 +161,10 @@ export interface SignInResponse {
     | undefined;
   /** To be shown at the next sign-in. It opens nothing by itself. */
   deviceToken: string;
+  /** STAFF_TOTP=required, and the user has no second factor: the session can only enrol one. */
+  totpEnrolmentRequired: boolean;
+  /** Present where a recovery code was used: how many are left. */
+  recoveryCodesLeft?: number | undefined;
 }
 
 export interface RefreshSessionRequest {
@@ -191,7 +201,13 @@ export interface ValidateTokenResponse {
     | ApiKey
     | undefined;
   /** The database's clock when an API key was looked up. */
-  asOf: Date | undefined;
+  asOf:
+    | Date
+    | undefined;
+  /** The user has a second factor; for an access token, had one when the token was signed. */
+  totpEnabled: boolean;
+  /** STAFF_TOTP=required, and the user has no second factor: the token can only enrol one. */
+  totpEnrolmentRequired: boolean;
 }
 
 export interface GetUserRequest {
@@ -325,7 +341,11 @@ export interface ListRevocationsRequest {
 export interface ListRevocationsResponse {
   revocations: Revocation[];
   /** The database's clock when the answer was read; the next call asks from a little before it. */
-  asOf: Date | undefined;
+  asOf:
+    | Date
+    | undefined;
+  /** STAFF_TOTP of the auth service, so that it holds in every process. */
+  staffTotpRequired: boolean;
 }
 
 export interface Revocation {
@@ -354,8 +374,75 @@ export interface ListAuditEventsResponse {
   nextPageToken: string;
 }
 
+export interface GetTotpStatusRequest {
+}
+
+export interface GetTotpStatusResponse {
+  enabled: boolean;
+  enabledAt?:
+    | Date
+    | undefined;
+  /** STAFF_TOTP=required, and the caller is an operator or admin. */
+  required: boolean;
+  recoveryCodesLeft: number;
+}
+
+export interface BeginTotpRequest {
+  /** The password that counts now. */
+  password: string;
+}
+
+export interface BeginTotpResponse {
+  /** In base 32, as authenticator apps take it. */
+  secret: string;
+  /** The same as an otpauth:// URI. */
+  uri: string;
+  /** Until when EnableTotp takes a code of it. */
+  expiresAt: Date | undefined;
+}
+
+export interface EnableTotpRequest {
+  /** Six digits of the secret that BeginTotp gave. */
+  code: string;
+}
+
+export interface EnableTotpResponse {
+  /** Shown once, never again. Each opens one sign-in instead of a code. */
+  recoveryCodes: string[];
+  endedSessions: number;
+}
+
+export interface DisableTotpRequest {
+  password: string;
+  /** Six digits, or a recovery code. */
+  code: string;
+}
+
+export interface DisableTotpResponse {
+  endedSessions: number;
+}
+
+export interface RegenerateRecoveryCodesRequest {
+  password: string;
+  /** Six digits, or a recovery code. */
+  code: string;
+}
+
+export interface RegenerateRecoveryCodesResponse {
+  /** Shown once, never again. */
+  recoveryCodes: string[];
+}
+
 function createBaseUser(): User {
-  return { id: "", email: "", role: 0, disabled: false, emailVerified: false, createdAt: undefined };
+  return {
+    id: "",
+    email: "",
+    role: 0,
+    disabled: false,
+    emailVerified: false,
+    createdAt: undefined,
+    totpEnabled: false,
+  };
 }
 
 export const User: MessageFns<User> = {
@@ -377,6 +464,9 @@ export const User: MessageFns<User> = {
     }
     if (message.createdAt !== undefined) {
       Timestamp.encode(toTimestamp(message.createdAt), writer.uint32(50).fork()).join();
+    }
+    if (message.totpEnabled !== false) {
+      writer.uint32(56).bool(message.totpEnabled);
     }
     return writer;
   },
@@ -442,6 +532,14 @@ export const User: MessageFns<User> = {
             message.createdAt = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
             continue;
           }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.totpEnabled = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -470,6 +568,11 @@ export const User: MessageFns<User> = {
         : isSet(object.created_at)
         ? fromJsonTimestamp(object.created_at)
         : undefined,
+      totpEnabled: isSet(object.totpEnabled)
+        ? globalThis.Boolean(object.totpEnabled)
+        : isSet(object.totp_enabled)
+        ? globalThis.Boolean(object.totp_enabled)
+        : false,
     };
   },
 
@@ -493,6 +596,9 @@ export const User: MessageFns<User> = {
     if (message.createdAt !== undefined) {
       obj.createdAt = message.createdAt.toISOString();
     }
+    if (message.totpEnabled !== false) {
+      obj.totpEnabled = message.totpEnabled;
+    }
     return obj;
   },
 
@@ -507,6 +613,7 @@ export const User: MessageFns<User> = {
     message.disabled = object.disabled ?? false;
     message.emailVerified = object.emailVerified ?? false;
     message.createdAt = object.createdAt ?? undefined;
+    message.totpEnabled = object.totpEnabled ?? false;
     return message;
   },
 };
@@ -1431,7 +1538,7 @@ export const VerifyEmailResponse: MessageFns<VerifyEmailResponse> = {
 };
 
 function createBaseSignInRequest(): SignInRequest {
-  return { email: "", password: "", client: "", deviceToken: "" };
+  return { email: "", password: "", client: "", deviceToken: "", totpCode: undefined };
 }
 
 export const SignInRequest: MessageFns<SignInRequest> = {
@@ -1447,6 +1554,9 @@ export const SignInRequest: MessageFns<SignInRequest> = {
     }
     if (message.deviceToken !== "") {
       writer.uint32(34).string(message.deviceToken);
+    }
+    if (message.totpCode !== undefined) {
+      writer.uint32(42).string(message.totpCode);
     }
     return writer;
   },
@@ -1496,6 +1606,14 @@ export const SignInRequest: MessageFns<SignInRequest> = {
             message.deviceToken = reader.string();
             continue;
           }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.totpCode = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1518,6 +1636,11 @@ export const SignInRequest: MessageFns<SignInRequest> = {
         : isSet(object.device_token)
         ? globalThis.String(object.device_token)
         : "",
+      totpCode: isSet(object.totpCode)
+        ? globalThis.String(object.totpCode)
+        : isSet(object.totp_code)
+        ? globalThis.String(object.totp_code)
+        : undefined,
     };
   },
 
@@ -1535,6 +1658,9 @@ export const SignInRequest: MessageFns<SignInRequest> = {
     if (message.deviceToken !== "") {
       obj.deviceToken = message.deviceToken;
     }
+    if (message.totpCode !== undefined) {
+      obj.totpCode = message.totpCode;
+    }
     return obj;
   },
 
@@ -1547,12 +1673,19 @@ export const SignInRequest: MessageFns<SignInRequest> = {
     message.password = object.password ?? "";
     message.client = object.client ?? "";
     message.deviceToken = object.deviceToken ?? "";
+    message.totpCode = object.totpCode ?? undefined;
     return message;
   },
 };
 
 function createBaseSignInResponse(): SignInResponse {
-  return { tokens: undefined, user: undefined, deviceToken: "" };
+  return {
+    tokens: undefined,
+    user: undefined,
+    deviceToken: "",
+    totpEnrolmentRequired: false,
+    recoveryCodesLeft: undefined,
+  };
 }
 
 export const SignInResponse: MessageFns<SignInResponse> = {
@@ -1565,6 +1698,12 @@ export const SignInResponse: MessageFns<SignInResponse> = {
     }
     if (message.deviceToken !== "") {
       writer.uint32(26).string(message.deviceToken);
+    }
+    if (message.totpEnrolmentRequired !== false) {
+      writer.uint32(32).bool(message.totpEnrolmentRequired);
+    }
+    if (message.recoveryCodesLeft !== undefined) {
+      writer.uint32(40).int32(message.recoveryCodesLeft);
     }
     return writer;
   },
@@ -1606,6 +1745,22 @@ export const SignInResponse: MessageFns<SignInResponse> = {
             message.deviceToken = reader.string();
             continue;
           }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.totpEnrolmentRequired = reader.bool();
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.recoveryCodesLeft = reader.int32();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1627,6 +1782,16 @@ export const SignInResponse: MessageFns<SignInResponse> = {
         : isSet(object.device_token)
         ? globalThis.String(object.device_token)
         : "",
+      totpEnrolmentRequired: isSet(object.totpEnrolmentRequired)
+        ? globalThis.Boolean(object.totpEnrolmentRequired)
+        : isSet(object.totp_enrolment_required)
+        ? globalThis.Boolean(object.totp_enrolment_required)
+        : false,
+      recoveryCodesLeft: isSet(object.recoveryCodesLeft)
+        ? globalThis.Number(object.recoveryCodesLeft)
+        : isSet(object.recovery_codes_left)
+        ? globalThis.Number(object.recovery_codes_left)
+        : undefined,
     };
   },
 
@@ -1641,6 +1806,12 @@ export const SignInResponse: MessageFns<SignInResponse> = {
     if (message.deviceToken !== "") {
       obj.deviceToken = message.deviceToken;
     }
+    if (message.totpEnrolmentRequired !== false) {
+      obj.totpEnrolmentRequired = message.totpEnrolmentRequired;
+    }
+    if (message.recoveryCodesLeft !== undefined) {
+      obj.recoveryCodesLeft = Math.round(message.recoveryCodesLeft);
+    }
     return obj;
   },
 
@@ -1654,6 +1825,8 @@ export const SignInResponse: MessageFns<SignInResponse> = {
       : undefined;
     message.user = (object.user !== undefined && object.user !== null) ? User.fromPartial(object.user) : undefined;
     message.deviceToken = object.deviceToken ?? "";
+    message.totpEnrolmentRequired = object.totpEnrolmentRequired ?? false;
+    message.recoveryCodesLeft = object.recoveryCodesLeft ?? undefined;
     return message;
   },
 };
@@ -1996,7 +2169,16 @@ export const ValidateTokenRequest: MessageFns<ValidateTokenRequest> = {
 };
 
 function createBaseValidateTokenResponse(): ValidateTokenResponse {
-  return { userId: "", role: 0, sessionId: "", expiresAt: undefined, apiKey: undefined, asOf: undefined };
+  return {
+    userId: "",
+    role: 0,
+    sessionId: "",
+    expiresAt: undefined,
+    apiKey: undefined,
+    asOf: undefined,
+    totpEnabled: false,
+    totpEnrolmentRequired: false,
+  };
 }
 
 export const ValidateTokenResponse: MessageFns<ValidateTokenResponse> = {
@@ -2018,6 +2200,12 @@ export const ValidateTokenResponse: MessageFns<ValidateTokenResponse> = {
     }
     if (message.asOf !== undefined) {
       Timestamp.encode(toTimestamp(message.asOf), writer.uint32(50).fork()).join();
+    }
+    if (message.totpEnabled !== false) {
+      writer.uint32(56).bool(message.totpEnabled);
+    }
+    if (message.totpEnrolmentRequired !== false) {
+      writer.uint32(64).bool(message.totpEnrolmentRequired);
     }
     return writer;
   },
@@ -2083,6 +2271,22 @@ export const ValidateTokenResponse: MessageFns<ValidateTokenResponse> = {
             message.asOf = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
             continue;
           }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.totpEnabled = reader.bool();
+            continue;
+          }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.totpEnrolmentRequired = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2123,6 +2327,16 @@ export const ValidateTokenResponse: MessageFns<ValidateTokenResponse> = {
         : isSet(object.as_of)
         ? fromJsonTimestamp(object.as_of)
         : undefined,
+      totpEnabled: isSet(object.totpEnabled)
+        ? globalThis.Boolean(object.totpEnabled)
+        : isSet(object.totp_enabled)
+        ? globalThis.Boolean(object.totp_enabled)
+        : false,
+      totpEnrolmentRequired: isSet(object.totpEnrolmentRequired)
+        ? globalThis.Boolean(object.totpEnrolmentRequired)
+        : isSet(object.totp_enrolment_required)
+        ? globalThis.Boolean(object.totp_enrolment_required)
+        : false,
     };
   },
 
@@ -2146,6 +2360,12 @@ export const ValidateTokenResponse: MessageFns<ValidateTokenResponse> = {
     if (message.asOf !== undefined) {
       obj.asOf = message.asOf.toISOString();
     }
+    if (message.totpEnabled !== false) {
+      obj.totpEnabled = message.totpEnabled;
+    }
+    if (message.totpEnrolmentRequired !== false) {
+      obj.totpEnrolmentRequired = message.totpEnrolmentRequired;
+    }
     return obj;
   },
 
@@ -2162,6 +2382,8 @@ export const ValidateTokenResponse: MessageFns<ValidateTokenResponse> = {
       ? ApiKey.fromPartial(object.apiKey)
       : undefined;
     message.asOf = object.asOf ?? undefined;
+    message.totpEnabled = object.totpEnabled ?? false;
+    message.totpEnrolmentRequired = object.totpEnrolmentRequired ?? false;
     return message;
   },
 };
@@ -4336,7 +4558,7 @@ export const ListRevocationsRequest: MessageFns<ListRevocationsRequest> = {
 };
 
 function createBaseListRevocationsResponse(): ListRevocationsResponse {
-  return { revocations: [], asOf: undefined };
+  return { revocations: [], asOf: undefined, staffTotpRequired: false };
 }
 
 export const ListRevocationsResponse: MessageFns<ListRevocationsResponse> = {
@@ -4346,6 +4568,9 @@ export const ListRevocationsResponse: MessageFns<ListRevocationsResponse> = {
     }
     if (message.asOf !== undefined) {
       Timestamp.encode(toTimestamp(message.asOf), writer.uint32(18).fork()).join();
+    }
+    if (message.staffTotpRequired !== false) {
+      writer.uint32(24).bool(message.staffTotpRequired);
     }
     return writer;
   },
@@ -4379,6 +4604,14 @@ export const ListRevocationsResponse: MessageFns<ListRevocationsResponse> = {
             message.asOf = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
             continue;
           }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.staffTotpRequired = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -4401,6 +4634,11 @@ export const ListRevocationsResponse: MessageFns<ListRevocationsResponse> = {
         : isSet(object.as_of)
         ? fromJsonTimestamp(object.as_of)
         : undefined,
+      staffTotpRequired: isSet(object.staffTotpRequired)
+        ? globalThis.Boolean(object.staffTotpRequired)
+        : isSet(object.staff_totp_required)
+        ? globalThis.Boolean(object.staff_totp_required)
+        : false,
     };
   },
 
@@ -4412,6 +4650,9 @@ export const ListRevocationsResponse: MessageFns<ListRevocationsResponse> = {
     if (message.asOf !== undefined) {
       obj.asOf = message.asOf.toISOString();
     }
+    if (message.staffTotpRequired !== false) {
+      obj.staffTotpRequired = message.staffTotpRequired;
+    }
     return obj;
   },
 
@@ -4422,6 +4663,7 @@ export const ListRevocationsResponse: MessageFns<ListRevocationsResponse> = {
     const message = createBaseListRevocationsResponse();
     message.revocations = object.revocations?.map((e) => Revocation.fromPartial(e)) || [];
     message.asOf = object.asOf ?? undefined;
+    message.staffTotpRequired = object.staffTotpRequired ?? false;
     return message;
   },
 };
@@ -4836,6 +5078,831 @@ export const ListAuditEventsResponse: MessageFns<ListAuditEventsResponse> = {
   },
 };
 
+function createBaseGetTotpStatusRequest(): GetTotpStatusRequest {
+  return {};
+}
+
+export const GetTotpStatusRequest: MessageFns<GetTotpStatusRequest> = {
+  encode(_: GetTotpStatusRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): GetTotpStatusRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseGetTotpStatusRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(_: any): GetTotpStatusRequest {
+    return {};
+  },
+
+  toJSON(_: GetTotpStatusRequest): unknown {
+    const obj: any = {};
+    return obj;
+  },
+
+  create(base?: DeepPartial<GetTotpStatusRequest>): GetTotpStatusRequest {
+    return GetTotpStatusRequest.fromPartial(base ?? {});
+  },
+  fromPartial(_: DeepPartial<GetTotpStatusRequest>): GetTotpStatusRequest {
+    const message = createBaseGetTotpStatusRequest();
+    return message;
+  },
+};
+
+function createBaseGetTotpStatusResponse(): GetTotpStatusResponse {
+  return { enabled: false, enabledAt: undefined, required: false, recoveryCodesLeft: 0 };
+}
+
+export const GetTotpStatusResponse: MessageFns<GetTotpStatusResponse> = {
+  encode(message: GetTotpStatusResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.enabled !== false) {
+      writer.uint32(8).bool(message.enabled);
+    }
+    if (message.enabledAt !== undefined) {
+      Timestamp.encode(toTimestamp(message.enabledAt), writer.uint32(18).fork()).join();
+    }
+    if (message.required !== false) {
+      writer.uint32(24).bool(message.required);
+    }
+    if (message.recoveryCodesLeft !== 0) {
+      writer.uint32(32).int32(message.recoveryCodesLeft);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): GetTotpStatusResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseGetTotpStatusResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.enabled = reader.bool();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.enabledAt = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.required = reader.bool();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.recoveryCodesLeft = reader.int32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): GetTotpStatusResponse {
+    return {
+      enabled: isSet(object.enabled) ? globalThis.Boolean(object.enabled) : false,
+      enabledAt: isSet(object.enabledAt)
+        ? fromJsonTimestamp(object.enabledAt)
+        : isSet(object.enabled_at)
+        ? fromJsonTimestamp(object.enabled_at)
+        : undefined,
+      required: isSet(object.required) ? globalThis.Boolean(object.required) : false,
+      recoveryCodesLeft: isSet(object.recoveryCodesLeft)
+        ? globalThis.Number(object.recoveryCodesLeft)
+        : isSet(object.recovery_codes_left)
+        ? globalThis.Number(object.recovery_codes_left)
+        : 0,
+    };
+  },
+
+  toJSON(message: GetTotpStatusResponse): unknown {
+    const obj: any = {};
+    if (message.enabled !== false) {
+      obj.enabled = message.enabled;
+    }
+    if (message.enabledAt !== undefined) {
+      obj.enabledAt = message.enabledAt.toISOString();
+    }
+    if (message.required !== false) {
+      obj.required = message.required;
+    }
+    if (message.recoveryCodesLeft !== 0) {
+      obj.recoveryCodesLeft = Math.round(message.recoveryCodesLeft);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<GetTotpStatusResponse>): GetTotpStatusResponse {
+    return GetTotpStatusResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<GetTotpStatusResponse>): GetTotpStatusResponse {
+    const message = createBaseGetTotpStatusResponse();
+    message.enabled = object.enabled ?? false;
+    message.enabledAt = object.enabledAt ?? undefined;
+    message.required = object.required ?? false;
+    message.recoveryCodesLeft = object.recoveryCodesLeft ?? 0;
+    return message;
+  },
+};
+
+function createBaseBeginTotpRequest(): BeginTotpRequest {
+  return { password: "" };
+}
+
+export const BeginTotpRequest: MessageFns<BeginTotpRequest> = {
+  encode(message: BeginTotpRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.password !== "") {
+      writer.uint32(10).string(message.password);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): BeginTotpRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseBeginTotpRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.password = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): BeginTotpRequest {
+    return { password: isSet(object.password) ? globalThis.String(object.password) : "" };
+  },
+
+  toJSON(message: BeginTotpRequest): unknown {
+    const obj: any = {};
+    if (message.password !== "") {
+      obj.password = message.password;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<BeginTotpRequest>): BeginTotpRequest {
+    return BeginTotpRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<BeginTotpRequest>): BeginTotpRequest {
+    const message = createBaseBeginTotpRequest();
+    message.password = object.password ?? "";
+    return message;
+  },
+};
+
+function createBaseBeginTotpResponse(): BeginTotpResponse {
+  return { secret: "", uri: "", expiresAt: undefined };
+}
+
+export const BeginTotpResponse: MessageFns<BeginTotpResponse> = {
+  encode(message: BeginTotpResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.secret !== "") {
+      writer.uint32(10).string(message.secret);
+    }
+    if (message.uri !== "") {
+      writer.uint32(18).string(message.uri);
+    }
+    if (message.expiresAt !== undefined) {
+      Timestamp.encode(toTimestamp(message.expiresAt), writer.uint32(26).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): BeginTotpResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseBeginTotpResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.secret = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.uri = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.expiresAt = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): BeginTotpResponse {
+    return {
+      secret: isSet(object.secret) ? globalThis.String(object.secret) : "",
+      uri: isSet(object.uri) ? globalThis.String(object.uri) : "",
+      expiresAt: isSet(object.expiresAt)
+        ? fromJsonTimestamp(object.expiresAt)
+        : isSet(object.expires_at)
+        ? fromJsonTimestamp(object.expires_at)
+        : undefined,
+    };
+  },
+
+  toJSON(message: BeginTotpResponse): unknown {
+    const obj: any = {};
+    if (message.secret !== "") {
+      obj.secret = message.secret;
+    }
+    if (message.uri !== "") {
+      obj.uri = message.uri;
+    }
+    if (message.expiresAt !== undefined) {
+      obj.expiresAt = message.expiresAt.toISOString();
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<BeginTotpResponse>): BeginTotpResponse {
+    return BeginTotpResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<BeginTotpResponse>): BeginTotpResponse {
+    const message = createBaseBeginTotpResponse();
+    message.secret = object.secret ?? "";
+    message.uri = object.uri ?? "";
+    message.expiresAt = object.expiresAt ?? undefined;
+    return message;
+  },
+};
+
+function createBaseEnableTotpRequest(): EnableTotpRequest {
+  return { code: "" };
+}
+
+export const EnableTotpRequest: MessageFns<EnableTotpRequest> = {
+  encode(message: EnableTotpRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.code !== "") {
+      writer.uint32(10).string(message.code);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): EnableTotpRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseEnableTotpRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.code = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): EnableTotpRequest {
+    return { code: isSet(object.code) ? globalThis.String(object.code) : "" };
+  },
+
+  toJSON(message: EnableTotpRequest): unknown {
+    const obj: any = {};
+    if (message.code !== "") {
+      obj.code = message.code;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<EnableTotpRequest>): EnableTotpRequest {
+    return EnableTotpRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<EnableTotpRequest>): EnableTotpRequest {
+    const message = createBaseEnableTotpRequest();
+    message.code = object.code ?? "";
+    return message;
+  },
+};
+
+function createBaseEnableTotpResponse(): EnableTotpResponse {
+  return { recoveryCodes: [], endedSessions: 0 };
+}
+
+export const EnableTotpResponse: MessageFns<EnableTotpResponse> = {
+  encode(message: EnableTotpResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.recoveryCodes) {
+      writer.uint32(10).string(v!);
+    }
+    if (message.endedSessions !== 0) {
+      writer.uint32(16).int32(message.endedSessions);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): EnableTotpResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseEnableTotpResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.recoveryCodes.push(reader.string());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.endedSessions = reader.int32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): EnableTotpResponse {
+    return {
+      recoveryCodes: globalThis.Array.isArray(object?.recoveryCodes)
+        ? object.recoveryCodes.map((e: any) => globalThis.String(e))
+        : globalThis.Array.isArray(object?.recovery_codes)
+        ? object.recovery_codes.map((e: any) => globalThis.String(e))
+        : [],
+      endedSessions: isSet(object.endedSessions)
+        ? globalThis.Number(object.endedSessions)
+        : isSet(object.ended_sessions)
+        ? globalThis.Number(object.ended_sessions)
+        : 0,
+    };
+  },
+
+  toJSON(message: EnableTotpResponse): unknown {
+    const obj: any = {};
+    if (message.recoveryCodes?.length) {
+      obj.recoveryCodes = message.recoveryCodes;
+    }
+    if (message.endedSessions !== 0) {
+      obj.endedSessions = Math.round(message.endedSessions);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<EnableTotpResponse>): EnableTotpResponse {
+    return EnableTotpResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<EnableTotpResponse>): EnableTotpResponse {
+    const message = createBaseEnableTotpResponse();
+    message.recoveryCodes = object.recoveryCodes?.map((e) => e) || [];
+    message.endedSessions = object.endedSessions ?? 0;
+    return message;
+  },
+};
+
+function createBaseDisableTotpRequest(): DisableTotpRequest {
+  return { password: "", code: "" };
+}
+
+export const DisableTotpRequest: MessageFns<DisableTotpRequest> = {
+  encode(message: DisableTotpRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.password !== "") {
+      writer.uint32(10).string(message.password);
+    }
+    if (message.code !== "") {
+      writer.uint32(18).string(message.code);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): DisableTotpRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDisableTotpRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.password = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.code = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): DisableTotpRequest {
+    return {
+      password: isSet(object.password) ? globalThis.String(object.password) : "",
+      code: isSet(object.code) ? globalThis.String(object.code) : "",
+    };
+  },
+
+  toJSON(message: DisableTotpRequest): unknown {
+    const obj: any = {};
+    if (message.password !== "") {
+      obj.password = message.password;
+    }
+    if (message.code !== "") {
+      obj.code = message.code;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<DisableTotpRequest>): DisableTotpRequest {
+    return DisableTotpRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<DisableTotpRequest>): DisableTotpRequest {
+    const message = createBaseDisableTotpRequest();
+    message.password = object.password ?? "";
+    message.code = object.code ?? "";
+    return message;
+  },
+};
+
+function createBaseDisableTotpResponse(): DisableTotpResponse {
+  return { endedSessions: 0 };
+}
+
+export const DisableTotpResponse: MessageFns<DisableTotpResponse> = {
+  encode(message: DisableTotpResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.endedSessions !== 0) {
+      writer.uint32(8).int32(message.endedSessions);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): DisableTotpResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDisableTotpResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.endedSessions = reader.int32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): DisableTotpResponse {
+    return {
+      endedSessions: isSet(object.endedSessions)
+        ? globalThis.Number(object.endedSessions)
+        : isSet(object.ended_sessions)
+        ? globalThis.Number(object.ended_sessions)
+        : 0,
+    };
+  },
+
+  toJSON(message: DisableTotpResponse): unknown {
+    const obj: any = {};
+    if (message.endedSessions !== 0) {
+      obj.endedSessions = Math.round(message.endedSessions);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<DisableTotpResponse>): DisableTotpResponse {
+    return DisableTotpResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<DisableTotpResponse>): DisableTotpResponse {
+    const message = createBaseDisableTotpResponse();
+    message.endedSessions = object.endedSessions ?? 0;
+    return message;
+  },
+};
+
+function createBaseRegenerateRecoveryCodesRequest(): RegenerateRecoveryCodesRequest {
+  return { password: "", code: "" };
+}
+
+export const RegenerateRecoveryCodesRequest: MessageFns<RegenerateRecoveryCodesRequest> = {
+  encode(message: RegenerateRecoveryCodesRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.password !== "") {
+      writer.uint32(10).string(message.password);
+    }
+    if (message.code !== "") {
+      writer.uint32(18).string(message.code);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RegenerateRecoveryCodesRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRegenerateRecoveryCodesRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.password = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.code = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): RegenerateRecoveryCodesRequest {
+    return {
+      password: isSet(object.password) ? globalThis.String(object.password) : "",
+      code: isSet(object.code) ? globalThis.String(object.code) : "",
+    };
+  },
+
+  toJSON(message: RegenerateRecoveryCodesRequest): unknown {
+    const obj: any = {};
+    if (message.password !== "") {
+      obj.password = message.password;
+    }
+    if (message.code !== "") {
+      obj.code = message.code;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<RegenerateRecoveryCodesRequest>): RegenerateRecoveryCodesRequest {
+    return RegenerateRecoveryCodesRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<RegenerateRecoveryCodesRequest>): RegenerateRecoveryCodesRequest {
+    const message = createBaseRegenerateRecoveryCodesRequest();
+    message.password = object.password ?? "";
+    message.code = object.code ?? "";
+    return message;
+  },
+};
+
+function createBaseRegenerateRecoveryCodesResponse(): RegenerateRecoveryCodesResponse {
+  return { recoveryCodes: [] };
+}
+
+export const RegenerateRecoveryCodesResponse: MessageFns<RegenerateRecoveryCodesResponse> = {
+  encode(message: RegenerateRecoveryCodesResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.recoveryCodes) {
+      writer.uint32(10).string(v!);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RegenerateRecoveryCodesResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRegenerateRecoveryCodesResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.recoveryCodes.push(reader.string());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): RegenerateRecoveryCodesResponse {
+    return {
+      recoveryCodes: globalThis.Array.isArray(object?.recoveryCodes)
+        ? object.recoveryCodes.map((e: any) => globalThis.String(e))
+        : globalThis.Array.isArray(object?.recovery_codes)
+        ? object.recovery_codes.map((e: any) => globalThis.String(e))
+        : [],
+    };
+  },
+
+  toJSON(message: RegenerateRecoveryCodesResponse): unknown {
+    const obj: any = {};
+    if (message.recoveryCodes?.length) {
+      obj.recoveryCodes = message.recoveryCodes;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<RegenerateRecoveryCodesResponse>): RegenerateRecoveryCodesResponse {
+    return RegenerateRecoveryCodesResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<RegenerateRecoveryCodesResponse>): RegenerateRecoveryCodesResponse {
+    const message = createBaseRegenerateRecoveryCodesResponse();
+    message.recoveryCodes = object.recoveryCodes?.map((e) => e) || [];
+    return message;
+  },
+};
+
 /** Users, sessions, API keys, and the keys that sign access tokens. */
 export type AuthServiceService = typeof AuthServiceService;
 export const AuthServiceService = {
@@ -5040,6 +6107,60 @@ export const AuthServiceService = {
       Buffer.from(ListAuditEventsResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): ListAuditEventsResponse => ListAuditEventsResponse.decode(value),
   },
+  /** The caller's second factor: whether there is one, and whether there must be. */
+  getTotpStatus: {
+    path: "/digitalwallet.auth.v1.AuthService/GetTotpStatus" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: GetTotpStatusRequest): Buffer => Buffer.from(GetTotpStatusRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): GetTotpStatusRequest => GetTotpStatusRequest.decode(value),
+    responseSerialize: (value: GetTotpStatusResponse): Buffer =>
+      Buffer.from(GetTotpStatusResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): GetTotpStatusResponse => GetTotpStatusResponse.decode(value),
+  },
+  /** Gives the caller a new secret; EnableTotp confirms it, from the same session. */
+  beginTotp: {
+    path: "/digitalwallet.auth.v1.AuthService/BeginTotp" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: BeginTotpRequest): Buffer => Buffer.from(BeginTotpRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): BeginTotpRequest => BeginTotpRequest.decode(value),
+    responseSerialize: (value: BeginTotpResponse): Buffer => Buffer.from(BeginTotpResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): BeginTotpResponse => BeginTotpResponse.decode(value),
+  },
+  /** From now on sign-in needs a code. Ends the caller's other sessions. */
+  enableTotp: {
+    path: "/digitalwallet.auth.v1.AuthService/EnableTotp" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: EnableTotpRequest): Buffer => Buffer.from(EnableTotpRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): EnableTotpRequest => EnableTotpRequest.decode(value),
+    responseSerialize: (value: EnableTotpResponse): Buffer => Buffer.from(EnableTotpResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): EnableTotpResponse => EnableTotpResponse.decode(value),
+  },
+  /** Removes the caller's second factor. Ends the caller's other sessions. */
+  disableTotp: {
+    path: "/digitalwallet.auth.v1.AuthService/DisableTotp" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: DisableTotpRequest): Buffer => Buffer.from(DisableTotpRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): DisableTotpRequest => DisableTotpRequest.decode(value),
+    responseSerialize: (value: DisableTotpResponse): Buffer => Buffer.from(DisableTotpResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): DisableTotpResponse => DisableTotpResponse.decode(value),
+  },
+  /** Replaces all recovery codes of the caller. */
+  regenerateRecoveryCodes: {
+    path: "/digitalwallet.auth.v1.AuthService/RegenerateRecoveryCodes" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: RegenerateRecoveryCodesRequest): Buffer =>
+      Buffer.from(RegenerateRecoveryCodesRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): RegenerateRecoveryCodesRequest => RegenerateRecoveryCodesRequest.decode(value),
+    responseSerialize: (value: RegenerateRecoveryCodesResponse): Buffer =>
+      Buffer.from(RegenerateRecoveryCodesResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): RegenerateRecoveryCodesResponse =>
+      RegenerateRecoveryCodesResponse.decode(value),
+  },
 } as const;
 
 export interface AuthServiceServer extends UntypedServiceImplementation {
@@ -5070,6 +6191,16 @@ export interface AuthServiceServer extends UntypedServiceImplementation {
   /** What has been revoked lately: the feed that every process follows. */
   listRevocations: handleUnaryCall<ListRevocationsRequest, ListRevocationsResponse>;
   listAuditEvents: handleUnaryCall<ListAuditEventsRequest, ListAuditEventsResponse>;
+  /** The caller's second factor: whether there is one, and whether there must be. */
+  getTotpStatus: handleUnaryCall<GetTotpStatusRequest, GetTotpStatusResponse>;
+  /** Gives the caller a new secret; EnableTotp confirms it, from the same session. */
+  beginTotp: handleUnaryCall<BeginTotpRequest, BeginTotpResponse>;
+  /** From now on sign-in needs a code. Ends the caller's other sessions. */
+  enableTotp: handleUnaryCall<EnableTotpRequest, EnableTotpResponse>;
+  /** Removes the caller's second factor. Ends the caller's other sessions. */
+  disableTotp: handleUnaryCall<DisableTotpRequest, DisableTotpResponse>;
+  /** Replaces all recovery codes of the caller. */
+  regenerateRecoveryCodes: handleUnaryCall<RegenerateRecoveryCodesRequest, RegenerateRecoveryCodesResponse>;
 }
 
 export interface AuthServiceClient extends Client {
@@ -5379,6 +6510,86 @@ export interface AuthServiceClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: ListAuditEventsResponse) => void,
+  ): ClientUnaryCall;
+  /** The caller's second factor: whether there is one, and whether there must be. */
+  getTotpStatus(
+    request: GetTotpStatusRequest,
+    callback: (error: ServiceError | null, response: GetTotpStatusResponse) => void,
+  ): ClientUnaryCall;
+  getTotpStatus(
+    request: GetTotpStatusRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: GetTotpStatusResponse) => void,
+  ): ClientUnaryCall;
+  getTotpStatus(
+    request: GetTotpStatusRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: GetTotpStatusResponse) => void,
+  ): ClientUnaryCall;
+  /** Gives the caller a new secret; EnableTotp confirms it, from the same session. */
+  beginTotp(
+    request: BeginTotpRequest,
+    callback: (error: ServiceError | null, response: BeginTotpResponse) => void,
+  ): ClientUnaryCall;
+  beginTotp(
+    request: BeginTotpRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: BeginTotpResponse) => void,
+  ): ClientUnaryCall;
+  beginTotp(
+    request: BeginTotpRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: BeginTotpResponse) => void,
+  ): ClientUnaryCall;
+  /** From now on sign-in needs a code. Ends the caller's other sessions. */
+  enableTotp(
+    request: EnableTotpRequest,
+    callback: (error: ServiceError | null, response: EnableTotpResponse) => void,
+  ): ClientUnaryCall;
+  enableTotp(
+    request: EnableTotpRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: EnableTotpResponse) => void,
+  ): ClientUnaryCall;
+  enableTotp(
+    request: EnableTotpRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: EnableTotpResponse) => void,
+  ): ClientUnaryCall;
+  /** Removes the caller's second factor. Ends the caller's other sessions. */
+  disableTotp(
+    request: DisableTotpRequest,
+    callback: (error: ServiceError | null, response: DisableTotpResponse) => void,
+  ): ClientUnaryCall;
+  disableTotp(
+    request: DisableTotpRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: DisableTotpResponse) => void,
+  ): ClientUnaryCall;
+  disableTotp(
+    request: DisableTotpRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: DisableTotpResponse) => void,
+  ): ClientUnaryCall;
+  /** Replaces all recovery codes of the caller. */
+  regenerateRecoveryCodes(
+    request: RegenerateRecoveryCodesRequest,
+    callback: (error: ServiceError | null, response: RegenerateRecoveryCodesResponse) => void,
+  ): ClientUnaryCall;
+  regenerateRecoveryCodes(
+    request: RegenerateRecoveryCodesRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: RegenerateRecoveryCodesResponse) => void,
+  ): ClientUnaryCall;
+  regenerateRecoveryCodes(
+    request: RegenerateRecoveryCodesRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: RegenerateRecoveryCodesResponse) => void,
   ): ClientUnaryCall;
 }
 

@@ -33,11 +33,14 @@ export const ErrorReason = {
   REFRESH_TOKEN_INVALID: 25,
   EMAIL_UNVERIFIED: 26,
   VERIFICATION_CODE_INVALID: 27,
+  TOTP_REQUIRED: 28,
+  TOTP_INVALID: 29,
   /** PERMISSION_DENIED - What the caller may do. */
   PERMISSION_DENIED: 30,
   SIGN_UP_CLOSED: 31,
   STAFF_OWN_WALLET: 32,
   OPERATION_NOT_ALLOWED: 33,
+  TOTP_ENROLMENT_REQUIRED: 34,
   /** USER_NOT_FOUND - What does not exist, or not for this caller. */
   USER_NOT_FOUND: 40,
   TRANSACTION_NOT_FOUND: 41,
@@ -62,6 +65,10 @@ export const ErrorReason = {
   API_KEY_LIMIT: 72,
   EXPORT_NOT_READY: 73,
   EXPORT_EXPIRED: 74,
+  TOTP_ALREADY_ENABLED: 75,
+  TOTP_NOT_ENABLED: 76,
+  TOTP_NOT_BEGUN: 77,
+  TOTP_UNREADABLE: 78,
   /** OVERLOADED - What stands in the way for now. */
   OVERLOADED: 80,
   THROTTLED: 81,
@@ -98,10 +105,13 @@ export namespace ErrorReason {
   export type REFRESH_TOKEN_INVALID = typeof ErrorReason.REFRESH_TOKEN_INVALID;
   export type EMAIL_UNVERIFIED = typeof ErrorReason.EMAIL_UNVERIFIED;
   export type VERIFICATION_CODE_INVALID = typeof ErrorReason.VERIFICATION_CODE_INVALID;
+  export type TOTP_REQUIRED = typeof ErrorReason.TOTP_REQUIRED;
+  export type TOTP_INVALID = typeof ErrorReason.TOTP_INVALID;
   export type PERMISSION_DENIED = typeof ErrorReason.PERMISSION_DENIED;
   export type SIGN_UP_CLOSED = typeof ErrorReason.SIGN_UP_CLOSED;
   export type STAFF_OWN_WALLET = typeof ErrorReason.STAFF_OWN_WALLET;
   export type OPERATION_NOT_ALLOWED = typeof ErrorReason.OPERATION_NOT_ALLOWED;
+  export type TOTP_ENROLMENT_REQUIRED = typeof ErrorReason.TOTP_ENROLMENT_REQUIRED;
   export type USER_NOT_FOUND = typeof ErrorReason.USER_NOT_FOUND;
   export type TRANSACTION_NOT_FOUND = typeof ErrorReason.TRANSACTION_NOT_FOUND;
   export type EXPORT_NOT_FOUND = typeof ErrorReason.EXPORT_NOT_FOUND;
@@ -124,6 +134,10 @@ export namespace ErrorReason {
   export type API_KEY_LIMIT = typeof ErrorReason.API_KEY_LIMIT;
   export type EXPORT_NOT_READY = typeof ErrorReason.EXPORT_NOT_READY;
   export type EXPORT_EXPIRED = typeof ErrorReason.EXPORT_EXPIRED;
+  export type TOTP_ALREADY_ENABLED = typeof ErrorReason.TOTP_ALREADY_ENABLED;
+  export type TOTP_NOT_ENABLED = typeof ErrorReason.TOTP_NOT_ENABLED;
+  export type TOTP_NOT_BEGUN = typeof ErrorReason.TOTP_NOT_BEGUN;
+  export type TOTP_UNREADABLE = typeof ErrorReason.TOTP_UNREADABLE;
   export type OVERLOADED = typeof ErrorReason.OVERLOADED;
   export type THROTTLED = typeof ErrorReason.THROTTLED;
   export type OUTBOX_FULL = typeof ErrorReason.OUTBOX_FULL;
@@ -192,6 +206,12 @@ export function errorReasonFromJSON(object: any): ErrorReason {
     case 27:
     case "ERROR_REASON_VERIFICATION_CODE_INVALID":
       return ErrorReason.VERIFICATION_CODE_INVALID;
+    case 28:
+    case "ERROR_REASON_TOTP_REQUIRED":
+      return ErrorReason.TOTP_REQUIRED;
+    case 29:
+    case "ERROR_REASON_TOTP_INVALID":
+      return ErrorReason.TOTP_INVALID;
     case 30:
     case "ERROR_REASON_PERMISSION_DENIED":
       return ErrorReason.PERMISSION_DENIED;
@@ -204,6 +224,9 @@ export function errorReasonFromJSON(object: any): ErrorReason {
     case 33:
     case "ERROR_REASON_OPERATION_NOT_ALLOWED":
       return ErrorReason.OPERATION_NOT_ALLOWED;
+    case 34:
+    case "ERROR_REASON_TOTP_ENROLMENT_REQUIRED":
+      return ErrorReason.TOTP_ENROLMENT_REQUIRED;
     case 40:
     case "ERROR_REASON_USER_NOT_FOUND":
       return ErrorReason.USER_NOT_FOUND;
@@ -270,6 +293,18 @@ export function errorReasonFromJSON(object: any): ErrorReason {
     case 74:
     case "ERROR_REASON_EXPORT_EXPIRED":
       return ErrorReason.EXPORT_EXPIRED;
+    case 75:
+    case "ERROR_REASON_TOTP_ALREADY_ENABLED":
+      return ErrorReason.TOTP_ALREADY_ENABLED;
+    case 76:
+    case "ERROR_REASON_TOTP_NOT_ENABLED":
+      return ErrorReason.TOTP_NOT_ENABLED;
+    case 77:
+    case "ERROR_REASON_TOTP_NOT_BEGUN":
+      return ErrorReason.TOTP_NOT_BEGUN;
+    case 78:
+    case "ERROR_REASON_TOTP_UNREADABLE":
+      return ErrorReason.TOTP_UNREADABLE;
     case 80:
     case "ERROR_REASON_OVERLOADED":
       return ErrorReason.OVERLOADED;
@@ -349,6 +384,10 @@ export function errorReasonToJSON(object: ErrorReason): string {
       return "ERROR_REASON_EMAIL_UNVERIFIED";
     case ErrorReason.VERIFICATION_CODE_INVALID:
       return "ERROR_REASON_VERIFICATION_CODE_INVALID";
+    case ErrorReason.TOTP_REQUIRED:
+      return "ERROR_REASON_TOTP_REQUIRED";
+    case ErrorReason.TOTP_INVALID:
+      return "ERROR_REASON_TOTP_INVALID";
     case ErrorReason.PERMISSION_DENIED:
       return "ERROR_REASON_PERMISSION_DENIED";
     case ErrorReason.SIGN_UP_CLOSED:
@@ -357,6 +396,8 @@ export function errorReasonToJSON(object: ErrorReason): string {
       return "ERROR_REASON_STAFF_OWN_WALLET";
     case ErrorReason.OPERATION_NOT_ALLOWED:
       return "ERROR_REASON_OPERATION_NOT_ALLOWED";
+    case ErrorReason.TOTP_ENROLMENT_REQUIRED:
+      return "ERROR_REASON_TOTP_ENROLMENT_REQUIRED";
     case ErrorReason.USER_NOT_FOUND:
       return "ERROR_REASON_USER_NOT_FOUND";
     case ErrorReason.TRANSACTION_NOT_FOUND:
@@ -401,6 +442,14 @@ export function errorReasonToJSON(object: ErrorReason): string {
       return "ERROR_REASON_EXPORT_NOT_READY";
     case ErrorReason.EXPORT_EXPIRED:
       return "ERROR_REASON_EXPORT_EXPIRED";
+    case ErrorReason.TOTP_ALREADY_ENABLED:
+      return "ERROR_REASON_TOTP_ALREADY_ENABLED";
+    case ErrorReason.TOTP_NOT_ENABLED:
+      return "ERROR_REASON_TOTP_NOT_ENABLED";
+    case ErrorReason.TOTP_NOT_BEGUN:
+      return "ERROR_REASON_TOTP_NOT_BEGUN";
+    case ErrorReason.TOTP_UNREADABLE:
+      return "ERROR_REASON_TOTP_UNREADABLE";
     case ErrorReason.OVERLOADED:
       return "ERROR_REASON_OVERLOADED";
     case ErrorReason.THROTTLED:

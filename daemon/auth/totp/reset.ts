@@ -1,0 +1,37 @@
+import { randomUUID } from 'node:crypto';
+
+import { refuse, succeed, type Result } from '../../../core/reasons.ts';
+import { appendAudit } from '../../platform/audit.ts';
+import type { Db } from '../../platform/db.ts';
+import { canonicalizeEmail, type User } from '../domain.ts';
+import { endSessions, findUserByEmail, lockUser, revokeUserTokens } from '../store-users.ts';
+import { removeTotp } from './store.ts';
+
+/**
+ * What `walletd users reset-totp` does on the host, for whoever lost device and recovery codes:
+ * removes the second factor and ends every session. Daemons that run hear of it through the feed.
+ * The place where a second factor is reset.
+ */
+export async function resetTotpOnHost(
+  db: Db,
+  account: { readonly email: string },
+): Promise<Result<{ readonly user: User; readonly endedSessions: number }>> {
+  const email = canonicalizeEmail(account.email);
+  if (!email.ok) return email;
+  return db.tx(async (tx) => {
+    const found = await findUserByEmail(tx, email.value);
+    const user = found && (await lockUser(tx, found.id));
+    const names = { field: 'email', email: email.value };
+    if (!user) return refuse('USER_NOT_FOUND', `there is no account for ${email.value}`, names);
+    if (!user.hasTotp) {
+      return refuse('TOTP_NOT_ENABLED', `${email.value} has no second factor`, names);
+    }
+    await removeTotp(tx, user.id);
+    const endedSessions = await endSessions(tx, user.id);
+    await revokeUserTokens(tx, user.id);
+    const details = { endedSessions: String(endedSessions) };
+    const line = { action: 'totp.reset', target: user.id, result: 'ok', details };
+    await appendAudit(tx, { principal: { kind: 'host' }, requestId: randomUUID() }, line);
+    return succeed({ user, endedSessions });
+  });
+}

@@ -1,0 +1,96 @@
+import { refuse, succeed, type Result } from '../../../core/reasons.ts';
+import { deny } from '../../platform/access.ts';
+import type { AuditActor } from '../../platform/audit.ts';
+import type { Tx } from '../../platform/db.ts';
+import type { Revocation } from '../../platform/revocations.ts';
+import { findPasswordHash, revokeOthers } from '../change-password.ts';
+import { normalizePassword, type User } from '../domain.ts';
+import type { SessionOptions } from '../sessions.ts';
+import { lockUser, revokeUserTokens } from '../store-users.ts';
+import type { Attempted } from '../throttle.ts';
+import { isSessionAlive } from './store.ts';
+
+/** The caller's own account and session, locked and known to be alive. */
+export type Held = { readonly user: User; readonly sessionId: string };
+
+type Work<T> = (tx: Tx, held: Held, revoke: (revocation: Revocation) => void) => Promise<Result<T>>;
+
+/**
+ * Works in one transaction on the caller's own account, whose row is locked. Revocations that the
+ * work names take effect at once in this process.
+ */
+export async function asHolder<T>(
+  { db, revocations }: Pick<SessionOptions, 'db' | 'revocations'>,
+  { principal }: AuditActor,
+  work: Work<T>,
+): Promise<Result<T>> {
+  if (principal.kind !== 'user' || principal.sessionId === undefined) return onlyPeople;
+  const { userId, sessionId } = principal;
+  const revoked: Revocation[] = [];
+  const result = await db.tx(async (tx) => {
+    const user = await lockUser(tx, userId);
+    if (!user || user.isDisabled) return sessionEnded;
+    return work(tx, { user, sessionId }, (revocation) => revoked.push(revocation));
+  });
+  revoked.forEach((revocation) => revocations.apply(revocation));
+  return result;
+}
+
+/**
+ * Refused if the caller's session has ended before the user's row was locked: by a reset of the
+ * password, or a sign-out of all sessions.
+ */
+export async function checkAlive(tx: Tx, { user, sessionId }: Held): Promise<Result<void>> {
+  return (await isSessionAlive(tx, sessionId, user.id)) ? succeed(undefined) : sessionEnded;
+}
+
+/**
+ * The same for a caller who shows their password once more. Wrong ones count against the session,
+ * as for a change of the password.
+ */
+export async function asHolderWithPassword<T>(
+  options: SessionOptions,
+  caller: AuditActor,
+  typedPassword: string,
+  work: Work<T>,
+): Promise<Result<T>> {
+  const { db, passwords, throttle } = options;
+  const { principal } = caller;
+  if (principal.kind !== 'user' || principal.sessionId === undefined) return onlyPeople;
+  const { userId, sessionId } = principal;
+  return throttle.guard([throttle.bucketOf.session(sessionId)], async (): Promise<Attempted<T>> => {
+    const current = await db.read((tx) => findPasswordHash(tx, userId));
+    const password = normalizePassword(typedPassword);
+    const phc = password === undefined ? undefined : current;
+    const verified = await passwords.verify(phc, password ?? '');
+    if (!verified.ok) return { outcome: 'void', result: verified };
+    if (!verified.value.isMatch) return { outcome: 'failed', result: wrongPassword };
+    const result = await asHolder<T>(options, caller, async (tx, held, revoke) => {
+      if ((await findPasswordHash(tx, userId)) !== current) return wrongPassword;
+      const alive = await checkAlive(tx, held);
+      return alive.ok ? work(tx, held, revoke) : alive;
+    });
+    return { outcome: 'passed', result };
+  });
+}
+
+/**
+ * Ends the other sessions of a user whose second factor was enabled or disabled, and makes all
+ * access tokens void: those signed from now on say what is the case. How many sessions ended.
+ */
+export async function endOthers(
+  tx: Tx,
+  { user, sessionId }: Held,
+  revoke: (revocation: Revocation) => void,
+): Promise<number> {
+  const others = await revokeOthers(tx, user.id, sessionId);
+  others.forEach(revoke);
+  revoke(await revokeUserTokens(tx, user.id));
+  return others.length;
+}
+
+const onlyPeople = deny('only a person who is signed in can manage a second factor');
+const sessionEnded = refuse('TOKEN_REVOKED', 'this sign-in has been ended: sign in again');
+const wrongPassword = refuse('CREDENTIALS_INVALID', 'the password is not right', {
+  field: 'password',
+});
