@@ -127,13 +127,22 @@ export function createAuditTrail(options: { readonly db: Db; readonly log: Log }
         }
         return;
       }
-      const target = rejection.metadata['userId'] ?? '';
-      record(actor, { action: `denied ${method}`, target, result: rejection.reason }).catch(
-        (err: unknown) => log.error({ err, actor: id, method }, 'a denial was not recorded'),
+      const { target, details = {} } = rejection.denied ?? { target: findTarget(rejection) };
+      const line = { action: `denied ${method}`, target, result: rejection.reason, details };
+      record(actor, line).catch((err: unknown) =>
+        log.error({ err, actor: id, method }, 'a denial was not recorded'),
       );
     },
   };
 }
+
+/** The id of what was reached for, as the refusal names it. */
+function findTarget({ metadata }: Rejection): string {
+  const name = targetNames.find((key) => metadata[key] !== undefined);
+  return (name === undefined ? undefined : metadata[name]) ?? '';
+}
+
+const targetNames = ['userId', 'exportId', 'transactionId', 'parentId', 'sessionId', 'apiKeyId'];
 
 function createMinuteCounter(): { count(key: string): number } {
   const counts = new Map<string, number>();

@@ -19,6 +19,7 @@ import { createHeads } from './heads.ts';
 import { loadEvents } from './outbox.ts';
 import { policies } from './policy.ts';
 import type { Posted, Posting } from './posting.ts';
+import { createReplayPlan } from './replay.ts';
 import { createStreamHandlers } from './stream.ts';
 import { createKnownUsers, findByWallets, type FindUsers } from './users.ts';
 
@@ -67,7 +68,7 @@ export function createWallet({ db, commitDb, broker, peers, config, log }: Walle
   const users = createKnownUsers(
     findByWallets(commitDb, heads, config.defaultCurrency, peers.findUsers),
   );
-  const emitted = createEmittedConsumer({
+  const emittedOptions = {
     db,
     groupCommit,
     users,
@@ -75,16 +76,20 @@ export function createWallet({ db, commitDb, broker, peers, config, log }: Walle
     queue: config.queue,
     allowedOperations: config.amqpOperations,
     isOutboxFull,
-  });
+  };
+  const emitted = createEmittedConsumer(emittedOptions);
   const trail = createAuditTrail({ db, log });
-  const deadLetters = createDeadLetters({ db, handle: emitted.handle });
+  const deadLetters = createDeadLetters({
+    db,
+    plan: createReplayPlan({ ...emittedOptions, trail }),
+  });
   const service: HostedService = {
     name: 'digitalwallet.wallet.v1.WalletService',
     definition: WalletServiceService,
     handlers: {
       ...createHandlers({ db, commitDb, trail, groupCommit, users, isOutboxFull, ...config }),
       ...createStreamHandlers({ db, groupCommit, users, isOutboxFull, trail, log, ...config }),
-      ...createDeadLetterHandlers(deadLetters),
+      ...createDeadLetterHandlers(deadLetters, trail),
       ...createAuditHandlers({ db }),
     },
     policies,

@@ -135,7 +135,7 @@ export const withoutSample: Readonly<Record<string, readonly string[]>> = {
   ],
   'what admins ask for': [
     ...['user_count_admins', 'user_list_by_role', 'user_lock_with_admins', 'audit_list'],
-    ...['dead_decide', 'dead_insert', 'dead_list', 'dead_lock'],
+    ...['dead_attempt', 'dead_decide', 'dead_insert', 'dead_list', 'dead_lock', 'dead_read'],
     ...['rebuild_remove', 'rebuild_repair', 'rebuild_some'],
   ],
   'pruning, now and then': ['attempt_prune', 'revocation_prune', 'session_prune', 'sign_up_prune'],
