@@ -281,13 +281,13 @@ function redact(text: string): string {
   const parsed = parseJson(text);
   if (typeof parsed !== 'object' || parsed === null) return text;
   if (!/password|secret|token|authorization/i.test(text)) return text;
-  let isReplaced = false;
+  let count = 0;
   const replaced = JSON.stringify(parsed, (key, value: unknown) => {
     if (!/password|secret|token|authorization/i.test(key)) return value;
-    isReplaced = true;
+    count += 1;
     return '[redacted]';
   });
-  return isReplaced ? replaced : text;
+  return count > 0 ? replaced : text;
 }
 
 /** Postgres takes neither NUL nor half a surrogate pair. */

@@ -16,6 +16,7 @@ import { pipeline, type Begun } from '../platform/pipeline.ts';
 import { withAudits } from './audit.ts';
 import type { Command } from './domain.ts';
 import { createDryRuns, type DryRun, type DryRuns } from './dry-run.ts';
+import { reportForeign } from './foreign.ts';
 import type { GroupCommit } from './group-commit.ts';
 import { readItems, type ItemOptions } from './items.ts';
 import type { Posted, Posting } from './posting.ts';
@@ -250,8 +251,10 @@ function merge(
     return isHeldBack ? refusalOf(run.trouble) : result;
   });
   for (const result of results) {
-    if (!result.ok) run.counts.refused += 1;
-    else if (result.value.isReplayed) run.counts.replayed += 1;
+    if (!result.ok) {
+      run.counts.refused += 1;
+      reportForeign(run.options, run.context, 'streamTransactions', result.rejection);
+    } else if (result.value.isReplayed) run.counts.replayed += 1;
     else run.counts.done += 1;
   }
   return results;

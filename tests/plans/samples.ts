@@ -121,7 +121,15 @@ export const withoutSample: Readonly<Record<string, readonly string[]>> = {
       'key_lock',
       'key_revoke',
     ],
-    ...['session_lock_of', 'session_revoke', 'attempt_return', 'attempt_take', 'sign_up_keep'],
+    ...[
+      'session_exists',
+      'key_exists',
+      'session_lock_of',
+      'session_revoke',
+      'attempt_return',
+      'attempt_take',
+      'sign_up_keep',
+    ],
     ...['sign_up_take', 'dead_micros', 'export_insert', 'export_requester_lock', 'refresh_drop'],
   ],
   'a user’s own sessions, keys and exports, which are few': [

@@ -29,9 +29,9 @@ const services = [
 ];
 /** Every RPC that is a stream, whichever way. */
 const streams = services.flatMap(({ name, definition }) =>
-  Object.entries(definition)
+  Object.entries(definition as unknown as Readonly<Record<string, AnyMethod>>)
     .filter(([, method]) => method.requestStream || method.responseStream)
-    .map(([method, of]) => ({ rpc: `${name}.${method}`, definition: of as unknown as AnyMethod })),
+    .map(([method, of]) => ({ rpc: `${name}.${method}`, definition: of })),
 );
 
 const releases: (() => unknown)[] = [];
