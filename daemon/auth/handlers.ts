@@ -40,7 +40,7 @@ export type HandlerOptions = SessionOptions &
     readonly validateToken: (token: string) => Promise<Result<VerifiedToken>>;
   };
 
-const maxResolved = 1_000;
+export const maxResolved = 1_000;
 
 const revocationCases = {
   session: 'sessionId',

@@ -8,7 +8,7 @@ import type { Mailer } from '../platform/mail.ts';
 import type { Revocations } from '../platform/revocations.ts';
 import type { VerifiedToken } from '../platform/tokens.ts';
 import { createDeviceTokens } from './device-tokens.ts';
-import { createHandlers } from './handlers.ts';
+import { createHandlers, maxResolved } from './handlers.ts';
 import { createPasswords } from './passwords.ts';
 import { policies } from './policy.ts';
 import { createSigningKeys } from './signing-keys.ts';
@@ -69,6 +69,7 @@ export async function createAuth(options: AuthOptions) {
       isSignUpOpen: config.isSignUpOpen,
     }),
     policies,
+    bounds: { resolveUsers: { user_ids: maxResolved, emails: maxResolved } },
     onDenied: (context, method, rejection) => trail.recordDenial(context, method, rejection),
   };
   let pruning: NodeJS.Timeout | undefined;

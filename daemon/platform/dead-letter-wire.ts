@@ -1,4 +1,5 @@
 import type { Result } from '../../core/reasons.ts';
+import { textLimits } from '../../core/text.ts';
 import {
   DeadLetterState as WireState,
   type DeadLetter as WireLetter,
@@ -30,6 +31,12 @@ const wireStates: Readonly<Record<DeadLetterState, WireState>> = {
   replayed: WireState.REPLAYED,
   discarded: WireState.DISCARDED,
 };
+
+/** For the requests of the three: a body as the CLI takes it, and notes like descriptions. */
+export const deadLetterBounds = {
+  replayDeadLetters: { body: 128 * 1024, message_id: textLimits.idempotencyKey },
+  discardDeadLetters: { note: textLimits.description },
+} as const;
 
 type Listed = Letters & { nextPageToken: string };
 

@@ -1,8 +1,9 @@
+import { operations } from '../../core/operations.ts';
 import { StatementServiceService } from '../../protos/gen/digitalwallet/statement/v1/statement.ts';
 import { createAuditTrail } from '../platform/audit.ts';
 import { createAuditHandlers } from '../platform/audit-wire.ts';
 import type { Broker } from '../platform/broker.ts';
-import { createDeadLetterHandlers } from '../platform/dead-letter-wire.ts';
+import { createDeadLetterHandlers, deadLetterBounds } from '../platform/dead-letter-wire.ts';
 import { createDeadLetters } from '../platform/dead-letters.ts';
 import type { Db } from '../platform/db.ts';
 import type { HostedService } from '../platform/grpc/server.ts';
@@ -87,6 +88,7 @@ export function createStatement(options: StatementOptions) {
       ...createAuditHandlers({ db }),
     },
     policies,
+    bounds: { ...deadLetterBounds, generateStatement: { operations: operations.length } },
     onDenied: trail.recordDenial,
   };
   return {

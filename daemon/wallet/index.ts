@@ -4,7 +4,7 @@ import { createAuditTrail } from '../platform/audit.ts';
 import { createAuditHandlers } from '../platform/audit-wire.ts';
 import type { Broker } from '../platform/broker.ts';
 import { findChangeRights, type Db } from '../platform/db.ts';
-import { createDeadLetterHandlers } from '../platform/dead-letter-wire.ts';
+import { createDeadLetterHandlers, deadLetterBounds } from '../platform/dead-letter-wire.ts';
 import { createDeadLetters } from '../platform/dead-letters.ts';
 import type { HostedService } from '../platform/grpc/server.ts';
 import type { Log } from '../platform/log.ts';
@@ -20,7 +20,7 @@ import { loadEvents } from './outbox.ts';
 import { policies } from './policy.ts';
 import type { Posted, Posting } from './posting.ts';
 import { createReplayPlan } from './replay.ts';
-import { createStreamHandlers } from './stream.ts';
+import { createStreamHandlers, maxItems as maxStreamItems } from './stream.ts';
 import { createKnownUsers, findByWallets, type FindUsers } from './users.ts';
 
 export { streamLedger } from './ledger-stream.ts';
@@ -94,6 +94,7 @@ export function createWallet({ db, commitDb, broker, peers, config, log }: Walle
     },
     policies,
     queued: ['createTransaction'],
+    bounds: { ...deadLetterBounds, streamTransactions: { items: maxStreamItems } },
     onDenied: trail.recordDenial,
   };
   return {

@@ -33,7 +33,8 @@ export type StreamOptions = ItemOptions & {
 
 type Handler = BidiHandler<StreamTransactionsRequest, StreamTransactionsResponse>;
 
-const maxItems = 1_024;
+/** In one message. */
+export const maxItems = 1_024;
 /** Messages of one stream that are begun and not yet taken by the client. */
 const maxInHand = 4;
 /** A message waits for a database that is away as long as a call without a deadline would. */
@@ -134,12 +135,6 @@ async function begin(
 ): Promise<Begun<readonly Result<Posted>[]>> {
   const mode = chooseMode(run, request);
   if (!mode.ok) throw createHold(mode.rejection);
-  if (request.items.length > maxItems) {
-    const message = `a message takes at most ${maxItems} items: send the rest in the next one`;
-    throw createHold(
-      refuse('INVALID_ARGUMENT', message, { field: 'items', limit: String(maxItems) }).rejection,
-    );
-  }
   run.counts.items += request.items.length;
   const read = await readAll(run, request);
   const commands: Command[] = [];
