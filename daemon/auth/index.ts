@@ -69,7 +69,11 @@ export async function createAuth(options: AuthOptions) {
       isSignUpOpen: config.isSignUpOpen,
     }),
     policies,
-    bounds: { resolveUsers: { user_ids: maxResolved, emails: maxResolved } },
+    bounds: {
+      resolveUsers: { user_ids: maxResolved, emails: maxResolved },
+      // As long as a header of a call can be: what is no token must be called so.
+      validateToken: { access_token: 32 * 1024 },
+    },
     onDenied: (context, method, rejection) => trail.recordDenial(context, method, rejection),
   };
   let pruning: NodeJS.Timeout | undefined;

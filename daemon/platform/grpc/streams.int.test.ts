@@ -78,7 +78,7 @@ async function start(kind: 'idle' | 'busy') {
   const handlersOf = (definition: Readonly<Record<string, unknown>>): UntypedHandlers =>
     Object.fromEntries(
       Object.entries(definition).map(([name, method]) => {
-        const { responseDeserialize } = method as unknown as AnyMethod;
+        const { responseDeserialize } = method as AnyMethod;
         const message = responseDeserialize(Buffer.alloc(0));
         async function* answer(context: CallContext): AsyncGenerator<object> {
           try {
