@@ -82,6 +82,11 @@ export type Rejection = {
   readonly metadata: Readonly<Record<string, string>>;
   /** The caller reached for what is not theirs, whatever the reason says: a line for the audit log. */
   readonly isDenial?: true;
+  /** What that line says besides: it is for the log only, and in no answer. */
+  readonly denied?: {
+    readonly target: string;
+    readonly details?: Readonly<Record<string, string>>;
+  };
 };
 
 export type Result<T> =

@@ -4,6 +4,7 @@ export const apiKeyScopes = [
   'wallets:read',
   'statements:read',
   'users:read',
+  'dead-letters:read',
   'dead-letters:write',
 ] as const;
 

@@ -36,6 +36,7 @@ export async function runDeadLettersReplay(
   if (!confirmable.ok) return confirmable;
   const body = await readBody(context, options.body);
   if (!body.ok) return body;
+  const isOwnAction = body.value !== undefined || options.messageId !== undefined;
   const decision: Decision = {
     verb: 'replay',
     service: service.value,
@@ -44,7 +45,9 @@ export async function runDeadLettersReplay(
     details: [
       ['message id', options.messageId],
       ['new body', body.value === undefined ? undefined : formatExcerpt(body.value)],
+      ['on record as', isOwnAction ? 'your own action, if it changes the message' : undefined],
     ],
+    body: body.value,
   };
   const confirmed = await confirmDecision(context, decision);
   if (!confirmed.ok) return confirmed;

@@ -25,6 +25,9 @@ export function toDeadLetterJson({ service, letter, isDryRun }: DeadLetterRow): 
     createdAt: letter.createdAt?.toISOString(),
     decidedAt: letter.decidedAt?.toISOString(),
     decidedBy: nonEmpty(letter.decidedBy),
+    result: nonEmpty(letter.result),
+    producer: nonEmpty(letter.userId),
+    ...(letter.altered ? { altered: true } : {}),
     ...(isDryRun ? { dryRun: true } : {}),
   };
 }

@@ -75,6 +75,10 @@ Examples:
   wallet dead-letters replay ${id} --body corrected.json
   wallet dead-letters replay ${id} --message-id order-1042 --dry-run
 
+With another body or an added key it is your own action: your role, the rule about wallets of your
+own and the bounds of your API key apply, and you are the actor. An API key moves money only with
+the scope transactions:write beside dead-letters:write; list and show need dead-letters:read.
+
 What is decided stays decided: a dead letter is replayed at most once. After an unknown outcome
 (exit code 9) run the same command again; if the first got through, this one is refused (6).`,
     )

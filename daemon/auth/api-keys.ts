@@ -97,7 +97,7 @@ export async function listApiKeys(
 
 /** Ends a key for good; ending it twice is no error. */
 export async function revokeApiKey(
-  { db, revocations }: UserOptions,
+  { db, trail, revocations }: UserOptions,
   request: RevokeApiKeyRequest,
   context: CallContext,
 ): Promise<Result<RevokeApiKeyResponse>> {
@@ -115,7 +115,11 @@ export async function revokeApiKey(
     if (revocation) await appendAudit(tx, context, line);
     return succeed({ apiKey, revocation });
   });
-  if (!ended.ok) return ended;
+  if (!ended.ok) {
+    const exists = () => db.read((tx) => keys.hasKey(tx, apiKeyId));
+    if (onlyOf) trail.recordForeign(context, 'revokeApiKey', ended.rejection, exists);
+    return ended;
+  }
   const { apiKey, revocation } = ended.value;
   if (revocation) revocations.apply(revocation);
   return succeed({ apiKey: toWireApiKey({ ...apiKey, isRevoked: true }) });

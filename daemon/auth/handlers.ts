@@ -48,7 +48,7 @@ export type HandlerOptions = TotpOptions &
     readonly validateToken: (token: string) => Promise<Result<VerifiedToken>>;
   };
 
-const maxResolved = 1_000;
+export const maxResolved = 1_000;
 
 const revocationCases = {
   session: 'sessionId',

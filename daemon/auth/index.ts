@@ -8,7 +8,7 @@ import type { Mailer } from '../platform/mail.ts';
 import type { Revocations } from '../platform/revocations.ts';
 import type { VerifiedToken } from '../platform/tokens.ts';
 import { createDeviceTokens } from './device-tokens.ts';
-import { createHandlers } from './handlers.ts';
+import { createHandlers, maxResolved } from './handlers.ts';
 import { createPasswords } from './passwords.ts';
 import { policies } from './policy.ts';
 import { createSigningKeys } from './signing-keys.ts';
@@ -78,6 +78,11 @@ export async function createAuth(options: AuthOptions) {
       isStaffTotpRequired: config.isStaffTotpRequired,
     }),
     policies,
+    bounds: {
+      resolveUsers: { user_ids: maxResolved, emails: maxResolved },
+      // As long as a header of a call can be: what is no token must be called so.
+      validateToken: { access_token: 32 * 1024 },
+    },
     onDenied: (context, method, rejection) => trail.recordDenial(context, method, rejection),
   };
   let pruning: NodeJS.Timeout | undefined;

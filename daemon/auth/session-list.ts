@@ -10,7 +10,7 @@ import { deny, userNotFound, type UserPrincipal } from '../platform/access.ts';
 import { appendAudit } from '../platform/audit.ts';
 import type { CallContext } from '../platform/grpc/calls.ts';
 import { readPage } from './paging.ts';
-import { listSessions as listRows, lockSession } from './store-sessions.ts';
+import { hasSession, listSessions as listRows, lockSession } from './store-sessions.ts';
 import { endSessions, lockUser, revokeUserTokens } from './store-users.ts';
 import * as store from './store.ts';
 import type { UserOptions } from './users.ts';
@@ -55,7 +55,7 @@ export async function revokeSession(
 }
 
 async function revokeOne(
-  { db, revocations }: UserOptions,
+  { db, trail, revocations }: UserOptions,
   sessionId: string,
   context: CallContext,
 ): Promise<Result<RevokeSessionResponse>> {
@@ -71,7 +71,11 @@ async function revokeOne(
     if (revocation) await appendAudit(tx, context, { ...line, details: { sessionId } });
     return succeed(revocation);
   });
-  if (!ended.ok) return ended;
+  if (!ended.ok) {
+    const exists = () => db.read((tx) => hasSession(tx, sessionId));
+    if (onlyOf) trail.recordForeign(context, 'revokeSession', ended.rejection, exists);
+    return ended;
+  }
   if (ended.value) revocations.apply(ended.value);
   return succeed({ revoked: ended.value ? 1 : 0 });
 }

@@ -145,6 +145,13 @@ export async function lockKey(
   return row && toKey(row);
 }
 
+const existsSql = sql('key_exists', 'SELECT 1 FROM api_keys WHERE id = $1');
+
+/** Whether there is this key, whoever it belongs to. */
+export async function hasKey(tx: Tx, id: string): Promise<boolean> {
+  return (await tx.query(existsSql, [id])).length > 0;
+}
+
 const revokeSql = sql(
   'key_revoke',
   `WITH revoked AS (

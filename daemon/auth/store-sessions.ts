@@ -68,6 +68,13 @@ export async function lockSession(
   return row?.user_id;
 }
 
+const existsSql = sql('session_exists', 'SELECT 1 FROM sessions WHERE id = $1');
+
+/** Whether there is this session, whoever it belongs to. */
+export async function hasSession(tx: Tx, id: string): Promise<boolean> {
+  return (await tx.query(existsSql, [id])).length > 0;
+}
+
 const pruneSql = sql(
   'session_prune',
   `WITH ended AS (

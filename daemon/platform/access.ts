@@ -238,7 +238,7 @@ export function resolveSubject(principal: Principal, named: string): Result<stri
 /** An API key that is for one wallet reaches no other, whether or not there is another. */
 export function checkWalletOfKey(principal: Principal, walletId: string): Result<void> {
   const only = principal.kind === 'user' ? principal.apiKey?.walletId : undefined;
-  return only === undefined || only === walletId
-    ? succeed(undefined)
-    : deny('this API key is for another wallet only');
+  if (only === undefined || only === walletId) return succeed(undefined);
+  const { rejection } = deny('this API key is for another wallet only');
+  return { ok: false, rejection: { ...rejection, denied: { target: walletId } } };
 }

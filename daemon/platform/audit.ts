@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import type { Rejection } from '../../core/reasons.ts';
 import type { Principal } from './access.ts';
 import { sql, type Db, type Tx } from './db.ts';
+import { createForeignReport, createMinuteCounter } from './foreign.ts';
 import type { Log } from './log.ts';
 
 /** One line of a service's audit log; who and when are added here. */
@@ -77,9 +78,19 @@ export type AuditTrail = {
   record(actor: AuditActor, line: AuditLine): Promise<void>;
   /** Records a refusal for want of rights, without anybody waiting; floods are cut off. */
   recordDenial(actor: AuditActor, method: string, rejection: Rejection): void;
+  /**
+   * Records a denial if `exists` finds what was refused, as somebody else's. It is called after
+   * the answer, and not for every guess of a flood.
+   */
+  recordForeign(
+    actor: AuditActor,
+    method: string,
+    rejection: Rejection,
+    exists: () => Promise<boolean>,
+  ): void;
 };
 
-/** Denials of one caller in a minute that are recorded; the rest is counted in the log only. */
+/** Denials of one caller in a minute that are recorded; the next line says that there were more. */
 const maxDenialsPerMinute = 60;
 const maxPending = 10_000;
 
@@ -116,36 +127,29 @@ export function createAuditTrail(options: { readonly db: Db; readonly log: Log }
     });
 
   const denials = createMinuteCounter();
-  return {
-    record,
-    recordDenial: (actor, method, rejection) => {
-      const { id } = describeActor(actor.principal);
-      const count = denials.count(id);
-      if (count > maxDenialsPerMinute) {
-        if (count === maxDenialsPerMinute + 1) {
-          log.warn({ actor: id, method }, 'many denials: the rest of this minute is not recorded');
-        }
-        return;
-      }
-      const target = rejection.metadata['userId'] ?? '';
-      record(actor, { action: `denied ${method}`, target, result: rejection.reason }).catch(
-        (err: unknown) => log.error({ err, actor: id, method }, 'a denial was not recorded'),
-      );
-    },
+  const recordDenial = (actor: AuditActor, method: string, rejection: Rejection): void => {
+    const { id } = describeActor(actor.principal);
+    const count = denials.count(id);
+    if (count > maxDenialsPerMinute + 1) return;
+    const isLast = count > maxDenialsPerMinute;
+    if (isLast) log.warn({ actor: id, method }, manyDenials);
+    const { target, details = {} } = rejection.denied ?? { target: findTarget(rejection) };
+    const line = isLast
+      ? { target: '', result: 'MANY_DENIALS', details: { note: manyDenials } }
+      : { target, result: rejection.reason, details };
+    record(actor, { action: `denied ${method}`, ...line }).catch((err: unknown) =>
+      log.error({ err, actor: id, method }, 'a denial was not recorded'),
+    );
   };
+  return { record, recordDenial, recordForeign: createForeignReport({ recordDenial, log }) };
 }
 
-function createMinuteCounter(): { count(key: string): number } {
-  const counts = new Map<string, number>();
-  let minute = 0;
-  return {
-    count: (key) => {
-      const now = Math.floor(performance.now() / 60_000);
-      if (now !== minute) counts.clear();
-      minute = now;
-      const count = (counts.get(key) ?? 0) + 1;
-      counts.set(key, count);
-      return count;
-    },
-  };
+const manyDenials = 'many denials: the rest of this minute is not recorded';
+
+/** The id of what was reached for, as the refusal names it. */
+function findTarget({ metadata }: Rejection): string {
+  const name = targetNames.find((key) => metadata[key] !== undefined);
+  return (name === undefined ? undefined : metadata[name]) ?? '';
 }
+
+const targetNames = ['userId', 'exportId', 'transactionId', 'parentId', 'sessionId', 'apiKeyId'];

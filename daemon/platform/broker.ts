@@ -61,6 +61,10 @@ export type DeadLetter = {
   readonly reason: string;
   readonly field: string | undefined;
   readonly text: string;
+  /** The producer, as the broker has validated it. */
+  readonly userId?: string | undefined;
+  /** The text is not the body as it came: its bytes were no UTF-8. */
+  readonly isAltered?: boolean;
 };
 
 /** What the services know of messaging; the transports behind it are local and RabbitMQ. */

@@ -15,6 +15,14 @@ export type StoredLetter = {
   readonly createdAtMs: number;
   readonly decidedAtMs: number | undefined;
   readonly decidedBy: string | undefined;
+  /** The producer, as the broker has validated it. */
+  readonly userId: string | undefined;
+  /** The body is not the one that came: it was cut, or values were taken out. */
+  readonly isAltered: boolean;
+  /** Names the effect that the last replay set out to have; undefined where there was none. */
+  readonly attemptId: string | undefined;
+  /** What came of the replay: `ok`, `replayed`, or a reason. */
+  readonly result: string | undefined;
 };
 
 export type Row = {
@@ -29,13 +37,18 @@ export type Row = {
   created_at: number;
   decided_at: number | null;
   decided_by: string | null;
+  user_id: string | null;
+  is_altered: boolean;
+  attempt_id: string | null;
+  result: string | null;
 };
 
 export const insertSql = sql(
   'dead_insert',
-  `INSERT INTO dead_letters (id, queue, message_id, reason, field, body, is_cut)
+  `INSERT INTO dead_letters (id, queue, message_id, reason, field, body, is_cut, is_altered,
+     user_id)
    SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[],
-     $7::boolean[])
+     $7::boolean[], $8::boolean[], $9::text[])
    ON CONFLICT (id) DO NOTHING`,
 );
 
@@ -58,10 +71,25 @@ export const lockSql = sql(
   'SELECT * FROM dead_letters WHERE id = ANY($1::uuid[]) ORDER BY id FOR UPDATE',
 );
 
+export const readSql = sql(
+  'dead_read',
+  'SELECT * FROM dead_letters WHERE id = ANY($1::uuid[]) ORDER BY id',
+);
+
+/** Says what a replay sets out to do, unless another one has said so since the letter was read. */
+export const attemptSql = sql(
+  'dead_attempt',
+  `UPDATE dead_letters d SET attempt_id = a.next FROM unnest($1::uuid[], $2::uuid[], $3::uuid[])
+     AS a (id, next, known)
+   WHERE d.id = a.id AND d.state = 'pending' AND d.attempt_id IS NOT DISTINCT FROM a.known`,
+);
+
 export const decideSql = sql(
   'dead_decide',
-  `UPDATE dead_letters SET state = $2, decided_at = clock_timestamp(), decided_by = $3
-   WHERE id = ANY($1::uuid[]) RETURNING *`,
+  `UPDATE dead_letters d SET state = $2, decided_at = clock_timestamp(), decided_by = $3,
+     result = a.result
+   FROM unnest($1::uuid[], $4::text[]) AS a (id, result)
+   WHERE d.id = a.id RETURNING d.*`,
 );
 
 /** A row as the rest of the program knows it. */
@@ -78,5 +106,9 @@ export function toLetter(row: Row): StoredLetter {
     createdAtMs: row.created_at,
     decidedAtMs: row.decided_at ?? undefined,
     decidedBy: row.decided_by ?? undefined,
+    userId: row.user_id ?? undefined,
+    isAltered: row.is_altered,
+    attemptId: row.attempt_id ?? undefined,
+    result: row.result ?? undefined,
   };
 }

@@ -1,10 +1,13 @@
 import type { Result } from '../../core/reasons.ts';
+import { textLimits } from '../../core/text.ts';
 import {
   DeadLetterState as WireState,
   type DeadLetter as WireLetter,
 } from '../../protos/gen/digitalwallet/events/v1/dead_letter.ts';
+import { auditRead } from './audit-reads.ts';
+import type { AuditTrail } from './audit.ts';
 import type { DeadLetterState, StoredLetter } from './dead-letter-rows.ts';
-import type { DeadLetters } from './dead-letters.ts';
+import { checkUnbound, type DeadLetters } from './dead-letters.ts';
 import type { CallContext } from './grpc/calls.ts';
 
 type ListRequest = {
@@ -29,21 +32,34 @@ const wireStates: Readonly<Record<DeadLetterState, WireState>> = {
   discarded: WireState.DISCARDED,
 };
 
+/** For the requests of the three: a body as the CLI takes it, and notes like descriptions. */
+export const deadLetterBounds = {
+  replayDeadLetters: { body: 128 * 1024, message_id: textLimits.idempotencyKey },
+  discardDeadLetters: { note: textLimits.description },
+} as const;
+
+type Listed = Letters & { nextPageToken: string };
+
 /** The three calls that every service with dead letters has; their messages are alike. */
-export function createDeadLetterHandlers(deadLetters: DeadLetters) {
+export function createDeadLetterHandlers(
+  deadLetters: DeadLetters,
+  trail: Pick<AuditTrail, 'record'>,
+) {
+  const list = async (request: ListRequest, context: CallContext): Promise<Result<Listed>> => {
+    const bound = checkUnbound(context);
+    if (!bound.ok) return bound;
+    const listed = await deadLetters.list({
+      ...request,
+      ids: request.deadLetterIds,
+      state: states.find((state) => wireStates[state] === request.state),
+    });
+    if (!listed.ok) return listed;
+    const { letters, nextPageToken } = listed.value;
+    return { ok: true, value: { deadLetters: letters.map(toWire), nextPageToken } };
+  };
   return {
-    listDeadLetters: async (
-      request: ListRequest,
-    ): Promise<Result<Letters & { nextPageToken: string }>> => {
-      const listed = await deadLetters.list({
-        ...request,
-        ids: request.deadLetterIds,
-        state: states.find((state) => wireStates[state] === request.state),
-      });
-      if (!listed.ok) return listed;
-      const { letters, nextPageToken } = listed.value;
-      return { ok: true, value: { deadLetters: letters.map(toWire), nextPageToken } };
-    },
+    /** Bodies are other people's: who reads them is on record before they are sent. */
+    listDeadLetters: auditRead(trail, list, describeRead),
     replayDeadLetters: async (request: ReplayRequest, context: CallContext) =>
       wrap(
         await deadLetters.replay(
@@ -66,6 +82,16 @@ export function createDeadLetterHandlers(deadLetters: DeadLetters) {
   };
 }
 
+function describeRead({ deadLetterIds, reason, state }: ListRequest, shown: Listed) {
+  const count = String(shown.deadLetters.length);
+  if (deadLetterIds.length > 0) {
+    return { action: 'dead_letters.show', target: deadLetterIds.join(','), details: { count } };
+  }
+  const named = states.find((name) => wireStates[name] === state) ?? '';
+  const details = { count, reason, state: named };
+  return { action: 'dead_letters.list', target: 'all', details };
+}
+
 const states = ['pending', 'replayed', 'discarded'] as const;
 
 function wrap(result: Result<StoredLetter[]>): Result<Letters> {
@@ -84,5 +110,8 @@ function toWire(letter: StoredLetter): WireLetter {
     createdAt: new Date(letter.createdAtMs),
     decidedAt: letter.decidedAtMs === undefined ? undefined : new Date(letter.decidedAtMs),
     decidedBy: letter.decidedBy ?? '',
+    result: letter.result ?? '',
+    userId: letter.userId ?? '',
+    altered: letter.isAltered,
   };
 }

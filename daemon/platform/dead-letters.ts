@@ -1,15 +1,27 @@
 import { isUuid } from '../../core/ids.ts';
 import { refuse, succeed, type Result } from '../../core/reasons.ts';
 import { findTextProblem } from '../../core/text.ts';
-import { appendAudit } from './audit.ts';
-import type { Consumer, DeadLetter, InboundMessage } from './broker.ts';
+import { deny } from './access.ts';
+import { appendAudits, type AuditEntry } from './audit.ts';
+import type { DeadLetter } from './broker.ts';
 import type { Db, Tx } from './db.ts';
 import {
+  findKey,
+  parseJson,
+  toReplays,
+  type Replay,
+  type ReplayChange,
+  type ReplayOutcome,
+  type ReplayPlan,
+} from './dead-letter-replays.ts';
+import {
+  attemptSql,
   decideSql,
   insertSql,
   listSql,
   lockSql,
   microsSql,
+  readSql,
   toLetter,
   type DeadLetterState,
   type Row,
@@ -22,12 +34,7 @@ export type DeadLetters = {
   list(query: LetterQuery): Promise<Result<{ letters: StoredLetter[]; nextPageToken: string }>>;
   /** Handles them again by the same way; DEAD_LETTER_SETTLED if one was decided already. */
   replay(
-    request: {
-      readonly ids: readonly string[];
-      readonly body: string | undefined;
-      readonly messageId: string | undefined;
-      readonly isDryRun: boolean;
-    },
+    request: ReplayChange & { readonly ids: readonly string[]; readonly isDryRun: boolean },
     context: CallContext,
   ): Promise<Result<StoredLetter[]>>;
   discard(
@@ -35,6 +42,16 @@ export type DeadLetters = {
     context: CallContext,
   ): Promise<Result<StoredLetter[]>>;
 };
+
+/**
+ * Authorises replays and says what they would do: all the checks of a dry run. One that is changed
+ * is an action of the caller, the others stay the producer's.
+ */
+export type PlanReplays = (
+  replays: readonly Replay[],
+  context: CallContext,
+  isDryRun: boolean,
+) => Promise<Result<ReplayPlan>>;
 
 type LetterQuery = {
   readonly pageSize: number;
@@ -49,16 +66,18 @@ const maxIds = 100;
 
 /** Keeps letters; one that is kept already (a redelivery) stays as it is. */
 export async function buryLetters(db: Db, letters: readonly DeadLetter[]): Promise<void> {
-  const bodies = letters.map((letter) => redact(letter.text));
+  const bodies = letters.map(({ text }) => clean(redact(text)));
   await db.tx((tx) =>
     tx.execute(insertSql, [
       letters.map((l) => l.id),
       letters.map((l) => clean(l.queue)),
-      letters.map((l) => (l.messageId === undefined ? null : clean(l.messageId))),
+      letters.map((l) => findKey(l.messageId, parseJson(l.text)) ?? null),
       letters.map((l) => clean(l.reason)),
       letters.map((l) => (l.field === undefined ? null : clean(l.field))),
       bodies.map((body) => body.slice(0, maxBodyLength)),
       bodies.map((body) => body.length > maxBodyLength),
+      letters.map((l, i) => l.isAltered === true || bodies[i]?.slice(0, maxBodyLength) !== l.text),
+      letters.map((l) => (l.userId === undefined ? null : clean(l.userId))),
     ]),
   );
 }
@@ -71,64 +90,135 @@ const cursorShape = {
 /** The dead letters of one service: kept in its own table, decided under a lock, audited. */
 export function createDeadLetters(options: {
   readonly db: Db;
-  readonly handle: Consumer['handle'];
+  readonly plan: PlanReplays;
 }): DeadLetters {
-  const { db, handle } = options;
-
-  const decide = async (
-    ids: readonly string[],
-    context: CallContext,
-    state: 'replayed' | 'discarded',
-    work: (tx: Tx, letters: readonly StoredLetter[]) => Promise<Result<{ isDryRun: boolean }>>,
-  ): Promise<Result<StoredLetter[]>> => {
-    const problem = findIdProblem(ids);
-    if (problem) return problem;
-    return db.tx(async (tx) => {
-      const letters = (await tx.query<Row>(lockSql, [ids])).map(toLetter);
-      const refusal = findStateProblem(ids, letters);
-      if (refusal) return refusal;
-      const worked = await work(tx, letters);
-      if (!worked.ok) return worked;
-      if (worked.value.isDryRun) return succeed(letters);
-      const actor = context.principal.kind === 'user' ? context.principal.userId : 'service';
-      return succeed((await tx.query<Row>(decideSql, [ids, state, actor])).map(toLetter));
-    });
-  };
-
+  const { db, plan } = options;
   return {
     list: (query) => list(db, query),
-    replay: ({ ids, body, messageId, isDryRun }, context) =>
-      decide(ids, context, 'replayed', async (tx, letters) => {
-        const messages = toMessages(letters, body, messageId);
-        if (!messages.ok) return messages;
-        if (isDryRun) return succeed({ isDryRun });
-        // Handled in transactions of its own: a crash between the two handles it once more, which
-        // its key makes harmless.
-        const handlings = await handle(messages.value);
-        const dead = handlings.find((handling) => handling.kind === 'dead');
-        if (dead) {
-          return refuse(
-            'INVALID_ARGUMENT',
-            `still not a message that can be handled: ${dead.reason}`,
-            {
-              field: dead.field,
-              reason: dead.reason,
-            },
-          );
-        }
-        const line = { action: 'dead_letter.replay', target: ids.join(','), result: 'ok' };
-        const details = { corrected: String(body !== undefined), messageId: messageId ?? '' };
-        await appendAudit(tx, context, { ...line, details });
-        return succeed({ isDryRun });
-      }),
-    discard: ({ ids, note, isDryRun }, context) =>
-      decide(ids, context, 'discarded', async (tx) => {
+    replay: async ({ ids, body, messageId, isDryRun }, context) => {
+      const problem = findIdProblem(ids);
+      if (problem) return problem;
+      const letters = (await db.read((tx) => tx.query<Row>(readSql, [ids]))).map(toLetter);
+      const refusal = findStateProblem(ids, letters);
+      if (refusal) return refusal;
+      const replays = toReplays(letters, { body, messageId });
+      if (!replays.ok) return replays;
+      const planned = await plan(replays.value, context, isDryRun);
+      if (!planned.ok) return planned;
+      if (isDryRun) return succeed(letters);
+      return runReplays(db, replays.value, planned.value, context);
+    },
+    discard: async ({ ids, note, isDryRun }, context) => {
+      const problem = findIdProblem(ids);
+      if (problem) return problem;
+      const bound = checkUnbound(context);
+      if (!bound.ok) return bound;
+      return db.tx(async (tx) => {
+        const letters = (await tx.query<Row>(lockSql, [ids])).map(toLetter);
+        const refusal = findStateProblem(ids, letters);
+        if (refusal) return refusal;
+        if (isDryRun) return succeed(letters);
         const line = { action: 'dead_letter.discard', target: ids.join(','), result: 'ok' };
-        if (!isDryRun) await appendAudit(tx, context, { ...line, details: { note: clean(note) } });
-        return succeed({ isDryRun });
-      }),
+        const details = { note: clean(note) };
+        await appendAudits(tx, [{ actor: context, line: { ...line, details } }]);
+        return succeed(await decide(tx, ids, 'discarded', context));
+      });
+    },
   };
 }
+
+/** Dead letters are of all wallets: an API key for one wallet neither sees nor discards them. */
+export function checkUnbound({ principal }: Pick<CallContext, 'principal'>): Result<void> {
+  const isBound = principal.kind === 'user' && principal.apiKey?.walletId !== undefined;
+  return isBound ? deny('this API key is for one wallet only') : succeed(undefined);
+}
+
+/**
+ * Does what was planned, letters locked. The attempts are committed before: whatever interrupts a
+ * replay after its effect, no other replay of the letter can have another effect.
+ */
+async function runReplays(
+  db: Db,
+  replays: readonly Replay[],
+  plan: ReplayPlan,
+  context: CallContext,
+): Promise<Result<StoredLetter[]>> {
+  const ids = replays.map(({ letter }) => letter.id);
+  const known = replays.map(({ letter }) => letter.attemptId ?? null);
+  const effects = plan.effectIds.map((id, i) => id ?? known[i] ?? null);
+  const isTaken = await db.tx(
+    async (tx) => (await tx.execute(attemptSql, [ids, effects, known])) === ids.length,
+  );
+  return db.tx(async (tx) => {
+    const letters = (await tx.query<Row>(lockSql, [ids])).map(toLetter);
+    const refusal = findStateProblem(ids, letters);
+    if (refusal) return refusal;
+    const isOurs = ({ id, attemptId }: StoredLetter): boolean =>
+      (attemptId ?? null) === effects[ids.indexOf(id)];
+    const lost = isTaken ? letters.find((letter) => !isOurs(letter)) : letters[0];
+    if (lost) return beingReplayed(lost);
+    // In transactions of its own: a crash between the two does it once more, which its key makes
+    // harmless.
+    const outcomes = await plan.run();
+    const done = replays.flatMap(({ letter, isChanged }, i) => {
+      const outcome = outcomes[i];
+      return outcome?.kind === 'done' ? [{ letter, isChanged, outcome }] : [];
+    });
+    await appendAudits(
+      tx,
+      done.flatMap((item) => (item.outcome.isRecorded ? [] : [toAuditEntry(item, context)])),
+    );
+    const decided = await decide(
+      tx,
+      done.map(({ letter }) => letter.id),
+      'replayed',
+      context,
+      done.map(({ outcome }) => outcome.result),
+    );
+    const dead = outcomes.find((outcome) => outcome.kind === 'dead');
+    return dead ? stillDead(dead) : succeed(decided);
+  });
+}
+
+function toAuditEntry(
+  {
+    letter,
+    isChanged,
+    outcome,
+  }: {
+    readonly letter: StoredLetter;
+    readonly isChanged: boolean;
+    readonly outcome: Extract<ReplayOutcome, { kind: 'done' }>;
+  },
+  actor: CallContext,
+): AuditEntry {
+  const { result } = outcome;
+  const details = { changed: String(isChanged), ...outcome.details };
+  return { actor, line: { action: 'dead_letter.replay', target: letter.id, result, details } };
+}
+
+async function decide(
+  tx: Tx,
+  ids: readonly string[],
+  state: 'replayed' | 'discarded',
+  { principal }: CallContext,
+  results: readonly string[] = [],
+): Promise<StoredLetter[]> {
+  const actor = principal.kind === 'user' ? principal.userId : 'service';
+  const values = [ids, state, actor, ids.map((_, i) => results[i] ?? null)];
+  const decided = (await tx.query<Row>(decideSql, values)).map(toLetter);
+  return ids.flatMap((id) => decided.filter((letter) => letter.id === id));
+}
+
+/** Why a replay is no message that can be handled. */
+export const stillDead = ({
+  reason,
+  field,
+}: Extract<ReplayOutcome, { kind: 'dead' }>): ReturnType<typeof refuse> =>
+  refuse('INVALID_ARGUMENT', `still not a message that can be handled: ${reason}`, {
+    field,
+    reason,
+  });
 
 async function list(db: Db, query: LetterQuery): ReturnType<DeadLetters['list']> {
   const isNowhere =
@@ -177,62 +267,27 @@ function findStateProblem(ids: readonly string[], letters: readonly StoredLetter
   );
 }
 
+const beingReplayed = ({ id, state }: StoredLetter) =>
+  refuse('DEAD_LETTER_SETTLED', `dead letter ${id} is being replayed by another call: look again`, {
+    deadLetterId: id,
+    state,
+  });
+
 const notFound = (id: string) =>
   refuse('DEAD_LETTER_NOT_FOUND', `there is no dead letter ${id}`, { deadLetterId: id });
-
-/** The messages to handle again: with their own keys, or the one given to a single letter. */
-function toMessages(
-  letters: readonly StoredLetter[],
-  body: string | undefined,
-  messageId: string | undefined,
-): Result<InboundMessage[]> {
-  if (letters.length > 1 && (body !== undefined || messageId !== undefined)) {
-    return refuse(
-      'INVALID_ARGUMENT',
-      'a body or a message id can be given to one dead letter only',
-      {
-        field: 'dead_letter_ids',
-      },
-    );
-  }
-  const cut = body === undefined && letters.find((letter) => letter.isCut);
-  if (cut) {
-    return refuse('INVALID_ARGUMENT', `dead letter ${cut.id} was too long to be kept whole`, {
-      field: 'body',
-    });
-  }
-  return succeed(
-    letters.map((letter) => {
-      const text = body ?? letter.body;
-      return {
-        messageId: letter.messageId ?? messageId,
-        body: parseJson(text),
-        text,
-        userId: undefined,
-        headers: {},
-      };
-    }),
-  );
-}
-
-/** The JSON that a text is, or undefined. */
-export function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text) as unknown;
-  } catch {
-    return undefined;
-  }
-}
 
 /** Values under names that tell of a secret are taken out; what is no JSON stays as it is. */
 function redact(text: string): string {
   const parsed = parseJson(text);
-  if (typeof parsed !== 'object' || parsed === null) return clean(text);
-  if (!/password|secret|token|authorization/i.test(text)) return clean(text);
-  const replaced = JSON.stringify(parsed, (key, value: unknown) =>
-    /password|secret|token|authorization/i.test(key) ? '[redacted]' : value,
-  );
-  return clean(replaced);
+  if (typeof parsed !== 'object' || parsed === null) return text;
+  if (!/password|secret|token|authorization/i.test(text)) return text;
+  let count = 0;
+  const replaced = JSON.stringify(parsed, (key, value: unknown) => {
+    if (!/password|secret|token|authorization/i.test(key)) return value;
+    count += 1;
+    return '[redacted]';
+  });
+  return count > 0 ? replaced : text;
 }
 
 /** Postgres takes neither NUL nor half a surrogate pair. */

@@ -114,7 +114,7 @@ function createCursor(db: Db, walletId: string | undefined) {
 }
 
 /** The line that a transaction of the ledger stands for. */
-function toExpected(transaction: Transaction): Line {
+export function toExpected(transaction: Transaction): Line {
   const { amountMinor, direction } = transaction;
   const operation = operations[transaction.operation - 1];
   if (!operation) throw new Error(`transaction ${transaction.id} has no known operation`);

@@ -1,8 +1,9 @@
+import { operations } from '../../core/operations.ts';
 import { StatementServiceService } from '../../protos/gen/digitalwallet/statement/v1/statement.ts';
 import { createAuditTrail } from '../platform/audit.ts';
 import { createAuditHandlers } from '../platform/audit-wire.ts';
-import type { Broker, Consumer } from '../platform/broker.ts';
-import { createDeadLetterHandlers } from '../platform/dead-letter-wire.ts';
+import type { Broker } from '../platform/broker.ts';
+import { createDeadLetterHandlers, deadLetterBounds } from '../platform/dead-letter-wire.ts';
 import { createDeadLetters } from '../platform/dead-letters.ts';
 import type { Db } from '../platform/db.ts';
 import type { HostedService } from '../platform/grpc/server.ts';
@@ -16,11 +17,11 @@ import { createRequestConsumer } from './exports/requests.ts';
 import { createExportWorker } from './exports/worker.ts';
 import type { ReadHead } from './generate.ts';
 import { createHandlers } from './handlers.ts';
-import { requestedPattern } from './messages.ts';
 import { policies } from './policy.ts';
 import { createProjection } from './projection.ts';
 import { createRebuildHandlers } from './rebuild-handlers.ts';
 import type { ReadLedger } from './rebuild.ts';
+import { createReplayPlan } from './replay.ts';
 
 export type { ReadLedger, RebuildProgress } from './rebuild.ts';
 export { rebuild as rebuildOnHost } from './rebuild.ts';
@@ -66,7 +67,9 @@ export function createStatement(options: StatementOptions) {
   );
   const projection = createProjection(db, config.queue, lag);
   const requests = createRequestConsumer(db, config.exportQueue, worker.wake);
-  const deadLetters = createDeadLetters({ db, handle: handleEither(projection, requests) });
+  const { readLedger } = peers;
+  const plan = createReplayPlan({ projection, requests, readLedger, trail });
+  const deadLetters = createDeadLetters({ db, plan });
   const handlerOptions = {
     ...{ db, peers, trail },
     defaultCurrency: config.defaultCurrency,
@@ -80,11 +83,12 @@ export function createStatement(options: StatementOptions) {
     handlers: {
       ...createHandlers(handlerOptions),
       ...createExportHandlers(handlerOptions),
-      ...createRebuildHandlers({ db: workDb, readLedger: peers.readLedger, trail, log }),
-      ...createDeadLetterHandlers(deadLetters),
+      ...createRebuildHandlers({ db: workDb, readLedger, trail, log }),
+      ...createDeadLetterHandlers(deadLetters, trail),
       ...createAuditHandlers({ db }),
     },
     policies,
+    bounds: { ...deadLetterBounds, generateStatement: { operations: operations.length } },
     onDenied: trail.recordDenial,
   };
   return {
@@ -99,19 +103,5 @@ export function createStatement(options: StatementOptions) {
       await worker.stop();
       await relay.stop();
     },
-  };
-}
-
-/** Dead letters of both queues are replayed by what they say. */
-function handleEither(projection: Consumer, requests: Consumer): Consumer['handle'] {
-  return async (messages) => {
-    const isRequest = ({ body }: { body: unknown }): boolean =>
-      (body as { pattern?: unknown } | null | undefined)?.pattern === requestedPattern;
-    const handlings = [];
-    for (const message of messages) {
-      const consumer = isRequest(message) ? requests : projection;
-      handlings.push(...(await consumer.handle([message])));
-    }
-    return handlings;
   };
 }

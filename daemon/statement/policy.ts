@@ -14,7 +14,7 @@ export const policies: Policies<StatementServiceServer> = {
   downloadExport: { roles: everybody, scope: 'statements:read' },
   verifyProjection: { roles: admins, service: true },
   rebuildProjection: { roles: admins, service: true },
-  listDeadLetters: { roles: staff, scope: 'dead-letters:write' },
+  listDeadLetters: { roles: staff, scope: 'dead-letters:read' },
   replayDeadLetters: { roles: staff, scope: 'dead-letters:write' },
   discardDeadLetters: { roles: staff, scope: 'dead-letters:write' },
   listAuditEvents: { roles: admins },

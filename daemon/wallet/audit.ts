@@ -71,28 +71,44 @@ export function toAuditEntries(
       ),
       line:
         audit.stream === undefined
-          ? { action: 'transaction.create', ...lineOf(first.posting, first.outcome) }
+          ? commandLineOf(audit, first.posting, first.outcome)
           : streamLineOf(audit.stream, told),
     };
   });
 }
 
-/** A command and what came of it, for the audit log; `target` is the wallet's owner. */
-export function lineOf(
-  { wallet, operation, amountMinor, transactionId }: Command,
+function commandLineOf(
+  { deadLetter }: CommandAudit,
+  command: Command,
   outcome: Result<Posted>,
-): Omit<AuditLine, 'action'> {
-  const moved = outcome.ok ? absoluteMinor(outcome.value.entry.amountMinor) : amountMinor;
+): AuditLine {
+  if (!deadLetter) return { action: 'transaction.create', ...lineOf(command, outcome) };
+  const details = { ...deadLetter.details, ...detailsOf(command, outcome) };
+  const result = resultOf(outcome);
+  return { action: 'dead_letter.replay', target: deadLetter.id, result, details };
+}
+
+/** A command and what came of it, for the audit log; `target` is the wallet's owner. */
+export function lineOf(command: Command, outcome: Result<Posted>): Omit<AuditLine, 'action'> {
+  const { userId, ...details } = detailsOf(command, outcome);
+  return { target: userId, result: resultOf(outcome), details };
+}
+
+type Details = Readonly<Record<string, string>> & { readonly userId: string };
+
+/** Whose wallet, what and how much; without an outcome as it was asked for. */
+export function detailsOf(
+  { wallet, operation, amountMinor, transactionId }: Command,
+  outcome: Result<Posted> | undefined,
+): Details {
+  const moved = outcome?.ok ? absoluteMinor(outcome.value.entry.amountMinor) : amountMinor;
   return {
-    target: wallet.userId,
-    result: resultOf(outcome),
-    details: {
-      operation,
-      currency: wallet.currency,
-      // A refused undo may have named none.
-      ...(moved === undefined ? {} : { amount: formatMinor(moved, wallet.exponent) }),
-      transactionId,
-    },
+    userId: wallet.userId,
+    operation,
+    currency: wallet.currency,
+    // A refused undo may have named none.
+    ...(moved === undefined ? {} : { amount: formatMinor(moved, wallet.exponent) }),
+    transactionId,
   };
 }
 
@@ -117,7 +133,8 @@ function streamLineOf(
   };
 }
 
-function resultOf(outcome: Result<Posted>): string {
+/** `ok`, `replayed`, or the reason of the refusal. */
+export function resultOf(outcome: Result<Posted>): string {
   if (!outcome.ok) return outcome.rejection.reason;
   return outcome.value.isReplayed ? 'replayed' : 'ok';
 }

@@ -56,11 +56,26 @@ async function handleEmitted(
   options: EmittedOptions,
   messages: readonly InboundMessage[],
 ): Promise<Handling[]> {
-  if (options.isOutboxFull()) {
-    const message =
-      'too many events wait for the message broker: nothing was done, try again later';
-    throw createHold({ reason: 'OUTBOX_FULL', message, metadata: {} });
-  }
+  holdWhileFull(options);
+  const read = await readMessages(options, messages);
+  const commands = read.filter((item): item is Command => !('kind' in item));
+  const results = await commitAll(options, commands);
+  let next = 0;
+  return read.map((item) => ('kind' in item ? item : toHandling(results[next++])));
+}
+
+/** Throws while the outbox has no room. */
+export function holdWhileFull({ isOutboxFull }: Pick<EmittedOptions, 'isOutboxFull'>): void {
+  if (!isOutboxFull()) return;
+  const message = 'too many events wait for the message broker: nothing was done, try again later';
+  throw createHold({ reason: 'OUTBOX_FULL', message, metadata: {} });
+}
+
+/** The command that each message stands for, or why it can never be handled. */
+export async function readMessages(
+  options: EmittedOptions,
+  messages: readonly InboundMessage[],
+): Promise<readonly (Command | Poison)[]> {
   const requests = messages.map((message) => readEmitted(message, options.defaultCurrency));
   const unknown = await findUnknownUsers(options, requests);
   const read: (Command | Poison)[] = [];
@@ -69,7 +84,9 @@ async function handleEmitted(
   for (const request of requests) {
     if ('kind' in request) read.push(request);
     else if (unknown.has(request.userId)) read.push(poison('USER_NOT_FOUND', 'data.userId'));
-    else {
+    else if (!options.allowedOperations.has(request.operation)) {
+      read.push(poison('OPERATION_NOT_ALLOWED', 'data.transaction.operation'));
+    } else {
       // Awaited only where the database has to be asked: that is seldom.
       const reading = readCommand(options, request, currencies);
       const command = reading instanceof Promise ? await reading : reading;
@@ -77,16 +94,26 @@ async function handleEmitted(
       read.push(command);
     }
   }
-  const commands = read.filter((item): item is Command => !('kind' in item));
-  const results = await commitAll(options, commands);
-  let next = 0;
-  return read.map((item) => ('kind' in item ? item : toHandling(results[next++])));
+  return read;
+}
+
+/**
+ * The transaction that a message has, if it took effect once: whatever is allowed or known by now.
+ */
+export async function findEffectId(
+  options: EmittedOptions,
+  message: InboundMessage,
+): Promise<string | undefined> {
+  const request = readEmitted(message, options.defaultCurrency);
+  if ('kind' in request) return undefined;
+  const command = await readCommand(options, request, new Map());
+  return 'kind' in command ? undefined : command.transactionId;
 }
 
 /** All are waited for before any trouble is told: what comes again must not overtake itself. */
-async function commitAll(
+export async function commitAll(
   { groupCommit }: EmittedOptions,
-  commands: readonly Command[],
+  commands: readonly Posting[],
 ): Promise<readonly (Result<Posted> | undefined)[]> {
   const waiting = { deadlineMs: Date.now() + waitMs, isCancelled: () => false };
   const defects: unknown[] = [];
@@ -119,13 +146,10 @@ async function findUnknownUsers(
 }
 
 function readCommand(
-  { db, defaultCurrency, allowedOperations }: EmittedOptions,
+  { db, defaultCurrency }: EmittedOptions,
   request: EmittedRequest,
   currencies: ReadonlyMap<string, string>,
 ): Command | Poison | Promise<Command | Poison> {
-  if (!allowedOperations.has(request.operation)) {
-    return poison('OPERATION_NOT_ALLOWED', 'data.transaction.operation');
-  }
   const { parentId, userId } = request;
   const read = (currency = defaultCurrency): Command | Poison => {
     const command = toCommand({ ...request, currency });
@@ -161,7 +185,7 @@ const passing: ReadonlySet<string> = new Set([
   'OVERLOADED',
 ]);
 
-function toHandling(result: Result<Posted> | undefined): Handling {
+export function toHandling(result: Result<Posted> | undefined): Handling {
   if (!result) throw new Error('a message got no answer');
   if (result.ok) return done;
   const { rejection } = result;

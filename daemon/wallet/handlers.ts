@@ -8,10 +8,11 @@ import { deny } from '../platform/access.ts';
 import { auditRead, recordRead } from '../platform/audit-reads.ts';
 import type { AuditTrail } from '../platform/audit.ts';
 import type { Db } from '../platform/db.ts';
-import type { CallContext, Handlers } from '../platform/grpc/calls.ts';
+import type { CallContext, Handlers, UnaryHandler } from '../platform/grpc/calls.ts';
 import { lineOf, withAudit } from './audit.ts';
 import type { Command } from './domain.ts';
 import { decideOnly } from './dry-run.ts';
+import { reportForeign } from './foreign.ts';
 import { changeStatus } from './freeze.ts';
 import type { GroupCommit } from './group-commit.ts';
 import { readItem, type ItemOptions } from './items.ts';
@@ -31,7 +32,7 @@ export type HandlerOptions = ReadOptions &
     readonly groupCommit: GroupCommit<Posting, Posted>;
     /** Connections that no reader can use up: a freeze must not wait for them. */
     readonly commitDb: Db;
-    readonly trail: Pick<AuditTrail, 'record'>;
+    readonly trail: Pick<AuditTrail, 'record' | 'recordForeign'>;
     /** True while so many events wait to be sent that no more are taken on. */
     readonly isOutboxFull: () => boolean;
   };
@@ -40,10 +41,14 @@ export type HandlerOptions = ReadOptions &
 export function createHandlers(options: HandlerOptions): Handlers<WalletServiceServer> {
   const { trail } = options;
   return {
-    createTransaction: (request, context) => createTransaction(options, request, context),
+    createTransaction: withForeign(options, 'createTransaction', (request, context) =>
+      createTransaction(options, request, context),
+    ),
     getTransaction: auditRead(
       trail,
-      (request, context) => getTransaction(options, request, context),
+      withForeign(options, 'getTransaction', (request, context) =>
+        getTransaction(options, request, context),
+      ),
       (_request, { transaction }) => ({
         action: 'transaction.get',
         target: transaction?.userId ?? '',
@@ -76,6 +81,19 @@ export function createHandlers(options: HandlerOptions): Handlers<WalletServiceS
     freezeWallet: (request, context) => changeStatus(options, 'frozen', request, context),
     unfreezeWallet: (request, context) => changeStatus(options, 'active', request, context),
     streamLedger: (request) => Promise.resolve(streamLedger(options.db, request)),
+  };
+}
+
+/** The same, and what was refused as absent is looked for among what belongs to others. */
+function withForeign<Req, Res>(
+  options: HandlerOptions,
+  method: string,
+  handler: UnaryHandler<Req, Res>,
+): UnaryHandler<Req, Res> {
+  return async (request, context) => {
+    const result = await handler(request, context);
+    if (!result.ok) reportForeign(options, context, method, result.rejection);
+    return result;
   };
 }
 

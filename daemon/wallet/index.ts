@@ -4,7 +4,7 @@ import { createAuditTrail } from '../platform/audit.ts';
 import { createAuditHandlers } from '../platform/audit-wire.ts';
 import type { Broker } from '../platform/broker.ts';
 import { findChangeRights, type Db } from '../platform/db.ts';
-import { createDeadLetterHandlers } from '../platform/dead-letter-wire.ts';
+import { createDeadLetterHandlers, deadLetterBounds } from '../platform/dead-letter-wire.ts';
 import { createDeadLetters } from '../platform/dead-letters.ts';
 import type { HostedService } from '../platform/grpc/server.ts';
 import type { Log } from '../platform/log.ts';
@@ -19,7 +19,8 @@ import { createHeads } from './heads.ts';
 import { loadEvents } from './outbox.ts';
 import { policies } from './policy.ts';
 import type { Posted, Posting } from './posting.ts';
-import { createStreamHandlers } from './stream.ts';
+import { createReplayPlan } from './replay.ts';
+import { createStreamHandlers, maxItems as maxStreamItems } from './stream.ts';
 import { createKnownUsers, findByWallets, type FindUsers } from './users.ts';
 
 export { streamLedger } from './ledger-stream.ts';
@@ -67,7 +68,7 @@ export function createWallet({ db, commitDb, broker, peers, config, log }: Walle
   const users = createKnownUsers(
     findByWallets(commitDb, heads, config.defaultCurrency, peers.findUsers),
   );
-  const emitted = createEmittedConsumer({
+  const emittedOptions = {
     db,
     groupCommit,
     users,
@@ -75,20 +76,25 @@ export function createWallet({ db, commitDb, broker, peers, config, log }: Walle
     queue: config.queue,
     allowedOperations: config.amqpOperations,
     isOutboxFull,
-  });
+  };
+  const emitted = createEmittedConsumer(emittedOptions);
   const trail = createAuditTrail({ db, log });
-  const deadLetters = createDeadLetters({ db, handle: emitted.handle });
+  const deadLetters = createDeadLetters({
+    db,
+    plan: createReplayPlan({ ...emittedOptions, trail }),
+  });
   const service: HostedService = {
     name: 'digitalwallet.wallet.v1.WalletService',
     definition: WalletServiceService,
     handlers: {
       ...createHandlers({ db, commitDb, trail, groupCommit, users, isOutboxFull, ...config }),
       ...createStreamHandlers({ db, groupCommit, users, isOutboxFull, trail, log, ...config }),
-      ...createDeadLetterHandlers(deadLetters),
+      ...createDeadLetterHandlers(deadLetters, trail),
       ...createAuditHandlers({ db }),
     },
     policies,
     queued: ['createTransaction'],
+    bounds: { ...deadLetterBounds, streamTransactions: { items: maxStreamItems } },
     onDenied: trail.recordDenial,
   };
   return {

@@ -3,7 +3,6 @@ import { isUndo, type Operation } from '../../core/operations.ts';
 import { refuse, succeed, type Result } from '../../core/reasons.ts';
 import type { TransactionItem } from '../../protos/gen/digitalwallet/wallet/v1/wallet.ts';
 import {
-  asDenial,
   checkWalletOfKey,
   deny,
   resolveSubject,
@@ -14,6 +13,7 @@ import {
 import type { Db } from '../platform/db.ts';
 import type { Command } from './domain.ts';
 import { toCommand } from './request.ts';
+import { checkMover } from './rights.ts';
 import * as reads from './store-reads.ts';
 import type { KnownUsers } from './users.ts';
 import { readOperation } from './wire.ts';
@@ -124,31 +124,6 @@ function admit(options: ItemOptions, item: TransactionItem, principal: Principal
   const allowed = checkMover(options, principal, operation, subject.value);
   if (!allowed.ok) return allowed;
   return succeed({ item, operation, userId: subject.value, principal });
-}
-
-/** STAFF_OWN_WALLET, OPERATION_NOT_ALLOWED: by the caller's role, and by an API key's bounds. */
-function checkMover(
-  options: ItemOptions,
-  { role, userId, apiKey }: UserPrincipal,
-  operation: Operation,
-  ownerId: string,
-): Result<void> {
-  const field = { field: 'operation', operation };
-  const isCustomer = role === 'customer';
-  if (!isCustomer && ownerId === userId) {
-    const problem = 'staff move no money on a wallet of their own: have a colleague do it';
-    return asDenial(refuse('STAFF_OWN_WALLET', problem));
-  }
-  if (isCustomer && !options.selfServiceOperations.has(operation)) {
-    const problem = `customers may not ${operation} here: ask the staff`;
-    return asDenial(refuse('OPERATION_NOT_ALLOWED', problem, field));
-  }
-  const posted = apiKey?.operations ?? [];
-  if (posted.length > 0 && !posted.includes(operation)) {
-    const problem = `this API key is for ${posted.join(', ')} only, not for ${operation}`;
-    return asDenial(refuse('OPERATION_NOT_ALLOWED', problem, { ...field, allowed: posted.join() }));
-  }
-  return succeed(undefined);
 }
 
 /** Checks the fields and names wallet and transaction. */

@@ -17,7 +17,7 @@ export const policies: Policies<WalletServiceServer> = {
   unfreezeWallet: { roles: staff },
   streamLedger: { roles: [], service: true },
   verifyLedger: { roles: admins, service: true },
-  listDeadLetters: { roles: staff, scope: 'dead-letters:write' },
+  listDeadLetters: { roles: staff, scope: 'dead-letters:read' },
   replayDeadLetters: { roles: staff, scope: 'dead-letters:write' },
   discardDeadLetters: { roles: staff, scope: 'dead-letters:write' },
   listAuditEvents: { roles: admins },

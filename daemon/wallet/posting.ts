@@ -8,9 +8,14 @@ export type CommandAudit = {
   readonly id: string;
   /** Commands of the same stream share a line per commit, which names counts. */
   readonly stream: string | undefined;
+  /** The letter whose changed message this is, and what its line says besides the movement. */
+  readonly deadLetter?: {
+    readonly id: string;
+    readonly details: Readonly<Record<string, string>>;
+  };
 };
 
-/** What is committed: a command, with the record that staff's commands have. */
+/** What is committed: a command, with the record that staff's commands and replays have. */
 export type Posting = Command & { readonly audit?: CommandAudit };
 
 /** A transaction as the caller gets it: its entry, and whether the key had been used before. */

@@ -16,6 +16,7 @@ import { pipeline, type Begun } from '../platform/pipeline.ts';
 import { withAudits } from './audit.ts';
 import type { Command } from './domain.ts';
 import { createDryRuns, type DryRun, type DryRuns } from './dry-run.ts';
+import { reportForeign } from './foreign.ts';
 import type { GroupCommit } from './group-commit.ts';
 import { readItems, type ItemOptions } from './items.ts';
 import type { Posted, Posting } from './posting.ts';
@@ -32,7 +33,8 @@ export type StreamOptions = ItemOptions & {
 
 type Handler = BidiHandler<StreamTransactionsRequest, StreamTransactionsResponse>;
 
-const maxItems = 1_024;
+/** In one message. */
+export const maxItems = 1_024;
 /** Messages of one stream that are begun and not yet taken by the client. */
 const maxInHand = 4;
 /** A message waits for a database that is away as long as a call without a deadline would. */
@@ -133,12 +135,6 @@ async function begin(
 ): Promise<Begun<readonly Result<Posted>[]>> {
   const mode = chooseMode(run, request);
   if (!mode.ok) throw createHold(mode.rejection);
-  if (request.items.length > maxItems) {
-    const message = `a message takes at most ${maxItems} items: send the rest in the next one`;
-    throw createHold(
-      refuse('INVALID_ARGUMENT', message, { field: 'items', limit: String(maxItems) }).rejection,
-    );
-  }
   run.counts.items += request.items.length;
   const read = await readAll(run, request);
   const commands: Command[] = [];
@@ -250,8 +246,10 @@ function merge(
     return isHeldBack ? refusalOf(run.trouble) : result;
   });
   for (const result of results) {
-    if (!result.ok) run.counts.refused += 1;
-    else if (result.value.isReplayed) run.counts.replayed += 1;
+    if (!result.ok) {
+      run.counts.refused += 1;
+      reportForeign(run.options, run.context, 'streamTransactions', result.rejection);
+    } else if (result.value.isReplayed) run.counts.replayed += 1;
     else run.counts.done += 1;
   }
   return results;

@@ -121,7 +121,15 @@ export const withoutSample: Readonly<Record<string, readonly string[]>> = {
       'key_lock',
       'key_revoke',
     ],
-    ...['session_lock_of', 'session_revoke', 'attempt_return', 'attempt_take', 'sign_up_keep'],
+    ...[
+      'session_exists',
+      'key_exists',
+      'session_lock_of',
+      'session_revoke',
+      'attempt_return',
+      'attempt_take',
+      'sign_up_keep',
+    ],
     ...['sign_up_take', 'dead_micros', 'export_insert', 'export_requester_lock', 'refresh_drop'],
   ],
   'a user’s own second factor, by its key': [
@@ -141,7 +149,7 @@ export const withoutSample: Readonly<Record<string, readonly string[]>> = {
   ],
   'what admins ask for': [
     ...['user_count_admins', 'user_list_by_role', 'user_lock_with_admins', 'audit_list'],
-    ...['dead_decide', 'dead_insert', 'dead_list', 'dead_lock'],
+    ...['dead_attempt', 'dead_decide', 'dead_insert', 'dead_list', 'dead_lock', 'dead_read'],
     ...['rebuild_remove', 'rebuild_repair', 'rebuild_some'],
   ],
   'pruning, now and then': ['attempt_prune', 'revocation_prune', 'session_prune', 'sign_up_prune'],

@@ -1,10 +1,11 @@
+import { isUtf8 } from 'node:buffer';
 import { createHash, randomUUID } from 'node:crypto';
 
 import type { ConfirmChannel, ConsumeMessage } from 'amqplib';
 
 import { isUuid, uuidV5 } from '../../../core/ids.ts';
 import type { Consumer, DeadLetter, Handling, InboundMessage } from '../broker.ts';
-import { parseJson } from '../dead-letters.ts';
+import { parseJson } from '../dead-letter-replays.ts';
 import type { Log } from '../log.ts';
 import type { Publisher } from './publisher.ts';
 import { keepSession } from './session.ts';
@@ -19,7 +20,12 @@ export type Subscription = {
 type Work = (messages: readonly ConsumeMessage[]) => Promise<void>;
 
 const maxBackoffMs = 5_000;
-const headers = { id: 'x-dead-letter-id', reason: 'x-reason', field: 'x-field' } as const;
+const headers = {
+  id: 'x-dead-letter-id',
+  reason: 'x-reason',
+  field: 'x-field',
+  userId: 'x-producer-user-id',
+} as const;
 /** Namespace of dead letters' ids: a fixed random UUID. */
 const letterNamespace = '5c6d2f0a-53b1-4b76-9f5e-0a4b1f3d9c27';
 
@@ -33,6 +39,7 @@ export function subscribe(
   options: { readonly url: string; readonly log: Log; readonly publisher: Publisher },
 ): Subscription {
   const { publisher } = options;
+  const ownUserId = userIdOf(options.url);
   const dead = deadQueueOf(consumer.queue);
   return drainQueue(consumer.queue, consumer, options, async (messages) => {
     const inbound = messages.map(toInbound);
@@ -42,10 +49,13 @@ export function subscribe(
       messages.map(async (message, i) => {
         const handling: Handling | undefined = handlings[i];
         if (handling?.kind !== 'dead') return;
-        const { messageId } = inbound[i] ?? {};
+        const { messageId, userId } = inbound[i] ?? {};
         await publisher.sendToQueue(dead, message.content, {
           messageId: messageId ?? `unnamed ${randomUUID()}`,
+          // The broker checks it: headers beside it are ours.
+          userId: ownUserId,
           headers: {
+            ...(userId === undefined ? {} : { [headers.userId]: userId }),
             [headers.id]: letterIdOf(consumer.queue, messageId, message.content),
             [headers.reason]: handling.reason,
             [headers.field]: handling.field,
@@ -62,8 +72,9 @@ export function subscribeDead(
   options: { readonly url: string; readonly log: Log },
 ): Subscription {
   const queue = deadQueueOf(consumer.queue);
+  const ownUserId = userIdOf(options.url);
   return drainQueue(queue, consumer, options, (messages) =>
-    consumer.bury(messages.map((message) => toLetter(consumer.queue, message))),
+    consumer.bury(messages.map((message) => toLetter(consumer.queue, message, ownUserId))),
   );
 }
 
@@ -175,7 +186,22 @@ function toInbound(message: ConsumeMessage): InboundMessage {
   };
 }
 
-function toLetter(queue: string, message: ConsumeMessage): DeadLetter {
+/** As whom we are connected: where a URL names nobody, amqplib takes RabbitMQ's default. */
+function userIdOf(url: string): string {
+  const { username } = new URL(url);
+  return username === '' ? 'guest' : decodeURIComponent(username);
+}
+
+/** Who sent a message: for one that we put aside, who had sent it to us. */
+function findProducer({ userId, headers: given }: InboundMessage, ownUserId: string) {
+  if (userId !== ownUserId) return userId;
+  const producer = given[headers.userId];
+  // What the broker put aside itself came from its producer, with nothing of ours.
+  if (given[headers.reason] === undefined) return userId;
+  return typeof producer === 'string' ? producer : undefined;
+}
+
+function toLetter(queue: string, message: ConsumeMessage, ownUserId: string): DeadLetter {
   const inbound = toInbound(message);
   const given = inbound.headers[headers.id];
   // A producer may set any header: only what looks like ours is taken for ours.
@@ -192,6 +218,8 @@ function toLetter(queue: string, message: ConsumeMessage): DeadLetter {
     reason: typeof reason === 'string' ? reason.toUpperCase() : 'UNKNOWN',
     field: typeof field === 'string' && field !== '' ? field : undefined,
     text: inbound.text,
+    userId: findProducer(inbound, ownUserId),
+    isAltered: !isUtf8(message.content),
   };
 }
 

@@ -17,6 +17,7 @@ import type { Admission, CallContext, Entry } from './admission.ts';
 import { createSink, type Unread } from './answers.ts';
 import { maskUnexpected, toServiceError } from './errors.ts';
 import { authorizationOf, incomingOf, type Incoming } from './incoming.ts';
+import { guardStream, type StreamGuard } from './stream-guard.ts';
 
 export type { CallContext } from './admission.ts';
 
@@ -109,7 +110,7 @@ export function wrapUnary(unary: Unary, log: Log) {
 export function wrapServerStream(options: WrapOptions) {
   return (call: ServerWritableStream<Read, Buffer>): void => {
     const handler = options.handler as ServerStreamHandler<unknown, unknown> | undefined;
-    runStream(call, options, (context) => {
+    runStream(call, options, 'race', (context) => {
       if (!call.request.ok) return Promise.resolve(call.request);
       return handler ? handler(call.request.value, context) : Promise.resolve(notOffered);
     });
@@ -120,8 +121,9 @@ export function wrapServerStream(options: WrapOptions) {
 export function wrapBidi(options: WrapOptions) {
   return (call: ServerDuplexStream<Read, Buffer>): void => {
     const handler = options.handler as BidiHandler<unknown, unknown> | undefined;
-    runStream(call, options, (context) =>
-      handler ? handler(readChecked(call, options), context) : Promise.resolve(notOffered),
+    // What was begun before a refusal is still answered.
+    runStream(call, options, 'raceAnswer', (context, guard) =>
+      handler ? handler(readChecked(call, options, guard), context) : Promise.resolve(notOffered),
     );
   };
 }
@@ -130,11 +132,15 @@ export function wrapBidi(options: WrapOptions) {
 async function* readChecked(
   call: ServerDuplexStream<Read, Buffer>,
   { access, entry }: WrapOptions,
+  guard: StreamGuard,
 ): AsyncIterable<unknown> {
   limitReadAhead(call);
   // Not destroyed with the reading, neither at its end nor when it is left: answers are still due.
-  const requests: AsyncIterable<Read> = call.iterator({ destroyOnReturn: false });
-  for await (const request of requests) {
+  const requests = call.iterator({ destroyOnReturn: false })[Symbol.asyncIterator]();
+  for (;;) {
+    const next = (await guard.race(requests.next())) as IteratorResult<Read, undefined>;
+    if (next.done) return;
+    const request = next.value;
     if (!request.ok) throw createHold(request.rejection);
     const still = await access.authorize(authorizationOf(call), entry.policy);
     if (!still.ok) throw createHold(still.rejection);
@@ -156,19 +162,23 @@ type StreamCall = ServerWritableStream<Read, Buffer> | ServerDuplexStream<Read, 
 function runStream(
   call: StreamCall,
   options: WrapOptions,
-  open: (context: CallContext) => Promise<Result<AsyncIterable<unknown>>>,
+  race: 'race' | 'raceAnswer',
+  open: (context: CallContext, guard: StreamGuard) => Promise<Result<AsyncIterable<unknown>>>,
 ): void {
   const incoming = incomingOf(call);
   const { requestId } = incoming;
   const work = async (context: CallContext): Promise<Result<unknown>> => {
-    const opened = await open(context);
-    if (!opened.ok) return tellDenial(opened, options.entry, context);
-    const sink = createSink(call);
-    for await (const message of opened.value) {
-      if (call.cancelled) return opened;
-      await sink.write(options.encode(message));
+    const guard = guardStream(options.access, incoming.authorization, options.entry.policy);
+    const isCancelled = (): boolean => context.isCancelled() || guard.refusal() !== undefined;
+    try {
+      const opened = await open({ ...context, isCancelled }, guard);
+      if (!opened.ok) return tellDenial(opened, options.entry, context);
+      await sendAnswers(call, options.encode, opened.value, { guard, race });
+      const rejection = guard.refusal();
+      return rejection ? { ok: false, rejection } : opened;
+    } finally {
+      guard.stop();
     }
-    return opened;
   };
   options.admission
     .run(incoming, options.entry, work)
@@ -179,6 +189,29 @@ function runStream(
       else call.emit('error', toServiceError(result.rejection, requestId));
     })
     .catch((err: unknown) => options.log.error({ err, requestId }, 'the stream was not ended'));
+}
+
+/** Writes the answers until they end, the caller is gone, or may not have them any more. */
+async function sendAnswers(
+  call: StreamCall,
+  encode: WrapOptions['encode'],
+  answers: AsyncIterable<unknown>,
+  { guard, race }: { readonly guard: StreamGuard; readonly race: 'race' | 'raceAnswer' },
+): Promise<void> {
+  const sink = createSink(call);
+  const iterator = answers[Symbol.asyncIterator]();
+  try {
+    for (;;) {
+      const next = await guard[race](iterator.next());
+      if (next.done === true || call.cancelled) return;
+      await guard[race](sink.write(encode(next.value)));
+    }
+  } finally {
+    const ended = iterator.return?.();
+    ended?.catch(() => undefined);
+    // Once the caller is refused, it may wait for a client that sends nothing.
+    if (!guard.hasEnded()) await ended;
+  }
 }
 
 function tellDenial<R extends Extract<Result<unknown>, { ok: false }>>(

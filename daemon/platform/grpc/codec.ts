@@ -2,6 +2,8 @@ import type { ServiceDefinition } from '@grpc/grpc-js';
 
 import { refuse, succeed, type Result } from '../../../core/reasons.ts';
 
+import { checkBounds, type Bounds } from './bounds.ts';
+
 type Definition = ServiceDefinition[string];
 
 /**
@@ -17,12 +19,20 @@ const badKey = refuse(
   { field: 'metadata' },
 );
 
-/** Reads a request of this method, so that an unreadable one is refused in our words. */
-export function createReader(definition: Definition): (bytes: Buffer) => Result<unknown> {
+/**
+ * Reads a request of this method, so that an unreadable one is refused in our words, and one with a
+ * list or text past its bound before anything is done for it.
+ */
+export function createReader(
+  definition: Definition,
+  bounds?: Bounds,
+): (bytes: Buffer) => Result<unknown> {
   return (bytes) => {
     try {
-      const value: unknown = definition.requestDeserialize(bytes);
-      return bytes.includes(protoKey) ? badKey : succeed(value);
+      const value = definition.requestDeserialize(bytes) as object;
+      if (bytes.includes(protoKey)) return badKey;
+      const bounded = checkBounds(value, bounds);
+      return bounded.ok ? succeed(value) : bounded;
     } catch {
       return unreadable;
     }
@@ -33,7 +43,7 @@ export function createReader(definition: Definition): (bytes: Buffer) => Result<
  * A method whose requests come as results, and whose answers go as bytes, so that what a slow
  * reader makes us hold can be counted.
  */
-export function withOwnCodec(definition: Definition): Definition {
-  const requestDeserialize = createReader(definition);
+export function withOwnCodec(definition: Definition, bounds?: Bounds): Definition {
+  const requestDeserialize = createReader(definition, bounds);
   return { ...definition, requestDeserialize, responseSerialize: (bytes: Buffer) => bytes };
 }

@@ -15,6 +15,7 @@ import type { Access, Policy } from '../access.ts';
 import type { Log } from '../log.ts';
 import { createAdmission, loadLimits, type LoadLimits } from './admission.ts';
 import { createUnread } from './answers.ts';
+import type { Bounds } from './bounds.ts';
 import {
   createUnary,
   wrapBidi,
@@ -49,6 +50,8 @@ export type HostedService = {
   readonly policies: Readonly<Record<string, Policy>>;
   /** Methods whose calls wait for one another: so many are taken on as are answered in time. */
   readonly queued?: readonly string[];
+  /** Bounds of requests' fields, by method, where the default does not fit. */
+  readonly bounds?: Readonly<Record<string, Bounds>>;
   /** Told of each refusal for want of rights, with the method's name. */
   readonly onDenied?: (context: CallContext, method: string, rejection: Rejection) => void;
 };
@@ -244,13 +247,14 @@ function host(
         fit: service.queued?.includes(method) ? createQueueFit() : undefined,
       },
     };
-    definitions[method] = withOwnCodec(definition);
+    const bounds = service.bounds?.[method];
+    definitions[method] = withOwnCodec(definition, bounds);
     if (definition.requestStream) implementation[method] = wrapBidi(options);
     else if (definition.responseStream) implementation[method] = wrapServerStream(options);
     else {
       const unary = createUnary(options);
       implementation[method] = wrapUnary(unary, options.log);
-      const read = createReader(definition);
+      const read = createReader(definition, bounds);
       methods.set(definition.path, { entry: options.entry, unary, read });
     }
   }

@@ -74,6 +74,12 @@ export interface DeadLetter {
   createdAt: Date | undefined;
   decidedAt?: Date | undefined;
   decidedBy: string;
+  /** What came of a replay: ok, replayed, or the reason for which it was refused. Else empty. */
+  result: string;
+  /** The producer, as the broker has validated it; empty if it did not say. */
+  userId: string;
+  /** True if the body is not the one that came: it can be replayed with a body only. */
+  altered: boolean;
 }
 
 function createBaseDeadLetter(): DeadLetter {
@@ -88,6 +94,9 @@ function createBaseDeadLetter(): DeadLetter {
     createdAt: undefined,
     decidedAt: undefined,
     decidedBy: "",
+    result: "",
+    userId: "",
+    altered: false,
   };
 }
 
@@ -122,6 +131,15 @@ export const DeadLetter: MessageFns<DeadLetter> = {
     }
     if (message.decidedBy !== "") {
       writer.uint32(82).string(message.decidedBy);
+    }
+    if (message.result !== "") {
+      writer.uint32(90).string(message.result);
+    }
+    if (message.userId !== "") {
+      writer.uint32(98).string(message.userId);
+    }
+    if (message.altered !== false) {
+      writer.uint32(104).bool(message.altered);
     }
     return writer;
   },
@@ -219,6 +237,30 @@ export const DeadLetter: MessageFns<DeadLetter> = {
             message.decidedBy = reader.string();
             continue;
           }
+          case 11: {
+            if (tag !== 90) {
+              break;
+            }
+
+            message.result = reader.string();
+            continue;
+          }
+          case 12: {
+            if (tag !== 98) {
+              break;
+            }
+
+            message.userId = reader.string();
+            continue;
+          }
+          case 13: {
+            if (tag !== 104) {
+              break;
+            }
+
+            message.altered = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -259,6 +301,13 @@ export const DeadLetter: MessageFns<DeadLetter> = {
         : isSet(object.decided_by)
         ? globalThis.String(object.decided_by)
         : "",
+      result: isSet(object.result) ? globalThis.String(object.result) : "",
+      userId: isSet(object.userId)
+        ? globalThis.String(object.userId)
+        : isSet(object.user_id)
+        ? globalThis.String(object.user_id)
+        : "",
+      altered: isSet(object.altered) ? globalThis.Boolean(object.altered) : false,
     };
   },
 
@@ -294,6 +343,15 @@ export const DeadLetter: MessageFns<DeadLetter> = {
     if (message.decidedBy !== "") {
       obj.decidedBy = message.decidedBy;
     }
+    if (message.result !== "") {
+      obj.result = message.result;
+    }
+    if (message.userId !== "") {
+      obj.userId = message.userId;
+    }
+    if (message.altered !== false) {
+      obj.altered = message.altered;
+    }
     return obj;
   },
 
@@ -312,6 +370,9 @@ export const DeadLetter: MessageFns<DeadLetter> = {
     message.createdAt = object.createdAt ?? undefined;
     message.decidedAt = object.decidedAt ?? undefined;
     message.decidedBy = object.decidedBy ?? "";
+    message.result = object.result ?? "";
+    message.userId = object.userId ?? "";
+    message.altered = object.altered ?? false;
     return message;
   },
 };
