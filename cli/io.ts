@@ -113,12 +113,17 @@ function toWriteFault({ code, errno, message }: NodeJS.ErrnoException): WriteFau
  */
 export async function readFirstLines(stream: Readable, count: number): Promise<string[]> {
   const limitBytes = 65_536;
-  let bytes = Buffer.alloc(0);
+  const chunks: Buffer[] = [];
+  let size = 0;
+  let lineEnds = 0;
   for await (const chunk of stream as AsyncIterable<Buffer | string>) {
-    bytes = Buffer.concat([bytes, Buffer.from(chunk as string)]);
-    if (countLineEnds(bytes) >= count || bytes.length >= limitBytes) break;
+    const bytes = Buffer.from(chunk as string);
+    chunks.push(bytes);
+    size += bytes.length;
+    lineEnds += countLineEnds(bytes);
+    if (lineEnds >= count || size >= limitBytes) break;
   }
-  const lines = bytes.toString('utf8').split('\n', count);
+  const lines = Buffer.concat(chunks).toString('utf8').split('\n', count);
   return lines.map((line) => line.replace(/\r$/, ''));
 }
 

@@ -98,7 +98,8 @@ async function compose(
   }
   const services = running.map((r) => r.service);
   const proxies = createAddressSet(config.trustedProxies);
-  const server = createGrpcServer({ services, access, log, proxies });
+  const { isUnaryFastPathOn: isFastPathOn } = config;
+  const server = createGrpcServer({ services, access, log, proxies, isFastPathOn });
   // Released before the broker: their relays send until they have stopped.
   for (const { service, stop } of running) lifecycle.defer(service.name, stop);
   running.forEach((r) => r.start());

@@ -58,6 +58,8 @@ export type Config = {
   readonly smtp:
     | { readonly url: string; readonly from: string; readonly caFile: string | undefined }
     | undefined;
+  /** Whether unary calls are answered without the gRPC library. */
+  readonly isUnaryFastPathOn: boolean;
   readonly isSignUpOpen: boolean;
   readonly selfServiceOperations: ReadonlySet<Operation>;
   readonly isStaffTotpRequired: boolean;
@@ -256,6 +258,7 @@ function toConfig(parsed: Parsed, xdgDataHome: string | undefined): Config {
       parsed.SMTP_URL === undefined || parsed.MAIL_FROM === undefined
         ? undefined
         : { url: parsed.SMTP_URL, from: parsed.MAIL_FROM, caFile: parsed.SMTP_CA_FILE },
+    isUnaryFastPathOn: parsed.WALLETD_UNARY_FAST_PATH === 'on',
     isSignUpOpen: parsed.SIGN_UP === '' ? isOpen : parsed.SIGN_UP === 'open',
     selfServiceOperations: new Set((asked.length > 0 ? asked : fallback).filter(isOperation)),
     isStaffTotpRequired: parsed.STAFF_TOTP === 'required',

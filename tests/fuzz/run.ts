@@ -4,6 +4,7 @@ import { connect } from '../support/grpc.ts';
 import { createWorld, expectCode, password, type World } from '../support/world.ts';
 import { fuzzArgv, fuzzProcesses } from './argv.ts';
 import { fuzzCalls, fuzzFraming, type Players } from './calls.ts';
+import { fuzzCost } from './cost.ts';
 import { fuzzFrames } from './frames.ts';
 import { fuzzMessages, fuzzTexts } from './pure.ts';
 import { createReport, type Report } from './report.ts';
@@ -12,7 +13,8 @@ import { judgeLedger, startGoodClient, watchDaemon, watchResources } from './wat
 /**
  * What an input is: of `calls` and `framing` one call; of `frames` one connection with all that is
  * written to it; of `messages` one body; of `texts` one text; of `argv` one command line in this
- * process; of `processes` one process. The numbers are parts of a thousand.
+ * process; of `processes` one process; of `floods` one connection with up to 1 MiB, whose processor
+ * time is measured, after all others. The numbers are parts of a thousand.
  */
 export const kinds = {
   calls: 300,
@@ -22,6 +24,7 @@ export const kinds = {
   texts: 310,
   argv: 30,
   processes: 0,
+  floods: 0,
 } as const;
 
 export type Kind = keyof typeof kinds;
@@ -37,6 +40,9 @@ export type FuzzOptions = {
 
 const warmUp = 3_000;
 const maxProcesses = 20;
+/** Each takes some tenths of a second, since nothing else may go on meanwhile. */
+const floodsOf = (count: number): number =>
+  Math.min(count, Math.max(25, Math.min(400, Math.floor(count / 2_500))));
 
 /** Runs all of it against a daemon of its own. */
 export async function fuzz(options: FuzzOptions): Promise<Report> {
@@ -78,6 +84,8 @@ async function attack(world: World, report: Report, options: FuzzOptions): Promi
     texts: () => fuzzTexts(report, range('texts')),
     argv: () => fuzzArgv(report, range('argv')),
     processes: () => fuzzProcesses(report, range('processes'), env),
+    // Measured alone, below.
+    floods: () => Promise.resolve(),
   };
   await Promise.all(
     options.kinds.map(async (kind) => {
@@ -85,6 +93,10 @@ async function attack(world: World, report: Report, options: FuzzOptions): Promi
       say(`${kind}: through after ${seconds().toFixed(1)} s`);
     }),
   );
+  if (counts.floods > 0) {
+    say(await fuzzCost(report, range('floods'), daemon.address, daemon.pid));
+    say(`floods: through after ${seconds().toFixed(1)} s`);
+  }
   const took = seconds();
 
   const { deposits, starved, balanceMinor } = await client.stop();
@@ -115,6 +127,7 @@ function share({ count, kinds: asked }: FuzzOptions): Record<Kind, number> {
     counts[kind] = whole === 0 ? count : Math.floor((count * kinds[kind]) / whole);
   }
   if (asked.includes('processes') && whole > 0) counts.processes = Math.min(maxProcesses, count);
+  if (asked.includes('floods')) counts.floods = floodsOf(count);
   // What rounding left over.
   const sum = Object.values(counts).reduce((a, b) => a + b, 0);
   const [first] = asked;

@@ -1,4 +1,10 @@
-import { refuse, succeed, type Rejection, type Result } from '../../../core/reasons.ts';
+import {
+  reasonCodes,
+  refuse,
+  succeed,
+  type Rejection,
+  type Result,
+} from '../../../core/reasons.ts';
 import type { Access, Policy, Principal } from '../access.ts';
 import type { Fit } from './fit.ts';
 import { createGate, type Gate } from './gate.ts';
@@ -35,6 +41,8 @@ export type Admission = {
   inFlight(): number;
   /** A refusal where a call need not be read: there is no room for it, whoever it is from. */
   findExcess(entry: Entry, authorization: string | undefined): Excess | undefined;
+  /** A refusal where a method needs a credential, and the one that is shown is not accepted. */
+  findStranger(entry: Entry, authorization: string | undefined): Promise<Rejection | undefined>;
   /**
    * Lets a call in, runs the work, and counts the call out again. CREDENTIALS_MISSING and the like,
    * PERMISSION_DENIED, OVERLOADED.
@@ -95,6 +103,13 @@ export function createAdmission(options: {
       if (fit?.isFull()) return tooSlow;
       // Whether it is truly one of our own services is looked at with the rest.
       return inFlight < limits.all || isOfService(authorization) ? undefined : tooMuchInHand;
+    },
+    findStranger: async ({ policy }, authorization) => {
+      if (access.recall(authorization, policy)) return undefined;
+      const authorized = await access.authorize(authorization, policy);
+      return !authorized.ok && isOfStranger(authorized.rejection)
+        ? authorized.rejection
+        : undefined;
     },
     run: async (call, entry, work) => {
       const contextOf = (principal: Principal): CallContext =>
@@ -218,6 +233,10 @@ async function authorize(
   }
   return authorized;
 }
+
+/** Whether the refusal is of somebody whose credential was not accepted. */
+export const isOfStranger = ({ reason }: Rejection): boolean =>
+  reasonCodes[reason] === 'UNAUTHENTICATED';
 
 const isOfService = (authorization: string | undefined): boolean =>
   authorization?.startsWith('Service ') ?? false;

@@ -1,15 +1,15 @@
-import type { Http2Server, Http2Session, IncomingHttpHeaders, ServerHttp2Stream } from 'node:http2';
+import type { Http2Session, IncomingHttpHeaders, ServerHttp2Stream } from 'node:http2';
 
 import { status } from '@grpc/grpc-js';
 
 import type { Rejection } from '../../../core/reasons.ts';
 import type { Log } from '../log.ts';
-import type { Admission, Entry } from './admission.ts';
+import { isOfStranger, type Admission, type Entry } from './admission.ts';
 import type { Read, Unary } from './calls.ts';
 import { toRefused, type Refused } from './errors.ts';
 import { toRequestId, type Incoming } from './incoming.ts';
 import { createMessageReader, type MessageFault } from './message.ts';
-import { createPace } from './pace.ts';
+import type { ConnectionMeter } from './frame-budget.ts';
 import { addressOfPeer } from './source.ts';
 
 /** A unary method that is answered without the gRPC library. */
@@ -19,37 +19,14 @@ export type DirectMethod = {
   readonly read: (bytes: Buffer) => Read;
 };
 
-/**
- * Answers unary calls straight from HTTP/2: half of what such a call cost was the gRPC library, and
- * what is too much must be refused before anything is read. Everything out of the ordinary
- * (streams, compression, calls that are not gRPC) is left to the library, which had it before.
- */
-export function answerDirectly(
-  http2Server: Http2Server,
-  options: {
-    readonly methods: ReadonlyMap<string, DirectMethod>;
-    readonly admission: Admission;
-    readonly log: Log;
-    readonly limits: { readonly maxRequestBytes: number; readonly maxResponseBytes: number };
-  },
-): void {
-  const [library, ...others] = http2Server.listeners('stream');
-  if (!library || others.length > 0) throw new Error('the gRPC server does not listen as it did');
-  http2Server.removeAllListeners('stream');
-  const { methods } = options;
-  const pace = createPace(refusalPace, { nowMs: () => performance.now(), wait: startTimer });
-  const shared = { ...options, pace };
-  http2Server.on('stream', (stream, headers, flags) => {
-    const method = methods.get(headers[':path'] ?? '');
-    if (method && isOrdinary(headers)) answer(stream, headers, method, shared);
-    else library.call(http2Server, stream, headers, flags);
-  });
-}
-
 const timeoutPattern = /^(\d{1,8})([HMSmun])$/;
 const timeoutUnitsMs = { H: 3_600_000, M: 60_000, S: 1_000, m: 1, u: 0.001, n: 0.000001 } as const;
 
-function isOrdinary(headers: IncomingHttpHeaders): boolean {
+/**
+ * Whether a unary call can be answered straight from HTTP/2. Everything out of the ordinary
+ * (compression, calls that are not gRPC) is left to the library, which had it before.
+ */
+export function isOrdinary(headers: IncomingHttpHeaders): boolean {
   const encoding = headers['grpc-encoding'];
   const timeout = headers['grpc-timeout'];
   return (
@@ -66,68 +43,89 @@ function readTimeoutMs(header: string | string[] | undefined): number | undefine
   return Math.trunc(Number(count) * timeoutUnitsMs[unit as keyof typeof timeoutUnitsMs]);
 }
 
-/**
- * Of calls that there is no room for. A refusal costs some 60 µs, nearly all of it Node's HTTP/2: without
- * a bound a flood is refused faster and faster, and nothing else is done.
- */
-const refusalPace = { perSecond: 2_000, burst: 200, maxWaitMs: 1_000 };
-const startTimer = (durationMs: number, onTime: () => void): void =>
-  void setTimeout(onTime, durationMs);
-
-type Shared = Parameters<typeof answerDirectly>[1] & {
-  readonly pace: ReturnType<typeof createPace>;
+export type DirectOptions = {
+  readonly admission: Admission;
+  readonly log: Log;
+  readonly limits: { readonly maxRequestBytes: number; readonly maxResponseBytes: number };
+  /** For calls that there is no room for, of all connections. */
+  readonly pace: (act: () => void) => void;
 };
 
-function answer(
+/**
+ * Answers a unary call straight from HTTP/2: half of what such a call cost was the gRPC library, and
+ * what is too much must be refused before anything is read.
+ */
+export function answer(
   stream: ServerHttp2Stream,
   headers: IncomingHttpHeaders,
   method: DirectMethod,
-  { admission, log, limits, pace }: Shared,
+  meter: ConnectionMeter,
+  { admission, log, limits, pace }: DirectOptions,
 ): void {
   // What goes wrong with a stream is seen by its being closed.
   stream.on('error', () => undefined);
   if (!isOpen(stream)) return;
   const requestId = toRequestId(headers['x-request-id']?.toString());
   const tell = (rejection: Rejection): void =>
-    refuse(stream, requestId, toRefused(rejection, requestId));
+    refuseStream(stream, requestId, toRefused(rejection, requestId));
   const excess = admission.findExcess(method.entry, headers.authorization);
   if (excess) {
     // What is still on its way is dropped as it comes: none of it is held while the refusal waits.
-    stream.resume();
+    dropData(stream, meter);
     pace(() => tell(excess.rejection));
     return;
   }
   const timeoutMs = readTimeoutMs(headers['grpc-timeout']);
   if (timeoutMs !== undefined) {
-    const onTime = (): void => refuse(stream, requestId, tooLate);
+    const onTime = (): void => refuseStream(stream, requestId, tooLate);
     const timer = setTimeout(onTime, Math.min(timeoutMs, maxTimerMs));
     // Also where the caller is gone: it may have named a time of years.
     stream.once('close', () => clearTimeout(timer));
   }
   const call = createIncoming(stream, headers, requestId, timeoutMs);
+  const isPublic = method.entry.policy === 'public';
   const reader = createMessageReader(limits.maxRequestBytes);
+  let frames = 0;
   stream.on('data', (chunk: Buffer) => {
+    frames += 1;
+    meter.seeData(chunk.length, frames);
     const fault = reader.add(chunk);
-    if (fault) refuse(stream, requestId, explain(fault));
+    if (fault) refuseStream(stream, requestId, explain(fault));
   });
   stream.on('end', () => {
     if (call.isCancelled()) return;
     const message = reader.end();
     if (!Buffer.isBuffer(message)) {
-      refuse(stream, requestId, explain(message));
+      refuseStream(stream, requestId, explain(message));
       return;
     }
     method
       .unary(call, () => method.read(message))
       .then((result) => {
         if (!result.ok) {
-          if (result.rejection.reason === 'OVERLOADED') pace(() => tell(result.rejection));
-          else tell(result.rejection);
+          const act = (): void => tell(result.rejection);
+          if (result.rejection.reason === 'OVERLOADED') pace(act);
+          else if (isPublic || isOfStranger(result.rejection)) meter.pace(act, costOf(headers));
+          else act();
         } else if (result.value.length > limits.maxResponseBytes) {
-          refuse(stream, requestId, tooLarge);
-        } else send(stream, result.value);
+          refuseStream(stream, requestId, tooLarge);
+        } else if (isPublic) meter.pace(() => send(stream, result.value));
+        else send(stream, result.value);
       })
       .catch((err: unknown) => log.error({ err, requestId }, 'the answer was not sent'));
+  });
+}
+
+/** A credential is looked at before it is refused: that takes three times as much. */
+export const costOf = ({ authorization }: IncomingHttpHeaders): number =>
+  authorization === undefined ? 1 : 3;
+
+/** Takes what still comes, and drops it. */
+function dropData(stream: ServerHttp2Stream, meter: ConnectionMeter): void {
+  let frames = 0;
+  stream.on('data', (chunk: Buffer) => {
+    frames += 1;
+    meter.seeData(chunk.length, frames);
   });
 }
 
@@ -148,6 +146,11 @@ function explain({ kind, bytes, maxBytes }: MessageFault): Omit<Refused, 'detail
       );
     case 'none':
       return fault(status.UNIMPLEMENTED, 'Received no request message for a unary method');
+    case 'fragmented':
+      return fault(
+        status.RESOURCE_EXHAUSTED,
+        `the message came in too many frames of a few bytes (${bytes} bytes so far): send larger ones`,
+      );
     case 'several':
       return fault(status.UNIMPLEMENTED, 'Received a second request message for a unary method');
   }
@@ -187,7 +190,7 @@ function createIncoming(
   };
 }
 
-const isOpen = (stream: ServerHttp2Stream): boolean =>
+export const isOpen = (stream: ServerHttp2Stream): boolean =>
   !stream.closed && !stream.destroyed && !stream.headersSent;
 
 const contentType = { ':status': 200, 'content-type': 'application/grpc+proto' } as const;
@@ -206,7 +209,7 @@ function send(stream: ServerHttp2Stream, message: Buffer): void {
 }
 
 /** A status and nothing else. What is still on its way is taken and dropped, within its windows. */
-function refuse(
+export function refuseStream(
   stream: ServerHttp2Stream,
   requestId: string,
   { code, message, details }: Omit<Refused, 'details'> & Partial<Refused>,

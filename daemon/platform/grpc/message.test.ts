@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 
 import { createMessageReader } from './message.ts';
 
@@ -17,6 +17,31 @@ function read(chunks: readonly Buffer[], maxBytes = 100) {
   const end = reader.end();
   return Buffer.isBuffer(end) ? end.toString() : end;
 }
+
+/** How many bytes are copied from one buffer to another while this runs. */
+function countCopied(work: () => void): number {
+  let copied = 0;
+  const concat = Buffer.concat.bind(Buffer);
+  vi.spyOn(Buffer, 'concat').mockImplementation((list, length) => {
+    const joined = concat(list, length);
+    copied += joined.length;
+    return joined;
+  });
+  const copy = Reflect.get(Buffer.prototype, 'copy') as (...args: unknown[]) => number;
+  vi.spyOn(Buffer.prototype, 'copy').mockImplementation(function (
+    this: Buffer,
+    ...args: unknown[]
+  ) {
+    const bytes = copy.apply(this, args);
+    copied += bytes;
+    return bytes;
+  });
+  work();
+  vi.restoreAllMocks();
+  return copied;
+}
+
+afterEach(() => vi.restoreAllMocks());
 
 describe('the one message of a call', () => {
   it('is read whole, however it is cut', () => {
@@ -48,4 +73,49 @@ describe('the one message of a call', () => {
       kind: 'several',
     });
   });
+
+  it('costs as much as it has bytes, however it is cut', () => {
+    for (const size of [500, 1_000, 200_000]) {
+      const bytes = framed('m'.repeat(size));
+      for (const width of size > 1_000 ? [64, 1_000, 16_384] : [1, 2, 64]) {
+        // The head byte by byte: what is joined again for each frame is joined then.
+        const pieces = [...cut(bytes.subarray(0, 5), 1), ...cut(bytes.subarray(5), width)];
+        let text: unknown;
+        const copied = countCopied(() => (text = read(pieces, 256 * 1024)));
+        expect(text).toBe('m'.repeat(size));
+        expect(copied).toBeLessThan(4 * bytes.length + 1_000);
+      }
+    }
+  });
+
+  it('is refused once it comes in far more frames than such a message has', () => {
+    const reader = createMessageReader(256 * 1024);
+    const add = (bytes: number[]) => reader.add(Buffer.from(bytes));
+    for (const byte of [0, 0, 3, 0, 0]) expect(add([byte])).toBeUndefined();
+    let frames = 5;
+    const copied = countCopied(() => {
+      while (frames < 10_000 && !add([1])) frames += 1;
+      for (let i = 0; i < 2_000; i += 1) add([1]);
+    });
+    expect(frames).toBeGreaterThan(1_000);
+    expect(frames).toBeLessThan(2_000);
+    expect(copied).toBeLessThan(10_000);
+    expect(reader.end()).toMatchObject({ kind: 'fragmented' });
+  });
+
+  it('holds its own bytes, and not what was read from the connection with them', () => {
+    const read64 = Buffer.alloc(65_536);
+    const reader = createMessageReader(1_000);
+    reader.add(read64.subarray(10, 13));
+    read64.writeUInt8(2, 19);
+    reader.add(read64.subarray(18, 22));
+    read64.fill(7);
+    expect(reader.end()).toEqual(Buffer.from([0, 0]));
+  });
 });
+
+function cut(bytes: Buffer, width: number): Buffer[] {
+  const pieces: Buffer[] = [];
+  for (let at = 0; at < bytes.length; at += width) pieces.push(bytes.subarray(at, at + width));
+  return pieces;
+}

@@ -23,8 +23,9 @@ const lookEveryMs = 5;
 export function createPace(
   { perSecond, burst, maxWaitMs }: PaceLimits,
   { nowMs, wait }: Clock,
-): (act: () => void) => void {
-  const putOff: { readonly act: () => void; readonly latestMs: number }[] = [];
+): (act: () => void, cost?: number) => void {
+  type PutOff = { readonly act: () => void; readonly cost: number; readonly latestMs: number };
+  const putOff: PutOff[] = [];
   let left = burst;
   let countedAtMs = nowMs();
 
@@ -38,21 +39,22 @@ export function createPace(
     const now = refill();
     let count = 0;
     while (count < putOff.length && (left >= 1 || (putOff[count]?.latestMs ?? 0) <= now)) {
-      left = Math.max(0, left - 1);
+      // What was due at last is done whether or not there is anything left for it.
+      if (left >= 1) left -= putOff[count]?.cost ?? 1;
       count += 1;
     }
     const due = putOff.splice(0, count);
     if (putOff.length > 0) wait(lookEveryMs, look);
     for (const { act } of due) act();
   };
-  return (act) => {
+  return (act, cost = 1) => {
     const now = refill();
     if (putOff.length === 0 && left >= 1) {
-      left -= 1;
+      left -= cost;
       act();
       return;
     }
-    putOff.push({ act, latestMs: now + maxWaitMs });
+    putOff.push({ act, cost, latestMs: now + maxWaitMs });
     if (putOff.length === 1) wait(lookEveryMs, look);
   };
 }

@@ -26,8 +26,9 @@ import {
   type WrapOptions,
 } from './calls.ts';
 import { createReader, withOwnCodec } from './codec.ts';
-import { answerDirectly, type DirectMethod } from './direct.ts';
 import { createFit, type Fit } from './fit.ts';
+import { frameLimits, watchFrames, type FrameLimits } from './frame-budget.ts';
+import { routeStreams, type Method } from './ingress.ts';
 import {
   connectionLimits,
   createListener,
@@ -73,6 +74,7 @@ export type Limits = {
   readonly load: LoadLimits;
   readonly connections: ConnectionLimits;
   readonly sessions: SessionLimits;
+  readonly frames?: FrameLimits;
 };
 
 const defaultLimits: Limits = {
@@ -122,8 +124,10 @@ export function createGrpcServer(options: {
   readonly log: Log;
   readonly proxies?: AddressSet;
   readonly limits?: Limits;
+  /** Answers unary calls without the gRPC library, which costs half as much; true by default. */
+  readonly isFastPathOn?: boolean;
 }): GrpcServer {
-  const { services, access, log, limits = defaultLimits } = options;
+  const { services, access, log, limits = defaultLimits, isFastPathOn = true } = options;
   const proxies = options.proxies ?? createAddressSet([]);
   const server = new Server(serverOptions);
   const { http2Server, injector } = openHttp2(server);
@@ -137,7 +141,7 @@ export function createGrpcServer(options: {
   health.addToServer(server);
   const admission = createAdmission({ access, proxies, limits: limits.load });
   const unread = createUnread();
-  const methods = new Map<string, DirectMethod>();
+  const methods = new Map<string, Method>();
   const shared = { access, admission, unread, log };
   const createQueueFit = (): Fit => {
     const most = limits.load.all;
@@ -145,7 +149,13 @@ export function createGrpcServer(options: {
     return createFit(fitted, () => performance.now());
   };
   for (const service of services) host(server, methods, service, { ...shared, createQueueFit });
-  answerDirectly(http2Server, { methods, admission, log, limits: messageLimits });
+  const frames = watchFrames({
+    server: http2Server,
+    limits: limits.frames ?? frameLimits,
+    end: (session, cause) => watch.end(session, cause),
+  });
+  const routed = { methods, admission, frames, log, limits: messageLimits, isFastPathOn };
+  routeStreams(http2Server, routed);
   const sessions = { server: http2Server, limits: limits.sessions, log, isRequestStream };
   const watch = watchSessions(sessions);
   const listeners: Listener[] = [];
@@ -167,6 +177,7 @@ export function createGrpcServer(options: {
       for (const listener of listeners) listener.stop();
       await drain(server, admission.inFlight, deadlineMs);
       watch.stop();
+      frames.stop();
     },
   };
 }
@@ -223,7 +234,7 @@ function parseAddress(address: string): { host: string; port: number } | { path:
 
 function host(
   server: Server,
-  methods: Map<string, DirectMethod>,
+  methods: Map<string, Method>,
   service: HostedService,
   {
     createQueueFit,
@@ -249,13 +260,17 @@ function host(
     };
     const bounds = service.bounds?.[method];
     definitions[method] = withOwnCodec(definition, bounds);
+    const { entry } = options;
+    const { requestStream: isRequestStream } = definition;
+    methods.set(definition.path, { entry, isRequestStream, direct: undefined });
     if (definition.requestStream) implementation[method] = wrapBidi(options);
     else if (definition.responseStream) implementation[method] = wrapServerStream(options);
     else {
       const unary = createUnary(options);
       implementation[method] = wrapUnary(unary, options.log);
       const read = createReader(definition, bounds);
-      methods.set(definition.path, { entry: options.entry, unary, read });
+      const direct = { entry, unary, read };
+      methods.set(definition.path, { entry, isRequestStream, direct });
     }
   }
   server.addService(definitions, implementation);

@@ -9,6 +9,8 @@ import type { Socket } from 'node:net';
 import { status } from '@grpc/grpc-js';
 
 import type { Log } from '../log.ts';
+import type { FloodCause } from './frame-budget.ts';
+import { heldBytesOf } from './library-stream.ts';
 
 export type SessionLimits = {
   /** From the connection to its SETTINGS, and to its acknowledgement of ours. */
@@ -62,6 +64,8 @@ type SessionState = {
 export type SessionWatch = {
   /** Opens a session on this connection, by `inject`. */
   begin(socket: Socket, inject: () => void): void;
+  /** Cuts a session off, and counts why. */
+  end(session: ServerHttp2Session, cause: Cause): void;
   stop(): void;
 };
 
@@ -69,7 +73,12 @@ export type SessionWatch = {
 const lastWordsMs = 2_000;
 
 type Cause =
-  'no greeting' | 'answers unread' | 'too much held' | 'request incomplete' | 'left open';
+  | 'no greeting'
+  | 'answers unread'
+  | 'too much held'
+  | 'request incomplete'
+  | 'left open'
+  | FloodCause;
 
 /**
  * Watches the HTTP/2 sessions of a server, and ends what only costs: connections that do not greet
@@ -89,7 +98,8 @@ export function watchSessions(options: {
   const count = (cause: Cause): void => void cut.set(cause, (cut.get(cause) ?? 0) + 1);
   const end = (session: ServerHttp2Session, cause: Cause): void => {
     count(cause);
-    session.destroy(undefined, constants.NGHTTP2_ENHANCE_YOUR_CALM);
+    // Node takes the code where an error may stand: beside `undefined` it would send NO_ERROR.
+    session.destroy(constants.NGHTTP2_ENHANCE_YOUR_CALM as unknown as Error);
   };
 
   let arriving: Socket | undefined;
@@ -148,6 +158,7 @@ export function watchSessions(options: {
       inject();
       arriving = undefined;
     },
+    end,
     stop: () => clearInterval(timer),
   };
 }
@@ -206,7 +217,8 @@ function lookAtStreams(
     }
     seen.isLeftOpen = !isWhole && stream.writableFinished;
     const isPartial = seen.isOneRequest && !isWhole;
-    heldBytes += streamBytes + seen.unreadBytes + (isPartial ? requestBytes : 0);
+    const requested = isPartial ? requestBytes : heldBytesOf(stream);
+    heldBytes += streamBytes + seen.unreadBytes + requested;
     unreadBytes += seen.unreadBytes;
   }
   return { heldBytes, unreadBytes };

@@ -45,6 +45,16 @@ describe('the source of a call', () => {
   ])('of a peer %j is %j', (peer, address) => expect(addressOfPeer(peer)).toBe(address));
 });
 
+describe('a header of thousands of proxies', () => {
+  it('is looked at as far as there can be proxies in a row', () => {
+    let looked = 0;
+    const counting = { has: (address: string) => ((looked += 1), proxies.has(address)) };
+    const header = Array.from({ length: 8_000 }, () => '10.0.0.9').join(',');
+    expect(findSource('10.0.0.1', [header], counting)).toBe('10.0.0.9');
+    expect(looked).toBeLessThan(100);
+  });
+});
+
 describe('addresses and ranges', () => {
   it.each(['10.0.0.7', '10.0.0.0/8', '::1', 'fd00::/8', '::ffff:10.0.0.7', '0.0.0.0/0'])(
     '%s is one',

@@ -27,6 +27,9 @@ export function createAddressSet(entries: readonly string[]): AddressSet {
 
 export const loopback = createAddressSet(['127.0.0.0/8', '::1']);
 
+/** Proxies in a row that are looked at; a header has room for thousands. */
+const maxHops = 32;
+
 /**
  * Where a call comes from: the peer itself, unless it is a trusted proxy. Then it is the right-most
  * address of `x-forwarded-for` that is no trusted proxy: what stands to its left was written by
@@ -39,7 +42,7 @@ export function findSource(
 ): string {
   let source = plainAddress(peer);
   const hops = forwardedFor.flatMap((header) => header.split(','));
-  for (const hop of hops.reverse()) {
+  for (const hop of hops.slice(-maxHops).reverse()) {
     if (!proxies.has(source)) return source;
     const address = addressOfHop(hop.trim());
     if (address === undefined) return source;

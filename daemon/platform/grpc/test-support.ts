@@ -42,10 +42,26 @@ export type Stand = {
   stop(): Promise<void>;
 };
 
+const user: Policy = { roles: ['customer'], service: true };
+const policies: Readonly<Record<string, Policy>> = {
+  signIn: 'public',
+  refresh: 'public',
+  wait: user,
+  queue: user,
+  large: user,
+  source: user,
+  pour: user,
+  talk: user,
+};
+
 const megabyte = Buffer.alloc(1024 * 1024);
 
 /** `wait` and `queue` answer when they are let go, `large` with as many MiB as asked for, `source` with its own. */
-export async function startStand(limits: Partial<Limits>, proxies: string[]): Promise<Stand> {
+export async function startStand(
+  limits: Partial<Limits>,
+  proxies: string[],
+  isFastPathOn = true,
+): Promise<Stand> {
   const waiting: (() => void)[] = [];
   const wait = async () => {
     await new Promise<void>((resolve) => waiting.push(resolve));
@@ -54,7 +70,6 @@ export async function startStand(limits: Partial<Limits>, proxies: string[]): Pr
   async function* pour(): AsyncGenerator<Buffer> {
     for (;;) yield await Promise.resolve(megabyte);
   }
-  const user: Policy = { roles: ['customer'], service: true };
   const server = createGrpcServer({
     services: [
       {
@@ -69,16 +84,7 @@ export async function startStand(limits: Partial<Limits>, proxies: string[]): Pr
           pour: method('pour', false, true),
           talk: method('talk', true, true),
         },
-        policies: {
-          signIn: 'public',
-          refresh: 'public',
-          wait: user,
-          queue: user,
-          large: user,
-          source: user,
-          pour: user,
-          talk: user,
-        },
+        policies,
         queued: ['queue'],
         handlers: {
           signIn: wait,
@@ -96,6 +102,7 @@ export async function startStand(limits: Partial<Limits>, proxies: string[]): Pr
     ],
     access,
     log: createLog('silent'),
+    isFastPathOn,
     proxies: createAddressSet(proxies),
     limits: {
       load: loadLimits,

@@ -1,0 +1,56 @@
+import { constants, type ServerHttp2Stream } from 'node:http2';
+
+import type { ConnectionMeter } from './frame-budget.ts';
+import { createMessageSplitter, type SplitterOptions } from './message-splitter.ts';
+
+/** What a chunk takes besides its bytes while it waits to be read: a Buffer and its place in a list. */
+const chunkBytes = 256;
+
+const heldBytes = new WeakMap<ServerHttp2Stream, () => number>();
+
+/** What a stream holds of its requests. */
+export const heldBytesOf = (stream: ServerHttp2Stream): number => heldBytes.get(stream)?.() ?? 0;
+
+export type StreamGuard = {
+  /** From here on, what comes is counted and goes no further. */
+  drop(): void;
+};
+
+/**
+ * Stands before the gRPC library's own reading of a stream, which keeps each frame of a message as
+ * it came, and unpacks all compressed messages of a frame at once. It is handed whole messages;
+ * compressed ones one by one, so that the next waits until the last was taken. This must sit where
+ * data arrives and not where it is read: chunks wait in a stream that is not read.
+ */
+export function guardStream(
+  stream: ServerHttp2Stream,
+  meter: ConnectionMeter,
+  options: SplitterOptions,
+): StreamGuard {
+  const push = stream.push.bind(stream);
+  const splitter = createMessageSplitter(options);
+  let frames = 0;
+  let waiting = 0;
+  let isDropped = false;
+  heldBytes.set(stream, () => stream.readableLength + splitter.heldBytes + waiting * chunkBytes);
+  stream.push = (chunk: unknown, encoding?: BufferEncoding): boolean => {
+    if (!Buffer.isBuffer(chunk)) return push(chunk, encoding);
+    frames += 1;
+    meter.seeData(chunk.length, frames);
+    if (isDropped) return true;
+    if (stream.readableLength === 0) waiting = 0;
+    for (const piece of splitter.add(chunk)) {
+      waiting += 1;
+      push(piece);
+    }
+    if (splitter.isFragmented && !stream.closed) stream.close(constants.NGHTTP2_ENHANCE_YOUR_CALM);
+    // As if it had been pushed: more may come while there is room.
+    return stream.readableLength < stream.readableHighWaterMark;
+  };
+  return {
+    drop: () => {
+      isDropped = true;
+      stream.resume();
+    },
+  };
+}

@@ -1,0 +1,66 @@
+import { describe, expect, it } from 'vitest';
+
+import { createMessageSplitter, type SplitterOptions } from './message-splitter.ts';
+
+const framed = (text: string): Buffer => {
+  const head = Buffer.alloc(5);
+  head.writeUInt32BE(text.length, 1);
+  return Buffer.concat([head, Buffer.from(text)]);
+};
+
+function split(chunks: readonly Buffer[], options: Partial<SplitterOptions> = {}) {
+  const whole = { maxBytes: 1_000, isSingle: false, isOneByOne: false };
+  const splitter = createMessageSplitter({ ...whole, ...options });
+  const pieces = chunks.flatMap((chunk) => splitter.add(chunk));
+  return { splitter, pieces: pieces.map((piece) => piece.toString('latin1')) };
+}
+
+const texts = ['one', '', 'three', 'm'.repeat(300)];
+const bytes = Buffer.concat(texts.map(framed));
+const messages = texts.map((text) => framed(text).toString('latin1'));
+
+describe('the bytes of a stream', () => {
+  it('are handed on between messages, wherever they are cut', () => {
+    for (let at = 1; at < bytes.length; at += 1) {
+      const { pieces } = split([bytes.subarray(0, at), bytes.subarray(at)]);
+      expect(pieces.join('')).toBe(messages.join(''));
+    }
+    expect(split([...bytes].map((byte) => Buffer.from([byte]))).pieces).toEqual(messages);
+  });
+
+  it('are handed on at once where they are whole, and one by one where that is asked for', () => {
+    expect(split([bytes]).pieces).toEqual([messages.join('')]);
+    expect(split([bytes], { isOneByOne: true }).pieces).toEqual(messages);
+  });
+
+  it('are held until a message is whole', () => {
+    const { splitter, pieces } = split([framed('a message').subarray(0, 8)]);
+    expect(pieces).toEqual([]);
+    expect(splitter.heldBytes).toBe(8);
+  });
+
+  it('end after the head of a message that is too large', () => {
+    const large = Buffer.from([0, 0, 0, 4, 0, 1, 2, 3]);
+    const head = large.subarray(0, 5).toString('latin1');
+    expect(split([framed('one'), large, large]).pieces).toEqual([messages[0], head]);
+    expect(split([large.subarray(0, 2), large.subarray(2), large]).pieces).toEqual([head]);
+  });
+
+  it('of a call with one message end with a second one, which is empty', () => {
+    const empty = Buffer.alloc(5).toString('latin1');
+    const { pieces } = split([bytes, bytes], { isSingle: true });
+    expect(pieces.join('')).toBe(`${messages[0]}${empty}`);
+  });
+
+  it('end once a message came in far too many frames', () => {
+    const head = Buffer.from([0, 0, 0, 3, 0]);
+    const bits = Array.from({ length: 700 }, () => Buffer.from([1]));
+    expect(split([head, ...bits]).splitter.isFragmented).toBe(false);
+    const long = Buffer.from([0, 0, 3, 0, 0]);
+    const more = Array.from({ length: 2_000 }, () => Buffer.from([1]));
+    const { splitter, pieces } = split([long, ...more], { maxBytes: 256 * 1024 });
+    expect(splitter.isFragmented).toBe(true);
+    expect(splitter.heldBytes).toBeLessThan(1_100);
+    expect(pieces).toEqual([]);
+  });
+});
