@@ -50,7 +50,12 @@ export type Config = {
     | { readonly url: string; readonly from: string; readonly caFile: string | undefined }
     | undefined;
   readonly isSignUpOpen: boolean;
+  /** True where sign-up is open by default, and for programs on this machine only. */
+  readonly isSignUpLocal: boolean;
+  /** What customers may do by themselves. */
   readonly selfServiceOperations: ReadonlySet<Operation>;
+  /** The same for requests that come straight from programs on this machine. */
+  readonly localOperations: ReadonlySet<Operation>;
   readonly isPlaintextAllowed: boolean;
   readonly tlsFiles: TlsFileNames;
   /** Addresses and ranges whose `x-forwarded-for` is believed. */
@@ -191,11 +196,13 @@ function peersOf(hosted: readonly ServiceName[]): ReadonlySet<ServiceName> {
 
 function toConfig(parsed: Parsed, xdgDataHome: string | undefined): Config {
   const isOwn = usesOwnDatabases(parsed);
-  // Open to try it out only where nobody else can come in: our own database, and loopback.
+  // Open to try it out only where nobody else can come in: our own database, and loopback. Even then
+  // a proxy may forward requests of others, which do not count as local.
   const isOpen = !isOwn && isLoopback(parsed.WALLETD_LISTEN.host);
   const { uid, homedir } = userInfo();
   const asked = parsed.SELF_SERVICE_OPERATIONS;
-  const fallback = isOpen ? [...operations] : listOf(closedOperations);
+  const closed = asked.length > 0 ? asked : listOf(closedOperations);
+  const local = isOpen && asked.length === 0 ? [...operations] : closed;
   return {
     listen: parsed.WALLETD_LISTEN,
     services: parsed.WALLETD_SERVICES,
@@ -226,7 +233,9 @@ function toConfig(parsed: Parsed, xdgDataHome: string | undefined): Config {
         ? undefined
         : { url: parsed.SMTP_URL, from: parsed.MAIL_FROM, caFile: parsed.SMTP_CA_FILE },
     isSignUpOpen: parsed.SIGN_UP === '' ? isOpen : parsed.SIGN_UP === 'open',
-    selfServiceOperations: new Set((asked.length > 0 ? asked : fallback).filter(isOperation)),
+    isSignUpLocal: parsed.SIGN_UP === '' && isOpen,
+    selfServiceOperations: new Set(closed.filter(isOperation)),
+    localOperations: new Set(local.filter(isOperation)),
     isPlaintextAllowed: parsed.WALLETD_ALLOW_PLAINTEXT,
     tlsFiles: {
       cert: parsed.TLS_CERT_FILE,

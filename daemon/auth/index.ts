@@ -37,6 +37,8 @@ export type AuthOptions = {
   readonly log: Log;
   readonly config: {
     readonly isSignUpOpen: boolean;
+    /** True where it is open for programs on this machine only. */
+    readonly isSignUpLocal: boolean;
     readonly signingKeyPem: string;
     /** A key that signs no more; tokens that it signed are still believed. */
     readonly previousKeyPem: string | undefined;
@@ -67,6 +69,7 @@ export async function createAuth(options: AuthOptions) {
       devices: createDeviceTokens(keys.deriveSecret('device tokens')),
       post,
       isSignUpOpen: config.isSignUpOpen,
+      isSignUpLocal: config.isSignUpLocal,
     }),
     policies,
     onDenied: (context, method, rejection) => trail.recordDenial(context, method, rejection),

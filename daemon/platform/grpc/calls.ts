@@ -8,7 +8,7 @@ import type {
   ServerWritableStream,
 } from '@grpc/grpc-js';
 
-import { refuse, succeed, type Result } from '../../../core/reasons.ts';
+import { refuse, succeed, type Rejection, type Result } from '../../../core/reasons.ts';
 import type { Access } from '../access.ts';
 import { classifyDbError, isCommitInDoubt } from '../db.ts';
 import { createHold, findHeld } from '../hold.ts';
@@ -17,6 +17,7 @@ import type { Admission, CallContext, Entry } from './admission.ts';
 import { createSink, type Unread } from './answers.ts';
 import { maskUnexpected, toServiceError } from './errors.ts';
 import { authorizationOf, incomingOf, type Incoming } from './incoming.ts';
+import type { OpenStream } from './ingress/stream-slots.ts';
 
 export type { CallContext } from './admission.ts';
 
@@ -121,7 +122,7 @@ export function wrapBidi(options: WrapOptions) {
   return (call: ServerDuplexStream<Read, Buffer>): void => {
     const handler = options.handler as BidiHandler<unknown, unknown> | undefined;
     runStream(call, options, (context) =>
-      handler ? handler(readChecked(call, options), context) : Promise.resolve(notOffered),
+      handler ? handler(readChecked(call, options, context), context) : Promise.resolve(notOffered),
     );
   };
 }
@@ -130,11 +131,13 @@ export function wrapBidi(options: WrapOptions) {
 async function* readChecked(
   call: ServerDuplexStream<Read, Buffer>,
   { access, entry }: WrapOptions,
+  { stream }: CallContext,
 ): AsyncIterable<unknown> {
   limitReadAhead(call);
   // Not destroyed with the reading, neither at its end nor when it is left: answers are still due.
   const requests: AsyncIterable<Read> = call.iterator({ destroyOnReturn: false });
-  for await (const request of requests) {
+  for await (const request of stream ? endWith(requests, stream) : requests) {
+    stream?.beginRequest();
     if (!request.ok) throw createHold(request.rejection);
     const still = await access.authorize(authorizationOf(call), entry.policy);
     if (!still.ok) throw createHold(still.rejection);
@@ -151,6 +154,26 @@ function limitReadAhead(call: object): void {
   if (state) state.highWaterMark = 1;
 }
 
+/** The same requests; fails once the stream shall end, though the next one may never come. */
+async function* endWith(requests: AsyncIterable<Read>, stream: OpenStream): AsyncGenerator<Read> {
+  const iterator = requests[Symbol.asyncIterator]();
+  let end: Rejection | undefined;
+  let fail: (err: unknown) => void = () => undefined;
+  stream.onEnd((rejection) => {
+    end = rejection;
+    fail(createHold(rejection));
+  });
+  for (;;) {
+    if (end) throw createHold(end);
+    const next = await new Promise<IteratorResult<Read>>((resolve, reject) => {
+      fail = reject;
+      iterator.next().then(resolve, reject);
+    });
+    if (next.done === true) return;
+    yield next.value;
+  }
+}
+
 type StreamCall = ServerWritableStream<Read, Buffer> | ServerDuplexStream<Read, Buffer>;
 
 function runStream(
@@ -163,7 +186,7 @@ function runStream(
   const work = async (context: CallContext): Promise<Result<unknown>> => {
     const opened = await open(context);
     if (!opened.ok) return tellDenial(opened, options.entry, context);
-    const sink = createSink(call);
+    const sink = createSink(call, context.stream);
     for await (const message of opened.value) {
       if (call.cancelled) return opened;
       await sink.write(options.encode(message));

@@ -8,9 +8,10 @@ import type { Admission, Entry } from './admission.ts';
 import type { Read, Unary } from './calls.ts';
 import { toRefused, type Refused } from './errors.ts';
 import { toRequestId, type Incoming } from './incoming.ts';
+import { findOrigin, listForwardingHeaders } from './ingress/forwarding.ts';
 import { createMessageReader, type MessageFault } from './message.ts';
 import { createPace } from './pace.ts';
-import { addressOfPeer } from './source.ts';
+import { addressOfPeer, loopback } from './source.ts';
 
 /** A unary method that is answered without the gRPC library. */
 export type DirectMethod = {
@@ -153,7 +154,7 @@ function explain({ kind, bytes, maxBytes }: MessageFault): Omit<Refused, 'detail
   }
 }
 
-type Peer = { readonly peer: string; readonly address: string };
+type Peer = { readonly peer: string; readonly address: string; readonly isLoopback: boolean };
 const peers = new WeakMap<Http2Session, Peer>();
 
 function findPeer(session: Http2Session | undefined): Peer {
@@ -161,7 +162,8 @@ function findPeer(session: Http2Session | undefined): Peer {
   if (known) return known;
   const { remoteAddress, remotePort } = session?.socket ?? {};
   const peer = remoteAddress === undefined ? 'unknown' : `${remoteAddress}:${remotePort ?? ''}`;
-  const found = { peer, address: addressOfPeer(peer) };
+  const address = addressOfPeer(peer);
+  const found = { peer, address, isLoopback: loopback.has(address) };
   if (session) peers.set(session, found);
   return found;
 }
@@ -172,7 +174,7 @@ function createIncoming(
   requestId: string,
   timeoutMs: number | undefined,
 ): Incoming {
-  const { peer, address } = findPeer(stream.session);
+  const { peer, address, isLoopback } = findPeer(stream.session);
   const forwardedFor = headers['x-forwarded-for'];
   return {
     requestId,
@@ -180,6 +182,8 @@ function createIncoming(
     peer,
     peerAddress: address,
     forwardedFor: forwardedFor === undefined ? [] : [forwardedFor].flat(),
+    origin: findOrigin(isLoopback, headers, headers[':authority']),
+    listForwardingHeaders: () => listForwardingHeaders(headers),
     deadlineMs: timeoutMs === undefined ? Infinity : Date.now() + timeoutMs,
     // Headers that are out already are those of a refusal: it is too late.
     isCancelled: () => stream.closed || stream.destroyed || stream.headersSent,
