@@ -1,7 +1,7 @@
 import { refuse, succeed } from '../../../core/reasons.ts';
 import type { Access, Policy, Principal } from '../access.ts';
 import { createLog } from '../log.ts';
-import { loadLimits } from './admission.ts';
+import { loadLimits, type CallContext } from './admission.ts';
 import { connectionLimits } from './listener.ts';
 import { createGrpcServer, type GrpcServer, type Limits } from './server.ts';
 import { sessionLimits } from './sessions.ts';
@@ -45,7 +45,11 @@ export type Stand = {
 const megabyte = Buffer.alloc(1024 * 1024);
 
 /** `wait` and `queue` answer when they are let go, `large` with as many MiB as asked for, `source` with its own. */
-export async function startStand(limits: Partial<Limits>, proxies: string[]): Promise<Stand> {
+export async function startStand(
+  limits: Partial<Limits>,
+  proxies: string[],
+  log = createLog('silent'),
+): Promise<Stand> {
   const waiting: (() => void)[] = [];
   const wait = async () => {
     await new Promise<void>((resolve) => waiting.push(resolve));
@@ -53,6 +57,14 @@ export async function startStand(limits: Partial<Limits>, proxies: string[]): Pr
   };
   async function* pour(): AsyncGenerator<Buffer> {
     for (;;) yield await Promise.resolve(megabyte);
+  }
+  /** Echoes; a `w` is answered once the calls that wait are let go. */
+  async function* talk(requests: AsyncIterable<Buffer>, context: CallContext) {
+    for await (const request of requests) {
+      if (request.toString() === 'w') await wait();
+      yield request;
+      context.stream?.finishRequest();
+    }
   }
   const user: Policy = { roles: ['customer'], service: true };
   const server = createGrpcServer({
@@ -68,6 +80,8 @@ export async function startStand(limits: Partial<Limits>, proxies: string[]): Pr
           source: method('source'),
           pour: method('pour', false, true),
           talk: method('talk', true, true),
+          local: method('local'),
+          stream: method('stream', false, true),
         },
         policies: {
           signIn: 'public',
@@ -78,6 +92,8 @@ export async function startStand(limits: Partial<Limits>, proxies: string[]): Pr
           source: user,
           pour: user,
           talk: user,
+          local: user,
+          stream: user,
         },
         queued: ['queue'],
         handlers: {
@@ -90,12 +106,17 @@ export async function startStand(limits: Partial<Limits>, proxies: string[]): Pr
           source: (_request: Buffer, { source }: { source: string }) =>
             Promise.resolve(succeed(Buffer.from(source))),
           pour: () => Promise.resolve(succeed(pour())),
-          talk: (requests: AsyncIterable<Buffer>) => Promise.resolve(succeed(requests)),
+          talk: (requests: AsyncIterable<Buffer>, context: CallContext) =>
+            Promise.resolve(succeed(talk(requests, context))),
+          local: (_request: Buffer, { isLocal }: CallContext) =>
+            Promise.resolve(succeed(Buffer.from(String(isLocal)))),
+          stream: (_request: Buffer, { isLocal }: CallContext) =>
+            Promise.resolve(succeed([Buffer.from(String(isLocal))] as never)),
         },
       },
     ],
     access,
-    log: createLog('silent'),
+    log,
     proxies: createAddressSet(proxies),
     limits: {
       load: loadLimits,

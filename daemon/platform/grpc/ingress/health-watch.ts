@@ -63,7 +63,7 @@ export function addHealthService(
       server.addService(definition, { ...others, watch: bound(watch as Watch) });
     },
   };
-  health.addToServer(adder as unknown as Server);
+  health.addToServer(adder);
 }
 
 const end = (call: ServerWritableStream<unknown, unknown>): void =>
