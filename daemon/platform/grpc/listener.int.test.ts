@@ -30,6 +30,12 @@ afterEach(async () => {
 });
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
+const readPair = ({ cert, key }: { cert: string; key: string }): TlsMaterial => ({
+  cert: readFileSync(cert),
+  key: readFileSync(key),
+  clientCa: undefined,
+});
+
 const materialOf = (name: string, clientCa?: string): TlsMaterial => {
   const { cert, key } = authority.issue(name);
   return {
@@ -169,7 +175,10 @@ describe('TLS', () => {
   });
 
   it('1.2 has forward secrecy: a client that offers RSA key exchange only is refused', async () => {
-    const { port, accepted } = await open({}, fixed(materialOf('secrecy')));
+    const { port, accepted } = await open(
+      {},
+      fixed(readPair(authority.issue('secrecy', 1, 'rsa'))),
+    );
     const bounds = { minVersion: 'TLSv1.2', maxVersion: 'TLSv1.2' } as const;
     for (const ciphers of [
       'AES128-GCM-SHA256',
