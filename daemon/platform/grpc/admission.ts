@@ -237,7 +237,7 @@ async function isOwnService(access: Access, authorization: string | undefined): 
   return identified.ok && identified.value.kind === 'service';
 }
 
-export const tooMuch = (why: string) =>
+const tooMuch = (why: string) =>
   refuse('OVERLOADED', `${why}: nothing was done, try again shortly`);
 
 const tooMuchInHand = tooMuch('the server has too much in hand');

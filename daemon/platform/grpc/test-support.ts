@@ -34,6 +34,32 @@ const method = (name: string, requestStream = false, responseStream = false) => 
   responseDeserialize: bytesOf,
 });
 
+const definition = {
+  signIn: method('signIn'),
+  refresh: method('refresh'),
+  wait: method('wait'),
+  queue: method('queue'),
+  large: method('large'),
+  source: method('source'),
+  pour: method('pour', false, true),
+  talk: method('talk', true, true),
+  local: method('local'),
+  stream: method('stream', false, true),
+};
+const user: Policy = { roles: ['customer'], service: true };
+const policies: Record<string, Policy> = {
+  signIn: 'public',
+  refresh: 'public',
+  wait: user,
+  queue: user,
+  large: user,
+  source: user,
+  pour: user,
+  talk: user,
+  local: user,
+  stream: user,
+};
+
 export type Stand = {
   readonly address: string;
   readonly server: GrpcServer;
@@ -66,35 +92,12 @@ export async function startStand(
       context.stream?.finishRequest();
     }
   }
-  const user: Policy = { roles: ['customer'], service: true };
   const server = createGrpcServer({
     services: [
       {
         name: 'test.Test',
-        definition: {
-          signIn: method('signIn'),
-          refresh: method('refresh'),
-          wait: method('wait'),
-          queue: method('queue'),
-          large: method('large'),
-          source: method('source'),
-          pour: method('pour', false, true),
-          talk: method('talk', true, true),
-          local: method('local'),
-          stream: method('stream', false, true),
-        },
-        policies: {
-          signIn: 'public',
-          refresh: 'public',
-          wait: user,
-          queue: user,
-          large: user,
-          source: user,
-          pour: user,
-          talk: user,
-          local: user,
-          stream: user,
-        },
+        definition,
+        policies,
         queued: ['queue'],
         handlers: {
           signIn: wait,

@@ -10,7 +10,7 @@ beforeEach(() => {
 });
 
 /** Idle since so many milliseconds; undefined: busy. */
-const holding = (name: string, idleMs: number | undefined = undefined): Holding => {
+const holding = (name: string, idleMs?: number): Holding => {
   const sinceMs = idleMs === undefined ? undefined : nowMs - idleMs;
   return { findIdleSinceMs: () => sinceMs, end: () => void ended.push(name) };
 };

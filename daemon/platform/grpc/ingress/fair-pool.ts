@@ -6,10 +6,10 @@ export type Holding = {
   end(): void;
 };
 
-export type Place = { release(): void };
+type Place = { release(): void };
 
 /** `full`: the pool is. `own`: the holder has as many places as one may have. */
-export type Taken = Place | 'full' | 'own';
+type Taken = Place | 'full' | 'own';
 
 export type FairPool = {
   /** A place for this holder, or why there is none. */

@@ -1,7 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import { Client, credentials, Metadata, type ServiceError } from '@grpc/grpc-js';
-import { pino } from 'pino';
 import { afterEach, describe, expect, it } from 'vitest';
 
 import { connectRaw, readAnswer, type RawClient } from '../../../../tests/support/raw-http2.ts';
@@ -165,14 +164,14 @@ describe('all slots for streams', () => {
     expect(await ana.talk().ended).toMatchObject({ code: 8 });
     const newcomers = ['cid', 'dan'].map((user) => library(address, user).talk());
     await Promise.all(newcomers.map(({ first }) => first));
-    const ends = await Promise.all([held[0], held[3]].map((stream) => stream?.ended));
+    const ends = await Promise.all(held.filter((_, i) => i % 3 === 0).map(({ ended }) => ended));
     for (const end of ends) {
       expect(end).toMatchObject({ code: 8 });
-      expect(end?.details).toContain('idle');
+      expect(end.details).toContain('idle');
     }
     // One each: the largest holder is another after the first.
-    const others = [held[1], held[2], held[4], held[5]];
-    const states = others.map((stream) => Promise.race([stream?.ended, 'open']));
+    const others = held.filter((_, i) => i % 3 !== 0);
+    const states = others.map(({ ended }) => Promise.race([ended, Promise.resolve('open')]));
     expect(await Promise.all(states)).toEqual(['open', 'open', 'open', 'open']);
     for (const { call } of [...held, ...newcomers]) call.cancel();
   });
@@ -284,48 +283,5 @@ describe('calls without a credential', () => {
     for (let i = 1; i <= 2; i += 1) raw.open(signIn, from(`203.0.113.${i}`));
     await sleep(200);
     expect(await raw.call(signIn, from('203.0.113.3'))).toMatchObject({ status: 8 });
-  });
-});
-
-describe('a request that carries a forwarding header', () => {
-  const isLocal = async (raw: RawClient, path: string, headers: Record<string, string>) => {
-    const { authorization } = as('ana').headers;
-    const { body } = await raw.call(path, {
-      headers: { authorization, ...headers },
-      messages: question,
-    });
-    return body.subarray(5).toString();
-  };
-
-  it.each([['/test.Test/local'], ['/test.Test/stream']])(
-    'is not local, by %s, and compressed or not',
-    async (path) => {
-      for (const trusted of [[], proxies]) {
-        const raw = client((await start({}, trusted)).address);
-        expect(await isLocal(raw, path, {})).toBe('true');
-        for (const header of ['forwarded', 'via', 'x-forwarded-for', 'x-real-ip', 'cf-ray']) {
-          expect(await isLocal(raw, path, { [header]: '127.0.0.1' })).toBe('false');
-        }
-        // The library answers what announces a compression.
-        const viaLibrary = { 'grpc-encoding': 'gzip', 'x-forwarded-proto': 'https' };
-        expect(await isLocal(raw, path, viaLibrary)).toBe('false');
-        expect(await isLocal(raw, path, { 'grpc-encoding': 'gzip' })).toBe('true');
-        expect(await isLocal(raw, path, { ':authority': 'wallet.example.com' })).toBe('false');
-      }
-    },
-  );
-
-  it('is reported once', async () => {
-    const lines: string[] = [];
-    const log = pino({}, { write: (line: string) => void lines.push(line) });
-    const stand = await startStand({}, [], log);
-    releases.push(stand.stop);
-    const raw = client(stand.address);
-    for (let i = 0; i < 3; i += 1) {
-      await isLocal(raw, '/test.Test/local', { 'x-forwarded-for': '203.0.113.1' });
-    }
-    const reports = lines.filter((line) => line.includes('TRUSTED_PROXIES'));
-    expect(reports).toHaveLength(1);
-    expect(reports[0]).not.toContain('203.0.113.1');
   });
 });
