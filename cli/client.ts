@@ -1,3 +1,5 @@
+import { createSecureContext } from 'node:tls';
+
 import {
   Client,
   connectivityState,
@@ -8,6 +10,7 @@ import {
   type ServiceError,
 } from '@grpc/grpc-js';
 
+import { tlsCiphers } from '../core/tls-ciphers.ts';
 import { readCallFailure, toUnsentFailure, type CallFailure, type CallResult } from './errors.ts';
 import { fail, succeed, type Outcome } from './failures.ts';
 import type { Method } from './method.ts';
@@ -120,7 +123,13 @@ function chooseCredentials(settings: Settings): Outcome<ChannelCredentials> {
     const files = readTlsFiles(settings);
     if (!files.ok) return files;
     const { ca, cert, key } = files.value;
-    return succeed(credentials.createSsl(ca, key, cert));
+    const context = createSecureContext({
+      ...(ca ? { ca } : {}),
+      ...(cert && key ? { cert, key } : {}),
+      ciphers: tlsCiphers,
+      minVersion: 'TLSv1.2',
+    });
+    return succeed(credentials.createFromSecureContext(context));
   }
   if (!settings.server.isLoopback && !settings.isPlaintextAllowed) {
     return fail(

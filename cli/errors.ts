@@ -84,6 +84,7 @@ export const exitCodeByReason: Readonly<Record<Reason, ExitCode>> = {
   AUTH_UNAVAILABLE: exitCodes.unavailable,
   WALLET_UNAVAILABLE: exitCodes.unavailable,
   SHUTTING_DOWN: exitCodes.unavailable,
+  STREAM_IDLE: exitCodes.unavailable,
   DEADLINE_EXCEEDED: exitCodes.outcomeUnknown,
   CANCELLED: exitCodes.outcomeUnknown,
   OUTCOME_UNKNOWN: exitCodes.outcomeUnknown,
@@ -152,6 +153,7 @@ const hintByReason: Readonly<Record<Reason, string | undefined>> = {
   AUTH_UNAVAILABLE: 'run the command again in a moment',
   WALLET_UNAVAILABLE: 'run the command again in a moment',
   SHUTTING_DOWN: 'run the command again in a moment',
+  STREAM_IDLE: 'run the command again',
   DEADLINE_EXCEEDED: 'run the command again, with a longer --timeout if need be',
   CANCELLED: 'run the command again',
   OUTCOME_UNKNOWN: 'run the command again',
@@ -174,6 +176,7 @@ export const transientReasons: ReadonlySet<Reason> = new Set<Reason>([
   'SHUTTING_DOWN',
   'OUTBOX_FULL',
   'OVERLOADED',
+  'STREAM_IDLE',
   'DEADLINE_EXCEEDED',
   'OUTCOME_UNKNOWN',
 ]);

@@ -78,18 +78,20 @@ describe('faults', () => {
 });
 
 describe('defaults', () => {
-  it('on the embedded database and loopback anybody may try everything', () => {
+  it('on the embedded database and loopback programs of this machine may try everything', () => {
     const config = accept({});
     expect(config).toMatchObject({
       databases: undefined,
       isSignUpOpen: true,
+      isSignUpLocal: true,
       listen: { host: '127.0.0.1', port: 50_051 },
       defaultCurrency: 'BRL',
       inlineDays: 15,
       shouldMigrate: true,
       isUnsafeDurabilityAllowed: false,
     });
-    expect([...config.selfServiceOperations].sort()).toEqual(
+    expect([...config.selfServiceOperations]).toEqual(['withdraw', 'purchase', 'cancellation']);
+    expect([...config.localOperations].sort()).toEqual(
       ['cancellation', 'deposit', 'purchase', 'reversal', 'withdraw'].sort(),
     );
   });
@@ -102,15 +104,18 @@ describe('defaults', () => {
     ],
   ])('with %s nobody signs up and nobody deposits', (_what, raw) => {
     const config = accept(raw);
-    expect(config.isSignUpOpen).toBe(false);
+    expect(config).toMatchObject({ isSignUpOpen: false, isSignUpLocal: false });
     expect([...config.selfServiceOperations]).toEqual(['withdraw', 'purchase', 'cancellation']);
+    expect(config.localOperations).toEqual(config.selfServiceOperations);
   });
 
   it('what is set beats them, both ways', () => {
     expect(accept({ SIGN_UP: 'closed' }).isSignUpOpen).toBe(false);
+    expect(accept({ SIGN_UP: 'open' })).toMatchObject({ isSignUpOpen: true, isSignUpLocal: false });
     expect(accept({ ...own, SIGN_UP: 'open' }).isSignUpOpen).toBe(true);
     const asked = accept({ SELF_SERVICE_OPERATIONS: ' deposit , purchase,' });
     expect([...asked.selfServiceOperations]).toEqual(['deposit', 'purchase']);
+    expect(asked.localOperations).toEqual(asked.selfServiceOperations);
   });
 
   it('a setting that is empty or blank is not set', () => {

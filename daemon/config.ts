@@ -61,8 +61,13 @@ export type Config = {
   /** Whether unary calls are answered without the gRPC library. */
   readonly isUnaryFastPathOn: boolean;
   readonly isSignUpOpen: boolean;
+  /** True where sign-up is open by default, and for programs on this machine only. */
+  readonly isSignUpLocal: boolean;
+  /** What customers may do by themselves. */
   readonly selfServiceOperations: ReadonlySet<Operation>;
   readonly isStaffTotpRequired: boolean;
+  /** The same for requests that come straight from programs on this machine. */
+  readonly localOperations: ReadonlySet<Operation>;
   readonly isPlaintextAllowed: boolean;
   readonly tlsFiles: TlsFileNames;
   /** Addresses and ranges whose `x-forwarded-for` is believed. */
@@ -222,11 +227,13 @@ function peersOf(hosted: readonly ServiceName[]): ReadonlySet<ServiceName> {
 
 function toConfig(parsed: Parsed, xdgDataHome: string | undefined): Config {
   const isOwn = usesOwnDatabases(parsed);
-  // Open to try it out only where nobody else can come in: our own database, and loopback.
+  // Open to try it out only where nobody else can come in: our own database, and loopback. Even then
+  // a proxy may forward requests of others, which do not count as local.
   const isOpen = !isOwn && isLoopback(parsed.WALLETD_LISTEN.host);
   const { uid, homedir } = userInfo();
   const asked = parsed.SELF_SERVICE_OPERATIONS;
-  const fallback = isOpen ? [...operations] : listOf(closedOperations);
+  const closed = asked.length > 0 ? asked : listOf(closedOperations);
+  const local = isOpen && asked.length === 0 ? [...operations] : closed;
   return {
     listen: parsed.WALLETD_LISTEN,
     services: parsed.WALLETD_SERVICES,
@@ -260,7 +267,9 @@ function toConfig(parsed: Parsed, xdgDataHome: string | undefined): Config {
         : { url: parsed.SMTP_URL, from: parsed.MAIL_FROM, caFile: parsed.SMTP_CA_FILE },
     isUnaryFastPathOn: parsed.WALLETD_UNARY_FAST_PATH === 'on',
     isSignUpOpen: parsed.SIGN_UP === '' ? isOpen : parsed.SIGN_UP === 'open',
-    selfServiceOperations: new Set((asked.length > 0 ? asked : fallback).filter(isOperation)),
+    isSignUpLocal: parsed.SIGN_UP === '' && isOpen,
+    selfServiceOperations: new Set(closed.filter(isOperation)),
+    localOperations: new Set(local.filter(isOperation)),
     isStaffTotpRequired: parsed.STAFF_TOTP === 'required',
     isPlaintextAllowed: parsed.WALLETD_ALLOW_PLAINTEXT,
     tlsFiles: {

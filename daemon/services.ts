@@ -55,7 +55,8 @@ export const createService: Readonly<
     const previous = await readPreviousKey(config);
     if (!previous.ok) return previous;
     const db = dbOf(dbs, 'auth');
-    const { isSignUpOpen, isStaffTotpRequired } = config;
+    const { isSignUpOpen, isSignUpLocal, isStaffTotpRequired } = config;
+    const signUp = { isSignUpOpen, isSignUpLocal };
     const pems = { signingKeyPem: key.value, previousKeyPem: previous.value };
     const { validateToken } = access;
     const auth = await createAuth({
@@ -65,7 +66,7 @@ export const createService: Readonly<
       validateToken,
       ...(mailer ? { mailer } : {}),
       log,
-      config: { ...pems, isSignUpOpen, isStaffTotpRequired },
+      config: { ...pems, ...signUp, isStaffTotpRequired },
     });
     if (!auth.ok) return keyFault(auth.key, auth.problem);
     if (!(await auth.value.hasAdmin())) {
@@ -73,13 +74,18 @@ export const createService: Readonly<
         'no admin yet; make one: walletd users create --email YOU@EXAMPLE.COM --role admin',
       );
     }
-    if (config.isSignUpOpen) {
+    if (isSignUpLocal) {
+      notices.push(
+        'programs on this machine may sign up and use a wallet; behind a proxy nobody may: set SIGN_UP and SELF_SERVICE_OPERATIONS',
+      );
+    } else if (isSignUpOpen) {
       notices.push('anybody who reaches this port may sign up and use a wallet (SIGN_UP=open)');
     }
     return { ok: true, value: auth.value };
   },
   wallet: async ({ config, dbs, reserved, broker, auth, log }, notices) => {
-    const { defaultCurrency, selfServiceOperations, amqpOperations, outboxLimit } = config;
+    const { defaultCurrency, selfServiceOperations, localOperations } = config;
+    const { amqpOperations, outboxLimit } = config;
     const wallet = createWallet({
       db: dbOf(dbs, 'wallet'),
       commitDb: dbOf(reserved, 'wallet'),
@@ -88,6 +94,7 @@ export const createService: Readonly<
       config: {
         defaultCurrency,
         selfServiceOperations,
+        localOperations,
         amqpOperations,
         outboxLimit,
         queue: config.walletQueue,

@@ -45,19 +45,32 @@ const maxInFlight = 6;
 const patienceMs = 120_000;
 const maxPauseMs = 5_000;
 const maxFirstFailures = 2;
+/** Well below the time after which a server ends an idle stream. */
+const keepOpenMs = 20_000;
 
 /** How the sending ended: all answered, or why not, and whether something is left open. */
 export type Sent = Outcome<undefined> & { readonly isOpen?: boolean };
 
+/** What outlives a stream: the rows without an answer, and the input that is being waited for. */
+type State = {
+  readonly pending: Chunk[];
+  input: Promise<Chunk | undefined> | undefined;
+  isAtEnd: boolean;
+  answered: number;
+  progressAtMs: number;
+};
+
 /**
  * Sends chunks through a stream and gives their results in order. After a loss, or a refusal that
  * will pass, everything that has no answer yet goes again from there on, in order and under the
- * same keys; so nothing is done twice, and no row overtakes an earlier one of its wallet.
+ * same keys; so nothing is done twice, and no row overtakes an earlier one of its wallet. A stream
+ * that the server ends while the input has no rows is opened again with the next of them.
  */
 export async function sendChunks(options: SenderOptions): Promise<Sent> {
   const { clock } = options;
   const pending: Chunk[] = [];
-  const state = { isAtEnd: false, progressAtMs: clock.now() };
+  const progressAtMs = clock.now();
+  const state: State = { pending, input: undefined, isAtEnd: false, answered: 0, progressAtMs };
   let isRenewed = false;
   for (let failures = 0; ;) {
     const opened = await options.caller.openStream(
@@ -65,27 +78,52 @@ export async function sendChunks(options: SenderOptions): Promise<Sent> {
       isRenewed,
     );
     if (!opened.ok) return { ...opened, isOpen: pending.length > 0 };
-    const before = state.progressAtMs;
-    const failure = opened.value.ok
-      ? await runStream(opened.value.value, pending, state, options)
+    const before = state.answered;
+    const end = opened.value.ok
+      ? await runStream(opened.value.value, state, options)
       : opened.value.failure;
-    if (!failure) return succeed(undefined);
-    if (state.progressAtMs !== before) failures = 0;
-    const isTokenRefused = isAboutToken(failure);
-    const canPass = failure.isTransient || failure.reason === 'CANCELLED';
+    if (end === 'rested') await takeInput(state, options);
+    if (end === 'done' || (end === 'rested' && state.isAtEnd)) return succeed(undefined);
+    const hasProgress = state.answered !== before;
+    if (hasProgress || end === 'rested') failures = 0;
+    if (end === 'rested') {
+      isRenewed = false;
+      continue;
+    }
+    const isTokenRefused = isAboutToken(end);
+    const canPass = end.isTransient || end.reason === 'CANCELLED';
     const isHopeless = isTokenRefused ? isRenewed && failures > 0 : !canPass;
     // Before anything was sent nobody needs to wait for a server that is not there.
     const isLate =
       clock.now() - state.progressAtMs > patienceMs ||
       (failures >= maxFirstFailures && !pending.some((chunk) => chunk.wasSent));
-    if (isHopeless || isLate || (options.isDryRun && before !== state.progressAtMs)) {
-      return { ok: false, failure: toEnd(failure, options.isDryRun), isOpen: pending.length > 0 };
+    if (isHopeless || isLate || (options.isDryRun && hasProgress)) {
+      return { ok: false, failure: toEnd(end, options.isDryRun), isOpen: pending.length > 0 };
     }
     isRenewed = isTokenRefused;
     failures += 1;
-    await options.onRetry(failure.message);
+    if (end.reason !== 'STREAM_IDLE') await options.onRetry(end.message);
     await clock.sleep(Math.min(maxPauseMs, 100 * 2 ** failures) * (0.75 + Math.random() * 0.25));
   }
+}
+
+/** Asks for the next chunk, unless that is under way; rejects where the input cannot be read. */
+function askForInput(state: State, options: SenderOptions): Promise<Chunk | undefined> {
+  if (!state.input) {
+    state.input = options.next();
+    // Awaited later, if at all; a failure must not count as unhandled until then.
+    state.input.catch(() => undefined);
+  }
+  return state.input;
+}
+
+/** Waits for the next chunk. Time in which there was nothing to send is no time without progress. */
+async function takeInput(state: State, options: SenderOptions): Promise<void> {
+  const chunk = await askForInput(state, options);
+  state.input = undefined;
+  if (state.pending.length === 0) state.progressAtMs = options.clock.now();
+  if (chunk) state.pending.push(chunk);
+  else state.isAtEnd = true;
 }
 
 function toEnd(failure: CallFailure, isDryRun: boolean): CliFailure {
@@ -93,52 +131,106 @@ function toEnd(failure: CallFailure, isDryRun: boolean): CliFailure {
   return isDryRun ? told : { ...told, hint: told.hint ?? 'run the same command again to go on' };
 }
 
-/** One stream to its end: undefined once all is answered, otherwise why it has to go again. */
+/**
+ * One stream to its end: `done` once all is answered, `rested` where the server ended it while there
+ * was nothing to send, otherwise why it has to go again.
+ */
 async function runStream(
-  stream: Stream,
-  pending: Chunk[],
-  state: { isAtEnd: boolean; progressAtMs: number },
+  opened: Stream,
+  state: State,
   options: SenderOptions,
-): Promise<CallFailure | undefined> {
+): Promise<'done' | 'rested' | CallFailure> {
   const { clock, isDryRun } = options;
+  const { pending } = state;
+  const stream = withPeek(opened);
   let written = 0;
-  const fill = async (): Promise<void> => {
-    for (;;) {
-      const chunk = pending[written];
-      if (chunk) {
-        const items = itemsOf(chunk);
-        if (items.length > 0 && !chunk.wasSent) await options.onSend(chunk);
-        if (items.length > 0) await stream.write({ items, dryRun: isDryRun });
-        written += 1;
-      } else {
-        if (state.isAtEnd || pending.length >= maxInFlight) return;
-        const next = await options.next();
-        if (next) pending.push(next);
-        else state.isAtEnd = true;
-      }
-    }
-  };
+  let answer: Promise<Answered> | undefined;
   try {
     for (;;) {
-      await fill();
-      const [chunk] = pending;
-      if (!chunk) {
+      for (let chunk = pending[written]; chunk; chunk = pending[written]) {
+        await writeChunk(stream, chunk, options);
+        written += 1;
+      }
+      const [first] = pending;
+      if (!first && state.isAtEnd) {
         stream.end();
         const last = await stream.read();
-        return last.ok ? undefined : last.failure;
+        return last.ok ? 'done' : last.failure;
       }
-      const answered = await readResults(stream, chunk, options.timeoutMs);
-      if (!answered.ok) return answered.failure;
-      await options.onResults(chunk, answered.value);
-      pending.shift();
-      written -= 1;
-      state.progressAtMs = clock.now();
+      if (first) answer ??= readResults(stream, first, options.timeoutMs);
+      const events: Promise<'input' | 'message' | 'time' | Answered>[] = [
+        answer ?? waitForServer(stream, isDryRun),
+      ];
+      if (!state.isAtEnd && pending.length < maxInFlight) {
+        events.push(askForInput(state, options).then(() => 'input' as const));
+      }
+      const event = await Promise.race(events);
+      if (event === 'input') {
+        await takeInput(state, options);
+      } else if (event === 'time') {
+        await stream.write({ items: [], dryRun: isDryRun });
+      } else if (event === 'message') {
+        if (!isDryRun) return 'rested';
+        const read = await stream.read();
+        if (!read.ok) return read.failure;
+        if (read.value === undefined) return toLostFailure('the stream ended early');
+      } else if (!event.ok) {
+        return event.failure;
+      } else if (first) {
+        answer = undefined;
+        await options.onResults(first, event.value);
+        pending.shift();
+        written -= 1;
+        state.answered += 1;
+        state.progressAtMs = clock.now();
+      }
     }
   } finally {
     stream.cancel();
     for (const chunk of pending.slice(0, written)) chunk.wasSent = true;
   }
 }
+
+async function writeChunk(stream: Stream, chunk: Chunk, options: SenderOptions): Promise<void> {
+  const items = itemsOf(chunk);
+  if (items.length === 0) return;
+  if (!chunk.wasSent) await options.onSend(chunk);
+  await stream.write({ items, dryRun: options.isDryRun });
+}
+
+/**
+ * While there is nothing to send: `message` once the server says something, which can only be the
+ * end of the stream. A dry run is over with its stream, so it is kept open by an empty message, and
+ * has empty answers: then `time`, when the next is due.
+ */
+function waitForServer(stream: PeekStream, isDryRun: boolean): Promise<'message' | 'time'> {
+  const message = stream.peek().then(() => 'message' as const);
+  if (!isDryRun) return message;
+  const time = new Promise<'time'>((resolve) => {
+    setTimeout(() => resolve('time'), keepOpenMs).unref();
+  });
+  return Promise.race([message, time]);
+}
+
+type PeekStream = Stream & {
+  /** The next message, which `read` gives again. */
+  peek(): ReturnType<Stream['read']>;
+};
+
+function withPeek(stream: Stream): PeekStream {
+  let ahead: ReturnType<Stream['read']> | undefined;
+  return {
+    ...stream,
+    peek: () => (ahead ??= stream.read()),
+    read: () => {
+      const next = ahead ?? stream.read();
+      ahead = undefined;
+      return next;
+    },
+  };
+}
+
+const lost = (message: string): Answered => ({ ok: false, failure: toLostFailure(message) });
 
 const itemsOf = (chunk: Chunk): TransactionItem[] =>
   chunk.rows.flatMap((row) => ('item' in row ? [row.item] : []));
@@ -154,12 +246,10 @@ async function readResults(stream: Stream, chunk: Chunk, timeoutMs: number): Pro
   while (results.length < expected) {
     const read = await withTimeout(stream, timeoutMs);
     if (!read.ok) return read;
-    if (read.value === undefined)
-      return { ok: false, failure: toLostFailure('the stream ended early') };
+    if (read.value === undefined) return lost('the stream ended early');
     results.push(...read.value.results);
   }
-  if (results.length > expected)
-    return { ok: false, failure: toLostFailure('too many results came') };
+  if (results.length > expected) return lost('too many results came');
   for (const { outcome } of results) {
     if (outcome?.$case !== 'refusal') continue;
     const { reason, message, metadata } = outcome.value;

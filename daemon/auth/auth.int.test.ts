@@ -84,6 +84,18 @@ describe('sign-up', () => {
     expect(reasonOf(await signUp(email, text))).toBe(reason);
   });
 
+  it('that is open by default is refused to what did not come straight from this machine', async () => {
+    const local = await startAuthServer({ isSignUpLocal: true });
+    const request = { email: newEmail(), password };
+    const refused = await local.callFrom('203.0.113.1', rpc.signUp, request);
+    expect(refused).toMatchObject({
+      ok: false,
+      rejection: { reason: 'SIGN_UP_CLOSED', metadata: { setting: 'SIGN_UP' } },
+    });
+    expect(reasonOf(await local.call(rpc.signUp, request))).toBe('ok');
+    await local.stop();
+  });
+
   it('is refused where it is closed', async () => {
     const closed = await startAuthServer({ isSignUpOpen: false });
     const request = { email: newEmail(), password };

@@ -2,6 +2,8 @@ import { refuse, succeed, type Result } from '../../core/reasons.ts';
 import type { Role } from '../../core/roles.ts';
 import { findTextProblem } from '../../core/text.ts';
 
+export { networkOf } from '../../core/networks.ts';
+
 export type User = {
   readonly id: string;
   readonly email: string;
@@ -192,25 +194,6 @@ export const signUpMailLimit = limitTo(3, 60 * 60_000);
 
 export const verificationLifeMs = 24 * 60 * 60_000;
 
-/**
- * What counts as one source: an IPv4 address, or the first 64 bits of an IPv6 address, since whoever
- * has one of those usually has them all.
- */
-export function networkOf(address: string): string {
-  const mapped = /^(?:0*:)*:?ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address)?.[1];
-  if (mapped !== undefined) return mapped;
-  if (!address.includes(':')) return address;
-  const [head = '', tail] = address.replace(/%.*$/, '').toLowerCase().split('::', 2);
-  const groupsOf = (text: string): string[] => (text === '' ? [] : text.split(':'));
-  const [before, after] = [groupsOf(head), groupsOf(tail ?? '')];
-  const zeros = tail === undefined ? 0 : Math.max(0, 8 - before.length - after.length);
-  const groups = [...before, ...Array<string>(zeros).fill('0'), ...after];
-  return `${groups
-    .slice(0, 4)
-    .map((group) => group.replace(/^0+(?=.)/, ''))
-    .join(':')}::/64`;
-}
-
 /** Without I, L, O and U, which are misread (Crockford's base 32). */
 const codeAlphabet = '0123456789ABCDEFGHJKMNPQRSTVWXYZ';
 
@@ -228,9 +211,4 @@ export function canonicalizeCode(text: string): string | undefined {
   return /^[0-9A-HJKMNP-TV-Z]{24}$/.test(letters)
     ? (letters.match(/.{4}/g) ?? []).join('-')
     : undefined;
-}
-
-/** True for callers on the machine that the daemon runs on (or behind a proxy there). */
-export function isOnThisHost(address: string): boolean {
-  return address === '::1' || /^(::ffff:)?127(\.\d{1,3}){3}$/i.test(address);
 }

@@ -59,7 +59,8 @@ const revocationCases = {
 /** Wire to domain and back. */
 export function createHandlers(options: HandlerOptions): Handlers<AuthServiceServer> {
   return {
-    signUp: (request, { source }) => signUp(options, { ...request, source }),
+    signUp: (request, { source, isLocal = false }) =>
+      signUp(options, { ...request, source, isLocal }),
     verifyEmail: (request, { source }) => verifyEmail(options, { ...request, source }),
     signIn: async (request, context) => {
       const { source, requestId } = context;

@@ -40,6 +40,8 @@ export type AuthOptions = {
   readonly log: Log;
   readonly config: {
     readonly isSignUpOpen: boolean;
+    /** True where it is open for programs on this machine only. */
+    readonly isSignUpLocal: boolean;
     readonly signingKeyPem: string;
     /** A key that signs no more; tokens that it signed are still believed. */
     readonly previousKeyPem: string | undefined;
@@ -76,6 +78,7 @@ export async function createAuth(options: AuthOptions) {
       post,
       isSignUpOpen: config.isSignUpOpen,
       isStaffTotpRequired: config.isStaffTotpRequired,
+      isSignUpLocal: config.isSignUpLocal,
     }),
     policies,
     bounds: {

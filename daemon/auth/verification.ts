@@ -13,7 +13,6 @@ import {
   canonicalizeEmail,
   canonicalizePassword,
   formatCode,
-  isOnThisHost,
   verificationLifeMs,
   type User,
 } from './domain.ts';
@@ -29,11 +28,19 @@ export type SignUpOptions = {
   readonly passwords: Passwords;
   readonly throttle: Throttle;
   readonly isSignUpOpen: boolean;
+  /** True where it is open for programs on this machine only, to try the daemon out. */
+  readonly isSignUpLocal: boolean;
   /** Undefined: no mail is sent, and accounts can be used at once. */
   readonly post: Post | undefined;
 };
 
-type SignUpInput = { readonly email: string; readonly password: string; readonly source: string };
+type SignUpInput = {
+  readonly email: string;
+  readonly password: string;
+  readonly source: string;
+  /** Straight from a program on this machine. */
+  readonly isLocal: boolean;
+};
 
 /**
  * Opens a customer's account; or, where mail is sent, keeps the sign-up until its code comes back,
@@ -46,6 +53,7 @@ export async function signUp(
   if (!options.isSignUpOpen) {
     return refuse('SIGN_UP_CLOSED', 'accounts are opened by the staff here: ask them for one');
   }
+  if (options.isSignUpLocal && !input.isLocal) return notFromHere;
   const email = canonicalizeEmail(input.email);
   if (!email.ok) return email;
   const password = canonicalizePassword(input.password);
@@ -53,7 +61,7 @@ export async function signUp(
   const account = { email: email.value, password: password.value };
   const { throttle, post } = options;
   // Where nothing is mailed, whoever is on this host may try out as much as they like.
-  const isCounted = post !== undefined || !isOnThisHost(input.source);
+  const isCounted = post !== undefined || !input.isLocal;
   const buckets = isCounted ? [throttle.bucketOf.signUpsFrom(input.source)] : [];
   return throttle.guard(buckets, async () => {
     if (post) return requestAccount(options, post, account);
@@ -64,6 +72,13 @@ export async function signUp(
     return attempted(succeed({ user, verificationRequired: false }));
   });
 }
+
+const notFromHere = refuse(
+  'SIGN_UP_CLOSED',
+  'sign-up is open to programs on this machine only, and a proxy forwarded this request: ' +
+    'to let anybody open an account, set SIGN_UP=open on the server',
+  { setting: 'SIGN_UP' },
+);
 
 /** Each sign-up counts, save one that was not even tried. */
 const attempted = <T>(result: Result<T>): Attempted<T> => ({

@@ -47,6 +47,7 @@ function serve(commitDb: Db = test.db) {
     users: createKnownUsers((ids) => Promise.resolve(new Set(ids))),
     isOutboxFull: () => false,
     selfServiceOperations: new Set(operations),
+    localOperations: new Set(operations),
     defaultCurrency: 'BRL',
   });
   const call =

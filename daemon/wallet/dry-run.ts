@@ -1,5 +1,6 @@
-import { refuse, succeed, type Result } from '../../core/reasons.ts';
+import { refuse, succeed, type Rejection, type Result } from '../../core/reasons.ts';
 import { readClock, type Db } from '../platform/db.ts';
+import { createFairPool } from '../platform/grpc/ingress/fair-pool.ts';
 import { decideBatch, type Command } from './domain.ts';
 import { newOverlay, overlayStates, remember, type Overlay } from './overlay.ts';
 import type { Posted } from './posting.ts';
@@ -14,33 +15,65 @@ export type DryRun = {
   release(): void;
 };
 
+/** Whose dry run it is, and how it is ended while it is idle, to make room for another user's. */
+export type DryRunOwner = {
+  readonly userId: string;
+  /** Undefined while something is in flight. */
+  findIdleSinceMs(): number | undefined;
+  end(rejection: Rejection): void;
+};
+
 export type DryRuns = {
-  /** OVERLOADED while as many dry runs as there is memory for are on. */
-  begin(db: Db): Result<DryRun>;
+  /**
+   * OVERLOADED while this user has one, and while as many as there is memory for are busy. An idle
+   * one of another user is ended for a user who has none.
+   */
+  begin(db: Db, owner: DryRunOwner): Result<DryRun>;
 };
 
 /** Some 600 bytes each, and their texts. */
 const maxRemembered = 100_000;
 const maxAtOnce = 4;
+const maxOfOne = 1;
+/** A dry run that waits for input for less is not ended. */
+const settleMs = 1_000;
+
+const defaultLimits = { maxRemembered, maxAtOnce, maxOfOne, settleMs };
 
 /** Dry runs keep everything that they have decided in memory: bounded here, in length and number. */
-export function createDryRuns(limits = { maxRemembered, maxAtOnce }): DryRuns {
-  let count = 0;
+export function createDryRuns(
+  limits = defaultLimits,
+  nowMs: () => number = () => performance.now(),
+): DryRuns {
+  const { maxAtOnce, maxOfOne } = limits;
+  const pool = createFairPool({ all: maxAtOnce, ofOne: () => maxOfOne, replacesOwn: false }, nowMs);
   return {
-    begin: (db) => {
-      if (count >= limits.maxAtOnce) {
-        const limit = String(limits.maxAtOnce);
-        return refuse(
-          'OVERLOADED',
-          `the server has ${limit} dry runs in hand, which is its limit: try again shortly`,
-          { limit },
-        );
-      }
-      count += 1;
-      return succeed(createDryRun(db, limits.maxRemembered, () => (count -= 1)));
+    begin: (db, owner) => {
+      const place = pool.take(owner.userId, {
+        findIdleSinceMs: () => {
+          const sinceMs = owner.findIdleSinceMs();
+          const isSettled = sinceMs !== undefined && nowMs() - sinceMs >= limits.settleMs;
+          return isSettled ? sinceMs : undefined;
+        },
+        end: () => owner.end(displaced),
+      });
+      if (place === 'own') return tooManyDryRuns(maxOfOne, 'you have a dry run open already');
+      if (place === 'full')
+        return tooManyDryRuns(maxAtOnce, 'the server has no room for more dry runs');
+      return succeed(createDryRun(db, limits.maxRemembered, place.release));
     },
   };
 }
+
+const tooManyDryRuns = (limit: number, why: string) =>
+  refuse('OVERLOADED', `${why}: the limit is ${limit}; end one, or try again shortly`, {
+    limit: String(limit),
+  });
+
+const { rejection: displaced } = refuse(
+  'OVERLOADED',
+  'this dry run was idle, and another user needed its place: run it again',
+);
 
 function createDryRun(db: Db, limit: number, release: () => void): DryRun {
   const overlay = newOverlay();

@@ -105,7 +105,7 @@ async function createTransaction(
   if (!item) return refuse('INVALID_ARGUMENT', 'item is missing', { field: 'item' });
   const { principal } = context;
   if (principal.kind !== 'user') return deny('a user must move money');
-  const command = await readItem(options, item, principal);
+  const command = await readItem(options, item, context);
   if (!command.ok) return command;
   if (!dryRun && options.isOutboxFull()) {
     return refuse(

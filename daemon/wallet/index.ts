@@ -38,6 +38,8 @@ export type WalletOptions = {
     readonly outboxLimit: number;
     readonly defaultCurrency: string;
     readonly selfServiceOperations: ReadonlySet<Operation>;
+    /** The same for requests that come straight from programs on this machine. */
+    readonly localOperations: ReadonlySet<Operation>;
     /** Commits in flight at once; two by default. */
     readonly laneCount: number;
   };

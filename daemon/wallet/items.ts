@@ -7,10 +7,10 @@ import {
   deny,
   resolveSubject,
   userNotFound,
-  type Principal,
   type UserPrincipal,
 } from '../platform/access.ts';
 import type { Db } from '../platform/db.ts';
+import type { CallContext } from '../platform/grpc/calls.ts';
 import type { Command } from './domain.ts';
 import { toCommand } from './request.ts';
 import { checkMover } from './rights.ts';
@@ -24,18 +24,23 @@ export type ItemOptions = {
   readonly defaultCurrency: string;
   /** What customers may do by themselves. */
   readonly selfServiceOperations: ReadonlySet<Operation>;
+  /** The same for requests that come straight from programs on this machine. */
+  readonly localOperations: ReadonlySet<Operation>;
 };
+
+/** Who asks, and whether the request came straight from a program on this machine. */
+export type ItemCaller = Pick<CallContext, 'principal' | 'isLocal'>;
 
 /** Who may ask for this, on whose wallet, and whether it is well formed: all before the lock. */
 export async function readItem(
   options: ItemOptions,
   item: TransactionItem,
-  principal: Principal,
+  caller: ItemCaller,
 ): Promise<Result<Command>> {
-  const admitted = admit(options, item, principal);
+  const admitted = admit(options, item, caller);
   if (!admitted.ok) return admitted;
   if (takesParentsCurrency(admitted.value)) {
-    const [command] = await readItems(options, [item], principal, () => undefined);
+    const [command] = await readItems(options, [item], caller, () => undefined);
     if (!command) throw new Error('an item was not read');
     return command;
   }
@@ -53,14 +58,14 @@ export async function readItem(
 export async function readItems(
   options: ItemOptions,
   items: readonly TransactionItem[],
-  principal: Principal,
+  caller: ItemCaller,
   findPending: (transactionId: string) => string | undefined,
 ): Promise<readonly Result<Command>[]> {
   const commands: Result<Command>[] = [];
   const undos: OpenUndo[] = [];
   const own = new Map<string, string>();
   for (const item of items) {
-    const asked = admit(options, item, principal);
+    const asked = admit(options, item, caller);
     if (!asked.ok) {
       commands.push(asked);
       continue;
@@ -113,7 +118,8 @@ type Asked = {
   readonly principal: UserPrincipal;
 };
 
-function admit(options: ItemOptions, item: TransactionItem, principal: Principal): Result<Asked> {
+function admit(options: ItemOptions, item: TransactionItem, caller: ItemCaller): Result<Asked> {
+  const { principal } = caller;
   const operation = readOperation(item.operation);
   if (!operation) {
     return refuse('INVALID_ARGUMENT', 'operation is missing or unknown', { field: 'operation' });
@@ -121,7 +127,7 @@ function admit(options: ItemOptions, item: TransactionItem, principal: Principal
   if (principal.kind !== 'user') return deny('a user must move money');
   const subject = resolveSubject(principal, item.userId);
   if (!subject.ok) return subject;
-  const allowed = checkMover(options, principal, operation, subject.value);
+  const allowed = checkMover(options, principal, operation, subject.value, caller.isLocal);
   if (!allowed.ok) return allowed;
   return succeed({ item, operation, userId: subject.value, principal });
 }

@@ -3,22 +3,41 @@ import { refuse, succeed, type Result } from '../../core/reasons.ts';
 import { asDenial, checkWalletOfKey, deny, type UserPrincipal } from '../platform/access.ts';
 import type { Command } from './domain.ts';
 
+/** What customers may do: from anywhere, and from programs on this machine. */
+export type OpenOperations = {
+  readonly selfServiceOperations: ReadonlySet<Operation>;
+  readonly localOperations: ReadonlySet<Operation>;
+};
+
 /** STAFF_OWN_WALLET, OPERATION_NOT_ALLOWED: by the caller's role, and by an API key's bounds. */
 export function checkMover(
-  { selfServiceOperations }: { readonly selfServiceOperations: ReadonlySet<Operation> },
+  { selfServiceOperations, localOperations }: OpenOperations,
   principal: UserPrincipal,
   operation: Operation,
   ownerId: string,
+  isLocal: boolean | undefined,
 ): Result<void> {
   const { role, userId } = principal;
   const isCustomer = role === 'customer';
   if (!isCustomer && ownerId === userId) return staffOwnWallet;
-  if (isCustomer && !selfServiceOperations.has(operation)) {
-    const problem = `customers may not ${operation} here: ask the staff`;
-    const field = { field: 'operation', operation };
-    return asDenial(refuse('OPERATION_NOT_ALLOWED', problem, field));
+  if (isCustomer && !(isLocal ? localOperations : selfServiceOperations).has(operation)) {
+    return asDenial(refuseOperation(operation, !isLocal && localOperations.has(operation)));
   }
   return checkOperationOfKey(principal, operation);
+}
+
+/** `isOpenLocally`: the defaults let programs on this machine do it, and a proxy forwarded this. */
+function refuseOperation(operation: Operation, isOpenLocally: boolean) {
+  const field = { field: 'operation', operation };
+  if (!isOpenLocally) {
+    const problem = `customers may not ${operation} here: ask the staff`;
+    return refuse('OPERATION_NOT_ALLOWED', problem, field);
+  }
+  const problem =
+    `customers may ${operation} straight from this machine only, and a proxy forwarded this ` +
+    'request: to let them do it from anywhere, name it in SELF_SERVICE_OPERATIONS on the server';
+  const setting = 'SELF_SERVICE_OPERATIONS';
+  return refuse('OPERATION_NOT_ALLOWED', problem, { ...field, setting });
 }
 
 const staffOwnWallet = asDenial(

@@ -60,6 +60,7 @@ function createService(commitDb: Db = test.db) {
     ),
     defaultCurrency: 'BRL',
     selfServiceOperations: new Set(operations),
+    localOperations: new Set(operations),
     isOutboxFull: () => state.isOutboxFull,
     trail: createAuditTrail({ db: test.db, log }),
     log,
@@ -239,14 +240,16 @@ describe('dry runs', () => {
       actor: ana,
     };
   };
+  const owner = { userId: ana, findIdleSinceMs: () => undefined, end: () => undefined };
+  const limits = { maxRemembered: 3, maxAtOnce: 1, maxOfOne: 1, settleMs: 0 };
   const begin = (runs: ReturnType<typeof createDryRuns>) => {
-    const run = runs.begin(test.db);
+    const run = runs.begin(test.db, owner);
     if (!run.ok) throw new Error(run.rejection.reason);
     return run.value;
   };
 
   it('remember so many items, and say so past that', async () => {
-    const run = begin(createDryRuns({ maxRemembered: 3, maxAtOnce: 1 }));
+    const run = begin(createDryRuns(limits));
     const first = await run.decide([command(), command()]);
     const second = await run.decide([command(), command()]);
     expect([...first, ...second].map((result) => result.ok)).toEqual([true, true, true, false]);
@@ -259,10 +262,10 @@ describe('dry runs', () => {
   });
 
   it('are so many at once, until one ends', () => {
-    const runs = createDryRuns({ maxRemembered: 3, maxAtOnce: 1 });
+    const runs = createDryRuns(limits);
     const run = begin(runs);
-    expect(runs.begin(test.db)).toMatchObject({ rejection: { reason: 'OVERLOADED' } });
+    expect(runs.begin(test.db, owner)).toMatchObject({ rejection: { reason: 'OVERLOADED' } });
     run.release();
-    expect(runs.begin(test.db).ok).toBe(true);
+    expect(runs.begin(test.db, owner).ok).toBe(true);
   });
 });

@@ -15,12 +15,11 @@ import type { Log } from '../platform/log.ts';
 import { pipeline, type Begun } from '../platform/pipeline.ts';
 import { withAudits } from './audit.ts';
 import type { Command } from './domain.ts';
-import { createDryRuns, type DryRun, type DryRuns } from './dry-run.ts';
+import { createDryRuns, type DryRun, type DryRunOwner, type DryRuns } from './dry-run.ts';
 import { reportForeign } from './foreign.ts';
 import type { GroupCommit } from './group-commit.ts';
 import { readItems, type ItemOptions } from './items.ts';
 import type { Posted, Posting } from './posting.ts';
-import { createStreamSlots } from './stream-slots.ts';
 import { splitResults, toWireResult } from './stream-wire.ts';
 
 export type StreamOptions = ItemOptions & {
@@ -54,13 +53,10 @@ const passing: ReadonlySet<Reason> = new Set<Reason>([
 
 /** The RPC StreamTransactions; ARCHITECTURE.md and docs/decisions/0036 say how it behaves. */
 export function createStreamHandlers(options: StreamOptions): Handlers<WalletServiceServer> {
-  const slots = createStreamSlots();
   const dryRuns = createDryRuns();
   const streamTransactions: Handler = (requests, context) => {
-    const slot = slots.take(context.principal);
-    if (!slot.ok) return Promise.resolve(slot);
     const run = createRun(options, dryRuns, context);
-    return Promise.resolve(succeed(answer(run, requests, slot.value)));
+    return Promise.resolve(succeed(answer(run, requests)));
   };
   return { streamTransactions };
 }
@@ -95,12 +91,12 @@ const createRun = (options: StreamOptions, dryRuns: DryRuns, context: CallContex
 async function* answer(
   run: Run,
   requests: AsyncIterable<StreamTransactionsRequest>,
-  slot: { release(): void },
 ): AsyncGenerator<StreamTransactionsResponse, void> {
   let result: string = 'CANCELLED';
   try {
     for await (const results of pipeline(requests, (request) => begin(run, request), maxInHand)) {
       yield* splitResults(results.map(toWireResult));
+      run.context.stream?.finishRequest();
     }
     result = 'ok';
   } catch (err) {
@@ -111,7 +107,6 @@ async function* answer(
     throw err;
   } finally {
     run.isEnded = true;
-    slot.release();
     if (run.mode !== undefined && run.mode !== 'real') run.mode.release();
     await record(run, result);
   }
@@ -148,7 +143,7 @@ async function begin(
 function chooseMode(run: Run, { dryRun }: StreamTransactionsRequest): Result<'real' | DryRun> {
   if (run.mode === undefined) {
     if (dryRun) {
-      const dry = run.dryRuns.begin(run.options.db);
+      const dry = run.dryRuns.begin(run.options.db, ownerOf(run));
       if (!dry.ok) return dry;
       run.mode = dry.value;
     } else {
@@ -162,6 +157,16 @@ function chooseMode(run: Run, { dryRun }: StreamTransactionsRequest): Result<'re
     : succeed(run.mode);
 }
 
+/** A stream ends with its dry run, so it may be ended while nothing of it is in flight. */
+function ownerOf({ context }: Run): DryRunOwner {
+  const { principal, stream } = context;
+  return {
+    userId: principal.kind === 'user' ? principal.userId : principal.kind,
+    findIdleSinceMs: () => stream?.findIdleSinceMs(),
+    end: (rejection) => stream?.end(rejection),
+  };
+}
+
 /** A command, or a refusal, for each item. Denials are told to the audit log. */
 async function readAll(
   run: Run,
@@ -173,7 +178,7 @@ async function readAll(
   const findPending = (id: string): string | undefined =>
     run.pending.get(id) ?? (run.mode === 'real' ? undefined : run.mode?.findCurrency(id));
   try {
-    const read = await readItems(options, items, context.principal, findPending);
+    const read = await readItems(options, items, context, findPending);
     for (const item of read) {
       if (item.ok) {
         const { currency } = item.value.wallet;

@@ -16,6 +16,7 @@ import { createAuthPeer } from '../../daemon/peers.ts';
 import { createAccess } from '../../daemon/platform/access.ts';
 import { createKeyVerifier } from '../../daemon/platform/api-keys.ts';
 import { createGrpcServer } from '../../daemon/platform/grpc/server.ts';
+import { loopback } from '../../daemon/platform/grpc/source.ts';
 import { findHeld } from '../../daemon/platform/hold.ts';
 import { createLog } from '../../daemon/platform/log.ts';
 import type { CallContext } from '../../daemon/platform/grpc/calls.ts';
@@ -58,6 +59,7 @@ export type AuthServer = {
 
 export type AuthServerOptions = {
   readonly isSignUpOpen?: boolean;
+  readonly isSignUpLocal?: boolean;
   /** Another server's, which drops it: this one is then a second daemon on it. */
   readonly database?: TestDatabase;
   readonly signingKeyPem?: string;
@@ -69,7 +71,7 @@ export type AuthServerOptions = {
 /** The auth service behind real gRPC on a free port, put together as the daemon does it. */
 export async function startAuthServer(options: AuthServerOptions = {}): Promise<AuthServer> {
   const { isSignUpOpen = true, signingKeyPem = generateSigningKey(), previousKeyPem } = options;
-  const { mailer, isStaffTotpRequired = false } = options;
+  const { mailer, isSignUpLocal = false, isStaffTotpRequired = false } = options;
   const database = options.database ?? (await createTestDatabase('auth'));
   const log = createLog('silent');
   const credential = randomBytes(32).toString('base64url');
@@ -89,7 +91,7 @@ export async function startAuthServer(options: AuthServerOptions = {}): Promise<
     validateToken: access.validateToken,
     ...(mailer ? { mailer } : {}),
     log,
-    config: { isSignUpOpen, signingKeyPem, previousKeyPem, isStaffTotpRequired },
+    config: { isSignUpOpen, isSignUpLocal, isStaffTotpRequired, signingKeyPem, previousKeyPem },
   });
   if (!auth.ok) throw new Error(auth.problem);
   const server = createGrpcServer({ services: [auth.value.service], access, log });
@@ -127,6 +129,7 @@ const contextFrom = (source: string): CallContext => ({
   requestId: randomUUID(),
   principal: { kind: 'anonymous' },
   source,
+  isLocal: loopback.has(source),
   deadlineMs: Infinity,
   isCancelled: () => false,
 });

@@ -8,7 +8,12 @@ export type Authority = {
   /** Its own certificate. */
   readonly cert: string;
   /** Makes a certificate for this machine; `days` below 0: one that has ended. Paths of PEM files. */
-  issue(name: string, days?: number): Certificate;
+  issue(name: string, days?: number, keyType?: keyof typeof keyTypes): Certificate;
+};
+
+const keyTypes = {
+  ec: ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes'],
+  rsa: ['-newkey', 'rsa:2048', '-nodes'],
 };
 
 /** A certificate authority of the test's own, made with openssl in this folder. */
@@ -16,16 +21,16 @@ export function createAuthority(folder: string, name: string): Authority {
   const path = (file: string): string => join(folder, file);
   const openssl = (...args: string[]): void =>
     void execFileSync('openssl', args, { cwd: folder, stdio: 'pipe' });
-  const newKey = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes'];
   const own = { key: path(`${name}.key`), cert: path(`${name}.pem`) };
   const subject = ['-subj', `/CN=${name}`, '-days', '2'];
-  openssl('req', '-x509', ...newKey, '-keyout', own.key, '-out', own.cert, ...subject);
+  openssl('req', '-x509', ...keyTypes.ec, '-keyout', own.key, '-out', own.cert, ...subject);
   writeFileSync(path('names'), 'subjectAltName=IP:127.0.0.1,DNS:localhost,DNS:walletd.internal\n');
   return {
     cert: own.cert,
-    issue: (holder, days = 1) => {
+    issue: (holder, days = 1, keyType = 'ec') => {
       const files = { key: path(`${holder}.key`), cert: path(`${holder}.pem`) };
       const request = path(`${holder}.csr`);
+      const newKey = keyTypes[keyType];
       openssl('req', ...newKey, '-keyout', files.key, '-out', request, '-subj', `/CN=${holder}`);
       const by = ['-CA', own.cert, '-CAkey', own.key, '-CAcreateserial', '-days', String(days)];
       openssl('x509', '-req', '-in', request, ...by, '-extfile', path('names'), '-out', files.cert);

@@ -7,9 +7,11 @@ import {
 } from '../../../core/reasons.ts';
 import type { Access, Policy, Principal } from '../access.ts';
 import type { Fit } from './fit.ts';
-import { createGate, type Gate } from './gate.ts';
 import type { Incoming } from './incoming.ts';
-import { findSource, loopback, type AddressSet } from './source.ts';
+import type { ForwardReport } from './ingress/forwarding.ts';
+import { createPublicRun } from './ingress/public-run.ts';
+import { createStreamSlots, type OpenStream, type StreamLimits } from './ingress/stream-slots.ts';
+import { findSource, type AddressSet } from './source.ts';
 
 /** What a handler knows of its call besides the request. */
 export type CallContext = {
@@ -17,6 +19,10 @@ export type CallContext = {
   readonly principal: Principal;
   /** The address that the call came from, without a port: of the caller, past trusted proxies. */
   readonly source: string;
+  /** True only where the call came straight from a program on this machine: no proxy forwarded it. */
+  readonly isLocal?: boolean;
+  /** Of a stream of a user: tells when it is idle, and may be ended then. */
+  readonly stream?: OpenStream;
   /**
    * The caller's deadline, or ours where it set none; milliseconds since the epoch. Infinity for a
    * stream without one.
@@ -30,6 +36,8 @@ export type CallContext = {
 export type Entry = {
   readonly policy: Policy;
   readonly isStream: boolean;
+  /** The caller sends one message only; false for a stream of requests. */
+  readonly isOneRequest: boolean;
   /** Told of each refusal for want of rights. */
   readonly onDenied: (context: CallContext, rejection: Rejection) => void;
   /** Where calls wait for one another: how many are taken on at once. */
@@ -61,38 +69,49 @@ export type LoadLimits = {
   readonly all: number;
   /** Unary calls in hand of one user. */
   readonly userCalls: number;
-  /** Streams of one user. */
+  /** Streams of one method, of everybody. */
+  readonly streams: number;
+  /** The same, of one user. */
   readonly userStreams: number;
+  /** A stream is ended after so long without a request and without anything in flight. */
+  readonly streamIdleMs: number;
+  /** A stream that has done nothing for so long may be ended to make room for another. */
+  readonly streamSettleMs: number;
   /** Calls in hand that need no credential, of everybody. */
   readonly publicCalls: number;
-  /** The same, from one address that is not this machine. */
+  /** The same, from one network. */
   readonly publicCallsOfSource: number;
+  /** The same, straight from programs on this machine. */
+  readonly publicCallsOfHost: number;
+  /** Watches of the health, of everybody; they need no credential. */
+  readonly healthWatches: number;
+  /** The same, from one network. */
+  readonly healthWatchesOfSource: number;
 };
 
 export const loadLimits: LoadLimits = {
   all: 4_096,
-  userCalls: 1_024,
-  userStreams: 100,
+  userCalls: 512,
+  streams: 256,
+  userStreams: 32,
+  streamIdleMs: 60_000,
+  streamSettleMs: 1_000,
   publicCalls: 256,
-  publicCallsOfSource: 128,
+  publicCallsOfSource: 25,
+  publicCallsOfHost: 128,
+  healthWatches: 256,
+  healthWatchesOfSource: 25,
 };
 
 const defaultDeadlineMs = 30_000;
-
-/**
- * Calls without a credential that are worked on at once: the auth database has ten connections for
- * everybody (app.ts), and these leave two to those who are signed in.
- */
-const publicAtOnce = 8;
-/** Of one method, so that a flood of sign-ins does not hold up the refresh of sessions. */
-const publicAtOnceOfMethod = 4;
 
 export function createAdmission(options: {
   readonly access: Access;
   readonly proxies: AddressSet;
   readonly limits: LoadLimits;
+  readonly onForwarded: ForwardReport;
 }): Admission {
-  const { access, proxies, limits } = options;
+  const { access, proxies, limits, onForwarded } = options;
   const runPublic = createPublicRun(limits);
   const runOfUser = createUserRun(limits);
   let inFlight = 0;
@@ -114,6 +133,7 @@ export function createAdmission(options: {
     run: async (call, entry, work) => {
       const contextOf = (principal: Principal): CallContext =>
         createContext(call, principal, entry, proxies);
+      if (call.origin === 'forwarded') onForwarded(call);
       inFlight += 1;
       try {
         // Our own services are let in past the caps: without their feed of revocations nobody is.
@@ -130,7 +150,7 @@ export function createAdmission(options: {
         if (!principal.ok) return principal;
         const context = contextOf(principal.value);
         return principal.value.kind === 'user'
-          ? await runOfUser(principal.value.userId, entry, () => work(context))
+          ? await runOfUser(principal.value.userId, entry, context, work)
           : await work(context);
       } finally {
         inFlight -= 1;
@@ -151,60 +171,50 @@ function createContext(
     principal,
     source:
       forwardedFor.length === 0 ? peerAddress : findSource(peerAddress, forwardedFor, proxies),
+    isLocal: call.origin === 'local',
     deadlineMs: Math.min(call.deadlineMs, isStream ? Infinity : Date.now() + defaultDeadlineMs),
     isCancelled: () => call.isCancelled(),
   };
 }
 
-/** Calls without a credential: capped, a few at once, and fewer of one method. */
-function createPublicRun(limits: LoadLimits) {
-  const sources = createCounts();
-  const publicGate = createGate(publicAtOnce);
-  const methodGates = new WeakMap<Entry, Gate>();
-  let inHand = 0;
+/** Calls of users, capped for each, and those that wait in a queue by its pace. */
+function createUserRun(limits: LoadLimits) {
+  const counts = createCounts();
+  const slotsOf = new WeakMap<Entry, ReturnType<typeof createStreamSlots>>();
+  const openSlots = (entry: Entry): ReturnType<typeof createStreamSlots> => {
+    const slots = slotsOf.get(entry) ?? createStreamSlots(toStreamLimits(limits), nowMs);
+    slotsOf.set(entry, slots);
+    return slots;
+  };
   return async <T>(
+    userId: string,
     entry: Entry,
     context: CallContext,
     work: (context: CallContext) => Promise<Result<T>>,
   ): Promise<Result<T>> => {
-    const { source } = context;
-    const isCounted = !loopback.has(source);
-    if (inHand >= limits.publicCalls) return tooManyLikeThis;
-    if (isCounted && !sources.take(source, limits.publicCallsOfSource)) return tooManyLikeThis;
-    const gate = methodGates.get(entry) ?? createGate(publicAtOnceOfMethod);
-    methodGates.set(entry, gate);
-    // What nobody waits for any more is not begun.
-    const begin = () => (context.isCancelled() ? Promise.resolve(gone) : work(context));
-    inHand += 1;
+    if (entry.isStream) {
+      const stream = openSlots(entry).take(userId, entry.isOneRequest);
+      if (!stream.ok) return stream;
+      return work({ ...context, stream: stream.value }).finally(() => stream.value.release());
+    }
+    const most = limits.userCalls;
+    if (!counts.take(userId, most)) return tooMuch(`you have more than ${most} calls in flight`);
     try {
-      return await gate.run(() => publicGate.run<Result<T>>(begin));
+      return await (entry.fit ? runFitted(entry.fit, () => work(context)) : work(context));
     } finally {
-      inHand -= 1;
-      if (isCounted) sources.give(source);
+      counts.give(userId);
     }
   };
 }
 
-/** Calls of users, capped for each, and those that wait in a queue by its pace. */
-function createUserRun(limits: LoadLimits) {
-  const counts = { calls: createCounts(), streams: createCounts() };
-  return async <T>(
-    userId: string,
-    entry: Entry,
-    work: () => Promise<Result<T>>,
-  ): Promise<Result<T>> => {
-    const kind = entry.isStream ? 'streams' : 'calls';
-    const most = entry.isStream ? limits.userStreams : limits.userCalls;
-    if (!counts[kind].take(userId, most)) {
-      return tooMuch(`you have more than ${most} ${kind} in hand`);
-    }
-    try {
-      return await (entry.fit ? runFitted(entry.fit, work) : work());
-    } finally {
-      counts[kind].give(userId);
-    }
-  };
-}
+const nowMs = (): number => performance.now();
+
+const toStreamLimits = (limits: LoadLimits): StreamLimits => ({
+  all: limits.streams,
+  ofOne: limits.userStreams,
+  idleMs: limits.streamIdleMs,
+  settleMs: limits.streamSettleMs,
+});
 
 async function runFitted<T>(fit: Fit, work: () => Promise<Result<T>>): Promise<Result<T>> {
   if (fit.isFull()) return tooSlow;
@@ -250,10 +260,7 @@ const tooMuch = (why: string) =>
   refuse('OVERLOADED', `${why}: nothing was done, try again shortly`);
 
 const tooMuchInHand = tooMuch('the server has too much in hand');
-const tooManyLikeThis = tooMuch('too many calls like this one are in hand');
 const tooSlow = tooMuch('more is asked of the server than it can do in time');
-
-const gone = refuse('CANCELLED', 'the call was given up before it was begun');
 
 function createCounts() {
   const counts = new Map<string, number>();

@@ -1,8 +1,9 @@
 import type { ServerDuplexStream, ServerWritableStream } from '@grpc/grpc-js';
 
-import { refuse, succeed, type Result } from '../../../core/reasons.ts';
+import { refuse, succeed, type Rejection, type Result } from '../../../core/reasons.ts';
 import { createHold } from '../hold.ts';
 import type { Incoming } from './incoming.ts';
+import type { OpenStream } from './ingress/stream-slots.ts';
 
 /** What clients have been answered and have not taken yet. */
 export type Unread = {
@@ -54,9 +55,11 @@ const bufferBytes = 512 * 1024;
 const maxStallMs = 60_000;
 
 /** Writes messages to a stream, a bounded number of bytes ahead of its reader. */
-export function createSink(call: StreamCall): Sink {
+export function createSink(call: StreamCall, stream?: OpenStream): Sink {
   let pendingBytes = 0;
   let wake: () => void = () => undefined;
+  let fail: (rejection: Rejection) => void = () => undefined;
+  stream?.onEnd((rejection) => fail(rejection));
   for (const event of ['cancelled', 'close', 'error'] as const) call.on(event, () => wake());
 
   const waitForRoom = (): Promise<void> =>
@@ -69,6 +72,10 @@ export function createSink(call: StreamCall): Sink {
         clearTimeout(giveUp);
         resolve();
       };
+      fail = (rejection) => {
+        clearTimeout(giveUp);
+        reject(createHold(rejection));
+      };
     });
 
   return {
@@ -79,7 +86,10 @@ export function createSink(call: StreamCall): Sink {
         wake();
       });
       const isFull = (): boolean => pendingBytes >= bufferBytes && !call.cancelled;
+      if (!isFull()) return;
+      stream?.beginStall();
       while (isFull()) await waitForRoom();
+      stream?.finishStall();
     },
   };
 }

@@ -8,16 +8,17 @@ import type {
   ServerWritableStream,
 } from '@grpc/grpc-js';
 
-import { refuse, succeed, type Result } from '../../../core/reasons.ts';
+import { refuse, succeed, type Rejection, type Result } from '../../../core/reasons.ts';
 import type { Access } from '../access.ts';
 import { classifyDbError, isCommitInDoubt } from '../db.ts';
 import { createHold, findHeld } from '../hold.ts';
 import type { Log } from '../log.ts';
 import type { Admission, CallContext, Entry } from './admission.ts';
-import { createSink, type Unread } from './answers.ts';
+import { createSink, type Sink, type Unread } from './answers.ts';
 import { maskUnexpected, toServiceError } from './errors.ts';
 import { authorizationOf, incomingOf, type Incoming } from './incoming.ts';
 import { guardStream, type StreamGuard } from './stream-guard.ts';
+import type { OpenStream } from './ingress/stream-slots.ts';
 
 export type { CallContext } from './admission.ts';
 
@@ -123,7 +124,9 @@ export function wrapBidi(options: WrapOptions) {
     const handler = options.handler as BidiHandler<unknown, unknown> | undefined;
     // What was begun before a refusal is still answered.
     runStream(call, options, 'raceAnswer', (context, guard) =>
-      handler ? handler(readChecked(call, options, guard), context) : Promise.resolve(notOffered),
+      handler
+        ? handler(readChecked(call, options, context, guard), context)
+        : Promise.resolve(notOffered),
     );
   };
 }
@@ -132,15 +135,18 @@ export function wrapBidi(options: WrapOptions) {
 async function* readChecked(
   call: ServerDuplexStream<Read, Buffer>,
   { access, entry }: WrapOptions,
+  { stream }: CallContext,
   guard: StreamGuard,
 ): AsyncIterable<unknown> {
   limitReadAhead(call);
   // Not destroyed with the reading, neither at its end nor when it is left: answers are still due.
-  const requests = call.iterator({ destroyOnReturn: false })[Symbol.asyncIterator]();
+  const read: AsyncIterable<Read> = call.iterator({ destroyOnReturn: false });
+  const requests = (stream ? endWith(read, stream) : read)[Symbol.asyncIterator]();
   for (;;) {
     const next = (await guard.race(requests.next())) as IteratorResult<Read, undefined>;
     if (next.done) return;
     const request = next.value;
+    stream?.beginRequest();
     if (!request.ok) throw createHold(request.rejection);
     const still = await access.authorize(authorizationOf(call), entry.policy);
     if (!still.ok) throw createHold(still.rejection);
@@ -155,6 +161,26 @@ async function* readChecked(
 function limitReadAhead(call: object): void {
   const { _readableState: state } = call as { _readableState?: { highWaterMark: number } };
   if (state) state.highWaterMark = 1;
+}
+
+/** The same requests; fails once the stream shall end, though the next one may never come. */
+async function* endWith(requests: AsyncIterable<Read>, stream: OpenStream): AsyncGenerator<Read> {
+  const iterator = requests[Symbol.asyncIterator]();
+  let end: Rejection | undefined;
+  let fail: (err: unknown) => void = () => undefined;
+  stream.onEnd((rejection) => {
+    end = rejection;
+    fail(createHold(rejection));
+  });
+  for (;;) {
+    if (end) throw createHold(end);
+    const next = await new Promise<IteratorResult<Read>>((resolve, reject) => {
+      fail = reject;
+      iterator.next().then(resolve, reject);
+    });
+    if (next.done === true) return;
+    yield next.value;
+  }
 }
 
 type StreamCall = ServerWritableStream<Read, Buffer> | ServerDuplexStream<Read, Buffer>;
@@ -173,7 +199,8 @@ function runStream(
     try {
       const opened = await open({ ...context, isCancelled }, guard);
       if (!opened.ok) return tellDenial(opened, options.entry, context);
-      await sendAnswers(call, options.encode, opened.value, { guard, race });
+      const sink = createSink(call, context.stream);
+      await sendAnswers(call, sink, options.encode, opened.value, { guard, race });
       const rejection = guard.refusal();
       return rejection ? { ok: false, rejection } : opened;
     } finally {
@@ -194,11 +221,11 @@ function runStream(
 /** Writes the answers until they end, the caller is gone, or may not have them any more. */
 async function sendAnswers(
   call: StreamCall,
+  sink: Sink,
   encode: WrapOptions['encode'],
   answers: AsyncIterable<unknown>,
   { guard, race }: { readonly guard: StreamGuard; readonly race: 'race' | 'raceAnswer' },
 ): Promise<void> {
-  const sink = createSink(call);
   const iterator = answers[Symbol.asyncIterator]();
   try {
     for (;;) {

@@ -1,3 +1,5 @@
+import { createSecureContext } from 'node:tls';
+
 import {
   credentials,
   Metadata,
@@ -6,6 +8,7 @@ import {
   type ClientReadableStream,
 } from '@grpc/grpc-js';
 
+import { tlsCiphers } from '../../../core/tls-ciphers.ts';
 import { reasonOfServiceError } from './errors.ts';
 import type { Reason } from '../../../core/reasons.ts';
 
@@ -119,7 +122,13 @@ export function createPeerClient<C extends { close(): void }>(
 function toCredentials(material: ReturnType<PeerTls['current']> | undefined): ChannelCredentials {
   if (!material) return credentials.createInsecure();
   const { rootCerts, key, cert } = material;
-  return credentials.createSsl(rootCerts ?? null, key ?? null, cert ?? null);
+  const context = createSecureContext({
+    ...(rootCerts ? { ca: rootCerts } : {}),
+    ...(cert && key ? { cert, key } : {}),
+    ciphers: tlsCiphers,
+    minVersion: 'TLSv1.2',
+  });
+  return credentials.createFromSecureContext(context);
 }
 
 /** Reads what a rejected peer call means. */

@@ -16,7 +16,7 @@ afterEach(async () => {
 let isFastPathOn = true;
 
 async function start(): Promise<Stand & { readonly raw: RawClient }> {
-  const stand = await startStand({}, [], isFastPathOn);
+  const stand = await startStand({}, [], { isFastPathOn });
   releases.push(stand.stop);
   const raw = connectRaw(stand.address);
   releases.push(() => raw.close());

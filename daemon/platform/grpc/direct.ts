@@ -8,9 +8,10 @@ import { isOfStranger, type Admission, type Entry } from './admission.ts';
 import type { Read, Unary } from './calls.ts';
 import { toRefused, type Refused } from './errors.ts';
 import { toRequestId, type Incoming } from './incoming.ts';
+import { findOrigin, listForwardingHeaders } from './ingress/forwarding.ts';
 import { createMessageReader, type MessageFault } from './message.ts';
 import type { ConnectionMeter } from './frame-budget.ts';
-import { addressOfPeer } from './source.ts';
+import { addressOfPeer, loopback } from './source.ts';
 
 /** A unary method that is answered without the gRPC library. */
 export type DirectMethod = {
@@ -156,7 +157,7 @@ function explain({ kind, bytes, maxBytes }: MessageFault): Omit<Refused, 'detail
   }
 }
 
-type Peer = { readonly peer: string; readonly address: string };
+type Peer = { readonly peer: string; readonly address: string; readonly isLoopback: boolean };
 const peers = new WeakMap<Http2Session, Peer>();
 
 function findPeer(session: Http2Session | undefined): Peer {
@@ -164,7 +165,8 @@ function findPeer(session: Http2Session | undefined): Peer {
   if (known) return known;
   const { remoteAddress, remotePort } = session?.socket ?? {};
   const peer = remoteAddress === undefined ? 'unknown' : `${remoteAddress}:${remotePort ?? ''}`;
-  const found = { peer, address: addressOfPeer(peer) };
+  const address = addressOfPeer(peer);
+  const found = { peer, address, isLoopback: loopback.has(address) };
   if (session) peers.set(session, found);
   return found;
 }
@@ -175,7 +177,7 @@ function createIncoming(
   requestId: string,
   timeoutMs: number | undefined,
 ): Incoming {
-  const { peer, address } = findPeer(stream.session);
+  const { peer, address, isLoopback } = findPeer(stream.session);
   const forwardedFor = headers['x-forwarded-for'];
   return {
     requestId,
@@ -183,6 +185,8 @@ function createIncoming(
     peer,
     peerAddress: address,
     forwardedFor: forwardedFor === undefined ? [] : [forwardedFor].flat(),
+    origin: findOrigin(isLoopback, headers, headers[':authority']),
+    listForwardingHeaders: () => listForwardingHeaders(headers),
     deadlineMs: timeoutMs === undefined ? Infinity : Date.now() + timeoutMs,
     // Headers that are out already are those of a refusal: it is too late.
     isCancelled: () => stream.closed || stream.destroyed || stream.headersSent,

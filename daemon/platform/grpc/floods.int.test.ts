@@ -23,7 +23,7 @@ const bidi = '/test.Test/talk';
 const paths = { unary, bidi, health: '/grpc.health.v1.Health/Check' };
 
 async function start(isFastPathOn: boolean): Promise<Stand> {
-  const stand = await startStand({}, [], isFastPathOn);
+  const stand = await startStand({}, [], { isFastPathOn });
   releases.push(stand.stop);
   return stand;
 }

@@ -2,7 +2,8 @@ import { randomUUID } from 'node:crypto';
 
 import type { ServerUnaryCall } from '@grpc/grpc-js';
 
-import { addressOfPeer } from './source.ts';
+import { findOrigin, listForwardingHeaders, type Origin } from './ingress/forwarding.ts';
+import { addressOfPeer, loopback } from './source.ts';
 
 /** A call as it stands at the door, whoever reads it off the wire. */
 export type Incoming = {
@@ -12,6 +13,9 @@ export type Incoming = {
   readonly peer: string;
   readonly peerAddress: string;
   readonly forwardedFor: readonly string[];
+  readonly origin: Origin;
+  /** Names of the headers that proxies added. */
+  listForwardingHeaders(): readonly string[];
   /** Milliseconds since the epoch; Infinity where the caller set none. */
   readonly deadlineMs: number;
   /** True once the caller has gone, or has been told that it is too late. */
@@ -22,19 +26,23 @@ export type Incoming = {
 
 export type AnyCall = Pick<
   ServerUnaryCall<unknown, unknown>,
-  'metadata' | 'cancelled' | 'getDeadline' | 'getPeer'
+  'metadata' | 'cancelled' | 'getDeadline' | 'getPeer' | 'getHost'
 > & { once(event: 'cancelled', listener: () => void): unknown };
 
 /** A call that the gRPC library has read. */
 export function incomingOf(call: AnyCall): Incoming {
   const deadline = call.getDeadline();
   const peer = call.getPeer();
+  const peerAddress = addressOfPeer(peer);
+  const headers = call.metadata.toHttp2Headers();
   return {
     requestId: toRequestId(call.metadata.get('x-request-id')[0]?.toString()),
     authorization: authorizationOf(call),
     peer,
-    peerAddress: addressOfPeer(peer),
+    peerAddress,
     forwardedFor: call.metadata.get('x-forwarded-for').map(String),
+    origin: findOrigin(loopback.has(peerAddress), headers, call.getHost()),
+    listForwardingHeaders: () => listForwardingHeaders(headers),
     deadlineMs: deadline instanceof Date ? deadline.getTime() : deadline,
     isCancelled: () => call.cancelled,
     // The library tells so of every call that is over, whether or not it was given up.

@@ -17,7 +17,7 @@ afterEach(async () => {
 let isFastPathOn = true;
 
 async function start(limits: Partial<Limits> = {}, proxies: string[] = []): Promise<Stand> {
-  const stand = await startStand(limits, proxies, isFastPathOn);
+  const stand = await startStand(limits, proxies, { isFastPathOn });
   releases.push(stand.stop);
   return stand;
 }

@@ -30,6 +30,12 @@ afterEach(async () => {
 });
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
+const readPair = ({ cert, key }: { cert: string; key: string }): TlsMaterial => ({
+  cert: readFileSync(cert),
+  key: readFileSync(key),
+  clientCa: undefined,
+});
+
 const materialOf = (name: string, clientCa?: string): TlsMaterial => {
   const { cert, key } = authority.issue(name);
   return {
@@ -120,6 +126,15 @@ describe('the caps on connections', () => {
     expect(all).toEqual([true, true, true]);
   });
 
+  it('make room by the longest idle connection of a network that is at its own', async () => {
+    const { port } = await open({ perSource: 2, settleMs: 100 });
+    const first = from(port, stranger ?? '');
+    const isFirstGone = closing(first);
+    await stays(from(port, stranger ?? ''));
+    expect(await stays(from(port, stranger ?? ''))).toBe(true);
+    await isFirstGone;
+  });
+
   it('leave loopback its own places when strangers have all of theirs', async () => {
     const { port } = await open({ all: 1 });
     expect(await stays(from(port, stranger ?? ''))).toBe(true);
@@ -157,6 +172,32 @@ describe('TLS', () => {
       expect(await shake(port, bounds)).not.toBeInstanceOf(Error);
     }
     expect(accepted).toHaveLength(2);
+  });
+
+  it('1.2 has forward secrecy: a client that offers RSA key exchange only is refused', async () => {
+    const { port, accepted } = await open(
+      {},
+      fixed(readPair(authority.issue('secrecy', 1, 'rsa'))),
+    );
+    const bounds = { minVersion: 'TLSv1.2', maxVersion: 'TLSv1.2' } as const;
+    for (const ciphers of [
+      'AES128-GCM-SHA256',
+      'AES256-GCM-SHA384',
+      'AES128-SHA',
+      'ECDHE-RSA-AES128-SHA',
+      'ECDHE-RSA-AES128-SHA256',
+      'DHE-RSA-AES128-GCM-SHA256',
+    ]) {
+      const offered = `${ciphers}:@SECLEVEL=0`;
+      expect(await shake(port, { ...bounds, ciphers: offered }), ciphers).toBeInstanceOf(Error);
+    }
+    expect(accepted).toHaveLength(0);
+    for (const ciphers of [
+      'ECDHE-RSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES128-GCM-SHA256',
+      'ECDHE-RSA-CHACHA20-POLY1305:ECDHE-ECDSA-CHACHA20-POLY1305',
+    ]) {
+      expect(await shake(port, { ...bounds, ciphers }), ciphers).not.toBeInstanceOf(Error);
+    }
   });
 
   it('with a client authority lets in its certificates only', async () => {

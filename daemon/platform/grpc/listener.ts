@@ -1,8 +1,11 @@
 import { createServer, type Server, type Socket } from 'node:net';
 import { createServer as createTlsServer, type SecureContextOptions } from 'node:tls';
 
+import { tlsCiphers } from '../../../core/tls-ciphers.ts';
 import type { Log } from '../log.ts';
-import { loopback, type AddressSet } from './source.ts';
+import { createConnections } from './ingress/connections.ts';
+import type { Presence } from './ingress/idle.ts';
+import type { AddressSet } from './source.ts';
 
 /** Certificate and key in PEM; with `clientCa`, clients must show a certificate of that authority. */
 export type TlsMaterial = {
@@ -21,11 +24,13 @@ export type ServerTls = {
 export type ConnectionLimits = {
   /** Connections of everybody but this machine and the trusted proxies. */
   readonly all: number;
-  /** Of these, from one address. */
+  /** Of these, from one network. */
   readonly perSource: number;
   /** Of this machine and the trusted proxies: enough for them when the others have all of theirs. */
   readonly trusted: number;
   readonly handshakeMs: number;
+  /** A connection that is younger is not closed to make room for another. */
+  readonly settleMs: number;
 };
 
 export const connectionLimits: ConnectionLimits = {
@@ -33,6 +38,7 @@ export const connectionLimits: ConnectionLimits = {
   perSource: 200,
   trusted: 2_000,
   handshakeMs: 10_000,
+  settleMs: 1_000,
 };
 
 export type Listener = {
@@ -47,32 +53,33 @@ const tellEveryMs = 10_000;
 
 /**
  * Accepts connections, by TLS where there is material for it, and hands on those that may come in:
- * a cap on all and on each source, and a time for the handshake, before HTTP/2 sees a byte.
+ * a cap on all and on each network, and a time for the handshake, before HTTP/2 sees a byte.
  */
 export function createListener(options: {
   readonly tls: ServerTls | undefined;
   readonly limits: ConnectionLimits;
   readonly proxies: AddressSet;
   readonly log: Log;
-  readonly onConnection: (socket: Socket) => void;
+  /** Gives what tells whether the connection is idle. */
+  readonly onConnection: (socket: Socket) => Presence | undefined;
 }): Listener {
-  const { tls, limits, proxies, log, onConnection } = options;
-  const isTrusted = (address: string): boolean => loopback.has(address) || proxies.has(address);
-  const counts = createConnectionCounts(limits, isTrusted);
+  const { tls, limits, proxies, log } = options;
+  const connections = createConnections(limits, proxies);
+  const onConnection = (socket: Socket): void => {
+    const presence = options.onConnection(socket);
+    if (presence) connections.begin(socket, presence);
+  };
   const shaking = new Set<Socket>();
   const tellRefusals = createTeller(log);
   const secure = tls && createSecure({ tls, limits, log, shaking, onConnection });
 
   const server = createServer({ keepAlive: true, keepAliveInitialDelay: tcpKeepAliveMs });
   server.on('connection', (socket) => {
-    // Gone already, or by a Unix socket: then only whoever may enter its folder gets here.
-    const address = socket.remoteAddress ?? '';
-    if (!counts.take(address)) {
-      tellRefusals(address);
+    if (!connections.take(socket)) {
+      tellRefusals(socket.remoteAddress ?? '');
       socket.destroy();
       return;
     }
-    socket.once('close', () => counts.give(address));
     if (!secure) {
       onConnection(socket);
       return;
@@ -128,35 +135,10 @@ const contextOf = ({ cert, key, clientCa }: TlsMaterial): SecureContextOptions =
   cert,
   key,
   minVersion: 'TLSv1.2',
+  ciphers: tlsCiphers,
+  honorCipherOrder: true,
   ...(clientCa ? { ca: clientCa } : {}),
 });
-
-function createConnectionCounts(
-  limits: ConnectionLimits,
-  isTrusted: (address: string) => boolean,
-): { take(address: string): boolean; give(address: string): void } {
-  const bySource = new Map<string, number>();
-  const total = { trusted: 0, other: 0 };
-  return {
-    take: (address) => {
-      if (address === '') return true;
-      const kind = isTrusted(address) ? 'trusted' : 'other';
-      if (total[kind] >= (kind === 'trusted' ? limits.trusted : limits.all)) return false;
-      const count = bySource.get(address) ?? 0;
-      if (kind === 'other' && count >= limits.perSource) return false;
-      bySource.set(address, count + 1);
-      total[kind] += 1;
-      return true;
-    },
-    give: (address) => {
-      if (address === '') return;
-      total[isTrusted(address) ? 'trusted' : 'other'] -= 1;
-      const count = (bySource.get(address) ?? 1) - 1;
-      if (count === 0) bySource.delete(address);
-      else bySource.set(address, count);
-    },
-  };
-}
 
 /** Tells of refused connections, but not of each: a flood must not flood the log. */
 function createTeller(log: Log): (address: string) => void {

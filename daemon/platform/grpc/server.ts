@@ -29,6 +29,8 @@ import { createReader, withOwnCodec } from './codec.ts';
 import { createFit, type Fit } from './fit.ts';
 import { frameLimits, watchFrames, type FrameLimits } from './frame-budget.ts';
 import { routeStreams, type Method } from './ingress.ts';
+import { createForwardReport } from './ingress/forwarding.ts';
+import { addHealthService } from './ingress/health-watch.ts';
 import {
   connectionLimits,
   createListener,
@@ -138,8 +140,9 @@ export function createGrpcServer(options: {
   const health = new HealthImplementation(
     Object.fromEntries(names.map((name) => [name, 'NOT_SERVING'])),
   );
-  health.addToServer(server);
-  const admission = createAdmission({ access, proxies, limits: limits.load });
+  addHealthService(server, health, limits.load, proxies);
+  const onForwarded = createForwardReport(log, proxies);
+  const admission = createAdmission({ access, proxies, limits: limits.load, onForwarded });
   const unread = createUnread();
   const methods = new Map<string, Method>();
   const shared = { access, admission, unread, log };
@@ -161,7 +164,7 @@ export function createGrpcServer(options: {
   const listeners: Listener[] = [];
   return {
     listen: async (address, tls) => {
-      const onConnection = (socket: Socket): void =>
+      const onConnection = (socket: Socket) =>
         watch.begin(socket, () => injector.injectConnection(socket));
       const { connections } = limits;
       const listener = createListener({ tls, limits: connections, proxies, log, onConnection });
@@ -254,6 +257,7 @@ function host(
       entry: {
         policy,
         isStream,
+        isOneRequest: !definition.requestStream,
         onDenied: (context, rejection) => service.onDenied?.(context, method, rejection),
         fit: service.queued?.includes(method) ? createQueueFit() : undefined,
       },

@@ -8,9 +8,12 @@ import type { Socket } from 'node:net';
 
 import { status } from '@grpc/grpc-js';
 
+import { networkOf } from '../../../core/networks.ts';
 import type { Log } from '../log.ts';
 import type { FloodCause } from './frame-budget.ts';
 import { heldBytesOf } from './library-stream.ts';
+import { healthWatchPath } from './ingress/health-watch.ts';
+import { leaveIfIdle, presenceOf, type Presence } from './ingress/idle.ts';
 
 export type SessionLimits = {
   /** From the connection to its SETTINGS, and to its acknowledgement of ours. */
@@ -21,6 +24,8 @@ export type SessionLimits = {
   readonly stallMs: number;
   /** How long one stream may take nothing at all, whatever the others on its connection do. */
   readonly streamStallMs: number;
+  /** A connection without any stream is closed after so long; pings do not count. */
+  readonly idleMs: number;
   /** What may be held for all connections together: requests in parts, answers unread. */
   readonly heldBytes: number;
 };
@@ -30,6 +35,7 @@ export const sessionLimits: SessionLimits = {
   requestMs: 30_000,
   stallMs: 60_000,
   streamStallMs: 10 * 60_000,
+  idleMs: 5 * 60_000,
   heldBytes: 512 * 1024 * 1024,
 };
 
@@ -43,6 +49,7 @@ const requestBytes = 256 * 1024;
 type StreamState = {
   readonly sinceMs: number;
   readonly isOneRequest: boolean;
+  readonly isWatch: boolean;
   unreadBytes: number;
   movedAtMs: number;
   /** At the last look the answer was out, and the request not over. */
@@ -57,13 +64,15 @@ type SessionState = {
   isGreeted: boolean;
   movedAtMs: number;
   bytesWritten: number;
+  activeAtMs: number;
+  leavingAtMs: number | undefined;
   /** When the session was first seen at its end, its socket not being closed yet. */
   endedAtMs: number | undefined;
 };
 
 export type SessionWatch = {
   /** Opens a session on this connection, by `inject`. */
-  begin(socket: Socket, inject: () => void): void;
+  begin(socket: Socket, inject: () => void): Presence | undefined;
   /** Cuts a session off, and counts why. */
   end(session: ServerHttp2Session, cause: Cause): void;
   stop(): void;
@@ -102,10 +111,11 @@ export function watchSessions(options: {
     session.destroy(constants.NGHTTP2_ENHANCE_YOUR_CALM as unknown as Error);
   };
 
-  let arriving: Socket | undefined;
+  const arrival: { socket?: Socket | undefined; state?: SessionState | undefined } = {};
   server.on('session', (session) => {
-    const state = openState(session, arriving);
+    const state = openState(session, arrival.socket);
     states.set(session, state);
+    arrival.state = state;
     session.once('close', () => {
       states.delete(session);
       // Where our settings are never acknowledged, Node keeps the listeners for as long as it keeps
@@ -115,13 +125,13 @@ export function watchSessions(options: {
   });
   server.on('stream', (stream, headers) => {
     const state = stream.session && states.get(stream.session as ServerHttp2Session);
-    if (state) addStream(state, stream, !isRequestStream(headers[':path'] ?? ''));
+    const path = headers[':path'] ?? '';
+    if (state) addStream(state, stream, !isRequestStream(path), path === healthWatchPath);
   });
 
   const look = (): void => {
     const nowMs = performance.now();
-    const weights: { readonly state: SessionState; readonly heldBytes: number }[] = [];
-    let allBytes = 0;
+    const weights: Weight[] = [];
     for (const state of states.values()) {
       if (state.session.destroyed) {
         state.endedAtMs ??= nowMs;
@@ -132,19 +142,16 @@ export function watchSessions(options: {
         end(state.session, 'no greeting');
         continue;
       }
+      if (state.socket?.remoteAddress !== undefined) leaveIfIdle(state, nowMs, limits.idleMs);
       const { heldBytes, unreadBytes } = lookAtStreams(state, nowMs, limits, count);
       if (isStalled(state, unreadBytes, nowMs, limits.stallMs)) {
         end(state.session, 'answers unread');
         continue;
       }
       weights.push({ state, heldBytes });
-      allBytes += heldBytes;
     }
-    weights.sort((a, b) => b.heldBytes - a.heldBytes);
-    for (const { state, heldBytes } of weights) {
-      if (allBytes <= limits.heldBytes) break;
+    for (const state of findGreediest(weights, limits.heldBytes)) {
       end(state.session, 'too much held');
-      allBytes -= heldBytes;
     }
     if (cut.size > 0) log.warn({ cut: Object.fromEntries(cut) }, 'calls or connections were cut');
     cut.clear();
@@ -154,13 +161,37 @@ export function watchSessions(options: {
   return {
     begin: (socket, inject) => {
       // The session is announced before `inject` returns.
-      arriving = socket;
+      Object.assign(arrival, { socket, state: undefined });
       inject();
-      arriving = undefined;
+      arrival.socket = undefined;
+      return arrival.state && presenceOf(arrival.state);
     },
     end,
     stop: () => clearInterval(timer),
   };
+}
+
+type Weight = { readonly state: SessionState; readonly heldBytes: number };
+
+/** Who has to go so that no more is held than may be: of the network that makes us hold most, first. */
+function findGreediest(weights: readonly Weight[], maxBytes: number): SessionState[] {
+  let bytes = weights.reduce((sum, { heldBytes }) => sum + heldBytes, 0);
+  if (bytes <= maxBytes) return [];
+  const sums = new Map<string, number>();
+  const withNetwork = weights.map((weight) => {
+    const network = networkOf(weight.state.socket?.remoteAddress ?? '');
+    sums.set(network, (sums.get(network) ?? 0) + weight.heldBytes);
+    return { ...weight, network };
+  });
+  const sumOf = (network: string): number => sums.get(network) ?? 0;
+  withNetwork.sort((a, b) => sumOf(b.network) - sumOf(a.network) || b.heldBytes - a.heldBytes);
+  const greediest: SessionState[] = [];
+  for (const { state, heldBytes } of withNetwork) {
+    if (bytes <= maxBytes) break;
+    greediest.push(state);
+    bytes -= heldBytes;
+  }
+  return greediest;
 }
 
 function openState(session: ServerHttp2Session, socket: Socket | undefined): SessionState {
@@ -173,6 +204,8 @@ function openState(session: ServerHttp2Session, socket: Socket | undefined): Ses
     isGreeted: false,
     movedAtMs: nowMs,
     bytesWritten: 0,
+    activeAtMs: nowMs,
+    leavingAtMs: undefined,
     endedAtMs: undefined,
   };
   // Our own settings, the bound on headers among them, are in force once they are acknowledged.
@@ -182,10 +215,17 @@ function openState(session: ServerHttp2Session, socket: Socket | undefined): Ses
   return state;
 }
 
-function addStream(state: SessionState, stream: ServerHttp2Stream, isOneRequest: boolean): void {
+function addStream(
+  state: SessionState,
+  stream: ServerHttp2Stream,
+  isOneRequest: boolean,
+  isWatch: boolean,
+): void {
   const nowMs = performance.now();
+  state.activeAtMs = nowMs;
   const isLeftOpen = false;
-  const since = { sinceMs: nowMs, isOneRequest, unreadBytes: 0, movedAtMs: nowMs, isLeftOpen };
+  const request = { isOneRequest, isWatch, isLeftOpen };
+  const since = { sinceMs: nowMs, ...request, unreadBytes: 0, movedAtMs: nowMs };
   state.streams.set(stream, since);
   stream.once('close', () => state.streams.delete(stream));
 }

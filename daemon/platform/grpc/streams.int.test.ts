@@ -51,14 +51,21 @@ async function start(kind: 'idle' | 'busy') {
   const revocations = createRevocations({
     feed: () =>
       isHeard
-        ? Promise.resolve({ revocations: [], asOfMs: Date.now() })
+        ? Promise.resolve({ revocations: [], asOfMs: Date.now(), isStaffTotpRequired: false })
         : Promise.reject(new Error('away')),
     log,
   });
   await revocations.start();
   releases.push(revocations.stop);
   const issuedAtMs = Date.now() - 1_000;
-  const token = { userId, role: 'admin' as Role, sessionId, issuedAtMs, expiresAtMs: Infinity };
+  const token = {
+    userId,
+    role: 'admin' as Role,
+    sessionId,
+    issuedAtMs,
+    expiresAtMs: Infinity,
+    hasTotp: false,
+  };
   const access = createAccess({
     tokens: {
       recall: () => token,
@@ -68,11 +75,14 @@ async function start(kind: 'idle' | 'busy') {
       verify: () => {
         const bounds = { scopes: ['wallets:read' as const], walletId: undefined, operations: [] };
         const times = { expiresAtMs: Infinity, asOfMs: 0 };
-        return Promise.resolve(succeed({ keyId, userId, role, ...bounds, ...times }));
+        return Promise.resolve(
+          succeed({ keyId, userId, role, hasOwnerTotp: false, ...bounds, ...times }),
+        );
       },
     },
     revocations,
     serviceCredential: 'secret',
+    isStaffTotpRequired: false,
   });
   const seen = { ended: 0, cancelled: 0 };
   const handlersOf = (definition: Readonly<Record<string, unknown>>): UntypedHandlers =>

@@ -1,7 +1,7 @@
 import { refuse, succeed } from '../../../core/reasons.ts';
 import type { Access, Policy, Principal } from '../access.ts';
-import { createLog } from '../log.ts';
-import { loadLimits } from './admission.ts';
+import { createLog, type Log } from '../log.ts';
+import { loadLimits, type CallContext } from './admission.ts';
 import { connectionLimits } from './listener.ts';
 import { createGrpcServer, type GrpcServer, type Limits } from './server.ts';
 import { sessionLimits } from './sessions.ts';
@@ -34,16 +34,20 @@ const method = (name: string, requestStream = false, responseStream = false) => 
   responseDeserialize: bytesOf,
 });
 
-export type Stand = {
-  readonly address: string;
-  readonly server: GrpcServer;
-  /** Lets the calls that wait be answered. */
-  letGo(): void;
-  stop(): Promise<void>;
+const definition = {
+  signIn: method('signIn'),
+  refresh: method('refresh'),
+  wait: method('wait'),
+  queue: method('queue'),
+  large: method('large'),
+  source: method('source'),
+  pour: method('pour', false, true),
+  talk: method('talk', true, true),
+  local: method('local'),
+  stream: method('stream', false, true),
 };
-
 const user: Policy = { roles: ['customer'], service: true };
-const policies: Readonly<Record<string, Policy>> = {
+const policies: Record<string, Policy> = {
   signIn: 'public',
   refresh: 'public',
   wait: user,
@@ -52,7 +56,19 @@ const policies: Readonly<Record<string, Policy>> = {
   source: user,
   pour: user,
   talk: user,
+  local: user,
+  stream: user,
 };
+
+export type Stand = {
+  readonly address: string;
+  readonly server: GrpcServer;
+  /** Lets the calls that wait be answered. */
+  letGo(): void;
+  stop(): Promise<void>;
+};
+
+type StandOptions = { readonly isFastPathOn?: boolean; readonly log?: Log };
 
 const megabyte = Buffer.alloc(1024 * 1024);
 
@@ -60,7 +76,7 @@ const megabyte = Buffer.alloc(1024 * 1024);
 export async function startStand(
   limits: Partial<Limits>,
   proxies: string[],
-  isFastPathOn = true,
+  { isFastPathOn = true, log = createLog('silent') }: StandOptions = {},
 ): Promise<Stand> {
   const waiting: (() => void)[] = [];
   const wait = async () => {
@@ -70,20 +86,19 @@ export async function startStand(
   async function* pour(): AsyncGenerator<Buffer> {
     for (;;) yield await Promise.resolve(megabyte);
   }
+  /** Echoes; a `w` is answered once the calls that wait are let go. */
+  async function* talk(requests: AsyncIterable<Buffer>, context: CallContext) {
+    for await (const request of requests) {
+      if (request.toString() === 'w') await wait();
+      yield request;
+      context.stream?.finishRequest();
+    }
+  }
   const server = createGrpcServer({
     services: [
       {
         name: 'test.Test',
-        definition: {
-          signIn: method('signIn'),
-          refresh: method('refresh'),
-          wait: method('wait'),
-          queue: method('queue'),
-          large: method('large'),
-          source: method('source'),
-          pour: method('pour', false, true),
-          talk: method('talk', true, true),
-        },
+        definition,
         policies,
         queued: ['queue'],
         handlers: {
@@ -96,12 +111,17 @@ export async function startStand(
           source: (_request: Buffer, { source }: { source: string }) =>
             Promise.resolve(succeed(Buffer.from(source))),
           pour: () => Promise.resolve(succeed(pour())),
-          talk: (requests: AsyncIterable<Buffer>) => Promise.resolve(succeed(requests)),
+          talk: (requests: AsyncIterable<Buffer>, context: CallContext) =>
+            Promise.resolve(succeed(talk(requests, context))),
+          local: (_request: Buffer, { isLocal }: CallContext) =>
+            Promise.resolve(succeed(Buffer.from(String(isLocal)))),
+          stream: (_request: Buffer, { isLocal }: CallContext) =>
+            Promise.resolve(succeed([Buffer.from(String(isLocal))] as never)),
         },
       },
     ],
     access,
-    log: createLog('silent'),
+    log,
     isFastPathOn,
     proxies: createAddressSet(proxies),
     limits: {

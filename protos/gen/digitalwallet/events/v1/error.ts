@@ -80,6 +80,7 @@ export const ErrorReason = {
   DEADLINE_EXCEEDED: 87,
   CANCELLED: 88,
   OUTCOME_UNKNOWN: 89,
+  STREAM_IDLE: 90,
   UNIMPLEMENTED: 98,
   INTERNAL: 99,
   UNRECOGNIZED: -1,
@@ -148,6 +149,7 @@ export namespace ErrorReason {
   export type DEADLINE_EXCEEDED = typeof ErrorReason.DEADLINE_EXCEEDED;
   export type CANCELLED = typeof ErrorReason.CANCELLED;
   export type OUTCOME_UNKNOWN = typeof ErrorReason.OUTCOME_UNKNOWN;
+  export type STREAM_IDLE = typeof ErrorReason.STREAM_IDLE;
   export type UNIMPLEMENTED = typeof ErrorReason.UNIMPLEMENTED;
   export type INTERNAL = typeof ErrorReason.INTERNAL;
   export type UNRECOGNIZED = typeof ErrorReason.UNRECOGNIZED;
@@ -335,6 +337,9 @@ export function errorReasonFromJSON(object: any): ErrorReason {
     case 89:
     case "ERROR_REASON_OUTCOME_UNKNOWN":
       return ErrorReason.OUTCOME_UNKNOWN;
+    case 90:
+    case "ERROR_REASON_STREAM_IDLE":
+      return ErrorReason.STREAM_IDLE;
     case 98:
     case "ERROR_REASON_UNIMPLEMENTED":
       return ErrorReason.UNIMPLEMENTED;
@@ -470,6 +475,8 @@ export function errorReasonToJSON(object: ErrorReason): string {
       return "ERROR_REASON_CANCELLED";
     case ErrorReason.OUTCOME_UNKNOWN:
       return "ERROR_REASON_OUTCOME_UNKNOWN";
+    case ErrorReason.STREAM_IDLE:
+      return "ERROR_REASON_STREAM_IDLE";
     case ErrorReason.UNIMPLEMENTED:
       return "ERROR_REASON_UNIMPLEMENTED";
     case ErrorReason.INTERNAL:

@@ -1,0 +1,73 @@
+import {
+  status,
+  type Server,
+  type ServiceDefinition,
+  type ServerWritableStream,
+  type UntypedServiceImplementation,
+} from '@grpc/grpc-js';
+import type { HealthImplementation } from 'grpc-health-check';
+
+import { networkOf } from '../../../../core/networks.ts';
+import { findSource, type AddressSet } from '../source.ts';
+import { incomingOf } from '../incoming.ts';
+import { createFairPool } from './fair-pool.ts';
+
+export const healthWatchPath = '/grpc.health.v1.Health/Watch';
+
+type WatchLimits = {
+  /** Open watches of everybody. */
+  readonly healthWatches: number;
+  /** The same, of one network. */
+  readonly healthWatchesOfSource: number;
+};
+
+type Watch = (call: ServerWritableStream<unknown, unknown>) => void;
+
+/**
+ * Adds the health service, whose watches need no credential and have no end: there are so many of
+ * them, and fewer of one network. When there are as many as there may be, the oldest of the network
+ * that has most is ended for a network that has fewer.
+ */
+export function addHealthService(
+  server: Server,
+  health: HealthImplementation,
+  limits: WatchLimits,
+  proxies: AddressSet,
+): void {
+  const nowMs = (): number => performance.now();
+  const { healthWatches: all, healthWatchesOfSource: ofOne } = limits;
+  const pool = createFairPool({ all, ofOne: () => ofOne, replacesOwn: true }, nowMs);
+  const bound =
+    (watch: Watch): Watch =>
+    (call) => {
+      const { peerAddress, forwardedFor } = incomingOf(call);
+      const network = networkOf(findSource(peerAddress, forwardedFor, proxies));
+      const sinceMs = nowMs();
+      const place = pool.take(network, {
+        findIdleSinceMs: () => sinceMs,
+        end: () => end(call),
+      });
+      if (typeof place !== 'object') {
+        end(call);
+        return;
+      }
+      // The library tells so of every call that is over.
+      call.once('cancelled', place.release);
+      watch(call);
+    };
+  // It asks for a server, and only adds its service to it.
+  const adder = {
+    addService: (definition: ServiceDefinition, implementation: UntypedServiceImplementation) => {
+      const { watch, ...others } = implementation;
+      if (!watch) throw new Error('the health service has no watch');
+      server.addService(definition, { ...others, watch: bound(watch as Watch) });
+    },
+  };
+  health.addToServer(adder);
+}
+
+const end = (call: ServerWritableStream<unknown, unknown>): void =>
+  void call.emit('error', {
+    code: status.RESOURCE_EXHAUSTED,
+    details: 'too many watches are open: ask by Check, or watch again later',
+  });

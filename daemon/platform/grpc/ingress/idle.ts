@@ -1,0 +1,64 @@
+import { constants, type ServerHttp2Session, type ServerHttp2Stream } from 'node:http2';
+
+/** What a connection does, once HTTP/2 has begun on it. */
+export type Presence = {
+  /** Since when no call is in flight on it; undefined while one is. */
+  findIdleSinceMs(): number | undefined;
+  /** Closes it, with a last frame for the client. */
+  close(): void;
+};
+
+type Session = {
+  readonly session: ServerHttp2Session;
+  readonly streams: ReadonlyMap<
+    ServerHttp2Stream,
+    { readonly sinceMs: number; readonly isOneRequest: boolean; readonly isWatch: boolean }
+  >;
+  /** When it last had a stream, to the second. */
+  activeAtMs: number;
+  /** When the client was asked to leave. */
+  leavingAtMs: number | undefined;
+};
+
+/** Longer than a round trip: what the client sent before it was asked to leave has arrived. */
+const leaveMs = 5_000;
+const lastStreamId = 2 ** 31 - 1;
+/** Part of a request that is younger than this is on its way; an older one may be left so on purpose. */
+const partialMs = 1_000;
+
+/**
+ * Closes a connection without a stream for `idleMs`, in two steps, so that no call is lost: a GOAWAY
+ * that asks the client to begin nothing more on it, and the end once nothing is open.
+ */
+export function leaveIfIdle(state: Session, nowMs: number, idleMs: number): void {
+  if (state.streams.size > 0) {
+    state.activeAtMs = nowMs;
+    return;
+  }
+  if (state.leavingAtMs === undefined) {
+    if (nowMs - state.activeAtMs < idleMs) return;
+    state.leavingAtMs = nowMs;
+    state.session.goaway(constants.NGHTTP2_NO_ERROR, lastStreamId);
+  } else if (nowMs - Math.max(state.leavingAtMs, state.activeAtMs) >= leaveMs) {
+    state.session.close();
+  }
+}
+
+/**
+ * A watch of the health, and a request that never becomes whole, are no calls in flight: anybody can
+ * have those without a credential.
+ */
+export const presenceOf = (state: Session): Presence => ({
+  findIdleSinceMs: () => {
+    const nowMs = performance.now();
+    for (const [stream, { isOneRequest, isWatch, sinceMs }] of state.streams) {
+      const isPartial = isOneRequest && !stream.readableEnded && nowMs - sinceMs > partialMs;
+      if (!isWatch && !isPartial) return undefined;
+    }
+    return state.activeAtMs;
+  },
+  close: () => {
+    if (state.streams.size === 0) state.session.close();
+    else state.session.destroy(undefined, constants.NGHTTP2_ENHANCE_YOUR_CALM);
+  },
+});
