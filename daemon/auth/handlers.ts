@@ -28,6 +28,7 @@ import { recordSignIn } from './sign-in-audit.ts';
 import { listRevocations as listRevocationRows } from './store-revocations.ts';
 import * as store from './store.ts';
 import { getUser, listUsers, updateUser } from './users.ts';
+import { turnOf } from './throttling/turn.ts';
 import { signUp, verifyEmail, type SignUpOptions } from './verification.ts';
 import { readRole, toWireRole, toWireUser } from './wire.ts';
 
@@ -51,10 +52,10 @@ const revocationCases = {
 /** Wire to domain and back. */
 export function createHandlers(options: HandlerOptions): Handlers<AuthServiceServer> {
   return {
-    signUp: (request, { source }) => signUp(options, { ...request, source }),
-    verifyEmail: (request, { source }) => verifyEmail(options, { ...request, source }),
+    signUp: (request, context) => signUp(options, { ...request, caller: context }),
+    verifyEmail: (request, context) => verifyEmail(options, { ...request, caller: context }),
     signIn: async (request, context) => {
-      const result = await signIn(options, { ...request, source: context.source });
+      const result = await signIn(options, { ...request, caller: context });
       return mapSignedIn(await recordSignIn(options, context, request.email, result));
     },
     changePassword: (request, context) => changePassword(options, request, context),
@@ -143,8 +144,9 @@ async function createUser(
     return deny(`you may not create a user with the role ${role}`, { field: 'role', role });
   }
   const { email, password } = request;
+  const turn = turnOf(context, principal.userId);
   const account = { email, password, role, isEmailVerified: true };
-  const created = await createAccount({ ...options, actor: context }, account);
+  const created = await createAccount({ ...options, actor: context, turn }, account);
   return created.ok ? succeed({ user: toWireUser(created.value) }) : created;
 }
 

@@ -15,8 +15,9 @@ import { createSigningKeys } from './signing-keys.ts';
 import { pruneRevocations } from './store-revocations.ts';
 import { pruneSessions } from './store-sessions.ts';
 import { countAdmins } from './store.ts';
-import { pruneAttempts } from './throttle-store.ts';
-import { createThrottle } from './throttle.ts';
+import { pruneAttempts } from './throttling/store.ts';
+import { createThrottle } from './throttling/throttle.ts';
+import { shareByUser } from './throttling/user-calls.ts';
 import { createPost } from './verification-mail.ts';
 import { pruneSignUps } from './verification-store.ts';
 
@@ -54,20 +55,22 @@ export async function createAuth(options: AuthOptions) {
   const service: HostedService = {
     name: 'digitalwallet.auth.v1.AuthService',
     definition: AuthServiceService,
-    handlers: createHandlers({
-      db,
-      feedDb,
-      trail,
-      log,
-      passwords: createPasswords(),
-      keys,
-      revocations,
-      validateToken,
-      throttle: createThrottle({ db, secret: keys.deriveSecret('throttle buckets') }),
-      devices: createDeviceTokens(keys.deriveSecret('device tokens')),
-      post,
-      isSignUpOpen: config.isSignUpOpen,
-    }),
+    handlers: shareByUser(
+      createHandlers({
+        db,
+        feedDb,
+        trail,
+        log,
+        passwords: createPasswords(),
+        keys,
+        revocations,
+        validateToken,
+        throttle: createThrottle({ db, secret: keys.deriveSecret('throttle buckets'), log }),
+        devices: createDeviceTokens(keys.deriveSecret('device tokens')),
+        post,
+        isSignUpOpen: config.isSignUpOpen,
+      }),
+    ),
     policies,
     onDenied: (context, method, rejection) => trail.recordDenial(context, method, rejection),
   };

@@ -5,6 +5,7 @@ import type { TokenSet } from '../../protos/gen/digitalwallet/auth/v1/auth.ts';
 import { deny, type UserPrincipal } from '../platform/access.ts';
 import { appendAudit } from '../platform/audit.ts';
 import { readClock, type Db, type Tx } from '../platform/db.ts';
+import type { CallContext } from '../platform/grpc/calls.ts';
 import type { Revocations } from '../platform/revocations.ts';
 import {
   canonicalizeEmail,
@@ -17,7 +18,9 @@ import type { DeviceTokens } from './device-tokens.ts';
 import type { Passwords } from './passwords.ts';
 import { createRefreshToken, hashRefreshToken, type SigningKeys } from './signing-keys.ts';
 import * as store from './store.ts';
-import type { Attempted, Throttle } from './throttle.ts';
+import { endExcessSessions } from './session-cap.ts';
+import type { Attempted, Throttle } from './throttling/throttle.ts';
+import { turnOf, type HashTurn } from './throttling/turn.ts';
 
 export type SessionOptions = {
   readonly db: Db;
@@ -40,8 +43,10 @@ type SignInInput = {
   readonly password: string;
   readonly client: string;
   readonly deviceToken: string;
-  /** The address that the call came from. */
-  readonly source: string;
+  readonly caller: Pick<
+    CallContext,
+    'requestId' | 'source' | 'deadlineMs' | 'isCancelled' | 'pause'
+  >;
 };
 
 const maxClientLength = 100;
@@ -55,22 +60,36 @@ export async function signIn(
   options: SessionOptions,
   input: SignInInput,
 ): Promise<Result<SignedIn>> {
-  const { devices, throttle } = options;
   const email = canonicalizeEmail(input.email);
   const address = email.ok ? email.value : undefined;
-  const deviceId = address && devices.read(input.deviceToken, address);
-  const buckets =
-    deviceId === undefined
-      ? [
-          throttle.bucketOf.signInsFrom(input.source),
-          throttle.bucketOf.account(address ?? input.email),
-        ]
-      : [throttle.bucketOf.device(deviceId)];
-  return throttle.guard(buckets, async () => {
-    const attempted = await trySignIn(options, address, input);
+  const account = address ?? input.email;
+  const turn = turnOf(input.caller, account);
+  const { bucketOf, guard } = options.throttle;
+  const successes = [bucketOf.successesOf(account), bucketOf.successesFrom(input.caller.source)];
+  const work = async (): Promise<Attempted<SignedIn>> => {
+    const attempted = await trySignIn(options, address, input, turn);
     // Once more if the password was changed, or its hash renewed, while this one was checked.
-    return attempted ?? (await trySignIn(options, address, input)) ?? failed;
-  });
+    return attempted ?? (await trySignIn(options, address, input, turn)) ?? failed;
+  };
+  return guard(bucketsOf(options, input, address), work, { turn, successes });
+}
+
+/** From the narrowest group to the widest; a known device stays clear of the guesses of others. */
+function bucketsOf(
+  { devices, throttle: { bucketOf } }: SessionOptions,
+  { caller: { source }, deviceToken, email }: SignInInput,
+  address: string | undefined,
+) {
+  const deviceId = address === undefined ? undefined : devices.read(deviceToken, address);
+  const account = address ?? email;
+  return deviceId === undefined
+    ? [
+        bucketOf.pair(account, source),
+        bucketOf.firstTries(account),
+        bucketOf.furtherTries(account),
+        bucketOf.signInsFrom(source),
+      ]
+    : [bucketOf.device(deviceId), bucketOf.devicesOf(account), bucketOf.devicesFrom(source)];
 }
 
 const failed = {
@@ -83,8 +102,9 @@ async function trySignIn(
   options: SessionOptions,
   address: string | undefined,
   input: SignInInput,
+  turn: HashTurn,
 ): Promise<Attempted<SignedIn> | undefined> {
-  const { db, passwords, devices } = options;
+  const { db, passwords, devices, revocations } = options;
   const found =
     address === undefined ? undefined : await db.read((tx) => store.findCredentials(tx, address));
   const normalized = normalizePassword(input.password);
@@ -92,6 +112,7 @@ async function trySignIn(
   const verified = await passwords.verify(
     normalized === undefined ? undefined : found?.passwordHash,
     password,
+    turn,
   );
   if (!verified.ok) return { outcome: 'void', result: verified };
   if (!found || !verified.value.isMatch || found.user?.isDisabled) return failed;
@@ -100,12 +121,23 @@ async function trySignIn(
     const message = 'the address was not verified yet: enter the code that was mailed to it';
     return { outcome: 'passed', result: refuse('EMAIL_UNVERIFIED', message) };
   }
-  const newHash = verified.value.isOutdated ? await passwords.hash(password) : undefined;
-  const signedIn = await db.tx(async (tx) => {
+  const newHash = verified.value.isOutdated ? await passwords.hash(password, turn) : undefined;
+  const { ended, signedIn } = await db.tx(async (tx) => {
     if (newHash?.ok) await store.setPasswordHash(tx, user.id, newHash.value, passwordHash);
     const provenHashes = [passwordHash, ...(newHash?.ok ? [newHash.value] : [])];
-    return openSession(tx, options, { userId: user.id, provenHashes }, input.client);
+    const signedIn = await openSession(
+      tx,
+      options,
+      { userId: user.id, provenHashes },
+      input.client,
+    );
+    if (typeof signedIn === 'string') return { signedIn, ended: [] };
+    const opened = { userId: user.id, sessionId: signedIn.tokens.sessionId };
+    const principal = { kind: 'user', ...opened, role: user.role, apiKey: undefined } as const;
+    const { requestId } = input.caller;
+    return { signedIn, ended: await endExcessSessions(tx, { principal, requestId }, opened) };
   });
+  ended.forEach((revocation) => revocations.apply(revocation));
   if (signedIn === 'disabled') return failed;
   if (signedIn === 'changed') return undefined;
   const known = devices.read(input.deviceToken, user.email);
@@ -123,7 +155,7 @@ async function openSession(
   proven: { readonly userId: string; readonly provenHashes: readonly string[] },
   client: string,
 ): Promise<SignedIn | 'disabled' | 'changed'> {
-  const held = await store.lockCredentials(tx, proven.userId);
+  const held = await store.lockForSession(tx, proven.userId);
   if (!held || held.user.isDisabled) return 'disabled';
   if (!proven.provenHashes.includes(held.passwordHash)) return 'changed';
   const { user } = held;
@@ -147,7 +179,7 @@ export async function refreshSession(
   refreshToken: string,
   requestId: string,
 ): Promise<Result<SignedIn>> {
-  const { db, keys, revocations } = options;
+  const { db, keys, revocations, throttle } = options;
   const hash = hashRefreshToken(refreshToken);
   const successors = keys.deriveSuccessors(refreshToken);
   const refreshed = await db.tx(async (tx) => {
@@ -164,6 +196,10 @@ export async function refreshSession(
       return { result: tokenReused, revocation };
     }
     if (decision === 'rotate') {
+      const refreshes = throttle.bucketOf.refreshesOf(presented.session.id);
+      if (!(await throttle.count(tx, refreshes))) {
+        return { result: await throttle.explain(tx, refreshes) };
+      }
       const successorHash = hashRefreshToken(successors[0]);
       await store.rotateRefreshToken(tx, hash, successorHash, presented.session.id);
     }

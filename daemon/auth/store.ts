@@ -88,6 +88,20 @@ export async function lockCredentials(
   return row && { user: toUser(row), passwordHash: row.password_hash };
 }
 
+const lockForSessionSql = sql(
+  'user_lock_session',
+  `SELECT ${userColumns}, u.password_hash FROM users u WHERE u.id = $1 FOR NO KEY UPDATE`,
+);
+
+/** The same for one who opens a session: one at a time, so that their number is known. */
+export async function lockForSession(
+  tx: Tx,
+  id: string,
+): Promise<{ readonly user: User; readonly passwordHash: string } | undefined> {
+  const [row] = await tx.query<UserRow & { password_hash: string }>(lockForSessionSql, [id]);
+  return row && { user: toUser(row), passwordHash: row.password_hash };
+}
+
 const setHashSql = sql(
   'user_set_hash',
   'UPDATE users SET password_hash = $2 WHERE id = $1 AND ($3::text IS NULL OR password_hash = $3)',

@@ -1,7 +1,11 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+
+import { networkOf } from '../../../core/networks.ts';
 import { refuse, succeed, type Rejection, type Result } from '../../../core/reasons.ts';
 import type { Access, Policy, Principal } from '../access.ts';
+import { createFairSemaphore, type FairSemaphore } from '../concurrency/fair-semaphore.ts';
+import { runPausable } from '../concurrency/pausable.ts';
 import type { Fit } from './fit.ts';
-import { createGate, type Gate } from './gate.ts';
 import type { Incoming } from './incoming.ts';
 import { findSource, loopback, type AddressSet } from './source.ts';
 
@@ -18,6 +22,11 @@ export type CallContext = {
   readonly deadlineMs: number;
   /** True once the caller has gone: nothing need be begun for it any more. */
   isCancelled(): boolean;
+  /**
+   * Runs work that uses no connection of the database without the permit of this call, so that
+   * another call takes its place meanwhile. Absent where no permit is needed.
+   */
+  readonly pause?: <T>(work: () => Promise<T>) => Promise<T>;
 };
 
 /** What is asked of the door for one method. */
@@ -55,9 +64,12 @@ export type LoadLimits = {
   readonly userCalls: number;
   /** Streams of one user. */
   readonly userStreams: number;
-  /** Calls in hand that need no credential, of everybody. */
+  /**
+   * Calls in hand that need no credential, of everybody. Past it, a network with none in hand still
+   * gets one, up to twice as many in all. This machine gets half.
+   */
   readonly publicCalls: number;
-  /** The same, from one address that is not this machine. */
+  /** The same, from one network that is not this machine. */
   readonly publicCallsOfSource: number;
 };
 
@@ -65,14 +77,14 @@ export const loadLimits: LoadLimits = {
   all: 4_096,
   userCalls: 1_024,
   userStreams: 100,
-  publicCalls: 256,
-  publicCallsOfSource: 128,
+  publicCalls: 1_000,
+  publicCallsOfSource: 100,
 };
 
 const defaultDeadlineMs = 30_000;
 
 /**
- * Calls without a credential that are worked on at once: the auth database has ten connections for
+ * Calls without a credential that use the database at once: auth's has ten connections for
  * everybody (app.ts), and these leave two to those who are signed in.
  */
 const publicAtOnce = 8;
@@ -141,32 +153,59 @@ function createContext(
   };
 }
 
-/** Calls without a credential: capped, a few at once, and fewer of one method. */
+/**
+ * Calls without a credential: capped, a few at once, and fewer of one method. Networks take turns,
+ * so that one that asks for much waits behind itself.
+ */
 function createPublicRun(limits: LoadLimits) {
   const sources = createCounts();
-  const publicGate = createGate(publicAtOnce);
-  const methodGates = new WeakMap<Entry, Gate>();
+  const semaphoreOf = (maxAtOnce: number): FairSemaphore =>
+    createFairSemaphore({ maxAtOnce, maxWaiting: 2 * limits.publicCalls, maxWaitingOf: [] });
+  const all = semaphoreOf(publicAtOnce);
+  const ofMethod = new WeakMap<Entry, FairSemaphore>();
+  const delayed = createDelay(limits);
   let inHand = 0;
   return async <T>(
     entry: Entry,
     context: CallContext,
     work: (context: CallContext) => Promise<Result<T>>,
   ): Promise<Result<T>> => {
-    const { source } = context;
-    const isCounted = !loopback.has(source);
-    if (inHand >= limits.publicCalls) return tooManyLikeThis;
-    if (isCounted && !sources.take(source, limits.publicCallsOfSource)) return tooManyLikeThis;
-    const gate = methodGates.get(entry) ?? createGate(publicAtOnceOfMethod);
-    methodGates.set(entry, gate);
-    // What nobody waits for any more is not begun.
-    const begin = () => (context.isCancelled() ? Promise.resolve(gone) : work(context));
+    const network = networkOf(context.source);
+    const isHere = loopback.has(context.source);
+    const most = isHere ? Math.ceil(limits.publicCalls / 2) : limits.publicCallsOfSource;
+    const isFull = inHand >= limits.publicCalls * (sources.has(network) ? 1 : 2);
+    if (isFull || !sources.take(network, most)) {
+      await delayed.run(network);
+      return tooManyLikeThis;
+    }
+    const method = ofMethod.get(entry) ?? semaphoreOf(publicAtOnceOfMethod);
+    ofMethod.set(entry, method);
     inHand += 1;
     try {
-      return await gate.run(() => publicGate.run<Result<T>>(begin));
+      const turn = { ...context, path: [network] };
+      return await runPausable([method, all], turn, (pause) => work({ ...context, pause }));
     } finally {
       inHand -= 1;
-      if (isCounted) sources.give(source);
+      sources.give(network);
     }
+  };
+}
+
+const refusalDelayMs = 250;
+
+/** Makes a refusal wait, so that it is not asked for again at once; a few of each network. */
+function createDelay(limits: LoadLimits) {
+  const counts = createCounts();
+  let inHand = 0;
+  return {
+    run: async (network: string): Promise<void> => {
+      if (inHand >= limits.publicCalls) return;
+      if (!counts.take(network, 2 * limits.publicCallsOfSource)) return;
+      inHand += 1;
+      await sleep(refusalDelayMs);
+      inHand -= 1;
+      counts.give(network);
+    },
   };
 }
 
@@ -234,11 +273,10 @@ const tooMuchInHand = tooMuch('the server has too much in hand');
 const tooManyLikeThis = tooMuch('too many calls like this one are in hand');
 const tooSlow = tooMuch('more is asked of the server than it can do in time');
 
-const gone = refuse('CANCELLED', 'the call was given up before it was begun');
-
 function createCounts() {
   const counts = new Map<string, number>();
   return {
+    has: (key: string): boolean => counts.has(key),
     /** One more under this key, unless there are as many as there may be. */
     take: (key: string, most: number): boolean => {
       const count = counts.get(key) ?? 0;
