@@ -1,6 +1,10 @@
 import { hostname } from 'node:os';
 
-import { AuthServiceService, type ApiKey } from '../../protos/gen/digitalwallet/auth/v1/auth.ts';
+import {
+  AuthServiceService,
+  type ApiKey,
+  type SignInRequest,
+} from '../../protos/gen/digitalwallet/auth/v1/auth.ts';
 import type { Context } from '../context.ts';
 import type { AccountRecord } from '../credentials/records.ts';
 import { encodeSecret, type SecretStorage, type StoredSecret } from '../credentials/storage.ts';
@@ -67,12 +71,7 @@ async function signInWithPassword(
     client: `wallet on ${hostname()}`,
     deviceToken: await context.deviceTokens.find(context.account, email.value),
   };
-  const called = await context.caller.callAs(
-    undefined,
-    AuthServiceService.signIn,
-    request,
-    'write',
-  );
+  const called = await callPatiently(context, request);
   if (!called.ok) return called;
   if (!called.value.ok) return { ok: false, failure: toCliFailure(called.value.failure, 'read') };
   const { tokens, user, deviceToken } = called.value.value;
@@ -83,6 +82,25 @@ async function signInWithPassword(
     apiKey: undefined,
     user: { userId: user.id, email: user.email, role: nameRole(user.role) },
   });
+}
+
+const maxThrottledTries = 3;
+const maxThrottledWaitSeconds = 10;
+
+/** A server under attack asks for a wait of some seconds: that is no reason to fail. */
+async function callPatiently(context: Context, request: SignInRequest) {
+  const { caller, clock, tell } = context;
+  for (let count = 1; ; count += 1) {
+    const called = await caller.callAs(undefined, AuthServiceService.signIn, request, 'write');
+    if (!called.ok || called.value.ok || count === maxThrottledTries) return called;
+    const { reason, metadata } = called.value.failure;
+    const seconds = Number(metadata['retryAfterSeconds']);
+    if (reason !== 'THROTTLED' || !(seconds > 0 && seconds <= maxThrottledWaitSeconds)) {
+      return called;
+    }
+    await tell.note(`too many attempts: trying again in ${seconds} s`);
+    await clock.sleep(seconds * 1_000);
+  }
 }
 
 /** Signing in goes on without it. */
