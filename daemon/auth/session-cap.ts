@@ -4,7 +4,7 @@ import type { Revocation } from '../platform/revocations.ts';
 import * as store from './store.ts';
 
 /** Living sessions of one user: enough for every device and script of a person. */
-export const maxSessions = 50;
+const maxSessions = 50;
 /** More than are there to end once the cap has held from the start. */
 const maxEndedAtOnce = 100;
 

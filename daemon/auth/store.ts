@@ -80,7 +80,7 @@ const lockCredentialsSql = sql(
  * Holds a user as they are until the commit. A token that is signed with what this gives, and with
  * a time read after it, is older than any change of the user that it does not know of.
  */
-export async function lockCredentials(
+async function lockCredentials(
   tx: Tx,
   id: string,
 ): Promise<{ readonly user: User; readonly passwordHash: string } | undefined> {

@@ -44,6 +44,7 @@ export type AuthServer = {
     method: MethodDefinition<Req, Res>,
     request: Req,
     authorization?: string,
+    timeoutMs?: number,
   ): Promise<Answer<Res>>;
   /** A public call through a trusted proxy that names this address as its source. */
   callVia<Req, Res>(
@@ -119,8 +120,10 @@ export async function startAuthServer(options: AuthServerOptions = {}): Promise<
         throw err;
       });
     },
-    call: (method, request, authorization) =>
-      callUnary(client, method, request, authorization === undefined ? {} : { authorization }),
+    call: (method, request, authorization, timeoutMs) => {
+      const headers = authorization === undefined ? {} : { authorization };
+      return callUnary(client, method, request, headers, timeoutMs);
+    },
     callVia: (source, method, request, timeoutMs) =>
       callUnary(client, method, request, { 'x-forwarded-for': source }, timeoutMs),
     stop: async () => {

@@ -11,8 +11,8 @@ import { createWaitingLine, type Tried, type WaitingLine } from './waiting-line.
 /** So that a flood of guesses leaves connections to everybody else; in turn, as for the hashes. */
 const takeLimits = { maxAtOnce: 4, maxWaiting: 1_000, maxWaitingOf: [100, 50] };
 
-/** Twice the longest wait of a guess. */
-const maxQueuedMs = 8_000;
+/** Three times the longest wait of a guess. */
+const maxQueuedMs = 12_000;
 /** So that the refusal arrives before the caller's deadline. */
 const deadlineMarginMs = 250;
 const maxWaitingForBucket = 128;
@@ -115,7 +115,9 @@ export function createAttempts({
       const startedAtMs = performance.now();
       const result = await waitInLine(buckets, turn, blocked);
       // So that a refusal at once is not asked for again at once.
-      const leftMs = leastRefusalMs - (performance.now() - startedAtMs);
+      const untilDeadlineMs = turn.deadlineMs - Date.now() - deadlineMarginMs / 2;
+      const atLeastMs = leastRefusalMs - (performance.now() - startedAtMs);
+      const leftMs = Math.min(atLeastMs, untilDeadlineMs);
       if (!result.ok && leftMs > 0) await sleep(leftMs);
       return result;
     });
@@ -147,20 +149,43 @@ async function takeUnlessBlocked(
     .filter(({ bucket, waitMs }) => waitMs > 0 && isCounting(bucket, failures + 1))
     .sort((a, b) => b.waitMs - a.waitMs);
   if (longest) return { blocked: { bucket: longest.bucket, waitMs: longest.waitMs, failures } };
+  const [narrowest, ...wider] = buckets;
+  const first = narrowest ? await takeAll(tx, [narrowest]) : { taken: [] };
+  if ('full' in first) return explainFull(tx, first.full, failures);
+  const number = first.taken[0]?.number ?? 1;
+  const rest = await takeAll(
+    tx,
+    wider.filter((bucket) => isCounting(bucket, number)),
+  );
+  if ('taken' in rest) return { taken: [...first.taken, ...rest.taken] };
+  await Promise.all(first.taken.map((one) => giveBack(tx, one)));
+  return explainFull(tx, rest.full, failures);
+}
+
+/** An attempt of each, sent together and counted in this order; or of none, and which has none. */
+async function takeAll(
+  tx: Tx,
+  buckets: readonly Bucket[],
+): Promise<{ readonly taken: readonly Taken[] } | { readonly full: Bucket }> {
+  const numbers = await Promise.all(buckets.map(({ key, limit }) => takeAttempt(tx, key, limit)));
   const taken: Taken[] = [];
-  for (const bucket of buckets) {
-    if (!isCounting(bucket, taken[0]?.number ?? 1)) continue;
-    const number = await takeAttempt(tx, bucket.key, bucket.limit);
-    if (number === undefined) {
-      for (const one of taken) {
-        await returnAttempt(tx, one.bucket.key, one.number, one.bucket.limit);
-      }
-      const [state] = await findStates(tx, [bucket]);
-      return { blocked: { bucket, waitMs: Math.max(1, state?.waitMs ?? 0), failures } };
-    }
-    taken.push({ bucket, number });
-  }
-  return { taken };
+  let full: Bucket | undefined;
+  buckets.forEach((bucket, i) => {
+    const number = numbers[i];
+    if (number === undefined) full ??= bucket;
+    else taken.push({ bucket, number });
+  });
+  if (!full) return { taken };
+  await Promise.all(taken.map((one) => giveBack(tx, one)));
+  return { full };
+}
+
+const giveBack = (tx: Tx, { bucket, number }: Taken): Promise<void> =>
+  returnAttempt(tx, bucket.key, number, bucket.limit);
+
+async function explainFull(tx: Tx, bucket: Bucket, failures: number): Promise<Outcome> {
+  const [state] = await findStates(tx, [bucket]);
+  return { blocked: { bucket, waitMs: Math.max(1, state?.waitMs ?? 0), failures } };
 }
 
 const isCounting = ({ counts }: Bucket, number: number): boolean => counts?.(number) ?? true;

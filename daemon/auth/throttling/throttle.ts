@@ -25,7 +25,7 @@ export type Attempted<T> = {
   readonly result: Result<T>;
 };
 
-export type GuardOptions = {
+type GuardOptions = {
   readonly turn: HashTurn;
   /** Counts successes. Past its limit a success stays counted as if it had failed. */
   readonly successes?: readonly Bucket[];
@@ -135,7 +135,7 @@ export function createThrottle({
 }
 
 /** An IPv4 address, or the first 48 bits of an IPv6 address. */
-export function wideNetworkOf(source: string): string {
+function wideNetworkOf(source: string): string {
   const network = networkOf(source);
   if (!network.includes(':')) return network;
   return `${network.split(':').slice(0, 3).join(':')}::/48`;
@@ -150,17 +150,19 @@ async function giveBackAll(
 ): Promise<void> {
   const work = async (tx: Tx): Promise<void> => {
     if (outcome === 'passed') {
-      for (const { key, limit } of successes) {
-        if ((await takeAttempt(tx, key, limit)) === undefined) return;
-      }
+      const counted = await Promise.all(
+        successes.map(({ key, limit }) => takeAttempt(tx, key, limit)),
+      );
+      if (counted.includes(undefined)) return;
     }
-    for (const { bucket, number } of taken) {
+    const returned = taken.map(({ bucket, number }) => {
       const { isConsecutive, isOnlyReturned } = bucket.limit;
       const isCleared = outcome === 'passed' && isConsecutive && isOnlyReturned !== true;
-      await (isCleared
+      return isCleared
         ? clearAttempts(tx, bucket.key)
-        : returnAttempt(tx, bucket.key, number, bucket.limit));
-    }
+        : returnAttempt(tx, bucket.key, number, bucket.limit);
+    });
+    await Promise.all(returned);
   };
   await db.tx(work).catch(() => undefined);
 }
