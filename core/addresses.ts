@@ -69,7 +69,7 @@ const nameCodePoint = (character: string): string =>
  */
 export function describeAddress(email: string): string {
   const local = email.slice(0, Math.max(0, email.lastIndexOf('@')));
-  const others = [...local].filter((character) => character > '\u007f');
+  const others = Array.from(local).filter((character) => character > '\u007f');
   if (others.length === 0) return email;
   const script = findWritingSystem(local) ?? 'several scripts';
   const names = [...new Set(others.map(nameCodePoint))].join(' ');

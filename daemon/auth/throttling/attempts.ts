@@ -40,70 +40,26 @@ export function createAttempts({
   readonly log: Log | undefined;
 }): Attempts {
   const semaphore = createFairSemaphore(takeLimits);
-  const lines = new Map<string, WaitingLine>();
+  const lines = createLines();
   const reportInvalid = createReport(log);
-  const keyOf = ({ key }: Bucket): string => key.toString('base64');
-  const lineOf = (bucket: Bucket): WaitingLine => {
-    const key = keyOf(bucket);
-    const known = lines.get(key);
-    if (known) return known;
-    const line = createWaitingLine(maxWaitingForBucket, () => {
-      if (lines.get(key) === line) lines.delete(key);
-    });
-    lines.set(key, line);
-    return line;
-  };
   const inTurn = <T>(turn: HashTurn, work: (tx: Tx) => Promise<T>): Promise<Result<T>> => {
     const { network, account, deadlineMs } = turn;
     const place = { path: [network, account], deadlineMs, isCancelled: () => turn.isCancelled() };
     return semaphore.run(place, () => db.tx(work));
   };
-  const tryOnce = (buckets: readonly Bucket[], turn: HashTurn): Promise<Result<Outcome>> =>
+  const tryOnce: TryOnce = (buckets, turn) =>
     inTurn(turn, (tx) => takeUnlessBlocked(tx, buckets, reportInvalid));
-
-  const waitInLine = (
-    buckets: readonly Bucket[],
-    turn: HashTurn,
-    first: Blocked,
-  ): Promise<Result<readonly Taken[]>> =>
-    new Promise((resolve, reject) => {
-      const leftMs = turn.deadlineMs - Date.now() - deadlineMarginMs;
-      const giveUpAtMs = performance.now() + Math.min(maxQueuedMs, leftMs);
-      const join = ({ bucket, waitMs, failures }: Blocked): void => {
-        const maxWaitMs = giveUpAtMs - performance.now();
-        const isFull = lines.size >= maxLines && !lines.has(keyOf(bucket));
-        if (waitMs > maxWaitMs || isFull) return resolve(throttled(waitMs));
-        const attempt = async (): Promise<Tried> => {
-          try {
-            const tried = await tryOnce(buckets, turn);
-            if (!tried.ok) resolve(tried);
-            else if ('taken' in tried.value) resolve(succeed(tried.value.taken));
-            else if (tried.value.blocked.bucket === bucket) return tried.value.blocked;
-            else join(tried.value.blocked);
-          } catch (err) {
-            reject(err instanceof Error ? err : new Error(String(err)));
-          }
-          return 'done';
-        };
-        const giveUp = (retryAfterMs: number): void => resolve(throttled(retryAfterMs));
-        const isGone = (): boolean => turn.isCancelled();
-        const group = `${turn.network} ${turn.account}`;
-        lineOf(bucket).join({ failures, group, isGone, attempt, giveUp }, maxWaitMs, waitMs);
-      };
-      join(first);
-    });
 
   /** Where others wait already: one joins them by rank, and does not go past them. */
   const findLine = async (
     buckets: readonly Bucket[],
     turn: HashTurn,
   ): Promise<Result<Blocked | undefined>> => {
-    if (!buckets.some((bucket) => lines.has(keyOf(bucket)))) return succeed(undefined);
+    if (!buckets.some(lines.has)) return succeed(undefined);
     const states = await inTurn(turn, (tx) => findStates(tx, buckets.slice(0, 1)));
     if (!states.ok) return states;
     const failures = states.value[0]?.count ?? 0;
-    const isBusy = (one: Bucket): boolean => isCounting(one, failures + 1) && lines.has(keyOf(one));
-    const bucket = buckets.find(isBusy);
+    const bucket = buckets.find((one) => isCounting(one, failures + 1) && lines.has(one));
     return succeed(bucket && { bucket, waitMs: 0, failures });
   };
   const waitPaused = (
@@ -113,7 +69,7 @@ export function createAttempts({
   ): Promise<Result<readonly Taken[]>> =>
     turn.pause(async () => {
       const startedAtMs = performance.now();
-      const result = await waitInLine(buckets, turn, blocked);
+      const result = await waitInLine({ lines, tryOnce, buckets, turn }, blocked);
       // So that a refusal at once is not asked for again at once.
       const untilDeadlineMs = turn.deadlineMs - Date.now() - deadlineMarginMs / 2;
       const atLeastMs = leastRefusalMs - (performance.now() - startedAtMs);
@@ -132,8 +88,79 @@ export function createAttempts({
       if ('taken' in tried.value) return succeed(tried.value.taken);
       return waitPaused(buckets, turn, tried.value.blocked);
     },
-    wake: (buckets) => buckets.forEach((bucket) => lines.get(keyOf(bucket))?.wake()),
+    wake: lines.wake,
   };
+}
+
+type TryOnce = (buckets: readonly Bucket[], turn: HashTurn) => Promise<Result<Outcome>>;
+type Lines = ReturnType<typeof createLines>;
+
+/** One line for each bucket that somebody waits for. */
+function createLines() {
+  const lines = new Map<string, WaitingLine>();
+  const keyOf = ({ key }: Bucket): string => key.toString('base64');
+  const has = (bucket: Bucket): boolean => lines.has(keyOf(bucket));
+  return {
+    has,
+    hasRoom: (bucket: Bucket): boolean => lines.size < maxLines || has(bucket),
+    of: (bucket: Bucket): WaitingLine => {
+      const key = keyOf(bucket);
+      const known = lines.get(key);
+      if (known) return known;
+      const line = createWaitingLine(maxWaitingForBucket, () => {
+        if (lines.get(key) === line) lines.delete(key);
+      });
+      lines.set(key, line);
+      return line;
+    },
+    wake: (buckets: readonly Bucket[]): void =>
+      buckets.forEach((bucket) => lines.get(keyOf(bucket))?.wake()),
+  };
+}
+
+/** Waits in the line of the bucket that blocks, and then of others that do. */
+function waitInLine(
+  {
+    lines,
+    tryOnce,
+    buckets,
+    turn,
+  }: {
+    readonly lines: Lines;
+    readonly tryOnce: TryOnce;
+    readonly buckets: readonly Bucket[];
+    readonly turn: HashTurn;
+  },
+  first: Blocked,
+): Promise<Result<readonly Taken[]>> {
+  return new Promise((resolve, reject) => {
+    const leftMs = turn.deadlineMs - Date.now() - deadlineMarginMs;
+    const giveUpAtMs = performance.now() + Math.min(maxQueuedMs, leftMs);
+    const join = ({ bucket, waitMs, failures }: Blocked): void => {
+      const maxWaitMs = giveUpAtMs - performance.now();
+      if (waitMs > maxWaitMs || !lines.hasRoom(bucket)) {
+        resolve(throttled(waitMs));
+        return;
+      }
+      const attempt = async (): Promise<Tried> => {
+        try {
+          const tried = await tryOnce(buckets, turn);
+          if (!tried.ok) resolve(tried);
+          else if ('taken' in tried.value) resolve(succeed(tried.value.taken));
+          else if (tried.value.blocked.bucket === bucket) return tried.value.blocked;
+          else join(tried.value.blocked);
+        } catch (err) {
+          reject(err instanceof Error ? err : new Error(String(err)));
+        }
+        return 'done';
+      };
+      const giveUp = (retryAfterMs: number): void => resolve(throttled(retryAfterMs));
+      const isGone = (): boolean => turn.isCancelled();
+      const group = `${turn.network} ${turn.account}`;
+      lines.of(bucket).join({ failures, group, isGone, attempt, giveUp }, maxWaitMs, waitMs);
+    };
+    join(first);
+  });
 }
 
 /** What is blocked already costs one look: no lock, and no write. */

@@ -33,6 +33,13 @@ type Place = {
   isExpired: boolean;
 };
 
+const compareBy =
+  (servedAt: ReadonlyMap<string, number>) =>
+  (a: Place, b: Place): number =>
+    rankOf(a.waiter) - rankOf(b.waiter) ||
+    (servedAt.get(a.waiter.group) ?? 0) - (servedAt.get(b.waiter.group) ?? 0) ||
+    b.number - a.number;
+
 /**
  * Waiters for one bucket, tried one after the other as soon as it lets one in. First those against
  * whom little is known; among equals the group that was served longest ago; in a group the newest:
@@ -46,10 +53,7 @@ export function createWaitingLine(maxWaiting: number, onEmpty: () => void): Wait
   let isTrying = false;
   let timer: NodeJS.Timeout | undefined;
 
-  const compare = (a: Place, b: Place): number =>
-    rankOf(a.waiter) - rankOf(b.waiter) ||
-    (servedAt.get(a.waiter.group) ?? 0) - (servedAt.get(b.waiter.group) ?? 0) ||
-    b.number - a.number;
+  const compare = compareBy(servedAt);
   const dismiss = (place: Place): void => {
     clearTimeout(place.timer);
     places.delete(place);
@@ -58,7 +62,10 @@ export function createWaitingLine(maxWaiting: number, onEmpty: () => void): Wait
   const tryNext = async (): Promise<void> => {
     const [first] = [...places].sort(compare);
     if (!first) return;
-    if (first.waiter.isGone()) return dismiss(first);
+    if (first.waiter.isGone()) {
+      dismiss(first);
+      return;
+    }
     places.delete(first);
     const tried = await first.waiter.attempt();
     if (tried === 'done') {
@@ -73,7 +80,10 @@ export function createWaitingLine(maxWaiting: number, onEmpty: () => void): Wait
   const advance = (): void => {
     clearTimeout(timer);
     if (isTrying) return;
-    if (places.size === 0) return onEmpty();
+    if (places.size === 0) {
+      onEmpty();
+      return;
+    }
     const waitMs = readyAtMs - performance.now();
     if (waitMs > 0) {
       timer = setTimeout(advance, Math.ceil(waitMs));
