@@ -107,8 +107,7 @@ export function createWaitingLine(maxWaiting: number, onEmpty: () => void): Wait
       const timer = setTimeout(() => expire(place), maxWaitMs);
       const place: Place = { waiter, number: (turns += 1), timer, isExpired: false };
       places.add(place);
-      const last = places.size > maxWaiting ? [...places].sort(compare).at(-1) : undefined;
-      if (last) dismiss(last);
+      if (places.size > maxWaiting) [...places].sort(compare).slice(-1).forEach(dismiss);
       advance();
     },
     wake: () => {
