@@ -6,7 +6,8 @@ export type FairQueue<T> = {
   size(): number;
   /** How many items wait below this path, which may be a prefix. */
   sizeOf(path: readonly string[]): number;
-  push(path: readonly string[], item: T): void;
+  /** `isFirst`: before all others of its path. */
+  push(path: readonly string[], item: T, isFirst?: boolean): void;
   /** The next item in turn. */
   shift(): T | undefined;
   /** Takes out the newest item of the longest branch, and of its longest branch, and so on. */
@@ -36,7 +37,7 @@ export function createFairQueue<T>(): FairQueue<T> {
       for (const key of path) node = node?.branches.get(key);
       return node?.size ?? 0;
     },
-    push: (path, item) => {
+    push: (path, item, isFirst = false) => {
       let node = root;
       node.size += 1;
       for (const key of path) {
@@ -45,7 +46,8 @@ export function createFairQueue<T>(): FairQueue<T> {
         branch.size += 1;
         node = branch;
       }
-      node.items.push(item);
+      if (isFirst) node.items.unshift(item);
+      else node.items.push(item);
     },
     shift: () => shiftFrom(root),
     popLongest: () => popLongestFrom(root),

@@ -86,7 +86,8 @@ export function createFairSemaphore(limits: FairLimits): FairSemaphore {
       return Promise.resolve(grant());
     }
     if (!isResumed && !makeRoom(turn)) return Promise.resolve(overloaded);
-    return new Promise((settle) => queue.push(turn.path, { turn, settle }));
+    // What has begun is finished first: otherwise many calls at once all end late.
+    return new Promise((settle) => queue.push(turn.path, { turn, settle }, isResumed));
   };
   return {
     acquire,
