@@ -1,3 +1,4 @@
+import { describeAddress } from '../core/addresses.ts';
 import { AuthServiceService, type User } from '../protos/gen/digitalwallet/auth/v1/auth.ts';
 import { findAccount } from './accounts.ts';
 import { checkConfirmable, confirmChange } from './confirm.ts';
@@ -29,8 +30,11 @@ export async function changeAccount(
   const { id, email, role } = found.value;
   await warnOfOwn(context, id);
   const confirmed = await confirmChange(context, {
-    details: [['account', `${email} (${id}), ${nameRole(role)}`], describe(found.value)],
-    question: question(email),
+    details: [
+      ['account', `${describeAddress(email)} (${id}), ${nameRole(role)}`],
+      describe(found.value),
+    ],
+    question: question(describeAddress(email)),
   });
   if (!confirmed.ok) return confirmed;
   const request = {

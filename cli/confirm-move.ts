@@ -1,3 +1,4 @@
+import { describeAddress } from '../core/addresses.ts';
 import { stripControls } from '../core/text.ts';
 import { WalletServiceService } from '../protos/gen/digitalwallet/wallet/v1/wallet.ts';
 import { askYes } from './confirm.ts';
@@ -86,7 +87,7 @@ async function findSum(
 }
 
 function describeUser({ email, id }: KnownUser): string {
-  return email === undefined ? id : `${email} (${id})`;
+  return email === undefined ? id : `${describeAddress(email)} (${id})`;
 }
 
 function capitalise(text: string): string {

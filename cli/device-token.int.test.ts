@@ -22,6 +22,12 @@ beforeEach(async () => {
   server = await startFakeServer({
     signIn: ({ email, password, deviceToken }: SignInRequest) => {
       shownDevices.push(deviceToken);
+      if (password === 'soon' && shownDevices.length < 3) {
+        return refusal('THROTTLED', 'too many attempts', { retryAfterSeconds: '1' });
+      }
+      if (password === 'never') {
+        return refusal('THROTTLED', 'too many attempts', { retryAfterSeconds: '1' });
+      }
       if (password === 'guessed') {
         const wait = { retryAfterSeconds: '150' };
         return refusal('THROTTLED', 'too many wrong passwords for this address', wait);
@@ -83,5 +89,17 @@ describe('the device token', () => {
     expect(ran.err).toContain('too many wrong passwords for this address (wait 3 min)');
     expect(ran.err).toContain('hint: wait that long');
     expect(shownDevices).toHaveLength(1);
+  });
+
+  test('throttled for some seconds: waits, says so, and tries again', async () => {
+    const argv = ['sign-in', '--email', 'a@example.com', '--password-stdin', '--insecure-storage'];
+    const ran = await cli.run(argv, { stdin: 'soon\n' });
+    expect(ran.exitCode).toBe(0);
+    expect(ran.err).toContain('too many attempts: trying again in 1 s');
+    expect(shownDevices).toHaveLength(3);
+    shownDevices = [];
+    const refused = await cli.run(argv, { stdin: 'never\n' });
+    expect(refused.exitCode).toBe(7);
+    expect(shownDevices).toHaveLength(3);
   });
 });

@@ -147,7 +147,7 @@ const hintByReason: Readonly<Record<Reason, string | undefined>> = {
   DEAD_LETTER_SETTLED:
     'see what became of it: wallet dead-letters show ID, with the same --service',
   OVERLOADED: 'run the command again in a moment',
-  THROTTLED: 'wait that long, then run the command again: trying earlier only makes it longer',
+  THROTTLED: 'wait that long, then run the command again',
   OUTBOX_FULL: 'run the command again in a moment',
   DATABASE_UNAVAILABLE: 'run the command again in a moment',
   AUTH_UNAVAILABLE: 'run the command again in a moment',

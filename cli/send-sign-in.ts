@@ -16,11 +16,10 @@ export async function sendSignIn(
   context: Context,
   request: SignInRequest,
 ): Promise<Outcome<SignInResponse>> {
-  const { caller, canPrompt, io } = context;
-  const method = AuthServiceService.signIn;
+  const { canPrompt, io } = context;
   let totpCode = request.totpCode;
   for (let asked = 0; ; asked += 1) {
-    const called = await caller.callAs(undefined, method, { ...request, totpCode }, 'write');
+    const called = await callPatiently(context, { ...request, totpCode });
     if (!called.ok) return called;
     if (called.value.ok) {
       await noteSecondFactor(context, called.value.value);
@@ -36,6 +35,25 @@ export async function sendSignIn(
     const code = await askCode(context);
     if (!code.ok) return code;
     totpCode = code.value;
+  }
+}
+
+const maxThrottledTries = 3;
+const maxThrottledWaitSeconds = 10;
+
+/** A server under attack asks for a wait of some seconds: that is no reason to fail. */
+async function callPatiently(context: Context, request: SignInRequest) {
+  const { caller, clock, tell } = context;
+  for (let count = 1; ; count += 1) {
+    const called = await caller.callAs(undefined, AuthServiceService.signIn, request, 'write');
+    if (!called.ok || called.value.ok || count === maxThrottledTries) return called;
+    const { reason, metadata } = called.value.failure;
+    const seconds = Number(metadata['retryAfterSeconds']);
+    if (reason !== 'THROTTLED' || !(seconds > 0 && seconds <= maxThrottledWaitSeconds)) {
+      return called;
+    }
+    await tell.note(`too many attempts: trying again in ${seconds} s`);
+    await clock.sleep(seconds * 1_000);
   }
 }
 

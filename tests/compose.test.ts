@@ -6,6 +6,7 @@ import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import { parseConfig } from '../daemon/config.ts';
+import { createAddressSet, findSource } from '../daemon/platform/grpc/source.ts';
 import { settings } from '../daemon/settings.ts';
 
 type Service = {
@@ -13,7 +14,12 @@ type Service = {
   readonly ports?: readonly string[];
   readonly depends_on?: Readonly<Record<string, { readonly condition: string }>>;
 };
-type Project = { readonly services: Readonly<Record<string, Service>> };
+type Project = {
+  readonly services: Readonly<Record<string, Service>>;
+  readonly networks: Readonly<
+    Record<string, { readonly ipam: { readonly config: readonly Record<string, string>[] } }>
+  >;
+};
 
 const file = resolve('docker-compose.yml');
 const text = readFileSync(file, 'utf8');
@@ -108,6 +114,17 @@ describe('docker-compose.yml', { timeout: 60_000 }, () => {
       expect(owner).toBe(given?.[`${name}_OWNER_PASSWORD`]);
     }
     expect(passwordOf('RABBITMQ_URL')).toBe(rabbitmq?.environment?.['RABBITMQ_WALLETD_PASSWORD']);
+  });
+
+  test('believes the gateway of its network, by which a proxy on this host comes, and no other', () => {
+    const believed = project.services['walletd']?.environment?.['TRUSTED_PROXIES'] ?? '';
+    const [network] = project.networks['default']?.ipam.config ?? [];
+    expect(believed).toBe(network?.['gateway']);
+    expect(createAddressSet([network?.['subnet'] ?? '']).has(believed)).toBe(true);
+    const client = { forwardedFor: ['203.0.113.9'], proxies: createAddressSet([believed]) };
+    expect(findSource(believed, client.forwardedFor, client.proxies)).toBe('203.0.113.9');
+    const container = believed.replace(/\d+$/, '7');
+    expect(findSource(container, client.forwardedFor, client.proxies)).toBe(container);
   });
 
   test('publishes ports to this host alone', () => {

@@ -1,3 +1,4 @@
+import { describeAddress } from '../../core/addresses.ts';
 import { isUuid } from '../../core/ids.ts';
 import {
   AuthServiceService,
@@ -87,7 +88,7 @@ async function aimAtAll(
   if (!user.ok) return user;
   const owner = user.value ?? caller;
   if (!owner) return fail('UNEXPECTED', 'the server does not say who is calling');
-  const name = owner.email ?? owner.id;
+  const name = owner.email === undefined ? owner.id : describeAddress(owner.email);
   return succeed({
     request: { $case: 'allOfUserId', value: owner.id },
     detail: ['sessions of', owner.email === undefined ? owner.id : `${name} (${owner.id})`],

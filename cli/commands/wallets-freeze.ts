@@ -1,3 +1,4 @@
+import { describeAddress } from '../../core/addresses.ts';
 import { findExponent } from '../../core/currencies.ts';
 import { findTextProblem, textLimits } from '../../core/text.ts';
 import { WalletServiceService } from '../../protos/gen/digitalwallet/wallet/v1/wallet.ts';
@@ -55,7 +56,10 @@ async function change(
   if (!isDryRun) {
     const confirmed = await confirmChange(context, {
       details: [
-        ['user', user.email === undefined ? user.id : `${user.email} (${user.id})`],
+        [
+          'user',
+          user.email === undefined ? user.id : `${describeAddress(user.email)} (${user.id})`,
+        ],
         ['currency', currency],
         ['note', options.note],
       ],

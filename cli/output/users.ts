@@ -1,3 +1,4 @@
+import { describeAddress } from '../../core/addresses.ts';
 import type { User } from '../../protos/gen/digitalwallet/auth/v1/auth.ts';
 import { nameRole } from '../names.ts';
 import { textColumn, timeColumn } from './columns.ts';
@@ -20,7 +21,15 @@ export function toUserJson(user: User): object {
 export function userColumns(timezone: string): readonly Column<User>[] {
   return [
     { header: 'id', value: ({ id }) => id, table: { title: 'ID', isId: true, cell: (u) => u.id } },
-    textColumn('email', 'EMAIL', ({ email }) => email, { isFlexible: true }),
+    {
+      header: 'email',
+      value: ({ email }) => email,
+      isText: true,
+      table: {
+        ...{ title: 'EMAIL', isFlexible: true },
+        cell: ({ email }) => describeAddress(email),
+      },
+    },
     textColumn('role', 'ROLE', ({ role }) => nameRole(role)),
     {
       header: 'disabled',

@@ -7,6 +7,7 @@ import type { Db } from '../platform/db.ts';
 import { canonicalizeEmail, canonicalizePassword, type User } from './domain.ts';
 import type { Passwords } from './passwords.ts';
 import * as store from './store.ts';
+import type { HashTurn } from './throttling/turn.ts';
 
 /**
  * Opens an account: EMAIL_INVALID, PASSWORD_INVALID, EMAIL_TAKEN. With `actor` it is recorded as
@@ -17,7 +18,13 @@ export async function createAccount(
     db,
     passwords,
     actor,
-  }: { readonly db: Db; readonly passwords: Passwords; readonly actor?: AuditActor },
+    turn,
+  }: {
+    readonly db: Db;
+    readonly passwords: Passwords;
+    readonly actor?: AuditActor;
+    readonly turn: HashTurn;
+  },
   account: {
     readonly email: string;
     readonly password: string;
@@ -29,7 +36,7 @@ export async function createAccount(
   if (!email.ok) return email;
   const password = canonicalizePassword(account.password);
   if (!password.ok) return password;
-  const passwordHash = await passwords.hash(password.value);
+  const passwordHash = await passwords.hash(password.value, turn);
   if (!passwordHash.ok) return passwordHash;
   const { role, isEmailVerified } = account;
   const row = {

@@ -3,11 +3,13 @@ import type { ChangePasswordRequest } from '../../protos/gen/digitalwallet/auth/
 import { deny } from '../platform/access.ts';
 import { appendAudit, type AuditActor } from '../platform/audit.ts';
 import { sql, type Tx } from '../platform/db.ts';
+import type { CallContext } from '../platform/grpc/calls.ts';
 import type { Revocation } from '../platform/revocations.ts';
 import { canonicalizePassword, normalizePassword } from './domain.ts';
 import type { SessionOptions } from './sessions.ts';
 import * as store from './store.ts';
-import type { Attempted } from './throttle.ts';
+import type { Attempted } from './throttling/throttle.ts';
+import { turnOf, type HashTurn } from './throttling/turn.ts';
 
 /**
  * Sets a new password for the caller, who must know the old one. Wrong ones count against the
@@ -16,7 +18,7 @@ import type { Attempted } from './throttle.ts';
 export async function changePassword(
   options: SessionOptions,
   request: ChangePasswordRequest,
-  caller: AuditActor,
+  caller: CallContext,
 ): Promise<Result<object>> {
   const { principal } = caller;
   if (principal.kind !== 'user' || principal.sessionId === undefined) {
@@ -28,8 +30,12 @@ export async function changePassword(
   const old = normalizePassword(request.oldPassword);
   if (old === password.value) return inField('the new password must differ from the old one');
   const { throttle } = options;
-  return throttle.guard([throttle.bucketOf.session(sessionId)], () =>
-    replace(options, caller, { userId, sessionId, old, new: password.value }, request),
+  const turn = turnOf(caller, userId);
+  const change = { userId, sessionId, old, new: password.value, turn };
+  return throttle.guard(
+    [throttle.bucketOf.session(sessionId)],
+    () => replace(options, caller, change, request),
+    { turn },
   );
 }
 
@@ -49,16 +55,17 @@ async function replace(
     readonly sessionId: string;
     readonly old: string | undefined;
     readonly new: string;
+    readonly turn: HashTurn;
   },
   { revokeOtherSessions }: ChangePasswordRequest,
 ): Promise<Attempted<object>> {
   const { userId, sessionId } = change;
   const current = await db.read((tx) => findPasswordHash(tx, userId));
   const phc = change.old === undefined ? undefined : current;
-  const verified = await passwords.verify(phc, change.old ?? '');
+  const verified = await passwords.verify(phc, change.old ?? '', change.turn);
   if (!verified.ok) return { outcome: 'void', result: verified };
   if (!verified.value.isMatch) return wrong;
-  const hashed = await passwords.hash(change.new);
+  const hashed = await passwords.hash(change.new, change.turn);
   if (!hashed.ok) return { outcome: 'void', result: hashed };
   const ended = await db.tx(async (tx) => {
     // Somebody else may have changed it meanwhile, or disabled the account.

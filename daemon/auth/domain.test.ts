@@ -16,8 +16,9 @@ import {
   refreshGraceMs,
   signUpMailLimit,
   sourceLimit,
+  accountLimit,
+  pairLimit,
   type User,
-  waitAfterGuessMs,
 } from './domain.ts';
 
 const nowMs = Date.UTC(2026, 10, 22);
@@ -214,23 +215,21 @@ it.each([
 });
 
 describe('limits of attempts', () => {
-  it('four wrong passwords cost nothing; from the fifth on the wait doubles up to five minutes', () => {
-    expect([1, 2, 3, 4].map(waitAfterGuessMs)).toEqual([0, 0, 0, 0]);
-    expect([5, 6, 7, 13].map(waitAfterGuessMs)).toEqual([1_000, 2_000, 4_000, 256_000]);
-    for (const failures of [14, 100, 10_000]) expect(waitAfterGuessMs(failures)).toBe(300_000);
-    expect(guessLimit.waitsMs.at(-1)).toBe(300_000);
-    expect(guessLimit.waitsMs).toEqual(guessLimit.waitsMs.map((_, i) => waitAfterGuessMs(i + 1)));
-    expect(guessLimit.forgetMs).toBeGreaterThan(300_000);
-  });
+  it.each([
+    ['one device or session', guessLimit, 5],
+    ['one account from one network', pairLimit, 5],
+    ['one account from everywhere', accountLimit, 5],
+  ])(
+    'wrong passwords at %s wait for 4 s at most, after five without a wait',
+    (_of, limit, free) => {
+      const waits = Array<number>(free - 1).fill(0);
+      expect(limit.waitsMs).toEqual([...waits, 1_000, 2_000, 4_000]);
+    },
+  );
 
-  it('the others let so many through and then nobody for as long as they count', () => {
-    for (const [limit, count] of [
-      [sourceLimit, 100],
-      [signUpMailLimit, 3],
-    ] as const) {
-      const waits = [...Array<number>(count - 1).fill(0), limit.forgetMs];
-      expect(limit.waitsMs).toEqual(waits);
-    }
+  it('a source is slowed down after a hundred; mails to an address stop after three', () => {
+    expect(sourceLimit.waitsMs).toEqual([...Array<number>(99).fill(0), 2_000]);
+    expect(signUpMailLimit.waitsMs).toEqual([0, 0, signUpMailLimit.forgetMs]);
   });
 });
 

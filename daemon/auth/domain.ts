@@ -1,3 +1,4 @@
+import { findLookAlike, toAsciiDomain } from '../../core/addresses.ts';
 import { refuse, succeed, type Result } from '../../core/reasons.ts';
 import type { Role } from '../../core/roles.ts';
 import { findTextProblem } from '../../core/text.ts';
@@ -49,12 +50,22 @@ const maxEmailLength = 254;
  */
 const maxRawLength = 1_024;
 
-/** One form per address: trimmed, NFC, lower case. EMAIL_INVALID unless it looks like local@domain. */
+/**
+ * One form per address: trimmed, NFC, lower case, the domain in ASCII. EMAIL_INVALID unless it looks
+ * like local@domain, or where the local part could be taken for another one. Every entry of an
+ * address goes through here, look-ups included.
+ */
 export function canonicalizeEmail(text: string): Result<string> {
-  const email = text.length > maxRawLength ? '' : text.trim().normalize('NFC').toLowerCase();
+  const raw = text.length > maxRawLength ? '' : text.trim().normalize('NFC').toLowerCase();
+  const [, local = '', rest = ''] = /^([^@]*)@(.*)$/s.exec(raw.normalize('NFC')) ?? [];
+  const problem = local === '' || !local.isWellFormed() ? undefined : findLookAlike(local);
+  if (problem !== undefined) {
+    return refuse('EMAIL_INVALID', `email ${problem}`, { field: 'email' });
+  }
+  const domain = rest.isWellFormed() ? toAsciiDomain(rest) : undefined;
+  const email = `${local}@${domain ?? ''}`;
   const isWellFormed =
-    // Nothing invisible, which could make one address look like another; and no stray dots.
-    !/[\p{Cf}\p{Default_Ignorable_Code_Point}]|^\.|\.\.|\.@/u.test(email) &&
+    !/^\.|\.\.|\.@/.test(email) &&
     findTextProblem(email, maxEmailLength) === undefined &&
     /^[^\s@<>,;:"()[\]\\\p{Cc}]{1,64}@[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)*$/u.test(
       email,
@@ -149,35 +160,54 @@ export function mayCreate(creator: Role, created: Role): boolean {
 }
 
 /**
- * How many attempts are let through. `waitsMs`: how long nobody gets in after the first, second, …
- * attempt that counts; the last stands for all further ones. `forgetMs`: after how long all of them
- * are forgotten; from the latest attempt on if they are counted in a row (`isConsecutive`: then one
- * success clears them), otherwise from the first on.
+ * How many attempts are let through. `waitsMs`: how long the next one waits after the first, second,
+ * … attempt that counts; the last stands for all further ones. `forgetMs`: after how long all of them
+ * are forgotten; from the latest attempt on if they are counted in a row (`isConsecutive`), otherwise
+ * from the first on. A success clears those counted in a row, unless `isOnlyReturned`: then it takes
+ * back its own attempt, so that others cannot see from the counter that it happened.
  */
 export type AttemptLimit = {
   readonly waitsMs: readonly number[];
   readonly forgetMs: number;
   readonly isConsecutive: boolean;
+  readonly isOnlyReturned?: boolean;
 };
 
-const freeGuesses = 5;
-const maxGuessWaitMs = 5 * 60_000;
+const hourMs = 60 * 60_000;
+
+/** So many without a wait, then these waits, of which the last stands for all further attempts. */
+const slowAfter = (free: number, waitsMs: readonly number[], forgetMs: number): AttemptLimit => ({
+  waitsMs: [...Array<number>(free - 1).fill(0), ...waitsMs],
+  forgetMs,
+  isConsecutive: true,
+});
 
 /**
- * How long a sign-in has to wait after so many wrong passwords in a row: nothing after the first
- * four, then 1 s, doubling up to 5 minutes. A wait that grows is what NIST SP 800-63B-4 (3.2.2) and
- * OWASP's cheat sheet on authentication name against guessing; docs/decisions/0025 has the reckoning.
+ * The longest wait is one of seconds: a right password waits as long as a wrong one, and it must
+ * not be locked out. docs/decisions/0050 has how many guesses that leaves.
  */
-export function waitAfterGuessMs(failures: number): number {
-  if (failures < freeGuesses) return 0;
-  return Math.min(maxGuessWaitMs, 1_000 * 2 ** (failures - freeGuesses));
-}
+const guessWaitsMs = [1_000, 2_000, 4_000];
 
-/** Wrong passwords in a row, against one account, one device or one session. */
-export const guessLimit: AttemptLimit = {
-  waitsMs: Array.from({ length: 14 }, (_, i) => waitAfterGuessMs(i + 1)),
-  forgetMs: 60 * 60_000,
-  isConsecutive: true,
+/** Wrong passwords in a row with one device token or in one session, which nobody else holds. */
+export const guessLimit = slowAfter(5, guessWaitsMs, hourMs);
+/** Wrong passwords against one account from one network. */
+export const pairLimit = { ...slowAfter(5, guessWaitsMs, 24 * hourMs), isOnlyReturned: true };
+/**
+ * Against one account, the first wrong passwords of each network: a network that made no guess in a
+ * day is let in while others guess, and can do so three times.
+ */
+export const firstTries = 3;
+export const firstTriesLimit = { ...slowAfter(5, [500], hourMs), isOnlyReturned: true };
+/** Further wrong passwords against one account from everywhere. */
+export const accountLimit = { ...slowAfter(5, guessWaitsMs, hourMs), isOnlyReturned: true };
+/** Wrong passwords against one account with any of its device tokens. */
+export const devicesLimit = { ...slowAfter(20, guessWaitsMs, hourMs), isOnlyReturned: true };
+/** Wrong passwords, or wrong codes, from one network: an office behind one address stays below. */
+export const sourceLimit = { ...slowAfter(100, [2_000], 10 * 60_000), isOnlyReturned: true };
+/** Accounts opened from one network. */
+export const signUpLimit: AttemptLimit = {
+  ...slowAfter(100, [30_000], hourMs),
+  isConsecutive: false,
 };
 
 /** So many within a time, and nothing more for as long. */
@@ -186,11 +216,13 @@ function limitTo(count: number, forgetMs: number): AttemptLimit {
   return { waitsMs, forgetMs, isConsecutive: false };
 }
 
-/** Wrong passwords, or wrong codes, from one network: an office behind one address stays below. */
-export const sourceLimit = limitTo(100, 10 * 60_000);
-export const signUpLimit = limitTo(100, 60 * 60_000);
 /** Mails about sign-ups that one address gets. */
-export const signUpMailLimit = limitTo(3, 60 * 60_000);
+export const signUpMailLimit = limitTo(3, hourMs);
+/** Right passwords that take their attempts back; further ones count like wrong ones. */
+export const accountSuccessLimit = limitTo(300, hourMs);
+export const sourceSuccessLimit = limitTo(3_000, hourMs);
+/** New refresh tokens of one session: clients need one in 15 minutes. */
+export const refreshLimit = slowAfter(100, [60_000], hourMs);
 
 export const verificationLifeMs = 24 * 60 * 60_000;
 

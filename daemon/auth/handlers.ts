@@ -36,6 +36,7 @@ import {
   type TotpOptions,
 } from './totp/enrolment.ts';
 import { getUser, listUsers, updateUser } from './users.ts';
+import { turnOf } from './throttling/turn.ts';
 import { signUp, verifyEmail, type SignUpOptions } from './verification.ts';
 import { readRole, toWireRole, toWireUser } from './wire.ts';
 
@@ -59,12 +60,10 @@ const revocationCases = {
 /** Wire to domain and back. */
 export function createHandlers(options: HandlerOptions): Handlers<AuthServiceServer> {
   return {
-    signUp: (request, { source, isLocal = false }) =>
-      signUp(options, { ...request, source, isLocal }),
-    verifyEmail: (request, { source }) => verifyEmail(options, { ...request, source }),
+    signUp: (request, context) => signUp(options, { ...request, caller: context }),
+    verifyEmail: (request, context) => verifyEmail(options, { ...request, caller: context }),
     signIn: async (request, context) => {
-      const { source, requestId } = context;
-      const result = await signIn(options, { ...request, source, requestId });
+      const result = await signIn(options, { ...request, caller: context });
       return mapSignedIn(options, await recordSignIn(options, context, request.email, result));
     },
     changePassword: (request, context) => changePassword(options, request, context),
@@ -163,8 +162,9 @@ async function createUser(
     return deny(`you may not create a user with the role ${role}`, { field: 'role', role });
   }
   const { email, password } = request;
+  const turn = turnOf(context, principal.userId);
   const account = { email, password, role, isEmailVerified: true };
-  const created = await createAccount({ ...options, actor: context }, account);
+  const created = await createAccount({ ...options, actor: context, turn }, account);
   return created.ok ? succeed({ user: toWireUser(created.value) }) : created;
 }
 

@@ -9,6 +9,7 @@ import { canonicalizeEmail, canonicalizePassword, type User } from './domain.ts'
 import { createPasswords } from './passwords.ts';
 import { endSessions, findUserByEmail, lockUser, revokeUserTokens } from './store-users.ts';
 import { setPasswordHash } from './store.ts';
+import { hostTurn } from './throttling/turn.ts';
 
 /** Whoever works on the host itself; the log cannot tell more of them. */
 const hostActor = (): AuditActor => ({ principal: { kind: 'host' }, requestId: randomUUID() });
@@ -18,7 +19,7 @@ export function createUserOnHost(
   db: Db,
   account: { readonly email: string; readonly password: string; readonly role: Role },
 ): Promise<Result<User>> {
-  const options = { db, passwords: createPasswords(), actor: hostActor() };
+  const options = { db, passwords: createPasswords(), actor: hostActor(), turn: hostTurn };
   return createAccount(options, { ...account, isEmailVerified: true });
 }
 
@@ -34,7 +35,7 @@ export async function resetPasswordOnHost(
   if (!email.ok) return email;
   const password = canonicalizePassword(account.password);
   if (!password.ok) return password;
-  const passwordHash = await createPasswords().hash(password.value);
+  const passwordHash = await createPasswords().hash(password.value, hostTurn);
   if (!passwordHash.ok) return passwordHash;
   return db.tx(async (tx) => {
     const found = await findUserByEmail(tx, email.value);

@@ -15,10 +15,11 @@ import { createSigningKeys } from './signing-keys.ts';
 import { pruneRevocations } from './store-revocations.ts';
 import { pruneSessions } from './store-sessions.ts';
 import { countAdmins } from './store.ts';
-import { pruneAttempts } from './throttle-store.ts';
-import { createThrottle } from './throttle.ts';
 import { createSealer } from './totp/seal.ts';
 import { createSecondFactor, type SecondFactor } from './totp/second-factor.ts';
+import { pruneAttempts } from './throttling/store.ts';
+import { createThrottle } from './throttling/throttle.ts';
+import { shareByUser } from './throttling/user-calls.ts';
 import { createPost } from './verification-mail.ts';
 import { pruneSignUps } from './verification-store.ts';
 
@@ -63,23 +64,25 @@ export async function createAuth(options: AuthOptions) {
   const service: HostedService = {
     name: 'digitalwallet.auth.v1.AuthService',
     definition: AuthServiceService,
-    handlers: createHandlers({
-      db,
-      feedDb,
-      trail,
-      log,
-      passwords: createPasswords(),
-      keys,
-      revocations,
-      validateToken,
-      throttle: createThrottle({ db, secret: keys.deriveSecret('throttle buckets') }),
-      devices: createDeviceTokens(keys.deriveSecret('device tokens')),
-      secondFactor,
-      post,
-      isSignUpOpen: config.isSignUpOpen,
-      isStaffTotpRequired: config.isStaffTotpRequired,
-      isSignUpLocal: config.isSignUpLocal,
-    }),
+    handlers: shareByUser(
+      createHandlers({
+        db,
+        feedDb,
+        trail,
+        log,
+        passwords: createPasswords(),
+        keys,
+        revocations,
+        validateToken,
+        throttle: createThrottle({ db, secret: keys.deriveSecret('throttle buckets'), log }),
+        devices: createDeviceTokens(keys.deriveSecret('device tokens')),
+        secondFactor,
+        post,
+        isSignUpOpen: config.isSignUpOpen,
+        isStaffTotpRequired: config.isStaffTotpRequired,
+        isSignUpLocal: config.isSignUpLocal,
+      }),
+    ),
     policies,
     bounds: {
       resolveUsers: { user_ids: maxResolved, emails: maxResolved },

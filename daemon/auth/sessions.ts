@@ -5,6 +5,7 @@ import type { TokenSet } from '../../protos/gen/digitalwallet/auth/v1/auth.ts';
 import { deny, type UserPrincipal } from '../platform/access.ts';
 import { appendAudit } from '../platform/audit.ts';
 import { readClock, type Db, type Tx } from '../platform/db.ts';
+import type { CallContext } from '../platform/grpc/calls.ts';
 import type { Revocations } from '../platform/revocations.ts';
 import {
   canonicalizeEmail,
@@ -17,7 +18,9 @@ import type { DeviceTokens } from './device-tokens.ts';
 import type { Passwords } from './passwords.ts';
 import { createRefreshToken, hashRefreshToken, type SigningKeys } from './signing-keys.ts';
 import * as store from './store.ts';
-import type { Attempted, Throttle } from './throttle.ts';
+import { endExcessSessions } from './session-cap.ts';
+import type { Attempted, Throttle } from './throttling/throttle.ts';
+import { turnOf, type HashTurn } from './throttling/turn.ts';
 import type { Passed, SecondFactor } from './totp/second-factor.ts';
 
 export type SessionOptions = {
@@ -45,9 +48,10 @@ type SignInInput = {
   readonly client: string;
   readonly deviceToken: string;
   readonly totpCode?: string | undefined;
-  readonly requestId: string;
-  /** The address that the call came from. */
-  readonly source: string;
+  readonly caller: Pick<
+    CallContext,
+    'requestId' | 'source' | 'deadlineMs' | 'isCancelled' | 'pause'
+  >;
 };
 
 const maxClientLength = 100;
@@ -61,22 +65,36 @@ export async function signIn(
   options: SessionOptions,
   input: SignInInput,
 ): Promise<Result<SignedIn>> {
-  const { devices, throttle } = options;
   const email = canonicalizeEmail(input.email);
   const address = email.ok ? email.value : undefined;
-  const deviceId = address && devices.read(input.deviceToken, address);
-  const buckets =
-    deviceId === undefined
-      ? [
-          throttle.bucketOf.signInsFrom(input.source),
-          throttle.bucketOf.account(address ?? input.email),
-        ]
-      : [throttle.bucketOf.device(deviceId)];
-  return throttle.guard(buckets, async () => {
-    const attempted = await trySignIn(options, address, input);
+  const account = address ?? input.email;
+  const turn = turnOf(input.caller, account);
+  const { bucketOf, guard } = options.throttle;
+  const successes = [bucketOf.successesOf(account), bucketOf.successesFrom(input.caller.source)];
+  const work = async (): Promise<Attempted<SignedIn>> => {
+    const attempted = await trySignIn(options, address, input, turn);
     // Once more if the password was changed, or its hash renewed, while this one was checked.
-    return attempted ?? (await trySignIn(options, address, input)) ?? failed;
-  });
+    return attempted ?? (await trySignIn(options, address, input, turn)) ?? failed;
+  };
+  return guard(bucketsOf(options, input, address), work, { turn, successes });
+}
+
+/** From the narrowest group to the widest; a known device stays clear of the guesses of others. */
+function bucketsOf(
+  { devices, throttle: { bucketOf } }: SessionOptions,
+  { caller: { source }, deviceToken, email }: SignInInput,
+  address: string | undefined,
+) {
+  const deviceId = address === undefined ? undefined : devices.read(deviceToken, address);
+  const account = address ?? email;
+  return deviceId === undefined
+    ? [
+        bucketOf.pair(account, source),
+        bucketOf.firstTries(account),
+        bucketOf.furtherTries(account),
+        bucketOf.signInsFrom(source),
+      ]
+    : [bucketOf.device(deviceId), bucketOf.devicesOf(account), bucketOf.devicesFrom(source)];
 }
 
 const failed = {
@@ -89,8 +107,9 @@ async function trySignIn(
   options: SessionOptions,
   address: string | undefined,
   input: SignInInput,
+  turn: HashTurn,
 ): Promise<Attempted<SignedIn> | undefined> {
-  const { db, passwords, devices } = options;
+  const { db, passwords, devices, revocations } = options;
   const found =
     address === undefined ? undefined : await db.read((tx) => store.findCredentials(tx, address));
   const normalized = normalizePassword(input.password);
@@ -98,6 +117,7 @@ async function trySignIn(
   const verified = await passwords.verify(
     normalized === undefined ? undefined : found?.passwordHash,
     password,
+    turn,
   );
   if (!verified.ok) return { outcome: 'void', result: verified };
   if (!found || !verified.value.isMatch || found.user?.isDisabled) return failed;
@@ -106,12 +126,18 @@ async function trySignIn(
     const message = 'the address was not verified yet: enter the code that was mailed to it';
     return { outcome: 'passed', result: refuse('EMAIL_UNVERIFIED', message) };
   }
-  const newHash = verified.value.isOutdated ? await passwords.hash(password) : undefined;
-  const signedIn = await db.tx(async (tx) => {
+  const newHash = verified.value.isOutdated ? await passwords.hash(password, turn) : undefined;
+  const { ended, signedIn } = await db.tx(async (tx) => {
     if (newHash?.ok) await store.setPasswordHash(tx, user.id, newHash.value, passwordHash);
     const provenHashes = [passwordHash, ...(newHash?.ok ? [newHash.value] : [])];
-    return openSession(tx, options, { userId: user.id, provenHashes }, input);
+    const signedIn = await openSession(tx, options, { userId: user.id, provenHashes }, input);
+    if (typeof signedIn === 'string' || !signedIn.ok) return { signedIn, ended: [] };
+    const opened = { userId: user.id, sessionId: signedIn.value.tokens.sessionId };
+    const principal = { kind: 'user', ...opened, role: user.role, apiKey: undefined } as const;
+    const { requestId } = input.caller;
+    return { signedIn, ended: await endExcessSessions(tx, { principal, requestId }, opened) };
   });
+  ended.forEach((revocation) => revocations.apply(revocation));
   if (signedIn === 'disabled') return failed;
   if (signedIn === 'changed') return undefined;
   // The password was right: a missing or wrong code is no guess at it.
@@ -131,7 +157,7 @@ async function openSession(
   proven: { readonly userId: string; readonly provenHashes: readonly string[] },
   input: SignInInput,
 ): Promise<Result<SignedIn> | 'disabled' | 'changed'> {
-  const held = await store.lockCredentials(tx, proven.userId);
+  const held = await store.lockForSession(tx, proven.userId);
   if (!held || held.user.isDisabled) return 'disabled';
   if (!proven.provenHashes.includes(held.passwordHash)) return 'changed';
   const { user } = held;
@@ -157,7 +183,7 @@ async function checkSecondFactor(
   tx: Tx,
   { secondFactor }: SessionOptions,
   user: User,
-  { totpCode = '', requestId, source }: SignInInput,
+  { totpCode = '', caller: { requestId, source } }: SignInInput,
 ): Promise<Result<Passed>> {
   if (!user.hasTotp) return succeed({});
   const attempt = { actor: { ...anonymous, requestId }, details: { source } };
@@ -170,7 +196,7 @@ export async function refreshSession(
   refreshToken: string,
   requestId: string,
 ): Promise<Result<SignedIn>> {
-  const { db, keys, revocations } = options;
+  const { db, keys, revocations, throttle } = options;
   const hash = hashRefreshToken(refreshToken);
   const successors = keys.deriveSuccessors(refreshToken);
   const refreshed = await db.tx(async (tx) => {
@@ -187,6 +213,10 @@ export async function refreshSession(
       return { result: tokenReused, revocation };
     }
     if (decision === 'rotate') {
+      const refreshes = throttle.bucketOf.refreshesOf(presented.session.id);
+      if (!(await throttle.count(tx, refreshes))) {
+        return { result: await throttle.explain(tx, refreshes) };
+      }
       const successorHash = hashRefreshToken(successors[0]);
       await store.rotateRefreshToken(tx, hash, successorHash, presented.session.id);
     }

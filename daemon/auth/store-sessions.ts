@@ -79,6 +79,7 @@ const pruneSql = sql(
   'session_prune',
   `WITH ended AS (
      SELECT id FROM sessions WHERE expires_at < (SELECT clock_timestamp())
+       OR revoked_at < (SELECT clock_timestamp() - interval '1 hour')
      LIMIT 10000 FOR UPDATE SKIP LOCKED),
    tokens AS (DELETE FROM refresh_tokens WHERE session_id = ANY (ARRAY(SELECT id FROM ended)))
    -- As arrays: joined, so many would be found by reading the whole table.
@@ -86,8 +87,9 @@ const pruneSql = sql(
 );
 
 /**
- * Forgets sessions past their end, with their refresh tokens: up to 10,000 sessions, and how many
- * it were. No access token outlives its session, and the audit log keeps who signed in.
+ * Forgets sessions past their end, or ended an hour ago, with their refresh tokens: up to 10,000
+ * sessions, and how many it were. Their access tokens have ended by then, and the audit log keeps
+ * who signed in.
  */
 export async function pruneSessions(tx: Tx): Promise<number> {
   return tx.execute(pruneSql);

@@ -7,6 +7,7 @@ import {
   type VerifyEmailResponse,
 } from '../../protos/gen/digitalwallet/auth/v1/auth.ts';
 import type { Db } from '../platform/db.ts';
+import type { CallContext } from '../platform/grpc/calls.ts';
 import { createAccount } from './accounts.ts';
 import {
   canonicalizeCode,
@@ -18,7 +19,8 @@ import {
 } from './domain.ts';
 import type { Passwords } from './passwords.ts';
 import * as store from './store.ts';
-import type { Attempted, Throttle } from './throttle.ts';
+import type { Attempted, Throttle } from './throttling/throttle.ts';
+import { turnOf, type HashTurn } from './throttling/turn.ts';
 import { createSignUpMail, type Post } from './verification-mail.ts';
 import { keepSignUp, takeSignUp } from './verification-store.ts';
 import { toWireUser } from './wire.ts';
@@ -34,13 +36,8 @@ export type SignUpOptions = {
   readonly post: Post | undefined;
 };
 
-type SignUpInput = {
-  readonly email: string;
-  readonly password: string;
-  readonly source: string;
-  /** Straight from a program on this machine. */
-  readonly isLocal: boolean;
-};
+type Caller = Pick<CallContext, 'source' | 'isLocal' | 'deadlineMs' | 'isCancelled' | 'pause'>;
+type SignUpInput = { readonly email: string; readonly password: string; readonly caller: Caller };
 
 /**
  * Opens a customer's account; or, where mail is sent, keeps the sign-up until its code comes back,
@@ -53,24 +50,27 @@ export async function signUp(
   if (!options.isSignUpOpen) {
     return refuse('SIGN_UP_CLOSED', 'accounts are opened by the staff here: ask them for one');
   }
-  if (options.isSignUpLocal && !input.isLocal) return notFromHere;
+  if (options.isSignUpLocal && !input.caller.isLocal) return notFromHere;
   const email = canonicalizeEmail(input.email);
   if (!email.ok) return email;
   const password = canonicalizePassword(input.password);
   if (!password.ok) return password;
   const account = { email: email.value, password: password.value };
   const { throttle, post } = options;
+  const { source } = input.caller;
+  const turn = turnOf(input.caller, account.email);
   // Where nothing is mailed, whoever is on this host may try out as much as they like.
-  const isCounted = post !== undefined || !input.isLocal;
-  const buckets = isCounted ? [throttle.bucketOf.signUpsFrom(input.source)] : [];
-  return throttle.guard(buckets, async () => {
-    if (post) return requestAccount(options, post, account);
-    const role = 'customer' as const;
-    const created = await createAccount(options, { ...account, role, isEmailVerified: false });
+  const isCounted = post !== undefined || !input.caller.isLocal;
+  const buckets = isCounted ? [throttle.bucketOf.signUpsFrom(source)] : [];
+  const work = async (): Promise<Attempted<SignUpResponse>> => {
+    if (post) return requestAccount(options, post, account, turn);
+    const row = { ...account, role: 'customer', isEmailVerified: false } as const;
+    const created = await createAccount({ ...options, turn }, row);
     if (!created.ok) return attempted(created);
     const user = toWireUser(created.value);
     return attempted(succeed({ user, verificationRequired: false }));
-  });
+  };
+  return throttle.guard(buckets, work, { turn });
 }
 
 const notFromHere = refuse(
@@ -82,16 +82,18 @@ const notFromHere = refuse(
 
 /** Each sign-up counts, save one that was not even tried. */
 const attempted = <T>(result: Result<T>): Attempted<T> => ({
-  outcome: !result.ok && result.rejection.reason === 'OVERLOADED' ? 'void' : 'failed',
+  outcome: !result.ok && untried.has(result.rejection.reason) ? 'void' : 'failed',
   result,
 });
+const untried: ReadonlySet<string> = new Set(['OVERLOADED', 'CANCELLED']);
 
 async function requestAccount(
   { db, passwords, throttle }: SignUpOptions,
   post: Post,
   { email, password }: { readonly email: string; readonly password: string },
+  turn: HashTurn,
 ): Promise<Attempted<SignUpResponse>> {
-  const hashed = await passwords.hash(password);
+  const hashed = await passwords.hash(password, turn);
   if (!hashed.ok) return attempted(hashed);
   const code = formatCode(randomBytes(15));
   const signUp = {
@@ -123,15 +125,17 @@ async function requestAccount(
 /** Makes the account that waits for this code. VERIFICATION_CODE_INVALID, THROTTLED. */
 export async function verifyEmail(
   { db, throttle }: SignUpOptions,
-  input: { readonly code: string; readonly source: string },
+  input: { readonly code: string; readonly caller: Caller },
 ): Promise<Result<VerifyEmailResponse>> {
   const code = canonicalizeCode(input.code);
-  return throttle.guard([throttle.bucketOf.codesFrom(input.source)], async () => {
+  const work = async (): Promise<Attempted<VerifyEmailResponse>> => {
     const user = code === undefined ? undefined : await openAccount(db, hashCode(code));
     if (user) return { outcome: 'passed', result: succeed({ user: toWireUser(user) }) };
     const message = 'no account waits for this code: it may be mistyped, used up or a day old';
     return { outcome: 'failed', result: refuse('VERIFICATION_CODE_INVALID', message) };
-  });
+  };
+  const turn = turnOf(input.caller, code ?? '');
+  return throttle.guard([throttle.bucketOf.codesFrom(input.caller.source)], work, { turn });
 }
 
 async function openAccount(db: Db, codeHash: Buffer): Promise<User | undefined> {

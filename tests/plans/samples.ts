@@ -97,7 +97,7 @@ export function createSamples(size: number): Readonly<Record<string, Sample>> {
     key_note_use: one(idOf('k', 1)),
     key_count_valid: one(user),
     revocation_list: all(new Date(Date.now() - 10_000).toISOString()),
-    attempt_wait: all([md5Bytes('b', 1)]),
+    attempt_state: all([md5Bytes('b', 1)]),
     attempt_clear: one(md5Bytes('b', 1)),
     user_list: all('9000000000000000', idOf('x', 0), many),
   };
@@ -112,7 +112,14 @@ export const withoutSample: Readonly<Record<string, readonly string[]>> = {
     ...['outbox_delete', 'outbox_depth', 'outbox_lease', 'outbox_lease_end', 'outbox_rewrite'],
   ],
   'one row by its key, by somebody’s command': [
-    ...['wallet_status', 'user_insert', 'user_lock', 'user_lock_hash', 'user_lock_share'],
+    ...[
+      'wallet_status',
+      'user_insert',
+      'user_lock',
+      'user_lock_hash',
+      'user_lock_session',
+      'user_lock_share',
+    ],
     ...[
       'user_set_hash',
       'user_update',
@@ -139,7 +146,13 @@ export const withoutSample: Readonly<Record<string, readonly string[]>> = {
   ],
   'once at a start, by pages along the key': ['totp_lock_sealed'],
   'a user’s own sessions, keys and exports, which are few': [
-    ...['session_end_all', 'session_lock_all', 'session_revoke_others', 'refresh_drop_all'],
+    ...[
+      'session_excess',
+      'session_end_all',
+      'session_lock_all',
+      'session_revoke_others',
+      'refresh_drop_all',
+    ],
     ...['refresh_drop_of_sessions', 'key_list', 'export_count_unfinished'],
   ],
   'a worker’s export, by its key': [

@@ -16,7 +16,7 @@ import { createAuthPeer } from '../../daemon/peers.ts';
 import { createAccess } from '../../daemon/platform/access.ts';
 import { createKeyVerifier } from '../../daemon/platform/api-keys.ts';
 import { createGrpcServer } from '../../daemon/platform/grpc/server.ts';
-import { loopback } from '../../daemon/platform/grpc/source.ts';
+import { createAddressSet, loopback } from '../../daemon/platform/grpc/source.ts';
 import { findHeld } from '../../daemon/platform/hold.ts';
 import { createLog } from '../../daemon/platform/log.ts';
 import type { CallContext } from '../../daemon/platform/grpc/calls.ts';
@@ -44,12 +44,21 @@ export type AuthServer = {
     method: MethodDefinition<Req, Res>,
     request: Req,
     authorization?: string,
+    timeoutMs?: number,
+  ): Promise<Answer<Res>>;
+  /** A public call through a trusted proxy that names this address as its source. */
+  callVia<Req, Res>(
+    source: string,
+    method: MethodDefinition<Req, Res>,
+    request: Req,
+    timeoutMs?: number,
   ): Promise<Answer<Res>>;
   /** A public call as if it came from that address. */
   callFrom<Req, Res>(
     source: string,
     method: MethodDefinition<Req, Res>,
     request: Req,
+    timeoutMs?: number,
   ): Promise<Result<Res>>;
   readonly serviceAuthorization: string;
   /** The public keys that the service gives out now. */
@@ -94,7 +103,8 @@ export async function startAuthServer(options: AuthServerOptions = {}): Promise<
     config: { isSignUpOpen, isSignUpLocal, isStaffTotpRequired, signingKeyPem, previousKeyPem },
   });
   if (!auth.ok) throw new Error(auth.problem);
-  const server = createGrpcServer({ services: [auth.value.service], access, log });
+  const proxies = createAddressSet(['127.0.0.1']);
+  const server = createGrpcServer({ services: [auth.value.service], access, log, proxies });
   address = `127.0.0.1:${(await server.listen('127.0.0.1:0')).port}`;
   await revocations.start();
   const client = new Client(address, credentials.createInsecure());
@@ -102,18 +112,25 @@ export async function startAuthServer(options: AuthServerOptions = {}): Promise<
     database,
     serviceAuthorization: `Service ${credential}`,
     fetchJwks: () => peer.fetchJwks(),
-    callFrom: (source, { path }, request) => {
+    callFrom: (source, { path }, request, timeoutMs = Infinity) => {
       const name = path.slice(path.lastIndexOf('/') + 1);
       const handler = auth.value.service.handlers[name.charAt(0).toLowerCase() + name.slice(1)];
       if (!handler) throw new Error(`${path} has no handler`);
-      const call = handler(request as never, contextFrom(source)) as Promise<Result<never>>;
+      const call = handler(request as never, contextFrom(source, timeoutMs)) as Promise<
+        Result<never>
+      >;
       return call.catch((err: unknown) => {
         const rejection = findHeld(err);
         if (rejection) return { ok: false, rejection };
         throw err;
       });
     },
-    call: (method, request, authorization) => callUnary(client, method, request, authorization),
+    call: (method, request, authorization, timeoutMs) => {
+      const headers = authorization === undefined ? {} : { authorization };
+      return callUnary(client, method, request, headers, timeoutMs);
+    },
+    callVia: (source, method, request, timeoutMs) =>
+      callUnary(client, method, request, { 'x-forwarded-for': source }, timeoutMs),
     stop: async () => {
       client.close();
       revocations.stop();
@@ -125,12 +142,12 @@ export async function startAuthServer(options: AuthServerOptions = {}): Promise<
   };
 }
 
-const contextFrom = (source: string): CallContext => ({
+const contextFrom = (source: string, timeoutMs: number): CallContext => ({
   requestId: randomUUID(),
   principal: { kind: 'anonymous' },
   source,
   isLocal: loopback.has(source),
-  deadlineMs: Infinity,
+  deadlineMs: Date.now() + timeoutMs,
   isCancelled: () => false,
 });
 
@@ -138,10 +155,12 @@ function callUnary<Req, Res>(
   client: Client,
   method: MethodDefinition<Req, Res>,
   request: Req,
-  authorization: string | undefined,
+  headers: Readonly<Record<string, string>>,
+  timeoutMs?: number,
 ): Promise<Answer<Res>> {
   const metadata = new Metadata();
-  if (authorization !== undefined) metadata.set('authorization', authorization);
+  for (const [name, value] of Object.entries(headers)) metadata.set(name, value);
+  const options = timeoutMs === undefined ? {} : { deadline: Date.now() + timeoutMs };
   return new Promise((resolve) => {
     client.makeUnaryRequest(
       method.path,
@@ -149,6 +168,7 @@ function callUnary<Req, Res>(
       method.responseDeserialize,
       request,
       metadata,
+      options,
       (err, value) => {
         if (err) resolve(readRefusal(err));
         else if (value !== undefined) resolve({ ok: true, value });

@@ -2,12 +2,14 @@ import { refuse, succeed, type Result } from '../../../core/reasons.ts';
 import { deny } from '../../platform/access.ts';
 import type { AuditActor } from '../../platform/audit.ts';
 import type { Tx } from '../../platform/db.ts';
+import type { CallContext } from '../../platform/grpc/calls.ts';
 import type { Revocation } from '../../platform/revocations.ts';
 import { findPasswordHash, revokeOthers } from '../change-password.ts';
 import { normalizePassword, type User } from '../domain.ts';
 import type { SessionOptions } from '../sessions.ts';
 import { lockUser, revokeUserTokens } from '../store-users.ts';
-import type { Attempted } from '../throttle.ts';
+import type { Attempted } from '../throttling/throttle.ts';
+import { turnOf } from '../throttling/turn.ts';
 import { isSessionAlive } from './store.ts';
 
 /** The caller's own account and session, locked and known to be alive. */
@@ -50,7 +52,7 @@ export async function checkAlive(tx: Tx, { user, sessionId }: Held): Promise<Res
  */
 export async function asHolderWithPassword<T>(
   options: SessionOptions,
-  caller: AuditActor,
+  caller: CallContext,
   typedPassword: string,
   work: Work<T>,
 ): Promise<Result<T>> {
@@ -58,11 +60,12 @@ export async function asHolderWithPassword<T>(
   const { principal } = caller;
   if (principal.kind !== 'user' || principal.sessionId === undefined) return onlyPeople;
   const { userId, sessionId } = principal;
-  return throttle.guard([throttle.bucketOf.session(sessionId)], async (): Promise<Attempted<T>> => {
+  const turn = turnOf(caller, userId);
+  const attempt = async (): Promise<Attempted<T>> => {
     const current = await db.read((tx) => findPasswordHash(tx, userId));
     const password = normalizePassword(typedPassword);
     const phc = password === undefined ? undefined : current;
-    const verified = await passwords.verify(phc, password ?? '');
+    const verified = await passwords.verify(phc, password ?? '', turn);
     if (!verified.ok) return { outcome: 'void', result: verified };
     if (!verified.value.isMatch) return { outcome: 'failed', result: wrongPassword };
     const result = await asHolder<T>(options, caller, async (tx, held, revoke) => {
@@ -71,7 +74,8 @@ export async function asHolderWithPassword<T>(
       return alive.ok ? work(tx, held, revoke) : alive;
     });
     return { outcome: 'passed', result };
-  });
+  };
+  return throttle.guard([throttle.bucketOf.session(sessionId)], attempt, { turn });
 }
 
 /**

@@ -6,9 +6,11 @@ import {
   type Result,
 } from '../../../core/reasons.ts';
 import type { Access, Policy, Principal } from '../access.ts';
+import type { Pause } from '../concurrency/pausable.ts';
 import type { Fit } from './fit.ts';
 import type { Incoming } from './incoming.ts';
 import type { ForwardReport } from './ingress/forwarding.ts';
+import { createCounts } from './ingress/counts.ts';
 import { createPublicRun } from './ingress/public-run.ts';
 import { createStreamSlots, type OpenStream, type StreamLimits } from './ingress/stream-slots.ts';
 import { findSource, type AddressSet } from './source.ts';
@@ -30,6 +32,11 @@ export type CallContext = {
   readonly deadlineMs: number;
   /** True once the caller has gone: nothing need be begun for it any more. */
   isCancelled(): boolean;
+  /**
+   * Runs work that uses no connection of the database without the permit of this call, so that
+   * another call takes its place meanwhile. Absent where no permit is needed.
+   */
+  readonly pause?: Pause;
 };
 
 /** What is asked of the door for one method. */
@@ -77,7 +84,10 @@ export type LoadLimits = {
   readonly streamIdleMs: number;
   /** A stream that has done nothing for so long may be ended to make room for another. */
   readonly streamSettleMs: number;
-  /** Calls in hand that need no credential, of everybody. */
+  /**
+   * Calls in flight that need no credential, of everybody. Past it, a network with none in flight
+   * still gets one, up to twice as many in all.
+   */
   readonly publicCalls: number;
   /** The same, from one network. */
   readonly publicCallsOfSource: number;
@@ -96,9 +106,9 @@ export const loadLimits: LoadLimits = {
   userStreams: 32,
   streamIdleMs: 60_000,
   streamSettleMs: 1_000,
-  publicCalls: 256,
-  publicCallsOfSource: 25,
-  publicCallsOfHost: 128,
+  publicCalls: 1_000,
+  publicCallsOfSource: 100,
+  publicCallsOfHost: 500,
   healthWatches: 256,
   healthWatchesOfSource: 25,
 };
@@ -261,21 +271,3 @@ const tooMuch = (why: string) =>
 
 const tooMuchInHand = tooMuch('the server has too much in hand');
 const tooSlow = tooMuch('more is asked of the server than it can do in time');
-
-function createCounts() {
-  const counts = new Map<string, number>();
-  return {
-    /** One more under this key, unless there are as many as there may be. */
-    take: (key: string, most: number): boolean => {
-      const count = counts.get(key) ?? 0;
-      if (count >= most) return false;
-      counts.set(key, count + 1);
-      return true;
-    },
-    give: (key: string): void => {
-      const count = (counts.get(key) ?? 1) - 1;
-      if (count === 0) counts.delete(key);
-      else counts.set(key, count);
-    },
-  };
-}

@@ -1,10 +1,16 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+
 import { networkOf } from '../../../../core/networks.ts';
 import { refuse, type Result } from '../../../../core/reasons.ts';
-import { createFairGate, type FairGate } from './fair-gate.ts';
-import { createFairPool } from './fair-pool.ts';
+import { createFairSemaphore, type FairSemaphore } from '../../concurrency/fair-semaphore.ts';
+import { runPausable, type Pause } from '../../concurrency/pausable.ts';
+import { createCounts } from './counts.ts';
 
 type PublicLimits = {
-  /** Calls in flight that need no credential, of everybody. */
+  /**
+   * Calls in flight that need no credential, of everybody. Past it, a network with none in flight
+   * still gets one, up to twice as many in all.
+   */
   readonly publicCalls: number;
   /** The same, from one network. */
   readonly publicCallsOfSource: number;
@@ -15,12 +21,13 @@ type PublicLimits = {
 type PublicContext = {
   readonly source: string;
   readonly isLocal?: boolean;
+  readonly deadlineMs: number;
   isCancelled(): boolean;
 };
 
 /**
- * Calls without a credential that are worked on at once: the auth database has ten connections for
- * everybody (app.ts), and these leave two to those who are signed in.
+ * Calls without a credential that use the database at once: the auth database has ten connections
+ * for everybody (app.ts), and these leave two to those who are signed in.
  */
 const atOnce = 8;
 /** Of one method, so that a flood of sign-ins does not hold up the refresh of sessions. */
@@ -30,72 +37,62 @@ const atOnceOfMethod = 4;
 const thisHost = 'this host';
 
 /**
- * Runs calls without a credential: a few at once, fewer of one method, and each network in its turn.
- * No network holds more than its part of all that wait; when there are as many as there may be, the
- * one that has waited longest of the network that has most makes room for a network that has fewer.
- * `method` is the same object for each call of a method.
+ * Runs calls without a credential: capped, a few at once, and fewer of one method. Networks take
+ * turns, so that one that asks for much waits behind itself. `method` is the same object for each
+ * call of a method.
  */
 export function createPublicRun(limits: PublicLimits) {
-  const pool = createFairPool(
-    {
-      all: limits.publicCalls,
-      ofOne: (network) =>
-        network === thisHost ? limits.publicCallsOfHost : limits.publicCallsOfSource,
-      replacesOwn: false,
-    },
-    () => performance.now(),
-  );
-  const publicGate = createFairGate(atOnce);
-  const methodGates = new WeakMap<object, FairGate>();
+  const counts = createCounts();
+  const semaphoreOf = (maxAtOnce: number): FairSemaphore =>
+    createFairSemaphore({ maxAtOnce, maxWaiting: 2 * limits.publicCalls, maxWaitingOf: [] });
+  const all = semaphoreOf(atOnce);
+  const ofMethod = new WeakMap<object, FairSemaphore>();
+  const delayed = createDelay(limits);
+  let inFlight = 0;
   return async <C extends PublicContext, T>(
     method: object,
     context: C,
-    work: (context: C) => Promise<Result<T>>,
+    work: (context: C & { readonly pause: Pause }) => Promise<Result<T>>,
   ): Promise<Result<T>> => {
     const network = context.isLocal ? thisHost : networkOf(context.source);
-    const waiting = startWaiting();
-    const place = pool.take(network, waiting);
-    if (typeof place !== 'object') return tooManyLikeThis;
-    const gate = methodGates.get(method) ?? createFairGate(atOnceOfMethod);
-    methodGates.set(method, gate);
-    const begin = (): Promise<Result<T>> => {
-      // What nobody waits for any more is not begun.
-      if (waiting.isEnded()) return Promise.resolve(tooManyLikeThis);
-      if (context.isCancelled()) return Promise.resolve(gone);
-      waiting.stop();
-      return work(context);
-    };
-    const run = gate.run(network, () => publicGate.run<Result<T>>(network, begin));
+    const most = network === thisHost ? limits.publicCallsOfHost : limits.publicCallsOfSource;
+    const isFull = inFlight >= limits.publicCalls * (counts.has(network) ? 1 : 2);
+    if (isFull || !counts.take(network, most)) {
+      await delayed.run(network);
+      return tooManyLikeThis;
+    }
+    const semaphore = ofMethod.get(method) ?? semaphoreOf(atOnceOfMethod);
+    ofMethod.set(method, semaphore);
+    inFlight += 1;
     try {
-      return await Promise.race([run, waiting.ended]);
+      const turn = { ...context, path: [network] };
+      return await runPausable([semaphore, all], turn, (pause) => work({ ...context, pause }));
     } finally {
-      place.release();
+      inFlight -= 1;
+      counts.give(network);
     }
   };
 }
 
-/** A call that waits: it may be refused to make room until it is begun. */
-function startWaiting() {
-  const sinceMs = performance.now();
-  const state = { isWaiting: true, isEnded: false };
-  let end: () => void = () => undefined;
-  const ended = new Promise<typeof tooManyLikeThis>((resolve) => {
-    end = () => {
-      state.isEnded = true;
-      resolve(tooManyLikeThis);
-    };
-  });
+const refusalDelayMs = 250;
+
+/** Makes a refusal wait, so that it is not asked for again at once; a few of each network. */
+function createDelay(limits: PublicLimits) {
+  const counts = createCounts();
+  let inFlight = 0;
   return {
-    ended,
-    findIdleSinceMs: () => (state.isWaiting && !state.isEnded ? sinceMs : undefined),
-    end: () => end(),
-    isEnded: () => state.isEnded,
-    stop: () => void (state.isWaiting = false),
+    run: async (network: string): Promise<void> => {
+      if (inFlight >= limits.publicCalls) return;
+      if (!counts.take(network, 2 * limits.publicCallsOfSource)) return;
+      inFlight += 1;
+      await sleep(refusalDelayMs);
+      inFlight -= 1;
+      counts.give(network);
+    },
   };
 }
 
 const tooManyLikeThis = refuse(
   'OVERLOADED',
-  'too many calls like this one are in hand: nothing was done, try again shortly',
+  'too many calls like this one are in flight: nothing was done, try again shortly',
 );
-const gone = refuse('CANCELLED', 'the call was given up before it was begun');

@@ -1,4 +1,4 @@
--- min-compatible: 4
+-- min-compatible: 5
 
 -- A second factor (RFC 6238). Older programs would sign users in without it. users.totp_enabled is
 -- what decides: it changes with the user's row, so that whoever holds that row knows.

@@ -1,0 +1,118 @@
+/** One who waits for an attempt of a bucket. */
+export type Waiter = {
+  /** Wrong attempts that count against them already: those with fewer go first. */
+  readonly failures: number;
+  /** Groups with equal failures take turns: another network, or another account. */
+  readonly group: string;
+  isGone(): boolean;
+  /**
+   * Tries to take the attempt. `done`: taken, or given up. Otherwise how long the bucket lets none
+   * in, or that the waiter went on to the line of another bucket.
+   */
+  attempt(): Promise<Tried>;
+  /** Told that there is no room, or that it has waited for too long. */
+  giveUp(retryAfterMs: number): void;
+};
+
+export type Tried = { readonly waitMs: number } | 'done';
+
+export type WaitingLine = {
+  /** Lets somebody wait for at most so long. Where all places are taken, the last in rank goes. */
+  join(waiter: Waiter, maxWaitMs: number, readyInMs: number): void;
+  /** The bucket may let one in earlier than was thought. */
+  wake(): void;
+};
+
+/** How much is known against a waiter. */
+const rankOf = ({ failures }: Waiter): number => (failures <= 3 ? failures : failures < 10 ? 4 : 5);
+
+type Place = {
+  readonly waiter: Waiter;
+  readonly number: number;
+  readonly timer: NodeJS.Timeout;
+  isExpired: boolean;
+};
+
+const compareBy =
+  (servedAt: ReadonlyMap<string, number>) =>
+  (a: Place, b: Place): number =>
+    rankOf(a.waiter) - rankOf(b.waiter) ||
+    (servedAt.get(a.waiter.group) ?? 0) - (servedAt.get(b.waiter.group) ?? 0) ||
+    b.number - a.number;
+
+/**
+ * Waiters for one bucket, tried one after the other as soon as it lets one in. First those against
+ * whom little is known; among equals the group that was served longest ago; in a group the newest:
+ * a flood of guesses is older than the next right password, and is not answered before it.
+ */
+export function createWaitingLine(maxWaiting: number, onEmpty: () => void): WaitingLine {
+  const places = new Set<Place>();
+  const servedAt = new Map<string, number>();
+  let turns = 0;
+  let readyAtMs = 0;
+  let isTrying = false;
+  let timer: NodeJS.Timeout | undefined;
+
+  const compare = compareBy(servedAt);
+  const dismiss = (place: Place): void => {
+    clearTimeout(place.timer);
+    places.delete(place);
+    place.waiter.giveUp(Math.max(0, readyAtMs - performance.now()));
+  };
+  const tryNext = async (): Promise<void> => {
+    const [first] = [...places].sort(compare);
+    if (!first) return;
+    if (first.waiter.isGone()) {
+      dismiss(first);
+      return;
+    }
+    places.delete(first);
+    const tried = await first.waiter.attempt();
+    if (tried === 'done') {
+      clearTimeout(first.timer);
+      servedAt.set(first.waiter.group, (turns += 1));
+      return;
+    }
+    readyAtMs = performance.now() + tried.waitMs;
+    if (first.isExpired) dismiss(first);
+    else places.add(first);
+  };
+  const advance = (): void => {
+    clearTimeout(timer);
+    if (isTrying) return;
+    if (places.size === 0) {
+      onEmpty();
+      return;
+    }
+    const waitMs = readyAtMs - performance.now();
+    if (waitMs > 0) {
+      timer = setTimeout(advance, Math.ceil(waitMs));
+      return;
+    }
+    isTrying = true;
+    void tryNext().finally(() => {
+      isTrying = false;
+      advance();
+    });
+  };
+  const expire = (place: Place): void => {
+    place.isExpired = true;
+    if (!places.has(place)) return;
+    dismiss(place);
+    advance();
+  };
+  return {
+    join: (waiter, maxWaitMs, readyInMs) => {
+      readyAtMs = Math.max(readyAtMs, performance.now() + readyInMs);
+      const timer = setTimeout(() => expire(place), maxWaitMs);
+      const place: Place = { waiter, number: (turns += 1), timer, isExpired: false };
+      places.add(place);
+      if (places.size > maxWaiting) [...places].sort(compare).slice(-1).forEach(dismiss);
+      advance();
+    },
+    wake: () => {
+      readyAtMs = 0;
+      advance();
+    },
+  };
+}

@@ -1,0 +1,96 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+
+import { createFairQueue } from './fair-queue.ts';
+
+const key = fc.constantFrom('a', 'b', 'c', 'd');
+const items = fc.array(fc.tuple(key, key), { maxLength: 60 });
+
+function fill(paths: readonly (readonly [string, string])[]) {
+  const queue = createFairQueue<{ readonly path: readonly string[]; readonly number: number }>();
+  paths.forEach((path, number) => queue.push(path, { path, number }));
+  return queue;
+}
+
+describe('a fair queue', () => {
+  it('serves networks in turn, and within each its accounts', () => {
+    const queue = fill([
+      ...['1', '1', '1', '2'].map((account) => ['attacker', account] as const),
+      ['victim', '1'],
+      ['victim', '1'],
+    ]);
+    const served = Array.from({ length: 6 }, () => queue.shift()?.path.join('/'));
+    expect(served).toEqual([
+      ...['attacker/1', 'victim/1', 'attacker/2', 'victim/1', 'attacker/1', 'attacker/1'],
+    ]);
+  });
+
+  it('of any content: between two items of a network, each other one that waits has a turn', () => {
+    fc.assert(
+      fc.property(items, (paths) => {
+        const queue = fill(paths);
+        const left = new Map<string, number>();
+        for (const [network] of paths) left.set(network, (left.get(network) ?? 0) + 1);
+        let sinceOf = new Map<string, number>();
+        for (let i = 0; i < paths.length; i += 1) {
+          const [network = ''] = queue.shift()?.path ?? [];
+          left.set(network, (left.get(network) ?? 0) - 1);
+          sinceOf = new Map([...sinceOf].map(([other, since]) => [other, since + 1]));
+          sinceOf.set(network, 0);
+          for (const [other, count] of left) {
+            if (count > 0) expect(sinceOf.get(other) ?? i).toBeLessThan(4);
+          }
+        }
+        expect(queue.shift()).toBeUndefined();
+      }),
+    );
+  });
+
+  it('of any content: gives each item once, in order within a path', () => {
+    fc.assert(
+      fc.property(items, (paths) => {
+        const queue = fill(paths);
+        const last = new Map<string, number>();
+        for (let size = paths.length; size > 0; size -= 1) {
+          expect(queue.size()).toBe(size);
+          const { path, number } = queue.shift()!;
+          expect(number).toBeGreaterThan(last.get(path.join('/')) ?? -1);
+          last.set(path.join('/'), number);
+        }
+        expect(queue.size()).toBe(0);
+      }),
+    );
+  });
+
+  it('of any content: gives up the newest of the longest network and account', () => {
+    fc.assert(
+      fc.property(
+        items.filter((paths) => paths.length > 0),
+        (paths) => {
+          const queue = fill(paths);
+          const longest = queue.longest();
+          const { path, number } = queue.popLongest()!;
+          const [network = '', account = ''] = path;
+          const inNetwork = paths.filter(([other]) => other === network);
+          expect(inNetwork).toHaveLength(longest);
+          const inAccount = inNetwork.filter(([, other]) => other === account);
+          expect(paths.lastIndexOf(inAccount.at(-1)!)).toBe(number);
+          expect(queue.sizeOf([network])).toBe(longest - 1);
+          expect(queue.sizeOf(path)).toBe(inAccount.length - 1);
+        },
+      ),
+    );
+  });
+
+  it('of any content: sweeps what is unwanted, and keeps the sizes right', () => {
+    fc.assert(
+      fc.property(items, (paths) => {
+        const queue = fill(paths);
+        const swept = queue.sweep(({ number }) => number % 2 === 0);
+        expect(swept).toHaveLength(Math.ceil(paths.length / 2));
+        expect(queue.size()).toBe(Math.floor(paths.length / 2));
+        while (queue.size() > 0) expect((queue.shift()?.number ?? 0) % 2).toBe(1);
+      }),
+    );
+  });
+});

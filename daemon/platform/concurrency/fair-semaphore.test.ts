@@ -1,0 +1,108 @@
+import { setImmediate as turnOver } from 'node:timers/promises';
+
+import { describe, expect, it } from 'vitest';
+
+import { createFairSemaphore, type FairLimits, type Turn } from './fair-semaphore.ts';
+import { runPausable } from './pausable.ts';
+import { succeed, type Result } from '../../../core/reasons.ts';
+
+const limits: FairLimits = { maxAtOnce: 1, maxWaiting: 8, maxWaitingOf: [6, 4] };
+const reasonOf = (result: Result<unknown>) => (result.ok ? 'ok' : result.rejection.reason);
+
+function turn(path: string, more: Partial<Turn> = {}): Turn {
+  return { path: path.split('/'), deadlineMs: Infinity, isCancelled: () => false, ...more };
+}
+
+/** Work that is noted when it starts, and ends when it is let go. */
+function createBench(own: FairLimits = limits) {
+  const semaphore = createFairSemaphore(own);
+  const started: string[] = [];
+  const ends: (() => void)[] = [];
+  const run = (path: string, more: Partial<Turn> = {}) =>
+    semaphore.run(turn(path, more), () => {
+      started.push(path);
+      return new Promise<void>((resolve) => ends.push(resolve));
+    });
+  const finish = async (): Promise<void> => {
+    await turnOver();
+    for (let i = 0; i < 100 && ends.length > 0; i += 1) {
+      ends.shift()?.();
+      await turnOver();
+    }
+  };
+  return { semaphore, started, run, finish };
+}
+
+describe('a fair semaphore', () => {
+  it('starts so many at once, and then one of each network in turn', async () => {
+    const { run, started, finish } = createBench({ ...limits, maxAtOnce: 2 });
+    const results = ['a/1', 'a/1', 'a/1', 'a/1', 'b/1', 'b/1'].map((path) => run(path));
+    await turnOver();
+    expect(started).toEqual(['a/1', 'a/1']);
+    await finish();
+    expect(started).toEqual(['a/1', 'a/1', 'a/1', 'b/1', 'a/1', 'b/1']);
+    expect((await Promise.all(results)).map(reasonOf)).toEqual(Array(6).fill('ok'));
+  });
+
+  it('bounds how many wait of a network, and of an account', async () => {
+    const { run, finish } = createBench();
+    const paths = ['x/1', ...Array<string>(5).fill('a/1'), 'a/2', 'a/2', 'a/3'];
+    const results = paths.map((path) => run(path));
+    await finish();
+    const reasons = (await Promise.all(results)).map(reasonOf);
+    expect(reasons).toEqual(paths.map((_, i) => (i === 5 || i === 8 ? 'OVERLOADED' : 'ok')));
+  });
+
+  it('where it is full, refuses the newest of the longest network for one of another', async () => {
+    const { run, finish } = createBench();
+    const paths = ['x/1', 'a/1', 'a/1', 'a/1', 'a/1', 'a/2', 'a/2', 'b/1', 'b/2', 'c/1'];
+    const results = paths.map((path) => run(path));
+    await finish();
+    const reasons = (await Promise.all(results)).map(reasonOf);
+    expect(reasons).toEqual(paths.map((_, i) => (i === 4 ? 'OVERLOADED' : 'ok')));
+  });
+
+  it('does not start what no caller waits for', async () => {
+    const { run, started, finish } = createBench();
+    let isGone = false;
+    const held = run('x/1');
+    const gone = run('a/1', { isCancelled: () => isGone });
+    const late = run('b/1', { deadlineMs: Date.now() + 1 });
+    const kept = run('c/1');
+    isGone = true;
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    await finish();
+    expect(started).toEqual(['x/1', 'c/1']);
+    const reasons = (await Promise.all([held, gone, late, kept])).map(reasonOf);
+    expect(reasons).toEqual(['ok', 'CANCELLED', 'CANCELLED', 'ok']);
+  });
+
+  it('gives the permit back when the work throws', async () => {
+    const { semaphore } = createBench();
+    const failed = semaphore.run(turn('a/1'), () => Promise.reject(new Error('broken')));
+    await expect(failed).rejects.toThrow('broken');
+    expect(reasonOf(await semaphore.run(turn('a/1'), () => Promise.resolve(1)))).toBe('ok');
+  });
+
+  it('lends its permit while work pauses, and takes it back after', async () => {
+    const { semaphore, run, started, finish } = createBench();
+    let endPause = (): void => undefined;
+    const events: string[] = [];
+    const paused = runPausable([semaphore], turn('a/1'), async (pause) => {
+      await pause(() => new Promise<void>((resolve) => (endPause = resolve)));
+      events.push('resumed');
+      return succeed({});
+    });
+    await turnOver();
+    const other = run('b/1');
+    await turnOver();
+    expect(started).toEqual(['b/1']);
+    endPause();
+    await turnOver();
+    expect(events).toEqual([]);
+    await finish();
+    expect(reasonOf(await other)).toBe('ok');
+    expect(reasonOf(await paused)).toBe('ok');
+    expect(events).toEqual(['resumed']);
+  });
+});

@@ -1,0 +1,104 @@
+import { refuse, succeed, type Result } from '../../../core/reasons.ts';
+import { createFairQueue } from './fair-queue.ts';
+
+/** Who waits: by which turns, and until when it is of use. */
+export type Turn = {
+  /** By whom turns are taken, from the widest group to the narrowest. */
+  readonly path: readonly string[];
+  /** Milliseconds since the epoch. */
+  readonly deadlineMs: number;
+  /** True once nothing waits for the result any more. */
+  isCancelled(): boolean;
+};
+
+export type FairLimits = {
+  readonly maxAtOnce: number;
+  /** In all; past it, the newest of the longest branch is refused. */
+  readonly maxWaiting: number;
+  /** For each level of a path: of one key, so many may wait. */
+  readonly maxWaitingOf: readonly number[];
+};
+
+export type FairSemaphore = {
+  /**
+   * Waits for a permit. OVERLOADED where too many wait, CANCELLED where the deadline passed or the
+   * caller has gone. The permit is given back by the function in the result. `isResumed`: one who
+   * had a permit before, and is not refused for the sake of the bounds.
+   */
+  acquire(turn: Turn, isResumed?: boolean): Promise<Result<() => void>>;
+  /** Does the work with a permit. */
+  run<T>(turn: Turn, work: () => Promise<T>): Promise<Result<T>>;
+};
+
+type Waiter = { readonly turn: Turn; settle(result: Result<() => void>): void };
+
+const overloaded = refuse('OVERLOADED', 'too many calls like this one at once: try again shortly');
+const cancelled = refuse('CANCELLED', 'the call was given up before it was begun');
+
+const isPointless = ({ deadlineMs, isCancelled }: Turn): boolean =>
+  isCancelled() || Date.now() >= deadlineMs;
+
+/** A semaphore whose waiters are served in turn: one of each network, one of each account, … */
+export function createFairSemaphore(limits: FairLimits): FairSemaphore {
+  const { maxAtOnce, maxWaiting, maxWaitingOf } = limits;
+  const queue = createFairQueue<Waiter>();
+  let running = 0;
+
+  const grant = (): Result<() => void> => {
+    let isReleased = false;
+    return succeed(() => {
+      if (isReleased) return;
+      isReleased = true;
+      running -= 1;
+      next();
+    });
+  };
+  const next = (): void => {
+    while (running < maxAtOnce) {
+      const waiter = queue.shift();
+      if (!waiter) return;
+      // Work that no one waits for is not started.
+      if (isPointless(waiter.turn)) {
+        waiter.settle(cancelled);
+        continue;
+      }
+      running += 1;
+      waiter.settle(grant());
+    }
+  };
+  const isOver = (path: readonly string[]): boolean =>
+    maxWaitingOf.some((most, level) => queue.sizeOf(path.slice(0, level + 1)) >= most);
+  /** True if there is room for one more, for which another may have been refused. */
+  const makeRoom = ({ path }: Turn): boolean => {
+    if (queue.size() < maxWaiting && !isOver(path)) return true;
+    for (const gone of queue.sweep(({ turn }) => isPointless(turn))) gone.settle(cancelled);
+    if (isOver(path)) return false;
+    if (queue.size() < maxWaiting) return true;
+    if (queue.longest() <= queue.sizeOf(path.slice(0, 1)) + 1) return false;
+    queue.popLongest()?.settle(overloaded);
+    return true;
+  };
+
+  const acquire = (turn: Turn, isResumed = false): Promise<Result<() => void>> => {
+    if (isPointless(turn)) return Promise.resolve(cancelled);
+    if (running < maxAtOnce) {
+      running += 1;
+      return Promise.resolve(grant());
+    }
+    if (!isResumed && !makeRoom(turn)) return Promise.resolve(overloaded);
+    // What has begun is finished first: otherwise many calls at once all end late.
+    return new Promise((settle) => queue.push(turn.path, { turn, settle }, isResumed));
+  };
+  return {
+    acquire,
+    run: async (turn, work) => {
+      const permit = await acquire(turn);
+      if (!permit.ok) return permit;
+      try {
+        return succeed(await work());
+      } finally {
+        permit.value();
+      }
+    },
+  };
+}
