@@ -72,6 +72,7 @@ export const exitCodeByReason: Readonly<Record<Reason, ExitCode>> = {
   API_KEY_LIMIT: exitCodes.refused,
   EXPORT_NOT_READY: exitCodes.refused,
   EXPORT_EXPIRED: exitCodes.refused,
+  MAIL_NOT_CONFIGURED: exitCodes.refused,
   OVERLOADED: exitCodes.unavailable,
   THROTTLED: exitCodes.unavailable,
   OUTBOX_FULL: exitCodes.unavailable,
@@ -102,8 +103,9 @@ const hintByReason: Readonly<Record<Reason, string | undefined>> = {
   TOKEN_EXPIRED: 'wallet sign-in',
   TOKEN_REVOKED: 'wallet sign-in',
   REFRESH_TOKEN_INVALID: 'wallet sign-in',
-  EMAIL_UNVERIFIED: 'wallet verify-email CODE, with the code that was mailed to you',
-  VERIFICATION_CODE_INVALID: 'check the code; to have a new one mailed: wallet sign-up',
+  EMAIL_UNVERIFIED: 'wallet verify-email CODE --email EMAIL, with the code that was mailed to you',
+  VERIFICATION_CODE_INVALID:
+    'check the code and the password; to have a new code mailed: wallet sign-up',
   PERMISSION_DENIED: 'wallet whoami',
   SIGN_UP_CLOSED: 'ask an operator to create the account',
   STAFF_OWN_WALLET: 'sign in as a customer to use a wallet of your own',
@@ -120,6 +122,8 @@ const hintByReason: Readonly<Record<Reason, string | undefined>> = {
   API_KEY_LIMIT: 'wallet api-keys list, then: wallet api-keys revoke ID',
   EXPORT_NOT_READY: 'wallet exports wait ID',
   EXPORT_EXPIRED: 'export the statement again: wallet statement export',
+  MAIL_NOT_CONFIGURED:
+    "ask the server's operator, who can run on its host: walletd users reset-password --email EMAIL",
   INSUFFICIENT_FUNDS: 'wallet balance',
   BALANCE_LIMIT_EXCEEDED: 'wallet balance',
   WALLET_FROZEN: 'ask an operator; staff lift it with: wallet wallets unfreeze --user USER',

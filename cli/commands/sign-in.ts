@@ -3,6 +3,7 @@ import { hostname } from 'node:os';
 import { AuthServiceService, type ApiKey } from '../../protos/gen/digitalwallet/auth/v1/auth.ts';
 import type { Context } from '../context.ts';
 import type { AccountRecord } from '../credentials/records.ts';
+import { keepDeviceToken } from '../keep-device-token.ts';
 import { encodeSecret, type SecretStorage, type StoredSecret } from '../credentials/storage.ts';
 import { secretOfTokens } from '../credentials/tokens.ts';
 import { toCliFailure } from '../errors.ts';
@@ -82,15 +83,6 @@ async function signInWithPassword(
     secret: secretOfTokens(tokens),
     apiKey: undefined,
     user: { userId: user.id, email: user.email, role: nameRole(user.role) },
-  });
-}
-
-/** Signing in goes on without it. */
-async function keepDeviceToken(context: Context, email: string, token: string): Promise<void> {
-  if (token === '') return;
-  await context.deviceTokens.save(context.account, email, token).catch((error: unknown) => {
-    const why = error instanceof Error ? error.message : String(error);
-    return context.tell.warn(`what this machine is known by at the server is not kept: ${why}`);
   });
 }
 

@@ -42,7 +42,7 @@ const change = (
 ) =>
   server.call(
     rpc.changePassword,
-    { oldPassword, newPassword, revokeOtherSessions },
+    { oldPassword, newPassword, revokeOtherSessions, revokeApiKeys: false },
     `Bearer ${tokens.accessToken}`,
   );
 const whoami = async (tokens: TokenSet) =>
@@ -123,7 +123,12 @@ describe('changing the password', () => {
   });
 
   it('needs somebody who is signed in', async () => {
-    const request = { oldPassword: password, newPassword: next, revokeOtherSessions: false };
+    const request = {
+      oldPassword: password,
+      newPassword: next,
+      revokeOtherSessions: false,
+      revokeApiKeys: false,
+    };
     expect(reasonOf(await server.call(rpc.changePassword, request))).toBe('CREDENTIALS_MISSING');
   });
 });

@@ -22,17 +22,26 @@ import { createAccount } from './accounts.ts';
 import { createApiKey, listApiKeys, revokeApiKey, validateKey } from './api-keys.ts';
 import { changePassword } from './change-password.ts';
 import { canonicalizeEmail, mayCreate, type User } from './domain.ts';
+import { confirmEmailChange, requestEmailChange } from './recovery/change-email.ts';
+import {
+  requestPasswordReset,
+  resetPassword,
+  type RecoveryOptions,
+} from './recovery/reset-password.ts';
+import { revokeAllCredentials } from './recovery/revoke-all.ts';
 import { listSessions, revokeSession } from './session-list.ts';
 import { refreshSession, signIn, signOut, type SessionOptions } from './sessions.ts';
 import { recordSignIn } from './sign-in-audit.ts';
 import { listRevocations as listRevocationRows } from './store-revocations.ts';
+import { signUp, type SignUpOptions } from './sign-up/sign-up.ts';
+import { verifyEmail } from './sign-up/verify-email.ts';
 import * as store from './store.ts';
 import { getUser, listUsers, updateUser } from './users.ts';
-import { signUp, verifyEmail, type SignUpOptions } from './verification.ts';
 import { readRole, toWireRole, toWireUser } from './wire.ts';
 
 export type HandlerOptions = SessionOptions &
-  SignUpOptions & {
+  SignUpOptions &
+  RecoveryOptions & {
     readonly feedDb: Db;
     readonly trail: AuditTrail;
     readonly log: Log;
@@ -52,7 +61,12 @@ const revocationCases = {
 export function createHandlers(options: HandlerOptions): Handlers<AuthServiceServer> {
   return {
     signUp: (request, { source }) => signUp(options, { ...request, source }),
-    verifyEmail: (request, { source }) => verifyEmail(options, { ...request, source }),
+    verifyEmail: (request, { source }) => verifyEmail(options, request, source),
+    requestPasswordReset: (request, context) => requestPasswordReset(options, request, context),
+    resetPassword: (request, context) => resetPassword(options, request, context),
+    requestEmailChange: (request, context) => requestEmailChange(options, request, context),
+    confirmEmailChange: (request, context) => confirmEmailChange(options, request, context),
+    revokeAllCredentials: (request, context) => revokeAllCredentials(options, request, context),
     signIn: async (request, context) => {
       const result = await signIn(options, { ...request, source: context.source });
       return mapSignedIn(await recordSignIn(options, context, request.email, result));

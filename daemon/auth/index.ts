@@ -17,10 +17,16 @@ import { pruneSessions } from './store-sessions.ts';
 import { countAdmins } from './store.ts';
 import { pruneAttempts } from './throttle-store.ts';
 import { createThrottle } from './throttle.ts';
-import { createPost } from './verification-mail.ts';
-import { pruneSignUps } from './verification-store.ts';
+import { createCodeMaker, pruneCodes } from './mails/codes.ts';
+import { createMailQueue } from './mails/queue.ts';
+import { pruneMails } from './mails/store.ts';
+import { composeNotices, createNotices } from './notices/notices.ts';
+import { composeChangeMail, composeResetMail } from './recovery/mail.ts';
+import { pruneEmailChanges } from './recovery/store.ts';
+import { composeSignUpMail } from './sign-up/mail.ts';
+import { pruneSignUps } from './sign-up/store.ts';
 
-export { createUserOnHost, resetPasswordOnHost } from './host.ts';
+export { createUserOnHost, resetPasswordOnHost, type HostReset } from './host.ts';
 export { generateSigningKey } from './signing-keys.ts';
 
 const pruneEveryMs = 10 * 60_000;
@@ -32,7 +38,7 @@ export type AuthOptions = {
   readonly feedDb: Db;
   readonly revocations: Revocations;
   readonly validateToken: (token: string) => Promise<Result<VerifiedToken>>;
-  /** Undefined: sign-up sends no code. */
+  /** Undefined: no codes and no notices are sent. */
   readonly mailer?: Mailer;
   readonly log: Log;
   readonly config: {
@@ -50,7 +56,16 @@ export async function createAuth(options: AuthOptions) {
   if (!created.ok) return created;
   const keys = created.value;
   const trail = createAuditTrail({ db, log });
-  const post = mailer && createPost({ mailer, log });
+  const isMailOn = mailer !== undefined;
+  const throttle = createThrottle({ db, secret: keys.deriveSecret('throttle buckets') });
+  const makeCode = createCodeMaker(keys.deriveSecret('mailed codes'));
+  const compose = {
+    ...composeNotices,
+    'sign-up-code': composeSignUpMail(makeCode),
+    'password-reset-code': composeResetMail(makeCode),
+    'email-change-code': composeChangeMail(makeCode),
+  };
+  const mails = mailer && createMailQueue({ db: feedDb, mailer, log, compose });
   const service: HostedService = {
     name: 'digitalwallet.auth.v1.AuthService',
     definition: AuthServiceService,
@@ -63,9 +78,10 @@ export async function createAuth(options: AuthOptions) {
       keys,
       revocations,
       validateToken,
-      throttle: createThrottle({ db, secret: keys.deriveSecret('throttle buckets') }),
+      throttle,
       devices: createDeviceTokens(keys.deriveSecret('device tokens')),
-      post,
+      notices: createNotices({ isMailOn, throttle }),
+      isMailOn,
       isSignUpOpen: config.isSignUpOpen,
     }),
     policies,
@@ -79,18 +95,29 @@ export async function createAuth(options: AuthOptions) {
     hasAdmin: async () => (await db.read(countAdmins)) > 0n,
     start: () => {
       pruning = setInterval(() => void pruneAll(db), pruneEveryMs);
+      mails?.start();
     },
     stop: async () => {
       clearInterval(pruning);
-      await post?.drain();
+      await mails?.stop();
     },
   };
   return { ok: true as const, value: auth };
 }
 
+const prunings = [
+  pruneSessions,
+  pruneRevocations,
+  pruneAttempts,
+  pruneSignUps,
+  pruneCodes,
+  pruneEmailChanges,
+  pruneMails,
+];
+
 /** What fails is left for the next time. */
 async function pruneAll(db: Db): Promise<void> {
-  for (const work of [pruneSessions, pruneRevocations, pruneAttempts, pruneSignUps]) {
+  for (const work of prunings) {
     while ((await db.tx(work).catch(() => 0)) >= prunedAtOnce);
   }
 }

@@ -13,7 +13,8 @@ import {
   sessionLifeMs,
   type User,
 } from './domain.ts';
-import type { DeviceTokens } from './device-tokens.ts';
+import { findDevice, issueDeviceToken, type DeviceTokens } from './device-tokens.ts';
+import type { Notices } from './notices/notices.ts';
 import type { Passwords } from './passwords.ts';
 import { createRefreshToken, hashRefreshToken, type SigningKeys } from './signing-keys.ts';
 import * as store from './store.ts';
@@ -26,6 +27,7 @@ export type SessionOptions = {
   readonly revocations: Revocations;
   readonly throttle: Throttle;
   readonly devices: DeviceTokens;
+  readonly notices: Notices;
 };
 
 export type SignedIn = {
@@ -55,10 +57,10 @@ export async function signIn(
   options: SessionOptions,
   input: SignInInput,
 ): Promise<Result<SignedIn>> {
-  const { devices, throttle } = options;
+  const { throttle } = options;
   const email = canonicalizeEmail(input.email);
   const address = email.ok ? email.value : undefined;
-  const deviceId = address && devices.read(input.deviceToken, address);
+  const deviceId = await findDevice(options, input.deviceToken, address);
   const buckets =
     deviceId === undefined
       ? [
@@ -67,9 +69,10 @@ export async function signIn(
         ]
       : [throttle.bucketOf.device(deviceId)];
   return throttle.guard(buckets, async () => {
-    const attempted = await trySignIn(options, address, input);
+    const isKnownDevice = deviceId !== undefined;
+    const attempted = await trySignIn(options, address, input, isKnownDevice);
     // Once more if the password was changed, or its hash renewed, while this one was checked.
-    return attempted ?? (await trySignIn(options, address, input)) ?? failed;
+    return attempted ?? (await trySignIn(options, address, input, isKnownDevice)) ?? failed;
   });
 }
 
@@ -78,39 +81,63 @@ const failed = {
   result: refuse('CREDENTIALS_INVALID', 'e-mail or password is not right'),
 };
 
+const unverified = {
+  // Counted: a sign-up with the address of somebody else must not clear what was counted for it.
+  outcome: 'failed' as const,
+  result: refuse(
+    'EMAIL_UNVERIFIED',
+    'the address was not verified yet: enter the code that was mailed to it',
+  ),
+};
+
 /** One check of the password; undefined if what it was checked against holds no longer. */
 async function trySignIn(
   options: SessionOptions,
   address: string | undefined,
   input: SignInInput,
+  isKnownDevice: boolean,
 ): Promise<Attempted<SignedIn> | undefined> {
-  const { db, passwords, devices } = options;
+  const { db, passwords, devices, notices } = options;
   const found =
     address === undefined ? undefined : await db.read((tx) => store.findCredentials(tx, address));
   const normalized = normalizePassword(input.password);
   const password = normalized ?? '';
+  const account = found?.account;
   const verified = await passwords.verify(
-    normalized === undefined ? undefined : found?.passwordHash,
+    normalized === undefined ? undefined : account?.passwordHash,
     password,
   );
   if (!verified.ok) return { outcome: 'void', result: verified };
-  if (!found || !verified.value.isMatch || found.user?.isDisabled) return failed;
-  const { user, passwordHash } = found;
-  if (!user) {
-    const message = 'the address was not verified yet: enter the code that was mailed to it';
-    return { outcome: 'passed', result: refuse('EMAIL_UNVERIFIED', message) };
+  if (!account || !verified.value.isMatch || account.user.isDisabled) {
+    return checkPending(options, found?.pendingHash, normalized);
   }
+  const { user, passwordHash } = account;
   const newHash = verified.value.isOutdated ? await passwords.hash(password) : undefined;
   const signedIn = await db.tx(async (tx) => {
     if (newHash?.ok) await store.setPasswordHash(tx, user.id, newHash.value, passwordHash);
     const provenHashes = [passwordHash, ...(newHash?.ok ? [newHash.value] : [])];
-    return openSession(tx, options, { userId: user.id, provenHashes }, input.client);
+    const opened = await openSession(tx, options, { userId: user.id, provenHashes }, input.client);
+    if (typeof opened === 'string') return opened;
+    if (isKnownDevice) return { ...opened, deviceToken: input.deviceToken };
+    const { source, client } = input;
+    await notices.notifyOwner(tx, opened.user, { kind: 'new-device', source, client });
+    return { ...opened, deviceToken: await issueDeviceToken(tx, devices, opened.user) };
   });
   if (signedIn === 'disabled') return failed;
   if (signedIn === 'changed') return undefined;
-  const known = devices.read(input.deviceToken, user.email);
-  const deviceToken = known === undefined ? devices.issue(user.email) : input.deviceToken;
-  return { outcome: 'passed', result: succeed({ ...signedIn, deviceToken }) };
+  return { outcome: 'passed', result: succeed(signedIn) };
+}
+
+/** The same for every address, whether or not it has an account: a sign-up must not tell. */
+async function checkPending(
+  { passwords }: SessionOptions,
+  pendingHash: string | undefined,
+  password: string | undefined,
+): Promise<Attempted<SignedIn>> {
+  if (pendingHash === undefined || password === undefined) return failed;
+  const verified = await passwords.verify(pendingHash, password);
+  if (!verified.ok) return { outcome: 'void', result: verified };
+  return verified.value.isMatch ? unverified : failed;
 }
 
 /**

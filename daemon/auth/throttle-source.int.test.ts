@@ -142,7 +142,13 @@ describe('a source', () => {
     const source = newSource();
     const results: Result<unknown>[] = [];
     for (let i = 0; i < 101; i += 1) {
-      results.push(await server.callFrom(source, rpc.verifyEmail, { code: `code ${i}` }));
+      results.push(
+        await server.callFrom(source, rpc.verifyEmail, {
+          code: `code ${i}`,
+          signUpToken: '',
+          password,
+        }),
+      );
     }
     expect(tally(results)).toEqual({ VERIFICATION_CODE_INVALID: 100, THROTTLED: 1 });
   });

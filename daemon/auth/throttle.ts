@@ -3,8 +3,13 @@ import { createHmac } from 'node:crypto';
 import { refuse, type Result } from '../../core/reasons.ts';
 import type { Db, Tx } from '../platform/db.ts';
 import {
+  changeMailLimit,
+  changeRequestLimit,
   guessLimit,
   networkOf,
+  noticeLimit,
+  resetMailLimit,
+  resetRequestLimit,
   signUpLimit,
   signUpMailLimit,
   sourceLimit,
@@ -42,6 +47,11 @@ export type Throttle = {
     codesFrom(source: string): Bucket;
     signUpsFrom(source: string): Bucket;
     mailsTo(address: string): Bucket;
+    resetsFrom(source: string): Bucket;
+    resetMailsTo(address: string): Bucket;
+    changesOf(userId: string): Bucket;
+    changeMailsTo(address: string): Bucket;
+    notices(kind: string, address: string): Bucket;
   };
 };
 
@@ -87,6 +97,11 @@ export function createThrottle({
       codesFrom: (source) => bucketOf('codes', networkOf(source), sourceLimit),
       signUpsFrom: (source) => bucketOf('sign-ups', networkOf(source), signUpLimit),
       mailsTo: (address) => bucketOf('mails', address, signUpMailLimit),
+      resetsFrom: (source) => bucketOf('resets', networkOf(source), resetRequestLimit),
+      resetMailsTo: (address) => bucketOf('reset mails', address, resetMailLimit),
+      changesOf: (userId) => bucketOf('changes', userId, changeRequestLimit),
+      changeMailsTo: (address) => bucketOf('change mails', address, changeMailLimit),
+      notices: (kind, address) => bucketOf(`notices ${kind}`, address, noticeLimit),
     },
   };
 }

@@ -62,6 +62,7 @@ export const ErrorReason = {
   API_KEY_LIMIT: 72,
   EXPORT_NOT_READY: 73,
   EXPORT_EXPIRED: 74,
+  MAIL_NOT_CONFIGURED: 79,
   /** OVERLOADED - What stands in the way for now. */
   OVERLOADED: 80,
   THROTTLED: 81,
@@ -124,6 +125,7 @@ export namespace ErrorReason {
   export type API_KEY_LIMIT = typeof ErrorReason.API_KEY_LIMIT;
   export type EXPORT_NOT_READY = typeof ErrorReason.EXPORT_NOT_READY;
   export type EXPORT_EXPIRED = typeof ErrorReason.EXPORT_EXPIRED;
+  export type MAIL_NOT_CONFIGURED = typeof ErrorReason.MAIL_NOT_CONFIGURED;
   export type OVERLOADED = typeof ErrorReason.OVERLOADED;
   export type THROTTLED = typeof ErrorReason.THROTTLED;
   export type OUTBOX_FULL = typeof ErrorReason.OUTBOX_FULL;
@@ -270,6 +272,9 @@ export function errorReasonFromJSON(object: any): ErrorReason {
     case 74:
     case "ERROR_REASON_EXPORT_EXPIRED":
       return ErrorReason.EXPORT_EXPIRED;
+    case 79:
+    case "ERROR_REASON_MAIL_NOT_CONFIGURED":
+      return ErrorReason.MAIL_NOT_CONFIGURED;
     case 80:
     case "ERROR_REASON_OVERLOADED":
       return ErrorReason.OVERLOADED;
@@ -401,6 +406,8 @@ export function errorReasonToJSON(object: ErrorReason): string {
       return "ERROR_REASON_EXPORT_NOT_READY";
     case ErrorReason.EXPORT_EXPIRED:
       return "ERROR_REASON_EXPORT_EXPIRED";
+    case ErrorReason.MAIL_NOT_CONFIGURED:
+      return "ERROR_REASON_MAIL_NOT_CONFIGURED";
     case ErrorReason.OVERLOADED:
       return "ERROR_REASON_OVERLOADED";
     case ErrorReason.THROTTLED:
