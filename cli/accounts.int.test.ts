@@ -1,14 +1,14 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 
 import {
+  ApiKey,
   Role,
   User,
   type ChangePasswordRequest,
   type GetUserRequest,
   type ListUsersRequest,
-  type SignUpRequest,
+  type RevokeAllCredentialsRequest,
   type UpdateUserRequest,
-  type VerifyEmailRequest,
 } from '../protos/gen/digitalwallet/auth/v1/auth.ts';
 import {
   createCli,
@@ -24,11 +24,11 @@ const otherId = '1f6c1c0e-9a57-4b5e-8f0a-0d7d6a9a7f10';
 
 let cli: Cli;
 let server: FakeServer;
-let isVerificationRequired: boolean;
-let codes: VerifyEmailRequest[];
 let passwords: ChangePasswordRequest[];
 let lists: ListUsersRequest[];
 let updates: UpdateUserRequest[];
+let revoked: string[];
+let hasKeys: boolean;
 
 const account = (id: string, changes: Partial<User> = {}): User =>
   User.fromPartial({
@@ -40,25 +40,32 @@ const account = (id: string, changes: Partial<User> = {}): User =>
   });
 
 beforeEach(async () => {
-  isVerificationRequired = true;
-  [codes, passwords, lists, updates] = [[], [], [], []];
+  [passwords, lists, updates, revoked] = [[], [], [], []];
+  hasKeys = false;
   server = await startFakeServer({
-    signUp: ({ email }: SignUpRequest) => ({
-      user: account(otherId, { email, emailVerified: false }),
-      verificationRequired: isVerificationRequired,
-    }),
-    verifyEmail: (request: VerifyEmailRequest) => {
-      codes.push(request);
-      return request.code === 'right'
-        ? { user: account(otherId) }
-        : refusal('VERIFICATION_CODE_INVALID', 'the code is not valid, or has expired');
-    },
     changePassword: (request: ChangePasswordRequest) => {
       passwords.push(request);
       if (request.oldPassword === 'lost') return refusal('OUTCOME_UNKNOWN', 'lost');
       return request.oldPassword === 'old one'
-        ? {}
+        ? {
+            revokedSessions: request.revokeOtherSessions ? 2 : 0,
+            keptSessions: request.revokeOtherSessions ? 0 : 2,
+            revokedApiKeys: request.revokeApiKeys ? 3 : 0,
+            keptApiKeys: request.revokeApiKeys ? 0 : 3,
+          }
         : refusal('CREDENTIALS_INVALID', 'the old password is not right');
+    },
+    listApiKeys: () => ({
+      apiKeys: hasKeys
+        ? [60_000, 60_000, -60_000].map((leftMs) =>
+            ApiKey.fromPartial({ expiresAt: new Date(Date.now() + leftMs) }),
+          )
+        : [],
+      nextPageToken: '',
+    }),
+    revokeAllCredentials: ({ userId: id }: RevokeAllCredentialsRequest) => {
+      revoked.push(id);
+      return { revokedSessions: 2, revokedApiKeys: 3 };
     },
     getUser: ({ userId: id }: GetUserRequest) => ({ user: account(id === '' ? userId : id) }),
     listUsers: (request: ListUsersRequest) => {
@@ -99,54 +106,42 @@ const answering = (isYes: boolean, questions: string[] = []) => ({
   },
 });
 
-describe('sign-up', () => {
-  const signUp = (...more: string[]) =>
-    run(['sign-up --email eve@example.com --password-stdin', ...more].join(' '), { stdin: 'pw\n' });
-
-  test('tells of the mailed code, in pipes too', async () => {
-    const ran = await signUp();
-    expect(ran.exitCode).toBe(0);
-    expect(ran.out).toMatch(/state +unverified/);
-    expect(ran.err).toContain('a code was mailed to eve@example.com');
-    expect(await signUp('--json')).toMatchObject({ exitCode: 0, err: '' });
-  });
-
-  test('says what to do next at a terminal', async () => {
-    const options = { isTerminal: true, prompter: { password: () => Promise.resolve('pw') } };
-    const line = 'sign-up --email eve@example.com --profile p';
-    const ran = await run(line, options);
-    expect(ran.err).toContain('wallet verify-email --profile p CODE');
-    isVerificationRequired = false;
-    const open = await run(line, options);
-    expect(open.err).not.toContain('code');
-    expect(open.err).toContain('wallet sign-in --profile p --email eve@example.com');
-  });
-});
-
-describe('verify-email', () => {
-  test('sends the code without a credential', async () => {
-    const ran = await run('verify-email right --json');
-    expect(JSON.parse(ran.out)).toMatchObject({ id: otherId, emailVerified: true });
-    expect(codes).toEqual([{ code: 'right' }]);
-  });
-
-  test('a wrong code ends with 4, and says how to get another', async () => {
-    const ran = await run('verify-email wrong --json');
-    expect(ran.exitCode).toBe(4);
-    expect(JSON.parse(ran.err)).toMatchObject({ error: { reason: 'VERIFICATION_CODE_INVALID' } });
-    expect(ran.err).toContain('wallet sign-up');
-  });
-});
-
 describe('change-password', () => {
   test('takes the old and the new from two lines of stdin', async () => {
     const ran = await run('change-password --password-stdin --json --revoke-other-sessions', {
       stdin: 'old one\r\nnew one\r\n',
     });
-    expect(JSON.parse(ran.out)).toEqual({ changed: true, otherSessionsRevoked: true });
-    expect(passwords).toEqual([
-      { oldPassword: 'old one', newPassword: 'new one', revokeOtherSessions: true },
-    ]);
+    expect(JSON.parse(ran.out)).toEqual({
+      ...{ changed: true, otherSessionsRevoked: true, revokedSessions: 2, keptSessions: 0 },
+      ...{ revokedApiKeys: 0, keptApiKeys: 3 },
+    });
+    const sent = { oldPassword: 'old one', newPassword: 'new one', revokeApiKeys: false };
+    expect(passwords).toEqual([{ ...sent, revokeOtherSessions: true }]);
+  });
+
+  test('asks about API keys at a terminal where some work, unless an option says it', async () => {
+    hasKeys = true;
+    const prompter = (isYes: boolean | undefined) => ({
+      isTerminal: true,
+      prompter: {
+        password: (message: string) => Promise.resolve(message[0] === 'O' ? 'old one' : 'new one'),
+        confirm: (question: string) => {
+          questions.push(question);
+          return Promise.resolve(isYes);
+        },
+      },
+    });
+    const questions: string[] = [];
+    const yes = await run('change-password', prompter(true));
+    expect(yes.err).toContain('API keys ended: 3, that go on: 0');
+    expect(questions).toEqual(['2 API keys work without the password. End them too?']);
+    const no = await run('change-password', prompter(false));
+    expect(no.err).toContain('API keys ended: 0, that go on: 3');
+    expect((await run('change-password', prompter(undefined))).exitCode).toBe(130);
+    await run('change-password --revoke-api-keys', prompter(false));
+    await run('change-password --no-revoke-api-keys', prompter(true));
+    expect(questions).toHaveLength(3);
+    expect(passwords.map(({ revokeApiKeys }) => revokeApiKeys)).toEqual([true, false, true, false]);
   });
 
   test.each([
@@ -165,7 +160,7 @@ describe('change-password', () => {
     const ran = await run('change-password', { isTerminal: true, prompter: { password } });
     expect(ran).toMatchObject({ exitCode: 0, out: '' });
     expect(asked).toEqual(['Old password', 'New password', 'The same again']);
-    expect(ran.err).toContain('other sessions go on');
+    expect(ran.err).toContain('other sessions ended: 0, that go on: 2');
   });
 
   test('a wrong old password ends with 4; an unknown outcome is sent once, and ends with 9', async () => {
@@ -252,6 +247,22 @@ describe('users', () => {
       });
     }
     expect(updates).toEqual([]);
+  });
+
+  test('revoke-all ends everything of one account, or of one’s own, once confirmed', async () => {
+    const questions: string[] = [];
+    const no = await run('users revoke-all ana@example.com', answering(false, questions));
+    expect(no.exitCode).toBe(130);
+    expect(questions).toEqual(['End all sessions and API keys of ana@example.com?']);
+    expect((await run('users revoke-all ana@example.com --json')).exitCode).toBe(2);
+    expect(revoked).toEqual([]);
+    const yes = await run('users revoke-all ana@example.com --json -y');
+    expect(JSON.parse(yes.out)).toEqual({
+      ...{ userId: otherId, revokedSessions: 2, revokedApiKeys: 3 },
+    });
+    const own = await run('users revoke-all -y');
+    expect(own.err).toContain('the session in use is among them');
+    expect(revoked).toEqual([otherId, userId]);
   });
 
   test('one’s own account is warned about; the last admin stays', async () => {

@@ -7,7 +7,7 @@ import type { Clock } from './call.ts';
 import { createCaller, type Caller } from './caller.ts';
 import type { Connection } from './client.ts';
 import type { Environment } from './config.ts';
-import { openDeviceTokens, type DeviceTokens } from './credentials/device-tokens.ts';
+import { openTokensByEmail, type TokensByEmail } from './credentials/device-tokens.ts';
 import { openInsecureFiles } from './credentials/insecure-file.ts';
 import { openKeychain } from './credentials/keychain.ts';
 import { accountOf, openAccountRecords, type AccountRecords } from './credentials/records.ts';
@@ -52,7 +52,10 @@ export type Context = {
   readonly caller: Caller;
   readonly credentials: Credentials;
   readonly records: AccountRecords;
-  readonly deviceTokens: DeviceTokens;
+  /** What the server knows this machine by at the next sign-in. */
+  readonly deviceTokens: TokensByEmail;
+  /** Of sign-ups that wait for their mailed code. */
+  readonly signUpTokens: TokensByEmail;
   readonly storageOf: (kind: StorageKind) => SecretStorage;
   readonly pendingKeys: PendingKeys;
   readonly interrupts: Interrupts;
@@ -121,7 +124,8 @@ export function createContext(parts: ContextParts): Context {
     caller,
     credentials,
     records,
-    deviceTokens: openDeviceTokens(join(configDir, 'devices')),
+    deviceTokens: openTokensByEmail(join(configDir, 'devices')),
+    signUpTokens: openTokensByEmail(join(configDir, 'sign-ups')),
     storageOf,
     pendingKeys: openPendingKeys(join(stateDir, 'pending'), clock.now),
     clock,

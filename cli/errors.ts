@@ -77,6 +77,7 @@ export const exitCodeByReason: Readonly<Record<Reason, ExitCode>> = {
   TOTP_NOT_ENABLED: exitCodes.refused,
   TOTP_NOT_BEGUN: exitCodes.refused,
   TOTP_UNREADABLE: exitCodes.refused,
+  MAIL_NOT_CONFIGURED: exitCodes.refused,
   OVERLOADED: exitCodes.unavailable,
   THROTTLED: exitCodes.unavailable,
   OUTBOX_FULL: exitCodes.unavailable,
@@ -108,8 +109,9 @@ const hintByReason: Readonly<Record<Reason, string | undefined>> = {
   TOKEN_EXPIRED: 'wallet sign-in',
   TOKEN_REVOKED: 'wallet sign-in',
   REFRESH_TOKEN_INVALID: 'wallet sign-in',
-  EMAIL_UNVERIFIED: 'wallet verify-email CODE, with the code that was mailed to you',
-  VERIFICATION_CODE_INVALID: 'check the code; to have a new one mailed: wallet sign-up',
+  EMAIL_UNVERIFIED: 'wallet verify-email CODE --email EMAIL, with the code that was mailed to you',
+  VERIFICATION_CODE_INVALID:
+    'check the code and the password; to have a new code mailed: wallet sign-up',
   TOTP_REQUIRED: 'pipe in both, a line each: wallet sign-in --password-stdin --totp-stdin < FILE',
   TOTP_INVALID:
     'take the next code, which no sign-in has used yet, and check the clock of its device',
@@ -134,6 +136,8 @@ const hintByReason: Readonly<Record<Reason, string | undefined>> = {
   TOTP_NOT_ENABLED: 'wallet totp enable',
   TOTP_NOT_BEGUN: 'begin again: wallet totp enable',
   TOTP_UNREADABLE: 'use a recovery code; or, on the host: walletd users reset-totp --email EMAIL',
+  MAIL_NOT_CONFIGURED:
+    "ask the server's operator, who can run on its host: walletd users reset-password --email EMAIL",
   INSUFFICIENT_FUNDS: 'wallet balance',
   BALANCE_LIMIT_EXCEEDED: 'wallet balance',
   WALLET_FROZEN: 'ask an operator; staff lift it with: wallet wallets unfreeze --user USER',

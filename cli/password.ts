@@ -19,7 +19,7 @@ export async function askEmail(
 /** A password, from stdin or a question; a new one is asked for twice. */
 export async function askPassword(
   context: Asker,
-  options: { readonly fromStdin: boolean; readonly isNew: boolean },
+  options: { readonly fromStdin: boolean; readonly isNew: boolean; readonly message?: string },
 ): Promise<Outcome<string>> {
   if (options.fromStdin) return readSecret(context, 'password');
   if (!context.canPrompt) {
@@ -29,7 +29,7 @@ export async function askPassword(
       'pipe it in: wallet … --password-stdin < FILE',
     );
   }
-  return options.isNew ? askNewPassword(context) : askOnce(context, 'Password');
+  return options.isNew ? askNewPassword(context) : askOnce(context, options.message ?? 'Password');
 }
 
 /** The password that counts now and the one to come: two lines of stdin, or questions. */
@@ -94,6 +94,13 @@ function failTerminal(field: string): Outcome<never> {
     'is read from stdin, which is a terminal that would show it',
     'pipe it in',
   );
+}
+
+/** A code that was mailed, from its option or a question. */
+export async function askCode(context: Asker): Promise<Outcome<string>> {
+  const code = await context.prompter.text('Code from the mail');
+  if (code === undefined) return failInterrupted();
+  return code.trim() === '' ? failUsage('code', 'is missing') : succeed(code.trim());
 }
 
 function failInterrupted(): Outcome<never> {

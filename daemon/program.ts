@@ -103,8 +103,11 @@ function addHostCommands(program: Command, withConfig: WithConfig): void {
     .action(withConfig(runUsersCreate));
   users
     .command('reset-password')
-    .description('set a new password, asked for like that of create; ends all sign-ins')
+    .description(
+      'set a new password, asked for like that of create; ends all sign-ins and all API keys',
+    )
     .requiredOption('--email <email>', 'whose password (required)')
+    .option('--keep-api-keys', 'let the API keys of the account go on')
     .action(withConfig(runResetPassword));
   users
     .command('reset-totp')
@@ -176,14 +179,21 @@ async function runUsersCreate(
 
 async function runResetPassword(
   config: Config,
-  { email }: { readonly email: string },
+  { email, keepApiKeys }: { readonly email: string; readonly keepApiKeys?: boolean },
 ): Promise<number> {
   const password = await readPassword();
   if (password === undefined) return interruptedExitCode;
-  const reset = await resetPassword(config, { email, password }, quietLog(config));
+  const account = { email, password, keepApiKeys: keepApiKeys === true };
+  const reset = await resetPassword(config, account, quietLog(config));
   if (!reset.ok) return printFault(reset.fault);
-  const { user, endedSessions } = reset.value;
-  say(`walletd: set the password of ${user.email} (${user.id}); sign-ins ended: ${endedSessions}`);
+  const { user, endedSessions, endedApiKeys, keptApiKeys } = reset.value;
+  say(
+    `walletd: set the password of ${user.email} (${user.id}); sign-ins ended: ${endedSessions}, ` +
+      `API keys ended: ${endedApiKeys}, API keys that go on: ${keptApiKeys}`,
+  );
+  if (keptApiKeys > 0) {
+    say('hint: to end the API keys too, run the command again without --keep-api-keys');
+  }
   if (user.isDisabled) say('hint: the account is disabled still; an admin can enable it');
   return 0;
 }

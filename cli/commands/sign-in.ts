@@ -3,6 +3,7 @@ import { hostname } from 'node:os';
 import { AuthServiceService, type ApiKey } from '../../protos/gen/digitalwallet/auth/v1/auth.ts';
 import type { Context } from '../context.ts';
 import type { AccountRecord } from '../credentials/records.ts';
+import { keepDeviceToken } from '../keep-device-token.ts';
 import { encodeSecret, type SecretStorage, type StoredSecret } from '../credentials/storage.ts';
 import { secretOfTokens } from '../credentials/tokens.ts';
 import { toCliFailure } from '../errors.ts';
@@ -93,15 +94,6 @@ async function readTyped(
   if (totpStdin) return readPasswordAndCode(context);
   const password = await askPassword(context, { fromStdin: passwordStdin === true, isNew: false });
   return password.ok ? succeed({ password: password.value, code: undefined }) : password;
-}
-
-/** Signing in goes on without it. */
-async function keepDeviceToken(context: Context, email: string, token: string): Promise<void> {
-  if (token === '') return;
-  await context.deviceTokens.save(context.account, email, token).catch((error: unknown) => {
-    const why = error instanceof Error ? error.message : String(error);
-    return context.tell.warn(`what this machine is known by at the server is not kept: ${why}`);
-  });
 }
 
 async function signInWithToken(context: Context): Promise<Outcome<SignedIn>> {

@@ -27,8 +27,9 @@ export async function runSignUp(context: Context, options: SignUpOptions): Promi
   );
   if (!called.ok) return called;
   if (!called.value.ok) return { ok: false, failure: toCliFailure(called.value.failure, 'write') };
-  const { user, verificationRequired } = called.value.value;
+  const { user, verificationRequired, signUpToken } = called.value.value;
   if (!user) return fail('UNEXPECTED', 'the server answered without a user');
+  if (signUpToken !== '') await keepSignUpToken(context, email.value, signUpToken);
   await printObject(context, user, userColumns(context.settings.timezone), (row) => ({
     ...toUserJson(row),
     verificationRequired,
@@ -40,8 +41,18 @@ export async function runSignUp(context: Context, options: SignUpOptions): Promi
   }
   await context.tell.hint(
     verificationRequired
-      ? `next: wallet verify-email CODE, then: wallet sign-in --email ${quoteForShell(user.email)}`
+      ? `next: wallet verify-email CODE --email ${quoteForShell(user.email)}`
       : `next: wallet sign-in --email ${quoteForShell(user.email)}`,
   );
   return done;
+}
+
+/** Without it the password is asked for with the code. */
+async function keepSignUpToken(context: Context, email: string, token: string): Promise<void> {
+  await context.signUpTokens.save(context.account, email, token).catch((error: unknown) => {
+    const why = error instanceof Error ? error.message : String(error);
+    return context.tell.warn(
+      `the token of the sign-up is not kept, so that the password is needed with the code: ${why}`,
+    );
+  });
 }

@@ -3,18 +3,21 @@ import { join } from 'node:path';
 import { parseJsonObject, readTextIfAny, writePrivateFile } from '../files.ts';
 
 /**
- * What the server gave this machine to be known by at the next sign-in, for each account
- * (`<profile>@<server>`) and address. It opens nothing; who shows it is not slowed down by the
- * guesses of others. So it outlives a sign-out, and losing it does no harm.
+ * Tokens that a server gave this machine, for each account (`<profile>@<server>`) and e-mail address.
+ * None of them opens anything by itself, so that they are kept in files, outlive a sign-out, and
+ * losing one does no harm.
  */
-export type DeviceTokens = {
+export type TokensByEmail = {
   /** Empty where there is none, or none that can be read. */
   find(account: string, email: string): Promise<string>;
+  /** The addresses that there is a token for. */
+  list(account: string): Promise<readonly string[]>;
+  /** In place of an earlier one; an empty token removes it. */
   save(account: string, email: string, token: string): Promise<void>;
 };
 
-/** Device tokens in a folder, one 0600 file for each account. */
-export function openDeviceTokens(dir: string): DeviceTokens {
+/** Tokens in a folder, one 0600 file for each account. */
+export function openTokensByEmail(dir: string): TokensByEmail {
   const pathOf = (account: string): string => join(dir, `${encodeURIComponent(account)}.json`);
   const read = async (account: string): Promise<Readonly<Record<string, unknown>>> => {
     const text = await readTextIfAny(pathOf(account)).catch(() => undefined);
@@ -27,9 +30,11 @@ export function openDeviceTokens(dir: string): DeviceTokens {
       const token = Object.hasOwn(tokens, keyOf(email)) ? tokens[keyOf(email)] : undefined;
       return typeof token === 'string' ? token : '';
     },
+    list: async (account) => Object.keys(await read(account)),
     save: async (account, email, token) => {
-      // The last of two at once wins: the other's token is then asked for anew by a sign-in.
-      const tokens = { ...(await read(account)), [keyOf(email)]: token };
+      // The last of two at once wins: a command asks for what the other one has lost.
+      const { [keyOf(email)]: _earlier, ...others } = await read(account);
+      const tokens = token === '' ? others : { ...others, [keyOf(email)]: token };
       const text = JSON.stringify({ version: 1, tokens }, null, 2);
       await writePrivateFile(pathOf(account), `${text}\n`);
     },

@@ -3,13 +3,16 @@ import type { Command } from 'commander';
 import type { ChangePasswordOptions } from '../commands/change-password.ts';
 import type { SignInOptions } from '../commands/sign-in.ts';
 import type { SignUpOptions } from '../commands/sign-up.ts';
+import type { VerifyEmailOptions } from '../commands/verify-email.ts';
+import { addRecoveryCommands } from './recovery.ts';
 import type { Start } from './start.ts';
 
-/** sign-up, verify-email, sign-in, sign-out, whoami, change-password. */
+/** sign-up, verify-email, sign-in, sign-out, whoami, change-password, and what recovers an account. */
 export function addAccountCommands(program: Command, start: Start): void {
   addOpening(program, start);
   addSignIn(program, start);
   addCredentials(program, start);
+  addRecoveryCommands(program, start);
 }
 
 function addOpening(program: Command, start: Start): void {
@@ -40,13 +43,23 @@ Examples:
     .command('verify-email')
     .description('prove with the mailed code that the e-mail address is yours')
     .argument('<CODE>', 'the code that was mailed at sign-up')
-    .addHelpText('after', '\nExamples:\n  wallet verify-email 7K3M-Q9XD')
-    .action(async (code: string, _options: unknown, command: Command) => {
+    .option('--email <EMAIL>', 'which sign-up of this machine is meant, if there are several')
+    .option('--password-stdin', 'read the password of the sign-up from the first line of stdin')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  wallet verify-email 7K3M-Q9XD-4T2N-8WPC-J5VH-6RBE
+  wallet verify-email 7K3M-Q9XD-4T2N-8WPC-J5VH-6RBE --password-stdin < password.txt
+
+On another machine than that of the sign-up, the password is asked for.`,
+    )
+    .action(async (code: string, options: VerifyEmailOptions, command: Command) => {
       await start(
         command,
         async (context) => {
           const { runVerifyEmail } = await import('../commands/verify-email.ts');
-          return runVerifyEmail(context, code);
+          return runVerifyEmail(context, code, options);
         },
         { canBeNewProfile: true },
       );
@@ -111,12 +124,17 @@ function addCredentials(program: Command, start: Start): void {
     .description('change your password')
     .option('--password-stdin', 'read two lines from stdin: the old password, then the new one')
     .option('--revoke-other-sessions', 'end all sessions but the one in use')
+    .option(
+      '--revoke-api-keys',
+      'end all API keys too (at a terminal: asked for if there are some)',
+    )
+    .option('--no-revoke-api-keys', 'let the API keys go on, without asking')
     .addHelpText(
       'after',
       `
 Examples:
   wallet change-password
-  wallet change-password --revoke-other-sessions
+  wallet change-password --revoke-other-sessions --revoke-api-keys
   wallet change-password --password-stdin < old-and-new.txt`,
     )
     .action(async (options: ChangePasswordOptions, command: Command) => {

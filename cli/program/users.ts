@@ -5,7 +5,7 @@ import type { UsersListOptions } from '../commands/users-list.ts';
 import { addPageOptions, addZoneOption } from './options.ts';
 import type { Start } from './start.ts';
 
-/** users list|show|create|set-role|disable|enable. */
+/** users list|show|create|set-role|disable|enable|revoke-all. */
 export function addUsersCommands(program: Command, start: Start): void {
   const users = program.command('users').description('manage accounts (staff)');
   addReads(users, start);
@@ -103,6 +103,18 @@ function addChanges(users: Command, start: Start): void {
       await start(command, async (context) => {
         const { runUsersEnable } = await import('../commands/users-disable.ts');
         return runUsersEnable(context, user);
+      });
+    });
+
+  users
+    .command('revoke-all')
+    .description('end all sessions and API keys of an account (admins; without USER your own)')
+    .argument('[USER]', 'e-mail address or id')
+    .addHelpText('after', '\nExamples:\n  wallet users revoke-all ana@example.com')
+    .action(async (user: string | undefined, _options: unknown, command: Command) => {
+      await start(command, async (context) => {
+        const { runUsersRevokeAll } = await import('../commands/users-revoke-all.ts');
+        return runUsersRevokeAll(context, user);
       });
     });
 }

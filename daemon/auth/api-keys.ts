@@ -18,6 +18,7 @@ import { readClock, type Db } from '../platform/db.ts';
 import type { CallContext } from '../platform/grpc/calls.ts';
 import type { Log } from '../platform/log.ts';
 import { checkNewKey, judgeKey, maxValidKeys } from './domain-keys.ts';
+import type { Notices } from './notices/notices.ts';
 import { readPage } from './paging.ts';
 import { resolveOwner } from './session-list.ts';
 import * as keys from './store-keys.ts';
@@ -28,7 +29,7 @@ import { toWireApiKey, toWireRole } from './wire.ts';
 
 /** A key for the caller; its secret is in the answer and nowhere else. */
 export async function createApiKey(
-  { db }: UserOptions,
+  { db, notices }: UserOptions & { readonly notices: Notices },
   request: CreateApiKeyRequest,
   context: CallContext,
 ): Promise<Result<CreateApiKeyResponse>> {
@@ -59,6 +60,8 @@ export async function createApiKey(
       expiresAt: new Date(expiresAtMs).toISOString(),
     };
     await appendAudit(tx, context, { action: 'api_key.create', target: id, result: 'ok', details });
+    const { source } = context;
+    await notices.notifyOwner(tx, owner, { kind: 'api-key-created', source, client: name });
     return succeed({ apiKey: toWireApiKey(apiKey), secret });
   });
 }

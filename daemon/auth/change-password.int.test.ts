@@ -42,7 +42,7 @@ const change = (
 ) =>
   server.call(
     rpc.changePassword,
-    { oldPassword, newPassword, revokeOtherSessions },
+    { oldPassword, newPassword, revokeOtherSessions, revokeApiKeys: false },
     `Bearer ${tokens.accessToken}`,
   );
 const whoami = async (tokens: TokenSet) =>
@@ -108,7 +108,12 @@ describe('changing the password', () => {
     await server.database.query(
       `UPDATE attempts SET blocked_until = clock_timestamp() + interval '4 seconds' WHERE count = 5`,
     );
-    const request = { oldPassword: password, newPassword: next, revokeOtherSessions: false };
+    const request = {
+      oldPassword: password,
+      newPassword: next,
+      revokeOtherSessions: false,
+      revokeApiKeys: false,
+    };
     const bearer = `Bearer ${stolen.accessToken}`;
     const refused = await server.call(rpc.changePassword, request, bearer, 2_000);
     expect(reasonOf(refused)).toBe('THROTTLED');
@@ -126,7 +131,12 @@ describe('changing the password', () => {
   });
 
   it('needs somebody who is signed in', async () => {
-    const request = { oldPassword: password, newPassword: next, revokeOtherSessions: false };
+    const request = {
+      oldPassword: password,
+      newPassword: next,
+      revokeOtherSessions: false,
+      revokeApiKeys: false,
+    };
     expect(reasonOf(await server.call(rpc.changePassword, request))).toBe('CREDENTIALS_MISSING');
   });
 });

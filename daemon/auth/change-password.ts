@@ -1,12 +1,18 @@
 import { refuse, succeed, type Result } from '../../core/reasons.ts';
-import type { ChangePasswordRequest } from '../../protos/gen/digitalwallet/auth/v1/auth.ts';
+import type {
+  ChangePasswordRequest,
+  ChangePasswordResponse,
+} from '../../protos/gen/digitalwallet/auth/v1/auth.ts';
 import { deny } from '../platform/access.ts';
-import { appendAudit, type AuditActor } from '../platform/audit.ts';
+import { appendAudit } from '../platform/audit.ts';
 import { sql, type Tx } from '../platform/db.ts';
 import type { CallContext } from '../platform/grpc/calls.ts';
 import type { Revocation } from '../platform/revocations.ts';
+import { issueDeviceToken } from './device-tokens.ts';
 import { canonicalizePassword, normalizePassword } from './domain.ts';
+import { endApiKeys, factsOfEnded, voidPending } from './recovery/credentials.ts';
 import type { SessionOptions } from './sessions.ts';
+import { findPasswordHash, lockUser } from './store-users.ts';
 import * as store from './store.ts';
 import type { Attempted } from './throttling/throttle.ts';
 import { turnOf, type HashTurn } from './throttling/turn.ts';
@@ -14,12 +20,13 @@ import { turnOf, type HashTurn } from './throttling/turn.ts';
 /**
  * Sets a new password for the caller, who must know the old one. Wrong ones count against the
  * session: guesses of strangers do not stand in the way, and a stolen session cannot guess freely.
+ * With the other sessions, device tokens and what waits for a mailed code end as well.
  */
 export async function changePassword(
   options: SessionOptions,
   request: ChangePasswordRequest,
   caller: CallContext,
-): Promise<Result<object>> {
+): Promise<Result<ChangePasswordResponse>> {
   const { principal } = caller;
   if (principal.kind !== 'user' || principal.sessionId === undefined) {
     return deny('only a person who is signed in can change a password');
@@ -48,8 +55,8 @@ const wrong = {
 };
 
 async function replace(
-  { db, passwords, revocations }: SessionOptions,
-  caller: AuditActor,
+  options: SessionOptions,
+  caller: CallContext,
   change: {
     readonly userId: string;
     readonly sessionId: string;
@@ -57,9 +64,10 @@ async function replace(
     readonly new: string;
     readonly turn: HashTurn;
   },
-  { revokeOtherSessions }: ChangePasswordRequest,
-): Promise<Attempted<object>> {
-  const { userId, sessionId } = change;
+  request: ChangePasswordRequest,
+): Promise<Attempted<ChangePasswordResponse>> {
+  const { db, passwords, revocations } = options;
+  const { userId } = change;
   const current = await db.read((tx) => findPasswordHash(tx, userId));
   const phc = change.old === undefined ? undefined : current;
   const verified = await passwords.verify(phc, change.old ?? '', change.turn);
@@ -67,26 +75,63 @@ async function replace(
   if (!verified.value.isMatch) return wrong;
   const hashed = await passwords.hash(change.new, change.turn);
   if (!hashed.ok) return { outcome: 'void', result: hashed };
-  const ended = await db.tx(async (tx) => {
-    // Somebody else may have changed it meanwhile, or disabled the account.
+  const done = await db.tx(async (tx) => {
+    // Another call may have changed it meanwhile, or disabled the account.
     if ((await store.lockPasswordHash(tx, userId)) !== current) return undefined;
     await store.setPasswordHash(tx, userId, hashed.value);
-    const others = revokeOtherSessions ? await revokeOthers(tx, userId, sessionId) : [];
-    const details = { endedSessions: String(others.length) };
-    await appendAudit(tx, caller, {
-      ...{ action: 'password.change', target: userId, result: 'ok', details },
-    });
-    return others;
+    return endOthers(tx, options, change, request, caller);
   });
-  if (!ended) return wrong;
-  ended.forEach((revocation) => revocations.apply(revocation));
-  return { outcome: 'passed', result: succeed({}) };
+  if (!done) return wrong;
+  done.revocations.forEach((revocation) => revocations.apply(revocation));
+  return { outcome: 'passed', result: succeed(done.response) };
 }
 
-const hashSql = sql('user_hash', 'SELECT password_hash FROM users WHERE id = $1');
+/** Ends what is to end with the old password, and reports it. The caller holds the lock of the user. */
+async function endOthers(
+  tx: Tx,
+  { devices, notices }: SessionOptions,
+  { userId, sessionId }: { readonly userId: string; readonly sessionId: string },
+  { revokeOtherSessions, revokeApiKeys }: ChangePasswordRequest,
+  caller: CallContext,
+) {
+  const user = await lockUser(tx, userId);
+  if (!user) throw new Error('a locked user was not found');
+  const sessions = revokeOtherSessions ? await revokeOthers(tx, userId, sessionId) : [];
+  const keptSessions = revokeOtherSessions ? 0 : await countOthers(tx, userId, sessionId);
+  const keys = await endApiKeys(tx, userId, revokeApiKeys);
+  if (revokeOtherSessions) await voidPending(tx, user);
+  const ended = { sessions: sessions.length, apiKeys: keys.ended.length, keptApiKeys: keys.kept };
+  const details = {
+    endedSessions: String(sessions.length),
+    endedApiKeys: String(keys.ended.length),
+    keptApiKeys: String(keys.kept),
+  };
+  const line = { action: 'password.change', target: userId, result: 'ok', details };
+  await appendAudit(tx, caller, line);
+  const { source } = caller;
+  const facts = factsOfEnded(ended);
+  await notices.notifyOwner(tx, user, { kind: 'password-changed', source, facts });
+  return {
+    revocations: [...sessions, ...keys.ended],
+    response: {
+      revokedSessions: sessions.length,
+      revokedApiKeys: keys.ended.length,
+      keptSessions,
+      keptApiKeys: keys.kept,
+      deviceToken: revokeOtherSessions ? await issueDeviceToken(tx, devices, user) : '',
+    },
+  };
+}
 
-export async function findPasswordHash(tx: Tx, userId: string): Promise<string | undefined> {
-  return (await tx.query<{ password_hash: string }>(hashSql, [userId]))[0]?.password_hash;
+const countOthersSql = sql(
+  'session_count_others',
+  `SELECT count(*) AS count FROM sessions
+   WHERE user_id = $1 AND id <> $2 AND revoked_at IS NULL AND expires_at > clock_timestamp()`,
+);
+
+async function countOthers(tx: Tx, userId: string, sessionId: string): Promise<number> {
+  const [row] = await tx.query<{ count: bigint }>(countOthersSql, [userId, sessionId]);
+  return Number(row?.count ?? 0n);
 }
 
 const revokeOthersSql = sql(

@@ -224,7 +224,38 @@ export const sourceSuccessLimit = limitTo(3_000, hourMs);
 /** New refresh tokens of one session: clients need one in 15 minutes. */
 export const refreshLimit = slowAfter(100, [60_000], hourMs);
 
-export const verificationLifeMs = 24 * 60 * 60_000;
+/** What a mailed code is for. */
+export type CodePurpose = 'sign-up' | 'password-reset' | 'email-change';
+
+export const codeLifeMs: Readonly<Record<CodePurpose, number>> = {
+  'sign-up': 24 * 60 * 60_000,
+  'password-reset': 30 * 60_000,
+  'email-change': 30 * 60_000,
+};
+
+/** Requests for a code, from one network. */
+export const resetRequestLimit = limitTo(100, 60 * 60_000);
+/**
+ * Mails with a code to one address. They pause for as long as a code lives: an owner whose mails were
+ * used up by others has a code that works.
+ */
+export const resetMailLimit = limitTo(3, codeLifeMs['password-reset']);
+export const changeMailLimit = limitTo(3, codeLifeMs['email-change']);
+/** Changes of address that one user asks for. */
+export const changeRequestLimit = limitTo(10, 60 * 60_000);
+/** Mails of one kind that report to one address what happened to its account. */
+export const noticeLimit = limitTo(5, 60 * 60_000);
+
+const maxMailRetryMs = 10 * 60_000;
+/** Longer than any delay of a mail: what is due later was written by a clock that was ahead. */
+export const maxMailDelayMs = 2 * maxMailRetryMs;
+/** A mail that could not be sent for so long is given up. */
+export const maxMailAgeMs = 24 * 60 * 60_000;
+
+/** How long a mail waits after its nth try: 2 s, doubling up to 10 minutes. */
+export function mailDelayMs(attempt: number): number {
+  return Math.min(maxMailRetryMs, 1_000 * 2 ** Math.min(attempt, 20));
+}
 
 /** Without I, L, O and U, which are misread (Crockford's base 32). */
 const codeAlphabet = '0123456789ABCDEFGHJKMNPQRSTVWXYZ';

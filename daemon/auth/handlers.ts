@@ -22,10 +22,19 @@ import { createAccount } from './accounts.ts';
 import { createApiKey, listApiKeys, revokeApiKey, validateKey } from './api-keys.ts';
 import { changePassword } from './change-password.ts';
 import { canonicalizeEmail, mayCreate, type User } from './domain.ts';
+import { confirmEmailChange, requestEmailChange } from './recovery/change-email.ts';
+import {
+  requestPasswordReset,
+  resetPassword,
+  type RecoveryOptions,
+} from './recovery/reset-password.ts';
+import { revokeAllCredentials } from './recovery/revoke-all.ts';
 import { listSessions, revokeSession } from './session-list.ts';
 import { refreshSession, signIn, signOut } from './sessions.ts';
 import { recordSignIn } from './sign-in-audit.ts';
 import { listRevocations as listRevocationRows } from './store-revocations.ts';
+import { signUp, type SignUpOptions } from './sign-up/sign-up.ts';
+import { verifyEmail } from './sign-up/verify-email.ts';
 import * as store from './store.ts';
 import {
   beginTotp,
@@ -35,13 +44,13 @@ import {
   regenerateRecoveryCodes,
   type TotpOptions,
 } from './totp/enrolment.ts';
-import { getUser, listUsers, updateUser } from './users.ts';
 import { turnOf } from './throttling/turn.ts';
-import { signUp, verifyEmail, type SignUpOptions } from './verification.ts';
+import { getUser, listUsers, updateUser } from './users.ts';
 import { readRole, toWireRole, toWireUser } from './wire.ts';
 
 export type HandlerOptions = TotpOptions &
-  SignUpOptions & {
+  SignUpOptions &
+  RecoveryOptions & {
     readonly feedDb: Db;
     readonly trail: AuditTrail;
     readonly log: Log;
@@ -61,7 +70,12 @@ const revocationCases = {
 export function createHandlers(options: HandlerOptions): Handlers<AuthServiceServer> {
   return {
     signUp: (request, context) => signUp(options, { ...request, caller: context }),
-    verifyEmail: (request, context) => verifyEmail(options, { ...request, caller: context }),
+    verifyEmail: (request, context) => verifyEmail(options, request, context),
+    requestPasswordReset: (request, context) => requestPasswordReset(options, request, context),
+    resetPassword: (request, context) => resetPassword(options, request, context),
+    requestEmailChange: (request, context) => requestEmailChange(options, request, context),
+    confirmEmailChange: (request, context) => confirmEmailChange(options, request, context),
+    revokeAllCredentials: (request, context) => revokeAllCredentials(options, request, context),
     signIn: async (request, context) => {
       const result = await signIn(options, { ...request, caller: context });
       return mapSignedIn(options, await recordSignIn(options, context, request.email, result));

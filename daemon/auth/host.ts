@@ -7,7 +7,9 @@ import type { Db } from '../platform/db.ts';
 import { createAccount } from './accounts.ts';
 import { canonicalizeEmail, canonicalizePassword, type User } from './domain.ts';
 import { createPasswords } from './passwords.ts';
-import { endSessions, findUserByEmail, lockUser, revokeUserTokens } from './store-users.ts';
+import { createNotices } from './notices/notices.ts';
+import { describeEnded, endCredentials, factsOfEnded } from './recovery/credentials.ts';
+import { findUserByEmail, lockUser } from './store-users.ts';
 import { setPasswordHash } from './store.ts';
 import { hostTurn } from './throttling/turn.ts';
 
@@ -23,14 +25,23 @@ export function createUserOnHost(
   return createAccount(options, { ...account, isEmailVerified: true });
 }
 
+export type HostReset = {
+  readonly user: User;
+  readonly endedSessions: number;
+  readonly endedApiKeys: number;
+  readonly keptApiKeys: number;
+};
+
 /**
- * What `walletd users reset-password` does on the host: sets the password and ends every session.
- * Daemons that run hear of it through the feed. API keys go on, and a disabled account stays so.
+ * What `walletd users reset-password` does on the host: sets the password and ends every session, and
+ * every API key unless they are to go on. Daemons that run hear of it through the feed. A disabled
+ * account stays so.
  */
 export async function resetPasswordOnHost(
   db: Db,
-  account: { readonly email: string; readonly password: string },
-): Promise<Result<{ readonly user: User; readonly endedSessions: number }>> {
+  account: { readonly email: string; readonly password: string; readonly keepApiKeys?: boolean },
+  isMailOn = false,
+): Promise<Result<HostReset>> {
   const email = canonicalizeEmail(account.email);
   if (!email.ok) return email;
   const password = canonicalizePassword(account.password);
@@ -47,11 +58,14 @@ export async function resetPasswordOnHost(
       });
     }
     await setPasswordHash(tx, user.id, passwordHash.value);
-    const endedSessions = await endSessions(tx, user.id);
-    await revokeUserTokens(tx, user.id);
-    const details = { endedSessions: String(endedSessions) };
+    const ended = await endCredentials(tx, user, { keepApiKeys: account.keepApiKeys === true });
+    const details = describeEnded(ended);
     const line = { action: 'password.reset', target: user.id, result: 'ok', details };
     await appendAudit(tx, hostActor(), line);
-    return succeed({ user, endedSessions });
+    const facts = factsOfEnded(ended);
+    const notice = { kind: 'password-reset', by: 'host', facts } as const;
+    await createNotices({ isMailOn }).notifyOwner(tx, user, notice);
+    const { sessions: endedSessions, apiKeys: endedApiKeys, keptApiKeys } = ended;
+    return succeed({ user, endedSessions, endedApiKeys, keptApiKeys });
   });
 }

@@ -15,15 +15,21 @@ import { createSigningKeys } from './signing-keys.ts';
 import { pruneRevocations } from './store-revocations.ts';
 import { pruneSessions } from './store-sessions.ts';
 import { countAdmins } from './store.ts';
-import { createSealer } from './totp/seal.ts';
-import { createSecondFactor, type SecondFactor } from './totp/second-factor.ts';
+import { createCodeMaker, pruneCodes } from './mails/codes.ts';
+import { createMailQueue } from './mails/queue.ts';
+import { pruneMails } from './mails/store.ts';
+import { composeNotices, createNotices } from './notices/notices.ts';
+import { composeChangeMail, composeResetMail } from './recovery/mail.ts';
+import { pruneEmailChanges } from './recovery/store.ts';
+import { composeSignUpMail } from './sign-up/mail.ts';
+import { pruneSignUps } from './sign-up/store.ts';
 import { pruneAttempts } from './throttling/store.ts';
 import { createThrottle } from './throttling/throttle.ts';
 import { shareByUser } from './throttling/user-calls.ts';
-import { createPost } from './verification-mail.ts';
-import { pruneSignUps } from './verification-store.ts';
+import { createSealer } from './totp/seal.ts';
+import { createSecondFactor, type SecondFactor } from './totp/second-factor.ts';
 
-export { createUserOnHost, resetPasswordOnHost } from './host.ts';
+export { createUserOnHost, resetPasswordOnHost, type HostReset } from './host.ts';
 export { resetTotpOnHost } from './totp/reset.ts';
 export { generateSigningKey } from './signing-keys.ts';
 
@@ -36,7 +42,7 @@ export type AuthOptions = {
   readonly feedDb: Db;
   readonly revocations: Revocations;
   readonly validateToken: (token: string) => Promise<Result<VerifiedToken>>;
-  /** Undefined: sign-up sends no code. */
+  /** Undefined: no codes and no notices are sent. */
   readonly mailer?: Mailer;
   readonly log: Log;
   readonly config: {
@@ -60,7 +66,16 @@ export async function createAuth(options: AuthOptions) {
   const trail = createAuditTrail({ db, log });
   const sealer = createSealer(keys.deriveSecrets('totp secrets'));
   const secondFactor = createSecondFactor({ sealer, log });
-  const post = mailer && createPost({ mailer, log });
+  const isMailOn = mailer !== undefined;
+  const throttle = createThrottle({ db, secret: keys.deriveSecret('throttle buckets'), log });
+  const makeCode = createCodeMaker(keys.deriveSecret('mailed codes'));
+  const compose = {
+    ...composeNotices,
+    'sign-up-code': composeSignUpMail(makeCode),
+    'password-reset-code': composeResetMail(makeCode),
+    'email-change-code': composeChangeMail(makeCode),
+  };
+  const mails = mailer && createMailQueue({ db: feedDb, mailer, log, compose });
   const service: HostedService = {
     name: 'digitalwallet.auth.v1.AuthService',
     definition: AuthServiceService,
@@ -74,10 +89,11 @@ export async function createAuth(options: AuthOptions) {
         keys,
         revocations,
         validateToken,
-        throttle: createThrottle({ db, secret: keys.deriveSecret('throttle buckets'), log }),
+        throttle,
         devices: createDeviceTokens(keys.deriveSecret('device tokens')),
+        notices: createNotices({ isMailOn, throttle }),
         secondFactor,
-        post,
+        isMailOn,
         isSignUpOpen: config.isSignUpOpen,
         isStaffTotpRequired: config.isStaffTotpRequired,
         isSignUpLocal: config.isSignUpLocal,
@@ -100,18 +116,29 @@ export async function createAuth(options: AuthOptions) {
     start: () => {
       void resealSecrets(db, secondFactor, log);
       pruning = setInterval(() => void pruneAll(db), pruneEveryMs);
+      mails?.start();
     },
     stop: async () => {
       clearInterval(pruning);
-      await post?.drain();
+      await mails?.stop();
     },
   };
   return { ok: true as const, value: auth };
 }
 
+const prunings = [
+  pruneSessions,
+  pruneRevocations,
+  pruneAttempts,
+  pruneSignUps,
+  pruneCodes,
+  pruneEmailChanges,
+  pruneMails,
+];
+
 /** What fails is left for the next time. */
 async function pruneAll(db: Db): Promise<void> {
-  for (const work of [pruneSessions, pruneRevocations, pruneAttempts, pruneSignUps]) {
+  for (const work of prunings) {
     while ((await db.tx(work).catch(() => 0)) >= prunedAtOnce);
   }
 }

@@ -9,6 +9,10 @@ const admins = ['admin'] as const;
 export const policies: Policies<AuthServiceServer> = {
   signUp: 'public',
   verifyEmail: 'public',
+  requestPasswordReset: 'public',
+  resetPassword: 'public',
+  requestEmailChange: { roles: everybody },
+  confirmEmailChange: { roles: everybody },
   signIn: 'public',
   refreshSession: 'public',
   validateToken: 'public',
@@ -18,6 +22,7 @@ export const policies: Policies<AuthServiceServer> = {
   changePassword: { roles: everybody },
   listSessions: { roles: everybody },
   revokeSession: { roles: everybody },
+  revokeAllCredentials: { roles: everybody },
   createApiKey: { roles: everybody },
   listApiKeys: { roles: everybody },
   revokeApiKey: { roles: everybody },

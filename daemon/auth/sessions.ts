@@ -14,7 +14,8 @@ import {
   sessionLifeMs,
   type User,
 } from './domain.ts';
-import type { DeviceTokens } from './device-tokens.ts';
+import { findDevice, issueDeviceToken, type DeviceTokens } from './device-tokens.ts';
+import type { Notices } from './notices/notices.ts';
 import type { Passwords } from './passwords.ts';
 import { createRefreshToken, hashRefreshToken, type SigningKeys } from './signing-keys.ts';
 import * as store from './store.ts';
@@ -31,6 +32,7 @@ export type SessionOptions = {
   readonly throttle: Throttle;
   readonly devices: DeviceTokens;
   readonly secondFactor: SecondFactor;
+  readonly notices: Notices;
 };
 
 export type SignedIn = {
@@ -70,23 +72,25 @@ export async function signIn(
   const account = address ?? input.email;
   const turn = turnOf(input.caller, account);
   const { bucketOf, guard } = options.throttle;
+  const deviceId = await findDevice(options, input.deviceToken, address);
+  const known = { turn, isKnownDevice: deviceId !== undefined };
   const successes = [bucketOf.successesOf(account), bucketOf.successesFrom(input.caller.source)];
   const work = async (): Promise<Attempted<SignedIn>> => {
-    const attempted = await trySignIn(options, address, input, turn);
+    const attempted = await trySignIn(options, address, input, known);
     // Once more if the password was changed, or its hash renewed, while this one was checked.
-    return attempted ?? (await trySignIn(options, address, input, turn)) ?? failed;
+    return attempted ?? (await trySignIn(options, address, input, known)) ?? failed;
   };
-  return guard(bucketsOf(options, input, address), work, { turn, successes });
+  const buckets = bucketsOf(options.throttle, account, input.caller.source, deviceId);
+  return guard(buckets, work, { turn, successes });
 }
 
 /** From the narrowest group to the widest; a known device stays clear of the guesses of others. */
 function bucketsOf(
-  { devices, throttle: { bucketOf } }: SessionOptions,
-  { caller: { source }, deviceToken, email }: SignInInput,
-  address: string | undefined,
+  { bucketOf }: Throttle,
+  account: string,
+  source: string,
+  deviceId: string | undefined,
 ) {
-  const deviceId = address === undefined ? undefined : devices.read(deviceToken, address);
-  const account = address ?? email;
   return deviceId === undefined
     ? [
         bucketOf.pair(account, source),
@@ -102,30 +106,38 @@ const failed = {
   result: refuse('CREDENTIALS_INVALID', 'e-mail or password is not right'),
 };
 
+const unverified = {
+  // Counted: a sign-up with the address of somebody else must not clear what was counted for it.
+  outcome: 'failed' as const,
+  result: refuse(
+    'EMAIL_UNVERIFIED',
+    'the address was not verified yet: enter the code that was mailed to it',
+  ),
+};
+
 /** One check of the password; undefined if what it was checked against holds no longer. */
 async function trySignIn(
   options: SessionOptions,
   address: string | undefined,
   input: SignInInput,
-  turn: HashTurn,
+  { turn, isKnownDevice }: { readonly turn: HashTurn; readonly isKnownDevice: boolean },
 ): Promise<Attempted<SignedIn> | undefined> {
-  const { db, passwords, devices, revocations } = options;
+  const { db, passwords, revocations } = options;
   const found =
     address === undefined ? undefined : await db.read((tx) => store.findCredentials(tx, address));
   const normalized = normalizePassword(input.password);
   const password = normalized ?? '';
+  const account = found?.account;
   const verified = await passwords.verify(
-    normalized === undefined ? undefined : found?.passwordHash,
+    normalized === undefined ? undefined : account?.passwordHash,
     password,
     turn,
   );
   if (!verified.ok) return { outcome: 'void', result: verified };
-  if (!found || !verified.value.isMatch || found.user?.isDisabled) return failed;
-  const { user, passwordHash } = found;
-  if (!user) {
-    const message = 'the address was not verified yet: enter the code that was mailed to it';
-    return { outcome: 'passed', result: refuse('EMAIL_UNVERIFIED', message) };
+  if (!account || !verified.value.isMatch || account.user.isDisabled) {
+    return checkPending(options, found?.pendingHash, normalized, turn);
   }
+  const { user, passwordHash } = account;
   const newHash = verified.value.isOutdated ? await passwords.hash(password, turn) : undefined;
   const { ended, signedIn } = await db.tx(async (tx) => {
     if (newHash?.ok) await store.setPasswordHash(tx, user.id, newHash.value, passwordHash);
@@ -135,16 +147,41 @@ async function trySignIn(
     const opened = { userId: user.id, sessionId: signedIn.value.tokens.sessionId };
     const principal = { kind: 'user', ...opened, role: user.role, apiKey: undefined } as const;
     const { requestId } = input.caller;
-    return { signedIn, ended: await endExcessSessions(tx, { principal, requestId }, opened) };
+    const ended = await endExcessSessions(tx, { principal, requestId }, opened);
+    const deviceToken = isKnownDevice
+      ? input.deviceToken
+      : await introduceDevice(tx, options, signedIn.value.user, input);
+    return { signedIn: succeed({ ...signedIn.value, deviceToken }), ended };
   });
   ended.forEach((revocation) => revocations.apply(revocation));
   if (signedIn === 'disabled') return failed;
   if (signedIn === 'changed') return undefined;
   // The password was right: a missing or wrong code is no guess at it.
-  if (!signedIn.ok) return { outcome: 'passed', result: signedIn };
-  const known = devices.read(input.deviceToken, user.email);
-  const deviceToken = known === undefined ? devices.issue(user.email) : input.deviceToken;
-  return { outcome: 'passed', result: succeed({ ...signedIn.value, deviceToken }) };
+  return { outcome: 'passed', result: signedIn };
+}
+
+/** Reports a new device to the owner of the account, and gives it a token to be known by. */
+async function introduceDevice(
+  tx: Tx,
+  { devices, notices }: SessionOptions,
+  user: User,
+  { client, caller: { source } }: SignInInput,
+): Promise<string> {
+  await notices.notifyOwner(tx, user, { kind: 'new-device', source, client });
+  return issueDeviceToken(tx, devices, user);
+}
+
+/** The same for every address, whether or not it has an account: a sign-up must not tell. */
+async function checkPending(
+  { passwords }: SessionOptions,
+  pendingHash: string | undefined,
+  password: string | undefined,
+  turn: HashTurn,
+): Promise<Attempted<SignedIn>> {
+  if (pendingHash === undefined || password === undefined) return failed;
+  const verified = await passwords.verify(pendingHash, password, turn);
+  if (!verified.ok) return { outcome: 'void', result: verified };
+  return verified.value.isMatch ? unverified : failed;
 }
 
 /**

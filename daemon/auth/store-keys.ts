@@ -168,6 +168,24 @@ export async function revokeKey(tx: Tx, id: string): Promise<Revocation | undefi
   return row && { kind: 'api-key', id, revokedAtMs: row.revoked_at };
 }
 
+const revokeAllSql = sql(
+  'key_revoke_all',
+  `WITH revoked AS (
+     UPDATE api_keys SET revoked_at = clock_timestamp()
+     WHERE owner_id = $1 AND revoked_at IS NULL AND expires_at > clock_timestamp()
+     RETURNING id, revoked_at)
+   INSERT INTO revocations (kind, subject_id, revoked_at)
+   SELECT 'api-key', id, revoked_at FROM revoked
+   RETURNING subject_id, revoked_at`,
+);
+
+/** Ends every key of an owner whose lock the caller holds, and tells the feed. */
+export async function revokeKeys(tx: Tx, ownerId: string): Promise<Revocation[]> {
+  type Ended = { subject_id: string; revoked_at: number };
+  const rows = await tx.query<Ended>(revokeAllSql, [ownerId]);
+  return rows.map((row) => ({ kind: 'api-key', id: row.subject_id, revokedAtMs: row.revoked_at }));
+}
+
 function toKey(row: Row): ApiKey {
   return {
     id: row.id,

@@ -53,6 +53,12 @@ export async function findUserByEmail(tx: Tx, email: string): Promise<User | und
   return row && toUser(row);
 }
 
+const hashSql = sql('user_hash', 'SELECT password_hash FROM users WHERE id = $1');
+
+export async function findPasswordHash(tx: Tx, userId: string): Promise<string | undefined> {
+  return (await tx.query<{ password_hash: string }>(hashSql, [userId]))[0]?.password_hash;
+}
+
 const lockSql = sql('user_lock', `SELECT ${userColumns} FROM users u WHERE u.id = $1 FOR UPDATE`);
 
 /** Locks a user against every sign-in, refresh and new key until the commit. */

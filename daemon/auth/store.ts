@@ -45,22 +45,33 @@ export function isEmailTaken(err: unknown): boolean {
 
 const credentialsSql = sql(
   'user_credentials',
-  `SELECT ${userColumns}, COALESCE(u.password_hash, s.password_hash) AS password_hash
+  `SELECT ${userColumns}, u.password_hash, (
+     SELECT s.password_hash FROM sign_ups s
+     WHERE s.email = asked.email AND s.expires_at > clock_timestamp()
+     ORDER BY s.created_at DESC, s.id DESC LIMIT 1) AS pending_hash
    FROM (SELECT $1::text AS email) asked
-   LEFT JOIN users u ON u.email = asked.email
-   LEFT JOIN sign_ups s ON s.email = asked.email AND s.expires_at > clock_timestamp()`,
+   LEFT JOIN users u ON u.email = asked.email`,
 );
 
-/** `user` is undefined for an account that waits for its mailed code. */
-export type Credentials = { readonly user: User | undefined; readonly passwordHash: string };
+export type Credentials = {
+  /** Undefined if the address has no account. */
+  readonly account: { readonly user: User; readonly passwordHash: string } | undefined;
+  /** Of the newest sign-up that waits for a code, also where there is an account. */
+  readonly pendingHash: string | undefined;
+};
 
 /** One statement for all addresses, so that it takes the same whatever there is. */
-export async function findCredentials(tx: Tx, email: string): Promise<Credentials | undefined> {
-  type Row = (UserRow | { id: null }) & { password_hash: string | null };
+export async function findCredentials(tx: Tx, email: string): Promise<Credentials> {
+  type Row = (UserRow | { id: null }) & {
+    password_hash: string | null;
+    pending_hash: string | null;
+  };
   const [row] = await tx.query<Row>(credentialsSql, [email]);
-  if (!row || row.password_hash === null) return undefined;
-  const user = row.id === null ? undefined : toUser(row);
-  return { user, passwordHash: row.password_hash };
+  const account =
+    row && row.id !== null && row.password_hash !== null
+      ? { user: toUser(row), passwordHash: row.password_hash }
+      : undefined;
+  return { account, pendingHash: row?.pending_hash ?? undefined };
 }
 
 const lockHashSql = sql(

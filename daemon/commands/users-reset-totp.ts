@@ -15,5 +15,6 @@ export function resetTotp(
   account: { readonly email: string },
   log: Log,
 ): Promise<Outcome<Reset>> {
-  return withAuthDatabase(config, log, (db) => resetTotpOnHost(db, account));
+  const isMailOn = config.smtp !== undefined;
+  return withAuthDatabase(config, log, (db) => resetTotpOnHost(db, account, isMailOn));
 }

@@ -118,6 +118,14 @@ export const objectRules: readonly ObjectRule[] = [
     own: 'not asked',
   },
   {
+    rpc: 'auth.revokeAllCredentials',
+    names: 'user_id',
+    request: ({ userId }) => ({ userId }),
+    hidden: noUser,
+    staff: 'as the service likes',
+    own: 'not asked',
+  },
+  {
     rpc: 'auth.listApiKeys',
     names: 'owner_id',
     request: ({ userId }) => ({ ownerId: userId, ...page }),

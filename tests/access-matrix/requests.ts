@@ -23,7 +23,12 @@ const frozen = (userId: string) => ({ userId, currency: 'BRL', note: 'a test', d
  */
 export const plainRequests: Readonly<Record<string, (ground: Ground) => object>> = {
   'auth.signUp': () => ({ email: 'not an address', password: '' }),
-  'auth.verifyEmail': () => ({ code: 'AAAA-AAAA' }),
+  'auth.verifyEmail': () => ({ code: 'AAAA-AAAA', signUpToken: '', password: 'not one' }),
+  'auth.requestPasswordReset': () => ({ email: 'not an address' }),
+  'auth.resetPassword': () => ({ email: 'not an address', code: '', newPassword: '' }),
+  'auth.requestEmailChange': () => ({ newEmail: 'not an address', password: '' }),
+  'auth.confirmEmailChange': () => ({ code: '' }),
+  'auth.revokeAllCredentials': () => ({ userId: randomUUID() }),
   'auth.signIn': () => ({ email: '', password: '', client: '', deviceToken: '' }),
   'auth.refreshSession': () => ({ refreshToken: 'not one of ours' }),
   'auth.validateToken': ({ validToken }) => ({ accessToken: validToken }),

@@ -12,6 +12,10 @@ export const rights = {
   auth: {
     signUp: 'anybody',
     verifyEmail: 'anybody',
+    requestPasswordReset: 'anybody',
+    resetPassword: 'anybody',
+    requestEmailChange: 'customer operator admin',
+    confirmEmailChange: 'customer operator admin',
     signIn: 'anybody',
     refreshSession: 'anybody',
     validateToken: 'anybody',
@@ -21,6 +25,7 @@ export const rights = {
     changePassword: 'customer operator admin',
     listSessions: 'customer operator admin',
     revokeSession: 'customer operator admin',
+    revokeAllCredentials: 'customer operator admin',
     createApiKey: 'customer operator admin',
     listApiKeys: 'customer operator admin',
     revokeApiKey: 'customer operator admin',

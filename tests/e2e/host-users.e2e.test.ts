@@ -24,7 +24,7 @@ describe('walletd users reset-password', () => {
     const done = await reset(admin.email, 'another long passphrase\n');
     expect(done).toMatchObject({ code: 0, stdout: '' });
     expect(done.stderr).toContain(`set the password of ${admin.email} (${admin.id})`);
-    expect(done.stderr).toContain('sign-ins ended: 1');
+    expect(done.stderr).toContain('sign-ins ended: 1, API keys ended: 0, API keys that go on: 0');
     for (;;) {
       const { code } = await admin.run(['balance', '--user', admin.id]);
       if (code === 4) break;

@@ -54,8 +54,17 @@ export const fillSql: Readonly<Record<Service, readonly string[]>> = {
        clock_timestamp() + interval '1 day' FROM ${walletRows}`,
     `INSERT INTO attempts (bucket, count, blocked_until, forgotten_at)
      SELECT decode(md5('b' || n), 'hex'), 1, 'epoch', clock_timestamp() + interval '1 day' FROM ${walletRows}`,
-    `INSERT INTO sign_ups (email, password_hash, code_hash, expires_at)
-     SELECT n || '@new.example.com', '', decode(md5('c' || n), 'hex'), clock_timestamp() + interval '1 day'
+    `INSERT INTO sign_ups (id, email, network, password_hash, token_hash, expires_at)
+     SELECT ${idSql('n')}, n || '@new.example.com', '', '', '', clock_timestamp() + interval '23 hours'
+     FROM ${walletRows}`,
+    `INSERT INTO mailed_codes (code_hash, mail_id, purpose, subject, expires_at)
+     SELECT decode(md5('c' || n), 'hex'), ${idSql('m')}, 'sign-up', n || '@new.example.com',
+       clock_timestamp() + interval '23 hours' FROM ${walletRows}`,
+    `INSERT INTO email_changes (user_id, id, new_email, expires_at)
+     SELECT ${idSql('u')}, ${idSql('e')}, n || '@new.example.com', clock_timestamp() + interval '1 day'
+     FROM ${walletRows}`,
+    `INSERT INTO mails (id, kind, recipient, details, due_at)
+     SELECT ${idSql('m')}, 'new-device', n || '@example.com', '{}', clock_timestamp() + n * interval '1 second'
      FROM ${walletRows}`,
     `INSERT INTO totp_secrets (user_id, key_id, secret, begun_at, enabled_at, last_step)
      SELECT ${idSql('u')}, '', '', 'epoch', 'epoch', 1 FROM ${walletRows}`,

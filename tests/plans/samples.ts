@@ -85,6 +85,13 @@ export function createSamples(size: number): Readonly<Record<string, Sample>> {
     user_credentials: one('7@example.com'),
     user_resolve: all(users, []),
     user_hash: one(user),
+    user_device_epoch: one('7@example.com'),
+    sign_up_places: one('7@new.example.com'),
+    sign_up_list: one('7@new.example.com', 86_400_000),
+    code_valid: one(md5Bytes('c', 7), 'sign-up', 86_400_000, '7@new.example.com'),
+    code_of_subject: one('7@new.example.com', 'sign-up'),
+    email_change_of_user: one(user),
+    mail_claim: one(60_000),
     session_insert: one(idOf('added', 0), user, '', '2030-01-01'),
     session_lock: one(session),
     session_list: all('9000000000000000', idOf('x', 0), many, user),
@@ -137,7 +144,10 @@ export const withoutSample: Readonly<Record<string, readonly string[]>> = {
       'attempt_take',
       'sign_up_keep',
     ],
-    ...['sign_up_take', 'dead_micros', 'export_insert', 'export_requester_lock', 'refresh_drop'],
+    ...['sign_up_remove', 'code_find', 'code_guess', 'code_guess_return', 'code_keep', 'code_take'],
+    ...['email_change_drop', 'email_change_keep', 'email_change_waiting', 'mail_append'],
+    ...['mail_delay', 'mail_remove', 'mail_withdraw', 'user_bump_device_epoch', 'user_set_email'],
+    ...['dead_micros', 'export_insert', 'export_requester_lock', 'refresh_drop'],
   ],
   'a user’s own second factor, by its key': [
     ...['totp_find', 'totp_lock', 'totp_keep', 'totp_enable', 'totp_remove', 'totp_note_step'],
@@ -153,7 +163,8 @@ export const withoutSample: Readonly<Record<string, readonly string[]>> = {
       'session_revoke_others',
       'refresh_drop_all',
     ],
-    ...['refresh_drop_of_sessions', 'key_list', 'export_count_unfinished'],
+    ...['code_drop', 'key_revoke_all', 'session_count_others', 'sign_up_lock_all'],
+    ...['sign_up_remove_all', 'refresh_drop_of_sessions', 'key_list', 'export_count_unfinished'],
   ],
   'a worker’s export, by its key': [
     ...['export_chunk_insert', 'export_chunk_prune', 'export_existing', 'export_expire'],
@@ -165,7 +176,10 @@ export const withoutSample: Readonly<Record<string, readonly string[]>> = {
     ...['dead_attempt', 'dead_decide', 'dead_insert', 'dead_list', 'dead_lock', 'dead_read'],
     ...['rebuild_remove', 'rebuild_repair', 'rebuild_some'],
   ],
-  'pruning, now and then': ['attempt_prune', 'revocation_prune', 'session_prune', 'sign_up_prune'],
+  'pruning, now and then': [
+    ...['attempt_prune', 'revocation_prune', 'session_prune', 'sign_up_prune', 'code_prune'],
+    ...['email_change_prune', 'mail_prune', 'mail_correct_times'],
+  ],
 };
 
 /** Tables, and indexes of some rows only, that are small by nature: they hold what is unfinished. */
@@ -177,6 +191,10 @@ export const small: ReadonlySet<string> = new Set([
 export const mayScan: Readonly<Record<string, string>> = {
   attempt_prune: 'deletes up to 10,000 rows: much of a table that is small',
   revocation_prune: 'deletes up to 10,000 rows: much of a table that is small',
+  code_prune: 'deletes up to 10,000 rows: much of a table that is small',
+  mail_prune: 'deletes up to 10,000 rows of what is on its way, now and then',
+  mail_correct_times: 'once a minute; the table holds what is on its way',
+  email_change_prune: 'deletes up to 10,000 rows: much of a table that is small',
   sign_up_prune: 'deletes up to 10,000 rows: much of a table that is small',
   dead_list:
     'an admin looks at each dead letter; they are few, and their list is asked for by hand',

@@ -107,6 +107,7 @@ export async function startAuthServer(options: AuthServerOptions = {}): Promise<
   const server = createGrpcServer({ services: [auth.value.service], access, log, proxies });
   address = `127.0.0.1:${(await server.listen('127.0.0.1:0')).port}`;
   await revocations.start();
+  auth.value.start();
   const client = new Client(address, credentials.createInsecure());
   return {
     database,

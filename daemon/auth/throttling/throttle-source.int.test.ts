@@ -90,16 +90,18 @@ describe('a source', () => {
     }
   });
 
+  const guess = (code: string) => ({ code, signUpToken: '', password });
+
   it('tries codes a hundred times without a wait, then one in two seconds', async () => {
     const source = people.newSource();
     const results: Result<unknown>[] = [];
     for (let i = 0; i < 100; i += 1) {
-      results.push(await server.callFrom(source, rpc.verifyEmail, { code: `code ${i}` }));
+      results.push(await server.callFrom(source, rpc.verifyEmail, guess(`code ${i}`)));
     }
     await block(2);
-    results.push(await server.callFrom(source, rpc.verifyEmail, { code: 'late' }, impatientMs));
+    results.push(await server.callFrom(source, rpc.verifyEmail, guess('late'), impatientMs));
     expect(tally(results)).toEqual({ VERIFICATION_CODE_INVALID: 100, THROTTLED: 1 });
-    const waiting = await server.callFrom(source, rpc.verifyEmail, { code: 'patient' });
+    const waiting = await server.callFrom(source, rpc.verifyEmail, guess('patient'));
     expect(reasonOf(waiting)).toBe('VERIFICATION_CODE_INVALID');
   });
 });

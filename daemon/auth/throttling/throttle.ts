@@ -50,6 +50,8 @@ export type Throttle = {
   readonly bucketOf: Readonly<Record<OneKey, (text: string) => Bucket>> & {
     /** An account as seen from one network; of IPv6 the /48, which one customer can have. */
     pair(address: string, source: string): Bucket;
+    /** Mails of one kind to one address that tell the owner of something. */
+    notices(kind: string, address: string): Bucket;
   };
 };
 
@@ -65,6 +67,10 @@ type OneKey =
   | 'codesFrom'
   | 'signUpsFrom'
   | 'mailsTo'
+  | 'resetsFrom'
+  | 'resetMailsTo'
+  | 'changesOf'
+  | 'changeMailsTo'
   | 'successesOf'
   | 'successesFrom';
 
@@ -128,6 +134,11 @@ export function createThrottle({
       codesFrom: (source) => from('codes', source, limits.sourceLimit),
       signUpsFrom: (source) => from('sign-ups', source, limits.signUpLimit),
       mailsTo: (address) => bucket('mails', address, limits.signUpMailLimit),
+      resetsFrom: (source) => from('resets', source, limits.resetRequestLimit),
+      resetMailsTo: (address) => bucket('reset mails', address, limits.resetMailLimit),
+      changesOf: (userId) => bucket('changes', userId, limits.changeRequestLimit),
+      changeMailsTo: (address) => bucket('change mails', address, limits.changeMailLimit),
+      notices: (kind, address) => bucket(`notices ${kind}`, address, limits.noticeLimit),
       successesOf: (address) => bucket('successes', address, limits.accountSuccessLimit),
       successesFrom: (source) => from('successes from', source, limits.sourceSuccessLimit),
     },

@@ -15,6 +15,9 @@ import type {
 import { deny } from '../../platform/access.ts';
 import { appendAudit, type AuditActor } from '../../platform/audit.ts';
 import { readClock, type Tx } from '../../platform/db.ts';
+import type { CallContext } from '../../platform/grpc/calls.ts';
+import type { User } from '../domain.ts';
+import type { NoticeKind } from '../notices/kinds.ts';
 import type { SessionOptions } from '../sessions.ts';
 import * as codes from './codes.ts';
 import { enrolmentLifeMs, isEnrolmentOpen } from './rules.ts';
@@ -49,7 +52,7 @@ export async function getTotpStatus(
 export function beginTotp(
   options: TotpOptions,
   { password }: BeginTotpRequest,
-  caller: AuditActor,
+  caller: CallContext,
 ): Promise<Result<BeginTotpResponse>> {
   const { sealer } = options.secondFactor;
   return asHolderWithPassword(options, caller, password, async (tx, { user, sessionId }) => {
@@ -73,7 +76,7 @@ export function beginTotp(
 export function enableTotp(
   options: TotpOptions,
   { code }: EnableTotpRequest,
-  caller: AuditActor,
+  caller: CallContext,
 ): Promise<Result<EnableTotpResponse>> {
   return asHolder(options, caller, async (tx, held, revoke) => {
     const { user, sessionId } = held;
@@ -95,6 +98,7 @@ export function enableTotp(
     const details = { endedSessions: String(endedSessions) };
     const line = { action: 'totp.enable', target: user.id, result: 'ok', details };
     await appendAudit(tx, caller, line);
+    await notify(tx, options, user, 'totp-enabled', caller);
     return succeed({ recoveryCodes, endedSessions });
   });
 }
@@ -103,7 +107,7 @@ export function enableTotp(
 export function disableTotp(
   options: TotpOptions,
   { password, code }: DisableTotpRequest,
-  caller: AuditActor,
+  caller: CallContext,
 ): Promise<Result<DisableTotpResponse>> {
   return asHolderWithPassword(options, caller, password, async (tx, held, revoke) => {
     const { user } = held;
@@ -115,6 +119,7 @@ export function disableTotp(
     const details = { endedSessions: String(endedSessions) };
     const line = { action: 'totp.disable', target: user.id, result: 'ok', details };
     await appendAudit(tx, caller, line);
+    await notify(tx, options, user, 'totp-disabled', caller);
     return succeed({ endedSessions });
   });
 }
@@ -123,7 +128,7 @@ export function disableTotp(
 export function regenerateRecoveryCodes(
   options: TotpOptions,
   { password, code }: RegenerateRecoveryCodesRequest,
-  caller: AuditActor,
+  caller: CallContext,
 ): Promise<Result<RegenerateRecoveryCodesResponse>> {
   return asHolderWithPassword(options, caller, password, async (tx, { user }) => {
     if (!user.hasTotp) return notEnabled;
@@ -132,9 +137,18 @@ export function regenerateRecoveryCodes(
     const recoveryCodes = await renewRecoveryCodes(tx, user.id);
     const line = { action: 'totp.recovery_codes', target: user.id, result: 'ok' };
     await appendAudit(tx, caller, line);
+    await notify(tx, options, user, 'totp-recovery-codes', caller);
     return succeed({ recoveryCodes });
   });
 }
+
+const notify = (
+  tx: Tx,
+  { notices }: TotpOptions,
+  user: User,
+  kind: NoticeKind,
+  { source }: CallContext,
+): Promise<void> => notices.notifyOwner(tx, user, { kind, source });
 
 async function renewRecoveryCodes(tx: Tx, userId: string): Promise<string[]> {
   const made = Array.from({ length: codes.recoveryCodeCount }, () =>

@@ -4,6 +4,7 @@ import { refuse, succeed, type Result } from '../../../core/reasons.ts';
 import { appendAudit } from '../../platform/audit.ts';
 import type { Db } from '../../platform/db.ts';
 import { canonicalizeEmail, type User } from '../domain.ts';
+import { createNotices } from '../notices/notices.ts';
 import { endSessions, findUserByEmail, lockUser, revokeUserTokens } from '../store-users.ts';
 import { removeTotp } from './store.ts';
 
@@ -15,6 +16,7 @@ import { removeTotp } from './store.ts';
 export async function resetTotpOnHost(
   db: Db,
   account: { readonly email: string },
+  isMailOn = false,
 ): Promise<Result<{ readonly user: User; readonly endedSessions: number }>> {
   const email = canonicalizeEmail(account.email);
   if (!email.ok) return email;
@@ -32,6 +34,8 @@ export async function resetTotpOnHost(
     const details = { endedSessions: String(endedSessions) };
     const line = { action: 'totp.reset', target: user.id, result: 'ok', details };
     await appendAudit(tx, { principal: { kind: 'host' }, requestId: randomUUID() }, line);
+    const notice = { kind: 'totp-reset', by: 'host' } as const;
+    await createNotices({ isMailOn }).notifyOwner(tx, user, notice);
     return succeed({ user, endedSessions });
   });
 }

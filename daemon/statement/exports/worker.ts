@@ -4,7 +4,7 @@ import type { Mailer } from '../../platform/mail.ts';
 import type { ReadHead } from '../generate.ts';
 import { attemptExport, endWithoutFile } from './attempt.ts';
 import { maxAttempts } from './domain.ts';
-import { createLoop } from './loop.ts';
+import { createLoop } from '../../platform/loop.ts';
 import { sendNextMail } from './mail.ts';
 import type { FindUser } from './peers.ts';
 import * as work from './store-work.ts';

@@ -133,14 +133,65 @@ export interface SignUpResponse {
     | undefined;
   /** True where a code was mailed that VerifyEmail wants before the first sign-in. */
   verificationRequired: boolean;
+  /** A secret of this sign-up, to be sent with the code. Present where verification is required. */
+  signUpToken: string;
 }
 
 export interface VerifyEmailRequest {
+  /** Any code that was mailed to the address in the last 24 hours. */
   code: string;
+  /** One of the two: the token of the sign-up, or its password. */
+  signUpToken: string;
+  password: string;
 }
 
 export interface VerifyEmailResponse {
   user: User | undefined;
+}
+
+export interface RequestPasswordResetRequest {
+  email: string;
+}
+
+export interface RequestPasswordResetResponse {
+}
+
+export interface ResetPasswordRequest {
+  email: string;
+  code: string;
+  newPassword: string;
+  /** API keys go on; without it they are ended. */
+  keepApiKeys: boolean;
+}
+
+export interface ResetPasswordResponse {
+  revokedSessions: number;
+  revokedApiKeys: number;
+  /** API keys that go on. */
+  keptApiKeys: number;
+  /** To be shown at the next sign-in, as after a sign-in. */
+  deviceToken: string;
+}
+
+export interface RequestEmailChangeRequest {
+  newEmail: string;
+  /** The password of the caller. */
+  password: string;
+}
+
+export interface RequestEmailChangeResponse {
+}
+
+export interface ConfirmEmailChangeRequest {
+  code: string;
+}
+
+export interface ConfirmEmailChangeResponse {
+  user:
+    | User
+    | undefined;
+  /** In place of earlier device tokens, which are for the old address. */
+  deviceToken: string;
 }
 
 export interface SignInRequest {
@@ -265,9 +316,17 @@ export interface ChangePasswordRequest {
   oldPassword: string;
   newPassword: string;
   revokeOtherSessions: boolean;
+  revokeApiKeys: boolean;
 }
 
 export interface ChangePasswordResponse {
+  revokedSessions: number;
+  revokedApiKeys: number;
+  /** Other sessions and API keys that go on. */
+  keptSessions: number;
+  keptApiKeys: number;
+  /** Present where other sessions were ended: earlier device tokens are void by that. */
+  deviceToken: string;
 }
 
 export interface ListSessionsRequest {
@@ -289,6 +348,16 @@ export interface RevokeSessionRequest {
 
 export interface RevokeSessionResponse {
   revoked: number;
+}
+
+export interface RevokeAllCredentialsRequest {
+  /** Empty for the caller. */
+  userId: string;
+}
+
+export interface RevokeAllCredentialsResponse {
+  revokedSessions: number;
+  revokedApiKeys: number;
 }
 
 export interface CreateApiKeyRequest {
@@ -1315,7 +1384,7 @@ export const SignUpRequest: MessageFns<SignUpRequest> = {
 };
 
 function createBaseSignUpResponse(): SignUpResponse {
-  return { user: undefined, verificationRequired: false };
+  return { user: undefined, verificationRequired: false, signUpToken: "" };
 }
 
 export const SignUpResponse: MessageFns<SignUpResponse> = {
@@ -1325,6 +1394,9 @@ export const SignUpResponse: MessageFns<SignUpResponse> = {
     }
     if (message.verificationRequired !== false) {
       writer.uint32(16).bool(message.verificationRequired);
+    }
+    if (message.signUpToken !== "") {
+      writer.uint32(26).string(message.signUpToken);
     }
     return writer;
   },
@@ -1358,6 +1430,14 @@ export const SignUpResponse: MessageFns<SignUpResponse> = {
             message.verificationRequired = reader.bool();
             continue;
           }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.signUpToken = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1378,6 +1458,11 @@ export const SignUpResponse: MessageFns<SignUpResponse> = {
         : isSet(object.verification_required)
         ? globalThis.Boolean(object.verification_required)
         : false,
+      signUpToken: isSet(object.signUpToken)
+        ? globalThis.String(object.signUpToken)
+        : isSet(object.sign_up_token)
+        ? globalThis.String(object.sign_up_token)
+        : "",
     };
   },
 
@@ -1389,6 +1474,9 @@ export const SignUpResponse: MessageFns<SignUpResponse> = {
     if (message.verificationRequired !== false) {
       obj.verificationRequired = message.verificationRequired;
     }
+    if (message.signUpToken !== "") {
+      obj.signUpToken = message.signUpToken;
+    }
     return obj;
   },
 
@@ -1399,18 +1487,25 @@ export const SignUpResponse: MessageFns<SignUpResponse> = {
     const message = createBaseSignUpResponse();
     message.user = (object.user !== undefined && object.user !== null) ? User.fromPartial(object.user) : undefined;
     message.verificationRequired = object.verificationRequired ?? false;
+    message.signUpToken = object.signUpToken ?? "";
     return message;
   },
 };
 
 function createBaseVerifyEmailRequest(): VerifyEmailRequest {
-  return { code: "" };
+  return { code: "", signUpToken: "", password: "" };
 }
 
 export const VerifyEmailRequest: MessageFns<VerifyEmailRequest> = {
   encode(message: VerifyEmailRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.code !== "") {
       writer.uint32(10).string(message.code);
+    }
+    if (message.signUpToken !== "") {
+      writer.uint32(18).string(message.signUpToken);
+    }
+    if (message.password !== "") {
+      writer.uint32(26).string(message.password);
     }
     return writer;
   },
@@ -1436,6 +1531,22 @@ export const VerifyEmailRequest: MessageFns<VerifyEmailRequest> = {
             message.code = reader.string();
             continue;
           }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.signUpToken = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.password = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1449,13 +1560,27 @@ export const VerifyEmailRequest: MessageFns<VerifyEmailRequest> = {
   },
 
   fromJSON(object: any): VerifyEmailRequest {
-    return { code: isSet(object.code) ? globalThis.String(object.code) : "" };
+    return {
+      code: isSet(object.code) ? globalThis.String(object.code) : "",
+      signUpToken: isSet(object.signUpToken)
+        ? globalThis.String(object.signUpToken)
+        : isSet(object.sign_up_token)
+        ? globalThis.String(object.sign_up_token)
+        : "",
+      password: isSet(object.password) ? globalThis.String(object.password) : "",
+    };
   },
 
   toJSON(message: VerifyEmailRequest): unknown {
     const obj: any = {};
     if (message.code !== "") {
       obj.code = message.code;
+    }
+    if (message.signUpToken !== "") {
+      obj.signUpToken = message.signUpToken;
+    }
+    if (message.password !== "") {
+      obj.password = message.password;
     }
     return obj;
   },
@@ -1466,6 +1591,8 @@ export const VerifyEmailRequest: MessageFns<VerifyEmailRequest> = {
   fromPartial(object: DeepPartial<VerifyEmailRequest>): VerifyEmailRequest {
     const message = createBaseVerifyEmailRequest();
     message.code = object.code ?? "";
+    message.signUpToken = object.signUpToken ?? "";
+    message.password = object.password ?? "";
     return message;
   },
 };
@@ -1533,6 +1660,680 @@ export const VerifyEmailResponse: MessageFns<VerifyEmailResponse> = {
   fromPartial(object: DeepPartial<VerifyEmailResponse>): VerifyEmailResponse {
     const message = createBaseVerifyEmailResponse();
     message.user = (object.user !== undefined && object.user !== null) ? User.fromPartial(object.user) : undefined;
+    return message;
+  },
+};
+
+function createBaseRequestPasswordResetRequest(): RequestPasswordResetRequest {
+  return { email: "" };
+}
+
+export const RequestPasswordResetRequest: MessageFns<RequestPasswordResetRequest> = {
+  encode(message: RequestPasswordResetRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.email !== "") {
+      writer.uint32(10).string(message.email);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RequestPasswordResetRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRequestPasswordResetRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.email = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): RequestPasswordResetRequest {
+    return { email: isSet(object.email) ? globalThis.String(object.email) : "" };
+  },
+
+  toJSON(message: RequestPasswordResetRequest): unknown {
+    const obj: any = {};
+    if (message.email !== "") {
+      obj.email = message.email;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<RequestPasswordResetRequest>): RequestPasswordResetRequest {
+    return RequestPasswordResetRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<RequestPasswordResetRequest>): RequestPasswordResetRequest {
+    const message = createBaseRequestPasswordResetRequest();
+    message.email = object.email ?? "";
+    return message;
+  },
+};
+
+function createBaseRequestPasswordResetResponse(): RequestPasswordResetResponse {
+  return {};
+}
+
+export const RequestPasswordResetResponse: MessageFns<RequestPasswordResetResponse> = {
+  encode(_: RequestPasswordResetResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RequestPasswordResetResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRequestPasswordResetResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(_: any): RequestPasswordResetResponse {
+    return {};
+  },
+
+  toJSON(_: RequestPasswordResetResponse): unknown {
+    const obj: any = {};
+    return obj;
+  },
+
+  create(base?: DeepPartial<RequestPasswordResetResponse>): RequestPasswordResetResponse {
+    return RequestPasswordResetResponse.fromPartial(base ?? {});
+  },
+  fromPartial(_: DeepPartial<RequestPasswordResetResponse>): RequestPasswordResetResponse {
+    const message = createBaseRequestPasswordResetResponse();
+    return message;
+  },
+};
+
+function createBaseResetPasswordRequest(): ResetPasswordRequest {
+  return { email: "", code: "", newPassword: "", keepApiKeys: false };
+}
+
+export const ResetPasswordRequest: MessageFns<ResetPasswordRequest> = {
+  encode(message: ResetPasswordRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.email !== "") {
+      writer.uint32(10).string(message.email);
+    }
+    if (message.code !== "") {
+      writer.uint32(18).string(message.code);
+    }
+    if (message.newPassword !== "") {
+      writer.uint32(26).string(message.newPassword);
+    }
+    if (message.keepApiKeys !== false) {
+      writer.uint32(32).bool(message.keepApiKeys);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ResetPasswordRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseResetPasswordRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.email = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.code = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.newPassword = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.keepApiKeys = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ResetPasswordRequest {
+    return {
+      email: isSet(object.email) ? globalThis.String(object.email) : "",
+      code: isSet(object.code) ? globalThis.String(object.code) : "",
+      newPassword: isSet(object.newPassword)
+        ? globalThis.String(object.newPassword)
+        : isSet(object.new_password)
+        ? globalThis.String(object.new_password)
+        : "",
+      keepApiKeys: isSet(object.keepApiKeys)
+        ? globalThis.Boolean(object.keepApiKeys)
+        : isSet(object.keep_api_keys)
+        ? globalThis.Boolean(object.keep_api_keys)
+        : false,
+    };
+  },
+
+  toJSON(message: ResetPasswordRequest): unknown {
+    const obj: any = {};
+    if (message.email !== "") {
+      obj.email = message.email;
+    }
+    if (message.code !== "") {
+      obj.code = message.code;
+    }
+    if (message.newPassword !== "") {
+      obj.newPassword = message.newPassword;
+    }
+    if (message.keepApiKeys !== false) {
+      obj.keepApiKeys = message.keepApiKeys;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<ResetPasswordRequest>): ResetPasswordRequest {
+    return ResetPasswordRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ResetPasswordRequest>): ResetPasswordRequest {
+    const message = createBaseResetPasswordRequest();
+    message.email = object.email ?? "";
+    message.code = object.code ?? "";
+    message.newPassword = object.newPassword ?? "";
+    message.keepApiKeys = object.keepApiKeys ?? false;
+    return message;
+  },
+};
+
+function createBaseResetPasswordResponse(): ResetPasswordResponse {
+  return { revokedSessions: 0, revokedApiKeys: 0, keptApiKeys: 0, deviceToken: "" };
+}
+
+export const ResetPasswordResponse: MessageFns<ResetPasswordResponse> = {
+  encode(message: ResetPasswordResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.revokedSessions !== 0) {
+      writer.uint32(8).int32(message.revokedSessions);
+    }
+    if (message.revokedApiKeys !== 0) {
+      writer.uint32(16).int32(message.revokedApiKeys);
+    }
+    if (message.keptApiKeys !== 0) {
+      writer.uint32(24).int32(message.keptApiKeys);
+    }
+    if (message.deviceToken !== "") {
+      writer.uint32(34).string(message.deviceToken);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ResetPasswordResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseResetPasswordResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.revokedSessions = reader.int32();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.revokedApiKeys = reader.int32();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.keptApiKeys = reader.int32();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.deviceToken = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ResetPasswordResponse {
+    return {
+      revokedSessions: isSet(object.revokedSessions)
+        ? globalThis.Number(object.revokedSessions)
+        : isSet(object.revoked_sessions)
+        ? globalThis.Number(object.revoked_sessions)
+        : 0,
+      revokedApiKeys: isSet(object.revokedApiKeys)
+        ? globalThis.Number(object.revokedApiKeys)
+        : isSet(object.revoked_api_keys)
+        ? globalThis.Number(object.revoked_api_keys)
+        : 0,
+      keptApiKeys: isSet(object.keptApiKeys)
+        ? globalThis.Number(object.keptApiKeys)
+        : isSet(object.kept_api_keys)
+        ? globalThis.Number(object.kept_api_keys)
+        : 0,
+      deviceToken: isSet(object.deviceToken)
+        ? globalThis.String(object.deviceToken)
+        : isSet(object.device_token)
+        ? globalThis.String(object.device_token)
+        : "",
+    };
+  },
+
+  toJSON(message: ResetPasswordResponse): unknown {
+    const obj: any = {};
+    if (message.revokedSessions !== 0) {
+      obj.revokedSessions = Math.round(message.revokedSessions);
+    }
+    if (message.revokedApiKeys !== 0) {
+      obj.revokedApiKeys = Math.round(message.revokedApiKeys);
+    }
+    if (message.keptApiKeys !== 0) {
+      obj.keptApiKeys = Math.round(message.keptApiKeys);
+    }
+    if (message.deviceToken !== "") {
+      obj.deviceToken = message.deviceToken;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<ResetPasswordResponse>): ResetPasswordResponse {
+    return ResetPasswordResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ResetPasswordResponse>): ResetPasswordResponse {
+    const message = createBaseResetPasswordResponse();
+    message.revokedSessions = object.revokedSessions ?? 0;
+    message.revokedApiKeys = object.revokedApiKeys ?? 0;
+    message.keptApiKeys = object.keptApiKeys ?? 0;
+    message.deviceToken = object.deviceToken ?? "";
+    return message;
+  },
+};
+
+function createBaseRequestEmailChangeRequest(): RequestEmailChangeRequest {
+  return { newEmail: "", password: "" };
+}
+
+export const RequestEmailChangeRequest: MessageFns<RequestEmailChangeRequest> = {
+  encode(message: RequestEmailChangeRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.newEmail !== "") {
+      writer.uint32(10).string(message.newEmail);
+    }
+    if (message.password !== "") {
+      writer.uint32(18).string(message.password);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RequestEmailChangeRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRequestEmailChangeRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.newEmail = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.password = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): RequestEmailChangeRequest {
+    return {
+      newEmail: isSet(object.newEmail)
+        ? globalThis.String(object.newEmail)
+        : isSet(object.new_email)
+        ? globalThis.String(object.new_email)
+        : "",
+      password: isSet(object.password) ? globalThis.String(object.password) : "",
+    };
+  },
+
+  toJSON(message: RequestEmailChangeRequest): unknown {
+    const obj: any = {};
+    if (message.newEmail !== "") {
+      obj.newEmail = message.newEmail;
+    }
+    if (message.password !== "") {
+      obj.password = message.password;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<RequestEmailChangeRequest>): RequestEmailChangeRequest {
+    return RequestEmailChangeRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<RequestEmailChangeRequest>): RequestEmailChangeRequest {
+    const message = createBaseRequestEmailChangeRequest();
+    message.newEmail = object.newEmail ?? "";
+    message.password = object.password ?? "";
+    return message;
+  },
+};
+
+function createBaseRequestEmailChangeResponse(): RequestEmailChangeResponse {
+  return {};
+}
+
+export const RequestEmailChangeResponse: MessageFns<RequestEmailChangeResponse> = {
+  encode(_: RequestEmailChangeResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RequestEmailChangeResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRequestEmailChangeResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(_: any): RequestEmailChangeResponse {
+    return {};
+  },
+
+  toJSON(_: RequestEmailChangeResponse): unknown {
+    const obj: any = {};
+    return obj;
+  },
+
+  create(base?: DeepPartial<RequestEmailChangeResponse>): RequestEmailChangeResponse {
+    return RequestEmailChangeResponse.fromPartial(base ?? {});
+  },
+  fromPartial(_: DeepPartial<RequestEmailChangeResponse>): RequestEmailChangeResponse {
+    const message = createBaseRequestEmailChangeResponse();
+    return message;
+  },
+};
+
+function createBaseConfirmEmailChangeRequest(): ConfirmEmailChangeRequest {
+  return { code: "" };
+}
+
+export const ConfirmEmailChangeRequest: MessageFns<ConfirmEmailChangeRequest> = {
+  encode(message: ConfirmEmailChangeRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.code !== "") {
+      writer.uint32(10).string(message.code);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ConfirmEmailChangeRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseConfirmEmailChangeRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.code = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ConfirmEmailChangeRequest {
+    return { code: isSet(object.code) ? globalThis.String(object.code) : "" };
+  },
+
+  toJSON(message: ConfirmEmailChangeRequest): unknown {
+    const obj: any = {};
+    if (message.code !== "") {
+      obj.code = message.code;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<ConfirmEmailChangeRequest>): ConfirmEmailChangeRequest {
+    return ConfirmEmailChangeRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ConfirmEmailChangeRequest>): ConfirmEmailChangeRequest {
+    const message = createBaseConfirmEmailChangeRequest();
+    message.code = object.code ?? "";
+    return message;
+  },
+};
+
+function createBaseConfirmEmailChangeResponse(): ConfirmEmailChangeResponse {
+  return { user: undefined, deviceToken: "" };
+}
+
+export const ConfirmEmailChangeResponse: MessageFns<ConfirmEmailChangeResponse> = {
+  encode(message: ConfirmEmailChangeResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.user !== undefined) {
+      User.encode(message.user, writer.uint32(10).fork()).join();
+    }
+    if (message.deviceToken !== "") {
+      writer.uint32(18).string(message.deviceToken);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ConfirmEmailChangeResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseConfirmEmailChangeResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.user = User.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.deviceToken = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ConfirmEmailChangeResponse {
+    return {
+      user: isSet(object.user) ? User.fromJSON(object.user) : undefined,
+      deviceToken: isSet(object.deviceToken)
+        ? globalThis.String(object.deviceToken)
+        : isSet(object.device_token)
+        ? globalThis.String(object.device_token)
+        : "",
+    };
+  },
+
+  toJSON(message: ConfirmEmailChangeResponse): unknown {
+    const obj: any = {};
+    if (message.user !== undefined) {
+      obj.user = User.toJSON(message.user);
+    }
+    if (message.deviceToken !== "") {
+      obj.deviceToken = message.deviceToken;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<ConfirmEmailChangeResponse>): ConfirmEmailChangeResponse {
+    return ConfirmEmailChangeResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ConfirmEmailChangeResponse>): ConfirmEmailChangeResponse {
+    const message = createBaseConfirmEmailChangeResponse();
+    message.user = (object.user !== undefined && object.user !== null) ? User.fromPartial(object.user) : undefined;
+    message.deviceToken = object.deviceToken ?? "";
     return message;
   },
 };
@@ -3239,7 +4040,7 @@ export const UpdateUserResponse: MessageFns<UpdateUserResponse> = {
 };
 
 function createBaseChangePasswordRequest(): ChangePasswordRequest {
-  return { oldPassword: "", newPassword: "", revokeOtherSessions: false };
+  return { oldPassword: "", newPassword: "", revokeOtherSessions: false, revokeApiKeys: false };
 }
 
 export const ChangePasswordRequest: MessageFns<ChangePasswordRequest> = {
@@ -3252,6 +4053,9 @@ export const ChangePasswordRequest: MessageFns<ChangePasswordRequest> = {
     }
     if (message.revokeOtherSessions !== false) {
       writer.uint32(24).bool(message.revokeOtherSessions);
+    }
+    if (message.revokeApiKeys !== false) {
+      writer.uint32(32).bool(message.revokeApiKeys);
     }
     return writer;
   },
@@ -3293,6 +4097,14 @@ export const ChangePasswordRequest: MessageFns<ChangePasswordRequest> = {
             message.revokeOtherSessions = reader.bool();
             continue;
           }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.revokeApiKeys = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -3322,6 +4134,11 @@ export const ChangePasswordRequest: MessageFns<ChangePasswordRequest> = {
         : isSet(object.revoke_other_sessions)
         ? globalThis.Boolean(object.revoke_other_sessions)
         : false,
+      revokeApiKeys: isSet(object.revokeApiKeys)
+        ? globalThis.Boolean(object.revokeApiKeys)
+        : isSet(object.revoke_api_keys)
+        ? globalThis.Boolean(object.revoke_api_keys)
+        : false,
     };
   },
 
@@ -3336,6 +4153,9 @@ export const ChangePasswordRequest: MessageFns<ChangePasswordRequest> = {
     if (message.revokeOtherSessions !== false) {
       obj.revokeOtherSessions = message.revokeOtherSessions;
     }
+    if (message.revokeApiKeys !== false) {
+      obj.revokeApiKeys = message.revokeApiKeys;
+    }
     return obj;
   },
 
@@ -3347,16 +4167,32 @@ export const ChangePasswordRequest: MessageFns<ChangePasswordRequest> = {
     message.oldPassword = object.oldPassword ?? "";
     message.newPassword = object.newPassword ?? "";
     message.revokeOtherSessions = object.revokeOtherSessions ?? false;
+    message.revokeApiKeys = object.revokeApiKeys ?? false;
     return message;
   },
 };
 
 function createBaseChangePasswordResponse(): ChangePasswordResponse {
-  return {};
+  return { revokedSessions: 0, revokedApiKeys: 0, keptSessions: 0, keptApiKeys: 0, deviceToken: "" };
 }
 
 export const ChangePasswordResponse: MessageFns<ChangePasswordResponse> = {
-  encode(_: ChangePasswordResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+  encode(message: ChangePasswordResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.revokedSessions !== 0) {
+      writer.uint32(8).int32(message.revokedSessions);
+    }
+    if (message.revokedApiKeys !== 0) {
+      writer.uint32(16).int32(message.revokedApiKeys);
+    }
+    if (message.keptSessions !== 0) {
+      writer.uint32(24).int32(message.keptSessions);
+    }
+    if (message.keptApiKeys !== 0) {
+      writer.uint32(32).int32(message.keptApiKeys);
+    }
+    if (message.deviceToken !== "") {
+      writer.uint32(42).string(message.deviceToken);
+    }
     return writer;
   },
 
@@ -3373,6 +4209,46 @@ export const ChangePasswordResponse: MessageFns<ChangePasswordResponse> = {
       while (reader.pos < end) {
         const tag = reader.uint32();
         switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.revokedSessions = reader.int32();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.revokedApiKeys = reader.int32();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.keptSessions = reader.int32();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.keptApiKeys = reader.int32();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.deviceToken = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -3385,20 +4261,66 @@ export const ChangePasswordResponse: MessageFns<ChangePasswordResponse> = {
     }
   },
 
-  fromJSON(_: any): ChangePasswordResponse {
-    return {};
+  fromJSON(object: any): ChangePasswordResponse {
+    return {
+      revokedSessions: isSet(object.revokedSessions)
+        ? globalThis.Number(object.revokedSessions)
+        : isSet(object.revoked_sessions)
+        ? globalThis.Number(object.revoked_sessions)
+        : 0,
+      revokedApiKeys: isSet(object.revokedApiKeys)
+        ? globalThis.Number(object.revokedApiKeys)
+        : isSet(object.revoked_api_keys)
+        ? globalThis.Number(object.revoked_api_keys)
+        : 0,
+      keptSessions: isSet(object.keptSessions)
+        ? globalThis.Number(object.keptSessions)
+        : isSet(object.kept_sessions)
+        ? globalThis.Number(object.kept_sessions)
+        : 0,
+      keptApiKeys: isSet(object.keptApiKeys)
+        ? globalThis.Number(object.keptApiKeys)
+        : isSet(object.kept_api_keys)
+        ? globalThis.Number(object.kept_api_keys)
+        : 0,
+      deviceToken: isSet(object.deviceToken)
+        ? globalThis.String(object.deviceToken)
+        : isSet(object.device_token)
+        ? globalThis.String(object.device_token)
+        : "",
+    };
   },
 
-  toJSON(_: ChangePasswordResponse): unknown {
+  toJSON(message: ChangePasswordResponse): unknown {
     const obj: any = {};
+    if (message.revokedSessions !== 0) {
+      obj.revokedSessions = Math.round(message.revokedSessions);
+    }
+    if (message.revokedApiKeys !== 0) {
+      obj.revokedApiKeys = Math.round(message.revokedApiKeys);
+    }
+    if (message.keptSessions !== 0) {
+      obj.keptSessions = Math.round(message.keptSessions);
+    }
+    if (message.keptApiKeys !== 0) {
+      obj.keptApiKeys = Math.round(message.keptApiKeys);
+    }
+    if (message.deviceToken !== "") {
+      obj.deviceToken = message.deviceToken;
+    }
     return obj;
   },
 
   create(base?: DeepPartial<ChangePasswordResponse>): ChangePasswordResponse {
     return ChangePasswordResponse.fromPartial(base ?? {});
   },
-  fromPartial(_: DeepPartial<ChangePasswordResponse>): ChangePasswordResponse {
+  fromPartial(object: DeepPartial<ChangePasswordResponse>): ChangePasswordResponse {
     const message = createBaseChangePasswordResponse();
+    message.revokedSessions = object.revokedSessions ?? 0;
+    message.revokedApiKeys = object.revokedApiKeys ?? 0;
+    message.keptSessions = object.keptSessions ?? 0;
+    message.keptApiKeys = object.keptApiKeys ?? 0;
+    message.deviceToken = object.deviceToken ?? "";
     return message;
   },
 };
@@ -3773,6 +4695,172 @@ export const RevokeSessionResponse: MessageFns<RevokeSessionResponse> = {
   fromPartial(object: DeepPartial<RevokeSessionResponse>): RevokeSessionResponse {
     const message = createBaseRevokeSessionResponse();
     message.revoked = object.revoked ?? 0;
+    return message;
+  },
+};
+
+function createBaseRevokeAllCredentialsRequest(): RevokeAllCredentialsRequest {
+  return { userId: "" };
+}
+
+export const RevokeAllCredentialsRequest: MessageFns<RevokeAllCredentialsRequest> = {
+  encode(message: RevokeAllCredentialsRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.userId !== "") {
+      writer.uint32(10).string(message.userId);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RevokeAllCredentialsRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRevokeAllCredentialsRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.userId = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): RevokeAllCredentialsRequest {
+    return {
+      userId: isSet(object.userId)
+        ? globalThis.String(object.userId)
+        : isSet(object.user_id)
+        ? globalThis.String(object.user_id)
+        : "",
+    };
+  },
+
+  toJSON(message: RevokeAllCredentialsRequest): unknown {
+    const obj: any = {};
+    if (message.userId !== "") {
+      obj.userId = message.userId;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<RevokeAllCredentialsRequest>): RevokeAllCredentialsRequest {
+    return RevokeAllCredentialsRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<RevokeAllCredentialsRequest>): RevokeAllCredentialsRequest {
+    const message = createBaseRevokeAllCredentialsRequest();
+    message.userId = object.userId ?? "";
+    return message;
+  },
+};
+
+function createBaseRevokeAllCredentialsResponse(): RevokeAllCredentialsResponse {
+  return { revokedSessions: 0, revokedApiKeys: 0 };
+}
+
+export const RevokeAllCredentialsResponse: MessageFns<RevokeAllCredentialsResponse> = {
+  encode(message: RevokeAllCredentialsResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.revokedSessions !== 0) {
+      writer.uint32(8).int32(message.revokedSessions);
+    }
+    if (message.revokedApiKeys !== 0) {
+      writer.uint32(16).int32(message.revokedApiKeys);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RevokeAllCredentialsResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRevokeAllCredentialsResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.revokedSessions = reader.int32();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.revokedApiKeys = reader.int32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): RevokeAllCredentialsResponse {
+    return {
+      revokedSessions: isSet(object.revokedSessions)
+        ? globalThis.Number(object.revokedSessions)
+        : isSet(object.revoked_sessions)
+        ? globalThis.Number(object.revoked_sessions)
+        : 0,
+      revokedApiKeys: isSet(object.revokedApiKeys)
+        ? globalThis.Number(object.revokedApiKeys)
+        : isSet(object.revoked_api_keys)
+        ? globalThis.Number(object.revoked_api_keys)
+        : 0,
+    };
+  },
+
+  toJSON(message: RevokeAllCredentialsResponse): unknown {
+    const obj: any = {};
+    if (message.revokedSessions !== 0) {
+      obj.revokedSessions = Math.round(message.revokedSessions);
+    }
+    if (message.revokedApiKeys !== 0) {
+      obj.revokedApiKeys = Math.round(message.revokedApiKeys);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<RevokeAllCredentialsResponse>): RevokeAllCredentialsResponse {
+    return RevokeAllCredentialsResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<RevokeAllCredentialsResponse>): RevokeAllCredentialsResponse {
+    const message = createBaseRevokeAllCredentialsResponse();
+    message.revokedSessions = object.revokedSessions ?? 0;
+    message.revokedApiKeys = object.revokedApiKeys ?? 0;
     return message;
   },
 };
@@ -5916,6 +7004,10 @@ export const AuthServiceService = {
     responseSerialize: (value: SignUpResponse): Buffer => Buffer.from(SignUpResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): SignUpResponse => SignUpResponse.decode(value),
   },
+  /**
+   * Makes the account of a sign-up: needs a code that was mailed to its address, and a secret of the
+   * person who signed up.
+   */
   verifyEmail: {
     path: "/digitalwallet.auth.v1.AuthService/VerifyEmail" as const,
     requestStream: false as const,
@@ -5924,6 +7016,56 @@ export const AuthServiceService = {
     requestDeserialize: (value: Buffer): VerifyEmailRequest => VerifyEmailRequest.decode(value),
     responseSerialize: (value: VerifyEmailResponse): Buffer => Buffer.from(VerifyEmailResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): VerifyEmailResponse => VerifyEmailResponse.decode(value),
+  },
+  /** Mails a code with which a new password can be set. The same answer for every address. */
+  requestPasswordReset: {
+    path: "/digitalwallet.auth.v1.AuthService/RequestPasswordReset" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: RequestPasswordResetRequest): Buffer =>
+      Buffer.from(RequestPasswordResetRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): RequestPasswordResetRequest => RequestPasswordResetRequest.decode(value),
+    responseSerialize: (value: RequestPasswordResetResponse): Buffer =>
+      Buffer.from(RequestPasswordResetResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): RequestPasswordResetResponse => RequestPasswordResetResponse.decode(value),
+  },
+  /** Sets a new password with a mailed code, and ends every session and API key. */
+  resetPassword: {
+    path: "/digitalwallet.auth.v1.AuthService/ResetPassword" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ResetPasswordRequest): Buffer => Buffer.from(ResetPasswordRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ResetPasswordRequest => ResetPasswordRequest.decode(value),
+    responseSerialize: (value: ResetPasswordResponse): Buffer =>
+      Buffer.from(ResetPasswordResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ResetPasswordResponse => ResetPasswordResponse.decode(value),
+  },
+  /**
+   * Mails a code to the address that the caller's account is to have. The same answer whether or not
+   * another account has that address.
+   */
+  requestEmailChange: {
+    path: "/digitalwallet.auth.v1.AuthService/RequestEmailChange" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: RequestEmailChangeRequest): Buffer =>
+      Buffer.from(RequestEmailChangeRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): RequestEmailChangeRequest => RequestEmailChangeRequest.decode(value),
+    responseSerialize: (value: RequestEmailChangeResponse): Buffer =>
+      Buffer.from(RequestEmailChangeResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): RequestEmailChangeResponse => RequestEmailChangeResponse.decode(value),
+  },
+  /** Gives the caller's account the new address, with the code that was mailed to it. */
+  confirmEmailChange: {
+    path: "/digitalwallet.auth.v1.AuthService/ConfirmEmailChange" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ConfirmEmailChangeRequest): Buffer =>
+      Buffer.from(ConfirmEmailChangeRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ConfirmEmailChangeRequest => ConfirmEmailChangeRequest.decode(value),
+    responseSerialize: (value: ConfirmEmailChangeResponse): Buffer =>
+      Buffer.from(ConfirmEmailChangeResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ConfirmEmailChangeResponse => ConfirmEmailChangeResponse.decode(value),
   },
   signIn: {
     path: "/digitalwallet.auth.v1.AuthService/SignIn" as const,
@@ -6044,6 +7186,18 @@ export const AuthServiceService = {
     responseSerialize: (value: RevokeSessionResponse): Buffer =>
       Buffer.from(RevokeSessionResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): RevokeSessionResponse => RevokeSessionResponse.decode(value),
+  },
+  /** Ends every session and every API key of a user: the caller's own; for admins, anybody's. */
+  revokeAllCredentials: {
+    path: "/digitalwallet.auth.v1.AuthService/RevokeAllCredentials" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: RevokeAllCredentialsRequest): Buffer =>
+      Buffer.from(RevokeAllCredentialsRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): RevokeAllCredentialsRequest => RevokeAllCredentialsRequest.decode(value),
+    responseSerialize: (value: RevokeAllCredentialsResponse): Buffer =>
+      Buffer.from(RevokeAllCredentialsResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): RevokeAllCredentialsResponse => RevokeAllCredentialsResponse.decode(value),
   },
   createApiKey: {
     path: "/digitalwallet.auth.v1.AuthService/CreateApiKey" as const,
@@ -6166,7 +7320,22 @@ export const AuthServiceService = {
 export interface AuthServiceServer extends UntypedServiceImplementation {
   /** Opens a customer's account, where SIGN_UP allows it. */
   signUp: handleUnaryCall<SignUpRequest, SignUpResponse>;
+  /**
+   * Makes the account of a sign-up: needs a code that was mailed to its address, and a secret of the
+   * person who signed up.
+   */
   verifyEmail: handleUnaryCall<VerifyEmailRequest, VerifyEmailResponse>;
+  /** Mails a code with which a new password can be set. The same answer for every address. */
+  requestPasswordReset: handleUnaryCall<RequestPasswordResetRequest, RequestPasswordResetResponse>;
+  /** Sets a new password with a mailed code, and ends every session and API key. */
+  resetPassword: handleUnaryCall<ResetPasswordRequest, ResetPasswordResponse>;
+  /**
+   * Mails a code to the address that the caller's account is to have. The same answer whether or not
+   * another account has that address.
+   */
+  requestEmailChange: handleUnaryCall<RequestEmailChangeRequest, RequestEmailChangeResponse>;
+  /** Gives the caller's account the new address, with the code that was mailed to it. */
+  confirmEmailChange: handleUnaryCall<ConfirmEmailChangeRequest, ConfirmEmailChangeResponse>;
   signIn: handleUnaryCall<SignInRequest, SignInResponse>;
   /** Trades a refresh token for its successor; the same token within 10 s gets the same answer. */
   refreshSession: handleUnaryCall<RefreshSessionRequest, RefreshSessionResponse>;
@@ -6183,6 +7352,8 @@ export interface AuthServiceServer extends UntypedServiceImplementation {
   changePassword: handleUnaryCall<ChangePasswordRequest, ChangePasswordResponse>;
   listSessions: handleUnaryCall<ListSessionsRequest, ListSessionsResponse>;
   revokeSession: handleUnaryCall<RevokeSessionRequest, RevokeSessionResponse>;
+  /** Ends every session and every API key of a user: the caller's own; for admins, anybody's. */
+  revokeAllCredentials: handleUnaryCall<RevokeAllCredentialsRequest, RevokeAllCredentialsResponse>;
   createApiKey: handleUnaryCall<CreateApiKeyRequest, CreateApiKeyResponse>;
   listApiKeys: handleUnaryCall<ListApiKeysRequest, ListApiKeysResponse>;
   revokeApiKey: handleUnaryCall<RevokeApiKeyRequest, RevokeApiKeyResponse>;
@@ -6220,6 +7391,10 @@ export interface AuthServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: SignUpResponse) => void,
   ): ClientUnaryCall;
+  /**
+   * Makes the account of a sign-up: needs a code that was mailed to its address, and a secret of the
+   * person who signed up.
+   */
   verifyEmail(
     request: VerifyEmailRequest,
     callback: (error: ServiceError | null, response: VerifyEmailResponse) => void,
@@ -6234,6 +7409,73 @@ export interface AuthServiceClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: VerifyEmailResponse) => void,
+  ): ClientUnaryCall;
+  /** Mails a code with which a new password can be set. The same answer for every address. */
+  requestPasswordReset(
+    request: RequestPasswordResetRequest,
+    callback: (error: ServiceError | null, response: RequestPasswordResetResponse) => void,
+  ): ClientUnaryCall;
+  requestPasswordReset(
+    request: RequestPasswordResetRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: RequestPasswordResetResponse) => void,
+  ): ClientUnaryCall;
+  requestPasswordReset(
+    request: RequestPasswordResetRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: RequestPasswordResetResponse) => void,
+  ): ClientUnaryCall;
+  /** Sets a new password with a mailed code, and ends every session and API key. */
+  resetPassword(
+    request: ResetPasswordRequest,
+    callback: (error: ServiceError | null, response: ResetPasswordResponse) => void,
+  ): ClientUnaryCall;
+  resetPassword(
+    request: ResetPasswordRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ResetPasswordResponse) => void,
+  ): ClientUnaryCall;
+  resetPassword(
+    request: ResetPasswordRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ResetPasswordResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * Mails a code to the address that the caller's account is to have. The same answer whether or not
+   * another account has that address.
+   */
+  requestEmailChange(
+    request: RequestEmailChangeRequest,
+    callback: (error: ServiceError | null, response: RequestEmailChangeResponse) => void,
+  ): ClientUnaryCall;
+  requestEmailChange(
+    request: RequestEmailChangeRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: RequestEmailChangeResponse) => void,
+  ): ClientUnaryCall;
+  requestEmailChange(
+    request: RequestEmailChangeRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: RequestEmailChangeResponse) => void,
+  ): ClientUnaryCall;
+  /** Gives the caller's account the new address, with the code that was mailed to it. */
+  confirmEmailChange(
+    request: ConfirmEmailChangeRequest,
+    callback: (error: ServiceError | null, response: ConfirmEmailChangeResponse) => void,
+  ): ClientUnaryCall;
+  confirmEmailChange(
+    request: ConfirmEmailChangeRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ConfirmEmailChangeResponse) => void,
+  ): ClientUnaryCall;
+  confirmEmailChange(
+    request: ConfirmEmailChangeRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ConfirmEmailChangeResponse) => void,
   ): ClientUnaryCall;
   signIn(
     request: SignInRequest,
@@ -6418,6 +7660,22 @@ export interface AuthServiceClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: RevokeSessionResponse) => void,
+  ): ClientUnaryCall;
+  /** Ends every session and every API key of a user: the caller's own; for admins, anybody's. */
+  revokeAllCredentials(
+    request: RevokeAllCredentialsRequest,
+    callback: (error: ServiceError | null, response: RevokeAllCredentialsResponse) => void,
+  ): ClientUnaryCall;
+  revokeAllCredentials(
+    request: RevokeAllCredentialsRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: RevokeAllCredentialsResponse) => void,
+  ): ClientUnaryCall;
+  revokeAllCredentials(
+    request: RevokeAllCredentialsRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: RevokeAllCredentialsResponse) => void,
   ): ClientUnaryCall;
   createApiKey(
     request: CreateApiKeyRequest,

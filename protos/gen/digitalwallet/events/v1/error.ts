@@ -69,6 +69,7 @@ export const ErrorReason = {
   TOTP_NOT_ENABLED: 76,
   TOTP_NOT_BEGUN: 77,
   TOTP_UNREADABLE: 78,
+  MAIL_NOT_CONFIGURED: 79,
   /** OVERLOADED - What stands in the way for now. */
   OVERLOADED: 80,
   THROTTLED: 81,
@@ -139,6 +140,7 @@ export namespace ErrorReason {
   export type TOTP_NOT_ENABLED = typeof ErrorReason.TOTP_NOT_ENABLED;
   export type TOTP_NOT_BEGUN = typeof ErrorReason.TOTP_NOT_BEGUN;
   export type TOTP_UNREADABLE = typeof ErrorReason.TOTP_UNREADABLE;
+  export type MAIL_NOT_CONFIGURED = typeof ErrorReason.MAIL_NOT_CONFIGURED;
   export type OVERLOADED = typeof ErrorReason.OVERLOADED;
   export type THROTTLED = typeof ErrorReason.THROTTLED;
   export type OUTBOX_FULL = typeof ErrorReason.OUTBOX_FULL;
@@ -307,6 +309,9 @@ export function errorReasonFromJSON(object: any): ErrorReason {
     case 78:
     case "ERROR_REASON_TOTP_UNREADABLE":
       return ErrorReason.TOTP_UNREADABLE;
+    case 79:
+    case "ERROR_REASON_MAIL_NOT_CONFIGURED":
+      return ErrorReason.MAIL_NOT_CONFIGURED;
     case 80:
     case "ERROR_REASON_OVERLOADED":
       return ErrorReason.OVERLOADED;
@@ -455,6 +460,8 @@ export function errorReasonToJSON(object: ErrorReason): string {
       return "ERROR_REASON_TOTP_NOT_BEGUN";
     case ErrorReason.TOTP_UNREADABLE:
       return "ERROR_REASON_TOTP_UNREADABLE";
+    case ErrorReason.MAIL_NOT_CONFIGURED:
+      return "ERROR_REASON_MAIL_NOT_CONFIGURED";
     case ErrorReason.OVERLOADED:
       return "ERROR_REASON_OVERLOADED";
     case ErrorReason.THROTTLED:

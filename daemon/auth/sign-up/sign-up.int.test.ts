@@ -1,35 +1,30 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
-import { startAuthServer, type Answer, type AuthServer } from '../../tests/support/auth-server.ts';
 import {
-  createCertificate,
-  startSmtpServer,
-  type TestSmtpServer,
-} from '../../tests/support/smtp.ts';
-import { AuthServiceService as rpc, Role } from '../../protos/gen/digitalwallet/auth/v1/auth.ts';
-import { createMailer, type Mailer } from '../platform/mail.ts';
-import { createUserOnHost } from './index.ts';
-import { pruneSignUps } from './verification-store.ts';
+  startAuthServer,
+  type Answer,
+  type AuthServer,
+} from '../../../tests/support/auth-server.ts';
+import { codeIn, openMailbox, type Mailbox } from '../../../tests/support/mailbox.ts';
+import { AuthServiceService as rpc, Role } from '../../../protos/gen/digitalwallet/auth/v1/auth.ts';
+import { createUserOnHost } from '../index.ts';
+import { maxPlaces } from './places.ts';
+import { pruneSignUps } from './store.ts';
 
 const password = 'correct horse battery';
 const other = 'another long password';
-let smtp: TestSmtpServer;
-let mailer: Mailer;
+let mailbox: Mailbox;
 let server: AuthServer;
 let count = 0;
 
 beforeAll(async () => {
-  const certificate = createCertificate();
-  smtp = await startSmtpServer(certificate);
-  const url = `smtp://localhost:${smtp.port}?starttls=required`;
-  mailer = createMailer({ url, from: 'wallet@example.com', ca: certificate.cert });
-  server = await startAuthServer({ mailer });
+  mailbox = await openMailbox();
+  server = await startAuthServer({ mailer: mailbox.mailer });
 });
 
 afterAll(async () => {
   await server.stop();
-  await mailer.stop();
-  await smtp.stop();
+  await mailbox.stop();
 });
 
 const newEmail = () => `user${(count += 1)}@example.com`;
@@ -37,22 +32,12 @@ const reasonOf = (answer: Answer<unknown>) => (answer.ok ? 'ok' : answer.reason)
 
 const signUp = (email: string, text = password) =>
   server.call(rpc.signUp, { email, password: text });
-const verify = (code: string) => server.call(rpc.verifyEmail, { code });
+const verify = (code: string, text = password) =>
+  server.call(rpc.verifyEmail, { code, signUpToken: '', password: text });
 const signIn = (email: string, text = password) =>
   server.call(rpc.signIn, { email, password: text, client: 'test', deviceToken: '' });
-
-const mailsTo = (email: string) => smtp.mails.filter(({ to }) => to.includes(email.toLowerCase()));
-
-/** What the next mail to an address says, once it has come. */
-async function nextMail(email: string, known = 0): Promise<string> {
-  for (;;) {
-    const mail = mailsTo(email)[known];
-    if (mail) return mail.raw;
-    await smtp.waitFor(smtp.mails.length + 1);
-  }
-}
-
-const codeIn = (raw: string) => /verify-email ([0-9A-Z-]{29})\r\n/.exec(raw)?.[1] ?? '';
+const nextMail = (email: string, known = 0) => mailbox.next(email, '', known);
+const mailsTo = (email: string) => mailbox.to(email);
 
 /** Signs up, and gives the code that was mailed. */
 async function codeFor(email: string, text = password): Promise<string> {
@@ -81,13 +66,16 @@ describe('signing up by mail', () => {
     await verify(await codeFor(taken));
     const answers = [await signUp(fresh), await signUp(waiting), await signUp(taken, other)];
     const shapes = answers.map((answer) =>
-      JSON.stringify(answer).replace(/user\d+@example\.com/g, 'EMAIL'),
+      JSON.stringify(answer)
+        .replace(/user\d+@example\.com/g, 'EMAIL')
+        .replace(/dws_[\w-]{43}/, 'TOKEN'),
     );
     expect(new Set(shapes).size).toBe(1);
     expect(answers[0]).toMatchObject({ ok: true, value: { verificationRequired: true } });
     expect(codeIn(await nextMail(taken, 1))).toBe('');
     expect(await nextMail(taken, 1)).toContain('Subject: You have an account already');
-    expect(reasonOf(await signIn(taken, other))).toBe('CREDENTIALS_INVALID');
+    // The same as for an address without an account.
+    expect(reasonOf(await signIn(taken, other))).toBe('EMAIL_UNVERIFIED');
     expect(reasonOf(await signIn(taken))).toBe('ok');
   });
 
@@ -100,29 +88,62 @@ describe('signing up by mail', () => {
     expect(reasonOf(await signIn(email))).toBe('ok');
   });
 
-  it('again replaces password and code', async () => {
+  it('again leaves the first password and code as they are', async () => {
     const email = newEmail();
     const first = await codeFor(email);
-    const second = await codeFor(email, other);
-    expect(reasonOf(await signIn(email))).toBe('CREDENTIALS_INVALID');
-    expect(reasonOf(await verify(first))).toBe('VERIFICATION_CODE_INVALID');
-    expect(reasonOf(await verify(second))).toBe('ok');
-    expect(reasonOf(await signIn(email, other))).toBe('ok');
+    await codeFor(email, other);
+    expect(reasonOf(await verify(first))).toBe('ok');
+    expect(reasonOf(await signIn(email, other))).toBe('CREDENTIALS_INVALID');
+    expect(reasonOf(await signIn(email))).toBe('ok');
   });
 
-  it('a fourth time in an hour mails nothing and changes nothing, with the same answer', async () => {
+  it('a fourth time in an hour mails nothing, with the same answer, and waits for any code', async () => {
     const email = newEmail();
     await codeFor(email);
     await codeFor(email);
     const third = await codeFor(email);
-    const fourth = await signUp(email, other);
-    expect(fourth).toEqual(await signUp(email, other));
-    expect(fourth).toMatchObject({ ok: true, value: { verificationRequired: true } });
-    const last = newEmail();
-    await codeFor(last);
+    expect(await signUp(email, other)).toMatchObject({
+      ok: true,
+      value: { verificationRequired: true },
+    });
+    await codeFor(newEmail());
     expect(mailsTo(email)).toHaveLength(3);
-    expect(reasonOf(await verify(third))).toBe('ok');
-    expect(reasonOf(await signIn(email))).toBe('ok');
+    expect(reasonOf(await verify(third, other))).toBe('ok');
+    expect(reasonOf(await signIn(email, other))).toBe('ok');
+  });
+
+  it('keeps so many sign-ups for one address, and the first of them stays', async () => {
+    const email = newEmail();
+    const code = await codeFor(email);
+    const answers = [];
+    for (let i = 0; i < maxPlaces + 4; i += 1) answers.push(await signUp(email, `${other} ${i}`));
+    expect(new Set(answers.map(reasonOf))).toEqual(new Set(['ok']));
+    const rows = await server.database.query('SELECT 1 FROM sign_ups WHERE email = $1', [email]);
+    expect(rows).toHaveLength(maxPlaces);
+    expect(reasonOf(await verify(code))).toBe('ok');
+  });
+
+  it('a code with a wrong password twenty times is void, with the right one as well', async () => {
+    const email = newEmail();
+    const code = await codeFor(email);
+    const guesses = await Promise.all(Array.from({ length: 25 }, (_, i) => verify(code, `w ${i}`)));
+    expect(new Set(guesses.map(reasonOf))).toEqual(new Set(['VERIFICATION_CODE_INVALID']));
+    expect(reasonOf(await verify(code))).toBe('VERIFICATION_CODE_INVALID');
+    expect(reasonOf(await verify(await codeFor(email)))).toBe('ok');
+  });
+
+  it('a code alone, or with the token of a sign-up for another address, opens nothing', async () => {
+    const [email, another] = [newEmail(), newEmail()];
+    const code = await codeFor(email);
+    const answer = await signUp(another);
+    const signUpToken = answer.ok ? answer.value.signUpToken : '';
+    for (const secret of ['', signUpToken]) {
+      const request = { code, signUpToken: secret, password: '' };
+      expect(reasonOf(await server.call(rpc.verifyEmail, request))).toBe(
+        'VERIFICATION_CODE_INVALID',
+      );
+    }
+    expect(reasonOf(await verify(code))).toBe('ok');
   });
 
   it('a code works once, however many use it at the same time', async () => {
@@ -134,10 +155,8 @@ describe('signing up by mail', () => {
   it('a code is void after a day, and goes then', async () => {
     const email = newEmail();
     const code = await codeFor(email);
-    await server.database.query(
-      `UPDATE sign_ups SET expires_at = expires_at - interval '24 hours' WHERE email = $1`,
-      [email],
-    );
+    const aged = `UPDATE sign_ups SET expires_at = expires_at - interval '24 hours' WHERE email = $1`;
+    await server.database.query(aged, [email]);
     expect(reasonOf(await verify(code))).toBe('VERIFICATION_CODE_INVALID');
     expect(reasonOf(await signIn(email))).toBe('CREDENTIALS_INVALID');
     await server.database.db.tx(pruneSignUps);
@@ -154,7 +173,7 @@ describe('signing up by mail', () => {
     await signUp(email);
     expect(await nextMail(email, 1)).toContain('You have an account already');
     expect(reasonOf(await signIn(email, other))).toBe('ok');
-    expect(reasonOf(await signIn(email))).toBe('CREDENTIALS_INVALID');
+    expect(reasonOf(await signIn(email))).toBe('EMAIL_UNVERIFIED');
     const old = newEmail();
     await server.database.query(
       `INSERT INTO users (id, email, password_hash, role, email_verified)
@@ -166,16 +185,32 @@ describe('signing up by mail', () => {
     expect(reasonOf(await signIn(old, other))).toBe('ok');
   });
 
-  it('keeps neither the code nor the password as it is', async () => {
+  it('a code that ends later than it can was written by a wrong clock, and is void', async () => {
     const email = newEmail();
     const code = await codeFor(email);
+    const shift = `UPDATE mailed_codes SET expires_at = expires_at + interval '1 hour' WHERE subject = $1`;
+    await server.database.query(shift, [email]);
+    expect(reasonOf(await verify(code))).toBe('VERIFICATION_CODE_INVALID');
+  });
+
+  it('keeps neither code, token nor password as they are', async () => {
+    const email = newEmail();
+    const answer = await signUp(email);
+    const code = codeIn(await nextMail(email));
     const rows = await server.database.query(
-      `SELECT password_hash, encode(code_hash, 'escape') AS code FROM sign_ups WHERE email = $1`,
+      `SELECT to_json(s)::text AS s, to_json(c)::text AS c,
+         (SELECT json_agg(m)::text FROM mails m) AS m
+       FROM sign_ups s, mailed_codes c WHERE s.email = $1 AND c.subject = $1`,
       [email],
     );
     expect(rows).toHaveLength(1);
-    expect(JSON.stringify(rows)).not.toContain(code);
-    expect(JSON.stringify(rows)).not.toContain(password);
+    const text = JSON.stringify(rows);
+    const signUpToken = answer.ok ? answer.value.signUpToken : '';
+    for (const secret of [code, signUpToken, password]) {
+      expect(secret.length).toBeGreaterThan(10);
+      expect(text).not.toContain(secret);
+      expect(text).not.toContain(Buffer.from(secret).toString('hex'));
+    }
   });
 
   it('checks address and password before anything else', async () => {
@@ -183,18 +218,21 @@ describe('signing up by mail', () => {
     expect(reasonOf(await signUp(newEmail(), 'short'))).toBe('PASSWORD_INVALID');
   });
 
-  it('does not wait for the mail server, and tries again', async () => {
+  it('does not wait for the mail server, which gets the same code again', async () => {
     const email = newEmail();
-    smtp.refuseWith({ code: 451, text: 'later' });
+    mailbox.smtp.refuseWith({ code: 451, text: 'later' });
     expect(reasonOf(await signUp(email))).toBe('ok');
-    smtp.refuseWith(undefined);
+    const tries = `SELECT 1 FROM mails WHERE recipient = $1 AND attempt > 0 AND due_at > clock_timestamp()`;
+    while ((await server.database.query(tries, [email])).length === 0);
+    mailbox.smtp.refuseWith(undefined);
+    await server.database.query('UPDATE mails SET due_at = clock_timestamp()');
     expect(reasonOf(await verify(codeIn(await nextMail(email))))).toBe('ok');
   });
 });
 
 describe('where sign-up is closed', () => {
   it('it is refused before anything is looked at', async () => {
-    const closed = await startAuthServer({ isSignUpOpen: false, mailer });
+    const closed = await startAuthServer({ isSignUpOpen: false, mailer: mailbox.mailer });
     const asked = await closed.call(rpc.signUp, { email: 'no address', password: '' });
     expect(reasonOf(asked)).toBe('SIGN_UP_CLOSED');
     await closed.stop();

@@ -1,4 +1,4 @@
-import type { Log } from '../../platform/log.ts';
+import type { Log } from './log.ts';
 
 export type Loop = {
   /** There may be something to do; polling would find it a little later. */
