@@ -59,6 +59,19 @@ describe('trouble', () => {
     expect(await countRows()).toBe(1);
   });
 
+  it('is the first error in time, not what it made of the statements behind it', async () => {
+    const err = await errorOf(
+      db.tx(async (tx) => {
+        const broken = insert(tx, 'a', null as unknown as number);
+        const behind = insert(tx, 'b');
+        await Promise.allSettled([broken, behind]);
+        await behind;
+      }),
+    );
+    expect(sqlStateOf(err)).toBe('23502');
+    expect(classifyDbError(err)).toBe('data');
+  });
+
   it('a backend killed before COMMIT is answered leaves the outcome in doubt', async () => {
     const err = await errorOf(
       db.tx(async (tx) => {

@@ -139,16 +139,35 @@ async function runTransaction<T>(
   work: (tx: Tx) => Promise<T>,
 ): Promise<T> {
   await client.query(begin);
+  const failed = createFirstError();
   let result: T;
   try {
-    result = await work(txOn(client));
+    result = await work(txOn(client, failed.note));
   } catch (err) {
     // Without an answer of the server's the connection is given up, and with it the transaction.
     if (sqlStateOf(err) !== undefined) await client.query('ROLLBACK').catch(() => undefined);
-    throw err;
+    throw failed.causeOf(err);
   }
   await commit(client);
   return result;
+}
+
+type FirstError = {
+  note(err: unknown): void;
+  /** What an error came from, where it only says that an earlier statement failed. */
+  causeOf(err: unknown): unknown;
+};
+
+/**
+ * Statements sent together are answered in order: after the first that fails, each of the others
+ * fails with `in_failed_sql_transaction`, which says nothing of the cause.
+ */
+function createFirstError(): FirstError {
+  let first: unknown;
+  return {
+    note: (err) => void (first ??= err),
+    causeOf: (err) => (sqlStateOf(err) === '25P02' ? (first ?? err) : err),
+  };
 }
 
 async function commit(client: pg.PoolClient): Promise<void> {
@@ -166,9 +185,19 @@ async function commit(client: pg.PoolClient): Promise<void> {
   if (tag !== 'COMMIT') throw new Error(`COMMIT was answered with ${tag}`);
 }
 
-function txOn(client: pg.PoolClient): Tx {
-  const run = (statement: Statement, values: readonly unknown[]) =>
-    client.query({ name: statement.name, text: statement.text, values: [...values] });
+function txOn(client: pg.PoolClient, onError: (err: unknown) => void = () => undefined): Tx {
+  const run = async (statement: Statement, values: readonly unknown[]) => {
+    try {
+      return await client.query({
+        name: statement.name,
+        text: statement.text,
+        values: [...values],
+      });
+    } catch (err) {
+      onError(err);
+      throw err;
+    }
+  };
   return {
     query: async <Row>(statement: Statement, values: readonly unknown[] = []) =>
       (await run(statement, values)).rows as Row[],
