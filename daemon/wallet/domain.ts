@@ -1,3 +1,4 @@
+import { isWithdrawn } from '../../core/currencies.ts';
 import { chainHash, genesisHash } from '../../core/chain.ts';
 import type { CallerClass } from '../../core/ids.ts';
 import { absoluteMinor, amountLimitMinor, formatMinor } from '../../core/money.ts';
@@ -89,7 +90,8 @@ export const earliestTimeMs = (wallet: WalletState): number =>
 export const walletsOf = (command: Command): readonly WalletRef[] => [command.wallet];
 
 /** True for what opens a wallet that does not exist yet. */
-export const opensWallet = (command: Command): boolean => command.operation === 'deposit';
+export const opensWallet = ({ operation, wallet }: Command): boolean =>
+  operation === 'deposit' && !isWithdrawn(wallet.currency);
 
 /** A wallet that nothing has happened to. */
 export function newWallet(ref: WalletRef): WalletState {
@@ -110,7 +112,12 @@ export function decide(states: States, command: Command, nowMs: number): Decisio
   if (twin) return replay(twin, command);
   const refused = states.refused.get(command.transactionId);
   if (refused) return { kind: 'rejected', rejection: refused, isRepeated: true };
-  const wallet = states.wallets.get(command.wallet.id) ?? newWallet(command.wallet);
+  const opened = states.wallets.get(command.wallet.id);
+  if (!opened && isWithdrawn(command.wallet.currency)) {
+    const message = 'the currency was withdrawn from ISO 4217: no wallet can be opened in it';
+    return reject('CURRENCY_UNKNOWN', message, { field: 'currency' });
+  }
+  const wallet = opened ?? newWallet(command.wallet);
   if (earliestTimeMs(wallet) > nowMs + clockToleranceMs) {
     return reject(
       'WALLET_CLOCK_AHEAD',
@@ -124,9 +131,7 @@ export function decide(states: States, command: Command, nowMs: number): Decisio
       walletId: wallet.id,
     });
   }
-  const movement = isUndo(command.operation)
-    ? undoMovement(states, command, wallet)
-    : plainMovement(command);
+  const movement = findMovement(states, command, wallet);
   if ('kind' in movement) return movement;
   const refusal = checkBalance(wallet, movement.amountMinor);
   return refusal ?? { kind: 'accepted', entries: [enter(wallet, command, movement, nowMs)] };
@@ -187,20 +192,17 @@ function evolve(wallet: WalletState, entry: Entry): WalletState {
 
 type Movement = { readonly amountMinor: bigint; readonly contraAccount: string };
 
-function plainMovement(command: Command): Movement {
-  const amountMinor = command.amountMinor ?? 0n;
-  return {
-    amountMinor: command.operation === 'deposit' ? amountMinor : -amountMinor,
-    contraAccount: contraAccountOf(command),
-  };
-}
-
 function contraAccountOf(command: Command): string {
   if (command.operation !== 'purchase') return 'external:cash';
   return command.merchant === undefined ? 'merchant' : `merchant:${command.merchant}`;
 }
 
-function undoMovement(states: States, command: Command, wallet: WalletState): Movement | Decision {
+function findMovement(states: States, command: Command, wallet: WalletState): Movement | Decision {
+  if (!isUndo(command.operation)) {
+    const sign = command.operation === 'deposit' ? 1n : -1n;
+    const contraAccount = contraAccountOf(command);
+    return { amountMinor: sign * (command.amountMinor ?? 0n), contraAccount };
+  }
   const parentId = command.parentId ?? '';
   const parent = states.entries.get(parentId)?.find((entry) => entry.wallet.id === wallet.id);
   const of = { field: 'parent_id', parentId };
@@ -277,12 +279,12 @@ function enter(wallet: WalletState, command: Command, movement: Movement, nowMs:
 /** A key names one transaction for ever: the same content gets it again, another is refused. */
 function replay(twin: readonly Entry[], command: Command): Decision {
   const original = twin.find((entry) => entry.wallet.id === command.wallet.id);
+  const { operation, parentId, amountMinor } = command;
   const isSame =
-    original?.operation === command.operation &&
-    original.parentId === command.parentId &&
-    (isUndo(command.operation) || original.contraAccount === contraAccountOf(command)) &&
-    (command.amountMinor === undefined ||
-      command.amountMinor === absoluteMinor(original.amountMinor));
+    original?.operation === operation &&
+    original.parentId === parentId &&
+    (isUndo(operation) || original.contraAccount === contraAccountOf(command)) &&
+    (amountMinor === undefined || amountMinor === absoluteMinor(original.amountMinor));
   if (isSame) return { kind: 'replayed', entries: twin };
   return reject(
     'IDEMPOTENCY_KEY_REUSED',

@@ -223,4 +223,22 @@ describe('wallets', () => {
     const staff = await list('', as(randomUUID(), 'operator'));
     expect(staff.ok && staff.value.wallets.length).toBe(3);
   });
+
+  it('in a currency that was withdrawn are listed, read and paid out, and no new one is opened', async () => {
+    const commit = createCommit(test.db);
+    const [refused] = await commit([deposit('a', 1n, 'HRK')]);
+    expect(refused).toMatchObject({ ok: false, rejection: { reason: 'CURRENCY_UNKNOWN' } });
+    // Opened while it was current.
+    await commit([deposit('b', 5n, 'EUR')]);
+    await test.query(`INSERT INTO wallets (id, user_id, currency, exponent, balance, seq, last_at, last_hash)
+      SELECT '${walletIdOf(userId, 'HRK')}', user_id, 'HRK', 2, 0, 0, 'epoch', last_hash FROM wallets`);
+    expect(await commit([deposit('c', 700n, 'HRK')])).toMatchObject([{ ok: true }]);
+    const own = await list('', as(userId));
+    if (!own.ok) throw new Error(own.rejection.reason);
+    expect(own.value.wallets.map(({ currency }) => currency)).toEqual(['EUR', 'HRK']);
+    const payout = { ...deposit('d', 700n, 'HRK'), operation: 'withdraw' } as const;
+    expect(await commit([payout])).toMatchObject([
+      { ok: true, value: { entry: { balanceAfterMinor: 0n } } },
+    ]);
+  });
 });
