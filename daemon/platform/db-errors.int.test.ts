@@ -83,6 +83,20 @@ describe('trouble', () => {
     expect(classifyDbError(err)).toBe('transient');
   });
 
+  it('a server that has turned read-only is transient, and its connection is dropped', async () => {
+    const readOnlySql = sql('test_read_only', 'SET default_transaction_read_only = on');
+    const held = await db.read(async (tx) => {
+      await tx.execute(readOnlySql);
+      return pidOf(tx);
+    });
+    const err = await errorOf(db.tx((tx) => insert(tx, 'a')));
+    expect(sqlStateOf(err)).toBe('25006');
+    expect(classifyDbError(err)).toBe('transient');
+    await db.tx((tx) => insert(tx, 'b'));
+    expect(await db.read(pidOf)).not.toBe(held);
+    expect(await countRows()).toBe(1);
+  });
+
   it('idle backends that are killed end neither the process nor the pool', async () => {
     const pids = await Promise.all([1, 2, 3].map(() => db.read(pidOf)));
     await database.query('SELECT pg_terminate_backend(pid) FROM unnest($1::int[]) pid', [pids]);

@@ -221,7 +221,7 @@ export function classifyDbError(err: unknown): 'data' | 'transient' | 'unexpecte
   const state = sqlStateOf(err);
   if (state === undefined) return isNetworkError(err) ? 'transient' : 'unexpected';
   if (/^(22|23)/.test(state)) return 'data';
-  return /^(40|53|55P03|57|58|08|25P03)/.test(state) ? 'transient' : 'unexpected';
+  return /^(40|53|55P03|57|58|08|25P03|25006)/.test(state) ? 'transient' : 'unexpected';
 }
 
 /** The five characters of SQLSTATE, where the server gave one. */
@@ -238,8 +238,9 @@ export function constraintOf(err: unknown): string | undefined {
   return typeof constraint === 'string' ? constraint : undefined;
 }
 
+/** 25006: the connection leads to a standby; the next one may lead to the primary. */
 function isConnectionState(state: string | undefined): boolean {
-  return state !== undefined && /^(08|57|58)/.test(state);
+  return state !== undefined && /^(08|57|58|25006)/.test(state);
 }
 
 function isNetworkError(err: unknown): boolean {
