@@ -17,16 +17,37 @@ const codesByExponent = {
   4: 'CLF UYW',
 } as const;
 
-const exponentByCode: ReadonlyMap<string, number> = new Map(
-  Object.entries(codesByExponent).flatMap(([exponent, codes]) =>
-    codes.split(' ').map((code): [string, number] => [code, Number(exponent)]),
-  ),
-);
+/**
+ * What ISO has withdrawn since 2011 (ISO 4217 list three), with the decimals that list one gave at
+ * the time. A code that leaves the table above moves here: wallets in it stay readable, and can be
+ * paid out. No wallet is opened in it any more.
+ */
+const withdrawnByExponent = {
+  0: 'BYR',
+  2: 'ANG BGN CUC EEK HRK LTL LVL MRO SLL STD VEF ZMK ZWL',
+} as const;
 
-/** All known codes, sorted. */
+const toPairs = (byExponent: Readonly<Record<number, string>>): [string, number][] =>
+  Object.entries(byExponent).flatMap(([exponent, codes]) =>
+    codes.split(' ').map((code): [string, number] => [code, Number(exponent)]),
+  );
+
+const exponentByCode: ReadonlyMap<string, number> = new Map([
+  ...toPairs(codesByExponent),
+  ...toPairs(withdrawnByExponent),
+]);
+const withdrawn: ReadonlySet<string> = new Set(toPairs(withdrawnByExponent).map(([code]) => code));
+
+/** All codes in which there may be wallets, sorted: the withdrawn ones too. */
 export const currencyCodes: readonly string[] = [...exponentByCode.keys()].sort();
 
-/** Number of decimals of an ISO 4217 code (exactly as ISO writes it), or undefined if unknown. */
+/** True for a code that ISO has withdrawn: no new wallet may have it. */
+export const isWithdrawn = (currency: string): boolean => withdrawn.has(currency);
+
+/**
+ * Number of decimals of an ISO 4217 code (exactly as ISO writes it), of a withdrawn one too, or
+ * undefined if unknown.
+ */
 export function findExponent(currency: string): number | undefined {
   return exponentByCode.get(currency);
 }

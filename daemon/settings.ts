@@ -1,6 +1,6 @@
 import { z } from 'zod';
 
-import { findExponent } from '../core/currencies.ts';
+import { findExponent, isWithdrawn } from '../core/currencies.ts';
 import { isOperation, operations } from '../core/operations.ts';
 import { isAddressOrRange, loopback } from './platform/grpc/source.ts';
 import { parseSender, parseSmtpUrl } from './platform/mail-settings.ts';
@@ -166,7 +166,10 @@ export const schema = z.object({
   STATEMENT_EXPORT_QUEUE: queueName,
   WALLET_CURRENCY: z
     .string()
-    .refine((code) => findExponent(code) !== undefined, 'must be a code of ISO 4217, like BRL'),
+    .refine(
+      (code) => findExponent(code) !== undefined && !isWithdrawn(code),
+      'must be a code of ISO 4217, like BRL',
+    ),
   STATEMENT_INLINE_DAYS: z
     .string()
     .regex(/^([1-9]\d?|[12]\d\d|3[0-5]\d|36[0-6])$/, 'must be a number of days from 1 to 366')

@@ -114,7 +114,14 @@ const makeCommand = (change: Partial<Command>): Command => ({
 
 function decideOn(command: Command, balanceMinor: bigint) {
   const lastHash = genesisHash(wallet.id, userId, 'BRL');
-  const state = { ...wallet, status: 'active' as const, balanceMinor, seq: 2n, lastAtMs: 0 };
+  const state = {
+    ...wallet,
+    status: 'active' as const,
+    balanceMinor,
+    seq: 2n,
+    lastAtMs: 0,
+    readWatermarkMs: 0,
+  };
   const wallets = new Map([[wallet.id, { ...state, lastHash }]]);
   const nothing = { entries: new Map(), undone: new Set<string>(), refused: new Map() };
   return decide({ wallets, ...nothing }, command, 1_700_000_000_000);

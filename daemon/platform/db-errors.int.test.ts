@@ -59,6 +59,19 @@ describe('trouble', () => {
     expect(await countRows()).toBe(1);
   });
 
+  it('is the first error in time, not what it made of the statements behind it', async () => {
+    const err = await errorOf(
+      db.tx(async (tx) => {
+        const broken = insert(tx, 'a', null as unknown as number);
+        const behind = insert(tx, 'b');
+        await Promise.allSettled([broken, behind]);
+        await behind;
+      }),
+    );
+    expect(sqlStateOf(err)).toBe('23502');
+    expect(classifyDbError(err)).toBe('data');
+  });
+
   it('a backend killed before COMMIT is answered leaves the outcome in doubt', async () => {
     const err = await errorOf(
       db.tx(async (tx) => {
@@ -68,6 +81,20 @@ describe('trouble', () => {
     );
     expect(isCommitInDoubt(err)).toBe(true);
     expect(classifyDbError(err)).toBe('transient');
+  });
+
+  it('a server that has turned read-only is transient, and its connection is dropped', async () => {
+    const readOnlySql = sql('test_read_only', 'SET default_transaction_read_only = on');
+    const held = await db.read(async (tx) => {
+      await tx.execute(readOnlySql);
+      return pidOf(tx);
+    });
+    const err = await errorOf(db.tx((tx) => insert(tx, 'a')));
+    expect(sqlStateOf(err)).toBe('25006');
+    expect(classifyDbError(err)).toBe('transient');
+    await db.tx((tx) => insert(tx, 'b'));
+    expect(await db.read(pidOf)).not.toBe(held);
+    expect(await countRows()).toBe(1);
   });
 
   it('idle backends that are killed end neither the process nor the pool', async () => {

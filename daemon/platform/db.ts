@@ -139,16 +139,35 @@ async function runTransaction<T>(
   work: (tx: Tx) => Promise<T>,
 ): Promise<T> {
   await client.query(begin);
+  const failed = createFirstError();
   let result: T;
   try {
-    result = await work(txOn(client));
+    result = await work(txOn(client, failed.note));
   } catch (err) {
     // Without an answer of the server's the connection is given up, and with it the transaction.
     if (sqlStateOf(err) !== undefined) await client.query('ROLLBACK').catch(() => undefined);
-    throw err;
+    throw failed.causeOf(err);
   }
   await commit(client);
   return result;
+}
+
+type FirstError = {
+  note(err: unknown): void;
+  /** What an error came from, where it only says that an earlier statement failed. */
+  causeOf(err: unknown): unknown;
+};
+
+/**
+ * Statements sent together are answered in order: after the first that fails, each of the others
+ * fails with `in_failed_sql_transaction`, which says nothing of the cause.
+ */
+function createFirstError(): FirstError {
+  let first: unknown;
+  return {
+    note: (err) => void (first ??= err),
+    causeOf: (err) => (sqlStateOf(err) === '25P02' ? (first ?? err) : err),
+  };
 }
 
 async function commit(client: pg.PoolClient): Promise<void> {
@@ -166,9 +185,19 @@ async function commit(client: pg.PoolClient): Promise<void> {
   if (tag !== 'COMMIT') throw new Error(`COMMIT was answered with ${tag}`);
 }
 
-function txOn(client: pg.PoolClient): Tx {
-  const run = (statement: Statement, values: readonly unknown[]) =>
-    client.query({ name: statement.name, text: statement.text, values: [...values] });
+function txOn(client: pg.PoolClient, onError: (err: unknown) => void = () => undefined): Tx {
+  const run = async (statement: Statement, values: readonly unknown[]) => {
+    try {
+      return await client.query({
+        name: statement.name,
+        text: statement.text,
+        values: [...values],
+      });
+    } catch (err) {
+      onError(err);
+      throw err;
+    }
+  };
   return {
     query: async <Row>(statement: Statement, values: readonly unknown[] = []) =>
       (await run(statement, values)).rows as Row[],
@@ -192,7 +221,7 @@ export function classifyDbError(err: unknown): 'data' | 'transient' | 'unexpecte
   const state = sqlStateOf(err);
   if (state === undefined) return isNetworkError(err) ? 'transient' : 'unexpected';
   if (/^(22|23)/.test(state)) return 'data';
-  return /^(40|53|55P03|57|58|08|25P03)/.test(state) ? 'transient' : 'unexpected';
+  return /^(40|53|55P03|57|58|08|25P03|25006)/.test(state) ? 'transient' : 'unexpected';
 }
 
 /** The five characters of SQLSTATE, where the server gave one. */
@@ -209,8 +238,9 @@ export function constraintOf(err: unknown): string | undefined {
   return typeof constraint === 'string' ? constraint : undefined;
 }
 
+/** 25006: the connection leads to a standby; the next one may lead to the primary. */
 function isConnectionState(state: string | undefined): boolean {
-  return state !== undefined && /^(08|57|58)/.test(state);
+  return state !== undefined && /^(08|57|58|25006)/.test(state);
 }
 
 function isNetworkError(err: unknown): boolean {

@@ -46,6 +46,17 @@ const until = (check: () => Promise<void> | void, timeout = 10_000) =>
   vi.waitFor(check, { timeout, interval: 20 });
 const untilEmpty = () => until(async () => expect(await kept()).toEqual([]));
 
+it('a lease from a time when the clock was a day ahead holds nothing up', async () => {
+  await database.query(`INSERT INTO relay_leases (name, holder, token, expires_at)
+    VALUES ('outbox', gen_random_uuid(), 7, clock_timestamp() + interval '1 day')`);
+  await append('a');
+  startRelay(createTransport());
+  await untilEmpty();
+  const [lease] = await database.query<{ token: string; is_sound: boolean }>(`SELECT token,
+    expires_at < clock_timestamp() + interval '5 seconds' AS is_sound FROM relay_leases`);
+  expect(lease).toEqual({ token: '8', is_sound: true });
+});
+
 describe('two relays on one database', () => {
   it('only one sends at a time', async () => {
     let active = 0;
@@ -124,7 +135,7 @@ describe('two relays on one database', () => {
     const relay = startRelay(transport);
     await until(() => expect(transport.calls).toHaveLength(1));
     await database.query(
-      "UPDATE relay_leases SET holder = $1, token = token + 1, expires_at = now() + interval '1 h'",
+      "UPDATE relay_leases SET holder = $1, token = token + 1, expires_at = now() + interval '3900 ms'",
       [randomUUID()],
     );
     returns();

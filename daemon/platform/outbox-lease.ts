@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 
 import { sql, type Db } from './db.ts';
+import type { Log } from './log.ts';
 
 /** The right to send, by the database's clock; renewed a few times within its life. */
 export type Lease = {
@@ -16,16 +17,21 @@ export type Lease = {
 const leaseMs = 4_000;
 export const renewMs = leaseMs / 4;
 
+// No lease is longer than its full length: one that ends later was given while the clock was ahead.
 const leaseSql = sql(
   'outbox_lease',
-  `INSERT INTO relay_leases AS l (name, holder, token, expires_at)
+  `WITH before AS (
+     SELECT expires_at > clock_timestamp() + $2 * interval '1 millisecond' AS is_ahead
+     FROM relay_leases WHERE name = 'outbox')
+   INSERT INTO relay_leases AS l (name, holder, token, expires_at)
    VALUES ('outbox', $1, 1, clock_timestamp() + $2 * interval '1 millisecond')
    ON CONFLICT (name) DO UPDATE
    SET holder = $1,
        token = CASE WHEN l.holder = $1 THEN l.token ELSE l.token + 1 END,
        expires_at = excluded.expires_at
    WHERE l.holder = $1 OR l.expires_at < clock_timestamp()
-   RETURNING token`,
+     OR l.expires_at > clock_timestamp() + $2 * interval '1 millisecond'
+   RETURNING token, COALESCE((SELECT is_ahead FROM before), false) AS is_ahead`,
 );
 
 const giveUpSql = sql(
@@ -33,7 +39,7 @@ const giveUpSql = sql(
   `UPDATE relay_leases SET expires_at = '-infinity' WHERE name = 'outbox' AND holder = $1`,
 );
 
-export function createLease(db: Db): Lease {
+export function createLease(db: Db, log: Log): Lease {
   const holder = randomUUID();
   let held: { readonly token: bigint; readonly renewedAt: number } | undefined;
   return {
@@ -41,8 +47,12 @@ export function createLease(db: Db): Lease {
     hold: async () => {
       const startedAt = performance.now();
       if (held && startedAt - held.renewedAt < renewMs) return held.token;
-      const rows = await db.tx((tx) => tx.query<{ token: bigint }>(leaseSql, [holder, leaseMs]));
-      const token = rows[0]?.token;
+      type Row = { token: bigint; is_ahead: boolean };
+      const [row] = await db.tx((tx) => tx.query<Row>(leaseSql, [holder, leaseMs]));
+      if (row?.is_ahead) {
+        log.warn("the relay's lease ended later than it may: the database's clock stepped back");
+      }
+      const token = row?.token;
       held = token === undefined ? undefined : { token, renewedAt: startedAt };
       return token;
     },

@@ -46,7 +46,7 @@ type RelayOptions = {
  */
 export function createRelay(options: RelayOptions): Relay {
   const { db, log } = options;
-  const lease = createLease(db);
+  const lease = createLease(db, log);
   const nap = createNap();
   // After a failure no commit cuts the pause short: under load that would be no pause at all.
   const pause = createNap();

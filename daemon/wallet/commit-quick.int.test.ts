@@ -146,6 +146,19 @@ describe('a key that was used', () => {
     expect(await here([twin])).toMatchObject([{ ok: true, value: { isReplayed: true } }]);
   });
 
+  it('by a message that comes again is a replay, and its neighbours are done', async () => {
+    const { here } = await createDaemons();
+    const message = command({ callerClass: 'message' }, 'message 1');
+    await here([message]);
+    for (let i = 0; i < 20; i += 1) {
+      expect(await here([message, command(), withdraw(1n)])).toMatchObject([
+        { ok: true, value: { isReplayed: true } },
+        { ok: true, value: { isReplayed: false } },
+        { ok: true, value: { isReplayed: false } },
+      ]);
+    }
+  });
+
   it('long ago is a replay, also where the funds would not suffice any more', async () => {
     const { here } = await createDaemons();
     const old = withdraw(100n, {}, 'old');

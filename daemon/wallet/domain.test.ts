@@ -268,6 +268,16 @@ describe('frozen wallets and clocks', () => {
     });
   });
 
+  it('nothing is put before the time up to which the wallet was reported', () => {
+    const reported = withWallet(given(deposit('d', 1n)), { readWatermarkMs: nowMs + 2_000 });
+    expect(decide(reported, deposit('e', 1n), nowMs)).toMatchObject({
+      entries: [{ occurredAtMs: nowMs + 2_000 }],
+    });
+    const tomorrow = nowMs + clockToleranceMs + 1;
+    const ahead = withWallet(given(deposit('d', 1n)), { readWatermarkMs: tomorrow });
+    expectRejection(decide(ahead, deposit('e', 1n), nowMs), 'WALLET_CLOCK_AHEAD');
+  });
+
   it('a wallet further ahead than the tolerance is refused', () => {
     const ahead = withWallet(given(deposit('d', 1n)), { lastAtMs: nowMs + clockToleranceMs + 1 });
     expectRejection(decide(ahead, deposit('e', 1n), nowMs), 'WALLET_CLOCK_AHEAD');

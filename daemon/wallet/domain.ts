@@ -1,3 +1,4 @@
+import { isWithdrawn } from '../../core/currencies.ts';
 import { chainHash, genesisHash } from '../../core/chain.ts';
 import type { CallerClass } from '../../core/ids.ts';
 import { absoluteMinor, amountLimitMinor, formatMinor } from '../../core/money.ts';
@@ -55,6 +56,8 @@ export type WalletState = WalletRef & {
   readonly balanceMinor: bigint;
   readonly seq: bigint;
   readonly lastAtMs: number;
+  /** Balances and statements before this time were reported: no entry may be put before it. */
+  readonly readWatermarkMs: number;
   readonly lastHash: string;
 };
 
@@ -79,13 +82,16 @@ export type Decision =
 /** A wallet whose last transaction lies further ahead of the clock than this is refused. */
 export const clockToleranceMs = 5 * 60_000;
 
+/** The earliest time that the next entry of a wallet may have, whatever the clock says. */
+export const earliestTimeMs = (wallet: WalletState): number =>
+  Math.max(wallet.lastAtMs, wallet.readWatermarkMs);
+
 /** The wallets that a command concerns: today its own. */
-export function walletsOf(command: Command): readonly WalletRef[] {
-  return [command.wallet];
-}
+export const walletsOf = (command: Command): readonly WalletRef[] => [command.wallet];
 
 /** True for what opens a wallet that does not exist yet. */
-export const opensWallet = (command: Command): boolean => command.operation === 'deposit';
+export const opensWallet = ({ operation, wallet }: Command): boolean =>
+  operation === 'deposit' && !isWithdrawn(wallet.currency);
 
 /** A wallet that nothing has happened to. */
 export function newWallet(ref: WalletRef): WalletState {
@@ -95,6 +101,7 @@ export function newWallet(ref: WalletRef): WalletState {
     balanceMinor: 0n,
     seq: 0n,
     lastAtMs: 0,
+    readWatermarkMs: 0,
     lastHash: genesisHash(ref.id, ref.userId, ref.currency),
   };
 }
@@ -105,11 +112,16 @@ export function decide(states: States, command: Command, nowMs: number): Decisio
   if (twin) return replay(twin, command);
   const refused = states.refused.get(command.transactionId);
   if (refused) return { kind: 'rejected', rejection: refused, isRepeated: true };
-  const wallet = states.wallets.get(command.wallet.id) ?? newWallet(command.wallet);
-  if (wallet.lastAtMs > nowMs + clockToleranceMs) {
+  const opened = states.wallets.get(command.wallet.id);
+  if (!opened && isWithdrawn(command.wallet.currency)) {
+    const message = 'the currency was withdrawn from ISO 4217: no wallet can be opened in it';
+    return reject('CURRENCY_UNKNOWN', message, { field: 'currency' });
+  }
+  const wallet = opened ?? newWallet(command.wallet);
+  if (earliestTimeMs(wallet) > nowMs + clockToleranceMs) {
     return reject(
       'WALLET_CLOCK_AHEAD',
-      'the wallet has a transaction from the future: have the clock of the database checked',
+      'the wallet was used or read at a time in the future: have the clock of the database checked',
       { walletId: wallet.id },
     );
   }
@@ -119,9 +131,7 @@ export function decide(states: States, command: Command, nowMs: number): Decisio
       walletId: wallet.id,
     });
   }
-  const movement = isUndo(command.operation)
-    ? undoMovement(states, command, wallet)
-    : plainMovement(command);
+  const movement = findMovement(states, command, wallet);
   if ('kind' in movement) return movement;
   const refusal = checkBalance(wallet, movement.amountMinor);
   return refusal ?? { kind: 'accepted', entries: [enter(wallet, command, movement, nowMs)] };
@@ -161,9 +171,8 @@ export function decideBatch(
 }
 
 /** True for a refusal that is kept with a message, so that its redelivery gets the same answer. */
-export function isRemembered(command: Command, rejection: Rejection): boolean {
-  return command.callerClass === 'message' && rejection.reason !== 'WALLET_CLOCK_AHEAD';
-}
+export const isRemembered = (command: Command, rejection: Rejection): boolean =>
+  command.callerClass === 'message' && rejection.reason !== 'WALLET_CLOCK_AHEAD';
 
 /** The wallet after an entry of its own. */
 function evolve(wallet: WalletState, entry: Entry): WalletState {
@@ -176,46 +185,39 @@ function evolve(wallet: WalletState, entry: Entry): WalletState {
     balanceMinor: entry.balanceAfterMinor,
     seq: entry.seq,
     lastAtMs: entry.occurredAtMs,
+    readWatermarkMs: wallet.readWatermarkMs,
     lastHash: entry.hash,
   };
 }
 
 type Movement = { readonly amountMinor: bigint; readonly contraAccount: string };
 
-function plainMovement(command: Command): Movement {
-  const amountMinor = command.amountMinor ?? 0n;
-  return {
-    amountMinor: command.operation === 'deposit' ? amountMinor : -amountMinor,
-    contraAccount: contraAccountOf(command),
-  };
-}
-
 function contraAccountOf(command: Command): string {
   if (command.operation !== 'purchase') return 'external:cash';
   return command.merchant === undefined ? 'merchant' : `merchant:${command.merchant}`;
 }
 
-function undoMovement(states: States, command: Command, wallet: WalletState): Movement | Decision {
+function findMovement(states: States, command: Command, wallet: WalletState): Movement | Decision {
+  if (!isUndo(command.operation)) {
+    const sign = command.operation === 'deposit' ? 1n : -1n;
+    const contraAccount = contraAccountOf(command);
+    return { amountMinor: sign * (command.amountMinor ?? 0n), contraAccount };
+  }
   const parentId = command.parentId ?? '';
   const parent = states.entries.get(parentId)?.find((entry) => entry.wallet.id === wallet.id);
+  const of = { field: 'parent_id', parentId };
   if (!parent) {
-    return reject('PARENT_NOT_FOUND', `this wallet has no transaction ${parentId}`, {
-      field: 'parent_id',
-      parentId,
-    });
+    return reject('PARENT_NOT_FOUND', `this wallet has no transaction ${parentId}`, of);
   }
   if (!canUndo(command.operation, parent.operation)) {
     return reject(
       'PARENT_NOT_UNDOABLE',
       `a ${command.operation} cannot undo a ${parent.operation}`,
-      { field: 'parent_id', parentId, operation: command.operation, parent: parent.operation },
+      { ...of, operation: command.operation, parent: parent.operation },
     );
   }
   if (states.undone.has(parentId)) {
-    return reject('PARENT_ALREADY_UNDONE', `transaction ${parentId} has been undone already`, {
-      field: 'parent_id',
-      parentId,
-    });
+    return reject('PARENT_ALREADY_UNDONE', `transaction ${parentId} has been undone already`, of);
   }
   const parentAmountMinor = absoluteMinor(parent.amountMinor);
   if (command.amountMinor !== undefined && command.amountMinor !== parentAmountMinor) {
@@ -229,16 +231,15 @@ function undoMovement(states: States, command: Command, wallet: WalletState): Mo
   return { amountMinor: -parent.amountMinor, contraAccount: parent.contraAccount };
 }
 
-function canUndo(operation: Operation, parent: Operation): boolean {
-  return operation === 'cancellation' ? parent === 'purchase' : !isUndo(parent);
-}
+const canUndo = (operation: Operation, parent: Operation): boolean =>
+  operation === 'cancellation' ? parent === 'purchase' : !isUndo(parent);
 
 function checkBalance(wallet: WalletState, amountMinor: bigint): Decision | undefined {
   const balanceAfterMinor = wallet.balanceMinor + amountMinor;
   if (balanceAfterMinor >= 0n && balanceAfterMinor < amountLimitMinor) return undefined;
-  const amount = formatMinor(absoluteMinor(amountMinor), wallet.exponent);
-  const { currency } = wallet;
-  const balance = formatMinor(wallet.balanceMinor, wallet.exponent);
+  const { currency, exponent } = wallet;
+  const amount = formatMinor(absoluteMinor(amountMinor), exponent);
+  const balance = formatMinor(wallet.balanceMinor, exponent);
   if (balanceAfterMinor < 0n) {
     return reject(
       'INSUFFICIENT_FUNDS',
@@ -268,7 +269,7 @@ function enter(wallet: WalletState, command: Command, movement: Movement, nowMs:
     actor: command.actor,
     description: command.description,
     metadata: command.metadata,
-    occurredAtMs: Math.max(nowMs, wallet.lastAtMs),
+    occurredAtMs: Math.max(nowMs, earliestTimeMs(wallet)),
     hash: '',
   };
   entry.hash = chainHash(wallet.lastHash, entry);
@@ -278,12 +279,12 @@ function enter(wallet: WalletState, command: Command, movement: Movement, nowMs:
 /** A key names one transaction for ever: the same content gets it again, another is refused. */
 function replay(twin: readonly Entry[], command: Command): Decision {
   const original = twin.find((entry) => entry.wallet.id === command.wallet.id);
+  const { operation, parentId, amountMinor } = command;
   const isSame =
-    original?.operation === command.operation &&
-    original.parentId === command.parentId &&
-    (isUndo(command.operation) || original.contraAccount === contraAccountOf(command)) &&
-    (command.amountMinor === undefined ||
-      command.amountMinor === absoluteMinor(original.amountMinor));
+    original?.operation === operation &&
+    original.parentId === parentId &&
+    (isUndo(operation) || original.contraAccount === contraAccountOf(command)) &&
+    (amountMinor === undefined || amountMinor === absoluteMinor(original.amountMinor));
   if (isSame) return { kind: 'replayed', entries: twin };
   return reject(
     'IDEMPOTENCY_KEY_REUSED',

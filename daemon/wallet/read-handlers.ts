@@ -22,7 +22,13 @@ import {
   encodePageToken,
   pageSizeOf,
 } from '../platform/page-token.ts';
-import { newWallet, type Entry, type WalletRef, type WalletState } from './domain.ts';
+import {
+  earliestTimeMs,
+  newWallet,
+  type Entry,
+  type WalletRef,
+  type WalletState,
+} from './domain.ts';
 import { refOf } from './request.ts';
 import * as reads from './store-reads.ts';
 import * as store from './store.ts';
@@ -150,9 +156,9 @@ type WalletNow = { readonly wallet: WalletState; readonly nowMs: number };
 
 function readNow(db: Db, ref: WalletRef): Promise<WalletNow> {
   return db.snapshot(async (tx) => {
-    const nowMs = await readClock(tx);
+    const clockMs = await readClock(tx);
     const [wallet = newWallet(ref)] = await store.readWallets(tx, [ref], false);
-    return { wallet, nowMs };
+    return { wallet, nowMs: Math.max(clockMs, wallet.lastAtMs) };
   });
 }
 
@@ -165,7 +171,8 @@ async function readSettled(db: Db, ref: WalletRef): Promise<WalletNow> {
     const settled = await db.tx(async (tx) => {
       const [wallet] = await store.readWallets(tx, [ref], true);
       if (!wallet) return undefined;
-      const nowMs = await readClock(tx);
+      // A clock that stepped back does not make a time the present that was reported as past.
+      const nowMs = Math.max(await readClock(tx), earliestTimeMs(wallet));
       await writes.settleWallet(tx, wallet.id, nowMs);
       return { wallet, nowMs };
     });

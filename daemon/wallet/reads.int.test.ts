@@ -4,6 +4,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
 import { transactionIdOf, walletIdOf } from '../../core/ids.ts';
 import { createTestDatabase, type TestDatabase } from '../../tests/support/database.ts';
+import type { Db, Statement, Tx } from '../platform/db.ts';
 import type { CallContext } from '../platform/grpc/calls.ts';
 import { createCommit } from './commit.ts';
 import type { Command } from './domain.ts';
@@ -49,13 +50,52 @@ function deposit(key: string, amountMinor: bigint, currency = 'BRL', exponent = 
   };
 }
 
-const balance = async (at?: Date) => {
-  const answer = await getBalance(options(), { userId: '', currency: '', at }, as(userId));
+/** The test's database with a clock that is so far ahead of, or behind, the real one. */
+const withClock = (offsetMs: number): Db => {
+  const shift = (tx: Tx): Tx => ({
+    ...tx,
+    query: async <Row>(statement: Statement, values?: readonly unknown[]) => {
+      const rows = await tx.query<Row>(statement, values);
+      if (statement.name !== 'clock') return rows;
+      return (rows as { now: number }[]).map(({ now }) => ({ now: now + offsetMs })) as Row[];
+    },
+  });
+  const { db } = test;
+  return {
+    ...db,
+    tx: (work) => db.tx((tx) => work(shift(tx))),
+    snapshot: (work) => db.snapshot((tx) => work(shift(tx))),
+  };
+};
+
+const balance = async (at?: Date, db: Db = test.db) => {
+  const request = { userId: '', currency: '', at };
+  const answer = await getBalance({ ...options(), db }, request, as(userId));
   if (!answer.ok) throw new Error(answer.rejection.reason);
   return { balanceMinor: answer.value.wallet?.balanceMinor, seq: answer.value.wallet?.seq };
 };
 
 describe('balance', () => {
+  it.each([2_000, 120_000])(
+    'as of a time stays though the clock steps back by %d ms',
+    async (ms) => {
+      const ahead = createCommit(withClock(0));
+      const behind = createCommit(withClock(-ms));
+      await ahead([deposit('a', 10_000n)]);
+      const at = new Date();
+      await new Promise((resolve) => setTimeout(resolve, 5));
+      const reported = { balanceMinor: 10_000n, seq: 1n };
+      expect(await balance(at)).toEqual(reported);
+      // The first reads under the lock, the second goes by what the first left.
+      for (const key of ['b', 'c']) {
+        expect(await behind([deposit(key, 500n)])).toMatchObject([{ ok: true }]);
+        expect(await balance(at, withClock(-ms))).toEqual(reported);
+        expect(await balance(at)).toEqual(reported);
+      }
+      expect(await balance(undefined, withClock(-ms))).toEqual({ balanceMinor: 11_000n, seq: 3n });
+    },
+  );
+
   it('of a wallet never opened is 0 with seq 0', async () => {
     expect(await balance()).toEqual({ balanceMinor: 0n, seq: 0n });
     expect(await balance(new Date())).toEqual({ balanceMinor: 0n, seq: 0n });
@@ -182,5 +222,23 @@ describe('wallets', () => {
     expect(await list(userId, as(randomUUID()))).toMatchObject({ ok: false });
     const staff = await list('', as(randomUUID(), 'operator'));
     expect(staff.ok && staff.value.wallets.length).toBe(3);
+  });
+
+  it('in a currency that was withdrawn are listed, read and paid out, and no new one is opened', async () => {
+    const commit = createCommit(test.db);
+    const [refused] = await commit([deposit('a', 1n, 'HRK')]);
+    expect(refused).toMatchObject({ ok: false, rejection: { reason: 'CURRENCY_UNKNOWN' } });
+    // Opened while it was current.
+    await commit([deposit('b', 5n, 'EUR')]);
+    await test.query(`INSERT INTO wallets (id, user_id, currency, exponent, balance, seq, last_at, last_hash)
+      SELECT '${walletIdOf(userId, 'HRK')}', user_id, 'HRK', 2, 0, 0, 'epoch', last_hash FROM wallets`);
+    expect(await commit([deposit('c', 700n, 'HRK')])).toMatchObject([{ ok: true }]);
+    const own = await list('', as(userId));
+    if (!own.ok) throw new Error(own.rejection.reason);
+    expect(own.value.wallets.map(({ currency }) => currency)).toEqual(['EUR', 'HRK']);
+    const payout = { ...deposit('d', 700n, 'HRK'), operation: 'withdraw' } as const;
+    expect(await commit([payout])).toMatchObject([
+      { ok: true, value: { entry: { balanceAfterMinor: 0n } } },
+    ]);
   });
 });

@@ -162,9 +162,12 @@ export async function updateStatus(
   await tx.execute(statusSql, [walletId, status]);
 }
 
-const settleSql = sql('wallet_settle', 'UPDATE wallets SET settled_at = $2 WHERE id = $1');
+const settleSql = sql(
+  'wallet_settle',
+  'UPDATE wallets SET settled_at = GREATEST(settled_at, $2) WHERE id = $1',
+);
 
-/** Notes that a locked wallet's past has been told up to `clockMs`. */
+/** Raises a locked wallet's read watermark to `clockMs`; it never falls. */
 export async function settleWallet(tx: Tx, walletId: string, clockMs: number): Promise<void> {
   await tx.execute(settleSql, [walletId, new Date(clockMs).toISOString()]);
 }

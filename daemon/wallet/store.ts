@@ -24,6 +24,7 @@ export type WalletRow = {
   balance: bigint;
   seq: bigint;
   last_at: number;
+  settled_at: number;
   last_hash: Buffer;
 };
 
@@ -48,7 +49,7 @@ export type EntryRow = {
 };
 
 export const walletColumns = `w.id, w.user_id, w.currency, w.exponent, w.status, w.balance, w.seq,
-  w.last_at, w.last_hash`;
+  w.last_at, GREATEST(w.settled_at, 'epoch') AS settled_at, w.last_hash`;
 
 const readWalletsText = `SELECT ${walletColumns}
    FROM unnest($1::uuid[], $2::uuid[]) AS asked(id, user_id)
@@ -128,6 +129,7 @@ export function toWallet(row: WalletRow): WalletState {
     balanceMinor: row.balance,
     seq: row.seq,
     lastAtMs: row.last_at,
+    readWatermarkMs: row.settled_at,
     lastHash: row.last_hash.toString('hex'),
   };
 }

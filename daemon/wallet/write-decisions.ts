@@ -46,11 +46,14 @@ export async function writeDecisions(
   return answers;
 }
 
-/** Waits for all, also where one fails: what is on its way belongs to this transaction. */
+/**
+ * Waits for all, also where one fails: what is on its way belongs to this transaction. Throws the
+ * first error in time.
+ */
 export async function all(works: readonly Promise<unknown>[]): Promise<void> {
-  const outcomes = await Promise.allSettled(works);
-  const failed = outcomes.find((outcome) => outcome.status === 'rejected');
-  if (failed) throw failed.reason;
+  const errors: unknown[] = [];
+  await Promise.all(works.map((work) => work.catch((err: unknown) => errors.push(err))));
+  if (errors.length > 0) throw errors[0];
 }
 
 function acceptedEntries(decisions: readonly Decision[]): Entry[] {
