@@ -3,8 +3,6 @@ import { refuse, succeed, type Result } from '../../core/reasons.ts';
 import type { Role } from '../../core/roles.ts';
 import { findTextProblem } from '../../core/text.ts';
 
-export { networkOf } from '../../core/networks.ts';
-
 export type User = {
   readonly id: string;
   readonly email: string;

@@ -30,7 +30,8 @@ import {
 } from './recovery/reset-password.ts';
 import { revokeAllCredentials } from './recovery/revoke-all.ts';
 import { listSessions, revokeSession } from './session-list.ts';
-import { refreshSession, signIn, signOut } from './sessions.ts';
+import { refreshSession, signOut } from './sessions.ts';
+import { signIn } from './sign-in.ts';
 import { recordSignIn } from './sign-in-audit.ts';
 import { listRevocations as listRevocationRows } from './store-revocations.ts';
 import { signUp, type SignUpOptions } from './sign-up/sign-up.ts';

@@ -93,13 +93,12 @@ const lockCredentialsSql = sql(
  * Holds a user as they are until the commit. A token that is signed with what this gives, and with
  * a time read after it, is older than any change of the user that it does not know of.
  */
-async function lockCredentials(
-  tx: Tx,
-  id: string,
-): Promise<{ readonly user: User; readonly passwordHash: string } | undefined> {
+async function lockCredentials(tx: Tx, id: string): Promise<LockedUser | undefined> {
   const [row] = await tx.query<UserRow & { password_hash: string }>(lockCredentialsSql, [id]);
   return row && { user: toUser(row), passwordHash: row.password_hash };
 }
+
+type LockedUser = { readonly user: User; readonly passwordHash: string };
 
 const lockForSessionSql = sql(
   'user_lock_session',
@@ -107,10 +106,7 @@ const lockForSessionSql = sql(
 );
 
 /** The same for one who opens a session: one at a time, so that their number is known. */
-export async function lockForSession(
-  tx: Tx,
-  id: string,
-): Promise<{ readonly user: User; readonly passwordHash: string } | undefined> {
+export async function lockForSession(tx: Tx, id: string): Promise<LockedUser | undefined> {
   const [row] = await tx.query<UserRow & { password_hash: string }>(lockForSessionSql, [id]);
   return row && { user: toUser(row), passwordHash: row.password_hash };
 }
