@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 
 const root = join(import.meta.dirname, '..');
+const rootFiles = readdirSync(root);
 const folders = ['bench', 'cli', 'core', 'daemon', 'docker', 'migrations', 'protos', 'tests'];
 const paths = folders.flatMap((folder) =>
   readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' }).map((path) =>
@@ -39,7 +40,8 @@ const namesIn = (cell: string): string[] =>
 function exists(name: string): boolean {
   const escaped = name.replace(/\/$/, '').replace(/[.+?^${}()|[\]\\]/g, '\\$&');
   const pattern = new RegExp(`(^|/)${escaped.replaceAll('*', '[^/]+')}$`);
-  return paths.some((path) => pattern.test(path)) || folders.includes(name.replace(/\/$/, ''));
+  const isTop = folders.includes(name.replace(/\/$/, '')) || rootFiles.includes(name);
+  return isTop || paths.some((path) => pattern.test(path));
 }
 
 const claims = readClaims();

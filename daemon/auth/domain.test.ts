@@ -228,7 +228,7 @@ describe('limits of attempts', () => {
   );
 
   it('a source is slowed down after a hundred; mails to an address stop after three', () => {
-    expect(sourceLimit.waitsMs).toEqual([...Array<number>(99).fill(0), 2_000]);
+    expect(sourceLimit.waitsMs).toEqual([...Array<number>(99).fill(0), 1_000]);
     expect(signUpMailLimit.waitsMs).toEqual([0, 0, signUpMailLimit.forgetMs]);
   });
 });

@@ -201,7 +201,7 @@ export const accountLimit = { ...slowAfter(5, guessWaitsMs, hourMs), isOnlyRetur
 /** Wrong passwords against one account with any of its device tokens. */
 export const devicesLimit = { ...slowAfter(20, guessWaitsMs, hourMs), isOnlyReturned: true };
 /** Wrong passwords, or wrong codes, from one network: an office behind one address stays below. */
-export const sourceLimit = { ...slowAfter(100, [2_000], 10 * 60_000), isOnlyReturned: true };
+export const sourceLimit = { ...slowAfter(100, [1_000], 10 * 60_000), isOnlyReturned: true };
 /** Accounts opened from one network. */
 export const signUpLimit: AttemptLimit = {
   ...slowAfter(100, [30_000], hourMs),

@@ -33,6 +33,7 @@ export { createUserOnHost, resetPasswordOnHost, type HostReset } from './host.ts
 export { resetTotpOnHost } from './totp/reset.ts';
 export { generateSigningKey } from './signing-keys.ts';
 
+const maxCredentialLength = 256 * 1024;
 const pruneEveryMs = 10 * 60_000;
 const prunedAtOnce = 10_000;
 
@@ -102,8 +103,10 @@ export async function createAuth(options: AuthOptions) {
     policies,
     bounds: {
       resolveUsers: { user_ids: maxResolved, emails: maxResolved },
-      // As long as a header of a call can be: what is no token must be called so.
-      validateToken: { access_token: 32 * 1024 },
+      // As long as a request can be: a credential is refused for what it is not, whatever its length.
+      validateToken: { access_token: maxCredentialLength },
+      refreshSession: { refresh_token: maxCredentialLength },
+      signIn: { password: maxCredentialLength },
     },
     onDenied: (context, method, rejection) => trail.recordDenial(context, method, rejection),
   };

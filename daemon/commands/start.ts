@@ -27,8 +27,9 @@ export async function runDaemon(config: Config, log: Log): Promise<number> {
   });
   if (!started.ok) return printFault(started.fault);
   const app = started.value;
-  say(`walletd ready: gRPC on ${app.address}`);
-  for (const notice of app.notices) say(`walletd: ${notice}`);
+  // In one write: what reads the line for "ready" has the notices too.
+  const notices = app.notices.map((notice) => `walletd: ${notice}`);
+  say([`walletd ready: gRPC on ${app.address}`, ...notices].join('\n'));
   const code = await stopAsked;
   say('walletd stopping: new calls are refused, those in hand are finished');
   const { clean } = await app.stop();

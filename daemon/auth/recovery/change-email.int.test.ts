@@ -70,9 +70,11 @@ describe('a change of the address', () => {
       );
     }
     await server.database.query(
-      `UPDATE attempts SET blocked_until = blocked_until + interval '1 hour' WHERE count = 5`,
+      `UPDATE attempts SET blocked_until = clock_timestamp() + interval '4 seconds' WHERE count = 5`,
     );
-    expect(reasonOf(await request(owner, 'x@example.net'))).toBe('THROTTLED');
+    const asked = { newEmail: 'x@example.net', password };
+    const refused = await server.call(rpc.requestEmailChange, asked, owner.bearer, 1_500);
+    expect(reasonOf(refused)).toBe('THROTTLED');
     await server.database.query('TRUNCATE attempts');
     expect(mailbox.to('x@example.net')).toEqual([]);
   });

@@ -85,15 +85,20 @@ describe.each(recoveries)('after %s', (_name, recover) => {
     const { deviceToken } = valueOf(await people.trySignIn(owner.email));
     await recover(owner, false);
     const guess = (n: number) =>
-      server.call(rpc.signIn, {
-        email: owner.email,
-        password: `wrong ${n}`,
-        client: '',
-        deviceToken: n < 5 ? '' : deviceToken,
-      });
+      server.call(
+        rpc.signIn,
+        {
+          email: owner.email,
+          password: `wrong ${n}`,
+          client: '',
+          deviceToken: n < 5 ? '' : deviceToken,
+        },
+        undefined,
+        1_500,
+      );
     for (let i = 0; i < 5; i += 1) await guess(i);
     await server.database.query(
-      `UPDATE attempts SET blocked_until = blocked_until + interval '1 hour' WHERE count >= 5`,
+      `UPDATE attempts SET blocked_until = clock_timestamp() + interval '4 seconds' WHERE count >= 5`,
     );
     expect(reasonOf(await guess(5))).toBe('THROTTLED');
   });

@@ -6,6 +6,9 @@ import { createMessageSplitter, type SplitterOptions } from './message-splitter.
 /** What a chunk takes besides its bytes while it waits to be read: a Buffer and its place in a list. */
 const chunkBytes = 256;
 
+/** What is pushed for a chunk that has no end of a message. */
+const nothing = Buffer.alloc(0);
+
 const heldBytes = new WeakMap<ServerHttp2Stream, () => number>();
 
 /** What a stream holds of its requests. */
@@ -37,12 +40,15 @@ export function guardStream(
     if (!Buffer.isBuffer(chunk)) return push(chunk, encoding);
     frames += 1;
     meter.seeData(chunk.length, frames);
-    if (isDropped) return true;
     if (stream.readableLength === 0) waiting = 0;
-    for (const piece of splitter.add(chunk)) {
+    const pieces = isDropped ? [] : splitter.add(chunk);
+    for (const piece of pieces) {
       waiting += 1;
       push(piece);
     }
+    // A stream asks for more only once something was pushed after it asked: also where its reader
+    // is slow and nothing is whole yet.
+    if (pieces.length === 0) push(nothing);
     if (splitter.isFragmented && !stream.closed) stream.close(constants.NGHTTP2_ENHANCE_YOUR_CALM);
     // As if it had been pushed: more may come while there is room.
     return stream.readableLength < stream.readableHighWaterMark;
