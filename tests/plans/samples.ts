@@ -204,4 +204,5 @@ export const mayScan: Readonly<Record<string, string>> = {
 export const mayScanYoung: Readonly<Record<string, string>> = {
   revocation_list: 'how few of them are recent is not known yet',
   export_list: 'how few of them are one user’s is not known yet',
+  session_prune: 'how few of them have ended is not known yet',
 };

@@ -94,6 +94,9 @@ export async function startStand(
       context.stream?.finishRequest();
     }
   }
+  async function* tell(text: string): AsyncGenerator<Buffer> {
+    yield await Promise.resolve(Buffer.from(text));
+  }
   const server = createGrpcServer({
     services: [
       {
@@ -116,7 +119,7 @@ export async function startStand(
           local: (_request: Buffer, { isLocal }: CallContext) =>
             Promise.resolve(succeed(Buffer.from(String(isLocal)))),
           stream: (_request: Buffer, { isLocal }: CallContext) =>
-            Promise.resolve(succeed([Buffer.from(String(isLocal))] as never)),
+            Promise.resolve(succeed(tell(String(isLocal)))),
         },
       },
     ],
