@@ -29,7 +29,13 @@ export const plainRequests: Readonly<Record<string, (ground: Ground) => object>>
   'auth.requestEmailChange': () => ({ newEmail: 'not an address', password: '' }),
   'auth.confirmEmailChange': () => ({ code: '' }),
   'auth.revokeAllCredentials': () => ({ userId: randomUUID() }),
-  'auth.signIn': () => ({ email: '', password: '', client: '', deviceToken: '' }),
+  // An account of its own for each: attempts at one wait for one another.
+  'auth.signIn': () => ({
+    email: `${randomUUID()}@example.com`,
+    password: '',
+    client: '',
+    deviceToken: '',
+  }),
   'auth.refreshSession': () => ({ refreshToken: 'not one of ours' }),
   'auth.validateToken': ({ validToken }) => ({ accessToken: validToken }),
   'auth.getJwks': () => ({}),
