@@ -20,6 +20,6 @@ test.each([
   const word = quoteForShell(text);
   const read = execFileSync('bash', ['-c', `printf %s ${word}`], { encoding: 'utf8' });
   expect(read).toBe(text);
-   
+
   expect(word).not.toMatch(/[\u0000-\u001f]/);
 });
