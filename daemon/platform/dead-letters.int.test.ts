@@ -1,7 +1,12 @@
+import { randomUUID } from 'node:crypto';
+
 import { afterAll, beforeAll, expect, it } from 'vitest';
 
+import { callAs } from '../../tests/support/calls.ts';
 import { createTestDatabase, type TestDatabase } from '../../tests/support/database.ts';
-import { createDeadLetters } from './dead-letters.ts';
+import { createDb, readClock } from './db.ts';
+import { buryLetters, createDeadLetters } from './dead-letters.ts';
+import { createLog } from './log.ts';
 
 let test: TestDatabase;
 
@@ -25,3 +30,43 @@ it.each(['a\0b', 'x'.repeat(70_000)])(
     });
   },
 );
+
+it('many replays at once do not wait for one another’s connections', async () => {
+  const options = { name: 'few', maxConnections: 3, log: createLog('silent') };
+  const db = createDb({ url: test.url, ...options });
+  try {
+    const letters = createDeadLetters({
+      db,
+      // An effect in a transaction of its own, as each service has it.
+      plan: (replays) =>
+        Promise.resolve({
+          ok: true,
+          value: {
+            effectIds: replays.map(() => undefined),
+            run: async () => {
+              await db.tx(readClock);
+              return replays.map(() => ({
+                ...{ kind: 'done', result: 'ok', details: {}, isRecorded: true },
+              })) as never;
+            },
+          },
+        }),
+    });
+    const ids = Array.from({ length: 10 }, () => randomUUID());
+    const fields = { queue: 'q', messageId: undefined, reason: 'R', field: undefined, text: '{}' };
+    await buryLetters(
+      db,
+      ids.map((id) => ({ id, ...fields })),
+    );
+    const operator = callAs(randomUUID(), 'operator');
+    const outcomes = await Promise.all(
+      ids.map((id) => {
+        const request = { ids: [id], body: undefined, messageId: undefined, isDryRun: false };
+        return letters.replay(request, operator);
+      }),
+    );
+    expect(outcomes.map(({ ok }) => ok)).toEqual(ids.map(() => true));
+  } finally {
+    await db.close();
+  }
+});

@@ -4,6 +4,7 @@ import { findTextProblem } from '../../core/text.ts';
 import { deny } from './access.ts';
 import { appendAudits, type AuditEntry } from './audit.ts';
 import type { DeadLetter } from './broker.ts';
+import { createFairSemaphore } from './concurrency/fair-semaphore.ts';
 import type { Db, Tx } from './db.ts';
 import {
   findKey,
@@ -27,6 +28,7 @@ import {
   type Row,
   type StoredLetter,
 } from './dead-letter-rows.ts';
+import { clean, redact } from './dead-letter-text.ts';
 import type { CallContext } from './grpc/calls.ts';
 import { decodePageToken, encodePageToken, pageSizeOf } from './page-token.ts';
 
@@ -93,6 +95,7 @@ export function createDeadLetters(options: {
   readonly plan: PlanReplays;
 }): DeadLetters {
   const { db, plan } = options;
+  const semaphore = createFairSemaphore(replayLimits);
   return {
     list: (query) => list(db, query),
     replay: async ({ ids, body, messageId, isDryRun }, context) => {
@@ -106,7 +109,13 @@ export function createDeadLetters(options: {
       const planned = await plan(replays.value, context, isDryRun);
       if (!planned.ok) return planned;
       if (isDryRun) return succeed(letters);
-      return runReplays(db, replays.value, planned.value, context);
+      const { principal, deadlineMs } = context;
+      const path = [principal.kind === 'user' ? principal.userId : principal.kind];
+      const turn = { path, deadlineMs, isCancelled: () => context.isCancelled() };
+      const ran = await semaphore.run(turn, () =>
+        runReplays(db, replays.value, planned.value, context),
+      );
+      return ran.ok ? ran.value : ran;
     },
     discard: async ({ ids, note, isDryRun }, context) => {
       const problem = findIdProblem(ids);
@@ -126,6 +135,12 @@ export function createDeadLetters(options: {
     },
   };
 }
+
+/**
+ * A replay holds a connection while its effect takes another one of the same pool: more at once
+ * could wait for one another, and keep everybody else from the database.
+ */
+const replayLimits = { maxAtOnce: 2, maxWaiting: 64, maxWaitingOf: [16] };
 
 /** Dead letters are of all wallets: an API key for one wallet neither sees nor discards them. */
 export function checkUnbound({ principal }: Pick<CallContext, 'principal'>): Result<void> {
@@ -275,21 +290,3 @@ const beingReplayed = ({ id, state }: StoredLetter) =>
 
 const notFound = (id: string) =>
   refuse('DEAD_LETTER_NOT_FOUND', `there is no dead letter ${id}`, { deadLetterId: id });
-
-/** Values under names that tell of a secret are taken out; what is no JSON stays as it is. */
-function redact(text: string): string {
-  const parsed = parseJson(text);
-  if (typeof parsed !== 'object' || parsed === null) return text;
-  if (!/password|secret|token|authorization/i.test(text)) return text;
-  let count = 0;
-  const replaced = JSON.stringify(parsed, (key, value: unknown) => {
-    if (!/password|secret|token|authorization/i.test(key)) return value;
-    count += 1;
-    return '[redacted]';
-  });
-  return count > 0 ? replaced : text;
-}
-
-/** Postgres takes neither NUL nor half a surrogate pair. */
-const clean = (text: string): string =>
-  text.replaceAll('\0', '\ufffd').replace(/\p{Surrogate}/gu, '\ufffd');

@@ -9,6 +9,7 @@ import type { Read, Unary } from './calls.ts';
 import { toRefused, type Refused } from './errors.ts';
 import { toRequestId, type Incoming } from './incoming.ts';
 import { findOrigin, listForwardingHeaders } from './ingress/forwarding.ts';
+import { noteHeldBytes } from './library-stream.ts';
 import { createMessageReader, type MessageFault } from './message.ts';
 import type { ConnectionMeter } from './frame-budget.ts';
 import { addressOfPeer, loopback } from './source.ts';
@@ -100,6 +101,8 @@ export function answer(
       refuseStream(stream, requestId, explain(message));
       return;
     }
+    // It may wait for its turn, and is held meanwhile.
+    noteHeldBytes(stream, message.length);
     method
       .unary(call, () => method.read(message))
       .then((result) => {

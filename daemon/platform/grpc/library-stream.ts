@@ -14,6 +14,11 @@ const heldBytes = new WeakMap<ServerHttp2Stream, () => number>();
 /** What a stream holds of its requests. */
 export const heldBytesOf = (stream: ServerHttp2Stream): number => heldBytes.get(stream)?.() ?? 0;
 
+/** Counts what is held of a request until its stream is closed. */
+export function noteHeldBytes(stream: ServerHttp2Stream, bytes: number): void {
+  heldBytes.set(stream, () => bytes);
+}
+
 export type StreamGuard = {
   /** From here on, what comes is counted and goes no further. */
   drop(): void;

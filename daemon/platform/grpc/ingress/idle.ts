@@ -59,6 +59,7 @@ export const presenceOf = (state: Session): Presence => ({
   },
   close: () => {
     if (state.streams.size === 0) state.session.close();
-    else state.session.destroy(undefined, constants.NGHTTP2_ENHANCE_YOUR_CALM);
+    // Node takes the code where an error may stand: beside `undefined` it would send NO_ERROR.
+    else state.session.destroy(constants.NGHTTP2_ENHANCE_YOUR_CALM as unknown as Error);
   },
 });
