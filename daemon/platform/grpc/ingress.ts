@@ -57,8 +57,7 @@ export function routeStreams(http2Server: Http2Server, options: Options): void {
     const meter = frames.of(stream.session);
     meter.seeHeaders(rawHeaders);
     stream.once('close', () => {
-      const isReset =
-        !stream.writableEnded && (stream.aborted || stream.rstCode !== constants.NGHTTP2_NO_ERROR);
+      const isReset = stream.aborted || stream.rstCode !== constants.NGHTTP2_NO_ERROR;
       if (isReset) meter.seeReset();
     });
     const method = methods.get(headers[':path'] ?? '');
