@@ -58,7 +58,7 @@ export async function fuzz(options: FuzzOptions): Promise<Report> {
 
 async function attack(world: World, report: Report, options: FuzzOptions): Promise<void> {
   const { say, from } = options;
-  const daemon = await world.start({ LOG_LEVEL: 'warn' });
+  const daemon = await world.start({ LOG_LEVEL: 'warn', TRUSTED_PROXIES: '127.0.0.1' });
   const mint = await createMint(world.dataDir);
   const good = await createUser(world, 'good', 'customer');
   const players: Players = { mint, users: await createPlayers(world) };
