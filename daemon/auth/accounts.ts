@@ -3,9 +3,11 @@ import { randomUUID } from 'node:crypto';
 import { refuse, succeed, type Result } from '../../core/reasons.ts';
 import type { Role } from '../../core/roles.ts';
 import { appendAudit, type AuditActor } from '../platform/audit.ts';
-import type { Db } from '../platform/db.ts';
+import type { Db, Tx } from '../platform/db.ts';
+import { checkSession, sessionEnded } from './caller-session.ts';
 import { canonicalizeEmail, canonicalizePassword, type User } from './domain.ts';
 import type { Passwords } from './passwords.ts';
+import { lockUser } from './store-users.ts';
 import * as store from './store.ts';
 import type { HashTurn } from './throttling/turn.ts';
 
@@ -48,6 +50,8 @@ export async function createAccount(
   };
   try {
     return await db.tx(async (tx) => {
+      const checked = await checkActor(tx, actor);
+      if (!checked.ok) return checked;
       const user = await store.insertUser(tx, row);
       if (!user) throw new Error('an inserted user was not returned');
       const line = { action: 'user.create', target: user.id, result: 'ok', details: { role } };
@@ -61,4 +65,13 @@ export async function createAccount(
       email: email.value,
     });
   }
+}
+
+/** Staff who were signed out, disabled or given another role meanwhile create no account any more. */
+async function checkActor(tx: Tx, actor: AuditActor | undefined): Promise<Result<void>> {
+  if (actor?.principal.kind !== 'user') return succeed(undefined);
+  const { userId, role } = actor.principal;
+  const user = await lockUser(tx, userId);
+  if (!user || user.isDisabled || user.role !== role) return sessionEnded;
+  return checkSession(tx, actor.principal);
 }

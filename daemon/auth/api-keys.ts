@@ -23,6 +23,7 @@ import { readPage } from './paging.ts';
 import { resolveOwner } from './session-list.ts';
 import * as keys from './store-keys.ts';
 import { lockUser } from './store-users.ts';
+import { checkSession } from './caller-session.ts';
 import * as store from './store.ts';
 import type { UserOptions } from './users.ts';
 import { toWireApiKey, toWireRole } from './wire.ts';
@@ -39,6 +40,8 @@ export async function createApiKey(
   return db.tx(async (tx) => {
     const owner = await lockUser(tx, principal.userId);
     if (!owner || owner.isDisabled) return deny('this account is disabled');
+    const alive = await checkSession(tx, principal);
+    if (!alive.ok) return alive;
     const asked = checkNewKey(request, owner.role, await readClock(tx));
     if (!asked.ok) return asked;
     if ((await keys.countValidKeys(tx, owner.id)) >= BigInt(maxValidKeys)) {

@@ -8,6 +8,7 @@ import { appendAudit } from '../platform/audit.ts';
 import { sql, type Tx } from '../platform/db.ts';
 import type { CallContext } from '../platform/grpc/calls.ts';
 import type { Revocation } from '../platform/revocations.ts';
+import { checkSession } from './caller-session.ts';
 import { issueDeviceToken } from './device-tokens.ts';
 import { canonicalizePassword, normalizePassword } from './domain.ts';
 import { endApiKeys, factsOfEnded, voidPending } from './recovery/credentials.ts';
@@ -77,11 +78,13 @@ async function replace(
   if (!hashed.ok) return { outcome: 'void', result: hashed };
   const done = await db.tx(async (tx) => {
     // Another call may have changed it meanwhile, or disabled the account.
-    if ((await store.lockPasswordHash(tx, userId)) !== current) return undefined;
+    if ((await store.lockPasswordHash(tx, userId)) !== current) return wrong;
+    const alive = await checkSession(tx, change);
+    if (!alive.ok) return { outcome: 'failed' as const, result: alive };
     await store.setPasswordHash(tx, userId, hashed.value);
     return endOthers(tx, options, change, request, caller);
   });
-  if (!done) return wrong;
+  if ('outcome' in done) return done;
   done.revocations.forEach((revocation) => revocations.apply(revocation));
   return { outcome: 'passed', result: succeed(done.response) };
 }

@@ -9,18 +9,13 @@ import {
   type UpdateUserRequest,
   type UpdateUserResponse,
 } from '../../protos/gen/digitalwallet/auth/v1/auth.ts';
-import {
-  deny,
-  refuseWithoutTotp,
-  resolveSubject,
-  userNotFound,
-  type Principal,
-} from '../platform/access.ts';
+import { deny, refuseWithoutTotp, resolveSubject, userNotFound } from '../platform/access.ts';
 import { appendAudit, type AuditTrail } from '../platform/audit.ts';
 import type { Db, Tx } from '../platform/db.ts';
 import type { CallContext } from '../platform/grpc/calls.ts';
 import type { Revocation, Revocations } from '../platform/revocations.ts';
 import { canonicalizeEmail, decideUserChange, type User, type UserChange } from './domain.ts';
+import { checkSession } from './caller-session.ts';
 import { readPage } from './paging.ts';
 import * as users from './store-users.ts';
 import * as store from './store.ts';
@@ -122,7 +117,12 @@ async function changeUser(
 ): Promise<Result<{ readonly user: User; readonly revocation?: Revocation }>> {
   const { user, admins } = await users.lockUserAndAdmins(tx, userId);
   const adminIds = admins.map(({ id }) => id);
-  if (!isAmong(adminIds, context.principal)) return deny('you are not an admin any more');
+  const { principal } = context;
+  if (principal.kind !== 'user' || !adminIds.includes(principal.userId)) {
+    return deny('you are not an admin any more');
+  }
+  const alive = await checkSession(tx, principal);
+  if (!alive.ok) return alive;
   if (!user) return userNotFound(userId);
   const decided = decideUserChange(user, adminIds, change);
   if (!decided.ok) return decided;
@@ -140,7 +140,3 @@ async function changeUser(
   await appendAudit(tx, context, line);
   return succeed({ user: updated, revocation });
 }
-
-/** Whether the caller is an admin still, now that nobody can change that. */
-const isAmong = (adminIds: readonly string[], principal: Principal): boolean =>
-  principal.kind === 'user' && adminIds.includes(principal.userId);

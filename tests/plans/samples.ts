@@ -151,7 +151,7 @@ export const withoutSample: Readonly<Record<string, readonly string[]>> = {
   ],
   'a user’s own second factor, by its key': [
     ...['totp_find', 'totp_lock', 'totp_keep', 'totp_enable', 'totp_remove', 'totp_note_step'],
-    ...['totp_note_failures', 'totp_reseal', 'totp_session_alive'],
+    ...['totp_note_failures', 'totp_reseal', 'session_alive'],
     ...['recovery_drop', 'recovery_insert', 'recovery_take', 'recovery_count'],
   ],
   'once at a start, by pages along the key': ['totp_lock_sealed'],

@@ -9,6 +9,7 @@ import { deny } from '../../platform/access.ts';
 import { appendAudit } from '../../platform/audit.ts';
 import type { Tx } from '../../platform/db.ts';
 import type { CallContext } from '../../platform/grpc/calls.ts';
+import { checkSession } from '../caller-session.ts';
 import { issueDeviceToken } from '../device-tokens.ts';
 import { canonicalizeEmail, normalizePassword, type User } from '../domain.ts';
 import { dropCodes, hashTypedCode, takeCode } from '../mails/codes.ts';
@@ -47,7 +48,7 @@ export async function requestEmailChange(
   const email = canonicalizeEmail(request.newEmail);
   if (!email.ok) return refuse('EMAIL_INVALID', email.rejection.message, { field: 'new_email' });
   const { userId, sessionId } = caller.value;
-  const asked = { userId, newEmail: email.value, password: request.password };
+  const asked = { userId, sessionId, newEmail: email.value, password: request.password };
   const turn = turnOf(context, userId);
   const buckets = [throttle.bucketOf.session(sessionId)];
   return throttle.guard(buckets, () => tryRequest(options, asked, context), { turn });
@@ -64,7 +65,7 @@ const tooMany = refuse('THROTTLED', 'too many changes of address: try again in a
 
 async function tryRequest(
   { db, passwords, throttle }: RecoveryOptions,
-  asked: { readonly userId: string; readonly newEmail: string; readonly password: string },
+  asked: Caller & { readonly newEmail: string; readonly password: string },
   context: CallContext,
 ): Promise<Attempted<object>> {
   const { userId, newEmail } = asked;
@@ -82,6 +83,8 @@ async function tryRequest(
     if ((await store.lockPasswordHash(tx, userId)) !== current) return wrongPassword;
     const user = await lockUser(tx, userId);
     if (!user) return wrongPassword;
+    const alive = await checkSession(tx, asked);
+    if (!alive.ok) return { outcome: 'failed', result: alive };
     if (user.email === newEmail && user.isEmailVerified) {
       const message = 'this is the address of the account already';
       return {
@@ -147,6 +150,8 @@ export async function confirmEmailChange(
       const user = await lockUser(tx, userId);
       const change = user && (await findEmailChange(tx, userId));
       if (!user || user.isDisabled || !change) return failed;
+      const alive = await checkSession(tx, caller.value);
+      if (!alive.ok) return { outcome: 'failed', result: alive };
       if (!(await takeCode(tx, codeHash, 'email-change', change.id))) return failed;
       const response = await setNewEmail(tx, options, { user, newEmail: change.newEmail }, context);
       return { outcome: 'passed', result: succeed(response) };

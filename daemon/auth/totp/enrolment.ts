@@ -16,6 +16,7 @@ import { deny } from '../../platform/access.ts';
 import { appendAudit, type AuditActor } from '../../platform/audit.ts';
 import { readClock, type Tx } from '../../platform/db.ts';
 import type { CallContext } from '../../platform/grpc/calls.ts';
+import { checkSession } from '../caller-session.ts';
 import type { User } from '../domain.ts';
 import type { NoticeKind } from '../notices/kinds.ts';
 import type { SessionOptions } from '../sessions.ts';
@@ -23,7 +24,7 @@ import * as codes from './codes.ts';
 import { enrolmentLifeMs, isEnrolmentOpen } from './rules.ts';
 import { invalid } from './second-factor.ts';
 import * as store from './store.ts';
-import { asHolder, asHolderWithPassword, checkAlive, endOthers } from './with-password.ts';
+import { asHolder, asHolderWithPassword, endOthers } from './with-password.ts';
 
 export type TotpOptions = SessionOptions & { readonly isStaffTotpRequired: boolean };
 
@@ -86,7 +87,7 @@ export function enableTotp(
     const isOpen = secret?.sessionId === sessionId && isEnrolmentOpen(secret.begunAtMs, nowMs);
     const plain = isOpen && options.secondFactor.sealer.open(user.id, secret.sealed);
     if (!plain) return notBegun;
-    const alive = await checkAlive(tx, held);
+    const alive = await checkSession(tx, { userId: user.id, sessionId });
     if (!alive.ok) return alive;
     const read = codes.readCode(code);
     const step =

@@ -141,17 +141,6 @@ export async function countRecoveryCodes(tx: Tx, userId: string): Promise<number
   return Number(row?.count ?? 0n);
 }
 
-const sessionAliveSql = sql(
-  'totp_session_alive',
-  `SELECT 1 FROM sessions
-   WHERE id = $1 AND user_id = $2 AND revoked_at IS NULL AND expires_at > clock_timestamp()`,
-);
-
-/** Whether a session goes on. Whoever ends all sessions of a user holds the user's lock. */
-export async function isSessionAlive(tx: Tx, sessionId: string, userId: string): Promise<boolean> {
-  return (await tx.query(sessionAliveSql, [sessionId, userId])).length > 0;
-}
-
 const lockSealedSql = sql(
   'totp_lock_sealed',
   `SELECT user_id, key_id, secret FROM totp_secrets

@@ -1,16 +1,16 @@
-import { refuse, succeed, type Result } from '../../../core/reasons.ts';
+import { refuse, type Result } from '../../../core/reasons.ts';
 import { deny } from '../../platform/access.ts';
 import type { AuditActor } from '../../platform/audit.ts';
 import type { Tx } from '../../platform/db.ts';
 import type { CallContext } from '../../platform/grpc/calls.ts';
 import type { Revocation } from '../../platform/revocations.ts';
+import { checkSession, sessionEnded } from '../caller-session.ts';
 import { revokeOthers } from '../change-password.ts';
 import { normalizePassword, type User } from '../domain.ts';
 import type { SessionOptions } from '../sessions.ts';
 import { findPasswordHash, lockUser, revokeUserTokens } from '../store-users.ts';
 import type { Attempted } from '../throttling/throttle.ts';
 import { turnOf } from '../throttling/turn.ts';
-import { isSessionAlive } from './store.ts';
 
 /** The caller's own account and session, locked and known to be alive. */
 export type Held = { readonly user: User; readonly sessionId: string };
@@ -39,14 +39,6 @@ export async function asHolder<T>(
 }
 
 /**
- * Refused if the caller's session has ended before the user's row was locked: by a reset of the
- * password, or a sign-out of all sessions.
- */
-export async function checkAlive(tx: Tx, { user, sessionId }: Held): Promise<Result<void>> {
-  return (await isSessionAlive(tx, sessionId, user.id)) ? succeed(undefined) : sessionEnded;
-}
-
-/**
  * The same for a caller who shows their password once more. Wrong ones count against the session,
  * as for a change of the password.
  */
@@ -70,7 +62,7 @@ export async function asHolderWithPassword<T>(
     if (!verified.value.isMatch) return { outcome: 'failed', result: wrongPassword };
     const result = await asHolder<T>(options, caller, async (tx, held, revoke) => {
       if ((await findPasswordHash(tx, userId)) !== current) return wrongPassword;
-      const alive = await checkAlive(tx, held);
+      const alive = await checkSession(tx, { userId, sessionId });
       return alive.ok ? work(tx, held, revoke) : alive;
     });
     return { outcome: 'passed', result };
@@ -94,7 +86,6 @@ export async function endOthers(
 }
 
 const onlyPeople = deny('only a person who is signed in can manage a second factor');
-const sessionEnded = refuse('TOKEN_REVOKED', 'this sign-in has been ended: sign in again');
 const wrongPassword = refuse('CREDENTIALS_INVALID', 'the password is not right', {
   field: 'password',
 });
