@@ -1,3 +1,4 @@
+import { quoteForShell } from '../../core/shell-word.ts';
 import { AuthServiceService } from '../../protos/gen/digitalwallet/auth/v1/auth.ts';
 import type { Context } from '../context.ts';
 import { toCliFailure } from '../errors.ts';
@@ -26,7 +27,7 @@ export async function runResetPassword(
   if (options.code !== undefined) return reset(context, email.value, options.code, options);
   const requested = await request(context, email.value);
   if (!requested.ok) return requested;
-  const next = `wallet reset-password --email ${email.value} --code CODE`;
+  const next = `wallet reset-password --email ${quoteForShell(email.value)} --code CODE`;
   await context.tell.note(`if ${email.value} has an account, a code was mailed to it`);
   if (context.canPrompt && options.passwordStdin !== true) {
     const code = await askCode(context);
@@ -86,13 +87,13 @@ async function reset(
     })),
     (data) => data,
   );
-  await context.tell.hint(`next: wallet sign-in --email ${email}`);
+  await context.tell.hint(`next: wallet sign-in --email ${quoteForShell(email)}`);
   return done;
 }
 
 function explain(failure: CliFailure, email: string): CliFailure {
   if (failure.reason === 'VERIFICATION_CODE_INVALID') {
-    const hint = `check the code; to have a new one mailed: wallet reset-password --email ${email}`;
+    const hint = `check the code; to have a new one mailed: wallet reset-password --email ${quoteForShell(email)}`;
     return { ...failure, hint };
   }
   return failure.exitCode === 9

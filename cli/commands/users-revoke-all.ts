@@ -1,3 +1,4 @@
+import { describeAddress } from '../../core/addresses.ts';
 import { AuthServiceService } from '../../protos/gen/digitalwallet/auth/v1/auth.ts';
 import { findAccount } from '../accounts.ts';
 import { checkConfirmable, confirmChange } from '../confirm.ts';
@@ -18,12 +19,13 @@ export async function runUsersRevokeAll(
   const found = await findOwner(context, user, caller.value);
   if (!found.ok) return found;
   const { id, email } = found.value;
-  const name = email ?? id;
+  const address = email === undefined ? undefined : describeAddress(email);
+  const name = address ?? id;
   if (id === caller.value?.id) {
     await context.tell.warn('the session in use is among them: sign in again afterwards');
   }
   const confirmed = await confirmChange(context, {
-    details: [['account', email === undefined ? id : `${email} (${id})`]],
+    details: [['account', address === undefined ? id : `${address} (${id})`]],
     question: `End all sessions and API keys of ${name}?`,
   });
   if (!confirmed.ok) return confirmed;

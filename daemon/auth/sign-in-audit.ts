@@ -8,7 +8,7 @@ import type { SigningKeys } from './signing-keys.ts';
 import { findUserByEmail } from './store-users.ts';
 
 /** Refusals that say nothing of the account: a full server can be asked without end. */
-const unrecorded: ReadonlySet<string> = new Set(['OVERLOADED', 'THROTTLED']);
+const unrecorded: ReadonlySet<string> = new Set(['OVERLOADED', 'THROTTLED', 'CANCELLED']);
 
 /**
  * Records how a sign-in ended before it is told: who gets a token is on record. The account is

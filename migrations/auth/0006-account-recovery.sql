@@ -51,4 +51,5 @@ CREATE TABLE mails (
 CREATE INDEX mails_due_at ON mails (due_at, id);
 
 -- Device tokens carry this number; those with an earlier one are void.
-ALTER TABLE users ADD COLUMN device_epoch integer NOT NULL DEFAULT 0;
+-- Random, so that a token of one account is none of the next with the same address.
+ALTER TABLE users ADD COLUMN device_epoch integer NOT NULL DEFAULT floor(random() * 900000000)::integer;

@@ -1,3 +1,4 @@
+import { quoteForShell } from '../../../core/shell-word.ts';
 import type { Tx } from '../../platform/db.ts';
 import type { ComposeMail, MailContent } from '../mails/queue.ts';
 import { appendMail, type QueuedMail } from '../mails/store.ts';
@@ -109,7 +110,7 @@ function writeNotice(
 const resetAdvice = (email: string): readonly string[] => [
   'If it was not you: set a new password, which also ends all sign-ins and API keys:',
   '',
-  `    wallet reset-password --email ${email}`,
+  `    wallet reset-password --email ${quoteForShell(email)}`,
   '',
   'To end all sign-ins and API keys at once, without a new password: wallet users revoke-all',
 ];

@@ -1,3 +1,4 @@
+import { quoteForShell } from '../../../core/shell-word.ts';
 import type { CodeMaker } from '../mails/codes.ts';
 import { keepCode } from '../mails/codes.ts';
 import type { ComposeMail } from '../mails/queue.ts';
@@ -16,7 +17,7 @@ export function composeResetMail(makeCode: CodeMaker): ComposeMail {
       text: [
         'Somebody asked for a new password for the digital wallet of this address. To set one:',
         '',
-        `    wallet reset-password --email ${recipient} --code ${code}`,
+        `    wallet reset-password --email ${quoteForShell(recipient)} --code ${code}`,
         '',
         'The code is good for 30 minutes, once. It ends all sign-ins and all API keys.',
         '',

@@ -1,3 +1,4 @@
+import { quoteForShell } from '../../../core/shell-word.ts';
 import type { CodeMaker } from '../mails/codes.ts';
 import { keepCode } from '../mails/codes.ts';
 import type { ComposeMail, MailContent } from '../mails/queue.ts';
@@ -23,7 +24,7 @@ function writeTaken(email: string): MailContent {
       '',
       'If it was you: sign in with `wallet sign-in`. If you have forgotten your password:',
       '',
-      `    wallet reset-password --email ${email}`,
+      `    wallet reset-password --email ${quoteForShell(email)}`,
       '',
       'If it was not you, there is nothing to do.',
       '',
@@ -37,7 +38,7 @@ function writeCode(code: string, email: string): MailContent {
     text: [
       'Somebody opens an account with this address. If it is you, confirm it with this code:',
       '',
-      `    wallet verify-email ${code} --email ${email}`,
+      `    wallet verify-email ${code} --email ${quoteForShell(email)}`,
       '',
       'The code is good for 24 hours. On another machine than the one where you signed up, the',
       'password that you chose is asked for as well.',

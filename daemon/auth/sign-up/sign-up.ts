@@ -90,7 +90,7 @@ async function requestAccount(
   const hashed = await passwords.hash(password, turnOf(caller, email));
   if (!hashed.ok) return attempted(hashed);
   const signUpToken = `dws_${randomBytes(32).toString('base64url')}`;
-  const network = throttle.bucketOf.signUpsFrom(caller.source).key;
+  const network = throttle.bucketOf.signUpPlacesOf(caller.source).key;
   await db.tx(async (tx) => {
     // Sign-ups with one address take turns from here on. Past the limit nothing is mailed, but the
     // sign-up waits all the same: any code that was mailed to the address does for it.

@@ -76,6 +76,25 @@ describe('an attacker who signs up with the address of somebody else', () => {
     expect(reasonOf(await signIn(email, owners))).toBe('ok');
   });
 
+  it('who has many networks of one provider does not take every place of the address', async () => {
+    const email = people.newEmail();
+    for (let i = 0; i < 8; i += 1) {
+      const request = { email, password: attackers };
+      const answer = await server.callFrom(`2001:db8:9:${i}::1`, rpc.signUp, request);
+      expect(answer.ok).toBe(true);
+    }
+    const { signUpToken } = await signUp(email, owners);
+    const code = codeIn(await mailbox.next(email, '', 0));
+    expect(reasonOf(await verify(code, { signUpToken }))).toBe('ok');
+    expect(reasonOf(await signIn(email, owners))).toBe('ok');
+  });
+
+  it('whose address has signs of the shell gets a command that runs nothing', async () => {
+    const email = 'ana+`id`&x@example.com';
+    await signUp(email, owners);
+    expect(await mailbox.next(email, '', 0)).toContain(`--email '${email}'`);
+  });
+
   it('cannot tell by a sign-in whether the address has an account', async () => {
     const [free, taken] = [people.newEmail(), (await people.create('customer')).email];
     const answers = [];

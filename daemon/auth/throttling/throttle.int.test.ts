@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { refuse, type Result } from '../../../core/reasons.ts';
 import { startAuthServer, type AuthServer } from '../../../tests/support/auth-server.ts';
+import { createHold } from '../../platform/hold.ts';
 import { pruneAttempts, takeAttempt } from './store.ts';
 import { createPeople, impatientMs, password, reasonOf, tally } from './test-support.ts';
 import { createThrottle } from './throttle.ts';
@@ -27,6 +28,25 @@ const block = () =>
     `UPDATE attempts SET blocked_until = clock_timestamp() + interval '1400 milliseconds'
      WHERE blocked_until > clock_timestamp() - interval '1 minute' AND count >= 5`,
   );
+
+describe('an attempt', () => {
+  it.each([
+    ['CANCELLED', 1],
+    ['OVERLOADED', 0],
+    ['DATABASE_UNAVAILABLE', 0],
+  ] as const)('that ends with %s counts %d', async (reason, counted) => {
+    const { db } = server.database;
+    const throttle = createThrottle({ db, secret: Buffer.from(reason) });
+    const bucket = throttle.bucketOf.session('a session');
+    const given = createHold({ reason, message: '', metadata: {} });
+    const work = throttle.guard([bucket], () => Promise.reject(given), { turn: hostTurn });
+    await expect(work).rejects.toBe(given);
+    const rows = await server.database.query('SELECT count FROM attempts WHERE bucket = $1', [
+      bucket.key,
+    ]);
+    expect((rows[0] as { count: number } | undefined)?.count ?? 0).toBe(counted);
+  });
+});
 
 describe('guesses at an account', () => {
   it('a thousand at once from a thousand sources: few reach the check; the owner’s device signs in', async () => {

@@ -3,6 +3,7 @@ import { createHmac } from 'node:crypto';
 import { networkOf } from '../../../core/networks.ts';
 import type { Result } from '../../../core/reasons.ts';
 import type { Db, Tx } from '../../platform/db.ts';
+import { findHeld } from '../../platform/hold.ts';
 import type { Log } from '../../platform/log.ts';
 import * as limits from '../domain.ts';
 import { createAttempts, throttled } from './attempts.ts';
@@ -66,6 +67,7 @@ type OneKey =
   | 'signInsFrom'
   | 'codesFrom'
   | 'signUpsFrom'
+  | 'signUpPlacesOf'
   | 'mailsTo'
   | 'resetsFrom'
   | 'resetMailsTo'
@@ -105,7 +107,8 @@ export function createThrottle({
         if (outcome !== 'failed') await release(outcome);
         return result;
       } catch (err) {
-        await release('void');
+        // Given up while it was worked on: the hash is done by then, and counts.
+        if (findHeld(err)?.reason !== 'CANCELLED') await release('void');
         throw err;
       }
     },
@@ -133,6 +136,7 @@ export function createThrottle({
       signInsFrom: (source) => from('sign-ins', source, limits.sourceLimit),
       codesFrom: (source) => from('codes', source, limits.sourceLimit),
       signUpsFrom: (source) => from('sign-ups', source, limits.signUpLimit),
+      signUpPlacesOf: (source) => bucket('places', wideNetworkOf(source), limits.signUpLimit),
       mailsTo: (address) => bucket('mails', address, limits.signUpMailLimit),
       resetsFrom: (source) => from('resets', source, limits.resetRequestLimit),
       resetMailsTo: (address) => bucket('reset mails', address, limits.resetMailLimit),
