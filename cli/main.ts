@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// Node would open its debugger on a port, and whoever reaches it could read the tokens. A listener
+// Node would open its debugger on a port, and any local process could read the tokens. A listener
 // replaces that.
 process.on('SIGUSR1', () => undefined);
 

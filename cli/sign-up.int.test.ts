@@ -55,7 +55,7 @@ describe('sign-up', () => {
   const signUp = (...more: string[]) =>
     run(['sign-up --email eve@example.com --password-stdin', ...more].join(' '), { stdin: 'pw\n' });
 
-  test('tells of the mailed code, in pipes too', async () => {
+  test('names the mailed code as the next step, in pipes too', async () => {
     const ran = await signUp();
     expect(ran.exitCode).toBe(0);
     expect(ran.out).toMatch(/state +unverified/);

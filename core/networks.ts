@@ -16,8 +16,8 @@ function parseIpv6(address: string): number[] | undefined {
 }
 
 /**
- * What counts as one source: an IPv4 address, or the first 64 bits of an IPv6 address, since whoever
- * has one of those usually has them all. IPv4 that came in by IPv6 is IPv4. A text that is no
+ * What counts as one source: an IPv4 address, or the first 64 bits of an IPv6 address, since one
+ * customer usually has them all. IPv4 that came in by IPv6 is IPv4. A text that is no
  * address is a network of its own.
  */
 export function networkOf(address: string): string {

@@ -36,7 +36,7 @@ export class ResultsError extends Error {}
 export type JournalOptions = {
   /** Where the results will be. */
   readonly path: string;
-  /** What makes a run the same run: whoever goes on under another would mix two batches. */
+  /** What identifies a run: to resume under another identity would mix two batches. */
   readonly run: Readonly<Record<string, string>>;
   readonly head: string;
   readonly nowMs: number;

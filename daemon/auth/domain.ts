@@ -186,7 +186,7 @@ const slowAfter = (free: number, waitsMs: readonly number[], forgetMs: number): 
  */
 const guessWaitsMs = [1_000, 2_000, 4_000];
 
-/** Wrong passwords in a row with one device token or in one session, which nobody else holds. */
+/** Wrong passwords in a row with one device token or in one session, which only its owner holds. */
 export const guessLimit = slowAfter(5, guessWaitsMs, hourMs);
 /** Wrong passwords against one account from one network. */
 export const pairLimit = { ...slowAfter(5, guessWaitsMs, 24 * hourMs), isOnlyReturned: true };

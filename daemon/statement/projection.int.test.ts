@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
+import { createRandom, shuffle } from '../../tests/fuzz/random.ts';
 import { walletIdOf } from '../../core/ids.ts';
 import { formatMinor } from '../../core/money.ts';
 import { createTestDatabase, type TestDatabase } from '../../tests/support/database.ts';
@@ -65,7 +66,8 @@ describe('the projection', () => {
   it('takes messages twice, shuffled and in several batches, and has each line once', async () => {
     const projection = createProjection(test.db, 'q');
     const sent = Array.from({ length: 60 }, (_, i) => message(i + 1));
-    const shuffled = [...sent, ...sent].sort(() => Math.random() - 0.5);
+    const shuffled = [...sent, ...sent];
+    shuffle(shuffled, createRandom('projection', 'order', 0));
     for (let i = 0; i < shuffled.length; i += 17) {
       const handlings = await projection.handle(shuffled.slice(i, i + 17));
       expect(new Set(handlings.map((handling) => handling.kind))).toEqual(new Set(['done']));

@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 
+import { createRandom, shuffle } from '../fuzz/random.ts';
 import {
   Operation,
   WalletServiceService,
@@ -107,10 +108,7 @@ describe('with everything failing around it', () => {
     const copies = unique.flatMap((message, i) =>
       Array.from({ length: (i % 3) + 1 }, () => ({ ...message })),
     );
-    for (let i = copies.length - 1; i > 0; i -= 1) {
-      const j = Math.floor(Math.random() * (i + 1));
-      [copies[i], copies[j]] = [copies[j]!, copies[i]!];
-    }
+    shuffle(copies, createRandom('events-faults', 'order', 0));
 
     const sending = sendAll(copies);
     for (const fault of ['daemon', 'broker', 'daemon', 'daemon', 'broker', 'daemon', 'daemon']) {

@@ -31,3 +31,11 @@ export function createRandom(seed: string, kind: string, index: number): Random 
     bytes: (length) => Buffer.from(Array.from({ length }, () => int(256))),
   };
 }
+
+/** Puts a list into another order, in place; the same order for the same choices. */
+export function shuffle(list: unknown[], random: Random): void {
+  for (let i = list.length - 1; i > 0; i -= 1) {
+    const j = random.int(i + 1);
+    [list[i], list[j]] = [list[j], list[i]];
+  }
+}

@@ -102,7 +102,7 @@ const takeSql = sql(
 );
 
 /**
- * Uses a code up; false if it does not work for this. Its mail goes first: whoever sends locks the
+ * Uses a code up; false if it does not work for this. Its mail goes first: the sender locks the
  * mail before the code, and a mail that were tried again would bring the code back.
  */
 export async function takeCode(

@@ -7,11 +7,11 @@ type NoticeText = {
   readonly advice: 'reset' | 'staff';
 };
 
-/** Events that the owner of an account is told of by mail. */
+/** Events that are reported to the owner of an account by mail. */
 export const noticeKinds = {
   'new-device': {
     subject: 'New sign-in to your digital wallet',
-    what: 'Somebody signed in to your account from a device that was not known before.',
+    what: 'Someone signed in to your account from a new device.',
     advice: 'reset',
   },
   'api-key-created': {
@@ -21,7 +21,7 @@ export const noticeKinds = {
   },
   'password-changed': {
     subject: 'The password of your digital wallet was changed',
-    what: 'The password of your account was changed by somebody who knew the old one.',
+    what: 'The password of your account was changed by someone who knew the old one.',
     advice: 'reset',
   },
   'password-reset': {
@@ -51,7 +51,7 @@ export const noticeKinds = {
   },
   'totp-disabled': {
     subject: 'Second factor disabled for your digital wallet',
-    what: 'Sign-ins to your account need no code any more: somebody who knew the password and a code disabled that.',
+    what: 'Sign-ins to your account no longer need a code. It was disabled with the password and a code.',
     advice: 'reset',
   },
   'totp-recovery-codes': {

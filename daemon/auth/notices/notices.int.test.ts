@@ -37,7 +37,7 @@ async function untilSent(): Promise<void> {
 }
 
 describe('the owner of an account', () => {
-  it('is told of a sign-in from a new device, not of one from a known device', async () => {
+  it('gets a mail about a sign-in from a new device, not from a known one', async () => {
     const { email } = await people.create('customer');
     await mailbox.next(email, newDevice);
     const { deviceToken } = valueOf(await signIn(email));
@@ -51,7 +51,7 @@ describe('the owner of an account', () => {
     expect(mailbox.to(email, newDevice)).toHaveLength(2);
   });
 
-  it('is told of a new API key and of a changed password, without their secrets', async () => {
+  it('gets a mail about a new API key and a changed password, without their secrets', async () => {
     const { email, bearer } = await people.create('customer');
     const expiresAt = new Date(Date.now() + 86_400_000);
     const key = { name: 'nightly job', scopes: ['wallets:read'], operations: [], expiresAt };
@@ -90,7 +90,7 @@ describe('the owner of an account', () => {
     expect(mailbox.to(email, newDevice)).toHaveLength(5);
   });
 
-  it('is told of a password that was reset on the host', async () => {
+  it('gets a mail about a password that was reset on the host', async () => {
     const { email } = await people.create('customer');
     const account = { email, password: 'another long password' };
     expect(await resetPasswordOnHost(server.database.db, account, true)).toMatchObject({

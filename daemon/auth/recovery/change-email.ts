@@ -158,7 +158,7 @@ export async function confirmEmailChange(
     });
     return work.catch((err: unknown) => {
       if (!store.isEmailTaken(err)) throw err;
-      // Told to nobody but who reads the mailbox. Rolled back: the code goes on, and so does this.
+      // Only a reader of the mailbox learns this. Rolled back: the code stays valid.
       const message = 'another account has this address by now';
       return { outcome: 'failed', result: refuse('EMAIL_TAKEN', message, { field: 'code' }) };
     });

@@ -15,14 +15,14 @@ export function composeResetMail(makeCode: CodeMaker): ComposeMail {
     return {
       subject: 'Your code for a new password',
       text: [
-        'Somebody asked for a new password for the digital wallet of this address. To set one:',
+        'Someone asked for a new password for the digital wallet of this address. To set one:',
         '',
         `    wallet reset-password --email ${quoteForShell(recipient)} --code ${code}`,
         '',
         'The code is good for 30 minutes, once. It ends all sign-ins and all API keys.',
         '',
-        'If it was not you, there is nothing to do: the password stays as it is. Give the code to',
-        'nobody.',
+        'If it was not you, there is nothing to do: the password stays as it is. Do not give the',
+        'code to anyone.',
         '',
       ].join('\n'),
     };
@@ -40,7 +40,7 @@ export function composeChangeMail(makeCode: CodeMaker): ComposeMail {
       return {
         subject: 'You have an account already',
         text: [
-          'Somebody wanted to give this address to another account. It has one already, and nothing',
+          'Someone wanted to give this address to another account. It has one already, and nothing',
           'was changed. There is nothing to do.',
           '',
         ].join('\n'),
@@ -51,12 +51,12 @@ export function composeChangeMail(makeCode: CodeMaker): ComposeMail {
     return {
       subject: 'Your code for a new e-mail address',
       text: [
-        'Somebody wants to use this address for a digital wallet. If it is you, confirm it:',
+        'Someone wants to use this address for a digital wallet. If it is you, confirm it:',
         '',
         `    wallet change-email --code ${code}`,
         '',
-        'The code is good for 30 minutes, once. If it was not you, there is nothing to do. Give the',
-        'code to nobody.',
+        'The code is good for 30 minutes, once. If it was not you, there is nothing to do. Do not',
+        'give the code to anyone.',
         '',
       ].join('\n'),
     };

@@ -128,7 +128,7 @@ async function replacePassword(
 ) {
   const { source } = context;
   await setPasswordHash(tx, user.id, passwordHash);
-  // Whoever has the code reads the mailbox: an address that was never verified is so now.
+  // The code proves that the mailbox is read: the address counts as verified now.
   await setEmail(tx, user.id, user.email);
   const ended = await endCredentials(tx, user, { keepApiKeys });
   await appendAudit(tx, context, {

@@ -19,7 +19,7 @@ function writeTaken(email: string): MailContent {
   return {
     subject: 'You have an account already',
     text: [
-      'Somebody tried to open an account with this address. It has one already, and nothing',
+      'Someone tried to open an account with this address. It has one already, and nothing',
       'was changed.',
       '',
       'If it was you: sign in with `wallet sign-in`. If you have forgotten your password:',
@@ -36,15 +36,15 @@ function writeCode(code: string, email: string): MailContent {
   return {
     subject: 'Your code for the digital wallet',
     text: [
-      'Somebody opens an account with this address. If it is you, confirm it with this code:',
+      'Someone is opening an account with this address. If it is you, confirm it with this code:',
       '',
       `    wallet verify-email ${code} --email ${quoteForShell(email)}`,
       '',
       'The code is good for 24 hours. On another machine than the one where you signed up, the',
       'password that you chose is asked for as well.',
       '',
-      'If it was not you, there is nothing to do: without the code there will be no account. Give',
-      'the code to nobody.',
+      'If it was not you, there is nothing to do: without the code no account is opened. Do not',
+      'give the code to anyone.',
       '',
     ].join('\n'),
   };
