@@ -85,7 +85,7 @@ export async function cast(
     name: `${person.role} ${person.name}`,
     as: person.role,
     // In a session of this call's own, which it may end.
-    authorization: async () => bearer(await stage.mint.tokenOf(person.userId, person.role)),
+    authorization: async () => bearer(await stage.mint.signIn(person.userId, person.role)),
   }));
   const keys = await castKeys(stage, [ana, operator, admin], missing);
   const ended = await castEnded(stage, admin, missing);

@@ -11,9 +11,11 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { calculateJwkThumbprint, SignJWT } from 'jose';
+import pg from 'pg';
 
 import type { Role } from '../../core/roles.ts';
 import { tokenRules } from '../../daemon/platform/tokens.ts';
+import { readUrls } from '../support/ledger.ts';
 
 type Claims = Readonly<Record<string, unknown>>;
 type Header = Readonly<Record<string, unknown>>;
@@ -26,7 +28,14 @@ export type Mint = {
   sign(claims: Claims, header?: Header): Promise<string>;
   /** A good token of this user, in a session that only this token knows of. */
   tokenOf(userId: string, role: Role): Promise<string>;
+  /** A good token of this user, in a session that is really there. */
+  signIn(userId: string, role: Role): Promise<string>;
+  close(): Promise<void>;
 };
+
+/** Old, so that the limit of sessions of a user ends these and no others. */
+const insertSession = `INSERT INTO sessions (id, user_id, client, created_at, expires_at)
+  VALUES ($1, $2, 'test', '2020-01-01Z', clock_timestamp() + interval '1 day')`;
 
 export async function createMint(dataDir: string): Promise<Mint> {
   const privateKey = createPrivateKey(await readFile(join(dataDir, 'signing-key.pem'), 'utf8'));
@@ -35,11 +44,20 @@ export async function createMint(dataDir: string): Promise<Mint> {
   const kid = await calculateJwkThumbprint({ kty, crv, x });
   const sign = (claims: Claims, header: Header = {}): Promise<string> =>
     signWith(privateKey, claims, { kid, ...header });
+  const { owner } = await readUrls(dataDir);
+  const auth = new pg.Pool({ connectionString: owner('auth'), max: 1 });
+  auth.on('error', () => undefined);
   return {
     publicKey,
     kid,
     sign,
     tokenOf: (userId, role) => sign({ sub: userId, role }),
+    signIn: async (userId, role) => {
+      const sid = randomUUID();
+      await auth.query(insertSession, [sid, userId]);
+      return sign({ sub: userId, role, sid });
+    },
+    close: () => auth.end(),
   };
 }
 

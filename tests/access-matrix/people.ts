@@ -99,9 +99,10 @@ export async function setStage(): Promise<Stage> {
   const client = new Client(daemon.address, credentials.createInsecure());
   const call: Stage['call'] = (method, request, authorization) =>
     callAny(client, method, request, authorization);
+  const mint = await createMint(world.dataDir);
   return {
     world,
-    mint: await createMint(world.dataDir),
+    mint,
     serviceAuthorization: `Service ${secret}`,
     call,
     person: (name, role) => createPerson(world, call, name, role),
@@ -109,6 +110,7 @@ export async function setStage(): Promise<Stage> {
     keyOf: (person, bounds) => createKey(call, person, bounds),
     dispose: async () => {
       client.close();
+      await mint.close();
       await world.dispose();
     },
   };

@@ -108,7 +108,7 @@ export async function fuzzCalls(
     const known = tokens.get(userId);
     if (known && known.untilMs > Date.now() && !isLast) return known.token;
     // Anew all the time: a request may have ended its caller's sessions.
-    const token = await players.mint.tokenOf(userId, role);
+    const token = await players.mint.signIn(userId, role);
     tokens.set(userId, { token, untilMs: Date.now() + 200 });
     return token;
   };
@@ -156,7 +156,13 @@ export async function fuzzFraming(
     report.count('framing', endingOf(ending));
     const isOurs = ending.reason === 'INTERNAL' || ending.fault === 'no end';
     // A length that promises more than comes is rightly waited for, until the stream ends.
-    if (isOurs) report.violate('framing', index, endingOf(ending), JSON.stringify([path, headers]));
+    if (isOurs)
+      report.violate(
+        'framing',
+        index,
+        endingOf(ending),
+        JSON.stringify([path, headers, body.toString('hex').slice(0, 400)]),
+      );
   });
   http2.close();
 }

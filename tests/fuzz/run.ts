@@ -1,5 +1,6 @@
 import { AuthServiceService } from '../../protos/gen/digitalwallet/auth/v1/auth.ts';
-import { createMint } from '../access-matrix/forgeries.ts';
+import type { Daemon } from '../../scripts/product.ts';
+import { createMint, type Mint } from '../access-matrix/forgeries.ts';
 import { connect } from '../support/grpc.ts';
 import { createWorld, expectCode, password, type World } from '../support/world.ts';
 import { fuzzArgv, fuzzProcesses } from './argv.ts';
@@ -49,17 +50,24 @@ export async function fuzz(options: FuzzOptions): Promise<Report> {
   const report = createReport(options.seed, options.say);
   const world = await createWorld();
   try {
-    await attack(world, report, options);
+    const daemon = await world.start({ LOG_LEVEL: 'warn', TRUSTED_PROXIES: '127.0.0.1' });
+    const mint = await createMint(world.dataDir);
+    await attack({ world, daemon, mint }, report, options);
+    await mint.close();
   } finally {
     await world.dispose();
   }
   return report;
 }
 
-async function attack(world: World, report: Report, options: FuzzOptions): Promise<void> {
+type Target = { readonly world: World; readonly daemon: Daemon; readonly mint: Mint };
+
+async function attack(
+  { world, daemon, mint }: Target,
+  report: Report,
+  options: FuzzOptions,
+): Promise<void> {
   const { say, from } = options;
-  const daemon = await world.start({ LOG_LEVEL: 'warn', TRUSTED_PROXIES: '127.0.0.1' });
-  const mint = await createMint(world.dataDir);
   const good = await createUser(world, 'good', 'customer');
   const players: Players = { mint, users: await createPlayers(world) };
   const counts = share(options);

@@ -90,7 +90,7 @@ function screen(
   headers: IncomingHttpHeaders,
   method: Method | undefined,
   meter: ConnectionMeter,
-  { admission, log, limits, leave }: Options & { readonly leave: () => void },
+  { admission, log, limits, ...options }: Options & { readonly leave: () => void },
 ): void {
   // What goes wrong with a stream is seen by its being closed.
   stream.on('error', () => undefined);
@@ -99,6 +99,7 @@ function screen(
     isSingle: !method?.isRequestStream,
     isOneByOne: headers['grpc-encoding'] !== undefined,
   });
+  const leave = (): void => guard.leave(options.leave);
   if (!method || method.entry.policy === 'public') {
     meter.pace(leave, publicCost);
     return;

@@ -20,6 +20,8 @@ export function noteHeldBytes(stream: ServerHttp2Stream, bytes: number): void {
 }
 
 export type StreamGuard = {
+  /** Lets the library have the stream; `read` makes it listen. */
+  leave(read: () => void): void;
   /** From here on, what comes is counted and goes no further. */
   drop(): void;
 };
@@ -28,7 +30,8 @@ export type StreamGuard = {
  * Stands before the gRPC library's own reading of a stream, which keeps each frame of a message as
  * it came, and unpacks all compressed messages of a frame at once. It is handed whole messages;
  * compressed ones one by one, so that the next waits until the last was taken. This must sit where
- * data arrives and not where it is read: chunks wait in a stream that is not read.
+ * data arrives and not where it is read: chunks wait in a stream that is not read. The end of a
+ * request without bytes is held back until there is a reader, which would miss it otherwise.
  */
 export function guardStream(
   stream: ServerHttp2Stream,
@@ -40,8 +43,14 @@ export function guardStream(
   let frames = 0;
   let waiting = 0;
   let isDropped = false;
+  let isRead = false;
+  let isEndKept = false;
   heldBytes.set(stream, () => stream.readableLength + splitter.heldBytes + waiting * chunkBytes);
   stream.push = (chunk: unknown, encoding?: BufferEncoding): boolean => {
+    if (chunk === null && !isRead) {
+      isEndKept = true;
+      return false;
+    }
     if (!Buffer.isBuffer(chunk)) return push(chunk, encoding);
     frames += 1;
     meter.seeData(chunk.length, frames);
@@ -58,10 +67,16 @@ export function guardStream(
     // As if it had been pushed: more may come while there is room.
     return stream.readableLength < stream.readableHighWaterMark;
   };
+  const letRead = (read: () => void): void => {
+    isRead = true;
+    read();
+    if (isEndKept) push(null);
+  };
   return {
+    leave: letRead,
     drop: () => {
       isDropped = true;
-      stream.resume();
+      letRead(() => stream.resume());
     },
   };
 }

@@ -52,6 +52,37 @@ describe.each([true, false])('with the fast path %s', (isOn) => {
       expect(await raw.call('/test.Test/source', ana)).toMatchObject({ status: 0 });
     });
 
+    it.each(['wait', 'pour', 'stream'])(
+      'that ends within a message is refused: %s',
+      async (name) => {
+        const { address } = await start();
+        const raw = client(address);
+        for (const body of [Buffer.from([0, 0, 0, 1, 0, 42]), Buffer.from([0]), Buffer.alloc(0)]) {
+          // The credential is still being looked at when the request is over.
+          const headers = { authorization: 'Slow ana' };
+          const half = raw.open(`/test.Test/${name}`, { headers, staysOpen: true });
+          half.write(body);
+          half.end();
+          const { status } = await readAnswer(half);
+          expect(status).toBeGreaterThan(0);
+        }
+      },
+      5_000,
+    );
+
+    it('that is over before its sender is known is answered', async () => {
+      const { address } = await start();
+      const slow = { headers: { authorization: 'Slow ana' } };
+      const raw = client(address);
+      const messages = [Buffer.from('1'), Buffer.from('2')];
+      const talk = await raw.call('/test.Test/talk', { ...slow, messages });
+      expect(talk).toMatchObject({ status: 0 });
+      expect(await raw.call('/test.Test/talk', slow)).toMatchObject({ status: 0 });
+      expect(
+        await raw.call('/test.Test/stream', { ...slow, messages: [Buffer.from('1')] }),
+      ).toMatchObject({ status: 0 });
+    }, 5_000);
+
     it('of a method that takes many has no such deadline', async () => {
       const { address } = await start({ sessions: { ...sessionLimits, requestMs: 500 } });
       const raw = client(address);

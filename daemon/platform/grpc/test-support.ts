@@ -1,3 +1,5 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+
 import { refuse, succeed } from '../../../core/reasons.ts';
 import type { Access, Policy, Principal } from '../access.ts';
 import { createLog, type Log } from '../log.ts';
@@ -7,13 +9,15 @@ import { createGrpcServer, type GrpcServer, type Limits } from './server.ts';
 import { sessionLimits } from './sessions.ts';
 import { createAddressSet } from './source.ts';
 
-/** Stands in for tokens: `User name` is that user, `Service secret` one of our services. */
+/** Stands in for tokens: `User name` is that user, `Slow name` after 50 ms, `Service secret` a service. */
 const access: Access = {
   validateToken: () => Promise.resolve(refuse('TOKEN_INVALID', 'no tokens here')),
-  identify: (authorization) => {
+  identify: async (authorization) => {
     const [scheme, name = ''] = (authorization ?? '').split(' ');
+    if (scheme === 'Slow') await sleep(50);
     if (scheme === 'Service' && name === 'secret') return identified({ kind: 'service' });
-    if (scheme !== 'User') return Promise.resolve(refuse('TOKEN_INVALID', 'not known'));
+    if (scheme !== 'User' && scheme !== 'Slow')
+      return Promise.resolve(refuse('TOKEN_INVALID', 'not known'));
     const user = { userId: name, role: 'customer', sessionId: 's', apiKey: undefined } as const;
     return identified({ kind: 'user', ...user });
   },
