@@ -6,13 +6,13 @@ import {
 } from 'node:http2';
 import type { Socket } from 'node:net';
 
-import { status } from '@grpc/grpc-js';
-
 import { networkOf } from '../../../core/networks.ts';
 import type { Log } from '../log.ts';
 import type { FloodCause } from './frame-budget.ts';
 import { heldBytesOf } from './library-stream.ts';
 import { healthWatchPath } from './ingress/health-watch.ts';
+import { refuseLate } from './ingress/refuse-late.ts';
+import { watchHandle, type SessionHandle } from './ingress/session-handles.ts';
 import { leaveIfIdle, presenceOf, type Presence } from './ingress/idle.ts';
 
 export type SessionLimits = {
@@ -61,6 +61,7 @@ type SessionState = {
   socket: Socket | undefined;
   readonly sinceMs: number;
   readonly streams: Map<ServerHttp2Stream, StreamState>;
+  readonly handle: SessionHandle;
   isGreeted: boolean;
   movedAtMs: number;
   bytesWritten: number;
@@ -118,6 +119,7 @@ export function watchSessions(options: {
     arrival.state = state;
     session.once('close', () => {
       states.delete(session);
+      state.handle.close(state.streams.keys());
       // Where our settings are never acknowledged, Node keeps the listeners for as long as it keeps
       // its handle; and a socket keeps, by the error that ended it, the handle. Never both.
       state.socket = undefined;
@@ -201,6 +203,7 @@ function openState(session: ServerHttp2Session, socket: Socket | undefined): Ses
     socket,
     sinceMs: nowMs,
     streams: new Map(),
+    handle: watchHandle(session),
     isGreeted: false,
     movedAtMs: nowMs,
     bytesWritten: 0,
@@ -227,7 +230,10 @@ function addStream(
   const request = { isOneRequest, isWatch, isLeftOpen };
   const since = { sinceMs: nowMs, ...request, unreadBytes: 0, movedAtMs: nowMs };
   state.streams.set(stream, since);
-  stream.once('close', () => state.streams.delete(stream));
+  stream.once('close', () => {
+    state.streams.delete(stream);
+    state.handle.see(stream);
+  });
 }
 
 /** Ends the streams that only cost, and adds up what the others make us hold. */
@@ -276,20 +282,4 @@ function isStalled(
     state.bytesWritten = bytesWritten;
   }
   return nowMs - state.movedAtMs > stallMs;
-}
-
-/** Answers a request that did not become whole in time, and lets go of it. */
-function refuseLate(stream: ServerHttp2Stream): void {
-  if (!stream.headersSent && !stream.destroyed) {
-    stream.respond(
-      {
-        ':status': 200,
-        'content-type': 'application/grpc+proto',
-        'grpc-status': status.DEADLINE_EXCEEDED,
-        'grpc-message': 'the request did not arrive whole in time: nothing was done',
-      },
-      { endStream: true },
-    );
-  }
-  stream.close(constants.NGHTTP2_NO_ERROR);
 }

@@ -90,11 +90,12 @@ export async function startStand(
   async function* pour(): AsyncGenerator<Buffer> {
     for (;;) yield await Promise.resolve(megabyte);
   }
-  /** Echoes; a `w` is answered once the calls that wait are let go. */
+  /** Echoes; a `w` is answered once the calls that wait are let go, a `p` is poured after. */
   async function* talk(requests: AsyncIterable<Buffer>, context: CallContext) {
     for await (const request of requests) {
       if (request.toString() === 'w') await wait();
       yield request;
+      if (request.toString() === 'p') yield* pour();
       context.stream?.finishRequest();
     }
   }
