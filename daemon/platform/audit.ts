@@ -2,9 +2,10 @@ import { randomUUID } from 'node:crypto';
 
 import type { Rejection } from '../../core/reasons.ts';
 import type { Principal } from './access.ts';
-import { sql, type Db, type Tx } from './db.ts';
+import { classifyDbError, sql, type Db, type Tx } from './db.ts';
 import { createForeignReport, createMinuteCounter } from './foreign.ts';
 import type { Log } from './log.ts';
+import { clean } from './storable.ts';
 
 /** One line of a service's audit log; who and when are added here. */
 export type AuditLine = {
@@ -36,7 +37,10 @@ export type AuditEntry = {
   readonly id?: string;
 };
 
-/** Appends lines in the caller's transaction: no effect without its record. */
+/**
+ * Appends lines in the caller's transaction: no effect without its record. What callers wrote is
+ * cleaned: a character that Postgres refuses must not keep a line out of the log.
+ */
 export async function appendAudits(tx: Tx, entries: readonly AuditEntry[]): Promise<void> {
   if (entries.length === 0) return;
   const actors = entries.map(({ actor }) => describeActor(actor.principal));
@@ -45,9 +49,9 @@ export async function appendAudits(tx: Tx, entries: readonly AuditEntry[]): Prom
     actors.map(({ id }) => id),
     actors.map(({ role }) => role),
     entries.map(({ line }) => line.action),
-    entries.map(({ line }) => line.target),
+    entries.map(({ line }) => clean(line.target)),
     entries.map(({ line }) => line.result),
-    entries.map(({ actor }) => actor.requestId),
+    entries.map(({ actor }) => clean(actor.requestId)),
     entries.map(({ actor, line }) => JSON.stringify(detailsOf(actor.principal, line))),
   ]);
 }
@@ -70,7 +74,11 @@ function detailsOf(
   line: AuditLine,
 ): Readonly<Record<string, string>> {
   const keyId = principal.kind === 'user' ? principal.apiKey?.keyId : undefined;
-  return { ...line.details, ...(keyId === undefined ? {} : { apiKeyId: keyId }) };
+  const details = Object.entries(line.details ?? {}).map(([name, text]) => [name, clean(text)]);
+  return {
+    ...(Object.fromEntries(details) as Record<string, string>),
+    ...(keyId === undefined ? {} : { apiKeyId: keyId }),
+  };
 }
 
 export type AuditTrail = {
@@ -94,10 +102,12 @@ export type AuditTrail = {
 const maxDenialsPerMinute = 60;
 const maxPending = 10_000;
 
+type Pending = AuditEntry & { settle(err?: unknown): void };
+
 /** Lines that belong to no other transaction: reads by staff, denials. */
 export function createAuditTrail(options: { readonly db: Db; readonly log: Log }): AuditTrail {
   const { db, log } = options;
-  const pending: (AuditEntry & { settle(err?: unknown): void })[] = [];
+  const pending: Pending[] = [];
   let writing: Promise<void> | undefined;
 
   const write = async (): Promise<void> => {
@@ -106,10 +116,21 @@ export function createAuditTrail(options: { readonly db: Db; readonly log: Log }
       const failure = await db
         .tx((tx) => appendAudits(tx, batch))
         .catch((err: unknown) => ({ err }));
+      if (failure && batch.length > 1 && classifyDbError(failure.err) === 'data') {
+        await writeEach(batch);
+        continue;
+      }
       if (failure) log.warn({ ...failure, lines: batch.length }, 'no lines in the audit log');
       batch.forEach((entry) => entry.settle(failure?.err));
     }
     writing = undefined;
+  };
+
+  /** One line that cannot be stored does not keep the others out. */
+  const writeEach = async (batch: readonly Pending[]): Promise<void> => {
+    for (const entry of batch) {
+      await db.tx((tx) => appendAudits(tx, [entry])).then(() => entry.settle(), entry.settle);
+    }
   };
 
   const record = (actor: AuditActor, line: AuditLine): Promise<void> =>

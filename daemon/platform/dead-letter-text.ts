@@ -13,7 +13,3 @@ export function redact(text: string): string {
   });
   return count > 0 ? replaced : text;
 }
-
-/** Postgres takes neither NUL nor half a surrogate pair. */
-export const clean = (text: string): string =>
-  text.replaceAll('\0', '\ufffd').replace(/\p{Surrogate}/gu, '\ufffd');

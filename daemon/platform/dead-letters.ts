@@ -28,9 +28,10 @@ import {
   type Row,
   type StoredLetter,
 } from './dead-letter-rows.ts';
-import { clean, redact } from './dead-letter-text.ts';
+import { redact } from './dead-letter-text.ts';
 import type { CallContext } from './grpc/calls.ts';
 import { decodePageToken, encodePageToken, pageSizeOf } from './page-token.ts';
+import { clean } from './storable.ts';
 
 export type DeadLetters = {
   list(query: LetterQuery): Promise<Result<{ letters: StoredLetter[]; nextPageToken: string }>>;

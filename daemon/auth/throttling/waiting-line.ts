@@ -33,6 +33,9 @@ type Place = {
   isExpired: boolean;
 };
 
+/** Groups that are remembered as served; one that is forgotten counts as never served. */
+const maxServed = 1_024;
+
 const compareBy =
   (servedAt: ReadonlyMap<string, number>) =>
   (a: Place, b: Place): number =>
@@ -59,6 +62,13 @@ export function createWaitingLine(maxWaiting: number, onEmpty: () => void): Wait
     places.delete(place);
     place.waiter.giveUp(Math.max(0, readyAtMs - performance.now()));
   };
+  const noteServed = (group: string): void => {
+    servedAt.delete(group);
+    servedAt.set(group, (turns += 1));
+    if (servedAt.size <= maxServed) return;
+    const [longestAgo] = servedAt.keys();
+    if (longestAgo !== undefined) servedAt.delete(longestAgo);
+  };
   const tryNext = async (): Promise<void> => {
     const [first] = [...places].sort(compare);
     if (!first) return;
@@ -70,7 +80,7 @@ export function createWaitingLine(maxWaiting: number, onEmpty: () => void): Wait
     const tried = await first.waiter.attempt();
     if (tried === 'done') {
       clearTimeout(first.timer);
-      servedAt.set(first.waiter.group, (turns += 1));
+      noteServed(first.waiter.group);
       return;
     }
     readyAtMs = performance.now() + tried.waitMs;

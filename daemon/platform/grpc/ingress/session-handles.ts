@@ -31,7 +31,7 @@ export type SessionHandle = {
  */
 export function watchHandle(session: ServerHttp2Session): SessionHandle {
   let isNeeded = false;
-  const handle = handleOf(session);
+  let handle = handleOf(session);
   const see = (stream: ServerHttp2Stream): void => {
     if (stream.headersSent && !stream.writableFinished) isNeeded = true;
   };
@@ -39,9 +39,12 @@ export function watchHandle(session: ServerHttp2Session): SessionHandle {
     see,
     close: (streams) => {
       for (const stream of streams) see(stream);
-      if (!isNeeded || handle === undefined) return;
-      held.add(handle);
-      afterFullCollection(() => held.delete(handle));
+      const kept = handle;
+      // Node's settings that were never acknowledged keep the session: with its handle, for ever.
+      handle = undefined;
+      if (!isNeeded || kept === undefined) return;
+      held.add(kept);
+      afterFullCollection(() => held.delete(kept));
     },
   };
 }
