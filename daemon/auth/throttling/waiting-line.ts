@@ -43,6 +43,13 @@ const compareBy =
     (servedAt.get(a.waiter.group) ?? 0) - (servedAt.get(b.waiter.group) ?? 0) ||
     b.number - a.number;
 
+function noteServed(servedAt: Map<string, number>, group: string, turn: number): void {
+  servedAt.delete(group);
+  servedAt.set(group, turn);
+  const [longestAgo] = servedAt.keys();
+  if (servedAt.size > maxServed && longestAgo !== undefined) servedAt.delete(longestAgo);
+}
+
 /**
  * Waiters for one bucket, tried one after the other as soon as it lets one in. First those against
  * whom little is known; among equals the group that was served longest ago; in a group the newest:
@@ -62,13 +69,6 @@ export function createWaitingLine(maxWaiting: number, onEmpty: () => void): Wait
     places.delete(place);
     place.waiter.giveUp(Math.max(0, readyAtMs - performance.now()));
   };
-  const noteServed = (group: string): void => {
-    servedAt.delete(group);
-    servedAt.set(group, (turns += 1));
-    if (servedAt.size <= maxServed) return;
-    const [longestAgo] = servedAt.keys();
-    if (longestAgo !== undefined) servedAt.delete(longestAgo);
-  };
   const tryNext = async (): Promise<void> => {
     const [first] = [...places].sort(compare);
     if (!first) return;
@@ -80,7 +80,7 @@ export function createWaitingLine(maxWaiting: number, onEmpty: () => void): Wait
     const tried = await first.waiter.attempt();
     if (tried === 'done') {
       clearTimeout(first.timer);
-      noteServed(first.waiter.group);
+      noteServed(servedAt, first.waiter.group, (turns += 1));
       return;
     }
     readyAtMs = performance.now() + tried.waitMs;
