@@ -68,6 +68,7 @@ export const exitCodeByReason: Readonly<Record<Reason, ExitCode>> = {
   IDEMPOTENCY_KEY_REUSED: exitCodes.refused,
   EMAIL_TAKEN: exitCodes.refused,
   WALLET_CLOCK_AHEAD: exitCodes.refused,
+  WALLET_CORRUPT: exitCodes.refused,
   DEAD_LETTER_SETTLED: exitCodes.refused,
   LAST_ADMIN: exitCodes.refused,
   API_KEY_LIMIT: exitCodes.refused,
@@ -84,6 +85,7 @@ export const exitCodeByReason: Readonly<Record<Reason, ExitCode>> = {
   DATABASE_UNAVAILABLE: exitCodes.unavailable,
   AUTH_UNAVAILABLE: exitCodes.unavailable,
   WALLET_UNAVAILABLE: exitCodes.unavailable,
+  WALLET_BUSY: exitCodes.unavailable,
   SHUTTING_DOWN: exitCodes.unavailable,
   STREAM_IDLE: exitCodes.unavailable,
   DEADLINE_EXCEEDED: exitCodes.outcomeUnknown,
@@ -148,6 +150,7 @@ const hintByReason: Readonly<Record<Reason, string | undefined>> = {
     'choose another --idempotency-key, or look at what has it: wallet transactions show --idempotency-key KEY',
   EMAIL_TAKEN: 'wallet sign-in',
   WALLET_CLOCK_AHEAD: "ask the server's operator to check its clock",
+  WALLET_CORRUPT: "ask the server's operator to look into this wallet",
   DEAD_LETTER_SETTLED:
     'see what became of it: wallet dead-letters show ID, with the same --service',
   OVERLOADED: 'run the command again in a moment',
@@ -156,6 +159,7 @@ const hintByReason: Readonly<Record<Reason, string | undefined>> = {
   DATABASE_UNAVAILABLE: 'run the command again in a moment',
   AUTH_UNAVAILABLE: 'run the command again in a moment',
   WALLET_UNAVAILABLE: 'run the command again in a moment',
+  WALLET_BUSY: 'run the command again in a moment',
   SHUTTING_DOWN: 'run the command again in a moment',
   STREAM_IDLE: 'run the command again',
   DEADLINE_EXCEEDED: 'run the command again, with a longer --timeout if need be',
@@ -177,6 +181,7 @@ export const transientReasons: ReadonlySet<Reason> = new Set<Reason>([
   'DATABASE_UNAVAILABLE',
   'AUTH_UNAVAILABLE',
   'WALLET_UNAVAILABLE',
+  'WALLET_BUSY',
   'SHUTTING_DOWN',
   'OUTBOX_FULL',
   'OVERLOADED',
@@ -291,6 +296,5 @@ function describeError({ code, details }: ServiceError, isFromServer: boolean): 
   return isOwn ? 'the server did not answer in time' : details;
 }
 
-function isTransientCode(code: status): boolean {
-  return [status.UNAVAILABLE, status.DEADLINE_EXCEEDED, status.UNKNOWN].includes(code);
-}
+const isTransientCode = (code: status): boolean =>
+  [status.UNAVAILABLE, status.DEADLINE_EXCEEDED, status.UNKNOWN].includes(code);

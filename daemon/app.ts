@@ -1,7 +1,13 @@
 import type { Config } from './config.ts';
 import type { ServiceName } from './settings.ts';
 import { forgetOwners } from './config.ts';
-import { connectDatabase, openDatabases, prepareSchemas, type Databases } from './databases.ts';
+import {
+  connectDatabase,
+  openDatabases,
+  prepareSchemas,
+  type Databases,
+  type PoolOptions,
+} from './databases.ts';
 import type { Outcome } from './fault.ts';
 import { watchReadiness } from './health.ts';
 import { chooseAccount, findSecretReader, type Account } from './host/account.ts';
@@ -108,9 +114,7 @@ async function compose(
   const bound = await listen(server, config.listen, tls.server);
   if (!bound.ok) return bound;
   const readiness = watchReadiness({ server, broker });
-  const outbox = running.find((r) => r.outbox)?.outbox;
-  const timings = running.flatMap((r) => r.timings ?? []);
-  const metrics = await listenMetrics(config.metricsListen, { broker, outbox, timings, readiness });
+  const metrics = await listenMetrics(config.metricsListen, { broker, readiness, running });
   if (!metrics.ok) return metrics;
   // Everything that may need root's rights is done.
   const dropped = await giveUpRoot(account, config);
@@ -207,6 +211,17 @@ async function openAll(
   return pools.ok ? { ok: true, value: { dataDir, ...pools.value } } : pools;
 }
 
+/**
+ * Commits wait briefly for a wallet that another transaction has locked, and go on without it. Their
+ * transactions are never idle for long: those of a daemon that was stopped let go of their wallets.
+ */
+function poolOf(pool: 'dbs' | 'reserved', name: ServiceName): PoolOptions {
+  if (pool === 'dbs') return { maxConnections: 10 };
+  return name === 'wallet'
+    ? { maxConnections: 6, isByKey: true, lockTimeoutMs: 250, idleInTransactionMs: 5_000 }
+    : { maxConnections: 5, isByKey: true };
+}
+
 async function connectAll(
   urls: Databases['urls'],
   config: Config,
@@ -217,14 +232,11 @@ async function connectAll(
     dbs: {},
     reserved: {},
   };
-  for (const [pool, size] of [
-    ['dbs', { maxConnections: 10 }],
-    ['reserved', { maxConnections: 5, isByKey: true }],
-  ] as const) {
+  for (const pool of ['dbs', 'reserved'] as const) {
     for (const name of config.services) {
       const url = urls[name]?.url;
       if (url === undefined) throw new Error(`no database for ${name}`);
-      const connected = await connectDatabase(name, url, config, log, size);
+      const connected = await connectDatabase(name, url, config, log, poolOf(pool, name));
       if (!connected.ok) return connected;
       pools[pool][name] = connected.value;
       lifecycle.defer(`database ${name}`, () => connected.value.close());

@@ -79,13 +79,15 @@ export async function prepareSchemas(
   return undefined;
 }
 
+export type PoolOptions = Omit<DbOptions, 'url' | 'name' | 'log'>;
+
 /** A pool for a service; refused if the server could lose what it has acknowledged. */
 export async function connectDatabase(
   name: ServiceName,
   url: string,
   config: Config,
   log: Log,
-  pool: Pick<DbOptions, 'maxConnections' | 'isByKey'> = { maxConnections: 10 },
+  pool: PoolOptions = { maxConnections: 10 },
 ): Promise<Outcome<Db>> {
   const db = createDb({ url, name, ...pool, log });
   let unsafe: string[];

@@ -3,8 +3,9 @@ import type { Readiness } from './health.ts';
 import type { Broker } from './platform/broker.ts';
 import type { ServerTls } from './platform/grpc/listener.ts';
 import type { GrpcServer } from './platform/grpc/server.ts';
-import { serveMetrics, type MetricsServer, type Timing } from './platform/metrics.ts';
+import { serveMetrics, type MetricsServer } from './platform/metrics.ts';
 import type { OutboxDepth } from './platform/outbox-depth.ts';
+import type { Running } from './services.ts';
 import { formatHostPort, type HostPort } from './settings.ts';
 
 /** Starts the listener for metrics, unless there shall be none. */
@@ -12,13 +13,14 @@ export async function listenMetrics(
   address: HostPort | undefined,
   parts: {
     readonly broker: Broker;
-    readonly outbox: (() => OutboxDepth) | undefined;
-    readonly timings: readonly Timing[];
     readonly readiness: Readiness;
+    readonly running: readonly Running[];
   },
 ): Promise<Outcome<Pick<MetricsServer, 'stop'>>> {
   if (!address) return { ok: true, value: { stop: () => Promise.resolve() } };
-  const { broker, outbox, timings, readiness } = parts;
+  const { broker, readiness, running } = parts;
+  const outbox = running.find((service) => service.outbox)?.outbox;
+  const timings = running.flatMap((service) => service.timings ?? []);
   const depth = (): OutboxDepth => outbox?.() ?? { events: 0, lagMs: 0 };
   const readings = [
     {
@@ -36,10 +38,15 @@ export async function listenMetrics(
       help: '1 if messages flow, 0 if the broker is away or blocked',
       read: () => (broker.findTrouble() === undefined ? 1 : 0),
     },
+    ...running.flatMap((service) => service.readings ?? []),
   ];
+  const findTrouble = (): string | undefined => {
+    const troubles = [broker, ...running].map((part) => part.findTrouble?.());
+    return troubles.filter((text) => text !== undefined).join('; ') || undefined;
+  };
   try {
     const options = { ...address, readings, timings, isReady: readiness.isReady };
-    const server = await serveMetrics({ ...options, findTrouble: broker.findTrouble });
+    const server = await serveMetrics({ ...options, findTrouble });
     return { ok: true, value: server };
   } catch (err) {
     return cannotListen(address, 'WALLETD_METRICS_LISTEN', err);

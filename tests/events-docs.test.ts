@@ -123,7 +123,12 @@ function decideOn(command: Command, balanceMinor: bigint) {
     readWatermarkMs: 0,
   };
   const wallets = new Map([[wallet.id, { ...state, lastHash }]]);
-  const nothing = { entries: new Map(), undone: new Set<string>(), refused: new Map() };
+  const nothing = {
+    entries: new Map(),
+    undone: new Set<string>(),
+    refused: new Map(),
+    corrupt: new Set<string>(),
+  };
   return decide({ wallets, ...nothing }, command, 1_700_000_000_000);
 }
 
@@ -161,7 +166,8 @@ describe('docs/asyncapi.json', () => {
   it('names every operation, and every reason for which the domain rejects', () => {
     const domain = read('daemon/wallet/domain.ts');
     const reasons = [...domain.matchAll(/reject\(\s*'([A-Z_]+)'/g)].map(([, reason]) => reason);
-    const remembered = new Set(reasons.filter((reason) => reason !== 'WALLET_CLOCK_AHEAD'));
+    const passing = ['WALLET_CLOCK_AHEAD', 'WALLET_CORRUPT'];
+    const remembered = new Set(reasons.filter((reason) => !passing.includes(reason ?? '')));
     const { data } = api.components.schemas['TransactionRejected']!.properties!;
     expect(new Set(data?.properties?.['reason']?.enum)).toEqual(remembered);
     const emitted = api.components.schemas['TransactionEmitted']!.properties!['data'];

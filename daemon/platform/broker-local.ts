@@ -43,6 +43,7 @@ async function deliver(consumer: Consumer, messages: readonly OutboundMessage[])
     const batch = wanted.slice(start, start + consumer.maxBatch);
     const handlings = await consumer.handle(batch.map((message) => new LocalMessage(message)));
     const dead = handlings.find((handling) => handling.kind === 'dead');
+    if (handlings.some(({ kind }) => kind === 'held')) throw new Error(`${consumer.queue}: held`);
     // Only our own services publish here: a message that they refuse is a defect, and stays.
     if (dead) throw new Error(`${consumer.queue}: ${dead.reason} (${dead.field})`);
   }

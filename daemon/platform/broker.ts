@@ -34,9 +34,13 @@ export type InboundMessage = {
 export const textOf = (message: OutboundMessage): string =>
   message.text ?? JSON.stringify(message.body);
 
-/** `dead`: this message can never be handled; it must not come again. */
+/**
+ * `held`: not now; it stays with us, and is handed over again before any later message. `dead`: this
+ * message can never be handled; it must not come again.
+ */
 export type Handling =
   | { readonly kind: 'done' }
+  | { readonly kind: 'held' }
   | { readonly kind: 'dead'; readonly reason: string; readonly field: string };
 
 export type Consumer = {
@@ -45,7 +49,8 @@ export type Consumer = {
   readonly bindings: readonly { readonly exchange: string; readonly routingKey: string }[];
   readonly maxBatch: number;
   /**
-   * One handling per message, in order, once its effects are committed. Rejects where the trouble
+   * One handling per message, in order, once its effects are committed. Messages that were held come
+   * first, in their order, each time. Rejects where the trouble
    * is not the messages' (database away): then they are held and come again.
    */
   handle(messages: readonly InboundMessage[]): Promise<readonly Handling[]>;

@@ -44,6 +44,10 @@ export type DbOptions = {
    * nobody analyses it.
    */
   readonly isByKey?: boolean;
+  /** How long a statement waits for a lock; 10 s if not given. */
+  readonly lockTimeoutMs?: number;
+  /** How long a transaction may be left idle before the server ends it; 30 s if not given. */
+  readonly idleInTransactionMs?: number;
   readonly log: Log;
 };
 
@@ -72,8 +76,8 @@ export function createDb(options: DbOptions): Db {
     connectionTimeoutMillis: connectTimeoutMs,
     idleTimeoutMillis: 60_000,
     statement_timeout: statementTimeoutMs,
-    lock_timeout: lockTimeoutMs,
-    idle_in_transaction_session_timeout: idleInTransactionTimeoutMs,
+    lock_timeout: options.lockTimeoutMs ?? lockTimeoutMs,
+    idle_in_transaction_session_timeout: options.idleInTransactionMs ?? idleInTransactionTimeoutMs,
     query_timeout: queryTimeoutMs,
     keepAlive: true,
     options: options.isByKey ? `${sessionSettings} ${byKeySettings}` : sessionSettings,
@@ -223,6 +227,9 @@ export function classifyDbError(err: unknown): 'data' | 'transient' | 'unexpecte
   if (/^(22|23)/.test(state)) return 'data';
   return /^(40|53|55P03|57|58|08|25P03|25006)/.test(state) ? 'transient' : 'unexpected';
 }
+
+/** True where a lock was not had in time: another transaction has it. */
+export const isLockTimeout = (err: unknown): boolean => sqlStateOf(err) === '55P03';
 
 /** The five characters of SQLSTATE, where the server gave one. */
 export function sqlStateOf(err: unknown): string | undefined {

@@ -17,7 +17,8 @@ import { createDb, type Db } from '../platform/db.ts';
 import type { CallContext } from '../platform/grpc/calls.ts';
 import { createLog } from '../platform/log.ts';
 import { createCommit } from './commit.ts';
-import { createGroupCommit } from './group-commit.ts';
+import { explainDefects } from './commit/alarms.ts';
+import { createGroupCommit } from './commit/group-commit.ts';
 import { createHandlers } from './handlers.ts';
 import type { Posted, Posting } from './posting.ts';
 import { createKnownUsers } from './users.ts';
@@ -42,6 +43,7 @@ function serve(commitDb: Db = test.db) {
       laneKey: (c) => c.wallet.id,
       laneCount: 2,
       log,
+      explain: explainDefects(log),
       commit: createCommit(commitDb),
     }),
     users: createKnownUsers((ids) => Promise.resolve(new Set(ids))),
@@ -200,7 +202,8 @@ describe('what staff do', () => {
 
   it('has no effect without its line', async () => {
     await test.query('DROP TABLE audit_log');
-    await expect(serve().create({ userId }, operator)).rejects.toThrow('audit_log');
+    const rejection = { reason: 'INTERNAL', metadata: { outcome: 'not done' } };
+    expect(await serve().create({ userId }, operator)).toMatchObject({ ok: false, rejection });
     expect(await test.query('SELECT 1 FROM transactions')).toEqual([]);
   });
 });

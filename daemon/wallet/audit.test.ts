@@ -6,7 +6,8 @@ import { transactionIdOf, walletIdOf } from '../../core/ids.ts';
 import { refuse, type Result } from '../../core/reasons.ts';
 import type { AuditActor } from '../platform/audit.ts';
 import { lineOf, toAuditEntries, withAudit, withAudits } from './audit.ts';
-import { decideBatch, type Command } from './domain.ts';
+import type { Command } from './domain.ts';
+import { decideBatch } from './domain-batch.ts';
 import type { Posted } from './posting.ts';
 
 const staffId = randomUUID();
@@ -46,6 +47,7 @@ function post(given: Command, isReplayed = false): Result<Posted> {
     entries: new Map(),
     undone: new Set<string>(),
     refused: new Map(),
+    corrupt: new Set<string>(),
   };
   const [decision] = decideBatch(states, [given], 1).decisions;
   if (decision?.kind !== 'accepted' || !decision.entries[0]) throw new Error('not accepted');

@@ -126,7 +126,7 @@ describe('what is remembered', () => {
     let toldMs = 0;
     meanwhile = () =>
       test.db.tx(async (tx) => {
-        const [wallet] = await readWallets(tx, [command().wallet], true);
+        const [wallet] = await readWallets(tx, [command().wallet], 'wait');
         // So that the millisecond in which the commit read its clock is over.
         await new Promise((resolve) => setTimeout(resolve, 20));
         toldMs = await readClock(tx);

@@ -11,7 +11,8 @@ import { createLog } from '../platform/log.ts';
 import { createCommit } from './commit.ts';
 import type { Command } from './domain.ts';
 import { decideOnly } from './dry-run.ts';
-import { createGroupCommit } from './group-commit.ts';
+import { explainDefects } from './commit/alarms.ts';
+import { createGroupCommit } from './commit/group-commit.ts';
 import type { Posted, Posting } from './posting.ts';
 import { findLedgerFaults } from '../../tests/support/ledger-faults.ts';
 
@@ -57,6 +58,7 @@ function createDaemon(db: Db = test.db, { deadlineMs = 20_000, isCancelled = fal
     laneKey: (c) => c.wallet.id,
     laneCount: 2,
     log,
+    explain: explainDefects(log),
     commit: createCommit(db),
   });
   return (c: Posting): Promise<Result<Posted>> =>
@@ -134,8 +136,9 @@ describe('faults', () => {
     const submit = createDaemon();
     const bad = command({ description: 'a NUL \0 that was let through' });
     const items = [...Array.from({ length: 40 }, () => command()), bad, command()];
-    const settled = await Promise.allSettled(items.map(submit));
-    expect(settled.map((s) => s.status === 'fulfilled')).toEqual(items.map((item) => item !== bad));
+    const results = await Promise.all(items.map(submit));
+    expect(results.map((result) => result.ok)).toEqual(items.map((item) => item !== bad));
+    expect(results[40]).toMatchObject({ rejection: { metadata: { outcome: 'not done' } } });
     expect(await balanceOf()).toBe(4100n);
   });
 

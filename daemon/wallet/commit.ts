@@ -1,18 +1,14 @@
 import type { Result } from '../../core/reasons.ts';
 import { isCommitInDoubt, readClock, sqlStateOf, type Db, type Tx } from '../platform/db.ts';
-import { commitLocked, type Committed } from './commit-locked.ts';
-import {
-  decideBatch,
-  type Command,
-  type Decision,
-  type States,
-  type WalletState,
-} from './domain.ts';
+import { commitLocked, commitUnlocked, type Committed } from './commit-locked.ts';
+import type { Busy, LockMode } from './commit/queued.ts';
+import type { Command, Decision, States, WalletState } from './domain.ts';
+import { decideBatch } from './domain-batch.ts';
 import { createHeads, type Heads } from './heads.ts';
 import * as inbox from './inbox.ts';
 import type { Posted, Posting } from './posting.ts';
 import * as store from './store.ts';
-import { distinctWallets, keyOf, parentsOf } from './states.ts';
+import { distinctWallets, findCorrupt, keyOf, parentsOf } from './states.ts';
 import { moveWallets, type Move } from './store-writes.ts';
 import { all, rememberDoubt, writeDecisions, type Decided } from './write-decisions.ts';
 
@@ -20,16 +16,24 @@ import { all, rememberDoubt, writeDecisions, type Decided } from './write-decisi
 const minCaution = 1;
 const maxCaution = 64;
 
+/** Nothing is `busy` to a commit that waits. */
+type Commit = {
+  (commands: readonly Posting[]): Promise<readonly Result<Posted>[]>;
+  (commands: readonly Posting[], mode: LockMode): Promise<readonly (Result<Posted> | Busy)[]>;
+};
+
 /**
  * Commits batches, quickly where it can: decides from the wallets' states as they were remembered,
  * and lets the one statement that moves the wallets prove that they still are so. Whatever is not
  * as remembered (another daemon, a key that was used before, a freeze, a past that was just told)
  * is rolled back and committed again by `commitLocked`, which reads everything under the lock.
+ * With `skip`, commands on wallets that another transaction has locked are left out, as `busy`.
  */
 export function createCommit(
   db: Db,
   heads: Heads = createHeads(),
-): (commands: readonly Posting[]) => Promise<readonly Result<Posted>[]> {
+  alarms: Alarms = silent,
+): Commit {
   let caution = minCaution;
   let cautious = 0;
 
@@ -50,9 +54,19 @@ export function createCommit(
     return committed;
   };
 
-  return async (commands) => {
+  const commitSlowly = async (commands: readonly Posting[], mode: LockMode): Promise<Committed> => {
+    const committed = await (mode === 'wait' ? commitLocked : commitUnlocked)(db, commands);
+    if (committed.states) reportFaults(alarms, heads, committed.states);
+    return committed;
+  };
+
+  const commit = async (
+    commands: readonly Posting[],
+    mode: LockMode = 'wait',
+  ): Promise<readonly (Result<Posted> | Busy)[]> => {
     try {
-      const committed = (await tryQuickly(commands)) ?? (await commitLocked(db, commands));
+      const quick = mode === 'wait' ? await tryQuickly(commands) : undefined;
+      const committed = quick ?? (await commitSlowly(commands, mode));
       for (const wallet of committed.changed) heads.set(wallet);
       return committed.answers;
     } catch (err) {
@@ -60,6 +74,29 @@ export function createCommit(
       throw err;
     }
   };
+  return commit as Commit;
+}
+
+/** What an operator has to look into; each is called for every commit that meets it. */
+export type Alarms = {
+  /** A wallet's row and its last entry contradict each other: one of them was edited. */
+  onCorrupt(walletId: string): void;
+  /** The database has an older state of a wallet than was committed: it was restored, or failed over. */
+  onLostCommits(wallet: WalletState, remembered: WalletState): void;
+};
+const silent: Alarms = { onCorrupt: () => undefined, onLostCommits: () => undefined };
+
+/** What was read under the lock, against what was remembered. */
+function reportFaults(alarms: Alarms, heads: Heads, { wallets, corrupt }: States): void {
+  corrupt.forEach(alarms.onCorrupt);
+  for (const wallet of wallets.values()) {
+    const known = heads.get(wallet.id);
+    if (!known) continue;
+    const isOlder = wallet.seq < known.seq;
+    const isOther = wallet.seq === known.seq && wallet.lastHash !== known.lastHash;
+    if (isOlder || isOther) alarms.onLostCommits(wallet, known);
+    heads.forget(wallet.id);
+  }
 }
 
 /** A wallet that is not open has no row that could prove anything, and is not opened quickly. */
@@ -110,12 +147,15 @@ async function recall(
   const parents = parentsOf(commands);
   const [clockMs, read, entries, undone] = await Promise.all([
     readClock(tx),
-    store.readWallets(tx, unknown, false),
+    store.readWallets(tx, unknown, 'none'),
     store.readEntries(tx, parents),
     store.readUndone(tx, parents),
   ]);
   for (const wallet of read) wallets.set(wallet.id, wallet);
-  return { states: { wallets, entries, undone, refused: new Map() }, clockMs };
+  const corrupt = await findCorrupt(tx, read);
+  // Or it was used between the two reads: with the lock that is certain.
+  if (corrupt.size > 0) throw miss;
+  return { states: { wallets, entries, undone, refused: new Map(), corrupt }, clockMs };
 }
 
 /**
@@ -134,7 +174,7 @@ async function checkRejected(
   const refs = distinctWallets(rejected);
   // The wallets first: a twin that is committed between the two is found.
   const [wallets, twins] = await Promise.all([
-    store.readWallets(tx, refs, false),
+    store.readWallets(tx, refs, 'none'),
     store.readEntries(tx, rejected.map(keyOf)),
   ]);
   const isSame = (wallet: WalletState): boolean => {

@@ -4,7 +4,8 @@ import { describe, expect, it } from 'vitest';
 import { chainHash, genesisHash } from '../../core/chain.ts';
 import { transactionIdOf, walletIdOf } from '../../core/ids.ts';
 import { operations } from '../../core/operations.ts';
-import { decideBatch, newWallet, type Command, type Entry, type States } from './domain.ts';
+import { newWallet, type Command, type Entry, type States } from './domain.ts';
+import { decideBatch } from './domain-batch.ts';
 
 const users = ['6f1c3f3e-0000-4000-8000-000000000001'];
 const refs = users.flatMap((userId) =>
@@ -20,6 +21,7 @@ const nothing: States = {
   entries: new Map(),
   undone: new Set(),
   refused: new Map(),
+  corrupt: new Set(),
 };
 
 /** Few wallets, keys and amounts, so that replays, reused keys and second undos are common. */
@@ -66,7 +68,7 @@ function play(commands: readonly Command[], sizes: readonly number[]) {
     const entries = new Map(ledger.map((entry) => [entry.id, [entry]]));
     const undone = new Set(ledger.flatMap((e) => (e.parentId === undefined ? [] : [e.parentId])));
     const { decisions, changed } = decideBatch(
-      { wallets, entries, undone, refused: new Map() },
+      { wallets, entries, undone, refused: new Map(), corrupt: new Set() },
       batch,
       at,
     );

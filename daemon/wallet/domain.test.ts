@@ -5,13 +5,13 @@ import { amountLimitMinor } from '../../core/money.ts';
 import {
   clockToleranceMs,
   decide,
-  decideBatch,
   newWallet,
   type Command,
   type Decision,
   type States,
   type WalletState,
 } from './domain.ts';
+import { decideBatch } from './domain-batch.ts';
 
 const nowMs = Date.UTC(2026, 10, 22);
 const userId = '6f1c3f3e-0000-4000-8000-000000000001';
@@ -21,6 +21,7 @@ const nothing: States = {
   entries: new Map(),
   undone: new Set(),
   refused: new Map(),
+  corrupt: new Set(),
 };
 
 function command(fields: Partial<Command> & { key?: string } = {}): Command {
@@ -52,6 +53,7 @@ function given(...commands: Command[]): States {
       entries: new Map([...states.entries, [next.transactionId, decision.entries]]),
       undone: new Set([...states.undone, ...(next.parentId === undefined ? [] : [next.parentId])]),
       refused: states.refused,
+      corrupt: states.corrupt,
     };
   }, nothing);
 }

@@ -71,6 +71,8 @@ export type States = {
   readonly undone: ReadonlySet<string>;
   /** What messages were refused with, by the id that their transaction would have had. */
   readonly refused: ReadonlyMap<string, Rejection>;
+  /** Ids of wallets that do not agree with their last entry (domain-integrity.ts). */
+  readonly corrupt: ReadonlySet<string>;
 };
 
 export type Decision =
@@ -81,6 +83,9 @@ export type Decision =
 
 /** A wallet whose last transaction lies further ahead of the clock than this is refused. */
 export const clockToleranceMs = 5 * 60_000;
+
+export const corruptText =
+  'the wallet does not agree with its last transaction: ask an operator to look into it';
 
 /** The earliest time that the next entry of a wallet may have, whatever the clock says. */
 export const earliestTimeMs = (wallet: WalletState): number =>
@@ -118,6 +123,9 @@ export function decide(states: States, command: Command, nowMs: number): Decisio
     return reject('CURRENCY_UNKNOWN', message, { field: 'currency' });
   }
   const wallet = opened ?? newWallet(command.wallet);
+  if (states.corrupt.has(wallet.id)) {
+    return reject('WALLET_CORRUPT', corruptText, { walletId: wallet.id });
+  }
   if (earliestTimeMs(wallet) > nowMs + clockToleranceMs) {
     return reject(
       'WALLET_CLOCK_AHEAD',
@@ -135,59 +143,6 @@ export function decide(states: States, command: Command, nowMs: number): Decisio
   if ('kind' in movement) return movement;
   const refusal = checkBalance(wallet, movement.amountMinor);
   return refusal ?? { kind: 'accepted', entries: [enter(wallet, command, movement, nowMs)] };
-}
-
-/**
- * Decides a batch as if one after the other, each seeing what the earlier ones did. `changed`
- * holds the wallets' states after the last command.
- */
-export function decideBatch(
-  states: States,
-  commands: readonly Command[],
-  nowMs: number,
-): { readonly decisions: readonly Decision[]; readonly changed: readonly WalletState[] } {
-  const wallets = new Map(states.wallets);
-  const entries = new Map(states.entries);
-  const undone = new Set(states.undone);
-  const refused = new Map(states.refused);
-  const changed = new Map<string, WalletState>();
-  const current: States = { wallets, entries, undone, refused };
-  const decisions = commands.map((command) => {
-    const decision = decide(current, command, nowMs);
-    if (decision.kind === 'rejected' && isRemembered(command, decision.rejection)) {
-      refused.set(command.transactionId, decision.rejection);
-    }
-    if (decision.kind !== 'accepted') return decision;
-    entries.set(command.transactionId, decision.entries);
-    for (const entry of decision.entries) {
-      const wallet = evolve(wallets.get(entry.wallet.id) ?? newWallet(entry.wallet), entry);
-      wallets.set(wallet.id, wallet);
-      changed.set(wallet.id, wallet);
-      if (entry.parentId !== undefined) undone.add(entry.parentId);
-    }
-    return decision;
-  });
-  return { decisions, changed: [...changed.values()] };
-}
-
-/** True for a refusal that is kept with a message, so that its redelivery gets the same answer. */
-export const isRemembered = (command: Command, rejection: Rejection): boolean =>
-  command.callerClass === 'message' && rejection.reason !== 'WALLET_CLOCK_AHEAD';
-
-/** The wallet after an entry of its own. */
-function evolve(wallet: WalletState, entry: Entry): WalletState {
-  return {
-    id: wallet.id,
-    userId: wallet.userId,
-    currency: wallet.currency,
-    exponent: wallet.exponent,
-    status: wallet.status,
-    balanceMinor: entry.balanceAfterMinor,
-    seq: entry.seq,
-    lastAtMs: entry.occurredAtMs,
-    readWatermarkMs: wallet.readWatermarkMs,
-    lastHash: entry.hash,
-  };
 }
 
 type Movement = { readonly amountMinor: bigint; readonly contraAccount: string };

@@ -1,10 +1,12 @@
 import { refuse, succeed, type Rejection, type Result } from '../../core/reasons.ts';
 import { readClock, type Db } from '../platform/db.ts';
 import { createFairPool } from '../platform/grpc/ingress/fair-pool.ts';
-import { decideBatch, type Command } from './domain.ts';
+import type { Command } from './domain.ts';
+import { decideBatch } from './domain-batch.ts';
 import { newOverlay, overlayStates, remember, type Overlay } from './overlay.ts';
 import type { Posted } from './posting.ts';
-import { readStates } from './states.ts';
+import { distinctWallets, readStates } from './states.ts';
+import { readWallets } from './store.ts';
 import { toPosted } from './write-decisions.ts';
 
 /** A stream's dry run: each item sees what the earlier ones would have done. */
@@ -112,7 +114,11 @@ async function decideMany(
   overlay: Overlay,
 ): Promise<readonly Result<Posted>[]> {
   const { states, nowMs } = await db.snapshot(async (tx) => ({
-    states: await readStates(tx, commands, false),
+    states: await readStates(
+      tx,
+      commands,
+      await readWallets(tx, distinctWallets(commands), 'none'),
+    ),
     nowMs: await readClock(tx),
   }));
   const decided = decideBatch(overlayStates(overlay, states, commands), commands, nowMs);

@@ -1,16 +1,16 @@
 import type { Operation } from '../../core/operations.ts';
-import { refuse, type Rejection, type Result } from '../../core/reasons.ts';
+import type { Rejection, Result } from '../../core/reasons.ts';
 import {
   commandsExchange,
   type Consumer,
   type Handling,
   type InboundMessage,
 } from '../platform/broker.ts';
-import { classifyDbError, type Db } from '../platform/db.ts';
+import type { Db } from '../platform/db.ts';
 import { createHold } from '../platform/hold.ts';
 import { buryLetters } from '../platform/dead-letters.ts';
 import type { Command } from './domain.ts';
-import type { GroupCommit } from './group-commit.ts';
+import type { GroupCommit } from './commit/group-commit.ts';
 import { poison, readEmitted, type EmittedRequest, type Poison } from './messages.ts';
 import type { Posted, Posting } from './posting.ts';
 import { toCommand } from './request.ts';
@@ -30,10 +30,13 @@ export type EmittedOptions = {
 };
 
 const done: Handling = { kind: 'done' };
+const held: Handling = { kind: 'held' };
 /** A full commit for each of two lanes. */
 const maxBatch = 2_048;
 /** Within the time that Postgres lets a replay's transaction wait for it. */
 const waitMs = 25_000;
+/** A message whose wallet is locked is held after so long, and those for other wallets go on. */
+const busyAfterMs = 200;
 
 /**
  * `transaction_emitted`, by the same way as gRPC: many messages share a commit, in the order in
@@ -110,27 +113,32 @@ export async function findEffectId(
   return 'kind' in command ? undefined : command.transactionId;
 }
 
-/** All are waited for before any trouble is told: what comes again must not overtake itself. */
+/**
+ * All are waited for. After a command that was given up nothing more is begun on its wallet: what
+ * comes again must not be overtaken.
+ */
 export async function commitAll(
   { groupCommit }: EmittedOptions,
   commands: readonly Posting[],
 ): Promise<readonly (Result<Posted> | undefined)[]> {
-  const waiting = { deadlineMs: Date.now() + waitMs, isCancelled: () => false };
-  const defects: unknown[] = [];
-  const explain = (err: unknown): Rejection => {
-    // Content that no check caught and the database refuses: it must not block its neighbours.
-    if (classifyDbError(err) === 'data') return unstorable;
-    defects.push(err);
-    return failed;
+  const stopped = new Map<string, Rejection>();
+  const waiting = {
+    deadlineMs: Date.now() + waitMs,
+    busyAfterMs,
+    isCancelled: ({ wallet }: Command) => stopped.has(wallet.id),
+    onGivenUp: (rejection: Rejection, { wallet }: Command) => {
+      if (!stopped.has(wallet.id)) stopped.set(wallet.id, rejection);
+    },
   };
-  const { settled } = await groupCommit.submitMany(commands, waiting, explain);
+  const { settled } = await groupCommit.submitMany(commands, waiting);
   const results = await settled;
-  if (defects.length > 0) throw defects[0];
-  return results;
+  return results.map((result, i) => {
+    const walletId = commands[i]?.wallet.id ?? '';
+    const rejection = result.ok ? undefined : stopped.get(walletId);
+    const isHeldBack = !result.ok && result.rejection.reason === 'CANCELLED';
+    return isHeldBack && rejection ? { ok: false, rejection } : result;
+  });
 }
-
-const { rejection: unstorable } = refuse('INTERNAL', 'the database refuses this content');
-const { rejection: failed } = refuse('INTERNAL', 'the commit failed');
 
 async function findUnknownUsers(
   { users }: EmittedOptions,
@@ -185,13 +193,20 @@ const passing: ReadonlySet<string> = new Set([
   'OVERLOADED',
 ]);
 
+/** Trouble of one wallet, which must not hold up the messages for others. */
+const ofOneWallet: ReadonlySet<string> = new Set(['WALLET_BUSY', 'INTERNAL']);
+
+/** Trouble of one wallet that only an operator can end, who can replay its messages then. */
+const forOperators: ReadonlySet<string> = new Set(['WALLET_CLOCK_AHEAD', 'WALLET_CORRUPT']);
+
+/** What becomes of a message; throws where all of them have to wait. */
 export function toHandling(result: Result<Posted> | undefined): Handling {
   if (!result) throw new Error('a message got no answer');
   if (result.ok) return done;
-  const { rejection } = result;
-  if (rejection === unstorable) return poison('INTERNAL', 'body');
-  if (passing.has(rejection.reason)) throw createHold(rejection);
-  // One wallet with a wrong time must not stop the others: an operator can replay it.
-  if (rejection.reason === 'WALLET_CLOCK_AHEAD') return poison('WALLET_CLOCK_AHEAD', 'data.userId');
+  const { reason, metadata } = result.rejection;
+  if (metadata['cause'] === 'content') return poison('INTERNAL', 'body');
+  if (passing.has(reason)) throw createHold(result.rejection);
+  if (ofOneWallet.has(reason)) return held;
+  if (forOperators.has(reason)) return poison(reason, 'data.userId');
   return done;
 }

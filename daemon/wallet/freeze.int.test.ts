@@ -11,7 +11,8 @@ import { createLog } from '../platform/log.ts';
 import { createCommit } from './commit.ts';
 import type { Command } from './domain.ts';
 import { changeStatus } from './freeze.ts';
-import { createGroupCommit } from './group-commit.ts';
+import { explainDefects } from './commit/alarms.ts';
+import { createGroupCommit } from './commit/group-commit.ts';
 import type { Posted, Posting } from './posting.ts';
 import { createKnownUsers } from './users.ts';
 
@@ -136,6 +137,7 @@ describe('a frozen wallet', () => {
         laneKey: (c) => c.wallet.id,
         laneCount: 2,
         log,
+        explain: explainDefects(log),
         commit: createCommit(test.db),
       }),
     );

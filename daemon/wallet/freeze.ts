@@ -4,9 +4,10 @@ import type { Wallet } from '../../protos/gen/digitalwallet/wallet/v1/wallet.ts'
 import { asDenial } from '../platform/access.ts';
 import { recordRead } from '../platform/audit-reads.ts';
 import { appendAudit, type AuditTrail } from '../platform/audit.ts';
-import type { Db, Tx } from '../platform/db.ts';
+import { isLockTimeout, type Db, type Tx } from '../platform/db.ts';
 import type { CallContext } from '../platform/grpc/calls.ts';
 import type { WalletRef, WalletState } from './domain.ts';
+import { walletBusy } from './domain-integrity.ts';
 import { readRef } from './read-handlers.ts';
 import * as store from './store.ts';
 import { updateStatus } from './store-writes.ts';
@@ -30,7 +31,7 @@ type StatusRequest = {
 /**
  * FreezeWallet and UnfreezeWallet. Once it is answered, nothing is booked that the new status does
  * not allow: the row's lock is the one that every commit takes. What is so already stays so.
- * WALLET_NOT_FOUND, STAFF_OWN_WALLET.
+ * WALLET_NOT_FOUND, STAFF_OWN_WALLET, WALLET_BUSY.
  */
 export async function changeStatus(
   options: FreezeOptions,
@@ -40,9 +41,13 @@ export async function changeStatus(
 ): Promise<Result<{ wallet: Wallet }>> {
   const ref = await checkRequest(options, status, request, context);
   if (!ref.ok) return ref;
-  const outcome = await options.commitDb.tx((tx) =>
-    setStatus(tx, ref.value, status, request, context),
-  );
+  const outcome = await options.commitDb
+    .tx((tx) => setStatus(tx, ref.value, status, request, context))
+    .catch((err: unknown) => {
+      if (isLockTimeout(err)) return 'busy' as const;
+      throw err;
+    });
+  if (outcome === 'busy') return walletBusy;
   if (outcome === undefined) return notFound(ref.value);
   const { wallet, isChanged } = outcome;
   if (!isChanged) {
@@ -88,7 +93,7 @@ async function setStatus(
   { note, dryRun }: StatusRequest,
   context: CallContext,
 ): Promise<{ readonly wallet: WalletState; readonly isChanged: boolean } | undefined> {
-  const [wallet] = await store.readWallets(tx, [ref], true);
+  const [wallet] = await store.readWallets(tx, [ref], 'wait');
   if (!wallet) return undefined;
   const isChanged = wallet.status !== status && !dryRun;
   if (isChanged) {

@@ -14,7 +14,7 @@ import type { Command } from './domain.ts';
 import { decideOnly } from './dry-run.ts';
 import { reportForeign } from './foreign.ts';
 import { changeStatus } from './freeze.ts';
-import type { GroupCommit } from './group-commit.ts';
+import type { GroupCommit } from './commit/group-commit.ts';
 import { readItem, type ItemOptions } from './items.ts';
 import { streamLedger } from './ledger-stream.ts';
 import type { Posted, Posting } from './posting.ts';

@@ -13,7 +13,8 @@ import { createOutboxGauge } from '../platform/outbox-depth.ts';
 import { createRelay } from '../platform/outbox.ts';
 import { createCommit } from './commit.ts';
 import { createEmittedConsumer } from './emitted.ts';
-import { createGroupCommit } from './group-commit.ts';
+import { createLedgerAlarms, explainDefects } from './commit/alarms.ts';
+import { createGroupCommit, type GroupCommit } from './commit/group-commit.ts';
 import { createHandlers } from './handlers.ts';
 import { createHeads } from './heads.ts';
 import { loadEvents } from './outbox.ts';
@@ -56,17 +57,8 @@ export function createWallet({ db, commitDb, broker, peers, config, log }: Walle
   const gauge = createOutboxGauge(commitDb, log);
   const isOutboxFull = (): boolean => gauge.read().events >= config.outboxLimit;
   const heads = createHeads();
-  const commit = createCommit(commitDb, heads);
-  const groupCommit = createGroupCommit<Posting, Posted>({
-    laneKey: (command) => command.wallet.id,
-    laneCount: config.laneCount,
-    log,
-    commit: async (commands) => {
-      const answers = await commit(commands);
-      relay.wake();
-      return answers;
-    },
-  });
+  const alarms = createLedgerAlarms(log);
+  const groupCommit = startCommits(createCommit(commitDb, heads, alarms), relay, config, log);
   const users = createKnownUsers(
     findByWallets(commitDb, heads, config.defaultCurrency, peers.findUsers),
   );
@@ -104,6 +96,8 @@ export function createWallet({ db, commitDb, broker, peers, config, log }: Walle
     consumers: [emitted],
     outbox: gauge.read,
     timings: [lag],
+    readings: alarms.readings,
+    findTrouble: alarms.findTrouble,
     checkRights: () => db.read((tx) => findChangeRights(tx, 'transactions')),
     start: () => {
       gauge.start();
@@ -115,4 +109,23 @@ export function createWallet({ db, commitDb, broker, peers, config, log }: Walle
       await relay.stop();
     },
   };
+}
+
+function startCommits(
+  commit: ReturnType<typeof createCommit>,
+  relay: { wake(): void },
+  { laneCount }: Pick<WalletOptions['config'], 'laneCount'>,
+  log: Log,
+): GroupCommit<Posting, Posted> {
+  return createGroupCommit<Posting, Posted>({
+    laneKey: (command) => command.wallet.id,
+    laneCount,
+    log,
+    explain: explainDefects(log),
+    commit: async (commands, mode) => {
+      const answers = await commit(commands, mode);
+      relay.wake();
+      return answers;
+    },
+  });
 }

@@ -3,7 +3,8 @@ import { describe, expect, it } from 'vitest';
 
 import { transactionIdOf, walletIdOf } from '../../core/ids.ts';
 import { isUndo, operations } from '../../core/operations.ts';
-import { decideBatch, type Command, type Decision, type States } from './domain.ts';
+import type { Command, Decision, States } from './domain.ts';
+import { decideBatch } from './domain-batch.ts';
 import { newOverlay, overlayStates, remember } from './overlay.ts';
 
 const userId = '6f1c3f3e-0000-4000-8000-000000000001';
@@ -50,6 +51,7 @@ function createLedger() {
     entries: new Map(),
     undone: new Set(),
     refused: new Map(),
+    corrupt: new Set<string>(),
   };
   const read = (commands: readonly Command[]) => overlayStates(all, nothing, commands);
   return {

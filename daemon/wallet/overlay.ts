@@ -31,7 +31,7 @@ export function overlayStates(
     }
     if (parentId !== undefined && overlay.undone.has(parentId)) undone.add(parentId);
   }
-  return { wallets, entries, undone, refused: states.refused };
+  return { ...states, wallets, entries, undone };
 }
 
 /** Adds what was decided to what is remembered. */

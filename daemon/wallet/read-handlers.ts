@@ -22,17 +22,11 @@ import {
   encodePageToken,
   pageSizeOf,
 } from '../platform/page-token.ts';
-import {
-  earliestTimeMs,
-  newWallet,
-  type Entry,
-  type WalletRef,
-  type WalletState,
-} from './domain.ts';
+import type { Entry, WalletRef } from './domain.ts';
+import { readNow, readSettled } from './read-wallet.ts';
 import { refOf } from './request.ts';
 import * as reads from './store-reads.ts';
 import * as store from './store.ts';
-import * as writes from './store-writes.ts';
 import type { KnownUsers } from './users.ts';
 import { readOperation, toWireTransaction, toWireWallet } from './wire.ts';
 
@@ -142,54 +136,14 @@ export async function getBalance(
   }
   // A past that is told once must stay: what is being committed now may belong to it.
   const needsSettled = at !== undefined || principal.kind === 'service';
-  const { wallet, nowMs } = needsSettled
-    ? await readSettled(options.db, ref.value)
-    : await readNow(options.db, ref.value);
+  const read = await (needsSettled ? readSettled : readNow)(options.db, ref.value);
+  if (!read.ok) return read;
+  const { wallet, nowMs } = read.value;
   if (!at) return succeed({ wallet: toWireWallet(wallet), asOf: new Date(nowMs) });
   // This very millisecond is not over yet.
   const asOfMs = Math.min(at.getTime(), nowMs - 1);
   const past = await options.db.read((tx) => reads.readWalletAt(tx, wallet, asOfMs));
   return succeed({ wallet: toWireWallet(past), asOf: new Date(asOfMs) });
-}
-
-type WalletNow = { readonly wallet: WalletState; readonly nowMs: number };
-
-function readNow(db: Db, ref: WalletRef): Promise<WalletNow> {
-  return db.snapshot(async (tx) => {
-    const clockMs = await readClock(tx);
-    const [wallet = newWallet(ref)] = await store.readWallets(tx, [ref], false);
-    return { wallet, nowMs: Math.max(clockMs, wallet.lastAtMs) };
-  });
-}
-
-/**
- * The wallet with nothing under way on it: no transaction, and not its opening either. A commit
- * that has read its clock already and has no lock yet finds out by the mark that is left here.
- */
-async function readSettled(db: Db, ref: WalletRef): Promise<WalletNow> {
-  for (;;) {
-    const settled = await db.tx(async (tx) => {
-      const [wallet] = await store.readWallets(tx, [ref], true);
-      if (!wallet) return undefined;
-      // A clock that stepped back does not make a time the present that was reported as past.
-      const nowMs = Math.max(await readClock(tx), earliestTimeMs(wallet));
-      await writes.settleWallet(tx, wallet.id, nowMs);
-      return { wallet, nowMs };
-    });
-    if (settled) return settled;
-    const unopenedAtMs = await probeUnopened(db, ref);
-    if (unopenedAtMs !== undefined) return { wallet: newWallet(ref), nowMs: unopenedAtMs };
-  }
-}
-
-/**
- * A time at which the wallet was certainly not open, or undefined if it is. There is no row to
- * lock: so it is opened, which waits for anybody who does the same, and undone again.
- */
-function probeUnopened(db: Db, ref: WalletRef): Promise<number | undefined> {
-  return db.undone(async (tx) =>
-    (await writes.openWallets(tx, [newWallet(ref)])) > 0 ? readClock(tx) : undefined,
-  );
 }
 
 /** A user's wallets; for staff without a user, all there are. An API key may be for one only. */
@@ -229,7 +183,7 @@ export async function listWallets(
   const reached = refs.filter((ref) => checkWalletOfKey(principal, ref.id).ok);
   const { wallets, asOf } = await options.db.snapshot(async (tx) => ({
     asOf: new Date(await readClock(tx)),
-    wallets: await store.readWallets(tx, reached, false),
+    wallets: await store.readWallets(tx, reached, 'none'),
   }));
   wallets.sort((a, b) => (a.currency < b.currency ? -1 : 1));
   return succeed({ wallets: wallets.map(toWireWallet), nextPageToken: '', asOf });

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
+import { genesisHash } from '../../core/chain.ts';
 import { transactionIdOf, walletIdOf } from '../../core/ids.ts';
 import { createTestDatabase, type TestDatabase } from '../../tests/support/database.ts';
 import type { Db, Statement, Tx } from '../platform/db.ts';
@@ -230,8 +231,12 @@ describe('wallets', () => {
     expect(refused).toMatchObject({ ok: false, rejection: { reason: 'CURRENCY_UNKNOWN' } });
     // Opened while it was current.
     await commit([deposit('b', 5n, 'EUR')]);
-    await test.query(`INSERT INTO wallets (id, user_id, currency, exponent, balance, seq, last_at, last_hash)
-      SELECT '${walletIdOf(userId, 'HRK')}', user_id, 'HRK', 2, 0, 0, 'epoch', last_hash FROM wallets`);
+    const id = walletIdOf(userId, 'HRK');
+    await test.query(
+      `INSERT INTO wallets (id, user_id, currency, exponent, balance, seq, last_at, last_hash)
+       VALUES ($1, $2, 'HRK', 2, 0, 0, 'epoch', decode($3, 'hex'))`,
+      [id, userId, genesisHash(id, userId, 'HRK')],
+    );
     expect(await commit([deposit('c', 700n, 'HRK')])).toMatchObject([{ ok: true }]);
     const own = await list('', as(userId));
     if (!own.ok) throw new Error(own.rejection.reason);

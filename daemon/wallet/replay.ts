@@ -11,6 +11,7 @@ import {
 } from '../platform/dead-letter-replays.ts';
 import { stillDead, type PlanReplays } from '../platform/dead-letters.ts';
 import type { CallContext } from '../platform/grpc/calls.ts';
+import { createHold } from '../platform/hold.ts';
 import { detailsOf, resultOf } from './audit.ts';
 import type { Command } from './domain.ts';
 import {
@@ -126,6 +127,8 @@ function toPosting({ replay, read }: Readable, context: CallContext): Posting {
 
 function toOutcome(item: Readable, result: Result<Posted> | undefined): ReplayOutcome {
   const handling = toHandling(result);
+  // Whoever replays it is answered with what is in the way, and the letter stays as it is.
+  if (handling.kind === 'held' && result && !result.ok) throw createHold(result.rejection);
   if (!result || handling.kind === 'dead') {
     return handling.kind === 'dead' ? handling : { ...nothing, kind: 'dead' };
   }

@@ -1,26 +1,43 @@
 import type { Tx } from '../platform/db.ts';
-import { walletsOf, type Command, type States, type WalletRef } from './domain.ts';
+import {
+  walletsOf,
+  type Command,
+  type States,
+  type WalletRef,
+  type WalletState,
+} from './domain.ts';
+import { agreesWith } from './domain-integrity.ts';
 import * as inbox from './inbox.ts';
 import * as store from './store.ts';
 
-/** Everything that commands are decided on, as it is now; with the wallets locked, as it stays. */
+/** Everything that commands are decided on, as it is now: of these wallets, locked or not. */
 export async function readStates(
   tx: Tx,
   commands: readonly Command[],
-  isLocked: boolean,
+  wallets: readonly WalletState[],
 ): Promise<States> {
-  const wallets = await store.readWallets(tx, distinctWallets(commands), isLocked);
   const twins = commands.map(keyOf);
   const parents = parentsOf(commands);
   return {
     wallets: new Map(wallets.map((wallet) => [wallet.id, wallet])),
     entries: await store.readEntries(tx, [...twins, ...parents]),
     undone: await store.readUndone(tx, parents),
+    corrupt: await findCorrupt(tx, wallets),
     refused: await inbox.readRefusals(
       tx,
       commands.filter((c) => c.callerClass === 'message'),
     ),
   };
+}
+
+/** The wallets among these that do not agree with their last entry. */
+export async function findCorrupt(
+  tx: Tx,
+  wallets: readonly WalletState[],
+): Promise<ReadonlySet<string>> {
+  const last = await store.readLastEntries(tx, wallets);
+  const corrupt = wallets.filter((wallet) => !agreesWith(wallet, last.get(wallet.id)));
+  return new Set(corrupt.map(({ id }) => id));
 }
 
 /** The wallets that commands concern, each once. */

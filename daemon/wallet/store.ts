@@ -2,6 +2,7 @@ import type { Operation } from '../../core/operations.ts';
 import { sql, type Tx } from '../platform/db.ts';
 import { toUuidArray } from '../platform/sql-arrays.ts';
 import type { Entry, Source, States, WalletRef, WalletState } from './domain.ts';
+import type { LastEntry } from './domain-integrity.ts';
 
 export const operationCodes: Readonly<Record<Operation, number>> = {
   deposit: 1,
@@ -57,23 +58,56 @@ const readWalletsText = `SELECT ${walletColumns}
    ORDER BY w.id`;
 
 const lockWalletsSql = sql('wallet_lock', `${readWalletsText} FOR NO KEY UPDATE OF w`);
+const lockFreeSql = sql(
+  'wallet_lock_free',
+  `${readWalletsText} FOR NO KEY UPDATE OF w SKIP LOCKED`,
+);
 const readWalletsSql = sql('wallet_read', readWalletsText);
+
+/** `wait`: locked. `skip`: locked, without those that another transaction has locked. */
+export type WalletLock = 'none' | 'wait' | 'skip';
+const walletStatements = { none: readWalletsSql, wait: lockWalletsSql, skip: lockFreeSql };
+
 /**
- * Reads wallets of these owners, locked in order of id (`isLocked`), so that two batches never
+ * Reads wallets of these owners, locked in order of id if so asked, so that two batches never
  * wait for each other in a circle. The owner is part of the statement.
  */
 export async function readWallets(
   tx: Tx,
   refs: readonly WalletRef[],
-  isLocked: boolean,
+  lock: WalletLock,
 ): Promise<WalletState[]> {
   if (refs.length === 0) return [];
-  const statement = isLocked ? lockWalletsSql : readWalletsSql;
-  const rows = await tx.query<WalletRow>(statement, [
+  const rows = await tx.query<WalletRow>(walletStatements[lock], [
     toUuidArray(refs, (ref) => ref.id),
     toUuidArray(refs, (ref) => ref.userId),
   ]);
   return rows.map(toWallet);
+}
+
+const lastEntriesSql = sql(
+  'entry_last',
+  `SELECT t.wallet_id, t.seq, t.balance_after, t.hash
+   FROM unnest($1::uuid[]) AS asked(wallet_id)
+   CROSS JOIN LATERAL (SELECT wallet_id, seq, balance_after, hash FROM transactions
+     WHERE wallet_id = asked.wallet_id ORDER BY seq DESC LIMIT 1) t`,
+);
+
+type LastEntryRow = { wallet_id: string; seq: bigint; balance_after: bigint; hash: Buffer };
+
+/** What the ledger has last of each of these wallets. */
+export async function readLastEntries(
+  tx: Tx,
+  wallets: readonly WalletState[],
+): Promise<ReadonlyMap<string, LastEntry>> {
+  if (wallets.length === 0) return new Map();
+  const rows = await tx.query<LastEntryRow>(lastEntriesSql, [toUuidArray(wallets, (w) => w.id)]);
+  return new Map(
+    rows.map((row) => [
+      row.wallet_id,
+      { seq: row.seq, balanceAfterMinor: row.balance_after, hash: row.hash.toString('hex') },
+    ]),
+  );
 }
 
 export const entryColumns = `t.id, t.wallet_id, w.user_id, w.currency, w.exponent, t.seq, t.operation,
@@ -98,6 +132,13 @@ const undoneSql = sql(
    CROSS JOIN LATERAL (SELECT parent_id FROM transactions
      WHERE wallet_id = asked.wallet_id AND parent_id = asked.parent_id OFFSET 0) t`,
 );
+
+const waitBrieflySql = sql('wait_briefly', "SELECT set_config('lock_timeout', '50ms', true)");
+
+/** Until the end of this transaction, no lock is waited for longer than 50 ms. */
+export async function waitBriefly(tx: Tx): Promise<void> {
+  await tx.execute(waitBrieflySql);
+}
 
 export type EntryKey = { readonly id: string; readonly walletId: string };
 

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 
+import pg from 'pg';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
 import { walletIdOf } from '../../core/ids.ts';
@@ -22,7 +23,8 @@ import { createLog } from '../platform/log.ts';
 import { createCommit } from './commit.ts';
 import type { Command } from './domain.ts';
 import { createDryRuns } from './dry-run.ts';
-import { createGroupCommit } from './group-commit.ts';
+import { explainDefects } from './commit/alarms.ts';
+import { createGroupCommit } from './commit/group-commit.ts';
 import type { Posted, Posting } from './posting.ts';
 import { createStreamHandlers } from './stream.ts';
 import { createKnownUsers } from './users.ts';
@@ -53,6 +55,7 @@ function createService(commitDb: Db = test.db) {
       laneKey: (c) => c.wallet.id,
       laneCount: 2,
       log,
+      explain: explainDefects(log),
       commit: createCommit(commitDb),
     }),
     users: createKnownUsers((ids) =>
@@ -155,6 +158,33 @@ describe('after trouble that passes', () => {
     ]);
     expect(outcomes).toEqual(['AUTH_UNAVAILABLE', 'AMOUNT_INVALID', 'AUTH_UNAVAILABLE']);
     expect(await countEntries()).toBe(0);
+  });
+});
+
+describe('a wallet that another transaction has locked', () => {
+  it('is refused on this stream from then on, also once it is free, and others go on', async () => {
+    const db = createDb({
+      url: test.url,
+      name: 'commits',
+      maxConnections: 4,
+      lockTimeoutMs: 100,
+      log,
+    });
+    const service = createService(db);
+    await send(service, [[deposit(), deposit({ currency: 'EUR' })]]);
+    const client = new pg.Client({ connectionString: test.superUrl });
+    await client.connect();
+    await client.query('BEGIN');
+    await client.query("SELECT 1 FROM wallets WHERE currency = 'BRL' FOR UPDATE");
+    const both = [deposit(), deposit({ currency: 'EUR' }), deposit()];
+    const release = () => void client.query('ROLLBACK');
+    expect(await send(service, [both, release, both])).toEqual([
+      ...['WALLET_BUSY', 'done', 'WALLET_BUSY'],
+      ...['WALLET_BUSY', 'replayed', 'WALLET_BUSY'],
+    ]);
+    expect(await send(service, [both])).toEqual(['done', 'replayed', 'done']);
+    await client.end();
+    await db.close();
   });
 });
 

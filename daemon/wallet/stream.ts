@@ -17,7 +17,7 @@ import { withAudits } from './audit.ts';
 import type { Command } from './domain.ts';
 import { createDryRuns, type DryRun, type DryRunOwner, type DryRuns } from './dry-run.ts';
 import { reportForeign } from './foreign.ts';
-import type { GroupCommit } from './group-commit.ts';
+import type { GroupCommit } from './commit/group-commit.ts';
 import { readItems, type ItemOptions } from './items.ts';
 import type { Posted, Posting } from './posting.ts';
 import { splitResults, toWireResult } from './stream-wire.ts';
@@ -41,7 +41,8 @@ const patienceMs = 30_000;
 
 /**
  * Trouble that will pass. After the first such refusal nothing more is begun on the stream, so
- * that what was sent later is never done without what was sent before it.
+ * that what was sent later is never done without what was sent before it. A wallet that is locked
+ * stops itself only.
  */
 const passing: ReadonlySet<Reason> = new Set<Reason>([
   'DATABASE_UNAVAILABLE',
@@ -73,6 +74,8 @@ type Run = {
   readonly pending: Map<string, string>;
   /** The first refusal that will pass: everything after it is refused likewise. */
   trouble?: Rejection;
+  /** What nothing more is begun on, by the wallet's id: a wallet that is locked, or met a defect. */
+  readonly stopped: Map<string, Rejection>;
   isEnded: boolean;
   /** From the first message on. */
   mode?: 'real' | DryRun;
@@ -85,6 +88,7 @@ const createRun = (options: StreamOptions, dryRuns: DryRuns, context: CallContex
   dryRuns,
   counts: { items: 0, done: 0, replayed: 0, refused: 0 },
   pending: new Map(),
+  stopped: new Map(),
   isEnded: false,
 });
 
@@ -178,7 +182,7 @@ async function readAll(
   const findPending = (id: string): string | undefined =>
     run.pending.get(id) ?? (run.mode === 'real' ? undefined : run.mode?.findCurrency(id));
   try {
-    const read = await readItems(options, items, context, findPending);
+    const read = stopItems(run, await readItems(options, items, context, findPending));
     for (const item of read) {
       if (item.ok) {
         const { currency } = item.value.wallet;
@@ -200,27 +204,32 @@ async function readAll(
   }
 }
 
+/** What is asked of wallets on which nothing more is begun is refused as the first was. */
+const stopItems = (run: Run, items: readonly Result<Command>[]): readonly Result<Command>[] =>
+  run.stopped.size === 0
+    ? items
+    : items.map((item) => {
+        const rejection = item.ok ? run.stopped.get(item.value.wallet.id) : undefined;
+        return rejection ? refusalOf(rejection) : item;
+      });
+
 function submit(run: Run, commands: readonly Command[]): Promise<Begun<readonly Result<Posted>[]>> {
   const { options, context } = run;
   const waiting = {
     deadlineMs: Math.min(context.deadlineMs, Date.now() + patienceMs),
     patienceMs,
-    isCancelled: () => run.isEnded || context.isCancelled() || run.trouble !== undefined,
-    onGivenUp: (rejection: Rejection) => void (run.trouble ??= rejection),
+    isCancelled: ({ wallet }: Command) =>
+      run.isEnded ||
+      context.isCancelled() ||
+      run.trouble !== undefined ||
+      run.stopped.has(wallet.id),
+    onGivenUp: (rejection: Rejection, { wallet }: Command) => {
+      if (passing.has(rejection.reason)) run.trouble ??= rejection;
+      else if (!run.stopped.has(wallet.id)) run.stopped.set(wallet.id, rejection);
+    },
   };
   const postings = withAudits(commands, context, run.id);
-  return options.groupCommit.submitMany(postings, waiting, explainOnce(run));
-}
-
-/** One line in the log for a failure that many items share. */
-function explainOnce(run: Run): (err: unknown) => Rejection {
-  const known = new Map<unknown, Rejection>();
-  return (err) => {
-    const rejection = known.get(err) ?? explain(run, err);
-    known.set(err, rejection);
-    if (passing.has(rejection.reason)) run.trouble ??= rejection;
-    return rejection;
-  };
+  return options.groupCommit.submitMany(postings, waiting);
 }
 
 async function tryOut(
@@ -247,8 +256,9 @@ function merge(
     if (!item.ok) return item;
     run.pending.delete(item.value.transactionId);
     const result = posted[next++] ?? refuse('INTERNAL', 'an item was not answered');
-    const isHeldBack = !result.ok && result.rejection.reason === 'CANCELLED' && run.trouble;
-    return isHeldBack ? refusalOf(run.trouble) : result;
+    if (result.ok || result.rejection.reason !== 'CANCELLED') return result;
+    const heldBackBy = run.trouble ?? run.stopped.get(item.value.wallet.id);
+    return heldBackBy ? refusalOf(heldBackBy) : result;
   });
   for (const result of results) {
     if (!result.ok) {

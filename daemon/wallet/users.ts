@@ -104,7 +104,7 @@ export function findByWallets(
       if (ref.ok) refs.push(ref.value);
     }
     // A database that is away is for the commit to tell.
-    return db.read((tx) => readWallets(tx, refs, false)).catch(() => []);
+    return db.read((tx) => readWallets(tx, refs, 'none')).catch(() => []);
   };
   return async (userIds) => {
     const found = new Set<string>();

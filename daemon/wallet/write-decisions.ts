@@ -2,13 +2,8 @@ import { succeed, type Result } from '../../core/reasons.ts';
 import { appendAudits } from '../platform/audit.ts';
 import type { Tx } from '../platform/db.ts';
 import { toAuditEntries } from './audit.ts';
-import {
-  isRemembered,
-  type Command,
-  type Decision,
-  type Entry,
-  type WalletState,
-} from './domain.ts';
+import type { Command, Decision, Entry, WalletState } from './domain.ts';
+import { isRemembered } from './domain-batch.ts';
 import * as inbox from './inbox.ts';
 import { appendEvents } from './outbox.ts';
 import type { Posted, Posting } from './posting.ts';

@@ -40,7 +40,10 @@ export function createSamples(size: number): Readonly<Record<string, Sample>> {
     // The ledger.
     wallet_open: all(added, users, repeat('BRL'), repeat(2), hashes),
     wallet_lock: all(wallets, users),
+    wallet_lock_free: all(wallets, users),
     wallet_read: all(wallets, users),
+    wait_briefly: one(),
+    entry_last: all(wallets),
     wallet_settle: one(wallet, '2026-06-01'),
     wallet_update: all(wallets, repeat(5n), newSeqs, times, hashes),
     wallet_move: all(wallets, repeat(5n), newSeqs, times, hashes, repeat(1n), hashes, '2026-06-01'),

@@ -17,9 +17,14 @@ export type Subscription = {
   stop(): Promise<void>;
 };
 
-type Work = (messages: readonly ConsumeMessage[]) => Promise<void>;
+/** Gives the messages that are held: their turn has not come yet. */
+type Work = (messages: readonly ConsumeMessage[]) => Promise<readonly ConsumeMessage[]>;
 
 const maxBackoffMs = 5_000;
+/** How often messages that are held are tried, where none come besides. */
+const tryHeldEveryMs = 250;
+/** New messages in a batch, however many are held. */
+const minNew = 64;
 const headers = {
   id: 'x-dead-letter-id',
   reason: 'x-reason',
@@ -31,8 +36,8 @@ const letterNamespace = '5c6d2f0a-53b1-4b76-9f5e-0a4b1f3d9c27';
 
 /**
  * Consumes a queue in batches: handled and committed, what is dead put aside and confirmed, then
- * one ack for all. A batch that cannot be handled now is held and tried again; a requeue would use
- * up the delivery limit.
+ * one ack for all. A batch that cannot be handled now is held and tried again, as is a single message
+ * that the consumer holds; a requeue would use up the delivery limit.
  */
 export function subscribe(
   consumer: Consumer,
@@ -44,7 +49,8 @@ export function subscribe(
   return drainQueue(consumer.queue, consumer, options, async (messages) => {
     const inbound = messages.map(toInbound);
     const handlings = await consumer.handle(inbound);
-    if (handlings.every((handling) => handling.kind !== 'dead')) return;
+    const held = messages.filter((_message, i) => handlings[i]?.kind === 'held');
+    if (handlings.every((handling) => handling.kind !== 'dead')) return held;
     await Promise.all(
       messages.map(async (message, i) => {
         const handling: Handling | undefined = handlings[i];
@@ -63,6 +69,7 @@ export function subscribe(
         });
       }),
     );
+    return held;
   });
 }
 
@@ -73,9 +80,10 @@ export function subscribeDead(
 ): Subscription {
   const queue = deadQueueOf(consumer.queue);
   const ownUserId = userIdOf(options.url);
-  return drainQueue(queue, consumer, options, (messages) =>
-    consumer.bury(messages.map((message) => toLetter(consumer.queue, message, ownUserId))),
-  );
+  return drainQueue(queue, consumer, options, async (messages) => {
+    await consumer.bury(messages.map((message) => toLetter(consumer.queue, message, ownUserId)));
+    return [];
+  });
 }
 
 function drainQueue(
@@ -97,8 +105,9 @@ function drainQueue(
       channel.on('close', () => (isOpen = false));
       await assertExchanges(channel);
       await assertQueues(channel, consumer);
-      await channel.prefetch(consumer.maxBatch * 2);
+      await channel.prefetch(consumer.maxBatch * 3);
       const buffer: ConsumeMessage[] = [];
+      let held: readonly ConsumeMessage[] = [];
       let isBusy = false;
       const isWanted = (): boolean => isOpen && !isStopping;
       const pump = async (): Promise<void> => {
@@ -106,10 +115,22 @@ function drainQueue(
         isBusy = true;
         // In a later turn of the loop, so that what came in one read is one batch.
         await nextTurn();
-        while (buffer.length > 0 && isWanted()) {
-          const batch = buffer.splice(0, consumer.maxBatch);
-          if (await workUntilDone(batch, work, isWanted, log)) ackAll(channel, batch);
+        while (buffer.length + held.length > 0 && isWanted()) {
+          const count = Math.max(minNew, consumer.maxBatch - held.length);
+          // What is held comes first, so that nothing overtakes it.
+          const batch = [...held, ...buffer.splice(0, count)];
+          held = (await workUntilDone(batch, work, isWanted, log)) ?? batch;
+          ackAll(channel, batch, held);
           await nextTurn();
+          const endsAt = performance.now() + tryHeldEveryMs;
+          while (
+            isWanted() &&
+            buffer.length === 0 &&
+            held.length > 0 &&
+            performance.now() < endsAt
+          ) {
+            await pause(20);
+          }
         }
         isBusy = false;
       };
@@ -140,35 +161,44 @@ function drainQueue(
   };
 }
 
+const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+
 const nextTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
-/** False if it was not done before the channel was lost or the stop: then it comes again. */
+/** Undefined if it was not done before the channel was lost or the stop: then it comes again. */
 async function workUntilDone(
   batch: readonly ConsumeMessage[],
   work: Work,
   isWanted: () => boolean,
   log: Log,
-): Promise<boolean> {
+): Promise<readonly ConsumeMessage[] | undefined> {
   for (let attempt = 0; isWanted(); attempt += 1) {
     try {
-      await work(batch);
-      return true;
+      return await work(batch);
     } catch (err) {
       log.warn({ err, attempt, messages: batch.length }, 'messages are held and tried again');
       const pauseMs = Math.min(maxBackoffMs, 100 * 2 ** attempt);
       const endsAt = performance.now() + pauseMs;
       while (isWanted() && performance.now() < endsAt) {
-        await new Promise((resolve) => setTimeout(resolve, 50));
+        await pause(50);
       }
     }
   }
-  return false;
+  return undefined;
 }
 
-function ackAll(channel: ConfirmChannel, batch: readonly ConsumeMessage[]): void {
+/** Acknowledges what is done: with one frame for all, unless some of it is held. */
+function ackAll(
+  channel: ConfirmChannel,
+  batch: readonly ConsumeMessage[],
+  held: readonly ConsumeMessage[],
+): void {
   const last = batch.at(-1);
   try {
-    if (last) channel.ack(last, true);
+    if (last && held.length === 0) channel.ack(last, true);
+    if (held.length === 0) return;
+    const left = new Set(held);
+    for (const message of batch) if (!left.has(message)) channel.ack(message);
   } catch {
     // The channel was lost after the commit: they come again, and their keys make that harmless.
   }

@@ -49,7 +49,8 @@ export const ErrorReason = {
   SESSION_NOT_FOUND: 44,
   API_KEY_NOT_FOUND: 45,
   WALLET_NOT_FOUND: 46,
-  /** INSUFFICIENT_FUNDS - What the ledger refuses. */
+  /** WALLET_CORRUPT - What the ledger refuses. */
+  WALLET_CORRUPT: 59,
   INSUFFICIENT_FUNDS: 60,
   BALANCE_LIMIT_EXCEEDED: 61,
   WALLET_FROZEN: 62,
@@ -82,6 +83,7 @@ export const ErrorReason = {
   CANCELLED: 88,
   OUTCOME_UNKNOWN: 89,
   STREAM_IDLE: 90,
+  WALLET_BUSY: 91,
   UNIMPLEMENTED: 98,
   INTERNAL: 99,
   UNRECOGNIZED: -1,
@@ -121,6 +123,7 @@ export namespace ErrorReason {
   export type SESSION_NOT_FOUND = typeof ErrorReason.SESSION_NOT_FOUND;
   export type API_KEY_NOT_FOUND = typeof ErrorReason.API_KEY_NOT_FOUND;
   export type WALLET_NOT_FOUND = typeof ErrorReason.WALLET_NOT_FOUND;
+  export type WALLET_CORRUPT = typeof ErrorReason.WALLET_CORRUPT;
   export type INSUFFICIENT_FUNDS = typeof ErrorReason.INSUFFICIENT_FUNDS;
   export type BALANCE_LIMIT_EXCEEDED = typeof ErrorReason.BALANCE_LIMIT_EXCEEDED;
   export type WALLET_FROZEN = typeof ErrorReason.WALLET_FROZEN;
@@ -152,6 +155,7 @@ export namespace ErrorReason {
   export type CANCELLED = typeof ErrorReason.CANCELLED;
   export type OUTCOME_UNKNOWN = typeof ErrorReason.OUTCOME_UNKNOWN;
   export type STREAM_IDLE = typeof ErrorReason.STREAM_IDLE;
+  export type WALLET_BUSY = typeof ErrorReason.WALLET_BUSY;
   export type UNIMPLEMENTED = typeof ErrorReason.UNIMPLEMENTED;
   export type INTERNAL = typeof ErrorReason.INTERNAL;
   export type UNRECOGNIZED = typeof ErrorReason.UNRECOGNIZED;
@@ -252,6 +256,9 @@ export function errorReasonFromJSON(object: any): ErrorReason {
     case 46:
     case "ERROR_REASON_WALLET_NOT_FOUND":
       return ErrorReason.WALLET_NOT_FOUND;
+    case 59:
+    case "ERROR_REASON_WALLET_CORRUPT":
+      return ErrorReason.WALLET_CORRUPT;
     case 60:
     case "ERROR_REASON_INSUFFICIENT_FUNDS":
       return ErrorReason.INSUFFICIENT_FUNDS;
@@ -345,6 +352,9 @@ export function errorReasonFromJSON(object: any): ErrorReason {
     case 90:
     case "ERROR_REASON_STREAM_IDLE":
       return ErrorReason.STREAM_IDLE;
+    case 91:
+    case "ERROR_REASON_WALLET_BUSY":
+      return ErrorReason.WALLET_BUSY;
     case 98:
     case "ERROR_REASON_UNIMPLEMENTED":
       return ErrorReason.UNIMPLEMENTED;
@@ -422,6 +432,8 @@ export function errorReasonToJSON(object: ErrorReason): string {
       return "ERROR_REASON_API_KEY_NOT_FOUND";
     case ErrorReason.WALLET_NOT_FOUND:
       return "ERROR_REASON_WALLET_NOT_FOUND";
+    case ErrorReason.WALLET_CORRUPT:
+      return "ERROR_REASON_WALLET_CORRUPT";
     case ErrorReason.INSUFFICIENT_FUNDS:
       return "ERROR_REASON_INSUFFICIENT_FUNDS";
     case ErrorReason.BALANCE_LIMIT_EXCEEDED:
@@ -484,6 +496,8 @@ export function errorReasonToJSON(object: ErrorReason): string {
       return "ERROR_REASON_OUTCOME_UNKNOWN";
     case ErrorReason.STREAM_IDLE:
       return "ERROR_REASON_STREAM_IDLE";
+    case ErrorReason.WALLET_BUSY:
+      return "ERROR_REASON_WALLET_BUSY";
     case ErrorReason.UNIMPLEMENTED:
       return "ERROR_REASON_UNIMPLEMENTED";
     case ErrorReason.INTERNAL:

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 
-import { refuse, succeed, type Rejection, type Result } from '../../core/reasons.ts';
-import { createLog } from '../platform/log.ts';
+import { refuse, succeed, type Rejection, type Result } from '../../../core/reasons.ts';
+import { createLog } from '../../platform/log.ts';
 import { createGroupCommit } from './group-commit.ts';
 
 type Command = { readonly wallet: string; readonly n: number };
@@ -17,6 +17,7 @@ function create(commit: (commands: readonly Command[]) => Promise<readonly Resul
     laneKey: (command) => command.wallet,
     commit,
     laneCount: 2,
+    explain,
     log,
   });
 }
@@ -37,14 +38,14 @@ describe('many commands at once', () => {
     });
     const parts = [commandsOf(3_000), commandsOf(3_000).map((c) => ({ ...c, n: c.n + 3_000 }))];
     const answers = await Promise.all(
-      parts.map(async (part) => (await group.submitMany(part, waiting, explain)).settled),
+      parts.map(async (part) => (await group.submitMany(part, waiting)).settled),
     );
     expect(answers.flat().map(reasonOf)).toEqual(parts.flat().map(({ n }) => n));
     for (const order of seen.values()) expect(order).toEqual([...order].sort((a, b) => a - b));
   });
 
   it('an empty run is settled at once', async () => {
-    const { settled } = await create(() => Promise.resolve([])).submitMany([], waiting, explain);
+    const { settled } = await create(() => Promise.resolve([])).submitMany([], waiting);
     expect(await settled).toEqual([]);
   });
 
@@ -54,7 +55,7 @@ describe('many commands at once', () => {
         ? Promise.reject(dataFault())
         : Promise.resolve(answerAll(commands)),
     );
-    const { settled } = await group.submitMany(commandsOf(20), waiting, explain);
+    const { settled } = await group.submitMany(commandsOf(20), waiting);
     expect((await settled).map(reasonOf)).toEqual(
       commandsOf(20).map(({ n }) => (n === 5 ? 'INTERNAL' : n)),
     );
@@ -72,7 +73,7 @@ describe('many commands at once', () => {
     const same = (count: number, from: number): Command[] =>
       Array.from({ length: count }, (_, i) => ({ wallet: 'w', n: from + i }));
     const runs = [0, 1, 2, 3, 4, 5, 6, 7].map((i) =>
-      group.submitMany(same(1_024, i * 1_024), waiting, explain),
+      group.submitMany(same(1_024, i * 1_024), waiting),
     );
     await new Promise((resolve) => setTimeout(resolve, 5));
     const single = group.submit({ wallet: 'w', n: -1 }, waiting);
@@ -100,8 +101,8 @@ describe('many commands at once', () => {
       onGivenUp: (rejection: Rejection) => (trouble ??= rejection),
     };
     const patient = { ...impatient, patienceMs: 60_000 };
-    const first = await group.submitMany([{ wallet: 'w', n: 1 }], impatient, explain);
-    const second = await group.submitMany([{ wallet: 'w', n: 2 }], patient, explain);
+    const first = await group.submitMany([{ wallet: 'w', n: 1 }], impatient);
+    const second = await group.submitMany([{ wallet: 'w', n: 2 }], patient);
     expect((await first.settled).map(reasonOf)).toEqual(['DATABASE_UNAVAILABLE']);
     isDown = false;
     expect((await second.settled).map(reasonOf)).toEqual(['CANCELLED']);
@@ -125,7 +126,7 @@ describe('lanes', () => {
     });
     const send = async (wallet: string, count: number, from: number) => {
       const commands = Array.from({ length: count }, (_, i) => ({ wallet, n: from + i }));
-      await group.submitMany(commands, waiting, explain);
+      await group.submitMany(commands, waiting);
     };
     const turn = () => new Promise((resolve) => setImmediate(resolve));
     return { begun, group, send, turn, release: () => releases.shift()?.() };

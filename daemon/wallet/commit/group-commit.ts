@@ -1,0 +1,97 @@
+import { refuse, type Result } from '../../../core/reasons.ts';
+import { createLanes, maxBatch, type LaneOptions } from './lanes.ts';
+import { createGroup, type Group, type Item, type Waiting } from './queued.ts';
+
+export type GroupCommit<Command, Answer> = {
+  /** Resolves once the command's commit is durable, or refused. */
+  submit(command: Command, waiting: Waiting<Command>): Promise<Result<Answer>>;
+  /**
+   * Many commands of one caller, in order. Resolves when there was room for them; `settled` gives
+   * an answer for each once all have one, and never rejects.
+   */
+  submitMany(
+    commands: readonly Command[],
+    waiting: Waiting<Command>,
+  ): Promise<{ readonly settled: Promise<readonly Result<Answer>[]> }>;
+  /** Resolves when nothing is queued or in flight any more. */
+  drain(): Promise<void>;
+};
+
+const maxQueued = 16_384;
+/** What comes in many at once waits outside while a lane has so much, so that others get a turn. */
+const roomyQueue = 4 * maxBatch;
+
+/**
+ * Group commit: what arrives while a commit is under way shares the next one. No timer is needed: the
+ * busier the database, the larger the batches.
+ */
+export function createGroupCommit<Command, Answer>(
+  options: LaneOptions<Command, Answer>,
+): GroupCommit<Command, Answer> {
+  const gate: (() => void)[] = [];
+  const lanes = createLanes(options, () => admit());
+  const admit = (): void => {
+    while (lanes.mostQueued() < roomyQueue) {
+      const enter = gate.shift();
+      if (!enter) return;
+      enter();
+    }
+  };
+
+  return {
+    submit: (command, waiting) =>
+      new Promise((resolve) => {
+        if (lanes.queuedBeside(command) >= maxQueued) {
+          resolve(refuse('OVERLOADED', 'the server has too much in hand: try again shortly'));
+          return;
+        }
+        const group = createGroup<Command, Answer>(waiting, (_place, result) => resolve(result));
+        lanes.push(toItem(command, group, 0));
+      }),
+    submitMany: (commands, waiting) =>
+      new Promise((resolve) => {
+        gate.push(() => {
+          const { group, settled } = createLargeGroup<Command, Answer>(commands.length, waiting);
+          commands.forEach((command, place) => lanes.push(toItem(command, group, place)));
+          resolve({ settled });
+        });
+        admit();
+      }),
+    // What waits at the gate enters before a lane has run empty.
+    drain: lanes.whenIdle,
+  };
+}
+
+const toItem = <Command, Answer>(
+  command: Command,
+  group: Group<Command, Answer>,
+  place: number,
+): Item<Command, Answer> => ({
+  command,
+  group,
+  place,
+  isInDoubt: false,
+  isBusy: false,
+  isRetried: false,
+});
+
+/** One promise for all: a promise for each of thousands would cost more than what they wait for. */
+function createLargeGroup<Command, Answer>(
+  count: number,
+  waiting: Waiting<Command>,
+): {
+  readonly group: Group<Command, Answer>;
+  readonly settled: Promise<readonly Result<Answer>[]>;
+} {
+  const results: Result<Answer>[] = [];
+  let left = count;
+  let finish: (results: readonly Result<Answer>[]) => void = () => undefined;
+  const settled = new Promise<readonly Result<Answer>[]>((resolve) => (finish = resolve));
+  if (count === 0) finish(results);
+  const group = createGroup<Command, Answer>(waiting, (place, result) => {
+    results[place] = result;
+    left -= 1;
+    if (left === 0) finish(results);
+  });
+  return { group, settled };
+}

@@ -1,0 +1,108 @@
+import { randomUUID } from 'node:crypto';
+
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+
+import { transactionIdOf, walletIdOf } from '../../../core/ids.ts';
+import { createTestDatabase, type TestDatabase } from '../../../tests/support/database.ts';
+import { createCommit, type Alarms } from '../commit.ts';
+import type { Command, WalletRef } from '../domain.ts';
+import { decideOnly } from '../dry-run.ts';
+import { createHeads } from '../heads.ts';
+import { readNow, readSettled } from '../read-wallet.ts';
+
+let test: TestDatabase;
+let userId: string;
+let wallet: WalletRef;
+let corrupt: string[];
+let lost: string[];
+let alarms: Alarms;
+
+beforeEach(async () => {
+  test = await createTestDatabase('wallet');
+  userId = randomUUID();
+  wallet = { id: walletIdOf(userId, 'BRL'), userId, currency: 'BRL', exponent: 2 };
+  corrupt = [];
+  lost = [];
+  alarms = {
+    onCorrupt: (walletId) => void corrupt.push(walletId),
+    onLostCommits: ({ id }) => void lost.push(id),
+  };
+});
+
+afterEach(async () => {
+  await test.drop();
+});
+
+function command(fields: Partial<Command> = {}): Command {
+  const key = randomUUID();
+  return {
+    transactionId: transactionIdOf(wallet.id, 'customer', key),
+    key,
+    wallet,
+    operation: 'deposit',
+    amountMinor: 100n,
+    parentId: undefined,
+    merchant: undefined,
+    description: undefined,
+    metadata: {},
+    callerClass: 'customer',
+    actor: userId,
+    ...fields,
+  };
+}
+
+const refused = { ok: false, rejection: { reason: 'WALLET_CORRUPT' } };
+/** What a process that remembers the wallet finds by its row alone, without reading the entry. */
+const editsOfRow = {
+  'a larger balance': 'UPDATE wallets SET balance = balance + 100000',
+  'another hash': "UPDATE wallets SET last_hash = sha256('x')",
+  'a row made anew': `UPDATE wallets SET seq = 0, balance = 0`,
+};
+const edits = {
+  ...editsOfRow,
+  'an older row': 'UPDATE wallets SET seq = seq - 1',
+  'an entry removed': 'DELETE FROM transactions WHERE seq = 2',
+  'an entry with another balance': 'UPDATE transactions SET balance_after = 1 WHERE seq = 2',
+};
+
+const cases = [
+  ...Object.entries(edits).map(([name, edit]) => ({ name, edit, isRemembered: false })),
+  ...Object.entries(editsOfRow).map(([name, edit]) => ({ name, edit, isRemembered: true })),
+];
+
+describe('an edit of the database', () => {
+  it.each(cases)('$name: not spent or reported ($isRemembered)', async ({ edit, isRemembered }) => {
+    const commit = createCommit(test.db, createHeads(), alarms);
+    await commit([command()]);
+    await commit([command()]);
+    await test.query(edit);
+    const next = isRemembered ? commit : createCommit(test.db, createHeads(), alarms);
+    const spend = command({ operation: 'withdraw', amountMinor: 50n });
+    expect(await next([spend])).toMatchObject([refused]);
+    expect(await next([command()], 'skip')).toMatchObject([refused]);
+    expect(new Set(corrupt)).toEqual(new Set([wallet.id]));
+    expect(await readNow(test.db, wallet)).toMatchObject(refused);
+    expect(await readSettled(test.db, wallet)).toMatchObject(refused);
+    expect(await decideOnly(test.db, spend)).toMatchObject(refused);
+  });
+});
+
+describe('a database that lost commits', () => {
+  it('is noticed by the process that had committed them, and goes on from what is there', async () => {
+    const commit = createCommit(test.db, createHeads(), alarms);
+    await commit([command()]);
+    const [before] = await test.query<object>('SELECT * FROM wallets');
+    await commit([command()]);
+    await test.query('DELETE FROM transactions WHERE seq = 2');
+    const { seq, balance, last_at, last_hash } = before as Record<string, unknown>;
+    await test.query('UPDATE wallets SET seq = $1, balance = $2, last_at = $3, last_hash = $4', [
+      seq,
+      balance,
+      last_at,
+      last_hash,
+    ]);
+    expect(await commit([command()])).toMatchObject([{ ok: true, value: { entry: { seq: 2n } } }]);
+    expect(lost).toEqual([wallet.id]);
+    expect(corrupt).toEqual([]);
+  });
+});

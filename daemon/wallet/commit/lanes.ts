@@ -1,0 +1,118 @@
+import { createParkedWallets } from './parked.ts';
+import { commitItems, type CommitOptions, type Item } from './queued.ts';
+
+export type LaneOptions<Command, Answer> = CommitOptions<Command, Answer> & {
+  readonly laneCount: number;
+};
+
+/** 1,024: past it, the arrays of one statement cost more than a further commit saves. */
+export const maxBatch = 1_024;
+/** A commit of fewer costs nearly as much as one of so many: such lanes share one. */
+const worthItsOwn = 256;
+/** So long a small commit has to itself. */
+const smallTurnMs = 50;
+
+/** Commands whose order counts: at most one commit at a time has some of them. */
+type Lane<Command, Answer> = { queue: Item<Command, Answer>[]; isBusy: boolean };
+
+/**
+ * A lane with much in it is committed beside the others. What the others have is one commit together, and
+ * one at a time: two of thirty each cost nearly twice what one of sixty does.
+ */
+export function createLanes<Command, Answer>(
+  options: LaneOptions<Command, Answer>,
+  onRoom: () => void,
+) {
+  type OneLane = Lane<Command, Answer>;
+  const create = (): OneLane => ({ queue: [], isBusy: false });
+  const lanes = Array.from({ length: options.laneCount }, create);
+  const laneOf = (command: Command): OneLane => {
+    const lane = lanes[hashOf(options.laneKey(command)) % lanes.length];
+    if (!lane) throw new Error('a group commit needs at least one lane');
+    return lane;
+  };
+  const isBusy = (): boolean =>
+    lanes.some((lane) => lane.isBusy || lane.queue.length > 0) || !parked.isEmpty();
+  let idleListeners: (() => void)[] = [];
+  let isLookDue = false;
+  let isSmallUnderWay = false;
+
+  const parked = createParkedWallets(options, () => look());
+  /** With what else their lanes have for the same wallets: nothing overtakes what waits. */
+  const park = (busy: readonly Item<Command, Answer>[]): void => {
+    if (busy.length > 0) parked.park([...busy, ...takeBehind(lanes, busy, options.laneKey)]);
+  };
+
+  const commitOf = async (taken: readonly OneLane[]): Promise<void> => {
+    for (const lane of taken) lane.isBusy = true;
+    const batch = taken.flatMap((lane) => lane.queue.splice(0, maxBatch));
+    onRoom();
+    park(await commitItems(batch, options, 'wait'));
+    for (const lane of taken) lane.isBusy = false;
+  };
+  const commitSmall = async (taken: readonly OneLane[]): Promise<void> => {
+    const endTurn = (): void => void (isSmallUnderWay = false);
+    isSmallUnderWay = true;
+    // What holds it up for longer (a lock, say) may concern its own wallets only.
+    const timer = setTimeout(() => {
+      endTurn();
+      look();
+    }, smallTurnMs);
+    await commitOf(taken);
+    clearTimeout(timer);
+    endTurn();
+  };
+  const look = (): void => {
+    isLookDue = false;
+    const waiting = lanes.filter((lane) => !lane.isBusy && lane.queue.length > 0);
+    const small = waiting.filter((lane) => lane.queue.length < worthItsOwn);
+    for (const lane of waiting) if (!small.includes(lane)) void commitOf([lane]).then(look);
+    if (small.length > 0 && !isSmallUnderWay) void commitSmall(small).then(look);
+    if (isBusy()) return;
+    for (const tell of idleListeners) tell();
+    idleListeners = [];
+  };
+
+  return {
+    push: (item: Item<Command, Answer>): void => {
+      if (parked.has(options.laneKey(item.command))) {
+        parked.park([item]);
+        return;
+      }
+      laneOf(item.command).queue.push(item);
+      // In a later turn of the loop, so that what came in one read is one batch.
+      if (!isLookDue) setImmediate(look);
+      isLookDue = true;
+    },
+    queuedBeside: (command: Command): number => laneOf(command).queue.length,
+    mostQueued: (): number => Math.max(...lanes.map((lane) => lane.queue.length)),
+    /** Resolves when nothing is queued or in flight. */
+    whenIdle: async (): Promise<void> => {
+      while (isBusy()) await new Promise<void>((resolve) => idleListeners.push(resolve));
+    },
+  };
+}
+
+/** Takes what lanes have for the wallets of these items. */
+function takeBehind<Command, Answer>(
+  lanes: readonly Lane<Command, Answer>[],
+  items: readonly Item<Command, Answer>[],
+  keyOf: (command: Command) => string,
+): Item<Command, Answer>[] {
+  const keys = new Set(items.map(({ command }) => keyOf(command)));
+  const isOf = ({ command }: Item<Command, Answer>): boolean => keys.has(keyOf(command));
+  return lanes.flatMap((lane) => {
+    const found = lane.queue.filter(isOf);
+    if (found.length > 0) lane.queue = lane.queue.filter((item) => !isOf(item));
+    return found;
+  });
+}
+
+/** FNV-1a, 32 bits. */
+function hashOf(text: string): number {
+  let hash = 0x811c9dc5;
+  for (let i = 0; i < text.length; i += 1) {
+    hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193);
+  }
+  return hash >>> 0;
+}

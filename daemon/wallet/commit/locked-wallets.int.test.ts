@@ -1,0 +1,205 @@
+import { randomUUID } from 'node:crypto';
+
+import pg from 'pg';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+
+import { transactionIdOf, walletIdOf } from '../../../core/ids.ts';
+import type { Rejection, Result } from '../../../core/reasons.ts';
+import { createTestDatabase, type TestDatabase } from '../../../tests/support/database.ts';
+import { findLedgerFaults } from '../../../tests/support/ledger-faults.ts';
+import { createDb, type Db } from '../../platform/db.ts';
+import { createLog } from '../../platform/log.ts';
+import { createCommit } from '../commit.ts';
+import { newWallet, type Command, type WalletRef } from '../domain.ts';
+import type { Posted, Posting } from '../posting.ts';
+import { explainDefects } from './alarms.ts';
+import { createGroupCommit, type GroupCommit } from './group-commit.ts';
+
+const log = createLog('silent');
+let test: TestDatabase;
+let db: Db;
+let group: GroupCommit<Posting, Posted>;
+
+beforeEach(async () => {
+  test = await createTestDatabase('wallet');
+  db = createDb({
+    url: test.url,
+    name: 'commits',
+    maxConnections: 6,
+    lockTimeoutMs: 250,
+    log,
+  });
+  group = createDaemon();
+});
+
+afterEach(async () => {
+  await group.drain();
+  await db.close();
+  try {
+    expect(await findLedgerFaults(test)).toEqual([]);
+  } finally {
+    await test.drop();
+  }
+});
+
+const createDaemon = (): GroupCommit<Posting, Posted> =>
+  createGroupCommit<Posting, Posted>({
+    laneKey: (c) => c.wallet.id,
+    laneCount: 2,
+    log,
+    explain: explainDefects(log),
+    commit: createCommit(db),
+  });
+
+const refOf = (userId: string): WalletRef => ({
+  id: walletIdOf(userId, 'BRL'),
+  userId,
+  currency: 'BRL',
+  exponent: 2,
+});
+
+function deposit(userId: string, key: string = randomUUID()): Command {
+  const wallet = refOf(userId);
+  return {
+    transactionId: transactionIdOf(wallet.id, 'customer', key),
+    key,
+    wallet,
+    operation: 'deposit',
+    amountMinor: 100n,
+    parentId: undefined,
+    merchant: undefined,
+    description: undefined,
+    metadata: {},
+    callerClass: 'customer',
+    actor: userId,
+  };
+}
+
+const waiting = () => ({ deadlineMs: Date.now() + 20_000, isCancelled: () => false });
+const submit = (userId: string): Promise<Result<Posted>> =>
+  group.submit(deposit(userId), waiting());
+const reasonOf = (result: Result<Posted>): string =>
+  result.ok ? `seq ${result.value.entry.seq}` : result.rejection.reason;
+
+/** Another transaction that has something locked until it is ended. */
+async function holdLock(text: string, values: unknown[]): Promise<() => Promise<void>> {
+  const client = new pg.Client({ connectionString: test.superUrl });
+  await client.connect();
+  await client.query('BEGIN');
+  await client.query(text, values);
+  return async () => {
+    await client.query('ROLLBACK');
+    await client.end();
+  };
+}
+
+const lockWallet = (userId: string): Promise<() => Promise<void>> =>
+  holdLock('SELECT 1 FROM wallets WHERE id = $1 FOR UPDATE', [walletIdOf(userId, 'BRL')]);
+
+const people = (count: number): string[] => Array.from({ length: count }, () => randomUUID());
+
+describe('while another transaction has a wallet locked', () => {
+  it.each(['remembered', 'not remembered'])('the others go on: %s', async (how) => {
+    const [stuck = '', ...others] = people(30);
+    await Promise.all([stuck, ...others].map(submit));
+    const release = await lockWallet(stuck);
+    if (how === 'not remembered') group = createDaemon();
+    const first = submit(stuck);
+    for (let round = 2; round < 6; round += 1) {
+      const results = await Promise.all(others.map(submit));
+      expect(new Set(results.map(reasonOf))).toEqual(new Set([`seq ${round}`]));
+    }
+    expect(reasonOf(await first)).toBe('WALLET_BUSY');
+    expect(reasonOf(await submit(stuck))).toBe('WALLET_BUSY');
+    await release();
+    expect(reasonOf(await submit(stuck))).toBe('seq 2');
+  });
+
+  it('its own transactions wait for it in order, and are done once it is free', async () => {
+    const [stuck = ''] = people(1);
+    await submit(stuck);
+    const release = await lockWallet(stuck);
+    const keys = Array.from({ length: 40 }, (_, i) => `k${i}`);
+    const sent = keys.map((key) => group.submit(deposit(stuck, key), waiting()));
+    await new Promise((resolve) => setTimeout(resolve, 400));
+    await release();
+    const results = await Promise.all(sent);
+    expect(results.map(reasonOf)).toEqual(keys.map((_key, i) => `seq ${i + 2}`));
+  });
+
+  it('a run of many leaves out what comes after a refusal, on that wallet only', async () => {
+    const [stuck = '', other = ''] = people(2);
+    await Promise.all([stuck, other].map(submit));
+    const release = await lockWallet(stuck);
+    const stopped = new Set<string>();
+    const { settled } = await group.submitMany(
+      Array.from({ length: 60 }, (_, i) => deposit(i % 2 ? other : stuck)),
+      {
+        ...waiting(),
+        isCancelled: ({ wallet }: Command) => stopped.has(wallet.id),
+        onGivenUp: (_rejection: Rejection, { wallet }: Command) => void stopped.add(wallet.id),
+      },
+    );
+    const results = await settled;
+    await release();
+    const ofStuck = results.filter((_result, i) => i % 2 === 0).map(reasonOf);
+    expect(ofStuck[0]).toBe('WALLET_BUSY');
+    expect(new Set(ofStuck.slice(1))).toEqual(new Set(['CANCELLED']));
+    const ofOther = results.filter((_result, i) => i % 2 === 1).map(reasonOf);
+    expect(ofOther).toEqual(ofOther.map((_reason, i) => `seq ${i + 2}`));
+  });
+
+  it('a wallet that is just being opened elsewhere does not keep others from being opened', async () => {
+    const [stuck = '', ...others] = people(20);
+    const ref = newWallet(refOf(stuck));
+    const columns = 'id, user_id, currency, exponent, balance, seq, last_at, last_hash';
+    const release = await holdLock(
+      `INSERT INTO wallets (${columns}) VALUES ($1, $2, 'BRL', 2, 0, 0, 'epoch', decode($3, 'hex'))`,
+      [ref.id, stuck, ref.lastHash],
+    );
+    const first = submit(stuck);
+    const results = await Promise.all(others.map(submit));
+    expect(new Set(results.map(reasonOf))).toEqual(new Set(['seq 1']));
+    expect(reasonOf(await first)).toBe('WALLET_BUSY');
+    await release();
+    expect(reasonOf(await submit(stuck))).toBe('seq 1');
+  });
+
+  it('a hundred wallets locked at once are refused, and others go on', async () => {
+    const stuck = people(100);
+    const others = people(20);
+    await Promise.all([...stuck, ...others].map(submit));
+    const release = await holdLock('SELECT 1 FROM wallets WHERE user_id = ANY($1) FOR UPDATE', [
+      stuck,
+    ]);
+    const refused = Promise.all(stuck.map(submit));
+    const results = await Promise.all(others.map(submit));
+    expect(new Set(results.map(reasonOf))).toEqual(new Set(['seq 2']));
+    expect(new Set((await refused).map(reasonOf))).toEqual(new Set(['WALLET_BUSY']));
+    await release();
+    expect(new Set((await Promise.all(stuck.map(submit))).map(reasonOf))).toEqual(
+      new Set(['seq 2']),
+    );
+  });
+});
+
+describe('a defect of one wallet', () => {
+  it('fails its own transactions, and says that nothing was done', async () => {
+    const [broken = '', other = ''] = people(2);
+    await Promise.all([broken, other].map(submit));
+    // An operation that this program does not know: reading the twin throws.
+    await test.query('ALTER TABLE transactions DROP CONSTRAINT transactions_operation_check');
+    const known = deposit(broken, 'known');
+    await group.submit(known, waiting());
+    await test.query('UPDATE transactions SET operation = 9 WHERE id = $1', [known.transactionId]);
+    const sent = [known, ...Array.from({ length: 20 }, () => deposit(other))];
+    const results = await Promise.all(sent.map((command) => group.submit(command, waiting())));
+    await test.query('UPDATE transactions SET operation = 1 WHERE id = $1', [known.transactionId]);
+    expect(results[0]).toMatchObject({
+      rejection: { reason: 'INTERNAL', metadata: { outcome: 'not done' } },
+    });
+    expect(results.slice(1).map(reasonOf)).toEqual(
+      Array.from({ length: 20 }, (_, i) => `seq ${i + 2}`),
+    );
+  });
+});

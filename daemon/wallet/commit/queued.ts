@@ -1,0 +1,214 @@
+import { refuse, type Rejection, type Result } from '../../../core/reasons.ts';
+import { classifyDbError, isCommitInDoubt, isLockTimeout } from '../../platform/db.ts';
+import type { Log } from '../../platform/log.ts';
+import { walletBusy } from '../domain-integrity.ts';
+
+/** What a caller waits with: how long, and whether it is still there. */
+export type Waiting<Command> = {
+  readonly deadlineMs: number;
+  /** How long a database that is away is waited for; 5 s if not given. */
+  readonly patienceMs?: number;
+  /** How long a wallet that is locked is waited for; 1 s if not given. */
+  readonly busyAfterMs?: number;
+  /** True once this command of the caller need not be begun any more. */
+  isCancelled(command: Command): boolean;
+  /**
+   * Called for each command that was given up or failed. Asked after it, `isCancelled` may say that
+   * nothing later is to be begun, so that nothing overtakes.
+   */
+  onGivenUp?(rejection: Rejection, command: Command): void;
+};
+
+/** What a commit gives for a command whose wallet another transaction has locked. */
+export type Busy = 'busy';
+
+/** `wait`: for locks. `skip`: commands whose wallets are locked are left out, as `busy`. */
+export type LockMode = 'wait' | 'skip';
+
+export type CommitOptions<Command, Answer> = {
+  /** Commands with the same text are committed in the order in which they were submitted. */
+  readonly laneKey: (command: Command) => string;
+  /** One database transaction: an answer per command, in order. */
+  readonly commit: (
+    commands: readonly Command[],
+    mode: LockMode,
+  ) => Promise<readonly (Result<Answer> | Busy)[]>;
+  /** The refusal for a defect. Nothing was done: its commit was rolled back. */
+  readonly explain: (err: unknown) => Rejection;
+  readonly log: Log;
+};
+
+/** Commands that were submitted together; each has its place. Times are those of `performance.now`. */
+export type Group<Command, Answer> = {
+  readonly waiting: Waiting<Command>;
+  readonly deadlineAtMs: number;
+  readonly giveUpAtMs: number;
+  readonly busyAtMs: number;
+  settle(place: number, result: Result<Answer>): void;
+};
+
+export type Item<Command, Answer> = {
+  readonly command: Command;
+  readonly group: Group<Command, Answer>;
+  readonly place: number;
+  /** An answer to COMMIT was lost with this item in it: it may have been done. */
+  isInDoubt: boolean;
+  /** Its wallet was locked by another transaction at the last look. */
+  isBusy: boolean;
+  /** It has failed by itself once, for no reason that is known. */
+  isRetried: boolean;
+};
+
+/** How long a database that is away is waited for before the caller is answered. */
+const defaultPatienceMs = 5_000;
+const defaultBusyAfterMs = 1_000;
+/** So long before its deadline a caller is answered that the wallet is locked: in time. */
+const answerMs = 150;
+const maxBackoffMs = 1_000;
+/** Before a command that failed unexpectedly, by itself, goes once more. */
+const retryAfterMs = 100;
+/** After so many failures in a row that are no item's own fault, a batch is not taken apart further. */
+const maxDefects = 24;
+
+export function createGroup<Command, Answer>(
+  waiting: Waiting<Command>,
+  settle: Group<Command, Answer>['settle'],
+): Group<Command, Answer> {
+  const { deadlineMs, patienceMs = defaultPatienceMs, busyAfterMs = defaultBusyAfterMs } = waiting;
+  const nowMs = performance.now();
+  const deadlineAtMs = nowMs + (deadlineMs - Date.now());
+  const giveUpAtMs = Math.min(deadlineAtMs, nowMs + patienceMs);
+  const busyAtMs = Math.min(nowMs + busyAfterMs, deadlineAtMs - answerMs);
+  return { waiting, deadlineAtMs, giveUpAtMs, busyAtMs, settle };
+}
+
+type Attempt = { mode: LockMode; defectsLeft: number };
+
+/**
+ * Commits items to their end: again while the database is in the way, in halves if something in
+ * them cannot be committed. Gives those back whose wallets are locked, in order.
+ */
+export function commitItems<Command, Answer>(
+  items: readonly Item<Command, Answer>[],
+  options: CommitOptions<Command, Answer>,
+  mode: LockMode,
+): Promise<readonly Item<Command, Answer>[]> {
+  return commitPart(items, options, { mode, defectsLeft: maxDefects });
+}
+
+async function commitPart<Command, Answer>(
+  part: readonly Item<Command, Answer>[],
+  options: CommitOptions<Command, Answer>,
+  state: Attempt,
+): Promise<readonly Item<Command, Answer>[]> {
+  let items = part;
+  for (let attempt = 0; ; attempt += 1) {
+    items = items.filter((item) => !isGivenUp(item));
+    if (items.length === 0) return [];
+    try {
+      const answers = await options.commit(
+        items.map((item) => item.command),
+        state.mode,
+      );
+      state.defectsLeft = maxDefects;
+      return settleAll(items, answers);
+    } catch (err) {
+      if (isLockTimeout(err) && state.mode === 'wait') {
+        state.mode = 'skip';
+        continue;
+      }
+      const kind = classifyDbError(err);
+      if (kind !== 'transient') {
+        if (kind === 'unexpected') state.defectsLeft -= 1;
+        return isolateFault(items, err, options, state);
+      }
+      if (isCommitInDoubt(err)) items.forEach((item) => (item.isInDoubt = true));
+      options.log.warn({ err, attempt, items: items.length }, 'commit failed; it goes again');
+      await sleep(Math.min(maxBackoffMs, 20 * 2 ** attempt));
+    }
+  }
+}
+
+function settleAll<Command, Answer>(
+  items: readonly Item<Command, Answer>[],
+  answers: readonly (Result<Answer> | Busy)[],
+): readonly Item<Command, Answer>[] {
+  // Before any is settled: what is thrown from here is committed again.
+  if (answers.length !== items.length) throw new Error('a commit did not answer each command');
+  return items.filter((item, i) => {
+    const answer = answers[i] ?? 'busy';
+    item.isBusy = answer === 'busy';
+    if (answer !== 'busy') item.group.settle(item.place, answer);
+    return answer === 'busy';
+  });
+}
+
+/** One bad item must not fail its neighbours: the halves are committed by themselves. */
+async function isolateFault<Command, Answer>(
+  items: readonly Item<Command, Answer>[],
+  err: unknown,
+  options: CommitOptions<Command, Answer>,
+  state: Attempt,
+): Promise<readonly Item<Command, Answer>[]> {
+  const [only] = items.length === 1 ? items : [];
+  if (only && !only.isRetried && classifyDbError(err) === 'unexpected') {
+    only.isRetried = true;
+    await sleep(retryAfterMs);
+    return commitPart(items, options, state);
+  }
+  if (only || state.defectsLeft <= 0) {
+    const rejection = options.explain(err);
+    for (const item of items) giveUp(item, { ok: false, rejection });
+    return [];
+  }
+  const middle = items.length >> 1;
+  const busy = await commitPart(items.slice(0, middle), options, state);
+  // A wallet's later commands do not overtake those that wait for its lock.
+  const keys = new Set(busy.map(({ command }) => options.laneKey(command)));
+  const rest = items.slice(middle);
+  const isHeld = ({ command }: Item<Command, Answer>): boolean =>
+    keys.has(options.laneKey(command));
+  const others = rest.filter((item) => !isHeld(item));
+  return [...busy, ...rest.filter(isHeld), ...(await commitPart(others, options, state))];
+}
+
+/** Answers an item whose caller is gone or out of patience, and says whether it did. */
+function isGivenUp<Command, Answer>(item: Item<Command, Answer>): boolean {
+  const { group, isInDoubt, command } = item;
+  if (!isInDoubt && group.waiting.isCancelled(command)) {
+    group.settle(item.place, cancelled);
+    return true;
+  }
+  const nowMs = performance.now();
+  if (isInDoubt) {
+    if (nowMs < group.deadlineAtMs && !group.waiting.isCancelled(command)) return false;
+    giveUp(item, outcomeUnknown);
+  } else if (item.isBusy && nowMs >= group.busyAtMs) giveUp(item, walletBusy);
+  else if (nowMs >= group.giveUpAtMs) giveUp(item, databaseAway);
+  else return false;
+  return true;
+}
+
+function giveUp<Command, Answer>(
+  { command, group, place }: Item<Command, Answer>,
+  refusal: { readonly ok: false; readonly rejection: Rejection },
+): void {
+  group.settle(place, refusal);
+  group.waiting.onGivenUp?.(refusal.rejection, command);
+}
+
+/** Refuses an item for which there is no more room to wait. */
+export const giveUpBusy = <Command, Answer>(item: Item<Command, Answer>): void =>
+  giveUp(item, walletBusy);
+
+const outcomeUnknown = refuse(
+  'OUTCOME_UNKNOWN',
+  'the database was lost during the commit: send it again with the same idempotency key',
+);
+const cancelled = refuse('CANCELLED', 'the caller went away before the transaction was begun');
+const databaseAway = refuse(
+  'DATABASE_UNAVAILABLE',
+  'the database is out of reach: nothing was done, try again',
+);
+export const sleep = (ms: number): Promise<void> =>
+  new Promise((resolve) => setTimeout(resolve, ms));
