@@ -5,7 +5,10 @@ import { configDefaults, defineConfig } from 'vitest/config';
 const exclude = [...configDefaults.exclude, 'dist/**', 'bench/**'];
 
 // They load the machine, or are about how much gets done meanwhile: each has it for itself.
-const alone = ['tests/e2e/{bench,events-faults,floods,overload}.e2e.test.ts'];
+const alone = [
+  'tests/e2e/{bench,events-faults,floods,overload}.e2e.test.ts',
+  'tests/faults/faults.e2e.test.ts',
+];
 
 // unit: no services. int: a real Postgres and a real RabbitMQ of the run's own. e2e: the built
 // programs as processes. alone: likewise, one file at a time, after all others.

@@ -17,6 +17,8 @@ const needed = [
   { program: '/usr/share/doc/postgresql', package: 'postgresql' },
   { program: '/usr/bin/hledger', package: 'hledger' },
   { program: '/usr/bin/ledger', package: 'ledger' },
+  // Clocks of servers that a test steps.
+  { program: '/usr/share/doc/libfaketime', package: 'libfaketime' },
 ] as const;
 
 const policy = '/usr/sbin/policy-rc.d';

@@ -20,6 +20,7 @@ export type Connection = {
     method: MethodDefinition<Req, Res>,
     request: Req,
     token?: string,
+    timeoutMs?: number,
   ): Promise<Answer<Res>>;
   close(): void;
 };
@@ -32,7 +33,7 @@ export function connect(
 ): Connection {
   const client = new Client(address, channel);
   return {
-    call: (method, request, token) =>
+    call: (method, request, token, timeoutMs) =>
       new Promise((resolve) => {
         const metadata = new Metadata();
         for (const [name, value] of Object.entries(headers)) metadata.set(name, value);
@@ -43,6 +44,7 @@ export function connect(
           method.responseDeserialize,
           request,
           metadata,
+          timeoutMs === undefined ? {} : { deadline: Date.now() + timeoutMs },
           (err, value) => {
             if (err) resolve({ ok: false, ...readError(err) });
             else if (value === undefined) resolve({ ok: false, reason: 'no answer', metadata: {} });

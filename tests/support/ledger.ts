@@ -20,6 +20,7 @@ export async function readUrls(dataDir: string) {
   const url = (role: string, password: string, database: string) =>
     `postgres://${role}:${encodeURIComponent(password)}@localhost/${database}?host=${host}`;
   return {
+    socketDir,
     runtime: (name: string) => url(`${name}_app`, passwords[name]?.runtime ?? '', name),
     owner: (name: string) => url(`${name}_owner`, passwords[name]?.owner ?? '', name),
     admin: (name: string) => url('walletd_admin', adminPassword, name),

@@ -1,0 +1,21 @@
+import { expect, it } from 'vitest';
+
+import { runFaultRun, shortPace } from './run.ts';
+import { faultKinds } from './timeline.ts';
+
+/** How long an answer takes depends on the machine; the long run judges that. */
+const aboutTime: ReadonlySet<string> = new Set(['latency', 'false refusals']);
+
+it('40 s of faults of all kinds: no cent astray, and nothing that was reported changes', async () => {
+  const said: string[] = [];
+  const report = await runFaultRun({
+    seed: 'the short profile',
+    seconds: 40,
+    kinds: faultKinds,
+    pace: shortPace,
+    say: (line) => said.push(line),
+  });
+  const found = [...report.counts.keys()].filter((kind) => !aboutTime.has(kind));
+  expect(found, said.join('\n')).toEqual([]);
+  expect(said.some((line) => /^\d+ operations, /.test(line))).toBe(true);
+}, 300_000);

@@ -1,0 +1,157 @@
+import { findFaults, queryService, waitUntil } from '../support/ledger.ts';
+import type { Listener } from './listener.ts';
+import type { Load } from './load.ts';
+import type { Messages } from './messages.ts';
+
+const settleMs = 90_000;
+const maxShown = 10;
+
+/** What must be so once everything is mended and has come to rest. */
+export async function judge(load: Load, messages: Messages, listener: Listener): Promise<string[]> {
+  await waitForRest(load, messages);
+  await judgeLedger(load);
+  const rows = await readRows(load);
+  judgeAnswers(load, rows);
+  judgeEvents(load, rows, listener);
+  await judgeDeadLetters(load, messages);
+  judgeLogs(load);
+  return [
+    `ledger: ${rows.size} transactions of ${load.book.all.size} asked for`,
+    `events: ${listener.repeated} came again; messages: ${messages.duplicates} duplicates, ` +
+      `${messages.poison.size} poison`,
+  ];
+}
+
+const count = async (load: Load, service: string, from: string): Promise<number> => {
+  const text = `SELECT count(*)::int AS count FROM ${from}`;
+  const [row] = await queryService<{ count: number }>(load.site.dataDir, service, text);
+  return row?.count ?? -1;
+};
+
+async function countQueued({ site }: Load): Promise<number> {
+  const args = ['list_queues', '-p', site.vhost, 'messages', '--no-table-headers'];
+  const listed = await site.broker.ctl(...args);
+  return listed.split('\n').reduce((sum, line) => sum + (Number(line) || 0), 0);
+}
+
+/** Nothing waits: in the outboxes, in the queues, or for the answer of an operation. */
+async function waitForRest(load: Load, messages: Messages): Promise<void> {
+  const { report, book } = load;
+  const rests: readonly (readonly [string, () => Promise<boolean>])[] = [
+    ['the outbox is empty', async () => (await count(load, 'wallet', 'outbox')) === 0],
+    ['the queues are empty', async () => (await countQueued(load)) === 0],
+    [
+      'the poison is recorded',
+      async () => {
+        const found = await count(load, 'wallet', 'dead_letters');
+        return found >= messages.poison.size;
+      },
+    ],
+    [
+      'every operation has its answer',
+      () => Promise.resolve([...book.all.values()].every((op) => op.outcome !== undefined)),
+    ],
+  ];
+  for (const [what, isSo] of rests) {
+    await waitUntil(what, isSo, settleMs).catch(() => report.violate('rest', `not so: ${what}`));
+  }
+  for (const op of book.all.values()) {
+    if (!op.outcome) report.violate('rest', 'never answered', book.describe(op));
+  }
+}
+
+async function judgeLedger({ site, report }: Load): Promise<void> {
+  let faults: string[] = [];
+  const agree = async (): Promise<boolean> => {
+    faults = await findFaults(site.dataDir);
+    return faults.length === 0;
+  };
+  await waitUntil('ledger and lines agree', agree, 30_000).catch(() => undefined);
+  for (const fault of faults) report.violate('ledger', fault);
+  const [sums] = await queryService<{ balances: string; entries: string }>(
+    site.dataDir,
+    'wallet',
+    `SELECT (SELECT sum(balance) FROM wallets)::text AS balances,
+       (SELECT sum(amount) FROM transactions)::text AS entries`,
+  );
+  if (sums?.balances !== sums?.entries) {
+    report.violate('ledger', `balances ${sums?.balances}, entries ${sums?.entries}`);
+  }
+}
+
+type Row = {
+  readonly id: string;
+  readonly wallet_id: string;
+  readonly seq: string;
+  readonly amount: string;
+  readonly hash: Buffer;
+};
+
+async function readRows({ site, report }: Load): Promise<Map<string, Row>> {
+  const text = 'SELECT id, wallet_id, seq, amount, hash FROM transactions';
+  const rows = await queryService<Row>(site.dataDir, 'wallet', text);
+  const byId = new Map(rows.map((row) => [row.id, row]));
+  if (byId.size !== rows.length) report.violate('ledger', 'one id on several rows');
+  return byId;
+}
+
+/** What was answered OK is there once, as answered; what was refused is not; and nothing else is. */
+function judgeAnswers({ book, report }: Load, rows: ReadonlyMap<string, Row>): void {
+  for (const op of book.all.values()) {
+    const row = rows.get(op.id);
+    const { outcome } = op;
+    if (outcome?.isDone && !row)
+      report.violate('answers', 'done, and not there', book.describe(op));
+    if (outcome?.isDone === false && row)
+      report.violate('answers', `refused, and there as ${row.seq}`, book.describe(op));
+    if (!outcome?.isDone || !row) continue;
+    const minor = BigInt(row.amount);
+    const isSame =
+      row.wallet_id === op.walletId &&
+      (minor < 0n ? -minor : minor) === op.amountMinor &&
+      (outcome.seq === undefined || outcome.seq === BigInt(row.seq));
+    if (!isSame)
+      report.violate('answers', `there as ${row.seq} with ${row.amount}`, book.describe(op));
+  }
+  const unasked = [...rows.values()].filter(({ id }) => !book.all.has(id));
+  for (const row of unasked.slice(0, maxShown)) {
+    report.violate('ledger', `a transaction that was never asked for: ${row.id}`);
+  }
+}
+
+/** Each entry was told once in effect, gapless from 1, as the ledger has it. */
+function judgeEvents({ report }: Load, rows: ReadonlyMap<string, Row>, listener: Listener): void {
+  for (const row of rows.values()) {
+    const event = listener.heard.get(row.wallet_id)?.get(BigInt(row.seq));
+    const where = `${row.wallet_id} seq ${row.seq}`;
+    if (!event) report.violate('events', `no event of ${where}`);
+    else if (event.id !== row.id || event.hash !== row.hash.toString('hex')) {
+      report.violate('events', `${where} was told otherwise`, event.text);
+    }
+  }
+  const told = [...listener.heard.values()].reduce((sum, wallet) => sum + wallet.size, 0);
+  if (told > rows.size) report.violate('events', `${told} told, ${rows.size} in the ledger`);
+}
+
+async function judgeDeadLetters({ site, report }: Load, messages: Messages): Promise<void> {
+  type Letter = { message_id: string | null; reason: string; body: string };
+  const text = 'SELECT message_id, reason, body FROM dead_letters';
+  for (const service of ['wallet', 'statement']) {
+    for (const letter of await queryService<Letter>(site.dataDir, service, text)) {
+      const { message_id: key, reason, body } = letter;
+      if (reason === 'NOT_JSON' && key !== null && messages.poison.has(key)) continue;
+      const kind = reason === 'INTERNAL' ? 'INTERNAL' : 'dead letters';
+      report.violate(kind, `${reason} in ${service}`, `${key} ${body}`);
+    }
+  }
+}
+
+/** A daemon may not meet anything that it did not expect. */
+function judgeLogs({ site, report }: Load): void {
+  for (const node of site.nodes) {
+    for (const line of node.log().split('\n')) {
+      const isBad = /"level":"(error|fatal)"|unexpected error|[Uu]ncaught|Unhandled/.test(line);
+      if (isBad) report.violate('log', `the ${node.name} daemon`, line);
+    }
+  }
+}

@@ -1,0 +1,38 @@
+import { randomBytes } from 'node:crypto';
+import { parseArgs } from 'node:util';
+
+import { ensureTestServices } from '../../scripts/test-services.ts';
+import { longPace, runFaultRun } from './run.ts';
+import { faultKinds, type FaultKind } from './timeline.ts';
+
+// `npm run test:faults -- --minutes 20`: two daemons under load, with faults from a seed. Ends with
+// `violations: N`.
+
+const isKind = (text: string): text is FaultKind =>
+  (faultKinds as readonly string[]).includes(text);
+
+const { values } = parseArgs({
+  options: {
+    seed: { type: 'string', default: randomBytes(4).toString('hex') },
+    minutes: { type: 'string', default: '20' },
+    faults: { type: 'string', default: 'locks,stops,clock' },
+  },
+});
+const kinds = values.faults.split(',').filter((name) => name !== '');
+const seconds = Number(values.minutes) * 60;
+if (!kinds.every(isKind) || !(seconds > 0)) {
+  console.error(`--faults are some of ${faultKinds.join(',')}; --minutes a number above 0`);
+  process.exit(2);
+}
+ensureTestServices();
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130));
+console.log(`seed ${values.seed}`);
+const report = await runFaultRun({
+  seed: values.seed,
+  seconds,
+  kinds: kinds.filter(isKind),
+  pace: longPace,
+  say: (line) => console.log(line),
+});
+console.log(`violations: ${report.violations}`);
+process.exit(report.violations === 0 ? 0 : 1);

@@ -1,0 +1,85 @@
+export const faultKinds = ['locks', 'stops', 'clock', 'kills', 'broker'] as const;
+export type FaultKind = (typeof faultKinds)[number];
+
+/** One fault: what it is done to (a wallet's id, a daemon's name), and from when to when. */
+type Span = {
+  readonly kind: FaultKind;
+  readonly target: string;
+  readonly fromMs: number;
+  toMs: number | undefined;
+};
+
+/** Where something happened, as far as its latency is concerned. */
+export type Situation =
+  'quiet' | 'beside a lock' | 'on a locked wallet' | 'own daemon down' | 'beside other faults';
+
+type Place = {
+  readonly fromMs: number;
+  readonly toMs: number;
+  readonly walletId: string;
+  /** The daemons that were asked; undefined: whichever took it. */
+  readonly daemons: ReadonlySet<string> | undefined;
+};
+
+/** What each fault may still cause after its end: a restart, a new lease, news of revocations. */
+const graceMs: Readonly<Record<FaultKind, number>> = {
+  locks: 500,
+  stops: 3_000,
+  clock: 2_000,
+  kills: 5_000,
+  broker: 5_000,
+};
+
+/** Which faults were on when, by the monotonic clock. */
+export type Timeline = {
+  /** A fault begins; the function given ends it. */
+  begin(kind: FaultKind, target: string): () => void;
+  situationOf(place: Place): Situation;
+  /** The faults of that time in words. */
+  describe(fromMs: number, toMs: number): string;
+  count(kind: FaultKind): number;
+  /** Seconds since the beginning, as the output has them. */
+  secondsOf(atMs: number): string;
+};
+
+export function createTimeline(say: (line: string) => void): Timeline {
+  const startedAtMs = performance.now();
+  const spans: Span[] = [];
+  const secondsOf = (atMs: number): string => ((atMs - startedAtMs) / 1_000).toFixed(1);
+  const during = (fromMs: number, toMs: number): Span[] =>
+    spans.filter(
+      (span) =>
+        span.fromMs <= toMs &&
+        (span.toMs === undefined || span.toMs + graceMs[span.kind] >= fromMs),
+    );
+  return {
+    begin: (kind, target) => {
+      const span: Span = { kind, target, fromMs: performance.now(), toMs: undefined };
+      spans.push(span);
+      say(`${secondsOf(span.fromMs)} s: ${kind}: ${target}: begins`);
+      return () => {
+        span.toMs = performance.now();
+        say(`${secondsOf(span.toMs)} s: ${kind}: ${target}: ends`);
+      };
+    },
+    situationOf: ({ fromMs, toMs, walletId, daemons }) => {
+      const around = during(fromMs, toMs);
+      if (around.some(({ kind, target }) => kind === 'locks' && target === walletId))
+        return 'on a locked wallet';
+      const isDown = ({ kind, target }: Span): boolean =>
+        (kind === 'stops' || kind === 'kills') && (daemons === undefined || daemons.has(target));
+      if (around.some(isDown)) return 'own daemon down';
+      if (around.length === 0) return 'quiet';
+      return around.every(({ kind }) => kind === 'locks') ? 'beside a lock' : 'beside other faults';
+    },
+    describe: (fromMs, toMs) => {
+      const texts = during(fromMs, toMs).map((span) => {
+        const end = span.toMs === undefined ? 'now' : `${secondsOf(span.toMs)} s`;
+        return `${span.kind} ${span.target} ${secondsOf(span.fromMs)} s to ${end}`;
+      });
+      return texts.length === 0 ? 'no fault' : texts.join('; ');
+    },
+    count: (kind) => spans.filter((span) => span.kind === kind).length,
+    secondsOf,
+  };
+}
