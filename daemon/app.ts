@@ -18,6 +18,8 @@ import { createAddressSet } from './platform/grpc/source.ts';
 import { createLifecycle, type Lifecycle } from './platform/lifecycle.ts';
 import type { Log } from './platform/log.ts';
 import { createMailer, type Mailer } from './platform/mail.ts';
+import { describeTrouble } from './platform/progress/reasons.ts';
+import { createProgressWatch } from './platform/progress/watch.ts';
 import { createRevocations } from './platform/revocations.ts';
 import { createTokenVerifier } from './platform/tokens.ts';
 import { connectPeers, type Peers } from './reach.ts';
@@ -73,8 +75,10 @@ async function compose(
   const { revocations, access } = createGate(config, auth, credential, log);
 
   const { rabbitmqUrl } = config;
+  const watch = createProgressWatch({ log, describe: describeTrouble });
+  lifecycle.defer('progress watch', () => watch.stop());
   const broker =
-    rabbitmqUrl === undefined ? createLocalBroker() : createAmqpBroker(rabbitmqUrl, log);
+    rabbitmqUrl === undefined ? createLocalBroker() : createAmqpBroker(rabbitmqUrl, log, watch);
   lifecycle.defer('broker', () => broker.stop());
   const mailer = await openMailer(config, lifecycle);
   if (!mailer.ok) return mailer;
@@ -90,6 +94,7 @@ async function compose(
     revocations,
     access,
     mailer: mailer.value,
+    watch,
   };
   for (const name of config.services) {
     const service = await createService[name](deps, notices);
@@ -103,6 +108,7 @@ async function compose(
   // Released before the broker: their relays send until they have stopped.
   for (const { service, stop } of running) lifecycle.defer(service.name, stop);
   running.forEach((r) => r.start());
+  watch.start();
   lifecycle.defer('revocations', () => revocations.stop());
   lifecycle.defer('grpc', () => server.stop(drainMs - 1_000));
   const bound = await listen(server, config.listen, tls.server);
@@ -110,7 +116,8 @@ async function compose(
   const readiness = watchReadiness({ server, broker });
   const outbox = running.find((r) => r.outbox)?.outbox;
   const timings = running.flatMap((r) => r.timings ?? []);
-  const metrics = await listenMetrics(config.metricsListen, { broker, outbox, timings, readiness });
+  const metricsParts = { broker, outbox, timings, readiness, watch };
+  const metrics = await listenMetrics(config.metricsListen, metricsParts);
   if (!metrics.ok) return metrics;
   // Everything that may need root's rights is done.
   const dropped = await giveUpRoot(account, config);

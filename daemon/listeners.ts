@@ -5,6 +5,7 @@ import type { ServerTls } from './platform/grpc/listener.ts';
 import type { GrpcServer } from './platform/grpc/server.ts';
 import { serveMetrics, type MetricsServer, type Timing } from './platform/metrics.ts';
 import type { OutboxDepth } from './platform/outbox-depth.ts';
+import type { ProgressWatch } from './platform/progress/watch.ts';
 import { formatHostPort, type HostPort } from './settings.ts';
 
 /** Starts the listener for metrics, unless there shall be none. */
@@ -15,10 +16,11 @@ export async function listenMetrics(
     readonly outbox: (() => OutboxDepth) | undefined;
     readonly timings: readonly Timing[];
     readonly readiness: Readiness;
+    readonly watch: ProgressWatch;
   },
 ): Promise<Outcome<Pick<MetricsServer, 'stop'>>> {
   if (!address) return { ok: true, value: { stop: () => Promise.resolve() } };
-  const { broker, outbox, timings, readiness } = parts;
+  const { broker, outbox, timings, readiness, watch } = parts;
   const depth = (): OutboxDepth => outbox?.() ?? { events: 0, lagMs: 0 };
   const readings = [
     {
@@ -38,7 +40,8 @@ export async function listenMetrics(
     },
   ];
   try {
-    const options = { ...address, readings, timings, isReady: readiness.isReady };
+    const { isReady } = readiness;
+    const options = { ...address, readings, timings, isReady, readParts: watch.read };
     const server = await serveMetrics({ ...options, findTrouble: broker.findTrouble });
     return { ok: true, value: server };
   } catch (err) {
