@@ -73,7 +73,9 @@ export async function startServer(profileFolder?: string): Promise<BenchServer> 
     `SELECT name, current_setting(name) AS setting FROM pg_settings WHERE name = ANY($1)`,
     [shown],
   );
-  const [pid = ''] = (await readFile(join(dataDir, 'postmaster.pid'), 'utf8')).split('\n');
+  const [pid = ''] = (await readFile(join(dataDir, 'postgres', 'postmaster.pid'), 'utf8')).split(
+    '\n',
+  );
   return {
     folder,
     pid: Number(pid),

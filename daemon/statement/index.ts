@@ -68,7 +68,7 @@ export function createStatement(options: StatementOptions) {
     'walletd_projection_lag_seconds',
     'From a transaction until its statement line was there; the oldest of each batch',
   );
-  const gaps = createGaps(workDb);
+  const gaps = createGaps(db);
   watch.watchBacklog('statement.lines', gaps.findOldest);
   const projection = createProjection(db, config.queue, lag, gaps);
   const requests = createRequestConsumer(db, config.exportQueue, worker.wake);

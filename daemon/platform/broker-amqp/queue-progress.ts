@@ -17,7 +17,7 @@ export type QueueProgress = {
   stop(): void;
 };
 
-const lookEveryMs = 5_000;
+const defaultLookEveryMs = 5_000;
 
 /**
  * A queue that cannot be consumed counts as work, since nobody sees what waits in it. While nothing
@@ -27,6 +27,7 @@ export function watchQueue(
   queue: string,
   watch: ProgressWatch,
   findTrouble: () => string | undefined,
+  lookEveryMs = defaultLookEveryMs,
 ): QueueProgress {
   const part = watch.watchWork(`consumer.${queue}`, findTrouble);
   let looking: NodeJS.Timeout | undefined;

@@ -3,7 +3,12 @@ import type { Log } from '../../platform/log.ts';
 import type { Mailer } from '../../platform/mail.ts';
 import { createMailProgress } from '../../platform/progress/mail.ts';
 import { describeTrouble } from '../../platform/progress/reasons.ts';
-import { unwatched, type Part, type ProgressWatch } from '../../platform/progress/watch.ts';
+import {
+  unwatched,
+  type Oldest,
+  type Part,
+  type ProgressWatch,
+} from '../../platform/progress/watch.ts';
 import type { ReadHead } from '../generate.ts';
 import { attemptExport, endWithoutFile } from './attempt.ts';
 import { maxAttempts } from './domain.ts';
@@ -101,8 +106,15 @@ type Reports = { readonly exports: Pick<Part, 'wait'>; readonly mails?: Pick<Par
 
 /** Without a mail server no mail waits. */
 function watchExports({ db, mailer, watch = unwatched }: WorkerOptions): Reports {
-  const exports = watch.watchBacklog('statement.exports', () => db.read(work.findOldestExport));
+  // One look at a time: while the table is locked, they must not use up the workers' connections.
+  let last: Promise<unknown> = Promise.resolve();
+  const inTurn = (look: typeof work.findOldestExport) => (): Promise<Oldest | undefined> => {
+    const turn = last.then(() => db.read(look));
+    last = turn.catch(() => undefined);
+    return turn;
+  };
+  const exports = watch.watchBacklog('statement.exports', inTurn(work.findOldestExport));
   if (!mailer) return { exports };
-  const look = () => db.read(work.findOldestMail);
-  return { exports, mails: watch.watchBacklog('statement.export-mails', look) };
+  const mails = watch.watchBacklog('statement.export-mails', inTurn(work.findOldestMail));
+  return { exports, mails };
 }
