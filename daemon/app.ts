@@ -74,12 +74,7 @@ async function compose(
   const { auth, wallet, ownAddress } = peers.value;
   const { revocations, access } = createGate(config, auth, credential, log);
 
-  const { rabbitmqUrl } = config;
-  const watch = createProgressWatch({ log, describe: describeTrouble });
-  lifecycle.defer('progress watch', () => watch.stop());
-  const broker =
-    rabbitmqUrl === undefined ? createLocalBroker() : createAmqpBroker(rabbitmqUrl, log, watch);
-  lifecycle.defer('broker', () => broker.stop());
+  const { watch, broker } = createMessaging(config, log, lifecycle);
   const mailer = await openMailer(config, lifecycle);
   if (!mailer.ok) return mailer;
   const running: Running[] = [];
@@ -133,6 +128,20 @@ async function compose(
     ok: true,
     value: { address: bound.value, notices, stop: () => lifecycle.release(drainMs) },
   };
+}
+
+/** The broker, and the watch over all that works by itself. */
+function createMessaging(
+  { rabbitmqUrl }: Config,
+  log: Log,
+  lifecycle: Lifecycle,
+): Pick<Deps, 'watch' | 'broker'> {
+  const watch = createProgressWatch({ log, describe: describeTrouble });
+  lifecycle.defer('progress watch', () => watch.stop());
+  const broker =
+    rabbitmqUrl === undefined ? createLocalBroker() : createAmqpBroker(rabbitmqUrl, log, watch);
+  lifecycle.defer('broker', () => broker.stop());
+  return { watch, broker };
 }
 
 /** Faults of files come before anything is started. */

@@ -55,8 +55,8 @@ export function createWallet(options: WalletOptions) {
     'walletd_event_confirm_seconds',
     'From a commit until its events were confirmed; the oldest of each round',
   );
-  const reporting = { owner: 'wallet', watch };
-  const relay = createRelay({ db: commitDb, broker, log, load: loadEvents, lag, ...reporting });
+  const sending = { load: loadEvents, lag, owner: 'wallet', watch };
+  const relay = createRelay({ db: commitDb, broker, log, ...sending });
   const gauge = createOutboxGauge(commitDb, log);
   const isOutboxFull = (): boolean => gauge.read().events >= config.outboxLimit;
   const heads = createHeads();
@@ -85,10 +85,8 @@ export function createWallet(options: WalletOptions) {
   };
   const emitted = createEmittedConsumer(emittedOptions);
   const trail = createAuditTrail({ db, log });
-  const deadLetters = createDeadLetters({
-    db,
-    plan: createReplayPlan({ ...emittedOptions, trail }),
-  });
+  const plan = createReplayPlan({ ...emittedOptions, trail });
+  const deadLetters = createDeadLetters({ db, plan });
   const service: HostedService = {
     name: 'digitalwallet.wallet.v1.WalletService',
     definition: WalletServiceService,

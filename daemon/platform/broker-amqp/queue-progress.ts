@@ -36,7 +36,10 @@ export function watchQueue(
   part.begin();
 
   const look = async (channel: ConfirmChannel, isBusy: () => boolean): Promise<void> => {
-    if (isAsking) return part.wait(`the broker does not answer about ${queue}`);
+    if (isAsking) {
+      part.wait(`the broker does not answer about ${queue}`);
+      return;
+    }
     isAsking = true;
     // A queue that is gone closes the channel: the session is then built anew.
     const found = await channel.checkQueue(queue).catch(() => undefined);

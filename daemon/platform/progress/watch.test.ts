@@ -100,7 +100,7 @@ it('a backlog that cannot be looked at, or gives no answer, is a stall with that
   expect(stateOf('failing')?.reason).toBe('failed: Error: away');
 });
 
-it('what explains a part comes before what it reported, as one line', async () => {
+it('what explains a part comes before what it reported, as one line', () => {
   let trouble: string | undefined = 'an\nalarm';
   const part = start().watchWork('w', () => trouble);
   part.wait('own');
