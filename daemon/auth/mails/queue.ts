@@ -103,7 +103,10 @@ export async function sendNextMail(
   if (!content) {
     // A kind of a newer program is left to that program.
     if (compose[mail.kind]) await db.tx((tx) => removeMail(tx, mail));
-    else await keepFailure(db, log, mail, { ...about, isFinal: false, code: 'UNKNOWN_KIND' });
+    else {
+      progress?.hold('the mail is of a kind that this version of walletd does not know');
+      await keepFailure(db, log, mail, { ...about, isFinal: false, code: 'UNKNOWN_KIND' });
+    }
     return true;
   }
   const renewal = setInterval(

@@ -24,6 +24,7 @@ type DrainOptions = {
   readonly url: string;
   readonly log: Log;
   readonly watch: ProgressWatch;
+  readonly publisher?: Publisher;
 };
 
 type Work = (messages: readonly ConsumeMessage[]) => Promise<void>;
@@ -87,13 +88,16 @@ export function subscribeDead(consumer: Consumer, options: DrainOptions): Subscr
 function drainQueue(
   queue: string,
   consumer: Consumer,
-  { url, log, watch }: DrainOptions,
+  { url, log, watch, publisher }: DrainOptions,
   work: Work,
 ): Subscription {
   let isStopping = false;
   let inHand: Promise<void> = Promise.resolve();
   let tag: string | undefined;
-  const progress = watchQueue(queue, watch, () => session.findTrouble());
+  const progress = watchQueue(queue, watch, {
+    consuming: () => session.findTrouble(),
+    publishing: publisher?.findTrouble,
+  });
 
   const session = keepSession({
     name: `consumer ${queue}`,

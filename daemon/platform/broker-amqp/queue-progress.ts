@@ -26,10 +26,18 @@ const defaultLookEveryMs = 5_000;
 export function watchQueue(
   queue: string,
   watch: ProgressWatch,
-  findTrouble: () => string | undefined,
+  troubles: {
+    readonly consuming: () => string | undefined;
+    /** Of what puts dead messages aside: named where handling has reported nothing itself. */
+    readonly publishing?: (() => string | undefined) | undefined;
+  },
   lookEveryMs = defaultLookEveryMs,
 ): QueueProgress {
-  const part = watch.watchWork(`consumer.${queue}`, findTrouble);
+  let isHeld = false;
+  const part = watch.watchWork(
+    `consumer.${queue}`,
+    () => troubles.consuming() ?? (isHeld ? undefined : troubles.publishing?.()),
+  );
   let looking: NodeJS.Timeout | undefined;
   let isStopped = false;
   let isAsking = false;
@@ -55,13 +63,18 @@ export function watchQueue(
   };
   return {
     begin: part.begin,
-    hold: (reason) => part.wait(`the message at the head of ${queue} waits: ${reason}`),
+    hold: (reason) => {
+      isHeld = true;
+      part.wait(`the message at the head of ${queue} waits: ${reason}`);
+    },
     finish: (left) => {
+      isHeld = false;
       part.advance();
       if (left === 0) part.rest();
     },
     open: (channel, isBusy) => {
       end();
+      isHeld = false;
       if (!isBusy()) part.rest();
       looking = setInterval(() => void look(channel, isBusy), lookEveryMs).unref();
     },

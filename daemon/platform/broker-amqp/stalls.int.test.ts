@@ -120,7 +120,7 @@ it('a consumer whose connection was closed and is refused is a stall, until it g
 it('messages that wait and are not delivered are a stall, until none waits', async () => {
   const confirming = await connection.createConfirmChannel();
   await confirming.assertQueue(queue, { durable: true });
-  const progress = watchQueue(queue, watch, () => undefined, 200);
+  const progress = watchQueue(queue, watch, { consuming: () => undefined }, 200);
   // It is open, and no consumer is there: as if the broker had forgotten it.
   progress.open(confirming, () => false);
   await untilWell();
@@ -128,6 +128,16 @@ it('messages that wait and are not delivered are a stall, until none waits', asy
   await untilStalled(/^1 messages wait in wallet_queue, and the broker delivers none$/);
   await confirming.purgeQueue(queue);
   await untilWell();
+  progress.stop();
+});
+
+it('a batch whose dead messages cannot be put aside is a stall for the reason of that', async () => {
+  const publishing = () => 'the broker takes no messages: low on memory';
+  const progress = watchQueue(queue, watch, { consuming: () => undefined, publishing });
+  progress.begin();
+  await untilStalled(/^the broker takes no messages: low on memory$/);
+  progress.hold('the database is out of reach');
+  expect(stateOf(queue)?.reason).toMatch(/the head of wallet_queue waits: the database/);
   progress.stop();
 });
 
