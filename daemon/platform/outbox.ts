@@ -36,7 +36,7 @@ type RelayOptions = {
   readonly db: Db;
   readonly broker: Pick<Broker, 'publish'> & Partial<Pick<Broker, 'findTrouble'>>;
   readonly log: Log;
-  /** Of whom the outbox is, for reports of stalls: `wallet`. */
+  /** The service whose outbox it is, for reports of stalls. */
   readonly owner?: string;
   readonly watch?: ProgressWatch;
   /** Makes again what was appended by reference. */
