@@ -24,6 +24,8 @@ import { createAddressSet } from './platform/grpc/source.ts';
 import { createLifecycle, type Lifecycle } from './platform/lifecycle.ts';
 import type { Log } from './platform/log.ts';
 import { createMailer, type Mailer } from './platform/mail.ts';
+import { describeTrouble } from './platform/progress/reasons.ts';
+import { createProgressWatch } from './platform/progress/watch.ts';
 import { createRevocations } from './platform/revocations.ts';
 import { createTokenVerifier } from './platform/tokens.ts';
 import { connectPeers, type Peers } from './reach.ts';
@@ -78,10 +80,7 @@ async function compose(
   const { auth, wallet, ownAddress } = peers.value;
   const { revocations, access } = createGate(config, auth, credential, log);
 
-  const { rabbitmqUrl } = config;
-  const broker =
-    rabbitmqUrl === undefined ? createLocalBroker() : createAmqpBroker(rabbitmqUrl, log);
-  lifecycle.defer('broker', () => broker.stop());
+  const { watch, broker } = createMessaging(config, log, lifecycle);
   const mailer = await openMailer(config, lifecycle);
   if (!mailer.ok) return mailer;
   const running: Running[] = [];
@@ -96,6 +95,7 @@ async function compose(
     revocations,
     access,
     mailer: mailer.value,
+    watch,
   };
   for (const name of config.services) {
     const service = await createService[name](deps, notices);
@@ -109,12 +109,14 @@ async function compose(
   // Released before the broker: their relays send until they have stopped.
   for (const { service, stop } of running) lifecycle.defer(service.name, stop);
   running.forEach((r) => r.start());
+  watch.start();
   lifecycle.defer('revocations', () => revocations.stop());
   lifecycle.defer('grpc', () => server.stop(drainMs - 1_000));
   const bound = await listen(server, config.listen, tls.server);
   if (!bound.ok) return bound;
   const readiness = watchReadiness({ server, broker });
-  const metrics = await listenMetrics(config.metricsListen, { broker, readiness, running });
+  const parts = { broker, readiness, running, watch };
+  const metrics = await listenMetrics(config.metricsListen, parts);
   if (!metrics.ok) return metrics;
   // Everything that may need root's rights is done.
   const dropped = await giveUpRoot(account, config);
@@ -130,6 +132,20 @@ async function compose(
     ok: true,
     value: { address: bound.value, notices, stop: () => lifecycle.release(drainMs) },
   };
+}
+
+/** The broker, and the watch over all that works by itself. */
+function createMessaging(
+  { rabbitmqUrl }: Config,
+  log: Log,
+  lifecycle: Lifecycle,
+): Pick<Deps, 'watch' | 'broker'> {
+  const watch = createProgressWatch({ log, describe: describeTrouble });
+  lifecycle.defer('progress watch', () => watch.stop());
+  const broker =
+    rabbitmqUrl === undefined ? createLocalBroker() : createAmqpBroker(rabbitmqUrl, log, watch);
+  lifecycle.defer('broker', () => broker.stop());
+  return { watch, broker };
 }
 
 /** Faults of files come before anything is started. */

@@ -5,6 +5,7 @@ import type { ServerTls } from './platform/grpc/listener.ts';
 import type { GrpcServer } from './platform/grpc/server.ts';
 import { serveMetrics, type MetricsServer } from './platform/metrics.ts';
 import type { OutboxDepth } from './platform/outbox-depth.ts';
+import type { ProgressWatch } from './platform/progress/watch.ts';
 import type { Running } from './services.ts';
 import { formatHostPort, type HostPort } from './settings.ts';
 
@@ -15,10 +16,11 @@ export async function listenMetrics(
     readonly broker: Broker;
     readonly readiness: Readiness;
     readonly running: readonly Running[];
+    readonly watch: ProgressWatch;
   },
 ): Promise<Outcome<Pick<MetricsServer, 'stop'>>> {
   if (!address) return { ok: true, value: { stop: () => Promise.resolve() } };
-  const { broker, readiness, running } = parts;
+  const { broker, readiness, running, watch } = parts;
   const outbox = running.find((service) => service.outbox)?.outbox;
   const timings = running.flatMap((service) => service.timings ?? []);
   const depth = (): OutboxDepth => outbox?.() ?? { events: 0, lagMs: 0 };
@@ -45,7 +47,8 @@ export async function listenMetrics(
     return troubles.filter((text) => text !== undefined).join('; ') || undefined;
   };
   try {
-    const options = { ...address, readings, timings, isReady: readiness.isReady };
+    const { isReady } = readiness;
+    const options = { ...address, readings, timings, isReady, readParts: watch.read };
     const server = await serveMetrics({ ...options, findTrouble });
     return { ok: true, value: server };
   } catch (err) {

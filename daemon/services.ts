@@ -9,6 +9,7 @@ import type { Log } from './platform/log.ts';
 import type { Mailer } from './platform/mail.ts';
 import type { Reading, Timing } from './platform/metrics.ts';
 import type { OutboxDepth } from './platform/outbox-depth.ts';
+import type { ProgressWatch } from './platform/progress/watch.ts';
 import type { Revocations } from './platform/revocations.ts';
 import type { Peers } from './reach.ts';
 import { keyFault, readPreviousKey, readSigningKey } from './secrets.ts';
@@ -46,13 +47,15 @@ export type Deps = {
   readonly access: Access;
   /** Undefined: no mail is sent. */
   readonly mailer: Mailer | undefined;
+  readonly watch: ProgressWatch;
 };
 
 /** Makes a service from its parts; what an operator should know goes into `notices`. */
 export const createService: Readonly<
   Record<ServiceName, (deps: Deps, notices: string[]) => Promise<Outcome<Running>>>
 > = {
-  auth: async ({ config, dataDir, dbs, reserved, revocations, access, mailer, log }, notices) => {
+  auth: async (deps, notices) => {
+    const { config, dataDir, dbs, reserved, revocations, access, mailer, log, watch } = deps;
     const key = await readSigningKey(config, dataDir);
     if (!key.ok) return key;
     const previous = await readPreviousKey(config);
@@ -68,7 +71,7 @@ export const createService: Readonly<
       revocations,
       validateToken,
       ...(mailer ? { mailer } : {}),
-      log,
+      ...{ log, watch },
       config: { ...pems, ...signUp, isStaffTotpRequired },
     });
     if (!auth.ok) return keyFault(auth.key, auth.problem);
@@ -86,7 +89,7 @@ export const createService: Readonly<
     }
     return { ok: true, value: auth.value };
   },
-  wallet: async ({ config, dbs, reserved, broker, auth, log }, notices) => {
+  wallet: async ({ config, dbs, reserved, broker, auth, log, watch }, notices) => {
     const { defaultCurrency, selfServiceOperations, localOperations } = config;
     const { amqpOperations, outboxLimit } = config;
     const wallet = createWallet({
@@ -103,7 +106,7 @@ export const createService: Readonly<
         queue: config.walletQueue,
         laneCount: 2,
       },
-      log,
+      ...{ log, watch },
     });
     const rights = await wallet.checkRights();
     if (rights.length > 0) {
@@ -120,7 +123,7 @@ export const createService: Readonly<
     }
     return { ok: true, value: wallet };
   },
-  statement: ({ config, dbs, reserved, broker, auth, wallet, mailer, log }) => {
+  statement: ({ config, dbs, reserved, broker, auth, wallet, mailer, log, watch }) => {
     const statement = createStatement({
       db: dbOf(dbs, 'statement'),
       workDb: dbOf(reserved, 'statement'),
@@ -138,7 +141,7 @@ export const createService: Readonly<
         exportQueue: config.exportQueue,
         exportRetentionDays: config.exportRetentionDays,
       },
-      log,
+      ...{ log, watch },
     });
     return Promise.resolve({ ok: true, value: statement });
   },

@@ -4,10 +4,11 @@ import { join } from 'node:path';
 import { finished } from 'node:stream/promises';
 
 import { runWallet, type Environment } from '../../scripts/product.ts';
-import { checkLedger, waitUntilDrained } from '../support/check.ts';
+import { checkLedger, waitUntilDrained, waitUntilEmpty } from '../support/check.ts';
+import { perTransaction } from '../support/cpu.ts';
 import { fund } from '../support/generator.ts';
 import { emailOf, startProduct, type Product } from '../support/product.ts';
-import { runRounds } from '../support/rounds.ts';
+import { runRounds, type Measure } from '../support/rounds.ts';
 import { judge, type Bench, type Row } from '../support/row.ts';
 import { measureStream, percent } from './stream.ts';
 
@@ -34,9 +35,9 @@ export const batchRow: Row = {
         bench.rounds,
         async (round) => {
           const job = { prefix: `batch-base ${round}`, wallets: users };
-          const { rate, done } = await measureStream(bench, product, job);
+          const { measure, done } = await measureStream(bench, product, job);
           await check(done);
-          return rate;
+          return measure;
         },
         async (round) => {
           const file = join(home, `${round}.csv`);
@@ -72,7 +73,7 @@ async function measureBatch(
   { server, note }: Bench,
   product: Product,
   { file, count, home }: { readonly file: string; readonly count: number; readonly home: string },
-): Promise<number> {
+): Promise<Measure> {
   const env: Environment = {
     PATH: process.env['PATH'] ?? '',
     HOME: home,
@@ -81,6 +82,7 @@ async function measureBatch(
   };
   await waitUntilDrained(server, product);
   const before = await product.cpuSeconds();
+  const cpuBefore = await product.systemCpuMicros();
   const startedAt = performance.now();
   const args = ['batch', 'run', file, '--batch-id', file, '--yes', '--json'];
   const { code, stdout, stderr } = await runWallet(args, { env });
@@ -91,6 +93,7 @@ async function measureBatch(
   if (done !== count) throw new Error(`${done} of ${count} rows are done`);
   const rate = count / seconds;
   note(`batch: ${Math.round(rate)}/s; of one core the daemon had ${percent(daemonShare)}`);
-  await waitUntilDrained(server, product);
-  return rate;
+  await waitUntilEmpty(server, product);
+  const cpuMicros = perTransaction(cpuBefore, await product.systemCpuMicros(), count);
+  return { value: rate, cpuMicros };
 }

@@ -4,7 +4,8 @@ import { connect } from 'amqplib';
 
 import { toBody } from '../../tests/support/producer.ts';
 import { startRabbitMq } from '../../tests/support/rabbitmq.ts';
-import { checkLedger, waitUntilDrained } from '../support/check.ts';
+import { checkLedger, waitUntilDrained, waitUntilEmpty } from '../support/check.ts';
+import { perTransaction } from '../support/cpu.ts';
 import { fund } from '../support/generator.ts';
 import { startProduct, userIdOf, type Product } from '../support/product.ts';
 import { runRounds } from '../support/rounds.ts';
@@ -22,7 +23,9 @@ export const eventsInRow: Row = {
     const rabbitmq = await startRabbitMq();
     try {
       const env = { RABBITMQ_URL: rabbitmq.url() };
-      const product = await startProduct(bench.server, 'events-in', { users: wallets, env });
+      const product = await startProduct(bench.server, 'events-in', {
+        ...{ users: wallets, env, brokerPid: rabbitmq.pid() },
+      });
       try {
         return [await measure(bench, product, rabbitmq.url())];
       } finally {
@@ -49,13 +52,16 @@ async function measure(bench: Bench, product: Product, url: string) {
       const database = product.databases.nameOf('wallet');
       const since = await readClock(bench, database);
       await product.start();
+      // What the start itself takes is no cost of a message.
+      const cpuBefore = await product.systemCpuMicros();
       expected += count;
       await waitForEntries(bench, database, expected);
       const rate = await readRate(bench, database, since);
       bench.note(`events-in ${round}: ${Math.round(rate)}/s`);
-      await waitUntilDrained(bench.server, product);
+      await waitUntilEmpty(bench.server, product);
+      const cpuMicros = perTransaction(cpuBefore, await product.systemCpuMicros(), count);
       await checkLedger(bench.server, product, BigInt(expected));
-      return rate;
+      return { value: rate, cpuMicros };
     },
   );
   const what = `${count.toLocaleString('en')} messages that wait in ${queue}`;

@@ -30,19 +30,19 @@ export const largeRow: Row = {
         bench.rounds,
         async (round) => {
           const job = { prefix: `base ${round}`, wallets: smallWallets };
-          const { rate, done } = await measureStream(bench, small, job);
+          const { measure, done } = await measureStream(bench, small, job);
           expected.small += BigInt(done);
           await checkLedger(server, small, expected.small);
-          return rate;
+          return measure;
         },
         async (round) => {
-          const { rate, done } = await measureStream(bench, large, {
+          const { measure, done } = await measureStream(bench, large, {
             prefix: `large ${round}`,
             wallets,
           });
           expected.large += BigInt(done);
           await checkLedger(server, large, expected.large);
-          return rate;
+          return measure;
         },
       );
       const what = `one stream, ${wallets.toLocaleString('en')} wallets, beside 10,000`;

@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { checkLedger } from '../support/check.ts';
 import { fund } from '../support/generator.ts';
 import { startProduct, type Product } from '../support/product.ts';
-import { median } from '../support/rounds.ts';
+import { perTransaction, readCpuMicros } from '../support/cpu.ts';
+import { summarize, type Measure, type Pair } from '../support/rounds.ts';
 import { judge, type Bench, type Row } from '../support/row.ts';
 import type { BenchServer } from '../support/server.ts';
 import { runTool } from '../support/tools.ts';
@@ -23,21 +24,18 @@ export const limitRow: Row = {
     try {
       await fund(product, wallets);
       await bench.server.query(database, `CREATE TABLE ${table} (LIKE transactions INCLUDING ALL)`);
-      const pairs: { value: number; baseline: number }[] = [];
+      const pairs: Pair[] = [];
       let expected = BigInt(wallets);
       for (let round = 0; round < bench.rounds; round += 1) {
         const before = await readClock(bench.server, database);
         const job = { prefix: `limit ${round}`, wallets };
-        const { rate, done } = await measureStream(bench, product, job);
+        const { measure, done } = await measureStream(bench, product, job);
         expected += BigInt(done);
         await checkLedger(bench.server, product, expected);
-        pairs.push({ value: rate, baseline: await measureCopy(bench, product, before, done) });
+        const copied = await measureCopy(bench, product, before, done);
+        pairs.push({ product: measure, baseline: copied });
       }
-      const measured = {
-        value: median(pairs.map((pair) => pair.value)),
-        baseline: median(pairs.map((pair) => pair.baseline)),
-        ratio: median(pairs.map((pair) => pair.value / pair.baseline)),
-      };
+      const measured = summarize(pairs);
       const what = `one stream beside COPY, ${rowsPerCommit} rows per commit`;
       return [judge({ id: 'limit', what, unit: 'transactions/s' }, measured, { atLeast: 0.4 })];
     } finally {
@@ -60,7 +58,7 @@ async function measureCopy(
   product: Product,
   since: string,
   count: number,
-): Promise<number> {
+): Promise<Measure> {
   const database = product.databases.nameOf('wallet');
   const order = `SELECT * FROM transactions WHERE occurred_at >= '${since}' ORDER BY ctid`;
   const text = await runTool(server, 'psql', [
@@ -83,11 +81,13 @@ async function measureCopy(
   const countSql = `SELECT count(*) AS n FROM ${table}`;
   const [before] = await server.query<{ n: bigint }>(database, countSql);
   await server.query(database, 'CHECKPOINT');
+  const cpuBefore = await readCpuMicros([server.pid]);
   const startedAt = performance.now();
   await runTool(server, 'psql', ['-X', '-q', '-v', 'ON_ERROR_STOP=1', '-d', database, '-f', file]);
   const seconds = (performance.now() - startedAt) / 1_000;
+  const cpuMicros = perTransaction(cpuBefore, await readCpuMicros([server.pid]), count);
   const [after] = await server.query<{ n: bigint }>(database, countSql);
   const copied = Number((after?.n ?? 0n) - (before?.n ?? 0n));
   if (copied !== count) throw new Error(`${copied} rows were copied instead of ${count}`);
-  return count / seconds;
+  return { value: count / seconds, cpuMicros };
 }

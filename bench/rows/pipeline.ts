@@ -6,10 +6,10 @@ import {
 } from '../../protos/gen/digitalwallet/wallet/v1/wallet.ts';
 import { connect, item } from '../../tests/support/grpc.ts';
 import { startRabbitMq } from '../../tests/support/rabbitmq.ts';
-import { checkLedger, waitUntilDrained } from '../support/check.ts';
-import { fund, generate } from '../support/generator.ts';
+import { checkLedger, waitUntilDrained, waitUntilEmpty } from '../support/check.ts';
+import { fund, generate, readCost } from '../support/generator.ts';
 import { startProduct, userIdOf, type Product } from '../support/product.ts';
-import { median, percentile, runRounds } from '../support/rounds.ts';
+import { median, percentile, runRounds, type Measure } from '../support/rounds.ts';
 import { judge, type Bench, type ResultRow, type Row } from '../support/row.ts';
 
 const wallets = 10_000;
@@ -27,7 +27,8 @@ export const pipelineRow: Row = {
     try {
       const env = { RABBITMQ_URL: rabbitmq.url() };
       const users = wallets + 1;
-      const product = await startProduct(bench.server, 'pipeline', { users, env });
+      const brokerPid = rabbitmq.pid();
+      const product = await startProduct(bench.server, 'pipeline', { users, env, brokerPid });
       try {
         await fund(product, wallets);
         return await measure(bench, product);
@@ -75,9 +76,10 @@ async function measureRate(
   product: Product,
   round: number,
   state: { entries: number },
-): Promise<number> {
+): Promise<Measure> {
   const seconds = bench.isQuick ? bench.seconds : bench.seconds * longer;
   await waitUntilSettled(bench, product, state.entries);
+  await waitUntilDrained(bench.server, product);
   const before = state.entries;
   const job = { kind: 'stream', prefix: `pipeline ${round}`, wallets, seconds } as const;
   const load = await generate(product, job);
@@ -88,8 +90,9 @@ async function measureRate(
       `visible ${Math.round(visible / load.seconds)}/s`,
   );
   await waitUntilSettled(bench, product, state.entries);
+  const cpuMicros = await readCost(product, load);
   await checkLedger(bench.server, product, BigInt(state.entries));
-  return visible / load.seconds;
+  return { value: visible / load.seconds, cpuMicros };
 }
 
 /** Milliseconds from a probe's answer until its line can be read, p99, under an even load. */
@@ -158,7 +161,7 @@ async function countLines({ server }: Bench, product: Product): Promise<number> 
 
 /** Until every entry has its line: throws if there are more lines than entries. */
 async function waitUntilSettled(bench: Bench, product: Product, entries: number): Promise<void> {
-  await waitUntilDrained(bench.server, product);
+  await waitUntilEmpty(bench.server, product);
   for (;;) {
     const lines = await countLines(bench, product);
     if (lines > entries) throw new Error(`${lines} lines for ${entries} entries`);

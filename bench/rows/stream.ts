@@ -1,7 +1,7 @@
-import { checkLedger, waitUntilDrained } from '../support/check.ts';
-import { fund, generate } from '../support/generator.ts';
+import { checkLedger, waitUntilDrained, waitUntilEmpty } from '../support/check.ts';
+import { fund, generate, readCost } from '../support/generator.ts';
 import { startProduct, type Product } from '../support/product.ts';
-import { runRounds } from '../support/rounds.ts';
+import { runRounds, type Measure } from '../support/rounds.ts';
 import { judge, type Bench, type Row } from '../support/row.ts';
 
 /** One stream over so many wallets, in transactions a second. */
@@ -9,7 +9,7 @@ export async function measureStream(
   bench: Bench,
   product: Product,
   job: { readonly prefix: string; readonly wallets: number },
-): Promise<{ readonly rate: number; readonly done: number }> {
+): Promise<{ readonly rate: number; readonly done: number; readonly measure: Measure }> {
   const { server, seconds } = bench;
   await waitUntilDrained(server, product);
   const load = await generate(product, { kind: 'stream', seconds, ...job });
@@ -18,8 +18,9 @@ export async function measureStream(
     `${job.prefix}: ${Math.round(rate)}/s; of one core the generator had ` +
       `${percent(load.cpuShare)}, the daemon ${percent(load.daemonShare)}`,
   );
-  await waitUntilDrained(server, product);
-  return { rate, done: load.done };
+  await waitUntilEmpty(server, product);
+  const cpuMicros = await readCost(product, load);
+  return { rate, done: load.done, measure: { value: rate, cpuMicros } };
 }
 
 export const percent = (share: number): string => `${Math.round(share * 100)} %`;
@@ -37,10 +38,10 @@ const createStreamRow = (id: string, wallets: number, atLeast: number): Row => (
         () => pgbench.measure(bench.seconds),
         async (round) => {
           const job = { prefix: `${id} ${round}`, wallets };
-          const { rate, done } = await measureStream(bench, product, job);
+          const { measure, done } = await measureStream(bench, product, job);
           expected += BigInt(done);
           await checkLedger(bench.server, product, expected);
-          return rate;
+          return measure;
         },
       );
       const what = `one stream, ${wallets.toLocaleString('en')} wallet${wallets > 1 ? 's' : ''}`;

@@ -1,5 +1,5 @@
-import { checkLedger, waitUntilDrained } from '../support/check.ts';
-import { fund, generate } from '../support/generator.ts';
+import { checkLedger, waitUntilDrained, waitUntilEmpty } from '../support/check.ts';
+import { fund, generate, readCost } from '../support/generator.ts';
 import { startProduct } from '../support/product.ts';
 import { runRounds } from '../support/rounds.ts';
 import { judge, type Row } from '../support/row.ts';
@@ -29,10 +29,11 @@ export const unaryRow: Row = {
             `${prefix}: ${Math.round(rate)}/s; of one core the generator had ` +
               `${percent(load.cpuShare)}, the daemon ${percent(load.daemonShare)}`,
           );
-          await waitUntilDrained(server, product);
+          await waitUntilEmpty(server, product);
+          const cpuMicros = await readCost(product, load);
           expected += BigInt(load.done);
           await checkLedger(server, product, expected);
-          return rate;
+          return { value: rate, cpuMicros };
         },
       );
       const what = 'CreateTransaction, 64 in flight';

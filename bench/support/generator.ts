@@ -1,6 +1,7 @@
 import { fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 
+import { perTransaction } from './cpu.ts';
 import type { Job, Load } from './jobs.ts';
 import type { Product } from './product.ts';
 
@@ -8,6 +9,8 @@ import type { Product } from './product.ts';
 export type Measured = Load & {
   /** The daemon's processor time, as a share of one core. */
   readonly daemonShare: number;
+  /** Processor time of the whole system when it began. */
+  readonly cpuBeforeMicros: number;
 };
 
 /**
@@ -34,6 +37,7 @@ export async function generate(
     Promise.race([new Promise<T>((resolve) => child.once('message', resolve as never)), failed]);
   await message<'ready'>();
   const before = await product.cpuSeconds();
+  const cpuBeforeMicros = await product.systemCpuMicros();
   const answer = message<Load>();
   child.send('go');
   const load = await answer;
@@ -41,7 +45,12 @@ export async function generate(
   if (load.refused > 0 && !mayBeRefused) {
     throw new Error(`${load.refused} of the load's transactions were refused`);
   }
-  return { ...load, daemonShare };
+  return { ...load, daemonShare, cpuBeforeMicros };
+}
+
+/** What a transaction of this load has cost until now: read it once all of it is dealt with. */
+export async function readCost(product: Product, load: Measured): Promise<number | null> {
+  return perTransaction(load.cpuBeforeMicros, await product.systemCpuMicros(), load.done);
 }
 
 /** A deposit into each wallet, so that no withdrawal lacks funds; opens them, too. */

@@ -7,6 +7,7 @@ import { hash } from '@node-rs/argon2';
 import { AuthServiceService } from '../../protos/gen/digitalwallet/auth/v1/auth.ts';
 import { startWalletd, type Daemon } from '../../scripts/product.ts';
 import { connect } from '../../tests/support/grpc.ts';
+import { readCpuMicros } from './cpu.ts';
 import type { BenchServer, DatabaseSet } from './server.ts';
 
 /** A daemon of the built product, alone on its three databases. */
@@ -20,6 +21,8 @@ export type Product = {
   signIn(n?: number): Promise<string>;
   /** Processor time that it has used so far, in seconds. */
   cpuSeconds(): Promise<number>;
+  /** Processor time of the daemon, Postgres and RabbitMQ so far, in microseconds. */
+  systemCpuMicros(): Promise<number>;
   stop(): Promise<void>;
 };
 
@@ -41,7 +44,12 @@ const userIdSql = `('00000000-0000-4000-8000-' || lpad(to_hex(n), 12, '0'))::uui
 export async function startProduct(
   server: BenchServer,
   name: string,
-  options: { readonly users: number; readonly env?: Readonly<Record<string, string>> },
+  options: {
+    readonly users: number;
+    readonly env?: Readonly<Record<string, string>>;
+    /** Of RabbitMQ, where there is one. */
+    readonly brokerPid?: number;
+  },
 ): Promise<Product> {
   const databases = await server.createDatabases(name);
   const keyFile = join(server.folder, `${name}.pem`);
@@ -74,6 +82,11 @@ export async function startProduct(
     databases,
     signIn: (n = 0) => signIn(daemon.address, operatorOf(n)),
     cpuSeconds: () => readCpuSeconds(daemon.pid),
+    systemCpuMicros: () => {
+      const { brokerPid } = options;
+      const broker = brokerPid === undefined ? [] : [brokerPid];
+      return readCpuMicros([daemon.pid, server.pid, ...broker]);
+    },
     start: async () => {
       daemon = await startWalletd(env, [], server.daemonFlags);
     },

@@ -23,7 +23,7 @@ export function describeMachine(): string {
 /** The table as people read it; columns are padded, so that it also reads as Markdown. */
 export function formatTable(rows: readonly ResultRow[]): string {
   const cells = [
-    ['id', 'work', 'product', 'baseline', 'unit', 'ratio', 'must be', 'met'],
+    ['id', 'work', 'product', 'baseline', 'unit', 'ratio', 'µs', 'its µs', 'must be', 'met'],
     ...rows.map((row) => [
       row.id,
       row.what,
@@ -31,6 +31,8 @@ export function formatTable(rows: readonly ResultRow[]): string {
       formatNumber(row.baseline),
       row.unit,
       row.ratio === null ? '–' : row.ratio.toFixed(2),
+      formatMicros(row.cpuMicros),
+      formatMicros(row.baselineCpuMicros),
       row.target,
       row.met === null ? `not run: ${row.reason ?? ''}` : row.met ? 'yes' : 'NO',
     ]),
@@ -42,6 +44,9 @@ export function formatTable(rows: readonly ResultRow[]): string {
   return [line(head), line((widths ?? []).map((w) => '-'.repeat(w))), ...body.map(line)].join('\n');
 }
 
+const formatMicros = (micros: number | null | undefined): string =>
+  micros === null || micros === undefined ? '–' : micros.toFixed(1);
+
 function formatNumber(value: number | null): string {
   if (value === null) return '–';
   return value >= 1_000 ? Math.round(value).toLocaleString('en') : value.toPrecision(4);
@@ -49,5 +54,10 @@ function formatNumber(value: number | null): string {
 
 export async function writeReport(file: string, report: Report): Promise<void> {
   await mkdir(dirname(file), { recursive: true });
-  await writeFile(file, `${JSON.stringify(report, null, 2)}\n`);
+  const rows = report.rows.map((row) => ({
+    ...row,
+    cpuMicros: row.cpuMicros ?? null,
+    baselineCpuMicros: row.baselineCpuMicros ?? null,
+  }));
+  await writeFile(file, `${JSON.stringify({ ...report, rows }, null, 2)}\n`);
 }

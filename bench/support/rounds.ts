@@ -13,30 +13,54 @@ export function percentile(values: readonly number[], share: number): number {
   return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? NaN;
 }
 
-export type Paired = { readonly value: number; readonly baseline: number; readonly ratio: number };
+export type Paired = {
+  readonly value: number;
+  readonly baseline: number;
+  readonly ratio: number;
+  /** Processor time of a transaction; null where it was not measured. */
+  readonly cpuMicros: number | null;
+  readonly baselineCpuMicros: number | null;
+};
+
+/** What a round has measured: a value, and what a transaction cost where that is known. */
+export type Measure = { readonly value: number; readonly cpuMicros: number | null };
+type Round = (round: number) => Promise<number | Measure>;
 
 /**
  * Baseline and product in turn, the one that begins changing from round to round, so that what
  * slows the machine down slows both. The ratio is the median of the rounds' own ratios.
  */
-export async function runRounds(
-  count: number,
-  baseline: (round: number) => Promise<number>,
-  product: (round: number) => Promise<number>,
-): Promise<Paired> {
-  const pairs: { value: number; baseline: number }[] = [];
+export async function runRounds(count: number, baseline: Round, product: Round): Promise<Paired> {
+  const pairs: Pair[] = [];
   for (let round = 0; round < count; round += 1) {
     if (round % 2 === 0) {
-      const first = await baseline(round);
-      pairs.push({ baseline: first, value: await product(round) });
+      const first = toMeasure(await baseline(round));
+      pairs.push({ baseline: first, product: toMeasure(await product(round)) });
     } else {
-      const value = await product(round);
-      pairs.push({ value, baseline: await baseline(round) });
+      const first = toMeasure(await product(round));
+      pairs.push({ product: first, baseline: toMeasure(await baseline(round)) });
     }
   }
+  return summarize(pairs);
+}
+
+export type Pair = { readonly product: Measure; readonly baseline: Measure };
+
+/** Medians over the rounds. */
+export function summarize(pairs: readonly Pair[]): Paired {
   return {
-    value: median(pairs.map((pair) => pair.value)),
-    baseline: median(pairs.map((pair) => pair.baseline)),
-    ratio: median(pairs.map((pair) => pair.value / pair.baseline)),
+    value: median(pairs.map(({ product }) => product.value)),
+    baseline: median(pairs.map(({ baseline }) => baseline.value)),
+    ratio: median(pairs.map(({ product, baseline }) => product.value / baseline.value)),
+    cpuMicros: medianOfKnown(pairs.map(({ product }) => product.cpuMicros)),
+    baselineCpuMicros: medianOfKnown(pairs.map(({ baseline }) => baseline.cpuMicros)),
   };
+}
+
+const toMeasure = (measured: number | Measure): Measure =>
+  typeof measured === 'number' ? { value: measured, cpuMicros: null } : measured;
+
+function medianOfKnown(values: readonly (number | null)[]): number | null {
+  const known = values.filter((value) => value !== null);
+  return known.length > 0 ? median(known) : null;
 }

@@ -1,4 +1,5 @@
 import type { Pgbench } from './pgbench.ts';
+import type { Paired } from './rounds.ts';
 import type { BenchServer } from './server.ts';
 
 /** What all rows of a run share. */
@@ -21,6 +22,12 @@ export type ResultRow = {
   readonly value: number | null;
   readonly baseline: number | null;
   readonly ratio: number | null;
+  /**
+   * User and system time of daemon, Postgres and RabbitMQ for a transaction, and of Postgres for one
+   * of the baseline's; null or absent where it makes no sense.
+   */
+  readonly cpuMicros?: number | null;
+  readonly baselineCpuMicros?: number | null;
   /** Such as `>= 10`, of the ratio unless the unit says otherwise. */
   readonly target: string;
   /** null: it was not run, which is never the same as met. */
@@ -40,7 +47,7 @@ type Bound = { readonly atLeast: number } | { readonly atMost: number };
 /** Judges a ratio by its target. */
 export function judge(
   row: Pick<ResultRow, 'id' | 'what' | 'unit'>,
-  measured: { readonly value: number; readonly baseline: number; readonly ratio: number },
+  measured: Pick<Paired, 'value' | 'baseline' | 'ratio'> & Partial<Paired>,
   bound: Bound,
 ): ResultRow {
   const isMet =

@@ -19,6 +19,8 @@ export type DatabaseSet = {
 
 export type BenchServer = {
   readonly folder: string;
+  /** Of the postmaster, whose children serve. */
+  readonly pid: number;
   /** Flags of Node for each daemon: a CPU profile, if one was asked for. */
   readonly daemonFlags: readonly string[];
   /** What psql and pgbench need to get in as the superuser. */
@@ -71,8 +73,12 @@ export async function startServer(profileFolder?: string): Promise<BenchServer> 
     `SELECT name, current_setting(name) AS setting FROM pg_settings WHERE name = ANY($1)`,
     [shown],
   );
+  const [pid = ''] = (await readFile(join(dataDir, 'postgres', 'postmaster.pid'), 'utf8')).split(
+    '\n',
+  );
   return {
     folder,
+    pid: Number(pid),
     daemonFlags:
       profileFolder === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${profileFolder}`],
     toolEnv: {

@@ -5,6 +5,7 @@ import type { Db } from '../platform/db.ts';
 import type { HostedService } from '../platform/grpc/server.ts';
 import type { Log } from '../platform/log.ts';
 import type { Mailer } from '../platform/mail.ts';
+import type { ProgressWatch } from '../platform/progress/watch.ts';
 import type { Revocations } from '../platform/revocations.ts';
 import type { VerifiedToken } from '../platform/tokens.ts';
 import { createDeviceTokens } from './device-tokens.ts';
@@ -46,6 +47,7 @@ export type AuthOptions = {
   /** Undefined: no codes and no notices are sent. */
   readonly mailer?: Mailer;
   readonly log: Log;
+  readonly watch?: ProgressWatch;
   readonly config: {
     readonly isSignUpOpen: boolean;
     /** True where it is open for programs on this machine only. */
@@ -60,7 +62,7 @@ export type AuthOptions = {
 
 /** Users, sessions and the keys that sign tokens; `problem` says why one of those is no use. */
 export async function createAuth(options: AuthOptions) {
-  const { db, feedDb, revocations, validateToken, mailer, log, config } = options;
+  const { db, feedDb, revocations, validateToken, mailer, log, watch, config } = options;
   const created = await createSigningKeys(config.signingKeyPem, config.previousKeyPem);
   if (!created.ok) return created;
   const keys = created.value;
@@ -76,7 +78,7 @@ export async function createAuth(options: AuthOptions) {
     'password-reset-code': composeResetMail(makeCode),
     'email-change-code': composeChangeMail(makeCode),
   };
-  const mails = mailer && createMailQueue({ db: feedDb, mailer, log, compose });
+  const mails = mailer && createMailQueue({ db: feedDb, mailer, log, compose, watch });
   const service: HostedService = {
     name: 'digitalwallet.auth.v1.AuthService',
     definition: AuthServiceService,

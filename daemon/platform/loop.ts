@@ -17,8 +17,9 @@ export function createLoop(options: {
   readonly work: () => Promise<boolean>;
   readonly pollMs: number;
   readonly log: Log;
+  readonly onFailure?: (err: unknown) => void;
 }): Loop {
-  const { name, work, pollMs, log } = options;
+  const { name, work, pollMs, log, onFailure } = options;
   let isStopped = false;
   let isWoken = false;
   let rouse: (() => void) | undefined;
@@ -39,6 +40,7 @@ export function createLoop(options: {
       isWoken = false;
       const hasWorked = await work().catch((err: unknown) => {
         log.warn({ err, loop: name }, 'not done now; it is tried again');
+        onFailure?.(err);
         return false;
       });
       if (!hasWorked && isWanted()) await nap();

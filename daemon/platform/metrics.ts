@@ -2,6 +2,8 @@ import { createServer } from 'node:http';
 
 import { collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 
+import type { PartState } from './progress/watch.ts';
+
 /** A value that is read when it is asked for. */
 export type Reading = { readonly name: string; readonly help: string; read(): number };
 
@@ -30,6 +32,8 @@ export async function serveMetrics(options: {
   readonly port: number;
   readonly readings: readonly Reading[];
   readonly timings: readonly Timing[];
+  /** Which parts of the daemon have work and do none of it. */
+  readonly readParts: () => readonly PartState[];
   readonly isReady: () => boolean;
   /** What does not keep the daemon from serving, and an operator should know. */
   readonly findTrouble: () => string | undefined;
@@ -47,6 +51,7 @@ export async function serveMetrics(options: {
       },
     });
   }
+  addParts(registry, options.readParts);
   const server = createServer((request, response) => {
     const answer = (code: number, type: string, body: string): void => {
       response.writeHead(code, { 'content-type': type });
@@ -57,9 +62,7 @@ export async function serveMetrics(options: {
     } else if (request.url === '/healthz') {
       answer(200, 'text/plain', 'ok\n');
     } else if (request.url === '/readyz') {
-      const trouble = options.findTrouble();
-      const text = `${options.isReady() ? 'ready' : 'not ready'}${trouble ? `; ${trouble}` : ''}\n`;
-      answer(options.isReady() ? 200 : 503, 'text/plain', text);
+      answer(options.isReady() ? 200 : 503, 'text/plain', describeReadiness(options));
     } else {
       answer(404, 'text/plain', 'not found\n');
     }
@@ -77,4 +80,35 @@ export async function serveMetrics(options: {
         server.close(() => resolve());
       }),
   };
+}
+
+function addParts(registry: Registry, readParts: () => readonly PartState[]): void {
+  const add = (name: string, help: string, valueOf: (state: PartState) => number): void => {
+    new Gauge({
+      ...{ name, help, labelNames: ['part'], registers: [registry] },
+      collect() {
+        for (const state of readParts()) this.set({ part: state.part }, valueOf(state));
+      },
+    });
+  };
+  const stalledHelp = '1 if there is work and none of it was finished for 30 seconds';
+  add('walletd_stalled', stalledHelp, (state) => (state.isStalled ? 1 : 0));
+  const ageHelp = 'Since work was last finished, while there is some; otherwise 0';
+  add('walletd_progress_age_seconds', ageHelp, (state) => state.ageMs / 1_000);
+}
+
+/** The state in a line, and a line for each part that is stalled. */
+function describeReadiness(options: {
+  readonly isReady: () => boolean;
+  readonly findTrouble: () => string | undefined;
+  readonly readParts: () => readonly PartState[];
+}): string {
+  const stalled = options.readParts().filter((state) => state.isStalled);
+  const state = options.isReady() ? 'ready' : 'not ready';
+  const trouble = options.findTrouble();
+  const first = `${state}${stalled.length > 0 ? ', degraded' : ''}${trouble ? `; ${trouble}` : ''}`;
+  const rest = stalled.map(
+    ({ part, ageMs, reason }) => `${part}: stalled for ${Math.floor(ageMs / 1_000)} s: ${reason}`,
+  );
+  return [first, ...rest, ''].join('\n');
 }

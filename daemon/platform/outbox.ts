@@ -2,6 +2,9 @@ import type { Broker, OutboundMessage } from './broker.ts';
 import type { Db } from './db.ts';
 import type { Log } from './log.ts';
 import type { Timing } from './metrics.ts';
+import { readOldestOfOutbox } from './progress/outbox.ts';
+import { describeTrouble } from './progress/reasons.ts';
+import { unwatched, type ProgressWatch } from './progress/watch.ts';
 import { createNap } from './nap.ts';
 import { createLease, renewMs, type Lease } from './outbox-lease.ts';
 import {
@@ -31,8 +34,11 @@ const stopTimeoutMs = 2_000;
 
 type RelayOptions = {
   readonly db: Db;
-  readonly broker: Pick<Broker, 'publish'>;
+  readonly broker: Pick<Broker, 'publish'> & Partial<Pick<Broker, 'findTrouble'>>;
   readonly log: Log;
+  /** The service whose outbox it is, for reports of stalls. */
+  readonly owner?: string;
+  readonly watch?: ProgressWatch;
   /** Makes again what was appended by reference. */
   readonly load?: LoadReferred;
   /** Told how long the oldest messages of a round took from their commit to their confirm. */
@@ -45,8 +51,13 @@ type RelayOptions = {
  * deletions carry the lease's token, so that one which was overtaken deletes nothing.
  */
 export function createRelay(options: RelayOptions): Relay {
-  const { db, log } = options;
+  const { db, log, broker, owner = '', watch = unwatched } = options;
   const lease = createLease(db, log);
+  const progress = watch.watchBacklog(
+    `${owner}.outbox`,
+    () => readOldestOfOutbox(db, lease.holder),
+    () => broker.findTrouble?.(),
+  );
   const nap = createNap();
   // After a failure no commit cuts the pause short: under load that would be no pause at all.
   const pause = createNap();
@@ -68,6 +79,7 @@ export function createRelay(options: RelayOptions): Relay {
       } catch (err) {
         failures += 1;
         log.warn({ err, failures }, 'outbox not sent; it is kept and tried again');
+        progress.wait(describeTrouble(err));
         await settling.end().catch(() => undefined);
         if (isRunning()) await pause.take(Math.min(maxBackoffMs, 100 * 2 ** failures));
       }

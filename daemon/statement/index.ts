@@ -11,10 +11,12 @@ import type { Log } from '../platform/log.ts';
 import type { Mailer } from '../platform/mail.ts';
 import { createTiming } from '../platform/metrics.ts';
 import { createRelay } from '../platform/outbox.ts';
+import { unwatched, type ProgressWatch } from '../platform/progress/watch.ts';
 import { createExportHandlers } from './exports/handlers.ts';
 import type { FindUser } from './exports/peers.ts';
 import { createRequestConsumer } from './exports/requests.ts';
 import { createExportWorker } from './exports/worker.ts';
+import { createGaps } from './gaps.ts';
 import type { ReadHead } from './generate.ts';
 import { createHandlers } from './handlers.ts';
 import { policies } from './policy.ts';
@@ -30,7 +32,7 @@ export type StatementOptions = {
   readonly db: Db;
   /** For the relay, the exports and the rebuild: connections that no reader can use up. */
   readonly workDb: Db;
-  readonly broker: Pick<Broker, 'publish'>;
+  readonly broker: Pick<Broker, 'publish'> & Partial<Pick<Broker, 'findTrouble'>>;
   readonly peers: {
     readonly readHead: ReadHead;
     readonly findUser: FindUser;
@@ -46,12 +48,13 @@ export type StatementOptions = {
     readonly exportRetentionDays: number;
   };
   readonly log: Log;
+  readonly watch?: ProgressWatch;
 };
 
 /** Statements, projected from the ledger's events, and their exports to files. */
 export function createStatement(options: StatementOptions) {
-  const { db, workDb, broker, peers, mailer, config, log } = options;
-  const relay = createRelay({ db: workDb, broker, log });
+  const { db, workDb, broker, peers, mailer, config, log, watch = unwatched } = options;
+  const relay = createRelay({ db: workDb, broker, log, owner: 'statement', watch });
   const trail = createAuditTrail({ db, log });
   const worker = createExportWorker({
     db: workDb,
@@ -59,13 +62,15 @@ export function createStatement(options: StatementOptions) {
     mailer,
     retentionDays: config.exportRetentionDays,
     onReady: relay.wake,
-    log,
+    ...{ log, watch },
   });
   const lag = createTiming(
     'walletd_projection_lag_seconds',
     'From a transaction until its statement line was there; the oldest of each batch',
   );
-  const projection = createProjection(db, config.queue, lag);
+  const gaps = createGaps(db);
+  watch.watchBacklog('statement.lines', gaps.findOldest);
+  const projection = createProjection(db, config.queue, lag, gaps);
   const requests = createRequestConsumer(db, config.exportQueue, worker.wake);
   const { readLedger } = peers;
   const plan = createReplayPlan({ projection, requests, readLedger, trail });

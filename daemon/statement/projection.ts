@@ -3,6 +3,7 @@ import { buryLetters } from '../platform/dead-letters.ts';
 import { readClock, sqlStateOf, type Db, type Tx } from '../platform/db.ts';
 import type { Timing } from '../platform/metrics.ts';
 import type { Line } from './domain.ts';
+import type { Gaps } from './gaps.ts';
 import { readLine } from './messages.ts';
 import { appendLines, insertLines } from './store.ts';
 
@@ -13,7 +14,7 @@ const clockEveryMs = 5_000;
 const carefulBatches = 16;
 
 /** Turns `transaction_created` into statement lines: many messages, one commit. */
-export function createProjection(db: Db, queue: string, lag?: Timing): Consumer {
+export function createProjection(db: Db, queue: string, lag?: Timing, gaps?: Gaps): Consumer {
   const clock = createClock();
   const insert = createInsert(db);
   return {
@@ -26,6 +27,7 @@ export function createProjection(db: Db, queue: string, lag?: Timing): Consumer 
       const lines = read.filter((item): item is Line => !('kind' in item));
       if (lines.length > 0) {
         await insert(lines, clock.set);
+        gaps?.note(lines);
         const oldestMs = lines.reduce((ms, line) => Math.min(ms, line.occurredAtMs), Infinity);
         lag?.observe((clock.nowMs() - oldestMs) / 1_000);
       }

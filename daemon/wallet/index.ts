@@ -11,6 +11,7 @@ import type { Log } from '../platform/log.ts';
 import { createTiming } from '../platform/metrics.ts';
 import { createOutboxGauge } from '../platform/outbox-depth.ts';
 import { createRelay } from '../platform/outbox.ts';
+import type { ProgressWatch } from '../platform/progress/watch.ts';
 import { createCommit } from './commit.ts';
 import { createEmittedConsumer } from './emitted.ts';
 import { createLedgerAlarms, explainDefects } from './commit/alarms.ts';
@@ -45,15 +46,18 @@ export type WalletOptions = {
     readonly laneCount: number;
   };
   readonly log: Log;
+  readonly watch: ProgressWatch;
 };
 
 /** The ledger's service. `checkRights` names what its database role could do and must not. */
-export function createWallet({ db, commitDb, broker, peers, config, log }: WalletOptions) {
+export function createWallet(options: WalletOptions) {
+  const { db, commitDb, broker, peers, config, log, watch } = options;
   const lag = createTiming(
     'walletd_event_confirm_seconds',
     'From a commit until its events were confirmed; the oldest of each round',
   );
-  const relay = createRelay({ db: commitDb, broker, log, load: loadEvents, lag });
+  const sending = { load: loadEvents, lag, owner: 'wallet', watch };
+  const relay = createRelay({ db: commitDb, broker, log, ...sending });
   const gauge = createOutboxGauge(commitDb, log);
   const isOutboxFull = (): boolean => gauge.read().events >= config.outboxLimit;
   const heads = createHeads();
@@ -73,10 +77,8 @@ export function createWallet({ db, commitDb, broker, peers, config, log }: Walle
   };
   const emitted = createEmittedConsumer(emittedOptions);
   const trail = createAuditTrail({ db, log });
-  const deadLetters = createDeadLetters({
-    db,
-    plan: createReplayPlan({ ...emittedOptions, trail }),
-  });
+  const plan = createReplayPlan({ ...emittedOptions, trail });
+  const deadLetters = createDeadLetters({ db, plan });
   const service: HostedService = {
     name: 'digitalwallet.wallet.v1.WalletService',
     definition: WalletServiceService,

@@ -26,6 +26,8 @@ type Report = {
     value: number;
     baseline: number;
     ratio: number;
+    cpuMicros: number | null;
+    baselineCpuMicros: number | null;
     target: string;
     met: boolean;
   }[];
@@ -57,6 +59,14 @@ describe('the benchmarks', () => {
       expect(row.baseline).toBeGreaterThan(0);
       expect(row.ratio).toBeGreaterThan(0);
     }
+    for (const { id, cpuMicros, baselineCpuMicros } of report.rows) {
+      const isMeasured = ['stream', 'batch'].includes(id);
+      for (const micros of [cpuMicros, baselineCpuMicros]) {
+        if (isMeasured) expect(micros).toBeGreaterThan(1);
+        else expect(micros).toBeNull();
+      }
+    }
+    expect(done.stdout).toMatch(/^\| id .*\| µs +\| its µs/m);
     for (const { id } of report.rows)
       expect(done.stdout).toMatch(new RegExp(`^\\| ${id} +\\|`, 'm'));
   }, 300_000);

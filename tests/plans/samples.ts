@@ -70,6 +70,7 @@ export function createSamples(size: number): Readonly<Record<string, Sample>> {
     line_append: all(wallets, newSeqs, added, ...line),
     line_insert: all(wallets, newSeqs, added, ...line),
     line_last_seq: one(wallet),
+    line_missing: all(wallets, repeat(5n)),
     line_next_seq: one(wallet, middle),
     line_before: search(wallet, lastSeq, middleTime),
     line_sums: all(wallet, middle, middle + many),
@@ -80,6 +81,8 @@ export function createSamples(size: number): Readonly<Record<string, Sample>> {
     export_find: one(idOf('x', 1)),
     export_find_like: one(idOf('u', 1), Buffer.alloc(0)),
     export_claim: one(60_000),
+    export_oldest: one(),
+    export_mail_oldest: one(),
     export_list: all(null, null, '2030-01-01', idOf('x', 0), many),
     export_list_of_user: one(idOf('u', 1), null, '2030-01-01', idOf('x', 0), many),
     export_chunk_at: one(idOf('x', 1), 1, 15n),
@@ -95,6 +98,7 @@ export function createSamples(size: number): Readonly<Record<string, Sample>> {
     code_of_subject: one('7@new.example.com', 'sign-up'),
     email_change_of_user: one(user),
     mail_claim: one(60_000),
+    mail_oldest: one(),
     session_insert: one(idOf('added', 0), user, '', '2030-01-01'),
     session_lock: one(session),
     session_list: all('9000000000000000', idOf('x', 0), many, user),
@@ -119,7 +123,14 @@ const md5Bytes = (kind: string, n: number | string): Buffer =>
 /** Statements without a sample, and why none is needed. Their plans are looked at all the same. */
 export const withoutSample: Readonly<Record<string, readonly string[]>> = {
   'the outbox and its lease, which hold what is on its way': [
-    ...['outbox_delete', 'outbox_depth', 'outbox_lease', 'outbox_lease_end', 'outbox_rewrite'],
+    ...[
+      'outbox_delete',
+      'outbox_depth',
+      'outbox_lease',
+      'outbox_lease_end',
+      'outbox_oldest',
+      'outbox_rewrite',
+    ],
   ],
   'one row by its key, by somebody’s command': [
     ...[

@@ -19,6 +19,8 @@ export type RabbitMq = {
   ctl(...args: string[]): Promise<string>;
   /** How `ctl` is run, for other processes that do it themselves. */
   readonly ctlCommand: CtlCommand;
+  /** Of the Erlang VM, while it runs. */
+  pid(): number;
   /** Stops the node in good order; its data stays. */
   stopApp(): Promise<void>;
   /**
@@ -100,6 +102,7 @@ export async function startRabbitMq(): Promise<RabbitMq> {
     ctl,
     ctlCommand,
     createVhost: () => createVhost(ctl, user),
+    pid: () => running().pid ?? 0,
     stopApp: () => endWith(running(), 'SIGTERM'),
     kill: () => endWith(running(), 'SIGKILL'),
     freeze: () => void running().kill('SIGSTOP'),

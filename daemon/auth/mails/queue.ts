@@ -5,7 +5,17 @@ import type { Log } from '../../platform/log.ts';
 import { createLoop } from '../../platform/loop.ts';
 import { describeMailFailure, type Mail, type Mailer } from '../../platform/mail.ts';
 import { mailDelayMs, maxMailAgeMs, maxMailDelayMs } from '../domain.ts';
-import { claimMail, correctMailTimes, delayMail, removeMail, type QueuedMail } from './store.ts';
+import { createMailProgress, type MailProgress } from '../../platform/progress/mail.ts';
+import { describeTrouble } from '../../platform/progress/reasons.ts';
+import { unwatched, type ProgressWatch } from '../../platform/progress/watch.ts';
+import {
+  claimMail,
+  correctMailTimes,
+  delayMail,
+  findOldestMail,
+  removeMail,
+  type QueuedMail,
+} from './store.ts';
 
 export type MailContent = { readonly subject: string; readonly text: string };
 
@@ -40,14 +50,18 @@ type QueueOptions = {
   readonly mailer: Pick<Mailer, 'send'>;
   readonly log: Log;
   readonly compose: Readonly<Record<string, ComposeMail>>;
+  readonly watch?: ProgressWatch | undefined;
 };
 
 /** Sends the mails of the table `mails`, each until the mail server has taken it or it is too old. */
 export function createMailQueue(options: QueueOptions): MailQueue {
-  const { db, log } = options;
-  const work = (): Promise<boolean> => sendNextMail(options);
+  const { db, log, watch = unwatched } = options;
+  const part = watch.watchBacklog('auth.mails', () => db.read(findOldestMail));
+  const progress = createMailProgress(part);
+  const onFailure = (err: unknown): void => part.wait(describeTrouble(err));
+  const work = (): Promise<boolean> => sendNextMail(options, progress);
   const senders = Array.from({ length: senderCount }, () =>
-    createLoop({ name: 'account mail', work, pollMs, log }),
+    createLoop({ name: 'account mail', work, pollMs, log, onFailure }),
   );
   const correction = createLoop({
     name: 'times of account mail',
@@ -74,7 +88,10 @@ export function createMailQueue(options: QueueOptions): MailQueue {
 }
 
 /** Sends one mail that is due, and keeps what became of it. False if none is due. */
-export async function sendNextMail({ db, mailer, log, compose }: QueueOptions): Promise<boolean> {
+export async function sendNextMail(
+  { db, mailer, log, compose }: QueueOptions,
+  progress?: MailProgress,
+): Promise<boolean> {
   const claimed = await db.tx(async (tx) => {
     const mail = await claimMail(tx, leaseMs);
     if (!mail) return undefined;
@@ -86,16 +103,26 @@ export async function sendNextMail({ db, mailer, log, compose }: QueueOptions): 
   if (!content) {
     // A kind of a newer program is left to that program.
     if (compose[mail.kind]) await db.tx((tx) => removeMail(tx, mail));
-    else await keepFailure(db, log, mail, { ...about, isFinal: false, code: 'UNKNOWN_KIND' });
+    else {
+      progress?.hold('the mail is of a kind that this version of walletd does not know');
+      await keepFailure(db, log, mail, { ...about, isFinal: false, code: 'UNKNOWN_KIND' });
+    }
     return true;
   }
   const renewal = setInterval(
     () => void db.tx((tx) => delayMail(tx, mail, leaseMs)).catch(() => undefined),
     leaseMs / 3,
   );
+  progress?.begin();
   const failure = await mailer
     .send(toMail(mail, content))
-    .then(() => undefined, describeMailFailure)
+    .then(
+      () => progress?.sent(),
+      (err: unknown) => {
+        progress?.fail(err);
+        return describeMailFailure(err);
+      },
+    )
     .finally(() => clearInterval(renewal));
   if (failure) await keepFailure(db, log, mail, { ...about, ...failure });
   else await db.tx((tx) => removeMail(tx, mail));

@@ -28,6 +28,14 @@ export async function appendMail(
   await tx.execute(appendSql, [randomUUID(), kind, recipient, JSON.stringify(details)]);
 }
 
+const oldestSql = sql('mail_oldest', 'SELECT id FROM mails ORDER BY created_at, id LIMIT 1');
+
+/** The mail that has waited longest, to see whether any is sent. */
+export async function findOldestMail(tx: Tx): Promise<{ readonly key: string } | undefined> {
+  const [row] = await tx.query<{ id: string }>(oldestSql);
+  return row && { key: row.id };
+}
+
 const inMs = (parameter: string): string =>
   `clock_timestamp() + ${parameter}::integer * interval '1 millisecond'`;
 

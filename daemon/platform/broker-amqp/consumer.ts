@@ -7,7 +7,10 @@ import { isUuid, uuidV5 } from '../../../core/ids.ts';
 import type { Consumer, DeadLetter, Handling, InboundMessage } from '../broker.ts';
 import { parseJson } from '../dead-letter-replays.ts';
 import type { Log } from '../log.ts';
+import { describeTrouble } from '../progress/reasons.ts';
+import type { ProgressWatch } from '../progress/watch.ts';
 import type { Publisher } from './publisher.ts';
+import { watchQueue, type QueueProgress } from './queue-progress.ts';
 import { keepSession } from './session.ts';
 import { assertExchanges, assertQueues, deadQueueOf } from './topology.ts';
 
@@ -15,6 +18,13 @@ export type Subscription = {
   findTrouble(): string | undefined;
   /** Takes in nothing more, and ends once the batch in hand is acked. */
   stop(): Promise<void>;
+};
+
+type DrainOptions = {
+  readonly url: string;
+  readonly log: Log;
+  readonly watch: ProgressWatch;
+  readonly publisher?: Publisher;
 };
 
 /** Gives the messages that are held: their turn has not come yet. */
@@ -41,7 +51,7 @@ const letterNamespace = '5c6d2f0a-53b1-4b76-9f5e-0a4b1f3d9c27';
  */
 export function subscribe(
   consumer: Consumer,
-  options: { readonly url: string; readonly log: Log; readonly publisher: Publisher },
+  options: DrainOptions & { readonly publisher: Publisher },
 ): Subscription {
   const { publisher } = options;
   const ownUserId = userIdOf(options.url);
@@ -74,10 +84,7 @@ export function subscribe(
 }
 
 /** Moves what was put aside, by us or by the broker, into the service's own table. */
-export function subscribeDead(
-  consumer: Consumer,
-  options: { readonly url: string; readonly log: Log },
-): Subscription {
+export function subscribeDead(consumer: Consumer, options: DrainOptions): Subscription {
   const queue = deadQueueOf(consumer.queue);
   const ownUserId = userIdOf(options.url);
   return drainQueue(queue, consumer, options, async (messages) => {
@@ -89,12 +96,16 @@ export function subscribeDead(
 function drainQueue(
   queue: string,
   consumer: Consumer,
-  { url, log }: { readonly url: string; readonly log: Log },
+  { url, log, watch, publisher }: DrainOptions,
   work: Work,
 ): Subscription {
   let isStopping = false;
   let inHand: Promise<void> = Promise.resolve();
   let tag: string | undefined;
+  const progress = watchQueue(queue, watch, {
+    consuming: () => session.findTrouble(),
+    publishing: publisher?.findTrouble,
+  });
 
   const session = keepSession({
     name: `consumer ${queue}`,
@@ -102,7 +113,10 @@ function drainQueue(
     log,
     setup: async (channel) => {
       let isOpen = true;
-      channel.on('close', () => (isOpen = false));
+      channel.on('close', () => {
+        isOpen = false;
+        progress.close();
+      });
       await assertExchanges(channel);
       await assertQueues(channel, consumer);
       await channel.prefetch(consumer.maxBatch * 3);
@@ -119,8 +133,11 @@ function drainQueue(
           const count = Math.max(minNew, consumer.maxBatch - held.length);
           // What is held comes first, so that nothing overtakes it.
           const batch = [...held, ...buffer.splice(0, count)];
-          held = (await workUntilDone(batch, work, isWanted, log)) ?? batch;
+          const left = await workUntilDone(batch, work, isWanted, log, progress);
+          held = left ?? batch;
           ackAll(channel, batch, held);
+          if (left && left.length < batch.length) progress.finish(buffer.length + held.length);
+          if (left && left.length > 0) progress.hold('the wallets of some messages are locked');
           await nextTurn();
           const endsAt = performance.now() + tryHeldEveryMs;
           while (
@@ -139,10 +156,12 @@ function drainQueue(
         if (message === null) void channel.close().catch(() => undefined);
         else {
           buffer.push(message);
+          progress.begin();
           inHand = isBusy ? inHand : pump();
         }
       });
       tag = reply.consumerTag;
+      progress.open(channel, () => isBusy || buffer.length > 0);
     },
   });
 
@@ -150,6 +169,7 @@ function drainQueue(
     findTrouble: session.findTrouble,
     stop: async () => {
       isStopping = true;
+      progress.stop();
       if (tag !== undefined)
         await session
           .channel()
@@ -171,12 +191,14 @@ async function workUntilDone(
   work: Work,
   isWanted: () => boolean,
   log: Log,
+  progress: QueueProgress,
 ): Promise<readonly ConsumeMessage[] | undefined> {
   for (let attempt = 0; isWanted(); attempt += 1) {
     try {
       return await work(batch);
     } catch (err) {
       log.warn({ err, attempt, messages: batch.length }, 'messages are held and tried again');
+      progress.hold(describeTrouble(err));
       const pauseMs = Math.min(maxBackoffMs, 100 * 2 ** attempt);
       const endsAt = performance.now() + pauseMs;
       while (isWanted() && performance.now() < endsAt) {

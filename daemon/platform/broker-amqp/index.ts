@@ -1,5 +1,6 @@
 import type { Broker } from '../broker.ts';
 import type { Log } from '../log.ts';
+import { unwatched, type ProgressWatch } from '../progress/watch.ts';
 import { subscribe, subscribeDead, type Subscription } from './consumer.ts';
 import { createPublisher } from './publisher.ts';
 
@@ -7,7 +8,7 @@ import { createPublisher } from './publisher.ts';
  * The transport over RabbitMQ. Connections to publish and to consume are separate, so that a
  * broker which blocks publishers goes on delivering. It may be away at any time, also at start.
  */
-export function createAmqpBroker(url: string, log: Log): Broker {
+export function createAmqpBroker(url: string, log: Log, watch: ProgressWatch = unwatched): Broker {
   const publisher = createPublisher(url, log);
   let subscriptions: readonly Subscription[] = [];
   const stopConsuming = async (): Promise<void> => {
@@ -18,7 +19,7 @@ export function createAmqpBroker(url: string, log: Log): Broker {
   return {
     publish: publisher.publish,
     start: (consumers) => {
-      const options = { url, log, publisher };
+      const options = { url, log, publisher, watch };
       subscriptions = consumers.flatMap((consumer) => [
         subscribe(consumer, options),
         subscribeDead(consumer, options),

@@ -1,6 +1,8 @@
 import type { Db } from '../../platform/db.ts';
 import type { Log } from '../../platform/log.ts';
 import { appendOutbox } from '../../platform/outbox.ts';
+import { describeTrouble } from '../../platform/progress/reasons.ts';
+import type { Part } from '../../platform/progress/watch.ts';
 import { generate, type ReadHead } from '../generate.ts';
 import { toReadyMessage } from '../messages.ts';
 import { maxAttempts, retryDelayMs, type Export } from './domain.ts';
@@ -16,6 +18,7 @@ export type AttemptOptions = {
   readonly isStopping: () => boolean;
   readonly onReady: () => void;
   readonly log: Log;
+  readonly progress?: Pick<Part, 'wait'>;
 };
 
 type Outcome =
@@ -47,6 +50,7 @@ export async function attemptExport(options: AttemptOptions, made: Export): Prom
     await db.tx((tx) => work.pruneChunks(tx, made.id, made.attempt));
     const outcome = await makeFile(options, made, isWanted).catch((err: unknown): Outcome => {
       log.error({ err, exportId: made.id, attempt: made.attempt }, 'an export was not written');
+      options.progress?.wait(describeTrouble(err));
       return later('something went wrong on the server: it is in the log under the export’s id');
     });
     await settle(options, made, outcome);

@@ -11,12 +11,17 @@ import { createZoneClock, formatZonedInstant } from '../../../core/zone-clock.ts
 import type { Db } from '../../platform/db.ts';
 import type { Log } from '../../platform/log.ts';
 import { describeMailFailure, type Mail, type Mailer } from '../../platform/mail.ts';
+import type { MailProgress } from '../../platform/progress/mail.ts';
 import { mailDelayMs, maxMailAttempts, type Export } from './domain.ts';
 import type { FindUser } from './peers.ts';
 import { readWholeFile } from './read-file.ts';
 import { claimMail, settleMail, type Mailing } from './store-work.ts';
 
-export type MailOptions = { readonly peers: { readonly findUser: FindUser }; readonly log: Log };
+export type MailOptions = {
+  readonly peers: { readonly findUser: FindUser };
+  readonly log: Log;
+  readonly progress?: MailProgress | undefined;
+};
 
 /** A file up to here is attached as it is; a larger one is compressed. */
 const plainLimitBytes = 10_000_000;
@@ -29,7 +34,7 @@ const leaseMs = 60_000;
 export async function sendNextMail(
   db: Db,
   mailer: Pick<Mailer, 'send'>,
-  { peers, log }: MailOptions,
+  { peers, log, progress }: MailOptions,
 ): Promise<boolean> {
   const mailing = await db.tx((tx) => claimMail(tx, leaseMs));
   if (!mailing) return false;
@@ -43,12 +48,16 @@ export async function sendNextMail(
     const recipient = await findRecipient(peers.findUser, mailing.made);
     if ('refusal' in recipient) await keep('failed', recipient.refusal);
     else {
-      await mailer.send(await composeMail(db, mailing.made, recipient.email));
+      const mail = await composeMail(db, mailing.made, recipient.email);
+      progress?.begin();
+      await mailer.send(mail);
+      progress?.sent();
       await keep('sent', undefined);
       log.info({ exportId: mailing.made.id }, 'export mailed');
     }
   } catch (err) {
     const problem = describeMailFailure(err);
+    progress?.fail(err);
     log.warn({ ...problem, exportId: mailing.made.id }, 'an export was not mailed');
     await keepFailure(keep, mailing, problem.isFinal);
   } finally {

@@ -1,6 +1,14 @@
 import type { Db } from '../../platform/db.ts';
 import type { Log } from '../../platform/log.ts';
 import type { Mailer } from '../../platform/mail.ts';
+import { createMailProgress } from '../../platform/progress/mail.ts';
+import { describeTrouble } from '../../platform/progress/reasons.ts';
+import {
+  unwatched,
+  type Oldest,
+  type Part,
+  type ProgressWatch,
+} from '../../platform/progress/watch.ts';
 import type { ReadHead } from '../generate.ts';
 import { attemptExport, endWithoutFile } from './attempt.ts';
 import { maxAttempts } from './domain.ts';
@@ -18,6 +26,7 @@ export type WorkerOptions = {
   /** Says that the outbox has something to send. */
   readonly onReady: () => void;
   readonly log: Log;
+  readonly watch?: ProgressWatch | undefined;
   /** For tests. */
   readonly leaseMs?: number;
   readonly pollMs?: number;
@@ -40,29 +49,41 @@ const expiryPollMs = 60_000;
 export function createExportWorker(options: WorkerOptions): ExportWorker {
   const { db, log, leaseMs = defaultLeaseMs, pollMs = defaultPollMs, mailer } = options;
   let isStopping = false;
+  const reports = watchExports(options);
 
   const attemptNext = async (): Promise<boolean> => {
     const made = await db.tx((tx) => work.claimExport(tx, leaseMs));
     if (!made) return false;
-    const attempt = { ...options, leaseMs, isStopping: () => isStopping, onReady };
+    const attempt = {
+      ...options,
+      leaseMs,
+      isStopping: () => isStopping,
+      onReady,
+      progress: reports.exports,
+    };
     // Its workers died each time: the last of them has left no word.
     if (made.attempt > maxAttempts)
       await endWithoutFile(attempt, made, 'its workers died each time');
     else await attemptExport(attempt, made);
     return true;
   };
+  const progress = reports.mails && createMailProgress(reports.mails);
   const mails = createLoop({
     name: 'export mail',
-    work: () => (mailer ? sendNextMail(db, mailer, options) : Promise.resolve(false)),
+    work: () =>
+      mailer ? sendNextMail(db, mailer, { ...options, progress }) : Promise.resolve(false),
     pollMs: Math.min(pollMs * 2, mailPollMs),
-    log,
+    ...{ log, onFailure: (err: unknown) => reports.mails?.wait(describeTrouble(err)) },
   });
   const onReady = (): void => {
     options.onReady();
     mails.wake();
   };
   const loops = [
-    createLoop({ name: 'exports', work: attemptNext, pollMs, log }),
+    createLoop({
+      ...{ name: 'exports', work: attemptNext, pollMs, log },
+      onFailure: (err) => reports.exports.wait(describeTrouble(err)),
+    }),
     mails,
     createLoop({
       name: 'export expiry',
@@ -79,4 +100,21 @@ export function createExportWorker(options: WorkerOptions): ExportWorker {
       await Promise.all(loops.map((loop) => loop.stop()));
     },
   };
+}
+
+type Reports = { readonly exports: Pick<Part, 'wait'>; readonly mails?: Pick<Part, 'wait'> };
+
+/** Without a mail server no mail waits. */
+function watchExports({ db, mailer, watch = unwatched }: WorkerOptions): Reports {
+  // One look at a time: while the table is locked, they must not use up the workers' connections.
+  let last: Promise<unknown> = Promise.resolve();
+  const inTurn = (look: typeof work.findOldestExport) => (): Promise<Oldest | undefined> => {
+    const turn = last.then(() => db.read(look));
+    last = turn.catch(() => undefined);
+    return turn;
+  };
+  const exports = watch.watchBacklog('statement.exports', inTurn(work.findOldestExport));
+  if (!mailer) return { exports };
+  const mails = watch.watchBacklog('statement.export-mails', inTurn(work.findOldestMail));
+  return { exports, mails };
 }

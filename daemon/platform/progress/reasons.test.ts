@@ -1,0 +1,37 @@
+import { expect, it } from 'vitest';
+
+import { createHold } from '../hold.ts';
+import { describeMailTrouble, describeTrouble } from './reasons.ts';
+
+const errorOf = (message: string, fields: object = {}): Error =>
+  Object.assign(new Error(message), fields);
+
+it.each<[unknown, string]>([
+  [errorOf('x', { code: 'ECONNREFUSED' }), 'the database is out of reach'],
+  [errorOf('x', { code: '55P03', severity: 'ERROR' }), 'a lock is held'],
+  [errorOf('x', { code: '57014', severity: 'ERROR' }), 'does not finish a statement in time'],
+  [errorOf('x', { code: '53100', severity: 'ERROR' }), 'SQLSTATE 53100'],
+  [errorOf('RabbitMQ is out of reach: ECONNREFUSED'), 'RabbitMQ is out of reach: ECONNREFUSED'],
+  [
+    createHold({ reason: 'AUTH_UNAVAILABLE', message: 'auth is away', metadata: {} }),
+    'auth is away',
+  ],
+])('%s is described', (err, expected) => {
+  expect(describeTrouble(err)).toContain(expected);
+});
+
+it('says nothing of an error that it does not know: it could quote anything', () => {
+  const described = describeTrouble(errorOf('postgres://user:secret@host/db said no'));
+  expect(described).not.toMatch(/secret|host/);
+  expect(described).toContain('in the log');
+});
+
+it.each<[Error, RegExp]>([
+  [errorOf('550 ana@x.example?', { code: 'EENVELOPE', responseCode: 550 }), /refuses: 550/],
+  [errorOf('bad login', { code: 'EAUTH', responseCode: 535 }), /user or the password/],
+  [errorOf('Greeting never received', { code: 'ETIMEDOUT' }), /does not answer/],
+  [errorOf('connect', { code: 'ECONNECTION' }), /out of reach \(ECONNECTION\)/],
+])('of a mail: %s', (err, expected) => {
+  expect(describeMailTrouble(err)).toMatch(expected);
+  expect(describeMailTrouble(err)).not.toMatch(/ana@|bad login/);
+});

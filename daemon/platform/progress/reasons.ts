@@ -1,0 +1,27 @@
+import { classifyDbError, sqlStateOf } from '../db.ts';
+import { findHeld } from '../hold.ts';
+import { describeMailFailure } from '../mail.ts';
+
+const ownWords = /^(RabbitMQ |\d+ messages were not confirmed)/;
+
+/** Why something cannot be done now, for an operator: no address, no secret, no data. */
+export function describeTrouble(err: unknown): string {
+  const held = findHeld(err);
+  if (held) return held.message;
+  if (err instanceof Error && ownWords.test(err.message)) return err.message;
+  const state = sqlStateOf(err);
+  if (state === '55P03') return 'the database: a lock is held by somebody else (55P03)';
+  if (state === '57014') return 'the database does not finish a statement in time (57014)';
+  if (state !== undefined) return `the database answers with SQLSTATE ${state}`;
+  if (classifyDbError(err) === 'transient') return 'the database is out of reach';
+  return 'an unexpected error, which is in the log';
+}
+
+/** Why a mail was not sent; without the words of the server, which quote addresses. */
+export function describeMailTrouble(err: unknown): string {
+  const { code, response } = describeMailFailure(err);
+  if (code === 'EAUTH') return 'the SMTP server refuses the user or the password of SMTP_URL';
+  if (response !== undefined) return `the SMTP server refuses: ${response} (${code})`;
+  if (code === 'ETIMEDOUT') return 'the SMTP server does not answer (ETIMEDOUT)';
+  return `the SMTP server is out of reach (${code})`;
+}

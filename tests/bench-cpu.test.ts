@@ -1,0 +1,86 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+
+import { describe, expect, it } from 'vitest';
+
+import {
+  parseStat,
+  perTransaction,
+  readCpuMicros,
+  sumTrees,
+  type ProcessTimes,
+} from '../bench/support/cpu.ts';
+import { runRounds } from '../bench/support/rounds.ts';
+
+const times = (pid: number, parent: number, own: number, ended = 0): ProcessTimes => ({
+  ...{ pid, parent, own, ended },
+});
+
+describe('processor time of a tree of processes', () => {
+  it('reads user and system time, its own and that of children that have ended', () => {
+    const text = '42 (a) b (c) S 7 42 42 0 -1 4194560 1 2 3 4 100 20 3000 400 20 0 1 0 5 6 7';
+    expect(parseStat(text)).toEqual(times(42, 7, 120, 3_400));
+    expect(parseStat('')).toBeUndefined();
+    expect(parseStat('42 (cut) S 7')).toBeUndefined();
+  });
+
+  it('adds up the roots and all that is below them, each once, and nothing else', () => {
+    const all = [
+      ...[times(1, 0, 1_000_000, 1_000_000), times(10, 1, 1), times(11, 10, 20, 300)],
+      ...[times(12, 11, 4_000), times(20, 1, 50_000), times(30, 1, 7_000_000)],
+    ];
+    expect(sumTrees(all, [10, 20])).toBe(54_321);
+    expect(sumTrees(all, [10, 11, 12])).toBe(4_321);
+    expect(sumTrees(all, [99])).toBe(0);
+  });
+
+  it('loses nothing and doubles nothing when a child ends', () => {
+    const before = [times(10, 1, 100, 7), times(11, 10, 50)];
+    const zombie = [times(10, 1, 100, 7), times(11, 10, 60)];
+    const after = [times(10, 1, 100, 67)];
+    expect([before, zombie, after].map((all) => sumTrees(all, [10]))).toEqual([157, 167, 167]);
+  });
+
+  it('of real processes whose children end: all they used is there, before and after', async () => {
+    // A shell that is asked to burn time in a child, waits for it, and lives on.
+    const burn = 'i=0; while [ $i -lt 300000 ]; do i=$((i+1)); done';
+    const shell = spawn('sh', ['-c', `sh -c '${burn}; echo burnt; read x'; echo over; read y`]);
+    const pids = [shell.pid ?? 0];
+    try {
+      await once(shell.stdout, 'data');
+      const alive = await readCpuMicros(pids);
+      expect(alive).toBeGreaterThan(30_000);
+      shell.stdin.write('x\n');
+      await once(shell.stdout, 'data');
+      const ended = await readCpuMicros(pids);
+      expect(ended).toBeGreaterThanOrEqual(alive);
+      expect(ended).toBeLessThan(alive * 1.5);
+    } finally {
+      shell.kill('SIGKILL');
+    }
+  });
+});
+
+describe('processor time of a transaction', () => {
+  it('is the difference divided by the transactions; nothing where nothing was done', () => {
+    expect(perTransaction(1_000_000, 3_000_000, 40_000)).toBe(50);
+    expect(perTransaction(1_000_000, 3_000_000, 0)).toBeNull();
+    expect(perTransaction(1_000_000, 1_000_000, 10)).toBeNull();
+  });
+
+  it('is the median over the rounds, of the product and of the baseline', async () => {
+    const costs = [40, 90, 41];
+    const measured = await runRounds(
+      3,
+      (round) => Promise.resolve({ value: 1, cpuMicros: [300, 310, 100][round] ?? 0 }),
+      (round) => Promise.resolve({ value: 8, cpuMicros: costs[round] ?? 0 }),
+    );
+    expect(measured).toMatchObject({ ratio: 8, cpuMicros: 41, baselineCpuMicros: 300 });
+  });
+
+  it('is null where a row has none', async () => {
+    const half = () => Promise.resolve(2);
+    const measured = await runRounds(3, half, half);
+    expect(measured).toMatchObject({ value: 2, cpuMicros: null, baselineCpuMicros: null });
+  });
+});

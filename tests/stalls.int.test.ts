@@ -1,0 +1,229 @@
+import { randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+
+import { formatMinor } from '../core/money.ts';
+import type { InboundMessage } from '../daemon/platform/broker.ts';
+import { createTestDatabase, type TestDatabase } from './support/database.ts';
+import { startSmtpServer, type TestSmtpServer } from './support/smtp.ts';
+import { createTransport, messageOf } from './support/transport.ts';
+import type { Log } from '../daemon/platform/log.ts';
+import { createMailer, type Mailer } from '../daemon/platform/mail.ts';
+import { appendOutbox, createRelay } from '../daemon/platform/outbox.ts';
+import { createMailQueue } from '../daemon/auth/mails/queue.ts';
+import { appendMail } from '../daemon/auth/mails/store.ts';
+import { createProjection } from '../daemon/statement/projection.ts';
+import { createGaps } from '../daemon/statement/gaps.ts';
+import { describeTrouble } from '../daemon/platform/progress/reasons.ts';
+import { createProgressWatch, type ProgressWatch } from '../daemon/platform/progress/watch.ts';
+
+const stallMs = 1_500;
+let lines: string[];
+let watches: ProgressWatch[];
+let releases: (() => unknown)[];
+let database: TestDatabase;
+
+const nothing = (): void => undefined;
+const log = {
+  ...{ debug: nothing, error: nothing },
+  warn: (fields: { part?: string }, message: string) => noteLine(fields, message),
+  info: (fields: { part?: string }, message: string) => noteLine(fields, message),
+} as unknown as Log;
+function noteLine({ part }: { part?: string }, message: string): void {
+  if (part !== undefined) lines.push(`${part}: ${message.split(':')[0]}`);
+}
+
+beforeEach(() => {
+  [lines, watches, releases] = [[], [], []];
+});
+afterEach(async () => {
+  for (const watch of watches) watch.stop();
+  for (const release of releases.reverse()) await release();
+  await database.drop();
+});
+
+function startWatch(afterMs = stallMs): ProgressWatch {
+  const watch = createProgressWatch({ log, describe: describeTrouble, stallMs: afterMs });
+  watches.push(watch);
+  watch.start();
+  return watch;
+}
+
+const untilStalled = (watch: ProgressWatch, part: string, reason: RegExp) =>
+  vi.waitFor(
+    () => {
+      const state = watch.read().find((candidate) => candidate.part === part);
+      expect(state).toMatchObject({ isStalled: true });
+      expect(state?.reason).toMatch(reason);
+    },
+    { timeout: 20_000, interval: 50 },
+  );
+const untilWell = (watch: ProgressWatch) =>
+  vi.waitFor(
+    () => expect(watch.read().filter((state) => state.isStalled || state.ageMs > 0)).toEqual([]),
+    { timeout: 20_000, interval: 50 },
+  );
+
+describe('the outbox', () => {
+  beforeEach(async () => {
+    database = await createTestDatabase('wallet');
+  });
+  const append = (messageId: string) =>
+    database.db.tx((tx) => appendOutbox(tx, [messageOf(messageId)]));
+  function startRelay(transport: ReturnType<typeof createTransport>, watch: ProgressWatch) {
+    const relay = createRelay({ db: database.db, broker: transport, log, owner: 'wallet', watch });
+    releases.push(() => relay.stop());
+    relay.start();
+  }
+
+  it('that is not confirmed is a stall for each daemon on it, with the reason that each sees', async () => {
+    const [first, second] = [startWatch(), startWatch()];
+    let confirm: () => void = nothing;
+    const stuck = createTransport(async () => {
+      await new Promise<void>((resolve) => (confirm = resolve));
+      return [];
+    });
+    await append('a');
+    startRelay(stuck, first);
+    await vi.waitFor(() => expect(stuck.calls).toHaveLength(1));
+    startRelay(createTransport(), second);
+    await untilStalled(first, 'wallet.outbox', /not confirmed yet/);
+    await untilStalled(second, 'wallet.outbox', /another daemon holds the relay lease until 20/);
+    stuck.answer = () => Promise.resolve([]);
+    confirm();
+    await Promise.all([untilWell(first), untilWell(second)]);
+    await vi.waitFor(() => expect(lines).toHaveLength(4));
+    expect(lines.sort()).toEqual([
+      ...['wallet.outbox: no progress', 'wallet.outbox: no progress'],
+      ...['wallet.outbox: progress again', 'wallet.outbox: progress again'],
+    ]);
+  });
+
+  it('that another daemon sends is no stall for one that waits for the lease', async () => {
+    const [busy, waiting] = [startWatch(), startWatch()];
+    const sender = createTransport(async () => {
+      await sleep(100);
+      return [];
+    });
+    startRelay(sender, busy);
+    await append('0');
+    await vi.waitFor(() => expect(sender.calls.length).toBeGreaterThan(0));
+    startRelay(createTransport(), waiting);
+    // Never empty: more comes than is sent.
+    const endsAt = performance.now() + stallMs * 2;
+    for (let n = 1; performance.now() < endsAt; n += 1) {
+      await append(String(n));
+      await sleep(20);
+    }
+    await untilWell(waiting);
+    expect(lines).toEqual([]);
+  });
+
+  it('whose table cannot be read says so', async () => {
+    const watch = startWatch();
+    startRelay(createTransport(), watch);
+    await database.query('ALTER TABLE outbox RENAME TO outbox_elsewhere');
+    await untilStalled(watch, 'wallet.outbox', /SQLSTATE 42P01/);
+    await database.query('ALTER TABLE outbox_elsewhere RENAME TO outbox');
+    await untilWell(watch);
+  });
+});
+
+describe('mails', () => {
+  let smtp: TestSmtpServer;
+  let mailer: Mailer;
+  beforeEach(async () => {
+    database = await createTestDatabase('auth');
+    smtp = await startSmtpServer({ disabledCommands: ['STARTTLS'] });
+    releases.push(() => smtp.stop());
+    mailer = createMailer({ url: `smtp://127.0.0.1:${smtp.port}`, from: 'wallet@bank.example' });
+    releases.push(() => mailer.stop());
+  });
+  function startQueue(watch: ProgressWatch) {
+    const compose = { test: () => Promise.resolve({ subject: 's', text: 't' }) };
+    const queue = createMailQueue({ db: database.db, mailer, log, compose, watch });
+    releases.push(() => queue.stop());
+    queue.start();
+    return queue;
+  }
+  const append = () =>
+    database.db.tx((tx) => appendMail(tx, { kind: 'test', recipient: 'ana@example.com' }));
+
+  it('whose recipient the server refuses for good are given up, and are no stall', async () => {
+    const watch = startWatch();
+    startQueue(watch);
+    smtp.refuseWith({ code: 550, text: 'no such user' });
+    await append();
+    await vi.waitFor(async () => expect(await database.query('SELECT 1 FROM mails')).toEqual([]), {
+      timeout: 10_000,
+    });
+    await sleep(stallMs * 2);
+    await untilWell(watch);
+    expect(lines).toEqual([]);
+  });
+
+  it('that the server does not take now are a stall with its code, until it takes them', async () => {
+    const watch = startWatch();
+    startQueue(watch);
+    smtp.refuseWith({ code: 450, text: 'try again, ana@example.com' });
+    await append();
+    await untilStalled(watch, 'auth.mails', /^the SMTP server refuses: 450 \(EENVELOPE\)$/);
+    smtp.refuseWith(undefined);
+    await untilWell(watch);
+    expect(lines).toEqual(['auth.mails: no progress', 'auth.mails: progress again']);
+  });
+
+  it('that wait for a server which is away are a stall', async () => {
+    const watch = startWatch();
+    await smtp.stop();
+    releases.splice(0, 1);
+    startQueue(watch);
+    await append();
+    await untilStalled(watch, 'auth.mails', /^the SMTP server is out of reach/);
+  });
+});
+
+describe('the projection', () => {
+  beforeEach(async () => {
+    database = await createTestDatabase('statement');
+  });
+
+  it('of which a line is missing is a stall that names it, until it comes', async () => {
+    const watch = startWatch();
+    const gaps = createGaps(database.db);
+    watch.watchBacklog('statement.lines', gaps.findOldest);
+    const projection = createProjection(database.db, 'q', undefined, gaps);
+    const walletId = randomUUID();
+    const store = async (...seqs: number[]): Promise<void> => {
+      const bodies = seqs.map((seq) => lineMessage(walletId, seq));
+      const handlings = await projection.handle(bodies);
+      expect(handlings).toEqual(seqs.map(() => ({ kind: 'done' })));
+    };
+    await store(1, 3, 4);
+    const reason = new RegExp(
+      `line 2 of wallet ${walletId} is missing: walletd statements rebuild`,
+    );
+    await untilStalled(watch, 'statement.lines', reason);
+    await store(2);
+    await untilWell(watch);
+    // A wallet that is met in the middle: its line before is there.
+    await createProjection(database.db, 'q', undefined, createGaps(database.db)).handle([
+      lineMessage(walletId, 5),
+    ]);
+    expect(lines).toEqual(['statement.lines: no progress', 'statement.lines: progress again']);
+  });
+});
+
+/** Line `seq` deposits 0.01. */
+function lineMessage(walletId: string, seq: number): InboundMessage {
+  const amount = formatMinor(1n, 2);
+  const [balanceAfter, occurredAt] = [formatMinor(BigInt(seq), 2), '2026-11-01T00:00:00.000Z'];
+  const transaction = {
+    ...{ id: randomUUID(), seq, operation: 'deposit', amount, direction: 'credit', balanceAfter },
+    ...{ contraAccount: 'external:cash', occurredAt, hash: 'ab'.repeat(32) },
+  };
+  const data = { userId: randomUUID(), walletId, currency: 'BRL', transaction };
+  const body = { pattern: 'transaction_created', data };
+  return { messageId: randomUUID(), userId: undefined, text: '', headers: {}, body };
+}
