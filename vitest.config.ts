@@ -23,6 +23,8 @@ export default defineConfig({
           name: 'unit',
           include: ['{core,cli,daemon,tests}/**/*.test.ts'],
           exclude: [...exclude, '**/*.int.test.ts', '**/*.e2e.test.ts'],
+          // Properties take some seconds, and longer on a loaded machine.
+          testTimeout: 60_000,
         },
       },
       {
