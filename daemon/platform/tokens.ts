@@ -10,6 +10,7 @@ import {
 import { isUuid } from '../../core/ids.ts';
 import { refuse, succeed, type Result } from '../../core/reasons.ts';
 import { isRole, type Role } from '../../core/roles.ts';
+import { accessTokenLifeMs, isEndInvalid } from '../../core/stored-times.ts';
 
 /** What signer and verifier must agree on. One algorithm, pinned: `none` and HMAC never match. */
 export const tokenRules = {
@@ -65,10 +66,16 @@ export function createTokenVerifier(options: {
     return keys;
   };
 
+  /** After a step back the age is that of the step: the keys are fetched anew. */
+  const ageMs = ({ fetchedAtMs }: { readonly fetchedAtMs: number }): number =>
+    Math.abs(options.nowMs() - fetchedAtMs);
+  const isExpired = ({ expiresAtMs }: VerifiedToken): boolean =>
+    expiresAtMs <= options.nowMs() || isEndInvalid(expiresAtMs, options.nowMs(), accessTokenLifeMs);
+
   let refetching: Promise<unknown> | undefined;
   /** In the background: while the auth service is away the known keys go on. */
   const refetchOld = (): void => {
-    if (!keys || options.nowMs() - keys.fetchedAtMs < maxKeysAgeMs) return;
+    if (!keys || ageMs(keys) < maxKeysAgeMs) return;
     refetching ??= fetchKeys()
       .catch(() => undefined)
       .finally(() => (refetching = undefined));
@@ -92,7 +99,7 @@ export function createTokenVerifier(options: {
       const { payload } = await checkWith(token, known.resolve);
       return { payload, isLasting: believed === kids };
     } catch (err) {
-      const isStale = options.nowMs() - known.fetchedAtMs > minRefetchMs;
+      const isStale = ageMs(known) > minRefetchMs;
       if (!(err instanceof errors.JWKSNoMatchingKey) || !isStale) throw err;
       const fetched = await fetchKeys();
       const renewed = kids;
@@ -104,7 +111,7 @@ export function createTokenVerifier(options: {
   const recall = (token: string): VerifiedToken | undefined => {
     refetchOld();
     const cached = verdicts.get(token);
-    return cached && cached.expiresAtMs > options.nowMs() ? cached : undefined;
+    return cached && !isExpired(cached) ? cached : undefined;
   };
 
   return {
@@ -116,6 +123,7 @@ export function createTokenVerifier(options: {
         const { payload, isLasting } = await check(token);
         const verified = readClaims(payload);
         if (!verified) return refuse('TOKEN_INVALID', 'the access token is not one of ours');
+        if (isExpired(verified)) return tokenExpired;
         // With keys that were withdrawn meanwhile: not to be remembered past them.
         if (!isLasting) return succeed(verified);
         if (verdicts.size >= maxCached) verdicts.clear();
@@ -128,9 +136,14 @@ export function createTokenVerifier(options: {
   };
 }
 
+const tokenExpired = refuse(
+  'TOKEN_EXPIRED',
+  'the access token has expired: sign in again or refresh it',
+);
+
 function explain(err: unknown): Result<never> {
   if (err instanceof errors.JWTExpired) {
-    return refuse('TOKEN_EXPIRED', 'the access token has expired: sign in again or refresh it');
+    return tokenExpired;
   }
   if (err instanceof errors.JOSEError || err instanceof TypeError) {
     return refuse('TOKEN_INVALID', 'the access token is not valid: sign in again');

@@ -172,7 +172,8 @@ async function readSettled(db: Db, ref: WalletRef): Promise<WalletNow> {
       const [wallet] = await store.readWallets(tx, [ref], true);
       if (!wallet) return undefined;
       // A clock that stepped back does not make a time the present that was reported as past.
-      const nowMs = Math.max(await readClock(tx), earliestTimeMs(wallet));
+      // The last entry belongs to the past: a statement that ends now has it, and nothing later.
+      const nowMs = Math.max(await readClock(tx), earliestTimeMs(wallet), wallet.lastAtMs + 1);
       await writes.settleWallet(tx, wallet.id, nowMs);
       return { wallet, nowMs };
     });

@@ -3,7 +3,7 @@ import type { Log } from '../../platform/log.ts';
 import type { Mailer } from '../../platform/mail.ts';
 import type { ReadHead } from '../generate.ts';
 import { attemptExport, endWithoutFile } from './attempt.ts';
-import { maxAttempts } from './domain.ts';
+import { maxAttempts, maxRetryDelayMs } from './domain.ts';
 import { createLoop } from '../../platform/loop.ts';
 import { sendNextMail } from './mail.ts';
 import type { FindUser } from './peers.ts';
@@ -67,6 +67,17 @@ export function createExportWorker(options: WorkerOptions): ExportWorker {
     createLoop({
       name: 'export expiry',
       work: async () => (await db.tx(work.expireExport)) !== undefined,
+      pollMs: Math.min(pollMs * 30, expiryPollMs),
+      log,
+    }),
+    createLoop({
+      name: 'times of exports',
+      work: async () => {
+        const maxDelayMs = 2 * Math.max(leaseMs, maxRetryDelayMs);
+        const exports = await db.tx((tx) => work.correctExportTimes(tx, maxDelayMs));
+        if (exports > 0) log.warn({ exports }, 'exports were due too late: the clock was set back');
+        return false;
+      },
       pollMs: Math.min(pollMs * 30, expiryPollMs),
       log,
     }),
