@@ -66,16 +66,10 @@ export function createTokenVerifier(options: {
     return keys;
   };
 
-  /** After a step back the age is that of the step: the keys are fetched anew. */
-  const ageMs = ({ fetchedAtMs }: { readonly fetchedAtMs: number }): number =>
-    Math.abs(options.nowMs() - fetchedAtMs);
-  const isExpired = ({ expiresAtMs }: VerifiedToken): boolean =>
-    expiresAtMs <= options.nowMs() || isEndInvalid(expiresAtMs, options.nowMs(), accessTokenLifeMs);
-
   let refetching: Promise<unknown> | undefined;
   /** In the background: while the auth service is away the known keys go on. */
   const refetchOld = (): void => {
-    if (!keys || ageMs(keys) < maxKeysAgeMs) return;
+    if (!keys || ageMs(keys, options.nowMs()) < maxKeysAgeMs) return;
     refetching ??= fetchKeys()
       .catch(() => undefined)
       .finally(() => (refetching = undefined));
@@ -99,7 +93,7 @@ export function createTokenVerifier(options: {
       const { payload } = await checkWith(token, known.resolve);
       return { payload, isLasting: believed === kids };
     } catch (err) {
-      const isStale = ageMs(known) > minRefetchMs;
+      const isStale = ageMs(known, options.nowMs()) > minRefetchMs;
       if (!(err instanceof errors.JWKSNoMatchingKey) || !isStale) throw err;
       const fetched = await fetchKeys();
       const renewed = kids;
@@ -111,7 +105,7 @@ export function createTokenVerifier(options: {
   const recall = (token: string): VerifiedToken | undefined => {
     refetchOld();
     const cached = verdicts.get(token);
-    return cached && !isExpired(cached) ? cached : undefined;
+    return cached && !isExpired(cached, options.nowMs()) ? cached : undefined;
   };
 
   return {
@@ -121,20 +115,25 @@ export function createTokenVerifier(options: {
       if (cached) return succeed(cached);
       try {
         const { payload, isLasting } = await check(token);
-        const verified = readClaims(payload);
-        if (!verified) return refuse('TOKEN_INVALID', 'the access token is not one of ours');
-        if (isExpired(verified)) return tokenExpired;
+        const verified = judgeClaims(payload, options.nowMs());
         // With keys that were withdrawn meanwhile: not to be remembered past them.
-        if (!isLasting) return succeed(verified);
+        if (!verified.ok || !isLasting) return verified;
         if (verdicts.size >= maxCached) verdicts.clear();
-        verdicts.set(token, verified);
-        return succeed(verified);
+        verdicts.set(token, verified.value);
+        return verified;
       } catch (err) {
         return explain(err);
       }
     },
   };
 }
+
+/** After a step back the age is that of the step: the keys are fetched anew. */
+const ageMs = ({ fetchedAtMs }: { readonly fetchedAtMs: number }, nowMs: number): number =>
+  Math.abs(nowMs - fetchedAtMs);
+
+const isExpired = ({ expiresAtMs }: VerifiedToken, nowMs: number): boolean =>
+  expiresAtMs <= nowMs || isEndInvalid(expiresAtMs, nowMs, accessTokenLifeMs);
 
 const tokenExpired = refuse(
   'TOKEN_EXPIRED',
@@ -149,6 +148,12 @@ function explain(err: unknown): Result<never> {
     return refuse('TOKEN_INVALID', 'the access token is not valid: sign in again');
   }
   return refuse('AUTH_UNAVAILABLE', 'credentials cannot be checked now: the auth service is away');
+}
+
+function judgeClaims(payload: JWTPayload, nowMs: number): Result<VerifiedToken> {
+  const verified = readClaims(payload);
+  if (!verified) return refuse('TOKEN_INVALID', 'the access token is not one of ours');
+  return isExpired(verified, nowMs) ? tokenExpired : succeed(verified);
 }
 
 function readClaims(payload: JWTPayload): VerifiedToken | undefined {

@@ -1,0 +1,111 @@
+import { randomBytes, randomUUID } from 'node:crypto';
+
+import { afterAll, beforeAll, expect, it } from 'vitest';
+
+import { transactionIdOf, walletIdOf } from '../../core/ids.ts';
+import { guessLimit } from '../../daemon/auth/domain.ts';
+import { takeAttempt } from '../../daemon/auth/throttling/store.ts';
+import { readClock, type Db } from '../../daemon/platform/db.ts';
+import { createLog } from '../../daemon/platform/log.ts';
+import { createLease } from '../../daemon/platform/outbox-lease.ts';
+import { commitLocked } from '../../daemon/wallet/commit-locked.ts';
+import { getBalance } from '../../daemon/wallet/read-handlers.ts';
+import { createKnownUsers } from '../../daemon/wallet/users.ts';
+import { startSteppedPostgres, type SteppedPostgres } from '../support/stepped-postgres.ts';
+
+const dayS = 86_400;
+let server: SteppedPostgres;
+let wallet: Db;
+let auth: Db;
+
+beforeAll(async () => {
+  server = await startSteppedPostgres();
+  wallet = await server.open('wallet');
+  auth = await server.open('auth');
+}, 120_000);
+afterAll(() => server.stop());
+
+const deposit = (userId: string, key: string) => {
+  const ref = { id: walletIdOf(userId, 'BRL'), userId, currency: 'BRL', exponent: 2 };
+  return {
+    ...{ transactionId: transactionIdOf(ref.id, 'customer', key), key, wallet: ref },
+    ...{ operation: 'deposit' as const, amountMinor: 500n, parentId: undefined },
+    ...{ merchant: undefined, description: undefined, metadata: {} },
+    ...{ callerClass: 'customer' as const, actor: userId },
+  };
+};
+
+async function balanceAt(userId: string, at: Date): Promise<bigint | undefined> {
+  const users = createKnownUsers((ids) => Promise.resolve(new Set(ids)));
+  const options = { db: wallet, users, defaultCurrency: 'BRL' };
+  const principal = {
+    ...{ kind: 'user' as const, userId, role: 'customer' as const },
+    ...{ sessionId: randomUUID(), apiKey: undefined },
+  };
+  const answer = await getBalance(
+    options,
+    { userId: '', currency: '', at },
+    {
+      ...{ requestId: 'r', principal, source: '127.0.0.1', deadlineMs: Infinity },
+      isCancelled: () => false,
+    },
+  );
+  if (!answer.ok) throw new Error(answer.rejection.reason);
+  return answer.value.wallet?.balanceMinor;
+}
+
+it('steps while the server runs', async () => {
+  for (const offsetS of [0, dayS, -dayS]) {
+    server.step(offsetS);
+    const clockMs = await wallet.read(readClock);
+    expect(Math.abs(clockMs - Date.now() - offsetS * 1_000)).toBeLessThan(60_000);
+  }
+  server.step(0);
+});
+
+it.each([2, 600, dayS])(
+  'a balance as of a time stays though the clock steps by %d s',
+  async (s) => {
+    for (const offsets of [
+      [0, -s],
+      [0, s],
+      [s, 0],
+    ]) {
+      const userId = randomUUID();
+      server.step(offsets[0]!);
+      await commitLocked(wallet, [deposit(userId, 'a')]);
+      await new Promise((resolve) => setTimeout(resolve, 10));
+      const at = new Date((await wallet.read(readClock)) - 1);
+      expect(await balanceAt(userId, at)).toBe(500n);
+      server.step(offsets[1]!);
+      const { answers } = await commitLocked(wallet, [deposit(userId, 'b')]);
+      if (answers[0]?.ok === false) {
+        expect(answers[0].rejection.reason).toBe('WALLET_CLOCK_AHEAD');
+        expect(offsets[0]! - offsets[1]!).toBeGreaterThan(300);
+      }
+      expect(await balanceAt(userId, at)).toBe(500n);
+      server.step(0);
+      expect(await balanceAt(userId, at)).toBe(500n);
+    }
+  },
+);
+
+it.each([600, dayS])('a relay lease from %d s ahead is taken over', async (s) => {
+  server.step(s);
+  const log = createLog('silent');
+  expect(await createLease(wallet, log).hold()).toBeDefined();
+  server.step(0);
+  const next = createLease(wallet, log);
+  expect(await next.hold()).toBeDefined();
+  await next.release();
+});
+
+it('attempts while the clock is 40 days ahead block nobody afterwards', async () => {
+  const bucket = randomBytes(32);
+  const take = () => auth.tx((tx) => takeAttempt(tx, bucket, guessLimit));
+  server.step(40 * dayS);
+  for (let i = 1; i <= 5; i += 1) expect(await take()).toBe(i);
+  expect(await take()).toBeUndefined();
+  server.step(0);
+  expect(await take()).toBe(1);
+});
