@@ -3,11 +3,15 @@ import { randomBytes, randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 
 import { transactionIdOf, walletIdOf } from '../../core/ids.ts';
-import { guessLimit } from '../../daemon/auth/domain.ts';
+import { guessLimit, maxMailDelayMs } from '../../daemon/auth/domain.ts';
+import { appendMail, claimMail, correctMailTimes } from '../../daemon/auth/mails/store.ts';
 import { takeAttempt } from '../../daemon/auth/throttling/store.ts';
 import { readClock, type Db } from '../../daemon/platform/db.ts';
 import { createLog } from '../../daemon/platform/log.ts';
 import { createLease } from '../../daemon/platform/outbox-lease.ts';
+import { createExport } from '../../daemon/statement/exports/create.ts';
+import { claimExport, correctExportTimes } from '../../daemon/statement/exports/store-work.ts';
+import { contextOf, userOf, valueOf } from '../../daemon/statement/test-support.ts';
 import { commitLocked } from '../../daemon/wallet/commit-locked.ts';
 import { getBalance } from '../../daemon/wallet/read-handlers.ts';
 import { createKnownUsers } from '../../daemon/wallet/users.ts';
@@ -17,11 +21,13 @@ const dayS = 86_400;
 let server: SteppedPostgres;
 let wallet: Db;
 let auth: Db;
+let statement: Db;
 
 beforeAll(async () => {
   server = await startSteppedPostgres();
   wallet = await server.open('wallet');
   auth = await server.open('auth');
+  statement = await server.open('statement');
 }, 120_000);
 afterAll(() => server.stop());
 
@@ -108,4 +114,35 @@ it('attempts while the clock is 40 days ahead block nobody afterwards', async ()
   expect(await take()).toBeUndefined();
   server.step(0);
   expect(await take()).toBe(1);
+});
+
+it('an account mail that was claimed while the clock was a day ahead is due', async () => {
+  await auth.tx((tx) => appendMail(tx, { kind: 'any', recipient: 'ana@example.com' }));
+  server.step(dayS);
+  const first = await auth.tx((tx) => claimMail(tx, 60_000));
+  server.step(0);
+  expect(await auth.tx((tx) => claimMail(tx, 60_000))).toBeUndefined();
+  expect(await auth.tx((tx) => correctMailTimes(tx, maxMailDelayMs))).toBe(1);
+  expect(await auth.tx((tx) => claimMail(tx, 60_000))).toMatchObject({ id: first!.id, attempt: 2 });
+});
+
+it('an export that was claimed while the clock was a day ahead is due', async () => {
+  const away = () => Promise.reject(new Error('away'));
+  const options = {
+    ...{ db: statement, peers: { readHead: away, findUser: away }, defaultCurrency: 'BRL' },
+    ...{ inlineDays: 15, canMail: false, onQueued: () => undefined },
+  };
+  const asked = {
+    ...{ userId: '', currency: '', fromMs: 0, toMs: 60 * dayS * 1_000, timezone: 'UTC' },
+    ...{ locale: '', format: 'csv' as const, shallMail: false, hasByteOrderMark: false },
+    ...{ idempotencyKey: '', isDryRun: false, canReuse: false },
+  };
+  const { made } = valueOf(await createExport(options, asked, contextOf(userOf())));
+  server.step(dayS);
+  expect(await statement.tx((tx) => claimExport(tx, 15_000))).toMatchObject({ id: made.id });
+  server.step(0);
+  expect(await statement.tx((tx) => claimExport(tx, 15_000))).toBeUndefined();
+  expect(await statement.tx((tx) => correctExportTimes(tx, 120_000))).toBe(1);
+  const again = await statement.tx((tx) => claimExport(tx, 15_000));
+  expect(again).toMatchObject({ id: made.id, attempt: 2 });
 });
