@@ -24,10 +24,10 @@ export async function withLock<T>(
   await makePrivateDir(dir);
   const path = join(dir, `${name}.lock`);
   const own = JSON.stringify({ ...ownIdentity(), id: randomUUID() });
-  const deadlineMs = Date.now() + waitMs;
+  const endsAt = performance.now() + waitMs;
   while (!(await tryCreate(path, own))) {
     if (await breakIfStale(path)) continue;
-    if (Date.now() >= deadlineMs) {
+    if (performance.now() >= endsAt) {
       return fail('LOCK_BUSY', `another wallet process holds ${path}`, {
         hint: 'wait for it to end and run the command again',
       });

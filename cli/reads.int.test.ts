@@ -25,6 +25,7 @@ let cli: Cli;
 let server: FakeServer;
 let statementRequests: GenerateStatementRequest[];
 let listRequests: ListTransactionsRequest[];
+let missing: bigint;
 let status: StatementStatus;
 let closingMinor: bigint;
 
@@ -60,6 +61,7 @@ beforeEach(async () => {
   statementRequests = [];
   listRequests = [];
   status = StatementStatus.COMPLETE;
+  missing = 3n;
   closingMinor = 100n;
   server = await startFakeServer({
     generateStatement: (request: GenerateStatementRequest) => {
@@ -67,7 +69,7 @@ beforeEach(async () => {
       if (request.currency === 'USD') return refusal('RANGE_TOO_LONG', 'too long');
       const isFirst = request.pageToken === '';
       const lines = isFirst ? [line(1n, 0n, 150n, 150n)] : [line(2n, 50n, 0n, 100n)];
-      const behindBy = status === StatementStatus.INCOMPLETE ? 3n : undefined;
+      const behindBy = status === StatementStatus.INCOMPLETE ? missing : undefined;
       const statement = { ...head(), lines, behindBy };
       return { status, statement, nextPageToken: isFirst ? 'next' : '' };
     },
@@ -174,6 +176,16 @@ describe('statement show', () => {
     expect(ran.exitCode).toBe(10);
     expect(JSON.parse(ran.out)).toMatchObject({ status: 'incomplete', statement: { behindBy: 3 } });
     expect(ran.err).toContain('3 transactions');
+  });
+
+  test('one of a period that is not over is shown, says so, and ends with 10', async () => {
+    status = StatementStatus.INCOMPLETE;
+    missing = 0n;
+    const ran = await cli.run(['statement', 'show', '--json']);
+    expect(ran.exitCode).toBe(10);
+    expect(JSON.parse(ran.out)).toMatchObject({ status: 'incomplete' });
+    expect(ran.err).toContain('the period is not over');
+    expect(ran.err).toContain('leave out --to');
   });
 
   test('a range that is too long ends with 2 and a hint', async () => {

@@ -75,13 +75,17 @@ export async function runStatementShow(
   if (!shown.ok) return shown;
   if (options.isJournal || output !== 'json') await tellOfMore(context, shown.value);
   if (status === 'complete') return succeed(exitCodes.done);
-  const behindBy = statement.behindBy ?? 0n;
-  await context.tell.insist(
-    behindBy > 0n
-      ? `incomplete: ${behindBy.toString()} transactions of the ledger are not in it yet; run the command again in a moment`
-      : 'incomplete: whether the ledger has more could not be found out; run the command again in a moment',
-  );
+  await context.tell.insist(`incomplete: ${explainGap(statement.behindBy)}`);
   return succeed(exitCodes.statementNotComplete);
+}
+
+function explainGap(behindBy: bigint | undefined): string {
+  if (behindBy === 0n) {
+    return 'the period is not over, so transactions may be added; for one up to now leave out --to';
+  }
+  return behindBy === undefined
+    ? 'whether the ledger has more could not be found out; run the command again in a moment'
+    : `${behindBy.toString()} transactions of the ledger are not in it yet; run the command again in a moment`;
 }
 
 async function buildQuery(

@@ -1,10 +1,13 @@
 import { refuse, succeed, type Result } from '../../core/reasons.ts';
 import { sql, type Tx } from '../platform/db.ts';
+import { clockStepMs } from '../../core/stored-times.ts';
+import { sessionLifeMs } from './domain.ts';
 
 const aliveSql = sql(
   'session_alive',
   `SELECT 1 FROM sessions
-   WHERE id = $1 AND user_id = $2 AND revoked_at IS NULL AND expires_at > clock_timestamp()`,
+   WHERE id = $1 AND user_id = $2 AND revoked_at IS NULL AND expires_at > clock_timestamp()
+     AND expires_at <= clock_timestamp() + $3 * interval '1 millisecond'`,
 );
 
 /** A session of a user; undefined where the caller has none. */
@@ -22,6 +25,6 @@ export async function checkSession(
   { userId, sessionId }: CallerSession,
 ): Promise<Result<void>> {
   if (sessionId === undefined) return sessionEnded;
-  const alive = await tx.query(aliveSql, [sessionId, userId]);
+  const alive = await tx.query(aliveSql, [sessionId, userId, sessionLifeMs + clockStepMs]);
   return alive.length > 0 ? succeed(undefined) : sessionEnded;
 }

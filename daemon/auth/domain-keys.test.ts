@@ -76,6 +76,18 @@ describe('judgeKey', () => {
   it.each([
     ['works', key, false, undefined],
     ['ends at its time', { ...key, expiresAtMs: nowMs }, false, 'TOKEN_EXPIRED'],
+    [
+      'works after a small step of the clock',
+      { ...key, expiresAtMs: nowMs + maxKeyLifeMs + 600_000 },
+      false,
+      undefined,
+    ],
+    [
+      'of a clock that was a day ahead opens nothing',
+      { ...key, expiresAtMs: nowMs + maxKeyLifeMs + 86_400_000 },
+      false,
+      'TOKEN_EXPIRED',
+    ],
     ['is revoked, expired or not', { isRevoked: true, expiresAtMs: 0 }, false, 'TOKEN_REVOKED'],
     ['opens nothing for an owner who is shut out', key, true, 'TOKEN_REVOKED'],
   ] as const)('a key %s', (_what, judged, isOwnerDisabled, reason) => {

@@ -4,6 +4,7 @@ import { refuse, succeed, type Reason, type Result } from '../../core/reasons.ts
 import type { Role } from '../../core/roles.ts';
 import { apiKeyScopes, isApiKeyScope, type ApiKeyScope } from '../../core/scopes.ts';
 import { findTextProblem } from '../../core/text.ts';
+import { isEndInvalid } from '../../core/stored-times.ts';
 
 /** What is asked for when a key is made, once it has been checked. */
 export type NewApiKey = {
@@ -98,5 +99,6 @@ export function judgeKey(
   nowMs: number,
 ): Extract<Reason, 'TOKEN_REVOKED' | 'TOKEN_EXPIRED'> | undefined {
   if (key.isRevoked || isOwnerDisabled) return 'TOKEN_REVOKED';
-  return key.expiresAtMs <= nowMs ? 'TOKEN_EXPIRED' : undefined;
+  const isOver = key.expiresAtMs <= nowMs || isEndInvalid(key.expiresAtMs, nowMs, maxKeyLifeMs);
+  return isOver ? 'TOKEN_EXPIRED' : undefined;
 }

@@ -2,6 +2,7 @@ import { findLookAlike, toAsciiDomain } from '../../core/addresses.ts';
 import { refuse, succeed, type Result } from '../../core/reasons.ts';
 import type { Role } from '../../core/roles.ts';
 import { findTextProblem } from '../../core/text.ts';
+import { accessTokenLifeMs, isEndInvalid } from '../../core/stored-times.ts';
 
 export type User = {
   readonly id: string;
@@ -30,7 +31,7 @@ export type PresentedToken = {
   readonly isSuccessorUsed: boolean;
 };
 
-export const accessTokenLifeMs = 15 * 60_000;
+export { accessTokenLifeMs };
 /** However often a session is refreshed, it ends after 30 days. */
 export const sessionLifeMs = 30 * 24 * 60 * 60_000;
 /** How long a used refresh token gets its successor once more, for a reply that was lost. */
@@ -118,8 +119,10 @@ export function decideRefresh(
   const { session, usedAtMs } = presented;
   if (presented.isUserDisabled || session.revokedAtMs !== undefined) return 'refuse';
   if (session.expiresAtMs <= nowMs) return 'refuse';
+  if (isEndInvalid(session.expiresAtMs, nowMs, sessionLifeMs)) return 'refuse';
   if (usedAtMs === undefined) return 'rotate';
-  const isWithinGrace = nowMs - usedAtMs <= refreshGraceMs;
+  // A use in the future was noted while the clock was ahead: how long ago it was is unknown.
+  const isWithinGrace = Math.abs(nowMs - usedAtMs) <= refreshGraceMs;
   return isWithinGrace && !presented.isSuccessorUsed ? 'repeat' : 'revoke';
 }
 

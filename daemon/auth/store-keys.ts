@@ -121,7 +121,8 @@ const noteUseSql = sql(
   'key_note_use',
   `UPDATE api_keys SET last_used_at = clock_timestamp()
    WHERE id = $1
-     AND (last_used_at IS NULL OR last_used_at <= clock_timestamp() - interval '1 minute')`,
+     AND (last_used_at IS NULL OR last_used_at <= clock_timestamp() - interval '1 minute'
+       OR last_used_at > clock_timestamp())`,
 );
 
 /** Notes that a key was used, at most once a minute. */

@@ -48,6 +48,7 @@ const credentialsSql = sql(
   `SELECT ${userColumns}, u.password_hash, (
      SELECT s.password_hash FROM sign_ups s
      WHERE s.email = asked.email AND s.expires_at > clock_timestamp()
+       AND s.expires_at <= clock_timestamp() + interval '1 day'
      ORDER BY s.created_at DESC, s.id DESC LIMIT 1) AS pending_hash
    FROM (SELECT $1::text AS email) asked
    LEFT JOIN users u ON u.email = asked.email`,

@@ -33,6 +33,8 @@ export const apiKeyPrefix = 'dwk_';
 
 export const isApiKey = (credential: string): boolean => credential.startsWith(apiKeyPrefix);
 
+type Verdict = { readonly key: VerifiedKey; readonly fromMs: number; readonly untilMs: number };
+
 const maxCached = 10_000;
 /** After this a key is looked up again, which is also how its last use gets known. */
 const cacheMs = 30_000;
@@ -46,7 +48,7 @@ export function createKeyVerifier(options: {
   readonly revocations: Pick<Revocations, 'userRevokedAtMs'>;
   readonly nowMs: () => number;
 }): KeyVerifier {
-  const verdicts = new Map<string, { readonly key: VerifiedKey; readonly untilMs: number }>();
+  const verdicts = new Map<string, Verdict>();
   return {
     verify: async (secret) => {
       // A digest, so that no secret lies about in memory for longer than its call.
@@ -54,13 +56,17 @@ export function createKeyVerifier(options: {
       const cached = verdicts.get(digest);
       const changedAtMs = cached && options.revocations.userRevokedAtMs(cached.key.userId);
       const isCurrent = changedAtMs === undefined || changedAtMs < (cached?.key.asOfMs ?? 0);
-      if (cached && isCurrent && options.nowMs() < cached.untilMs) return succeed(cached.key);
+      const nowMs = options.nowMs();
+      // A clock that stepped back does not make the answer last longer.
+      const isKept = cached && cached.fromMs <= nowMs && nowMs < cached.untilMs;
+      if (isKept && isCurrent) return succeed(cached.key);
       verdicts.delete(digest);
       const asked = await options.ask(secret);
       if (!asked.ok) return asked;
       if (verdicts.size >= maxCached) verdicts.clear();
-      const untilMs = Math.min(options.nowMs() + cacheMs, asked.value.expiresAtMs);
-      verdicts.set(digest, { key: asked.value, untilMs });
+      const fromMs = options.nowMs();
+      const untilMs = Math.min(fromMs + cacheMs, asked.value.expiresAtMs);
+      verdicts.set(digest, { key: asked.value, fromMs, untilMs });
       return asked;
     },
   };

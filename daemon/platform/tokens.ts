@@ -10,6 +10,7 @@ import {
 import { isUuid } from '../../core/ids.ts';
 import { refuse, succeed, type Result } from '../../core/reasons.ts';
 import { isRole, type Role } from '../../core/roles.ts';
+import { accessTokenLifeMs, isEndInvalid } from '../../core/stored-times.ts';
 
 /** What signer and verifier must agree on. One algorithm, pinned: `none` and HMAC never match. */
 export const tokenRules = {
@@ -68,7 +69,7 @@ export function createTokenVerifier(options: {
   let refetching: Promise<unknown> | undefined;
   /** In the background: while the auth service is away the known keys go on. */
   const refetchOld = (): void => {
-    if (!keys || options.nowMs() - keys.fetchedAtMs < maxKeysAgeMs) return;
+    if (!keys || ageMs(keys, options.nowMs()) < maxKeysAgeMs) return;
     refetching ??= fetchKeys()
       .catch(() => undefined)
       .finally(() => (refetching = undefined));
@@ -92,7 +93,7 @@ export function createTokenVerifier(options: {
       const { payload } = await checkWith(token, known.resolve);
       return { payload, isLasting: believed === kids };
     } catch (err) {
-      const isStale = options.nowMs() - known.fetchedAtMs > minRefetchMs;
+      const isStale = ageMs(known, options.nowMs()) > minRefetchMs;
       if (!(err instanceof errors.JWKSNoMatchingKey) || !isStale) throw err;
       const fetched = await fetchKeys();
       const renewed = kids;
@@ -104,7 +105,7 @@ export function createTokenVerifier(options: {
   const recall = (token: string): VerifiedToken | undefined => {
     refetchOld();
     const cached = verdicts.get(token);
-    return cached && cached.expiresAtMs > options.nowMs() ? cached : undefined;
+    return cached && !isExpired(cached, options.nowMs()) ? cached : undefined;
   };
 
   return {
@@ -114,13 +115,12 @@ export function createTokenVerifier(options: {
       if (cached) return succeed(cached);
       try {
         const { payload, isLasting } = await check(token);
-        const verified = readClaims(payload);
-        if (!verified) return refuse('TOKEN_INVALID', 'the access token is not one of ours');
+        const verified = judgeClaims(payload, options.nowMs());
         // With keys that were withdrawn meanwhile: not to be remembered past them.
-        if (!isLasting) return succeed(verified);
+        if (!verified.ok || !isLasting) return verified;
         if (verdicts.size >= maxCached) verdicts.clear();
-        verdicts.set(token, verified);
-        return succeed(verified);
+        verdicts.set(token, verified.value);
+        return verified;
       } catch (err) {
         return explain(err);
       }
@@ -128,14 +128,32 @@ export function createTokenVerifier(options: {
   };
 }
 
+/** After a step back the age is that of the step: the keys are fetched anew. */
+const ageMs = ({ fetchedAtMs }: { readonly fetchedAtMs: number }, nowMs: number): number =>
+  Math.abs(nowMs - fetchedAtMs);
+
+const isExpired = ({ expiresAtMs }: VerifiedToken, nowMs: number): boolean =>
+  expiresAtMs <= nowMs || isEndInvalid(expiresAtMs, nowMs, accessTokenLifeMs);
+
+const tokenExpired = refuse(
+  'TOKEN_EXPIRED',
+  'the access token has expired: sign in again or refresh it',
+);
+
 function explain(err: unknown): Result<never> {
   if (err instanceof errors.JWTExpired) {
-    return refuse('TOKEN_EXPIRED', 'the access token has expired: sign in again or refresh it');
+    return tokenExpired;
   }
   if (err instanceof errors.JOSEError || err instanceof TypeError) {
     return refuse('TOKEN_INVALID', 'the access token is not valid: sign in again');
   }
   return refuse('AUTH_UNAVAILABLE', 'credentials cannot be checked now: the auth service is away');
+}
+
+function judgeClaims(payload: JWTPayload, nowMs: number): Result<VerifiedToken> {
+  const verified = readClaims(payload);
+  if (!verified) return refuse('TOKEN_INVALID', 'the access token is not one of ours');
+  return isExpired(verified, nowMs) ? tokenExpired : succeed(verified);
 }
 
 function readClaims(payload: JWTPayload): VerifiedToken | undefined {

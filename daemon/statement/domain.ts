@@ -91,6 +91,25 @@ export function resolveRange(
   return succeed({ fromMs, toMs, timezone });
 }
 
+/**
+ * False for a range whose end the ledger's clock has not reached: what is there may still change.
+ * Without the ledger only lines after the end make a statement complete, and they prove that it is over.
+ */
+export const isOver = ({ toMs }: Range, head: Head | undefined): boolean =>
+  head === undefined || toMs <= endOfPastMs(head);
+
+/** Up to here, exclusively, the ledger takes on nothing more. */
+export const endOfPastMs = (head: Head): number => Math.max(head.asOfMs, head.lastAtMs + 1);
+
+/** The range as far as it is over. INVALID_ARGUMENT where none of it is. */
+export function cutToPast(range: Range, head: Head | undefined): Result<Range> {
+  if (isOver(range, head) || !head) return succeed(range);
+  const toMs = endOfPastMs(head);
+  if (range.fromMs <= toMs) return succeed({ ...range, toMs });
+  const message = 'from lies in the future: ask for a period that has begun';
+  return refuse('INVALID_ARGUMENT', message, { field: 'from' });
+}
+
 /** True for a range that is answered at once: at most so many calendar days in its own zone. */
 export function isInline({ fromMs, toMs, timezone }: Range, inlineDays: number): boolean {
   return isWithinDays(fromMs, toMs, inlineDays, timezone);

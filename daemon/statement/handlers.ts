@@ -21,6 +21,7 @@ import {
 import {
   hasCarriableTotals,
   isInline,
+  isOver,
   resolveRange,
   type Head,
   type Line,
@@ -111,9 +112,10 @@ async function generateStatement(
     to: String(range.value.toMs),
   };
   return succeed({
-    status: generated.completeness.isComplete
-      ? StatementStatus.COMPLETE
-      : StatementStatus.INCOMPLETE,
+    status:
+      generated.completeness.isComplete && isOver(range.value, head)
+        ? StatementStatus.COMPLETE
+        : StatementStatus.INCOMPLETE,
     export: undefined,
     nextPageToken: next ? encodePageToken({ ...query, walletId: wallet.id }, next) : '',
     statement: { ...toStatement(wallet, range.value, generated), lines: page.lines },

@@ -62,7 +62,8 @@ function settle(
     if (!wallet) return (await readWallets(tx, [ref], 'none')).length > 0 ? 'busy' : 'absent';
     if ((await findCorrupt(tx, [wallet])).size > 0) return corruptWallet(wallet);
     // A clock that stepped back does not make a time the present that was reported as past.
-    const nowMs = Math.max(await readClock(tx), earliestTimeMs(wallet));
+    // The last entry belongs to the past: a statement that ends now has it, and nothing later.
+    const nowMs = Math.max(await readClock(tx), earliestTimeMs(wallet), wallet.lastAtMs + 1);
     await settleWallet(tx, wallet.id, nowMs);
     return succeed({ wallet, nowMs });
   });

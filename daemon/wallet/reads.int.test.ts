@@ -97,6 +97,22 @@ describe('balance', () => {
     },
   );
 
+  it('as a service sees it takes in the last entry, and no later one can have its time', async () => {
+    await createCommit(withClock(0))([deposit('a', 10_000n)]);
+    const behind = withClock(-2_000);
+    const request = { userId, currency: 'BRL', at: undefined };
+    const caller = { ...as(userId), principal: { kind: 'service' as const } };
+    const answer = await getBalance({ ...options(), db: behind }, request, caller);
+    if (!answer.ok) throw new Error(answer.rejection.reason);
+    await createCommit(behind)([deposit('b', 500n)]);
+    const rows = await test.query<{ at_ms: string }>(
+      `SELECT (extract(epoch FROM occurred_at) * 1000)::bigint AS at_ms FROM transactions ORDER BY seq`,
+    );
+    const [firstMs, laterMs] = rows.map(({ at_ms: atMs }) => Number(atMs));
+    expect(answer.value.asOf!.getTime()).toBeGreaterThan(firstMs!);
+    expect(laterMs).toBeGreaterThanOrEqual(answer.value.asOf!.getTime());
+  });
+
   it('of a wallet never opened is 0 with seq 0', async () => {
     expect(await balance()).toEqual({ balanceMinor: 0n, seq: 0n });
     expect(await balance(new Date())).toEqual({ balanceMinor: 0n, seq: 0n });

@@ -183,7 +183,8 @@ export const withoutSample: Readonly<Record<string, readonly string[]>> = {
   'a worker’s export, by its key': [
     ...['export_chunk_insert', 'export_chunk_prune', 'export_existing', 'export_expire'],
     ...['export_fail', 'export_finish', 'export_pin', 'export_release', 'export_renew'],
-    ...['export_mail_claim', 'export_mail_settle'],
+    ...['export_mail_claim', 'export_mail_settle', 'export_correct_due', 'export_correct_mail'],
+    ...['export_correct_expiry'],
   ],
   'what admins ask for': [
     ...['user_count_admins', 'user_list_by_role', 'user_lock_with_admins', 'audit_list'],
@@ -207,6 +208,7 @@ export const mayScan: Readonly<Record<string, string>> = {
   revocation_prune: 'deletes up to 10,000 rows: much of a table that is small',
   code_prune: 'deletes up to 10,000 rows: much of a table that is small',
   mail_prune: 'deletes up to 10,000 rows of what is on its way, now and then',
+  export_correct_expiry: 'once a minute; files are few',
   mail_correct_times: 'once a minute; the table holds what is on its way',
   email_change_prune: 'deletes up to 10,000 rows: much of a table that is small',
   sign_up_prune: 'deletes up to 10,000 rows: much of a table that is small',

@@ -95,7 +95,8 @@ async function requestAccount(
     // Sign-ups with one address take turns from here on. Past the limit nothing is mailed, but the
     // sign-up waits all the same: any code that was mailed to the address does for it.
     const isMailed = await throttle.count(tx, throttle.bucketOf.mailsTo(email));
-    const place = findPlace(await listPlaces(tx, email), network.toString('hex'));
+    const waiting = await listPlaces(tx, email, codeLifeMs['sign-up']);
+    const place = findPlace(waiting, network.toString('hex'));
     if (place.removedId !== undefined) await removeSignUp(tx, place.removedId);
     if (place.isKept) {
       await keepSignUp(tx, {

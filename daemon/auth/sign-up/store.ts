@@ -7,15 +7,19 @@ export type PendingSignUp = {
   readonly tokenHash: Buffer;
 };
 
+// An end that is further away than its life is long was written by a clock that was ahead.
+const isWaiting = `email = $1 AND expires_at > clock_timestamp()
+     AND expires_at <= clock_timestamp() + $2::integer * interval '1 millisecond'`;
+
 const placesSql = sql(
   'sign_up_places',
   `SELECT id, encode(network, 'hex') AS network FROM sign_ups
-   WHERE email = $1 AND expires_at > clock_timestamp() ORDER BY created_at, id`,
+   WHERE ${isWaiting} ORDER BY created_at, id`,
 );
 
 /** Who has a sign-up waiting for an address, the oldest first. */
-export async function listPlaces(tx: Tx, email: string): Promise<Place[]> {
-  return tx.query<Place>(placesSql, [email]);
+export async function listPlaces(tx: Tx, email: string, lifeMs: number): Promise<Place[]> {
+  return tx.query<Place>(placesSql, [email, lifeMs]);
 }
 
 const keepSql = sql(
@@ -50,9 +54,6 @@ const toPending = (row: Row): PendingSignUp => ({
   tokenHash: row.token_hash,
 });
 
-// An end that is further away than its life is long was written by a clock that was ahead.
-const isWaiting = `email = $1 AND expires_at > clock_timestamp()
-     AND expires_at <= clock_timestamp() + $2::integer * interval '1 millisecond'`;
 const listSql = sql(
   'sign_up_list',
   `SELECT id, password_hash, token_hash FROM sign_ups

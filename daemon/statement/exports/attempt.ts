@@ -3,6 +3,7 @@ import type { Log } from '../../platform/log.ts';
 import { appendOutbox } from '../../platform/outbox.ts';
 import { describeTrouble } from '../../platform/progress/reasons.ts';
 import type { Part } from '../../platform/progress/watch.ts';
+import { cutToPast } from '../domain.ts';
 import { generate, type ReadHead } from '../generate.ts';
 import { toReadyMessage } from '../messages.ts';
 import { maxAttempts, retryDelayMs, type Export } from './domain.ts';
@@ -67,23 +68,25 @@ async function makeFile(
   const { db, peers } = options;
   const refusal = await findRefusal(peers.findUser, made);
   if (refusal) return refusal;
-  const throughSeq = made.throughSeq ?? (await readHeadSeq(peers.readHead, made));
-  if (typeof throughSeq === 'object') return throughSeq;
+  const end = await findEnd(peers.readHead, made);
+  if ('kind' in end) return end;
+  const { throughSeq, range } = end;
   // Pinned before anything is read: a later attempt must not take in more.
-  if (!(await db.tx((tx) => work.pinExport(tx, made, throughSeq, made.rowCount)))) {
+  if (!(await db.tx((tx) => work.pinExport(tx, made, end, made.rowCount)))) {
     return { kind: 'abandoned' };
   }
   const wallet = { id: made.walletId, userId: made.userId, currency: made.currency };
   const head = { seq: throughSeq, lastAtMs: 0, asOfMs: 0 };
-  const { extent, completeness } = await generate(db, wallet, made.range, { head, throughSeq });
+  const { extent, completeness } = await generate(db, wallet, range, { head, throughSeq });
   if (!completeness.isComplete) {
     return later(`incomplete: the statement is ${completeness.behindBy} transactions behind`);
   }
   const rows = extent.closingSeq - extent.openingSeq;
-  if (!(await db.tx((tx) => work.pinExport(tx, made, throughSeq, rows)))) {
+  if (!(await db.tx((tx) => work.pinExport(tx, made, end, rows)))) {
     return { kind: 'abandoned' };
   }
-  const file = await writeFile({ db, leaseMs: options.leaseMs, isWanted }, made, extent);
+  const cut = { ...made, range };
+  const file = await writeFile({ db, leaseMs: options.leaseMs, isWanted }, cut, extent);
   return file === abandoned ? { kind: 'abandoned' } : { kind: 'done', file };
 }
 
@@ -101,10 +104,16 @@ async function findRefusal(findUser: FindUser, made: Export): Promise<Outcome | 
   }
 }
 
-async function readHeadSeq(readHead: ReadHead, made: Export): Promise<bigint | Outcome> {
+/** Where the statement ends. An end in the future is cut to now: it would not stay true. */
+async function findEnd(readHead: ReadHead, made: Export): Promise<work.End | Outcome> {
+  const { throughSeq, range } = made;
+  if (throughSeq !== undefined) return { throughSeq, range };
   try {
     const head = await readHead(made.userId, made.currency);
-    return head.ok ? head.value.seq : failed(head.rejection.message);
+    if (!head.ok) return failed(head.rejection.message);
+    const cut = cutToPast(range, head.value);
+    if (!cut.ok) return failed(cut.rejection.message);
+    return { throughSeq: head.value.seq, range: cut.value };
   } catch {
     return later('the wallet service is out of reach');
   }

@@ -15,7 +15,7 @@ import type { Db, Tx } from '../../platform/db.ts';
 import type { CallContext } from '../../platform/grpc/calls.ts';
 import { appendOutbox } from '../../platform/outbox.ts';
 import type { Wallet } from '../generate.ts';
-import { resolveRange, type Head } from '../domain.ts';
+import { cutToPast, endOfPastMs, isOver, resolveRange, type Head } from '../domain.ts';
 import type { ReadHead } from '../generate.ts';
 import { toRequestedMessage } from '../messages.ts';
 import {
@@ -100,7 +100,9 @@ async function toOrder(
   // Without the ledger the export is taken on all the same: its worker asks for the head again.
   const head = await options.peers.readHead(userId, currency).catch(() => undefined);
   if (head && !head.ok) return head;
-  const range = resolveRange(asked, nowOf(head?.value), options.inlineDays);
+  const whole = resolveRange(asked, nowOf(head?.value), options.inlineDays);
+  if (!whole.ok) return whole;
+  const range = cutToPast(whole.value, head?.value);
   if (!range.ok) return range;
   const key = idempotencyKey === '' ? randomUUID() : idempotencyKey;
   return succeed({
@@ -113,7 +115,7 @@ async function toOrder(
     walletId,
     currency,
     range: range.value,
-    isEndGiven: toMs !== undefined,
+    isEndGiven: toMs !== undefined && isOver(whole.value, head?.value),
     locale,
     format,
     hasByteOrderMark,
@@ -145,8 +147,7 @@ export function resolveWallet(
  * Now, by the ledger's clock where it answered. A range without an end takes in the wallet's last
  * transaction, even if the ledger's clock is a little ahead of this one.
  */
-export const nowOf = (head: Head | undefined): number =>
-  head ? Math.max(head.asOfMs, head.lastAtMs + 1) : Date.now();
+export const nowOf = (head: Head | undefined): number => (head ? endOfPastMs(head) : Date.now());
 
 /** Mail goes to the owner's own address, and only if it is known to be theirs. */
 async function checkMailable(options: CreateOptions, userId: string): Promise<Result<void>> {

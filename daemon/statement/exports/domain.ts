@@ -19,7 +19,7 @@ export type ExportOrder = {
   readonly currency: string;
   /** Half-open: [fromMs, toMs). */
   readonly range: { readonly fromMs: number; readonly toMs: number; readonly timezone: string };
-  /** False where the request left the end to the server. */
+  /** False where the request left the end to the server, or it was in the future and cut to now. */
   readonly isEndGiven: boolean;
   readonly locale: ExportLocale;
   readonly format: ExportFormat;
@@ -58,15 +58,17 @@ export const maxUnfinished = 20;
 export const maxAttempts = 20;
 
 /** How long an export rests after an attempt that could not be ended: 2 s, doubled up to a minute. */
+export const maxRetryDelayMs = 60_000;
 export const retryDelayMs = (attempt: number): number =>
-  Math.min(60_000, 1_000 * 2 ** Math.min(attempt, 6));
+  Math.min(maxRetryDelayMs, 1_000 * 2 ** Math.min(attempt, 6));
 
 /** Mail is tried so often, over about five hours. */
 export const maxMailAttempts = 12;
 
 /** How long a mail rests after it could not be sent: 20 s, doubled up to an hour. */
+export const maxMailDelayMs = 3_600_000;
 export const mailDelayMs = (attempt: number): number =>
-  Math.min(3_600_000, 10_000 * 2 ** Math.min(attempt, 10));
+  Math.min(maxMailDelayMs, 10_000 * 2 ** Math.min(attempt, 10));
 
 /**
  * An equal request may be answered with this export instead of a new one: while it is being made,

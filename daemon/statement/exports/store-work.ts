@@ -2,7 +2,8 @@ import { sql, type Tx } from '../../platform/db.ts';
 import { isUuid } from '../../../core/ids.ts';
 import { readOnlyField } from '../../platform/db-copy.ts';
 import type { Oldest } from '../../platform/progress/watch.ts';
-import type { Export } from './domain.ts';
+import { clockStepMs } from '../../../core/stored-times.ts';
+import { maxMailDelayMs, type Export } from './domain.ts';
 import { toExport, type ExportRow } from './store.ts';
 
 /** An attempt at an export: what it writes counts only while the row still has its number. */
@@ -60,18 +61,31 @@ export async function renewExport(
 
 const pinSql = sql(
   'export_pin',
-  `UPDATE exports SET through_seq = coalesce(through_seq, $3), row_count = $4, failure = NULL
+  `UPDATE exports SET through_seq = coalesce(through_seq, $3), row_count = $4, failure = NULL,
+     range_to = LEAST(range_to, $5::timestamptz),
+     is_end_given = is_end_given AND range_to <= $5::timestamptz
    WHERE ${isHeld}`,
 );
 
-/** Keeps up to which transaction the statement goes, and how many rows that is. */
+/** The last transaction of a statement, and its range as far as that was over. */
+export type End = { readonly throughSeq: bigint; readonly range: Export['range'] };
+
+/** Keeps up to which transaction and time the statement goes, and how many rows that is. */
 export async function pinExport(
   tx: Tx,
   { id, attempt }: Attempt,
-  throughSeq: bigint,
+  { throughSeq, range }: End,
   rowCount: bigint,
 ): Promise<boolean> {
-  return (await tx.execute(pinSql, [id, attempt, throughSeq, rowCount])) > 0;
+  return (
+    (await tx.execute(pinSql, [
+      id,
+      attempt,
+      throughSeq,
+      rowCount,
+      new Date(range.toMs).toISOString(),
+    ])) > 0
+  );
 }
 
 const chunkInsertSql = sql(
@@ -153,6 +167,34 @@ const pruneSql = sql(
 /** Deletes what other attempts have left; 0 keeps none. */
 export async function pruneChunks(tx: Tx, id: string, keptAttempt: number): Promise<void> {
   await tx.execute(pruneSql, [id, keptAttempt]);
+}
+
+const correctDueSql = sql(
+  'export_correct_due',
+  `UPDATE exports SET due_at = clock_timestamp()
+   WHERE status IN ('queued', 'running') AND due_at > (SELECT ${inMs('$1::integer')})`,
+);
+const correctMailSql = sql(
+  'export_correct_mail',
+  `UPDATE exports SET mail_due_at = clock_timestamp()
+   WHERE mail_state = 'waiting' AND mail_due_at > (SELECT ${inMs('$1::integer')})`,
+);
+const correctExpirySql = sql(
+  'export_correct_expiry',
+  `UPDATE exports
+   SET expires_at = clock_timestamp() + (expires_at - finished_at), finished_at = clock_timestamp()
+   WHERE status = 'done' AND finished_at > (SELECT ${inMs('$1::integer')})
+     AND expires_at > clock_timestamp()`,
+);
+
+/**
+ * Makes due at once what is due later than any lease or delay can make it, and lets files that were
+ * finished in the future live as long as promised from now on: the clock was set back. How many.
+ */
+export async function correctExportTimes(tx: Tx, maxDelayMs: number): Promise<number> {
+  const due = await tx.execute(correctDueSql, [maxDelayMs]);
+  const mails = await tx.execute(correctMailSql, [maxMailDelayMs + clockStepMs]);
+  return due + mails + (await tx.execute(correctExpirySql, [clockStepMs]));
 }
 
 const expireSql = sql(

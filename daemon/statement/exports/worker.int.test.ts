@@ -108,7 +108,9 @@ describe('an attempt that is no longer the one that counts', () => {
     expect(await db.tx((tx) => work.claimExport(tx, 60_000))).toBeUndefined();
     const file = { rows: 1n, bytes: 1n, sha256: randomBytes(32) };
     expect(await db.tx((tx) => work.renewExport(tx, old, 60_000, 5n))).toBe(false);
-    expect(await db.tx((tx) => work.pinExport(tx, old, 3n, 3n))).toBe(false);
+    expect(
+      await db.tx((tx) => work.pinExport(tx, old, { throughSeq: 3n, range: old.range }, 3n)),
+    ).toBe(false);
     expect(await db.tx((tx) => work.finishExport(tx, old, file, 30))).toBe(false);
     expect(await db.tx((tx) => work.failExport(tx, old, 'late'))).toBe(false);
     await db.tx((tx) => work.releaseExport(tx, old, 'late', 0));

@@ -11,7 +11,7 @@ import {
 } from '../../platform/progress/watch.ts';
 import type { ReadHead } from '../generate.ts';
 import { attemptExport, endWithoutFile } from './attempt.ts';
-import { maxAttempts } from './domain.ts';
+import { maxAttempts, maxRetryDelayMs } from './domain.ts';
 import { createLoop } from '../../platform/loop.ts';
 import { sendNextMail } from './mail.ts';
 import type { FindUser } from './peers.ts';
@@ -88,6 +88,17 @@ export function createExportWorker(options: WorkerOptions): ExportWorker {
     createLoop({
       name: 'export expiry',
       work: async () => (await db.tx(work.expireExport)) !== undefined,
+      pollMs: Math.min(pollMs * 30, expiryPollMs),
+      log,
+    }),
+    createLoop({
+      name: 'times of exports',
+      work: async () => {
+        const maxDelayMs = 2 * Math.max(leaseMs, maxRetryDelayMs);
+        const exports = await db.tx((tx) => work.correctExportTimes(tx, maxDelayMs));
+        if (exports > 0) log.warn({ exports }, 'exports were due too late: the clock was set back');
+        return false;
+      },
       pollMs: Math.min(pollMs * 30, expiryPollMs),
       log,
     }),

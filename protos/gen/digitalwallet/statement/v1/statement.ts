@@ -301,7 +301,10 @@ export interface Statement {
   closingMinor: bigint;
   /** This page's lines; the totals and balances are the whole range's. */
   lines: StatementLine[];
-  /** Transactions that the ledger has and the statement does not show yet; 0 when complete. */
+  /**
+   * Transactions that the ledger has and the statement does not show yet; 0 when complete, or where
+   * the period is not over: its end lies in the future of the ledger's clock.
+   */
   behindBy?: bigint | undefined;
 }
 

@@ -1,0 +1,149 @@
+import { randomBytes, randomUUID } from 'node:crypto';
+
+import { afterAll, beforeAll, expect, it } from 'vitest';
+
+import { transactionIdOf, walletIdOf } from '../../core/ids.ts';
+import { guessLimit, maxMailDelayMs } from '../../daemon/auth/domain.ts';
+import { appendMail, claimMail, correctMailTimes } from '../../daemon/auth/mails/store.ts';
+import { takeAttempt } from '../../daemon/auth/throttling/store.ts';
+import { readClock, type Db } from '../../daemon/platform/db.ts';
+import { createLog } from '../../daemon/platform/log.ts';
+import { createLease } from '../../daemon/platform/outbox-lease.ts';
+import { createExport } from '../../daemon/statement/exports/create.ts';
+import { claimExport, correctExportTimes } from '../../daemon/statement/exports/store-work.ts';
+import { contextOf, userOf, valueOf } from '../../daemon/statement/test-support.ts';
+import { commitLocked } from '../../daemon/wallet/commit-locked.ts';
+import { getBalance } from '../../daemon/wallet/read-handlers.ts';
+import { createKnownUsers } from '../../daemon/wallet/users.ts';
+import { startSteppedPostgres, type SteppedPostgres } from '../support/stepped-postgres.ts';
+
+const dayS = 86_400;
+let server: SteppedPostgres;
+let wallet: Db;
+let auth: Db;
+let statement: Db;
+
+beforeAll(async () => {
+  server = await startSteppedPostgres();
+  wallet = await server.open('wallet');
+  auth = await server.open('auth');
+  statement = await server.open('statement');
+}, 120_000);
+afterAll(() => server.stop());
+
+const deposit = (userId: string, key: string) => {
+  const ref = { id: walletIdOf(userId, 'BRL'), userId, currency: 'BRL', exponent: 2 };
+  return {
+    ...{ transactionId: transactionIdOf(ref.id, 'customer', key), key, wallet: ref },
+    ...{ operation: 'deposit' as const, amountMinor: 500n, parentId: undefined },
+    ...{ merchant: undefined, description: undefined, metadata: {} },
+    ...{ callerClass: 'customer' as const, actor: userId },
+  };
+};
+
+async function balanceAt(userId: string, at: Date): Promise<bigint | undefined> {
+  const users = createKnownUsers((ids) => Promise.resolve(new Set(ids)));
+  const options = { db: wallet, users, defaultCurrency: 'BRL' };
+  const principal = {
+    ...{ kind: 'user' as const, userId, role: 'customer' as const },
+    ...{ sessionId: randomUUID(), apiKey: undefined },
+  };
+  const answer = await getBalance(
+    options,
+    { userId: '', currency: '', at },
+    {
+      ...{ requestId: 'r', principal, source: '127.0.0.1', deadlineMs: Infinity },
+      isCancelled: () => false,
+    },
+  );
+  if (!answer.ok) throw new Error(answer.rejection.reason);
+  return answer.value.wallet?.balanceMinor;
+}
+
+it('steps while the server runs', async () => {
+  for (const offsetS of [0, dayS, -dayS]) {
+    server.step(offsetS);
+    const clockMs = await wallet.read(readClock);
+    expect(Math.abs(clockMs - Date.now() - offsetS * 1_000)).toBeLessThan(60_000);
+  }
+  server.step(0);
+});
+
+it.each([2, 600, dayS])(
+  'a balance as of a time stays though the clock steps by %d s',
+  async (s) => {
+    for (const offsets of [
+      [0, -s],
+      [0, s],
+      [s, 0],
+    ]) {
+      const userId = randomUUID();
+      server.step(offsets[0]!);
+      await commitLocked(wallet, [deposit(userId, 'a')]);
+      await new Promise((resolve) => setTimeout(resolve, 10));
+      const at = new Date((await wallet.read(readClock)) - 1);
+      expect(await balanceAt(userId, at)).toBe(500n);
+      server.step(offsets[1]!);
+      const { answers } = await commitLocked(wallet, [deposit(userId, 'b')]);
+      const [answer] = answers;
+      if (answer !== 'busy' && answer?.ok === false) {
+        expect(answer.rejection.reason).toBe('WALLET_CLOCK_AHEAD');
+        expect(offsets[0]! - offsets[1]!).toBeGreaterThan(300);
+      }
+      expect(await balanceAt(userId, at)).toBe(500n);
+      server.step(0);
+      expect(await balanceAt(userId, at)).toBe(500n);
+    }
+  },
+);
+
+it.each([600, dayS])('a relay lease from %d s ahead is taken over', async (s) => {
+  server.step(s);
+  const log = createLog('silent');
+  expect(await createLease(wallet, log).hold()).toBeDefined();
+  server.step(0);
+  const next = createLease(wallet, log);
+  expect(await next.hold()).toBeDefined();
+  await next.release();
+});
+
+it('attempts while the clock is 40 days ahead block nobody afterwards', async () => {
+  const bucket = randomBytes(32);
+  const take = () => auth.tx((tx) => takeAttempt(tx, bucket, guessLimit));
+  server.step(40 * dayS);
+  for (let i = 1; i <= 5; i += 1) expect(await take()).toBe(i);
+  expect(await take()).toBeUndefined();
+  server.step(0);
+  expect(await take()).toBe(1);
+});
+
+it('an account mail that was claimed while the clock was a day ahead is due', async () => {
+  await auth.tx((tx) => appendMail(tx, { kind: 'any', recipient: 'ana@example.com' }));
+  server.step(dayS);
+  const first = await auth.tx((tx) => claimMail(tx, 60_000));
+  server.step(0);
+  expect(await auth.tx((tx) => claimMail(tx, 60_000))).toBeUndefined();
+  expect(await auth.tx((tx) => correctMailTimes(tx, maxMailDelayMs))).toBe(1);
+  expect(await auth.tx((tx) => claimMail(tx, 60_000))).toMatchObject({ id: first!.id, attempt: 2 });
+});
+
+it('an export that was claimed while the clock was a day ahead is due', async () => {
+  const away = () => Promise.reject(new Error('away'));
+  const options = {
+    ...{ db: statement, peers: { readHead: away, findUser: away }, defaultCurrency: 'BRL' },
+    ...{ inlineDays: 15, canMail: false, onQueued: () => undefined },
+  };
+  const asked = {
+    ...{ userId: '', currency: '', fromMs: 0, toMs: 60 * dayS * 1_000, timezone: 'UTC' },
+    ...{ locale: '', format: 'csv' as const, shallMail: false, hasByteOrderMark: false },
+    ...{ idempotencyKey: '', isDryRun: false, canReuse: false },
+  };
+  const { made } = valueOf(await createExport(options, asked, contextOf(userOf())));
+  server.step(dayS);
+  expect(await statement.tx((tx) => claimExport(tx, 15_000))).toMatchObject({ id: made.id });
+  server.step(0);
+  expect(await statement.tx((tx) => claimExport(tx, 15_000))).toBeUndefined();
+  expect(await statement.tx((tx) => correctExportTimes(tx, 120_000))).toBe(1);
+  const again = await statement.tx((tx) => claimExport(tx, 15_000));
+  expect(again).toMatchObject({ id: made.id, attempt: 2 });
+});
