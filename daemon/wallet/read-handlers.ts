@@ -14,7 +14,7 @@ import {
   type ListWalletsResponse,
 } from '../../protos/gen/digitalwallet/wallet/v1/wallet.ts';
 import { asDenial, checkWalletOfKey, resolveSubject, type Principal } from '../platform/access.ts';
-import { readClock, type Db } from '../platform/db.ts';
+import { readClock, withoutDoubt, type Db } from '../platform/db.ts';
 import type { CallContext } from '../platform/grpc/calls.ts';
 import {
   cursorParts,
@@ -168,7 +168,7 @@ function readNow(db: Db, ref: WalletRef): Promise<WalletNow> {
  */
 async function readSettled(db: Db, ref: WalletRef): Promise<WalletNow> {
   for (;;) {
-    const settled = await db.tx(async (tx) => {
+    const settling = db.tx(async (tx) => {
       const [wallet] = await store.readWallets(tx, [ref], true);
       if (!wallet) return undefined;
       // A clock that stepped back does not make a time the present that was reported as past.
@@ -176,6 +176,7 @@ async function readSettled(db: Db, ref: WalletRef): Promise<WalletNow> {
       await writes.settleWallet(tx, wallet.id, nowMs);
       return { wallet, nowMs };
     });
+    const settled = await withoutDoubt(settling);
     if (settled) return settled;
     const unopenedAtMs = await probeUnopened(db, ref);
     if (unopenedAtMs !== undefined) return { wallet: newWallet(ref), nowMs: unopenedAtMs };
