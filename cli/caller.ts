@@ -1,11 +1,13 @@
 import { randomUUID } from 'node:crypto';
 
+import { endsDoubt } from '../core/doubt.ts';
 import { callRepeatedly, type Clock, type RepeatedResult } from './call.ts';
 import type { Connection } from './client.ts';
 import type { Credentials } from './credentials/session.ts';
 import { toCliFailure, type CallFailure, type CallResult } from './errors.ts';
 import { succeed, type Outcome } from './failures.ts';
 import type { Method } from './method.ts';
+import { toUnknownOutcome } from './open-outcome.ts';
 import type { AnswerStream, MessageStream } from './stream.ts';
 
 /**
@@ -107,7 +109,7 @@ export function createCaller(parts: CallerParts): Caller {
     if (!renewed.ok) return first.value.hadUnknownAttempt ? first : renewed;
     if (!renewed.value) return first;
     const second = await repeat(method, request, kind, renewed.value.token);
-    if (!second.ok) return second;
+    if (!second.ok) return first.value.hadUnknownAttempt ? first : second;
     const hadUnknownAttempt = first.value.hadUnknownAttempt || second.value.hadUnknownAttempt;
     return succeed({ ...second.value, hadUnknownAttempt });
   };
@@ -116,10 +118,11 @@ export function createCaller(parts: CallerParts): Caller {
     call: async (method, request, kind) => {
       const called = await callAuthenticated(method, request, kind);
       if (!called.ok) return called;
-      const { result } = called.value;
+      const { result, hadUnknownAttempt } = called.value;
       if (result.ok) return succeed(result.value);
       const failure = toCliFailure(result.failure, kind === 'read' ? 'read' : 'write');
-      return { ok: false, failure };
+      const isOpen = kind !== 'read' && hadUnknownAttempt && !endsDoubt(result.failure.reason);
+      return { ok: false, failure: isOpen ? toUnknownOutcome(failure) : failure };
     },
     callKeyed: (method, request) => callAuthenticated(method, request, 'keyed-write'),
     ...createStreamOpeners(parts),

@@ -170,7 +170,7 @@ const hintByReason: Readonly<Record<Reason, string | undefined>> = {
 };
 
 /** Reasons after which the call may have been done all the same. */
-const unknownReasons: ReadonlySet<Reason> = new Set<Reason>([
+export const unknownReasons: ReadonlySet<Reason> = new Set<Reason>([
   'DEADLINE_EXCEEDED',
   'CANCELLED',
   'OUTCOME_UNKNOWN',

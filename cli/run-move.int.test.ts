@@ -248,17 +248,6 @@ describe('arguments that cannot be right', () => {
 });
 
 describe('what stands before an earlier outcome is known', () => {
-  test('an unknown attempt, then a token that has ended: the key is kept and shown', async () => {
-    answers = [
-      () => refusal('OUTCOME_UNKNOWN', 'lost'),
-      () => refusal('TOKEN_EXPIRED', 'the token has expired'),
-    ];
-    const ran = await cli.run(['withdraw', '1', '--yes']);
-    expect(ran.exitCode).toBe(4);
-    expect(ran.err).toContain(keys()[0] ?? 'no key');
-    expect(await listPending()).toEqual([`${keys()[0] ?? ''}.json`]);
-  });
-
   test('declined: the key stays for the next run', async () => {
     answers = [
       () => {

@@ -1,3 +1,4 @@
+import { endsDoubt } from '../core/doubt.ts';
 import type { Operation } from '../core/operations.ts';
 import {
   WalletServiceService,
@@ -17,6 +18,7 @@ import {
   type Failed,
 } from './failures.ts';
 import { checkMove, describeMove, toItem, type Move, type MoveOptions } from './money-move.ts';
+import { toOpenFailure, toUnknownOutcome } from './open-outcome.ts';
 import { printObject } from './output/print.ts';
 import {
   dryRunColumn,
@@ -131,7 +133,7 @@ async function sendUnder(
       return called;
     }
     await pending.keep();
-    return { ok: false, failure: toOpenFailure(called.failure) };
+    return { ok: false, failure: toUnknownOutcome(called.failure) };
   }
   const { result, hadUnknownAttempt } = called.value;
   if (result.ok) {
@@ -151,12 +153,11 @@ async function sendUnder(
   const isOpen = isStillOpen(called.value, pending);
   await (isOpen ? pending?.keep() : pending?.forget());
   const told = toCliFailure(result.failure, 'write');
-  const isOlderOpen = hadUnknownAttempt || pending?.isTakenOver === true;
-  const failure = isOlderOpen ? toOpenFailure(told) : told;
+  const isOlderOpen =
+    (hadUnknownAttempt || pending?.isTakenOver === true) && !endsDoubt(result.failure.reason);
+  const failure = isOlderOpen ? toUnknownOutcome(told) : told;
   const isUnknown =
-    failure.exitCode === exitCodes.outcomeUnknown ||
-    result.failure.certainty === 'unknown' ||
-    (isOlderOpen && failure.exitCode !== exitCodes.refused);
+    failure.exitCode === exitCodes.outcomeUnknown || result.failure.certainty === 'unknown';
   return {
     ok: false,
     failure: isUnknown ? nameKey(failure, move, key, pending !== undefined) : failure,
@@ -174,17 +175,6 @@ function isStillOpen(
 ): boolean {
   if (hadUnknownAttempt || pending?.isTakenOver) return true;
   return !result.ok && result.failure.certainty === 'unknown';
-}
-
-/** "Not done just now" says nothing about an earlier attempt; a refusal by the ledger does. */
-function toOpenFailure(failure: CliFailure): CliFailure {
-  if (failure.exitCode !== exitCodes.unavailable) return failure;
-  return {
-    ...failure,
-    reason: 'OUTCOME_UNKNOWN',
-    message: `${failure.message}; an earlier attempt may have got through`,
-    exitCode: exitCodes.outcomeUnknown,
-  };
 }
 
 function nameKey(failure: CliFailure, move: Move, key: string, isKept: boolean): CliFailure {

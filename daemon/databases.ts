@@ -8,6 +8,8 @@ import { serviceNames, type ServiceName } from './settings.ts';
 import { attachEmbedded, defaultDataDir, startEmbedded } from './embedded/index.ts';
 import type { Fault, Outcome } from './fault.ts';
 import { chooseAccount } from './host/account.ts';
+import { findConnectionFault } from './platform/db-connection/connection-fault.ts';
+import { parseDatabaseUrl } from './platform/db-connection/database-url.ts';
 import { createDb, findUnsafeSettings, type Db, type DbOptions } from './platform/db.ts';
 import type { Log } from './platform/log.ts';
 import { checkSchema, migrate } from './platform/migrate.ts';
@@ -89,12 +91,13 @@ export async function connectDatabase(
   log: Log,
   pool: PoolOptions = { maxConnections: 10 },
 ): Promise<Outcome<Db>> {
-  const db = createDb({ url, name, ...pool, log });
+  let db: Db | undefined;
   let unsafe: string[];
   try {
+    db = createDb({ url, name, ...pool, log });
     unsafe = await db.read(findUnsafeSettings);
   } catch (err) {
-    await db.close();
+    await db?.close();
     return { ok: false, fault: unusable(name, err) };
   }
   if (unsafe.length === 0 || config.isUnsafeDurabilityAllowed) return { ok: true, value: db };
@@ -117,10 +120,15 @@ function migrationsRoot(): string {
   }
 }
 
-const unusable = (name: ServiceName, err: unknown): Fault => ({
-  fault: `the ${name} database cannot be used: ${explain(err)}`,
-  hint: `see that the server runs and that ${name.toUpperCase()}_DATABASE_URL is right`,
-});
+function unusable(name: ServiceName, err: unknown): Fault {
+  const known = findConnectionFault(err);
+  return {
+    fault: `the ${name} database cannot be used: ${known?.fault ?? explain(err)}`,
+    hint:
+      known?.hint ??
+      `see that the server runs and that ${name.toUpperCase()}_DATABASE_URL is right`,
+  };
+}
 
 /** The rights of the role that works are taken away and given again: an owner would lose its own. */
 const sameRole = (name: ServiceName): Fault => ({
@@ -130,7 +138,10 @@ const sameRole = (name: ServiceName): Fault => ({
     `the owner for ${name.toUpperCase()}_MIGRATION_DATABASE_URL`,
 });
 
-const roleOf = (url: string): string => decodeURIComponent(new URL(url).username);
+function roleOf(url: string): string {
+  const parsed = parseDatabaseUrl(url);
+  return parsed.ok ? (parsed.value.user ?? '') : '';
+}
 
 function explain(err: unknown): string {
   if (!(err instanceof Error)) return String(err);

@@ -2,6 +2,8 @@ import { z } from 'zod';
 
 import { findExponent, isWithdrawn } from '../core/currencies.ts';
 import { isOperation, operations } from '../core/operations.ts';
+import { parseBrokerUrls } from './platform/broker-amqp/broker-urls.ts';
+import { parseDatabaseUrl } from './platform/db-connection/database-url.ts';
 import { isAddressOrRange, loopback } from './platform/grpc/source.ts';
 import { parseSender, parseSmtpUrl } from './platform/mail-settings.ts';
 
@@ -35,7 +37,10 @@ export const settings = {
   WALLETD_SERVICE_CREDENTIAL_FILE: ['a file with the secret that our services share', ''],
   AUTH_SIGNING_KEY_FILE: ['an Ed25519 key (PKCS #8, PEM) that signs access tokens', ''],
   AUTH_PREVIOUS_KEY_FILE: ['a second such key, whose tokens are believed but not made', ''],
-  RABBITMQ_URL: ['amqp://user:password@host/vhost; without it events stay in this process', ''],
+  RABBITMQ_URL: [
+    'amqp://user:password@host/vhost, or several with commas; without it events stay in this process',
+    '',
+  ],
   WALLET_QUEUE: ['the queue of transactions that are asked for', 'wallet_queue'],
   AMQP_OPERATIONS: ['what messages may ask for', operations.join(',')],
   OUTBOX_LIMIT: ['events that may wait for the broker before calls are refused', '1000000'],
@@ -97,15 +102,21 @@ const peerUrl = z.string().transform((text, context): PeerAddress | undefined =>
   return z.NEVER;
 });
 
-const postgresUrl = z.union([
-  z.literal('').transform(() => undefined),
-  z
-    .string()
-    .refine(
-      (text) => /^postgres(ql)?:\/\//.test(text) && URL.canParse(text),
-      'must be a URL like postgres://user:password@host/database',
-    ),
-]);
+const postgresUrl = z.string().transform((text, context): string | undefined => {
+  if (text === '') return undefined;
+  const parsed = parseDatabaseUrl(text);
+  if (parsed.ok) return text;
+  context.addIssue({ code: 'custom', message: parsed.problem });
+  return z.NEVER;
+});
+
+const rabbitmqUrl = z.string().transform((text, context): string | undefined => {
+  if (text === '') return undefined;
+  const parsed = parseBrokerUrls(text);
+  if (parsed.ok) return text;
+  context.addIssue({ code: 'custom', message: parsed.problem });
+  return z.NEVER;
+});
 
 const flag = z.enum(['', '0', '1'], 'must be 1, 0 or empty').transform((text) => text === '1');
 
@@ -140,15 +151,7 @@ export const schema = z.object({
   WALLETD_SERVICE_CREDENTIAL_FILE: optional,
   AUTH_SIGNING_KEY_FILE: optional,
   AUTH_PREVIOUS_KEY_FILE: optional,
-  RABBITMQ_URL: z.union([
-    z.literal('').transform(() => undefined),
-    z
-      .string()
-      .refine(
-        (text) => /^amqps?:\/\//.test(text) && URL.canParse(text),
-        'must be a URL like amqp://user:password@host/vhost',
-      ),
-  ]),
+  RABBITMQ_URL: rabbitmqUrl,
   WALLET_QUEUE: queueName,
   AMQP_OPERATIONS: z
     .string()

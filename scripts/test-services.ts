@@ -15,7 +15,7 @@ const needed = [
   { program: '/usr/bin/openssl', package: 'openssl' },
   // psql and pgbench, for the benchmarks.
   { program: '/usr/share/doc/postgresql', package: 'postgresql' },
-  { program: '/usr/share/doc/libfaketime', package: 'libfaketime' },
+  { program: '/usr/sbin/pgbouncer', package: 'pgbouncer' },
   { program: '/usr/bin/hledger', package: 'hledger' },
   { program: '/usr/bin/ledger', package: 'ledger' },
   // Clocks of servers that a test steps.

@@ -8,7 +8,7 @@ import { openJournal, type Journal } from './journal.ts';
 import { formatHead } from './results.ts';
 
 const head = formatHead('csv');
-const counts = { done: 1, replayed: 0, rejected: 0, invalid: 0 };
+const counts = { done: 1, replayed: 0, rejected: 0, unknown: 0, invalid: 0 };
 let folder: string;
 let path: string;
 

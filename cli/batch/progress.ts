@@ -1,6 +1,6 @@
 import type { TextOutput } from '../io.ts';
 import { paintFor, type Manner } from '../tell.ts';
-import type { Counts } from './run-files.ts';
+import { failedOf, totalOf, type Counts } from './run-files.ts';
 
 export type ProgressLine = {
   update(counts: Counts): Promise<void>;
@@ -27,7 +27,7 @@ export function createProgressLine(options: {
   let firstPart = 0;
   return {
     update: async (counts) => {
-      const total = counts.done + counts.replayed + counts.rejected + counts.invalid;
+      const total = totalOf(counts);
       firstTotal ??= total;
       const part = partOf(total);
       if (firstPart === 0) firstPart = part ?? 0;
@@ -35,7 +35,7 @@ export function createProgressLine(options: {
       shownAtMs = now();
       const seconds = Math.max((now() - startedAtMs) / 1000, 0.001);
       const rate = (total - firstTotal) / seconds;
-      const failed = counts.rejected + counts.invalid;
+      const failed = failedOf(counts);
       const left = part === undefined ? undefined : timeLeft(part, firstPart, seconds);
       const texts = [
         part === undefined ? '' : `${Math.floor(part * 100)} %`,

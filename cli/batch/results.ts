@@ -1,15 +1,17 @@
 import type { FileHandle } from 'node:fs/promises';
 
 import { exponentOf } from '../../core/currencies.ts';
+import { endsDoubt } from '../../core/doubt.ts';
 import { formatMinor } from '../../core/money.ts';
 import type { TransactionResult } from '../../protos/gen/digitalwallet/wallet/v1/wallet.ts';
+import { unknownReasons } from '../errors.ts';
 import { formatCsvHeader, formatCsvRows, type CsvColumn } from '../output/csv.ts';
 import { toJsonText } from '../output/plain.ts';
 import type { InvalidRow } from './check.ts';
 import { batchColumns } from './rows.ts';
 import type { Chunk, PreparedRow } from './send.ts';
 
-export type RowStatus = 'done' | 'replayed' | 'rejected' | 'invalid';
+export type RowStatus = 'done' | 'replayed' | 'rejected' | 'unknown' | 'invalid';
 
 /** What became of a row, as the results file tells it. */
 export type RowResult = {
@@ -68,14 +70,16 @@ const skewMs = 60_000;
 export function toResults(
   chunk: Chunk,
   answers: readonly TransactionResult[],
-  startedAtMs: number,
+  run: { readonly startedAtMs: number; readonly isDryRun: boolean },
 ): RowResult[] {
   let next = 0;
+  // A dry run leaves nothing behind that could be in doubt.
+  const isInDoubt = chunk.wasSent && !run.isDryRun;
   return chunk.rows.map((row) => {
     if (!('item' in row)) return toInvalid(row);
     const answer = answers[next];
     next += 1;
-    return toResult(row, answer, chunk.wasSent, startedAtMs);
+    return toResult(row, answer, isInDoubt, run.startedAtMs);
   });
 }
 
@@ -88,14 +92,14 @@ function toInvalid({ row, reason, field }: InvalidRow): RowResult {
 function toResult(
   { row, userId }: Extract<PreparedRow, { item: unknown }>,
   answer: TransactionResult | undefined,
-  wasSent: boolean,
+  isInDoubt: boolean,
   startedAtMs: number,
 ): RowResult {
   const outcome = answer?.outcome;
   if (outcome?.$case === 'created' && outcome.value.transaction) {
     const { transaction, replayed } = outcome.value;
     const { id, balanceAfterMinor, currency, occurredAt } = transaction;
-    const isOurs = wasSent && (occurredAt?.getTime() ?? 0) > startedAtMs - skewMs;
+    const isOurs = isInDoubt && (occurredAt?.getTime() ?? 0) > startedAtMs - skewMs;
     return {
       row,
       status: replayed && !isOurs ? 'replayed' : 'done',
@@ -110,12 +114,19 @@ function toResult(
   const { reason, metadata } = outcome.value;
   return {
     row,
-    status: isBadInput(reason) ? 'invalid' : 'rejected',
+    status: toStatus(reason, isInDoubt),
     userId: userId === '' ? undefined : userId,
     ...nothing,
     reason,
     field: toColumn(metadata['field']),
   };
+}
+
+/** A refusal says that this attempt did nothing; of an earlier one only the ledger can say it. */
+function toStatus(reason: string, isInDoubt: boolean): RowStatus {
+  const isUnknown = (unknownReasons as ReadonlySet<string>).has(reason);
+  if (isUnknown || (isInDoubt && !endsDoubt(reason))) return 'unknown';
+  return isBadInput(reason) ? 'invalid' : 'rejected';
 }
 
 /** What no state of the wallet could make right. */

@@ -14,7 +14,13 @@ import { isResultsHead, type RowStatus } from './results.ts';
 
 export type Counts = Readonly<Record<RowStatus, number>>;
 
-export const noCounts: Counts = { done: 0, replayed: 0, rejected: 0, invalid: 0 };
+export const noCounts: Counts = { done: 0, replayed: 0, rejected: 0, unknown: 0, invalid: 0 };
+
+/** Rows that were not done as far as is known. */
+export const failedOf = ({ rejected, unknown, invalid }: Counts): number =>
+  rejected + unknown + invalid;
+
+export const totalOf = (counts: Counts): number => counts.done + counts.replayed + failedOf(counts);
 
 /** How far a run got. */
 export type Progress = {

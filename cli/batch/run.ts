@@ -4,7 +4,7 @@ import type { Journal } from './journal.ts';
 import type { PreparedChunk } from './prepare.ts';
 import type { ProgressLine } from './progress.ts';
 import { formatResults, toResults, type ResultsFormat } from './results.ts';
-import { noCounts, type Counts } from './run-files.ts';
+import { failedOf, noCounts, type Counts } from './run-files.ts';
 import { sendChunks, type Chunk } from './send.ts';
 
 /** How a run ended, with what became of all its rows, earlier runs of the batch included. */
@@ -24,7 +24,7 @@ export type RunOptions = {
 
 /** Sends all rows and writes all results; what is told to stop ends with nothing unanswered. */
 export async function runChunks(context: Context, options: RunOptions): Promise<RunEnd> {
-  const { source, journal, progress, resultsFormat } = options;
+  const { source, journal, progress, resultsFormat, isDryRun } = options;
   let counts: Counts = journal.resumed?.counts ?? noCounts;
   let stop: 'interrupted' | 'too-many-errors' | undefined;
   let failure: CliFailure | undefined;
@@ -35,7 +35,7 @@ export async function runChunks(context: Context, options: RunOptions): Promise<
   const sent = await sendChunks({
     caller: context.caller,
     clock: context.clock,
-    isDryRun: options.isDryRun,
+    isDryRun,
     timeoutMs: context.settings.timeoutMs,
     next: async () => {
       if (stop) return undefined;
@@ -50,7 +50,7 @@ export async function runChunks(context: Context, options: RunOptions): Promise<
     },
     onSend: (chunk) => journal.noteSent(lastRow(chunk)),
     onResults: async (chunk, answers) => {
-      const results = toResults(chunk, answers, journal.startedAtMs);
+      const results = toResults(chunk, answers, { startedAtMs: journal.startedAtMs, isDryRun });
       counts = add(
         counts,
         results.map(({ status }) => status),
@@ -58,7 +58,7 @@ export async function runChunks(context: Context, options: RunOptions): Promise<
       const digest = digests.get(chunk) ?? '';
       const text = formatResults(resultsFormat, results);
       await journal.append(text, { row: lastRow(chunk), digest, counts });
-      if (counts.rejected + counts.invalid >= options.maxErrors) stop ??= 'too-many-errors';
+      if (failedOf(counts) >= options.maxErrors) stop ??= 'too-many-errors';
       await progress.update(counts);
     },
     onRetry: async (why) => {

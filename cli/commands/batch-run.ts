@@ -9,7 +9,7 @@ import { createProgressLine } from '../batch/progress.ts';
 import { formatHead, type ResultsFormat } from '../batch/results.ts';
 import { InputError, openInput, readRows, type InputFormat } from '../batch/rows.ts';
 import { runChunks, type RunEnd } from '../batch/run.ts';
-import { ResultsError, type Counts } from '../batch/run-files.ts';
+import { failedOf, ResultsError, totalOf, type Counts } from '../batch/run-files.ts';
 import { checkResultsTarget } from '../batch/results-target.ts';
 import { askYes, checkConfirmable } from '../confirm.ts';
 import { isStaff } from '../confirm-move.ts';
@@ -227,7 +227,7 @@ async function conclude(
   end: RunEnd,
 ): Promise<CommandOutcome> {
   const { counts } = end;
-  const failed = counts.rejected + counts.invalid;
+  const failed = failedOf(counts);
   if (end.kind === 'finished') await journal.finish();
   else await journal.close();
   const summary: Summary = { ...counts, batch, isComplete: end.kind === 'finished' };
@@ -244,6 +244,13 @@ async function conclude(
     );
     return succeed(exitCodes.rowsFailed);
   }
+  if (counts.unknown > 0) {
+    await context.tell.alert(
+      `whether ${counts.unknown} rows were done is not known: run the same command again, which ` +
+        'does none twice',
+    );
+    return succeed(exitCodes.outcomeUnknown);
+  }
   if (counts.replayed > 0 && counts.done + failed === 0) {
     await context.tell.alert(
       'nothing new: every row had been done before under the same key; ' +
@@ -255,14 +262,12 @@ async function conclude(
 
 type Summary = Counts & { readonly batch: Batch; readonly isComplete: boolean };
 
-const totalOf = ({ done, replayed, rejected, invalid }: Counts): number =>
-  done + replayed + rejected + invalid;
-
 const toSummaryJson = (summary: Summary): object => ({
   rows: totalOf(summary),
   done: summary.done,
   replayed: summary.replayed,
   rejected: summary.rejected,
+  unknown: summary.unknown,
   invalid: summary.invalid,
   complete: summary.isComplete,
   results: summary.batch.results + (summary.isComplete ? '' : '.partial'),
@@ -283,6 +288,7 @@ const summaryColumns: readonly Column<Summary>[] = [
   ),
   plain('replayed', ({ replayed }) => String(replayed)),
   plain('rejected', ({ rejected }) => String(rejected)),
+  plain('unknown', ({ unknown }) => String(unknown)),
   plain('invalid', ({ invalid }) => String(invalid)),
   plain('results', ({ batch, isComplete }) => batch.results + (isComplete ? '' : '.partial')),
 ];

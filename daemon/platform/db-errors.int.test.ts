@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
+import { startCommitCutter } from '../../tests/support/commit-cutter.ts';
 import { createTestDatabase, type TestDatabase } from '../../tests/support/database.ts';
 import {
   classifyDbError,
@@ -45,6 +46,24 @@ const errorOf = (work: Promise<unknown>): Promise<unknown> =>
 const options = () => ({ name: 'test', maxConnections: 2, log: createLog('silent') });
 
 describe('trouble', () => {
+  it('what only reads is never in doubt, whichever of its answers is lost', async () => {
+    const cutter = await startCommitCutter(database.url);
+    const cutDb = createDb({ ...options(), url: cutter.url });
+    try {
+      cutter.cut(1);
+      const err = await errorOf(cutDb.snapshot((tx) => pidOf(tx)));
+      expect(cutter.cuts).toBe(1);
+      expect(classifyDbError(err)).toBe('transient');
+      expect(isCommitInDoubt(err)).toBe(false);
+      // The same cut of a transaction that may write leaves it in doubt.
+      cutter.cut(1);
+      expect(isCommitInDoubt(await errorOf(cutDb.tx((tx) => insert(tx, 'a'))))).toBe(true);
+    } finally {
+      await cutDb.close();
+      await cutter.stop();
+    }
+  });
+
   it('a killed backend is transient, and the pool recovers', async () => {
     const err = await errorOf(
       db.tx(async (tx) => {

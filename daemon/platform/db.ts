@@ -1,5 +1,8 @@
 import pg from 'pg';
 
+import { isUnconnected } from './db-connection/connection-fault.ts';
+import { createConnections, type Connections } from './db-connection/pool.ts';
+import { formatDuration, byKeySettings, workSettings } from './db-connection/session.ts';
 import { copyOut, type TakeRow } from './db-copy.ts';
 import { createHold } from './hold.ts';
 import type { Log } from './log.ts';
@@ -51,54 +54,36 @@ export type DbOptions = {
   readonly log: Log;
 };
 
-const connectTimeoutMs = 5_000;
-const statementTimeoutMs = 15_000;
-const lockTimeoutMs = 10_000;
-const idleInTransactionTimeoutMs = 30_000;
 /** Behind the server's own time-outs: only a server that hangs as a whole gets this far. */
 const queryTimeoutMs = 20_000;
 
-const sessionSettings = '-c timezone=UTC';
-const byKeySettings =
-  '-c plan_cache_mode=force_generic_plan -c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off';
-
 const inDoubt = new WeakSet<Error>();
+
+const settingsOf = ({ isByKey, lockTimeoutMs, idleInTransactionMs }: DbOptions) => ({
+  ...workSettings,
+  ...(isByKey ? byKeySettings : {}),
+  ...(lockTimeoutMs === undefined ? {} : { lock_timeout: formatDuration(lockTimeoutMs) }),
+  ...(idleInTransactionMs === undefined
+    ? {}
+    : { idle_in_transaction_session_timeout: formatDuration(idleInTransactionMs) }),
+});
 
 /**
  * A pool of connections. Nothing is connected before the first use. Statements that are not waited
- * for one by one are sent together, and answered in order.
+ * for one by one are sent together, and answered in order. Each connection is set up and checked
+ * before it is used (db-connection/). Throws a connection fault if the URL cannot be used.
  */
 export function createDb(options: DbOptions): Db {
-  const pool = new pg.Pool({
-    connectionString: options.url,
-    application_name: `walletd ${options.name}`,
-    max: options.maxConnections,
-    connectionTimeoutMillis: connectTimeoutMs,
-    idleTimeoutMillis: 60_000,
-    statement_timeout: statementTimeoutMs,
-    lock_timeout: options.lockTimeoutMs ?? lockTimeoutMs,
-    idle_in_transaction_session_timeout: options.idleInTransactionMs ?? idleInTransactionTimeoutMs,
-    query_timeout: queryTimeoutMs,
-    keepAlive: true,
-    options: options.isByKey ? `${sessionSettings} ${byKeySettings}` : sessionSettings,
-    types: resultTypes,
-    pipeline: true,
-  });
-  const report = (err: Error): void => {
-    options.log.warn({ err, database: options.name }, 'database connection lost');
-  };
-  pool.on('error', report);
-  pool.on('connect', (client) => client.on('error', report));
-
+  const settings = settingsOf(options);
+  const driver = { query_timeout: queryTimeoutMs, types: resultTypes };
+  const connections = createConnections({ ...options, settings, driver });
+  const withClient = <T>(work: (client: pg.PoolClient) => Promise<T>): Promise<T> =>
+    useClient(connections, work);
   return {
-    tx: (work) =>
-      withClient(pool, (c) => runTransaction(c, 'BEGIN ISOLATION LEVEL READ COMMITTED', work)),
-    snapshot: (work) =>
-      withClient(pool, (c) =>
-        runTransaction(c, 'BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY', work),
-      ),
+    tx: (work) => withClient((c) => runTransaction(c, work)),
+    snapshot: (work) => withClient((c) => runSnapshot(c, work)),
     undone: (work) =>
-      withClient(pool, async (c) => {
+      withClient(async (c) => {
         await c.query('BEGIN ISOLATION LEVEL READ COMMITTED');
         try {
           return await work(txOn(c));
@@ -106,23 +91,23 @@ export function createDb(options: DbOptions): Db {
           await c.query('ROLLBACK').catch(() => undefined);
         }
       }),
-    read: (work) => withClient(pool, (c) => work(txOn(c))),
-    close: () => pool.end(),
+    read: (work) => withClient((c) => work(txOn(c))),
+    close: () => connections.pool.end(),
   };
 }
 
 /** Work that waits for a connection: past this, more of it would only wait in vain. */
 const maxWaiting = 500;
 
-async function withClient<T>(
-  pool: pg.Pool,
+async function useClient<T>(
+  { pool, connect }: Connections,
   work: (client: pg.PoolClient) => Promise<T>,
 ): Promise<T> {
   if (pool.waitingCount >= maxWaiting) {
     const message = 'the server has too much in hand: try again shortly';
     throw createHold({ reason: 'OVERLOADED', message, metadata: {} });
   }
-  const client = await pool.connect();
+  const client = await connect();
   let isBroken = true;
   try {
     const result = await work(client);
@@ -137,23 +122,35 @@ async function withClient<T>(
   }
 }
 
-async function runTransaction<T>(
+async function runTransaction<T>(client: pg.PoolClient, work: (tx: Tx) => Promise<T>): Promise<T> {
+  const result = await runWork(client, 'BEGIN ISOLATION LEVEL READ COMMITTED', work);
+  await commit(client);
+  return result;
+}
+
+/** What only reads is never in doubt: its end changes nothing, and only gives the snapshot back. */
+async function runSnapshot<T>(client: pg.PoolClient, work: (tx: Tx) => Promise<T>): Promise<T> {
+  const begin = 'BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY';
+  const result = await runWork(client, begin, work);
+  await client.query('COMMIT');
+  return result;
+}
+
+/** A transaction up to its COMMIT; rolled back if the work fails. */
+async function runWork<T>(
   client: pg.PoolClient,
   begin: string,
   work: (tx: Tx) => Promise<T>,
 ): Promise<T> {
   await client.query(begin);
   const failed = createFirstError();
-  let result: T;
   try {
-    result = await work(txOn(client, failed.note));
+    return await work(txOn(client, failed.note));
   } catch (err) {
     // Without an answer of the server's the connection is given up, and with it the transaction.
     if (sqlStateOf(err) !== undefined) await client.query('ROLLBACK').catch(() => undefined);
     throw failed.causeOf(err);
   }
-  await commit(client);
-  return result;
 }
 
 type FirstError = {
@@ -216,12 +213,22 @@ export function isCommitInDoubt(err: unknown): boolean {
 }
 
 /**
+ * For a transaction whose outcome matters to nobody (a mark that a read leaves): what ends it is
+ * told as what it is, without a doubt about anything.
+ */
+export function withoutDoubt<T>(work: Promise<T>): Promise<T> {
+  return work.catch((err: unknown) => {
+    throw isCommitInDoubt(err) ? (err as Error).cause : err;
+  });
+}
+
+/**
  * What a failed transaction means for who sent it: `data`: this content can never be stored;
  * `transient`: the same again may succeed; `unexpected`: a defect. Classes of SQLSTATE:
  * https://www.postgresql.org/docs/18/errcodes-appendix.html
  */
 export function classifyDbError(err: unknown): 'data' | 'transient' | 'unexpected' {
-  if (isCommitInDoubt(err)) return 'transient';
+  if (isCommitInDoubt(err) || isUnconnected(err)) return 'transient';
   const state = sqlStateOf(err);
   if (state === undefined) return isNetworkError(err) ? 'transient' : 'unexpected';
   if (/^(22|23)/.test(state)) return 'data';

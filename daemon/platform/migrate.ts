@@ -2,8 +2,10 @@ import { createHash } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
-import pg from 'pg';
+import type pg from 'pg';
 
+import { connectAlone } from './db-connection/connect.ts';
+import { migrationSettings, workSettings } from './db-connection/session.ts';
 import type { Log } from './log.ts';
 
 type Migration = {
@@ -32,7 +34,6 @@ type AppliedRow = { version: number; name: string; checksum: string; min_compati
 
 /** Any constant will do; it only must be the same in every release. */
 const advisoryLockKey = 7_305_413_001;
-const lockTimeoutMs = 120_000;
 
 /**
  * Brings one database to this program's schema: numbered SQL, each in a transaction, behind an
@@ -42,14 +43,9 @@ const lockTimeoutMs = 120_000;
 export async function migrate(options: MigrateOptions): Promise<MigrateOutcome> {
   const migrations = await readMigrations(options.folder);
   const grants = await readFile(join(options.folder, 'grants.sql'), 'utf8');
-  const client = new pg.Client({
-    connectionString: options.ownerUrl,
-    application_name: 'walletd migrate',
-    connectionTimeoutMillis: 10_000,
-    lock_timeout: lockTimeoutMs,
-  });
-  client.on('error', (err) => options.log.warn({ err }, 'migration connection lost'));
-  await client.connect();
+  const { ownerUrl: url, log } = options;
+  const client = await connectAlone({ url, name: 'migrate', settings: migrationSettings });
+  client.on('error', (err) => log.warn({ err }, 'migration connection lost'));
   try {
     await client.query('SELECT pg_advisory_lock($1)', [advisoryLockKey]);
     const applied = await readApplied(client);
@@ -76,9 +72,8 @@ export async function checkSchema(options: {
   readonly folder: string;
 }): Promise<MigrateOutcome> {
   const migrations = await readMigrations(options.folder);
-  const client = new pg.Client({ connectionString: options.url, connectionTimeoutMillis: 10_000 });
-  client.on('error', () => undefined);
-  await client.connect();
+  const { url } = options;
+  const client = await connectAlone({ url, name: 'schema', settings: workSettings });
   try {
     const applied = await readRows(client).catch(() => []);
     const fault = findSchemaFault(migrations, applied);

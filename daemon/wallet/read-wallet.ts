@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import { succeed, type Result } from '../../core/reasons.ts';
-import { isLockTimeout, readClock, type Db } from '../platform/db.ts';
+import { isLockTimeout, readClock, withoutDoubt, type Db } from '../platform/db.ts';
 import { earliestTimeMs, newWallet, type WalletRef, type WalletState } from './domain.ts';
 import { corruptWallet, walletBusy } from './domain-integrity.ts';
 import { findCorrupt } from './states.ts';
@@ -56,7 +56,7 @@ function settle(
   ref: WalletRef,
   isFirst: boolean,
 ): Promise<Result<WalletNow> | 'busy' | 'absent'> {
-  return db.tx(async (tx) => {
+  const settling = db.tx(async (tx) => {
     if (isFirst) await waitBriefly(tx);
     const [wallet] = await readWallets(tx, [ref], isFirst ? 'wait' : 'skip');
     if (!wallet) return (await readWallets(tx, [ref], 'none')).length > 0 ? 'busy' : 'absent';
@@ -67,6 +67,7 @@ function settle(
     await settleWallet(tx, wallet.id, nowMs);
     return succeed({ wallet, nowMs });
   });
+  return withoutDoubt(settling);
 }
 
 /**

@@ -4,9 +4,18 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
 import { genesisHash } from '../../core/chain.ts';
 import { transactionIdOf, walletIdOf } from '../../core/ids.ts';
+import { startCommitCutter } from '../../tests/support/commit-cutter.ts';
 import { createTestDatabase, type TestDatabase } from '../../tests/support/database.ts';
-import type { Db, Statement, Tx } from '../platform/db.ts';
+import {
+  classifyDbError,
+  createDb,
+  isCommitInDoubt,
+  type Db,
+  type Statement,
+  type Tx,
+} from '../platform/db.ts';
 import type { CallContext } from '../platform/grpc/calls.ts';
+import { createLog } from '../platform/log.ts';
 import { createCommit } from './commit.ts';
 import type { Command } from './domain.ts';
 import { createKnownUsers } from './users.ts';
@@ -262,4 +271,23 @@ describe('wallets', () => {
       { ok: true, value: { entry: { balanceAfterMinor: 0n } } },
     ]);
   });
+});
+
+it.each([undefined, new Date(1_000)])('a balance (at %s) is never in doubt', async (at) => {
+  await createCommit(test.db)([deposit('k', 100n)]);
+  const cutter = await startCommitCutter(test.url);
+  const log = createLog('silent');
+  const db = createDb({ url: cutter.url, name: 'cut', maxConnections: 2, log });
+  try {
+    cutter.cut(1);
+    const request = { userId: '', currency: 'BRL', at };
+    const reading = getBalance({ ...options(), db }, request, as(userId));
+    const err: unknown = await reading.catch((failure: unknown) => failure);
+    expect(cutter.cuts).toBe(1);
+    expect(classifyDbError(err)).toBe('transient');
+    expect(isCommitInDoubt(err)).toBe(false);
+  } finally {
+    await db.close();
+    await cutter.stop();
+  }
 });

@@ -1,6 +1,9 @@
+import { randomInt } from 'node:crypto';
+
 import { connect, type ChannelModel, type ConfirmChannel } from 'amqplib';
 
 import type { Log } from '../log.ts';
+import { hostOf, parseBrokerUrls } from './broker-urls.ts';
 
 /** A connection with one channel, kept up for as long as it is wanted. */
 export type Session = {
@@ -13,6 +16,7 @@ export type Session = {
 
 export type SessionOptions = {
   readonly name: string;
+  /** One URL, or several with commas: any of them will do. */
   readonly url: string;
   readonly log: Log;
   /** Declares and subscribes; run again after each loss. Rejects to try again later. */
@@ -37,6 +41,7 @@ export function keepSession(options: SessionOptions): Session {
   let trouble: string | undefined = 'not connected yet';
   let isStopped = false;
   let interrupt: (() => void) | undefined;
+  const nodes = createNodes(options.url);
 
   const tell = (told: string): void => {
     const problem = isConflict(told) ? `${told} (${conflictHint})` : told;
@@ -46,10 +51,8 @@ export function keepSession(options: SessionOptions): Session {
   };
 
   const liveOnce = async (): Promise<void> => {
-    const connection = await connect(withHeartbeat(options.url), {
-      timeout: connectTimeoutMs,
-      clientProperties: { connection_name: `walletd ${options.name}` },
-    });
+    const connection = await nodes.connect(`walletd ${options.name}`, isDone);
+    if (!connection) return;
     let problem: string | undefined;
     const ended = new Promise<void>((resolve) => {
       interrupt = resolve;
@@ -71,6 +74,7 @@ export function keepSession(options: SessionOptions): Session {
       await ended;
       if (!isStopped) tell(problem ?? 'the connection was lost');
     } catch (err) {
+      nodes.moveOn();
       throw problem === undefined ? err : new Error(problem, { cause: err });
     } finally {
       channel = undefined;
@@ -99,6 +103,40 @@ export function keepSession(options: SessionOptions): Session {
       isStopped = true;
       interrupt?.();
       await living;
+    },
+  };
+}
+
+/**
+ * The nodes of a broker. Sessions begin with one at random, so that they are spread, and stay with
+ * it while it works; otherwise the next one is tried.
+ */
+function createNodes(text: string) {
+  const parsed = parseBrokerUrls(text);
+  if (!parsed.ok) throw new Error(`RABBITMQ_URL ${parsed.problem}`);
+  const { urls } = parsed;
+  let current = randomInt(urls.length);
+  const moveOn = (): void => void (current = (current + 1) % urls.length);
+  return {
+    moveOn,
+    /** Tries each once; undefined if that is not wanted any more. */
+    connect: async (name: string, isDone: () => boolean): Promise<ChannelModel | undefined> => {
+      const problems: string[] = [];
+      for (const _url of urls) {
+        if (isDone()) return undefined;
+        const url = urls[current] as string;
+        try {
+          return await connect(withHeartbeat(url), {
+            timeout: connectTimeoutMs,
+            clientProperties: { connection_name: name },
+          });
+        } catch (err) {
+          problems.push(urls.length > 1 ? `${hostOf(url)}: ${explain(err)}` : explain(err));
+          moveOn();
+        }
+      }
+      // In one order, so that the same trouble is told once.
+      throw new Error(problems.sort().join('; '));
     },
   };
 }

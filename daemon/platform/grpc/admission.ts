@@ -7,6 +7,7 @@ import {
 } from '../../../core/reasons.ts';
 import type { Access, Policy, Principal } from '../access.ts';
 import type { Pause } from '../concurrency/pausable.ts';
+import { answerInTime } from './answer-in-time.ts';
 import type { Fit } from './fit.ts';
 import type { Incoming } from './incoming.ts';
 import type { ForwardReport } from './ingress/forwarding.ts';
@@ -126,6 +127,33 @@ export function createAdmission(options: {
   const runOfUser = createUserRun(limits);
   let inFlight = 0;
 
+  const run: Admission['run'] = async (call, entry, work) => {
+    const contextOf = (principal: Principal): CallContext =>
+      createContext(call, principal, entry, proxies);
+    if (call.origin === 'forwarded') onForwarded(call);
+    inFlight += 1;
+    try {
+      // Our own services are let in past the caps: without their feed of revocations nobody is.
+      const isOurs =
+        isOfService(call.authorization) && (await isOwnService(access, call.authorization));
+      if (inFlight > limits.all && !isOurs) return tooMuchInHand;
+      if (entry.policy === 'public' && !isOurs) {
+        return await runPublic(entry, contextOf({ kind: 'anonymous' }), work);
+      }
+      const known = access.recall(call.authorization, entry.policy);
+      const principal = known
+        ? succeed(known)
+        : await authorize(access, call.authorization, entry, contextOf);
+      if (!principal.ok) return principal;
+      const context = contextOf(principal.value);
+      return principal.value.kind === 'user'
+        ? await runOfUser(principal.value.userId, entry, context, work)
+        : await work(context);
+    } finally {
+      inFlight -= 1;
+    }
+  };
+
   return {
     inFlight: () => inFlight,
     findExcess: ({ fit }, authorization) => {
@@ -140,31 +168,10 @@ export function createAdmission(options: {
         ? authorized.rejection
         : undefined;
     },
-    run: async (call, entry, work) => {
-      const contextOf = (principal: Principal): CallContext =>
-        createContext(call, principal, entry, proxies);
-      if (call.origin === 'forwarded') onForwarded(call);
-      inFlight += 1;
-      try {
-        // Our own services are let in past the caps: without their feed of revocations nobody is.
-        const isOurs =
-          isOfService(call.authorization) && (await isOwnService(access, call.authorization));
-        if (inFlight > limits.all && !isOurs) return tooMuchInHand;
-        if (entry.policy === 'public' && !isOurs) {
-          return await runPublic(entry, contextOf({ kind: 'anonymous' }), work);
-        }
-        const known = access.recall(call.authorization, entry.policy);
-        const principal = known
-          ? succeed(known)
-          : await authorize(access, call.authorization, entry, contextOf);
-        if (!principal.ok) return principal;
-        const context = contextOf(principal.value);
-        return principal.value.kind === 'user'
-          ? await runOfUser(principal.value.userId, entry, context, work)
-          : await work(context);
-      } finally {
-        inFlight -= 1;
-      }
+    run: (call, entry, work) => {
+      const running = run(call, entry, work);
+      if (entry.isStream) return running;
+      return answerInTime(Math.min(call.deadlineMs, Date.now() + defaultDeadlineMs), running);
     },
   };
 }

@@ -1,0 +1,106 @@
+import { isReason, type Reason } from './reasons.ts';
+
+/**
+ * Whether a refusal with this reason ends the doubt about an earlier attempt at the same
+ * transaction, under the same idempotency key, whose outcome is not known.
+ *
+ * The ledger looks for the key before it decides anything else: for what it wrote under it, and in
+ * the state of the wallet that the refusal rests on. A refusal by the ledger so says that the earlier
+ * attempt was not done. One whose COMMIT hangs (a synchronous standby that does not answer) holds
+ * its wallet until it ends: meanwhile the ledger sees the state from before that attempt, on which
+ * it accepts what the attempt carried, and waits. So no refusal that rests on the wallet's state
+ * comes while an earlier attempt may yet be committed.
+ *
+ * `WALLET_CLOCK_AHEAD` rests on the clock of the database, not on the wallet alone: the clock may
+ * step back between the two, so it ends nothing. Nor does anything that is decided before the ledger is
+ * asked: rights, limits, arguments, the person's account. And what a server says about itself (it is
+ * overloaded, stops, has lost its database) says nothing about what another server did.
+ *
+ * What this cannot rule out is an attempt that was not begun yet, on a server that was stopped for a
+ * while. So a client keeps the key also after a refusal: under it, nothing is done twice.
+ */
+const endsDoubtByReason: Readonly<Record<Reason, boolean>> = {
+  // By the ledger: another transaction has the key, or the parent, for good.
+  IDEMPOTENCY_KEY_REUSED: true,
+  PARENT_ALREADY_UNDONE: true,
+  // By the ledger: what the transaction itself says will not do.
+  PARENT_NOT_FOUND: true,
+  PARENT_NOT_UNDOABLE: true,
+  AMOUNT_MISMATCH: true,
+  // By the ledger: on the state of the wallet.
+  INSUFFICIENT_FUNDS: true,
+  BALANCE_LIMIT_EXCEEDED: true,
+  WALLET_FROZEN: true,
+
+  // By the ledger, on the clock besides.
+  WALLET_CLOCK_AHEAD: false,
+  // By the ledger, on a wallet that contradicts itself, or is not to be had.
+  WALLET_CORRUPT: false,
+  WALLET_BUSY: false,
+
+  // Before the ledger is asked. The ledger has a reason of this name too: same answer, no proof.
+  INVALID_ARGUMENT: false,
+  AMOUNT_INVALID: false,
+  CURRENCY_UNKNOWN: false,
+  USER_REQUIRED: false,
+  PAGE_TOKEN_INVALID: false,
+  EMAIL_INVALID: false,
+  PASSWORD_INVALID: false,
+  RANGE_TOO_LONG: false,
+  CREDENTIALS_MISSING: false,
+  CREDENTIALS_INVALID: false,
+  TOKEN_INVALID: false,
+  TOKEN_EXPIRED: false,
+  TOKEN_REVOKED: false,
+  REFRESH_TOKEN_INVALID: false,
+  EMAIL_UNVERIFIED: false,
+  VERIFICATION_CODE_INVALID: false,
+  TOTP_REQUIRED: false,
+  TOTP_INVALID: false,
+  PERMISSION_DENIED: false,
+  SIGN_UP_CLOSED: false,
+  STAFF_OWN_WALLET: false,
+  OPERATION_NOT_ALLOWED: false,
+  TOTP_ENROLMENT_REQUIRED: false,
+  USER_NOT_FOUND: false,
+  THROTTLED: false,
+
+  // About other things than transactions.
+  TRANSACTION_NOT_FOUND: false,
+  EXPORT_NOT_FOUND: false,
+  DEAD_LETTER_NOT_FOUND: false,
+  SESSION_NOT_FOUND: false,
+  API_KEY_NOT_FOUND: false,
+  WALLET_NOT_FOUND: false,
+  EMAIL_TAKEN: false,
+  DEAD_LETTER_SETTLED: false,
+  LAST_ADMIN: false,
+  API_KEY_LIMIT: false,
+  EXPORT_NOT_READY: false,
+  EXPORT_EXPIRED: false,
+  TOTP_ALREADY_ENABLED: false,
+  TOTP_NOT_ENABLED: false,
+  TOTP_NOT_BEGUN: false,
+  TOTP_UNREADABLE: false,
+  MAIL_NOT_CONFIGURED: false,
+
+  // A server about itself.
+  OVERLOADED: false,
+  OUTBOX_FULL: false,
+  DATABASE_UNAVAILABLE: false,
+  AUTH_UNAVAILABLE: false,
+  WALLET_UNAVAILABLE: false,
+  SHUTTING_DOWN: false,
+  STREAM_IDLE: false,
+  UNIMPLEMENTED: false,
+
+  // Doubt itself.
+  DEADLINE_EXCEEDED: false,
+  CANCELLED: false,
+  OUTCOME_UNKNOWN: false,
+  INTERNAL: false,
+};
+
+/** As the table says; what this program does not know ends nothing. */
+export const endsDoubt = (reason: string | undefined): boolean =>
+  reason !== undefined && isReason(reason) && endsDoubtByReason[reason];

@@ -1,0 +1,45 @@
+import pg from 'pg';
+
+import type { Log } from '../log.ts';
+import { createRoute, type ConnectOptions } from './connect.ts';
+import { findConnectionFault } from './connection-fault.ts';
+
+/** How long work waits for one of the connections to be free. */
+const poolTimeoutMs = 5_000;
+
+export type Connections = {
+  readonly pool: pg.Pool;
+  connect(): Promise<pg.PoolClient>;
+};
+
+/** A pool whose connections are set up and checked, by whichever way leads to the database. */
+export function createConnections(
+  options: ConnectOptions & { readonly maxConnections: number; readonly log: Log },
+): Connections {
+  const { name, log } = options;
+  const route = createRoute(options);
+  const pool = new pg.Pool({
+    max: options.maxConnections,
+    connectionTimeoutMillis: Math.max(poolTimeoutMs, route.connectTimeoutMs),
+    idleTimeoutMillis: 60_000,
+    // The pool calls it with `new`, and takes what it returns.
+    Client: function create() {
+      return route.create();
+    } as unknown as new () => pg.Client,
+  });
+  const report = (err: Error): void => {
+    log.warn({ err, database: name }, 'database connection lost');
+  };
+  pool.on('error', report);
+  pool.on('connect', (client) => client.on('error', report));
+  const connect = async (): Promise<pg.PoolClient> => {
+    try {
+      return await route.tryAll(() => pool.connect());
+    } catch (err) {
+      const problem = findConnectionFault(err);
+      if (problem) log.warn({ database: name, ...problem }, 'database connection refused');
+      throw err;
+    }
+  };
+  return { pool, connect };
+}

@@ -1,0 +1,29 @@
+import { refuse, type Result } from '../../../core/reasons.ts';
+
+/** What the work itself says at the deadline knows more, and comes first. */
+const graceMs = 250;
+
+/**
+ * The work's result, or DEADLINE_EXCEEDED once its time is over: what hangs in the database (a COMMIT
+ * that waits for a standby) is not waited for longer than the caller was promised. The work goes on.
+ */
+export async function answerInTime<T>(
+  deadlineMs: number,
+  work: Promise<Result<T>>,
+): Promise<Result<T>> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<Result<T>>((resolve) => {
+    const leftMs = Math.max(0, deadlineMs + graceMs - Date.now());
+    timer = setTimeout(() => resolve(tooLate), leftMs);
+  });
+  try {
+    return await Promise.race([work, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+const tooLate = refuse(
+  'DEADLINE_EXCEEDED',
+  'there was no answer in time; whether it was done is not known: ask again with the same key',
+);
