@@ -1,7 +1,7 @@
 import type { Config } from './config.ts';
 import type { ServiceName } from './settings.ts';
 import { forgetOwners } from './config.ts';
-import { connectDatabase, openDatabases, prepareSchemas, type Databases } from './databases.ts';
+import { connectDatabase, listFailoverNotices, openDatabases, prepareSchemas, type Databases } from './databases.ts';
 import type { Outcome } from './fault.ts';
 import { watchReadiness } from './health.ts';
 import { chooseAccount, findSecretReader, type Account } from './host/account.ts';
@@ -79,7 +79,10 @@ async function compose(
   const mailer = await openMailer(config, lifecycle);
   if (!mailer.ok) return mailer;
   const running: Running[] = [];
-  const notices = listHostNotices(config, account);
+  const notices = [
+    ...listHostNotices(config, account),
+    ...(await listFailoverNotices(databases.value.dbs)),
+  ];
   const deps = {
     config,
     ...databases.value,
@@ -110,7 +113,11 @@ async function compose(
   const readiness = watchReadiness({ server, broker });
   const outbox = running.find((r) => r.outbox)?.outbox;
   const timings = running.flatMap((r) => r.timings ?? []);
-  const metrics = await listenMetrics(config.metricsListen, { broker, outbox, timings, readiness });
+  const metrics = await listenMetrics(config.metricsListen, {
+    ...{ broker, outbox, timings, readiness },
+    readings: running.flatMap((r) => r.readings ?? []),
+    findTroubles: running.flatMap((r) => r.findTrouble ?? []),
+  });
   if (!metrics.ok) return metrics;
   // Everything that may need root's rights is done.
   const dropped = await giveUpRoot(account, config);

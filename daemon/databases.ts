@@ -8,7 +8,7 @@ import { serviceNames, type ServiceName } from './settings.ts';
 import { attachEmbedded, defaultDataDir, startEmbedded } from './embedded/index.ts';
 import type { Fault, Outcome } from './fault.ts';
 import { chooseAccount } from './host/account.ts';
-import { createDb, findUnsafeSettings, type Db, type DbOptions } from './platform/db.ts';
+import { createDb, findFailoverRisks, findUnsafeSettings, type Db, type DbOptions } from './platform/db.ts';
 import type { Log } from './platform/log.ts';
 import { checkSchema, migrate } from './platform/migrate.ts';
 
@@ -104,6 +104,21 @@ export async function connectDatabase(
       hint: 'set fsync, full_page_writes and synchronous_commit to on, and start again',
     },
   };
+}
+
+/** What an operator should know of servers that work, but may lose transactions in a failover. */
+export async function listFailoverNotices(
+  dbs: Readonly<Partial<Record<ServiceName, Db>>>,
+): Promise<string[]> {
+  const notices: string[] = [];
+  for (const [name, db] of Object.entries(dbs)) {
+    for (const risk of await db.read(findFailoverRisks)) {
+      notices.push(
+        `the ${name} database has ${risk}: a failover to a standby may lose transactions that were answered; set synchronous_commit to on`,
+      );
+    }
+  }
+  return notices;
 }
 
 /** The folder `migrations`, beside package.json whether built or run from source. */

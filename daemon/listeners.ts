@@ -3,7 +3,7 @@ import type { Readiness } from './health.ts';
 import type { Broker } from './platform/broker.ts';
 import type { ServerTls } from './platform/grpc/listener.ts';
 import type { GrpcServer } from './platform/grpc/server.ts';
-import { serveMetrics, type MetricsServer, type Timing } from './platform/metrics.ts';
+import { serveMetrics, type MetricsServer, type Reading, type Timing } from './platform/metrics.ts';
 import type { OutboxDepth } from './platform/outbox-depth.ts';
 import { formatHostPort, type HostPort } from './settings.ts';
 
@@ -15,10 +15,12 @@ export async function listenMetrics(
     readonly outbox: (() => OutboxDepth) | undefined;
     readonly timings: readonly Timing[];
     readonly readiness: Readiness;
+    readonly readings: readonly Reading[];
+    readonly findTroubles: readonly (() => string | undefined)[];
   },
 ): Promise<Outcome<Pick<MetricsServer, 'stop'>>> {
   if (!address) return { ok: true, value: { stop: () => Promise.resolve() } };
-  const { broker, outbox, timings, readiness } = parts;
+  const { broker, outbox, timings, readiness, findTroubles } = parts;
   const depth = (): OutboxDepth => outbox?.() ?? { events: 0, lagMs: 0 };
   const readings = [
     {
@@ -36,10 +38,15 @@ export async function listenMetrics(
       help: '1 if messages flow, 0 if the broker is away or blocked',
       read: () => (broker.findTrouble() === undefined ? 1 : 0),
     },
+    ...parts.readings,
   ];
+  const findTrouble = (): string | undefined => {
+    const found = [broker.findTrouble, ...findTroubles].flatMap((find) => find() ?? []);
+    return found.length === 0 ? undefined : found.join('; ');
+  };
   try {
     const options = { ...address, readings, timings, isReady: readiness.isReady };
-    const server = await serveMetrics({ ...options, findTrouble: broker.findTrouble });
+    const server = await serveMetrics({ ...options, findTrouble });
     return { ok: true, value: server };
   } catch (err) {
     return cannotListen(address, 'WALLETD_METRICS_LISTEN', err);

@@ -7,7 +7,7 @@ import type { Db } from './platform/db.ts';
 import type { HostedService } from './platform/grpc/server.ts';
 import type { Log } from './platform/log.ts';
 import type { Mailer } from './platform/mail.ts';
-import type { Timing } from './platform/metrics.ts';
+import type { Reading, Timing } from './platform/metrics.ts';
 import type { OutboxDepth } from './platform/outbox-depth.ts';
 import type { Revocations } from './platform/revocations.ts';
 import type { Peers } from './reach.ts';
@@ -22,6 +22,9 @@ export type Running = {
   readonly consumers: readonly Consumer[];
   readonly outbox?: () => OutboxDepth;
   readonly timings?: readonly Timing[];
+  readonly readings?: readonly Reading[];
+  /** What `/readyz` says besides, while calls are served. */
+  readonly findTrouble?: () => string | undefined;
   start(): void;
   stop(): Promise<void>;
 };

@@ -280,6 +280,12 @@ export async function findUnsafeSettings(tx: Tx): Promise<string[]> {
   return rows.filter((row) => !safe.has(row.setting)).map((row) => `${row.name}=${row.setting}`);
 }
 
+/** Names the settings with which a failover to a standby may lose what this server has answered. */
+export async function findFailoverRisks(tx: Tx): Promise<string[]> {
+  const rows = await tx.query<{ name: string; setting: string }>(durabilitySql);
+  return rows.filter((row) => row.setting === 'local').map((row) => `${row.name}=${row.setting}`);
+}
+
 const immutableSql = sql(
   'db_immutable',
   `SELECT p.privilege

@@ -3,14 +3,16 @@ import { randomUUID } from 'node:crypto';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 
 import { walletIdOf } from '../../core/ids.ts';
+import { succeed } from '../../core/reasons.ts';
 import { createTestDatabase, type TestDatabase } from '../../tests/support/database.ts';
 import { makeLines } from '../../tests/support/statement-model.ts';
 import type { Db } from '../platform/db.ts';
+import type { ReadLedger } from './compare.ts';
 import type { Line } from './domain.ts';
 import { generate } from './generate.ts';
 import { createKnownSums } from './known-sums.ts';
 import { insertLines } from './store.ts';
-import { startMs, toLines } from './test-support.ts';
+import { startMs, toLedger, toLines } from './test-support.ts';
 
 const userId = randomUUID();
 const wallet = { id: walletIdOf(userId, 'BRL'), userId, currency: 'BRL' };
@@ -46,13 +48,24 @@ const watched = (): Db => ({
     ),
 });
 
+const headOf = (seq: number) => {
+  return { seq: BigInt(seq), hash: lines[seq - 1]?.hash, lastAtMs: 0, asOfMs: 0 };
+};
+const readLedger: ReadLedger = async function* (_walletId, { seq }) {
+  await Promise.resolve();
+  yield toLedger(lines.slice(Number(seq), Number(seq) + 100));
+};
+const peersAt = (seq: number) => ({
+  readHead: () => Promise.resolve(succeed(headOf(seq))),
+  readLedger,
+});
 const ask = (seq: number, throughSeq?: bigint) => {
-  const head = { seq: BigInt(seq), lastAtMs: 0, asOfMs: 0 };
-  return generate(watched(), wallet, range, { head, throughSeq, knownSums });
+  const asked = { peers: peersAt(seq), head: headOf(seq), throughSeq, knownSums };
+  return generate(watched(), wallet, range, asked);
 };
 const askAfresh = (seq: number) => {
-  const head = { seq: BigInt(seq), lastAtMs: 0, asOfMs: 0 };
-  return generate(test.db, wallet, range, { head, throughSeq: undefined });
+  const asked = { peers: peersAt(seq), head: headOf(seq), throughSeq: undefined };
+  return generate(test.db, wallet, range, asked);
 };
 
 it('adds up what has come since, and says what adding up all of it says', async () => {
@@ -106,8 +119,8 @@ it('lines that do not come are waited for no longer because others keep the sums
   await ask(2_000);
   // As if somebody turned the pages of what is complete all the time.
   const keptAgain = { ...knownSums, forget: () => undefined };
-  const head = { seq: 3_000n, lastAtMs: 0, asOfMs: 0 };
-  const asked = { head, throughSeq: undefined, knownSums: keptAgain };
+  const head = headOf(3_000);
+  const asked = { peers: peersAt(3_000), head, throughSeq: undefined, knownSums: keptAgain };
   const { completeness } = await generate(watched(), wallet, range, asked);
   expect(completeness).toEqual({ isComplete: false, behindBy: 1_000n });
   expect(added.slice(1, 3)).toEqual([0, 2_000]);

@@ -22,6 +22,8 @@ import { createProjection } from './projection.ts';
 import { createRebuildHandlers } from './rebuild-handlers.ts';
 import type { ReadLedger } from './rebuild.ts';
 import { createReplayPlan } from './replay.ts';
+import { createRecorder } from './witness/record.ts';
+import { watchDivergences } from './witness/watch.ts';
 
 export type { ReadLedger, RebuildProgress } from './rebuild.ts';
 export { rebuild as rebuildOnHost } from './rebuild.ts';
@@ -65,7 +67,9 @@ export function createStatement(options: StatementOptions) {
     'walletd_projection_lag_seconds',
     'From a transaction until its statement line was there; the oldest of each batch',
   );
-  const projection = createProjection(db, config.queue, lag);
+  const recorder = createRecorder(db, log);
+  const watch = watchDivergences(workDb, log);
+  const projection = createProjection(db, config.queue, recorder, lag);
   const requests = createRequestConsumer(db, config.exportQueue, worker.wake);
   const { readLedger } = peers;
   const plan = createReplayPlan({ projection, requests, readLedger, trail });
@@ -95,11 +99,27 @@ export function createStatement(options: StatementOptions) {
     service,
     consumers: [projection, requests],
     timings: [lag],
+    readings: [
+      {
+        name: 'walletd_statement_divergences_total',
+        help: 'Events and lines found since the start that contradict each other',
+        isCounter: true,
+        read: recorder.count,
+      },
+      {
+        name: 'walletd_statement_divergences_open',
+        help: 'Those that are not resolved, of all daemons',
+        read: watch.count,
+      },
+    ],
+    findTrouble: watch.findTrouble,
     start: () => {
       relay.start();
       worker.start();
+      watch.start();
     },
     stop: async () => {
+      await watch.stop();
       await worker.stop();
       await relay.stop();
     },

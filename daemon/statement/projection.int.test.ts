@@ -5,12 +5,14 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
 import { createRandom, shuffle } from '../../tests/fuzz/random.ts';
 import { walletIdOf } from '../../core/ids.ts';
-import { formatMinor } from '../../core/money.ts';
 import { createTestDatabase, type TestDatabase } from '../../tests/support/database.ts';
 import type { InboundMessage } from '../platform/broker.ts';
+import { createLog } from '../platform/log.ts';
 import { judge } from './domain.ts';
 import { createProjection } from './projection.ts';
 import { readExtent, readLines } from './store.ts';
+import { chainLines, toMessage } from './test-support.ts';
+import { createRecorder } from './witness/record.ts';
 
 const startMs = Date.parse('2026-11-01T00:00:00Z');
 const hourMs = 3_600_000;
@@ -24,34 +26,19 @@ beforeEach(async () => {
 afterEach(() => test.drop());
 
 /** Line `seq` deposits that many minor units, an hour after the line before. */
-function message(seq: number): InboundMessage {
-  const balanceAfter = formatMinor(BigInt((seq * (seq + 1)) / 2), 2);
-  return {
-    messageId: randomUUID(),
-    userId: undefined,
-    text: '',
-    headers: {},
-    body: {
-      pattern: 'transaction_created',
-      data: {
-        userId,
-        walletId: wallet.id,
-        currency: 'BRL',
-        transaction: {
-          id: randomUUID(),
-          seq,
-          operation: 'deposit',
-          amount: formatMinor(BigInt(seq), 2),
-          direction: 'credit',
-          balanceAfter,
-          contraAccount: 'external:cash',
-          occurredAt: new Date(startMs + seq * hourMs).toISOString(),
-          hash: 'ab'.repeat(32),
-        },
-      },
-    },
-  };
-}
+const lines = chainLines(
+  Array.from({ length: 200 }, (_, i) => ({
+    ...{ walletId: wallet.id, userId, currency: 'BRL', seq: BigInt(i + 1) },
+    ...{ transactionId: randomUUID(), operation: 'deposit' as const },
+    amountMinor: BigInt(i + 1),
+    balanceAfterMinor: BigInt(((i + 1) * (i + 2)) / 2),
+    ...{ contraAccount: 'external:cash', parentId: undefined, description: undefined },
+    ...{ source: 'grpc', actor: userId, metadata: {} },
+    occurredAtMs: startMs + (i + 1) * hourMs,
+  })),
+);
+
+const message = (seq: number): InboundMessage => toMessage(lines[seq - 1]!);
 
 const range = (fromHour: number, toHour: number) => ({
   fromMs: startMs + fromHour * hourMs,
@@ -64,7 +51,7 @@ const extentOf = (fromHour: number, toHour: number, throughSeq?: bigint) =>
 
 describe('the projection', () => {
   it('takes messages twice, shuffled and in several batches, and has each line once', async () => {
-    const projection = createProjection(test.db, 'q');
+    const projection = createProjection(test.db, 'q', createRecorder(test.db, createLog('silent')));
     const sent = Array.from({ length: 60 }, (_, i) => message(i + 1));
     const shuffled = [...sent, ...sent];
     shuffle(shuffled, createRandom('projection', 'order', 0));
@@ -78,8 +65,8 @@ describe('the projection', () => {
   });
 
   it('names what is wrong with a message, and stores its neighbours', async () => {
-    const bad = { ...message(2), body: { pattern: 'transaction_created', data: { userId: 7 } } };
-    const handlings = await createProjection(test.db, 'q').handle([message(1), bad, message(3)]);
+    const bad = { ...message(2), event: undefined, body: { pattern: 'transaction_created', data: { userId: 7 } } };
+    const handlings = await createProjection(test.db, 'q', createRecorder(test.db, createLog('silent'))).handle([message(1), bad, message(3)]);
     expect(handlings.map((handling) => handling.kind)).toEqual(['done', 'dead', 'done']);
     expect(handlings[1]).toMatchObject({ field: 'data.userId' });
     expect(await extentOf(0, 100)).toMatchObject({ lineCount: 2n });
@@ -93,7 +80,7 @@ describe('the projection', () => {
         fc.integer({ min: 0, max: 45 }),
         async (seqs, a, b) => {
           await test.query('TRUNCATE statement_lines');
-          await createProjection(test.db, 'q').handle(seqs.map(message));
+          await createProjection(test.db, 'q', createRecorder(test.db, createLog('silent'))).handle(seqs.map(message));
           const [from, to] = a < b ? [a, b] : [b, a];
           const before = (hour: number) => Math.max(0, ...seqs.filter((seq) => seq < hour));
           const extent = await extentOf(from, to);
@@ -108,7 +95,7 @@ describe('the projection', () => {
   });
 
   it('a pinned end does not move when more lines come', async () => {
-    const projection = createProjection(test.db, 'q');
+    const projection = createProjection(test.db, 'q', createRecorder(test.db, createLog('silent')));
     await projection.handle([1, 2, 3].map(message));
     const pinned = await extentOf(0, 100, 3n);
     await projection.handle([4, 5].map(message));
@@ -116,7 +103,7 @@ describe('the projection', () => {
   });
 
   it('gives another user none of the lines', async () => {
-    await createProjection(test.db, 'q').handle([message(1)]);
+    await createProjection(test.db, 'q', createRecorder(test.db, createLog('silent'))).handle([message(1)]);
     const page = { afterSeq: 0n, beforeSeq: 9n, operations: [], isDescending: false, limit: 9 };
     const foreign = { id: wallet.id, userId: randomUUID() };
     expect(await test.db.read((tx) => readLines(tx, foreign, page))).toEqual([]);
@@ -124,7 +111,7 @@ describe('the projection', () => {
   });
 
   it('reads pages in both directions and by operation', async () => {
-    await createProjection(test.db, 'q').handle([1, 2, 3, 4, 5].map(message));
+    await createProjection(test.db, 'q', createRecorder(test.db, createLog('silent'))).handle([1, 2, 3, 4, 5].map(message));
     const page = { afterSeq: 1n, beforeSeq: 5n, operations: [], isDescending: true, limit: 2 };
     const lines = await test.db.read((tx) => readLines(tx, wallet, page));
     expect(lines.map((line) => line.seq)).toEqual([4n, 3n]);

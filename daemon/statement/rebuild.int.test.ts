@@ -54,7 +54,7 @@ async function projected(): Promise<Line[]> {
 
 async function run(walletId?: string, read = readLedger()) {
   const told = [];
-  for await (const progress of rebuild({ db: database.db, readLedger: read }, walletId)) {
+  for await (const progress of rebuild({ db: database.db, readLedger: read }, walletId, 'test')) {
     told.push(progress);
   }
   return told.at(-1)!;

@@ -51,6 +51,9 @@ export type Entry = {
   readonly hash: string;
 };
 
+/** An entry as it was decided, with the hash that its own hash follows. */
+export type NewEntry = Entry & { readonly previousHash: string };
+
 export type WalletState = WalletRef & {
   readonly status: 'active' | 'frozen';
   readonly balanceMinor: bigint;
@@ -74,7 +77,7 @@ export type States = {
 };
 
 export type Decision =
-  | { readonly kind: 'accepted'; readonly entries: readonly Entry[] }
+  | { readonly kind: 'accepted'; readonly entries: readonly NewEntry[] }
   | { readonly kind: 'replayed'; readonly entries: readonly Entry[] }
   /** `isRepeated`: this message was given the same answer before. */
   | { readonly kind: 'rejected'; readonly rejection: Rejection; readonly isRepeated: boolean };
@@ -254,9 +257,9 @@ function checkBalance(wallet: WalletState, amountMinor: bigint): Decision | unde
   );
 }
 
-function enter(wallet: WalletState, command: Command, movement: Movement, nowMs: number): Entry {
+function enter(wallet: WalletState, command: Command, movement: Movement, nowMs: number): NewEntry {
   const { id, userId, currency, exponent } = wallet;
-  const entry: { -readonly [Field in keyof Entry]: Entry[Field] } = {
+  const entry: { -readonly [Field in keyof NewEntry]: NewEntry[Field] } = {
     id: command.transactionId,
     wallet: { id, userId, currency, exponent },
     seq: wallet.seq + 1n,
@@ -270,6 +273,7 @@ function enter(wallet: WalletState, command: Command, movement: Movement, nowMs:
     description: command.description,
     metadata: command.metadata,
     occurredAtMs: Math.max(nowMs, earliestTimeMs(wallet)),
+    previousHash: wallet.lastHash,
     hash: '',
   };
   entry.hash = chainHash(wallet.lastHash, entry);

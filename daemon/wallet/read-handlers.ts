@@ -145,7 +145,10 @@ export async function getBalance(
   const { wallet, nowMs } = needsSettled
     ? await readSettled(options.db, ref.value)
     : await readNow(options.db, ref.value);
-  if (!at) return succeed({ wallet: toWireWallet(wallet), asOf: new Date(nowMs) });
+  if (!at) {
+    const lastHash = wallet.seq === 0n ? undefined : Buffer.from(wallet.lastHash, 'hex');
+    return succeed({ wallet: { ...toWireWallet(wallet), lastHash }, asOf: new Date(nowMs) });
+  }
   // This very millisecond is not over yet.
   const asOfMs = Math.min(at.getTime(), nowMs - 1);
   const past = await options.db.read((tx) => reads.readWalletAt(tx, wallet, asOfMs));

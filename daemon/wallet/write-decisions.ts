@@ -6,7 +6,7 @@ import {
   isRemembered,
   type Command,
   type Decision,
-  type Entry,
+  type NewEntry,
   type WalletState,
 } from './domain.ts';
 import * as inbox from './inbox.ts';
@@ -56,8 +56,8 @@ export async function all(works: readonly Promise<unknown>[]): Promise<void> {
   if (errors.length > 0) throw errors[0];
 }
 
-function acceptedEntries(decisions: readonly Decision[]): Entry[] {
-  const entries: Entry[] = [];
+function acceptedEntries(decisions: readonly Decision[]): NewEntry[] {
+  const entries: NewEntry[] = [];
   for (const decision of decisions) {
     if (decision.kind === 'accepted') entries.push(...decision.entries);
   }

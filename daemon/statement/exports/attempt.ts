@@ -1,16 +1,19 @@
 import type { Db } from '../../platform/db.ts';
 import type { Log } from '../../platform/log.ts';
 import { appendOutbox } from '../../platform/outbox.ts';
-import { generate, type ReadHead } from '../generate.ts';
+import type { Head } from '../domain.ts';
+import { generate, type LedgerPeers } from '../generate.ts';
 import { toReadyMessage } from '../messages.ts';
 import { maxAttempts, retryDelayMs, type Export } from './domain.ts';
 import type { FindUser } from './peers.ts';
+import { findAlteredInRange } from '../witness/check-range.ts';
+import { describeInconsistency } from '../witness/verdict.ts';
 import * as work from './store-work.ts';
 import { abandoned, writeFile, type WrittenFile } from './write-file.ts';
 
 export type AttemptOptions = {
   readonly db: Db;
-  readonly peers: { readonly readHead: ReadHead; readonly findUser: FindUser };
+  readonly peers: LedgerPeers & { readonly findUser: FindUser };
   readonly retentionDays: number;
   readonly leaseMs: number;
   readonly isStopping: () => boolean;
@@ -22,10 +25,11 @@ type Outcome =
   | { readonly kind: 'done'; readonly file: WrittenFile }
   /** Again later: what is in the way may pass. */
   | { readonly kind: 'later'; readonly failure: string }
-  | { readonly kind: 'failed'; readonly failure: string }
+  | { readonly kind: 'failed' | 'inconsistent'; readonly failure: string }
   | { readonly kind: 'abandoned' };
 
 const later = (failure: string): Outcome => ({ kind: 'later', failure });
+const inconsistent = (failure: string): Outcome => ({ kind: 'inconsistent', failure });
 const failed = (failure: string): Outcome => ({ kind: 'failed', failure });
 
 /**
@@ -63,18 +67,24 @@ async function makeFile(
   const { db, peers } = options;
   const refusal = await findRefusal(peers.findUser, made);
   if (refusal) return refusal;
-  const throughSeq = made.throughSeq ?? (await readHeadSeq(peers.readHead, made));
-  if (typeof throughSeq === 'object') return throughSeq;
+  const head = await readHead(peers, made);
+  if ('kind' in head) return head;
+  const throughSeq = made.throughSeq ?? head.seq;
   // Pinned before anything is read: a later attempt must not take in more.
   if (!(await db.tx((tx) => work.pinExport(tx, made, throughSeq, made.rowCount)))) {
     return { kind: 'abandoned' };
   }
   const wallet = { id: made.walletId, userId: made.userId, currency: made.currency };
-  const head = { seq: throughSeq, lastAtMs: 0, asOfMs: 0 };
-  const { extent, completeness } = await generate(db, wallet, made.range, { head, throughSeq });
+  const read = { peers, head, throughSeq, neededSeq: throughSeq };
+  const { extent, completeness } = await generate(db, wallet, made.range, read);
   if (!completeness.isComplete) {
-    return later(`incomplete: the statement is ${completeness.behindBy} transactions behind`);
+    const { inconsistency, behindBy } = completeness;
+    if (inconsistency !== undefined) return inconsistent(inconsistency);
+    if (behindBy === undefined) return later('the wallet service is out of reach');
+    return later(`incomplete: the statement is ${behindBy} transactions behind`);
   }
+  const altered = await findAlteredInRange(db, wallet, extent, isWanted);
+  if (altered !== undefined) return inconsistent(describeInconsistency(wallet.id, altered));
   const rows = extent.closingSeq - extent.openingSeq;
   if (!(await db.tx((tx) => work.pinExport(tx, made, throughSeq, rows)))) {
     return { kind: 'abandoned' };
@@ -97,10 +107,10 @@ async function findRefusal(findUser: FindUser, made: Export): Promise<Outcome | 
   }
 }
 
-async function readHeadSeq(readHead: ReadHead, made: Export): Promise<bigint | Outcome> {
+async function readHead(peers: LedgerPeers, made: Export): Promise<Head | Outcome> {
   try {
-    const head = await readHead(made.userId, made.currency);
-    return head.ok ? head.value.seq : failed(head.rejection.message);
+    const head = await peers.readHead(made.userId, made.currency);
+    return head.ok ? head.value : failed(head.rejection.message);
   } catch {
     return later('the wallet service is out of reach');
   }
@@ -129,7 +139,8 @@ async function settle(options: AttemptOptions, made: Export, outcome: Outcome): 
       return;
     }
     case 'failed':
-      await endWithoutFile(options, made, outcome.failure);
+    case 'inconsistent':
+      await endWithoutFile(options, made, outcome.failure, outcome.kind);
       return;
     case 'abandoned':
       // Given back if the daemon stops; if it was taken over, this changes nothing.
@@ -142,9 +153,10 @@ export async function endWithoutFile(
   options: Pick<AttemptOptions, 'db' | 'log' | 'onReady'>,
   made: Export,
   failure: string,
+  status: 'failed' | 'inconsistent' = 'failed',
 ): Promise<void> {
   await options.db.tx(async (tx) => {
-    if (!(await work.failExport(tx, made, failure))) return;
+    if (!(await work.failExport(tx, made, failure, status))) return;
     await work.pruneChunks(tx, made.id, 0);
     await appendOutbox(tx, [toReadyMessage(made.id, made.userId, 'failed')]);
     options.log.warn({ exportId: made.id, failure }, 'an export has failed');

@@ -14,9 +14,8 @@ import { appendAudit } from '../../platform/audit.ts';
 import type { Db, Tx } from '../../platform/db.ts';
 import type { CallContext } from '../../platform/grpc/calls.ts';
 import { appendOutbox } from '../../platform/outbox.ts';
-import type { Wallet } from '../generate.ts';
+import type { LedgerPeers, Wallet } from '../generate.ts';
 import { resolveRange, type Head } from '../domain.ts';
-import type { ReadHead } from '../generate.ts';
 import { toRequestedMessage } from '../messages.ts';
 import {
   exportIdOf,
@@ -30,7 +29,7 @@ import * as store from './store.ts';
 
 export type CreateOptions = {
   readonly db: Db;
-  readonly peers: { readonly readHead: ReadHead; readonly findUser: FindUser };
+  readonly peers: LedgerPeers & { readonly findUser: FindUser };
   readonly defaultCurrency: string;
   readonly inlineDays: number;
   /** False where no mail server is set: asking for mail is then refused. */

@@ -174,7 +174,9 @@ async function download(
   if (status === 'expired') return { ok: false, rejection: expired(exportId) };
   if (status !== 'done') {
     const message =
-      status === 'failed'
+      status === 'inconsistent'
+        ? `export ${exportId} is inconsistent: ${made.failure ?? ''}`
+        : status === 'failed'
         ? `export ${exportId} has failed: ${made.failure ?? 'for no reason known'}; make another`
         : `export ${exportId} is not written yet: wait for it`;
     return refuse('EXPORT_NOT_READY', message, { exportId, status });

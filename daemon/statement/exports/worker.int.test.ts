@@ -110,7 +110,7 @@ describe('an attempt that is no longer the one that counts', () => {
     expect(await db.tx((tx) => work.renewExport(tx, old, 60_000, 5n))).toBe(false);
     expect(await db.tx((tx) => work.pinExport(tx, old, 3n, 3n))).toBe(false);
     expect(await db.tx((tx) => work.finishExport(tx, old, file, 30))).toBe(false);
-    expect(await db.tx((tx) => work.failExport(tx, old, 'late'))).toBe(false);
+    expect(await db.tx((tx) => work.failExport(tx, old, 'late', 'failed'))).toBe(false);
     await db.tx((tx) => work.releaseExport(tx, old, 'late', 0));
     const extent = await db.snapshot((tx) => readExtent(tx, old.walletId, old.range, 10n));
     const written = await writeFile({ db, leaseMs: 60_000, isWanted: () => true }, old, extent);

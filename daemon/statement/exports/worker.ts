@@ -1,7 +1,7 @@
 import type { Db } from '../../platform/db.ts';
 import type { Log } from '../../platform/log.ts';
 import type { Mailer } from '../../platform/mail.ts';
-import type { ReadHead } from '../generate.ts';
+import type { LedgerPeers } from '../generate.ts';
 import { attemptExport, endWithoutFile } from './attempt.ts';
 import { maxAttempts } from './domain.ts';
 import { createLoop } from '../../platform/loop.ts';
@@ -11,7 +11,7 @@ import * as work from './store-work.ts';
 
 export type WorkerOptions = {
   readonly db: Db;
-  readonly peers: { readonly readHead: ReadHead; readonly findUser: FindUser };
+  readonly peers: LedgerPeers & { readonly findUser: FindUser };
   /** Undefined where no mail server is set. */
   readonly mailer: Pick<Mailer, 'send'> | undefined;
   readonly retentionDays: number;

@@ -1,0 +1,30 @@
+import type { Db } from '../../platform/db.ts';
+import type { Log } from '../../platform/log.ts';
+import { createLoop } from '../../platform/loop.ts';
+import { countOpenDivergences, maxCounted } from './store.ts';
+
+const pollMs = 2_000;
+
+/** Keeps in mind how many divergences are not resolved, whichever daemon found them. */
+export function watchDivergences(db: Db, log: Log) {
+  let open = 0n;
+  const loop = createLoop({
+    name: 'divergences',
+    work: async () => {
+      open = await db.read(countOpenDivergences);
+      return false;
+    },
+    pollMs,
+    log,
+  });
+  return {
+    count: (): number => Number(open),
+    /** For `/readyz`; undefined if there is none. */
+    findTrouble: (): string | undefined =>
+      open === 0n
+        ? undefined
+        : `statement lines and the ledger contradict each other (${open >= maxCounted ? 'at least ' : ''}${open} divergences): run walletd statements rebuild`,
+    start: (): void => loop.start(),
+    stop: (): Promise<void> => loop.stop(),
+  };
+}
