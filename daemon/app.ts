@@ -1,7 +1,13 @@
 import type { Config } from './config.ts';
 import type { ServiceName } from './settings.ts';
 import { forgetOwners } from './config.ts';
-import { connectDatabase, listFailoverNotices, openDatabases, prepareSchemas, type Databases } from './databases.ts';
+import {
+  connectDatabase,
+  listFailoverNotices,
+  openDatabases,
+  prepareSchemas,
+  type Databases,
+} from './databases.ts';
 import type { Outcome } from './fault.ts';
 import { watchReadiness } from './health.ts';
 import { chooseAccount, findSecretReader, type Account } from './host/account.ts';

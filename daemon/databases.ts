@@ -8,7 +8,13 @@ import { serviceNames, type ServiceName } from './settings.ts';
 import { attachEmbedded, defaultDataDir, startEmbedded } from './embedded/index.ts';
 import type { Fault, Outcome } from './fault.ts';
 import { chooseAccount } from './host/account.ts';
-import { createDb, findFailoverRisks, findUnsafeSettings, type Db, type DbOptions } from './platform/db.ts';
+import {
+  createDb,
+  findFailoverRisks,
+  findUnsafeSettings,
+  type Db,
+  type DbOptions,
+} from './platform/db.ts';
 import type { Log } from './platform/log.ts';
 import { checkSchema, migrate } from './platform/migrate.ts';
 

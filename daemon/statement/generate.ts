@@ -2,9 +2,10 @@ import type { Db } from '../platform/db.ts';
 import { judge, type Completeness, type Extent, type Head, type Range } from './domain.ts';
 import type { KnownSums, Sums } from './known-sums.ts';
 import * as store from './store.ts';
+import type { Finding } from './witness/lines.ts';
+import type { Reporter } from './witness/record.ts';
 import {
   compareLast,
-  describeInconsistency,
   findImbalance,
   readEvidence,
   type LastLine,
@@ -19,6 +20,7 @@ export type Generated = { readonly extent: Extent; readonly completeness: Comple
 
 export type GenerateOptions = {
   readonly peers: LedgerPeers;
+  readonly reporter: Reporter;
   readonly head: Head | undefined;
   readonly throughSeq: bigint | undefined;
   /** The seq up to which lines are needed; absent: the head's. */
@@ -40,8 +42,9 @@ export async function generate(
   db: Db,
   wallet: Wallet,
   range: Range,
-  { peers, head, throughSeq, neededSeq, knownSums }: GenerateOptions,
+  options: GenerateOptions,
 ): Promise<Generated> {
+  const { head, throughSeq, neededSeq, knownSums } = options;
   const endsAt = performance.now() + catchUpMs;
   let isAddedUpAfresh = false;
   for (;;) {
@@ -53,8 +56,7 @@ export async function generate(
       return { extent: read, evidence: await readEvidence(tx, wallet.id, read) };
     });
     const completeness = judge(extent, neededSeq ?? head?.seq);
-    const found =
-      evidence.found ?? (completeness.isComplete ? findImbalance(extent) : undefined);
+    const found = evidence.found ?? (completeness.isComplete ? findImbalance(extent) : undefined);
     const isSound = completeness.isComplete && found === undefined;
     if (isSound) knownSums?.keep(wallet.id, extent);
     else if (known) {
@@ -64,10 +66,9 @@ export async function generate(
       isAddedUpAfresh = true;
       continue;
     }
-    if (found !== undefined) return { extent, completeness: toInconsistent(wallet, found) };
+    if (found) return { extent, completeness: await toInconsistent(options, wallet, found) };
     if (completeness.isComplete || performance.now() > endsAt) {
-      const confirmed = await confirm(peers, wallet, { last: evidence.last, head }, completeness);
-      return { extent, completeness: confirmed };
+      return { extent, completeness: await confirm(options, wallet, evidence.last, completeness) };
     }
     await new Promise((resolve) => setTimeout(resolve, pollMs));
   }
@@ -75,19 +76,23 @@ export async function generate(
 
 /** What is left of a judgement once the last line was compared with the ledger. */
 async function confirm(
-  peers: LedgerPeers,
+  options: GenerateOptions,
   wallet: Wallet,
-  { last, head }: { readonly last: LastLine | undefined; readonly head: Head | undefined },
+  last: LastLine | undefined,
   completeness: Completeness,
 ): Promise<Completeness> {
-  const comparison = await compareLast(peers, wallet, last, head);
-  if (comparison.kind === 'differs') return toInconsistent(wallet, comparison.found);
+  const comparison = await compareLast(options.peers, wallet, last, options.head);
+  if (comparison.kind === 'differs') return toInconsistent(options, wallet, comparison.found);
   if (comparison.kind === 'same' || !completeness.isComplete) return completeness;
   return { isComplete: false, behindBy: undefined };
 }
 
-const toInconsistent = (wallet: Wallet, found: string): Completeness => ({
+const toInconsistent = async (
+  { reporter }: Pick<GenerateOptions, 'reporter'>,
+  wallet: Wallet,
+  found: Finding,
+): Promise<Completeness> => ({
   isComplete: false,
   behindBy: undefined,
-  inconsistency: describeInconsistency(wallet.id, found),
+  inconsistency: await reporter.report(wallet.id, found),
 });

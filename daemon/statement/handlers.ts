@@ -32,7 +32,9 @@ import { toWireExport } from './exports/wire.ts';
 import { generate, type Generated, type Wallet } from './generate.ts';
 import { createKnownSums, type KnownSums } from './known-sums.ts';
 import * as store from './store.ts';
-import { describeInconsistency, findAlteredLine } from './witness/verdict.ts';
+import type { Finding } from './witness/lines.ts';
+import type { Reporter } from './witness/record.ts';
+import { findAlteredLine } from './witness/verdict.ts';
 
 const defaultPageSize = 500;
 const maxPageSize = 1_000;
@@ -88,7 +90,7 @@ async function generateStatement(
   const pinned = cursor.value?.['through'];
   const throughSeq = pinned === undefined ? undefined : BigInt(pinned);
   const read = await generate(options.db, wallet, range.value, {
-    peers: options.peers,
+    ...{ peers: options.peers, reporter: options.reporter },
     head,
     throughSeq,
     knownSums,
@@ -106,7 +108,7 @@ async function generateStatement(
     size: size.value,
     cursor: cursor.value,
   });
-  const generated = withAltered(wallet, read, page.altered);
+  const generated = await withAltered(options.reporter, wallet, read, page.altered);
   const next = page.next && {
     seq: page.next.toString(),
     through: generated.extent.closingSeq.toString(),
@@ -129,9 +131,14 @@ function statusOf({ completeness }: Generated): StatementStatus {
 }
 
 /** A shown line that is not what its hash says makes the statement inconsistent. */
-function withAltered(wallet: Wallet, generated: Generated, altered: string | undefined): Generated {
-  if (altered === undefined) return generated;
-  const inconsistency = describeInconsistency(wallet.id, altered);
+async function withAltered(
+  reporter: Reporter,
+  wallet: Wallet,
+  generated: Generated,
+  altered: Finding | undefined,
+): Promise<Generated> {
+  if (!altered) return generated;
+  const inconsistency = await reporter.report(wallet.id, altered);
   return { ...generated, completeness: { isComplete: false, behindBy: undefined, inconsistency } };
 }
 
@@ -189,7 +196,7 @@ async function readPage(
 ): Promise<{
   readonly lines: StatementLine[];
   readonly next: bigint | undefined;
-  readonly altered: string | undefined;
+  readonly altered: Finding | undefined;
 }> {
   const seq = page.cursor?.['seq'];
   const operations = request.operations.flatMap((wire) => operationNames[wire - 1] ?? []);

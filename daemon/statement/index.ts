@@ -55,7 +55,9 @@ export function createStatement(options: StatementOptions) {
   const { db, workDb, broker, peers, mailer, config, log } = options;
   const relay = createRelay({ db: workDb, broker, log });
   const trail = createAuditTrail({ db, log });
+  const recorder = createRecorder(db, log);
   const worker = createExportWorker({
+    reporter: recorder,
     db: workDb,
     peers,
     mailer,
@@ -67,7 +69,6 @@ export function createStatement(options: StatementOptions) {
     'walletd_projection_lag_seconds',
     'From a transaction until its statement line was there; the oldest of each batch',
   );
-  const recorder = createRecorder(db, log);
   const watch = watchDivergences(workDb, log);
   const projection = createProjection(db, config.queue, recorder, lag);
   const requests = createRequestConsumer(db, config.exportQueue, worker.wake);
@@ -75,7 +76,7 @@ export function createStatement(options: StatementOptions) {
   const plan = createReplayPlan({ projection, requests, readLedger, trail });
   const deadLetters = createDeadLetters({ db, plan });
   const handlerOptions = {
-    ...{ db, peers, trail },
+    ...{ db, peers, trail, reporter: recorder },
     defaultCurrency: config.defaultCurrency,
     inlineDays: config.inlineDays,
     canMail: mailer !== undefined,

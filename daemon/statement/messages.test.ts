@@ -12,6 +12,8 @@ const uuid = z.string().regex(/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/);
 /** What the database can store. */
 const plainText = z.string().refine((text) => !text.includes('\0') && text.isWellFormed());
 
+const metadata = z.record(plainText, plainText);
+
 /** What docs/events.md says of `transaction_created`, as a schema: the check by hand must equal it. */
 const createdSchema = z.object({
   pattern: z.literal('transaction_created'),
@@ -31,7 +33,10 @@ const createdSchema = z.object({
       source: plainText,
       actor: plainText,
       description: plainText.optional(),
-      metadata: z.record(plainText, plainText).optional(),
+      metadata: z
+        .unknown()
+        .refine((value) => metadata.safeParse(value).success)
+        .optional(),
       occurredAt: z.iso.datetime(),
       previousHash: z.string().regex(/^[0-9a-f]{64}$/),
       hash: z.string().regex(/^[0-9a-f]{64}$/),
@@ -137,7 +142,7 @@ describe('the check of transaction_created', () => {
     for (const name of Object.keys(transaction)) {
       const { [name as keyof typeof transaction]: _gone, ...rest } = transaction;
       const line = readLine(inbound({ ...created, data: { ...created.data, transaction: rest } }));
-      const isOptional = name === 'parentId' || name === 'description';
+      const isOptional = ['parentId', 'description', 'metadata'].includes(name);
       expect('kind' in line ? line.field : 'none').toBe(
         isOptional ? 'none' : `data.transaction.${name}`,
       );

@@ -65,8 +65,16 @@ describe('the projection', () => {
   });
 
   it('names what is wrong with a message, and stores its neighbours', async () => {
-    const bad = { ...message(2), event: undefined, body: { pattern: 'transaction_created', data: { userId: 7 } } };
-    const handlings = await createProjection(test.db, 'q', createRecorder(test.db, createLog('silent'))).handle([message(1), bad, message(3)]);
+    const bad = {
+      ...message(2),
+      event: undefined,
+      body: { pattern: 'transaction_created', data: { userId: 7 } },
+    };
+    const handlings = await createProjection(
+      test.db,
+      'q',
+      createRecorder(test.db, createLog('silent')),
+    ).handle([message(1), bad, message(3)]);
     expect(handlings.map((handling) => handling.kind)).toEqual(['done', 'dead', 'done']);
     expect(handlings[1]).toMatchObject({ field: 'data.userId' });
     expect(await extentOf(0, 100)).toMatchObject({ lineCount: 2n });
@@ -80,7 +88,9 @@ describe('the projection', () => {
         fc.integer({ min: 0, max: 45 }),
         async (seqs, a, b) => {
           await test.query('TRUNCATE statement_lines');
-          await createProjection(test.db, 'q', createRecorder(test.db, createLog('silent'))).handle(seqs.map(message));
+          await createProjection(test.db, 'q', createRecorder(test.db, createLog('silent'))).handle(
+            seqs.map(message),
+          );
           const [from, to] = a < b ? [a, b] : [b, a];
           const before = (hour: number) => Math.max(0, ...seqs.filter((seq) => seq < hour));
           const extent = await extentOf(from, to);
@@ -103,7 +113,9 @@ describe('the projection', () => {
   });
 
   it('gives another user none of the lines', async () => {
-    await createProjection(test.db, 'q', createRecorder(test.db, createLog('silent'))).handle([message(1)]);
+    await createProjection(test.db, 'q', createRecorder(test.db, createLog('silent'))).handle([
+      message(1),
+    ]);
     const page = { afterSeq: 0n, beforeSeq: 9n, operations: [], isDescending: false, limit: 9 };
     const foreign = { id: wallet.id, userId: randomUUID() };
     expect(await test.db.read((tx) => readLines(tx, foreign, page))).toEqual([]);
@@ -111,7 +123,9 @@ describe('the projection', () => {
   });
 
   it('reads pages in both directions and by operation', async () => {
-    await createProjection(test.db, 'q', createRecorder(test.db, createLog('silent'))).handle([1, 2, 3, 4, 5].map(message));
+    await createProjection(test.db, 'q', createRecorder(test.db, createLog('silent'))).handle(
+      [1, 2, 3, 4, 5].map(message),
+    );
     const page = { afterSeq: 1n, beforeSeq: 5n, operations: [], isDescending: true, limit: 2 };
     const lines = await test.db.read((tx) => readLines(tx, wallet, page));
     expect(lines.map((line) => line.seq)).toEqual([4n, 3n]);

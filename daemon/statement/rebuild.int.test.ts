@@ -161,7 +161,7 @@ describe('the projection, compared with the ledger', () => {
       const next = {
         ...last,
         ...{ seq: last.seq + 1n, transactionId: randomUUID(), amountMinor: 1n },
-        balanceAfterMinor: last.balanceAfterMinor + 1n,
+        ...{ balanceAfterMinor: last.balanceAfterMinor + 1n, previousHash: last.hash },
       };
       ledger.splice(ledger.indexOf(last) + 1, 0, next);
       await insert([next]);

@@ -19,6 +19,7 @@ import type { Line } from './domain.ts';
 import type { KnownUser } from './exports/peers.ts';
 import { createStatement } from './index.ts';
 import { insertLines } from './store.ts';
+import { createRecorder } from './witness/record.ts';
 
 export const startMs = Date.parse('2026-01-10T12:00:00Z');
 
@@ -141,6 +142,7 @@ export function createStatementWorld(database: TestDatabase) {
     published,
     state,
     peers,
+    reporter: createRecorder(database.db, createLog('silent')),
     know,
     start,
     /** A wallet with so many random lines, and the head that goes with them. */

@@ -51,7 +51,9 @@ export async function loadEvents(tx: Tx, references: string): Promise<OutboundMe
   if (rows.length !== refs.length) {
     throw new Error(`the outbox names ${refs.length} entries, the ledger has ${rows.length}`);
   }
-  return rows.map((row) => toCreatedMessage({ ...toEntry(row), previousHash: previousHashOf(row) }));
+  return rows.map((row) =>
+    toCreatedMessage({ ...toEntry(row), previousHash: previousHashOf(row) }),
+  );
 }
 
 function previousHashOf({ seq, ...row }: ReferredRow): string {

@@ -15,7 +15,7 @@ CREATE TABLE divergences (
   id uuid PRIMARY KEY,
   wallet_id uuid NOT NULL,
   seq bigint NOT NULL,
-  kind text NOT NULL CHECK (kind IN ('own_hash', 'other_hash', 'broken_link')),
+  kind text NOT NULL CHECK (kind IN ('own_hash', 'other_hash', 'broken_link', 'ledger')),
   hash bytea NOT NULL,
   -- The event's content as JSON; null where it was too long.
   event text,

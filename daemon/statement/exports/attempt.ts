@@ -7,13 +7,14 @@ import { toReadyMessage } from '../messages.ts';
 import { maxAttempts, retryDelayMs, type Export } from './domain.ts';
 import type { FindUser } from './peers.ts';
 import { findAlteredInRange } from '../witness/check-range.ts';
-import { describeInconsistency } from '../witness/verdict.ts';
+import type { Reporter } from '../witness/record.ts';
 import * as work from './store-work.ts';
 import { abandoned, writeFile, type WrittenFile } from './write-file.ts';
 
 export type AttemptOptions = {
   readonly db: Db;
   readonly peers: LedgerPeers & { readonly findUser: FindUser };
+  readonly reporter: Reporter;
   readonly retentionDays: number;
   readonly leaseMs: number;
   readonly isStopping: () => boolean;
@@ -64,7 +65,7 @@ async function makeFile(
   made: Export,
   isWanted: () => boolean,
 ): Promise<Outcome> {
-  const { db, peers } = options;
+  const { db, peers, reporter } = options;
   const refusal = await findRefusal(peers.findUser, made);
   if (refusal) return refusal;
   const head = await readHead(peers, made);
@@ -75,7 +76,7 @@ async function makeFile(
     return { kind: 'abandoned' };
   }
   const wallet = { id: made.walletId, userId: made.userId, currency: made.currency };
-  const read = { peers, head, throughSeq, neededSeq: throughSeq };
+  const read = { peers, reporter, head, throughSeq, neededSeq: throughSeq };
   const { extent, completeness } = await generate(db, wallet, made.range, read);
   if (!completeness.isComplete) {
     const { inconsistency, behindBy } = completeness;
@@ -84,7 +85,7 @@ async function makeFile(
     return later(`incomplete: the statement is ${behindBy} transactions behind`);
   }
   const altered = await findAlteredInRange(db, wallet, extent, isWanted);
-  if (altered !== undefined) return inconsistent(describeInconsistency(wallet.id, altered));
+  if (altered) return inconsistent(await reporter.report(wallet.id, altered));
   const rows = extent.closingSeq - extent.openingSeq;
   if (!(await db.tx((tx) => work.pinExport(tx, made, throughSeq, rows)))) {
     return { kind: 'abandoned' };

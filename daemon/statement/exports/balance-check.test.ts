@@ -12,7 +12,14 @@ function check(openingMinor: bigint, lines: readonly (readonly [bigint, bigint])
   const closingMinor = lines.at(-1)?.[1] ?? openingMinor;
   const closingSeq = 10n + BigInt(lines.length);
   const totals = { lineCount: 0n, totalDebitMinor: 0n, totalCreditMinor: 0n };
-  const extent: Extent = { openingSeq: 10n, openingMinor, closingSeq, closingMinor, ...totals, ...nothing };
+  const extent: Extent = {
+    openingSeq: 10n,
+    openingMinor,
+    closingSeq,
+    closingMinor,
+    ...totals,
+    ...nothing,
+  };
   const balance = startBalanceCheck('w', extent);
   for (const [amount, after] of lines) {
     read(Buffer.from(`${id}\t1\t${amount}\t${after}\t0\texternal:cash\t\\N\n`), 0);

@@ -16,6 +16,7 @@ import type { CallContext } from '../../platform/grpc/calls.ts';
 import { appendOutbox } from '../../platform/outbox.ts';
 import type { LedgerPeers, Wallet } from '../generate.ts';
 import { resolveRange, type Head } from '../domain.ts';
+import type { Reporter } from '../witness/record.ts';
 import { toRequestedMessage } from '../messages.ts';
 import {
   exportIdOf,
@@ -30,6 +31,7 @@ import * as store from './store.ts';
 export type CreateOptions = {
   readonly db: Db;
   readonly peers: LedgerPeers & { readonly findUser: FindUser };
+  readonly reporter: Reporter;
   readonly defaultCurrency: string;
   readonly inlineDays: number;
   /** False where no mail server is set: asking for mail is then refused. */

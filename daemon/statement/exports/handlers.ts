@@ -177,8 +177,8 @@ async function download(
       status === 'inconsistent'
         ? `export ${exportId} is inconsistent: ${made.failure ?? ''}`
         : status === 'failed'
-        ? `export ${exportId} has failed: ${made.failure ?? 'for no reason known'}; make another`
-        : `export ${exportId} is not written yet: wait for it`;
+          ? `export ${exportId} has failed: ${made.failure ?? 'for no reason known'}; make another`
+          : `export ${exportId} is not written yet: wait for it`;
     return refuse('EXPORT_NOT_READY', message, { exportId, status });
   }
   if (offset < 0n || offset > byteCount) {

@@ -6,6 +6,7 @@ import { attemptExport, endWithoutFile } from './attempt.ts';
 import { maxAttempts } from './domain.ts';
 import { createLoop } from '../../platform/loop.ts';
 import { sendNextMail } from './mail.ts';
+import type { Reporter } from '../witness/record.ts';
 import type { FindUser } from './peers.ts';
 import * as work from './store-work.ts';
 
@@ -14,6 +15,7 @@ export type WorkerOptions = {
   readonly peers: LedgerPeers & { readonly findUser: FindUser };
   /** Undefined where no mail server is set. */
   readonly mailer: Pick<Mailer, 'send'> | undefined;
+  readonly reporter: Reporter;
   readonly retentionDays: number;
   /** Says that the outbox has something to send. */
   readonly onReady: () => void;

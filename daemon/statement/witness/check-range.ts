@@ -1,6 +1,7 @@
 import type { Db } from '../../platform/db.ts';
 import type { Extent } from '../domain.ts';
 import { readLines } from '../store.ts';
+import type { Finding } from './lines.ts';
 import { findAlteredLine } from './verdict.ts';
 
 const linesPerPage = 1_000;
@@ -14,7 +15,7 @@ export async function findAlteredInRange(
   wallet: { readonly id: string; readonly userId: string },
   { openingSeq, closingSeq }: Extent,
   isWanted: () => boolean,
-): Promise<string | undefined> {
+): Promise<Finding | undefined> {
   for (let afterSeq = openingSeq; afterSeq < closingSeq && isWanted();) {
     const page = { afterSeq, beforeSeq: closingSeq + 1n, limit: linesPerPage };
     const lines = await db.read((tx) =>
@@ -23,7 +24,11 @@ export async function findAlteredInRange(
     const altered = findAlteredLine(lines);
     if (altered !== undefined) return altered;
     const last = lines.at(-1);
-    if (!last) return `line ${afterSeq + 1n} is not its owner's`;
+    if (!last) {
+      const seq = afterSeq + 1n;
+      const text = `line ${seq} is not one of the wallet's owner`;
+      return { kind: 'own_hash', seq, hash: '0'.repeat(64), text };
+    }
     afterSeq = last.seq;
   }
   return undefined;

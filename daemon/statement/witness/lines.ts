@@ -2,8 +2,16 @@ import { chainHash, genesisHash } from '../../../core/chain.ts';
 import { uuidV5, walletIdOf } from '../../../core/ids.ts';
 import type { Line } from '../domain.ts';
 
-/** What contradicts: a line's own hash, a line that is there already, or a neighbour. */
-export type DivergenceKind = 'own_hash' | 'other_hash' | 'broken_link';
+/** What contradicts: a line's own hash, a line that is there already, a neighbour, or the ledger. */
+export type DivergenceKind = 'own_hash' | 'other_hash' | 'broken_link' | 'ledger';
+
+/** What was found in a wallet's lines, and a text that says it. */
+export type Finding = {
+  readonly kind: DivergenceKind;
+  readonly seq: bigint;
+  readonly hash: string;
+  readonly text: string;
+};
 
 export type Divergence = {
   readonly id: string;

@@ -1,12 +1,7 @@
 import { sql, type Tx } from '../../platform/db.ts';
-import {
-  toHashArray,
-  toInt8Array,
-  toTextArray,
-  toUuidArray,
-} from '../../platform/sql-arrays.ts';
+import { toHashArray, toInt8Array, toTextArray, toUuidArray } from '../../platform/sql-arrays.ts';
 import type { Line } from '../domain.ts';
-import type { Divergence, Link } from './lines.ts';
+import type { Divergence, DivergenceKind, Link } from './lines.ts';
 
 /** Of one wallet, at a time when they are not resolved; more would say nothing new. */
 const maxOpenPerWallet = 100n;
@@ -101,7 +96,7 @@ export async function findOthers(tx: Tx, lines: readonly Place[]): Promise<Place
 
 const openSql = sql(
   'divergence_open',
-  `SELECT wallet_id, seq, kind FROM divergences
+  `SELECT seq, kind, hash FROM divergences
    WHERE wallet_id = $1 AND resolved_at IS NULL ORDER BY seq LIMIT 1`,
 );
 
@@ -109,9 +104,10 @@ const openSql = sql(
 export async function findOpenDivergence(
   tx: Tx,
   walletId: string,
-): Promise<Pick<Divergence, 'seq' | 'kind'> | undefined> {
-  const [row] = await tx.query<Pick<Divergence, 'seq' | 'kind'>>(openSql, [walletId]);
-  return row;
+): Promise<Pick<Divergence, 'seq' | 'kind' | 'hash'> | undefined> {
+  type Row = { seq: bigint; kind: DivergenceKind; hash: Buffer };
+  const [row] = await tx.query<Row>(openSql, [walletId]);
+  return row && { ...row, hash: row.hash.toString('hex') };
 }
 
 /** Counted up to this number. */

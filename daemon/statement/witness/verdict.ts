@@ -3,8 +3,7 @@ import type { Tx } from '../../platform/db.ts';
 import type { ReadLedger } from '../compare.ts';
 import { isBalanced, type Extent, type Head, type Line } from '../domain.ts';
 import { readLastLine, readLinesAt } from '../store-rebuild.ts';
-import { hasOwnHash } from './lines.ts';
-import { repairCommand } from './record.ts';
+import { hasOwnHash, type Finding } from './lines.ts';
 import { findOpenDivergence } from './store.ts';
 
 /** Asks the ledger for a wallet's head. Rejects if the wallet service is out of reach. */
@@ -19,7 +18,7 @@ export type LastLine = { readonly seq: bigint; readonly hash: string };
 export type Evidence = {
   readonly last: LastLine | undefined;
   /** What contradicts within the lines; undefined if nothing does. */
-  readonly found: string | undefined;
+  readonly found: Finding | undefined;
 };
 
 /** Reads a wallet's last line, and looks at the lines that give an extent its balances. */
@@ -32,46 +31,64 @@ export async function readEvidence(tx: Tx, walletId: string, extent: Extent): Pr
   const lines = places.length === 0 ? [] : await readLinesAt(tx, places);
   const open = await findOpenDivergence(tx, walletId);
   const found = open
-    ? `an event or line contradicts the others at seq ${open.seq} (${open.kind})`
+    ? { ...open, text: `${describe[open.kind]} at seq ${open.seq}` }
     : findContradiction(extent, lines);
   return { last, found };
 }
 
-function findContradiction(extent: Extent, lines: readonly Line[]): string | undefined {
+const describe = {
+  own_hash: 'an event or line is not what its hash says',
+  other_hash: 'an event contradicts the line that is there',
+  broken_link: 'a line does not follow the line before it',
+  ledger: 'the lines contradict the ledger',
+} as const;
+
+function findContradiction(extent: Extent, lines: readonly Line[]): Finding | undefined {
   const { brokenSeq, closingSeq } = extent;
-  if (brokenSeq !== undefined) return `line ${brokenSeq} does not follow the line before it`;
+  if (brokenSeq !== undefined) return toBroken(brokenSeq, noHash);
   const altered = findAlteredLine(lines);
   if (altered !== undefined) return altered;
   const closing = lines.find(({ seq }) => seq === closingSeq);
   const next = lines.find(({ seq }) => seq === closingSeq + 1n);
   if (closing && next && next.previousHash !== closing.hash) {
-    return `line ${next.seq} does not follow the line before it`;
+    return toBroken(next.seq, next.hash);
   }
   return undefined;
 }
 
+const noHash = '0'.repeat(64);
+
+const toBroken = (seq: bigint, hash: string): Finding => ({
+  ...{ kind: 'broken_link', seq, hash },
+  text: `line ${seq} does not follow the line before it`,
+});
+
 /** What is wrong with lines of one wallet, each by itself; undefined if nothing is. */
-export function findAlteredLine(lines: readonly Line[]): string | undefined {
+export function findAlteredLine(lines: readonly Line[]): Finding | undefined {
   const altered = lines.find((line) => !hasOwnHash(line));
-  return altered && `line ${altered.seq} is not what its hash says`;
+  if (!altered) return undefined;
+  const { seq, hash } = altered;
+  return { kind: 'own_hash', seq, hash, text: `line ${seq} is not what its hash says` };
 }
 
 /** What a complete extent must be besides: its totals lead from the opening to the closing balance. */
-export const findImbalance = (extent: Extent): string | undefined =>
-  isBalanced(extent) ? undefined : 'the lines do not add up';
-
-/** What was found, and the command that repairs it. */
-export const describeInconsistency = (walletId: string, found: string): string =>
-  `${found}; an operator repairs it with: ${repairCommand(walletId)}`;
+export function findImbalance(extent: Extent): Finding | undefined {
+  if (isBalanced(extent)) return undefined;
+  const { openingSeq, closingSeq: seq } = extent;
+  const text = `lines ${openingSeq + 1n} to ${seq} do not add up`;
+  return { kind: 'own_hash', seq, hash: noHash, text };
+}
 
 /** `unknown`: the ledger could not be asked. Otherwise what contradicts it, if anything does. */
 export type Comparison =
-  | { readonly kind: 'same' | 'unknown' }
-  | { readonly kind: 'differs'; readonly found: string };
+  { readonly kind: 'same' | 'unknown' } | { readonly kind: 'differs'; readonly found: Finding };
 
 const askTimeoutMs = 2_000;
 const unknown: Comparison = { kind: 'unknown' };
-const differs = (found: string): Comparison => ({ kind: 'differs', found });
+const differs = ({ seq, hash }: LastLine, text: string): Comparison => ({
+  kind: 'differs',
+  found: { kind: 'ledger', seq, hash, text },
+});
 
 /**
  * Compares a wallet's last line with the ledger. A line comes only after its transaction was
@@ -92,13 +109,13 @@ export async function compareLast(
     current = again.value;
   }
   if (last.seq > current.seq) {
-    return differs(`the ledger ends at seq ${current.seq}, the lines at ${last.seq}`);
+    return differs(last, `the ledger ends at seq ${current.seq}, the lines at ${last.seq}`);
   }
   const hash =
     last.seq === current.seq ? current.hash : await readHash(readLedger, wallet.id, last.seq);
   if (hash === undefined) return unknown;
   if (hash === last.hash) return { kind: 'same' };
-  return differs(`the ledger has another transaction at seq ${last.seq} than the lines`);
+  return differs(last, `the ledger has another transaction at seq ${last.seq} than the lines`);
 }
 
 /** The hash of a transaction that the ledger has; undefined if it does not answer in time. */
