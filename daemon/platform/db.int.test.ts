@@ -5,6 +5,7 @@ import {
   classifyDbError,
   createDb,
   findChangeRights,
+  findFailoverRisks,
   findUnsafeSettings,
   isCommitInDoubt,
   sql,
@@ -192,6 +193,16 @@ describe('checks at start', () => {
       'ALTER DATABASE %I SET synchronous_commit = off', current_database()); END $$`);
     const fresh = createDb({ ...options(), url: database.url });
     expect(await fresh.read(findUnsafeSettings)).toEqual(['synchronous_commit=off']);
+    await fresh.close();
+  });
+
+  it('a server that could lose commits in a failover is named', async () => {
+    expect(await db.read(findFailoverRisks)).toEqual([]);
+    await database.query(`DO $$ BEGIN EXECUTE format(
+      'ALTER DATABASE %I SET synchronous_commit = local', current_database()); END $$`);
+    const fresh = createDb({ ...options(), url: database.url });
+    expect(await fresh.read(findUnsafeSettings)).toEqual([]);
+    expect(await fresh.read(findFailoverRisks)).toEqual(['synchronous_commit=local']);
     await fresh.close();
   });
 });

@@ -4,11 +4,12 @@ import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
 import { createRandom, shuffle } from '../../tests/fuzz/random.ts';
+import { chainHash } from '../../core/chain.ts';
 import { walletIdOf } from '../../core/ids.ts';
 import { createTestDatabase, type TestDatabase } from '../../tests/support/database.ts';
 import type { InboundMessage } from '../platform/broker.ts';
 import { createLog } from '../platform/log.ts';
-import { judge } from './domain.ts';
+import { judge, type Line } from './domain.ts';
 import { createProjection } from './projection.ts';
 import { readExtent, readLines } from './store.ts';
 import { chainLines, toMessage } from './test-support.ts';
@@ -16,6 +17,7 @@ import { createRecorder } from './witness/record.ts';
 
 const startMs = Date.parse('2026-11-01T00:00:00Z');
 const hourMs = 3_600_000;
+const done = { kind: 'done' };
 const userId = randomUUID();
 const wallet = { id: walletIdOf(userId, 'BRL'), userId, currency: 'BRL' };
 let test: TestDatabase;
@@ -131,5 +133,87 @@ describe('the projection', () => {
     expect(lines.map((line) => line.seq)).toEqual([4n, 3n]);
     const withdrawals = { ...page, operations: ['withdraw'] as const };
     expect(await test.db.read((tx) => readLines(tx, wallet, withdrawals))).toEqual([]);
+  });
+});
+
+describe('events that contradict', () => {
+  const create = () => createProjection(test.db, 'q', createRecorder(test.db, createLog('silent')));
+  const divergences = async () => {
+    const text = 'SELECT seq::int AS seq, kind FROM divergences ORDER BY seq, kind';
+    return test.query<{ seq: number; kind: string }>(text);
+  };
+  const change = (line: Line, changed: Partial<Line>): Line => {
+    const other = { ...line, ...changed };
+    return { ...other, hash: chainHash(other.previousHash, { ...other, id: other.transactionId }) };
+  };
+  const [first, second, third] = [lines[0]!, lines[1]!, lines[2]!];
+  const stored = async () => {
+    const page = { afterSeq: 0n, beforeSeq: 999n, operations: [], isDescending: false, limit: 999 };
+    return test.db.read((tx) => readLines(tx, wallet, page));
+  };
+
+  it('are none among 200 events, shuffled and sent twice to two daemons', async () => {
+    const sent = [...lines, ...lines].map(toMessage);
+    shuffle(sent, createRandom('projection', 'divergences', 0));
+    const daemons = [create(), create()];
+    for (let i = 0; i < sent.length; i += 40) {
+      await Promise.all(daemons.map((d, k) => d.handle(sent.slice(i + 20 * k, i + 20 * k + 20))));
+    }
+    expect(await divergences()).toEqual([]);
+    expect(await stored()).toEqual(lines);
+  });
+
+  it('with another hash under a known seq change nothing, and are kept once', async () => {
+    const projection = create();
+    await projection.handle([first, second, third].map(toMessage));
+    const other = toMessage(change(second, { amountMinor: 99n, transactionId: randomUUID() }));
+    for (let i = 0; i < 3; i += 1) {
+      expect(await projection.handle([other, toMessage(second)])).toEqual([done, done]);
+    }
+    expect(await divergences()).toEqual([{ seq: 2, kind: 'other_hash' }]);
+    expect(await stored()).toEqual([first, second, third]);
+    const [{ event } = { event: '' }] = await test.query<{ event: string }>(
+      'SELECT event FROM divergences',
+    );
+    expect(JSON.parse(event)).toMatchObject({ seq: '2', amountMinor: '99' });
+  });
+
+  it('both under one seq in one batch: one is a line, the other kept', async () => {
+    const other = change(first, { amountMinor: 99n });
+    await create().handle([first, other].map(toMessage));
+    expect(await stored()).toHaveLength(1);
+    expect(await divergences()).toEqual([{ seq: 1, kind: 'other_hash' }]);
+  });
+
+  it.each([
+    ['the later', [first, change(second, { previousHash: 'ab'.repeat(32) })]],
+    ['the earlier', [change(second, { previousHash: 'ab'.repeat(32) }), first]],
+  ])('a link to a neighbour is found broken when %s comes last', async (_which, batch) => {
+    const projection = create();
+    for (const line of batch) expect(await projection.handle([toMessage(line)])).toEqual([done]);
+    expect(await divergences()).toEqual([{ seq: 2, kind: 'broken_link' }]);
+  });
+
+  const wrong: [string, Line][] = [
+    ['an amount', { ...second, amountMinor: 5n }],
+    ['an actor', { ...second, actor: 'x' }],
+    ['metadata', { ...second, metadata: { a: 'b' } }],
+    ['another owner', { ...second, userId: randomUUID() }],
+    ['another currency', { ...second, currency: 'USD' }],
+    ['a first line that does not begin the chain', change(first, { previousHash: '0'.repeat(64) })],
+  ];
+  it.each(wrong)('%s does not fit the hash: no line', async (_what, line) => {
+    expect(await create().handle([toMessage(line)])).toEqual([done]);
+    expect(await divergences()).toEqual([{ seq: Number(line.seq), kind: 'own_hash' }]);
+    expect(await stored()).toEqual([]);
+  });
+
+  it('are kept up to a bound for each wallet', async () => {
+    const projection = create();
+    const forged = (i: number) => toMessage({ ...second, hash: i.toString(16).padStart(64, '0') });
+    for (let i = 0; i < 300; i += 10) {
+      await projection.handle(Array.from({ length: 10 }, (_, k) => forged(i + k)));
+    }
+    expect(await divergences()).toHaveLength(100);
   });
 });

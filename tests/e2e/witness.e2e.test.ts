@@ -6,7 +6,18 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { chainHash, type ChainedFields } from '../../core/chain.ts';
 import { walletIdOf } from '../../core/ids.ts';
 import { formatMinor } from '../../core/money.ts';
+import {
+  GenerateStatementRequest,
+  StatementServiceService,
+  StatementStatus,
+} from '../../protos/gen/digitalwallet/statement/v1/statement.ts';
+import {
+  Operation,
+  WalletServiceService,
+} from '../../protos/gen/digitalwallet/wallet/v1/wallet.ts';
+import { connect, item } from '../support/grpc.ts';
 import { queryService, waitUntil } from '../support/ledger.ts';
+import { signUp } from '../support/producer.ts';
 import { startRabbitMq, type RabbitMq } from '../support/rabbitmq.ts';
 import { createWorld, type Person, type World } from '../support/world.ts';
 
@@ -217,4 +228,39 @@ describe('an edited line', () => {
     await rebuild(walletId);
     expect(await show(zoe)).toMatchObject({ code: 0, status: 'complete' });
   });
+});
+
+it('statements beside concurrent deposits are never inconsistent', async () => {
+  const rio = await signUp(world.daemon().address, 'rio');
+  const client = connect(world.daemon().address);
+  let isDone = false;
+  const depositAll = async (): Promise<void> => {
+    for (let i = 0; i < 150; i += 1) {
+      const wanted = item({ operation: Operation.DEPOSIT, amountMinor: 100n });
+      const request = { item: wanted, dryRun: false };
+      const answer = await client.call(WalletServiceService.createTransaction, request, rio.token);
+      expect(answer.ok).toBe(true);
+    }
+  };
+  const statuses: StatementStatus[] = [];
+  const ask = async (): Promise<void> => {
+    const request = GenerateStatementRequest.fromPartial({ pageSize: 10, descending: true });
+    while (!isDone) {
+      const answer = await client.call(
+        StatementServiceService.generateStatement,
+        request,
+        rio.token,
+      );
+      if (answer.ok) statuses.push(answer.value.status);
+    }
+  };
+  const asking = [ask(), ask()];
+  await Promise.all([depositAll(), depositAll(), depositAll()]);
+  isDone = true;
+  await Promise.all(asking);
+  client.close();
+  expect(statuses.length).toBeGreaterThan(20);
+  expect(statuses.filter((status) => status === StatementStatus.INCONSISTENT)).toEqual([]);
+  const found = 'SELECT 1 FROM divergences WHERE wallet_id = $1';
+  expect(await query('statement', found, [walletIdOf(rio.id, 'BRL')])).toEqual([]);
 });
