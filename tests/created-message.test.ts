@@ -10,9 +10,7 @@ import { toCreatedMessage } from '../daemon/wallet/messages.ts';
 
 const minor = fc.bigInt({ min: 1n, max: 10n ** 18n - 1n });
 /** What the ledger can hold. */
-const text = fc
-  .string({ unit: 'binary', maxLength: 40 })
-  .map((any) => any.replaceAll('\0', ''));
+const text = fc.string({ unit: 'binary', maxLength: 40 }).map((any) => any.replaceAll('\0', ''));
 const hash = fc
   .uint8Array({ minLength: 32, maxLength: 32 })
   .map((bytes) => Buffer.from(bytes).toString('hex'));
