@@ -85,10 +85,8 @@ async function compose(
   const mailer = await openMailer(config, lifecycle);
   if (!mailer.ok) return mailer;
   const running: Running[] = [];
-  const notices = [
-    ...listHostNotices(config, account),
-    ...(await listFailoverNotices(databases.value.dbs)),
-  ];
+  const notices = await listFailoverNotices(databases.value.dbs);
+  notices.push(...listHostNotices(config, account));
   const deps = {
     config,
     ...databases.value,
@@ -117,13 +115,8 @@ async function compose(
   const bound = await listen(server, config.listen, tls.server);
   if (!bound.ok) return bound;
   const readiness = watchReadiness({ server, broker });
-  const outbox = running.find((r) => r.outbox)?.outbox;
-  const timings = running.flatMap((r) => r.timings ?? []);
-  const metrics = await listenMetrics(config.metricsListen, {
-    ...{ broker, outbox, timings, readiness },
-    readings: running.flatMap((r) => r.readings ?? []),
-    findTroubles: running.flatMap((r) => r.findTrouble ?? []),
-  });
+  const parts = { broker, readiness, ...watchAll(running) };
+  const metrics = await listenMetrics(config.metricsListen, parts);
   if (!metrics.ok) return metrics;
   // Everything that may need root's rights is done.
   const dropped = await giveUpRoot(account, config);
@@ -140,6 +133,14 @@ async function compose(
     value: { address: bound.value, notices, stop: () => lifecycle.release(drainMs) },
   };
 }
+
+/** What the services have for metrics and `/readyz`. */
+const watchAll = (running: readonly Running[]) => ({
+  outbox: running.find((r) => r.outbox)?.outbox,
+  timings: running.flatMap((r) => r.timings ?? []),
+  readings: running.flatMap((r) => r.readings ?? []),
+  findTroubles: running.flatMap((r) => r.findTrouble ?? []),
+});
 
 /** Faults of files come before anything is started. */
 async function readFiles(

@@ -8,13 +8,7 @@ import { serviceNames, type ServiceName } from './settings.ts';
 import { attachEmbedded, defaultDataDir, startEmbedded } from './embedded/index.ts';
 import type { Fault, Outcome } from './fault.ts';
 import { chooseAccount } from './host/account.ts';
-import {
-  createDb,
-  findFailoverRisks,
-  findUnsafeSettings,
-  type Db,
-  type DbOptions,
-} from './platform/db.ts';
+import { createDb, findUnsafeSettings, type Db, type DbOptions } from './platform/db.ts';
 import type { Log } from './platform/log.ts';
 import { checkSchema, migrate } from './platform/migrate.ts';
 
@@ -118,7 +112,8 @@ export async function listFailoverNotices(
 ): Promise<string[]> {
   const notices: string[] = [];
   for (const [name, db] of Object.entries(dbs)) {
-    for (const risk of await db.read(findFailoverRisks)) {
+    const risks = await db.read((tx) => findUnsafeSettings(tx, true));
+    for (const risk of risks.filter((found) => found.endsWith('=local'))) {
       notices.push(
         `the ${name} database has ${risk}: a failover to a standby may lose transactions that were answered; set synchronous_commit to on`,
       );

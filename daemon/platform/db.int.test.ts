@@ -5,7 +5,6 @@ import {
   classifyDbError,
   createDb,
   findChangeRights,
-  findFailoverRisks,
   findUnsafeSettings,
   isCommitInDoubt,
   sql,
@@ -197,12 +196,13 @@ describe('checks at start', () => {
   });
 
   it('a server that could lose commits in a failover is named', async () => {
-    expect(await db.read(findFailoverRisks)).toEqual([]);
+    expect(await db.read((tx) => findUnsafeSettings(tx, true))).toEqual([]);
     await database.query(`DO $$ BEGIN EXECUTE format(
       'ALTER DATABASE %I SET synchronous_commit = local', current_database()); END $$`);
     const fresh = createDb({ ...options(), url: database.url });
     expect(await fresh.read(findUnsafeSettings)).toEqual([]);
-    expect(await fresh.read(findFailoverRisks)).toEqual(['synchronous_commit=local']);
+    const risks = await fresh.read((tx) => findUnsafeSettings(tx, true));
+    expect(risks).toEqual(['synchronous_commit=local']);
     await fresh.close();
   });
 });

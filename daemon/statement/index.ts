@@ -23,7 +23,7 @@ import { createRebuildHandlers } from './rebuild-handlers.ts';
 import type { ReadLedger } from './rebuild.ts';
 import { createReplayPlan } from './replay.ts';
 import { createRecorder } from './witness/record.ts';
-import { watchDivergences } from './witness/watch.ts';
+import { listReadings, watchDivergences } from './witness/watch.ts';
 
 export type { ReadLedger, RebuildProgress } from './rebuild.ts';
 export { rebuild as rebuildOnHost } from './rebuild.ts';
@@ -100,19 +100,7 @@ export function createStatement(options: StatementOptions) {
     service,
     consumers: [projection, requests],
     timings: [lag],
-    readings: [
-      {
-        name: 'walletd_statement_divergences_total',
-        help: 'Events and lines found since the start that contradict each other',
-        isCounter: true,
-        read: recorder.count,
-      },
-      {
-        name: 'walletd_statement_divergences_open',
-        help: 'Those that are not resolved, of all daemons',
-        read: watch.count,
-      },
-    ],
+    readings: listReadings(recorder, watch),
     findTrouble: watch.findTrouble,
     start: () => {
       relay.start();

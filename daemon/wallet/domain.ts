@@ -2,7 +2,7 @@ import { isWithdrawn } from '../../core/currencies.ts';
 import { chainHash, genesisHash } from '../../core/chain.ts';
 import type { CallerClass } from '../../core/ids.ts';
 import { absoluteMinor, amountLimitMinor, formatMinor } from '../../core/money.ts';
-import { isUndo, type Operation } from '../../core/operations.ts';
+import { canUndo, isUndo, type Operation } from '../../core/operations.ts';
 import { refuse, type Reason, type Rejection } from '../../core/reasons.ts';
 
 /** Which wallet is meant: its id follows from the other two. */
@@ -50,7 +50,6 @@ export type Entry = {
   readonly occurredAtMs: number;
   readonly hash: string;
 };
-
 /** An entry as it was decided, with the hash that its own hash follows. */
 export type NewEntry = Entry & { readonly previousHash: string };
 
@@ -233,9 +232,6 @@ function findMovement(states: States, command: Command, wallet: WalletState): Mo
   }
   return { amountMinor: -parent.amountMinor, contraAccount: parent.contraAccount };
 }
-
-const canUndo = (operation: Operation, parent: Operation): boolean =>
-  operation === 'cancellation' ? parent === 'purchase' : !isUndo(parent);
 
 function checkBalance(wallet: WalletState, amountMinor: bigint): Decision | undefined {
   const balanceAfterMinor = wallet.balanceMinor + amountMinor;

@@ -1,6 +1,8 @@
 import type { Db } from '../../platform/db.ts';
 import type { Log } from '../../platform/log.ts';
 import { createLoop } from '../../platform/loop.ts';
+import type { Reading } from '../../platform/metrics.ts';
+import type { Recorder } from './record.ts';
 import { countOpenDivergences, maxCounted } from './store.ts';
 
 const pollMs = 2_000;
@@ -28,3 +30,21 @@ export function watchDivergences(db: Db, log: Log) {
     stop: (): Promise<void> => loop.stop(),
   };
 }
+
+/** Divergences for `/metrics`. */
+export const listReadings = (
+  recorder: Pick<Recorder, 'count'>,
+  watch: { readonly count: () => number },
+): Reading[] => [
+  {
+    name: 'walletd_statement_divergences_total',
+    help: 'Events and lines found since the start that contradict each other or the ledger',
+    isCounter: true,
+    read: recorder.count,
+  },
+  {
+    name: 'walletd_statement_divergences_open',
+    help: 'Those that are not resolved, of all daemons',
+    read: watch.count,
+  },
+];
