@@ -136,7 +136,7 @@ describe('the check of transaction_created', () => {
       { numRuns: 20_000 },
     );
     expect(right).toBeGreaterThan(500);
-  });
+  }, 30_000);
 
   it('takes each field away in turn', () => {
     for (const name of Object.keys(transaction)) {
