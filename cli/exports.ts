@@ -97,6 +97,11 @@ export function checkDone(made: Export): Outcome<Export> {
     const why = failure === '' ? 'for no reason known' : failure;
     return refuseExport('EXPORT_NOT_READY', `export ${id} has failed: ${why}`, again);
   }
+  if (status === ExportStatus.INCONSISTENT) {
+    const message = `export ${id} is inconsistent, there is no file: ${failure}`;
+    const exitCode = exitCodes.statementNotComplete;
+    return { ok: false, failure: { reason: 'EXPORT_NOT_READY', message, hint: again, exitCode } };
+  }
   if (status === ExportStatus.EXPIRED) {
     const message = `the file of export ${id} has been deleted, as its time was over`;
     return refuseExport('EXPORT_EXPIRED', message, again);

@@ -16,8 +16,13 @@ export type CreatedEvent = {
   readonly balanceAfterMinor: bigint;
   readonly contraAccount: string;
   readonly parentId: string | undefined;
+  readonly source: string;
+  readonly actor: string;
   readonly description: string | undefined;
+  readonly metadata: Readonly<Record<string, string>>;
   readonly occurredAtMs: number;
-  /** 64 hex digits. */
+  /** The hash of the wallet's transaction before, or its genesis hash; 64 hex digits. */
+  readonly previousHash: string;
+  /** `chainHash` over `previousHash` and the fields above; 64 hex digits. */
   readonly hash: string;
 };

@@ -19,3 +19,7 @@ export function operationOfCode(code: number): Operation {
   if (!operation) throw new Error(`there is no operation ${code}`);
   return operation;
 }
+
+/** Whether a reversal or cancellation can undo a transaction of the other operation. */
+export const canUndo = (undo: Operation, parent: Operation): boolean =>
+  undo === 'cancellation' ? parent === 'purchase' : !isUndo(parent);

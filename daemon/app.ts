@@ -3,6 +3,7 @@ import type { ServiceName } from './settings.ts';
 import { forgetOwners } from './config.ts';
 import {
   connectDatabase,
+  listFailoverNotices,
   openDatabases,
   prepareSchemas,
   type Databases,
@@ -84,7 +85,8 @@ async function compose(
   const mailer = await openMailer(config, lifecycle);
   if (!mailer.ok) return mailer;
   const running: Running[] = [];
-  const notices = listHostNotices(config, account);
+  const notices = await listFailoverNotices(databases.value.dbs);
+  notices.push(...listHostNotices(config, account));
   const deps = {
     config,
     ...databases.value,

@@ -111,6 +111,22 @@ export async function connectDatabase(
   };
 }
 
+/** What an operator should know of servers that work, but may lose transactions in a failover. */
+export async function listFailoverNotices(
+  dbs: Readonly<Partial<Record<ServiceName, Db>>>,
+): Promise<string[]> {
+  const notices: string[] = [];
+  for (const [name, db] of Object.entries(dbs)) {
+    const risks = await db.read((tx) => findUnsafeSettings(tx, true));
+    for (const risk of risks.filter((found) => found.endsWith('=local'))) {
+      notices.push(
+        `the ${name} database has ${risk}: a failover to a standby may lose transactions that were answered; set synchronous_commit to on`,
+      );
+    }
+  }
+  return notices;
+}
+
 /** The folder `migrations`, beside package.json whether built or run from source. */
 function migrationsRoot(): string {
   for (let dir = dirname(fileURLToPath(import.meta.url)); ; dir = dirname(dir)) {

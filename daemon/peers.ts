@@ -112,7 +112,8 @@ export function createWalletPeer(address: () => string, credential: string, tls?
         const request = { userId, currency, at: undefined };
         const { wallet, asOf } = await client.call((c) => c.getBalance, request, 1_500);
         const lastAtMs = wallet?.lastAt?.getTime() ?? 0;
-        return succeed({ seq: wallet?.seq ?? 0n, lastAtMs, asOfMs: asOf?.getTime() ?? 0 });
+        const hash = wallet?.lastHash && Buffer.from(wallet.lastHash).toString('hex');
+        return succeed({ seq: wallet?.seq ?? 0n, hash, lastAtMs, asOfMs: asOf?.getTime() ?? 0 });
       } catch (err) {
         const { reason, cause } = readPeerFailure(err);
         if (reason !== 'USER_NOT_FOUND') throw cause;

@@ -9,7 +9,11 @@ import { readLine } from '../daemon/statement/messages.ts';
 import { toCreatedMessage } from '../daemon/wallet/messages.ts';
 
 const minor = fc.bigInt({ min: 1n, max: 10n ** 18n - 1n });
-const text = fc.string({ unit: 'binary', maxLength: 40 });
+/** What the ledger can hold. */
+const text = fc.string({ unit: 'binary', maxLength: 40 }).map((any) => any.replaceAll('\0', ''));
+const hash = fc
+  .uint8Array({ minLength: 32, maxLength: 32 })
+  .map((bytes) => Buffer.from(bytes).toString('hex'));
 const uuid = fc.uuid();
 
 const anyEvent: fc.Arbitrary<CreatedEvent> = fc
@@ -27,9 +31,11 @@ const anyEvent: fc.Arbitrary<CreatedEvent> = fc
     parentId: fc.option(uuid, { nil: undefined }),
     description: fc.option(text, { nil: undefined }),
     occurredAtMs: fc.integer({ min: 0, max: 4_000_000_000_000 }),
-    hash: fc
-      .uint8Array({ minLength: 32, maxLength: 32 })
-      .map((bytes) => Buffer.from(bytes).toString('hex')),
+    source: fc.constantFrom('grpc', 'message'),
+    actor: text,
+    metadata: fc.dictionary(text, text, { maxKeys: 3, noNullPrototype: true }),
+    previousHash: hash,
+    hash,
   })
   .map(({ userId, currency, ...event }) => ({
     ...event,
@@ -58,8 +64,12 @@ const expectedText = (event: CreatedEvent): string => {
         balanceAfter: formatMinor(balanceAfterMinor, wallet.exponent),
         contraAccount: event.contraAccount,
         parentId: event.parentId,
+        source: event.source,
+        actor: event.actor,
         description: event.description,
+        metadata: Object.keys(event.metadata).length === 0 ? undefined : event.metadata,
         occurredAt: new Date(event.occurredAtMs).toISOString(),
+        previousHash: event.previousHash,
         hash: event.hash,
       },
     },

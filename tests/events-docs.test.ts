@@ -135,7 +135,7 @@ function decideOn(command: Command, balanceMinor: bigint) {
 describe('docs/asyncapi.json', () => {
   it.each([
     makeCommand({ description: 'Invoice 17' }),
-    makeCommand({ operation: 'withdraw' }),
+    makeCommand({ operation: 'withdraw', metadata: { order: '4711' } }),
     makeCommand({ operation: 'purchase', merchant: 'Bookshop' }),
   ])('describes what toCreatedMessage makes of a $operation', (command) => {
     const decision = decideOn(command, 20_000n);

@@ -73,7 +73,12 @@ export async function runStatementShow(
       ? await showWhole(context, query.value, first.value, statement)
       : await streamLines(context, query.value, first.value, statement, format);
   if (!shown.ok) return shown;
-  if (options.isJournal || output !== 'json') await tellOfMore(context, shown.value);
+  const { pageToken, inconsistency } = shown.value;
+  if (options.isJournal || output !== 'json') await tellOfMore(context, pageToken ?? '');
+  if (inconsistency !== undefined) {
+    await context.tell.insist(`inconsistent: this statement may be wrong: ${inconsistency}`);
+    return succeed(exitCodes.statementNotComplete);
+  }
   if (status === 'complete') return succeed(exitCodes.done);
   await context.tell.insist(`incomplete: ${explainGap(statement.behindBy)}`);
   return succeed(exitCodes.statementNotComplete);
@@ -150,34 +155,44 @@ async function fetchPage(context: Context, { request, limit }: Query): Promise<O
   return succeed({ status, page: got.value });
 }
 
-/**
- * Runs `use` on the lines of each page, in order, after they have been checked. Answers the token
- * of the page after the last one; empty where there is none.
- */
+/** Where the pages ended, and what contradicts the ledger on any of them. */
+type Ended = {
+  /** Of the page after the last one; undefined where there is none. */
+  readonly pageToken: string | undefined;
+  readonly inconsistency: string | undefined;
+};
+
+const inconsistencyOf = ({ status, page }: Page): string | undefined =>
+  status === 'inconsistent' ? (page.statement?.inconsistency ?? '') : undefined;
+
+/** Runs `use` on the lines of each page, in order, after they have been checked. */
 async function eachPage(
   context: Context,
   { request, limit }: Query,
   first: Page,
   use: (lines: readonly StatementLine[]) => Promise<void>,
-): Promise<Outcome<string>> {
+): Promise<Outcome<Ended>> {
   const check = first.status === 'complete' ? startCheck(first, request) : undefined;
   let { page } = first;
+  let inconsistency = inconsistencyOf(first);
   let left = limit;
   for (;;) {
     const lines = page.statement?.lines ?? [];
-    const added = check?.addLines(lines) ?? succeed(undefined);
+    const sound = inconsistency === undefined ? check : undefined;
+    const added = sound?.addLines(lines) ?? succeed(undefined);
     if (!added.ok) return added;
     await use(lines);
     left -= lines.length;
     const { nextPageToken: pageToken } = page;
     if (pageToken === '') {
-      const ended = check?.end() ?? succeed(undefined);
-      return ended.ok ? succeed('') : ended;
+      const ended = sound?.end() ?? succeed(undefined);
+      return ended.ok ? succeed({ pageToken: undefined, inconsistency }) : ended;
     }
-    if (left <= 0 || context.io.stdout.fault) return succeed(pageToken);
+    if (left <= 0 || context.io.stdout.fault) return succeed({ pageToken, inconsistency });
     const next = await fetchPage(context, { request: { ...request, pageToken }, limit: left });
     if (!next.ok) return next;
     ({ page } = next.value);
+    inconsistency ??= inconsistencyOf(next.value);
   }
 }
 
@@ -200,18 +215,19 @@ async function showWhole(
   query: Query,
   first: Page,
   statement: Statement,
-): Promise<Outcome<string>> {
+): Promise<Outcome<Ended>> {
   const lines: StatementLine[] = [];
   const collected = await eachPage(context, query, first, (pageLines) => {
     for (const line of pageLines) lines.push(line);
     return Promise.resolve();
   });
   if (!collected.ok) return collected;
-  const nextPageToken = collected.value === '' ? undefined : collected.value;
-  const { status } = first;
+  const { pageToken: nextPageToken, inconsistency } = collected.value;
+  const status = inconsistency === undefined ? first.status : 'inconsistent';
+  const json = toStatementJson({ ...statement, inconsistency: inconsistency ?? '' }, lines);
   await context.io.stdout.write(
     context.manner.output === 'json'
-      ? formatJson({ status, statement: toStatementJson(statement, lines), nextPageToken })
+      ? formatJson({ status, statement: json, nextPageToken })
       : formatStatement(context, statement, lines),
   );
   return collected;
@@ -224,7 +240,7 @@ async function streamLines(
   first: Page,
   statement: Statement,
   format: LineFormat,
-): Promise<Outcome<string>> {
+): Promise<Outcome<Ended>> {
   const { stdout } = context.io;
   const writer = createLineWriter(format, statement, stdout);
   await stdout.write(writer.begin());

@@ -35,6 +35,7 @@ const statusNames: Readonly<Partial<Record<ExportStatus, string>>> = {
   [ExportStatus.DONE]: 'done',
   [ExportStatus.FAILED]: 'failed',
   [ExportStatus.EXPIRED]: 'expired',
+  [ExportStatus.INCONSISTENT]: 'inconsistent',
 };
 
 const mailNames: Readonly<Partial<Record<ExportMailStatus, string>>> = {

@@ -10,7 +10,7 @@ import { formatMoney } from './shapes.ts';
 import { formatCard } from './table.ts';
 import { formatLocalTime, formatZonedTime } from './time.ts';
 
-export type StatementStatusName = 'complete' | 'incomplete' | 'queued';
+export type StatementStatusName = 'complete' | 'incomplete' | 'queued' | 'inconsistent';
 
 /** Undefined for a number from a newer server. */
 export function nameStatus(status: StatementStatus): StatementStatusName | undefined {
@@ -21,6 +21,8 @@ export function nameStatus(status: StatementStatus): StatementStatusName | undef
       return 'incomplete';
     case StatementStatus.QUEUED:
       return 'queued';
+    case StatementStatus.INCONSISTENT:
+      return 'inconsistent';
     default:
       return undefined;
   }
@@ -28,7 +30,7 @@ export function nameStatus(status: StatementStatus): StatementStatusName | undef
 
 /** docs/cli.md, "JSON": the shape of a statement, with the lines of all its pages. */
 export function toStatementJson(statement: Statement, lines: readonly StatementLine[]): object {
-  const { walletId, currency, exponent, timezone, behindBy } = statement;
+  const { walletId, currency, exponent, timezone, behindBy, inconsistency } = statement;
   const money = (minor: bigint): string => formatMoney(minor, currency, exponent);
   const zoned = (time: Date | undefined): string | undefined =>
     time && formatZonedTime(time, timezone);
@@ -44,6 +46,7 @@ export function toStatementJson(statement: Statement, lines: readonly StatementL
     closing: money(statement.closingMinor),
     lines: lines.map((line) => toLineJson(statement, line)),
     ...(behindBy === undefined || behindBy === 0n ? {} : { behindBy: Number(behindBy) }),
+    ...(inconsistency === '' ? {} : { inconsistency }),
   };
 }
 

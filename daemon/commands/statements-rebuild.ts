@@ -40,7 +40,7 @@ export async function rebuildStatements(
     if (!ledger.ok) return ledger;
     const options = { db: statement.value, readLedger: ledger.value };
     let last: RebuildProgress = { wallets: 0, lines: 0, repaired: 0, isDone: false };
-    for await (const progress of rebuildOnHost(options, walletId)) {
+    for await (const progress of rebuildOnHost(options, walletId, 'host')) {
       last = progress;
       onProgress(progress);
     }

@@ -194,4 +194,15 @@ describe('checks at start', () => {
     expect(await fresh.read(findUnsafeSettings)).toEqual(['synchronous_commit=off']);
     await fresh.close();
   });
+
+  it('a server that could lose commits in a failover is named', async () => {
+    expect(await db.read((tx) => findUnsafeSettings(tx, true))).toEqual([]);
+    await database.query(`DO $$ BEGIN EXECUTE format(
+      'ALTER DATABASE %I SET synchronous_commit = local', current_database()); END $$`);
+    const fresh = createDb({ ...options(), url: database.url });
+    expect(await fresh.read(findUnsafeSettings)).toEqual([]);
+    const risks = await fresh.read((tx) => findUnsafeSettings(tx, true));
+    expect(risks).toEqual(['synchronous_commit=local']);
+    await fresh.close();
+  });
 });

@@ -287,11 +287,11 @@ const durabilitySql = sql(
    WHERE name IN ('fsync', 'full_page_writes', 'synchronous_commit')`,
 );
 
-/** Names the settings with which this server may lose what it has acknowledged; empty if none. */
-export async function findUnsafeSettings(tx: Tx): Promise<string[]> {
+/** Names the settings with which this server, or (`isFailoverMeant`) a failover, may lose commits. */
+export async function findUnsafeSettings(tx: Tx, isFailoverMeant = false): Promise<string[]> {
   const rows = await tx.query<{ name: string; setting: string }>(durabilitySql);
-  const safe = new Set(['on', 'remote_write', 'remote_apply', 'local']);
-  return rows.filter((row) => !safe.has(row.setting)).map((row) => `${row.name}=${row.setting}`);
+  const safe = ['on', 'remote_write', 'remote_apply', ...(isFailoverMeant ? [] : ['local'])];
+  return rows.flatMap(({ name, setting }) => (safe.includes(setting) ? [] : `${name}=${setting}`));
 }
 
 const immutableSql = sql(

@@ -1,11 +1,17 @@
 import { createServer } from 'node:http';
 
-import { collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
 
 import type { PartState } from './progress/watch.ts';
 
 /** A value that is read when it is asked for. */
-export type Reading = { readonly name: string; readonly help: string; read(): number };
+export type Reading = {
+  readonly name: string;
+  readonly help: string;
+  /** It only grows. */
+  readonly isCounter?: boolean;
+  read(): number;
+};
 
 /** How long something took, counted in buckets. */
 export type Timing = {
@@ -41,7 +47,19 @@ export async function serveMetrics(options: {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
   for (const { histogram } of options.timings) registry.registerMetric(histogram);
-  for (const { name, help, read } of options.readings) {
+  for (const { name, help, isCounter, read } of options.readings) {
+    if (isCounter) {
+      new Counter({
+        name,
+        help,
+        registers: [registry],
+        collect() {
+          this.reset();
+          this.inc(read());
+        },
+      });
+      continue;
+    }
     new Gauge({
       name,
       help,

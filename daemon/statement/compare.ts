@@ -1,3 +1,4 @@
+import { canonicalMetadata, genesisHash } from '../../core/chain.ts';
 import { operations } from '../../core/operations.ts';
 import { Direction, type Transaction } from '../../protos/gen/digitalwallet/wallet/v1/wallet.ts';
 import type { Db } from '../platform/db.ts';
@@ -47,13 +48,15 @@ export async function* compareLines(
   const projected = createCursor(db, walletId);
   let wallets = 0;
   let lines = 0;
-  let lastWalletId: string | undefined;
+  let last: Line | undefined;
   const start = walletId === undefined ? beforeAll : { walletId, seq: 0n };
   for await (const page of readLedger(walletId, start)) {
     const differences: Difference[] = [];
-    for (const expected of page.map(toExpected)) {
-      if (expected.walletId !== lastWalletId) wallets += 1;
-      lastWalletId = expected.walletId;
+    for (const transaction of page) {
+      const isFirst = transaction.walletId !== last?.walletId;
+      if (isFirst) wallets += 1;
+      const expected = toExpected(transaction, isFirst ? genesisOf(transaction) : last?.hash);
+      last = expected;
       lines += 1;
       const place = placeOf(expected);
       let line = await projected.peek();
@@ -113,8 +116,11 @@ function createCursor(db: Db, walletId: string | undefined) {
   };
 }
 
-/** The line that a transaction of the ledger stands for. */
-export function toExpected(transaction: Transaction): Line {
+const genesisOf = ({ walletId, userId, currency }: Transaction): string =>
+  genesisHash(walletId, userId, currency);
+
+/** The line that a transaction of the ledger stands for, after the one with `previousHash`. */
+export function toExpected(transaction: Transaction, previousHash = ''): Line {
   const { amountMinor, direction } = transaction;
   const operation = operations[transaction.operation - 1];
   if (!operation) throw new Error(`transaction ${transaction.id} has no known operation`);
@@ -129,7 +135,11 @@ export function toExpected(transaction: Transaction): Line {
     balanceAfterMinor: transaction.balanceAfterMinor,
     contraAccount: transaction.contraAccount,
     parentId: transaction.parentId,
+    source: transaction.source ?? '',
+    actor: transaction.actor,
     description: transaction.description,
+    metadata: transaction.metadata,
+    previousHash,
     occurredAtMs: transaction.occurredAt?.getTime() ?? 0,
     hash: Buffer.from(transaction.hash).toString('hex'),
   };
@@ -144,5 +154,9 @@ function isBefore(a: LinePlace, b: LinePlace): boolean {
 
 /** The fields in which a line differs from what the ledger says. */
 export function findAltered(line: Line, expected: Line): string[] {
-  return (Object.keys(expected) as (keyof Line)[]).filter((name) => line[name] !== expected[name]);
+  return (Object.keys(expected) as (keyof Line)[]).filter((name) =>
+    name === 'metadata'
+      ? canonicalMetadata(line.metadata) !== canonicalMetadata(expected.metadata)
+      : line[name] !== expected[name],
+  );
 }

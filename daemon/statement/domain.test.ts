@@ -19,6 +19,7 @@ const whole: Extent = {
   totalDebitMinor: 40n,
   totalCreditMinor: 100n,
   nextSeq: undefined,
+  brokenSeq: undefined,
 };
 
 describe('judge', () => {

@@ -15,8 +15,13 @@ export type Line = {
   readonly balanceAfterMinor: bigint;
   readonly contraAccount: string;
   readonly parentId: string | undefined;
+  readonly source: string;
+  readonly actor: string;
   readonly description: string | undefined;
+  readonly metadata: Readonly<Record<string, string>>;
   readonly occurredAtMs: number;
+  /** The hash of the transaction before, or the wallet's genesis hash; 64 hex digits. */
+  readonly previousHash: string;
   /** 64 hex digits. */
   readonly hash: string;
 };
@@ -38,15 +43,27 @@ export type Extent = {
   readonly totalCreditMinor: bigint;
   /** The first line after the closing one, if there is any. */
   readonly nextSeq: bigint | undefined;
+  /** The first line added up that does not follow the line before it by its hash. */
+  readonly brokenSeq: bigint | undefined;
 };
 
 export type Completeness =
   | { readonly isComplete: true }
   /** `behindBy` is unknown where the ledger could not be asked. */
-  | { readonly isComplete: false; readonly behindBy: bigint | undefined };
+  | {
+      readonly isComplete: false;
+      readonly behindBy: bigint | undefined;
+      /** Lines and ledger contradict each other: what was found, and what repairs it. */
+      readonly inconsistency?: string;
+    };
 
-/** The ledger's word on a wallet: its last transaction's seq (0: none) and time, and the time now. */
-export type Head = { readonly seq: bigint; readonly lastAtMs: number; readonly asOfMs: number };
+/** A wallet's last transaction as the ledger has it (seq 0, no hash: none), and the time now. */
+export type Head = {
+  readonly seq: bigint;
+  readonly hash: string | undefined;
+  readonly lastAtMs: number;
+  readonly asOfMs: number;
+};
 
 /** Where the range is open, it ends now and begins so many calendar days before its end. */
 const defaultRangeDays = 15;

@@ -33,6 +33,9 @@ import { toWireExport } from './exports/wire.ts';
 import { generate, type Generated, type Wallet } from './generate.ts';
 import { createKnownSums, type KnownSums } from './known-sums.ts';
 import * as store from './store.ts';
+import type { Finding } from './witness/lines.ts';
+import type { Reporter } from './witness/record.ts';
+import { findAlteredLine } from './witness/verdict.ts';
 
 const defaultPageSize = 500;
 const maxPageSize = 1_000;
@@ -87,12 +90,13 @@ async function generateStatement(
   if (!isInline(range.value, options.inlineDays)) return queueStatement(options, request, context);
   const pinned = cursor.value?.['through'];
   const throughSeq = pinned === undefined ? undefined : BigInt(pinned);
-  const generated = await generate(options.db, wallet, range.value, {
+  const read = await generate(options.db, wallet, range.value, {
+    ...{ peers: options.peers, reporter: options.reporter },
     head,
     throughSeq,
     knownSums,
   });
-  if (!hasCarriableTotals(generated.extent)) {
+  if (!hasCarriableTotals(read.extent)) {
     return refuse(
       'RANGE_TOO_LONG',
       'the totals of this range are too large: ask for a shorter one',
@@ -101,10 +105,11 @@ async function generateStatement(
       },
     );
   }
-  const page = await readPage(options.db, wallet, generated, request, {
+  const page = await readPage(options.db, wallet, read, request, {
     size: size.value,
     cursor: cursor.value,
   });
+  const generated = await withAltered(options.reporter, wallet, read, page.altered);
   const next = page.next && {
     seq: page.next.toString(),
     through: generated.extent.closingSeq.toString(),
@@ -112,14 +117,31 @@ async function generateStatement(
     to: String(range.value.toMs),
   };
   return succeed({
-    status:
-      generated.completeness.isComplete && isOver(range.value, head)
-        ? StatementStatus.COMPLETE
-        : StatementStatus.INCOMPLETE,
+    status: statusOf(generated, isOver(range.value, head)),
     export: undefined,
     nextPageToken: next ? encodePageToken({ ...query, walletId: wallet.id }, next) : '',
     statement: { ...toStatement(wallet, range.value, generated), lines: page.lines },
   });
+}
+
+/** What contradicts the ledger is that also where the period is not over. */
+function statusOf({ completeness }: Generated, isPast: boolean): StatementStatus {
+  if (completeness.isComplete && isPast) return StatementStatus.COMPLETE;
+  return completeness.isComplete || completeness.inconsistency === undefined
+    ? StatementStatus.INCOMPLETE
+    : StatementStatus.INCONSISTENT;
+}
+
+/** A shown line that is not what its hash says makes the statement inconsistent. */
+async function withAltered(
+  reporter: Reporter,
+  wallet: Wallet,
+  generated: Generated,
+  altered: Finding | undefined,
+): Promise<Generated> {
+  if (!altered) return generated;
+  const inconsistency = await reporter.report(wallet.id, altered);
+  return { ...generated, completeness: { isComplete: false, behindBy: undefined, inconsistency } };
 }
 
 /** A range that is not answered at once becomes an export, or the one that this made before. */
@@ -173,7 +195,11 @@ async function readPage(
   { extent }: Generated,
   request: GenerateStatementRequest,
   page: { readonly size: number; readonly cursor: Readonly<Record<string, string>> | undefined },
-): Promise<{ lines: StatementLine[]; next: bigint | undefined }> {
+): Promise<{
+  readonly lines: StatementLine[];
+  readonly next: bigint | undefined;
+  readonly altered: Finding | undefined;
+}> {
   const seq = page.cursor?.['seq'];
   const operations = request.operations.flatMap((wire) => operationNames[wire - 1] ?? []);
   const isDescending = request.descending;
@@ -189,6 +215,7 @@ async function readPage(
   const shown = found.slice(0, page.size);
   return {
     lines: shown.map(toWireLine),
+    altered: findAlteredLine(shown),
     next: found.length > page.size ? shown.at(-1)?.seq : undefined,
   };
 }
@@ -207,6 +234,7 @@ function toStatement(wallet: Wallet, range: Range, { extent, completeness }: Gen
     totalCreditMinor: extent.totalCreditMinor,
     closingMinor: extent.closingMinor,
     behindBy: completeness.isComplete ? 0n : completeness.behindBy,
+    inconsistency: (!completeness.isComplete && completeness.inconsistency) || '',
   };
 }
 

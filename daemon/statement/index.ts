@@ -24,6 +24,8 @@ import { createProjection } from './projection.ts';
 import { createRebuildHandlers } from './rebuild-handlers.ts';
 import type { ReadLedger } from './rebuild.ts';
 import { createReplayPlan } from './replay.ts';
+import { createRecorder } from './witness/record.ts';
+import { listReadings, watchDivergences } from './witness/watch.ts';
 
 export type { ReadLedger, RebuildProgress } from './rebuild.ts';
 export { rebuild as rebuildOnHost } from './rebuild.ts';
@@ -56,7 +58,9 @@ export function createStatement(options: StatementOptions) {
   const { db, workDb, broker, peers, mailer, config, log, watch = unwatched } = options;
   const relay = createRelay({ db: workDb, broker, log, owner: 'statement', watch });
   const trail = createAuditTrail({ db, log });
+  const recorder = createRecorder(db, log);
   const worker = createExportWorker({
+    reporter: recorder,
     db: workDb,
     peers,
     mailer,
@@ -70,13 +74,14 @@ export function createStatement(options: StatementOptions) {
   );
   const gaps = createGaps(db);
   watch.watchBacklog('statement.lines', gaps.findOldest);
-  const projection = createProjection(db, config.queue, lag, gaps);
+  const divergences = watchDivergences(workDb, log);
+  const projection = createProjection(db, config.queue, recorder, lag, gaps);
   const requests = createRequestConsumer(db, config.exportQueue, worker.wake);
   const { readLedger } = peers;
   const plan = createReplayPlan({ projection, requests, readLedger, trail });
   const deadLetters = createDeadLetters({ db, plan });
   const handlerOptions = {
-    ...{ db, peers, trail },
+    ...{ db, peers, trail, reporter: recorder },
     defaultCurrency: config.defaultCurrency,
     inlineDays: config.inlineDays,
     canMail: mailer !== undefined,
@@ -100,11 +105,15 @@ export function createStatement(options: StatementOptions) {
     service,
     consumers: [projection, requests],
     timings: [lag],
+    readings: listReadings(recorder, divergences),
+    findTrouble: divergences.findTrouble,
     start: () => {
       relay.start();
       worker.start();
+      divergences.start();
     },
     stop: async () => {
+      await divergences.stop();
       await worker.stop();
       await relay.stop();
     },

@@ -12,6 +12,7 @@ const extent = (openingSeq: bigint, closingSeq: bigint): Extent => ({
   totalDebitMinor: 10n,
   totalCreditMinor: 40n,
   nextSeq: undefined,
+  brokenSeq: undefined,
 });
 
 function create() {

@@ -25,8 +25,12 @@ type Created = {
     readonly balanceAfter: string;
     readonly contraAccount: string;
     readonly parentId?: string;
+    readonly source: string;
+    readonly actor: string;
     readonly description?: string;
+    readonly metadata?: Readonly<Record<string, string>>;
     readonly occurredAt: string;
+    readonly previousHash: string;
     readonly hash: string;
   };
 };
@@ -34,6 +38,11 @@ type Created = {
 const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 const isText = (value: unknown): value is string => typeof value === 'string';
+/** What the database can store as it is: no NUL, no lone surrogate. */
+const isPlainText = (value: unknown): boolean =>
+  isText(value) && !value.includes('\0') && value.isWellFormed();
+const isMetadata = (value: unknown): boolean =>
+  isObject(value) && Object.entries(value).flat().every(isPlainText);
 const isId = (value: unknown): boolean => isText(value) && isUuid(value);
 const isTime = (value: unknown): boolean => isText(value) && timePattern.test(value);
 const timePattern = z.core.regexes.datetime({});
@@ -47,10 +56,14 @@ const transactionChecks: readonly (readonly [string, (value: unknown) => boolean
   ['amount', isText],
   ['direction', (value) => value === 'credit' || value === 'debit'],
   ['balanceAfter', isText],
-  ['contraAccount', isText],
+  ['contraAccount', isPlainText],
   ['parentId', (value) => value === undefined || isId(value)],
-  ['description', (value) => value === undefined || isText(value)],
+  ['source', isPlainText],
+  ['actor', isPlainText],
+  ['description', (value) => value === undefined || isPlainText(value)],
+  ['metadata', (value) => value === undefined || isMetadata(value)],
   ['occurredAt', isTime],
+  ['previousHash', (value) => isText(value) && hashPattern.test(value)],
   ['hash', (value) => isText(value) && hashPattern.test(value)],
 ];
 
@@ -98,13 +111,17 @@ export function readLine(message: InboundMessage): Line | Poison {
     balanceAfterMinor: balance === true ? 0n : balance.minor,
     contraAccount: transaction.contraAccount,
     parentId: transaction.parentId,
+    source: transaction.source,
+    actor: transaction.actor,
     description: transaction.description,
+    metadata: transaction.metadata ?? {},
     occurredAtMs: Date.parse(transaction.occurredAt),
+    previousHash: transaction.previousHash,
     hash: transaction.hash,
   };
 }
 
-/** The line of an event that came without JSON: the ledger has checked it. */
+/** The line of an event that came without JSON. */
 const lineOf = (event: CreatedEvent): Line => ({
   walletId: event.wallet.id,
   userId: event.wallet.userId,
@@ -116,8 +133,12 @@ const lineOf = (event: CreatedEvent): Line => ({
   balanceAfterMinor: event.balanceAfterMinor,
   contraAccount: event.contraAccount,
   parentId: event.parentId,
+  source: event.source,
+  actor: event.actor,
   description: event.description,
+  metadata: event.metadata,
   occurredAtMs: event.occurredAtMs,
+  previousHash: event.previousHash,
   hash: event.hash,
 });
 

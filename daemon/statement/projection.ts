@@ -6,6 +6,9 @@ import type { Line } from './domain.ts';
 import type { Gaps } from './gaps.ts';
 import { readLine } from './messages.ts';
 import { appendLines, insertLines } from './store.ts';
+import { hasOwnHash, listOpenLinks, toDivergence, type Divergence } from './witness/lines.ts';
+import type { Recorder } from './witness/record.ts';
+import { findBrokenLinks, findOthers } from './witness/store.ts';
 
 const done: Handling = { kind: 'done' };
 const uniqueViolation = '23505';
@@ -13,8 +16,17 @@ const clockEveryMs = 5_000;
 /** Repeats come in a row, after a loss: so many batches are then looked up line by line. */
 const carefulBatches = 16;
 
-/** Turns `transaction_created` into statement lines: many messages, one commit. */
-export function createProjection(db: Db, queue: string, lag?: Timing, gaps?: Gaps): Consumer {
+/**
+ * Turns `transaction_created` into statement lines: many messages, one commit. What contradicts itself
+ * or the lines that are there is recorded as a divergence, and changes no line.
+ */
+export function createProjection(
+  db: Db,
+  queue: string,
+  recorder: Pick<Recorder, 'record'>,
+  lag?: Timing,
+  gaps?: Gaps,
+): Consumer {
   const clock = createClock();
   const insert = createInsert(db);
   return {
@@ -26,8 +38,17 @@ export function createProjection(db: Db, queue: string, lag?: Timing, gaps?: Gap
       const read = messages.map(readLine);
       const lines = read.filter((item): item is Line => !('kind' in item));
       if (lines.length > 0) {
-        await insert(lines, clock.set);
-        gaps?.note(lines);
+        const sound = lines.filter(hasOwnHash);
+        const divergences =
+          sound.length === lines.length
+            ? []
+            : lines.filter((l) => !hasOwnHash(l)).map((l) => toDivergence('own_hash', l, l));
+        if (sound.length > 0) {
+          divergences.push(...(await insert(sound, clock.set)));
+          divergences.push(...(await checkLinks(db, sound)));
+        }
+        if (divergences.length > 0) await recorder.record(divergences);
+        gaps?.note(sound);
         const oldestMs = lines.reduce((ms, line) => Math.min(ms, line.occurredAtMs), Infinity);
         lag?.observe((clock.nowMs() - oldestMs) / 1_000);
       }
@@ -36,26 +57,47 @@ export function createProjection(db: Db, queue: string, lag?: Timing, gaps?: Gap
   };
 }
 
+/** After the commit: of two daemons that add neighbours at once, the later one sees both. */
+async function checkLinks(db: Db, lines: readonly Line[]): Promise<Divergence[]> {
+  const links = listOpenLinks(lines);
+  const broken = await db.read((tx) => findBrokenLinks(tx, links));
+  return broken.map((place) => toDivergence('broken_link', place));
+}
+
 /**
  * Adds lines, each once. Nearly all are new, so they are first added as if all were; where one is
- * there already, all are added again with a look at each.
+ * there already, all are added again with a look at each. Gives those that are there otherwise.
  */
 function createInsert(db: Db) {
   let careful = 0;
-  return async (lines: readonly Line[], before: (tx: Tx) => Promise<void>): Promise<void> => {
-    const add = (insertAll: typeof insertLines): Promise<void> =>
-      db.tx(async (tx) => {
-        await before(tx);
-        await insertAll(tx, lines);
-      });
-    if (careful > 0) {
-      careful -= 1;
-      return add(insertLines);
+  const add = (
+    lines: readonly Line[],
+    before: (tx: Tx) => Promise<void>,
+    insertAll: typeof insertLines,
+  ): Promise<void> =>
+    db.tx(async (tx) => {
+      await before(tx);
+      await insertAll(tx, lines);
+    });
+  return async (
+    lines: readonly Line[],
+    before: (tx: Tx) => Promise<void>,
+  ): Promise<Divergence[]> => {
+    if (careful > 0) careful -= 1;
+    else {
+      try {
+        await add(lines, before, appendLines);
+        return [];
+      } catch (err) {
+        if (sqlStateOf(err) !== uniqueViolation) throw err;
+        careful = carefulBatches;
+      }
     }
-    return add(appendLines).catch((err: unknown) => {
-      if (sqlStateOf(err) !== uniqueViolation) throw err;
-      careful = carefulBatches;
-      return add(insertLines);
+    await add(lines, before, insertLines);
+    const others = await db.read((tx) => findOthers(tx, lines));
+    return others.map((place) => {
+      const isIt = (l: Line): boolean => l.hash === place.hash && l.seq === place.seq;
+      return toDivergence('other_hash', place, lines.find(isIt));
     });
   };
 }

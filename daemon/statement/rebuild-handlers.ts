@@ -35,14 +35,17 @@ async function rebuildProjection(
   if (!walletId.ok) return walletId;
   const target = walletId.value ?? 'all';
   await options.trail.record(context, { action: 'projection.rebuild', target, result: 'ok' });
-  return succeed(sendRebuild(options, walletId.value));
+  const { principal } = context;
+  const resolvedBy = principal.kind === 'user' ? principal.userId : principal.kind;
+  return succeed(sendRebuild(options, walletId.value, resolvedBy));
 }
 
 async function* sendRebuild(
   options: RebuildHandlerOptions,
   walletId: string | undefined,
+  resolvedBy: string,
 ): AsyncGenerator<RebuildProjectionResponse, void> {
-  for await (const progress of rebuild(options, walletId)) {
+  for await (const progress of rebuild(options, walletId, resolvedBy)) {
     const { wallets, lines, repaired, isDone: done } = progress;
     if (done && repaired > 0) {
       options.log.warn({ repaired, walletId }, 'statement lines were put right from the ledger');

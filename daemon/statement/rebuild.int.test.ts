@@ -54,7 +54,7 @@ async function projected(): Promise<Line[]> {
 
 async function run(walletId?: string, read = readLedger()) {
   const told = [];
-  for await (const progress of rebuild({ db: database.db, readLedger: read }, walletId)) {
+  for await (const progress of rebuild({ db: database.db, readLedger: read }, walletId, 'test')) {
     told.push(progress);
   }
   return told.at(-1)!;
@@ -161,7 +161,7 @@ describe('the projection, compared with the ledger', () => {
       const next = {
         ...last,
         ...{ seq: last.seq + 1n, transactionId: randomUUID(), amountMinor: 1n },
-        balanceAfterMinor: last.balanceAfterMinor + 1n,
+        ...{ balanceAfterMinor: last.balanceAfterMinor + 1n, previousHash: last.hash },
       };
       ledger.splice(ledger.indexOf(last) + 1, 0, next);
       await insert([next]);

@@ -1,8 +1,9 @@
 import { isUuid } from '../../core/ids.ts';
 import { refuse, succeed, type Result } from '../../core/reasons.ts';
-import type { Db } from '../platform/db.ts';
+import { readClock, type Db } from '../platform/db.ts';
 import { compareLines, findAltered, type Difference, type ReadLedger } from './compare.ts';
 import { readLinesAt, removeLines, repairLines, type LinePlace } from './store-rebuild.ts';
+import { resolveDivergences } from './witness/store.ts';
 
 export type { ReadLedger } from './compare.ts';
 
@@ -18,13 +19,16 @@ export type RebuildOptions = { readonly db: Db; readonly readLedger: ReadLedger 
 /**
  * Makes the projection equal to the ledger while both go on: what is missing is added, what was
  * altered is put right, and what the ledger does not have is taken out. A line that came after the
- * ledger was read at its place is left alone. Tells how far it is after each part.
+ * ledger was read at its place is left alone. Tells how far it is after each part. Divergences that
+ * were found before it began are resolved at its end, by `resolvedBy`.
  */
 export async function* rebuild(
   options: RebuildOptions,
   walletId: string | undefined,
+  resolvedBy: string,
 ): AsyncGenerator<RebuildProgress, void> {
   const { db, readLedger } = options;
+  const startedAtMs = await db.read(readClock);
   let repaired = 0;
   let wallets = 0;
   let lines = 0;
@@ -39,6 +43,7 @@ export async function* rebuild(
     }
     yield { wallets, lines, repaired, isDone: false };
   }
+  await db.tx((tx) => resolveDivergences(tx, resolvedBy, startedAtMs, walletId));
   yield { wallets, lines, repaired, isDone: true };
 }
 

@@ -94,7 +94,8 @@ async function confirmLine(readLedger: ReadLedger, line: Line): Promise<Result<v
   for await (const page of readLedger(walletId, { walletId, seq: seq - 1n })) {
     const transaction = page.find((one) => one.seq === seq);
     if (!transaction) break;
-    const altered = findAltered(line, toExpected(transaction));
+    // The hash, which is compared, covers the hash before it.
+    const altered = findAltered(line, toExpected(transaction, line.previousHash));
     if (altered.length === 0) return succeed(undefined);
     return refuse('INVALID_ARGUMENT', `the ledger has it otherwise: ${altered.join(', ')}`, {
       field: 'body',

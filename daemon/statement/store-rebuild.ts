@@ -67,3 +67,17 @@ export async function readLinesAt(tx: Tx, places: readonly LinePlace[]): Promise
   const values = [places.map((p) => p.walletId), places.map((p) => p.seq)];
   return (await tx.query<LineRow>(someSql, values)).map(toLine);
 }
+
+const lastSql = sql(
+  'line_last',
+  'SELECT seq, hash FROM statement_lines WHERE wallet_id = $1 ORDER BY seq DESC LIMIT 1',
+);
+
+/** The last line of a wallet. */
+export async function readLastLine(
+  tx: Tx,
+  walletId: string,
+): Promise<{ readonly seq: bigint; readonly hash: string } | undefined> {
+  const [row] = await tx.query<Pick<LineRow, 'seq' | 'hash'>>(lastSql, [walletId]);
+  return row && { seq: row.seq, hash: row.hash.toString('hex') };
+}

@@ -32,6 +32,10 @@ export const lineTypes = {
   description: 'text',
   occurred_at: 'timestamptz',
   hash: 'bytea',
+  previous_hash: 'bytea',
+  source: 'text',
+  actor: 'text',
+  metadata: 'text',
 };
 const insertText = `INSERT INTO statement_lines (${Object.keys(lineTypes).join(', ')})
    SELECT * FROM (${rowsOfArrays(lineTypes)}) AS line
@@ -70,7 +74,16 @@ export function columnsOf(lines: readonly Line[]): Buffer[] {
     toTextArray(lines, (l) => l.description),
     toTimeArray(lines, (l) => l.occurredAtMs),
     toHashArray(lines, (l) => l.hash),
+    toHashArray(lines, (l) => l.previousHash),
+    toTextArray(lines, (l) => l.source),
+    toTextArray(lines, (l) => l.actor),
+    toTextArray(lines, (l) => metadataText(l.metadata)),
   ];
+}
+
+function metadataText(metadata: Line['metadata']): string | undefined {
+  for (const _key in metadata) return JSON.stringify(metadata);
+  return undefined;
 }
 
 const lastSeqSql = sql(
@@ -103,8 +116,13 @@ const sumsSql = sql(
   'line_sums',
   `SELECT count(*) AS count,
      coalesce(-sum(amount) FILTER (WHERE amount < 0 AND seq > $2), 0)::text AS debit,
-     coalesce(sum(amount) FILTER (WHERE amount > 0 AND seq > $2), 0)::text AS credit
-   FROM statement_lines WHERE wallet_id = $1 AND seq BETWEEN $2 AND $3`,
+     coalesce(sum(amount) FILTER (WHERE amount > 0 AND seq > $2), 0)::text AS credit,
+     min(seq) FILTER (WHERE before_seq = seq - 1 AND previous_hash IS DISTINCT FROM before_hash)
+       AS broken_seq
+   FROM (SELECT seq, amount, previous_hash,
+       lag(seq) OVER chain AS before_seq, lag(hash) OVER chain AS before_hash
+     FROM statement_lines WHERE wallet_id = $1 AND seq BETWEEN $2 AND $3
+     WINDOW chain AS (ORDER BY seq)) l`,
 );
 
 const nextSeqSql = sql(
@@ -147,18 +165,20 @@ export async function readExtent(
     totalDebitMinor: (known?.totalDebitMinor ?? 0n) + sums.debitMinor,
     totalCreditMinor: (known?.totalCreditMinor ?? 0n) + sums.creditMinor,
     nextSeq: next?.seq,
+    brokenSeq: sums.brokenSeq,
   };
 }
 
 /** Of the lines after `openingSeq` through `closingSeq`; the opening line is counted as well. */
 async function readSums(tx: Tx, walletId: string, openingSeq: bigint, closingSeq: bigint) {
-  type Row = { count: bigint; debit: string; credit: string };
+  type Row = { count: bigint; debit: string; credit: string; broken_seq: bigint | null };
   const [row] = await tx.query<Row>(sumsSql, [walletId, openingSeq, closingSeq]);
   if (!row) throw new Error('the database gave no sums');
   return {
     count: row.count,
     debitMinor: BigInt(row.debit),
     creditMinor: BigInt(row.credit),
+    brokenSeq: row.broken_seq ?? undefined,
   };
 }
 
@@ -187,6 +207,10 @@ export type LineRow = {
   description: string | null;
   occurred_at: number;
   hash: Buffer;
+  previous_hash: Buffer | null;
+  source: string | null;
+  actor: string | null;
+  metadata: string | null;
 };
 
 /** Lines of an owner's wallet with `afterSeq` < seq < `beforeSeq`; no operations means all. */
@@ -233,6 +257,18 @@ export async function copyFileRows(
   await tx.copyOut(`COPY (${query}) TO STDOUT`, take);
 }
 
+/** What is no JSON object was changed by hand: it cannot fit the hash. */
+function readMetadata(text: string | null): Line['metadata'] {
+  if (text === null) return noMetadata;
+  try {
+    return JSON.parse(text) as Line['metadata'];
+  } catch {
+    return { text };
+  }
+}
+
+const noMetadata: Line['metadata'] = {};
+
 export function toLine(row: LineRow): Line {
   return {
     walletId: row.wallet_id,
@@ -248,5 +284,10 @@ export function toLine(row: LineRow): Line {
     description: row.description ?? undefined,
     occurredAtMs: row.occurred_at,
     hash: row.hash.toString('hex'),
+    // Absent in lines of before these columns: their hash then does not fit.
+    previousHash: row.previous_hash?.toString('hex') ?? '',
+    source: row.source ?? '',
+    actor: row.actor ?? '',
+    metadata: readMetadata(row.metadata),
   };
 }

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 
+import { chainHash, genesisHash } from '../../core/chain.ts';
 import { walletIdOf } from '../../core/ids.ts';
 import { operations } from '../../core/operations.ts';
 import { succeed, type Result } from '../../core/reasons.ts';
@@ -10,7 +11,7 @@ import type { TestDatabase } from '../../tests/support/database.ts';
 import { makeLines } from '../../tests/support/statement-model.ts';
 import type { UserPrincipal } from '../platform/access.ts';
 import { createLocalBroker } from '../platform/broker-local.ts';
-import type { OutboundMessage } from '../platform/broker.ts';
+import type { InboundMessage, OutboundMessage } from '../platform/broker.ts';
 import type { CallContext } from '../platform/grpc/calls.ts';
 import { createLog } from '../platform/log.ts';
 import type { Mailer } from '../platform/mail.ts';
@@ -18,6 +19,7 @@ import type { Line } from './domain.ts';
 import type { KnownUser } from './exports/peers.ts';
 import { createStatement } from './index.ts';
 import { insertLines } from './store.ts';
+import { createRecorder } from './witness/record.ts';
 
 export const startMs = Date.parse('2026-01-10T12:00:00Z');
 
@@ -44,15 +46,32 @@ export const toLines = (
   userId: string,
   currency: string,
   model: readonly StatementFileLine[],
-): Line[] =>
-  model.map((line) => ({
-    ...line,
-    walletId: walletIdOf(userId, currency),
-    userId,
-    currency,
-    parentId: undefined,
-    hash: Buffer.alloc(32, Number(line.seq % 251n)).toString('hex'),
-  }));
+): Line[] => {
+  const walletId = walletIdOf(userId, currency);
+  const of = { walletId, userId, currency, parentId: undefined };
+  return chainLines(
+    model.map((line) => ({ ...line, ...of, source: 'grpc', actor: userId, metadata: {} })),
+  );
+};
+
+/** Lines of one wallet from its first on, with their hashes. */
+export function chainLines(lines: readonly Omit<Line, 'hash' | 'previousHash'>[]): Line[] {
+  const [first] = lines;
+  if (!first) return [];
+  let hash = genesisHash(first.walletId, first.userId, first.currency);
+  return lines.map((line) => {
+    const previousHash = hash;
+    hash = chainHash(previousHash, { ...line, id: line.transactionId });
+    return { ...line, previousHash, hash };
+  });
+}
+
+/** The message that brings a line. */
+export function toMessage(line: Line): InboundMessage {
+  const wallet = { id: line.walletId, userId: line.userId, currency: line.currency, exponent: 2 };
+  const event = { ...line, id: line.transactionId, wallet };
+  return { messageId: undefined, body: undefined, text: '', userId: undefined, headers: {}, event };
+}
 
 /** What the ledger says of these lines. */
 export const toLedger = (lines: readonly Line[]): Transaction[] =>
@@ -70,8 +89,9 @@ export const toLedger = (lines: readonly Line[]): Transaction[] =>
     parentId: line.parentId,
     description: line.description,
     merchant: undefined,
-    metadata: {},
-    actor: '',
+    metadata: { ...line.metadata },
+    actor: line.actor,
+    source: line.source,
     occurredAt: new Date(line.occurredAtMs),
     hash: Buffer.from(line.hash, 'hex'),
   }));
@@ -81,10 +101,11 @@ export type StatementWorld = ReturnType<typeof createStatementWorld>;
 /** The statement service over a database of its own, with the other two as tables in memory. */
 export function createStatementWorld(database: TestDatabase) {
   const users = new Map<string, KnownUser>();
-  const heads = new Map<string, bigint>();
+  const heads = new Map<string, { readonly seq: bigint; readonly hash: string | undefined }>();
+  const ledger: Line[] = [];
   const published: OutboundMessage[] = [];
   const state = { isWalletAway: false, isAuthAway: false };
-  const peers = createPeers(users, heads, state);
+  const peers = createPeers(users, heads, ledger, state);
   const know = (principal: UserPrincipal, change: Partial<KnownUser> = {}): UserPrincipal => {
     const { role, userId } = principal;
     users.set(userId, {
@@ -121,6 +142,7 @@ export function createStatementWorld(database: TestDatabase) {
     published,
     state,
     peers,
+    reporter: createRecorder(database.db, createLog('silent')),
     know,
     start,
     /** A wallet with so many random lines, and the head that goes with them. */
@@ -131,7 +153,8 @@ export function createStatementWorld(database: TestDatabase) {
     ) => {
       const model = makeLines(count, count, startMs, stepMs);
       const lines = toLines(userId, currency, model);
-      heads.set(walletIdOf(userId, currency), BigInt(count));
+      heads.set(walletIdOf(userId, currency), { seq: BigInt(count), hash: lines.at(-1)?.hash });
+      for (const line of lines) ledger.push(line);
       const there = lines.slice(0, count - missing);
       for (let i = 0; i < there.length; i += 5_000) {
         const part = there.slice(i, i + 5_000);
@@ -145,7 +168,8 @@ export function createStatementWorld(database: TestDatabase) {
 /** The other two services, as far as they are not away. */
 function createPeers(
   users: ReadonlyMap<string, KnownUser>,
-  heads: ReadonlyMap<string, bigint>,
+  heads: ReadonlyMap<string, { readonly seq: bigint; readonly hash: string | undefined }>,
+  ledger: readonly Line[],
   state: { readonly isWalletAway: boolean; readonly isAuthAway: boolean },
 ) {
   return {
@@ -154,7 +178,7 @@ function createPeers(
         ? Promise.reject(new Error('the wallet service is away'))
         : Promise.resolve(
             succeed({
-              seq: heads.get(walletIdOf(userId, currency)) ?? 0n,
+              ...(heads.get(walletIdOf(userId, currency)) ?? { seq: 0n, hash: undefined }),
               lastAtMs: 0,
               asOfMs: startMs + 400 * 86_400_000,
             }),
@@ -163,8 +187,14 @@ function createPeers(
       state.isAuthAway
         ? Promise.reject(new Error('the auth service is away'))
         : Promise.resolve(users.get(userId)),
-    readLedger: async function* (): AsyncGenerator<readonly Transaction[], void> {
-      // No ledger: nothing is rebuilt here.
+    readLedger: async function* (
+      walletId: string | undefined,
+      after: { readonly seq: bigint },
+    ): AsyncGenerator<readonly Transaction[], void> {
+      await Promise.resolve();
+      yield toLedger(
+        ledger.filter((line) => line.walletId === walletId && line.seq > after.seq).slice(0, 1_000),
+      );
     },
   };
 }

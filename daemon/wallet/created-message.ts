@@ -36,7 +36,7 @@ class CreatedMessage implements OutboundMessage {
 
 /** What JSON.stringify would make of it, written out: ids and codes need no escapes. */
 function toText(event: CreatedEvent): string {
-  const { wallet, amountMinor, contraAccount, parentId, description } = event;
+  const { wallet, amountMinor, contraAccount, parentId, description, metadata } = event;
   const direction = amountMinor < 0n ? 'debit' : 'credit';
   return (
     `{"pattern":"${pattern}","data":{"userId":"${wallet.userId}","walletId":"${wallet.id}",` +
@@ -47,9 +47,17 @@ function toText(event: CreatedEvent): string {
     `"balanceAfter":"${formatMinor(event.balanceAfterMinor, wallet.exponent)}",` +
     `"contraAccount":${JSON.stringify(contraAccount)},` +
     (parentId === undefined ? '' : `"parentId":"${parentId}",`) +
+    `"source":"${event.source}","actor":${JSON.stringify(event.actor)},` +
     (description === undefined ? '' : `"description":${JSON.stringify(description)},`) +
-    `"occurredAt":"${toTime(event.occurredAtMs)}","hash":"${event.hash}"}}}`
+    (isEmpty(metadata) ? '' : `"metadata":${JSON.stringify(metadata)},`) +
+    `"occurredAt":"${toTime(event.occurredAtMs)}",` +
+    `"previousHash":"${event.previousHash}","hash":"${event.hash}"}}}`
   );
+}
+
+function isEmpty(metadata: CreatedEvent['metadata']): boolean {
+  for (const _key in metadata) return false;
+  return true;
 }
 
 let lastTime = { ms: NaN, text: '' };

@@ -2,7 +2,7 @@ import { isWithdrawn } from '../../core/currencies.ts';
 import { chainHash, genesisHash } from '../../core/chain.ts';
 import type { CallerClass } from '../../core/ids.ts';
 import { absoluteMinor, amountLimitMinor, formatMinor } from '../../core/money.ts';
-import { isUndo, type Operation } from '../../core/operations.ts';
+import { canUndo, isUndo, type Operation } from '../../core/operations.ts';
 import { refuse, type Reason, type Rejection } from '../../core/reasons.ts';
 
 /** Which wallet is meant: its id follows from the other two. */
@@ -50,6 +50,8 @@ export type Entry = {
   readonly occurredAtMs: number;
   readonly hash: string;
 };
+/** An entry as it was decided, with the hash that its own hash follows. */
+export type NewEntry = Entry & { readonly previousHash: string };
 
 export type WalletState = WalletRef & {
   readonly status: 'active' | 'frozen';
@@ -76,7 +78,7 @@ export type States = {
 };
 
 export type Decision =
-  | { readonly kind: 'accepted'; readonly entries: readonly Entry[] }
+  | { readonly kind: 'accepted'; readonly entries: readonly NewEntry[] }
   | { readonly kind: 'replayed'; readonly entries: readonly Entry[] }
   /** `isRepeated`: this message was given the same answer before. */
   | { readonly kind: 'rejected'; readonly rejection: Rejection; readonly isRepeated: boolean };
@@ -186,9 +188,6 @@ function findMovement(states: States, command: Command, wallet: WalletState): Mo
   return { amountMinor: -parent.amountMinor, contraAccount: parent.contraAccount };
 }
 
-const canUndo = (operation: Operation, parent: Operation): boolean =>
-  operation === 'cancellation' ? parent === 'purchase' : !isUndo(parent);
-
 function checkBalance(wallet: WalletState, amountMinor: bigint): Decision | undefined {
   const balanceAfterMinor = wallet.balanceMinor + amountMinor;
   if (balanceAfterMinor >= 0n && balanceAfterMinor < amountLimitMinor) return undefined;
@@ -209,9 +208,9 @@ function checkBalance(wallet: WalletState, amountMinor: bigint): Decision | unde
   );
 }
 
-function enter(wallet: WalletState, command: Command, movement: Movement, nowMs: number): Entry {
+function enter(wallet: WalletState, command: Command, movement: Movement, nowMs: number): NewEntry {
   const { id, userId, currency, exponent } = wallet;
-  const entry: { -readonly [Field in keyof Entry]: Entry[Field] } = {
+  const entry: { -readonly [Field in keyof NewEntry]: NewEntry[Field] } = {
     id: command.transactionId,
     wallet: { id, userId, currency, exponent },
     seq: wallet.seq + 1n,
@@ -225,6 +224,7 @@ function enter(wallet: WalletState, command: Command, movement: Movement, nowMs:
     description: command.description,
     metadata: command.metadata,
     occurredAtMs: Math.max(nowMs, earliestTimeMs(wallet)),
+    previousHash: wallet.lastHash,
     hash: '',
   };
   entry.hash = chainHash(wallet.lastHash, entry);

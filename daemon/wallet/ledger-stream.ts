@@ -7,6 +7,7 @@ import type {
 } from '../../protos/gen/digitalwallet/wallet/v1/wallet.ts';
 import type { Db } from '../platform/db.ts';
 import { readLedger, type LedgerPlace } from './store-reads.ts';
+import type { Entry } from './domain.ts';
 import { toWireTransaction } from './wire.ts';
 
 const entriesPerRead = 1_000;
@@ -58,10 +59,16 @@ async function* streamAfter(
     const entries = await db.read((tx) => readLedger(tx, place, isOneWallet, entriesPerRead));
     const last = entries.at(-1);
     if (!last) return;
-    yield* cutMessages(entries.map(toWireTransaction));
+    yield* cutMessages(entries.map(toLedgerTransaction));
     after = { walletId: last.wallet.id, seq: last.seq };
   }
 }
+
+/** With all that its hash covers. */
+const toLedgerTransaction = (entry: Entry): Transaction => ({
+  ...toWireTransaction(entry),
+  source: entry.source,
+});
 
 function* cutMessages(transactions: readonly Transaction[]): Generator<StreamLedgerResponse, void> {
   let message: Transaction[] = [];

@@ -139,7 +139,10 @@ export async function getBalance(
   const read = await (needsSettled ? readSettled : readNow)(options.db, ref.value);
   if (!read.ok) return read;
   const { wallet, nowMs } = read.value;
-  if (!at) return succeed({ wallet: toWireWallet(wallet), asOf: new Date(nowMs) });
+  if (!at) {
+    const lastHash = wallet.seq === 0n ? undefined : Buffer.from(wallet.lastHash, 'hex');
+    return succeed({ wallet: { ...toWireWallet(wallet), lastHash }, asOf: new Date(nowMs) });
+  }
   // This very millisecond is not over yet.
   const asOfMs = Math.min(at.getTime(), nowMs - 1);
   const past = await options.db.read((tx) => reads.readWalletAt(tx, wallet, asOfMs));

@@ -42,6 +42,7 @@ export function toWireTransaction(entry: Entry): Transaction {
     actor: entry.actor,
     occurredAt: toDate(entry.occurredAtMs),
     hash: Buffer.from(entry.hash, 'hex'),
+    source: undefined,
   };
 }
 
@@ -76,5 +77,6 @@ export function toWireWallet(wallet: WalletState): Wallet {
     balanceMinor: wallet.balanceMinor,
     seq: wallet.seq,
     lastAt: wallet.seq === 0n ? undefined : new Date(wallet.lastAtMs),
+    lastHash: undefined,
   };
 }

@@ -2,7 +2,7 @@ import { succeed, type Result } from '../../core/reasons.ts';
 import { appendAudits } from '../platform/audit.ts';
 import type { Tx } from '../platform/db.ts';
 import { toAuditEntries } from './audit.ts';
-import type { Command, Decision, Entry, WalletState } from './domain.ts';
+import type { Command, Decision, NewEntry, WalletState } from './domain.ts';
 import { isRemembered } from './domain-batch.ts';
 import * as inbox from './inbox.ts';
 import { appendEvents } from './outbox.ts';
@@ -51,8 +51,8 @@ export async function all(works: readonly Promise<unknown>[]): Promise<void> {
   if (errors.length > 0) throw errors[0];
 }
 
-function acceptedEntries(decisions: readonly Decision[]): Entry[] {
-  const entries: Entry[] = [];
+function acceptedEntries(decisions: readonly Decision[]): NewEntry[] {
+  const entries: NewEntry[] = [];
   for (const decision of decisions) {
     if (decision.kind === 'accepted') entries.push(...decision.entries);
   }

@@ -73,8 +73,12 @@ const created = toCreatedMessage({
   balanceAfterMinor: 1250n,
   contraAccount: 'external:cash',
   parentId: undefined,
+  source: 'grpc',
+  actor: userId,
   description: 'x',
+  metadata: {},
   occurredAtMs: 1_795_000_000_000,
+  previousHash: '0'.repeat(64),
   hash: '0'.repeat(64),
 }).body;
 

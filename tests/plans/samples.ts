@@ -26,6 +26,7 @@ export function createSamples(size: number): Readonly<Record<string, Sample>> {
   const money = [repeat(1), repeat(100n), repeat(100n), repeat('external:cash')];
   const entry = [...money, repeat(null), repeat(1), repeat('actor'), repeat(null), repeat(null)];
   const line = [users, repeat('BRL'), ...money, repeat(null), repeat(null), times, hashes];
+  const chained = [hashes, repeat('grpc'), repeat('actor'), repeat(null)];
   /** Halving a busy wallet's seqs takes so many steps. */
   const steps = Math.ceil(Math.log2(lastSeq)) + 2;
   const one = (...values: unknown[]): Sample => ({ values, rows: 1 });
@@ -67,8 +68,14 @@ export function createSamples(size: number): Readonly<Record<string, Sample>> {
     outbox_entries: all(wallets, repeat(5n)),
     audit_append: all(added, ...Array.from({ length: 6 }, () => repeat('')), repeat('{}')),
     // Statements.
-    line_append: all(wallets, newSeqs, added, ...line),
-    line_insert: all(wallets, newSeqs, added, ...line),
+    line_append: all(wallets, newSeqs, added, ...line, ...chained),
+    line_insert: all(wallets, newSeqs, added, ...line, ...chained),
+    line_last: one(wallet),
+    witness_links: all(wallets, repeat(5n)),
+    witness_others: all(wallets, repeat(5n), hashes),
+    divergence_open: one(wallet),
+    divergence_record: all(added, wallets, newSeqs, repeat('ledger'), hashes, repeat(null), 100n),
+    divergence_count: all(1_000n),
     line_last_seq: one(wallet),
     line_missing: all(wallets, repeat(5n)),
     line_next_seq: one(wallet, middle),
@@ -190,6 +197,7 @@ export const withoutSample: Readonly<Record<string, readonly string[]>> = {
     ...['user_count_admins', 'user_list_by_role', 'user_lock_with_admins', 'audit_list'],
     ...['dead_attempt', 'dead_decide', 'dead_insert', 'dead_list', 'dead_lock', 'dead_read'],
     ...['rebuild_remove', 'rebuild_repair', 'rebuild_some'],
+    ...['divergence_resolve', 'divergence_resolve_all'],
   ],
   'pruning, now and then': [
     ...['attempt_prune', 'revocation_prune', 'session_prune', 'sign_up_prune', 'code_prune'],
@@ -200,6 +208,7 @@ export const withoutSample: Readonly<Record<string, readonly string[]>> = {
 /** Tables, and indexes of some rows only, that are small by nature: they hold what is unfinished. */
 export const small: ReadonlySet<string> = new Set([
   ...['outbox', 'relay_leases', 'exports_open', 'exports_mail'],
+  ...['divergences', 'divergences_open'],
 ]);
 
 /** Statements that may read a whole table, and why. */

@@ -3,17 +3,20 @@ import type { Log } from '../../platform/log.ts';
 import { appendOutbox } from '../../platform/outbox.ts';
 import { describeTrouble } from '../../platform/progress/reasons.ts';
 import type { Part } from '../../platform/progress/watch.ts';
-import { cutToPast } from '../domain.ts';
-import { generate, type ReadHead } from '../generate.ts';
+import { cutToPast, type Head } from '../domain.ts';
+import { generate, type LedgerPeers } from '../generate.ts';
 import { toReadyMessage } from '../messages.ts';
 import { maxAttempts, retryDelayMs, type Export } from './domain.ts';
 import type { FindUser } from './peers.ts';
+import { findAlteredInRange } from '../witness/check-range.ts';
+import type { Reporter } from '../witness/record.ts';
 import * as work from './store-work.ts';
 import { abandoned, writeFile, type WrittenFile } from './write-file.ts';
 
 export type AttemptOptions = {
   readonly db: Db;
-  readonly peers: { readonly readHead: ReadHead; readonly findUser: FindUser };
+  readonly peers: LedgerPeers & { readonly findUser: FindUser };
+  readonly reporter: Reporter;
   readonly retentionDays: number;
   readonly leaseMs: number;
   readonly isStopping: () => boolean;
@@ -26,10 +29,11 @@ type Outcome =
   | { readonly kind: 'done'; readonly file: WrittenFile }
   /** Again later: what is in the way may pass. */
   | { readonly kind: 'later'; readonly failure: string }
-  | { readonly kind: 'failed'; readonly failure: string }
+  | { readonly kind: 'failed' | 'inconsistent'; readonly failure: string }
   | { readonly kind: 'abandoned' };
 
 const later = (failure: string): Outcome => ({ kind: 'later', failure });
+const inconsistent = (failure: string): Outcome => ({ kind: 'inconsistent', failure });
 const failed = (failure: string): Outcome => ({ kind: 'failed', failure });
 
 /**
@@ -65,22 +69,27 @@ async function makeFile(
   made: Export,
   isWanted: () => boolean,
 ): Promise<Outcome> {
-  const { db, peers } = options;
+  const { db, peers, reporter } = options;
   const refusal = await findRefusal(peers.findUser, made);
   if (refusal) return refusal;
-  const end = await findEnd(peers.readHead, made);
+  const end = await findEnd(peers, made);
   if ('kind' in end) return end;
-  const { throughSeq, range } = end;
+  const { throughSeq, range, head } = end;
   // Pinned before anything is read: a later attempt must not take in more.
   if (!(await db.tx((tx) => work.pinExport(tx, made, end, made.rowCount)))) {
     return { kind: 'abandoned' };
   }
   const wallet = { id: made.walletId, userId: made.userId, currency: made.currency };
-  const head = { seq: throughSeq, lastAtMs: 0, asOfMs: 0 };
-  const { extent, completeness } = await generate(db, wallet, range, { head, throughSeq });
+  const read = { peers, reporter, head, throughSeq, neededSeq: throughSeq };
+  const { extent, completeness } = await generate(db, wallet, range, read);
   if (!completeness.isComplete) {
-    return later(`incomplete: the statement is ${completeness.behindBy} transactions behind`);
+    const { inconsistency, behindBy } = completeness;
+    if (inconsistency !== undefined) return inconsistent(inconsistency);
+    if (behindBy === undefined) return later('the wallet service is out of reach');
+    return later(`incomplete: the statement is ${behindBy} transactions behind`);
   }
+  const altered = await findAlteredInRange(db, wallet, extent, isWanted);
+  if (altered) return inconsistent(await reporter.report(wallet.id, altered));
   const rows = extent.closingSeq - extent.openingSeq;
   if (!(await db.tx((tx) => work.pinExport(tx, made, end, rows)))) {
     return { kind: 'abandoned' };
@@ -105,15 +114,18 @@ async function findRefusal(findUser: FindUser, made: Export): Promise<Outcome | 
 }
 
 /** Where the statement ends. An end in the future is cut to now: it would not stay true. */
-async function findEnd(readHead: ReadHead, made: Export): Promise<work.End | Outcome> {
+async function findEnd(
+  peers: LedgerPeers,
+  made: Export,
+): Promise<(work.End & { readonly head: Head }) | Outcome> {
   const { throughSeq, range } = made;
-  if (throughSeq !== undefined) return { throughSeq, range };
   try {
-    const head = await readHead(made.userId, made.currency);
+    const head = await peers.readHead(made.userId, made.currency);
     if (!head.ok) return failed(head.rejection.message);
+    if (throughSeq !== undefined) return { throughSeq, range, head: head.value };
     const cut = cutToPast(range, head.value);
     if (!cut.ok) return failed(cut.rejection.message);
-    return { throughSeq: head.value.seq, range: cut.value };
+    return { throughSeq: head.value.seq, range: cut.value, head: head.value };
   } catch {
     return later('the wallet service is out of reach');
   }
@@ -142,7 +154,8 @@ async function settle(options: AttemptOptions, made: Export, outcome: Outcome): 
       return;
     }
     case 'failed':
-      await endWithoutFile(options, made, outcome.failure);
+    case 'inconsistent':
+      await endWithoutFile(options, made, outcome.failure, outcome.kind);
       return;
     case 'abandoned':
       // Given back if the daemon stops; if it was taken over, this changes nothing.
@@ -155,9 +168,10 @@ export async function endWithoutFile(
   options: Pick<AttemptOptions, 'db' | 'log' | 'onReady'>,
   made: Export,
   failure: string,
+  status: 'failed' | 'inconsistent' = 'failed',
 ): Promise<void> {
   await options.db.tx(async (tx) => {
-    if (!(await work.failExport(tx, made, failure))) return;
+    if (!(await work.failExport(tx, made, failure, status))) return;
     await work.pruneChunks(tx, made.id, 0);
     await appendOutbox(tx, [toReadyMessage(made.id, made.userId, 'failed')]);
     options.log.warn({ exportId: made.id, failure }, 'an export has failed');

@@ -14,9 +14,9 @@ import { appendAudit } from '../../platform/audit.ts';
 import type { Db, Tx } from '../../platform/db.ts';
 import type { CallContext } from '../../platform/grpc/calls.ts';
 import { appendOutbox } from '../../platform/outbox.ts';
-import type { Wallet } from '../generate.ts';
+import type { LedgerPeers, Wallet } from '../generate.ts';
 import { cutToPast, endOfPastMs, isOver, resolveRange, type Head } from '../domain.ts';
-import type { ReadHead } from '../generate.ts';
+import type { Reporter } from '../witness/record.ts';
 import { toRequestedMessage } from '../messages.ts';
 import {
   exportIdOf,
@@ -30,7 +30,8 @@ import * as store from './store.ts';
 
 export type CreateOptions = {
   readonly db: Db;
-  readonly peers: { readonly readHead: ReadHead; readonly findUser: FindUser };
+  readonly peers: LedgerPeers & { readonly findUser: FindUser };
+  readonly reporter: Reporter;
   readonly defaultCurrency: string;
   readonly inlineDays: number;
   /** False where no mail server is set: asking for mail is then refused. */

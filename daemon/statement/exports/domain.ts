@@ -2,7 +2,7 @@ import { uuidV5 } from '../../../core/ids.ts';
 import type { Role } from '../../../core/roles.ts';
 import type { ExportFormat, ExportLocale } from '../../../core/statement-format/index.ts';
 
-export type ExportStatus = 'queued' | 'running' | 'done' | 'failed' | 'expired';
+export type ExportStatus = 'queued' | 'running' | 'done' | 'failed' | 'expired' | 'inconsistent';
 /** `none`: no mail was asked for. `waiting`: for the file, or for the mail server. */
 export type MailState = 'none' | 'waiting' | 'sent' | 'failed';
 

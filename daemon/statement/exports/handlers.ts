@@ -174,9 +174,11 @@ async function download(
   if (status === 'expired') return { ok: false, rejection: expired(exportId) };
   if (status !== 'done') {
     const message =
-      status === 'failed'
-        ? `export ${exportId} has failed: ${made.failure ?? 'for no reason known'}; make another`
-        : `export ${exportId} is not written yet: wait for it`;
+      status === 'inconsistent'
+        ? `export ${exportId} is inconsistent: ${made.failure ?? ''}`
+        : status === 'failed'
+          ? `export ${exportId} has failed: ${made.failure ?? 'for no reason known'}; make another`
+          : `export ${exportId} is not written yet: wait for it`;
     return refuse('EXPORT_NOT_READY', message, { exportId, status });
   }
   if (offset < 0n || offset > byteCount) {

@@ -144,7 +144,7 @@ export async function releaseExport(
 const failSql = sql(
   'export_fail',
   `UPDATE exports
-   SET status = 'failed', failure = $3, finished_at = clock_timestamp(),
+   SET status = $4, failure = $3, finished_at = clock_timestamp(),
      mail_state = CASE WHEN mail_state = 'waiting' THEN 'failed' ELSE mail_state END,
      mail_failure = CASE WHEN mail_state = 'waiting' THEN 'there is no file' ELSE mail_failure END
    WHERE ${isHeld}`,
@@ -155,8 +155,9 @@ export async function failExport(
   tx: Tx,
   { id, attempt }: Attempt,
   failure: string,
+  status: 'failed' | 'inconsistent',
 ): Promise<boolean> {
-  return (await tx.execute(failSql, [id, attempt, failure])) > 0;
+  return (await tx.execute(failSql, [id, attempt, failure, status])) > 0;
 }
 
 const pruneSql = sql(

@@ -13,6 +13,7 @@ const wireStatuses: Readonly<Record<ExportStatus, WireStatus>> = {
   done: WireStatus.DONE,
   failed: WireStatus.FAILED,
   expired: WireStatus.EXPIRED,
+  inconsistent: WireStatus.INCONSISTENT,
 };
 const wireFormats: Readonly<Record<ExportFormat, WireFormat>> = {
   csv: WireFormat.CSV,

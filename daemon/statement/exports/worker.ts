@@ -9,19 +9,21 @@ import {
   type Part,
   type ProgressWatch,
 } from '../../platform/progress/watch.ts';
-import type { ReadHead } from '../generate.ts';
+import type { LedgerPeers } from '../generate.ts';
 import { attemptExport, endWithoutFile } from './attempt.ts';
 import { maxAttempts, maxRetryDelayMs } from './domain.ts';
 import { createLoop } from '../../platform/loop.ts';
 import { sendNextMail } from './mail.ts';
+import type { Reporter } from '../witness/record.ts';
 import type { FindUser } from './peers.ts';
 import * as work from './store-work.ts';
 
 export type WorkerOptions = {
   readonly db: Db;
-  readonly peers: { readonly readHead: ReadHead; readonly findUser: FindUser };
+  readonly peers: LedgerPeers & { readonly findUser: FindUser };
   /** Undefined where no mail server is set. */
   readonly mailer: Pick<Mailer, 'send'> | undefined;
+  readonly reporter: Reporter;
   readonly retentionDays: number;
   /** Says that the outbox has something to send. */
   readonly onReady: () => void;

@@ -40,7 +40,15 @@ export const protobufPackage = "digitalwallet.statement.v1";
 
 export const protobufFileName = "digitalwallet/statement/v1/statement.proto";
 
-export const StatementStatus = { UNSPECIFIED: 0, COMPLETE: 1, INCOMPLETE: 2, QUEUED: 3, UNRECOGNIZED: -1 } as const;
+export const StatementStatus = {
+  UNSPECIFIED: 0,
+  COMPLETE: 1,
+  INCOMPLETE: 2,
+  QUEUED: 3,
+  /** INCONSISTENT - The statement lines and the ledger contradict each other: `Statement.inconsistency` says how. */
+  INCONSISTENT: 4,
+  UNRECOGNIZED: -1,
+} as const;
 
 export type StatementStatus = typeof StatementStatus[keyof typeof StatementStatus];
 
@@ -49,6 +57,7 @@ export namespace StatementStatus {
   export type COMPLETE = typeof StatementStatus.COMPLETE;
   export type INCOMPLETE = typeof StatementStatus.INCOMPLETE;
   export type QUEUED = typeof StatementStatus.QUEUED;
+  export type INCONSISTENT = typeof StatementStatus.INCONSISTENT;
   export type UNRECOGNIZED = typeof StatementStatus.UNRECOGNIZED;
 }
 
@@ -66,6 +75,9 @@ export function statementStatusFromJSON(object: any): StatementStatus {
     case 3:
     case "STATEMENT_STATUS_QUEUED":
       return StatementStatus.QUEUED;
+    case 4:
+    case "STATEMENT_STATUS_INCONSISTENT":
+      return StatementStatus.INCONSISTENT;
     case -1:
     case "UNRECOGNIZED":
     default:
@@ -83,6 +95,8 @@ export function statementStatusToJSON(object: StatementStatus): string {
       return "STATEMENT_STATUS_INCOMPLETE";
     case StatementStatus.QUEUED:
       return "STATEMENT_STATUS_QUEUED";
+    case StatementStatus.INCONSISTENT:
+      return "STATEMENT_STATUS_INCONSISTENT";
     case StatementStatus.UNRECOGNIZED:
     default:
       return "UNRECOGNIZED";
@@ -96,6 +110,8 @@ export const ExportStatus = {
   DONE: 3,
   FAILED: 4,
   EXPIRED: 5,
+  /** INCONSISTENT - No file: the lines and the ledger contradict each other; `failure` says how. */
+  INCONSISTENT: 6,
   UNRECOGNIZED: -1,
 } as const;
 
@@ -108,6 +124,7 @@ export namespace ExportStatus {
   export type DONE = typeof ExportStatus.DONE;
   export type FAILED = typeof ExportStatus.FAILED;
   export type EXPIRED = typeof ExportStatus.EXPIRED;
+  export type INCONSISTENT = typeof ExportStatus.INCONSISTENT;
   export type UNRECOGNIZED = typeof ExportStatus.UNRECOGNIZED;
 }
 
@@ -131,6 +148,9 @@ export function exportStatusFromJSON(object: any): ExportStatus {
     case 5:
     case "EXPORT_STATUS_EXPIRED":
       return ExportStatus.EXPIRED;
+    case 6:
+    case "EXPORT_STATUS_INCONSISTENT":
+      return ExportStatus.INCONSISTENT;
     case -1:
     case "UNRECOGNIZED":
     default:
@@ -152,6 +172,8 @@ export function exportStatusToJSON(object: ExportStatus): string {
       return "EXPORT_STATUS_FAILED";
     case ExportStatus.EXPIRED:
       return "EXPORT_STATUS_EXPIRED";
+    case ExportStatus.INCONSISTENT:
+      return "EXPORT_STATUS_INCONSISTENT";
     case ExportStatus.UNRECOGNIZED:
     default:
       return "UNRECOGNIZED";
@@ -305,7 +327,11 @@ export interface Statement {
    * Transactions that the ledger has and the statement does not show yet; 0 when complete, or where
    * the period is not over: its end lies in the future of the ledger's clock.
    */
-  behindBy?: bigint | undefined;
+  behindBy?:
+    | bigint
+    | undefined;
+  /** If inconsistent: what was found, and the command that repairs it. */
+  inconsistency: string;
 }
 
 export interface GenerateStatementRequest {
@@ -791,6 +817,7 @@ function createBaseStatement(): Statement {
     closingMinor: 0n,
     lines: [],
     behindBy: undefined,
+    inconsistency: "",
   };
 }
 
@@ -849,6 +876,9 @@ export const Statement: MessageFns<Statement> = {
         throw new globalThis.Error("value provided for field message.behindBy of type int64 too large");
       }
       writer.uint32(104).int64(message.behindBy);
+    }
+    if (message.inconsistency !== "") {
+      writer.uint32(114).string(message.inconsistency);
     }
     return writer;
   },
@@ -970,6 +1000,14 @@ export const Statement: MessageFns<Statement> = {
             message.behindBy = reader.int64() as bigint;
             continue;
           }
+          case 14: {
+            if (tag !== 114) {
+              break;
+            }
+
+            message.inconsistency = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1027,6 +1065,7 @@ export const Statement: MessageFns<Statement> = {
         : isSet(object.behind_by)
         ? BigInt(object.behind_by)
         : undefined,
+      inconsistency: isSet(object.inconsistency) ? globalThis.String(object.inconsistency) : "",
     };
   },
 
@@ -1071,6 +1110,9 @@ export const Statement: MessageFns<Statement> = {
     if (message.behindBy !== undefined) {
       obj.behindBy = message.behindBy.toString();
     }
+    if (message.inconsistency !== "") {
+      obj.inconsistency = message.inconsistency;
+    }
     return obj;
   },
 
@@ -1102,6 +1144,7 @@ export const Statement: MessageFns<Statement> = {
     message.behindBy = (object.behindBy !== undefined && object.behindBy !== null)
       ? BigInt(object.behindBy)
       : undefined;
+    message.inconsistency = object.inconsistency ?? "";
     return message;
   },
 };

@@ -211,6 +211,8 @@ export interface Transaction {
   actor: string;
   occurredAt: Date | undefined;
   hash: Buffer;
+  /** How it was asked for, as the hash has it: `grpc` or `message`. In StreamLedger only. */
+  source?: string | undefined;
 }
 
 export interface Transaction_MetadataEntry {
@@ -324,7 +326,11 @@ export interface Wallet {
   status: WalletStatus;
   balanceMinor: bigint;
   seq: bigint;
-  lastAt?: Date | undefined;
+  lastAt?:
+    | Date
+    | undefined;
+  /** The hash of the transaction `seq`; absent for a wallet without any. In GetBalance of now only. */
+  lastHash?: Buffer | undefined;
 }
 
 export interface GetBalanceRequest {
@@ -485,6 +491,7 @@ function createBaseTransaction(): Transaction {
     actor: "",
     occurredAt: undefined,
     hash: Buffer.alloc(0),
+    source: undefined,
   };
 }
 
@@ -549,6 +556,9 @@ export const Transaction: MessageFns<Transaction> = {
     }
     if (message.hash.length !== 0) {
       writer.uint32(138).bytes(message.hash);
+    }
+    if (message.source !== undefined) {
+      writer.uint32(146).string(message.source);
     }
     return writer;
   },
@@ -705,6 +715,14 @@ export const Transaction: MessageFns<Transaction> = {
             message.hash = Buffer.from(reader.bytes());
             continue;
           }
+          case 18: {
+            if (tag !== 146) {
+              break;
+            }
+
+            message.source = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -777,6 +795,7 @@ export const Transaction: MessageFns<Transaction> = {
         ? fromJsonTimestamp(object.occurred_at)
         : undefined,
       hash: isSet(object.hash) ? Buffer.from(bytesFromBase64(object.hash)) : Buffer.alloc(0),
+      source: isSet(object.source) ? globalThis.String(object.source) : undefined,
     };
   },
 
@@ -839,6 +858,9 @@ export const Transaction: MessageFns<Transaction> = {
     if (message.hash.length !== 0) {
       obj.hash = base64FromBytes(message.hash);
     }
+    if (message.source !== undefined) {
+      obj.source = message.source;
+    }
     return obj;
   },
 
@@ -876,6 +898,7 @@ export const Transaction: MessageFns<Transaction> = {
     message.actor = object.actor ?? "";
     message.occurredAt = object.occurredAt ?? undefined;
     message.hash = object.hash ?? Buffer.alloc(0);
+    message.source = object.source ?? undefined;
     return message;
   },
 };
@@ -2426,7 +2449,17 @@ export const ListTransactionsResponse: MessageFns<ListTransactionsResponse> = {
 };
 
 function createBaseWallet(): Wallet {
-  return { id: "", userId: "", currency: "", exponent: 0, status: 0, balanceMinor: 0n, seq: 0n, lastAt: undefined };
+  return {
+    id: "",
+    userId: "",
+    currency: "",
+    exponent: 0,
+    status: 0,
+    balanceMinor: 0n,
+    seq: 0n,
+    lastAt: undefined,
+    lastHash: undefined,
+  };
 }
 
 export const Wallet: MessageFns<Wallet> = {
@@ -2460,6 +2493,9 @@ export const Wallet: MessageFns<Wallet> = {
     }
     if (message.lastAt !== undefined) {
       Timestamp.encode(toTimestamp(message.lastAt), writer.uint32(66).fork()).join();
+    }
+    if (message.lastHash !== undefined) {
+      writer.uint32(74).bytes(message.lastHash);
     }
     return writer;
   },
@@ -2541,6 +2577,14 @@ export const Wallet: MessageFns<Wallet> = {
             message.lastAt = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
             continue;
           }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.lastHash = Buffer.from(reader.bytes());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2575,6 +2619,11 @@ export const Wallet: MessageFns<Wallet> = {
         : isSet(object.last_at)
         ? fromJsonTimestamp(object.last_at)
         : undefined,
+      lastHash: isSet(object.lastHash)
+        ? Buffer.from(bytesFromBase64(object.lastHash))
+        : isSet(object.last_hash)
+        ? Buffer.from(bytesFromBase64(object.last_hash))
+        : undefined,
     };
   },
 
@@ -2604,6 +2653,9 @@ export const Wallet: MessageFns<Wallet> = {
     if (message.lastAt !== undefined) {
       obj.lastAt = message.lastAt.toISOString();
     }
+    if (message.lastHash !== undefined) {
+      obj.lastHash = base64FromBytes(message.lastHash);
+    }
     return obj;
   },
 
@@ -2622,6 +2674,7 @@ export const Wallet: MessageFns<Wallet> = {
       : 0n;
     message.seq = (object.seq !== undefined && object.seq !== null) ? BigInt(object.seq) : 0n;
     message.lastAt = object.lastAt ?? undefined;
+    message.lastHash = object.lastHash ?? undefined;
     return message;
   },
 };

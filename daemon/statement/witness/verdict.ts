@@ -1,0 +1,143 @@
+import type { Result } from '../../../core/reasons.ts';
+import type { Tx } from '../../platform/db.ts';
+import type { ReadLedger } from '../compare.ts';
+import { isBalanced, type Extent, type Head, type Line } from '../domain.ts';
+import { readLastLine, readLinesAt } from '../store-rebuild.ts';
+import { hasOwnHash, type Finding } from './lines.ts';
+import { findOpenDivergence } from './store.ts';
+
+/** Asks the ledger for a wallet's head. Rejects if the wallet service is out of reach. */
+export type ReadHead = (userId: string, currency: string) => Promise<Result<Head>>;
+
+export type LedgerPeers = { readonly readHead: ReadHead; readonly readLedger: ReadLedger };
+
+/** A wallet's last line. */
+export type LastLine = { readonly seq: bigint; readonly hash: string };
+
+/** What the lines say of themselves, read on the snapshot of an extent. */
+export type Evidence = {
+  readonly last: LastLine | undefined;
+  /** What contradicts within the lines; undefined if nothing does. */
+  readonly found: Finding | undefined;
+};
+
+/** Reads a wallet's last line, and looks at the lines that give an extent its balances. */
+export async function readEvidence(tx: Tx, walletId: string, extent: Extent): Promise<Evidence> {
+  const last = await readLastLine(tx, walletId);
+  const { openingSeq, closingSeq, nextSeq } = extent;
+  const isFollowed = nextSeq === closingSeq + 1n;
+  const seqs = new Set([openingSeq, closingSeq, ...(isFollowed ? [nextSeq] : [])]);
+  const places = [...seqs].filter((seq) => seq > 0n).map((seq) => ({ walletId, seq }));
+  const lines = places.length === 0 ? [] : await readLinesAt(tx, places);
+  const open = await findOpenDivergence(tx, walletId);
+  const found = open
+    ? { ...open, text: `${describe[open.kind]} at seq ${open.seq}` }
+    : findContradiction(extent, lines);
+  return { last, found };
+}
+
+const describe = {
+  own_hash: 'an event or line is not what its hash says',
+  other_hash: 'an event contradicts the line that is there',
+  broken_link: 'a line does not follow the line before it',
+  ledger: 'the lines contradict the ledger',
+} as const;
+
+function findContradiction(extent: Extent, lines: readonly Line[]): Finding | undefined {
+  const { brokenSeq, closingSeq } = extent;
+  if (brokenSeq !== undefined) return toBroken(brokenSeq, noHash);
+  const altered = findAlteredLine(lines);
+  if (altered !== undefined) return altered;
+  const closing = lines.find(({ seq }) => seq === closingSeq);
+  const next = lines.find(({ seq }) => seq === closingSeq + 1n);
+  if (closing && next && next.previousHash !== closing.hash) {
+    return toBroken(next.seq, next.hash);
+  }
+  return undefined;
+}
+
+const noHash = '0'.repeat(64);
+
+const toBroken = (seq: bigint, hash: string): Finding => ({
+  ...{ kind: 'broken_link', seq, hash },
+  text: `line ${seq} does not follow the line before it`,
+});
+
+/** What is wrong with lines of one wallet, each by itself; undefined if nothing is. */
+export function findAlteredLine(lines: readonly Line[]): Finding | undefined {
+  const altered = lines.find((line) => !hasOwnHash(line));
+  if (!altered) return undefined;
+  const { seq, hash } = altered;
+  return { kind: 'own_hash', seq, hash, text: `line ${seq} is not what its hash says` };
+}
+
+/** What a complete extent must be besides: its totals lead from the opening to the closing balance. */
+export function findImbalance(extent: Extent): Finding | undefined {
+  if (isBalanced(extent)) return undefined;
+  const { openingSeq, closingSeq: seq } = extent;
+  const text = `lines ${openingSeq + 1n} to ${seq} do not add up`;
+  return { kind: 'own_hash', seq, hash: noHash, text };
+}
+
+/** `unknown`: the ledger could not be asked. Otherwise what contradicts it, if anything does. */
+export type Comparison =
+  { readonly kind: 'same' | 'unknown' } | { readonly kind: 'differs'; readonly found: Finding };
+
+const askTimeoutMs = 2_000;
+const unknown: Comparison = { kind: 'unknown' };
+const differs = ({ seq, hash }: LastLine, text: string): Comparison => ({
+  kind: 'differs',
+  found: { kind: 'ledger', seq, hash, text },
+});
+
+/**
+ * Compares a wallet's last line with the ledger. A line comes only after its transaction was
+ * committed: where the line is later than a head that was asked for before, the head is asked again.
+ */
+export async function compareLast(
+  { readHead, readLedger }: LedgerPeers,
+  wallet: { readonly id: string; readonly userId: string; readonly currency: string },
+  last: LastLine | undefined,
+  head: Head | undefined,
+): Promise<Comparison> {
+  if (!head) return unknown;
+  if (!last) return { kind: 'same' };
+  let current = head;
+  if (last.seq > current.seq) {
+    const again = await readHead(wallet.userId, wallet.currency).catch(() => undefined);
+    if (!again?.ok) return unknown;
+    current = again.value;
+  }
+  if (last.seq > current.seq) {
+    return differs(last, `the ledger ends at seq ${current.seq}, the lines at ${last.seq}`);
+  }
+  const hash =
+    last.seq === current.seq ? current.hash : await readHash(readLedger, wallet.id, last.seq);
+  if (hash === undefined) return unknown;
+  if (hash === last.hash) return { kind: 'same' };
+  return differs(last, `the ledger has another transaction at seq ${last.seq} than the lines`);
+}
+
+/** The hash of a transaction that the ledger has; undefined if it does not answer in time. */
+async function readHash(
+  readLedger: ReadLedger,
+  walletId: string,
+  seq: bigint,
+): Promise<string | undefined> {
+  let timer: NodeJS.Timeout | undefined;
+  const timeout = new Promise<undefined>((resolve) => {
+    timer = setTimeout(resolve, askTimeoutMs, undefined);
+  });
+  const ask = async (): Promise<string | undefined> => {
+    for await (const page of readLedger(walletId, { walletId, seq: seq - 1n })) {
+      const found = page.find((one) => one.seq === seq);
+      return found && Buffer.from(found.hash).toString('hex');
+    }
+    return undefined;
+  };
+  try {
+    return await Promise.race([ask().catch(() => undefined), timeout]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
