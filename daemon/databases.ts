@@ -10,7 +10,8 @@ import type { Fault, Outcome } from './fault.ts';
 import { chooseAccount } from './host/account.ts';
 import { findConnectionFault } from './platform/db-connection/connection-fault.ts';
 import { parseDatabaseUrl } from './platform/db-connection/database-url.ts';
-import { createDb, findUnsafeSettings, type Db, type DbOptions } from './platform/db.ts';
+import { createDb, type Db, type DbOptions } from './platform/db.ts';
+import { findUnsafeSettings } from './platform/db-checks.ts';
 import type { Log } from './platform/log.ts';
 import { checkSchema, migrate } from './platform/migrate.ts';
 

@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 
-import { formatMinor } from '../core/money.ts';
+import { walletIdOf } from '../core/ids.ts';
 import type { InboundMessage } from '../daemon/platform/broker.ts';
 import { createTestDatabase, type TestDatabase } from './support/database.ts';
 import { startSmtpServer, type TestSmtpServer } from './support/smtp.ts';
@@ -13,6 +13,7 @@ import { createMailer, type Mailer } from '../daemon/platform/mail.ts';
 import { appendOutbox, createRelay } from '../daemon/platform/outbox.ts';
 import { createMailQueue } from '../daemon/auth/mails/queue.ts';
 import { appendMail } from '../daemon/auth/mails/store.ts';
+import { chainLines, toMessage } from '../daemon/statement/test-support.ts';
 import { createProjection } from '../daemon/statement/projection.ts';
 import { createGaps } from '../daemon/statement/gaps.ts';
 import { describeTrouble } from '../daemon/platform/progress/reasons.ts';
@@ -193,10 +194,13 @@ describe('the projection', () => {
     const watch = startWatch();
     const gaps = createGaps(database.db);
     watch.watchBacklog('statement.lines', gaps.findOldest);
-    const projection = createProjection(database.db, 'q', undefined, gaps);
-    const walletId = randomUUID();
+    const recorder = { record: () => Promise.reject(new Error('no line contradicts another')) };
+    const projection = createProjection(database.db, 'q', recorder, undefined, gaps);
+    const userId = randomUUID();
+    const walletId = walletIdOf(userId, 'BRL');
+    const messages = makeMessages(userId, 5);
     const store = async (...seqs: number[]): Promise<void> => {
-      const bodies = seqs.map((seq) => lineMessage(walletId, seq));
+      const bodies = messages.filter((_message, i) => seqs.includes(i + 1));
       const handlings = await projection.handle(bodies);
       expect(handlings).toEqual(seqs.map(() => ({ kind: 'done' })));
     };
@@ -208,22 +212,20 @@ describe('the projection', () => {
     await store(2);
     await untilWell(watch);
     // A wallet that is met in the middle: its line before is there.
-    await createProjection(database.db, 'q', undefined, createGaps(database.db)).handle([
-      lineMessage(walletId, 5),
-    ]);
+    const other = createProjection(database.db, 'q', recorder, undefined, createGaps(database.db));
+    await other.handle(messages.slice(4));
     expect(lines).toEqual(['statement.lines: no progress', 'statement.lines: progress again']);
   });
 });
 
-/** Line `seq` deposits 0.01. */
-function lineMessage(walletId: string, seq: number): InboundMessage {
-  const amount = formatMinor(1n, 2);
-  const [balanceAfter, occurredAt] = [formatMinor(BigInt(seq), 2), '2026-11-01T00:00:00.000Z'];
-  const transaction = {
-    ...{ id: randomUUID(), seq, operation: 'deposit', amount, direction: 'credit', balanceAfter },
-    ...{ contraAccount: 'external:cash', occurredAt, hash: 'ab'.repeat(32) },
-  };
-  const data = { userId: randomUUID(), walletId, currency: 'BRL', transaction };
-  const body = { pattern: 'transaction_created', data };
-  return { messageId: randomUUID(), userId: undefined, text: '', headers: {}, body };
+/** The first lines of a wallet: deposits of 0.01. */
+function makeMessages(userId: string, count: number): InboundMessage[] {
+  const walletId = walletIdOf(userId, 'BRL');
+  const lines = Array.from({ length: count }, (_, i) => ({
+    ...{ walletId, userId, currency: 'BRL', transactionId: randomUUID(), seq: BigInt(i + 1) },
+    ...({ operation: 'deposit', amountMinor: 1n, balanceAfterMinor: BigInt(i + 1) } as const),
+    ...{ contraAccount: 'external:cash', parentId: undefined, description: undefined },
+    ...{ occurredAtMs: Date.parse('2026-11-01'), source: 'grpc', actor: userId, metadata: {} },
+  }));
+  return chainLines(lines).map(toMessage);
 }

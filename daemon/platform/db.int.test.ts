@@ -4,14 +4,13 @@ import { createTestDatabase, type TestDatabase } from '../../tests/support/datab
 import {
   classifyDbError,
   createDb,
-  findChangeRights,
-  findUnsafeSettings,
   isCommitInDoubt,
   sql,
   sqlStateOf,
   type Db,
   type Tx,
 } from './db.ts';
+import { findChangeRights, findUnsafeSettings } from './db-checks.ts';
 import { createLog } from './log.ts';
 
 let database: TestDatabase;

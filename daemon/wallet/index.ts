@@ -3,7 +3,8 @@ import { WalletServiceService } from '../../protos/gen/digitalwallet/wallet/v1/w
 import { createAuditTrail } from '../platform/audit.ts';
 import { createAuditHandlers } from '../platform/audit-wire.ts';
 import type { Broker } from '../platform/broker.ts';
-import { findChangeRights, type Db } from '../platform/db.ts';
+import type { Db } from '../platform/db.ts';
+import { findChangeRights } from '../platform/db-checks.ts';
 import { createDeadLetterHandlers, deadLetterBounds } from '../platform/dead-letter-wire.ts';
 import { createDeadLetters } from '../platform/dead-letters.ts';
 import type { HostedService } from '../platform/grpc/server.ts';

@@ -163,13 +163,8 @@ describe('after trouble that passes', () => {
 
 describe('a wallet that another transaction has locked', () => {
   it('is refused on this stream from then on, also once it is free, and others go on', async () => {
-    const db = createDb({
-      url: test.url,
-      name: 'commits',
-      maxConnections: 4,
-      lockTimeoutMs: 100,
-      log,
-    });
+    const limits = { maxConnections: 4, lockTimeoutMs: 100 };
+    const db = createDb({ url: test.url, name: 'commits', ...limits, log });
     const service = createService(db);
     await send(service, [[deposit(), deposit({ currency: 'EUR' })]]);
     const client = new pg.Client({ connectionString: test.superUrl });

@@ -129,9 +129,17 @@ it('an account mail that was claimed while the clock was a day ahead is due', as
 
 it('an export that was claimed while the clock was a day ahead is due', async () => {
   const away = () => Promise.reject(new Error('away'));
+  const readLedger = () => {
+    throw new Error('away');
+  };
   const options = {
-    ...{ db: statement, peers: { readHead: away, findUser: away }, defaultCurrency: 'BRL' },
+    ...{
+      db: statement,
+      peers: { readHead: away, findUser: away, readLedger },
+      defaultCurrency: 'BRL',
+    },
     ...{ inlineDays: 15, canMail: false, onQueued: () => undefined },
+    reporter: { report: () => Promise.resolve('') },
   };
   const asked = {
     ...{ userId: '', currency: '', fromMs: 0, toMs: 60 * dayS * 1_000, timezone: 'UTC' },

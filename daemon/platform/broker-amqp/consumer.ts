@@ -1,16 +1,16 @@
 import { isUtf8 } from 'node:buffer';
 import { createHash, randomUUID } from 'node:crypto';
 
-import type { ConfirmChannel, ConsumeMessage } from 'amqplib';
+import type { ConsumeMessage } from 'amqplib';
 
 import { isUuid, uuidV5 } from '../../../core/ids.ts';
 import type { Consumer, DeadLetter, Handling, InboundMessage } from '../broker.ts';
 import { parseJson } from '../dead-letter-replays.ts';
 import type { Log } from '../log.ts';
-import { describeTrouble } from '../progress/reasons.ts';
 import type { ProgressWatch } from '../progress/watch.ts';
 import type { Publisher } from './publisher.ts';
-import { watchQueue, type QueueProgress } from './queue-progress.ts';
+import { createPump, type Work } from './pump.ts';
+import { watchQueue } from './queue-progress.ts';
 import { keepSession } from './session.ts';
 import { assertExchanges, assertQueues, deadQueueOf } from './topology.ts';
 
@@ -27,14 +27,6 @@ type DrainOptions = {
   readonly publisher?: Publisher;
 };
 
-/** Gives the messages that are held: their turn has not come yet. */
-type Work = (messages: readonly ConsumeMessage[]) => Promise<readonly ConsumeMessage[]>;
-
-const maxBackoffMs = 5_000;
-/** How often messages that are held are tried, where none come besides. */
-const tryHeldEveryMs = 250;
-/** New messages in a batch, however many are held. */
-const minNew = 64;
 const headers = {
   id: 'x-dead-letter-id',
   reason: 'x-reason',
@@ -120,48 +112,18 @@ function drainQueue(
       await assertExchanges(channel);
       await assertQueues(channel, consumer);
       await channel.prefetch(consumer.maxBatch * 3);
-      const buffer: ConsumeMessage[] = [];
-      let held: readonly ConsumeMessage[] = [];
-      let isBusy = false;
       const isWanted = (): boolean => isOpen && !isStopping;
-      const pump = async (): Promise<void> => {
-        if (isBusy) return;
-        isBusy = true;
-        // In a later turn of the loop, so that what came in one read is one batch.
-        await nextTurn();
-        while (buffer.length + held.length > 0 && isWanted()) {
-          const count = Math.max(minNew, consumer.maxBatch - held.length);
-          // What is held comes first, so that nothing overtakes it.
-          const batch = [...held, ...buffer.splice(0, count)];
-          const left = await workUntilDone(batch, work, isWanted, log, progress);
-          held = left ?? batch;
-          ackAll(channel, batch, held);
-          if (left && left.length < batch.length) progress.finish(buffer.length + held.length);
-          if (left && left.length > 0) progress.hold('the wallets of some messages are locked');
-          await nextTurn();
-          const endsAt = performance.now() + tryHeldEveryMs;
-          while (
-            isWanted() &&
-            buffer.length === 0 &&
-            held.length > 0 &&
-            performance.now() < endsAt
-          ) {
-            await pause(20);
-          }
-        }
-        isBusy = false;
-      };
+      const pump = createPump(channel, consumer.maxBatch, work, { isWanted, log, progress });
       const reply = await channel.consume(queue, (message) => {
         // null: the queue was deleted under us. The whole session is built anew.
         if (message === null) void channel.close().catch(() => undefined);
         else {
-          buffer.push(message);
           progress.begin();
-          inHand = isBusy ? inHand : pump();
+          inHand = pump.take(message) ?? inHand;
         }
       });
       tag = reply.consumerTag;
-      progress.open(channel, () => isBusy || buffer.length > 0);
+      progress.open(channel, pump.isBusy);
     },
   });
 
@@ -179,51 +141,6 @@ function drainQueue(
       await session.stop();
     },
   };
-}
-
-const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
-
-const nextTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
-
-/** Undefined if it was not done before the channel was lost or the stop: then it comes again. */
-async function workUntilDone(
-  batch: readonly ConsumeMessage[],
-  work: Work,
-  isWanted: () => boolean,
-  log: Log,
-  progress: QueueProgress,
-): Promise<readonly ConsumeMessage[] | undefined> {
-  for (let attempt = 0; isWanted(); attempt += 1) {
-    try {
-      return await work(batch);
-    } catch (err) {
-      log.warn({ err, attempt, messages: batch.length }, 'messages are held and tried again');
-      progress.hold(describeTrouble(err));
-      const pauseMs = Math.min(maxBackoffMs, 100 * 2 ** attempt);
-      const endsAt = performance.now() + pauseMs;
-      while (isWanted() && performance.now() < endsAt) {
-        await pause(50);
-      }
-    }
-  }
-  return undefined;
-}
-
-/** Acknowledges what is done: with one frame for all, unless some of it is held. */
-function ackAll(
-  channel: ConfirmChannel,
-  batch: readonly ConsumeMessage[],
-  held: readonly ConsumeMessage[],
-): void {
-  const last = batch.at(-1);
-  try {
-    if (last && held.length === 0) channel.ack(last, true);
-    if (held.length === 0) return;
-    const left = new Set(held);
-    for (const message of batch) if (!left.has(message)) channel.ack(message);
-  } catch {
-    // The channel was lost after the commit: they come again, and their keys make that harmless.
-  }
 }
 
 function toInbound(message: ConsumeMessage): InboundMessage {

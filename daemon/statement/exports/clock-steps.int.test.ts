@@ -49,7 +49,7 @@ afterEach(async () => {
 async function order(change: { toMs?: number; shallMail?: boolean } = {}): Promise<Export> {
   const options = {
     ...{ db: database.db, peers: world.peers, defaultCurrency: 'BRL', inlineDays: 15 },
-    ...{ canMail: true, onQueued: () => undefined },
+    ...{ canMail: true, onQueued: () => undefined, reporter: world.reporter },
   };
   const asked = {
     ...{ userId: '', currency: '', fromMs: startMs, toMs: startMs + 60 * dayMs, timezone: 'UTC' },
@@ -66,6 +66,7 @@ function startWorker(): void {
   };
   const worker = createExportWorker({
     ...{ db: database.db, peers: world.peers, retentionDays: 30, pollMs: 20 },
+    reporter: world.reporter,
     mailer: { send: () => Promise.resolve(void (sent += 1)) },
     log: log as never,
     onReady: () => undefined,

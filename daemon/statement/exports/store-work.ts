@@ -39,8 +39,7 @@ const oldestSql = sql(
 
 /** The export that has waited longest, to see whether anything is done about it. */
 export async function findOldestExport(tx: Tx): Promise<Oldest | undefined> {
-  type Row = { id: string; rows_done: bigint; failure: string | null };
-  const [row] = await tx.query<Row>(oldestSql);
+  const [row] = await tx.query<Pick<ExportRow, 'id' | 'rows_done' | 'failure'>>(oldestSql);
   return row && { key: row.id, level: Number(row.rows_done), reason: row.failure ?? undefined };
 }
 
@@ -291,12 +290,15 @@ const settleMailSql = sql(
 export async function settleMail(
   tx: Tx,
   { made, mailAttempt }: Mailing,
-  outcome: {
+  {
+    state,
+    failure,
+    delayMs,
+  }: {
     readonly state: 'waiting' | 'sent' | 'failed';
     readonly failure: string | undefined;
     readonly delayMs: number;
   },
 ): Promise<void> {
-  const { state, failure, delayMs } = outcome;
   await tx.execute(settleMailSql, [made.id, mailAttempt, state, failure, delayMs]);
 }
