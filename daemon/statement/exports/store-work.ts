@@ -1,7 +1,6 @@
 import { sql, type Tx } from '../../platform/db.ts';
 import { isUuid } from '../../../core/ids.ts';
 import { readOnlyField } from '../../platform/db-copy.ts';
-import type { Oldest } from '../../platform/progress/watch.ts';
 import { clockStepMs } from '../../../core/stored-times.ts';
 import { maxMailDelayMs, type Export } from './domain.ts';
 import { toExport, type ExportRow } from './store.ts';
@@ -29,18 +28,6 @@ const claimSql = sql(
 export async function claimExport(tx: Tx, leaseMs: number): Promise<Export | undefined> {
   const [row] = await tx.query<ExportRow>(claimSql, [leaseMs]);
   return row && toExport(row);
-}
-
-const oldestSql = sql(
-  'export_oldest',
-  `SELECT id, rows_done, failure FROM exports
-   WHERE status IN ('queued', 'running') ORDER BY created_at, id LIMIT 1`,
-);
-
-/** The export that has waited longest, to see whether anything is done about it. */
-export async function findOldestExport(tx: Tx): Promise<Oldest | undefined> {
-  const [row] = await tx.query<Pick<ExportRow, 'id' | 'rows_done' | 'failure'>>(oldestSql);
-  return row && { key: row.id, level: Number(row.rows_done), reason: row.failure ?? undefined };
 }
 
 const renewSql = sql(
@@ -266,18 +253,6 @@ export type Mailing = { readonly made: Export; readonly mailAttempt: number };
 export async function claimMail(tx: Tx, leaseMs: number): Promise<Mailing | undefined> {
   const [row] = await tx.query<ExportRow>(claimMailSql, [leaseMs]);
   return row && { made: toExport(row), mailAttempt: row.mail_attempt };
-}
-
-const oldestMailSql = sql(
-  'export_mail_oldest',
-  `SELECT id, mail_failure FROM exports
-   WHERE mail_state = 'waiting' AND status = 'done' ORDER BY finished_at, id LIMIT 1`,
-);
-
-/** The finished export whose mail has waited longest. */
-export async function findOldestMail(tx: Tx): Promise<Oldest | undefined> {
-  const [row] = await tx.query<{ id: string; mail_failure: string | null }>(oldestMailSql);
-  return row && { key: row.id, reason: row.mail_failure ?? undefined };
 }
 
 const settleMailSql = sql(

@@ -16,6 +16,7 @@ import { createLoop } from '../../platform/loop.ts';
 import { sendNextMail } from './mail.ts';
 import type { Reporter } from '../witness/record.ts';
 import type { FindUser } from './peers.ts';
+import { findOldestExport, findOldestMail } from './oldest.ts';
 import * as work from './store-work.ts';
 
 export type WorkerOptions = {
@@ -121,13 +122,13 @@ type Reports = { readonly exports: Pick<Part, 'wait'>; readonly mails?: Pick<Par
 function watchExports({ db, mailer, watch = unwatched }: WorkerOptions): Reports {
   // One look at a time: while the table is locked, they must not use up the workers' connections.
   let last: Promise<unknown> = Promise.resolve();
-  const inTurn = (look: typeof work.findOldestExport) => (): Promise<Oldest | undefined> => {
+  const inTurn = (look: typeof findOldestExport) => (): Promise<Oldest | undefined> => {
     const turn = last.then(() => db.read(look));
     last = turn.catch(() => undefined);
     return turn;
   };
-  const exports = watch.watchBacklog('statement.exports', inTurn(work.findOldestExport));
+  const exports = watch.watchBacklog('statement.exports', inTurn(findOldestExport));
   if (!mailer) return { exports };
-  const mails = watch.watchBacklog('statement.export-mails', inTurn(work.findOldestMail));
+  const mails = watch.watchBacklog('statement.export-mails', inTurn(findOldestMail));
   return { exports, mails };
 }
