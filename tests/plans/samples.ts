@@ -99,7 +99,7 @@ export function createSamples(size: number): Readonly<Record<string, Sample>> {
     user_resolve: all(users, []),
     user_hash: one(user),
     user_device_epoch: one('7@example.com'),
-    sign_up_places: one('7@new.example.com'),
+    sign_up_places: one('7@new.example.com', 86_400_000),
     sign_up_list: one('7@new.example.com', 86_400_000),
     code_valid: one(md5Bytes('c', 7), 'sign-up', 86_400_000, '7@new.example.com'),
     code_of_subject: one('7@new.example.com', 'sign-up'),
@@ -176,6 +176,7 @@ export const withoutSample: Readonly<Record<string, readonly string[]>> = {
     ...['recovery_drop', 'recovery_insert', 'recovery_take', 'recovery_count'],
   ],
   'once at a start, by pages along the key': ['totp_lock_sealed'],
+  'once at a start, of the catalogue': ['db_durability', 'db_immutable'],
   'a user’s own sessions, keys and exports, which are few': [
     ...[
       'session_excess',
