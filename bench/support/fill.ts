@@ -78,7 +78,8 @@ function writeWallet(
     balanceMinor += amountMinor;
     const occurredAtMs = startMs + stepMs * (seq - 1);
     const id = transactionIdOf(walletId, 'staff', `fill ${seq}`);
-    hash = chainHash(hash, {
+    const previousHash = hash;
+    hash = chainHash(previousHash, {
       id,
       seq: BigInt(seq),
       operation: isDeposit ? 'deposit' : 'withdraw',
@@ -97,7 +98,8 @@ function writeWallet(
     const money = `${code}\t${amountMinor}\t${balanceMinor}\texternal:cash\t\\N`;
     const end = `${at}\t\\\\x${hash}`;
     to.transactions.add(`${walletId}\t${seq}\t${id}\t${money}\t1\tfill\t\\N\t\\N\t${end}`);
-    to.lines.add(`${walletId}\t${seq}\t${id}\t${userId}\tBRL\t${money}\t\\N\t${end}`);
+    const chained = `\\\\x${previousHash}\tgrpc\tfill\t\\N`;
+    to.lines.add(`${walletId}\t${seq}\t${id}\t${userId}\tBRL\t${money}\t\\N\t${end}\t${chained}`);
   }
   const head = `${balanceMinor}\t${count}\t${at}\t\\\\x${hash}`;
   to.wallets.add(`${walletId}\t${userId}\tBRL\t2\tactive\t${head}\t-infinity`);

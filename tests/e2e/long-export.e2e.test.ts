@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -7,9 +7,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
+import { chainHash, genesisHash } from '../../core/chain.ts';
 import { walletIdOf } from '../../core/ids.ts';
 import { runWallet, type Finished } from '../../scripts/product.ts';
-import { queryService, readUrls } from '../support/ledger.ts';
+import { readUrls } from '../support/ledger.ts';
 import { forgetPeak, readMemory, watchPeak } from '../support/memory.ts';
 import { createWorld, expectCode, type Person, type World } from '../support/world.ts';
 
@@ -48,34 +49,88 @@ afterAll(async () => {
   await world.dispose();
 });
 
-/** Lines of a wallet over January 2026, and the ledger's head, which says how far they must go. */
+const batchRows = 20_000;
+const startMs = Date.parse('2026-01-01T00:00:00Z');
+
+/** Lines of a wallet over January 2026, and the ledger that they are of, chained as it chains them. */
 async function fillWallet(currency: string, count: number): Promise<void> {
   const id = walletIdOf(ana.id, currency);
-  await client.query(
-    `INSERT INTO statement_lines
-       (wallet_id, seq, transaction_id, user_id, currency, operation, amount, balance_after,
-        contra_account, description, occurred_at, hash)
-     SELECT $1, n, gen_random_uuid(), $2, $3, CASE WHEN n % 3 = 0 THEN 2 ELSE 1 END,
-       CASE WHEN n % 3 = 0 THEN -1 ELSE n % 1000 + 1 END,
-       sum(CASE WHEN n % 3 = 0 THEN -1 ELSE n % 1000 + 1 END) OVER (ORDER BY n),
-       'external:cash', CASE n % 7 WHEN 0 THEN 'a "quoted", text' WHEN 1 THEN 'plain ' || n END,
-       '2026-01-01T00:00:00Z'::timestamptz + n * interval '2 seconds', decode(repeat('00', 32), 'hex')
-     FROM generate_series(1, $4::int) AS n`,
-    [id, ana.id, currency, count],
-  );
-  await client.query('ANALYZE statement_lines');
-  const { rows } = await client.query<{ balance: string }>(
-    'SELECT balance_after AS balance FROM statement_lines WHERE wallet_id = $1 AND seq = $2',
-    [id, count],
-  );
-  await queryService(
-    world.dataDir,
-    'wallet',
+  const ledger = new pg.Client({
+    connectionString: (await readUrls(world.dataDir)).owner('wallet'),
+  });
+  await ledger.connect();
+  let head = { hash: genesisHash(id, ana.id, currency), balanceMinor: 0n };
+  for (let from = 1; from <= count; from += batchRows) {
+    const rows: Row[] = [];
+    for (let n = from; n < Math.min(from + batchRows, count + 1); n += 1) {
+      const row = chainRow(n, head);
+      rows.push(row);
+      head = { hash: row.hash, balanceMinor: row.balanceAfterMinor };
+    }
+    await ledger.query(insertEntries, [id, ana.id, ...columnsOf(rows)]);
+    await client.query(insertLines, [id, ana.id, currency, ...columnsOf(rows)]);
+  }
+  await ledger.query(
     `INSERT INTO wallets (id, user_id, currency, exponent, balance, seq, last_at, last_hash)
-     VALUES ($1, $2, $3, 2, $4, $5, '2026-01-30T00:00:00Z', $6)`,
-    [id, ana.id, currency, rows[0]?.balance, count, Buffer.alloc(32)],
+     VALUES ($1, $2, $3, 2, $4, $5, '2026-01-30T00:00:00Z', decode($6, 'hex'))`,
+    [id, ana.id, currency, head.balanceMinor, count, head.hash],
   );
+  await ledger.end();
+  await client.query('ANALYZE statement_lines');
 }
+
+type Row = ReturnType<typeof chainRow>;
+
+function chainRow(n: number, head: { hash: string; balanceMinor: bigint }) {
+  const isDebit = n % 3 === 0;
+  const amountMinor = isDebit ? -1n : BigInt((n % 1_000) + 1);
+  const fields = {
+    id: randomUUID(),
+    seq: BigInt(n),
+    operation: isDebit ? 'withdraw' : 'deposit',
+    amountMinor,
+    balanceAfterMinor: head.balanceMinor + amountMinor,
+    contraAccount: 'external:cash',
+    parentId: undefined,
+    source: 'grpc',
+    actor: ana.id,
+    description: n % 7 === 0 ? 'a "quoted", text' : n % 7 === 1 ? `plain ${n}` : undefined,
+    metadata: {},
+    occurredAtMs: startMs + n * 2_000,
+  } as const;
+  return { ...fields, previousHash: head.hash, hash: chainHash(head.hash, fields) };
+}
+
+const columnsOf = (rows: readonly Row[]): unknown[] => [
+  rows.map(({ seq }) => seq),
+  rows.map(({ id }) => id),
+  rows.map(({ operation }) => (operation === 'deposit' ? 1 : 2)),
+  rows.map(({ amountMinor }) => amountMinor),
+  rows.map(({ balanceAfterMinor }) => balanceAfterMinor),
+  rows.map(({ description }) => description ?? null),
+  rows.map(({ occurredAtMs }) => new Date(occurredAtMs)),
+  rows.map(({ hash }) => hash),
+  rows.map(({ previousHash }) => previousHash),
+];
+
+const names = 'seq, id, operation, amount, balance_after, description, occurred_at, hash, before';
+const rowsFrom = (first: number): string => {
+  const types = ['bigint', 'uuid', 'smallint', 'bigint', 'bigint', 'text', 'timestamptz'];
+  const arrays = [...types, 'text', 'text'].map((type, i) => `$${first + i}::${type}[]`);
+  return `unnest(${arrays.join(', ')}) AS r(${names})`;
+};
+const insertEntries = `INSERT INTO transactions
+    (wallet_id, seq, id, operation, amount, balance_after, contra_account, source, actor,
+     description, occurred_at, hash)
+  SELECT $1::uuid, seq, id, operation, amount, balance_after, 'external:cash', 1, $2::text,
+    description, occurred_at, decode(hash, 'hex')
+  FROM ${rowsFrom(3)}`;
+const insertLines = `INSERT INTO statement_lines
+    (wallet_id, seq, transaction_id, user_id, currency, operation, amount, balance_after,
+     contra_account, description, occurred_at, hash, previous_hash, source, actor)
+  SELECT $1::uuid, seq, id, $2::uuid, $3::text, operation, amount, balance_after, 'external:cash',
+    description, occurred_at, decode(hash, 'hex'), decode(before, 'hex'), 'grpc', $2::uuid::text
+  FROM ${rowsFrom(4)}`;
 
 /** `wallet statement export` of a wallet to a file, as a process. */
 async function exportTo(currency: string, file: string): Promise<Ran> {
