@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
+import { waitUntil } from '../support/ledger.ts';
 import { describeMainJob } from '../support/main-job.ts';
 import { createWorld, type Person, type World } from '../support/world.ts';
 
@@ -27,6 +28,9 @@ describe('a daemon killed with -9 after it had answered', () => {
     await world.start();
     expect(world.daemon().log()).toContain('"adopted":true');
     expect(await ana.json(['balance'])).toMatchObject({ balance: '42.50', seq: 1 });
+    // Until then it says that it is incomplete: the killed daemon may have had the event to send.
+    const isComplete = async () => (await ana.run(['statement', 'show'])).code === 0;
+    await waitUntil('a complete statement', isComplete, 30_000);
     const shown = await ana.json<Statement>(['statement', 'show']);
     expect(shown).toMatchObject({ status: 'complete', statement: { closing: '42.50' } });
     expect(shown.statement.lines.map((line) => line.transactionId)).toEqual([paid.id]);
