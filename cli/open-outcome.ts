@@ -1,8 +1,8 @@
 import { exitCodes, type CliFailure } from './failures.ts';
 
 /**
- * Tells of a failure that comes after an attempt of unknown outcome, and does not end that doubt
- * (core/doubt.ts): whatever it says of itself, the outcome stays unknown.
+ * A failure after an attempt of unknown outcome that does not end the doubt (core/doubt.ts): whatever
+ * its own reason, the outcome stays unknown.
  */
 export const toUnknownOutcome = (failure: CliFailure): CliFailure => ({
   ...failure,

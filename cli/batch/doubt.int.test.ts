@@ -103,7 +103,7 @@ test('the ledger ends it', async () => {
   expect(ran.exitCode).toBe(3);
 });
 
-test('rows that were sent once are refused by whoever refuses them', async () => {
+test('rows without an earlier attempt are rejected by any refusal', async () => {
   script = [{ refuses: 'OPERATION_NOT_ALLOWED' }];
   expect((await runBatch()).statuses).toEqual(['rejected', 'rejected', 'rejected']);
 });

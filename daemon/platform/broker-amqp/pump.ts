@@ -21,7 +21,7 @@ const tryHeldEveryMs = 250;
 const minNew = 64;
 
 export type Pump = {
-  /** Resolves once nothing is in hand any more; undefined where that is waited for already. */
+  /** Resolves once all messages are handled; undefined while an earlier call waits for that. */
   take(message: ConsumeMessage): Promise<void> | undefined;
   isBusy(): boolean;
 };

@@ -6,13 +6,13 @@ import type { ProgressWatch } from '../progress/watch.ts';
 export type QueueProgress = {
   /** A message has come. */
   begin(): void;
-  /** What is in hand cannot be handled now. */
+  /** The unacknowledged messages cannot be handled now. */
   hold(reason: string): void;
-  /** A batch was acknowledged; so many messages are left in hand. */
+  /** A batch was acknowledged; `left` messages are still unacknowledged. */
   finish(left: number): void;
   /** It is consumed from now on, over this channel. */
   open(channel: ConfirmChannel, isBusy: () => boolean): void;
-  /** It is no longer: what was in hand goes back to the queue. */
+  /** The channel is closed: unacknowledged messages go back to the queue. */
   close(): void;
   stop(): void;
 };
@@ -20,8 +20,8 @@ export type QueueProgress = {
 const defaultLookEveryMs = 5_000;
 
 /**
- * A queue that cannot be consumed counts as work, since nobody sees what waits in it. While nothing
- * is in hand the broker is asked now and then whether messages wait that it does not deliver.
+ * A queue that cannot be consumed counts as work, since its depth is unknown. While no message is
+ * unacknowledged, the broker is asked now and then whether it has ready messages.
  */
 export function watchQueue(
   queue: string,

@@ -135,7 +135,7 @@ function createNodes(text: string) {
           moveOn();
         }
       }
-      // In one order, so that the same trouble is told once.
+      // In one order, so that the same failure is reported once.
       throw new Error(problems.sort().join('; '));
     },
   };
