@@ -6,9 +6,16 @@ import type { Line } from './domain.ts';
 import type { Gaps } from './gaps.ts';
 import { readLine } from './messages.ts';
 import { appendLines, insertLines } from './store.ts';
-import { hasOwnHash, listOpenLinks, toDivergence, type Divergence } from './witness/lines.ts';
+import {
+  hasOwnHash,
+  listOpenLinks,
+  toDivergence,
+  type Divergence,
+  type Link,
+} from './witness/lines.ts';
 import type { Recorder } from './witness/record.ts';
 import { findBrokenLinks, findOthers } from './witness/store.ts';
+import { createTails } from './witness/tails.ts';
 
 const done: Handling = { kind: 'done' };
 const uniqueViolation = '23505';
@@ -29,6 +36,7 @@ export function createProjection(
 ): Consumer {
   const clock = createClock();
   const insert = createInsert(db);
+  const tails = createTails();
   return {
     queue,
     bindings: [{ exchange: eventsExchange, routingKey: 'transaction.created' }],
@@ -38,16 +46,21 @@ export function createProjection(
       const read = messages.map(readLine);
       const lines = read.filter((item): item is Line => !('kind' in item));
       if (lines.length > 0) {
-        const sound = lines.filter(hasOwnHash);
+        const isSound = (line: Line): boolean => hasOwnHash(line, tails.get(line.walletId));
+        const sound = lines.filter(isSound);
         const divergences =
           sound.length === lines.length
             ? []
-            : lines.filter((l) => !hasOwnHash(l)).map((l) => toDivergence('own_hash', l, l));
+            : lines.filter((l) => !isSound(l)).map((l) => toDivergence('own_hash', l, l));
         if (sound.length > 0) {
           divergences.push(...(await insert(sound, clock.set)));
-          divergences.push(...(await checkLinks(db, sound)));
+          divergences.push(...(await checkLinks(db, listOpenLinks(sound, tails))));
+          tails.note(sound);
         }
-        if (divergences.length > 0) await recorder.record(divergences);
+        if (divergences.length > 0) {
+          tails.forget(divergences.map(({ walletId }) => walletId));
+          await recorder.record(divergences);
+        }
         gaps?.note(sound);
         const oldestMs = lines.reduce((ms, line) => Math.min(ms, line.occurredAtMs), Infinity);
         lag?.observe((clock.nowMs() - oldestMs) / 1_000);
@@ -58,8 +71,8 @@ export function createProjection(
 }
 
 /** After the commit: of two daemons that add neighbours at once, the later one sees both. */
-async function checkLinks(db: Db, lines: readonly Line[]): Promise<Divergence[]> {
-  const links = listOpenLinks(lines);
+async function checkLinks(db: Db, links: readonly Link[]): Promise<Divergence[]> {
+  if (links.length === 0) return [];
   const broken = await db.read((tx) => findBrokenLinks(tx, links));
   return broken.map((place) => toDivergence('broken_link', place));
 }

@@ -1,6 +1,9 @@
-import { chainHash, genesisHash } from '../../../core/chain.ts';
+import { chainHash, genesisHash, type ChainedFields } from '../../../core/chain.ts';
 import { uuidV5, walletIdOf } from '../../../core/ids.ts';
 import type { Line } from '../domain.ts';
+import type { Tail, Tails } from './tails.ts';
+
+type Place = Pick<Line, 'seq' | 'hash'>;
 
 /** What contradicts: a line's own hash, a line that is there already, a neighbour, or the ledger. */
 export type DivergenceKind = 'own_hash' | 'other_hash' | 'broken_link' | 'ledger';
@@ -32,32 +35,60 @@ export function toDivergence(
   return { id: uuidV5(walletId, `${kind}:${seq}:${hash}`), walletId, seq, kind, hash, line };
 }
 
-/** True if a line's hash is what its fields and the hash before it give, and its wallet is its owner's. */
-export function hasOwnHash(line: Line): boolean {
+/**
+ * True if a line's hash is what its fields and the hash before it give, and its wallet is its owner's.
+ * `tail`: a line of the same wallet for which this was true.
+ */
+export function hasOwnHash(line: Line, tail?: Tail): boolean {
   const { walletId, userId, currency, seq, previousHash } = line;
-  if (walletId !== walletIdOf(userId, currency)) return false;
+  const isSameOwner = tail?.userId === userId && tail.currency === currency;
+  if (!isSameOwner && walletId !== walletIdOf(userId, currency)) return false;
   if (seq === 1n && previousHash !== genesisHash(walletId, userId, currency)) return false;
-  return chainHash(previousHash, { ...line, id: line.transactionId }) === line.hash;
+  // Written out: a spread of the line takes longer than the hash.
+  const fields: ChainedFields = {
+    id: line.transactionId,
+    seq,
+    operation: line.operation,
+    amountMinor: line.amountMinor,
+    balanceAfterMinor: line.balanceAfterMinor,
+    contraAccount: line.contraAccount,
+    parentId: line.parentId,
+    source: line.source,
+    actor: line.actor,
+    description: line.description,
+    metadata: line.metadata,
+    occurredAtMs: line.occurredAtMs,
+  };
+  return chainHash(previousHash, fields) === line.hash;
 }
 
 /** A link is named by the later of its two lines. */
 export type Link = { readonly walletId: string; readonly seq: bigint };
 
 /**
- * The links of these lines to others, as far as the lines themselves do not prove them: events come
- * mostly in the order of seq, so of a run of lines only the two ends are left.
+ * The links of these lines to others, as far as neither the lines themselves nor the tails prove
+ * them. Events come mostly in the order of seq: of a run of lines only the two ends are left, and of
+ * a run that begins behind its wallet's tail nothing. A line after such a run would have been there
+ * before its predecessor: then the process that stored it sees a gap, and checks the link once the
+ * gap has closed.
  */
-export function listOpenLinks(lines: readonly Line[]): Link[] {
+export function listOpenLinks(lines: readonly Line[], tails: Pick<Tails, 'get'>): Link[] {
   const links: Link[] = [];
-  const lastOf = new Map<string, Line>();
-  for (const line of lines) {
-    const { walletId, seq } = line;
-    const last = lastOf.get(walletId);
-    lastOf.set(walletId, line);
-    if (last && last.seq + 1n === seq && last.hash === line.previousHash) continue;
-    if (last) links.push({ walletId, seq: last.seq + 1n });
-    if (seq > 1n) links.push({ walletId, seq });
+  const runs = new Map<string, { last: Place; isBehindTail: boolean }>();
+  for (const { walletId, seq, hash, previousHash } of lines) {
+    const run = runs.get(walletId);
+    const last = run?.last ?? tails.get(walletId);
+    const follows = last !== undefined && last.seq + 1n === seq && last.hash === previousHash;
+    if (run && follows) {
+      run.last = { seq, hash };
+      continue;
+    }
+    if (run && !run.isBehindTail) links.push({ walletId, seq: run.last.seq + 1n });
+    if (!follows && seq > 1n) links.push({ walletId, seq });
+    runs.set(walletId, { last: { seq, hash }, isBehindTail: follows });
   }
-  for (const { walletId, seq } of lastOf.values()) links.push({ walletId, seq: seq + 1n });
+  for (const [walletId, { last, isBehindTail }] of runs) {
+    if (!isBehindTail) links.push({ walletId, seq: last.seq + 1n });
+  }
   return links;
 }
