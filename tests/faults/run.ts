@@ -8,6 +8,7 @@ import { judge } from './judge.ts';
 import { createLatencies } from './latencies.ts';
 import { startListener } from './listener.ts';
 import type { Load, Pace } from './load.ts';
+import { watchMachine } from './machine.ts';
 import { createMessages } from './messages.ts';
 import { createReaders } from './readers.ts';
 import { createReport, type Report } from './report.ts';
@@ -87,6 +88,7 @@ async function runOn(
   const apart = site.customers.slice(0, neverLocked);
   const lockable = site.customers.slice(neverLocked);
 
+  const machine = await watchMachine(site, timeline);
   const startedAtMs = performance.now();
   endsAtMs = startedAtMs + seconds * 1_000;
   say(`${timeline.secondsOf(startedAtMs)} s: the load begins`);
@@ -101,7 +103,7 @@ async function runOn(
     readers.run(),
   ]);
   // Neither outlives the other's failure unseen.
-  await Promise.all([clients, runFaults(load, { kinds, lockable })]);
+  await Promise.all([clients, runFaults(load, { kinds, lockable })]).finally(machine.stop);
   say(`${timeline.secondsOf(performance.now())} s: all is mended, and the load has ended`);
 
   await site.clock.set(0);
@@ -113,7 +115,7 @@ async function runOn(
   latencies.print(say);
   const rate = load.book.all.size / seconds;
   say(`${load.book.all.size} operations, ${rate.toFixed(0)} a second`);
-  for (const fact of facts) say(fact);
+  for (const fact of [...facts, machine.describe()]) say(fact);
   say(
     `reports: ${readers.balances} balances and ${readers.statements} complete statements, ` +
       `looked at again ${readers.rereads} times`,

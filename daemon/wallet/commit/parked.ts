@@ -1,13 +1,25 @@
-import { commitItems, giveUpBusy, sleep, type CommitOptions, type Item } from './queued.ts';
+import {
+  commitItems,
+  giveUpBusy,
+  isOverdue,
+  sleep,
+  type CommitOptions,
+  type Item,
+} from './queued.ts';
 
 /** How often a locked wallet is tried. */
 const tryEveryMs = 50;
-/** A wallet that was locked is not trusted to be free for so long: its commands begin here. */
-const suspectMs = 1_000;
+/**
+ * A wallet that was locked is not trusted to be free for so long, or until something is done on it:
+ * its commands begin here.
+ */
+const suspectMs = 10_000;
+/** A try that takes longer may hang. */
+const slowMs = 250;
 /** In one try, of all wallets and of one. */
 const maxBatch = 1_024;
 const maxOfWallet = 256;
-/** Past it a wallet's commands are refused at once. */
+/** Past it the commands of a wallet that is locked are refused at once. */
 const maxWaiting = 1_024;
 
 type Queue<Command, Answer> = {
@@ -22,6 +34,8 @@ export type ParkedWallets<Command, Answer> = {
   /** Adds commands whose wallets are locked, or were a moment ago, in order. */
   park(items: readonly Item<Command, Answer>[]): void;
   isEmpty(): boolean;
+  /** Answers callers whose time is over, in and behind a try that hangs. */
+  answerOverdue(): void;
 };
 
 /**
@@ -34,6 +48,8 @@ export function createParkedWallets<Command, Answer>(
 ): ParkedWallets<Command, Answer> {
   const queues = new Map<string, Queue<Command, Answer>>();
   let isTrying = false;
+  let underWay:
+    { readonly batch: readonly Item<Command, Answer>[]; readonly sinceMs: number } | undefined;
 
   const queueOf = (key: string): Queue<Command, Answer> => {
     const known = queues.get(key) ?? { items: [], suspectUntilMs: 0 };
@@ -43,7 +59,9 @@ export function createParkedWallets<Command, Answer>(
   const isEmpty = (): boolean => [...queues.values()].every(({ items }) => items.length === 0);
   const tryOnce = async (): Promise<void> => {
     const batch = takeSome(queues);
+    underWay = { batch, sinceMs: performance.now() };
     const busy = await commitItems(batch, options, 'skip');
+    underWay = undefined;
     const tried = new Set(batch.map(({ command }) => options.laneKey(command)));
     const left = new Map<string, Item<Command, Answer>[]>();
     for (const item of busy) {
@@ -87,12 +105,21 @@ export function createParkedWallets<Command, Answer>(
       for (const item of items) {
         const queue = queueOf(options.laneKey(item.command));
         queue.suspectUntilMs = suspectUntilMs;
-        if (queue.items.length < maxWaiting) queue.items.push(item);
-        else giveUpBusy(item);
+        // Where the wallet was locked a while ago only, it is tried before any is refused.
+        const isFull = queue.items.length >= maxWaiting && queue.items[0]?.isBusy === true;
+        if (isFull) giveUpBusy(item);
+        else queue.items.push(item);
       }
       void tryAll();
     },
     isEmpty: () => isEmpty() && !isTrying,
+    answerOverdue: () => {
+      if (!underWay || performance.now() - underWay.sinceMs < slowMs) return;
+      underWay.batch.forEach(isOverdue);
+      for (const queue of queues.values()) {
+        queue.items = queue.items.filter((item) => !isOverdue(item));
+      }
+    },
   };
 }
 
