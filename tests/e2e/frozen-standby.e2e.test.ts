@@ -173,15 +173,11 @@ it('a frozen synchronous standby: all are answered in time, and all is done once
   expect(await countUnacknowledged()).toBe(2);
   const readiness = await readPage('/readyz');
   expect(readiness).toMatch(/^ready, degraded/);
-  expect(readiness).toMatch(/^consumer\.wallet_queue: stalled for \d+ s: the database did not/m);
+  const reason = /^consumer\.wallet_queue: stalled for \d+ s: .*waits: the database (did|is)/m;
+  expect(readiness).toMatch(reason);
   const stalled = /^walletd_stalled\{part="consumer.wallet_queue"\} 1$/m;
   expect(await readPage('/metrics')).toMatch(stalled);
   const backends = await countBackends();
-  console.log(
-    JSON.stringify(seen, (k, v) => (k === 'user' || k === 'key' ? undefined : v)),
-    backends,
-    readiness,
-  );
   for (const { answer, ms } of seen.streams) {
     expect(['OUTCOME_UNKNOWN', 'DATABASE_UNAVAILABLE']).toContain(answer);
     expect(ms).toBeLessThan(streamMs);
@@ -205,8 +201,8 @@ it('a frozen synchronous standby: all are answered in time, and all is done once
     expect(await deposit(user, key)).toBe('replayed');
     expect(await seqOf(user)).toBe(2);
   }
-  const again = await person.json(command.slice(0, -2));
-  expect(again).toMatchObject({ replayed: true });
+  // The same command goes on under its key, whether the first one was begun or not.
+  expectCode(await person.run(command.slice(0, -2)), 0);
   expect(await seqOf(byCli)).toBe(2);
   for (const user of [emitted, emittedLater]) {
     await waitUntil('its message is done', async () => (await seqOf(user)) === 2);
