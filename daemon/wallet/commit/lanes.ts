@@ -1,5 +1,6 @@
 import { createParkedWallets } from './parked.ts';
 import { commitItems, isOverdue, type CommitOptions, type Item } from './queued.ts';
+import { watchCommits } from './watch-commits.ts';
 
 export type LaneOptions<Command, Answer> = CommitOptions<Command, Answer> & {
   readonly laneCount: number;
@@ -11,18 +12,9 @@ export const maxBatch = 1_024;
 const worthItsOwn = 256;
 /** So long a small commit has to itself. */
 const smallTurnMs = 50;
-/** How often callers whose time is over are looked for, in and behind commits that take longer than `slowMs`. */
-const lookEveryMs = 100;
-const slowMs = 250;
 
 /** Commands whose order counts: at most one commit at a time has some of them. */
 type Lane<Command, Answer> = { queue: Item<Command, Answer>[]; isBusy: boolean };
-
-type UnderWay<Command, Answer> = {
-  readonly taken: readonly Lane<Command, Answer>[];
-  readonly batch: readonly Item<Command, Answer>[];
-  readonly sinceMs: number;
-};
 
 /**
  * A lane with much in it is committed beside the others. What the others have is one commit together, and
@@ -45,33 +37,20 @@ export function createLanes<Command, Answer>(
   let idleListeners: (() => void)[] = [];
   let isLookDue = false;
   let isSmallUnderWay = false;
-  const underWay = new Set<UnderWay<Command, Answer>>();
-  let looking: NodeJS.Timeout | undefined;
+  const watch = watchCommits<Command, Answer>(onRoom);
 
-  const parked = createParkedWallets(options, () => look());
+  const parked = createParkedWallets(options, watch, () => look());
   /** With what else their lanes have for the same wallets: nothing overtakes what waits. */
   const park = (busy: readonly Item<Command, Answer>[]): void => {
     if (busy.length > 0) parked.park([...busy, ...takeBehind(lanes, busy, options.laneKey)]);
   };
 
-  const answerOverdue = (): void => {
-    const slowSinceMs = performance.now() - slowMs;
-    const slow = [...underWay].filter(({ sinceMs }) => sinceMs < slowSinceMs);
-    for (const { taken, batch } of slow) {
-      batch.forEach(isOverdue);
-      for (const lane of taken) lane.queue = lane.queue.filter((item) => !isOverdue(item));
-    }
-    parked.answerOverdue();
-    if (slow.length > 0) onRoom();
-  };
   const commitOf = async (taken: readonly OneLane[]): Promise<void> => {
     for (const lane of taken) lane.isBusy = true;
     const batch = taken.flatMap((lane) => lane.queue.splice(0, maxBatch));
     onRoom();
-    const one = { taken, batch, sinceMs: performance.now() };
-    underWay.add(one);
-    park(await commitItems(batch, options, 'wait'));
-    underWay.delete(one);
+    const commit = () => commitItems(batch, options, 'wait');
+    park(await watch.run(batch, commit, () => dropOverdue(taken)));
     for (const lane of taken) lane.isBusy = false;
   };
   const commitSmall = async (taken: readonly OneLane[]): Promise<void> => {
@@ -93,15 +72,12 @@ export function createLanes<Command, Answer>(
     for (const lane of waiting) if (!small.includes(lane)) void commitOf([lane]).then(look);
     if (small.length > 0 && !isSmallUnderWay) void commitSmall(small).then(look);
     if (isBusy()) return;
-    clearInterval(looking);
-    looking = undefined;
     for (const tell of idleListeners) tell();
     idleListeners = [];
   };
 
   return {
     push: (item: Item<Command, Answer>): void => {
-      looking ??= setInterval(answerOverdue, lookEveryMs).unref();
       if (parked.has(options.laneKey(item.command))) {
         parked.park([item]);
         return;
@@ -118,6 +94,11 @@ export function createLanes<Command, Answer>(
       while (isBusy()) await new Promise<void>((resolve) => idleListeners.push(resolve));
     },
   };
+}
+
+/** Answers what waits in lanes and is out of time. */
+function dropOverdue<Command, Answer>(lanes: readonly Lane<Command, Answer>[]): void {
+  for (const lane of lanes) lane.queue = lane.queue.filter((item) => !isOverdue(item));
 }
 
 /** Takes what lanes have for the wallets of these items. */

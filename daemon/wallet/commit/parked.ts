@@ -6,6 +6,7 @@ import {
   type CommitOptions,
   type Item,
 } from './queued.ts';
+import type { CommitWatch } from './watch-commits.ts';
 
 /** How often a locked wallet is tried. */
 const tryEveryMs = 50;
@@ -14,8 +15,6 @@ const tryEveryMs = 50;
  * its commands begin here.
  */
 const suspectMs = 10_000;
-/** A try that takes longer may hang. */
-const slowMs = 250;
 /** In one try, of all wallets and of one. */
 const maxBatch = 1_024;
 const maxOfWallet = 256;
@@ -34,8 +33,6 @@ export type ParkedWallets<Command, Answer> = {
   /** Adds commands whose wallets are locked, or were a moment ago, in order. */
   park(items: readonly Item<Command, Answer>[]): void;
   isEmpty(): boolean;
-  /** Answers callers whose time is over, in and behind a try that hangs. */
-  answerOverdue(): void;
 };
 
 /**
@@ -44,12 +41,11 @@ export type ParkedWallets<Command, Answer> = {
  */
 export function createParkedWallets<Command, Answer>(
   options: CommitOptions<Command, Answer>,
+  watch: CommitWatch<Command, Answer>,
   onEmpty: () => void,
 ): ParkedWallets<Command, Answer> {
   const queues = new Map<string, Queue<Command, Answer>>();
   let isTrying = false;
-  let underWay:
-    { readonly batch: readonly Item<Command, Answer>[]; readonly sinceMs: number } | undefined;
 
   const queueOf = (key: string): Queue<Command, Answer> => {
     const known = queues.get(key) ?? { items: [], suspectUntilMs: 0 };
@@ -59,9 +55,11 @@ export function createParkedWallets<Command, Answer>(
   const isEmpty = (): boolean => [...queues.values()].every(({ items }) => items.length === 0);
   const tryOnce = async (): Promise<void> => {
     const batch = takeSome(queues);
-    underWay = { batch, sinceMs: performance.now() };
-    const busy = await commitItems(batch, options, 'skip');
-    underWay = undefined;
+    const busy = await watch.run(
+      batch,
+      () => commitItems(batch, options, 'skip'),
+      () => dropOverdue(queues.values()),
+    );
     const tried = new Set(batch.map(({ command }) => options.laneKey(command)));
     const left = new Map<string, Item<Command, Answer>[]>();
     for (const item of busy) {
@@ -113,14 +111,12 @@ export function createParkedWallets<Command, Answer>(
       void tryAll();
     },
     isEmpty: () => isEmpty() && !isTrying,
-    answerOverdue: () => {
-      if (!underWay || performance.now() - underWay.sinceMs < slowMs) return;
-      underWay.batch.forEach(isOverdue);
-      for (const queue of queues.values()) {
-        queue.items = queue.items.filter((item) => !isOverdue(item));
-      }
-    },
   };
+}
+
+/** Answers what waits and is out of time. */
+function dropOverdue<Command, Answer>(queues: Iterable<Queue<Command, Answer>>): void {
+  for (const queue of queues) queue.items = queue.items.filter((item) => !isOverdue(item));
 }
 
 /** Some of each wallet's items, from the wallets that were served longest ago. */
