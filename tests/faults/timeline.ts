@@ -2,7 +2,7 @@ export const faultKinds = ['locks', 'stops', 'clock', 'kills', 'broker'] as cons
 export type FaultKind = (typeof faultKinds)[number];
 
 /** `machine`: nothing that the run does. */
-export type SpanKind = FaultKind | 'machine';
+type SpanKind = FaultKind | 'machine';
 
 /** One fault: what it is done to (a wallet's id, a daemon's name), and from when to when. */
 type Span = {
