@@ -80,7 +80,9 @@ export function createDb(options: DbOptions): Db {
   const settings = settingsOf(options);
   const driver = { query_timeout: queryTimeoutMs, types: resultTypes };
   const connections = createConnections({ ...options, settings, driver });
-  const hanging = hangingCommits.createHangingCommits(options.maxConnections);
+  const hanging = hangingCommits.createHangingCommits(options.maxConnections, (pids) =>
+    withClient((c) => hangingCommits.findWaiting(c, pids)),
+  );
   const { commitTimeoutMs = queryTimeoutMs } = options;
   const withClient = <T>(work: (client: pg.PoolClient) => Promise<T>): Promise<T> =>
     useClient(connections, hanging, work);

@@ -10,6 +10,7 @@ let standby: PostgresServer;
 let db: Db;
 
 const addSql = sql('test_add', 'INSERT INTO done (n) VALUES ($1)');
+const addSlowSql = sql('test_add_slow', 'INSERT INTO slow (n) VALUES ($1)');
 const readSql = sql('test_read', 'SELECT count(*)::int AS n FROM done');
 const log = createLog('silent');
 const create = () =>
@@ -22,6 +23,12 @@ beforeAll(async () => {
   primary = await startPostgres();
   standby = await primary.startStandby();
   await primary.query('CREATE TABLE done (n int)');
+  // Its COMMITs take a while, for no fault of a standby.
+  await primary.query(`CREATE TABLE slow (n int);
+    CREATE FUNCTION pause() RETURNS trigger LANGUAGE plpgsql
+      AS 'BEGIN PERFORM pg_sleep(4); RETURN NULL; END';
+    CREATE CONSTRAINT TRIGGER pauses AFTER INSERT ON slow DEFERRABLE INITIALLY DEFERRED
+      FOR EACH ROW EXECUTE FUNCTION pause()`);
   await primary.query("ALTER SYSTEM SET synchronous_standby_names = '*'");
   await primary.query('SELECT pg_reload_conf()');
   db = create();
@@ -34,9 +41,9 @@ afterAll(async () => {
   await primary.stop();
 });
 
-const add = (n: number) =>
+const add = (n: number, statement = addSql) =>
   db
-    .tx((tx) => tx.execute(addSql, [n]))
+    .tx((tx) => tx.execute(statement, [n]))
     .then(
       () => 'done',
       (err: unknown) => `${classifyDbError(err)}${isCommitInDoubt(err) ? ', in doubt' : ''}`,
@@ -70,4 +77,12 @@ it('a pool whose COMMITs hang can be closed', async () => {
   await db.close();
   db = create();
   expect(await read()).toBe(4);
+});
+
+it('COMMITs that take long for another reason keep nothing: others are begun', async () => {
+  standby.thaw();
+  await waitUntil('the standby answers', async () => (await add(50)) === 'done');
+  const slow = await Promise.all([1, 2, 3].map((n) => add(n, addSlowSql)));
+  expect(slow).toEqual(Array(3).fill('transient, in doubt'));
+  await waitUntil('there is room', async () => (await add(51)) === 'done', 2_000);
 });
