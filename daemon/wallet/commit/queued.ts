@@ -68,8 +68,14 @@ export const createItem = <Command, Answer>(
   group: Group<Command, Answer>,
   place: number,
 ): Item<Command, Answer> => ({
-  ...{ command, group, place, isInDoubt: false, isBusy: false, isRetried: false },
-  ...{ isBegun: false, isSettled: false },
+  command,
+  group,
+  place,
+  isInDoubt: false,
+  isBusy: false,
+  isRetried: false,
+  isBegun: false,
+  isSettled: false,
 });
 
 /** How long a database that is away is waited for before the caller is answered. */
