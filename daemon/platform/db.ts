@@ -1,6 +1,7 @@
 import pg from 'pg';
 
 import { isUnconnected } from './db-connection/connection-fault.ts';
+import * as hangingCommits from './db-connection/hanging-commits.ts';
 import { createConnections, type Connections } from './db-connection/pool.ts';
 import { formatDuration, byKeySettings, workSettings } from './db-connection/session.ts';
 import { copyOut, type TakeRow } from './db-copy.ts';
@@ -51,6 +52,8 @@ export type DbOptions = {
   readonly lockTimeoutMs?: number;
   /** How long a transaction may be left idle before the server ends it; 30 s if not given. */
   readonly idleInTransactionMs?: number;
+  /** How long an answer to COMMIT is waited for; 20 s if not given. */
+  readonly commitTimeoutMs?: number;
   readonly log: Log;
 };
 
@@ -77,10 +80,17 @@ export function createDb(options: DbOptions): Db {
   const settings = settingsOf(options);
   const driver = { query_timeout: queryTimeoutMs, types: resultTypes };
   const connections = createConnections({ ...options, settings, driver });
+  const hanging = hangingCommits.createHangingCommits(options.maxConnections, (pids) =>
+    withClient((c) => hangingCommits.findWaiting(c, pids)),
+  );
+  const { commitTimeoutMs = queryTimeoutMs } = options;
   const withClient = <T>(work: (client: pg.PoolClient) => Promise<T>): Promise<T> =>
-    useClient(connections, work);
+    useClient(connections, hanging, work);
   return {
-    tx: (work) => withClient((c) => runTransaction(c, work)),
+    tx: async (work) => {
+      hanging.check();
+      return withClient((c) => runTransaction(c, commitTimeoutMs, work));
+    },
     snapshot: (work) => withClient((c) => runSnapshot(c, work)),
     undone: (work) =>
       withClient(async (c) => {
@@ -92,7 +102,10 @@ export function createDb(options: DbOptions): Db {
         }
       }),
     read: (work) => withClient((c) => work(txOn(c))),
-    close: () => connections.pool.end(),
+    close: () => {
+      hanging.release();
+      return connections.pool.end();
+    },
   };
 }
 
@@ -101,6 +114,7 @@ const maxWaiting = 500;
 
 async function useClient<T>(
   { pool, connect }: Connections,
+  hanging: hangingCommits.HangingCommits,
   work: (client: pg.PoolClient) => Promise<T>,
 ): Promise<T> {
   if (pool.waitingCount >= maxWaiting) {
@@ -108,23 +122,26 @@ async function useClient<T>(
     throw createHold({ reason: 'OVERLOADED', message, metadata: {} });
   }
   const client = await connect();
-  let isBroken = true;
+  let result: T;
   try {
-    const result = await work(client);
-    isBroken = false;
-    return result;
+    result = await work(client);
   } catch (err) {
     // A server that answered with an SQLSTATE and rolled back leaves a usable connection.
-    isBroken = sqlStateOf(err) === undefined || isConnectionState(sqlStateOf(err));
+    const isBroken = sqlStateOf(err) === undefined || isConnectionState(sqlStateOf(err));
+    if (!hanging.keep(client, err)) client.release(isBroken);
     throw err;
-  } finally {
-    client.release(isBroken);
   }
+  client.release(false);
+  return result;
 }
 
-async function runTransaction<T>(client: pg.PoolClient, work: (tx: Tx) => Promise<T>): Promise<T> {
+async function runTransaction<T>(
+  client: pg.PoolClient,
+  commitTimeoutMs: number,
+  work: (tx: Tx) => Promise<T>,
+): Promise<T> {
   const result = await runWork(client, 'BEGIN ISOLATION LEVEL READ COMMITTED', work);
-  await commit(client);
+  await commit(client, commitTimeoutMs);
   return result;
 }
 
@@ -171,10 +188,10 @@ function createFirstError(): FirstError {
   };
 }
 
-async function commit(client: pg.PoolClient): Promise<void> {
+async function commit(client: pg.PoolClient, timeoutMs: number): Promise<void> {
   let tag: string;
   try {
-    tag = (await client.query('COMMIT')).command;
+    tag = await hangingCommits.sendCommit(client, timeoutMs);
   } catch (cause) {
     const state = sqlStateOf(cause);
     if (state !== undefined && !isConnectionState(state)) throw cause;

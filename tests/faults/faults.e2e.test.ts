@@ -8,7 +8,7 @@ const aboutTime: ReadonlySet<string> = new Set(['latency', 'false refusals']);
 
 it('40 s of faults of all kinds: no cent astray, and nothing that was reported changes', async () => {
   const said: string[] = [];
-  const report = await runFaultRun({
+  const { report, checks } = await runFaultRun({
     seed: 'the short profile',
     seconds: 40,
     kinds: faultKinds,
@@ -17,5 +17,6 @@ it('40 s of faults of all kinds: no cent astray, and nothing that was reported c
   });
   const found = [...report.counts.keys()].filter((kind) => !aboutTime.has(kind));
   expect(found, said.join('\n')).toEqual([]);
+  expect(checks.length, said.join('\n')).toBeGreaterThan(6);
   expect(said.some((line) => /^\d+ operations, /.test(line))).toBe(true);
 }, 300_000);

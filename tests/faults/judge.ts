@@ -6,20 +6,25 @@ import type { Messages } from './messages.ts';
 const settleMs = 90_000;
 const maxShown = 10;
 
-/** What must be so once everything is mended and has come to rest. */
-export async function judge(load: Load, messages: Messages, listener: Listener): Promise<string[]> {
+export type Judged = { readonly facts: readonly string[]; readonly outboxRows: number };
+
+/** What must be so once everything is repaired and has come to rest. */
+export async function judge(load: Load, messages: Messages, listener: Listener): Promise<Judged> {
   await waitForRest(load, messages);
+  const outboxRows = await count(load, 'wallet', 'outbox');
+  if (outboxRows !== 0) load.report.violate('outbox', `${outboxRows} rows are left`);
   await judgeLedger(load);
   const rows = await readRows(load);
   judgeAnswers(load, rows);
   judgeEvents(load, rows, listener);
   await judgeDeadLetters(load, messages);
   judgeLogs(load);
-  return [
+  const facts = [
     `ledger: ${rows.size} transactions of ${load.book.all.size} asked for`,
     `events: ${listener.repeated} came again; messages: ${messages.duplicates} duplicates, ` +
       `${messages.poison.size} poison`,
   ];
+  return { facts, outboxRows };
 }
 
 const count = async (load: Load, service: string, from: string): Promise<number> => {

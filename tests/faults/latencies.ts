@@ -25,8 +25,17 @@ export type Latencies = {
   /** A passing refusal (busy, unavailable) on the way to the answer. */
   refused(of: LatencyClass, situation: Situation): void;
   print(say: (line: string) => void): void;
-  /** p99 beside a locked wallet: each that is above its limit is a violation. */
-  judge(report: Report): void;
+  /** p99 beside a locked wallet: each that is above its limit, or of too few, is a violation. */
+  judge(report: Report): readonly LockedLatency[];
+};
+
+/** How long other wallets took while one was locked. */
+export type LockedLatency = {
+  readonly of: LatencyClass;
+  readonly count: number;
+  readonly p99Ms: number;
+  readonly limitMs: number;
+  readonly isMet: boolean;
 };
 
 type Cell = { readonly tookMs: number[]; refusals: number };
@@ -51,18 +60,19 @@ export function createLatencies(): Latencies {
         say(formatRow(of, situation, [String(tookMs.length), ...numbers, String(refusals)]));
       }
     },
-    judge: (report) => {
-      for (const of of classes) {
+    judge: (report) =>
+      classes.flatMap((of) => {
         const limitMs = limitsMs[of];
+        if (limitMs === undefined) return [];
         const { tookMs } = cellOf(of, 'beside a lock');
+        const { length: count } = tookMs;
         const p99Ms = quantile(tookMs, 0.99);
-        if (limitMs === undefined || tookMs.length < minJudged || p99Ms <= limitMs) continue;
-        report.violate(
-          'latency',
-          `${of} on other wallets than the locked one: p99 ${p99Ms.toFixed(0)} ms, above ${limitMs} ms`,
-        );
-      }
-    },
+        const isMet = count >= minJudged && p99Ms <= limitMs;
+        const found = count < minJudged ? `only ${count} measured` : `p99 ${p99Ms.toFixed(0)} ms`;
+        const what = `${of} on other wallets than the locked one: ${found}, limit ${limitMs} ms`;
+        if (!isMet) report.violate('latency', what);
+        return [{ of, count, p99Ms, limitMs, isMet }];
+      }),
   };
 }
 

@@ -2,11 +2,13 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 import { createBook } from './book.ts';
 import { fund, runCustomer, runOperator } from './calls.ts';
+import { formatChecks, listChecks, type Check } from './checks.ts';
 import { runFaults } from './faults.ts';
 import { judge } from './judge.ts';
 import { createLatencies } from './latencies.ts';
 import { startListener } from './listener.ts';
 import type { Load, Pace } from './load.ts';
+import { watchMachine } from './machine.ts';
 import { createMessages } from './messages.ts';
 import { createReaders } from './readers.ts';
 import { createReport, type Report } from './report.ts';
@@ -48,19 +50,20 @@ const fast = 8;
 const hopelessMs = 90_000;
 const wait = (ms: number): Promise<void> => sleep(ms);
 
-/** Two daemons under load and faults; at the end all is mended, drained and looked at. */
-export async function runFaultRun(options: FaultRunOptions): Promise<Report> {
+export type FaultRun = { readonly report: Report; readonly checks: readonly Check[] };
+
+/** Two daemons under load and faults; at the end all is repaired, drained and looked at. */
+export async function runFaultRun(options: FaultRunOptions): Promise<FaultRun> {
   const timeline = createTimeline(options.say);
   const report = createReport(timeline, options.say);
   const site = await createSite(customerCount, (node, code, log) =>
     report.violate('daemon', `the ${node} one ended with ${String(code)}`, log),
   );
   try {
-    await runOn(site, timeline, report, options);
+    return { report, checks: await runOn(site, timeline, report, options) };
   } finally {
     await site.dispose();
   }
-  return report;
 }
 
 async function runOn(
@@ -68,7 +71,7 @@ async function runOn(
   timeline: Timeline,
   report: Report,
   { seed, seconds, kinds, pace, say }: FaultRunOptions,
-): Promise<void> {
+): Promise<readonly Check[]> {
   let endsAtMs = Infinity;
   const latencies = createLatencies();
   const load: Load = {
@@ -85,6 +88,7 @@ async function runOn(
   const apart = site.customers.slice(0, neverLocked);
   const lockable = site.customers.slice(neverLocked);
 
+  const machine = await watchMachine(site, timeline);
   const startedAtMs = performance.now();
   endsAtMs = startedAtMs + seconds * 1_000;
   say(`${timeline.secondsOf(startedAtMs)} s: the load begins`);
@@ -99,23 +103,26 @@ async function runOn(
     readers.run(),
   ]);
   // Neither outlives the other's failure unseen.
-  await Promise.all([clients, runFaults(load, { kinds, lockable })]);
+  await Promise.all([clients, runFaults(load, { kinds, lockable })]).finally(machine.stop);
   say(`${timeline.secondsOf(performance.now())} s: all is mended, and the load has ended`);
 
   await site.clock.set(0);
   await wait(1_000);
-  const facts = await judge(load, messages, listener);
+  const { facts, outboxRows } = await judge(load, messages, listener);
   await readers.rereadAll();
   await listener.stop();
-  latencies.judge(report);
+  const besideLocks = kinds.includes('locks') ? latencies.judge(report) : [];
   latencies.print(say);
   const rate = load.book.all.size / seconds;
   say(`${load.book.all.size} operations, ${rate.toFixed(0)} a second`);
-  for (const fact of facts) say(fact);
+  for (const fact of [...facts, machine.describe()]) say(fact);
   say(
     `reports: ${readers.balances} balances and ${readers.statements} complete statements, ` +
       `looked at again ${readers.rereads} times`,
   );
   say(`faults: ${kinds.map((kind) => `${kind} ${timeline.count(kind)}`).join(', ')}`);
   for (const [kind, count] of report.counts) say(`violations of ${kind}: ${count}`);
+  const checks = listChecks({ counts: report.counts, outboxRows, latencies: besideLocks });
+  formatChecks(checks).forEach(say);
+  return checks;
 }

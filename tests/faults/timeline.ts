@@ -1,9 +1,12 @@
 export const faultKinds = ['locks', 'stops', 'clock', 'kills', 'broker'] as const;
 export type FaultKind = (typeof faultKinds)[number];
 
+/** `machine`: nothing that the run does. */
+type SpanKind = FaultKind | 'machine';
+
 /** One fault: what it is done to (a wallet's id, a daemon's name), and from when to when. */
 type Span = {
-  readonly kind: FaultKind;
+  readonly kind: SpanKind;
   readonly target: string;
   readonly fromMs: number;
   toMs: number | undefined;
@@ -22,18 +25,19 @@ type Place = {
 };
 
 /** What each fault may still cause after its end: a restart, a new lease, news of revocations. */
-const graceMs: Readonly<Record<FaultKind, number>> = {
+const graceMs: Readonly<Record<SpanKind, number>> = {
   locks: 500,
   stops: 3_000,
   clock: 2_000,
   kills: 5_000,
   broker: 5_000,
+  machine: 3_000,
 };
 
 /** Which faults were on when, by the monotonic clock. */
 export type Timeline = {
-  /** A fault begins; the function given ends it. */
-  begin(kind: FaultKind, target: string): () => void;
+  /** A fault begins, or did; the function given ends it. */
+  begin(kind: SpanKind, target: string, fromMs?: number): () => void;
   situationOf(place: Place): Situation;
   /** The faults of that time in words. */
   describe(fromMs: number, toMs: number): string;
@@ -53,8 +57,8 @@ export function createTimeline(say: (line: string) => void): Timeline {
         (span.toMs === undefined || span.toMs + graceMs[span.kind] >= fromMs),
     );
   return {
-    begin: (kind, target) => {
-      const span: Span = { kind, target, fromMs: performance.now(), toMs: undefined };
+    begin: (kind, target, fromMs = performance.now()) => {
+      const span: Span = { kind, target, fromMs, toMs: undefined };
       spans.push(span);
       say(`${secondsOf(span.fromMs)} s: ${kind}: ${target}: begins`);
       return () => {

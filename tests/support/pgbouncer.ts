@@ -31,7 +31,8 @@ export async function startPooler(
   const folder = await makeServerFolder();
   const port = await findFreePort();
   const file = join(folder, 'pgbouncer.ini');
-  const users = ['super', 'wallet_owner', 'wallet_app'].map((user) => `"${user}" ""\n`).join('');
+  const roles = ['auth', 'wallet', 'statement'].flatMap((name) => [`${name}_owner`, `${name}_app`]);
+  const users = ['super', ...roles].map((user) => `"${user}" ""\n`).join('');
   writeFileSync(join(folder, 'users.txt'), users);
   let child: ChildProcess | undefined;
   const start = async (poolMode: PoolMode): Promise<void> => {

@@ -175,3 +175,97 @@ describe('lanes', () => {
     await group.drain();
   });
 });
+
+describe('while a commit hangs', () => {
+  /** A group commit whose commits of one wallet hang until they are let. */
+  function createHanging() {
+    const done: number[] = [];
+    let release: () => void = () => undefined;
+    const hanging = new Promise<void>((resolve) => (release = resolve));
+    const group = create(async (commands) => {
+      if (commands.some(({ wallet }) => wallet === 'w')) await hanging;
+      done.push(...commands.map(({ n }) => n));
+      return answerAll(commands);
+    });
+    const wait = (deadlineMs: number, patienceMs: number) => ({
+      ...{ deadlineMs: Date.now() + deadlineMs, patienceMs, isCancelled: () => false },
+    });
+    const one = (n: number): Command => ({ wallet: 'w', n });
+    return { group, done, wait, one, release: () => release() };
+  }
+
+  it('what it has is answered at its deadline, what is behind it is given up, and none is begun later', async () => {
+    const { group, done, wait, one, release } = createHanging();
+    const first = group.submit(one(1), wait(600, 300));
+    const run = await group.submitMany([one(2), one(3)], wait(700, 10_000));
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    const behind = group.submit(one(4), wait(10_000, 300));
+    const stream = await group.submitMany([one(5), one(6)], wait(10_000, 400));
+    expect(reasonOf(await behind)).toBe('DATABASE_UNAVAILABLE');
+    expect((await stream.settled).map(reasonOf)).toEqual(Array(2).fill('DATABASE_UNAVAILABLE'));
+    expect(reasonOf(await first)).toBe('OUTCOME_UNKNOWN');
+    expect((await run.settled).map(reasonOf)).toEqual(Array(2).fill('OUTCOME_UNKNOWN'));
+    expect(done).toEqual([]);
+    release();
+    await group.drain();
+    expect(done).toEqual([1, 2, 3]);
+    expect(reasonOf(await group.submit(one(4), wait(1_000, 1_000)))).toBe(4);
+  });
+
+  it('what failed after its caller was answered is not begun again', async () => {
+    let begun = 0;
+    const group = create(async () => {
+      begun += 1;
+      await new Promise((resolve) => setTimeout(resolve, 700));
+      throw transient();
+    });
+    const until = { deadlineMs: Date.now() + 300, isCancelled: () => false };
+    expect(reasonOf(await group.submit({ wallet: 'w', n: 1 }, until))).toBe('OUTCOME_UNKNOWN');
+    await group.drain();
+    expect(begun).toBe(1);
+  });
+
+  it('the caller is told once, so that nothing later is begun', async () => {
+    const { group, done, wait, one, release } = createHanging();
+    const given: string[] = [];
+    const waits = {
+      ...wait(500, 10_000),
+      isCancelled: () => given.length > 0,
+      onGivenUp: ({ reason }: Rejection) => void given.push(reason),
+    };
+    const first = await group.submitMany([one(1)], waits);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    const second = await group.submitMany([one(2)], { ...waits, deadlineMs: Infinity });
+    expect((await first.settled).map(reasonOf)).toEqual(['OUTCOME_UNKNOWN']);
+    expect((await second.settled).map(reasonOf)).toEqual(['CANCELLED']);
+    release();
+    await group.drain();
+    expect(given).toEqual(['OUTCOME_UNKNOWN']);
+    expect(done).toEqual([1]);
+  });
+
+  it('as many as may wait are given up, and make room for others', async () => {
+    const { group, wait, one, release } = createHanging();
+    const submit = (count: number) =>
+      Promise.all(Array.from({ length: count }, (_, n) => group.submit(one(n), wait(600, 300))));
+    const first = group.submit(one(-1), wait(60_000, 60_000));
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    const all = await submit(16_384 + 1);
+    expect(all.map(reasonOf).filter((reason) => reason === 'OVERLOADED')).toHaveLength(1);
+    const others = await submit(10);
+    expect(others.map(reasonOf)).toEqual(Array(10).fill('DATABASE_UNAVAILABLE'));
+    const runs = await Promise.all(
+      Array.from({ length: 24 }, () =>
+        group.submitMany(
+          Array.from({ length: 1_024 }, (_, n) => one(n)),
+          wait(600, 600),
+        ),
+      ),
+    );
+    const settled = (await Promise.all(runs.map((run) => run.settled))).flat();
+    expect(new Set(settled.map(reasonOf))).toEqual(new Set(['DATABASE_UNAVAILABLE']));
+    release();
+    expect(reasonOf(await first)).toBe(-1);
+    await group.drain();
+  });
+});

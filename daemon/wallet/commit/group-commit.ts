@@ -1,6 +1,6 @@
 import { refuse, type Result } from '../../../core/reasons.ts';
 import { createLanes, maxBatch, type LaneOptions } from './lanes.ts';
-import { createGroup, type Group, type Item, type Waiting } from './queued.ts';
+import { createGroup, createItem, type Group, type Waiting } from './queued.ts';
 
 export type GroupCommit<Command, Answer> = {
   /** Resolves once the command's commit is durable, or refused. */
@@ -22,8 +22,9 @@ const maxQueued = 16_384;
 const roomyQueue = 4 * maxBatch;
 
 /**
- * Group commit: what arrives while a commit is under way shares the next one. No timer is needed: the
- * busier the database, the larger the batches.
+ * Group commit: what arrives while a commit is under way shares the next one. No timer decides when: the
+ * busier the database, the larger the batches. Behind a commit that hangs, and in one, callers are
+ * answered when their time is over.
  */
 export function createGroupCommit<Command, Answer>(
   options: LaneOptions<Command, Answer>,
@@ -46,13 +47,13 @@ export function createGroupCommit<Command, Answer>(
           return;
         }
         const group = createGroup<Command, Answer>(waiting, (_place, result) => resolve(result));
-        lanes.push(toItem(command, group, 0));
+        lanes.push(createItem(command, group, 0));
       }),
     submitMany: (commands, waiting) =>
       new Promise((resolve) => {
         gate.push(() => {
           const { group, settled } = createLargeGroup<Command, Answer>(commands.length, waiting);
-          commands.forEach((command, place) => lanes.push(toItem(command, group, place)));
+          commands.forEach((command, place) => lanes.push(createItem(command, group, place)));
           resolve({ settled });
         });
         admit();
@@ -61,19 +62,6 @@ export function createGroupCommit<Command, Answer>(
     drain: lanes.whenIdle,
   };
 }
-
-const toItem = <Command, Answer>(
-  command: Command,
-  group: Group<Command, Answer>,
-  place: number,
-): Item<Command, Answer> => ({
-  command,
-  group,
-  place,
-  isInDoubt: false,
-  isBusy: false,
-  isRetried: false,
-});
 
 /** One promise for all: a promise for each of thousands would cost more than what they wait for. */
 function createLargeGroup<Command, Answer>(

@@ -1,5 +1,6 @@
 import { createParkedWallets } from './parked.ts';
-import { commitItems, type CommitOptions, type Item } from './queued.ts';
+import { commitItems, isOverdue, type CommitOptions, type Item } from './queued.ts';
+import { watchCommits } from './watch-commits.ts';
 
 export type LaneOptions<Command, Answer> = CommitOptions<Command, Answer> & {
   readonly laneCount: number;
@@ -36,8 +37,9 @@ export function createLanes<Command, Answer>(
   let idleListeners: (() => void)[] = [];
   let isLookDue = false;
   let isSmallUnderWay = false;
+  const watch = watchCommits<Command, Answer>(onRoom);
 
-  const parked = createParkedWallets(options, () => look());
+  const parked = createParkedWallets(options, watch, () => look());
   /** With what else their lanes have for the same wallets: nothing overtakes what waits. */
   const park = (busy: readonly Item<Command, Answer>[]): void => {
     if (busy.length > 0) parked.park([...busy, ...takeBehind(lanes, busy, options.laneKey)]);
@@ -47,7 +49,8 @@ export function createLanes<Command, Answer>(
     for (const lane of taken) lane.isBusy = true;
     const batch = taken.flatMap((lane) => lane.queue.splice(0, maxBatch));
     onRoom();
-    park(await commitItems(batch, options, 'wait'));
+    const commit = () => commitItems(batch, options, 'wait');
+    park(await watch.run(batch, commit, () => dropOverdue(taken)));
     for (const lane of taken) lane.isBusy = false;
   };
   const commitSmall = async (taken: readonly OneLane[]): Promise<void> => {
@@ -91,6 +94,11 @@ export function createLanes<Command, Answer>(
       while (isBusy()) await new Promise<void>((resolve) => idleListeners.push(resolve));
     },
   };
+}
+
+/** Answers what waits in lanes and is out of time. */
+function dropOverdue<Command, Answer>(lanes: readonly Lane<Command, Answer>[]): void {
+  for (const lane of lanes) lane.queue = lane.queue.filter((item) => !isOverdue(item));
 }
 
 /** Takes what lanes have for the wallets of these items. */

@@ -1,13 +1,24 @@
-import { commitItems, giveUpBusy, sleep, type CommitOptions, type Item } from './queued.ts';
+import {
+  commitItems,
+  giveUpBusy,
+  isOverdue,
+  sleep,
+  type CommitOptions,
+  type Item,
+} from './queued.ts';
+import type { CommitWatch } from './watch-commits.ts';
 
 /** How often a locked wallet is tried. */
 const tryEveryMs = 50;
-/** A wallet that was locked is not trusted to be free for so long: its commands begin here. */
-const suspectMs = 1_000;
+/**
+ * A wallet that was locked is not trusted to be free for so long, or until something is done on it:
+ * its commands begin here.
+ */
+const suspectMs = 10_000;
 /** In one try, of all wallets and of one. */
 const maxBatch = 1_024;
 const maxOfWallet = 256;
-/** Past it a wallet's commands are refused at once. */
+/** Past it the commands of a wallet that is locked are refused at once. */
 const maxWaiting = 1_024;
 
 type Queue<Command, Answer> = {
@@ -30,6 +41,7 @@ export type ParkedWallets<Command, Answer> = {
  */
 export function createParkedWallets<Command, Answer>(
   options: CommitOptions<Command, Answer>,
+  watch: CommitWatch<Command, Answer>,
   onEmpty: () => void,
 ): ParkedWallets<Command, Answer> {
   const queues = new Map<string, Queue<Command, Answer>>();
@@ -43,7 +55,11 @@ export function createParkedWallets<Command, Answer>(
   const isEmpty = (): boolean => [...queues.values()].every(({ items }) => items.length === 0);
   const tryOnce = async (): Promise<void> => {
     const batch = takeSome(queues);
-    const busy = await commitItems(batch, options, 'skip');
+    const busy = await watch.run(
+      batch,
+      () => commitItems(batch, options, 'skip'),
+      () => dropOverdue(queues.values()),
+    );
     const tried = new Set(batch.map(({ command }) => options.laneKey(command)));
     const left = new Map<string, Item<Command, Answer>[]>();
     for (const item of busy) {
@@ -87,13 +103,20 @@ export function createParkedWallets<Command, Answer>(
       for (const item of items) {
         const queue = queueOf(options.laneKey(item.command));
         queue.suspectUntilMs = suspectUntilMs;
-        if (queue.items.length < maxWaiting) queue.items.push(item);
-        else giveUpBusy(item);
+        // Where the wallet was locked a while ago only, it is tried before any is refused.
+        const isFull = queue.items.length >= maxWaiting && queue.items[0]?.isBusy === true;
+        if (isFull) giveUpBusy(item);
+        else queue.items.push(item);
       }
       void tryAll();
     },
     isEmpty: () => isEmpty() && !isTrying,
   };
+}
+
+/** Answers what waits and is out of time. */
+function dropOverdue<Command, Answer>(queues: Iterable<Queue<Command, Answer>>): void {
+  for (const queue of queues) queue.items = queue.items.filter((item) => !isOverdue(item));
 }
 
 /** Some of each wallet's items, from the wallets that were served longest ago. */

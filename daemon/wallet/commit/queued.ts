@@ -57,7 +57,26 @@ export type Item<Command, Answer> = {
   isBusy: boolean;
   /** It has failed by itself once, for no reason that is known. */
   isRetried: boolean;
+  /** A commit with it in it is under way: it may be done. */
+  isBegun: boolean;
+  /** It has its answer: nothing later changes that, and it is not begun again. */
+  isSettled: boolean;
 };
+
+export const createItem = <Command, Answer>(
+  command: Command,
+  group: Group<Command, Answer>,
+  place: number,
+): Item<Command, Answer> => ({
+  command,
+  group,
+  place,
+  isInDoubt: false,
+  isBusy: false,
+  isRetried: false,
+  isBegun: false,
+  isSettled: false,
+});
 
 /** How long a database that is away is waited for before the caller is answered. */
 const defaultPatienceMs = 5_000;
@@ -105,6 +124,7 @@ async function commitPart<Command, Answer>(
   for (let attempt = 0; ; attempt += 1) {
     items = items.filter((item) => !isGivenUp(item));
     if (items.length === 0) return [];
+    for (const item of items) item.isBegun = true;
     try {
       const answers = await options.commit(
         items.map((item) => item.command),
@@ -113,6 +133,7 @@ async function commitPart<Command, Answer>(
       state.defectsLeft = maxDefects;
       return settleAll(items, answers);
     } catch (err) {
+      for (const item of items) item.isBegun = false;
       if (isLockTimeout(err) && state.mode === 'wait') {
         state.mode = 'skip';
         continue;
@@ -137,8 +158,9 @@ function settleAll<Command, Answer>(
   if (answers.length !== items.length) throw new Error('a commit did not answer each command');
   return items.filter((item, i) => {
     const answer = answers[i] ?? 'busy';
+    item.isBegun = false;
     item.isBusy = answer === 'busy';
-    if (answer !== 'busy') item.group.settle(item.place, answer);
+    if (answer !== 'busy') settle(item, answer);
     return answer === 'busy';
   });
 }
@@ -172,11 +194,29 @@ async function isolateFault<Command, Answer>(
   return [...busy, ...rest.filter(isHeld), ...(await commitPart(others, options, state))];
 }
 
-/** Answers an item whose caller is gone or out of patience, and says whether it did. */
+function settle<Command, Answer>(item: Item<Command, Answer>, result: Result<Answer>): void {
+  if (item.isSettled) return;
+  item.isSettled = true;
+  item.group.settle(item.place, result);
+}
+
+/**
+ * Answers an item whose time is over also while a commit with it is under way, and says whether it
+ * has its answer. That commit may hang for longer than any caller is to wait, and be done later.
+ */
+export function isOverdue<Command, Answer>(item: Item<Command, Answer>): boolean {
+  if (item.isSettled || !item.isBegun) return isGivenUp(item);
+  if (performance.now() < item.group.deadlineAtMs) return false;
+  giveUp(item, unanswered);
+  return true;
+}
+
+/** Answers an item whose caller is gone or out of patience, and says whether it has its answer. */
 function isGivenUp<Command, Answer>(item: Item<Command, Answer>): boolean {
-  const { group, isInDoubt, command } = item;
+  const { group, isInDoubt, isSettled, command } = item;
+  if (isSettled) return true;
   if (!isInDoubt && group.waiting.isCancelled(command)) {
-    group.settle(item.place, cancelled);
+    settle(item, cancelled);
     return true;
   }
   const nowMs = performance.now();
@@ -190,11 +230,12 @@ function isGivenUp<Command, Answer>(item: Item<Command, Answer>): boolean {
 }
 
 function giveUp<Command, Answer>(
-  { command, group, place }: Item<Command, Answer>,
+  item: Item<Command, Answer>,
   refusal: { readonly ok: false; readonly rejection: Rejection },
 ): void {
-  group.settle(place, refusal);
-  group.waiting.onGivenUp?.(refusal.rejection, command);
+  if (item.isSettled) return;
+  settle(item, refusal);
+  item.group.waiting.onGivenUp?.(refusal.rejection, item.command);
 }
 
 /** Refuses an item for which there is no more room to wait. */
@@ -204,6 +245,10 @@ export const giveUpBusy = <Command, Answer>(item: Item<Command, Answer>): void =
 const outcomeUnknown = refuse(
   'OUTCOME_UNKNOWN',
   'the database was lost during the commit: send it again with the same idempotency key',
+);
+const unanswered = refuse(
+  'OUTCOME_UNKNOWN',
+  'the database did not answer the commit in time: send it again with the same idempotency key',
 );
 const cancelled = refuse('CANCELLED', 'the caller went away before the transaction was begun');
 const databaseAway = refuse(
