@@ -230,7 +230,8 @@ async function conclude(
   const failed = failedOf(counts);
   if (end.kind === 'finished') await journal.finish();
   else await journal.close();
-  const summary: Summary = { ...counts, batch, isComplete: end.kind === 'finished' };
+  const { waiting } = end;
+  const summary: Summary = { ...counts, waiting, batch, isComplete: end.kind === 'finished' };
   await printObject(context, summary, summaryColumns, toSummaryJson);
   if (end.kind === 'failed') return { ok: false, failure: end.failure };
   if (end.kind === 'interrupted') {
@@ -260,7 +261,11 @@ async function conclude(
   return succeed(failed > 0 ? exitCodes.rowsFailed : exitCodes.done);
 }
 
-type Summary = Counts & { readonly batch: Batch; readonly isComplete: boolean };
+type Summary = Counts & {
+  readonly waiting: number;
+  readonly batch: Batch;
+  readonly isComplete: boolean;
+};
 
 const toSummaryJson = (summary: Summary): object => ({
   rows: totalOf(summary),
@@ -269,6 +274,7 @@ const toSummaryJson = (summary: Summary): object => ({
   rejected: summary.rejected,
   unknown: summary.unknown,
   invalid: summary.invalid,
+  ...(summary.waiting > 0 ? { waiting: summary.waiting } : {}),
   complete: summary.isComplete,
   results: summary.batch.results + (summary.isComplete ? '' : '.partial'),
   ...(summary.batch.isDryRun ? { dryRun: true } : {}),
