@@ -3,7 +3,9 @@ import type {
   StreamTransactionsResponse,
   TransactionResult,
 } from '../../protos/gen/digitalwallet/wallet/v1/wallet.ts';
-import { toLostFailure, transientReasons, type CallFailure } from '../errors.ts';
+import { toCliFailure, toLostFailure, transientReasons, type CallFailure } from '../errors.ts';
+import type { CliFailure } from '../failures.ts';
+import { toOpenFailure } from '../open-outcome.ts';
 import type { MessageStream } from '../stream.ts';
 import type { ItemRow, PreparedRow } from './chunk.ts';
 
@@ -106,4 +108,11 @@ export function withPeek(stream: TransactionStream): PeekStream {
       return next;
     },
   };
+}
+
+/** Why a run ends; `isInDoubt`: of some row that was sent no outcome is known. */
+export function toEnd(failure: CallFailure, isInDoubt: boolean): CliFailure {
+  const told = toCliFailure(failure, 'write');
+  const end = isInDoubt ? toOpenFailure(told) : told;
+  return { ...end, hint: end.hint ?? 'run the same command again to go on' };
 }

@@ -1,11 +1,11 @@
 import { WalletServiceService } from '../../protos/gen/digitalwallet/wallet/v1/wallet.ts';
-import type { Clock } from '../call.ts';
-import { isAboutToken, type Caller } from '../caller.ts';
+import { isAboutToken } from '../caller.ts';
 import { toCliFailure, toLostFailure, type CallFailure } from '../errors.ts';
-import { succeed, type CliFailure, type Outcome } from '../failures.ts';
+import { succeed, type Outcome } from '../failures.ts';
 import {
   isBusy,
   readResults,
+  toEnd,
   waitForServer,
   withPeek,
   type Answered,
@@ -14,31 +14,8 @@ import {
 } from './answers.ts';
 import { createAside } from './aside.ts';
 import { isItemRow, type Chunk, type ItemRow } from './chunk.ts';
-import { createRetries, patienceMs, type Retries, type Shared } from './retry.ts';
-
-export type SenderOptions = {
-  readonly caller: Caller;
-  readonly clock: Clock;
-  readonly isDryRun: boolean;
-  readonly timeoutMs: number;
-  /** The next chunk, or undefined at the end of the input. */
-  readonly next: () => Promise<Chunk | undefined>;
-  /** True once no more is to be begun. */
-  readonly isStopped: () => boolean;
-  /** Before rows up to this one are sent. */
-  readonly onSend: (row: number) => Promise<void>;
-  /** What became of a chunk's rows, in order, without those that are set aside. */
-  readonly onResults: (
-    chunk: Chunk,
-    answered: readonly AnsweredRow[],
-    aside: readonly ItemRow[],
-  ) => Promise<void>;
-  /** What became of rows that had been set aside. */
-  readonly onLateResults: (answered: readonly AnsweredRow[]) => Promise<void>;
-  /** A row was refused since its wallet is locked. */
-  readonly onBusy: (row: ItemRow) => Promise<void>;
-  readonly onRetry: (why: string) => Promise<void>;
-};
+import { createRetries, type Retries } from './retry.ts';
+import { patienceMs, type SenderOptions, type Shared } from './sender.ts';
 
 /** Chunks in flight: as many as the server has in hand, and some on their way to it. */
 const maxInFlight = 6;
@@ -116,7 +93,9 @@ async function sendAll(state: State, options: SenderOptions): Promise<Outcome<un
       clock.now() - shared.progressAtMs > patienceMs ||
       (failures >= maxFirstFailures && !pending.some(({ chunk }) => isSent(chunk)));
     if (isHopeless || isLate || (options.isDryRun && hasProgress)) {
-      return { ok: false, failure: toEnd(end, options.isDryRun) };
+      const isOpen = pending.some(({ chunk }) => isSent(chunk)) || shared.aside.isInDoubt();
+      const failure = options.isDryRun ? toCliFailure(end, 'read') : toEnd(end, isOpen);
+      return { ok: false, failure };
     }
     isRenewed = isTokenRefused;
     failures += 1;
@@ -149,11 +128,6 @@ async function takeInput(state: State, options: SenderOptions): Promise<void> {
   if (state.pending.length === 0) state.shared.progressAtMs = options.clock.now();
   if (chunk) state.pending.push({ chunk, sent: [], held: new Set() });
   else state.isAtEnd = true;
-}
-
-function toEnd(failure: CallFailure, isDryRun: boolean): CliFailure {
-  const told = toCliFailure(failure, isDryRun ? 'read' : 'write');
-  return isDryRun ? told : { ...told, hint: told.hint ?? 'run the same command again to go on' };
 }
 
 /**

@@ -103,9 +103,8 @@ it('a locked wallet keeps only its own rows waiting, through a kill -9, and in o
     expect(told.map(({ description }) => description)).toEqual([...before, ...mine]);
     expect(told.at(-1)?.balance_after).toBe(String(45_000 + (id === stuck ? 100 : 0)));
   }
-  const results = parse(await readFile(`${file}.results.csv`, 'utf8'), {
-    columns: true,
-  }) as Record<string, string>[];
+  const text = await readFile(`${file}.results.csv`, 'utf8');
+  const results: Record<string, string>[] = parse(text, { columns: true });
   expect(results.map(({ row }) => Number(row))).toEqual(rows.map(({ row }) => row));
   expect(new Set(results.map(({ status }) => status))).toEqual(new Set(['done']));
   expect(new Set(results.map((row) => row['transaction_id'])).size).toBe(rows.length);
