@@ -179,7 +179,11 @@ async function runInto(
     return failUsage('dry-run', `an unfinished dry run is in ${batch.results}: remove its journal`);
   }
   if (resumed) {
-    await context.tell.note(`going on after row ${resumed.row}, where an earlier run stopped`);
+    const left =
+      resumed.aside.size > 0 ? `with ${resumed.aside.size} rows that were set aside, and ` : '';
+    await context.tell.note(
+      `going on ${left}after row ${resumed.row}, where an earlier run stopped`,
+    );
   }
   const reader = readRows(
     batch.file === '-' ? (context.io.stdin as AsyncIterable<Buffer>) : openInput(batch.file),

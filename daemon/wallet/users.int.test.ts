@@ -76,6 +76,22 @@ it.each(['a larger balance', 'an older seq'])(
   },
 );
 
+it('a time in the future that was put right is no longer refused', async () => {
+  const owner = randomUUID();
+  await createCommit(test.db)([buildCommand(owner)]);
+  const heads = createHeads();
+  const commit = createCommit(test.db, heads);
+  const ask = async () => {
+    await findByWallets(test.db, heads, 'BRL', findUsers)([owner]);
+    return commit([buildCommand(owner)]);
+  };
+  await test.query("UPDATE wallets SET settled_at = now() + interval '1 day'");
+  expect(await ask()).toMatchObject([{ ok: false, rejection: { reason: 'WALLET_CLOCK_AHEAD' } }]);
+  expect(await ask()).toMatchObject([{ ok: false, rejection: { reason: 'WALLET_CLOCK_AHEAD' } }]);
+  await test.query('UPDATE wallets SET settled_at = now()');
+  expect(await ask()).toMatchObject([{ ok: true, value: { entry: { seq: 2n } } }]);
+});
+
 it('a wallet whose row is of another user proves nothing', async () => {
   const [owner, other] = [randomUUID(), randomUUID()] as const;
   const taken = { ...walletOf(owner), userId: other };
