@@ -9,7 +9,7 @@ import { createProgressLine } from '../batch/progress.ts';
 import { formatHead, type ResultsFormat } from '../batch/results.ts';
 import { InputError, openInput, readRows, type InputFormat } from '../batch/rows.ts';
 import { runChunks, type RunEnd } from '../batch/run.ts';
-import { failedOf, ResultsError } from '../batch/run-files.ts';
+import { failedOf, ResultsError, type Progress } from '../batch/run-files.ts';
 import { summaryColumns, toSummaryJson, type Summary } from '../batch/summary.ts';
 import { checkResultsTarget } from '../batch/results-target.ts';
 import { askYes, checkConfirmable } from '../confirm.ts';
@@ -179,11 +179,7 @@ async function runInto(
     return failUsage('dry-run', `an unfinished dry run is in ${batch.results}: remove its journal`);
   }
   if (resumed) {
-    const left =
-      resumed.aside.size > 0 ? `with ${resumed.aside.size} rows that were set aside, and ` : '';
-    await context.tell.note(
-      `going on ${left}after row ${resumed.row}, where an earlier run stopped`,
-    );
+    await context.tell.note(describeResume(resumed));
   }
   const reader = readRows(
     batch.file === '-' ? (context.io.stdin as AsyncIterable<Buffer>) : openInput(batch.file),
@@ -222,6 +218,11 @@ async function runInto(
     }
     throw error;
   }
+}
+
+function describeResume({ row, aside }: Progress): string {
+  const left = aside.size > 0 ? `with ${aside.size} rows that were set aside, and ` : '';
+  return `going on ${left}after row ${row}, where an earlier run stopped`;
 }
 
 /** Says how it ended: the sums on stdout, the rest as an exit code. */

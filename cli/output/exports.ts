@@ -93,7 +93,7 @@ export function exportColumns(timezone: string): readonly Column<ExportRow>[] {
     // Most ranges are of whole days, and a table has no room for their midnights.
     const cell = (row: ExportRow): string | undefined =>
       show(row, formatLocalTime)?.replace(/ 00:00:00$/, '');
-    const table = { title, cell, isFlexible: true };
+    const table = { title, cell, isFlexible: true } as const;
     return { header, value: (row) => show(row, formatZonedTime), table };
   };
   return [
