@@ -53,6 +53,17 @@ describe('callRepeatedly', () => {
     expect((await run([overloaded, 'done'], 1_000)).count).toBe(1);
   });
 
+  test('a refusal that took a while is not asked for again where less time is left', async () => {
+    const busy = { ...refused, reason: 'WALLET_BUSY' } as const;
+    const { result, count, deadlines, nowMs } = await run([busy], 3_000, 1_000);
+    expect(result).toMatchObject({ ok: false, failure: { certainty: 'refused' } });
+    expect(count).toBe(2);
+    expect(nowMs).toBeLessThan(3_000);
+    expect(deadlines).toHaveLength(2);
+    // In doubt it is asked for to the end: only an answer of the ledger helps.
+    expect((await run([unknown, busy], 4_000, 1_000)).nowMs).toBeGreaterThanOrEqual(3_500);
+  });
+
   test('a connection that never stood is not tried again', async () => {
     expect((await run([unsent], 30_000)).count).toBe(1);
   });

@@ -28,9 +28,13 @@ export async function callRepeatedly<T>(
   const endMs = clock.now() + timeoutMs;
   let hadUnknownAttempt = false;
   for (let count = 1; ; count += 1) {
-    const result = await attempt(Math.min(endMs, clock.now() + attemptMs));
+    const beganAtMs = clock.now();
+    const result = await attempt(Math.min(endMs, beganAtMs + attemptMs));
     const pauseMs = result.ok ? 0 : pauseAfter(result.failure, count);
-    const hasTime = clock.now() + pauseMs < endMs;
+    // What was refused after a while would not be answered sooner: cut short, its outcome was unknown.
+    const isRefused = !result.ok && result.failure.certainty === 'refused';
+    const neededMs = isRefused && !hadUnknownAttempt ? clock.now() - beganAtMs : 0;
+    const hasTime = clock.now() + pauseMs + neededMs < endMs;
     if (result.ok || !hasTime || !isWorthAnother(result.failure, count, hadUnknownAttempt)) {
       return { result, hadUnknownAttempt };
     }

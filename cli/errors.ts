@@ -150,7 +150,7 @@ const hintByReason: Readonly<Record<Reason, string | undefined>> = {
     'choose another --idempotency-key, or look at what has it: wallet transactions show --idempotency-key KEY',
   EMAIL_TAKEN: 'wallet sign-in',
   WALLET_CLOCK_AHEAD: "ask the server's operator to check its clock",
-  WALLET_CORRUPT: "ask the server's operator to look into this wallet",
+  WALLET_CORRUPT: "nothing moves on it until the server's operator has put it right",
   DEAD_LETTER_SETTLED:
     'see what became of it: wallet dead-letters show ID, with the same --service',
   OVERLOADED: 'run the command again in a moment',
@@ -159,7 +159,7 @@ const hintByReason: Readonly<Record<Reason, string | undefined>> = {
   DATABASE_UNAVAILABLE: 'run the command again in a moment',
   AUTH_UNAVAILABLE: 'run the command again in a moment',
   WALLET_UNAVAILABLE: 'run the command again in a moment',
-  WALLET_BUSY: 'run the command again in a moment',
+  WALLET_BUSY: "run it again in a moment; if it stays locked, ask the server's operator",
   SHUTTING_DOWN: 'run the command again in a moment',
   STREAM_IDLE: 'run the command again',
   DEADLINE_EXCEEDED: 'run the command again, with a longer --timeout if need be',

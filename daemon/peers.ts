@@ -103,6 +103,18 @@ async function verifyKey(
   }
 }
 
+/** What the wallet service refuses for one wallet, while it answers for the others. */
+const walletRefusals: ReadonlyMap<string | undefined, Result<never>> = new Map([
+  [
+    'WALLET_CORRUPT',
+    refuse(
+      'WALLET_CORRUPT',
+      'the wallet does not agree with its last transaction: an operator has to look into it',
+    ),
+  ],
+  ['WALLET_BUSY', refuse('WALLET_BUSY', 'another transaction has the wallet locked: try again')],
+]);
+
 /** The wallet service as the statement service sees it. */
 export function createWalletPeer(address: () => string, credential: string, tls?: PeerTls) {
   const client = createPeerClient(WalletServiceClient, address, credential, tls);
@@ -116,8 +128,12 @@ export function createWalletPeer(address: () => string, credential: string, tls?
         return succeed({ seq: wallet?.seq ?? 0n, hash, lastAtMs, asOfMs: asOf?.getTime() ?? 0 });
       } catch (err) {
         const { reason, cause } = readPeerFailure(err);
-        if (reason !== 'USER_NOT_FOUND') throw cause;
-        return refuse('USER_NOT_FOUND', `there is no user ${userId}`, { field: 'user_id', userId });
+        if (reason === 'USER_NOT_FOUND') {
+          return refuse(reason, `there is no user ${userId}`, { field: 'user_id', userId });
+        }
+        const ofWallet = walletRefusals.get(reason);
+        if (!ofWallet) throw cause;
+        return ofWallet;
       }
     },
     readLedger: (walletId: string | undefined, after: LedgerPlace) =>

@@ -11,6 +11,15 @@ import {
   type JournalOptions,
   type Progress,
 } from './run-files.ts';
+import { sortedOf, sortResults } from './sort-results.ts';
+
+/** How far a run got with some results. */
+type Line = Pick<Progress, 'row' | 'digest' | 'counts'> & {
+  /** Rows that are set aside from now on. */
+  readonly aside?: readonly number[];
+  /** Rows that were set aside and have results now. */
+  readonly back?: readonly number[];
+};
 
 /**
  * The results of a run and the journal beside them; results count once they are on the disk.
@@ -23,7 +32,7 @@ export type Journal = {
   /** Before rows up to this one are sent. */
   noteSent(row: number): Promise<void>;
   /** Hands over results, to be written in order. Resolves once there is room for more. */
-  append(text: string, progress: Pick<Progress, 'row' | 'digest' | 'counts'>): Promise<void>;
+  append(text: string, progress: Line): Promise<void>;
   /** All is done: the results get their name, and the journal goes. */
   finish(): Promise<void>;
   /** Whatever was handed over is written. */
@@ -53,7 +62,7 @@ async function openFiles(options: JournalOptions): Promise<Outcome<Journal>> {
   // A line that was cut off must not take the next one with it.
   else if (!left.endsWith('\n')) await journal.appendFile('\n');
   if (!begun) await files.journal.add({ run, startedAtMs });
-  const writer = createWriter(files, resumed?.bytes ?? 0);
+  const writer = createWriter(files, resumed);
   const sent = createSentNotes(files.journal, resumed?.sentRow ?? 0);
   if (!resumed?.bytes) await writer.write(options.head);
   await syncDir(dirname(path));
@@ -68,12 +77,22 @@ async function openFiles(options: JournalOptions): Promise<Outcome<Journal>> {
       await journal.close();
     }
   };
+  const finish = async (): Promise<void> => {
+    await writer.drain();
+    const sorted = writer.hasLate() ? await sortResults(partial, path) : undefined;
+    const sortedIdentity = await sorted?.stat();
+    await sorted?.close();
+    await close();
+    await (sortedIdentity
+      ? publish(options, { file: sortedIdentity, partial: sortedOf(path) })
+      : publish(options, { file: identity, partial: partialOf(path) }));
+  };
   return succeed({
     resumed,
     startedAtMs,
     noteSent: (row) => told(sent.note(row)),
-    append: (text, progress) => told(writer.append(text, progress)),
-    finish: () => told(close().then(() => publish(options, identity))),
+    append: (text, line) => told(writer.append(text, line)),
+    finish: () => told(finish()),
     close: () => told(close()),
   });
 }
@@ -97,10 +116,7 @@ function createLines(file: FileHandle) {
 }
 
 type Files = { readonly partial: FileHandle; readonly journal: ReturnType<typeof createLines> };
-type Results = {
-  readonly text: string;
-  readonly progress: Pick<Progress, 'row' | 'digest' | 'counts'>;
-};
+type Results = { readonly text: string; readonly line: Line };
 
 /** Results that are handed over and not yet written, in chunks. */
 const maxWaiting = 16;
@@ -110,8 +126,9 @@ const maxWaiting = 16;
  * line in the journal follows them to the disk in its own time: without it, rows are only asked
  * for again under their keys.
  */
-function createWriter({ partial, journal }: Files, startBytes: number) {
-  let bytes = startBytes;
+function createWriter({ partial, journal }: Files, resumed: Progress | undefined) {
+  let bytes = resumed?.bytes ?? 0;
+  let hasLate = resumed?.hasLate ?? false;
   let waiting: Results[] = [];
   let writing: Promise<void> | undefined;
   let hasFailed = false;
@@ -124,12 +141,13 @@ function createWriter({ partial, journal }: Files, startBytes: number) {
     }
   };
   const writeAll = async (): Promise<void> => {
-    for (let last = waiting.at(-1); last; last = waiting.at(-1)) {
+    while (waiting.length > 0) {
       const text = waiting.map((results) => results.text).join('');
+      const line = join(waiting.map((results) => results.line));
       waiting = [];
       await write(text);
       await partial.datasync();
-      await journal.add({ ...last.progress, bytes });
+      await journal.add({ ...line, bytes });
     }
     writing = undefined;
   };
@@ -139,8 +157,11 @@ function createWriter({ partial, journal }: Files, startBytes: number) {
   return {
     write,
     drain,
-    append: async (text: string, progress: Results['progress']): Promise<void> => {
-      waiting.push({ text, progress });
+    /** True if results came after those of later rows. */
+    hasLate: () => hasLate,
+    append: async (text: string, line: Line): Promise<void> => {
+      waiting.push({ text, line });
+      hasLate ||= (line.back ?? []).length > 0;
       if (!writing) {
         writing = writeAll();
         // It is told to the next who hands results over, and to who closes.
@@ -150,6 +171,20 @@ function createWriter({ partial, journal }: Files, startBytes: number) {
       }
       if (hasFailed || waiting.length >= maxWaiting) await drain();
     },
+  };
+}
+
+/** Several lines as one. A row that is set aside and back within them is back. */
+function join(lines: readonly Line[]): Line {
+  const aside = lines.flatMap((line) => line.aside ?? []);
+  const back = lines.flatMap((line) => line.back ?? []);
+  const last = lines.at(-1);
+  if (!last) throw new Error('there is no line');
+  const { row, digest, counts } = last;
+  return {
+    ...{ row, digest, counts },
+    ...(aside.length > 0 && { aside }),
+    ...(back.length > 0 && { back }),
   };
 }
 

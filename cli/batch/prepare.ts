@@ -10,10 +10,15 @@ import { checkRow, isValid, type CheckedRow, type RowDefaults } from './check.ts
 import type { Progress } from './run-files.ts';
 import { createKeyMaker, type KeyMaker } from './keys.ts';
 import { InputError, type RawRow, type RowReader } from './rows.ts';
-import type { Chunk, PreparedRow } from './send.ts';
-
-/** A chunk, and the digest of the input up to its last row. */
-export type PreparedChunk = Chunk & { readonly digest: string };
+import {
+  countFitting,
+  isItemRow,
+  maxBytes,
+  maxRows,
+  sizeOf,
+  type Chunk,
+  type PreparedRow,
+} from './chunk.ts';
 
 export type SourceOptions = {
   readonly context: Pick<Context, 'caller'>;
@@ -25,24 +30,20 @@ export type SourceOptions = {
   readonly resumed: Progress | undefined;
 };
 
-/** The most that a message of the server's has room for is 1,024. */
-const maxRows = 1_000;
-/** Well below what one message may carry (256 KiB). */
-const maxBytes = 200 * 1024;
-/** The most that everything but texts takes in a message: ids, a key that is made, numbers. */
-const itemBytes = 150;
 /** The most users that may be asked for at once. */
 const maxAsked = 1_000;
 const maxKnownUsers = 100_000;
 
-/** Reads, checks and names rows, a chunk at a time. Throws InputError where the input is none. */
-export async function* prepareChunks(
-  options: SourceOptions,
-): AsyncGenerator<Outcome<PreparedChunk>, void> {
+/**
+ * Reads, checks and names rows, a chunk at a time; first those that an earlier run had set aside.
+ * Throws InputError where the input is none.
+ */
+export async function* prepareChunks(options: SourceOptions): AsyncGenerator<Outcome<Chunk>, void> {
   const { reader, resumed } = options;
   const keys = createKeyMaker(options.batchId);
   const users = createUsers(options);
   const digest = createHash('sha256');
+  const late: PreparedRow[] = [];
   for await (const piece of reader.rows) {
     for (const raws of cut(piece, resumed?.row ?? 0)) {
       digest.update(raws.map(toDigested).join(''));
@@ -55,11 +56,17 @@ export async function* prepareChunks(
       const rows = checked.map((row) => (isValid(row) ? prepare(row, known.value, keys) : row));
       const last = raws.at(-1)?.row ?? 0;
       if (resumed && last <= resumed.row) {
-        if (last === resumed.row) checkSame(digest, resumed);
+        late.push(...markSent(rows, resumed).filter(({ row }) => resumed.aside.has(row)));
+        if (last < resumed.row) continue;
+        checkSame(digest, resumed);
+        while (late.length > 0) {
+          const first = late.splice(0, countFitting(late));
+          yield succeed({ rows: first, digest: resumed.digest, isLate: true });
+        }
         continue;
       }
-      const wasSent = last <= (resumed?.sentRow ?? 0);
-      yield succeed({ rows, wasSent, digest: digest.copy().digest('hex') });
+      const hex = digest.copy().digest('hex');
+      yield succeed({ rows: markSent(rows, resumed), digest: hex, isLate: false });
     }
   }
 }
@@ -70,7 +77,8 @@ function* cut(piece: readonly RawRow[], resumedRow: number): Iterable<readonly R
   let bytes = 0;
   for (const raw of piece) {
     rows.push(raw);
-    bytes += itemBytes + textBytes(raw);
+    const { description, merchant, key } = raw.cells;
+    bytes += sizeOf(description, merchant, key);
     if (rows.length < maxRows && bytes < maxBytes && raw.row !== resumedRow) continue;
     yield rows;
     rows = [];
@@ -82,16 +90,19 @@ function* cut(piece: readonly RawRow[], resumedRow: number): Iterable<readonly R
 const toDigested = ({ row, cells, problem }: RawRow): string =>
   JSON.stringify([row, cells, problem]);
 
-/** At most so many bytes are in the texts of a row that are sent: three for each UTF-16 unit. */
-const textBytes = ({ cells: { description = '', merchant = '', key = '' } }: RawRow): number =>
-  3 * (description.length + merchant.length + key.length);
-
 function checkSame(digest: Hash, resumed: Progress): void {
   if (digest.copy().digest('hex') === resumed.digest) return;
   throw new InputError(
     `the input has changed before row ${resumed.row + 1}, where the unfinished run stopped: start ` +
       'again with other --results; rows that were done keep their keys and are not paid again',
   );
+}
+
+/** Rows that an earlier run may have sent. */
+function markSent(rows: PreparedRow[], resumed: Progress | undefined): PreparedRow[] {
+  const sentRow = resumed?.sentRow ?? 0;
+  for (const row of rows) if (isItemRow(row) && row.row <= sentRow) row.wasSent = true;
+  return rows;
 }
 
 function prepare(
@@ -115,7 +126,7 @@ function prepare(
     metadata: {},
     idempotencyKey: keys.keyOf(row, userId),
   };
-  return { row: row.row, userId, item };
+  return { row: row.row, userId, item, wasSent: false };
 }
 
 /** Users by what rows call them: ids stand for themselves, addresses are asked for in bulk. */

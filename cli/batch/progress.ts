@@ -3,7 +3,8 @@ import { paintFor, type Manner } from '../tell.ts';
 import { failedOf, totalOf, type Counts } from './run-files.ts';
 
 export type ProgressLine = {
-  update(counts: Counts): Promise<void>;
+  /** `waiting`: rows that are set aside. */
+  update(counts: Counts, waiting: number): Promise<void>;
   /** Takes the line away, so that other lines can follow. */
   clear(): Promise<void>;
 };
@@ -26,7 +27,7 @@ export function createProgressLine(options: {
   let firstTotal: number | undefined;
   let firstPart = 0;
   return {
-    update: async (counts) => {
+    update: async (counts, waiting) => {
       const total = totalOf(counts);
       firstTotal ??= total;
       const part = partOf(total);
@@ -41,6 +42,7 @@ export function createProgressLine(options: {
         part === undefined ? '' : `${Math.floor(part * 100)} %`,
         `${total} rows`,
         failed > 0 ? chalk.red(`${failed} failed`) : '',
+        waiting > 0 ? chalk.yellow(`${waiting} waiting`) : '',
         `${Math.round(rate)}/s`,
         left === undefined ? '' : `${left} left`,
       ];

@@ -9,7 +9,8 @@ import { formatCsvHeader, formatCsvRows, type CsvColumn } from '../output/csv.ts
 import { toJsonText } from '../output/plain.ts';
 import type { InvalidRow } from './check.ts';
 import { batchColumns } from './rows.ts';
-import type { Chunk, PreparedRow } from './send.ts';
+import type { AnsweredRow } from './answers.ts';
+import { isItemRow, type ItemRow } from './chunk.ts';
 
 export type RowStatus = 'done' | 'replayed' | 'rejected' | 'unknown' | 'invalid';
 
@@ -64,22 +65,17 @@ export async function isResultsHead(file: FileHandle): Promise<boolean> {
 const skewMs = 60_000;
 
 /**
- * The rows of a chunk with what became of them. A row that was sent before without an answer and
+ * What became of rows. A row that was sent before without an answer and
  * is found there is this run's own doing, unless it is older than the run.
  */
 export function toResults(
-  chunk: Chunk,
-  answers: readonly TransactionResult[],
+  answered: readonly AnsweredRow[],
   run: { readonly startedAtMs: number; readonly isDryRun: boolean },
 ): RowResult[] {
-  let next = 0;
-  // A dry run leaves nothing behind that could be in doubt.
-  const isInDoubt = chunk.wasSent && !run.isDryRun;
-  return chunk.rows.map((row) => {
-    if (!('item' in row)) return toInvalid(row);
-    const answer = answers[next];
-    next += 1;
-    return toResult(row, answer, isInDoubt, run.startedAtMs);
+  return answered.map(({ row, answer }) => {
+    if (!isItemRow(row)) return toInvalid(row);
+    // A dry run leaves nothing behind that could be in doubt.
+    return toResult(row, answer, row.wasSent && !run.isDryRun, run.startedAtMs);
   });
 }
 
@@ -90,7 +86,7 @@ function toInvalid({ row, reason, field }: InvalidRow): RowResult {
 }
 
 function toResult(
-  { row, userId }: Extract<PreparedRow, { item: unknown }>,
+  { row, userId }: ItemRow,
   answer: TransactionResult | undefined,
   isInDoubt: boolean,
   startedAtMs: number,

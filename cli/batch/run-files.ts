@@ -24,7 +24,7 @@ export const totalOf = (counts: Counts): number => counts.done + counts.replayed
 
 /** How far a run got. */
 export type Progress = {
-  /** The last row with a result. */
+  /** The last row that has a result or is set aside. */
   readonly row: number;
   /** No row after this one was sent. */
   readonly sentRow: number;
@@ -34,6 +34,10 @@ export type Progress = {
   readonly digest: string;
   readonly counts: Counts;
   readonly startedAtMs: number;
+  /** Rows up to `row` without a result: their wallets were locked. */
+  readonly aside: ReadonlySet<number>;
+  /** Some results came after those of later rows. */
+  readonly hasLate: boolean;
 };
 
 /** The results or their journal cannot be written. */
@@ -67,13 +71,13 @@ type OpenFiles = {
 /** The results get their name, and the journal goes. */
 export async function publish(
   { path, replaced }: JournalOptions,
-  identity: FileIdentity,
+  results: { readonly file: FileIdentity; readonly partial: string },
 ): Promise<void> {
-  const partial = partialOf(path);
-  if (!(await publishFile({ file: identity, partial }, path, replaced))) {
+  if (!(await publishFile(results, path, replaced))) {
     throw new ResultsError(`${path} was made meanwhile, and is not overwritten`);
   }
   await rm(journalOf(path), { force: true });
+  await rm(partialOf(path), { force: true });
   await syncDir(dirname(path));
 }
 
@@ -161,16 +165,32 @@ function readJournal(text: string): Begun | undefined {
     return undefined;
   }
   const startedAtMs = head['startedAtMs'];
-  const last = lines.findLast((line) => typeof line?.['bytes'] === 'number');
+  const counted = lines.filter((line) => typeof line?.['bytes'] === 'number');
+  const last = counted.at(-1);
   const sent = lines.findLast((line) => typeof line?.['sentRow'] === 'number');
   const progress = last && {
     ...(last as unknown as Omit<Progress, 'sentRow' | 'startedAtMs'>),
     sentRow: (sent?.['sentRow'] as number | undefined) ?? 0,
     startedAtMs,
+    ...readAside(counted),
   };
   const sentOnly = sent && {
-    ...{ row: 0, bytes: 0, digest: '', counts: noCounts, startedAtMs },
+    ...{ row: 0, bytes: 0, digest: '', counts: noCounts, startedAtMs, ...readAside([]) },
     sentRow: sent['sentRow'] as number,
   };
   return { run: head['run'] as Begun['run'], startedAtMs, progress: progress ?? sentOnly };
+}
+
+/** Which rows lines of a journal leave set aside. */
+function readAside(lines: readonly (Record<string, unknown> | undefined)[]) {
+  const aside = new Set<number>();
+  let hasLate = false;
+  for (const line of lines) {
+    for (const row of (line?.['aside'] as number[] | undefined) ?? []) aside.add(row);
+    for (const row of (line?.['back'] as number[] | undefined) ?? []) {
+      aside.delete(row);
+      hasLate = true;
+    }
+  }
+  return { aside, hasLate };
 }

@@ -1,83 +1,78 @@
+import { WalletServiceService } from '../../protos/gen/digitalwallet/wallet/v1/wallet.ts';
+import { isAboutToken } from '../caller.ts';
+import { toCliFailure, toLostFailure, type CallFailure } from '../errors.ts';
+import { succeed, type Outcome } from '../failures.ts';
 import {
-  WalletServiceService,
-  type StreamTransactionsRequest,
-  type StreamTransactionsResponse,
-  type TransactionItem,
-  type TransactionResult,
-} from '../../protos/gen/digitalwallet/wallet/v1/wallet.ts';
-import type { Clock } from '../call.ts';
-import { isAboutToken, type Caller } from '../caller.ts';
-import { toCliFailure, toLostFailure, transientReasons, type CallFailure } from '../errors.ts';
-import { succeed, type CliFailure, type Outcome } from '../failures.ts';
-import type { MessageStream } from '../stream.ts';
-import type { InvalidRow } from './check.ts';
-
-/** A row on its way: with the item that is sent for it, or with the reason why none is. */
-export type PreparedRow =
-  { readonly row: number; readonly userId: string; readonly item: TransactionItem } | InvalidRow;
-
-/** Rows that travel together, in one message. */
-export type Chunk = {
-  readonly rows: readonly PreparedRow[];
-  /** Sent before without an answer: what is found there may be our own doing. */
-  wasSent: boolean;
-};
-
-export type SenderOptions = {
-  readonly caller: Caller;
-  readonly clock: Clock;
-  readonly isDryRun: boolean;
-  readonly timeoutMs: number;
-  /** The next chunk, or undefined at the end of the input. */
-  readonly next: () => Promise<Chunk | undefined>;
-  /** Before a chunk is sent for the first time. */
-  readonly onSend: (chunk: Chunk) => Promise<void>;
-  /** A chunk with a result for each row that was sent, in order. */
-  readonly onResults: (chunk: Chunk, results: readonly TransactionResult[]) => Promise<void>;
-  readonly onRetry: (why: string) => Promise<void>;
-};
-
-type Stream = MessageStream<StreamTransactionsRequest, StreamTransactionsResponse>;
+  isBusy,
+  readResults,
+  toEnd,
+  waitForServer,
+  withPeek,
+  type Answered,
+  type AnsweredRow,
+  type TransactionStream,
+} from './answers.ts';
+import { createAside } from './aside.ts';
+import { isItemRow, type Chunk, type ItemRow } from './chunk.ts';
+import { createRetries, type Retries } from './retry.ts';
+import { patienceMs, type SenderOptions, type Shared } from './sender.ts';
 
 /** Chunks in flight: as many as the server has in hand, and some on their way to it. */
 const maxInFlight = 6;
-/** Without any progress for so long the run ends; it can be resumed. */
-const patienceMs = 120_000;
 const maxPauseMs = 5_000;
 const maxFirstFailures = 2;
-/** Well below the time after which a server ends an idle stream. */
-const keepOpenMs = 20_000;
 
-/** How the sending ended: all answered, or why not, and whether something is left open. */
-export type Sent = Outcome<undefined> & { readonly isOpen?: boolean };
+/** A chunk without an answer: which of its rows were written to the stream, and which must wait. */
+type Pending = { readonly chunk: Chunk; sent: ItemRow[]; held: Set<ItemRow> };
 
 /** What outlives a stream: the rows without an answer, and the input that is being waited for. */
 type State = {
-  readonly pending: Chunk[];
+  readonly pending: Pending[];
+  readonly shared: Shared;
+  readonly retries: Retries;
   input: Promise<Chunk | undefined> | undefined;
   isAtEnd: boolean;
   answered: number;
-  progressAtMs: number;
 };
 
 /**
  * Sends chunks through a stream and gives their results in order. After a loss, or a refusal that
  * will pass, everything that has no answer yet goes again from there on, in order and under the
  * same keys; so nothing is done twice, and no row overtakes an earlier one of its wallet. A stream
- * that the server ends while the input has no rows is opened again with the next of them.
+ * that the server ends while the input has no rows is opened again with the next of them. Rows of a
+ * wallet that is locked are set aside and tried again beside the others (retry.ts).
  */
-export async function sendChunks(options: SenderOptions): Promise<Sent> {
+export async function sendChunks(options: SenderOptions): Promise<Outcome<undefined>> {
+  const progressAtMs = options.clock.now();
+  const shared: Shared = {
+    ...{ aside: createAside(), progressAtMs, blockedSinceMs: undefined, isOver: false },
+  };
+  const retries = createRetries(shared, options);
+  const state: State = {
+    ...{ pending: [], shared, retries, input: undefined, isAtEnd: false, answered: 0 },
+  };
+  try {
+    const sent = await sendAll(state, options);
+    shared.isOver = !sent.ok;
+    const failure = await retries.finish();
+    return failure && sent.ok ? { ok: false, failure } : sent;
+  } catch (error) {
+    shared.isOver = true;
+    await retries.finish().catch(() => undefined);
+    throw error;
+  }
+}
+
+async function sendAll(state: State, options: SenderOptions): Promise<Outcome<undefined>> {
   const { clock } = options;
-  const pending: Chunk[] = [];
-  const progressAtMs = clock.now();
-  const state: State = { pending, input: undefined, isAtEnd: false, answered: 0, progressAtMs };
+  const { pending, shared } = state;
   let isRenewed = false;
   for (let failures = 0; ;) {
     const opened = await options.caller.openStream(
       WalletServiceService.streamTransactions,
       isRenewed,
     );
-    if (!opened.ok) return { ...opened, isOpen: pending.length > 0 };
+    if (!opened.ok) return opened;
     const before = state.answered;
     const end = opened.value.ok
       ? await runStream(opened.value.value, state, options)
@@ -95,10 +90,12 @@ export async function sendChunks(options: SenderOptions): Promise<Sent> {
     const isHopeless = isTokenRefused ? isRenewed && failures > 0 : !canPass;
     // Before anything was sent nobody needs to wait for a server that is not there.
     const isLate =
-      clock.now() - state.progressAtMs > patienceMs ||
-      (failures >= maxFirstFailures && !pending.some((chunk) => chunk.wasSent));
+      clock.now() - shared.progressAtMs > patienceMs ||
+      (failures >= maxFirstFailures && !pending.some(({ chunk }) => isSent(chunk)));
     if (isHopeless || isLate || (options.isDryRun && hasProgress)) {
-      return { ok: false, failure: toEnd(end, options.isDryRun), isOpen: pending.length > 0 };
+      const isOpen = pending.some(({ chunk }) => isSent(chunk)) || shared.aside.isInDoubt();
+      const failure = options.isDryRun ? toCliFailure(end, 'read') : toEnd(end, isOpen);
+      return { ok: false, failure };
     }
     isRenewed = isTokenRefused;
     failures += 1;
@@ -107,10 +104,17 @@ export async function sendChunks(options: SenderOptions): Promise<Sent> {
   }
 }
 
-/** Asks for the next chunk, unless that is under way; rejects where the input cannot be read. */
+const isSent = ({ rows }: Chunk): boolean => rows.some((row) => isItemRow(row) && row.wasSent);
+
+/**
+ * Asks for the next chunk, unless that is under way; rejects where the input cannot be read. There
+ * is none where too many rows wait for their wallets.
+ */
 function askForInput(state: State, options: SenderOptions): Promise<Chunk | undefined> {
   if (!state.input) {
-    state.input = options.next();
+    state.input = state.retries
+      .whenRoom()
+      .then(() => (state.retries.hasGivenUp() ? undefined : options.next()));
     // Awaited later, if at all; a failure must not count as unhandled until then.
     state.input.catch(() => undefined);
   }
@@ -121,14 +125,9 @@ function askForInput(state: State, options: SenderOptions): Promise<Chunk | unde
 async function takeInput(state: State, options: SenderOptions): Promise<void> {
   const chunk = await askForInput(state, options);
   state.input = undefined;
-  if (state.pending.length === 0) state.progressAtMs = options.clock.now();
-  if (chunk) state.pending.push(chunk);
+  if (state.pending.length === 0) state.shared.progressAtMs = options.clock.now();
+  if (chunk) state.pending.push({ chunk, sent: [], held: new Set() });
   else state.isAtEnd = true;
-}
-
-function toEnd(failure: CallFailure, isDryRun: boolean): CliFailure {
-  const told = toCliFailure(failure, isDryRun ? 'read' : 'write');
-  return isDryRun ? told : { ...told, hint: told.hint ?? 'run the same command again to go on' };
 }
 
 /**
@@ -136,19 +135,19 @@ function toEnd(failure: CallFailure, isDryRun: boolean): CliFailure {
  * was nothing to send, otherwise why it has to go again.
  */
 async function runStream(
-  opened: Stream,
+  opened: TransactionStream,
   state: State,
   options: SenderOptions,
 ): Promise<'done' | 'rested' | CallFailure> {
-  const { clock, isDryRun } = options;
-  const { pending } = state;
+  const { clock, isDryRun, timeoutMs } = options;
+  const { pending, shared } = state;
   const stream = withPeek(opened);
   let written = 0;
   let answer: Promise<Answered> | undefined;
   try {
     for (;;) {
-      for (let chunk = pending[written]; chunk; chunk = pending[written]) {
-        await writeChunk(stream, chunk, options);
+      for (let next = pending[written]; next; next = pending[written]) {
+        await writeChunk(stream, next, shared, options);
         written += 1;
       }
       const [first] = pending;
@@ -157,7 +156,7 @@ async function runStream(
         const last = await stream.read();
         return last.ok ? 'done' : last.failure;
       }
-      if (first) answer ??= readResults(stream, first, options.timeoutMs);
+      if (first) answer ??= readResults(stream, first.sent, { timeoutMs, mayBeBusy: !isDryRun });
       const events: Promise<'input' | 'message' | 'time' | Answered>[] = [
         answer ?? waitForServer(stream, isDryRun),
       ];
@@ -178,100 +177,77 @@ async function runStream(
         return event.failure;
       } else if (first) {
         answer = undefined;
-        await options.onResults(first, event.value);
         pending.shift();
         written -= 1;
         state.answered += 1;
-        state.progressAtMs = clock.now();
+        shared.progressAtMs = clock.now();
+        await takeResults(first, event.value, state, options);
       }
     }
   } finally {
     stream.cancel();
-    for (const chunk of pending.slice(0, written)) chunk.wasSent = true;
+    for (const entry of pending) {
+      for (const row of entry.sent) row.wasSent = true;
+      for (const row of entry.held) shared.aside.release(row);
+      Object.assign(entry, { sent: [], held: new Set() });
+    }
   }
 }
 
-async function writeChunk(stream: Stream, chunk: Chunk, options: SenderOptions): Promise<void> {
-  const items = itemsOf(chunk);
-  if (items.length === 0) return;
-  if (!chunk.wasSent) await options.onSend(chunk);
-  await stream.write({ items, dryRun: options.isDryRun });
-}
-
-/**
- * While there is nothing to send: `message` once the server says something, which can only be the
- * end of the stream. A dry run is over with its stream, so it is kept open by an empty message, and
- * has empty answers: then `time`, when the next is due.
- */
-function waitForServer(stream: PeekStream, isDryRun: boolean): Promise<'message' | 'time'> {
-  const message = stream.peek().then(() => 'message' as const);
-  if (!isDryRun) return message;
-  const time = new Promise<'time'>((resolve) => {
-    setTimeout(() => resolve('time'), keepOpenMs).unref();
-  });
-  return Promise.race([message, time]);
-}
-
-type PeekStream = Stream & {
-  /** The next message, which `read` gives again. */
-  peek(): ReturnType<Stream['read']>;
-};
-
-function withPeek(stream: Stream): PeekStream {
-  let ahead: ReturnType<Stream['read']> | undefined;
-  return {
-    ...stream,
-    peek: () => (ahead ??= stream.read()),
-    read: () => {
-      const next = ahead ?? stream.read();
-      ahead = undefined;
-      return next;
-    },
-  };
-}
-
-const lost = (message: string): Answered => ({ ok: false, failure: toLostFailure(message) });
-
-const itemsOf = (chunk: Chunk): TransactionItem[] =>
-  chunk.rows.flatMap((row) => ('item' in row ? [row.item] : []));
-
-type Answered =
-  | { readonly ok: true; readonly value: readonly TransactionResult[] }
-  | { readonly ok: false; readonly failure: CallFailure };
-
-/** The results of one chunk; a refusal among them that will pass fails it as a whole. */
-async function readResults(stream: Stream, chunk: Chunk, timeoutMs: number): Promise<Answered> {
-  const expected = itemsOf(chunk).length;
-  const results: TransactionResult[] = [];
-  while (results.length < expected) {
-    const read = await withTimeout(stream, timeoutMs);
-    if (!read.ok) return read;
-    if (read.value === undefined) return lost('the stream ended early');
-    results.push(...read.value.results);
+/** Writes the rows of a chunk, but for those of wallets of which earlier rows wait. */
+async function writeChunk(
+  stream: TransactionStream,
+  entry: Pending,
+  { aside }: Shared,
+  options: SenderOptions,
+): Promise<void> {
+  for (const row of entry.chunk.rows) {
+    if (!isItemRow(row)) continue;
+    if (!aside.mustWait(row)) {
+      entry.sent.push(row);
+      continue;
+    }
+    aside.hold(row);
+    entry.held.add(row);
   }
-  if (results.length > expected) return lost('too many results came');
-  for (const { outcome } of results) {
-    if (outcome?.$case !== 'refusal') continue;
-    const { reason, message, metadata } = outcome.value;
-    if (!(transientReasons as ReadonlySet<string>).has(reason)) continue;
-    return { ok: false, failure: { ...toLostFailure(message), certainty: 'refused', metadata } };
-  }
-  return { ok: true, value: results };
+  const last = entry.sent.at(-1);
+  if (!last) return;
+  if (entry.sent.some(({ wasSent }) => !wasSent)) await options.onSend(last.row);
+  await stream.write({ items: entry.sent.map(({ item }) => item), dryRun: options.isDryRun });
 }
 
-/** A server that hangs is told from one that is busy by the time for one request. */
-async function withTimeout(stream: Stream, timeoutMs: number) {
-  const late = { isLate: false };
-  const timer = setTimeout(() => {
-    late.isLate = true;
-    stream.cancel();
-  }, timeoutMs);
-  try {
-    const read = await stream.read();
-    return late.isLate && !read.ok
-      ? { ok: false as const, failure: toLostFailure('no answer in time') }
-      : read;
-  } finally {
-    clearTimeout(timer);
+/** Hands on what became of a chunk's rows; those whose wallets are locked, or that follow such, wait. */
+async function takeResults(
+  { chunk, sent, held }: Pending,
+  answers: Extract<Answered, { ok: true }>['value'],
+  { shared: { aside }, retries }: State,
+  options: SenderOptions,
+): Promise<void> {
+  const nowMs = options.clock.now();
+  const answered: AnsweredRow[] = [];
+  const waiting: ItemRow[] = [];
+  const busy: ItemRow[] = [];
+  let next = 0;
+  for (const row of chunk.rows) {
+    if (!isItemRow(row)) {
+      answered.push({ row });
+      continue;
+    }
+    const isHeld = held.has(row);
+    const answer = isHeld ? undefined : answers[next++];
+    if (!options.isDryRun && isBusy(answer)) {
+      aside.hold(row);
+      busy.push(row);
+    } else if (!isHeld) {
+      answered.push({ row, ...(answer && { answer }) });
+      continue;
+    }
+    aside.enqueue(row, nowMs);
+    waiting.push(row);
   }
+  if (next !== sent.length) throw new Error('the answers are not those of the rows');
+  if (!chunk.isLate) await options.onResults(chunk, answered, waiting);
+  else if (answered.length > 0) await options.onLateResults(answered);
+  for (const row of busy) await options.onBusy(row);
+  retries.start();
 }

@@ -1,10 +1,18 @@
 import { findExponent } from '../../core/currencies.ts';
 import { WalletServiceService } from '../../protos/gen/digitalwallet/wallet/v1/wallet.ts';
 import type { Context } from '../context.ts';
-import { done, fail, failUsage, succeed, type CommandOutcome, type Outcome } from '../failures.ts';
+import {
+  done,
+  exitCodes,
+  fail,
+  failUsage,
+  succeed,
+  type CommandOutcome,
+  type Outcome,
+} from '../failures.ts';
 import { failUnknownCurrency } from '../money-move.ts';
 import { createListPrinter, printObject, type Column } from '../output/print.ts';
-import { formatMoney, toBalanceJson, type BalanceRow } from '../output/shapes.ts';
+import { formatBalance, isCorrupt, toBalanceJson, type BalanceRow } from '../output/shapes.ts';
 import { formatLocalTime } from '../output/time.ts';
 import { failUserRequired, isStaff } from '../confirm-move.ts';
 import type { Settings } from '../settings.ts';
@@ -91,6 +99,7 @@ async function printAll(
   const list = createListPrinter(context, columns(context.settings), toBalanceJson);
   let pageToken = '';
   let owner: string | undefined;
+  const corrupt: string[] = [];
   do {
     const method = WalletServiceService.listWallets;
     const listed = await context.caller.call(method, { userId, pageSize: 100, pageToken }, 'read');
@@ -100,9 +109,11 @@ async function printAll(
     if (owner !== undefined && others.length > 0) return failUserRequired();
     const rows: BalanceRow[] = [];
     for (const wallet of listed.value.wallets) {
-      const row = at
-        ? await getBalance(context, userId, wallet.currency, at)
-        : succeed({ wallet, asOf: listed.value.asOf });
+      if (isCorrupt(wallet)) corrupt.push(wallet.currency);
+      const row =
+        at && !isCorrupt(wallet)
+          ? await getBalance(context, userId, wallet.currency, at)
+          : succeed({ wallet, asOf: listed.value.asOf });
       if (!row.ok) return row;
       rows.push(row.value);
     }
@@ -110,12 +121,16 @@ async function printAll(
     pageToken = listed.value.nextPageToken;
   } while (pageToken !== '');
   await list.end(undefined, 'no wallets yet: the first deposit opens one');
-  return done;
+  if (corrupt.length === 0) return done;
+  await context.tell.alert(
+    `the wallet in ${corrupt.join(', ')} does not agree with its last transaction, so its balance is ` +
+      "not shown: ask the server's operator to look into it",
+  );
+  return succeed(exitCodes.refused);
 }
 
 function columns(settings: Settings): readonly Column<BalanceRow>[] {
-  const balanceOf = ({ wallet }: BalanceRow): string =>
-    formatMoney(wallet.balanceMinor, wallet.currency, wallet.exponent);
+  const balanceOf = ({ wallet }: BalanceRow): string | undefined => formatBalance(wallet);
   return [
     {
       header: 'balance',

@@ -9,7 +9,8 @@ import { createProgressLine } from '../batch/progress.ts';
 import { formatHead, type ResultsFormat } from '../batch/results.ts';
 import { InputError, openInput, readRows, type InputFormat } from '../batch/rows.ts';
 import { runChunks, type RunEnd } from '../batch/run.ts';
-import { failedOf, ResultsError, totalOf, type Counts } from '../batch/run-files.ts';
+import { failedOf, ResultsError, type Progress } from '../batch/run-files.ts';
+import { summaryColumns, toSummaryJson, type Summary } from '../batch/summary.ts';
 import { checkResultsTarget } from '../batch/results-target.ts';
 import { askYes, checkConfirmable } from '../confirm.ts';
 import { isStaff } from '../confirm-move.ts';
@@ -24,7 +25,7 @@ import {
 } from '../failures.ts';
 import type { FileIdentity } from '../files.ts';
 import { withLock } from '../lock.ts';
-import { printObject, type Column } from '../output/print.ts';
+import { printObject } from '../output/print.ts';
 import { formatCard } from '../output/table.ts';
 import { identifyCaller, resolveUser, type Caller } from '../users.ts';
 
@@ -178,7 +179,7 @@ async function runInto(
     return failUsage('dry-run', `an unfinished dry run is in ${batch.results}: remove its journal`);
   }
   if (resumed) {
-    await context.tell.note(`going on after row ${resumed.row}, where an earlier run stopped`);
+    await context.tell.note(describeResume(resumed));
   }
   const reader = readRows(
     batch.file === '-' ? (context.io.stdin as AsyncIterable<Buffer>) : openInput(batch.file),
@@ -219,6 +220,11 @@ async function runInto(
   }
 }
 
+function describeResume({ row, aside }: Progress): string {
+  const left = aside.size > 0 ? `with ${aside.size} rows that were set aside, and ` : '';
+  return `going on ${left}after row ${row}, where an earlier run stopped`;
+}
+
 /** Says how it ended: the sums on stdout, the rest as an exit code. */
 async function conclude(
   context: Context,
@@ -230,7 +236,8 @@ async function conclude(
   const failed = failedOf(counts);
   if (end.kind === 'finished') await journal.finish();
   else await journal.close();
-  const summary: Summary = { ...counts, batch, isComplete: end.kind === 'finished' };
+  const isComplete = end.kind === 'finished';
+  const summary: Summary = { ...counts, ...batch, waiting: end.waiting, isComplete };
   await printObject(context, summary, summaryColumns, toSummaryJson);
   if (end.kind === 'failed') return { ok: false, failure: end.failure };
   if (end.kind === 'interrupted') {
@@ -259,36 +266,3 @@ async function conclude(
   }
   return succeed(failed > 0 ? exitCodes.rowsFailed : exitCodes.done);
 }
-
-type Summary = Counts & { readonly batch: Batch; readonly isComplete: boolean };
-
-const toSummaryJson = (summary: Summary): object => ({
-  rows: totalOf(summary),
-  done: summary.done,
-  replayed: summary.replayed,
-  rejected: summary.rejected,
-  unknown: summary.unknown,
-  invalid: summary.invalid,
-  complete: summary.isComplete,
-  results: summary.batch.results + (summary.isComplete ? '' : '.partial'),
-  ...(summary.batch.isDryRun ? { dryRun: true } : {}),
-});
-
-const plain = (header: string, value: (summary: Summary) => string): Column<Summary> => ({
-  header,
-  value,
-  table: { title: header, cell: value },
-});
-
-const summaryColumns: readonly Column<Summary>[] = [
-  plain('rows', (summary) => String(totalOf(summary))),
-  plain(
-    'done',
-    ({ done, batch }) => `${done}${batch.isDryRun ? ' (dry run: nothing changed)' : ''}`,
-  ),
-  plain('replayed', ({ replayed }) => String(replayed)),
-  plain('rejected', ({ rejected }) => String(rejected)),
-  plain('unknown', ({ unknown }) => String(unknown)),
-  plain('invalid', ({ invalid }) => String(invalid)),
-  plain('results', ({ batch, isComplete }) => batch.results + (isComplete ? '' : '.partial')),
-];

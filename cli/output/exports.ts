@@ -93,7 +93,8 @@ export function exportColumns(timezone: string): readonly Column<ExportRow>[] {
     // Most ranges are of whole days, and a table has no room for their midnights.
     const cell = (row: ExportRow): string | undefined =>
       show(row, formatLocalTime)?.replace(/ 00:00:00$/, '');
-    return { header, value: (row) => show(row, formatZonedTime), table: { title, cell } };
+    const table = { title, cell, isFlexible: true } as const;
+    return { header, value: (row) => show(row, formatZonedTime), table };
   };
   return [
     // Never cut: every other command about an export asks for it.
@@ -109,7 +110,9 @@ export function exportColumns(timezone: string): readonly Column<ExportRow>[] {
     textColumn('rows_done', 'DONE', ({ made }) => made.rowsDone.toString(), cardOnly),
     textColumn('bytes', 'BYTES', ({ made }) => made.bytes?.toString(), { isCardOnly: true }),
     textColumn('sha256', 'SHA-256', ({ made }) => made.sha256, { isCardOnly: true }),
-    timeColumn('created_at', 'CREATED', timezone, ({ made }) => made.createdAt),
+    timeColumn('created_at', 'CREATED', timezone, ({ made }) => made.createdAt, {
+      isFlexible: true,
+    }),
     timeColumn('expires_at', 'EXPIRES', timezone, ({ made }) => made.expiresAt, cardOnly),
     textColumn('user_id', 'USER', ({ made }) => made.userId, { isId: true }),
     textColumn('requested_by', 'REQUESTED BY', ({ made }) => made.requestedBy, cardOnly),

@@ -4,6 +4,7 @@ import {
   Direction,
   type Transaction,
   type Wallet,
+  WalletStatus,
 } from '../../protos/gen/digitalwallet/wallet/v1/wallet.ts';
 import { nameOperation } from '../names.ts';
 import type { Column } from './print.ts';
@@ -144,13 +145,21 @@ export const dryRunColumn: Column<TransactionRow> = {
 
 export type BalanceRow = { readonly wallet: Wallet; readonly asOf: Date | undefined };
 
+export const isCorrupt = ({ status }: Wallet): boolean => status === WalletStatus.CORRUPT;
+
+/** Undefined where the server tells none: the wallet contradicts its last transaction. */
+export const formatBalance = (wallet: Wallet): string | undefined =>
+  isCorrupt(wallet)
+    ? undefined
+    : formatMoney(wallet.balanceMinor, wallet.currency, wallet.exponent);
+
 /** docs/cli.md, "JSON": the shape of a balance. */
 export function toBalanceJson({ wallet, asOf }: BalanceRow): object {
   return {
     walletId: wallet.id,
     userId: wallet.userId,
     currency: wallet.currency,
-    balance: formatMoney(wallet.balanceMinor, wallet.currency, wallet.exponent),
+    balance: formatBalance(wallet),
     seq: Number(wallet.seq),
     asOf: asOf?.toISOString(),
   };

@@ -1,7 +1,7 @@
 import { WalletStatus, type Wallet } from '../../protos/gen/digitalwallet/wallet/v1/wallet.ts';
 import { textColumn, timeColumn } from './columns.ts';
 import type { Column } from './print.ts';
-import { formatMoney } from './shapes.ts';
+import { formatBalance } from './shapes.ts';
 
 /** A wallet as printed; `isDryRun` says that what was asked for was not done. */
 export type WalletRow = { readonly wallet: Wallet; readonly isDryRun: boolean };
@@ -48,11 +48,12 @@ export const walletDryRunColumn: Column<WalletRow> = {
   table: { title: 'DRY RUN', cell: () => 'nothing was changed' },
 };
 
-const balanceOf = ({ wallet }: Pick<WalletRow, 'wallet'>): string =>
-  formatMoney(wallet.balanceMinor, wallet.currency, wallet.exponent);
+const balanceOf = ({ wallet }: Pick<WalletRow, 'wallet'>): string | undefined =>
+  formatBalance(wallet);
 
 /** `unknown` for a number from a newer server. */
-function nameStatus(status: WalletStatus): 'active' | 'frozen' | 'unknown' {
+function nameStatus(status: WalletStatus): 'active' | 'frozen' | 'corrupt' | 'unknown' {
+  if (status === WalletStatus.CORRUPT) return 'corrupt';
   if (status === WalletStatus.ACTIVE) return 'active';
   return status === WalletStatus.FROZEN ? 'frozen' : 'unknown';
 }

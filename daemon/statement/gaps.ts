@@ -14,51 +14,100 @@ const maxWallets = 50_000;
 const maxSuspects = 5_000;
 const maxAtOnce = 500;
 
+/** Of lines in one gap that have come, so many are counted. */
+const maxCounted = 1_000;
+
+// Of each gap its first missing line, and how many are missing. Where the gap's begin is not known, it
+// is the line after the last one before it.
 const missingSql = sql(
   'line_missing',
-  `SELECT wallet_id, seq FROM unnest($1::uuid[], $2::bigint[]) AS expected (wallet_id, seq)
-   WHERE NOT EXISTS (
-     SELECT FROM statement_lines AS l
-     WHERE l.wallet_id = expected.wallet_id AND l.seq = expected.seq)`,
+  `SELECT asked.wallet_id, asked.high, hole.first, asked.high - hole.first + 1 - rest.present AS missing
+   FROM unnest($1::uuid[], $2::bigint[], $3::bigint[]) AS asked (wallet_id, low, high)
+   CROSS JOIN LATERAL (
+     SELECT CASE WHEN asked.low > 0 THEN asked.low ELSE 1 + coalesce((
+       SELECT b.seq FROM statement_lines AS b
+       WHERE b.wallet_id = asked.wallet_id AND b.seq < asked.high
+       ORDER BY b.seq DESC LIMIT 1), 0) END AS low) AS begun
+   CROSS JOIN LATERAL (
+     SELECT CASE WHEN NOT EXISTS (
+       SELECT FROM statement_lines AS l
+       WHERE l.wallet_id = asked.wallet_id AND l.seq = begun.low) THEN begun.low ELSE (
+       SELECT l.seq + 1 FROM statement_lines AS l
+       WHERE l.wallet_id = asked.wallet_id AND l.seq >= begun.low AND l.seq < asked.high
+         AND NOT EXISTS (
+           SELECT FROM statement_lines AS n WHERE n.wallet_id = l.wallet_id AND n.seq = l.seq + 1)
+       ORDER BY l.seq LIMIT 1) END AS first) AS hole
+   CROSS JOIN LATERAL (
+     SELECT count(*) AS present FROM (
+       SELECT FROM statement_lines AS p
+       WHERE p.wallet_id = asked.wallet_id AND p.seq > hole.first AND p.seq <= asked.high
+       LIMIT ${maxCounted}) AS counted) AS rest
+   WHERE hole.first IS NOT NULL`,
 );
 
-type Place = { readonly walletId: string; readonly seq: bigint };
+type Row = { wallet_id: string; high: bigint; first: bigint; missing: bigint };
+
+/** Lines that may be missing, up to `high`. `low` is 0 where the first of them is not known. */
+type Gap = { readonly walletId: string; low: bigint; readonly high: bigint };
+
+const keyOf = (walletId: string, high: bigint): string => `${walletId} ${high}`;
 
 /**
- * Sees gaps in what comes: a line whose predecessor did not come before it is looked up. Gaps that
- * were there before this process started are found once their wallet moves.
+ * Sees gaps in what comes: where a line's predecessor did not come before it, the lines between are
+ * looked up until all are there. Gaps that were there before this process started are found once
+ * their wallet moves.
  */
 export function createGaps(db: Db): Gaps {
   const lastSeqs = new Map<string, bigint>();
   // In the order in which they were first seen.
-  const suspects = new Map<string, Place>();
+  const suspects = new Map<string, Gap>();
 
-  const noteLine = ({ walletId, seq }: Place): void => {
+  const noteLine = ({ walletId, seq }: Pick<Line, 'walletId' | 'seq'>): void => {
     const last = lastSeqs.get(walletId);
     if (last !== undefined && seq <= last) return;
     const isNext = seq === (last ?? 0n) + 1n;
     if (lastSeqs.size >= maxWallets && last === undefined) lastSeqs.clear();
     lastSeqs.set(walletId, seq);
     if (isNext || suspects.size >= maxSuspects) return;
-    const before = { walletId, seq: seq - 1n };
-    suspects.set(`${walletId} ${before.seq}`, before);
+    const high = seq - 1n;
+    suspects.set(keyOf(walletId, high), { walletId, low: (last ?? -1n) + 1n, high });
   };
   return {
     note: (lines) => lines.forEach(noteLine),
     findOldest: async () => {
       if (suspects.size === 0) return undefined;
       const asked = [...suspects].slice(0, maxAtOnce);
-      const walletIds = asked.map(([, place]) => place.walletId);
-      const seqs = asked.map(([, place]) => place.seq);
-      type Row = { wallet_id: string; seq: bigint };
-      const rows = await db.read((tx) => tx.query<Row>(missingSql, [walletIds, seqs]));
-      const missing = new Set(rows.map((row) => `${row.wallet_id} ${row.seq}`));
-      for (const [key] of asked) if (!missing.has(key)) suspects.delete(key);
-      const oldest = asked.find(([key]) => missing.has(key));
+      const gaps = asked.map(([, gap]) => gap);
+      const values = [
+        gaps.map(({ walletId }) => walletId),
+        gaps.map(({ low }) => low),
+        gaps.map(({ high }) => high),
+      ];
+      const rows = await db.read((tx) => tx.query<Row>(missingSql, values));
+      const found = new Map(rows.map((row) => [keyOf(row.wallet_id, row.high), row]));
+      let oldest: Row | undefined;
+      for (const [key, gap] of asked) {
+        const row = found.get(key);
+        if (!row) suspects.delete(key);
+        else gap.low = row.first;
+        oldest ??= row;
+      }
       if (!oldest) return undefined;
-      const [key, { walletId, seq }] = oldest;
-      const command = `walletd statements rebuild --wallet ${walletId}`;
-      return { key, reason: `line ${seq} of wallet ${walletId} is missing: ${command}` };
+      const key = keyOf(oldest.wallet_id, oldest.high);
+      return { key, level: -Number(oldest.missing), reason: describe(oldest, found.size) };
     },
   };
+}
+
+function describe({ wallet_id: walletId, first, high, missing }: Row, gaps: number): string {
+  const of = `of wallet ${walletId}`;
+  const range = `lines ${first} to ${high} ${of}`;
+  const what =
+    missing === 1n && first === high
+      ? `line ${first} ${of} is missing`
+      : missing === high - first + 1n
+        ? `${range} are missing`
+        : `${missing} of ${range} are missing`;
+  const more = gaps > 1 ? ` (and ${gaps - 1} more ${gaps > 2 ? 'gaps' : 'gap'})` : '';
+  return `${what}${more}: walletd statements rebuild --wallet ${walletId}`;
 }

@@ -1,6 +1,6 @@
 import { exponentOf } from '../../core/currencies.ts';
 import { operations as operationNames } from '../../core/operations.ts';
-import { refuse, succeed, type Result } from '../../core/reasons.ts';
+import { refuse, succeed, type Rejection, type Result } from '../../core/reasons.ts';
 import {
   StatementStatus,
   type GenerateStatementRequest,
@@ -83,8 +83,9 @@ async function generateStatement(
   const size = pageSizeOf(request.pageSize, defaultPageSize, maxPageSize);
   if (!size.ok) return size;
   const asked = await options.peers.readHead(wallet.userId, wallet.currency).catch(() => undefined);
-  if (asked && !asked.ok) return asked;
-  const head = asked?.value;
+  const trouble = asked && !asked.ok ? asked.rejection : undefined;
+  if (trouble && !isAboutWallet(trouble)) return { ok: false, rejection: trouble };
+  const head = asked?.ok ? asked.value : undefined;
   const range = readRange(request, cursor.value, head, options.inlineDays);
   if (!range.ok) return range;
   if (!isInline(range.value, options.inlineDays)) return queueStatement(options, request, context);
@@ -109,7 +110,8 @@ async function generateStatement(
     size: size.value,
     cursor: cursor.value,
   });
-  const generated = await withAltered(options.reporter, wallet, read, page.altered);
+  const altered = await withAltered(options.reporter, wallet, read, page.altered);
+  const generated = trouble?.reason === 'WALLET_CORRUPT' ? withCorrupt(altered, trouble) : altered;
   const next = page.next && {
     seq: page.next.toString(),
     through: generated.extent.closingSeq.toString(),
@@ -141,6 +143,18 @@ async function withAltered(
 ): Promise<Generated> {
   if (!altered) return generated;
   const inconsistency = await reporter.report(wallet.id, altered);
+  return { ...generated, completeness: { isComplete: false, behindBy: undefined, inconsistency } };
+}
+
+/** What the ledger refuses for this wallet alone: the lines can be shown all the same. */
+const isAboutWallet = ({ reason }: Rejection): boolean =>
+  reason === 'WALLET_CORRUPT' || reason === 'WALLET_BUSY';
+
+/** A wallet that contradicts its last transaction in the ledger has no statement that is known to be true. */
+function withCorrupt(generated: Generated, { message }: Rejection): Generated {
+  const { completeness } = generated;
+  const known = completeness.isComplete ? undefined : completeness.inconsistency;
+  const inconsistency = known ?? `in the ledger ${message}`;
   return { ...generated, completeness: { isComplete: false, behindBy: undefined, inconsistency } };
 }
 

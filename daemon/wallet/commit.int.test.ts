@@ -2,10 +2,11 @@ import { randomUUID } from 'node:crypto';
 
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
-import { transactionIdOf, walletIdOf } from '../../core/ids.ts';
+import { walletIdOf } from '../../core/ids.ts';
 import type { Result } from '../../core/reasons.ts';
 import { startCommitCutter } from '../../tests/support/commit-cutter.ts';
 import { createTestDatabase, type TestDatabase } from '../../tests/support/database.ts';
+import { buildCommand } from '../../tests/support/wallet/build-command.ts';
 import { createDb, type Db } from '../platform/db.ts';
 import { createLog } from '../platform/log.ts';
 import { createCommit } from './commit.ts';
@@ -33,24 +34,10 @@ afterEach(async () => {
   }
 });
 
-function command(fields: Partial<Command> & { key?: string; userId?: string } = {}): Command {
-  const { key = randomUUID(), userId: owner = userId, ...rest } = fields;
-  const wallet = { id: walletIdOf(owner, 'BRL'), userId: owner, currency: 'BRL', exponent: 2 };
-  return {
-    transactionId: transactionIdOf(wallet.id, 'customer', key),
-    key,
-    wallet,
-    operation: 'deposit',
-    amountMinor: 100n,
-    parentId: undefined,
-    merchant: undefined,
-    description: undefined,
-    metadata: {},
-    callerClass: 'customer',
-    actor: owner,
-    ...rest,
-  };
-}
+const command = ({
+  userId: owner = userId,
+  ...fields
+}: Partial<Command> & { userId?: string } = {}): Command => buildCommand(owner, fields);
 
 /** A group commit of its own; several on one database are several daemons. */
 function createDaemon(db: Db = test.db, { deadlineMs = 20_000, isCancelled = false } = {}) {

@@ -4,6 +4,7 @@ import { isUuid, transactionIdOf, walletIdOf } from '../../core/ids.ts';
 import { refuse, succeed, type Result } from '../../core/reasons.ts';
 import {
   Operation as WireOperation,
+  WalletStatus,
   type GetBalanceRequest,
   type GetBalanceResponse,
   type GetTransactionRequest,
@@ -14,7 +15,7 @@ import {
   type ListWalletsResponse,
 } from '../../protos/gen/digitalwallet/wallet/v1/wallet.ts';
 import { asDenial, checkWalletOfKey, resolveSubject, type Principal } from '../platform/access.ts';
-import { readClock, type Db } from '../platform/db.ts';
+import { readClock, type Db, type Tx } from '../platform/db.ts';
 import type { CallContext } from '../platform/grpc/calls.ts';
 import {
   cursorParts,
@@ -22,9 +23,10 @@ import {
   encodePageToken,
   pageSizeOf,
 } from '../platform/page-token.ts';
-import type { Entry, WalletRef } from './domain.ts';
+import type { Entry, WalletRef, WalletState } from './domain.ts';
 import { readNow, readSettled } from './read-wallet.ts';
 import { refOf } from './request.ts';
+import { findCorrupt } from './states.ts';
 import * as reads from './store-reads.ts';
 import * as store from './store.ts';
 import type { KnownUsers } from './users.ts';
@@ -163,14 +165,14 @@ export async function listWallets(
   const only = principal.kind === 'user' ? principal.apiKey?.walletId : undefined;
   if (isStaff && request.userId === '') {
     const after = cursor.value?.['id'] ?? '00000000-0000-0000-0000-000000000000';
-    const { found, asOf } = await options.db.snapshot(async (tx) => ({
-      asOf: new Date(await readClock(tx)),
-      found: await reads.listWallets(tx, { afterId: after, onlyId: only, limit: size.value + 1 }),
-    }));
+    const query = { afterId: after, onlyId: only, limit: size.value + 1 };
+    const { found, asOf, corrupt } = await readListed(options.db, (tx) =>
+      reads.listWallets(tx, query),
+    );
     const page = found.slice(0, size.value);
     const last = found.length > size.value ? page.at(-1) : undefined;
     const nextPageToken = last ? encodePageToken([request.userId], { id: last.id }) : '';
-    return succeed({ wallets: page.map(toWireWallet), nextPageToken, asOf });
+    return succeed({ wallets: toListed(page, corrupt), nextPageToken, asOf });
   }
   const subject = resolveSubject(principal, request.userId);
   if (!subject.ok) return subject;
@@ -184,13 +186,28 @@ export async function listWallets(
     exponent: exponentOf(currency),
   }));
   const reached = refs.filter((ref) => checkWalletOfKey(principal, ref.id).ok);
-  const { wallets, asOf } = await options.db.snapshot(async (tx) => ({
-    asOf: new Date(await readClock(tx)),
-    wallets: await store.readWallets(tx, reached, 'none'),
-  }));
-  wallets.sort((a, b) => (a.currency < b.currency ? -1 : 1));
-  return succeed({ wallets: wallets.map(toWireWallet), nextPageToken: '', asOf });
+  const { found, asOf, corrupt } = await readListed(options.db, (tx) =>
+    store.readWallets(tx, reached, 'none'),
+  );
+  const wallets = [...found].sort((a, b) => (a.currency < b.currency ? -1 : 1));
+  return succeed({ wallets: toListed(wallets, corrupt), nextPageToken: '', asOf });
 }
+
+/** Wallets of one moment, and which of them contradict their last transaction. */
+const readListed = (db: Db, read: (tx: Tx) => Promise<readonly WalletState[]>) =>
+  db.snapshot(async (tx) => {
+    const asOf = new Date(await readClock(tx));
+    const found = await read(tx);
+    return { asOf, found, corrupt: await findCorrupt(tx, found) };
+  });
+
+/** One wallet that contradicts itself keeps nobody from the others; its balance is not told. */
+const toListed = (wallets: readonly WalletState[], corrupt: ReadonlySet<string>) =>
+  wallets.map((wallet) =>
+    corrupt.has(wallet.id)
+      ? { ...toWireWallet(wallet), status: WalletStatus.CORRUPT, balanceMinor: 0n }
+      : toWireWallet(wallet),
+  );
 
 /** As many entries from the start as fit, and at least one. */
 function takeWithin(entries: readonly Entry[], maxBytes: number): Entry[] {

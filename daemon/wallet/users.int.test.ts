@@ -5,6 +5,8 @@ import { afterEach, beforeEach, expect, it } from 'vitest';
 import { genesisHash } from '../../core/chain.ts';
 import { walletIdOf } from '../../core/ids.ts';
 import { createTestDatabase, type TestDatabase } from '../../tests/support/database.ts';
+import { buildCommand } from '../../tests/support/wallet/build-command.ts';
+import { createCommit } from './commit.ts';
 import { newWallet } from './domain.ts';
 import { createHeads } from './heads.ts';
 import { openWallets } from './store-writes.ts';
@@ -52,6 +54,42 @@ it('what a commit has remembered is newer, and stays', async () => {
   heads.set({ ...walletOf(owner), seq: 7n });
   await findByWallets(test.db, heads, 'BRL', findUsers)([owner]);
   expect(heads.get(walletIdOf(owner, 'BRL'))?.seq).toBe(7n);
+});
+
+it.each(['a larger balance', 'an older seq'])(
+  'an edited row is not remembered: %s',
+  async (edit) => {
+    const owner = randomUUID();
+    const commit = createCommit(test.db);
+    for (let i = 0; i < 2; i += 1) await commit([buildCommand(owner)]);
+    const set = edit === 'a larger balance' ? 'balance = balance + 100000' : 'seq = seq - 1';
+    await test.query(`UPDATE wallets SET ${set}`);
+    const heads = createHeads();
+    expect(await findByWallets(test.db, heads, 'BRL', findUsers)([owner])).toEqual(
+      new Set([owner]),
+    );
+    expect(heads.get(walletIdOf(owner, 'BRL'))).toBeUndefined();
+    const spend = buildCommand(owner, { operation: 'withdraw', amountMinor: 50_000n });
+    expect(await createCommit(test.db, heads)([spend])).toMatchObject([
+      { ok: false, rejection: { reason: 'WALLET_CORRUPT' } },
+    ]);
+  },
+);
+
+it('a time in the future that was put right is no longer refused', async () => {
+  const owner = randomUUID();
+  await createCommit(test.db)([buildCommand(owner)]);
+  const heads = createHeads();
+  const commit = createCommit(test.db, heads);
+  const ask = async () => {
+    await findByWallets(test.db, heads, 'BRL', findUsers)([owner]);
+    return commit([buildCommand(owner)]);
+  };
+  await test.query("UPDATE wallets SET settled_at = now() + interval '1 day'");
+  expect(await ask()).toMatchObject([{ ok: false, rejection: { reason: 'WALLET_CLOCK_AHEAD' } }]);
+  expect(await ask()).toMatchObject([{ ok: false, rejection: { reason: 'WALLET_CLOCK_AHEAD' } }]);
+  await test.query('UPDATE wallets SET settled_at = now()');
+  expect(await ask()).toMatchObject([{ ok: true, value: { entry: { seq: 2n } } }]);
 });
 
 it('a wallet whose row is of another user proves nothing', async () => {

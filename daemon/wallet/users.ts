@@ -1,9 +1,10 @@
 import { refuse, succeed, type Result } from '../../core/reasons.ts';
 import { userNotFound } from '../platform/access.ts';
 import type { Db } from '../platform/db.ts';
-import type { WalletRef, WalletState } from './domain.ts';
+import type { WalletRef } from './domain.ts';
 import type { Heads } from './heads.ts';
 import { refOf } from './request.ts';
+import { findCorrupt } from './states.ts';
 import { readWallets } from './store.ts';
 
 /** The port to the auth service: which of these users exist. Rejects if it is out of reach. */
@@ -89,7 +90,8 @@ export function createKnownUsers(findUsers: FindUsers): KnownUsers {
 /**
  * Looks for the users' wallets in this currency before it asks the auth service for the rest: who has
  * a wallet exists, since users are never deleted. The wallets are about to be moved, so `heads` is
- * told of those that it did not know; the commit reads them no more.
+ * told of those that it did not know; the commit reads them no more. So one that contradicts its last
+ * entry is not among them: the commit reads it, and refuses.
  */
 export function findByWallets(
   db: Db,
@@ -97,21 +99,28 @@ export function findByWallets(
   currency: string,
   findUsers: FindUsers,
 ): FindUsers {
-  const readOpen = async (userIds: readonly string[]): Promise<readonly WalletState[]> => {
+  const readOpen = (userIds: readonly string[]) => {
     const refs: WalletRef[] = [];
     for (const userId of userIds) {
       const ref = refOf(userId, currency);
       if (ref.ok) refs.push(ref.value);
     }
     // A database that is away is for the commit to tell.
-    return db.read((tx) => readWallets(tx, refs, 'none')).catch(() => []);
+    const read = db.read(async (tx) => {
+      const wallets = await readWallets(tx, refs, 'none');
+      const fresh = wallets.filter(({ id }) => !heads.get(id));
+      const corrupt = await findCorrupt(tx, fresh);
+      for (const wallet of fresh) {
+        // A commit may have remembered a newer state meanwhile.
+        if (!corrupt.has(wallet.id) && !heads.get(wallet.id)) heads.set(wallet);
+      }
+      return wallets;
+    });
+    return read.catch(() => []);
   };
   return async (userIds) => {
     const found = new Set<string>();
-    for (const wallet of await readOpen(userIds)) {
-      found.add(wallet.userId);
-      if (!heads.get(wallet.id)) heads.set(wallet);
-    }
+    for (const { userId } of await readOpen(userIds)) found.add(userId);
     const rest = userIds.filter((id) => !found.has(id));
     if (rest.length > 0) for (const id of await findUsers(rest)) found.add(id);
     return found;

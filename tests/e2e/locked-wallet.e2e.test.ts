@@ -1,8 +1,8 @@
-import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { walletIdOf } from '../../core/ids.ts';
 import { findFaults, queryService, readUrls, waitUntil } from '../support/ledger.ts';
+import { holdWallet } from '../support/locks/hold-lock.ts';
 import { createProducer, signUp, type Producer } from '../support/producer.ts';
 import { startRabbitMq, type RabbitMq } from '../support/rabbitmq.ts';
 import { createWorld, expectCode, type Person, type World } from '../support/world.ts';
@@ -53,15 +53,8 @@ const waitForSeq = (people: readonly { id: string }[], seq: number) =>
   );
 
 /** Somebody at the database who has the wallet's row locked until the end. */
-async function lockWallet(userId: string): Promise<() => Promise<void>> {
-  const { owner } = await readUrls(world.dataDir);
-  const client = new pg.Client({ connectionString: owner('wallet') });
-  client.on('error', () => undefined);
-  await client.connect();
-  await client.query('BEGIN');
-  await client.query('SELECT 1 FROM wallets WHERE id = $1 FOR UPDATE', [walletIdOf(userId, 'BRL')]);
-  return () => client.end();
-}
+const lockWallet = async (userId: string): Promise<() => Promise<void>> =>
+  holdWallet((await readUrls(world.dataDir)).owner('wallet'), userId);
 
 describe('a wallet whose row is locked', () => {
   it('keeps its own messages waiting, in order, and no others', async () => {

@@ -77,7 +77,7 @@ export function createSamples(size: number): Readonly<Record<string, Sample>> {
     divergence_record: all(added, wallets, newSeqs, repeat('ledger'), hashes, repeat(null), 100n),
     divergence_count: all(1_000n),
     line_last_seq: one(wallet),
-    line_missing: all(wallets, repeat(5n)),
+    line_missing: all(wallets, repeat(0n), repeat(5n)),
     line_next_seq: one(wallet, middle),
     line_before: search(wallet, lastSeq, middleTime),
     line_sums: all(wallet, middle, middle + many),

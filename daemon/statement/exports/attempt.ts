@@ -1,3 +1,4 @@
+import type { Rejection } from '../../../core/reasons.ts';
 import type { Db } from '../../platform/db.ts';
 import type { Log } from '../../platform/log.ts';
 import { appendOutbox } from '../../platform/outbox.ts';
@@ -121,7 +122,7 @@ async function findEnd(
   const { throughSeq, range } = made;
   try {
     const head = await peers.readHead(made.userId, made.currency);
-    if (!head.ok) return failed(head.rejection.message);
+    if (!head.ok) return toOutcome(head.rejection);
     if (throughSeq !== undefined) return { throughSeq, range, head: head.value };
     const cut = cutToPast(range, head.value);
     if (!cut.ok) return failed(cut.rejection.message);
@@ -129,6 +130,12 @@ async function findEnd(
   } catch {
     return later('the wallet service is out of reach');
   }
+}
+
+/** What the ledger's refusal makes of an export. */
+function toOutcome({ reason, message }: Rejection): Outcome {
+  if (reason === 'WALLET_BUSY') return later(message);
+  return reason === 'WALLET_CORRUPT' ? inconsistent(`in the ledger ${message}`) : failed(message);
 }
 
 async function settle(options: AttemptOptions, made: Export, outcome: Outcome): Promise<void> {

@@ -100,10 +100,11 @@ async function toOrder(
   if (!mailable.ok) return mailable;
   // Without the ledger the export is taken on all the same: its worker asks for the head again.
   const head = await options.peers.readHead(userId, currency).catch(() => undefined);
-  if (head && !head.ok) return head;
-  const whole = resolveRange(asked, nowOf(head?.value), options.inlineDays);
+  if (head && !head.ok && head.rejection.reason !== 'WALLET_BUSY') return head;
+  const known = head?.ok ? head.value : undefined;
+  const whole = resolveRange(asked, nowOf(known), options.inlineDays);
   if (!whole.ok) return whole;
-  const range = cutToPast(whole.value, head?.value);
+  const range = cutToPast(whole.value, known);
   if (!range.ok) return range;
   const key = idempotencyKey === '' ? randomUUID() : idempotencyKey;
   return succeed({
@@ -116,11 +117,11 @@ async function toOrder(
     walletId,
     currency,
     range: range.value,
-    isEndGiven: toMs !== undefined && isOver(whole.value, head?.value),
+    isEndGiven: toMs !== undefined && isOver(whole.value, known),
     locale,
     format,
     hasByteOrderMark,
-    throughSeq: head?.value.seq,
+    throughSeq: known?.seq,
     mailState: shallMail ? 'waiting' : 'none',
   });
 }

@@ -2,8 +2,8 @@ import { randomUUID } from 'node:crypto';
 
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
-import { transactionIdOf, walletIdOf } from '../../../core/ids.ts';
 import { createTestDatabase, type TestDatabase } from '../../../tests/support/database.ts';
+import { brlWalletOf, buildCommand } from '../../../tests/support/wallet/build-command.ts';
 import { createCommit, type Alarms } from '../commit.ts';
 import type { Command, WalletRef } from '../domain.ts';
 import { decideOnly } from '../dry-run.ts';
@@ -20,7 +20,7 @@ let alarms: Alarms;
 beforeEach(async () => {
   test = await createTestDatabase('wallet');
   userId = randomUUID();
-  wallet = { id: walletIdOf(userId, 'BRL'), userId, currency: 'BRL', exponent: 2 };
+  wallet = brlWalletOf(userId);
   corrupt = [];
   lost = [];
   alarms = {
@@ -33,23 +33,7 @@ afterEach(async () => {
   await test.drop();
 });
 
-function command(fields: Partial<Command> = {}): Command {
-  const key = randomUUID();
-  return {
-    transactionId: transactionIdOf(wallet.id, 'customer', key),
-    key,
-    wallet,
-    operation: 'deposit',
-    amountMinor: 100n,
-    parentId: undefined,
-    merchant: undefined,
-    description: undefined,
-    metadata: {},
-    callerClass: 'customer',
-    actor: userId,
-    ...fields,
-  };
-}
+const command = (fields: Partial<Command> = {}): Command => buildCommand(userId, fields);
 
 const refused = { ok: false, rejection: { reason: 'WALLET_CORRUPT' } };
 /** What a process that remembers the wallet finds by its row alone, without reading the entry. */

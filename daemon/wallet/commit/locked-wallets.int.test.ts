@@ -1,16 +1,16 @@
 import { randomUUID } from 'node:crypto';
 
-import pg from 'pg';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
-import { transactionIdOf, walletIdOf } from '../../../core/ids.ts';
 import type { Rejection, Result } from '../../../core/reasons.ts';
 import { createTestDatabase, type TestDatabase } from '../../../tests/support/database.ts';
 import { findLedgerFaults } from '../../../tests/support/ledger-faults.ts';
+import { holdLock, holdWallet } from '../../../tests/support/locks/hold-lock.ts';
+import { brlWalletOf, buildCommand } from '../../../tests/support/wallet/build-command.ts';
 import { createDb, type Db } from '../../platform/db.ts';
 import { createLog } from '../../platform/log.ts';
 import { createCommit } from '../commit.ts';
-import { newWallet, type Command, type WalletRef } from '../domain.ts';
+import { newWallet, type Command } from '../domain.ts';
 import type { Posted, Posting } from '../posting.ts';
 import { explainDefects } from './alarms.ts';
 import { createGroupCommit, type GroupCommit } from './group-commit.ts';
@@ -51,50 +51,15 @@ const createDaemon = (): GroupCommit<Posting, Posted> =>
     commit: createCommit(db),
   });
 
-const refOf = (userId: string): WalletRef => ({
-  id: walletIdOf(userId, 'BRL'),
-  userId,
-  currency: 'BRL',
-  exponent: 2,
-});
-
-function deposit(userId: string, key: string = randomUUID()): Command {
-  const wallet = refOf(userId);
-  return {
-    transactionId: transactionIdOf(wallet.id, 'customer', key),
-    key,
-    wallet,
-    operation: 'deposit',
-    amountMinor: 100n,
-    parentId: undefined,
-    merchant: undefined,
-    description: undefined,
-    metadata: {},
-    callerClass: 'customer',
-    actor: userId,
-  };
-}
-
 const waiting = () => ({ deadlineMs: Date.now() + 20_000, isCancelled: () => false });
 const submit = (userId: string): Promise<Result<Posted>> =>
-  group.submit(deposit(userId), waiting());
+  group.submit(buildCommand(userId), waiting());
 const reasonOf = (result: Result<Posted>): string =>
   result.ok ? `seq ${result.value.entry.seq}` : result.rejection.reason;
 
-/** Another transaction that has something locked until it is ended. */
-async function holdLock(text: string, values: unknown[]): Promise<() => Promise<void>> {
-  const client = new pg.Client({ connectionString: test.superUrl });
-  await client.connect();
-  await client.query('BEGIN');
-  await client.query(text, values);
-  return async () => {
-    await client.query('ROLLBACK');
-    await client.end();
-  };
-}
-
+/** Another transaction that has the wallet locked until it is ended. */
 const lockWallet = (userId: string): Promise<() => Promise<void>> =>
-  holdLock('SELECT 1 FROM wallets WHERE id = $1 FOR UPDATE', [walletIdOf(userId, 'BRL')]);
+  holdWallet(test.superUrl, userId);
 
 const people = (count: number): string[] => Array.from({ length: count }, () => randomUUID());
 
@@ -120,7 +85,7 @@ describe('while another transaction has a wallet locked', () => {
     await submit(stuck);
     const release = await lockWallet(stuck);
     const keys = Array.from({ length: 40 }, (_, i) => `k${i}`);
-    const sent = keys.map((key) => group.submit(deposit(stuck, key), waiting()));
+    const sent = keys.map((key) => group.submit(buildCommand(stuck, { key }), waiting()));
     await new Promise((resolve) => setTimeout(resolve, 400));
     await release();
     const results = await Promise.all(sent);
@@ -133,7 +98,7 @@ describe('while another transaction has a wallet locked', () => {
     const release = await lockWallet(stuck);
     const stopped = new Set<string>();
     const { settled } = await group.submitMany(
-      Array.from({ length: 60 }, (_, i) => deposit(i % 2 ? other : stuck)),
+      Array.from({ length: 60 }, (_, i) => buildCommand(i % 2 ? other : stuck)),
       {
         ...waiting(),
         isCancelled: ({ wallet }: Command) => stopped.has(wallet.id),
@@ -151,9 +116,10 @@ describe('while another transaction has a wallet locked', () => {
 
   it('a wallet that is just being opened elsewhere does not keep others from being opened', async () => {
     const [stuck = '', ...others] = people(20);
-    const ref = newWallet(refOf(stuck));
+    const ref = newWallet(brlWalletOf(stuck));
     const columns = 'id, user_id, currency, exponent, balance, seq, last_at, last_hash';
     const release = await holdLock(
+      test.superUrl,
       `INSERT INTO wallets (${columns}) VALUES ($1, $2, 'BRL', 2, 0, 0, 'epoch', decode($3, 'hex'))`,
       [ref.id, stuck, ref.lastHash],
     );
@@ -169,9 +135,11 @@ describe('while another transaction has a wallet locked', () => {
     const stuck = people(100);
     const others = people(20);
     await Promise.all([...stuck, ...others].map(submit));
-    const release = await holdLock('SELECT 1 FROM wallets WHERE user_id = ANY($1) FOR UPDATE', [
-      stuck,
-    ]);
+    const release = await holdLock(
+      test.superUrl,
+      'SELECT 1 FROM wallets WHERE user_id = ANY($1) FOR UPDATE',
+      [stuck],
+    );
     const refused = Promise.all(stuck.map(submit));
     const results = await Promise.all(others.map(submit));
     expect(new Set(results.map(reasonOf))).toEqual(new Set(['seq 2']));
@@ -189,10 +157,10 @@ describe('a defect of one wallet', () => {
     await Promise.all([broken, other].map(submit));
     // An operation that this program does not know: reading the twin throws.
     await test.query('ALTER TABLE transactions DROP CONSTRAINT transactions_operation_check');
-    const known = deposit(broken, 'known');
+    const known = buildCommand(broken, { key: 'known' });
     await group.submit(known, waiting());
     await test.query('UPDATE transactions SET operation = 9 WHERE id = $1', [known.transactionId]);
-    const sent = [known, ...Array.from({ length: 20 }, () => deposit(other))];
+    const sent = [known, ...Array.from({ length: 20 }, () => buildCommand(other))];
     const results = await Promise.all(sent.map((command) => group.submit(command, waiting())));
     await test.query('UPDATE transactions SET operation = 1 WHERE id = $1', [known.transactionId]);
     expect(results[0]).toMatchObject({

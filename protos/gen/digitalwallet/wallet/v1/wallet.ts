@@ -147,7 +147,17 @@ export function directionToJSON(object: Direction): string {
   }
 }
 
-export const WalletStatus = { UNSPECIFIED: 0, ACTIVE: 1, FROZEN: 2, UNRECOGNIZED: -1 } as const;
+export const WalletStatus = {
+  UNSPECIFIED: 0,
+  ACTIVE: 1,
+  FROZEN: 2,
+  /**
+   * CORRUPT - Only in lists: the wallet's row and its last transaction contradict each other. `balance_minor` is 0
+   * and says nothing; other calls on this wallet are refused with WALLET_CORRUPT.
+   */
+  CORRUPT: 3,
+  UNRECOGNIZED: -1,
+} as const;
 
 export type WalletStatus = typeof WalletStatus[keyof typeof WalletStatus];
 
@@ -155,6 +165,7 @@ export namespace WalletStatus {
   export type UNSPECIFIED = typeof WalletStatus.UNSPECIFIED;
   export type ACTIVE = typeof WalletStatus.ACTIVE;
   export type FROZEN = typeof WalletStatus.FROZEN;
+  export type CORRUPT = typeof WalletStatus.CORRUPT;
   export type UNRECOGNIZED = typeof WalletStatus.UNRECOGNIZED;
 }
 
@@ -169,6 +180,9 @@ export function walletStatusFromJSON(object: any): WalletStatus {
     case 2:
     case "WALLET_STATUS_FROZEN":
       return WalletStatus.FROZEN;
+    case 3:
+    case "WALLET_STATUS_CORRUPT":
+      return WalletStatus.CORRUPT;
     case -1:
     case "UNRECOGNIZED":
     default:
@@ -184,6 +198,8 @@ export function walletStatusToJSON(object: WalletStatus): string {
       return "WALLET_STATUS_ACTIVE";
     case WalletStatus.FROZEN:
       return "WALLET_STATUS_FROZEN";
+    case WalletStatus.CORRUPT:
+      return "WALLET_STATUS_CORRUPT";
     case WalletStatus.UNRECOGNIZED:
     default:
       return "UNRECOGNIZED";

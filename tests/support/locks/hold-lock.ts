@@ -1,0 +1,27 @@
+import pg from 'pg';
+
+import { walletIdOf } from '../../../core/ids.ts';
+
+/** Begins a transaction on a connection of its own and runs `text` in it; the result ends both. */
+export async function holdLock(
+  databaseUrl: string,
+  text: string,
+  values: readonly unknown[] = [],
+): Promise<() => Promise<void>> {
+  const client = new pg.Client({ connectionString: databaseUrl });
+  client.on('error', () => undefined);
+  await client.connect();
+  await client.query('BEGIN');
+  await client.query(text, [...values]);
+  return () => client.end();
+}
+
+/** Holds the row lock of a user's wallet until the function that it resolves to is called. */
+export const holdWallet = (
+  databaseUrl: string,
+  userId: string,
+  currency = 'BRL',
+): Promise<() => Promise<void>> =>
+  holdLock(databaseUrl, 'SELECT 1 FROM wallets WHERE id = $1 FOR UPDATE', [
+    walletIdOf(userId, currency),
+  ]);
