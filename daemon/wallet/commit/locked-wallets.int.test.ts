@@ -75,7 +75,7 @@ function deposit(userId: string, key: string = randomUUID()): Command {
   };
 }
 
-const waiting = () => ({ deadlineMs: Date.now() + 20_000, isCancelled: () => false });
+const waiting = () => ({ deadlineMs: performance.now() + 20_000, isCancelled: () => false });
 const submit = (userId: string): Promise<Result<Posted>> =>
   group.submit(deposit(userId), waiting());
 const reasonOf = (result: Result<Posted>): string =>
