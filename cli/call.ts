@@ -4,6 +4,8 @@ import type { CallFailure, CallResult } from './errors.ts';
 export type Clock = {
   /** Milliseconds since the epoch. */
   readonly now: () => number;
+  /** Milliseconds by the monotonic clock, for durations and deadlines within this process. */
+  readonly elapsed: () => number;
   readonly sleep: (durationMs: number) => Promise<void>;
 };
 
@@ -25,12 +27,12 @@ export async function callRepeatedly<T>(
   options: { readonly timeoutMs: number; readonly attemptMs: number; readonly clock: Clock },
 ): Promise<RepeatedResult<T>> {
   const { timeoutMs, attemptMs, clock } = options;
-  const endMs = clock.now() + timeoutMs;
+  const endMs = clock.elapsed() + timeoutMs;
   let hadUnknownAttempt = false;
   for (let count = 1; ; count += 1) {
-    const result = await attempt(Math.min(endMs, clock.now() + attemptMs));
+    const result = await attempt(Math.min(endMs, clock.elapsed() + attemptMs));
     const pauseMs = result.ok ? 0 : pauseAfter(result.failure, count);
-    const hasTime = clock.now() + pauseMs < endMs;
+    const hasTime = clock.elapsed() + pauseMs < endMs;
     if (result.ok || !hasTime || !isWorthAnother(result.failure, count, hadUnknownAttempt)) {
       return { result, hadUnknownAttempt };
     }
