@@ -4,6 +4,8 @@ import type { CallFailure, CallResult } from './errors.ts';
 export type Clock = {
   /** Milliseconds since the epoch. */
   readonly now: () => number;
+  /** Milliseconds by the monotonic clock, for durations and deadlines within this process. */
+  readonly elapsed: () => number;
   readonly sleep: (durationMs: number) => Promise<void>;
 };
 
@@ -25,16 +27,16 @@ export async function callRepeatedly<T>(
   options: { readonly timeoutMs: number; readonly attemptMs: number; readonly clock: Clock },
 ): Promise<RepeatedResult<T>> {
   const { timeoutMs, attemptMs, clock } = options;
-  const endMs = clock.now() + timeoutMs;
+  const endMs = clock.elapsed() + timeoutMs;
   let hadUnknownAttempt = false;
   for (let count = 1; ; count += 1) {
-    const beganAtMs = clock.now();
+    const beganAtMs = clock.elapsed();
     const result = await attempt(Math.min(endMs, beganAtMs + attemptMs));
     const pauseMs = result.ok ? 0 : pauseAfter(result.failure, count);
     // What was refused after a while would not be answered sooner: cut short, its outcome was unknown.
     const isRefused = !result.ok && result.failure.certainty === 'refused';
-    const neededMs = isRefused && !hadUnknownAttempt ? clock.now() - beganAtMs : 0;
-    const hasTime = clock.now() + pauseMs + neededMs < endMs;
+    const neededMs = isRefused && !hadUnknownAttempt ? clock.elapsed() - beganAtMs : 0;
+    const hasTime = clock.elapsed() + pauseMs + neededMs < endMs;
     if (result.ok || !hasTime || !isWorthAnother(result.failure, count, hadUnknownAttempt)) {
       return { result, hadUnknownAttempt };
     }

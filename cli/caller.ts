@@ -73,17 +73,18 @@ export function createCaller(parts: CallerParts): Caller {
     const connection = await parts.connect();
     if (!connection.ok) return connection;
     const attempt = async (deadlineMs: number): Promise<CallResult<Response>> => {
-      const startMs = parts.clock.now();
+      const startMs = parts.clock.elapsed();
       const requestId = randomUUID();
       const result = await connection.value.request(method, request, {
         ...{ token, deadlineMs, requestId },
       });
-      const took = `${method.path} took ${parts.clock.now() - startMs} ms, request id ${requestId}`;
+      const tookMs = Math.round(parts.clock.elapsed() - startMs);
+      const took = `${method.path} took ${tookMs} ms, request id ${requestId}`;
       await parts.detail(result.ok ? took : `${took}: ${describe(result.failure)}`);
       return result;
     };
     if (kind === 'write') {
-      const result = await attempt(parts.clock.now() + parts.timeoutMs);
+      const result = await attempt(parts.clock.elapsed() + parts.timeoutMs);
       return succeed({ result, hadUnknownAttempt: false });
     }
     const attemptMs = kind === 'refresh' ? refreshAttemptMs : Math.max(parts.timeoutMs / 3, 2000);

@@ -25,7 +25,7 @@ import { readTlsFiles } from './tls.ts';
 
 type CallOptions = {
   readonly token: string | undefined;
-  /** Milliseconds since the epoch. */
+  /** By the monotonic clock (`performance.now()`). */
   readonly deadlineMs: number;
   /** A name for this attempt, for its traces on both sides. */
   readonly requestId: string;
@@ -78,7 +78,7 @@ export function openConnection(settings: Settings): Outcome<Connection> {
   });
   return succeed({
     request: async (method, request, options) => {
-      const connectDeadlineMs = Math.min(options.deadlineMs, Date.now() + connectTimeoutMs);
+      const connectDeadlineMs = Math.min(options.deadlineMs, performance.now() + connectTimeoutMs);
       const problem = await connect(client, connectDeadlineMs);
       if (problem !== undefined) {
         const failure = toUnsentFailure(`cannot connect to ${text}: ${problem}`);
@@ -110,7 +110,7 @@ async function prepareStream(
   server: string,
   options: Omit<CallOptions, 'deadlineMs'>,
 ): Promise<CallResult<Metadata>> {
-  const problem = await connect(client, Date.now() + connectTimeoutMs);
+  const problem = await connect(client, performance.now() + connectTimeoutMs);
   if (problem !== undefined) {
     return { ok: false, failure: toUnsentFailure(`cannot connect to ${server}: ${problem}`) };
   }
@@ -144,6 +144,9 @@ function chooseCredentials(settings: Settings): Outcome<ChannelCredentials> {
   return succeed(credentials.createInsecure());
 }
 
+/** The library has deadlines by the wall clock, and makes durations of them at once. */
+const toWallTime = (deadlineMs: number): number => Date.now() + deadlineMs - performance.now();
+
 /** Undefined once connected, otherwise what went wrong. Does not wait for a second attempt. */
 async function connect(client: Client, deadlineMs: number): Promise<string | undefined> {
   const channel = client.getChannel();
@@ -152,7 +155,7 @@ async function connect(client: Client, deadlineMs: number): Promise<string | und
     if (state === connectivityState.TRANSIENT_FAILURE) return explainNoConnection(client);
     const seen = state;
     const isInTime = await new Promise<boolean>((resolve) => {
-      channel.watchConnectivityState(seen, deadlineMs, (error) => {
+      channel.watchConnectivityState(seen, toWallTime(deadlineMs), (error) => {
         resolve(error === undefined);
       });
     });
@@ -233,7 +236,7 @@ function send<Request, Response>(
       method.responseDeserialize,
       request,
       metadata,
-      { deadline: deadlineMs },
+      { deadline: toWallTime(deadlineMs) },
       (error: ServiceError | null, value?: Response) => {
         if (error) resolve({ ok: false, failure: readCallFailure(error, requestId) });
         else resolve({ ok: true, value: value as Response });

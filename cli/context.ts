@@ -87,6 +87,7 @@ export function createContext(parts: ContextParts): Context {
   const account = accountOf(profile, settings.server.text);
   const clock: Clock = {
     now: () => Date.now(),
+    elapsed: () => performance.now(),
     sleep: (durationMs) => delay(durationMs),
   };
   const lazy = createLazyConnection(settings);

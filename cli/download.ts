@@ -50,7 +50,7 @@ async function fetchRest(
 ): Promise<Outcome<undefined>> {
   const { clock, settings } = context;
   const whole = Number(made.bytes ?? 0n);
-  let movedAtMs = clock.now();
+  let movedAtMs = clock.elapsed();
   let hasMoved = false;
   let isRenewed = false;
   let pauseMs = 200;
@@ -60,14 +60,14 @@ async function fetchRest(
     if (!ended.ok) return ended;
     const failure = ended.value ?? toLostFailure('the file ended before its end');
     if (sink.length() > startedAt) {
-      [movedAtMs, hasMoved, isRenewed, pauseMs] = [clock.now(), true, false, 200];
+      [movedAtMs, hasMoved, isRenewed, pauseMs] = [clock.elapsed(), true, false, 200];
     }
     if (sink.length() >= whole || !sink.isOpen()) break;
     if (isAboutToken(failure) && !isRenewed) {
       isRenewed = true;
       continue;
     }
-    const isGivenUp = clock.now() + pauseMs - movedAtMs > settings.timeoutMs;
+    const isGivenUp = clock.elapsed() + pauseMs - movedAtMs > settings.timeoutMs;
     if (isGivenUp || !isWorthAnother(failure, hasMoved)) {
       const hint = `it goes on where it stopped: wallet exports download ${made.id}`;
       return addHint(toCliFailure(failure, 'read'), hint);

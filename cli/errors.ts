@@ -149,7 +149,7 @@ const hintByReason: Readonly<Record<Reason, string | undefined>> = {
   IDEMPOTENCY_KEY_REUSED:
     'choose another --idempotency-key, or look at what has it: wallet transactions show --idempotency-key KEY',
   EMAIL_TAKEN: 'wallet sign-in',
-  WALLET_CLOCK_AHEAD: "ask the server's operator to check its clock",
+  WALLET_CLOCK_AHEAD: 'have the operator check the clock: walletd wallets accept-clock-ahead',
   WALLET_CORRUPT: "nothing moves on it until the server's operator has put it right",
   DEAD_LETTER_SETTLED:
     'see what became of it: wallet dead-letters show ID, with the same --service',

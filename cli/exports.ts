@@ -55,14 +55,14 @@ export async function waitForExport(context: Context, exportId: string): Promise
     await progress.clear();
     await context.tell.note(`not written yet: ${failure}; it is tried again`);
   };
-  const startedAtMs = clock.now();
+  const startedAtMs = clock.elapsed();
   let answeredAtMs: number | undefined;
   try {
     for (;;) {
       const got = await getExport(context, exportId);
       if (got.ok) {
         const { status, rows, rowsDone } = got.value;
-        answeredAtMs = clock.now();
+        answeredAtMs = clock.elapsed();
         if (isOver(status)) return checkDone(got.value);
         await tellFailure(got.value);
         const what = status === ExportStatus.QUEUED ? 'queued' : 'being written';
@@ -70,12 +70,12 @@ export async function waitForExport(context: Context, exportId: string): Promise
         await progress.show(what + part);
       } else {
         const isAway = got.failure.exitCode === exitCodes.unavailable;
-        const isGivenUp = clock.now() - (answeredAtMs ?? -Infinity) > settings.timeoutMs;
+        const isGivenUp = clock.elapsed() - (answeredAtMs ?? -Infinity) > settings.timeoutMs;
         if (!isAway || isGivenUp)
           return addHint(got.failure, `wallet exports wait ${quoteForShell(exportId)}`);
         await progress.show('the server is away; asking again');
       }
-      await clock.sleep(pauseAfter(clock.now() - startedAtMs));
+      await clock.sleep(pauseAfter(clock.elapsed() - startedAtMs));
     }
   } finally {
     withdraw();

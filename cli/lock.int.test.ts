@@ -69,3 +69,10 @@ test('a lock from another machine counts as left behind after a minute', async (
   await utimes(join(dir, 'x.lock'), past, past);
   expect(await take()).toMatchObject({ ok: true });
 });
+
+test('one from another machine of a time far in the future counts as left behind too', async () => {
+  await leave({ pid: 1, host: 'elsewhere', start: '1' });
+  const future = new Date(Date.now() + 86_400_000);
+  await utimes(join(dir, 'x.lock'), future, future);
+  expect(await take()).toMatchObject({ ok: true });
+});

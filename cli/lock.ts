@@ -82,7 +82,8 @@ async function isLeftBehind(path: string, holder: ProcessIdentity): Promise<bool
   const liveness = findLiveness(holder);
   if (liveness !== 'unknown') return liveness === 'dead';
   const stats = await stat(path).catch(() => undefined);
-  return stats !== undefined && Date.now() - stats.mtimeMs > foreignLimitMs;
+  // A time in the future was written while a clock was ahead, and would never be old.
+  return stats !== undefined && Math.abs(Date.now() - stats.mtimeMs) > foreignLimitMs;
 }
 
 async function staysSame(path: string, content: string): Promise<boolean> {

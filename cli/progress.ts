@@ -16,16 +16,17 @@ export function createProgress({
   clock,
 }: Pick<Context, 'io' | 'manner' | 'clock'>): Progress {
   const isShown = stderr.isTerminal && !manner.isQuiet && !isForMachines(manner);
-  let shownAtMs = 0;
+  let shownAtMs: number | undefined;
   return {
     show: async (text) => {
-      if (!isShown || clock.now() - shownAtMs < intervalMs) return;
-      shownAtMs = clock.now();
+      const nowMs = clock.elapsed();
+      if (!isShown || nowMs - (shownAtMs ?? -Infinity) < intervalMs) return;
+      shownAtMs = nowMs;
       await stderr.write(`\r\u001b[K${text}`);
     },
     clear: async () => {
-      if (isShown && shownAtMs > 0) await stderr.write('\r\u001b[K');
-      shownAtMs = 0;
+      if (isShown && shownAtMs !== undefined) await stderr.write('\r\u001b[K');
+      shownAtMs = undefined;
     },
   };
 }

@@ -17,6 +17,7 @@ import { canRead, startRootReader } from './host/root-reader.ts';
 import { listen, listenMetrics } from './listeners.ts';
 import { createAccess } from './platform/access.ts';
 import { createKeyVerifier } from './platform/api-keys.ts';
+import { createClockAlarm } from './platform/clock-alarm.ts';
 import { createLocalBroker } from './platform/broker-local.ts';
 import { createAmqpBroker } from './platform/broker-amqp/index.ts';
 import type { Db } from './platform/db.ts';
@@ -192,8 +193,10 @@ function createGate(
   log: Log,
 ): Pick<Deps, 'revocations' | 'access'> {
   const revocations = createRevocations({ feed: auth.feed, log });
-  const tokens = createTokenVerifier({ fetchJwks: auth.fetchJwks, nowMs: Date.now });
-  const keys = createKeyVerifier({ ask: auth.verifyKey, revocations, nowMs: Date.now });
+  const { nowMs } = revocations;
+  const clockAlarm = createClockAlarm(log);
+  const tokens = createTokenVerifier({ fetchJwks: auth.fetchJwks, nowMs, clockAlarm });
+  const keys = createKeyVerifier({ ask: auth.verifyKey, revocations, nowMs });
   const verifiers = { tokens, keys, revocations, isStaffTotpRequired };
   return { revocations, access: createAccess({ ...verifiers, serviceCredential }) };
 }

@@ -54,7 +54,7 @@ async function removeAbandoned(base: string, prefix: string, uid: number): Promi
     const found = await lstat(folder).catch(() => undefined);
     if (!found?.isDirectory() || found.uid !== uid) continue;
     const state = await probe(join(folder, socketName));
-    const isSettingUp = state === 'absent' && Date.now() - found.mtimeMs < setupMs;
+    const isSettingUp = state === 'absent' && Math.abs(Date.now() - found.mtimeMs) < setupMs;
     if (state === 'answers' || isSettingUp) continue;
     await rm(folder, { recursive: true, force: true });
   }

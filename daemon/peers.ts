@@ -35,11 +35,15 @@ export function createAuthPeer(address: () => string, credential: string, tls?: 
     return {
       asOfMs: answer.asOf?.getTime() ?? 0,
       isStaffTotpRequired: answer.staffTotpRequired,
-      revocations: answer.revocations.flatMap(({ subject, revokedAt }): Revocation[] => {
-        if (!subject) return [];
-        const revokedAtMs = revokedAt?.getTime() ?? 0;
-        return [{ kind: revocationKinds[subject.$case], id: subject.value, revokedAtMs }];
-      }),
+      revocations: answer.revocations.flatMap(
+        ({ subject, revokedAt, generation }): Revocation[] => {
+          if (!subject) return [];
+          const revokedAtMs = revokedAt?.getTime() ?? 0;
+          const kind = revocationKinds[subject.$case];
+          const known = generation === undefined ? {} : { generation: Number(generation) };
+          return [{ kind, id: subject.value, revokedAtMs, ...known }];
+        },
+      ),
     };
   };
   return {
@@ -76,7 +80,7 @@ async function verifyKey(
 ): Promise<Result<VerifiedKey>> {
   try {
     const answer = await client.call((c) => c.validateToken, { accessToken: secret });
-    const { apiKey, userId, asOf } = answer;
+    const { apiKey, userId } = answer;
     const role = roles.find((_name, i) => answer.role === i + 1);
     if (!apiKey || !role) return refuse('TOKEN_INVALID', 'the API key is not one of ours');
     return succeed({
@@ -88,7 +92,6 @@ async function verifyKey(
       operations: apiKey.operations.filter(isOperation),
       expiresAtMs: apiKey.expiresAt?.getTime() ?? 0,
       hasOwnerTotp: answer.totpEnabled,
-      asOfMs: asOf?.getTime() ?? 0,
     });
   } catch (err) {
     const { reason } = readPeerFailure(err);
@@ -123,9 +126,8 @@ export function createWalletPeer(address: () => string, credential: string, tls?
       try {
         const request = { userId, currency, at: undefined };
         const { wallet, asOf } = await client.call((c) => c.getBalance, request, 1_500);
-        const lastAtMs = wallet?.lastAt?.getTime() ?? 0;
         const hash = wallet?.lastHash && Buffer.from(wallet.lastHash).toString('hex');
-        return succeed({ seq: wallet?.seq ?? 0n, hash, lastAtMs, asOfMs: asOf?.getTime() ?? 0 });
+        return succeed({ seq: wallet?.seq ?? 0n, hash, asOfMs: asOf?.getTime() ?? 0 });
       } catch (err) {
         const { reason, cause } = readPeerFailure(err);
         if (reason === 'USER_NOT_FOUND') {

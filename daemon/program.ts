@@ -12,6 +12,7 @@ import { rebuildStatements } from './commands/statements-rebuild.ts';
 import { createUser, type NewUser } from './commands/users-create.ts';
 import { resetPassword } from './commands/users-reset-password.ts';
 import { resetTotp } from './commands/users-reset-totp.ts';
+import { acceptClockAhead, type AcceptOptions } from './commands/wallets-accept-clock-ahead.ts';
 import { parseConfig, readEnvironment, type Config } from './config.ts';
 import { settings, type SettingName } from './settings.ts';
 import type { Fault } from './fault.ts';
@@ -114,6 +115,25 @@ function addHostCommands(program: Command, withConfig: WithConfig): void {
     .description('remove the second factor of an account; ends all sign-ins')
     .requiredOption('--email <email>', 'whose second factor (required)')
     .action(withConfig(runResetTotp));
+  program
+    .command('wallets')
+    .description('the wallet database, on this host')
+    .command('accept-clock-ahead')
+    .description(
+      'let wallets that were used while the clock was ahead go on, at the time of their last ' +
+        'transaction, until the clock has caught up; set the clock right first',
+    )
+    .option('--wallet <id>', 'this wallet')
+    .option('--user-id <id>', 'the wallet of this user; with --currency')
+    .option('--currency <code>', 'which wallet of the user')
+    .option('--all', 'every wallet that is ahead, instead of one')
+    .requiredOption('--note <text>', 'why, for the audit log (required)')
+    .option('--dry-run', 'say which wallets are ahead, and change nothing')
+    .action(
+      withConfig((config, options: AcceptOptions) =>
+        acceptClockAhead(config, options, quietLog(config)),
+      ),
+    );
   program
     .command('statements')
     .description('the statement database, on this host')

@@ -61,7 +61,7 @@ export async function openTlsFiles(
   const opened = await readTlsFiles(names, access, Date.now());
   if (!opened.ok) return opened;
   let contents = opened.value;
-  let warnedAtMs = -Infinity;
+  let warnedAt = -Infinity;
   let toldFault = '';
   const listeners: ((material: TlsMaterial) => void)[] = [];
 
@@ -77,8 +77,8 @@ export async function openTlsFiles(
       if (server) listeners.forEach((listener) => listener(server));
       log.info({ expiresAt: new Date(contents.expiresAtMs) }, 'TLS files were renewed');
     }
-    if (contents.expiresAtMs - nowMs < warnBeforeMs && nowMs - warnedAtMs > warnEveryMs) {
-      warnedAtMs = nowMs;
+    if (contents.expiresAtMs - nowMs < warnBeforeMs && performance.now() - warnedAt > warnEveryMs) {
+      warnedAt = performance.now();
       log.warn({ expiresAt: new Date(contents.expiresAtMs) }, 'the TLS certificate ends soon');
     }
   };

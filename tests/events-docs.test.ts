@@ -121,6 +121,7 @@ function decideOn(command: Command, balanceMinor: bigint) {
     seq: 2n,
     lastAtMs: 0,
     readWatermarkMs: 0,
+    aheadAcceptedMs: 0,
   };
   const wallets = new Map([[wallet.id, { ...state, lastHash }]]);
   const nothing = {

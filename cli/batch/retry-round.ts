@@ -39,7 +39,7 @@ export async function runRound(
   round.isRenewed = end !== undefined && isAboutToken(end);
   if (end === undefined) return undefined;
   for (const userId of due) {
-    if (aside.rowsOf(userId).length > 0) aside.postpone(userId, options.clock.now(), false);
+    if (aside.rowsOf(userId).length > 0) aside.postpone(userId, options.clock.elapsed(), false);
   }
   round.failures += 1;
   const canPass = end.isTransient || end.reason === 'CANCELLED';
@@ -109,7 +109,7 @@ async function tryMessage(
     if (isBusy(answer)) busy.add(row);
     else answered.push({ row, ...(answer && { answer }) });
   });
-  const nowMs = options.clock.now();
+  const nowMs = options.clock.elapsed();
   const free: string[] = [];
   for (const { userId, rows } of message) {
     const left = rows.filter((row) => busy.has(row));

@@ -29,11 +29,11 @@ export function createRetries(shared: Shared, options: SenderOptions): Retries {
   const isStopped = (): boolean => shared.isOver || options.isStopped();
   const isLate = (): boolean =>
     shared.blockedSinceMs !== undefined &&
-    clock.now() - Math.max(shared.progressAtMs, shared.blockedSinceMs) > patienceMs;
+    clock.elapsed() - Math.max(shared.progressAtMs, shared.blockedSinceMs) > patienceMs;
   const round: Round = { shared, options, isLate, isRenewed: false, failures: 0 };
   const run = async (): Promise<void> => {
     while (aside.size() > 0 && !failure && !isStopped()) {
-      const now = clock.now();
+      const now = clock.elapsed();
       const due = aside.findDue(now);
       if (due.length > 0) failure = await runRound(round, due);
       else if (isLate()) failure = toBusyFailure(aside);
@@ -50,13 +50,13 @@ export function createRetries(shared: Shared, options: SenderOptions): Retries {
     },
     whenRoom: async () => {
       while (!aside.hasRoom() && !failure && !isStopped()) {
-        shared.blockedSinceMs ??= clock.now();
+        shared.blockedSinceMs ??= clock.elapsed();
         await Promise.race([running, clock.sleep(lookMs)]);
       }
       shared.blockedSinceMs = undefined;
     },
     finish: async () => {
-      shared.blockedSinceMs ??= clock.now();
+      shared.blockedSinceMs ??= clock.elapsed();
       await running;
       return failure;
     },

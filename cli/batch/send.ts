@@ -43,7 +43,7 @@ type State = {
  * wallet that is locked are set aside and tried again beside the others (retry.ts).
  */
 export async function sendChunks(options: SenderOptions): Promise<Outcome<undefined>> {
-  const progressAtMs = options.clock.now();
+  const progressAtMs = options.clock.elapsed();
   const shared: Shared = {
     ...{ aside: createAside(), progressAtMs, blockedSinceMs: undefined, isOver: false },
   };
@@ -90,7 +90,7 @@ async function sendAll(state: State, options: SenderOptions): Promise<Outcome<un
     const isHopeless = isTokenRefused ? isRenewed && failures > 0 : !canPass;
     // Before anything was sent nobody needs to wait for a server that is not there.
     const isLate =
-      clock.now() - shared.progressAtMs > patienceMs ||
+      clock.elapsed() - shared.progressAtMs > patienceMs ||
       (failures >= maxFirstFailures && !pending.some(({ chunk }) => isSent(chunk)));
     if (isHopeless || isLate || (options.isDryRun && hasProgress)) {
       const isOpen = pending.some(({ chunk }) => isSent(chunk)) || shared.aside.isInDoubt();
@@ -125,7 +125,7 @@ function askForInput(state: State, options: SenderOptions): Promise<Chunk | unde
 async function takeInput(state: State, options: SenderOptions): Promise<void> {
   const chunk = await askForInput(state, options);
   state.input = undefined;
-  if (state.pending.length === 0) state.shared.progressAtMs = options.clock.now();
+  if (state.pending.length === 0) state.shared.progressAtMs = options.clock.elapsed();
   if (chunk) state.pending.push({ chunk, sent: [], held: new Set() });
   else state.isAtEnd = true;
 }
@@ -180,7 +180,7 @@ async function runStream(
         pending.shift();
         written -= 1;
         state.answered += 1;
-        shared.progressAtMs = clock.now();
+        shared.progressAtMs = clock.elapsed();
         await takeResults(first, event.value, state, options);
       }
     }
@@ -223,7 +223,7 @@ async function takeResults(
   { shared: { aside }, retries }: State,
   options: SenderOptions,
 ): Promise<void> {
-  const nowMs = options.clock.now();
+  const nowMs = options.clock.elapsed();
   const answered: AnsweredRow[] = [];
   const waiting: ItemRow[] = [];
   const busy: ItemRow[] = [];

@@ -14,6 +14,7 @@ import type {
 import { deny, lacksRequiredTotp, keyWithoutTotp, userNotFound } from '../platform/access.ts';
 import { apiKeyPrefix } from '../platform/api-keys.ts';
 import { appendAudit, type AuditTrail } from '../platform/audit.ts';
+import type { ClockAlarm } from '../platform/clock-alarm.ts';
 import { readClock, type Db } from '../platform/db.ts';
 import type { CallContext } from '../platform/grpc/calls.ts';
 import type { Log } from '../platform/log.ts';
@@ -143,6 +144,7 @@ type KeyOptions = {
   readonly log: Log;
   readonly trail: AuditTrail;
   readonly isStaffTotpRequired: boolean;
+  readonly clockAlarm: ClockAlarm;
 };
 
 const refusals = {
@@ -155,7 +157,7 @@ const refusals = {
  * denial, TOTP_ENROLMENT_REQUIRED if its owner must have a second factor and has none.
  */
 export async function validateKey(
-  { db, log, trail, isStaffTotpRequired }: KeyOptions,
+  { db, log, trail, isStaffTotpRequired, clockAlarm }: KeyOptions,
   secret: string,
   requestId: string,
 ): Promise<Result<ValidateTokenResponse>> {
@@ -167,10 +169,13 @@ export async function validateKey(
   if (!found) return refuse('TOKEN_INVALID', 'the API key is not one of ours');
   const { key, role, hasOwnerTotp } = found;
   const reason = judgeKey(key, found.isOwnerDisabled, asOfMs);
-  if (reason) return refusals[reason];
+  if (reason) {
+    if (reason === 'TOKEN_EXPIRED' && key.expiresAtMs > asOfMs) clockAlarm.report('API key');
+    return refusals[reason];
+  }
   if (isStaffTotpRequired && lacksRequiredTotp({ role, hasTotp: hasOwnerTotp })) {
     const { id: keyId, ownerId: userId, ...bounds } = key;
-    const apiKey = { ...bounds, keyId, userId, role, hasOwnerTotp, asOfMs };
+    const apiKey = { ...bounds, keyId, userId, role, hasOwnerTotp };
     const principal = { kind: 'user', userId, role, sessionId: undefined, apiKey } as const;
     trail.recordDenial({ principal, requestId }, 'validateToken', keyWithoutTotp.rejection);
     return keyWithoutTotp;

@@ -142,7 +142,7 @@ const revokeOthersSql = sql(
   `WITH revoked AS (
      UPDATE sessions SET revoked_at = clock_timestamp()
      WHERE user_id = $1 AND id <> $2 AND revoked_at IS NULL AND expires_at > clock_timestamp()
-     RETURNING id, revoked_at)
+     RETURNING id, GREATEST(revoked_at, last_used_at) AS revoked_at)
    INSERT INTO revocations (kind, subject_id, revoked_at)
    SELECT 'session', id, revoked_at FROM revoked
    RETURNING subject_id, revoked_at`,

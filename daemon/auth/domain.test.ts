@@ -116,6 +116,7 @@ describe('decideUserChange', () => {
     isEmailVerified: true,
     createdAtMs: nowMs,
     hasTotp: false,
+    tokenGeneration: 0,
   };
   const demote = { role: 'operator', isDisabled: undefined } as const;
   const disable = { role: undefined, isDisabled: true };

@@ -13,6 +13,8 @@ export type User = {
   readonly createdAtMs: number;
   /** Sign-in needs a code besides the password. */
   readonly hasTotp: boolean;
+  /** Access tokens of earlier generations are void. */
+  readonly tokenGeneration: number;
 };
 
 type Session = {

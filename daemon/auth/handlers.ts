@@ -14,6 +14,7 @@ import { deny, lacksRequiredTotp } from '../platform/access.ts';
 import { isApiKey } from '../platform/api-keys.ts';
 import type { AuditTrail } from '../platform/audit.ts';
 import { createAuditHandlers } from '../platform/audit-wire.ts';
+import type { ClockAlarm } from '../platform/clock-alarm.ts';
 import { readClock, type Db } from '../platform/db.ts';
 import type { CallContext, Handlers } from '../platform/grpc/calls.ts';
 import type { Log } from '../platform/log.ts';
@@ -21,7 +22,7 @@ import type { VerifiedToken } from '../platform/tokens.ts';
 import { createAccount } from './accounts.ts';
 import { createApiKey, listApiKeys, revokeApiKey, validateKey } from './api-keys.ts';
 import { changePassword } from './change-password.ts';
-import { canonicalizeEmail, mayCreate, type User } from './domain.ts';
+import { canonicalizeEmail, mayCreate, type CodePurpose, type User } from './domain.ts';
 import { confirmEmailChange, requestEmailChange } from './recovery/change-email.ts';
 import {
   requestPasswordReset,
@@ -34,6 +35,7 @@ import { refreshSession, signOut } from './sessions.ts';
 import { signIn } from './sign-in.ts';
 import { recordSignIn } from './sign-in-audit.ts';
 import { listRevocations as listRevocationRows } from './store-revocations.ts';
+import { hashTypedCode, isCodePastBound } from './mails/codes.ts';
 import { signUp, type SignUpOptions } from './sign-up/sign-up.ts';
 import { verifyEmail } from './sign-up/verify-email.ts';
 import * as store from './store.ts';
@@ -52,6 +54,7 @@ import { readRole, toWireRole, toWireUser } from './wire.ts';
 export type HandlerOptions = TotpOptions &
   SignUpOptions &
   RecoveryOptions & {
+    readonly clockAlarm: ClockAlarm;
     readonly feedDb: Db;
     readonly trail: AuditTrail;
     readonly log: Log;
@@ -71,11 +74,19 @@ const revocationCases = {
 export function createHandlers(options: HandlerOptions): Handlers<AuthServiceServer> {
   return {
     signUp: (request, context) => signUp(options, { ...request, caller: context }),
-    verifyEmail: (request, context) => verifyEmail(options, request, context),
+    verifyEmail: (request, context) =>
+      reportCode(options, 'sign-up', request.code, verifyEmail(options, request, context)),
     requestPasswordReset: (request, context) => requestPasswordReset(options, request, context),
-    resetPassword: (request, context) => resetPassword(options, request, context),
+    resetPassword: (request, context) =>
+      reportCode(options, 'password-reset', request.code, resetPassword(options, request, context)),
     requestEmailChange: (request, context) => requestEmailChange(options, request, context),
-    confirmEmailChange: (request, context) => confirmEmailChange(options, request, context),
+    confirmEmailChange: (request, context) =>
+      reportCode(
+        options,
+        'email-change',
+        request.code,
+        confirmEmailChange(options, request, context),
+      ),
     revokeAllCredentials: (request, context) => revokeAllCredentials(options, request, context),
     signIn: async (request, context) => {
       const result = await signIn(options, { ...request, caller: context });
@@ -110,6 +121,23 @@ export function createHandlers(options: HandlerOptions): Handlers<AuthServiceSer
       regenerateRecoveryCodes(options, request, context),
     ...createAuditHandlers(options),
   };
+}
+
+/** A code that was refused is looked at once more, without anybody waiting: its time tells nothing. */
+async function reportCode<T>(
+  { db, clockAlarm }: HandlerOptions,
+  purpose: CodePurpose,
+  text: string,
+  answering: Promise<Result<T>>,
+): Promise<Result<T>> {
+  const answer = await answering;
+  const codeHash = hashTypedCode(text);
+  if (!answer.ok && answer.rejection.reason === 'VERIFICATION_CODE_INVALID' && codeHash) {
+    clockAlarm.lookLater('mailed code', () =>
+      db.read((tx) => isCodePastBound(tx, codeHash, purpose)),
+    );
+  }
+  return answer;
 }
 
 async function validateToken(
@@ -193,9 +221,10 @@ async function listRevocations(
     return succeed({
       asOf: new Date(asOfMs),
       staffTotpRequired: isStaffTotpRequired,
-      revocations: revocations.map(({ kind, id, revokedAtMs }) => ({
+      revocations: revocations.map(({ kind, id, revokedAtMs, generation }) => ({
         subject: { $case: revocationCases[kind], value: id },
         revokedAt: new Date(revokedAtMs),
+        generation: generation === undefined ? undefined : BigInt(generation),
       })),
     });
   });

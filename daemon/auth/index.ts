@@ -1,6 +1,7 @@
 import type { Result } from '../../core/reasons.ts';
 import { AuthServiceService } from '../../protos/gen/digitalwallet/auth/v1/auth.ts';
 import { createAuditTrail } from '../platform/audit.ts';
+import { createClockAlarm } from '../platform/clock-alarm.ts';
 import type { Db } from '../platform/db.ts';
 import type { HostedService } from '../platform/grpc/server.ts';
 import type { Log } from '../platform/log.ts';
@@ -95,6 +96,7 @@ export async function createAuth(options: AuthOptions) {
         throttle,
         devices: createDeviceTokens(keys.deriveSecret('device tokens')),
         notices: createNotices({ isMailOn, throttle }),
+        clockAlarm: createClockAlarm(log),
         secondFactor,
         isMailOn,
         isSignUpOpen: config.isSignUpOpen,

@@ -1,11 +1,19 @@
 import { refuse, succeed, type Result } from '../../core/reasons.ts';
+import { isEndInvalid } from '../../core/stored-times.ts';
 import type { TokenSet } from '../../protos/gen/digitalwallet/auth/v1/auth.ts';
 import { deny, type UserPrincipal } from '../platform/access.ts';
 import { appendAudit } from '../platform/audit.ts';
+import type { ClockAlarm } from '../platform/clock-alarm.ts';
 import { readClock, type Db } from '../platform/db.ts';
 import type { Revocations } from '../platform/revocations.ts';
 import type { DeviceTokens } from './device-tokens.ts';
-import { decideRefresh, type User } from './domain.ts';
+import {
+  decideRefresh,
+  refreshGraceMs,
+  sessionLifeMs,
+  type PresentedToken,
+  type User,
+} from './domain.ts';
 import type { Notices } from './notices/notices.ts';
 import type { Passwords } from './passwords.ts';
 import { hashRefreshToken, type SigningKeys } from './signing-keys.ts';
@@ -22,6 +30,7 @@ export type SessionOptions = {
   readonly devices: DeviceTokens;
   readonly secondFactor: SecondFactor;
   readonly notices: Notices;
+  readonly clockAlarm: ClockAlarm;
 };
 
 export type SignedIn = {
@@ -50,6 +59,7 @@ export async function refreshSession(
     const { user, presented } = found;
     const nowMs = await readClock(tx);
     const decision = decideRefresh(presented, nowMs);
+    if (decision === 'refuse' || decision === 'revoke') reportClock(options, presented, nowMs);
     if (decision === 'revoke') {
       const revocation = await store.revokeSession(tx, presented.session.id);
       const line = { action: 'session.reuse', target: user.id, result: 'REFRESH_TOKEN_INVALID' };
@@ -73,6 +83,16 @@ export async function refreshSession(
   });
   if (refreshed.revocation) revocations.apply(refreshed.revocation);
   return refreshed.result;
+}
+
+/** A session or a use of its token that is of a later time than there can be. */
+function reportClock(
+  { clockAlarm }: SessionOptions,
+  { session, usedAtMs }: PresentedToken,
+  nowMs: number,
+): void {
+  if (isEndInvalid(session.expiresAtMs, nowMs, sessionLifeMs)) clockAlarm.report('session');
+  else if ((usedAtMs ?? 0) > nowMs + refreshGraceMs) clockAlarm.report('refresh token');
 }
 
 const sessionEnded = refuse('REFRESH_TOKEN_INVALID', 'this sign-in has ended: sign in again');

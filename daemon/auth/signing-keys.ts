@@ -110,12 +110,16 @@ function signingKeysOf(signing: DescribedKey, others: readonly DescribedKey[]): 
       const expiresAtMs = Math.min(nowMs + accessTokenLifeMs, sessionExpiresAtMs);
       // RFC 8176: with a second factor, every living session of the user was opened with it.
       const amr = user.hasTotp ? tokenRules.methodsWithTotp : tokenRules.methods;
-      const token = await new SignJWT({ sid: sessionId, role: user.role, amr })
+      const token = await new SignJWT({
+        sid: sessionId,
+        role: user.role,
+        amr,
+        gen: user.tokenGeneration,
+      })
         .setProtectedHeader({ alg, typ: tokenRules.type, kid })
         .setIssuer(tokenRules.issuer)
         .setAudience(tokenRules.audience)
         .setSubject(user.id)
-        // With milliseconds: a token issued just after a revocation must not fall under it.
         .setIssuedAt(nowMs / 1000)
         .setExpirationTime(Math.floor(expiresAtMs / 1000))
         .sign(signing.privateKey);

@@ -104,18 +104,29 @@ export async function updateUser(
 
 const revokeUserSql = sql(
   'user_revoke_tokens',
-  `INSERT INTO revocations (kind, subject_id, revoked_at) VALUES ('user', $1, clock_timestamp())
-   RETURNING revoked_at`,
+  // As late as the clock says, too: after a restore of an older database it is still a later one.
+  `WITH changed AS (
+     UPDATE users SET token_generation = GREATEST(token_generation + 1,
+       (extract(epoch FROM clock_timestamp()) * 1000)::bigint)
+     WHERE id = $1 RETURNING id, token_generation)
+   INSERT INTO revocations (kind, subject_id, revoked_at, generation)
+   -- In the feed until the user's tokens have ended, also where a clock was ahead as they were signed.
+   SELECT 'user', id, GREATEST(clock_timestamp(),
+     (SELECT max(last_used_at) FROM sessions WHERE user_id = $1)), token_generation FROM changed
+   ON CONFLICT (kind, subject_id, revoked_at) DO UPDATE SET generation = EXCLUDED.generation
+   RETURNING revoked_at, generation`,
 );
 
 /**
- * Makes void every access token that the user has. The caller holds the user's lock: a token that
- * is signed after it has a later time, and knows of the change.
+ * Makes void every access token that the user has, by a new generation. The caller holds the user's
+ * lock: a token that is signed after it knows of the change.
  */
 export async function revokeUserTokens(tx: Tx, userId: string): Promise<Revocation> {
-  const [row] = await tx.query<{ revoked_at: number }>(revokeUserSql, [userId]);
+  type Row = { revoked_at: number; generation: bigint };
+  const [row] = await tx.query<Row>(revokeUserSql, [userId]);
   if (!row) throw new Error('a revocation was not returned');
-  return { kind: 'user', id: userId, revokedAtMs: row.revoked_at };
+  const generation = Number(row.generation);
+  return { kind: 'user', id: userId, revokedAtMs: row.revoked_at, generation };
 }
 
 const lockSessionsSql = sql(

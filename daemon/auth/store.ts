@@ -11,10 +11,12 @@ export type UserRow = {
   email_verified: boolean;
   created_at: number;
   totp_enabled: boolean;
+  token_generation: bigint;
 };
 
 export const userColumns =
-  'u.id, u.email, u.role, u.disabled, u.email_verified, u.created_at, u.totp_enabled';
+  'u.id, u.email, u.role, u.disabled, u.email_verified, u.created_at, u.totp_enabled, ' +
+  'u.token_generation';
 
 const insertUserSql = sql(
   'user_insert',
@@ -90,10 +92,7 @@ const lockCredentialsSql = sql(
   `SELECT ${userColumns}, u.password_hash FROM users u WHERE u.id = $1 FOR SHARE`,
 );
 
-/**
- * Holds a user as they are until the commit. A token that is signed with what this gives, and with
- * a time read after it, is older than any change of the user that it does not know of.
- */
+/** Holds a user as they are until the commit: a token signed with this is void by any later change. */
 async function lockCredentials(tx: Tx, id: string): Promise<LockedUser | undefined> {
   const [row] = await tx.query<UserRow & { password_hash: string }>(lockCredentialsSql, [id]);
   return row && { user: toUser(row), passwordHash: row.password_hash };
@@ -269,7 +268,8 @@ const revokeSessionSql = sql(
   'session_revoke',
   `WITH revoked AS (
      UPDATE sessions SET revoked_at = clock_timestamp() WHERE id = $1 AND revoked_at IS NULL
-     RETURNING id, revoked_at)
+     -- In the feed until its tokens have ended, also where a clock was ahead as they were signed.
+     RETURNING id, GREATEST(revoked_at, last_used_at) AS revoked_at)
    INSERT INTO revocations (kind, subject_id, revoked_at)
    SELECT 'session', id, revoked_at FROM revoked
    RETURNING revoked_at`,
@@ -294,5 +294,6 @@ export function toUser(row: UserRow): User {
     isEmailVerified: row.email_verified,
     createdAtMs: row.created_at,
     hasTotp: row.totp_enabled,
+    tokenGeneration: Number(row.token_generation),
   };
 }

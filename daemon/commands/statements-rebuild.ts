@@ -12,6 +12,7 @@ import { reachOf } from '../reach.ts';
 import { readServiceCredential } from '../secrets.ts';
 import { rebuildOnHost, type ReadLedger, type RebuildProgress } from '../statement/index.ts';
 import { openTlsFiles } from '../tls-files.ts';
+import { noDatabase } from './service-database.ts';
 import { streamLedger } from '../wallet/index.ts';
 
 /**
@@ -63,11 +64,7 @@ async function connect(
   lifecycle: Lifecycle,
 ): Promise<Outcome<Db>> {
   const url = databases.urls[name]?.url;
-  if (url === undefined) {
-    const fault = `there is no database for the ${name} service here`;
-    const hint = `set ${name.toUpperCase()}_DATABASE_URL, or run this where the service is hosted`;
-    return { ok: false, fault: { fault, hint } };
-  }
+  if (url === undefined) return { ok: false, fault: noDatabase(name) };
   const unready = await prepareSchemas(databases, [name], config.shouldMigrate, log);
   if (unready) return { ok: false, fault: unready };
   const connected = await connectDatabase(name, url, config, log);

@@ -3,7 +3,7 @@ import { createUserOnHost } from '../auth/index.ts';
 import type { Config } from '../config.ts';
 import type { Outcome } from '../fault.ts';
 import type { Log } from '../platform/log.ts';
-import { withAuthDatabase } from './auth-database.ts';
+import { withDatabase } from './service-database.ts';
 
 export type NewUser = {
   readonly email: string;
@@ -17,5 +17,5 @@ export function createUser(
   user: NewUser,
   log: Log,
 ): Promise<Outcome<{ readonly id: string; readonly email: string; readonly role: string }>> {
-  return withAuthDatabase(config, log, (db) => createUserOnHost(db, user));
+  return withDatabase('auth', config, log, (db) => createUserOnHost(db, user));
 }

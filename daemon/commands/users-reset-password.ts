@@ -2,7 +2,7 @@ import { resetPasswordOnHost, type HostReset } from '../auth/index.ts';
 import type { Config } from '../config.ts';
 import type { Outcome } from '../fault.ts';
 import type { Log } from '../platform/log.ts';
-import { withAuthDatabase } from './auth-database.ts';
+import { withDatabase } from './service-database.ts';
 
 export type PasswordReset = {
   readonly email: string;
@@ -17,5 +17,5 @@ export function resetPassword(
   log: Log,
 ): Promise<Outcome<HostReset>> {
   const isMailOn = config.smtp !== undefined;
-  return withAuthDatabase(config, log, (db) => resetPasswordOnHost(db, reset, isMailOn));
+  return withDatabase('auth', config, log, (db) => resetPasswordOnHost(db, reset, isMailOn));
 }

@@ -2,7 +2,7 @@ import { resetTotpOnHost } from '../auth/index.ts';
 import type { Config } from '../config.ts';
 import type { Outcome } from '../fault.ts';
 import type { Log } from '../platform/log.ts';
-import { withAuthDatabase } from './auth-database.ts';
+import { withDatabase } from './service-database.ts';
 
 type Reset = {
   readonly user: { readonly id: string; readonly email: string };
@@ -16,5 +16,5 @@ export function resetTotp(
   log: Log,
 ): Promise<Outcome<Reset>> {
   const isMailOn = config.smtp !== undefined;
-  return withAuthDatabase(config, log, (db) => resetTotpOnHost(db, account, isMailOn));
+  return withDatabase('auth', config, log, (db) => resetTotpOnHost(db, account, isMailOn));
 }

@@ -47,8 +47,8 @@ beforeEach(() => {
 
 afterEach(() => revocations.stop());
 
-const sign = (role: Role = 'customer', issuedAtMs = startMs): Promise<string> =>
-  new SignJWT({ sid: sessionId, role })
+const sign = (role: Role = 'customer', issuedAtMs = startMs, gen?: number): Promise<string> =>
+  new SignJWT({ sid: sessionId, role, ...(gen === undefined ? {} : { gen }) })
     .setProtectedHeader({ alg: tokenRules.algorithm, typ: tokenRules.type })
     .setIssuer(tokenRules.issuer)
     .setAudience(tokenRules.audience)
@@ -186,6 +186,42 @@ describe('revocation', () => {
     revoke('user', userId, startMs + 500);
     revoke('user', userId, startMs + 100);
     expect(await reasonOf(`Bearer ${await sign('customer', startMs + 300)}`)).toBe('TOKEN_REVOKED');
+  });
+
+  const dayMs = 86_400_000;
+
+  it.each([dayMs, 0, -dayMs])(
+    'of a user counts by the generation, also where the clock was wrong by %d ms',
+    async (offMs) => {
+      await revocations.start();
+      const revokedAtMs = startMs + offMs;
+      revocations.apply({ kind: 'user', id: userId, revokedAtMs, generation: 7 });
+      revocations.apply({ kind: 'user', id: userId, revokedAtMs, generation: 5 });
+      expect(await reasonOf(`Bearer ${await sign()}`)).toBe('TOKEN_REVOKED');
+      expect(await reasonOf(`Bearer ${await sign('customer', startMs + 9, 6)}`)).toBe(
+        'TOKEN_REVOKED',
+      );
+      expect(await reasonOf(`Bearer ${await sign('customer', startMs, 7)}`)).toBe('ok');
+    },
+  );
+
+  it('is remembered though the clock jumps on by a day', async () => {
+    let asOfMs = startMs - dayMs;
+    let isHeard = false;
+    const jumping = createRevocations({
+      feed: () => {
+        const answer = { revocations: isHeard ? [] : fed, asOfMs, isStaffTotpRequired: false };
+        isHeard = true;
+        return Promise.resolve(answer);
+      },
+      log: createLog('silent'),
+    });
+    fed = [{ kind: 'session', id: sessionId, revokedAtMs: asOfMs }];
+    await jumping.start();
+    asOfMs = startMs;
+    while (jumping.nowMs() < startMs) await new Promise((resolve) => setTimeout(resolve, 50));
+    jumping.stop();
+    expect(jumping.isRevoked({ userId, sessionId, issuedAtMs: startMs, generation: 0 })).toBe(true);
   });
 
   it('comes from the feed', async () => {

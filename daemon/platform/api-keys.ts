@@ -19,8 +19,6 @@ export type VerifiedKey = {
   readonly expiresAtMs: number;
   /** Its owner has a second factor now. */
   readonly hasOwnerTotp: boolean;
-  /** The auth database's clock when the key and its owner were looked up. */
-  readonly asOfMs: number;
 };
 
 export type KeyVerifier = {
@@ -33,7 +31,13 @@ export const apiKeyPrefix = 'dwk_';
 
 export const isApiKey = (credential: string): boolean => credential.startsWith(apiKeyPrefix);
 
-type Verdict = { readonly key: VerifiedKey; readonly fromMs: number; readonly untilMs: number };
+type Verdict = {
+  readonly key: VerifiedKey;
+  /** When it was asked for, by the monotonic clock. */
+  readonly askedAt: number;
+  readonly fromMs: number;
+  readonly untilMs: number;
+};
 
 const maxCached = 10_000;
 /** After this a key is looked up again, which is also how its last use gets known. */
@@ -45,7 +49,7 @@ const cacheMs = 30_000;
  */
 export function createKeyVerifier(options: {
   readonly ask: (secret: string) => Promise<Result<VerifiedKey>>;
-  readonly revocations: Pick<Revocations, 'userRevokedAtMs'>;
+  readonly revocations: Pick<Revocations, 'userChangedAt'>;
   readonly nowMs: () => number;
 }): KeyVerifier {
   const verdicts = new Map<string, Verdict>();
@@ -54,19 +58,20 @@ export function createKeyVerifier(options: {
       // A digest, so that no secret lies about in memory for longer than its call.
       const digest = createHash('sha256').update(secret).digest('base64');
       const cached = verdicts.get(digest);
-      const changedAtMs = cached && options.revocations.userRevokedAtMs(cached.key.userId);
-      const isCurrent = changedAtMs === undefined || changedAtMs < (cached?.key.asOfMs ?? 0);
+      const changedAt = cached && options.revocations.userChangedAt(cached.key.userId);
+      const isCurrent = changedAt === undefined || changedAt < (cached?.askedAt ?? 0);
       const nowMs = options.nowMs();
       // A clock that stepped back does not make the answer last longer.
       const isKept = cached && cached.fromMs <= nowMs && nowMs < cached.untilMs;
       if (isKept && isCurrent) return succeed(cached.key);
       verdicts.delete(digest);
+      const askedAt = performance.now();
       const asked = await options.ask(secret);
       if (!asked.ok) return asked;
       if (verdicts.size >= maxCached) verdicts.clear();
       const fromMs = options.nowMs();
       const untilMs = Math.min(fromMs + cacheMs, asked.value.expiresAtMs);
-      verdicts.set(digest, { key: asked.value, fromMs, untilMs });
+      verdicts.set(digest, { key: asked.value, askedAt, fromMs, untilMs });
       return asked;
     },
   };

@@ -3,8 +3,9 @@ import { randomUUID } from 'node:crypto';
 import type { Rejection } from '../../core/reasons.ts';
 import type { Principal } from './access.ts';
 import { classifyDbError, sql, type Db, type Tx } from './db.ts';
-import { createForeignReport, createMinuteCounter } from './foreign.ts';
+import { createForeignReport } from './foreign.ts';
 import type { Log } from './log.ts';
+import { createMinuteCounter } from './minute-counter.ts';
 import { clean } from './storable.ts';
 
 /** One line of a service's audit log; who and when are added here. */

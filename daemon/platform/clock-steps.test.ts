@@ -66,11 +66,9 @@ it('an API key is asked for anew after a step back, and not remembered for a day
   const verifier = createKeyVerifier({
     ask: () => {
       asked += 1;
-      return Promise.resolve(
-        succeed({ userId: 'u', asOfMs: nowMs, expiresAtMs: startMs + 9 * dayMs } as never),
-      );
+      return Promise.resolve(succeed({ userId: 'u', expiresAtMs: startMs + 9 * dayMs } as never));
     },
-    revocations: { userRevokedAtMs: () => undefined },
+    revocations: { userChangedAt: () => undefined },
     nowMs: () => nowMs,
   });
   await verifier.verify('dwk_one');

@@ -1,6 +1,7 @@
 import type { Rejection } from '../../core/reasons.ts';
 import type { Principal } from './access.ts';
 import type { Log } from './log.ts';
+import { createMinuteCounter } from './minute-counter.ts';
 
 type Actor = {
   readonly principal: Principal | { readonly kind: 'host' };
@@ -63,21 +64,5 @@ export function createForeignReport(options: {
       isLooking = true;
       setImmediate(() => void lookAtAll());
     }
-  };
-}
-
-/** Counts by key, from 0 again each minute. */
-export function createMinuteCounter(): { count(key: string): number } {
-  const counts = new Map<string, number>();
-  let minute = 0;
-  return {
-    count: (key) => {
-      const now = Math.floor(performance.now() / 60_000);
-      if (now !== minute) counts.clear();
-      minute = now;
-      const count = (counts.get(key) ?? 0) + 1;
-      counts.set(key, count);
-      return count;
-    },
   };
 }

@@ -80,6 +80,7 @@ it('a good token tells who, in what role, in which session, and until when', asy
       issuedAtMs: startMs,
       expiresAtMs: startMs + 900_000,
       hasTotp: false,
+      generation: 0,
     },
   });
 });

@@ -11,6 +11,7 @@ import { isUuid } from '../../core/ids.ts';
 import { refuse, succeed, type Result } from '../../core/reasons.ts';
 import { isRole, type Role } from '../../core/roles.ts';
 import { accessTokenLifeMs, isEndInvalid } from '../../core/stored-times.ts';
+import type { ClockAlarm } from './clock-alarm.ts';
 
 /** What signer and verifier must agree on. One algorithm, pinned: `none` and HMAC never match. */
 export const tokenRules = {
@@ -31,6 +32,8 @@ export type VerifiedToken = {
   readonly expiresAtMs: number;
   /** The user had a second factor when the token was signed; a change makes the token void. */
   readonly hasTotp: boolean;
+  /** Void once the user has a later one; 0 where the token says none. */
+  readonly generation: number;
 };
 
 export type TokenVerifier = {
@@ -53,6 +56,8 @@ const maxKeysAgeMs = 60_000;
 export function createTokenVerifier(options: {
   readonly fetchJwks: () => Promise<JSONWebKeySet>;
   readonly nowMs: () => number;
+  /** Hears of tokens that end later than any token may. */
+  readonly clockAlarm?: Pick<ClockAlarm, 'report'>;
 }): TokenVerifier {
   const verdicts = new Map<string, VerifiedToken>();
   let keys: { readonly resolve: JWTVerifyGetKey; readonly fetchedAtMs: number } | undefined;
@@ -115,7 +120,7 @@ export function createTokenVerifier(options: {
       if (cached) return succeed(cached);
       try {
         const { payload, isLasting } = await check(token);
-        const verified = judgeClaims(payload, options.nowMs());
+        const verified = judgeClaims(payload, options.nowMs(), options.clockAlarm);
         // With keys that were withdrawn meanwhile: not to be remembered past them.
         if (!verified.ok || !isLasting) return verified;
         if (verdicts.size >= maxCached) verdicts.clear();
@@ -150,10 +155,16 @@ function explain(err: unknown): Result<never> {
   return refuse('AUTH_UNAVAILABLE', 'credentials cannot be checked now: the auth service is away');
 }
 
-function judgeClaims(payload: JWTPayload, nowMs: number): Result<VerifiedToken> {
+function judgeClaims(
+  payload: JWTPayload,
+  nowMs: number,
+  clockAlarm: Pick<ClockAlarm, 'report'> | undefined,
+): Result<VerifiedToken> {
   const verified = readClaims(payload);
   if (!verified) return refuse('TOKEN_INVALID', 'the access token is not one of ours');
-  return isExpired(verified, nowMs) ? tokenExpired : succeed(verified);
+  if (!isExpired(verified, nowMs)) return succeed(verified);
+  if (verified.expiresAtMs > nowMs) clockAlarm?.report('access token');
+  return tokenExpired;
 }
 
 function readClaims(payload: JWTPayload): VerifiedToken | undefined {
@@ -165,5 +176,7 @@ function readClaims(payload: JWTPayload): VerifiedToken | undefined {
   const amr = payload['amr'];
   const hasTotp = Array.isArray(amr) && amr.includes('otp');
   const [issuedAtMs, expiresAtMs] = [iat * 1000, exp * 1000];
-  return { userId: sub, role, sessionId: sid, issuedAtMs, expiresAtMs, hasTotp };
+  const gen = payload['gen'];
+  const generation = typeof gen === 'number' ? gen : 0;
+  return { userId: sub, role, sessionId: sid, issuedAtMs, expiresAtMs, hasTotp, generation };
 }

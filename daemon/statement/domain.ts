@@ -57,11 +57,13 @@ export type Completeness =
       readonly inconsistency?: string;
     };
 
-/** A wallet's last transaction as the ledger has it (seq 0, no hash: none), and the time now. */
+/**
+ * A wallet's last transaction as the ledger has it (seq 0, no hash: none). Before `asOfMs` the ledger
+ * takes on nothing more for it.
+ */
 export type Head = {
   readonly seq: bigint;
   readonly hash: string | undefined;
-  readonly lastAtMs: number;
   readonly asOfMs: number;
 };
 
@@ -113,15 +115,12 @@ export function resolveRange(
  * Without the ledger only lines after the end make a statement complete, and they prove that it is over.
  */
 export const isOver = ({ toMs }: Range, head: Head | undefined): boolean =>
-  head === undefined || toMs <= endOfPastMs(head);
-
-/** Up to here, exclusively, the ledger takes on nothing more. */
-export const endOfPastMs = (head: Head): number => Math.max(head.asOfMs, head.lastAtMs + 1);
+  head === undefined || toMs <= head.asOfMs;
 
 /** The range as far as it is over. INVALID_ARGUMENT where none of it is. */
 export function cutToPast(range: Range, head: Head | undefined): Result<Range> {
   if (isOver(range, head) || !head) return succeed(range);
-  const toMs = endOfPastMs(head);
+  const toMs = head.asOfMs;
   if (range.fromMs <= toMs) return succeed({ ...range, toMs });
   const message = 'from lies in the future: ask for a period that has begun';
   return refuse('INVALID_ARGUMENT', message, { field: 'from' });

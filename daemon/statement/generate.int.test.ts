@@ -50,7 +50,7 @@ const watched = (): Db => ({
 });
 
 const headOf = (seq: number) => {
-  return { seq: BigInt(seq), hash: lines[seq - 1]?.hash, lastAtMs: 0, asOfMs: 0 };
+  return { seq: BigInt(seq), hash: lines[seq - 1]?.hash, asOfMs: 0 };
 };
 const readLedger: ReadLedger = async function* (_walletId, { seq }) {
   await Promise.resolve();

@@ -23,11 +23,10 @@ import {
   isInline,
   isOver,
   resolveRange,
-  type Head,
   type Line,
   type Range,
 } from './domain.ts';
-import { createExport, nowOf, resolveWallet } from './exports/create.ts';
+import { createExport, readNow, resolveWallet } from './exports/create.ts';
 import type { ExportHandlerOptions } from './exports/handlers.ts';
 import { toWireExport } from './exports/wire.ts';
 import { generate, type Generated, type Wallet } from './generate.ts';
@@ -86,7 +85,8 @@ async function generateStatement(
   const trouble = asked && !asked.ok ? asked.rejection : undefined;
   if (trouble && !isAboutWallet(trouble)) return { ok: false, rejection: trouble };
   const head = asked?.ok ? asked.value : undefined;
-  const range = readRange(request, cursor.value, head, options.inlineDays);
+  const nowMs = await readNow(options.db, head);
+  const range = readRange(request, cursor.value, nowMs, options.inlineDays);
   if (!range.ok) return range;
   if (!isInline(range.value, options.inlineDays)) return queueStatement(options, request, context);
   const pinned = cursor.value?.['through'];
@@ -194,13 +194,13 @@ async function queueStatement(
 function readRange(
   request: GenerateStatementRequest,
   cursor: Readonly<Record<string, string>> | undefined,
-  head: Head | undefined,
+  nowMs: number,
   inlineDays: number,
 ): Result<Range> {
   const { timezone } = request;
   const fromMs = cursor ? Number(cursor['from']) : request.from?.getTime();
   const toMs = cursor ? Number(cursor['to']) : request.to?.getTime();
-  return resolveRange({ fromMs, toMs, timezone }, nowOf(head), inlineDays);
+  return resolveRange({ fromMs, toMs, timezone }, nowMs, inlineDays);
 }
 
 async function readPage(

@@ -179,7 +179,6 @@ function createPeers(
         : Promise.resolve(
             succeed({
               ...(heads.get(walletIdOf(userId, currency)) ?? { seq: 0n, hash: undefined }),
-              lastAtMs: 0,
               asOfMs: startMs + 400 * 86_400_000,
             }),
           ),

@@ -49,7 +49,7 @@ function createDaemon(db: Db = test.db, { deadlineMs = 20_000, isCancelled = fal
     commit: createCommit(db),
   });
   return (c: Posting): Promise<Result<Posted>> =>
-    group.submit(c, { deadlineMs: Date.now() + deadlineMs, isCancelled: () => isCancelled });
+    group.submit(c, { deadlineMs: performance.now() + deadlineMs, isCancelled: () => isCancelled });
 }
 
 const reasonsOf = (results: readonly Result<Posted>[]) =>

@@ -121,7 +121,7 @@ async function commitQuickly(
     const moves = decided.changed.map((to) => toMove(states, to));
     let answers: readonly Result<Posted>[] = [];
     await all([
-      checkMoved(tx, moves, clockMs).then(() => checkMessages(tx, commands)),
+      checkMoved(tx, moves).then(() => checkMessages(tx, commands)),
       writeDecisions(tx, commands, decided.decisions).then((posted) => (answers = posted)),
     ]);
     return { answers, changed: decided.changed };
@@ -183,7 +183,8 @@ async function checkRejected(
   ]);
   const isSame = (wallet: WalletState): boolean => {
     const known = states.wallets.get(wallet.id);
-    return known?.seq === wallet.seq && known.status === wallet.status;
+    const isAccepted = known?.aheadAcceptedMs === wallet.aheadAcceptedMs;
+    return known?.seq === wallet.seq && known.status === wallet.status && isAccepted;
   };
   const known = refs.filter(({ id }) => states.wallets.has(id));
   if (twins.size > 0 || wallets.length !== known.length || !wallets.every(isSame)) throw miss;
@@ -195,8 +196,8 @@ function toMove(states: States, to: WalletState): Move {
   return { from, to };
 }
 
-async function checkMoved(tx: Tx, moves: readonly Move[], clockMs: number): Promise<void> {
-  if (moves.length > 0 && !(await moveWallets(tx, moves, clockMs))) throw miss;
+async function checkMoved(tx: Tx, moves: readonly Move[]): Promise<void> {
+  if (moves.length > 0 && !(await moveWallets(tx, moves))) throw miss;
 }
 
 /** A message that was refused before gets the same answer again; read when its wallet is locked. */

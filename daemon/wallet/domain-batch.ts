@@ -61,6 +61,7 @@ function evolve(wallet: WalletState, entry: Entry): WalletState {
     seq: entry.seq,
     lastAtMs: entry.occurredAtMs,
     readWatermarkMs: wallet.readWatermarkMs,
+    aheadAcceptedMs: wallet.aheadAcceptedMs,
     lastHash: entry.hash,
   };
 }

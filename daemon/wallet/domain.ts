@@ -60,6 +60,8 @@ export type WalletState = WalletRef & {
   readonly lastAtMs: number;
   /** Balances and statements before this time were reported: no entry may be put before it. */
   readonly readWatermarkMs: number;
+  /** Up to this time an operator lets the wallet be ahead of the clock; 0 if none did. */
+  readonly aheadAcceptedMs: number;
   readonly lastHash: string;
 };
 
@@ -93,6 +95,27 @@ export const corruptText =
 export const earliestTimeMs = (wallet: WalletState): number =>
   Math.max(wallet.lastAtMs, wallet.readWatermarkMs);
 
+/**
+ * True for a wallet that was used or read while the clock was ahead, by more than is passed over, and
+ * for which no operator has accepted that. Accepted time stands in for the clock.
+ */
+export const isAheadUnaccepted = (wallet: WalletState, nowMs: number): boolean =>
+  isAhead(wallet, Math.max(nowMs, wallet.aheadAcceptedMs));
+
+/** The same, whether accepted or not. */
+export const isAhead = (wallet: WalletState, nowMs: number): boolean =>
+  earliestTimeMs(wallet) > nowMs + clockToleranceMs;
+
+/**
+ * Up to here, exclusively, the wallet takes on nothing more. What was reported as past stays past, if
+ * the clock steps back. The last entry belongs to the past too, but for a wallet that is far ahead: its
+ * last entries are past once the clock has reached them.
+ */
+export function endOfPastMs(wallet: WalletState, nowMs: number): number {
+  const endMs = Math.max(nowMs, wallet.readWatermarkMs);
+  return isAhead(wallet, nowMs) ? endMs : Math.max(endMs, wallet.lastAtMs + 1);
+}
+
 /** The wallets that a command concerns: today its own. */
 export const walletsOf = (command: Command): readonly WalletRef[] => [command.wallet];
 
@@ -109,6 +132,7 @@ export function newWallet(ref: WalletRef): WalletState {
     seq: 0n,
     lastAtMs: 0,
     readWatermarkMs: 0,
+    aheadAcceptedMs: 0,
     lastHash: genesisHash(ref.id, ref.userId, ref.currency),
   };
 }
@@ -128,10 +152,11 @@ export function decide(states: States, command: Command, nowMs: number): Decisio
   if (states.corrupt.has(wallet.id)) {
     return reject('WALLET_CORRUPT', corruptText, { walletId: wallet.id });
   }
-  if (earliestTimeMs(wallet) > nowMs + clockToleranceMs) {
+  if (isAheadUnaccepted(wallet, nowMs)) {
     return reject(
       'WALLET_CLOCK_AHEAD',
-      'the wallet was used or read at a time in the future: have the clock of the database checked',
+      'the wallet was used or read at a time in the future: have an operator check the clock of the ' +
+        'database, then accept the time (`walletd wallets accept-clock-ahead`) or wait for it',
       { walletId: wallet.id },
     );
   }

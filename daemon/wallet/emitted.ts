@@ -123,7 +123,7 @@ export async function commitAll(
 ): Promise<readonly (Result<Posted> | undefined)[]> {
   const stopped = new Map<string, Rejection>();
   const waiting = {
-    deadlineMs: Date.now() + waitMs,
+    deadlineMs: performance.now() + waitMs,
     busyAfterMs,
     isCancelled: ({ wallet }: Command) => stopped.has(wallet.id),
     onGivenUp: (rejection: Rejection, { wallet }: Command) => {

@@ -26,6 +26,7 @@ import { createReplayPlan } from './replay.ts';
 import { createStreamHandlers, maxItems as maxStreamItems } from './stream.ts';
 import { createKnownUsers, findByWallets, type FindUsers } from './users.ts';
 
+export { acceptClockAheadOnHost, type AheadRequest, type AheadWallet } from './host.ts';
 export { streamLedger } from './ledger-stream.ts';
 
 export type WalletOptions = {

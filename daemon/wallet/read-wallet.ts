@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 import { succeed, type Result } from '../../core/reasons.ts';
 import { isLockTimeout, readClock, withoutDoubt, type Db } from '../platform/db.ts';
-import { earliestTimeMs, newWallet, type WalletRef, type WalletState } from './domain.ts';
+import { endOfPastMs, newWallet, type WalletRef, type WalletState } from './domain.ts';
 import { corruptWallet, walletBusy } from './domain-integrity.ts';
 import { findCorrupt } from './states.ts';
 import { readWallets, waitBriefly } from './store.ts';
@@ -61,9 +61,7 @@ function settle(
     const [wallet] = await readWallets(tx, [ref], isFirst ? 'wait' : 'skip');
     if (!wallet) return (await readWallets(tx, [ref], 'none')).length > 0 ? 'busy' : 'absent';
     if ((await findCorrupt(tx, [wallet])).size > 0) return corruptWallet(wallet);
-    // A clock that stepped back does not make a time the present that was reported as past.
-    // The last entry belongs to the past: a statement that ends now has it, and nothing later.
-    const nowMs = Math.max(await readClock(tx), earliestTimeMs(wallet), wallet.lastAtMs + 1);
+    const nowMs = endOfPastMs(wallet, await readClock(tx));
     await settleWallet(tx, wallet.id, nowMs);
     return succeed({ wallet, nowMs });
   });

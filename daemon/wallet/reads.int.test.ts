@@ -39,7 +39,7 @@ const as = (id: string, role: 'customer' | 'operator' = 'customer'): CallContext
   requestId: 'r',
   principal: { kind: 'user', userId: id, role, sessionId: randomUUID(), apiKey: undefined },
   source: '127.0.0.1',
-  deadlineMs: Date.now() + 10_000,
+  deadlineMs: performance.now() + 10_000,
   isCancelled: () => false,
 });
 

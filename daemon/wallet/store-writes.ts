@@ -114,7 +114,7 @@ const moveSql = sql(
   `UPDATE wallets w SET balance = u.balance, seq = u.seq, last_at = u.last_at, last_hash = u.last_hash
    FROM (${rowsOfArrays({ ...stateTypes, was_balance: 'bigint', was_hash: 'bytea' })}) AS u
    WHERE w.id = u.id AND w.last_hash = u.was_hash AND w.balance = u.was_balance
-     AND w.status = 'active' AND w.settled_at <= $8`,
+     AND w.status = 'active' AND w.settled_at <= u.last_at`,
 );
 
 /** A wallet's state as it was remembered, and as it is to be. */
@@ -122,21 +122,16 @@ export type Move = { readonly from: WalletState; readonly to: WalletState };
 
 /**
  * Moves wallets that nobody has locked, if they are active and still as remembered, and if their
- * past was not told beyond `clockMs`. False if any of them is not: then nothing may be committed.
+ * past was not told beyond the time of their new entries. False if any of them is not: then nothing may be committed.
  * In order of id, as in `readWallets`, if the pool plans by key (`isByKey`). A plan that reads the
  * whole table locks rows in the order in which they lie: two such commits can wait for each other.
  */
-export async function moveWallets(
-  tx: Tx,
-  moves: readonly Move[],
-  clockMs: number,
-): Promise<boolean> {
+export async function moveWallets(tx: Tx, moves: readonly Move[]): Promise<boolean> {
   const sorted = moves.toSorted((a, b) => (a.to.id < b.to.id ? -1 : 1));
   const moved = await tx.execute(moveSql, [
     ...columnsOfStates(sorted.map(({ to }) => to)),
     toInt8Array(sorted, ({ from }) => from.balanceMinor),
     toHashArray(sorted, ({ from }) => from.lastHash),
-    new Date(clockMs).toISOString(),
   ]);
   return moved === moves.length;
 }
@@ -160,6 +155,16 @@ export async function updateStatus(
   status: WalletState['status'],
 ): Promise<void> {
   await tx.execute(statusSql, [walletId, status]);
+}
+
+const acceptAheadSql = sql(
+  'wallet_accept_ahead',
+  'UPDATE wallets SET ahead_accepted_at = GREATEST(ahead_accepted_at, $2) WHERE id = $1',
+);
+
+/** Lets a locked wallet be ahead of the clock up to a time. */
+export async function acceptAhead(tx: Tx, walletId: string, untilMs: number): Promise<void> {
+  await tx.execute(acceptAheadSql, [walletId, new Date(untilMs).toISOString()]);
 }
 
 const settleSql = sql(

@@ -26,6 +26,7 @@ export type WalletRow = {
   seq: bigint;
   last_at: number;
   settled_at: number;
+  ahead_accepted_at: number | null;
   last_hash: Buffer;
 };
 
@@ -50,7 +51,8 @@ export type EntryRow = {
 };
 
 export const walletColumns = `w.id, w.user_id, w.currency, w.exponent, w.status, w.balance, w.seq,
-  w.last_at, GREATEST(w.settled_at, 'epoch') AS settled_at, w.last_hash`;
+  w.last_at, GREATEST(w.settled_at, 'epoch') AS settled_at, w.ahead_accepted_at,
+  w.last_hash`;
 
 const readWalletsText = `SELECT ${walletColumns}
    FROM unnest($1::uuid[], $2::uuid[]) AS asked(id, user_id)
@@ -171,6 +173,7 @@ export function toWallet(row: WalletRow): WalletState {
     seq: row.seq,
     lastAtMs: row.last_at,
     readWatermarkMs: row.settled_at,
+    aheadAcceptedMs: row.ahead_accepted_at ?? 0,
     lastHash: row.last_hash.toString('hex'),
   };
 }

@@ -216,7 +216,7 @@ const stopItems = (run: Run, items: readonly Result<Command>[]): readonly Result
 function submit(run: Run, commands: readonly Command[]): Promise<Begun<readonly Result<Posted>[]>> {
   const { options, context } = run;
   const waiting = {
-    deadlineMs: Math.min(context.deadlineMs, Date.now() + patienceMs),
+    deadlineMs: Math.min(context.deadlineMs, performance.now() + patienceMs),
     patienceMs,
     isCancelled: ({ wallet }: Command) =>
       run.isEnded ||

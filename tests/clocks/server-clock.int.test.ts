@@ -4,6 +4,12 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 
 import { transactionIdOf, walletIdOf } from '../../core/ids.ts';
 import { guessLimit, maxMailDelayMs } from '../../daemon/auth/domain.ts';
+import {
+  hashTypedCode,
+  isCodePastBound,
+  isCodeValid,
+  keepCode,
+} from '../../daemon/auth/mails/codes.ts';
 import { appendMail, claimMail, correctMailTimes } from '../../daemon/auth/mails/store.ts';
 import { takeAttempt } from '../../daemon/auth/throttling/store.ts';
 import { readClock, type Db } from '../../daemon/platform/db.ts';
@@ -15,7 +21,7 @@ import { contextOf, userOf, valueOf } from '../../daemon/statement/test-support.
 import { commitLocked } from '../../daemon/wallet/commit-locked.ts';
 import { getBalance } from '../../daemon/wallet/read-handlers.ts';
 import { createKnownUsers } from '../../daemon/wallet/users.ts';
-import { startSteppedPostgres, type SteppedPostgres } from '../support/stepped-postgres.ts';
+import { startSteppedPostgres, type SteppedPostgres } from '../support/stepped-clock.ts';
 
 const dayS = 86_400;
 let server: SteppedPostgres;
@@ -62,11 +68,11 @@ async function balanceAt(userId: string, at: Date): Promise<bigint | undefined> 
 
 it('steps while the server runs', async () => {
   for (const offsetS of [0, dayS, -dayS]) {
-    server.step(offsetS);
+    await server.clock.step(offsetS);
     const clockMs = await wallet.read(readClock);
     expect(Math.abs(clockMs - Date.now() - offsetS * 1_000)).toBeLessThan(60_000);
   }
-  server.step(0);
+  await server.clock.step(0);
 });
 
 it.each([2, 600, dayS])(
@@ -78,12 +84,12 @@ it.each([2, 600, dayS])(
       [s, 0],
     ]) {
       const userId = randomUUID();
-      server.step(offsets[0]!);
+      await server.clock.step(offsets[0]!);
       await commitLocked(wallet, [deposit(userId, 'a')]);
       await new Promise((resolve) => setTimeout(resolve, 10));
       const at = new Date((await wallet.read(readClock)) - 1);
       expect(await balanceAt(userId, at)).toBe(500n);
-      server.step(offsets[1]!);
+      await server.clock.step(offsets[1]!);
       const { answers } = await commitLocked(wallet, [deposit(userId, 'b')]);
       const [answer] = answers;
       if (answer !== 'busy' && answer?.ok === false) {
@@ -91,17 +97,17 @@ it.each([2, 600, dayS])(
         expect(offsets[0]! - offsets[1]!).toBeGreaterThan(300);
       }
       expect(await balanceAt(userId, at)).toBe(500n);
-      server.step(0);
+      await server.clock.step(0);
       expect(await balanceAt(userId, at)).toBe(500n);
     }
   },
 );
 
 it.each([600, dayS])('a relay lease from %d s ahead is taken over', async (s) => {
-  server.step(s);
+  await server.clock.step(s);
   const log = createLog('silent');
   expect(await createLease(wallet, log).hold()).toBeDefined();
-  server.step(0);
+  await server.clock.step(0);
   const next = createLease(wallet, log);
   expect(await next.hold()).toBeDefined();
   await next.release();
@@ -110,21 +116,35 @@ it.each([600, dayS])('a relay lease from %d s ahead is taken over', async (s) =>
 it('attempts while the clock is 40 days ahead block nobody afterwards', async () => {
   const bucket = randomBytes(32);
   const take = () => auth.tx((tx) => takeAttempt(tx, bucket, guessLimit));
-  server.step(40 * dayS);
+  await server.clock.step(40 * dayS);
   for (let i = 1; i <= 5; i += 1) expect(await take()).toBe(i);
   expect(await take()).toBeUndefined();
-  server.step(0);
+  await server.clock.step(0);
   expect(await take()).toBe(1);
 });
 
 it('an account mail that was claimed while the clock was a day ahead is due', async () => {
   await auth.tx((tx) => appendMail(tx, { kind: 'any', recipient: 'ana@example.com' }));
-  server.step(dayS);
+  await server.clock.step(dayS);
   const first = await auth.tx((tx) => claimMail(tx, 60_000));
-  server.step(0);
+  await server.clock.step(0);
   expect(await auth.tx((tx) => claimMail(tx, 60_000))).toBeUndefined();
   expect(await auth.tx((tx) => correctMailTimes(tx, maxMailDelayMs))).toBe(1);
   expect(await auth.tx((tx) => claimMail(tx, 60_000))).toMatchObject({ id: first!.id, attempt: 2 });
+});
+
+it('a mailed code from a clock that was a day ahead is void, and known for that', async () => {
+  await server.clock.step(dayS);
+  const recipient = 'ana@example.com';
+  const text = '0123-4567-89AB-CDEF-GHJK-MNPQ';
+  const code = { text, mailId: randomUUID(), purpose: 'sign-up' as const, subject: recipient };
+  await auth.tx((tx) => keepCode(tx, code));
+  const hash = hashTypedCode(text)!;
+  const isValid = () => auth.read((tx) => isCodeValid(tx, hash, 'sign-up', recipient));
+  const isPastBound = () => auth.read((tx) => isCodePastBound(tx, hash, 'sign-up'));
+  expect([await isValid(), await isPastBound()]).toEqual([true, false]);
+  await server.clock.step(0);
+  expect([await isValid(), await isPastBound()]).toEqual([false, true]);
 });
 
 it('an export that was claimed while the clock was a day ahead is due', async () => {
@@ -147,9 +167,9 @@ it('an export that was claimed while the clock was a day ahead is due', async ()
     ...{ idempotencyKey: '', isDryRun: false, canReuse: false },
   };
   const { made } = valueOf(await createExport(options, asked, contextOf(userOf())));
-  server.step(dayS);
+  await server.clock.step(dayS);
   expect(await statement.tx((tx) => claimExport(tx, 15_000))).toMatchObject({ id: made.id });
-  server.step(0);
+  await server.clock.step(0);
   expect(await statement.tx((tx) => claimExport(tx, 15_000))).toBeUndefined();
   expect(await statement.tx((tx) => correctExportTimes(tx, 120_000))).toBe(1);
   const again = await statement.tx((tx) => claimExport(tx, 15_000));

@@ -87,8 +87,8 @@ export async function startAuthServer(options: AuthServerOptions = {}): Promise<
   let address = '';
   const peer = createAuthPeer(() => address, credential);
   const revocations = createRevocations({ feed: peer.feed, log });
-  const tokens = createTokenVerifier({ fetchJwks: peer.fetchJwks, nowMs: Date.now });
-  const keys = createKeyVerifier({ ask: peer.verifyKey, revocations, nowMs: Date.now });
+  const tokens = createTokenVerifier({ fetchJwks: peer.fetchJwks, nowMs: revocations.nowMs });
+  const keys = createKeyVerifier({ ask: peer.verifyKey, revocations, nowMs: revocations.nowMs });
   const access = createAccess({
     ...{ tokens, keys, revocations, isStaffTotpRequired: false },
     serviceCredential: credential,
@@ -148,7 +148,7 @@ const contextFrom = (source: string, timeoutMs: number): CallContext => ({
   principal: { kind: 'anonymous' },
   source,
   isLocal: loopback.has(source),
-  deadlineMs: Date.now() + timeoutMs,
+  deadlineMs: performance.now() + timeoutMs,
   isCancelled: () => false,
 });
 

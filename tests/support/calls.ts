@@ -22,14 +22,13 @@ export function callAs(
     operations: [],
     expiresAtMs: Infinity,
     hasOwnerTotp: false,
-    asOfMs: 0,
     ...key,
   };
   return {
     requestId: randomUUID(),
     principal: { kind: 'user', userId, role, sessionId: apiKey ? undefined : 's', apiKey },
     source: '127.0.0.1',
-    deadlineMs: Date.now() + 20_000,
+    deadlineMs: performance.now() + 20_000,
     isCancelled: () => false,
   };
 }

@@ -74,6 +74,21 @@ export async function isCodeValid(
   return (await tx.query(validSql, values)).length > 0;
 }
 
+const pastBoundSql = sql(
+  'code_past_bound',
+  `SELECT 1 FROM mailed_codes
+   WHERE code_hash = $1 AND purpose = $2 AND expires_at > ${inMs('$3')}`,
+);
+
+/** Whether a code is void because it was made while the clock was ahead. */
+export async function isCodePastBound(
+  tx: Tx,
+  codeHash: Buffer,
+  purpose: CodePurpose,
+): Promise<boolean> {
+  return (await tx.query(pastBoundSql, [codeHash, purpose, codeLifeMs[purpose]])).length > 0;
+}
+
 /** Counts a use of a code that needs a secret besides, before that is checked. What it is for. */
 export async function takeGuess(
   tx: Tx,

@@ -71,7 +71,7 @@ export function createAttempts({
       const startedAtMs = performance.now();
       const result = await waitInLine({ lines, tryOnce, buckets, turn }, blocked);
       // So that a refusal at once is not asked for again at once.
-      const untilDeadlineMs = turn.deadlineMs - Date.now() - deadlineMarginMs / 2;
+      const untilDeadlineMs = turn.deadlineMs - performance.now() - deadlineMarginMs / 2;
       const atLeastMs = leastRefusalMs - (performance.now() - startedAtMs);
       const leftMs = Math.min(atLeastMs, untilDeadlineMs);
       if (!result.ok && leftMs > 0) await sleep(leftMs);
@@ -134,7 +134,7 @@ function waitInLine(
   first: Blocked,
 ): Promise<Result<readonly Taken[]>> {
   return new Promise((resolve, reject) => {
-    const leftMs = turn.deadlineMs - Date.now() - deadlineMarginMs;
+    const leftMs = turn.deadlineMs - performance.now() - deadlineMarginMs;
     const giveUpAtMs = performance.now() + Math.min(maxQueuedMs, leftMs);
     const join = ({ bucket, waitMs, failures }: Blocked): void => {
       const maxWaitMs = giveUpAtMs - performance.now();

@@ -1,6 +1,6 @@
 import { setImmediate as turnOver } from 'node:timers/promises';
 
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 
 import { createFairSemaphore, type FairLimits, type Turn } from './fair-semaphore.ts';
 import { runPausable } from './pausable.ts';
@@ -67,7 +67,7 @@ describe('a fair semaphore', () => {
     let isGone = false;
     const held = run('x/1');
     const gone = run('a/1', { isCancelled: () => isGone });
-    const late = run('b/1', { deadlineMs: Date.now() + 1 });
+    const late = run('b/1', { deadlineMs: performance.now() + 1 });
     const kept = run('c/1');
     isGone = true;
     await new Promise((resolve) => setTimeout(resolve, 5));
@@ -76,6 +76,24 @@ describe('a fair semaphore', () => {
     const reasons = (await Promise.all([held, gone, late, kept])).map(reasonOf);
     expect(reasons).toEqual(['ok', 'CANCELLED', 'CANCELLED', 'ok']);
   });
+
+  it.each([86_400_000, -86_400_000])(
+    'keeps deadlines though the wall clock steps by %d ms',
+    async (stepMs) => {
+      const { run, started, finish } = createBench();
+      const held = run('x/1');
+      const kept = run('a/1', { deadlineMs: performance.now() + 60_000 });
+      const late = run('b/1', { deadlineMs: performance.now() + 1 });
+      const realMs = Date.now();
+      const clock = vi.spyOn(Date, 'now').mockImplementation(() => realMs + stepMs);
+      await new Promise((resolve) => setTimeout(resolve, 5));
+      await finish();
+      clock.mockRestore();
+      expect(started).toEqual(['x/1', 'a/1']);
+      const reasons = (await Promise.all([held, kept, late])).map(reasonOf);
+      expect(reasons).toEqual(['ok', 'ok', 'CANCELLED']);
+    },
+  );
 
   it('gives the permit back when the work throws', async () => {
     const { semaphore } = createBench();

@@ -5,7 +5,7 @@ import { createFairQueue } from './fair-queue.ts';
 export type Turn = {
   /** By whom turns are taken, from the widest group to the narrowest. */
   readonly path: readonly string[];
-  /** Milliseconds since the epoch. */
+  /** By the monotonic clock (`performance.now()`). */
   readonly deadlineMs: number;
   /** True once nothing waits for the result any more. */
   isCancelled(): boolean;
@@ -36,7 +36,7 @@ const overloaded = refuse('OVERLOADED', 'too many calls like this one at once: t
 const cancelled = refuse('CANCELLED', 'the call was given up before it was begun');
 
 const isPointless = ({ deadlineMs, isCancelled }: Turn): boolean =>
-  isCancelled() || Date.now() >= deadlineMs;
+  isCancelled() || performance.now() >= deadlineMs;
 
 /** A semaphore whose waiters are served in turn: one of each network, one of each account, … */
 export function createFairSemaphore(limits: FairLimits): FairSemaphore {

@@ -27,7 +27,7 @@ export type CallContext = {
   /** Of a stream of a user: tells when it is idle, and may be ended then. */
   readonly stream?: OpenStream;
   /**
-   * The caller's deadline, or ours where it set none; milliseconds since the epoch. Infinity for a
+   * The caller's deadline, or ours where it set none, by the monotonic clock. Infinity for a
    * stream without one.
    */
   readonly deadlineMs: number;
@@ -171,7 +171,7 @@ export function createAdmission(options: {
     run: (call, entry, work) => {
       const running = run(call, entry, work);
       if (entry.isStream) return running;
-      return answerInTime(Math.min(call.deadlineMs, Date.now() + defaultDeadlineMs), running);
+      return answerInTime(Math.min(call.deadlineMs, nowMs() + defaultDeadlineMs), running);
     },
   };
 }
@@ -189,7 +189,7 @@ function createContext(
     source:
       forwardedFor.length === 0 ? peerAddress : findSource(peerAddress, forwardedFor, proxies),
     isLocal: call.origin === 'local',
-    deadlineMs: Math.min(call.deadlineMs, isStream ? Infinity : Date.now() + defaultDeadlineMs),
+    deadlineMs: Math.min(call.deadlineMs, isStream ? Infinity : nowMs() + defaultDeadlineMs),
     isCancelled: () => call.isCancelled(),
   };
 }

@@ -45,7 +45,7 @@ it('a COMMIT that waits for a frozen standby is not waited for past the deadline
       isOver = true;
       return succeed(undefined);
     };
-    const answer = await admit().run(incoming(Date.now() + 1_000), entry, work);
+    const answer = await admit().run(incoming(performance.now() + 1_000), entry, work);
     expect(answer).toMatchObject({ ok: false, rejection: { reason: 'DEADLINE_EXCEEDED' } });
     expect(isOver).toBe(false);
     standby.thaw();

@@ -13,7 +13,7 @@ export async function answerInTime<T>(
 ): Promise<Result<T>> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<Result<T>>((resolve) => {
-    const leftMs = Math.max(0, deadlineMs + graceMs - Date.now());
+    const leftMs = Math.max(0, deadlineMs + graceMs - performance.now());
     timer = setTimeout(() => resolve(tooLate), leftMs);
   });
   try {

@@ -190,7 +190,7 @@ function createIncoming(
     forwardedFor: forwardedFor === undefined ? [] : [forwardedFor].flat(),
     origin: findOrigin(isLoopback, headers, headers[':authority']),
     listForwardingHeaders: () => listForwardingHeaders(headers),
-    deadlineMs: timeoutMs === undefined ? Infinity : Date.now() + timeoutMs,
+    deadlineMs: timeoutMs === undefined ? Infinity : performance.now() + timeoutMs,
     // Headers that are out already are those of a refusal: it is too late.
     isCancelled: () => stream.closed || stream.destroyed || stream.headersSent,
     onceOver: (listener) => void stream.once('close', listener),

@@ -16,7 +16,7 @@ export type Incoming = {
   readonly origin: Origin;
   /** Names of the headers that proxies added. */
   listForwardingHeaders(): readonly string[];
-  /** Milliseconds since the epoch; Infinity where the caller set none. */
+  /** By the monotonic clock (`performance.now()`); Infinity where the caller set none. */
   readonly deadlineMs: number;
   /** True once the caller has gone, or has been told that it is too late. */
   isCancelled(): boolean;
@@ -43,12 +43,16 @@ export function incomingOf(call: AnyCall): Incoming {
     forwardedFor: call.metadata.get('x-forwarded-for').map(String),
     origin: findOrigin(loopback.has(peerAddress), headers, call.getHost()),
     listForwardingHeaders: () => listForwardingHeaders(headers),
-    deadlineMs: deadline instanceof Date ? deadline.getTime() : deadline,
+    deadlineMs: toMonotonic(deadline),
     isCancelled: () => call.cancelled,
     // The library tells so of every call that is over, whether or not it was given up.
     onceOver: (listener) => void call.once('cancelled', listener),
   };
 }
+
+/** The library has deadlines by the wall clock, which may step. */
+const toMonotonic = (deadline: Date | number): number =>
+  performance.now() + (Number(deadline) - Date.now());
 
 export const authorizationOf = (call: AnyCall): string | undefined =>
   call.metadata.get('authorization')[0]?.toString();

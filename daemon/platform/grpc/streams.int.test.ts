@@ -65,6 +65,7 @@ async function start(kind: 'idle' | 'busy') {
     issuedAtMs,
     expiresAtMs: Infinity,
     hasTotp: false,
+    generation: 0,
   };
   const access = createAccess({
     tokens: {
@@ -74,7 +75,7 @@ async function start(kind: 'idle' | 'busy') {
     keys: {
       verify: () => {
         const bounds = { scopes: ['wallets:read' as const], walletId: undefined, operations: [] };
-        const times = { expiresAtMs: Infinity, asOfMs: 0 };
+        const times = { expiresAtMs: Infinity };
         return Promise.resolve(
           succeed({ keyId, userId, role, hasOwnerTotp: false, ...bounds, ...times }),
         );

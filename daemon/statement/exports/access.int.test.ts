@@ -94,7 +94,6 @@ describe('who may see an export', () => {
       operations: [],
       expiresAtMs: 0,
       hasOwnerTotp: false,
-      asOfMs: 0,
     };
     const key: UserPrincipal = { ...ana, apiKey };
     expect(await seenBy(brl.id, key)).toBe('ok');

@@ -11,11 +11,11 @@ import {
 import { findTextProblem, textLimits } from '../../../core/text.ts';
 import { checkWalletOfKey, resolveSubject, type UserPrincipal } from '../../platform/access.ts';
 import { appendAudit } from '../../platform/audit.ts';
-import type { Db, Tx } from '../../platform/db.ts';
+import { readClock, type Db, type Tx } from '../../platform/db.ts';
 import type { CallContext } from '../../platform/grpc/calls.ts';
 import { appendOutbox } from '../../platform/outbox.ts';
 import type { LedgerPeers, Wallet } from '../generate.ts';
-import { cutToPast, endOfPastMs, isOver, resolveRange, type Head } from '../domain.ts';
+import { cutToPast, isOver, resolveRange, type Head } from '../domain.ts';
 import type { Reporter } from '../witness/record.ts';
 import { toRequestedMessage } from '../messages.ts';
 import {
@@ -102,7 +102,7 @@ async function toOrder(
   const head = await options.peers.readHead(userId, currency).catch(() => undefined);
   if (head && !head.ok && head.rejection.reason !== 'WALLET_BUSY') return head;
   const known = head?.ok ? head.value : undefined;
-  const whole = resolveRange(asked, nowOf(known), options.inlineDays);
+  const whole = resolveRange(asked, await readNow(options.db, known), options.inlineDays);
   if (!whole.ok) return whole;
   const range = cutToPast(whole.value, known);
   if (!range.ok) return range;
@@ -146,10 +146,11 @@ export function resolveWallet(
 }
 
 /**
- * Now, by the ledger's clock where it answered. A range without an end takes in the wallet's last
- * transaction, even if the ledger's clock is a little ahead of this one.
+ * Now, by the ledger's clock where it answered, otherwise by that of the statement database. A range
+ * without an end takes in the wallet's last transaction, even if it is a little ahead of the clock.
  */
-export const nowOf = (head: Head | undefined): number => (head ? endOfPastMs(head) : Date.now());
+export const readNow = async (db: Db, head: Head | undefined): Promise<number> =>
+  head?.asOfMs ?? (await db.read(readClock));
 
 /** Mail goes to the owner's own address, and only if it is known to be theirs. */
 async function checkMailable(options: CreateOptions, userId: string): Promise<Result<void>> {
@@ -194,7 +195,9 @@ async function placeOrder(
     const message = `${maxUnfinished} exports of yours are not finished: wait for one of them`;
     return refuse('OVERLOADED', message, { limit: String(maxUnfinished) });
   }
-  if (asked.isDryRun) return succeed({ made: imagine(order), isReplayed: false });
+  if (asked.isDryRun) {
+    return succeed({ made: imagine(order, await readClock(tx)), isReplayed: false });
+  }
   const made = await store.insertExport(tx, order);
   await appendOutbox(tx, [toRequestedMessage(made.id)]);
   if (made.userId !== made.requestedBy) {
@@ -210,7 +213,7 @@ async function placeOrder(
 }
 
 /** What a dry run answers with. */
-const imagine = (order: ExportOrder): Export => ({
+const imagine = (order: ExportOrder, nowMs: number): Export => ({
   ...order,
   status: 'queued',
   rowCount: 0n,
@@ -219,7 +222,7 @@ const imagine = (order: ExportOrder): Export => ({
   sha256: undefined,
   attempt: 0,
   failure: undefined,
-  createdAtMs: Date.now(),
+  createdAtMs: nowMs,
   finishedAtMs: undefined,
   expiresAtMs: undefined,
   mailFailure: undefined,

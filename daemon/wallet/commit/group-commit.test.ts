@@ -188,7 +188,7 @@ describe('while a commit hangs', () => {
       return answerAll(commands);
     });
     const wait = (deadlineMs: number, patienceMs: number) => ({
-      ...{ deadlineMs: Date.now() + deadlineMs, patienceMs, isCancelled: () => false },
+      ...{ deadlineMs: performance.now() + deadlineMs, patienceMs, isCancelled: () => false },
     });
     const one = (n: number): Command => ({ wallet: 'w', n });
     return { group, done, wait, one, release: () => release() };
@@ -219,7 +219,7 @@ describe('while a commit hangs', () => {
       await new Promise((resolve) => setTimeout(resolve, 700));
       throw transient();
     });
-    const until = { deadlineMs: Date.now() + 300, isCancelled: () => false };
+    const until = { deadlineMs: performance.now() + 300, isCancelled: () => false };
     expect(reasonOf(await group.submit({ wallet: 'w', n: 1 }, until))).toBe('OUTCOME_UNKNOWN');
     await group.drain();
     expect(begun).toBe(1);

@@ -51,7 +51,7 @@ const createDaemon = (): GroupCommit<Posting, Posted> =>
     commit: createCommit(db),
   });
 
-const waiting = () => ({ deadlineMs: Date.now() + 20_000, isCancelled: () => false });
+const waiting = () => ({ deadlineMs: performance.now() + 20_000, isCancelled: () => false });
 const submit = (userId: string): Promise<Result<Posted>> =>
   group.submit(buildCommand(userId), waiting());
 const reasonOf = (result: Result<Posted>): string =>

@@ -95,10 +95,9 @@ export function createGroup<Command, Answer>(
 ): Group<Command, Answer> {
   const { deadlineMs, patienceMs = defaultPatienceMs, busyAfterMs = defaultBusyAfterMs } = waiting;
   const nowMs = performance.now();
-  const deadlineAtMs = nowMs + (deadlineMs - Date.now());
-  const giveUpAtMs = Math.min(deadlineAtMs, nowMs + patienceMs);
-  const busyAtMs = Math.min(nowMs + busyAfterMs, deadlineAtMs - answerMs);
-  return { waiting, deadlineAtMs, giveUpAtMs, busyAtMs, settle };
+  const giveUpAtMs = Math.min(deadlineMs, nowMs + patienceMs);
+  const busyAtMs = Math.min(nowMs + busyAfterMs, deadlineMs - answerMs);
+  return { waiting, deadlineAtMs: deadlineMs, giveUpAtMs, busyAtMs, settle };
 }
 
 type Attempt = { mode: LockMode; defectsLeft: number };

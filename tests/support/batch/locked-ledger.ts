@@ -126,6 +126,7 @@ export function createModelClock(onSleep: (nowMs: number) => void = () => undefi
   let nowMs = 1_000_000;
   return {
     now: () => nowMs,
+    elapsed: () => nowMs,
     sleep: async (durationMs) => {
       await setImmediate();
       nowMs += durationMs;

@@ -421,11 +421,18 @@ export interface Revocation {
   subject:
     | { $case: "sessionId"; value: string }
     | //
-    /** Tokens of this user issued at or before revoked_at are void. */
+    /**
+     * Tokens of this user of generations before `generation` are void; where that is absent, those
+     * issued at or before revoked_at.
+     */
     { $case: "userId"; value: string }
     | { $case: "apiKeyId"; value: string }
     | undefined;
-  revokedAt: Date | undefined;
+  revokedAt:
+    | Date
+    | undefined;
+  /** The claim `gen` of access tokens. */
+  generation?: bigint | undefined;
 }
 
 export interface ListAuditEventsRequest {
@@ -5757,7 +5764,7 @@ export const ListRevocationsResponse: MessageFns<ListRevocationsResponse> = {
 };
 
 function createBaseRevocation(): Revocation {
-  return { subject: undefined, revokedAt: undefined };
+  return { subject: undefined, revokedAt: undefined, generation: undefined };
 }
 
 export const Revocation: MessageFns<Revocation> = {
@@ -5775,6 +5782,12 @@ export const Revocation: MessageFns<Revocation> = {
     }
     if (message.revokedAt !== undefined) {
       Timestamp.encode(toTimestamp(message.revokedAt), writer.uint32(34).fork()).join();
+    }
+    if (message.generation !== undefined) {
+      if (BigInt.asIntN(64, message.generation) !== message.generation) {
+        throw new globalThis.Error("value provided for field message.generation of type int64 too large");
+      }
+      writer.uint32(40).int64(message.generation);
     }
     return writer;
   },
@@ -5824,6 +5837,14 @@ export const Revocation: MessageFns<Revocation> = {
             message.revokedAt = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
             continue;
           }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.generation = reader.int64() as bigint;
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -5856,6 +5877,7 @@ export const Revocation: MessageFns<Revocation> = {
         : isSet(object.revoked_at)
         ? fromJsonTimestamp(object.revoked_at)
         : undefined,
+      generation: isSet(object.generation) ? BigInt(object.generation) : undefined,
     };
   },
 
@@ -5870,6 +5892,9 @@ export const Revocation: MessageFns<Revocation> = {
     }
     if (message.revokedAt !== undefined) {
       obj.revokedAt = message.revokedAt.toISOString();
+    }
+    if (message.generation !== undefined) {
+      obj.generation = message.generation.toString();
     }
     return obj;
   },
@@ -5900,6 +5925,9 @@ export const Revocation: MessageFns<Revocation> = {
       }
     }
     message.revokedAt = object.revokedAt ?? undefined;
+    message.generation = (object.generation !== undefined && object.generation !== null)
+      ? BigInt(object.generation)
+      : undefined;
     return message;
   },
 };

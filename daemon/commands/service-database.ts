@@ -5,12 +5,14 @@ import type { Outcome } from '../fault.ts';
 import type { Db } from '../platform/db.ts';
 import { createLifecycle } from '../platform/lifecycle.ts';
 import type { Log } from '../platform/log.ts';
+import type { ServiceName } from '../settings.ts';
 
 /**
- * Does something straight in the auth database. Works beside a running daemon, and starts the
+ * Does something straight in a service's database. Works beside a running daemon, and starts the
  * embedded Postgres for itself where none runs.
  */
-export async function withAuthDatabase<T>(
+export async function withDatabase<T>(
+  name: ServiceName,
   config: Config,
   log: Log,
   work: (db: Db) => Promise<Result<T>>,
@@ -21,9 +23,11 @@ export async function withAuthDatabase<T>(
     if (!opened.ok) return opened;
     const databases = opened.value;
     lifecycle.defer('databases', () => databases.stop());
-    const unready = await prepareSchemas(databases, ['auth'], config.shouldMigrate, log);
+    const url = databases.urls[name]?.url;
+    if (url === undefined) return { ok: false, fault: noDatabase(name) };
+    const unready = await prepareSchemas(databases, [name], config.shouldMigrate, log);
     if (unready) return { ok: false, fault: unready };
-    const connected = await connectDatabase('auth', databases.urls.auth?.url ?? '', config, log);
+    const connected = await connectDatabase(name, url, config, log);
     if (!connected.ok) return connected;
     lifecycle.defer('database', () => connected.value.close());
     const done = await work(connected.value);
@@ -34,3 +38,9 @@ export async function withAuthDatabase<T>(
     await lifecycle.release(10_000);
   }
 }
+
+/** The fault where this host has no database of the service. */
+export const noDatabase = (name: ServiceName) => ({
+  fault: `there is no database for the ${name} service here`,
+  hint: `set ${name.toUpperCase()}_DATABASE_URL, or run this where the service is hosted`,
+});

@@ -1,0 +1,66 @@
+import { succeed, type Result } from '../../core/reasons.ts';
+import type { Config } from '../config.ts';
+import type { Log } from '../platform/log.ts';
+import { acceptClockAheadOnHost, type AheadRequest, type AheadWallet } from '../wallet/index.ts';
+import { printFault, say } from './print.ts';
+import { withDatabase } from './service-database.ts';
+
+export type AcceptOptions = {
+  readonly wallet?: string;
+  readonly userId?: string;
+  readonly currency?: string;
+  readonly all?: boolean;
+  readonly note: string;
+  readonly dryRun?: boolean;
+};
+
+const usageExitCode = 2;
+
+/** Lets wallets that are ahead of the clock go on, straight in the wallet database. */
+export async function acceptClockAhead(
+  config: Config,
+  options: AcceptOptions,
+  log: Log,
+): Promise<number> {
+  const wallet = readWallet(options);
+  if (!wallet) {
+    say('walletd: name one wallet (--wallet, or --user-id and --currency), or all (--all)');
+    return usageExitCode;
+  }
+  const request = { wallet, note: options.note, isDryRun: options.dryRun === true };
+  let count = 0;
+  const done = await withDatabase('wallet', config, log, async (db): Promise<Result<void>> => {
+    for await (const accepted of acceptClockAheadOnHost(db, request)) {
+      if (!accepted.ok) return accepted;
+      say(`walletd: ${describe(accepted.value, request)}`);
+      if (accepted.value.isNew) count += 1;
+    }
+    return succeed(undefined);
+  });
+  if (!done.ok) return printFault(done.fault);
+  if (options.dryRun) say(`walletd: ${count} to accept; nothing was changed (--dry-run)`);
+  else say(`walletd: wallets that may go on now: ${count}`);
+  return 0;
+}
+
+/** Undefined unless exactly one of the three ways is taken. */
+function readWallet(options: AcceptOptions): AheadRequest['wallet'] | undefined {
+  const { wallet: id, userId, currency, all } = options;
+  const isByUser = userId !== undefined || currency !== undefined;
+  if (Number(all === true) + Number(id !== undefined) + Number(isByUser) !== 1) return undefined;
+  if (all === true) return 'all';
+  if (id !== undefined) return { id };
+  return userId === undefined || currency === undefined ? undefined : { userId, currency };
+}
+
+function describe(
+  { userId, currency, untilMs, isNew }: AheadWallet,
+  { isDryRun }: AheadRequest,
+): string {
+  const until = new Date(untilMs).toISOString();
+  const wallet = `the ${currency} wallet of ${userId}`;
+  if (!isNew) return `${wallet} was accepted before, up to ${until}`;
+  return isDryRun
+    ? `${wallet} would be accepted up to ${until}`
+    : `${wallet} goes on at ${until}, until the clock has caught up`;
+}

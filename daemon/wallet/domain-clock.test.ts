@@ -1,0 +1,75 @@
+import { describe, expect, it } from 'vitest';
+
+import { walletIdOf } from '../../core/ids.ts';
+import {
+  clockToleranceMs,
+  decide,
+  endOfPastMs,
+  newWallet,
+  type Command,
+  type States,
+  type WalletState,
+} from './domain.ts';
+
+const userId = '6f1c3f3e-0000-4000-8000-000000000001';
+const nowMs = Date.UTC(2026, 10, 22, 12);
+const dayMs = 86_400_000;
+const ref = { id: walletIdOf(userId, 'BRL'), userId, currency: 'BRL', exponent: 2 };
+
+const deposit: Command = {
+  ...{ transactionId: '6f1c3f3e-0000-4000-8000-000000000009', key: 'k', wallet: ref },
+  ...{ operation: 'deposit', amountMinor: 5n, parentId: undefined, merchant: undefined },
+  ...{ description: undefined, metadata: {}, callerClass: 'customer', actor: userId },
+};
+
+function decideOn(changes: Partial<WalletState>, clockMs = nowMs) {
+  const wallet = { ...newWallet(ref), seq: 1n, balanceMinor: 9n, ...changes };
+  const states: States = {
+    ...{ wallets: new Map([[wallet.id, wallet]]), entries: new Map(), undone: new Set() },
+    ...{ refused: new Map(), corrupt: new Set() },
+  };
+  const decision = decide(states, deposit, clockMs);
+  if (decision.kind === 'rejected') return decision.rejection.reason;
+  return decision.entries[0]?.occurredAtMs;
+}
+
+describe('a wallet that is a day ahead of the clock', () => {
+  const tomorrow = nowMs + dayMs;
+  const accepted = { lastAtMs: tomorrow, aheadAcceptedMs: tomorrow };
+
+  it('is refused until an operator accepts that', () => {
+    expect(decideOn({ lastAtMs: tomorrow })).toBe('WALLET_CLOCK_AHEAD');
+    expect(decideOn({ readWatermarkMs: tomorrow })).toBe('WALLET_CLOCK_AHEAD');
+    expect(decideOn(accepted)).toBe(tomorrow);
+    expect(decideOn({ ...accepted, lastAtMs: nowMs, readWatermarkMs: tomorrow })).toBe(tomorrow);
+  });
+
+  it('goes by the clock again once that has caught up', () => {
+    expect(decideOn(accepted, tomorrow - 1)).toBe(tomorrow);
+    expect(decideOn(accepted, tomorrow + 1)).toBe(tomorrow + 1);
+  });
+
+  it('is refused once more where it got further ahead than what was accepted', () => {
+    const further = tomorrow + clockToleranceMs;
+    expect(decideOn({ ...accepted, lastAtMs: further })).toBe(further);
+    expect(decideOn({ ...accepted, lastAtMs: further + 1 })).toBe('WALLET_CLOCK_AHEAD');
+  });
+});
+
+describe('the past of a wallet', () => {
+  const pastOf = (changes: Partial<WalletState>) =>
+    endOfPastMs({ ...newWallet(ref), ...changes }, nowMs);
+
+  it('ends now, and takes in a last entry that is a little ahead', () => {
+    expect(pastOf({ lastAtMs: nowMs - 5 })).toBe(nowMs);
+    expect(pastOf({ lastAtMs: nowMs + 2_000 })).toBe(nowMs + 2_001);
+    expect(pastOf({ readWatermarkMs: nowMs + 3_000 })).toBe(nowMs + 3_000);
+  });
+
+  it('has no entry whose time is far ahead, unless it was reported', () => {
+    const lastAtMs = nowMs + dayMs;
+    expect(pastOf({ lastAtMs })).toBe(nowMs);
+    expect(pastOf({ lastAtMs, aheadAcceptedMs: lastAtMs })).toBe(nowMs);
+    expect(pastOf({ lastAtMs, readWatermarkMs: lastAtMs + 1 })).toBe(lastAtMs + 1);
+  });
+});
