@@ -86,3 +86,26 @@ it('names the oldest gap, and how many more there are', async () => {
   await store(other, 2);
   expect(await reason()).toMatch(/^lines 2 to 3 of wallet .* are missing \(and 1 more gap\): /);
 });
+
+it('gives the link to a line whose predecessor came later, until it is taken', async () => {
+  const links: unknown[] = [];
+  let isAway = true;
+  gaps = createGaps(test.db, (closed) => {
+    links.push(...closed);
+    return isAway ? Promise.reject(new Error('away')) : Promise.resolve();
+  });
+  await store(lines, 1, 4);
+  await gaps.findOldest();
+  expect(links).toEqual([]);
+  // Of another daemon.
+  await test.db.tx((tx) => insertLines(tx, lines.slice(1, 3)));
+  await expect(gaps.findOldest()).rejects.toThrow('away');
+  isAway = false;
+  expect(await gaps.findOldest()).toBeUndefined();
+  expect(links).toEqual([
+    { walletId, seq: 4n },
+    { walletId, seq: 4n },
+  ]);
+  await gaps.findOldest();
+  expect(links).toHaveLength(2);
+});

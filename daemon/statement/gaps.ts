@@ -1,6 +1,7 @@
 import { sql, type Db } from '../platform/db.ts';
 import type { Oldest } from '../platform/progress/watch.ts';
 import type { Line } from './domain.ts';
+import type { Link } from './witness/lines.ts';
 
 /** Lines that should be there because a later one of their wallet is. */
 export type Gaps = {
@@ -55,9 +56,13 @@ const keyOf = (walletId: string, high: bigint): string => `${walletId} ${high}`;
 /**
  * Sees gaps in what comes: where a line's predecessor did not come before it, the lines between are
  * looked up until all are there. Gaps that were there before this process started are found once
- * their wallet moves.
+ * their wallet moves. `onClosed` gets the links to lines whose predecessor came after them; if it
+ * rejects, it gets them again.
  */
-export function createGaps(db: Db): Gaps {
+export function createGaps(
+  db: Db,
+  onClosed: (links: readonly Link[]) => Promise<void> = () => Promise.resolve(),
+): Gaps {
   const lastSeqs = new Map<string, bigint>();
   // In the order in which they were first seen.
   const suspects = new Map<string, Gap>();
@@ -85,6 +90,10 @@ export function createGaps(db: Db): Gaps {
       ];
       const rows = await db.read((tx) => tx.query<Row>(missingSql, values));
       const found = new Map(rows.map((row) => [keyOf(row.wallet_id, row.high), row]));
+      const closed = asked.filter(([key]) => !found.has(key));
+      if (closed.length > 0) {
+        await onClosed(closed.map(([, { walletId, high }]) => ({ walletId, seq: high + 1n })));
+      }
       let oldest: Row | undefined;
       for (const [key, gap] of asked) {
         const row = found.get(key);

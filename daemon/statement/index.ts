@@ -20,7 +20,7 @@ import { createGaps } from './gaps.ts';
 import type { ReadHead } from './generate.ts';
 import { createHandlers } from './handlers.ts';
 import { policies } from './policy.ts';
-import { createProjection } from './projection.ts';
+import { checkLinks, createProjection } from './projection.ts';
 import { createRebuildHandlers } from './rebuild-handlers.ts';
 import type { ReadLedger } from './rebuild.ts';
 import { createReplayPlan } from './replay.ts';
@@ -72,7 +72,10 @@ export function createStatement(options: StatementOptions) {
     'walletd_projection_lag_seconds',
     'From a transaction until its statement line was there; the oldest of each batch',
   );
-  const gaps = createGaps(db);
+  const gaps = createGaps(db, async (links) => {
+    const broken = await checkLinks(db, links);
+    if (broken.length > 0) await recorder.record(broken);
+  });
   watch.watchBacklog('statement.lines', gaps.findOldest);
   const divergences = watchDivergences(workDb, log);
   const projection = createProjection(db, config.queue, recorder, lag, gaps);

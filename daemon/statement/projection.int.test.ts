@@ -10,7 +10,8 @@ import { createTestDatabase, type TestDatabase } from '../../tests/support/datab
 import type { InboundMessage } from '../platform/broker.ts';
 import { createLog } from '../platform/log.ts';
 import { judge, type Line } from './domain.ts';
-import { createProjection } from './projection.ts';
+import { createGaps } from './gaps.ts';
+import { checkLinks, createProjection } from './projection.ts';
 import { readExtent, readLines } from './store.ts';
 import { chainLines, toMessage } from './test-support.ts';
 import { createRecorder } from './witness/record.ts';
@@ -161,6 +162,22 @@ describe('events that contradict', () => {
     }
     expect(await divergences()).toEqual([]);
     expect(await stored()).toEqual(lines);
+  });
+
+  it('are found where another daemon stores the line between behind its tail', async () => {
+    const recorder = createRecorder(test.db, createLog('silent'));
+    const gaps = createGaps(test.db, async (links) => {
+      await recorder.record(await checkLinks(test.db, links));
+    });
+    const other = createProjection(test.db, 'q', recorder, undefined, gaps);
+    const forged = change(third, { previousHash: first.hash });
+    const projection = create();
+    await projection.handle([toMessage(first)]);
+    await other.handle([toMessage(forged)]);
+    await projection.handle([toMessage(second)]);
+    expect(await divergences()).toEqual([]);
+    await gaps.findOldest();
+    expect(await divergences()).toEqual([{ seq: 3, kind: 'broken_link' }]);
   });
 
   it('with another hash under a known seq change nothing, and are kept once', async () => {

@@ -70,8 +70,8 @@ export function createProjection(
   };
 }
 
-/** After the commit: of two daemons that add neighbours at once, the later one sees both. */
-async function checkLinks(db: Db, links: readonly Link[]): Promise<Divergence[]> {
+/** Those of the links that are broken. To be asked after the commit that adds a line. */
+export async function checkLinks(db: Db, links: readonly Link[]): Promise<Divergence[]> {
   if (links.length === 0) return [];
   const broken = await db.read((tx) => findBrokenLinks(tx, links));
   return broken.map((place) => toDivergence('broken_link', place));
