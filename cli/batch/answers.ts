@@ -57,7 +57,7 @@ export async function readResults(
   return { ok: true, value: results };
 }
 
-/** A server that hangs is told from one that is busy by the time for one request. */
+/** The time for one request separates a server that hangs from one that is busy. */
 async function readInTime(stream: TransactionStream, timeoutMs: number) {
   const late = { isLate: false };
   const timer = setTimeout(() => {

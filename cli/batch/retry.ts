@@ -64,7 +64,7 @@ export function createRetries(shared: Shared, options: SenderOptions): Retries {
   };
 }
 
-/** What is told where rows still wait at the end. */
+/** What the summary says where rows still wait at the end. */
 function toBusyFailure(aside: Aside): CliFailure {
   const [rows, wallets] = [aside.size(), aside.wallets()];
   const failure: CliFailure = {

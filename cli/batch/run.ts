@@ -48,7 +48,7 @@ export async function runChunks(context: Context, options: RunOptions): Promise<
     for (const row of moved.aside ?? []) aside.add(row);
     for (const row of moved.back ?? []) aside.delete(row);
     const { row, digest } = place;
-    // Handed over at once: an earlier line never tells of what happened later.
+    // Handed over at once: an earlier line never reports what happened later.
     const text = formatResults(resultsFormat, results);
     const written = journal.append(text, { row, digest, counts, ...moved });
     if (failedOf(counts) >= options.maxErrors) stop ??= 'too-many-errors';

@@ -39,7 +39,7 @@ async function store(from: readonly Line[], ...seqs: number[]): Promise<void> {
 const reason = async (): Promise<string | undefined> => (await gaps.findOldest())?.reason;
 const rebuild = (id: string = walletId): string => `walletd statements rebuild --wallet ${id}`;
 
-it('tells of all lines of a gap, until the last of them has come', async () => {
+it('names all lines of a gap, until the last of them has come', async () => {
   await store(lines, 1, 2, 7);
   expect(await reason()).toBe(`lines 3 to 6 of wallet ${walletId} are missing: ${rebuild()}`);
   await store(lines, 6);

@@ -201,7 +201,7 @@ const readListed = (db: Db, read: (tx: Tx) => Promise<readonly WalletState[]>) =
     return { asOf, found, corrupt: await findCorrupt(tx, found) };
   });
 
-/** One wallet that contradicts itself keeps nobody from the others; its balance is not told. */
+/** One wallet that contradicts itself keeps no caller from the others; its balance is not shown. */
 const toListed = (wallets: readonly WalletState[], corrupt: ReadonlySet<string>) =>
   wallets.map((wallet) =>
     corrupt.has(wallet.id)

@@ -225,7 +225,7 @@ describe('while a commit hangs', () => {
     expect(begun).toBe(1);
   });
 
-  it('the caller is told once, so that nothing later is begun', async () => {
+  it('the caller hears it once, so that nothing later is begun', async () => {
     const { group, done, wait, one, release } = createHanging();
     const given: string[] = [];
     const waits = {
