@@ -123,7 +123,7 @@ export function createHandlers(options: HandlerOptions): Handlers<AuthServiceSer
   };
 }
 
-/** A code that was refused is looked at once more, without anybody waiting: its time tells nothing. */
+/** Looks once more at a refused code after the answer, so that timing does not reveal the reason. */
 async function reportCode<T>(
   { db, clockAlarm }: HandlerOptions,
   purpose: CodePurpose,

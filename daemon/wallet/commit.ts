@@ -171,7 +171,7 @@ async function checkRejected(
   const rejected = commands.filter((_command, i) => decisions[i]?.kind === 'rejected');
   if (rejected.length === 0) return;
   if (rejected.some((command) => command.callerClass === 'message')) throw miss;
-  // A time that was remembered may have been put right in the database since.
+  // A remembered time may have been corrected in the database since.
   const isAhead = (decision: Decision): boolean =>
     decision.kind === 'rejected' && decision.rejection.reason === 'WALLET_CLOCK_AHEAD';
   if (decisions.some(isAhead)) throw miss;

@@ -76,7 +76,7 @@ it.each(['a larger balance', 'an older seq'])(
   },
 );
 
-it('a time in the future that was put right is no longer refused', async () => {
+it('a time in the future that was corrected is no longer refused', async () => {
   const owner = randomUUID();
   await createCommit(test.db)([buildCommand(owner)]);
   const heads = createHeads();

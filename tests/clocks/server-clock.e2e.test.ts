@@ -219,7 +219,7 @@ it('complete statements stay as they were, and none is complete before its end',
   const beyond = new Date(second.statement!.to!.getTime() + 60_000);
   expect((await readStatement(accessToken, from, beyond)).status).toBe(StatementStatus.INCOMPLETE);
   expect(reasonOf(await deposit(accessToken))).toBe('WALLET_CLOCK_AHEAD');
-  // Of a wallet that was not used meanwhile, nothing of the future is told.
+  // Entries of the future do not appear for a wallet that was not used meanwhile.
   const other = await signIn(await signUpNew());
   expect(reasonOf(await deposit(other.accessToken))).toBe('ok');
   const now = await readStatement(other.accessToken, from);
