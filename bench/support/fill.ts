@@ -15,10 +15,29 @@ export type Filling = {
   daysOf(n: number): number;
 };
 
-const tables: readonly (readonly [Service, string])[] = [
-  ['wallet', 'wallets'],
-  ['wallet', 'transactions'],
-  ['statement', 'statement_lines'],
+type Table = { readonly service: Service; readonly name: string; readonly columns: string };
+
+// The columns in the order in which a row of each is written; any other column has its default.
+const money = 'operation, amount, balance_after, contra_account, parent_id';
+const tables: readonly Table[] = [
+  {
+    service: 'wallet',
+    name: 'wallets',
+    columns: 'id, user_id, currency, exponent, status, balance, seq, last_at, last_hash',
+  },
+  {
+    service: 'wallet',
+    name: 'transactions',
+    columns:
+      `wallet_id, seq, id, ${money}, source, actor, description, metadata, ` + 'occurred_at, hash',
+  },
+  {
+    service: 'statement',
+    name: 'statement_lines',
+    columns:
+      `wallet_id, seq, transaction_id, user_id, currency, ${money}, description, ` +
+      'occurred_at, hash, previous_hash, source, actor, metadata',
+  },
 ];
 const chunkRows = 2_000;
 const dayMs = 24 * 60 * 60_000;
@@ -33,13 +52,28 @@ export async function fill(
   product: Product,
   filling: Filling,
 ): Promise<number> {
+  const databaseOf = ({ service }: Table) => product.databases.nameOf(service);
   const restores: (() => Promise<void>)[] = [];
-  for (const [service, table] of tables) {
-    restores.push(await dropIndexes(server, product.databases.nameOf(service), table));
+  for (const table of tables) {
+    restores.push(await dropIndexes(server, databaseOf(table), table.name));
   }
-  const copies = tables.map(([service, table]) =>
-    startCopy(server, product.databases.nameOf(service), table),
-  );
+  const copies = tables.map((table) => startCopy(server, databaseOf(table), table));
+  let count: number;
+  try {
+    count = await writeWallets(filling, copies);
+  } finally {
+    for (const copy of copies) copy.kill();
+  }
+  for (const restore of restores) await restore();
+  for (const table of tables) {
+    await server.query(databaseOf(table), `VACUUM ANALYZE ${table.name}`);
+  }
+  return count;
+}
+
+type Copy = ReturnType<typeof startCopy>;
+
+async function writeWallets(filling: Filling, copies: readonly Copy[]): Promise<number> {
   const [wallets, transactions, lines] = copies;
   if (!wallets || !transactions || !lines) throw new Error('nothing to copy into');
   let count = 0;
@@ -50,14 +84,8 @@ export async function fill(
     }
   }
   for (const copy of copies) await copy.end();
-  for (const restore of restores) await restore();
-  for (const [service, table] of tables) {
-    await server.query(product.databases.nameOf(service), `VACUUM ANALYZE ${table}`);
-  }
   return count;
 }
-
-type Copy = ReturnType<typeof startCopy>;
 
 function writeWallet(
   n: number,
@@ -102,13 +130,13 @@ function writeWallet(
     to.lines.add(`${walletId}\t${seq}\t${id}\t${userId}\tBRL\t${money}\t\\N\t${end}\t${chained}`);
   }
   const head = `${balanceMinor}\t${count}\t${at}\t\\\\x${hash}`;
-  to.wallets.add(`${walletId}\t${userId}\tBRL\t2\tactive\t${head}\t-infinity`);
+  to.wallets.add(`${walletId}\t${userId}\tBRL\t2\tactive\t${head}`);
   return count;
 }
 
-/** Rows into a table by psql's COPY, in the order of its columns. */
-function startCopy(server: BenchServer, database: string, table: string) {
-  const args = ['-X', '-q', '-d', database, '-c', `COPY ${table} FROM STDIN`];
+/** Rows into a table by psql's COPY. */
+function startCopy(server: BenchServer, database: string, { name, columns }: Table) {
+  const args = ['-X', '-q', '-d', database, '-c', `COPY ${name} (${columns}) FROM STDIN`];
   const child: ChildProcess = spawn(findTool('psql'), args, {
     env: { ...server.toolEnv },
     stdio: ['pipe', 'ignore', 'inherit'],
@@ -127,11 +155,13 @@ function startCopy(server: BenchServer, database: string, table: string) {
     add: (row: string) => void rows.push(row),
     waiting: () => rows.length,
     flush,
+    /** Ends it without its last rows where it has not ended: psql would wait for them for ever. */
+    kill: () => void child.kill(),
     end: async () => {
       await flush();
       stdin.end();
       const [code] = await ended;
-      if (code !== 0) throw new Error(`COPY into ${table} ended with ${String(code)}`);
+      if (code !== 0) throw new Error(`COPY into ${name} ended with ${String(code)}`);
     },
   };
 }
