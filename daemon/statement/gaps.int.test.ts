@@ -9,21 +9,28 @@ import type { Line } from './domain.ts';
 import { createGaps, type Gaps } from './gaps.ts';
 import { insertLines } from './store.ts';
 import { startMs, toLines } from './test-support.ts';
+import { createTails, type Tails } from './witness/tails.ts';
 
 let test: TestDatabase;
 let gaps: Gaps;
+let tails: Tails;
 let walletId: string;
 let lines: readonly Line[];
 
 beforeEach(async () => {
   test = await createTestDatabase('statement');
-  gaps = createGaps(test.db);
+  restart();
   const userId = randomUUID();
   walletId = walletIdOf(userId, 'BRL');
   lines = linesOf(userId);
 });
 
 afterEach(() => test.drop());
+
+function restart(): void {
+  gaps = createGaps(test.db);
+  tails = createTails();
+}
 
 const linesOf = (userId: string): readonly Line[] =>
   toLines(userId, 'BRL', makeLines(1, 20, startMs));
@@ -33,7 +40,7 @@ async function store(from: readonly Line[], ...seqs: number[]): Promise<void> {
   const come = from.filter(({ seq }) => seqs.includes(Number(seq)));
   expect(come).toHaveLength(seqs.length);
   await test.db.tx((tx) => insertLines(tx, come));
-  gaps.note(come);
+  gaps.note(tails.note(come));
 }
 
 const reason = async (): Promise<string | undefined> => (await gaps.findOldest())?.reason;
@@ -61,7 +68,7 @@ it('counts what comes as progress with the same gap', async () => {
 
 it('finds the begin of a gap that was there before the process started', async () => {
   await store(lines, 1, 2, 3);
-  gaps = createGaps(test.db);
+  restart();
   await store(lines, 9);
   expect(await reason()).toBe(`lines 4 to 8 of wallet ${walletId} are missing: ${rebuild()}`);
   await store(lines, 8);
@@ -70,7 +77,7 @@ it('finds the begin of a gap that was there before the process started', async (
 
 it('finds nothing missing where a wallet is met in its middle', async () => {
   await store(lines, 1, 2, 3);
-  gaps = createGaps(test.db);
+  restart();
   await store(lines, 4);
   expect(await gaps.findOldest()).toBeUndefined();
 });

@@ -1,17 +1,16 @@
 import { sql, type Db } from '../platform/db.ts';
 import type { Oldest } from '../platform/progress/watch.ts';
-import type { Line } from './domain.ts';
 import type { Link } from './witness/lines.ts';
+import type { Skip } from './witness/tails.ts';
 
 /** Lines that should be there because a later one of their wallet is. */
 export type Gaps = {
-  /** These lines were stored. */
-  note(lines: readonly Line[]): void;
+  /** These lines were stored, and none right before them in their wallets. */
+  note(skips: readonly Skip[]): void;
   /** The line that has been missing longest. */
   findOldest(): Promise<Oldest | undefined>;
 };
 
-const maxWallets = 50_000;
 const maxSuspects = 5_000;
 const maxAtOnce = 500;
 
@@ -54,31 +53,25 @@ type Gap = { readonly walletId: string; low: bigint; readonly high: bigint };
 const keyOf = (walletId: string, high: bigint): string => `${walletId} ${high}`;
 
 /**
- * Sees gaps in what comes: where a line's predecessor did not come before it, the lines between are
- * looked up until all are there. Gaps that were there before this process started are found once
- * their wallet moves. `onClosed` gets the links to lines whose predecessor came after them; if it
+ * Looks up the lines that others skipped until all are there. Gaps that were there before this process
+ * started are found once their wallet moves. `onClosed` gets the links to lines whose predecessor came after them; if it
  * rejects, it gets them again.
  */
 export function createGaps(
   db: Db,
   onClosed: (links: readonly Link[]) => Promise<void> = () => Promise.resolve(),
 ): Gaps {
-  const lastSeqs = new Map<string, bigint>();
   // In the order in which they were first seen.
   const suspects = new Map<string, Gap>();
 
-  const noteLine = ({ walletId, seq }: Pick<Line, 'walletId' | 'seq'>): void => {
-    const last = lastSeqs.get(walletId);
-    if (last !== undefined && seq <= last) return;
-    const isNext = seq === (last ?? 0n) + 1n;
-    if (lastSeqs.size >= maxWallets && last === undefined) lastSeqs.clear();
-    lastSeqs.set(walletId, seq);
-    if (isNext || suspects.size >= maxSuspects) return;
-    const high = seq - 1n;
-    suspects.set(keyOf(walletId, high), { walletId, low: (last ?? -1n) + 1n, high });
-  };
   return {
-    note: (lines) => lines.forEach(noteLine),
+    note: (skips) => {
+      for (const { walletId, seq, lastSeq } of skips) {
+        if (suspects.size >= maxSuspects) return;
+        const high = seq - 1n;
+        suspects.set(keyOf(walletId, high), { walletId, low: (lastSeq ?? -1n) + 1n, high });
+      }
+    },
     findOldest: async () => {
       if (suspects.size === 0) return undefined;
       const asked = [...suspects].slice(0, maxAtOnce);

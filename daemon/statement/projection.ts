@@ -55,13 +55,13 @@ export function createProjection(
         if (sound.length > 0) {
           divergences.push(...(await insert(sound, clock.set)));
           divergences.push(...(await checkLinks(db, listOpenLinks(sound, tails))));
-          tails.note(sound);
+          const skips = tails.note(sound);
+          gaps?.note(skips);
         }
         if (divergences.length > 0) {
           tails.forget(divergences.map(({ walletId }) => walletId));
           await recorder.record(divergences);
         }
-        gaps?.note(sound);
         const oldestMs = lines.reduce((ms, line) => Math.min(ms, line.occurredAtMs), Infinity);
         lag?.observe((clock.nowMs() - oldestMs) / 1_000);
       }

@@ -3,11 +3,14 @@ import type { Line } from '../domain.ts';
 /** The last line of a wallet that this process knows to be stored. */
 export type Tail = Pick<Line, 'seq' | 'hash' | 'userId' | 'currency'>;
 
+/** A line that came before those between it and `lastSeq`, which is undefined where not known. */
+export type Skip = Pick<Line, 'walletId' | 'seq'> & { readonly lastSeq: bigint | undefined };
+
 /** The last stored lines of wallets that moved lately, so that nothing is read to check the next. */
 export type Tails = {
   get(walletId: string): Tail | undefined;
-  /** These lines are stored, and their own hashes were checked. */
-  note(lines: readonly Line[]): void;
+  /** These lines are stored, and their own hashes were checked. Gives those that skipped others. */
+  note(lines: readonly Line[]): Skip[];
   /** These wallets have other lines than those that came. */
   forget(walletIds: readonly string[]): void;
 };
@@ -22,13 +25,17 @@ export function createTails(limit = maxWallets): Tails {
   return {
     get,
     note: (lines) => {
+      const skips: Skip[] = [];
       for (const { walletId, seq, hash, userId, currency } of lines) {
-        if (seq <= (get(walletId)?.seq ?? 0n)) continue;
+        const lastSeq = get(walletId)?.seq;
+        if (seq <= (lastSeq ?? 0n)) continue;
+        if (seq !== (lastSeq ?? 0n) + 1n) skips.push({ walletId, seq, lastSeq });
         recent.set(walletId, { seq, hash, userId, currency });
         if (recent.size < limit) continue;
         older = recent;
         recent = new Map();
       }
+      return skips;
     },
     forget: (walletIds) => {
       for (const walletId of walletIds) {
