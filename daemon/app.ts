@@ -117,8 +117,8 @@ async function compose(
   lifecycle.defer('grpc', () => server.stop(drainMs - 1_000));
   const bound = await listen(server, config.listen, tls.server);
   if (!bound.ok) return bound;
-  const readiness = watchReadiness({ server, broker });
-  const parts = { broker, readiness, running, watch };
+  const readiness = watchReadiness({ server, broker, revocations });
+  const parts = { broker, readiness, running, server, watch };
   const metrics = await listenMetrics(config.metricsListen, parts);
   if (!metrics.ok) return metrics;
   // Everything that may need root's rights is done.
@@ -126,6 +126,7 @@ async function compose(
   if (!dropped.ok) return dropped;
   await server.listen(ownAddress);
   await revocations.start();
+  readiness.look();
   // Last of all: a message may need every service.
   await broker.start(running.flatMap((r) => r.consumers));
   lifecycle.defer('consumers', () => broker.stopConsuming());

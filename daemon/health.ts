@@ -1,8 +1,13 @@
 import type { Broker } from './platform/broker.ts';
 import type { GrpcServer } from './platform/grpc/server.ts';
+import type { Revocations } from './platform/revocations.ts';
 
 export type Readiness = {
   isReady(): boolean;
+  /** Why it is not, unless the drain has begun. */
+  findTrouble(): string | undefined;
+  /** Looks now, and not only at the next of its turns. */
+  look(): void;
   /** Not ready from now on, at once: the drain has begun. */
   end(): void;
 };
@@ -10,27 +15,44 @@ export type Readiness = {
 const watchEveryMs = 500;
 
 /**
- * Ready means that calls are served. A broker that is away does not change that, since events wait
- * in the outbox; it has an entry of its own in the health service, `rabbitmq`.
+ * Ready means that calls are served: without the feed of revocations nobody is let in. A broker that is
+ * away does not change that, since events wait in the outbox; it has an entry of its own in the health
+ * service, `rabbitmq`.
  */
 export function watchReadiness({
   server,
   broker,
+  revocations,
 }: {
-  readonly server: GrpcServer;
-  readonly broker: Broker;
+  readonly server: Pick<GrpcServer, 'setReady' | 'setPartHealth'>;
+  readonly broker: Pick<Broker, 'findTrouble'>;
+  readonly revocations: Pick<Revocations, 'isFresh'>;
 }): Readiness {
-  let isReady = true;
-  server.setReady(true);
-  const look = (): void => server.setPartHealth('rabbitmq', broker.findTrouble() === undefined);
+  let isServing = true;
+  let isTold: boolean | undefined;
+  const isReady = (): boolean => isServing && revocations.isFresh();
+  const tell = (): void => {
+    const state = isReady();
+    if (state !== isTold) server.setReady(state);
+    isTold = state;
+  };
+  const look = (): void => {
+    tell();
+    server.setPartHealth('rabbitmq', broker.findTrouble() === undefined);
+  };
   look();
   const timer = setInterval(look, watchEveryMs);
   return {
-    isReady: () => isReady,
+    isReady,
+    findTrouble: () =>
+      !isServing || revocations.isFresh()
+        ? undefined
+        : 'the feed of revocations has not been heard for 5 s: nobody is let in',
+    look,
     end: () => {
-      isReady = false;
+      isServing = false;
       clearInterval(timer);
-      server.setReady(false);
+      tell();
     },
   };
 }

@@ -29,10 +29,15 @@ const revocationKinds = {
 /** The auth service as the others see it. `address` is asked for at the first call. */
 export function createAuthPeer(address: () => string, credential: string, tls?: PeerTls) {
   const client = createPeerClient(AuthServiceClient, address, credential, tls);
-  const feed: RevocationFeed = async (sinceMs) => {
-    const since = sinceMs === undefined ? undefined : new Date(sinceMs);
-    const answer = await client.call((c) => c.listRevocations, { since }, feedTimeoutMs);
+  // On a connection of its own: whatever waits on the other one, the feed does not wait behind it.
+  const feedClient = createPeerClient(AuthServiceClient, address, credential, tls, {
+    isApart: true,
+  });
+  const feed: RevocationFeed = async (sinceMs, pageToken) => {
+    const request = { since: sinceMs === undefined ? undefined : new Date(sinceMs), pageToken };
+    const answer = await feedClient.call((c) => c.listRevocations, request, feedTimeoutMs);
     return {
+      nextPageToken: answer.nextPageToken,
       asOfMs: answer.asOf?.getTime() ?? 0,
       isStaffTotpRequired: answer.staffTotpRequired,
       revocations: answer.revocations.flatMap(
@@ -59,7 +64,10 @@ export function createAuthPeer(address: () => string, credential: string, tls?: 
     },
     findUser: (userId: string) => findUser(client, userId),
     verifyKey: (secret: string) => verifyKey(client, secret),
-    close: () => client.close(),
+    close: () => {
+      client.close();
+      feedClient.close();
+    },
   };
 }
 

@@ -1,0 +1,28 @@
+import { expect, it } from 'vitest';
+
+import { watchReadiness } from './health.ts';
+
+it('a daemon is ready while it hears the feed of revocations, and not once it drains', () => {
+  const state = { isFresh: false };
+  const told: boolean[] = [];
+  const readiness = watchReadiness({
+    server: { setReady: (isReady) => told.push(isReady), setPartHealth: () => undefined },
+    broker: { findTrouble: () => undefined },
+    revocations: { isFresh: () => state.isFresh },
+  });
+  expect(readiness.isReady()).toBe(false);
+  expect(readiness.findTrouble()).toMatch(/feed of revocations/);
+  state.isFresh = true;
+  readiness.look();
+  expect(readiness.isReady()).toBe(true);
+  expect(readiness.findTrouble()).toBeUndefined();
+  state.isFresh = false;
+  readiness.look();
+  expect(readiness.isReady()).toBe(false);
+  state.isFresh = true;
+  readiness.look();
+  readiness.end();
+  expect(readiness.isReady()).toBe(false);
+  expect(readiness.findTrouble()).toBeUndefined();
+  expect(told).toEqual([false, true, false, true, false]);
+});
