@@ -40,10 +40,17 @@ export type Policy =
 export type Access = {
   /** The verdict on an access token, revocation included. */
   validateToken(token: string): Promise<Result<VerifiedToken>>;
-  /** Who the `authorization` metadata of a call stands for, whatever they may do. */
-  identify(authorization: string | undefined): Promise<Result<Principal>>;
+  /**
+   * Who the `authorization` metadata of a call stands for, whatever they may do. `source`: the address
+   * that the call came from.
+   */
+  identify(authorization: string | undefined, source?: string): Promise<Result<Principal>>;
   /** The same, with the method's policy. */
-  authorize(authorization: string | undefined, policy: Policy): Promise<Result<Principal>>;
+  authorize(
+    authorization: string | undefined,
+    policy: Policy,
+    source?: string,
+  ): Promise<Result<Principal>>;
   /**
    * The same at once, for an access token that was verified before and is let in now, revocation
    * included. Undefined for everything else: `authorize` says what it is.
@@ -63,7 +70,7 @@ type Verifiers = {
 export function createAccess(options: Verifiers & { readonly serviceCredential: string }): Access {
   const serviceDigest = digest(options.serviceCredential);
 
-  const identify = async (authorization: string | undefined): Promise<Result<Principal>> => {
+  const identify: Access['identify'] = async (authorization, source) => {
     if (authorization === undefined) return succeed({ kind: 'anonymous' });
     const [scheme = '', credential = ''] = authorization.split(' ', 2);
     if (scheme === 'Service') {
@@ -75,16 +82,16 @@ export function createAccess(options: Verifiers & { readonly serviceCredential: 
       return refuse('TOKEN_INVALID', 'authorization must be "Bearer <access token or API key>"');
     }
     return isApiKey(credential)
-      ? identifyKey(credential, options)
+      ? identifyKey(credential, options, source)
       : identifyToken(credential, options);
   };
 
   return {
     validateToken: (token) => validate(token, options),
     identify,
-    authorize: async (authorization, policy) => {
+    authorize: async (authorization, policy, source) => {
       if (policy === 'public') return succeed({ kind: 'anonymous' });
-      const identified = await identify(authorization);
+      const identified = await identify(authorization, source);
       return identified.ok ? checkPolicy(identified.value, policy) : identified;
     },
     recall: (authorization, policy) => {
@@ -163,9 +170,13 @@ async function identifyToken(token: string, options: Verifiers): Promise<Result<
   return succeed(toPrincipal(verified.value, options));
 }
 
-async function identifyKey(secret: string, options: Verifiers): Promise<Result<Principal>> {
+async function identifyKey(
+  secret: string,
+  options: Verifiers,
+  source: string | undefined,
+): Promise<Result<Principal>> {
   if (!options.revocations.isFresh()) return unheard;
-  const verified = await options.keys.verify(secret);
+  const verified = await options.keys.verify(secret, source);
   if (!verified.ok) return verified;
   const apiKey = verified.value;
   if (options.revocations.isKeyRevoked(apiKey.keyId)) {

@@ -1,19 +1,15 @@
-import {
-  reasonCodes,
-  refuse,
-  succeed,
-  type Rejection,
-  type Result,
-} from '../../../core/reasons.ts';
+import { reasonCodes, succeed, type Rejection, type Result } from '../../../core/reasons.ts';
 import type { Access, Policy, Principal } from '../access.ts';
+import { tooManyUnknown } from '../api-keys.ts';
 import type { Pause } from '../concurrency/pausable.ts';
 import { answerInTime } from './answer-in-time.ts';
 import type { Fit } from './fit.ts';
 import type { Incoming } from './incoming.ts';
 import type { ForwardReport } from './ingress/forwarding.ts';
-import { createCounts } from './ingress/counts.ts';
 import { createPublicRun } from './ingress/public-run.ts';
-import { createStreamSlots, type OpenStream, type StreamLimits } from './ingress/stream-slots.ts';
+import type { OpenStream } from './ingress/stream-slots.ts';
+import { createStrangers, strangerLimits, type StrangerLimits } from './ingress/strangers.ts';
+import { createUserRun, tooMuch, tooSlow } from './ingress/user-run.ts';
 import { findSource, type AddressSet } from './source.ts';
 
 /** What a handler knows of its call besides the request. */
@@ -55,10 +51,14 @@ export type Entry = {
 /** Where calls are counted, so that nobody can take everything. */
 export type Admission = {
   inFlight(): number;
+  /** What is counted now; all of it is back at 0 once nothing is in flight. */
+  readCounts(): AdmissionCounts;
   /** A refusal where a call need not be read: there is no room for it, whoever it is from. */
   findExcess(entry: Entry, authorization: string | undefined): Excess | undefined;
   /** A refusal where a method needs a credential, and the one that is shown is not accepted. */
-  findStranger(entry: Entry, authorization: string | undefined): Promise<Rejection | undefined>;
+  findStranger(entry: Entry, caller: Caller): Promise<Rejection | undefined>;
+  /** Answers a call whose credential was refused: later where its network has many of these. */
+  answerStranger(caller: Caller, act: () => void, cost: number): void;
   /**
    * Lets a call in, runs the work, and counts the call out again. CREDENTIALS_MISSING and the like,
    * PERMISSION_DENIED, OVERLOADED.
@@ -68,6 +68,21 @@ export type Admission = {
     entry: Entry,
     work: (context: CallContext) => Promise<Result<T>>,
   ): Promise<Result<T>>;
+};
+
+/** What is known of who calls before anything is read. */
+export type Caller = Pick<Incoming, 'authorization' | 'peerAddress' | 'forwardedFor'>;
+
+export type AdmissionCounts = {
+  readonly calls: number;
+  /** Of these, calls that need no credential. */
+  readonly publicCalls: number;
+  /** Users who have unary calls in flight. */
+  readonly callers: number;
+  /** Streams of users. */
+  readonly streams: number;
+  /** Calls whose credential was refused, and whose answer waits. */
+  readonly strangers: number;
 };
 
 type Excess = { readonly ok: false; readonly rejection: Rejection };
@@ -98,6 +113,8 @@ export type LoadLimits = {
   readonly healthWatches: number;
   /** The same, from one network. */
   readonly healthWatchesOfSource: number;
+  /** How fast credentials that are not accepted are refused, for each network. */
+  readonly strangers: StrangerLimits;
 };
 
 export const loadLimits: LoadLimits = {
@@ -112,6 +129,7 @@ export const loadLimits: LoadLimits = {
   publicCallsOfHost: 500,
   healthWatches: 256,
   healthWatchesOfSource: 25,
+  strangers: strangerLimits,
 };
 
 const defaultDeadlineMs = 30_000;
@@ -123,8 +141,9 @@ export function createAdmission(options: {
   readonly onForwarded: ForwardReport;
 }): Admission {
   const { access, proxies, limits, onForwarded } = options;
-  const runPublic = createPublicRun(limits);
-  const runOfUser = createUserRun(limits);
+  const publicRun = createPublicRun(limits);
+  const userRun = createUserRun(limits, nowMs);
+  const strangers = createStrangers(limits.strangers);
   let inFlight = 0;
 
   const run: Admission['run'] = async (call, entry, work) => {
@@ -138,16 +157,16 @@ export function createAdmission(options: {
         isOfService(call.authorization) && (await isOwnService(access, call.authorization));
       if (inFlight > limits.all && !isOurs) return tooMuchInHand;
       if (entry.policy === 'public' && !isOurs) {
-        return await runPublic(entry, contextOf({ kind: 'anonymous' }), work);
+        return await publicRun.run(entry, contextOf({ kind: 'anonymous' }), work);
       }
       const known = access.recall(call.authorization, entry.policy);
       const principal = known
         ? succeed(known)
-        : await authorize(access, call.authorization, entry, contextOf);
+        : await authorize(access, call, entry, contextOf, proxies);
       if (!principal.ok) return principal;
       const context = contextOf(principal.value);
       return principal.value.kind === 'user'
-        ? await runOfUser(principal.value.userId, entry, context, work)
+        ? await userRun.run(principal.value.userId, entry, context, work)
         : await work(context);
     } finally {
       inFlight -= 1;
@@ -156,18 +175,26 @@ export function createAdmission(options: {
 
   return {
     inFlight: () => inFlight,
+    readCounts: () => ({
+      calls: inFlight,
+      publicCalls: publicRun.size(),
+      ...userRun.readCounts(),
+      strangers: strangers.size(),
+    }),
     findExcess: ({ fit }, authorization) => {
       if (fit?.isFull()) return tooSlow;
       // Whether it is truly one of our own services is looked at with the rest.
       return inFlight < limits.all || isOfService(authorization) ? undefined : tooMuchInHand;
     },
-    findStranger: async ({ policy }, authorization) => {
+    findStranger: async ({ policy }, caller) => {
+      const { authorization } = caller;
       if (access.recall(authorization, policy)) return undefined;
-      const authorized = await access.authorize(authorization, policy);
+      const authorized = await access.authorize(authorization, policy, sourceOf(caller, proxies));
       return !authorized.ok && isOfStranger(authorized.rejection)
         ? authorized.rejection
         : undefined;
     },
+    answerStranger: (caller, act, cost) => strangers.answer(sourceOf(caller, proxies), act, cost),
     run: (call, entry, work) => {
       const running = run(call, entry, work);
       if (entry.isStream) return running;
@@ -182,78 +209,32 @@ function createContext(
   { isStream }: Entry,
   proxies: AddressSet,
 ): CallContext {
-  const { forwardedFor, peerAddress } = call;
   return {
     requestId: call.requestId,
     principal,
-    source:
-      forwardedFor.length === 0 ? peerAddress : findSource(peerAddress, forwardedFor, proxies),
+    source: sourceOf(call, proxies),
     isLocal: call.origin === 'local',
     deadlineMs: Math.min(call.deadlineMs, isStream ? Infinity : nowMs() + defaultDeadlineMs),
     isCancelled: () => call.isCancelled(),
   };
 }
 
-/** Calls of users, capped for each, and those that wait in a queue by its pace. */
-function createUserRun(limits: LoadLimits) {
-  const counts = createCounts();
-  const slotsOf = new WeakMap<Entry, ReturnType<typeof createStreamSlots>>();
-  const openSlots = (entry: Entry): ReturnType<typeof createStreamSlots> => {
-    const slots = slotsOf.get(entry) ?? createStreamSlots(toStreamLimits(limits), nowMs);
-    slotsOf.set(entry, slots);
-    return slots;
-  };
-  return async <T>(
-    userId: string,
-    entry: Entry,
-    context: CallContext,
-    work: (context: CallContext) => Promise<Result<T>>,
-  ): Promise<Result<T>> => {
-    if (entry.isStream) {
-      const stream = openSlots(entry).take(userId, entry.isOneRequest);
-      if (!stream.ok) return stream;
-      return work({ ...context, stream: stream.value }).finally(() => stream.value.release());
-    }
-    const most = limits.userCalls;
-    if (!counts.take(userId, most)) return tooMuch(`you have more than ${most} calls in flight`);
-    try {
-      return await (entry.fit ? runFitted(entry.fit, () => work(context)) : work(context));
-    } finally {
-      counts.give(userId);
-    }
-  };
-}
+const sourceOf = ({ forwardedFor, peerAddress }: Caller, proxies: AddressSet): string =>
+  forwardedFor.length === 0 ? peerAddress : findSource(peerAddress, forwardedFor, proxies);
 
 const nowMs = (): number => performance.now();
-
-const toStreamLimits = (limits: LoadLimits): StreamLimits => ({
-  all: limits.streams,
-  ofOne: limits.userStreams,
-  idleMs: limits.streamIdleMs,
-  settleMs: limits.streamSettleMs,
-});
-
-async function runFitted<T>(fit: Fit, work: () => Promise<Result<T>>): Promise<Result<T>> {
-  if (fit.isFull()) return tooSlow;
-  const visit = fit.enter();
-  let isAnswered = false;
-  try {
-    const result = await work();
-    isAnswered = result.ok;
-    return result;
-  } finally {
-    visit.end(isAnswered);
-  }
-}
 
 /** The principal, or the refusal, which those who keep the audit log are told of. */
 async function authorize(
   access: Access,
-  authorization: string | undefined,
+  call: Incoming,
   entry: Entry,
   contextOf: (principal: Principal) => CallContext,
+  proxies: AddressSet,
 ): Promise<Result<Principal>> {
-  const authorized = await access.authorize(authorization, entry.policy);
+  const { authorization } = call;
+  const source = sourceOf(call, proxies);
+  const authorized = await access.authorize(authorization, entry.policy, source);
   if (!authorized.ok && authorized.rejection.isDenial) {
     const identified = await access.identify(authorization);
     if (identified.ok) entry.onDenied(contextOf(identified.value), authorized.rejection);
@@ -261,9 +242,14 @@ async function authorize(
   return authorized;
 }
 
-/** Whether the refusal is of somebody whose credential was not accepted. */
-export const isOfStranger = ({ reason }: Rejection): boolean =>
-  reasonCodes[reason] === 'UNAUTHENTICATED';
+/**
+ * Whether the refusal is of somebody whose credential was not accepted, or could not be looked at: at
+ * once refused, a flood would take all there is, and the feed of revocations would stay away.
+ */
+export const isOfStranger = (rejection: Rejection): boolean =>
+  reasonCodes[rejection.reason] === 'UNAUTHENTICATED' ||
+  rejection.reason === 'AUTH_UNAVAILABLE' ||
+  rejection === tooManyUnknown;
 
 const isOfService = (authorization: string | undefined): boolean =>
   authorization?.startsWith('Service ') ?? false;
@@ -273,8 +259,4 @@ async function isOwnService(access: Access, authorization: string | undefined): 
   return identified.ok && identified.value.kind === 'service';
 }
 
-const tooMuch = (why: string) =>
-  refuse('OVERLOADED', `${why}: nothing was done, try again shortly`);
-
 const tooMuchInHand = tooMuch('the server has too much in hand');
-const tooSlow = tooMuch('more is asked of the server than it can do in time');
