@@ -9,6 +9,7 @@ import { attachEmbedded, defaultDataDir, startEmbedded } from './embedded/index.
 import type { Fault, Outcome } from './fault.ts';
 import { chooseAccount } from './host/account.ts';
 import { findConnectionFault } from './platform/db-connection/connection-fault.ts';
+import { findStateFault } from './platform/db-connection/state-faults.ts';
 import { parseDatabaseUrl } from './platform/db-connection/database-url.ts';
 import { createDb, type Db, type DbOptions } from './platform/db.ts';
 import { findUnsafeSettings } from './platform/db-checks.ts';
@@ -143,6 +144,7 @@ function unusable(name: ServiceName, err: unknown): Fault {
     fault: `the ${name} database cannot be used: ${known?.fault ?? explain(err)}`,
     hint:
       known?.hint ??
+      findStateFault(err)?.hint ??
       `see that the server runs and that ${name.toUpperCase()}_DATABASE_URL is right`,
   };
 }

@@ -6,6 +6,7 @@ import type pg from 'pg';
 
 import { connectAlone } from './db-connection/connect.ts';
 import { migrationSettings, workSettings } from './db-connection/session.ts';
+import { findStateFault } from './db-connection/state-faults.ts';
 import type { Log } from './log.ts';
 
 type Migration = {
@@ -75,7 +76,9 @@ export async function checkSchema(options: {
   const { url } = options;
   const client = await connectAlone({ url, name: 'schema', settings: workSettings });
   try {
-    const applied = await readRows(client).catch(() => []);
+    const read = await readSchema(client);
+    if (!read.ok) return read;
+    const { applied } = read;
     const fault = findSchemaFault(migrations, applied);
     if (fault) return { ok: false, ...fault };
     const missing = migrations.filter((m) => !applied.some((a) => a.version === m.version));
@@ -87,6 +90,28 @@ export async function checkSchema(options: {
     };
   } finally {
     await client.end();
+  }
+}
+
+/** What was applied; nothing where no migration ever was. Rejects for what says nothing of the schema. */
+async function readSchema(
+  client: pg.Client,
+): Promise<
+  | { readonly ok: true; readonly applied: readonly AppliedRow[] }
+  | { readonly ok: false; readonly fault: string; readonly hint: string }
+> {
+  try {
+    return { ok: true, applied: await readRows(client) };
+  } catch (err) {
+    const state = err instanceof Error && 'code' in err ? err.code : undefined;
+    if (state === '42P01') return { ok: true, applied: [] };
+    if (state !== '42501' && state !== '42703') throw err;
+    const known = findStateFault(err);
+    return {
+      ok: false,
+      fault: `schema_migrations cannot be read: ${known?.fault ?? ''}`,
+      hint: known?.hint ?? '',
+    };
   }
 }
 

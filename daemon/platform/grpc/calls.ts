@@ -10,7 +10,8 @@ import type {
 
 import { refuse, succeed, type Rejection, type Result } from '../../../core/reasons.ts';
 import type { Access } from '../access.ts';
-import { classifyDbError, isCommitInDoubt } from '../db.ts';
+import { refuseTransient } from '../db-refusals.ts';
+import { classifyDbError } from '../db.ts';
 import { createHold, findHeld } from '../hold.ts';
 import type { Log } from '../log.ts';
 import type { Admission, CallContext, Entry } from './admission.ts';
@@ -18,6 +19,7 @@ import { createSink, type Sink, type Unread } from './answers.ts';
 import { maskUnexpected, toServiceError } from './errors.ts';
 import { authorizationOf, incomingOf, type Incoming } from './incoming.ts';
 import { guardStream, type StreamGuard } from './stream-guard.ts';
+import type { StreamBoard } from './ingress/stream-board.ts';
 import type { OpenStream } from './ingress/stream-slots.ts';
 
 export type { CallContext } from './admission.ts';
@@ -59,6 +61,7 @@ export type WrapOptions = {
   readonly access: Access;
   readonly log: Log;
   readonly unread: Unread;
+  readonly board: StreamBoard;
   readonly encode: (answer: unknown) => Buffer;
 };
 
@@ -194,6 +197,7 @@ function runStream(
   const incoming = incomingOf(call);
   const { requestId } = incoming;
   const work = async (context: CallContext): Promise<Result<unknown>> => {
+    const leave = context.stream && options.board.add(incoming.peer, context.stream);
     const guard = guardStream(options.access, incoming.authorization, options.entry.policy);
     const isCancelled = (): boolean => context.isCancelled() || guard.refusal() !== undefined;
     try {
@@ -205,6 +209,7 @@ function runStream(
       return rejection ? { ok: false, rejection } : opened;
     } finally {
       guard.stop();
+      leave?.();
     }
   };
   options.admission
@@ -258,10 +263,5 @@ function explainFailure(err: unknown, log: Log, requestId: string): Result<never
     return { ok: false, rejection: maskUnexpected(err, log, requestId) };
   }
   log.warn({ err, requestId }, 'the database failed a call');
-  return isCommitInDoubt(err)
-    ? refuse(
-        'OUTCOME_UNKNOWN',
-        'the database was lost during the commit: look before you try again',
-      )
-    : refuse('DATABASE_UNAVAILABLE', 'the database is out of reach: nothing was done, try again');
+  return refuseTransient(err);
 }
