@@ -61,13 +61,15 @@ const lingerMs = 30_000;
 
 /**
  * A gRPC client to one of our own services. Connects at the first call, which is also when the
- * address is asked for, and again by itself; anew once what `tls` gives has been renewed.
+ * address is asked for, and again by itself; anew once what `tls` gives has been renewed. `isApart`: on
+ * a connection that no other client of the address uses.
  */
 export function createPeerClient<C extends { close(): void }>(
   constructor: ClientConstructor<C>,
   address: () => string,
   serviceCredential: string,
   tls?: PeerTls,
+  { isApart = false }: { readonly isApart?: boolean } = {},
 ): PeerClient<C> {
   let client: C | undefined;
   let material: ReturnType<PeerTls['current']> | undefined;
@@ -82,6 +84,8 @@ export function createPeerClient<C extends { close(): void }>(
       'grpc.initial_reconnect_backoff_ms': 100,
       'grpc.max_reconnect_backoff_ms': 2_000,
       'grpc.keepalive_time_ms': 30_000,
+      // The library shares connections between clients of one address.
+      ...(isApart ? { 'grpc.use_local_subchannel_pool': 1 } : {}),
     });
     return client;
   };
@@ -103,7 +107,7 @@ export function createPeerClient<C extends { close(): void }>(
         );
       }),
     stream: async function* (select, request) {
-      const connected = (client ??= connect());
+      const connected = connect();
       const metadata = new Metadata();
       metadata.set('authorization', `Service ${serviceCredential}`);
       const answers = select(connected).call(connected, request, metadata);

@@ -1,4 +1,4 @@
-import type { Http2Server, ServerOptions } from 'node:http2';
+import type { Http2Server, Http2Session, ServerOptions } from 'node:http2';
 import type { Socket } from 'node:net';
 
 import {
@@ -13,7 +13,7 @@ import { HealthImplementation } from 'grpc-health-check';
 import type { Rejection } from '../../../core/reasons.ts';
 import type { Access, Policy } from '../access.ts';
 import type { Log } from '../log.ts';
-import { createAdmission, loadLimits, type LoadLimits } from './admission.ts';
+import { createAdmission, loadLimits, type AdmissionCounts, type LoadLimits } from './admission.ts';
 import { createUnread } from './answers.ts';
 import type { Bounds } from './bounds.ts';
 import {
@@ -26,10 +26,12 @@ import {
   type WrapOptions,
 } from './calls.ts';
 import { createReader, withOwnCodec } from './codec.ts';
+import { findPeer } from './direct.ts';
 import { createFit, type Fit } from './fit.ts';
 import { frameLimits, watchFrames, type FrameLimits } from './frame-budget.ts';
 import { routeStreams, type Method } from './ingress.ts';
 import { createForwardReport } from './ingress/forwarding.ts';
+import { createStreamBoard } from './ingress/stream-board.ts';
 import { addHealthService } from './ingress/health-watch.ts';
 import {
   connectionLimits,
@@ -38,8 +40,13 @@ import {
   type Listener,
   type ServerTls,
 } from './listener.ts';
-import { sessionLimits, watchSessions, type SessionLimits } from './sessions.ts';
-import { createAddressSet, type AddressSet } from './source.ts';
+import {
+  sessionLimits,
+  watchSessions,
+  type SessionCounts,
+  type SessionLimits,
+} from './sessions.ts';
+import { createAddressSet, parseAddress, type AddressSet } from './source.ts';
 
 export type Policies<Methods> = {
   readonly [M in keyof Methods as string extends M ? never : M]: Policy;
@@ -68,9 +75,18 @@ export type GrpcServer = {
   setReady(isReady: boolean): void;
   /** An entry of the health service for a part that is not a service. */
   setPartHealth(part: string, isHealthy: boolean): void;
+  /** What is open and counted now; all but connections and watches is 0 while nothing is in flight. */
+  readCounts(): ServerCounts;
   /** Lets calls in flight end, within the deadline. */
   stop(deadlineMs: number): Promise<void>;
 };
+
+export type ServerCounts = AdmissionCounts &
+  SessionCounts & {
+    /** Bytes of large answers that are counted until they are taken. */
+    readonly unreadBytes: number;
+    readonly healthWatches: number;
+  };
 
 export type Limits = {
   readonly load: LoadLimits;
@@ -89,11 +105,6 @@ const defaultLimits: Limits = {
 const messageLimits = { maxRequestBytes: 256 * 1024, maxResponseBytes: 4 * 1024 * 1024 };
 const flushMs = 250;
 
-/** A call that waits in a queue for half a second is still of use to who sent it. */
-const queueTargetMs = 500;
-/** A quarter of what two commits take: what shares a commit does not wait for one another. */
-const leastQueued = 512;
-
 const serverOptions = {
   'grpc.max_receive_message_length': messageLimits.maxRequestBytes,
   'grpc.max_send_message_length': messageLimits.maxResponseBytes,
@@ -106,14 +117,13 @@ const serverOptions = {
   'grpc-node.max_session_memory': 64,
 };
 
-/** What Node's HTTP/2 can bound and grpc-js has no option for. */
+// What Node's HTTP/2 can bound and grpc-js has no option for.
 const http2Limits = {
   maxHeaderListBytes: 16 * 1024,
   maxSettings: 32,
   maxInvalidFrames: 100,
-  /** Streams reset by the client: so many at once, and then so many a second. */
-  resetBurst: 200,
-  resetRate: 50,
+  // Streams reset by the client: so many at once, and then so many a second.
+  ...{ resetBurst: 200, resetRate: 50 },
 };
 
 /**
@@ -130,7 +140,7 @@ export function createGrpcServer(options: {
   readonly isFastPathOn?: boolean;
 }): GrpcServer {
   const { services, access, log, limits = defaultLimits, isFastPathOn = true } = options;
-  const proxies = options.proxies ?? createAddressSet([]);
+  const { proxies = createAddressSet([]) } = options;
   const server = new Server(serverOptions);
   const { http2Server, injector } = openHttp2(server);
   const paths = services.flatMap(({ definition }) => Object.values(definition));
@@ -140,42 +150,45 @@ export function createGrpcServer(options: {
   const health = new HealthImplementation(
     Object.fromEntries(names.map((name) => [name, 'NOT_SERVING'])),
   );
-  addHealthService(server, health, limits.load, proxies);
+  const watches = addHealthService(server, health, limits.load, proxies);
   const onForwarded = createForwardReport(log, proxies);
   const admission = createAdmission({ access, proxies, limits: limits.load, onForwarded });
   const unread = createUnread();
   const methods = new Map<string, Method>();
-  const shared = { access, admission, unread, log };
-  const createQueueFit = (): Fit => {
-    const most = limits.load.all;
-    const fitted = { targetMs: queueTargetMs, least: Math.min(leastQueued, most), most };
-    return createFit(fitted, () => performance.now());
-  };
+  const board = createStreamBoard();
+  const shared = { access, admission, unread, board, log };
+  const createQueueFit = (): Fit => createFit(fitOf(limits.load), () => performance.now());
   for (const service of services) host(server, methods, service, { ...shared, createQueueFit });
   const frames = watchFrames({
     server: http2Server,
     limits: limits.frames ?? frameLimits,
     end: (session, cause) => watch.end(session, cause),
   });
-  const routed = { methods, admission, frames, log, limits: messageLimits, isFastPathOn };
-  routeStreams(http2Server, routed);
-  const sessions = { server: http2Server, limits: limits.sessions, log, isRequestStream };
-  const watch = watchSessions(sessions);
+  routeStreams(http2Server, { ...shared, methods, frames, limits: messageLimits, isFastPathOn });
+  const endStreams = (session: Http2Session): void => board.endAll(findPeer(session).peer);
+  const sessions = { limits: limits.sessions, log, isRequestStream, endStreams };
+  const watch = watchSessions({ server: http2Server, ...sessions });
   const listeners: Listener[] = [];
   return {
     listen: async (address, tls) => {
       const onConnection = (socket: Socket) =>
         watch.begin(socket, () => injector.injectConnection(socket));
-      const { connections } = limits;
-      const listener = createListener({ tls, limits: connections, proxies, log, onConnection });
+      const door = { tls, limits: limits.connections, proxies, log, onConnection };
+      const listener = createListener(door);
       const port = await listener.listen(parseAddress(address));
       listeners.push(listener);
+      // After the listener: who comes back gets the new certificate.
+      tls?.subscribe(watch.renew);
       return { port };
     },
-    setReady: (isReady) =>
-      names.forEach((name) => health.setStatus(name, isReady ? 'SERVING' : 'NOT_SERVING')),
-    setPartHealth: (part, isHealthy) =>
-      health.setStatus(part, isHealthy ? 'SERVING' : 'NOT_SERVING'),
+    setReady: (isReady) => names.forEach((name) => health.setStatus(name, statusOf(isReady))),
+    setPartHealth: (part, isHealthy) => health.setStatus(part, statusOf(isHealthy)),
+    readCounts: () => ({
+      ...admission.readCounts(),
+      ...watch.readCounts(),
+      unreadBytes: unread.readBytes(),
+      healthWatches: watches.size(),
+    }),
     stop: async (deadlineMs) => {
       for (const listener of listeners) listener.stop();
       await drain(server, admission.inFlight, deadlineMs);
@@ -184,6 +197,18 @@ export function createGrpcServer(options: {
     },
   };
 }
+
+const statusOf = (isWell: boolean) => (isWell ? 'SERVING' : 'NOT_SERVING');
+
+/** A call that waits in a queue for half a second is still of use to who sent it. */
+const queueTargetMs = 500;
+/** A quarter of what two commits take: what shares a commit does not wait for one another. */
+const leastQueued = 512;
+const fitOf = ({ all: most }: LoadLimits) => ({
+  targetMs: queueTargetMs,
+  least: Math.min(leastQueued, most),
+  most,
+});
 
 /**
  * The HTTP/2 server inside the gRPC server, into which our listener hands its connections. grpc-js
@@ -227,14 +252,6 @@ function drain(server: Server, inFlight: () => number, deadlineMs: number): Prom
   });
 }
 
-function parseAddress(address: string): { host: string; port: number } | { path: string } {
-  if (address.startsWith('unix:')) return { path: address.slice('unix:'.length) };
-  const [, bracketed, named, port] = /^(?:\[(.+)\]|([^:]+)):(\d+)$/.exec(address) ?? [];
-  const host = bracketed ?? named;
-  if (host === undefined) throw new Error(`${address} is not HOST:PORT`);
-  return { host, port: Number(port) };
-}
-
 function host(
   server: Server,
   methods: Map<string, Method>,
@@ -242,7 +259,9 @@ function host(
   {
     createQueueFit,
     ...shared
-  }: Pick<WrapOptions, 'access' | 'admission' | 'unread' | 'log'> & { createQueueFit(): Fit },
+  }: Pick<WrapOptions, 'access' | 'admission' | 'unread' | 'board' | 'log'> & {
+    createQueueFit(): Fit;
+  },
 ): void {
   const definitions: Record<string, ServiceDefinition[string]> = {};
   const implementation: UntypedServiceImplementation = {};

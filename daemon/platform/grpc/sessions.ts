@@ -6,14 +6,21 @@ import {
 } from 'node:http2';
 import type { Socket } from 'node:net';
 
-import { networkOf } from '../../../core/networks.ts';
 import type { Log } from '../log.ts';
 import type { FloodCause } from './frame-budget.ts';
 import { heldBytesOf } from './library-stream.ts';
 import { healthWatchPath } from './ingress/health-watch.ts';
 import { refuseLate } from './ingress/refuse-late.ts';
 import { watchHandle, type SessionHandle } from './ingress/session-handles.ts';
-import { leaveIfIdle, presenceOf, type Presence } from './ingress/idle.ts';
+import { findGreediest, type Weight } from './ingress/greediest.ts';
+import {
+  askAllToLeave,
+  calmDown,
+  endOutdated,
+  leaveIfIdle,
+  presenceOf,
+  type Presence,
+} from './ingress/idle.ts';
 
 export type SessionLimits = {
   /** From the connection to its SETTINGS, and to its acknowledgement of ours. */
@@ -26,6 +33,8 @@ export type SessionLimits = {
   readonly streamStallMs: number;
   /** A connection without any stream is closed after so long; pings do not count. */
   readonly idleMs: number;
+  /** Streams of a connection whose certificate was replaced may go on for so long. */
+  readonly outdatedMs: number;
   /** What may be held for all connections together: requests in parts, answers unread. */
   readonly heldBytes: number;
 };
@@ -36,6 +45,7 @@ export const sessionLimits: SessionLimits = {
   stallMs: 60_000,
   streamStallMs: 10 * 60_000,
   idleMs: 5 * 60_000,
+  outdatedMs: 60_000,
   heldBytes: 512 * 1024 * 1024,
 };
 
@@ -69,6 +79,8 @@ type SessionState = {
   leavingAtMs: number | undefined;
   /** When the session was first seen at its end, its socket not being closed yet. */
   endedAtMs: number | undefined;
+  /** When its certificate was replaced; undefined again once its streams were asked to end. */
+  outdatedAtMs: number | undefined;
 };
 
 export type SessionWatch = {
@@ -76,7 +88,19 @@ export type SessionWatch = {
   begin(socket: Socket, inject: () => void): Presence | undefined;
   /** Cuts a session off, and counts why. */
   end(session: ServerHttp2Session, cause: Cause): void;
+  /**
+   * Asks clients to leave connections by TLS that are there now: their certificate was replaced. Streams
+   * have a minute to end, and are ended then.
+   */
+  renew(): void;
+  readCounts(): SessionCounts;
   stop(): void;
+};
+
+export type SessionCounts = {
+  readonly connections: number;
+  /** Calls that are open on them, whatever became of them here. */
+  readonly openCalls: number;
 };
 
 /** A last frame may be written for so long; a peer that reads nothing would keep the socket. */
@@ -101,15 +125,16 @@ export function watchSessions(options: {
   readonly log: Log;
   /** Whether the method at this path takes a stream of requests. */
   readonly isRequestStream: (path: string) => boolean;
+  /** Ends the streams of users on a connection, once what is in flight on them is answered. */
+  readonly endStreams: (session: ServerHttp2Session) => void;
 }): SessionWatch {
-  const { server, limits, log, isRequestStream } = options;
+  const { server, limits, log, isRequestStream, endStreams } = options;
   const states = new Map<ServerHttp2Session, SessionState>();
   const cut = new Map<Cause, number>();
   const count = (cause: Cause): void => void cut.set(cause, (cut.get(cause) ?? 0) + 1);
   const end = (session: ServerHttp2Session, cause: Cause): void => {
     count(cause);
-    // Node takes the code where an error may stand: beside `undefined` it would send NO_ERROR.
-    session.destroy(constants.NGHTTP2_ENHANCE_YOUR_CALM as unknown as Error);
+    calmDown(session);
   };
 
   const arrival: { socket?: Socket | undefined; state?: SessionState | undefined } = {};
@@ -133,17 +158,14 @@ export function watchSessions(options: {
 
   const look = (): void => {
     const nowMs = performance.now();
-    const weights: Weight[] = [];
+    const weights: Weight<SessionState>[] = [];
     for (const state of states.values()) {
-      if (state.session.destroyed) {
-        state.endedAtMs ??= nowMs;
-        if (nowMs - state.endedAtMs > lastWordsMs) state.socket?.destroy();
-        continue;
-      }
+      if (destroyLate(state, nowMs)) continue;
       if (!state.isGreeted && nowMs - state.sinceMs > limits.greetingMs) {
         end(state.session, 'no greeting');
         continue;
       }
+      endOutdated(state, nowMs, limits.outdatedMs, endStreams);
       if (state.socket?.remoteAddress !== undefined) leaveIfIdle(state, nowMs, limits.idleMs);
       const { heldBytes, unreadBytes } = lookAtStreams(state, nowMs, limits, count);
       if (isStalled(state, unreadBytes, nowMs, limits.stallMs)) {
@@ -169,32 +191,24 @@ export function watchSessions(options: {
       return arrival.state && presenceOf(arrival.state);
     },
     end,
+    renew: () => askAllToLeave(states.values()),
+    readCounts: () => countSessions(states),
     stop: () => clearInterval(timer),
   };
 }
 
-type Weight = { readonly state: SessionState; readonly heldBytes: number };
-
-/** Who has to go so that no more is held than may be: of the network that makes us hold most, first. */
-function findGreediest(weights: readonly Weight[], maxBytes: number): SessionState[] {
-  let bytes = weights.reduce((sum, { heldBytes }) => sum + heldBytes, 0);
-  if (bytes <= maxBytes) return [];
-  const sums = new Map<string, number>();
-  const withNetwork = weights.map((weight) => {
-    const network = networkOf(weight.state.socket?.remoteAddress ?? '');
-    sums.set(network, (sums.get(network) ?? 0) + weight.heldBytes);
-    return { ...weight, network };
-  });
-  const sumOf = (network: string): number => sums.get(network) ?? 0;
-  withNetwork.sort((a, b) => sumOf(b.network) - sumOf(a.network) || b.heldBytes - a.heldBytes);
-  const greediest: SessionState[] = [];
-  for (const { state, heldBytes } of withNetwork) {
-    if (bytes <= maxBytes) break;
-    greediest.push(state);
-    bytes -= heldBytes;
-  }
-  return greediest;
+/** True for a session that has ended; its socket goes where its peer does not let it close. */
+function destroyLate(state: SessionState, nowMs: number): boolean {
+  if (!state.session.destroyed) return false;
+  state.endedAtMs ??= nowMs;
+  if (nowMs - state.endedAtMs > lastWordsMs) state.socket?.destroy();
+  return true;
 }
+
+const countSessions = (states: ReadonlyMap<unknown, SessionState>): SessionCounts => ({
+  connections: states.size,
+  openCalls: [...states.values()].reduce((sum, { streams }) => sum + streams.size, 0),
+});
 
 function openState(session: ServerHttp2Session, socket: Socket | undefined): SessionState {
   const nowMs = performance.now();
@@ -210,6 +224,7 @@ function openState(session: ServerHttp2Session, socket: Socket | undefined): Ses
     activeAtMs: nowMs,
     leavingAtMs: undefined,
     endedAtMs: undefined,
+    outdatedAtMs: undefined,
   };
   // Our own settings, the bound on headers among them, are in force once they are acknowledged.
   session.once('remoteSettings', () => {

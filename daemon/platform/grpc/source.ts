@@ -90,3 +90,12 @@ function parseRange(
   const bits = bitsText === undefined ? most : Number(bitsText);
   return bits <= most ? { address, bits, family } : undefined;
 }
+
+/** Where to listen: `HOST:PORT` or `unix:/path`. */
+export function parseAddress(address: string): { host: string; port: number } | { path: string } {
+  if (address.startsWith('unix:')) return { path: address.slice('unix:'.length) };
+  const [, bracketed, named, port] = /^(?:\[(.+)\]|([^:]+)):(\d+)$/.exec(address) ?? [];
+  const host = bracketed ?? named;
+  if (host === undefined) throw new Error(`${address} is not HOST:PORT`);
+  return { host, port: Number(port) };
+}

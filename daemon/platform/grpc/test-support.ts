@@ -4,7 +4,7 @@ import { refuse, succeed } from '../../../core/reasons.ts';
 import type { Access, Policy, Principal } from '../access.ts';
 import { createLog, type Log } from '../log.ts';
 import { loadLimits, type CallContext } from './admission.ts';
-import { connectionLimits } from './listener.ts';
+import { connectionLimits, type ServerTls } from './listener.ts';
 import { createGrpcServer, type GrpcServer, type Limits } from './server.ts';
 import { sessionLimits } from './sessions.ts';
 import { createAddressSet } from './source.ts';
@@ -44,6 +44,7 @@ const definition = {
   wait: method('wait'),
   queue: method('queue'),
   large: method('large'),
+  late: method('late'),
   source: method('source'),
   pour: method('pour', false, true),
   talk: method('talk', true, true),
@@ -57,6 +58,7 @@ const policies: Record<string, Policy> = {
   wait: user,
   queue: user,
   large: user,
+  late: user,
   source: user,
   pour: user,
   talk: user,
@@ -72,15 +74,19 @@ export type Stand = {
   stop(): Promise<void>;
 };
 
-type StandOptions = { readonly isFastPathOn?: boolean; readonly log?: Log };
+type StandOptions = {
+  readonly isFastPathOn?: boolean;
+  readonly log?: Log;
+  readonly tls?: ServerTls;
+};
 
 const megabyte = Buffer.alloc(1024 * 1024);
 
-/** `wait` and `queue` answer when they are let go, `large` with as many MiB as asked for, `source` with its own. */
+/** `wait` and `queue` answer when they are let go, `large` with as many MiB as asked for (`late` once let go), `source` with its own. */
 export async function startStand(
   limits: Partial<Limits>,
   proxies: string[],
-  { isFastPathOn = true, log = createLog('silent') }: StandOptions = {},
+  { isFastPathOn = true, log = createLog('silent'), tls }: StandOptions = {},
 ): Promise<Stand> {
   const waiting: (() => void)[] = [];
   const wait = async () => {
@@ -116,6 +122,8 @@ export async function startStand(
           queue: wait,
           large: (request: Buffer) =>
             Promise.resolve(succeed(Buffer.alloc((request[0] ?? 0) << 20))),
+          late: (request: Buffer) =>
+            wait().then(() => succeed(Buffer.alloc((request[0] ?? 0) << 20))),
           source: (_request: Buffer, { source }: { source: string }) =>
             Promise.resolve(succeed(Buffer.from(source))),
           pour: () => Promise.resolve(succeed(pour())),
@@ -139,11 +147,8 @@ export async function startStand(
       ...limits,
     },
   });
-  const { port } = await server.listen('127.0.0.1:0');
+  const { port } = await server.listen('127.0.0.1:0', tls);
   const letGo = (): void => waiting.splice(0).forEach((resolve) => resolve());
-  const stop = (): Promise<void> => {
-    letGo();
-    return server.stop(500);
-  };
+  const stop = () => (letGo(), server.stop(500));
   return { address: `127.0.0.1:${port}`, server, letGo, stop };
 }
