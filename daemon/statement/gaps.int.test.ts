@@ -110,8 +110,8 @@ it('gives the link to a line whose predecessor came later, until it is taken', a
   isAway = false;
   expect(await gaps.findOldest()).toBeUndefined();
   expect(links).toEqual([
-    { walletId, seq: 4n },
-    { walletId, seq: 4n },
+    { walletId, seq: 4n, isEnd: false },
+    { walletId, seq: 4n, isEnd: false },
   ]);
   await gaps.findOldest();
   expect(links).toHaveLength(2);

@@ -85,7 +85,9 @@ export function createGaps(
       const found = new Map(rows.map((row) => [keyOf(row.wallet_id, row.high), row]));
       const closed = asked.filter(([key]) => !found.has(key));
       if (closed.length > 0) {
-        await onClosed(closed.map(([, { walletId, high }]) => ({ walletId, seq: high + 1n })));
+        await onClosed(
+          closed.map(([, { walletId, high }]) => ({ walletId, seq: high + 1n, isEnd: false })),
+        );
       }
       let oldest: Row | undefined;
       for (const [key, gap] of asked) {

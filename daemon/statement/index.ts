@@ -73,7 +73,7 @@ export function createStatement(options: StatementOptions) {
     'From a transaction until its statement line was there; the oldest of each batch',
   );
   const gaps = createGaps(db, async (links) => {
-    const broken = await checkLinks(db, links);
+    const { broken } = await checkLinks(db, links);
     if (broken.length > 0) await recorder.record(broken);
   });
   watch.watchBacklog('statement.lines', gaps.findOldest);

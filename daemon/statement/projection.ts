@@ -14,7 +14,7 @@ import {
   type Link,
 } from './witness/lines.ts';
 import type { Recorder } from './witness/record.ts';
-import { findBrokenLinks, findOthers } from './witness/store.ts';
+import { findOthers, lookUpLinks, type Place } from './witness/store.ts';
 import { createTails } from './witness/tails.ts';
 
 const done: Handling = { kind: 'done' };
@@ -54,8 +54,9 @@ export function createProjection(
             : lines.filter((l) => !isSound(l)).map((l) => toDivergence('own_hash', l, l));
         if (sound.length > 0) {
           divergences.push(...(await insert(sound, clock.set)));
-          divergences.push(...(await checkLinks(db, listOpenLinks(sound, tails))));
-          const skips = tails.note(sound);
+          const links = await checkLinks(db, listOpenLinks(sound, tails));
+          divergences.push(...links.broken);
+          const skips = tails.note(sound, links.later);
           gaps?.note(skips);
         }
         if (divergences.length > 0) {
@@ -70,11 +71,17 @@ export function createProjection(
   };
 }
 
-/** Those of the links that are broken. To be asked after the commit that adds a line. */
-export async function checkLinks(db: Db, links: readonly Link[]): Promise<Divergence[]> {
-  if (links.length === 0) return [];
-  const broken = await db.read((tx) => findBrokenLinks(tx, links));
-  return broken.map((place) => toDivergence('broken_link', place));
+/**
+ * Those of the links that are broken, and the lines behind their ends. To be asked after the commit
+ * that adds a line.
+ */
+export async function checkLinks(
+  db: Db,
+  links: readonly Link[],
+): Promise<{ readonly broken: Divergence[]; readonly later: readonly Place[] }> {
+  if (links.length === 0) return { broken: [], later: [] };
+  const { broken, later } = await db.read((tx) => lookUpLinks(tx, links));
+  return { broken: broken.map((place) => toDivergence('broken_link', place)), later };
 }
 
 /**

@@ -72,7 +72,7 @@ export function createSamples(size: number): Readonly<Record<string, Sample>> {
     line_append: all(wallets, newSeqs, added, ...line, ...chained),
     line_insert: all(wallets, newSeqs, added, ...line, ...chained),
     line_last: one(wallet),
-    witness_links: all(wallets, repeat(5n)),
+    witness_links: all(wallets, repeat(5n), repeat(1n)),
     witness_others: all(wallets, repeat(5n), hashes),
     divergence_open: one(wallet),
     divergence_record: all(added, wallets, newSeqs, repeat('ledger'), hashes, repeat(null), 100n),

@@ -1,5 +1,11 @@
 import { sql, type Tx } from '../../platform/db.ts';
-import { toHashArray, toInt8Array, toTextArray, toUuidArray } from '../../platform/sql-arrays.ts';
+import {
+  toHashArray,
+  toInt2Array,
+  toInt8Array,
+  toTextArray,
+  toUuidArray,
+} from '../../platform/sql-arrays.ts';
 import type { Line } from '../domain.ts';
 import type { Divergence, DivergenceKind, Link } from './lines.ts';
 
@@ -49,15 +55,18 @@ function toText(line: Line | undefined): string | undefined {
   return text.length > maxEventLength ? undefined : text;
 }
 
-const brokenSql = sql(
+const linksSql = sql(
   'witness_links',
-  `SELECT asked.wallet_id, asked.seq, l.hash
-   FROM unnest($1::uuid[], $2::bigint[]) AS asked(wallet_id, seq)
-   CROSS JOIN LATERAL (SELECT hash, previous_hash FROM statement_lines
-     WHERE wallet_id = asked.wallet_id AND seq = asked.seq OFFSET 0) l
-   CROSS JOIN LATERAL (SELECT hash FROM statement_lines
-     WHERE wallet_id = asked.wallet_id AND seq = asked.seq - 1 OFFSET 0) before
-   WHERE l.previous_hash IS DISTINCT FROM before.hash`,
+  `SELECT asked.wallet_id, l.seq, l.hash, asked.is_end = 1 AS is_end,
+     before.is_broken IS TRUE AS is_broken
+   FROM unnest($1::uuid[], $2::bigint[], $3::smallint[]) AS asked(wallet_id, seq, is_end)
+   CROSS JOIN LATERAL (SELECT seq, hash, previous_hash FROM statement_lines
+     WHERE wallet_id = asked.wallet_id AND seq >= asked.seq ORDER BY seq LIMIT 1) l
+   LEFT JOIN LATERAL (SELECT l.previous_hash IS DISTINCT FROM hash AS is_broken
+     FROM statement_lines
+     WHERE wallet_id = asked.wallet_id AND seq = asked.seq - 1 AND l.seq = asked.seq
+     OFFSET 0) before ON true
+   WHERE before.is_broken OR asked.is_end = 1`,
 );
 
 export type Place = { readonly walletId: string; readonly seq: bigint; readonly hash: string };
@@ -69,10 +78,23 @@ const toPlace = ({ wallet_id: walletId, seq, hash }: PlaceRow): Place => ({
   hash: hash.toString('hex'),
 });
 
-/** Those of the links whose two lines are there and do not follow each other. */
-export async function findBrokenLinks(tx: Tx, links: readonly Link[]): Promise<Place[]> {
-  const values = [toUuidArray(links, (l) => l.walletId), toInt8Array(links, (l) => l.seq)];
-  return (await tx.query<PlaceRow>(brokenSql, values)).map(toPlace);
+/**
+ * `broken`: those of the links whose two lines are there and do not follow each other. `later`: of
+ * each link at an end, the first line after it, if there is one.
+ */
+export async function lookUpLinks(
+  tx: Tx,
+  links: readonly Link[],
+): Promise<{ readonly broken: Place[]; readonly later: Place[] }> {
+  const rows = await tx.query<PlaceRow & { is_broken: boolean; is_end: boolean }>(linksSql, [
+    toUuidArray(links, (l) => l.walletId),
+    toInt8Array(links, (l) => l.seq),
+    toInt2Array(links, (l) => (l.isEnd ? 1 : 0)),
+  ]);
+  return {
+    broken: rows.filter((row) => row.is_broken).map(toPlace),
+    later: rows.filter((row) => row.is_end).map(toPlace),
+  };
 }
 
 const othersSql = sql(
