@@ -29,8 +29,13 @@ export async function acceptClockAhead(
   }
   const request = { wallet, note: options.note, isDryRun: options.dryRun === true };
   let count = 0;
+  let busy = 0;
   const done = await withDatabase('wallet', config, log, async (db): Promise<Result<void>> => {
     for await (const accepted of acceptClockAheadOnHost(db, request)) {
+      if (!accepted.ok && wallet === 'all' && accepted.rejection.reason === 'WALLET_BUSY') {
+        busy += 1;
+        continue;
+      }
       if (!accepted.ok) return accepted;
       say(`walletd: ${describe(accepted.value, request)}`);
       if (accepted.value.isNew) count += 1;
@@ -40,7 +45,9 @@ export async function acceptClockAhead(
   if (!done.ok) return printFault(done.fault);
   if (options.dryRun) say(`walletd: ${count} to accept; nothing was changed (--dry-run)`);
   else say(`walletd: wallets that may go on now: ${count}`);
-  return 0;
+  if (busy === 0) return 0;
+  say(`walletd: wallets that another transaction has locked: ${busy}; run the command again`);
+  return 1;
 }
 
 /** Undefined unless exactly one of the three ways is taken. */

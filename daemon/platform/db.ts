@@ -52,6 +52,8 @@ export type DbOptions = {
   readonly lockTimeoutMs?: number;
   /** How long a transaction may be left idle before the server ends it; 30 s if not given. */
   readonly idleInTransactionMs?: number;
+  /** A minute if not given. */
+  readonly maxConnectionAgeMs?: number;
   /** How long an answer to COMMIT is waited for; 20 s if not given. */
   readonly commitTimeoutMs?: number;
   readonly log: Log;
@@ -230,8 +232,7 @@ export function isCommitInDoubt(err: unknown): boolean {
 }
 
 /**
- * For a transaction whose outcome matters to nobody (a mark that a read leaves): what ends it is
- * told as what it is, without a doubt about anything.
+ * For a transaction whose outcome does not matter (a mark that a read leaves): without a doubt.
  */
 export function withoutDoubt<T>(work: Promise<T>): Promise<T> {
   return work.catch((err: unknown) => {

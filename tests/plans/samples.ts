@@ -43,7 +43,7 @@ export function createSamples(size: number): Readonly<Record<string, Sample>> {
     wallet_lock: all(wallets, users),
     wallet_lock_free: all(wallets, users),
     wallet_read: all(wallets, users),
-    wait_briefly: one(),
+    wait_briefly: one('50ms'),
     entry_last: all(wallets),
     wallet_settle: one(wallet, '2026-06-01'),
     wallet_accept_ahead: one(wallet, '2026-06-01'),

@@ -6,6 +6,8 @@ import { findConnectionFault } from './connection-fault.ts';
 
 /** How long work waits for one of the connections to be free. */
 const poolTimeoutMs = 5_000;
+/** A server that became a standby, or takes no writes, answers reads: it is left by then. */
+const maxConnectionAgeMs = 60_000;
 
 export type Connections = {
   readonly pool: pg.Pool;
@@ -14,7 +16,11 @@ export type Connections = {
 
 /** A pool whose connections are set up and checked, by whichever way leads to the database. */
 export function createConnections(
-  options: ConnectOptions & { readonly maxConnections: number; readonly log: Log },
+  options: ConnectOptions & {
+    readonly maxConnections: number;
+    readonly maxConnectionAgeMs?: number;
+    readonly log: Log;
+  },
 ): Connections {
   const { name, log } = options;
   const route = createRoute(options);
@@ -22,6 +28,7 @@ export function createConnections(
     max: options.maxConnections,
     connectionTimeoutMillis: Math.max(poolTimeoutMs, route.connectTimeoutMs),
     idleTimeoutMillis: 60_000,
+    maxLifetimeSeconds: (options.maxConnectionAgeMs ?? maxConnectionAgeMs) / 1_000,
     // The pool calls it with `new`, and takes what it returns.
     Client: function create() {
       return route.create();
