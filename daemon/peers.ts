@@ -122,12 +122,17 @@ const walletRefusals: ReadonlyMap<string | undefined, Result<never>> = new Map([
 export function createWalletPeer(address: () => string, credential: string, tls?: PeerTls) {
   const client = createPeerClient(WalletServiceClient, address, credential, tls);
   return {
-    readHead: async (userId: string, currency: string) => {
+    readHead: async (userId: string, currency: string, alsoSeq?: bigint) => {
       try {
-        const request = { userId, currency, at: undefined };
-        const { wallet, asOf } = await client.call((c) => c.getBalance, request, 1_500);
+        const request = { userId, currency, at: undefined, hashOfSeq: alsoSeq };
+        const answer = await client.call((c) => c.getBalance, request, 1_500);
+        const { wallet, asOf, hashOfSeq } = answer;
+        const also =
+          alsoSeq === undefined || !hashOfSeq
+            ? undefined
+            : { seq: alsoSeq, hash: Buffer.from(hashOfSeq).toString('hex') };
         const hash = wallet?.lastHash && Buffer.from(wallet.lastHash).toString('hex');
-        return succeed({ seq: wallet?.seq ?? 0n, hash, asOfMs: asOf?.getTime() ?? 0 });
+        return succeed({ seq: wallet?.seq ?? 0n, hash, asOfMs: asOf?.getTime() ?? 0, also });
       } catch (err) {
         const { reason, cause } = readPeerFailure(err);
         if (reason === 'USER_NOT_FOUND') {

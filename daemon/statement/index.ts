@@ -16,7 +16,7 @@ import { createExportHandlers } from './exports/handlers.ts';
 import type { FindUser } from './exports/peers.ts';
 import { createRequestConsumer } from './exports/requests.ts';
 import { createExportWorker } from './exports/worker.ts';
-import { createGaps } from './gaps.ts';
+import { createGaps, type Gaps } from './gaps.ts';
 import type { ReadHead } from './generate.ts';
 import { createHandlers } from './handlers.ts';
 import { policies } from './policy.ts';
@@ -24,7 +24,7 @@ import { checkLinks, createProjection } from './projection.ts';
 import { createRebuildHandlers } from './rebuild-handlers.ts';
 import type { ReadLedger } from './rebuild.ts';
 import { createReplayPlan } from './replay.ts';
-import { createRecorder } from './witness/record.ts';
+import { createRecorder, type Recorder } from './witness/record.ts';
 import { listReadings, watchDivergences } from './witness/watch.ts';
 
 export type { ReadLedger, RebuildProgress } from './rebuild.ts';
@@ -53,6 +53,17 @@ export type StatementOptions = {
   readonly watch?: ProgressWatch;
 };
 
+/** The links of lines that come late are checked once they are there. */
+const watchGaps = (db: Db, recorder: Pick<Recorder, 'record'>, log: Log): Gaps =>
+  createGaps(
+    db,
+    async (links) => {
+      const { broken } = await checkLinks(db, links);
+      if (broken.length > 0) await recorder.record(broken);
+    },
+    () => log.warn('more gaps in statement lines than are watched: run walletd statements rebuild'),
+  );
+
 /** Statements, projected from the ledger's events, and their exports to files. */
 export function createStatement(options: StatementOptions) {
   const { db, workDb, broker, peers, mailer, config, log, watch = unwatched } = options;
@@ -72,10 +83,7 @@ export function createStatement(options: StatementOptions) {
     'walletd_projection_lag_seconds',
     'From a transaction until its statement line was there; the oldest of each batch',
   );
-  const gaps = createGaps(db, async (links) => {
-    const { broken } = await checkLinks(db, links);
-    if (broken.length > 0) await recorder.record(broken);
-  });
+  const gaps = watchGaps(db, recorder, log);
   watch.watchBacklog('statement.lines', gaps.findOldest);
   const divergences = watchDivergences(workDb, log);
   const projection = createProjection(db, config.queue, recorder, lag, gaps);

@@ -57,7 +57,7 @@ export function createProjection(
           const links = await checkLinks(db, listOpenLinks(sound, tails));
           divergences.push(...links.broken);
           const skips = tails.note(sound, links.later);
-          gaps?.note(skips);
+          gaps?.note(skips, links.alone);
         }
         if (divergences.length > 0) {
           tails.forget(divergences.map(({ walletId }) => walletId));
@@ -72,16 +72,21 @@ export function createProjection(
 }
 
 /**
- * Those of the links that are broken, and the lines behind their ends. To be asked after the commit
- * that adds a line.
+ * Those of the links that are broken, the lines behind their ends, and the lines without the one
+ * before them. To be asked after the commit that adds a line.
  */
 export async function checkLinks(
   db: Db,
   links: readonly Link[],
-): Promise<{ readonly broken: Divergence[]; readonly later: readonly Place[] }> {
-  if (links.length === 0) return { broken: [], later: [] };
-  const { broken, later } = await db.read((tx) => lookUpLinks(tx, links));
-  return { broken: broken.map((place) => toDivergence('broken_link', place)), later };
+): Promise<{
+  readonly broken: Divergence[];
+  readonly later: readonly Place[];
+  readonly alone: readonly Place[];
+}> {
+  if (links.length === 0) return { broken: [], later: [], alone: [] };
+  const found = await db.read((tx) => lookUpLinks(tx, links));
+  const broken = found.broken.map((place) => toDivergence('broken_link', place));
+  return { ...found, broken };
 }
 
 /**

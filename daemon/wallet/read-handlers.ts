@@ -122,7 +122,10 @@ export async function listTransactions(
   });
 }
 
-/** A wallet's balance, now or as of a time; 0 for one that was never opened. */
+/**
+ * A wallet's balance, now or as of a time; 0 for one that was never opened. The hash of one of its
+ * transactions with it, if that is wanted.
+ */
 export async function getBalance(
   options: ReadOptions,
   request: GetBalanceRequest,
@@ -141,15 +144,24 @@ export async function getBalance(
   const read = await (needsSettled ? readSettled : readNow)(options.db, ref.value);
   if (!read.ok) return read;
   const { wallet, nowMs } = read.value;
+  const hashOfSeq = await findHash(options.db, wallet.id, request.hashOfSeq);
   if (!at) {
     const lastHash = wallet.seq === 0n ? undefined : Buffer.from(wallet.lastHash, 'hex');
-    return succeed({ wallet: { ...toWireWallet(wallet), lastHash }, asOf: new Date(nowMs) });
+    const now = { ...toWireWallet(wallet), lastHash };
+    return succeed({ wallet: now, asOf: new Date(nowMs), hashOfSeq });
   }
   // This very millisecond is not over yet.
   const asOfMs = Math.min(at.getTime(), nowMs - 1);
   const past = await options.db.read((tx) => reads.readWalletAt(tx, wallet, asOfMs));
-  return succeed({ wallet: toWireWallet(past), asOf: new Date(asOfMs) });
+  return succeed({ wallet: toWireWallet(past), asOf: new Date(asOfMs), hashOfSeq });
 }
+
+const findHash = async (
+  db: Db,
+  walletId: string,
+  seq: bigint | undefined,
+): Promise<Buffer | undefined> =>
+  seq === undefined ? undefined : db.read((tx) => reads.findHash(tx, { walletId, seq }));
 
 /** A user's wallets; for staff without a user, all there are. An API key may be for one only. */
 export async function listWallets(
