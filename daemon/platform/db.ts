@@ -54,6 +54,8 @@ export type DbOptions = {
   readonly idleInTransactionMs?: number;
   /** How long an answer to COMMIT is waited for; 20 s if not given. */
   readonly commitTimeoutMs?: number;
+  /** Once it is aborted, connections are cut and none is made: whoever waits is refused. */
+  readonly signal?: AbortSignal;
   readonly log: Log;
 };
 
@@ -83,13 +85,12 @@ export function createDb(options: DbOptions): Db {
   const hanging = hangingCommits.createHangingCommits(options.maxConnections, (pids) =>
     withClient((c) => hangingCommits.findWaiting(c, pids)),
   );
-  const { commitTimeoutMs = queryTimeoutMs } = options;
   const withClient = <T>(work: (client: pg.PoolClient) => Promise<T>): Promise<T> =>
     useClient(connections, hanging, work);
   return {
     tx: async (work) => {
       hanging.check();
-      return withClient((c) => runTransaction(c, commitTimeoutMs, work));
+      return withClient((c) => runTransaction(c, options.commitTimeoutMs ?? queryTimeoutMs, work));
     },
     snapshot: (work) => withClient((c) => runSnapshot(c, work)),
     undone: (work) =>
