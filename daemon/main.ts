@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 // Node would open its debugger on a port. A listener replaces that; it comes before all else loads.
 process.on('SIGUSR1', () => undefined);
-// A reader that has gone away (`| head -1`, a `tee` that Ctrl-C ended) must not end this process.
+// A reader that has ended (`| head -1`, a `tee` that Ctrl-C ended) must not end this process.
 process.stdout.on('error', () => undefined);
 process.stderr.on('error', () => undefined);
 

@@ -28,7 +28,7 @@ export async function createProgram(argv: readonly string[], stop: StopSignals):
   let exitCode = 0;
   let log = createLog('warn');
   process.on('uncaughtException', (err) => {
-    log.fatal({ err }, 'nobody caught an error: the process stops');
+    log.fatal({ err }, 'uncaught error: the process stops');
     stop.ask(err.message);
   });
   const program = new Command('walletd')

@@ -54,7 +54,7 @@ export type DbOptions = {
   readonly idleInTransactionMs?: number;
   /** How long an answer to COMMIT is waited for; 20 s if not given. */
   readonly commitTimeoutMs?: number;
-  /** Once it is aborted, connections are cut and none is made: whoever waits is refused. */
+  /** Once it is aborted, connections are cut and no more are made: what waits fails. */
   readonly signal?: AbortSignal;
   readonly log: Log;
 };

@@ -13,7 +13,7 @@ let isCut = false;
 
 /**
  * Writes to standard error at once. What cannot be written (the reader has gone, the disk is full,
- * the terminal is closed) is dropped: a daemon does not end because nobody can read its log.
+ * the terminal is closed) is dropped: a daemon does not end because its log cannot be written.
  */
 export function writeStderr(text: string): void {
   const bytes = Buffer.from(isCut ? `\n${text}` : text);

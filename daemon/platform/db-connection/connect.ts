@@ -199,7 +199,7 @@ function summarize(failed: readonly Failure[]): Error {
   const [first] = failed;
   if (first && failed.length === 1) return markUnconnected(first.err);
   const texts = new Set(failed.map(({ err, target }) => `${target.label}: ${describe(err)}`));
-  // What a server says tells more than what the network does, or a way that it does not offer.
+  // A server's own refusal explains more than a network error, or an encryption that it lacks.
   const cause = (failed.findLast(({ err }) => 'severity' in err) ?? failed.at(-1))?.err;
   const hint = failed.map(({ err }) => findConnectionFault(err)?.hint).findLast((text) => text);
   const fault = [...texts].join('; ');
