@@ -1,5 +1,3 @@
-import { userInfo } from 'node:os';
-
 import type { z } from 'zod';
 
 import { isOperation, operations, type Operation } from '../core/operations.ts';
@@ -11,6 +9,7 @@ import {
   type DatabaseUrls,
   type OwnerSetting,
 } from './database-settings.ts';
+import { findHome, type Home } from './host/home.ts';
 import type { LogLevel } from './platform/log.ts';
 import {
   isLoopback,
@@ -32,10 +31,12 @@ export type Config = {
   readonly services: readonly ServiceName[];
   /** Undefined: the embedded Postgres in `dataDir`. */
   readonly databases: Readonly<Partial<Record<ServiceName, DatabaseUrls>>> | undefined;
+  /** For each hosted service, at most. */
+  readonly databaseConnections: number;
   /** Settings that hold the URL of a database's owner. */
   readonly ownerSettings: readonly OwnerSetting[];
   readonly dataDir: string | undefined;
-  readonly home: { readonly uid: number; readonly homeDir: string; readonly xdgDataHome?: string };
+  readonly home: Home;
   /** Undefined: `digital-wallet`, where root starts the daemon. */
   readonly user: string | undefined;
   readonly shouldMigrate: boolean;
@@ -230,7 +231,6 @@ function toConfig(parsed: Parsed, xdgDataHome: string | undefined): Config {
   // Open to try it out only where nobody else can come in: our own database, and loopback. Even then
   // a proxy may forward requests of others, which do not count as local.
   const isOpen = !isOwn && isLoopback(parsed.WALLETD_LISTEN.host);
-  const { uid, homedir } = userInfo();
   const asked = parsed.SELF_SERVICE_OPERATIONS;
   const closed = asked.length > 0 ? asked : listOf(closedOperations);
   const local = isOpen && asked.length === 0 ? [...operations] : closed;
@@ -238,9 +238,10 @@ function toConfig(parsed: Parsed, xdgDataHome: string | undefined): Config {
     listen: parsed.WALLETD_LISTEN,
     services: parsed.WALLETD_SERVICES,
     databases: isOwn ? databasesOf(parsed) : undefined,
+    databaseConnections: parsed.DATABASE_CONNECTIONS,
     ownerSettings: ownersIn(parsed),
     dataDir: parsed.WALLETD_DATA_DIR,
-    home: { uid, homeDir: homedir, ...(xdgDataHome ? { xdgDataHome } : {}) },
+    home: { ...findHome(), ...(xdgDataHome ? { xdgDataHome } : {}) },
     user: parsed.WALLETD_USER,
     shouldMigrate: shouldMigrate(parsed),
     peerAddresses: {

@@ -3,6 +3,8 @@ import type { GrpcServer } from './platform/grpc/server.ts';
 
 export type Readiness = {
   isReady(): boolean;
+  /** Ready from now on: the start is over. */
+  begin(): void;
   /** Not ready from now on, at once: the drain has begun. */
   end(): void;
 };
@@ -20,13 +22,16 @@ export function watchReadiness({
   readonly server: GrpcServer;
   readonly broker: Broker;
 }): Readiness {
-  let isReady = true;
-  server.setReady(true);
+  let isReady = false;
   const look = (): void => server.setPartHealth('rabbitmq', broker.findTrouble() === undefined);
   look();
   const timer = setInterval(look, watchEveryMs);
   return {
     isReady: () => isReady,
+    begin: () => {
+      isReady = true;
+      server.setReady(true);
+    },
     end: () => {
       isReady = false;
       clearInterval(timer);

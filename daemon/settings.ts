@@ -24,6 +24,7 @@ export const settings = {
   AUTH_MIGRATION_DATABASE_URL: ['the auth database, as the role that owns it', ''],
   WALLET_MIGRATION_DATABASE_URL: ['the wallet database, likewise', ''],
   STATEMENT_MIGRATION_DATABASE_URL: ['the statement database, likewise', ''],
+  DATABASE_CONNECTIONS: ['connections that each hosted service may open to its database', '16'],
   WALLETD_MIGRATE: [
     'on or off: bring the schemas up to date at start (default off without a migration URL)',
     '',
@@ -144,6 +145,10 @@ export const schema = z.object({
   AUTH_MIGRATION_DATABASE_URL: postgresUrl,
   WALLET_MIGRATION_DATABASE_URL: postgresUrl,
   STATEMENT_MIGRATION_DATABASE_URL: postgresUrl,
+  DATABASE_CONNECTIONS: z
+    .string()
+    .regex(/^([1-9]\d{1,2}|1000)$/, 'must be a number of connections from 10 to 1000')
+    .transform(Number),
   WALLETD_MIGRATE: z.enum(['', 'on', 'off'], 'must be on or off'),
   AUTH_SERVICE_URL: peerUrl,
   WALLET_SERVICE_URL: peerUrl,

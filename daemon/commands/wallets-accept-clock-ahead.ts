@@ -1,7 +1,6 @@
 import { succeed, type Result } from '../../core/reasons.ts';
-import type { Config } from '../config.ts';
-import type { Log } from '../platform/log.ts';
 import { acceptClockAheadOnHost, type AheadRequest, type AheadWallet } from '../wallet/index.ts';
+import type { HostRun } from './host-run.ts';
 import { printFault, say } from './print.ts';
 import { withDatabase } from './service-database.ts';
 
@@ -17,11 +16,7 @@ export type AcceptOptions = {
 const usageExitCode = 2;
 
 /** Lets wallets that are ahead of the clock go on, straight in the wallet database. */
-export async function acceptClockAhead(
-  config: Config,
-  options: AcceptOptions,
-  log: Log,
-): Promise<number> {
+export async function acceptClockAhead(run: HostRun, options: AcceptOptions): Promise<number> {
   const wallet = readWallet(options);
   if (!wallet) {
     say('walletd: name one wallet (--wallet, or --user-id and --currency), or all (--all)');
@@ -30,7 +25,7 @@ export async function acceptClockAhead(
   const request = { wallet, note: options.note, isDryRun: options.dryRun === true };
   let count = 0;
   let busy = 0;
-  const done = await withDatabase('wallet', config, log, async (db): Promise<Result<void>> => {
+  const done = await withDatabase('wallet', run, async (db): Promise<Result<void>> => {
     for await (const accepted of acceptClockAheadOnHost(db, request)) {
       if (!accepted.ok && wallet === 'all' && accepted.rejection.reason === 'WALLET_BUSY') {
         busy += 1;

@@ -44,8 +44,7 @@ export type DbOptions = {
   readonly maxConnections: number;
   /**
    * For statements that find all they want by key: plans are made once, and by index only. A plan
-   * made while a table is young would otherwise read the whole of it for each batch, for as long as
-   * nobody analyses it.
+   * made while a table is young would otherwise read the whole of it until it is analysed.
    */
   readonly isByKey?: boolean;
   /** How long a statement waits for a lock; 10 s if not given. */
@@ -56,6 +55,8 @@ export type DbOptions = {
   readonly maxConnectionAgeMs?: number;
   /** How long an answer to COMMIT is waited for; 20 s if not given. */
   readonly commitTimeoutMs?: number;
+  /** Once it is aborted, connections are cut and no more are made: what waits fails. */
+  readonly signal?: AbortSignal;
   readonly log: Log;
 };
 
@@ -85,13 +86,12 @@ export function createDb(options: DbOptions): Db {
   const hanging = hangingCommits.createHangingCommits(options.maxConnections, (pids) =>
     withClient((c) => hangingCommits.findWaiting(c, pids)),
   );
-  const { commitTimeoutMs = queryTimeoutMs } = options;
   const withClient = <T>(work: (client: pg.PoolClient) => Promise<T>): Promise<T> =>
     useClient(connections, hanging, work);
   return {
     tx: async (work) => {
       hanging.check();
-      return withClient((c) => runTransaction(c, commitTimeoutMs, work));
+      return withClient((c) => runTransaction(c, options.commitTimeoutMs ?? queryTimeoutMs, work));
     },
     snapshot: (work) => withClient((c) => runSnapshot(c, work)),
     undone: (work) =>

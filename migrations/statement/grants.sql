@@ -1,5 +1,7 @@
--- Applied after every migration. Lines are changed and removed by a rebuild from the ledger only.
-REVOKE ALL ON ALL TABLES IN SCHEMA public FROM {{runtime_role}};
+-- Applied after a migration. The tables of this service by name: others may have tables here, too.
+-- Lines are changed and removed by a rebuild from the ledger only.
+REVOKE ALL ON schema_migrations, audit_log, statement_lines, export_chunks, outbox, relay_leases FROM {{runtime_role}};
+REVOKE ALL ON exports, export_requesters, divergences, dead_letters FROM {{runtime_role}};
 GRANT USAGE ON SCHEMA public TO {{runtime_role}};
 GRANT SELECT ON schema_migrations TO {{runtime_role}};
 GRANT SELECT, INSERT ON audit_log TO {{runtime_role}};

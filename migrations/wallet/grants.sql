@@ -1,5 +1,7 @@
--- Applied after every migration. The daemon's role appends to the ledger and never changes it.
-REVOKE ALL ON ALL TABLES IN SCHEMA public FROM {{runtime_role}};
+-- Applied after a migration. The tables of this service by name: others may have tables here, too.
+-- The daemon's role appends to the ledger and never changes it.
+REVOKE ALL ON schema_migrations, transactions, inbox, audit_log, wallets FROM {{runtime_role}};
+REVOKE ALL ON dead_letters, outbox, relay_leases FROM {{runtime_role}};
 GRANT USAGE ON SCHEMA public TO {{runtime_role}};
 GRANT SELECT ON schema_migrations TO {{runtime_role}};
 GRANT SELECT, INSERT ON transactions, inbox, audit_log TO {{runtime_role}};

@@ -188,7 +188,7 @@ export const withoutSample: Readonly<Record<string, readonly string[]>> = {
     ...['recovery_drop', 'recovery_insert', 'recovery_take', 'recovery_count'],
   ],
   'once at a start, by pages along the key': ['totp_lock_sealed'],
-  'once at a start, of the catalogue': ['db_durability', 'db_immutable'],
+  'once at a start, of the catalogue': ['db_durability', 'db_immutable', 'db_connection_limits'],
   'a user’s own sessions, keys and exports, which are few': [
     ...[
       'session_excess',
@@ -226,6 +226,7 @@ export const small: ReadonlySet<string> = new Set([
 
 /** Statements that may read a whole table, and why. */
 export const mayScan: Readonly<Record<string, string>> = {
+  db_connection_limits: 'once at a start; the server’s roles and databases are few',
   attempt_prune: 'deletes up to 10,000 rows: much of a table that is small',
   revocation_prune: 'deletes up to 10,000 rows: much of a table that is small',
   code_prune: 'deletes up to 10,000 rows: much of a table that is small',

@@ -3,6 +3,7 @@ import pg from 'pg';
 import type { Log } from '../log.ts';
 import { createRoute, type ConnectOptions } from './connect.ts';
 import { findConnectionFault } from './connection-fault.ts';
+import { createOpenClients } from './open-clients.ts';
 
 /** How long work waits for one of the connections to be free. */
 const poolTimeoutMs = 5_000;
@@ -19,11 +20,13 @@ export function createConnections(
   options: ConnectOptions & {
     readonly maxConnections: number;
     readonly maxConnectionAgeMs?: number;
+    readonly signal?: AbortSignal;
     readonly log: Log;
   },
 ): Connections {
-  const { name, log } = options;
+  const { name, signal, log } = options;
   const route = createRoute(options);
+  const clients = createOpenClients(signal);
   const pool = new pg.Pool({
     max: options.maxConnections,
     connectionTimeoutMillis: Math.max(poolTimeoutMs, route.connectTimeoutMs),
@@ -31,7 +34,7 @@ export function createConnections(
     maxLifetimeSeconds: (options.maxConnectionAgeMs ?? maxConnectionAgeMs) / 1_000,
     // The pool calls it with `new`, and takes what it returns.
     Client: function create() {
-      return route.create();
+      return clients.add(route.create());
     } as unknown as new () => pg.Client,
   });
   const report = (err: Error): void => {
@@ -41,7 +44,10 @@ export function createConnections(
   pool.on('connect', (client) => client.on('error', report));
   const connect = async (): Promise<pg.PoolClient> => {
     try {
-      return await route.tryAll(() => pool.connect());
+      return await route.tryAll(() => {
+        signal?.throwIfAborted();
+        return pool.connect();
+      });
     } catch (err) {
       const problem = findConnectionFault(err);
       if (problem) log.warn({ database: name, ...problem }, 'database connection refused');
