@@ -77,9 +77,7 @@ async function compose(
   const { credential, tls } = files.value;
   const databases = await openAll(config, log, lifecycle, onLost);
   if (!databases.ok) return databases;
-  const peers = await connectPeers(config, account, credential, tls.peer, lifecycle);
-  if (!peers.ok) return peers;
-  const { auth, wallet, ownAddress } = peers.value;
+  const { auth, wallet, host } = connectPeers(config, credential, tls.peer, lifecycle);
   const { revocations, access } = createGate(config, auth, credential, log);
 
   const { watch, broker } = createMessaging(config, log, lifecycle);
@@ -109,12 +107,17 @@ async function compose(
   const proxies = createAddressSet(config.trustedProxies);
   const { isUnaryFastPathOn: isFastPathOn } = config;
   const server = createGrpcServer({ services, access, log, proxies, isFastPathOn });
+  host(server);
   // Released before the broker: their relays send until they have stopped.
   for (const { service, stop } of running) lifecycle.defer(service.name, stop);
   running.forEach((r) => r.start());
   watch.start();
+  // Calls in flight need both to the end.
   lifecycle.defer('revocations', () => revocations.stop());
+  lifecycle.defer('consumers', () => broker.stopConsuming());
   lifecycle.defer('grpc', () => server.stop(drainMs - 1_000));
+  // Nobody is let in before the feed was heard: whoever connects is served at once.
+  await revocations.start();
   const bound = await listen(server, config.listen, tls.server);
   if (!bound.ok) return bound;
   const readiness = watchReadiness({ server, broker });
@@ -124,11 +127,8 @@ async function compose(
   // Everything that may need root's rights is done.
   const dropped = await giveUpRoot(account, config);
   if (!dropped.ok) return dropped;
-  await server.listen(ownAddress);
-  await revocations.start();
   // Last of all: a message may need every service.
   await broker.start(running.flatMap((r) => r.consumers));
-  lifecycle.defer('consumers', () => broker.stopConsuming());
   lifecycle.defer('metrics', metrics.value.stop);
   lifecycle.defer('readiness', readiness.end);
   return {

@@ -18,9 +18,11 @@ export async function giveUpRoot(account: Account | null, config: Config): Promi
   };
 }
 
-/** The files that database URLs name; the driver reads them for each connection. */
-function listDriverFiles({ databases }: Config): string[] {
-  return Object.values(databases ?? {}).flatMap(({ url }) => {
+/** The files that URLs of the databases in use name; the driver reads them for each connection. */
+function listDriverFiles({ databases, services }: Config): string[] {
+  return services.flatMap((name) => {
+    const url = databases?.[name]?.url;
+    if (url === undefined) return [];
     const query = new URL(url).searchParams;
     return ['sslrootcert', 'sslcert', 'sslkey'].flatMap((name) => query.get(name) ?? []);
   });

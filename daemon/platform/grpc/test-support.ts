@@ -12,6 +12,7 @@ import { createAddressSet } from './source.ts';
 /** Stands in for tokens: `User name` is that user, `Slow name` after 50 ms, `Service secret` a service. */
 const access: Access = {
   validateToken: () => Promise.resolve(refuse('TOKEN_INVALID', 'no tokens here')),
+  isService: (authorization) => authorization === 'Service secret',
   identify: async (authorization) => {
     const [scheme, name = ''] = (authorization ?? '').split(' ');
     if (scheme === 'Slow') await sleep(50);
