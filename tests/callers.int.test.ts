@@ -88,18 +88,23 @@ function authorizationOf(who: Who, token?: string): { readonly authorization?: s
   return { authorization: `Bearer ${token ?? people[who].token}` };
 }
 
-/** Of each call its own: when it was answered, and secrets that it made. */
-const ofItsOwn = new Set(['asOf', 'requestId', 'retryAfterMs']);
+/** Of each call its own: until when it looked, and how it is told to come back. */
+const ofItsOwn = new Set(['asOf', 'from', 'to', 'retryAfterMs']);
+/** What was made later was made by the calls that are compared: dry runs, since nothing is changed. */
+let filledAtMs = Infinity;
+const isNew = (value: unknown): boolean => value instanceof Date && value.getTime() > filledAtMs;
 
 /** Without what two calls cannot have in common; bytes and numbers as text. */
 function toComparable(value: unknown): unknown {
   if (value instanceof Uint8Array) return Buffer.from(value).toString('hex');
   if (typeof value === 'bigint') return `${value}n`;
-  if (value instanceof Date) return value.toISOString();
+  if (value instanceof Date) return isNew(value) ? 'new' : value.toISOString();
   if (Array.isArray(value)) return value.map(toComparable);
   if (typeof value !== 'object' || value === null) return value;
+  const isMadeNow = Object.values(value).some(isNew);
   const entries = Object.entries(value)
     .filter(([key, part]) => !ofItsOwn.has(key) && part !== undefined)
+    .filter(([key]) => !isMadeNow || key !== 'hash')
     .map(([key, part]) => [key, toComparable(part)] as const);
   return Object.fromEntries(entries.sort(([a], [b]) => (a < b ? -1 : 1)));
 }
@@ -151,6 +156,7 @@ async function fill(): Promise<void> {
   for (let tries = 0; tries < 200; tries += 1) {
     const request = statement.GetExportRequest.fromPartial({ exportId });
     const got = await users.call(getExport, request, options);
+    filledAtMs = Date.now();
     if (got.ok && got.value.export?.status === statement.ExportStatus.DONE) return;
     await sleep(50);
   }

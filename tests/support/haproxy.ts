@@ -26,20 +26,15 @@ export async function startHaproxy(
   const block = /```haproxy\n([^`]+)```/.exec(documented)?.[1];
   if (block === undefined) throw new Error('docs/operations.md shows no HAProxy configuration');
   const [first, second] = backends;
-  const portOf = (address: string): string => address.slice(address.lastIndexOf(':') + 1);
   const bind = 'bind :443 ssl crt /etc/digital-wallet/tls/public-with-key.pem alpn h2';
   const secured = 'ssl verify required ca-file /etc/digital-wallet/tls/ca.pem alpn h2';
   const text = [
     [bind, `bind 127.0.0.1:${port} ${tls ? `ssl crt ${pem} alpn h2` : 'proto h2'}`],
     [secured, tls ? `ssl verify required ca-file ${tls.ca} alpn h2` : 'proto h2'],
-    [
-      'walletd-1.internal:50051 check port 9464',
-      `${first.listen} check port ${portOf(first.metrics)}`,
-    ],
-    [
-      'walletd-2.internal:50051 check port 9464',
-      `${second.listen} check port ${portOf(second.metrics)}`,
-    ],
+    ['walletd-1.internal:50051', first.listen],
+    ['walletd-2.internal:50051', second.listen],
+    ['walletd-1.internal:9464', first.metrics],
+    ['walletd-2.internal:9464', second.metrics],
   ].reduce((before, [from = '', to = '']) => {
     if (!before.includes(from)) throw new Error(`docs/operations.md no longer has ${from}`);
     return before.replaceAll(from, to);

@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { refuse, succeed } from '../../../core/reasons.ts';
 import type { Access, Policy, Principal } from '../access.ts';
 import { createLog, type Log } from '../log.ts';
+import { pipeline } from '../pipeline.ts';
 import { loadLimits, type CallContext } from './admission.ts';
 import { connectionLimits } from './listener.ts';
 import { createGrpcServer, type GrpcServer, type Limits } from './server.ts';
@@ -48,6 +49,7 @@ const definition = {
   source: method('source'),
   pour: method('pour', false, true),
   talk: method('talk', true, true),
+  talkAhead: method('talkAhead', true, true),
   local: method('local'),
   stream: method('stream', false, true),
 };
@@ -61,6 +63,7 @@ const policies: Record<string, Policy> = {
   source: user,
   pour: user,
   talk: user,
+  talkAhead: user,
   local: user,
   stream: user,
 };
@@ -100,6 +103,9 @@ export async function startStand(
       context.stream?.finishRequest();
     }
   }
+  /** The same with four at once, which are all answered when those that wait are let go. */
+  const talkAhead = (requests: AsyncIterable<Buffer>): AsyncIterable<Buffer> =>
+    pipeline(requests, (it) => Promise.resolve({ settled: wait().then(() => it) }), 4);
   async function* tell(text: string): AsyncGenerator<Buffer> {
     yield await Promise.resolve(Buffer.from(text));
   }
@@ -122,6 +128,8 @@ export async function startStand(
           pour: () => Promise.resolve(succeed(pour())),
           talk: (requests: AsyncIterable<Buffer>, context: CallContext) =>
             Promise.resolve(succeed(talk(requests, context))),
+          talkAhead: (requests: AsyncIterable<Buffer>) =>
+            Promise.resolve(succeed(talkAhead(requests))),
           local: (_request: Buffer, { isLocal }: CallContext) =>
             Promise.resolve(succeed(Buffer.from(String(isLocal)))),
           stream: (_request: Buffer, { isLocal }: CallContext) =>

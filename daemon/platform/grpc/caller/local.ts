@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 
-import { refuse, succeed, type Result } from '../../../../core/reasons.ts';
+import { refuse, succeed, type Rejection, type Result } from '../../../../core/reasons.ts';
 import type { Principal } from '../../access.ts';
 import { createHold } from '../../hold.ts';
 import { checkBounds, type Bounds } from '../bounds.ts';
@@ -43,7 +43,8 @@ export function createLocalCaller(
       const { unary, bounds } = methodOf(path);
       if (!unary) throw new Error(`${path} is a stream`);
       const call = toIncoming(options, principal);
-      return (await unary(call, () => check(request, bounds))) as Result<never>;
+      const result = await unary(call, () => check(request, bounds));
+      return (result.ok ? result : withoutNotes(result.rejection)) as Result<never>;
     },
     stream: async function* ({ path }, request, options = {}) {
       const method = methodOf(path);
@@ -71,6 +72,10 @@ function toIncoming(options: CallOptions, principal: Principal | undefined): Inc
   };
 }
 
+/** A refusal without what is for the audit log only, which the wire does not carry either. */
+const withoutNotes = ({ reason, message, metadata }: Rejection) =>
+  refuse(reason, message, metadata);
+
 /** What the reader of the wire checks, too. */
 function check(request: unknown, bounds: Bounds | undefined): Read {
   const bounded = checkBounds(request as object, bounds);
@@ -96,7 +101,7 @@ async function* openStream(
   const timer = setTimeout(() => handover.end(tooLate), leftMs);
   try {
     const result = yield* handover.answers();
-    if (!result.ok) throw createHold(result.rejection);
+    if (!result.ok) throw createHold(withoutNotes(result.rejection).rejection);
   } finally {
     clearTimeout(timer);
     signal?.removeEventListener('abort', giveUp);

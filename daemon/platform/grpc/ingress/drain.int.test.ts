@@ -47,7 +47,7 @@ describe.each([true, false])('a stop, with the fast path %s', (isFastPathOn) => 
     const held = raw.call('/test.Test/wait', ana);
     await sleep(500);
     const lastOne = new Promise<number>((resolve) => {
-      raw.session.once('goaway', (_code, lastStreamId) => resolve(lastStreamId));
+      raw.session.once('goaway', (_code: number, last: number) => resolve(last));
     });
     const stopped = stand.server.stop(5_000);
     // The first call of the connection was 1, and the one that waits is 3.
@@ -70,6 +70,22 @@ describe.each([true, false])('a stop, with the fast path %s', (isFastPathOn) => 
     const { status, info, body } = await talked;
     expect({ status, reason: info?.reason }).toEqual({ status: 14, reason: 'SHUTTING_DOWN' });
     expect(body).toEqual(Buffer.concat([frame('w'), frame('a'), frame('b')]));
+    await stopped;
+  });
+
+  it('answers messages of a stream that are in flight at once, and says why it ends after them', async () => {
+    const { stand, raw } = await start(isFastPathOn);
+    const { headers } = ana;
+    const messages = ['a', 'b', 'c'].map(message);
+    const stream = raw.open('/test.Test/talkAhead', { headers, messages, staysOpen: true });
+    const talked = readAnswer(stream);
+    await sleep(400);
+    const stopped = stand.server.stop(5_000);
+    await sleep(300);
+    stand.letGo();
+    const { status, info, body } = await talked;
+    expect({ status, reason: info?.reason }).toEqual({ status: 14, reason: 'SHUTTING_DOWN' });
+    expect(body).toEqual(Buffer.concat(['a', 'b', 'c'].map(frame)));
     await stopped;
   });
 

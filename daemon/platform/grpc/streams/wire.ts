@@ -1,3 +1,5 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+
 import type { ServerDuplexStream, ServerWritableStream } from '@grpc/grpc-js';
 
 import type { Result } from '../../../../core/reasons.ts';
@@ -56,12 +58,25 @@ function endWith(
   log: Log,
 ): void {
   running
-    .then((result) => {
+    .then(async (result) => {
+      if (!result.ok) await flush(call);
       if (call.cancelled) return;
       if (result.ok) call.end();
       else call.emit('error', toServiceError(result.rejection, requestId));
     })
     .catch((err: unknown) => log.error({ err, requestId }, 'the stream was not ended'));
+}
+
+/** A reader that takes nothing for so long is told of the end all the same. */
+const maxFlushMs = 1_000;
+
+/**
+ * Waits until what was written has left. An error destroys a call whose requests are being waited for,
+ * and with it what is not written yet: answers, and the status itself.
+ */
+async function flush(call: Reading | Talking): Promise<void> {
+  const untilMs = performance.now() + maxFlushMs;
+  while (call.writableLength > 0 && !call.cancelled && performance.now() < untilMs) await sleep(2);
 }
 
 /**
