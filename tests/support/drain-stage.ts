@@ -48,7 +48,7 @@ export async function createDrainStage(): Promise<DrainStage> {
   const folder = mkdtempSync(join(tmpdir(), 'dw-drain-'));
   const authority = createAuthority(folder, 'authority');
   const { cert, key } = authority.issue('walletd', 30);
-  const server = await startPostgres();
+  const server = await startPostgres({ settings: { max_connections: '300' } });
   const world = await createServerWorld(server);
   expectCode(await world.walletd(['migrate']), 0);
   const clients = new Map<string, Client>();
