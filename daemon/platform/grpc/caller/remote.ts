@@ -80,7 +80,7 @@ export function createRemoteCaller(options: {
     stream: async function* (method, request, call = {}) {
       const answers = openStream(connect(), method, request, call, serviceCredential);
       giveUpWith(call, answers);
-      // What comes after the reader has left is nobody's error.
+      // An error after the reader has left must not end the process.
       answers.on('error', () => undefined);
       try {
         for await (const answer of answers) yield answer as never;

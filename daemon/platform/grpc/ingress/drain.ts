@@ -9,7 +9,7 @@ import type { SessionWatch } from '../sessions.ts';
  * the end of a connection would be refused.
  */
 const noticeMs = 1_000;
-/** No call for so long: nobody sends any more. */
+/** Without a call for so long, no client is taken to send any more. */
 const quietMs = 300;
 /** So long before the end of its time what is still in flight is answered, whatever it does. */
 const answerMs = 500;
