@@ -62,7 +62,11 @@ export async function createDrainStage(): Promise<DrainStage> {
     const authorization = token === undefined ? undefined : `Bearer ${token}`;
     return callAny(client, method as AnyMethod, request, authorization);
   };
-  const signIn = async (daemon: Pick<Daemon, 'address'>, door: Door, email: string): Promise<string> => {
+  const signIn = async (
+    daemon: Pick<Daemon, 'address'>,
+    door: Door,
+    email: string,
+  ): Promise<string> => {
     const request = SignInRequest.fromPartial({ email, password });
     const { messages } = await call(daemon, door, AuthServiceService.signIn, request);
     const [answer] = messages as { tokens?: { accessToken: string } }[];
