@@ -90,8 +90,8 @@ describe.each(['plaintext', 'TLS'] as const)('SIGTERM to a daemon with %s', (doo
       idleEnd: 'SHUTTING_DOWN',
       statuses: ['', '', '', ''],
     });
-    expect(answers[2]?.messages[0]).toMatchObject({ status: StatementStatus.COMPLETE });
-    const bytes = (answers[3]?.messages as { data: Uint8Array }[]).map(({ data }) => data.length);
+    expect(answers[2].messages[0]).toMatchObject({ status: StatementStatus.COMPLETE });
+    const bytes = (answers[3].messages as { data: Uint8Array }[]).map(({ data }) => data.length);
     expect(bytes.reduce((sum, n) => sum + n, 0)).toBe(Number(made.bytes));
     expect(await busy.ended).toBe('SHUTTING_DOWN');
     expect(busy.results.map(outcomeOf)).toEqual(Array.from({ length: 7 }, () => 'done'));

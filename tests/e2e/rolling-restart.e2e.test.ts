@@ -100,8 +100,9 @@ function startLoad(address: string, door: Door, users: readonly User[]): Load {
       const stream = openStream(address, token, stage.channel(door));
       let hasEnded = false;
       void stream.ended.then(() => (hasEnded = true));
+      const goesOn = (): boolean => !isOver && !hasEnded;
       let answered = 0;
-      while (!isOver && !hasEnded) {
+      while (goesOn()) {
         stream.send(waiting);
         await stream.waitFor(answered + waiting.length);
         const results = stream.results.slice(answered);

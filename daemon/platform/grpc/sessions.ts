@@ -111,38 +111,14 @@ export function watchSessions(options: {
   readonly isRequestStream: (path: string) => boolean;
 }): SessionWatch {
   const { server, limits, log, isRequestStream } = options;
-  const states = new Map<ServerHttp2Session, SessionState>();
+  const { states, begin, calledAtMs, close } = trackSessions(server, isRequestStream);
   const cut = new Map<Cause, number>();
-  let isClosing = false;
-  let calledAtMs = -Infinity;
   const count = (cause: Cause): void => void cut.set(cause, (cut.get(cause) ?? 0) + 1);
   const end = (session: ServerHttp2Session, cause: Cause): void => {
     count(cause);
     // Node takes the code where an error may stand: beside `undefined` it would send NO_ERROR.
     session.destroy(constants.NGHTTP2_ENHANCE_YOUR_CALM as unknown as Error);
   };
-
-  const arrival: { socket?: Socket | undefined; state?: SessionState | undefined } = {};
-  server.on('session', (session) => {
-    const state = openState(session, arrival.socket);
-    states.set(session, state);
-    if (isClosing) session.close();
-    arrival.state = state;
-    session.once('close', () => {
-      states.delete(session);
-      state.handle.close(state.streams.keys());
-      // Where our settings are never acknowledged, Node keeps the listeners for as long as it keeps
-      // its handle; and a socket keeps, by the error that ended it, the handle. Never both.
-      state.socket = undefined;
-    });
-  });
-  server.on('stream', (stream, headers) => {
-    const state = stream.session && states.get(stream.session as ServerHttp2Session);
-    const path = headers[':path'] ?? '';
-    const isWatch = path === healthWatchPath;
-    if (!isWatch) calledAtMs = performance.now();
-    if (state) addStream(state, stream, !isRequestStream(path), isWatch);
-  });
 
   const look = (): void => {
     const nowMs = performance.now();
@@ -174,7 +150,46 @@ export function watchSessions(options: {
   const timer = setInterval(look, lookEveryMs);
   timer.unref();
   return {
-    begin: (socket, inject) => {
+    begin,
+    calledAtMs,
+    close,
+    isBusy: () => [...states.values()].some((state) => isUnanswered(state, performance.now())),
+    end,
+    stop: () => clearInterval(timer),
+  };
+}
+
+/** Keeps the state of each session, and of the streams on it. */
+function trackSessions(server: Http2Server, isRequestStream: (path: string) => boolean) {
+  const states = new Map<ServerHttp2Session, SessionState>();
+  let isClosing = false;
+  let calledAtMs = -Infinity;
+
+  const arrival: { socket?: Socket | undefined; state?: SessionState | undefined } = {};
+  server.on('session', (session) => {
+    const state = openState(session, arrival.socket);
+    states.set(session, state);
+    if (isClosing) session.close();
+    arrival.state = state;
+    session.once('close', () => {
+      states.delete(session);
+      state.handle.close(state.streams.keys());
+      // Where our settings are never acknowledged, Node keeps the listeners for as long as it keeps
+      // its handle; and a socket keeps, by the error that ended it, the handle. Never both.
+      state.socket = undefined;
+    });
+  });
+  server.on('stream', (stream, headers) => {
+    const state = stream.session && states.get(stream.session as ServerHttp2Session);
+    const path = headers[':path'] ?? '';
+    const isWatch = path === healthWatchPath;
+    if (!isWatch) calledAtMs = performance.now();
+    if (state) addStream(state, stream, !isRequestStream(path), isWatch);
+  });
+
+  return {
+    states,
+    begin: (socket: Socket, inject: () => void): Presence | undefined => {
       // The session is announced before `inject` returns.
       Object.assign(arrival, { socket, state: undefined });
       inject();
@@ -182,13 +197,10 @@ export function watchSessions(options: {
       return arrival.state && presenceOf(arrival.state);
     },
     calledAtMs: () => calledAtMs,
-    close: () => {
+    close: (): void => {
       isClosing = true;
       for (const { session } of states.values()) session.close();
     },
-    isBusy: () => [...states.values()].some((state) => isUnanswered(state, performance.now())),
-    end,
-    stop: () => clearInterval(timer),
   };
 }
 

@@ -80,6 +80,13 @@ type StandOptions = { readonly isFastPathOn?: boolean; readonly log?: Log };
 
 const megabyte = Buffer.alloc(1024 * 1024);
 
+/** Echoes four messages at once, each once `wait` has let it go. */
+const talkAhead = (
+  requests: AsyncIterable<Buffer>,
+  wait: () => Promise<unknown>,
+): AsyncIterable<Buffer> =>
+  pipeline(requests, (it) => Promise.resolve({ settled: wait().then(() => it) }), 4);
+
 /** `wait` and `queue` answer when they are let go, `large` with as many MiB as asked for, `source` with its own. */
 export async function startStand(
   limits: Partial<Limits>,
@@ -103,9 +110,6 @@ export async function startStand(
       context.stream?.finishRequest();
     }
   }
-  /** The same with four at once, which are all answered when those that wait are let go. */
-  const talkAhead = (requests: AsyncIterable<Buffer>): AsyncIterable<Buffer> =>
-    pipeline(requests, (it) => Promise.resolve({ settled: wait().then(() => it) }), 4);
   async function* tell(text: string): AsyncGenerator<Buffer> {
     yield await Promise.resolve(Buffer.from(text));
   }
@@ -129,7 +133,7 @@ export async function startStand(
           talk: (requests: AsyncIterable<Buffer>, context: CallContext) =>
             Promise.resolve(succeed(talk(requests, context))),
           talkAhead: (requests: AsyncIterable<Buffer>) =>
-            Promise.resolve(succeed(talkAhead(requests))),
+            Promise.resolve(succeed(talkAhead(requests, wait))),
           local: (_request: Buffer, { isLocal }: CallContext) =>
             Promise.resolve(succeed(Buffer.from(String(isLocal)))),
           stream: (_request: Buffer, { isLocal }: CallContext) =>

@@ -87,7 +87,7 @@ async function* openStream(
   request: unknown,
   call: Incoming,
   signal: AbortSignal | undefined,
-): AsyncGenerator<unknown> {
+): AsyncGenerator {
   const handover = createHandover();
   const leaving = { ...call, isCancelled: () => handover.isLeft() || call.isCancelled() };
   const outlet = (): Outlet => ({ write: handover.write, isGone: leaving.isCancelled });
