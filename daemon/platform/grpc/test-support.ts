@@ -80,6 +80,10 @@ type StandOptions = { readonly isFastPathOn?: boolean; readonly log?: Log };
 
 const megabyte = Buffer.alloc(1024 * 1024);
 
+async function* tell(text: string): AsyncGenerator<Buffer> {
+  yield await Promise.resolve(Buffer.from(text));
+}
+
 /** Echoes four messages at once, each once `wait` has let it go. */
 const talkAhead = (
   requests: AsyncIterable<Buffer>,
@@ -109,9 +113,6 @@ export async function startStand(
       if (request.toString() === 'p') yield* pour();
       context.stream?.finishRequest();
     }
-  }
-  async function* tell(text: string): AsyncGenerator<Buffer> {
-    yield await Promise.resolve(Buffer.from(text));
   }
   const server = createGrpcServer({
     services: [
