@@ -85,9 +85,7 @@ async function compose(
   const { credential, tls } = files.value;
   const databases = await openPools(config, log, lifecycle, signal, onLost);
   if (!databases.ok) return databases;
-  const peers = await connectPeers(config, account, credential, tls.peer, lifecycle);
-  if (!peers.ok) return peers;
-  const { auth, wallet, ownAddress } = peers.value;
+  const { auth, wallet, host } = connectPeers(config, credential, tls.peer, lifecycle);
   const { revocations, access } = createGate(config, auth, credential, log);
 
   const { watch, broker } = createMessaging(config, log, lifecycle);
@@ -114,12 +112,17 @@ async function compose(
   const proxies = createAddressSet(config.trustedProxies);
   const { isUnaryFastPathOn: isFastPathOn } = config;
   const server = createGrpcServer({ services, access, log, proxies, isFastPathOn });
+  host(server);
   // Released before the broker: their relays send until they have stopped.
   for (const { service, stop } of running) lifecycle.defer(service.name, stop);
   running.forEach((r) => r.start());
   watch.start();
+  // Calls in flight need both to the end.
   lifecycle.defer('revocations', () => revocations.stop());
+  lifecycle.defer('consumers', () => broker.stopConsuming());
   lifecycle.defer('grpc', () => server.stop(drainMs - 1_000));
+  // The feed is heard before the port opens: without it every call would be refused.
+  await step(revocations.start());
   const bound = await step(listen(server, config.listen, tls.server));
   if (!bound.ok) return bound;
   const readiness = watchReadiness({ server, broker });
@@ -131,11 +134,8 @@ async function compose(
   // Everything that may need root's rights is done.
   const dropped = await giveUpRoot(account, config);
   if (!dropped.ok) return dropped;
-  await server.listen(ownAddress);
-  await step(revocations.start());
   // Last of all: a message may need every service.
   await broker.start(running.flatMap((r) => r.consumers));
-  lifecycle.defer('consumers', () => broker.stopConsuming());
   lifecycle.defer('readiness', readiness.end);
   readiness.begin();
   return {

@@ -10,6 +10,7 @@ import {
   type OwnerSetting,
 } from './database-settings.ts';
 import { findHome, type Home } from './host/home.ts';
+import { addressesOf, findPeerContradictions, type PeerAddresses } from './peer-settings.ts';
 import type { LogLevel } from './platform/log.ts';
 import {
   isLoopback,
@@ -19,7 +20,6 @@ import {
   settings,
   type HostPort,
   type Parsed,
-  type PeerAddress,
   type RawConfig,
   type ServiceName,
   type SettingName,
@@ -40,7 +40,8 @@ export type Config = {
   /** Undefined: `digital-wallet`, where root starts the daemon. */
   readonly user: string | undefined;
   readonly shouldMigrate: boolean;
-  readonly peerAddresses: Readonly<Partial<Record<ServiceName, PeerAddress>>>;
+  /** Of services that are not hosted here. */
+  readonly peerAddresses: PeerAddresses;
   readonly serviceCredentialFile: string | undefined;
   readonly signingKeyFile: string | undefined;
   readonly previousKeyFile: string | undefined;
@@ -145,21 +146,11 @@ function findContradictions(parsed: Parsed): string[] {
     if (isOwn && hosted.includes(name) && parsed[variable] === undefined) {
       faults.push(`${variable}: is missing, while another database URL is given`);
     }
-    const peer = `${upper}_SERVICE_URL` as const;
-    if (!hosted.includes(name) && peersOf(hosted).has(name) && parsed[peer] === undefined) {
-      faults.push(`${peer}: is missing, and WALLETD_SERVICES does not host ${name}`);
-    }
-    const address = parsed[peer];
-    const isPlain = address !== undefined && !address.hasTls && !isLoopback(address.host);
-    if (isPlain && !parsed.WALLETD_ALLOW_PLAINTEXT) {
-      faults.push(
-        `${peer}: is another machine, which is reached without TLS; write https://HOST:PORT, or set WALLETD_ALLOW_PLAINTEXT=1`,
-      );
-    }
     if (parsed[variable] === undefined && parsed[`${upper}_MIGRATION_DATABASE_URL`] !== undefined) {
       faults.push(`${upper}_MIGRATION_DATABASE_URL: is given without ${variable}`);
     }
   }
+  faults.push(...findPeerContradictions(parsed));
   const isSplit = hosted.includes('wallet') !== hosted.includes('statement');
   if (isSplit && parsed.RABBITMQ_URL === undefined) {
     faults.push(
@@ -221,11 +212,6 @@ function findTlsContradictions(parsed: Parsed): string[] {
   return faults;
 }
 
-/** Which services the hosted ones call: everybody asks auth, statement asks wallet. */
-function peersOf(hosted: readonly ServiceName[]): ReadonlySet<ServiceName> {
-  return new Set(hosted.includes('statement') ? ['auth', 'wallet'] : ['auth']);
-}
-
 function toConfig(parsed: Parsed, xdgDataHome: string | undefined): Config {
   const isOwn = usesOwnDatabases(parsed);
   // Open to try it out only where nobody else can come in: our own database, and loopback. Even then
@@ -244,11 +230,7 @@ function toConfig(parsed: Parsed, xdgDataHome: string | undefined): Config {
     home: { ...findHome(), ...(xdgDataHome ? { xdgDataHome } : {}) },
     user: parsed.WALLETD_USER,
     shouldMigrate: shouldMigrate(parsed),
-    peerAddresses: {
-      ...(parsed.AUTH_SERVICE_URL ? { auth: parsed.AUTH_SERVICE_URL } : {}),
-      ...(parsed.WALLET_SERVICE_URL ? { wallet: parsed.WALLET_SERVICE_URL } : {}),
-      ...(parsed.STATEMENT_SERVICE_URL ? { statement: parsed.STATEMENT_SERVICE_URL } : {}),
-    },
+    peerAddresses: addressesOf(parsed),
     serviceCredentialFile: parsed.WALLETD_SERVICE_CREDENTIAL_FILE,
     signingKeyFile: parsed.AUTH_SIGNING_KEY_FILE,
     previousKeyFile: parsed.AUTH_PREVIOUS_KEY_FILE,

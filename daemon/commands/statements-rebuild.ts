@@ -8,7 +8,7 @@ import type { Db } from '../platform/db.ts';
 import { findSecretReader } from '../host/account.ts';
 import { findHeld } from '../platform/hold.ts';
 import { createLifecycle, type Lifecycle } from '../platform/lifecycle.ts';
-import { reachOf } from '../reach.ts';
+import { callRemote } from '../reach.ts';
 import { readServiceCredential } from '../secrets.ts';
 import { rebuildOnHost, type ReadLedger, type RebuildProgress } from '../statement/index.ts';
 import { openTlsFiles } from '../tls-files.ts';
@@ -93,10 +93,9 @@ async function openLedger(
     );
     if (!tls.ok) return tls;
     lifecycle.defer('TLS files', tls.value.stop);
-    const reach = reachOf(config, 'wallet', credential.value, tls.value.peer, '');
-    const peer = createWalletPeer(...reach);
-    lifecycle.defer('wallet service', () => peer.close());
-    return { ok: true, value: peer.readLedger };
+    const caller = callRemote(config, 'wallet', credential.value, tls.value.peer);
+    lifecycle.defer('wallet service', () => caller.close());
+    return { ok: true, value: createWalletPeer(caller).readLedger };
   }
   const wallet = await connect('wallet', databases, run, lifecycle);
   return wallet.ok ? { ok: true, value: (id, after) => readHere(wallet.value, id, after) } : wallet;

@@ -19,10 +19,10 @@ export async function giveUpRoot(account: Account | null, config: Config): Promi
   };
 }
 
-/** The files that database URLs name; the driver reads them for each connection. */
-function listDriverFiles({ databases }: Config): string[] {
-  return Object.values(databases ?? {}).flatMap(({ url }) => {
-    const parsed = parseDatabaseUrl(url);
+/** The files that URLs of the databases in use name; the driver reads them for each connection. */
+function listDriverFiles({ databases, services }: Config): string[] {
+  return services.flatMap((name) => {
+    const parsed = parseDatabaseUrl(databases?.[name]?.url ?? '');
     if (!parsed.ok) return [];
     const { sslRootCert, sslCert, sslKey } = parsed.value;
     const named = sslRootCert === 'system' ? [] : [sslRootCert];

@@ -5,15 +5,15 @@ import {
   type Rejection,
   type Result,
 } from '../../../core/reasons.ts';
-import type { Access, Policy, Principal } from '../access.ts';
+import { checkPolicy, type Access, type Policy, type Principal } from '../access.ts';
 import type { Pause } from '../concurrency/pausable.ts';
-import { answerInTime } from './answer-in-time.ts';
+import { answerInTime, type Refusal, type Waiting } from './answer-in-time.ts';
 import type { Fit } from './fit.ts';
 import type { Incoming } from './incoming.ts';
 import type { ForwardReport } from './ingress/forwarding.ts';
-import { createCounts } from './ingress/counts.ts';
 import { createPublicRun } from './ingress/public-run.ts';
-import { createStreamSlots, type OpenStream, type StreamLimits } from './ingress/stream-slots.ts';
+import type { OpenStream } from './ingress/stream-slots.ts';
+import { createUserRun, tooSlow } from './ingress/user-run.ts';
 import { findSource, type AddressSet } from './source.ts';
 
 /** What a handler knows of its call besides the request. */
@@ -54,9 +54,10 @@ export type Entry = {
 
 /** Where calls are counted, so that nobody can take everything. */
 export type Admission = {
+  /** Calls that came by the wire. */
   inFlight(): number;
   /** A refusal where a call need not be read: there is no room for it, whoever it is from. */
-  findExcess(entry: Entry, authorization: string | undefined): Excess | undefined;
+  findExcess(entry: Entry, authorization: string | undefined): Refusal | undefined;
   /** A refusal where a method needs a credential, and the one that is shown is not accepted. */
   findStranger(entry: Entry, authorization: string | undefined): Promise<Rejection | undefined>;
   /**
@@ -68,9 +69,13 @@ export type Admission = {
     entry: Entry,
     work: (context: CallContext) => Promise<Result<T>>,
   ): Promise<Result<T>>;
+  /** Streams take no more requests, and end with SHUTTING_DOWN once what is in flight is answered. */
+  finishStreams(): void;
+  /** Calls back when a call by the wire has to end whatever it does; gives what stops that. */
+  onCut(listener: (answer: Refusal) => void): () => void;
+  /** Answers what is still in flight: whether it was done is not known. */
+  cut(): void;
 };
-
-type Excess = { readonly ok: false; readonly rejection: Rejection };
 
 export type LoadLimits = {
   /** Calls in hand in this process, of everybody. */
@@ -124,20 +129,26 @@ export function createAdmission(options: {
 }): Admission {
   const { access, proxies, limits, onForwarded } = options;
   const runPublic = createPublicRun(limits);
-  const runOfUser = createUserRun(limits);
+  const ofUsers = createUserRun(limits);
+  const waiting: Waiting = new Set();
   let inFlight = 0;
+  let inFlightOfServices = 0;
 
   const run: Admission['run'] = async (call, entry, work) => {
     const contextOf = (principal: Principal): CallContext =>
       createContext(call, principal, entry, proxies);
+    if (call.principal) return runAs(call.principal, entry, contextOf, work);
     if (call.origin === 'forwarded') onForwarded(call);
+    if (access.isService(call.authorization)) {
+      // Counted apart: without their feed of revocations nobody is let in by other processes.
+      if (inFlightOfServices >= limits.all) return tooMuchInHand;
+      inFlightOfServices += 1;
+      return runAs(ourService, entry, contextOf, work).finally(() => (inFlightOfServices -= 1));
+    }
     inFlight += 1;
     try {
-      // Our own services are let in past the caps: without their feed of revocations nobody is.
-      const isOurs =
-        isOfService(call.authorization) && (await isOwnService(access, call.authorization));
-      if (inFlight > limits.all && !isOurs) return tooMuchInHand;
-      if (entry.policy === 'public' && !isOurs) {
+      if (inFlight > limits.all) return tooMuchInHand;
+      if (entry.policy === 'public') {
         return await runPublic(entry, contextOf({ kind: 'anonymous' }), work);
       }
       const known = access.recall(call.authorization, entry.policy);
@@ -147,7 +158,7 @@ export function createAdmission(options: {
       if (!principal.ok) return principal;
       const context = contextOf(principal.value);
       return principal.value.kind === 'user'
-        ? await runOfUser(principal.value.userId, entry, context, work)
+        ? await ofUsers.run(principal.value.userId, entry, context, work)
         : await work(context);
     } finally {
       inFlight -= 1;
@@ -155,11 +166,10 @@ export function createAdmission(options: {
   };
 
   return {
-    inFlight: () => inFlight,
+    inFlight: () => inFlight + inFlightOfServices,
     findExcess: ({ fit }, authorization) => {
       if (fit?.isFull()) return tooSlow;
-      // Whether it is truly one of our own services is looked at with the rest.
-      return inFlight < limits.all || isOfService(authorization) ? undefined : tooMuchInHand;
+      return inFlight < limits.all || access.isService(authorization) ? undefined : tooMuchInHand;
     },
     findStranger: async ({ policy }, authorization) => {
       if (access.recall(authorization, policy)) return undefined;
@@ -171,9 +181,35 @@ export function createAdmission(options: {
     run: (call, entry, work) => {
       const running = run(call, entry, work);
       if (entry.isStream) return running;
-      return answerInTime(Math.min(call.deadlineMs, nowMs() + defaultDeadlineMs), running);
+      const deadlineMs = Math.min(call.deadlineMs, nowMs() + defaultDeadlineMs);
+      return call.principal
+        ? answerInTime(deadlineMs, running)
+        : answerInTime(deadlineMs, running, waiting);
     },
+    finishStreams: () => ofUsers.finishStreams(stopping),
+    onCut: (listener) => {
+      waiting.add(listener);
+      return () => waiting.delete(listener);
+    },
+    cut: () => waiting.forEach((answer) => answer(stoppedTooSoon)),
   };
+}
+
+const nowMs = (): number => performance.now();
+
+const ourService: Principal = { kind: 'service' };
+
+/** Runs a call of somebody who needs no credential any more. */
+async function runAs<T>(
+  principal: Principal,
+  entry: Entry,
+  contextOf: (principal: Principal) => CallContext,
+  work: (context: CallContext) => Promise<Result<T>>,
+): Promise<Result<T>> {
+  const allowed = checkPolicy(principal, entry.policy);
+  if (allowed.ok) return work(contextOf(allowed.value));
+  if (allowed.rejection.isDenial) entry.onDenied(contextOf(principal), allowed.rejection);
+  return allowed;
 }
 
 function createContext(
@@ -192,58 +228,6 @@ function createContext(
     deadlineMs: Math.min(call.deadlineMs, isStream ? Infinity : nowMs() + defaultDeadlineMs),
     isCancelled: () => call.isCancelled(),
   };
-}
-
-/** Calls of users, capped for each, and those that wait in a queue by its pace. */
-function createUserRun(limits: LoadLimits) {
-  const counts = createCounts();
-  const slotsOf = new WeakMap<Entry, ReturnType<typeof createStreamSlots>>();
-  const openSlots = (entry: Entry): ReturnType<typeof createStreamSlots> => {
-    const slots = slotsOf.get(entry) ?? createStreamSlots(toStreamLimits(limits), nowMs);
-    slotsOf.set(entry, slots);
-    return slots;
-  };
-  return async <T>(
-    userId: string,
-    entry: Entry,
-    context: CallContext,
-    work: (context: CallContext) => Promise<Result<T>>,
-  ): Promise<Result<T>> => {
-    if (entry.isStream) {
-      const stream = openSlots(entry).take(userId, entry.isOneRequest);
-      if (!stream.ok) return stream;
-      return work({ ...context, stream: stream.value }).finally(() => stream.value.release());
-    }
-    const most = limits.userCalls;
-    if (!counts.take(userId, most)) return tooMuch(`you have more than ${most} calls in flight`);
-    try {
-      return await (entry.fit ? runFitted(entry.fit, () => work(context)) : work(context));
-    } finally {
-      counts.give(userId);
-    }
-  };
-}
-
-const nowMs = (): number => performance.now();
-
-const toStreamLimits = (limits: LoadLimits): StreamLimits => ({
-  all: limits.streams,
-  ofOne: limits.userStreams,
-  idleMs: limits.streamIdleMs,
-  settleMs: limits.streamSettleMs,
-});
-
-async function runFitted<T>(fit: Fit, work: () => Promise<Result<T>>): Promise<Result<T>> {
-  if (fit.isFull()) return tooSlow;
-  const visit = fit.enter();
-  let isAnswered = false;
-  try {
-    const result = await work();
-    isAnswered = result.ok;
-    return result;
-  } finally {
-    visit.end(isAnswered);
-  }
 }
 
 /** The principal, or the refusal, which those who keep the audit log are told of. */
@@ -265,16 +249,17 @@ async function authorize(
 export const isOfStranger = ({ reason }: Rejection): boolean =>
   reasonCodes[reason] === 'UNAUTHENTICATED';
 
-const isOfService = (authorization: string | undefined): boolean =>
-  authorization?.startsWith('Service ') ?? false;
+const tooMuchInHand = refuse(
+  'OVERLOADED',
+  'the server has too much in hand: nothing was done, try again shortly',
+);
 
-async function isOwnService(access: Access, authorization: string | undefined): Promise<boolean> {
-  const identified = await access.identify(authorization);
-  return identified.ok && identified.value.kind === 'service';
-}
+const { rejection: stopping } = refuse(
+  'SHUTTING_DOWN',
+  'the server is stopping: what was not answered was not done, send it again on another stream',
+);
 
-const tooMuch = (why: string) =>
-  refuse('OVERLOADED', `${why}: nothing was done, try again shortly`);
-
-const tooMuchInHand = tooMuch('the server has too much in hand');
-const tooSlow = tooMuch('more is asked of the server than it can do in time');
+const stoppedTooSoon = refuse(
+  'OUTCOME_UNKNOWN',
+  'the server stopped before the call had ended; whether it was done is not known: ask again with the same key',
+);

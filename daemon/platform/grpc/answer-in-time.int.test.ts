@@ -21,7 +21,7 @@ const incoming = (deadlineMs: number): Incoming =>
 
 const admit = () =>
   createAdmission({
-    access: {} as Access,
+    access: { isService: () => false } as unknown as Access,
     proxies: { has: () => false },
     limits: loadLimits,
     onForwarded: () => undefined,

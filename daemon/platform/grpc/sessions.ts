@@ -6,14 +6,14 @@ import {
 } from 'node:http2';
 import type { Socket } from 'node:net';
 
-import { networkOf } from '../../../core/networks.ts';
 import type { Log } from '../log.ts';
 import type { FloodCause } from './frame-budget.ts';
 import { heldBytesOf } from './library-stream.ts';
+import { findGreediest, type Weight } from './ingress/greediest.ts';
 import { healthWatchPath } from './ingress/health-watch.ts';
 import { refuseLate } from './ingress/refuse-late.ts';
 import { watchHandle, type SessionHandle } from './ingress/session-handles.ts';
-import { leaveIfIdle, presenceOf, type Presence } from './ingress/idle.ts';
+import { isUnanswered, leaveIfIdle, presenceOf, type Presence } from './ingress/idle.ts';
 
 export type SessionLimits = {
   /** From the connection to its SETTINGS, and to its acknowledgement of ours. */
@@ -66,7 +66,6 @@ type SessionState = {
   movedAtMs: number;
   bytesWritten: number;
   activeAtMs: number;
-  leavingAtMs: number | undefined;
   /** When the session was first seen at its end, its socket not being closed yet. */
   endedAtMs: number | undefined;
 };
@@ -74,6 +73,15 @@ type SessionState = {
 export type SessionWatch = {
   /** Opens a session on this connection, by `inject`. */
   begin(socket: Socket, inject: () => void): Presence | undefined;
+  /** When a call last came, by the monotonic clock; watches of the health do not count. */
+  calledAtMs(): number;
+  /**
+   * Takes no more calls: each client is told which was the last, also those that still connect.
+   * Connections are closed once what was taken is answered.
+   */
+  close(): void;
+  /** True while a call has not been answered. */
+  isBusy(): boolean;
   /** Cuts a session off, and counts why. */
   end(session: ServerHttp2Session, cause: Cause): void;
   stop(): void;
@@ -103,7 +111,7 @@ export function watchSessions(options: {
   readonly isRequestStream: (path: string) => boolean;
 }): SessionWatch {
   const { server, limits, log, isRequestStream } = options;
-  const states = new Map<ServerHttp2Session, SessionState>();
+  const { states, begin, calledAtMs, close } = trackSessions(server, isRequestStream);
   const cut = new Map<Cause, number>();
   const count = (cause: Cause): void => void cut.set(cause, (cut.get(cause) ?? 0) + 1);
   const end = (session: ServerHttp2Session, cause: Cause): void => {
@@ -112,28 +120,9 @@ export function watchSessions(options: {
     session.destroy(constants.NGHTTP2_ENHANCE_YOUR_CALM as unknown as Error);
   };
 
-  const arrival: { socket?: Socket | undefined; state?: SessionState | undefined } = {};
-  server.on('session', (session) => {
-    const state = openState(session, arrival.socket);
-    states.set(session, state);
-    arrival.state = state;
-    session.once('close', () => {
-      states.delete(session);
-      state.handle.close(state.streams.keys());
-      // Where our settings are never acknowledged, Node keeps the listeners for as long as it keeps
-      // its handle; and a socket keeps, by the error that ended it, the handle. Never both.
-      state.socket = undefined;
-    });
-  });
-  server.on('stream', (stream, headers) => {
-    const state = stream.session && states.get(stream.session as ServerHttp2Session);
-    const path = headers[':path'] ?? '';
-    if (state) addStream(state, stream, !isRequestStream(path), path === healthWatchPath);
-  });
-
   const look = (): void => {
     const nowMs = performance.now();
-    const weights: Weight[] = [];
+    const weights: Weight<SessionState>[] = [];
     for (const state of states.values()) {
       if (state.session.destroyed) {
         state.endedAtMs ??= nowMs;
@@ -144,7 +133,7 @@ export function watchSessions(options: {
         end(state.session, 'no greeting');
         continue;
       }
-      if (state.socket?.remoteAddress !== undefined) leaveIfIdle(state, nowMs, limits.idleMs);
+      leaveIfIdle(state, nowMs, limits.idleMs);
       const { heldBytes, unreadBytes } = lookAtStreams(state, nowMs, limits, count);
       if (isStalled(state, unreadBytes, nowMs, limits.stallMs)) {
         end(state.session, 'answers unread');
@@ -161,39 +150,58 @@ export function watchSessions(options: {
   const timer = setInterval(look, lookEveryMs);
   timer.unref();
   return {
-    begin: (socket, inject) => {
+    begin,
+    calledAtMs,
+    close,
+    isBusy: () => [...states.values()].some((state) => isUnanswered(state, performance.now())),
+    end,
+    stop: () => clearInterval(timer),
+  };
+}
+
+/** Keeps the state of each session, and of the streams on it. */
+function trackSessions(server: Http2Server, isRequestStream: (path: string) => boolean) {
+  const states = new Map<ServerHttp2Session, SessionState>();
+  let isClosing = false;
+  let calledAtMs = -Infinity;
+
+  const arrival: { socket?: Socket | undefined; state?: SessionState | undefined } = {};
+  server.on('session', (session) => {
+    const state = openState(session, arrival.socket);
+    states.set(session, state);
+    if (isClosing) session.close();
+    arrival.state = state;
+    session.once('close', () => {
+      states.delete(session);
+      state.handle.close(state.streams.keys());
+      // Where our settings are never acknowledged, Node keeps the listeners for as long as it keeps
+      // its handle; and a socket keeps, by the error that ended it, the handle. Never both.
+      state.socket = undefined;
+    });
+  });
+  server.on('stream', (stream, headers) => {
+    const state = stream.session && states.get(stream.session as ServerHttp2Session);
+    const path = headers[':path'] ?? '';
+    const isWatch = path === healthWatchPath;
+    if (!isWatch) calledAtMs = performance.now();
+    if (state) addStream(state, stream, !isRequestStream(path), isWatch);
+  });
+
+  return {
+    states,
+    begin: (socket: Socket, inject: () => void): Presence | undefined => {
       // The session is announced before `inject` returns.
       Object.assign(arrival, { socket, state: undefined });
       inject();
       arrival.socket = undefined;
       return arrival.state && presenceOf(arrival.state);
     },
-    end,
-    stop: () => clearInterval(timer),
+    calledAtMs: () => calledAtMs,
+    close: (): void => {
+      isClosing = true;
+      for (const { session } of states.values()) session.close();
+    },
   };
-}
-
-type Weight = { readonly state: SessionState; readonly heldBytes: number };
-
-/** Who has to go so that no more is held than may be: of the network that makes us hold most, first. */
-function findGreediest(weights: readonly Weight[], maxBytes: number): SessionState[] {
-  let bytes = weights.reduce((sum, { heldBytes }) => sum + heldBytes, 0);
-  if (bytes <= maxBytes) return [];
-  const sums = new Map<string, number>();
-  const withNetwork = weights.map((weight) => {
-    const network = networkOf(weight.state.socket?.remoteAddress ?? '');
-    sums.set(network, (sums.get(network) ?? 0) + weight.heldBytes);
-    return { ...weight, network };
-  });
-  const sumOf = (network: string): number => sums.get(network) ?? 0;
-  withNetwork.sort((a, b) => sumOf(b.network) - sumOf(a.network) || b.heldBytes - a.heldBytes);
-  const greediest: SessionState[] = [];
-  for (const { state, heldBytes } of withNetwork) {
-    if (bytes <= maxBytes) break;
-    greediest.push(state);
-    bytes -= heldBytes;
-  }
-  return greediest;
 }
 
 function openState(session: ServerHttp2Session, socket: Socket | undefined): SessionState {
@@ -208,7 +216,6 @@ function openState(session: ServerHttp2Session, socket: Socket | undefined): Ses
     movedAtMs: nowMs,
     bytesWritten: 0,
     activeAtMs: nowMs,
-    leavingAtMs: undefined,
     endedAtMs: undefined,
   };
   // Our own settings, the bound on headers among them, are in force once they are acknowledged.

@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { refuse, succeed } from '../../../core/reasons.ts';
 import type { Access, Policy, Principal } from '../access.ts';
 import { createLog, type Log } from '../log.ts';
+import { pipeline } from '../pipeline.ts';
 import { loadLimits, type CallContext } from './admission.ts';
 import { connectionLimits } from './listener.ts';
 import { createGrpcServer, type GrpcServer, type Limits } from './server.ts';
@@ -12,6 +13,7 @@ import { createAddressSet } from './source.ts';
 /** Stands in for tokens: `User name` is that user, `Slow name` after 50 ms, `Service secret` a service. */
 const access: Access = {
   validateToken: () => Promise.resolve(refuse('TOKEN_INVALID', 'no tokens here')),
+  isService: (authorization) => authorization === 'Service secret',
   identify: async (authorization) => {
     const [scheme, name = ''] = (authorization ?? '').split(' ');
     if (scheme === 'Slow') await sleep(50);
@@ -47,6 +49,7 @@ const definition = {
   source: method('source'),
   pour: method('pour', false, true),
   talk: method('talk', true, true),
+  talkAhead: method('talkAhead', true, true),
   local: method('local'),
   stream: method('stream', false, true),
 };
@@ -60,6 +63,7 @@ const policies: Record<string, Policy> = {
   source: user,
   pour: user,
   talk: user,
+  talkAhead: user,
   local: user,
   stream: user,
 };
@@ -75,6 +79,17 @@ export type Stand = {
 type StandOptions = { readonly isFastPathOn?: boolean; readonly log?: Log };
 
 const megabyte = Buffer.alloc(1024 * 1024);
+
+async function* tell(text: string): AsyncGenerator<Buffer> {
+  yield await Promise.resolve(Buffer.from(text));
+}
+
+/** Echoes four messages at once, each once `wait` has let it go. */
+const talkAhead = (
+  requests: AsyncIterable<Buffer>,
+  wait: () => Promise<unknown>,
+): AsyncIterable<Buffer> =>
+  pipeline(requests, (it) => Promise.resolve({ settled: wait().then(() => it) }), 4);
 
 /** `wait` and `queue` answer when they are let go, `large` with as many MiB as asked for, `source` with its own. */
 export async function startStand(
@@ -99,9 +114,6 @@ export async function startStand(
       context.stream?.finishRequest();
     }
   }
-  async function* tell(text: string): AsyncGenerator<Buffer> {
-    yield await Promise.resolve(Buffer.from(text));
-  }
   const server = createGrpcServer({
     services: [
       {
@@ -121,6 +133,8 @@ export async function startStand(
           pour: () => Promise.resolve(succeed(pour())),
           talk: (requests: AsyncIterable<Buffer>, context: CallContext) =>
             Promise.resolve(succeed(talk(requests, context))),
+          talkAhead: (requests: AsyncIterable<Buffer>) =>
+            Promise.resolve(succeed(talkAhead(requests, wait))),
           local: (_request: Buffer, { isLocal }: CallContext) =>
             Promise.resolve(succeed(Buffer.from(String(isLocal)))),
           stream: (_request: Buffer, { isLocal }: CallContext) =>

@@ -33,10 +33,12 @@ export function addHealthService(
   health: HealthImplementation,
   limits: WatchLimits,
   proxies: AddressSet,
-): void {
+): { readonly end: () => void } {
   const nowMs = (): number => performance.now();
   const { healthWatches: all, healthWatchesOfSource: ofOne } = limits;
   const pool = createFairPool({ all, ofOne: () => ofOne, replacesOwn: true }, nowMs);
+  const open = new Set<ServerWritableStream<unknown, unknown>>();
+  let isStopping = false;
   const bound =
     (watch: Watch): Watch =>
     (call) => {
@@ -45,15 +47,20 @@ export function addHealthService(
       const sinceMs = nowMs();
       const place = pool.take(network, {
         findIdleSinceMs: () => sinceMs,
-        end: () => end(call),
+        end: () => end(call, tooMany),
       });
       if (typeof place !== 'object') {
-        end(call);
+        end(call, tooMany);
         return;
       }
+      open.add(call);
       // The library tells so of every call that is over.
-      call.once('cancelled', place.release);
+      call.once('cancelled', () => {
+        open.delete(call);
+        place.release();
+      });
       watch(call);
+      if (isStopping) end(call, stopping);
     };
   // It asks for a server, and only adds its service to it.
   const adder = {
@@ -64,10 +71,20 @@ export function addHealthService(
     },
   };
   health.addToServer(adder);
+  return {
+    /** Ends all watches, those that are still opened too: the server stops. */
+    end: () => {
+      isStopping = true;
+      for (const call of open) end(call, stopping);
+    },
+  };
 }
 
-const end = (call: ServerWritableStream<unknown, unknown>): void =>
-  void call.emit('error', {
-    code: status.RESOURCE_EXHAUSTED,
-    details: 'too many watches are open: ask by Check, or watch again later',
-  });
+const tooMany = {
+  code: status.RESOURCE_EXHAUSTED,
+  details: 'too many watches are open: ask by Check, or watch again later',
+};
+const stopping = { code: status.UNAVAILABLE, details: 'the server is stopping' };
+
+const end = (call: ServerWritableStream<unknown, unknown>, why: object): void =>
+  void call.emit('error', why);

@@ -16,47 +16,44 @@ type Session = {
   >;
   /** When it last had a stream, to the second. */
   activeAtMs: number;
-  /** When the client was asked to leave. */
-  leavingAtMs: number | undefined;
 };
 
-/** Longer than a round trip: what the client sent before it was asked to leave has arrived. */
-const leaveMs = 5_000;
-const lastStreamId = 2 ** 31 - 1;
 /** Part of a request that is younger than this is on its way; an older one may be left so on purpose. */
 const partialMs = 1_000;
 
+/** True while a call has not been answered. */
+export const isUnanswered = (state: Session, nowMs: number): boolean =>
+  hasCall(state, nowMs, (stream) => !stream.writableFinished);
+
 /**
- * Closes a connection without a stream for `idleMs`, in two steps, so that no call is lost: a GOAWAY
- * that asks the client to begin nothing more on it, and the end once nothing is open.
+ * True while a call of this kind is in flight. A watch of the health, and a request that does not
+ * become whole, are no calls in flight: anybody can have those without a credential.
  */
-export function leaveIfIdle(state: Session, nowMs: number, idleMs: number): void {
-  if (state.streams.size > 0) {
-    state.activeAtMs = nowMs;
-    return;
+function hasCall(
+  { streams }: Session,
+  nowMs: number,
+  isMeant: (stream: ServerHttp2Stream) => boolean,
+): boolean {
+  for (const [stream, { isOneRequest, isWatch, sinceMs }] of streams) {
+    const isPartial = isOneRequest && !stream.readableEnded && nowMs - sinceMs > partialMs;
+    if (!isWatch && !isPartial && isMeant(stream)) return true;
   }
-  if (state.leavingAtMs === undefined) {
-    if (nowMs - state.activeAtMs < idleMs) return;
-    state.leavingAtMs = nowMs;
-    state.session.goaway(constants.NGHTTP2_NO_ERROR, lastStreamId);
-  } else if (nowMs - Math.max(state.leavingAtMs, state.activeAtMs) >= leaveMs) {
-    state.session.close();
-  }
+  return false;
 }
 
 /**
- * A watch of the health, and a request that never becomes whole, are no calls in flight: anybody can
- * have those without a credential.
+ * Closes a connection without a stream for `idleMs`, with a GOAWAY that names the last call that was
+ * taken: a call that crosses it on the wire was certainly not begun, and clients repeat it elsewhere.
+ * (A GOAWAY that excludes nothing would lose such a call: nghttp2 takes none after it.)
  */
+export function leaveIfIdle(state: Session, nowMs: number, idleMs: number): void {
+  if (state.streams.size > 0) state.activeAtMs = nowMs;
+  else if (nowMs - state.activeAtMs >= idleMs) state.session.close();
+}
+
 export const presenceOf = (state: Session): Presence => ({
-  findIdleSinceMs: () => {
-    const nowMs = performance.now();
-    for (const [stream, { isOneRequest, isWatch, sinceMs }] of state.streams) {
-      const isPartial = isOneRequest && !stream.readableEnded && nowMs - sinceMs > partialMs;
-      if (!isWatch && !isPartial) return undefined;
-    }
-    return state.activeAtMs;
-  },
+  findIdleSinceMs: () =>
+    hasCall(state, performance.now(), () => true) ? undefined : state.activeAtMs,
   close: () => {
     if (state.streams.size === 0) state.session.close();
     // Node takes the code where an error may stand: beside `undefined` it would send NO_ERROR.
