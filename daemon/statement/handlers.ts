@@ -17,6 +17,8 @@ import {
   decodePageToken,
   encodePageToken,
   pageSizeOf,
+  takePage,
+  textBytes,
 } from '../platform/page-token.ts';
 import {
   hasCarriableTotals,
@@ -226,13 +228,16 @@ async function readPage(
       limit: page.size + 1,
     }),
   );
-  const shown = found.slice(0, page.size);
+  const { page: shown, last } = takePage(found, page.size, bytesOf);
   return {
     lines: shown.map(toWireLine),
     altered: findAlteredLine(shown),
-    next: found.length > page.size ? shown.at(-1)?.seq : undefined,
+    next: last?.seq,
   };
 }
+
+const bytesOf = ({ description, contraAccount }: Line): number =>
+  400 + textBytes(description) + textBytes(contraAccount);
 
 function toStatement(wallet: Wallet, range: Range, { extent, completeness }: Generated) {
   return {
