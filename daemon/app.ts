@@ -146,7 +146,7 @@ function createMessaging(
   const watch = createProgressWatch({ log, describe: describeTrouble });
   lifecycle.defer('progress watch', () => watch.stop());
   const broker =
-    rabbitmqUrl === undefined ? createLocalBroker() : createAmqpBroker(rabbitmqUrl, log, watch);
+    rabbitmqUrl === undefined ? createLocalBroker(log) : createAmqpBroker(rabbitmqUrl, log, watch);
   lifecycle.defer('broker', () => broker.stop());
   return { watch, broker };
 }
@@ -220,7 +220,7 @@ async function openAll(
   log: Log,
   lifecycle: Lifecycle,
   onLost: (detail: string) => void,
-): Promise<Outcome<Pick<Deps, 'dataDir' | 'dbs' | 'reserved'>>> {
+): Promise<Outcome<Pick<Deps, 'dataDir' | PoolName>>> {
   const opened = await openDatabases(config, log, 'start', onLost);
   if (!opened.ok) return opened;
   const { dataDir, stop } = opened.value;
@@ -232,12 +232,17 @@ async function openAll(
   return pools.ok ? { ok: true, value: { dataDir, ...pools.value } } : pools;
 }
 
+type PoolName = keyof Pick<Deps, 'dbs' | 'reserved' | 'projecting'>;
+
 /**
  * Commits wait briefly for a wallet that another transaction has locked, and go on without it. Their
  * transactions are never idle for long: those of a daemon that was stopped let go of their wallets.
  */
-function poolOf(pool: 'dbs' | 'reserved', name: ServiceName): PoolOptions {
+function poolOf(pool: PoolName, name: ServiceName): PoolOptions | undefined {
   if (pool === 'dbs') return { maxConnections: 10 };
+  if (pool === 'projecting') {
+    return name === 'statement' ? { maxConnections: 2, isByKey: true } : undefined;
+  }
   return name === 'wallet'
     ? { maxConnections: 6, isByKey: true, lockTimeoutMs: 250, idleInTransactionMs: 5_000 }
     : { maxConnections: 5, isByKey: true };
@@ -248,16 +253,19 @@ async function connectAll(
   config: Config,
   log: Log,
   lifecycle: Lifecycle,
-): Promise<Outcome<Pick<Deps, 'dbs' | 'reserved'>>> {
-  const pools: Record<'dbs' | 'reserved', Partial<Record<ServiceName, Db>>> = {
+): Promise<Outcome<Pick<Deps, PoolName>>> {
+  const pools: Record<PoolName, Partial<Record<ServiceName, Db>>> = {
     dbs: {},
     reserved: {},
+    projecting: {},
   };
-  for (const pool of ['dbs', 'reserved'] as const) {
+  for (const pool of ['dbs', 'reserved', 'projecting'] as const) {
     for (const name of config.services) {
       const url = urls[name]?.url;
       if (url === undefined) throw new Error(`no database for ${name}`);
-      const connected = await connectDatabase(name, url, config, log, poolOf(pool, name));
+      const options = poolOf(pool, name);
+      if (!options) continue;
+      const connected = await connectDatabase(name, url, config, log, options);
       if (!connected.ok) return connected;
       pools[pool][name] = connected.value;
       lifecycle.defer(`database ${name}`, () => connected.value.close());
