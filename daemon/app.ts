@@ -170,7 +170,7 @@ function createMessaging(
   const watch = createProgressWatch({ log, describe: describeTrouble });
   lifecycle.defer('progress watch', () => watch.stop());
   const broker =
-    rabbitmqUrl === undefined ? createLocalBroker() : createAmqpBroker(rabbitmqUrl, log, watch);
+    rabbitmqUrl === undefined ? createLocalBroker(log) : createAmqpBroker(rabbitmqUrl, log, watch);
   lifecycle.defer('broker', () => broker.stop());
   return { watch, broker };
 }

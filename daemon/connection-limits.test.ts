@@ -24,9 +24,12 @@ const limits = (
 describe('connections', () => {
   it('of a service are never more than the setting says', () => {
     for (const databaseConnections of [10, 16, 1_000]) {
-      const { dbs, reserved } = sizePools({ databaseConnections });
-      expect(dbs + reserved).toBe(databaseConnections);
-      expect(Math.min(dbs, reserved)).toBeGreaterThanOrEqual(4);
+      for (const name of ['auth', 'wallet', 'statement'] as const) {
+        const { dbs, reserved, projecting } = sizePools({ databaseConnections }, name);
+        expect(dbs + reserved + projecting).toBe(databaseConnections);
+        expect(Math.min(dbs, reserved)).toBeGreaterThanOrEqual(4);
+        expect(projecting > 0).toBe(name === 'statement');
+      }
     }
   });
 

@@ -6,6 +6,8 @@ import type { ServiceName } from './settings.ts';
 
 /** Of a service's connections, for what must go on whatever everybody does. */
 const reservedConnections = 6;
+/** Of these, in the statement service, for what comes from the ledger. */
+const projectingConnections = 2;
 const minConnections = 10;
 const minEmbedded = 100;
 /** For commands beside the daemon, and for a look by hand. */
@@ -13,11 +15,12 @@ const spareEmbedded = 20;
 
 type Sized = Pick<Config, 'databaseConnections'>;
 
-/** How a service's connections are divided between its two pools. */
-export const sizePools = ({ databaseConnections }: Sized) => ({
-  dbs: databaseConnections - reservedConnections,
-  reserved: reservedConnections,
-});
+/** How a service's connections are divided between its pools; 0 where it has no such pool. */
+export function sizePools({ databaseConnections }: Sized, name: ServiceName) {
+  const projecting = name === 'statement' ? projectingConnections : 0;
+  const dbs = databaseConnections - reservedConnections;
+  return { dbs, reserved: reservedConnections - projecting, projecting };
+}
 
 /** What the embedded Postgres must allow. */
 export const embeddedConnections = ({ databaseConnections }: Sized): number =>
@@ -72,7 +75,8 @@ export function listLimitNotices(limits: LimitsByService, perService: number): s
   return groupByServer(limits).flatMap(({ names, max, reserved, used }) => {
     const wanted = names.length * perService;
     // One of each pool is open by now.
-    const others = Math.max(0, used - 2 * names.length);
+    const open = names.length * 2 + (names.includes('statement') ? 1 : 0);
+    const others = Math.max(0, used - open);
     if (others + wanted <= max - reserved) return [];
     return (
       `${describeServer(names)} allows ${max - reserved} connections; others have ${others} now, and ` +

@@ -15,9 +15,11 @@ import type { Log } from './platform/log.ts';
 import type { Deps } from './services.ts';
 import type { ServiceName } from './settings.ts';
 
+type PoolName = keyof Pick<Deps, 'dbs' | 'reserved' | 'projecting'>;
+
 /**
- * The databases of the hosted services, migrated if that is to be done, and two pools of connections
- * for each. Refused where a server allows fewer connections than the daemon may open.
+ * The databases of the hosted services, migrated if that is to be done, and pools of connections for
+ * each. Refused where a server allows fewer connections than the daemon may open.
  */
 export async function openPools(
   config: Config,
@@ -25,7 +27,7 @@ export async function openPools(
   lifecycle: Lifecycle,
   signal: AbortSignal,
   onLost: (detail: string) => void,
-): Promise<Outcome<Pick<Deps, 'dataDir' | 'dbs' | 'reserved'> & { notices: string[] }>> {
+): Promise<Outcome<Pick<Deps, 'dataDir' | PoolName> & { notices: string[] }>> {
   const opened = await openDatabases(config, log, 'start', signal, onLost);
   if (!opened.ok) return opened;
   const { dataDir, stop } = opened.value;
@@ -50,10 +52,11 @@ export async function openPools(
  * Commits wait briefly for a wallet that another transaction has locked, and go on without it. Their
  * transactions are never idle for long: those of a daemon that was stopped let go of their wallets.
  */
-function poolOf(pool: 'dbs' | 'reserved', name: ServiceName, config: Config): PoolOptions {
-  const maxConnections = sizePools(config)[pool];
+function poolOf(pool: PoolName, name: ServiceName, config: Config): PoolOptions | undefined {
+  const maxConnections = sizePools(config, name)[pool];
+  if (maxConnections === 0) return undefined;
   if (pool === 'dbs') return { maxConnections };
-  return name === 'wallet'
+  return pool === 'reserved' && name === 'wallet'
     ? { maxConnections, isByKey: true, lockTimeoutMs: 250, idleInTransactionMs: 5_000 }
     : { maxConnections, isByKey: true };
 }
@@ -64,17 +67,19 @@ async function connectAll(
   log: Log,
   lifecycle: Lifecycle,
   signal: AbortSignal,
-): Promise<Outcome<Pick<Deps, 'dbs' | 'reserved'>>> {
-  const pools: Record<'dbs' | 'reserved', Partial<Record<ServiceName, Db>>> = {
+): Promise<Outcome<Pick<Deps, PoolName>>> {
+  const pools: Record<PoolName, Partial<Record<ServiceName, Db>>> = {
     dbs: {},
     reserved: {},
+    projecting: {},
   };
-  for (const pool of ['dbs', 'reserved'] as const) {
+  for (const pool of ['dbs', 'reserved', 'projecting'] as const) {
     for (const name of config.services) {
       const url = urls[name]?.url;
       if (url === undefined) throw new Error(`no database for ${name}`);
-      const options = { ...poolOf(pool, name, config), signal };
-      const connected = await connectDatabase(name, url, config, log, options);
+      const options = poolOf(pool, name, config);
+      if (!options) continue;
+      const connected = await connectDatabase(name, url, config, log, { ...options, signal });
       if (!connected.ok) return connected;
       pools[pool][name] = connected.value;
       lifecycle.defer(`database ${name}`, () => connected.value.close());

@@ -17,6 +17,8 @@ import {
   decodePageToken,
   encodePageToken,
   pageSizeOf,
+  takePage,
+  textBytes,
 } from '../platform/page-token.ts';
 import {
   hasCarriableTotals,
@@ -109,10 +111,12 @@ async function generateStatement(
   }
   const pageQuery = readPageQuery(request, cursor.value, size.value);
   const page = await readPage(options.db, wallet, read, pageQuery);
+  const { page: shown, last } = takePage(page.lines, size.value, bytesOf);
+  const nextSeq = last?.seq ?? page.nextSeq;
   const altered = await withAltered(options.reporter, wallet, read, page.found);
   const generated = trouble?.reason === 'WALLET_CORRUPT' ? withCorrupt(altered, trouble) : altered;
-  const next = page.nextSeq && {
-    seq: page.nextSeq.toString(),
+  const next = nextSeq && {
+    seq: nextSeq.toString(),
     through: generated.extent.closingSeq.toString(),
     from: String(range.value.fromMs),
     to: String(range.value.toMs),
@@ -123,7 +127,7 @@ async function generateStatement(
     nextPageToken: next ? encodePageToken({ ...query, walletId: wallet.id }, next) : '',
     statement: {
       ...toStatement(wallet, range.value, generated),
-      lines: page.lines.map(toWireLine),
+      lines: shown.map(toWireLine),
     },
   });
 }
@@ -239,6 +243,9 @@ function readPageQuery(
     isDescending: request.descending,
   };
 }
+
+const bytesOf = ({ description, contraAccount }: Line): number =>
+  400 + textBytes(description) + textBytes(contraAccount);
 
 function toStatement(wallet: Wallet, range: Range, { extent, completeness }: Generated) {
   return {

@@ -34,6 +34,8 @@ export type StatementOptions = {
   readonly db: Db;
   /** For the relay, the exports and the rebuild: connections that no reader can use up. */
   readonly workDb: Db;
+  /** For the projection alone; `workDb` if not given. */
+  readonly projectionDb?: Db;
   readonly broker: Pick<Broker, 'publish'> & Partial<Pick<Broker, 'findTrouble'>>;
   readonly peers: {
     readonly readHead: ReadHead;
@@ -67,6 +69,7 @@ const watchGaps = (db: Db, recorder: Pick<Recorder, 'record'>, log: Log): Gaps =
 /** Statements, projected from the ledger's events, and their exports to files. */
 export function createStatement(options: StatementOptions) {
   const { db, workDb, broker, peers, mailer, config, log, watch = unwatched } = options;
+  const { projectionDb = workDb } = options;
   const relay = createRelay({ db: workDb, broker, log, owner: 'statement', watch });
   const trail = createAuditTrail({ db, log });
   const recorder = createRecorder(db, log);
@@ -86,8 +89,8 @@ export function createStatement(options: StatementOptions) {
   const gaps = watchGaps(db, recorder, log);
   watch.watchBacklog('statement.lines', gaps.findOldest);
   const divergences = watchDivergences(workDb, log);
-  const projection = createProjection(db, config.queue, recorder, lag, gaps);
-  const requests = createRequestConsumer(db, config.exportQueue, worker.wake);
+  const projection = createProjection(projectionDb, config.queue, recorder, lag, gaps);
+  const requests = createRequestConsumer(projectionDb, config.exportQueue, worker.wake);
   const { readLedger } = peers;
   const plan = createReplayPlan({ projection, requests, readLedger, trail });
   const deadLetters = createDeadLetters({ db, plan });

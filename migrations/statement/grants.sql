@@ -8,4 +8,4 @@ GRANT SELECT, INSERT ON audit_log TO {{runtime_role}};
 GRANT SELECT, INSERT, UPDATE, DELETE ON statement_lines, export_chunks, outbox, relay_leases TO {{runtime_role}};
 GRANT SELECT, INSERT, UPDATE ON exports, export_requesters TO {{runtime_role}};
 GRANT SELECT, INSERT, UPDATE (found_no, found_at, resolved_at, resolved_by) ON divergences TO {{runtime_role}};
-GRANT SELECT, INSERT, UPDATE (state, decided_at, decided_by, attempt_id, result) ON dead_letters TO {{runtime_role}}
+GRANT SELECT, INSERT, UPDATE (reason, field, user_id, state, decided_at, decided_by, attempt_id, result, received_count, received_at, delivery_id, claim_id, claimed_until) ON dead_letters TO {{runtime_role}}
