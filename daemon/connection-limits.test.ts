@@ -73,8 +73,8 @@ describe('a server', () => {
 
   it('whose connections others have is named, and no obstacle', () => {
     const used = (count: number) => limits({ used: count }, { used: count }, { used: count });
-    expect(listLimitNotices(used(6 + 49), 16)).toEqual([]);
-    const [notice] = listLimitNotices(used(6 + 50), 16);
+    expect(listLimitNotices(used(7 + 49), 16)).toEqual([]);
+    const [notice] = listLimitNotices(used(7 + 50), 16);
     expect(notice).toMatch(/allows 97 connections; others have 50 now, .* may open 48: raise/);
     expect(findLimitFault(used(97), 16)).toBeUndefined();
   });
