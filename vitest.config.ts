@@ -9,6 +9,7 @@ const alone = [
   'tests/e2e/{bench,events-faults,floods,overload,strangers}.e2e.test.ts',
   'tests/soak/soak.e2e.test.ts',
   'tests/faults/faults.e2e.test.ts',
+  'tests/poison/poison.e2e.test.ts',
 ];
 
 // unit: no services. int: a real Postgres and a real RabbitMQ of the run's own. e2e: the built

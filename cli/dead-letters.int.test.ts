@@ -25,6 +25,7 @@ let lists: ListDeadLettersRequest[];
 let replays: ReplayDeadLettersRequest[];
 let discards: DiscardDeadLettersRequest[];
 let paths: string[];
+let received: Pick<DeadLetter, 'receivedCount' | 'receivedAt'> | undefined;
 
 const first = '0b7c1f52-6a0e-4a59-9d5c-2f6f1f0c9a11';
 const second = '3d0a7a4e-5c0b-4f0e-8a51-64a6c1b0e922';
@@ -39,13 +40,14 @@ const letter = (id: string, state: DeadLetterState = DeadLetterState.PENDING) =>
     body: '{"data":{"amount":1.10,"note":"\u009b2J\u202e"}}',
     state,
     createdAt: new Date('2026-11-22T12:00:00.123Z'),
+    ...received,
   });
 
 beforeEach(async () => {
   lists = [];
   replays = [];
   discards = [];
-  paths = [];
+  [paths, received] = [[], undefined];
   server = await startFakeServer({
     listDeadLetters: (request: ListDeadLettersRequest, call) => {
       paths.push((call as unknown as { getPath(): string }).getPath());
@@ -141,6 +143,15 @@ describe('dead-letters list', () => {
 });
 
 describe('dead-letters show', () => {
+  test('says how often a message came, where it came again', async () => {
+    received = { receivedCount: 3, receivedAt: new Date('2026-11-23T12:00:00Z') };
+    const ran = await run(`show ${first} --timezone UTC`);
+    expect(ran.out).toMatch(/received +3 times\n/);
+    expect(ran.out).toMatch(/last received +2026-11-23/);
+    const json = (await run(`show ${first} --json`)).out;
+    expect(json).toMatch(/"receivedCount": ?3,\s*"receivedAt": ?"2026-11-23T12:00:00.000Z"/);
+  });
+
   test('asks for one in any state, and spreads its body out', async () => {
     const ran = await run(`show ${first.toUpperCase()} --timezone UTC`);
     expect(ran.exitCode).toBe(0);

@@ -83,8 +83,15 @@ export function createTeller(io: Io, manner: Manner): Teller {
 export const isForMachines = ({ output }: Pick<Manner, 'output'>): boolean =>
   output === 'json' || output === 'ndjson';
 
-const commandPattern =
-  /\bwallet [a-z][a-z-]*(?: (?:list|show|create|get|use|set-role|revoke|unfreeze|wait|download|export))?/g;
+/** The commands that hints may name, so that other words after "wallet" are left alone. */
+const commands = [
+  'sign-(?:up|in|out)|verify-email|whoami|change-(?:password|email)|reset-password',
+  'deposit|withdraw|purchase|cancel|reverse|balance',
+  'totp (?:enable|disable|recovery-codes|status)',
+  '(?:transactions|statement|exports|wallets|batch|users|sessions) [a-z][a-z-]*',
+  '(?:api-keys|audit|dead-letters|config|profiles) [a-z][a-z-]*',
+];
+const commandPattern = new RegExp(`\\bwallet (?:${commands.join('|')})(?![\\w-])`, 'g');
 
 /** Gives the commands in a text the options that decided where this one went. */
 export function repeatGiven(hint: string, given: GivenOptions = {}): string {

@@ -4,12 +4,11 @@ import { isReason, type Reason } from './reasons.ts';
  * Whether a refusal with this reason ends the doubt about an earlier attempt at the same
  * transaction, under the same idempotency key, whose outcome is not known.
  *
- * The ledger looks for the key before it decides anything else: for what it wrote under it, and in
- * the state of the wallet that the refusal rests on. A refusal by the ledger so says that the earlier
- * attempt was not done. One whose COMMIT hangs (a synchronous standby that does not answer) holds
- * its wallet until it ends: meanwhile the ledger sees the state from before that attempt, on which
- * it accepts what the attempt carried, and waits. So no refusal that rests on the wallet's state
- * comes while an earlier attempt may yet be committed.
+ * The ledger looks for the key before it decides anything else. One whose COMMIT hangs (a
+ * synchronous standby that does not answer) holds its wallet until it ends, or its wallet's opening.
+ * The ledger refuses on the state of a wallet only while it holds the wallet itself, or after it has
+ * found that the wallet is not being opened; else the answer is WALLET_BUSY. So no refusal that rests
+ * on the wallet's state comes while an earlier attempt may yet be committed.
  *
  * `WALLET_CLOCK_AHEAD` rests on the clock of the database, not on the wallet alone: the clock may
  * step back between the two, so it ends nothing. Nor does anything that is decided before the ledger is

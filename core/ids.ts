@@ -15,6 +15,16 @@ export function isUuid(text: string): boolean {
   return uuidPattern.test(text);
 }
 
+/**
+ * The canonical form of a UUID that programs of others have written: RFC 9562 reads upper case like
+ * lower case. Undefined for a text that is no UUID.
+ */
+export function canonicalUuid(text: string): string | undefined {
+  if (isUuid(text)) return text;
+  const lowered = text.toLowerCase();
+  return isUuid(lowered) ? lowered : undefined;
+}
+
 const scratch = createScratch(4 * 1024);
 const namespaceBytes = 16;
 

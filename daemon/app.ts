@@ -1,26 +1,18 @@
 import type { Config } from './config.ts';
-import type { ServiceName } from './settings.ts';
-import { forgetOwners } from './config.ts';
-import {
-  connectDatabase,
-  listFailoverNotices,
-  openDatabases,
-  prepareSchemas,
-  type Databases,
-  type PoolOptions,
-} from './databases.ts';
+import { explainLoss } from './database-faults.ts';
+import { listFailoverNotices } from './databases.ts';
 import type { Outcome } from './fault.ts';
 import { watchReadiness } from './health.ts';
 import { chooseAccount, findSecretReader, type Account } from './host/account.ts';
 import { giveUpRoot, listHostNotices } from './host/give-up-root.ts';
 import { canRead, startRootReader } from './host/root-reader.ts';
 import { listen, listenMetrics } from './listeners.ts';
+import { onAbort, untilAborted } from './platform/abort.ts';
 import { createAccess } from './platform/access.ts';
 import { createKeyVerifier } from './platform/api-keys.ts';
 import { createClockAlarm } from './platform/clock-alarm.ts';
 import { createLocalBroker } from './platform/broker-local.ts';
 import { createAmqpBroker } from './platform/broker-amqp/index.ts';
-import type { Db } from './platform/db.ts';
 import { createGrpcServer } from './platform/grpc/server.ts';
 import { createAddressSet } from './platform/grpc/source.ts';
 import { createLifecycle, type Lifecycle } from './platform/lifecycle.ts';
@@ -30,6 +22,7 @@ import { describeTrouble } from './platform/progress/reasons.ts';
 import { createProgressWatch } from './platform/progress/watch.ts';
 import { createRevocations } from './platform/revocations.ts';
 import { createTokenVerifier } from './platform/tokens.ts';
+import { openPools } from './open-pools.ts';
 import { connectPeers, type Peers } from './reach.ts';
 import { findKeyFileFault, readServiceCredential, readSmtpCa } from './secrets.ts';
 import { createService, type Deps, type Running } from './services.ts';
@@ -47,47 +40,59 @@ const drainMs = 9_000;
 
 /**
  * Composes and starts a daemon. Whatever stands in the way of a start comes back as a fault, with
- * everything that had been begun released again.
+ * everything that had been begun released again. So it is where `signal` is aborted before the end
+ * of the start: then the daemon that comes back was never ready, and has stopped.
  */
 export async function startApp(
   config: Config,
   log: Log,
+  signal: AbortSignal,
   onLost: (detail: string) => void,
 ): Promise<Outcome<App>> {
   const lifecycle = createLifecycle(log);
-  const started = await compose(config, log, lifecycle, onLost).catch(async (err: unknown) => {
-    await lifecycle.release(drainMs);
-    throw err;
-  });
-  if (!started.ok) await lifecycle.release(drainMs);
-  return started;
+  const start = new AbortController();
+  const stopListening = onAbort(signal, () => start.abort(signal.reason));
+  try {
+    const started = await compose(config, log, lifecycle, start.signal, onLost);
+    start.signal.throwIfAborted();
+    if (!started.ok) await lifecycle.release(drainMs);
+    return started;
+  } catch (err) {
+    const released = await lifecycle.release(drainMs);
+    if (!signal.aborted) throw err;
+    log.debug({ err }, 'the start was given up');
+    const stop = () => Promise.resolve(released);
+    return { ok: true, value: { address: '', notices: [], stop } };
+  } finally {
+    stopListening();
+  }
 }
 
 async function compose(
   config: Config,
   log: Log,
   lifecycle: Lifecycle,
+  signal: AbortSignal,
   onLost: (detail: string) => void,
 ): Promise<Outcome<App>> {
+  // What may hang is not waited for once the start is given up.
+  const step = <T>(work: Promise<T>): Promise<T> => untilAborted(signal, work);
   const chosen = await chooseAccount(config);
   if (!chosen.ok) return chosen;
   const account = chosen.value;
   const files = await readFiles(config, account, log, lifecycle);
   if (!files.ok) return files;
   const { credential, tls } = files.value;
-  const databases = await openAll(config, log, lifecycle, onLost);
+  const databases = await openPools(config, log, lifecycle, signal, onLost);
   if (!databases.ok) return databases;
-  const peers = await connectPeers(config, account, credential, tls.peer, lifecycle);
-  if (!peers.ok) return peers;
-  const { auth, wallet, ownAddress } = peers.value;
+  const { auth, wallet, host } = connectPeers(config, credential, tls.peer, lifecycle);
   const { revocations, access } = createGate(config, auth, credential, log);
 
   const { watch, broker } = createMessaging(config, log, lifecycle);
   const mailer = await openMailer(config, lifecycle);
   if (!mailer.ok) return mailer;
-  const running: Running[] = [];
-  const notices = await listFailoverNotices(databases.value.dbs);
-  notices.push(...listHostNotices(config, account));
+  const notices = [...(await step(listFailoverNotices(databases.value.dbs)))];
+  notices.push(...databases.value.notices, ...listHostNotices(config, account));
   const deps = {
     config,
     ...databases.value,
@@ -100,42 +105,60 @@ async function compose(
     mailer: mailer.value,
     watch,
   };
-  for (const name of config.services) {
-    const service = await createService[name](deps, notices);
-    if (!service.ok) return service;
-    running.push(service.value);
-  }
+  const created = await step(createServices(deps, notices, signal));
+  if (!created.ok) return created;
+  const running = created.value;
   const services = running.map((r) => r.service);
   const proxies = createAddressSet(config.trustedProxies);
   const { isUnaryFastPathOn: isFastPathOn } = config;
   const server = createGrpcServer({ services, access, log, proxies, isFastPathOn });
+  host(server);
   // Released before the broker: their relays send until they have stopped.
   for (const { service, stop } of running) lifecycle.defer(service.name, stop);
   running.forEach((r) => r.start());
   watch.start();
+  // Calls in flight need both to the end.
   lifecycle.defer('revocations', () => revocations.stop());
+  lifecycle.defer('consumers', () => broker.stopConsuming());
   lifecycle.defer('grpc', () => server.stop(drainMs - 1_000));
-  const bound = await listen(server, config.listen, tls.server);
+  // The feed is heard before the port opens: without it every call would be refused.
+  await step(revocations.start());
+  const bound = await step(listen(server, config.listen, tls.server));
   if (!bound.ok) return bound;
   const readiness = watchReadiness({ server, broker, revocations });
+  lifecycle.defer('readiness', readiness.end);
   const parts = { broker, readiness, running, server, watch };
-  const metrics = await listenMetrics(config.metricsListen, parts);
+  const metrics = await step(listenMetrics(config.metricsListen, parts));
   if (!metrics.ok) return metrics;
+  lifecycle.defer('metrics', metrics.value.stop);
   // Everything that may need root's rights is done.
   const dropped = await giveUpRoot(account, config);
   if (!dropped.ok) return dropped;
-  await server.listen(ownAddress);
-  await revocations.start();
-  readiness.look();
   // Last of all: a message may need every service.
   await broker.start(running.flatMap((r) => r.consumers));
-  lifecycle.defer('consumers', () => broker.stopConsuming());
-  lifecycle.defer('metrics', metrics.value.stop);
   lifecycle.defer('readiness', readiness.end);
+  readiness.begin();
   return {
     ok: true,
     value: { address: bound.value, notices, stop: () => lifecycle.release(drainMs) },
   };
+}
+
+async function createServices(
+  deps: Deps,
+  notices: string[],
+  signal: AbortSignal,
+): Promise<Outcome<Running[]>> {
+  const { config, log } = deps;
+  const running: Running[] = [];
+  for (const name of config.services) {
+    const create = () => createService[name](deps, notices);
+    const service = await explainLoss(name, { log, signal }, create);
+    if (!service.ok) return service;
+    if (!service.value.ok) return service.value;
+    running.push(service.value.value);
+  }
+  return { ok: true, value: running };
 }
 
 /** The broker, and the watch over all that works by itself. */
@@ -147,7 +170,7 @@ function createMessaging(
   const watch = createProgressWatch({ log, describe: describeTrouble });
   lifecycle.defer('progress watch', () => watch.stop());
   const broker =
-    rabbitmqUrl === undefined ? createLocalBroker() : createAmqpBroker(rabbitmqUrl, log, watch);
+    rabbitmqUrl === undefined ? createLocalBroker(log) : createAmqpBroker(rabbitmqUrl, log, watch);
   lifecycle.defer('broker', () => broker.stop());
   return { watch, broker };
 }
@@ -214,55 +237,4 @@ async function openMailer(
   const mailer = createMailer({ url: smtp.url, from: smtp.from, ...authorities });
   lifecycle.defer('mail', () => mailer.stop());
   return { ok: true, value: mailer };
-}
-
-async function openAll(
-  config: Config,
-  log: Log,
-  lifecycle: Lifecycle,
-  onLost: (detail: string) => void,
-): Promise<Outcome<Pick<Deps, 'dataDir' | 'dbs' | 'reserved'>>> {
-  const opened = await openDatabases(config, log, 'start', onLost);
-  if (!opened.ok) return opened;
-  const { dataDir, stop } = opened.value;
-  lifecycle.defer('databases', stop);
-  const unready = await prepareSchemas(opened.value, config.services, config.shouldMigrate, log);
-  if (unready) return { ok: false, fault: unready };
-  forgetOwners(config);
-  const pools = await connectAll(opened.value.urls, config, log, lifecycle);
-  return pools.ok ? { ok: true, value: { dataDir, ...pools.value } } : pools;
-}
-
-/**
- * Commits wait briefly for a wallet that another transaction has locked, and go on without it. Their
- * transactions are never idle for long: those of a daemon that was stopped let go of their wallets.
- */
-function poolOf(pool: 'dbs' | 'reserved', name: ServiceName): PoolOptions {
-  if (pool === 'dbs') return { maxConnections: 10 };
-  return name === 'wallet'
-    ? { maxConnections: 6, isByKey: true, lockTimeoutMs: 250, idleInTransactionMs: 5_000 }
-    : { maxConnections: 5, isByKey: true };
-}
-
-async function connectAll(
-  urls: Databases['urls'],
-  config: Config,
-  log: Log,
-  lifecycle: Lifecycle,
-): Promise<Outcome<Pick<Deps, 'dbs' | 'reserved'>>> {
-  const pools: Record<'dbs' | 'reserved', Partial<Record<ServiceName, Db>>> = {
-    dbs: {},
-    reserved: {},
-  };
-  for (const pool of ['dbs', 'reserved'] as const) {
-    for (const name of config.services) {
-      const url = urls[name]?.url;
-      if (url === undefined) throw new Error(`no database for ${name}`);
-      const connected = await connectDatabase(name, url, config, log, poolOf(pool, name));
-      if (!connected.ok) return connected;
-      pools[pool][name] = connected.value;
-      lifecycle.defer(`database ${name}`, () => connected.value.close());
-    }
-  }
-  return { ok: true, value: pools };
 }

@@ -1,5 +1,3 @@
-import { userInfo } from 'node:os';
-
 import type { z } from 'zod';
 
 import { isOperation, operations, type Operation } from '../core/operations.ts';
@@ -11,6 +9,8 @@ import {
   type DatabaseUrls,
   type OwnerSetting,
 } from './database-settings.ts';
+import { findHome, type Home } from './host/home.ts';
+import { addressesOf, findPeerContradictions, type PeerAddresses } from './peer-settings.ts';
 import type { LogLevel } from './platform/log.ts';
 import {
   isLoopback,
@@ -20,7 +20,6 @@ import {
   settings,
   type HostPort,
   type Parsed,
-  type PeerAddress,
   type RawConfig,
   type ServiceName,
   type SettingName,
@@ -32,14 +31,17 @@ export type Config = {
   readonly services: readonly ServiceName[];
   /** Undefined: the embedded Postgres in `dataDir`. */
   readonly databases: Readonly<Partial<Record<ServiceName, DatabaseUrls>>> | undefined;
+  /** For each hosted service, at most. */
+  readonly databaseConnections: number;
   /** Settings that hold the URL of a database's owner. */
   readonly ownerSettings: readonly OwnerSetting[];
   readonly dataDir: string | undefined;
-  readonly home: { readonly uid: number; readonly homeDir: string; readonly xdgDataHome?: string };
+  readonly home: Home;
   /** Undefined: `digital-wallet`, where root starts the daemon. */
   readonly user: string | undefined;
   readonly shouldMigrate: boolean;
-  readonly peerAddresses: Readonly<Partial<Record<ServiceName, PeerAddress>>>;
+  /** Of services that are not hosted here. */
+  readonly peerAddresses: PeerAddresses;
   readonly serviceCredentialFile: string | undefined;
   readonly signingKeyFile: string | undefined;
   readonly previousKeyFile: string | undefined;
@@ -144,21 +146,11 @@ function findContradictions(parsed: Parsed): string[] {
     if (isOwn && hosted.includes(name) && parsed[variable] === undefined) {
       faults.push(`${variable}: is missing, while another database URL is given`);
     }
-    const peer = `${upper}_SERVICE_URL` as const;
-    if (!hosted.includes(name) && peersOf(hosted).has(name) && parsed[peer] === undefined) {
-      faults.push(`${peer}: is missing, and WALLETD_SERVICES does not host ${name}`);
-    }
-    const address = parsed[peer];
-    const isPlain = address !== undefined && !address.hasTls && !isLoopback(address.host);
-    if (isPlain && !parsed.WALLETD_ALLOW_PLAINTEXT) {
-      faults.push(
-        `${peer}: is another machine, which is reached without TLS; write https://HOST:PORT, or set WALLETD_ALLOW_PLAINTEXT=1`,
-      );
-    }
     if (parsed[variable] === undefined && parsed[`${upper}_MIGRATION_DATABASE_URL`] !== undefined) {
       faults.push(`${upper}_MIGRATION_DATABASE_URL: is given without ${variable}`);
     }
   }
+  faults.push(...findPeerContradictions(parsed));
   const isSplit = hosted.includes('wallet') !== hosted.includes('statement');
   if (isSplit && parsed.RABBITMQ_URL === undefined) {
     faults.push(
@@ -220,17 +212,11 @@ function findTlsContradictions(parsed: Parsed): string[] {
   return faults;
 }
 
-/** Which services the hosted ones call: everybody asks auth, statement asks wallet. */
-function peersOf(hosted: readonly ServiceName[]): ReadonlySet<ServiceName> {
-  return new Set(hosted.includes('statement') ? ['auth', 'wallet'] : ['auth']);
-}
-
 function toConfig(parsed: Parsed, xdgDataHome: string | undefined): Config {
   const isOwn = usesOwnDatabases(parsed);
   // Open to try it out only where nobody else can come in: our own database, and loopback. Even then
   // a proxy may forward requests of others, which do not count as local.
   const isOpen = !isOwn && isLoopback(parsed.WALLETD_LISTEN.host);
-  const { uid, homedir } = userInfo();
   const asked = parsed.SELF_SERVICE_OPERATIONS;
   const closed = asked.length > 0 ? asked : listOf(closedOperations);
   const local = isOpen && asked.length === 0 ? [...operations] : closed;
@@ -238,16 +224,13 @@ function toConfig(parsed: Parsed, xdgDataHome: string | undefined): Config {
     listen: parsed.WALLETD_LISTEN,
     services: parsed.WALLETD_SERVICES,
     databases: isOwn ? databasesOf(parsed) : undefined,
+    databaseConnections: parsed.DATABASE_CONNECTIONS,
     ownerSettings: ownersIn(parsed),
     dataDir: parsed.WALLETD_DATA_DIR,
-    home: { uid, homeDir: homedir, ...(xdgDataHome ? { xdgDataHome } : {}) },
+    home: { ...findHome(), ...(xdgDataHome ? { xdgDataHome } : {}) },
     user: parsed.WALLETD_USER,
     shouldMigrate: shouldMigrate(parsed),
-    peerAddresses: {
-      ...(parsed.AUTH_SERVICE_URL ? { auth: parsed.AUTH_SERVICE_URL } : {}),
-      ...(parsed.WALLET_SERVICE_URL ? { wallet: parsed.WALLET_SERVICE_URL } : {}),
-      ...(parsed.STATEMENT_SERVICE_URL ? { statement: parsed.STATEMENT_SERVICE_URL } : {}),
-    },
+    peerAddresses: addressesOf(parsed),
     serviceCredentialFile: parsed.WALLETD_SERVICE_CREDENTIAL_FILE,
     signingKeyFile: parsed.AUTH_SIGNING_KEY_FILE,
     previousKeyFile: parsed.AUTH_PREVIOUS_KEY_FILE,

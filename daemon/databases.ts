@@ -3,15 +3,16 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 import type { Config } from './config.ts';
+import { explainDbError, urlSetting } from './database-faults.ts';
 import type { DatabaseUrls } from './database-settings.ts';
 import { serviceNames, type ServiceName } from './settings.ts';
+import { embeddedConnections } from './connection-limits.ts';
 import { attachEmbedded, defaultDataDir, startEmbedded } from './embedded/index.ts';
 import type { Fault, Outcome } from './fault.ts';
 import { chooseAccount } from './host/account.ts';
-import { findConnectionFault } from './platform/db-connection/connection-fault.ts';
-import { findStateFault } from './platform/db-connection/state-faults.ts';
 import { parseDatabaseUrl } from './platform/db-connection/database-url.ts';
 import { createDb, type Db, type DbOptions } from './platform/db.ts';
+import { untilAborted } from './platform/abort.ts';
 import { findUnsafeSettings } from './platform/db-checks.ts';
 import type { Log } from './platform/log.ts';
 import { checkSchema, migrate } from './platform/migrate.ts';
@@ -25,13 +26,15 @@ export type Databases = {
 
 /**
  * The databases to work with: those configured, or the embedded Postgres. `start` is for the
- * daemon, which owns the embedded server; `attach` for commands beside it.
+ * daemon, which owns the embedded server; `attach` for commands beside it. Rejects, with nothing left
+ * running, once the signal is aborted.
  */
 export async function openDatabases(
   config: Config,
   log: Log,
   mode: 'start' | 'attach',
-  onLost: (detail: string) => void,
+  signal: AbortSignal,
+  onLost: (detail: string) => void = () => undefined,
 ): Promise<Outcome<Databases>> {
   if (config.databases) {
     const value = { urls: config.databases, dataDir: undefined, stop: () => Promise.resolve() };
@@ -39,10 +42,12 @@ export async function openDatabases(
   }
   const account = await chooseAccount(config);
   if (!account.ok) return account;
+  const folder = config.dataDir ?? defaultDataDir(config.home);
+  if (folder === undefined) return noHome(config.home.uid);
   const options = {
-    dataDir: config.dataDir ?? defaultDataDir(config.home),
-    log,
+    ...{ dataDir: folder, log, signal },
     onUnexpectedExit: onLost,
+    extraSettings: { max_connections: String(embeddedConnections(config)) },
     ...(account.value ? { runAs: account.value } : {}),
   };
   const opened = await (mode === 'start' ? startEmbedded(options) : attachEmbedded(options));
@@ -63,21 +68,25 @@ export async function prepareSchemas(
   names: readonly ServiceName[],
   shouldMigrate: boolean,
   log: Log,
+  signal?: AbortSignal,
 ): Promise<Fault | undefined> {
   for (const name of names) {
     const urls = databases.urls[name];
     if (!urls) continue;
     const folder = join(migrationsRoot(), name);
     const { url, ownerUrl } = urls;
-    const options = { ownerUrl, folder, runtimeRole: roleOf(url), log };
+    const options = { ownerUrl, folder, runtimeRole: roleOf(url), signal, log };
+    if (shouldMigrate && options.runtimeRole === '') return noRole(name);
     if (shouldMigrate && roleOf(ownerUrl) === options.runtimeRole) return sameRole(name);
     try {
-      const outcome = shouldMigrate ? await migrate(options) : await checkSchema({ url, folder });
+      const checking = () => untilAborted(signal, checkSchema({ url, folder }));
+      const outcome = await (shouldMigrate ? migrate(options) : checking());
       if (!outcome.ok)
         return { fault: `the ${name} database: ${outcome.fault}`, hint: outcome.hint };
     } catch (err) {
+      signal?.throwIfAborted();
       log.debug({ err }, 'schema not prepared');
-      return unusable(name, err);
+      return explainDbError(name, err, urlSetting(name, shouldMigrate && ownerUrl !== url));
     }
   }
   return undefined;
@@ -100,7 +109,8 @@ export async function connectDatabase(
     unsafe = await db.read(findUnsafeSettings);
   } catch (err) {
     await db?.close();
-    return { ok: false, fault: unusable(name, err) };
+    pool.signal?.throwIfAborted();
+    return { ok: false, fault: explainDbError(name, err) };
   }
   if (unsafe.length === 0 || config.isUnsafeDurabilityAllowed) return { ok: true, value: db };
   await db.close();
@@ -138,17 +148,6 @@ function migrationsRoot(): string {
   }
 }
 
-function unusable(name: ServiceName, err: unknown): Fault {
-  const known = findConnectionFault(err);
-  return {
-    fault: `the ${name} database cannot be used: ${known?.fault ?? explain(err)}`,
-    hint:
-      known?.hint ??
-      findStateFault(err)?.hint ??
-      `see that the server runs and that ${name.toUpperCase()}_DATABASE_URL is right`,
-  };
-}
-
 /** The rights of the role that works are taken away and given again: an owner would lose its own. */
 const sameRole = (name: ServiceName): Fault => ({
   fault: `the ${name} database has one role for both the daemon's work and the migrations`,
@@ -157,13 +156,20 @@ const sameRole = (name: ServiceName): Fault => ({
     `the owner for ${name.toUpperCase()}_MIGRATION_DATABASE_URL`,
 });
 
+const noRole = (name: ServiceName): Fault => ({
+  fault: `${urlSetting(name)}: names no role, and the migrations give the rights to one`,
+  hint: 'write it as postgres://ROLE:PASSWORD@HOST/DATABASE',
+});
+
+const noHome = (uid: number): Outcome<never> => ({
+  ok: false,
+  fault: {
+    fault: `there is no folder for the data: the user with id ${uid} has no home folder on this host`,
+    hint: 'name a folder with WALLETD_DATA_DIR, or use a Postgres of your own (AUTH_DATABASE_URL and so on)',
+  },
+});
+
 function roleOf(url: string): string {
   const parsed = parseDatabaseUrl(url);
   return parsed.ok ? (parsed.value.user ?? '') : '';
-}
-
-function explain(err: unknown): string {
-  if (!(err instanceof Error)) return String(err);
-  const cause = err.cause instanceof Error ? `: ${err.cause.message}` : '';
-  return (err.message || ('code' in err ? String(err.code) : err.name)) + cause;
 }

@@ -11,6 +11,14 @@ it('a daemon is ready while it hears the feed of revocations, and not once it dr
     revocations: { isFresh: () => state.isFresh },
   });
   expect(readiness.isReady()).toBe(false);
+  expect(readiness.findTrouble()).toBeUndefined();
+  state.isFresh = true;
+  readiness.look();
+  // The start is not over.
+  expect(readiness.isReady()).toBe(false);
+  state.isFresh = false;
+  readiness.begin();
+  expect(readiness.isReady()).toBe(false);
   expect(readiness.findTrouble()).toMatch(/feed of revocations/);
   state.isFresh = true;
   readiness.look();

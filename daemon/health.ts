@@ -4,7 +4,9 @@ import type { Revocations } from './platform/revocations.ts';
 
 export type Readiness = {
   isReady(): boolean;
-  /** Why it is not, unless the drain has begun. */
+  /** Ready from now on, while revocations are heard: the start is over. */
+  begin(): void;
+  /** Why it is not, unless it has not begun or the drain has. */
   findTrouble(): string | undefined;
   /** Looks now, and not only at the next of its turns. */
   look(): void;
@@ -28,7 +30,7 @@ export function watchReadiness({
   readonly broker: Pick<Broker, 'findTrouble'>;
   readonly revocations: Pick<Revocations, 'isFresh'>;
 }): Readiness {
-  let isServing = true;
+  let isServing = false;
   let isTold: boolean | undefined;
   const isReady = (): boolean => isServing && revocations.isFresh();
   const tell = (): void => {
@@ -44,6 +46,10 @@ export function watchReadiness({
   const timer = setInterval(look, watchEveryMs);
   return {
     isReady,
+    begin: () => {
+      isServing = true;
+      tell();
+    },
     findTrouble: () =>
       !isServing || revocations.isFresh()
         ? undefined

@@ -1,22 +1,28 @@
 import type { JSONWebKeySet } from 'jose';
 
 import { isOperation } from '../core/operations.ts';
-import { refuse, succeed, type Result } from '../core/reasons.ts';
+import { refuse, succeed, type Reason, type Rejection, type Result } from '../core/reasons.ts';
 import { roles } from '../core/roles.ts';
 import { isApiKeyScope } from '../core/scopes.ts';
-import { AuthServiceClient } from '../protos/gen/digitalwallet/auth/v1/auth.ts';
-import { WalletServiceClient } from '../protos/gen/digitalwallet/wallet/v1/wallet.ts';
+import {
+  AuthServiceService,
+  GetJwksRequest,
+  ListRevocationsRequest,
+  ResolveUsersRequest,
+  ValidateTokenRequest,
+} from '../protos/gen/digitalwallet/auth/v1/auth.ts';
+import {
+  GetBalanceRequest,
+  StreamLedgerRequest,
+  WalletServiceService,
+} from '../protos/gen/digitalwallet/wallet/v1/wallet.ts';
 import { keyWithoutTotp } from './platform/access.ts';
 import type { VerifiedKey } from './platform/api-keys.ts';
-import {
-  createPeerClient,
-  readPeerFailure,
-  type PeerClient,
-  type PeerTls,
-} from './platform/grpc/client.ts';
+import type { Caller } from './platform/grpc/caller/caller.ts';
 import { createHold } from './platform/hold.ts';
 import type { Revocation, RevocationFeed } from './platform/revocations.ts';
 
+const defaultTimeoutMs = 5_000;
 /** Several tries must fit into the 5 s after which nobody is let in any more. */
 const feedTimeoutMs = 1_500;
 
@@ -26,16 +32,28 @@ const revocationKinds = {
   apiKeyId: 'api-key',
 } as const satisfies Record<string, Revocation['kind']>;
 
-/** The auth service as the others see it. `address` is asked for at the first call. */
-export function createAuthPeer(address: () => string, credential: string, tls?: PeerTls) {
-  const client = createPeerClient(AuthServiceClient, address, credential, tls);
-  // On a connection of its own: whatever waits on the other one, the feed does not wait behind it.
-  const feedClient = createPeerClient(AuthServiceClient, address, credential, tls, {
-    isApart: true,
-  });
+const within = (timeoutMs = defaultTimeoutMs) => ({ deadlineMs: performance.now() + timeoutMs });
+
+/** The answer; rejects where there is none. */
+async function take<T>(asked: Promise<Result<T>>): Promise<T> {
+  const result = await asked;
+  if (!result.ok) throw toError(result.rejection);
+  return result.value;
+}
+
+/** Not what `findHeld` reads: what a peer refuses us is no answer to who asked us. */
+const toError = ({ reason, message }: Rejection): Error => new Error(`${reason}: ${message}`);
+
+/**
+ * The auth service as the others see it, by a caller that is one of our own services. `feedCaller`: for
+ * the feed of revocations, which waits behind nothing else where it has a connection of its own.
+ */
+export function createAuthPeer(caller: Caller, feedCaller = caller) {
+  const { listRevocations, getJwks, resolveUsers } = AuthServiceService;
   const feed: RevocationFeed = async (sinceMs, pageToken) => {
-    const request = { since: sinceMs === undefined ? undefined : new Date(sinceMs), pageToken };
-    const answer = await feedClient.call((c) => c.listRevocations, request, feedTimeoutMs);
+    const since = sinceMs === undefined ? undefined : new Date(sinceMs);
+    const request = ListRevocationsRequest.fromPartial({ since, pageToken });
+    const answer = await take(feedCaller.call(listRevocations, request, within(feedTimeoutMs)));
     return {
       nextPageToken: answer.nextPageToken,
       asOfMs: answer.asOf?.getTime() ?? 0,
@@ -54,26 +72,25 @@ export function createAuthPeer(address: () => string, credential: string, tls?: 
   return {
     feed,
     fetchJwks: async () => {
-      const { jwksJson } = await client.call((c) => c.getJwks, {});
+      const request = GetJwksRequest.fromPartial({});
+      const { jwksJson } = await take(caller.call(getJwks, request, within()));
       return JSON.parse(jwksJson) as JSONWebKeySet;
     },
     findUsers: async (userIds: readonly string[]) => {
-      const request = { userIds: [...userIds], emails: [] };
-      const { users } = await client.call((c) => c.resolveUsers, request);
+      const request = ResolveUsersRequest.fromPartial({ userIds: [...userIds] });
+      const { users } = await take(caller.call(resolveUsers, request, within()));
       return new Set(users.map((user) => user.id));
     },
-    findUser: (userId: string) => findUser(client, userId),
-    verifyKey: (secret: string) => verifyKey(client, secret),
-    close: () => {
-      client.close();
-      feedClient.close();
-    },
+    findUser: (userId: string) => findUser(caller, userId),
+    verifyKey: (secret: string) => verifyKey(caller, secret),
   };
 }
 
 /** One user; undefined if there is none. Rejects if the auth service is out of reach. */
-async function findUser(client: PeerClient<AuthServiceClient>, userId: string) {
-  const { users } = await client.call((c) => c.resolveUsers, { userIds: [userId], emails: [] });
+async function findUser(caller: Caller, userId: string) {
+  const request = ResolveUsersRequest.fromPartial({ userIds: [userId] });
+  const { resolveUsers } = AuthServiceService;
+  const { users } = await take(caller.call(resolveUsers, request, within()));
   const user = users[0];
   const role = user && roles.find((_name, i) => user.role === i + 1);
   if (!user || !role) return undefined;
@@ -82,37 +99,45 @@ async function findUser(client: PeerClient<AuthServiceClient>, userId: string) {
 }
 
 /** What the auth service says of an API key. */
-async function verifyKey(
-  client: PeerClient<AuthServiceClient>,
-  secret: string,
-): Promise<Result<VerifiedKey>> {
-  try {
-    const answer = await client.call((c) => c.validateToken, { accessToken: secret });
-    const { apiKey, userId } = answer;
-    const role = roles.find((_name, i) => answer.role === i + 1);
-    if (!apiKey || !role) return refuse('TOKEN_INVALID', 'the API key is not one of ours');
-    return succeed({
-      keyId: apiKey.id,
-      userId,
-      role,
-      scopes: apiKey.scopes.filter(isApiKeyScope),
-      walletId: apiKey.walletId,
-      operations: apiKey.operations.filter(isOperation),
-      expiresAtMs: apiKey.expiresAt?.getTime() ?? 0,
-      hasOwnerTotp: answer.totpEnabled,
-    });
-  } catch (err) {
-    const { reason } = readPeerFailure(err);
-    if (reason === 'TOKEN_INVALID') return refuse(reason, 'the API key is not valid');
-    if (reason === 'TOKEN_EXPIRED') return refuse(reason, 'the API key has expired: make another');
-    if (reason === 'TOKEN_REVOKED') return refuse(reason, 'the API key has been revoked');
-    if (reason === 'TOTP_ENROLMENT_REQUIRED') return keyWithoutTotp;
-    return refuse(
-      'AUTH_UNAVAILABLE',
-      'credentials cannot be checked now: the auth service is away',
-    );
+async function verifyKey(caller: Caller, secret: string): Promise<Result<VerifiedKey>> {
+  const { validateToken } = AuthServiceService;
+  const request = ValidateTokenRequest.fromPartial({ accessToken: secret });
+  const answer = await caller.call(validateToken, request, within());
+  if (!answer.ok) return refuseKey(answer.rejection.reason);
+  const { apiKey, userId, role: wireRole, totpEnabled: hasOwnerTotp } = answer.value;
+  const role = roles.find((_name, i) => wireRole === i + 1);
+  if (!apiKey || !role) return refuse('TOKEN_INVALID', 'the API key is not one of ours');
+  return succeed({
+    keyId: apiKey.id,
+    userId,
+    role,
+    scopes: apiKey.scopes.filter(isApiKeyScope),
+    walletId: apiKey.walletId,
+    operations: apiKey.operations.filter(isOperation),
+    expiresAtMs: apiKey.expiresAt?.getTime() ?? 0,
+    hasOwnerTotp,
+  });
+}
+
+function refuseKey(reason: Reason): Result<never> {
+  switch (reason) {
+    case 'TOKEN_INVALID':
+      return refuse(reason, 'the API key is not valid');
+    case 'TOKEN_EXPIRED':
+      return refuse(reason, 'the API key has expired: make another');
+    case 'TOKEN_REVOKED':
+      return refuse(reason, 'the API key has been revoked');
+    case 'TOTP_ENROLMENT_REQUIRED':
+      return keyWithoutTotp;
+    default:
+      return refuse(
+        'AUTH_UNAVAILABLE',
+        'credentials cannot be checked now: the auth service is away',
+      );
   }
 }
+
+const headTimeoutMs = 1_500;
 
 /** What the wallet service refuses for one wallet, while it answers for the others. */
 const walletRefusals: ReadonlyMap<string | undefined, Result<never>> = new Map([
@@ -126,29 +151,32 @@ const walletRefusals: ReadonlyMap<string | undefined, Result<never>> = new Map([
   ['WALLET_BUSY', refuse('WALLET_BUSY', 'another transaction has the wallet locked: try again')],
 ]);
 
-/** The wallet service as the statement service sees it. */
-export function createWalletPeer(address: () => string, credential: string, tls?: PeerTls) {
-  const client = createPeerClient(WalletServiceClient, address, credential, tls);
+/** The wallet service as the statement service sees it, by a caller that is one of our own services. */
+export function createWalletPeer(caller: Caller) {
   return {
-    readHead: async (userId: string, currency: string) => {
-      try {
-        const request = { userId, currency, at: undefined };
-        const { wallet, asOf } = await client.call((c) => c.getBalance, request, 1_500);
+    readHead: async (userId: string, currency: string, alsoSeq?: bigint) => {
+      const request = GetBalanceRequest.fromPartial({ userId, currency, hashOfSeq: alsoSeq });
+      const { getBalance } = WalletServiceService;
+      const answer = await caller.call(getBalance, request, within(headTimeoutMs));
+      if (answer.ok) {
+        const { wallet, asOf, hashOfSeq } = answer.value;
+        const also =
+          alsoSeq === undefined || !hashOfSeq
+            ? undefined
+            : { seq: alsoSeq, hash: Buffer.from(hashOfSeq).toString('hex') };
         const hash = wallet?.lastHash && Buffer.from(wallet.lastHash).toString('hex');
-        return succeed({ seq: wallet?.seq ?? 0n, hash, asOfMs: asOf?.getTime() ?? 0 });
-      } catch (err) {
-        const { reason, cause } = readPeerFailure(err);
-        if (reason === 'USER_NOT_FOUND') {
-          return refuse(reason, `there is no user ${userId}`, { field: 'user_id', userId });
-        }
-        const ofWallet = walletRefusals.get(reason);
-        if (!ofWallet) throw cause;
-        return ofWallet;
+        return succeed({ seq: wallet?.seq ?? 0n, hash, asOfMs: asOf?.getTime() ?? 0, also });
       }
+      const { reason } = answer.rejection;
+      if (reason === 'USER_NOT_FOUND') {
+        return refuse(reason, `there is no user ${userId}`, { field: 'user_id', userId });
+      }
+      const ofWallet = walletRefusals.get(reason);
+      if (!ofWallet) throw toError(answer.rejection);
+      return ofWallet;
     },
     readLedger: (walletId: string | undefined, after: LedgerPlace) =>
-      readLedger(client, walletId, after),
-    close: () => client.close(),
+      readLedger(caller, walletId, after),
   };
 }
 
@@ -159,16 +187,14 @@ type LedgerPlace = { readonly walletId: string; readonly seq: bigint };
 const maxStreamFailures = 5;
 
 /** The ledger after a place, of one wallet or all; a stream that breaks off is gone on with. */
-async function* readLedger(
-  client: PeerClient<WalletServiceClient>,
-  walletId: string | undefined,
-  start: LedgerPlace,
-) {
+async function* readLedger(caller: Caller, walletId: string | undefined, start: LedgerPlace) {
   let after = start;
   for (let failures = 0; ;) {
-    const request = { walletId, afterWalletId: after.walletId, afterSeq: after.seq };
+    const place = { walletId, afterWalletId: after.walletId, afterSeq: after.seq };
+    const request = StreamLedgerRequest.fromPartial(place);
     try {
-      for await (const { transactions } of client.stream((c) => c.streamLedger, request)) {
+      const { streamLedger } = WalletServiceService;
+      for await (const { transactions } of caller.stream(streamLedger, request)) {
         const last = transactions.at(-1);
         if (!last) continue;
         yield transactions;
@@ -180,7 +206,7 @@ async function* readLedger(
       failures += 1;
       const message = 'the wallet service is out of reach: try again';
       const rejection = { reason: 'WALLET_UNAVAILABLE', message, metadata: {} } as const;
-      if (failures > maxStreamFailures) throw createHold(rejection, readPeerFailure(err).cause);
+      if (failures > maxStreamFailures) throw createHold(rejection, err);
       await new Promise((resolve) => setTimeout(resolve, 200 * 2 ** failures));
     }
   }

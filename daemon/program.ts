@@ -1,12 +1,14 @@
-import { text as readText } from 'node:stream/consumers';
-
 import { Command, CommanderError, Option } from 'commander';
 
 import { roles } from '../core/roles.ts';
 import { stripControls } from '../core/text.ts';
 import packageJson from '../package.json' with { type: 'json' };
+import { checkConfig } from './commands/config-check.ts';
+import { explainFailure } from './commands/explain-failure.ts';
+import type { HostRun } from './commands/host-run.ts';
 import { migrateAll } from './commands/migrate.ts';
-import { printFault, say } from './commands/print.ts';
+import { printFault, say, writeStdout } from './commands/print.ts';
+import { readPassword } from './commands/read-password.ts';
 import { runDaemon } from './commands/start.ts';
 import { rebuildStatements } from './commands/statements-rebuild.ts';
 import { createUser, type NewUser } from './commands/users-create.ts';
@@ -15,22 +17,24 @@ import { resetTotp } from './commands/users-reset-totp.ts';
 import { acceptClockAhead, type AcceptOptions } from './commands/wallets-accept-clock-ahead.ts';
 import { parseConfig, readEnvironment, type Config } from './config.ts';
 import { settings, type SettingName } from './settings.ts';
-import type { Fault } from './fault.ts';
-import { findSecretReader } from './host/account.ts';
 import { createLog } from './platform/log.ts';
-import { findKeyFileFault } from './secrets.ts';
-import { findTlsFault } from './tls-files.ts';
+import { exitCodeOf, type StopSignals } from './process/stop-signals.ts';
 
 const usageExitCode = 2;
-const interruptedExitCode = 130;
 const progressEveryMs = 2_000;
 
-/** Reads the command line, runs what it asks for, and resolves to the exit code. */
-export async function createProgram(argv: readonly string[]): Promise<number> {
+/** Reads the command line, runs what it asks for, and resolves to the exit code. Never rejects. */
+export async function createProgram(argv: readonly string[], stop: StopSignals): Promise<number> {
   let exitCode = 0;
+  let log = createLog('warn');
+  process.on('uncaughtException', (err) => {
+    log.fatal({ err }, 'uncaught error: the process stops');
+    stop.ask(err.message);
+  });
   const program = new Command('walletd')
     .description('The digital wallet: auth, wallet and statement services on gRPC.')
     .version(packageJson.version)
+    .configureOutput({ writeOut: writeStdout, writeErr: (text) => say(text.trimEnd()) })
     .exitOverride();
   for (const [name, [help, fallback]] of Object.entries(settings)) {
     const text = `${help} (${name}${fallback === '' ? '' : `, default ${fallback}`})`;
@@ -40,9 +44,14 @@ export async function createProgram(argv: readonly string[]): Promise<number> {
     (run, scope) =>
     async (...rest) => {
       const config = configure(program, scope);
-      exitCode = config ? await run(config, ...rest) : usageExitCode;
+      if (!config) {
+        exitCode = usageExitCode;
+        return;
+      }
+      log = createLog(config.logLevel);
+      exitCode = await run({ config, log: quietLog(config), signal: stop.signal }, ...rest);
     };
-  const startDaemon = withConfig((config) => runDaemon(config, createLog(config.logLevel)));
+  const startDaemon = withConfig(({ config }) => runDaemon(config, log, stop));
 
   // A word that is no command comes here, as an argument of the default.
   program
@@ -63,21 +72,19 @@ export async function createProgram(argv: readonly string[]): Promise<number> {
     .command('check')
     .description('list every fault of the configuration, and start nothing')
     .action(
-      withConfig(async (config) => {
-        const fault = await findFileFault(config);
-        if (fault) {
-          printFault(fault);
-          return usageExitCode;
-        }
+      withConfig(async ({ config }) => {
+        const faults = await checkConfig(config);
+        faults.forEach(printFault);
+        if (faults.length > 0) return usageExitCode;
         say('walletd: the configuration is in order');
         return 0;
       }),
     );
-  addHostCommands(program, withConfig);
+  addHostCommands(program, withConfig, stop);
   try {
     await program.parseAsync(argv, { from: 'user' });
   } catch (err) {
-    if (!(err instanceof CommanderError)) throw err;
+    if (!(err instanceof CommanderError)) return explainFailure(err, stop, log);
     return err.exitCode === 0 ? 0 : usageExitCode;
   }
   return exitCode;
@@ -85,12 +92,12 @@ export async function createProgram(argv: readonly string[]): Promise<number> {
 
 /** An action that has a valid configuration, or does not run. */
 type WithConfig = <A extends unknown[]>(
-  run: (config: Config, ...rest: A) => Promise<number>,
+  run: (host: HostRun, ...rest: A) => Promise<number>,
   scope?: 'databases',
 ) => (...rest: A) => Promise<void>;
 
 /** Commands for whoever is on the host, beside a running daemon or without one. */
-function addHostCommands(program: Command, withConfig: WithConfig): void {
+function addHostCommands(program: Command, withConfig: WithConfig, stop: StopSignals): void {
   const users = program.command('users').description('accounts, on this host');
   users
     .command('create')
@@ -101,7 +108,7 @@ function addHostCommands(program: Command, withConfig: WithConfig): void {
         .choices(roles)
         .makeOptionMandatory(),
     )
-    .action(withConfig(runUsersCreate));
+    .action(withConfig((run, options: CreateOptions) => runUsersCreate(run, options, stop)));
   users
     .command('reset-password')
     .description(
@@ -109,7 +116,7 @@ function addHostCommands(program: Command, withConfig: WithConfig): void {
     )
     .requiredOption('--email <email>', 'whose password (required)')
     .option('--keep-api-keys', 'let the API keys of the account go on')
-    .action(withConfig(runResetPassword));
+    .action(withConfig((run, options: ResetOptions) => runResetPassword(run, options, stop)));
   users
     .command('reset-totp')
     .description('remove the second factor of an account; ends all sign-ins')
@@ -129,11 +136,7 @@ function addHostCommands(program: Command, withConfig: WithConfig): void {
     .option('--all', 'every wallet that is ahead, instead of one')
     .requiredOption('--note <text>', 'why, for the audit log (required)')
     .option('--dry-run', 'say which wallets are ahead, and change nothing')
-    .action(
-      withConfig((config, options: AcceptOptions) =>
-        acceptClockAhead(config, options, quietLog(config)),
-      ),
-    );
+    .action(withConfig((run, options: AcceptOptions) => acceptClockAhead(run, options)));
   program
     .command('statements')
     .description('the statement database, on this host')
@@ -141,14 +144,6 @@ function addHostCommands(program: Command, withConfig: WithConfig): void {
     .description('make the statement lines equal to the ledger, while everything goes on')
     .option('--wallet <id>', 'of this wallet only')
     .action(withConfig(runStatementsRebuild));
-}
-
-/** What is wrong with the files that the configuration names. */
-async function findFileFault(config: Config): Promise<Fault | undefined> {
-  const reader = await findSecretReader(config);
-  return (
-    (await findTlsFault(config.tlsFiles, { reader })) ?? (await findKeyFileFault(config, reader))
-  );
 }
 
 /** `WALLETD_LISTEN` is `--listen`, `LOG_LEVEL` is `--log-level`. */
@@ -177,34 +172,42 @@ function configure(program: Command, scope?: 'databases'): Config | undefined {
   return undefined;
 }
 
-async function runMigrate(config: Config): Promise<number> {
-  const fault = await migrateAll(config, createLog(config.logLevel));
+async function runMigrate({ config, signal }: HostRun): Promise<number> {
+  const fault = await migrateAll({ config, log: createLog(config.logLevel), signal });
   if (fault) return printFault(fault);
   say('walletd: the schemas are up to date');
   return 0;
 }
 
+type CreateOptions = Pick<NewUser, 'email' | 'role'>;
+
 async function runUsersCreate(
-  config: Config,
-  options: Pick<NewUser, 'email' | 'role'>,
+  run: HostRun,
+  options: CreateOptions,
+  stop: StopSignals,
 ): Promise<number> {
-  const password = await readPassword();
-  if (password === undefined) return interruptedExitCode;
-  const created = await createUser(config, { ...options, password }, quietLog(config));
+  const password = await readPassword(stop.signal);
+  if (!password.ok) return printFault(password.fault);
+  if (password.value === undefined) return brokenOff(stop);
+  const created = await createUser(run, { ...options, password: password.value });
   if (!created.ok) return printFault(created.fault);
   const { id, email, role } = created.value;
   say(`walletd: created ${role} ${email} (${id})`);
   return 0;
 }
 
+type ResetOptions = { readonly email: string; readonly keepApiKeys?: boolean };
+
 async function runResetPassword(
-  config: Config,
-  { email, keepApiKeys }: { readonly email: string; readonly keepApiKeys?: boolean },
+  run: HostRun,
+  { email, keepApiKeys }: ResetOptions,
+  stop: StopSignals,
 ): Promise<number> {
-  const password = await readPassword();
-  if (password === undefined) return interruptedExitCode;
-  const account = { email, password, keepApiKeys: keepApiKeys === true };
-  const reset = await resetPassword(config, account, quietLog(config));
+  const password = await readPassword(stop.signal);
+  if (!password.ok) return printFault(password.fault);
+  if (password.value === undefined) return brokenOff(stop);
+  const account = { email, password: password.value, keepApiKeys: keepApiKeys === true };
+  const reset = await resetPassword(run, account);
   if (!reset.ok) return printFault(reset.fault);
   const { user, endedSessions, endedApiKeys, keptApiKeys } = reset.value;
   say(
@@ -218,8 +221,14 @@ async function runResetPassword(
   return 0;
 }
 
-async function runResetTotp(config: Config, account: { readonly email: string }): Promise<number> {
-  const reset = await resetTotp(config, account, quietLog(config));
+/** The password was not given: by Ctrl-C, which the prompt takes itself, or by a signal. */
+function brokenOff(stop: StopSignals): number {
+  say('walletd: interrupted: nothing was changed');
+  return exitCodeOf[stop.findName() ?? 'SIGINT'];
+}
+
+async function runResetTotp(run: HostRun, account: { readonly email: string }): Promise<number> {
+  const reset = await resetTotp(run, account);
   if (!reset.ok) return printFault(reset.fault);
   const { user, endedSessions } = reset.value;
   const ended = `sign-ins ended: ${endedSessions}`;
@@ -229,7 +238,7 @@ async function runResetTotp(config: Config, account: { readonly email: string })
 
 /** A command says itself what it did. */
 const quietLog = (config: Config) =>
-  createLog(config.logLevel === 'info' ? 'warn' : config.logLevel);
+  createLog(config.logLevel === 'info' ? 'error' : config.logLevel);
 
 /** Says that there is no such command. */
 function refuseCommand(program: Command, name: string): number {
@@ -239,11 +248,11 @@ function refuseCommand(program: Command, name: string): number {
   return usageExitCode;
 }
 
-async function runStatementsRebuild(config: Config, options: { wallet?: string }): Promise<number> {
+async function runStatementsRebuild(run: HostRun, options: { wallet?: string }): Promise<number> {
   const tell = ({ wallets, lines, repaired }: Record<'wallets' | 'lines' | 'repaired', number>) =>
     `${lines} lines of ${wallets} wallets compared, ${repaired} put right`;
   let toldAt = performance.now();
-  const done = await rebuildStatements(config, options.wallet, quietLog(config), (progress) => {
+  const done = await rebuildStatements(run, options.wallet, (progress) => {
     if (performance.now() - toldAt < progressEveryMs) return;
     toldAt = performance.now();
     say(`walletd: ${tell(progress)} so far`);
@@ -251,23 +260,4 @@ async function runStatementsRebuild(config: Config, options: { wallet?: string }
   if (!done.ok) return printFault(done.fault);
   say(`walletd: ${tell(done.value)}`);
   return 0;
-}
-
-/** From standard input; at a terminal it is asked for, twice. Undefined if that was broken off. */
-async function readPassword(): Promise<string | undefined> {
-  if (!process.stdin.isTTY) return (await readText(process.stdin)).replace(/\r?\n$/, '');
-  const { default: inquirer } = await import('inquirer');
-  const ask = async (message: string): Promise<string> => {
-    const prompt = { type: 'password', name: 'password', message, mask: true } as const;
-    return (await inquirer.prompt<{ password: string }>([prompt])).password;
-  };
-  try {
-    for (;;) {
-      const password = await ask('Password (12 characters or more):');
-      if (password === (await ask('The same again:'))) return password;
-      say('The two are not the same.');
-    }
-  } catch {
-    return undefined;
-  }
 }

@@ -1,11 +1,11 @@
 import type { Config } from './config.ts';
-import type { Outcome } from './fault.ts';
-import type { Account } from './host/account.ts';
-import { openOwnSocket } from './own-socket.ts';
 import { createAuthPeer, createWalletPeer } from './peers.ts';
-import type { PeerTls } from './platform/grpc/client.ts';
+import type { Caller } from './platform/grpc/caller/caller.ts';
+import { createRemoteCaller, type PeerTls } from './platform/grpc/caller/remote.ts';
+import type { GrpcServer } from './platform/grpc/server.ts';
 import type { Lifecycle } from './platform/lifecycle.ts';
-import { formatHostPort, type ServiceName } from './settings.ts';
+import type { PeerName } from './peer-settings.ts';
+import { formatHostPort } from './settings.ts';
 
 /** The services that others ask. */
 export type Peers = {
@@ -14,35 +14,64 @@ export type Peers = {
 };
 
 /**
- * The services as they see each other. Those hosted here are reached by a socket of our own:
- * whatever names the certificate has, and however many connections others hold.
+ * The services as they see each other: those hosted here by function calls, which are possible once
+ * `host` has been told of the server, and the others over gRPC.
  */
-export async function connectPeers(
+export function connectPeers(
   config: Config,
-  account: Account | null,
   credential: string,
   tls: PeerTls,
   lifecycle: Lifecycle,
-): Promise<Outcome<Peers & { readonly ownAddress: string }>> {
-  const own = await openOwnSocket(account ?? { uid: config.home.uid });
-  if (!own.ok) return own;
-  lifecycle.defer('own socket', () => own.value.remove());
-  const reach = (name: ServiceName) => reachOf(config, name, credential, tls, own.value.address);
-  const auth = createAuthPeer(...reach('auth'));
-  const wallet = createWalletPeer(...reach('wallet'));
-  lifecycle.defer('peers', () => [auth, wallet].forEach((peer) => peer.close()));
-  return { ok: true, value: { auth, wallet, ownAddress: own.value.address } };
+): Peers & { host(server: Pick<GrpcServer, 'createCaller'>): void } {
+  const hosted = createHostedCaller();
+  const callerOf = (name: PeerName, isApart = false): Caller => {
+    if (config.services.includes(name)) return hosted.caller;
+    const remote = callRemote(config, name, credential, tls, isApart);
+    lifecycle.defer(`calls to ${name}`, () => remote.close());
+    return remote;
+  };
+  return {
+    auth: createAuthPeer(callerOf('auth'), callerOf('auth', true)),
+    wallet: createWalletPeer(callerOf('wallet')),
+    host: hosted.host,
+  };
 }
 
-/** How a service is reached: by its configured address, otherwise by `ownAddress`. */
-export function reachOf(
+/**
+ * Calls to a service in another process, at its configured address; `isApart`: on a connection of
+ * their own, so that they do not wait behind others.
+ */
+export function callRemote(
   config: Config,
-  name: ServiceName,
-  credential: string,
+  name: PeerName,
+  serviceCredential: string,
   tls: PeerTls,
-  ownAddress: string,
-) {
+  isApart = false,
+): Caller {
   const peer = config.peerAddresses[name];
-  const address = peer ? formatHostPort(peer) : ownAddress;
-  return [() => address, credential, peer?.hasTls ? tls : undefined] as const;
+  const address = peer ? formatHostPort(peer) : undefined;
+  const material = peer?.hasTls ? tls : undefined;
+  return createRemoteCaller({ address, serviceCredential, tls: material, isApart });
+}
+
+/** Services are made with the callers by which they reach each other, and hosted after that. */
+export function createHostedCaller(): {
+  readonly caller: Caller;
+  host(server: Pick<GrpcServer, 'createCaller'>): void;
+} {
+  let hosted: Caller | undefined;
+  const find = (): Caller => {
+    if (!hosted) throw new Error('no service is hosted yet');
+    return hosted;
+  };
+  return {
+    caller: {
+      call: (method, request, options) => find().call(method, request, options),
+      stream: (method, request, options) => find().stream(method, request, options),
+      close: () => undefined,
+    },
+    host: (server) => {
+      hosted = server.createCaller({ kind: 'service' });
+    },
+  };
 }

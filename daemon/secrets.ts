@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto';
-import { link, readFile, unlink, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { link, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
 
 import type { SecretReader } from '../core/secret-file.ts';
-import { generateSigningKey } from './auth/index.ts';
+import { createSigningKeys, generateSigningKey } from './auth/index.ts';
 import type { Config } from './config.ts';
 import type { Fault, Outcome } from './fault.ts';
 import { findSecretReader } from './host/account.ts';
@@ -29,7 +29,8 @@ export async function readSigningKey(
   const file = config.signingKeyFile ?? (dataDir && join(dataDir, 'signing-key.pem'));
   if (file === undefined) throw new Error('no place for a signing key');
   if (config.signingKeyFile === undefined) {
-    await createKeyFile(file);
+    const fault = await createOwnKey(file);
+    if (fault) return { ok: false, fault };
   }
   return readSecret('AUTH_SIGNING_KEY_FILE', file, config);
 }
@@ -62,16 +63,51 @@ export async function findKeyFileFault(
   return undefined;
 }
 
-/** Makes the key file unless there is one; whole or not at all, whenever the process may end. */
-async function createKeyFile(file: string): Promise<void> {
-  const draft = `${file}.${randomBytes(6).toString('hex')}`;
-  await writeFile(draft, generateSigningKey(), { mode: 0o600, flag: 'wx', flush: true });
+/** Why the configured keys, which can be read, are no keys to sign with. */
+export async function findSigningFault(config: Config): Promise<Fault | undefined> {
+  if (!config.services.includes('auth') || config.signingKeyFile === undefined) return undefined;
+  const key = await readSigningKey(config, undefined);
+  const previous = await readPreviousKey(config);
+  if (!key.ok || !previous.ok) return undefined;
+  const made = await createSigningKeys(key.value, previous.value);
+  if (made.ok) return undefined;
+  const unfit = keyFault(made.key, made.problem);
+  return unfit.ok ? undefined : unfit.fault;
+}
+
+/** Why the key that is to be made in the data folder is not there. */
+async function createOwnKey(file: string): Promise<Fault | undefined> {
   try {
+    await createKeyFile(file);
+    return undefined;
+  } catch (err) {
+    const why = err instanceof Error ? err.message : String(err);
+    return {
+      fault: `the signing key cannot be made: ${why}`,
+      hint: 'see that the disk of the data folder has room and can be written, and start again',
+    };
+  }
+}
+
+/**
+ * Makes the key file unless there is one; whole or not at all, whenever the process may end. Drafts
+ * that an earlier start left, a full disk or a power cut ended it, are removed.
+ */
+async function createKeyFile(file: string): Promise<void> {
+  const [folder, name] = [dirname(file), basename(file)];
+  for (const entry of await readdir(folder)) {
+    const isDraft = entry.startsWith(`${name}.`) && /^[0-9a-f]{12}$/.test(entry.slice(-12));
+    if (isDraft) await rm(join(folder, entry), { force: true });
+  }
+  if (await stat(file).catch(() => undefined)) return;
+  const draft = `${file}.${randomBytes(6).toString('hex')}`;
+  try {
+    await writeFile(draft, generateSigningKey(), { mode: 0o600, flag: 'wx', flush: true });
     await link(draft, file);
   } catch (err) {
     if (!(err instanceof Error && 'code' in err && err.code === 'EEXIST')) throw err;
   } finally {
-    await unlink(draft);
+    await rm(draft, { force: true });
   }
 }
 

@@ -39,6 +39,8 @@ export type Deps = {
   readonly dbs: Readonly<Partial<Record<ServiceName, Db>>>;
   /** For what must go on whatever everybody does: commits, the relay, the feed of revocations. */
   readonly reserved: Readonly<Partial<Record<ServiceName, Db>>>;
+  /** For the projection alone: neither readers nor exports nor replays keep it waiting. */
+  readonly projecting: Readonly<Partial<Record<ServiceName, Db>>>;
   readonly log: Log;
   readonly broker: Broker;
   readonly auth: Peers['auth'];
@@ -123,10 +125,11 @@ export const createService: Readonly<
     }
     return { ok: true, value: wallet };
   },
-  statement: ({ config, dbs, reserved, broker, auth, wallet, mailer, log, watch }) => {
+  statement: ({ config, dbs, reserved, projecting, broker, auth, wallet, mailer, log, watch }) => {
     const statement = createStatement({
       db: dbOf(dbs, 'statement'),
       workDb: dbOf(reserved, 'statement'),
+      projectionDb: dbOf(projecting, 'statement'),
       broker,
       peers: {
         readHead: wallet.readHead,

@@ -24,6 +24,7 @@ export const settings = {
   AUTH_MIGRATION_DATABASE_URL: ['the auth database, as the role that owns it', ''],
   WALLET_MIGRATION_DATABASE_URL: ['the wallet database, likewise', ''],
   STATEMENT_MIGRATION_DATABASE_URL: ['the statement database, likewise', ''],
+  DATABASE_CONNECTIONS: ['connections that each hosted service may open to its database', '16'],
   WALLETD_MIGRATE: [
     'on or off: bring the schemas up to date at start (default off without a migration URL)',
     '',
@@ -33,7 +34,10 @@ export const settings = {
     '',
   ],
   WALLET_SERVICE_URL: ['HOST:PORT or https://HOST:PORT of the wallet service, likewise', ''],
-  STATEMENT_SERVICE_URL: ['HOST:PORT or https://HOST:PORT of the statement service, likewise', ''],
+  STATEMENT_SERVICE_URL: [
+    'unused, since no service calls statement; may be set so that one file serves all daemons',
+    '',
+  ],
   WALLETD_SERVICE_CREDENTIAL_FILE: ['a file with the secret that our services share', ''],
   AUTH_SIGNING_KEY_FILE: ['an Ed25519 key (PKCS #8, PEM) that signs access tokens', ''],
   AUTH_PREVIOUS_KEY_FILE: ['a second such key, whose tokens are believed but not made', ''],
@@ -144,10 +148,14 @@ export const schema = z.object({
   AUTH_MIGRATION_DATABASE_URL: postgresUrl,
   WALLET_MIGRATION_DATABASE_URL: postgresUrl,
   STATEMENT_MIGRATION_DATABASE_URL: postgresUrl,
+  DATABASE_CONNECTIONS: z
+    .string()
+    .regex(/^([1-9]\d{1,2}|1000)$/, 'must be a number of connections from 10 to 1000')
+    .transform(Number),
   WALLETD_MIGRATE: z.enum(['', 'on', 'off'], 'must be on or off'),
   AUTH_SERVICE_URL: peerUrl,
   WALLET_SERVICE_URL: peerUrl,
-  STATEMENT_SERVICE_URL: peerUrl,
+  STATEMENT_SERVICE_URL: z.string(),
   WALLETD_SERVICE_CREDENTIAL_FILE: optional,
   AUTH_SIGNING_KEY_FILE: optional,
   AUTH_PREVIOUS_KEY_FILE: optional,

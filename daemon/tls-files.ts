@@ -4,7 +4,7 @@ import { createSecureContext } from 'node:tls';
 import type { SecretReader } from '../core/secret-file.ts';
 import type { Fault, Outcome } from './fault.ts';
 import { findSecretFault, readWithFacts, type ReadFile } from './host/secret-files.ts';
-import type { PeerTls } from './platform/grpc/client.ts';
+import type { PeerTls } from './platform/grpc/caller/remote.ts';
 import type { ServerTls, TlsMaterial } from './platform/grpc/listener.ts';
 import type { Log } from './platform/log.ts';
 

@@ -12,6 +12,7 @@ const needed = [
   { program: '/usr/lib/python3/dist-packages/yaml', package: 'python3-yaml' },
   { program: '/usr/bin/docker-compose', package: 'docker-compose' },
   { program: '/usr/sbin/nginx', package: 'nginx-light' },
+  { program: '/usr/sbin/haproxy', package: 'haproxy' },
   { program: '/usr/bin/openssl', package: 'openssl' },
   // psql and pgbench, for the benchmarks.
   { program: '/usr/share/doc/postgresql', package: 'postgresql' },

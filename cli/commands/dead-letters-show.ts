@@ -1,7 +1,11 @@
 import type { Context } from '../context.ts';
 import { checkIds, checkService, findDeadLetters } from '../dead-letters.ts';
 import { done, fail, type CommandOutcome } from '../failures.ts';
-import { deadLetterColumns, toDeadLetterJson } from '../output/dead-letters.ts';
+import {
+  deadLetterColumns,
+  deadLetterReceivedColumns,
+  toDeadLetterJson,
+} from '../output/dead-letters.ts';
 import { formatBody } from '../output/json-text.ts';
 import { printObject } from '../output/print.ts';
 
@@ -22,9 +26,11 @@ export async function runDeadLettersShow(
   const letter = found.value[0];
   if (!letter) return fail('UNEXPECTED', 'the server answered without a dead letter');
   const isTable = context.manner.output === 'table';
-  const columns = deadLetterColumns(context.settings.timezone, 'list').filter(
+  const { timezone } = context.settings;
+  const columns = deadLetterColumns(timezone, 'list').filter(
     ({ header }) => !isTable || header !== 'body',
   );
+  if (isTable) columns.push(...deadLetterReceivedColumns(timezone));
   const row = { service: service.value, letter, isDryRun: false };
   await printObject(context, row, columns, toDeadLetterJson);
   if (isTable && letter.body !== '') await context.io.stdout.write(`\n${formatBody(letter.body)}`);

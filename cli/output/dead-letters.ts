@@ -20,13 +20,15 @@ export function toDeadLetterJson({ service, letter, isDryRun }: DeadLetterRow): 
     messageId: nonEmpty(letter.messageId),
     reason: letter.reason,
     field: nonEmpty(letter.field),
-    body: letter.body,
+    ...(letter.bodyOmitted ? {} : { body: letter.body }),
     state: nameDeadLetterState(letter.state),
     createdAt: letter.createdAt?.toISOString(),
     decidedAt: letter.decidedAt?.toISOString(),
     decidedBy: nonEmpty(letter.decidedBy),
     result: nonEmpty(letter.result),
     producer: nonEmpty(letter.userId),
+    ...(letter.receivedCount > 0 ? { receivedCount: letter.receivedCount } : {}),
+    receivedAt: letter.receivedAt?.toISOString(),
     ...(letter.altered ? { altered: true } : {}),
     ...(isDryRun ? { dryRun: true } : {}),
   };
@@ -73,6 +75,19 @@ function allColumns(timezone: string): readonly Column<DeadLetterRow>[] {
     },
     timeColumn('decided_at', 'DECIDED', timezone, ({ decidedAt }) => decidedAt),
     textColumn('decided_by', 'DECIDED BY', ({ letter }) => letter.decidedBy),
+  ];
+}
+
+/** How often a message was put aside; nothing where it was once. For a card, not for data. */
+export function deadLetterReceivedColumns(timezone: string): readonly Column<DeadLetterRow>[] {
+  const isAgain = ({ receivedCount }: DeadLetter): boolean => receivedCount > 1;
+  return [
+    textColumn('received_count', 'RECEIVED', ({ letter }) =>
+      isAgain(letter) ? `${letter.receivedCount} times` : '',
+    ),
+    timeColumn('received_at', 'LAST RECEIVED', timezone, (letter) =>
+      isAgain(letter) ? letter.receivedAt : undefined,
+    ),
   ];
 }
 

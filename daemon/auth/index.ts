@@ -35,7 +35,7 @@ import { createSecondFactor, type SecondFactor } from './totp/second-factor.ts';
 
 export { createUserOnHost, resetPasswordOnHost, type HostReset } from './host.ts';
 export { resetTotpOnHost } from './totp/reset.ts';
-export { generateSigningKey } from './signing-keys.ts';
+export { createSigningKeys, generateSigningKey } from './signing-keys.ts';
 
 const maxCredentialLength = 256 * 1024;
 

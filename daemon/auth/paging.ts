@@ -4,6 +4,7 @@ import {
   decodePageToken,
   encodePageToken,
   pageSizeOf,
+  takePage,
 } from '../platform/page-token.ts';
 import type { Cursor, Paged } from './store-users.ts';
 
@@ -29,10 +30,15 @@ export async function readPage<T>(
   const { micros, id } = decoded.value ?? {};
   const after = micros === undefined || id === undefined ? undefined : { micros, id };
   const found = await read(after, size.value + 1);
-  const page = found.slice(0, size.value);
-  const last = found.length > page.length ? page.at(-1) : undefined;
+  const { page, last } = takePage(found, size.value, ({ item }) => bytesOf(item));
   return succeed({
     items: page.map(({ item }) => item),
     nextPageToken: last ? encodePageToken(query, last.cursor) : '',
   });
 }
+
+/** Of rows with bounded texts; a date or a number is shorter as protobuf than as JSON. */
+const bytesOf = (item: unknown): number => 3 * JSON.stringify(item, withBigInts).length;
+
+const withBigInts = (_key: string, value: unknown): unknown =>
+  typeof value === 'bigint' ? value.toString() : value;

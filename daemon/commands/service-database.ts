@@ -1,11 +1,11 @@
 import type { Result } from '../../core/reasons.ts';
-import type { Config } from '../config.ts';
+import { explainLoss } from '../database-faults.ts';
 import { connectDatabase, openDatabases, prepareSchemas } from '../databases.ts';
 import type { Outcome } from '../fault.ts';
 import type { Db } from '../platform/db.ts';
 import { createLifecycle } from '../platform/lifecycle.ts';
-import type { Log } from '../platform/log.ts';
 import type { ServiceName } from '../settings.ts';
+import type { HostRun } from './host-run.ts';
 
 /**
  * Does something straight in a service's database. Works beside a running daemon, and starts the
@@ -13,31 +13,35 @@ import type { ServiceName } from '../settings.ts';
  */
 export async function withDatabase<T>(
   name: ServiceName,
-  config: Config,
-  log: Log,
+  run: HostRun,
   work: (db: Db) => Promise<Result<T>>,
 ): Promise<Outcome<T>> {
+  const { config, log, signal } = run;
   const lifecycle = createLifecycle(log);
   try {
-    const opened = await openDatabases(config, log, 'attach', () => undefined);
+    const opened = await openDatabases(config, log, 'attach', signal);
     if (!opened.ok) return opened;
     const databases = opened.value;
     lifecycle.defer('databases', () => databases.stop());
     const url = databases.urls[name]?.url;
     if (url === undefined) return { ok: false, fault: noDatabase(name) };
-    const unready = await prepareSchemas(databases, [name], config.shouldMigrate, log);
+    const unready = await prepareSchemas(databases, [name], config.shouldMigrate, log, signal);
     if (unready) return { ok: false, fault: unready };
-    const connected = await connectDatabase(name, url, config, log);
+    const connected = await connectDatabase(name, url, config, log, commandPool(signal));
     if (!connected.ok) return connected;
     lifecycle.defer('database', () => connected.value.close());
-    const done = await work(connected.value);
-    if (done.ok) return { ok: true, value: done.value };
-    const { message } = done.rejection;
+    const done = await explainLoss(name, run, () => work(connected.value));
+    if (!done.ok) return done;
+    if (done.value.ok) return { ok: true, value: done.value.value };
+    const { message } = done.value.rejection;
     return { ok: false, fault: { fault: message, hint: 'correct it and run the command again' } };
   } finally {
     await lifecycle.release(10_000);
   }
 }
+
+/** The connections of a command: they are cut when it is interrupted. */
+export const commandPool = (signal: AbortSignal) => ({ maxConnections: 10, signal });
 
 /** The fault where this host has no database of the service. */
 export const noDatabase = (name: ServiceName) => ({

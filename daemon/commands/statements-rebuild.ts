@@ -1,18 +1,19 @@
 import { isUuid } from '../../core/ids.ts';
-import type { Config } from '../config.ts';
+import { explainLoss } from '../database-faults.ts';
 import { connectDatabase, openDatabases, prepareSchemas, type Databases } from '../databases.ts';
 import type { Outcome } from '../fault.ts';
 import { createWalletPeer } from '../peers.ts';
+import { untilAborted } from '../platform/abort.ts';
 import type { Db } from '../platform/db.ts';
 import { findSecretReader } from '../host/account.ts';
 import { findHeld } from '../platform/hold.ts';
 import { createLifecycle, type Lifecycle } from '../platform/lifecycle.ts';
-import type { Log } from '../platform/log.ts';
-import { reachOf } from '../reach.ts';
+import { callRemote } from '../reach.ts';
 import { readServiceCredential } from '../secrets.ts';
 import { rebuildOnHost, type ReadLedger, type RebuildProgress } from '../statement/index.ts';
 import { openTlsFiles } from '../tls-files.ts';
-import { noDatabase } from './service-database.ts';
+import type { HostRun } from './host-run.ts';
+import { commandPool, noDatabase } from './service-database.ts';
 import { streamLedger } from '../wallet/index.ts';
 
 /**
@@ -21,34 +22,39 @@ import { streamLedger } from '../wallet/index.ts';
  * wallet service's own code where this host has its database, otherwise over gRPC.
  */
 export async function rebuildStatements(
-  config: Config,
+  run: HostRun,
   walletId: string | undefined,
-  log: Log,
   onProgress: (progress: RebuildProgress) => void,
 ): Promise<Outcome<RebuildProgress>> {
   if (walletId !== undefined && !isUuid(walletId)) {
     const fault = `${walletId} is not the id of a wallet`;
     return { ok: false, fault: { fault, hint: '`wallet wallets list` shows the ids' } };
   }
+  const { config, log, signal } = run;
   const lifecycle = createLifecycle(log);
   try {
-    const opened = await openDatabases(config, log, 'attach', () => undefined);
+    const opened = await openDatabases(config, log, 'attach', signal);
     if (!opened.ok) return opened;
     lifecycle.defer('databases', () => opened.value.stop());
-    const statement = await connect('statement', opened.value, config, log, lifecycle);
+    const statement = await connect('statement', opened.value, run, lifecycle);
     if (!statement.ok) return statement;
-    const ledger = await openLedger(opened.value, config, log, lifecycle);
+    const ledger = await openLedger(opened.value, run, lifecycle);
     if (!ledger.ok) return ledger;
     const options = { db: statement.value, readLedger: ledger.value };
-    let last: RebuildProgress = { wallets: 0, lines: 0, repaired: 0, isDone: false };
-    for await (const progress of rebuildOnHost(options, walletId, 'host')) {
-      last = progress;
-      onProgress(progress);
-    }
-    return { ok: true, value: last };
+    const rebuild = async (): Promise<RebuildProgress> => {
+      let last: RebuildProgress = { wallets: 0, lines: 0, repaired: 0, isDone: false };
+      for await (const progress of rebuildOnHost(options, walletId, 'host')) {
+        signal.throwIfAborted();
+        last = progress;
+        onProgress(progress);
+      }
+      return last;
+    };
+    // It can be begun again at any time: what is under way is not waited for.
+    return await untilAborted(signal, explainLoss('statement', run, rebuild));
   } catch (err) {
     const held = findHeld(err);
-    if (!held) throw err;
+    if (!held || signal.aborted) throw err;
     const hint = 'see that the wallet service runs; the command goes on where it is needed';
     return { ok: false, fault: { fault: held.message, hint } };
   } finally {
@@ -59,25 +65,24 @@ export async function rebuildStatements(
 async function connect(
   name: 'wallet' | 'statement',
   databases: Databases,
-  config: Config,
-  log: Log,
+  { config, log, signal }: HostRun,
   lifecycle: Lifecycle,
 ): Promise<Outcome<Db>> {
   const url = databases.urls[name]?.url;
   if (url === undefined) return { ok: false, fault: noDatabase(name) };
-  const unready = await prepareSchemas(databases, [name], config.shouldMigrate, log);
+  const unready = await prepareSchemas(databases, [name], config.shouldMigrate, log, signal);
   if (unready) return { ok: false, fault: unready };
-  const connected = await connectDatabase(name, url, config, log);
+  const connected = await connectDatabase(name, url, config, log, commandPool(signal));
   if (connected.ok) lifecycle.defer(`database ${name}`, () => connected.value.close());
   return connected;
 }
 
 async function openLedger(
   databases: Databases,
-  config: Config,
-  log: Log,
+  run: HostRun,
   lifecycle: Lifecycle,
 ): Promise<Outcome<ReadLedger>> {
+  const { config, log } = run;
   if (config.peerAddresses.wallet !== undefined && !config.services.includes('wallet')) {
     const credential = await readServiceCredential(config);
     if (!credential.ok) return credential;
@@ -88,12 +93,11 @@ async function openLedger(
     );
     if (!tls.ok) return tls;
     lifecycle.defer('TLS files', tls.value.stop);
-    const reach = reachOf(config, 'wallet', credential.value, tls.value.peer, '');
-    const peer = createWalletPeer(...reach);
-    lifecycle.defer('wallet service', () => peer.close());
-    return { ok: true, value: peer.readLedger };
+    const caller = callRemote(config, 'wallet', credential.value, tls.value.peer);
+    lifecycle.defer('wallet service', () => caller.close());
+    return { ok: true, value: createWalletPeer(caller).readLedger };
   }
-  const wallet = await connect('wallet', databases, config, log, lifecycle);
+  const wallet = await connect('wallet', databases, run, lifecycle);
   return wallet.ok ? { ok: true, value: (id, after) => readHere(wallet.value, id, after) } : wallet;
 }
 

@@ -1,8 +1,7 @@
 import type { Role } from '../../core/roles.ts';
 import { createUserOnHost } from '../auth/index.ts';
-import type { Config } from '../config.ts';
 import type { Outcome } from '../fault.ts';
-import type { Log } from '../platform/log.ts';
+import type { HostRun } from './host-run.ts';
 import { withDatabase } from './service-database.ts';
 
 export type NewUser = {
@@ -13,9 +12,8 @@ export type NewUser = {
 
 /** Makes an account straight in the auth database: the way to the first admin. */
 export function createUser(
-  config: Config,
+  run: HostRun,
   user: NewUser,
-  log: Log,
 ): Promise<Outcome<{ readonly id: string; readonly email: string; readonly role: string }>> {
-  return withDatabase('auth', config, log, (db) => createUserOnHost(db, user));
+  return withDatabase('auth', run, (db) => createUserOnHost(db, user));
 }

@@ -1,7 +1,6 @@
 import { resetPasswordOnHost, type HostReset } from '../auth/index.ts';
-import type { Config } from '../config.ts';
 import type { Outcome } from '../fault.ts';
-import type { Log } from '../platform/log.ts';
+import type { HostRun } from './host-run.ts';
 import { withDatabase } from './service-database.ts';
 
 export type PasswordReset = {
@@ -11,11 +10,7 @@ export type PasswordReset = {
 };
 
 /** Sets a password straight in the auth database: the way back in for an admin who forgot theirs. */
-export function resetPassword(
-  config: Config,
-  reset: PasswordReset,
-  log: Log,
-): Promise<Outcome<HostReset>> {
-  const isMailOn = config.smtp !== undefined;
-  return withDatabase('auth', config, log, (db) => resetPasswordOnHost(db, reset, isMailOn));
+export function resetPassword(run: HostRun, reset: PasswordReset): Promise<Outcome<HostReset>> {
+  const isMailOn = run.config.smtp !== undefined;
+  return withDatabase('auth', run, (db) => resetPasswordOnHost(db, reset, isMailOn));
 }

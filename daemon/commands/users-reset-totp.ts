@@ -1,7 +1,6 @@
 import { resetTotpOnHost } from '../auth/index.ts';
-import type { Config } from '../config.ts';
 import type { Outcome } from '../fault.ts';
-import type { Log } from '../platform/log.ts';
+import type { HostRun } from './host-run.ts';
 import { withDatabase } from './service-database.ts';
 
 type Reset = {
@@ -11,10 +10,9 @@ type Reset = {
 
 /** Removes a second factor straight in the auth database, for whoever lost device and codes. */
 export function resetTotp(
-  config: Config,
+  run: HostRun,
   account: { readonly email: string },
-  log: Log,
 ): Promise<Outcome<Reset>> {
-  const isMailOn = config.smtp !== undefined;
-  return withDatabase('auth', config, log, (db) => resetTotpOnHost(db, account, isMailOn));
+  const isMailOn = run.config.smtp !== undefined;
+  return withDatabase('auth', run, (db) => resetTotpOnHost(db, account, isMailOn));
 }

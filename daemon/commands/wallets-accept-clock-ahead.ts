@@ -1,7 +1,6 @@
 import { succeed, type Result } from '../../core/reasons.ts';
-import type { Config } from '../config.ts';
-import type { Log } from '../platform/log.ts';
 import { acceptClockAheadOnHost, type AheadRequest, type AheadWallet } from '../wallet/index.ts';
+import type { HostRun } from './host-run.ts';
 import { printFault, say } from './print.ts';
 import { withDatabase } from './service-database.ts';
 
@@ -17,11 +16,7 @@ export type AcceptOptions = {
 const usageExitCode = 2;
 
 /** Lets wallets that are ahead of the clock go on, straight in the wallet database. */
-export async function acceptClockAhead(
-  config: Config,
-  options: AcceptOptions,
-  log: Log,
-): Promise<number> {
+export async function acceptClockAhead(run: HostRun, options: AcceptOptions): Promise<number> {
   const wallet = readWallet(options);
   if (!wallet) {
     say('walletd: name one wallet (--wallet, or --user-id and --currency), or all (--all)');
@@ -29,8 +24,13 @@ export async function acceptClockAhead(
   }
   const request = { wallet, note: options.note, isDryRun: options.dryRun === true };
   let count = 0;
-  const done = await withDatabase('wallet', config, log, async (db): Promise<Result<void>> => {
+  let busy = 0;
+  const done = await withDatabase('wallet', run, async (db): Promise<Result<void>> => {
     for await (const accepted of acceptClockAheadOnHost(db, request)) {
+      if (!accepted.ok && wallet === 'all' && accepted.rejection.reason === 'WALLET_BUSY') {
+        busy += 1;
+        continue;
+      }
       if (!accepted.ok) return accepted;
       say(`walletd: ${describe(accepted.value, request)}`);
       if (accepted.value.isNew) count += 1;
@@ -40,7 +40,9 @@ export async function acceptClockAhead(
   if (!done.ok) return printFault(done.fault);
   if (options.dryRun) say(`walletd: ${count} to accept; nothing was changed (--dry-run)`);
   else say(`walletd: wallets that may go on now: ${count}`);
-  return 0;
+  if (busy === 0) return 0;
+  say(`walletd: wallets that another transaction has locked: ${busy}; run the command again`);
+  return 1;
 }
 
 /** Undefined unless exactly one of the three ways is taken. */

@@ -68,6 +68,7 @@ export async function createCluster(
   { initdb }: Binaries,
   runAs: RunAs | null,
   adminPassword: string,
+  signal: AbortSignal | undefined,
 ): Promise<Result<null>> {
   const temp = path.join(root, `postgres.init-${randomBytes(4).toString('hex')}`);
   const data = path.join(temp, 'data');
@@ -91,7 +92,9 @@ export async function createCluster(
     const { code, output, startError } = await runToEnd(initdb, args, {
       runAs,
       timeoutMs: initTimeoutMs,
+      signal,
     });
+    signal?.throwIfAborted();
     if (code !== 0) {
       return explainOutput(
         `The database could not be created in ${root}.`,

@@ -15,3 +15,9 @@ test('others keep theirs in the home folder, or where XDG_DATA_HOME says', () =>
     expect(defaultDataDir({ ...user, xdgDataHome })).toBe('/home/u/.local/share/digital-wallet');
   }
 });
+
+test('a user without a home folder has none, unless XDG_DATA_HOME says where', () => {
+  const user = { uid: 54_321, homeDir: undefined };
+  expect(defaultDataDir(user)).toBeUndefined();
+  expect(defaultDataDir({ ...user, xdgDataHome: '/data' })).toBe('/data/digital-wallet');
+});

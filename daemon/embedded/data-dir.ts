@@ -16,19 +16,17 @@ export type DataPaths = {
 /**
  * The data folder where none is configured: /var/lib/digital-wallet for root, otherwise
  * digital-wallet under XDG_DATA_HOME (ignored unless absolute, as its specification asks) or
- * ~/.local/share. Pure: the caller passes in what the environment says.
+ * ~/.local/share; undefined where there is no home. Pure: the caller passes in what the environment says.
  */
 export function defaultDataDir(input: {
   readonly uid: number;
-  readonly homeDir: string;
+  readonly homeDir: string | undefined;
   readonly xdgDataHome?: string;
-}): string {
+}): string | undefined {
   if (input.uid === 0) return '/var/lib/digital-wallet';
   const configured = input.xdgDataHome ?? '';
-  const base = path.isAbsolute(configured)
-    ? configured
-    : path.join(input.homeDir, '.local', 'share');
-  return path.join(base, 'digital-wallet');
+  if (path.isAbsolute(configured)) return path.join(configured, 'digital-wallet');
+  return input.homeDir && path.join(input.homeDir, '.local', 'share', 'digital-wallet');
 }
 
 export function pathsIn(root: string): DataPaths {

@@ -17,12 +17,18 @@ export async function writeFileAtomic(file: string, content: string): Promise<vo
   await syncFolder(path.dirname(file));
 }
 
-/** Creates a private file (0600) that must not exist yet, and flushes it to the disk. */
+/**
+ * Creates a private file (0600) that must not exist yet, and flushes it to the disk. Where that
+ * fails, on a full disk say, no part of it is left.
+ */
 export async function writeFileSynced(file: string, content: string): Promise<void> {
   const handle = await open(file, 'wx', 0o600);
   try {
     await handle.writeFile(content);
     await handle.sync();
+  } catch (err) {
+    await rm(file, { force: true });
+    throw err;
   } finally {
     await handle.close();
   }

@@ -1,5 +1,6 @@
 import { rmdir } from 'node:fs/promises';
 
+import { untilAborted } from '../platform/abort.ts';
 import { type Log } from '../platform/log.ts';
 import { type AdminAccess } from './admin-client.ts';
 import { locatePackage, prepareBinaries, removeOldBinaries, type Binaries } from './binaries.ts';
@@ -8,7 +9,7 @@ import { type DataPaths } from './data-dir.ts';
 import { type Lock } from './lock.ts';
 import { boundLog, giveLog, readLogTail } from './log-file.ts';
 import { raiseServer, type Raised } from './raise-server.ts';
-import { fail, ownDatabaseHint, succeed, type Result } from './result.ts';
+import { codeOf, fail, folderHints, ownDatabaseHint, succeed, type Result } from './result.ts';
 import { describeDatabases, ensureDatabases, type EmbeddedDatabase } from './roles.ts';
 import { type RunAs } from './run.ts';
 import { ensureSecrets, saveSecrets, type Secrets, type ServiceName } from './secrets.ts';
@@ -25,6 +26,8 @@ export type EmbeddedOptions = {
   readonly runAs?: RunAs;
   /** called once if the server ends without `stop()`; says how, for a log or an error message */
   readonly onUnexpectedExit?: (detail: string) => void;
+  /** gives the start up: what it has begun is stopped, and it rejects with the signal's reason */
+  readonly signal?: AbortSignal;
   /** how long `stop()` waits for the fast shutdown before the immediate one; default 8 s */
   readonly stopTimeoutMs?: number;
 };
@@ -43,6 +46,8 @@ export type Embedded = {
 
 const defaultStopTimeoutMs = 8_000;
 const boundLogMs = 60_000;
+/** SQLSTATE disk_full. */
+const diskFullState = '53100';
 
 /** With the lock in hand: brings up cluster, server and databases. On failure frees the lock. */
 export async function holdServer(
@@ -67,7 +72,7 @@ async function bringUp(
   lock: Lock,
   uid: number,
 ): Promise<Result<Embedded>> {
-  const { log, extraSettings = {} } = options;
+  const { log, signal, extraSettings = {} } = options;
   const source = await locatePackage();
   if (!source.ok) return source;
   const user = await chooseServerUser(options, uid);
@@ -78,7 +83,9 @@ async function bringUp(
     (prepared ??= prepareBinaries(source.value, paths.root, runAs));
 
   await removeLeftovers(paths);
-  const secrets = await ensureCluster(paths, uid, runAs, source.value.majorVersion, binaries, log);
+  signal?.throwIfAborted();
+  const { majorVersion } = source.value;
+  const secrets = await ensureCluster(options, paths, uid, runAs, majorVersion, binaries);
   if (!secrets.ok) return secrets;
   const socketDir = await settleSocketDir(paths, secrets.value, runAs, uid);
   if (!socketDir.ok) return socketDir;
@@ -86,12 +93,15 @@ async function bringUp(
 
   await boundLog(paths.logFile);
   if (runAs) await giveLog(paths.logFile, runAs);
-  const raised = await raiseServer({ paths, access, binaries, runAs, extraSettings, log });
+  const raised = await raiseServer({
+    ...{ paths, access, binaries, runAs, extraSettings, signal, log },
+  });
   if (!raised.ok) return raised;
   if (!raised.value.adopted) await removeOldBinaries(paths.root, source.value.version);
-  const ready = await setUpDatabases(access, secrets.value);
+  const ready = await setUpDatabases(access, secrets.value, signal);
   if (!ready.ok) {
-    if (!raised.value.adopted) await stopRaised(options, raised.value);
+    if (!raised.value.adopted || signal?.aborted) await stopRaised(options, raised.value);
+    signal?.throwIfAborted();
     return ready;
   }
   const { pid } = raised.value.server.identity;
@@ -112,12 +122,12 @@ async function chooseServerUser(
 
 /** Returns the passwords of the cluster, which exists afterwards. */
 async function ensureCluster(
+  { signal, log }: EmbeddedOptions,
   paths: DataPaths,
   uid: number,
   runAs: RunAs | null,
   majorVersion: number,
   binaries: () => Promise<Result<Binaries>>,
-  log: Log,
 ): Promise<Result<Secrets>> {
   const owner = { uid: runAs?.uid ?? uid, user: runAs?.name ?? 'the user who runs walletd' };
   const cluster = await inspectCluster(paths, { majorVersion, ...owner });
@@ -128,7 +138,8 @@ async function ensureCluster(
   log.info({ dataDir: paths.root }, 'creating the embedded database');
   const programs = await binaries();
   if (!programs.ok) return programs;
-  const created = await createCluster(paths, programs.value, runAs, secrets.value.adminPassword);
+  const { adminPassword } = secrets.value;
+  const created = await createCluster(paths, programs.value, runAs, adminPassword, signal);
   return created.ok ? secrets : created;
 }
 
@@ -146,13 +157,21 @@ async function settleSocketDir(
   return found;
 }
 
-async function setUpDatabases(access: AdminAccess, secrets: Secrets): Promise<Result<null>> {
+async function setUpDatabases(
+  access: AdminAccess,
+  secrets: Secrets,
+  signal: AbortSignal | undefined,
+): Promise<Result<null>> {
   try {
-    await ensureDatabases(access, secrets);
+    await untilAborted(signal, ensureDatabases(access, secrets));
     return succeed(null);
   } catch (err) {
     const said = err instanceof Error ? err.message : String(err);
-    return fail(`The databases could not be set up: ${said}.`, `Start again. ${ownDatabaseHint}`);
+    const hint = codeOf(err) === diskFullState ? folderHints['ENOSPC'] : undefined;
+    return fail(
+      `The databases could not be set up: ${said}.`,
+      `${hint ?? 'Start again.'} ${ownDatabaseHint}`,
+    );
   }
 }
 

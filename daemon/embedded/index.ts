@@ -2,6 +2,7 @@ import { realpath } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
+import { untilAborted } from '../platform/abort.ts';
 import { openDataDir, pathsIn, type DataPaths } from './data-dir.ts';
 import { holdServer, type Embedded, type EmbeddedOptions } from './hold-server.ts';
 import { acquireLock, readLiveHolder, type LockHolder } from './lock.ts';
@@ -22,7 +23,8 @@ const waitStepMs = 300;
  * For `walletd start`: takes the data folder's lock, then starts the server, or adopts the one
  * that a killed walletd left running. A command that is using the folder is waited for, up to a
  * minute; a live daemon is not. Whatever is to be expected of a host (folder, disk, user, version,
- * platform, another walletd) comes back as a fault; only the unexpected rejects.
+ * platform, another walletd) comes back as a fault; only the unexpected rejects, and a start that is
+ * given up.
  */
 export async function startEmbedded(options: EmbeddedOptions): Promise<Result<Embedded>> {
   return await guard(options, async () => {
@@ -39,7 +41,7 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<Result<Em
         return refuse(holder, paths);
       }
       if (!waited) options.log.info({ pid: holder.pid }, 'waiting for a walletd command to end');
-      await sleep(waitStepMs);
+      await untilAborted(options.signal, sleep(waitStepMs));
     }
   });
 }
@@ -58,7 +60,7 @@ export async function attachEmbedded(options: EmbeddedOptions): Promise<Result<E
     for (let waited = false; ; waited = true) {
       const holder = await readLiveHolder(seen.lockFile);
       if (holder?.purpose === 'daemon') {
-        const joined = await joinServer(seen, holder);
+        const joined = await untilAborted(options.signal, joinServer(seen, holder));
         if (joined.ok || performance.now() >= deadline) return joined;
       } else if (holder === null) {
         const opened = await openDataDir(options.dataDir, uid);
@@ -70,7 +72,7 @@ export async function attachEmbedded(options: EmbeddedOptions): Promise<Result<E
         return refuse(holder, seen);
       }
       if (!waited) options.log.info({ pid: holder.pid }, 'waiting for the walletd that runs');
-      await sleep(waitStepMs);
+      await untilAborted(options.signal, sleep(waitStepMs));
     }
   });
 }

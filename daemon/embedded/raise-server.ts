@@ -1,6 +1,7 @@
 import { totalmem } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 
+import { untilAborted } from '../platform/abort.ts';
 import { type Log } from '../platform/log.ts';
 import { withAdminClient, type AdminAccess } from './admin-client.ts';
 import { type Binaries } from './binaries.ts';
@@ -26,6 +27,7 @@ export type RaiseInput = {
   readonly binaries: () => Promise<Result<Binaries>>;
   readonly runAs: RunAs | null;
   readonly extraSettings: Readonly<Record<string, string>>;
+  readonly signal: AbortSignal | undefined;
   readonly log: Log;
 };
 
@@ -40,11 +42,14 @@ const retryDelayMs = 300;
 const progressMs = 5_000;
 const unreachableMs = 3_000;
 const staleStopMs = 20_000;
+/** For a start that is given up. */
+const abortStopMs = 5_000;
 
 /**
  * Adopts the server that runs on the data folder, or starts one, and waits until it answers. What
  * was seen may change meanwhile (a server ends, an orphan shows up late, backends of a killed
- * server take a moment to leave), so it looks again until a minute is over.
+ * server take a moment to leave), so it looks again until a minute is over. Where the signal is
+ * aborted the server is stopped, an adopted one too, and it rejects with the signal's reason.
  */
 export async function raiseServer(input: RaiseInput): Promise<Result<Raised>> {
   const deadline = performance.now() + readyTimeoutMs;
@@ -55,7 +60,7 @@ export async function raiseServer(input: RaiseInput): Promise<Result<Raised>> {
         ? await launchServer(input, deadline)
         : await adoptServer(input, running, deadline);
     if (!attempt.again || performance.now() >= deadline) return attempt.result;
-    await sleep(retryDelayMs);
+    await untilAborted(input.signal, sleep(retryDelayMs));
   }
 }
 
@@ -123,16 +128,32 @@ async function explainEnd({ paths }: RaiseInput, logOffset: number): Promise<Fai
 /** Recovery is worth waiting for in the next start; a server with other passwords is not. */
 type Unready = Failure & { readonly leaveRunning: boolean };
 
-/** Waits, with a line in the log now and then, until the server answers or cannot any more. */
+type Readiness = 'ready' | 'gone' | 'unreachable' | Unready;
+
+/** As `lookUntilReady`; a server that is not wanted any more is stopped. */
 async function waitUntilReady(
-  { paths, access, log }: RaiseInput,
+  input: RaiseInput,
   identity: ProcessIdentity,
   deadline: number,
-): Promise<'ready' | 'gone' | 'unreachable' | Unready> {
+): Promise<Readiness> {
+  try {
+    return await lookUntilReady(input, identity, deadline);
+  } catch (err) {
+    if (input.signal?.aborted) await stopServer(identity, abortStopMs, input.log);
+    throw err;
+  }
+}
+
+/** Waits, with a line in the log now and then, until the server answers or cannot any more. */
+async function lookUntilReady(
+  { paths, access, signal, log }: RaiseInput,
+  identity: ProcessIdentity,
+  deadline: number,
+): Promise<Readiness> {
   let nextProgress = performance.now() + progressMs;
   let unreachableSince: number | null = null;
   for (;;) {
-    const answer = await ping(access, paths.pgData);
+    const answer = await untilAborted(signal, ping(access, paths.pgData));
     if (answer === 'ready') return answer;
     if (typeof answer !== 'string') return answer;
     if (!(await isAlive(identity))) return 'gone';
@@ -146,7 +167,7 @@ async function waitUntilReady(
       const lastLine = (await readLogTail(paths.logFile)).split('\n').at(-1) ?? '';
       log.info({ pid: identity.pid, lastLine }, 'waiting for embedded Postgres to be ready');
     }
-    await sleep(pollMs);
+    await untilAborted(signal, sleep(pollMs));
   }
 }
 

@@ -21,7 +21,8 @@ export function codeOf(err: unknown): string {
   return err instanceof Error && 'code' in err ? String(err.code) : '';
 }
 
-const folderHints: Readonly<Record<string, string>> = {
+/** What to do about a refusal of the file system's, by its code. */
+export const folderHints: Readonly<Record<string, string>> = {
   ENOENT: 'No folder can be made there: name another with WALLETD_DATA_DIR.',
   ENOSPC: 'The disk is full: free some space and start again.',
   EDQUOT: 'The disk quota is used up: free some space and start again.',

@@ -1,5 +1,7 @@
 import { spawn } from 'node:child_process';
 
+import { onAbort } from '../platform/abort.ts';
+
 /** The unprivileged user for Postgres; null where walletd itself is unprivileged. */
 export type RunAs = { readonly uid: number; readonly gid: number; readonly name: string };
 
@@ -29,7 +31,12 @@ export function asUser(runAs: RunAs | null): { uid?: number; gid?: number } {
 export function runToEnd(
   program: string,
   args: readonly string[],
-  options: { readonly runAs?: RunAs | null; readonly timeoutMs: number },
+  options: {
+    readonly runAs?: RunAs | null;
+    readonly timeoutMs: number;
+    /** Kills the program when it is aborted. */
+    readonly signal?: AbortSignal | undefined;
+  },
 ): Promise<Finished> {
   return new Promise((resolve) => {
     let output = '';
@@ -45,6 +52,8 @@ export function runToEnd(
         timeout: options.timeoutMs,
         killSignal: 'SIGKILL',
       });
+      const stopListening = onAbort(options.signal, () => child.kill('SIGKILL'));
+      child.once('close', stopListening);
       child.stdout.on('data', collect);
       child.stderr.on('data', collect);
       child.once('error', (startError) => resolve({ code: null, output, startError }));

@@ -1,6 +1,5 @@
 import { access } from 'node:fs/promises';
 import { constants } from 'node:fs';
-import { userInfo } from 'node:os';
 
 import type { SecretReader } from '../../core/secret-file.ts';
 import type { Config } from '../config.ts';
@@ -32,9 +31,9 @@ export async function chooseAccount({
     if (user === undefined || (await findUser(user))?.uid === process.geteuid?.()) {
       return { ok: true, value: null };
     }
-    const { username } = userInfo();
+    const uid = process.geteuid?.() ?? -1;
     return fault(
-      `WALLETD_USER: only root can become another user, and this process is ${username}`,
+      `WALLETD_USER: only root can become another user, and this process has the user id ${uid}`,
       `start walletd as root or as ${user}, or leave the setting out`,
     );
   }

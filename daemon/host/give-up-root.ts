@@ -1,5 +1,6 @@
 import type { Config } from '../config.ts';
 import type { Outcome } from '../fault.ts';
+import { parseDatabaseUrl } from '../platform/db-connection/database-url.ts';
 import { becomeAccount, findUnreadable, type Account } from './account.ts';
 
 /** Becomes the account, if there is one, and checks that it can read what is opened again while the daemon runs. */
@@ -18,11 +19,14 @@ export async function giveUpRoot(account: Account | null, config: Config): Promi
   };
 }
 
-/** The files that database URLs name; the driver reads them for each connection. */
-function listDriverFiles({ databases }: Config): string[] {
-  return Object.values(databases ?? {}).flatMap(({ url }) => {
-    const query = new URL(url).searchParams;
-    return ['sslrootcert', 'sslcert', 'sslkey'].flatMap((name) => query.get(name) ?? []);
+/** The files that URLs of the databases in use name; the driver reads them for each connection. */
+function listDriverFiles({ databases, services }: Config): string[] {
+  return services.flatMap((name) => {
+    const parsed = parseDatabaseUrl(databases?.[name]?.url ?? '');
+    if (!parsed.ok) return [];
+    const { sslRootCert, sslCert, sslKey } = parsed.value;
+    const named = sslRootCert === 'system' ? [] : [sslRootCert];
+    return [...named, sslCert, sslKey].filter((path) => path !== undefined);
   });
 }
 

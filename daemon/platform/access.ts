@@ -40,6 +40,8 @@ export type Policy =
 export type Access = {
   /** The verdict on an access token, revocation included. */
   validateToken(token: string): Promise<Result<VerifiedToken>>;
+  /** True for the credential of our own services in other processes. */
+  isService(authorization: string | undefined): boolean;
   /**
    * Who the `authorization` metadata of a call stands for, whatever they may do. `source`: the address
    * that the call came from.
@@ -69,12 +71,15 @@ type Verifiers = {
 /** `Bearer <access token or API key>` from users, `Service <secret>` from our own services. */
 export function createAccess(options: Verifiers & { readonly serviceCredential: string }): Access {
   const serviceDigest = digest(options.serviceCredential);
+  const isService = (authorization: string | undefined): boolean =>
+    authorization?.startsWith(service) === true &&
+    timingSafeEqual(digest(authorization.slice(service.length)), serviceDigest);
 
   const identify: Access['identify'] = async (authorization, source) => {
     if (authorization === undefined) return succeed({ kind: 'anonymous' });
     const [scheme = '', credential = ''] = authorization.split(' ', 2);
     if (scheme === 'Service') {
-      return timingSafeEqual(digest(credential), serviceDigest)
+      return isService(authorization)
         ? succeed({ kind: 'service' })
         : refuse('TOKEN_INVALID', 'the service credential is not valid');
     }
@@ -88,6 +93,7 @@ export function createAccess(options: Verifiers & { readonly serviceCredential: 
 
   return {
     validateToken: (token) => validate(token, options),
+    isService,
     identify,
     authorize: async (authorization, policy, source) => {
       if (policy === 'public') return succeed({ kind: 'anonymous' });
@@ -106,6 +112,7 @@ export function createAccess(options: Verifiers & { readonly serviceCredential: 
 }
 
 const bearer = 'Bearer ';
+const service = 'Service ';
 
 function toPrincipal(token: VerifiedToken, options: Verifiers): UserPrincipal {
   const { userId, role, sessionId } = token;
@@ -145,7 +152,8 @@ export const keyWithoutTotp = refuse(
  * Whether the policy lets this principal in. CREDENTIALS_MISSING, TOTP_ENROLMENT_REQUIRED,
  * PERMISSION_DENIED.
  */
-function checkPolicy(principal: Principal, policy: Exclude<Policy, 'public'>): Result<Principal> {
+export function checkPolicy(principal: Principal, policy: Policy): Result<Principal> {
+  if (policy === 'public') return succeed({ kind: 'anonymous' });
   if (principal.kind === 'anonymous') {
     return refuse('CREDENTIALS_MISSING', 'this call needs a credential: sign in first');
   }

@@ -4,7 +4,14 @@ import { findTextProblem } from '../../core/text.ts';
 import type { AuditEvent as WireEvent } from '../../protos/gen/digitalwallet/events/v1/audit.ts';
 import { listAuditEvents, type AuditEvent, type AuditFilter } from './audit-rows.ts';
 import type { Db } from './db.ts';
-import { cursorParts, decodePageToken, encodePageToken, pageSizeOf } from './page-token.ts';
+import {
+  cursorParts,
+  decodePageToken,
+  encodePageToken,
+  pageSizeOf,
+  takePage,
+  textBytes,
+} from './page-token.ts';
 
 type ListRequest = {
   pageSize: number;
@@ -20,8 +27,6 @@ type ListResponse = { events: WireEvent[]; nextPageToken: string };
 const cursorShape = { micros: /^-?\d{1,17}$/, id: cursorParts.id };
 /** Longer than any name or list of ids that a line can have. */
 const maxFilterLength = 4_096;
-/** Well below what one message may carry; a page may be shorter than asked for (AIP-158). */
-const maxPageBytes = 2 * 1024 * 1024;
 
 /** The call that every service with an audit log has; its messages are alike. */
 export function createAuditHandlers({ db }: { readonly db: Db }) {
@@ -38,8 +43,7 @@ export function createAuditHandlers({ db }: { readonly db: Db }) {
       const { micros, id } = cursor.value ?? {};
       const after = micros === undefined || id === undefined ? undefined : { micros, id };
       const found = await db.read((tx) => listAuditEvents(tx, filter.value, after, size.value + 1));
-      const page = takeWithin(found.slice(0, size.value));
-      const last = found.length > page.length ? page.at(-1) : undefined;
+      const { page, last } = takePage(found, size.value, bytesOf);
       const next = last && { micros: String(last.occurredAtMicros), id: last.id };
       return succeed({
         events: page.map(toWire),
@@ -65,13 +69,9 @@ function readFilter(request: ListRequest): Result<AuditFilter> {
   return succeed({ actor, target, action, fromMs: from?.getTime(), toMs: to?.getTime() });
 }
 
-/** As many from the start as fit, and at least one. */
-function takeWithin(events: readonly AuditEvent[]): AuditEvent[] {
-  let bytes = 0;
-  return events.filter((event, i) => {
-    bytes += Buffer.byteLength(JSON.stringify([event.target, event.details])) + 256;
-    return i === 0 || bytes <= maxPageBytes;
-  });
+function bytesOf({ actor, target, requestId, details }: AuditEvent): number {
+  const texts = [actor, target, requestId, ...Object.entries(details).flat()];
+  return texts.reduce((bytes, text) => bytes + textBytes(text) + 16, 256);
 }
 
 function toWire(event: AuditEvent): WireEvent {

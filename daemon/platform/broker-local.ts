@@ -4,15 +4,19 @@ import {
   type Broker,
   type Consumer,
   type InboundMessage,
+  type DeadLetter,
   type OutboundMessage,
 } from './broker.ts';
+import { letterIdOf } from './dead-letters/letter-id.ts';
+import { isolate } from './isolation.ts';
+import type { Log } from './log.ts';
 
 /**
  * The transport within one process: what the relay publishes is handed to the consumers at once.
  * The outbox keeps a message until its consumer has committed it, so nothing is lost without a
  * broker; only nobody outside can send or hear.
  */
-export function createLocalBroker(): Broker {
+export function createLocalBroker(log?: Log): Broker {
   let consumers: readonly Consumer[] | undefined;
   return {
     publish: async (messages) => {
@@ -22,7 +26,11 @@ export function createLocalBroker(): Broker {
       return [];
     },
     start: (started) => {
-      consumers = started;
+      consumers = started.map((consumer) => ({
+        ...consumer,
+        handle: isolate((messages) => consumer.handle(messages), log),
+        bury: (letters) => consumer.bury(letters),
+      }));
       return Promise.resolve();
     },
     stopConsuming: () => Promise.resolve(),
@@ -42,11 +50,27 @@ async function deliver(consumer: Consumer, messages: readonly OutboundMessage[])
   for (let start = 0; start < wanted.length; start += consumer.maxBatch) {
     const batch = wanted.slice(start, start + consumer.maxBatch);
     const handlings = await consumer.handle(batch.map((message) => new LocalMessage(message)));
-    const dead = handlings.find((handling) => handling.kind === 'dead');
+    const letters = batch.flatMap((message, i): DeadLetter[] => {
+      const handling = handlings[i];
+      if (handling?.kind !== 'dead') return [];
+      const { reason, field } = handling;
+      return [toLetter(consumer.queue, message, { reason, field })];
+    });
+    if (letters.length > 0) await consumer.bury(letters);
     if (handlings.some(({ kind }) => kind === 'held')) throw new Error(`${consumer.queue}: held`);
-    // Only our own services publish here: a message that they refuse is a defect, and stays.
-    if (dead) throw new Error(`${consumer.queue}: ${dead.reason} (${dead.field})`);
   }
+}
+
+function toLetter(
+  queue: string,
+  message: OutboundMessage,
+  why: Pick<DeadLetter, 'reason' | 'field'>,
+): DeadLetter {
+  const { messageId } = message;
+  const text = textOf(message);
+  const id = letterIdOf(queue, messageId, text);
+  // An event that is sent again after a failure of its neighbours is the same delivery.
+  return { id, queue, messageId, ...why, text, deliveryId: id };
 }
 
 const noHeaders = {};

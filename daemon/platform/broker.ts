@@ -66,10 +66,12 @@ export type DeadLetter = {
   readonly reason: string;
   readonly field: string | undefined;
   readonly text: string;
+  /** The body as it came; undefined where `text` is all there is. */
+  readonly content?: Buffer;
   /** The producer, as the broker has validated it. */
   readonly userId?: string | undefined;
-  /** The text is not the body as it came: its bytes were no UTF-8. */
-  readonly isAltered?: boolean;
+  /** Names the time that it was put aside: the same delivery is not counted twice. */
+  readonly deliveryId?: string | undefined;
 };
 
 /** What the services know of messaging; the transports behind it are local and RabbitMQ. */

@@ -30,3 +30,32 @@ export async function findChangeRights(tx: Tx, table: string): Promise<string[]>
   const rows = await tx.query<{ privilege: string }>(immutableSql, [table]);
   return rows.map((row) => row.privilege);
 }
+
+/** How many connections a server, a role and a database allow; -1: no limit. */
+export type ConnectionLimits = {
+  /** The same for all databases of one server that runs. */
+  readonly server: string;
+  readonly max: number;
+  /** Of these, for superusers and the like only. */
+  readonly reserved: number;
+  readonly used: number;
+  readonly roleLimit: number;
+  readonly databaseLimit: number;
+};
+
+const limitsSql = sql(
+  'db_connection_limits',
+  `SELECT pg_postmaster_start_time()::text || ' ' || current_setting('port') AS server,
+     current_setting('max_connections')::int AS max,
+     current_setting('superuser_reserved_connections')::int
+       + coalesce(current_setting('reserved_connections', true), '0')::int AS reserved,
+     (SELECT count(*)::int FROM pg_stat_activity WHERE datid IS NOT NULL) AS used,
+     (SELECT rolconnlimit FROM pg_roles WHERE rolname = current_user) AS "roleLimit",
+     (SELECT datconnlimit FROM pg_database WHERE datname = current_database()) AS "databaseLimit"`,
+);
+
+export async function readConnectionLimits(tx: Tx): Promise<ConnectionLimits> {
+  const [row] = await tx.query<ConnectionLimits>(limitsSql);
+  if (!row) throw new Error('the database gave no limits');
+  return row;
+}

@@ -44,16 +44,19 @@ export type DbOptions = {
   readonly maxConnections: number;
   /**
    * For statements that find all they want by key: plans are made once, and by index only. A plan
-   * made while a table is young would otherwise read the whole of it for each batch, for as long as
-   * nobody analyses it.
+   * made while a table is young would otherwise read the whole of it until it is analysed.
    */
   readonly isByKey?: boolean;
   /** How long a statement waits for a lock; 10 s if not given. */
   readonly lockTimeoutMs?: number;
   /** How long a transaction may be left idle before the server ends it; 30 s if not given. */
   readonly idleInTransactionMs?: number;
+  /** A minute if not given. */
+  readonly maxConnectionAgeMs?: number;
   /** How long an answer to COMMIT is waited for; 20 s if not given. */
   readonly commitTimeoutMs?: number;
+  /** Once it is aborted, connections are cut and no more are made: what waits fails. */
+  readonly signal?: AbortSignal;
   readonly log: Log;
 };
 
@@ -83,13 +86,12 @@ export function createDb(options: DbOptions): Db {
   const hanging = hangingCommits.createHangingCommits(options.maxConnections, (pids) =>
     withClient((c) => hangingCommits.findWaiting(c, pids)),
   );
-  const { commitTimeoutMs = queryTimeoutMs } = options;
   const withClient = <T>(work: (client: pg.PoolClient) => Promise<T>): Promise<T> =>
     useClient(connections, hanging, work);
   return {
     tx: async (work) => {
       hanging.check();
-      return withClient((c) => runTransaction(c, commitTimeoutMs, work));
+      return withClient((c) => runTransaction(c, options.commitTimeoutMs ?? queryTimeoutMs, work));
     },
     snapshot: (work) => withClient((c) => runSnapshot(c, work)),
     undone: (work) =>
@@ -230,8 +232,7 @@ export function isCommitInDoubt(err: unknown): boolean {
 }
 
 /**
- * For a transaction whose outcome matters to nobody (a mark that a read leaves): what ends it is
- * told as what it is, without a doubt about anything.
+ * For a transaction whose outcome does not matter (a mark that a read leaves): without a doubt.
  */
 export function withoutDoubt<T>(work: Promise<T>): Promise<T> {
   return work.catch((err: unknown) => {

@@ -7,8 +7,10 @@ import {
 import { auditRead } from './audit-reads.ts';
 import type { AuditTrail } from './audit.ts';
 import type { DeadLetterState, StoredLetter } from './dead-letter-rows.ts';
+import { redact } from './dead-letter-text.ts';
 import { checkUnbound, type DeadLetters } from './dead-letters.ts';
 import type { CallContext } from './grpc/calls.ts';
+import { maxPageBytes, textBytes } from './page-token.ts';
 
 type ListRequest = {
   pageSize: number;
@@ -95,7 +97,15 @@ function describeRead({ deadLetterIds, reason, state }: ListRequest, shown: List
 const states = ['pending', 'replayed', 'discarded'] as const;
 
 function wrap(result: Result<StoredLetter[]>): Result<Letters> {
-  return result.ok ? { ok: true, value: { deadLetters: result.value.map(toWire) } } : result;
+  if (!result.ok) return result;
+  let bytes = 0;
+  const deadLetters = result.value.map((letter) => {
+    const wire = toWire(letter);
+    bytes += textBytes(wire.body);
+    // What was decided is told of each; bodies only as far as the answer has room for them.
+    return bytes <= maxPageBytes ? wire : { ...wire, body: '', bodyOmitted: true };
+  });
+  return { ok: true, value: { deadLetters } };
 }
 
 function toWire(letter: StoredLetter): WireLetter {
@@ -105,7 +115,8 @@ function toWire(letter: StoredLetter): WireLetter {
     messageId: letter.messageId ?? '',
     reason: letter.reason,
     field: letter.field ?? '',
-    body: letter.body,
+    body: redact(letter.shown),
+    bodyOmitted: false,
     state: wireStates[letter.state],
     createdAt: new Date(letter.createdAtMs),
     decidedAt: letter.decidedAtMs === undefined ? undefined : new Date(letter.decidedAtMs),
@@ -113,5 +124,7 @@ function toWire(letter: StoredLetter): WireLetter {
     result: letter.result ?? '',
     userId: letter.userId ?? '',
     altered: letter.isAltered,
+    receivedCount: letter.receivedCount,
+    receivedAt: new Date(letter.receivedAtMs),
   };
 }

@@ -1,14 +1,12 @@
+import { randomUUID } from 'node:crypto';
+
 import { isUuid } from '../../core/ids.ts';
 import { refuse, succeed, type Result } from '../../core/reasons.ts';
-import { findTextProblem } from '../../core/text.ts';
 import { deny } from './access.ts';
 import { appendAudits, type AuditEntry } from './audit.ts';
-import type { DeadLetter } from './broker.ts';
 import { createFairSemaphore } from './concurrency/fair-semaphore.ts';
 import type { Db, Tx } from './db.ts';
 import {
-  findKey,
-  parseJson,
   toReplays,
   type Replay,
   type ReplayChange,
@@ -16,25 +14,23 @@ import {
   type ReplayPlan,
 } from './dead-letter-replays.ts';
 import {
-  attemptSql,
+  claimSql,
   decideSql,
-  insertSql,
-  listSql,
   lockSql,
-  microsSql,
   readSql,
+  releaseSql,
   toLetter,
-  type DeadLetterState,
   type Row,
   type StoredLetter,
 } from './dead-letter-rows.ts';
-import { redact } from './dead-letter-text.ts';
+import { listLetters, type LetterPage, type LetterQuery } from './dead-letters/list.ts';
 import type { CallContext } from './grpc/calls.ts';
-import { decodePageToken, encodePageToken, pageSizeOf } from './page-token.ts';
 import { clean } from './storable.ts';
 
+export { buryLetters } from './dead-letters/bury.ts';
+
 export type DeadLetters = {
-  list(query: LetterQuery): Promise<Result<{ letters: StoredLetter[]; nextPageToken: string }>>;
+  list(query: LetterQuery): Promise<Result<LetterPage>>;
   /** Handles them again by the same way; DEAD_LETTER_SETTLED if one was decided already. */
   replay(
     request: ReplayChange & { readonly ids: readonly string[]; readonly isDryRun: boolean },
@@ -56,41 +52,9 @@ export type PlanReplays = (
   isDryRun: boolean,
 ) => Promise<Result<ReplayPlan>>;
 
-type LetterQuery = {
-  readonly pageSize: number;
-  readonly pageToken: string;
-  readonly state: DeadLetterState | undefined;
-  readonly reason: string;
-  readonly ids: readonly string[];
-};
-
-const maxBodyLength = 64 * 1024;
 const maxIds = 100;
 
-/** Keeps letters; one that is kept already (a redelivery) stays as it is. */
-export async function buryLetters(db: Db, letters: readonly DeadLetter[]): Promise<void> {
-  const bodies = letters.map(({ text }) => clean(redact(text)));
-  await db.tx((tx) =>
-    tx.execute(insertSql, [
-      letters.map((l) => l.id),
-      letters.map((l) => clean(l.queue)),
-      letters.map((l) => findKey(l.messageId, parseJson(l.text)) ?? null),
-      letters.map((l) => clean(l.reason)),
-      letters.map((l) => (l.field === undefined ? null : clean(l.field))),
-      bodies.map((body) => body.slice(0, maxBodyLength)),
-      bodies.map((body) => body.length > maxBodyLength),
-      letters.map((l, i) => l.isAltered === true || bodies[i]?.slice(0, maxBodyLength) !== l.text),
-      letters.map((l) => (l.userId === undefined ? null : clean(l.userId))),
-    ]),
-  );
-}
-
-const cursorShape = {
-  micros: /^\d{1,17}$/,
-  id: /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/,
-};
-
-/** The dead letters of one service: kept in its own table, decided under a lock, audited. */
+/** The dead letters of one service: kept in its own table, each decision audited. */
 export function createDeadLetters(options: {
   readonly db: Db;
   readonly plan: PlanReplays;
@@ -98,7 +62,7 @@ export function createDeadLetters(options: {
   const { db, plan } = options;
   const semaphore = createFairSemaphore(replayLimits);
   return {
-    list: (query) => list(db, query),
+    list: (query) => listLetters(db, query),
     replay: async ({ ids, body, messageId, isDryRun }, context) => {
       const problem = findIdProblem(ids);
       if (problem) return problem;
@@ -125,7 +89,7 @@ export function createDeadLetters(options: {
       if (!bound.ok) return bound;
       return db.tx(async (tx) => {
         const letters = (await tx.query<Row>(lockSql, [ids])).map(toLetter);
-        const refusal = findStateProblem(ids, letters);
+        const refusal = findStateProblem(ids, letters) ?? findClaimProblem(letters);
         if (refusal) return refusal;
         if (isDryRun) return succeed(letters);
         const line = { action: 'dead_letter.discard', target: ids.join(','), result: 'ok' };
@@ -137,11 +101,8 @@ export function createDeadLetters(options: {
   };
 }
 
-/**
- * A replay holds a connection while its effect takes another one of the same pool: more at once
- * could wait for one another, and keep everybody else from the database.
- */
-const replayLimits = { maxAtOnce: 2, maxWaiting: 64, maxWaitingOf: [16] };
+/** So that one person's many replays leave room for those of others. */
+const replayLimits = { maxAtOnce: 4, maxWaiting: 64, maxWaitingOf: [16] };
 
 /** Dead letters are of all wallets: an API key for one wallet neither sees nor discards them. */
 export function checkUnbound({ principal }: Pick<CallContext, 'principal'>): Result<void> {
@@ -150,8 +111,9 @@ export function checkUnbound({ principal }: Pick<CallContext, 'principal'>): Res
 }
 
 /**
- * Does what was planned, letters locked. The attempts are committed before: whatever interrupts a
- * replay after its effect, no other replay of the letter can have another effect.
+ * Does what was planned, in three steps with a transaction each and none between them: the letters are
+ * claimed, with what each is to do; that is done; the decision is kept. Whatever interrupts it,
+ * the letter is pending again once the claim is over, and no replay has another effect than this.
  */
 async function runReplays(
   db: Db,
@@ -160,54 +122,83 @@ async function runReplays(
   context: CallContext,
 ): Promise<Result<StoredLetter[]>> {
   const ids = replays.map(({ letter }) => letter.id);
-  const known = replays.map(({ letter }) => letter.attemptId ?? null);
-  const effects = plan.effectIds.map((id, i) => id ?? known[i] ?? null);
-  const isTaken = await db.tx(
-    async (tx) => (await tx.execute(attemptSql, [ids, effects, known])) === ids.length,
-  );
-  return db.tx(async (tx) => {
-    const letters = (await tx.query<Row>(lockSql, [ids])).map(toLetter);
-    const refusal = findStateProblem(ids, letters);
-    if (refusal) return refusal;
-    const isOurs = ({ id, attemptId }: StoredLetter): boolean =>
-      (attemptId ?? null) === effects[ids.indexOf(id)];
-    const lost = isTaken ? letters.find((letter) => !isOurs(letter)) : letters[0];
-    if (lost) return beingReplayed(lost);
-    // In transactions of its own: a crash between the two does it once more, which its key makes
-    // harmless.
-    const outcomes = await plan.run();
-    const done = replays.flatMap(({ letter, isChanged }, i) => {
-      const outcome = outcomes[i];
-      return outcome?.kind === 'done' ? [{ letter, isChanged, outcome }] : [];
-    });
-    await appendAudits(
-      tx,
-      done.flatMap((item) => (item.outcome.isRecorded ? [] : [toAuditEntry(item, context)])),
-    );
-    const decided = await decide(
-      tx,
-      done.map(({ letter }) => letter.id),
-      'replayed',
-      context,
-      done.map(({ outcome }) => outcome.result),
-    );
-    const dead = outcomes.find((outcome) => outcome.kind === 'dead');
-    return dead ? stillDead(dead) : succeed(decided);
+  const claimId = randomUUID();
+  const claimed = await db.tx((tx) => claim(tx, replays, plan.effectIds, claimId));
+  if (!claimed.ok) return claimed;
+  let outcomes: readonly ReplayOutcome[];
+  try {
+    outcomes = await plan.run();
+  } catch (err) {
+    // Where this fails, the claim ends by itself.
+    await db.tx((tx) => tx.execute(releaseSql, [ids, claimId])).catch(() => undefined);
+    throw err;
+  }
+  const done = replays.flatMap(({ letter, isChanged }, i) => {
+    const outcome = outcomes[i];
+    return outcome?.kind === 'done' ? [{ letter, isChanged, outcome }] : [];
   });
+  const decided = await db.tx((tx) => keepDecisions(tx, ids, done, claimId, context));
+  const dead = outcomes.find((outcome) => outcome.kind === 'dead');
+  return dead ? stillDead(dead) : decided;
 }
 
-function toAuditEntry(
-  {
-    letter,
-    isChanged,
-    outcome,
-  }: {
-    readonly letter: StoredLetter;
-    readonly isChanged: boolean;
-    readonly outcome: Extract<ReplayOutcome, { kind: 'done' }>;
-  },
-  actor: CallContext,
-): AuditEntry {
+/** All of them, or none. */
+async function claim(
+  tx: Tx,
+  replays: readonly Replay[],
+  effectIds: ReplayPlan['effectIds'],
+  claimId: string,
+): Promise<Result<void>> {
+  const ids = replays.map(({ letter }) => letter.id);
+  const letters = (await tx.query<Row>(lockSql, [ids])).map(toLetter);
+  const refusal = findStateProblem(ids, letters) ?? findClaimProblem(letters);
+  if (refusal) return refusal;
+  // Another replay has been at work since the letter was read: what this one may do is not known.
+  const overtaken = replays.find(({ letter }) => {
+    const now = letters.find(({ id }) => id === letter.id);
+    return now?.attemptId !== letter.attemptId;
+  });
+  if (overtaken) return beingReplayed(overtaken.letter);
+  const effects = replays.map(({ letter }, i) => effectIds[i] ?? letter.attemptId ?? null);
+  await tx.execute(claimSql, [ids, effects, claimId]);
+  return succeed(undefined);
+}
+
+type Done = {
+  readonly letter: StoredLetter;
+  readonly isChanged: boolean;
+  readonly outcome: Extract<ReplayOutcome, { kind: 'done' }>;
+};
+
+/** What was done is decided, unless the claim ended meanwhile and another replay has decided. */
+async function keepDecisions(
+  tx: Tx,
+  ids: readonly string[],
+  done: readonly Done[],
+  claimId: string,
+  context: CallContext,
+): Promise<Result<StoredLetter[]>> {
+  const rows = await tx.query<Row & { claim_id: string | null }>(lockSql, [ids]);
+  const isOurs = (id: string): boolean =>
+    rows.some((row) => row.id === id && row.state === 'pending' && row.claim_id === claimId);
+  const ours = done.filter(({ letter }) => isOurs(letter.id));
+  await appendAudits(
+    tx,
+    ours.flatMap((item) => (item.outcome.isRecorded ? [] : [toAuditEntry(item, context)])),
+  );
+  const decided = await decide(
+    tx,
+    ours.map(({ letter }) => letter.id),
+    'replayed',
+    context,
+    ours.map(({ outcome }) => outcome.result),
+  );
+  await tx.execute(releaseSql, [ids, claimId]);
+  const lost = done.find((item) => !ours.includes(item));
+  return lost ? beingReplayed(lost.letter) : succeed(decided);
+}
+
+function toAuditEntry({ letter, isChanged, outcome }: Done, actor: CallContext): AuditEntry {
   const { result } = outcome;
   const details = { changed: String(isChanged), ...outcome.details };
   return { actor, line: { action: 'dead_letter.replay', target: letter.id, result, details } };
@@ -236,30 +227,6 @@ export const stillDead = ({
     reason,
   });
 
-async function list(db: Db, query: LetterQuery): ReturnType<DeadLetters['list']> {
-  const isNowhere =
-    query.ids.some((id) => !isUuid(id)) || findTextProblem(query.reason, 255) !== undefined;
-  if (isNowhere) return succeed({ letters: [], nextPageToken: '' });
-  const size = pageSizeOf(query.pageSize, 50, 500);
-  if (!size.ok) return size;
-  const bound = [query.state, query.reason, query.ids];
-  const cursor = decodePageToken(bound, query.pageToken, cursorShape);
-  if (!cursor.ok) return cursor;
-  return db.read(async (tx) => {
-    const after = [cursor.value?.['micros'] ?? '0', cursor.value?.['id'] ?? noId];
-    const values = [query.state, query.reason, query.ids, ...after, size.value + 1];
-    const found = (await tx.query<Row>(listSql, values)).map(toLetter);
-    const letters = found.slice(0, size.value);
-    const last = found.length > size.value ? letters.at(-1) : undefined;
-    if (!last) return succeed({ letters, nextPageToken: '' });
-    const [row] = await tx.query<{ micros: bigint }>(microsSql, [last.id]);
-    const next = { micros: String(row?.micros ?? 0n), id: last.id };
-    return succeed({ letters, nextPageToken: encodePageToken(bound, next) });
-  });
-}
-
-const noId = '00000000-0000-0000-0000-000000000000';
-
 function findIdProblem(ids: readonly string[]) {
   if (ids.length === 0 || ids.length > maxIds || new Set(ids).size !== ids.length) {
     return refuse('INVALID_ARGUMENT', `name 1 to ${maxIds} different dead letters`, {
@@ -281,6 +248,11 @@ function findStateProblem(ids: readonly string[], letters: readonly StoredLetter
       state: settled.state,
     })
   );
+}
+
+function findClaimProblem(letters: readonly StoredLetter[]) {
+  const claimed = letters.find(({ isClaimed }) => isClaimed);
+  return claimed && beingReplayed(claimed);
 }
 
 const beingReplayed = ({ id, state }: StoredLetter) =>

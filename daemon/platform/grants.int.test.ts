@@ -2,8 +2,6 @@ import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { createTestDatabase, type TestDatabase } from '../../tests/support/database.ts';
-import { createLog } from './log.ts';
-import { migrate } from './migrate.ts';
 
 let database: TestDatabase;
 
@@ -58,14 +56,6 @@ describe('the daemon’s role', () => {
     'SELECT 1 FROM schema_migrations',
   ])('may %s', async (sql) => {
     expect(await stateOf(sql)).toBe('done');
-  });
-
-  it('loses what it had been given beside that, at the next migration', async () => {
-    await database.query('GRANT UPDATE, DELETE ON transactions TO wallet_app');
-    const { ownerUrl } = database;
-    const log = createLog('silent');
-    await migrate({ ownerUrl, folder: 'migrations/wallet', runtimeRole: 'wallet_app', log });
-    expect(await stateOf('DELETE FROM transactions')).toBe('42501');
   });
 
   it('cannot pass a right on that it lacks', async () => {

@@ -83,6 +83,18 @@ it('what is registered while it releases is released as well', async () => {
   expect(isReleased).toBe(true);
 });
 
+it('what is registered after the release is released at once, and its failure ends nothing', async () => {
+  const lifecycle = createLifecycle(log);
+  await lifecycle.release(1_000);
+  let isReleased = false;
+  lifecycle.defer('late', () => {
+    isReleased = true;
+  });
+  expect(isReleased).toBe(true);
+  lifecycle.defer('broken', () => Promise.reject(new Error('broken')));
+  await sleep(1);
+});
+
 it('leaves no timer behind that would keep the process alive', async () => {
   const countTimers = () =>
     process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length;

@@ -1,7 +1,10 @@
 import type { Log } from './log.ts';
 
 export type Lifecycle = {
-  /** Registers what must be released; the last registered is released first. */
+  /**
+   * Registers what must be released; the last registered is released first. What comes after
+   * the release, from a start that was given up, is released at once.
+   */
   defer(name: string, release: () => Promise<void> | void): void;
   /** Releases everything once, within the deadline; later calls wait for the first. */
   release(deadlineMs: number): Promise<{ readonly clean: boolean }>;
@@ -14,6 +17,7 @@ export type Lifecycle = {
 export function createLifecycle(log: Log): Lifecycle {
   const releasers: { name: string; release: () => Promise<void> | void }[] = [];
   let released: Promise<{ clean: boolean }> | undefined;
+  let isOver = false;
 
   const releaseAll = async (deadlineMs: number): Promise<{ clean: boolean }> => {
     const endsAt = performance.now() + deadlineMs;
@@ -31,11 +35,23 @@ export function createLifecycle(log: Log): Lifecycle {
         log.error({ err, part: name }, 'failed to stop');
       }
     }
+    isOver = true;
     return { clean: isClean };
   };
 
+  const releaseLate = async (name: string, release: () => Promise<void> | void): Promise<void> => {
+    try {
+      await release();
+    } catch (err) {
+      log.error({ err, part: name }, 'failed to stop');
+    }
+  };
+
   return {
-    defer: (name, release) => void releasers.push({ name, release }),
+    defer: (name, release) => {
+      if (isOver) void releaseLate(name, release);
+      else releasers.push({ name, release });
+    },
     release: (deadlineMs) => (released ??= releaseAll(deadlineMs)),
   };
 }

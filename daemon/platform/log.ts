@@ -1,5 +1,7 @@
 import { pino, type Logger } from 'pino';
 
+import { writeStderr } from './stderr.ts';
+
 export type Log = Logger;
 export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal' | 'silent';
 
@@ -19,7 +21,7 @@ const secretPaths = [
 /**
  * Creates the daemon's logger: one JSON object a line, on stderr, so that stdout stays free for
  * data. Secrets are removed by field name at the top level and one level down; connection strings
- * and tokens are masked wherever they stand in the finished line.
+ * and tokens are masked wherever they stand in the finished line. A line that cannot be written is lost.
  */
 export function createLog(level: LogLevel): Log {
   return pino(
@@ -32,7 +34,7 @@ export function createLog(level: LogLevel): Log {
       serializers: { err: serializeError },
       hooks: { streamWrite: (line) => maskTokens(maskConnectionString(line)) },
     },
-    pino.destination({ fd: 2, sync: true }),
+    { write: writeStderr },
   );
 }
 

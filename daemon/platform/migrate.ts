@@ -4,10 +4,14 @@ import { join } from 'node:path';
 
 import type pg from 'pg';
 
+import { untilAborted } from './abort.ts';
 import { connectAlone } from './db-connection/connect.ts';
 import { migrationSettings, workSettings } from './db-connection/session.ts';
 import { findStateFault } from './db-connection/state-faults.ts';
+import { sqlStateOf } from './db.ts';
 import type { Log } from './log.ts';
+import { endBackend, endClient, readBackendPid } from './migrate/end-backend.ts';
+import { applyGrants, createGrantsTable } from './migrate/grants.ts';
 
 type Migration = {
   readonly version: number;
@@ -24,6 +28,8 @@ export type MigrateOptions = {
   readonly folder: string;
   /** The role that the daemon works with; `grants.sql` gives it its rights. */
   readonly runtimeRole: string;
+  /** Ends what is under way: it is rolled back, and `migrate` rejects with the signal's reason. */
+  readonly signal?: AbortSignal | undefined;
   readonly log: Log;
 };
 
@@ -35,6 +41,10 @@ type AppliedRow = { version: number; name: string; checksum: string; min_compati
 
 /** Any constant will do; it only must be the same in every release. */
 const advisoryLockKey = 7_305_413_001;
+/** SQLSTATEs. */
+const undefinedTable = '42P01';
+const undefinedColumn = '42703';
+const insufficientPrivilege = '42501';
 
 /**
  * Brings one database to this program's schema: numbered SQL, each in a transaction, behind an
@@ -44,27 +54,47 @@ const advisoryLockKey = 7_305_413_001;
 export async function migrate(options: MigrateOptions): Promise<MigrateOutcome> {
   const migrations = await readMigrations(options.folder);
   const grants = await readFile(join(options.folder, 'grants.sql'), 'utf8');
-  const { ownerUrl: url, log } = options;
-  const client = await connectAlone({ url, name: 'migrate', settings: migrationSettings });
-  client.on('error', (err) => log.warn({ err }, 'migration connection lost'));
+  const { ownerUrl: url, signal, log } = options;
+  const connecting = connectAlone({ url, name: 'migrate', settings: migrationSettings });
+  const client = await untilAborted(signal, connecting, (late) => void endClient(late));
+  client.on('error', (err) => {
+    if (!signal?.aborted) log.warn({ err }, 'migration connection lost');
+  });
+  let pid = 0;
   try {
-    await client.query('SELECT pg_advisory_lock($1)', [advisoryLockKey]);
-    const applied = await readApplied(client);
-    const fault = findSchemaFault(migrations, applied);
-    if (fault) return { ok: false, ...fault };
-    const names: string[] = [];
-    for (const migration of migrations.filter(
-      (m) => !applied.some((a) => a.version === m.version),
-    )) {
-      await applyMigration(client, migration);
-      options.log.info({ migration: migration.name }, 'migration applied');
-      names.push(migration.name);
-    }
-    if (migrations.length >= applied.length) await applyGrants(client, grants, options.runtimeRole);
-    return { ok: true, applied: names };
+    pid = await untilAborted(signal, readBackendPid(client));
+    return await untilAborted(signal, applyAll(client, migrations, grants, options));
+  } catch (err) {
+    if (signal?.aborted && pid !== 0) await endBackend(url, pid);
+    throw err;
   } finally {
-    await client.end();
+    await endClient(client);
   }
+}
+
+/** With a connection of its own in hand. */
+async function applyAll(
+  client: pg.Client,
+  migrations: readonly Migration[],
+  grants: string,
+  { runtimeRole, log }: MigrateOptions,
+): Promise<MigrateOutcome> {
+  await client.query('SELECT pg_advisory_lock($1)', [advisoryLockKey]);
+  const applied = await readApplied(client);
+  const fault = findSchemaFault(migrations, applied);
+  if (fault) return { ok: false, ...fault };
+  const names: string[] = [];
+  for (const migration of migrations.filter((m) => !applied.some((a) => a.version === m.version))) {
+    await applyMigration(client, migration);
+    log.info({ migration: migration.name }, 'migration applied');
+    names.push(migration.name);
+  }
+  if (migrations.length >= applied.length) {
+    await createGrantsTable(client);
+    const given = { text: grants, role: runtimeRole, version: migrations.length };
+    if (await applyGrants(client, given)) log.info({ role: runtimeRole }, 'rights were given');
+  }
+  return { ok: true, applied: names };
 }
 
 /** The same checks without changing anything, for a daemon that may not migrate. */
@@ -103,9 +133,9 @@ async function readSchema(
   try {
     return { ok: true, applied: await readRows(client) };
   } catch (err) {
-    const state = err instanceof Error && 'code' in err ? err.code : undefined;
-    if (state === '42P01') return { ok: true, applied: [] };
-    if (state !== '42501' && state !== '42703') throw err;
+    const state = sqlStateOf(err);
+    if (state === undefinedTable) return { ok: true, applied: [] };
+    if (state !== insufficientPrivilege && state !== undefinedColumn) throw err;
     const known = findStateFault(err);
     return {
       ok: false,
@@ -194,9 +224,4 @@ async function applyMigration(client: pg.Client, migration: Migration): Promise<
     await client.query('ROLLBACK').catch(() => undefined);
     throw new Error(`migration ${migration.name} failed`, { cause });
   }
-}
-
-async function applyGrants(client: pg.Client, grants: string, role: string): Promise<void> {
-  const text = grants.replaceAll('{{runtime_role}}', client.escapeIdentifier(role));
-  await client.query(`BEGIN; ${text}; COMMIT`);
 }

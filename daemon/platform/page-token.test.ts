@@ -1,7 +1,14 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 
-import { cursorParts, decodePageToken, encodePageToken, pageSizeOf } from './page-token.ts';
+import {
+  cursorParts,
+  decodePageToken,
+  encodePageToken,
+  maxPageBytes,
+  pageSizeOf,
+  takePage,
+} from './page-token.ts';
 
 const query = { userId: 'u', from: 1, seq: 5n };
 
@@ -93,5 +100,34 @@ describe('pageSizeOf', () => {
       ok: false,
       rejection: { reason: 'INVALID_ARGUMENT', metadata: { field: 'page_size' } },
     });
+  });
+});
+
+describe('takePage', () => {
+  const itself = (bytes: number): number => bytes;
+  const half = maxPageBytes / 2;
+
+  it('takes as many as were asked for, and says where there is more', () => {
+    expect(takePage([1, 2, 3], 2, itself)).toEqual({ page: [1, 2], last: 2 });
+    expect(takePage([1, 2], 2, itself)).toEqual({ page: [1, 2], last: undefined });
+    expect(takePage([], 2, itself)).toEqual({ page: [], last: undefined });
+  });
+
+  it('takes as many as an answer has room for, and at least one', () => {
+    expect(takePage([half, half, 1], 9, itself)).toEqual({ page: [half, half], last: half });
+    expect(takePage([9 * half, 1], 9, itself)).toEqual({ page: [9 * half], last: 9 * half });
+    expect(takePage([9 * half], 9, itself)).toEqual({ page: [9 * half], last: undefined });
+  });
+
+  it('leaves nothing out between pages', () => {
+    const all = Array.from({ length: 50 }, (_, i) => (i % 7) * 100_000);
+    const found: number[] = [];
+    for (let start = 0; start < all.length;) {
+      const { page } = takePage(all.slice(start, start + 21), 20, itself);
+      expect(page.length).toBeGreaterThan(0);
+      found.push(...page);
+      start += page.length;
+    }
+    expect(found).toEqual(all);
   });
 });

@@ -48,6 +48,32 @@ export function pageSizeOf(asked: number, defaultSize: number, maxSize: number):
   return succeed(asked === 0 ? defaultSize : Math.min(asked, maxSize));
 }
 
+/** Well below what one message may carry; a page may be shorter than asked for (AIP-158). */
+export const maxPageBytes = 2 * 1024 * 1024;
+
+/**
+ * The page that an answer has room for: from the start of what was found, at most `size` items and
+ * about `maxPageBytes`, and at least one. `last` is its last item where there are more behind it;
+ * what was found has one item more than `size` for that. `bytesOf` is an upper bound for an item.
+ */
+export function takePage<Item>(
+  found: readonly Item[],
+  size: number,
+  bytesOf: (item: Item) => number,
+): { readonly page: readonly Item[]; readonly last: Item | undefined } {
+  let bytes = 0;
+  let count = 0;
+  for (const item of found.slice(0, size)) {
+    bytes += bytesOf(item);
+    if (count > 0 && bytes > maxPageBytes) break;
+    count += 1;
+  }
+  return { page: found.slice(0, count), last: found.length > count ? found[count - 1] : undefined };
+}
+
+/** At most so many bytes has a text on the wire, whatever its characters. */
+export const textBytes = (text: string | undefined): number => 3 * (text?.length ?? 0);
+
 function digest(query: object): string {
   const text = JSON.stringify(query, (_key, value: unknown) =>
     typeof value === 'bigint' ? value.toString() : value,

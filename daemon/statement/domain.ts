@@ -65,6 +65,8 @@ export type Head = {
   readonly seq: bigint;
   readonly hash: string | undefined;
   readonly asOfMs: number;
+  /** Another transaction whose hash was asked for with it. */
+  readonly also?: { readonly seq: bigint; readonly hash: string } | undefined;
 };
 
 /** Where the range is open, it ends now and begins so many calendar days before its end. */

@@ -5,8 +5,11 @@ import type { Skip } from './witness/tails.ts';
 
 /** Lines that should be there because a later one of their wallet is. */
 export type Gaps = {
-  /** These lines were stored, and none right before them in their wallets. */
-  note(skips: readonly Skip[]): void;
+  /**
+   * These lines were stored, and none right before them was known. `alone`: the places where none is
+   * there either.
+   */
+  note(skips: readonly Skip[], alone: readonly Pick<Skip, 'walletId' | 'seq'>[]): void;
   /** The line that has been missing longest. */
   findOldest(): Promise<Oldest | undefined>;
 };
@@ -50,24 +53,34 @@ type Row = { wallet_id: string; high: bigint; first: bigint; missing: bigint };
 /** Lines that may be missing, up to `high`. `low` is 0 where the first of them is not known. */
 type Gap = { readonly walletId: string; low: bigint; readonly high: bigint };
 
-const keyOf = (walletId: string, high: bigint): string => `${walletId} ${high}`;
+const keyOf = (walletId: string, seq: bigint): string => `${walletId} ${seq}`;
 
 /**
- * Looks up the lines that others skipped until all are there. Gaps that were there before this process
- * started are found once their wallet moves. `onClosed` gets the links to lines whose predecessor came after them; if it
- * rejects, it gets them again.
+ * Looks up the lines that others skipped until all are there: of the gaps whose later end this process
+ * stores. `onClosed` gets the links to lines whose predecessor came after them; if it rejects, it gets
+ * them again. `onFull` is called when there are more gaps than can be kept, and once more only after
+ * all could be kept for a while.
  */
 export function createGaps(
   db: Db,
   onClosed: (links: readonly Link[]) => Promise<void> = () => Promise.resolve(),
+  onFull: () => void = () => undefined,
 ): Gaps {
   // In the order in which they were first seen.
   const suspects = new Map<string, Gap>();
+  let isFull = false;
 
   return {
-    note: (skips) => {
+    note: (skips, alone) => {
+      if (alone.length === 0) return;
+      const places = new Set(alone.map(({ walletId, seq }) => keyOf(walletId, seq)));
       for (const { walletId, seq, lastSeq } of skips) {
-        if (suspects.size >= maxSuspects) return;
+        if (!places.has(keyOf(walletId, seq))) continue;
+        if (suspects.size >= maxSuspects) {
+          if (!isFull) onFull();
+          isFull = true;
+          return;
+        }
         const high = seq - 1n;
         suspects.set(keyOf(walletId, high), { walletId, low: (lastSeq ?? -1n) + 1n, high });
       }
@@ -85,7 +98,9 @@ export function createGaps(
       const found = new Map(rows.map((row) => [keyOf(row.wallet_id, row.high), row]));
       const closed = asked.filter(([key]) => !found.has(key));
       if (closed.length > 0) {
-        await onClosed(closed.map(([, { walletId, high }]) => ({ walletId, seq: high + 1n })));
+        await onClosed(
+          closed.map(([, { walletId, high }]) => ({ walletId, seq: high + 1n, isEnd: false })),
+        );
       }
       let oldest: Row | undefined;
       for (const [key, gap] of asked) {
@@ -94,6 +109,7 @@ export function createGaps(
         else gap.low = row.first;
         oldest ??= row;
       }
+      if (suspects.size < maxSuspects / 2) isFull = false;
       if (!oldest) return undefined;
       const key = keyOf(oldest.wallet_id, oldest.high);
       return { key, level: -Number(oldest.missing), reason: describe(oldest, found.size) };

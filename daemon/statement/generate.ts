@@ -5,10 +5,10 @@ import * as store from './store.ts';
 import type { Finding } from './witness/lines.ts';
 import type { Reporter } from './witness/record.ts';
 import {
-  compareLast,
+  compareEnds,
   findImbalance,
   readEvidence,
-  type LastLine,
+  type Evidence,
   type LedgerPeers,
 } from './witness/verdict.ts';
 
@@ -68,20 +68,20 @@ export async function generate(
     }
     if (found) return { extent, completeness: await toInconsistent(options, wallet, found) };
     if (completeness.isComplete || performance.now() > endsAt) {
-      return { extent, completeness: await confirm(options, wallet, evidence.last, completeness) };
+      return { extent, completeness: await confirm(options, wallet, evidence, completeness) };
     }
     await new Promise((resolve) => setTimeout(resolve, pollMs));
   }
 }
 
-/** What is left of a judgement once the last line was compared with the ledger. */
+/** What is left of a judgement once the lines at the ends were compared with the ledger. */
 async function confirm(
   options: GenerateOptions,
   wallet: Wallet,
-  last: LastLine | undefined,
+  evidence: Evidence,
   completeness: Completeness,
 ): Promise<Completeness> {
-  const comparison = await compareLast(options.peers, wallet, last, options.head);
+  const comparison = await compareEnds(options.peers, wallet, evidence, options.head);
   if (comparison.kind === 'differs') return toInconsistent(options, wallet, comparison.found);
   if (comparison.kind === 'same' || !completeness.isComplete) return completeness;
   return { isComplete: false, behindBy: undefined };

@@ -1,3 +1,4 @@
+import { isStorableTime } from '../../core/calendar.ts';
 import { exponentOf } from '../../core/currencies.ts';
 import { operations as operationNames } from '../../core/operations.ts';
 import { refuse, succeed, type Rejection, type Result } from '../../core/reasons.ts';
@@ -10,19 +11,21 @@ import {
 } from '../../protos/gen/digitalwallet/statement/v1/statement.ts';
 import { type Operation as WireOperation } from '../../protos/gen/digitalwallet/wallet/v1/wallet.ts';
 import { auditRead } from '../platform/audit-reads.ts';
-import type { Db } from '../platform/db.ts';
 import type { CallContext, Handlers } from '../platform/grpc/calls.ts';
 import {
   cursorParts,
   decodePageToken,
   encodePageToken,
   pageSizeOf,
+  takePage,
+  textBytes,
 } from '../platform/page-token.ts';
 import {
   hasCarriableTotals,
   isInline,
   isOver,
   resolveRange,
+  type Head,
   type Line,
   type Range,
 } from './domain.ts';
@@ -31,10 +34,10 @@ import type { ExportHandlerOptions } from './exports/handlers.ts';
 import { toWireExport } from './exports/wire.ts';
 import { generate, type Generated, type Wallet } from './generate.ts';
 import { createKnownSums, type KnownSums } from './known-sums.ts';
-import * as store from './store.ts';
+import { readPage, type PageQuery } from './read-page.ts';
 import type { Finding } from './witness/lines.ts';
 import type { Reporter } from './witness/record.ts';
-import { findAlteredLine } from './witness/verdict.ts';
+import { findNextSeq } from './witness/store.ts';
 
 const defaultPageSize = 500;
 const maxPageSize = 1_000;
@@ -81,7 +84,7 @@ async function generateStatement(
   }
   const size = pageSizeOf(request.pageSize, defaultPageSize, maxPageSize);
   if (!size.ok) return size;
-  const asked = await options.peers.readHead(wallet.userId, wallet.currency).catch(() => undefined);
+  const asked = await askHead(options, wallet, request, cursor.value);
   const trouble = asked && !asked.ok ? asked.rejection : undefined;
   if (trouble && !isAboutWallet(trouble)) return { ok: false, rejection: trouble };
   const head = asked?.ok ? asked.value : undefined;
@@ -106,14 +109,14 @@ async function generateStatement(
       },
     );
   }
-  const page = await readPage(options.db, wallet, read, request, {
-    size: size.value,
-    cursor: cursor.value,
-  });
-  const altered = await withAltered(options.reporter, wallet, read, page.altered);
+  const pageQuery = readPageQuery(request, cursor.value, size.value);
+  const page = await readPage(options.db, wallet, read, pageQuery);
+  const { page: shown, last } = takePage(page.lines, size.value, bytesOf);
+  const nextSeq = last?.seq ?? page.nextSeq;
+  const altered = await withAltered(options.reporter, wallet, read, page.found);
   const generated = trouble?.reason === 'WALLET_CORRUPT' ? withCorrupt(altered, trouble) : altered;
-  const next = page.next && {
-    seq: page.next.toString(),
+  const next = nextSeq && {
+    seq: nextSeq.toString(),
     through: generated.extent.closingSeq.toString(),
     from: String(range.value.fromMs),
     to: String(range.value.toMs),
@@ -122,8 +125,31 @@ async function generateStatement(
     status: statusOf(generated, isOver(range.value, head)),
     export: undefined,
     nextPageToken: next ? encodePageToken({ ...query, walletId: wallet.id }, next) : '',
-    statement: { ...toStatement(wallet, range.value, generated), lines: page.lines },
+    statement: {
+      ...toStatement(wallet, range.value, generated),
+      lines: shown.map(toWireLine),
+    },
   });
+}
+
+/**
+ * Asks for the head, and with it for the hash of the line after the range, which is then compared.
+ * Undefined if the ledger cannot be asked.
+ */
+async function askHead(
+  { db, peers }: ExportHandlerOptions,
+  wallet: Wallet,
+  { to }: GenerateStatementRequest,
+  cursor: Readonly<Record<string, string>> | undefined,
+): Promise<Result<Head> | undefined> {
+  const toMs = cursor ? Number(cursor['to']) : to?.getTime();
+  const through = cursor?.['through'];
+  const throughSeq = through === undefined ? undefined : BigInt(through);
+  const nextSeq =
+    toMs === undefined || !isStorableTime(toMs)
+      ? undefined
+      : await db.read((tx) => findNextSeq(tx, wallet.id, toMs, throughSeq));
+  return peers.readHead(wallet.userId, wallet.currency, nextSeq).catch(() => undefined);
 }
 
 /** What contradicts the ledger is that also where the period is not over. */
@@ -134,7 +160,7 @@ function statusOf({ completeness }: Generated, isPast: boolean): StatementStatus
     : StatementStatus.INCONSISTENT;
 }
 
-/** A shown line that is not what its hash says makes the statement inconsistent. */
+/** A line of a page that is not what its hash says, or is missing, makes the statement inconsistent. */
 async function withAltered(
   reporter: Reporter,
   wallet: Wallet,
@@ -203,36 +229,23 @@ function readRange(
   return resolveRange({ fromMs, toMs, timezone }, nowMs, inlineDays);
 }
 
-async function readPage(
-  db: Db,
-  wallet: Wallet,
-  { extent }: Generated,
+/** What of a request says which page is wanted. */
+function readPageQuery(
   request: GenerateStatementRequest,
-  page: { readonly size: number; readonly cursor: Readonly<Record<string, string>> | undefined },
-): Promise<{
-  readonly lines: StatementLine[];
-  readonly next: bigint | undefined;
-  readonly altered: Finding | undefined;
-}> {
-  const seq = page.cursor?.['seq'];
-  const operations = request.operations.flatMap((wire) => operationNames[wire - 1] ?? []);
-  const isDescending = request.descending;
-  const found = await db.read((tx) =>
-    store.readLines(tx, wallet, {
-      afterSeq: !isDescending && seq !== undefined ? BigInt(seq) : extent.openingSeq,
-      beforeSeq: isDescending && seq !== undefined ? BigInt(seq) : extent.closingSeq + 1n,
-      operations,
-      isDescending,
-      limit: page.size + 1,
-    }),
-  );
-  const shown = found.slice(0, page.size);
+  cursor: Readonly<Record<string, string>> | undefined,
+  size: number,
+): PageQuery {
+  const seq = cursor?.['seq'];
   return {
-    lines: shown.map(toWireLine),
-    altered: findAlteredLine(shown),
-    next: found.length > page.size ? shown.at(-1)?.seq : undefined,
+    size,
+    fromSeq: seq === undefined ? undefined : BigInt(seq),
+    operations: request.operations.flatMap((wire) => operationNames[wire - 1] ?? []),
+    isDescending: request.descending,
   };
 }
+
+const bytesOf = ({ description, contraAccount }: Line): number =>
+  400 + textBytes(description) + textBytes(contraAccount);
 
 function toStatement(wallet: Wallet, range: Range, { extent, completeness }: Generated) {
   return {

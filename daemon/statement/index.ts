@@ -16,7 +16,7 @@ import { createExportHandlers } from './exports/handlers.ts';
 import type { FindUser } from './exports/peers.ts';
 import { createRequestConsumer } from './exports/requests.ts';
 import { createExportWorker } from './exports/worker.ts';
-import { createGaps } from './gaps.ts';
+import { createGaps, type Gaps } from './gaps.ts';
 import type { ReadHead } from './generate.ts';
 import { createHandlers } from './handlers.ts';
 import { policies } from './policy.ts';
@@ -24,7 +24,7 @@ import { checkLinks, createProjection } from './projection.ts';
 import { createRebuildHandlers } from './rebuild-handlers.ts';
 import type { ReadLedger } from './rebuild.ts';
 import { createReplayPlan } from './replay.ts';
-import { createRecorder } from './witness/record.ts';
+import { createRecorder, type Recorder } from './witness/record.ts';
 import { listReadings, watchDivergences } from './witness/watch.ts';
 
 export type { ReadLedger, RebuildProgress } from './rebuild.ts';
@@ -34,6 +34,8 @@ export type StatementOptions = {
   readonly db: Db;
   /** For the relay, the exports and the rebuild: connections that no reader can use up. */
   readonly workDb: Db;
+  /** For the projection alone; `workDb` if not given. */
+  readonly projectionDb?: Db;
   readonly broker: Pick<Broker, 'publish'> & Partial<Pick<Broker, 'findTrouble'>>;
   readonly peers: {
     readonly readHead: ReadHead;
@@ -53,9 +55,21 @@ export type StatementOptions = {
   readonly watch?: ProgressWatch;
 };
 
+/** The links of lines that come late are checked once they are there. */
+const watchGaps = (db: Db, recorder: Pick<Recorder, 'record'>, log: Log): Gaps =>
+  createGaps(
+    db,
+    async (links) => {
+      const { broken } = await checkLinks(db, links);
+      if (broken.length > 0) await recorder.record(broken);
+    },
+    () => log.warn('more gaps in statement lines than are watched: run walletd statements rebuild'),
+  );
+
 /** Statements, projected from the ledger's events, and their exports to files. */
 export function createStatement(options: StatementOptions) {
   const { db, workDb, broker, peers, mailer, config, log, watch = unwatched } = options;
+  const { projectionDb = workDb } = options;
   const relay = createRelay({ db: workDb, broker, log, owner: 'statement', watch });
   const trail = createAuditTrail({ db, log });
   const recorder = createRecorder(db, log);
@@ -72,14 +86,11 @@ export function createStatement(options: StatementOptions) {
     'walletd_projection_lag_seconds',
     'From a transaction until its statement line was there; the oldest of each batch',
   );
-  const gaps = createGaps(db, async (links) => {
-    const broken = await checkLinks(db, links);
-    if (broken.length > 0) await recorder.record(broken);
-  });
+  const gaps = watchGaps(db, recorder, log);
   watch.watchBacklog('statement.lines', gaps.findOldest);
   const divergences = watchDivergences(workDb, log);
-  const projection = createProjection(db, config.queue, recorder, lag, gaps);
-  const requests = createRequestConsumer(db, config.exportQueue, worker.wake);
+  const projection = createProjection(projectionDb, config.queue, recorder, lag, gaps);
+  const requests = createRequestConsumer(projectionDb, config.exportQueue, worker.wake);
   const { readLedger } = peers;
   const plan = createReplayPlan({ projection, requests, readLedger, trail });
   const deadLetters = createDeadLetters({ db, plan });

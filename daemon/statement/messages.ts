@@ -1,6 +1,7 @@
 import { z } from 'zod';
 
 import type { CreatedEvent } from '../../core/created-event.ts';
+import { isStorableTime } from '../../core/calendar.ts';
 import { findExponent } from '../../core/currencies.ts';
 import { isUuid, uuidV5 } from '../../core/ids.ts';
 import { parseAmount } from '../../core/money.ts';
@@ -44,7 +45,9 @@ const isPlainText = (value: unknown): boolean =>
 const isMetadata = (value: unknown): boolean =>
   isObject(value) && Object.entries(value).flat().every(isPlainText);
 const isId = (value: unknown): boolean => isText(value) && isUuid(value);
-const isTime = (value: unknown): boolean => isText(value) && timePattern.test(value);
+/** A time that both the database and the protocol can hold. */
+const isTime = (value: unknown): boolean =>
+  isText(value) && timePattern.test(value) && isStorableTime(Date.parse(value));
 const timePattern = z.core.regexes.datetime({});
 const hashPattern = /^[0-9a-f]{64}$/;
 

@@ -14,7 +14,7 @@ import {
   type Link,
 } from './witness/lines.ts';
 import type { Recorder } from './witness/record.ts';
-import { findBrokenLinks, findOthers } from './witness/store.ts';
+import { findOthers, lookUpLinks, type Place } from './witness/store.ts';
 import { createTails } from './witness/tails.ts';
 
 const done: Handling = { kind: 'done' };
@@ -54,9 +54,10 @@ export function createProjection(
             : lines.filter((l) => !isSound(l)).map((l) => toDivergence('own_hash', l, l));
         if (sound.length > 0) {
           divergences.push(...(await insert(sound, clock.set)));
-          divergences.push(...(await checkLinks(db, listOpenLinks(sound, tails))));
-          const skips = tails.note(sound);
-          gaps?.note(skips);
+          const links = await checkLinks(db, listOpenLinks(sound, tails));
+          divergences.push(...links.broken);
+          const skips = tails.note(sound, links.later);
+          gaps?.note(skips, links.alone);
         }
         if (divergences.length > 0) {
           tails.forget(divergences.map(({ walletId }) => walletId));
@@ -70,11 +71,22 @@ export function createProjection(
   };
 }
 
-/** Those of the links that are broken. To be asked after the commit that adds a line. */
-export async function checkLinks(db: Db, links: readonly Link[]): Promise<Divergence[]> {
-  if (links.length === 0) return [];
-  const broken = await db.read((tx) => findBrokenLinks(tx, links));
-  return broken.map((place) => toDivergence('broken_link', place));
+/**
+ * Those of the links that are broken, the lines behind their ends, and the lines without the one
+ * before them. To be asked after the commit that adds a line.
+ */
+export async function checkLinks(
+  db: Db,
+  links: readonly Link[],
+): Promise<{
+  readonly broken: Divergence[];
+  readonly later: readonly Place[];
+  readonly alone: readonly Place[];
+}> {
+  if (links.length === 0) return { broken: [], later: [], alone: [] };
+  const found = await db.read((tx) => lookUpLinks(tx, links));
+  const broken = found.broken.map((place) => toDivergence('broken_link', place));
+  return { ...found, broken };
 }
 
 /**

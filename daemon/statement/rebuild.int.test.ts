@@ -12,6 +12,8 @@ import { insertLines } from './store.ts';
 import { beforeAll as start } from './compare.ts';
 import { readLinesAfter } from './store-rebuild.ts';
 import { startMs, toLedger, toLines } from './test-support.ts';
+import { toDivergence } from './witness/lines.ts';
+import { recordDivergences } from './witness/store.ts';
 
 let database: TestDatabase;
 let ledger: Line[];
@@ -172,6 +174,53 @@ describe('the projection, compared with the ledger', () => {
     expect(await projected()).toEqual(ledger);
     made = 0;
     expect(await find(undefined, readLedger(onRead))).toEqual([]);
+  });
+});
+
+describe('divergences', () => {
+  /** Found by a clock that is so far behind. */
+  const record = async (seq: bigint, behindMs = 0): Promise<void> => {
+    const { walletId, hash } = ledger[0]!;
+    const found = toDivergence('own_hash', { walletId, seq, hash });
+    await database.db.tx((tx) => recordDivergences(tx, [found]));
+    const text = `UPDATE divergences SET found_at = clock_timestamp() - $1 * interval '1 ms'
+      WHERE id = $2`;
+    await database.query(text, [behindMs, found.id]);
+  };
+  const openSeqs = async () => {
+    const text = 'SELECT seq::int AS seq FROM divergences WHERE resolved_at IS NULL ORDER BY seq';
+    return (await database.query<{ seq: number }>(text)).map(({ seq }) => seq);
+  };
+
+  it.each([-86_400_000, 0, 86_400_000])(
+    'found before are resolved, and no others, where the clock is set by %i ms',
+    async (aheadMs) => {
+      await record(1n, -aheadMs);
+      await record(2n);
+      let isRecorded = false;
+      const onRead = async (): Promise<void> => {
+        if (!isRecorded) await record(3n, aheadMs);
+        isRecorded = true;
+      };
+      await run(undefined, readLedger(onRead));
+      expect(await openSeqs()).toEqual([3]);
+      await run(ledger.at(-1)!.walletId);
+      expect(await openSeqs()).toEqual([3]);
+      await run(ledger[0]!.walletId);
+      expect(await openSeqs()).toEqual([]);
+    },
+  );
+
+  it('found again during a rebuild by which they were resolved stay open', async () => {
+    await record(1n);
+    await run();
+    let isRecorded = false;
+    const onRead = async (): Promise<void> => {
+      if (!isRecorded) await record(1n, 86_400_000);
+      isRecorded = true;
+    };
+    await run(undefined, readLedger(onRead));
+    expect(await openSeqs()).toEqual([1]);
   });
 });
 

@@ -1,9 +1,9 @@
 import { isUuid } from '../../core/ids.ts';
 import { refuse, succeed, type Result } from '../../core/reasons.ts';
-import { readClock, type Db } from '../platform/db.ts';
+import type { Db } from '../platform/db.ts';
 import { compareLines, findAltered, type Difference, type ReadLedger } from './compare.ts';
 import { readLinesAt, removeLines, repairLines, type LinePlace } from './store-rebuild.ts';
-import { resolveDivergences } from './witness/store.ts';
+import { readLastFound, resolveDivergences } from './witness/store.ts';
 
 export type { ReadLedger } from './compare.ts';
 
@@ -28,7 +28,7 @@ export async function* rebuild(
   resolvedBy: string,
 ): AsyncGenerator<RebuildProgress, void> {
   const { db, readLedger } = options;
-  const startedAtMs = await db.read(readClock);
+  const lastFound = await db.read(readLastFound);
   let repaired = 0;
   let wallets = 0;
   let lines = 0;
@@ -43,7 +43,7 @@ export async function* rebuild(
     }
     yield { wallets, lines, repaired, isDone: false };
   }
-  await db.tx((tx) => resolveDivergences(tx, resolvedBy, startedAtMs, walletId));
+  await db.tx((tx) => resolveDivergences(tx, resolvedBy, lastFound, walletId));
   yield { wallets, lines, repaired, isDone: true };
 }
 

@@ -5,6 +5,7 @@ import { checkWalletOfKey } from '../platform/access.ts';
 import type { AuditTrail } from '../platform/audit.ts';
 import type { Consumer } from '../platform/broker.ts';
 import type { Replay, ReplayOutcome } from '../platform/dead-letter-replays.ts';
+import { isolate } from '../platform/isolation.ts';
 import { checkUnbound, stillDead, type PlanReplays } from '../platform/dead-letters.ts';
 import type { CallContext } from '../platform/grpc/calls.ts';
 import { findAltered, toExpected, type ReadLedger } from './compare.ts';
@@ -24,6 +25,8 @@ export type ReplayOptions = {
  * make a statement say what did not happen. Dead letters of both queues go by what they say.
  */
 export function createReplayPlan(options: ReplayOptions): PlanReplays {
+  const handleLine = isolate((messages) => options.projection.handle(messages));
+  const handleRequest = isolate((messages) => options.requests.handle(messages));
   return async (replays, context, isDryRun) => {
     const lines: (Line | undefined)[] = [];
     for (const replay of replays) {
@@ -45,8 +48,7 @@ export function createReplayPlan(options: ReplayOptions): PlanReplays {
       run: async () => {
         const outcomes: ReplayOutcome[] = [];
         for (const [i, { message }] of replays.entries()) {
-          const consumer = lines[i] ? options.projection : options.requests;
-          const [handling] = await consumer.handle([message]);
+          const [handling] = await (lines[i] ? handleLine : handleRequest)([message]);
           if (!handling) throw new Error('a message got no answer');
           if (handling.kind === 'dead') outcomes.push(handling);
           else outcomes.push({ ...done, details: detailsOf(lines[i]) });

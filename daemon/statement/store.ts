@@ -144,14 +144,8 @@ export async function readExtent(
   const [last] = await tx.query<{ seq: bigint }>(lastSeqSql, [walletId]);
   const lastSeq = last?.seq ?? 0n;
   const maxSeq = throughSeq !== undefined && throughSeq < lastSeq ? throughSeq : lastSeq;
-  const lastBefore = async (timeMs: number) => {
-    type Row = { seq: bigint; balance_after: bigint };
-    const time = new Date(timeMs).toISOString();
-    const [row] = await tx.query<Row>(beforeSql, [walletId, maxSeq, time]);
-    return { seq: row?.seq ?? 0n, balanceMinor: row?.balance_after ?? 0n };
-  };
-  const opening = await lastBefore(range.fromMs);
-  const closing = await lastBefore(range.toMs);
+  const opening = await findLastBefore(tx, walletId, maxSeq, range.fromMs);
+  const closing = await findLastBefore(tx, walletId, maxSeq, range.toMs);
   const known = findSums(opening.seq, closing.seq);
   const sums = await readSums(tx, walletId, known?.throughSeq ?? opening.seq, closing.seq);
   const [next] = await tx.query<{ seq: bigint }>(nextSeqSql, [walletId, closing.seq]);
@@ -167,6 +161,14 @@ export async function readExtent(
     nextSeq: next?.seq,
     brokenSeq: sums.brokenSeq,
   };
+}
+
+/** The last line before a time, up to `maxSeq`; seq 0 if there is none. */
+export async function findLastBefore(tx: Tx, walletId: string, maxSeq: bigint, timeMs: number) {
+  type Row = { seq: bigint; balance_after: bigint };
+  const time = new Date(timeMs).toISOString();
+  const [row] = await tx.query<Row>(beforeSql, [walletId, maxSeq, time]);
+  return { seq: row?.seq ?? 0n, balanceMinor: row?.balance_after ?? 0n };
 }
 
 /** Of the lines after `openingSeq` through `closingSeq`; the opening line is counted as well. */
@@ -187,8 +189,7 @@ const pageSql = (direction: 'ASC' | 'DESC') =>
     `line_page_${direction.toLowerCase()}`,
     `SELECT * FROM statement_lines
      WHERE wallet_id = $1 AND user_id = $2 AND seq > $3 AND seq < $4
-       AND (cardinality($5::smallint[]) = 0 OR operation = ANY($5))
-     ORDER BY seq ${direction} LIMIT $6`,
+     ORDER BY seq ${direction} LIMIT $5`,
   );
 const pageAscendingSql = pageSql('ASC');
 const pageDescendingSql = pageSql('DESC');
@@ -213,14 +214,13 @@ export type LineRow = {
   metadata: string | null;
 };
 
-/** Lines of an owner's wallet with `afterSeq` < seq < `beforeSeq`; no operations means all. */
+/** Lines of an owner's wallet with `afterSeq` < seq < `beforeSeq`. */
 export async function readLines(
   tx: Tx,
   wallet: { readonly id: string; readonly userId: string },
   page: {
     readonly afterSeq: bigint;
     readonly beforeSeq: bigint;
-    readonly operations: readonly Operation[];
     readonly isDescending: boolean;
     readonly limit: number;
   },
@@ -230,7 +230,6 @@ export async function readLines(
     wallet.userId,
     page.afterSeq,
     page.beforeSeq,
-    page.operations.map(codeOf),
     page.limit,
   ]);
   return rows.map(toLine);

@@ -149,9 +149,14 @@ export function createStatementWorld(database: TestDatabase) {
     fill: async (
       userId: string,
       count: number,
-      { currency = 'BRL', missing = 0, stepMs = 3_600_000 } = {},
+      {
+        currency = 'BRL',
+        missing = 0,
+        stepMs = 3_600_000,
+        change = (line: StatementFileLine): StatementFileLine => line,
+      } = {},
     ) => {
-      const model = makeLines(count, count, startMs, stepMs);
+      const model = makeLines(count, count, startMs, stepMs).map(change);
       const lines = toLines(userId, currency, model);
       heads.set(walletIdOf(userId, currency), { seq: BigInt(count), hash: lines.at(-1)?.hash });
       for (const line of lines) ledger.push(line);
@@ -173,15 +178,13 @@ function createPeers(
   state: { readonly isWalletAway: boolean; readonly isAuthAway: boolean },
 ) {
   return {
-    readHead: (userId: string, currency: string) =>
-      state.isWalletAway
-        ? Promise.reject(new Error('the wallet service is away'))
-        : Promise.resolve(
-            succeed({
-              ...(heads.get(walletIdOf(userId, currency)) ?? { seq: 0n, hash: undefined }),
-              asOfMs: startMs + 400 * 86_400_000,
-            }),
-          ),
+    readHead: (userId: string, currency: string, alsoSeq?: bigint) => {
+      if (state.isWalletAway) return Promise.reject(new Error('the wallet service is away'));
+      const walletId = walletIdOf(userId, currency);
+      const head = heads.get(walletId) ?? { seq: 0n, hash: undefined };
+      const also = ledger.find((line) => line.walletId === walletId && line.seq === alsoSeq);
+      return Promise.resolve(succeed({ ...head, asOfMs: startMs + 400 * 86_400_000, also }));
+    },
     findUser: (userId: string) =>
       state.isAuthAway
         ? Promise.reject(new Error('the auth service is away'))

@@ -14,6 +14,7 @@ import type { Command } from './domain.ts';
 import { decideOnly } from './dry-run.ts';
 import { explainDefects } from './commit/alarms.ts';
 import { createGroupCommit } from './commit/group-commit.ts';
+import type { Busy } from './commit/queued.ts';
 import type { Posted, Posting } from './posting.ts';
 import { findLedgerFaults } from '../../tests/support/ledger-faults.ts';
 
@@ -52,8 +53,11 @@ function createDaemon(db: Db = test.db, { deadlineMs = 20_000, isCancelled = fal
     group.submit(c, { deadlineMs: performance.now() + deadlineMs, isCancelled: () => isCancelled });
 }
 
-const reasonsOf = (results: readonly Result<Posted>[]) =>
-  results.flatMap((result) => (result.ok ? [] : [result.rejection.reason]));
+const reasonsOf = (results: readonly (Result<Posted> | Busy)[]) =>
+  results.flatMap((result) => {
+    if (result === 'busy') return [result];
+    return result.ok ? [] : [result.rejection.reason];
+  });
 
 async function balanceOf(owner = userId): Promise<bigint> {
   const rows = await test.query<{ balance: string }>('SELECT balance FROM wallets WHERE id = $1', [
@@ -164,6 +168,29 @@ describe('faults', () => {
         true,
       ]);
       expect(await balanceOf()).toBe(200n);
+    } finally {
+      await db.close();
+      await cutter.stop();
+    }
+  });
+
+  it('a defect in the next try does not make the outcome known', async () => {
+    const cutter = await startCommitCutter(test.url);
+    const db = createDb({ url: cutter.url, name: 'cut', maxConnections: 4, log });
+    const commitOnce = createCommit(db);
+    let calls = 0;
+    const group = createGroupCommit<Posting, Posted>({
+      laneKey: (c) => c.wallet.id,
+      laneCount: 2,
+      log,
+      explain: explainDefects(log),
+      commit: (...args) =>
+        ++calls === 1 ? commitOnce(...args) : Promise.reject(new Error('a defect')),
+    });
+    try {
+      cutter.cut(1);
+      const waiting = { deadlineMs: performance.now() + 20_000, isCancelled: () => false };
+      expect(reasonsOf([await group.submit(command(), waiting)])).toEqual(['OUTCOME_UNKNOWN']);
     } finally {
       await db.close();
       await cutter.stop();

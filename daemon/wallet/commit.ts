@@ -1,6 +1,6 @@
 import type { Result } from '../../core/reasons.ts';
 import { isCommitInDoubt, readClock, sqlStateOf, type Db, type Tx } from '../platform/db.ts';
-import { commitLocked, commitUnlocked, type Committed } from './commit-locked.ts';
+import { commitLocked, commitUnlocked, createOpenings, type Committed } from './commit-locked.ts';
 import type { Busy, LockMode } from './commit/queued.ts';
 import type { Command, Decision, States, WalletState } from './domain.ts';
 import { decideBatch } from './domain-batch.ts';
@@ -16,24 +16,25 @@ import { all, rememberDoubt, writeDecisions, type Decided } from './write-decisi
 const minCaution = 1;
 const maxCaution = 64;
 
-/** Nothing is `busy` to a commit that waits. */
-type Commit = {
-  (commands: readonly Posting[]): Promise<readonly Result<Posted>[]>;
-  (commands: readonly Posting[], mode: LockMode): Promise<readonly (Result<Posted> | Busy)[]>;
-};
+type Commit = (
+  commands: readonly Posting[],
+  mode?: LockMode,
+) => Promise<readonly (Result<Posted> | Busy)[]>;
 
 /**
  * Commits batches, quickly where it can: decides from the wallets' states as they were remembered,
  * and lets the one statement that moves the wallets prove that they still are so. Whatever is not
  * as remembered (another daemon, a key that was used before, a freeze, a past that was just told)
  * is rolled back and committed again by `commitLocked`, which reads everything under the lock.
- * With `skip`, commands on wallets that another transaction has locked are left out, as `busy`.
+ * With `skip`, commands on wallets that another transaction has locked are left out, as `busy`;
+ * without it, only what is refused on a wallet that another transaction is opening.
  */
 export function createCommit(
   db: Db,
   heads: Heads = createHeads(),
   alarms: Alarms = silent,
 ): Commit {
+  const openings = createOpenings();
   let caution = minCaution;
   let cautious = 0;
 
@@ -55,26 +56,24 @@ export function createCommit(
   };
 
   const commitSlowly = async (commands: readonly Posting[], mode: LockMode): Promise<Committed> => {
-    const committed = await (mode === 'wait' ? commitLocked : commitUnlocked)(db, commands);
+    const committed = await (mode === 'wait'
+      ? commitLocked(db, commands, openings)
+      : commitUnlocked(db, commands, openings));
     if (committed.states) reportFaults(alarms, heads, committed.states);
     return committed;
   };
 
-  const commit = async (
-    commands: readonly Posting[],
-    mode: LockMode = 'wait',
-  ): Promise<readonly (Result<Posted> | Busy)[]> => {
+  return async (commands, mode = 'wait') => {
     try {
       const quick = mode === 'wait' ? await tryQuickly(commands) : undefined;
       const committed = quick ?? (await commitSlowly(commands, mode));
       for (const wallet of committed.changed) heads.set(wallet);
       return committed.answers;
     } catch (err) {
-      for (const { wallet } of commands) heads.forget(wallet.id);
+      for (const { wallet } of commands) heads.distrust(wallet.id);
       throw err;
     }
   };
-  return commit as Commit;
 }
 
 /** What an operator has to look into; each is called for every commit that meets it. */
@@ -90,17 +89,21 @@ const silent: Alarms = { onCorrupt: () => undefined, onLostCommits: () => undefi
 function reportFaults(alarms: Alarms, heads: Heads, { wallets, corrupt }: States): void {
   corrupt.forEach(alarms.onCorrupt);
   for (const wallet of wallets.values()) {
-    const known = heads.get(wallet.id);
+    const known = heads.getCommitted(wallet.id);
     if (!known) continue;
-    const isOlder = wallet.seq < known.seq;
-    const isOther = wallet.seq === known.seq && wallet.lastHash !== known.lastHash;
-    if (isOlder || isOther) alarms.onLostCommits(wallet, known);
+    heads.distrust(wallet.id);
+    if (!isLost(wallet, known)) continue;
+    alarms.onLostCommits(wallet, known);
     heads.forget(wallet.id);
   }
 }
 
+/** True if the database has an older state of a wallet than this, or another one of the same seq. */
+const isLost = (wallet: WalletState, known: WalletState): boolean =>
+  wallet.seq < known.seq || (wallet.seq === known.seq && wallet.lastHash !== known.lastHash);
+
 /** A wallet that is not open has no row that could prove anything, and is not opened quickly. */
-const unopened = new Error('a wallet is to be opened');
+const unopened = new Error('a wallet is not open');
 
 /** Thrown within a transaction, so that it is rolled back. */
 const miss = new Error('something was not as it was remembered');
@@ -151,7 +154,11 @@ async function recall(
     store.readEntries(tx, parents),
     store.readUndone(tx, parents),
   ]);
-  for (const wallet of read) wallets.set(wallet.id, wallet);
+  for (const wallet of read) {
+    const known = heads.getCommitted(wallet.id);
+    if (known && isLost(wallet, known)) throw miss;
+    wallets.set(wallet.id, wallet);
+  }
   const corrupt = await findCorrupt(tx, read);
   // Or it was used between the two reads: with the lock that is certain.
   if (corrupt.size > 0) throw miss;
@@ -160,7 +167,9 @@ async function recall(
 
 /**
  * A refusal holds if its key was not used before, and if the wallet is as remembered: nothing that
- * is written proves that. One of a message is kept in the inbox, which needs the lock.
+ * is written proves that. The wallet is locked for it: a transaction whose COMMIT hangs still holds
+ * it, and may have done what is refused here. A wallet that is not open cannot be locked, and a
+ * refused message is kept in the inbox: both are left to `commitLocked`.
  */
 async function checkRejected(
   tx: Tx,
@@ -176,18 +185,21 @@ async function checkRejected(
     decision.kind === 'rejected' && decision.rejection.reason === 'WALLET_CLOCK_AHEAD';
   if (decisions.some(isAhead)) throw miss;
   const refs = distinctWallets(rejected);
+  if (refs.some(({ id }) => !states.wallets.has(id))) throw unopened;
   // The wallets first: a twin that is committed between the two is found.
   const [wallets, twins] = await Promise.all([
-    store.readWallets(tx, refs, 'none'),
+    store.readWallets(tx, refs, 'skip'),
     store.readEntries(tx, rejected.map(keyOf)),
   ]);
   const isSame = (wallet: WalletState): boolean => {
     const known = states.wallets.get(wallet.id);
-    const isAccepted = known?.aheadAcceptedMs === wallet.aheadAcceptedMs;
-    return known?.seq === wallet.seq && known.status === wallet.status && isAccepted;
+    if (known === undefined || known.aheadAcceptedMs !== wallet.aheadAcceptedMs) return false;
+    const isSameState = known.seq === wallet.seq && known.lastHash === wallet.lastHash;
+    return (
+      isSameState && known.balanceMinor === wallet.balanceMinor && known.status === wallet.status
+    );
   };
-  const known = refs.filter(({ id }) => states.wallets.has(id));
-  if (twins.size > 0 || wallets.length !== known.length || !wallets.every(isSame)) throw miss;
+  if (twins.size > 0 || wallets.length !== refs.length || !wallets.every(isSame)) throw miss;
 }
 
 function toMove(states: States, to: WalletState): Move {

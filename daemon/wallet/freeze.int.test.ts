@@ -76,8 +76,8 @@ const statusOf = async () => {
   return row?.status;
 };
 
-const reasonOf = (result: { ok: boolean; rejection?: { reason: string } }) =>
-  result.rejection?.reason ?? 'ok';
+const reasonOf = (result: 'busy' | { ok: boolean; rejection?: { reason: string } }) =>
+  result === 'busy' ? result : (result.rejection?.reason ?? 'ok');
 
 describe('freezing', () => {
   it('is recorded with its note in the same commit, and once', async () => {

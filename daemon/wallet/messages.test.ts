@@ -6,14 +6,16 @@ import { isUuid } from '../../core/ids.ts';
 import type { InboundMessage } from '../platform/broker.ts';
 import { readEmitted } from './messages.ts';
 
+const isUuidInAnyCase = (text: string): boolean => isUuid(text.toLowerCase());
+
 /** The shape that docs/events.md gives `transaction_emitted`: the check by hand must equal it. */
 const emittedSchema = z.object({
   pattern: z.literal('transaction_emitted'),
   data: z.object({
-    userId: z.string().refine(isUuid),
+    userId: z.string().refine(isUuidInAnyCase),
     messageId: z.string().optional(),
     transaction: z.object({
-      id: z.string().refine(isUuid).nullish(),
+      id: z.string().refine(isUuidInAnyCase).nullish(),
       amount: z.union([z.string(), z.number()]).nullish(),
       operation: z.union([z.string(), z.int()]),
       currency: z.string().nullish(),
@@ -77,10 +79,31 @@ it('the check of transaction_emitted finds the fault that the schema finds, or n
         expect(request.field).toMatch(/^data\.transaction\.(amount|operation|currency)$/);
       } else {
         right += 1;
-        expect(request.userId).toBe(parsed.data.data.userId);
+        expect(request.userId).toBe(parsed.data.data.userId.toLowerCase());
       }
     }),
     { numRuns: 20_000 },
   );
   expect(right).toBeGreaterThan(500);
+});
+
+it('ids in upper case are the same ids', () => {
+  const asked = (change: (id: string) => string) => ({
+    ...emitted,
+    data: {
+      ...{ userId: change(userId), messageId: 'm1' },
+      transaction: { operation: 'reversal', id: change(transaction.id) },
+    },
+  });
+  const [lower, upper] = [asked((id) => id), asked((id) => id.toUpperCase())];
+  expect(readEmitted(inbound(lower), 'BRL')).toMatchObject({ userId, parentId: transaction.id });
+  expect(readEmitted(inbound(upper), 'BRL')).toEqual(readEmitted(inbound(lower), 'BRL'));
+});
+
+it('a key whose bytes were no UTF-8 is refused: it could be another one', () => {
+  const message = { ...inbound(emitted), messageId: 'order \ufffd' };
+  expect(readEmitted(message, 'BRL')).toMatchObject({
+    reason: 'INVALID_FIELD',
+    field: 'messageId',
+  });
 });

@@ -1,5 +1,5 @@
 import { findExponent } from '../../core/currencies.ts';
-import { isUuid, uuidV5 } from '../../core/ids.ts';
+import { canonicalUuid, uuidV5 } from '../../core/ids.ts';
 import { parseAmount } from '../../core/money.ts';
 import { isOperation, isUndo, operations, type Operation } from '../../core/operations.ts';
 import type { Handling, InboundMessage, OutboundMessage } from '../platform/broker.ts';
@@ -34,6 +34,8 @@ type Emitted = {
 const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 const isText = (value: unknown): value is string => typeof value === 'string';
+const isId = (value: unknown): value is string =>
+  isText(value) && canonicalUuid(value) !== undefined;
 const isTextOrAbsent = (value: unknown): boolean =>
   value === undefined || value === null || isText(value);
 
@@ -46,13 +48,12 @@ function findShapeFault(body: unknown): string | undefined {
   if (body['pattern'] !== 'transaction_emitted') return 'pattern';
   const { data } = body;
   if (!isObject(data)) return 'data';
-  if (!isText(data['userId']) || !isUuid(data['userId'])) return 'data.userId';
+  if (!isId(data['userId'])) return 'data.userId';
   if (data['messageId'] !== undefined && !isText(data['messageId'])) return 'data.messageId';
   const { transaction } = data;
   if (!isObject(transaction)) return 'data.transaction';
   const { id, amount, operation } = transaction;
-  const isIdRight = id === undefined || id === null || (isText(id) && isUuid(id));
-  if (!isIdRight) return 'data.transaction.id';
+  if (id !== undefined && id !== null && !isId(id)) return 'data.transaction.id';
   if (!isTextOrAbsent(amount) && !Number.isFinite(amount)) return 'data.transaction.amount';
   if (!isText(operation) && !Number.isSafeInteger(operation)) return 'data.transaction.operation';
   const field = ['currency', 'description', 'merchant'].find(
@@ -75,6 +76,8 @@ export function readEmitted(
   const idempotencyKey = message.messageId ?? data.messageId;
   // Without a name it could not be told from its own redelivery.
   if (idempotencyKey === undefined) return poison('MESSAGE_ID_MISSING', 'messageId');
+  // Bytes that are no UTF-8 all come as this character: two keys could be taken for one.
+  if (message.messageId?.includes('\ufffd')) return poison('INVALID_FIELD', 'messageId');
   const operation = readOperation(data.transaction.operation);
   if (!operation) return poison('INVALID_FIELD', 'data.transaction.operation');
   const currency = data.transaction.currency ?? (isUndo(operation) ? undefined : defaultCurrency);
@@ -83,12 +86,13 @@ export function readEmitted(
   }
   const amountMinor = readAmount(data, currency);
   if (typeof amountMinor === 'object') return amountMinor;
+  const { id } = data.transaction;
   return {
-    userId: data.userId,
+    userId: canonicalUuid(data.userId) ?? data.userId,
     currency,
     operation,
     amountMinor,
-    parentId: data.transaction.id ?? undefined,
+    parentId: id === undefined || id === null ? undefined : canonicalUuid(id),
     merchant: data.transaction.merchant ?? undefined,
     description: data.transaction.description ?? undefined,
     metadata: {},

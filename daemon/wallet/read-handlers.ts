@@ -22,6 +22,8 @@ import {
   decodePageToken,
   encodePageToken,
   pageSizeOf,
+  takePage,
+  textBytes,
 } from '../platform/page-token.ts';
 import type { Entry, WalletRef, WalletState } from './domain.ts';
 import { readNow, readSettled } from './read-wallet.ts';
@@ -40,8 +42,6 @@ export type ReadOptions = {
 
 const defaultPageSize = 50;
 const maxPageSize = 1_000;
-/** Well below what one message may carry; a page may be shorter than asked for (AIP-158). */
-const maxPageBytes = 2 * 1024 * 1024;
 
 /** One transaction, by its id or by the caller's idempotency key. */
 export async function getTransaction(
@@ -114,15 +114,17 @@ export async function listTransactions(
       limit: size.value + 1,
     }),
   );
-  const page = takeWithin(found.slice(0, size.value), maxPageBytes);
-  const last: Entry | undefined = found.length > page.length ? page.at(-1) : undefined;
+  const { page, last } = takePage(found, size.value, bytesOf);
   return succeed({
     transactions: page.map(toWireTransaction),
     nextPageToken: last ? encodePageToken(query, { seq: last.seq.toString() }) : '',
   });
 }
 
-/** A wallet's balance, now or as of a time; 0 for one that was never opened. */
+/**
+ * A wallet's balance, now or as of a time; 0 for one that was never opened. The hash of one of its
+ * transactions with it, if that is wanted.
+ */
 export async function getBalance(
   options: ReadOptions,
   request: GetBalanceRequest,
@@ -141,15 +143,24 @@ export async function getBalance(
   const read = await (needsSettled ? readSettled : readNow)(options.db, ref.value);
   if (!read.ok) return read;
   const { wallet, nowMs } = read.value;
+  const hashOfSeq = await findHash(options.db, wallet.id, request.hashOfSeq);
   if (!at) {
     const lastHash = wallet.seq === 0n ? undefined : Buffer.from(wallet.lastHash, 'hex');
-    return succeed({ wallet: { ...toWireWallet(wallet), lastHash }, asOf: new Date(nowMs) });
+    const now = { ...toWireWallet(wallet), lastHash };
+    return succeed({ wallet: now, asOf: new Date(nowMs), hashOfSeq });
   }
   // This very millisecond is not over yet.
   const asOfMs = Math.min(at.getTime(), nowMs - 1);
   const past = await options.db.read((tx) => reads.readWalletAt(tx, wallet, asOfMs));
-  return succeed({ wallet: toWireWallet(past), asOf: new Date(asOfMs) });
+  return succeed({ wallet: toWireWallet(past), asOf: new Date(asOfMs), hashOfSeq });
 }
+
+const findHash = async (
+  db: Db,
+  walletId: string,
+  seq: bigint | undefined,
+): Promise<Buffer | undefined> =>
+  seq === undefined ? undefined : db.read((tx) => reads.findHash(tx, { walletId, seq }));
 
 /** A user's wallets; for staff without a user, all there are. An API key may be for one only. */
 export async function listWallets(
@@ -169,8 +180,7 @@ export async function listWallets(
     const { found, asOf, corrupt } = await readListed(options.db, (tx) =>
       reads.listWallets(tx, query),
     );
-    const page = found.slice(0, size.value);
-    const last = found.length > size.value ? page.at(-1) : undefined;
+    const { page, last } = takePage(found, size.value, () => walletBytes);
     const nextPageToken = last ? encodePageToken([request.userId], { id: last.id }) : '';
     return succeed({ wallets: toListed(page, corrupt), nextPageToken, asOf });
   }
@@ -209,13 +219,12 @@ const toListed = (wallets: readonly WalletState[], corrupt: ReadonlySet<string>)
       : toWireWallet(wallet),
   );
 
-/** As many entries from the start as fit, and at least one. */
-function takeWithin(entries: readonly Entry[], maxBytes: number): Entry[] {
-  let bytes = 0;
-  return entries.filter((entry, i) => {
-    bytes += 400 + Buffer.byteLength(JSON.stringify([entry.description, entry.metadata]));
-    return i === 0 || bytes <= maxBytes;
-  });
+/** A wallet has ids, numbers and a hash, and no text of others. */
+const walletBytes = 400;
+
+function bytesOf({ description, contraAccount, actor, metadata }: Entry): number {
+  const texts = [description, contraAccount, actor, ...Object.entries(metadata).flat()];
+  return texts.reduce((bytes, text) => bytes + textBytes(text), 400 + 16 * texts.length);
 }
 
 /** The wallet that a read names, if this caller may reach it. */

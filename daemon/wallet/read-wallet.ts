@@ -40,7 +40,7 @@ export async function readSettled(db: Db, ref: WalletRef): Promise<Result<Wallet
     });
     if (typeof settled === 'object') return settled;
     if (settled === 'absent') {
-      const unopenedAtMs = await probeUnopened(db, ref);
+      const unopenedAtMs = await probeUnopened(db, [ref]);
       if (unopenedAtMs !== undefined) {
         return succeed({ wallet: newWallet(ref), nowMs: unopenedAtMs });
       }
@@ -68,15 +68,41 @@ function settle(
   return withoutDoubt(settling);
 }
 
+/** So many of them may have to be waited for; of more it is not known. */
+const maxFailedProbes = 8;
+
+/** The ids of those of the wallets that are certainly not open, and not being opened either. */
+export async function findUnopened(
+  db: Db,
+  refs: readonly WalletRef[],
+): Promise<ReadonlySet<string>> {
+  const unopened = new Set<string>();
+  let failures = 0;
+  const find = async (part: readonly WalletRef[]): Promise<void> => {
+    if (part.length === 0 || failures >= maxFailedProbes) return;
+    if ((await probeUnopened(db, part)) !== undefined) {
+      for (const { id } of part) unopened.add(id);
+      return;
+    }
+    failures += 1;
+    if (part.length === 1) return;
+    await find(part.slice(0, part.length >> 1));
+    await find(part.slice(part.length >> 1));
+  };
+  await find(refs);
+  return unopened;
+}
+
 /**
- * A time at which the wallet was certainly not open, or undefined if it is, or is being opened. There
- * is no row to lock: so it is opened, which waits for others who do the same, and undone again.
+ * A time at which the wallets were certainly not open, or undefined if one is, or is being opened.
+ * There is no row to lock: so they are opened, which waits for others who do the same, and undone.
  */
-function probeUnopened(db: Db, ref: WalletRef): Promise<number | undefined> {
+function probeUnopened(db: Db, refs: readonly WalletRef[]): Promise<number | undefined> {
   return db
     .undone(async (tx) => {
       await waitBriefly(tx);
-      return (await openWallets(tx, [newWallet(ref)])) > 0 ? readClock(tx) : undefined;
+      const opened = await openWallets(tx, refs.map(newWallet));
+      return opened === refs.length ? readClock(tx) : undefined;
     })
     .catch((err: unknown) => {
       if (isLockTimeout(err)) return undefined;

@@ -207,7 +207,8 @@ describe('transactions', () => {
 
   it('of another user are not found, by id as by name', async () => {
     const [posted] = await createCommit(test.db)([deposit('k', 1n)]);
-    const id = posted?.ok ? posted.value.entry.id : '';
+    if (posted === undefined || posted === 'busy' || !posted.ok) throw new Error('not done');
+    const { id } = posted.value.entry;
     const other = as(randomUUID());
     const ask = (value: string, caller: CallContext, user = '') =>
       getTransaction(

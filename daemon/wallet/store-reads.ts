@@ -96,6 +96,20 @@ export async function readLedger(
   return (await tx.query<EntryRow>(statement, [after.walletId, after.seq, limit])).map(toEntry);
 }
 
+const hashSql = sql(
+  'entry_hash',
+  'SELECT hash FROM transactions WHERE wallet_id = $1 AND seq = $2',
+);
+
+/** The hash of a wallet's entry; undefined if there is none. */
+export async function findHash(
+  tx: Tx,
+  { walletId, seq }: LedgerPlace,
+): Promise<Buffer | undefined> {
+  const [row] = await tx.query<{ hash: Buffer }>(hashSql, [walletId, seq]);
+  return row?.hash;
+}
+
 const balanceAtSql = sql(
   'balance_at',
   // Times grow with seq, so the last entry up to a time is found by halving, not by an index on time.

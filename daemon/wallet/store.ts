@@ -135,11 +135,18 @@ const undoneSql = sql(
      WHERE wallet_id = asked.wallet_id AND parent_id = asked.parent_id OFFSET 0) t`,
 );
 
-const waitBrieflySql = sql('wait_briefly', "SELECT set_config('lock_timeout', '50ms', true)");
+const waitBrieflySql = sql(
+  'wait_briefly',
+  `SELECT set_config('lock_timeout', $1, true),
+     set_config('idle_in_transaction_session_timeout', '5s', true)`,
+);
 
-/** Until the end of this transaction, no lock is waited for longer than 50 ms. */
-export async function waitBriefly(tx: Tx): Promise<void> {
-  await tx.execute(waitBrieflySql);
+/**
+ * Until the end of this transaction, no lock is waited for longer, and the server ends it after 5 s
+ * without a statement: of a process that was stopped it would hold its locks for longer.
+ */
+export async function waitBriefly(tx: Tx, waitMs = 50): Promise<void> {
+  await tx.execute(waitBrieflySql, [`${waitMs}ms`]);
 }
 
 export type EntryKey = { readonly id: string; readonly walletId: string };

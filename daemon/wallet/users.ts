@@ -108,11 +108,11 @@ export function findByWallets(
     // A database that is away is for the commit to tell.
     const read = db.read(async (tx) => {
       const wallets = await readWallets(tx, refs, 'none');
-      const fresh = wallets.filter(({ id }) => !heads.get(id));
+      const fresh = wallets.filter(({ id }) => !heads.getCommitted(id));
       const corrupt = await findCorrupt(tx, fresh);
       for (const wallet of fresh) {
         // A commit may have remembered a newer state meanwhile.
-        if (!corrupt.has(wallet.id) && !heads.get(wallet.id)) heads.set(wallet);
+        if (!corrupt.has(wallet.id) && !heads.getCommitted(wallet.id)) heads.set(wallet);
       }
       return wallets;
     });

@@ -1,5 +1,6 @@
--- Applied after every migration.
-REVOKE ALL ON ALL TABLES IN SCHEMA public FROM {{runtime_role}};
+-- Applied after a migration. The tables of this service by name: others may have tables here, too.
+REVOKE ALL ON schema_migrations, audit_log, users, api_keys, sessions, refresh_tokens, revocations FROM {{runtime_role}};
+REVOKE ALL ON attempts, sign_ups, mails, mailed_codes, email_changes, totp_secrets, recovery_codes FROM {{runtime_role}};
 GRANT USAGE ON SCHEMA public TO {{runtime_role}};
 GRANT SELECT ON schema_migrations TO {{runtime_role}};
 GRANT SELECT, INSERT ON audit_log TO {{runtime_role}};

@@ -13,7 +13,8 @@ import {
   WalletServiceService,
 } from '../../protos/gen/digitalwallet/wallet/v1/wallet.ts';
 import { item, type Answer, type Connection } from '../support/grpc.ts';
-import { findFaults, queryService, waitUntil } from '../support/ledger.ts';
+import { findFaults, queryService, readUrls, waitUntil } from '../support/ledger.ts';
+import { holdWallet } from '../support/locks/hold-lock.ts';
 import { createProducer, signUp, type Producer } from '../support/producer.ts';
 import { startRabbitMq, type RabbitMq } from '../support/rabbitmq.ts';
 import { password, type Person } from '../support/world.ts';
@@ -214,6 +215,16 @@ it('all wallets that are ahead are accepted at once with --all', async () => {
     return (await queryService(site.dataDir, 'wallet', text, [ids])).length === 2;
   });
   await site.serverClock.step(0);
+  const [locked, free] = two;
+  const release = await holdWallet(
+    (await readUrls(site.dataDir)).owner('wallet'),
+    locked?.id ?? '',
+  );
+  const first = await accept('--all');
+  expect(first.code).toBe(1);
+  expect(first.stderr).toContain(free?.id);
+  expect(first.stderr).toContain('another transaction has locked: 1; run the command again');
+  await release();
   const done = await accept('--all');
   expect(done.code).toBe(0);
   for (const { id } of two) {

@@ -18,7 +18,7 @@ import { createLease } from '../../daemon/platform/outbox-lease.ts';
 import { createExport } from '../../daemon/statement/exports/create.ts';
 import { claimExport, correctExportTimes } from '../../daemon/statement/exports/store-work.ts';
 import { contextOf, userOf, valueOf } from '../../daemon/statement/test-support.ts';
-import { commitLocked } from '../../daemon/wallet/commit-locked.ts';
+import { commitLocked, createOpenings } from '../../daemon/wallet/commit-locked.ts';
 import { getBalance } from '../../daemon/wallet/read-handlers.ts';
 import { createKnownUsers } from '../../daemon/wallet/users.ts';
 import { startSteppedPostgres, type SteppedPostgres } from '../support/stepped-clock.ts';
@@ -85,12 +85,12 @@ it.each([2, 600, dayS])(
     ]) {
       const userId = randomUUID();
       await server.clock.step(offsets[0]!);
-      await commitLocked(wallet, [deposit(userId, 'a')]);
+      await commitLocked(wallet, [deposit(userId, 'a')], createOpenings());
       await new Promise((resolve) => setTimeout(resolve, 10));
       const at = new Date((await wallet.read(readClock)) - 1);
       expect(await balanceAt(userId, at)).toBe(500n);
       await server.clock.step(offsets[1]!);
-      const { answers } = await commitLocked(wallet, [deposit(userId, 'b')]);
+      const { answers } = await commitLocked(wallet, [deposit(userId, 'b')], createOpenings());
       const [answer] = answers;
       if (answer !== 'busy' && answer?.ok === false) {
         expect(answer.rejection.reason).toBe('WALLET_CLOCK_AHEAD');

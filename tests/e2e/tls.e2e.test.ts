@@ -1,12 +1,5 @@
-import {
-  existsSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  readlinkSync,
-  renameSync,
-} from 'node:fs';
-import { dirname, join } from 'node:path';
+import { mkdirSync, readFileSync, renameSync } from 'node:fs';
+import { join } from 'node:path';
 import { connect as connectTls } from 'node:tls';
 
 import { credentials } from '@grpc/grpc-js';
@@ -124,52 +117,11 @@ describe('a daemon with TLS', () => {
       return answer.ok ? 'OK' : answer.reason;
     };
     expect(await ask(null, null)).toContain('code 14');
-    // The token is judged, which needs the auth service: reached by the daemon's own socket.
+    // The token is judged, which needs the auth service.
     const own = authority.issue('client');
     expect(await ask(readFileSync(own.key), readFileSync(own.cert))).toBe('TOKEN_INVALID');
   });
 });
-
-describe('the folder of the daemon’s own socket', () => {
-  it('goes with the process; one left by a killed process goes with the next start', async () => {
-    const killed = dirname(ownSocket(world.daemon().pid));
-    await world.kill();
-    await world.start(tls());
-    const next = dirname(ownSocket(world.daemon().pid));
-    expect(next).not.toBe(killed);
-    expect({ killed: existsSync(killed), next: existsSync(next) }).toEqual({
-      killed: false,
-      next: true,
-    });
-    await world.stop();
-    expect(existsSync(next)).toBe(false);
-    await world.start(tls());
-  });
-});
-
-/** Where a process listens for itself: other daemons on this machine have folders beside its own. */
-function ownSocket(pid: number): string {
-  const inodes = readdirSync(`/proc/${pid}/fd`).map((fd) => {
-    const target = readLinkOrNone(`/proc/${pid}/fd/${fd}`);
-    return /^socket:\[(\d+)\]$/.exec(target)?.[1];
-  });
-  const paths = readFileSync('/proc/net/unix', 'utf8')
-    .split('\n')
-    .map((line) => line.trim().split(/\s+/))
-    .filter(([, , , , , , inode]) => inodes.includes(inode))
-    .map((fields) => fields[7] ?? '');
-  const [path] = paths.filter((each) => each.includes('/dw-grpc-'));
-  if (path === undefined) throw new Error(`process ${pid} has no socket of its own`);
-  return path;
-}
-
-function readLinkOrNone(path: string): string {
-  try {
-    return readlinkSync(path);
-  } catch {
-    return '';
-  }
-}
 
 const said = (text: string): Promise<boolean> =>
   Promise.resolve(world.daemon().log().includes(text));

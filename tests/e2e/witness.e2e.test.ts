@@ -230,6 +230,26 @@ describe('an edited line', () => {
   });
 });
 
+it('a line that is edited again after its repair is reported again', async () => {
+  const ben = await world.customer('ben');
+  const walletId = walletOf(ben);
+  await deposit(ben, '10.00');
+  await untilProjected(walletId, 1);
+  for (let i = 0; i < 2; i += 1) {
+    const edit = "UPDATE statement_lines SET description = 'x' WHERE wallet_id = $1";
+    await query('statement', edit, [walletId]);
+    // Statements within 5 seconds of a repair open nothing.
+    const text = 'SELECT 1 FROM divergences WHERE wallet_id = $1 AND resolved_at IS NULL';
+    await waitUntil('a divergence', async () => {
+      expect(await show(ben)).toMatchObject({ code: 10, status: 'inconsistent' });
+      return (await query('statement', text, [walletId])).length > 0;
+    });
+    await untilReady(false);
+    await rebuild(walletId);
+    await untilReady(true);
+  }
+});
+
 it('statements beside concurrent deposits are never inconsistent', async () => {
   const rio = await signUp(world.daemon().address, 'rio');
   const client = connect(world.daemon().address);

@@ -22,6 +22,8 @@ export type Node = {
   connection(): Connection;
   signal(signal: 'SIGSTOP' | 'SIGCONT'): void;
   kill(): Promise<void>;
+  /** In good order. */
+  stop(): Promise<void>;
   start(): Promise<void>;
   /** What all its processes have logged. */
   log(): string;
@@ -138,11 +140,12 @@ async function startNode(
     if (!daemon) throw new Error(`the ${name} daemon was not started`);
     return daemon;
   };
-  const kill = async (): Promise<void> => {
+  const end = async (signal: 'SIGKILL' | 'SIGTERM'): Promise<void> => {
     isWanted = false;
-    current().kill('SIGKILL');
+    current().kill(signal);
     await current().exited;
   };
+  const kill = (): Promise<void> => end('SIGKILL');
   const start = async (): Promise<void> => {
     const daemon = await startWalletd({ ...env, WALLETD_LISTEN: listen });
     listen = daemon.address;
@@ -162,6 +165,7 @@ async function startNode(
     connection: () => connection ?? connect(listen),
     signal: (signal) => current().kill(signal),
     kill,
+    stop: () => end('SIGTERM'),
     start,
     log: () => processes.map((daemon) => daemon.log()).join('\n'),
   };

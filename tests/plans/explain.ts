@@ -50,7 +50,7 @@ function toText(value: unknown): string {
   }
   if (Buffer.isBuffer(value)) return `\\x${value.toString('hex')}`;
   if (typeof value === 'string') return value;
-  if (typeof value === 'number' || typeof value === 'bigint') return value.toString();
+  if (['number', 'bigint', 'boolean'].includes(typeof value)) return String(value);
   throw new Error(`no literal for ${typeof value}`);
 }
 

@@ -27,7 +27,7 @@ const audit = `INSERT INTO audit_log (id, occurred_at, actor, actor_role, action
   SELECT ${idSql('a')}, ${entryTime.replace('seq', 'n')}, ${idSql('u')}::text, 'customer', 'sign-in', '', 'ok', '', '{}'
   FROM ${walletRows}`;
 const deadLetters = `INSERT INTO dead_letters (id, queue, reason, body, is_cut, state)
-  SELECT ${idSql('d')}, 'wallet_queue', 'MALFORMED', '', false,
+  SELECT ${idSql('d')}, 'wallet_queue', CASE WHEN n % 1000 = 1 THEN 'RARE' ELSE 'MALFORMED' END, '', false,
     CASE WHEN n % 10 = 0 THEN 'pending' ELSE 'discarded' END FROM ${walletRows}`;
 
 /**

@@ -21,6 +21,13 @@ export function createSamples(size: number): Readonly<Record<string, Sample>> {
   const users = spread.map((n) => idOf('u', n));
   const entries = spread.map((n) => idOf('t', `${n}-5`));
   const added = spread.map((n) => idOf('added', n));
+  const letters = spread.map((n) => idOf('d', n));
+  const keptLetter = [
+    ...[repeat(''), repeat(null), repeat(false), repeat(false), repeat('')],
+    ...[repeat(1), repeat(null)],
+  ];
+  const nowhere = '00000000-0000-0000-0000-000000000000';
+  const allTimes = ['-infinity', 'infinity', '9000000000000000', idOf('x', 0)];
   const [times, hashes] = [repeat('2026-06-01'), repeat(Buffer.alloc(32))];
   const newSeqs = repeat(1_000_000n);
   const money = [repeat(1), repeat(100n), repeat(100n), repeat('external:cash')];
@@ -43,7 +50,7 @@ export function createSamples(size: number): Readonly<Record<string, Sample>> {
     wallet_lock: all(wallets, users),
     wallet_lock_free: all(wallets, users),
     wallet_read: all(wallets, users),
-    wait_briefly: one(),
+    wait_briefly: one('50ms'),
     entry_last: all(wallets),
     wallet_settle: one(wallet, '2026-06-01'),
     wallet_accept_ahead: one(wallet, '2026-06-01'),
@@ -61,29 +68,54 @@ export function createSamples(size: number): Readonly<Record<string, Sample>> {
     entry_list_desc: all(wallet, user, middle, null, many),
     entry_ledger: all(wallets[7], 3n, many),
     entry_ledger_of_wallet: all(wallet, middle, many),
+    entry_hash: one(wallet, 5n),
     balance_at: search(wallet, lastSeq, middleTime),
     inbox_read: all(added),
     inbox_insert: all(added, wallets, repeat(''), repeat(''), repeat(''), repeat('{}')),
     outbox_append: one('[]', 1, null, null),
     outbox_read: all([], many, many),
     outbox_entries: all(wallets, repeat(5n)),
+    dead_list: all('', '', 0, idOf('x', 0), many, 2_000_000),
+    dead_list_state: all('pending', '', 0, idOf('x', 0), many, 2_000_000),
+    dead_list_reason: all('', 'RARE', 0, idOf('x', 0), many, 2_000_000),
+    dead_list_both: all('discarded', 'RARE', 0, idOf('x', 0), many, 2_000_000),
+    dead_list_named: all('', '', 0, nowhere, many, 2_000_000, letters),
+    dead_insert: all(added, ...Array.from({ length: 4 }, () => repeat('')), ...keptLetter),
+    dead_read: all(letters),
+    dead_lock: all(letters),
+    dead_claim: all(letters, repeat(null), idOf('x', 0)),
+    dead_release: all(letters, idOf('x', 0)),
+    dead_decide: all(letters, 'replayed', '', repeat('')),
+    audit_list: all('', '', '', ...allTimes, many),
+    audit_list_actor: one(user, user, '', ...allTimes, many),
+    audit_list_target: one('nobody', '', '', ...allTimes, many),
+    audit_list_action: one('rare', '', 'rare', ...allTimes, many),
     audit_append: all(added, ...Array.from({ length: 6 }, () => repeat('')), repeat('{}')),
     // Statements.
     line_append: all(wallets, newSeqs, added, ...line, ...chained),
     line_insert: all(wallets, newSeqs, added, ...line, ...chained),
     line_last: one(wallet),
-    witness_links: all(wallets, repeat(5n)),
+    witness_links: all(wallets, repeat(5n), repeat(1n)),
     witness_others: all(wallets, repeat(5n), hashes),
     divergence_open: one(wallet),
-    divergence_record: all(added, wallets, newSeqs, repeat('ledger'), hashes, repeat(null), 100n),
+    divergence_record: all(
+      added,
+      wallets,
+      newSeqs,
+      repeat('ledger'),
+      hashes,
+      repeat(null),
+      100n,
+      0,
+    ),
     divergence_count: all(1_000n),
     line_last_seq: one(wallet),
     line_missing: all(wallets, repeat(0n), repeat(5n)),
     line_next_seq: one(wallet, middle),
     line_before: search(wallet, lastSeq, middleTime),
     line_sums: all(wallet, middle, middle + many),
-    line_page_asc: all(wallet, user, middle, lastSeq, [], many),
-    line_page_desc: all(wallet, user, 0, middle, [], many),
+    line_page_asc: all(wallet, user, middle, lastSeq, many),
+    line_page_desc: all(wallet, user, 0, middle, many),
     rebuild_page: all(wallets[7], 3n, many),
     rebuild_wallet_page: all(wallet, middle, many),
     export_find: one(idOf('x', 1)),
@@ -171,7 +203,7 @@ export const withoutSample: Readonly<Record<string, readonly string[]>> = {
     ...['sign_up_remove', 'code_find', 'code_guess', 'code_guess_return', 'code_keep', 'code_take'],
     ...['email_change_drop', 'email_change_keep', 'email_change_waiting', 'mail_append'],
     ...['mail_delay', 'mail_remove', 'mail_withdraw', 'user_bump_device_epoch', 'user_set_email'],
-    ...['dead_micros', 'export_insert', 'export_requester_lock', 'refresh_drop'],
+    ...['export_insert', 'export_requester_lock', 'refresh_drop'],
   ],
   'a user’s own second factor, by its key': [
     ...['totp_find', 'totp_lock', 'totp_keep', 'totp_enable', 'totp_remove', 'totp_note_step'],
@@ -179,7 +211,7 @@ export const withoutSample: Readonly<Record<string, readonly string[]>> = {
     ...['recovery_drop', 'recovery_insert', 'recovery_take', 'recovery_count'],
   ],
   'once at a start, by pages along the key': ['totp_lock_sealed'],
-  'once at a start, of the catalogue': ['db_durability', 'db_immutable'],
+  'once at a start, of the catalogue': ['db_durability', 'db_immutable', 'db_connection_limits'],
   'a user’s own sessions, keys and exports, which are few': [
     ...[
       'session_excess',
@@ -198,10 +230,9 @@ export const withoutSample: Readonly<Record<string, readonly string[]>> = {
     ...['export_correct_expiry', 'export_file_gone', 'export_file_left'],
   ],
   'what admins ask for': [
-    ...['user_count_admins', 'user_list_by_role', 'user_lock_with_admins', 'audit_list'],
-    ...['dead_attempt', 'dead_decide', 'dead_insert', 'dead_list', 'dead_lock', 'dead_read'],
+    ...['user_count_admins', 'user_list_by_role', 'user_lock_with_admins'],
     ...['rebuild_remove', 'rebuild_repair', 'rebuild_some'],
-    ...['divergence_resolve', 'divergence_resolve_all'],
+    ...['divergence_last', 'divergence_resolve', 'divergence_resolve_all'],
   ],
   'pruning, now and then': [
     ...['attempt_prune', 'revocation_prune', 'session_ended', 'session_prune', 'refresh_prune'],
@@ -218,6 +249,7 @@ export const small: ReadonlySet<string> = new Set([
 
 /** Statements that may read a whole table, and why. */
 export const mayScan: Readonly<Record<string, string>> = {
+  db_connection_limits: 'once at a start; the server’s roles and databases are few',
   attempt_prune: 'deletes up to 10,000 rows: much of a table that is small',
   revocation_prune: 'deletes up to 10,000 rows: much of a table that is small',
   code_prune: 'deletes up to 10,000 rows: much of a table that is small',
@@ -226,8 +258,6 @@ export const mayScan: Readonly<Record<string, string>> = {
   mail_correct_times: 'once a minute; the table holds what is on its way',
   email_change_prune: 'deletes up to 10,000 rows: much of a table that is small',
   sign_up_prune: 'deletes up to 10,000 rows: much of a table that is small',
-  dead_list:
-    'an admin looks at each dead letter; they are few, and their list is asked for by hand',
 };
 
 /** The same while a table is so young that it has no statistics yet: within a minute it does. */

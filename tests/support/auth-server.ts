@@ -24,6 +24,7 @@ import type { Mailer } from '../../daemon/platform/mail.ts';
 import { createRevocations } from '../../daemon/platform/revocations.ts';
 import { createTokenVerifier } from '../../daemon/platform/tokens.ts';
 import { ErrorInfo, Status } from '../../protos/gen/digitalwallet/events/v1/error.ts';
+import { createHostedCaller } from '../../daemon/reach.ts';
 import { createTestDatabase, type TestDatabase } from './database.ts';
 
 /** An answer, or the refusal as the caller sees it, without the number of the request. */
@@ -84,8 +85,8 @@ export async function startAuthServer(options: AuthServerOptions = {}): Promise<
   const database = options.database ?? (await createTestDatabase('auth'));
   const log = createLog('silent');
   const credential = randomBytes(32).toString('base64url');
-  let address = '';
-  const peer = createAuthPeer(() => address, credential);
+  const hosted = createHostedCaller();
+  const peer = createAuthPeer(hosted.caller);
   const revocations = createRevocations({ feed: peer.feed, log });
   const tokens = createTokenVerifier({ fetchJwks: peer.fetchJwks, nowMs: revocations.nowMs });
   const keys = createKeyVerifier({ ask: peer.verifyKey, revocations, nowMs: revocations.nowMs });
@@ -105,7 +106,8 @@ export async function startAuthServer(options: AuthServerOptions = {}): Promise<
   if (!auth.ok) throw new Error(auth.problem);
   const proxies = createAddressSet(['127.0.0.1']);
   const server = createGrpcServer({ services: [auth.value.service], access, log, proxies });
-  address = `127.0.0.1:${(await server.listen('127.0.0.1:0')).port}`;
+  hosted.host(server);
+  const address = `127.0.0.1:${(await server.listen('127.0.0.1:0')).port}`;
   await revocations.start();
   auth.value.start();
   const client = new Client(address, credentials.createInsecure());
@@ -135,7 +137,6 @@ export async function startAuthServer(options: AuthServerOptions = {}): Promise<
     stop: async () => {
       client.close();
       revocations.stop();
-      peer.close();
       await server.stop(1_000);
       await auth.value.stop();
       if (!options.database) await database.drop();

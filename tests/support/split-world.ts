@@ -84,22 +84,28 @@ async function buildSplitWorld(
     PEER_CA_FILE: authority.cert,
     TRUSTED_PROXIES: '127.0.0.1',
   };
-  const authEnv: Environment = {
+  // As one environment file for both daemons: each takes from it what it needs.
+  const system: Environment = {
     ...shared,
     ...urls('auth'),
-    WALLETD_SERVICES: 'auth',
-    WALLETD_LISTEN: `127.0.0.1:${authPort}`,
-    AUTH_SIGNING_KEY_FILE: path('signing.pem'),
-    SIGN_UP: 'open',
-  };
-  const ledgerEnv: Environment = {
-    ...shared,
     ...urls('wallet'),
     ...urls('statement'),
+    AUTH_SERVICE_URL: `https://127.0.0.1:${authPort}`,
+    WALLET_SERVICE_URL: `https://127.0.0.1:${ledgerPort}`,
+    STATEMENT_SERVICE_URL: 'https://statement.internal:50051',
+    AUTH_SIGNING_KEY_FILE: path('signing.pem'),
+    SIGN_UP: 'open',
+    SELF_SERVICE_OPERATIONS: 'deposit,withdraw,purchase,reversal,cancellation',
+  };
+  const authEnv: Environment = {
+    ...system,
+    WALLETD_SERVICES: 'auth',
+    WALLETD_LISTEN: `127.0.0.1:${authPort}`,
+  };
+  const ledgerEnv: Environment = {
+    ...system,
     WALLETD_SERVICES: 'wallet,statement',
     WALLETD_LISTEN: `127.0.0.1:${ledgerPort}`,
-    AUTH_SERVICE_URL: `https://127.0.0.1:${authPort}`,
-    SELF_SERVICE_OPERATIONS: 'deposit,withdraw,purchase,reversal,cancellation',
   };
   const startDaemon = async (env: Environment): Promise<Daemon> => {
     const daemon = await startWalletd(env);

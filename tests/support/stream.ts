@@ -1,6 +1,13 @@
 import { connect } from 'node:http2';
 
-import { Client, credentials, Metadata, status, type ServiceError } from '@grpc/grpc-js';
+import {
+  Client,
+  credentials,
+  Metadata,
+  status,
+  type ChannelCredentials,
+  type ServiceError,
+} from '@grpc/grpc-js';
 
 import { ErrorInfo, Status } from '../../protos/gen/digitalwallet/events/v1/error.ts';
 import {
@@ -28,8 +35,12 @@ export type OpenStream = {
 };
 
 /** A bare StreamTransactions on a connection of its own. */
-export function openStream(address: string, token: string): OpenStream {
-  const client = new Client(address, credentials.createInsecure(), {
+export function openStream(
+  address: string,
+  token: string,
+  channel: ChannelCredentials = credentials.createInsecure(),
+): OpenStream {
+  const client = new Client(address, channel, {
     'grpc.use_local_subchannel_pool': 1,
   });
   const metadata = new Metadata();

@@ -17,6 +17,10 @@ export function parseBrokerUrls(text: string): ParsedBrokerUrls {
         : 'must be a URL like amqp://user:password@host/vhost, or several with commas';
     return { ok: false, problem };
   }
+  if (!urls.every(canDecode)) {
+    const problem = 'has a "%" that begins no escaped character; write %25 for "%"';
+    return { ok: false, problem };
+  }
   if (urls.length > maxUrls) {
     return { ok: false, problem: `names ${urls.length} nodes; at most ${maxUrls} are tried` };
   }
@@ -24,6 +28,16 @@ export function parseBrokerUrls(text: string): ParsedBrokerUrls {
     return { ok: false, problem: 'must name the same vhost in each of its URLs' };
   }
   return { ok: true, urls };
+}
+
+/** The driver takes a broken escape for what it is not: another user, password or vhost. */
+function canDecode(url: string): boolean {
+  const { username, password, pathname } = new URL(url);
+  try {
+    return [username, password, pathname].every((part) => !decodeURIComponent(part).includes('\0'));
+  } catch {
+    return false;
+  }
 }
 
 /** Host and port, for messages. */

@@ -2,6 +2,7 @@ import type { ConfirmChannel, ConsumeMessage } from 'amqplib';
 
 import type { Log } from '../log.ts';
 import { describeTrouble } from '../progress/reasons.ts';
+import { fewMessages, type Window } from './intake.ts';
 import type { QueueProgress } from './queue-progress.ts';
 
 /** Gives the messages that are held: their turn has not come yet. */
@@ -12,6 +13,7 @@ type WorkOptions = {
   readonly isWanted: () => boolean;
   readonly log: Log;
   readonly progress: QueueProgress;
+  readonly window: Pick<Window, 'note' | 'release'>;
 };
 
 const maxBackoffMs = 5_000;
@@ -19,6 +21,10 @@ const maxBackoffMs = 5_000;
 const tryHeldEveryMs = 250;
 /** New messages in a batch, however many are held. */
 const minNew = 64;
+/** In a batch; the first message may be larger. */
+const maxBatchBytes = 8 * 1024 * 1024;
+/** After so long without any success most of what is in hand goes back to the queue. */
+const releaseAfterMs = 10_000;
 
 export type Pump = {
   /** Resolves once all messages are handled; undefined while an earlier call waits for that. */
@@ -33,22 +39,43 @@ export function createPump(
   work: Work,
   options: WorkOptions,
 ): Pump {
-  const { isWanted, progress } = options;
+  const { isWanted, log, progress, window } = options;
   const buffer: ConsumeMessage[] = [];
   let held: readonly ConsumeMessage[] = [];
   let isBusy = false;
+  let failures = 0;
+  let failingSince = 0;
 
   const workOnce = async (): Promise<void> => {
-    const count = Math.max(minNew, maxBatch - held.length);
     // What is held comes first, so that nothing overtakes it.
-    const batch = [...held, ...buffer.splice(0, count)];
-    const left = await workUntilDone(batch, work, options);
-    held = left ?? batch;
+    const batch = [...held, ...takeBatch(buffer, Math.max(minNew, maxBatch - held.length))];
+    held = batch;
+    const left = await work(batch);
+    failures = 0;
+    held = left;
     ackAll(channel, batch, held);
-    if (left && left.length < batch.length) progress.finish(buffer.length + held.length);
-    if (left && left.length > 0) progress.hold('the wallets of some messages are locked');
+    const still = new Set(held);
+    window.note(batch.filter((message) => !still.has(message)));
+    if (left.length < batch.length) progress.finish(buffer.length + held.length);
+    if (left.length > 0) progress.hold('the wallets of some messages are locked');
     await nextTurn();
   };
+  /** All of it is tried again, with what has come besides, until the channel is lost or the stop. */
+  const waitAfter = async (err: unknown): Promise<void> => {
+    const messages = held.length;
+    log.warn({ err, attempt: failures, messages }, 'messages are held and tried again');
+    progress.hold(describeTrouble(err));
+    if (failures === 0) failingSince = performance.now();
+    const pauseMs = Math.min(maxBackoffMs, 100 * 2 ** failures);
+    failures += 1;
+    const isLong = performance.now() - failingSince >= releaseAfterMs;
+    // Those that stay, and as many that come besides, are few.
+    const hasMany = held.length + buffer.length > 2 * fewMessages;
+    if (isLong && hasMany) held = await window.release(() => [...held, ...takeAll()]);
+    const endsAt = performance.now() + pauseMs;
+    while (isWanted() && performance.now() < endsAt) await pause(50);
+  };
+  const takeAll = (): ConsumeMessage[] => buffer.splice(0);
   const waitForMore = async (): Promise<void> => {
     const endsAtMs = performance.now() + tryHeldEveryMs;
     while (isWanted() && buffer.length === 0 && held.length > 0 && performance.now() < endsAtMs) {
@@ -60,8 +87,7 @@ export function createPump(
     // In a later turn of the loop, so that what came in one read is one batch.
     await nextTurn();
     while (buffer.length + held.length > 0 && isWanted()) {
-      await workOnce();
-      await waitForMore();
+      await workOnce().then(waitForMore, waitAfter);
     }
     isBusy = false;
   };
@@ -78,26 +104,16 @@ const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout
 
 const nextTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
-/** Undefined if it was not done before the channel was lost or the stop: then it comes again. */
-async function workUntilDone(
-  batch: readonly ConsumeMessage[],
-  work: Work,
-  { isWanted, log, progress }: WorkOptions,
-): Promise<readonly ConsumeMessage[] | undefined> {
-  for (let attempt = 0; isWanted(); attempt += 1) {
-    try {
-      return await work(batch);
-    } catch (err) {
-      log.warn({ err, attempt, messages: batch.length }, 'messages are held and tried again');
-      progress.hold(describeTrouble(err));
-      const pauseMs = Math.min(maxBackoffMs, 100 * 2 ** attempt);
-      const endsAt = performance.now() + pauseMs;
-      while (isWanted() && performance.now() < endsAt) {
-        await pause(50);
-      }
-    }
+/** The first of the messages, so many at most, and so many bytes; at least one. */
+function takeBatch(buffer: ConsumeMessage[], most: number): ConsumeMessage[] {
+  let bytes = 0;
+  let count = 0;
+  for (const { content } of buffer) {
+    bytes += content.length;
+    if (count === most || (count > 0 && bytes > maxBatchBytes)) break;
+    count += 1;
   }
-  return undefined;
+  return buffer.splice(0, count);
 }
 
 /** Acknowledges what is done: with one frame for all, unless some of it is held. */

@@ -4,6 +4,8 @@ import { connect, type ChannelModel, type ConfirmChannel } from 'amqplib';
 
 import type { Log } from '../log.ts';
 import { hostOf, parseBrokerUrls } from './broker-urls.ts';
+import { findHint, isConflict } from './declaration-conflict.ts';
+import { readDeepHeaders } from './deep-headers.ts';
 
 /** A connection with one channel, kept up for as long as it is wanted. */
 export type Session = {
@@ -44,7 +46,8 @@ export function keepSession(options: SessionOptions): Session {
   const nodes = createNodes(options.url);
 
   const tell = (told: string): void => {
-    const problem = isConflict(told) ? `${told} (${conflictHint})` : told;
+    const hint = findHint(told);
+    const problem = hint === undefined ? told : `${told} (${hint})`;
     if (problem !== trouble)
       options.log.warn({ session: options.name, problem }, 'RabbitMQ trouble');
     trouble = problem;
@@ -53,6 +56,7 @@ export function keepSession(options: SessionOptions): Session {
   const liveOnce = async (): Promise<void> => {
     const connection = await nodes.connect(`walletd ${options.name}`, isDone);
     if (!connection) return;
+    readDeepHeaders(connection);
     let problem: string | undefined;
     const ended = new Promise<void>((resolve) => {
       interrupt = resolve;
@@ -140,12 +144,6 @@ function createNodes(text: string) {
     },
   };
 }
-
-const conflictHint =
-  'somebody declared it otherwise: delete it once it is empty, or name another queue';
-
-const isConflict = (problem: string | undefined): boolean =>
-  problem?.includes('PRECONDITION_FAILED') ?? false;
 
 /** Pauses, or less: `onStart` gets what cuts it short. */
 function pauseUntil(ms: number, onStart: (wake: () => void) => void): Promise<void> {

@@ -1,6 +1,11 @@
 import pg from 'pg';
 
-import { findConnectionFault, markUnconnected, toFaultError } from './connection-fault.ts';
+import {
+  findConnectionFault,
+  markUnconnected,
+  toFaultError,
+  type ConnectionFault,
+} from './connection-fault.ts';
 import { parseDatabaseUrl, type DatabaseUrl } from './database-url.ts';
 import { findPooling } from './pooler.ts';
 import { describePooling, prepareSession, type SessionSettings } from './session.ts';
@@ -109,6 +114,18 @@ export function createRoute(options: ConnectOptions): Route {
   };
 }
 
+/** Why a URL, or a file that it names, cannot be used; connects to nothing. */
+export function findUrlFault(url: string): ConnectionFault | undefined {
+  try {
+    createRoute({ url, name: 'check', settings: {} });
+    return undefined;
+  } catch (err) {
+    const fault = findConnectionFault(err);
+    if (fault) return fault;
+    throw err;
+  }
+}
+
 /** A connection of its own, set up and checked. */
 export function connectAlone(options: ConnectOptions): Promise<pg.Client> {
   const route = createRoute(options);
@@ -182,7 +199,8 @@ function summarize(failed: readonly Failure[]): Error {
   const [first] = failed;
   if (first && failed.length === 1) return markUnconnected(first.err);
   const texts = new Set(failed.map(({ err, target }) => `${target.label}: ${describe(err)}`));
-  const cause = failed.at(-1)?.err;
+  // A server's own refusal explains more than a network error, or an encryption that it lacks.
+  const cause = (failed.findLast(({ err }) => 'severity' in err) ?? failed.at(-1))?.err;
   const hint = failed.map(({ err }) => findConnectionFault(err)?.hint).findLast((text) => text);
   const fault = [...texts].join('; ');
   const err = hint ? toFaultError({ fault, hint }, cause) : new Error(fault, { cause });

@@ -100,11 +100,13 @@ function read(text: string): DatabaseUrl {
 
 function unescape(text: string): string | undefined {
   if (text === '') return undefined;
+  let decoded: string;
   try {
-    return decodeURIComponent(text);
+    decoded = decodeURIComponent(text);
   } catch {
-    return refuse('has a "%" without two hexadecimal digits after it; write %25 for "%"');
+    return refuse('has a "%" that begins no escaped character of UTF-8; write %25 for "%"');
   }
+  return decoded.includes('\0') ? refuse('has a NUL (%00) in it') : decoded;
 }
 
 function readParams(query: string): ReadonlyMap<string, string> {

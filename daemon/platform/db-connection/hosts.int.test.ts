@@ -84,6 +84,23 @@ describe('of several database hosts', () => {
     expect(outcome).toMatchObject({ ok: true });
   });
 
+  it('one that takes no writes any more is left by a pool that only reads', async () => {
+    const fenced = await startPostgres();
+    const url = `postgres://super@127.0.0.1:${fenced.port},127.0.0.1:${primary.port}/postgres`;
+    const db = createDb({ url, name: 'test', maxConnections: 2, maxConnectionAgeMs: 300, log });
+    const read = async (): Promise<string | undefined> =>
+      (await db.read((tx) => tx.query<{ port: string }>(portSql)))[0]?.port;
+    try {
+      expect(await read()).toBe(String(fenced.port));
+      await fenced.query('ALTER SYSTEM SET default_transaction_read_only = on');
+      await fenced.query('SELECT pg_reload_conf()');
+      await vi.waitFor(async () => expect(await read()).toBe(String(primary.port)), 10_000);
+    } finally {
+      await db.close();
+      await fenced.stop();
+    }
+  });
+
   it('a pool goes over to the next when its own is gone, and back again', async () => {
     const ways = [await startForwarder(primary.port), await startForwarder(primary.port)] as const;
     const hosts = ways.map(({ port }) => `127.0.0.1:${port}`).join();

@@ -1,15 +1,22 @@
-import { reasonCodes, succeed, type Rejection, type Result } from '../../../core/reasons.ts';
-import type { Access, Policy, Principal } from '../access.ts';
+import {
+  reasonCodes,
+  refuse,
+  succeed,
+  type Rejection,
+  type Result,
+} from '../../../core/reasons.ts';
+import { checkPolicy, type Access, type Policy, type Principal } from '../access.ts';
 import { tooManyUnknown } from '../api-keys.ts';
 import type { Pause } from '../concurrency/pausable.ts';
-import { answerInTime } from './answer-in-time.ts';
+import { answerInTime, type Refusal, type Waiting } from './answer-in-time.ts';
 import type { Fit } from './fit.ts';
 import type { Incoming } from './incoming.ts';
 import type { ForwardReport } from './ingress/forwarding.ts';
 import { createPublicRun } from './ingress/public-run.ts';
 import type { OpenStream } from './ingress/stream-slots.ts';
-import { createStrangers, strangerLimits, type StrangerLimits } from './ingress/strangers.ts';
-import { createUserRun, tooMuch, tooSlow } from './ingress/user-run.ts';
+import type { LoadLimits } from './ingress/load-limits.ts';
+import { createStrangers } from './ingress/strangers.ts';
+import { createUserRun, tooSlow } from './ingress/user-run.ts';
 import { findSource, type AddressSet } from './source.ts';
 
 /** What a handler knows of its call besides the request. */
@@ -50,11 +57,12 @@ export type Entry = {
 
 /** Where calls are counted, so that nobody can take everything. */
 export type Admission = {
+  /** Calls that came by the wire. */
   inFlight(): number;
   /** What is counted now; all of it is back at 0 once nothing is in flight. */
   readCounts(): AdmissionCounts;
   /** A refusal where a call need not be read: there is no room for it, whoever it is from. */
-  findExcess(entry: Entry, authorization: string | undefined): Excess | undefined;
+  findExcess(entry: Entry, authorization: string | undefined): Refusal | undefined;
   /** A refusal where a method needs a credential, and the one that is shown is not accepted. */
   findStranger(entry: Entry, caller: Caller): Promise<Rejection | undefined>;
   /** Answers a call whose credential was refused: later where its network has many of these. */
@@ -68,6 +76,12 @@ export type Admission = {
     entry: Entry,
     work: (context: CallContext) => Promise<Result<T>>,
   ): Promise<Result<T>>;
+  /** Streams take no more requests, and end with SHUTTING_DOWN once what is in flight is answered. */
+  finishStreams(): void;
+  /** Calls back when a call by the wire has to end whatever it does; gives what stops that. */
+  onCut(listener: (answer: Refusal) => void): () => void;
+  /** Answers what is still in flight: whether it was done is not known. */
+  cut(): void;
 };
 
 /** What is known of who calls before anything is read. */
@@ -85,53 +99,6 @@ export type AdmissionCounts = {
   readonly strangers: number;
 };
 
-type Excess = { readonly ok: false; readonly rejection: Rejection };
-
-export type LoadLimits = {
-  /** Calls in hand in this process, of everybody. */
-  readonly all: number;
-  /** Unary calls in hand of one user. */
-  readonly userCalls: number;
-  /** Streams of one method, of everybody. */
-  readonly streams: number;
-  /** The same, of one user. */
-  readonly userStreams: number;
-  /** A stream is ended after so long without a request and without anything in flight. */
-  readonly streamIdleMs: number;
-  /** A stream that has done nothing for so long may be ended to make room for another. */
-  readonly streamSettleMs: number;
-  /**
-   * Calls in flight that need no credential, of everybody. Past it, a network with none in flight
-   * still gets one, up to twice as many in all.
-   */
-  readonly publicCalls: number;
-  /** The same, from one network. */
-  readonly publicCallsOfSource: number;
-  /** The same, straight from programs on this machine. */
-  readonly publicCallsOfHost: number;
-  /** Watches of the health, of everybody; they need no credential. */
-  readonly healthWatches: number;
-  /** The same, from one network. */
-  readonly healthWatchesOfSource: number;
-  /** How fast credentials that are not accepted are refused, for each network. */
-  readonly strangers: StrangerLimits;
-};
-
-export const loadLimits: LoadLimits = {
-  all: 4_096,
-  userCalls: 512,
-  streams: 256,
-  userStreams: 32,
-  streamIdleMs: 60_000,
-  streamSettleMs: 1_000,
-  publicCalls: 1_000,
-  publicCallsOfSource: 100,
-  publicCallsOfHost: 500,
-  healthWatches: 256,
-  healthWatchesOfSource: 25,
-  strangers: strangerLimits,
-};
-
 const defaultDeadlineMs = 30_000;
 
 export function createAdmission(options: {
@@ -142,21 +109,27 @@ export function createAdmission(options: {
 }): Admission {
   const { access, proxies, limits, onForwarded } = options;
   const publicRun = createPublicRun(limits);
-  const userRun = createUserRun(limits, nowMs);
+  const ofUsers = createUserRun(limits);
   const strangers = createStrangers(limits.strangers);
+  const waiting: Waiting = new Set();
   let inFlight = 0;
+  let inFlightOfServices = 0;
 
   const run: Admission['run'] = async (call, entry, work) => {
     const contextOf = (principal: Principal): CallContext =>
       createContext(call, principal, entry, proxies);
+    if (call.principal) return runAs(call.principal, entry, contextOf, work);
     if (call.origin === 'forwarded') onForwarded(call);
+    if (access.isService(call.authorization)) {
+      // Counted apart: without their feed of revocations nobody is let in by other processes.
+      if (inFlightOfServices >= limits.all) return tooMuchInHand;
+      inFlightOfServices += 1;
+      return runAs(ourService, entry, contextOf, work).finally(() => (inFlightOfServices -= 1));
+    }
     inFlight += 1;
     try {
-      // Our own services are let in past the caps: without their feed of revocations nobody is.
-      const isOurs =
-        isOfService(call.authorization) && (await isOwnService(access, call.authorization));
-      if (inFlight > limits.all && !isOurs) return tooMuchInHand;
-      if (entry.policy === 'public' && !isOurs) {
+      if (inFlight > limits.all) return tooMuchInHand;
+      if (entry.policy === 'public') {
         return await publicRun.run(entry, contextOf({ kind: 'anonymous' }), work);
       }
       const known = access.recall(call.authorization, entry.policy);
@@ -166,7 +139,7 @@ export function createAdmission(options: {
       if (!principal.ok) return principal;
       const context = contextOf(principal.value);
       return principal.value.kind === 'user'
-        ? await userRun.run(principal.value.userId, entry, context, work)
+        ? await ofUsers.run(principal.value.userId, entry, context, work)
         : await work(context);
     } finally {
       inFlight -= 1;
@@ -174,17 +147,16 @@ export function createAdmission(options: {
   };
 
   return {
-    inFlight: () => inFlight,
+    inFlight: () => inFlight + inFlightOfServices,
     readCounts: () => ({
-      calls: inFlight,
+      calls: inFlight + inFlightOfServices,
       publicCalls: publicRun.size(),
-      ...userRun.readCounts(),
+      ...ofUsers.readCounts(),
       strangers: strangers.size(),
     }),
     findExcess: ({ fit }, authorization) => {
       if (fit?.isFull()) return tooSlow;
-      // Whether it is truly one of our own services is looked at with the rest.
-      return inFlight < limits.all || isOfService(authorization) ? undefined : tooMuchInHand;
+      return inFlight < limits.all || access.isService(authorization) ? undefined : tooMuchInHand;
     },
     findStranger: async ({ policy }, caller) => {
       const { authorization } = caller;
@@ -198,9 +170,35 @@ export function createAdmission(options: {
     run: (call, entry, work) => {
       const running = run(call, entry, work);
       if (entry.isStream) return running;
-      return answerInTime(Math.min(call.deadlineMs, nowMs() + defaultDeadlineMs), running);
+      const deadlineMs = Math.min(call.deadlineMs, nowMs() + defaultDeadlineMs);
+      return call.principal
+        ? answerInTime(deadlineMs, running)
+        : answerInTime(deadlineMs, running, waiting);
     },
+    finishStreams: () => ofUsers.finishStreams(stopping),
+    onCut: (listener) => {
+      waiting.add(listener);
+      return () => waiting.delete(listener);
+    },
+    cut: () => waiting.forEach((answer) => answer(stoppedTooSoon)),
   };
+}
+
+const nowMs = (): number => performance.now();
+
+const ourService: Principal = { kind: 'service' };
+
+/** Runs a call of somebody who needs no credential any more. */
+async function runAs<T>(
+  principal: Principal,
+  entry: Entry,
+  contextOf: (principal: Principal) => CallContext,
+  work: (context: CallContext) => Promise<Result<T>>,
+): Promise<Result<T>> {
+  const allowed = checkPolicy(principal, entry.policy);
+  if (allowed.ok) return work(contextOf(allowed.value));
+  if (allowed.rejection.isDenial) entry.onDenied(contextOf(principal), allowed.rejection);
+  return allowed;
 }
 
 function createContext(
@@ -221,8 +219,6 @@ function createContext(
 
 const sourceOf = ({ forwardedFor, peerAddress }: Caller, proxies: AddressSet): string =>
   forwardedFor.length === 0 ? peerAddress : findSource(peerAddress, forwardedFor, proxies);
-
-const nowMs = (): number => performance.now();
 
 /** The principal, or the refusal, which those who keep the audit log are told of. */
 async function authorize(
@@ -251,12 +247,17 @@ export const isOfStranger = (rejection: Rejection): boolean =>
   rejection.reason === 'AUTH_UNAVAILABLE' ||
   rejection === tooManyUnknown;
 
-const isOfService = (authorization: string | undefined): boolean =>
-  authorization?.startsWith('Service ') ?? false;
+const tooMuchInHand = refuse(
+  'OVERLOADED',
+  'the server has too much in hand: nothing was done, try again shortly',
+);
 
-async function isOwnService(access: Access, authorization: string | undefined): Promise<boolean> {
-  const identified = await access.identify(authorization);
-  return identified.ok && identified.value.kind === 'service';
-}
+const { rejection: stopping } = refuse(
+  'SHUTTING_DOWN',
+  'the server is stopping: what was not answered was not done, send it again on another stream',
+);
 
-const tooMuchInHand = tooMuch('the server has too much in hand');
+const stoppedTooSoon = refuse(
+  'OUTCOME_UNKNOWN',
+  'the server stopped before the call had ended; whether it was done is not known: ask again with the same key',
+);

@@ -1,7 +1,11 @@
-import { refuse, type Result } from '../../../core/reasons.ts';
+import { refuse, type Rejection, type Result } from '../../../core/reasons.ts';
 
 /** What the work itself says at the deadline knows more, and comes first. */
 const graceMs = 250;
+
+/** Those who wait for an answer; each may be given one before its time. */
+export type Waiting = Set<(answer: Refusal) => void>;
+export type Refusal = { readonly ok: false; readonly rejection: Rejection };
 
 /**
  * The work's result, or DEADLINE_EXCEEDED once its time is over: what hangs in the database (a COMMIT
@@ -10,9 +14,13 @@ const graceMs = 250;
 export async function answerInTime<T>(
   deadlineMs: number,
   work: Promise<Result<T>>,
+  waiting?: Waiting,
 ): Promise<Result<T>> {
   let timer: NodeJS.Timeout | undefined;
+  let answer: (answer: Result<T>) => void = () => undefined;
   const late = new Promise<Result<T>>((resolve) => {
+    answer = resolve;
+    waiting?.add(answer);
     const leftMs = Math.max(0, deadlineMs + graceMs - performance.now());
     timer = setTimeout(() => resolve(tooLate), leftMs);
   });
@@ -20,6 +28,7 @@ export async function answerInTime<T>(
     return await Promise.race([work, late]);
   } finally {
     clearTimeout(timer);
+    waiting?.delete(answer);
   }
 }
 

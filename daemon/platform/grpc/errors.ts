@@ -1,6 +1,6 @@
 import { Metadata, status, type ServiceError } from '@grpc/grpc-js';
 
-import { reasonCodes, type Reason, type Rejection } from '../../../core/reasons.ts';
+import { isReason, reasonCodes, type Reason, type Rejection } from '../../../core/reasons.ts';
 import {
   ErrorInfo,
   Status,
@@ -71,16 +71,17 @@ export function maskUnexpected(err: unknown, log: Log, requestId: string): Rejec
   };
 }
 
-/** The reason and metadata of a peer's answer, as far as it is one of ours. */
-export function reasonOfServiceError(err: unknown): Reason | undefined {
+/** What a peer refused, if it gave one of our reasons. */
+export function readServiceError(err: unknown): Rejection | undefined {
   if (!(err instanceof Error) || !('metadata' in err) || !(err.metadata instanceof Metadata)) {
     return undefined;
   }
   const [bytes] = err.metadata.get('grpc-status-details-bin');
   if (!Buffer.isBuffer(bytes)) return undefined;
-  const detail = Status.decode(bytes).details.find((any) => any.typeUrl === errorInfoUrl);
-  const reason = detail && ErrorInfo.decode(detail.value).reason;
-  return reason !== undefined && Object.hasOwn(reasonCodes, reason)
-    ? (reason as Reason)
-    : undefined;
+  const { message, details } = Status.decode(bytes);
+  const detail = details.find((any) => any.typeUrl === errorInfoUrl);
+  const info = detail && ErrorInfo.decode(detail.value);
+  if (!info || !isReason(info.reason)) return undefined;
+  const { requestId: _requestId, ...metadata } = info.metadata;
+  return { reason: info.reason, message, metadata };
 }

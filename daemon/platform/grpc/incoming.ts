@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 
 import type { ServerUnaryCall } from '@grpc/grpc-js';
 
+import type { Principal } from '../access.ts';
 import { findOrigin, listForwardingHeaders, type Origin } from './ingress/forwarding.ts';
 import { addressOfPeer, loopback } from './source.ts';
 
@@ -9,6 +10,8 @@ import { addressOfPeer, loopback } from './source.ts';
 export type Incoming = {
   readonly requestId: string;
   readonly authorization: string | undefined;
+  /** Who calls, where that is known without a credential: a service in this process. */
+  readonly principal?: Principal;
   /** Address and port of the other end: one connection. */
   readonly peer: string;
   readonly peerAddress: string;
@@ -24,7 +27,7 @@ export type Incoming = {
   onceOver(listener: () => void): void;
 };
 
-export type AnyCall = Pick<
+type AnyCall = Pick<
   ServerUnaryCall<unknown, unknown>,
   'metadata' | 'cancelled' | 'getDeadline' | 'getPeer' | 'getHost'
 > & { once(event: 'cancelled', listener: () => void): unknown };
@@ -37,7 +40,7 @@ export function incomingOf(call: AnyCall): Incoming {
   const headers = call.metadata.toHttp2Headers();
   return {
     requestId: toRequestId(call.metadata.get('x-request-id')[0]?.toString()),
-    authorization: authorizationOf(call),
+    authorization: call.metadata.get('authorization')[0]?.toString(),
     peer,
     peerAddress,
     forwardedFor: call.metadata.get('x-forwarded-for').map(String),
@@ -56,9 +59,6 @@ export function incomingOf(call: AnyCall): Incoming {
 /** The library has deadlines by the wall clock, which may step. */
 const toMonotonic = (deadline: Date | number): number =>
   performance.now() + (Number(deadline) - Date.now());
-
-export const authorizationOf = (call: AnyCall): string | undefined =>
-  call.metadata.get('authorization')[0]?.toString();
 
 /** The caller's own request id where it is harmless to log, otherwise a new one. */
 export function toRequestId(given: string | undefined): string {

@@ -43,12 +43,16 @@ export const connectionLimits: ConnectionLimits = {
 
 export type Listener = {
   /** Resolves to the port, or rejects if the address cannot be had. */
-  listen(where: { host: string; port: number } | { path: string }): Promise<number>;
-  /** No new connections; those that have not got as far as HTTP/2 are cut. */
+  listen(where: { host: string; port: number }): Promise<number>;
+  /** No new connections; those that were accepted go on. */
   stop(): void;
+  /** Cuts the connections that are left. */
+  cut(): void;
+  /** True while a connection is open, whatever was spoken on it. */
+  isInUse(): boolean;
 };
 
-const tcpKeepAliveMs = 60_000;
+const tcp = { keepAlive: true, keepAliveInitialDelay: 60_000 };
 const tellEveryMs = 10_000;
 
 /**
@@ -69,66 +73,64 @@ export function createListener(options: {
     const presence = options.onConnection(socket);
     if (presence) connections.begin(socket, presence);
   };
-  const shaking = new Set<Socket>();
+  const open = new Set<Socket>();
   const tellRefusals = createTeller(log);
-  const secure = tls && createSecure({ tls, limits, log, shaking, onConnection });
-
-  const server = createServer({ keepAlive: true, keepAliveInitialDelay: tcpKeepAliveMs });
-  server.on('connection', (socket) => {
+  const { server, begin } = tls
+    ? createSecure({ tls, limits, log, onConnection })
+    : { server: createServer(tcp), begin: onConnection };
+  server.on('connection', (socket: Socket) => {
     if (!connections.take(socket)) {
       tellRefusals(socket.remoteAddress ?? '');
       socket.destroy();
       return;
     }
-    if (!secure) {
-      onConnection(socket);
-      return;
-    }
-    shaking.add(socket);
-    socket.once('close', () => shaking.delete(socket));
-    secure.emit('connection', socket);
+    open.add(socket);
+    socket.once('close', () => open.delete(socket));
+    begin(socket);
   });
   return {
     listen: (where) => listen(server, where),
-    stop: () => {
-      server.close();
-      secure?.close();
-      for (const socket of shaking) socket.destroy();
-    },
+    stop: () => void server.close(),
+    cut: () => open.forEach((socket) => socket.destroy()),
+    isInUse: () => open.size > 0,
   };
 }
 
-/** TLS on sockets that were accepted elsewhere. */
+/**
+ * A server of TLS that listens by itself. `begin` starts the handshake on a connection: the server's
+ * own listener, which would start it also on those that are refused.
+ */
 function createSecure(options: {
   readonly tls: ServerTls;
   readonly limits: ConnectionLimits;
   readonly log: Log;
-  readonly shaking: Set<Socket>;
   readonly onConnection: (socket: Socket) => void;
-}): Server {
-  const { tls, limits, log, shaking, onConnection } = options;
+}): { readonly server: Server; readonly begin: (socket: Socket) => void } {
+  const { tls, limits, log, onConnection } = options;
   const isMutual = tls.current().clientCa !== undefined;
-  const secure = createTlsServer({
+  const server = createTlsServer({
+    ...tcp,
     ...contextOf(tls.current()),
     ALPNProtocols: ['h2'],
     handshakeTimeout: limits.handshakeMs,
     requestCert: isMutual,
     rejectUnauthorized: isMutual,
   });
-  tls.subscribe((material) => secure.setSecureContext(contextOf(material)));
-  secure.on('secureConnection', (socket) => {
+  tls.subscribe((material) => server.setSecureContext(contextOf(material)));
+  server.on('secureConnection', (socket) => {
     // Errors of a connection are told to its session, and have nobody to listen before and after.
     socket.on('error', () => undefined);
     if (socket.alpnProtocol === 'h2') onConnection(socket);
     else socket.destroy();
   });
-  secure.on('tlsClientError', (err, socket) => {
+  server.on('tlsClientError', (err, socket) => {
     log.debug({ err, source: socket.remoteAddress }, 'a TLS handshake failed');
     socket.destroy();
   });
-  const forget = (socket: Socket): void => void shaking.delete(socket);
-  secure.on('secureConnection', forget);
-  return secure;
+  const [shake, ...others] = server.listeners('connection');
+  if (!shake || others.length > 0) throw new Error('the TLS server does not listen as it did');
+  server.removeAllListeners('connection');
+  return { server, begin: (socket) => void shake.call(server, socket) };
 }
 
 const contextOf = ({ cert, key, clientCa }: TlsMaterial): SecureContextOptions => ({
@@ -154,10 +156,7 @@ function createTeller(log: Log): (address: string) => void {
   };
 }
 
-function listen(
-  server: Server,
-  where: { host: string; port: number } | { path: string },
-): Promise<number> {
+function listen(server: Server, where: { host: string; port: number }): Promise<number> {
   return new Promise((resolve, reject) => {
     server.once('error', reject);
     server.listen(where, () => {

@@ -9,8 +9,9 @@ import { afterAll, expect, it, vi } from 'vitest';
 
 import { createAuthority } from '../../../tests/support/certificates.ts';
 import type { ServerTls, TlsMaterial } from './listener.ts';
+import { createRemoteCaller } from './caller/remote.ts';
 import { sessionLimits } from './sessions.ts';
-import { startStand } from './test-support.ts';
+import { definition, startStand } from './test-support.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'dw-renewal-'));
 const authority = createAuthority(folder, 'authority');
@@ -80,3 +81,45 @@ it('a renewed certificate reaches clients with a long stream, which loses no ans
     await stand.stop();
   }
 }, 40_000);
+
+it('calls that cross the request to leave are done on another connection', async () => {
+  const material = materialOf('third');
+  const renewals: ((material: TlsMaterial) => void)[] = [];
+  const tls: ServerTls = { current: () => material, subscribe: (on) => void renewals.push(on) };
+  const stand = await startStand({}, [], { tls });
+  const trusted = { key: undefined, cert: undefined, rootCerts: readFileSync(authority.cert) };
+  const serviceCredential = 'secret';
+  const caller = createRemoteCaller({
+    ...{ address: stand.address, serviceCredential },
+    tls: { current: () => trusted },
+  });
+  const refused: unknown[] = [];
+  let count = 0;
+  let isOver = false;
+  const callOn = async (): Promise<void> => {
+    while (!isOver) {
+      const deadlineMs = performance.now() + 20_000;
+      const result = await caller.call(definition.source, Buffer.from('?'), { deadlineMs });
+      count += 1;
+      if (!result.ok) refused.push(result.rejection);
+    }
+  };
+  try {
+    const calling = Array.from({ length: 16 }, callOn);
+    for (let renewed = 0; renewed < 50; renewed += 1) {
+      const before = count;
+      for (const renew of renewals) renew(material);
+      await vi.waitFor(() => expect(count).toBeGreaterThan(before + 32), {
+        timeout: 15_000,
+        interval: 5,
+      });
+    }
+    isOver = true;
+    await Promise.all(calling);
+    expect(refused).toEqual([]);
+  } finally {
+    isOver = true;
+    caller.close();
+    await stand.stop();
+  }
+}, 60_000);

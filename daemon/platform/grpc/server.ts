@@ -11,27 +11,30 @@ import {
 import { HealthImplementation } from 'grpc-health-check';
 
 import type { Rejection } from '../../../core/reasons.ts';
-import type { Access, Policy } from '../access.ts';
+import type { Access, Policy, Principal } from '../access.ts';
 import type { Log } from '../log.ts';
-import { createAdmission, loadLimits, type AdmissionCounts, type LoadLimits } from './admission.ts';
+import { createAdmission, type AdmissionCounts } from './admission.ts';
 import { createUnread } from './answers.ts';
 import type { Bounds } from './bounds.ts';
 import {
-  createUnary,
-  wrapBidi,
-  wrapServerStream,
+  createWireUnary,
   wrapUnary,
   type CallContext,
   type UntypedHandlers,
   type WrapOptions,
 } from './calls.ts';
+import { createLocalCaller, createLocalMethod, type LocalMethod } from './caller/local.ts';
+import type { Caller } from './caller/caller.ts';
 import { createReader, withOwnCodec } from './codec.ts';
 import { findPeer } from './direct.ts';
 import { createFit, type Fit } from './fit.ts';
 import { frameLimits, watchFrames, type FrameLimits } from './frame-budget.ts';
 import { routeStreams, type Method } from './ingress.ts';
+import { drain } from './ingress/drain.ts';
 import { createForwardReport } from './ingress/forwarding.ts';
+import { loadLimits, type LoadLimits } from './ingress/load-limits.ts';
 import { createStreamBoard } from './ingress/stream-board.ts';
+import type { SessionCounts } from './ingress/track-sessions.ts';
 import { addHealthService } from './ingress/health-watch.ts';
 import {
   connectionLimits,
@@ -40,13 +43,9 @@ import {
   type Listener,
   type ServerTls,
 } from './listener.ts';
-import {
-  sessionLimits,
-  watchSessions,
-  type SessionCounts,
-  type SessionLimits,
-} from './sessions.ts';
+import { sessionLimits, watchSessions, type SessionLimits } from './sessions.ts';
 import { createAddressSet, parseAddress, type AddressSet } from './source.ts';
+import { wrapBidi, wrapServerStream } from './streams/wire.ts';
 
 export type Policies<Methods> = {
   readonly [M in keyof Methods as string extends M ? never : M]: Policy;
@@ -68,16 +67,21 @@ export type HostedService = {
 
 export type GrpcServer = {
   /**
-   * Serves on `HOST:PORT`, by TLS where `tls` is given, or on `unix:/path`. The port is the real one
-   * where 0 was asked for. Rejects if it is taken.
+   * Serves on `HOST:PORT`, by TLS where `tls` is given. The port is the real one where 0 was asked
+   * for. Rejects if it is taken.
    */
   listen(address: string, tls?: ServerTls): Promise<{ readonly port: number }>;
+  /** Calls the services as functions, as this principal or with the credentials of users. */
+  createCaller(principal?: Principal): Caller;
   setReady(isReady: boolean): void;
   /** An entry of the health service for a part that is not a service. */
   setPartHealth(part: string, isHealthy: boolean): void;
   /** What is open and counted now; all but connections and watches is 0 while nothing is in flight. */
   readCounts(): ServerCounts;
-  /** Lets calls in flight end, within the deadline. */
+  /**
+   * Lets calls in flight end, within the deadline: idle streams end with SHUTTING_DOWN, and what is
+   * not answered in time is told that its outcome is not known. Callers in this process go on.
+   */
   stop(deadlineMs: number): Promise<void>;
 };
 
@@ -103,7 +107,6 @@ const defaultLimits: Limits = {
 
 /** Unary requests are small; a page of an answer may be larger. */
 const messageLimits = { maxRequestBytes: 256 * 1024, maxResponseBytes: 4 * 1024 * 1024 };
-const flushMs = 250;
 
 const serverOptions = {
   'grpc.max_receive_message_length': messageLimits.maxRequestBytes,
@@ -155,10 +158,12 @@ export function createGrpcServer(options: {
   const admission = createAdmission({ access, proxies, limits: limits.load, onForwarded });
   const unread = createUnread();
   const methods = new Map<string, Method>();
+  const locals = new Map<string, LocalMethod>();
   const board = createStreamBoard();
   const shared = { access, admission, unread, board, log };
   const createQueueFit = (): Fit => createFit(fitOf(limits.load), () => performance.now());
-  for (const service of services) host(server, methods, service, { ...shared, createQueueFit });
+  const hosting = { server, methods, locals, createQueueFit, shared };
+  for (const service of services) host(service, hosting);
   const frames = watchFrames({
     server: http2Server,
     limits: limits.frames ?? frameLimits,
@@ -181,6 +186,7 @@ export function createGrpcServer(options: {
       tls?.subscribe(watch.renew);
       return { port };
     },
+    createCaller: (principal) => createLocalCaller((path) => locals.get(path), principal),
     setReady: (isReady) => names.forEach((name) => health.setStatus(name, statusOf(isReady))),
     setPartHealth: (part, isHealthy) => health.setStatus(part, statusOf(isHealthy)),
     readCounts: () => ({
@@ -190,8 +196,9 @@ export function createGrpcServer(options: {
       healthWatches: watches.size(),
     }),
     stop: async (deadlineMs) => {
-      for (const listener of listeners) listener.stop();
-      await drain(server, admission.inFlight, deadlineMs);
+      const endWatches = watches.end;
+      await drain({ listeners, sessions: watch, admission, endWatches }, deadlineMs);
+      server.forceShutdown();
       watch.stop();
       frames.stop();
     },
@@ -231,38 +238,17 @@ function openHttp2(server: Server): { http2Server: Http2Server; injector: Connec
   return { http2Server, injector };
 }
 
-function drain(server: Server, inFlight: () => number, deadlineMs: number): Promise<void> {
-  return new Promise((resolve) => {
-    const timer = setTimeout(() => {
-      server.forceShutdown();
-      resolve();
-    }, deadlineMs);
-    // Streams (a health watcher's, say) never end by themselves: with the calls answered and
-    // sent, what is left is closed.
-    const looking = setInterval(() => {
-      if (inFlight() > 0) return;
-      clearInterval(looking);
-      setTimeout(() => server.forceShutdown(), flushMs).unref();
-    }, 50);
-    server.tryShutdown(() => {
-      clearTimeout(timer);
-      clearInterval(looking);
-      resolve();
-    });
-  });
-}
-
 function host(
-  server: Server,
-  methods: Map<string, Method>,
   service: HostedService,
-  {
-    createQueueFit,
-    ...shared
-  }: Pick<WrapOptions, 'access' | 'admission' | 'unread' | 'board' | 'log'> & {
-    createQueueFit(): Fit;
+  hosting: {
+    readonly server: Server;
+    readonly methods: Map<string, Method>;
+    readonly locals: Map<string, LocalMethod>;
+    readonly createQueueFit: () => Fit;
+    readonly shared: Pick<WrapOptions, 'access' | 'admission' | 'unread' | 'board' | 'log'>;
   },
 ): void {
+  const { server, methods, locals, createQueueFit, shared } = hosting;
   const definitions: Record<string, ServiceDefinition[string]> = {};
   const implementation: UntypedServiceImplementation = {};
   for (const [method, definition] of Object.entries(service.definition)) {
@@ -285,11 +271,12 @@ function host(
     definitions[method] = withOwnCodec(definition, bounds);
     const { entry } = options;
     const { requestStream: isRequestStream } = definition;
+    locals.set(definition.path, createLocalMethod(options, bounds));
     methods.set(definition.path, { entry, isRequestStream, direct: undefined });
     if (definition.requestStream) implementation[method] = wrapBidi(options);
     else if (definition.responseStream) implementation[method] = wrapServerStream(options);
     else {
-      const unary = createUnary(options);
+      const unary = createWireUnary(options);
       implementation[method] = wrapUnary(unary, options.log);
       const read = createReader(definition, bounds);
       const direct = { entry, unary, read };

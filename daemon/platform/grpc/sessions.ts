@@ -1,26 +1,25 @@
-import {
-  constants,
-  type Http2Server,
-  type ServerHttp2Session,
-  type ServerHttp2Stream,
-} from 'node:http2';
+import { constants, type Http2Server, type ServerHttp2Session } from 'node:http2';
 import type { Socket } from 'node:net';
 
 import type { Log } from '../log.ts';
 import type { FloodCause } from './frame-budget.ts';
 import { heldBytesOf } from './library-stream.ts';
-import { healthWatchPath } from './ingress/health-watch.ts';
-import { refuseLate } from './ingress/refuse-late.ts';
-import { watchHandle, type SessionHandle } from './ingress/session-handles.ts';
 import { findGreediest, type Weight } from './ingress/greediest.ts';
+import { refuseLate } from './ingress/refuse-late.ts';
 import {
   askAllToLeave,
   calmDown,
   endOutdated,
+  isUnanswered,
   leaveIfIdle,
-  presenceOf,
   type Presence,
 } from './ingress/idle.ts';
+import {
+  countSessions,
+  trackSessions,
+  type SessionCounts,
+  type SessionState,
+} from './ingress/track-sessions.ts';
 
 export type SessionLimits = {
   /** From the connection to its SETTINGS, and to its acknowledgement of ours. */
@@ -56,36 +55,18 @@ const progressBytes = 16 * 1024;
 const streamBytes = 16 * 1024;
 const requestBytes = 256 * 1024;
 
-type StreamState = {
-  readonly sinceMs: number;
-  readonly isOneRequest: boolean;
-  readonly isWatch: boolean;
-  unreadBytes: number;
-  movedAtMs: number;
-  /** At the last look the answer was out, and the request not over. */
-  isLeftOpen: boolean;
-};
-
-type SessionState = {
-  readonly session: ServerHttp2Session;
-  socket: Socket | undefined;
-  readonly sinceMs: number;
-  readonly streams: Map<ServerHttp2Stream, StreamState>;
-  readonly handle: SessionHandle;
-  isGreeted: boolean;
-  movedAtMs: number;
-  bytesWritten: number;
-  activeAtMs: number;
-  leavingAtMs: number | undefined;
-  /** When the session was first seen at its end, its socket not being closed yet. */
-  endedAtMs: number | undefined;
-  /** When its certificate was replaced; undefined again once its streams were asked to end. */
-  outdatedAtMs: number | undefined;
-};
-
 export type SessionWatch = {
   /** Opens a session on this connection, by `inject`. */
   begin(socket: Socket, inject: () => void): Presence | undefined;
+  /** When a call last came, by the monotonic clock; watches of the health do not count. */
+  calledAtMs(): number;
+  /**
+   * Takes no more calls: each client is told which was the last, also those that still connect.
+   * Connections are closed once what was taken is answered.
+   */
+  close(): void;
+  /** True while a call has not been answered. */
+  isBusy(): boolean;
   /** Cuts a session off, and counts why. */
   end(session: ServerHttp2Session, cause: Cause): void;
   /**
@@ -95,12 +76,6 @@ export type SessionWatch = {
   renew(): void;
   readCounts(): SessionCounts;
   stop(): void;
-};
-
-export type SessionCounts = {
-  readonly connections: number;
-  /** Calls that are open on them, whatever became of them here. */
-  readonly openCalls: number;
 };
 
 /** A last frame may be written for so long; a peer that reads nothing would keep the socket. */
@@ -129,32 +104,13 @@ export function watchSessions(options: {
   readonly endStreams: (session: ServerHttp2Session) => void;
 }): SessionWatch {
   const { server, limits, log, isRequestStream, endStreams } = options;
-  const states = new Map<ServerHttp2Session, SessionState>();
+  const { states, begin, calledAtMs, close } = trackSessions(server, isRequestStream);
   const cut = new Map<Cause, number>();
   const count = (cause: Cause): void => void cut.set(cause, (cut.get(cause) ?? 0) + 1);
   const end = (session: ServerHttp2Session, cause: Cause): void => {
     count(cause);
     calmDown(session);
   };
-
-  const arrival: { socket?: Socket | undefined; state?: SessionState | undefined } = {};
-  server.on('session', (session) => {
-    const state = openState(session, arrival.socket);
-    states.set(session, state);
-    arrival.state = state;
-    session.once('close', () => {
-      states.delete(session);
-      state.handle.close(state.streams.keys());
-      // Where our settings are never acknowledged, Node keeps the listeners for as long as it keeps
-      // its handle; and a socket keeps, by the error that ended it, the handle. Never both.
-      state.socket = undefined;
-    });
-  });
-  server.on('stream', (stream, headers) => {
-    const state = stream.session && states.get(stream.session as ServerHttp2Session);
-    const path = headers[':path'] ?? '';
-    if (state) addStream(state, stream, !isRequestStream(path), path === healthWatchPath);
-  });
 
   const look = (): void => {
     const nowMs = performance.now();
@@ -166,7 +122,7 @@ export function watchSessions(options: {
         continue;
       }
       endOutdated(state, nowMs, limits.outdatedMs, endStreams);
-      if (state.socket?.remoteAddress !== undefined) leaveIfIdle(state, nowMs, limits.idleMs);
+      leaveIfIdle(state, nowMs, limits.idleMs);
       const { heldBytes, unreadBytes } = lookAtStreams(state, nowMs, limits, count);
       if (isStalled(state, unreadBytes, nowMs, limits.stallMs)) {
         end(state.session, 'answers unread');
@@ -183,13 +139,10 @@ export function watchSessions(options: {
   const timer = setInterval(look, lookEveryMs);
   timer.unref();
   return {
-    begin: (socket, inject) => {
-      // The session is announced before `inject` returns.
-      Object.assign(arrival, { socket, state: undefined });
-      inject();
-      arrival.socket = undefined;
-      return arrival.state && presenceOf(arrival.state);
-    },
+    begin,
+    calledAtMs,
+    close,
+    isBusy: () => [...states.values()].some((state) => isUnanswered(state, performance.now())),
     end,
     renew: () => askAllToLeave(states.values()),
     readCounts: () => countSessions(states),
@@ -203,52 +156,6 @@ function destroyLate(state: SessionState, nowMs: number): boolean {
   state.endedAtMs ??= nowMs;
   if (nowMs - state.endedAtMs > lastWordsMs) state.socket?.destroy();
   return true;
-}
-
-const countSessions = (states: ReadonlyMap<unknown, SessionState>): SessionCounts => ({
-  connections: states.size,
-  openCalls: [...states.values()].reduce((sum, { streams }) => sum + streams.size, 0),
-});
-
-function openState(session: ServerHttp2Session, socket: Socket | undefined): SessionState {
-  const nowMs = performance.now();
-  const state: SessionState = {
-    session,
-    socket,
-    sinceMs: nowMs,
-    streams: new Map(),
-    handle: watchHandle(session),
-    isGreeted: false,
-    movedAtMs: nowMs,
-    bytesWritten: 0,
-    activeAtMs: nowMs,
-    leavingAtMs: undefined,
-    endedAtMs: undefined,
-    outdatedAtMs: undefined,
-  };
-  // Our own settings, the bound on headers among them, are in force once they are acknowledged.
-  session.once('remoteSettings', () => {
-    session.once('localSettings', () => (state.isGreeted = true));
-  });
-  return state;
-}
-
-function addStream(
-  state: SessionState,
-  stream: ServerHttp2Stream,
-  isOneRequest: boolean,
-  isWatch: boolean,
-): void {
-  const nowMs = performance.now();
-  state.activeAtMs = nowMs;
-  const isLeftOpen = false;
-  const request = { isOneRequest, isWatch, isLeftOpen };
-  const since = { sinceMs: nowMs, ...request, unreadBytes: 0, movedAtMs: nowMs };
-  state.streams.set(stream, since);
-  stream.once('close', () => {
-    state.streams.delete(stream);
-    state.handle.see(stream);
-  });
 }
 
 /** Ends the streams that only cost, and adds up what the others make us hold. */

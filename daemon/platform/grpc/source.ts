@@ -91,9 +91,8 @@ function parseRange(
   return bits <= most ? { address, bits, family } : undefined;
 }
 
-/** Where to listen: `HOST:PORT` or `unix:/path`. */
-export function parseAddress(address: string): { host: string; port: number } | { path: string } {
-  if (address.startsWith('unix:')) return { path: address.slice('unix:'.length) };
+/** Where to listen: `HOST:PORT`. */
+export function parseAddress(address: string): { host: string; port: number } {
   const [, bracketed, named, port] = /^(?:\[(.+)\]|([^:]+)):(\d+)$/.exec(address) ?? [];
   const host = bracketed ?? named;
   if (host === undefined) throw new Error(`${address} is not HOST:PORT`);

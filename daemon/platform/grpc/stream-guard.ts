@@ -15,6 +15,8 @@ export type StreamGuard = {
   race<T>(work: Promise<T>): Promise<T>;
   /** The same, but what was begun before the refusal has `graceMs` to be answered. */
   raceAnswer<T>(work: Promise<T>): Promise<T>;
+  /** Ends the stream with this at once, whatever is in flight. */
+  cut(rejection: Rejection): void;
   stop(): void;
 };
 
@@ -60,6 +62,12 @@ export function guardStream(
     hasEnded: refused.hasEnded,
     race: refused.race,
     raceAnswer: over.race,
+    cut: (rejection) => {
+      refusal ??= rejection;
+      const err = createHold(refusal);
+      refused.end(err);
+      over.end(err);
+    },
     stop: () => {
       isStopped = true;
       clearTimeout(timer);

@@ -3,7 +3,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { refuse, succeed } from '../../../core/reasons.ts';
 import type { Access, Policy, Principal } from '../access.ts';
 import { createLog, type Log } from '../log.ts';
-import { loadLimits, type CallContext } from './admission.ts';
+import { pipeline } from '../pipeline.ts';
+import type { CallContext } from './admission.ts';
+import { loadLimits } from './ingress/load-limits.ts';
 import { connectionLimits, type ServerTls } from './listener.ts';
 import { createGrpcServer, type GrpcServer, type Limits } from './server.ts';
 import { sessionLimits } from './sessions.ts';
@@ -12,6 +14,7 @@ import { createAddressSet } from './source.ts';
 /** Stands in for tokens: `User name` is that user, `Slow name` after 50 ms, `Service secret` a service. */
 const access: Access = {
   validateToken: () => Promise.resolve(refuse('TOKEN_INVALID', 'no tokens here')),
+  isService: (authorization) => authorization === 'Service secret',
   identify: async (authorization) => {
     const [scheme, name = ''] = (authorization ?? '').split(' ');
     if (scheme === 'Slow') await sleep(50);
@@ -38,7 +41,7 @@ const method = (name: string, requestStream = false, responseStream = false) => 
   responseDeserialize: bytesOf,
 });
 
-const definition = {
+export const definition = {
   signIn: method('signIn'),
   refresh: method('refresh'),
   wait: method('wait'),
@@ -48,6 +51,7 @@ const definition = {
   source: method('source'),
   pour: method('pour', false, true),
   talk: method('talk', true, true),
+  talkAhead: method('talkAhead', true, true),
   local: method('local'),
   stream: method('stream', false, true),
 };
@@ -62,6 +66,7 @@ const policies: Record<string, Policy> = {
   source: user,
   pour: user,
   talk: user,
+  talkAhead: user,
   local: user,
   stream: user,
 };
@@ -81,6 +86,17 @@ type StandOptions = {
 };
 
 const megabyte = Buffer.alloc(1024 * 1024);
+
+async function* tell(text: string): AsyncGenerator<Buffer> {
+  yield await Promise.resolve(Buffer.from(text));
+}
+
+/** Echoes four messages at once, each once `wait` has let it go. */
+const talkAhead = (
+  requests: AsyncIterable<Buffer>,
+  wait: () => Promise<unknown>,
+): AsyncIterable<Buffer> =>
+  pipeline(requests, (it) => Promise.resolve({ settled: wait().then(() => it) }), 4);
 
 /** `wait` and `queue` answer when they are let go, `large` with as many MiB as asked for (`late` once let go), `source` with its own. */
 export async function startStand(
@@ -105,9 +121,6 @@ export async function startStand(
       context.stream?.finishRequest();
     }
   }
-  async function* tell(text: string): AsyncGenerator<Buffer> {
-    yield await Promise.resolve(Buffer.from(text));
-  }
   const server = createGrpcServer({
     services: [
       {
@@ -129,6 +142,8 @@ export async function startStand(
           pour: () => Promise.resolve(succeed(pour())),
           talk: (requests: AsyncIterable<Buffer>, context: CallContext) =>
             Promise.resolve(succeed(talk(requests, context))),
+          talkAhead: (requests: AsyncIterable<Buffer>) =>
+            Promise.resolve(succeed(talkAhead(requests, wait))),
           local: (_request: Buffer, { isLocal }: CallContext) =>
             Promise.resolve(succeed(Buffer.from(String(isLocal)))),
           stream: (_request: Buffer, { isLocal }: CallContext) =>

@@ -20,6 +20,8 @@ import {
   decodePageToken,
   encodePageToken,
   pageSizeOf,
+  takePage,
+  textBytes,
 } from '../../platform/page-token.ts';
 import { createExport, type CreateOptions } from './create.ts';
 import type { Export } from './domain.ts';
@@ -160,8 +162,7 @@ async function list(
   const found = await options.db.read((tx) =>
     store.listExports(tx, { userId, walletId }, before, size.value + 1),
   );
-  const page = found.slice(0, size.value);
-  const last = found.length > size.value ? page.at(-1) : undefined;
+  const { page, last } = takePage(found, size.value, bytesOf);
   await recordForeign(options.trail, context, 'export.list', {
     id: userId ?? 'all',
     userId: userId ?? '',
@@ -173,6 +174,9 @@ async function list(
       : '',
   });
 }
+
+const bytesOf = ({ failure, mailFailure }: Export): number =>
+  600 + textBytes(failure) + textBytes(mailFailure);
 
 const farAwayMs = Date.parse('9999-01-01T00:00:00Z');
 const lastId = 'ffffffff-ffff-ffff-ffff-ffffffffffff';

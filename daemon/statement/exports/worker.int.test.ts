@@ -263,17 +263,18 @@ describe('a worker', () => {
     expect(await find(id)).toMatchObject({ failure });
   });
 
-  it('is inconsistent where a line is not what its hash says', async () => {
+  it.each([
+    ['balance_after = balance_after + 1', 'is not what its hash says'],
+    ['user_id = wallet_id', "is not one of the wallet's owner"],
+  ])('is inconsistent where a line was edited: %s', async (edit, text) => {
     await world.fill(ana.userId, 50);
     const { id } = await order();
-    await database.query(
-      'UPDATE statement_lines SET balance_after = balance_after + 1 WHERE seq = 20',
-    );
+    await database.query(`UPDATE statement_lines SET ${edit} WHERE seq = 20`);
     startWorker();
     await until(id, 'inconsistent');
-    expect((await find(id)).failure).toMatch(
-      /^line 20 is not what its hash says; .*walletd statements rebuild --wallet/,
-    );
+    const { failure } = await find(id);
+    expect(failure).toContain(`line 20 ${text}; `);
+    expect(failure).toContain('walletd statements rebuild --wallet');
     expect(await chunkAttempts(id)).toEqual([]);
   });
 

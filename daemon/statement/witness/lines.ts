@@ -62,18 +62,21 @@ export function hasOwnHash(line: Line, tail?: Tail): boolean {
   return chainHash(previousHash, fields) === line.hash;
 }
 
-/** A link is named by the later of its two lines. */
-export type Link = { readonly walletId: string; readonly seq: bigint };
+/** A link is named by the later of its two lines; `isEnd` where that line is not known to exist. */
+export type Link = { readonly walletId: string; readonly seq: bigint; readonly isEnd: boolean };
 
 /**
  * The links of these lines to others, as far as neither the lines themselves nor the tails prove
  * them. Events come mostly in the order of seq: of a run of lines only the two ends are left, and of
- * a run that begins behind its wallet's tail nothing. A line after such a run would have been there
- * before its predecessor: then the process that stored it sees a gap, and checks the link once the
- * gap has closed.
+ * a run that begins behind its wallet's tail nothing. A line after such a run can only be one that
+ * another process stored before its predecessor was there: that process sees a gap, and checks the
+ * link once the gap has closed.
  */
 export function listOpenLinks(lines: readonly Line[], tails: Pick<Tails, 'get'>): Link[] {
   const links: Link[] = [];
+  const addEnd = (walletId: string, { seq }: Place): void => {
+    links.push({ walletId, seq: seq + 1n, isEnd: true });
+  };
   const runs = new Map<string, { last: Place; isBehindTail: boolean }>();
   for (const { walletId, seq, hash, previousHash } of lines) {
     const run = runs.get(walletId);
@@ -83,12 +86,12 @@ export function listOpenLinks(lines: readonly Line[], tails: Pick<Tails, 'get'>)
       run.last = { seq, hash };
       continue;
     }
-    if (run && !run.isBehindTail) links.push({ walletId, seq: run.last.seq + 1n });
-    if (!follows && seq > 1n) links.push({ walletId, seq });
+    if (run && !run.isBehindTail) addEnd(walletId, run.last);
+    if (!follows && seq > 1n) links.push({ walletId, seq, isEnd: false });
     runs.set(walletId, { last: { seq, hash }, isBehindTail: follows });
   }
   for (const [walletId, { last, isBehindTail }] of runs) {
-    if (!isBehindTail) links.push({ walletId, seq: last.seq + 1n });
+    if (!isBehindTail) addEnd(walletId, last);
   }
   return links;
 }

@@ -19,6 +19,12 @@ export type Recorder = {
   count(): number;
 };
 
+/**
+ * A statement may have read its lines just before a rebuild repaired them. So what it finds opens
+ * nothing that was resolved a moment ago; the next statement that finds it does.
+ */
+const repairedMs = 5_000;
+
 /** A wallet is named in the log at most so often. */
 const logEveryMs = 10 * 60_000;
 const maxLogged = 10_000;
@@ -37,16 +43,16 @@ export function createRecorder(db: Db, log: Log): Recorder {
       'statement lines of a wallet contradict each other, an event or the ledger',
     );
   };
-  const record = async (divergences: readonly Divergence[]): Promise<void> => {
-    found += await db.tx((tx) => recordDivergences(tx, divergences));
+  const record = async (divergences: readonly Divergence[], graceMs = 0): Promise<void> => {
+    found += await db.tx((tx) => recordDivergences(tx, divergences, graceMs));
     divergences.forEach(tell);
   };
   return {
-    record,
+    record: (divergences) => record(divergences),
     report: async (walletId, finding) => {
       const divergence = toDivergence(finding.kind, { ...finding, walletId });
       // The answer does not depend on it.
-      await record([divergence]).catch((err: unknown) =>
+      await record([divergence], repairedMs).catch((err: unknown) =>
         log.error({ err, walletId }, 'a divergence was not recorded'),
       );
       return `${finding.text}; an operator repairs it with: ${repairCommand(walletId)}`;

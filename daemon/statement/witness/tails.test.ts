@@ -39,12 +39,16 @@ function findBroken(batches: readonly (readonly Line[])[], limit?: number): stri
   const keyOf = (walletId: string, seq: bigint): string => `${walletId} ${seq}`;
   for (const batch of batches) {
     for (const line of batch) stored.set(keyOf(line.walletId, line.seq), line);
-    for (const { walletId, seq } of listOpenLinks(batch, tails)) {
-      const later = stored.get(keyOf(walletId, seq));
+    const later: Line[] = [];
+    for (const { walletId, seq, isEnd } of listOpenLinks(batch, tails)) {
+      const isNext = (l: Line): boolean => l.walletId === walletId && l.seq >= seq;
+      const [next] = [...stored.values()].filter(isNext).sort((a, b) => Number(a.seq - b.seq));
       const before = stored.get(keyOf(walletId, seq - 1n));
-      if (later && before && later.previousHash !== before.hash) found.add(keyOf(walletId, seq));
+      const isBroken = next?.seq === seq && before && next.previousHash !== before.hash;
+      if (isBroken) found.add(keyOf(walletId, seq));
+      if (isEnd && next) later.push(next);
     }
-    tails.note(batch);
+    tails.note(batch, later);
   }
   return [...found];
 }

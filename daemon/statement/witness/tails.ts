@@ -9,8 +9,11 @@ export type Skip = Pick<Line, 'walletId' | 'seq'> & { readonly lastSeq: bigint |
 /** The last stored lines of wallets that moved lately, so that nothing is read to check the next. */
 export type Tails = {
   get(walletId: string): Tail | undefined;
-  /** These lines are stored, and their own hashes were checked. Gives those that skipped others. */
-  note(lines: readonly Line[]): Skip[];
+  /**
+   * These lines are stored, and their own hashes were checked. `later`: lines that were there already
+   * behind some of them, which are then not the last of their wallet. Gives those that skipped others.
+   */
+  note(lines: readonly Line[], later?: readonly Pick<Line, 'walletId' | 'seq'>[]): Skip[];
   /** These wallets have other lines than those that came. */
   forget(walletIds: readonly string[]): void;
 };
@@ -24,12 +27,17 @@ export function createTails(limit = maxWallets): Tails {
   const get = (walletId: string): Tail | undefined => recent.get(walletId) ?? older.get(walletId);
   return {
     get,
-    note: (lines) => {
+    note: (lines, later = []) => {
       const skips: Skip[] = [];
+      const lastSeqs = new Map<string, bigint>();
+      for (const { walletId, seq } of later) {
+        if (seq > (lastSeqs.get(walletId) ?? 0n)) lastSeqs.set(walletId, seq);
+      }
       for (const { walletId, seq, hash, userId, currency } of lines) {
         const lastSeq = get(walletId)?.seq;
         if (seq <= (lastSeq ?? 0n)) continue;
         if (seq !== (lastSeq ?? 0n) + 1n) skips.push({ walletId, seq, lastSeq });
+        if (seq < (lastSeqs.get(walletId) ?? 0n)) continue;
         recent.set(walletId, { seq, hash, userId, currency });
         if (recent.size < limit) continue;
         older = recent;

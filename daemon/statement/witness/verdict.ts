@@ -6,17 +6,27 @@ import { readLastLine, readLinesAt } from '../store-rebuild.ts';
 import { hasOwnHash, type Finding } from './lines.ts';
 import { findOpenDivergence } from './store.ts';
 
-/** Asks the ledger for a wallet's head. Rejects if the wallet service is out of reach. */
-export type ReadHead = (userId: string, currency: string) => Promise<Result<Head>>;
+/**
+ * Asks the ledger for a wallet's head, and for the hash of the transaction `alsoSeq`. Rejects if the
+ * wallet service is out of reach.
+ */
+export type ReadHead = (
+  userId: string,
+  currency: string,
+  alsoSeq?: bigint,
+) => Promise<Result<Head>>;
 
 export type LedgerPeers = { readonly readHead: ReadHead; readonly readLedger: ReadLedger };
 
-/** A wallet's last line. */
-export type LastLine = { readonly seq: bigint; readonly hash: string };
+/** A line that is compared with the ledger. */
+type EndLine = { readonly seq: bigint; readonly hash: string };
 
 /** What the lines say of themselves, read on the snapshot of an extent. */
 export type Evidence = {
-  readonly last: LastLine | undefined;
+  /** The wallet's last line. */
+  readonly last: EndLine | undefined;
+  /** The line right after the extent: it proves where the extent ends. */
+  readonly next: EndLine | undefined;
   /** What contradicts within the lines; undefined if nothing does. */
   readonly found: Finding | undefined;
 };
@@ -33,7 +43,7 @@ export async function readEvidence(tx: Tx, walletId: string, extent: Extent): Pr
   const found = open
     ? { ...open, text: `${describe[open.kind]} at seq ${open.seq}` }
     : findContradiction(extent, lines);
-  return { last, found };
+  return { last, next: isFollowed ? lines.find(({ seq }) => seq === nextSeq) : undefined, found };
 }
 
 const describe = {
@@ -72,6 +82,34 @@ export function findAlteredLine(lines: readonly Line[]): Finding | undefined {
   return { kind: 'own_hash', seq, hash, text: `line ${seq} is not what its hash says` };
 }
 
+/**
+ * The first line that should be among those read with `afterSeq` < seq < `beforeSeq`, in order, up to
+ * `limit`; undefined if none is missing. To be asked of lines that are all there.
+ */
+export function findAbsentLine(
+  lines: readonly Pick<Line, 'seq'>[],
+  part: {
+    readonly afterSeq: bigint;
+    readonly beforeSeq: bigint;
+    readonly isDescending: boolean;
+    readonly limit: number;
+  },
+): Finding | undefined {
+  const { afterSeq, beforeSeq, isDescending, limit } = part;
+  let seq = isDescending ? beforeSeq - 1n : afterSeq + 1n;
+  for (const line of lines) {
+    if (line.seq !== seq) return toAbsent(seq);
+    seq += isDescending ? -1n : 1n;
+  }
+  const isAtEnd = isDescending ? seq <= afterSeq : seq >= beforeSeq;
+  return isAtEnd || lines.length === limit ? undefined : toAbsent(seq);
+}
+
+const toAbsent = (seq: bigint): Finding => ({
+  ...{ kind: 'own_hash', seq, hash: noHash },
+  text: `line ${seq} is not one of the wallet's owner`,
+});
+
 /** What a complete extent must be besides: its totals lead from the opening to the closing balance. */
 export function findImbalance(extent: Extent): Finding | undefined {
   if (isBalanced(extent)) return undefined;
@@ -86,19 +124,20 @@ export type Comparison =
 
 const askTimeoutMs = 2_000;
 const unknown: Comparison = { kind: 'unknown' };
-const differs = ({ seq, hash }: LastLine, text: string): Comparison => ({
+const differs = ({ seq, hash }: EndLine, text: string): Comparison => ({
   kind: 'differs',
   found: { kind: 'ledger', seq, hash, text },
 });
 
 /**
- * Compares a wallet's last line with the ledger. A line comes only after its transaction was
- * committed: where the line is later than a head that was asked for before, the head is asked again.
+ * Compares a wallet's last line with the ledger, and the line after the extent, whose hash covers all
+ * lines before it. A line comes only after its transaction was committed: where the last line is later
+ * than a head that was asked for before, the head is asked again.
  */
-export async function compareLast(
+export async function compareEnds(
   { readHead, readLedger }: LedgerPeers,
   wallet: { readonly id: string; readonly userId: string; readonly currency: string },
-  last: LastLine | undefined,
+  { last, next }: Pick<Evidence, 'last' | 'next'>,
   head: Head | undefined,
 ): Promise<Comparison> {
   if (!head) return unknown;
@@ -112,11 +151,20 @@ export async function compareLast(
   if (last.seq > current.seq) {
     return differs(last, `the ledger ends at seq ${current.seq}, the lines at ${last.seq}`);
   }
-  const hash =
-    last.seq === current.seq ? current.hash : await readHash(readLedger, wallet.id, last.seq);
-  if (hash === undefined) return unknown;
-  if (hash === last.hash) return { kind: 'same' };
-  return differs(last, `the ledger has another transaction at seq ${last.seq} than the lines`);
+  const known = new Map([current, ...(head.also ? [head.also] : [])].map((e) => [e.seq, e.hash]));
+  const compare = async (line: EndLine): Promise<Comparison> => {
+    const { seq } = line;
+    const hash = known.get(seq) ?? (await readHash(readLedger, wallet.id, seq));
+    if (hash === undefined) return unknown;
+    if (hash === line.hash) return { kind: 'same' };
+    return differs(line, `the ledger has another transaction at seq ${seq} than the lines`);
+  };
+  const ends = next && next.seq !== last.seq ? [next, last] : [last];
+  const compared = await Promise.all(ends.map(compare));
+  return (
+    compared.find(({ kind }) => kind === 'differs') ??
+    compared.find(({ kind }) => kind === 'unknown') ?? { kind: 'same' }
+  );
 }
 
 /** The hash of a transaction that the ledger has; undefined if it does not answer in time. */

@@ -4,6 +4,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
 import { createTestDatabase, type TestDatabase } from '../../../tests/support/database.ts';
 import { brlWalletOf, buildCommand } from '../../../tests/support/wallet/build-command.ts';
+import type { Db } from '../../platform/db.ts';
 import { createCommit, type Alarms } from '../commit.ts';
 import type { Command, WalletRef } from '../domain.ts';
 import { decideOnly } from '../dry-run.ts';
@@ -62,6 +63,8 @@ describe('an edit of the database', () => {
     await test.query(edit);
     const next = isRemembered ? commit : createCommit(test.db, createHeads(), alarms);
     const spend = command({ operation: 'withdraw', amountMinor: 50n });
+    const spendMore = command({ operation: 'withdraw', amountMinor: 5_000n });
+    expect(await next([spendMore])).toMatchObject([refused]);
     expect(await next([spend])).toMatchObject([refused]);
     expect(await next([command()], 'skip')).toMatchObject([refused]);
     expect(new Set(corrupt)).toEqual(new Set([wallet.id]));
@@ -72,11 +75,24 @@ describe('an edit of the database', () => {
 });
 
 describe('a database that lost commits', () => {
-  it('is noticed by the process that had committed them, and goes on from what is there', async () => {
-    const commit = createCommit(test.db, createHeads(), alarms);
+  const outages = { 'at once': 0, 'after an outage in which commits failed': 3 };
+
+  it.each(Object.entries(outages))('is noticed by who committed them, %s', async (_n, failures) => {
+    let isOut = false;
+    const lostConnection = Object.assign(new Error('connection lost'), { code: 'ECONNRESET' });
+    const db: Db = {
+      ...test.db,
+      tx: (work) => (isOut ? Promise.reject(lostConnection) : test.db.tx(work)),
+    };
+    const commit = createCommit(db, createHeads(), alarms);
     await commit([command()]);
     const [before] = await test.query<object>('SELECT * FROM wallets');
     await commit([command()]);
+    isOut = true;
+    for (let i = 0; i < failures; i += 1) {
+      await expect(commit([command()])).rejects.toThrow('connection lost');
+    }
+    isOut = false;
     await test.query('DELETE FROM transactions WHERE seq = 2');
     const { seq, balance, last_at, last_hash } = before as Record<string, unknown>;
     await test.query('UPDATE wallets SET seq = $1, balance = $2, last_at = $3, last_hash = $4', [
@@ -88,5 +104,7 @@ describe('a database that lost commits', () => {
     expect(await commit([command()])).toMatchObject([{ ok: true, value: { entry: { seq: 2n } } }]);
     expect(lost).toEqual([wallet.id]);
     expect(corrupt).toEqual([]);
+    expect(await commit([command()])).toMatchObject([{ ok: true, value: { entry: { seq: 3n } } }]);
+    expect(lost).toEqual([wallet.id]);
   });
 });

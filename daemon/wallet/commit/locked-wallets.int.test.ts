@@ -52,8 +52,8 @@ const createDaemon = (): GroupCommit<Posting, Posted> =>
   });
 
 const waiting = () => ({ deadlineMs: performance.now() + 20_000, isCancelled: () => false });
-const submit = (userId: string): Promise<Result<Posted>> =>
-  group.submit(buildCommand(userId), waiting());
+const submit = (userId: string, fields: Partial<Command> = {}): Promise<Result<Posted>> =>
+  group.submit(buildCommand(userId, fields), waiting());
 const reasonOf = (result: Result<Posted>): string =>
   result.ok ? `seq ${result.value.entry.seq}` : result.rejection.reason;
 
@@ -61,17 +61,29 @@ const reasonOf = (result: Result<Posted>): string =>
 const lockWallet = (userId: string): Promise<() => Promise<void>> =>
   holdWallet(test.superUrl, userId);
 
+/** Another transaction that is opening these wallets, until it is rolled back. */
+function holdOpenings(userIds: readonly string[]): Promise<() => Promise<void>> {
+  const refs = userIds.map((userId) => newWallet(brlWalletOf(userId)));
+  const columns = 'id, user_id, currency, exponent, balance, seq, last_at, last_hash';
+  return holdLock(
+    test.superUrl,
+    `INSERT INTO wallets (${columns}) SELECT id, user_id, 'BRL', 2, 0, 0, 'epoch', decode(hash, 'hex')
+     FROM unnest($1::uuid[], $2::uuid[], $3::text[]) AS w (id, user_id, hash)`,
+    [refs.map(({ id }) => id), userIds, refs.map(({ lastHash }) => lastHash)],
+  );
+}
+
 const people = (count: number): string[] => Array.from({ length: count }, () => randomUUID());
 
 describe('while another transaction has a wallet locked', () => {
   it.each(['remembered', 'not remembered'])('the others go on: %s', async (how) => {
     const [stuck = '', ...others] = people(30);
-    await Promise.all([stuck, ...others].map(submit));
+    await Promise.all([stuck, ...others].map((one) => submit(one)));
     const release = await lockWallet(stuck);
     if (how === 'not remembered') group = createDaemon();
     const first = submit(stuck);
     for (let round = 2; round < 6; round += 1) {
-      const results = await Promise.all(others.map(submit));
+      const results = await Promise.all(others.map((one) => submit(one)));
       expect(new Set(results.map(reasonOf))).toEqual(new Set([`seq ${round}`]));
     }
     expect(reasonOf(await first)).toBe('WALLET_BUSY');
@@ -94,7 +106,7 @@ describe('while another transaction has a wallet locked', () => {
 
   it('a run of many leaves out what comes after a refusal, on that wallet only', async () => {
     const [stuck = '', other = ''] = people(2);
-    await Promise.all([stuck, other].map(submit));
+    await Promise.all([stuck, other].map((one) => submit(one)));
     const release = await lockWallet(stuck);
     const stopped = new Set<string>();
     const { settled } = await group.submitMany(
@@ -116,15 +128,9 @@ describe('while another transaction has a wallet locked', () => {
 
   it('a wallet that is just being opened elsewhere does not keep others from being opened', async () => {
     const [stuck = '', ...others] = people(20);
-    const ref = newWallet(brlWalletOf(stuck));
-    const columns = 'id, user_id, currency, exponent, balance, seq, last_at, last_hash';
-    const release = await holdLock(
-      test.superUrl,
-      `INSERT INTO wallets (${columns}) VALUES ($1, $2, 'BRL', 2, 0, 0, 'epoch', decode($3, 'hex'))`,
-      [ref.id, stuck, ref.lastHash],
-    );
+    const release = await holdOpenings([stuck]);
     const first = submit(stuck);
-    const results = await Promise.all(others.map(submit));
+    const results = await Promise.all(others.map((one) => submit(one)));
     expect(new Set(results.map(reasonOf))).toEqual(new Set(['seq 1']));
     expect(reasonOf(await first)).toBe('WALLET_BUSY');
     await release();
@@ -134,27 +140,117 @@ describe('while another transaction has a wallet locked', () => {
   it('a hundred wallets locked at once are refused, and others go on', async () => {
     const stuck = people(100);
     const others = people(20);
-    await Promise.all([...stuck, ...others].map(submit));
+    await Promise.all([...stuck, ...others].map((one) => submit(one)));
     const release = await holdLock(
       test.superUrl,
       'SELECT 1 FROM wallets WHERE user_id = ANY($1) FOR UPDATE',
       [stuck],
     );
-    const refused = Promise.all(stuck.map(submit));
-    const results = await Promise.all(others.map(submit));
+    const refused = Promise.all(stuck.map((one) => submit(one)));
+    const results = await Promise.all(others.map((one) => submit(one)));
     expect(new Set(results.map(reasonOf))).toEqual(new Set(['seq 2']));
     expect(new Set((await refused).map(reasonOf))).toEqual(new Set(['WALLET_BUSY']));
     await release();
-    expect(new Set((await Promise.all(stuck.map(submit))).map(reasonOf))).toEqual(
+    expect(new Set((await Promise.all(stuck.map((one) => submit(one)))).map(reasonOf))).toEqual(
       new Set(['seq 2']),
     );
   });
 });
 
+describe('what another transaction may be about to commit', () => {
+  const tooMuch = { operation: 'withdraw', amountMinor: 1_000_000n } as const;
+  const fields = { 'by a call': {}, 'by a message': { callerClass: 'message' } } as const;
+
+  it.each(Object.entries(fields))('is not refused for want of funds, %s', async (_by, by) => {
+    const [owner = ''] = people(1);
+    await submit(owner);
+    const release = await lockWallet(owner);
+    expect(reasonOf(await submit(owner, { ...tooMuch, ...by }))).toBe('WALLET_BUSY');
+    expect(await test.query('SELECT 1 FROM inbox')).toEqual([]);
+    await release();
+    expect(reasonOf(await submit(owner, tooMuch))).toBe('INSUFFICIENT_FUNDS');
+  });
+
+  it.each(Object.entries(fields))('nor where it opens the wallet, %s', async (_by, by) => {
+    const [owner = '', ...others] = people(10);
+    const release = await holdOpenings([owner]);
+    const results = Promise.all(others.map((other) => submit(other, tooMuch)));
+    expect(reasonOf(await submit(owner, { ...tooMuch, ...by }))).toBe('WALLET_BUSY');
+    expect(new Set((await results).map(reasonOf))).toEqual(new Set(['INSUFFICIENT_FUNDS']));
+    expect(await test.query('SELECT 1 FROM inbox')).toEqual([]);
+    await release();
+    expect(reasonOf(await submit(owner, tooMuch))).toBe('INSUFFICIENT_FUNDS');
+    expect(await test.query('SELECT 1 FROM wallets')).toEqual([]);
+  });
+
+  it('a lock that is not a wallet’s holds up its own command only', async () => {
+    const [owner = '', ...others] = people(20);
+    await Promise.all([owner, ...others].map((one) => submit(one)));
+    const message = buildCommand(owner, { ...tooMuch, callerClass: 'message', key: 'm' });
+    const release = await holdLock(
+      test.superUrl,
+      `INSERT INTO inbox (transaction_id, wallet_id, message_id, reason, message, metadata, rejected_at)
+       VALUES ($1, $2, 'm', 'INSUFFICIENT_FUNDS', '', '{}', now())`,
+      [message.transactionId, message.wallet.id],
+    );
+    const { settled } = await group.submitMany(
+      [message, ...others.map((other) => buildCommand(other))],
+      waiting(),
+    );
+    const [first, ...rest] = (await settled).map(reasonOf);
+    expect(first).toBe('WALLET_BUSY');
+    expect(new Set(rest)).toEqual(new Set(['seq 2']));
+    await release();
+  });
+});
+
+it('what was committed is answered, also where a later opening of the same batch fails', async () => {
+  const [stuck = '', known = '', fresh = ''] = people(3);
+  await submit(known);
+  const release = await holdOpenings([stuck]);
+  let transactions = 0;
+  const failing: Db = {
+    ...db,
+    tx: (work) => {
+      transactions += 1;
+      const lost = Object.assign(new Error('connection lost'), { code: 'ECONNRESET' });
+      return transactions > 2 ? Promise.reject(lost) : db.tx(work);
+    },
+  };
+  const commands = [stuck, known, fresh].map((owner) => buildCommand(owner));
+  expect(await createCommit(failing)(commands, 'skip')).toMatchObject([
+    'busy',
+    { ok: true },
+    'busy',
+  ]);
+  await release();
+});
+
+it('an opening that had to wait is left out of the next commits, and the others are opened', async () => {
+  const [stuck = '', ...fresh] = people(5);
+  const release = await holdOpenings([stuck]);
+  let transactions = 0;
+  const counting: Db = {
+    ...db,
+    tx: (work) => {
+      transactions += 1;
+      return db.tx(work);
+    },
+  };
+  const commit = createCommit(counting);
+  expect(await commit([buildCommand(stuck)], 'skip')).toEqual(['busy']);
+  transactions = 0;
+  const commands = [stuck, ...fresh].map((owner) => buildCommand(owner));
+  const done = fresh.map(() => ({ ok: true }));
+  expect(await commit(commands, 'skip')).toMatchObject(['busy', ...done]);
+  expect(transactions).toBe(1);
+  await release();
+});
+
 describe('a defect of one wallet', () => {
   it('fails its own transactions, and says that nothing was done', async () => {
     const [broken = '', other = ''] = people(2);
-    await Promise.all([broken, other].map(submit));
+    await Promise.all([broken, other].map((one) => submit(one)));
     // An operation that this program does not know: reading the twin throws.
     await test.query('ALTER TABLE transactions DROP CONSTRAINT transactions_operation_check');
     const known = buildCommand(broken, { key: 'known' });

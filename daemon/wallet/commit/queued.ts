@@ -137,7 +137,8 @@ async function commitPart<Command, Answer>(
       return settleAll(items, answers);
     } catch (err) {
       for (const item of items) item.isBegun = false;
-      if (isLockTimeout(err) && state.mode === 'wait') {
+      if (isLockTimeout(err)) {
+        if (state.mode === 'skip') return isolateLocked(items, options, state);
         state.mode = 'skip';
         continue;
       }
@@ -184,9 +185,30 @@ async function isolateFault<Command, Answer>(
   }
   if (only || state.defectsLeft <= 0) {
     const rejection = options.explain(err);
-    for (const item of items) giveUp(item, { ok: false, rejection });
+    // An earlier commit of it, whose answer was lost, may have been done.
+    for (const item of items)
+      giveUp(item, item.isInDoubt ? outcomeUnknown : { ok: false, rejection });
     return [];
   }
+  return commitHalves(items, options, state);
+}
+
+/** A lock that is not a wallet's, on the key of a message say, must not hold its neighbours up. */
+async function isolateLocked<Command, Answer>(
+  items: readonly Item<Command, Answer>[],
+  options: CommitOptions<Command, Answer>,
+  state: Attempt,
+): Promise<readonly Item<Command, Answer>[]> {
+  if (items.length > 1) return commitHalves(items, options, state);
+  for (const item of items) item.isBusy = true;
+  return items;
+}
+
+async function commitHalves<Command, Answer>(
+  items: readonly Item<Command, Answer>[],
+  options: CommitOptions<Command, Answer>,
+  state: Attempt,
+): Promise<readonly Item<Command, Answer>[]> {
   const middle = items.length >> 1;
   const busy = await commitPart(items.slice(0, middle), options, state);
   // A wallet's later commands do not overtake those that wait for its lock.

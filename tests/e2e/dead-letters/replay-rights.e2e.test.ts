@@ -47,7 +47,7 @@ describe('a changed body is an action of the person who replays', () => {
   it('staff name themselves in no other letters either', async () => {
     const letter = await letters.bury(deposit(randomUUID()));
     const body = deposit(letters.operator.userId.toUpperCase(), '5.00');
-    expect(await letters.replay(letter, { body })).toMatchObject({ reason: 'INVALID_ARGUMENT' });
+    expect(await letters.replay(letter, { body })).toMatchObject({ reason: 'STAFF_OWN_WALLET' });
     expect(await letters.entriesOf(letters.operator.userId)).toEqual([]);
   });
 

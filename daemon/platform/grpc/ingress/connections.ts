@@ -44,7 +44,7 @@ export function createConnections(limits: Limits, proxies: AddressSet): Connecti
   return {
     take: (socket) => {
       const address = socket.remoteAddress ?? '';
-      // Gone already, or by a Unix socket: then only whoever may enter its folder gets here.
+      // Gone already.
       if (address === '') return true;
       const isHost = loopback.has(address);
       const pool = isHost || proxies.has(address) ? trusted : others;

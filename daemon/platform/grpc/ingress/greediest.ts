@@ -2,15 +2,14 @@ import type { Socket } from 'node:net';
 
 import { networkOf } from '../../../../core/networks.ts';
 
-export type Weight<S> = { readonly state: S; readonly heldBytes: number };
-
-type WithSocket = { readonly socket?: Socket | undefined };
+/** What a connection makes us hold. */
+export type Weight<State> = { readonly state: State; readonly heldBytes: number };
 
 /** Who has to go so that no more is held than may be: of the network that makes us hold most, first. */
-export function findGreediest<S extends WithSocket>(
-  weights: readonly Weight<S>[],
+export function findGreediest<State extends { readonly socket: Socket | undefined }>(
+  weights: readonly Weight<State>[],
   maxBytes: number,
-): S[] {
+): State[] {
   let bytes = weights.reduce((sum, { heldBytes }) => sum + heldBytes, 0);
   if (bytes <= maxBytes) return [];
   const sums = new Map<string, number>();
@@ -21,7 +20,7 @@ export function findGreediest<S extends WithSocket>(
   });
   const sumOf = (network: string): number => sums.get(network) ?? 0;
   withNetwork.sort((a, b) => sumOf(b.network) - sumOf(a.network) || b.heldBytes - a.heldBytes);
-  const greediest: S[] = [];
+  const greediest: State[] = [];
   for (const { state, heldBytes } of withNetwork) {
     if (bytes <= maxBytes) break;
     greediest.push(state);

@@ -34,10 +34,12 @@ export function addHealthService(
   health: HealthImplementation,
   limits: WatchLimits,
   proxies: AddressSet,
-): { size(): number } {
+): { size(): number; end(): void } {
   const nowMs = (): number => performance.now();
   const { healthWatches: all, healthWatchesOfSource: ofOne } = limits;
   const pool = createFairPool({ all, ofOne: () => ofOne, replacesOwn: true }, nowMs);
+  const open = new Set<ServerWritableStream<unknown, unknown>>();
+  let isStopping = false;
   const bound =
     (watch: Watch): Watch =>
     (call) => {
@@ -46,17 +48,22 @@ export function addHealthService(
       const sinceMs = nowMs();
       const place = pool.take(network, {
         findIdleSinceMs: () => sinceMs,
-        end: () => end(call),
+        end: () => end(call, tooMany),
       });
       if (typeof place !== 'object') {
-        end(call);
+        end(call, tooMany);
         return;
       }
+      open.add(call);
       // The library tells so of every call that is over.
-      call.once('cancelled', place.release);
+      call.once('cancelled', () => {
+        open.delete(call);
+        place.release();
+      });
       watch(call);
       // After the library's own listener, which keeps a set for each name that was ever asked for.
       call.once('cancelled', () => forgetUnwatched(health));
+      if (isStopping) end(call, stopping);
     };
   // It asks for a server, and only adds its service to it.
   const adder = {
@@ -67,7 +74,14 @@ export function addHealthService(
     },
   };
   health.addToServer(adder);
-  return { size: () => Math.max(pool.size(), watchersOf(health).size) };
+  return {
+    size: () => Math.max(pool.size(), watchersOf(health).size),
+    /** Ends all watches, those that are still opened too: the server stops. */
+    end: () => {
+      isStopping = true;
+      for (const call of open) end(call, stopping);
+    },
+  };
 }
 
 /** The library declares no type for it. */
@@ -79,8 +93,11 @@ function forgetUnwatched(health: HealthImplementation): void {
   for (const [name, ofName] of watchers) if (ofName.size === 0) watchers.delete(name);
 }
 
-const end = (call: ServerWritableStream<unknown, unknown>): void =>
-  void call.emit('error', {
-    code: status.RESOURCE_EXHAUSTED,
-    details: 'too many watches are open: ask by Check, or watch again later',
-  });
+const tooMany = {
+  code: status.RESOURCE_EXHAUSTED,
+  details: 'too many watches are open: ask by Check, or watch again later',
+};
+const stopping = { code: status.UNAVAILABLE, details: 'the server is stopping' };
+
+const end = (call: ServerWritableStream<unknown, unknown>, why: object): void =>
+  void call.emit('error', why);

@@ -16,30 +16,57 @@ type Session = {
   >;
   /** When it last had a stream, to the second. */
   activeAtMs: number;
-  /** When the client was asked to leave. */
-  leavingAtMs: number | undefined;
   /** When its certificate was replaced; undefined again once its streams were asked to end. */
   outdatedAtMs: number | undefined;
 };
 
-/** Longer than a round trip: what the client sent before it was asked to leave has arrived. */
-const leaveMs = 5_000;
-const lastStreamId = 2 ** 31 - 1;
 /** Part of a request that is younger than this is on its way; an older one may be left so on purpose. */
 const partialMs = 1_000;
 
+/** True while a call has not been answered. */
+export const isUnanswered = (state: Session, nowMs: number): boolean =>
+  hasCall(state, nowMs, (stream) => !stream.writableFinished);
+
 /**
- * A GOAWAY on connections by TLS: the client begins its next call on another one, and what is open goes on
- * here.
+ * True while a call of this kind is in flight. A watch of the health, and a request that does not
+ * become whole, are no calls in flight: anybody can have those without a credential.
+ */
+function hasCall(
+  { streams }: Session,
+  nowMs: number,
+  isMeant: (stream: ServerHttp2Stream) => boolean,
+): boolean {
+  for (const [stream, { isOneRequest, isWatch, sinceMs }] of streams) {
+    const isPartial = isOneRequest && !stream.readableEnded && nowMs - sinceMs > partialMs;
+    if (!isWatch && !isPartial && isMeant(stream)) return true;
+  }
+  return false;
+}
+
+/** Node takes the code where an error may stand: beside `undefined` it would send NO_ERROR. */
+export const calmDown = (session: ServerHttp2Session): void =>
+  session.destroy(constants.NGHTTP2_ENHANCE_YOUR_CALM as unknown as Error);
+
+/**
+ * Closes a connection without a stream for `idleMs`, with a GOAWAY that names the last call that was
+ * taken: a call that crosses it on the wire was certainly not begun, and clients repeat it elsewhere.
+ * (A GOAWAY that excludes nothing would lose such a call: nghttp2 takes none after it.)
+ */
+export function leaveIfIdle(state: Session, nowMs: number, idleMs: number): void {
+  if (state.streams.size > 0) state.activeAtMs = nowMs;
+  else if (nowMs - state.activeAtMs >= idleMs) state.session.close();
+}
+
+/**
+ * Ends connections by TLS as `leaveIfIdle` does: the client begins its next call on another one, and
+ * what was taken goes on here.
  */
 export function askAllToLeave(states: Iterable<Session & { readonly socket: object | undefined }>) {
   const nowMs = performance.now();
   for (const state of states) {
     if (!state.socket || !('encrypted' in state.socket)) continue;
     state.outdatedAtMs = nowMs;
-    if (state.leavingAtMs !== undefined) continue;
-    state.leavingAtMs = nowMs;
-    state.session.goaway(constants.NGHTTP2_NO_ERROR, lastStreamId);
+    state.session.close();
   }
 }
 
@@ -58,41 +85,9 @@ export function endOutdated(
   }
 }
 
-/**
- * Closes a connection without a stream for `idleMs`, in two steps, so that no call is lost: a GOAWAY
- * that asks the client to begin nothing more on it, and the end once nothing is open.
- */
-export function leaveIfIdle(state: Session, nowMs: number, idleMs: number): void {
-  if (state.streams.size > 0) {
-    state.activeAtMs = nowMs;
-    return;
-  }
-  if (state.leavingAtMs === undefined) {
-    if (nowMs - state.activeAtMs < idleMs) return;
-    state.leavingAtMs = nowMs;
-    state.session.goaway(constants.NGHTTP2_NO_ERROR, lastStreamId);
-  } else if (nowMs - Math.max(state.leavingAtMs, state.activeAtMs) >= leaveMs) {
-    state.session.close();
-  }
-}
-
-/** Node takes the code where an error may stand: beside `undefined` it would send NO_ERROR. */
-export const calmDown = (session: ServerHttp2Session): void =>
-  session.destroy(constants.NGHTTP2_ENHANCE_YOUR_CALM as unknown as Error);
-
-/**
- * A watch of the health, and a request that never becomes whole, are no calls in flight: anybody can
- * have those without a credential.
- */
 export const presenceOf = (state: Session): Presence => ({
-  findIdleSinceMs: () => {
-    const nowMs = performance.now();
-    for (const [stream, { isOneRequest, isWatch, sinceMs }] of state.streams) {
-      const isPartial = isOneRequest && !stream.readableEnded && nowMs - sinceMs > partialMs;
-      if (!isWatch && !isPartial) return undefined;
-    }
-    return state.activeAtMs;
-  },
+  findIdleSinceMs: () =>
+    hasCall(state, performance.now(), () => true) ? undefined : state.activeAtMs,
   close: () => {
     if (state.streams.size === 0) state.session.close();
     else calmDown(state.session);

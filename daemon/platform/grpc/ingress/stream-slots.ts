@@ -27,6 +27,10 @@ export type OpenStream = {
   end(rejection: Rejection): void;
   /** Calls back when the stream shall end, at once if it shall already. */
   onEnd(listener: (rejection: Rejection) => void): void;
+  /** Takes no more requests: what is in flight is answered, then the stream ends with this. */
+  finish(rejection: Rejection): void;
+  /** Calls back when no more requests shall be taken, at once if so already. */
+  onFinish(listener: (rejection: Rejection) => void): void;
   release(): void;
 };
 
@@ -43,6 +47,7 @@ export function createStreamSlots(limits: StreamLimits, nowMs: () => number) {
   );
   const open = new Set<OpenStream>();
   let timer: NodeJS.Timeout | undefined;
+  let stopping: Rejection | undefined;
   const look = (): void => {
     for (const stream of open) {
       const sinceMs = stream.findIdleSinceMs();
@@ -75,8 +80,14 @@ export function createStreamSlots(limits: StreamLimits, nowMs: () => number) {
         );
       }
       open.add(stream);
+      if (stopping) stream.finish(stopping);
       timer ??= setInterval(look, Math.min(lookEveryMs, limits.idleMs)).unref();
       return succeed(stream);
+    },
+    /** Finishes all streams, also those that are still opened. */
+    finish: (rejection: Rejection): void => {
+      stopping = rejection;
+      for (const stream of open) stream.finish(rejection);
     },
   };
 }
@@ -90,8 +101,8 @@ function createOpenStream(
   let inFlight = isOneRequest ? 1 : 0;
   let activeAtMs = nowMs();
   let stalledAtMs: number | undefined;
-  let ended: Rejection | undefined;
-  const listeners: ((rejection: Rejection) => void)[] = [];
+  const end = createSignal();
+  const finish = createSignal();
   const findIdleSinceMs = (): number | undefined =>
     stalledAtMs ?? (inFlight > 0 ? undefined : activeAtMs);
   return {
@@ -115,16 +126,28 @@ function createOpenStream(
       const sinceMs = findIdleSinceMs();
       return sinceMs !== undefined && nowMs() - sinceMs >= settleMs ? sinceMs : undefined;
     },
-    end: (rejection: Rejection) => {
-      if (ended) return;
-      ended = rejection;
+    end: end.give,
+    onEnd: end.listen,
+    finish: finish.give,
+    onFinish: finish.listen,
+    release: onRelease,
+  };
+}
+
+/** A rejection that is given once, to those who listen and those who will. */
+function createSignal() {
+  let given: Rejection | undefined;
+  const listeners: ((rejection: Rejection) => void)[] = [];
+  return {
+    give: (rejection: Rejection): void => {
+      if (given) return;
+      given = rejection;
       for (const listener of listeners) listener(rejection);
     },
-    onEnd: (listener: (rejection: Rejection) => void) => {
-      if (ended) listener(ended);
+    listen: (listener: (rejection: Rejection) => void): void => {
+      if (given) listener(given);
       else listeners.push(listener);
     },
-    release: onRelease,
   };
 }
 

@@ -68,7 +68,7 @@ export interface DeadLetter {
   messageId: string;
   reason: string;
   field: string;
-  /** The body as it came, cut to a bound and with secrets redacted. */
+  /** The body as it came, cut at a bound; values under names of secrets are taken out. */
   body: string;
   state: DeadLetterState;
   createdAt: Date | undefined;
@@ -78,8 +78,18 @@ export interface DeadLetter {
   result: string;
   /** The producer, as the broker has validated it; empty if it did not say. */
   userId: string;
-  /** True if the body is not the one that came: it can be replayed with a body only. */
+  /** True if the body is not kept as it came: it can be replayed with a body only. */
   altered: boolean;
+  /**
+   * How often the message was put aside, and when last. One that was decided on and is sent again
+   * is pending again.
+   */
+  receivedCount: number;
+  receivedAt:
+    | Date
+    | undefined;
+  /** The answer to a decision had no room for the body; ListDeadLetters has it. */
+  bodyOmitted: boolean;
 }
 
 function createBaseDeadLetter(): DeadLetter {
@@ -97,6 +107,9 @@ function createBaseDeadLetter(): DeadLetter {
     result: "",
     userId: "",
     altered: false,
+    receivedCount: 0,
+    receivedAt: undefined,
+    bodyOmitted: false,
   };
 }
 
@@ -140,6 +153,15 @@ export const DeadLetter: MessageFns<DeadLetter> = {
     }
     if (message.altered !== false) {
       writer.uint32(104).bool(message.altered);
+    }
+    if (message.receivedCount !== 0) {
+      writer.uint32(112).int32(message.receivedCount);
+    }
+    if (message.receivedAt !== undefined) {
+      Timestamp.encode(toTimestamp(message.receivedAt), writer.uint32(122).fork()).join();
+    }
+    if (message.bodyOmitted !== false) {
+      writer.uint32(128).bool(message.bodyOmitted);
     }
     return writer;
   },
@@ -261,6 +283,30 @@ export const DeadLetter: MessageFns<DeadLetter> = {
             message.altered = reader.bool();
             continue;
           }
+          case 14: {
+            if (tag !== 112) {
+              break;
+            }
+
+            message.receivedCount = reader.int32();
+            continue;
+          }
+          case 15: {
+            if (tag !== 122) {
+              break;
+            }
+
+            message.receivedAt = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 16: {
+            if (tag !== 128) {
+              break;
+            }
+
+            message.bodyOmitted = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -308,6 +354,21 @@ export const DeadLetter: MessageFns<DeadLetter> = {
         ? globalThis.String(object.user_id)
         : "",
       altered: isSet(object.altered) ? globalThis.Boolean(object.altered) : false,
+      receivedCount: isSet(object.receivedCount)
+        ? globalThis.Number(object.receivedCount)
+        : isSet(object.received_count)
+        ? globalThis.Number(object.received_count)
+        : 0,
+      receivedAt: isSet(object.receivedAt)
+        ? fromJsonTimestamp(object.receivedAt)
+        : isSet(object.received_at)
+        ? fromJsonTimestamp(object.received_at)
+        : undefined,
+      bodyOmitted: isSet(object.bodyOmitted)
+        ? globalThis.Boolean(object.bodyOmitted)
+        : isSet(object.body_omitted)
+        ? globalThis.Boolean(object.body_omitted)
+        : false,
     };
   },
 
@@ -352,6 +413,15 @@ export const DeadLetter: MessageFns<DeadLetter> = {
     if (message.altered !== false) {
       obj.altered = message.altered;
     }
+    if (message.receivedCount !== 0) {
+      obj.receivedCount = Math.round(message.receivedCount);
+    }
+    if (message.receivedAt !== undefined) {
+      obj.receivedAt = message.receivedAt.toISOString();
+    }
+    if (message.bodyOmitted !== false) {
+      obj.bodyOmitted = message.bodyOmitted;
+    }
     return obj;
   },
 
@@ -373,6 +443,9 @@ export const DeadLetter: MessageFns<DeadLetter> = {
     message.result = object.result ?? "";
     message.userId = object.userId ?? "";
     message.altered = object.altered ?? false;
+    message.receivedCount = object.receivedCount ?? 0;
+    message.receivedAt = object.receivedAt ?? undefined;
+    message.bodyOmitted = object.bodyOmitted ?? false;
     return message;
   },
 };

@@ -349,6 +349,7 @@ export interface GenerateStatementRequest {
   timezone: string;
   pageSize: number;
   pageToken: string;
+  /** Only these; absent: all. A page may then be shorter than `page_size`, or empty, though more follow. */
   operations: Operation[];
   /** Newest first. */
   descending: boolean;

@@ -353,13 +353,21 @@ export interface GetBalanceRequest {
   userId: string;
   currency: string;
   /** The balance as of this time; absent: now. */
-  at?: Date | undefined;
+  at?:
+    | Date
+    | undefined;
+  /** The hash of this transaction of the wallet is wanted as well. */
+  hashOfSeq?: bigint | undefined;
 }
 
 export interface GetBalanceResponse {
   /** A wallet that was never opened has balance 0 and seq 0. */
   wallet: Wallet | undefined;
-  asOf: Date | undefined;
+  asOf:
+    | Date
+    | undefined;
+  /** Of the transaction `hash_of_seq`; absent where there is none. */
+  hashOfSeq?: Buffer | undefined;
 }
 
 export interface ListWalletsRequest {
@@ -2696,7 +2704,7 @@ export const Wallet: MessageFns<Wallet> = {
 };
 
 function createBaseGetBalanceRequest(): GetBalanceRequest {
-  return { userId: "", currency: "", at: undefined };
+  return { userId: "", currency: "", at: undefined, hashOfSeq: undefined };
 }
 
 export const GetBalanceRequest: MessageFns<GetBalanceRequest> = {
@@ -2709,6 +2717,12 @@ export const GetBalanceRequest: MessageFns<GetBalanceRequest> = {
     }
     if (message.at !== undefined) {
       Timestamp.encode(toTimestamp(message.at), writer.uint32(26).fork()).join();
+    }
+    if (message.hashOfSeq !== undefined) {
+      if (BigInt.asIntN(64, message.hashOfSeq) !== message.hashOfSeq) {
+        throw new globalThis.Error("value provided for field message.hashOfSeq of type int64 too large");
+      }
+      writer.uint32(32).int64(message.hashOfSeq);
     }
     return writer;
   },
@@ -2750,6 +2764,14 @@ export const GetBalanceRequest: MessageFns<GetBalanceRequest> = {
             message.at = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
             continue;
           }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.hashOfSeq = reader.int64() as bigint;
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2771,6 +2793,11 @@ export const GetBalanceRequest: MessageFns<GetBalanceRequest> = {
         : "",
       currency: isSet(object.currency) ? globalThis.String(object.currency) : "",
       at: isSet(object.at) ? fromJsonTimestamp(object.at) : undefined,
+      hashOfSeq: isSet(object.hashOfSeq)
+        ? BigInt(object.hashOfSeq)
+        : isSet(object.hash_of_seq)
+        ? BigInt(object.hash_of_seq)
+        : undefined,
     };
   },
 
@@ -2785,6 +2812,9 @@ export const GetBalanceRequest: MessageFns<GetBalanceRequest> = {
     if (message.at !== undefined) {
       obj.at = message.at.toISOString();
     }
+    if (message.hashOfSeq !== undefined) {
+      obj.hashOfSeq = message.hashOfSeq.toString();
+    }
     return obj;
   },
 
@@ -2796,12 +2826,15 @@ export const GetBalanceRequest: MessageFns<GetBalanceRequest> = {
     message.userId = object.userId ?? "";
     message.currency = object.currency ?? "";
     message.at = object.at ?? undefined;
+    message.hashOfSeq = (object.hashOfSeq !== undefined && object.hashOfSeq !== null)
+      ? BigInt(object.hashOfSeq)
+      : undefined;
     return message;
   },
 };
 
 function createBaseGetBalanceResponse(): GetBalanceResponse {
-  return { wallet: undefined, asOf: undefined };
+  return { wallet: undefined, asOf: undefined, hashOfSeq: undefined };
 }
 
 export const GetBalanceResponse: MessageFns<GetBalanceResponse> = {
@@ -2811,6 +2844,9 @@ export const GetBalanceResponse: MessageFns<GetBalanceResponse> = {
     }
     if (message.asOf !== undefined) {
       Timestamp.encode(toTimestamp(message.asOf), writer.uint32(18).fork()).join();
+    }
+    if (message.hashOfSeq !== undefined) {
+      writer.uint32(26).bytes(message.hashOfSeq);
     }
     return writer;
   },
@@ -2844,6 +2880,14 @@ export const GetBalanceResponse: MessageFns<GetBalanceResponse> = {
             message.asOf = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
             continue;
           }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.hashOfSeq = Buffer.from(reader.bytes());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2864,6 +2908,11 @@ export const GetBalanceResponse: MessageFns<GetBalanceResponse> = {
         : isSet(object.as_of)
         ? fromJsonTimestamp(object.as_of)
         : undefined,
+      hashOfSeq: isSet(object.hashOfSeq)
+        ? Buffer.from(bytesFromBase64(object.hashOfSeq))
+        : isSet(object.hash_of_seq)
+        ? Buffer.from(bytesFromBase64(object.hash_of_seq))
+        : undefined,
     };
   },
 
@@ -2874,6 +2923,9 @@ export const GetBalanceResponse: MessageFns<GetBalanceResponse> = {
     }
     if (message.asOf !== undefined) {
       obj.asOf = message.asOf.toISOString();
+    }
+    if (message.hashOfSeq !== undefined) {
+      obj.hashOfSeq = base64FromBytes(message.hashOfSeq);
     }
     return obj;
   },
@@ -2887,6 +2939,7 @@ export const GetBalanceResponse: MessageFns<GetBalanceResponse> = {
       ? Wallet.fromPartial(object.wallet)
       : undefined;
     message.asOf = object.asOf ?? undefined;
+    message.hashOfSeq = object.hashOfSeq ?? undefined;
     return message;
   },
 };

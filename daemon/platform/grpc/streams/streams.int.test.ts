@@ -9,16 +9,16 @@ import {
 } from '@grpc/grpc-js';
 import { afterEach, describe, expect, it } from 'vitest';
 
-import { succeed } from '../../../core/reasons.ts';
-import type { Role } from '../../../core/roles.ts';
-import { AuthServiceService } from '../../../protos/gen/digitalwallet/auth/v1/auth.ts';
-import { StatementServiceService } from '../../../protos/gen/digitalwallet/statement/v1/statement.ts';
-import { WalletServiceService } from '../../../protos/gen/digitalwallet/wallet/v1/wallet.ts';
-import { createAccess } from '../access.ts';
-import { createLog } from '../log.ts';
-import { createRevocations, type Revocation } from '../revocations.ts';
-import type { CallContext, UntypedHandlers } from './calls.ts';
-import { createGrpcServer } from './server.ts';
+import { succeed } from '../../../../core/reasons.ts';
+import type { Role } from '../../../../core/roles.ts';
+import { AuthServiceService } from '../../../../protos/gen/digitalwallet/auth/v1/auth.ts';
+import { StatementServiceService } from '../../../../protos/gen/digitalwallet/statement/v1/statement.ts';
+import { WalletServiceService } from '../../../../protos/gen/digitalwallet/wallet/v1/wallet.ts';
+import { createAccess } from '../../access.ts';
+import { createLog } from '../../log.ts';
+import { createRevocations, type Revocation } from '../../revocations.ts';
+import type { CallContext, UntypedHandlers } from '../calls.ts';
+import { createGrpcServer } from '../server.ts';
 
 type AnyMethod = MethodDefinition<object, object>;
 

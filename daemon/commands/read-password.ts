@@ -1,0 +1,34 @@
+import { text as readText } from 'node:stream/consumers';
+
+import type { Outcome } from '../fault.ts';
+import { untilAborted } from '../platform/abort.ts';
+import { say } from './print.ts';
+
+/** From standard input; at a terminal it is asked for, twice. Undefined if that was broken off. */
+export async function readPassword(signal: AbortSignal): Promise<Outcome<string | undefined>> {
+  try {
+    const reading = process.stdin.isTTY ? askTwice() : readPiped();
+    return { ok: true, value: await untilAborted(signal, reading) };
+  } catch (err) {
+    if (signal.aborted || process.stdin.isTTY) return { ok: true, value: undefined };
+    const why = err instanceof Error ? err.message : String(err);
+    const hint = 'give it on standard input, or run the command at a terminal';
+    return { ok: false, fault: { fault: `the password cannot be read: ${why}`, hint } };
+  }
+}
+
+const readPiped = async (): Promise<string> =>
+  (await readText(process.stdin)).replace(/\r?\n$/, '');
+
+async function askTwice(): Promise<string> {
+  const { default: inquirer } = await import('inquirer');
+  const ask = async (message: string): Promise<string> => {
+    const prompt = { type: 'password', name: 'password', message, mask: true } as const;
+    return (await inquirer.prompt<{ password: string }>([prompt])).password;
+  };
+  for (;;) {
+    const password = await ask('Password (12 characters or more):');
+    if (password === (await ask('The same again:'))) return password;
+    say('The two are not the same.');
+  }
+}

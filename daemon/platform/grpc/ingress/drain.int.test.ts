@@ -1,0 +1,117 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+
+import { afterEach, describe, expect, it } from 'vitest';
+
+import { connectRaw, readAnswer, type RawClient } from '../../../../tests/support/raw-http2.ts';
+import { startStand, type Stand } from '../test-support.ts';
+
+const releases: (() => unknown)[] = [];
+afterEach(async () => {
+  for (const release of releases.splice(0).reverse()) await release();
+});
+
+async function start(isFastPathOn: boolean): Promise<{ stand: Stand; raw: RawClient }> {
+  const stand = await startStand({}, [], { isFastPathOn });
+  releases.push(stand.stop);
+  const raw = connectRaw(stand.address);
+  releases.push(() => raw.close());
+  // The connection stands.
+  expect(await raw.call('/test.Test/source', ana)).toMatchObject({ status: 0 });
+  return { stand, raw };
+}
+
+const message = (text: string): Buffer => Buffer.from(text);
+/** As it stands on the wire. */
+const frame = (text: string): Buffer =>
+  Buffer.concat([Buffer.from([0, 0, 0, 0, text.length]), message(text)]);
+const ana = { headers: { authorization: 'User ana' }, messages: [message('?')] };
+const talk = (raw: RawClient, texts: readonly string[], staysOpen = true) =>
+  raw.open('/test.Test/talk', { headers: ana.headers, messages: texts.map(message), staysOpen });
+
+describe.each([true, false])('a stop, with the fast path %s', (isFastPathOn) => {
+  it('serves those who still call, while balancers learn that it stops', async () => {
+    const { stand, raw } = await start(isFastPathOn);
+    const stopped = stand.server.stop(8_000);
+    await sleep(100);
+    const answers = await Promise.all([
+      raw.call('/test.Test/source', ana),
+      readAnswer(talk(raw, ['a', 'b'], false)),
+      connectRaw(stand.address).call('/test.Test/source', ana),
+    ]);
+    expect(answers.map(({ status }) => status)).toEqual([0, 0, 0]);
+    await stopped;
+  });
+
+  it('tells clients which calls were not begun: those are repeated elsewhere', async () => {
+    const { stand, raw } = await start(isFastPathOn);
+    const held = raw.call('/test.Test/wait', ana);
+    await sleep(500);
+    const lastOne = new Promise<number>((resolve) => {
+      raw.session.once('goaway', (_code: number, last: number) => resolve(last));
+    });
+    const stopped = stand.server.stop(5_000);
+    // The first call of the connection was 1, and the one that waits is 3.
+    expect(await lastOne).toBe(3);
+    stand.letGo();
+    expect(await held).toMatchObject({ status: 0 });
+    await stopped;
+  });
+
+  it('finishes what is in flight: calls, and the messages of a stream that have arrived', async () => {
+    const { stand, raw } = await start(isFastPathOn);
+    const held = raw.call('/test.Test/wait', ana);
+    const stream = talk(raw, ['w', 'a', 'b']);
+    const talked = readAnswer(stream);
+    await sleep(400);
+    const stopped = stand.server.stop(5_000);
+    await sleep(300);
+    stand.letGo();
+    expect(await held).toMatchObject({ status: 0 });
+    const { status, info, body } = await talked;
+    expect({ status, reason: info?.reason }).toEqual({ status: 14, reason: 'SHUTTING_DOWN' });
+    expect(body).toEqual(Buffer.concat([frame('w'), frame('a'), frame('b')]));
+    await stopped;
+  });
+
+  it('answers messages of a stream that are in flight at once, and says why it ends after them', async () => {
+    const { stand, raw } = await start(isFastPathOn);
+    const { headers } = ana;
+    const messages = ['a', 'b', 'c'].map(message);
+    const stream = raw.open('/test.Test/talkAhead', { headers, messages, staysOpen: true });
+    const talked = readAnswer(stream);
+    await sleep(400);
+    const stopped = stand.server.stop(5_000);
+    await sleep(300);
+    stand.letGo();
+    const { status, info, body } = await talked;
+    expect({ status, reason: info?.reason }).toEqual({ status: 14, reason: 'SHUTTING_DOWN' });
+    expect(body).toEqual(Buffer.concat(['a', 'b', 'c'].map(frame)));
+    await stopped;
+  });
+
+  it('ends an idle stream at once, beside a call that goes on', async () => {
+    const { stand, raw } = await start(isFastPathOn);
+    const held = raw.call('/test.Test/wait', ana);
+    const idle = readAnswer(talk(raw, ['a']));
+    await sleep(400);
+    const stopped = stand.server.stop(5_000);
+    expect(await idle).toMatchObject({ status: 14, info: { reason: 'SHUTTING_DOWN' } });
+    stand.letGo();
+    expect(await held).toMatchObject({ status: 0 });
+    await stopped;
+  });
+
+  it('tells what is not finished in time that its outcome is not known', async () => {
+    const { stand, raw } = await start(isFastPathOn);
+    const held = raw.call('/test.Test/wait', ana);
+    const stuck = readAnswer(talk(raw, ['w']));
+    const answers = raw.open('/test.Test/pour', ana);
+    const poured = readAnswer(answers);
+    await sleep(200);
+    await stand.server.stop(1_500);
+    for (const answer of [await held, await stuck]) {
+      expect(answer).toMatchObject({ status: 2, info: { reason: 'OUTCOME_UNKNOWN' } });
+    }
+    expect(await poured).toMatchObject({ status: 14, info: { reason: 'SHUTTING_DOWN' } });
+  });
+});

@@ -1,0 +1,250 @@
+import { randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+
+import { createUserOnHost } from '../daemon/auth/index.ts';
+import type { Caller } from '../daemon/platform/grpc/caller/caller.ts';
+import { createRemoteCaller } from '../daemon/platform/grpc/caller/remote.ts';
+import { findHeld } from '../daemon/platform/hold.ts';
+import type { Rejection } from '../core/reasons.ts';
+import * as auth from '../protos/gen/digitalwallet/auth/v1/auth.ts';
+import * as statement from '../protos/gen/digitalwallet/statement/v1/statement.ts';
+import * as wallet from '../protos/gen/digitalwallet/wallet/v1/wallet.ts';
+import { plainRequests } from './access-matrix/requests.ts';
+import { rpcs, type Rpc } from './access-matrix/rpcs.ts';
+import { startAllServices, type AllServices } from './support/all-services.ts';
+import { readAudit } from './support/calls.ts';
+import { item } from './support/grpc.ts';
+import { password } from './support/world.ts';
+
+type Way = 'local' | 'remote';
+type Person = 'customer' | 'admin';
+type Who = Person | 'service' | 'nobody' | 'a stranger';
+
+let services: AllServices;
+let callers: Readonly<Record<Way, { readonly service: Caller; readonly users: Caller }>>;
+const people: Record<Person, { id: string; email: string; token: string }> = {
+  customer: { id: '', email: 'ana@example.com', token: '' },
+  admin: { id: '', email: 'root@example.com', token: '' },
+};
+let exportId = '';
+let transactionId = '';
+
+type Request = { fromPartial(partial: object): object };
+const types = { auth, wallet, statement } as unknown as Record<string, Record<string, Request>>;
+
+/** The request as ts-proto makes it whole. */
+function whole({ name }: Rpc, partial: object): object {
+  const [service = '', method = ''] = name.split('.');
+  const type = types[service]?.[`${method.charAt(0).toUpperCase()}${method.slice(1)}Request`];
+  if (!type) throw new Error(`there is no request of ${name}`);
+  return type.fromPartial(partial);
+}
+
+async function signIn(person: Person): Promise<string> {
+  const request = auth.SignInRequest.fromPartial({ email: people[person].email, password });
+  const answer = await callers.local.users.call(auth.AuthServiceService.signIn, request);
+  if (!answer.ok) throw new Error(answer.rejection.message);
+  return answer.value.tokens?.accessToken ?? '';
+}
+
+type Ended = { readonly answers: readonly object[]; readonly rejection: Rejection | undefined };
+
+/** Calls an RPC of any kind, and reads a stream to its end. */
+async function send(
+  way: Way,
+  who: Who,
+  rpc: Rpc,
+  request: object,
+  requestId: string,
+): Promise<Ended> {
+  const { service, users } = callers[way];
+  const caller = who === 'service' ? service : users;
+  const { definition, name } = rpc;
+  const isSigningOut = name === 'auth.signOut' && (who === 'customer' || who === 'admin');
+  const options = {
+    requestId,
+    source: '127.0.0.1',
+    deadlineMs: performance.now() + 30_000,
+    ...authorizationOf(who, isSigningOut ? await signIn(who) : undefined),
+  };
+  if (!definition.requestStream && !definition.responseStream) {
+    const answer = await caller.call(definition, request, options);
+    return answer.ok
+      ? { answers: [answer.value], rejection: undefined }
+      : { answers: [], rejection: answer.rejection };
+  }
+  const answers: object[] = [];
+  async function* one(): AsyncGenerator<object> {
+    yield await Promise.resolve(request);
+  }
+  try {
+    const asked = definition.requestStream ? one() : request;
+    for await (const answer of caller.stream(definition, asked, options)) answers.push(answer);
+    return { answers, rejection: undefined };
+  } catch (err) {
+    const rejection = findHeld(err);
+    if (!rejection) throw err;
+    return { answers, rejection };
+  }
+}
+
+function authorizationOf(who: Who, token?: string): { readonly authorization?: string } {
+  if (who === 'a stranger') return { authorization: 'Bearer no-token' };
+  if (who !== 'customer' && who !== 'admin') return {};
+  return { authorization: `Bearer ${token ?? people[who].token}` };
+}
+
+/** Of each call its own: until when it looked, and how it is told to come back. */
+const ofItsOwn = new Set(['asOf', 'from', 'to', 'requestId', 'retryAfterMs']);
+/** What was made later was made by the calls that are compared: dry runs, since nothing is changed. */
+let filledAtMs = Infinity;
+const isNew = (value: unknown): boolean => value instanceof Date && value.getTime() > filledAtMs;
+
+/** Without what two calls cannot have in common; bytes and numbers as text. */
+function toComparable(value: unknown): unknown {
+  if (value instanceof Uint8Array) return Buffer.from(value).toString('hex');
+  if (typeof value === 'bigint') return `${value}n`;
+  if (value instanceof Date) return isNew(value) ? 'new' : value.toISOString();
+  if (Array.isArray(value)) return value.map(toComparable);
+  if (typeof value !== 'object' || value === null) return value;
+  const isMadeNow = Object.values(value).some(isNew);
+  const entries = Object.entries(value)
+    .filter(([key, part]) => !ofItsOwn.has(key) && part !== undefined)
+    .filter(([key]) => !isMadeNow || key !== 'hash')
+    .map(([key, part]) => [key, toComparable(part)] as const);
+  return Object.fromEntries(entries.sort(([a], [b]) => (a < b ? -1 : 1)));
+}
+
+beforeAll(async () => {
+  services = await startAllServices();
+  const { server, address, serviceCredential } = services;
+  callers = {
+    local: { service: server.createCaller({ kind: 'service' }), users: server.createCaller() },
+    remote: {
+      service: createRemoteCaller({ address, serviceCredential }),
+      users: createRemoteCaller({ address }),
+    },
+  };
+  for (const role of ['customer', 'admin'] as const) {
+    const { email } = people[role];
+    const created = await createUserOnHost(services.databases.auth.db, { email, password, role });
+    if (!created.ok) throw new Error(created.rejection.message);
+    people[role].id = created.value.id;
+    people[role].token = await signIn(role);
+  }
+  await fill();
+});
+
+afterAll(async () => {
+  for (const { service, users } of Object.values(callers)) [service, users].map((c) => c.close());
+  await services.stop();
+});
+
+/** Something in each list, so that answers are not all empty. */
+async function fill(): Promise<void> {
+  const options = authorizationOf('customer');
+  const { users } = callers.local;
+  for (let i = 0; i < 3; i += 1) {
+    const deposit = item({
+      operation: wallet.Operation.DEPOSIT,
+      amountMinor: 100n,
+      currency: 'BRL',
+    });
+    const request = wallet.CreateTransactionRequest.fromPartial({ item: deposit });
+    const made = await users.call(wallet.WalletServiceService.createTransaction, request, options);
+    if (!made.ok) throw new Error(made.rejection.message);
+    transactionId = made.value.transaction?.id ?? '';
+  }
+  const { createExport, getExport } = statement.StatementServiceService;
+  const asked = await users.call(createExport, exportRequest(crypto.randomUUID(), false), options);
+  if (!asked.ok) throw new Error(asked.rejection.message);
+  exportId = asked.value.export?.id ?? '';
+  for (let tries = 0; tries < 200; tries += 1) {
+    const request = statement.GetExportRequest.fromPartial({ exportId });
+    const got = await users.call(getExport, request, options);
+    filledAtMs = Date.now();
+    if (got.ok && got.value.export?.status === statement.ExportStatus.DONE) return;
+    await sleep(50);
+  }
+  throw new Error('the export was not written');
+}
+
+const exportRequest = (idempotencyKey: string, dryRun: boolean) =>
+  statement.CreateExportRequest.fromPartial({
+    currency: 'BRL',
+    from: new Date(Date.now() - 86_400_000),
+    to: new Date(),
+    timezone: 'UTC',
+    format: statement.ExportFormat.CSV,
+    ...{ idempotencyKey, dryRun },
+  });
+
+/** Requests that find something, or that break a bound; besides the harmless one of each RPC. */
+const more: Readonly<Record<string, () => object[]>> = {
+  'wallet.getTransaction': () => [
+    { by: { $case: 'transactionId', value: transactionId }, currency: 'BRL' },
+    {},
+  ],
+  'wallet.getBalance': () => [
+    { userId: people.customer.id, currency: 'BRL', at: new Date() },
+    { userId: 'x'.repeat(5_000) },
+  ],
+  'wallet.streamLedger': () => [{}],
+  'statement.getExport': () => [{ exportId }],
+  'statement.downloadExport': () => [{ exportId }, { exportId, offset: 5n }],
+  'auth.resolveUsers': () => [
+    { emails: [people.customer.email] },
+    { userIds: Array(1_001).fill('') },
+  ],
+  'auth.listRevocations': () => [{}],
+};
+
+const requestsOf = (rpc: Rpc): object[] => {
+  const ground = { userId: people.customer.id, validToken: people.customer.token };
+  const plain = plainRequests[rpc.name];
+  if (!plain) throw new Error(`there is no request for ${rpc.name}`);
+  return [plain(ground), ...(more[rpc.name]?.() ?? [])].map((request) => whole(rpc, request));
+};
+
+describe.each(['nobody', 'a stranger', 'customer', 'admin', 'service'] as const)(
+  'a call by %s, as a function and over the wire',
+  (who) => {
+    it.each(rpcs)('$name', async (rpc) => {
+      for (const request of requestsOf(rpc)) {
+        const ids = { local: randomUUID(), remote: randomUUID() };
+        const local = await send('local', who, rpc, request, ids.local);
+        const remote = await send('remote', who, rpc, request, ids.remote);
+        expect(toComparable(local)).toEqual(toComparable(remote));
+        expect(local.rejection?.reason).not.toBe('INTERNAL');
+        // Denials are recorded after the answer.
+        await expect
+          .poll(() => readRecords(ids.local))
+          .toEqual(await expectRecords(ids.remote, remote));
+      }
+    });
+  },
+);
+
+type Records = readonly (readonly object[])[];
+
+/** What each service has recorded of a call, without times and numbers. */
+async function readRecords(requestId: string): Promise<Records> {
+  const logs = await Promise.all(Object.values(services.databases).map(readAudit));
+  return logs.map((rows) =>
+    rows
+      .filter((row) => row.request_id === requestId)
+      .map(({ actor, actor_role, action, result }) => ({ actor, actor_role, action, result })),
+  );
+}
+
+/** Those of the call over the wire: a refusal for want of rights has one, a little later. */
+async function expectRecords(requestId: string, { rejection }: Ended): Promise<Records> {
+  for (let tries = 0; tries < 10; tries += 1) {
+    const records = await readRecords(requestId);
+    if (rejection?.reason !== 'PERMISSION_DENIED' || records.flat().length > 0) return records;
+    await sleep(20);
+  }
+  return readRecords(requestId);
+}

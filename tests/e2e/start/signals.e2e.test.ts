@@ -1,0 +1,182 @@
+import { spawn } from 'node:child_process';
+import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+
+import type { Environment } from '../../../scripts/product.ts';
+import {
+  endServer,
+  findLeftovers,
+  findProcesses,
+  runProcess,
+  waitFor,
+  walletdFile,
+  type Running,
+} from '../../support/start/process.ts';
+
+let folder: string;
+let dataDir: string;
+let env: Environment;
+
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'dw-signals-'));
+  chmodSync(folder, 0o711);
+  dataDir = join(folder, 'data');
+  env = {
+    PATH: process.env['PATH'] ?? '',
+    LOG_LEVEL: 'info',
+    WALLETD_LISTEN: '127.0.0.1:0',
+    WALLETD_METRICS_LISTEN: 'off',
+    WALLETD_DATA_DIR: dataDir,
+    WALLETD_USER: 'root',
+  };
+});
+
+afterEach(async () => {
+  await endServer(dataDir);
+  rmSync(folder, { recursive: true, force: true });
+});
+
+const readIfThere = (file: string): string => (existsSync(file) ? readFileSync(file, 'utf8') : '');
+const signal = ({ child }: Running, name: NodeJS.Signals): void => void child.kill(name);
+const isReady = (running: Running) => () => running.said().includes('walletd ready');
+
+/** What a stop that was complete looks like. */
+const clean = { how: 0, leftovers: [] };
+const stateAfter = async (running: Running) => ({
+  how: await running.end(),
+  leftovers: findLeftovers(dataDir),
+});
+
+describe('a daemon whose output nobody reads any more', () => {
+  it('stops its Postgres on Ctrl-C, which ended the reader, too', async () => {
+    const tee = spawn('tee', [join(folder, 'log')], { stdio: ['pipe', 'ignore', 'ignore'] });
+    const daemon = runProcess(['start'], env, ['ignore', tee.stdin, tee.stdin]);
+    tee.stdin.destroy();
+    const log = join(folder, 'log');
+    await waitFor('ready', () => readIfThere(log).includes('walletd ready'));
+    tee.kill('SIGINT');
+    await new Promise((resolve) => tee.once('exit', resolve));
+    signal(daemon, 'SIGINT');
+    expect(await stateAfter(daemon)).toEqual(clean);
+  });
+
+  it('goes on without the reader, and stops when it is asked to', async () => {
+    const daemon = runProcess(['--log-level', 'debug', 'start'], env);
+    await waitFor('ready', isReady(daemon));
+    daemon.child.stdout?.destroy();
+    daemon.child.stderr?.destroy();
+    // Whatever it says now is lost: a start beside it is refused by its live lock.
+    const second = runProcess(['start'], env);
+    expect(await second.end()).toBe(1);
+    expect(second.said()).toContain(`pid ${daemon.child.pid}`);
+    signal(daemon, 'SIGTERM');
+    expect(await stateAfter(daemon)).toEqual(clean);
+  });
+
+  it('goes on where its log is on a full disk', async () => {
+    // Standard error alone: the test's own pipe would tell of "ready" otherwise.
+    const port = 20_000 + (process.pid % 20_000);
+    const daemon = spawn(
+      '/bin/sh',
+      ['-c', `exec "$0" "$1" start 2>/dev/full`, process.execPath, walletdFile],
+      {
+        env: { ...env, LOG_LEVEL: 'trace', WALLETD_METRICS_LISTEN: `127.0.0.1:${port}` },
+        stdio: 'ignore',
+        detached: true,
+      },
+    );
+    const ended = new Promise((resolve) =>
+      daemon.once('exit', (code, name) => resolve(code ?? name)),
+    );
+    const isServing = async () =>
+      fetch(`http://127.0.0.1:${port}/readyz`).then(
+        (answer) => answer.ok,
+        () => false,
+      );
+    await waitFor('ready or ended', async () => daemon.exitCode !== null || (await isServing()));
+    daemon.kill('SIGTERM');
+    expect(await ended).toBe(0);
+    expect(findLeftovers(dataDir)).toEqual([]);
+  });
+});
+
+describe('a terminal that is closed', () => {
+  it('stops the daemon, which finishes and leaves nothing behind', async () => {
+    const log = join(folder, 'typescript');
+    const command = `exec ${process.execPath} ${walletdFile} start`;
+    // util-linux' script gives it a terminal; its end closes that.
+    const terminal = spawn('script', ['-qefc', command, log], {
+      env: { ...env, SHELL: '/bin/sh' },
+      stdio: ['pipe', 'ignore', 'ignore'],
+    });
+    await waitFor('ready', () => readIfThere(log).includes('walletd ready'));
+    const [daemon] = findProcesses(walletdFile).filter((line) => !line.includes('script -q'));
+    expect(daemon).toBeDefined();
+    terminal.kill('SIGKILL');
+    const pid = Number.parseInt(daemon ?? '', 10);
+    await waitFor('its end', () => !existsSync(`/proc/${pid}`));
+    expect(findLeftovers(dataDir)).toEqual([]);
+  });
+
+  it('may tell a program so more than once', async () => {
+    const daemon = runProcess(['start'], env);
+    await waitFor('ready', isReady(daemon));
+    for (let i = 0; i < 3; i += 1) {
+      signal(daemon, 'SIGHUP');
+      await sleep(20);
+    }
+    expect(await stateAfter(daemon)).toEqual(clean);
+  });
+});
+
+describe('one Ctrl-C', () => {
+  it('may come twice, from the terminal and from npm', async () => {
+    const daemon = runProcess(['start'], env);
+    await waitFor('ready', isReady(daemon));
+    signal(daemon, 'SIGINT');
+    await sleep(5);
+    signal(daemon, 'SIGINT');
+    expect(await stateAfter(daemon)).toEqual(clean);
+  });
+});
+
+describe('a command that started the embedded Postgres', () => {
+  const codes = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const;
+  const names = Object.keys(codes) as (keyof typeof codes)[];
+
+  it.each(names)('%s: stops it and frees the folder, and says so', async (name) => {
+    // On a new folder the schemas of three databases are still to be made by then.
+    const command = runProcess(['migrate'], env);
+    const isRunning = () => existsSync(join(dataDir, 'postgres/postmaster.pid'));
+    await waitFor('a server', isRunning);
+    signal(command, name);
+    expect(await stateAfter(command)).toEqual({ how: codes[name], leftovers: [] });
+    expect(command.said()).toContain(`interrupted by ${name}`);
+    // What was begun is taken up again.
+    const again = runProcess(['migrate'], env);
+    expect({ how: await again.end(), said: again.said() }).toMatchObject({ how: 0 });
+  });
+
+  it('is ended while the cluster is made, too', async () => {
+    const command = runProcess(['migrate'], env);
+    await waitFor('initdb', () => findProcesses(join(dataDir, 'postgres.init-')).length > 0);
+    signal(command, 'SIGINT');
+    expect(await stateAfter(command)).toEqual({ how: 130, leftovers: [] });
+    expect(findProcesses(dataDir)).toEqual([]);
+  });
+
+  it.each(names)('%s: nothing is begun where it waits for a password', async (name) => {
+    const args = ['users', 'create', '--email', 'a@example.com', '--role', 'admin'];
+    const command = runProcess(args, env);
+    // It is listening by then: the signal is not lost while the program loads.
+    await sleep(1_500);
+    signal(command, name);
+    expect(await command.end()).toBe(codes[name]);
+    expect(command.said()).toContain('nothing was changed');
+    expect(existsSync(dataDir)).toBe(false);
+  });
+});

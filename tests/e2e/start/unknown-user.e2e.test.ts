@@ -1,0 +1,103 @@
+import { chownSync, copyFileSync, mkdirSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+
+import { run, runWalletd, type Environment } from '../../../scripts/product.ts';
+import { createOwnSite, type OwnSite } from '../../support/start/own-site.ts';
+import { waitFor, walletdFile } from '../../support/start/process.ts';
+import { expectCode, password } from '../../support/world.ts';
+
+// Only root can take a user id that nobody has.
+const isRoot = process.geteuid?.() === 0;
+const nobodysId = 54_321;
+const wallet = resolve('dist/cli/main.js');
+let site: OwnSite;
+
+/** As a container does under an id of its own: no entry in passwd, and no HOME. */
+const runAsNobody = (program: string, args: readonly string[], env: Environment, input = '') =>
+  run('setpriv', [...ids, process.execPath, program, ...args], {
+    env: { PATH: process.env['PATH'] ?? '', ...env },
+    input,
+  });
+const ids = [`--reuid=${nobodysId}`, `--regid=${nobodysId}`, '--clear-groups'];
+
+beforeAll(async () => {
+  if (!isRoot) return;
+  site = await createOwnSite();
+  expectCode(await runWalletd(['migrate'], { env: { ...site.env, ...site.owners } }), 0);
+});
+afterAll(() => site.dispose());
+
+const ownEnv = (): Environment => {
+  const key = join(site.folder, 'nobodys-key.pem');
+  copyFileSync(site.env['AUTH_SIGNING_KEY_FILE'] ?? '', key);
+  chownSync(key, nobodysId, nobodysId);
+  return { ...site.env, AUTH_SIGNING_KEY_FILE: key };
+};
+
+describe.runIf(isRoot)('a user id that the host does not know', () => {
+  it('runs the daemon and its commands, on databases of one’s own', async () => {
+    const env = ownEnv();
+    expectCode(await runAsNobody(walletdFile, ['config', 'check'], env), 0);
+    expectCode(await runAsNobody(walletdFile, ['migrate'], { ...env, ...site.owners }), 0);
+    const args = ['users', 'create', '--email', 'ana@example.com', '--role', 'customer'];
+    expectCode(await runAsNobody(walletdFile, args, env, password), 0);
+    let pid = 0;
+    const running = run('setpriv', [...ids, process.execPath, walletdFile, 'start'], {
+      env: { ...env, WALLETD_METRICS_LISTEN: '127.0.0.1:19464' },
+      onStart: (started) => (pid = started),
+    });
+    const over = new AbortController();
+    void running.finally(() => over.abort());
+    const isServing = () =>
+      fetch('http://127.0.0.1:19464/readyz').then(
+        (answer) => answer.ok,
+        () => false,
+      );
+    await waitFor('ready or its end', async () => over.signal.aborted || (await isServing()));
+    if (!over.signal.aborted) process.kill(pid, 'SIGTERM');
+    const done = await running;
+    expectCode(done, 0);
+    expect(done.stderr).toContain('walletd ready');
+  });
+
+  it('is told where the data cannot go, and that WALLETD_USER is for root', async () => {
+    const env = { WALLETD_LISTEN: '127.0.0.1:0', WALLETD_METRICS_LISTEN: 'off' };
+    const started = await runAsNobody(walletdFile, ['start'], env);
+    expect(started).toMatchObject({ code: 1 });
+    expect(started.stderr).toMatch(/user with id 54321 has no home folder/);
+    expect(started.stderr).toMatch(/^hint: .*WALLETD_DATA_DIR/m);
+    expect(started.stderr).not.toMatch(/^\s+at /m);
+    const other = await runAsNobody(walletdFile, ['start'], { ...env, WALLETD_USER: 'postgres' });
+    expect(other).toMatchObject({ code: 1 });
+    expect(other.stderr).toMatch(/WALLETD_USER: .*user id 54321/);
+  });
+
+  it('is told what the embedded Postgres lacks', async () => {
+    const dataDir = join(site.folder, 'nobodys-data');
+    mkdirSync(dataDir);
+    chownSync(dataDir, nobodysId, nobodysId);
+    const env = { WALLETD_LISTEN: '127.0.0.1:0', WALLETD_DATA_DIR: dataDir };
+    const started = await runAsNobody(walletdFile, ['start'], env);
+    expect(started).toMatchObject({ code: 1 });
+    expect(started.stderr).toMatch(/^hint: .*no entry in \/etc\/passwd/m);
+    expect(started.stderr).not.toMatch(/^\s+at /m);
+  });
+
+  it('uses the command line, and is told by name which folder cannot be written', async () => {
+    const version = await runAsNobody(wallet, ['--version'], {});
+    expectCode(version, 0);
+    const listed = await runAsNobody(wallet, ['config', 'list'], {});
+    expectCode(listed, 0);
+    const set = await runAsNobody(wallet, ['config', 'set', 'currency', 'EUR'], {});
+    expect(set.code).not.toBe(0);
+    expect(set.stderr).not.toMatch(/^\s+at /m);
+    expect(set.stderr).toContain('/nonexistent');
+    const folder = join(site.folder, 'nobodys-config');
+    mkdirSync(folder);
+    chownSync(folder, nobodysId, nobodysId);
+    const dirs = { WALLET_CONFIG_DIR: folder, WALLET_STATE_DIR: folder };
+    expectCode(await runAsNobody(wallet, ['config', 'set', 'timezone', 'UTC'], dirs), 0);
+  });
+});
