@@ -15,7 +15,7 @@ export type Peers = {
 
 /**
  * The services as they see each other: those hosted here by function calls, which are possible once
- * `host` has been told of the server, and the others over gRPC.
+ * `host` has the server, and the others over gRPC.
  */
 export function connectPeers(
   config: Config,

@@ -96,7 +96,7 @@ function authorizationOf(who: Who, token?: string): { readonly authorization?: s
   return { authorization: `Bearer ${token ?? people[who].token}` };
 }
 
-/** Of each call its own: until when it looked, and how it is told to come back. */
+/** Of each call its own: until when it looked, and how it learns to come back. */
 const ofItsOwn = new Set(['asOf', 'from', 'to', 'requestId', 'retryAfterMs']);
 /** What was made later was made by the calls that are compared: dry runs, since nothing is changed. */
 let filledAtMs = Infinity;

@@ -31,7 +31,7 @@ export type StoredLetter = {
   /** How often the message was put aside, and when last. */
   readonly receivedCount: number;
   readonly receivedAtMs: number;
-  /** A replay has it in hand; false where it was not asked for. */
+  /** A replay has claimed it; false where it was not asked for. */
   readonly isClaimed: boolean;
 };
 
@@ -134,7 +134,7 @@ export const readSql = sql(
   'SELECT * FROM dead_letters WHERE id = ANY($1::uuid[]) ORDER BY id',
 );
 
-/** Takes letters in hand, and says what each is to do. */
+/** Claims letters, and says what each is to do. */
 export const claimSql = sql(
   'dead_claim',
   `UPDATE dead_letters SET attempt_id = ($2::uuid[])[array_position($1::uuid[], id)], claim_id = $3,

@@ -102,7 +102,7 @@ function wrap(result: Result<StoredLetter[]>): Result<Letters> {
   const deadLetters = result.value.map((letter) => {
     const wire = toWire(letter);
     bytes += textBytes(wire.body);
-    // What was decided is told of each; bodies only as far as the answer has room for them.
+    // Each has its decision; bodies only as far as the answer has room for them.
     return bytes <= maxPageBytes ? wire : { ...wire, body: '', bodyOmitted: true };
   });
   return { ok: true, value: { deadLetters } };

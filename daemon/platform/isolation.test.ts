@@ -90,7 +90,7 @@ describe('trouble that is not of a message', () => {
     expect(store.batches).toEqual([100]);
   });
 
-  it('is told apart from content within a batch that is taken apart', async () => {
+  it('is distinguished from content within a batch that is taken apart', async () => {
     const store = createStore({ bad: databaseError('22021'), late: outside });
     const texts = ['bad', ...many(8), 'late'];
     await expect(isolate(store.handle)(toMessages(texts))).rejects.toBe(outside);

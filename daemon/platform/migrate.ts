@@ -72,7 +72,7 @@ export async function migrate(options: MigrateOptions): Promise<MigrateOutcome> 
   }
 }
 
-/** With a connection of its own in hand. */
+/** With a connection of its own. */
 async function applyAll(
   client: pg.Client,
   migrations: readonly Migration[],

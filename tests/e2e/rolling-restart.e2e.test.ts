@@ -35,7 +35,7 @@ type Counts = {
   streamItems: number;
   /** Refused for the moment, certainly not done, and sent again under the same key. */
   retried: number;
-  /** Without an answer of ours: nobody knows whether it was done. */
+  /** Without an answer of ours: whether it was done is not known. */
   unknown: number;
   failed: number;
   readonly notes: string[];

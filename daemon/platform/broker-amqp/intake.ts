@@ -9,7 +9,7 @@ export type Window = {
   note(messages: readonly ConsumeMessage[]): void;
   /**
    * Nothing can be handled now: from here on few messages are taken, and most of those that `takeAll`
-   * gives go back to the queue, for whoever can handle them. Gives those that stay.
+   * gives go back to the queue, for any consumer that can handle them. Gives those that stay.
    */
   release(takeAll: () => readonly ConsumeMessage[]): Promise<readonly ConsumeMessage[]>;
 };

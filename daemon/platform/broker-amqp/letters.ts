@@ -42,7 +42,7 @@ export function toInbound(message: ConsumeMessage): InboundMessage {
   };
 }
 
-/** As whom we are connected: where a URL names nobody, amqplib takes RabbitMQ's default. */
+/** As whom we are connected: where a URL names no user, amqplib takes RabbitMQ's default. */
 export function userIdOf(url: string): string {
   const { username } = new URL(url);
   return username === '' ? 'guest' : decodeURIComponent(username);

@@ -129,7 +129,7 @@ it('a message whose headers are nested too deeply stops no other', async () => {
   await until(() => expect(new Set(handled)).toEqual(new Set(['before', 'deep', 'after'])));
 });
 
-it('bytes that are no UTF-8, and a body that is too large, are told to nobody as JSON', async () => {
+it('bytes that are no UTF-8, and a body that is too large, are never read as JSON', async () => {
   const bodies = new Map<string, unknown>();
   await consume((messages) => {
     for (const { messageId = '', body } of messages) bodies.set(messageId, body);

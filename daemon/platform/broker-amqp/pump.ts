@@ -19,11 +19,9 @@ type WorkOptions = {
 const maxBackoffMs = 5_000;
 /** How often messages that are held are tried, where none come besides. */
 const tryHeldEveryMs = 250;
-/** New messages in a batch, however many are held. */
-const minNew = 64;
 /** In a batch; the first message may be larger. */
 const maxBatchBytes = 8 * 1024 * 1024;
-/** After so long without any success most of what is in hand goes back to the queue. */
+/** After so long without any success most of what is unacknowledged goes back to the queue. */
 const releaseAfterMs = 10_000;
 
 export type Pump = {
@@ -48,7 +46,8 @@ export function createPump(
 
   const workOnce = async (): Promise<void> => {
     // What is held comes first, so that nothing overtakes it.
-    const batch = [...held, ...takeBatch(buffer, Math.max(minNew, maxBatch - held.length))];
+    // At least half a batch is new, so that many that are held do not slow the others down.
+    const batch = [...held, ...takeBatch(buffer, Math.max(maxBatch >> 1, maxBatch - held.length))];
     held = batch;
     const left = await work(batch);
     failures = 0;

@@ -121,7 +121,7 @@ export function createAdmission(options: {
     if (call.principal) return runAs(call.principal, entry, contextOf, work);
     if (call.origin === 'forwarded') onForwarded(call);
     if (access.isService(call.authorization)) {
-      // Counted apart: without their feed of revocations nobody is let in by other processes.
+      // Counted apart: without their feed of revocations other processes let no user in.
       if (inFlightOfServices >= limits.all) return tooMuchInHand;
       inFlightOfServices += 1;
       return runAs(ourService, entry, contextOf, work).finally(() => (inFlightOfServices -= 1));
@@ -249,7 +249,7 @@ export const isOfStranger = (rejection: Rejection): boolean =>
 
 const tooMuchInHand = refuse(
   'OVERLOADED',
-  'the server has too much in hand: nothing was done, try again shortly',
+  'the server has too many calls in flight: nothing was done, try again shortly',
 );
 
 const { rejection: stopping } = refuse(

@@ -80,7 +80,7 @@ export type GrpcServer = {
   readCounts(): ServerCounts;
   /**
    * Lets calls in flight end, within the deadline: idle streams end with SHUTTING_DOWN, and what is
-   * not answered in time is told that its outcome is not known. Callers in this process go on.
+   * not answered in time gets OUTCOME_UNKNOWN. Callers in this process go on.
    */
   stop(deadlineMs: number): Promise<void>;
 };

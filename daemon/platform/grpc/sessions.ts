@@ -61,7 +61,7 @@ export type SessionWatch = {
   /** When a call last came, by the monotonic clock; watches of the health do not count. */
   calledAtMs(): number;
   /**
-   * Takes no more calls: each client is told which was the last, also those that still connect.
+   * Takes no more calls: each client learns which was the last, also those that still connect.
    * Connections are closed once what was taken is answered.
    */
   close(): void;

@@ -81,7 +81,7 @@ describe('what a server refuses', () => {
       /hint: .*WALLETD_LISTEN/,
     ],
     [
-      'a name that nobody knows',
+      'a name that does not resolve',
       ['start'],
       () => ({ WALLETD_LISTEN: 'no.such.host.invalid:50051', WALLETD_ALLOW_PLAINTEXT: '1' }),
       /cannot listen on no\.such\.host\.invalid:50051/,

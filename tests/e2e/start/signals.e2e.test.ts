@@ -51,7 +51,7 @@ const stateAfter = async (running: Running) => ({
   leftovers: findLeftovers(dataDir),
 });
 
-describe('a daemon whose output nobody reads any more', () => {
+describe('a daemon whose output is not read any more', () => {
   it('stops its Postgres on Ctrl-C, which ended the reader, too', async () => {
     const tee = spawn('tee', [join(folder, 'log')], { stdio: ['pipe', 'ignore', 'ignore'] });
     const daemon = runProcess(['start'], env, ['ignore', tee.stdin, tee.stdin]);

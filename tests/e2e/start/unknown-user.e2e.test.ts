@@ -8,7 +8,7 @@ import { createOwnSite, type OwnSite } from '../../support/start/own-site.ts';
 import { waitFor, walletdFile } from '../../support/start/process.ts';
 import { expectCode, password } from '../../support/world.ts';
 
-// Only root can take a user id that nobody has.
+// Only root can take a user id that no account has.
 const isRoot = process.geteuid?.() === 0;
 const nobodysId = 54_321;
 const wallet = resolve('dist/cli/main.js');
@@ -62,7 +62,7 @@ describe.runIf(isRoot)('a user id that the host does not know', () => {
     expect(done.stderr).toContain('walletd ready');
   });
 
-  it('is told where the data cannot go, and that WALLETD_USER is for root', async () => {
+  it('names where the data cannot go, and that WALLETD_USER is for root', async () => {
     const env = { WALLETD_LISTEN: '127.0.0.1:0', WALLETD_METRICS_LISTEN: 'off' };
     const started = await runAsNobody(walletdFile, ['start'], env);
     expect(started).toMatchObject({ code: 1 });
@@ -74,7 +74,7 @@ describe.runIf(isRoot)('a user id that the host does not know', () => {
     expect(other.stderr).toMatch(/WALLETD_USER: .*user id 54321/);
   });
 
-  it('is told what the embedded Postgres lacks', async () => {
+  it('says what the embedded Postgres lacks', async () => {
     const dataDir = join(site.folder, 'nobodys-data');
     mkdirSync(dataDir);
     chownSync(dataDir, nobodysId, nobodysId);
@@ -85,7 +85,7 @@ describe.runIf(isRoot)('a user id that the host does not know', () => {
     expect(started.stderr).not.toMatch(/^\s+at /m);
   });
 
-  it('uses the command line, and is told by name which folder cannot be written', async () => {
+  it('uses the command line, and names the folder that cannot be written', async () => {
     const version = await runAsNobody(wallet, ['--version'], {});
     expectCode(version, 0);
     const listed = await runAsNobody(wallet, ['config', 'list'], {});

@@ -17,10 +17,9 @@ const flushMs = 250;
 const lookEveryMs = 20;
 
 /**
- * Ends what goes on so that no client loses an answer: no new connections, each client is told which
+ * Ends what goes on so that no client loses an answer: no new connections, each client learns which
  * of its calls was the last that is taken, streams end once what is in flight is answered, and
- * everything in flight is finished. What is not when the time is over is told that its outcome is not
- * known.
+ * everything in flight is finished. What is not when the time is over gets OUTCOME_UNKNOWN.
  */
 export async function drain(
   parts: {

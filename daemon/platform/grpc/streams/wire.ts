@@ -67,7 +67,7 @@ function endWith(
     .catch((err: unknown) => log.error({ err, requestId }, 'the stream was not ended'));
 }
 
-/** A reader that takes nothing for so long is told of the end all the same. */
+/** A reader that takes nothing for so long gets the end all the same. */
 const maxFlushMs = 1_000;
 
 /**
