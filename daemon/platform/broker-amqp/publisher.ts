@@ -75,7 +75,7 @@ export function createPublisher(url: string, log: Log): Publisher {
         send(connected(), outgoing, resolve);
       });
       if (!isConfirmed) {
-        throw new Error(`RabbitMQ did not confirm a message to ${queue}`);
+        throw createOwnError(`RabbitMQ did not confirm a message to ${queue}`);
       }
     },
     findTrouble: session.findTrouble,

@@ -76,8 +76,11 @@ export type Admission = {
     entry: Entry,
     work: (context: CallContext) => Promise<Result<T>>,
   ): Promise<Result<T>>;
-  /** Streams take no more requests, and end with SHUTTING_DOWN once what is in flight is answered. */
-  finishStreams(): void;
+  /**
+   * Streams take no more requests, and end with SHUTTING_DOWN once what is in flight is answered.
+   * Refusals are put off no more.
+   */
+  finish(): void;
   /** Calls back when a call by the wire has to end whatever it does; gives what stops that. */
   onCut(listener: (answer: Refusal) => void): () => void;
   /** Answers what is still in flight: whether it was done is not known. */
@@ -110,8 +113,8 @@ export function createAdmission(options: {
   const { access, proxies, limits, onForwarded } = options;
   const publicRun = createPublicRun(limits);
   const ofUsers = createUserRun(limits);
-  const strangers = createStrangers(limits.strangers);
-  const waiting: Waiting = new Set();
+  const screen = createScreen(options);
+  const { waiting, onCut, cut } = createCuts();
   let inFlight = 0;
   let inFlightOfServices = 0;
 
@@ -152,36 +155,58 @@ export function createAdmission(options: {
       calls: inFlight + inFlightOfServices,
       publicCalls: publicRun.size(),
       ...ofUsers.readCounts(),
-      strangers: strangers.size(),
+      strangers: screen.size(),
     }),
     findExcess: ({ fit }, authorization) => {
       if (fit?.isFull()) return tooSlow;
       return inFlight < limits.all || access.isService(authorization) ? undefined : tooMuchInHand;
     },
-    findStranger: async ({ policy }, caller) => {
-      const { authorization } = caller;
-      if (access.recall(authorization, policy)) return undefined;
-      const authorized = await access.authorize(authorization, policy, sourceOf(caller, proxies));
-      return !authorized.ok && isOfStranger(authorized.rejection)
-        ? authorized.rejection
-        : undefined;
-    },
-    answerStranger: (caller, act, cost) => strangers.answer(sourceOf(caller, proxies), act, cost),
+    findStranger: screen.find,
+    answerStranger: screen.answer,
     run: (call, entry, work) => {
       const running = run(call, entry, work);
       if (entry.isStream) return running;
       const deadlineMs = Math.min(call.deadlineMs, nowMs() + defaultDeadlineMs);
-      return call.principal
-        ? answerInTime(deadlineMs, running)
-        : answerInTime(deadlineMs, running, waiting);
+      return answerInTime(deadlineMs, running, call.principal ? undefined : waiting);
     },
-    finishStreams: () => ofUsers.finishStreams(stopping),
-    onCut: (listener) => {
-      waiting.add(listener);
-      return () => waiting.delete(listener);
+    finish: () => {
+      ofUsers.finishStreams(stopping);
+      screen.answerAll();
     },
-    cut: () => waiting.forEach((answer) => answer(stoppedTooSoon)),
+    onCut,
+    cut,
   };
+}
+
+/** What becomes of calls whose credential is not accepted. */
+function createScreen({ access, proxies, limits }: Screening) {
+  const strangers = createStrangers(limits.strangers);
+  const find: Admission['findStranger'] = async ({ policy }, caller) => {
+    const { authorization } = caller;
+    if (access.recall(authorization, policy)) return undefined;
+    const authorized = await access.authorize(authorization, policy, sourceOf(caller, proxies));
+    return !authorized.ok && isOfStranger(authorized.rejection) ? authorized.rejection : undefined;
+  };
+  const answer: Admission['answerStranger'] = (caller, act, cost) =>
+    strangers.answer(sourceOf(caller, proxies), act, cost);
+  return { find, answer, answerAll: strangers.answerAll, size: strangers.size };
+}
+
+type Screening = {
+  readonly access: Access;
+  readonly proxies: AddressSet;
+  readonly limits: Pick<LoadLimits, 'strangers'>;
+};
+
+/** Who waits for the end of a call, or for a stop that does not wait for it. */
+function createCuts() {
+  const waiting: Waiting = new Set();
+  const onCut: Admission['onCut'] = (listener) => {
+    waiting.add(listener);
+    return () => waiting.delete(listener);
+  };
+  const cut = (): void => waiting.forEach((answer) => answer(stoppedTooSoon));
+  return { waiting, onCut, cut };
 }
 
 const nowMs = (): number => performance.now();

@@ -32,3 +32,18 @@ it('every answer comes, and nothing stays counted', async () => {
   expect(count).toBe(200);
   expect(strangers.size()).toBe(0);
 });
+
+it('a stop answers at once what waits, and what still comes, each once', async () => {
+  const strangers = createStrangers({ ...limits, maxWaitMs: 50 });
+  let count = 0;
+  const show = (): void => strangers.answer('10.0.0.1', () => (count += 1), 3);
+  for (let i = 0; i < 50; i += 1) show();
+  expect(count).toBe(10);
+  strangers.answerAll();
+  expect(count).toBe(50);
+  expect(strangers.size()).toBe(0);
+  show();
+  expect(count).toBe(51);
+  await sleep(200);
+  expect(count).toBe(51);
+});

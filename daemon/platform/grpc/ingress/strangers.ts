@@ -23,6 +23,8 @@ export type Strangers = {
    * of these than it may. Credentials that are accepted never wait here.
    */
   answer(source: string, act: () => void, cost: number): void;
+  /** Answers at once what waits and what still comes: the server stops. */
+  answerAll(): void;
   /** Answers that wait. */
   size(): number;
 };
@@ -33,7 +35,8 @@ export type Strangers = {
  */
 export function createStrangers(limits: StrangerLimits = strangerLimits): Strangers {
   const paces = new Map<string, ReturnType<typeof createPace>>();
-  let waiting = 0;
+  const waiting = new Set<() => void>();
+  let isStopping = false;
   const paceOf = (network: string): ReturnType<typeof createPace> => {
     const pace = paces.get(network) ?? createPace(limits, clock);
     paces.delete(network);
@@ -46,13 +49,18 @@ export function createStrangers(limits: StrangerLimits = strangerLimits): Strang
   };
   return {
     answer: (source, act, cost) => {
-      waiting += 1;
-      paceOf(networkOf(source))(() => {
-        waiting -= 1;
-        act();
-      }, cost);
+      const once = (): void => {
+        if (waiting.delete(once)) act();
+      };
+      waiting.add(once);
+      if (isStopping) once();
+      else paceOf(networkOf(source))(once, cost);
     },
-    size: () => waiting,
+    answerAll: () => {
+      isStopping = true;
+      for (const once of waiting) once();
+    },
+    size: () => waiting.size,
   };
 }
 
