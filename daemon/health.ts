@@ -23,19 +23,20 @@ export function watchReadiness({
   readonly broker: Broker;
 }): Readiness {
   let isReady = false;
+  const setReady = (state: boolean): void => {
+    if (state === isReady) return;
+    isReady = state;
+    server.setReady(state);
+  };
   const look = (): void => server.setPartHealth('rabbitmq', broker.findTrouble() === undefined);
   look();
   const timer = setInterval(look, watchEveryMs);
   return {
     isReady: () => isReady,
-    begin: () => {
-      isReady = true;
-      server.setReady(true);
-    },
+    begin: () => setReady(true),
     end: () => {
-      isReady = false;
       clearInterval(timer);
-      server.setReady(false);
+      setReady(false);
     },
   };
 }

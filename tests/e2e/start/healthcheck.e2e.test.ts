@@ -11,7 +11,7 @@ let world: World;
 let own: Authority;
 let other: Authority;
 let tls: Environment;
-const metrics = { WALLETD_METRICS_LISTEN: '127.0.0.1:19465' };
+const metrics = { WALLETD_METRICS_LISTEN: '127.0.0.1:19467' };
 
 beforeAll(async () => {
   world = await createWorld();

@@ -9,6 +9,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Environment } from '../../../scripts/product.ts';
 import {
   endServer,
+  findChildren,
   findLeftovers,
   findProcesses,
   runProcess,
@@ -114,10 +115,9 @@ describe('a terminal that is closed', () => {
       stdio: ['pipe', 'ignore', 'ignore'],
     });
     await waitFor('ready', () => readIfThere(log).includes('walletd ready'));
-    const [daemon] = findProcesses(walletdFile).filter((line) => !line.includes('script -q'));
-    expect(daemon).toBeDefined();
+    const [pid = 0] = findChildren(terminal.pid ?? 0);
+    expect(pid).toBeGreaterThan(0);
     terminal.kill('SIGKILL');
-    const pid = Number.parseInt(daemon ?? '', 10);
     await waitFor('its end', () => !existsSync(`/proc/${pid}`));
     expect(findLeftovers(dataDir)).toEqual([]);
   });

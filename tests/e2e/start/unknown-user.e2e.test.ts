@@ -5,26 +5,39 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { run, runWalletd, type Environment } from '../../../scripts/product.ts';
 import { createOwnSite, type OwnSite } from '../../support/start/own-site.ts';
-import { waitFor, walletdFile } from '../../support/start/process.ts';
+import { waitFor } from '../../support/start/process.ts';
 import { expectCode, password } from '../../support/world.ts';
 
 // Only root can take a user id that no account has.
 const isRoot = process.geteuid?.() === 0;
 const nobodysId = 54_321;
-const wallet = resolve('dist/cli/main.js');
 let site: OwnSite;
+let walletd: string;
+let wallet: string;
+/** Runs a command as this user, with the checkout at a place that everybody can enter. */
+let asUser: string[];
 
 /** As a container does under an id of its own: no entry in passwd, and no HOME. */
 const runAsNobody = (program: string, args: readonly string[], env: Environment, input = '') =>
-  run('setpriv', [...ids, process.execPath, program, ...args], {
+  run('unshare', [...asUser, process.execPath, program, ...args], {
     env: { PATH: process.env['PATH'] ?? '', ...env },
     input,
   });
-const ids = [`--reuid=${nobodysId}`, `--regid=${nobodysId}`, '--clear-groups'];
+
+function prepare(): void {
+  const place = join(site.folder, 'checkout');
+  mkdirSync(place);
+  walletd = join(place, 'dist/daemon/main.js');
+  wallet = join(place, 'dist/cli/main.js');
+  const script = 'mount --bind "$1" "$2" && shift 2 && exec "$@"';
+  const ids = [`--reuid=${nobodysId}`, `--regid=${nobodysId}`, '--clear-groups'];
+  asUser = ['--mount', 'sh', '-c', script, 'sh', resolve('.'), place, 'setpriv', ...ids];
+}
 
 beforeAll(async () => {
   if (!isRoot) return;
   site = await createOwnSite();
+  prepare();
   expectCode(await runWalletd(['migrate'], { env: { ...site.env, ...site.owners } }), 0);
 });
 afterAll(() => site.dispose());
@@ -39,19 +52,19 @@ const ownEnv = (): Environment => {
 describe.runIf(isRoot)('a user id that the host does not know', () => {
   it('runs the daemon and its commands, on databases of one’s own', async () => {
     const env = ownEnv();
-    expectCode(await runAsNobody(walletdFile, ['config', 'check'], env), 0);
-    expectCode(await runAsNobody(walletdFile, ['migrate'], { ...env, ...site.owners }), 0);
+    expectCode(await runAsNobody(walletd, ['config', 'check'], env), 0);
+    expectCode(await runAsNobody(walletd, ['migrate'], { ...env, ...site.owners }), 0);
     const args = ['users', 'create', '--email', 'ana@example.com', '--role', 'customer'];
-    expectCode(await runAsNobody(walletdFile, args, env, password), 0);
+    expectCode(await runAsNobody(walletd, args, env, password), 0);
     let pid = 0;
-    const running = run('setpriv', [...ids, process.execPath, walletdFile, 'start'], {
-      env: { ...env, WALLETD_METRICS_LISTEN: '127.0.0.1:19464' },
+    const running = run('unshare', [...asUser, process.execPath, walletd, 'start'], {
+      env: { ...env, WALLETD_METRICS_LISTEN: '127.0.0.1:19466' },
       onStart: (started) => (pid = started),
     });
     const over = new AbortController();
     void running.finally(() => over.abort());
     const isServing = () =>
-      fetch('http://127.0.0.1:19464/readyz').then(
+      fetch('http://127.0.0.1:19466/readyz').then(
         (answer) => answer.ok,
         () => false,
       );
@@ -64,12 +77,12 @@ describe.runIf(isRoot)('a user id that the host does not know', () => {
 
   it('names where the data cannot go, and that WALLETD_USER is for root', async () => {
     const env = { WALLETD_LISTEN: '127.0.0.1:0', WALLETD_METRICS_LISTEN: 'off' };
-    const started = await runAsNobody(walletdFile, ['start'], env);
+    const started = await runAsNobody(walletd, ['start'], env);
     expect(started).toMatchObject({ code: 1 });
     expect(started.stderr).toMatch(/user with id 54321 has no home folder/);
     expect(started.stderr).toMatch(/^hint: .*WALLETD_DATA_DIR/m);
     expect(started.stderr).not.toMatch(/^\s+at /m);
-    const other = await runAsNobody(walletdFile, ['start'], { ...env, WALLETD_USER: 'postgres' });
+    const other = await runAsNobody(walletd, ['start'], { ...env, WALLETD_USER: 'postgres' });
     expect(other).toMatchObject({ code: 1 });
     expect(other.stderr).toMatch(/WALLETD_USER: .*user id 54321/);
   });
@@ -79,7 +92,7 @@ describe.runIf(isRoot)('a user id that the host does not know', () => {
     mkdirSync(dataDir);
     chownSync(dataDir, nobodysId, nobodysId);
     const env = { WALLETD_LISTEN: '127.0.0.1:0', WALLETD_DATA_DIR: dataDir };
-    const started = await runAsNobody(walletdFile, ['start'], env);
+    const started = await runAsNobody(walletd, ['start'], env);
     expect(started).toMatchObject({ code: 1 });
     expect(started.stderr).toMatch(/^hint: .*no entry in \/etc\/passwd/m);
     expect(started.stderr).not.toMatch(/^\s+at /m);
