@@ -7,6 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
 import type { Environment } from '../../../scripts/product.ts';
+import { findFreePort } from '../../support/free-port.ts';
 import {
   endServer,
   findChildren,
@@ -80,7 +81,7 @@ describe('a daemon whose output is not read any more', () => {
 
   it('goes on where its log is on a full disk', async () => {
     // Standard error alone: the test's own pipe would tell of "ready" otherwise.
-    const port = 20_000 + (process.pid % 20_000);
+    const port = await findFreePort();
     const daemon = spawn(
       '/bin/sh',
       ['-c', `exec "$0" "$1" start 2>/dev/full`, process.execPath, walletdFile],

@@ -5,6 +5,7 @@ import { dirname, join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { run, runWalletd, type Environment } from '../../../scripts/product.ts';
+import { findFreePort } from '../../support/free-port.ts';
 import { createOwnSite, type OwnSite } from '../../support/start/own-site.ts';
 import { waitFor } from '../../support/start/process.ts';
 import { expectCode, password } from '../../support/world.ts';
@@ -60,14 +61,15 @@ describe.runIf(isRoot)('a user id that the host does not know', () => {
     const args = ['users', 'create', '--email', 'ana@example.com', '--role', 'customer'];
     expectCode(await runAsNobody(walletd, args, env, password), 0);
     let pid = 0;
+    const port = await findFreePort();
     const running = run('setpriv', [...ids, process.execPath, walletd, 'start'], {
-      env: { ...env, WALLETD_METRICS_LISTEN: '127.0.0.1:19466' },
+      env: { ...env, WALLETD_METRICS_LISTEN: `127.0.0.1:${port}` },
       onStart: (started) => (pid = started),
     });
     const over = new AbortController();
     void running.finally(() => over.abort());
     const isServing = () =>
-      fetch('http://127.0.0.1:19466/readyz').then(
+      fetch(`http://127.0.0.1:${port}/readyz`).then(
         (answer) => answer.ok,
         () => false,
       );
