@@ -4,9 +4,9 @@ import { watchReadiness } from './health.ts';
 
 it('a daemon is ready while it hears the feed of revocations, and not once it drains', () => {
   const state = { isFresh: false };
-  const told: boolean[] = [];
+  const reported: boolean[] = [];
   const readiness = watchReadiness({
-    server: { setReady: (isReady) => told.push(isReady), setPartHealth: () => undefined },
+    server: { setReady: (isReady) => reported.push(isReady), setPartHealth: () => undefined },
     broker: { findTrouble: () => undefined },
     revocations: { isFresh: () => state.isFresh },
   });
@@ -32,5 +32,5 @@ it('a daemon is ready while it hears the feed of revocations, and not once it dr
   readiness.end();
   expect(readiness.isReady()).toBe(false);
   expect(readiness.findTrouble()).toBeUndefined();
-  expect(told).toEqual([false, true, false, true, false]);
+  expect(reported).toEqual([true, false, true, false]);
 });

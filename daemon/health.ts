@@ -4,11 +4,11 @@ import type { Revocations } from './platform/revocations.ts';
 
 export type Readiness = {
   isReady(): boolean;
-  /** Ready from now on, while revocations are heard: the start is over. */
+  /** The start is over: ready while the feed of revocations is fresh. */
   begin(): void;
-  /** Why it is not, unless it has not begun or the drain has. */
+  /** Why it is not ready; undefined before the start is over and during the drain. */
   findTrouble(): string | undefined;
-  /** Looks now, and not only at the next of its turns. */
+  /** Looks now, and not only at the next interval. */
   look(): void;
   /** Not ready from now on, at once: the drain has begun. */
   end(): void;
@@ -17,9 +17,9 @@ export type Readiness = {
 const watchEveryMs = 500;
 
 /**
- * Ready means that calls are served: without the feed of revocations nobody is let in. A broker that is
- * away does not change that, since events wait in the outbox; it has an entry of its own in the health
- * service, `rabbitmq`.
+ * Ready means that calls are served. Without the feed of revocations every call is refused. An
+ * unavailable broker does not change readiness, since events wait in the outbox; it has an entry of
+ * its own in the health service, `rabbitmq`.
  */
 export function watchReadiness({
   server,
@@ -31,15 +31,16 @@ export function watchReadiness({
   readonly revocations: Pick<Revocations, 'isFresh'>;
 }): Readiness {
   let isServing = false;
-  let isTold: boolean | undefined;
+  let reported = false;
   const isReady = (): boolean => isServing && revocations.isFresh();
-  const tell = (): void => {
+  const report = (): void => {
     const state = isReady();
-    if (state !== isTold) server.setReady(state);
-    isTold = state;
+    if (state === reported) return;
+    reported = state;
+    server.setReady(state);
   };
   const look = (): void => {
-    tell();
+    report();
     server.setPartHealth('rabbitmq', broker.findTrouble() === undefined);
   };
   look();
@@ -48,17 +49,17 @@ export function watchReadiness({
     isReady,
     begin: () => {
       isServing = true;
-      tell();
+      report();
     },
     findTrouble: () =>
       !isServing || revocations.isFresh()
         ? undefined
-        : 'the feed of revocations has not been heard for 5 s: nobody is let in',
+        : 'no message of the feed of revocations for 5 s: every call is refused',
     look,
     end: () => {
       isServing = false;
       clearInterval(timer);
-      tell();
+      report();
     },
   };
 }

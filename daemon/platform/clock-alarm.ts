@@ -29,7 +29,7 @@ export function createClockAlarm(log: Log): ClockAlarm {
         (isPast) => {
           if (isPast) report(what);
         },
-        // The database is out of reach, which the log says elsewhere.
+        // The database is unavailable, which the log says elsewhere.
         () => undefined,
       );
     },

@@ -13,7 +13,7 @@ export type StoredLetter = {
   readonly field: string | undefined;
   /** As it came, secrets and all. */
   readonly body: string;
-  /** The same as anybody may see it. */
+  /** The same as users may see it. */
   readonly shown: string;
   readonly isCut: boolean;
   readonly state: DeadLetterState;

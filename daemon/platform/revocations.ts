@@ -29,7 +29,7 @@ export type Revocations = {
   nowMs(): number;
   /** STAFF_TOTP of the auth service, as the feed last said it. */
   isStaffTotpRequired(): boolean;
-  /** False if the feed has not been heard for 5 s: then nobody can be let in. */
+  /** False if no message of the feed came for 5 s: every call must be refused then. */
   isFresh(): boolean;
   start(): Promise<void>;
   stop(): void;

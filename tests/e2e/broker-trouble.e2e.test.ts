@@ -5,13 +5,14 @@ import {
   Operation,
   WalletServiceService,
 } from '../../protos/gen/digitalwallet/wallet/v1/wallet.ts';
+import { findFreePort } from '../support/free-port.ts';
 import { connect, item } from '../support/grpc.ts';
 import { queryService, waitUntil } from '../support/ledger.ts';
 import { createProducer, signUp } from '../support/producer.ts';
 import { startRabbitMq, type RabbitMq } from '../support/rabbitmq.ts';
 import { createWorld, type World } from '../support/world.ts';
 
-const metricsListen = '127.0.0.1:19464';
+const metricsListen = `127.0.0.1:${await findFreePort()}`;
 let broker: RabbitMq;
 let world: World;
 

@@ -6,7 +6,8 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 
 import { waitUntil } from '../support/ledger.ts';
-import { findFreePort, startPostgres, type PostgresServer } from '../support/postgres-server.ts';
+import { findFreePort } from '../support/free-port.ts';
+import { startPostgres, type PostgresServer } from '../support/postgres-server.ts';
 import { createServerWorld, type ServerWorld } from '../support/server-world.ts';
 
 let server: PostgresServer;
@@ -44,7 +45,7 @@ it('a daemon without the feed of revocations says that it is not ready, and why'
   };
   expect(await ask()).toEqual({
     status: 503,
-    text: 'not ready; the feed of revocations has not been heard for 5 s: nobody is let in\n',
+    text: 'not ready; no message of the feed of revocations for 5 s: every call is refused\n',
   });
   const auth = await world.start({
     ...shared,

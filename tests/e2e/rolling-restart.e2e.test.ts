@@ -19,7 +19,7 @@ import { callAny, type AnyMethod, type Outcome } from '../support/any-call.ts';
 import { createDrainStage, type DrainStage, type Door, type User } from '../support/drain-stage.ts';
 import { item } from '../support/grpc.ts';
 import { startHaproxy, type Backend, type Balancer } from '../support/haproxy.ts';
-import { findFreePort } from '../support/postgres-server.ts';
+import { findFreePort } from '../support/free-port.ts';
 import { openStream, outcomeOf } from '../support/stream.ts';
 
 let stage: DrainStage;

@@ -12,13 +12,14 @@ import {
   Operation,
   WalletServiceService,
 } from '../../protos/gen/digitalwallet/wallet/v1/wallet.ts';
+import { findFreePort } from '../support/free-port.ts';
 import { connect, item } from '../support/grpc.ts';
 import { readUrls, waitUntil } from '../support/ledger.ts';
 import { signUp } from '../support/producer.ts';
 import { startRabbitMq, type RabbitMq } from '../support/rabbitmq.ts';
 import { createWorld, password, type World } from '../support/world.ts';
 
-const metricsListen = '127.0.0.1:19466';
+const metricsListen = `127.0.0.1:${await findFreePort()}`;
 let broker: RabbitMq;
 let world: World;
 let silent: Server;

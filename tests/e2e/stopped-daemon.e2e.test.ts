@@ -7,13 +7,14 @@ import {
   WalletServiceService,
 } from '../../protos/gen/digitalwallet/wallet/v1/wallet.ts';
 import { startWalletd, type Daemon } from '../../scripts/product.ts';
+import { findFreePort } from '../support/free-port.ts';
 import { connect, item } from '../support/grpc.ts';
 import { queryService, readUrls, waitUntil } from '../support/ledger.ts';
 import { signUp } from '../support/producer.ts';
 import { startRabbitMq, type RabbitMq } from '../support/rabbitmq.ts';
 import { createWorld, type World } from '../support/world.ts';
 
-const metrics = ['127.0.0.1:19467', '127.0.0.1:19468'] as const;
+const metrics = [`127.0.0.1:${await findFreePort()}`, `127.0.0.1:${await findFreePort()}`] as const;
 let broker: RabbitMq;
 let world: World;
 let second: Daemon;

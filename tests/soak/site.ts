@@ -2,7 +2,7 @@ import { readdir, readlink } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { createProducer, signUp, type Producer } from '../support/producer.ts';
-import { findFreePort } from '../support/postgres-server.ts';
+import { findFreePort } from '../support/free-port.ts';
 import { startRabbitMq, type RabbitMq } from '../support/rabbitmq.ts';
 import { createWorld } from '../support/world.ts';
 

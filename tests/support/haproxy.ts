@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-import { findFreePort } from './postgres-server.ts';
+import { findFreePort } from './free-port.ts';
 
 export type Balancer = { readonly address: string; stop(): Promise<void> };
 

@@ -5,13 +5,8 @@ import { join } from 'node:path';
 
 import pg from 'pg';
 
-import {
-  findFreePort,
-  findRunAs,
-  makeServerFolder,
-  stopChild,
-  waitUntil,
-} from './postgres-server.ts';
+import { findFreePort } from './free-port.ts';
+import { findRunAs, makeServerFolder, stopChild, waitUntil } from './postgres-server.ts';
 
 export type PoolMode = 'session' | 'transaction' | 'statement';
 

@@ -1,14 +1,15 @@
 import { execFile, spawn, type ChildProcess } from 'node:child_process';
-import { randomBytes, randomInt } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import { existsSync, rmSync } from 'node:fs';
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
 
 import { connect } from 'amqplib';
+
+import { findFreePort } from './free-port.ts';
 
 export type RabbitMq = {
   /** amqp://user:password@127.0.0.1:port/vhost */
@@ -141,7 +142,9 @@ function requirePrograms(): void {
 
 async function prepare(): Promise<Node> {
   const folder = await mkdtemp(join(tmpdir(), 'dw-rabbitmq-'));
-  const [port, distPort, epmdPort] = await findFreePorts(3);
+  const port = await findFreePort();
+  const distPort = await findFreePort();
+  const epmdPort = await findFreePort();
   const password = randomBytes(12).toString('hex');
   const file = (name: string, text: string, mode = 0o600) =>
     writeFile(join(folder, name), text, { mode });
@@ -190,27 +193,6 @@ const configOf = (port: number, password: string): string =>
 
 function urlOf(node: Node, vhost = '/'): string {
   return `amqp://${user}:${node.password}@127.0.0.1:${node.port}/${encodeURIComponent(vhost)}`;
-}
-
-/**
- * Below the range from which the kernel takes the ports of outgoing connections: otherwise one of
- * them could hold ours while the broker is down.
- */
-async function findFreePorts(count: number): Promise<[number, ...number[]]> {
-  const ports = new Set<number>();
-  while (ports.size < count) {
-    const port = randomInt(20_000, 32_000);
-    if (await isFree(port)) ports.add(port);
-  }
-  return [...ports] as [number, ...number[]];
-}
-
-function isFree(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const probe = createServer();
-    probe.once('error', () => resolve(false));
-    probe.listen(port, '127.0.0.1', () => probe.close(() => resolve(true)));
-  });
 }
 
 async function waitForClients(vm: ChildProcess, url: string, logFolder: string): Promise<void> {

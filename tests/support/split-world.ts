@@ -2,7 +2,7 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { generateKeyPairSync, randomBytes } from 'node:crypto';
 import { chmodSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
-import { connect, createServer } from 'node:net';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -18,6 +18,7 @@ import {
   type Environment,
 } from '../../scripts/product.ts';
 import { createAuthority } from './certificates.ts';
+import { findFreePort } from './free-port.ts';
 import { expectCode, password, signInAs, type Person, type World } from './world.ts';
 
 /** Two daemons, auth | wallet and statement, that meet by mutual TLS, and nginx in front of both. */
@@ -73,7 +74,9 @@ async function buildSplitWorld(
     [`${name.toUpperCase()}_DATABASE_URL`]: databases[name].runtimeUrl,
     [`${name.toUpperCase()}_MIGRATION_DATABASE_URL`]: databases[name].ownerUrl,
   });
-  const [authPort, ledgerPort, proxyPort] = [await freePort(), await freePort(), await freePort()];
+  const authPort = await findFreePort();
+  const ledgerPort = await findFreePort();
+  const proxyPort = await findFreePort();
   const shared: Environment = {
     PATH: process.env['PATH'] ?? '',
     WALLETD_METRICS_LISTEN: 'off',
@@ -202,14 +205,6 @@ function replaceAll(text: string, pairs: readonly (readonly [string, string])[])
     if (!before.includes(from)) throw new Error(`docs/operations.md no longer has ${from}`);
     return before.replaceAll(from, to);
   }, text);
-}
-
-async function freePort(): Promise<number> {
-  const holder = createServer().listen(0, '127.0.0.1');
-  await new Promise((resolve) => holder.once('listening', resolve));
-  const { port } = holder.address() as { port: number };
-  await new Promise((resolve) => holder.close(resolve));
-  return port;
 }
 
 function isListening(port: number): Promise<boolean> {

@@ -2,11 +2,8 @@ import { connect as connectNet, createServer, type Server } from 'node:net';
 
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 
-import {
-  findFreePort,
-  startPostgres,
-  type PostgresServer,
-} from '../../../tests/support/postgres-server.ts';
+import { findFreePort } from '../../../tests/support/free-port.ts';
+import { startPostgres, type PostgresServer } from '../../../tests/support/postgres-server.ts';
 import { createTestVhost } from '../../../tests/support/vhost.ts';
 import { createPublisher } from '../broker-amqp/publisher.ts';
 import { classifyDbError, createDb, sql } from '../db.ts';

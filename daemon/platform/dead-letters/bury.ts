@@ -41,7 +41,7 @@ export async function buryLetters(db: Db, letters: readonly DeadLetter[]): Promi
 
 /**
  * What is shown of a body, and its bytes where they are others. They are compressed, so that secrets do not
- * stand in the database's files for anybody who searches them.
+ * stand in the database's files for a reader of the files.
  */
 function toBody({ content, text }: DeadLetter) {
   const whole = content ?? Buffer.from(text);

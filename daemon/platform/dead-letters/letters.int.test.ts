@@ -261,7 +261,7 @@ describe('replays', () => {
     }
   });
 
-  it('that fail leave the letter as it was, for anybody', async () => {
+  it('that fail leave the letter as it was, for any caller', async () => {
     const letter = letterOf('{}');
     await buryLetters(test.db, [letter]);
     const failing = open(test.db, () => Promise.reject(new Error('out of reach')));

@@ -5,13 +5,14 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { run, type Environment } from '../../../scripts/product.ts';
 import { createAuthority, type Authority } from '../../support/certificates.ts';
+import { findFreePort } from '../../support/free-port.ts';
 import { createWorld, expectCode, type World } from '../../support/world.ts';
 
 let world: World;
 let own: Authority;
 let other: Authority;
 let tls: Environment;
-const metrics = { WALLETD_METRICS_LISTEN: '127.0.0.1:19465' };
+const metrics = { WALLETD_METRICS_LISTEN: `127.0.0.1:${await findFreePort()}` };
 
 beforeAll(async () => {
   world = await createWorld();

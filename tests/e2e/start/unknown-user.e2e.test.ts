@@ -1,30 +1,47 @@
+import { execFileSync, spawnSync } from 'node:child_process';
 import { chownSync, copyFileSync, mkdirSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { run, runWalletd, type Environment } from '../../../scripts/product.ts';
+import { findFreePort } from '../../support/free-port.ts';
 import { createOwnSite, type OwnSite } from '../../support/start/own-site.ts';
-import { waitFor, walletdFile } from '../../support/start/process.ts';
+import { waitFor } from '../../support/start/process.ts';
 import { expectCode, password } from '../../support/world.ts';
 
 // Only root can take a user id that no account has.
 const isRoot = process.geteuid?.() === 0;
 const nobodysId = 54_321;
-const wallet = resolve('dist/cli/main.js');
 let site: OwnSite;
-
+let walletd: string;
+let wallet: string;
 /** As a container does under an id of its own: no entry in passwd, and no HOME. */
 const runAsNobody = (program: string, args: readonly string[], env: Environment, input = '') =>
   run('setpriv', [...ids, process.execPath, program, ...args], {
     env: { PATH: process.env['PATH'] ?? '', ...env },
     input,
   });
+
 const ids = [`--reuid=${nobodysId}`, `--regid=${nobodysId}`, '--clear-groups'];
+
+/** A copy of the programs in a folder that every user can enter. */
+function copyPrograms(): void {
+  const place = join(site.folder, 'checkout');
+  mkdirSync(join(place, 'dist'), { recursive: true });
+  for (const name of ['dist/daemon', 'dist/cli', 'node_modules', 'migrations', 'package.json']) {
+    const linked = spawnSync('cp', ['-rl', resolve(name), join(place, name)]);
+    // On another file system there are no links.
+    if (linked.status !== 0) execFileSync('cp', ['-r', resolve(name), join(place, dirname(name))]);
+  }
+  walletd = join(place, 'dist/daemon/main.js');
+  wallet = join(place, 'dist/cli/main.js');
+}
 
 beforeAll(async () => {
   if (!isRoot) return;
   site = await createOwnSite();
+  copyPrograms();
   expectCode(await runWalletd(['migrate'], { env: { ...site.env, ...site.owners } }), 0);
 });
 afterAll(() => site.dispose());
@@ -39,19 +56,20 @@ const ownEnv = (): Environment => {
 describe.runIf(isRoot)('a user id that the host does not know', () => {
   it('runs the daemon and its commands, on databases of one’s own', async () => {
     const env = ownEnv();
-    expectCode(await runAsNobody(walletdFile, ['config', 'check'], env), 0);
-    expectCode(await runAsNobody(walletdFile, ['migrate'], { ...env, ...site.owners }), 0);
+    expectCode(await runAsNobody(walletd, ['config', 'check'], env), 0);
+    expectCode(await runAsNobody(walletd, ['migrate'], { ...env, ...site.owners }), 0);
     const args = ['users', 'create', '--email', 'ana@example.com', '--role', 'customer'];
-    expectCode(await runAsNobody(walletdFile, args, env, password), 0);
+    expectCode(await runAsNobody(walletd, args, env, password), 0);
     let pid = 0;
-    const running = run('setpriv', [...ids, process.execPath, walletdFile, 'start'], {
-      env: { ...env, WALLETD_METRICS_LISTEN: '127.0.0.1:19464' },
+    const port = await findFreePort();
+    const running = run('setpriv', [...ids, process.execPath, walletd, 'start'], {
+      env: { ...env, WALLETD_METRICS_LISTEN: `127.0.0.1:${port}` },
       onStart: (started) => (pid = started),
     });
     const over = new AbortController();
     void running.finally(() => over.abort());
     const isServing = () =>
-      fetch('http://127.0.0.1:19464/readyz').then(
+      fetch(`http://127.0.0.1:${port}/readyz`).then(
         (answer) => answer.ok,
         () => false,
       );
@@ -64,12 +82,12 @@ describe.runIf(isRoot)('a user id that the host does not know', () => {
 
   it('names where the data cannot go, and that WALLETD_USER is for root', async () => {
     const env = { WALLETD_LISTEN: '127.0.0.1:0', WALLETD_METRICS_LISTEN: 'off' };
-    const started = await runAsNobody(walletdFile, ['start'], env);
+    const started = await runAsNobody(walletd, ['start'], env);
     expect(started).toMatchObject({ code: 1 });
     expect(started.stderr).toMatch(/user with id 54321 has no home folder/);
     expect(started.stderr).toMatch(/^hint: .*WALLETD_DATA_DIR/m);
     expect(started.stderr).not.toMatch(/^\s+at /m);
-    const other = await runAsNobody(walletdFile, ['start'], { ...env, WALLETD_USER: 'postgres' });
+    const other = await runAsNobody(walletd, ['start'], { ...env, WALLETD_USER: 'postgres' });
     expect(other).toMatchObject({ code: 1 });
     expect(other.stderr).toMatch(/WALLETD_USER: .*user id 54321/);
   });
@@ -79,7 +97,7 @@ describe.runIf(isRoot)('a user id that the host does not know', () => {
     mkdirSync(dataDir);
     chownSync(dataDir, nobodysId, nobodysId);
     const env = { WALLETD_LISTEN: '127.0.0.1:0', WALLETD_DATA_DIR: dataDir };
-    const started = await runAsNobody(walletdFile, ['start'], env);
+    const started = await runAsNobody(walletd, ['start'], env);
     expect(started).toMatchObject({ code: 1 });
     expect(started.stderr).toMatch(/^hint: .*no entry in \/etc\/passwd/m);
     expect(started.stderr).not.toMatch(/^\s+at /m);

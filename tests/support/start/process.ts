@@ -73,6 +73,13 @@ export function findProcesses(folder: string): string[] {
   });
 }
 
+/** The processes that one has started and that have not ended. */
+export const findChildren = (parent: number): number[] =>
+  readFileSync(`/proc/${parent}/task/${parent}/children`, 'utf8')
+    .split(' ')
+    .filter((pid) => pid !== '')
+    .map(Number);
+
 /** What a start or a command must not leave in its data folder. */
 export function findLeftovers(dataDir: string): string[] {
   if (!existsSync(dataDir)) return [];

@@ -29,7 +29,7 @@ export const isUnanswered = (state: Session, nowMs: number): boolean =>
 
 /**
  * True while a call of this kind is in flight. A watch of the health, and a request that does not
- * become whole, are no calls in flight: anybody can have those without a credential.
+ * become whole, are no calls in flight: they need no credential.
  */
 function hasCall(
   { streams }: Session,

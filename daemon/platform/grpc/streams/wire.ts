@@ -80,7 +80,7 @@ async function flush(call: Reading | Talking): Promise<void> {
 }
 
 /**
- * grpc-js takes in 16 messages before anybody asks for them, and nothing public changes that: with
+ * grpc-js takes in 16 messages before a handler asks for them, and nothing public changes that: with
  * many streams, large messages and a busy database this is memory that a client can fill.
  */
 function limitReadAhead(call: object): void {
