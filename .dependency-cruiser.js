@@ -27,7 +27,7 @@ export default {
     ),
     only(
       'core-and-protos-below-all',
-      { path: '^(core|protos)/', pathNot: tests },
+      { path: '^(core|lib|protos)/', pathNot: tests },
       { path: '^(cli|daemon|bench|tests|scripts)/' },
       'They are what both sides share.',
     ),
@@ -36,7 +36,7 @@ export default {
       { path: '^core/', pathNot: tests },
       { pathNot: ['^core/', '^crypto$', '^node:crypto$'] },
     ),
-    only('domain-is-pure', { path: '/domain\\.ts$' }, { pathNot: ['^core/'] }),
+    only('domain-is-pure', { path: '[/-]domain\\.ts$' }, { pathNot: ['^core/'] }),
     only(
       'gateway-outside-services',
       { path: '^daemon/gateway/' },
@@ -62,7 +62,7 @@ export default {
         pathNot: [
           '^daemon/platform/grpc/',
           '^daemon/gateway/client',
-          '^cli/(client|stream|errors)\\.ts$',
+          '^cli/rpc/',
           tests,
         ],
       },

@@ -38,8 +38,8 @@ export default defineConfig(
   },
   {
     files: [
-      'daemon/config.ts',
-      'cli/config.ts',
+      'daemon/config/config.ts',
+      'cli/config/config.ts',
       'tests/**',
       'scripts/**',
       'bench/**',

@@ -6,7 +6,8 @@ const exclude = [...configDefaults.exclude, 'dist/**', 'bench/**'];
 
 // They load the machine, or are about how much gets done meanwhile: each has it for itself.
 const alone = [
-  'tests/e2e/{bench,events-faults,floods,overload,strangers}.e2e.test.ts',
+  'tests/e2e/load/*.e2e.test.ts',
+  'tests/e2e/events/events-faults.e2e.test.ts',
   'tests/soak/soak.e2e.test.ts',
   'tests/faults/faults.e2e.test.ts',
   'tests/poison/poison.e2e.test.ts',
@@ -23,7 +24,7 @@ export default defineConfig({
       {
         test: {
           name: 'unit',
-          include: ['{core,cli,daemon,tests}/**/*.test.ts'],
+          include: ['{core,cli,daemon,lib,tests}/**/*.test.ts'],
           exclude: [...exclude, '**/*.int.test.ts', '**/*.e2e.test.ts'],
           // Properties take some seconds, and longer on a loaded machine.
           testTimeout: 60_000,
@@ -32,9 +33,9 @@ export default defineConfig({
       {
         test: {
           name: 'int',
-          include: ['{core,cli,daemon,tests}/**/*.int.test.ts'],
+          include: ['{core,cli,daemon,lib,tests}/**/*.int.test.ts'],
           exclude,
-          globalSetup: ['tests/support/postgres-setup.ts', 'tests/support/rabbitmq-setup.ts'],
+          globalSetup: ['tests/support/postgres/setup.ts', 'tests/support/broker/setup.ts'],
           testTimeout: 60_000,
           hookTimeout: 60_000,
         },

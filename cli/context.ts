@@ -3,22 +3,22 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 
 import { AuthServiceService } from '../protos/gen/digitalwallet/auth/v1/auth.ts';
-import type { Clock } from './call.ts';
-import { createCaller, type Caller } from './caller.ts';
-import type { Connection } from './client.ts';
-import type { Environment } from './config.ts';
+import type { Clock } from './rpc/retry.ts';
+import { createCaller, type Caller } from './rpc/caller.ts';
+import type { Connection } from './rpc/client.ts';
+import type { Environment } from './config/config.ts';
 import { openTokensByEmail, type TokensByEmail } from './credentials/device-tokens.ts';
 import { openInsecureFiles } from './credentials/insecure-file.ts';
 import { openKeychain } from './credentials/keychain.ts';
 import { accountOf, openAccountRecords, type AccountRecords } from './credentials/records.ts';
 import { openCredentials, type Credentials } from './credentials/session.ts';
 import type { SecretStorage, StorageKind } from './credentials/storage.ts';
-import type { Outcome } from './failures.ts';
-import type { Io } from './io.ts';
-import { openPendingKeys, type PendingKeys } from './pending.ts';
-import type { Prompter } from './prompter.ts';
-import type { Origin, Settings, SettingValues } from './settings.ts';
-import type { Manner, Teller } from './tell.ts';
+import type { Outcome } from './outcome.ts';
+import type { Io } from './terminal/io.ts';
+import { openPendingKeys, type PendingKeys } from './files/pending.ts';
+import type { Prompter } from './terminal/prompter.ts';
+import type { Origin, Settings, SettingValues } from './config/settings.ts';
+import type { Manner, Teller } from './terminal/reporter.ts';
 
 const keychainTimeoutMs = 3000;
 
@@ -142,7 +142,7 @@ function createLazyConnection(settings: Settings): {
   let opened: Outcome<Connection> | undefined;
   return {
     connect: async () => {
-      const { openConnection } = await import('./client.ts');
+      const { openConnection } = await import('./rpc/client.ts');
       opened ??= openConnection(settings);
       return opened;
     },

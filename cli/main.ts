@@ -7,7 +7,7 @@ const [argument, ...others] = process.argv.slice(2);
 
 if ((argument === '--version' || argument === '-V') && others.length === 0) {
   // Before anything else is loaded: scripts ask for it often.
-  const { printVersion } = await import('./version.ts');
+  const { printVersion } = await import('./config/version.ts');
   process.exitCode = printVersion() ? 0 : 1;
 } else {
   const { runProcess } = await import('./run.ts');

@@ -13,7 +13,7 @@ import { addStatementCommands } from './program/statements.ts';
 import { addTotpCommands } from './program/totp.ts';
 import { addUsersCommands } from './program/users.ts';
 import { addWalletsCommands } from './program/wallets.ts';
-import { outputFormats } from './settings.ts';
+import { outputFormats } from './config/settings.ts';
 
 /** All commands with their options and help; actions load what they run when they run. */
 export function buildProgram(version: string, start: Start): Command {

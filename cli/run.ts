@@ -1,6 +1,6 @@
 import { CommanderError, type Command } from 'commander';
 
-import { readEnvironment, type Environment } from './config.ts';
+import { readEnvironment, type Environment } from './config/config.ts';
 import { createContext, type Context, type Interrupts } from './context.ts';
 import {
   exitCodes,
@@ -11,18 +11,18 @@ import {
   type CommandOutcome,
   type ExitCode,
   type Outcome,
-} from './failures.ts';
-import { openProcessIo, type Io } from './io.ts';
+} from './outcome.ts';
+import { openProcessIo, type Io } from './terminal/io.ts';
 import {
   defaultProfile,
   failNoProfile,
   isKnownProfile,
   isProfileName,
   readProfileFile,
-} from './profiles.ts';
+} from './config/profiles.ts';
 import { buildProgram } from './program.ts';
 import type { GlobalOptions, StartOptions } from './program/start.ts';
-import { createPrompter, type Prompter } from './prompter.ts';
+import { createPrompter, type Prompter } from './terminal/prompter.ts';
 import {
   dropInvalid,
   layerSettings,
@@ -30,10 +30,10 @@ import {
   type Layer,
   type Origin,
   type OutputFormat,
-} from './settings.ts';
-import { createTeller, type Manner } from './tell.ts';
-import { explainUsage, findOutput } from './usage.ts';
-import { version } from './version.ts';
+} from './config/settings.ts';
+import { createTeller, type Manner } from './terminal/reporter.ts';
+import { explainUsage, findOutput } from './terminal/usage.ts';
+import { version } from './config/version.ts';
 
 /** What a command line runs in. Tests bring their own. */
 export type World = {

@@ -25,10 +25,10 @@ import {
   type CreateTransactionResponse,
   type Transaction,
 } from '../protos/gen/digitalwallet/wallet/v1/wallet.ts';
-import { readEnvironment } from './config.ts';
-import type { ExitCode } from './failures.ts';
-import type { Io, WriteFault } from './io.ts';
-import type { Prompter } from './prompter.ts';
+import { readEnvironment } from './config/config.ts';
+import type { ExitCode } from './outcome.ts';
+import type { Io, WriteFault } from './terminal/io.ts';
+import type { Prompter } from './terminal/prompter.ts';
 import { runCommandLine } from './run.ts';
 
 export const userId = '5aa80f22-6efa-4bfd-9a2b-2c2ac937d82b';

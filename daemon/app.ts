@@ -1,32 +1,32 @@
-import type { Config } from './config.ts';
-import { explainLoss } from './database-faults.ts';
-import { listFailoverNotices } from './databases.ts';
+import type { Config } from './config/config.ts';
+import { explainLoss } from './databases/faults.ts';
+import { listFailoverNotices } from './databases/databases.ts';
 import type { Outcome } from './fault.ts';
 import { watchReadiness } from './health.ts';
 import { chooseAccount, findSecretReader, type Account } from './host/account.ts';
 import { giveUpRoot, listHostNotices } from './host/give-up-root.ts';
 import { canRead, startRootReader } from './host/root-reader.ts';
 import { listen, listenMetrics } from './listeners.ts';
-import { onAbort, untilAborted } from './platform/abort.ts';
-import { createAccess } from './platform/access.ts';
-import { createKeyVerifier } from './platform/api-keys.ts';
+import { onAbort, untilAborted } from './platform/concurrency/abort.ts';
+import { createAccess } from './platform/access/access.ts';
+import { createKeyVerifier } from './platform/access/api-keys.ts';
 import { createClockAlarm } from './platform/clock-alarm.ts';
-import { createLocalBroker } from './platform/broker-local.ts';
-import { createAmqpBroker } from './platform/broker-amqp/index.ts';
+import { createLocalBroker } from './platform/broker/local.ts';
+import { createAmqpBroker } from './platform/broker/amqp/index.ts';
 import { createGrpcServer } from './platform/grpc/server.ts';
-import { createAddressSet } from './platform/grpc/source.ts';
+import { createAddressSet } from './platform/grpc/ingress/source.ts';
 import { createLifecycle, type Lifecycle } from './platform/lifecycle.ts';
 import type { Log } from './platform/log.ts';
-import { createMailer, type Mailer } from './platform/mail.ts';
+import { createMailer, type Mailer } from './platform/mail/mail.ts';
 import { describeTrouble } from './platform/progress/reasons.ts';
 import { createProgressWatch } from './platform/progress/watch.ts';
-import { createRevocations } from './platform/revocations.ts';
-import { createTokenVerifier } from './platform/tokens.ts';
-import { openPools } from './open-pools.ts';
-import { connectPeers, type Peers } from './reach.ts';
-import { findKeyFileFault, readServiceCredential, readSmtpCa } from './secrets.ts';
+import { createRevocations } from './platform/access/revocations.ts';
+import { createTokenVerifier } from './platform/access/tokens.ts';
+import { openPools } from './databases/open-pools.ts';
+import { connectPeers, type Peers } from './peer-clients.ts';
+import { findKeyFileFault, readServiceCredential, readSmtpCa } from './config/secrets.ts';
 import { createService, type Deps, type Running } from './services.ts';
-import { openTlsFiles, type TlsFiles } from './tls-files.ts';
+import { openTlsFiles, type TlsFiles } from './config/tls-files.ts';
 
 export type App = {
   /** HOST:PORT where gRPC is served, with the real port. */

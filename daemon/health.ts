@@ -1,6 +1,6 @@
-import type { Broker } from './platform/broker.ts';
+import type { Broker } from './platform/broker/broker.ts';
 import type { GrpcServer } from './platform/grpc/server.ts';
-import type { Revocations } from './platform/revocations.ts';
+import type { Revocations } from './platform/access/revocations.ts';
 
 export type Readiness = {
   isReady(): boolean;

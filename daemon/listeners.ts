@@ -1,13 +1,13 @@
 import type { Outcome } from './fault.ts';
 import type { Readiness } from './health.ts';
-import type { Broker } from './platform/broker.ts';
-import type { ServerTls } from './platform/grpc/listener.ts';
+import type { Broker } from './platform/broker/broker.ts';
+import type { ServerTls } from './platform/grpc/ingress/listener.ts';
 import type { GrpcServer, ServerCounts } from './platform/grpc/server.ts';
 import { serveMetrics, type MetricsServer, type Reading } from './platform/metrics.ts';
-import type { OutboxDepth } from './platform/outbox-depth.ts';
+import type { OutboxDepth } from './platform/outbox/depth.ts';
 import type { ProgressWatch } from './platform/progress/watch.ts';
 import type { Running } from './services.ts';
-import { formatHostPort, type HostPort } from './settings.ts';
+import { formatHostPort, type HostPort } from './config/settings.ts';
 
 /** Starts the listener for metrics, unless there shall be none. */
 export async function listenMetrics(

@@ -16,11 +16,11 @@ import {
   StreamLedgerRequest,
   WalletServiceService,
 } from '../protos/gen/digitalwallet/wallet/v1/wallet.ts';
-import { keyWithoutTotp } from './platform/access.ts';
-import type { VerifiedKey } from './platform/api-keys.ts';
+import { keyWithoutTotp } from './platform/access/access.ts';
+import type { VerifiedKey } from './platform/access/api-keys.ts';
 import type { Caller } from './platform/grpc/caller/caller.ts';
-import { createHold } from './platform/hold.ts';
-import type { Revocation, RevocationFeed } from './platform/revocations.ts';
+import { createHold } from './platform/transient-rejection.ts';
+import type { Revocation, RevocationFeed } from './platform/access/revocations.ts';
 
 const defaultTimeoutMs = 5_000;
 /** Several tries must fit into the 5 s after which nobody is let in any more. */

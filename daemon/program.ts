@@ -15,8 +15,8 @@ import { createUser, type NewUser } from './commands/users-create.ts';
 import { resetPassword } from './commands/users-reset-password.ts';
 import { resetTotp } from './commands/users-reset-totp.ts';
 import { acceptClockAhead, type AcceptOptions } from './commands/wallets-accept-clock-ahead.ts';
-import { parseConfig, readEnvironment, type Config } from './config.ts';
-import { settings, type SettingName } from './settings.ts';
+import { parseConfig, readEnvironment, type Config } from './config/config.ts';
+import { settings, type SettingName } from './config/settings.ts';
 import { createLog } from './platform/log.ts';
 import { exitCodeOf, type StopSignals } from './process/stop-signals.ts';
 

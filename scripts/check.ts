@@ -8,7 +8,7 @@ const checks: readonly (readonly [name: string, command: string])[] = [
   ['prettier', 'prettier --check --log-level warn .'],
   [
     'dependency-cruiser',
-    'depcruise --config .dependency-cruiser.js cli core daemon protos scripts tests',
+    'depcruise --config .dependency-cruiser.js cli core daemon lib protos scripts tests',
   ],
   ['knip', 'knip'],
   ['buf', 'buf lint'],

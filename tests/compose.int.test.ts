@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { connect, type ConfirmChannel } from 'amqplib';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 
-import { startRabbitMq, type RabbitMq } from './support/rabbitmq.ts';
+import { startRabbitMq, type RabbitMq } from './support/broker/rabbitmq.ts';
 
 const passwords = {
   RABBITMQ_WALLETD_PASSWORD: 'walletd-secret',

@@ -5,9 +5,9 @@ import { join, resolve } from 'node:path';
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
-import { parseConfig } from '../daemon/config.ts';
-import { createAddressSet, findSource } from '../daemon/platform/grpc/source.ts';
-import { settings } from '../daemon/settings.ts';
+import { parseConfig } from '../daemon/config/config.ts';
+import { createAddressSet, findSource } from '../daemon/platform/grpc/ingress/source.ts';
+import { settings } from '../daemon/config/settings.ts';
 
 type Service = {
   readonly environment?: Readonly<Record<string, string>>;

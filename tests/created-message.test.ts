@@ -5,8 +5,8 @@ import type { CreatedEvent } from '../core/created-event.ts';
 import { walletIdOf } from '../core/ids.ts';
 import { formatMinor } from '../core/money.ts';
 import { operations } from '../core/operations.ts';
-import { readLine } from '../daemon/statement/messages.ts';
-import { toCreatedMessage } from '../daemon/wallet/messages.ts';
+import { readLine } from '../daemon/statement/projection/messages.ts';
+import { toCreatedMessage } from '../daemon/wallet/events/messages.ts';
 
 const minor = fc.bigInt({ min: 1n, max: 10n ** 18n - 1n });
 /** What the ledger can hold. */

@@ -4,18 +4,18 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 
 import { walletIdOf } from '../core/ids.ts';
-import type { InboundMessage } from '../daemon/platform/broker.ts';
-import { createTestDatabase, type TestDatabase } from './support/database.ts';
-import { startSmtpServer, type TestSmtpServer } from './support/smtp.ts';
-import { createTransport, messageOf } from './support/transport.ts';
+import type { InboundMessage } from '../daemon/platform/broker/broker.ts';
+import { createTestDatabase, type TestDatabase } from './support/postgres/database.ts';
+import { startSmtpServer, type TestSmtpServer } from './support/mail/smtp.ts';
+import { createTransport, messageOf } from './support/grpc/transport.ts';
 import type { Log } from '../daemon/platform/log.ts';
-import { createMailer, type Mailer } from '../daemon/platform/mail.ts';
-import { appendOutbox, createRelay } from '../daemon/platform/outbox.ts';
+import { createMailer, type Mailer } from '../daemon/platform/mail/mail.ts';
+import { appendOutbox, createRelay } from '../daemon/platform/outbox/relay.ts';
 import { createMailQueue } from '../daemon/auth/mails/queue.ts';
 import { appendMail } from '../daemon/auth/mails/store.ts';
 import { chainLines, toMessage } from '../daemon/statement/test-support.ts';
-import { createProjection } from '../daemon/statement/projection.ts';
-import { createGaps } from '../daemon/statement/gaps.ts';
+import { createProjection } from '../daemon/statement/projection/projection.ts';
+import { createGaps } from '../daemon/statement/projection/gaps.ts';
 import { describeTrouble } from '../daemon/platform/progress/reasons.ts';
 import { createProgressWatch, type ProgressWatch } from '../daemon/platform/progress/watch.ts';
 

@@ -2,8 +2,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 import { connect } from 'amqplib';
 
-import { toBody } from '../../tests/support/producer.ts';
-import { startRabbitMq } from '../../tests/support/rabbitmq.ts';
+import { toBody } from '../../tests/support/broker/producer.ts';
+import { startRabbitMq } from '../../tests/support/broker/rabbitmq.ts';
 import { checkLedger, waitUntilDrained, waitUntilEmpty } from '../support/check.ts';
 import { perTransaction } from '../support/cpu.ts';
 import { fund } from '../support/generator.ts';

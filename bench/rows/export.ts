@@ -6,7 +6,7 @@ import { createInterface } from 'node:readline';
 import { walletIdOf } from '../../core/ids.ts';
 import { runWallet } from '../../scripts/product.ts';
 import { fill } from '../support/fill.ts';
-import { forgetPeak, readMemory, watchPeak } from '../../tests/support/memory.ts';
+import { forgetPeak, readMemory, watchPeak } from '../../tests/support/processes/memory.ts';
 import { startProduct, userIdOf, type Product } from '../support/product.ts';
 import { runRounds } from '../support/rounds.ts';
 import { judge, type Bench, type ResultRow, type Row } from '../support/row.ts';

@@ -4,8 +4,8 @@ import {
   Operation,
   WalletServiceService,
 } from '../../protos/gen/digitalwallet/wallet/v1/wallet.ts';
-import { connect, item } from '../../tests/support/grpc.ts';
-import { startRabbitMq } from '../../tests/support/rabbitmq.ts';
+import { connect, item } from '../../tests/support/grpc/client.ts';
+import { startRabbitMq } from '../../tests/support/broker/rabbitmq.ts';
 import { checkLedger, waitUntilDrained, waitUntilEmpty } from '../support/check.ts';
 import { fund, generate, readCost } from '../support/generator.ts';
 import { startProduct, userIdOf, type Product } from '../support/product.ts';

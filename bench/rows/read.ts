@@ -1,6 +1,6 @@
 import { StatementServiceService } from '../../protos/gen/digitalwallet/statement/v1/statement.ts';
 import { WalletServiceService } from '../../protos/gen/digitalwallet/wallet/v1/wallet.ts';
-import { connect } from '../../tests/support/grpc.ts';
+import { connect } from '../../tests/support/grpc/client.ts';
 import { checkLedger } from '../support/check.ts';
 import { fill } from '../support/fill.ts';
 import { startProduct, userIdOf, type Product } from '../support/product.ts';

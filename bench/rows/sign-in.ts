@@ -1,5 +1,5 @@
 import { AuthServiceService } from '../../protos/gen/digitalwallet/auth/v1/auth.ts';
-import { connect } from '../../tests/support/grpc.ts';
+import { connect } from '../../tests/support/grpc/client.ts';
 import { startProduct } from '../support/product.ts';
 import { median } from '../support/rounds.ts';
 import type { ResultRow, Row } from '../support/row.ts';

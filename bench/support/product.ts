@@ -6,7 +6,7 @@ import { hash } from '@node-rs/argon2';
 
 import { AuthServiceService } from '../../protos/gen/digitalwallet/auth/v1/auth.ts';
 import { startWalletd, type Daemon } from '../../scripts/product.ts';
-import { connect } from '../../tests/support/grpc.ts';
+import { connect } from '../../tests/support/grpc/client.ts';
 import { readCpuMicros } from './cpu.ts';
 import type { BenchServer, DatabaseSet } from './server.ts';
 

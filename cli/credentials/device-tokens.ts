@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 
-import { parseJsonObject, readTextIfAny, writePrivateFile } from '../files.ts';
+import { parseJsonObject, readTextIfAny, writePrivateFile } from '../files/files.ts';
 
 /**
  * Tokens that a server gave this machine, for each account (`<profile>@<server>`) and e-mail address.

@@ -2,8 +2,8 @@ import { constants } from 'node:fs';
 import { lstat, open, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 
-import { fail, succeed, type Failed, type Outcome } from '../failures.ts';
-import { makePrivateDir, syncDir, writePrivateFile } from '../files.ts';
+import { fail, succeed, type Failed, type Outcome } from '../outcome.ts';
+import { makePrivateDir, syncDir, writePrivateFile } from '../files/files.ts';
 import type { SecretStorage } from './storage.ts';
 
 /**

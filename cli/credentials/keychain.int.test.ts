@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
-import { startSecretService, type SecretService } from '../../tests/support/secret-service.ts';
+import { startSecretService, type SecretService } from '../../tests/support/auth/secret-service.ts';
 import { openKeychain } from './keychain.ts';
 import { accountOf, type AccountRecord } from './records.ts';
 import { loadStored } from './session.ts';

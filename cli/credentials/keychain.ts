@@ -2,7 +2,7 @@ import { fork } from 'node:child_process';
 import { createRequire } from 'node:module';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 
-import { fail, succeed, type Outcome } from '../failures.ts';
+import { fail, succeed, type Outcome } from '../outcome.ts';
 import type { SecretStorage } from './storage.ts';
 
 const service = 'digital-wallet';

@@ -1,7 +1,7 @@
 import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 
-import { parseJsonObject, readTextIfAny, syncDir, writePrivateFile } from '../files.ts';
+import { parseJsonObject, readTextIfAny, syncDir, writePrivateFile } from '../files/files.ts';
 import type { StorageKind } from './storage.ts';
 
 /**

@@ -1,8 +1,8 @@
 import type { RefreshSessionResponse } from '../../protos/gen/digitalwallet/auth/v1/auth.ts';
-import { toCliFailure, type CallResult } from '../errors.ts';
-import { fail, succeed, type Outcome } from '../failures.ts';
-import { withLock } from '../lock.ts';
-import { nameRole } from '../names.ts';
+import { toCliFailure, type CallResult } from '../rpc/errors.ts';
+import { fail, succeed, type Outcome } from '../outcome.ts';
+import { withLock } from '../files/lock.ts';
+import { nameRole } from '../output/names.ts';
 import type { AccountRecord, AccountRecords } from './records.ts';
 import {
   decodeSecret,

@@ -1,4 +1,4 @@
-import type { Outcome } from '../failures.ts';
+import type { Outcome } from '../outcome.ts';
 
 export type StorageKind = 'keychain' | 'file';
 

@@ -1,5 +1,5 @@
 import type { TokenSet } from '../../protos/gen/digitalwallet/auth/v1/auth.ts';
-import { parseJsonObject } from '../files.ts';
+import { parseJsonObject } from '../files/files.ts';
 import type { StoredSecret } from './storage.ts';
 
 /** What to store of the tokens that a sign-in or a refresh brought. */

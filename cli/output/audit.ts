@@ -1,5 +1,5 @@
 import type { AuditEvent } from '../../protos/gen/digitalwallet/events/v1/audit.ts';
-import type { AuditService } from '../audit-cursor.ts';
+import type { AuditService } from '../commands/audit/cursor.ts';
 import { textColumn, timeColumn } from './columns.ts';
 import { toJsonText } from './plain.ts';
 import type { Column } from './print.ts';

@@ -1,5 +1,5 @@
 import { neutraliseFormula } from '../../core/csv-cell.ts';
-import type { TextOutput } from '../io.ts';
+import type { TextOutput } from '../terminal/io.ts';
 import { toPlainLine } from './plain.ts';
 
 export type CsvColumn<Row> = {

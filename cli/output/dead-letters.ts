@@ -1,5 +1,5 @@
 import type { DeadLetter } from '../../protos/gen/digitalwallet/events/v1/dead_letter.ts';
-import { nameDeadLetterState, type DeadLetterService } from '../dead-letters.ts';
+import { nameDeadLetterState, type DeadLetterService } from '../commands/dead-letters/shared.ts';
 import { formatExcerpt } from './json-text.ts';
 import type { Column } from './print.ts';
 import { formatLocalTime } from './time.ts';

@@ -1,5 +1,5 @@
 import type { Context } from '../context.ts';
-import { done, fail, type CommandOutcome } from '../failures.ts';
+import { done, fail, type CommandOutcome } from '../outcome.ts';
 import { printObject } from './print.ts';
 
 /**

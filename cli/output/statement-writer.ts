@@ -4,8 +4,8 @@ import type {
   Statement,
   StatementLine,
 } from '../../protos/gen/digitalwallet/statement/v1/statement.ts';
-import type { TextOutput } from '../io.ts';
-import { nameOperation } from '../names.ts';
+import type { TextOutput } from '../terminal/io.ts';
+import { nameOperation } from './names.ts';
 import { formatCsvHeader, formatCsvRows } from './csv.ts';
 import { toJsonText } from './plain.ts';
 import { statementColumns, toLineJson } from './statement.ts';

@@ -5,7 +5,7 @@ import {
 } from '../../protos/gen/digitalwallet/statement/v1/statement.ts';
 import type { Context } from '../context.ts';
 import { formatRows, type Column } from './print.ts';
-import { nameOperation } from '../names.ts';
+import { nameOperation } from './names.ts';
 import { formatMoney } from './shapes.ts';
 import { formatCard } from './table.ts';
 import { formatLocalTime, formatZonedTime } from './time.ts';

@@ -1,7 +1,7 @@
 import Table from 'cli-table3';
 
 import type { Context } from '../context.ts';
-import { paintFor } from '../tell.ts';
+import { paintFor } from '../terminal/reporter.ts';
 import { toPlainLine } from './plain.ts';
 
 export type TableColumn = {

@@ -1,4 +1,4 @@
-import { wallClockMs } from '../../core/calendar.ts';
+import { wallClockMs } from '../../core/time/calendar.ts';
 
 /** `2026-11-22 21:42:10` on a zone's clock, for people. */
 export function formatLocalTime(instant: Date, timezone: string): string {

@@ -1,6 +1,6 @@
 import { describeAddress } from '../../core/addresses.ts';
 import type { User } from '../../protos/gen/digitalwallet/auth/v1/auth.ts';
-import { nameRole } from '../names.ts';
+import { nameRole } from './names.ts';
 import { textColumn, timeColumn } from './columns.ts';
 import type { Column } from './print.ts';
 

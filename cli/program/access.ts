@@ -2,10 +2,10 @@ import type { Command } from 'commander';
 
 import { operations } from '../../core/operations.ts';
 import { apiKeyScopes } from '../../core/scopes.ts';
-import type { ApiKeysCreateOptions } from '../commands/api-keys-create.ts';
-import type { ApiKeysListOptions } from '../commands/api-keys-list.ts';
-import type { SessionsListOptions } from '../commands/sessions-list.ts';
-import type { SessionsRevokeOptions } from '../commands/sessions-revoke.ts';
+import type { ApiKeysCreateOptions } from '../commands/api-keys/create.ts';
+import type { ApiKeysListOptions } from '../commands/api-keys/list.ts';
+import type { SessionsListOptions } from '../commands/sessions/list.ts';
+import type { SessionsRevokeOptions } from '../commands/sessions/revoke.ts';
 import { addPageOptions, addZoneOption, collect } from './options.ts';
 import type { Start } from './start.ts';
 
@@ -35,7 +35,7 @@ Examples:
     )
     .action(async (options: SessionsListOptions, command: Command) => {
       await start(command, async (context) => {
-        const { runSessionsList } = await import('../commands/sessions-list.ts');
+        const { runSessionsList } = await import('../commands/sessions/list.ts');
         return runSessionsList(context, options);
       });
     });
@@ -57,7 +57,7 @@ Examples:
     .action(
       async (sessionId: string | undefined, options: SessionsRevokeOptions, command: Command) => {
         await start(command, async (context) => {
-          const { runSessionsRevoke } = await import('../commands/sessions-revoke.ts');
+          const { runSessionsRevoke } = await import('../commands/sessions/revoke.ts');
           return runSessionsRevoke(context, sessionId, options);
         });
       },
@@ -92,7 +92,7 @@ is a field. A key can do what its owner can, within its scopes, and never change
     )
     .action(async (options: ApiKeysCreateOptions, command: Command) => {
       await start(command, async (context) => {
-        const { runApiKeysCreate } = await import('../commands/api-keys-create.ts');
+        const { runApiKeysCreate } = await import('../commands/api-keys/create.ts');
         return runApiKeysCreate(context, options);
       });
     });
@@ -107,7 +107,7 @@ function addKeyOthers(keys: Command, start: Start): void {
     .addHelpText('after', '\nExamples:\n  wallet api-keys list')
     .action(async (options: ApiKeysListOptions, command: Command) => {
       await start(command, async (context) => {
-        const { runApiKeysList } = await import('../commands/api-keys-list.ts');
+        const { runApiKeysList } = await import('../commands/api-keys/list.ts');
         return runApiKeysList(context, options);
       });
     });
@@ -119,7 +119,7 @@ function addKeyOthers(keys: Command, start: Start): void {
     .addHelpText('after', `\nExamples:\n  wallet api-keys revoke ${id}`)
     .action(async (keyId: string, _options: unknown, command: Command) => {
       await start(command, async (context) => {
-        const { runApiKeysRevoke } = await import('../commands/api-keys-revoke.ts');
+        const { runApiKeysRevoke } = await import('../commands/api-keys/revoke.ts');
         return runApiKeysRevoke(context, keyId);
       });
     });

@@ -1,9 +1,9 @@
 import type { Command } from 'commander';
 
-import type { ChangePasswordOptions } from '../commands/change-password.ts';
-import type { SignInOptions } from '../commands/sign-in.ts';
-import type { SignUpOptions } from '../commands/sign-up.ts';
-import type { VerifyEmailOptions } from '../commands/verify-email.ts';
+import type { ChangePasswordOptions } from '../commands/account/change-password.ts';
+import type { SignInOptions } from '../commands/sessions/sign-in.ts';
+import type { SignUpOptions } from '../commands/account/sign-up.ts';
+import type { VerifyEmailOptions } from '../commands/account/verify-email.ts';
 import { addRecoveryCommands } from './recovery.ts';
 import type { Start } from './start.ts';
 
@@ -32,7 +32,7 @@ Examples:
       await start(
         command,
         async (context) => {
-          const { runSignUp } = await import('../commands/sign-up.ts');
+          const { runSignUp } = await import('../commands/account/sign-up.ts');
           return runSignUp(context, options);
         },
         { canBeNewProfile: true },
@@ -58,7 +58,7 @@ On another machine than that of the sign-up, the password is asked for.`,
       await start(
         command,
         async (context) => {
-          const { runVerifyEmail } = await import('../commands/verify-email.ts');
+          const { runVerifyEmail } = await import('../commands/account/verify-email.ts');
           return runVerifyEmail(context, code, options);
         },
         { canBeNewProfile: true },
@@ -88,7 +88,7 @@ Examples:
       await start(
         command,
         async (context) => {
-          const { runSignIn } = await import('../commands/sign-in.ts');
+          const { runSignIn } = await import('../commands/sessions/sign-in.ts');
           return runSignIn(context, options);
         },
         { canBeNewProfile: true },
@@ -103,7 +103,7 @@ function addCredentials(program: Command, start: Start): void {
     .addHelpText('after', '\nExamples:\n  wallet sign-out\n  wallet sign-out --profile prod')
     .action(async (_options: unknown, command: Command) => {
       await start(command, async (context) => {
-        const { runSignOut } = await import('../commands/sign-out.ts');
+        const { runSignOut } = await import('../commands/sessions/sign-out.ts');
         return runSignOut(context);
       });
     });
@@ -114,7 +114,7 @@ function addCredentials(program: Command, start: Start): void {
     .addHelpText('after', '\nExamples:\n  wallet whoami\n  wallet whoami --json')
     .action(async (_options: unknown, command: Command) => {
       await start(command, async (context) => {
-        const { runWhoami } = await import('../commands/whoami.ts');
+        const { runWhoami } = await import('../commands/account/whoami.ts');
         return runWhoami(context);
       });
     });
@@ -139,7 +139,7 @@ Examples:
     )
     .action(async (options: ChangePasswordOptions, command: Command) => {
       await start(command, async (context) => {
-        const { runChangePassword } = await import('../commands/change-password.ts');
+        const { runChangePassword } = await import('../commands/account/change-password.ts');
         return runChangePassword(context, options);
       });
     });

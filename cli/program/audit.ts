@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 
-import type { AuditLogOptions } from '../commands/audit-log.ts';
+import type { AuditLogOptions } from '../commands/audit/log.ts';
 import { addPageOptions, addZoneOption } from './options.ts';
 import type { Start } from './start.ts';
 
@@ -30,7 +30,7 @@ exit code is 10. --page-token goes on, with the missing ones once the service is
     )
     .action(async (options: AuditLogOptions, command: Command) => {
       await start(command, async (context) => {
-        const { runAuditLog } = await import('../commands/audit-log.ts');
+        const { runAuditLog } = await import('../commands/audit/log.ts');
         return runAuditLog(context, options);
       });
     });

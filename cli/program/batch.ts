@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 
-import type { BatchRunOptions } from '../commands/batch-run.ts';
+import type { BatchRunOptions } from '../commands/batch/run.ts';
 import type { Start } from './start.ts';
 
 /** batch run. */
@@ -46,7 +46,7 @@ Examples:
     )
     .action(async (file: string, options: BatchRunOptions, command: Command) => {
       await start(command, async (context) => {
-        const { runBatchRun } = await import('../commands/batch-run.ts');
+        const { runBatchRun } = await import('../commands/batch/run.ts');
         return runBatchRun(context, file, options);
       });
     });

@@ -1,9 +1,9 @@
 import type { Command } from 'commander';
 
-import type { DeadLettersDiscardOptions } from '../commands/dead-letters-discard.ts';
-import type { DeadLettersListOptions } from '../commands/dead-letters-list.ts';
-import type { DeadLettersReplayOptions } from '../commands/dead-letters-replay.ts';
-import type { DeadLettersShowOptions } from '../commands/dead-letters-show.ts';
+import type { DeadLettersDiscardOptions } from '../commands/dead-letters/discard.ts';
+import type { DeadLettersListOptions } from '../commands/dead-letters/list.ts';
+import type { DeadLettersReplayOptions } from '../commands/dead-letters/replay.ts';
+import type { DeadLettersShowOptions } from '../commands/dead-letters/show.ts';
 import type { Start } from './start.ts';
 
 const zoneOption = ['--timezone <ZONE>', "IANA time zone (default: the terminal's)"] as const;
@@ -38,7 +38,7 @@ Examples:
     )
     .action(async (options: DeadLettersListOptions, command: Command) => {
       await start(command, async (context) => {
-        const { runDeadLettersList } = await import('../commands/dead-letters-list.ts');
+        const { runDeadLettersList } = await import('../commands/dead-letters/list.ts');
         return runDeadLettersList(context, options);
       });
     });
@@ -55,7 +55,7 @@ Examples:
     )
     .action(async (letterId: string, options: DeadLettersShowOptions, command: Command) => {
       await start(command, async (context) => {
-        const { runDeadLettersShow } = await import('../commands/dead-letters-show.ts');
+        const { runDeadLettersShow } = await import('../commands/dead-letters/show.ts');
         return runDeadLettersShow(context, letterId, options);
       });
     });
@@ -84,7 +84,7 @@ What is decided stays decided: a dead letter is replayed at most once. After an 
     )
     .action(async (ids: string[], options: DeadLettersReplayOptions, command: Command) => {
       await start(command, async (context) => {
-        const { runDeadLettersReplay } = await import('../commands/dead-letters-replay.ts');
+        const { runDeadLettersReplay } = await import('../commands/dead-letters/replay.ts');
         return runDeadLettersReplay(context, ids, options);
       });
     });
@@ -104,7 +104,7 @@ Examples:
     )
     .action(async (ids: string[], options: DeadLettersDiscardOptions, command: Command) => {
       await start(command, async (context) => {
-        const { runDeadLettersDiscard } = await import('../commands/dead-letters-discard.ts');
+        const { runDeadLettersDiscard } = await import('../commands/dead-letters/discard.ts');
         return runDeadLettersDiscard(context, ids, options);
       });
     });

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 
-import type { MoveOptions } from '../money-move.ts';
+import type { MoveOptions } from '../commands/money/command.ts';
 import type { Start } from './start.ts';
 
 const keyNote = `
@@ -16,7 +16,7 @@ export function addMoneyCommands(program: Command, start: Start): void {
     '50 --user ana@example.com -y',
   ]).action(async (amount: string, options: MoveOptions, command: Command) => {
     await start(command, async (context) => {
-      const { runDeposit } = await import('../commands/deposit.ts');
+      const { runDeposit } = await import('../commands/money/deposit.ts');
       return runDeposit(context, amount, options);
     });
   });
@@ -24,7 +24,7 @@ export function addMoneyCommands(program: Command, start: Start): void {
   addSum(program, 'withdraw', 'take money out of a wallet', ['20.00', '20.00 --dry-run']).action(
     async (amount: string, options: MoveOptions, command: Command) => {
       await start(command, async (context) => {
-        const { runWithdraw } = await import('../commands/withdraw.ts');
+        const { runWithdraw } = await import('../commands/money/withdraw.ts');
         return runWithdraw(context, amount, options);
       });
     },
@@ -34,7 +34,7 @@ export function addMoneyCommands(program: Command, start: Start): void {
     .option('--merchant <NAME>', 'who is paid')
     .action(async (amount: string, options: MoveOptions, command: Command) => {
       await start(command, async (context) => {
-        const { runPurchase } = await import('../commands/purchase.ts');
+        const { runPurchase } = await import('../commands/money/purchase.ts');
         return runPurchase(context, amount, options);
       });
     });
@@ -42,7 +42,7 @@ export function addMoneyCommands(program: Command, start: Start): void {
   addUndo(program, 'cancel', 'give a purchase back, whole').action(
     async (transactionId: string, options: MoveOptions, command: Command) => {
       await start(command, async (context) => {
-        const { runCancel } = await import('../commands/cancel.ts');
+        const { runCancel } = await import('../commands/money/cancel.ts');
         return runCancel(context, transactionId, options);
       });
     },
@@ -51,7 +51,7 @@ export function addMoneyCommands(program: Command, start: Start): void {
   addUndo(program, 'reverse', 'undo a deposit, withdraw or purchase, whole').action(
     async (transactionId: string, options: MoveOptions, command: Command) => {
       await start(command, async (context) => {
-        const { runReverse } = await import('../commands/reverse.ts');
+        const { runReverse } = await import('../commands/money/reverse.ts');
         return runReverse(context, transactionId, options);
       });
     },

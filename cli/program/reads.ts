@@ -1,8 +1,8 @@
 import type { Command } from 'commander';
 
-import type { BalanceOptions } from '../commands/balance.ts';
-import type { TransactionsListOptions } from '../commands/transactions-list.ts';
-import type { TransactionsShowOptions } from '../commands/transactions-show.ts';
+import type { BalanceOptions } from '../commands/wallets/balance.ts';
+import type { TransactionsListOptions } from '../commands/transactions/list.ts';
+import type { TransactionsShowOptions } from '../commands/transactions/show.ts';
 import { addWalletOptions } from './options.ts';
 import type { Start } from './start.ts';
 
@@ -25,7 +25,7 @@ Examples:
     )
     .action(async (options: BalanceOptions, command: Command) => {
       await start(command, async (context) => {
-        const { runBalance } = await import('../commands/balance.ts');
+        const { runBalance } = await import('../commands/wallets/balance.ts');
         return runBalance(context, options);
       });
     });
@@ -49,7 +49,7 @@ Examples:
     )
     .action(async (options: TransactionsListOptions, command: Command) => {
       await start(command, async (context) => {
-        const { runTransactionsList } = await import('../commands/transactions-list.ts');
+        const { runTransactionsList } = await import('../commands/transactions/list.ts');
         return runTransactionsList(context, options);
       });
     });
@@ -67,7 +67,7 @@ Examples:
     )
     .action(async (id: string | undefined, options: TransactionsShowOptions, command: Command) => {
       await start(command, async (context) => {
-        const { runTransactionsShow } = await import('../commands/transactions-show.ts');
+        const { runTransactionsShow } = await import('../commands/transactions/show.ts');
         return runTransactionsShow(context, id, options);
       });
     });

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 
-import type { ChangeEmailOptions } from '../commands/change-email.ts';
-import type { ResetPasswordOptions } from '../commands/reset-password.ts';
+import type { ChangeEmailOptions } from '../commands/account/change-email.ts';
+import type { ResetPasswordOptions } from '../commands/account/reset-password.ts';
 import type { Start } from './start.ts';
 
 /** reset-password, change-email. */
@@ -26,7 +26,7 @@ All sessions end, and all API keys unless --keep-api-keys is given.`,
       await start(
         command,
         async (context) => {
-          const { runResetPassword } = await import('../commands/reset-password.ts');
+          const { runResetPassword } = await import('../commands/account/reset-password.ts');
           return runResetPassword(context, options);
         },
         { canBeNewProfile: true },
@@ -48,7 +48,7 @@ Examples:
     )
     .action(async (options: ChangeEmailOptions, command: Command) => {
       await start(command, async (context) => {
-        const { runChangeEmail } = await import('../commands/change-email.ts');
+        const { runChangeEmail } = await import('../commands/account/change-email.ts');
         return runChangeEmail(context, options);
       });
     });

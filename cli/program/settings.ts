@@ -1,8 +1,8 @@
 import type { Command } from 'commander';
 
-import type { ConfigListOptions, ConfigSetOptions } from '../commands/config.ts';
+import type { ConfigListOptions, ConfigSetOptions } from '../commands/config/config.ts';
 import type { Start } from './start.ts';
-import { settingKeys } from '../settings.ts';
+import { settingKeys } from '../config/settings.ts';
 
 const originOption = ['--show-origin', 'say where each value comes from'] as const;
 
@@ -21,7 +21,7 @@ export function addSettingsCommands(program: Command, start: Start): void {
       await start(
         command,
         async (context) => {
-          const { runConfigList } = await import('../commands/config.ts');
+          const { runConfigList } = await import('../commands/config/config.ts');
           return runConfigList(context, options);
         },
         { isLenient: true },
@@ -37,7 +37,7 @@ export function addSettingsCommands(program: Command, start: Start): void {
       await start(
         command,
         async (context) => {
-          const { runConfigGet } = await import('../commands/config.ts');
+          const { runConfigGet } = await import('../commands/config/config.ts');
           return runConfigGet(context, key, options);
         },
         { isLenient: true },
@@ -67,7 +67,7 @@ Examples:
         await start(
           command,
           async (context) => {
-            const { runConfigSet } = await import('../commands/config.ts');
+            const { runConfigSet } = await import('../commands/config/config.ts');
             return runConfigSet(context, key, value, options);
           },
           { isLenient: true },
@@ -89,7 +89,7 @@ function addProfilesCommands(program: Command, start: Start): void {
       await start(
         command,
         async (context) => {
-          const { runProfilesList } = await import('../commands/profiles.ts');
+          const { runProfilesList } = await import('../commands/profiles/profiles.ts');
           return runProfilesList(context);
         },
         { isLenient: true },
@@ -104,7 +104,7 @@ function addProfilesCommands(program: Command, start: Start): void {
       await start(
         command,
         async (context) => {
-          const { runProfilesUse } = await import('../commands/profiles.ts');
+          const { runProfilesUse } = await import('../commands/profiles/profiles.ts');
           return runProfilesUse(context, name);
         },
         { isLenient: true },

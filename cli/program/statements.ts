@@ -1,9 +1,9 @@
 import type { Command } from 'commander';
 
-import type { ExportsDownloadOptions } from '../commands/exports-download.ts';
-import type { ExportsListOptions } from '../commands/exports-list.ts';
-import type { StatementExportOptions } from '../commands/statement-export.ts';
-import type { StatementShowOptions } from '../commands/statement-show.ts';
+import type { ExportsDownloadOptions } from '../commands/exports/download.ts';
+import type { ExportsListOptions } from '../commands/exports/list.ts';
+import type { StatementExportOptions } from '../commands/statements/export.ts';
+import type { StatementShowOptions } from '../commands/statements/show.ts';
 import { addPageOptions, addWalletOptions, addZoneOption, collect } from './options.ts';
 import type { GlobalOptions, Start } from './start.ts';
 
@@ -50,7 +50,7 @@ Of up to 15 days it is answered at once; a longer one is queued as an export (ex
       await start(
         command,
         async (context) => {
-          const { runStatementShow } = await import('../commands/statement-show.ts');
+          const { runStatementShow } = await import('../commands/statements/show.ts');
           return runStatementShow(context, { ...options, isJournal });
         },
         { hasJournal: true },
@@ -82,7 +82,7 @@ A file that exists is overwritten only after a yes, or with --yes.`,
     )
     .action(async (options: StatementExportOptions, command: Command) => {
       await start(command, async (context) => {
-        const { runStatementExport } = await import('../commands/statement-export.ts');
+        const { runStatementExport } = await import('../commands/statements/export.ts');
         return runStatementExport(context, options);
       });
     });
@@ -95,7 +95,7 @@ function addReads(exports: Command, start: Start): void {
     .addHelpText('after', '\nExamples:\n  wallet exports list\n  wallet exports list --all --json')
     .action(async (options: ExportsListOptions, command: Command) => {
       await start(command, async (context) => {
-        const { runExportsList } = await import('../commands/exports-list.ts');
+        const { runExportsList } = await import('../commands/exports/list.ts');
         return runExportsList(context, options);
       });
     });
@@ -109,7 +109,7 @@ function addOne(exports: Command, start: Start, name: 'show' | 'wait', descripti
     .addHelpText('after', `\nExamples:\n  wallet exports ${name} ${id}`)
     .action(async (exportId: string, _options: object, command: Command) => {
       await start(command, async (context) => {
-        const { runExportsShow } = await import('../commands/exports-show.ts');
+        const { runExportsShow } = await import('../commands/exports/show.ts');
         return runExportsShow(context, exportId, name === 'wait');
       });
     });
@@ -131,7 +131,7 @@ What came before an interruption is in FILE.partial: the same command goes on af
     )
     .action(async (exportId: string, options: ExportsDownloadOptions, command: Command) => {
       await start(command, async (context) => {
-        const { runExportsDownload } = await import('../commands/exports-download.ts');
+        const { runExportsDownload } = await import('../commands/exports/download.ts');
         return runExportsDownload(context, exportId, options);
       });
     });

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 
-import type { TotpInputOptions } from '../totp-input.ts';
+import type { TotpInputOptions } from '../commands/totp/shared.ts';
 import type { Start } from './start.ts';
 
 /** totp enable|disable|recovery-codes|status. */
@@ -28,7 +28,7 @@ The recovery codes are shown once. Other sessions of yours end.`,
     )
     .action(async (options: TotpInputOptions, command: Command) => {
       await start(command, async (context) => {
-        const { runTotpEnable } = await import('../commands/totp-enable.ts');
+        const { runTotpEnable } = await import('../commands/totp/enable.ts');
         return runTotpEnable(context, options);
       });
     });
@@ -50,7 +50,7 @@ Examples:
     )
     .action(async (options: TotpInputOptions, command: Command) => {
       await start(command, async (context) => {
-        const { runTotpDisable } = await import('../commands/totp-disable.ts');
+        const { runTotpDisable } = await import('../commands/totp/disable.ts');
         return runTotpDisable(context, options);
       });
     });
@@ -63,7 +63,7 @@ Examples:
     .addHelpText('after', '\nExamples:\n  wallet totp recovery-codes > recovery-codes.txt')
     .action(async (options: TotpInputOptions, command: Command) => {
       await start(command, async (context) => {
-        const { runTotpRecoveryCodes } = await import('../commands/totp-recovery-codes.ts');
+        const { runTotpRecoveryCodes } = await import('../commands/totp/recovery-codes.ts');
         return runTotpRecoveryCodes(context, options);
       });
     });
@@ -74,7 +74,7 @@ Examples:
     .addHelpText('after', '\nExamples:\n  wallet totp status --json')
     .action(async (_options: unknown, command: Command) => {
       await start(command, async (context) => {
-        const { runTotpStatus } = await import('../commands/totp-status.ts');
+        const { runTotpStatus } = await import('../commands/totp/status.ts');
         return runTotpStatus(context);
       });
     });

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 
-import type { UsersCreateOptions } from '../commands/users-create.ts';
-import type { UsersListOptions } from '../commands/users-list.ts';
+import type { UsersCreateOptions } from '../commands/users/create.ts';
+import type { UsersListOptions } from '../commands/users/list.ts';
 import { addPageOptions, addZoneOption } from './options.ts';
 import type { Start } from './start.ts';
 
@@ -30,7 +30,7 @@ Examples:
     )
     .action(async (options: UsersListOptions, command: Command) => {
       await start(command, async (context) => {
-        const { runUsersList } = await import('../commands/users-list.ts');
+        const { runUsersList } = await import('../commands/users/list.ts');
         return runUsersList(context, options);
       });
     });
@@ -40,7 +40,7 @@ Examples:
     .addHelpText('after', '\nExamples:\n  wallet users show ana@example.com')
     .action(async (user: string, _options: unknown, command: Command) => {
       await start(command, async (context) => {
-        const { runUsersShow } = await import('../commands/users-show.ts');
+        const { runUsersShow } = await import('../commands/users/show.ts');
         return runUsersShow(context, user);
       });
     });
@@ -62,7 +62,7 @@ Examples:
     )
     .action(async (options: UsersCreateOptions, command: Command) => {
       await start(command, async (context) => {
-        const { runUsersCreate } = await import('../commands/users-create.ts');
+        const { runUsersCreate } = await import('../commands/users/create.ts');
         return runUsersCreate(context, options);
       });
     });
@@ -77,7 +77,7 @@ function addChanges(users: Command, start: Start): void {
     .addHelpText('after', '\nExamples:\n  wallet users set-role ana@example.com operator')
     .action(async (user: string, role: string, _options: unknown, command: Command) => {
       await start(command, async (context) => {
-        const { runUsersSetRole } = await import('../commands/users-set-role.ts');
+        const { runUsersSetRole } = await import('../commands/users/set-role.ts');
         return runUsersSetRole(context, user, role);
       });
     });
@@ -89,7 +89,7 @@ function addChanges(users: Command, start: Start): void {
     .addHelpText('after', '\nExamples:\n  wallet users disable ana@example.com')
     .action(async (user: string, _options: unknown, command: Command) => {
       await start(command, async (context) => {
-        const { runUsersDisable } = await import('../commands/users-disable.ts');
+        const { runUsersDisable } = await import('../commands/users/disable.ts');
         return runUsersDisable(context, user);
       });
     });
@@ -101,7 +101,7 @@ function addChanges(users: Command, start: Start): void {
     .addHelpText('after', '\nExamples:\n  wallet users enable ana@example.com')
     .action(async (user: string, _options: unknown, command: Command) => {
       await start(command, async (context) => {
-        const { runUsersEnable } = await import('../commands/users-disable.ts');
+        const { runUsersEnable } = await import('../commands/users/disable.ts');
         return runUsersEnable(context, user);
       });
     });
@@ -113,7 +113,7 @@ function addChanges(users: Command, start: Start): void {
     .addHelpText('after', '\nExamples:\n  wallet users revoke-all ana@example.com')
     .action(async (user: string | undefined, _options: unknown, command: Command) => {
       await start(command, async (context) => {
-        const { runUsersRevokeAll } = await import('../commands/users-revoke-all.ts');
+        const { runUsersRevokeAll } = await import('../commands/users/revoke-all.ts');
         return runUsersRevokeAll(context, user);
       });
     });

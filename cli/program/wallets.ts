@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 
-import type { WalletsFreezeOptions } from '../commands/wallets-freeze.ts';
-import type { WalletsListOptions } from '../commands/wallets-list.ts';
+import type { WalletsFreezeOptions } from '../commands/wallets/freeze.ts';
+import type { WalletsListOptions } from '../commands/wallets/list.ts';
 import { addPageOptions, addZoneOption } from './options.ts';
 import type { Start } from './start.ts';
 
@@ -22,7 +22,7 @@ Examples:
     )
     .action(async (options: WalletsListOptions, command: Command) => {
       await start(command, async (context) => {
-        const { runWalletsList } = await import('../commands/wallets-list.ts');
+        const { runWalletsList } = await import('../commands/wallets/list.ts');
         return runWalletsList(context, options);
       });
     });
@@ -30,7 +30,7 @@ Examples:
   addChange(wallets, 'freeze', 'let nothing move on a wallet until it is unfrozen').action(
     async (options: WalletsFreezeOptions, command: Command) => {
       await start(command, async (context) => {
-        const { runWalletsFreeze } = await import('../commands/wallets-freeze.ts');
+        const { runWalletsFreeze } = await import('../commands/wallets/freeze.ts');
         return runWalletsFreeze(context, options);
       });
     },
@@ -39,7 +39,7 @@ Examples:
   addChange(wallets, 'unfreeze', 'let money move on a wallet again').action(
     async (options: WalletsFreezeOptions, command: Command) => {
       await start(command, async (context) => {
-        const { runWalletsUnfreeze } = await import('../commands/wallets-freeze.ts');
+        const { runWalletsUnfreeze } = await import('../commands/wallets/freeze.ts');
         return runWalletsUnfreeze(context, options);
       });
     },

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 
-import { headOf, makeLines } from '../../tests/support/statement-model.ts';
+import { headOf, makeLines } from '../../tests/support/ledger/statement-model.ts';
 import { operations } from '../operations.ts';
 import {
   createRowReader,

@@ -1,6 +1,6 @@
 import { formulaLeadBytes } from '../csv-cell.ts';
 import { operationOfCode } from '../operations.ts';
-import { createZoneClock } from '../zone-clock.ts';
+import { createZoneClock } from '../time/zone-clock.ts';
 import type { FileRow } from './types.ts';
 
 const doubleQuote = 0x22;

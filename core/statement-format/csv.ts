@@ -1,7 +1,7 @@
 import { neutraliseFormula } from '../csv-cell.ts';
 import { exponentOf } from '../currencies.ts';
 import { absoluteMinor, formatMinor } from '../money.ts';
-import { createZoneClock, createZonedFormatter } from '../zone-clock.ts';
+import { createZoneClock, createZonedFormatter } from '../time/zone-clock.ts';
 import { createCsvRowWriter, csvRoomOf } from './csv-rows.ts';
 import {
   merchantOf,

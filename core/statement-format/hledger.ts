@@ -1,6 +1,6 @@
 import { exponentOf } from '../currencies.ts';
 import { formatMinor } from '../money.ts';
-import { createZoneClock } from '../zone-clock.ts';
+import { createZoneClock } from '../time/zone-clock.ts';
 import { merchantOf, type StatementHead, type StatementWriter } from './types.ts';
 
 const walletAccount = 'assets:wallet';

@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 
 import { describe, expect, it } from 'vitest';
 
-import { headOf, makeLines } from '../../tests/support/statement-model.ts';
+import { headOf, makeLines } from '../../tests/support/ledger/statement-model.ts';
 import { exponentOf } from '../currencies.ts';
 import { createStatementWriter, type StatementFileLine, type StatementHead } from './index.ts';
 

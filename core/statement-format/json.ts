@@ -1,6 +1,6 @@
 import { exponentOf } from '../currencies.ts';
 import { absoluteMinor, formatMinor } from '../money.ts';
-import { createZonedFormatter } from '../zone-clock.ts';
+import { createZonedFormatter } from '../time/zone-clock.ts';
 import {
   merchantOf,
   type StatementFileLine,

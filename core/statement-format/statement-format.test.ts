@@ -1,7 +1,7 @@
 import { parse } from 'csv-parse/sync';
 import { describe, expect, it } from 'vitest';
 
-import { headOf, makeLines, nastyTexts } from '../../tests/support/statement-model.ts';
+import { headOf, makeLines, nastyTexts } from '../../tests/support/ledger/statement-model.ts';
 import { exponentOf } from '../currencies.ts';
 import {
   createStatementWriter,

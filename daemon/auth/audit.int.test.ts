@@ -2,8 +2,8 @@ import { randomUUID } from 'node:crypto';
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
-import { createPeople, reasonOf, valueOf, type Somebody } from '../../tests/support/auth-people.ts';
-import { startAuthServer, type AuthServer } from '../../tests/support/auth-server.ts';
+import { createPeople, reasonOf, valueOf, type Somebody } from '../../tests/support/auth/people.ts';
+import { startAuthServer, type AuthServer } from '../../tests/support/auth/server.ts';
 import {
   AuthServiceService as rpc,
   ListAuditEventsRequest,

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
-import { startAuthServer, type Answer, type AuthServer } from '../../tests/support/auth-server.ts';
+import { startAuthServer, type Answer, type AuthServer } from '../../tests/support/auth/server.ts';
 import { AuthServiceService as rpc, Role } from '../../protos/gen/digitalwallet/auth/v1/auth.ts';
 import { createUserOnHost } from './index.ts';
 

@@ -2,7 +2,7 @@ import { findLookAlike, toAsciiDomain } from '../../core/addresses.ts';
 import { refuse, succeed, type Result } from '../../core/reasons.ts';
 import type { Role } from '../../core/roles.ts';
 import { findTextProblem } from '../../core/text.ts';
-import { accessTokenLifeMs, isEndInvalid } from '../../core/stored-times.ts';
+import { accessTokenLifeMs, isEndInvalid } from '../../core/time/stored-times.ts';
 
 export type User = {
   readonly id: string;

@@ -8,18 +8,18 @@ import type {
   ResolveUsersResponse,
   ValidateTokenResponse,
 } from '../../protos/gen/digitalwallet/auth/v1/auth.ts';
-import { deny, lacksRequiredTotp } from '../platform/access.ts';
-import { isApiKey } from '../platform/api-keys.ts';
-import type { AuditTrail } from '../platform/audit.ts';
-import { createAuditHandlers } from '../platform/audit-wire.ts';
+import { deny, lacksRequiredTotp } from '../platform/access/access.ts';
+import { isApiKey } from '../platform/access/api-keys.ts';
+import type { AuditTrail } from '../platform/audit/audit.ts';
+import { createAuditHandlers } from '../platform/audit/wire.ts';
 import type { ClockAlarm } from '../platform/clock-alarm.ts';
-import type { Db } from '../platform/db.ts';
+import type { Db } from '../platform/db/db.ts';
 import type { CallContext, Handlers } from '../platform/grpc/calls.ts';
 import type { Log } from '../platform/log.ts';
-import type { VerifiedToken } from '../platform/tokens.ts';
-import { createAccount } from './accounts.ts';
-import { createApiKey, listApiKeys, revokeApiKey, validateKey } from './api-keys.ts';
-import { changePassword } from './change-password.ts';
+import type { VerifiedToken } from '../platform/access/tokens.ts';
+import { createAccount } from './users/accounts.ts';
+import { createApiKey, listApiKeys, revokeApiKey, validateKey } from './api-keys/api-keys.ts';
+import { changePassword } from './users/change-password.ts';
 import { canonicalizeEmail, mayCreate, type CodePurpose, type User } from './domain.ts';
 import { confirmEmailChange, requestEmailChange } from './recovery/change-email.ts';
 import {
@@ -28,11 +28,11 @@ import {
   type RecoveryOptions,
 } from './recovery/reset-password.ts';
 import { revokeAllCredentials } from './recovery/revoke-all.ts';
-import { listRevocations } from './revocation-feed.ts';
-import { listSessions, revokeSession } from './session-list.ts';
-import { refreshSession, signOut } from './sessions.ts';
-import { signIn } from './sign-in.ts';
-import { recordSignIn } from './sign-in-audit.ts';
+import { listRevocations } from './revocations/feed.ts';
+import { listSessions, revokeSession } from './sessions/session-list.ts';
+import { refreshSession, signOut } from './sessions/sessions.ts';
+import { signIn } from './sessions/sign-in.ts';
+import { recordSignIn } from './sessions/sign-in-audit.ts';
 import { hashTypedCode, isCodePastBound } from './mails/codes.ts';
 import { signUp, type SignUpOptions } from './sign-up/sign-up.ts';
 import { verifyEmail } from './sign-up/verify-email.ts';
@@ -46,7 +46,7 @@ import {
   type TotpOptions,
 } from './totp/enrolment.ts';
 import { turnOf } from './throttling/turn.ts';
-import { getUser, listUsers, updateUser } from './users.ts';
+import { getUser, listUsers, updateUser } from './users/users.ts';
 import { readRole, toWireRole, toWireUser } from './wire.ts';
 
 export type HandlerOptions = TotpOptions &

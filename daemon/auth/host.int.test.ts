@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
-import { createPeople, reasonOf, type Somebody } from '../../tests/support/auth-people.ts';
-import { startAuthServer, type AuthServer } from '../../tests/support/auth-server.ts';
+import { createPeople, reasonOf, type Somebody } from '../../tests/support/auth/people.ts';
+import { startAuthServer, type AuthServer } from '../../tests/support/auth/server.ts';
 import { AuthServiceService as rpc } from '../../protos/gen/digitalwallet/auth/v1/auth.ts';
 import { resetPasswordOnHost } from './index.ts';
 

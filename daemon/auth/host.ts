@@ -2,14 +2,14 @@ import { randomUUID } from 'node:crypto';
 
 import { refuse, succeed, type Result } from '../../core/reasons.ts';
 import type { Role } from '../../core/roles.ts';
-import { appendAudit, type AuditActor } from '../platform/audit.ts';
-import type { Db } from '../platform/db.ts';
-import { createAccount } from './accounts.ts';
+import { appendAudit, type AuditActor } from '../platform/audit/audit.ts';
+import type { Db } from '../platform/db/db.ts';
+import { createAccount } from './users/accounts.ts';
 import { canonicalizeEmail, canonicalizePassword, type User } from './domain.ts';
-import { createPasswords } from './passwords.ts';
+import { createPasswords } from './users/passwords.ts';
 import { createNotices } from './notices/notices.ts';
 import { describeEnded, endCredentials, factsOfEnded } from './recovery/credentials.ts';
-import { findUserByEmail, lockUser } from './store-users.ts';
+import { findUserByEmail, lockUser } from './users/store.ts';
 import { setPasswordHash } from './store.ts';
 import { hostTurn } from './throttling/turn.ts';
 

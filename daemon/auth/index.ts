@@ -1,23 +1,23 @@
 import type { Result } from '../../core/reasons.ts';
 import { AuthServiceService } from '../../protos/gen/digitalwallet/auth/v1/auth.ts';
-import { createAuditTrail } from '../platform/audit.ts';
+import { createAuditTrail } from '../platform/audit/audit.ts';
 import { createClockAlarm } from '../platform/clock-alarm.ts';
-import type { Db } from '../platform/db.ts';
+import type { Db } from '../platform/db/db.ts';
 import type { HostedService } from '../platform/grpc/server.ts';
 import type { Log } from '../platform/log.ts';
-import type { Mailer } from '../platform/mail.ts';
+import type { Mailer } from '../platform/mail/mail.ts';
 import type { ProgressWatch } from '../platform/progress/watch.ts';
-import { createPruner, type Pruning } from '../platform/pruning/pruner.ts';
-import type { Revocations } from '../platform/revocations.ts';
-import type { VerifiedToken } from '../platform/tokens.ts';
-import { createDeviceTokens } from './device-tokens.ts';
+import { createPruner, type Pruning } from '../platform/db/pruner.ts';
+import type { Revocations } from '../platform/access/revocations.ts';
+import type { VerifiedToken } from '../platform/access/tokens.ts';
+import { createDeviceTokens } from './sessions/device-tokens.ts';
 import { createHandlers, maxResolved } from './handlers.ts';
-import { createPasswords } from './passwords.ts';
+import { createPasswords } from './users/passwords.ts';
 import { policies } from './policy.ts';
-import { createSigningKeys } from './signing-keys.ts';
-import { pruneExpiredKeys, pruneRevokedKeys } from './store-keys.ts';
-import { pruneRevocations } from './store-revocations.ts';
-import { pruneSessions } from './store-sessions.ts';
+import { createSigningKeys } from './sessions/signing-keys.ts';
+import { pruneExpiredKeys, pruneRevokedKeys } from './api-keys/store.ts';
+import { pruneRevocations } from './revocations/store.ts';
+import { pruneSessions } from './sessions/store.ts';
 import { countAdmins } from './store.ts';
 import { createCodeMaker, pruneCodes } from './mails/codes.ts';
 import { createMailQueue } from './mails/queue.ts';
@@ -35,7 +35,7 @@ import { createSecondFactor, type SecondFactor } from './totp/second-factor.ts';
 
 export { createUserOnHost, resetPasswordOnHost, type HostReset } from './host.ts';
 export { resetTotpOnHost } from './totp/reset.ts';
-export { createSigningKeys, generateSigningKey } from './signing-keys.ts';
+export { createSigningKeys, generateSigningKey } from './sessions/signing-keys.ts';
 
 const maxCredentialLength = 256 * 1024;
 

@@ -6,7 +6,7 @@ import {
   pageSizeOf,
   takePage,
 } from '../platform/page-token.ts';
-import type { Cursor, Paged } from './store-users.ts';
+import type { Cursor, Paged } from './users/store.ts';
 
 const cursorShape = { micros: /^\d{1,17}$/, id: cursorParts.id };
 const defaultPageSize = 50;

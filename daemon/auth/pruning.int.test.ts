@@ -1,11 +1,11 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 
-import { createTestDatabase, type TestDatabase } from '../../tests/support/database.ts';
+import { createTestDatabase, type TestDatabase } from '../../tests/support/postgres/database.ts';
 import { pruneCodes } from './mails/codes.ts';
-import { pruneSessions } from './store-sessions.ts';
-import { sql } from '../platform/db.ts';
+import { pruneSessions } from './sessions/store.ts';
+import { sql } from '../platform/db/db.ts';
 import { createLog } from '../platform/log.ts';
-import { createPruner, type Pruner, type Pruning } from '../platform/pruning/pruner.ts';
+import { createPruner, type Pruner, type Pruning } from '../platform/db/pruner.ts';
 
 let database: TestDatabase;
 let pruner: Pruner | undefined;

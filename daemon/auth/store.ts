@@ -1,6 +1,6 @@
 import type { Role } from '../../core/roles.ts';
-import { constraintOf, sql, type Tx } from '../platform/db.ts';
-import type { Revocation } from '../platform/revocations.ts';
+import { constraintOf, sql, type Tx } from '../platform/db/db.ts';
+import type { Revocation } from '../platform/access/revocations.ts';
 import type { PresentedToken, User } from './domain.ts';
 
 export type UserRow = {

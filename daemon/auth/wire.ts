@@ -5,9 +5,9 @@ import {
   type Session as WireSession,
   type User as WireUser,
 } from '../../protos/gen/digitalwallet/auth/v1/auth.ts';
-import type { ApiKey } from './domain-keys.ts';
+import type { ApiKey } from './api-keys/domain.ts';
 import type { User } from './domain.ts';
-import type { ListedSession } from './store-sessions.ts';
+import type { ListedSession } from './sessions/store.ts';
 
 const wireRoles: Readonly<Record<Role, WireRole>> = {
   customer: WireRole.CUSTOMER,

@@ -1,14 +1,14 @@
-import type { Config } from '../config.ts';
+import type { Config } from '../config/config.ts';
 import type { Fault, Outcome } from '../fault.ts';
 import { chooseAccount, findSecretReader } from '../host/account.ts';
-import { findUrlFault } from '../platform/db-connection/connect.ts';
+import { findUrlFault } from '../platform/db/connection/connect.ts';
 import {
   findKeyFileFault,
   findSigningFault,
   readServiceCredential,
   readSmtpCa,
-} from '../secrets.ts';
-import { findTlsFault } from '../tls-files.ts';
+} from '../config/secrets.ts';
+import { findTlsFault } from '../config/tls-files.ts';
 
 /** What is wrong with the files and users that a configuration names; starts and changes nothing. */
 export async function checkConfig(config: Config): Promise<Fault[]> {

@@ -1,5 +1,5 @@
-import { findHeld } from '../platform/hold.ts';
-import { classifyDbError, isCommitInDoubt, sqlStateOf } from '../platform/db.ts';
+import { findHeld } from '../platform/transient-rejection.ts';
+import { classifyDbError, isCommitInDoubt, sqlStateOf } from '../platform/db/db.ts';
 import type { Log } from '../platform/log.ts';
 import { exitCodeOf, type StopSignals } from '../process/stop-signals.ts';
 import type { Fault } from '../fault.ts';

@@ -1,4 +1,4 @@
-import { openDatabases, prepareSchemas } from '../databases.ts';
+import { openDatabases, prepareSchemas } from '../databases/databases.ts';
 import type { Fault } from '../fault.ts';
 import type { HostRun } from './host-run.ts';
 

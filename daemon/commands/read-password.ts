@@ -1,7 +1,7 @@
 import { text as readText } from 'node:stream/consumers';
 
 import type { Outcome } from '../fault.ts';
-import { untilAborted } from '../platform/abort.ts';
+import { untilAborted } from '../platform/concurrency/abort.ts';
 import { say } from './print.ts';
 
 /** From standard input; at a terminal it is asked for, twice. Undefined if that was broken off. */

@@ -1,10 +1,10 @@
 import type { Result } from '../../core/reasons.ts';
-import { explainLoss } from '../database-faults.ts';
-import { connectDatabase, openDatabases, prepareSchemas } from '../databases.ts';
+import { explainLoss } from '../databases/faults.ts';
+import { connectDatabase, openDatabases, prepareSchemas } from '../databases/databases.ts';
 import type { Outcome } from '../fault.ts';
-import type { Db } from '../platform/db.ts';
+import type { Db } from '../platform/db/db.ts';
 import { createLifecycle } from '../platform/lifecycle.ts';
-import type { ServiceName } from '../settings.ts';
+import type { ServiceName } from '../config/settings.ts';
 import type { HostRun } from './host-run.ts';
 
 /**

@@ -1,6 +1,6 @@
 import { startApp } from '../app.ts';
-import type { Config } from '../config.ts';
-import { onAbort } from '../platform/abort.ts';
+import type { Config } from '../config/config.ts';
+import { onAbort } from '../platform/concurrency/abort.ts';
 import type { Log } from '../platform/log.ts';
 import type { StopSignals } from '../process/stop-signals.ts';
 import { printFault, say } from './print.ts';

@@ -1,17 +1,22 @@
 import { isUuid } from '../../core/ids.ts';
-import { explainLoss } from '../database-faults.ts';
-import { connectDatabase, openDatabases, prepareSchemas, type Databases } from '../databases.ts';
+import { explainLoss } from '../databases/faults.ts';
+import {
+  connectDatabase,
+  openDatabases,
+  prepareSchemas,
+  type Databases,
+} from '../databases/databases.ts';
 import type { Outcome } from '../fault.ts';
 import { createWalletPeer } from '../peers.ts';
-import { untilAborted } from '../platform/abort.ts';
-import type { Db } from '../platform/db.ts';
+import { untilAborted } from '../platform/concurrency/abort.ts';
+import type { Db } from '../platform/db/db.ts';
 import { findSecretReader } from '../host/account.ts';
-import { findHeld } from '../platform/hold.ts';
+import { findHeld } from '../platform/transient-rejection.ts';
 import { createLifecycle, type Lifecycle } from '../platform/lifecycle.ts';
-import { callRemote } from '../reach.ts';
-import { readServiceCredential } from '../secrets.ts';
+import { callRemote } from '../peer-clients.ts';
+import { readServiceCredential } from '../config/secrets.ts';
 import { rebuildOnHost, type ReadLedger, type RebuildProgress } from '../statement/index.ts';
-import { openTlsFiles } from '../tls-files.ts';
+import { openTlsFiles } from '../config/tls-files.ts';
 import type { HostRun } from './host-run.ts';
 import { commandPool, noDatabase } from './service-database.ts';
 import { streamLedger } from '../wallet/index.ts';

@@ -2,17 +2,17 @@ import { realpath } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-import { untilAborted } from '../platform/abort.ts';
+import { untilAborted } from '../platform/concurrency/abort.ts';
 import { openDataDir, pathsIn, type DataPaths } from './data-dir.ts';
-import { holdServer, type Embedded, type EmbeddedOptions } from './hold-server.ts';
+import { holdServer, type Embedded, type EmbeddedOptions } from './supervise.ts';
 import { acquireLock, readLiveHolder, type LockHolder } from './lock.ts';
-import { readyTimeoutMs } from './raise-server.ts';
+import { readyTimeoutMs } from './start-server.ts';
 import { explainFolderError, fail, succeed, type Result } from './result.ts';
 import { checkDatabases, describeDatabases } from './roles.ts';
 import { readSecrets } from './secrets.ts';
 
 export { defaultDataDir } from './data-dir.ts';
-export { type Embedded, type EmbeddedOptions } from './hold-server.ts';
+export { type Embedded, type EmbeddedOptions } from './supervise.ts';
 export { type EmbeddedFault } from './result.ts';
 export { type EmbeddedDatabase } from './roles.ts';
 export { type ServiceName } from './secrets.ts';

@@ -4,7 +4,7 @@ import path from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 
 import { acquireLock, readLiveHolder, type Acquisition } from './lock.ts';
-import { identifyProcess } from './process-identity.ts';
+import { identifyProcess } from './server-identity.ts';
 
 let folder: string;
 let file: string;

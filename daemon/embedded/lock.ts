@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
 
 import { readIfPresent, writeFileSynced } from './files.ts';
-import { identifyProcess, isAlive } from './process-identity.ts';
+import { identifyProcess, isAlive } from './server-identity.ts';
 import { codeOf } from './result.ts';
 
 /** `daemon`: a walletd that serves. `command`: one that ends by itself and then stops Postgres. */

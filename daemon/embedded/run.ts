@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 
-import { onAbort } from '../platform/abort.ts';
+import { onAbort } from '../platform/concurrency/abort.ts';
 
 /** The unprivileged user for Postgres; null where walletd itself is unprivileged. */
 export type RunAs = { readonly uid: number; readonly gid: number; readonly name: string };

@@ -9,7 +9,7 @@ import {
   isAlive,
   isPostmasterOf,
   type ProcessIdentity,
-} from './process-identity.ts';
+} from './server-identity.ts';
 import { codeOf } from './result.ts';
 import { asUser, childEnv, type RunAs } from './run.ts';
 import { socketFileIn } from './socket-dir.ts';

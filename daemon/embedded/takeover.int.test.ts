@@ -6,7 +6,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 
 import { createLog } from '../platform/log.ts';
 import { attachEmbedded, startEmbedded, type Embedded, type EmbeddedOptions } from './index.ts';
-import { isAlive, identifyProcess } from './process-identity.ts';
+import { isAlive, identifyProcess } from './server-identity.ts';
 import {
   exitOf,
   killServer,

@@ -9,7 +9,7 @@ import { build } from 'esbuild';
 import { Client, type QueryResultRow } from 'pg';
 
 import { type EmbeddedDatabase, type ServiceName } from './index.ts';
-import { isAlive, isPostmasterOf, identifyProcess } from './process-identity.ts';
+import { isAlive, isPostmasterOf, identifyProcess } from './server-identity.ts';
 
 export const isRoot = process.geteuid?.() === 0;
 /** Someone other than root: `nobody` if the tests run as root, else whoever runs them. */

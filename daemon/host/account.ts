@@ -2,7 +2,7 @@ import { access } from 'node:fs/promises';
 import { constants } from 'node:fs';
 
 import type { SecretReader } from '../../core/secret-file.ts';
-import type { Config } from '../config.ts';
+import type { Config } from '../config/config.ts';
 import {
   ensureSystemUser,
   findGroups,

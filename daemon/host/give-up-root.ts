@@ -1,6 +1,6 @@
-import type { Config } from '../config.ts';
+import type { Config } from '../config/config.ts';
 import type { Outcome } from '../fault.ts';
-import { parseDatabaseUrl } from '../platform/db-connection/database-url.ts';
+import { parseDatabaseUrl } from '../platform/db/connection/database-url.ts';
 import { becomeAccount, findUnreadable, type Account } from './account.ts';
 
 /** Becomes the account, if there is one, and checks that it can read what is opened again while the daemon runs. */

@@ -1,5 +1,5 @@
 import type { Log } from './log.ts';
-import { createMinuteCounter } from './minute-counter.ts';
+import { createMinuteCounter } from './concurrency/minute-counter.ts';
 
 /** What is refused where its time lies past the bound that a right clock would have kept. */
 type BoundedValue = 'access token' | 'session' | 'refresh token' | 'API key' | 'mailed code';

@@ -1,4 +1,4 @@
-import { addDays, isStorableTime, isTimezone, isWithinDays } from '../../core/calendar.ts';
+import { addDays, isStorableTime, isTimezone, isWithinDays } from '../../core/time/calendar.ts';
 import type { Operation } from '../../core/operations.ts';
 import { refuse, succeed, type Result } from '../../core/reasons.ts';
 

@@ -1,4 +1,4 @@
-import { isStorableTime } from '../../core/calendar.ts';
+import { isStorableTime } from '../../core/time/calendar.ts';
 import { exponentOf } from '../../core/currencies.ts';
 import { operations as operationNames } from '../../core/operations.ts';
 import { refuse, succeed, type Rejection, type Result } from '../../core/reasons.ts';
@@ -10,7 +10,7 @@ import {
   type StatementServiceServer,
 } from '../../protos/gen/digitalwallet/statement/v1/statement.ts';
 import { type Operation as WireOperation } from '../../protos/gen/digitalwallet/wallet/v1/wallet.ts';
-import { auditRead } from '../platform/audit-reads.ts';
+import { auditRead } from '../platform/audit/reads.ts';
 import type { CallContext, Handlers } from '../platform/grpc/calls.ts';
 import {
   cursorParts,
@@ -30,11 +30,11 @@ import {
   type Range,
 } from './domain.ts';
 import { createExport, readNow, resolveWallet } from './exports/create.ts';
-import type { ExportHandlerOptions } from './exports/handlers.ts';
-import { toWireExport } from './exports/wire.ts';
-import { generate, type Generated, type Wallet } from './generate.ts';
-import { createKnownSums, type KnownSums } from './known-sums.ts';
-import { readPage, type PageQuery } from './read-page.ts';
+import type { ExportHandlerOptions } from './exports/export-rpcs.ts';
+import { toWireExport } from './exports/export-wire.ts';
+import { generate, type Generated, type Wallet } from './pages/generate.ts';
+import { createKnownSums, type KnownSums } from './pages/running-totals.ts';
+import { readPage, type PageQuery } from './pages/read-page.ts';
 import type { Finding } from './witness/lines.ts';
 import type { Reporter } from './witness/record.ts';
 import { findNextSeq } from './witness/store.ts';

@@ -1,7 +1,7 @@
 import { isUuid } from '../../core/ids.ts';
 import { operationOfCode, operations, type Operation } from '../../core/operations.ts';
-import type { TakeRow } from '../platform/db-copy.ts';
-import { sql, type Tx } from '../platform/db.ts';
+import type { TakeRow } from '../platform/db/copy.ts';
+import { sql, type Tx } from '../platform/db/db.ts';
 import {
   rowsOfArrays,
   toHashArray,
@@ -10,9 +10,9 @@ import {
   toTextArray,
   toTimeArray,
   toUuidArray,
-} from '../platform/sql-arrays.ts';
+} from '../platform/db/sql-arrays.ts';
 import type { Extent, Line, Range } from './domain.ts';
-import type { Sums } from './known-sums.ts';
+import type { Sums } from './pages/running-totals.ts';
 
 /** 1 deposit, 2 withdraw, 3 purchase, 4 reversal, 5 cancellation. */
 const codeOf = (operation: Operation): number => operations.indexOf(operation) + 1;

@@ -9,19 +9,19 @@ import {
   Operation,
   type TransactionItem,
 } from '../../protos/gen/digitalwallet/wallet/v1/wallet.ts';
-import { callAs, createTestTrail, readAudit } from '../../tests/support/calls.ts';
-import { startCommitCutter } from '../../tests/support/commit-cutter.ts';
-import { createTestDatabase, type TestDatabase } from '../../tests/support/database.ts';
-import { item } from '../../tests/support/grpc.ts';
-import { createDb, type Db } from '../platform/db.ts';
+import { callAs, createTestTrail, readAudit } from '../../tests/support/grpc/calls.ts';
+import { startCommitCutter } from '../../tests/support/postgres/commit-cutter.ts';
+import { createTestDatabase, type TestDatabase } from '../../tests/support/postgres/database.ts';
+import { item } from '../../tests/support/grpc/client.ts';
+import { createDb, type Db } from '../platform/db/db.ts';
 import type { CallContext } from '../platform/grpc/calls.ts';
 import { createLog } from '../platform/log.ts';
-import { createCommit } from './commit.ts';
+import { createCommit } from './commit/optimistic-commit.ts';
 import { explainDefects } from './commit/alarms.ts';
 import { createGroupCommit } from './commit/group-commit.ts';
-import { createHandlers } from './handlers.ts';
-import type { Posted, Posting } from './posting.ts';
-import { createKnownUsers } from './users.ts';
+import { createHandlers } from './rpc/handlers.ts';
+import type { Posted, Posting } from './commit/audited-command.ts';
+import { createKnownUsers } from './requests/users.ts';
 
 const userId = randomUUID();
 const operatorId = randomUUID();

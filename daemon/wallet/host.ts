@@ -3,8 +3,8 @@ import { randomUUID } from 'node:crypto';
 import { isUuid } from '../../core/ids.ts';
 import { refuse, succeed, type Result } from '../../core/reasons.ts';
 import { findTextProblem, textLimits } from '../../core/text.ts';
-import { appendAudit, type AuditActor } from '../platform/audit.ts';
-import { isLockTimeout, readClock, type Db, type Tx } from '../platform/db.ts';
+import { appendAudit, type AuditActor } from '../platform/audit/audit.ts';
+import { isLockTimeout, readClock, type Db, type Tx } from '../platform/db/db.ts';
 import {
   earliestTimeMs,
   isAhead,
@@ -13,10 +13,10 @@ import {
   type WalletState,
 } from './domain.ts';
 import { walletBusy } from './domain-integrity.ts';
-import { refOf } from './request.ts';
-import { readWallets } from './store.ts';
-import { listWallets } from './store-reads.ts';
-import { acceptAhead } from './store-writes.ts';
+import { refOf } from './requests/request.ts';
+import { readWallets } from './store/store.ts';
+import { listWallets } from './store/reads.ts';
+import { acceptAhead } from './store/writes.ts';
 
 /** Which wallets: one, or every one that is ahead of the clock. */
 export type AheadRequest = {

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
-import { textOf, type Outcome } from '../support/any-call.ts';
-import { queryService } from '../support/ledger.ts';
+import { textOf, type Outcome } from '../support/grpc/any-call.ts';
+import { queryService } from '../support/ledger/ledger.ts';
 import { level, marksOf, refusalOf } from './answers.ts';
 import { cast, expectAtGate, gateReasons, judgeAtGate, type Cast } from './callers.ts';
 import { objectRules, type ObjectRule } from './objects.ts';

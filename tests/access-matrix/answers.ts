@@ -1,4 +1,4 @@
-import type { Outcome } from '../support/any-call.ts';
+import type { Outcome } from '../support/grpc/any-call.ts';
 import type { Belongings, Person } from './people.ts';
 
 /** Everything that one may know of an object only if it is one's own. */

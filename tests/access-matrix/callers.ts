@@ -3,9 +3,9 @@ import type { AddressInfo } from 'node:net';
 
 import { roles, type Role } from '../../core/roles.ts';
 import { apiKeyScopes, type ApiKeyScope } from '../../core/scopes.ts';
-import type { Policy } from '../../daemon/platform/access.ts';
+import type { Policy } from '../../daemon/platform/access/access.ts';
 import { AuthServiceService } from '../../protos/gen/digitalwallet/auth/v1/auth.ts';
-import type { AnyMethod, Outcome } from '../support/any-call.ts';
+import type { AnyMethod, Outcome } from '../support/grpc/any-call.ts';
 import { forge } from './forgeries.ts';
 import { bearer, must, type Person, type Stage } from './people.ts';
 

@@ -2,8 +2,8 @@ import { randomUUID } from 'node:crypto';
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
-import { textOf } from '../support/any-call.ts';
-import { queryService, waitUntil } from '../support/ledger.ts';
+import { textOf } from '../support/grpc/any-call.ts';
+import { queryService, waitUntil } from '../support/ledger/ledger.ts';
 import { refusalOf } from './answers.ts';
 import { objectRules } from './objects.ts';
 import { bearer, nothing, setStage, type Belongings, type Person, type Stage } from './people.ts';

@@ -14,8 +14,8 @@ import { calculateJwkThumbprint, SignJWT } from 'jose';
 import pg from 'pg';
 
 import type { Role } from '../../core/roles.ts';
-import { tokenRules } from '../../daemon/platform/tokens.ts';
-import { readUrls } from '../support/ledger.ts';
+import { tokenRules } from '../../daemon/platform/access/tokens.ts';
+import { readUrls } from '../support/ledger/ledger.ts';
 
 type Claims = Readonly<Record<string, unknown>>;
 type Header = Readonly<Record<string, unknown>>;

@@ -1,5 +1,5 @@
 import { Operation } from '../../protos/gen/digitalwallet/wallet/v1/wallet.ts';
-import { item } from '../support/grpc.ts';
+import { item } from '../support/grpc/client.ts';
 import type { Belongings } from './people.ts';
 import { exportOf } from './requests.ts';
 

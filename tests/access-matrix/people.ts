@@ -17,9 +17,9 @@ import {
   type ListTransactionsResponse,
 } from '../../protos/gen/digitalwallet/wallet/v1/wallet.ts';
 import { StatementServiceService } from '../../protos/gen/digitalwallet/statement/v1/statement.ts';
-import { callAny, type AnyMethod, type Outcome } from '../support/any-call.ts';
-import { item } from '../support/grpc.ts';
-import { createWorld, expectCode, password, type World } from '../support/world.ts';
+import { callAny, type AnyMethod, type Outcome } from '../support/grpc/any-call.ts';
+import { item } from '../support/grpc/client.ts';
+import { createWorld, expectCode, password, type World } from '../support/processes/world.ts';
 import { createMint, type Mint } from './forgeries.ts';
 import { exportOf } from './requests.ts';
 

@@ -4,9 +4,9 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { walletIdOf } from '../../core/ids.ts';
 import type { ApiKeyScope } from '../../core/scopes.ts';
-import { queryService } from '../support/ledger.ts';
-import { buryIn, letterOf, type GivenLetter } from '../support/letters.ts';
-import { toBody } from '../support/producer.ts';
+import { queryService } from '../support/ledger/ledger.ts';
+import { buryIn, letterOf, type GivenLetter } from '../support/broker/letters.ts';
+import { toBody } from '../support/broker/producer.ts';
 import { bearer, setStage, type Person, type Stage } from './people.ts';
 import { rpcs } from './rpcs.ts';
 

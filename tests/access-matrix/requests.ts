@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { Role as WireRole } from '../../protos/gen/digitalwallet/auth/v1/auth.ts';
 import { ExportFormat } from '../../protos/gen/digitalwallet/statement/v1/statement.ts';
 import { Operation } from '../../protos/gen/digitalwallet/wallet/v1/wallet.ts';
-import { item } from '../support/grpc.ts';
+import { item } from '../support/grpc/client.ts';
 
 /** What the cells at the gate are about: a request that changes nothing, whoever may send it. */
 export type Ground = {

@@ -1,6 +1,6 @@
 import type { Role } from '../../core/roles.ts';
 import type { ApiKeyScope } from '../../core/scopes.ts';
-import type { Policy } from '../../daemon/platform/access.ts';
+import type { Policy } from '../../daemon/platform/access/access.ts';
 
 /**
  * Who may call each RPC, written down a second time: `anybody`; or roles, the scope with which an

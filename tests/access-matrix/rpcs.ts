@@ -1,11 +1,11 @@
 import { policies as authPolicies } from '../../daemon/auth/policy.ts';
-import type { Policy } from '../../daemon/platform/access.ts';
+import type { Policy } from '../../daemon/platform/access/access.ts';
 import { policies as statementPolicies } from '../../daemon/statement/policy.ts';
 import { policies as walletPolicies } from '../../daemon/wallet/policy.ts';
 import { AuthServiceService } from '../../protos/gen/digitalwallet/auth/v1/auth.ts';
 import { StatementServiceService } from '../../protos/gen/digitalwallet/statement/v1/statement.ts';
 import { WalletServiceService } from '../../protos/gen/digitalwallet/wallet/v1/wallet.ts';
-import type { AnyMethod } from '../support/any-call.ts';
+import type { AnyMethod } from '../support/grpc/any-call.ts';
 import { readRight, rights } from './rights.ts';
 
 export type Rpc = {

@@ -1,13 +1,13 @@
 import type { Role } from '../../core/roles.ts';
 import { apiKeyScopes } from '../../core/scopes.ts';
-import type { Policy } from '../../daemon/platform/access.ts';
+import type { Policy } from '../../daemon/platform/access/access.ts';
 import {
   AuthServiceService as rpc,
   type SignInResponse,
 } from '../../protos/gen/digitalwallet/auth/v1/auth.ts';
-import type { AnyMethod, Outcome } from '../support/any-call.ts';
-import { appCode } from '../support/totp.ts';
-import { password } from '../support/world.ts';
+import type { AnyMethod, Outcome } from '../support/grpc/any-call.ts';
+import { appCode } from '../support/auth/totp.ts';
+import { password } from '../support/processes/world.ts';
 import { expectAtGate, type Caller } from './callers.ts';
 import { bearer, must, type Person, type Stage } from './people.ts';
 
@@ -19,7 +19,7 @@ export type TotpCaller = Caller & { readonly hasTotp: boolean; readonly isKey: b
 
 type Call = (method: unknown, request: object, authorization?: string) => Promise<Outcome>;
 
-/** What the gate must answer, written down a second time beside `platform/access.ts`. */
+/** What the gate must answer, written down a second time beside `daemon/platform/access/access.ts`. */
 export function expectWithTotp(
   right: Policy,
   caller: TotpCaller,

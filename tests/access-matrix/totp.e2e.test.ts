@@ -4,10 +4,10 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { roles } from '../../core/roles.ts';
 import { AuthServiceService as rpc } from '../../protos/gen/digitalwallet/auth/v1/auth.ts';
-import type { Outcome } from '../support/any-call.ts';
-import { queryService } from '../support/ledger.ts';
-import { appCode, wrongCode } from '../support/totp.ts';
-import { password } from '../support/world.ts';
+import type { Outcome } from '../support/grpc/any-call.ts';
+import { queryService } from '../support/ledger/ledger.ts';
+import { appCode, wrongCode } from '../support/auth/totp.ts';
+import { password } from '../support/processes/world.ts';
 import { gateReasons, judgeAtGate } from './callers.ts';
 import { setStage, type Person, type Stage } from './people.ts';
 import { plainRequests } from './requests.ts';

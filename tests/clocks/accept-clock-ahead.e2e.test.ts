@@ -12,12 +12,12 @@ import {
   Operation,
   WalletServiceService,
 } from '../../protos/gen/digitalwallet/wallet/v1/wallet.ts';
-import { item, type Answer, type Connection } from '../support/grpc.ts';
-import { findFaults, queryService, readUrls, waitUntil } from '../support/ledger.ts';
-import { holdWallet } from '../support/locks/hold-lock.ts';
-import { createProducer, signUp, type Producer } from '../support/producer.ts';
-import { startRabbitMq, type RabbitMq } from '../support/rabbitmq.ts';
-import { password, type Person } from '../support/world.ts';
+import { item, type Answer, type Connection } from '../support/grpc/client.ts';
+import { findFaults, queryService, readUrls, waitUntil } from '../support/ledger/ledger.ts';
+import { holdWallet } from '../support/postgres/hold-lock.ts';
+import { createProducer, signUp, type Producer } from '../support/broker/producer.ts';
+import { startRabbitMq, type RabbitMq } from '../support/broker/rabbitmq.ts';
+import { password, type Person } from '../support/processes/world.ts';
 import { createClockSite, type ClockSite } from './site.ts';
 
 const dayS = 86_400;

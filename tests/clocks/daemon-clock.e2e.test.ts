@@ -12,10 +12,10 @@ import {
   WalletServiceService,
 } from '../../protos/gen/digitalwallet/wallet/v1/wallet.ts';
 import { run } from '../../scripts/product.ts';
-import { item, type Connection } from '../support/grpc.ts';
-import { findFaults, queryService, waitUntil } from '../support/ledger.ts';
-import { signUp } from '../support/producer.ts';
-import { password } from '../support/world.ts';
+import { item, type Connection } from '../support/grpc/client.ts';
+import { findFaults, queryService, waitUntil } from '../support/ledger/ledger.ts';
+import { signUp } from '../support/broker/producer.ts';
+import { password } from '../support/processes/world.ts';
 import { createClockSite, type ClockSite } from './site.ts';
 
 const dayS = 86_400;

@@ -10,10 +10,10 @@ import {
   Operation,
   WalletServiceService,
 } from '../../protos/gen/digitalwallet/wallet/v1/wallet.ts';
-import { item, type Answer, type Connection } from '../support/grpc.ts';
-import { findFaults, queryService, waitUntil } from '../support/ledger.ts';
-import { startRabbitMq, type RabbitMq } from '../support/rabbitmq.ts';
-import { password } from '../support/world.ts';
+import { item, type Answer, type Connection } from '../support/grpc/client.ts';
+import { findFaults, queryService, waitUntil } from '../support/ledger/ledger.ts';
+import { startRabbitMq, type RabbitMq } from '../support/broker/rabbitmq.ts';
+import { password } from '../support/processes/world.ts';
 import { createClockSite, type ClockSite } from './site.ts';
 
 const dayS = 86_400;

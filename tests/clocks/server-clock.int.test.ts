@@ -12,16 +12,16 @@ import {
 } from '../../daemon/auth/mails/codes.ts';
 import { appendMail, claimMail, correctMailTimes } from '../../daemon/auth/mails/store.ts';
 import { takeAttempt } from '../../daemon/auth/throttling/store.ts';
-import { readClock, type Db } from '../../daemon/platform/db.ts';
+import { readClock, type Db } from '../../daemon/platform/db/db.ts';
 import { createLog } from '../../daemon/platform/log.ts';
-import { createLease } from '../../daemon/platform/outbox-lease.ts';
+import { createLease } from '../../daemon/platform/outbox/lease.ts';
 import { createExport } from '../../daemon/statement/exports/create.ts';
 import { claimExport, correctExportTimes } from '../../daemon/statement/exports/store-work.ts';
 import { contextOf, userOf, valueOf } from '../../daemon/statement/test-support.ts';
-import { commitLocked, createOpenings } from '../../daemon/wallet/commit-locked.ts';
-import { getBalance } from '../../daemon/wallet/read-handlers.ts';
-import { createKnownUsers } from '../../daemon/wallet/users.ts';
-import { startSteppedPostgres, type SteppedPostgres } from '../support/stepped-clock.ts';
+import { commitLocked, createOpenings } from '../../daemon/wallet/commit/locked-commit.ts';
+import { getBalance } from '../../daemon/wallet/rpc/reads.ts';
+import { createKnownUsers } from '../../daemon/wallet/requests/users.ts';
+import { startSteppedPostgres, type SteppedPostgres } from '../support/postgres/stepped-clock.ts';
 
 const dayS = 86_400;
 let server: SteppedPostgres;

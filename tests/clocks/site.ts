@@ -9,14 +9,14 @@ import {
   type Environment,
   type Finished,
 } from '../../scripts/product.ts';
-import { connect, type Connection } from '../support/grpc.ts';
-import { readUrls } from '../support/ledger.ts';
+import { connect, type Connection } from '../support/grpc/client.ts';
+import { readUrls } from '../support/ledger/ledger.ts';
 import {
   createSteppedClock,
   startSteppedPostgres,
   type SteppedClock,
-} from '../support/stepped-clock.ts';
-import { expectCode, password, signInAs, type Person } from '../support/world.ts';
+} from '../support/postgres/stepped-clock.ts';
+import { expectCode, password, signInAs, type Person } from '../support/processes/world.ts';
 
 /** A daemon and a Postgres, each with a wall clock of its own. */
 export type ClockSite = {

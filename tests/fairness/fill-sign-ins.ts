@@ -3,7 +3,7 @@ import { connect as connectTcp } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import { AuthServiceService } from '../../protos/gen/digitalwallet/auth/v1/auth.ts';
-import { password } from '../support/world.ts';
+import { password } from '../support/processes/world.ts';
 import type { Attack } from './attack.ts';
 import { callOnce, messageOf, readMessage } from './plain-call.ts';
 

@@ -7,8 +7,8 @@ import {
   Operation,
   WalletServiceService,
 } from '../../protos/gen/digitalwallet/wallet/v1/wallet.ts';
-import { item } from '../support/grpc.ts';
-import { password } from '../support/world.ts';
+import { item } from '../support/grpc/client.ts';
+import { password } from '../support/processes/world.ts';
 import type { Attack } from './attack.ts';
 import { callOnce, messageOf, readMessage } from './plain-call.ts';
 

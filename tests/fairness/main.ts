@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 
 import { run, runWalletd, type Finished } from '../../scripts/product.ts';
-import { expectCode, password } from '../support/world.ts';
+import { expectCode, password } from '../support/processes/world.ts';
 import { createNetworks, findNetworkProblem, type Networks } from './network.ts';
 import type { VictimReport } from './victim.ts';
 

@@ -9,8 +9,8 @@ import {
   type StreamTransactionsRequest,
   type StreamTransactionsResponse,
 } from '../../protos/gen/digitalwallet/wallet/v1/wallet.ts';
-import { item } from '../support/grpc.ts';
-import { password } from '../support/world.ts';
+import { item } from '../support/grpc/client.ts';
+import { password } from '../support/processes/world.ts';
 
 // Somebody of another network who does nothing wrong: a connection, a sign-in, a deposit and a
 // stream, again and again. Prints one JSON object at the end. Arguments: address, seconds, people.

@@ -1,4 +1,4 @@
-import { findFaults, queryService, waitUntil } from '../support/ledger.ts';
+import { findFaults, queryService, waitUntil } from '../support/ledger/ledger.ts';
 import type { Listener } from './listener.ts';
 import type { Load } from './load.ts';
 import type { Messages } from './messages.ts';

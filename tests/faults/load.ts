@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 import { Operation } from '../../protos/gen/digitalwallet/wallet/v1/wallet.ts';
 import { createRandom, type Random } from '../fuzz/random.ts';
-import { item } from '../support/grpc.ts';
+import { item } from '../support/grpc/client.ts';
 import { currency, meaningOf, type Asked, type Book, type Op } from './book.ts';
 import type { LatencyClass, Latencies } from './latencies.ts';
 import type { Report } from './report.ts';

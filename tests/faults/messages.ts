@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 import { operations } from '../../core/operations.ts';
 import type { Random } from '../fuzz/random.ts';
-import { createProducer, type Producer } from '../support/producer.ts';
+import { createProducer, type Producer } from '../support/broker/producer.ts';
 import type { Op } from './book.ts';
 import { between, chooseOperation, pause, randomOf, type Load } from './load.ts';
 

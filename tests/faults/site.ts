@@ -7,12 +7,16 @@ import { join } from 'node:path';
 import type { Role } from '../../core/roles.ts';
 import { runWalletd, startWalletd, type Daemon, type Environment } from '../../scripts/product.ts';
 import { createMint } from '../access-matrix/forgeries.ts';
-import { connect, type Connection } from '../support/grpc.ts';
-import { queryService, readUrls } from '../support/ledger.ts';
-import { signUp } from '../support/producer.ts';
-import { startRabbitMq, type RabbitMq } from '../support/rabbitmq.ts';
-import { createSteppedClock, startPostgres, type SteppedClock } from '../support/stepped-clock.ts';
-import { expectCode, password } from '../support/world.ts';
+import { connect, type Connection } from '../support/grpc/client.ts';
+import { queryService, readUrls } from '../support/ledger/ledger.ts';
+import { signUp } from '../support/broker/producer.ts';
+import { startRabbitMq, type RabbitMq } from '../support/broker/rabbitmq.ts';
+import {
+  createSteppedClock,
+  startPostgres,
+  type SteppedClock,
+} from '../support/postgres/stepped-clock.ts';
+import { expectCode, password } from '../support/processes/world.ts';
 
 /** One of the two daemons, through all its restarts. */
 export type Node = {

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
-import { openStream, type OpenStream } from '../support/stream.ts';
+import { openStream, type OpenStream } from '../support/grpc/stream.ts';
 import type { Op } from './book.ts';
 import type { LatencyClass } from './latencies.ts';
 import { between, chooseOperation, itemOf, pickNode, randomOf, type Load } from './load.ts';

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import type { TransactionResult } from '../../protos/gen/digitalwallet/wallet/v1/wallet.ts';
-import { openStream, type OpenStream } from '../support/stream.ts';
+import { openStream, type OpenStream } from '../support/grpc/stream.ts';
 import { meaningOf, type Op } from './book.ts';
 import type { LatencyClass } from './latencies.ts';
 import {

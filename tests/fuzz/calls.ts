@@ -5,7 +5,7 @@ import type { Role } from '../../core/roles.ts';
 import type { Mint } from '../access-matrix/forgeries.ts';
 import { plainRequests } from '../access-matrix/requests.ts';
 import { rpcs } from '../access-matrix/rpcs.ts';
-import { item } from '../support/grpc.ts';
+import { item } from '../support/grpc/client.ts';
 import { createHttp2, frameOf, type Ending } from './http2.ts';
 import type { Range } from './pure.ts';
 import { createRandom, type Random } from './random.ts';

@@ -5,15 +5,15 @@ import {
   isTimezone,
   parseDate,
   wallClockMs,
-} from '../../core/calendar.ts';
+} from '../../core/time/calendar.ts';
 import { findExponent } from '../../core/currencies.ts';
 import { formatMinor, parseAmount, amountLimitMinor } from '../../core/money.ts';
 import { findTextProblem, stripControls } from '../../core/text.ts';
 import { canonicalizeEmail, canonicalizePassword } from '../../daemon/auth/domain.ts';
 import { cursorParts, decodePageToken, encodePageToken } from '../../daemon/platform/page-token.ts';
-import { readLine } from '../../daemon/statement/messages.ts';
-import { readEmitted, toCreatedMessage } from '../../daemon/wallet/messages.ts';
-import { toCommand } from '../../daemon/wallet/request.ts';
+import { readLine } from '../../daemon/statement/projection/messages.ts';
+import { readEmitted, toCreatedMessage } from '../../daemon/wallet/events/messages.ts';
+import { toCommand } from '../../daemon/wallet/requests/request.ts';
 import { createRandom, type Random } from './random.ts';
 import { createYielder, type Report } from './report.ts';
 import { anyText, mutateText } from './values.ts';

@@ -1,8 +1,8 @@
 import { AuthServiceService } from '../../protos/gen/digitalwallet/auth/v1/auth.ts';
 import type { Daemon } from '../../scripts/product.ts';
 import { createMint, type Mint } from '../access-matrix/forgeries.ts';
-import { connect } from '../support/grpc.ts';
-import { createWorld, expectCode, password, type World } from '../support/world.ts';
+import { connect } from '../support/grpc/client.ts';
+import { createWorld, expectCode, password, type World } from '../support/processes/world.ts';
 import { fuzzArgv, fuzzProcesses } from './argv.ts';
 import { fuzzCalls, fuzzFraming, type Players } from './calls.ts';
 import { fuzzCost } from './cost.ts';

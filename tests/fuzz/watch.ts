@@ -7,8 +7,8 @@ import {
   type Wallet,
 } from '../../protos/gen/digitalwallet/wallet/v1/wallet.ts';
 import type { Mint } from '../access-matrix/forgeries.ts';
-import { connect, item } from '../support/grpc.ts';
-import { findFaults, queryService } from '../support/ledger.ts';
+import { connect, item } from '../support/grpc/client.ts';
+import { findFaults, queryService } from '../support/ledger/ledger.ts';
 import type { Report } from './report.ts';
 
 const everyMs = 100;

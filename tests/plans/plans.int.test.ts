@@ -4,14 +4,14 @@ import { join, resolve } from 'node:path';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { createTestDatabase, type TestDatabase } from '../support/postgres/database.ts';
 import { findScans, pagesOf, toLiteral, type Explained } from './explain.ts';
 import { fillSql, services, type Service } from './fill.ts';
 import { createSamples, mayScan, mayScanYoung, small, withoutSample } from './samples.ts';
 
 /** Every statement of the daemon: texts by name. The real ones, written down as they are made. */
 const statements = vi.hoisted(() => new Map<string, Set<string>>());
-vi.mock(import('../../daemon/platform/db.ts'), async (importOriginal) => {
+vi.mock(import('../../daemon/platform/db/db.ts'), async (importOriginal) => {
   const real = await importOriginal();
   return {
     ...real,

@@ -1,6 +1,6 @@
 import { inflateRawSync } from 'node:zlib';
 
-import { queryService } from '../support/ledger.ts';
+import { queryService } from '../support/ledger/ledger.ts';
 import type { Site } from '../faults/site.ts';
 import { poisonKinds, type Poison } from './kinds.ts';
 import type { Sent } from './send.ts';

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import { createSite, type Site } from '../faults/site.ts';
-import { findFaults, queryService } from '../support/ledger.ts';
+import { findFaults, queryService } from '../support/ledger/ledger.ts';
 import { judge } from './judge.ts';
 import { sendAll, type Sent } from './send.ts';
 

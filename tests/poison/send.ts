@@ -4,7 +4,7 @@ import { connect, type ChannelModel, type ConfirmChannel } from 'amqplib';
 
 import { transactionIdOf, walletIdOf } from '../../core/ids.ts';
 import { createRandom } from '../fuzz/random.ts';
-import { publishDeepHeaders } from '../support/deep-headers.ts';
+import { publishDeepHeaders } from '../support/broker/deep-headers.ts';
 import { makePoison, type Poison } from './kinds.ts';
 
 export type Sent = {

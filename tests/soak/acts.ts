@@ -6,8 +6,8 @@ import type { MethodDefinition } from '@grpc/grpc-js';
 import { AuthServiceService as auth } from '../../protos/gen/digitalwallet/auth/v1/auth.ts';
 import { StatementServiceService as statement } from '../../protos/gen/digitalwallet/statement/v1/statement.ts';
 import { WalletServiceService as wallet } from '../../protos/gen/digitalwallet/wallet/v1/wallet.ts';
-import { item } from '../support/grpc.ts';
-import { connectRaw, readAnswer, type RawClient } from '../support/raw-http2.ts';
+import { item } from '../support/grpc/client.ts';
+import { connectRaw, readAnswer, type RawClient } from '../support/grpc/raw-http2.ts';
 import type { SoakSite } from './site.ts';
 
 /** A call of one kind, as bytes. */

@@ -2,7 +2,7 @@ import { connect } from 'node:net';
 
 import pg from 'pg';
 
-import { readUrls } from '../support/ledger.ts';
+import { readUrls } from '../support/ledger/ledger.ts';
 import { countFiles, type SoakSite } from './site.ts';
 
 /** What a daemon holds, by name. */

@@ -1,10 +1,10 @@
 import { readdir, readlink } from 'node:fs/promises';
 import { join } from 'node:path';
 
-import { createProducer, signUp, type Producer } from '../support/producer.ts';
+import { createProducer, signUp, type Producer } from '../support/broker/producer.ts';
 import { findFreePort } from '../support/free-port.ts';
-import { startRabbitMq, type RabbitMq } from '../support/rabbitmq.ts';
-import { createWorld } from '../support/world.ts';
+import { startRabbitMq, type RabbitMq } from '../support/broker/rabbitmq.ts';
+import { createWorld } from '../support/processes/world.ts';
 
 type Customer = { readonly id: string; readonly token: string };
 

@@ -1,6 +1,6 @@
 import { createHash, createHmac } from 'node:crypto';
 
-import { sql, type Tx } from '../../platform/db.ts';
+import { sql, type Tx } from '../../platform/db/db.ts';
 import { canonicalizeCode, codeLifeMs, formatCode, type CodePurpose } from '../domain.ts';
 import { withdrawMails } from './store.ts';
 

@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
-import type { Db, Tx } from '../../platform/db.ts';
+import type { Db, Tx } from '../../platform/db/db.ts';
 import type { Log } from '../../platform/log.ts';
-import { createLoop } from '../../platform/loop.ts';
-import { describeMailFailure, type Mail, type Mailer } from '../../platform/mail.ts';
+import { createLoop } from '../../platform/concurrency/loop.ts';
+import { describeMailFailure, type Mail, type Mailer } from '../../platform/mail/mail.ts';
 import { mailDelayMs, maxMailAgeMs, maxMailDelayMs } from '../domain.ts';
 import { createMailProgress, type MailProgress } from '../../platform/progress/mail.ts';
 import { describeTrouble } from '../../platform/progress/reasons.ts';

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 
-import { sql, type Tx } from '../../platform/db.ts';
+import { sql, type Tx } from '../../platform/db/db.ts';
 
 export type QueuedMail = {
   readonly id: string;

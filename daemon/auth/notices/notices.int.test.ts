@@ -1,10 +1,10 @@
 import { pino } from 'pino';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
-import { startAuthServer, type AuthServer } from '../../../tests/support/auth-server.ts';
-import { createPeople, reasonOf, valueOf } from '../../../tests/support/auth-people.ts';
-import { createTestDatabase } from '../../../tests/support/database.ts';
-import { openMailbox, type Mailbox } from '../../../tests/support/mailbox.ts';
+import { startAuthServer, type AuthServer } from '../../../tests/support/auth/server.ts';
+import { createPeople, reasonOf, valueOf } from '../../../tests/support/auth/people.ts';
+import { createTestDatabase } from '../../../tests/support/postgres/database.ts';
+import { openMailbox, type Mailbox } from '../../../tests/support/mail/mailbox.ts';
 import { AuthServiceService as rpc } from '../../../protos/gen/digitalwallet/auth/v1/auth.ts';
 import { mailDelayMs, maxMailDelayMs } from '../domain.ts';
 import { generateSigningKey, resetPasswordOnHost } from '../index.ts';

@@ -1,5 +1,5 @@
 import { quoteForShell } from '../../../core/shell-word.ts';
-import type { Tx } from '../../platform/db.ts';
+import type { Tx } from '../../platform/db/db.ts';
 import type { ComposeMail, MailContent } from '../mails/queue.ts';
 import { appendMail, type QueuedMail } from '../mails/store.ts';
 import type { Throttle } from '../throttling/throttle.ts';

@@ -1,13 +1,13 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
-import { startAuthServer, type AuthServer } from '../../../tests/support/auth-server.ts';
+import { startAuthServer, type AuthServer } from '../../../tests/support/auth/server.ts';
 import {
   createPeople,
   reasonOf,
   valueOf,
   type Somebody,
-} from '../../../tests/support/auth-people.ts';
-import { codeIn, openMailbox, type Mailbox } from '../../../tests/support/mailbox.ts';
+} from '../../../tests/support/auth/people.ts';
+import { codeIn, openMailbox, type Mailbox } from '../../../tests/support/mail/mailbox.ts';
 import { AuthServiceService as rpc } from '../../../protos/gen/digitalwallet/auth/v1/auth.ts';
 import { createUserOnHost } from '../index.ts';
 

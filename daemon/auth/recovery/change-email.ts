@@ -5,16 +5,16 @@ import type {
   ConfirmEmailChangeResponse,
   RequestEmailChangeRequest,
 } from '../../../protos/gen/digitalwallet/auth/v1/auth.ts';
-import { deny } from '../../platform/access.ts';
-import { appendAudit } from '../../platform/audit.ts';
-import type { Tx } from '../../platform/db.ts';
+import { deny } from '../../platform/access/access.ts';
+import { appendAudit } from '../../platform/audit/audit.ts';
+import type { Tx } from '../../platform/db/db.ts';
 import type { CallContext } from '../../platform/grpc/calls.ts';
-import { checkSession } from '../caller-session.ts';
-import { issueDeviceToken } from '../device-tokens.ts';
+import { checkSession } from '../sessions/caller-session.ts';
+import { issueDeviceToken } from '../sessions/device-tokens.ts';
 import { canonicalizeEmail, normalizePassword, type User } from '../domain.ts';
 import { dropCodes, hashTypedCode, takeCode } from '../mails/codes.ts';
 import { appendMail } from '../mails/store.ts';
-import { findPasswordHash, lockUser } from '../store-users.ts';
+import { findPasswordHash, lockUser } from '../users/store.ts';
 import * as store from '../store.ts';
 import type { Attempted } from '../throttling/throttle.ts';
 import { turnOf } from '../throttling/turn.ts';

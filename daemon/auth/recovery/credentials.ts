@@ -1,9 +1,9 @@
-import { sql, type Tx } from '../../platform/db.ts';
-import type { Revocation } from '../../platform/revocations.ts';
+import { sql, type Tx } from '../../platform/db/db.ts';
+import type { Revocation } from '../../platform/access/revocations.ts';
 import type { User } from '../domain.ts';
 import { dropCodes } from '../mails/codes.ts';
-import { countValidKeys, revokeKeys } from '../store-keys.ts';
-import { endSessions, revokeUserTokens } from '../store-users.ts';
+import { countValidKeys, revokeKeys } from '../api-keys/store.ts';
+import { endSessions, revokeUserTokens } from '../users/store.ts';
 import { dropEmailChange } from './store.ts';
 
 export type EndedCredentials = {

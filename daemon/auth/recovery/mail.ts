@@ -2,7 +2,7 @@ import { quoteForShell } from '../../../core/shell-word.ts';
 import type { CodeMaker } from '../mails/codes.ts';
 import { keepCode } from '../mails/codes.ts';
 import type { ComposeMail } from '../mails/queue.ts';
-import { findUserByEmail } from '../store-users.ts';
+import { findUserByEmail } from '../users/store.ts';
 import { findWaitingUser } from './store.ts';
 
 /** A code for a new password, to an address that has an account; to others nothing is sent. */

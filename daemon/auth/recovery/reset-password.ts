@@ -3,17 +3,17 @@ import type {
   ResetPasswordRequest,
   ResetPasswordResponse,
 } from '../../../protos/gen/digitalwallet/auth/v1/auth.ts';
-import { appendAudit } from '../../platform/audit.ts';
-import type { Db, Tx } from '../../platform/db.ts';
+import { appendAudit } from '../../platform/audit/audit.ts';
+import type { Db, Tx } from '../../platform/db/db.ts';
 import type { CallContext } from '../../platform/grpc/calls.ts';
-import type { Revocations } from '../../platform/revocations.ts';
-import { issueDeviceToken, type DeviceTokens } from '../device-tokens.ts';
+import type { Revocations } from '../../platform/access/revocations.ts';
+import { issueDeviceToken, type DeviceTokens } from '../sessions/device-tokens.ts';
 import { canonicalizeEmail, canonicalizePassword, type User } from '../domain.ts';
 import { hashTypedCode, isCodeValid, takeCode } from '../mails/codes.ts';
 import { appendMail } from '../mails/store.ts';
 import type { Notices } from '../notices/notices.ts';
-import type { Passwords } from '../passwords.ts';
-import { findUserByEmail, lockUser } from '../store-users.ts';
+import type { Passwords } from '../users/passwords.ts';
+import { findUserByEmail, lockUser } from '../users/store.ts';
 import { setPasswordHash } from '../store.ts';
 import type { Attempted, Throttle } from '../throttling/throttle.ts';
 import { turnOf } from '../throttling/turn.ts';

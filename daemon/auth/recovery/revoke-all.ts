@@ -3,11 +3,11 @@ import type {
   RevokeAllCredentialsRequest,
   RevokeAllCredentialsResponse,
 } from '../../../protos/gen/digitalwallet/auth/v1/auth.ts';
-import { userNotFound } from '../../platform/access.ts';
-import { appendAudit } from '../../platform/audit.ts';
+import { userNotFound } from '../../platform/access/access.ts';
+import { appendAudit } from '../../platform/audit/audit.ts';
 import type { CallContext } from '../../platform/grpc/calls.ts';
-import { resolveOwner } from '../session-list.ts';
-import { lockUser } from '../store-users.ts';
+import { resolveOwner } from '../sessions/session-list.ts';
+import { lockUser } from '../users/store.ts';
 import { describeEnded, endCredentials, factsOfEnded } from './credentials.ts';
 import type { RecoveryOptions } from './reset-password.ts';
 

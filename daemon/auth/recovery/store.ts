@@ -1,4 +1,4 @@
-import { sql, type Tx } from '../../platform/db.ts';
+import { sql, type Tx } from '../../platform/db/db.ts';
 
 export type EmailChange = { readonly id: string; readonly newEmail: string };
 

@@ -1,12 +1,12 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 
-import { startAuthServer, type AuthServer } from '../../../tests/support/auth-server.ts';
+import { startAuthServer, type AuthServer } from '../../../tests/support/auth/server.ts';
 import {
   createPeople,
   reasonOf,
   valueOf,
   type Somebody,
-} from '../../../tests/support/auth-people.ts';
+} from '../../../tests/support/auth/people.ts';
 import { AuthServiceService as rpc } from '../../../protos/gen/digitalwallet/auth/v1/auth.ts';
 import { resetPasswordOnHost } from '../index.ts';
 

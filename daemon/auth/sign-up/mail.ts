@@ -2,7 +2,7 @@ import { quoteForShell } from '../../../core/shell-word.ts';
 import type { CodeMaker } from '../mails/codes.ts';
 import { keepCode } from '../mails/codes.ts';
 import type { ComposeMail, MailContent } from '../mails/queue.ts';
-import { findUserByEmail } from '../store-users.ts';
+import { findUserByEmail } from '../users/store.ts';
 
 /** What an address gets when somebody signs up with it: a code, or that it has an account. */
 export function composeSignUpMail(makeCode: CodeMaker): ComposeMail {

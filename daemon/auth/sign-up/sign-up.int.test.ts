@@ -4,8 +4,8 @@ import {
   startAuthServer,
   type Answer,
   type AuthServer,
-} from '../../../tests/support/auth-server.ts';
-import { codeIn, openMailbox, type Mailbox } from '../../../tests/support/mailbox.ts';
+} from '../../../tests/support/auth/server.ts';
+import { codeIn, openMailbox, type Mailbox } from '../../../tests/support/mail/mailbox.ts';
 import { AuthServiceService as rpc, Role } from '../../../protos/gen/digitalwallet/auth/v1/auth.ts';
 import { createUserOnHost } from '../index.ts';
 import { maxPlaces } from './places.ts';

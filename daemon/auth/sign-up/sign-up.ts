@@ -2,12 +2,12 @@ import { createHash, randomBytes, randomUUID } from 'node:crypto';
 
 import { refuse, succeed, type Result } from '../../../core/reasons.ts';
 import { Role, type SignUpResponse } from '../../../protos/gen/digitalwallet/auth/v1/auth.ts';
-import type { Db } from '../../platform/db.ts';
+import type { Db } from '../../platform/db/db.ts';
 import type { CallContext } from '../../platform/grpc/calls.ts';
-import { createAccount } from '../accounts.ts';
+import { createAccount } from '../users/accounts.ts';
 import { canonicalizeEmail, canonicalizePassword, codeLifeMs } from '../domain.ts';
 import { appendMail } from '../mails/store.ts';
-import type { Passwords } from '../passwords.ts';
+import type { Passwords } from '../users/passwords.ts';
 import type { Attempted, Throttle } from '../throttling/throttle.ts';
 import { turnOf } from '../throttling/turn.ts';
 import { toWireUser } from '../wire.ts';

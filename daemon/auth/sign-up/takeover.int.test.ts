@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
-import { startAuthServer, type AuthServer } from '../../../tests/support/auth-server.ts';
-import { createPeople, reasonOf, valueOf } from '../../../tests/support/auth-people.ts';
-import { codeIn, openMailbox, type Mailbox } from '../../../tests/support/mailbox.ts';
+import { startAuthServer, type AuthServer } from '../../../tests/support/auth/server.ts';
+import { createPeople, reasonOf, valueOf } from '../../../tests/support/auth/people.ts';
+import { codeIn, openMailbox, type Mailbox } from '../../../tests/support/mail/mailbox.ts';
 import { AuthServiceService as rpc } from '../../../protos/gen/digitalwallet/auth/v1/auth.ts';
 
 const owners = 'the password of the owner';

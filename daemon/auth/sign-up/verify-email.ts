@@ -5,7 +5,7 @@ import type {
   VerifyEmailRequest,
   VerifyEmailResponse,
 } from '../../../protos/gen/digitalwallet/auth/v1/auth.ts';
-import type { Db } from '../../platform/db.ts';
+import type { Db } from '../../platform/db/db.ts';
 import type { CallContext } from '../../platform/grpc/calls.ts';
 import { codeLifeMs, normalizePassword, type User } from '../domain.ts';
 import { dropCodes, hashTypedCode, returnGuess, takeCode, takeGuess } from '../mails/codes.ts';

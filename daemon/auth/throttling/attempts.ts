@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 import { refuse, succeed, type Result } from '../../../core/reasons.ts';
 import { createFairSemaphore } from '../../platform/concurrency/fair-semaphore.ts';
-import type { Db, Tx } from '../../platform/db.ts';
+import type { Db, Tx } from '../../platform/db/db.ts';
 import type { Log } from '../../platform/log.ts';
 import { findStates, returnAttempt, takeAttempt, type Bucket, type Taken } from './store.ts';
 import type { HashTurn } from './turn.ts';

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { AuthServiceService as rpc } from '../../../protos/gen/digitalwallet/auth/v1/auth.ts';
-import { startAuthServer, type AuthServer } from '../../../tests/support/auth-server.ts';
+import { startAuthServer, type AuthServer } from '../../../tests/support/auth/server.ts';
 
 const password = 'correct horse battery';
 let server: AuthServer;

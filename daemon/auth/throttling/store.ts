@@ -1,4 +1,4 @@
-import { sql, type Tx } from '../../platform/db.ts';
+import { sql, type Tx } from '../../platform/db/db.ts';
 import type { AttemptLimit } from '../domain.ts';
 
 /** Something against which attempts count. */

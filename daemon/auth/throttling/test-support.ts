@@ -1,6 +1,6 @@
 import { AuthServiceService as rpc } from '../../../protos/gen/digitalwallet/auth/v1/auth.ts';
 import type { Result } from '../../../core/reasons.ts';
-import type { AuthServer } from '../../../tests/support/auth-server.ts';
+import type { AuthServer } from '../../../tests/support/auth/server.ts';
 
 export const password = 'correct horse battery';
 

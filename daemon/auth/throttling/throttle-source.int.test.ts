@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import type { Result } from '../../../core/reasons.ts';
 import { AuthServiceService as rpc } from '../../../protos/gen/digitalwallet/auth/v1/auth.ts';
-import { startAuthServer, type AuthServer } from '../../../tests/support/auth-server.ts';
+import { startAuthServer, type AuthServer } from '../../../tests/support/auth/server.ts';
 import { createPeople, impatientMs, password, reasonOf, tally } from './test-support.ts';
 
 let server: AuthServer;

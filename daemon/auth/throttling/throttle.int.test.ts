@@ -3,8 +3,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { refuse, type Result } from '../../../core/reasons.ts';
-import { startAuthServer, type AuthServer } from '../../../tests/support/auth-server.ts';
-import { createHold } from '../../platform/hold.ts';
+import { startAuthServer, type AuthServer } from '../../../tests/support/auth/server.ts';
+import { createHold } from '../../platform/transient-rejection.ts';
 import { pruneAttempts, takeAttempt } from './store.ts';
 import { createPeople, impatientMs, password, reasonOf, tally } from './test-support.ts';
 import { createThrottle } from './throttle.ts';

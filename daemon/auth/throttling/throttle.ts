@@ -2,8 +2,8 @@ import { createHmac } from 'node:crypto';
 
 import { networkOf } from '../../../core/networks.ts';
 import type { Result } from '../../../core/reasons.ts';
-import type { Db, Tx } from '../../platform/db.ts';
-import { findHeld } from '../../platform/hold.ts';
+import type { Db, Tx } from '../../platform/db/db.ts';
+import { findHeld } from '../../platform/transient-rejection.ts';
 import type { Log } from '../../platform/log.ts';
 import * as limits from '../domain.ts';
 import { createAttempts, throttled } from './attempts.ts';

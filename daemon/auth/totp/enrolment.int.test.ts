@@ -7,8 +7,8 @@ import {
   reasonOf,
   valueOf,
   type Somebody,
-} from '../../../tests/support/auth-people.ts';
-import { startAuthServer, type AuthServer } from '../../../tests/support/auth-server.ts';
+} from '../../../tests/support/auth/people.ts';
+import { startAuthServer, type AuthServer } from '../../../tests/support/auth/server.ts';
 import {
   appCode,
   enrol,
@@ -16,7 +16,7 @@ import {
   password,
   wrongCode,
   type Enrolled,
-} from '../../../tests/support/totp.ts';
+} from '../../../tests/support/auth/totp.ts';
 import { resetTotpOnHost } from '../index.ts';
 
 let server: AuthServer;

@@ -12,14 +12,14 @@ import type {
   RegenerateRecoveryCodesRequest,
   RegenerateRecoveryCodesResponse,
 } from '../../../protos/gen/digitalwallet/auth/v1/auth.ts';
-import { deny } from '../../platform/access.ts';
-import { appendAudit, type AuditActor } from '../../platform/audit.ts';
-import { readClock, type Tx } from '../../platform/db.ts';
+import { deny } from '../../platform/access/access.ts';
+import { appendAudit, type AuditActor } from '../../platform/audit/audit.ts';
+import { readClock, type Tx } from '../../platform/db/db.ts';
 import type { CallContext } from '../../platform/grpc/calls.ts';
-import { checkSession } from '../caller-session.ts';
+import { checkSession } from '../sessions/caller-session.ts';
 import type { User } from '../domain.ts';
 import type { NoticeKind } from '../notices/kinds.ts';
-import type { SessionOptions } from '../sessions.ts';
+import type { SessionOptions } from '../sessions/sessions.ts';
 import * as codes from './codes.ts';
 import { enrolmentLifeMs, isEnrolmentOpen } from './rules.ts';
 import { invalid } from './second-factor.ts';

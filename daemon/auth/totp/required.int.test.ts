@@ -7,9 +7,9 @@ import {
   reasonOf,
   valueOf,
   type Somebody,
-} from '../../../tests/support/auth-people.ts';
-import { startAuthServer, type AuthServer } from '../../../tests/support/auth-server.ts';
-import { enrol, forget, appCode, password } from '../../../tests/support/totp.ts';
+} from '../../../tests/support/auth/people.ts';
+import { startAuthServer, type AuthServer } from '../../../tests/support/auth/server.ts';
+import { enrol, forget, appCode, password } from '../../../tests/support/auth/totp.ts';
 import { generateSigningKey } from '../index.ts';
 
 const signingKeyPem = generateSigningKey();

@@ -1,11 +1,11 @@
 import { randomUUID } from 'node:crypto';
 
 import { refuse, succeed, type Result } from '../../../core/reasons.ts';
-import { appendAudit } from '../../platform/audit.ts';
-import type { Db } from '../../platform/db.ts';
+import { appendAudit } from '../../platform/audit/audit.ts';
+import type { Db } from '../../platform/db/db.ts';
 import { canonicalizeEmail, type User } from '../domain.ts';
 import { createNotices } from '../notices/notices.ts';
-import { endSessions, findUserByEmail, lockUser, revokeUserTokens } from '../store-users.ts';
+import { endSessions, findUserByEmail, lockUser, revokeUserTokens } from '../users/store.ts';
 import { removeTotp } from './store.ts';
 
 /**

@@ -1,13 +1,19 @@
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 
 import { AuthServiceService as rpc } from '../../../protos/gen/digitalwallet/auth/v1/auth.ts';
-import { createPeople, reasonOf, valueOf } from '../../../tests/support/auth-people.ts';
+import { createPeople, reasonOf, valueOf } from '../../../tests/support/auth/people.ts';
 import {
   startAuthServer,
   type AuthServer,
   type AuthServerOptions,
-} from '../../../tests/support/auth-server.ts';
-import { appCode, enrol, forget, password, type Enrolled } from '../../../tests/support/totp.ts';
+} from '../../../tests/support/auth/server.ts';
+import {
+  appCode,
+  enrol,
+  forget,
+  password,
+  type Enrolled,
+} from '../../../tests/support/auth/totp.ts';
 import { generateSigningKey } from '../index.ts';
 
 const [oldKey, newKey] = [generateSigningKey(), generateSigningKey()];

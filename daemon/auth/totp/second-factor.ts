@@ -1,6 +1,6 @@
 import { refuse, succeed, type Rejection, type Result } from '../../../core/reasons.ts';
-import { appendAudit, type AuditActor } from '../../platform/audit.ts';
-import { readClock, type Db, type Tx } from '../../platform/db.ts';
+import { appendAudit, type AuditActor } from '../../platform/audit/audit.ts';
+import { readClock, type Db, type Tx } from '../../platform/db/db.ts';
 import type { Log } from '../../platform/log.ts';
 import { findStep, readCode, type Code } from './codes.ts';
 import { judgeFailures, judgeLastStep } from './rules.ts';

@@ -6,12 +6,12 @@ import {
   reasonOf,
   valueOf,
   type Somebody,
-} from '../../../tests/support/auth-people.ts';
+} from '../../../tests/support/auth/people.ts';
 import {
   startAuthServer,
   type Answer,
   type AuthServer,
-} from '../../../tests/support/auth-server.ts';
+} from '../../../tests/support/auth/server.ts';
 import {
   appCode,
   enrol,
@@ -20,7 +20,7 @@ import {
   waitForRoom,
   wrongCode,
   type Enrolled,
-} from '../../../tests/support/totp.ts';
+} from '../../../tests/support/auth/totp.ts';
 import { generateSigningKey } from '../index.ts';
 
 const signingKeyPem = generateSigningKey();

@@ -1,14 +1,14 @@
 import { refuse, type Result } from '../../../core/reasons.ts';
-import { deny } from '../../platform/access.ts';
-import type { AuditActor } from '../../platform/audit.ts';
-import type { Tx } from '../../platform/db.ts';
+import { deny } from '../../platform/access/access.ts';
+import type { AuditActor } from '../../platform/audit/audit.ts';
+import type { Tx } from '../../platform/db/db.ts';
 import type { CallContext } from '../../platform/grpc/calls.ts';
-import type { Revocation } from '../../platform/revocations.ts';
-import { checkSession, sessionEnded } from '../caller-session.ts';
-import { revokeOthers } from '../change-password.ts';
+import type { Revocation } from '../../platform/access/revocations.ts';
+import { checkSession, sessionEnded } from '../sessions/caller-session.ts';
+import { revokeOthers } from '../users/change-password.ts';
 import { normalizePassword, type User } from '../domain.ts';
-import type { SessionOptions } from '../sessions.ts';
-import { findPasswordHash, lockUser, revokeUserTokens } from '../store-users.ts';
+import type { SessionOptions } from '../sessions/sessions.ts';
+import { findPasswordHash, lockUser, revokeUserTokens } from '../users/store.ts';
 import type { Attempted } from '../throttling/throttle.ts';
 import { turnOf } from '../throttling/turn.ts';
 

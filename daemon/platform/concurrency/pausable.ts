@@ -1,5 +1,5 @@
 import { succeed, type Result } from '../../../core/reasons.ts';
-import { createHold } from '../hold.ts';
+import { createHold } from '../transient-rejection.ts';
 import type { FairSemaphore, Turn } from './fair-semaphore.ts';
 
 export type Pause = <T>(work: () => Promise<T>) => Promise<T>;

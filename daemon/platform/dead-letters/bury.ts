@@ -1,12 +1,12 @@
 import { isUtf8 } from 'node:buffer';
 import { deflateRawSync } from 'node:zlib';
 
-import type { DeadLetter } from '../broker.ts';
-import { findKey, parseJson } from '../dead-letter-replays.ts';
-import { insertSql } from '../dead-letter-rows.ts';
-import { redact } from '../dead-letter-text.ts';
-import type { Db } from '../db.ts';
-import { clean } from '../storable.ts';
+import type { DeadLetter } from '../broker/broker.ts';
+import { findKey, parseJson } from './replays.ts';
+import { insertSql } from './rows.ts';
+import { redact } from './redaction.ts';
+import type { Db } from '../db/db.ts';
+import { clean } from '../db/storable.ts';
 
 /** All of a message that can be handled; of a longer one, so much is kept. */
 const maxBodyBytes = 256 * 1024;

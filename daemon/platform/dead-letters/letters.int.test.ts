@@ -6,14 +6,14 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import type { Result } from '../../../core/reasons.ts';
 import type { DeadLetterState } from '../../../protos/gen/digitalwallet/events/v1/dead_letter.ts';
-import { callAs } from '../../../tests/support/calls.ts';
-import { createTestDatabase, type TestDatabase } from '../../../tests/support/database.ts';
-import { createAuditTrail } from '../audit.ts';
-import type { DeadLetter } from '../broker.ts';
-import { createDb, type Db } from '../db.ts';
-import type { ReplayOutcome } from '../dead-letter-replays.ts';
-import { createDeadLetterHandlers } from '../dead-letter-wire.ts';
-import { buryLetters, createDeadLetters, type PlanReplays } from '../dead-letters.ts';
+import { callAs } from '../../../tests/support/grpc/calls.ts';
+import { createTestDatabase, type TestDatabase } from '../../../tests/support/postgres/database.ts';
+import { createAuditTrail } from '../audit/audit.ts';
+import type { DeadLetter } from '../broker/broker.ts';
+import { createDb, type Db } from '../db/db.ts';
+import type { ReplayOutcome } from './replays.ts';
+import { createDeadLetterHandlers } from './wire.ts';
+import { buryLetters, createDeadLetters, type PlanReplays } from './dead-letters.ts';
 import { createLog } from '../log.ts';
 
 const log = createLog('silent');

@@ -8,8 +8,8 @@ import {
   type DeadLetterState,
   type Row,
   type StoredLetter,
-} from '../dead-letter-rows.ts';
-import type { Db } from '../db.ts';
+} from './rows.ts';
+import type { Db } from '../db/db.ts';
 import {
   cursorParts,
   decodePageToken,

@@ -7,18 +7,18 @@ import type {
 } from '@grpc/grpc-js';
 
 import { refuse, succeed, type Result } from '../../../core/reasons.ts';
-import type { Access } from '../access.ts';
-import { refuseTransient } from '../db-refusals.ts';
-import { classifyDbError } from '../db.ts';
-import { findHeld } from '../hold.ts';
+import type { Access } from '../access/access.ts';
+import { refuseTransient } from '../db/refusals.ts';
+import { classifyDbError } from '../db/db.ts';
+import { findHeld } from '../transient-rejection.ts';
 import type { Log } from '../log.ts';
-import type { Admission, CallContext, Entry } from './admission.ts';
-import type { Unread } from './answers.ts';
+import type { Admission, CallContext, Entry } from './admission/admission.ts';
+import type { Unread } from './admission/answers.ts';
 import { maskUnexpected, toServiceError } from './errors.ts';
-import { incomingOf, type Incoming } from './incoming.ts';
-import type { StreamBoard } from './ingress/stream-board.ts';
+import { incomingOf, type Incoming } from './admission/incoming.ts';
+import type { StreamBoard } from './admission/stream-board.ts';
 
-export type { CallContext } from './admission.ts';
+export type { CallContext } from './admission/admission.ts';
 
 export type UnaryHandler<Req, Res> = (request: Req, context: CallContext) => Promise<Result<Res>>;
 /** A refusal in the middle of a stream is thrown: `createHold(rejection)`. */

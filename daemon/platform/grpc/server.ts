@@ -11,10 +11,10 @@ import {
 import { HealthImplementation } from 'grpc-health-check';
 
 import type { Rejection } from '../../../core/reasons.ts';
-import type { Access, Policy, Principal } from '../access.ts';
+import type { Access, Policy, Principal } from '../access/access.ts';
 import type { Log } from '../log.ts';
-import { createAdmission, type AdmissionCounts } from './admission.ts';
-import { createUnread } from './answers.ts';
+import { createAdmission, type AdmissionCounts } from './admission/admission.ts';
+import { createUnread } from './admission/answers.ts';
 import type { Bounds } from './bounds.ts';
 import {
   createWireUnary,
@@ -25,15 +25,15 @@ import {
 } from './calls.ts';
 import { createLocalCaller, createLocalMethod, type LocalMethod } from './caller/local.ts';
 import type { Caller } from './caller/caller.ts';
-import { createReader, withOwnCodec } from './codec.ts';
-import { findPeer } from './direct.ts';
-import { createFit, type Fit } from './fit.ts';
-import { frameLimits, watchFrames, type FrameLimits } from './frame-budget.ts';
-import { routeStreams, type Method } from './ingress.ts';
+import { createReader, withOwnCodec } from './fast-path/codec.ts';
+import { findPeer } from './fast-path/direct.ts';
+import { createFit, type Fit } from './admission/adaptive-limit.ts';
+import { frameLimits, watchFrames, type FrameLimits } from './ingress/frame-budget.ts';
+import { routeStreams, type Method } from './fast-path/router.ts';
 import { drain } from './ingress/drain.ts';
 import { createForwardReport } from './ingress/forwarding.ts';
-import { loadLimits, type LoadLimits } from './ingress/load-limits.ts';
-import { createStreamBoard } from './ingress/stream-board.ts';
+import { loadLimits, type LoadLimits } from './admission/load-limits.ts';
+import { createStreamBoard } from './admission/stream-board.ts';
 import type { SessionCounts } from './ingress/track-sessions.ts';
 import { addHealthService } from './ingress/health-watch.ts';
 import {
@@ -42,9 +42,9 @@ import {
   type ConnectionLimits,
   type Listener,
   type ServerTls,
-} from './listener.ts';
-import { sessionLimits, watchSessions, type SessionLimits } from './sessions.ts';
-import { createAddressSet, parseAddress, type AddressSet } from './source.ts';
+} from './ingress/listener.ts';
+import { sessionLimits, watchSessions, type SessionLimits } from './ingress/sessions.ts';
+import { createAddressSet, parseAddress, type AddressSet } from './ingress/source.ts';
 import { wrapBidi, wrapServerStream } from './streams/wire.ts';
 
 export type Policies<Methods> = {

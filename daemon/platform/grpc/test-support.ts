@@ -1,15 +1,15 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import { refuse, succeed } from '../../../core/reasons.ts';
-import type { Access, Policy, Principal } from '../access.ts';
+import type { Access, Policy, Principal } from '../access/access.ts';
 import { createLog, type Log } from '../log.ts';
-import { pipeline } from '../pipeline.ts';
-import type { CallContext } from './admission.ts';
-import { loadLimits } from './ingress/load-limits.ts';
-import { connectionLimits, type ServerTls } from './listener.ts';
+import { pipeline } from '../concurrency/ordered-pipeline.ts';
+import type { CallContext } from './admission/admission.ts';
+import { loadLimits } from './admission/load-limits.ts';
+import { connectionLimits, type ServerTls } from './ingress/listener.ts';
 import { createGrpcServer, type GrpcServer, type Limits } from './server.ts';
-import { sessionLimits } from './sessions.ts';
-import { createAddressSet } from './source.ts';
+import { sessionLimits } from './ingress/sessions.ts';
+import { createAddressSet } from './ingress/source.ts';
 
 /** Stands in for tokens: `User name` is that user, `Slow name` after 50 ms, `Service secret` a service. */
 const access: Access = {

@@ -1,4 +1,4 @@
-import { sql, type Db } from '../db.ts';
+import { sql, type Db } from '../db/db.ts';
 import type { Oldest } from './watch.ts';
 
 const oldestSql = sql(

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 
-import { createHold } from '../hold.ts';
+import { createHold } from '../transient-rejection.ts';
 import { createOwnError } from './own-words.ts';
 import { describeMailTrouble, describeTrouble } from './reasons.ts';
 

@@ -1,7 +1,7 @@
-import { classifyDbError, sqlStateOf } from '../db.ts';
-import { findStateFault } from '../db-connection/state-faults.ts';
-import { findHeld } from '../hold.ts';
-import { describeMailFailure } from '../mail.ts';
+import { classifyDbError, sqlStateOf } from '../db/db.ts';
+import { findStateFault } from '../db/connection/state-faults.ts';
+import { findHeld } from '../transient-rejection.ts';
+import { describeMailFailure } from '../mail/mail.ts';
 import { hasOwnWords } from './own-words.ts';
 
 /** Why something cannot be done now, for an operator: no address, no secret, no data. */

@@ -11,9 +11,9 @@ import {
   type GenerateStatementResponse,
   type ListExportsResponse,
 } from '../../../protos/gen/digitalwallet/statement/v1/statement.ts';
-import { createTestDatabase, type TestDatabase } from '../../../tests/support/database.ts';
-import type { UserPrincipal } from '../../platform/access.ts';
-import type { VerifiedKey } from '../../platform/api-keys.ts';
+import { createTestDatabase, type TestDatabase } from '../../../tests/support/postgres/database.ts';
+import type { UserPrincipal } from '../../platform/access/access.ts';
+import type { VerifiedKey } from '../../platform/access/api-keys.ts';
 import {
   createStatementWorld,
   reasonOf,

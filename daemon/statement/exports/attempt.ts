@@ -1,13 +1,13 @@
 import type { Rejection } from '../../../core/reasons.ts';
-import type { Db } from '../../platform/db.ts';
+import type { Db } from '../../platform/db/db.ts';
 import type { Log } from '../../platform/log.ts';
-import { appendOutbox } from '../../platform/outbox.ts';
+import { appendOutbox } from '../../platform/outbox/relay.ts';
 import { describeTrouble } from '../../platform/progress/reasons.ts';
 import type { Part } from '../../platform/progress/watch.ts';
 import { cutToPast, type Head } from '../domain.ts';
-import { generate, type LedgerPeers } from '../generate.ts';
-import { toReadyMessage } from '../messages.ts';
-import { maxAttempts, retryDelayMs, type Export } from './domain.ts';
+import { generate, type LedgerPeers } from '../pages/generate.ts';
+import { toReadyMessage } from '../projection/messages.ts';
+import { maxAttempts, retryDelayMs, type Export } from './export-domain.ts';
 import type { FindUser } from './peers.ts';
 import { findAlteredInRange } from '../witness/check-range.ts';
 import type { Reporter } from '../witness/record.ts';

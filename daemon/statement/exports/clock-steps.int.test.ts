@@ -1,13 +1,13 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 
-import { createTestDatabase, type TestDatabase } from '../../../tests/support/database.ts';
+import { createTestDatabase, type TestDatabase } from '../../../tests/support/postgres/database.ts';
 import {
   ExportStatus,
   GenerateStatementRequest,
   StatementStatus,
   type GenerateStatementResponse,
 } from '../../../protos/gen/digitalwallet/statement/v1/statement.ts';
-import type { UserPrincipal } from '../../platform/access.ts';
+import type { UserPrincipal } from '../../platform/access/access.ts';
 import {
   createStatementWorld,
   startMs,
@@ -17,10 +17,10 @@ import {
 } from '../test-support.ts';
 import { createExport } from './create.ts';
 import { contextOf, reasonOf } from '../test-support.ts';
-import * as store from './store.ts';
+import * as store from './export-store.ts';
 import { callsOf, dayMs } from './test-support.ts';
 import { createExportWorker, type ExportWorker } from './worker.ts';
-import type { Export } from './domain.ts';
+import type { Export } from './export-domain.ts';
 
 /** The time that the ledger of these tests says it is. */
 const ledgerNowMs = startMs + 400 * dayMs;

@@ -9,24 +9,28 @@ import {
   type ExportFormat,
 } from '../../../core/statement-format/index.ts';
 import { findTextProblem, textLimits } from '../../../core/text.ts';
-import { checkWalletOfKey, resolveSubject, type UserPrincipal } from '../../platform/access.ts';
-import { appendAudit } from '../../platform/audit.ts';
-import { readClock, type Db, type Tx } from '../../platform/db.ts';
+import {
+  checkWalletOfKey,
+  resolveSubject,
+  type UserPrincipal,
+} from '../../platform/access/access.ts';
+import { appendAudit } from '../../platform/audit/audit.ts';
+import { readClock, type Db, type Tx } from '../../platform/db/db.ts';
 import type { CallContext } from '../../platform/grpc/calls.ts';
-import { appendOutbox } from '../../platform/outbox.ts';
-import type { LedgerPeers, Wallet } from '../generate.ts';
+import { appendOutbox } from '../../platform/outbox/relay.ts';
+import type { LedgerPeers, Wallet } from '../pages/generate.ts';
 import { cutToPast, isOver, resolveRange, type Head } from '../domain.ts';
 import type { Reporter } from '../witness/record.ts';
-import { toRequestedMessage } from '../messages.ts';
+import { toRequestedMessage } from '../projection/messages.ts';
 import {
   exportIdOf,
   isStillAnswer,
   maxUnfinished,
   type Export,
   type ExportOrder,
-} from './domain.ts';
+} from './export-domain.ts';
 import type { FindUser } from './peers.ts';
-import * as store from './store.ts';
+import * as store from './export-store.ts';
 
 export type CreateOptions = {
   readonly db: Db;

@@ -7,9 +7,9 @@ import {
   ExportFormat,
   ExportStatus,
 } from '../../../protos/gen/digitalwallet/statement/v1/statement.ts';
-import { createTestDatabase, type TestDatabase } from '../../../tests/support/database.ts';
-import { headOf } from '../../../tests/support/statement-model.ts';
-import type { UserPrincipal } from '../../platform/access.ts';
+import { createTestDatabase, type TestDatabase } from '../../../tests/support/postgres/database.ts';
+import { headOf } from '../../../tests/support/ledger/statement-model.ts';
+import type { UserPrincipal } from '../../platform/access/access.ts';
 import {
   createStatementWorld,
   reasonOf,

@@ -2,8 +2,8 @@ import { randomUUID } from 'node:crypto';
 
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 
-import { createTestDatabase, type TestDatabase } from '../../../tests/support/database.ts';
-import type { UserPrincipal } from '../../platform/access.ts';
+import { createTestDatabase, type TestDatabase } from '../../../tests/support/postgres/database.ts';
+import type { UserPrincipal } from '../../platform/access/access.ts';
 import { createStatementWorld, userOf, type StatementWorld } from '../test-support.ts';
 import * as files from './store-files.ts';
 import * as work from './store-work.ts';

@@ -4,10 +4,10 @@ import { gunzipSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 
 import { CreateExportRequest } from '../../../protos/gen/digitalwallet/statement/v1/statement.ts';
-import { createTestDatabase, type TestDatabase } from '../../../tests/support/database.ts';
-import { startSmtpServer, type TestSmtpServer } from '../../../tests/support/smtp.ts';
-import type { UserPrincipal } from '../../platform/access.ts';
-import { createMailer, type Mailer } from '../../platform/mail.ts';
+import { createTestDatabase, type TestDatabase } from '../../../tests/support/postgres/database.ts';
+import { startSmtpServer, type TestSmtpServer } from '../../../tests/support/mail/smtp.ts';
+import type { UserPrincipal } from '../../platform/access/access.ts';
+import { createMailer, type Mailer } from '../../platform/mail/mail.ts';
 import {
   contextOf,
   createStatementWorld,
@@ -17,10 +17,10 @@ import {
   valueOf,
   type StatementWorld,
 } from '../test-support.ts';
-import { exportIdOf } from './domain.ts';
+import { exportIdOf } from './export-domain.ts';
 import { mailedBytesOf } from './mail.ts';
 import { readFile } from './read-file.ts';
-import * as store from './store.ts';
+import * as store from './export-store.ts';
 
 let database: TestDatabase;
 let world: StatementWorld;

@@ -7,12 +7,12 @@ import {
   statementFileName,
   type ExportLocale,
 } from '../../../core/statement-format/index.ts';
-import { createZoneClock, formatZonedInstant } from '../../../core/zone-clock.ts';
-import type { Db } from '../../platform/db.ts';
+import { createZoneClock, formatZonedInstant } from '../../../core/time/zone-clock.ts';
+import type { Db } from '../../platform/db/db.ts';
 import type { Log } from '../../platform/log.ts';
-import { describeMailFailure, type Mail, type Mailer } from '../../platform/mail.ts';
+import { describeMailFailure, type Mail, type Mailer } from '../../platform/mail/mail.ts';
 import type { MailProgress } from '../../platform/progress/mail.ts';
-import { mailDelayMs, maxMailAttempts, type Export } from './domain.ts';
+import { mailDelayMs, maxMailAttempts, type Export } from './export-domain.ts';
 import type { FindUser } from './peers.ts';
 import { readWholeFile } from './read-file.ts';
 import { claimMail, settleMail, type Mailing } from './store-work.ts';

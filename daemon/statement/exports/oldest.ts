@@ -1,6 +1,6 @@
-import { sql, type Tx } from '../../platform/db.ts';
+import { sql, type Tx } from '../../platform/db/db.ts';
 import type { Oldest } from '../../platform/progress/watch.ts';
-import type { ExportRow } from './store.ts';
+import type { ExportRow } from './export-store.ts';
 
 const oldestSql = sql(
   'export_oldest',

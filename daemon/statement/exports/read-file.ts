@@ -1,4 +1,4 @@
-import type { Db } from '../../platform/db.ts';
+import type { Db } from '../../platform/db/db.ts';
 import { findChunk, readChunk, type Attempt } from './store-work.ts';
 
 /**

@@ -1,8 +1,8 @@
-import { eventsExchange, type Consumer, type Handling } from '../../platform/broker.ts';
-import { buryLetters } from '../../platform/dead-letters.ts';
-import type { Db } from '../../platform/db.ts';
-import { readRequested, unknownExport } from '../messages.ts';
-import { findExisting } from './store.ts';
+import { eventsExchange, type Consumer, type Handling } from '../../platform/broker/broker.ts';
+import { buryLetters } from '../../platform/dead-letters/dead-letters.ts';
+import type { Db } from '../../platform/db/db.ts';
+import { readRequested, unknownExport } from '../projection/messages.ts';
+import { findExisting } from './export-store.ts';
 
 const done: Handling = { kind: 'done' };
 

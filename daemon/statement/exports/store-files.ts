@@ -1,5 +1,5 @@
-import type { Db, Tx } from '../../platform/db.ts';
-import { sql } from '../../platform/db.ts';
+import type { Db, Tx } from '../../platform/db/db.ts';
+import { sql } from '../../platform/db/db.ts';
 
 /** Some 50 MB: soon deleted, however large a file is as a whole. */
 const chunksAtOnce = 200;

@@ -1,9 +1,9 @@
-import { sql, type Tx } from '../../platform/db.ts';
+import { sql, type Tx } from '../../platform/db/db.ts';
 import { isUuid } from '../../../core/ids.ts';
-import { readOnlyField } from '../../platform/db-copy.ts';
-import { clockStepMs } from '../../../core/stored-times.ts';
-import { maxMailDelayMs, type Export } from './domain.ts';
-import { toExport, type ExportRow } from './store.ts';
+import { readOnlyField } from '../../platform/db/copy.ts';
+import { clockStepMs } from '../../../core/time/stored-times.ts';
+import { maxMailDelayMs, type Export } from './export-domain.ts';
+import { toExport, type ExportRow } from './export-store.ts';
 
 /** An attempt at an export: what it writes counts only while the row still has its number. */
 export type Attempt = { readonly id: string; readonly attempt: number };

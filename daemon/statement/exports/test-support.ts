@@ -9,7 +9,7 @@ import {
   type Export,
   type GetExportResponse,
 } from '../../../protos/gen/digitalwallet/statement/v1/statement.ts';
-import type { UserPrincipal } from '../../platform/access.ts';
+import type { UserPrincipal } from '../../platform/access/access.ts';
 import { contextOf, startMs, valueOf, type StatementWorld } from '../test-support.ts';
 
 export const dayMs = 86_400_000;

@@ -3,9 +3,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 
-import { createTestDatabase, type TestDatabase } from '../../../tests/support/database.ts';
-import type { UserPrincipal } from '../../platform/access.ts';
-import type { Db } from '../../platform/db.ts';
+import { createTestDatabase, type TestDatabase } from '../../../tests/support/postgres/database.ts';
+import type { UserPrincipal } from '../../platform/access/access.ts';
+import type { Db } from '../../platform/db/db.ts';
 import { createLog } from '../../platform/log.ts';
 import {
   contextOf,
@@ -17,10 +17,10 @@ import {
 } from '../test-support.ts';
 import { insertLines, readExtent } from '../store.ts';
 import { createExport } from './create.ts';
-import { maxAttempts, type Export } from './domain.ts';
+import { maxAttempts, type Export } from './export-domain.ts';
 import { readFile } from './read-file.ts';
 import * as work from './store-work.ts';
-import * as store from './store.ts';
+import * as store from './export-store.ts';
 import { createExportWorker, type ExportWorker } from './worker.ts';
 import { abandoned, writeFile } from './write-file.ts';
 

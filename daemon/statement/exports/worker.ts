@@ -1,6 +1,6 @@
-import type { Db } from '../../platform/db.ts';
+import type { Db } from '../../platform/db/db.ts';
 import type { Log } from '../../platform/log.ts';
-import type { Mailer } from '../../platform/mail.ts';
+import type { Mailer } from '../../platform/mail/mail.ts';
 import { createMailProgress } from '../../platform/progress/mail.ts';
 import { describeTrouble } from '../../platform/progress/reasons.ts';
 import {
@@ -9,10 +9,10 @@ import {
   type Part,
   type ProgressWatch,
 } from '../../platform/progress/watch.ts';
-import type { LedgerPeers } from '../generate.ts';
+import type { LedgerPeers } from '../pages/generate.ts';
 import { attemptExport, endWithoutFile } from './attempt.ts';
-import { maxAttempts, maxRetryDelayMs } from './domain.ts';
-import { createLoop } from '../../platform/loop.ts';
+import { maxAttempts, maxRetryDelayMs } from './export-domain.ts';
+import { createLoop } from '../../platform/concurrency/loop.ts';
 import { sendNextMail } from './mail.ts';
 import type { Reporter } from '../witness/record.ts';
 import type { FindUser } from './peers.ts';

@@ -4,12 +4,12 @@ import {
   toFileLine,
   type StatementHead,
 } from '../../../core/statement-format/index.ts';
-import type { Db } from '../../platform/db.ts';
+import type { Db } from '../../platform/db/db.ts';
 import type { Extent } from '../domain.ts';
 import { copyFileRows } from '../store.ts';
 import { startBalanceCheck } from './balance-check.ts';
-import type { Export } from './domain.ts';
-import { createPieces } from './pieces.ts';
+import type { Export } from './export-domain.ts';
+import { createPieces } from './chunks.ts';
 import { appendChunks, renewExport, type Chunk } from './store-work.ts';
 
 export type WrittenFile = {

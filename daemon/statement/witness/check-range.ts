@@ -1,4 +1,4 @@
-import type { Db } from '../../platform/db.ts';
+import type { Db } from '../../platform/db/db.ts';
 import type { Extent } from '../domain.ts';
 import { readLines } from '../store.ts';
 import type { Finding } from './lines.ts';

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
-import { createTestDatabase, type TestDatabase } from '../../../tests/support/database.ts';
+import { createTestDatabase, type TestDatabase } from '../../../tests/support/postgres/database.ts';
 import { createLog } from '../../platform/log.ts';
 import { toDivergence } from './lines.ts';
 import { createRecorder, type Recorder } from './record.ts';

@@ -1,4 +1,4 @@
-import type { Db } from '../../platform/db.ts';
+import type { Db } from '../../platform/db/db.ts';
 import type { Log } from '../../platform/log.ts';
 import { toDivergence, type Divergence, type Finding } from './lines.ts';
 import { recordDivergences } from './store.ts';

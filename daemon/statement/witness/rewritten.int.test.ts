@@ -6,8 +6,8 @@ import {
   StatementStatus,
   type GenerateStatementResponse,
 } from '../../../protos/gen/digitalwallet/statement/v1/statement.ts';
-import { createTestDatabase, type TestDatabase } from '../../../tests/support/database.ts';
-import type { UserPrincipal } from '../../platform/access.ts';
+import { createTestDatabase, type TestDatabase } from '../../../tests/support/postgres/database.ts';
+import type { UserPrincipal } from '../../platform/access/access.ts';
 import type { Line } from '../domain.ts';
 import { callsOf, dayMs } from '../exports/test-support.ts';
 import { insertLines } from '../store.ts';

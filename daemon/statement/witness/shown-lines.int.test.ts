@@ -9,8 +9,8 @@ import {
   type GenerateStatementResponse,
 } from '../../../protos/gen/digitalwallet/statement/v1/statement.ts';
 import type { Operation as WireOperation } from '../../../protos/gen/digitalwallet/wallet/v1/wallet.ts';
-import { createTestDatabase, type TestDatabase } from '../../../tests/support/database.ts';
-import type { UserPrincipal } from '../../platform/access.ts';
+import { createTestDatabase, type TestDatabase } from '../../../tests/support/postgres/database.ts';
+import type { UserPrincipal } from '../../platform/access/access.ts';
 import type { Line } from '../domain.ts';
 import { callsOf, dayMs } from '../exports/test-support.ts';
 import {

@@ -1,14 +1,14 @@
-import { sql, type Tx } from '../../platform/db.ts';
+import { sql, type Tx } from '../../platform/db/db.ts';
 import {
   toHashArray,
   toInt2Array,
   toInt8Array,
   toTextArray,
   toUuidArray,
-} from '../../platform/sql-arrays.ts';
+} from '../../platform/db/sql-arrays.ts';
 import type { Line } from '../domain.ts';
 import { findLastBefore } from '../store.ts';
-import { readLastLine } from '../store-rebuild.ts';
+import { readLastLine } from '../rebuild/store.ts';
 import type { Divergence, DivergenceKind, Link } from './lines.ts';
 
 /** Of one wallet, at a time when they are not resolved; more would say nothing new. */

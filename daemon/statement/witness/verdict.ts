@@ -1,8 +1,8 @@
 import type { Result } from '../../../core/reasons.ts';
-import type { Tx } from '../../platform/db.ts';
-import type { ReadLedger } from '../compare.ts';
+import type { Tx } from '../../platform/db/db.ts';
+import type { ReadLedger } from '../rebuild/compare.ts';
 import { isBalanced, type Extent, type Head, type Line } from '../domain.ts';
-import { readLastLine, readLinesAt } from '../store-rebuild.ts';
+import { readLastLine, readLinesAt } from '../rebuild/store.ts';
 import { hasOwnHash, type Finding } from './lines.ts';
 import { findOpenDivergence } from './store.ts';
 

@@ -1,6 +1,6 @@
-import type { Db } from '../../platform/db.ts';
+import type { Db } from '../../platform/db/db.ts';
 import type { Log } from '../../platform/log.ts';
-import { createLoop } from '../../platform/loop.ts';
+import { createLoop } from '../../platform/concurrency/loop.ts';
 import type { Reading } from '../../platform/metrics.ts';
 import type { Recorder } from './record.ts';
 import { countOpenDivergences, maxCounted } from './store.ts';

@@ -1,9 +1,9 @@
 import { refuse, type Rejection } from '../../../core/reasons.ts';
-import { classifyDbError } from '../../platform/db.ts';
-import { findHeld } from '../../platform/hold.ts';
+import { classifyDbError } from '../../platform/db/db.ts';
+import { findHeld } from '../../platform/transient-rejection.ts';
 import type { Log } from '../../platform/log.ts';
 import type { Reading } from '../../platform/metrics.ts';
-import type { Alarms } from '../commit.ts';
+import type { Alarms } from './optimistic-commit.ts';
 
 /** How often the same wallet is in the log. */
 const logEveryMs = 10 * 60_000;

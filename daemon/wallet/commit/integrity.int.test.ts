@@ -2,14 +2,14 @@ import { randomUUID } from 'node:crypto';
 
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
-import { createTestDatabase, type TestDatabase } from '../../../tests/support/database.ts';
-import { brlWalletOf, buildCommand } from '../../../tests/support/wallet/build-command.ts';
-import type { Db } from '../../platform/db.ts';
-import { createCommit, type Alarms } from '../commit.ts';
+import { createTestDatabase, type TestDatabase } from '../../../tests/support/postgres/database.ts';
+import { brlWalletOf, buildCommand } from '../../../tests/support/ledger/build-command.ts';
+import type { Db } from '../../platform/db/db.ts';
+import { createCommit, type Alarms } from './optimistic-commit.ts';
 import type { Command, WalletRef } from '../domain.ts';
-import { decideOnly } from '../dry-run.ts';
-import { createHeads } from '../heads.ts';
-import { readNow, readSettled } from '../read-wallet.ts';
+import { decideOnly } from '../rpc/dry-run.ts';
+import { createHeads } from './wallet-cache.ts';
+import { readNow, readSettled } from '../store/read-wallet.ts';
 
 let test: TestDatabase;
 let userId: string;

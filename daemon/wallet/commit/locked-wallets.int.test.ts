@@ -3,15 +3,15 @@ import { randomUUID } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
 import type { Rejection, Result } from '../../../core/reasons.ts';
-import { createTestDatabase, type TestDatabase } from '../../../tests/support/database.ts';
-import { findLedgerFaults } from '../../../tests/support/ledger-faults.ts';
-import { holdLock, holdWallet } from '../../../tests/support/locks/hold-lock.ts';
-import { brlWalletOf, buildCommand } from '../../../tests/support/wallet/build-command.ts';
-import { createDb, type Db } from '../../platform/db.ts';
+import { createTestDatabase, type TestDatabase } from '../../../tests/support/postgres/database.ts';
+import { findLedgerFaults } from '../../../tests/support/ledger/faults.ts';
+import { holdLock, holdWallet } from '../../../tests/support/postgres/hold-lock.ts';
+import { brlWalletOf, buildCommand } from '../../../tests/support/ledger/build-command.ts';
+import { createDb, type Db } from '../../platform/db/db.ts';
 import { createLog } from '../../platform/log.ts';
-import { createCommit } from '../commit.ts';
+import { createCommit } from './optimistic-commit.ts';
 import { newWallet, type Command } from '../domain.ts';
-import type { Posted, Posting } from '../posting.ts';
+import type { Posted, Posting } from './audited-command.ts';
 import { explainDefects } from './alarms.ts';
 import { createGroupCommit, type GroupCommit } from './group-commit.ts';
 

@@ -1,6 +1,6 @@
 import { refuse, type Rejection, type Result } from '../../../core/reasons.ts';
-import { classifyDbError, isCommitInDoubt, isLockTimeout } from '../../platform/db.ts';
-import { databaseAway, databaseBusy, isDatabaseBusy } from '../../platform/db-refusals.ts';
+import { classifyDbError, isCommitInDoubt, isLockTimeout } from '../../platform/db/db.ts';
+import { databaseAway, databaseBusy, isDatabaseBusy } from '../../platform/db/refusals.ts';
 import type { Log } from '../../platform/log.ts';
 import { walletBusy } from '../domain-integrity.ts';
 

@@ -4,10 +4,10 @@ import { walletIdOf } from '../../../core/ids.ts';
 import { StatementServiceService } from '../../../protos/gen/digitalwallet/statement/v1/statement.ts';
 import { WalletServiceService } from '../../../protos/gen/digitalwallet/wallet/v1/wallet.ts';
 import { bearer, setStage, type Person, type Stage } from '../../access-matrix/people.ts';
-import type { AnyMethod, Outcome } from '../../support/any-call.ts';
-import { queryService } from '../../support/ledger.ts';
-import { buryIn, letterOf, type GivenLetter } from '../../support/letters.ts';
-import { toBody } from '../../support/producer.ts';
+import type { AnyMethod, Outcome } from '../../support/grpc/any-call.ts';
+import { queryService } from '../../support/ledger/ledger.ts';
+import { buryIn, letterOf, type GivenLetter } from '../../support/broker/letters.ts';
+import { toBody } from '../../support/broker/producer.ts';
 
 type Service = 'wallet' | 'statement';
 type Change = { body?: string; messageId?: string; dryRun?: boolean };

@@ -3,10 +3,10 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 
 import { walletIdOf } from '../../../core/ids.ts';
-import { queryService, waitUntil } from '../../support/ledger.ts';
-import { createProducer, signUp, toBody, type Producer } from '../../support/producer.ts';
-import { startRabbitMq, type RabbitMq } from '../../support/rabbitmq.ts';
-import { createWorld, type Person, type World } from '../../support/world.ts';
+import { queryService, waitUntil } from '../../support/ledger/ledger.ts';
+import { createProducer, signUp, toBody, type Producer } from '../../support/broker/producer.ts';
+import { startRabbitMq, type RabbitMq } from '../../support/broker/rabbitmq.ts';
+import { createWorld, type Person, type World } from '../../support/processes/world.ts';
 
 let broker: RabbitMq;
 let world: World;

@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { walletIdOf } from '../../../core/ids.ts';
-import { queryService } from '../../support/ledger.ts';
+import { queryService } from '../../support/ledger/ledger.ts';
 import { deposit, setLetterStage, type LetterStage } from './letter-stage.ts';
 
 let letters: LetterStage;

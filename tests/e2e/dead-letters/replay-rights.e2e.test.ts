@@ -5,9 +5,9 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { transactionIdOf, walletIdOf } from '../../../core/ids.ts';
 import { WalletServiceService } from '../../../protos/gen/digitalwallet/wallet/v1/wallet.ts';
 import { bearer } from '../../access-matrix/people.ts';
-import type { AnyMethod } from '../../support/any-call.ts';
-import { queryService, waitUntil } from '../../support/ledger.ts';
-import { toBody } from '../../support/producer.ts';
+import type { AnyMethod } from '../../support/grpc/any-call.ts';
+import { queryService, waitUntil } from '../../support/ledger/ledger.ts';
+import { toBody } from '../../support/broker/producer.ts';
 import { deposit, setLetterStage, type LetterStage } from './letter-stage.ts';
 
 let letters: LetterStage;

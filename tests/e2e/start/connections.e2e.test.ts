@@ -5,9 +5,9 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { AuthServiceService } from '../../../protos/gen/digitalwallet/auth/v1/auth.ts';
 import { WalletServiceService } from '../../../protos/gen/digitalwallet/wallet/v1/wallet.ts';
 import { runWalletd, startWalletd, type Environment } from '../../../scripts/product.ts';
-import { connect } from '../../support/grpc.ts';
-import { createOwnSite, type OwnSite } from '../../support/start/own-site.ts';
-import { expectCode, password } from '../../support/world.ts';
+import { connect } from '../../support/grpc/client.ts';
+import { createOwnSite, type OwnSite } from '../../support/processes/own-site.ts';
+import { expectCode, password } from '../../support/processes/world.ts';
 
 let site: OwnSite;
 

@@ -1,11 +1,11 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 
 import { runWalletd, type Environment } from '../../../scripts/product.ts';
-import { holdLock } from '../../support/locks/hold-lock.ts';
-import { expectExplained } from '../../support/start/explained.ts';
-import { createOwnSite, type OwnSite } from '../../support/start/own-site.ts';
-import { runProcess, waitFor } from '../../support/start/process.ts';
-import { expectCode, password } from '../../support/world.ts';
+import { holdLock } from '../../support/postgres/hold-lock.ts';
+import { expectExplained } from '../../support/processes/explained.ts';
+import { createOwnSite, type OwnSite } from '../../support/processes/own-site.ts';
+import { runProcess, waitFor } from '../../support/processes/process.ts';
+import { expectCode, password } from '../../support/processes/world.ts';
 
 let site: OwnSite;
 const releases: (() => unknown)[] = [];

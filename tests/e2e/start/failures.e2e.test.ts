@@ -6,10 +6,10 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { runWalletd, type Environment } from '../../../scripts/product.ts';
-import { expectExplained } from '../../support/start/explained.ts';
-import { createOwnSite, type OwnSite } from '../../support/start/own-site.ts';
-import { runProcess, waitFor, walletdFile } from '../../support/start/process.ts';
-import { expectCode } from '../../support/world.ts';
+import { expectExplained } from '../../support/processes/explained.ts';
+import { createOwnSite, type OwnSite } from '../../support/processes/own-site.ts';
+import { runProcess, waitFor, walletdFile } from '../../support/processes/process.ts';
+import { expectCode } from '../../support/processes/world.ts';
 
 let site: OwnSite;
 

@@ -14,9 +14,9 @@ import { join, resolve } from 'node:path';
 
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 
-import { parseConfig } from '../../../daemon/config.ts';
-import { readSigningKey } from '../../../daemon/secrets.ts';
-import { findLeftovers, runProcess } from '../../support/start/process.ts';
+import { parseConfig } from '../../../daemon/config/config.ts';
+import { readSigningKey } from '../../../daemon/config/secrets.ts';
+import { findLeftovers, runProcess } from '../../support/processes/process.ts';
 
 // Only root can make a small disk.
 const isRoot = process.geteuid?.() === 0;

@@ -4,9 +4,9 @@ import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { run, type Environment } from '../../../scripts/product.ts';
-import { createAuthority, type Authority } from '../../support/certificates.ts';
+import { createAuthority, type Authority } from '../../support/auth/certificates.ts';
 import { findFreePort } from '../../support/free-port.ts';
-import { createWorld, expectCode, type World } from '../../support/world.ts';
+import { createWorld, expectCode, type World } from '../../support/processes/world.ts';
 
 let world: World;
 let own: Authority;

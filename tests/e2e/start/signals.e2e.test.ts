@@ -17,7 +17,7 @@ import {
   waitFor,
   walletdFile,
   type Running,
-} from '../../support/start/process.ts';
+} from '../../support/processes/process.ts';
 
 let folder: string;
 let dataDir: string;

@@ -14,8 +14,8 @@ import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 
 import { runWalletd, type Environment } from '../../../scripts/product.ts';
-import { holdLock } from '../../support/locks/hold-lock.ts';
-import { createOwnSite, type OwnSite } from '../../support/start/own-site.ts';
+import { holdLock } from '../../support/postgres/hold-lock.ts';
+import { createOwnSite, type OwnSite } from '../../support/processes/own-site.ts';
 import {
   endServer,
   findLeftovers,
@@ -23,8 +23,8 @@ import {
   runProcess,
   waitFor,
   type Running,
-} from '../../support/start/process.ts';
-import { expectCode } from '../../support/world.ts';
+} from '../../support/processes/process.ts';
+import { expectCode } from '../../support/processes/world.ts';
 
 /** The end of a start that was given up: asked for, complete, and never ready. */
 async function expectGivenUp(starting: Running): Promise<void> {

@@ -6,9 +6,9 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { run, runWalletd, type Environment } from '../../../scripts/product.ts';
 import { findFreePort } from '../../support/free-port.ts';
-import { createOwnSite, type OwnSite } from '../../support/start/own-site.ts';
-import { waitFor } from '../../support/start/process.ts';
-import { expectCode, password } from '../../support/world.ts';
+import { createOwnSite, type OwnSite } from '../../support/processes/own-site.ts';
+import { waitFor } from '../../support/processes/process.ts';
+import { expectCode, password } from '../../support/processes/world.ts';
 
 // Only root can take a user id that no account has.
 const isRoot = process.geteuid?.() === 0;

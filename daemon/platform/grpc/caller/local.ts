@@ -1,11 +1,11 @@
 import { randomUUID } from 'node:crypto';
 
 import { refuse, succeed, type Rejection, type Result } from '../../../../core/reasons.ts';
-import type { Principal } from '../../access.ts';
-import { createHold } from '../../hold.ts';
+import type { Principal } from '../../access/access.ts';
+import { createHold } from '../../transient-rejection.ts';
 import { checkBounds, type Bounds } from '../bounds.ts';
 import { createUnary, type Read, type Unary, type WrapOptions } from '../calls.ts';
-import { toRequestId, type Incoming } from '../incoming.ts';
+import { toRequestId, type Incoming } from '../admission/incoming.ts';
 import { runBidi, runServerStream, type Outlet } from '../streams/run.ts';
 import type { Caller, CallOptions } from './caller.ts';
 

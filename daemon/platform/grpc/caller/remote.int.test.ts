@@ -5,7 +5,7 @@ import { join } from 'node:path';
 
 import { afterEach, expect, it } from 'vitest';
 
-import { createAuthority } from '../../../../tests/support/certificates.ts';
+import { createAuthority } from '../../../../tests/support/auth/certificates.ts';
 import { definition, startStand } from '../test-support.ts';
 import type { Caller } from './caller.ts';
 import { createRemoteCaller, type PeerTls } from './remote.ts';

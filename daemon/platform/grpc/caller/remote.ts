@@ -14,7 +14,7 @@ import {
 
 import { refuse, succeed, type Rejection } from '../../../../core/reasons.ts';
 import { tlsCiphers } from '../../../../core/tls-ciphers.ts';
-import { createHold } from '../../hold.ts';
+import { createHold } from '../../transient-rejection.ts';
 import { readServiceError } from '../errors.ts';
 import type { Caller, CallOptions } from './caller.ts';
 

@@ -1,8 +1,8 @@
 import type { Socket } from 'node:net';
 
 import { networkOf } from '../../../../core/networks.ts';
-import { loopback, type AddressSet } from '../source.ts';
-import { createFairPool, type FairPool } from './fair-pool.ts';
+import { loopback, type AddressSet } from './source.ts';
+import { createFairPool, type FairPool } from '../admission/fair-pool.ts';
 import type { Presence } from './idle.ts';
 
 type Limits = {

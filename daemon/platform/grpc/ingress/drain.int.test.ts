@@ -2,9 +2,13 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 import { afterEach, describe, expect, it, vi } from 'vitest';
 
-import { connectRaw, readAnswer, type RawClient } from '../../../../tests/support/raw-http2.ts';
+import {
+  connectRaw,
+  readAnswer,
+  type RawClient,
+} from '../../../../tests/support/grpc/raw-http2.ts';
 import { startStand, type Stand } from '../test-support.ts';
-import { loadLimits } from './load-limits.ts';
+import { loadLimits } from '../admission/load-limits.ts';
 
 const releases: (() => unknown)[] = [];
 afterEach(async () => {

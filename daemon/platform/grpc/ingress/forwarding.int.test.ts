@@ -1,7 +1,7 @@
 import { pino } from 'pino';
 import { afterEach, describe, expect, it } from 'vitest';
 
-import { connectRaw, type RawClient } from '../../../../tests/support/raw-http2.ts';
+import { connectRaw, type RawClient } from '../../../../tests/support/grpc/raw-http2.ts';
 import { startStand, type Stand } from '../test-support.ts';
 
 const releases: (() => unknown)[] = [];

@@ -1,7 +1,7 @@
 import { pino } from 'pino';
 import { describe, expect, it } from 'vitest';
 
-import { createAddressSet } from '../source.ts';
+import { createAddressSet } from './source.ts';
 import { createForwardReport, findOrigin } from './forwarding.ts';
 
 const plain = { ':path': '/x', 'content-type': 'application/grpc', 'user-agent': 'grpc-node' };

@@ -1,5 +1,5 @@
 import type { Log } from '../../log.ts';
-import { loopback, type AddressSet } from '../source.ts';
+import { loopback, type AddressSet } from './source.ts';
 
 const names: ReadonlySet<string> = new Set([
   'forwarded',

@@ -8,9 +8,9 @@ import {
 import type { HealthImplementation } from 'grpc-health-check';
 
 import { networkOf } from '../../../../core/networks.ts';
-import { findSource, type AddressSet } from '../source.ts';
-import { incomingOf } from '../incoming.ts';
-import { createFairPool } from './fair-pool.ts';
+import { findSource, type AddressSet } from './source.ts';
+import { incomingOf } from '../admission/incoming.ts';
+import { createFairPool } from '../admission/fair-pool.ts';
 
 export const healthWatchPath = '/grpc.health.v1.Health/Watch';
 

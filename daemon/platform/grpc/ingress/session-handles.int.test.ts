@@ -4,7 +4,7 @@ import { text } from 'node:stream/consumers';
 
 import { describe, expect, it } from 'vitest';
 
-const script = new URL('../../../../tests/support/unfinished-trailers.ts', import.meta.url);
+const script = new URL('../../../../tests/support/grpc/unfinished-trailers.ts', import.meta.url);
 
 /** A process of its own, since it is the process that would end. */
 async function run(): Promise<{ code: number | null; said: string }> {

@@ -1,10 +1,10 @@
 import type { Rejection } from '../../../../core/reasons.ts';
-import type { Access } from '../../access.ts';
-import { createHold } from '../../hold.ts';
-import type { CallContext, Entry } from '../admission.ts';
+import type { Access } from '../../access/access.ts';
+import { createHold } from '../../transient-rejection.ts';
+import type { CallContext, Entry } from '../admission/admission.ts';
 import type { Read } from '../calls.ts';
-import type { Incoming } from '../incoming.ts';
-import type { OpenStream } from '../ingress/stream-slots.ts';
+import type { Incoming } from '../admission/incoming.ts';
+import type { OpenStream } from '../admission/stream-slots.ts';
 import type { StreamGuard } from '../stream-guard.ts';
 
 /** The requests of a stream; a credential that has ended meanwhile ends the stream. */

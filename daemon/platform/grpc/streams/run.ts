@@ -1,5 +1,5 @@
 import { refuse, type Result } from '../../../../core/reasons.ts';
-import type { CallContext } from '../admission.ts';
+import type { CallContext } from '../admission/admission.ts';
 import {
   explainFailure,
   notOffered,
@@ -9,7 +9,7 @@ import {
   type ServerStreamHandler,
   type WrapOptions,
 } from '../calls.ts';
-import type { Incoming } from '../incoming.ts';
+import type { Incoming } from '../admission/incoming.ts';
 import { guardStream, type StreamGuard } from '../stream-guard.ts';
 import { readChecked } from './requests.ts';
 

@@ -14,9 +14,9 @@ import type { Role } from '../../../../core/roles.ts';
 import { AuthServiceService } from '../../../../protos/gen/digitalwallet/auth/v1/auth.ts';
 import { StatementServiceService } from '../../../../protos/gen/digitalwallet/statement/v1/statement.ts';
 import { WalletServiceService } from '../../../../protos/gen/digitalwallet/wallet/v1/wallet.ts';
-import { createAccess } from '../../access.ts';
+import { createAccess } from '../../access/access.ts';
 import { createLog } from '../../log.ts';
-import { createRevocations, type Revocation } from '../../revocations.ts';
+import { createRevocations, type Revocation } from '../../access/revocations.ts';
 import type { CallContext, UntypedHandlers } from '../calls.ts';
 import { createGrpcServer } from '../server.ts';
 

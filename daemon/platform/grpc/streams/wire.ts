@@ -4,10 +4,10 @@ import type { ServerDuplexStream, ServerWritableStream } from '@grpc/grpc-js';
 
 import type { Result } from '../../../../core/reasons.ts';
 import type { Log } from '../../log.ts';
-import { createSink } from '../answers.ts';
+import { createSink } from '../admission/answers.ts';
 import type { Read, WrapOptions } from '../calls.ts';
 import { toServiceError } from '../errors.ts';
-import { incomingOf } from '../incoming.ts';
+import { incomingOf } from '../admission/incoming.ts';
 import { runBidi, runServerStream, type OpenOutlet } from './run.ts';
 
 type Reading = ServerWritableStream<Read, Buffer>;

@@ -1,0 +1,80 @@
+import { AuthServiceService } from '../../../protos/gen/digitalwallet/auth/v1/auth.ts';
+import type { Context } from '../../context.ts';
+import { done, fail, failUsage, type CliFailure, type CommandOutcome } from '../../outcome.ts';
+import { keepDeviceToken } from '../../credentials/keep-device-token.ts';
+import { printObject } from '../../output/print.ts';
+import { toUserJson, userColumns } from '../../output/users.ts';
+import { askCode, askEmail, askPassword } from '../../terminal/password.ts';
+
+export type ChangeEmailOptions = {
+  readonly email?: string;
+  readonly code?: string;
+  readonly passwordStdin?: boolean;
+};
+
+/**
+ * `wallet change-email`: has a code mailed to the new address, and asks for it where a person can be
+ * asked; with a code gives the account that address.
+ */
+export async function runChangeEmail(
+  context: Context,
+  options: ChangeEmailOptions,
+): Promise<CommandOutcome> {
+  if (options.code !== undefined && (options.email !== undefined || options.passwordStdin)) {
+    return failUsage('code', '--code excludes --email and --password-stdin');
+  }
+  const credential = await context.credentials.get();
+  if (!credential.ok) return credential;
+  if (options.code !== undefined) return confirm(context, options.code);
+  const email = await askEmail(context, options.email);
+  if (!email.ok) return email;
+  const fromStdin = options.passwordStdin === true;
+  const password = await askPassword(context, { fromStdin, isNew: false });
+  if (!password.ok) return password;
+  const method = AuthServiceService.requestEmailChange;
+  const request = { newEmail: email.value, password: password.value };
+  const called = await context.caller.call(method, request, 'write');
+  if (!called.ok) return { ok: false, failure: explain(called.failure) };
+  await context.tell.note(`a code was mailed to ${email.value}; nothing is changed before it`);
+  if (context.canPrompt) {
+    const code = await askCode(context);
+    return code.ok ? confirm(context, code.value) : code;
+  }
+  await context.tell.hint('next: wallet change-email --code CODE');
+  if (context.manner.output === 'table') return done;
+  const row = { requested: true, newEmail: email.value };
+  const columns = [
+    { header: 'requested', value: () => 'true' },
+    { header: 'new_email', value: () => email.value },
+  ];
+  await printObject(context, row, columns, (data) => data);
+  return done;
+}
+
+async function confirm(context: Context, code: string): Promise<CommandOutcome> {
+  const method = AuthServiceService.confirmEmailChange;
+  const called = await context.caller.call(method, { code: code.trim() }, 'write');
+  if (!called.ok) return { ok: false, failure: explain(called.failure) };
+  const { user, deviceToken } = called.value;
+  if (!user) return fail('UNEXPECTED', 'the server answered without a user');
+  await keepDeviceToken(context, user.email, deviceToken);
+  const record = await context.records.find(context.account);
+  if (record?.userId === user.id) {
+    await context.records.save(context.account, { ...record, email: user.email });
+  }
+  await printObject(context, user, userColumns(context.settings.timezone), toUserJson);
+  return done;
+}
+
+function explain(failure: CliFailure): CliFailure {
+  if (failure.reason === 'CREDENTIALS_INVALID') {
+    return { ...failure, hint: 'check the password; nothing was changed' };
+  }
+  if (failure.reason === 'VERIFICATION_CODE_INVALID') {
+    return {
+      ...failure,
+      hint: 'check the code; to have a new one mailed: wallet change-email --email EMAIL',
+    };
+  }
+  return failure;
+}

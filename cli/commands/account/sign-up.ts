@@ -1,0 +1,58 @@
+import { quoteForShell } from '../../../core/shell-word.ts';
+import { AuthServiceService } from '../../../protos/gen/digitalwallet/auth/v1/auth.ts';
+import type { Context } from '../../context.ts';
+import { toCliFailure } from '../../rpc/errors.ts';
+import { done, fail, type CommandOutcome } from '../../outcome.ts';
+import { printObject } from '../../output/print.ts';
+import { toUserJson, userColumns } from '../../output/users.ts';
+import { askEmail, askPassword } from '../../terminal/password.ts';
+
+export type SignUpOptions = { readonly email?: string; readonly passwordStdin?: boolean };
+
+/** `wallet sign-up`: opens an account; signing in is a step of its own. */
+export async function runSignUp(context: Context, options: SignUpOptions): Promise<CommandOutcome> {
+  const email = await askEmail(context, options.email);
+  if (!email.ok) return email;
+  const password = await askPassword(context, {
+    fromStdin: options.passwordStdin === true,
+    isNew: true,
+  });
+  if (!password.ok) return password;
+  const request = { email: email.value, password: password.value };
+  const called = await context.caller.callAs(
+    undefined,
+    AuthServiceService.signUp,
+    request,
+    'write',
+  );
+  if (!called.ok) return called;
+  if (!called.value.ok) return { ok: false, failure: toCliFailure(called.value.failure, 'write') };
+  const { user, verificationRequired, signUpToken } = called.value.value;
+  if (!user) return fail('UNEXPECTED', 'the server answered without a user');
+  if (signUpToken !== '') await keepSignUpToken(context, email.value, signUpToken);
+  await printObject(context, user, userColumns(context.settings.timezone), (row) => ({
+    ...toUserJson(row),
+    verificationRequired,
+  }));
+  if (verificationRequired && context.manner.output !== 'json') {
+    await context.tell.note(
+      `a code was mailed to ${user.email}: it comes before the first sign-in`,
+    );
+  }
+  await context.tell.hint(
+    verificationRequired
+      ? `next: wallet verify-email CODE --email ${quoteForShell(user.email)}`
+      : `next: wallet sign-in --email ${quoteForShell(user.email)}`,
+  );
+  return done;
+}
+
+/** Without it the password is asked for with the code. */
+async function keepSignUpToken(context: Context, email: string, token: string): Promise<void> {
+  await context.signUpTokens.save(context.account, email, token).catch((error: unknown) => {
+    const why = error instanceof Error ? error.message : String(error);
+    return context.tell.warn(
+      `the token of the sign-up is not kept, so that the password is needed with the code: ${why}`,
+    );
+  });
+}

@@ -1,0 +1,87 @@
+import { quoteForShell } from '../../../core/shell-word.ts';
+import { AuthServiceService, type User } from '../../../protos/gen/digitalwallet/auth/v1/auth.ts';
+import type { Context } from '../../context.ts';
+import { toCliFailure } from '../../rpc/errors.ts';
+import {
+  done,
+  fail,
+  failUsage,
+  succeed,
+  type CommandOutcome,
+  type Outcome,
+} from '../../outcome.ts';
+import { printObject } from '../../output/print.ts';
+import { toUserJson, userColumns } from '../../output/users.ts';
+import { askPassword } from '../../terminal/password.ts';
+
+export type VerifyEmailOptions = { readonly email?: string; readonly passwordStdin?: boolean };
+
+/**
+ * `wallet verify-email`: proves with a mailed code that the address is one's own. That the sign-up is
+ * one's own too is proved by its token, which this machine keeps, or else by its password.
+ */
+export async function runVerifyEmail(
+  context: Context,
+  code: string,
+  options: VerifyEmailOptions,
+): Promise<CommandOutcome> {
+  const email = await findEmail(context, options);
+  if (!email.ok) return email;
+  const token =
+    email.value === undefined ? '' : await context.signUpTokens.find(context.account, email.value);
+  const verified = await verify(context, code.trim(), token, options.passwordStdin === true);
+  if (!verified.ok) return verified;
+  const user = verified.value;
+  if (email.value !== undefined) {
+    await context.signUpTokens.save(context.account, email.value, '').catch(() => undefined);
+  }
+  await printObject(context, user, userColumns(context.settings.timezone), toUserJson);
+  await context.tell.hint(`next: wallet sign-in --email ${quoteForShell(user.email)}`);
+  return done;
+}
+
+/** Whose token is meant: the only one that this machine has, if no address is given. */
+async function findEmail(
+  { account, signUpTokens }: Context,
+  { email, passwordStdin }: VerifyEmailOptions,
+): Promise<Outcome<string | undefined>> {
+  if (email !== undefined || passwordStdin) return succeed(email);
+  const emails = await signUpTokens.list(account);
+  return emails.length > 1
+    ? failUsage('email', 'is missing, and several sign-ups wait here', 'add --email EMAIL')
+    : succeed(emails[0]);
+}
+
+async function verify(
+  context: Context,
+  code: string,
+  signUpToken: string,
+  fromStdin: boolean,
+): Promise<Outcome<User>> {
+  if (signUpToken !== '' && !fromStdin) {
+    const sent = await send(context, { code, signUpToken, password: '' });
+    const isRefused = !sent.ok && sent.failure.reason === 'VERIFICATION_CODE_INVALID';
+    // The sign-up that the code belongs to may have been made elsewhere.
+    if (!isRefused || !context.canPrompt) return sent;
+    await context.tell.warn('the code does not belong to the sign-up on this machine');
+  }
+  const password = await askPassword(context, {
+    fromStdin,
+    isNew: false,
+    message: 'Password chosen at sign-up',
+  });
+  if (!password.ok) return password;
+  return send(context, { code, signUpToken: '', password: password.value });
+}
+
+async function send(
+  context: Context,
+  request: { readonly code: string; readonly signUpToken: string; readonly password: string },
+): Promise<Outcome<User>> {
+  const method = AuthServiceService.verifyEmail;
+  const called = await context.caller.callAs(undefined, method, request, 'write');
+  if (!called.ok) return called;
+  if (!called.value.ok) return { ok: false, failure: toCliFailure(called.value.failure, 'write') };
+  const { user } = called.value.value;
+  return user ? succeed(user) : fail('UNEXPECTED', 'the server answered without a user');
+}

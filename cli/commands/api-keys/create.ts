@@ -1,0 +1,118 @@
+import { quoteForShell } from '../../../core/shell-word.ts';
+import { stripControls } from '../../../core/text.ts';
+import { isUuid } from '../../../core/ids.ts';
+import { operations } from '../../../core/operations.ts';
+import { apiKeyScopes } from '../../../core/scopes.ts';
+import {
+  AuthServiceService,
+  type ApiKey,
+  type CreateApiKeyRequest,
+} from '../../../protos/gen/digitalwallet/auth/v1/auth.ts';
+import type { Context } from '../../context.ts';
+import { readExpiry, type ExpiryOptions } from './expiry.ts';
+import {
+  done,
+  fail,
+  failUsage,
+  succeed,
+  type CommandOutcome,
+  type Outcome,
+} from '../../outcome.ts';
+import { apiKeyColumns, toApiKeyJson } from '../../output/api-keys.ts';
+import { printObject } from '../../output/print.ts';
+
+export type ApiKeysCreateOptions = ExpiryOptions & {
+  readonly name?: string;
+  readonly scope?: readonly string[];
+  readonly wallet?: string;
+  readonly operation?: readonly string[];
+};
+
+type Created = { readonly key: ApiKey; readonly secret: string };
+
+/** `wallet api-keys create`: the secret is shown this once, alone on stdout in table mode. */
+export async function runApiKeysCreate(
+  context: Context,
+  options: ApiKeysCreateOptions,
+): Promise<CommandOutcome> {
+  const request = readRequest(context, options);
+  if (!request.ok) return request;
+  const method = AuthServiceService.createApiKey;
+  const created = await context.caller.call(method, request.value, 'write');
+  if (!created.ok) {
+    if (created.failure.exitCode !== 9) return created;
+    const hint = 'look whether it was made, and revoke it if so: wallet api-keys list';
+    return { ok: false, failure: { ...created.failure, hint } };
+  }
+  const { apiKey, secret } = created.value;
+  if (!apiKey || secret === '') {
+    return fail('UNEXPECTED', 'the server answered without an API key');
+  }
+  await print(context, { key: apiKey, secret });
+  if (!context.io.stdout.fault) return done;
+  // Nobody has seen the secret, whoever closed the pipe.
+  return fail('OUTPUT_FAILED', `the secret of the API key ${apiKey.id} was lost on its way out`, {
+    hint: `wallet api-keys revoke ${quoteForShell(apiKey.id)}, and create another`,
+  });
+}
+
+async function print(context: Context, created: Created): Promise<void> {
+  const { io, manner, settings, clock } = context;
+  const columns = apiKeyColumns(settings.timezone, clock.now());
+  if (manner.output === 'table') {
+    if (!manner.isQuiet) {
+      const writer = { io: { ...io, stdout: io.stderr }, manner };
+      await printObject(writer, created.key, columns, toApiKeyJson);
+      await context.tell.note('the secret is shown this once, and cannot be had again');
+    }
+    await io.stdout.write(`${stripControls(created.secret)}\n`);
+    return;
+  }
+  const withSecret = [
+    ...columns.map((column) => ({
+      header: column.header,
+      value: ({ key }: Created) => column.value(key),
+      ...(column.isText ? { isText: column.isText } : {}),
+    })),
+    { header: 'secret', value: ({ secret }: Created) => secret },
+  ];
+  await printObject(context, created, withSecret, ({ key, secret }) => ({
+    ...toApiKeyJson(key),
+    secret,
+  }));
+}
+
+function readRequest(
+  context: Context,
+  options: ApiKeysCreateOptions,
+): Outcome<CreateApiKeyRequest> {
+  const { name = '', scope = [], operation = [] } = options;
+  if (name.trim() === '') return failUsage('name', 'is missing', 'add --name NAME');
+  if (scope.length === 0) {
+    return failUsage('scope', 'is missing', `add --scope, one of ${apiKeyScopes.join(', ')}`);
+  }
+  const unknownScope = scope.find((text) => !apiKeyScopes.some((known) => known === text));
+  if (unknownScope !== undefined) {
+    const what = JSON.stringify(unknownScope);
+    return failUsage('scope', `${what} is not one of ${apiKeyScopes.join(', ')}`);
+  }
+  const unknownOperation = operation.find((text) => !operations.some((known) => known === text));
+  if (unknownOperation !== undefined) {
+    const what = JSON.stringify(unknownOperation);
+    return failUsage('operation', `${what} is not one of ${operations.join(', ')}`);
+  }
+  const walletId = options.wallet?.toLowerCase();
+  if (walletId !== undefined && !isUuid(walletId)) {
+    const what = JSON.stringify(options.wallet);
+    return failUsage('wallet', `${what} is not a wallet's id`, 'find it with: wallet wallets list');
+  }
+  const expiresAt = readExpiry(options, context.settings.timezone, context.clock.now());
+  if (!expiresAt.ok) return expiresAt;
+  return succeed({
+    name,
+    scopes: [...new Set(scope)],
+    walletId,
+    operations: [...new Set(operation)],
+    expiresAt: expiresAt.value,
+  });
+}

@@ -1,0 +1,51 @@
+import { isUuid } from '../../../core/ids.ts';
+import { AuthServiceService } from '../../../protos/gen/digitalwallet/auth/v1/auth.ts';
+import { findOwnKey } from './shared.ts';
+import { checkConfirmable, confirmChange } from '../../terminal/confirm.ts';
+import type { Context } from '../../context.ts';
+import {
+  done,
+  fail,
+  failUsage,
+  succeed,
+  type CommandOutcome,
+  type Outcome,
+} from '../../outcome.ts';
+import { apiKeyColumns, toApiKeyJson } from '../../output/api-keys.ts';
+import { printObject } from '../../output/print.ts';
+
+/** `wallet api-keys revoke`: for good. */
+export async function runApiKeysRevoke(context: Context, id: string): Promise<CommandOutcome> {
+  const apiKeyId = id.toLowerCase();
+  if (!isUuid(apiKeyId)) {
+    const what = JSON.stringify(id);
+    return failUsage('api_key_id', `${what} is not the id of an API key`, 'wallet api-keys list');
+  }
+  const confirmable = checkConfirmable(context, 'revoking an API key', false);
+  if (!confirmable.ok) return confirmable;
+  const confirmed = await confirm(context, apiKeyId);
+  if (!confirmed.ok) return confirmed;
+  const method = AuthServiceService.revokeApiKey;
+  const revoked = await context.caller.call(method, { apiKeyId }, 'write');
+  if (!revoked.ok) return revoked;
+  if (!revoked.value.apiKey) return fail('UNEXPECTED', 'the server answered without an API key');
+  const columns = apiKeyColumns(context.settings.timezone, context.clock.now());
+  await printObject(context, revoked.value.apiKey, columns, toApiKeyJson);
+  return done;
+}
+
+/** An admin may revoke the key of somebody else; there is only its id to show then. */
+async function confirm(context: Context, apiKeyId: string): Promise<Outcome<undefined>> {
+  if (context.isConfirmed) return succeed(undefined);
+  const found = await findOwnKey(context, apiKeyId);
+  if (!found.ok) return found;
+  const key = found.value;
+  return confirmChange(context, {
+    details: [
+      ['API key', key ? `${key.name} (${key.prefix}…)` : 'none of yours'],
+      ['id', apiKeyId],
+      ['scopes', key?.scopes.join(' ')],
+    ],
+    question: 'Revoke this API key for good?',
+  });
+}

@@ -1,0 +1,150 @@
+import {
+  auditServices,
+  decodeCursor,
+  encodeCursor,
+  type AuditPositions,
+  type AuditService,
+} from './cursor.ts';
+import { findNewest, openAuditSource, type AuditFilter, type AuditSource } from './shared.ts';
+import { findAccount } from '../users/accounts.ts';
+import type { Context } from '../../context.ts';
+import { exitCodes, failUsage, succeed, type CommandOutcome, type Outcome } from '../../outcome.ts';
+import { auditColumns, toAuditJson, type AuditRow } from '../../output/audit.ts';
+import { createListPrinter, type ListPrinter } from '../../output/print.ts';
+import { checkLimit, tellOfMore, type PageOptions } from '../../input/paging.ts';
+import { parseTime } from '../../input/times.ts';
+
+export type AuditLogOptions = PageOptions & {
+  readonly actor?: string;
+  readonly target?: string;
+  readonly action?: string;
+  readonly from?: string;
+  readonly to?: string;
+  readonly service?: string;
+};
+
+/** `wallet audit log`: the logs of the services as one, newest first. */
+export async function runAuditLog(
+  context: Context,
+  options: AuditLogOptions,
+): Promise<CommandOutcome> {
+  const limit = checkLimit(options);
+  if (!limit.ok) return limit;
+  const services = checkServices(options.service ?? 'all');
+  if (!services.ok) return services;
+  const positions = readPositions(services.value, options.pageToken ?? '');
+  if (!positions.ok) return positions;
+  const filter = await readFilter(context, options);
+  if (!filter.ok) return filter;
+  const sources = [...positions.value].map(([service, position]) =>
+    openAuditSource(context, service, filter.value, position),
+  );
+  const columns = auditColumns(context.settings.timezone);
+  const list = createListPrinter(context, columns, toAuditJson);
+  const printed = await printMerged(context, list, sources, limit.value);
+  if (!printed.ok) return printed;
+  return end(context, list, services.value, sources);
+}
+
+/** Prints events until there are enough; fails where no service answers. */
+async function printMerged(
+  { io }: Context,
+  list: ListPrinter<AuditRow>,
+  sources: readonly AuditSource[],
+  limit: number,
+): Promise<Outcome<undefined>> {
+  for (let left = limit; left > 0 && !io.stdout.fault; left -= 1) {
+    const filled = await Promise.all(sources.map((source) => source.fill()));
+    const refused = filled.find((outcome) => !outcome.ok);
+    if (refused) return refused;
+    const absences = sources.map((source) => source.absence());
+    const isFirst = left === limit;
+    if (isFirst && absences[0] && absences.every((absence) => absence !== undefined)) {
+      return { ok: false, failure: absences[0] };
+    }
+    const source = findNewest(sources);
+    const event = source?.head();
+    if (!source || !event) break;
+    source.take();
+    await list.add([{ service: source.service, event }]);
+  }
+  return succeed(undefined);
+}
+
+/** What is missing is said, and the exit code says so too. */
+async function end(
+  context: Context,
+  list: ListPrinter<AuditRow>,
+  services: readonly AuditService[],
+  sources: readonly AuditSource[],
+): Promise<CommandOutcome> {
+  const positions = new Map(
+    sources.flatMap((source) => {
+      const position = source.position();
+      return position ? [[source.service, position] as const] : [];
+    }),
+  );
+  const missing = sources.filter((source) => source.absence() !== undefined);
+  const cursor = encodeCursor(services, positions);
+  const missingServices = missing.map(({ service }) => service);
+  const more = missing.length > 0 ? { missingServices } : {};
+  await list.end(cursor, 'no events', more);
+  for (const source of missing) {
+    const why = source.absence()?.message ?? '';
+    const message = `events of the ${source.service} service are missing: ${why}`;
+    await context.tell.alert(message);
+  }
+  await tellOfMore(context, cursor ?? '');
+  return succeed(missing.length > 0 ? exitCodes.statementNotComplete : exitCodes.done);
+}
+
+function checkServices(text: string): Outcome<readonly AuditService[]> {
+  if (text === 'all') return succeed(auditServices);
+  const service = auditServices.find((name) => name === text);
+  return service
+    ? succeed([service])
+    : failUsage('service', `must be one of ${auditServices.join(', ')}, all`);
+}
+
+function readPositions(
+  services: readonly AuditService[],
+  pageToken: string,
+): Outcome<AuditPositions> {
+  if (pageToken !== '') return decodeCursor(services, pageToken);
+  return succeed(new Map(services.map((service) => [service, { token: '', after: undefined }])));
+}
+
+async function readFilter(
+  context: Context,
+  options: AuditLogOptions,
+): Promise<Outcome<AuditFilter>> {
+  const { timezone } = context.settings;
+  const times: { from: Date | undefined; to: Date | undefined } = {
+    from: undefined,
+    to: undefined,
+  };
+  for (const field of ['from', 'to'] as const) {
+    const text = options[field];
+    if (text === undefined) continue;
+    const parsed = parseTime(field, text, timezone, field === 'from' ? 'dayStart' : 'dayEnd');
+    if (!parsed.ok) return parsed;
+    times[field] = parsed.value;
+  }
+  if (times.from && times.to && times.from >= times.to) {
+    return failUsage('from', '--from must lie before --to');
+  }
+  const actor = await resolveName(context, options.actor);
+  if (!actor.ok) return actor;
+  const target = await resolveName(context, options.target);
+  if (!target.ok) return target;
+  const action = options.action ?? '';
+  return succeed({ actor: actor.value, target: target.value, action, ...times });
+}
+
+/** The log names users by id. Anything but an address of an account is looked for as it is. */
+async function resolveName(context: Context, text = ''): Promise<Outcome<string>> {
+  if (!text.includes('@')) return succeed(text);
+  const found = await findAccount(context, text);
+  if (found.ok) return succeed(found.value.id);
+  return found.failure.reason === 'USER_NOT_FOUND' ? succeed(text) : found;
+}

@@ -1,0 +1,225 @@
+import { open, type FileHandle } from 'node:fs/promises';
+import { dirname } from 'node:path';
+
+import { failUsage, succeed, type Outcome } from '../../../outcome.ts';
+import { syncDir } from '../../../files/files.ts';
+import {
+  openBoth,
+  partialOf,
+  publish,
+  ResultsError,
+  type JournalOptions,
+  type Progress,
+} from './run-files.ts';
+import { sortedOf, sortResults } from './sort.ts';
+
+/** How far a run got with some results. */
+type Line = Pick<Progress, 'row' | 'digest' | 'counts'> & {
+  /** Rows that are set aside from now on. */
+  readonly aside?: readonly number[];
+  /** Rows that were set aside and have results now. */
+  readonly back?: readonly number[];
+};
+
+/**
+ * The results of a run and the journal beside them; results count once they are on the disk.
+ * Everything here throws ResultsError where they cannot be written.
+ */
+export type Journal = {
+  /** Where to go on; undefined at the beginning. */
+  readonly resumed: Progress | undefined;
+  readonly startedAtMs: number;
+  /** Before rows up to this one are sent. */
+  noteSent(row: number): Promise<void>;
+  /** Hands over results, to be written in order. Resolves once there is room for more. */
+  append(text: string, progress: Line): Promise<void>;
+  /** All is done: the results get their name, and the journal goes. */
+  finish(): Promise<void>;
+  /** Whatever was handed over is written. */
+  close(): Promise<void>;
+};
+
+/** Opens the journal of a run, new or left by an earlier one. */
+export async function openJournal(options: JournalOptions): Promise<Outcome<Journal>> {
+  try {
+    return await openFiles(options);
+  } catch (error) {
+    const problem = `cannot write ${partialOf(options.path)}: ${(error as Error).message}`;
+    return failUsage('results', problem);
+  }
+}
+
+async function openFiles(options: JournalOptions): Promise<Outcome<Journal>> {
+  const opened = await openBoth(options);
+  if (!opened.ok) return opened;
+  const { partial, journal, left, begun } = opened.value;
+  const { path, run } = options;
+  const resumed = begun?.progress;
+  await partial.truncate(resumed?.bytes ?? 0);
+  const startedAtMs = begun?.startedAtMs ?? options.nowMs;
+  const files = { partial, journal: createLines(journal) };
+  if (!begun) await journal.truncate(0);
+  // A line that was cut off must not take the next one with it.
+  else if (!left.endsWith('\n')) await journal.appendFile('\n');
+  if (!begun) await files.journal.add({ run, startedAtMs });
+  const writer = createWriter(files, resumed);
+  const sent = createSentNotes(files.journal, resumed?.sentRow ?? 0);
+  if (!resumed?.bytes) await writer.write(options.head);
+  await syncDir(dirname(path));
+  const identity = await partial.stat();
+  const close = async (): Promise<void> => {
+    try {
+      await writer.drain();
+      await sent.settle();
+      await partial.sync();
+    } finally {
+      await partial.close();
+      await journal.close();
+    }
+  };
+  const finish = async (): Promise<void> => {
+    await writer.drain();
+    const sorted = writer.hasLate() ? await sortResults(partial, path) : undefined;
+    const sortedIdentity = await sorted?.stat();
+    await sorted?.close();
+    await close();
+    await (sortedIdentity
+      ? publish(options, { file: sortedIdentity, partial: sortedOf(path) })
+      : publish(options, { file: identity, partial: partialOf(path) }));
+  };
+  return succeed({
+    resumed,
+    startedAtMs,
+    noteSent: (row) => told(sent.note(row)),
+    append: (text, line) => told(writer.append(text, line)),
+    finish: () => told(finish()),
+    close: () => told(close()),
+  });
+}
+
+async function told(work: Promise<void>): Promise<void> {
+  try {
+    await work;
+  } catch (error) {
+    throw error instanceof ResultsError ? error : new ResultsError((error as Error).message);
+  }
+}
+
+/** The lines of a journal, one after the other, whoever adds them. */
+function createLines(file: FileHandle) {
+  let last = Promise.resolve();
+  return {
+    add: (value: object): Promise<void> =>
+      (last = last.then(() => file.appendFile(`${JSON.stringify(value)}\n`))),
+    datasync: () => file.datasync(),
+  };
+}
+
+type Files = { readonly partial: FileHandle; readonly journal: ReturnType<typeof createLines> };
+type Results = { readonly text: string; readonly line: Line };
+
+/** Results that are handed over and not yet written, in chunks. */
+const maxWaiting = 16;
+
+/**
+ * Writes results behind the sending: whatever came while the disk was busy is the next write. A
+ * line in the journal follows them to the disk in its own time: without it, rows are only asked
+ * for again under their keys.
+ */
+function createWriter({ partial, journal }: Files, resumed: Progress | undefined) {
+  let bytes = resumed?.bytes ?? 0;
+  let hasLate = resumed?.hasLate ?? false;
+  let waiting: Results[] = [];
+  let writing: Promise<void> | undefined;
+  let hasFailed = false;
+  const write = async (text: string): Promise<void> => {
+    const data = Buffer.from(text);
+    for (let offset = 0; offset < data.length;) {
+      const { bytesWritten } = await partial.write(data, offset, data.length - offset, bytes);
+      offset += bytesWritten;
+      bytes += bytesWritten;
+    }
+  };
+  const writeAll = async (): Promise<void> => {
+    while (waiting.length > 0) {
+      const text = waiting.map((results) => results.text).join('');
+      const line = join(waiting.map((results) => results.line));
+      waiting = [];
+      await write(text);
+      await partial.datasync();
+      await journal.add({ ...line, bytes });
+    }
+    writing = undefined;
+  };
+  const drain = async (): Promise<void> => {
+    await writing;
+  };
+  return {
+    write,
+    drain,
+    /** True if results came after those of later rows. */
+    hasLate: () => hasLate,
+    append: async (text: string, line: Line): Promise<void> => {
+      waiting.push({ text, line });
+      hasLate ||= (line.back ?? []).length > 0;
+      if (!writing) {
+        writing = writeAll();
+        // It is told to the next who hands results over, and to who closes.
+        writing.catch(() => {
+          hasFailed = true;
+        });
+      }
+      if (hasFailed || waiting.length >= maxWaiting) await drain();
+    },
+  };
+}
+
+/** Several lines as one. A row that is set aside and back within them is back. */
+function join(lines: readonly Line[]): Line {
+  const aside = lines.flatMap((line) => line.aside ?? []);
+  const back = lines.flatMap((line) => line.back ?? []);
+  const last = lines.at(-1);
+  if (!last) throw new Error('there is no line');
+  const { row, digest, counts } = last;
+  return {
+    ...{ row, digest, counts },
+    ...(aside.length > 0 && { aside }),
+    ...(back.length > 0 && { back }),
+  };
+}
+
+/** So far ahead it is noted what may have been sent, so that not each chunk waits for the disk. */
+const notedAheadRows = 10_000;
+
+function createSentNotes(journal: Files['journal'], startRow: number) {
+  let sentRow = startRow;
+  let notedRow = startRow;
+  return {
+    note: async (row: number): Promise<void> => {
+      sentRow = Math.max(sentRow, row);
+      if (row <= notedRow) return;
+      notedRow = row + notedAheadRows;
+      await journal.add({ sentRow: notedRow });
+      await journal.datasync();
+    },
+    /** At an orderly end it is known exactly. */
+    settle: async (): Promise<void> => {
+      await journal.add({ sentRow });
+      await journal.datasync();
+    },
+  };
+}
+
+/** True if a file can be read at all, for a plain word before anything is begun. */
+export async function findReadProblem(path: string): Promise<string | undefined> {
+  try {
+    const file = await open(path, 'r');
+    const isFolder = (await file.stat()).isDirectory();
+    await file.close();
+    return isFolder ? 'it is a folder' : undefined;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'ENOENT'
+      ? 'there is no such file'
+      : (error as Error).message;
+  }
+}

@@ -1,0 +1,136 @@
+import type { FileHandle } from 'node:fs/promises';
+
+import { exponentOf } from '../../../../core/currencies.ts';
+import { endsDoubt } from '../../../../core/in-doubt.ts';
+import { formatMinor } from '../../../../core/money.ts';
+import type { TransactionResult } from '../../../../protos/gen/digitalwallet/wallet/v1/wallet.ts';
+import { unknownReasons } from '../../../rpc/errors.ts';
+import { formatCsvHeader, formatCsvRows, type CsvColumn } from '../../../output/csv.ts';
+import { toJsonText } from '../../../output/plain.ts';
+import type { InvalidRow } from '../rows/check.ts';
+import { batchColumns } from '../rows/rows.ts';
+import type { AnsweredRow } from '../send/answers.ts';
+import { isItemRow, type ItemRow } from '../rows/chunk.ts';
+
+export type RowStatus = 'done' | 'replayed' | 'rejected' | 'unknown' | 'invalid';
+
+/** What became of a row, as the results file tells it. */
+export type RowResult = {
+  readonly row: number;
+  readonly status: RowStatus;
+  readonly transactionId: string | undefined;
+  readonly userId: string | undefined;
+  /** The wallet's balance after it, a decimal string. */
+  readonly balance: string | undefined;
+  readonly reason: string | undefined;
+  readonly field: string | undefined;
+};
+
+export type ResultsFormat = 'csv' | 'ndjson';
+
+const columns: readonly CsvColumn<RowResult>[] = [
+  { header: 'row', value: ({ row }) => row },
+  { header: 'status', value: ({ status }) => status },
+  { header: 'transaction_id', value: ({ transactionId }) => transactionId },
+  { header: 'user_id', value: ({ userId }) => userId },
+  { header: 'balance', value: ({ balance }) => balance },
+  { header: 'reason', value: ({ reason }) => reason },
+  { header: 'field', value: ({ field }) => field },
+];
+
+export const formatHead = (format: ResultsFormat): string =>
+  format === 'csv' ? formatCsvHeader(columns) : '';
+
+export function formatResults(format: ResultsFormat, results: readonly RowResult[]): string {
+  return format === 'csv'
+    ? formatCsvRows({ isTerminal: false }, columns, results)
+    : results.map((result) => `${toJsonText(result)}\n`).join('');
+}
+
+/** True for a file that is empty, or begins as results of a batch do. */
+export async function isResultsHead(file: FileHandle): Promise<boolean> {
+  const buffer = Buffer.alloc(1_024);
+  const { bytesRead } = await file.read(buffer, 0, buffer.length, 0);
+  const text = buffer.toString('utf8', 0, bytesRead);
+  const head = formatHead('csv');
+  return (
+    text === '' ||
+    text.startsWith(head) ||
+    head.startsWith(text) ||
+    /^\{"row":\d+,"status":"/.test(text)
+  );
+}
+
+/** The clock may differ from the server's by this much. */
+const skewMs = 60_000;
+
+/**
+ * What became of rows. A row that was sent before without an answer and
+ * is found there is this run's own doing, unless it is older than the run.
+ */
+export function toResults(
+  answered: readonly AnsweredRow[],
+  run: { readonly startedAtMs: number; readonly isDryRun: boolean },
+): RowResult[] {
+  return answered.map(({ row, answer }) => {
+    if (!isItemRow(row)) return toInvalid(row);
+    // A dry run leaves nothing behind that could be in doubt.
+    return toResult(row, answer, row.wasSent && !run.isDryRun, run.startedAtMs);
+  });
+}
+
+const nothing = { transactionId: undefined, balance: undefined };
+
+function toInvalid({ row, reason, field }: InvalidRow): RowResult {
+  return { row, status: 'invalid', userId: undefined, ...nothing, reason, field };
+}
+
+function toResult(
+  { row, userId }: ItemRow,
+  answer: TransactionResult | undefined,
+  isInDoubt: boolean,
+  startedAtMs: number,
+): RowResult {
+  const outcome = answer?.outcome;
+  if (outcome?.$case === 'created' && outcome.value.transaction) {
+    const { transaction, replayed } = outcome.value;
+    const { id, balanceAfterMinor, currency, occurredAt } = transaction;
+    const isOurs = isInDoubt && (occurredAt?.getTime() ?? 0) > startedAtMs - skewMs;
+    return {
+      row,
+      status: replayed && !isOurs ? 'replayed' : 'done',
+      transactionId: id,
+      userId: transaction.userId,
+      balance: formatMinor(balanceAfterMinor, exponentOf(currency)),
+      reason: undefined,
+      field: undefined,
+    };
+  }
+  if (outcome?.$case !== 'refusal') throw new Error(`row ${row} was answered with nothing`);
+  const { reason, metadata } = outcome.value;
+  return {
+    row,
+    status: toStatus(reason, isInDoubt),
+    userId: userId === '' ? undefined : userId,
+    ...nothing,
+    reason,
+    field: toColumn(metadata['field']),
+  };
+}
+
+/** A refusal says that this attempt did nothing; of an earlier one only the ledger can say it. */
+function toStatus(reason: string, isInDoubt: boolean): RowStatus {
+  const isUnknown = (unknownReasons as ReadonlySet<string>).has(reason);
+  if (isUnknown || (isInDoubt && !endsDoubt(reason))) return 'unknown';
+  return isBadInput(reason) ? 'invalid' : 'rejected';
+}
+
+/** What no state of the wallet could make right. */
+const isBadInput = (reason: string): boolean =>
+  ['INVALID_ARGUMENT', 'AMOUNT_INVALID', 'CURRENCY_UNKNOWN', 'USER_REQUIRED'].includes(reason);
+
+/** The server names fields of its own; those of a row are columns. */
+function toColumn(field: string | undefined): string | undefined {
+  const name = field === 'user_id' ? 'user' : field === 'idempotency_key' ? 'key' : field;
+  return (batchColumns as readonly (string | undefined)[]).includes(name) ? name : undefined;
+}

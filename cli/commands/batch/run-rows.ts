@@ -1,0 +1,120 @@
+import type { Context } from '../../context.ts';
+import type { CliFailure, Outcome } from '../../outcome.ts';
+import type { Journal } from './results/journal.ts';
+import type { ProgressLine } from './progress.ts';
+import { formatResults, toResults, type ResultsFormat } from './results/results.ts';
+import { failedOf, noCounts, type Counts } from './results/run-files.ts';
+import type { AnsweredRow } from './send/answers.ts';
+import type { Chunk, ItemRow } from './rows/chunk.ts';
+import { sendChunks } from './send/send.ts';
+
+/** How a run ended, with what became of all its rows, earlier runs of the batch included. */
+export type RunEnd = {
+  readonly counts: Counts;
+  /** Rows that are set aside: their wallets are locked. */
+  readonly waiting: number;
+} & (
+  | { readonly kind: 'finished' | 'interrupted' | 'too-many-errors' }
+  | { readonly kind: 'failed'; readonly failure: CliFailure }
+);
+
+export type RunOptions = {
+  readonly source: AsyncGenerator<Outcome<Chunk>, void>;
+  readonly journal: Journal;
+  readonly progress: ProgressLine;
+  readonly resultsFormat: ResultsFormat;
+  readonly isDryRun: boolean;
+  readonly maxErrors: number;
+};
+
+/** Sends all rows and writes all results; what is told to stop ends with nothing unanswered. */
+export async function runChunks(context: Context, options: RunOptions): Promise<RunEnd> {
+  const { source, journal, progress, resultsFormat, isDryRun } = options;
+  let counts: Counts = journal.resumed?.counts ?? noCounts;
+  let stop: 'interrupted' | 'too-many-errors' | undefined;
+  let failure: CliFailure | undefined;
+  let place: Place = journal.resumed ?? { row: 0, digest: '' };
+  const aside = new Set(journal.resumed?.aside);
+  const warnBusy = createBusyWarning(context, progress);
+  const take = async (
+    answered: readonly AnsweredRow[],
+    moved: { readonly aside?: readonly number[]; readonly back?: readonly number[] },
+  ): Promise<void> => {
+    const results = toResults(answered, { startedAtMs: journal.startedAtMs, isDryRun });
+    counts = add(
+      counts,
+      results.map(({ status }) => status),
+    );
+    for (const row of moved.aside ?? []) aside.add(row);
+    for (const row of moved.back ?? []) aside.delete(row);
+    const { row, digest } = place;
+    // Handed over at once: an earlier line never reports what happened later.
+    const text = formatResults(resultsFormat, results);
+    const written = journal.append(text, { row, digest, counts, ...moved });
+    if (failedOf(counts) >= options.maxErrors) stop ??= 'too-many-errors';
+    await written;
+    await progress.update(counts, aside.size);
+  };
+  const giveBack = context.interrupts.takeOver(() => {
+    stop = 'interrupted';
+  });
+  const sent = await sendChunks({
+    caller: context.caller,
+    clock: context.clock,
+    isDryRun,
+    timeoutMs: context.settings.timeoutMs,
+    next: async () => {
+      if (stop) return undefined;
+      const next = await source.next();
+      if (next.done) return undefined;
+      if (!next.value.ok) {
+        ({ failure } = next.value);
+        return undefined;
+      }
+      return next.value.value;
+    },
+    isStopped: () => stop !== undefined,
+    onSend: journal.noteSent,
+    onResults: (chunk, answered, waiting) => {
+      place = { row: lastRow(chunk), digest: chunk.digest };
+      return take(answered, { aside: waiting.map(({ row }) => row) });
+    },
+    onLateResults: (answered) => take(answered, { back: answered.map(({ row }) => row.row) }),
+    onBusy: warnBusy,
+    onRetry: async (why) => {
+      await progress.clear();
+      await context.tell.warn(`${why}; trying again, and no row is done twice`);
+    },
+  });
+  giveBack();
+  const end = { counts, waiting: aside.size };
+  if (!sent.ok) return { kind: 'failed', failure: sent.failure, ...end };
+  if (failure) return { kind: 'failed', failure, ...end };
+  return { kind: stop ?? 'finished', ...end };
+}
+
+type Place = { readonly row: number; readonly digest: string };
+
+/** Says which wallets are locked, each once, and of a few only. */
+function createBusyWarning(context: Context, progress: ProgressLine) {
+  const told = new Set<string>();
+  return async ({ row, userId }: ItemRow): Promise<void> => {
+    if (told.has(userId) || told.size >= maxToldBusy) return;
+    told.add(userId);
+    await progress.clear();
+    await context.tell.warn(
+      `row ${row}: the wallet of user ${userId} is locked by another transaction; its rows wait ` +
+        'and are tried again, all others go on',
+    );
+  };
+}
+
+const maxToldBusy = 5;
+
+const lastRow = ({ rows }: Chunk): number => rows.at(-1)?.row ?? 0;
+
+function add(counts: Counts, statuses: readonly (keyof Counts)[]): Counts {
+  const sum = { ...counts };
+  for (const status of statuses) sum[status] += 1;
+  return sum;
+}

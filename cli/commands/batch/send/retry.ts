@@ -1,0 +1,80 @@
+import { exitCodes, type CliFailure } from '../../../outcome.ts';
+import { toUnknownOutcome } from '../../../rpc/in-doubt.ts';
+import type { Aside } from './aside.ts';
+import { runRound, type Round } from './retry-round.ts';
+import { patienceMs, type SenderOptions, type Shared } from './sender.ts';
+
+/** A wait is looked at so often whether it is still needed. */
+const lookMs = 250;
+
+export type Retries = {
+  /** Tries what is set aside until nothing is; does nothing if that is under way. */
+  start(): void;
+  /** Resolves when there is room for more rows that must wait, or no more retries are made. */
+  whenRoom(): Promise<void>;
+  /** Resolves once nothing is set aside, or gives why it remains so. */
+  finish(): Promise<CliFailure | undefined>;
+  hasGivenUp(): boolean;
+};
+
+/**
+ * Tries rows that are set aside again, on streams of their own: one stream refuses all later rows of
+ * a wallet that was locked once, so that their order holds. Each user's rows have their own pauses.
+ */
+export function createRetries(shared: Shared, options: SenderOptions): Retries {
+  const { aside } = shared;
+  const { clock } = options;
+  let running: Promise<void> | undefined;
+  let failure: CliFailure | undefined;
+  const isStopped = (): boolean => shared.isOver || options.isStopped();
+  const isLate = (): boolean =>
+    shared.blockedSinceMs !== undefined &&
+    clock.elapsed() - Math.max(shared.progressAtMs, shared.blockedSinceMs) > patienceMs;
+  const round: Round = { shared, options, isLate, isRenewed: false, failures: 0 };
+  const run = async (): Promise<void> => {
+    while (aside.size() > 0 && !failure && !isStopped()) {
+      const now = clock.elapsed();
+      const due = aside.findDue(now);
+      if (due.length > 0) failure = await runRound(round, due);
+      else if (isLate()) failure = toBusyFailure(aside);
+      else await clock.sleep(Math.max(1, Math.min(lookMs, aside.nextDueMs() - now)));
+    }
+    running = undefined;
+  };
+  return {
+    start: () => {
+      if (failure || aside.size() === 0) return;
+      running ??= run();
+      // Awaited at the end of the run.
+      running.catch(() => undefined);
+    },
+    whenRoom: async () => {
+      while (!aside.hasRoom() && !failure && !isStopped()) {
+        shared.blockedSinceMs ??= clock.elapsed();
+        await Promise.race([running, clock.sleep(lookMs)]);
+      }
+      shared.blockedSinceMs = undefined;
+    },
+    finish: async () => {
+      shared.blockedSinceMs ??= clock.elapsed();
+      await running;
+      return failure;
+    },
+    hasGivenUp: () => failure !== undefined,
+  };
+}
+
+/** What the summary says where rows still wait at the end. */
+function toBusyFailure(aside: Aside): CliFailure {
+  const [rows, wallets] = [aside.size(), aside.wallets()];
+  const failure: CliFailure = {
+    reason: 'WALLET_BUSY',
+    exitCode: exitCodes.unavailable,
+    message:
+      `${rows === 1 ? '1 row waits' : `${rows} rows wait`} for ` +
+      `${wallets === 1 ? 'a wallet that is' : `the wallets of ${wallets} users, which are`} locked ` +
+      `by another transaction, row ${aside.first()?.row ?? 0} first; the other rows were sent`,
+    hint: 'run the same command again to go on; no row is done twice',
+  };
+  return aside.isInDoubt() ? toUnknownOutcome(failure) : failure;
+}

@@ -1,0 +1,41 @@
+import type { Clock } from '../../../rpc/retry.ts';
+import type { Caller } from '../../../rpc/caller.ts';
+import type { AnsweredRow } from './answers.ts';
+import type { Aside } from './aside.ts';
+import type { Chunk, ItemRow } from '../rows/chunk.ts';
+
+/** Without any progress for so long the run ends; it can be resumed. */
+export const patienceMs = 120_000;
+export type SenderOptions = {
+  readonly caller: Caller;
+  readonly clock: Clock;
+  readonly isDryRun: boolean;
+  readonly timeoutMs: number;
+  /** The next chunk, or undefined at the end of the input. */
+  readonly next: () => Promise<Chunk | undefined>;
+  /** True once no more is to be begun. */
+  readonly isStopped: () => boolean;
+  /** Before rows up to this one are sent. */
+  readonly onSend: (row: number) => Promise<void>;
+  /** What became of a chunk's rows, in order, without those that are set aside. */
+  readonly onResults: (
+    chunk: Chunk,
+    answered: readonly AnsweredRow[],
+    aside: readonly ItemRow[],
+  ) => Promise<void>;
+  /** What became of rows that had been set aside. */
+  readonly onLateResults: (answered: readonly AnsweredRow[]) => Promise<void>;
+  /** A row was refused since its wallet is locked. */
+  readonly onBusy: (row: ItemRow) => Promise<void>;
+  readonly onRetry: (why: string) => Promise<void>;
+};
+
+/** What the sending and the retries know of each other. */
+export type Shared = {
+  readonly aside: Aside;
+  progressAtMs: number;
+  /** Since when nothing is left to do but what is set aside. */
+  blockedSinceMs: number | undefined;
+  /** No more retries: the run is over. */
+  isOver: boolean;
+};

@@ -1,0 +1,118 @@
+import { operations } from '../../../core/operations.ts';
+import { stripControls } from '../../../core/text.ts';
+import type { DeadLetter } from '../../../protos/gen/digitalwallet/events/v1/dead_letter.ts';
+import { askYes } from '../../terminal/confirm.ts';
+import type { Context } from '../../context.ts';
+import { findDeadLetters, type DeadLetterService } from './shared.ts';
+import { done, succeed, type CommandOutcome, type Outcome } from '../../outcome.ts';
+import {
+  deadLetterColumns,
+  deadLetterDryRunColumn,
+  toDeadLetterJson,
+} from '../../output/dead-letters.ts';
+import { createListPrinter, formatRows } from '../../output/print.ts';
+import { formatCard } from '../../output/table.ts';
+import { identifyCaller } from '../users/actor.ts';
+
+/** What is to become of some dead letters, for the question and for what is printed. */
+export type Decision = {
+  readonly verb: 'replay' | 'discard';
+  readonly service: DeadLetterService;
+  readonly ids: readonly string[];
+  readonly isDryRun: boolean;
+  /** What else there is to know before saying yes. */
+  readonly details: readonly (readonly [label: string, value: string | undefined])[];
+  /** The body that is to take the place of the one letter's own. */
+  readonly body?: string | undefined;
+};
+
+/** Asks for leave, unless it was given, showing where, as whom, and which dead letters. */
+export async function confirmDecision(
+  context: Context,
+  decision: Decision,
+): Promise<Outcome<undefined>> {
+  if (context.isConfirmed || decision.isDryRun) return succeed(undefined);
+  const { verb, service, ids } = decision;
+  const identified = await identifyCaller(context);
+  if (!identified.ok) return identified;
+  const found = await findDeadLetters(context, service, ids);
+  if (!found.ok) return found;
+  const { stderr } = context.io;
+  const writer = { io: { ...context.io, stdout: stderr }, manner: context.manner };
+  const card = formatCard(writer, [
+    ['server', context.settings.server.text],
+    ['role', identified.value?.role],
+    ['service', service],
+    ...decision.details,
+    ...describeMovements(decision, found.value),
+  ]);
+  const columns = deadLetterColumns(context.settings.timezone, 'decision');
+  const rows = found.value.map((letter) => ({ service, letter, isDryRun: false }));
+  await stderr.write(`${card}\n${formatRows(writer, columns, rows)}\n`);
+  const what = ids.length === 1 ? 'this dead letter' : `these ${ids.length} dead letters`;
+  return askYes(context, `${verb === 'replay' ? 'Replay' : 'Discard'} ${what}?`);
+}
+
+type Row = readonly [label: string, value: string];
+
+/** Shown one by one; of more, only how many there are. */
+const maxMovements = 10;
+
+/** The money that a replay would move, as far as the bodies tell. */
+function describeMovements(
+  { verb, service, body }: Decision,
+  letters: readonly DeadLetter[],
+): readonly Row[] {
+  if (verb !== 'replay' || service !== 'wallet') return [];
+  const moves = letters.map((letter): Row => ['moves', describeMovement(body ?? letter.body)]);
+  const rest = moves.length - maxMovements;
+  return rest > 0 ? [...moves.slice(0, maxMovements), ['moves', `and ${rest} more`]] : moves;
+}
+
+function describeMovement(body: string): string {
+  const { userId, transaction } = (readJson(body) as Message | null | undefined)?.data ?? {};
+  const { operation, amount, currency, id } = transaction ?? {};
+  if (userId === undefined || operation === undefined) return 'not known: the body is not readable';
+  const name = typeof operation === 'number' ? (operations[operation] ?? operation) : operation;
+  const parts = [name, amount, currency, id === undefined ? undefined : `of ${textOf(id)}`];
+  const what = parts.filter((part) => part !== undefined && part !== null).map(textOf);
+  return stripControls(`${what.join(' ')}, user ${textOf(userId)}`);
+}
+
+const textOf = (value: unknown): string =>
+  typeof value === 'string' || typeof value === 'number' ? String(value) : '?';
+
+type Message = {
+  readonly data?: {
+    readonly userId?: unknown;
+    readonly transaction?: Readonly<Record<'operation' | 'amount' | 'currency' | 'id', unknown>>;
+  };
+};
+
+function readJson(text: string): unknown {
+  try {
+    return JSON.parse(text) as unknown;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Prints the dead letters as they are after the decision. */
+export async function printDecided(
+  context: Context,
+  { service, isDryRun }: Decision,
+  letters: readonly DeadLetter[],
+): Promise<CommandOutcome> {
+  const columns = [
+    ...(isDryRun ? [deadLetterDryRunColumn] : []),
+    ...deadLetterColumns(context.settings.timezone, 'decision'),
+  ];
+  const list = createListPrinter(context, columns, toDeadLetterJson);
+  await list.add(letters.map((letter) => ({ service, letter, isDryRun })));
+  await list.end(undefined, 'no dead letters');
+  for (const { id, result } of letters) {
+    if (['', 'ok', 'replayed'].includes(result)) continue;
+    await context.tell.alert(`dead letter ${id} was handled, and refused by the ledger: ${result}`);
+  }
+  return done;
+}

@@ -1,0 +1,38 @@
+import type { Context } from '../../context.ts';
+import { checkIds, checkService, findDeadLetters } from './shared.ts';
+import { done, fail, type CommandOutcome } from '../../outcome.ts';
+import {
+  deadLetterColumns,
+  deadLetterReceivedColumns,
+  toDeadLetterJson,
+} from '../../output/dead-letters.ts';
+import { formatBody } from '../../output/json-text.ts';
+import { printObject } from '../../output/print.ts';
+
+export type DeadLettersShowOptions = { readonly service?: string };
+
+/** `wallet dead-letters show`: all of one, in whatever state, its body below. */
+export async function runDeadLettersShow(
+  context: Context,
+  id: string,
+  options: DeadLettersShowOptions,
+): Promise<CommandOutcome> {
+  const service = checkService(options.service);
+  if (!service.ok) return service;
+  const ids = checkIds([id]);
+  if (!ids.ok) return ids;
+  const found = await findDeadLetters(context, service.value, ids.value);
+  if (!found.ok) return found;
+  const letter = found.value[0];
+  if (!letter) return fail('UNEXPECTED', 'the server answered without a dead letter');
+  const isTable = context.manner.output === 'table';
+  const { timezone } = context.settings;
+  const columns = deadLetterColumns(timezone, 'list').filter(
+    ({ header }) => !isTable || header !== 'body',
+  );
+  if (isTable) columns.push(...deadLetterReceivedColumns(timezone));
+  const row = { service: service.value, letter, isDryRun: false };
+  await printObject(context, row, columns, toDeadLetterJson);
+  if (isTable && letter.body !== '') await context.io.stdout.write(`\n${formatBody(letter.body)}`);
+  return done;
+}

@@ -1,0 +1,122 @@
+import { findExponent } from '../../../core/currencies.ts';
+import { isUuid } from '../../../core/ids.ts';
+import { parseAmount } from '../../../core/money.ts';
+import { isUndo, type Operation } from '../../../core/operations.ts';
+import { findTextProblem, textLimits } from '../../../core/text.ts';
+import type { TransactionItem } from '../../../protos/gen/digitalwallet/wallet/v1/wallet.ts';
+import { failUsage, succeed, type Outcome } from '../../outcome.ts';
+import { operationNumbers } from '../../output/names.ts';
+import { suggestCurrency } from '../../config/settings.ts';
+import { formatMoney } from '../../output/shapes.ts';
+
+/** The options of deposit, withdraw, purchase, cancel and reverse, as they were typed. */
+export type MoveOptions = {
+  readonly user?: string;
+  readonly currency?: string;
+  readonly description?: string;
+  readonly merchant?: string;
+  readonly idempotencyKey?: string;
+  readonly dryRun?: boolean;
+};
+
+/** What is to be done, checked as far as it can be without the server. */
+export type Move = {
+  readonly operation: Operation;
+  /** Absent for an undo, which takes its parent's. */
+  readonly amountMinor: bigint | undefined;
+  /** Empty: the parent's. */
+  readonly currency: string;
+  readonly parentId: string | undefined;
+  readonly description: string | undefined;
+  readonly merchant: string | undefined;
+};
+
+/**
+ * Checks a command's argument: an amount for the three that move money by themselves, otherwise
+ * the id of what is to be undone. `chosenCurrency` comes from environment, profile or default.
+ */
+export function checkMove(
+  operation: Operation,
+  argument: string,
+  options: MoveOptions,
+  chosenCurrency: string,
+): Outcome<Move> {
+  // An empty text says nothing, as one that is not given.
+  const texts = {
+    description: options.description === '' ? undefined : options.description,
+    merchant: options.merchant === '' ? undefined : options.merchant,
+  };
+  for (const field of ['description', 'merchant'] as const) {
+    const text = texts[field];
+    const problem = text === undefined ? undefined : findTextProblem(text, textLimits[field]);
+    if (problem !== undefined) return failUsage(field, problem);
+  }
+  const key = options.idempotencyKey;
+  if (key !== undefined) {
+    const problem =
+      key === '' ? 'must not be empty' : findTextProblem(key, textLimits.idempotencyKey);
+    if (problem !== undefined) return failUsage('idempotency_key', problem);
+  }
+  if (isUndo(operation)) return checkUndo(operation, argument, options, texts);
+  const currency = options.currency ?? chosenCurrency;
+  const exponent = findExponent(currency);
+  if (exponent === undefined) return failUnknownCurrency(currency);
+  const amount = parseAmount(argument, exponent);
+  if (!amount.ok) {
+    const message = `${JSON.stringify(argument)} is not a valid amount of ${currency}: ${amount.problem}`;
+    const failed = failUsage('amount', message);
+    return { ok: false, failure: { ...failed.failure, reason: 'AMOUNT_INVALID' } };
+  }
+  const { minor: amountMinor } = amount;
+  return succeed({ operation, amountMinor, currency, parentId: undefined, ...texts });
+}
+
+function checkUndo(
+  operation: Operation,
+  argument: string,
+  options: MoveOptions,
+  texts: Pick<Move, 'description' | 'merchant'>,
+): Outcome<Move> {
+  const parentId = argument.toLowerCase();
+  if (!isUuid(parentId)) {
+    return failUsage(
+      'transaction_id',
+      `${JSON.stringify(argument)} is not a transaction's id`,
+      'wallet transactions list',
+    );
+  }
+  // Only the flag counts: an exported default must not hide a parent in another currency.
+  const currency = options.currency ?? '';
+  if (currency !== '' && findExponent(currency) === undefined) return failUnknownCurrency(currency);
+  return succeed({ operation, amountMinor: undefined, currency, parentId, ...texts });
+}
+
+/** CURRENCY_UNKNOWN, as the server would say it. */
+export function failUnknownCurrency(currency: string): Outcome<never> {
+  const message = `${JSON.stringify(currency)} is not an ISO 4217 code`;
+  const hint = `codes are three capital letters: ${suggestCurrency(currency)}`;
+  const { failure } = failUsage('currency', message, hint);
+  return { ok: false, failure: { ...failure, reason: 'CURRENCY_UNKNOWN' } };
+}
+
+/** What the server is asked. An empty user is the caller. */
+export function toItem(move: Move, userId: string, idempotencyKey: string): TransactionItem {
+  return {
+    userId,
+    currency: move.currency,
+    operation: operationNumbers[move.operation],
+    amountMinor: move.amountMinor,
+    parentId: move.parentId,
+    description: move.description,
+    merchant: move.merchant,
+    metadata: {},
+    idempotencyKey,
+  };
+}
+
+/** `withdraw 10.00 BRL`, `reversal of 0f…`. */
+export function describeMove({ operation, amountMinor, currency, parentId }: Move): string {
+  return amountMinor === undefined
+    ? `${operation} of ${parentId ?? ''}`
+    : `${operation} ${formatMoney(amountMinor, currency)} ${currency}`;
+}

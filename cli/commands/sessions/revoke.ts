@@ -1,0 +1,105 @@
+import { describeAddress } from '../../../core/addresses.ts';
+import { isUuid } from '../../../core/ids.ts';
+import {
+  AuthServiceService,
+  type RevokeSessionRequest,
+} from '../../../protos/gen/digitalwallet/auth/v1/auth.ts';
+import { checkConfirmable, confirmChange } from '../../terminal/confirm.ts';
+import type { Context } from '../../context.ts';
+import { readSessionId } from '../../credentials/tokens.ts';
+import {
+  done,
+  fail,
+  failUsage,
+  succeed,
+  type CommandOutcome,
+  type Outcome,
+} from '../../outcome.ts';
+import { printObject } from '../../output/print.ts';
+import { identifyCaller, resolveUser } from '../users/actor.ts';
+
+export type SessionsRevokeOptions = { readonly all?: boolean; readonly user?: string };
+
+/** What is to end: one session, or all of a user. */
+type Target = {
+  readonly request: NonNullable<RevokeSessionRequest['target']>;
+  readonly detail: readonly [label: string, value: string];
+  readonly question: string;
+  /** The session of this very call is among them. */
+  readonly isOwn: boolean;
+};
+
+/** `wallet sessions revoke`: ends one session, or all of a user. */
+export async function runSessionsRevoke(
+  context: Context,
+  id: string | undefined,
+  options: SessionsRevokeOptions,
+): Promise<CommandOutcome> {
+  if ((id === undefined) === (options.all !== true)) {
+    return failUsage('session_id', 'give either the id of a session or --all');
+  }
+  if (id !== undefined && options.user !== undefined) {
+    return failUsage('user', '--user goes with --all: an id names its session alone');
+  }
+  const confirmable = checkConfirmable(context, 'ending sessions', false);
+  if (!confirmable.ok) return confirmable;
+  const target = id === undefined ? await aimAtAll(context, options) : await aimAtOne(context, id);
+  if (!target.ok) return target;
+  const { request, detail, question, isOwn } = target.value;
+  if (isOwn) {
+    await context.tell.warn(
+      id === undefined
+        ? 'the session in use is among them: sign in again afterwards'
+        : 'this is the session in use: sign in again afterwards',
+    );
+  }
+  const confirmed = await confirmChange(context, { details: [detail], question });
+  if (!confirmed.ok) return confirmed;
+  const method = AuthServiceService.revokeSession;
+  const revoked = await context.caller.call(method, { target: request }, 'write');
+  if (!revoked.ok) return revoked;
+  const columns = [
+    {
+      header: 'revoked',
+      value: (row: { revoked: number }) => String(row.revoked),
+      table: { title: 'REVOKED', cell: (row: { revoked: number }) => String(row.revoked) },
+    },
+  ];
+  await printObject(context, { revoked: revoked.value.revoked }, columns, (row) => row);
+  return done;
+}
+
+async function aimAtOne(context: Context, id: string): Promise<Outcome<Target>> {
+  const sessionId = id.toLowerCase();
+  if (!isUuid(sessionId)) {
+    return failUsage('session_id', `${JSON.stringify(id)} is not the id of a session`);
+  }
+  const credential = await context.credentials.get();
+  if (!credential.ok) return credential;
+  return succeed({
+    request: { $case: 'sessionId', value: sessionId },
+    detail: ['session', sessionId],
+    question: 'End this session?',
+    isOwn: readSessionId(credential.value.token) === sessionId,
+  });
+}
+
+async function aimAtAll(
+  context: Context,
+  options: SessionsRevokeOptions,
+): Promise<Outcome<Target>> {
+  const identified = await identifyCaller(context);
+  if (!identified.ok) return identified;
+  const caller = identified.value;
+  const user = await resolveUser(context, options.user, !context.isConfirmed);
+  if (!user.ok) return user;
+  const owner = user.value ?? caller;
+  if (!owner) return fail('UNEXPECTED', 'the server does not say who is calling');
+  const name = owner.email === undefined ? owner.id : describeAddress(owner.email);
+  return succeed({
+    request: { $case: 'allOfUserId', value: owner.id },
+    detail: ['sessions of', owner.email === undefined ? owner.id : `${name} (${owner.id})`],
+    question: `End all sessions of ${name}?`,
+    isOwn: owner.id === caller?.id,
+  });
+}

@@ -1,0 +1,179 @@
+import { extname } from 'node:path';
+
+import {
+  exportFormats,
+  exportLocales,
+  isExportLocale,
+  type ExportFormat,
+} from '../../../core/statement-format/index.ts';
+import { quoteForShell } from '../../../core/shell-word.ts';
+import { findTextProblem, textLimits } from '../../../core/text.ts';
+import {
+  StatementServiceService,
+  type CreateExportRequest,
+  type Export,
+} from '../../../protos/gen/digitalwallet/statement/v1/statement.ts';
+import type { Context } from '../../context.ts';
+import { checkExport, waitForExport } from '../exports/shared.ts';
+import {
+  done,
+  exitCodes,
+  fail,
+  failUsage,
+  succeed,
+  type CommandOutcome,
+  type Outcome,
+} from '../../outcome.ts';
+import { exportColumns, exportFormatNumbers, toExportJson } from '../../output/exports.ts';
+import { printObject } from '../../output/print.ts';
+import {
+  checkTarget,
+  defaultFileName,
+  saveExport,
+  stdoutName,
+  type Target,
+} from '../exports/save.ts';
+import { readRange, type RangeOptions } from './request.ts';
+import { repeatGiven } from '../../terminal/reporter.ts';
+
+export type StatementExportOptions = RangeOptions & {
+  readonly format?: string;
+  readonly locale?: string;
+  readonly bom?: boolean;
+  readonly file?: string;
+  readonly email?: boolean;
+  readonly wait: boolean;
+  readonly idempotencyKey?: string;
+  readonly dryRun?: boolean;
+};
+
+/** `wallet statement export`: has a statement written to a file, waits for it and fetches it. */
+export async function runStatementExport(
+  context: Context,
+  options: StatementExportOptions,
+): Promise<CommandOutcome> {
+  const { file, wait: isAwaited } = options;
+  const isDryRun = options.dryRun === true;
+  const request = await buildRequest(context, options);
+  if (!request.ok) return request;
+  if (!isAwaited && file !== undefined) {
+    return failUsage('file', '--file and --no-wait exclude each other: nothing is fetched');
+  }
+  const isFetched = isAwaited && !isDryRun;
+  // Said before anything is asked for.
+  const target =
+    isFetched && file !== undefined ? await checkTarget(context, file) : succeed(undefined);
+  if (!target.ok) return target;
+  const created = await createExport(context, request.value);
+  if (!created.ok) return created;
+  const { made, isReplayed } = created.value;
+  if (isReplayed) await context.tell.note('this key was used before: it is the same export');
+  const columns = exportColumns(context.settings.timezone);
+  if (!isFetched) {
+    await printObject(context, { made, isDryRun }, columns, toExportJson);
+    if (isDryRun) return done;
+    const next = repeatGiven(`wallet exports download ${made.id} --wait`, context.manner.given);
+    await context.tell.insist(`queued: to get the file: ${next}`);
+    return succeed(exitCodes.statementNotComplete);
+  }
+  const waited = await waitForExport(context, made.id);
+  if (!waited.ok) return waited;
+  return fetchInto(context, waited.value, file, target.value);
+}
+
+/** Fetches what is written, to `file` or a name of its own, and prints what it was. */
+export async function fetchInto(
+  context: Context,
+  made: Export,
+  file: string | undefined,
+  checked: Target | undefined,
+): Promise<CommandOutcome> {
+  const name = file === undefined ? defaultFileName(made) : succeed(file);
+  if (!name.ok) return name;
+  const path = name.value;
+  const target = checked ? succeed(checked) : await checkTarget(context, path);
+  if (!target.ok) {
+    const hint = `it is kept: wallet exports download ${made.id} --file OTHER, or add --yes`;
+    return { ok: false, failure: { ...target.failure, hint } };
+  }
+  const saved = await saveExport(context, made, path, target.value);
+  if (!saved.ok) return saved;
+  if (path === stdoutName) return done;
+  const columns = exportColumns(context.settings.timezone);
+  await printObject(context, { made, file: path }, columns, toExportJson);
+  return done;
+}
+
+async function buildRequest(
+  context: Context,
+  options: StatementExportOptions,
+): Promise<Outcome<CreateExportRequest>> {
+  const format = chooseFormat(options);
+  if (!format.ok) return format;
+  const { locale = '', bom: byteOrderMark = false, idempotencyKey } = options;
+  if (locale !== '' && !isExportLocale(locale)) {
+    const message = `${JSON.stringify(locale)} is not one of ${exportLocales.join(', ')}`;
+    return failUsage('locale', message);
+  }
+  if (byteOrderMark && format.value !== 'csv') return failUsage('bom', '--bom is for CSV only');
+  const problem =
+    idempotencyKey === undefined
+      ? undefined
+      : findTextProblem(idempotencyKey, textLimits.idempotencyKey);
+  if (problem !== undefined || idempotencyKey === '') {
+    return failUsage('idempotency-key', problem ?? 'must not be empty');
+  }
+  const range = await readRange(context, options);
+  if (!range.ok) return range;
+  return succeed({
+    ...range.value,
+    ...{ locale, byteOrderMark },
+    format: exportFormatNumbers[format.value],
+    email: options.email === true,
+    idempotencyKey: idempotencyKey ?? context.newKey(),
+    dryRun: options.dryRun === true,
+  });
+}
+
+const formatByEnding: Readonly<Record<string, ExportFormat>> = {
+  '.json': 'json',
+  '.ndjson': 'ndjson',
+  '.jsonl': 'ndjson',
+  '.journal': 'hledger',
+  '.hledger': 'hledger',
+  '.ledger': 'hledger',
+};
+
+/** What `--format` says, else the ending of the file's name, else CSV. */
+function chooseFormat({ format, file }: StatementExportOptions): Outcome<ExportFormat> {
+  if (format === undefined) {
+    return succeed(formatByEnding[extname(file ?? '').toLowerCase()] ?? 'csv');
+  }
+  const known = exportFormats.find((name) => name === format);
+  if (known) return succeed(known);
+  const message = `${JSON.stringify(format)} is not one of ${exportFormats.join(', ')}`;
+  return failUsage('format', message);
+}
+
+/** Asked again under the same key until there is an answer, within `--timeout`. */
+async function createExport(
+  context: Context,
+  request: CreateExportRequest,
+): Promise<Outcome<{ made: Export; isReplayed: boolean }>> {
+  const method = StatementServiceService.createExport;
+  const withdraw = context.interrupts.add(() => {
+    const hint = 'whether it was, and its id: wallet exports list';
+    const message = 'interrupted; the export may have been asked for';
+    void context.tell.fail(fail('INTERRUPTED', message, { hint }).failure);
+  });
+  const called = await context.caller.call(method, request, 'keyed-write').finally(withdraw);
+  if (called.ok) {
+    const { export: made, replayed: isReplayed } = called.value;
+    if (!made) return fail('UNEXPECTED', 'the server answered without an export');
+    const checked = checkExport(made);
+    return checked.ok ? succeed({ made, isReplayed }) : checked;
+  }
+  if (called.failure.exitCode !== exitCodes.outcomeUnknown) return called;
+  const hint = `the same command with --idempotency-key ${quoteForShell(request.idempotencyKey)} cannot make two`;
+  return { ok: false, failure: { ...called.failure, hint } };
+}

@@ -1,0 +1,79 @@
+import { findExponent } from '../../../core/currencies.ts';
+import type { Operation as OperationName } from '../../../core/operations.ts';
+import type { Operation } from '../../../protos/gen/digitalwallet/wallet/v1/wallet.ts';
+import type { Context } from '../../context.ts';
+import { failUsage, succeed, type Outcome } from '../../outcome.ts';
+import { failUnknownCurrency } from '../money/command.ts';
+import { operationNumbers } from '../../output/names.ts';
+import { parseTime } from '../../input/times.ts';
+import { resolveUser } from '../users/actor.ts';
+
+/** Whose statement, and of when, as it was typed. */
+export type RangeOptions = {
+  readonly user?: string;
+  readonly currency?: string;
+  readonly from?: string;
+  readonly to?: string;
+};
+
+/** The same, as the server is asked. */
+export type StatementRange = {
+  readonly userId: string;
+  readonly currency: string;
+  readonly from: Date | undefined;
+  readonly to: Date | undefined;
+  readonly timezone: string;
+};
+
+/** Reads a range; what is left out is the server's to fill in. */
+export async function readRange(
+  context: Context,
+  options: RangeOptions,
+): Promise<Outcome<StatementRange>> {
+  const { currency: chosen, timezone } = context.settings;
+  const currency = options.currency ?? chosen;
+  if (findExponent(currency) === undefined) return failUnknownCurrency(currency);
+  const from = parseOptionalTime('from', options.from, timezone, 'dayStart');
+  if (!from.ok) return from;
+  const to = parseOptionalTime('to', options.to, timezone, 'dayEnd');
+  if (!to.ok) return to;
+  if (from.value && from.value.getTime() > context.clock.now()) {
+    return failUsage('from', '--from lies in the future: there is nothing to show yet');
+  }
+  if (from.value && to.value && from.value >= to.value) {
+    return failUsage('from', '--from must be before --to');
+  }
+  const user = await resolveUser(context, options.user, false);
+  if (!user.ok) return user;
+  return succeed({
+    userId: user.value?.id ?? '',
+    currency,
+    from: from.value,
+    to: to.value,
+    timezone,
+  });
+}
+
+function parseOptionalTime(
+  field: string,
+  text: string | undefined,
+  timezone: string,
+  edge: 'dayStart' | 'dayEnd',
+): Outcome<Date | undefined> {
+  return text === undefined ? succeed(undefined) : parseTime(field, text, timezone, edge);
+}
+
+/** The operations that a statement shall be of, each once; none stands for all. */
+export function readOperations(texts: readonly string[] = []): Outcome<Operation[]> {
+  const known = Object.keys(operationNumbers) as OperationName[];
+  const numbers = new Set<Operation>();
+  for (const text of texts) {
+    const name = known.find((candidate) => candidate === text);
+    if (!name) {
+      const message = `${JSON.stringify(text)} is not one of ${known.join(', ')}`;
+      return failUsage('operation', message);
+    }
+    numbers.add(operationNumbers[name]);
+  }
+  return succeed([...numbers]);
+}

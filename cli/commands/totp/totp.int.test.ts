@@ -1,0 +1,262 @@
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+
+import type {
+  BeginTotpRequest,
+  DisableTotpRequest,
+  EnableTotpRequest,
+  SignInRequest,
+} from '../../../protos/gen/digitalwallet/auth/v1/auth.ts';
+import {
+  createCli,
+  fakeToken,
+  refusal,
+  startFakeServer,
+  userId,
+  type Cli,
+  type FakeServer,
+} from '../../test-support.ts';
+
+const recoveryCodes = Array.from({ length: 10 }, (_, i) => `AAAA-BBBB-CCCC-000${i}`);
+const user = { id: userId, email: 'op@example.com', role: 2, disabled: false, emailVerified: true };
+const password = 'right password';
+const rightCode = '123456';
+
+let cli: Cli;
+let server: FakeServer;
+/** The codes of sign-ins, as they came. */
+let codes: (string | undefined)[];
+let isEnrolmentRequired: boolean;
+
+const tokens = () => ({
+  accessToken: 'access',
+  accessTokenExpiresAt: new Date(Date.now() + 900_000),
+  refreshToken: 'refresh',
+  sessionExpiresAt: new Date(Date.now() + 9_000_000),
+  sessionId: 's',
+});
+
+const signIn = ({ password: typed, totpCode = '' }: SignInRequest) => {
+  codes.push(totpCode);
+  if (typed !== password) return refusal('CREDENTIALS_INVALID', 'e-mail or password is not right');
+  if (totpCode === '') return refusal('TOTP_REQUIRED', 'a code is needed too');
+  if (![rightCode, recoveryCodes[0]].includes(totpCode)) {
+    return refusal('TOTP_INVALID', 'the code is wrong, or was used before');
+  }
+  const left = totpCode === rightCode ? {} : { recoveryCodesLeft: 9 };
+  return {
+    ...{ tokens: tokens(), user, deviceToken: '', totpEnrolmentRequired: isEnrolmentRequired },
+    ...left,
+  };
+};
+
+beforeEach(async () => {
+  codes = [];
+  isEnrolmentRequired = false;
+  server = await startFakeServer({
+    signIn,
+    beginTotp: ({ password: typed }: BeginTotpRequest) =>
+      typed === password
+        ? { secret: 'GEZDGNBV', uri: 'otpauth://totp/x?secret=GEZDGNBV', expiresAt: new Date(4e12) }
+        : refusal('CREDENTIALS_INVALID', 'the password is not right', { field: 'password' }),
+    enableTotp: ({ code }: EnableTotpRequest) => {
+      codes.push(code);
+      return code === rightCode
+        ? { recoveryCodes, endedSessions: 2 }
+        : refusal('TOTP_INVALID', 'the code is wrong', { field: 'code' });
+    },
+    disableTotp: (request: DisableTotpRequest) =>
+      request.password === password && request.code === rightCode
+        ? { endedSessions: 1 }
+        : refusal('TOTP_INVALID', 'the code is wrong', { field: 'code' }),
+    regenerateRecoveryCodes: (request: DisableTotpRequest) =>
+      request.password === password && request.code === rightCode
+        ? { recoveryCodes }
+        : refusal('CREDENTIALS_INVALID', 'the password is not right', { field: 'password' }),
+    getTotpStatus: () => ({
+      ...{ enabled: true, enabledAt: new Date(0), required: true, recoveryCodesLeft: 7 },
+    }),
+  });
+  cli = await createCli({ WALLET_SERVER: server.address });
+});
+
+afterEach(async () => {
+  server.crash();
+  await cli.remove();
+});
+
+const signInArgs = ['sign-in', '--email', 'op@example.com', '--insecure-storage', '--no-color'];
+const env = { WALLET_TOKEN: fakeToken() };
+
+/** Answers questions in turn; one more than there are answers fails the test. */
+function answering(...answers: string[]) {
+  const questions: string[] = [];
+  return {
+    questions,
+    prompter: {
+      password: (message: string) => {
+        questions.push(message);
+        const answer = answers.shift();
+        return answer === undefined ? Promise.reject(new Error(message)) : Promise.resolve(answer);
+      },
+    },
+  };
+}
+
+describe('sign-in with a second factor', () => {
+  test('asks for the code after the password, and only then', async () => {
+    const asked = answering(password, rightCode);
+    const ran = await cli.run(signInArgs, { isTerminal: true, prompter: asked.prompter });
+    expect(ran.exitCode).toBe(0);
+    expect(asked.questions).toEqual([
+      'Password',
+      'Code of your authenticator app, or a recovery code',
+    ]);
+    expect(codes).toEqual(['', rightCode]);
+  });
+
+  test('asks again for a wrong code, three times in all', async () => {
+    const asked = answering(password, '1', '2', '3');
+    const ran = await cli.run(signInArgs, { isTerminal: true, prompter: asked.prompter });
+    expect(ran.exitCode).toBe(4);
+    expect(ran.err).toContain('the code is wrong, or was used before');
+    expect(codes).toEqual(['', '1', '2', '3']);
+  });
+
+  test('does not ask for a code where the password is wrong', async () => {
+    const asked = answering('wrong password');
+    const ran = await cli.run(signInArgs, { isTerminal: true, prompter: asked.prompter });
+    expect(ran.exitCode).toBe(4);
+    expect(ran.err).toContain('e-mail or password is not right');
+  });
+
+  test('--totp-stdin reads password and code from two lines, with --password-stdin or without', async () => {
+    for (const flags of [['--totp-stdin'], ['--password-stdin', '--totp-stdin']]) {
+      const stdin = `${password}\n${rightCode}\n`;
+      const ran = await cli.run([...signInArgs, '--json', ...flags], { stdin });
+      expect(ran.exitCode).toBe(0);
+    }
+    expect(codes).toEqual([rightCode, rightCode]);
+  });
+
+  test('--totp-stdin without a second line is a usage error, and nothing is sent', async () => {
+    const ran = await cli.run([...signInArgs, '--json', '--totp-stdin'], {
+      stdin: `${password}\n`,
+    });
+    expect(ran.exitCode).toBe(2);
+    expect(ran.err).toContain('two lines: the password, then the code');
+    expect(codes).toEqual([]);
+  });
+
+  test.each([['--json'], ['--no-input']])('%s does not ask: 4, and what to run', async (flag) => {
+    const ran = await cli.run([...signInArgs, flag, '--password-stdin'], {
+      stdin: `${password}\n`,
+    });
+    expect(ran.exitCode).toBe(4);
+    expect(ran.err).toContain('--password-stdin --totp-stdin');
+    expect(codes).toEqual(['']);
+  });
+
+  test('a recovery code is reported with how many are left', async () => {
+    const stdin = `${password}\n${recoveryCodes[0]}\n`;
+    const ran = await cli.run([...signInArgs, '--totp-stdin'], { stdin });
+    expect(ran.exitCode).toBe(0);
+    expect(ran.err).toContain('9 are left');
+    expect(ran.err).toContain('wallet totp recovery-codes');
+  });
+
+  test('says to enrol where the server requires it', async () => {
+    isEnrolmentRequired = true;
+    const stdin = `${password}\n${rightCode}\n`;
+    const ran = await cli.run([...signInArgs, '--totp-stdin'], { stdin });
+    expect(ran.exitCode).toBe(0);
+    expect(ran.err).toContain('wallet totp enable');
+  });
+
+  test('--with-token excludes --totp-stdin', async () => {
+    const ran = await cli.run(['sign-in', '--with-token', '--totp-stdin'], { stdin: 'x\ny\n' });
+    expect(ran.exitCode).toBe(2);
+  });
+});
+
+describe('totp enable', () => {
+  test('at a terminal: password, secret, code, recovery codes', async () => {
+    const asked = answering(password, '000000', rightCode);
+    const ran = await cli.run(['totp', 'enable', '--no-color'], {
+      ...{ env, isTerminal: true, prompter: asked.prompter },
+    });
+    expect(ran.exitCode).toBe(0);
+    expect(ran.out).toContain('GEZDGNBV');
+    expect(ran.out).toContain('otpauth://totp/x?secret=GEZDGNBV');
+    expect(ran.out.endsWith(recoveryCodes.map((code) => `${code}\n`).join(''))).toBe(true);
+    expect(codes).toEqual(['000000', rightCode]);
+  });
+
+  test('in scripts: begins with the password, and confirms with the code', async () => {
+    const begun = await cli.run(['totp', 'enable', '--password-stdin', '--json', '--quiet'], {
+      ...{ env, stdin: `${password}\n` },
+    });
+    expect(begun).toMatchObject({ exitCode: 0, err: '' });
+    expect(JSON.parse(begun.out)).toEqual({
+      secret: 'GEZDGNBV',
+      uri: 'otpauth://totp/x?secret=GEZDGNBV',
+      expiresAt: new Date(4e12).toISOString(),
+    });
+    const confirmed = await cli.run(['totp', 'enable', '--totp-stdin', '--json', '--quiet'], {
+      ...{ env, stdin: `${rightCode}\n` },
+    });
+    expect(JSON.parse(confirmed.out)).toEqual({ enabled: true, endedSessions: 2, recoveryCodes });
+    const both = ['totp', 'enable', '--totp-stdin', '--password-stdin'];
+    expect((await cli.run(both, { env, stdin: 'x\ny\n' })).exitCode).toBe(2);
+  });
+
+  test('a wrong password is said as such', async () => {
+    const ran = await cli.run(['totp', 'enable', '--password-stdin'], { env, stdin: 'wrong\n' });
+    expect(ran.exitCode).toBe(4);
+    expect(ran.err).toContain('check the password; nothing was changed');
+  });
+
+  test('recovery codes that did not get out are no success', async () => {
+    const ran = await cli.run(['totp', 'enable', '--totp-stdin', '--json'], {
+      ...{ env, stdin: `${rightCode}\n` },
+      stdoutFault: { kind: 'failed', message: 'no space left on device' },
+    });
+    expect(ran.exitCode).toBe(1);
+    expect(ran.err).toContain('wallet totp recovery-codes');
+  });
+});
+
+describe('totp disable, recovery-codes, status', () => {
+  const stdin = `${password}\n${rightCode}\n`;
+
+  test('disable takes password and code', async () => {
+    const ran = await cli.run(['totp', 'disable', '--totp-stdin', '--json'], { env, stdin });
+    expect(JSON.parse(ran.out)).toEqual({ enabled: false, endedSessions: 1 });
+    const wrong = { env, stdin: `${password}\n000000\n` };
+    expect((await cli.run(['totp', 'disable', '--totp-stdin'], wrong)).exitCode).toBe(4);
+    const asked = answering(password, rightCode);
+    const options = { env, isTerminal: true, prompter: asked.prompter };
+    expect((await cli.run(['totp', 'disable'], options)).exitCode).toBe(0);
+  });
+
+  test('recovery-codes prints new ones', async () => {
+    const args = ['totp', 'recovery-codes', '--password-stdin', '--totp-stdin'];
+    const ran = await cli.run([...args, '--json'], { env, stdin });
+    expect(JSON.parse(ran.out)).toEqual({ recoveryCodes });
+    const table = await cli.run(args, { env, stdin });
+    expect(table.out).toBe(recoveryCodes.map((code) => `${code}\n`).join(''));
+  });
+
+  test('nothing is asked with --no-input', async () => {
+    const ran = await cli.run(['totp', 'disable', '--no-input'], { env, isTerminal: true });
+    expect(ran.exitCode).toBe(2);
+    expect(ran.err).toContain('--totp-stdin');
+  });
+
+  test('status says what there is', async () => {
+    const ran = await cli.run(['totp', 'status', '--json'], { env });
+    expect(JSON.parse(ran.out)).toEqual({
+      ...{ enabled: true, enabledAt: new Date(0).toISOString() },
+      ...{ required: true, recoveryCodesLeft: 7 },
+    });
+  });
+});

@@ -1,0 +1,59 @@
+import { findExponent } from '../../../core/currencies.ts';
+import {
+  Operation,
+  WalletServiceService,
+} from '../../../protos/gen/digitalwallet/wallet/v1/wallet.ts';
+import type { Context } from '../../context.ts';
+import { done, type CommandOutcome } from '../../outcome.ts';
+import { failUnknownCurrency } from '../money/command.ts';
+import { createListPrinter } from '../../output/print.ts';
+import { toTransactionJson, transactionColumns } from '../../output/shapes.ts';
+import { checkLimit, tellOfMore, type LimitOptions } from '../../input/paging.ts';
+import { resolveUser } from '../users/actor.ts';
+
+export type TransactionsListOptions = LimitOptions & {
+  readonly user?: string;
+  readonly currency?: string;
+  readonly pageToken?: string;
+};
+
+const maxPageSize = 500;
+
+/** `wallet transactions list`: newest first, as many pages as it takes. */
+export async function runTransactionsList(
+  context: Context,
+  options: TransactionsListOptions,
+): Promise<CommandOutcome> {
+  const limit = checkLimit(options);
+  if (!limit.ok) return limit;
+  const currency = options.currency ?? context.settings.currency;
+  if (currency !== '' && findExponent(currency) === undefined) return failUnknownCurrency(currency);
+  const user = await resolveUser(context, options.user, false);
+  if (!user.ok) return user;
+  const columns = transactionColumns(context.settings.timezone);
+  const list = createListPrinter(context, columns, toTransactionJson);
+  let left = limit.value;
+  let pageToken = options.pageToken ?? '';
+  do {
+    const request = {
+      userId: user.value?.id ?? '',
+      currency,
+      pageSize: Math.min(left, maxPageSize),
+      pageToken,
+      ascending: false,
+      operation: Operation.UNSPECIFIED,
+    };
+    const method = WalletServiceService.listTransactions;
+    const listed = await context.caller.call(method, request, 'read');
+    if (!listed.ok) return listed;
+    const { transactions, nextPageToken } = listed.value;
+    await list.add(
+      transactions.map((transaction) => ({ transaction, replayed: false, isDryRun: false })),
+    );
+    left -= transactions.length;
+    pageToken = nextPageToken;
+  } while (pageToken !== '' && left > 0 && !context.io.stdout.fault);
+  await list.end(pageToken === '' ? undefined : pageToken, 'no transactions');
+  await tellOfMore(context, pageToken);
+  return done;
+}

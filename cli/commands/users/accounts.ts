@@ -1,0 +1,55 @@
+import { isUuid } from '../../../core/ids.ts';
+import { roles, type Role as RoleName } from '../../../core/roles.ts';
+import {
+  AuthServiceService,
+  Role,
+  type User,
+} from '../../../protos/gen/digitalwallet/auth/v1/auth.ts';
+import type { Context } from '../../context.ts';
+import { exitCodes, fail, failUsage, succeed, type Outcome } from '../../outcome.ts';
+
+/**
+ * The account that staff name by id or e-mail address, verified or not. USER_NOT_FOUND where
+ * there is none.
+ */
+export async function findAccount(
+  { caller }: Pick<Context, 'caller'>,
+  user: string,
+): Promise<Outcome<User>> {
+  const userId = user.toLowerCase();
+  if (isUuid(userId)) {
+    const got = await caller.call(AuthServiceService.getUser, { userId }, 'read');
+    if (!got.ok) return got;
+    return got.value.user
+      ? succeed(got.value.user)
+      : fail('UNEXPECTED', 'the server answered without a user');
+  }
+  if (!user.includes('@')) {
+    const what = JSON.stringify(user);
+    return failUsage('user', `${what} is neither an e-mail address nor a user's id`);
+  }
+  const request = { pageSize: 1, pageToken: '', role: Role.UNSPECIFIED, email: user };
+  const listed = await caller.call(AuthServiceService.listUsers, request, 'read');
+  if (!listed.ok) return listed;
+  const [found] = listed.value.users;
+  return found ? succeed(found) : failNoAccount(user);
+}
+
+/** A role's name as it was typed. */
+export function checkRole(text: string): Outcome<RoleName> {
+  const role = roles.find((name) => name === text);
+  return role ? succeed(role) : failUsage('role', `must be one of ${roles.join(', ')}`);
+}
+
+function failNoAccount(email: string): Outcome<never> {
+  return {
+    ok: false,
+    failure: {
+      reason: 'USER_NOT_FOUND',
+      message: `no account has the e-mail address ${email}`,
+      exitCode: exitCodes.notFound,
+      field: 'user',
+      hint: 'wallet users list',
+    },
+  };
+}

@@ -1,0 +1,97 @@
+import { quoteForShell } from '../../../core/shell-word.ts';
+import { createHash } from 'node:crypto';
+
+import { isUuid } from '../../../core/ids.ts';
+import { AuthServiceService, type User } from '../../../protos/gen/digitalwallet/auth/v1/auth.ts';
+import type { Context } from '../../context.ts';
+import { isApiKey, readSubject } from '../../credentials/tokens.ts';
+import { failUsage, succeed, type Outcome } from '../../outcome.ts';
+import { nameRole } from '../../output/names.ts';
+
+/** Someone as far as is known; the e-mail address may not be. */
+export type KnownUser = { readonly id: string; readonly email: string | undefined };
+export type Caller = KnownUser & { readonly role: string | undefined };
+
+type Asker = Pick<Context, 'caller' | 'credentials'>;
+
+/**
+ * Whose wallet `--user` means: undefined for the caller's own. An e-mail address is looked up by
+ * the server; an id is taken as it is, unless `needsEmail`.
+ */
+export async function resolveUser(
+  context: Asker,
+  user: string | undefined,
+  needsEmail: boolean,
+): Promise<Outcome<KnownUser | undefined>> {
+  if (user === undefined) return succeed(undefined);
+  const id = user.toLowerCase();
+  if (isUuid(id)) {
+    if (!needsEmail) return succeed({ id, email: undefined });
+    const found = await lookUp(context, { userIds: [id], emails: [] });
+    // Not everyone may look users up; the server decides about the id all the same.
+    return succeed(found.ok && found.value ? found.value : { id, email: undefined });
+  }
+  if (!user.includes('@')) {
+    return failUsage(
+      'user',
+      `${JSON.stringify(user)} is neither an e-mail address nor a user's id`,
+    );
+  }
+  const { record } = await context.credentials.peek();
+  if (record?.email?.toLowerCase() === user.toLowerCase())
+    return succeed({ id: record.userId, email: record.email });
+  const found = await lookUp(context, { userIds: [], emails: [user] });
+  if (!found.ok) return found;
+  if (found.value) return succeed(found.value);
+  return {
+    ok: false,
+    failure: {
+      reason: 'USER_NOT_FOUND',
+      message: `no user has the e-mail address ${user}, or it is not verified`,
+      exitCode: 5,
+      field: 'user',
+      hint: `see whether it is verified: wallet users list --email ${quoteForShell(user)}; an id always does: --user ID`,
+    },
+  };
+}
+
+/** Who is calling, by what is stored or else by asking the server. */
+export async function identifyCaller(context: Asker): Promise<Outcome<Caller | undefined>> {
+  const { record, token } = await context.credentials.peek();
+  if (record) return succeed({ id: record.userId, email: record.email, role: record.role });
+  // Not every API key may look its owner up.
+  if (token !== undefined && isApiKey(token)) return identifyKey(context, token);
+  const got = await context.caller.call(AuthServiceService.getUser, { userId: '' }, 'read');
+  if (!got.ok) return got;
+  const { user } = got.value;
+  return succeed(user && { id: user.id, email: user.email, role: nameRole(user.role) });
+}
+
+async function identifyKey({ caller }: Asker, accessToken: string): Promise<Outcome<Caller>> {
+  const method = AuthServiceService.validateToken;
+  const validated = await caller.call(method, { accessToken }, 'read');
+  if (!validated.ok) return validated;
+  const { userId, role } = validated.value;
+  return succeed({ id: userId, email: undefined, role: nameRole(role) });
+}
+
+/**
+ * Tells one caller's commands from another's, the same every time and without asking anybody: the
+ * user's id; for an API key, which does not tell it, a hash of the key.
+ */
+export async function nameActor({ credentials }: Pick<Asker, 'credentials'>): Promise<string> {
+  const { record, token } = await credentials.peek();
+  if (record) return record.userId;
+  if (token === undefined) return '';
+  return readSubject(token) ?? createHash('sha256').update(token).digest('hex');
+}
+
+async function lookUp(
+  context: Asker,
+  request: { userIds: string[]; emails: string[] },
+): Promise<Outcome<KnownUser | undefined>> {
+  const resolved = await context.caller.call(AuthServiceService.resolveUsers, request, 'read');
+  if (!resolved.ok) return resolved;
+  const user: User | undefined = resolved.value.users[0];
+  return succeed(user && { id: user.id, email: user.email });
+}

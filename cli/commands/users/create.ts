@@ -1,0 +1,44 @@
+import { quoteForShell } from '../../../core/shell-word.ts';
+import { AuthServiceService } from '../../../protos/gen/digitalwallet/auth/v1/auth.ts';
+import { checkRole } from './accounts.ts';
+import type { Context } from '../../context.ts';
+import { done, fail, type CommandOutcome } from '../../outcome.ts';
+import { printObject } from '../../output/print.ts';
+import { roleNumbers } from '../../output/names.ts';
+import { toUserJson, userColumns } from '../../output/users.ts';
+import { askEmail, askPassword } from '../../terminal/password.ts';
+
+export type UsersCreateOptions = {
+  readonly email?: string;
+  readonly role?: string;
+  readonly passwordStdin?: boolean;
+};
+
+/** `wallet users create`: an account made by staff, its address vouched for by them. */
+export async function runUsersCreate(
+  context: Context,
+  options: UsersCreateOptions,
+): Promise<CommandOutcome> {
+  const role = checkRole(options.role ?? 'customer');
+  if (!role.ok) return role;
+  const credential = await context.credentials.get();
+  if (!credential.ok) return credential;
+  const email = await askEmail(context, options.email);
+  if (!email.ok) return email;
+  const password = await askPassword(context, {
+    fromStdin: options.passwordStdin === true,
+    isNew: true,
+  });
+  if (!password.ok) return password;
+  const request = { email: email.value, password: password.value, role: roleNumbers[role.value] };
+  const created = await context.caller.call(AuthServiceService.createUser, request, 'write');
+  if (!created.ok) {
+    if (created.failure.reason !== 'EMAIL_TAKEN') return created;
+    const hint = `the account is there already: wallet users show ${quoteForShell(email.value)}`;
+    return { ok: false, failure: { ...created.failure, hint } };
+  }
+  const { user } = created.value;
+  if (!user) return fail('UNEXPECTED', 'the server answered without a user');
+  await printObject(context, user, userColumns(context.settings.timezone), toUserJson);
+  return done;
+}

@@ -1,0 +1,61 @@
+import { describeAddress } from '../../../core/addresses.ts';
+import { AuthServiceService } from '../../../protos/gen/digitalwallet/auth/v1/auth.ts';
+import { findAccount } from './accounts.ts';
+import { checkConfirmable, confirmChange } from '../../terminal/confirm.ts';
+import type { Context } from '../../context.ts';
+import { done, fail, type CommandOutcome, type Outcome } from '../../outcome.ts';
+import { printObject } from '../../output/print.ts';
+import { identifyCaller, type KnownUser } from './actor.ts';
+
+/** `wallet users revoke-all`: ends all sessions and API keys of a user, or of the caller. */
+export async function runUsersRevokeAll(
+  context: Context,
+  user: string | undefined,
+): Promise<CommandOutcome> {
+  const confirmable = checkConfirmable(context, 'ending all sessions and API keys', false);
+  if (!confirmable.ok) return confirmable;
+  const caller = await identifyCaller(context);
+  if (!caller.ok) return caller;
+  const found = await findOwner(context, user, caller.value);
+  if (!found.ok) return found;
+  const { id, email } = found.value;
+  const address = email === undefined ? undefined : describeAddress(email);
+  const name = address ?? id;
+  if (id === caller.value?.id) {
+    await context.tell.warn('the session in use is among them: sign in again afterwards');
+  }
+  const confirmed = await confirmChange(context, {
+    details: [['account', address === undefined ? id : `${address} (${id})`]],
+    question: `End all sessions and API keys of ${name}?`,
+  });
+  if (!confirmed.ok) return confirmed;
+  const method = AuthServiceService.revokeAllCredentials;
+  const revoked = await context.caller.call(method, { userId: id }, 'write');
+  if (!revoked.ok) return revoked;
+  const { revokedSessions, revokedApiKeys } = revoked.value;
+  const row = { userId: id, revokedSessions, revokedApiKeys };
+  await printObject(
+    context,
+    row,
+    [
+      { header: 'user_id', value: () => id },
+      { header: 'revoked_sessions', value: () => String(revokedSessions) },
+      { header: 'revoked_api_keys', value: () => String(revokedApiKeys) },
+    ].map((column) => ({
+      ...column,
+      table: { title: column.header.replaceAll('_', ' '), cell: column.value },
+    })),
+    (data) => data,
+  );
+  return done;
+}
+
+async function findOwner(
+  context: Context,
+  user: string | undefined,
+  caller: KnownUser | undefined,
+): Promise<Outcome<KnownUser>> {
+  if (user !== undefined) return findAccount(context, user);
+  if (caller) return { ok: true, value: caller };
+  return fail('UNEXPECTED', 'the server does not say who is calling');
+}

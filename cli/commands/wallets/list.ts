@@ -1,0 +1,39 @@
+import { WalletServiceService } from '../../../protos/gen/digitalwallet/wallet/v1/wallet.ts';
+import type { Context } from '../../context.ts';
+import { succeed, type CommandOutcome } from '../../outcome.ts';
+import { createListPrinter } from '../../output/print.ts';
+import { toWalletJson, walletColumns } from '../../output/wallets.ts';
+import { checkLimit, printPages, type PageOptions } from '../../input/paging.ts';
+import { resolveUser } from '../users/actor.ts';
+
+export type WalletsListOptions = PageOptions & { readonly user?: string };
+
+/** `wallet wallets list`: a customer's own; for staff everybody's, or those of one user. */
+export async function runWalletsList(
+  context: Context,
+  options: WalletsListOptions,
+): Promise<CommandOutcome> {
+  const limit = checkLimit(options);
+  if (!limit.ok) return limit;
+  const user = await resolveUser(context, options.user, false);
+  if (!user.ok) return user;
+  const userId = user.value?.id ?? '';
+  const columns = walletColumns(context.settings.timezone);
+  const list = createListPrinter(context, columns, toWalletJson);
+  const { pageToken = '' } = options;
+  return printPages(
+    context,
+    list,
+    { limit: limit.value, pageToken, ifEmpty: 'no wallets yet: the first deposit opens one' },
+    async (pageSize, token) => {
+      const request = { userId, pageSize, pageToken: token };
+      const listed = await context.caller.call(WalletServiceService.listWallets, request, 'read');
+      if (!listed.ok) return listed;
+      const { wallets, nextPageToken } = listed.value;
+      return succeed({
+        rows: wallets.map((wallet) => ({ wallet, isDryRun: false })),
+        nextPageToken,
+      });
+    },
+  );
+}

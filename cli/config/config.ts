@@ -1,0 +1,86 @@
+import { homedir, hostname } from 'node:os';
+import { join } from 'node:path';
+
+import { isTimezone } from '../../core/time/calendar.ts';
+import { settingKeys, settingSpecs, type Layer } from './settings.ts';
+
+/** A folder that is on no host, by convention. What is to be written there is refused by name. */
+const noHome = '/nonexistent';
+
+/** A container may run under a user id without an entry on the host, and without HOME. */
+function ensureHome(): void {
+  try {
+    homedir();
+  } catch {
+    process.env['HOME'] = noHome;
+  }
+}
+
+// The library asks for the home folder while it is loaded.
+ensureHome();
+const { default: envPaths } = await import('env-paths');
+
+/** The folders that the command line writes to. */
+type Paths = {
+  /** config.json, and who is signed in where. */
+  readonly configDir: string;
+  /** Locks, and commands whose outcome is not known. */
+  readonly stateDir: string;
+};
+
+/** All that the environment says. Nothing else in the command line reads it. */
+export type Environment = {
+  readonly settings: Layer;
+  readonly profile: string | undefined;
+  readonly token: string | undefined;
+  readonly hasColor: boolean;
+  readonly paths: Paths;
+  readonly host: string;
+  /** The terminal's; undefined where TZ names none. Found when asked for: that takes 10 ms. */
+  readonly timezone: string | undefined;
+  readonly tz: string | undefined;
+  /** What the keychain helper gets: everything but our own secrets. */
+  readonly helperEnv: Readonly<Record<string, string>>;
+};
+
+/** Reads the environment. Tests pass one of their own. */
+export function readEnvironment(
+  env: Readonly<Record<string, string | undefined>> = process.env,
+): Environment {
+  const own = envPaths('digital-wallet', { suffix: '' });
+  const state = process.platform === 'linux' ? own.log : own.data;
+  return {
+    settings: Object.fromEntries(settingKeys.map((key) => [key, env[settingSpecs[key].env]])),
+    profile: presence(env['WALLET_PROFILE']),
+    // Files with tokens often end in a line end, which no header can carry.
+    token: presence(env['WALLET_TOKEN']?.trim()),
+    hasColor: presence(env['NO_COLOR']) === undefined && env['TERM'] !== 'dumb',
+    paths: {
+      configDir: presence(env['WALLET_CONFIG_DIR']) ?? own.config,
+      stateDir: presence(env['WALLET_STATE_DIR']) ?? join(state, 'cli'),
+    },
+    host: hostname(),
+    get timezone() {
+      return findTerminalTimezone();
+    },
+    tz: presence(env['TZ']),
+    helperEnv: Object.fromEntries(
+      Object.entries(env).filter(
+        (entry): entry is [string, string] =>
+          entry[1] !== undefined && !['WALLET_TOKEN', 'NODE_OPTIONS'].includes(entry[0]),
+      ),
+    ),
+  };
+}
+
+/** Undefined, or one that nobody knows, where TZ is wrong. An empty TZ is UTC to everybody. */
+function findTerminalTimezone(): string | undefined {
+  const { timeZone } = Intl.DateTimeFormat().resolvedOptions() as { timeZone?: string };
+  if (timeZone === undefined || timeZone === '') return undefined;
+  return isTimezone(timeZone) ? timeZone : undefined;
+}
+
+/** An empty variable counts as absent, as people unset one in a line of its own. */
+function presence(text: string | undefined): string | undefined {
+  return text === undefined || text === '' ? undefined : text;
+}

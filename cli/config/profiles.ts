@@ -1,0 +1,104 @@
+import { join } from 'node:path';
+
+import { openAccountRecords } from '../credentials/records.ts';
+import { fail, succeed, type Failed, type Outcome } from '../outcome.ts';
+import { parseJsonObject, readTextIfAny, writePrivateFile } from '../files/files.ts';
+import { withLock } from '../files/lock.ts';
+import { settingKeys, type Layer, type SettingKey } from './settings.ts';
+
+export const defaultProfile = 'default';
+
+/** config.json: the profile in use, and what each profile sets. */
+export type ProfileFile = {
+  readonly current: string | undefined;
+  readonly profiles: Readonly<Record<string, Layer>>;
+};
+
+/** True for a name that is safe in file names and keychain accounts. */
+export function isProfileName(name: string): boolean {
+  return /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/.test(name);
+}
+
+/** Reads config.json; a file that is not there is an empty one. */
+export async function readProfileFile(configDir: string): Promise<Outcome<ProfileFile>> {
+  const path = join(configDir, 'config.json');
+  const text = await readTextIfAny(path);
+  if (text === undefined) return succeed({ current: undefined, profiles: {} });
+  const value = parseJsonObject(text);
+  const profiles = value?.['profiles'] ?? {};
+  if (!value || typeof profiles !== 'object') {
+    return fail('CONFIG_INVALID', `${path} is not a JSON object of the known shape`, {
+      hint: 'mend it, or remove it to start afresh',
+    });
+  }
+  const current = value['profile'];
+  return succeed({
+    current: typeof current === 'string' && isProfileName(current) ? current : undefined,
+    profiles: Object.fromEntries(
+      Object.entries(profiles as Record<string, unknown>)
+        .filter(([name]) => isProfileName(name))
+        .map(([name, settings]) => [name, toLayer(settings)]),
+    ),
+  });
+}
+
+/** True for one that has settings, or in which somebody has signed in. */
+export async function isKnownProfile(
+  file: ProfileFile,
+  configDir: string,
+  name: string,
+): Promise<boolean> {
+  if (name === defaultProfile || file.profiles[name] !== undefined) return true;
+  const records = await openAccountRecords(join(configDir, 'accounts')).list();
+  return records.some(({ profile }) => profile === name);
+}
+
+export function failNoProfile(name: string, isFromEnvironment: boolean): Failed {
+  const where = isFromEnvironment ? ', which WALLET_PROFILE names' : '';
+  return fail('PROFILE_NOT_FOUND', `there is no profile ${JSON.stringify(name)}${where}`, {
+    field: 'profile',
+    hint: 'wallet profiles list, or make it: wallet sign-in --profile NAME --server HOST:PORT',
+  });
+}
+
+/** Sets one setting of a profile, or removes it where `text` is undefined. */
+export function changeSetting(
+  configDir: string,
+  profile: string,
+  key: SettingKey,
+  text: string | undefined,
+): Promise<Outcome<undefined>> {
+  return changeFile(configDir, (file) => {
+    const next: Layer = { ...file.profiles[profile], [key]: text };
+    return { ...file, profiles: { ...file.profiles, [profile]: next } };
+  });
+}
+
+/** Makes a profile the one that is used without --profile. */
+export function useProfile(configDir: string, profile: string): Promise<Outcome<undefined>> {
+  return changeFile(configDir, (file) => ({ ...file, current: profile }));
+}
+
+function changeFile(
+  configDir: string,
+  change: (file: ProfileFile) => ProfileFile,
+): Promise<Outcome<undefined>> {
+  return withLock(configDir, 'config', 5000, async () => {
+    const file = await readProfileFile(configDir);
+    if (!file.ok) return file;
+    const { current, profiles } = change(file.value);
+    const text = JSON.stringify({ profile: current, profiles }, null, 2);
+    await writePrivateFile(join(configDir, 'config.json'), `${text}\n`);
+    return succeed(undefined);
+  });
+}
+
+function toLayer(settings: unknown): Layer {
+  if (typeof settings !== 'object' || settings === null) return {};
+  const values = settings as Record<string, unknown>;
+  return Object.fromEntries(
+    settingKeys
+      .filter((key) => ['string', 'number', 'boolean'].includes(typeof values[key]))
+      .map((key) => [key, String(values[key])]),
+  );
+}

@@ -1,0 +1,206 @@
+import { randomUUID } from 'node:crypto';
+import { constants, type Stats } from 'node:fs';
+import { link, lstat, mkdir, open, rename, rm, type FileHandle } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+
+import { quoteForShell } from '../../core/shell-word.ts';
+import { failUsage, succeed, type Failed, type Outcome } from '../outcome.ts';
+
+/** A file beyond its name, which can be given to another one. */
+export type FileIdentity = { readonly dev: number; readonly ino: number };
+
+/** Makes a folder that only its owner can read, and those above it. */
+export async function makePrivateDir(dir: string): Promise<void> {
+  await mkdir(dir, { recursive: true, mode: 0o700 });
+}
+
+/** Writes a 0600 file so that a crash leaves the old text or the new, on the disk. */
+export async function writePrivateFile(path: string, text: string): Promise<void> {
+  const dir = dirname(path);
+  await makePrivateDir(dir);
+  const temporary = join(dir, `.${randomUUID()}.tmp`);
+  try {
+    const file = await open(temporary, 'wx', 0o600);
+    try {
+      await file.writeFile(text, 'utf8');
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    await rename(temporary, path);
+  } catch (error) {
+    await rm(temporary, { force: true });
+    throw error;
+  }
+  await syncDir(dir);
+}
+
+/**
+ * The text of a file of our own, or undefined if there is none. Rejects one that another user could
+ * have written. A link is followed: people keep their settings elsewhere.
+ */
+export async function readTextIfAny(path: string): Promise<string | undefined> {
+  let file: FileHandle;
+  try {
+    file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw error;
+  }
+  try {
+    const stats = await file.stat();
+    const problem = findOwnerProblem(stats, [0]) ?? findModeProblem(stats, 0o002);
+    if (problem) throw new Error(`${path} ${problem.problem}, so it is not used: ${problem.hint}`);
+    return await file.readFile('utf8');
+  } finally {
+    await file.close();
+  }
+}
+
+export type OwnFile = { readonly file: FileHandle; readonly isNew: boolean };
+
+/**
+ * Opens a file that is filled in the course of several runs: a new one (0600), or what an earlier
+ * run left. No link is followed, and one that another user made or may write is not used.
+ */
+export async function openOwnFile(
+  path: string,
+  field: string,
+  { isAppended = false } = {},
+): Promise<Outcome<OwnFile>> {
+  const { O_CREAT, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_APPEND } = constants;
+  const access = constants.O_RDWR | O_NOFOLLOW | (isAppended ? O_APPEND : 0);
+  // It may come or go between the two attempts.
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      const file = await open(path, access | O_CREAT | O_EXCL, 0o600);
+      return succeed({ file, isNew: true });
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+    }
+    try {
+      const file = await open(path, access | O_NONBLOCK);
+      const unsafe = await findOpenProblem(file, path);
+      if (!unsafe) return succeed({ file, isNew: false });
+      await file.close();
+      return failUsage(field, `${path} ${unsafe.problem}, so it is not used`, unsafe.hint);
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException;
+      if (code === 'ENOENT' && attempt < 5) continue;
+      if (code === 'ELOOP') return refuseLink(path, field);
+      if (code === 'EACCES' || code === 'EISDIR' || code === 'ENXIO') {
+        return failUsage(field, `${path} is there and cannot be written`, removeHint(path));
+      }
+      throw error;
+    }
+  }
+}
+
+const refuseLink = (path: string, field: string): Failed =>
+  failUsage(field, `${path} is a symbolic link, so it is not used`, removeHint(path));
+
+type Problem = { readonly problem: string; readonly hint: string };
+
+const removeHint = (path: string): string =>
+  `see who made it, then remove it: rm ${quoteForShell(path)}`;
+
+async function findOpenProblem(file: FileHandle, path: string): Promise<Problem | undefined> {
+  const stats = await file.stat();
+  const hint = removeHint(path);
+  if (!stats.isFile()) return { problem: 'is not a regular file', hint };
+  if (stats.nlink !== 1) return { problem: 'has a second name (a hard link)', hint };
+  const problem = findOwnerProblem(stats, []) ?? findModeProblem(stats, 0o022);
+  return problem && { ...problem, hint };
+}
+
+function findOwnerProblem(stats: Stats, others: readonly number[]): Problem | undefined {
+  const own = process.geteuid?.();
+  if (own === undefined || stats.uid === own || others.includes(stats.uid)) return undefined;
+  const problem = `belongs to another user (id ${stats.uid})`;
+  return { problem, hint: 'see who made it, then remove it' };
+}
+
+function findModeProblem(stats: Stats, forbidden: number): Problem | undefined {
+  if (process.platform === 'win32' || (stats.mode & forbidden) === 0) return undefined;
+  return { problem: 'can be changed by other users', hint: 'run chmod 600 on it' };
+}
+
+/** What has a name, link or not; undefined where nothing has. */
+export async function lookAt(path: string): Promise<Stats | undefined> {
+  try {
+    return await lstat(path);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw error;
+  }
+}
+
+/**
+ * Gives a finished file its name. Without `replaced`, a file of that name stays, also one that came
+ * a moment ago; otherwise that very file is replaced and no other. False where it stays.
+ */
+export async function publishFile(
+  { file, partial }: { readonly file: FileIdentity; readonly partial: string },
+  path: string,
+  replaced: FileIdentity | undefined,
+): Promise<boolean> {
+  const isSame = (found: Stats | undefined, one: FileIdentity): boolean =>
+    found !== undefined && found.dev === one.dev && found.ino === one.ino;
+  if (!isSame(await lookAt(partial), file)) {
+    throw new Error(`${partial} was replaced by another file meanwhile`);
+  }
+  const found = await lookAt(path);
+  if (found) {
+    if (!replaced || !isSame(found, replaced)) return false;
+    await rename(partial, path);
+  } else if (!(await linkAsNew(partial, path))) {
+    return false;
+  }
+  await syncDir(dirname(path));
+  return true;
+}
+
+/** A link, unlike a rename, never replaces a file. Not every file system has links. */
+async function linkAsNew(partial: string, path: string): Promise<boolean> {
+  try {
+    await link(partial, path);
+    await rm(partial);
+    return true;
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'EEXIST') return false;
+    if (!['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK'].includes(code ?? '')) throw error;
+  }
+  try {
+    const place = await open(path, 'wx', 0o600);
+    await place.close();
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
+    throw error;
+  }
+  await rename(partial, path);
+  return true;
+}
+
+/** Makes a rename or removal in a folder last. Not every platform can open a folder. */
+export async function syncDir(dir: string): Promise<void> {
+  if (process.platform === 'win32') return;
+  const handle = await open(dir, 'r');
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+/** The JSON object in a text, or undefined if it holds anything else. */
+export function parseJsonObject(text: string): Record<string, unknown> | undefined {
+  try {
+    const value: unknown = JSON.parse(text);
+    return typeof value === 'object' && value !== null && !Array.isArray(value)
+      ? (value as Record<string, unknown>)
+      : undefined;
+  } catch {
+    return undefined;
+  }
+}

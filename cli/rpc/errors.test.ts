@@ -1,0 +1,108 @@
+import { Metadata, status, type ServiceError } from '@grpc/grpc-js';
+import { describe, expect, test } from 'vitest';
+
+import { reasonCodes, type Reason } from '../../core/reasons.ts';
+import { exitCodeByReason, readCallFailure, toCliFailure, toUnsentFailure } from './errors.ts';
+import { refusal } from '../test-support.ts';
+
+const bare = (code: status, details = 'x'): ServiceError =>
+  Object.assign(new Error(details), { code, details, metadata: new Metadata() });
+
+describe('exit codes', () => {
+  const expected: Partial<Record<Reason, number>> = {
+    AMOUNT_INVALID: 2,
+    USER_REQUIRED: 2,
+    RANGE_TOO_LONG: 2,
+    TOKEN_EXPIRED: 4,
+    EMAIL_UNVERIFIED: 4,
+    TRANSACTION_NOT_FOUND: 5,
+    PARENT_NOT_FOUND: 5,
+    DEAD_LETTER_NOT_FOUND: 5,
+    INSUFFICIENT_FUNDS: 6,
+    PARENT_ALREADY_UNDONE: 6,
+    IDEMPOTENCY_KEY_REUSED: 6,
+    WALLET_FROZEN: 6,
+    DEAD_LETTER_SETTLED: 6,
+    DATABASE_UNAVAILABLE: 7,
+    DATABASE_BUSY: 7,
+    OVERLOADED: 7,
+    OUTBOX_FULL: 7,
+    SHUTTING_DOWN: 7,
+    AUTH_UNAVAILABLE: 7,
+    SIGN_UP_CLOSED: 8,
+    STAFF_OWN_WALLET: 8,
+    OUTCOME_UNKNOWN: 9,
+    DEADLINE_EXCEEDED: 9,
+    INTERNAL: 1,
+  };
+  test.each(Object.entries(expected))('%s ends a write with %s', (reason, exitCode) => {
+    const failure = readCallFailure(refusal(reason as Reason, 'why'), 'sent');
+    expect(toCliFailure(failure, 'write')).toMatchObject({ reason, exitCode, message: 'why' });
+  });
+
+  test('every reason has one of the documented codes', () => {
+    expect(Object.keys(exitCodeByReason).sort()).toEqual(Object.keys(reasonCodes).sort());
+    const documented = new Set([1, 2, 4, 5, 6, 7, 8, 9]);
+    for (const code of Object.values(exitCodeByReason)) expect(documented).toContain(code);
+  });
+
+  test('a read changes nothing, so its unknown end is 7', () => {
+    const reasons = ['OUTCOME_UNKNOWN', 'DEADLINE_EXCEEDED'] as const;
+    for (const reason of reasons) {
+      const failure = readCallFailure(refusal(reason, 'why'), 'sent');
+      expect(toCliFailure(failure, 'read').exitCode).toBe(7);
+    }
+  });
+});
+
+describe('what is certain', () => {
+  test('never connected: not done', () => {
+    const failure = toUnsentFailure('cannot connect');
+    expect(toCliFailure(failure, 'write')).toMatchObject({ reason: 'UNREACHABLE', exitCode: 7 });
+  });
+
+  test.each([
+    status.UNAVAILABLE,
+    status.DEADLINE_EXCEEDED,
+    status.CANCELLED,
+    status.INTERNAL,
+    status.UNKNOWN,
+    status.RESOURCE_EXHAUSTED,
+    status.ABORTED,
+  ])('code %s without a reason may have been done', (code) => {
+    const failure = readCallFailure(bare(code), 'sent');
+    expect(failure.certainty).toBe('unknown');
+    expect(toCliFailure(failure, 'write').exitCode).toBe(9);
+    expect(toCliFailure(failure, 'read').exitCode).toBe(7);
+  });
+
+  test('a reason that a newer server brings may have been done', () => {
+    const error = refusal('OVERLOADED', 'x');
+    error.metadata.set('grpc-status-details-bin', Buffer.from('nonsense'));
+    expect(readCallFailure(error, 'sent').certainty).toBe('unknown');
+  });
+
+  test.each([
+    [status.UNAUTHENTICATED, 4],
+    [status.PERMISSION_DENIED, 8],
+    [status.INVALID_ARGUMENT, 2],
+    [status.UNIMPLEMENTED, 1],
+  ])('code %s without a reason is a refusal, %s', (code, exitCode) => {
+    const failure = readCallFailure(bare(code), 'sent');
+    expect(failure.certainty).toBe('refused');
+    expect(toCliFailure(failure, 'write').exitCode).toBe(exitCode);
+  });
+});
+
+test('the library’s own words for a time-out are not passed on', () => {
+  const error = bare(status.DEADLINE_EXCEEDED, 'Deadline exceeded after 0.8s,LB pick: 0.1s');
+  expect(readCallFailure(error, 'sent').message).toBe('the server did not answer in time');
+});
+
+test('the request id is the one of the details, the trailer, or what was sent', () => {
+  expect(readCallFailure(refusal('INTERNAL', 'x', { requestId: 'a' }), 'sent').requestId).toBe('a');
+  const error = bare(status.UNAVAILABLE);
+  expect(readCallFailure(error, 'sent').requestId).toBe('sent');
+  error.metadata.set('x-request-id', 'b');
+  expect(readCallFailure(error, 'sent').requestId).toBe('b');
+});

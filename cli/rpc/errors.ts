@@ -1,0 +1,300 @@
+import { status, type ServiceError } from '@grpc/grpc-js';
+
+import { isReason, type Reason } from '../../core/reasons.ts';
+import { decodeErrorInfo } from './error-info.ts';
+import { cliReasons, exitCodes, type CliFailure, type ExitCode } from '../outcome.ts';
+
+/** A call that did not succeed. */
+export type CallFailure = {
+  /** What the server said; undefined where it said nothing that we know. */
+  readonly reason: Reason | undefined;
+  /**
+   * `refused`: certainly not done. `unsent`: it never left this machine, so not done either.
+   * `unknown`: it may have been done.
+   */
+  readonly certainty: 'refused' | 'unsent' | 'unknown';
+  /** The same call may succeed in a moment. */
+  readonly isTransient: boolean;
+  readonly message: string;
+  readonly code: status;
+  readonly requestId: string | undefined;
+  readonly metadata: Readonly<Record<string, string>>;
+  /** A better hint than the reason's own. */
+  readonly hint?: string;
+};
+
+export type CallResult<T> =
+  { readonly ok: true; readonly value: T } | { readonly ok: false; readonly failure: CallFailure };
+
+/** How the process ends for each reason, given that the answer is all that was needed to know. */
+export const exitCodeByReason: Readonly<Record<Reason, ExitCode>> = {
+  INVALID_ARGUMENT: exitCodes.usage,
+  AMOUNT_INVALID: exitCodes.usage,
+  CURRENCY_UNKNOWN: exitCodes.usage,
+  USER_REQUIRED: exitCodes.usage,
+  PAGE_TOKEN_INVALID: exitCodes.usage,
+  EMAIL_INVALID: exitCodes.usage,
+  PASSWORD_INVALID: exitCodes.usage,
+  RANGE_TOO_LONG: exitCodes.usage,
+  CREDENTIALS_MISSING: exitCodes.signInNeeded,
+  CREDENTIALS_INVALID: exitCodes.signInNeeded,
+  TOKEN_INVALID: exitCodes.signInNeeded,
+  TOKEN_EXPIRED: exitCodes.signInNeeded,
+  TOKEN_REVOKED: exitCodes.signInNeeded,
+  REFRESH_TOKEN_INVALID: exitCodes.signInNeeded,
+  EMAIL_UNVERIFIED: exitCodes.signInNeeded,
+  VERIFICATION_CODE_INVALID: exitCodes.signInNeeded,
+  TOTP_REQUIRED: exitCodes.signInNeeded,
+  TOTP_INVALID: exitCodes.signInNeeded,
+  PERMISSION_DENIED: exitCodes.notAllowed,
+  SIGN_UP_CLOSED: exitCodes.notAllowed,
+  STAFF_OWN_WALLET: exitCodes.notAllowed,
+  OPERATION_NOT_ALLOWED: exitCodes.notAllowed,
+  TOTP_ENROLMENT_REQUIRED: exitCodes.notAllowed,
+  USER_NOT_FOUND: exitCodes.notFound,
+  TRANSACTION_NOT_FOUND: exitCodes.notFound,
+  EXPORT_NOT_FOUND: exitCodes.notFound,
+  DEAD_LETTER_NOT_FOUND: exitCodes.notFound,
+  SESSION_NOT_FOUND: exitCodes.notFound,
+  API_KEY_NOT_FOUND: exitCodes.notFound,
+  WALLET_NOT_FOUND: exitCodes.notFound,
+  PARENT_NOT_FOUND: exitCodes.notFound,
+  INSUFFICIENT_FUNDS: exitCodes.refused,
+  BALANCE_LIMIT_EXCEEDED: exitCodes.refused,
+  WALLET_FROZEN: exitCodes.refused,
+  PARENT_NOT_UNDOABLE: exitCodes.refused,
+  PARENT_ALREADY_UNDONE: exitCodes.refused,
+  AMOUNT_MISMATCH: exitCodes.refused,
+  IDEMPOTENCY_KEY_REUSED: exitCodes.refused,
+  EMAIL_TAKEN: exitCodes.refused,
+  WALLET_CLOCK_AHEAD: exitCodes.refused,
+  WALLET_CORRUPT: exitCodes.refused,
+  DEAD_LETTER_SETTLED: exitCodes.refused,
+  LAST_ADMIN: exitCodes.refused,
+  API_KEY_LIMIT: exitCodes.refused,
+  EXPORT_NOT_READY: exitCodes.refused,
+  EXPORT_EXPIRED: exitCodes.refused,
+  TOTP_ALREADY_ENABLED: exitCodes.refused,
+  TOTP_NOT_ENABLED: exitCodes.refused,
+  TOTP_NOT_BEGUN: exitCodes.refused,
+  TOTP_UNREADABLE: exitCodes.refused,
+  MAIL_NOT_CONFIGURED: exitCodes.refused,
+  OVERLOADED: exitCodes.unavailable,
+  THROTTLED: exitCodes.unavailable,
+  OUTBOX_FULL: exitCodes.unavailable,
+  DATABASE_UNAVAILABLE: exitCodes.unavailable,
+  DATABASE_BUSY: exitCodes.unavailable,
+  AUTH_UNAVAILABLE: exitCodes.unavailable,
+  WALLET_UNAVAILABLE: exitCodes.unavailable,
+  WALLET_BUSY: exitCodes.unavailable,
+  SHUTTING_DOWN: exitCodes.unavailable,
+  STREAM_IDLE: exitCodes.unavailable,
+  DEADLINE_EXCEEDED: exitCodes.outcomeUnknown,
+  CANCELLED: exitCodes.outcomeUnknown,
+  OUTCOME_UNKNOWN: exitCodes.outcomeUnknown,
+  UNIMPLEMENTED: exitCodes.unexpected,
+  INTERNAL: exitCodes.unexpected,
+};
+
+/** What to do next, where there is something. Exhaustive, so that a new reason asks for one. */
+const hintByReason: Readonly<Record<Reason, string | undefined>> = {
+  INVALID_ARGUMENT: undefined,
+  AMOUNT_INVALID: 'write plain digits with a point for decimals, like 1234.50',
+  CURRENCY_UNKNOWN: 'use an ISO 4217 code, for instance --currency BRL',
+  USER_REQUIRED: 'name the user: --user EMAIL or --user ID',
+  PAGE_TOKEN_INVALID: 'run the command again without --page-token, with the same options as before',
+  EMAIL_INVALID: undefined,
+  PASSWORD_INVALID: undefined,
+  RANGE_TOO_LONG: 'ask for a shorter range with --from and --to',
+  CREDENTIALS_MISSING: 'wallet sign-in',
+  CREDENTIALS_INVALID: 'check the e-mail address and the password, then: wallet sign-in',
+  TOKEN_INVALID: 'wallet sign-in',
+  TOKEN_EXPIRED: 'wallet sign-in',
+  TOKEN_REVOKED: 'wallet sign-in',
+  REFRESH_TOKEN_INVALID: 'wallet sign-in',
+  EMAIL_UNVERIFIED: 'wallet verify-email CODE --email EMAIL, with the code that was mailed to you',
+  VERIFICATION_CODE_INVALID:
+    'check the code and the password; to have a new code mailed: wallet sign-up',
+  TOTP_REQUIRED: 'pipe in both, a line each: wallet sign-in --password-stdin --totp-stdin < FILE',
+  TOTP_INVALID:
+    'take the next code, which no sign-in has used yet, and check the clock of its device',
+  PERMISSION_DENIED: 'wallet whoami',
+  SIGN_UP_CLOSED: 'ask an operator to create the account',
+  STAFF_OWN_WALLET: 'sign in as a customer to use a wallet of your own',
+  OPERATION_NOT_ALLOWED: 'ask an operator to do it',
+  TOTP_ENROLMENT_REQUIRED: 'wallet totp enable',
+  USER_NOT_FOUND: 'check the address or the id: wallet users list --email EMAIL',
+  TRANSACTION_NOT_FOUND: 'wallet transactions list',
+  EXPORT_NOT_FOUND: undefined,
+  DEAD_LETTER_NOT_FOUND: 'check the id and --service: wallet dead-letters list',
+  SESSION_NOT_FOUND: 'wallet sessions list',
+  API_KEY_NOT_FOUND: 'wallet api-keys list',
+  WALLET_NOT_FOUND: 'wallet wallets list',
+  PARENT_NOT_FOUND: 'wallet transactions list',
+  LAST_ADMIN: 'make another admin first: wallet users set-role USER admin',
+  API_KEY_LIMIT: 'wallet api-keys list, then: wallet api-keys revoke ID',
+  EXPORT_NOT_READY: 'wallet exports wait ID',
+  EXPORT_EXPIRED: 'export the statement again: wallet statement export',
+  TOTP_ALREADY_ENABLED: 'to move to another device: wallet totp disable, then: wallet totp enable',
+  TOTP_NOT_ENABLED: 'wallet totp enable',
+  TOTP_NOT_BEGUN: 'begin again: wallet totp enable',
+  TOTP_UNREADABLE: 'use a recovery code; or, on the host: walletd users reset-totp --email EMAIL',
+  MAIL_NOT_CONFIGURED:
+    "ask the server's operator, who can run on its host: walletd users reset-password --email EMAIL",
+  INSUFFICIENT_FUNDS: 'wallet balance',
+  BALANCE_LIMIT_EXCEEDED: 'wallet balance',
+  WALLET_FROZEN: 'ask an operator; staff lift it with: wallet wallets unfreeze --user USER',
+  PARENT_NOT_UNDOABLE: 'wallet transactions list',
+  PARENT_ALREADY_UNDONE: 'wallet transactions list',
+  AMOUNT_MISMATCH: 'leave the amount out: an undo always takes the whole',
+  IDEMPOTENCY_KEY_REUSED:
+    'choose another --idempotency-key, or look at what has it: wallet transactions show --idempotency-key KEY',
+  EMAIL_TAKEN: 'wallet sign-in',
+  WALLET_CLOCK_AHEAD: 'have the operator check the clock: walletd wallets accept-clock-ahead',
+  WALLET_CORRUPT: "nothing moves on it until the server's operator has put it right",
+  DEAD_LETTER_SETTLED:
+    'see what became of it: wallet dead-letters show ID, with the same --service',
+  OVERLOADED: 'run the command again in a moment',
+  THROTTLED: 'wait that long, then run the command again',
+  OUTBOX_FULL: 'run the command again in a moment',
+  DATABASE_UNAVAILABLE: 'run the command again in a moment',
+  DATABASE_BUSY: 'run the command again in a moment',
+  AUTH_UNAVAILABLE: 'run the command again in a moment',
+  WALLET_UNAVAILABLE: 'run the command again in a moment',
+  WALLET_BUSY: "run it again in a moment; if it stays locked, ask the server's operator",
+  SHUTTING_DOWN: 'run the command again in a moment',
+  STREAM_IDLE: 'run the command again',
+  DEADLINE_EXCEEDED: 'run the command again, with a longer --timeout if need be',
+  CANCELLED: 'run the command again',
+  OUTCOME_UNKNOWN: 'run the command again',
+  UNIMPLEMENTED: 'the server does not have this yet: compare versions',
+  INTERNAL: "give the request id to the server's operator",
+};
+
+/** Reasons after which the call may have been done all the same. */
+export const unknownReasons: ReadonlySet<Reason> = new Set<Reason>([
+  ...(['DEADLINE_EXCEEDED', 'CANCELLED', 'OUTCOME_UNKNOWN', 'INTERNAL'] as const),
+]);
+
+export const transientReasons: ReadonlySet<Reason> = new Set<Reason>([
+  'DATABASE_UNAVAILABLE',
+  'DATABASE_BUSY',
+  'AUTH_UNAVAILABLE',
+  'WALLET_UNAVAILABLE',
+  'WALLET_BUSY',
+  'SHUTTING_DOWN',
+  'OUTBOX_FULL',
+  'OVERLOADED',
+  'STREAM_IDLE',
+  'DEADLINE_EXCEEDED',
+  'OUTCOME_UNKNOWN',
+]);
+
+/** Codes that say, even without a reason of ours, that the server turned the call down. */
+const reasonByBareCode: ReadonlyMap<status, Reason> = new Map<status, Reason>([
+  [status.INVALID_ARGUMENT, 'INVALID_ARGUMENT'],
+  [status.OUT_OF_RANGE, 'INVALID_ARGUMENT'],
+  [status.UNAUTHENTICATED, 'TOKEN_INVALID'],
+  [status.PERMISSION_DENIED, 'PERMISSION_DENIED'],
+  [status.UNIMPLEMENTED, 'UNIMPLEMENTED'],
+]);
+
+/**
+ * Reads what the server said about a call that failed. `requestId` is the one that was sent; the
+ * server uses it unless it says otherwise.
+ */
+export function readCallFailure(error: ServiceError, requestId: string): CallFailure {
+  const info = decodeErrorInfo(error.metadata.get('grpc-status-details-bin')[0]);
+  const stated = info !== undefined && isReason(info.reason) ? info.reason : undefined;
+  const reason = stated ?? reasonByBareCode.get(error.code);
+  const isUnknown = reason === undefined || unknownReasons.has(reason);
+  const trailer = error.metadata.get('x-request-id')[0];
+  return {
+    reason,
+    certainty: isUnknown ? 'unknown' : 'refused',
+    isTransient: reason === undefined ? isTransientCode(error.code) : transientReasons.has(reason),
+    message: describeError(error, info !== undefined),
+    code: error.code,
+    requestId: info?.metadata['requestId'] ?? trailer?.toString() ?? requestId,
+    metadata: info?.metadata ?? {},
+  };
+}
+
+/** The connection was never there. */
+export function toUnsentFailure(message: string): CallFailure {
+  return {
+    reason: undefined,
+    certainty: 'unsent',
+    isTransient: true,
+    message,
+    code: status.UNAVAILABLE,
+    requestId: undefined,
+    metadata: {},
+  };
+}
+
+/** The answer did not come, or was none. */
+export const toLostFailure = (message: string): CallFailure => ({
+  ...toUnsentFailure(message),
+  certainty: 'unknown',
+});
+
+/**
+ * Tells a failed call to the user. What is unknown ends a `write` with 9 and a `read`, which
+ * changes nothing, with 7.
+ */
+export function toCliFailure(failure: CallFailure, kind: 'read' | 'write'): CliFailure {
+  const { reason, requestId, metadata } = failure;
+  const message = addWait(failure);
+  const field = metadata['field'];
+  const common = {
+    message,
+    ...(requestId === undefined ? {} : { requestId }),
+    ...(field === undefined ? {} : { field }),
+  };
+  if (failure.certainty === 'unsent') {
+    return {
+      ...common,
+      reason: 'UNREACHABLE',
+      exitCode: cliReasons.UNREACHABLE,
+      hint: 'check that walletd runs there and whether it wants --tls, or name another: --server HOST:PORT',
+    };
+  }
+  if (reason === undefined) {
+    const isWrite = kind === 'write';
+    return {
+      ...common,
+      reason: failure.code === status.DEADLINE_EXCEEDED ? 'DEADLINE_EXCEEDED' : 'CONNECTION_LOST',
+      exitCode: isWrite ? exitCodes.outcomeUnknown : exitCodes.unavailable,
+      hint: 'run the command again',
+    };
+  }
+  const exitCode = exitCodeByReason[reason];
+  const hint = failure.hint ?? hintByReason[reason];
+  return {
+    ...common,
+    reason,
+    exitCode:
+      kind === 'read' && exitCode === exitCodes.outcomeUnknown ? exitCodes.unavailable : exitCode,
+    ...(hint === undefined ? {} : { hint }),
+  };
+}
+
+/** How long a throttled caller has to wait, where the server's message does not say it. */
+function addWait({ reason, message, metadata }: CallFailure): string {
+  const seconds = metadata['retryAfterSeconds'] ?? '';
+  const isSaid = reason !== 'THROTTLED' || !/^[0-9]{1,9}$/.test(seconds);
+  if (isSaid || message.includes(seconds)) return message;
+  const minutes = Math.ceil(Number(seconds) / 60);
+  return `${message} (wait ${Number(seconds) < 120 ? `${seconds} s` : `${minutes} min`})`;
+}
+
+function describeError({ code, details }: ServiceError, isFromServer: boolean): string {
+  if (details === '') return `the call ended with ${status[code]}`;
+  // The library's own, with the state of its load balancer.
+  const isOwn = !isFromServer && /^Deadline exceeded/.test(details);
+  return isOwn ? 'the server did not answer in time' : details;
+}
+
+const isTransientCode = (code: status): boolean =>
+  [status.UNAVAILABLE, status.DEADLINE_EXCEEDED, status.UNKNOWN].includes(code);

@@ -1,0 +1,29 @@
+import { readFileSync } from 'node:fs';
+
+import { expect, it } from 'vitest';
+
+import { endsDoubt } from './in-doubt.ts';
+import { reasonCodes } from './reasons.ts';
+
+/** A row of docs/errors.md begins with: | `REASON` | `CODE` | */
+const rowPattern = /^\|\s*`([A-Z_]+)`\s*\|\s*`([A-Z_]+)`\s*\|/gm;
+
+it('only refusals of the ledger about a transaction end a doubt, of all that docs/errors.md has', () => {
+  const text = readFileSync(new URL('../docs/errors.md', import.meta.url), 'utf8');
+  const reasons = [...text.matchAll(rowPattern)].map(([, reason = '']) => reason);
+  expect(reasons.length).toBe(Object.keys(reasonCodes).length);
+  expect(reasons.filter(endsDoubt).sort()).toEqual([
+    'AMOUNT_MISMATCH',
+    'BALANCE_LIMIT_EXCEEDED',
+    'IDEMPOTENCY_KEY_REUSED',
+    'INSUFFICIENT_FUNDS',
+    'PARENT_ALREADY_UNDONE',
+    'PARENT_NOT_FOUND',
+    'PARENT_NOT_UNDOABLE',
+    'WALLET_FROZEN',
+  ]);
+});
+
+it('no reason, or one of a newer server, ends a doubt', () => {
+  expect([undefined, '', 'A_NEW_REASON', 'toString'].filter(endsDoubt)).toEqual([]);
+});

@@ -1,0 +1,96 @@
+import { describe, expect, it } from 'vitest';
+
+import { roles } from '../../../core/roles.ts';
+import { apiKeyScopes } from '../../../core/scopes.ts';
+import { checkNewKey, judgeKey, maxKeyLifeMs, scopesOf, type AskedApiKey } from './domain.ts';
+
+const nowMs = Date.UTC(2026, 10, 22);
+const asked: AskedApiKey = {
+  name: 'nightly job',
+  scopes: ['transactions:write', 'wallets:read'],
+  operations: ['deposit'],
+  expiresAt: new Date(nowMs + 60_000),
+};
+const check = (change: Partial<AskedApiKey>, role: (typeof roles)[number] = 'operator') =>
+  checkNewKey({ ...asked, ...change }, role, nowMs);
+
+describe('checkNewKey', () => {
+  it('takes what is in order, each scope and operation once', () => {
+    const twice = { scopes: ['wallets:read', 'transactions:write', 'wallets:read'] };
+    const result = check({ ...twice, name: ' job ', operations: ['deposit', 'deposit'] });
+    expect(result).toEqual({
+      ok: true,
+      value: {
+        name: 'job',
+        scopes: ['wallets:read', 'transactions:write'],
+        walletId: undefined,
+        operations: ['deposit'],
+        expiresAtMs: nowMs + 60_000,
+      },
+    });
+  });
+
+  it.each([
+    ['no name', { name: '  ' }, 'name'],
+    ['a name that is too long', { name: 'x'.repeat(101) }, 'name'],
+    ['a name with a control character', { name: 'a\u001b[31m' }, 'name'],
+    ['no scope', { scopes: [] }, 'scopes'],
+    ['a scope that there is not', { scopes: ['wallets:write'] }, 'scopes'],
+    ['a name that every object has', { scopes: ['constructor'] }, 'scopes'],
+    ['a wallet that is no id', { walletId: 'BRL' }, 'wallet_id'],
+    ['an empty wallet', { walletId: '' }, 'wallet_id'],
+    ['an operation that there is not', { operations: ['steal'] }, 'operations'],
+    ['operations without the scope', { scopes: ['wallets:read'] }, 'operations'],
+    ['no end', { expiresAt: undefined }, 'expires_at'],
+    ['an end that is now', { expiresAt: new Date(nowMs) }, 'expires_at'],
+    ['an end past a year', { expiresAt: new Date(nowMs + maxKeyLifeMs + 1) }, 'expires_at'],
+    ['an end that is no time', { expiresAt: new Date(NaN) }, 'expires_at'],
+  ])('refuses %s', (_what, change, field) => {
+    expect(check(change)).toMatchObject({
+      ok: false,
+      rejection: { reason: 'INVALID_ARGUMENT', metadata: { field } },
+    });
+  });
+
+  it('takes the last moment of 366 days', () => {
+    expect(check({ expiresAt: new Date(nowMs + maxKeyLifeMs) }).ok).toBe(true);
+  });
+
+  it('gives a role the scopes that it has a use for', () => {
+    for (const role of roles) {
+      for (const scope of apiKeyScopes) {
+        const result = check({ scopes: [scope], operations: [] }, role);
+        const isAllowed = scopesOf(role).includes(scope);
+        expect(result.ok ? 'ok' : result.rejection.reason).toBe(
+          isAllowed ? 'ok' : 'PERMISSION_DENIED',
+        );
+      }
+    }
+    expect(scopesOf('customer')).not.toContain('users:read');
+    expect(scopesOf('customer')).not.toContain('dead-letters:write');
+  });
+});
+
+describe('judgeKey', () => {
+  const key = { isRevoked: false, expiresAtMs: nowMs + 1 };
+  it.each([
+    ['works', key, false, undefined],
+    ['ends at its time', { ...key, expiresAtMs: nowMs }, false, 'TOKEN_EXPIRED'],
+    [
+      'works after a small step of the clock',
+      { ...key, expiresAtMs: nowMs + maxKeyLifeMs + 600_000 },
+      false,
+      undefined,
+    ],
+    [
+      'of a clock that was a day ahead opens nothing',
+      { ...key, expiresAtMs: nowMs + maxKeyLifeMs + 86_400_000 },
+      false,
+      'TOKEN_EXPIRED',
+    ],
+    ['is revoked, expired or not', { isRevoked: true, expiresAtMs: 0 }, false, 'TOKEN_REVOKED'],
+    ['opens nothing for an owner who is shut out', key, true, 'TOKEN_REVOKED'],
+  ] as const)('a key %s', (_what, judged, isOwnerDisabled, reason) => {
+    expect(judgeKey(judged, isOwnerDisabled, nowMs)).toBe(reason);
+  });
+});

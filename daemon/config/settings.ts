@@ -1,0 +1,238 @@
+import { z } from 'zod';
+
+import { findExponent, isWithdrawn } from '../../core/currencies.ts';
+import { isOperation, operations } from '../../core/operations.ts';
+import { parseBrokerUrls } from '../platform/broker/amqp/broker-urls.ts';
+import { parseDatabaseUrl } from '../platform/db/connection/database-url.ts';
+import { isAddressOrRange, loopback } from '../platform/grpc/ingress/source.ts';
+import { parseSender, parseSmtpUrl } from '../platform/mail/settings.ts';
+
+export const serviceNames = ['auth', 'wallet', 'statement'] as const;
+export type ServiceName = (typeof serviceNames)[number];
+
+export type HostPort = { readonly host: string; readonly port: number };
+
+/** Every setting: its variable, what `--help` says of it, and the text it has if not set. */
+export const settings = {
+  WALLETD_LISTEN: ['HOST:PORT for gRPC; port 0 takes a free one', '127.0.0.1:50051'],
+  WALLETD_SERVICES: ['which services to host', 'auth,wallet,statement'],
+  WALLETD_DATA_DIR: ['where the embedded Postgres and its keys live', ''],
+  WALLETD_USER: ['the user to become if started as root, or root (default digital-wallet)', ''],
+  AUTH_DATABASE_URL: ['the auth database, as the role that works with it', ''],
+  WALLET_DATABASE_URL: ['the wallet database, likewise', ''],
+  STATEMENT_DATABASE_URL: ['the statement database, likewise', ''],
+  AUTH_MIGRATION_DATABASE_URL: ['the auth database, as the role that owns it', ''],
+  WALLET_MIGRATION_DATABASE_URL: ['the wallet database, likewise', ''],
+  STATEMENT_MIGRATION_DATABASE_URL: ['the statement database, likewise', ''],
+  DATABASE_CONNECTIONS: ['connections that each hosted service may open to its database', '16'],
+  WALLETD_MIGRATE: [
+    'on or off: bring the schemas up to date at start (default off without a migration URL)',
+    '',
+  ],
+  AUTH_SERVICE_URL: [
+    'HOST:PORT or https://HOST:PORT of the auth service, where it is not hosted here',
+    '',
+  ],
+  WALLET_SERVICE_URL: ['HOST:PORT or https://HOST:PORT of the wallet service, likewise', ''],
+  STATEMENT_SERVICE_URL: [
+    'unused, since no service calls statement; may be set so that one file serves all daemons',
+    '',
+  ],
+  WALLETD_SERVICE_CREDENTIAL_FILE: ['a file with the secret that our services share', ''],
+  AUTH_SIGNING_KEY_FILE: ['an Ed25519 key (PKCS #8, PEM) that signs access tokens', ''],
+  AUTH_PREVIOUS_KEY_FILE: ['a second such key, whose tokens are believed but not made', ''],
+  RABBITMQ_URL: [
+    'amqp://user:password@host/vhost, or several with commas; without it events stay in this process',
+    '',
+  ],
+  WALLET_QUEUE: ['the queue of transactions that are asked for', 'wallet_queue'],
+  AMQP_OPERATIONS: ['what messages may ask for', operations.join(',')],
+  OUTBOX_LIMIT: ['events that may wait for the broker before calls are refused', '1000000'],
+  WALLETD_METRICS_LISTEN: ['HOST:PORT for metrics and health over HTTP, or off', '127.0.0.1:9464'],
+  STATEMENT_QUEUE: ['the queue of statement lines to come', 'statement_queue'],
+  STATEMENT_EXPORT_QUEUE: ['the queue of exports that wait', 'statement_export_queue'],
+  WALLET_CURRENCY: ['the currency where none is named', 'BRL'],
+  STATEMENT_INLINE_DAYS: ['the longest statement that is answered at once', '15'],
+  EXPORT_RETENTION_DAYS: ['how long the files of exports are kept', '30'],
+  SMTP_URL: ['smtp:// or smtps://user:password@host:port, for mail; without it none is sent', ''],
+  MAIL_FROM: ['whom mail comes from, like Wallet <wallet@example.com>', ''],
+  SMTP_CA_FILE: ['certificates (PEM) trusted for SMTP instead of the usual ones', ''],
+  WALLETD_UNARY_FAST_PATH: [
+    'on or off: answer unary calls without the gRPC library, which costs half as much',
+    'on',
+  ],
+  SIGN_UP: ['open or closed: whether anybody may open an account', ''],
+  SELF_SERVICE_OPERATIONS: ['what customers may do by themselves', ''],
+  STAFF_TOTP: [
+    'optional or required: whether operators and admins need a second factor',
+    'optional',
+  ],
+  TLS_CERT_FILE: ['the certificate chain (PEM) for TLS on WALLETD_LISTEN', ''],
+  TLS_KEY_FILE: ['its private key (PEM)', ''],
+  TLS_CLIENT_CA_FILE: ['authorities (PEM); clients must show a certificate of one of them', ''],
+  PEER_CA_FILE: ['authorities (PEM) of our services behind https://', ''],
+  TRUSTED_PROXIES: ['addresses or ranges whose x-forwarded-for is believed', ''],
+  WALLETD_ALLOW_PLAINTEXT: ['1 allows to listen beyond loopback without TLS', ''],
+  WALLETD_ALLOW_UNSAFE_DURABILITY: ['1 allows a database that may lose commits; for tests', ''],
+  LOG_LEVEL: ['trace, debug, info, warn, error or silent', 'info'],
+} as const satisfies Readonly<Record<string, readonly [string, string]>>;
+
+export type SettingName = keyof typeof settings;
+export type RawConfig = Readonly<Partial<Record<SettingName, string>>>;
+
+export const listOf = (text: string): string[] =>
+  text
+    .split(',')
+    .map((part) => part.trim())
+    .filter((part) => part !== '');
+
+const hostPort = z.string().transform((text, context): HostPort => {
+  const match = /^(?:\[([0-9a-fA-F:.]+)\]|([^\s:[\]]+)):(\d{1,5})$/.exec(text);
+  const port = Number(match?.[3]);
+  if (match && port <= 65_535) return { host: match[1] ?? match[2] ?? '', port };
+  context.addIssue({ code: 'custom', message: 'must be HOST:PORT, like 127.0.0.1:50051' });
+  return z.NEVER;
+});
+
+/** Where one of our own services is: `HOST:PORT`, or `https://HOST:PORT` for TLS. */
+export type PeerAddress = HostPort & { readonly hasTls: boolean };
+
+const peerUrl = z.string().transform((text, context): PeerAddress | undefined => {
+  if (text === '') return undefined;
+  const parsed = hostPort.safeParse(text.replace(/^https:\/\//, ''));
+  if (parsed.success) return { ...parsed.data, hasTls: text.startsWith('https://') };
+  const message = 'must be HOST:PORT, or https://HOST:PORT for TLS';
+  context.addIssue({ code: 'custom', message });
+  return z.NEVER;
+});
+
+const postgresUrl = z.string().transform((text, context): string | undefined => {
+  if (text === '') return undefined;
+  const parsed = parseDatabaseUrl(text);
+  if (parsed.ok) return text;
+  context.addIssue({ code: 'custom', message: parsed.problem });
+  return z.NEVER;
+});
+
+const rabbitmqUrl = z.string().transform((text, context): string | undefined => {
+  if (text === '') return undefined;
+  const parsed = parseBrokerUrls(text);
+  if (parsed.ok) return text;
+  context.addIssue({ code: 'custom', message: parsed.problem });
+  return z.NEVER;
+});
+
+const flag = z.enum(['', '0', '1'], 'must be 1, 0 or empty').transform((text) => text === '1');
+
+const optional = z.string().transform((text) => (text === '' ? undefined : text));
+
+const queueName = z.string().regex(/^[\w.-]{1,200}$/, 'must be letters, digits, "_", "." or "-"');
+
+/** Each setting by itself: from its text to a value, or what it must be. */
+export const schema = z.object({
+  WALLETD_LISTEN: hostPort,
+  WALLETD_SERVICES: z
+    .string()
+    .transform(listOf)
+    .transform((names) => [...new Set(names)])
+    .pipe(
+      z
+        .array(z.enum(serviceNames, `must name some of ${serviceNames.join(', ')}`))
+        .min(1, `must name some of ${serviceNames.join(', ')}`),
+    ),
+  WALLETD_DATA_DIR: optional,
+  WALLETD_USER: optional,
+  AUTH_DATABASE_URL: postgresUrl,
+  WALLET_DATABASE_URL: postgresUrl,
+  STATEMENT_DATABASE_URL: postgresUrl,
+  AUTH_MIGRATION_DATABASE_URL: postgresUrl,
+  WALLET_MIGRATION_DATABASE_URL: postgresUrl,
+  STATEMENT_MIGRATION_DATABASE_URL: postgresUrl,
+  DATABASE_CONNECTIONS: z
+    .string()
+    .regex(/^([1-9]\d{1,2}|1000)$/, 'must be a number of connections from 10 to 1000')
+    .transform(Number),
+  WALLETD_MIGRATE: z.enum(['', 'on', 'off'], 'must be on or off'),
+  AUTH_SERVICE_URL: peerUrl,
+  WALLET_SERVICE_URL: peerUrl,
+  STATEMENT_SERVICE_URL: z.string(),
+  WALLETD_SERVICE_CREDENTIAL_FILE: optional,
+  AUTH_SIGNING_KEY_FILE: optional,
+  AUTH_PREVIOUS_KEY_FILE: optional,
+  RABBITMQ_URL: rabbitmqUrl,
+  WALLET_QUEUE: queueName,
+  AMQP_OPERATIONS: z
+    .string()
+    .transform(listOf)
+    .refine(
+      (names) => names.join() === 'none' || names.every(isOperation),
+      `must name some of ${operations.join(', ')}, or be none`,
+    ),
+  OUTBOX_LIMIT: z
+    .string()
+    .regex(/^[1-9]\d{0,9}$/, 'must be a number of events above 0')
+    .transform(Number),
+  WALLETD_METRICS_LISTEN: z.union([z.literal('off').transform(() => undefined), hostPort]),
+  STATEMENT_QUEUE: queueName,
+  STATEMENT_EXPORT_QUEUE: queueName,
+  WALLET_CURRENCY: z
+    .string()
+    .refine(
+      (code) => findExponent(code) !== undefined && !isWithdrawn(code),
+      'must be a code of ISO 4217, like BRL',
+    ),
+  STATEMENT_INLINE_DAYS: z
+    .string()
+    .regex(/^([1-9]\d?|[12]\d\d|3[0-5]\d|36[0-6])$/, 'must be a number of days from 1 to 366')
+    .transform(Number),
+  EXPORT_RETENTION_DAYS: z
+    .string()
+    .regex(/^[1-9]\d{0,2}$/, 'must be a number of days from 1 to 999')
+    .transform(Number),
+  SMTP_URL: optional.refine(
+    (text) => text === undefined || parseSmtpUrl(text) !== undefined,
+    'must be a URL like smtp://user:password@host:587 or smtps://user:password@host',
+  ),
+  MAIL_FROM: optional.refine(
+    (text) => text === undefined || parseSender(text) !== undefined,
+    'must be an address, like wallet@example.com or Wallet <wallet@example.com>',
+  ),
+  SMTP_CA_FILE: optional,
+  WALLETD_UNARY_FAST_PATH: z.enum(['on', 'off'], 'must be on or off'),
+  SIGN_UP: z.enum(['', 'open', 'closed'], 'must be open or closed'),
+  SELF_SERVICE_OPERATIONS: z
+    .string()
+    .transform(listOf)
+    .refine(
+      (names) => names.join() === 'none' || names.every(isOperation),
+      `must name some of ${operations.join(', ')}, or be none`,
+    ),
+  STAFF_TOTP: z.enum(['optional', 'required'], 'must be optional or required'),
+  TLS_CERT_FILE: optional,
+  TLS_KEY_FILE: optional,
+  TLS_CLIENT_CA_FILE: optional,
+  PEER_CA_FILE: optional,
+  TRUSTED_PROXIES: z
+    .string()
+    .transform(listOf)
+    .refine(
+      (entries) => entries.every(isAddressOrRange),
+      'must be a list of addresses or ranges, like 10.0.0.7,fd00::/8',
+    ),
+  WALLETD_ALLOW_PLAINTEXT: flag,
+  WALLETD_ALLOW_UNSAFE_DURABILITY: flag,
+  LOG_LEVEL: z.enum(
+    ['trace', 'debug', 'info', 'warn', 'error', 'silent'],
+    'must be trace, debug, info, warn, error or silent',
+  ),
+});
+
+export type Parsed = z.output<typeof schema>;
+
+export const formatHostPort = ({ host, port }: HostPort): string =>
+  host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
+
+/** True for addresses that only this machine can reach. */
+export function isLoopback(host: string): boolean {
+  return host === 'localhost' || loopback.has(host);
+}

@@ -1,0 +1,37 @@
+import type { Broker } from '../broker.ts';
+import type { Log } from '../../log.ts';
+import { unwatched, type ProgressWatch } from '../../progress/watch.ts';
+import { subscribe, subscribeDead, type Subscription } from './consumer.ts';
+import { createPublisher } from './publisher.ts';
+
+/**
+ * The transport over RabbitMQ. Connections to publish and to consume are separate, so that a
+ * broker which blocks publishers goes on delivering. It may be away at any time, also at start.
+ */
+export function createAmqpBroker(url: string, log: Log, watch: ProgressWatch = unwatched): Broker {
+  const publisher = createPublisher(url, log);
+  let subscriptions: readonly Subscription[] = [];
+  const stopConsuming = async (): Promise<void> => {
+    const stopping = subscriptions;
+    subscriptions = [];
+    await Promise.all(stopping.map((subscription) => subscription.stop()));
+  };
+  return {
+    publish: publisher.publish,
+    start: (consumers) => {
+      const options = { url, log, publisher, watch };
+      subscriptions = consumers.flatMap((consumer) => [
+        subscribe(consumer, options),
+        subscribeDead(consumer, options),
+      ]);
+      return Promise.resolve();
+    },
+    stopConsuming,
+    stop: async () => {
+      await stopConsuming();
+      await publisher.stop();
+    },
+    findTrouble: () =>
+      [publisher, ...subscriptions].map((part) => part.findTrouble()).find((t) => t !== undefined),
+  };
+}

@@ -1,0 +1,71 @@
+import { randomUUID } from 'node:crypto';
+
+import { connect, type Channel, type ChannelModel } from 'amqplib';
+import { afterAll, beforeAll, expect, it, vi } from 'vitest';
+
+import { createTestVhost, type TestVhost } from '../../../../tests/support/broker/vhost.ts';
+import type { OutboundMessage } from '../broker.ts';
+import { createLog } from '../../log.ts';
+import { createPublisher, type Publisher } from './publisher.ts';
+
+let vhost: TestVhost;
+let connection: ChannelModel;
+let channel: Channel;
+let publisher: Publisher;
+
+beforeAll(async () => {
+  vhost = await createTestVhost();
+  connection = await connect(vhost.url);
+  channel = await connection.createChannel();
+  publisher = createPublisher(vhost.url, createLog('silent'));
+  await vi.waitFor(() => expect(publisher.findTrouble()).toBeUndefined(), { timeout: 10_000 });
+});
+afterAll(async () => {
+  await publisher.stop();
+  await connection.close();
+  await vhost.drop();
+});
+
+const message = (messageId: string, length: number): OutboundMessage => ({
+  messageId,
+  routingKey: 'transaction.created',
+  body: { pattern: 'transaction_created', data: { text: 'é'.repeat(length) } },
+});
+
+/** Many at once; those that need several frames; and those with another id than a UUID. */
+const cases = {
+  plain: () => Array.from({ length: 600 }, () => message(randomUUID(), 200)),
+  long: () => [message(randomUUID(), 10), message(randomUUID(), 200_000), message(randomUUID(), 1)],
+  named: () => [message('no UUID', 10), message(randomUUID(), 10)],
+};
+
+it.each(['plain', 'long', 'named'] as const)(
+  '%s messages that reach no queue are not taken for sent, though the broker confirms them',
+  async (kind) => {
+    const sent = cases[kind]();
+    const left = await publisher.publish(sent);
+    expect(new Set(left)).toEqual(new Set(sent));
+  },
+);
+
+it.each(['plain', 'long', 'named'] as const)(
+  '%s messages arrive as they are, in order, and are confirmed',
+  async (kind) => {
+    const { queue } = await channel.assertQueue('', { exclusive: true });
+    await channel.bindQueue(queue, 'wallet.events', 'transaction.created');
+    const heard: unknown[] = [];
+    await channel.consume(queue, (got) => {
+      const properties: Record<string, unknown> = { ...got?.properties };
+      const { messageId, type, deliveryMode } = properties;
+      heard.push({ messageId, type, deliveryMode, body: got?.content.toString() });
+    });
+    const sent = cases[kind]();
+    expect(await publisher.publish(sent)).toEqual([]);
+    const expected = sent.map(({ messageId, body }) => ({
+      ...{ messageId, type: body.pattern, deliveryMode: 2, body: JSON.stringify(body) },
+    }));
+    await expect.poll(() => heard.length, { timeout: 10_000 }).toBe(sent.length);
+    expect(heard).toEqual(expected);
+    await channel.deleteQueue(queue);
+  },
+);

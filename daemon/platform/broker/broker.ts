@@ -1,0 +1,87 @@
+import type { CreatedEvent } from '../../../core/created-event.ts';
+
+/** Topic exchange of everything that we say. */
+export const eventsExchange = 'wallet.events';
+/** Direct exchange to ask for transactions; the only one that outside producers need. */
+export const commandsExchange = 'wallet.commands';
+
+/** A message on its way out: NestJS's envelope, and where it is addressed. */
+export type OutboundMessage = {
+  readonly messageId: string;
+  readonly routingKey: string;
+  readonly body: { readonly pattern: string; readonly data: object };
+  /** The body as JSON, where that is had more cheaply than from `body`. */
+  readonly text?: string;
+  /** What the body says, for consumers that share the process and need no JSON. */
+  readonly event?: CreatedEvent;
+};
+
+export type InboundMessage = {
+  /** The property messageId; undefined where the producer set none. */
+  readonly messageId: string | undefined;
+  /** The parsed JSON; undefined where the body was none. */
+  readonly body: unknown;
+  /** The body as it came, for whoever has to look at it. */
+  readonly text: string;
+  /** The property user_id, which the broker has validated against the connection. */
+  readonly userId: string | undefined;
+  readonly headers: Readonly<Record<string, unknown>>;
+  /** What the body says, where the message never left this process. */
+  readonly event?: CreatedEvent | undefined;
+};
+
+/** The JSON of a message's body. */
+export const textOf = (message: OutboundMessage): string =>
+  message.text ?? JSON.stringify(message.body);
+
+/**
+ * `held`: not now; it stays with us, and is handed over again before any later message. `dead`: this
+ * message can never be handled; it must not come again.
+ */
+export type Handling =
+  | { readonly kind: 'done' }
+  | { readonly kind: 'held' }
+  | { readonly kind: 'dead'; readonly reason: string; readonly field: string };
+
+export type Consumer = {
+  readonly queue: string;
+  /** What fills the queue, besides what is sent to it by its name. */
+  readonly bindings: readonly { readonly exchange: string; readonly routingKey: string }[];
+  readonly maxBatch: number;
+  /**
+   * One handling per message, in order, once its effects are committed. Messages that were held come
+   * first, in their order, each time. Rejects where the trouble
+   * is not the messages' (database away): then they are held and come again.
+   */
+  handle(messages: readonly InboundMessage[]): Promise<readonly Handling[]>;
+  /** Keeps what is dead, for an operator to decide. Rejects as `handle` does. */
+  bury(letters: readonly DeadLetter[]): Promise<void>;
+};
+
+/** A message that could not be handled, with the reason. */
+export type DeadLetter = {
+  readonly id: string;
+  readonly queue: string;
+  readonly messageId: string | undefined;
+  readonly reason: string;
+  readonly field: string | undefined;
+  readonly text: string;
+  /** The body as it came; undefined where `text` is all there is. */
+  readonly content?: Buffer;
+  /** The producer, as the broker has validated it. */
+  readonly userId?: string | undefined;
+  /** Names the time that it was put aside: the same delivery is not counted twice. */
+  readonly deliveryId?: string | undefined;
+};
+
+/** What the services know of messaging; the transports behind it are local and RabbitMQ. */
+export type Broker = {
+  /** The messages that were not confirmed, to be sent again; empty if all were. */
+  publish(messages: readonly OutboundMessage[]): Promise<readonly OutboundMessage[]>;
+  start(consumers: readonly Consumer[]): Promise<void>;
+  /** Takes in nothing more; what is in hand is finished. Publishing goes on. */
+  stopConsuming(): Promise<void>;
+  stop(): Promise<void>;
+  /** Why messages do not flow at the moment, or undefined if they do. */
+  findTrouble(): string | undefined;
+};

@@ -1,0 +1,257 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+
+import { startCommitCutter } from '../../../tests/support/postgres/commit-cutter.ts';
+import { createTestDatabase, type TestDatabase } from '../../../tests/support/postgres/database.ts';
+import {
+  classifyDbError,
+  constraintOf,
+  createDb,
+  isCommitInDoubt,
+  sql,
+  sqlStateOf,
+  type Db,
+  type Tx,
+} from './db.ts';
+import { refuseTransient } from './refusals.ts';
+import { createLog } from '../log.ts';
+
+let database: TestDatabase;
+let db: Db;
+
+beforeEach(async () => {
+  database = await createTestDatabase('wallet');
+  ({ db } = database);
+});
+
+afterEach(() => database.drop());
+
+const insertSql = sql(
+  'test_insert',
+  `INSERT INTO outbox (events, event_count) VALUES (json_build_array($1::text), $2)`,
+);
+const insert = (tx: Tx, text: string, count = 1) => tx.execute(insertSql, [text, count]);
+const pidSql = sql('test_pid', 'SELECT pg_backend_pid() AS pid');
+
+const countRows = async () => (await database.query('SELECT 1 FROM outbox')).length;
+const pidOf = async (tx: Tx) => (await tx.query<{ pid: number }>(pidSql))[0]!.pid;
+
+/** What a rejected promise was rejected with. */
+const errorOf = (work: Promise<unknown>): Promise<unknown> =>
+  work.then(
+    () => {
+      throw new Error('it succeeded');
+    },
+    (err: unknown) => err,
+  );
+
+const options = () => ({ name: 'test', maxConnections: 2, log: createLog('silent') });
+
+describe('trouble', () => {
+  it('what only reads is never in doubt, whichever of its answers is lost', async () => {
+    const cutter = await startCommitCutter(database.url);
+    const cutDb = createDb({ ...options(), url: cutter.url });
+    try {
+      cutter.cut(1);
+      const err = await errorOf(cutDb.snapshot((tx) => pidOf(tx)));
+      expect(cutter.cuts).toBe(1);
+      expect(classifyDbError(err)).toBe('transient');
+      expect(isCommitInDoubt(err)).toBe(false);
+      // The same cut of a transaction that may write leaves it in doubt.
+      cutter.cut(1);
+      expect(isCommitInDoubt(await errorOf(cutDb.tx((tx) => insert(tx, 'a'))))).toBe(true);
+    } finally {
+      await cutDb.close();
+      await cutter.stop();
+    }
+  });
+
+  it('a killed backend is transient, and the pool recovers', async () => {
+    const err = await errorOf(
+      db.tx(async (tx) => {
+        await insert(tx, 'a');
+        await database.query('SELECT pg_terminate_backend($1)', [await pidOf(tx)]);
+        await insert(tx, 'b');
+      }),
+    );
+    expect(classifyDbError(err)).toBe('transient');
+    expect(isCommitInDoubt(err)).toBe(false);
+    await db.tx((tx) => insert(tx, 'c'));
+    expect(await countRows()).toBe(1);
+  });
+
+  it('is the first error in time, not what it made of the statements behind it', async () => {
+    const err = await errorOf(
+      db.tx(async (tx) => {
+        const broken = insert(tx, 'a', null as unknown as number);
+        const behind = insert(tx, 'b');
+        await Promise.allSettled([broken, behind]);
+        await behind;
+      }),
+    );
+    expect(sqlStateOf(err)).toBe('23502');
+    expect(classifyDbError(err)).toBe('data');
+  });
+
+  it('a backend killed before COMMIT is answered leaves the outcome in doubt', async () => {
+    const err = await errorOf(
+      db.tx(async (tx) => {
+        await insert(tx, 'a');
+        await database.query('SELECT pg_terminate_backend($1)', [await pidOf(tx)]);
+      }),
+    );
+    expect(isCommitInDoubt(err)).toBe(true);
+    expect(classifyDbError(err)).toBe('transient');
+  });
+
+  it('a server that has turned read-only is transient, and its connection is dropped', async () => {
+    const readOnlySql = sql('test_read_only', 'SET default_transaction_read_only = on');
+    const held = await db.read(async (tx) => {
+      await tx.execute(readOnlySql);
+      return pidOf(tx);
+    });
+    const err = await errorOf(db.tx((tx) => insert(tx, 'a')));
+    expect(sqlStateOf(err)).toBe('25006');
+    expect(classifyDbError(err)).toBe('transient');
+    await db.tx((tx) => insert(tx, 'b'));
+    expect(await db.read(pidOf)).not.toBe(held);
+    expect(await countRows()).toBe(1);
+  });
+
+  it('idle backends that are killed end neither the process nor the pool', async () => {
+    const pids = await Promise.all([1, 2, 3].map(() => db.read(pidOf)));
+    await database.query('SELECT pg_terminate_backend(pid) FROM unnest($1::int[]) pid', [pids]);
+    const used = await Promise.allSettled(
+      [1, 2, 3, 4].map((i) => db.tx((tx) => insert(tx, `${i}`))),
+    );
+    for (const outcome of used) {
+      if (outcome.status === 'rejected') expect(classifyDbError(outcome.reason)).toBe('transient');
+    }
+    await db.tx((tx) => insert(tx, 'later'));
+  });
+
+  it('a lock that is not had in time is transient', async () => {
+    await db.tx((tx) => insert(tx, 'a'));
+    const lockSql = sql('test_lock', 'SELECT id FROM outbox FOR UPDATE');
+    await db.tx(async (holder) => {
+      await holder.query(lockSql);
+      const err = await errorOf(
+        db.tx(async (tx) => {
+          await tx.execute(sql('test_limit', "SET LOCAL lock_timeout = '30ms'"));
+          await tx.query(lockSql);
+        }),
+      );
+      expect(sqlStateOf(err)).toBe('55P03');
+      expect(classifyDbError(err)).toBe('transient');
+    });
+  });
+
+  it('a statement that takes too long is transient', async () => {
+    const err = await errorOf(
+      db.tx(async (tx) => {
+        await tx.execute(sql('test_limit2', "SET LOCAL statement_timeout = '30ms'"));
+        await tx.query(sql('test_sleep', 'SELECT pg_sleep(5)'));
+      }),
+    );
+    expect(classifyDbError(err)).toBe('transient');
+  });
+
+  it('a server that is not there is transient', async () => {
+    const away = createDb({ ...options(), url: 'postgres://u@127.0.0.1:1/none' });
+    expect(classifyDbError(await errorOf(away.read(pidOf)))).toBe('transient');
+    await away.close();
+  });
+
+  it('time-outs are set on every connection', async () => {
+    const rows = await db.read((tx) =>
+      tx.query<{ name: string }>(
+        sql(
+          'test_timeouts',
+          `SELECT name FROM pg_settings WHERE setting <> '0' AND name IN
+           ('statement_timeout', 'lock_timeout', 'idle_in_transaction_session_timeout')`,
+        ),
+      ),
+    );
+    expect(rows).toHaveLength(3);
+  });
+
+  it.each([
+    [
+      'a key that is taken',
+      '23505',
+      'INSERT INTO relay_leases VALUES ($1, gen_random_uuid(), 1, now()), ($1, gen_random_uuid(), 1, now())',
+    ],
+    [
+      'a value out of bounds',
+      '22003',
+      'INSERT INTO outbox (events, event_count) VALUES (to_json($1::text), 3000000000)',
+    ],
+    [
+      'a value that is missing',
+      '23502',
+      'INSERT INTO outbox (events, event_count) VALUES (to_json($1::text), NULL)',
+    ],
+  ])('%s is the data’s fault', async (_what, state, text) => {
+    const err = await errorOf(db.tx((tx) => tx.execute(sql(`bad ${state}`, text), ['x'])));
+    expect(sqlStateOf(err)).toBe(state);
+    expect(classifyDbError(err)).toBe('data');
+    if (state === '23505') expect(constraintOf(err)).toBe('relay_leases_pkey');
+  });
+
+  it('what is none of these is a defect', async () => {
+    const err = await errorOf(db.read((tx) => tx.query(sql('test_typo', 'SELECT nothing'))));
+    expect(classifyDbError(err)).toBe('unexpected');
+    expect(classifyDbError(new TypeError('x is not a function'))).toBe('unexpected');
+    expect(classifyDbError('text')).toBe('unexpected');
+  });
+});
+
+describe('what an error is, by where it comes from', () => {
+  const sleepSql = sql('test_sleep', 'SELECT pg_sleep(30)');
+
+  it('a statement that was cancelled is no database that is away, and keeps its connection', async () => {
+    const pids: number[] = [];
+    const one = createDb({ ...options(), maxConnections: 1, url: database.url });
+    try {
+      const err = await errorOf(
+        one.tx(async (tx) => {
+          pids.push(await pidOf(tx));
+          const sleeping = errorOf(tx.query(sleepSql));
+          await database.query('SELECT pg_cancel_backend($1)', [pids[0]]);
+          throw await sleeping;
+        }),
+      );
+      expect(sqlStateOf(err)).toBe('57014');
+      expect(classifyDbError(err)).toBe('transient');
+      expect(refuseTransient(err).rejection.reason).toBe('DATABASE_BUSY');
+      pids.push(await one.read(pidOf));
+      expect(pids[1]).toBe(pids[0]);
+    } finally {
+      await one.close();
+    }
+  });
+
+  it.each(['Connection dropped', 'timeout', 'terminated', '14 UNAVAILABLE: No connection'])(
+    'words say nothing: %s',
+    async (words) => {
+      const thrown = Object.assign(new Error(words), { code: 14 });
+      const err = await errorOf(db.tx(() => Promise.reject(thrown)));
+      expect(classifyDbError(err)).toBe('unexpected');
+    },
+  );
+
+  it('a server that gives no answer, or no connection in time, is away', async () => {
+    const one = createDb({ ...options(), maxConnections: 1, url: database.url });
+    try {
+      const holding = errorOf(one.read((tx) => tx.query(sleepSql)));
+      const late = errorOf(one.read(pidOf));
+      expect(classifyDbError(await late)).toBe('transient');
+      expect(refuseTransient(await late).rejection.reason).toBe('DATABASE_UNAVAILABLE');
+      await database.query(
+        "SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE query LIKE '%pg_sleep(30)' AND pid <> pg_backend_pid()",
+      );
+      await holding;
+    } finally {
+      await one.close();
+    }
+  });
+});

@@ -1,0 +1,40 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+
+import type pg from 'pg';
+
+import { connectAlone } from '../connection/connect.ts';
+import { workSettings } from '../connection/session.ts';
+
+const endTimeoutMs = 2_000;
+
+/** The process id of the server's side, past any pooler. */
+export async function readBackendPid(client: pg.Client): Promise<number> {
+  const { rows } = await client.query<{ pid: number }>('SELECT pg_backend_pid() AS pid');
+  return rows[0]?.pid ?? 0;
+}
+
+/**
+ * Ends the server's side of a connection, whatever it waits for, and rolls back what it was at. A
+ * server that waits for a lock does not notice that its client has gone. Never rejects.
+ */
+export async function endBackend(url: string, pid: number): Promise<void> {
+  const end = async (): Promise<void> => {
+    const helper = await connectAlone({ url, name: 'migrate', settings: workSettings });
+    try {
+      await helper.query('SELECT pg_terminate_backend($1)', [pid]);
+    } finally {
+      await helper.end();
+    }
+  };
+  await within(end());
+}
+
+/** Says goodbye, without waiting for a server that does not answer. */
+export const endClient = (client: pg.Client): Promise<void> => within(client.end());
+
+async function within(work: Promise<void>): Promise<void> {
+  const timer = new AbortController();
+  const late = sleep(endTimeoutMs, undefined, { signal: timer.signal }).catch(() => undefined);
+  await Promise.race([work.catch(() => undefined), late]);
+  timer.abort();
+}

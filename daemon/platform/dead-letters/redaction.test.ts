@@ -1,0 +1,49 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+
+import { redact } from './redaction.ts';
+
+const taken = '"[redacted]"';
+
+describe('what is shown of a dead letter', () => {
+  it.each([
+    ['{"password":"x"}', `{"password":${taken}}`],
+    [
+      '{ "a" : 1.10 , "apiToken" : 17 , "b" : 2 }',
+      `{ "a" : 1.10 , "apiToken" : ${taken} , "b" : 2 }`,
+    ],
+    ['{"Authorization":["a",{"b":"]"}],"c":"d"}', `{"Authorization":${taken},"c":"d"}`],
+    ['{"clientSecret":{"a":"}\\"}"},"c":3}', `{"clientSecret":${taken},"c":3}`],
+    ['{"token":null}', `{"token":${taken}}`],
+    ['{"passw\\u006frd":"x"}', `{"passw\\u006frd":${taken}}`],
+    ['[{"token":true}]', `[{"token":${taken}}]`],
+    // Cut or broken: as far as it goes.
+    ['{"a":1,"token":"half of it', `{"a":1,"token":${taken}`],
+    ['{"a":1,"token":[{"b":', `{"a":1,"token":${taken}`],
+    ['{"a":"token"}', '{"a":"token"}'],
+    ['the password is x', 'the password is x'],
+    ['', ''],
+  ])('of %s', (text, shown) => {
+    expect(redact(text)).toBe(shown);
+  });
+
+  it('is found at any depth', () => {
+    const depth = 200_000;
+    const text = `${'['.repeat(depth)}{"token":"x"}${']'.repeat(depth)}`;
+    expect(redact(text)).toBe(`${'['.repeat(depth)}{"token":${taken}}${']'.repeat(depth)}`);
+    const inside = `{"secret":${'{"a":'.repeat(depth)}1${'}'.repeat(depth)},"b":2}`;
+    expect(redact(inside)).toBe(`{"secret":${taken},"b":2}`);
+  });
+
+  it('has no value under such a name, and stays JSON', () => {
+    const json = fc.json({ maxDepth: 4 });
+    fc.assert(
+      fc.property(json, json, (before, secret) => {
+        const text = `{"before":${before},"myToken":${secret},"after":${before}}`;
+        const shown = JSON.parse(redact(text)) as Record<string, unknown>;
+        expect(shown).toMatchObject({ myToken: '[redacted]' });
+        expect(Object.keys(shown)).toEqual(['before', 'myToken', 'after']);
+      }),
+    );
+  });
+});

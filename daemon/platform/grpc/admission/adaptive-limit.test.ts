@@ -1,0 +1,103 @@
+import { describe, expect, it } from 'vitest';
+
+import { createFit, type Visit } from './adaptive-limit.ts';
+
+const limits = { targetMs: 500, least: 10, most: 1_000 };
+
+/** A queue of which `rate` calls are answered in a second, at a clock of its own. */
+function createQueue(rate: number) {
+  let nowMs = 0;
+  const pace = { rate };
+  const waiting: { readonly visit: Visit; readonly sinceMs: number }[] = [];
+  const fit = createFit(limits, () => nowMs);
+  let longestMs = 0;
+  return {
+    fit,
+    pace,
+    /** So many ask to be let in; the rest is refused. */
+    offer: (count: number): number => {
+      let admitted = 0;
+      for (; admitted < count && !fit.isFull(); admitted += 1) {
+        waiting.push({ visit: fit.enter(), sinceMs: nowMs });
+      }
+      return admitted;
+    },
+    /** Ten milliseconds pass, and what can be answered in them is. */
+    tick: (): number => {
+      nowMs += 10;
+      const done = waiting.splice(0, Math.round(pace.rate / 100));
+      longestMs = Math.max(longestMs, ...done.map(({ sinceMs }) => nowMs - sinceMs));
+      for (const { visit } of done) visit.end(true);
+      return done.length;
+    },
+    takeLongestMs: (): number => {
+      const taken = longestMs;
+      longestMs = 0;
+      return taken;
+    },
+  };
+}
+
+const run = (queue: ReturnType<typeof createQueue>, ticks: number, offered: number): number => {
+  let done = 0;
+  for (let i = 0; i < ticks; i += 1) {
+    queue.offer(offered);
+    done += queue.tick();
+  }
+  return done;
+};
+
+describe('how many are taken on at once', () => {
+  it('as many as there may be, until they take too long', () => {
+    expect(createQueue(1_000).offer(2_000)).toBe(1_000);
+  });
+
+  it('what is let in under four times the load is answered in time, at the full pace', () => {
+    const queue = createQueue(600);
+    run(queue, 1_000, 24);
+    queue.takeLongestMs();
+    expect(run(queue, 1_000, 24)).toBe(6_000);
+    expect(queue.takeLongestMs()).toBeLessThanOrEqual(600);
+  });
+
+  it('follows the pace down, and up again', () => {
+    const queue = createQueue(600);
+    run(queue, 500, 24);
+    queue.pace.rate = 200;
+    run(queue, 500, 24);
+    queue.takeLongestMs();
+    run(queue, 500, 24);
+    expect(queue.takeLongestMs()).toBeLessThanOrEqual(600);
+    queue.pace.rate = 800;
+    run(queue, 500, 24);
+    expect(run(queue, 500, 24)).toBe(4_000);
+  });
+
+  it('never fewer than the least, however slow', () => {
+    const queue = createQueue(100);
+    queue.offer(1_000);
+    run(queue, 2_000, 0);
+    expect(queue.offer(1_000)).toBeGreaterThanOrEqual(limits.least);
+  });
+
+  it('a pause with few in hand closes nothing', () => {
+    let nowMs = 0;
+    const fit = createFit(limits, () => nowMs);
+    const visit = fit.enter();
+    nowMs = 60_000;
+    visit.end(true);
+    for (let i = 0; i < 999; i += 1) fit.enter();
+    expect(fit.isFull()).toBe(false);
+  });
+
+  it('what failed says nothing of the pace, and gives its place back', () => {
+    let nowMs = 0;
+    const fit = createFit(limits, () => nowMs);
+    const visits = Array.from({ length: 1_000 }, () => fit.enter());
+    expect(fit.isFull()).toBe(true);
+    nowMs = 60_000;
+    for (const visit of visits) visit.end(false);
+    for (let i = 0; i < 999; i += 1) fit.enter();
+    expect(fit.isFull()).toBe(false);
+  });
+});

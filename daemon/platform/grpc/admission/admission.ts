@@ -1,0 +1,288 @@
+import {
+  reasonCodes,
+  refuse,
+  succeed,
+  type Rejection,
+  type Result,
+} from '../../../../core/reasons.ts';
+import { checkPolicy, type Access, type Policy, type Principal } from '../../access/access.ts';
+import { tooManyUnknown } from '../../access/api-keys.ts';
+import type { Pause } from '../../concurrency/pausable.ts';
+import { answerInTime, type Refusal, type Waiting } from './answer-in-time.ts';
+import type { Fit } from './adaptive-limit.ts';
+import type { Incoming } from './incoming.ts';
+import type { ForwardReport } from '../ingress/forwarding.ts';
+import { createPublicRun } from './public-calls.ts';
+import type { OpenStream } from './stream-slots.ts';
+import type { LoadLimits } from './load-limits.ts';
+import { createStrangers } from './refused-credentials.ts';
+import { createUserRun, tooSlow } from './user-calls.ts';
+import { findSource, type AddressSet } from '../ingress/source.ts';
+
+/** What a handler knows of its call besides the request. */
+export type CallContext = {
+  readonly requestId: string;
+  readonly principal: Principal;
+  /** The address that the call came from, without a port: of the caller, past trusted proxies. */
+  readonly source: string;
+  /** True only where the call came straight from a program on this machine: no proxy forwarded it. */
+  readonly isLocal?: boolean;
+  /** Of a stream of a user: tells when it is idle, and may be ended then. */
+  readonly stream?: OpenStream;
+  /**
+   * The caller's deadline, or ours where it set none, by the monotonic clock. Infinity for a
+   * stream without one.
+   */
+  readonly deadlineMs: number;
+  /** True once the caller has gone: nothing need be begun for it any more. */
+  isCancelled(): boolean;
+  /**
+   * Runs work that uses no connection of the database without the permit of this call, so that
+   * another call takes its place meanwhile. Absent where no permit is needed.
+   */
+  readonly pause?: Pause;
+};
+
+/** What is asked of the door for one method. */
+export type Entry = {
+  readonly policy: Policy;
+  readonly isStream: boolean;
+  /** The caller sends one message only; false for a stream of requests. */
+  readonly isOneRequest: boolean;
+  /** Told of each refusal for want of rights. */
+  readonly onDenied: (context: CallContext, rejection: Rejection) => void;
+  /** Where calls wait for one another: how many are taken on at once. */
+  readonly fit: Fit | undefined;
+};
+
+/** Where calls are counted, so that nobody can take everything. */
+export type Admission = {
+  /** Calls that came by the wire. */
+  inFlight(): number;
+  /** What is counted now; all of it is back at 0 once nothing is in flight. */
+  readCounts(): AdmissionCounts;
+  /** A refusal where a call need not be read: there is no room for it, whoever it is from. */
+  findExcess(entry: Entry, authorization: string | undefined): Refusal | undefined;
+  /** A refusal where a method needs a credential, and the one that is shown is not accepted. */
+  findStranger(entry: Entry, caller: Caller): Promise<Rejection | undefined>;
+  /** Answers a call whose credential was refused: later where its network has many of these. */
+  answerStranger(caller: Caller, act: () => void, cost: number): void;
+  /**
+   * Lets a call in, runs the work, and counts the call out again. CREDENTIALS_MISSING and the like,
+   * PERMISSION_DENIED, OVERLOADED.
+   */
+  run<T>(
+    call: Incoming,
+    entry: Entry,
+    work: (context: CallContext) => Promise<Result<T>>,
+  ): Promise<Result<T>>;
+  /**
+   * Streams take no more requests, and end with SHUTTING_DOWN once what is in flight is answered.
+   * Refusals are put off no more.
+   */
+  finish(): void;
+  /** Calls back when a call by the wire has to end whatever it does; gives what stops that. */
+  onCut(listener: (answer: Refusal) => void): () => void;
+  /** Answers what is still in flight: whether it was done is not known. */
+  cut(): void;
+};
+
+/** What is known of who calls before anything is read. */
+export type Caller = Pick<Incoming, 'authorization' | 'peerAddress' | 'forwardedFor'>;
+
+export type AdmissionCounts = {
+  readonly calls: number;
+  /** Of these, calls that need no credential. */
+  readonly publicCalls: number;
+  /** Users who have unary calls in flight. */
+  readonly callers: number;
+  /** Streams of users. */
+  readonly streams: number;
+  /** Calls whose credential was refused, and whose answer waits. */
+  readonly strangers: number;
+};
+
+const defaultDeadlineMs = 30_000;
+
+export function createAdmission(options: {
+  readonly access: Access;
+  readonly proxies: AddressSet;
+  readonly limits: LoadLimits;
+  readonly onForwarded: ForwardReport;
+}): Admission {
+  const { access, proxies, limits, onForwarded } = options;
+  const publicRun = createPublicRun(limits);
+  const ofUsers = createUserRun(limits);
+  const screen = createScreen(options);
+  const { waiting, onCut, cut } = createCuts();
+  let inFlight = 0;
+  let inFlightOfServices = 0;
+
+  const run: Admission['run'] = async (call, entry, work) => {
+    const contextOf = (principal: Principal): CallContext =>
+      createContext(call, principal, entry, proxies);
+    if (call.principal) return runAs(call.principal, entry, contextOf, work);
+    if (call.origin === 'forwarded') onForwarded(call);
+    if (access.isService(call.authorization)) {
+      // Counted apart: without their feed of revocations other processes let no user in.
+      if (inFlightOfServices >= limits.all) return tooMuchInHand;
+      inFlightOfServices += 1;
+      return runAs(ourService, entry, contextOf, work).finally(() => (inFlightOfServices -= 1));
+    }
+    inFlight += 1;
+    try {
+      if (inFlight > limits.all) return tooMuchInHand;
+      if (entry.policy === 'public') {
+        return await publicRun.run(entry, contextOf({ kind: 'anonymous' }), work);
+      }
+      const known = access.recall(call.authorization, entry.policy);
+      const principal = known
+        ? succeed(known)
+        : await authorize(access, call, entry, contextOf, proxies);
+      if (!principal.ok) return principal;
+      const context = contextOf(principal.value);
+      return principal.value.kind === 'user'
+        ? await ofUsers.run(principal.value.userId, entry, context, work)
+        : await work(context);
+    } finally {
+      inFlight -= 1;
+    }
+  };
+
+  return {
+    inFlight: () => inFlight + inFlightOfServices,
+    readCounts: () => ({
+      calls: inFlight + inFlightOfServices,
+      publicCalls: publicRun.size(),
+      ...ofUsers.readCounts(),
+      strangers: screen.size(),
+    }),
+    findExcess: ({ fit }, authorization) => {
+      if (fit?.isFull()) return tooSlow;
+      return inFlight < limits.all || access.isService(authorization) ? undefined : tooMuchInHand;
+    },
+    findStranger: screen.find,
+    answerStranger: screen.answer,
+    run: (call, entry, work) => {
+      const running = run(call, entry, work);
+      if (entry.isStream) return running;
+      const deadlineMs = Math.min(call.deadlineMs, nowMs() + defaultDeadlineMs);
+      return answerInTime(deadlineMs, running, call.principal ? undefined : waiting);
+    },
+    finish: () => {
+      ofUsers.finishStreams(stopping);
+      screen.answerAll();
+    },
+    onCut,
+    cut,
+  };
+}
+
+/** What becomes of calls whose credential is not accepted. */
+function createScreen({ access, proxies, limits }: Screening) {
+  const strangers = createStrangers(limits.strangers);
+  const find: Admission['findStranger'] = async ({ policy }, caller) => {
+    const { authorization } = caller;
+    if (access.recall(authorization, policy)) return undefined;
+    const authorized = await access.authorize(authorization, policy, sourceOf(caller, proxies));
+    return !authorized.ok && isOfStranger(authorized.rejection) ? authorized.rejection : undefined;
+  };
+  const answer: Admission['answerStranger'] = (caller, act, cost) =>
+    strangers.answer(sourceOf(caller, proxies), act, cost);
+  return { find, answer, answerAll: strangers.answerAll, size: strangers.size };
+}
+
+type Screening = {
+  readonly access: Access;
+  readonly proxies: AddressSet;
+  readonly limits: Pick<LoadLimits, 'strangers'>;
+};
+
+/** Who waits for the end of a call, or for a stop that does not wait for it. */
+function createCuts() {
+  const waiting: Waiting = new Set();
+  const onCut: Admission['onCut'] = (listener) => {
+    waiting.add(listener);
+    return () => waiting.delete(listener);
+  };
+  const cut = (): void => waiting.forEach((answer) => answer(stoppedTooSoon));
+  return { waiting, onCut, cut };
+}
+
+const nowMs = (): number => performance.now();
+
+const ourService: Principal = { kind: 'service' };
+
+/** Runs a call of somebody who needs no credential any more. */
+async function runAs<T>(
+  principal: Principal,
+  entry: Entry,
+  contextOf: (principal: Principal) => CallContext,
+  work: (context: CallContext) => Promise<Result<T>>,
+): Promise<Result<T>> {
+  const allowed = checkPolicy(principal, entry.policy);
+  if (allowed.ok) return work(contextOf(allowed.value));
+  if (allowed.rejection.isDenial) entry.onDenied(contextOf(principal), allowed.rejection);
+  return allowed;
+}
+
+function createContext(
+  call: Incoming,
+  principal: Principal,
+  { isStream }: Entry,
+  proxies: AddressSet,
+): CallContext {
+  return {
+    requestId: call.requestId,
+    principal,
+    source: sourceOf(call, proxies),
+    isLocal: call.origin === 'local',
+    deadlineMs: Math.min(call.deadlineMs, isStream ? Infinity : nowMs() + defaultDeadlineMs),
+    isCancelled: () => call.isCancelled(),
+  };
+}
+
+const sourceOf = ({ forwardedFor, peerAddress }: Caller, proxies: AddressSet): string =>
+  forwardedFor.length === 0 ? peerAddress : findSource(peerAddress, forwardedFor, proxies);
+
+/** The principal, or the refusal, which those who keep the audit log are told of. */
+async function authorize(
+  access: Access,
+  call: Incoming,
+  entry: Entry,
+  contextOf: (principal: Principal) => CallContext,
+  proxies: AddressSet,
+): Promise<Result<Principal>> {
+  const { authorization } = call;
+  const source = sourceOf(call, proxies);
+  const authorized = await access.authorize(authorization, entry.policy, source);
+  if (!authorized.ok && authorized.rejection.isDenial) {
+    const identified = await access.identify(authorization);
+    if (identified.ok) entry.onDenied(contextOf(identified.value), authorized.rejection);
+  }
+  return authorized;
+}
+
+/**
+ * Whether the refusal is of somebody whose credential was not accepted, or could not be looked at: at
+ * once refused, a flood would take all there is, and the feed of revocations would stay away.
+ */
+export const isOfStranger = (rejection: Rejection): boolean =>
+  reasonCodes[rejection.reason] === 'UNAUTHENTICATED' ||
+  rejection.reason === 'AUTH_UNAVAILABLE' ||
+  rejection === tooManyUnknown;
+
+const tooMuchInHand = refuse(
+  'OVERLOADED',
+  'the server has too many calls in flight: nothing was done, try again shortly',
+);
+
+const { rejection: stopping } = refuse(
+  'SHUTTING_DOWN',
+  'the server is stopping: what was not answered was not done, send it again on another stream',
+);
+
+const stoppedTooSoon = refuse(
+  'OUTCOME_UNKNOWN',
+  'the server stopped before the call had ended; whether it was done is not known: ask again with the same key',
+);

@@ -1,0 +1,99 @@
+import type { ServerDuplexStream, ServerWritableStream } from '@grpc/grpc-js';
+
+import { refuse, succeed, type Rejection, type Result } from '../../../../core/reasons.ts';
+import { createHold } from '../../transient-rejection.ts';
+import type { Incoming } from './incoming.ts';
+import type { OpenStream } from './stream-slots.ts';
+
+/** What clients have been answered and have not taken yet. */
+export type Unread = {
+  /**
+   * Counts an answer until its client has taken it or is gone. OVERLOADED for a large answer on a
+   * connection that leaves too much unread already; only reads have large answers.
+   */
+  keep(call: Pick<Incoming, 'peer' | 'onceOver' | 'isCancelled'>, bytes: number): Result<void>;
+  /** Bytes of all answers that are counted now. */
+  readBytes(): number;
+};
+
+/** What changes money is answered with far less, so it is never refused here. */
+const smallBytes = 64 * 1024;
+const maxUnreadBytes = 16 * 1024 * 1024;
+
+/** Bounds what is held for each connection in large answers that are not read. */
+export function createUnread(): Unread {
+  const byPeer = new Map<string, number>();
+  return {
+    keep: (call, bytes) => {
+      // An answer that comes too late is not sent, so nobody has to take it.
+      if (bytes <= smallBytes || call.isCancelled()) return succeed(undefined);
+      const { peer } = call;
+      const before = byPeer.get(peer) ?? 0;
+      if (before + bytes > maxUnreadBytes) {
+        return refuse(
+          'OVERLOADED',
+          'earlier answers on this connection have not been read yet: read them, then ask again',
+        );
+      }
+      byPeer.set(peer, before + bytes);
+      call.onceOver(() => {
+        const left = (byPeer.get(peer) ?? bytes) - bytes;
+        if (left === 0) byPeer.delete(peer);
+        else byPeer.set(peer, left);
+      });
+      return succeed(undefined);
+    },
+    readBytes: () => [...byPeer.values()].reduce((sum, bytes) => sum + bytes, 0),
+  };
+}
+
+type StreamCall = ServerWritableStream<unknown, Buffer> | ServerDuplexStream<unknown, Buffer>;
+
+export type Sink = {
+  /** Resolves once there is room for the next message; rejects if nothing is taken. */
+  write(bytes: Buffer): Promise<void>;
+};
+
+const bufferBytes = 512 * 1024;
+/** A reader that takes nothing for so long does not get the rest. */
+const maxStallMs = 60_000;
+
+/** Writes messages to a stream, a bounded number of bytes ahead of its reader. */
+export function createSink(call: StreamCall, stream?: OpenStream): Sink {
+  let pendingBytes = 0;
+  let wake: () => void = () => undefined;
+  let fail: (rejection: Rejection) => void = () => undefined;
+  stream?.onEnd((rejection) => fail(rejection));
+  for (const event of ['cancelled', 'close', 'error'] as const) call.on(event, () => wake());
+
+  const waitForRoom = (): Promise<void> =>
+    new Promise((resolve, reject) => {
+      const giveUp = setTimeout(() => {
+        const { rejection } = refuse('CANCELLED', 'the answers were not read: ask for them again');
+        reject(createHold(rejection));
+      }, maxStallMs);
+      wake = () => {
+        clearTimeout(giveUp);
+        resolve();
+      };
+      fail = (rejection) => {
+        clearTimeout(giveUp);
+        reject(createHold(rejection));
+      };
+    });
+
+  return {
+    write: async (bytes) => {
+      pendingBytes += bytes.length;
+      call.write(bytes, () => {
+        pendingBytes -= bytes.length;
+        wake();
+      });
+      const isFull = (): boolean => pendingBytes >= bufferBytes && !call.cancelled;
+      if (!isFull()) return;
+      stream?.beginStall();
+      while (isFull()) await waitForRoom();
+      stream?.finishStall();
+    },
+  };
+}

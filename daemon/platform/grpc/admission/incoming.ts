@@ -1,0 +1,66 @@
+import { randomUUID } from 'node:crypto';
+
+import type { ServerUnaryCall } from '@grpc/grpc-js';
+
+import type { Principal } from '../../access/access.ts';
+import { findOrigin, listForwardingHeaders, type Origin } from '../ingress/forwarding.ts';
+import { addressOfPeer, loopback } from '../ingress/source.ts';
+
+/** A call as it stands at the door, whoever reads it off the wire. */
+export type Incoming = {
+  readonly requestId: string;
+  readonly authorization: string | undefined;
+  /** Who calls, where that is known without a credential: a service in this process. */
+  readonly principal?: Principal;
+  /** Address and port of the other end: one connection. */
+  readonly peer: string;
+  readonly peerAddress: string;
+  readonly forwardedFor: readonly string[];
+  readonly origin: Origin;
+  /** Names of the headers that proxies added. */
+  listForwardingHeaders(): readonly string[];
+  /** By the monotonic clock (`performance.now()`); Infinity where the caller set none. */
+  readonly deadlineMs: number;
+  /** True once the caller has gone, or has been told that it is too late. */
+  isCancelled(): boolean;
+  /** Calls back once the answer has been taken or the caller is gone, at once if that is so already. */
+  onceOver(listener: () => void): void;
+};
+
+type AnyCall = Pick<
+  ServerUnaryCall<unknown, unknown>,
+  'metadata' | 'cancelled' | 'getDeadline' | 'getPeer' | 'getHost'
+> & { once(event: 'cancelled', listener: () => void): unknown };
+
+/** A call that the gRPC library has read. */
+export function incomingOf(call: AnyCall): Incoming {
+  const deadline = call.getDeadline();
+  const peer = call.getPeer();
+  const peerAddress = addressOfPeer(peer);
+  const headers = call.metadata.toHttp2Headers();
+  return {
+    requestId: toRequestId(call.metadata.get('x-request-id')[0]?.toString()),
+    authorization: call.metadata.get('authorization')[0]?.toString(),
+    peer,
+    peerAddress,
+    forwardedFor: call.metadata.get('x-forwarded-for').map(String),
+    origin: findOrigin(loopback.has(peerAddress), headers, call.getHost()),
+    listForwardingHeaders: () => listForwardingHeaders(headers),
+    deadlineMs: toMonotonic(deadline),
+    isCancelled: () => call.cancelled,
+    // The library tells so once of every call that is over, whether or not it was given up.
+    onceOver: (listener) => {
+      if (call.cancelled) listener();
+      else call.once('cancelled', listener);
+    },
+  };
+}
+
+/** The library has deadlines by the wall clock, which may step. */
+const toMonotonic = (deadline: Date | number): number =>
+  performance.now() + (Number(deadline) - Date.now());
+
+/** The caller's own request id where it is harmless to log, otherwise a new one. */
+export function toRequestId(given: string | undefined): string {
+  return given !== undefined && /^[A-Za-z0-9_-]{8,64}$/.test(given) ? given : randomUUID();
+}

@@ -1,0 +1,103 @@
+import { refuse, type Rejection, type Result } from '../../../../core/reasons.ts';
+import type { Fit } from './adaptive-limit.ts';
+import { createCounts } from './counts.ts';
+import { createStreamSlots, type OpenStream, type StreamLimits } from './stream-slots.ts';
+
+type UserLimits = {
+  /** Unary calls in flight of one user. */
+  readonly userCalls: number;
+  /** Streams of one method, of everybody. */
+  readonly streams: number;
+  /** The same, of one user. */
+  readonly userStreams: number;
+  readonly streamIdleMs: number;
+  readonly streamSettleMs: number;
+};
+
+type Method = {
+  readonly isStream: boolean;
+  readonly isOneRequest: boolean;
+  readonly fit: Fit | undefined;
+};
+
+/**
+ * Runs calls of users, capped for each, and those that wait in a queue by its pace. `entry` is the same
+ * object for each call of a method.
+ */
+export function createUserRun(limits: UserLimits) {
+  const counts = createCounts();
+  const slotsOf = new Map<Method, ReturnType<typeof createStreamSlots>>();
+  let stopping: Rejection | undefined;
+  const openSlots = (entry: Method): ReturnType<typeof createStreamSlots> => {
+    const known = slotsOf.get(entry);
+    if (known) return known;
+    const slots = createStreamSlots(toStreamLimits(limits), nowMs);
+    if (stopping) slots.finish(stopping);
+    slotsOf.set(entry, slots);
+    return slots;
+  };
+  const run = async <C extends object, T>(
+    userId: string,
+    entry: Method,
+    context: C,
+    work: (context: C & { readonly stream?: OpenStream }) => Promise<Result<T>>,
+  ): Promise<Result<T>> => {
+    if (entry.isStream) {
+      const stream = openSlots(entry).take(userId, entry.isOneRequest);
+      if (!stream.ok) return stream;
+      return work({ ...context, stream: stream.value }).finally(() => stream.value.release());
+    }
+    const most = limits.userCalls;
+    if (!counts.take(userId, most)) return tooMuch(most);
+    try {
+      return await (entry.fit ? runFitted(entry.fit, () => work(context)) : work(context));
+    } finally {
+      counts.give(userId);
+    }
+  };
+  return {
+    run,
+    readCounts: () => ({
+      callers: counts.size(),
+      streams: [...slotsOf.values()].reduce((sum, slots) => sum + slots.size(), 0),
+    }),
+    /** Streams take no more requests, and end with this once what is in flight is answered. */
+    finishStreams: (rejection: Rejection): void => {
+      stopping = rejection;
+      for (const slots of slotsOf.values()) slots.finish(rejection);
+    },
+  };
+}
+
+const nowMs = (): number => performance.now();
+
+const toStreamLimits = (limits: UserLimits): StreamLimits => ({
+  all: limits.streams,
+  ofOne: limits.userStreams,
+  idleMs: limits.streamIdleMs,
+  settleMs: limits.streamSettleMs,
+});
+
+async function runFitted<T>(fit: Fit, work: () => Promise<Result<T>>): Promise<Result<T>> {
+  if (fit.isFull()) return tooSlow;
+  const visit = fit.enter();
+  let isAnswered = false;
+  try {
+    const result = await work();
+    isAnswered = result.ok;
+    return result;
+  } finally {
+    visit.end(isAnswered);
+  }
+}
+
+const tooMuch = (most: number) =>
+  refuse(
+    'OVERLOADED',
+    `you have more than ${most} calls in flight: nothing was done, try again shortly`,
+  );
+
+export const tooSlow = refuse(
+  'OVERLOADED',
+  'more is asked of the server than it can do in time: nothing was done, try again shortly',
+);

@@ -1,0 +1,174 @@
+import { randomUUID } from 'node:crypto';
+
+import { afterEach, beforeEach, expect, it } from 'vitest';
+
+import { walletIdOf } from '../../../core/ids.ts';
+import { succeed } from '../../../core/reasons.ts';
+import { createTestDatabase, type TestDatabase } from '../../../tests/support/postgres/database.ts';
+import { makeLines } from '../../../tests/support/ledger/statement-model.ts';
+import type { Db } from '../../platform/db/db.ts';
+import type { ReadLedger } from '../rebuild/compare.ts';
+import type { Line } from '../domain.ts';
+import { generate } from './generate.ts';
+import { createKnownSums } from './running-totals.ts';
+import { insertLines } from '../store.ts';
+import type { Reporter } from '../witness/record.ts';
+import { startMs, toLedger, toLines } from '../test-support.ts';
+
+const userId = randomUUID();
+const wallet = { id: walletIdOf(userId, 'BRL'), userId, currency: 'BRL' };
+const range = { fromMs: startMs - 1, toMs: startMs + 400 * 86_400_000, timezone: 'UTC' };
+let test: TestDatabase;
+let lines: Line[];
+/** Of each adding up: how many seqs it went through. */
+let added: number[];
+let knownSums: ReturnType<typeof createKnownSums>;
+
+beforeEach(async () => {
+  test = await createTestDatabase('statement');
+  lines = toLines(userId, 'BRL', makeLines(7, 3_000, startMs, 60_000));
+  added = [];
+  knownSums = createKnownSums(() => performance.now());
+});
+afterEach(() => test.drop());
+
+const insert = (from: number, to: number) =>
+  test.db.tx((tx) => insertLines(tx, lines.slice(from, to)));
+
+const watched = (): Db => ({
+  ...test.db,
+  snapshot: (work) =>
+    test.db.snapshot((tx) =>
+      work({
+        ...tx,
+        query: (statement, values = []) => {
+          if (statement.name === 'line_sums') added.push(Number(values[2]) - Number(values[1]));
+          return tx.query<never>(statement, values);
+        },
+      }),
+    ),
+});
+
+const headOf = (seq: number) => {
+  return { seq: BigInt(seq), hash: lines[seq - 1]?.hash, asOfMs: 0 };
+};
+const readLedger: ReadLedger = async function* (_walletId, { seq }) {
+  await Promise.resolve();
+  yield toLedger(lines.slice(Number(seq), Number(seq) + 100));
+};
+const reporter: Reporter = { report: (_walletId, { text }) => Promise.resolve(text) };
+const peersAt = (seq: number) => ({
+  readHead: () => Promise.resolve(succeed(headOf(seq))),
+  readLedger,
+});
+const ask = (seq: number, throughSeq?: bigint) => {
+  const asked = { peers: peersAt(seq), reporter, head: headOf(seq), throughSeq, knownSums };
+  return generate(watched(), wallet, range, asked);
+};
+const askAfresh = (seq: number) => {
+  const asked = { peers: peersAt(seq), reporter, head: headOf(seq), throughSeq: undefined };
+  return generate(test.db, wallet, range, asked);
+};
+
+it('adds up what has come since, and says what adding up all of it says', async () => {
+  await insert(0, 2_000);
+  expect(await ask(2_000)).toEqual(await askAfresh(2_000));
+  await insert(2_000, 3_000);
+  expect(await ask(3_000)).toEqual(await askAfresh(3_000));
+  expect(await ask(3_000)).toEqual(await askAfresh(3_000));
+  // An earlier end than is known of: from the start.
+  expect((await ask(3_000, 2_500n)).extent.lineCount).toBe(2_500n);
+  expect(added).toEqual([2_000, 1_000, 0, 2_500]);
+});
+
+it('a line that is missing after the known part is missed, and counted when it comes', async () => {
+  await insert(0, 2_000);
+  await ask(2_000);
+  await insert(2_001, 3_000);
+  const { completeness } = await ask(3_000);
+  expect(completeness).toEqual({ isComplete: false, behindBy: 1n });
+  await insert(2_000, 2_001);
+  expect(await ask(3_000)).toEqual(await askAfresh(3_000));
+});
+
+const alter = (seq: number, by: number) =>
+  test.query('UPDATE statement_lines SET balance_after = balance_after + $1 WHERE seq = $2', [
+    by,
+    seq,
+  ]);
+
+it('where lines were put right meanwhile, all are added up again', async () => {
+  await insert(0, 2_000);
+  await ask(2_000);
+  await alter(2_000, 7);
+  expect((await ask(2_000)).completeness.isComplete).toBe(false);
+  await alter(2_000, -7);
+  expect(await ask(2_000)).toEqual(await askAfresh(2_000));
+  expect(added).toEqual([2_000, 0, 2_000, 2_000]);
+});
+
+it('a statement whose closing line was changed is inconsistent each time', async () => {
+  await insert(0, 2_000);
+  await ask(2_000);
+  await alter(2_000, 1);
+  const completeness = {
+    ...{ isComplete: false, behindBy: undefined },
+    inconsistency: 'line 2000 is not what its hash says',
+  };
+  for (let i = 0; i < 2; i += 1) expect(await ask(2_000)).toMatchObject({ completeness });
+});
+
+it('a head that was asked for before lines came is asked for again', async () => {
+  await insert(0, 2_000);
+  const head = headOf(1_990);
+  const asked = { peers: peersAt(2_000), reporter, head, throughSeq: undefined };
+  const { completeness } = await generate(test.db, wallet, range, asked);
+  expect(completeness).toEqual({ isComplete: true });
+});
+
+it.each([
+  ['a ledger that ends before the lines', { seq: 1_990 }, 'the ledger ends at seq 1990'],
+  ['another transaction at the same seq', { hash: 'ab'.repeat(32) }, 'another transaction'],
+])('%s is inconsistent', async (_what, change: { seq?: number; hash?: string }, text) => {
+  await insert(0, 2_000);
+  const head = { ...headOf(change.seq ?? 2_000), ...(change.hash ? { hash: change.hash } : {}) };
+  const peers = { readHead: () => Promise.resolve(succeed(head)), readLedger };
+  const asked = { peers, reporter, head, throughSeq: undefined };
+  const { completeness } = await generate(test.db, wallet, range, asked);
+  expect(completeness).toMatchObject({ isComplete: false });
+  expect('inconsistency' in completeness && completeness.inconsistency).toContain(text);
+});
+
+it('a closed past is inconsistent where the ledger went on otherwise behind the lines', async () => {
+  await insert(0, 2_000);
+  // Restored to before line 1,900, and past line 2,000 again, before any event of that came.
+  const forked: ReadLedger = async function* (_walletId, { seq }) {
+    await Promise.resolve();
+    const part = toLedger(lines.slice(Number(seq), Number(seq) + 1));
+    yield part.map((one) => ({ ...one, hash: Buffer.alloc(32, 7) }));
+  };
+  const closed = { ...range, toMs: startMs + 1_000 * 60_000 };
+  const peers = { readHead: peersAt(3_000).readHead, readLedger: forked };
+  const asked = { peers, reporter, head: headOf(3_000), throughSeq: undefined };
+  const { completeness } = await generate(test.db, wallet, closed, asked);
+  expect('inconsistency' in completeness && completeness.inconsistency).toContain('seq 2000');
+});
+
+it('lines that do not come are waited for no longer because others keep the sums meanwhile', async () => {
+  await insert(0, 2_000);
+  await ask(2_000);
+  // As if somebody turned the pages of what is complete all the time.
+  const keptAgain = { ...knownSums, forget: () => undefined };
+  const head = headOf(3_000);
+  const asked = {
+    peers: peersAt(3_000),
+    reporter,
+    head,
+    throughSeq: undefined,
+    knownSums: keptAgain,
+  };
+  const { completeness } = await generate(watched(), wallet, range, asked);
+  expect(completeness).toEqual({ isComplete: false, behindBy: 1_000n });
+  expect(added.slice(1, 3)).toEqual([0, 2_000]);
+  expect(added.filter((seqs) => seqs === 0)).toHaveLength(1);
+});

@@ -1,0 +1,229 @@
+import { randomUUID } from 'node:crypto';
+
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+
+import { walletIdOf } from '../../../core/ids.ts';
+import { createTestDatabase, type TestDatabase } from '../../../tests/support/postgres/database.ts';
+import { makeLines } from '../../../tests/support/ledger/statement-model.ts';
+import type { ReadLedger } from './compare.ts';
+import type { Line } from '../domain.ts';
+import { rebuild, verify, type Finding } from './rebuild.ts';
+import { insertLines } from '../store.ts';
+import { beforeAll as start } from './compare.ts';
+import { readLinesAfter } from './store.ts';
+import { startMs, toLedger, toLines } from '../test-support.ts';
+import { toDivergence } from '../witness/lines.ts';
+import { recordDivergences } from '../witness/store.ts';
+
+let database: TestDatabase;
+let ledger: Line[];
+
+/** Seven wallets, one of them longer than a page. */
+beforeEach(async () => {
+  database = await createTestDatabase('statement');
+  ledger = [1_500, 40, 1, 300, 20, 10, 5]
+    .flatMap((count, i) => toLines(randomUUID(), 'BRL', withIds(makeLines(i, count, startMs))))
+    .sort((a, b) => (a.walletId === b.walletId ? 0 : a.walletId < b.walletId ? -1 : 1));
+  for (let i = 0; i < ledger.length; i += 1_000) await insert(ledger.slice(i, i + 1_000));
+});
+afterEach(() => database.drop());
+
+const withIds = (lines: ReturnType<typeof makeLines>) =>
+  lines.map((line) => ({ ...line, transactionId: randomUUID() }));
+const insert = (lines: readonly Line[]) => database.db.tx((tx) => insertLines(tx, lines));
+
+/** The ledger as a stream of small messages; `onRead` comes before each. */
+const readLedger = (onRead: () => Promise<void> = () => Promise.resolve()): ReadLedger =>
+  async function* (walletId, after) {
+    for (let place = after; ;) {
+      const { walletId: id, seq } = place;
+      const part = ledger
+        .filter((line) => (line.walletId === id ? line.seq > seq : line.walletId > id))
+        .filter((line) => walletId === undefined || line.walletId === walletId)
+        .slice(0, 120);
+      const last = part.at(-1);
+      if (!last) return;
+      // Between the read of the ledger and that of the projection.
+      await onRead();
+      yield toLedger(part);
+      place = last;
+    }
+  };
+
+async function projected(): Promise<Line[]> {
+  return database.db.read((tx) => readLinesAfter(tx, start, false, 100_000));
+}
+
+async function run(walletId?: string, read = readLedger()) {
+  const told = [];
+  for await (const progress of rebuild({ db: database.db, readLedger: read }, walletId, 'test')) {
+    told.push(progress);
+  }
+  return told.at(-1)!;
+}
+
+async function find(walletId?: string, read = readLedger()): Promise<Finding[]> {
+  const findings: Finding[] = [];
+  for await (const part of verify({ db: database.db, readLedger: read }, walletId)) {
+    findings.push(...part.findings);
+  }
+  return findings;
+}
+
+/** One fault of each kind, in different wallets and places. */
+const faults: readonly (readonly [string, Finding['kind'], (line: Line) => string])[] = [
+  ['a line gone', 'line_missing', (l) => `DELETE FROM statement_lines WHERE ${at(l)}`],
+  [
+    'an amount',
+    'line_altered',
+    (l) => `UPDATE statement_lines SET amount = amount + 1 WHERE ${at(l)}`,
+  ],
+  ['a text', 'line_altered', (l) => `UPDATE statement_lines SET description = 'x' WHERE ${at(l)}`],
+  [
+    'an owner',
+    'line_altered',
+    (l) => `UPDATE statement_lines SET user_id = '${randomUUID()}' WHERE ${at(l)}`,
+  ],
+  [
+    'a time',
+    'line_altered',
+    (l) => `UPDATE statement_lines SET occurred_at = 'epoch' WHERE ${at(l)}`,
+  ],
+];
+const at = ({ walletId, seq }: { walletId: string; seq: bigint }) =>
+  `wallet_id = '${walletId}' AND seq = ${seq}`;
+
+describe('the projection, compared with the ledger', () => {
+  it('is left alone where it is right', async () => {
+    expect(await find()).toEqual([]);
+    expect(await run()).toEqual({ wallets: 7, lines: ledger.length, repaired: 0, isDone: true });
+  });
+
+  it.each(faults)('%s is found, and put right', async (_what, kind, breakLine) => {
+    const broken = [0, 1, 999, ledger.length - 1].map((index) => ledger[index]!);
+    for (const line of broken) await database.query(breakLine(line));
+    const found = await find();
+    expect(found.map((finding) => finding.kind)).toEqual(broken.map(() => kind));
+    expect(found.map(({ place }) => place)).toEqual(
+      broken.map(({ walletId, seq }) => ({ walletId, seq })),
+    );
+    expect(await run()).toMatchObject({ repaired: 4, isDone: true });
+    expect(await projected()).toEqual(ledger);
+    expect(await find()).toEqual([]);
+  });
+
+  it('a line moved to another place is one too many there, and missing here', async () => {
+    const { walletId, seq } = ledger[10]!;
+    await database.query(`UPDATE statement_lines SET seq = 900000 WHERE ${at({ walletId, seq })}`);
+    const kinds = (await find()).map(({ kind }) => kind).sort();
+    expect(kinds).toEqual(['line_extra', 'line_missing']);
+    expect(await run()).toMatchObject({ repaired: 2 });
+    expect(await projected()).toEqual(ledger);
+  });
+
+  it('lines of wallets that the ledger does not know go, however many', async () => {
+    for (let i = 0; i < 3; i += 1) {
+      await insert(toLines(randomUUID(), 'JPY', makeLines(i, 700, startMs)));
+    }
+    expect((await find()).map(({ kind }) => kind)).toEqual(Array(2_100).fill('line_extra'));
+    expect(await run()).toMatchObject({ repaired: 2_100 });
+    expect(await projected()).toEqual(ledger);
+  });
+
+  it('an empty projection is filled, a full one of an empty ledger emptied', async () => {
+    await database.query('TRUNCATE statement_lines');
+    expect(await run()).toMatchObject({ repaired: ledger.length });
+    expect(await projected()).toEqual(ledger);
+    ledger = [];
+    await run();
+    expect(await projected()).toEqual([]);
+  });
+
+  it('of one wallet leaves the others as they are', async () => {
+    const [first, last] = [ledger[0]!, ledger.at(-1)!];
+    await database.query(`UPDATE statement_lines SET amount = 7 WHERE seq = 1`);
+    expect(await run(first.walletId)).toMatchObject({ wallets: 1, repaired: 1 });
+    const lines = await projected();
+    const amountOf = (walletId: string) =>
+      lines.find((line) => line.walletId === walletId && line.seq === 1n)!.amountMinor;
+    expect(amountOf(first.walletId)).toBe(first.amountMinor);
+    expect(amountOf(last.walletId)).toBe(7n);
+  });
+
+  it('what is committed and projected meanwhile is neither missed nor taken out', async () => {
+    let made = 0;
+    const onRead = async (): Promise<void> => {
+      if (made === 60) return;
+      // A transaction on each wallet in turn, in the ledger first and then in the projection.
+      const wallets = [...new Set(ledger.map(({ walletId }) => walletId))];
+      const walletId = wallets[made % wallets.length]!;
+      made += 1;
+      const own = ledger.filter((line) => line.walletId === walletId);
+      const last = own.at(-1)!;
+      const next = {
+        ...last,
+        ...{ seq: last.seq + 1n, transactionId: randomUUID(), amountMinor: 1n },
+        ...{ balanceAfterMinor: last.balanceAfterMinor + 1n, previousHash: last.hash },
+      };
+      ledger.splice(ledger.indexOf(last) + 1, 0, next);
+      await insert([next]);
+    };
+    await database.query('DELETE FROM statement_lines WHERE seq % 7 = 3');
+    await run(undefined, readLedger(onRead));
+    expect(made).toBeGreaterThan(10);
+    expect(await projected()).toEqual(ledger);
+    made = 0;
+    expect(await find(undefined, readLedger(onRead))).toEqual([]);
+  });
+});
+
+describe('divergences', () => {
+  /** Found by a clock that is so far behind. */
+  const record = async (seq: bigint, behindMs = 0): Promise<void> => {
+    const { walletId, hash } = ledger[0]!;
+    const found = toDivergence('own_hash', { walletId, seq, hash });
+    await database.db.tx((tx) => recordDivergences(tx, [found]));
+    const text = `UPDATE divergences SET found_at = clock_timestamp() - $1 * interval '1 ms'
+      WHERE id = $2`;
+    await database.query(text, [behindMs, found.id]);
+  };
+  const openSeqs = async () => {
+    const text = 'SELECT seq::int AS seq FROM divergences WHERE resolved_at IS NULL ORDER BY seq';
+    return (await database.query<{ seq: number }>(text)).map(({ seq }) => seq);
+  };
+
+  it.each([-86_400_000, 0, 86_400_000])(
+    'found before are resolved, and no others, where the clock is set by %i ms',
+    async (aheadMs) => {
+      await record(1n, -aheadMs);
+      await record(2n);
+      let isRecorded = false;
+      const onRead = async (): Promise<void> => {
+        if (!isRecorded) await record(3n, aheadMs);
+        isRecorded = true;
+      };
+      await run(undefined, readLedger(onRead));
+      expect(await openSeqs()).toEqual([3]);
+      await run(ledger.at(-1)!.walletId);
+      expect(await openSeqs()).toEqual([3]);
+      await run(ledger[0]!.walletId);
+      expect(await openSeqs()).toEqual([]);
+    },
+  );
+
+  it('found again during a rebuild by which they were resolved stay open', async () => {
+    await record(1n);
+    await run();
+    let isRecorded = false;
+    const onRead = async (): Promise<void> => {
+      if (!isRecorded) await record(1n, 86_400_000);
+      isRecorded = true;
+    };
+    await run(undefined, readLedger(onRead));
+    expect(await openSeqs()).toEqual([1]);
+  });
+});
+
+it('the ledger’s wallets are computed as the projection’s', () => {
+  expect(ledger.every((l) => walletIdOf(l.userId, l.currency) === l.walletId)).toBe(true);
+});

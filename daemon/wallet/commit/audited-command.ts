@@ -1,0 +1,22 @@
+import type { AuditActor } from '../../platform/audit/audit.ts';
+import type { Command, Entry } from '../domain.ts';
+
+/** How a command is recorded, in the commit that decides it. */
+export type CommandAudit = {
+  readonly actor: AuditActor;
+  /** One of its own for each time that something is submitted: a command, or many together. */
+  readonly id: string;
+  /** Commands of the same stream share a line per commit, which names counts. */
+  readonly stream: string | undefined;
+  /** The letter whose changed message this is, and what its line says besides the movement. */
+  readonly deadLetter?: {
+    readonly id: string;
+    readonly details: Readonly<Record<string, string>>;
+  };
+};
+
+/** What is committed: a command, with the record that staff's commands and replays have. */
+export type Posting = Command & { readonly audit?: CommandAudit };
+
+/** A transaction as the caller gets it: its entry, and whether the key had been used before. */
+export type Posted = { readonly entry: Entry; readonly isReplayed: boolean };

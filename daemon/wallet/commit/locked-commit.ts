@@ -1,0 +1,238 @@
+import type { Result } from '../../../core/reasons.ts';
+import {
+  isCommitInDoubt,
+  isLockTimeout,
+  readClock,
+  type Db,
+  type Tx,
+} from '../../platform/db/db.ts';
+import type { Busy } from './queued.ts';
+import {
+  newWallet,
+  opensWallet,
+  type States,
+  type WalletRef,
+  type WalletState,
+} from '../domain.ts';
+import { decideBatch } from '../domain-batch.ts';
+import type { Posted, Posting } from './audited-command.ts';
+import { findUnopened } from '../store/read-wallet.ts';
+import { distinctWallets, readStates } from '../store/states.ts';
+import { readWallets, waitBriefly } from '../store/store.ts';
+import { openWallets, updateWallets } from '../store/writes.ts';
+import { rememberDoubt, writeDecisions, type Decided } from './persist-decisions.ts';
+
+/** What a commit did: an answer for each command, and the wallets as they are after it. */
+export type Committed = {
+  readonly answers: readonly (Result<Posted> | Busy)[];
+  readonly changed: readonly WalletState[];
+  /** What was read of the wallets; none where nothing was. */
+  readonly states?: States;
+  /** To be called if its callers do not get these answers, and the same commands go again. */
+  readonly rememberDoubt?: () => void;
+};
+
+/** The wallets of a batch that are locked, and those that are not to be had. */
+type Locked = { readonly wallets: readonly WalletState[]; readonly busy: ReadonlySet<string> };
+type LockWallets = (tx: Tx, commands: readonly Posting[]) => Promise<Locked>;
+
+/**
+ * Commits a batch in one transaction: open, lock, read, decide, write, with its outbox row and its
+ * lines in the audit log. After a lost answer to COMMIT the same commands are committed again.
+ */
+export const commitLocked = (
+  db: Db,
+  commands: readonly Posting[],
+  openings: Openings,
+): Promise<Committed> => commitWith(db, commands, lockAll(openings));
+
+/**
+ * The same without the commands whose wallets another transaction has locked: their answer is
+ * `busy`. Wallets are opened by an insert, which cannot skip what another transaction inserts at the
+ * moment: where one has to wait, some of them are opened one by one, and the others are `busy` too.
+ * Those that had to wait are put down in `openings`, and left out for a moment.
+ */
+export async function commitUnlocked(
+  db: Db,
+  commands: readonly Posting[],
+  openings: Openings,
+): Promise<Committed> {
+  try {
+    return await commitWith(db, commands, briefly(lockFree(openings)));
+  } catch (err) {
+    if (!isLockTimeout(err)) throw err;
+  }
+  const first = await commitWith(db, commands, briefly(lockKnown));
+  const done = [first];
+  const answers = [...first.answers];
+  const left = commands.filter((c, i) => answers[i] === 'busy' && opensWallet(c));
+  const endsAtMs = performance.now() + maxOpeningMs;
+  for (const ref of distinctWallets(left).filter(({ id }) => !openings.isElsewhere(id))) {
+    if (performance.now() >= endsAtMs) break;
+    const places = commands.flatMap((c, i) => (c.wallet.id === ref.id ? [i] : []));
+    const own = commands.filter((c) => c.wallet.id === ref.id);
+    const lock = briefly(lockFree(openings), openingWaitMs);
+    const opened = await commitWith(db, own, lock).catch((err: unknown) => {
+      if (isLockTimeout(err)) return undefined;
+      if (!isCommitInDoubt(err)) return 'failed' as const;
+      for (const committed of done) committed.rememberDoubt?.();
+      throw err;
+    });
+    if (!opened) openings.noteElsewhere(ref.id);
+    // What is committed has its answer; what failed is tried again with what is left.
+    if (opened === 'failed') break;
+    if (!opened) continue;
+    done.push(opened);
+    places.forEach((place, i) => (answers[place] = opened.answers[i] ?? 'busy'));
+  }
+  return { ...first, answers, changed: done.flatMap(({ changed }) => changed) };
+}
+
+/** How long one commit opens wallets one by one, and waits for each. */
+const maxOpeningMs = 200;
+const openingWaitMs = 2;
+
+/** Wallets that another transaction was opening a moment ago. */
+export type Openings = {
+  isElsewhere(walletId: string): boolean;
+  noteElsewhere(walletId: string): void;
+};
+
+const elsewhereMs = 500;
+
+export function createOpenings(): Openings {
+  const untilMs = new Map<string, number>();
+  return {
+    isElsewhere: (id) => (untilMs.get(id) ?? 0) > performance.now(),
+    noteElsewhere: (id) => {
+      const nowMs = performance.now();
+      for (const [known, endMs] of untilMs) if (endMs <= nowMs) untilMs.delete(known);
+      untilMs.set(id, nowMs + elsewhereMs);
+    },
+  };
+}
+
+/**
+ * Commits as `commitOnce` does. A refusal for a wallet that is not open holds only if no other
+ * transaction is opening it: that one may hang in its COMMIT, and have done what is refused here.
+ */
+async function commitWith(
+  db: Db,
+  commands: readonly Posting[],
+  lock: LockWallets,
+): Promise<Committed> {
+  const isProven = new Set<string>();
+  const opening = new Set<string>();
+  const lockOthers: LockWallets = async (tx) => {
+    const others = commands.filter(({ wallet }) => !opening.has(wallet.id));
+    const { wallets, busy } = await lock(tx, others);
+    return { wallets, busy: new Set([...busy, ...opening]) };
+  };
+  for (;;) {
+    const committed = await commitOnce(db, commands, lockOthers, isProven);
+    if (!('unproven' in committed)) return committed;
+    const unopened = await findUnopened(db, committed.unproven);
+    for (const { id } of committed.unproven) (unopened.has(id) ? isProven : opening).add(id);
+  }
+}
+
+/** Gives `unproven` if refusals need a proof that these wallets are not being opened. */
+
+async function commitOnce(
+  db: Db,
+  commands: readonly Posting[],
+  lock: LockWallets,
+  isProven: ReadonlySet<string>,
+): Promise<Committed | { readonly unproven: readonly WalletRef[] }> {
+  let decided: Decided = { decisions: [], changed: [] };
+  let free: readonly Posting[] = [];
+  let unproven: readonly WalletRef[] = [];
+  const work = async (tx: Tx): Promise<Committed> => {
+    const { wallets, busy } = await lock(tx, commands);
+    free = busy.size === 0 ? commands : commands.filter(({ wallet }) => !busy.has(wallet.id));
+    const states = await readStates(tx, free, wallets);
+    decided = decideBatch(states, free, await readClock(tx));
+    const { changed } = decided;
+    const refused = free.filter((_command, i) => decided.decisions[i]?.kind === 'rejected');
+    const isAbsent = ({ id }: WalletRef): boolean => !states.wallets.has(id) && !isProven.has(id);
+    unproven = distinctWallets(refused).filter(isAbsent);
+    // Rolls back: nothing may be written before the proof.
+    if (unproven.length > 0) throw new Error('refusals are not proven yet');
+    if (changed.length > 0) await updateWallets(tx, changed);
+    const posted = await writeDecisions(tx, free, decided.decisions);
+    let next = 0;
+    const answers = commands.map(({ wallet }): Result<Posted> | Busy =>
+      busy.has(wallet.id) ? 'busy' : (posted[next++] ?? 'busy'),
+    );
+    return { answers, changed, states, rememberDoubt: remember };
+  };
+  const remember = (): void => rememberDoubt(free, decided.decisions);
+  try {
+    return await db.tx(work);
+  } catch (err) {
+    if (unproven.length > 0) return { unproven };
+    if (isCommitInDoubt(err)) remember();
+    throw err;
+  }
+}
+
+/** All, but for those that are being opened elsewhere. */
+const lockAll =
+  ({ isElsewhere }: Openings): LockWallets =>
+  async (tx, commands) => {
+    const toOpen = distinctWallets(commands.filter(opensWallet));
+    const refs = distinctWallets(commands);
+    const busy = new Set(refs.map(({ id }) => id).filter(isElsewhere));
+    await openWallets(tx, toOpen.filter(({ id }) => !busy.has(id)).map(newWallet));
+    const free = refs.filter(({ id }) => !busy.has(id));
+    return { wallets: await readWallets(tx, free, 'wait'), busy };
+  };
+
+/** Those that exist and are free, and those that were not there. */
+const lockFree =
+  ({ isElsewhere }: Openings): LockWallets =>
+  async (tx, commands) => {
+    const known = await lockExisting(tx, commands);
+    const absent = new Set(known.absent.map(({ id }) => id));
+    const wanted = distinctWallets(commands.filter(opensWallet)).filter(({ id }) => absent.has(id));
+    const toOpen = wanted.filter(({ id }) => !isElsewhere(id));
+    await openWallets(tx, toOpen.map(newWallet));
+    const opened = await readWallets(tx, toOpen, 'skip');
+    return { wallets: [...known.wallets, ...opened], busy: difference(known.busy, wanted, opened) };
+  };
+
+/** Those that exist and are free; what would open a wallet waits. */
+const lockKnown: LockWallets = async (tx, commands) => {
+  const known = await lockExisting(tx, commands);
+  const absent = new Set(known.absent.map(({ id }) => id));
+  const toOpen = distinctWallets(commands.filter(opensWallet)).filter(({ id }) => absent.has(id));
+  return { wallets: known.wallets, busy: difference(known.busy, toOpen, []) };
+};
+
+/** Waits for any lock only so long, and fails by it. */
+const briefly =
+  (lock: LockWallets, waitMs?: number): LockWallets =>
+  async (tx, commands) => {
+    await waitBriefly(tx, waitMs);
+    return lock(tx, commands);
+  };
+
+/** Opened wallets, as far as they are free; `absent` are those that nobody has opened. */
+async function lockExisting(tx: Tx, commands: readonly Posting[]) {
+  const refs = distinctWallets(commands);
+  const wallets = await readWallets(tx, refs, 'skip');
+  const ids = new Set(wallets.map(({ id }) => id));
+  const left = refs.filter(({ id }) => !ids.has(id));
+  const seen = await readWallets(tx, left, 'none');
+  const busy = new Set(seen.map(({ id }) => id));
+  return { wallets, busy, absent: left.filter(({ id }) => !busy.has(id)) };
+}
+
+function difference(
+  busy: ReadonlySet<string>,
+  asked: readonly WalletRef[],
+  had: readonly WalletState[],
+): ReadonlySet<string> {
+  const ids = new Set(had.map(({ id }) => id));
+  return new Set([...busy, ...asked.map(({ id }) => id).filter((id) => !ids.has(id))]);
+}

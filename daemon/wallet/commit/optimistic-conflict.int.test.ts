@@ -1,0 +1,229 @@
+import { randomUUID } from 'node:crypto';
+
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+
+import { transactionIdOf, walletIdOf, type CallerClass } from '../../../core/ids.ts';
+import { createTestDatabase, type TestDatabase } from '../../../tests/support/postgres/database.ts';
+import { findLedgerFaults } from '../../../tests/support/ledger/faults.ts';
+import { readClock, type Db } from '../../platform/db/db.ts';
+import { createCommit } from './optimistic-commit.ts';
+import type { Command } from '../domain.ts';
+import { readWallets } from '../store/store.ts';
+import { settleWallet, updateStatus } from '../store/writes.ts';
+
+let test: TestDatabase;
+let userId: string;
+/** Names of the statements that the commits under test sent. */
+let sent: string[];
+/** Done once, between what a commit reads first and what it writes. */
+let meanwhile: (() => Promise<unknown>) | undefined;
+
+beforeEach(async () => {
+  test = await createTestDatabase('wallet');
+  userId = randomUUID();
+  sent = [];
+  meanwhile = undefined;
+});
+
+afterEach(async () => {
+  try {
+    expect(await findLedgerFaults(test)).toEqual([]);
+  } finally {
+    await test.drop();
+  }
+});
+
+const interfere = async (): Promise<void> => {
+  const now = meanwhile;
+  meanwhile = undefined;
+  await now?.();
+};
+
+/** The test's database, with an eye on what is sent. */
+const watched = (): Db => ({
+  ...test.db,
+  tx: (work) =>
+    test.db.tx((tx) =>
+      work({
+        ...tx,
+        query: async (statement, values) => {
+          sent.push(statement.name);
+          const rows = await tx.query<never>(statement, values);
+          if (statement.name === 'clock') await interfere();
+          return rows;
+        },
+        execute: async (statement, values) => {
+          sent.push(statement.name);
+          return tx.execute(statement, values);
+        },
+      }),
+    ),
+});
+
+function command(fields: Partial<Command> = {}, key: string = randomUUID()): Command {
+  const callerClass: CallerClass = fields.callerClass ?? 'customer';
+  const wallet = { id: walletIdOf(userId, 'BRL'), userId, currency: 'BRL', exponent: 2 };
+  return {
+    transactionId: transactionIdOf(wallet.id, callerClass, key),
+    key,
+    wallet,
+    operation: 'deposit',
+    amountMinor: 100n,
+    parentId: undefined,
+    merchant: undefined,
+    description: undefined,
+    metadata: {},
+    callerClass,
+    actor: userId,
+    ...fields,
+  };
+}
+
+const withdraw = (amountMinor: bigint, fields: Partial<Command> = {}, key?: string): Command =>
+  command({ operation: 'withdraw', amountMinor, ...fields }, key);
+
+/** A daemon that remembers the wallet, and another one on the same database. */
+async function createDaemons() {
+  const here = createCommit(watched());
+  const there = createCommit(test.db);
+  await here([command()]);
+  sent = [];
+  return { here, there };
+}
+
+describe('what is remembered', () => {
+  it('is neither locked nor read again', async () => {
+    const { here } = await createDaemons();
+    for (let i = 0; i < 3; i += 1) {
+      expect(await here([command(), withdraw(50n)])).toMatchObject([{ ok: true }, { ok: true }]);
+    }
+    expect(sent.filter((name) => /^wallet_(lock|read|open)$|^entry_by_id$/.test(name))).toEqual([]);
+    expect(sent.filter((name) => name === 'wallet_move')).toHaveLength(3);
+  });
+
+  it('is proved: what another daemon did meanwhile counts', async () => {
+    const { here, there } = await createDaemons();
+    meanwhile = () => there([withdraw(70n)]);
+    const [answer] = await here([withdraw(70n)]);
+    expect(answer).toMatchObject({ ok: false, rejection: { reason: 'INSUFFICIENT_FUNDS' } });
+    expect(sent).toContain('wallet_lock');
+    for (let i = 0; i < 5; i += 1) {
+      for (const commit of [here, there]) {
+        expect(await commit([command()])).toMatchObject([{ ok: true }]);
+      }
+    }
+  });
+
+  it('is proved: a freeze meanwhile counts', async () => {
+    const { here } = await createDaemons();
+    meanwhile = () => test.db.tx((tx) => updateStatus(tx, walletIdOf(userId, 'BRL'), 'frozen'));
+    const [answer] = await here([command()]);
+    expect(answer).toMatchObject({ ok: false, rejection: { reason: 'WALLET_FROZEN' } });
+  });
+
+  it('is proved: nothing is added to a past that was told meanwhile', async () => {
+    const { here } = await createDaemons();
+    let toldMs = 0;
+    meanwhile = () =>
+      test.db.tx(async (tx) => {
+        const [wallet] = await readWallets(tx, [command().wallet], 'wait');
+        // So that the millisecond in which the commit read its clock is over.
+        await new Promise((resolve) => setTimeout(resolve, 20));
+        toldMs = await readClock(tx);
+        await settleWallet(tx, wallet?.id ?? '', toldMs);
+      });
+    const [answer] = await here([command()]);
+    expect(toldMs).toBeGreaterThan(0);
+    if (answer === undefined || answer === 'busy' || !answer.ok) throw new Error('not done');
+    expect(answer.value.entry.occurredAtMs).toBeGreaterThanOrEqual(toldMs);
+  });
+});
+
+describe('a key that was used', () => {
+  it('by another daemon meanwhile is a replay', async () => {
+    const { here, there } = await createDaemons();
+    const twin = command({}, 'one');
+    meanwhile = () => there([twin]);
+    expect(await here([twin])).toMatchObject([{ ok: true, value: { isReplayed: true } }]);
+  });
+
+  it('by a message that comes again is a replay, and its neighbours are done', async () => {
+    const { here } = await createDaemons();
+    const message = command({ callerClass: 'message' }, 'message 1');
+    await here([message]);
+    for (let i = 0; i < 20; i += 1) {
+      expect(await here([message, command(), withdraw(1n)])).toMatchObject([
+        { ok: true, value: { isReplayed: true } },
+        { ok: true, value: { isReplayed: false } },
+        { ok: true, value: { isReplayed: false } },
+      ]);
+    }
+  });
+
+  it('long ago is a replay, also where the funds would not suffice any more', async () => {
+    const { here } = await createDaemons();
+    const old = withdraw(100n, {}, 'old');
+    expect(await here([old])).toMatchObject([{ ok: true, value: { isReplayed: false } }]);
+    expect(await here([old, withdraw(1n)])).toMatchObject([
+      { ok: true, value: { isReplayed: true } },
+      { ok: false, rejection: { reason: 'INSUFFICIENT_FUNDS' } },
+    ]);
+    const reused = withdraw(99n, {}, 'old');
+    expect(await here([reused])).toMatchObject([
+      { ok: false, rejection: { reason: 'IDEMPOTENCY_KEY_REUSED' } },
+    ]);
+  });
+});
+
+describe('a refusal', () => {
+  it('is not given for a balance that has grown elsewhere', async () => {
+    const { here, there } = await createDaemons();
+    await there([command({ amountMinor: 1_000n })]);
+    expect(await here([withdraw(900n)])).toMatchObject([{ ok: true }]);
+  });
+
+  it('stands where all is as remembered, beside what is accepted, without waiting', async () => {
+    const { here } = await createDaemons();
+    expect(await here([withdraw(500n), command(), withdraw(150n)])).toMatchObject([
+      { ok: false, rejection: { reason: 'INSUFFICIENT_FUNDS' } },
+      { ok: true, value: { entry: { balanceAfterMinor: 200n } } },
+      { ok: true, value: { entry: { balanceAfterMinor: 50n } } },
+    ]);
+    expect(sent).not.toContain('wallet_lock');
+  });
+
+  it('of a wallet that was never opened opens none', async () => {
+    const { here } = await createDaemons();
+    userId = randomUUID();
+    expect(await here([withdraw(1n)])).toMatchObject([{ ok: false }]);
+    expect(await test.query('SELECT 1 FROM wallets WHERE user_id = $1', [userId])).toEqual([]);
+  });
+
+  it('of a message stays, whoever gets it again and however much money there is by then', async () => {
+    const { here, there } = await createDaemons();
+    const message = withdraw(500n, { callerClass: 'message' }, 'message 1');
+    const refused = { ok: false, rejection: { reason: 'INSUFFICIENT_FUNDS' } };
+    expect(await there([message])).toMatchObject([refused]);
+    await here([command({ amountMinor: 1_000n })]);
+    expect(await here([message])).toMatchObject([refused]);
+    expect(await test.query('SELECT 1 FROM inbox')).toHaveLength(1);
+  });
+});
+
+describe('an undo', () => {
+  it('that another daemon was quicker with is refused', async () => {
+    const { here, there } = await createDaemons();
+    const bought = command({ operation: 'purchase', amountMinor: 40n });
+    await here([bought]);
+    const undo = (): Command =>
+      command({
+        operation: 'cancellation',
+        amountMinor: undefined,
+        parentId: bought.transactionId,
+      });
+    meanwhile = () => there([undo()]);
+    expect(await here([undo()])).toMatchObject([
+      { ok: false, rejection: { reason: 'PARENT_ALREADY_UNDONE' } },
+    ]);
+  });
+});

@@ -1,0 +1,109 @@
+import fc from 'fast-check';
+import { expect, it } from 'vitest';
+import { z } from 'zod';
+
+import { isUuid } from '../../../core/ids.ts';
+import type { InboundMessage } from '../../platform/broker/broker.ts';
+import { readEmitted } from './messages.ts';
+
+const isUuidInAnyCase = (text: string): boolean => isUuid(text.toLowerCase());
+
+/** The shape that docs/events.md gives `transaction_emitted`: the check by hand must equal it. */
+const emittedSchema = z.object({
+  pattern: z.literal('transaction_emitted'),
+  data: z.object({
+    userId: z.string().refine(isUuidInAnyCase),
+    messageId: z.string().optional(),
+    transaction: z.object({
+      id: z.string().refine(isUuidInAnyCase).nullish(),
+      amount: z.union([z.string(), z.number()]).nullish(),
+      operation: z.union([z.string(), z.int()]),
+      currency: z.string().nullish(),
+      description: z.string().nullish(),
+      merchant: z.string().nullish(),
+    }),
+  }),
+});
+
+const userId = '0b6f3f0e-6f0c-4f0e-9a51-5b1b5c1f7a10';
+const transaction = {
+  id: 'c2b1a7f4-3f60-5d22-8f35-6a0e4f1b2d90',
+  amount: '12.50',
+  operation: 'deposit',
+  currency: 'BRL',
+  description: 'a note',
+  merchant: 'Bookshop',
+};
+const emitted = {
+  pattern: 'transaction_emitted',
+  data: { userId, messageId: 'm1', transaction },
+};
+
+const wrong = fc.oneof(
+  fc.constantFrom(null, undefined, true, 0, 4, -1, 1.5, 2 ** 53, 1e308, Infinity, NaN, [], {}),
+  fc.constantFrom<unknown>('', 'EUR', 'withdraw', userId.toUpperCase(), `${userId} `, '1e3'),
+  fc.constantFrom<unknown>(emitted, emitted.data, transaction, [transaction]),
+  fc.jsonValue(),
+);
+const change = <Value extends object>(of: Value) =>
+  fc
+    .array(fc.tuple(fc.constantFrom(...Object.keys(of), 'other'), wrong), { maxLength: 2 })
+    .map((changes) => ({ ...of, ...Object.fromEntries(changes) }));
+
+const anyBody = fc.oneof(
+  wrong.filter((body) => body !== undefined),
+  change(emitted),
+  change(emitted.data).map((data) => ({ ...emitted, data })),
+  change(transaction).map((changed) => ({
+    ...emitted,
+    data: { ...emitted.data, transaction: changed },
+  })),
+);
+
+const inbound = (body: unknown): InboundMessage => ({
+  ...{ messageId: 'm', body, text: '', userId: undefined, headers: {} },
+});
+
+it('the check of transaction_emitted finds the fault that the schema finds, or none as it does', () => {
+  let right = 0;
+  fc.assert(
+    fc.property(anyBody, (body) => {
+      const parsed = emittedSchema.safeParse(body);
+      const request = readEmitted(inbound(body), 'BRL');
+      if (!parsed.success) {
+        const field = parsed.error.issues[0]?.path.join('.');
+        const reason = field === 'pattern' ? 'UNKNOWN_PATTERN' : 'INVALID_FIELD';
+        expect(request).toEqual({ kind: 'dead', reason, field: field === '' ? 'body' : field });
+      } else if ('kind' in request) {
+        // What the fields mean is looked at after their shape.
+        expect(request.field).toMatch(/^data\.transaction\.(amount|operation|currency)$/);
+      } else {
+        right += 1;
+        expect(request.userId).toBe(parsed.data.data.userId.toLowerCase());
+      }
+    }),
+    { numRuns: 20_000 },
+  );
+  expect(right).toBeGreaterThan(500);
+});
+
+it('ids in upper case are the same ids', () => {
+  const asked = (change: (id: string) => string) => ({
+    ...emitted,
+    data: {
+      ...{ userId: change(userId), messageId: 'm1' },
+      transaction: { operation: 'reversal', id: change(transaction.id) },
+    },
+  });
+  const [lower, upper] = [asked((id) => id), asked((id) => id.toUpperCase())];
+  expect(readEmitted(inbound(lower), 'BRL')).toMatchObject({ userId, parentId: transaction.id });
+  expect(readEmitted(inbound(upper), 'BRL')).toEqual(readEmitted(inbound(lower), 'BRL'));
+});
+
+it('a key whose bytes were no UTF-8 is refused: it could be another one', () => {
+  const message = { ...inbound(emitted), messageId: 'order \ufffd' };
+  expect(readEmitted(message, 'BRL')).toMatchObject({
+    reason: 'INVALID_FIELD',
+    field: 'messageId',
+  });
+});

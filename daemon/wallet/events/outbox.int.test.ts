@@ -1,0 +1,157 @@
+import { randomUUID } from 'node:crypto';
+
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+
+import { walletIdOf, transactionIdOf } from '../../../core/ids.ts';
+import { createTestDatabase, type TestDatabase } from '../../../tests/support/postgres/database.ts';
+import { createTransport } from '../../../tests/support/grpc/transport.ts';
+import type { OutboundMessage } from '../../platform/broker/broker.ts';
+import { createLog } from '../../platform/log.ts';
+import {
+  appendOutbox,
+  createRelay,
+  type LoadReferred,
+  type Relay,
+} from '../../platform/outbox/relay.ts';
+import { createCommit } from '../commit/optimistic-commit.ts';
+import type { Command } from '../domain.ts';
+import { appendEvents, loadEvents } from './outbox.ts';
+
+let test: TestDatabase;
+let relays: Relay[];
+
+beforeEach(async () => {
+  test = await createTestDatabase('wallet');
+  relays = [];
+});
+afterEach(async () => {
+  await Promise.all(relays.map((relay) => relay.stop()));
+  await test.drop();
+});
+
+const userId = randomUUID();
+let count = 0;
+function command(change: Partial<Command> = {}): Command {
+  const wallet = { id: walletIdOf(userId, 'BRL'), userId, currency: 'BRL', exponent: 2 };
+  const key = `k${(count += 1)}`;
+  return {
+    ...{ transactionId: transactionIdOf(wallet.id, 'message', key), key, wallet },
+    ...{ operation: 'deposit', amountMinor: 100n, parentId: undefined, merchant: undefined },
+    ...{ description: 'é "x" \\ 日本', metadata: {}, callerClass: 'message', actor: 'a test' },
+    ...change,
+  };
+}
+
+/** Sends what is there until nothing is left: the messages, and how many rows had to be made again. */
+async function sendAll(load: LoadReferred = loadEvents) {
+  const heard: OutboundMessage[] = [];
+  const loads = vi.fn(load);
+  const transport = createTransport((messages) => {
+    heard.push(...messages);
+    return Promise.resolve([]);
+  });
+  const relay = createRelay({
+    db: test.db,
+    broker: transport,
+    log: createLog('silent'),
+    load: loads,
+  });
+  relays.push(relay);
+  relay.start();
+  await vi.waitFor(async () => expect(await test.query('SELECT 1 FROM outbox')).toEqual([]), {
+    timeout: 10_000,
+  });
+  await relay.stop();
+  return { heard, loads: loads.mock.calls.length };
+}
+
+const plain = (messages: readonly OutboundMessage[]) =>
+  messages.map(({ messageId, routingKey, body }) => ({
+    ...{ messageId, routingKey },
+    body: JSON.parse(JSON.stringify(body)) as unknown,
+  }));
+
+/** As another process finds it: nothing is remembered of these rows. */
+const forgetBatches = () => test.query('UPDATE outbox SET batch = gen_random_uuid()');
+
+describe('events by reference', () => {
+  it('are the same, remembered or made again from the ledger, in the order of the commit', async () => {
+    const refused = command({ operation: 'withdraw', amountMinor: 10n ** 9n });
+    const [first, second] = [command(), command({ operation: 'purchase', amountMinor: 50n })];
+    await createCommit(test.db)([first, refused, second]);
+    const copy = await test.query('SELECT * FROM outbox');
+    const remembered = await sendAll();
+    expect(remembered.loads).toBe(0);
+    await test.query(
+      `INSERT INTO outbox (events, event_count, entry_refs, batch)
+       VALUES ($1::json, 3, $2, gen_random_uuid())`,
+      [JSON.stringify(copy[0]!['events']), copy[0]!['entry_refs']],
+    );
+    const made = await sendAll();
+    expect(made.loads).toBe(1);
+    expect(plain(made.heard)).toEqual(plain(remembered.heard));
+    expect(made.heard.map((m) => m.routingKey)).toEqual([
+      'transaction.created',
+      'transaction.created',
+      'transaction.rejected',
+    ]);
+    const ids = made.heard.slice(0, 2).map((m) => m.event?.id);
+    expect(ids).toEqual([first.transactionId, second.transactionId]);
+  });
+
+  it('go on beside rows that an older program wrote whole', async () => {
+    await createCommit(test.db)([command()]);
+    const { heard } = await sendAll();
+    await test.db.tx((tx) => appendOutbox(tx, heard));
+    await createCommit(test.db)([command()]);
+    await forgetBatches();
+    const again = await sendAll();
+    expect(plain(again.heard.slice(0, 1))).toEqual(plain(heard));
+    expect(again.heard).toHaveLength(2);
+  });
+
+  it('of a commit that was rolled back are never sent, though they were remembered', async () => {
+    const failed = test.db.tx(async (tx) => {
+      const entry = { wallet: command().wallet, seq: 1n } as Parameters<typeof appendEvents>[1][0];
+      await appendEvents(tx, [entry], []);
+      throw new Error('rolled back');
+    });
+    await expect(failed).rejects.toThrow('rolled back');
+    await createCommit(test.db)([command()]);
+    const { heard } = await sendAll();
+    expect(heard).toHaveLength(1);
+  });
+
+  it('that the ledger does not have are not taken for sent', async () => {
+    await createCommit(test.db)([command()]);
+    await forgetBatches();
+    await test.query(`UPDATE outbox SET entry_refs = entry_refs || $1 || ' 99' || chr(10)`, [
+      command().wallet.id,
+    ]);
+    const transport = createTransport();
+    const log = createLog('silent');
+    const relay = createRelay({ db: test.db, broker: transport, log, load: loadEvents });
+    relays.push(relay);
+    relay.start();
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    expect(transport.calls).toEqual([]);
+    expect(await test.query('SELECT 1 FROM outbox')).toHaveLength(1);
+  });
+
+  it('that were not confirmed stay in their row, whole, and are sent again', async () => {
+    await createCommit(test.db)([command(), command(), command()]);
+    const log = createLog('silent');
+    const transport = createTransport((messages) => Promise.resolve(messages.slice(1, 2)));
+    const relay = createRelay({ db: test.db, broker: transport, log, load: loadEvents });
+    relay.start();
+    await vi.waitFor(() => expect(transport.calls.length).toBeGreaterThanOrEqual(1));
+    transport.answer = (messages) => Promise.resolve(messages);
+    await vi.waitFor(async () => {
+      const rows = await test.query('SELECT * FROM outbox');
+      expect(rows).toMatchObject([{ event_count: 1, entry_refs: null, batch: null }]);
+    });
+    await relay.stop();
+    const { heard } = await sendAll();
+    expect(heard.map((m) => m.messageId)).toEqual([transport.calls[0]?.[1]]);
+  });
+});

@@ -1,0 +1,124 @@
+import { randomUUID } from 'node:crypto';
+
+import { describe, expect, it } from 'vitest';
+
+import { transactionIdOf, walletIdOf } from '../../../core/ids.ts';
+import { refuse, type Result } from '../../../core/reasons.ts';
+import type { AuditActor } from '../../platform/audit/audit.ts';
+import { lineOf, toAuditEntries, withAudit, withAudits } from './audit.ts';
+import type { Command } from '../domain.ts';
+import { decideBatch } from '../domain-batch.ts';
+import type { Posted } from '../commit/audited-command.ts';
+
+const staffId = randomUUID();
+const actor: AuditActor = {
+  principal: {
+    kind: 'user',
+    userId: staffId,
+    role: 'operator',
+    sessionId: randomUUID(),
+    apiKey: undefined,
+  },
+  requestId: 'request',
+};
+
+function command(fields: Partial<Command> = {}, userId: string = randomUUID()): Command {
+  const wallet = { id: walletIdOf(userId, 'BRL'), userId, currency: 'BRL', exponent: 2 };
+  const key = randomUUID();
+  return {
+    transactionId: transactionIdOf(wallet.id, 'staff', key),
+    key,
+    wallet,
+    operation: 'deposit',
+    amountMinor: 12_345n,
+    parentId: undefined,
+    merchant: undefined,
+    description: undefined,
+    metadata: {},
+    callerClass: 'staff',
+    actor: staffId,
+    ...fields,
+  };
+}
+
+function post(given: Command, isReplayed = false): Result<Posted> {
+  const states = {
+    wallets: new Map(),
+    entries: new Map(),
+    undone: new Set<string>(),
+    refused: new Map(),
+    corrupt: new Set<string>(),
+  };
+  const [decision] = decideBatch(states, [given], 1).decisions;
+  if (decision?.kind !== 'accepted' || !decision.entries[0]) throw new Error('not accepted');
+  return { ok: true, value: { entry: decision.entries[0], isReplayed } };
+}
+
+const refused: Result<Posted> = refuse('INSUFFICIENT_FUNDS', 'too little');
+
+describe('lines', () => {
+  it('tell of each command of staff what it was and what came of it', () => {
+    const commands = [command(), command(), command({ operation: 'withdraw' })];
+    const postings = commands.map((c) => withAudit(c, actor));
+    const outcomes = [post(commands[0]!), post(commands[1]!, true), refused];
+    const entries = toAuditEntries(postings, outcomes);
+    expect(entries.map(({ line }) => line.result)).toEqual([
+      'ok',
+      'replayed',
+      'INSUFFICIENT_FUNDS',
+    ]);
+    expect(entries.map(({ line }) => line.target)).toEqual(commands.map((c) => c.wallet.userId));
+    expect(entries[0]?.line).toMatchObject({
+      action: 'transaction.create',
+      details: {
+        operation: 'deposit',
+        currency: 'BRL',
+        amount: '123.45',
+        transactionId: commands[0]?.transactionId,
+      },
+    });
+    expect(new Set(entries.map(({ id }) => id)).size).toBe(3);
+  });
+
+  it('there are none of what customers and messages ask for', () => {
+    const others = (['customer', 'message'] as const).map((callerClass) =>
+      withAudit(command({ callerClass }), actor),
+    );
+    expect(toAuditEntries(others, [refused, refused])).toEqual([]);
+  });
+
+  it('decided again with the same outcome, a line keeps its id; with another it is another', () => {
+    const posting = withAudit(command(), actor);
+    const idOf = (outcome: Result<Posted>) => toAuditEntries([posting], [outcome])[0]?.id;
+    expect(idOf(post(posting))).toBe(idOf(post(posting)));
+    expect(idOf(post(posting))).not.toBe(idOf(refused));
+    const sentAgain = withAudit(command(), actor);
+    expect(toAuditEntries([sentAgain], [refused])[0]?.id).not.toBe(idOf(refused));
+  });
+
+  it('the amount of an undo that names none is its parent’s, once it is known', () => {
+    const parent = command();
+    const undo = command(
+      { operation: 'reversal', amountMinor: undefined, parentId: parent.transactionId },
+      parent.wallet.userId,
+    );
+    expect(lineOf(undo, refused).details).not.toHaveProperty('amount');
+    expect(lineOf(undo, post(parent)).details).toMatchObject({ amount: '123.45' });
+  });
+
+  it('a stream has one per commit, with counts, beside those of single commands', () => {
+    const commands = [command(), command(), command(), command()];
+    const streamed = withAudits(commands.slice(0, 3), actor, 'stream-1');
+    const postings = [...streamed, ...commands.slice(3).map((c) => withAudit(c, actor))];
+    const outcomes = [post(commands[0]!), post(commands[1]!, true), refused, post(commands[3]!)];
+    const entries = toAuditEntries(postings, outcomes);
+    expect(entries.map(({ line }) => line)).toMatchObject([
+      {
+        action: 'transaction.stream',
+        target: '3 users',
+        details: { stream: 'stream-1', created: '1', replayed: '1', rejected: '1' },
+      },
+      { action: 'transaction.create', target: commands[3]?.wallet.userId },
+    ]);
+  });
+});

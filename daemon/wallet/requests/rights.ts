@@ -1,0 +1,86 @@
+import type { Operation } from '../../../core/operations.ts';
+import { refuse, succeed, type Result } from '../../../core/reasons.ts';
+import {
+  asDenial,
+  checkWalletOfKey,
+  deny,
+  type UserPrincipal,
+} from '../../platform/access/access.ts';
+import type { Command } from '../domain.ts';
+
+/** What customers may do: from anywhere, and from programs on this machine. */
+export type OpenOperations = {
+  readonly selfServiceOperations: ReadonlySet<Operation>;
+  readonly localOperations: ReadonlySet<Operation>;
+};
+
+/** STAFF_OWN_WALLET, OPERATION_NOT_ALLOWED: by the caller's role, and by an API key's bounds. */
+export function checkMover(
+  { selfServiceOperations, localOperations }: OpenOperations,
+  principal: UserPrincipal,
+  operation: Operation,
+  ownerId: string,
+  isLocal: boolean | undefined,
+): Result<void> {
+  const { role, userId } = principal;
+  const isCustomer = role === 'customer';
+  if (!isCustomer && ownerId === userId) return staffOwnWallet;
+  if (isCustomer && !(isLocal ? localOperations : selfServiceOperations).has(operation)) {
+    return asDenial(refuseOperation(operation, !isLocal && localOperations.has(operation)));
+  }
+  return checkOperationOfKey(principal, operation);
+}
+
+/** `isOpenLocally`: the defaults let programs on this machine do it, and a proxy forwarded this. */
+function refuseOperation(operation: Operation, isOpenLocally: boolean) {
+  const field = { field: 'operation', operation };
+  if (!isOpenLocally) {
+    const problem = `customers may not ${operation} here: ask the staff`;
+    return refuse('OPERATION_NOT_ALLOWED', problem, field);
+  }
+  const problem =
+    `customers may ${operation} straight from this machine only, and a proxy forwarded this ` +
+    'request: to let them do it from anywhere, name it in SELF_SERVICE_OPERATIONS on the server';
+  const setting = 'SELF_SERVICE_OPERATIONS';
+  return refuse('OPERATION_NOT_ALLOWED', problem, { ...field, setting });
+}
+
+const staffOwnWallet = asDenial(
+  refuse(
+    'STAFF_OWN_WALLET',
+    'staff move no money on a wallet of their own: have a colleague do it',
+  ),
+);
+
+/** An API key that is for some operations posts no others. */
+function checkOperationOfKey({ apiKey }: UserPrincipal, operation: Operation): Result<void> {
+  const posted = apiKey?.operations ?? [];
+  if (posted.length === 0 || posted.includes(operation)) return succeed(undefined);
+  const problem = `this API key is for ${posted.join(', ')} only, not for ${operation}`;
+  const metadata = { field: 'operation', operation, allowed: posted.join() };
+  return asDenial(refuse('OPERATION_NOT_ALLOWED', problem, metadata));
+}
+
+/**
+ * Whether this caller may have a dead letter's command handled. A changed one is their own action:
+ * like a call, but for the rights of customers, who replay nothing. One that is unchanged is the
+ * producer's; an API key moves money within its scopes and bounds all the same.
+ */
+export function checkReplayer(
+  principal: UserPrincipal,
+  { wallet, operation }: Command,
+  isChanged: boolean,
+): Result<void> {
+  if (principal.role === 'customer') return deny('a customer may not do this');
+  if (isChanged && wallet.userId === principal.userId) return staffOwnWallet;
+  const { apiKey } = principal;
+  if (!apiKey) return succeed(undefined);
+  const scope = 'transactions:write';
+  if (!apiKey.scopes.includes(scope)) {
+    return deny(`this API key lacks the scope ${scope}, without which it moves no money`, {
+      scope,
+    });
+  }
+  const allowed = checkOperationOfKey(principal, operation);
+  return allowed.ok ? checkWalletOfKey(principal, wallet.id) : allowed;
+}

@@ -1,0 +1,111 @@
+import { randomUUID } from 'node:crypto';
+
+import { afterEach, beforeEach, expect, it } from 'vitest';
+
+import { genesisHash } from '../../../core/chain.ts';
+import { walletIdOf } from '../../../core/ids.ts';
+import { createTestDatabase, type TestDatabase } from '../../../tests/support/postgres/database.ts';
+import { buildCommand } from '../../../tests/support/ledger/build-command.ts';
+import { createCommit } from '../commit/optimistic-commit.ts';
+import { newWallet } from '../domain.ts';
+import { createHeads } from '../commit/wallet-cache.ts';
+import { openWallets } from '../store/writes.ts';
+import { findByWallets } from './users.ts';
+
+let test: TestDatabase;
+/** Who the auth service was asked for; it knows everybody. */
+let asked: string[];
+
+beforeEach(async () => {
+  test = await createTestDatabase('wallet');
+  asked = [];
+});
+afterEach(() => test.drop());
+
+const findUsers = (ids: readonly string[]) => {
+  asked.push(...ids);
+  return Promise.resolve(new Set(ids));
+};
+
+const walletOf = (userId: string, currency = 'BRL') =>
+  newWallet({ id: walletIdOf(userId, currency), userId, currency, exponent: 2 });
+
+it('who has a wallet is not asked for, and the wallet is remembered', async () => {
+  const [owner, stranger, foreigner] = [randomUUID(), randomUUID(), randomUUID()] as const;
+  const opened = [walletOf(owner), walletOf(foreigner, 'USD')];
+  await test.db.tx((tx) => openWallets(tx, opened));
+  const heads = createHeads();
+  const find = findByWallets(test.db, heads, 'BRL', findUsers);
+  const all = [owner, stranger, foreigner];
+  expect(await find(all)).toEqual(new Set(all));
+  expect(asked).toEqual([stranger, foreigner]);
+  expect(heads.get(walletIdOf(owner, 'BRL'))).toMatchObject({
+    userId: owner,
+    seq: 0n,
+    lastHash: genesisHash(walletIdOf(owner, 'BRL'), owner, 'BRL'),
+  });
+  expect(heads.get(walletIdOf(stranger, 'BRL'))).toBeUndefined();
+});
+
+it('what a commit has remembered is newer, and stays', async () => {
+  const owner = randomUUID();
+  await test.db.tx((tx) => openWallets(tx, [walletOf(owner)]));
+  const heads = createHeads();
+  heads.set({ ...walletOf(owner), seq: 7n });
+  await findByWallets(test.db, heads, 'BRL', findUsers)([owner]);
+  expect(heads.get(walletIdOf(owner, 'BRL'))?.seq).toBe(7n);
+});
+
+it.each(['a larger balance', 'an older seq'])(
+  'an edited row is not remembered: %s',
+  async (edit) => {
+    const owner = randomUUID();
+    const commit = createCommit(test.db);
+    for (let i = 0; i < 2; i += 1) await commit([buildCommand(owner)]);
+    const set = edit === 'a larger balance' ? 'balance = balance + 100000' : 'seq = seq - 1';
+    await test.query(`UPDATE wallets SET ${set}`);
+    const heads = createHeads();
+    expect(await findByWallets(test.db, heads, 'BRL', findUsers)([owner])).toEqual(
+      new Set([owner]),
+    );
+    expect(heads.get(walletIdOf(owner, 'BRL'))).toBeUndefined();
+    const spend = buildCommand(owner, { operation: 'withdraw', amountMinor: 50_000n });
+    expect(await createCommit(test.db, heads)([spend])).toMatchObject([
+      { ok: false, rejection: { reason: 'WALLET_CORRUPT' } },
+    ]);
+  },
+);
+
+it('a time in the future that was corrected is no longer refused', async () => {
+  const owner = randomUUID();
+  await createCommit(test.db)([buildCommand(owner)]);
+  const heads = createHeads();
+  const commit = createCommit(test.db, heads);
+  const ask = async () => {
+    await findByWallets(test.db, heads, 'BRL', findUsers)([owner]);
+    return commit([buildCommand(owner)]);
+  };
+  await test.query("UPDATE wallets SET settled_at = now() + interval '1 day'");
+  expect(await ask()).toMatchObject([{ ok: false, rejection: { reason: 'WALLET_CLOCK_AHEAD' } }]);
+  expect(await ask()).toMatchObject([{ ok: false, rejection: { reason: 'WALLET_CLOCK_AHEAD' } }]);
+  await test.query('UPDATE wallets SET settled_at = now()');
+  expect(await ask()).toMatchObject([{ ok: true, value: { entry: { seq: 2n } } }]);
+});
+
+it('a wallet whose row is of another user proves nothing', async () => {
+  const [owner, other] = [randomUUID(), randomUUID()] as const;
+  const taken = { ...walletOf(owner), userId: other };
+  await test.db.tx((tx) => openWallets(tx, [taken]));
+  const heads = createHeads();
+  await findByWallets(test.db, heads, 'BRL', findUsers)([owner]);
+  expect(asked).toEqual([owner]);
+  expect(heads.get(taken.id)).toBeUndefined();
+});
+
+it('with the database away the auth service is asked for all', async () => {
+  const away = { ...test.db, read: () => Promise.reject(new Error('away')) };
+  const owner = randomUUID();
+  await test.db.tx((tx) => openWallets(tx, [walletOf(owner)]));
+  await findByWallets(away, createHeads(), 'BRL', findUsers)([owner]);
+  expect(asked).toEqual([owner]);
+});

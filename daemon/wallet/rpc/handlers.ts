@@ -1,0 +1,133 @@
+import { refuse, succeed, type Result } from '../../../core/reasons.ts';
+import type {
+  CreateTransactionRequest,
+  CreateTransactionResponse,
+  WalletServiceServer,
+} from '../../../protos/gen/digitalwallet/wallet/v1/wallet.ts';
+import { deny } from '../../platform/access/access.ts';
+import { auditRead, recordRead } from '../../platform/audit/reads.ts';
+import type { AuditTrail } from '../../platform/audit/audit.ts';
+import type { Db } from '../../platform/db/db.ts';
+import type { CallContext, Handlers, UnaryHandler } from '../../platform/grpc/calls.ts';
+import { lineOf, withAudit } from '../requests/audit.ts';
+import type { Command } from '../domain.ts';
+import { decideOnly } from './dry-run.ts';
+import { reportForeign } from '../requests/denials.ts';
+import { changeStatus } from './freeze.ts';
+import type { GroupCommit } from '../commit/group-commit.ts';
+import { readItem, type ItemOptions } from '../requests/items.ts';
+import { streamLedger } from './ledger-stream.ts';
+import { onlyIfDone } from '../events/outbox-full.ts';
+import type { Posted, Posting } from '../commit/audited-command.ts';
+import {
+  getBalance,
+  getTransaction,
+  listTransactions,
+  listWallets,
+  type ReadOptions,
+} from './reads.ts';
+import { toWireTransaction } from '../wire.ts';
+
+export type HandlerOptions = ReadOptions &
+  ItemOptions & {
+    readonly groupCommit: GroupCommit<Posting, Posted>;
+    /** Connections that no reader can use up: a freeze must not wait for them. */
+    readonly commitDb: Db;
+    readonly trail: Pick<AuditTrail, 'record' | 'recordForeign'>;
+    /** True while so many events wait to be sent that no more are taken on. */
+    readonly isOutboxFull: () => boolean;
+  };
+
+/** Wire to domain and back; who may touch which wallet is settled here and in the SQL. */
+export function createHandlers(options: HandlerOptions): Handlers<WalletServiceServer> {
+  const { trail } = options;
+  return {
+    createTransaction: withForeign(options, 'createTransaction', (request, context) =>
+      createTransaction(options, request, context),
+    ),
+    getTransaction: auditRead(
+      trail,
+      withForeign(options, 'getTransaction', (request, context) =>
+        getTransaction(options, request, context),
+      ),
+      (_request, { transaction }) => ({
+        action: 'transaction.get',
+        target: transaction?.userId ?? '',
+        details: { transactionId: transaction?.id ?? '' },
+      }),
+    ),
+    listTransactions: auditRead(
+      trail,
+      (request, context) => listTransactions(options, request, context),
+      ({ userId, currency }) => ({
+        action: 'transaction.list',
+        target: userId,
+        details: { currency: currency || options.defaultCurrency },
+      }),
+    ),
+    getBalance: auditRead(
+      trail,
+      (request, context) => getBalance(options, request, context),
+      ({ userId }, { wallet }) => ({
+        action: 'wallet.balance',
+        target: userId,
+        details: { currency: wallet?.currency ?? '' },
+      }),
+    ),
+    listWallets: auditRead(
+      trail,
+      (request, context) => listWallets(options, request, context),
+      ({ userId }) => ({ action: 'wallet.list', target: userId || 'all users' }),
+    ),
+    freezeWallet: (request, context) => changeStatus(options, 'frozen', request, context),
+    unfreezeWallet: (request, context) => changeStatus(options, 'active', request, context),
+    streamLedger: (request) => Promise.resolve(streamLedger(options.db, request)),
+  };
+}
+
+/** The same, and what was refused as absent is looked for among what belongs to others. */
+function withForeign<Req, Res>(
+  options: HandlerOptions,
+  method: string,
+  handler: UnaryHandler<Req, Res>,
+): UnaryHandler<Req, Res> {
+  return async (request, context) => {
+    const result = await handler(request, context);
+    if (!result.ok) reportForeign(options, context, method, result.rejection);
+    return result;
+  };
+}
+
+async function createTransaction(
+  options: HandlerOptions,
+  { item, dryRun }: CreateTransactionRequest,
+  context: CallContext,
+): Promise<Result<CreateTransactionResponse>> {
+  if (!item) return refuse('INVALID_ARGUMENT', 'item is missing', { field: 'item' });
+  const { principal } = context;
+  if (principal.kind !== 'user') return deny('a user must move money');
+  const command = await readItem(options, item, context);
+  if (!command.ok) return command;
+  const posting = withAudit(command.value, context);
+  const posted = dryRun
+    ? await decideDry(options, command.value, context)
+    : await options.groupCommit.submit(
+        options.isOutboxFull() ? onlyIfDone(posting) : posting,
+        context,
+      );
+  if (!posted.ok) return posted;
+  const { entry, isReplayed } = posted.value;
+  return succeed({ transaction: toWireTransaction(entry), replayed: isReplayed });
+}
+
+/** What would come of it. To staff this tells of another's balance, so it counts as a read. */
+async function decideDry(
+  { db, trail }: HandlerOptions,
+  command: Command,
+  context: CallContext,
+): Promise<Result<Posted>> {
+  const outcome = await decideOnly(db, command);
+  const line = { action: 'transaction.dry_run', ...lineOf(command, outcome) };
+  const recorded = await recordRead(trail, context, line);
+  return recorded.ok ? outcome : recorded;
+}

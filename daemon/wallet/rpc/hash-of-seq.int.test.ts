@@ -1,0 +1,73 @@
+import { randomUUID } from 'node:crypto';
+
+import { afterEach, beforeEach, expect, it } from 'vitest';
+
+import { transactionIdOf, walletIdOf } from '../../../core/ids.ts';
+import { createTestDatabase, type TestDatabase } from '../../../tests/support/postgres/database.ts';
+import type { CallContext } from '../../platform/grpc/calls.ts';
+import { createCommit } from '../commit/optimistic-commit.ts';
+import type { Command } from '../domain.ts';
+import { getBalance } from './reads.ts';
+import { createKnownUsers } from '../requests/users.ts';
+
+const owner = randomUUID();
+let test: TestDatabase;
+
+beforeEach(async () => {
+  test = await createTestDatabase('wallet');
+  await createCommit(test.db)(['a', 'b', 'c'].map(deposit));
+});
+afterEach(() => test.drop());
+
+function deposit(key: string): Command {
+  const wallet = { id: walletIdOf(owner, 'BRL'), userId: owner, currency: 'BRL', exponent: 2 };
+  return {
+    ...{ key, wallet, operation: 'deposit', amountMinor: 100n, parentId: undefined },
+    ...{ transactionId: transactionIdOf(wallet.id, 'customer', key), merchant: undefined },
+    ...{ description: undefined, metadata: {}, callerClass: 'customer', actor: owner },
+  };
+}
+
+const asUser = (userId: string): CallContext['principal'] => {
+  const of = { role: 'customer' as const, sessionId: randomUUID(), apiKey: undefined };
+  return { kind: 'user', userId, ...of };
+};
+
+async function ask(principal: CallContext['principal'], hashOfSeq: bigint | undefined, at?: Date) {
+  const options = {
+    db: test.db,
+    users: createKnownUsers((ids) => Promise.resolve(new Set(ids))),
+    defaultCurrency: 'BRL',
+  };
+  const context = {
+    ...{ requestId: 'r', principal, source: '127.0.0.1' },
+    ...{ deadlineMs: performance.now() + 10_000, isCancelled: () => false },
+  };
+  const userId = principal.kind === 'user' ? '' : owner;
+  const request = { userId, currency: 'BRL', at, hashOfSeq };
+  const answer = await getBalance(options, request, context);
+  if (!answer.ok) throw new Error(answer.rejection.reason);
+  const { hashOfSeq: hash, wallet } = answer.value;
+  return { hash: hash && Buffer.from(hash).toString('hex'), lastHash: wallet?.lastHash };
+}
+
+it.each([{ kind: 'service' as const }, asUser(owner)])(
+  'the hash of a transaction comes with the balance, for $kind',
+  async (principal) => {
+    const rows = await test.query<{ hash: string }>(
+      "SELECT encode(hash, 'hex') AS hash FROM transactions ORDER BY seq",
+    );
+    for (const [i, { hash }] of rows.entries()) {
+      expect((await ask(principal, BigInt(i + 1))).hash).toBe(hash);
+      expect((await ask(principal, BigInt(i + 1), new Date())).hash).toBe(hash);
+    }
+    expect((await ask(principal, 3n)).lastHash).toEqual(Buffer.from(rows[2]!.hash, 'hex'));
+    for (const absent of [undefined, 0n, -1n, 4n, 2n ** 63n - 1n]) {
+      expect((await ask(principal, absent)).hash).toBeUndefined();
+    }
+  },
+);
+
+it('another user gets that of none', async () => {
+  expect((await ask(asUser(randomUUID()), 1n)).hash).toBeUndefined();
+});

@@ -1,0 +1,132 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+
+import { transactionIdOf, walletIdOf } from '../../../core/ids.ts';
+import { isUndo, operations } from '../../../core/operations.ts';
+import type { Command, Decision, States } from '../domain.ts';
+import { decideBatch } from '../domain-batch.ts';
+import { newOverlay, overlayStates, remember } from './overlay.ts';
+
+const userId = '6f1c3f3e-0000-4000-8000-000000000001';
+const refs = ['BRL', 'JPY'].map((currency) => ({
+  id: walletIdOf(userId, currency),
+  userId,
+  currency,
+  exponent: 2,
+}));
+
+const commandArbitrary = fc
+  .record({
+    wallet: fc.constantFrom(...refs),
+    key: fc.integer({ min: 0, max: 12 }),
+    operation: fc.constantFrom(...operations, 'deposit', 'purchase', 'cancellation'),
+    amountMinor: fc.bigInt({ min: 1n, max: 2n }),
+    parentKey: fc.integer({ min: 0, max: 12 }),
+  })
+  .map(({ wallet, key, operation, amountMinor, parentKey }): Command => {
+    const idOf = (n: number) => transactionIdOf(wallet.id, 'staff', String(n));
+    return {
+      transactionId: idOf(key),
+      key: String(key),
+      wallet,
+      operation,
+      amountMinor: isUndo(operation) ? undefined : amountMinor,
+      parentId: isUndo(operation) ? idOf(parentKey) : undefined,
+      merchant: undefined,
+      description: undefined,
+      metadata: {},
+      callerClass: 'staff',
+      actor: userId,
+    };
+  });
+
+const runArbitrary = fc.array(commandArbitrary, { minLength: 10, maxLength: 120 });
+const sizesArbitrary = fc.array(fc.integer({ min: 1, max: 40 }), { minLength: 1 });
+
+/** A ledger that keeps what was decided, and gives a batch what the database would. */
+function createLedger() {
+  const all = newOverlay();
+  const nothing: States = {
+    wallets: new Map(),
+    entries: new Map(),
+    undone: new Set(),
+    refused: new Map(),
+    corrupt: new Set<string>(),
+  };
+  const read = (commands: readonly Command[]) => overlayStates(all, nothing, commands);
+  return {
+    read,
+    post: (commands: readonly Command[], nowMs: number) => {
+      const decided = decideBatch(read(commands), commands, nowMs);
+      remember(all, decided);
+      return decided.decisions;
+    },
+  };
+}
+
+function inMessages(commands: readonly Command[], sizes: readonly number[]): Command[][] {
+  const messages: Command[][] = [];
+  for (let at = 0, turn = 0; at < commands.length; turn += 1) {
+    const size = sizes[turn % sizes.length] ?? 1;
+    messages.push(commands.slice(at, at + size));
+    at += size;
+  }
+  return messages;
+}
+
+const textOf = (decision: Decision) =>
+  decision.kind === 'rejected'
+    ? `rejected ${decision.rejection.reason} ${decision.rejection.message}`
+    : `${decision.kind} ${decision.entries
+        .map((e) => [e.id, e.seq, e.amountMinor, e.balanceAfterMinor, e.contraAccount].join())
+        .join(';')}`;
+
+describe('a dry run over many messages', () => {
+  it('says what the real run then says, and has changed nothing', () => {
+    fc.assert(
+      fc.property(runArbitrary, runArbitrary, sizesArbitrary, (before, commands, sizes) => {
+        const ledger = createLedger();
+        ledger.post(before, 1);
+        const seenBefore = ledger.read([...before, ...commands]);
+        const overlay = newOverlay();
+        const dry = inMessages(commands, sizes).flatMap((message, i) => {
+          const states = overlayStates(overlay, ledger.read(message), message);
+          const decided = decideBatch(states, message, i + 2);
+          remember(overlay, decided);
+          return decided.decisions.map(textOf);
+        });
+        expect(ledger.read([...before, ...commands])).toEqual(seenBefore);
+        const real = commands.flatMap((command, i) => ledger.post([command], i + 2).map(textOf));
+        expect(dry).toEqual(real);
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  it('reaches replays, second undos and refusals across its messages', () => {
+    const seen = new Set<string>();
+    fc.assert(
+      fc.property(runArbitrary, (commands) => {
+        const overlay = newOverlay();
+        for (const message of inMessages(commands, [1])) {
+          const states = overlayStates(overlay, createLedger().read([]), message);
+          const decided = decideBatch(states, message, 1);
+          remember(overlay, decided);
+          for (const decision of decided.decisions) {
+            seen.add(decision.kind === 'rejected' ? decision.rejection.reason : decision.kind);
+          }
+        }
+      }),
+      { numRuns: 300, seed: 7 },
+    );
+    expect([...seen].sort()).toEqual([
+      'IDEMPOTENCY_KEY_REUSED',
+      'INSUFFICIENT_FUNDS',
+      'PARENT_ALREADY_UNDONE',
+      'PARENT_NOT_FOUND',
+      'PARENT_NOT_UNDOABLE',
+      'accepted',
+      'replayed',
+    ]);
+  });
+});

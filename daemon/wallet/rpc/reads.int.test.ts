@@ -1,0 +1,294 @@
+import { randomUUID } from 'node:crypto';
+
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+
+import { genesisHash } from '../../../core/chain.ts';
+import { transactionIdOf, walletIdOf } from '../../../core/ids.ts';
+import { startCommitCutter } from '../../../tests/support/postgres/commit-cutter.ts';
+import { createTestDatabase, type TestDatabase } from '../../../tests/support/postgres/database.ts';
+import {
+  classifyDbError,
+  createDb,
+  isCommitInDoubt,
+  type Db,
+  type Statement,
+  type Tx,
+} from '../../platform/db/db.ts';
+import type { CallContext } from '../../platform/grpc/calls.ts';
+import { createLog } from '../../platform/log.ts';
+import { createCommit } from '../commit/optimistic-commit.ts';
+import type { Command } from '../domain.ts';
+import { createKnownUsers } from '../requests/users.ts';
+import { getBalance, getTransaction, listTransactions, listWallets } from './reads.ts';
+
+const userId = randomUUID();
+let test: TestDatabase;
+
+beforeEach(async () => {
+  test = await createTestDatabase('wallet');
+});
+afterEach(() => test.drop());
+
+const options = () => ({
+  db: test.db,
+  users: createKnownUsers((ids) => Promise.resolve(new Set(ids))),
+  defaultCurrency: 'BRL',
+});
+
+const as = (id: string, role: 'customer' | 'operator' = 'customer'): CallContext => ({
+  requestId: 'r',
+  principal: { kind: 'user', userId: id, role, sessionId: randomUUID(), apiKey: undefined },
+  source: '127.0.0.1',
+  deadlineMs: performance.now() + 10_000,
+  isCancelled: () => false,
+});
+
+function deposit(key: string, amountMinor: bigint, currency = 'BRL', exponent = 2): Command {
+  const wallet = { id: walletIdOf(userId, currency), userId, currency, exponent };
+  return {
+    transactionId: transactionIdOf(wallet.id, 'customer', key),
+    key,
+    wallet,
+    operation: 'deposit',
+    amountMinor,
+    parentId: undefined,
+    merchant: undefined,
+    description: undefined,
+    metadata: {},
+    callerClass: 'customer',
+    actor: userId,
+  };
+}
+
+/** The test's database with a clock that is so far ahead of, or behind, the real one. */
+const withClock = (offsetMs: number): Db => {
+  const shift = (tx: Tx): Tx => ({
+    ...tx,
+    query: async <Row>(statement: Statement, values?: readonly unknown[]) => {
+      const rows = await tx.query<Row>(statement, values);
+      if (statement.name !== 'clock') return rows;
+      return (rows as { now: number }[]).map(({ now }) => ({ now: now + offsetMs })) as Row[];
+    },
+  });
+  const { db } = test;
+  return {
+    ...db,
+    tx: (work) => db.tx((tx) => work(shift(tx))),
+    snapshot: (work) => db.snapshot((tx) => work(shift(tx))),
+  };
+};
+
+const balance = async (at?: Date, db: Db = test.db) => {
+  const request = { userId: '', currency: '', at };
+  const answer = await getBalance({ ...options(), db }, request, as(userId));
+  if (!answer.ok) throw new Error(answer.rejection.reason);
+  return { balanceMinor: answer.value.wallet?.balanceMinor, seq: answer.value.wallet?.seq };
+};
+
+describe('balance', () => {
+  it.each([2_000, 120_000])(
+    'as of a time stays though the clock steps back by %d ms',
+    async (ms) => {
+      const ahead = createCommit(withClock(0));
+      const behind = createCommit(withClock(-ms));
+      await ahead([deposit('a', 10_000n)]);
+      const at = new Date();
+      await new Promise((resolve) => setTimeout(resolve, 5));
+      const reported = { balanceMinor: 10_000n, seq: 1n };
+      expect(await balance(at)).toEqual(reported);
+      // The first reads under the lock, the second goes by what the first left.
+      for (const key of ['b', 'c']) {
+        expect(await behind([deposit(key, 500n)])).toMatchObject([{ ok: true }]);
+        expect(await balance(at, withClock(-ms))).toEqual(reported);
+        expect(await balance(at)).toEqual(reported);
+      }
+      expect(await balance(undefined, withClock(-ms))).toEqual({ balanceMinor: 11_000n, seq: 3n });
+    },
+  );
+
+  it('as a service sees it takes in the last entry, and no later one can have its time', async () => {
+    await createCommit(withClock(0))([deposit('a', 10_000n)]);
+    const behind = withClock(-2_000);
+    const request = { userId, currency: 'BRL', at: undefined };
+    const caller = { ...as(userId), principal: { kind: 'service' as const } };
+    const answer = await getBalance({ ...options(), db: behind }, request, caller);
+    if (!answer.ok) throw new Error(answer.rejection.reason);
+    await createCommit(behind)([deposit('b', 500n)]);
+    const rows = await test.query<{ at_ms: string }>(
+      `SELECT (extract(epoch FROM occurred_at) * 1000)::bigint AS at_ms FROM transactions ORDER BY seq`,
+    );
+    const [firstMs, laterMs] = rows.map(({ at_ms: atMs }) => Number(atMs));
+    expect(answer.value.asOf!.getTime()).toBeGreaterThan(firstMs!);
+    expect(laterMs).toBeGreaterThanOrEqual(answer.value.asOf!.getTime());
+  });
+
+  it('of a wallet never opened is 0 with seq 0', async () => {
+    expect(await balance()).toEqual({ balanceMinor: 0n, seq: 0n });
+    expect(await balance(new Date())).toEqual({ balanceMinor: 0n, seq: 0n });
+  });
+
+  it('as of a time is the one after the last transaction up to it', async () => {
+    for (let i = 1; i <= 33; i += 1) {
+      await createCommit(test.db)([deposit(`k${i}`, BigInt(i)), deposit(`l${i}`, 1000n)]);
+    }
+    const rows = await test.query<{ seq: string; at_ms: string; balance_after: string }>(
+      `SELECT seq, (extract(epoch FROM occurred_at) * 1000)::bigint AS at_ms, balance_after
+       FROM transactions ORDER BY seq`,
+    );
+    for (const time of rows.flatMap((row) => [Number(row.at_ms) - 1, Number(row.at_ms)])) {
+      const last = rows.filter((row) => Number(row.at_ms) <= time).at(-1);
+      expect(await balance(new Date(time))).toEqual({
+        balanceMinor: BigInt(last?.balance_after ?? 0),
+        seq: BigInt(last?.seq ?? 0),
+      });
+    }
+  });
+
+  it('as of a time never changes once it was told, while others write', async () => {
+    let isWriting = true;
+    const writers = [1, 2, 3].map(async () => {
+      while (isWriting) await createCommit(test.db)([deposit(randomUUID(), 1n)]);
+    });
+    const told: { at: Date; seq: bigint | undefined }[] = [];
+    for (let i = 0; i < 60; i += 1) {
+      const answer = await getBalance(
+        options(),
+        { userId: '', currency: '', at: new Date() },
+        as(userId),
+      );
+      if (!answer.ok) throw new Error(answer.rejection.reason);
+      const { asOf, wallet } = answer.value;
+      told.push({ at: asOf ?? new Date(0), seq: wallet?.seq });
+    }
+    isWriting = false;
+    await Promise.all(writers);
+    for (const { at, seq } of told) expect((await balance(at)).seq).toBe(seq);
+  });
+
+  it.each([new Date(NaN), new Date(-8e15), new Date(8e15)])('as of %s is refused', async (at) => {
+    const answer = await getBalance(options(), { userId: '', currency: '', at }, as(userId));
+    expect(answer).toMatchObject({ ok: false, rejection: { metadata: { field: 'at' } } });
+  });
+});
+
+describe('transactions', () => {
+  const list = (fields: object, caller = as(userId)) =>
+    listTransactions(
+      options(),
+      {
+        userId: '',
+        currency: '',
+        pageSize: 3,
+        pageToken: '',
+        ascending: false,
+        operation: 0,
+        ...fields,
+      },
+      caller,
+    );
+
+  it.each([true, false])(
+    'are paged without a gap while new ones come (ascending: %s)',
+    async (ascending) => {
+      await createCommit(test.db)(Array.from({ length: 8 }, (_, i) => deposit(`k${i}`, 1n)));
+      const seqs: bigint[] = [];
+      let pageToken = '';
+      do {
+        const page = await list({ ascending, pageToken });
+        if (!page.ok) throw new Error(page.rejection.reason);
+        seqs.push(...page.value.transactions.map((transaction) => transaction.seq));
+        pageToken = page.value.nextPageToken;
+        if (!ascending) await createCommit(test.db)([deposit(randomUUID(), 1n)]);
+      } while (pageToken !== '');
+      const expected = Array.from({ length: 8 }, (_, i) => BigInt(i + 1));
+      expect(seqs).toEqual(ascending ? expected : expected.reverse());
+    },
+  );
+
+  it('of another user are not found, by id as by name', async () => {
+    const [posted] = await createCommit(test.db)([deposit('k', 1n)]);
+    if (posted === undefined || posted === 'busy' || !posted.ok) throw new Error('not done');
+    const { id } = posted.value.entry;
+    const other = as(randomUUID());
+    const ask = (value: string, caller: CallContext, user = '') =>
+      getTransaction(
+        options(),
+        { by: { $case: 'transactionId', value }, userId: user, currency: '' },
+        caller,
+      );
+    expect(await ask(id, other)).toMatchObject({ rejection: { reason: 'TRANSACTION_NOT_FOUND' } });
+    expect(await ask(id, other, userId)).toMatchObject({ rejection: { reason: 'USER_NOT_FOUND' } });
+    expect(await ask(id, as(userId))).toMatchObject({ ok: true });
+    expect(await ask(id, as(randomUUID(), 'operator'))).toMatchObject({ ok: true });
+    expect(await list({ userId }, other)).toMatchObject({
+      rejection: { reason: 'USER_NOT_FOUND' },
+    });
+  });
+
+  it('a number that is no operation is refused rather than ignored', async () => {
+    expect(await list({ operation: 77 })).toMatchObject({
+      rejection: { metadata: { field: 'operation' } },
+    });
+  });
+});
+
+describe('wallets', () => {
+  const list = (user: string, caller: CallContext) =>
+    listWallets(options(), { userId: user, pageSize: 0, pageToken: '' }, caller);
+
+  it('are listed by owner in all currencies, and to nobody else', async () => {
+    await createCommit(test.db)([
+      deposit('a', 1n),
+      deposit('b', 1n, 'JPY', 0),
+      deposit('c', 1n, 'KWD', 3),
+    ]);
+    const own = await list('', as(userId));
+    if (!own.ok) throw new Error(own.rejection.reason);
+    expect(own.value.wallets.map((wallet) => wallet.currency)).toEqual(['BRL', 'JPY', 'KWD']);
+    expect(await list('', as(randomUUID()))).toMatchObject({ value: { wallets: [] } });
+    expect(await list(userId, as(randomUUID()))).toMatchObject({ ok: false });
+    const staff = await list('', as(randomUUID(), 'operator'));
+    expect(staff.ok && staff.value.wallets.length).toBe(3);
+  });
+
+  it('in a currency that was withdrawn are listed, read and paid out, and no new one is opened', async () => {
+    const commit = createCommit(test.db);
+    const [refused] = await commit([deposit('a', 1n, 'HRK')]);
+    expect(refused).toMatchObject({ ok: false, rejection: { reason: 'CURRENCY_UNKNOWN' } });
+    // Opened while it was current.
+    await commit([deposit('b', 5n, 'EUR')]);
+    const id = walletIdOf(userId, 'HRK');
+    await test.query(
+      `INSERT INTO wallets (id, user_id, currency, exponent, balance, seq, last_at, last_hash)
+       VALUES ($1, $2, 'HRK', 2, 0, 0, 'epoch', decode($3, 'hex'))`,
+      [id, userId, genesisHash(id, userId, 'HRK')],
+    );
+    expect(await commit([deposit('c', 700n, 'HRK')])).toMatchObject([{ ok: true }]);
+    const own = await list('', as(userId));
+    if (!own.ok) throw new Error(own.rejection.reason);
+    expect(own.value.wallets.map(({ currency }) => currency)).toEqual(['EUR', 'HRK']);
+    const payout = { ...deposit('d', 700n, 'HRK'), operation: 'withdraw' } as const;
+    expect(await commit([payout])).toMatchObject([
+      { ok: true, value: { entry: { balanceAfterMinor: 0n } } },
+    ]);
+  });
+});
+
+it.each([undefined, new Date(1_000)])('a balance (at %s) is never in doubt', async (at) => {
+  await createCommit(test.db)([deposit('k', 100n)]);
+  const cutter = await startCommitCutter(test.url);
+  const log = createLog('silent');
+  const db = createDb({ url: cutter.url, name: 'cut', maxConnections: 2, log });
+  try {
+    cutter.cut(1);
+    const request = { userId: '', currency: 'BRL', at };
+    const reading = getBalance({ ...options(), db }, request, as(userId));
+    const err: unknown = await reading.catch((failure: unknown) => failure);
+    expect(cutter.cuts).toBe(1);
+    expect(classifyDbError(err)).toBe('transient');
+    expect(isCommitInDoubt(err)).toBe(false);
+  } finally {
+    await db.close();
+    await cutter.stop();
+  }
+});

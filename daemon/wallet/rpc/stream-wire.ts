@@ -1,0 +1,58 @@
+import type { Result } from '../../../core/reasons.ts';
+import type {
+  StreamTransactionsResponse,
+  TransactionResult,
+} from '../../../protos/gen/digitalwallet/wallet/v1/wallet.ts';
+import type { Posted } from '../commit/audited-command.ts';
+import { toWireTransaction } from '../wire.ts';
+
+/** Well below the 4 MiB that a client takes by default. */
+const maxResponseBytes = 1024 * 1024;
+
+export function toWireResult(result: Result<Posted>): TransactionResult {
+  if (!result.ok) {
+    const { reason, message, metadata } = result.rejection;
+    return { outcome: { $case: 'refusal', value: { reason, message, metadata: { ...metadata } } } };
+  }
+  const { entry, isReplayed } = result.value;
+  const value = { transaction: toWireTransaction(entry), replayed: isReplayed };
+  return { outcome: { $case: 'created', value } };
+}
+
+/**
+ * The results of one request, in one message where they fit. A replay may be larger than what asked
+ * for it, since it carries the texts of the original.
+ */
+export function* splitResults(
+  results: readonly TransactionResult[],
+): Generator<StreamTransactionsResponse> {
+  let part: TransactionResult[] = [];
+  let bytes = 0;
+  for (const result of results) {
+    const size = estimateBytes(result);
+    if (part.length > 0 && bytes + size > maxResponseBytes) {
+      yield { results: part };
+      part = [];
+      bytes = 0;
+    }
+    part.push(result);
+    bytes += size;
+  }
+  yield { results: part };
+}
+
+/** Ids, numbers and hash of a transaction, and the keys and lengths around them. */
+const fixedBytes = 512;
+const maxBytesPerUnit = 3;
+
+/** No less than the encoded size: texts count with the most that UTF-8 takes. */
+function estimateBytes({ outcome }: TransactionResult): number {
+  if (outcome?.$case !== 'created') return fixedBytes + maxBytesPerUnit * 512;
+  const { transaction } = outcome.value;
+  const texts = Object.entries(transaction?.metadata ?? {}).flat();
+  const units = [transaction?.description, transaction?.contraAccount, ...texts].reduce(
+    (sum, text) => sum + (text?.length ?? 0),
+    0,
+  );
+  return fixedBytes + maxBytesPerUnit * units;
+}

@@ -1,0 +1,296 @@
+import { randomUUID } from 'node:crypto';
+
+import pg from 'pg';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+
+import { walletIdOf } from '../../../core/ids.ts';
+import { operations } from '../../../core/operations.ts';
+import type {
+  StreamTransactionsRequest,
+  TransactionItem,
+} from '../../../protos/gen/digitalwallet/wallet/v1/wallet.ts';
+import { startCommitCutter } from '../../../tests/support/postgres/commit-cutter.ts';
+import { createTestDatabase, type TestDatabase } from '../../../tests/support/postgres/database.ts';
+import { item } from '../../../tests/support/grpc/client.ts';
+import { findLedgerFaults } from '../../../tests/support/ledger/faults.ts';
+import { outcomeOf } from '../../../tests/support/grpc/stream.ts';
+import type { VerifiedKey } from '../../platform/access/api-keys.ts';
+import { createAuditTrail } from '../../platform/audit/audit.ts';
+import { createDb, type Db } from '../../platform/db/db.ts';
+import type { CallContext } from '../../platform/grpc/calls.ts';
+import { findHeld } from '../../platform/transient-rejection.ts';
+import { createLog } from '../../platform/log.ts';
+import { createCommit } from '../commit/optimistic-commit.ts';
+import type { Command } from '../domain.ts';
+import { createDryRuns } from './dry-run.ts';
+import { explainDefects } from '../commit/alarms.ts';
+import { createGroupCommit } from '../commit/group-commit.ts';
+import type { Posted, Posting } from '../commit/audited-command.ts';
+import { createStreamHandlers } from './stream.ts';
+import { createKnownUsers } from '../requests/users.ts';
+
+const log = createLog('silent');
+const ana = randomUUID();
+const deposit = (fields: Partial<TransactionItem> = {}): TransactionItem =>
+  item({ operation: 1, amountMinor: 100n, ...fields });
+
+let test: TestDatabase;
+beforeEach(async () => {
+  test = await createTestDatabase('wallet');
+});
+afterEach(async () => {
+  try {
+    expect(await findLedgerFaults(test)).toEqual([]);
+  } finally {
+    await test.drop();
+  }
+});
+
+/** The service's stream, with switches for what may be in its way. */
+function createService(commitDb: Db = test.db) {
+  const state = { isOutboxFull: false, isAuthAway: false };
+  const { streamTransactions } = createStreamHandlers({
+    db: test.db,
+    groupCommit: createGroupCommit<Posting, Posted>({
+      laneKey: (c) => c.wallet.id,
+      laneCount: 2,
+      log,
+      explain: explainDefects(log),
+      commit: createCommit(commitDb),
+    }),
+    users: createKnownUsers((ids) =>
+      state.isAuthAway ? Promise.reject(new Error('away')) : Promise.resolve(new Set(ids)),
+    ),
+    defaultCurrency: 'BRL',
+    selfServiceOperations: new Set(operations),
+    localOperations: new Set(operations),
+    isOutboxFull: () => state.isOutboxFull,
+    trail: createAuditTrail({ db: test.db, log }),
+    log,
+  });
+  if (!streamTransactions) throw new Error('no such handler');
+  return { state, streamTransactions };
+}
+
+function contextOf(apiKey?: Partial<VerifiedKey>): CallContext {
+  const key = {
+    keyId: 'k',
+    userId: ana,
+    role: 'customer',
+    scopes: ['transactions:write'],
+  } as const;
+  const owner = { hasOwnerTotp: false, asOfMs: 0 };
+  const bounds = { walletId: undefined, operations: [], expiresAtMs: Infinity, ...owner };
+  return {
+    requestId: 'r',
+    principal: {
+      kind: 'user',
+      userId: ana,
+      role: 'customer',
+      sessionId: undefined,
+      apiKey: apiKey && { ...key, ...bounds, ...apiKey },
+    },
+    source: '127.0.0.1',
+    deadlineMs: Infinity,
+    isCancelled: () => false,
+  };
+}
+
+type Message = readonly TransactionItem[];
+
+/** Sends a message once the one before it is answered, after what is to happen in between. */
+async function send(
+  { streamTransactions }: ReturnType<typeof createService>,
+  messages: readonly (Message | (() => void))[],
+  context = contextOf(),
+): Promise<string[]> {
+  const outcomes: string[] = [];
+  let answered: () => void = () => undefined;
+  const requests = async function* (): AsyncGenerator<StreamTransactionsRequest> {
+    for (const message of messages) {
+      if (typeof message === 'function') {
+        message();
+        continue;
+      }
+      const isAnswered = new Promise<void>((resolve) => (answered = resolve));
+      yield { items: [...message], dryRun: false };
+      await isAnswered;
+    }
+  };
+  const opened = await streamTransactions(requests(), context);
+  if (!opened.ok) return [opened.rejection.reason];
+  try {
+    for await (const { results } of opened.value) {
+      outcomes.push(...results.map(outcomeOf));
+      answered();
+    }
+  } catch (err) {
+    outcomes.push(`ended: ${findHeld(err)?.reason ?? String(err)}`);
+  }
+  return outcomes;
+}
+
+const countEntries = async (): Promise<number> =>
+  (await test.query<{ n: number }>('SELECT count(*)::int AS n FROM transactions'))[0]?.n ?? -1;
+
+describe('after trouble that passes', () => {
+  it('nothing more is begun on the stream, though the outbox has room again', async () => {
+    const service = createService();
+    const outcomes = await send(service, [
+      [deposit()],
+      () => (service.state.isOutboxFull = true),
+      [deposit(), deposit({ amountMinor: 0n })],
+      () => (service.state.isOutboxFull = false),
+      [deposit()],
+    ]);
+    expect(outcomes).toEqual(['done', 'OUTBOX_FULL', 'AMOUNT_INVALID', 'OUTBOX_FULL']);
+    expect(await countEntries()).toBe(1);
+    expect(await send(service, [[deposit()]])).toEqual(['done']);
+  });
+
+  it('the same where nobody can tell who exists', async () => {
+    const service = createService();
+    service.state.isAuthAway = true;
+    const outcomes = await send(service, [
+      [deposit(), deposit({ amountMinor: 0n })],
+      () => (service.state.isAuthAway = false),
+      [deposit()],
+    ]);
+    expect(outcomes).toEqual(['AUTH_UNAVAILABLE', 'AMOUNT_INVALID', 'AUTH_UNAVAILABLE']);
+    expect(await countEntries()).toBe(0);
+  });
+});
+
+describe('a wallet that another transaction has locked', () => {
+  it('is refused on this stream from then on, also once it is free, and others go on', async () => {
+    const limits = { maxConnections: 4, lockTimeoutMs: 100 };
+    const db = createDb({ url: test.url, name: 'commits', ...limits, log });
+    const service = createService(db);
+    await send(service, [[deposit(), deposit({ currency: 'EUR' })]]);
+    const client = new pg.Client({ connectionString: test.superUrl });
+    await client.connect();
+    await client.query('BEGIN');
+    await client.query("SELECT 1 FROM wallets WHERE currency = 'BRL' FOR UPDATE");
+    const both = [deposit(), deposit({ currency: 'EUR' }), deposit()];
+    const release = () => void client.query('ROLLBACK');
+    expect(await send(service, [both, release, both])).toEqual([
+      ...['WALLET_BUSY', 'done', 'WALLET_BUSY'],
+      ...['WALLET_BUSY', 'replayed', 'WALLET_BUSY'],
+    ]);
+    expect(await send(service, [both])).toEqual(['done', 'replayed', 'done']);
+    await client.end();
+    await db.close();
+  });
+});
+
+describe('a database in trouble', () => {
+  it('is waited for; answers to COMMIT that were lost do no harm', async () => {
+    const cutter = await startCommitCutter(test.url);
+    const db = createDb({ url: cutter.url, name: 'wallet', maxConnections: 4, log });
+    try {
+      const service = createService(db);
+      const messages = Array.from({ length: 6 }, () => Array.from({ length: 50 }, () => deposit()));
+      cutter.cut(4);
+      const outcomes = await send(service, messages);
+      expect(cutter.cuts).toBe(4);
+      expect(outcomes).toHaveLength(300);
+      expect(outcomes.filter((o) => o !== 'done' && o !== 'replayed')).toEqual([]);
+      expect(await countEntries()).toBe(300);
+    } finally {
+      await db.close();
+      await cutter.stop();
+    }
+  });
+});
+
+describe('an API key', () => {
+  it('reaches its wallet and its operations only, and each denial is recorded', async () => {
+    const service = createService();
+    const bounds = { walletId: walletIdOf(ana, 'BRL'), operations: ['deposit' as const] };
+    const items = [deposit(), deposit({ currency: 'USD' }), deposit({ operation: 2 }), deposit()];
+    expect(await send(service, [items], contextOf(bounds))).toEqual([
+      'done',
+      'PERMISSION_DENIED',
+      'OPERATION_NOT_ALLOWED',
+      'done',
+    ]);
+    const { length } = await test.query(
+      `SELECT 1 FROM audit_log WHERE action = 'denied streamTransactions'`,
+    );
+    expect(length).toBe(2);
+  });
+});
+
+describe('answers', () => {
+  it('that are larger than a message are split, in order', async () => {
+    const metadata = Object.fromEntries(
+      Array.from({ length: 16 }, (_, i) => [`key ${i}`.padEnd(250, 'k'), 'v'.repeat(250)]),
+    );
+    const keys = Array.from({ length: 600 }, (_, i) => `large ${i}`);
+    const service = createService();
+    const large = keys.map((idempotencyKey) => deposit({ idempotencyKey, metadata }));
+    await send(service, [large]);
+    const small = keys.map((idempotencyKey) => deposit({ idempotencyKey }));
+    const opened = await service.streamTransactions(
+      (async function* () {
+        yield await Promise.resolve({ items: small, dryRun: false });
+      })(),
+      contextOf(),
+    );
+    if (!opened.ok) throw new Error(opened.rejection.reason);
+    const sizes: number[] = [];
+    for await (const { results } of opened.value) {
+      sizes.push(results.length);
+      expect(new Set(results.map(outcomeOf))).toEqual(new Set(['replayed']));
+    }
+    expect(sizes.length).toBeGreaterThan(4);
+    expect(sizes.reduce((a, b) => a + b)).toBe(600);
+  });
+});
+
+describe('dry runs', () => {
+  const command = (): Command => {
+    const id = walletIdOf(ana, 'BRL');
+    return {
+      transactionId: randomUUID(),
+      key: 'k',
+      wallet: { id, userId: ana, currency: 'BRL', exponent: 2 },
+      operation: 'deposit',
+      amountMinor: 1n,
+      parentId: undefined,
+      merchant: undefined,
+      description: undefined,
+      metadata: {},
+      callerClass: 'customer',
+      actor: ana,
+    };
+  };
+  const owner = { userId: ana, findIdleSinceMs: () => undefined, end: () => undefined };
+  const limits = { maxRemembered: 3, maxAtOnce: 1, maxOfOne: 1, settleMs: 0 };
+  const begin = (runs: ReturnType<typeof createDryRuns>) => {
+    const run = runs.begin(test.db, owner);
+    if (!run.ok) throw new Error(run.rejection.reason);
+    return run.value;
+  };
+
+  it('remember so many items, and say so past that', async () => {
+    const run = begin(createDryRuns(limits));
+    const first = await run.decide([command(), command()]);
+    const second = await run.decide([command(), command()]);
+    expect([...first, ...second].map((result) => result.ok)).toEqual([true, true, true, false]);
+    const [after] = await run.decide([command()]);
+    expect(after).toMatchObject({
+      ok: false,
+      rejection: { reason: 'INVALID_ARGUMENT', metadata: { field: 'items', limit: '3' } },
+    });
+    expect(await countEntries()).toBe(0);
+  });
+
+  it('are so many at once, until one ends', () => {
+    const runs = createDryRuns(limits);
+    const run = begin(runs);
+    expect(runs.begin(test.db, owner)).toMatchObject({ rejection: { reason: 'OVERLOADED' } });
+    run.release();
+    expect(runs.begin(test.db, owner).ok).toBe(true);
+  });
+});

@@ -1,0 +1,198 @@
+import type { Operation } from '../../../core/operations.ts';
+import { sql, type Tx } from '../../platform/db/db.ts';
+import type { Entry, WalletRef, WalletState } from '../domain.ts';
+import {
+  entryColumns,
+  operationCodes,
+  toEntry,
+  toWallet,
+  walletColumns,
+  type EntryRow,
+  type WalletRow,
+} from './store.ts';
+
+/**
+ * The wallet of each entry, looked up: a join may read all wallets, or those before the page. Pages
+ * are cut before: without statistics all the rest would be joined.
+ */
+const joinWallet = `CROSS JOIN LATERAL (SELECT * FROM wallets WHERE id = t.wallet_id OFFSET 0) w`;
+
+const entryOfOwnerSql = sql(
+  'entry_of_owner',
+  `SELECT ${entryColumns} FROM transactions t ${joinWallet}
+   WHERE t.id = $1 AND ($2::uuid IS NULL OR w.user_id = $2)`,
+);
+
+/** One transaction by id, of this owner only unless `userId` is undefined. */
+export async function findEntry(
+  tx: Tx,
+  id: string,
+  userId: string | undefined,
+): Promise<Entry | undefined> {
+  const [row] = await tx.query<EntryRow>(entryOfOwnerSql, [id, userId]);
+  return row && toEntry(row);
+}
+
+const listSql = (direction: 'ASC' | 'DESC') =>
+  sql(
+    `entry_list_${direction.toLowerCase()}`,
+    `SELECT ${entryColumns} FROM (
+       SELECT * FROM transactions
+       WHERE wallet_id = $1 AND seq ${direction === 'ASC' ? '>' : '<'} $3
+         AND ($4::smallint IS NULL OR operation = $4)
+       ORDER BY seq ${direction} LIMIT $5) t ${joinWallet}
+     WHERE w.user_id = $2 ORDER BY t.seq ${direction}`,
+  );
+const listAscendingSql = listSql('ASC');
+const listDescendingSql = listSql('DESC');
+
+/** A page of a wallet's entries, beyond `afterSeq` in the direction asked. */
+export async function listEntries(
+  tx: Tx,
+  wallet: WalletRef,
+  page: {
+    readonly isAscending: boolean;
+    readonly afterSeq: bigint;
+    readonly operation: Operation | undefined;
+    readonly limit: number;
+  },
+): Promise<Entry[]> {
+  const rows = await tx.query<EntryRow>(page.isAscending ? listAscendingSql : listDescendingSql, [
+    wallet.id,
+    wallet.userId,
+    page.afterSeq,
+    page.operation && operationCodes[page.operation],
+    page.limit,
+  ]);
+  return rows.map(toEntry);
+}
+
+const ledgerSql = sql(
+  'entry_ledger',
+  `SELECT ${entryColumns} FROM (
+     SELECT * FROM transactions WHERE (wallet_id, seq) > ($1::uuid, $2::bigint)
+     ORDER BY wallet_id, seq LIMIT $3) t ${joinWallet}
+   ORDER BY t.wallet_id, t.seq`,
+);
+
+const ledgerOfWalletSql = sql(
+  'entry_ledger_of_wallet',
+  `SELECT ${entryColumns} FROM (
+     SELECT * FROM transactions WHERE wallet_id = $1 AND seq > $2 ORDER BY seq LIMIT $3) t ${joinWallet}
+   ORDER BY t.seq`,
+);
+
+/** A place in the ledger, in order of wallet and seq. */
+export type LedgerPlace = { readonly walletId: string; readonly seq: bigint };
+
+/** The ledger after a place: of all wallets, or (`isOneWallet`) of the place's only. */
+export async function readLedger(
+  tx: Tx,
+  after: LedgerPlace,
+  isOneWallet: boolean,
+  limit: number,
+): Promise<Entry[]> {
+  const statement = isOneWallet ? ledgerOfWalletSql : ledgerSql;
+  return (await tx.query<EntryRow>(statement, [after.walletId, after.seq, limit])).map(toEntry);
+}
+
+const hashSql = sql(
+  'entry_hash',
+  'SELECT hash FROM transactions WHERE wallet_id = $1 AND seq = $2',
+);
+
+/** The hash of a wallet's entry; undefined if there is none. */
+export async function findHash(
+  tx: Tx,
+  { walletId, seq }: LedgerPlace,
+): Promise<Buffer | undefined> {
+  const [row] = await tx.query<{ hash: Buffer }>(hashSql, [walletId, seq]);
+  return row?.hash;
+}
+
+const balanceAtSql = sql(
+  'balance_at',
+  // Times grow with seq, so the last entry up to a time is found by halving, not by an index on time.
+  `WITH RECURSIVE search (low, high) AS (
+     SELECT 0::bigint, $2::bigint
+     UNION ALL
+     SELECT CASE WHEN t.occurred_at <= $3 THEN t.seq ELSE s.low END,
+            CASE WHEN t.occurred_at <= $3 THEN s.high ELSE t.seq - 1 END
+     FROM search s
+     JOIN transactions t ON t.wallet_id = $1 AND t.seq = (s.low + s.high + 1) / 2
+     WHERE s.low < s.high)
+   SELECT t.balance_after, t.seq, t.occurred_at FROM search s
+   JOIN transactions t ON t.wallet_id = $1 AND t.seq = s.low
+   WHERE s.low = s.high`,
+);
+
+/** The wallet as it stood at a time (milliseconds, inclusive): its balance, seq and last time. */
+export async function readWalletAt(
+  tx: Tx,
+  wallet: WalletState,
+  atMs: number,
+): Promise<WalletState> {
+  type Row = { balance_after: bigint; seq: bigint; occurred_at: number };
+  const at = new Date(atMs).toISOString();
+  const [row] = await tx.query<Row>(balanceAtSql, [wallet.id, wallet.seq, at]);
+  return row
+    ? { ...wallet, balanceMinor: row.balance_after, seq: row.seq, lastAtMs: row.occurred_at }
+    : { ...wallet, balanceMinor: 0n, seq: 0n, lastAtMs: 0 };
+}
+
+const listWalletsSql = sql(
+  'wallet_list',
+  `SELECT ${walletColumns} FROM wallets w WHERE w.id > $1 ORDER BY w.id LIMIT $2`,
+);
+const listWalletSql = sql(
+  'wallet_list_one',
+  `SELECT ${walletColumns} FROM wallets w WHERE w.id > $1 AND w.id = $3 LIMIT $2`,
+);
+
+/** All wallets, or `onlyId` if it is given: a page in order of id. */
+export async function listWallets(
+  tx: Tx,
+  page: { readonly afterId: string; readonly onlyId: string | undefined; readonly limit: number },
+): Promise<WalletState[]> {
+  const rows =
+    page.onlyId === undefined
+      ? await tx.query<WalletRow>(listWalletsSql, [page.afterId, page.limit])
+      : await tx.query<WalletRow>(listWalletSql, [page.afterId, page.limit, page.onlyId]);
+  return rows.map(toWallet);
+}
+
+const parentWalletsSql = sql(
+  'entry_wallet_of_owner',
+  `SELECT w.currency FROM transactions t ${joinWallet}
+   WHERE t.id = $1 AND w.user_id = $2`,
+);
+
+/** The currency of the wallet that this owner's transaction is on. */
+export async function findCurrencyOf(
+  tx: Tx,
+  id: string,
+  userId: string,
+): Promise<string | undefined> {
+  const [row] = await tx.query<{ currency: string }>(parentWalletsSql, [id, userId]);
+  return row?.currency;
+}
+
+const parentCurrenciesSql = sql(
+  'entry_currencies_of_owners',
+  `SELECT t.id, w.currency FROM unnest($1::uuid[], $2::uuid[]) AS asked(id, user_id)
+   CROSS JOIN LATERAL (SELECT * FROM transactions WHERE id = asked.id OFFSET 0) t
+   ${joinWallet}
+   WHERE w.user_id = asked.user_id`,
+);
+
+/** The currency of each of these owners' transactions that exists, by its id. */
+export async function findCurrenciesOf(
+  tx: Tx,
+  keys: readonly { readonly id: string; readonly userId: string }[],
+): Promise<ReadonlyMap<string, string>> {
+  const rows = await tx.query<{ id: string; currency: string }>(parentCurrenciesSql, [
+    keys.map((key) => key.id),
+    keys.map((key) => key.userId),
+  ]);
+  return new Map(rows.map((row) => [row.id, row.currency]));
+}

@@ -1,0 +1,216 @@
+import type { Operation } from '../../../core/operations.ts';
+import { sql, type Tx } from '../../platform/db/db.ts';
+import { toUuidArray } from '../../platform/db/sql-arrays.ts';
+import type { Entry, Source, States, WalletRef, WalletState } from '../domain.ts';
+import type { LastEntry } from '../domain-integrity.ts';
+
+export const operationCodes: Readonly<Record<Operation, number>> = {
+  deposit: 1,
+  withdraw: 2,
+  purchase: 3,
+  reversal: 4,
+  cancellation: 5,
+};
+const operationNames = new Map(
+  Object.entries(operationCodes).map(([name, code]) => [code, name as Operation]),
+);
+export const sourceCodes: Readonly<Record<Source, number>> = { grpc: 1, message: 2 };
+
+export type WalletRow = {
+  id: string;
+  user_id: string;
+  currency: string;
+  exponent: number;
+  status: 'active' | 'frozen';
+  balance: bigint;
+  seq: bigint;
+  last_at: number;
+  settled_at: number;
+  ahead_accepted_at: number | null;
+  last_hash: Buffer;
+};
+
+export type EntryRow = {
+  id: string;
+  wallet_id: string;
+  user_id: string;
+  currency: string;
+  exponent: number;
+  seq: bigint;
+  operation: number;
+  amount: bigint;
+  balance_after: bigint;
+  contra_account: string;
+  parent_id: string | null;
+  source: number;
+  actor: string;
+  description: string | null;
+  metadata: Readonly<Record<string, string>> | null;
+  occurred_at: number;
+  hash: Buffer;
+};
+
+export const walletColumns = `w.id, w.user_id, w.currency, w.exponent, w.status, w.balance, w.seq,
+  w.last_at, GREATEST(w.settled_at, 'epoch') AS settled_at, w.ahead_accepted_at,
+  w.last_hash`;
+
+const readWalletsText = `SELECT ${walletColumns}
+   FROM unnest($1::uuid[], $2::uuid[]) AS asked(id, user_id)
+   JOIN wallets w ON w.id = asked.id AND w.user_id = asked.user_id
+   ORDER BY w.id`;
+
+const lockWalletsSql = sql('wallet_lock', `${readWalletsText} FOR NO KEY UPDATE OF w`);
+const lockFreeSql = sql(
+  'wallet_lock_free',
+  `${readWalletsText} FOR NO KEY UPDATE OF w SKIP LOCKED`,
+);
+const readWalletsSql = sql('wallet_read', readWalletsText);
+
+/** `wait`: locked. `skip`: locked, without those that another transaction has locked. */
+export type WalletLock = 'none' | 'wait' | 'skip';
+const walletStatements = { none: readWalletsSql, wait: lockWalletsSql, skip: lockFreeSql };
+
+/**
+ * Reads wallets of these owners, locked in order of id if so asked, so that two batches never
+ * wait for each other in a circle. The owner is part of the statement.
+ */
+export async function readWallets(
+  tx: Tx,
+  refs: readonly WalletRef[],
+  lock: WalletLock,
+): Promise<WalletState[]> {
+  if (refs.length === 0) return [];
+  const rows = await tx.query<WalletRow>(walletStatements[lock], [
+    toUuidArray(refs, (ref) => ref.id),
+    toUuidArray(refs, (ref) => ref.userId),
+  ]);
+  return rows.map(toWallet);
+}
+
+const lastEntriesSql = sql(
+  'entry_last',
+  `SELECT t.wallet_id, t.seq, t.balance_after, t.hash
+   FROM unnest($1::uuid[]) AS asked(wallet_id)
+   CROSS JOIN LATERAL (SELECT wallet_id, seq, balance_after, hash FROM transactions
+     WHERE wallet_id = asked.wallet_id ORDER BY seq DESC LIMIT 1) t`,
+);
+
+type LastEntryRow = { wallet_id: string; seq: bigint; balance_after: bigint; hash: Buffer };
+
+/** What the ledger has last of each of these wallets. */
+export async function readLastEntries(
+  tx: Tx,
+  wallets: readonly WalletState[],
+): Promise<ReadonlyMap<string, LastEntry>> {
+  if (wallets.length === 0) return new Map();
+  const rows = await tx.query<LastEntryRow>(lastEntriesSql, [toUuidArray(wallets, (w) => w.id)]);
+  return new Map(
+    rows.map((row) => [
+      row.wallet_id,
+      { seq: row.seq, balanceAfterMinor: row.balance_after, hash: row.hash.toString('hex') },
+    ]),
+  );
+}
+
+export const entryColumns = `t.id, t.wallet_id, w.user_id, w.currency, w.exponent, t.seq, t.operation,
+  t.amount, t.balance_after, t.contra_account, t.parent_id, t.source, t.actor, t.description,
+  t.metadata, t.occurred_at, t.hash`;
+
+// A lookup per item, spelt out: a plan that was made while the table was small would otherwise read
+// all of a wallet's entries for each item, for as long as the connection lives.
+const entriesSql = sql(
+  'entry_by_id',
+  `SELECT ${entryColumns}
+   FROM unnest($1::uuid[], $2::uuid[]) AS asked(id, wallet_id)
+   CROSS JOIN LATERAL (SELECT * FROM transactions
+     WHERE id = asked.id AND wallet_id = asked.wallet_id OFFSET 0) t
+   JOIN wallets w ON w.id = t.wallet_id`,
+);
+
+const undoneSql = sql(
+  'entry_undone',
+  `SELECT t.parent_id
+   FROM unnest($1::uuid[], $2::uuid[]) AS asked(parent_id, wallet_id)
+   CROSS JOIN LATERAL (SELECT parent_id FROM transactions
+     WHERE wallet_id = asked.wallet_id AND parent_id = asked.parent_id OFFSET 0) t`,
+);
+
+const waitBrieflySql = sql(
+  'wait_briefly',
+  `SELECT set_config('lock_timeout', $1, true),
+     set_config('idle_in_transaction_session_timeout', '5s', true)`,
+);
+
+/**
+ * Until the end of this transaction, no lock is waited for longer, and the server ends it after 5 s
+ * without a statement: of a process that was stopped it would hold its locks for longer.
+ */
+export async function waitBriefly(tx: Tx, waitMs = 50): Promise<void> {
+  await tx.execute(waitBrieflySql, [`${waitMs}ms`]);
+}
+
+export type EntryKey = { readonly id: string; readonly walletId: string };
+
+/** The entries with these ids on these wallets; after the lock, twins in flight are visible. */
+export async function readEntries(tx: Tx, keys: readonly EntryKey[]): Promise<States['entries']> {
+  const found = new Map<string, Entry[]>();
+  if (keys.length === 0) return found;
+  const rows = await tx.query<EntryRow>(entriesSql, columnsOf(keys));
+  for (const entry of rows.map(toEntry)) {
+    found.set(entry.id, [...(found.get(entry.id) ?? []), entry]);
+  }
+  return found;
+}
+
+/** Which of these parents have been undone already. */
+export async function readUndone(tx: Tx, parents: readonly EntryKey[]): Promise<Set<string>> {
+  if (parents.length === 0) return new Set();
+  const rows = await tx.query<{ parent_id: string }>(undoneSql, columnsOf(parents));
+  return new Set(rows.map((row) => row.parent_id));
+}
+
+export function toWallet(row: WalletRow): WalletState {
+  return {
+    id: row.id,
+    userId: row.user_id,
+    currency: row.currency,
+    exponent: row.exponent,
+    status: row.status,
+    balanceMinor: row.balance,
+    seq: row.seq,
+    lastAtMs: row.last_at,
+    readWatermarkMs: row.settled_at,
+    aheadAcceptedMs: row.ahead_accepted_at ?? 0,
+    lastHash: row.last_hash.toString('hex'),
+  };
+}
+
+export function toEntry(row: EntryRow): Entry {
+  const operation = operationNames.get(row.operation);
+  if (!operation) throw new Error(`transaction ${row.id} has operation ${row.operation}`);
+  return {
+    id: row.id,
+    wallet: {
+      id: row.wallet_id,
+      userId: row.user_id,
+      currency: row.currency,
+      exponent: row.exponent,
+    },
+    seq: row.seq,
+    operation,
+    amountMinor: row.amount,
+    balanceAfterMinor: row.balance_after,
+    contraAccount: row.contra_account,
+    parentId: row.parent_id ?? undefined,
+    source: row.source === sourceCodes.message ? 'message' : 'grpc',
+    actor: row.actor,
+    description: row.description ?? undefined,
+    metadata: row.metadata ?? {},
+    occurredAtMs: row.occurred_at,
+    hash: row.hash.toString('hex'),
+  };
+}
+
+function columnsOf(keys: readonly EntryKey[]): [Buffer, Buffer] {
+  return [toUuidArray(keys, (key) => key.id), toUuidArray(keys, (key) => key.walletId)];
+}

@@ -1,0 +1,216 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+
+import { runWallet } from '../../../scripts/product.ts';
+import { createWorld, password, type Person, type World } from '../../support/processes/world.ts';
+
+type Failure = { error: { reason: string; message: string; field?: string; hint?: string } };
+type Transaction = { id: string };
+
+let world: World;
+let ana: Person;
+let bought: Transaction;
+let undone: Transaction;
+let foreign: Transaction;
+
+beforeAll(async () => {
+  world = await createWorld();
+  await world.start();
+  ana = await world.customer('ana');
+  const bia = await world.customer('bia');
+  await ana.json(['deposit', '100.00', '--yes', '--idempotency-key', 'used']);
+  bought = await ana.json<Transaction>(['purchase', '5.00', '--yes']);
+  undone = await ana.json<Transaction>(['purchase', '6.00', '--yes']);
+  await ana.json(['cancel', undone.id, '--yes']);
+  foreign = await bia.json<Transaction>(['deposit', '1.00', '--yes']);
+});
+
+afterAll(() => world.dispose());
+
+async function expectRefused(
+  args: readonly string[],
+  expected: { code: number; reason: string; field?: string },
+  input?: string,
+): Promise<void> {
+  const before = await ana.json(['balance']);
+  const done = await ana.run([...args, '--json', '--quiet'], input);
+  const { error } = JSON.parse(done.stderr) as Failure;
+  expect({ code: done.code, reason: error.reason, field: error.field }).toEqual({
+    field: undefined,
+    ...expected,
+  });
+  expect(error.message.length).toBeGreaterThan(10);
+  expect(done.stdout).toBe('');
+  const after = await ana.json(['balance']);
+  expect({ ...after, asOf: 0 }).toEqual({ ...before, asOf: 0 });
+}
+
+describe('amounts', () => {
+  const refused = [
+    '0',
+    '-5',
+    '1.999',
+    '1e3',
+    '1,5',
+    'NaN',
+    '12345678901234567890',
+    '',
+    ' 1',
+    '0.00',
+  ];
+  it.each(refused)('deposit of "%s" is refused by name', async (amount) => {
+    await expectRefused(['deposit', amount, '--yes'], {
+      code: 2,
+      reason: 'AMOUNT_INVALID',
+      field: 'amount',
+    });
+  });
+
+  it('an unknown currency is refused by name', async () => {
+    await expectRefused(['deposit', '5.00', '--currency', 'XYZ', '--yes'], {
+      code: 2,
+      reason: 'CURRENCY_UNKNOWN',
+      field: 'currency',
+    });
+  });
+});
+
+describe('the ledger refuses', () => {
+  it('an overdraft', () =>
+    expectRefused(['withdraw', '95.01', '--yes'], { code: 6, reason: 'INSUFFICIENT_FUNDS' }));
+
+  it('an unknown parent', () =>
+    expectRefused(['cancel', '5b0f7a7e-0000-4000-8000-000000000000', '--yes'], {
+      code: 5,
+      reason: 'PARENT_NOT_FOUND',
+      field: 'parent_id',
+    }));
+
+  it('another user’s transaction as parent', () =>
+    expectRefused(['reverse', foreign.id, '--yes'], {
+      code: 5,
+      reason: 'PARENT_NOT_FOUND',
+      field: 'parent_id',
+    }));
+
+  it('a parent undone already', () =>
+    expectRefused(['cancel', undone.id, '--yes'], {
+      code: 6,
+      reason: 'PARENT_ALREADY_UNDONE',
+      field: 'parent_id',
+    }));
+
+  it('a key used for other content', () =>
+    expectRefused(['deposit', '100.01', '--yes', '--idempotency-key', 'used'], {
+      code: 6,
+      reason: 'IDEMPOTENCY_KEY_REUSED',
+      field: 'idempotency_key',
+    }));
+});
+
+describe('the caller', () => {
+  it('must confirm where nobody can be asked', () =>
+    expectRefused(['cancel', bought.id], { code: 2, reason: 'CONFIRMATION_REQUIRED' }));
+
+  it.each([
+    ['a truncated token', (token: string) => token.slice(0, -20)],
+    ['a token with another signature', (token: string) => token.slice(0, -8) + 'AAAAAAAA'],
+    ['garbage', () => 'nonsense'],
+  ])('%s is not let in', async (_what, forge) => {
+    const { env } = ana;
+    const real = 'eyJhbGciOiJFZERTQSJ9.eyJzdWIiOiJ4In0.c2lnbmF0dXJlc2lnbmF0dXJlc2lnbmF0dXJl';
+    const done = await runWallet(['balance', '--json'], {
+      env: { ...env, WALLET_SERVER: world.daemon().address, WALLET_TOKEN: forge(real) },
+    });
+    expect(done.code).toBe(4);
+    expect((JSON.parse(done.stderr) as Failure).error.reason).toBe('TOKEN_INVALID');
+  });
+
+  it('a token with odd characters is refused without being repeated', async () => {
+    const odd = 'eyJhbGciOiJFZERTQSJ9.c2VjcmV0\u00e9.c2lnbmF0dXJl';
+    const env = { ...ana.env, WALLET_SERVER: world.daemon().address, WALLET_TOKEN: odd };
+    for (const args of [['balance'], ['deposit', '1.00', '--yes']]) {
+      const done = await runWallet([...args, '--json'], { env });
+      expect(done.code).toBe(4);
+      expect(done.stderr).not.toContain('c2VjcmV0');
+    }
+  });
+
+  it('is told that the session was ended elsewhere', async () => {
+    const caio = await world.customer('caio');
+    const { env } = caio;
+    const home = { ...env, WALLET_SERVER: world.daemon().address };
+    const token = await readToken(caio);
+    expect((await caio.run(['sign-out', '--quiet'])).code).toBe(0);
+    const done = await runWallet(['balance', '--json'], { env: { ...home, WALLET_TOKEN: token } });
+    expect(done.code).toBe(4);
+    expect((JSON.parse(done.stderr) as Failure).error.reason).toBe('TOKEN_REVOKED');
+  });
+});
+
+describe('accounts', () => {
+  const signUp = async (email: string, secret: string) => {
+    const env = { ...(await world.homeOf('new')), WALLET_SERVER: world.daemon().address };
+    const args = ['sign-up', '--email', email, '--password-stdin', '--json', '--quiet'];
+    const done = await runWallet(args, { env, input: secret });
+    const { error } = JSON.parse(done.stderr) as Failure;
+    return { code: done.code, reason: error.reason, field: error.field };
+  };
+
+  it('a password that is too short is refused by name', async () => {
+    expect(await signUp('new@example.com', 'too short')).toEqual({
+      code: 2,
+      reason: 'PASSWORD_INVALID',
+      field: 'password',
+    });
+  });
+
+  it('an address that is taken is refused by name, however it is written', async () => {
+    expect(await signUp('ANA@Example.com', password)).toMatchObject({
+      reason: 'EMAIL_TAKEN',
+      field: 'email',
+    });
+  });
+
+  it('a wrong password and an unknown user get the same answer', async () => {
+    const env = { ...(await world.homeOf('guess')), WALLET_SERVER: world.daemon().address };
+    const signIn = async (email: string) => {
+      const args = [
+        'sign-in',
+        '--email',
+        email,
+        '--password-stdin',
+        '--json',
+        '--insecure-storage',
+      ];
+      const done = await runWallet([...args, '--quiet'], { env, input: 'not the password at all' });
+      return `${String(done.code)} ${done.stderr.replace(/"requestId": ?"[^"]*"/, '')}`;
+    };
+    const wrong = await signIn('ana@example.com');
+    expect(wrong).toContain('CREDENTIALS_INVALID');
+    expect(wrong).toBe(await signIn('nobody@example.com'));
+  });
+
+  it('without a keychain sign-in fails with a hint, and stores nothing', async () => {
+    const env = { ...(await world.homeOf('bare')), WALLET_SERVER: world.daemon().address };
+    const args = ['sign-in', '--email', 'ana@example.com', '--password-stdin', '--json'];
+    const done = await runWallet(args, { env, input: password });
+    expect(done.code).not.toBe(0);
+    const { error } = JSON.parse(done.stderr.trim().split('\n').at(-1) ?? '') as Failure;
+    expect(error.hint).toContain('--insecure-storage');
+    const asked = await runWallet(['balance', '--json'], { env });
+    expect(asked.code).toBe(4);
+  });
+});
+
+/** The access token in the person's file, as the CLI stored it. */
+async function readToken(person: Person): Promise<string> {
+  const { readFile, readdir } = await import('node:fs/promises');
+  const home = person.env['HOME'] ?? '';
+  for (const entry of await readdir(home, { recursive: true, withFileTypes: true })) {
+    if (!entry.isFile()) continue;
+    const text = await readFile(`${entry.parentPath}/${entry.name}`, 'utf8');
+    const token = /eyJ[\w-]+\.[\w-]+\.[\w-]+/.exec(text)?.[0];
+    if (token) return token;
+  }
+  throw new Error('no token found');
+}

@@ -1,0 +1,223 @@
+import { execFileSync, spawn } from 'node:child_process';
+import { generateKeyPairSync } from 'node:crypto';
+import { chmod, mkdir, readFile, readlink, readdir, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+
+import {
+  Operation,
+  WalletServiceService,
+} from '../../../protos/gen/digitalwallet/wallet/v1/wallet.ts';
+import { runWalletd } from '../../../scripts/product.ts';
+import { AuthServiceService } from '../../../protos/gen/digitalwallet/auth/v1/auth.ts';
+import { connect, item } from '../../support/grpc/client.ts';
+import { createWorld, password, type World } from '../../support/processes/world.ts';
+
+let world: World;
+
+beforeAll(async () => {
+  world = await createWorld();
+  await world.start();
+});
+
+afterAll(() => world.dispose());
+
+const base = () => ({
+  PATH: process.env['PATH'] ?? '',
+  LOG_LEVEL: 'warn',
+  WALLETD_METRICS_LISTEN: 'off',
+});
+
+describe('a start that cannot be', () => {
+  it('names every fault of the configuration at once, and starts nothing', async () => {
+    const env = { ...base(), WALLETD_LISTEN: 'nowhere', WALLET_CURRENCY: 'XYZ', SIGN_UP: 'maybe' };
+    const done = await runWalletd([], { env });
+    expect(done.code).toBe(2);
+    for (const name of ['WALLETD_LISTEN', 'WALLET_CURRENCY', 'SIGN_UP']) {
+      expect(done.stderr).toContain(name);
+    }
+  });
+
+  it('refuses plaintext beyond loopback', async () => {
+    const env = { ...base(), WALLETD_LISTEN: '0.0.0.0:50051' };
+    const done = await runWalletd(['config', 'check'], { env });
+    expect(done.code).toBe(2);
+    expect(done.stderr).toContain('WALLETD_ALLOW_PLAINTEXT');
+  });
+
+  it('names the port that is taken', async () => {
+    const holder = createServer().listen(0, '127.0.0.1');
+    await new Promise((resolve) => holder.on('listening', resolve));
+    const { port } = holder.address() as { port: number };
+    const env = {
+      ...base(),
+      WALLETD_LISTEN: `127.0.0.1:${port}`,
+      WALLETD_DATA_DIR: join(world.folder, 'other'),
+    };
+    const done = await runWalletd([], { env });
+    holder.close();
+    expect(done.code).toBe(1);
+    expect(done.stderr).toContain(`127.0.0.1:${port}`);
+    expect(done.stderr).toContain('hint: ');
+    expect(await findServers('other')).toEqual([]);
+  });
+
+  it('names the database that is unreachable', async () => {
+    const key = join(world.folder, 'key.pem');
+    const { privateKey } = generateKeyPairSync('ed25519');
+    await writeFile(key, privateKey.export({ type: 'pkcs8', format: 'pem' }), { mode: 0o600 });
+    const url = 'postgres://somebody:a-secret-password@127.0.0.1:9/db';
+    const env = {
+      ...base(),
+      AUTH_DATABASE_URL: url,
+      WALLET_DATABASE_URL: url,
+      STATEMENT_DATABASE_URL: url,
+      AUTH_SIGNING_KEY_FILE: key,
+    };
+    const done = await runWalletd([], { env });
+    expect(done.code).toBe(1);
+    expect(done.stderr).toContain('the auth database');
+    expect(done.stderr).toContain('AUTH_DATABASE_URL');
+    expect(done.stderr).not.toContain('a-secret-password');
+  });
+
+  it('names the folder that cannot be written', async () => {
+    const file = join(world.folder, 'a-file');
+    await writeFile(file, '');
+    const env = { ...base(), WALLETD_LISTEN: '127.0.0.1:0', WALLETD_DATA_DIR: join(file, 'data') };
+    const done = await runWalletd([], { env });
+    expect(done.code).toBe(1);
+    expect(done.stderr).toContain(join(file, 'data'));
+  });
+
+  it('refuses data that another walletd is using, and names its process', async () => {
+    const done = await world.walletd([]);
+    expect(done.code).toBe(1);
+    expect(done.stderr).toContain(`pid ${world.daemon().pid}`);
+  });
+});
+
+describe('a running daemon', () => {
+  it('does not let its Postgres be reached over TCP, nor by others through its socket', async () => {
+    const [pid] = await findServers('data');
+    const sockets = await socketsOf(pid ?? 0);
+    const tcp =
+      (await readFile('/proc/net/tcp', 'utf8')) + (await readFile('/proc/net/tcp6', 'utf8'));
+    const listening = tcp.split('\n').filter((line) => line.trim().split(/\s+/)[3] === '0A');
+    expect(listening.filter((line) => sockets.includes(line.trim().split(/\s+/)[9] ?? ''))).toEqual(
+      [],
+    );
+  });
+
+  it('keeps keys and passwords to itself', () => {
+    const listing = execFileSync('find', [
+      world.dataDir,
+      '-maxdepth',
+      '1',
+      '-type',
+      'f',
+      '-perm',
+      '/077',
+    ]);
+    const readable = listing
+      .toString()
+      .split('\n')
+      .filter((file) => /json|pem|key/.test(file));
+    expect(readable).toEqual([]);
+  });
+
+  it('ends on SIGTERM with 0, answers what is in hand, and leaves no server behind', async () => {
+    const client = connect(world.daemon().address);
+    const email = 'drain@example.com';
+    await client.call(AuthServiceService.signUp, { email, password });
+    const signedIn = await client.call(AuthServiceService.signIn, {
+      email,
+      password,
+      client: '',
+      deviceToken: '',
+    });
+    const token = signedIn.ok ? (signedIn.value.tokens?.accessToken ?? '') : '';
+    const deposit = () =>
+      client.call(
+        WalletServiceService.createTransaction,
+        { item: item({ operation: Operation.DEPOSIT, amountMinor: 1n }), dryRun: false },
+        token,
+      );
+    const inHand = Promise.all(Array.from({ length: 100 }, deposit));
+    await deposit();
+    const code = await world.stop();
+    const answers = await inHand;
+    client.close();
+    expect(code).toBe(0);
+    expect(answers.filter((answer) => answer.ok)).toHaveLength(100);
+    expect(await findServers('data')).toEqual([]);
+    await world.start();
+  });
+
+  it('drains on Ctrl-C, which reaches its whole process group, as well', async () => {
+    await world.stop();
+    const walletd = join(import.meta.dirname, '../../../dist/daemon/main.js');
+    const child = spawn(process.execPath, [walletd], {
+      detached: true,
+      env: { ...base(), WALLETD_LISTEN: '127.0.0.1:0', WALLETD_DATA_DIR: world.dataDir },
+      stdio: ['ignore', 'ignore', 'pipe'],
+    });
+    let said = '';
+    await new Promise<void>((resolve) =>
+      child.stderr.on('data', (chunk: Buffer) => {
+        said += chunk.toString();
+        if (said.includes('ready')) resolve();
+      }),
+    );
+    process.kill(-(child.pid ?? 0), 'SIGINT');
+    const code = await new Promise((resolve) => child.on('close', resolve));
+    expect({ code, said }).toMatchObject({ code: 0 });
+    expect(said).not.toContain('is gone');
+    await world.start();
+  });
+
+  it('starts with an empty environment and without standard input', async () => {
+    const home = join(world.folder, 'empty');
+    await mkdir(home);
+    await chmod(home, 0o755);
+    // Through a shell's `env -i`: nothing at all is set, not even PATH.
+    const walletd = join(import.meta.dirname, '../../../dist/daemon/main.js');
+    const flags = ['--data-dir', join(home, 'data'), '--listen', '127.0.0.1:0'];
+    flags.push('--metrics-listen', 'off');
+    const child = spawn('/usr/bin/env', ['-i', process.execPath, walletd, ...flags], {
+      stdio: ['ignore', 'ignore', 'pipe'],
+      env: {},
+    });
+    let said = '';
+    let isAsked = false;
+    child.stderr.on('data', (chunk: Buffer) => {
+      said += chunk.toString();
+      if (!isAsked && said.includes('walletd ready')) isAsked = child.kill('SIGTERM');
+    });
+    const code = await new Promise((resolve) => child.on('close', resolve));
+    expect({ code, said }).toMatchObject({ code: 0 });
+    expect(said).toContain('walletd ready');
+  });
+});
+
+/** Postmasters that work on a folder of this world. */
+async function findServers(folder: string): Promise<number[]> {
+  const found: number[] = [];
+  for (const name of await readdir('/proc')) {
+    if (!/^\d+$/.test(name)) continue;
+    const cmdline = await readFile(`/proc/${name}/cmdline`, 'utf8').catch(() => '');
+    const path = join(world.folder, folder, 'postgres');
+    if (cmdline.includes(path) && /postgres\0/.test(cmdline)) found.push(Number(name));
+  }
+  return found;
+}
+
+async function socketsOf(pid: number): Promise<string[]> {
+  const names = await readdir(`/proc/${pid}/fd`);
+  const links = await Promise.all(
+    names.map((n) => readlink(`/proc/${pid}/fd/${n}`).catch(() => '')),
+  );
+  return links.flatMap((link) => /^socket:\[(\d+)\]$/.exec(link)?.[1] ?? []);
+}
