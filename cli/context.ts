@@ -4,7 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 
 import { AuthServiceService } from '../protos/gen/digitalwallet/auth/v1/auth.ts';
 import type { Clock } from './rpc/retry.ts';
-import { createCaller, type Caller } from './rpc/caller.ts';
+import { createCaller, type RpcCaller } from './rpc/caller.ts';
 import type { Connection } from './rpc/client.ts';
 import type { Environment } from './config/config.ts';
 import { openTokensByEmail, type TokensByEmail } from './credentials/device-tokens.ts';
@@ -18,7 +18,7 @@ import type { Io } from './terminal/io.ts';
 import { openPendingKeys, type PendingKeys } from './files/pending.ts';
 import type { Prompter } from './terminal/prompter.ts';
 import type { Origin, Settings, SettingValues } from './config/settings.ts';
-import type { Manner, Teller } from './terminal/reporter.ts';
+import type { Manner, Reporter } from './terminal/reporter.ts';
 
 const keychainTimeoutMs = 3000;
 
@@ -37,7 +37,7 @@ export type Interrupts = {
 export type Context = {
   readonly io: Io;
   readonly manner: Manner;
-  readonly tell: Teller;
+  readonly tell: Reporter;
   readonly prompter: Prompter;
   /** A person can be asked: both ends are terminals, and neither --json nor --no-input is given. */
   readonly canPrompt: boolean;
@@ -49,7 +49,7 @@ export type Context = {
   readonly profileOrigin: Origin;
   /** `<profile>@<server>`, the name in the keychain. */
   readonly account: string;
-  readonly caller: Caller;
+  readonly caller: RpcCaller;
   readonly credentials: Credentials;
   readonly records: AccountRecords;
   /** What the server knows this machine by at the next sign-in. */

@@ -31,7 +31,7 @@ import {
   type Origin,
   type OutputFormat,
 } from './config/settings.ts';
-import { createTeller, type Manner } from './terminal/reporter.ts';
+import { createReporter, type Manner } from './terminal/reporter.ts';
 import { explainUsage, findOutput } from './terminal/usage.ts';
 import { version } from './config/version.ts';
 
@@ -71,7 +71,7 @@ export async function runCommandLine(argv: readonly string[], world: World): Pro
   const output = findOutput(argv, environment);
   const manner = { output, isQuiet: false, isVerbose: false, hasColor: environment.hasColor };
   const message = `the command was done, but its output cannot be written: ${fault.message}`;
-  await createTeller(io, manner).fail(fail('OUTPUT_FAILED', message).failure);
+  await createReporter(io, manner).fail(fail('OUTPUT_FAILED', message).failure);
   return exitCodes.unexpected;
 }
 
@@ -85,7 +85,7 @@ async function runParsed(argv: readonly string[], world: World): Promise<ExitCod
   let exitCode: ExitCode = exitCodes.done;
   const tellFailure = async (failure: CliFailure, output: OutputFormat): Promise<void> => {
     const manner = { output, isQuiet: false, isVerbose: false, hasColor: environment.hasColor };
-    await createTeller(io, manner).fail(failure);
+    await createReporter(io, manner).fail(failure);
     exitCode = failure.exitCode;
   };
   const program = buildProgram(version, async (command, run, options) => {
@@ -199,7 +199,7 @@ async function prepareContext(
     createContext({
       ...world,
       manner,
-      tell: createTeller(io, manner),
+      tell: createReporter(io, manner),
       canPrompt: io.isStdinTerminal && io.stderr.isTerminal && options.input && !isForMachines,
       isConfirmed: options.yes === true,
       settings: settings.value,

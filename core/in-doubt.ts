@@ -102,5 +102,5 @@ const endsDoubtByReason: Readonly<Record<Reason, boolean>> = {
 };
 
 /** As the table says; what this program does not know ends nothing. */
-export const endsDoubt = (reason: string | undefined): boolean =>
+export const resolvesDoubt = (reason: string | undefined): boolean =>
   reason !== undefined && isReason(reason) && endsDoubtByReason[reason];

@@ -19,7 +19,7 @@ import {
 import { keyWithoutTotp } from './platform/access/access.ts';
 import type { VerifiedKey } from './platform/access/api-keys.ts';
 import type { Caller } from './platform/grpc/caller/caller.ts';
-import { createHold } from './platform/transient-rejection.ts';
+import { createTransientRejection } from './platform/transient-rejection.ts';
 import type { Revocation, RevocationFeed } from './platform/access/revocations.ts';
 
 const defaultTimeoutMs = 5_000;
@@ -206,7 +206,7 @@ async function* readLedger(caller: Caller, walletId: string | undefined, start: 
       failures += 1;
       const message = 'the wallet service is out of reach: try again';
       const rejection = { reason: 'WALLET_UNAVAILABLE', message, metadata: {} } as const;
-      if (failures > maxStreamFailures) throw createHold(rejection, err);
+      if (failures > maxStreamFailures) throw createTransientRejection(rejection, err);
       await new Promise((resolve) => setTimeout(resolve, 200 * 2 ** failures));
     }
   }

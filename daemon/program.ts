@@ -7,7 +7,7 @@ import { checkConfig } from './commands/config-check.ts';
 import { explainFailure } from './commands/explain-failure.ts';
 import type { HostRun } from './commands/host-run.ts';
 import { migrateAll } from './commands/migrate.ts';
-import { printFault, say, writeStdout } from './commands/print.ts';
+import { printFault, printLine, writeStdout } from './commands/print.ts';
 import { readPassword } from './commands/read-password.ts';
 import { runDaemon } from './commands/start.ts';
 import { rebuildStatements } from './commands/statements-rebuild.ts';
@@ -34,7 +34,7 @@ export async function createProgram(argv: readonly string[], stop: StopSignals):
   const program = new Command('walletd')
     .description('The digital wallet: auth, wallet and statement services on gRPC.')
     .version(packageJson.version)
-    .configureOutput({ writeOut: writeStdout, writeErr: (text) => say(text.trimEnd()) })
+    .configureOutput({ writeOut: writeStdout, writeErr: (text) => printLine(text.trimEnd()) })
     .exitOverride();
   for (const [name, [help, fallback]] of Object.entries(settings)) {
     const text = `${help} (${name}${fallback === '' ? '' : `, default ${fallback}`})`;
@@ -76,7 +76,7 @@ export async function createProgram(argv: readonly string[], stop: StopSignals):
         const faults = await checkConfig(config);
         faults.forEach(printFault);
         if (faults.length > 0) return usageExitCode;
-        say('walletd: the configuration is in order');
+        printLine('walletd: the configuration is in order');
         return 0;
       }),
     );
@@ -167,15 +167,15 @@ function configure(program: Command, scope?: 'databases'): Config | undefined {
   }
   const parsed = parseConfig(raw, scope);
   if (parsed.ok) return parsed.config;
-  for (const fault of parsed.faults) say(`walletd: ${fault}`);
-  say('hint: `walletd --help` lists every setting');
+  for (const fault of parsed.faults) printLine(`walletd: ${fault}`);
+  printLine('hint: `walletd --help` lists every setting');
   return undefined;
 }
 
 async function runMigrate({ config, signal }: HostRun): Promise<number> {
   const fault = await migrateAll({ config, log: createLog(config.logLevel), signal });
   if (fault) return printFault(fault);
-  say('walletd: the schemas are up to date');
+  printLine('walletd: the schemas are up to date');
   return 0;
 }
 
@@ -192,7 +192,7 @@ async function runUsersCreate(
   const created = await createUser(run, { ...options, password: password.value });
   if (!created.ok) return printFault(created.fault);
   const { id, email, role } = created.value;
-  say(`walletd: created ${role} ${email} (${id})`);
+  printLine(`walletd: created ${role} ${email} (${id})`);
   return 0;
 }
 
@@ -210,20 +210,20 @@ async function runResetPassword(
   const reset = await resetPassword(run, account);
   if (!reset.ok) return printFault(reset.fault);
   const { user, endedSessions, endedApiKeys, keptApiKeys } = reset.value;
-  say(
+  printLine(
     `walletd: set the password of ${user.email} (${user.id}); sign-ins ended: ${endedSessions}, ` +
       `API keys ended: ${endedApiKeys}, API keys that go on: ${keptApiKeys}`,
   );
   if (keptApiKeys > 0) {
-    say('hint: to end the API keys too, run the command again without --keep-api-keys');
+    printLine('hint: to end the API keys too, run the command again without --keep-api-keys');
   }
-  if (user.isDisabled) say('hint: the account is disabled still; an admin can enable it');
+  if (user.isDisabled) printLine('hint: the account is disabled still; an admin can enable it');
   return 0;
 }
 
 /** The password was not given: by Ctrl-C, which the prompt takes itself, or by a signal. */
 function brokenOff(stop: StopSignals): number {
-  say('walletd: interrupted: nothing was changed');
+  printLine('walletd: interrupted: nothing was changed');
   return exitCodeOf[stop.findName() ?? 'SIGINT'];
 }
 
@@ -232,7 +232,7 @@ async function runResetTotp(run: HostRun, account: { readonly email: string }): 
   if (!reset.ok) return printFault(reset.fault);
   const { user, endedSessions } = reset.value;
   const ended = `sign-ins ended: ${endedSessions}`;
-  say(`walletd: removed the second factor of ${user.email} (${user.id}); ${ended}`);
+  printLine(`walletd: removed the second factor of ${user.email} (${user.id}); ${ended}`);
   return 0;
 }
 
@@ -243,8 +243,8 @@ const quietLog = (config: Config) =>
 /** Says that there is no such command. */
 function refuseCommand(program: Command, name: string): number {
   const names = program.commands.map((command) => command.name());
-  say(`walletd: there is no command ${JSON.stringify(stripControls(name))}`);
-  say(`hint: the commands are ${names.join(', ')}; settings stand before them`);
+  printLine(`walletd: there is no command ${JSON.stringify(stripControls(name))}`);
+  printLine(`hint: the commands are ${names.join(', ')}; settings stand before them`);
   return usageExitCode;
 }
 
@@ -255,9 +255,9 @@ async function runStatementsRebuild(run: HostRun, options: { wallet?: string }):
   const done = await rebuildStatements(run, options.wallet, (progress) => {
     if (performance.now() - toldAt < progressEveryMs) return;
     toldAt = performance.now();
-    say(`walletd: ${tell(progress)} so far`);
+    printLine(`walletd: ${tell(progress)} so far`);
   });
   if (!done.ok) return printFault(done.fault);
-  say(`walletd: ${tell(done.value)}`);
+  printLine(`walletd: ${tell(done.value)}`);
   return 0;
 }

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createUserOnHost } from '../daemon/auth/index.ts';
 import type { Caller } from '../daemon/platform/grpc/caller/caller.ts';
 import { createRemoteCaller } from '../daemon/platform/grpc/caller/remote.ts';
-import { findHeld } from '../daemon/platform/transient-rejection.ts';
+import { findTransientRejection } from '../daemon/platform/transient-rejection.ts';
 import type { Rejection } from '../core/reasons.ts';
 import * as auth from '../protos/gen/digitalwallet/auth/v1/auth.ts';
 import * as statement from '../protos/gen/digitalwallet/statement/v1/statement.ts';
@@ -84,7 +84,7 @@ async function send(
     for await (const answer of caller.stream(definition, asked, options)) answers.push(answer);
     return { answers, rejection: undefined };
   } catch (err) {
-    const rejection = findHeld(err);
+    const rejection = findTransientRejection(err);
     if (!rejection) throw err;
     return { answers, rejection };
   }

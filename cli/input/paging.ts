@@ -52,7 +52,7 @@ export async function printPages<Row>(
     pageToken = page.value.nextPageToken;
   } while (pageToken !== '' && left > 0 && !context.io.stdout.fault);
   await list.end(pageToken === '' ? undefined : pageToken, options.ifEmpty);
-  await tellOfMore(context, pageToken);
+  await noteMore(context, pageToken);
   return done;
 }
 
@@ -64,7 +64,7 @@ export function failPageToken(): Failed {
 }
 
 /** A list that goes on says so; JSON has the token in its data. */
-export async function tellOfMore(
+export async function noteMore(
   { tell, manner }: Pick<Context, 'tell' | 'manner'>,
   pageToken: string,
 ): Promise<void> {

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 
-import type { MoveOptions } from '../commands/money/command.ts';
+import type { MoneyOptions } from '../commands/money/command.ts';
 import type { Start } from './start.ts';
 
 const keyNote = `
@@ -14,7 +14,7 @@ export function addMoneyCommands(program: Command, start: Start): void {
   addSum(program, 'deposit', 'put money into a wallet', [
     '100.00',
     '50 --user ana@example.com -y',
-  ]).action(async (amount: string, options: MoveOptions, command: Command) => {
+  ]).action(async (amount: string, options: MoneyOptions, command: Command) => {
     await start(command, async (context) => {
       const { runDeposit } = await import('../commands/money/deposit.ts');
       return runDeposit(context, amount, options);
@@ -22,7 +22,7 @@ export function addMoneyCommands(program: Command, start: Start): void {
   });
 
   addSum(program, 'withdraw', 'take money out of a wallet', ['20.00', '20.00 --dry-run']).action(
-    async (amount: string, options: MoveOptions, command: Command) => {
+    async (amount: string, options: MoneyOptions, command: Command) => {
       await start(command, async (context) => {
         const { runWithdraw } = await import('../commands/money/withdraw.ts');
         return runWithdraw(context, amount, options);
@@ -32,7 +32,7 @@ export function addMoneyCommands(program: Command, start: Start): void {
 
   addSum(program, 'purchase', 'pay from a wallet', ['15.90 --merchant "Book shop"'])
     .option('--merchant <NAME>', 'who is paid')
-    .action(async (amount: string, options: MoveOptions, command: Command) => {
+    .action(async (amount: string, options: MoneyOptions, command: Command) => {
       await start(command, async (context) => {
         const { runPurchase } = await import('../commands/money/purchase.ts');
         return runPurchase(context, amount, options);
@@ -40,7 +40,7 @@ export function addMoneyCommands(program: Command, start: Start): void {
     });
 
   addUndo(program, 'cancel', 'give a purchase back, whole').action(
-    async (transactionId: string, options: MoveOptions, command: Command) => {
+    async (transactionId: string, options: MoneyOptions, command: Command) => {
       await start(command, async (context) => {
         const { runCancel } = await import('../commands/money/cancel.ts');
         return runCancel(context, transactionId, options);
@@ -49,7 +49,7 @@ export function addMoneyCommands(program: Command, start: Start): void {
   );
 
   addUndo(program, 'reverse', 'undo a deposit, withdraw or purchase, whole').action(
-    async (transactionId: string, options: MoveOptions, command: Command) => {
+    async (transactionId: string, options: MoneyOptions, command: Command) => {
       await start(command, async (context) => {
         const { runReverse } = await import('../commands/money/reverse.ts');
         return runReverse(context, transactionId, options);

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 
-import { endsDoubt } from '../../core/in-doubt.ts';
+import { resolvesDoubt } from '../../core/in-doubt.ts';
 import { callRepeatedly, type Clock, type RepeatedResult } from './retry.ts';
 import type { Connection } from './client.ts';
 import type { Credentials } from '../credentials/session.ts';
@@ -22,7 +22,7 @@ type CallKind = 'read' | 'keyed-write' | 'write' | 'refresh';
  */
 const refreshAttemptMs = 3_000;
 
-export type Caller = {
+export type RpcCaller = {
   /** Calls as whoever is signed in; a failure is ready to be told. */
   call<Request, Response>(
     method: Method<Request, Response>,
@@ -63,7 +63,7 @@ export type CallerParts = {
 };
 
 /** Everything that a command says to the server goes through here. */
-export function createCaller(parts: CallerParts): Caller {
+export function createCaller(parts: CallerParts): RpcCaller {
   const repeat = async <Request, Response>(
     method: Method<Request, Response>,
     request: Request,
@@ -122,7 +122,7 @@ export function createCaller(parts: CallerParts): Caller {
       const { result, hadUnknownAttempt } = called.value;
       if (result.ok) return succeed(result.value);
       const failure = toCliFailure(result.failure, kind === 'read' ? 'read' : 'write');
-      const isOpen = kind !== 'read' && hadUnknownAttempt && !endsDoubt(result.failure.reason);
+      const isOpen = kind !== 'read' && hadUnknownAttempt && !resolvesDoubt(result.failure.reason);
       return { ok: false, failure: isOpen ? toUnknownOutcome(failure) : failure };
     },
     callKeyed: (method, request) => callAuthenticated(method, request, 'keyed-write'),
@@ -134,7 +134,7 @@ export function createCaller(parts: CallerParts): Caller {
   };
 }
 
-function createStreamOpeners(parts: CallerParts): Pick<Caller, 'openStream' | 'openAnswers'> {
+function createStreamOpeners(parts: CallerParts): Pick<RpcCaller, 'openStream' | 'openAnswers'> {
   return {
     openStream: async (method, isRenewed) => {
       const ready = await prepareStream(parts, isRenewed);

@@ -1,7 +1,7 @@
 import type { Context } from '../context.ts';
 import { fail, succeed, type Outcome } from '../outcome.ts';
 import { formatCard } from '../output/table.ts';
-import { identifyCaller } from '../commands/users/actor.ts';
+import { identifyActor } from '../commands/users/actor.ts';
 
 /** Where nobody can be asked, --yes must have been given: said before anything else is done. */
 export function checkConfirmable(
@@ -28,7 +28,7 @@ export async function confirmChange(
   { details, question }: Change,
 ): Promise<Outcome<undefined>> {
   if (context.isConfirmed) return succeed(undefined);
-  const identified = await identifyCaller(context);
+  const identified = await identifyActor(context);
   if (!identified.ok) return identified;
   const { stderr } = context.io;
   const writer = { io: { ...context.io, stdout: stderr }, manner: context.manner };

@@ -24,7 +24,7 @@ type GivenOptions = {
 };
 
 /** What goes to stderr beside the data. Where stdout is JSON, each message is a line of JSON. */
-export type Teller = {
+export type Reporter = {
   /** Something to know although the command goes on; --quiet silences it. */
   warn(message: string): Promise<void>;
   /** Something that decides about money: said with --quiet too. */
@@ -40,7 +40,7 @@ export type Teller = {
   fail(failure: CliFailure): Promise<void>;
 };
 
-export function createTeller(io: Io, manner: Manner): Teller {
+export function createReporter(io: Io, manner: Manner): Reporter {
   const { stderr } = io;
   const chalk = paintFor(stderr, manner);
   const isJson = isForMachines(manner);

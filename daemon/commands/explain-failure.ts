@@ -1,9 +1,9 @@
-import { findHeld } from '../platform/transient-rejection.ts';
+import { findTransientRejection } from '../platform/transient-rejection.ts';
 import { classifyDbError, isCommitInDoubt, sqlStateOf } from '../platform/db/db.ts';
 import type { Log } from '../platform/log.ts';
 import { exitCodeOf, type StopSignals } from '../process/stop-signals.ts';
 import type { Fault } from '../fault.ts';
-import { printFault, say } from './print.ts';
+import { printFault, printLine } from './print.ts';
 
 const failedExitCode = 1;
 
@@ -27,7 +27,7 @@ export function explainFailure(err: unknown, stop: StopSignals, log: Log): numbe
     const outcome = isCommitInDoubt(err)
       ? 'what it was about to do may have been done: look before you run it again'
       : 'what was not finished was undone; it can be run again';
-    say(`walletd: interrupted by ${name}: ${outcome}`);
+    printLine(`walletd: interrupted by ${name}: ${outcome}`);
     return exitCodeOf[name];
   }
   log.debug({ err }, 'failed');
@@ -36,7 +36,7 @@ export function explainFailure(err: unknown, stop: StopSignals, log: Log): numbe
 }
 
 function toFault(err: unknown): Fault {
-  const held = findHeld(err);
+  const held = findTransientRejection(err);
   if (held) return { fault: held.message, hint: 'see that the service runs, and try again' };
   const message = err instanceof Error ? err.message : String(err);
   if (classifyDbError(err) === 'transient' && sqlStateOf(err) !== undefined) {

@@ -5,14 +5,14 @@ import { maskConnectionString } from '../platform/log.ts';
 import { writeStderr } from '../platform/stderr.ts';
 
 /** A line for the operator, on stderr. */
-export function say(line: string): void {
+export function printLine(line: string): void {
   writeStderr(`${maskConnectionString(line)}\n`);
 }
 
 /** Says what is wrong and what to do, and gives the exit code. */
 export function printFault({ fault, hint }: Fault): number {
-  say(`walletd: ${fault}`);
-  say(`hint: ${hint}`);
+  printLine(`walletd: ${fault}`);
+  printLine(`hint: ${hint}`);
   return 1;
 }
 

@@ -2,7 +2,7 @@ import { text as readText } from 'node:stream/consumers';
 
 import type { Outcome } from '../fault.ts';
 import { untilAborted } from '../platform/concurrency/abort.ts';
-import { say } from './print.ts';
+import { printLine } from './print.ts';
 
 /** From standard input; at a terminal it is asked for, twice. Undefined if that was broken off. */
 export async function readPassword(signal: AbortSignal): Promise<Outcome<string | undefined>> {
@@ -29,6 +29,6 @@ async function askTwice(): Promise<string> {
   for (;;) {
     const password = await ask('Password (12 characters or more):');
     if (password === (await ask('The same again:'))) return password;
-    say('The two are not the same.');
+    printLine('The two are not the same.');
   }
 }

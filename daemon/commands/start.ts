@@ -3,7 +3,7 @@ import type { Config } from '../config/config.ts';
 import { onAbort } from '../platform/concurrency/abort.ts';
 import type { Log } from '../platform/log.ts';
 import type { StopSignals } from '../process/stop-signals.ts';
-import { printFault, say } from './print.ts';
+import { printFault, printLine } from './print.ts';
 
 /**
  * Runs the daemon until it is asked to stop, and resolves to the exit code. The loss of the embedded
@@ -18,14 +18,14 @@ export async function runDaemon(config: Config, log: Log, stop: StopSignals): Pr
   const app = started.value;
   if (stop.signal.aborted) {
     const { clean } = await app.stop();
-    say('walletd stopped before it was ready');
+    printLine('walletd stopped before it was ready');
     return clean && !stop.hasFailed() ? 0 : 1;
   }
   // In one write: what reads the line for "ready" has the notices too.
   const notices = app.notices.map((notice) => `walletd: ${notice}`);
-  say([`walletd ready: gRPC on ${app.address}`, ...notices].join('\n'));
+  printLine([`walletd ready: gRPC on ${app.address}`, ...notices].join('\n'));
   await new Promise<void>((resolve) => onAbort(stop.signal, resolve));
-  say('walletd stopping: new calls are refused, those in hand are finished');
+  printLine('walletd stopping: new calls are refused, those in hand are finished');
   const { clean } = await app.stop();
   return clean && !stop.hasFailed() ? 0 : 1;
 }

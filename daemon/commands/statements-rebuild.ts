@@ -11,7 +11,7 @@ import { createWalletPeer } from '../peers.ts';
 import { untilAborted } from '../platform/concurrency/abort.ts';
 import type { Db } from '../platform/db/db.ts';
 import { findSecretReader } from '../host/account.ts';
-import { findHeld } from '../platform/transient-rejection.ts';
+import { findTransientRejection } from '../platform/transient-rejection.ts';
 import { createLifecycle, type Lifecycle } from '../platform/lifecycle.ts';
 import { callRemote } from '../peer-clients.ts';
 import { readServiceCredential } from '../config/secrets.ts';
@@ -58,7 +58,7 @@ export async function rebuildStatements(
     // It can be begun again at any time: what is under way is not waited for.
     return await untilAborted(signal, explainLoss('statement', run, rebuild));
   } catch (err) {
-    const held = findHeld(err);
+    const held = findTransientRejection(err);
     if (!held || signal.aborted) throw err;
     const hint = 'see that the wallet service runs; the command goes on where it is needed';
     return { ok: false, fault: { fault: held.message, hint } };

@@ -1,7 +1,7 @@
 import { succeed, type Result } from '../../core/reasons.ts';
 import { acceptClockAheadOnHost, type AheadRequest, type AheadWallet } from '../wallet/index.ts';
 import type { HostRun } from './host-run.ts';
-import { printFault, say } from './print.ts';
+import { printFault, printLine } from './print.ts';
 import { withDatabase } from './service-database.ts';
 
 export type AcceptOptions = {
@@ -19,7 +19,7 @@ const usageExitCode = 2;
 export async function acceptClockAhead(run: HostRun, options: AcceptOptions): Promise<number> {
   const wallet = readWallet(options);
   if (!wallet) {
-    say('walletd: name one wallet (--wallet, or --user-id and --currency), or all (--all)');
+    printLine('walletd: name one wallet (--wallet, or --user-id and --currency), or all (--all)');
     return usageExitCode;
   }
   const request = { wallet, note: options.note, isDryRun: options.dryRun === true };
@@ -32,16 +32,16 @@ export async function acceptClockAhead(run: HostRun, options: AcceptOptions): Pr
         continue;
       }
       if (!accepted.ok) return accepted;
-      say(`walletd: ${describe(accepted.value, request)}`);
+      printLine(`walletd: ${describe(accepted.value, request)}`);
       if (accepted.value.isNew) count += 1;
     }
     return succeed(undefined);
   });
   if (!done.ok) return printFault(done.fault);
-  if (options.dryRun) say(`walletd: ${count} to accept; nothing was changed (--dry-run)`);
-  else say(`walletd: wallets that may go on now: ${count}`);
+  if (options.dryRun) printLine(`walletd: ${count} to accept; nothing was changed (--dry-run)`);
+  else printLine(`walletd: wallets that may go on now: ${count}`);
   if (busy === 0) return 0;
-  say(`walletd: wallets that another transaction has locked: ${busy}; run the command again`);
+  printLine(`walletd: wallets that another transaction has locked: ${busy}; run the command again`);
   return 1;
 }
 

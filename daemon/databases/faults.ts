@@ -2,7 +2,7 @@ import type { Fault, Outcome } from '../fault.ts';
 import { findConnectionFault } from '../platform/db/connection/connection-fault.ts';
 import { findStateFault } from '../platform/db/connection/state-faults.ts';
 import { classifyDbError, isCommitInDoubt, sqlStateOf } from '../platform/db/db.ts';
-import { findHeld } from '../platform/transient-rejection.ts';
+import { findTransientRejection } from '../platform/transient-rejection.ts';
 import type { Log } from '../platform/log.ts';
 import type { ServiceName } from '../config/settings.ts';
 
@@ -57,7 +57,7 @@ export async function explainLoss<T>(
     return { ok: true, value: await work() };
   } catch (err) {
     const isOfDatabase = classifyDbError(err) === 'transient' || sqlStateOf(err) !== undefined;
-    if (signal.aborted || findHeld(err) || !isOfDatabase) throw err;
+    if (signal.aborted || findTransientRejection(err) || !isOfDatabase) throw err;
     log.debug({ err }, 'the database failed');
     return { ok: false, fault: explainDbError(name, err) };
   }

@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 import { untilAborted } from '../platform/concurrency/abort.ts';
 import { openDataDir, pathsIn, type DataPaths } from './data-dir.ts';
-import { holdServer, type Embedded, type EmbeddedOptions } from './supervise.ts';
+import { superviseServer, type Embedded, type EmbeddedOptions } from './supervise.ts';
 import { acquireLock, readLiveHolder, type LockHolder } from './lock.ts';
 import { readyTimeoutMs } from './start-server.ts';
 import { explainFolderError, fail, succeed, type Result } from './result.ts';
@@ -35,7 +35,7 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<Result<Em
     const deadline = performance.now() + readyTimeoutMs;
     for (let waited = false; ; waited = true) {
       const acquired = await acquireLock(paths.lockFile, 'daemon');
-      if (acquired.ok) return await holdServer(options, paths, acquired.lock, uid);
+      if (acquired.ok) return await superviseServer(options, paths, acquired.lock, uid);
       const { holder } = acquired;
       if (holder.purpose === 'daemon' || performance.now() >= deadline) {
         return refuse(holder, paths);
@@ -66,7 +66,7 @@ export async function attachEmbedded(options: EmbeddedOptions): Promise<Result<E
         const opened = await openDataDir(options.dataDir, uid);
         if (!opened.ok) return opened;
         const acquired = await acquireLock(opened.value.lockFile, 'command');
-        if (acquired.ok) return await holdServer(options, opened.value, acquired.lock, uid);
+        if (acquired.ok) return await superviseServer(options, opened.value, acquired.lock, uid);
         continue;
       } else if (performance.now() >= deadline) {
         return refuse(holder, seen);

@@ -21,7 +21,7 @@ import {
   type Server,
 } from './server-process.ts';
 
-export type RaiseInput = {
+export type StartInput = {
   readonly paths: DataPaths;
   readonly access: AdminAccess;
   readonly binaries: () => Promise<Result<Binaries>>;
@@ -31,10 +31,10 @@ export type RaiseInput = {
   readonly log: Log;
 };
 
-export type Raised = { readonly server: Server; readonly adopted: boolean };
+export type StartedServer = { readonly server: Server; readonly adopted: boolean };
 
 /** `again`: worth another look, as what was in the way may be gone or adoptable by then. */
-type Attempt = { readonly again: boolean; readonly result: Result<Raised> };
+type Attempt = { readonly again: boolean; readonly result: Result<StartedServer> };
 
 export const readyTimeoutMs = 60_000;
 const pollMs = 50;
@@ -51,7 +51,7 @@ const abortStopMs = 5_000;
  * server take a moment to leave), so it looks again until a minute is over. Where the signal is
  * aborted the server is stopped, an adopted one too, and it rejects with the signal's reason.
  */
-export async function raiseServer(input: RaiseInput): Promise<Result<Raised>> {
+export async function startServer(input: StartInput): Promise<Result<StartedServer>> {
   const deadline = performance.now() + readyTimeoutMs;
   for (;;) {
     const running = await findServer(input.paths.pgData);
@@ -65,7 +65,7 @@ export async function raiseServer(input: RaiseInput): Promise<Result<Raised>> {
 }
 
 async function adoptServer(
-  input: RaiseInput,
+  input: StartInput,
   identity: ProcessIdentity,
   deadline: number,
 ): Promise<Attempt> {
@@ -84,7 +84,7 @@ async function adoptServer(
   return { again: true, result: await explainEnd(input, 0) };
 }
 
-async function launchServer(input: RaiseInput, deadline: number): Promise<Attempt> {
+async function launchServer(input: StartInput, deadline: number): Promise<Attempt> {
   const { paths, access, runAs, extraSettings } = input;
   const { pgData, logFile } = paths;
   const binaries = await input.binaries();
@@ -117,7 +117,7 @@ async function launchServer(input: RaiseInput, deadline: number): Promise<Attemp
   return { again: false, result };
 }
 
-async function explainEnd({ paths }: RaiseInput, logOffset: number): Promise<Failure> {
+async function explainEnd({ paths }: StartInput, logOffset: number): Promise<Failure> {
   return explainOutput(
     `Postgres did not start on ${paths.pgData}.`,
     await readLogTail(paths.logFile, logOffset),
@@ -132,7 +132,7 @@ type Readiness = 'ready' | 'gone' | 'unreachable' | Unready;
 
 /** As `lookUntilReady`; a server that is not wanted any more is stopped. */
 async function waitUntilReady(
-  input: RaiseInput,
+  input: StartInput,
   identity: ProcessIdentity,
   deadline: number,
 ): Promise<Readiness> {
@@ -146,7 +146,7 @@ async function waitUntilReady(
 
 /** Waits, with a line in the log now and then, until the server answers or cannot any more. */
 async function lookUntilReady(
-  { paths, access, signal, log }: RaiseInput,
+  { paths, access, signal, log }: StartInput,
   identity: ProcessIdentity,
   deadline: number,
 ): Promise<Readiness> {

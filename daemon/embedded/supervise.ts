@@ -8,7 +8,7 @@ import { createCluster, inspectCluster, removeLeftovers } from './cluster.ts';
 import { type DataPaths } from './data-dir.ts';
 import { type Lock } from './lock.ts';
 import { boundLog, giveLog, readLogTail } from './log-file.ts';
-import { raiseServer, type Raised } from './start-server.ts';
+import { startServer, type StartedServer } from './start-server.ts';
 import { codeOf, fail, folderHints, ownDatabaseHint, succeed, type Result } from './result.ts';
 import { describeDatabases, ensureDatabases, type EmbeddedDatabase } from './roles.ts';
 import { type RunAs } from './run.ts';
@@ -50,7 +50,7 @@ const boundLogMs = 60_000;
 const diskFullState = '53100';
 
 /** With the lock in hand: brings up cluster, server and databases. On failure frees the lock. */
-export async function holdServer(
+export async function superviseServer(
   options: EmbeddedOptions,
   paths: DataPaths,
   lock: Lock,
@@ -93,7 +93,7 @@ async function bringUp(
 
   await boundLog(paths.logFile);
   if (runAs) await giveLog(paths.logFile, runAs);
-  const raised = await raiseServer({
+  const raised = await startServer({
     ...{ paths, access, binaries, runAs, extraSettings, signal, log },
   });
   if (!raised.ok) return raised;
@@ -179,7 +179,7 @@ async function setUpDatabases(
 function keepWatch(
   options: EmbeddedOptions,
   { logFile }: DataPaths,
-  raised: Raised,
+  raised: StartedServer,
   { socketDir }: AdminAccess,
   lock: Lock,
 ): () => Promise<void> {
@@ -208,7 +208,7 @@ function keepWatch(
     })());
 }
 
-async function stopRaised(options: EmbeddedOptions, { server }: Raised): Promise<boolean> {
+async function stopRaised(options: EmbeddedOptions, { server }: StartedServer): Promise<boolean> {
   const timeoutMs = options.stopTimeoutMs ?? defaultStopTimeoutMs;
   return await stopServer(server.identity, timeoutMs, options.log);
 }

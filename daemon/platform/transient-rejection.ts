@@ -6,12 +6,12 @@ const held = new WeakMap<Error, Rejection>();
  * An error that holds messages until what is in the way has passed. Where a person waits instead
  * of a queue, `findHeld` gives the refusal to answer with.
  */
-export function createHold(rejection: Rejection, cause?: unknown): Error {
+export function createTransientRejection(rejection: Rejection, cause?: unknown): Error {
   const err = new Error(rejection.message, { cause });
   held.set(err, rejection);
   return err;
 }
 
-export function findHeld(err: unknown): Rejection | undefined {
+export function findTransientRejection(err: unknown): Rejection | undefined {
   return err instanceof Error ? held.get(err) : undefined;
 }

@@ -4,7 +4,7 @@ import {
   hasCarriableTotals,
   isBalanced,
   isInline,
-  judge,
+  checkCompleteness,
   resolveRange,
   type Extent,
 } from './domain.ts';
@@ -24,45 +24,48 @@ const whole: Extent = {
 
 describe('judge', () => {
   it('lines without a gap up to the wallet’s head are complete', () => {
-    expect(judge(whole, 9n)).toEqual({ isComplete: true });
+    expect(checkCompleteness(whole, 9n)).toEqual({ isComplete: true });
   });
 
   it('lines without a gap that are followed by the next one are complete, whatever the head', () => {
     const followed = { ...whole, nextSeq: 10n };
-    expect(judge(followed, 500n)).toEqual({ isComplete: true });
-    expect(judge(followed, undefined)).toEqual({ isComplete: true });
+    expect(checkCompleteness(followed, 500n)).toEqual({ isComplete: true });
+    expect(checkCompleteness(followed, undefined)).toEqual({ isComplete: true });
   });
 
   it('a head asked before later lines came does not make them incomplete', () => {
-    expect(judge(whole, 7n)).toEqual({ isComplete: true });
+    expect(checkCompleteness(whole, 7n)).toEqual({ isComplete: true });
   });
 
   it('a gap within is counted', () => {
-    expect(judge({ ...whole, lineCount: 5n }, 9n)).toEqual({ isComplete: false, behindBy: 2n });
+    expect(checkCompleteness({ ...whole, lineCount: 5n }, 9n)).toEqual({
+      isComplete: false,
+      behindBy: 2n,
+    });
   });
 
   it('an end that is not the head is behind by what is missing', () => {
-    expect(judge(whole, 12n)).toEqual({ isComplete: false, behindBy: 3n });
+    expect(checkCompleteness(whole, 12n)).toEqual({ isComplete: false, behindBy: 3n });
   });
 
   it('a gap at the end is counted up to the line after it', () => {
     const gapAfter = { ...whole, nextSeq: 12n };
-    expect(judge(gapAfter, 40n)).toEqual({ isComplete: false, behindBy: 2n });
+    expect(checkCompleteness(gapAfter, 40n)).toEqual({ isComplete: false, behindBy: 2n });
   });
 
   it('a ledger out of reach is not complete, and nobody knows by how much', () => {
-    expect(judge(whole, undefined)).toEqual({ isComplete: false, behindBy: undefined });
+    expect(checkCompleteness(whole, undefined)).toEqual({ isComplete: false, behindBy: undefined });
   });
 
   it('a wallet that was never opened is complete; one with nothing projected is not', () => {
     const empty = { ...whole, openingSeq: 0n, closingSeq: 0n, lineCount: 0n };
-    expect(judge(empty, 0n)).toEqual({ isComplete: true });
-    expect(judge(empty, 4n)).toEqual({ isComplete: false, behindBy: 4n });
+    expect(checkCompleteness(empty, 0n)).toEqual({ isComplete: true });
+    expect(checkCompleteness(empty, 4n)).toEqual({ isComplete: false, behindBy: 4n });
   });
 
   it('a statement from the first line needs that line', () => {
     const headless = { ...whole, openingSeq: 0n, closingSeq: 9n, lineCount: 8n };
-    expect(judge(headless, 9n)).toEqual({ isComplete: false, behindBy: 1n });
+    expect(checkCompleteness(headless, 9n)).toEqual({ isComplete: false, behindBy: 1n });
   });
 });
 

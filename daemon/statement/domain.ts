@@ -138,7 +138,7 @@ export function isInline({ fromMs, toMs, timezone }: Range, inlineDays: number):
  * the closing one is the wallet's last (`headSeq`) or later, or is followed by the line after it.
  * `headSeq` is undefined where the ledger could not be asked.
  */
-export function judge(extent: Extent, headSeq: bigint | undefined): Completeness {
+export function checkCompleteness(extent: Extent, headSeq: bigint | undefined): Completeness {
   const opening = extent.openingSeq > 0n ? 1n : 0n;
   const expected = extent.closingSeq - extent.openingSeq + opening;
   const missingWithin = expected - extent.lineCount;

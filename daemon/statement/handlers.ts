@@ -33,7 +33,7 @@ import { createExport, readNow, resolveWallet } from './exports/create.ts';
 import type { ExportHandlerOptions } from './exports/export-rpcs.ts';
 import { toWireExport } from './exports/export-wire.ts';
 import { generate, type Generated, type Wallet } from './pages/generate.ts';
-import { createKnownSums, type KnownSums } from './pages/running-totals.ts';
+import { createRunningTotals, type RunningTotals } from './pages/running-totals.ts';
 import { readPage, type PageQuery } from './pages/read-page.ts';
 import type { Finding } from './witness/lines.ts';
 import type { Reporter } from './witness/record.ts';
@@ -44,7 +44,7 @@ const maxPageSize = 1_000;
 
 /** Wire to domain and back. */
 export function createHandlers(options: ExportHandlerOptions): Handlers<StatementServiceServer> {
-  const knownSums = createKnownSums(() => performance.now());
+  const knownSums = createRunningTotals(() => performance.now());
   return {
     generateStatement: auditRead(
       options.trail,
@@ -64,7 +64,7 @@ export function createHandlers(options: ExportHandlerOptions): Handlers<Statemen
 
 async function generateStatement(
   options: ExportHandlerOptions,
-  knownSums: KnownSums,
+  knownSums: RunningTotals,
   request: GenerateStatementRequest,
   context: CallContext,
 ): Promise<Result<GenerateStatementResponse>> {

@@ -12,7 +12,7 @@ import {
   toUuidArray,
 } from '../platform/db/sql-arrays.ts';
 import type { Extent, Line, Range } from './domain.ts';
-import type { Sums } from './pages/running-totals.ts';
+import type { Totals } from './pages/running-totals.ts';
 
 /** 1 deposit, 2 withdraw, 3 purchase, 4 reversal, 5 cancellation. */
 const codeOf = (operation: Operation): number => operations.indexOf(operation) + 1;
@@ -139,7 +139,7 @@ export async function readExtent(
   walletId: string,
   range: Range,
   throughSeq: bigint | undefined,
-  findSums: (openingSeq: bigint, closingSeq: bigint) => Sums | undefined = () => undefined,
+  findSums: (openingSeq: bigint, closingSeq: bigint) => Totals | undefined = () => undefined,
 ): Promise<Extent> {
   const [last] = await tx.query<{ seq: bigint }>(lastSeqSql, [walletId]);
   const lastSeq = last?.seq ?? 0n;

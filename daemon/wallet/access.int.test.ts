@@ -16,11 +16,11 @@ import { item } from '../../tests/support/grpc/client.ts';
 import { createDb, type Db } from '../platform/db/db.ts';
 import type { CallContext } from '../platform/grpc/calls.ts';
 import { createLog } from '../platform/log.ts';
-import { createCommit } from './commit/optimistic-commit.ts';
+import { createOptimisticCommit } from './commit/optimistic-commit.ts';
 import { explainDefects } from './commit/alarms.ts';
 import { createGroupCommit } from './commit/group-commit.ts';
 import { createHandlers } from './rpc/handlers.ts';
-import type { Posted, Posting } from './commit/audited-command.ts';
+import type { AuditedDecision, AuditedCommand } from './commit/audited-command.ts';
 import { createKnownUsers } from './requests/users.ts';
 
 const userId = randomUUID();
@@ -39,12 +39,12 @@ function serve(commitDb: Db = test.db) {
     db: test.db,
     commitDb,
     trail: createTestTrail(test),
-    groupCommit: createGroupCommit<Posting, Posted>({
+    groupCommit: createGroupCommit<AuditedCommand, AuditedDecision>({
       laneKey: (c) => c.wallet.id,
       laneCount: 2,
       log,
       explain: explainDefects(log),
-      commit: createCommit(commitDb),
+      commit: createOptimisticCommit(commitDb),
     }),
     users: createKnownUsers((ids) => Promise.resolve(new Set(ids))),
     isOutboxFull: () => false,

@@ -13,15 +13,15 @@ import { createTiming } from '../platform/metrics.ts';
 import { createOutboxGauge } from '../platform/outbox/depth.ts';
 import { createRelay } from '../platform/outbox/relay.ts';
 import type { ProgressWatch } from '../platform/progress/watch.ts';
-import { createCommit } from './commit/optimistic-commit.ts';
+import { createOptimisticCommit } from './commit/optimistic-commit.ts';
 import { createEmittedConsumer } from './events/emitted-consumer.ts';
 import { createLedgerAlarms, explainDefects } from './commit/alarms.ts';
 import { createGroupCommit, type GroupCommit } from './commit/group-commit.ts';
 import { createHandlers } from './rpc/handlers.ts';
-import { createHeads } from './commit/wallet-cache.ts';
+import { createWalletCache } from './commit/wallet-cache.ts';
 import { loadEvents } from './events/outbox.ts';
 import { policies } from './policy.ts';
-import type { Posted, Posting } from './commit/audited-command.ts';
+import type { AuditedDecision, AuditedCommand } from './commit/audited-command.ts';
 import { createReplayPlan } from './events/replay.ts';
 import { createStreamHandlers, maxItems as maxStreamItems } from './rpc/stream.ts';
 import { createKnownUsers, findByWallets, type FindUsers } from './requests/users.ts';
@@ -62,9 +62,14 @@ export function createWallet(options: WalletOptions) {
   const relay = createRelay({ db: commitDb, broker, log, ...sending });
   const gauge = createOutboxGauge(commitDb, log);
   const isOutboxFull = (): boolean => gauge.read().events >= config.outboxLimit;
-  const heads = createHeads();
+  const heads = createWalletCache();
   const alarms = createLedgerAlarms(log);
-  const groupCommit = startCommits(createCommit(commitDb, heads, alarms), relay, config, log);
+  const groupCommit = startCommits(
+    createOptimisticCommit(commitDb, heads, alarms),
+    relay,
+    config,
+    log,
+  );
   const users = createKnownUsers(
     findByWallets(commitDb, heads, config.defaultCurrency, peers.findUsers),
   );
@@ -116,12 +121,12 @@ export function createWallet(options: WalletOptions) {
 }
 
 function startCommits(
-  commit: ReturnType<typeof createCommit>,
+  commit: ReturnType<typeof createOptimisticCommit>,
   relay: { wake(): void },
   { laneCount }: Pick<WalletOptions['config'], 'laneCount'>,
   log: Log,
-): GroupCommit<Posting, Posted> {
-  return createGroupCommit<Posting, Posted>({
+): GroupCommit<AuditedCommand, AuditedDecision> {
+  return createGroupCommit<AuditedCommand, AuditedDecision>({
     laneKey: (command) => command.wallet.id,
     laneCount,
     log,

@@ -18,7 +18,7 @@ import { createLease } from '../../daemon/platform/outbox/lease.ts';
 import { createExport } from '../../daemon/statement/exports/create.ts';
 import { claimExport, correctExportTimes } from '../../daemon/statement/exports/store-work.ts';
 import { contextOf, userOf, valueOf } from '../../daemon/statement/test-support.ts';
-import { commitLocked, createOpenings } from '../../daemon/wallet/commit/locked-commit.ts';
+import { commitLocked, createWalletOpenings } from '../../daemon/wallet/commit/locked-commit.ts';
 import { getBalance } from '../../daemon/wallet/rpc/reads.ts';
 import { createKnownUsers } from '../../daemon/wallet/requests/users.ts';
 import { startSteppedPostgres, type SteppedPostgres } from '../support/postgres/stepped-clock.ts';
@@ -85,12 +85,16 @@ it.each([2, 600, dayS])(
     ]) {
       const userId = randomUUID();
       await server.clock.step(offsets[0]!);
-      await commitLocked(wallet, [deposit(userId, 'a')], createOpenings());
+      await commitLocked(wallet, [deposit(userId, 'a')], createWalletOpenings());
       await new Promise((resolve) => setTimeout(resolve, 10));
       const at = new Date((await wallet.read(readClock)) - 1);
       expect(await balanceAt(userId, at)).toBe(500n);
       await server.clock.step(offsets[1]!);
-      const { answers } = await commitLocked(wallet, [deposit(userId, 'b')], createOpenings());
+      const { answers } = await commitLocked(
+        wallet,
+        [deposit(userId, 'b')],
+        createWalletOpenings(),
+      );
       const [answer] = answers;
       if (answer !== 'busy' && answer?.ok === false) {
         expect(answer.rejection.reason).toBe('WALLET_CLOCK_AHEAD');

@@ -11,7 +11,7 @@ import type { Context } from '../../context.ts';
 import { exitCodes, failUsage, succeed, type CommandOutcome, type Outcome } from '../../outcome.ts';
 import { auditColumns, toAuditJson, type AuditRow } from '../../output/audit.ts';
 import { createListPrinter, type ListPrinter } from '../../output/print.ts';
-import { checkLimit, tellOfMore, type PageOptions } from '../../input/paging.ts';
+import { checkLimit, noteMore, type PageOptions } from '../../input/paging.ts';
 import { parseTime } from '../../input/times.ts';
 
 export type AuditLogOptions = PageOptions & {
@@ -94,7 +94,7 @@ async function end(
     const message = `events of the ${source.service} service are missing: ${why}`;
     await context.tell.alert(message);
   }
-  await tellOfMore(context, cursor ?? '');
+  await noteMore(context, cursor ?? '');
   return succeed(missing.length > 0 ? exitCodes.statementNotComplete : exitCodes.done);
 }
 

@@ -5,7 +5,7 @@ import { AuthServiceService } from '../../../protos/gen/digitalwallet/auth/v1/au
 import type { Context } from '../../context.ts';
 import { fail, succeed, type Outcome } from '../../outcome.ts';
 import { operationNumbers } from '../../output/names.ts';
-import type { Caller } from '../users/actor.ts';
+import type { Actor } from '../users/actor.ts';
 import { checkRow, isValid, type CheckedRow, type RowDefaults } from './rows/check.ts';
 import type { Progress } from './results/run-files.ts';
 import { createKeyMaker, type KeyMaker } from './rows/keys.ts';
@@ -25,7 +25,7 @@ export type SourceOptions = {
   readonly reader: RowReader;
   readonly defaults: RowDefaults;
   readonly batchId: string | undefined;
-  readonly self: Caller;
+  readonly self: Actor;
   /** Where an earlier run ended: rows up to there are read, and not sent again. */
   readonly resumed: Progress | undefined;
 };

@@ -27,7 +27,7 @@ import type { FileIdentity } from '../../files/files.ts';
 import { withLock } from '../../files/lock.ts';
 import { printObject } from '../../output/print.ts';
 import { formatCard } from '../../output/table.ts';
-import { identifyCaller, resolveUser, type Caller } from '../users/actor.ts';
+import { identifyActor, resolveUser, type Actor } from '../users/actor.ts';
 
 export type BatchRunOptions = {
   readonly inputFormat?: string;
@@ -74,7 +74,7 @@ export async function runBatchRun(
     isKnownToBeOurs: batch.isDryRun && options.results === undefined,
   });
   if (!target.ok) return target;
-  const self = await identifyCaller(context);
+  const self = await identifyActor(context);
   if (!self.ok) return self;
   if (!self.value) return fail('UNEXPECTED', 'the server answered without a user');
   const user = await resolveUser(context, batch.user, true);
@@ -84,7 +84,7 @@ export async function runBatchRun(
   const lockName = createHash('sha256').update(resolve(batch.results)).digest('hex').slice(0, 32);
   const lockDir = join(context.environment.paths.stateDir, 'locks');
   return withLock(lockDir, `batch-${lockName}`, 0, () =>
-    runInto(context, { ...batch, user: user.value?.id }, self.value as Caller, target.value),
+    runInto(context, { ...batch, user: user.value?.id }, self.value as Actor, target.value),
   );
 }
 
@@ -132,7 +132,7 @@ async function checkBatch(
 async function confirmBatch(
   context: Context,
   batch: Batch,
-  self: Caller,
+  self: Actor,
 ): Promise<Outcome<undefined>> {
   if (batch.isDryRun || context.isConfirmed) return succeed(undefined);
   const card = formatCard(
@@ -152,7 +152,7 @@ async function confirmBatch(
 async function runInto(
   context: Context,
   batch: Batch,
-  self: Caller,
+  self: Actor,
   replaced: FileIdentity | undefined,
 ): Promise<CommandOutcome> {
   const { clock, settings } = context;

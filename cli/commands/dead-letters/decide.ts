@@ -12,7 +12,7 @@ import {
 } from '../../output/dead-letters.ts';
 import { createListPrinter, formatRows } from '../../output/print.ts';
 import { formatCard } from '../../output/table.ts';
-import { identifyCaller } from '../users/actor.ts';
+import { identifyActor } from '../users/actor.ts';
 
 /** What is to become of some dead letters, for the question and for what is printed. */
 export type Decision = {
@@ -33,7 +33,7 @@ export async function confirmDecision(
 ): Promise<Outcome<undefined>> {
   if (context.isConfirmed || decision.isDryRun) return succeed(undefined);
   const { verb, service, ids } = decision;
-  const identified = await identifyCaller(context);
+  const identified = await identifyActor(context);
   if (!identified.ok) return identified;
   const found = await findDeadLetters(context, service, ids);
   if (!found.ok) return found;

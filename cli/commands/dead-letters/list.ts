@@ -3,7 +3,7 @@ import { checkService, checkState, deadLetterMethods, deadLetterPageSize } from 
 import { done, type CommandOutcome } from '../../outcome.ts';
 import { deadLetterColumns, toDeadLetterJson } from '../../output/dead-letters.ts';
 import { createListPrinter } from '../../output/print.ts';
-import { checkLimit, tellOfMore, type LimitOptions } from '../../input/paging.ts';
+import { checkLimit, noteMore, type LimitOptions } from '../../input/paging.ts';
 
 export type DeadLettersListOptions = LimitOptions & {
   readonly service?: string;
@@ -44,6 +44,6 @@ export async function runDeadLettersList(
     pageToken = nextPageToken;
   } while (pageToken !== '' && left > 0 && !context.io.stdout.fault);
   await list.end(pageToken === '' ? undefined : pageToken, 'no dead letters');
-  await tellOfMore(context, pageToken);
+  await noteMore(context, pageToken);
   return done;
 }

@@ -1,13 +1,13 @@
 import type { Context } from '../../context.ts';
 import type { CommandOutcome } from '../../outcome.ts';
-import type { MoveOptions } from './command.ts';
-import { runMove } from './run.ts';
+import type { MoneyOptions } from './command.ts';
+import { runMoneyCommand } from './run.ts';
 
 /** `wallet cancel TRANSACTION_ID` */
 export function runCancel(
   context: Context,
   transactionId: string,
-  options: MoveOptions,
+  options: MoneyOptions,
 ): Promise<CommandOutcome> {
-  return runMove(context, 'cancellation', transactionId, options);
+  return runMoneyCommand(context, 'cancellation', transactionId, options);
 }

@@ -10,7 +10,7 @@ import { suggestCurrency } from '../../config/settings.ts';
 import { formatMoney } from '../../output/shapes.ts';
 
 /** The options of deposit, withdraw, purchase, cancel and reverse, as they were typed. */
-export type MoveOptions = {
+export type MoneyOptions = {
   readonly user?: string;
   readonly currency?: string;
   readonly description?: string;
@@ -20,7 +20,7 @@ export type MoveOptions = {
 };
 
 /** What is to be done, checked as far as it can be without the server. */
-export type Move = {
+export type MoneyCommand = {
   readonly operation: Operation;
   /** Absent for an undo, which takes its parent's. */
   readonly amountMinor: bigint | undefined;
@@ -35,12 +35,12 @@ export type Move = {
  * Checks a command's argument: an amount for the three that move money by themselves, otherwise
  * the id of what is to be undone. `chosenCurrency` comes from environment, profile or default.
  */
-export function checkMove(
+export function checkMoneyCommand(
   operation: Operation,
   argument: string,
-  options: MoveOptions,
+  options: MoneyOptions,
   chosenCurrency: string,
-): Outcome<Move> {
+): Outcome<MoneyCommand> {
   // An empty text says nothing, as one that is not given.
   const texts = {
     description: options.description === '' ? undefined : options.description,
@@ -74,9 +74,9 @@ export function checkMove(
 function checkUndo(
   operation: Operation,
   argument: string,
-  options: MoveOptions,
-  texts: Pick<Move, 'description' | 'merchant'>,
-): Outcome<Move> {
+  options: MoneyOptions,
+  texts: Pick<MoneyCommand, 'description' | 'merchant'>,
+): Outcome<MoneyCommand> {
   const parentId = argument.toLowerCase();
   if (!isUuid(parentId)) {
     return failUsage(
@@ -100,7 +100,11 @@ export function failUnknownCurrency(currency: string): Outcome<never> {
 }
 
 /** What the server is asked. An empty user is the caller. */
-export function toItem(move: Move, userId: string, idempotencyKey: string): TransactionItem {
+export function toItem(
+  move: MoneyCommand,
+  userId: string,
+  idempotencyKey: string,
+): TransactionItem {
   return {
     userId,
     currency: move.currency,
@@ -115,7 +119,12 @@ export function toItem(move: Move, userId: string, idempotencyKey: string): Tran
 }
 
 /** `withdraw 10.00 BRL`, `reversal of 0f…`. */
-export function describeMove({ operation, amountMinor, currency, parentId }: Move): string {
+export function describeMoneyCommand({
+  operation,
+  amountMinor,
+  currency,
+  parentId,
+}: MoneyCommand): string {
   return amountMinor === undefined
     ? `${operation} of ${parentId ?? ''}`
     : `${operation} ${formatMoney(amountMinor, currency)} ${currency}`;

@@ -4,20 +4,20 @@ import { WalletServiceService } from '../../../protos/gen/digitalwallet/wallet/v
 import { askYes } from '../../terminal/confirm.ts';
 import type { Context } from '../../context.ts';
 import { fail, failUsage, succeed, type Outcome } from '../../outcome.ts';
-import type { Move } from './command.ts';
+import type { MoneyCommand } from './command.ts';
 import { formatCard } from '../../output/table.ts';
 import { nameOperation } from '../../output/names.ts';
 import { formatMoney } from '../../output/shapes.ts';
-import { identifyCaller, type KnownUser } from '../users/actor.ts';
+import { identifyActor, type KnownUser } from '../users/actor.ts';
 
 /** Asks for leave to move money, showing where, as whom, whose and how much. */
-export async function confirmMove(
+export async function confirmMoneyCommand(
   context: Context,
-  move: Move,
+  move: MoneyCommand,
   user: KnownUser | undefined,
 ): Promise<Outcome<undefined>> {
   if (context.isConfirmed) return succeed(undefined);
-  const identified = await identifyCaller(context);
+  const identified = await identifyActor(context);
   if (!identified.ok) return identified;
   const caller = identified.value;
   const owner = user ?? caller;
@@ -60,7 +60,7 @@ export function failUserRequired(): Outcome<never> {
 /** The amount; for an undo the parent's, which only the server knows. */
 async function findSum(
   context: Context,
-  move: Move,
+  move: MoneyCommand,
   user: KnownUser | undefined,
 ): Promise<Outcome<{ label: string; text: string }>> {
   if (move.amountMinor !== undefined) {

@@ -1,11 +1,11 @@
-import { endsDoubt } from '../../../core/in-doubt.ts';
+import { resolvesDoubt } from '../../../core/in-doubt.ts';
 import type { Operation } from '../../../core/operations.ts';
 import {
   WalletServiceService,
   type CreateTransactionResponse,
 } from '../../../protos/gen/digitalwallet/wallet/v1/wallet.ts';
 import type { RepeatedResult } from '../../rpc/retry.ts';
-import { confirmMove, failUserRequired, isStaff } from './confirm.ts';
+import { confirmMoneyCommand, failUserRequired, isStaff } from './confirm.ts';
 import { checkConfirmable } from '../../terminal/confirm.ts';
 import type { Context } from '../../context.ts';
 import { toCliFailure } from '../../rpc/errors.ts';
@@ -17,7 +17,13 @@ import {
   type CommandOutcome,
   type Failed,
 } from '../../outcome.ts';
-import { checkMove, describeMove, toItem, type Move, type MoveOptions } from './command.ts';
+import {
+  checkMoneyCommand,
+  describeMoneyCommand,
+  toItem,
+  type MoneyCommand,
+  type MoneyOptions,
+} from './command.ts';
 import { toOpenFailure, toUnknownOutcome } from '../../rpc/in-doubt.ts';
 import { printObject } from '../../output/print.ts';
 import {
@@ -30,13 +36,13 @@ import type { CanonicalCommand, PendingKey } from '../../files/pending.ts';
 import { nameActor, resolveUser, type KnownUser } from '../users/actor.ts';
 
 /** Runs one of the five commands that move money. `argument` is the amount or the parent's id. */
-export async function runMove(
+export async function runMoneyCommand(
   context: Context,
   operation: Operation,
   argument: string,
-  options: MoveOptions,
+  options: MoneyOptions,
 ): Promise<CommandOutcome> {
-  const checked = checkMove(operation, argument, options, context.settings.currency);
+  const checked = checkMoneyCommand(operation, argument, options, context.settings.currency);
   if (!checked.ok) return checked;
   const move = checked.value;
   const confirmable = options.dryRun ? done : checkConfirmable(context, 'moving money');
@@ -50,7 +56,7 @@ export async function runMove(
   }
   if (options.dryRun) return tryMove(context, move, user.value, options.idempotencyKey);
   if (options.idempotencyKey !== undefined) {
-    const confirmed = await confirmMove(context, move, user.value);
+    const confirmed = await confirmMoneyCommand(context, move, user.value);
     if (!confirmed.ok) return confirmed;
     return sendUnder(context, move, user.value, options.idempotencyKey, undefined);
   }
@@ -73,7 +79,7 @@ async function openIfAnyPending(context: Context, failed: Failed): Promise<Comma
 /** The server decides, and changes nothing. */
 async function tryMove(
   context: Context,
-  move: Move,
+  move: MoneyCommand,
   user: KnownUser | undefined,
   key: string | undefined,
 ): Promise<CommandOutcome> {
@@ -92,7 +98,7 @@ async function tryMove(
 async function runRemembered(
   context: Context,
   command: CanonicalCommand,
-  move: Move,
+  move: MoneyCommand,
   user: KnownUser | undefined,
 ): Promise<CommandOutcome> {
   const left = await context.pendingKeys.claim(command);
@@ -103,7 +109,7 @@ async function runRemembered(
         `this run goes on under its idempotency key ${left.key} and cannot do it twice`,
     );
   }
-  const confirmed = await confirmMove(context, move, user);
+  const confirmed = await confirmMoneyCommand(context, move, user);
   if (!confirmed.ok) {
     await left?.keep();
     return left ? { ok: false, failure: toOpenFailure(confirmed.failure) } : confirmed;
@@ -114,7 +120,7 @@ async function runRemembered(
 
 async function sendUnder(
   context: Context,
-  move: Move,
+  move: MoneyCommand,
   user: KnownUser | undefined,
   key: string,
   pending: PendingKey | undefined,
@@ -154,7 +160,7 @@ async function sendUnder(
   await (isOpen ? pending?.keep() : pending?.forget());
   const told = toCliFailure(result.failure, 'write');
   const isOlderOpen =
-    (hadUnknownAttempt || pending?.isTakenOver === true) && !endsDoubt(result.failure.reason);
+    (hadUnknownAttempt || pending?.isTakenOver === true) && !resolvesDoubt(result.failure.reason);
   const failure = isOlderOpen ? toUnknownOutcome(told) : told;
   const isUnknown =
     failure.exitCode === exitCodes.outcomeUnknown || result.failure.certainty === 'unknown';
@@ -177,7 +183,12 @@ function isStillOpen(
   return !result.ok && result.failure.certainty === 'unknown';
 }
 
-function nameKey(failure: CliFailure, move: Move, key: string, isKept: boolean): CliFailure {
+function nameKey(
+  failure: CliFailure,
+  move: MoneyCommand,
+  key: string,
+  isKept: boolean,
+): CliFailure {
   return {
     ...failure,
     message: `${failure.message}; ${explainUnknown(move, key, isKept)}`,
@@ -189,7 +200,7 @@ function nameKey(failure: CliFailure, move: Move, key: string, isKept: boolean):
 
 /** The money has moved, and nobody has been told: the key goes on naming it. */
 function failUnprinted(
-  move: Move,
+  move: MoneyCommand,
   { transaction }: CreateTransactionResponse,
   key: string,
   isKept: boolean,
@@ -200,17 +211,17 @@ function failUnprinted(
     : `run the same command again with --idempotency-key ${key}: it does nothing new`;
   return fail(
     'OUTPUT_FAILED',
-    `the ${describeMove(move)} was done (transaction ${transaction?.id ?? 'unknown'}, idempotency ` +
+    `the ${describeMoneyCommand(move)} was done (transaction ${transaction?.id ?? 'unknown'}, idempotency ` +
       `key ${key}), but the result cannot be written: ${why}`,
     { hint: again },
   );
 }
 
-function explainUnknown(move: Move, key: string, isKept: boolean): string {
+function explainUnknown(move: MoneyCommand, key: string, isKept: boolean): string {
   const after = isKept
     ? 'the same command goes on under it and cannot do it twice'
     : 'with that key it cannot be done twice';
-  return `whether the ${describeMove(move)} was done is not known. Its idempotency key is ${key}; ${after}`;
+  return `whether the ${describeMoneyCommand(move)} was done is not known. Its idempotency key is ${key}; ${after}`;
 }
 
 async function printResponse(

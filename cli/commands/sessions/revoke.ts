@@ -16,7 +16,7 @@ import {
   type Outcome,
 } from '../../outcome.ts';
 import { printObject } from '../../output/print.ts';
-import { identifyCaller, resolveUser } from '../users/actor.ts';
+import { identifyActor, resolveUser } from '../users/actor.ts';
 
 export type SessionsRevokeOptions = { readonly all?: boolean; readonly user?: string };
 
@@ -88,7 +88,7 @@ async function aimAtAll(
   context: Context,
   options: SessionsRevokeOptions,
 ): Promise<Outcome<Target>> {
-  const identified = await identifyCaller(context);
+  const identified = await identifyActor(context);
   if (!identified.ok) return identified;
   const caller = identified.value;
   const user = await resolveUser(context, options.user, !context.isConfirmed);

@@ -29,7 +29,7 @@ import {
   type StatementStatusName,
 } from '../../output/statement.ts';
 import { formatZonedTime } from '../../output/time.ts';
-import { checkLimit, tellOfMore } from '../../input/paging.ts';
+import { checkLimit, noteMore } from '../../input/paging.ts';
 import { startFilteredCheck, startStatementCheck, type StatementCheck } from './check.ts';
 import { readOperations, readRange, type RangeOptions } from './request.ts';
 import { repeatGiven } from '../../terminal/reporter.ts';
@@ -70,7 +70,7 @@ export async function runStatementShow(
       : await streamLines(context, query.value, first.value, statement, format);
   if (!shown.ok) return shown;
   const { pageToken, inconsistency } = shown.value;
-  if (options.isJournal || output !== 'json') await tellOfMore(context, pageToken ?? '');
+  if (options.isJournal || output !== 'json') await noteMore(context, pageToken ?? '');
   if (inconsistency !== undefined) {
     await context.tell.insist(`inconsistent: this statement may be wrong: ${inconsistency}`);
     return succeed(exitCodes.statementNotComplete);

@@ -8,7 +8,7 @@ import { done, type CommandOutcome } from '../../outcome.ts';
 import { failUnknownCurrency } from '../money/command.ts';
 import { createListPrinter } from '../../output/print.ts';
 import { toTransactionJson, transactionColumns } from '../../output/shapes.ts';
-import { checkLimit, tellOfMore, type LimitOptions } from '../../input/paging.ts';
+import { checkLimit, noteMore, type LimitOptions } from '../../input/paging.ts';
 import { resolveUser } from '../users/actor.ts';
 
 export type TransactionsListOptions = LimitOptions & {
@@ -54,6 +54,6 @@ export async function runTransactionsList(
     pageToken = nextPageToken;
   } while (pageToken !== '' && left > 0 && !context.io.stdout.fault);
   await list.end(pageToken === '' ? undefined : pageToken, 'no transactions');
-  await tellOfMore(context, pageToken);
+  await noteMore(context, pageToken);
   return done;
 }

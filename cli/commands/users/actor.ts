@@ -10,7 +10,7 @@ import { nameRole } from '../../output/names.ts';
 
 /** Someone as far as is known; the e-mail address may not be. */
 export type KnownUser = { readonly id: string; readonly email: string | undefined };
-export type Caller = KnownUser & { readonly role: string | undefined };
+export type Actor = KnownUser & { readonly role: string | undefined };
 
 type Asker = Pick<Context, 'caller' | 'credentials'>;
 
@@ -56,7 +56,7 @@ export async function resolveUser(
 }
 
 /** Who is calling, by what is stored or else by asking the server. */
-export async function identifyCaller(context: Asker): Promise<Outcome<Caller | undefined>> {
+export async function identifyActor(context: Asker): Promise<Outcome<Actor | undefined>> {
   const { record, token } = await context.credentials.peek();
   if (record) return succeed({ id: record.userId, email: record.email, role: record.role });
   // Not every API key may look its owner up.
@@ -67,7 +67,7 @@ export async function identifyCaller(context: Asker): Promise<Outcome<Caller | u
   return succeed(user && { id: user.id, email: user.email, role: nameRole(user.role) });
 }
 
-async function identifyKey({ caller }: Asker, accessToken: string): Promise<Outcome<Caller>> {
+async function identifyKey({ caller }: Asker, accessToken: string): Promise<Outcome<Actor>> {
   const method = AuthServiceService.validateToken;
   const validated = await caller.call(method, { accessToken }, 'read');
   if (!validated.ok) return validated;

@@ -8,7 +8,7 @@ import { nameRole, roleNumbers } from '../../output/names.ts';
 import type { Role } from '../../../core/roles.ts';
 import { printObject } from '../../output/print.ts';
 import { toUserJson, userColumns } from '../../output/users.ts';
-import { identifyCaller } from './actor.ts';
+import { identifyActor } from './actor.ts';
 
 type AccountChange = {
   readonly changes: { readonly role?: Role; readonly disabled?: boolean };
@@ -51,7 +51,7 @@ export async function changeAccount(
 }
 
 async function warnOfOwn(context: Context, userId: string): Promise<void> {
-  const caller = await identifyCaller(context);
+  const caller = await identifyActor(context);
   if (caller.ok && caller.value?.id === userId) {
     await context.tell.warn('this is the account that you are using yourself');
   }

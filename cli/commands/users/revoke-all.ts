@@ -5,7 +5,7 @@ import { checkConfirmable, confirmChange } from '../../terminal/confirm.ts';
 import type { Context } from '../../context.ts';
 import { done, fail, type CommandOutcome, type Outcome } from '../../outcome.ts';
 import { printObject } from '../../output/print.ts';
-import { identifyCaller, type KnownUser } from './actor.ts';
+import { identifyActor, type KnownUser } from './actor.ts';
 
 /** `wallet users revoke-all`: ends all sessions and API keys of a user, or of the caller. */
 export async function runUsersRevokeAll(
@@ -14,7 +14,7 @@ export async function runUsersRevokeAll(
 ): Promise<CommandOutcome> {
   const confirmable = checkConfirmable(context, 'ending all sessions and API keys', false);
   if (!confirmable.ok) return confirmable;
-  const caller = await identifyCaller(context);
+  const caller = await identifyActor(context);
   if (!caller.ok) return caller;
   const found = await findOwner(context, user, caller.value);
   if (!found.ok) return found;

@@ -17,7 +17,7 @@ import { formatLocalTime } from '../../output/time.ts';
 import { failUserRequired, isStaff } from '../money/confirm.ts';
 import type { Settings } from '../../config/settings.ts';
 import { parseTime } from '../../input/times.ts';
-import { identifyCaller, resolveUser } from '../users/actor.ts';
+import { identifyActor, resolveUser } from '../users/actor.ts';
 
 export type BalanceOptions = {
   readonly user?: string;
@@ -73,7 +73,7 @@ function parseAt(text: string, timezone: string, nowMs: number): Outcome<Date> {
 
 /** Where it cannot be found out, the server decides who may list what. */
 async function isOfStaff(context: Context): Promise<boolean> {
-  const caller = await identifyCaller(context);
+  const caller = await identifyActor(context);
   return caller.ok && isStaff(caller.value?.role);
 }
 

@@ -23,7 +23,7 @@ import type { ClockAlarm } from '../../platform/clock-alarm.ts';
 import { readClock, type Db } from '../../platform/db/db.ts';
 import type { CallContext } from '../../platform/grpc/calls.ts';
 import type { Log } from '../../platform/log.ts';
-import { checkNewKey, judgeKey, maxKeysPerHour, maxValidKeys } from './domain.ts';
+import { checkNewKey, checkKey, maxKeysPerHour, maxValidKeys } from './domain.ts';
 import type { Notices } from '../notices/notices.ts';
 import { readPage } from '../paging.ts';
 import { resolveOwner } from '../sessions/session-list.ts';
@@ -180,7 +180,7 @@ export async function validateKey(
   });
   if (!found) return refuse('TOKEN_INVALID', 'the API key is not one of ours');
   const { key, role, hasOwnerTotp } = found;
-  const reason = judgeKey(key, found.isOwnerDisabled, asOfMs);
+  const reason = checkKey(key, found.isOwnerDisabled, asOfMs);
   if (reason) {
     if (reason === 'TOKEN_EXPIRED' && key.expiresAtMs > asOfMs) clockAlarm.report('API key');
     return refusals[reason];

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 
 import { roles } from '../../../core/roles.ts';
 import { apiKeyScopes } from '../../../core/scopes.ts';
-import { checkNewKey, judgeKey, maxKeyLifeMs, scopesOf, type AskedApiKey } from './domain.ts';
+import { checkNewKey, checkKey, maxKeyLifeMs, scopesOf, type AskedApiKey } from './domain.ts';
 
 const nowMs = Date.UTC(2026, 10, 22);
 const asked: AskedApiKey = {
@@ -91,6 +91,6 @@ describe('judgeKey', () => {
     ['is revoked, expired or not', { isRevoked: true, expiresAtMs: 0 }, false, 'TOKEN_REVOKED'],
     ['opens nothing for an owner who is shut out', key, true, 'TOKEN_REVOKED'],
   ] as const)('a key %s', (_what, judged, isOwnerDisabled, reason) => {
-    expect(judgeKey(judged, isOwnerDisabled, nowMs)).toBe(reason);
+    expect(checkKey(judged, isOwnerDisabled, nowMs)).toBe(reason);
   });
 });

@@ -95,7 +95,7 @@ const invalid = (field: string, problem: string) =>
   refuse('INVALID_ARGUMENT', `${field} ${problem}`, { field });
 
 /** Why a key opens nothing now; undefined if it does. */
-export function judgeKey(
+export function checkKey(
   key: Pick<ApiKey, 'isRevoked' | 'expiresAtMs'>,
   isOwnerDisabled: boolean,
   nowMs: number,

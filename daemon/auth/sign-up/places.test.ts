@@ -1,10 +1,11 @@
 import { describe, expect, it } from 'vitest';
 
-import { findPlace, maxPlaces, type Place } from './places.ts';
+import { findPlace, maxPlaces, type PendingPlace } from './places.ts';
 
-const placesOf = (...networks: string[]): Place[] =>
+const placesOf = (...networks: string[]): PendingPlace[] =>
   networks.map((network, index) => ({ id: `${network}${index}`, network }));
-const full = (network: string): Place[] => placesOf(...Array<string>(maxPlaces).fill(network));
+const full = (network: string): PendingPlace[] =>
+  placesOf(...Array<string>(maxPlaces).fill(network));
 
 describe('the sign-ups that wait for one address', () => {
   it.each([

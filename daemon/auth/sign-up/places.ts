@@ -1,5 +1,5 @@
 /** A sign-up that waits, and the network that it came from. */
-export type Place = { readonly id: string; readonly network: string };
+export type PendingPlace = { readonly id: string; readonly network: string };
 
 /** Sign-ups that can wait for one address: their passwords are all compared with a typed one. */
 export const maxPlaces = 8;
@@ -12,7 +12,7 @@ export const maxPlaces = 8;
  * @param places the oldest first
  */
 export function findPlace(
-  places: readonly Place[],
+  places: readonly PendingPlace[],
   network: string,
 ): { readonly isKept: boolean; readonly removedId?: string } {
   if (places.length < maxPlaces) return { isKept: true };

@@ -1,5 +1,5 @@
 import { sql, type Tx } from '../../platform/db/db.ts';
-import type { Place } from './places.ts';
+import type { PendingPlace } from './places.ts';
 
 export type PendingSignUp = {
   readonly id: string;
@@ -18,8 +18,8 @@ const placesSql = sql(
 );
 
 /** Who has a sign-up waiting for an address, the oldest first. */
-export async function listPlaces(tx: Tx, email: string, lifeMs: number): Promise<Place[]> {
-  return tx.query<Place>(placesSql, [email, lifeMs]);
+export async function listPlaces(tx: Tx, email: string, lifeMs: number): Promise<PendingPlace[]> {
+  return tx.query<PendingPlace>(placesSql, [email, lifeMs]);
 }
 
 const keepSql = sql(

@@ -6,7 +6,7 @@ import type { Db, Tx } from '../../platform/db/db.ts';
 import type { Log } from '../../platform/log.ts';
 import { findStates, returnAttempt, takeAttempt, type Bucket, type Taken } from './store.ts';
 import type { HashTurn } from './turn.ts';
-import { createWaitingLine, type Tried, type WaitingLine } from './waiting-line.ts';
+import { createAttemptQueue, type Tried, type AttemptQueue } from './waiting-line.ts';
 
 /** So that a flood of guesses leaves connections to everybody else; in turn, as for the hashes. */
 const takeLimits = { maxAtOnce: 4, maxWaiting: 1_000, maxWaitingOf: [100, 50] };
@@ -97,17 +97,17 @@ type Lines = ReturnType<typeof createLines>;
 
 /** One line for each bucket that somebody waits for. */
 function createLines() {
-  const lines = new Map<string, WaitingLine>();
+  const lines = new Map<string, AttemptQueue>();
   const keyOf = ({ key }: Bucket): string => key.toString('base64');
   const has = (bucket: Bucket): boolean => lines.has(keyOf(bucket));
   return {
     has,
     hasRoom: (bucket: Bucket): boolean => lines.size < maxLines || has(bucket),
-    of: (bucket: Bucket): WaitingLine => {
+    of: (bucket: Bucket): AttemptQueue => {
       const key = keyOf(bucket);
       const known = lines.get(key);
       if (known) return known;
-      const line = createWaitingLine(maxWaitingForBucket, () => {
+      const line = createAttemptQueue(maxWaitingForBucket, () => {
         if (lines.get(key) === line) lines.delete(key);
       });
       lines.set(key, line);

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { refuse, type Result } from '../../../core/reasons.ts';
 import { startAuthServer, type AuthServer } from '../../../tests/support/auth/server.ts';
-import { createHold } from '../../platform/transient-rejection.ts';
+import { createTransientRejection } from '../../platform/transient-rejection.ts';
 import { pruneAttempts, takeAttempt } from './store.ts';
 import { createPeople, impatientMs, password, reasonOf, tally } from './test-support.ts';
 import { createThrottle } from './throttle.ts';
@@ -38,7 +38,7 @@ describe('an attempt', () => {
     const { db } = server.database;
     const throttle = createThrottle({ db, secret: Buffer.from(reason) });
     const bucket = throttle.bucketOf.session('a session');
-    const given = createHold({ reason, message: '', metadata: {} });
+    const given = createTransientRejection({ reason, message: '', metadata: {} });
     const work = throttle.guard([bucket], () => Promise.reject(given), { turn: hostTurn });
     await expect(work).rejects.toBe(given);
     const rows = await server.database.query('SELECT count FROM attempts WHERE bucket = $1', [

@@ -3,7 +3,7 @@ import { createHmac } from 'node:crypto';
 import { networkOf } from '../../../core/networks.ts';
 import type { Result } from '../../../core/reasons.ts';
 import type { Db, Tx } from '../../platform/db/db.ts';
-import { findHeld } from '../../platform/transient-rejection.ts';
+import { findTransientRejection } from '../../platform/transient-rejection.ts';
 import type { Log } from '../../platform/log.ts';
 import * as limits from '../domain.ts';
 import { createAttempts, throttled } from './attempts.ts';
@@ -108,7 +108,7 @@ export function createThrottle({
         return result;
       } catch (err) {
         // Given up while it was worked on: the hash is done by then, and counts.
-        if (findHeld(err)?.reason !== 'CANCELLED') await release('void');
+        if (findTransientRejection(err)?.reason !== 'CANCELLED') await release('void');
         throw err;
       }
     },

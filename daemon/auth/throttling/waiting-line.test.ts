@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 
-import { createWaitingLine, type Waiter } from './waiting-line.ts';
+import { createAttemptQueue, type Waiter } from './waiting-line.ts';
 
 beforeEach(() => {
   vi.useFakeTimers();
@@ -14,7 +14,7 @@ function createBench(maxWaiting = 10) {
   const events: string[] = [];
   let isEmpty = false;
   let openAtMs = performance.now() + 1_000;
-  const line = createWaitingLine(maxWaiting, () => (isEmpty = true));
+  const line = createAttemptQueue(maxWaiting, () => (isEmpty = true));
   const waiter = (name: string, more: Partial<Waiter> = {}): Waiter => ({
     ...{ failures: 0, group: name, isGone: () => false },
     attempt: () => {

@@ -16,7 +16,7 @@ export type Waiter = {
 
 export type Tried = { readonly waitMs: number } | 'done';
 
-export type WaitingLine = {
+export type AttemptQueue = {
   /** Lets somebody wait for at most so long. Where all places are taken, the last in rank goes. */
   join(waiter: Waiter, maxWaitMs: number, readyInMs: number): void;
   /** The bucket may let one in earlier than was thought. */
@@ -55,7 +55,7 @@ function noteServed(servedAt: Map<string, number>, group: string, turn: number):
  * whom little is known; among equals the group that was served longest ago; in a group the newest:
  * a flood of guesses is older than the next right password, and is not answered before it.
  */
-export function createWaitingLine(maxWaiting: number, onEmpty: () => void): WaitingLine {
+export function createAttemptQueue(maxWaiting: number, onEmpty: () => void): AttemptQueue {
   const places = new Set<Place>();
   const servedAt = new Map<string, number>();
   let turns = 0;

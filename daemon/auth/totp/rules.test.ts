@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 
 import { stepAt } from './codes.ts';
-import { isEnrolmentOpen, judgeFailures, judgeLastStep } from './rules.ts';
+import { isEnrolmentOpen, checkFailures, checkLastStep } from './rules.ts';
 
 const nowMs = 1_800_000_000_000;
 const minuteMs = 60_000;
@@ -10,26 +10,26 @@ const stepsMs = [2_000, 10 * minuteMs, 24 * 60 * minuteMs];
 
 describe('judgeFailures', () => {
   it('lets the fifth wrong code in, and nothing after it', () => {
-    expect(judgeFailures(ago(4, 3, 2, 1), nowMs).waitSeconds).toBe(0);
-    expect(judgeFailures(ago(5, 4, 3, 2, 1), nowMs).waitSeconds).toBe(600);
+    expect(checkFailures(ago(4, 3, 2, 1), nowMs).waitSeconds).toBe(0);
+    expect(checkFailures(ago(5, 4, 3, 2, 1), nowMs).waitSeconds).toBe(600);
   });
 
   it('counts any 15 minutes, not those since the first', () => {
-    expect(judgeFailures(ago(16, 4, 3, 2, 1), nowMs)).toMatchObject({ waitSeconds: 0 });
-    expect(judgeFailures(ago(15, 4, 3, 2, 1), nowMs).recentMs).toHaveLength(4);
-    expect(judgeFailures(ago(14, 4, 3, 2, 1), nowMs).waitSeconds).toBe(60);
+    expect(checkFailures(ago(16, 4, 3, 2, 1), nowMs)).toMatchObject({ waitSeconds: 0 });
+    expect(checkFailures(ago(15, 4, 3, 2, 1), nowMs).recentMs).toHaveLength(4);
+    expect(checkFailures(ago(14, 4, 3, 2, 1), nowMs).waitSeconds).toBe(60);
   });
 
   it.each(stepsMs)('a clock that went back by %i ms locks nobody out', (stepMs) => {
     const future = Array.from({ length: 5 }, () => nowMs + stepMs);
-    const judged = judgeFailures(future, nowMs);
+    const judged = checkFailures(future, nowMs);
     expect(judged).toEqual({ recentMs: [], waitSeconds: 0, hasFutureTime: true });
   });
 
   it.each(stepsMs)(
     'a clock that goes forward by %i ms never waits longer than 15 minutes',
     (ms) => {
-      const { waitSeconds } = judgeFailures(ago(0, 0, 0, 0, 0), nowMs + ms);
+      const { waitSeconds } = checkFailures(ago(0, 0, 0, 0, 0), nowMs + ms);
       expect(waitSeconds).toBeGreaterThanOrEqual(0);
       expect(waitSeconds).toBeLessThanOrEqual(900);
     },
@@ -39,13 +39,13 @@ describe('judgeFailures', () => {
 describe('judgeLastStep', () => {
   it('counts a step up to the skew ahead', () => {
     const step = stepAt(nowMs) + 1;
-    expect(judgeLastStep(step, nowMs)).toEqual({ lastStep: step, isFuture: false });
+    expect(checkLastStep(step, nowMs)).toEqual({ lastStep: step, isFuture: false });
   });
 
   it('does not count a later one, and says so', () => {
     const step = stepAt(nowMs) + 2;
-    expect(judgeLastStep(step, nowMs)).toEqual({ lastStep: undefined, isFuture: true });
-    expect(judgeLastStep(undefined, nowMs)).toEqual({ lastStep: undefined, isFuture: false });
+    expect(checkLastStep(step, nowMs)).toEqual({ lastStep: undefined, isFuture: true });
+    expect(checkLastStep(undefined, nowMs)).toEqual({ lastStep: undefined, isFuture: false });
   });
 });
 

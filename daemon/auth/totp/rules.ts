@@ -18,7 +18,7 @@ export type Failures = {
  * Whether another code may be tried: at most 5 wrong ones in any 15 minutes. A stored time later
  * than now cannot be right, and would block for longer than 15 minutes: it does not count.
  */
-export function judgeFailures(failedAtMs: readonly number[], nowMs: number): Failures {
+export function checkFailures(failedAtMs: readonly number[], nowMs: number): Failures {
   const recentMs = failedAtMs.filter((atMs) => atMs <= nowMs && atMs > nowMs - failureWindowMs);
   const oldestOfLimit = recentMs.at(-maxFailures);
   const waitMs = oldestOfLimit === undefined ? 0 : oldestOfLimit + failureWindowMs - nowMs;
@@ -33,7 +33,7 @@ export function judgeFailures(failedAtMs: readonly number[], nowMs: number): Fai
  * The last used step that a new code must come after. One that no code of now could have is left by
  * a clock that went back: it does not count, or its owner would be locked out until then.
  */
-export function judgeLastStep(
+export function checkLastStep(
   lastStep: number | undefined,
   nowMs: number,
 ): { readonly lastStep: number | undefined; readonly isFuture: boolean } {

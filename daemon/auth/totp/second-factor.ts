@@ -3,7 +3,7 @@ import { appendAudit, type AuditActor } from '../../platform/audit/audit.ts';
 import { readClock, type Db, type Tx } from '../../platform/db/db.ts';
 import type { Log } from '../../platform/log.ts';
 import { findStep, readCode, type Code } from './codes.ts';
-import { judgeFailures, judgeLastStep } from './rules.ts';
+import { checkFailures, checkLastStep } from './rules.ts';
 import type { Sealer } from './seal.ts';
 import * as store from './store.ts';
 
@@ -45,7 +45,7 @@ export function createSecondFactor({
       if (!secret) throw new Error('a user with a second factor has no secret');
       // Read under the lock: of any number at once each knows of those before it.
       const nowMs = await readClock(tx);
-      const failures = judgeFailures(secret.failedAtMs, nowMs);
+      const failures = checkFailures(secret.failedAtMs, nowMs);
       if (failures.hasFutureTime) {
         log.warn(
           { userId },
@@ -96,7 +96,7 @@ async function tryCode(
     );
     return 'unreadable';
   }
-  const { lastStep, isFuture } = judgeLastStep(secret.lastStep, nowMs);
+  const { lastStep, isFuture } = checkLastStep(secret.lastStep, nowMs);
   if (isFuture) {
     log.warn(
       { userId },

@@ -3,10 +3,10 @@ import { randomUUID } from 'node:crypto';
 import type { Rejection } from '../../../core/reasons.ts';
 import type { Principal } from '../access/access.ts';
 import { classifyDbError, sql, type Db, type Tx } from '../db/db.ts';
-import { createForeignReport } from './denials.ts';
+import { createDenialReport } from './denials.ts';
 import type { Log } from '../log.ts';
 import { createMinuteCounter } from '../concurrency/minute-counter.ts';
-import { clean } from '../db/storable.ts';
+import { stripUnstorable } from '../db/storable.ts';
 
 /** One line of a service's audit log; who and when are added here. */
 export type AuditLine = {
@@ -50,9 +50,9 @@ export async function appendAudits(tx: Tx, entries: readonly AuditEntry[]): Prom
     actors.map(({ id }) => id),
     actors.map(({ role }) => role),
     entries.map(({ line }) => line.action),
-    entries.map(({ line }) => clean(line.target)),
+    entries.map(({ line }) => stripUnstorable(line.target)),
     entries.map(({ line }) => line.result),
-    entries.map(({ actor }) => clean(actor.requestId)),
+    entries.map(({ actor }) => stripUnstorable(actor.requestId)),
     entries.map(({ actor, line }) => JSON.stringify(detailsOf(actor.principal, line))),
   ]);
 }
@@ -75,7 +75,10 @@ function detailsOf(
   line: AuditLine,
 ): Readonly<Record<string, string>> {
   const keyId = principal.kind === 'user' ? principal.apiKey?.keyId : undefined;
-  const details = Object.entries(line.details ?? {}).map(([name, text]) => [name, clean(text)]);
+  const details = Object.entries(line.details ?? {}).map(([name, text]) => [
+    name,
+    stripUnstorable(text),
+  ]);
   return {
     ...(Object.fromEntries(details) as Record<string, string>),
     ...(keyId === undefined ? {} : { apiKeyId: keyId }),
@@ -166,7 +169,7 @@ export function createAuditTrail(options: { readonly db: Db; readonly log: Log }
       log.error({ err, actor: id, method }, 'a denial was not recorded'),
     );
   };
-  return { record, recordDenial, recordForeign: createForeignReport({ recordDenial, log }) };
+  return { record, recordDenial, recordForeign: createDenialReport({ recordDenial, log }) };
 }
 
 const manyDenials = 'many denials: the rest of this minute is not recorded';

@@ -24,7 +24,7 @@ const maxWaiting = 2_000;
  * same for both and takes the same time. Guesses are counted apart from denials, so that guessing
  * what does not exist hides nothing.
  */
-export function createForeignReport(options: {
+export function createDenialReport(options: {
   readonly recordDenial: (actor: Actor, method: string, rejection: Rejection) => void;
   readonly log: Log;
 }): ForeignReport {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 
 import type { Handling, InboundMessage } from './broker.ts';
-import { createHold } from '../transient-rejection.ts';
+import { createTransientRejection } from '../transient-rejection.ts';
 import { isolate } from './isolation.ts';
 
 const done: Handling = { kind: 'done' };
@@ -29,7 +29,11 @@ function createStore(faults: Readonly<Record<string, Error>>) {
   return { handled, batches, handle };
 }
 
-const outside = createHold({ reason: 'AUTH_UNAVAILABLE', message: 'out of reach', metadata: {} });
+const outside = createTransientRejection({
+  reason: 'AUTH_UNAVAILABLE',
+  message: 'out of reach',
+  metadata: {},
+});
 
 describe('a message that cannot be handled', () => {
   it.each(['22021', '22008', '22003', '23514'])(

@@ -1,6 +1,6 @@
 import type { Consumer, Handling, InboundMessage } from './broker.ts';
 import { classifyDbError } from '../db/db.ts';
-import { findHeld } from '../transient-rejection.ts';
+import { findTransientRejection } from '../transient-rejection.ts';
 import type { Log } from '../log.ts';
 
 type Handle = Consumer['handle'];
@@ -62,7 +62,7 @@ async function handlePart(
     state.defectsLeft = maxDefects;
     return handlings;
   } catch (err) {
-    const kind = findHeld(err) ? 'transient' : classifyDbError(err);
+    const kind = findTransientRejection(err) ? 'transient' : classifyDbError(err);
     if (kind === 'transient') throw err;
     const [only] = messages.length === 1 ? messages : [];
     if (only && kind === 'data') {

@@ -1,4 +1,4 @@
-export type Nap = {
+export type InterruptibleSleep = {
   /** Forgets earlier wakes. */
   reset(): void;
   wake(): void;
@@ -6,7 +6,7 @@ export type Nap = {
 };
 
 /** A pause that can be cut short; a wake during the work before it counts. */
-export function createNap(): Nap {
+export function createInterruptibleSleep(): InterruptibleSleep {
   let isWoken = false;
   let rouse: (() => void) | undefined;
   return {

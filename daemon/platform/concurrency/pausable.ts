@@ -1,5 +1,5 @@
 import { succeed, type Result } from '../../../core/reasons.ts';
-import { createHold } from '../transient-rejection.ts';
+import { createTransientRejection } from '../transient-rejection.ts';
 import type { FairSemaphore, Turn } from './fair-semaphore.ts';
 
 export type Pause = <T>(work: () => Promise<T>) => Promise<T>;
@@ -27,7 +27,7 @@ export async function runPausable<T>(
     giveBack();
     const result = await paused();
     const resumed = await take(true);
-    if (!resumed.ok) throw createHold(resumed.rejection);
+    if (!resumed.ok) throw createTransientRejection(resumed.rejection);
     return result;
   };
   try {

@@ -1,12 +1,12 @@
 import { describe, expect, it } from 'vitest';
 
-import { createPace } from './token-bucket.ts';
+import { createTokenBucket } from './token-bucket.ts';
 
 function createStand() {
   let nowMs = 0;
   let timers: { atMs: number; onTime: () => void }[] = [];
   const done: { n: number; atMs: number }[] = [];
-  const pace = createPace(
+  const pace = createTokenBucket(
     { perSecond: 1_000, burst: 10, maxWaitMs: 250 },
     {
       nowMs: () => nowMs,

@@ -1,4 +1,4 @@
-export type PaceLimits = {
+export type TokenBucketLimits = {
   readonly perSecond: number;
   /** So many at once after a quiet time. */
   readonly burst: number;
@@ -20,8 +20,8 @@ const lookEveryMs = 5;
  * is all that is done. A call that is not answered yet keeps its place among those that its
  * connection may have open, so the flood slows down by itself.
  */
-export function createPace(
-  { perSecond, burst, maxWaitMs }: PaceLimits,
+export function createTokenBucket(
+  { perSecond, burst, maxWaitMs }: TokenBucketLimits,
   { nowMs, wait }: Clock,
 ): (act: () => void, cost?: number) => void {
   type PutOff = { readonly act: () => void; readonly cost: number; readonly latestMs: number };

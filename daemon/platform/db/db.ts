@@ -5,7 +5,7 @@ import * as hangingCommits from './connection/hanging-commits.ts';
 import { createConnections, type Connections } from './connection/pool.ts';
 import { formatDuration, byKeySettings, workSettings } from './connection/session.ts';
 import { copyOut, type TakeRow } from './copy.ts';
-import { createHold } from '../transient-rejection.ts';
+import { createTransientRejection } from '../transient-rejection.ts';
 import type { Log } from '../log.ts';
 
 /** A statement that each connection prepares once, under its name; one name, one text. */
@@ -121,7 +121,7 @@ async function useClient<T>(
 ): Promise<T> {
   if (pool.waitingCount >= maxWaiting) {
     const message = 'the server has too much in hand: try again shortly';
-    throw createHold({ reason: 'OVERLOADED', message, metadata: {} });
+    throw createTransientRejection({ reason: 'OVERLOADED', message, metadata: {} });
   }
   const client = await connect();
   let result: T;

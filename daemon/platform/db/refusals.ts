@@ -7,7 +7,7 @@ import { isCommitInDoubt, sqlStateOf } from './db.ts';
  */
 export function refuseTransient(err: unknown): Result<never> & { readonly rejection: Rejection } {
   if (isCommitInDoubt(err)) return inDoubt;
-  return isDatabaseBusy(err) ? databaseBusy : databaseAway;
+  return isDatabaseBusy(err) ? databaseBusy : databaseUnavailable;
 }
 
 /**
@@ -17,7 +17,7 @@ export function refuseTransient(err: unknown): Result<never> & { readonly reject
 export const isDatabaseBusy = (err: unknown): boolean =>
   !isCommitInDoubt(err) && /^(57014|55P03|25P03|40)/.test(sqlStateOf(err) ?? '');
 
-export const databaseAway = refuse(
+export const databaseUnavailable = refuse(
   'DATABASE_UNAVAILABLE',
   'the database is out of reach: nothing was done, try again',
 );

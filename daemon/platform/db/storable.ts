@@ -1,3 +1,3 @@
 /** A text that Postgres takes: without NUL and halves of surrogate pairs, which it refuses. */
-export const clean = (text: string): string =>
+export const stripUnstorable = (text: string): string =>
   text.replaceAll('\0', '\ufffd').replace(/\p{Surrogate}/gu, '\ufffd');

@@ -6,7 +6,7 @@ import { findKey, parseJson } from './replays.ts';
 import { insertSql } from './rows.ts';
 import { redact } from './redaction.ts';
 import type { Db } from '../db/db.ts';
-import { clean } from '../db/storable.ts';
+import { stripUnstorable } from '../db/storable.ts';
 
 /** All of a message that can be handled; of a longer one, so much is kept. */
 const maxBodyBytes = 256 * 1024;
@@ -17,7 +17,7 @@ const maxNameLength = 255;
  * Keeps letters as they came. One that is kept already is counted, and is pending again if it was
  * decided on: its message was sent once more.
  */
-export async function buryLetters(db: Db, letters: readonly DeadLetter[]): Promise<void> {
+export async function storeLetters(db: Db, letters: readonly DeadLetter[]): Promise<void> {
   const counted = countEach(letters);
   const last = counted.map(({ letter }) => letter);
   const bodies = last.map((letter) => toBody(letter));
@@ -47,7 +47,7 @@ function toBody({ content, text }: DeadLetter) {
   const whole = content ?? Buffer.from(text);
   const kept = whole.subarray(0, maxBodyBytes);
   const isCut = kept.length < whole.length;
-  const shown = clean(redact(kept.toString('utf8')));
+  const shown = stripUnstorable(redact(kept.toString('utf8')));
   const raw = kept.equals(Buffer.from(shown)) ? null : deflateRawSync(kept, { level: 1 });
   return { shown, raw, isCut, isAltered: isCut || !isUtf8(kept) };
 }
@@ -64,7 +64,7 @@ function countEach(letters: readonly DeadLetter[]) {
   return [...deliveries.values()].map(({ letter, ids }) => ({ letter, count: ids.size }));
 }
 
-const toName = (text: string): string => clean(text.slice(0, maxNameLength));
+const toName = (text: string): string => stripUnstorable(text.slice(0, maxNameLength));
 
 /** Of what is too long to be handled not even the key is looked for. */
 const parseBody = ({ text }: DeadLetter): unknown =>

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { callAs } from '../../../tests/support/grpc/calls.ts';
 import { createTestDatabase, type TestDatabase } from '../../../tests/support/postgres/database.ts';
 import { createDb, readClock } from '../db/db.ts';
-import { buryLetters, createDeadLetters } from './dead-letters.ts';
+import { storeLetters, createDeadLetters } from './dead-letters.ts';
 import { createLog } from '../log.ts';
 
 let test: TestDatabase;
@@ -54,7 +54,7 @@ it('many replays at once do not wait for one another’s connections', async () 
     });
     const ids = Array.from({ length: 10 }, () => randomUUID());
     const fields = { queue: 'q', messageId: undefined, reason: 'R', field: undefined, text: '{}' };
-    await buryLetters(
+    await storeLetters(
       db,
       ids.map((id) => ({ id, ...fields })),
     );

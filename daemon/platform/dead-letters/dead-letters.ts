@@ -25,9 +25,9 @@ import {
 } from './rows.ts';
 import { listLetters, type LetterPage, type LetterQuery } from './list.ts';
 import type { CallContext } from '../grpc/calls.ts';
-import { clean } from '../db/storable.ts';
+import { stripUnstorable } from '../db/storable.ts';
 
-export { buryLetters } from './bury.ts';
+export { storeLetters } from './bury.ts';
 
 export type DeadLetters = {
   list(query: LetterQuery): Promise<Result<LetterPage>>;
@@ -93,7 +93,7 @@ export function createDeadLetters(options: {
         if (refusal) return refusal;
         if (isDryRun) return succeed(letters);
         const line = { action: 'dead_letter.discard', target: ids.join(','), result: 'ok' };
-        const details = { note: clean(note) };
+        const details = { note: stripUnstorable(note) };
         await appendAudits(tx, [{ actor: context, line: { ...line, details } }]);
         return succeed(await decide(tx, ids, 'discarded', context));
       });

@@ -13,7 +13,7 @@ import type { DeadLetter } from '../broker/broker.ts';
 import { createDb, type Db } from '../db/db.ts';
 import type { ReplayOutcome } from './replays.ts';
 import { createDeadLetterHandlers } from './wire.ts';
-import { buryLetters, createDeadLetters, type PlanReplays } from './dead-letters.ts';
+import { storeLetters, createDeadLetters, type PlanReplays } from './dead-letters.ts';
 import { createLog } from '../log.ts';
 
 const log = createLog('silent');
@@ -77,7 +77,7 @@ describe('what is kept', () => {
     const text = `{"token":"x","a":${'['.repeat(depth)}${']'.repeat(depth)}}`;
     const other = letterOf('{}');
     const letter = letterOf(text);
-    await buryLetters(test.db, [letter, other]);
+    await storeLetters(test.db, [letter, other]);
     const select = 'SELECT raw FROM dead_letters WHERE id = $1';
     const [row] = await test.query<{ raw: Buffer }>(select, [letter.id]);
     expect(inflateRawSync(row?.raw ?? '').toString()).toBe(text);
@@ -93,7 +93,7 @@ describe('what is kept', () => {
     ['more than is kept of one', Buffer.alloc(300_000, 'a')],
   ])('is %s, which need a body to be replayed', async (_name, content) => {
     const letter = letterOf(content.toString(), { content });
-    await buryLetters(test.db, [letter]);
+    await storeLetters(test.db, [letter]);
     expect((await list(test.db, [letter.id])).deadLetters[0]).toMatchObject({ altered: true });
     expect(reasonOf(await replay(open(test.db).letters, letter.id))).toBe('INVALID_ARGUMENT');
   });
@@ -101,7 +101,7 @@ describe('what is kept', () => {
   it('has names of any length', async () => {
     const long = 'x'.repeat(100_000);
     const letter = letterOf('{}', { reason: long, field: `\0${long}`, userId: long });
-    await buryLetters(test.db, [letter]);
+    await storeLetters(test.db, [letter]);
     const [shown] = (await list(test.db, [letter.id])).deadLetters;
     expect(shown?.reason).toBe('x'.repeat(255));
   });
@@ -109,7 +109,7 @@ describe('what is kept', () => {
 
 it('a letter whose secrets are not shown is replayed as it came', async () => {
   const letter = letterOf('{"token":"x","a":1}');
-  await buryLetters(test.db, [letter]);
+  await storeLetters(test.db, [letter]);
   const replayed: unknown[] = [];
   const letters = createDeadLetters({
     db: test.db,
@@ -131,29 +131,29 @@ describe('a message that is sent again', () => {
 
   it.each(['discard', 'replay'] as const)('is pending again after a %s', async (decision) => {
     const letter = letterOf('{}');
-    await buryLetters(test.db, [letter]);
+    await storeLetters(test.db, [letter]);
     const { letters } = open(test.db);
     const decide = { discard, replay }[decision];
     valueOf(await decide(letters, letter.id));
     expect((await stateOf(letter)).state).not.toBe(1);
-    await buryLetters(test.db, [again(letter)]);
+    await storeLetters(test.db, [again(letter)]);
     expect(await stateOf(letter)).toEqual({ state: 1, count: 2, by: '' });
     valueOf(await discard(letters, letter.id));
   });
 
   it('is counted each time, also within one batch', async () => {
     const letter = letterOf('{}');
-    await buryLetters(test.db, [letter, again(letter), letterOf('{}'), again(letter)]);
+    await storeLetters(test.db, [letter, again(letter), letterOf('{}'), again(letter)]);
     expect(await stateOf(letter)).toMatchObject({ count: 3 });
-    await buryLetters(test.db, [again(letter)]);
+    await storeLetters(test.db, [again(letter)]);
     expect(await stateOf(letter)).toMatchObject({ count: 4 });
   });
 
   it('is not counted where the same delivery comes twice', async () => {
     const letter = letterOf('{}');
-    await buryLetters(test.db, [letter]);
+    await storeLetters(test.db, [letter]);
     valueOf(await discard(open(test.db).letters, letter.id));
-    await buryLetters(test.db, [letter]);
+    await storeLetters(test.db, [letter]);
     expect(await stateOf(letter)).toMatchObject({ state: 3, count: 1 });
   });
 });
@@ -165,7 +165,7 @@ describe('a list', () => {
       const content = bodies[i % 3] ?? Buffer.alloc(0);
       return letterOf('', { content });
     });
-    for (const letter of letters) await buryLetters(test.db, [letter]);
+    for (const letter of letters) await storeLetters(test.db, [letter]);
     const ids = letters.map(({ id }) => id);
     const found: string[] = [];
     let token = '';
@@ -185,7 +185,7 @@ describe('a list', () => {
   it('of one state and reason goes on where a page ended', async () => {
     const reason = `R${randomUUID()}`;
     const letters = Array.from({ length: 5 }, () => letterOf('{}', { reason }));
-    for (const letter of letters) await buryLetters(test.db, [letter]);
+    for (const letter of letters) await storeLetters(test.db, [letter]);
     const ids = letters.map(({ id }) => id);
     valueOf(await discard(open(test.db).letters, ids[0] ?? ''));
     const { handlers } = open(test.db);
@@ -207,7 +207,7 @@ describe('a list', () => {
 
 it('decisions on large letters are answered, though not all bodies fit', async () => {
   const letters = Array.from({ length: 20 }, () => letterOf('x'.repeat(200_000)));
-  for (const letter of letters) await buryLetters(test.db, [letter]);
+  for (const letter of letters) await storeLetters(test.db, [letter]);
   const request = { deadLetterIds: letters.map(({ id }) => id), note: '', dryRun: false };
   const answer = valueOf(await open(test.db).handlers.discardDeadLetters(request, operator));
   expect(answer.deadLetters).toHaveLength(20);
@@ -221,7 +221,7 @@ describe('replays', () => {
     const db = createDb({ url: test.url, name: 'one', maxConnections: 1, log });
     try {
       const letters = Array.from({ length: 10 }, () => letterOf('{}'));
-      await buryLetters(db, letters);
+      await storeLetters(db, letters);
       const stage = open(db, () => db.tx((tx) => tx.query({ name: 't', text: 'SELECT 1' })));
       const outcomes = await Promise.all(letters.map(({ id }) => replay(stage.letters, id)));
       expect(outcomes.map(reasonOf)).toEqual(letters.map(() => 'ok'));
@@ -232,7 +232,7 @@ describe('replays', () => {
 
   it('of one letter at once have one effect', async () => {
     const letter = letterOf('{}');
-    await buryLetters(test.db, [letter]);
+    await storeLetters(test.db, [letter]);
     let effects = 0;
     const { letters } = open(test.db, async () => {
       effects += 1;
@@ -251,7 +251,7 @@ describe('replays', () => {
   it('of letters that overlap never wait in a circle', async () => {
     const [a, b] = [letterOf('{}'), letterOf('{}')];
     for (let i = 0; i < 10; i += 1) {
-      await buryLetters(
+      await storeLetters(
         test.db,
         [a, b].map((letter) => ({ ...letter, deliveryId: randomUUID() })),
       );
@@ -263,7 +263,7 @@ describe('replays', () => {
 
   it('that fail leave the letter as it was, for any caller', async () => {
     const letter = letterOf('{}');
-    await buryLetters(test.db, [letter]);
+    await storeLetters(test.db, [letter]);
     const failing = open(test.db, () => Promise.reject(new Error('out of reach')));
     await expect(replay(failing.letters, letter.id)).rejects.toThrow('out of reach');
     expect(reasonOf(await replay(open(test.db).letters, letter.id))).toBe('ok');
@@ -271,7 +271,7 @@ describe('replays', () => {
 
   it('that never end hold the letter for a minute, and are not decided later', async () => {
     const letter = letterOf('{}');
-    await buryLetters(test.db, [letter]);
+    await storeLetters(test.db, [letter]);
     let end: () => void = () => undefined;
     const never = open(test.db, () => new Promise<void>((resolve) => (end = resolve)));
     const lost = replay(never.letters, letter.id);
@@ -289,7 +289,7 @@ describe('replays', () => {
 
   it('are not kept from a letter by a claim of a clock that went back', async () => {
     const letter = letterOf('{}');
-    await buryLetters(test.db, [letter]);
+    await storeLetters(test.db, [letter]);
     const text = `UPDATE dead_letters SET claim_id = id,
       claimed_until = clock_timestamp() + interval '1 day' WHERE id = $1`;
     await test.query(text, [letter.id]);

@@ -10,13 +10,13 @@ import { refuse, succeed, type Result } from '../../../core/reasons.ts';
 import type { Access } from '../access/access.ts';
 import { refuseTransient } from '../db/refusals.ts';
 import { classifyDbError } from '../db/db.ts';
-import { findHeld } from '../transient-rejection.ts';
+import { findTransientRejection } from '../transient-rejection.ts';
 import type { Log } from '../log.ts';
-import type { Admission, CallContext, Entry } from './admission/admission.ts';
+import type { Admission, CallContext, MethodPolicy } from './admission/admission.ts';
 import type { Unread } from './admission/answers.ts';
 import { maskUnexpected, toServiceError } from './errors.ts';
 import { incomingOf, type Incoming } from './admission/incoming.ts';
-import type { StreamBoard } from './admission/stream-board.ts';
+import type { StreamRegistry } from './admission/stream-board.ts';
 
 export type { CallContext } from './admission/admission.ts';
 
@@ -52,12 +52,12 @@ export type UntypedHandlers = Readonly<Record<string, AnyHandler | undefined>>;
 /** What every method of a service is wrapped with. */
 export type WrapOptions = {
   readonly handler: AnyHandler | undefined;
-  readonly entry: Entry;
+  readonly entry: MethodPolicy;
   readonly admission: Admission;
   readonly access: Access;
   readonly log: Log;
   readonly unread: Unread;
-  readonly board: StreamBoard;
+  readonly board: StreamRegistry;
   readonly encode: (answer: unknown) => Buffer;
 };
 
@@ -85,7 +85,7 @@ export function createUnary<Answer>(
         const request = read();
         if (!request.ok) return request;
         const result = handler ? await handler(request.value, context) : notOffered;
-        return result.ok ? finish(result.value, call) : tellDenial(result, entry, context);
+        return result.ok ? finish(result.value, call) : reportDenial(result, entry, context);
       });
     } catch (err) {
       return explainFailure(err, log, call.requestId);
@@ -118,9 +118,9 @@ export function wrapUnary(unary: Unary, log: Log) {
 }
 
 /** Records a refusal for want of rights in the audit log. */
-export function tellDenial<R extends Extract<Result<unknown>, { ok: false }>>(
+export function reportDenial<R extends Extract<Result<unknown>, { ok: false }>>(
   result: R,
-  entry: Entry,
+  entry: MethodPolicy,
   context: CallContext,
 ): R {
   if (result.rejection.isDenial) entry.onDenied(context, result.rejection);
@@ -129,7 +129,7 @@ export function tellDenial<R extends Extract<Result<unknown>, { ok: false }>>(
 
 /** A database that is away is expected now and then; everything else is a defect, and masked. */
 export function explainFailure(err: unknown, log: Log, requestId: string): Result<never> {
-  const rejection = findHeld(err);
+  const rejection = findTransientRejection(err);
   if (rejection) return { ok: false, rejection };
   if (classifyDbError(err) !== 'transient') {
     return { ok: false, rejection: maskUnexpected(err, log, requestId) };

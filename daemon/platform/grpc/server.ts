@@ -27,13 +27,13 @@ import { createLocalCaller, createLocalMethod, type LocalMethod } from './caller
 import type { Caller } from './caller/caller.ts';
 import { createReader, withOwnCodec } from './fast-path/codec.ts';
 import { findPeer } from './fast-path/direct.ts';
-import { createFit, type Fit } from './admission/adaptive-limit.ts';
+import { createAdaptiveLimit, type AdaptiveLimit } from './admission/adaptive-limit.ts';
 import { frameLimits, watchFrames, type FrameLimits } from './ingress/frame-budget.ts';
 import { routeStreams, type Method } from './fast-path/router.ts';
 import { drain } from './ingress/drain.ts';
 import { createForwardReport } from './ingress/forwarding.ts';
 import { loadLimits, type LoadLimits } from './admission/load-limits.ts';
-import { createStreamBoard } from './admission/stream-board.ts';
+import { createStreamRegistry } from './admission/stream-board.ts';
 import type { SessionCounts } from './ingress/track-sessions.ts';
 import { addHealthService } from './ingress/health-watch.ts';
 import {
@@ -159,9 +159,10 @@ export function createGrpcServer(options: {
   const unread = createUnread();
   const methods = new Map<string, Method>();
   const locals = new Map<string, LocalMethod>();
-  const board = createStreamBoard();
+  const board = createStreamRegistry();
   const shared = { access, admission, unread, board, log };
-  const createQueueFit = (): Fit => createFit(fitOf(limits.load), () => performance.now());
+  const createQueueFit = (): AdaptiveLimit =>
+    createAdaptiveLimit(fitOf(limits.load), () => performance.now());
   const hosting = { server, methods, locals, createQueueFit, shared };
   for (const service of services) host(service, hosting);
   const frames = watchFrames({
@@ -244,7 +245,7 @@ function host(
     readonly server: Server;
     readonly methods: Map<string, Method>;
     readonly locals: Map<string, LocalMethod>;
-    readonly createQueueFit: () => Fit;
+    readonly createQueueFit: () => AdaptiveLimit;
     readonly shared: Pick<WrapOptions, 'access' | 'admission' | 'unread' | 'board' | 'log'>;
   },
 ): void {

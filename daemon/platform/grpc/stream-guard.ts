@@ -1,12 +1,12 @@
 import type { Rejection } from '../../../core/reasons.ts';
 import type { Access, Policy } from '../access/access.ts';
-import { createHold } from '../transient-rejection.ts';
+import { createTransientRejection } from '../transient-rejection.ts';
 
 /**
  * Authorises the caller of a stream again and again while it lasts: a sign-out, a revocation, a
  * change of role and a disabled account end it, whether or not anything is sent on it.
  */
-export type StreamGuard = {
+export type Reauthorization = {
   /** The refusal, once the caller may not have the stream any more. */
   refusal(): Rejection | undefined;
   /** True once the caller was refused, or could not be authorised for an unexpected reason. */
@@ -25,11 +25,11 @@ const checkEveryMs = 1_000;
 /** For the answers to what a client has sent already: otherwise it would have to ask again. */
 const graceMs = 1_500;
 
-export function guardStream(
+export function reauthorizeStream(
   access: Pick<Access, 'authorize'>,
   authorization: string | undefined,
   policy: Policy,
-): StreamGuard {
+): Reauthorization {
   const refused = createEnd();
   const over = createEnd();
   let refusal: Rejection | undefined;
@@ -48,7 +48,7 @@ export function guardStream(
       return;
     }
     refusal = authorized.rejection;
-    end(createHold(refusal));
+    end(createTransientRejection(refusal));
   };
   const run = (): void => {
     check().catch((err: unknown) =>
@@ -64,7 +64,7 @@ export function guardStream(
     raceAnswer: over.race,
     cut: (rejection) => {
       refusal ??= rejection;
-      const err = createHold(refusal);
+      const err = createTransientRejection(refusal);
       refused.end(err);
       over.end(err);
     },

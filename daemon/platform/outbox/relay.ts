@@ -2,13 +2,13 @@ import type { Broker, OutboundMessage } from '../broker/broker.ts';
 import type { Db } from '../db/db.ts';
 import type { Log } from '../log.ts';
 import type { Timing } from '../metrics.ts';
-import { createOwnError } from '../progress/own-words.ts';
+import { createPublicError } from '../progress/own-words.ts';
 import { readOldestOfOutbox } from '../progress/outbox.ts';
 import { describeTrouble } from '../progress/reasons.ts';
 import { unwatched, type ProgressWatch } from '../progress/watch.ts';
-import { createNap } from '../concurrency/interruptible-sleep.ts';
+import { createInterruptibleSleep } from '../concurrency/interruptible-sleep.ts';
 import { createLease, renewMs, type Lease } from './lease.ts';
-import { messagesOf, readRows, settleRows, type LoadReferred, type SentRow } from './rows.ts';
+import { messagesOf, readRows, completeRows, type LoadReferred, type SentRow } from './rows.ts';
 
 export { appendOutbox, appendReferred, type LoadReferred } from './rows.ts';
 
@@ -53,9 +53,9 @@ export function createRelay(options: RelayOptions): Relay {
     () => readOldestOfOutbox(db, lease.holder),
     () => broker.findTrouble?.(),
   );
-  const nap = createNap();
+  const nap = createInterruptibleSleep();
   // After a failure no commit cuts the pause short: under load that would be no pause at all.
-  const pause = createNap();
+  const pause = createInterruptibleSleep();
   const settling = createSettling();
   let isStopped = false;
   const isRunning = (): boolean => !isStopped;
@@ -145,13 +145,13 @@ async function settle(
   unconfirmed: ReadonlySet<OutboundMessage>,
   token: bigint,
 ): Promise<void> {
-  const settled = await settleRows(db, sent, unconfirmed, [lease.holder, token]);
+  const settled = await completeRows(db, sent, unconfirmed, [lease.holder, token]);
   if (settled < sent.length) {
     lease.forget();
     throw new Error('another daemon has taken the outbox over');
   }
   if (unconfirmed.size > 0) {
-    throw createOwnError(`${unconfirmed.size} messages were not confirmed`);
+    throw createPublicError(`${unconfirmed.size} messages were not confirmed`);
   }
 }
 

@@ -121,7 +121,7 @@ export type SentRow = {
  * Deletes the rows that were confirmed whole, and leaves in the others what was not. The number of
  * rows that it dealt with: less than there are if the lease was lost.
  */
-export async function settleRows(
+export async function completeRows(
   db: Db,
   sent: readonly SentRow[],
   unconfirmed: ReadonlySet<OutboundMessage>,

@@ -1,14 +1,14 @@
 import { classifyDbError, sqlStateOf } from '../db/db.ts';
 import { findStateFault } from '../db/connection/state-faults.ts';
-import { findHeld } from '../transient-rejection.ts';
+import { findTransientRejection } from '../transient-rejection.ts';
 import { describeMailFailure } from '../mail/mail.ts';
-import { hasOwnWords } from './own-words.ts';
+import { hasPublicMessage } from './own-words.ts';
 
 /** Why something cannot be done now, for an operator: no address, no secret, no data. */
 export function describeTrouble(err: unknown): string {
-  const held = findHeld(err);
+  const held = findTransientRejection(err);
   if (held) return held.message;
-  if (hasOwnWords(err)) return err.message;
+  if (hasPublicMessage(err)) return err.message;
   const state = sqlStateOf(err);
   if (state === '55P03') return 'the database: a lock is held by somebody else (55P03)';
   if (state === '57014') return 'the database does not finish a statement in time (57014)';

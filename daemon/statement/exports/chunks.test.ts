@@ -2,10 +2,10 @@ import { createHash } from 'node:crypto';
 
 import { expect, it } from 'vitest';
 
-import { createPieces } from './chunks.ts';
+import { createChunks } from './chunks.ts';
 
 it('cuts a file into pieces that begin where the one before ends, between characters', () => {
-  const pieces = createPieces();
+  const pieces = createChunks();
   const stored: Buffer[] = [];
   let bytes = 0n;
   const store = (): void => {

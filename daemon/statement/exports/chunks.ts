@@ -9,7 +9,7 @@ const pieceBytes = 240 * 1024;
  * Cuts a file into pieces as it is written. Buffers of pieces that were stored are used again, so
  * that a file of any size needs those only that are on their way. No character is cut.
  */
-export function createPieces() {
+export function createChunks() {
   const hash = createHash('sha256');
   const encoder = new TextEncoder();
   const free: Buffer[] = [];

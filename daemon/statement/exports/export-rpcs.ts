@@ -14,7 +14,7 @@ import type {
 import { checkWalletOfKey, resolveSubject, type Principal } from '../../platform/access/access.ts';
 import type { AuditTrail } from '../../platform/audit/audit.ts';
 import type { CallContext, Handlers } from '../../platform/grpc/calls.ts';
-import { createHold } from '../../platform/transient-rejection.ts';
+import { createTransientRejection } from '../../platform/transient-rejection.ts';
 import {
   cursorParts,
   decodePageToken,
@@ -220,7 +220,7 @@ async function* sendFile(
     sent += BigInt(chunk.length);
   }
   // Its time came while it was being sent.
-  if (sent !== made.byteCount) throw createHold(expired(made.id));
+  if (sent !== made.byteCount) throw createTransientRejection(expired(made.id));
 }
 
 const expired = (exportId: string): Rejection =>

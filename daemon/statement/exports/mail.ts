@@ -15,7 +15,7 @@ import type { MailProgress } from '../../platform/progress/mail.ts';
 import { mailDelayMs, maxMailAttempts, type Export } from './export-domain.ts';
 import type { FindUser } from './peers.ts';
 import { readWholeFile } from './read-file.ts';
-import { claimMail, settleMail, type Mailing } from './store-work.ts';
+import { claimMail, completeMail, type Mailing } from './store-work.ts';
 
 export type MailOptions = {
   readonly peers: { readonly findUser: FindUser };
@@ -45,7 +45,7 @@ export async function sendNextMail(
   const mailing = await db.tx((tx) => claimMail(tx, leaseMs));
   if (!mailing) return false;
   const keep = (state: 'waiting' | 'sent' | 'failed', failure: string | undefined, delayMs = 0) =>
-    db.tx((tx) => settleMail(tx, mailing, { state, failure, delayMs }));
+    db.tx((tx) => completeMail(tx, mailing, { state, failure, delayMs }));
   const renewal = setInterval(
     () => void keep('waiting', undefined, leaseMs).catch(() => undefined),
     leaseMs / 3,

@@ -1,5 +1,5 @@
 import { eventsExchange, type Consumer, type Handling } from '../../platform/broker/broker.ts';
-import { buryLetters } from '../../platform/dead-letters/dead-letters.ts';
+import { storeLetters } from '../../platform/dead-letters/dead-letters.ts';
 import type { Db } from '../../platform/db/db.ts';
 import { readRequested, unknownExport } from '../projection/messages.ts';
 import { findExisting } from './export-store.ts';
@@ -15,7 +15,7 @@ export function createRequestConsumer(db: Db, queue: string, wake: () => void): 
     queue,
     bindings: [{ exchange: eventsExchange, routingKey: 'statement.requested' }],
     maxBatch: 100,
-    bury: (letters) => buryLetters(db, letters),
+    bury: (letters) => storeLetters(db, letters),
     handle: async (messages) => {
       const read = messages.map(readRequested);
       const ids = read.flatMap((item) => ('kind' in item ? [] : [item.exportId]));

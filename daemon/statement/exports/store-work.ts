@@ -242,7 +242,7 @@ const settleMailSql = sql(
 );
 
 /** What became of a mail; `waiting` tries it again after `delayMs`, and renews the lease meanwhile. */
-export async function settleMail(
+export async function completeMail(
   tx: Tx,
   { made, mailAttempt }: Mailing,
   {

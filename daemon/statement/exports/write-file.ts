@@ -9,7 +9,7 @@ import type { Extent } from '../domain.ts';
 import { copyFileRows } from '../store.ts';
 import { startBalanceCheck } from './balance-check.ts';
 import type { Export } from './export-domain.ts';
-import { createPieces } from './chunks.ts';
+import { createChunks } from './chunks.ts';
 import { appendChunks, renewExport, type Chunk } from './store-work.ts';
 
 export type WrittenFile = {
@@ -44,7 +44,7 @@ export async function writeFile(
   extent: Extent,
 ): Promise<WrittenFile | typeof abandoned> {
   const writer = createStatementWriter(made.format, headOf(made, extent), made);
-  const pieces = createPieces();
+  const pieces = createChunks();
   const committer = createCommitter(options, made, pieces.release);
   const pages = createPageReader(options.db, made, extent, { writer, pieces });
   pieces.text(writer.begin());
@@ -74,7 +74,7 @@ function createPageReader(
   extent: Extent,
   into: {
     readonly writer: ReturnType<typeof createStatementWriter>;
-    readonly pieces: ReturnType<typeof createPieces>;
+    readonly pieces: ReturnType<typeof createChunks>;
   },
 ) {
   const { writer, pieces } = into;

@@ -10,7 +10,7 @@ import type { Db } from '../../platform/db/db.ts';
 import type { ReadLedger } from '../rebuild/compare.ts';
 import type { Line } from '../domain.ts';
 import { generate } from './generate.ts';
-import { createKnownSums } from './running-totals.ts';
+import { createRunningTotals } from './running-totals.ts';
 import { insertLines } from '../store.ts';
 import type { Reporter } from '../witness/record.ts';
 import { startMs, toLedger, toLines } from '../test-support.ts';
@@ -22,13 +22,13 @@ let test: TestDatabase;
 let lines: Line[];
 /** Of each adding up: how many seqs it went through. */
 let added: number[];
-let knownSums: ReturnType<typeof createKnownSums>;
+let knownSums: ReturnType<typeof createRunningTotals>;
 
 beforeEach(async () => {
   test = await createTestDatabase('statement');
   lines = toLines(userId, 'BRL', makeLines(7, 3_000, startMs, 60_000));
   added = [];
-  knownSums = createKnownSums(() => performance.now());
+  knownSums = createRunningTotals(() => performance.now());
 });
 afterEach(() => test.drop());
 

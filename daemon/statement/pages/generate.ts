@@ -1,6 +1,12 @@
 import type { Db } from '../../platform/db/db.ts';
-import { judge, type Completeness, type Extent, type Head, type Range } from '../domain.ts';
-import type { KnownSums, Sums } from './running-totals.ts';
+import {
+  checkCompleteness,
+  type Completeness,
+  type Extent,
+  type Head,
+  type Range,
+} from '../domain.ts';
+import type { RunningTotals, Totals } from './running-totals.ts';
 import * as store from '../store.ts';
 import type { Finding } from '../witness/lines.ts';
 import type { Reporter } from '../witness/record.ts';
@@ -25,7 +31,7 @@ export type GenerateOptions = {
   readonly throughSeq: bigint | undefined;
   /** The seq up to which lines are needed; absent: the head's. */
   readonly neededSeq?: bigint;
-  readonly knownSums?: KnownSums;
+  readonly knownSums?: RunningTotals;
 };
 
 /** How long a statement waits for the projection to catch up with the ledger. */
@@ -48,14 +54,14 @@ export async function generate(
   const endsAt = performance.now() + catchUpMs;
   let isAddedUpAfresh = false;
   for (;;) {
-    let known: Sums | undefined;
-    const findSums = (openingSeq: bigint, closingSeq: bigint): Sums | undefined =>
+    let known: Totals | undefined;
+    const findSums = (openingSeq: bigint, closingSeq: bigint): Totals | undefined =>
       isAddedUpAfresh ? undefined : (known = knownSums?.find(wallet.id, openingSeq, closingSeq));
     const { extent, evidence } = await db.snapshot(async (tx) => {
       const read = await store.readExtent(tx, wallet.id, range, throughSeq, findSums);
       return { extent: read, evidence: await readEvidence(tx, wallet.id, read) };
     });
-    const completeness = judge(extent, neededSeq ?? head?.seq);
+    const completeness = checkCompleteness(extent, neededSeq ?? head?.seq);
     const found = evidence.found ?? (completeness.isComplete ? findImbalance(extent) : undefined);
     const isSound = completeness.isComplete && found === undefined;
     if (isSound) knownSums?.keep(wallet.id, extent);

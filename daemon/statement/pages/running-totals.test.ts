@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 
 import type { Extent } from '../domain.ts';
-import { createKnownSums } from './running-totals.ts';
+import { createRunningTotals } from './running-totals.ts';
 
 const extent = (openingSeq: bigint, closingSeq: bigint): Extent => ({
   openingSeq,
@@ -17,7 +17,7 @@ const extent = (openingSeq: bigint, closingSeq: bigint): Extent => ({
 
 function create() {
   const clock = { ms: 0 };
-  return { clock, known: createKnownSums(() => clock.ms) };
+  return { clock, known: createRunningTotals(() => clock.ms) };
 }
 
 it('gives the sums of a part that begins where the range begins', () => {

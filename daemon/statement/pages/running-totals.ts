@@ -1,7 +1,7 @@
 import type { Extent } from '../domain.ts';
 
 /** What the lines after an opening line add up to, through another; all of them were there. */
-export type Sums = {
+export type Totals = {
   readonly openingSeq: bigint;
   readonly throughSeq: bigint;
   /** As in `Extent`: the opening line counts where there is one. */
@@ -14,9 +14,9 @@ export type Sums = {
  * Sums of long statements that were asked for lately. Lines are never changed, so whoever turns the
  * page, or looks again a moment later, needs only the sums of what came since.
  */
-export type KnownSums = {
+export type RunningTotals = {
   /** What can be gone on from, up to `closingSeq`. */
-  find(walletId: string, openingSeq: bigint, closingSeq: bigint): Sums | undefined;
+  find(walletId: string, openingSeq: bigint, closingSeq: bigint): Totals | undefined;
   /** Only of a statement that was found complete and adds up. */
   keep(walletId: string, extent: Extent): void;
   forget(walletId: string): void;
@@ -29,8 +29,8 @@ const maxWallets = 5_000;
 /** A rebuild, here or in another process, may put damaged lines right. */
 const maxAgeMs = 60_000;
 
-export function createKnownSums(nowMs: () => number): KnownSums {
-  type Kept = { readonly sums: Sums; readonly keptAtMs: number };
+export function createRunningTotals(nowMs: () => number): RunningTotals {
+  type Kept = { readonly sums: Totals; readonly keptAtMs: number };
   const byWallet = new Map<string, Kept>();
   return {
     find: (walletId, openingSeq, closingSeq) => {

@@ -9,7 +9,7 @@ import { walletIdOf } from '../../../core/ids.ts';
 import { createTestDatabase, type TestDatabase } from '../../../tests/support/postgres/database.ts';
 import type { InboundMessage } from '../../platform/broker/broker.ts';
 import { createLog } from '../../platform/log.ts';
-import { judge, type Line } from '../domain.ts';
+import { checkCompleteness, type Line } from '../domain.ts';
 import { createGaps } from './gaps.ts';
 import { checkLinks, createProjection } from './projection.ts';
 import { readExtent, readLines } from '../store.ts';
@@ -64,7 +64,7 @@ describe('the projection', () => {
     }
     const extent = await extentOf(0, 100);
     expect(extent).toMatchObject({ closingSeq: 60n, lineCount: 60n, closingMinor: 1830n });
-    expect(judge(extent, 60n)).toEqual({ isComplete: true });
+    expect(checkCompleteness(extent, 60n)).toEqual({ isComplete: true });
   });
 
   it('names what is wrong with a message, and stores its neighbours', async () => {

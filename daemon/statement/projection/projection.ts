@@ -1,5 +1,5 @@
 import { eventsExchange, type Consumer, type Handling } from '../../platform/broker/broker.ts';
-import { buryLetters } from '../../platform/dead-letters/dead-letters.ts';
+import { storeLetters } from '../../platform/dead-letters/dead-letters.ts';
 import { readClock, sqlStateOf, type Db, type Tx } from '../../platform/db/db.ts';
 import type { Timing } from '../../platform/metrics.ts';
 import type { Line } from '../domain.ts';
@@ -41,7 +41,7 @@ export function createProjection(
     queue,
     bindings: [{ exchange: eventsExchange, routingKey: 'transaction.created' }],
     maxBatch: 2_000,
-    bury: (letters) => buryLetters(db, letters),
+    bury: (letters) => storeLetters(db, letters),
     handle: async (messages) => {
       const read = messages.map(readLine);
       const lines = read.filter((item): item is Line => !('kind' in item));

@@ -1,6 +1,6 @@
 import { refuse, type Rejection } from '../../../core/reasons.ts';
 import { classifyDbError } from '../../platform/db/db.ts';
-import { findHeld } from '../../platform/transient-rejection.ts';
+import { findTransientRejection } from '../../platform/transient-rejection.ts';
 import type { Log } from '../../platform/log.ts';
 import type { Reading } from '../../platform/metrics.ts';
 import type { Alarms } from './optimistic-commit.ts';
@@ -64,7 +64,7 @@ export function explainDefects(log: Log): (err: unknown) => Rejection {
   const explained = new WeakMap<object, Rejection>();
   return (err) => {
     const isObject = typeof err === 'object' && err !== null;
-    const known = (isObject ? explained.get(err) : undefined) ?? findHeld(err);
+    const known = (isObject ? explained.get(err) : undefined) ?? findTransientRejection(err);
     if (known) return known;
     log.error({ err }, 'unexpected error: a commit was rolled back');
     const message = 'something went wrong on the server: nothing was done; see its log';

@@ -16,7 +16,7 @@ export type CommandAudit = {
 };
 
 /** What is committed: a command, with the record that staff's commands and replays have. */
-export type Posting = Command & { readonly audit?: CommandAudit };
+export type AuditedCommand = Command & { readonly audit?: CommandAudit };
 
 /** A transaction as the caller gets it: its entry, and whether the key had been used before. */
-export type Posted = { readonly entry: Entry; readonly isReplayed: boolean };
+export type AuditedDecision = { readonly entry: Entry; readonly isReplayed: boolean };

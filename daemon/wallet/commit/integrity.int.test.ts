@@ -5,11 +5,11 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createTestDatabase, type TestDatabase } from '../../../tests/support/postgres/database.ts';
 import { brlWalletOf, buildCommand } from '../../../tests/support/ledger/build-command.ts';
 import type { Db } from '../../platform/db/db.ts';
-import { createCommit, type Alarms } from './optimistic-commit.ts';
+import { createOptimisticCommit, type Alarms } from './optimistic-commit.ts';
 import type { Command, WalletRef } from '../domain.ts';
 import { decideOnly } from '../rpc/dry-run.ts';
-import { createHeads } from './wallet-cache.ts';
-import { readNow, readSettled } from '../store/read-wallet.ts';
+import { createWalletCache } from './wallet-cache.ts';
+import { readNow, readAtWatermark } from '../store/read-wallet.ts';
 
 let test: TestDatabase;
 let userId: string;
@@ -57,11 +57,13 @@ const cases = [
 
 describe('an edit of the database', () => {
   it.each(cases)('$name: not spent or reported ($isRemembered)', async ({ edit, isRemembered }) => {
-    const commit = createCommit(test.db, createHeads(), alarms);
+    const commit = createOptimisticCommit(test.db, createWalletCache(), alarms);
     await commit([command()]);
     await commit([command()]);
     await test.query(edit);
-    const next = isRemembered ? commit : createCommit(test.db, createHeads(), alarms);
+    const next = isRemembered
+      ? commit
+      : createOptimisticCommit(test.db, createWalletCache(), alarms);
     const spend = command({ operation: 'withdraw', amountMinor: 50n });
     const spendMore = command({ operation: 'withdraw', amountMinor: 5_000n });
     expect(await next([spendMore])).toMatchObject([refused]);
@@ -69,7 +71,7 @@ describe('an edit of the database', () => {
     expect(await next([command()], 'skip')).toMatchObject([refused]);
     expect(new Set(corrupt)).toEqual(new Set([wallet.id]));
     expect(await readNow(test.db, wallet)).toMatchObject(refused);
-    expect(await readSettled(test.db, wallet)).toMatchObject(refused);
+    expect(await readAtWatermark(test.db, wallet)).toMatchObject(refused);
     expect(await decideOnly(test.db, spend)).toMatchObject(refused);
   });
 });
@@ -84,7 +86,7 @@ describe('a database that lost commits', () => {
       ...test.db,
       tx: (work) => (isOut ? Promise.reject(lostConnection) : test.db.tx(work)),
     };
-    const commit = createCommit(db, createHeads(), alarms);
+    const commit = createOptimisticCommit(db, createWalletCache(), alarms);
     await commit([command()]);
     const [before] = await test.query<object>('SELECT * FROM wallets');
     await commit([command()]);

@@ -1,4 +1,4 @@
-import { createParkedWallets } from './parked.ts';
+import { createLockedWallets } from './parked.ts';
 import { commitItems, isOverdue, type CommitOptions, type Item } from './queued.ts';
 import { watchCommits } from './watch-commits.ts';
 
@@ -39,7 +39,7 @@ export function createLanes<Command, Answer>(
   let isSmallUnderWay = false;
   const watch = watchCommits<Command, Answer>(onRoom);
 
-  const parked = createParkedWallets(options, watch, () => look());
+  const parked = createLockedWallets(options, watch, () => look());
   /** With what else their lanes have for the same wallets: nothing overtakes what waits. */
   const park = (busy: readonly Item<Command, Answer>[]): void => {
     if (busy.length > 0) parked.park([...busy, ...takeBehind(lanes, busy, options.laneKey)]);

@@ -15,16 +15,16 @@ import {
   type WalletState,
 } from '../domain.ts';
 import { decideBatch } from '../domain-batch.ts';
-import type { Posted, Posting } from './audited-command.ts';
+import type { AuditedDecision, AuditedCommand } from './audited-command.ts';
 import { findUnopened } from '../store/read-wallet.ts';
 import { distinctWallets, readStates } from '../store/states.ts';
 import { readWallets, waitBriefly } from '../store/store.ts';
 import { openWallets, updateWallets } from '../store/writes.ts';
-import { rememberDoubt, writeDecisions, type Decided } from './persist-decisions.ts';
+import { markInDoubt, persistDecisions, type Decided } from './persist-decisions.ts';
 
 /** What a commit did: an answer for each command, and the wallets as they are after it. */
 export type Committed = {
-  readonly answers: readonly (Result<Posted> | Busy)[];
+  readonly answers: readonly (Result<AuditedDecision> | Busy)[];
   readonly changed: readonly WalletState[];
   /** What was read of the wallets; none where nothing was. */
   readonly states?: States;
@@ -34,7 +34,7 @@ export type Committed = {
 
 /** The wallets of a batch that are locked, and those that are not to be had. */
 type Locked = { readonly wallets: readonly WalletState[]; readonly busy: ReadonlySet<string> };
-type LockWallets = (tx: Tx, commands: readonly Posting[]) => Promise<Locked>;
+type LockWallets = (tx: Tx, commands: readonly AuditedCommand[]) => Promise<Locked>;
 
 /**
  * Commits a batch in one transaction: open, lock, read, decide, write, with its outbox row and its
@@ -42,8 +42,8 @@ type LockWallets = (tx: Tx, commands: readonly Posting[]) => Promise<Locked>;
  */
 export const commitLocked = (
   db: Db,
-  commands: readonly Posting[],
-  openings: Openings,
+  commands: readonly AuditedCommand[],
+  openings: WalletOpenings,
 ): Promise<Committed> => commitWith(db, commands, lockAll(openings));
 
 /**
@@ -54,8 +54,8 @@ export const commitLocked = (
  */
 export async function commitUnlocked(
   db: Db,
-  commands: readonly Posting[],
-  openings: Openings,
+  commands: readonly AuditedCommand[],
+  openings: WalletOpenings,
 ): Promise<Committed> {
   try {
     return await commitWith(db, commands, briefly(lockFree(openings)));
@@ -93,14 +93,14 @@ const maxOpeningMs = 200;
 const openingWaitMs = 2;
 
 /** Wallets that another transaction was opening a moment ago. */
-export type Openings = {
+export type WalletOpenings = {
   isElsewhere(walletId: string): boolean;
   noteElsewhere(walletId: string): void;
 };
 
 const elsewhereMs = 500;
 
-export function createOpenings(): Openings {
+export function createWalletOpenings(): WalletOpenings {
   const untilMs = new Map<string, number>();
   return {
     isElsewhere: (id) => (untilMs.get(id) ?? 0) > performance.now(),
@@ -118,7 +118,7 @@ export function createOpenings(): Openings {
  */
 async function commitWith(
   db: Db,
-  commands: readonly Posting[],
+  commands: readonly AuditedCommand[],
   lock: LockWallets,
 ): Promise<Committed> {
   const isProven = new Set<string>();
@@ -140,12 +140,12 @@ async function commitWith(
 
 async function commitOnce(
   db: Db,
-  commands: readonly Posting[],
+  commands: readonly AuditedCommand[],
   lock: LockWallets,
   isProven: ReadonlySet<string>,
 ): Promise<Committed | { readonly unproven: readonly WalletRef[] }> {
   let decided: Decided = { decisions: [], changed: [] };
-  let free: readonly Posting[] = [];
+  let free: readonly AuditedCommand[] = [];
   let unproven: readonly WalletRef[] = [];
   const work = async (tx: Tx): Promise<Committed> => {
     const { wallets, busy } = await lock(tx, commands);
@@ -159,14 +159,14 @@ async function commitOnce(
     // Rolls back: nothing may be written before the proof.
     if (unproven.length > 0) throw new Error('refusals are not proven yet');
     if (changed.length > 0) await updateWallets(tx, changed);
-    const posted = await writeDecisions(tx, free, decided.decisions);
+    const posted = await persistDecisions(tx, free, decided.decisions);
     let next = 0;
-    const answers = commands.map(({ wallet }): Result<Posted> | Busy =>
+    const answers = commands.map(({ wallet }): Result<AuditedDecision> | Busy =>
       busy.has(wallet.id) ? 'busy' : (posted[next++] ?? 'busy'),
     );
     return { answers, changed, states, rememberDoubt: remember };
   };
-  const remember = (): void => rememberDoubt(free, decided.decisions);
+  const remember = (): void => markInDoubt(free, decided.decisions);
   try {
     return await db.tx(work);
   } catch (err) {
@@ -178,7 +178,7 @@ async function commitOnce(
 
 /** All, but for those that are being opened elsewhere. */
 const lockAll =
-  ({ isElsewhere }: Openings): LockWallets =>
+  ({ isElsewhere }: WalletOpenings): LockWallets =>
   async (tx, commands) => {
     const toOpen = distinctWallets(commands.filter(opensWallet));
     const refs = distinctWallets(commands);
@@ -190,7 +190,7 @@ const lockAll =
 
 /** Those that exist and are free, and those that were not there. */
 const lockFree =
-  ({ isElsewhere }: Openings): LockWallets =>
+  ({ isElsewhere }: WalletOpenings): LockWallets =>
   async (tx, commands) => {
     const known = await lockExisting(tx, commands);
     const absent = new Set(known.absent.map(({ id }) => id));
@@ -218,7 +218,7 @@ const briefly =
   };
 
 /** Opened wallets, as far as they are free; `absent` are those that nobody has opened. */
-async function lockExisting(tx: Tx, commands: readonly Posting[]) {
+async function lockExisting(tx: Tx, commands: readonly AuditedCommand[]) {
   const refs = distinctWallets(commands);
   const wallets = await readWallets(tx, refs, 'skip');
   const ids = new Set(wallets.map(({ id }) => id));

@@ -9,16 +9,16 @@ import { holdLock, holdWallet } from '../../../tests/support/postgres/hold-lock.
 import { brlWalletOf, buildCommand } from '../../../tests/support/ledger/build-command.ts';
 import { createDb, type Db } from '../../platform/db/db.ts';
 import { createLog } from '../../platform/log.ts';
-import { createCommit } from './optimistic-commit.ts';
+import { createOptimisticCommit } from './optimistic-commit.ts';
 import { newWallet, type Command } from '../domain.ts';
-import type { Posted, Posting } from './audited-command.ts';
+import type { AuditedDecision, AuditedCommand } from './audited-command.ts';
 import { explainDefects } from './alarms.ts';
 import { createGroupCommit, type GroupCommit } from './group-commit.ts';
 
 const log = createLog('silent');
 let test: TestDatabase;
 let db: Db;
-let group: GroupCommit<Posting, Posted>;
+let group: GroupCommit<AuditedCommand, AuditedDecision>;
 
 beforeEach(async () => {
   test = await createTestDatabase('wallet');
@@ -42,19 +42,19 @@ afterEach(async () => {
   }
 });
 
-const createDaemon = (): GroupCommit<Posting, Posted> =>
-  createGroupCommit<Posting, Posted>({
+const createDaemon = (): GroupCommit<AuditedCommand, AuditedDecision> =>
+  createGroupCommit<AuditedCommand, AuditedDecision>({
     laneKey: (c) => c.wallet.id,
     laneCount: 2,
     log,
     explain: explainDefects(log),
-    commit: createCommit(db),
+    commit: createOptimisticCommit(db),
   });
 
 const waiting = () => ({ deadlineMs: performance.now() + 20_000, isCancelled: () => false });
-const submit = (userId: string, fields: Partial<Command> = {}): Promise<Result<Posted>> =>
+const submit = (userId: string, fields: Partial<Command> = {}): Promise<Result<AuditedDecision>> =>
   group.submit(buildCommand(userId, fields), waiting());
-const reasonOf = (result: Result<Posted>): string =>
+const reasonOf = (result: Result<AuditedDecision>): string =>
   result.ok ? `seq ${result.value.entry.seq}` : result.rejection.reason;
 
 /** Another transaction that has the wallet locked until it is ended. */
@@ -218,7 +218,7 @@ it('what was committed is answered, also where a later opening of the same batch
     },
   };
   const commands = [stuck, known, fresh].map((owner) => buildCommand(owner));
-  expect(await createCommit(failing)(commands, 'skip')).toMatchObject([
+  expect(await createOptimisticCommit(failing)(commands, 'skip')).toMatchObject([
     'busy',
     { ok: true },
     'busy',
@@ -237,7 +237,7 @@ it('an opening that had to wait is left out of the next commits, and the others 
       return db.tx(work);
     },
   };
-  const commit = createCommit(counting);
+  const commit = createOptimisticCommit(counting);
   expect(await commit([buildCommand(stuck)], 'skip')).toEqual(['busy']);
   transactions = 0;
   const commands = [stuck, ...fresh].map((owner) => buildCommand(owner));

@@ -9,13 +9,13 @@ import { createTestDatabase, type TestDatabase } from '../../../tests/support/po
 import { buildCommand } from '../../../tests/support/ledger/build-command.ts';
 import { createDb, type Db } from '../../platform/db/db.ts';
 import { createLog } from '../../platform/log.ts';
-import { createCommit } from './optimistic-commit.ts';
+import { createOptimisticCommit } from './optimistic-commit.ts';
 import type { Command } from '../domain.ts';
 import { decideOnly } from '../rpc/dry-run.ts';
 import { explainDefects } from './alarms.ts';
 import { createGroupCommit } from './group-commit.ts';
 import type { Busy } from './queued.ts';
-import type { Posted, Posting } from './audited-command.ts';
+import type { AuditedDecision, AuditedCommand } from './audited-command.ts';
 import { findLedgerFaults } from '../../../tests/support/ledger/faults.ts';
 
 const log = createLog('silent');
@@ -42,18 +42,18 @@ const command = ({
 
 /** A group commit of its own; several on one database are several daemons. */
 function createDaemon(db: Db = test.db, { deadlineMs = 20_000, isCancelled = false } = {}) {
-  const group = createGroupCommit<Posting, Posted>({
+  const group = createGroupCommit<AuditedCommand, AuditedDecision>({
     laneKey: (c) => c.wallet.id,
     laneCount: 2,
     log,
     explain: explainDefects(log),
-    commit: createCommit(db),
+    commit: createOptimisticCommit(db),
   });
-  return (c: Posting): Promise<Result<Posted>> =>
+  return (c: AuditedCommand): Promise<Result<AuditedDecision>> =>
     group.submit(c, { deadlineMs: performance.now() + deadlineMs, isCancelled: () => isCancelled });
 }
 
-const reasonsOf = (results: readonly (Result<Posted> | Busy)[]) =>
+const reasonsOf = (results: readonly (Result<AuditedDecision> | Busy)[]) =>
   results.flatMap((result) => {
     if (result === 'busy') return [result];
     return result.ok ? [] : [result.rejection.reason];
@@ -177,9 +177,9 @@ describe('faults', () => {
   it('a defect in the next try does not make the outcome known', async () => {
     const cutter = await startCommitCutter(test.url);
     const db = createDb({ url: cutter.url, name: 'cut', maxConnections: 4, log });
-    const commitOnce = createCommit(db);
+    const commitOnce = createOptimisticCommit(db);
     let calls = 0;
-    const group = createGroupCommit<Posting, Posted>({
+    const group = createGroupCommit<AuditedCommand, AuditedDecision>({
       laneKey: (c) => c.wallet.id,
       laneCount: 2,
       log,
@@ -250,8 +250,8 @@ describe('faults', () => {
 describe('traces', () => {
   it('a commit leaves one outbox row with all its events, a refusal leaves none', async () => {
     const commands = [command(), command(), command({ operation: 'withdraw', amountMinor: 900n })];
-    await createCommit(test.db)(commands);
-    await createCommit(test.db)([command({ operation: 'withdraw', amountMinor: 900n })]);
+    await createOptimisticCommit(test.db)(commands);
+    await createOptimisticCommit(test.db)([command({ operation: 'withdraw', amountMinor: 900n })]);
     const rows = await test.query<{ event_count: number; entry_refs: string }>(
       'SELECT * FROM outbox',
     );
@@ -262,7 +262,7 @@ describe('traces', () => {
   });
 
   it('a refused command on a wallet never opened does not open it', async () => {
-    await createCommit(test.db)([command({ operation: 'withdraw' })]);
+    await createOptimisticCommit(test.db)([command({ operation: 'withdraw' })]);
     expect(await test.query('SELECT 1 FROM wallets')).toEqual([]);
   });
 
@@ -285,7 +285,7 @@ describe('traces', () => {
         [0, 1, 2, 3].map((n) =>
           Promise.all(
             Array.from({ length: 10 }, (_, round) =>
-              createCommit(db)(
+              createOptimisticCommit(db)(
                 owners.map((_owner, i) => command({ userId: owners[(i * (n + 1) + round) % 20]! })),
               ),
             ),

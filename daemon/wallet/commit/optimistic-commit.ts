@@ -1,25 +1,30 @@
 import type { Result } from '../../../core/reasons.ts';
 import { isCommitInDoubt, readClock, sqlStateOf, type Db, type Tx } from '../../platform/db/db.ts';
-import { commitLocked, commitUnlocked, createOpenings, type Committed } from './locked-commit.ts';
+import {
+  commitLocked,
+  commitUnlocked,
+  createWalletOpenings,
+  type Committed,
+} from './locked-commit.ts';
 import type { Busy, LockMode } from './queued.ts';
 import type { Command, Decision, States, WalletState } from '../domain.ts';
 import { decideBatch } from '../domain-batch.ts';
-import { createHeads, type Heads } from './wallet-cache.ts';
+import { createWalletCache, type WalletCache } from './wallet-cache.ts';
 import * as inbox from '../events/inbox.ts';
-import type { Posted, Posting } from './audited-command.ts';
+import type { AuditedDecision, AuditedCommand } from './audited-command.ts';
 import * as store from '../store/store.ts';
 import { distinctWallets, findCorrupt, keyOf, parentsOf } from '../store/states.ts';
-import { moveWallets, type Move } from '../store/writes.ts';
-import { all, rememberDoubt, writeDecisions, type Decided } from './persist-decisions.ts';
+import { compareAndSetWallets, type BalanceUpdate } from '../store/writes.ts';
+import { awaitAll, markInDoubt, persistDecisions, type Decided } from './persist-decisions.ts';
 
 /** After a miss so many batches are committed with locks, and twice as many after the next miss. */
 const minCaution = 1;
 const maxCaution = 64;
 
 type Commit = (
-  commands: readonly Posting[],
+  commands: readonly AuditedCommand[],
   mode?: LockMode,
-) => Promise<readonly (Result<Posted> | Busy)[]>;
+) => Promise<readonly (Result<AuditedDecision> | Busy)[]>;
 
 /**
  * Commits batches, quickly where it can: decides from the wallets' states as they were remembered,
@@ -29,16 +34,18 @@ type Commit = (
  * With `skip`, commands on wallets that another transaction has locked are left out, as `busy`;
  * without it, only what is refused on a wallet that another transaction is opening.
  */
-export function createCommit(
+export function createOptimisticCommit(
   db: Db,
-  heads: Heads = createHeads(),
+  heads: WalletCache = createWalletCache(),
   alarms: Alarms = silent,
 ): Commit {
-  const openings = createOpenings();
+  const openings = createWalletOpenings();
   let caution = minCaution;
   let cautious = 0;
 
-  const tryQuickly = async (commands: readonly Posting[]): Promise<Committed | undefined> => {
+  const tryQuickly = async (
+    commands: readonly AuditedCommand[],
+  ): Promise<Committed | undefined> => {
     if (cautious > 0) {
       cautious -= 1;
       return undefined;
@@ -55,7 +62,10 @@ export function createCommit(
     return committed;
   };
 
-  const commitSlowly = async (commands: readonly Posting[], mode: LockMode): Promise<Committed> => {
+  const commitSlowly = async (
+    commands: readonly AuditedCommand[],
+    mode: LockMode,
+  ): Promise<Committed> => {
     const committed = await (mode === 'wait'
       ? commitLocked(db, commands, openings)
       : commitUnlocked(db, commands, openings));
@@ -86,7 +96,7 @@ export type Alarms = {
 const silent: Alarms = { onCorrupt: () => undefined, onLostCommits: () => undefined };
 
 /** What was read under the lock, against what was remembered. */
-function reportFaults(alarms: Alarms, heads: Heads, { wallets, corrupt }: States): void {
+function reportFaults(alarms: Alarms, heads: WalletCache, { wallets, corrupt }: States): void {
   corrupt.forEach(alarms.onCorrupt);
   for (const wallet of wallets.values()) {
     const known = heads.getCommitted(wallet.id);
@@ -113,8 +123,8 @@ const isMiss = (err: unknown): boolean => err === miss || /^2[23]/.test(sqlState
 
 async function commitQuickly(
   db: Db,
-  heads: Heads,
-  commands: readonly Posting[],
+  heads: WalletCache,
+  commands: readonly AuditedCommand[],
 ): Promise<Committed | undefined> {
   let decided: Decided = { decisions: [], changed: [] };
   const work = async (tx: Tx): Promise<Committed> => {
@@ -122,15 +132,15 @@ async function commitQuickly(
     decided = decideBatch(states, commands, clockMs);
     await checkRejected(tx, states, commands, decided.decisions);
     const moves = decided.changed.map((to) => toMove(states, to));
-    let answers: readonly Result<Posted>[] = [];
-    await all([
+    let answers: readonly Result<AuditedDecision>[] = [];
+    await awaitAll([
       checkMoved(tx, moves).then(() => checkMessages(tx, commands)),
-      writeDecisions(tx, commands, decided.decisions).then((posted) => (answers = posted)),
+      persistDecisions(tx, commands, decided.decisions).then((posted) => (answers = posted)),
     ]);
     return { answers, changed: decided.changed };
   };
   return db.tx(work).catch((err: unknown) => {
-    if (isCommitInDoubt(err)) rememberDoubt(commands, decided.decisions);
+    if (isCommitInDoubt(err)) markInDoubt(commands, decided.decisions);
     throw err;
   });
 }
@@ -138,7 +148,7 @@ async function commitQuickly(
 /** The states as remembered, and read where they are not; parents are always read. */
 async function recall(
   tx: Tx,
-  heads: Heads,
+  heads: WalletCache,
   commands: readonly Command[],
 ): Promise<{ readonly states: States; readonly clockMs: number }> {
   const wallets = new Map<string, WalletState>();
@@ -202,14 +212,14 @@ async function checkRejected(
   if (twins.size > 0 || wallets.length !== refs.length || !wallets.every(isSame)) throw miss;
 }
 
-function toMove(states: States, to: WalletState): Move {
+function toMove(states: States, to: WalletState): BalanceUpdate {
   const from = states.wallets.get(to.id);
   if (!from) throw unopened;
   return { from, to };
 }
 
-async function checkMoved(tx: Tx, moves: readonly Move[]): Promise<void> {
-  if (moves.length > 0 && !(await moveWallets(tx, moves))) throw miss;
+async function checkMoved(tx: Tx, moves: readonly BalanceUpdate[]): Promise<void> {
+  if (moves.length > 0 && !(await compareAndSetWallets(tx, moves))) throw miss;
 }
 
 /** A message that was refused before gets the same answer again; read when its wallet is locked. */

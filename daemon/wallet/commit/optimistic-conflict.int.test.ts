@@ -6,10 +6,10 @@ import { transactionIdOf, walletIdOf, type CallerClass } from '../../../core/ids
 import { createTestDatabase, type TestDatabase } from '../../../tests/support/postgres/database.ts';
 import { findLedgerFaults } from '../../../tests/support/ledger/faults.ts';
 import { readClock, type Db } from '../../platform/db/db.ts';
-import { createCommit } from './optimistic-commit.ts';
+import { createOptimisticCommit } from './optimistic-commit.ts';
 import type { Command } from '../domain.ts';
 import { readWallets } from '../store/store.ts';
-import { settleWallet, updateStatus } from '../store/writes.ts';
+import { raiseReadWatermark, updateStatus } from '../store/writes.ts';
 
 let test: TestDatabase;
 let userId: string;
@@ -84,8 +84,8 @@ const withdraw = (amountMinor: bigint, fields: Partial<Command> = {}, key?: stri
 
 /** A daemon that remembers the wallet, and another one on the same database. */
 async function createDaemons() {
-  const here = createCommit(watched());
-  const there = createCommit(test.db);
+  const here = createOptimisticCommit(watched());
+  const there = createOptimisticCommit(test.db);
   await here([command()]);
   sent = [];
   return { here, there };
@@ -130,7 +130,7 @@ describe('what is remembered', () => {
         // So that the millisecond in which the commit read its clock is over.
         await new Promise((resolve) => setTimeout(resolve, 20));
         toldMs = await readClock(tx);
-        await settleWallet(tx, wallet?.id ?? '', toldMs);
+        await raiseReadWatermark(tx, wallet?.id ?? '', toldMs);
       });
     const [answer] = await here([command()]);
     expect(toldMs).toBeGreaterThan(0);

@@ -27,7 +27,7 @@ type Queue<Command, Answer> = {
   suspectUntilMs: number;
 };
 
-export type ParkedWallets<Command, Answer> = {
+export type LockedWallets<Command, Answer> = {
   /** Whether this wallet's commands have to wait here. */
   has(key: string): boolean;
   /** Adds commands whose wallets are locked, or were a moment ago, in order. */
@@ -39,11 +39,11 @@ export type ParkedWallets<Command, Answer> = {
  * Commands on wallets that another transaction has locked: they wait here, in order, so that all
  * others go on. Tried together every 50 ms, without waiting for a lock.
  */
-export function createParkedWallets<Command, Answer>(
+export function createLockedWallets<Command, Answer>(
   options: CommitOptions<Command, Answer>,
   watch: CommitWatch<Command, Answer>,
   onEmpty: () => void,
-): ParkedWallets<Command, Answer> {
+): LockedWallets<Command, Answer> {
   const queues = new Map<string, Queue<Command, Answer>>();
   let isTrying = false;
 

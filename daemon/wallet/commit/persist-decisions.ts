@@ -6,7 +6,7 @@ import type { Command, Decision, NewEntry, WalletState } from '../domain.ts';
 import { isRemembered } from '../domain-batch.ts';
 import * as inbox from '../events/inbox.ts';
 import { appendEvents } from '../events/outbox.ts';
-import type { Posted, Posting } from './audited-command.ts';
+import type { AuditedDecision, AuditedCommand } from './audited-command.ts';
 import { appendEntries } from '../store/writes.ts';
 
 /** What the domain decided on a batch, and the wallets' states after it. */
@@ -22,18 +22,18 @@ const inDoubt = new WeakMap<Command, Set<string>>();
  * Writes what was decided: entries, refusals of messages, the outbox row, the audit log. The
  * wallets' rows are the caller's. An answer for each command.
  */
-export async function writeDecisions(
+export async function persistDecisions(
   tx: Tx,
-  commands: readonly Posting[],
+  commands: readonly AuditedCommand[],
   decisions: readonly Decision[],
-): Promise<readonly Result<Posted>[]> {
+): Promise<readonly Result<AuditedDecision>[]> {
   const entries = acceptedEntries(decisions);
   const answers = decisions.map((decision, i) => toPosted(decision, commands[i]));
   const refusals = toRefusals(commands, decisions);
   const kept = await inbox.insertRefusals(tx, refusals);
   const told = refusals.filter((refusal) => kept.has(refusal.command.transactionId));
   // Sent together: the server works on one while the next is being made.
-  await all([
+  await awaitAll([
     appendEntries(tx, entries),
     appendEvents(tx, entries, told),
     appendAudits(tx, toAuditEntries(commands, answers)),
@@ -45,7 +45,7 @@ export async function writeDecisions(
  * Waits for all, also where one fails: what is on its way belongs to this transaction. Throws the
  * first error in time.
  */
-export async function all(works: readonly Promise<unknown>[]): Promise<void> {
+export async function awaitAll(works: readonly Promise<unknown>[]): Promise<void> {
   const errors: unknown[] = [];
   await Promise.all(works.map((work) => work.catch((err: unknown) => errors.push(err))));
   if (errors.length > 0) throw errors[0];
@@ -72,7 +72,7 @@ function toRefusals(commands: readonly Command[], decisions: readonly Decision[]
 }
 
 /** Keeps in mind what a commit would have done whose answer was lost. */
-export function rememberDoubt(commands: readonly Command[], decisions: readonly Decision[]): void {
+export function markInDoubt(commands: readonly Command[], decisions: readonly Decision[]): void {
   commands.forEach((command, i) => {
     const decision = decisions[i];
     if (decision?.kind !== 'accepted') return;
@@ -83,7 +83,10 @@ export function rememberDoubt(commands: readonly Command[], decisions: readonly 
 }
 
 /** What this very command did in a commit whose answer was lost is no replay to its caller. */
-export function toPosted(decision: Decision, command: Command | undefined): Result<Posted> {
+export function toPosted(
+  decision: Decision,
+  command: Command | undefined,
+): Result<AuditedDecision> {
   if (decision.kind === 'rejected') return { ok: false, rejection: decision.rejection };
   const [entry] = decision.entries;
   if (!entry) throw new Error('an accepted command has no entry');

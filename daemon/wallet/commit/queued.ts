@@ -1,6 +1,6 @@
 import { refuse, type Rejection, type Result } from '../../../core/reasons.ts';
 import { classifyDbError, isCommitInDoubt, isLockTimeout } from '../../platform/db/db.ts';
-import { databaseAway, databaseBusy, isDatabaseBusy } from '../../platform/db/refusals.ts';
+import { databaseUnavailable, databaseBusy, isDatabaseBusy } from '../../platform/db/refusals.ts';
 import type { Log } from '../../platform/log.ts';
 import { walletBusy } from '../domain-integrity.ts';
 
@@ -251,7 +251,7 @@ function isGivenUp<Command, Answer>(item: Item<Command, Answer>): boolean {
     giveUp(item, outcomeUnknown);
   } else if (item.isBusy && nowMs >= group.busyAtMs) giveUp(item, walletBusy);
   else if (nowMs >= group.giveUpAtMs) {
-    giveUp(item, item.isDatabaseBusy ? databaseBusy : databaseAway);
+    giveUp(item, item.isDatabaseBusy ? databaseBusy : databaseUnavailable);
   } else return false;
   return true;
 }

@@ -1,12 +1,12 @@
 import { expect, it } from 'vitest';
 
 import { newWallet } from '../domain.ts';
-import { createHeads } from './wallet-cache.ts';
+import { createWalletCache } from './wallet-cache.ts';
 
 const wallet = (id: string) => newWallet({ id, userId: id, currency: 'BRL', exponent: 2 });
 
 it('keeps what was set last, and never more than its limit', () => {
-  const heads = createHeads(100);
+  const heads = createWalletCache(100);
   for (let n = 0; n < 1_000; n += 1) heads.set(wallet(`w${n}`));
   const kept = Array.from({ length: 1_000 }, (_, n) => heads.get(`w${n}`)).filter(Boolean);
   expect(kept.length).toBeLessThanOrEqual(100);
@@ -14,7 +14,7 @@ it('keeps what was set last, and never more than its limit', () => {
 });
 
 it('forgets, also what was set long ago, and gives the newest of two states', () => {
-  const heads = createHeads(4);
+  const heads = createWalletCache(4);
   heads.set(wallet('a'));
   for (const id of ['b', 'c', 'd']) heads.set(wallet(id));
   heads.set({ ...wallet('a'), seq: 7n });

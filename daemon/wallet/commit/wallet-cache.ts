@@ -1,7 +1,7 @@
 import type { WalletState } from '../domain.ts';
 
 /** Wallets' states as they were after their last commit here. */
-export type Heads = {
+export type WalletCache = {
   /** Undefined also where the state may be an older one. */
   get(walletId: string): WalletState | undefined;
   /** The last state that was committed here: the database has this one, or a later one. */
@@ -19,7 +19,7 @@ type Head = { readonly wallet: WalletState; isCurrent: boolean };
 const maxRemembered = 100_000;
 
 /** Keeps at most `limit`; those whose state was set longest ago are dropped first. */
-export function createHeads(limit: number = maxRemembered): Heads {
+export function createWalletCache(limit: number = maxRemembered): WalletCache {
   let recent = new Map<string, Head>();
   let older = new Map<string, Head>();
   const find = (walletId: string): Head | undefined => recent.get(walletId) ?? older.get(walletId);

@@ -7,20 +7,20 @@ import {
   type InboundMessage,
 } from '../../platform/broker/broker.ts';
 import type { Db } from '../../platform/db/db.ts';
-import { createHold } from '../../platform/transient-rejection.ts';
-import { buryLetters } from '../../platform/dead-letters/dead-letters.ts';
+import { createTransientRejection } from '../../platform/transient-rejection.ts';
+import { storeLetters } from '../../platform/dead-letters/dead-letters.ts';
 import type { Command } from '../domain.ts';
 import type { GroupCommit } from '../commit/group-commit.ts';
 import { poison, readEmitted, type EmittedRequest, type Poison } from './messages.ts';
 import { outboxFull } from './outbox-full.ts';
-import type { Posted, Posting } from '../commit/audited-command.ts';
+import type { AuditedDecision, AuditedCommand } from '../commit/audited-command.ts';
 import { toCommand } from '../requests/request.ts';
 import { findCurrencyOf } from '../store/reads.ts';
 import type { KnownUsers } from '../requests/users.ts';
 
 export type EmittedOptions = {
   readonly db: Db;
-  readonly groupCommit: GroupCommit<Posting, Posted>;
+  readonly groupCommit: GroupCommit<AuditedCommand, AuditedDecision>;
   readonly users: KnownUsers;
   readonly defaultCurrency: string;
   readonly queue: string;
@@ -51,7 +51,7 @@ export function createEmittedConsumer(options: EmittedOptions): Consumer {
       routingKey,
     })),
     maxBatch,
-    bury: (letters) => buryLetters(options.db, letters),
+    bury: (letters) => storeLetters(options.db, letters),
     handle: (messages) => handleEmitted(options, messages),
   };
 }
@@ -71,7 +71,7 @@ async function handleEmitted(
 /** Throws while the outbox has no room. */
 function holdWhileFull({ isOutboxFull }: Pick<EmittedOptions, 'isOutboxFull'>): void {
   if (!isOutboxFull()) return;
-  throw createHold(outboxFull);
+  throw createTransientRejection(outboxFull);
 }
 
 /** The command that each message stands for, or why it can never be handled. */
@@ -119,8 +119,8 @@ export async function findEffectId(
  */
 export async function commitAll(
   { groupCommit }: EmittedOptions,
-  commands: readonly Posting[],
-): Promise<readonly (Result<Posted> | undefined)[]> {
+  commands: readonly AuditedCommand[],
+): Promise<readonly (Result<AuditedDecision> | undefined)[]> {
   const stopped = new Map<string, Rejection>();
   const waiting = {
     deadlineMs: performance.now() + waitMs,
@@ -149,7 +149,7 @@ async function findUnknownUsers(
     return await users.findUnknown([...new Set(ids)]);
   } catch (cause) {
     const message = 'the auth service is out of reach: nothing was done, try again';
-    throw createHold({ reason: 'AUTH_UNAVAILABLE', message, metadata: {} }, cause);
+    throw createTransientRejection({ reason: 'AUTH_UNAVAILABLE', message, metadata: {} }, cause);
   }
 }
 
@@ -202,12 +202,12 @@ const ofOneWallet: ReadonlySet<string> = new Set(['WALLET_BUSY', 'INTERNAL']);
 const forOperators: ReadonlySet<string> = new Set(['WALLET_CLOCK_AHEAD', 'WALLET_CORRUPT']);
 
 /** What becomes of a message; throws where all of them have to wait. */
-export function toHandling(result: Result<Posted> | undefined): Handling {
+export function toHandling(result: Result<AuditedDecision> | undefined): Handling {
   if (!result) throw new Error('a message got no answer');
   if (result.ok) return done;
   const { reason, metadata } = result.rejection;
   if (metadata['cause'] === 'content') return poison('INTERNAL', 'body');
-  if (passing.has(reason)) throw createHold(result.rejection);
+  if (passing.has(reason)) throw createTransientRejection(result.rejection);
   if (ofOneWallet.has(reason)) return held;
   if (forOperators.has(reason)) return poison(reason, 'data.userId');
   return done;

@@ -14,11 +14,11 @@ import { outcomeOf } from '../../../tests/support/grpc/stream.ts';
 import { createAuditTrail } from '../../platform/audit/audit.ts';
 import type { CallContext } from '../../platform/grpc/calls.ts';
 import { createLog } from '../../platform/log.ts';
-import { createCommit } from '../commit/optimistic-commit.ts';
+import { createOptimisticCommit } from '../commit/optimistic-commit.ts';
 import { explainDefects } from '../commit/alarms.ts';
 import { createGroupCommit } from '../commit/group-commit.ts';
 import { createHandlers } from '../rpc/handlers.ts';
-import type { Posted, Posting } from '../commit/audited-command.ts';
+import type { AuditedDecision, AuditedCommand } from '../commit/audited-command.ts';
 import { createStreamHandlers } from '../rpc/stream.ts';
 import { createKnownUsers } from '../requests/users.ts';
 
@@ -42,12 +42,12 @@ afterEach(async () => {
 });
 
 function createService() {
-  const groupCommit = createGroupCommit<Posting, Posted>({
+  const groupCommit = createGroupCommit<AuditedCommand, AuditedDecision>({
     laneKey: (c) => c.wallet.id,
     laneCount: 2,
     log,
     explain: explainDefects(log),
-    commit: createCommit(test.db),
+    commit: createOptimisticCommit(test.db),
   });
   const options = {
     ...{ db: test.db, commitDb: test.db, groupCommit, log },

@@ -13,7 +13,7 @@ import {
   type LoadReferred,
   type Relay,
 } from '../../platform/outbox/relay.ts';
-import { createCommit } from '../commit/optimistic-commit.ts';
+import { createOptimisticCommit } from '../commit/optimistic-commit.ts';
 import type { Command } from '../domain.ts';
 import { appendEvents, loadEvents } from './outbox.ts';
 
@@ -78,7 +78,7 @@ describe('events by reference', () => {
   it('are the same, remembered or made again from the ledger, in the order of the commit', async () => {
     const refused = command({ operation: 'withdraw', amountMinor: 10n ** 9n });
     const [first, second] = [command(), command({ operation: 'purchase', amountMinor: 50n })];
-    await createCommit(test.db)([first, refused, second]);
+    await createOptimisticCommit(test.db)([first, refused, second]);
     const copy = await test.query('SELECT * FROM outbox');
     const remembered = await sendAll();
     expect(remembered.loads).toBe(0);
@@ -100,10 +100,10 @@ describe('events by reference', () => {
   });
 
   it('go on beside rows that an older program wrote whole', async () => {
-    await createCommit(test.db)([command()]);
+    await createOptimisticCommit(test.db)([command()]);
     const { heard } = await sendAll();
     await test.db.tx((tx) => appendOutbox(tx, heard));
-    await createCommit(test.db)([command()]);
+    await createOptimisticCommit(test.db)([command()]);
     await forgetBatches();
     const again = await sendAll();
     expect(plain(again.heard.slice(0, 1))).toEqual(plain(heard));
@@ -117,13 +117,13 @@ describe('events by reference', () => {
       throw new Error('rolled back');
     });
     await expect(failed).rejects.toThrow('rolled back');
-    await createCommit(test.db)([command()]);
+    await createOptimisticCommit(test.db)([command()]);
     const { heard } = await sendAll();
     expect(heard).toHaveLength(1);
   });
 
   it('that the ledger does not have are not taken for sent', async () => {
-    await createCommit(test.db)([command()]);
+    await createOptimisticCommit(test.db)([command()]);
     await forgetBatches();
     await test.query(`UPDATE outbox SET entry_refs = entry_refs || $1 || ' 99' || chr(10)`, [
       command().wallet.id,
@@ -139,7 +139,7 @@ describe('events by reference', () => {
   });
 
   it('that were not confirmed stay in their row, whole, and are sent again', async () => {
-    await createCommit(test.db)([command(), command(), command()]);
+    await createOptimisticCommit(test.db)([command(), command(), command()]);
     const log = createLog('silent');
     const transport = createTransport((messages) => Promise.resolve(messages.slice(1, 2)));
     const relay = createRelay({ db: test.db, broker: transport, log, load: loadEvents });

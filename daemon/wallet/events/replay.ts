@@ -11,7 +11,7 @@ import {
 } from '../../platform/dead-letters/replays.ts';
 import { stillDead, type PlanReplays } from '../../platform/dead-letters/dead-letters.ts';
 import type { CallContext } from '../../platform/grpc/calls.ts';
-import { createHold } from '../../platform/transient-rejection.ts';
+import { createTransientRejection } from '../../platform/transient-rejection.ts';
 import { detailsOf, resultOf } from '../requests/audit.ts';
 import type { Command } from '../domain.ts';
 import {
@@ -23,7 +23,7 @@ import {
 } from './emitted-consumer.ts';
 import type { Poison } from './messages.ts';
 import { onlyIfDone } from './outbox-full.ts';
-import type { Posted, Posting } from '../commit/audited-command.ts';
+import type { AuditedDecision, AuditedCommand } from '../commit/audited-command.ts';
 import { checkReplayer } from '../requests/rights.ts';
 import * as reads from '../store/reads.ts';
 
@@ -109,7 +109,7 @@ function createPlan(
 }
 
 /** Of a person who changed the message, with their line in the audit log in the same commit. */
-function toPosting({ replay, read }: Readable, context: CallContext): Posting {
+function toPosting({ replay, read }: Readable, context: CallContext): AuditedCommand {
   const { principal } = context;
   if (!replay.isChanged || principal.kind !== 'user') return read;
   const { id: deadLetterId } = replay.letter;
@@ -126,10 +126,11 @@ function toPosting({ replay, read }: Readable, context: CallContext): Posting {
   };
 }
 
-function toOutcome(item: Readable, result: Result<Posted> | undefined): ReplayOutcome {
+function toOutcome(item: Readable, result: Result<AuditedDecision> | undefined): ReplayOutcome {
   const handling = toHandling(result);
   // Whoever replays it is answered with what is in the way, and the letter stays as it is.
-  if (handling.kind === 'held' && result && !result.ok) throw createHold(result.rejection);
+  if (handling.kind === 'held' && result && !result.ok)
+    throw createTransientRejection(result.rejection);
   if (!result || handling.kind === 'dead') {
     return handling.kind === 'dead' ? handling : { ...nothing, kind: 'dead' };
   }

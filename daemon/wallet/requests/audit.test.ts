@@ -8,7 +8,7 @@ import type { AuditActor } from '../../platform/audit/audit.ts';
 import { lineOf, toAuditEntries, withAudit, withAudits } from './audit.ts';
 import type { Command } from '../domain.ts';
 import { decideBatch } from '../domain-batch.ts';
-import type { Posted } from '../commit/audited-command.ts';
+import type { AuditedDecision } from '../commit/audited-command.ts';
 
 const staffId = randomUUID();
 const actor: AuditActor = {
@@ -41,7 +41,7 @@ function command(fields: Partial<Command> = {}, userId: string = randomUUID()): 
   };
 }
 
-function post(given: Command, isReplayed = false): Result<Posted> {
+function post(given: Command, isReplayed = false): Result<AuditedDecision> {
   const states = {
     wallets: new Map(),
     entries: new Map(),
@@ -54,7 +54,7 @@ function post(given: Command, isReplayed = false): Result<Posted> {
   return { ok: true, value: { entry: decision.entries[0], isReplayed } };
 }
 
-const refused: Result<Posted> = refuse('INSUFFICIENT_FUNDS', 'too little');
+const refused: Result<AuditedDecision> = refuse('INSUFFICIENT_FUNDS', 'too little');
 
 describe('lines', () => {
   it('tell of each command of staff what it was and what came of it', () => {
@@ -89,7 +89,7 @@ describe('lines', () => {
 
   it('decided again with the same outcome, a line keeps its id; with another it is another', () => {
     const posting = withAudit(command(), actor);
-    const idOf = (outcome: Result<Posted>) => toAuditEntries([posting], [outcome])[0]?.id;
+    const idOf = (outcome: Result<AuditedDecision>) => toAuditEntries([posting], [outcome])[0]?.id;
     expect(idOf(post(posting))).toBe(idOf(post(posting)));
     expect(idOf(post(posting))).not.toBe(idOf(refused));
     const sentAgain = withAudit(command(), actor);

@@ -5,10 +5,10 @@ import { absoluteMinor, formatMinor } from '../../../core/money.ts';
 import type { Result } from '../../../core/reasons.ts';
 import type { AuditActor, AuditEntry, AuditLine } from '../../platform/audit/audit.ts';
 import type { Command } from '../domain.ts';
-import type { CommandAudit, Posted, Posting } from '../commit/audited-command.ts';
+import type { CommandAudit, AuditedDecision, AuditedCommand } from '../commit/audited-command.ts';
 
 /** Staff's commands are recorded: they are always on another's wallet. Customers' are not. */
-export function withAudit(command: Command, actor: AuditActor): Posting {
+export function withAudit(command: Command, actor: AuditActor): AuditedCommand {
   return addAudit(command, { actor, id: randomUUID(), stream: undefined });
 }
 
@@ -17,13 +17,13 @@ export function withAudits(
   commands: readonly Command[],
   actor: AuditActor,
   stream: string,
-): readonly Posting[] {
+): readonly AuditedCommand[] {
   const audit = { actor, id: randomUUID(), stream };
   return commands.map((command) => addAudit(command, audit));
 }
 
 // Spelt out: copying by spread is several times as slow, for each transaction.
-const addAudit = (command: Command, audit: CommandAudit): Posting =>
+const addAudit = (command: Command, audit: CommandAudit): AuditedCommand =>
   command.callerClass !== 'staff'
     ? command
     : {
@@ -46,10 +46,10 @@ const addAudit = (command: Command, audit: CommandAudit): Posting =>
  * answer to COMMIT is lost and all is decided again, what was recorded is not recorded twice.
  */
 export function toAuditEntries(
-  postings: readonly Posting[],
-  outcomes: readonly Result<Posted>[],
+  postings: readonly AuditedCommand[],
+  outcomes: readonly Result<AuditedDecision>[],
 ): AuditEntry[] {
-  type Told = { readonly posting: Posting; readonly outcome: Result<Posted> };
+  type Told = { readonly posting: AuditedCommand; readonly outcome: Result<AuditedDecision> };
   const lines = new Map<string, { readonly audit: CommandAudit; readonly told: Told[] }>();
   postings.forEach((posting, i) => {
     const { audit } = posting;
@@ -80,7 +80,7 @@ export function toAuditEntries(
 function commandLineOf(
   { deadLetter }: CommandAudit,
   command: Command,
-  outcome: Result<Posted>,
+  outcome: Result<AuditedDecision>,
 ): AuditLine {
   if (!deadLetter) return { action: 'transaction.create', ...lineOf(command, outcome) };
   const details = { ...deadLetter.details, ...detailsOf(command, outcome) };
@@ -89,7 +89,10 @@ function commandLineOf(
 }
 
 /** A command and what came of it, for the audit log; `target` is the wallet's owner. */
-export function lineOf(command: Command, outcome: Result<Posted>): Omit<AuditLine, 'action'> {
+export function lineOf(
+  command: Command,
+  outcome: Result<AuditedDecision>,
+): Omit<AuditLine, 'action'> {
   const { userId, ...details } = detailsOf(command, outcome);
   return { target: userId, result: resultOf(outcome), details };
 }
@@ -99,7 +102,7 @@ type Details = Readonly<Record<string, string>> & { readonly userId: string };
 /** Whose wallet, what and how much; without an outcome as it was asked for. */
 export function detailsOf(
   { wallet, operation, amountMinor, transactionId }: Command,
-  outcome: Result<Posted> | undefined,
+  outcome: Result<AuditedDecision> | undefined,
 ): Details {
   const moved = outcome?.ok ? absoluteMinor(outcome.value.entry.amountMinor) : amountMinor;
   return {
@@ -114,10 +117,10 @@ export function detailsOf(
 
 function streamLineOf(
   stream: string,
-  told: readonly { readonly posting: Posting; readonly outcome: Result<Posted> }[],
+  told: readonly { readonly posting: AuditedCommand; readonly outcome: Result<AuditedDecision> }[],
 ): AuditLine {
   const owners = new Set(told.map(({ posting }) => posting.wallet.userId));
-  const count = (isCounted: (outcome: Result<Posted>) => boolean): string =>
+  const count = (isCounted: (outcome: Result<AuditedDecision>) => boolean): string =>
     String(told.filter(({ outcome }) => isCounted(outcome)).length);
   const [owner = ''] = owners;
   return {
@@ -134,7 +137,7 @@ function streamLineOf(
 }
 
 /** `ok`, `replayed`, or the reason of the refusal. */
-export function resultOf(outcome: Result<Posted>): string {
+export function resultOf(outcome: Result<AuditedDecision>): string {
   if (!outcome.ok) return outcome.rejection.reason;
   return outcome.value.isReplayed ? 'replayed' : 'ok';
 }

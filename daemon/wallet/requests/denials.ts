@@ -8,7 +8,7 @@ import { findEntry } from '../store/reads.ts';
  * A customer who was refused a transaction as absent: if it is another's, that is a denial. Staff
  * may see every transaction.
  */
-export function reportForeign(
+export function reportDenial(
   { db, trail }: { readonly db: Db; readonly trail: Pick<AuditTrail, 'recordForeign'> },
   context: CallContext,
   method: string,

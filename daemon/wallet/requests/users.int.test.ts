@@ -6,9 +6,9 @@ import { genesisHash } from '../../../core/chain.ts';
 import { walletIdOf } from '../../../core/ids.ts';
 import { createTestDatabase, type TestDatabase } from '../../../tests/support/postgres/database.ts';
 import { buildCommand } from '../../../tests/support/ledger/build-command.ts';
-import { createCommit } from '../commit/optimistic-commit.ts';
+import { createOptimisticCommit } from '../commit/optimistic-commit.ts';
 import { newWallet } from '../domain.ts';
-import { createHeads } from '../commit/wallet-cache.ts';
+import { createWalletCache } from '../commit/wallet-cache.ts';
 import { openWallets } from '../store/writes.ts';
 import { findByWallets } from './users.ts';
 
@@ -34,7 +34,7 @@ it('who has a wallet is not asked for, and the wallet is remembered', async () =
   const [owner, stranger, foreigner] = [randomUUID(), randomUUID(), randomUUID()] as const;
   const opened = [walletOf(owner), walletOf(foreigner, 'USD')];
   await test.db.tx((tx) => openWallets(tx, opened));
-  const heads = createHeads();
+  const heads = createWalletCache();
   const find = findByWallets(test.db, heads, 'BRL', findUsers);
   const all = [owner, stranger, foreigner];
   expect(await find(all)).toEqual(new Set(all));
@@ -50,7 +50,7 @@ it('who has a wallet is not asked for, and the wallet is remembered', async () =
 it('what a commit has remembered is newer, and stays', async () => {
   const owner = randomUUID();
   await test.db.tx((tx) => openWallets(tx, [walletOf(owner)]));
-  const heads = createHeads();
+  const heads = createWalletCache();
   heads.set({ ...walletOf(owner), seq: 7n });
   await findByWallets(test.db, heads, 'BRL', findUsers)([owner]);
   expect(heads.get(walletIdOf(owner, 'BRL'))?.seq).toBe(7n);
@@ -60,17 +60,17 @@ it.each(['a larger balance', 'an older seq'])(
   'an edited row is not remembered: %s',
   async (edit) => {
     const owner = randomUUID();
-    const commit = createCommit(test.db);
+    const commit = createOptimisticCommit(test.db);
     for (let i = 0; i < 2; i += 1) await commit([buildCommand(owner)]);
     const set = edit === 'a larger balance' ? 'balance = balance + 100000' : 'seq = seq - 1';
     await test.query(`UPDATE wallets SET ${set}`);
-    const heads = createHeads();
+    const heads = createWalletCache();
     expect(await findByWallets(test.db, heads, 'BRL', findUsers)([owner])).toEqual(
       new Set([owner]),
     );
     expect(heads.get(walletIdOf(owner, 'BRL'))).toBeUndefined();
     const spend = buildCommand(owner, { operation: 'withdraw', amountMinor: 50_000n });
-    expect(await createCommit(test.db, heads)([spend])).toMatchObject([
+    expect(await createOptimisticCommit(test.db, heads)([spend])).toMatchObject([
       { ok: false, rejection: { reason: 'WALLET_CORRUPT' } },
     ]);
   },
@@ -78,9 +78,9 @@ it.each(['a larger balance', 'an older seq'])(
 
 it('a time in the future that was corrected is no longer refused', async () => {
   const owner = randomUUID();
-  await createCommit(test.db)([buildCommand(owner)]);
-  const heads = createHeads();
-  const commit = createCommit(test.db, heads);
+  await createOptimisticCommit(test.db)([buildCommand(owner)]);
+  const heads = createWalletCache();
+  const commit = createOptimisticCommit(test.db, heads);
   const ask = async () => {
     await findByWallets(test.db, heads, 'BRL', findUsers)([owner]);
     return commit([buildCommand(owner)]);
@@ -96,7 +96,7 @@ it('a wallet whose row is of another user proves nothing', async () => {
   const [owner, other] = [randomUUID(), randomUUID()] as const;
   const taken = { ...walletOf(owner), userId: other };
   await test.db.tx((tx) => openWallets(tx, [taken]));
-  const heads = createHeads();
+  const heads = createWalletCache();
   await findByWallets(test.db, heads, 'BRL', findUsers)([owner]);
   expect(asked).toEqual([owner]);
   expect(heads.get(taken.id)).toBeUndefined();
@@ -106,6 +106,6 @@ it('with the database away the auth service is asked for all', async () => {
   const away = { ...test.db, read: () => Promise.reject(new Error('away')) };
   const owner = randomUUID();
   await test.db.tx((tx) => openWallets(tx, [walletOf(owner)]));
-  await findByWallets(away, createHeads(), 'BRL', findUsers)([owner]);
+  await findByWallets(away, createWalletCache(), 'BRL', findUsers)([owner]);
   expect(asked).toEqual([owner]);
 });

@@ -2,7 +2,7 @@ import { refuse, succeed, type Result } from '../../../core/reasons.ts';
 import { userNotFound } from '../../platform/access/access.ts';
 import type { Db } from '../../platform/db/db.ts';
 import type { WalletRef } from '../domain.ts';
-import type { Heads } from '../commit/wallet-cache.ts';
+import type { WalletCache } from '../commit/wallet-cache.ts';
 import { refOf } from './request.ts';
 import { findCorrupt } from '../store/states.ts';
 import { readWallets } from '../store/store.ts';
@@ -95,7 +95,7 @@ export function createKnownUsers(findUsers: FindUsers): KnownUsers {
  */
 export function findByWallets(
   db: Db,
-  heads: Heads,
+  heads: WalletCache,
   currency: string,
   findUsers: FindUsers,
 ): FindUsers {

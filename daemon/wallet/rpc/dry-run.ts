@@ -4,14 +4,14 @@ import { createFairPool } from '../../platform/grpc/admission/fair-pool.ts';
 import type { Command } from '../domain.ts';
 import { decideBatch } from '../domain-batch.ts';
 import { newOverlay, overlayStates, remember, type Overlay } from './overlay.ts';
-import type { Posted } from '../commit/audited-command.ts';
+import type { AuditedDecision } from '../commit/audited-command.ts';
 import { distinctWallets, readStates } from '../store/states.ts';
 import { readWallets } from '../store/store.ts';
 import { toPosted } from '../commit/persist-decisions.ts';
 
 /** A stream's dry run: each item sees what the earlier ones would have done. */
 export type DryRun = {
-  decide(commands: readonly Command[]): Promise<readonly Result<Posted>[]>;
+  decide(commands: readonly Command[]): Promise<readonly Result<AuditedDecision>[]>;
   /** The currency of a transaction that this run would have made, by its id. */
   findCurrency(transactionId: string): string | undefined;
   release(): void;
@@ -101,7 +101,7 @@ const tooLong = (limit: number): Result<never> =>
   );
 
 /** What would come of a command: decided on what is there now, without a lock and without a trace. */
-export async function decideOnly(db: Db, command: Command): Promise<Result<Posted>> {
+export async function decideOnly(db: Db, command: Command): Promise<Result<AuditedDecision>> {
   const [posted] = await decideMany(db, [command], newOverlay());
   if (!posted) throw new Error('a command was not decided');
   return posted;
@@ -112,7 +112,7 @@ async function decideMany(
   db: Db,
   commands: readonly Command[],
   overlay: Overlay,
-): Promise<readonly Result<Posted>[]> {
+): Promise<readonly Result<AuditedDecision>[]> {
   const { states, nowMs } = await db.snapshot(async (tx) => ({
     states: await readStates(
       tx,

@@ -8,12 +8,12 @@ import { callAs, createTestTrail, readAudit } from '../../../tests/support/grpc/
 import { createTestDatabase, type TestDatabase } from '../../../tests/support/postgres/database.ts';
 import { findLedgerFaults } from '../../../tests/support/ledger/faults.ts';
 import { createLog } from '../../platform/log.ts';
-import { createCommit } from '../commit/optimistic-commit.ts';
+import { createOptimisticCommit } from '../commit/optimistic-commit.ts';
 import type { Command } from '../domain.ts';
 import { changeStatus } from './freeze.ts';
 import { explainDefects } from '../commit/alarms.ts';
 import { createGroupCommit } from '../commit/group-commit.ts';
-import type { Posted, Posting } from '../commit/audited-command.ts';
+import type { AuditedDecision, AuditedCommand } from '../commit/audited-command.ts';
 import { createKnownUsers } from '../requests/users.ts';
 
 const userId = randomUUID();
@@ -81,7 +81,7 @@ const reasonOf = (result: 'busy' | { ok: boolean; rejection?: { reason: string }
 
 describe('freezing', () => {
   it('is recorded with its note in the same commit, and once', async () => {
-    await createCommit(test.db)([command({ operation: 'deposit' })]);
+    await createOptimisticCommit(test.db)([command({ operation: 'deposit' })]);
     const frozen = await setStatus('frozen', { note: 'a stolen phone' });
     expect(frozen).toMatchObject({ ok: true, value: { wallet: { status: WalletStatus.FROZEN } } });
     expect(await setStatus('frozen')).toEqual(frozen);
@@ -98,7 +98,7 @@ describe('freezing', () => {
   });
 
   it('a dry run answers like the real thing and changes nothing', async () => {
-    await createCommit(test.db)([command({ operation: 'deposit' })]);
+    await createOptimisticCommit(test.db)([command({ operation: 'deposit' })]);
     expect(await setStatus('frozen', { dryRun: true })).toMatchObject({
       value: { wallet: { status: WalletStatus.FROZEN } },
     });
@@ -107,7 +107,7 @@ describe('freezing', () => {
   });
 
   it('without its line in the audit log nothing is frozen', async () => {
-    await createCommit(test.db)([command({ operation: 'deposit' })]);
+    await createOptimisticCommit(test.db)([command({ operation: 'deposit' })]);
     await test.query('DROP TABLE audit_log');
     await expect(setStatus('frozen')).rejects.toThrow('audit_log');
     expect(await statusOf()).toBe('active');
@@ -119,7 +119,7 @@ describe('freezing', () => {
     expect(reasonOf(await setStatus('frozen', { userId: '' }))).toBe('USER_REQUIRED');
     expect(reasonOf(await setStatus('frozen', { currency: 'XXQ' }))).toBe('CURRENCY_UNKNOWN');
     expect(reasonOf(await setStatus('frozen', { note: '\0' }))).toBe('INVALID_ARGUMENT');
-    await createCommit(test.db)([command({ operation: 'deposit' })]);
+    await createOptimisticCommit(test.db)([command({ operation: 'deposit' })]);
     const owner = callAs(userId, 'operator');
     expect(reasonOf(await setStatus('frozen', {}, owner))).toBe('ok');
     expect(await setStatus('active', {}, owner)).toMatchObject({
@@ -133,12 +133,12 @@ describe('a frozen wallet', () => {
   it('once that is answered books nothing more, in the midst of 200 withdrawals by three daemons', async () => {
     const log = createLog('silent');
     const daemons = [1, 2, 3].map(() =>
-      createGroupCommit<Posting, Posted>({
+      createGroupCommit<AuditedCommand, AuditedDecision>({
         laneKey: (c) => c.wallet.id,
         laneCount: 2,
         log,
         explain: explainDefects(log),
-        commit: createCommit(test.db),
+        commit: createOptimisticCommit(test.db),
       }),
     );
     const send = (i: number) =>
@@ -146,7 +146,7 @@ describe('a frozen wallet', () => {
         deadlineMs: performance.now() + 20_000,
         isCancelled: () => false,
       });
-    await createCommit(test.db)([command({ operation: 'deposit', amountMinor: 1_000n })]);
+    await createOptimisticCommit(test.db)([command({ operation: 'deposit', amountMinor: 1_000n })]);
     const sent = Array.from({ length: 20 }, (_, i) => send(i));
     await Promise.race(sent);
     let booked: unknown;
@@ -168,11 +168,11 @@ describe('a frozen wallet', () => {
 
   it('refuses messages, and staff but for an undo', async () => {
     const deposit = command({ operation: 'deposit' });
-    await createCommit(test.db)([deposit]);
+    await createOptimisticCommit(test.db)([deposit]);
     await setStatus('frozen');
     const undo = { operation: 'reversal', amountMinor: undefined } as const;
     const parentId = deposit.transactionId;
-    const results = await createCommit(test.db)([
+    const results = await createOptimisticCommit(test.db)([
       command({ callerClass: 'message', operation: 'deposit' }),
       command({ callerClass: 'message', parentId, ...undo }),
       command({ callerClass: 'customer', parentId, ...undo }),

@@ -12,13 +12,13 @@ import type { CallContext, Handlers, UnaryHandler } from '../../platform/grpc/ca
 import { lineOf, withAudit } from '../requests/audit.ts';
 import type { Command } from '../domain.ts';
 import { decideOnly } from './dry-run.ts';
-import { reportForeign } from '../requests/denials.ts';
+import { reportDenial } from '../requests/denials.ts';
 import { changeStatus } from './freeze.ts';
 import type { GroupCommit } from '../commit/group-commit.ts';
 import { readItem, type ItemOptions } from '../requests/items.ts';
 import { streamLedger } from './ledger-stream.ts';
 import { onlyIfDone } from '../events/outbox-full.ts';
-import type { Posted, Posting } from '../commit/audited-command.ts';
+import type { AuditedDecision, AuditedCommand } from '../commit/audited-command.ts';
 import {
   getBalance,
   getTransaction,
@@ -30,7 +30,7 @@ import { toWireTransaction } from '../wire.ts';
 
 export type HandlerOptions = ReadOptions &
   ItemOptions & {
-    readonly groupCommit: GroupCommit<Posting, Posted>;
+    readonly groupCommit: GroupCommit<AuditedCommand, AuditedDecision>;
     /** Connections that no reader can use up: a freeze must not wait for them. */
     readonly commitDb: Db;
     readonly trail: Pick<AuditTrail, 'record' | 'recordForeign'>;
@@ -93,7 +93,7 @@ function withForeign<Req, Res>(
 ): UnaryHandler<Req, Res> {
   return async (request, context) => {
     const result = await handler(request, context);
-    if (!result.ok) reportForeign(options, context, method, result.rejection);
+    if (!result.ok) reportDenial(options, context, method, result.rejection);
     return result;
   };
 }
@@ -125,7 +125,7 @@ async function decideDry(
   { db, trail }: HandlerOptions,
   command: Command,
   context: CallContext,
-): Promise<Result<Posted>> {
+): Promise<Result<AuditedDecision>> {
   const outcome = await decideOnly(db, command);
   const line = { action: 'transaction.dry_run', ...lineOf(command, outcome) };
   const recorded = await recordRead(trail, context, line);

@@ -5,7 +5,7 @@ import { afterEach, beforeEach, expect, it } from 'vitest';
 import { transactionIdOf, walletIdOf } from '../../../core/ids.ts';
 import { createTestDatabase, type TestDatabase } from '../../../tests/support/postgres/database.ts';
 import type { CallContext } from '../../platform/grpc/calls.ts';
-import { createCommit } from '../commit/optimistic-commit.ts';
+import { createOptimisticCommit } from '../commit/optimistic-commit.ts';
 import type { Command } from '../domain.ts';
 import { getBalance } from './reads.ts';
 import { createKnownUsers } from '../requests/users.ts';
@@ -15,7 +15,7 @@ let test: TestDatabase;
 
 beforeEach(async () => {
   test = await createTestDatabase('wallet');
-  await createCommit(test.db)(['a', 'b', 'c'].map(deposit));
+  await createOptimisticCommit(test.db)(['a', 'b', 'c'].map(deposit));
 });
 afterEach(() => test.drop());
 

@@ -9,7 +9,7 @@ import {
   type Transaction,
 } from '../../../protos/gen/digitalwallet/wallet/v1/wallet.ts';
 import { createTestDatabase, type TestDatabase } from '../../../tests/support/postgres/database.ts';
-import { createCommit } from '../commit/optimistic-commit.ts';
+import { createOptimisticCommit } from '../commit/optimistic-commit.ts';
 import { streamLedger } from './ledger-stream.ts';
 import { toCommand } from '../requests/request.ts';
 
@@ -33,7 +33,7 @@ beforeAll(async () => {
       return command.value;
     });
     for (let start = 0; start < commands.length; start += 1_000) {
-      await createCommit(database.db)(commands.slice(start, start + 1_000));
+      await createOptimisticCommit(database.db)(commands.slice(start, start + 1_000));
     }
   }
 });

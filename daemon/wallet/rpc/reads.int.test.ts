@@ -16,7 +16,7 @@ import {
 } from '../../platform/db/db.ts';
 import type { CallContext } from '../../platform/grpc/calls.ts';
 import { createLog } from '../../platform/log.ts';
-import { createCommit } from '../commit/optimistic-commit.ts';
+import { createOptimisticCommit } from '../commit/optimistic-commit.ts';
 import type { Command } from '../domain.ts';
 import { createKnownUsers } from '../requests/users.ts';
 import { getBalance, getTransaction, listTransactions, listWallets } from './reads.ts';
@@ -89,8 +89,8 @@ describe('balance', () => {
   it.each([2_000, 120_000])(
     'as of a time stays though the clock steps back by %d ms',
     async (ms) => {
-      const ahead = createCommit(withClock(0));
-      const behind = createCommit(withClock(-ms));
+      const ahead = createOptimisticCommit(withClock(0));
+      const behind = createOptimisticCommit(withClock(-ms));
       await ahead([deposit('a', 10_000n)]);
       const at = new Date();
       await new Promise((resolve) => setTimeout(resolve, 5));
@@ -107,13 +107,13 @@ describe('balance', () => {
   );
 
   it('as a service sees it takes in the last entry, and no later one can have its time', async () => {
-    await createCommit(withClock(0))([deposit('a', 10_000n)]);
+    await createOptimisticCommit(withClock(0))([deposit('a', 10_000n)]);
     const behind = withClock(-2_000);
     const request = { userId, currency: 'BRL', at: undefined };
     const caller = { ...as(userId), principal: { kind: 'service' as const } };
     const answer = await getBalance({ ...options(), db: behind }, request, caller);
     if (!answer.ok) throw new Error(answer.rejection.reason);
-    await createCommit(behind)([deposit('b', 500n)]);
+    await createOptimisticCommit(behind)([deposit('b', 500n)]);
     const rows = await test.query<{ at_ms: string }>(
       `SELECT (extract(epoch FROM occurred_at) * 1000)::bigint AS at_ms FROM transactions ORDER BY seq`,
     );
@@ -129,7 +129,7 @@ describe('balance', () => {
 
   it('as of a time is the one after the last transaction up to it', async () => {
     for (let i = 1; i <= 33; i += 1) {
-      await createCommit(test.db)([deposit(`k${i}`, BigInt(i)), deposit(`l${i}`, 1000n)]);
+      await createOptimisticCommit(test.db)([deposit(`k${i}`, BigInt(i)), deposit(`l${i}`, 1000n)]);
     }
     const rows = await test.query<{ seq: string; at_ms: string; balance_after: string }>(
       `SELECT seq, (extract(epoch FROM occurred_at) * 1000)::bigint AS at_ms, balance_after
@@ -147,7 +147,7 @@ describe('balance', () => {
   it('as of a time never changes once it was told, while others write', async () => {
     let isWriting = true;
     const writers = [1, 2, 3].map(async () => {
-      while (isWriting) await createCommit(test.db)([deposit(randomUUID(), 1n)]);
+      while (isWriting) await createOptimisticCommit(test.db)([deposit(randomUUID(), 1n)]);
     });
     const told: { at: Date; seq: bigint | undefined }[] = [];
     for (let i = 0; i < 60; i += 1) {
@@ -190,7 +190,9 @@ describe('transactions', () => {
   it.each([true, false])(
     'are paged without a gap while new ones come (ascending: %s)',
     async (ascending) => {
-      await createCommit(test.db)(Array.from({ length: 8 }, (_, i) => deposit(`k${i}`, 1n)));
+      await createOptimisticCommit(test.db)(
+        Array.from({ length: 8 }, (_, i) => deposit(`k${i}`, 1n)),
+      );
       const seqs: bigint[] = [];
       let pageToken = '';
       do {
@@ -198,7 +200,7 @@ describe('transactions', () => {
         if (!page.ok) throw new Error(page.rejection.reason);
         seqs.push(...page.value.transactions.map((transaction) => transaction.seq));
         pageToken = page.value.nextPageToken;
-        if (!ascending) await createCommit(test.db)([deposit(randomUUID(), 1n)]);
+        if (!ascending) await createOptimisticCommit(test.db)([deposit(randomUUID(), 1n)]);
       } while (pageToken !== '');
       const expected = Array.from({ length: 8 }, (_, i) => BigInt(i + 1));
       expect(seqs).toEqual(ascending ? expected : expected.reverse());
@@ -206,7 +208,7 @@ describe('transactions', () => {
   );
 
   it('of another user are not found, by id as by name', async () => {
-    const [posted] = await createCommit(test.db)([deposit('k', 1n)]);
+    const [posted] = await createOptimisticCommit(test.db)([deposit('k', 1n)]);
     if (posted === undefined || posted === 'busy' || !posted.ok) throw new Error('not done');
     const { id } = posted.value.entry;
     const other = as(randomUUID());
@@ -237,7 +239,7 @@ describe('wallets', () => {
     listWallets(options(), { userId: user, pageSize: 0, pageToken: '' }, caller);
 
   it('are listed by owner in all currencies, and to nobody else', async () => {
-    await createCommit(test.db)([
+    await createOptimisticCommit(test.db)([
       deposit('a', 1n),
       deposit('b', 1n, 'JPY', 0),
       deposit('c', 1n, 'KWD', 3),
@@ -252,7 +254,7 @@ describe('wallets', () => {
   });
 
   it('in a currency that was withdrawn are listed, read and paid out, and no new one is opened', async () => {
-    const commit = createCommit(test.db);
+    const commit = createOptimisticCommit(test.db);
     const [refused] = await commit([deposit('a', 1n, 'HRK')]);
     expect(refused).toMatchObject({ ok: false, rejection: { reason: 'CURRENCY_UNKNOWN' } });
     // Opened while it was current.
@@ -275,7 +277,7 @@ describe('wallets', () => {
 });
 
 it.each([undefined, new Date(1_000)])('a balance (at %s) is never in doubt', async (at) => {
-  await createCommit(test.db)([deposit('k', 100n)]);
+  await createOptimisticCommit(test.db)([deposit('k', 100n)]);
   const cutter = await startCommitCutter(test.url);
   const log = createLog('silent');
   const db = createDb({ url: cutter.url, name: 'cut', maxConnections: 2, log });

@@ -31,7 +31,7 @@ import {
   textBytes,
 } from '../../platform/page-token.ts';
 import type { Entry, WalletRef, WalletState } from '../domain.ts';
-import { readNow, readSettled } from '../store/read-wallet.ts';
+import { readNow, readAtWatermark } from '../store/read-wallet.ts';
 import { refOf } from '../requests/request.ts';
 import { findCorrupt } from '../store/states.ts';
 import * as reads from '../store/reads.ts';
@@ -145,7 +145,7 @@ export async function getBalance(
   }
   // A past that is told once must stay: what is being committed now may belong to it.
   const needsSettled = at !== undefined || principal.kind === 'service';
-  const read = await (needsSettled ? readSettled : readNow)(options.db, ref.value);
+  const read = await (needsSettled ? readAtWatermark : readNow)(options.db, ref.value);
   if (!read.ok) return read;
   const { wallet, nowMs } = read.value;
   const hashOfSeq = await findHash(options.db, wallet.id, request.hashOfSeq);

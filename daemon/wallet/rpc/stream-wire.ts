@@ -3,13 +3,13 @@ import type {
   StreamTransactionsResponse,
   TransactionResult,
 } from '../../../protos/gen/digitalwallet/wallet/v1/wallet.ts';
-import type { Posted } from '../commit/audited-command.ts';
+import type { AuditedDecision } from '../commit/audited-command.ts';
 import { toWireTransaction } from '../wire.ts';
 
 /** Well below the 4 MiB that a client takes by default. */
 const maxResponseBytes = 1024 * 1024;
 
-export function toWireResult(result: Result<Posted>): TransactionResult {
+export function toWireResult(result: Result<AuditedDecision>): TransactionResult {
   if (!result.ok) {
     const { reason, message, metadata } = result.rejection;
     return { outcome: { $case: 'refusal', value: { reason, message, metadata: { ...metadata } } } };

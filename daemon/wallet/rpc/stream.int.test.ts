@@ -18,14 +18,14 @@ import type { VerifiedKey } from '../../platform/access/api-keys.ts';
 import { createAuditTrail } from '../../platform/audit/audit.ts';
 import { createDb, type Db } from '../../platform/db/db.ts';
 import type { CallContext } from '../../platform/grpc/calls.ts';
-import { findHeld } from '../../platform/transient-rejection.ts';
+import { findTransientRejection } from '../../platform/transient-rejection.ts';
 import { createLog } from '../../platform/log.ts';
-import { createCommit } from '../commit/optimistic-commit.ts';
+import { createOptimisticCommit } from '../commit/optimistic-commit.ts';
 import type { Command } from '../domain.ts';
 import { createDryRuns } from './dry-run.ts';
 import { explainDefects } from '../commit/alarms.ts';
 import { createGroupCommit } from '../commit/group-commit.ts';
-import type { Posted, Posting } from '../commit/audited-command.ts';
+import type { AuditedDecision, AuditedCommand } from '../commit/audited-command.ts';
 import { createStreamHandlers } from './stream.ts';
 import { createKnownUsers } from '../requests/users.ts';
 
@@ -51,12 +51,12 @@ function createService(commitDb: Db = test.db) {
   const state = { isOutboxFull: false, isAuthAway: false };
   const { streamTransactions } = createStreamHandlers({
     db: test.db,
-    groupCommit: createGroupCommit<Posting, Posted>({
+    groupCommit: createGroupCommit<AuditedCommand, AuditedDecision>({
       laneKey: (c) => c.wallet.id,
       laneCount: 2,
       log,
       explain: explainDefects(log),
-      commit: createCommit(commitDb),
+      commit: createOptimisticCommit(commitDb),
     }),
     users: createKnownUsers((ids) =>
       state.isAuthAway ? Promise.reject(new Error('away')) : Promise.resolve(new Set(ids)),
@@ -125,7 +125,7 @@ async function send(
       answered();
     }
   } catch (err) {
-    outcomes.push(`ended: ${findHeld(err)?.reason ?? String(err)}`);
+    outcomes.push(`ended: ${findTransientRejection(err)?.reason ?? String(err)}`);
   }
   return outcomes;
 }

@@ -17,22 +17,25 @@ import { refuseTransient } from '../../platform/db/refusals.ts';
 import { classifyDbError, type Db } from '../../platform/db/db.ts';
 import type { BidiHandler, CallContext, Handlers } from '../../platform/grpc/calls.ts';
 import { maskUnexpected } from '../../platform/grpc/errors.ts';
-import { createHold, findHeld } from '../../platform/transient-rejection.ts';
+import {
+  createTransientRejection,
+  findTransientRejection,
+} from '../../platform/transient-rejection.ts';
 import type { Log } from '../../platform/log.ts';
 import { pipeline, type Begun } from '../../platform/concurrency/ordered-pipeline.ts';
 import { withAudits } from '../requests/audit.ts';
 import type { Command } from '../domain.ts';
 import { createDryRuns, type DryRun, type DryRunOwner, type DryRuns } from './dry-run.ts';
-import { reportForeign } from '../requests/denials.ts';
+import { reportDenial } from '../requests/denials.ts';
 import type { GroupCommit } from '../commit/group-commit.ts';
 import { readItems, type ItemOptions } from '../requests/items.ts';
 import { onlyIfDone } from '../events/outbox-full.ts';
-import type { Posted, Posting } from '../commit/audited-command.ts';
+import type { AuditedDecision, AuditedCommand } from '../commit/audited-command.ts';
 import { splitResults, toWireResult } from './stream-wire.ts';
 
 export type StreamOptions = ItemOptions & {
   readonly db: Db;
-  readonly groupCommit: GroupCommit<Posting, Posted>;
+  readonly groupCommit: GroupCommit<AuditedCommand, AuditedDecision>;
   readonly isOutboxFull: () => boolean;
   readonly trail: AuditTrail;
   readonly log: Log;
@@ -118,7 +121,7 @@ async function* answer(
   } catch (err) {
     // A client that is gone ends its requests with an error, which is no news.
     if (run.context.isCancelled()) return;
-    const rejection = findHeld(err);
+    const rejection = findTransientRejection(err);
     result = rejection?.reason ?? 'INTERNAL';
     throw err;
   } finally {
@@ -143,9 +146,9 @@ async function record({ options, context, counts, mode }: Run, result: string): 
 async function begin(
   run: Run,
   request: StreamTransactionsRequest,
-): Promise<Begun<readonly Result<Posted>[]>> {
+): Promise<Begun<readonly Result<AuditedDecision>[]>> {
   const mode = chooseMode(run, request);
-  if (!mode.ok) throw createHold(mode.rejection);
+  if (!mode.ok) throw createTransientRejection(mode.rejection);
   run.counts.items += request.items.length;
   const read = await readAll(run, request);
   const commands: Command[] = [];
@@ -226,7 +229,10 @@ const stopItems = (run: Run, items: readonly Result<Command>[]): readonly Result
         return rejection ? refusalOf(rejection) : item;
       });
 
-function submit(run: Run, commands: readonly Command[]): Promise<Begun<readonly Result<Posted>[]>> {
+function submit(
+  run: Run,
+  commands: readonly Command[],
+): Promise<Begun<readonly Result<AuditedDecision>[]>> {
   const { options, context } = run;
   const waiting = {
     deadlineMs: Math.min(context.deadlineMs, performance.now() + patienceMs),
@@ -250,7 +256,7 @@ async function tryOut(
   run: Run,
   dryRun: DryRun,
   commands: readonly Command[],
-): Promise<Begun<readonly Result<Posted>[]>> {
+): Promise<Begun<readonly Result<AuditedDecision>[]>> {
   const posted = await dryRun.decide(commands).catch((err: unknown) => {
     const rejection = explain(run, err);
     run.trouble ??= rejection;
@@ -263,10 +269,10 @@ async function tryOut(
 function merge(
   run: Run,
   read: readonly Result<Command>[],
-  posted: readonly Result<Posted>[],
-): readonly Result<Posted>[] {
+  posted: readonly Result<AuditedDecision>[],
+): readonly Result<AuditedDecision>[] {
   let next = 0;
-  const results = read.map((item): Result<Posted> => {
+  const results = read.map((item): Result<AuditedDecision> => {
     if (!item.ok) return item;
     run.pending.delete(item.value.transactionId);
     const result = posted[next++] ?? refuse('INTERNAL', 'an item was not answered');
@@ -277,7 +283,7 @@ function merge(
   for (const result of results) {
     if (!result.ok) {
       run.counts.refused += 1;
-      reportForeign(run.options, run.context, 'streamTransactions', result.rejection);
+      reportDenial(run.options, run.context, 'streamTransactions', result.rejection);
     } else if (result.value.isReplayed) run.counts.replayed += 1;
     else run.counts.done += 1;
   }
@@ -285,7 +291,7 @@ function merge(
 }
 
 function explain({ options, context }: Run, err: unknown): Rejection {
-  const held = findHeld(err);
+  const held = findTransientRejection(err);
   if (held) return held;
   return classifyDbError(err) === 'transient'
     ? refuseTransient(err).rejection

@@ -6,7 +6,7 @@ import { endOfPastMs, newWallet, type WalletRef, type WalletState } from '../dom
 import { corruptWallet, walletBusy } from '../domain-integrity.ts';
 import { findCorrupt } from './states.ts';
 import { readWallets, waitBriefly } from './store.ts';
-import { openWallets, settleWallet } from './writes.ts';
+import { openWallets, raiseReadWatermark } from './writes.ts';
 
 /** A wallet, and the time at which it is so. */
 type WalletNow = { readonly wallet: WalletState; readonly nowMs: number };
@@ -31,7 +31,7 @@ const tryEveryMs = 50;
  * that has read its clock already and has no lock yet finds out by the mark that is left here.
  * WALLET_BUSY if it stays locked for a second; no connection is held for so long.
  */
-export async function readSettled(db: Db, ref: WalletRef): Promise<Result<WalletNow>> {
+export async function readAtWatermark(db: Db, ref: WalletRef): Promise<Result<WalletNow>> {
   const endsAtMs = performance.now() + busyAfterMs;
   for (let isFirst = true; ; isFirst = false) {
     const settled = await settle(db, ref, isFirst).catch((err: unknown) => {
@@ -62,7 +62,7 @@ function settle(
     if (!wallet) return (await readWallets(tx, [ref], 'none')).length > 0 ? 'busy' : 'absent';
     if ((await findCorrupt(tx, [wallet])).size > 0) return corruptWallet(wallet);
     const nowMs = endOfPastMs(wallet, await readClock(tx));
-    await settleWallet(tx, wallet.id, nowMs);
+    await raiseReadWatermark(tx, wallet.id, nowMs);
     return succeed({ wallet, nowMs });
   });
   return withoutDoubt(settling);

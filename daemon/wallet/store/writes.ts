@@ -118,7 +118,7 @@ const moveSql = sql(
 );
 
 /** A wallet's state as it was remembered, and as it is to be. */
-export type Move = { readonly from: WalletState; readonly to: WalletState };
+export type BalanceUpdate = { readonly from: WalletState; readonly to: WalletState };
 
 /**
  * Moves wallets that nobody has locked, if they are active and still as remembered, and if their
@@ -126,7 +126,10 @@ export type Move = { readonly from: WalletState; readonly to: WalletState };
  * In order of id, as in `readWallets`, if the pool plans by key (`isByKey`). A plan that reads the
  * whole table locks rows in the order in which they lie: two such commits can wait for each other.
  */
-export async function moveWallets(tx: Tx, moves: readonly Move[]): Promise<boolean> {
+export async function compareAndSetWallets(
+  tx: Tx,
+  moves: readonly BalanceUpdate[],
+): Promise<boolean> {
   const sorted = moves.toSorted((a, b) => (a.to.id < b.to.id ? -1 : 1));
   const moved = await tx.execute(moveSql, [
     ...columnsOfStates(sorted.map(({ to }) => to)),
@@ -173,6 +176,6 @@ const settleSql = sql(
 );
 
 /** Raises a locked wallet's read watermark to `clockMs`; it never falls. */
-export async function settleWallet(tx: Tx, walletId: string, clockMs: number): Promise<void> {
+export async function raiseReadWatermark(tx: Tx, walletId: string, clockMs: number): Promise<void> {
   await tx.execute(settleSql, [walletId, new Date(clockMs).toISOString()]);
 }

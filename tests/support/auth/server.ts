@@ -17,7 +17,7 @@ import { createAccess } from '../../../daemon/platform/access/access.ts';
 import { createKeyVerifier } from '../../../daemon/platform/access/api-keys.ts';
 import { createGrpcServer } from '../../../daemon/platform/grpc/server.ts';
 import { createAddressSet, loopback } from '../../../daemon/platform/grpc/ingress/source.ts';
-import { findHeld } from '../../../daemon/platform/transient-rejection.ts';
+import { findTransientRejection } from '../../../daemon/platform/transient-rejection.ts';
 import { createLog } from '../../../daemon/platform/log.ts';
 import type { CallContext } from '../../../daemon/platform/grpc/calls.ts';
 import type { Mailer } from '../../../daemon/platform/mail/mail.ts';
@@ -123,7 +123,7 @@ export async function startAuthServer(options: AuthServerOptions = {}): Promise<
         Result<never>
       >;
       return call.catch((err: unknown) => {
-        const rejection = findHeld(err);
+        const rejection = findTransientRejection(err);
         if (rejection) return { ok: false, rejection };
         throw err;
       });

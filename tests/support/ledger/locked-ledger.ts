@@ -5,7 +5,7 @@ import { status } from '@grpc/grpc-js';
 import type { TransactionStream } from '../../../cli/commands/batch/send/answers.ts';
 import type { ItemRow } from '../../../cli/commands/batch/rows/chunk.ts';
 import type { Clock } from '../../../cli/rpc/retry.ts';
-import type { Caller } from '../../../cli/rpc/caller.ts';
+import type { RpcCaller } from '../../../cli/rpc/caller.ts';
 import { toLostFailure, toUnsentFailure } from '../../../cli/rpc/errors.ts';
 import { succeed } from '../../../cli/outcome.ts';
 import {
@@ -117,7 +117,7 @@ export function createLockedLedger(
             : { ok: true as const, value: open() },
         ),
       ),
-  } as unknown as Caller;
+  } as unknown as RpcCaller;
   return { caller, locked, done, streams: () => streams };
 }
 

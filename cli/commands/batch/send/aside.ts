@@ -10,10 +10,10 @@ type Lane = {
 };
 
 /** Rows that are set aside while their wallets are locked by others. */
-export type Aside = ReturnType<typeof createAside>;
+export type DeferredRows = ReturnType<typeof createDeferredRows>;
 
 /** The most rows that are set aside; past that no more input is read. */
-export const maxAside = 20_000;
+export const maxDeferred = 20_000;
 const firstPauseMs = 250;
 const maxPauseMs = 5_000;
 
@@ -23,7 +23,7 @@ const maxPauseMs = 5_000;
  * may concern any wallet of its user. Rows are held from the moment at which it is clear that they are
  * not sent, and join the rows that are tried again in the order of the input.
  */
-export function createAside() {
+export function createDeferredRows() {
   const lanes = new Map<string, Lane>();
   let size = 0;
 
@@ -44,7 +44,7 @@ export function createAside() {
 
   return {
     size: () => size,
-    hasRoom: () => size < maxAside,
+    hasRoom: () => size < maxDeferred,
     wallets: () => lanes.size,
     first: (): ItemRow | undefined =>
       [...lanes.values()]

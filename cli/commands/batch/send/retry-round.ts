@@ -4,7 +4,7 @@ import type { CallFailure } from '../../../rpc/errors.ts';
 import type { CliFailure } from '../../../outcome.ts';
 import { toOpenFailure } from '../../../rpc/in-doubt.ts';
 import { isBusy, readResults, toEnd, type AnsweredRow, type TransactionStream } from './answers.ts';
-import type { Aside } from './aside.ts';
+import type { DeferredRows } from './aside.ts';
 import { countFitting, maxRows, type ItemRow } from '../rows/chunk.ts';
 import type { SenderOptions, Shared } from './sender.ts';
 
@@ -76,7 +76,7 @@ async function runOn(
 }
 
 /** An equal share for each user, so that one who waits does not keep another from being tried. */
-function takeMessage(aside: Aside, users: readonly string[]): Message {
+function takeMessage(aside: DeferredRows, users: readonly string[]): Message {
   const share = Math.max(1, Math.floor(maxRows / users.length));
   const shares = users.map((userId) => aside.rowsOf(userId).slice(0, share));
   let room = countFitting(shares.flat());

@@ -1,6 +1,6 @@
 import { exitCodes, type CliFailure } from '../../../outcome.ts';
 import { toUnknownOutcome } from '../../../rpc/in-doubt.ts';
-import type { Aside } from './aside.ts';
+import type { DeferredRows } from './aside.ts';
 import { runRound, type Round } from './retry-round.ts';
 import { patienceMs, type SenderOptions, type Shared } from './sender.ts';
 
@@ -65,7 +65,7 @@ export function createRetries(shared: Shared, options: SenderOptions): Retries {
 }
 
 /** What the summary says where rows still wait at the end. */
-function toBusyFailure(aside: Aside): CliFailure {
+function toBusyFailure(aside: DeferredRows): CliFailure {
   const [rows, wallets] = [aside.size(), aside.wallets()];
   const failure: CliFailure = {
     reason: 'WALLET_BUSY',

@@ -7,7 +7,7 @@ import {
   toModelRow,
   type ModelRow,
 } from '../../../../tests/support/ledger/locked-ledger.ts';
-import { maxAside } from './aside.ts';
+import { maxDeferred } from './aside.ts';
 import { sendChunks } from './send.ts';
 import type { SenderOptions } from './sender.ts';
 
@@ -175,7 +175,7 @@ describe('a wallet that stays locked', () => {
   });
 
   test('holds no more rows in memory than there may be', async () => {
-    const many = Array.from({ length: 2 * maxAside }, (_, i) => toModelRow(i + 1, 'ana', 'BRL'));
+    const many = Array.from({ length: 2 * maxDeferred }, (_, i) => toModelRow(i + 1, 'ana', 'BRL'));
     const startMs = createModelClock().now();
     let rowsRead = (): number => 0;
     const read: number[] = [];
@@ -198,8 +198,8 @@ describe('a wallet that stays locked', () => {
       },
       [],
     );
-    expect(Math.max(...read)).toBeGreaterThanOrEqual(maxAside);
-    expect(Math.max(...read)).toBeLessThan(maxAside + 10_000);
+    expect(Math.max(...read)).toBeGreaterThanOrEqual(maxDeferred);
+    expect(Math.max(...read)).toBeLessThan(maxDeferred + 10_000);
     expect(sent.ok).toBe(true);
     expect(ledger.done.get('ana BRL')).toEqual(many.map(({ item }) => item.idempotencyKey));
   });

@@ -12,7 +12,7 @@ import {
   type AnsweredRow,
   type TransactionStream,
 } from './answers.ts';
-import { createAside } from './aside.ts';
+import { createDeferredRows } from './aside.ts';
 import { isItemRow, type Chunk, type ItemRow } from '../rows/chunk.ts';
 import { createRetries, type Retries } from './retry.ts';
 import { patienceMs, type SenderOptions, type Shared } from './sender.ts';
@@ -45,7 +45,7 @@ type State = {
 export async function sendChunks(options: SenderOptions): Promise<Outcome<undefined>> {
   const progressAtMs = options.clock.elapsed();
   const shared: Shared = {
-    ...{ aside: createAside(), progressAtMs, blockedSinceMs: undefined, isOver: false },
+    ...{ aside: createDeferredRows(), progressAtMs, blockedSinceMs: undefined, isOver: false },
   };
   const retries = createRetries(shared, options);
   const state: State = {

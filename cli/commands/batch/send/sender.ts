@@ -1,13 +1,13 @@
 import type { Clock } from '../../../rpc/retry.ts';
-import type { Caller } from '../../../rpc/caller.ts';
+import type { RpcCaller } from '../../../rpc/caller.ts';
 import type { AnsweredRow } from './answers.ts';
-import type { Aside } from './aside.ts';
+import type { DeferredRows } from './aside.ts';
 import type { Chunk, ItemRow } from '../rows/chunk.ts';
 
 /** Without any progress for so long the run ends; it can be resumed. */
 export const patienceMs = 120_000;
 export type SenderOptions = {
-  readonly caller: Caller;
+  readonly caller: RpcCaller;
   readonly clock: Clock;
   readonly isDryRun: boolean;
   readonly timeoutMs: number;
@@ -32,7 +32,7 @@ export type SenderOptions = {
 
 /** What the sending and the retries know of each other. */
 export type Shared = {
-  readonly aside: Aside;
+  readonly aside: DeferredRows;
   progressAtMs: number;
   /** Since when nothing is left to do but what is set aside. */
   blockedSinceMs: number | undefined;

@@ -11,14 +11,18 @@ import { publishDeepHeaders } from '../../../../tests/support/broker/deep-header
 import { createTestVhost, type TestVhost } from '../../../../tests/support/broker/vhost.ts';
 import type { Broker, Consumer, DeadLetter, Handling, InboundMessage } from '../broker.ts';
 import { sql } from '../../db/db.ts';
-import { createHold } from '../../transient-rejection.ts';
+import { createTransientRejection } from '../../transient-rejection.ts';
 import { createLog } from '../../log.ts';
 import { createAmqpBroker } from './index.ts';
 
 const log = createLog('silent');
 const queue = 'poison_queue';
 const done: Handling = { kind: 'done' };
-const unavailable = createHold({ reason: 'DATABASE_UNAVAILABLE', message: 'x', metadata: {} });
+const unavailable = createTransientRejection({
+  reason: 'DATABASE_UNAVAILABLE',
+  message: 'x',
+  metadata: {},
+});
 
 let vhost: TestVhost;
 let connection: ChannelModel;

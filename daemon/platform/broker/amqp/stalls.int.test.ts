@@ -3,7 +3,7 @@ import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 
 import { createTestVhost, type TestVhost } from '../../../../tests/support/broker/vhost.ts';
 import type { Broker, Consumer } from '../broker.ts';
-import { createHold } from '../../transient-rejection.ts';
+import { createTransientRejection } from '../../transient-rejection.ts';
 import { createLog } from '../../log.ts';
 import { describeTrouble } from '../../progress/reasons.ts';
 import { createProgressWatch, type ProgressWatch } from '../../progress/watch.ts';
@@ -61,7 +61,9 @@ it('messages that are held are a stall with the reason, until they are handled',
   let isAway = true;
   await consume((messages) =>
     isAway
-      ? Promise.reject(createHold({ reason: 'AUTH_UNAVAILABLE', message, metadata: {} }))
+      ? Promise.reject(
+          createTransientRejection({ reason: 'AUTH_UNAVAILABLE', message, metadata: {} }),
+        )
       : Promise.resolve(messages.map(() => done)),
   );
   await untilWell();

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 
-import { createFit, type Visit } from './adaptive-limit.ts';
+import { createAdaptiveLimit, type Permit } from './adaptive-limit.ts';
 
 const limits = { targetMs: 500, least: 10, most: 1_000 };
 
@@ -8,8 +8,8 @@ const limits = { targetMs: 500, least: 10, most: 1_000 };
 function createQueue(rate: number) {
   let nowMs = 0;
   const pace = { rate };
-  const waiting: { readonly visit: Visit; readonly sinceMs: number }[] = [];
-  const fit = createFit(limits, () => nowMs);
+  const waiting: { readonly visit: Permit; readonly sinceMs: number }[] = [];
+  const fit = createAdaptiveLimit(limits, () => nowMs);
   let longestMs = 0;
   return {
     fit,
@@ -82,7 +82,7 @@ describe('how many are taken on at once', () => {
 
   it('a pause with few in hand closes nothing', () => {
     let nowMs = 0;
-    const fit = createFit(limits, () => nowMs);
+    const fit = createAdaptiveLimit(limits, () => nowMs);
     const visit = fit.enter();
     nowMs = 60_000;
     visit.end(true);
@@ -92,7 +92,7 @@ describe('how many are taken on at once', () => {
 
   it('what failed says nothing of the pace, and gives its place back', () => {
     let nowMs = 0;
-    const fit = createFit(limits, () => nowMs);
+    const fit = createAdaptiveLimit(limits, () => nowMs);
     const visits = Array.from({ length: 1_000 }, () => fit.enter());
     expect(fit.isFull()).toBe(true);
     nowMs = 60_000;

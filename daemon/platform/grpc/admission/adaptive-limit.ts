@@ -1,17 +1,17 @@
 /** How many calls of one kind are taken on at once: as many as are answered in time. */
-export type Fit = {
+export type AdaptiveLimit = {
   /** True while another call would wait for too long. */
   isFull(): boolean;
   /** Counts a call in; whatever comes of it, the visit is ended once. */
-  enter(): Visit;
+  enter(): Permit;
 };
 
-export type Visit = {
+export type Permit = {
   /** `isAnswered`: by the work itself. What was refused or failed tells nothing of its pace. */
   end(isAnswered: boolean): void;
 };
 
-export type FitLimits = {
+export type AdaptiveLimitBounds = {
   /** What a call may take with everything before it in the queue. */
   readonly targetMs: number;
   /** Never fewer at once: enough for a whole batch, and no stall can close the door. */
@@ -31,7 +31,10 @@ const growth = 0.1;
  * where that was too long, no more are let in than would have been in time; where it was in time
  * and the place was needed, some more are.
  */
-export function createFit(limits: FitLimits, nowMs: () => number): Fit {
+export function createAdaptiveLimit(
+  limits: AdaptiveLimitBounds,
+  nowMs: () => number,
+): AdaptiveLimit {
   const { targetMs, least, most } = limits;
   let cap = most;
   let inHand = 0;

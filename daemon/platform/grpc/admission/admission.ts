@@ -9,14 +9,14 @@ import { checkPolicy, type Access, type Policy, type Principal } from '../../acc
 import { tooManyUnknown } from '../../access/api-keys.ts';
 import type { Pause } from '../../concurrency/pausable.ts';
 import { answerInTime, type Refusal, type Waiting } from './answer-in-time.ts';
-import type { Fit } from './adaptive-limit.ts';
+import type { AdaptiveLimit } from './adaptive-limit.ts';
 import type { Incoming } from './incoming.ts';
 import type { ForwardReport } from '../ingress/forwarding.ts';
-import { createPublicRun } from './public-calls.ts';
+import { createPublicCalls } from './public-calls.ts';
 import type { OpenStream } from './stream-slots.ts';
 import type { LoadLimits } from './load-limits.ts';
-import { createStrangers } from './refused-credentials.ts';
-import { createUserRun, tooSlow } from './user-calls.ts';
+import { createRefusedCredentials } from './refused-credentials.ts';
+import { createUserCalls, tooSlow } from './user-calls.ts';
 import { findSource, type AddressSet } from '../ingress/source.ts';
 
 /** What a handler knows of its call besides the request. */
@@ -44,7 +44,7 @@ export type CallContext = {
 };
 
 /** What is asked of the door for one method. */
-export type Entry = {
+export type MethodPolicy = {
   readonly policy: Policy;
   readonly isStream: boolean;
   /** The caller sends one message only; false for a stream of requests. */
@@ -52,7 +52,7 @@ export type Entry = {
   /** Told of each refusal for want of rights. */
   readonly onDenied: (context: CallContext, rejection: Rejection) => void;
   /** Where calls wait for one another: how many are taken on at once. */
-  readonly fit: Fit | undefined;
+  readonly fit: AdaptiveLimit | undefined;
 };
 
 /** Where calls are counted, so that nobody can take everything. */
@@ -62,9 +62,9 @@ export type Admission = {
   /** What is counted now; all of it is back at 0 once nothing is in flight. */
   readCounts(): AdmissionCounts;
   /** A refusal where a call need not be read: there is no room for it, whoever it is from. */
-  findExcess(entry: Entry, authorization: string | undefined): Refusal | undefined;
+  findExcess(entry: MethodPolicy, authorization: string | undefined): Refusal | undefined;
   /** A refusal where a method needs a credential, and the one that is shown is not accepted. */
-  findStranger(entry: Entry, caller: Caller): Promise<Rejection | undefined>;
+  findStranger(entry: MethodPolicy, caller: Caller): Promise<Rejection | undefined>;
   /** Answers a call whose credential was refused: later where its network has many of these. */
   answerStranger(caller: Caller, act: () => void, cost: number): void;
   /**
@@ -73,7 +73,7 @@ export type Admission = {
    */
   run<T>(
     call: Incoming,
-    entry: Entry,
+    entry: MethodPolicy,
     work: (context: CallContext) => Promise<Result<T>>,
   ): Promise<Result<T>>;
   /**
@@ -111,8 +111,8 @@ export function createAdmission(options: {
   readonly onForwarded: ForwardReport;
 }): Admission {
   const { access, proxies, limits, onForwarded } = options;
-  const publicRun = createPublicRun(limits);
-  const ofUsers = createUserRun(limits);
+  const publicRun = createPublicCalls(limits);
+  const ofUsers = createUserCalls(limits);
   const screen = createScreen(options);
   const { waiting, onCut, cut } = createCuts();
   let inFlight = 0;
@@ -180,7 +180,7 @@ export function createAdmission(options: {
 
 /** What becomes of calls whose credential is not accepted. */
 function createScreen({ access, proxies, limits }: Screening) {
-  const strangers = createStrangers(limits.strangers);
+  const strangers = createRefusedCredentials(limits.strangers);
   const find: Admission['findStranger'] = async ({ policy }, caller) => {
     const { authorization } = caller;
     if (access.recall(authorization, policy)) return undefined;
@@ -216,7 +216,7 @@ const ourService: Principal = { kind: 'service' };
 /** Runs a call of somebody who needs no credential any more. */
 async function runAs<T>(
   principal: Principal,
-  entry: Entry,
+  entry: MethodPolicy,
   contextOf: (principal: Principal) => CallContext,
   work: (context: CallContext) => Promise<Result<T>>,
 ): Promise<Result<T>> {
@@ -229,7 +229,7 @@ async function runAs<T>(
 function createContext(
   call: Incoming,
   principal: Principal,
-  { isStream }: Entry,
+  { isStream }: MethodPolicy,
   proxies: AddressSet,
 ): CallContext {
   return {
@@ -249,7 +249,7 @@ const sourceOf = ({ forwardedFor, peerAddress }: Caller, proxies: AddressSet): s
 async function authorize(
   access: Access,
   call: Incoming,
-  entry: Entry,
+  entry: MethodPolicy,
   contextOf: (principal: Principal) => CallContext,
   proxies: AddressSet,
 ): Promise<Result<Principal>> {

@@ -5,11 +5,11 @@ import { startPostgres } from '../../../../tests/support/postgres/server.ts';
 import type { Access } from '../../access/access.ts';
 import { createDb, sql } from '../../db/db.ts';
 import { createLog } from '../../log.ts';
-import { createAdmission, type Entry } from './admission.ts';
+import { createAdmission, type MethodPolicy } from './admission.ts';
 import { loadLimits } from './load-limits.ts';
 import type { Incoming } from './incoming.ts';
 
-const entry: Entry = {
+const entry: MethodPolicy = {
   ...{ policy: 'public', isStream: false, isOneRequest: true, fit: undefined },
   onDenied: () => undefined,
 };

@@ -1,7 +1,7 @@
 import type { ServerDuplexStream, ServerWritableStream } from '@grpc/grpc-js';
 
 import { refuse, succeed, type Rejection, type Result } from '../../../../core/reasons.ts';
-import { createHold } from '../../transient-rejection.ts';
+import { createTransientRejection } from '../../transient-rejection.ts';
 import type { Incoming } from './incoming.ts';
 import type { OpenStream } from './stream-slots.ts';
 
@@ -70,7 +70,7 @@ export function createSink(call: StreamCall, stream?: OpenStream): Sink {
     new Promise((resolve, reject) => {
       const giveUp = setTimeout(() => {
         const { rejection } = refuse('CANCELLED', 'the answers were not read: ask for them again');
-        reject(createHold(rejection));
+        reject(createTransientRejection(rejection));
       }, maxStallMs);
       wake = () => {
         clearTimeout(giveUp);
@@ -78,7 +78,7 @@ export function createSink(call: StreamCall, stream?: OpenStream): Sink {
       };
       fail = (rejection) => {
         clearTimeout(giveUp);
-        reject(createHold(rejection));
+        reject(createTransientRejection(rejection));
       };
     });
 

@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 
-import { createFairPool, type FairPool, type Holding } from './fair-pool.ts';
+import { createFairPool, type FairPool, type PoolMember } from './fair-pool.ts';
 
 let nowMs = 0;
 let ended: string[] = [];
@@ -10,7 +10,7 @@ beforeEach(() => {
 });
 
 /** Idle since so many milliseconds; undefined: busy. */
-const holding = (name: string, idleMs?: number): Holding => {
+const holding = (name: string, idleMs?: number): PoolMember => {
   const sinceMs = idleMs === undefined ? undefined : nowMs - idleMs;
   return { findIdleSinceMs: () => sinceMs, end: () => void ended.push(name) };
 };

@@ -1,5 +1,5 @@
 /** What has a place in a pool. */
-export type Holding = {
+export type PoolMember = {
   /** Since when it does nothing, by the pool's clock; undefined while it must not be ended. */
   findIdleSinceMs(): number | undefined;
   /** Ends it, to make room. Its place is free already. */
@@ -13,7 +13,7 @@ type Taken = Place | 'full' | 'own';
 
 export type FairPool = {
   /** A place for this holder, or why there is none. */
-  take(holder: string, holding: Holding): Taken;
+  take(holder: string, holding: PoolMember): Taken;
   /** How many places are taken. */
   size(): number;
 };
@@ -29,7 +29,7 @@ export type PoolLimits = {
 /** After a search that found nothing idle the next one waits so long: a search costs time. */
 const searchEveryMs = 20;
 
-type Found = { readonly holder: string; readonly holding: Holding };
+type Found = { readonly holder: string; readonly holding: PoolMember };
 
 /**
  * Places that many share. No holder has more than its part. When all are taken, a newcomer gets the
@@ -37,11 +37,11 @@ type Found = { readonly holder: string; readonly holding: Holding };
  * what is busy is never ended.
  */
 export function createFairPool(limits: PoolLimits, nowMs: () => number): FairPool {
-  const groups = new Map<string, Set<Holding>>();
+  const groups = new Map<string, Set<PoolMember>>();
   let count = 0;
   const quiet = { untilMs: -Infinity, least: Infinity };
 
-  const remove = (holder: string, holding: Holding): void => {
+  const remove = (holder: string, holding: PoolMember): void => {
     const group = groups.get(holder);
     if (!group?.delete(holding)) return;
     count -= 1;
@@ -82,11 +82,11 @@ export function createFairPool(limits: PoolLimits, nowMs: () => number): FairPoo
   };
 }
 
-type Idle = { readonly holding: Holding; readonly sinceMs: number };
+type Idle = { readonly holding: PoolMember; readonly sinceMs: number };
 
 /** The longest idle holding of the largest holder of more than `own` that has one. */
 function findOfLargest(
-  groups: ReadonlyMap<string, ReadonlySet<Holding>>,
+  groups: ReadonlyMap<string, ReadonlySet<PoolMember>>,
   own: number,
 ): Found | undefined {
   let best: (Found & { readonly size: number; readonly sinceMs: number }) | undefined;
@@ -102,7 +102,7 @@ function findOfLargest(
   return best;
 }
 
-function findLongestIdle(group: ReadonlySet<Holding>): Idle | undefined {
+function findLongestIdle(group: ReadonlySet<PoolMember>): Idle | undefined {
   let longest: Idle | undefined;
   for (const holding of group) {
     const sinceMs = holding.findIdleSinceMs();

@@ -1,4 +1,4 @@
-import { strangerLimits, type StrangerLimits } from './refused-credentials.ts';
+import { refusedCredentialLimits, type RefusedCredentialLimits } from './refused-credentials.ts';
 
 export type LoadLimits = {
   /** Calls in hand in this process, of everybody. */
@@ -27,7 +27,7 @@ export type LoadLimits = {
   /** The same, from one network. */
   readonly healthWatchesOfSource: number;
   /** How fast credentials that are not accepted are refused, for each network. */
-  readonly strangers: StrangerLimits;
+  readonly strangers: RefusedCredentialLimits;
 };
 
 export const loadLimits: LoadLimits = {
@@ -42,5 +42,5 @@ export const loadLimits: LoadLimits = {
   publicCallsOfHost: 500,
   healthWatches: 256,
   healthWatchesOfSource: 25,
-  strangers: strangerLimits,
+  strangers: refusedCredentialLimits,
 };

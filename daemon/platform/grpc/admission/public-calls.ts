@@ -41,7 +41,7 @@ const thisHost = 'this host';
  * turns, so that one that asks for much waits behind itself. `method` is the same object for each
  * call of a method.
  */
-export function createPublicRun(limits: PublicLimits) {
+export function createPublicCalls(limits: PublicLimits) {
   const counts = createCounts();
   const semaphoreOf = (maxAtOnce: number): FairSemaphore =>
     createFairSemaphore({ maxAtOnce, maxWaiting: 2 * limits.publicCalls, maxWaitingOf: [] });

@@ -2,12 +2,12 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 import { expect, it } from 'vitest';
 
-import { createStrangers } from './refused-credentials.ts';
+import { createRefusedCredentials } from './refused-credentials.ts';
 
 const limits = { perSecond: 30, burst: 30, maxWaitMs: 60_000, networks: 3 };
 
 it('a network that shows many bad credentials waits for its answers; others do not', () => {
-  const strangers = createStrangers({ ...limits, maxWaitMs: 0 });
+  const strangers = createRefusedCredentials({ ...limits, maxWaitMs: 0 });
   const answered: string[] = [];
   const show = (source: string, count: number): void => {
     for (let i = 0; i < count; i += 1) strangers.answer(source, () => answered.push(source), 3);
@@ -24,7 +24,7 @@ it('a network that shows many bad credentials waits for its answers; others do n
 });
 
 it('every answer comes, and nothing stays counted', async () => {
-  const strangers = createStrangers({ ...limits, maxWaitMs: 50 });
+  const strangers = createRefusedCredentials({ ...limits, maxWaitMs: 50 });
   let count = 0;
   for (let i = 0; i < 100; i += 1) strangers.answer(`10.0.${i}.1`, () => (count += 1), 3);
   for (let i = 0; i < 100; i += 1) strangers.answer('10.0.0.1', () => (count += 1), 3);
@@ -34,7 +34,7 @@ it('every answer comes, and nothing stays counted', async () => {
 });
 
 it('a stop answers at once what waits, and what still comes, each once', async () => {
-  const strangers = createStrangers({ ...limits, maxWaitMs: 50 });
+  const strangers = createRefusedCredentials({ ...limits, maxWaitMs: 50 });
   let count = 0;
   const show = (): void => strangers.answer('10.0.0.1', () => (count += 1), 3);
   for (let i = 0; i < 50; i += 1) show();

@@ -1,7 +1,7 @@
 import { networkOf } from '../../../../core/networks.ts';
-import { createPace, type PaceLimits } from '../../concurrency/token-bucket.ts';
+import { createTokenBucket, type TokenBucketLimits } from '../../concurrency/token-bucket.ts';
 
-export type StrangerLimits = PaceLimits & {
+export type RefusedCredentialLimits = TokenBucketLimits & {
   /** Networks that are remembered at once; past it the one that was quiet for longest is forgotten. */
   readonly networks: number;
 };
@@ -10,14 +10,14 @@ export type StrangerLimits = PaceLimits & {
  * A refused credential costs 1, or 3 where it had to be looked at. So one network gets some 330
  * looks a second, however many connections it has, and calls that it keeps in flight wait.
  */
-export const strangerLimits: StrangerLimits = {
+export const refusedCredentialLimits: RefusedCredentialLimits = {
   perSecond: 1_000,
   burst: 1_500,
   maxWaitMs: 10_000,
   networks: 10_000,
 };
 
-export type Strangers = {
+export type RefusedCredentials = {
   /**
    * Answers a call whose credential was not accepted: at once, or later where its network had more
    * of these than it may. Credentials that are accepted never wait here.
@@ -33,12 +33,14 @@ export type Strangers = {
  * Slows down networks that show credentials which are not accepted: a call that is not answered keeps
  * its place among those that its connection may have open, so a flood slows down by itself.
  */
-export function createStrangers(limits: StrangerLimits = strangerLimits): Strangers {
-  const paces = new Map<string, ReturnType<typeof createPace>>();
+export function createRefusedCredentials(
+  limits: RefusedCredentialLimits = refusedCredentialLimits,
+): RefusedCredentials {
+  const paces = new Map<string, ReturnType<typeof createTokenBucket>>();
   const waiting = new Set<() => void>();
   let isStopping = false;
-  const paceOf = (network: string): ReturnType<typeof createPace> => {
-    const pace = paces.get(network) ?? createPace(limits, clock);
+  const paceOf = (network: string): ReturnType<typeof createTokenBucket> => {
+    const pace = paces.get(network) ?? createTokenBucket(limits, clock);
     paces.delete(network);
     if (paces.size >= limits.networks) {
       const [quietest] = paces.keys();

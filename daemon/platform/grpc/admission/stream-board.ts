@@ -2,7 +2,7 @@ import { refuse } from '../../../../core/reasons.ts';
 import type { OpenStream } from './stream-slots.ts';
 
 /** Which streams are open on which connection. */
-export type StreamBoard = {
+export type StreamRegistry = {
   /** Gives what takes the stream off again. `peer`: address and port of the connection. */
   add(peer: string, stream: OpenStream): () => void;
   /** Ends the streams of a connection; what is in flight on them is answered first. */
@@ -10,7 +10,7 @@ export type StreamBoard = {
   size(): number;
 };
 
-export function createStreamBoard(): StreamBoard {
+export function createStreamRegistry(): StreamRegistry {
   const byPeer = new Map<string, Set<OpenStream>>();
   return {
     add: (peer, stream) => {

@@ -1,5 +1,5 @@
 import { refuse, type Rejection, type Result } from '../../../../core/reasons.ts';
-import type { Fit } from './adaptive-limit.ts';
+import type { AdaptiveLimit } from './adaptive-limit.ts';
 import { createCounts } from './counts.ts';
 import { createStreamSlots, type OpenStream, type StreamLimits } from './stream-slots.ts';
 
@@ -17,14 +17,14 @@ type UserLimits = {
 type Method = {
   readonly isStream: boolean;
   readonly isOneRequest: boolean;
-  readonly fit: Fit | undefined;
+  readonly fit: AdaptiveLimit | undefined;
 };
 
 /**
  * Runs calls of users, capped for each, and those that wait in a queue by its pace. `entry` is the same
  * object for each call of a method.
  */
-export function createUserRun(limits: UserLimits) {
+export function createUserCalls(limits: UserLimits) {
   const counts = createCounts();
   const slotsOf = new Map<Method, ReturnType<typeof createStreamSlots>>();
   let stopping: Rejection | undefined;
@@ -78,7 +78,10 @@ const toStreamLimits = (limits: UserLimits): StreamLimits => ({
   settleMs: limits.streamSettleMs,
 });
 
-async function runFitted<T>(fit: Fit, work: () => Promise<Result<T>>): Promise<Result<T>> {
+async function runFitted<T>(
+  fit: AdaptiveLimit,
+  work: () => Promise<Result<T>>,
+): Promise<Result<T>> {
   if (fit.isFull()) return tooSlow;
   const visit = fit.enter();
   let isAnswered = false;

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 
 import { refuse, succeed, type Rejection, type Result } from '../../../../core/reasons.ts';
 import type { Principal } from '../../access/access.ts';
-import { createHold } from '../../transient-rejection.ts';
+import { createTransientRejection } from '../../transient-rejection.ts';
 import { checkBounds, type Bounds } from '../bounds.ts';
 import { createUnary, type Read, type Unary, type WrapOptions } from '../calls.ts';
 import { toRequestId, type Incoming } from '../admission/incoming.ts';
@@ -101,7 +101,7 @@ async function* openStream(
   const timer = setTimeout(() => handover.end(tooLate), leftMs);
   try {
     const result = yield* handover.answers();
-    if (!result.ok) throw createHold(withoutNotes(result.rejection).rejection);
+    if (!result.ok) throw createTransientRejection(withoutNotes(result.rejection).rejection);
   } finally {
     clearTimeout(timer);
     signal?.removeEventListener('abort', giveUp);

@@ -14,7 +14,7 @@ import {
 
 import { refuse, succeed, type Rejection } from '../../../../core/reasons.ts';
 import { tlsCiphers } from '../../../../core/tls-ciphers.ts';
-import { createHold } from '../../transient-rejection.ts';
+import { createTransientRejection } from '../../transient-rejection.ts';
 import { readServiceError } from '../errors.ts';
 import type { Caller, CallOptions } from './caller.ts';
 
@@ -89,7 +89,7 @@ export function createRemoteCaller(options: {
       try {
         for await (const answer of answers) yield answer as never;
       } catch (err) {
-        throw createHold(toRejection(err as ServiceError), err);
+        throw createTransientRejection(toRejection(err as ServiceError), err);
       } finally {
         answers.cancel();
       }

@@ -4,7 +4,12 @@ import { status } from '@grpc/grpc-js';
 
 import type { Rejection } from '../../../../core/reasons.ts';
 import type { Log } from '../../log.ts';
-import { isOfStranger, type Admission, type Caller, type Entry } from '../admission/admission.ts';
+import {
+  isOfStranger,
+  type Admission,
+  type Caller,
+  type MethodPolicy,
+} from '../admission/admission.ts';
 import type { Read, Unary } from '../calls.ts';
 import { toRefused, type Refused } from '../errors.ts';
 import { toRequestId, type Incoming } from '../admission/incoming.ts';
@@ -16,7 +21,7 @@ import { addressOfPeer, loopback } from '../ingress/source.ts';
 
 /** A unary method that is answered without the gRPC library. */
 export type DirectMethod = {
-  readonly entry: Entry;
+  readonly entry: MethodPolicy;
   readonly unary: Unary;
   readonly read: (bytes: Buffer) => Read;
 };

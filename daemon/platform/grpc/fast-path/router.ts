@@ -6,7 +6,7 @@ import {
 } from 'node:http2';
 
 import type { Rejection } from '../../../../core/reasons.ts';
-import type { Entry } from '../admission/admission.ts';
+import type { MethodPolicy } from '../admission/admission.ts';
 import {
   answer,
   callerOf,
@@ -21,11 +21,11 @@ import { toRefused } from '../errors.ts';
 import type { ConnectionMeter, FrameWatch } from '../ingress/frame-budget.ts';
 import { toRequestId } from '../admission/incoming.ts';
 import { guardStream } from '../ingress/library-stream.ts';
-import { createPace } from '../../concurrency/token-bucket.ts';
+import { createTokenBucket } from '../../concurrency/token-bucket.ts';
 
 /** A method as it is known before a call is read. */
 export type Method = {
-  readonly entry: Entry;
+  readonly entry: MethodPolicy;
   readonly isRequestStream: boolean;
   /** For unary methods. */
   readonly direct: DirectMethod | undefined;
@@ -47,7 +47,7 @@ export function routeStreams(http2Server: Http2Server, options: Options): void {
   if (!library || others.length > 0) throw new Error('the gRPC server does not listen as it did');
   http2Server.removeAllListeners('stream');
   const { methods, frames, isFastPathOn } = options;
-  const pace = createPace(refusalPace, { nowMs: () => performance.now(), wait: startTimer });
+  const pace = createTokenBucket(refusalPace, { nowMs: () => performance.now(), wait: startTimer });
   const shared = { ...options, pace };
   const onStream = (
     stream: ServerHttp2Stream,

@@ -1,6 +1,6 @@
 import type { Http2Server, Http2Session, ServerHttp2Session } from 'node:http2';
 
-import { createPace } from '../../concurrency/token-bucket.ts';
+import { createTokenBucket } from '../../concurrency/token-bucket.ts';
 
 type Rate = { readonly burst: number; readonly perSecond: number };
 
@@ -130,7 +130,7 @@ function createMeter(
       if (!session.destroyed && !resets.take(1)) onFlood('resets');
     },
     pace: (act, cost) => {
-      pace ??= createPace({ ...limits.strangers, maxWaitMs: maxPaceMs }, clock);
+      pace ??= createTokenBucket({ ...limits.strangers, maxWaitMs: maxPaceMs }, clock);
       pace(act, cost);
     },
     look: () => {

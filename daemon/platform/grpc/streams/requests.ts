@@ -1,21 +1,21 @@
 import type { Rejection } from '../../../../core/reasons.ts';
 import type { Access } from '../../access/access.ts';
-import { createHold } from '../../transient-rejection.ts';
-import type { CallContext, Entry } from '../admission/admission.ts';
+import { createTransientRejection } from '../../transient-rejection.ts';
+import type { CallContext, MethodPolicy } from '../admission/admission.ts';
 import type { Read } from '../calls.ts';
 import type { Incoming } from '../admission/incoming.ts';
 import type { OpenStream } from '../admission/stream-slots.ts';
-import type { StreamGuard } from '../stream-guard.ts';
+import type { Reauthorization } from '../stream-guard.ts';
 
 /** The requests of a stream; a credential that has ended meanwhile ends the stream. */
 export async function* readChecked(
   read: AsyncIterable<Read>,
   options: {
     readonly access: Pick<Access, 'authorize'>;
-    readonly entry: Entry;
+    readonly entry: MethodPolicy;
     readonly call: Incoming;
     readonly context: CallContext;
-    readonly guard: StreamGuard;
+    readonly guard: Reauthorization;
   },
 ): AsyncIterable<unknown> {
   const { access, entry, call, guard } = options;
@@ -26,10 +26,10 @@ export async function* readChecked(
     if (next.done) return;
     const request = next.value;
     stream?.beginRequest();
-    if (!request.ok) throw createHold(request.rejection);
+    if (!request.ok) throw createTransientRejection(request.rejection);
     if (!call.principal) {
       const still = await access.authorize(call.authorization, entry.policy);
-      if (!still.ok) throw createHold(still.rejection);
+      if (!still.ok) throw createTransientRejection(still.rejection);
     }
     yield request.value;
   }
@@ -50,7 +50,7 @@ async function* endWith(requests: AsyncIterable<Read>, stream: OpenStream): Asyn
   let isReading = false;
   const stop = (rejection: Rejection): void => {
     end ??= rejection;
-    fail(createHold(rejection));
+    fail(createTransientRejection(rejection));
   };
   /** Waits a little for what is on its way from the network's buffer. */
   const waitForLast = (): void => {
@@ -66,7 +66,7 @@ async function* endWith(requests: AsyncIterable<Read>, stream: OpenStream): Asyn
   try {
     for (;;) {
       if (last && performance.now() > last.untilMs) stop(last.rejection);
-      if (end) throw createHold(end);
+      if (end) throw createTransientRejection(end);
       isReading = true;
       const next = await new Promise<IteratorResult<Read>>((resolve, reject) => {
         fail = reject;

@@ -3,14 +3,14 @@ import type { CallContext } from '../admission/admission.ts';
 import {
   explainFailure,
   notOffered,
-  tellDenial,
+  reportDenial,
   type BidiHandler,
   type Read,
   type ServerStreamHandler,
   type WrapOptions,
 } from '../calls.ts';
 import type { Incoming } from '../admission/incoming.ts';
-import { guardStream, type StreamGuard } from '../stream-guard.ts';
+import { reauthorizeStream, type Reauthorization } from '../stream-guard.ts';
 import { readChecked } from './requests.ts';
 
 /** Where the answers of a stream go. */
@@ -24,7 +24,10 @@ export type Outlet = {
 export type OpenOutlet = (context: CallContext) => Outlet;
 
 type Options = Pick<WrapOptions, 'handler' | 'entry' | 'admission' | 'access' | 'board' | 'log'>;
-type Open = (context: CallContext, guard: StreamGuard) => Promise<Result<AsyncIterable<unknown>>>;
+type Open = (
+  context: CallContext,
+  guard: Reauthorization,
+) => Promise<Result<AsyncIterable<unknown>>>;
 type Race = 'race' | 'raceAnswer';
 
 /**
@@ -75,7 +78,7 @@ async function runStream(
     const leave = context.stream && board.add(call.peer, context.stream);
     // Who is known without a credential has none that could end.
     const policy = call.principal ? 'public' : entry.policy;
-    const guard = guardStream(access, call.authorization, policy);
+    const guard = reauthorizeStream(access, call.authorization, policy);
     const stopWaiting = call.principal
       ? () => undefined
       : admission.onCut(({ rejection }) =>
@@ -84,7 +87,7 @@ async function runStream(
     const isCancelled = (): boolean => context.isCancelled() || guard.refusal() !== undefined;
     try {
       const opened = await open({ ...context, isCancelled }, guard);
-      if (!opened.ok) return tellDenial(opened, entry, context);
+      if (!opened.ok) return reportDenial(opened, entry, context);
       await sendAnswers(opened.value, openOutlet(context), guard, race);
       const rejection = guard.refusal();
       return rejection ? { ok: false, rejection } : opened;
@@ -111,7 +114,7 @@ const cutShort = refuse(
 async function sendAnswers(
   answers: AsyncIterable<unknown>,
   outlet: Outlet,
-  guard: StreamGuard,
+  guard: Reauthorization,
   race: Race,
 ): Promise<void> {
   const iterator = answers[Symbol.asyncIterator]();
