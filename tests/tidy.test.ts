@@ -1,0 +1,178 @@
+import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
+
+import { describe, expect, it } from 'vitest';
+
+const root = join(import.meta.dirname, '..');
+const tracked = execFileSync('git', ['ls-files'], { cwd: root, encoding: 'utf8' })
+  .split('\n')
+  .filter((path) => path !== '' && !path.startsWith('protos/gen/'));
+const read = (path: string): string => readFileSync(join(root, path), 'utf8');
+
+const isCode = (path: string): boolean => /\.(ts|mjs|js)$/.test(path);
+const isTest = (path: string): boolean => /\.test\.ts$/.test(path);
+const code = tracked.filter(isCode);
+const docs = tracked.filter((path) => path.endsWith('.md'));
+const prose = tracked.filter((path) => isCode(path) || /\.(md|proto|sql)$/.test(path));
+/** This file names what it bans, and the glossary what each term replaced. */
+const exempt = new Set(['tests/tidy.test.ts', 'docs/glossary.md']);
+
+/** `path:line: text` of each line that matches. */
+function findLines(paths: readonly string[], pattern: RegExp): string[] {
+  return paths
+    .filter((path) => !exempt.has(path))
+    .flatMap((path) =>
+      read(path)
+        .split('\n')
+        .flatMap((line, index) =>
+          pattern.test(line) ? [`${path}:${index + 1}: ${line.trim()}`] : [],
+        ),
+    );
+}
+
+describe('the length of lines', () => {
+  const isLong = /^.{101}/u;
+
+  it('is at most 100 characters in code, protos and SQL', () => {
+    const files = tracked.filter((path) => isCode(path) || /\.(proto|sql)$/.test(path));
+    expect(findLines(files, isLong)).toEqual([]);
+  });
+});
+
+describe('the number of files in a folder', () => {
+  const maxFiles = 20;
+  const countByFolder = (paths: readonly string[]): [string, number][] => {
+    const counts = new Map<string, number>();
+    for (const path of paths) counts.set(dirname(path), (counts.get(dirname(path)) ?? 0) + 1);
+    return [...counts];
+  };
+
+  it.each([
+    ['sources', code.filter((path) => !isTest(path))],
+    ['tests', code.filter(isTest)],
+  ])(`is at most ${maxFiles} %s`, (_kind, paths) => {
+    expect(paths.length).toBeGreaterThan(100);
+    expect(countByFolder(paths).filter(([, count]) => count > maxFiles)).toEqual([]);
+  });
+});
+
+/** Private names of mechanisms that have a standard name (docs/glossary.md). */
+const bannedIdentifiers = [
+  ...['createGate', 'createNap', 'createPace', 'createFit', 'createHeads', 'createHold'],
+  ...['createTeller', 'createPieces', 'createKnownSums', 'createParkedWallets', 'createStrangers'],
+  ...['Teller', 'Heads', 'KnownSums', 'Nap', 'Fit', 'Posting', 'Posted', 'Strangers'],
+  ...['findHeld', 'tellDenial', 'moveWallets', 'raiseServer', 'holdServer', 'settleRows'],
+  ...['settledAt', 'settledAtMs', 'settled_at', 'settleMail', 'settleWallet', 'readSettled'],
+  ...['quickCommit', 'knownSums', 'minCaution', 'maxCaution'],
+];
+
+/** Phrases for which technical English has a word that readers search for. */
+const bannedPhrases = [
+  ...['nobody', 'anybody', 'somebody', 'everybody', 'whoever', 'by our own hand', 'own hand'],
+  ...['out of reach', 'in hand', 'put right', 'puts right', 'mend', 'mended', 'mends'],
+  ...['is told', 'are told', 'was told', 'were told', 'be told', 'unless told', 'tells'],
+  ...['is away', 'are away', 'goes aside', 'go aside', 'put aside', 'let in', 'lets in'],
+  ...['the door', 'waiting room', 'known sums', 'a past that', 'a place for', 'the rooms'],
+  ...['for good', 'in vain', 'astray', 'beats the', 'gives way', 'from of old'],
+];
+
+const escape = (text: string): string => text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
+const anyOf = (words: readonly string[], flags: string): RegExp =>
+  new RegExp(`(?<![\\w-])(${words.map(escape).join('|')})(?![\\w-])`, flags);
+
+describe('the vocabulary', () => {
+  it('has no private name where the mechanism has a standard one', () => {
+    expect(findLines(prose, anyOf(bannedIdentifiers, 'u'))).toEqual([]);
+  });
+
+  it('has no phrase where technical English has a word', () => {
+    expect(findLines(prose, anyOf(bannedPhrases, 'iu'))).toEqual([]);
+  });
+});
+
+describe('SQL', () => {
+  /** Where the text of a statement may stand. */
+  const places = [
+    /^daemon\/(auth|wallet|statement)\/(.+\/)?([\w-]+-)?store(-[\w-]+)?\.ts$/,
+    /^daemon\/(auth|wallet|statement)\/(.+\/)?store\//,
+    /^daemon\/platform\/(db|outbox|audit|dead-letters|mail)\//,
+    /^daemon\/embedded\//,
+  ];
+
+  it('stands in the stores of services, in the platform’s own tables, and nowhere else', () => {
+    const begins = /[`'"]\s*(SELECT|INSERT INTO|UPDATE|DELETE FROM|WITH)\s/;
+    const others = code.filter(
+      (path) =>
+        /^(daemon|cli|core|lib)\//.test(path) &&
+        !isTest(path) &&
+        !path.endsWith('test-support.ts') &&
+        !places.some((place) => place.test(path)),
+    );
+    expect(findLines(others, begins)).toEqual([]);
+  });
+});
+
+describe('tests', () => {
+  const tests = code.filter((path) => isTest(path) || path.startsWith('tests/'));
+
+  it('assert no elapsed time', () => {
+    expect(findLines(tests, /expect\([^)]*\b(performance|Date)\.now\(\)\s*-/)).toEqual([]);
+    expect(findLines(tests, /expect\([^)]*([eE]lapsed|[tT]ook)\w*\)/)).toEqual([]);
+  });
+
+  it('use no randomness without a seed', () => {
+    expect(findLines(tests, /Math\.random\(/)).toEqual([]);
+  });
+});
+
+describe('documents', () => {
+  const names = new Set(tracked.map((path) => basename(path)));
+  const paths = new Set(tracked);
+  const endings = tracked.flatMap((path) => path.split('/').map((_part, at, all) => all.slice(at)));
+  const suffixes = new Set(endings.map((parts) => parts.join('/')));
+
+  /** Names of files in backquotes: with a slash, a path or the end of one; else a file's name. */
+  function findMissing(path: string): string[] {
+    const named = read(path).matchAll(/`([\w./-]+\.(?:ts|mjs|proto|sql))`/g);
+    return [...named]
+      .map(([, name = '']) => name)
+      .filter((name) => (name.includes('/') ? !suffixes.has(name) : !names.has(name)));
+  }
+
+  it.each(docs.filter((path) => path !== 'CHANGELOG.md'))('%s names files that exist', (path) => {
+    expect(findMissing(path)).toEqual([]);
+  });
+
+  it('link to files that exist', () => {
+    const broken = docs.flatMap((path) =>
+      [...read(path).matchAll(/\]\((?!https?:|#|mailto:)([^)#\s]+)[^)]*\)/g)]
+        .map(([, target = '']) => join(dirname(path), target))
+        .filter((target) => !paths.has(target) && !suffixes.has(target))
+        .filter((target) => !tracked.some((file) => file.startsWith(`${target}/`)))
+        .map((target) => `${path}: ${target}`),
+    );
+    expect(broken).toEqual([]);
+  });
+
+  it('number decisions without a gap, but for the numbers that the index explains', () => {
+    const folder = 'docs/decisions';
+    const numbers = tracked
+      .map((path) => new RegExp(`^${folder}/(\\d{4})-`).exec(path)?.[1])
+      .filter((number) => number !== undefined)
+      .map(Number)
+      .sort((a, b) => a - b);
+    const explained = /under the numbers ([\d, and]+)/.exec(read(`${folder}/README.md`))?.[1] ?? '';
+    const all = [...numbers, ...(explained.match(/\d+/g) ?? []).map(Number)].sort((a, b) => a - b);
+    expect(all).toEqual(all.map((_number, index) => index + 1));
+  });
+
+  it('list each decision in the index, under its own title', () => {
+    const index = read('docs/decisions/README.md');
+    for (const path of docs.filter((file) => /^docs\/decisions\/\d/.test(file))) {
+      const title = /^# (\d+)\. (.+)$/m.exec(read(path));
+      expect(title, path).not.toBeNull();
+      expect(index).toContain(`${title?.[1]}. [${title?.[2]}](${basename(path)})`);
+    }
+  });
+});
