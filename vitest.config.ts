@@ -6,7 +6,8 @@ const exclude = [...configDefaults.exclude, 'dist/**', 'bench/**'];
 
 // They load the machine, or are about how much gets done meanwhile: each has it for itself.
 const alone = [
-  'tests/e2e/{bench,events-faults,floods,overload}.e2e.test.ts',
+  'tests/e2e/{bench,events-faults,floods,overload,strangers}.e2e.test.ts',
+  'tests/soak/soak.e2e.test.ts',
   'tests/faults/faults.e2e.test.ts',
   'tests/poison/poison.e2e.test.ts',
 ];

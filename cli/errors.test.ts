@@ -24,6 +24,7 @@ describe('exit codes', () => {
     WALLET_FROZEN: 6,
     DEAD_LETTER_SETTLED: 6,
     DATABASE_UNAVAILABLE: 7,
+    DATABASE_BUSY: 7,
     OVERLOADED: 7,
     OUTBOX_FULL: 7,
     SHUTTING_DOWN: 7,

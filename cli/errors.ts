@@ -83,6 +83,7 @@ export const exitCodeByReason: Readonly<Record<Reason, ExitCode>> = {
   THROTTLED: exitCodes.unavailable,
   OUTBOX_FULL: exitCodes.unavailable,
   DATABASE_UNAVAILABLE: exitCodes.unavailable,
+  DATABASE_BUSY: exitCodes.unavailable,
   AUTH_UNAVAILABLE: exitCodes.unavailable,
   WALLET_UNAVAILABLE: exitCodes.unavailable,
   WALLET_BUSY: exitCodes.unavailable,
@@ -157,6 +158,7 @@ const hintByReason: Readonly<Record<Reason, string | undefined>> = {
   THROTTLED: 'wait that long, then run the command again',
   OUTBOX_FULL: 'run the command again in a moment',
   DATABASE_UNAVAILABLE: 'run the command again in a moment',
+  DATABASE_BUSY: 'run the command again in a moment',
   AUTH_UNAVAILABLE: 'run the command again in a moment',
   WALLET_UNAVAILABLE: 'run the command again in a moment',
   WALLET_BUSY: "run it again in a moment; if it stays locked, ask the server's operator",
@@ -171,14 +173,12 @@ const hintByReason: Readonly<Record<Reason, string | undefined>> = {
 
 /** Reasons after which the call may have been done all the same. */
 export const unknownReasons: ReadonlySet<Reason> = new Set<Reason>([
-  'DEADLINE_EXCEEDED',
-  'CANCELLED',
-  'OUTCOME_UNKNOWN',
-  'INTERNAL',
+  ...(['DEADLINE_EXCEEDED', 'CANCELLED', 'OUTCOME_UNKNOWN', 'INTERNAL'] as const),
 ]);
 
 export const transientReasons: ReadonlySet<Reason> = new Set<Reason>([
   'DATABASE_UNAVAILABLE',
+  'DATABASE_BUSY',
   'AUTH_UNAVAILABLE',
   'WALLET_UNAVAILABLE',
   'WALLET_BUSY',

@@ -87,6 +87,7 @@ const endsDoubtByReason: Readonly<Record<Reason, boolean>> = {
   OVERLOADED: false,
   OUTBOX_FULL: false,
   DATABASE_UNAVAILABLE: false,
+  DATABASE_BUSY: false,
   AUTH_UNAVAILABLE: false,
   WALLET_UNAVAILABLE: false,
   SHUTTING_DOWN: false,

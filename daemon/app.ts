@@ -125,9 +125,9 @@ async function compose(
   await step(revocations.start());
   const bound = await step(listen(server, config.listen, tls.server));
   if (!bound.ok) return bound;
-  const readiness = watchReadiness({ server, broker });
+  const readiness = watchReadiness({ server, broker, revocations });
   lifecycle.defer('readiness', readiness.end);
-  const parts = { broker, readiness, running, watch };
+  const parts = { broker, readiness, running, server, watch };
   const metrics = await step(listenMetrics(config.metricsListen, parts));
   if (!metrics.ok) return metrics;
   lifecycle.defer('metrics', metrics.value.stop);

@@ -1,5 +1,6 @@
 import type { Fault, Outcome } from './fault.ts';
 import { findConnectionFault } from './platform/db-connection/connection-fault.ts';
+import { findStateFault } from './platform/db-connection/state-faults.ts';
 import { classifyDbError, isCommitInDoubt, sqlStateOf } from './platform/db.ts';
 import { findHeld } from './platform/hold.ts';
 import type { Log } from './platform/log.ts';
@@ -38,7 +39,11 @@ export function explainDbError(name: ServiceName, err: unknown, url = urlSetting
   const doubt = isCommitInDoubt(err) ? ' (whether the change was made is not known: look)' : '';
   return {
     fault: `the ${name} database cannot be used: ${known?.fault ?? explain(err)}${doubt}`,
-    hint: known?.hint ?? hint?.(url) ?? `see that the server runs and that ${url} is right`,
+    hint:
+      known?.hint ??
+      hint?.(url) ??
+      findStateFault(err)?.hint ??
+      `see that the server runs and that ${url} is right`,
   };
 }
 

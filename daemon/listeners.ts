@@ -2,8 +2,8 @@ import type { Outcome } from './fault.ts';
 import type { Readiness } from './health.ts';
 import type { Broker } from './platform/broker.ts';
 import type { ServerTls } from './platform/grpc/listener.ts';
-import type { GrpcServer } from './platform/grpc/server.ts';
-import { serveMetrics, type MetricsServer } from './platform/metrics.ts';
+import type { GrpcServer, ServerCounts } from './platform/grpc/server.ts';
+import { serveMetrics, type MetricsServer, type Reading } from './platform/metrics.ts';
 import type { OutboxDepth } from './platform/outbox-depth.ts';
 import type { ProgressWatch } from './platform/progress/watch.ts';
 import type { Running } from './services.ts';
@@ -16,11 +16,12 @@ export async function listenMetrics(
     readonly broker: Broker;
     readonly readiness: Readiness;
     readonly running: readonly Running[];
+    readonly server: Pick<GrpcServer, 'readCounts'>;
     readonly watch: ProgressWatch;
   },
 ): Promise<Outcome<Pick<MetricsServer, 'stop'>>> {
   if (!address) return { ok: true, value: { stop: () => Promise.resolve() } };
-  const { broker, readiness, running, watch } = parts;
+  const { broker, readiness, running, server, watch } = parts;
   const outbox = running.find((service) => service.outbox)?.outbox;
   const timings = running.flatMap((service) => service.timings ?? []);
   const depth = (): OutboxDepth => outbox?.() ?? { events: 0, lagMs: 0 };
@@ -40,10 +41,11 @@ export async function listenMetrics(
       help: '1 if messages flow, 0 if the broker is away or blocked',
       read: () => (broker.findTrouble() === undefined ? 1 : 0),
     },
+    ...listLoad(server),
     ...running.flatMap((service) => service.readings ?? []),
   ];
   const findTrouble = (): string | undefined => {
-    const troubles = [broker, ...running].map((part) => part.findTrouble?.());
+    const troubles = [readiness, broker, ...running].map((part) => part.findTrouble?.());
     return troubles.filter((text) => text !== undefined).join('; ') || undefined;
   };
   try {
@@ -55,6 +57,26 @@ export async function listenMetrics(
     return cannotListen(address, 'WALLETD_METRICS_LISTEN', err);
   }
 }
+
+/** What is open and counted now, for gauges of their own. */
+const loads = {
+  calls: ['walletd_calls_in_flight', 'Calls in hand'],
+  publicCalls: ['walletd_public_calls_in_flight', 'Of these, calls that need no credential'],
+  callers: ['walletd_callers', 'Users who have unary calls in hand'],
+  streams: ['walletd_streams_open', 'Streams of users'],
+  strangers: ['walletd_strangers_waiting', 'Refused credentials whose answer is put off'],
+  connections: ['walletd_connections_open', 'Connections that speak HTTP/2'],
+  openCalls: ['walletd_http2_streams_open', 'Streams of HTTP/2 on them'],
+  unreadBytes: ['walletd_unread_answer_bytes', 'Large answers that were not taken yet'],
+  healthWatches: ['walletd_health_watches', 'Watches of the health'],
+} as const satisfies Record<keyof ServerCounts, readonly [name: string, help: string]>;
+
+const listLoad = (server: Pick<GrpcServer, 'readCounts'>): Reading[] =>
+  (Object.keys(loads) as (keyof typeof loads)[]).map((key) => ({
+    name: loads[key][0],
+    help: loads[key][1],
+    read: () => server.readCounts()[key],
+  }));
 
 function cannotListen(address: HostPort, variable: string, err: unknown): Outcome<never> {
   const why = err instanceof Error ? err.message : String(err);

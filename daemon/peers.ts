@@ -44,14 +44,18 @@ async function take<T>(asked: Promise<Result<T>>): Promise<T> {
 /** Not what `findHeld` reads: what a peer refuses us is no answer to who asked us. */
 const toError = ({ reason, message }: Rejection): Error => new Error(`${reason}: ${message}`);
 
-/** The auth service as the others see it, by a caller that is one of our own services. */
-export function createAuthPeer(caller: Caller) {
+/**
+ * The auth service as the others see it, by a caller that is one of our own services. `feedCaller`: for
+ * the feed of revocations, which waits behind nothing else where it has a connection of its own.
+ */
+export function createAuthPeer(caller: Caller, feedCaller = caller) {
   const { listRevocations, getJwks, resolveUsers } = AuthServiceService;
-  const feed: RevocationFeed = async (sinceMs) => {
+  const feed: RevocationFeed = async (sinceMs, pageToken) => {
     const since = sinceMs === undefined ? undefined : new Date(sinceMs);
-    const request = ListRevocationsRequest.fromPartial({ since });
-    const answer = await take(caller.call(listRevocations, request, within(feedTimeoutMs)));
+    const request = ListRevocationsRequest.fromPartial({ since, pageToken });
+    const answer = await take(feedCaller.call(listRevocations, request, within(feedTimeoutMs)));
     return {
+      nextPageToken: answer.nextPageToken,
       asOfMs: answer.asOf?.getTime() ?? 0,
       isStaffTotpRequired: answer.staffTotpRequired,
       revocations: answer.revocations.flatMap(

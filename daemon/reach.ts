@@ -24,29 +24,34 @@ export function connectPeers(
   lifecycle: Lifecycle,
 ): Peers & { host(server: Pick<GrpcServer, 'createCaller'>): void } {
   const hosted = createHostedCaller();
-  const callerOf = (name: PeerName): Caller => {
+  const callerOf = (name: PeerName, isApart = false): Caller => {
     if (config.services.includes(name)) return hosted.caller;
-    const remote = callRemote(config, name, credential, tls);
+    const remote = callRemote(config, name, credential, tls, isApart);
     lifecycle.defer(`calls to ${name}`, () => remote.close());
     return remote;
   };
   return {
-    auth: createAuthPeer(callerOf('auth')),
+    auth: createAuthPeer(callerOf('auth'), callerOf('auth', true)),
     wallet: createWalletPeer(callerOf('wallet')),
     host: hosted.host,
   };
 }
 
-/** Calls to a service in another process, at its configured address. */
+/**
+ * Calls to a service in another process, at its configured address; `isApart`: on a connection of
+ * their own, so that they do not wait behind others.
+ */
 export function callRemote(
   config: Config,
   name: PeerName,
   serviceCredential: string,
   tls: PeerTls,
+  isApart = false,
 ): Caller {
   const peer = config.peerAddresses[name];
   const address = peer ? formatHostPort(peer) : undefined;
-  return createRemoteCaller({ address, serviceCredential, tls: peer?.hasTls ? tls : undefined });
+  const material = peer?.hasTls ? tls : undefined;
+  return createRemoteCaller({ address, serviceCredential, tls: material, isApart });
 }
 
 /** Services are made with the callers by which they reach each other, and hosted after that. */

@@ -18,7 +18,7 @@ import type { ClockAlarm } from '../platform/clock-alarm.ts';
 import { readClock, type Db } from '../platform/db.ts';
 import type { CallContext } from '../platform/grpc/calls.ts';
 import type { Log } from '../platform/log.ts';
-import { checkNewKey, judgeKey, maxValidKeys } from './domain-keys.ts';
+import { checkNewKey, judgeKey, maxKeysPerHour, maxValidKeys } from './domain-keys.ts';
 import type { Notices } from './notices/notices.ts';
 import { readPage } from './paging.ts';
 import { resolveOwner } from './session-list.ts';
@@ -49,6 +49,13 @@ export async function createApiKey(
       return refuse('API_KEY_LIMIT', `${maxValidKeys} keys are valid already: revoke one first`, {
         limit: String(maxValidKeys),
       });
+    }
+    if ((await keys.countRecentKeys(tx, owner.id)) >= BigInt(maxKeysPerHour)) {
+      return refuse(
+        'API_KEY_LIMIT',
+        `${maxKeysPerHour} keys were made within the hour: use one of them, or wait`,
+        { limit: String(maxKeysPerHour) },
+      );
     }
     const id = randomUUID();
     const secretHash = hashSecret(secret);

@@ -4,8 +4,6 @@ import type {
   AuthServiceServer,
   CreateUserRequest,
   CreateUserResponse,
-  ListRevocationsRequest,
-  ListRevocationsResponse,
   ResolveUsersRequest,
   ResolveUsersResponse,
   ValidateTokenResponse,
@@ -15,7 +13,7 @@ import { isApiKey } from '../platform/api-keys.ts';
 import type { AuditTrail } from '../platform/audit.ts';
 import { createAuditHandlers } from '../platform/audit-wire.ts';
 import type { ClockAlarm } from '../platform/clock-alarm.ts';
-import { readClock, type Db } from '../platform/db.ts';
+import type { Db } from '../platform/db.ts';
 import type { CallContext, Handlers } from '../platform/grpc/calls.ts';
 import type { Log } from '../platform/log.ts';
 import type { VerifiedToken } from '../platform/tokens.ts';
@@ -30,11 +28,11 @@ import {
   type RecoveryOptions,
 } from './recovery/reset-password.ts';
 import { revokeAllCredentials } from './recovery/revoke-all.ts';
+import { listRevocations } from './revocation-feed.ts';
 import { listSessions, revokeSession } from './session-list.ts';
 import { refreshSession, signOut } from './sessions.ts';
 import { signIn } from './sign-in.ts';
 import { recordSignIn } from './sign-in-audit.ts';
-import { listRevocations as listRevocationRows } from './store-revocations.ts';
 import { hashTypedCode, isCodePastBound } from './mails/codes.ts';
 import { signUp, type SignUpOptions } from './sign-up/sign-up.ts';
 import { verifyEmail } from './sign-up/verify-email.ts';
@@ -63,12 +61,6 @@ export type HandlerOptions = TotpOptions &
   };
 
 export const maxResolved = 1_000;
-
-const revocationCases = {
-  session: 'sessionId',
-  user: 'userId',
-  'api-key': 'apiKeyId',
-} as const;
 
 /** Wire to domain and back. */
 export function createHandlers(options: HandlerOptions): Handlers<AuthServiceServer> {
@@ -209,25 +201,6 @@ async function createUser(
   const account = { email, password, role, isEmailVerified: true };
   const created = await createAccount({ ...options, actor: context, turn }, account);
   return created.ok ? succeed({ user: toWireUser(created.value) }) : created;
-}
-
-async function listRevocations(
-  { feedDb, isStaffTotpRequired }: HandlerOptions,
-  request: ListRevocationsRequest,
-): Promise<Result<ListRevocationsResponse>> {
-  return feedDb.read(async (tx) => {
-    const asOfMs = await readClock(tx);
-    const revocations = await listRevocationRows(tx, request.since?.getTime());
-    return succeed({
-      asOf: new Date(asOfMs),
-      staffTotpRequired: isStaffTotpRequired,
-      revocations: revocations.map(({ kind, id, revokedAtMs, generation }) => ({
-        subject: { $case: revocationCases[kind], value: id },
-        revokedAt: new Date(revokedAtMs),
-        generation: generation === undefined ? undefined : BigInt(generation),
-      })),
-    });
-  });
 }
 
 function mapSignedIn(options: HandlerOptions, result: Awaited<ReturnType<typeof signIn>>) {

@@ -7,6 +7,7 @@ import type { HostedService } from '../platform/grpc/server.ts';
 import type { Log } from '../platform/log.ts';
 import type { Mailer } from '../platform/mail.ts';
 import type { ProgressWatch } from '../platform/progress/watch.ts';
+import { createPruner, type Pruning } from '../platform/pruning/pruner.ts';
 import type { Revocations } from '../platform/revocations.ts';
 import type { VerifiedToken } from '../platform/tokens.ts';
 import { createDeviceTokens } from './device-tokens.ts';
@@ -14,6 +15,7 @@ import { createHandlers, maxResolved } from './handlers.ts';
 import { createPasswords } from './passwords.ts';
 import { policies } from './policy.ts';
 import { createSigningKeys } from './signing-keys.ts';
+import { pruneExpiredKeys, pruneRevokedKeys } from './store-keys.ts';
 import { pruneRevocations } from './store-revocations.ts';
 import { pruneSessions } from './store-sessions.ts';
 import { countAdmins } from './store.ts';
@@ -36,8 +38,6 @@ export { resetTotpOnHost } from './totp/reset.ts';
 export { createSigningKeys, generateSigningKey } from './signing-keys.ts';
 
 const maxCredentialLength = 256 * 1024;
-const pruneEveryMs = 10 * 60_000;
-const prunedAtOnce = 10_000;
 
 export type AuthOptions = {
   readonly db: Db;
@@ -114,41 +114,37 @@ export async function createAuth(options: AuthOptions) {
     },
     onDenied: (context, method, rejection) => trail.recordDenial(context, method, rejection),
   };
-  let pruning: NodeJS.Timeout | undefined;
+  const pruner = createPruner({ db, log, prunings });
   const auth = {
     service,
     consumers: [],
+    readings: pruner.readings,
     /** False before the first admin was created on the host. */
     hasAdmin: async () => (await db.read(countAdmins)) > 0n,
     start: () => {
       void resealSecrets(db, secondFactor, log);
-      pruning = setInterval(() => void pruneAll(db), pruneEveryMs);
+      pruner.start();
       mails?.start();
     },
     stop: async () => {
-      clearInterval(pruning);
+      await pruner.stop();
       await mails?.stop();
     },
   };
   return { ok: true as const, value: auth };
 }
 
-const prunings = [
-  pruneSessions,
-  pruneRevocations,
-  pruneAttempts,
-  pruneSignUps,
-  pruneCodes,
-  pruneEmailChanges,
-  pruneMails,
+const prunings: readonly Pruning[] = [
+  { name: 'sessions', prune: pruneSessions },
+  { name: 'revocations', prune: pruneRevocations },
+  { name: 'revoked API keys', prune: pruneRevokedKeys },
+  { name: 'expired API keys', prune: pruneExpiredKeys },
+  { name: 'attempts', prune: pruneAttempts },
+  { name: 'sign-ups', prune: pruneSignUps },
+  { name: 'codes', prune: pruneCodes },
+  { name: 'changes of address', prune: pruneEmailChanges },
+  { name: 'mails', prune: pruneMails },
 ];
-
-/** What fails is left for the next time. */
-async function pruneAll(db: Db): Promise<void> {
-  for (const work of prunings) {
-    while ((await db.tx(work).catch(() => 0)) >= prunedAtOnce);
-  }
-}
 
 /** After a change of the signing key, so that the previous one is not needed for long. */
 async function resealSecrets(db: Db, secondFactor: SecondFactor, log: Log): Promise<void> {

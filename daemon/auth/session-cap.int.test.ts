@@ -87,13 +87,13 @@ describe('sessions of one user', { timeout: 60_000 }, () => {
       server.database.query<{ id: string }>('SELECT id FROM sessions WHERE id = ANY($1)', [
         [sessionId, living.sessionId],
       ]);
-    await server.database.db.tx(pruneSessions);
+    await server.database.db.tx((tx) => pruneSessions(tx, 1_000));
     expect(await rows()).toHaveLength(2);
     await server.database.query(
       `UPDATE sessions SET revoked_at = revoked_at - interval '61 minutes' WHERE id = $1`,
       [sessionId],
     );
-    await server.database.db.tx(pruneSessions);
+    await server.database.db.tx((tx) => pruneSessions(tx, 1_000));
     expect(await rows()).toEqual([{ id: living.sessionId }]);
   });
 });

@@ -148,7 +148,7 @@ describe('refreshing', () => {
     await signOut(signedOut);
     const { db, query } = server.database;
     await query('UPDATE sessions SET expires_at = now() WHERE id = $1', [ended.sessionId]);
-    expect(await db.tx(pruneSessions)).toBeGreaterThanOrEqual(1);
+    expect(await db.tx((tx) => pruneSessions(tx, 1_000))).toBeGreaterThanOrEqual(1);
     const ids = [ended, signedOut, living].map(({ sessionId }) => sessionId);
     expect(
       await query('SELECT id FROM sessions WHERE id = ANY($1) ORDER BY created_at', [ids]),
@@ -157,7 +157,7 @@ describe('refreshing', () => {
     expect(await query(tokens, [ended.sessionId])).toEqual([]);
     expect(reasonOf(await tryRefresh(ended.refreshToken))).toBe('REFRESH_TOKEN_INVALID');
     expect(reasonOf(await tryRefresh(living.refreshToken))).toBe('ok');
-    expect(await db.tx(pruneSessions)).toBe(0);
+    expect(await db.tx((tx) => pruneSessions(tx, 1_000))).toBe(0);
   });
 });
 

@@ -35,6 +35,20 @@ export async function countValidKeys(tx: Tx, ownerId: string): Promise<bigint> {
   return row?.count ?? 0n;
 }
 
+const recentSql = sql(
+  'key_count_recent',
+  // With an upper bound: what was made while a clock was ahead counts for no longer than the rest.
+  `SELECT count(*) AS count FROM api_keys
+   WHERE owner_id = $1 AND created_at > clock_timestamp() - interval '1 hour'
+     AND created_at <= clock_timestamp() + interval '15 minutes'`,
+);
+
+/** How many keys an owner has made within the hour, whether or not they still work. Likewise. */
+export async function countRecentKeys(tx: Tx, ownerId: string): Promise<bigint> {
+  const [row] = await tx.query<{ count: bigint }>(recentSql, [ownerId]);
+  return row?.count ?? 0n;
+}
+
 const insertSql = sql(
   'key_insert',
   `INSERT INTO api_keys AS k
@@ -167,6 +181,30 @@ const revokeSql = sql(
 export async function revokeKey(tx: Tx, id: string): Promise<Revocation | undefined> {
   const [row] = await tx.query<{ revoked_at: number }>(revokeSql, [id]);
   return row && { kind: 'api-key', id, revokedAtMs: row.revoked_at };
+}
+
+const pruneRevokedSql = sql(
+  'key_prune_revoked',
+  `DELETE FROM api_keys WHERE id = ANY (ARRAY(
+     SELECT id FROM api_keys WHERE revoked_at < (SELECT clock_timestamp() - interval '1 day')
+     LIMIT $1 FOR UPDATE SKIP LOCKED))`,
+);
+
+/** Forgets keys that were revoked a day ago: at most `limit`, and how many those were. */
+export async function pruneRevokedKeys(tx: Tx, limit: number): Promise<number> {
+  return tx.execute(pruneRevokedSql, [limit]);
+}
+
+const pruneExpiredSql = sql(
+  'key_prune_expired',
+  `DELETE FROM api_keys WHERE id = ANY (ARRAY(
+     SELECT id FROM api_keys WHERE expires_at < (SELECT clock_timestamp() - interval '30 days')
+     LIMIT $1 FOR UPDATE SKIP LOCKED))`,
+);
+
+/** The same for keys that expired 30 days ago: till then who uses one is told that it has expired. */
+export async function pruneExpiredKeys(tx: Tx, limit: number): Promise<number> {
+  return tx.execute(pruneExpiredSql, [limit]);
 }
 
 const revokeAllSql = sql(

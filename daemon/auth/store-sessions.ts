@@ -75,27 +75,35 @@ export async function hasSession(tx: Tx, id: string): Promise<boolean> {
   return (await tx.query(existsSql, [id])).length > 0;
 }
 
-const pruneSql = sql(
-  'session_prune',
+const endedSql = sql(
+  'session_ended',
   // Two searches, each along its index: for one with OR the whole table would be read.
   `WITH expired AS (
      SELECT id FROM sessions WHERE expires_at < (SELECT clock_timestamp())
-     LIMIT 10000 FOR UPDATE SKIP LOCKED),
+     LIMIT $1 FOR UPDATE SKIP LOCKED),
    revoked AS (
      SELECT id FROM sessions
      WHERE revoked_at < (SELECT clock_timestamp() - interval '1 hour')
-     LIMIT 10000 FOR UPDATE SKIP LOCKED),
-   ended AS (SELECT id FROM expired UNION SELECT id FROM revoked),
-   tokens AS (DELETE FROM refresh_tokens WHERE session_id = ANY (ARRAY(SELECT id FROM ended)))
-   -- As arrays: joined, so many would be found by reading the whole table.
-   DELETE FROM sessions WHERE id = ANY (ARRAY(SELECT id FROM ended))`,
+     LIMIT $1 FOR UPDATE SKIP LOCKED)
+   SELECT id FROM expired UNION SELECT id FROM revoked LIMIT $1`,
 );
+const pruneTokensSql = sql(
+  'refresh_prune',
+  `DELETE FROM refresh_tokens WHERE token_hash = ANY (ARRAY(
+     SELECT token_hash FROM refresh_tokens WHERE session_id = ANY ($1::uuid[]) LIMIT $2))`,
+);
+const pruneSql = sql('session_prune', 'DELETE FROM sessions WHERE id = ANY ($1::uuid[])');
 
 /**
- * Forgets sessions past their end, or ended an hour ago, with their refresh tokens: up to 10,000
- * sessions, and how many it were. Their access tokens have ended by then, and the audit log keeps
- * who signed in.
+ * Forgets sessions past their end, or ended an hour ago, once their refresh tokens are forgotten: a
+ * session has thousands of these after a month. At most `limit` rows, and how many those were; `limit`
+ * where there may be more. Their access tokens have ended by then, and the audit log keeps who signed in.
  */
-export async function pruneSessions(tx: Tx): Promise<number> {
-  return tx.execute(pruneSql);
+export async function pruneSessions(tx: Tx, limit: number): Promise<number> {
+  const ended = await tx.query<{ id: string }>(endedSql, [limit]);
+  if (ended.length === 0) return 0;
+  const ids = ended.map(({ id }) => id);
+  const tokens = await tx.execute(pruneTokensSql, [ids, limit]);
+  if (tokens >= limit) return tokens;
+  return tokens + (await tx.execute(pruneSql, [ids]));
 }

@@ -42,10 +42,17 @@ export type Access = {
   validateToken(token: string): Promise<Result<VerifiedToken>>;
   /** True for the credential of our own services in other processes. */
   isService(authorization: string | undefined): boolean;
-  /** Who the `authorization` metadata of a call stands for, whatever they may do. */
-  identify(authorization: string | undefined): Promise<Result<Principal>>;
+  /**
+   * Who the `authorization` metadata of a call stands for, whatever they may do. `source`: the address
+   * that the call came from.
+   */
+  identify(authorization: string | undefined, source?: string): Promise<Result<Principal>>;
   /** The same, with the method's policy. */
-  authorize(authorization: string | undefined, policy: Policy): Promise<Result<Principal>>;
+  authorize(
+    authorization: string | undefined,
+    policy: Policy,
+    source?: string,
+  ): Promise<Result<Principal>>;
   /**
    * The same at once, for an access token that was verified before and is let in now, revocation
    * included. Undefined for everything else: `authorize` says what it is.
@@ -68,7 +75,7 @@ export function createAccess(options: Verifiers & { readonly serviceCredential: 
     authorization?.startsWith(service) === true &&
     timingSafeEqual(digest(authorization.slice(service.length)), serviceDigest);
 
-  const identify = async (authorization: string | undefined): Promise<Result<Principal>> => {
+  const identify: Access['identify'] = async (authorization, source) => {
     if (authorization === undefined) return succeed({ kind: 'anonymous' });
     const [scheme = '', credential = ''] = authorization.split(' ', 2);
     if (scheme === 'Service') {
@@ -80,7 +87,7 @@ export function createAccess(options: Verifiers & { readonly serviceCredential: 
       return refuse('TOKEN_INVALID', 'authorization must be "Bearer <access token or API key>"');
     }
     return isApiKey(credential)
-      ? identifyKey(credential, options)
+      ? identifyKey(credential, options, source)
       : identifyToken(credential, options);
   };
 
@@ -88,9 +95,9 @@ export function createAccess(options: Verifiers & { readonly serviceCredential: 
     validateToken: (token) => validate(token, options),
     isService,
     identify,
-    authorize: async (authorization, policy) => {
+    authorize: async (authorization, policy, source) => {
       if (policy === 'public') return succeed({ kind: 'anonymous' });
-      const identified = await identify(authorization);
+      const identified = await identify(authorization, source);
       return identified.ok ? checkPolicy(identified.value, policy) : identified;
     },
     recall: (authorization, policy) => {
@@ -171,9 +178,13 @@ async function identifyToken(token: string, options: Verifiers): Promise<Result<
   return succeed(toPrincipal(verified.value, options));
 }
 
-async function identifyKey(secret: string, options: Verifiers): Promise<Result<Principal>> {
+async function identifyKey(
+  secret: string,
+  options: Verifiers,
+  source: string | undefined,
+): Promise<Result<Principal>> {
   if (!options.revocations.isFresh()) return unheard;
-  const verified = await options.keys.verify(secret);
+  const verified = await options.keys.verify(secret, source);
   if (!verified.ok) return verified;
   const apiKey = verified.value;
   if (options.revocations.isKeyRevoked(apiKey.keyId)) {

@@ -83,8 +83,11 @@ function detailsOf(
 }
 
 export type AuditTrail = {
-  /** Resolves once the line is committed; lines that come together share a commit. */
-  record(actor: AuditActor, line: AuditLine): Promise<void>;
+  /**
+   * Resolves once the line is committed; lines that come together share a commit. `id`: for what is kept
+   * once, however often it comes.
+   */
+  record(actor: AuditActor, line: AuditLine, id?: string): Promise<void>;
   /** Records a refusal for want of rights, without anybody waiting; floods are cut off. */
   recordDenial(actor: AuditActor, method: string, rejection: Rejection): void;
   /**
@@ -134,7 +137,7 @@ export function createAuditTrail(options: { readonly db: Db; readonly log: Log }
     }
   };
 
-  const record = (actor: AuditActor, line: AuditLine): Promise<void> =>
+  const record = (actor: AuditActor, line: AuditLine, id?: string): Promise<void> =>
     new Promise((resolve, reject) => {
       if (pending.length >= maxPending) {
         reject(new Error('too many lines wait for the audit log'));
@@ -144,7 +147,7 @@ export function createAuditTrail(options: { readonly db: Db; readonly log: Log }
         if (err === undefined) resolve();
         else reject(err instanceof Error ? err : new Error('no line in the audit log'));
       };
-      pending.push({ actor, line, settle });
+      pending.push({ actor, line, ...(id === undefined ? {} : { id }), settle });
       writing ??= new Promise<void>((begin) => setImmediate(begin)).then(write);
     });
 

@@ -2,6 +2,8 @@ import type { EventEmitter } from 'node:events';
 
 import pg from 'pg';
 
+import { markLost } from './db-connection/connection-fault.ts';
+
 /** A row of COPY lies in `bytes` from `start` to `end`. Nobody writes to `bytes` again. */
 export type TakeRow = (bytes: Buffer, start: number, end: number) => void;
 
@@ -31,7 +33,7 @@ export function copyOut(
       }
     };
     const query = new pg.Query(text, (err: Error | undefined) => {
-      if (err) reject(err);
+      if (err) reject(markLost(err));
       else if (refusal) reject(toError(refusal.cause));
       else resolve();
     });

@@ -12,6 +12,7 @@ import {
   type Db,
   type Tx,
 } from './db.ts';
+import { refuseTransient } from './db-refusals.ts';
 import { createLog } from './log.ts';
 
 let database: TestDatabase;
@@ -201,5 +202,56 @@ describe('trouble', () => {
     expect(classifyDbError(err)).toBe('unexpected');
     expect(classifyDbError(new TypeError('x is not a function'))).toBe('unexpected');
     expect(classifyDbError('text')).toBe('unexpected');
+  });
+});
+
+describe('what an error is, by where it comes from', () => {
+  const sleepSql = sql('test_sleep', 'SELECT pg_sleep(30)');
+
+  it('a statement that was cancelled is no database that is away, and keeps its connection', async () => {
+    const pids: number[] = [];
+    const one = createDb({ ...options(), maxConnections: 1, url: database.url });
+    try {
+      const err = await errorOf(
+        one.tx(async (tx) => {
+          pids.push(await pidOf(tx));
+          const sleeping = errorOf(tx.query(sleepSql));
+          await database.query('SELECT pg_cancel_backend($1)', [pids[0]]);
+          throw await sleeping;
+        }),
+      );
+      expect(sqlStateOf(err)).toBe('57014');
+      expect(classifyDbError(err)).toBe('transient');
+      expect(refuseTransient(err).rejection.reason).toBe('DATABASE_BUSY');
+      pids.push(await one.read(pidOf));
+      expect(pids[1]).toBe(pids[0]);
+    } finally {
+      await one.close();
+    }
+  });
+
+  it.each(['Connection dropped', 'timeout', 'terminated', '14 UNAVAILABLE: No connection'])(
+    'words say nothing: %s',
+    async (words) => {
+      const thrown = Object.assign(new Error(words), { code: 14 });
+      const err = await errorOf(db.tx(() => Promise.reject(thrown)));
+      expect(classifyDbError(err)).toBe('unexpected');
+    },
+  );
+
+  it('a server that gives no answer, or no connection in time, is away', async () => {
+    const one = createDb({ ...options(), maxConnections: 1, url: database.url });
+    try {
+      const holding = errorOf(one.read((tx) => tx.query(sleepSql)));
+      const late = errorOf(one.read(pidOf));
+      expect(classifyDbError(await late)).toBe('transient');
+      expect(refuseTransient(await late).rejection.reason).toBe('DATABASE_UNAVAILABLE');
+      await database.query(
+        "SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE query LIKE '%pg_sleep(30)' AND pid <> pg_backend_pid()",
+      );
+      await holding;
+    } finally {
+      await one.close();
+    }
   });
 });

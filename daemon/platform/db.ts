@@ -1,6 +1,6 @@
 import pg from 'pg';
 
-import { isUnconnected } from './db-connection/connection-fault.ts';
+import { driven, isLost, isUnconnected, markLost } from './db-connection/connection-fault.ts';
 import * as hangingCommits from './db-connection/hanging-commits.ts';
 import { createConnections, type Connections } from './db-connection/pool.ts';
 import { formatDuration, byKeySettings, workSettings } from './db-connection/session.ts';
@@ -96,7 +96,7 @@ export function createDb(options: DbOptions): Db {
     snapshot: (work) => withClient((c) => runSnapshot(c, work)),
     undone: (work) =>
       withClient(async (c) => {
-        await c.query('BEGIN ISOLATION LEVEL READ COMMITTED');
+        await driven(c.query('BEGIN ISOLATION LEVEL READ COMMITTED'));
         try {
           return await work(txOn(c));
         } finally {
@@ -151,7 +151,7 @@ async function runTransaction<T>(
 async function runSnapshot<T>(client: pg.PoolClient, work: (tx: Tx) => Promise<T>): Promise<T> {
   const begin = 'BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY';
   const result = await runWork(client, begin, work);
-  await client.query('COMMIT');
+  await driven(client.query('COMMIT'));
   return result;
 }
 
@@ -161,7 +161,7 @@ async function runWork<T>(
   begin: string,
   work: (tx: Tx) => Promise<T>,
 ): Promise<T> {
-  await client.query(begin);
+  await driven(client.query(begin));
   const failed = createFirstError();
   try {
     return await work(txOn(client, failed.note));
@@ -193,7 +193,7 @@ function createFirstError(): FirstError {
 async function commit(client: pg.PoolClient, timeoutMs: number): Promise<void> {
   let tag: string;
   try {
-    tag = await hangingCommits.sendCommit(client, timeoutMs);
+    tag = await driven(hangingCommits.sendCommit(client, timeoutMs));
   } catch (cause) {
     const state = sqlStateOf(cause);
     if (state !== undefined && !isConnectionState(state)) throw cause;
@@ -215,7 +215,7 @@ function txOn(client: pg.PoolClient, onError: (err: unknown) => void = () => und
       });
     } catch (err) {
       onError(err);
-      throw err;
+      throw markLost(err);
     }
   };
   return {
@@ -246,9 +246,9 @@ export function withoutDoubt<T>(work: Promise<T>): Promise<T> {
  * https://www.postgresql.org/docs/18/errcodes-appendix.html
  */
 export function classifyDbError(err: unknown): 'data' | 'transient' | 'unexpected' {
-  if (isCommitInDoubt(err) || isUnconnected(err)) return 'transient';
+  if (isCommitInDoubt(err) || isUnconnected(err) || isLost(err)) return 'transient';
   const state = sqlStateOf(err);
-  if (state === undefined) return isNetworkError(err) ? 'transient' : 'unexpected';
+  if (state === undefined) return 'unexpected';
   if (/^(22|23)/.test(state)) return 'data';
   return /^(40|53|55P03|57|58|08|25P03|25006)/.test(state) ? 'transient' : 'unexpected';
 }
@@ -270,15 +270,12 @@ export function constraintOf(err: unknown): string | undefined {
   return typeof constraint === 'string' ? constraint : undefined;
 }
 
-/** 25006: the connection leads to a standby; the next one may lead to the primary. */
+/**
+ * 25006: the connection leads to a standby; the next one may lead to the primary. A statement that was
+ * cancelled (57014) leaves its connection as good as it was.
+ */
 function isConnectionState(state: string | undefined): boolean {
-  return state !== undefined && /^(08|57|58|25006)/.test(state);
-}
-
-function isNetworkError(err: unknown): boolean {
-  if (!(err instanceof Error)) return false;
-  if ('code' in err && typeof err.code === 'string' && /^E[A-Z]+$/.test(err.code)) return true;
-  return /timeout|terminated|Connection|not queryable/i.test(err.message);
+  return state !== undefined && state !== '57014' && /^(08|57|58|25006)/.test(state);
 }
 
 const { builtins } = pg.types;

@@ -10,6 +10,8 @@ export type Reading = {
   readonly help: string;
   /** It only grows. */
   readonly isCounter?: boolean;
+  /** Readings of one name differ in these. */
+  readonly labels?: Readonly<Record<string, string>>;
   read(): number;
 };
 
@@ -47,28 +49,7 @@ export async function serveMetrics(options: {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
   for (const { histogram } of options.timings) registry.registerMetric(histogram);
-  for (const { name, help, isCounter, read } of options.readings) {
-    if (isCounter) {
-      new Counter({
-        name,
-        help,
-        registers: [registry],
-        collect() {
-          this.reset();
-          this.inc(read());
-        },
-      });
-      continue;
-    }
-    new Gauge({
-      name,
-      help,
-      registers: [registry],
-      collect() {
-        this.set(read());
-      },
-    });
-  }
+  addReadings(registry, options.readings);
   addParts(registry, options.readParts);
   const server = createServer((request, response) => {
     const answer = (code: number, type: string, body: string): void => {
@@ -98,6 +79,33 @@ export async function serveMetrics(options: {
         server.close(() => resolve());
       }),
   };
+}
+
+function addReadings(registry: Registry, readings: readonly Reading[]): void {
+  const byName = new Map<string, Reading[]>();
+  for (const reading of readings) {
+    byName.set(reading.name, [...(byName.get(reading.name) ?? []), reading]);
+  }
+  for (const [name, ofName] of byName) {
+    const { help = '', isCounter, labels = {} } = ofName[0] ?? {};
+    const settings = { name, help, labelNames: Object.keys(labels), registers: [registry] };
+    if (isCounter) {
+      new Counter({
+        ...settings,
+        collect() {
+          this.reset();
+          for (const reading of ofName) this.inc({ ...reading.labels }, reading.read());
+        },
+      });
+      continue;
+    }
+    new Gauge({
+      ...settings,
+      collect() {
+        for (const reading of ofName) this.set({ ...reading.labels }, reading.read());
+      },
+    });
+  }
 }
 
 function addParts(registry: Registry, readParts: () => readonly PartState[]): void {

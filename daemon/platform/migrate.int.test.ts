@@ -189,4 +189,20 @@ describe('a daemon that may not migrate', () => {
     await run();
     expect(await check()).toEqual({ ok: true, applied: [] });
   });
+
+  it('is told of what is in the way, and not that the schema lacks something', async () => {
+    await run();
+    await database.query('REVOKE ALL ON schema_migrations FROM auth_app');
+    expect(await check()).toMatchObject({
+      ok: false,
+      fault: 'schema_migrations cannot be read: this role lacks a right',
+      hint: expect.stringContaining('walletd migrate') as string,
+    });
+    await database.query('GRANT SELECT ON schema_migrations TO auth_app');
+    await database.query('ALTER TABLE schema_migrations RENAME COLUMN checksum TO other');
+    expect(await check()).toMatchObject({
+      ok: false,
+      fault: expect.stringContaining('of another release') as string,
+    });
+  });
 });

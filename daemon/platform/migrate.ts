@@ -7,6 +7,7 @@ import type pg from 'pg';
 import { untilAborted } from './abort.ts';
 import { connectAlone } from './db-connection/connect.ts';
 import { migrationSettings, workSettings } from './db-connection/session.ts';
+import { findStateFault } from './db-connection/state-faults.ts';
 import { sqlStateOf } from './db.ts';
 import type { Log } from './log.ts';
 import { endBackend, endClient, readBackendPid } from './migrate/end-backend.ts';
@@ -40,8 +41,10 @@ type AppliedRow = { version: number; name: string; checksum: string; min_compati
 
 /** Any constant will do; it only must be the same in every release. */
 const advisoryLockKey = 7_305_413_001;
-/** SQLSTATE. */
+/** SQLSTATEs. */
 const undefinedTable = '42P01';
+const undefinedColumn = '42703';
+const insufficientPrivilege = '42501';
 
 /**
  * Brings one database to this program's schema: numbered SQL, each in a transaction, behind an
@@ -103,11 +106,9 @@ export async function checkSchema(options: {
   const { url } = options;
   const client = await connectAlone({ url, name: 'schema', settings: workSettings });
   try {
-    const applied = await readRows(client).catch((err: unknown) => {
-      // Nothing was migrated yet. What else fails says nothing about the schema.
-      if (sqlStateOf(err) === undefinedTable) return [];
-      throw err;
-    });
+    const read = await readSchema(client);
+    if (!read.ok) return read;
+    const { applied } = read;
     const fault = findSchemaFault(migrations, applied);
     if (fault) return { ok: false, ...fault };
     const missing = migrations.filter((m) => !applied.some((a) => a.version === m.version));
@@ -119,6 +120,28 @@ export async function checkSchema(options: {
     };
   } finally {
     await client.end();
+  }
+}
+
+/** What was applied; nothing where no migration ever was. Rejects for what says nothing of the schema. */
+async function readSchema(
+  client: pg.Client,
+): Promise<
+  | { readonly ok: true; readonly applied: readonly AppliedRow[] }
+  | { readonly ok: false; readonly fault: string; readonly hint: string }
+> {
+  try {
+    return { ok: true, applied: await readRows(client) };
+  } catch (err) {
+    const state = sqlStateOf(err);
+    if (state === undefinedTable) return { ok: true, applied: [] };
+    if (state !== insufficientPrivilege && state !== undefinedColumn) throw err;
+    const known = findStateFault(err);
+    return {
+      ok: false,
+      fault: `schema_migrations cannot be read: ${known?.fault ?? ''}`,
+      hint: known?.hint ?? '',
+    };
   }
 }
 

@@ -2,6 +2,7 @@ import type { Broker, OutboundMessage } from './broker.ts';
 import type { Db } from './db.ts';
 import type { Log } from './log.ts';
 import type { Timing } from './metrics.ts';
+import { createOwnError } from './progress/own-words.ts';
 import { readOldestOfOutbox } from './progress/outbox.ts';
 import { describeTrouble } from './progress/reasons.ts';
 import { unwatched, type ProgressWatch } from './progress/watch.ts';
@@ -155,7 +156,9 @@ async function settle(
     lease.forget();
     throw new Error('another daemon has taken the outbox over');
   }
-  if (unconfirmed.size > 0) throw new Error(`${unconfirmed.size} messages were not confirmed`);
+  if (unconfirmed.size > 0) {
+    throw createOwnError(`${unconfirmed.size} messages were not confirmed`);
+  }
 }
 
 const loadNothing: LoadReferred = () =>

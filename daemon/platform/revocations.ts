@@ -29,16 +29,22 @@ export type Revocations = {
   nowMs(): number;
   /** STAFF_TOTP of the auth service, as the feed last said it. */
   isStaffTotpRequired(): boolean;
-  /** False if the feed has not been heard for 5 s: then nobody can be let in. */
+  /** False if no message of the feed came for 5 s: every call must be refused then. */
   isFresh(): boolean;
   start(): Promise<void>;
   stop(): void;
 };
 
-export type RevocationFeed = (sinceMs: number | undefined) => Promise<{
+/** A page of what was revoked since; `pageToken` is empty for the first. */
+export type RevocationFeed = (
+  sinceMs: number | undefined,
+  pageToken: string,
+) => Promise<{
   readonly revocations: readonly Revocation[];
   readonly asOfMs: number;
   readonly isStaffTotpRequired: boolean;
+  /** Empty or absent on the last page. */
+  readonly nextPageToken?: string;
 }>;
 
 const pollMs = 1_000;
@@ -91,20 +97,23 @@ export function createRevocations(options: {
 
   const poll = async (): Promise<void> => {
     const startedAt = performance.now();
+    let isHeard = false;
     try {
       const since = asOfMs === undefined ? undefined : asOfMs - overlapMs;
-      const answer = await options.feed(since);
-      answer.revocations.forEach(apply);
+      const answer = await readAll(options.feed, since, apply);
       asOfMs = answer.asOfMs;
       isStaffTotpRequired = answer.isStaffTotpRequired;
       heardAt = startedAt;
+      isHeard = true;
       for (const map of Object.values(revoked)) {
         for (const [id, known] of map) if (known.heardAt < startedAt - keepMs) map.delete(id);
       }
     } catch (err) {
       options.log.warn({ err }, 'the feed of revocations is out of reach');
     }
-    if (!isStopped) timer = setTimeout(() => void poll(), pollMs);
+    // What took so long to read is not new any more: the next look reads the last minute only.
+    const delayMs = performance.now() - startedAt > pollMs ? 0 : pollMs;
+    if (!isStopped) timer = setTimeout(() => void poll(), isHeard ? delayMs : pollMs);
   };
 
   return {
@@ -119,10 +128,33 @@ export function createRevocations(options: {
     nowMs: () => (asOfMs === undefined ? Date.now() : asOfMs + performance.now() - heardAt),
     isStaffTotpRequired: () => isStaffTotpRequired,
     isFresh: () => performance.now() - heardAt < freshMs,
-    start: poll,
+    start: async () => {
+      await poll();
+      // After very many revocations: a second look is short.
+      if (asOfMs === undefined || performance.now() - heardAt < freshMs) return;
+      clearTimeout(timer);
+      await poll();
+    },
     stop: () => {
       isStopped = true;
       clearTimeout(timer);
     },
   };
+}
+
+/** Reads the feed page by page. Rejects where one of them is not to be had. */
+async function readAll(
+  feed: RevocationFeed,
+  sinceMs: number | undefined,
+  apply: (revocation: Revocation) => void,
+): ReturnType<RevocationFeed> {
+  const first = await feed(sinceMs, '');
+  first.revocations.forEach(apply);
+  for (let { nextPageToken } = first; nextPageToken;) {
+    const page = await feed(sinceMs, nextPageToken);
+    page.revocations.forEach(apply);
+    ({ nextPageToken } = page);
+  }
+  // The time of the first page: what is revoked while the others are read comes with the next look.
+  return first;
 }

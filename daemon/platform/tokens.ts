@@ -45,6 +45,8 @@ export type TokenVerifier = {
 
 const maxCached = 10_000;
 const minRefetchMs = 5_000;
+/** After a failure the auth service is not asked again for so long on account of unknown keys. */
+const retryFetchMs = 500;
 /** A signing key that was withdrawn is believed no longer than this. */
 const maxKeysAgeMs = 60_000;
 
@@ -62,7 +64,7 @@ export function createTokenVerifier(options: {
   const verdicts = new Map<string, VerifiedToken>();
   let keys: { readonly resolve: JWTVerifyGetKey; readonly fetchedAtMs: number } | undefined;
   let kids = '';
-  const fetchKeys = async () => {
+  const fetchNow = async () => {
     const jwks = await options.fetchJwks();
     const fetchedKids = jwks.keys.map((key) => key.kid ?? '').join();
     if (fetchedKids !== kids) verdicts.clear();
@@ -70,6 +72,9 @@ export function createTokenVerifier(options: {
     keys = { resolve: createLocalJWKSet(jwks), fetchedAtMs: options.nowMs() };
     return keys;
   };
+
+  // However many tokens name keys that are not known.
+  const { run: fetchKeys, sinceFailureMs } = oneAtATime(fetchNow);
 
   let refetching: Promise<unknown> | undefined;
   /** In the background: while the auth service is away the known keys go on. */
@@ -99,7 +104,8 @@ export function createTokenVerifier(options: {
       return { payload, isLasting: believed === kids };
     } catch (err) {
       const isStale = ageMs(known, options.nowMs()) > minRefetchMs;
-      if (!(err instanceof errors.JWKSNoMatchingKey) || !isStale) throw err;
+      const mayFetch = isStale && sinceFailureMs() > retryFetchMs;
+      if (!(err instanceof errors.JWKSNoMatchingKey) || !mayFetch) throw err;
       const fetched = await fetchKeys();
       const renewed = kids;
       const { payload } = await checkWith(token, fetched.resolve);
@@ -122,14 +128,35 @@ export function createTokenVerifier(options: {
         const { payload, isLasting } = await check(token);
         const verified = judgeClaims(payload, options.nowMs(), options.clockAlarm);
         // With keys that were withdrawn meanwhile: not to be remembered past them.
-        if (!verified.ok || !isLasting) return verified;
-        if (verdicts.size >= maxCached) verdicts.clear();
-        verdicts.set(token, verified.value);
+        if (verified.ok && isLasting) remember(verdicts, token, verified.value);
         return verified;
       } catch (err) {
         return explain(err);
       }
     },
+  };
+}
+
+function remember<T>(verdicts: Map<string, T>, token: string, verdict: T): void {
+  if (verdicts.size >= maxCached) verdicts.clear();
+  verdicts.set(token, verdict);
+}
+
+/** Whoever asks while the work is under way gets the outcome of that. */
+function oneAtATime<T>(work: () => Promise<T>) {
+  let running: Promise<T> | undefined;
+  let failedAtMs = -Infinity;
+  return {
+    run: (): Promise<T> => {
+      running ??= work()
+        .catch((err: unknown) => {
+          failedAtMs = performance.now();
+          throw err;
+        })
+        .finally(() => (running = undefined));
+      return running;
+    },
+    sinceFailureMs: (): number => performance.now() - failedAtMs,
   };
 }
 

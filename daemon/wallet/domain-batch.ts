@@ -44,10 +44,10 @@ export function decideBatch(
 
 /** True for a refusal that is kept with a message, so that its redelivery gets the same answer. */
 export const isRemembered = (command: Command, rejection: Rejection): boolean =>
-  command.callerClass === 'message' && !fixedByOperator.has(rejection.reason);
+  command.callerClass === 'message' && !willPass.has(rejection.reason);
 
-/** Not the message's fault, and over once an operator has looked into it. */
-const fixedByOperator = new Set<Reason>(['WALLET_CLOCK_AHEAD', 'WALLET_CORRUPT']);
+/** Not the message's fault, and over once an operator has looked into it, or the broker is back. */
+const willPass = new Set<Reason>(['WALLET_CLOCK_AHEAD', 'WALLET_CORRUPT', 'OUTBOX_FULL']);
 
 /** The wallet after an entry of its own. */
 function evolve(wallet: WalletState, entry: Entry): WalletState {

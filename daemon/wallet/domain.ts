@@ -28,6 +28,8 @@ export type Command = {
   readonly metadata: Readonly<Record<string, string>>;
   readonly callerClass: CallerClass;
   readonly actor: string;
+  /** Nothing new may be done now, and why: what was done before is answered all the same. */
+  readonly refusedIfNew?: Rejection;
 };
 
 export type Source = 'grpc' | 'message';
@@ -120,8 +122,8 @@ export function endOfPastMs(wallet: WalletState, nowMs: number): number {
 export const walletsOf = (command: Command): readonly WalletRef[] => [command.wallet];
 
 /** True for what opens a wallet that does not exist yet. */
-export const opensWallet = ({ operation, wallet }: Command): boolean =>
-  operation === 'deposit' && !isWithdrawn(wallet.currency);
+export const opensWallet = ({ operation, wallet, refusedIfNew }: Command): boolean =>
+  operation === 'deposit' && !refusedIfNew && !isWithdrawn(wallet.currency);
 
 /** A wallet that nothing has happened to. */
 export function newWallet(ref: WalletRef): WalletState {
@@ -143,6 +145,8 @@ export function decide(states: States, command: Command, nowMs: number): Decisio
   if (twin) return replay(twin, command);
   const refused = states.refused.get(command.transactionId);
   if (refused) return { kind: 'rejected', rejection: refused, isRepeated: true };
+  const { refusedIfNew } = command;
+  if (refusedIfNew) return { kind: 'rejected', rejection: refusedIfNew, isRepeated: false };
   const opened = states.wallets.get(command.wallet.id);
   if (!opened && isWithdrawn(command.wallet.currency)) {
     const message = 'the currency was withdrawn from ISO 4217: no wallet can be opened in it';

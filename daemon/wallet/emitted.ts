@@ -12,6 +12,7 @@ import { buryLetters } from '../platform/dead-letters.ts';
 import type { Command } from './domain.ts';
 import type { GroupCommit } from './commit/group-commit.ts';
 import { poison, readEmitted, type EmittedRequest, type Poison } from './messages.ts';
+import { outboxFull } from './outbox-full.ts';
 import type { Posted, Posting } from './posting.ts';
 import { toCommand } from './request.ts';
 import { findCurrencyOf } from './store-reads.ts';
@@ -68,10 +69,9 @@ async function handleEmitted(
 }
 
 /** Throws while the outbox has no room. */
-export function holdWhileFull({ isOutboxFull }: Pick<EmittedOptions, 'isOutboxFull'>): void {
+function holdWhileFull({ isOutboxFull }: Pick<EmittedOptions, 'isOutboxFull'>): void {
   if (!isOutboxFull()) return;
-  const message = 'too many events wait for the message broker: nothing was done, try again later';
-  throw createHold({ reason: 'OUTBOX_FULL', message, metadata: {} });
+  throw createHold(outboxFull);
 }
 
 /** The command that each message stands for, or why it can never be handled. */
@@ -188,8 +188,10 @@ function toPoison({ reason, metadata }: Rejection): Poison {
 
 /** Refusals that are no answer to the message, but trouble that will pass. */
 const passing: ReadonlySet<string> = new Set([
+  'DATABASE_BUSY',
   'DATABASE_UNAVAILABLE',
   'OUTCOME_UNKNOWN',
+  'OUTBOX_FULL',
   'OVERLOADED',
 ]);
 

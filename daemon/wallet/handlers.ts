@@ -17,6 +17,7 @@ import { changeStatus } from './freeze.ts';
 import type { GroupCommit } from './commit/group-commit.ts';
 import { readItem, type ItemOptions } from './items.ts';
 import { streamLedger } from './ledger-stream.ts';
+import { onlyIfDone } from './outbox-full.ts';
 import type { Posted, Posting } from './posting.ts';
 import {
   getBalance,
@@ -107,15 +108,13 @@ async function createTransaction(
   if (principal.kind !== 'user') return deny('a user must move money');
   const command = await readItem(options, item, context);
   if (!command.ok) return command;
-  if (!dryRun && options.isOutboxFull()) {
-    return refuse(
-      'OUTBOX_FULL',
-      'too many events wait for the message broker: nothing was done, try again later',
-    );
-  }
+  const posting = withAudit(command.value, context);
   const posted = dryRun
     ? await decideDry(options, command.value, context)
-    : await options.groupCommit.submit(withAudit(command.value, context), context);
+    : await options.groupCommit.submit(
+        options.isOutboxFull() ? onlyIfDone(posting) : posting,
+        context,
+      );
   if (!posted.ok) return posted;
   const { entry, isReplayed } = posted.value;
   return succeed({ transaction: toWireTransaction(entry), replayed: isReplayed });

@@ -17,12 +17,12 @@ import type { Command } from './domain.ts';
 import {
   commitAll,
   findEffectId,
-  holdWhileFull,
   readMessages,
   toHandling,
   type EmittedOptions,
 } from './emitted.ts';
 import type { Poison } from './messages.ts';
+import { onlyIfDone } from './outbox-full.ts';
 import type { Posted, Posting } from './posting.ts';
 import { checkReplayer } from './rights.ts';
 import * as reads from './store-reads.ts';
@@ -40,7 +40,6 @@ const isReadable = (item: Read): item is Readable => !('kind' in item.read);
  */
 export function createReplayPlan(options: ReplayOptions): PlanReplays {
   return async (replays, context, isDryRun) => {
-    if (!isDryRun) holdWhileFull(options);
     const messages = replays.map(({ message }) => message);
     const read = await readMessages(options, messages);
     const items = replays.flatMap((replay, i): Read[] => {
@@ -93,7 +92,9 @@ function createPlan(
     effectIds: items.map(({ read }) => ('kind' in read ? undefined : read.transactionId)),
     run: async () => {
       const readable = items.filter(isReadable);
-      const postings = readable.map((item) => toPosting(item, context));
+      const added = readable.map((item) => toPosting(item, context));
+      // What a letter stands for may have been done before.
+      const postings = options.isOutboxFull() ? added.map(onlyIfDone) : added;
       const results = await commitAll(options, postings);
       const outcomes = new Map(
         readable.map((item, i) => [item.replay, toOutcome(item, results[i])]),

@@ -143,7 +143,7 @@ describe('after trouble that passes', () => {
       () => (service.state.isOutboxFull = false),
       [deposit()],
     ]);
-    expect(outcomes).toEqual(['done', 'OUTBOX_FULL', 'OUTBOX_FULL', 'OUTBOX_FULL']);
+    expect(outcomes).toEqual(['done', 'OUTBOX_FULL', 'AMOUNT_INVALID', 'OUTBOX_FULL']);
     expect(await countEntries()).toBe(1);
     expect(await send(service, [[deposit()]])).toEqual(['done']);
   });

@@ -7,6 +7,7 @@ import type {
   WalletServiceServer,
 } from '../../protos/gen/digitalwallet/wallet/v1/wallet.ts';
 import type { AuditTrail } from '../platform/audit.ts';
+import { refuseTransient } from '../platform/db-refusals.ts';
 import { classifyDbError, type Db } from '../platform/db.ts';
 import type { BidiHandler, CallContext, Handlers } from '../platform/grpc/calls.ts';
 import { maskUnexpected } from '../platform/grpc/errors.ts';
@@ -19,6 +20,7 @@ import { createDryRuns, type DryRun, type DryRunOwner, type DryRuns } from './dr
 import { reportForeign } from './foreign.ts';
 import type { GroupCommit } from './commit/group-commit.ts';
 import { readItems, type ItemOptions } from './items.ts';
+import { onlyIfDone } from './outbox-full.ts';
 import type { Posted, Posting } from './posting.ts';
 import { splitResults, toWireResult } from './stream-wire.ts';
 
@@ -46,6 +48,7 @@ const patienceMs = 30_000;
  */
 const passing: ReadonlySet<Reason> = new Set<Reason>([
   'DATABASE_UNAVAILABLE',
+  'DATABASE_BUSY',
   'AUTH_UNAVAILABLE',
   'OVERLOADED',
   'OUTBOX_FULL',
@@ -77,6 +80,8 @@ type Run = {
   /** What nothing more is begun on, by the wallet's id: a wallet that is locked, or met a defect. */
   readonly stopped: Map<string, Rejection>;
   isEnded: boolean;
+  /** The outbox had no room: what is new from then on is refused. */
+  isOutboxFull: boolean;
   /** From the first message on. */
   mode?: 'real' | DryRun;
 };
@@ -90,6 +95,7 @@ const createRun = (options: StreamOptions, dryRuns: DryRuns, context: CallContex
   pending: new Map(),
   stopped: new Map(),
   isEnded: false,
+  isOutboxFull: false,
 });
 
 async function* answer(
@@ -177,7 +183,8 @@ async function readAll(
   { items }: StreamTransactionsRequest,
 ): Promise<readonly Result<Command>[]> {
   const { options, context } = run;
-  if (run.mode === 'real' && options.isOutboxFull()) run.trouble ??= outboxFull;
+  // From here on nothing new is begun on this stream; what was done before is still answered.
+  if (run.mode === 'real' && options.isOutboxFull()) run.isOutboxFull = true;
   if (run.trouble) return items.map(() => refusalOf(run.trouble));
   const findPending = (id: string): string | undefined =>
     run.pending.get(id) ?? (run.mode === 'real' ? undefined : run.mode?.findCurrency(id));
@@ -228,7 +235,8 @@ function submit(run: Run, commands: readonly Command[]): Promise<Begun<readonly 
       else if (!run.stopped.has(wallet.id)) run.stopped.set(wallet.id, rejection);
     },
   };
-  const postings = withAudits(commands, context, run.id);
+  const added = withAudits(commands, context, run.id);
+  const postings = run.isOutboxFull ? added.map(onlyIfDone) : added;
   return options.groupCommit.submitMany(postings, waiting);
 }
 
@@ -274,18 +282,9 @@ function explain({ options, context }: Run, err: unknown): Rejection {
   const held = findHeld(err);
   if (held) return held;
   return classifyDbError(err) === 'transient'
-    ? databaseAway
+    ? refuseTransient(err).rejection
     : maskUnexpected(err, options.log, context.requestId);
 }
-
-const { rejection: databaseAway } = refuse(
-  'DATABASE_UNAVAILABLE',
-  'the database is out of reach: nothing was done, try again',
-);
-const { rejection: outboxFull } = refuse(
-  'OUTBOX_FULL',
-  'too many events wait for the message broker: nothing was done, try again later',
-);
 
 const refusalOf = (rejection: Rejection | undefined): Result<never> =>
   rejection ? { ok: false, rejection } : refuse('INTERNAL', 'a refusal without a reason');

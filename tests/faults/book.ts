@@ -63,6 +63,7 @@ const final: ReadonlySet<string> = new Set([
 const passing: ReadonlySet<string> = new Set([
   'WALLET_BUSY',
   'DATABASE_UNAVAILABLE',
+  'DATABASE_BUSY',
   'AUTH_UNAVAILABLE',
   'OVERLOADED',
   'THROTTLED',

@@ -151,7 +151,8 @@ export function createSamples(size: number): Readonly<Record<string, Sample>> {
     key_by_secret: one(key),
     key_note_use: one(idOf('k', 1)),
     key_count_valid: one(user),
-    revocation_list: all(new Date(Date.now() - 10_000).toISOString()),
+    key_count_recent: one(user),
+    revocation_list: all(new Date(Date.now() - 10_000).toISOString(), null, '', idOf('x', 0), many),
     attempt_state: all([md5Bytes('b', 1)]),
     attempt_clear: one(md5Bytes('b', 1)),
     user_list: all('9000000000000000', idOf('x', 0), many),
@@ -226,7 +227,7 @@ export const withoutSample: Readonly<Record<string, readonly string[]>> = {
     ...['export_chunk_insert', 'export_chunk_prune', 'export_existing', 'export_expire'],
     ...['export_fail', 'export_finish', 'export_pin', 'export_release', 'export_renew'],
     ...['export_mail_claim', 'export_mail_settle', 'export_correct_due', 'export_correct_mail'],
-    ...['export_correct_expiry'],
+    ...['export_correct_expiry', 'export_file_gone', 'export_file_left'],
   ],
   'what admins ask for': [
     ...['user_count_admins', 'user_list_by_role', 'user_lock_with_admins'],
@@ -234,7 +235,8 @@ export const withoutSample: Readonly<Record<string, readonly string[]>> = {
     ...['divergence_last', 'divergence_resolve', 'divergence_resolve_all'],
   ],
   'pruning, now and then': [
-    ...['attempt_prune', 'revocation_prune', 'session_prune', 'sign_up_prune', 'code_prune'],
+    ...['attempt_prune', 'revocation_prune', 'session_ended', 'session_prune', 'refresh_prune'],
+    ...['key_prune_revoked', 'key_prune_expired', 'sign_up_prune', 'code_prune'],
     ...['email_change_prune', 'mail_prune', 'mail_correct_times'],
   ],
 };
@@ -242,7 +244,7 @@ export const withoutSample: Readonly<Record<string, readonly string[]>> = {
 /** Tables, and indexes of some rows only, that are small by nature: they hold what is unfinished. */
 export const small: ReadonlySet<string> = new Set([
   ...['outbox', 'relay_leases', 'exports_open', 'exports_mail'],
-  ...['divergences', 'divergences_open'],
+  ...['divergences', 'divergences_open', 'exports_files'],
 ]);
 
 /** Statements that may read a whole table, and why. */
@@ -262,5 +264,6 @@ export const mayScan: Readonly<Record<string, string>> = {
 export const mayScanYoung: Readonly<Record<string, string>> = {
   revocation_list: 'how few of them are recent is not known yet',
   export_list: 'how few of them are one user’s is not known yet',
-  session_prune: 'how few of them have ended is not known yet',
+  key_prune_expired: 'how few of them have expired is not known yet',
+  session_ended: 'how few of them have ended is not known yet',
 };

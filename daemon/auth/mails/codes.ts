@@ -155,10 +155,10 @@ const pruneSql = sql(
   'code_prune',
   `DELETE FROM mailed_codes WHERE code_hash IN (
      SELECT code_hash FROM mailed_codes WHERE expires_at < (SELECT clock_timestamp())
-     LIMIT 10000 FOR UPDATE SKIP LOCKED)`,
+     LIMIT $1 FOR UPDATE SKIP LOCKED)`,
 );
 
-/** Forgets codes past their end: up to 10,000 rows, and how many those were. */
-export async function pruneCodes(tx: Tx): Promise<number> {
-  return tx.execute(pruneSql);
+/** Forgets codes past their end: at most `limit` rows, and how many those were. */
+export async function pruneCodes(tx: Tx, limit: number): Promise<number> {
+  return tx.execute(pruneSql, [limit]);
 }

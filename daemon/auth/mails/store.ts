@@ -101,12 +101,12 @@ const pruneSql = sql(
   'mail_prune',
   `DELETE FROM mails WHERE id IN (
      SELECT id FROM mails WHERE due_at < (SELECT clock_timestamp() - interval '1 day')
-     ORDER BY due_at LIMIT 10000 FOR UPDATE SKIP LOCKED)`,
+     ORDER BY due_at LIMIT $1 FOR UPDATE SKIP LOCKED)`,
 );
 
-/** Forgets what no daemon has sent for a day: up to 10,000 rows, and how many those were. */
-export async function pruneMails(tx: Tx): Promise<number> {
-  return tx.execute(pruneSql);
+/** Forgets what no daemon has sent for a day: at most `limit` rows, and how many those were. */
+export async function pruneMails(tx: Tx, limit: number): Promise<number> {
+  return tx.execute(pruneSql, [limit]);
 }
 
 const correctSql = sql(

@@ -55,12 +55,12 @@ const pruneSql = sql(
   'email_change_prune',
   `DELETE FROM email_changes WHERE user_id IN (
      SELECT user_id FROM email_changes WHERE expires_at < (SELECT clock_timestamp())
-     LIMIT 10000 FOR UPDATE SKIP LOCKED)`,
+     LIMIT $1 FOR UPDATE SKIP LOCKED)`,
 );
 
-/** Forgets changes that were not confirmed: up to 10,000 rows, and how many those were. */
-export async function pruneEmailChanges(tx: Tx): Promise<number> {
-  return tx.execute(pruneSql);
+/** Forgets changes that were not confirmed: at most `limit` rows, and how many those were. */
+export async function pruneEmailChanges(tx: Tx, limit: number): Promise<number> {
+  return tx.execute(pruneSql, [limit]);
 }
 
 const waitingSql = sql(

@@ -159,7 +159,7 @@ describe('signing up by mail', () => {
     await server.database.query(aged, [email]);
     expect(reasonOf(await verify(code))).toBe('VERIFICATION_CODE_INVALID');
     expect(reasonOf(await signIn(email))).toBe('CREDENTIALS_INVALID');
-    await server.database.db.tx(pruneSignUps);
+    await server.database.db.tx((tx) => pruneSignUps(tx, 1_000));
     const rows = await server.database.query('SELECT 1 FROM sign_ups WHERE email = $1', [email]);
     expect(rows).toEqual([]);
   });

@@ -86,10 +86,10 @@ const pruneSql = sql(
   `DELETE FROM sign_ups WHERE id IN (
      -- In a query of its own, since an index cannot follow a clock that goes on.
      SELECT id FROM sign_ups WHERE expires_at < (SELECT clock_timestamp())
-     LIMIT 10000 FOR UPDATE SKIP LOCKED)`,
+     LIMIT $1 FOR UPDATE SKIP LOCKED)`,
 );
 
-/** Forgets sign-ups whose code was never entered: up to 10,000 rows, and how many those were. */
-export async function pruneSignUps(tx: Tx): Promise<number> {
-  return tx.execute(pruneSql);
+/** Forgets sign-ups whose code was never entered: at most `limit` rows, and how many those were. */
+export async function pruneSignUps(tx: Tx, limit: number): Promise<number> {
+  return tx.execute(pruneSql, [limit]);
 }

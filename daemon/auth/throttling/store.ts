@@ -118,10 +118,10 @@ const pruneSql = sql(
      -- In a query of its own, since an index cannot follow a clock that goes on.
      WHERE (forgotten_at < (SELECT clock_timestamp()) AND blocked_until < clock_timestamp())
        OR forgotten_at > (SELECT clock_timestamp() + interval '1 day')
-     LIMIT 10000 FOR UPDATE SKIP LOCKED)`,
+     LIMIT $1 FOR UPDATE SKIP LOCKED)`,
 );
 
-/** Forgets what counts no longer: up to 10,000 rows, and how many it were. */
-export async function pruneAttempts(tx: Tx): Promise<number> {
-  return tx.execute(pruneSql);
+/** Forgets what counts no longer: at most `limit` rows, and how many those were. */
+export async function pruneAttempts(tx: Tx, limit: number): Promise<number> {
+  return tx.execute(pruneSql, [limit]);
 }

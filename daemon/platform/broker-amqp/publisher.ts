@@ -2,6 +2,7 @@ import type { ConfirmChannel, Options } from 'amqplib';
 
 import { eventsExchange, textOf, type OutboundMessage } from '../broker.ts';
 import type { Log } from '../log.ts';
+import { createOwnError } from '../progress/own-words.ts';
 import { keepSession } from './session.ts';
 import { assertExchanges } from './topology.ts';
 
@@ -49,7 +50,7 @@ export function createPublisher(url: string, log: Log): Publisher {
   const connected = (): ConfirmChannel => {
     const channel = session.channel();
     if (!channel)
-      throw new Error(`RabbitMQ is out of reach: ${session.findTrouble() ?? 'closing'}`);
+      throw createOwnError(`RabbitMQ is out of reach: ${session.findTrouble() ?? 'closing'}`);
     return channel;
   };
 
@@ -74,7 +75,7 @@ export function createPublisher(url: string, log: Log): Publisher {
         send(connected(), outgoing, resolve);
       });
       if (!isConfirmed) {
-        throw new Error(`RabbitMQ did not confirm a message to ${queue}`);
+        throw createOwnError(`RabbitMQ did not confirm a message to ${queue}`);
       }
     },
     findTrouble: session.findTrouble,

@@ -1,5 +1,7 @@
 import type pg from 'pg';
 
+import { markUnconnected } from './connection-fault.ts';
+
 const pending = new WeakMap<object, Promise<unknown>>();
 
 /** Past it the connection is given up, and with it whatever the server still does on it. */
@@ -79,7 +81,7 @@ export function createHangingCommits(
     check: () => {
       if (kept.size < maxHanging) return;
       const text = `${kept.size} COMMITs hang in the database: no other is begun`;
-      throw Object.assign(new Error(text), { code: 'EBUSY' });
+      throw markUnconnected(new Error(text));
     },
     keep: (client, err) => {
       const cause: unknown = err instanceof Error ? err.cause : undefined;

@@ -2,7 +2,7 @@ import pg from 'pg';
 
 import type { Log } from '../log.ts';
 import { createRoute, type ConnectOptions } from './connect.ts';
-import { findConnectionFault } from './connection-fault.ts';
+import { findConnectionFault, markUnconnected } from './connection-fault.ts';
 import { createOpenClients } from './open-clients.ts';
 
 /** How long work waits for one of the connections to be free. */
@@ -51,7 +51,8 @@ export function createConnections(
     } catch (err) {
       const problem = findConnectionFault(err);
       if (problem) log.warn({ database: name, ...problem }, 'database connection refused');
-      throw err;
+      // Whatever the reason (no place among the connections in time, too): nothing was begun.
+      throw err instanceof Error ? markUnconnected(err) : err;
     }
   };
   return { pool, connect };

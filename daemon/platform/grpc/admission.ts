@@ -6,6 +6,7 @@ import {
   type Result,
 } from '../../../core/reasons.ts';
 import { checkPolicy, type Access, type Policy, type Principal } from '../access.ts';
+import { tooManyUnknown } from '../api-keys.ts';
 import type { Pause } from '../concurrency/pausable.ts';
 import { answerInTime, type Refusal, type Waiting } from './answer-in-time.ts';
 import type { Fit } from './fit.ts';
@@ -13,6 +14,8 @@ import type { Incoming } from './incoming.ts';
 import type { ForwardReport } from './ingress/forwarding.ts';
 import { createPublicRun } from './ingress/public-run.ts';
 import type { OpenStream } from './ingress/stream-slots.ts';
+import type { LoadLimits } from './ingress/load-limits.ts';
+import { createStrangers } from './ingress/strangers.ts';
 import { createUserRun, tooSlow } from './ingress/user-run.ts';
 import { findSource, type AddressSet } from './source.ts';
 
@@ -56,10 +59,14 @@ export type Entry = {
 export type Admission = {
   /** Calls that came by the wire. */
   inFlight(): number;
+  /** What is counted now; all of it is back at 0 once nothing is in flight. */
+  readCounts(): AdmissionCounts;
   /** A refusal where a call need not be read: there is no room for it, whoever it is from. */
   findExcess(entry: Entry, authorization: string | undefined): Refusal | undefined;
   /** A refusal where a method needs a credential, and the one that is shown is not accepted. */
-  findStranger(entry: Entry, authorization: string | undefined): Promise<Rejection | undefined>;
+  findStranger(entry: Entry, caller: Caller): Promise<Rejection | undefined>;
+  /** Answers a call whose credential was refused: later where its network has many of these. */
+  answerStranger(caller: Caller, act: () => void, cost: number): void;
   /**
    * Lets a call in, runs the work, and counts the call out again. CREDENTIALS_MISSING and the like,
    * PERMISSION_DENIED, OVERLOADED.
@@ -69,54 +76,30 @@ export type Admission = {
     entry: Entry,
     work: (context: CallContext) => Promise<Result<T>>,
   ): Promise<Result<T>>;
-  /** Streams take no more requests, and end with SHUTTING_DOWN once what is in flight is answered. */
-  finishStreams(): void;
+  /**
+   * Streams take no more requests, and end with SHUTTING_DOWN once what is in flight is answered.
+   * Refusals are put off no more.
+   */
+  finish(): void;
   /** Calls back when a call by the wire has to end whatever it does; gives what stops that. */
   onCut(listener: (answer: Refusal) => void): () => void;
   /** Answers what is still in flight: whether it was done is not known. */
   cut(): void;
 };
 
-export type LoadLimits = {
-  /** Calls in hand in this process, of everybody. */
-  readonly all: number;
-  /** Unary calls in hand of one user. */
-  readonly userCalls: number;
-  /** Streams of one method, of everybody. */
-  readonly streams: number;
-  /** The same, of one user. */
-  readonly userStreams: number;
-  /** A stream is ended after so long without a request and without anything in flight. */
-  readonly streamIdleMs: number;
-  /** A stream that has done nothing for so long may be ended to make room for another. */
-  readonly streamSettleMs: number;
-  /**
-   * Calls in flight that need no credential, of everybody. Past it, a network with none in flight
-   * still gets one, up to twice as many in all.
-   */
-  readonly publicCalls: number;
-  /** The same, from one network. */
-  readonly publicCallsOfSource: number;
-  /** The same, straight from programs on this machine. */
-  readonly publicCallsOfHost: number;
-  /** Watches of the health, of everybody; they need no credential. */
-  readonly healthWatches: number;
-  /** The same, from one network. */
-  readonly healthWatchesOfSource: number;
-};
+/** What is known of who calls before anything is read. */
+export type Caller = Pick<Incoming, 'authorization' | 'peerAddress' | 'forwardedFor'>;
 
-export const loadLimits: LoadLimits = {
-  all: 4_096,
-  userCalls: 512,
-  streams: 256,
-  userStreams: 32,
-  streamIdleMs: 60_000,
-  streamSettleMs: 1_000,
-  publicCalls: 1_000,
-  publicCallsOfSource: 100,
-  publicCallsOfHost: 500,
-  healthWatches: 256,
-  healthWatchesOfSource: 25,
+export type AdmissionCounts = {
+  readonly calls: number;
+  /** Of these, calls that need no credential. */
+  readonly publicCalls: number;
+  /** Users who have unary calls in flight. */
+  readonly callers: number;
+  /** Streams of users. */
+  readonly streams: number;
+  /** Calls whose credential was refused, and whose answer waits. */
+  readonly strangers: number;
 };
 
 const defaultDeadlineMs = 30_000;
@@ -128,9 +111,10 @@ export function createAdmission(options: {
   readonly onForwarded: ForwardReport;
 }): Admission {
   const { access, proxies, limits, onForwarded } = options;
-  const runPublic = createPublicRun(limits);
+  const publicRun = createPublicRun(limits);
   const ofUsers = createUserRun(limits);
-  const waiting: Waiting = new Set();
+  const screen = createScreen(options);
+  const { waiting, onCut, cut } = createCuts();
   let inFlight = 0;
   let inFlightOfServices = 0;
 
@@ -149,12 +133,12 @@ export function createAdmission(options: {
     try {
       if (inFlight > limits.all) return tooMuchInHand;
       if (entry.policy === 'public') {
-        return await runPublic(entry, contextOf({ kind: 'anonymous' }), work);
+        return await publicRun.run(entry, contextOf({ kind: 'anonymous' }), work);
       }
       const known = access.recall(call.authorization, entry.policy);
       const principal = known
         ? succeed(known)
-        : await authorize(access, call.authorization, entry, contextOf);
+        : await authorize(access, call, entry, contextOf, proxies);
       if (!principal.ok) return principal;
       const context = contextOf(principal.value);
       return principal.value.kind === 'user'
@@ -167,32 +151,62 @@ export function createAdmission(options: {
 
   return {
     inFlight: () => inFlight + inFlightOfServices,
+    readCounts: () => ({
+      calls: inFlight + inFlightOfServices,
+      publicCalls: publicRun.size(),
+      ...ofUsers.readCounts(),
+      strangers: screen.size(),
+    }),
     findExcess: ({ fit }, authorization) => {
       if (fit?.isFull()) return tooSlow;
       return inFlight < limits.all || access.isService(authorization) ? undefined : tooMuchInHand;
     },
-    findStranger: async ({ policy }, authorization) => {
-      if (access.recall(authorization, policy)) return undefined;
-      const authorized = await access.authorize(authorization, policy);
-      return !authorized.ok && isOfStranger(authorized.rejection)
-        ? authorized.rejection
-        : undefined;
-    },
+    findStranger: screen.find,
+    answerStranger: screen.answer,
     run: (call, entry, work) => {
       const running = run(call, entry, work);
       if (entry.isStream) return running;
       const deadlineMs = Math.min(call.deadlineMs, nowMs() + defaultDeadlineMs);
-      return call.principal
-        ? answerInTime(deadlineMs, running)
-        : answerInTime(deadlineMs, running, waiting);
+      return answerInTime(deadlineMs, running, call.principal ? undefined : waiting);
     },
-    finishStreams: () => ofUsers.finishStreams(stopping),
-    onCut: (listener) => {
-      waiting.add(listener);
-      return () => waiting.delete(listener);
+    finish: () => {
+      ofUsers.finishStreams(stopping);
+      screen.answerAll();
     },
-    cut: () => waiting.forEach((answer) => answer(stoppedTooSoon)),
+    onCut,
+    cut,
   };
+}
+
+/** What becomes of calls whose credential is not accepted. */
+function createScreen({ access, proxies, limits }: Screening) {
+  const strangers = createStrangers(limits.strangers);
+  const find: Admission['findStranger'] = async ({ policy }, caller) => {
+    const { authorization } = caller;
+    if (access.recall(authorization, policy)) return undefined;
+    const authorized = await access.authorize(authorization, policy, sourceOf(caller, proxies));
+    return !authorized.ok && isOfStranger(authorized.rejection) ? authorized.rejection : undefined;
+  };
+  const answer: Admission['answerStranger'] = (caller, act, cost) =>
+    strangers.answer(sourceOf(caller, proxies), act, cost);
+  return { find, answer, answerAll: strangers.answerAll, size: strangers.size };
+}
+
+type Screening = {
+  readonly access: Access;
+  readonly proxies: AddressSet;
+  readonly limits: Pick<LoadLimits, 'strangers'>;
+};
+
+/** Who waits for the end of a call, or for a stop that does not wait for it. */
+function createCuts() {
+  const waiting: Waiting = new Set();
+  const onCut: Admission['onCut'] = (listener) => {
+    waiting.add(listener);
+    return () => waiting.delete(listener);
+  };
+  const cut = (): void => waiting.forEach((answer) => answer(stoppedTooSoon));
+  return { waiting, onCut, cut };
 }
 
 const nowMs = (): number => performance.now();
@@ -218,26 +232,30 @@ function createContext(
   { isStream }: Entry,
   proxies: AddressSet,
 ): CallContext {
-  const { forwardedFor, peerAddress } = call;
   return {
     requestId: call.requestId,
     principal,
-    source:
-      forwardedFor.length === 0 ? peerAddress : findSource(peerAddress, forwardedFor, proxies),
+    source: sourceOf(call, proxies),
     isLocal: call.origin === 'local',
     deadlineMs: Math.min(call.deadlineMs, isStream ? Infinity : nowMs() + defaultDeadlineMs),
     isCancelled: () => call.isCancelled(),
   };
 }
 
+const sourceOf = ({ forwardedFor, peerAddress }: Caller, proxies: AddressSet): string =>
+  forwardedFor.length === 0 ? peerAddress : findSource(peerAddress, forwardedFor, proxies);
+
 /** The principal, or the refusal, which those who keep the audit log are told of. */
 async function authorize(
   access: Access,
-  authorization: string | undefined,
+  call: Incoming,
   entry: Entry,
   contextOf: (principal: Principal) => CallContext,
+  proxies: AddressSet,
 ): Promise<Result<Principal>> {
-  const authorized = await access.authorize(authorization, entry.policy);
+  const { authorization } = call;
+  const source = sourceOf(call, proxies);
+  const authorized = await access.authorize(authorization, entry.policy, source);
   if (!authorized.ok && authorized.rejection.isDenial) {
     const identified = await access.identify(authorization);
     if (identified.ok) entry.onDenied(contextOf(identified.value), authorized.rejection);
@@ -245,9 +263,14 @@ async function authorize(
   return authorized;
 }
 
-/** Whether the refusal is of somebody whose credential was not accepted. */
-export const isOfStranger = ({ reason }: Rejection): boolean =>
-  reasonCodes[reason] === 'UNAUTHENTICATED';
+/**
+ * Whether the refusal is of somebody whose credential was not accepted, or could not be looked at: at
+ * once refused, a flood would take all there is, and the feed of revocations would stay away.
+ */
+export const isOfStranger = (rejection: Rejection): boolean =>
+  reasonCodes[rejection.reason] === 'UNAUTHENTICATED' ||
+  rejection.reason === 'AUTH_UNAVAILABLE' ||
+  rejection === tooManyUnknown;
 
 const tooMuchInHand = refuse(
   'OVERLOADED',

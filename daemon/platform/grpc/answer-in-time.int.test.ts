@@ -5,7 +5,8 @@ import { startPostgres } from '../../../tests/support/postgres-server.ts';
 import type { Access } from '../access.ts';
 import { createDb, sql } from '../db.ts';
 import { createLog } from '../log.ts';
-import { createAdmission, loadLimits, type Entry } from './admission.ts';
+import { createAdmission, type Entry } from './admission.ts';
+import { loadLimits } from './ingress/load-limits.ts';
 import type { Incoming } from './incoming.ts';
 
 const entry: Entry = {

@@ -11,7 +11,9 @@ export type Unread = {
    * Counts an answer until its client has taken it or is gone. OVERLOADED for a large answer on a
    * connection that leaves too much unread already; only reads have large answers.
    */
-  keep(call: Pick<Incoming, 'peer' | 'onceOver'>, bytes: number): Result<void>;
+  keep(call: Pick<Incoming, 'peer' | 'onceOver' | 'isCancelled'>, bytes: number): Result<void>;
+  /** Bytes of all answers that are counted now. */
+  readBytes(): number;
 };
 
 /** What changes money is answered with far less, so it is never refused here. */
@@ -23,7 +25,8 @@ export function createUnread(): Unread {
   const byPeer = new Map<string, number>();
   return {
     keep: (call, bytes) => {
-      if (bytes <= smallBytes) return succeed(undefined);
+      // An answer that comes too late is not sent, so nobody has to take it.
+      if (bytes <= smallBytes || call.isCancelled()) return succeed(undefined);
       const { peer } = call;
       const before = byPeer.get(peer) ?? 0;
       if (before + bytes > maxUnreadBytes) {
@@ -40,6 +43,7 @@ export function createUnread(): Unread {
       });
       return succeed(undefined);
     },
+    readBytes: () => [...byPeer.values()].reduce((sum, bytes) => sum + bytes, 0),
   };
 }
 

@@ -8,13 +8,15 @@ import type {
 
 import { refuse, succeed, type Result } from '../../../core/reasons.ts';
 import type { Access } from '../access.ts';
-import { classifyDbError, isCommitInDoubt } from '../db.ts';
+import { refuseTransient } from '../db-refusals.ts';
+import { classifyDbError } from '../db.ts';
 import { findHeld } from '../hold.ts';
 import type { Log } from '../log.ts';
 import type { Admission, CallContext, Entry } from './admission.ts';
 import type { Unread } from './answers.ts';
 import { maskUnexpected, toServiceError } from './errors.ts';
 import { incomingOf, type Incoming } from './incoming.ts';
+import type { StreamBoard } from './ingress/stream-board.ts';
 
 export type { CallContext } from './admission.ts';
 
@@ -55,6 +57,7 @@ export type WrapOptions = {
   readonly access: Access;
   readonly log: Log;
   readonly unread: Unread;
+  readonly board: StreamBoard;
   readonly encode: (answer: unknown) => Buffer;
 };
 
@@ -132,10 +135,5 @@ export function explainFailure(err: unknown, log: Log, requestId: string): Resul
     return { ok: false, rejection: maskUnexpected(err, log, requestId) };
   }
   log.warn({ err, requestId }, 'the database failed a call');
-  return isCommitInDoubt(err)
-    ? refuse(
-        'OUTCOME_UNKNOWN',
-        'the database was lost during the commit: look before you try again',
-      )
-    : refuse('DATABASE_UNAVAILABLE', 'the database is out of reach: nothing was done, try again');
+  return refuseTransient(err);
 }

@@ -4,7 +4,7 @@ import { status } from '@grpc/grpc-js';
 
 import type { Rejection } from '../../../core/reasons.ts';
 import type { Log } from '../log.ts';
-import { isOfStranger, type Admission, type Entry } from './admission.ts';
+import { isOfStranger, type Admission, type Caller, type Entry } from './admission.ts';
 import type { Read, Unary } from './calls.ts';
 import { toRefused, type Refused } from './errors.ts';
 import { toRequestId, type Incoming } from './incoming.ts';
@@ -108,8 +108,11 @@ export function answer(
       .then((result) => {
         if (!result.ok) {
           const act = (): void => tell(result.rejection);
-          if (result.rejection.reason === 'OVERLOADED') pace(act);
-          else if (isPublic || isOfStranger(result.rejection)) meter.pace(act, costOf(headers));
+          if (!isPublic && isOfStranger(result.rejection)) {
+            const cost = costOf(headers);
+            admission.answerStranger(call, () => meter.pace(act, cost), cost);
+          } else if (result.rejection.reason === 'OVERLOADED') pace(act);
+          else if (isPublic) meter.pace(act, costOf(headers));
           else act();
         } else if (result.value.length > limits.maxResponseBytes) {
           refuseStream(stream, requestId, tooLarge);
@@ -163,7 +166,7 @@ function explain({ kind, bytes, maxBytes }: MessageFault): Omit<Refused, 'detail
 type Peer = { readonly peer: string; readonly address: string; readonly isLoopback: boolean };
 const peers = new WeakMap<Http2Session, Peer>();
 
-function findPeer(session: Http2Session | undefined): Peer {
+export function findPeer(session: Http2Session | undefined): Peer {
   const known = session && peers.get(session);
   if (known) return known;
   const { remoteAddress, remotePort } = session?.socket ?? {};
@@ -174,26 +177,37 @@ function findPeer(session: Http2Session | undefined): Peer {
   return found;
 }
 
+/** Who calls, by its connection and what proxies say of it. */
+export function callerOf(stream: ServerHttp2Stream, headers: IncomingHttpHeaders): Caller {
+  const forwardedFor = headers['x-forwarded-for'];
+  return {
+    authorization: headers.authorization,
+    peerAddress: findPeer(stream.session).address,
+    forwardedFor: forwardedFor === undefined ? [] : [forwardedFor].flat(),
+  };
+}
+
 function createIncoming(
   stream: ServerHttp2Stream,
   headers: IncomingHttpHeaders,
   requestId: string,
   timeoutMs: number | undefined,
 ): Incoming {
-  const { peer, address, isLoopback } = findPeer(stream.session);
-  const forwardedFor = headers['x-forwarded-for'];
+  const { peer, isLoopback } = findPeer(stream.session);
   return {
+    ...callerOf(stream, headers),
     requestId,
-    authorization: headers.authorization,
     peer,
-    peerAddress: address,
-    forwardedFor: forwardedFor === undefined ? [] : [forwardedFor].flat(),
     origin: findOrigin(isLoopback, headers, headers[':authority']),
     listForwardingHeaders: () => listForwardingHeaders(headers),
     deadlineMs: timeoutMs === undefined ? Infinity : performance.now() + timeoutMs,
     // Headers that are out already are those of a refusal: it is too late.
     isCancelled: () => stream.closed || stream.destroyed || stream.headersSent,
-    onceOver: (listener) => void stream.once('close', listener),
+    onceOver: (listener) => {
+      // A stream that has been closed says so no more.
+      if (stream.closed || stream.destroyed) listener();
+      else stream.once('close', listener);
+    },
   };
 }
 

@@ -23,7 +23,7 @@ export type Incoming = {
   readonly deadlineMs: number;
   /** True once the caller has gone, or has been told that it is too late. */
   isCancelled(): boolean;
-  /** Calls back once the answer has been taken, or the caller is gone. */
+  /** Calls back once the answer has been taken or the caller is gone, at once if that is so already. */
   onceOver(listener: () => void): void;
 };
 
@@ -48,8 +48,11 @@ export function incomingOf(call: AnyCall): Incoming {
     listForwardingHeaders: () => listForwardingHeaders(headers),
     deadlineMs: toMonotonic(deadline),
     isCancelled: () => call.cancelled,
-    // The library tells so of every call that is over, whether or not it was given up.
-    onceOver: (listener) => void call.once('cancelled', listener),
+    // The library tells so once of every call that is over, whether or not it was given up.
+    onceOver: (listener) => {
+      if (call.cancelled) listener();
+      else call.once('cancelled', listener);
+    },
   };
 }
 

@@ -9,6 +9,7 @@ import type { Rejection } from '../../../core/reasons.ts';
 import type { Entry } from './admission.ts';
 import {
   answer,
+  callerOf,
   costOf,
   isOpen,
   isOrdinary,
@@ -108,10 +109,13 @@ function screen(
     guard.drop();
     const requestId = toRequestId(headers['x-request-id']?.toString());
     const refused = toRefused(rejection, requestId);
-    meter.pace(() => refuseStream(stream, requestId, refused), costOf(headers));
+    const cost = costOf(headers);
+    const act = (): void => meter.pace(() => refuseStream(stream, requestId, refused), cost);
+    admission.answerStranger(caller, act, cost);
   };
+  const caller = callerOf(stream, headers);
   admission
-    .findStranger(method.entry, headers.authorization)
+    .findStranger(method.entry, caller)
     .then((rejection) => (rejection ? refuse(rejection) : leave()))
     .catch((err: unknown) => log.error({ err }, 'a call was not taken on'));
 }

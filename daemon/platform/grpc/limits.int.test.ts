@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';
 
 import { connectRaw, readAnswer, type RawClient } from '../../../tests/support/raw-http2.ts';
-import { loadLimits } from './admission.ts';
+import { loadLimits } from './ingress/load-limits.ts';
 import type { Limits } from './server.ts';
 import { sessionLimits } from './sessions.ts';
 import { startStand, type Stand } from './test-support.ts';

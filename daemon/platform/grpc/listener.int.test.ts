@@ -9,7 +9,7 @@ import { afterAll, afterEach, describe, expect, it } from 'vitest';
 
 import { createAuthority } from '../../../tests/support/certificates.ts';
 import { createLog } from '../log.ts';
-import { loadLimits } from './admission.ts';
+import { loadLimits } from './ingress/load-limits.ts';
 import {
   connectionLimits,
   createListener,

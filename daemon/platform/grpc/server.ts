@@ -1,4 +1,4 @@
-import type { Http2Server, ServerOptions } from 'node:http2';
+import type { Http2Server, Http2Session, ServerOptions } from 'node:http2';
 import type { Socket } from 'node:net';
 
 import {
@@ -13,7 +13,7 @@ import { HealthImplementation } from 'grpc-health-check';
 import type { Rejection } from '../../../core/reasons.ts';
 import type { Access, Policy, Principal } from '../access.ts';
 import type { Log } from '../log.ts';
-import { createAdmission, loadLimits, type LoadLimits } from './admission.ts';
+import { createAdmission, type AdmissionCounts } from './admission.ts';
 import { createUnread } from './answers.ts';
 import type { Bounds } from './bounds.ts';
 import {
@@ -26,11 +26,15 @@ import {
 import { createLocalCaller, createLocalMethod, type LocalMethod } from './caller/local.ts';
 import type { Caller } from './caller/caller.ts';
 import { createReader, withOwnCodec } from './codec.ts';
+import { findPeer } from './direct.ts';
 import { createFit, type Fit } from './fit.ts';
 import { frameLimits, watchFrames, type FrameLimits } from './frame-budget.ts';
 import { routeStreams, type Method } from './ingress.ts';
 import { drain } from './ingress/drain.ts';
 import { createForwardReport } from './ingress/forwarding.ts';
+import { loadLimits, type LoadLimits } from './ingress/load-limits.ts';
+import { createStreamBoard } from './ingress/stream-board.ts';
+import type { SessionCounts } from './ingress/track-sessions.ts';
 import { addHealthService } from './ingress/health-watch.ts';
 import {
   connectionLimits,
@@ -40,7 +44,7 @@ import {
   type ServerTls,
 } from './listener.ts';
 import { sessionLimits, watchSessions, type SessionLimits } from './sessions.ts';
-import { createAddressSet, type AddressSet } from './source.ts';
+import { createAddressSet, parseAddress, type AddressSet } from './source.ts';
 import { wrapBidi, wrapServerStream } from './streams/wire.ts';
 
 export type Policies<Methods> = {
@@ -72,12 +76,21 @@ export type GrpcServer = {
   setReady(isReady: boolean): void;
   /** An entry of the health service for a part that is not a service. */
   setPartHealth(part: string, isHealthy: boolean): void;
+  /** What is open and counted now; all but connections and watches is 0 while nothing is in flight. */
+  readCounts(): ServerCounts;
   /**
    * Lets calls in flight end, within the deadline: idle streams end with SHUTTING_DOWN, and what is
    * not answered in time gets OUTCOME_UNKNOWN. Callers in this process go on.
    */
   stop(deadlineMs: number): Promise<void>;
 };
+
+export type ServerCounts = AdmissionCounts &
+  SessionCounts & {
+    /** Bytes of large answers that are counted until they are taken. */
+    readonly unreadBytes: number;
+    readonly healthWatches: number;
+  };
 
 export type Limits = {
   readonly load: LoadLimits;
@@ -95,11 +108,6 @@ const defaultLimits: Limits = {
 /** Unary requests are small; a page of an answer may be larger. */
 const messageLimits = { maxRequestBytes: 256 * 1024, maxResponseBytes: 4 * 1024 * 1024 };
 
-/** A call that waits in a queue for half a second is still of use to who sent it. */
-const queueTargetMs = 500;
-/** A quarter of what two commits take: what shares a commit does not wait for one another. */
-const leastQueued = 512;
-
 const serverOptions = {
   'grpc.max_receive_message_length': messageLimits.maxRequestBytes,
   'grpc.max_send_message_length': messageLimits.maxResponseBytes,
@@ -112,14 +120,13 @@ const serverOptions = {
   'grpc-node.max_session_memory': 64,
 };
 
-/** What Node's HTTP/2 can bound and grpc-js has no option for. */
+// What Node's HTTP/2 can bound and grpc-js has no option for.
 const http2Limits = {
   maxHeaderListBytes: 16 * 1024,
   maxSettings: 32,
   maxInvalidFrames: 100,
-  /** Streams reset by the client: so many at once, and then so many a second. */
-  resetBurst: 200,
-  resetRate: 50,
+  // Streams reset by the client: so many at once, and then so many a second.
+  ...{ resetBurst: 200, resetRate: 50 },
 };
 
 /**
@@ -136,7 +143,7 @@ export function createGrpcServer(options: {
   readonly isFastPathOn?: boolean;
 }): GrpcServer {
   const { services, access, log, limits = defaultLimits, isFastPathOn = true } = options;
-  const proxies = options.proxies ?? createAddressSet([]);
+  const { proxies = createAddressSet([]) } = options;
   const server = new Server(serverOptions);
   const { http2Server, injector } = openHttp2(server);
   const paths = services.flatMap(({ definition }) => Object.values(definition));
@@ -152,12 +159,9 @@ export function createGrpcServer(options: {
   const unread = createUnread();
   const methods = new Map<string, Method>();
   const locals = new Map<string, LocalMethod>();
-  const shared = { access, admission, unread, log };
-  const createQueueFit = (): Fit => {
-    const most = limits.load.all;
-    const fitted = { targetMs: queueTargetMs, least: Math.min(leastQueued, most), most };
-    return createFit(fitted, () => performance.now());
-  };
+  const board = createStreamBoard();
+  const shared = { access, admission, unread, board, log };
+  const createQueueFit = (): Fit => createFit(fitOf(limits.load), () => performance.now());
   const hosting = { server, methods, locals, createQueueFit, shared };
   for (const service of services) host(service, hosting);
   const frames = watchFrames({
@@ -165,26 +169,32 @@ export function createGrpcServer(options: {
     limits: limits.frames ?? frameLimits,
     end: (session, cause) => watch.end(session, cause),
   });
-  const routed = { methods, admission, frames, log, limits: messageLimits, isFastPathOn };
-  routeStreams(http2Server, routed);
-  const sessions = { server: http2Server, limits: limits.sessions, log, isRequestStream };
-  const watch = watchSessions(sessions);
+  routeStreams(http2Server, { ...shared, methods, frames, limits: messageLimits, isFastPathOn });
+  const endStreams = (session: Http2Session): void => board.endAll(findPeer(session).peer);
+  const sessions = { limits: limits.sessions, log, isRequestStream, endStreams };
+  const watch = watchSessions({ server: http2Server, ...sessions });
   const listeners: Listener[] = [];
   return {
     listen: async (address, tls) => {
       const onConnection = (socket: Socket) =>
         watch.begin(socket, () => injector.injectConnection(socket));
-      const { connections } = limits;
-      const listener = createListener({ tls, limits: connections, proxies, log, onConnection });
+      const door = { tls, limits: limits.connections, proxies, log, onConnection };
+      const listener = createListener(door);
       const port = await listener.listen(parseAddress(address));
       listeners.push(listener);
+      // After the listener: who comes back gets the new certificate.
+      tls?.subscribe(watch.renew);
       return { port };
     },
     createCaller: (principal) => createLocalCaller((path) => locals.get(path), principal),
-    setReady: (isReady) =>
-      names.forEach((name) => health.setStatus(name, isReady ? 'SERVING' : 'NOT_SERVING')),
-    setPartHealth: (part, isHealthy) =>
-      health.setStatus(part, isHealthy ? 'SERVING' : 'NOT_SERVING'),
+    setReady: (isReady) => names.forEach((name) => health.setStatus(name, statusOf(isReady))),
+    setPartHealth: (part, isHealthy) => health.setStatus(part, statusOf(isHealthy)),
+    readCounts: () => ({
+      ...admission.readCounts(),
+      ...watch.readCounts(),
+      unreadBytes: unread.readBytes(),
+      healthWatches: watches.size(),
+    }),
     stop: async (deadlineMs) => {
       const endWatches = watches.end;
       await drain({ listeners, sessions: watch, admission, endWatches }, deadlineMs);
@@ -194,6 +204,18 @@ export function createGrpcServer(options: {
     },
   };
 }
+
+const statusOf = (isWell: boolean) => (isWell ? 'SERVING' : 'NOT_SERVING');
+
+/** A call that waits in a queue for half a second is still of use to who sent it. */
+const queueTargetMs = 500;
+/** A quarter of what two commits take: what shares a commit does not wait for one another. */
+const leastQueued = 512;
+const fitOf = ({ all: most }: LoadLimits) => ({
+  targetMs: queueTargetMs,
+  least: Math.min(leastQueued, most),
+  most,
+});
 
 /**
  * The HTTP/2 server inside the gRPC server, into which our listener hands its connections. grpc-js
@@ -216,13 +238,6 @@ function openHttp2(server: Server): { http2Server: Http2Server; injector: Connec
   return { http2Server, injector };
 }
 
-function parseAddress(address: string): { host: string; port: number } {
-  const [, bracketed, named, port] = /^(?:\[(.+)\]|([^:]+)):(\d+)$/.exec(address) ?? [];
-  const host = bracketed ?? named;
-  if (host === undefined) throw new Error(`${address} is not HOST:PORT`);
-  return { host, port: Number(port) };
-}
-
 function host(
   service: HostedService,
   hosting: {
@@ -230,7 +245,7 @@ function host(
     readonly methods: Map<string, Method>;
     readonly locals: Map<string, LocalMethod>;
     readonly createQueueFit: () => Fit;
-    readonly shared: Pick<WrapOptions, 'access' | 'admission' | 'unread' | 'log'>;
+    readonly shared: Pick<WrapOptions, 'access' | 'admission' | 'unread' | 'board' | 'log'>;
   },
 ): void {
   const { server, methods, locals, createQueueFit, shared } = hosting;

@@ -34,7 +34,8 @@ async function start() {
   });
   const log = pino({ level: 'silent' });
   const limits = sessionLimits;
-  const watch = watchSessions({ server, limits, log, isRequestStream: () => false });
+  const quiet = { isRequestStream: () => false, endStreams: () => undefined };
+  const watch = watchSessions({ server, limits, log, ...quiet });
   const listener = createServer((socket) => {
     sockets.push(new WeakRef(socket));
     watch.begin(socket, () => server.emit('connection', socket));

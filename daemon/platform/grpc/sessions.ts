@@ -1,19 +1,25 @@
-import {
-  constants,
-  type Http2Server,
-  type ServerHttp2Session,
-  type ServerHttp2Stream,
-} from 'node:http2';
+import { constants, type Http2Server, type ServerHttp2Session } from 'node:http2';
 import type { Socket } from 'node:net';
 
 import type { Log } from '../log.ts';
 import type { FloodCause } from './frame-budget.ts';
 import { heldBytesOf } from './library-stream.ts';
 import { findGreediest, type Weight } from './ingress/greediest.ts';
-import { healthWatchPath } from './ingress/health-watch.ts';
 import { refuseLate } from './ingress/refuse-late.ts';
-import { watchHandle, type SessionHandle } from './ingress/session-handles.ts';
-import { isUnanswered, leaveIfIdle, presenceOf, type Presence } from './ingress/idle.ts';
+import {
+  askAllToLeave,
+  calmDown,
+  endOutdated,
+  isUnanswered,
+  leaveIfIdle,
+  type Presence,
+} from './ingress/idle.ts';
+import {
+  countSessions,
+  trackSessions,
+  type SessionCounts,
+  type SessionState,
+} from './ingress/track-sessions.ts';
 
 export type SessionLimits = {
   /** From the connection to its SETTINGS, and to its acknowledgement of ours. */
@@ -26,6 +32,8 @@ export type SessionLimits = {
   readonly streamStallMs: number;
   /** A connection without any stream is closed after so long; pings do not count. */
   readonly idleMs: number;
+  /** Streams of a connection whose certificate was replaced may go on for so long. */
+  readonly outdatedMs: number;
   /** What may be held for all connections together: requests in parts, answers unread. */
   readonly heldBytes: number;
 };
@@ -36,6 +44,7 @@ export const sessionLimits: SessionLimits = {
   stallMs: 60_000,
   streamStallMs: 10 * 60_000,
   idleMs: 5 * 60_000,
+  outdatedMs: 60_000,
   heldBytes: 512 * 1024 * 1024,
 };
 
@@ -45,30 +54,6 @@ const progressBytes = 16 * 1024;
 /** About what an open stream takes by itself, and what a request that is not whole may. */
 const streamBytes = 16 * 1024;
 const requestBytes = 256 * 1024;
-
-type StreamState = {
-  readonly sinceMs: number;
-  readonly isOneRequest: boolean;
-  readonly isWatch: boolean;
-  unreadBytes: number;
-  movedAtMs: number;
-  /** At the last look the answer was out, and the request not over. */
-  isLeftOpen: boolean;
-};
-
-type SessionState = {
-  readonly session: ServerHttp2Session;
-  socket: Socket | undefined;
-  readonly sinceMs: number;
-  readonly streams: Map<ServerHttp2Stream, StreamState>;
-  readonly handle: SessionHandle;
-  isGreeted: boolean;
-  movedAtMs: number;
-  bytesWritten: number;
-  activeAtMs: number;
-  /** When the session was first seen at its end, its socket not being closed yet. */
-  endedAtMs: number | undefined;
-};
 
 export type SessionWatch = {
   /** Opens a session on this connection, by `inject`. */
@@ -84,6 +69,12 @@ export type SessionWatch = {
   isBusy(): boolean;
   /** Cuts a session off, and counts why. */
   end(session: ServerHttp2Session, cause: Cause): void;
+  /**
+   * Asks clients to leave connections by TLS that are there now: their certificate was replaced. Streams
+   * have a minute to end, and are ended then.
+   */
+  renew(): void;
+  readCounts(): SessionCounts;
   stop(): void;
 };
 
@@ -109,30 +100,28 @@ export function watchSessions(options: {
   readonly log: Log;
   /** Whether the method at this path takes a stream of requests. */
   readonly isRequestStream: (path: string) => boolean;
+  /** Ends the streams of users on a connection, once what is in flight on them is answered. */
+  readonly endStreams: (session: ServerHttp2Session) => void;
 }): SessionWatch {
-  const { server, limits, log, isRequestStream } = options;
+  const { server, limits, log, isRequestStream, endStreams } = options;
   const { states, begin, calledAtMs, close } = trackSessions(server, isRequestStream);
   const cut = new Map<Cause, number>();
   const count = (cause: Cause): void => void cut.set(cause, (cut.get(cause) ?? 0) + 1);
   const end = (session: ServerHttp2Session, cause: Cause): void => {
     count(cause);
-    // Node takes the code where an error may stand: beside `undefined` it would send NO_ERROR.
-    session.destroy(constants.NGHTTP2_ENHANCE_YOUR_CALM as unknown as Error);
+    calmDown(session);
   };
 
   const look = (): void => {
     const nowMs = performance.now();
     const weights: Weight<SessionState>[] = [];
     for (const state of states.values()) {
-      if (state.session.destroyed) {
-        state.endedAtMs ??= nowMs;
-        if (nowMs - state.endedAtMs > lastWordsMs) state.socket?.destroy();
-        continue;
-      }
+      if (destroyLate(state, nowMs)) continue;
       if (!state.isGreeted && nowMs - state.sinceMs > limits.greetingMs) {
         end(state.session, 'no greeting');
         continue;
       }
+      endOutdated(state, nowMs, limits.outdatedMs, endStreams);
       leaveIfIdle(state, nowMs, limits.idleMs);
       const { heldBytes, unreadBytes } = lookAtStreams(state, nowMs, limits, count);
       if (isStalled(state, unreadBytes, nowMs, limits.stallMs)) {
@@ -155,92 +144,18 @@ export function watchSessions(options: {
     close,
     isBusy: () => [...states.values()].some((state) => isUnanswered(state, performance.now())),
     end,
+    renew: () => askAllToLeave(states.values()),
+    readCounts: () => countSessions(states),
     stop: () => clearInterval(timer),
   };
 }
 
-/** Keeps the state of each session, and of the streams on it. */
-function trackSessions(server: Http2Server, isRequestStream: (path: string) => boolean) {
-  const states = new Map<ServerHttp2Session, SessionState>();
-  let isClosing = false;
-  let calledAtMs = -Infinity;
-
-  const arrival: { socket?: Socket | undefined; state?: SessionState | undefined } = {};
-  server.on('session', (session) => {
-    const state = openState(session, arrival.socket);
-    states.set(session, state);
-    if (isClosing) session.close();
-    arrival.state = state;
-    session.once('close', () => {
-      states.delete(session);
-      state.handle.close(state.streams.keys());
-      // Where our settings are never acknowledged, Node keeps the listeners for as long as it keeps
-      // its handle; and a socket keeps, by the error that ended it, the handle. Never both.
-      state.socket = undefined;
-    });
-  });
-  server.on('stream', (stream, headers) => {
-    const state = stream.session && states.get(stream.session as ServerHttp2Session);
-    const path = headers[':path'] ?? '';
-    const isWatch = path === healthWatchPath;
-    if (!isWatch) calledAtMs = performance.now();
-    if (state) addStream(state, stream, !isRequestStream(path), isWatch);
-  });
-
-  return {
-    states,
-    begin: (socket: Socket, inject: () => void): Presence | undefined => {
-      // The session is announced before `inject` returns.
-      Object.assign(arrival, { socket, state: undefined });
-      inject();
-      arrival.socket = undefined;
-      return arrival.state && presenceOf(arrival.state);
-    },
-    calledAtMs: () => calledAtMs,
-    close: (): void => {
-      isClosing = true;
-      for (const { session } of states.values()) session.close();
-    },
-  };
-}
-
-function openState(session: ServerHttp2Session, socket: Socket | undefined): SessionState {
-  const nowMs = performance.now();
-  const state: SessionState = {
-    session,
-    socket,
-    sinceMs: nowMs,
-    streams: new Map(),
-    handle: watchHandle(session),
-    isGreeted: false,
-    movedAtMs: nowMs,
-    bytesWritten: 0,
-    activeAtMs: nowMs,
-    endedAtMs: undefined,
-  };
-  // Our own settings, the bound on headers among them, are in force once they are acknowledged.
-  session.once('remoteSettings', () => {
-    session.once('localSettings', () => (state.isGreeted = true));
-  });
-  return state;
-}
-
-function addStream(
-  state: SessionState,
-  stream: ServerHttp2Stream,
-  isOneRequest: boolean,
-  isWatch: boolean,
-): void {
-  const nowMs = performance.now();
-  state.activeAtMs = nowMs;
-  const isLeftOpen = false;
-  const request = { isOneRequest, isWatch, isLeftOpen };
-  const since = { sinceMs: nowMs, ...request, unreadBytes: 0, movedAtMs: nowMs };
-  state.streams.set(stream, since);
-  stream.once('close', () => {
-    state.streams.delete(stream);
-    state.handle.see(stream);
-  });
+/** True for a session that has ended; its socket goes where its peer does not let it close. */
+function destroyLate(state: SessionState, nowMs: number): boolean {
+  if (!state.session.destroyed) return false;
+  state.endedAtMs ??= nowMs;
+  if (nowMs - state.endedAtMs > lastWordsMs) state.socket?.destroy();
+  return true;
 }
 
 /** Ends the streams that only cost, and adds up what the others make us hold. */

@@ -90,3 +90,11 @@ function parseRange(
   const bits = bitsText === undefined ? most : Number(bitsText);
   return bits <= most ? { address, bits, family } : undefined;
 }
+
+/** Where to listen: `HOST:PORT`. */
+export function parseAddress(address: string): { host: string; port: number } {
+  const [, bracketed, named, port] = /^(?:\[(.+)\]|([^:]+)):(\d+)$/.exec(address) ?? [];
+  const host = bracketed ?? named;
+  if (host === undefined) throw new Error(`${address} is not HOST:PORT`);
+  return { host, port: Number(port) };
+}

@@ -4,8 +4,9 @@ import { refuse, succeed } from '../../../core/reasons.ts';
 import type { Access, Policy, Principal } from '../access.ts';
 import { createLog, type Log } from '../log.ts';
 import { pipeline } from '../pipeline.ts';
-import { loadLimits, type CallContext } from './admission.ts';
-import { connectionLimits } from './listener.ts';
+import type { CallContext } from './admission.ts';
+import { loadLimits } from './ingress/load-limits.ts';
+import { connectionLimits, type ServerTls } from './listener.ts';
 import { createGrpcServer, type GrpcServer, type Limits } from './server.ts';
 import { sessionLimits } from './sessions.ts';
 import { createAddressSet } from './source.ts';
@@ -40,12 +41,13 @@ const method = (name: string, requestStream = false, responseStream = false) => 
   responseDeserialize: bytesOf,
 });
 
-const definition = {
+export const definition = {
   signIn: method('signIn'),
   refresh: method('refresh'),
   wait: method('wait'),
   queue: method('queue'),
   large: method('large'),
+  late: method('late'),
   source: method('source'),
   pour: method('pour', false, true),
   talk: method('talk', true, true),
@@ -60,6 +62,7 @@ const policies: Record<string, Policy> = {
   wait: user,
   queue: user,
   large: user,
+  late: user,
   source: user,
   pour: user,
   talk: user,
@@ -76,7 +79,11 @@ export type Stand = {
   stop(): Promise<void>;
 };
 
-type StandOptions = { readonly isFastPathOn?: boolean; readonly log?: Log };
+type StandOptions = {
+  readonly isFastPathOn?: boolean;
+  readonly log?: Log;
+  readonly tls?: ServerTls;
+};
 
 const megabyte = Buffer.alloc(1024 * 1024);
 
@@ -91,11 +98,11 @@ const talkAhead = (
 ): AsyncIterable<Buffer> =>
   pipeline(requests, (it) => Promise.resolve({ settled: wait().then(() => it) }), 4);
 
-/** `wait` and `queue` answer when they are let go, `large` with as many MiB as asked for, `source` with its own. */
+/** `wait` and `queue` answer when they are let go, `large` with as many MiB as asked for (`late` once let go), `source` with its own. */
 export async function startStand(
   limits: Partial<Limits>,
   proxies: string[],
-  { isFastPathOn = true, log = createLog('silent') }: StandOptions = {},
+  { isFastPathOn = true, log = createLog('silent'), tls }: StandOptions = {},
 ): Promise<Stand> {
   const waiting: (() => void)[] = [];
   const wait = async () => {
@@ -128,6 +135,8 @@ export async function startStand(
           queue: wait,
           large: (request: Buffer) =>
             Promise.resolve(succeed(Buffer.alloc((request[0] ?? 0) << 20))),
+          late: (request: Buffer) =>
+            wait().then(() => succeed(Buffer.alloc((request[0] ?? 0) << 20))),
           source: (_request: Buffer, { source }: { source: string }) =>
             Promise.resolve(succeed(Buffer.from(source))),
           pour: () => Promise.resolve(succeed(pour())),
@@ -153,11 +162,8 @@ export async function startStand(
       ...limits,
     },
   });
-  const { port } = await server.listen('127.0.0.1:0');
+  const { port } = await server.listen('127.0.0.1:0', tls);
   const letGo = (): void => waiting.splice(0).forEach((resolve) => resolve());
-  const stop = (): Promise<void> => {
-    letGo();
-    return server.stop(500);
-  };
+  const stop = () => (letGo(), server.stop(500));
   return { address: `127.0.0.1:${port}`, server, letGo, stop };
 }

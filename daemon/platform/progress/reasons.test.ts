@@ -1,6 +1,7 @@
 import { expect, it } from 'vitest';
 
 import { createHold } from '../hold.ts';
+import { createOwnError } from './own-words.ts';
 import { describeMailTrouble, describeTrouble } from './reasons.ts';
 
 const errorOf = (message: string, fields: object = {}): Error =>
@@ -11,7 +12,9 @@ it.each<[unknown, string]>([
   [errorOf('x', { code: '55P03', severity: 'ERROR' }), 'a lock is held'],
   [errorOf('x', { code: '57014', severity: 'ERROR' }), 'does not finish a statement in time'],
   [errorOf('x', { code: '53100', severity: 'ERROR' }), 'SQLSTATE 53100'],
-  [errorOf('RabbitMQ is out of reach: ECONNREFUSED'), 'RabbitMQ is out of reach: ECONNREFUSED'],
+  [createOwnError('RabbitMQ is out of reach: ECONNREFUSED'), 'RabbitMQ is out of reach: ECONNREF'],
+  [errorOf('RabbitMQ quotes postgres://user:secret@host'), 'in the log'],
+  [errorOf('x', { code: '42P01', severity: 'ERROR' }), 'run `walletd migrate`'],
   [
     createHold({ reason: 'AUTH_UNAVAILABLE', message: 'auth is away', metadata: {} }),
     'auth is away',

@@ -1,17 +1,19 @@
 import { classifyDbError, sqlStateOf } from '../db.ts';
+import { findStateFault } from '../db-connection/state-faults.ts';
 import { findHeld } from '../hold.ts';
 import { describeMailFailure } from '../mail.ts';
-
-const ownWords = /^(RabbitMQ |\d+ messages were not confirmed)/;
+import { hasOwnWords } from './own-words.ts';
 
 /** Why something cannot be done now, for an operator: no address, no secret, no data. */
 export function describeTrouble(err: unknown): string {
   const held = findHeld(err);
   if (held) return held.message;
-  if (err instanceof Error && ownWords.test(err.message)) return err.message;
+  if (hasOwnWords(err)) return err.message;
   const state = sqlStateOf(err);
   if (state === '55P03') return 'the database: a lock is held by somebody else (55P03)';
   if (state === '57014') return 'the database does not finish a statement in time (57014)';
+  const fault = findStateFault(err);
+  if (fault) return `the database: ${fault.fault}; ${fault.hint} (SQLSTATE ${state ?? ''})`;
   if (state !== undefined) return `the database answers with SQLSTATE ${state}`;
   if (classifyDbError(err) === 'transient') return 'the database is out of reach';
   return 'an unexpected error, which is in the log';

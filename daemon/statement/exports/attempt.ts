@@ -11,6 +11,7 @@ import { maxAttempts, retryDelayMs, type Export } from './domain.ts';
 import type { FindUser } from './peers.ts';
 import { findAlteredInRange } from '../witness/check-range.ts';
 import type { Reporter } from '../witness/record.ts';
+import { pruneChunks } from './store-files.ts';
 import * as work from './store-work.ts';
 import { abandoned, writeFile, type WrittenFile } from './write-file.ts';
 
@@ -53,7 +54,7 @@ export async function attemptExport(options: AttemptOptions, made: Export): Prom
   const isWanted = (): boolean => !isLost && !options.isStopping();
   try {
     // What earlier attempts have left would only lie there.
-    await db.tx((tx) => work.pruneChunks(tx, made.id, made.attempt));
+    await pruneChunks(db, made.id, made.attempt);
     const outcome = await makeFile(options, made, isWanted).catch((err: unknown): Outcome => {
       log.error({ err, exportId: made.id, attempt: made.attempt }, 'an export was not written');
       options.progress?.wait(describeTrouble(err));
@@ -179,7 +180,6 @@ export async function endWithoutFile(
 ): Promise<void> {
   await options.db.tx(async (tx) => {
     if (!(await work.failExport(tx, made, failure, status))) return;
-    await work.pruneChunks(tx, made.id, 0);
     await appendOutbox(tx, [toReadyMessage(made.id, made.userId, 'failed')]);
     options.log.warn({ exportId: made.id, failure }, 'an export has failed');
   });

@@ -1,4 +1,4 @@
-import { isUuid } from '../../../core/ids.ts';
+import { isUuid, uuidV5 } from '../../../core/ids.ts';
 import { refuse, succeed, type Rejection, type Result } from '../../../core/reasons.ts';
 import type {
   CreateExportRequest,
@@ -78,7 +78,8 @@ async function get(
   { exportId }: GetExportRequest,
   context: CallContext,
 ): Promise<Result<GetExportResponse>> {
-  const found = await findVisible(options, exportId, context, 'export.get');
+  // Whoever waits for a file asks again and again: that they looked at it is on record once.
+  const found = await findVisible(options, exportId, context, 'export.get', true);
   return found.ok ? succeed({ export: toWireExport(found.value) }) : found;
 }
 
@@ -91,6 +92,7 @@ async function findVisible(
   exportId: string,
   context: CallContext,
   action: string,
+  isRecordedOnce = false,
 ): Promise<Result<Export>> {
   const notFound = refuse('EXPORT_NOT_FOUND', `there is no export ${exportId}`, { exportId });
   if (!isUuid(exportId)) return notFound;
@@ -100,7 +102,8 @@ async function findVisible(
   if (!isVisible(made, principal)) {
     return { ok: false, rejection: { ...notFound.rejection, isDenial: true } };
   }
-  await recordForeign(trail, context, action, made.id, made.userId);
+  const id = isRecordedOnce ? onceIdOf(context, action, made.id) : undefined;
+  await recordForeign(trail, context, action, made, id);
   return succeed(made);
 }
 
@@ -115,12 +118,21 @@ async function recordForeign(
   trail: AuditTrail,
   context: CallContext,
   action: string,
-  target: string,
-  userId: string,
+  { id: target, userId }: { readonly id: string; readonly userId: string },
+  id?: string,
 ): Promise<void> {
   const { principal } = context;
   if (principal.kind === 'user' && principal.userId === userId) return;
-  await trail.record(context, { action, target, result: 'ok', details: { userId } });
+  await trail.record(context, { action, target, result: 'ok', details: { userId } }, id);
+}
+
+/** Namespace of the lines that are kept once for each actor and target: a fixed random UUID. */
+const onceNamespace = '3b1f7f0e-58c4-4b0c-8d0e-0a6d5a1c9f27';
+
+/** One for each person, or API key of theirs. */
+function onceIdOf({ principal }: CallContext, action: string, target: string): string {
+  const who = principal.kind === 'user' ? (principal.apiKey?.keyId ?? principal.userId) : '';
+  return uuidV5(onceNamespace, [who, action, target].join(':'));
 }
 
 async function list(
@@ -151,7 +163,10 @@ async function list(
     store.listExports(tx, { userId, walletId }, before, size.value + 1),
   );
   const { page, last } = takePage(found, size.value, bytesOf);
-  await recordForeign(options.trail, context, 'export.list', userId ?? 'all', userId ?? '');
+  await recordForeign(options.trail, context, 'export.list', {
+    id: userId ?? 'all',
+    userId: userId ?? '',
+  });
   return succeed({
     exports: page.map(toWireExport),
     nextPageToken: last

@@ -18,6 +18,7 @@ import {
   type StatementWorld,
 } from '../test-support.ts';
 import { exportIdOf } from './domain.ts';
+import { mailedBytesOf } from './mail.ts';
 import { readFile } from './read-file.ts';
 import * as store from './store.ts';
 
@@ -135,6 +136,44 @@ describe('the mail of an export', () => {
     await untilMail(id, 'sent');
     const [mail] = await smtp.waitFor(1);
     expect(headerOf(mail!.raw, 'message-id')).toBe(`<export.${id}@bank.example>`);
+  });
+
+  it('has no attachment where the server takes none of that size', async () => {
+    await statement.stop();
+    const small = await startSmtpServer({
+      disabledCommands: ['STARTTLS'],
+      onData: (stream, _session, done) => {
+        let bytes = 0;
+        stream.on('data', (chunk: Buffer) => {
+          bytes += chunk.length;
+          texts.push(chunk.toString());
+        });
+        const tooLarge = Object.assign(new Error('too large'), { responseCode: 552 });
+        stream.on('end', () => done(bytes > 20_000 ? tooLarge : null));
+      },
+    });
+    const texts: string[] = [];
+    const other = createMailer({ url: `smtp://127.0.0.1:${small.port}`, from: 'a@bank.example' });
+    statement = await world.start(other);
+    try {
+      await world.fill(ana.userId, 2_000);
+      const { id } = await create(ana);
+      await untilMail(id, 'sent');
+      expect(texts.join('')).toContain('It is too large for a mail.');
+    } finally {
+      await other.stop();
+      await small.stop();
+    }
+  });
+
+  it.each([
+    [57, 78],
+    [58, 84],
+    [14_600_000, 19_978_950],
+    [20_000_000, 27_368_424],
+  ])('is measured as it is sent: %d bytes take %d', (bytes, mailed) => {
+    expect(mailedBytesOf(bytes)).toBeGreaterThanOrEqual(mailed - 2);
+    expect(mailedBytesOf(bytes)).toBeLessThanOrEqual(mailed + 2);
   });
 
   it('is given up after a final refusal, and the file stays', async () => {

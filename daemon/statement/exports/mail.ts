@@ -25,8 +25,14 @@ export type MailOptions = {
 
 /** A file up to here is attached as it is; a larger one is compressed. */
 const plainLimitBytes = 10_000_000;
-/** Attachments past this, compressed or not, are refused by too many mail servers. */
+/** Attachments past this, as they are sent, are refused by too many mail servers. */
 const attachmentLimitBytes = 20_000_000;
+
+/** What becomes of so many bytes in a mail: base64, in lines of 76 characters with their ends. */
+export function mailedBytesOf(bytes: number): number {
+  const characters = 4 * Math.ceil(bytes / 3);
+  return characters + 2 * Math.ceil(characters / 76);
+}
 /** Longer than a mail server may be silent, since it is renewed while a mail is being sent. */
 const leaseMs = 60_000;
 
@@ -48,9 +54,8 @@ export async function sendNextMail(
     const recipient = await findRecipient(peers.findUser, mailing.made);
     if ('refusal' in recipient) await keep('failed', recipient.refusal);
     else {
-      const mail = await composeMail(db, mailing.made, recipient.email);
       progress?.begin();
-      await mailer.send(mail);
+      await sendAnySize(db, mailer, mailing.made, recipient.email);
       progress?.sent();
       await keep('sent', undefined);
       log.info({ exportId: mailing.made.id }, 'export mailed');
@@ -64,6 +69,26 @@ export async function sendNextMail(
     clearInterval(renewal);
   }
   return true;
+}
+
+/** What a server answers to a mail that is too large for it (RFC 1870, RFC 5321, RFC 3463). */
+const tooLargeReplies: ReadonlySet<number | undefined> = new Set([523, 552]);
+
+/** A server that takes no mail of this size gets one that says where the file is. */
+async function sendAnySize(
+  db: Db,
+  mailer: Pick<Mailer, 'send'>,
+  made: Export,
+  to: string,
+): Promise<void> {
+  const mail = await composeMail(db, made, to);
+  try {
+    await mailer.send(mail);
+  } catch (err) {
+    const hasAttachment = (mail.attachments ?? []).length > 0;
+    if (!hasAttachment || !tooLargeReplies.has(describeMailFailure(err).response)) throw err;
+    await mailer.send({ ...baseOf(made, to), ...wordingOf(made, 'too-large'), attachments: [] });
+  }
 }
 
 async function keepFailure(
@@ -90,19 +115,21 @@ async function findRecipient(
   return { email: owner.email };
 }
 
+/** The same id at each try, so that a mailbox can tell a second copy. */
+const baseOf = (made: Export, to: string) => ({ to, id: `export.${made.id}` });
+
 async function composeMail(db: Db, made: Export, to: string): Promise<Mail> {
   const filename = statementFileName(made.format, { currency: made.currency, ...made.range });
   const open = (): Readable => Readable.from(readWholeFile(db, made));
   const bytes = made.byteCount ?? 0n;
-  // The same at each try, so that a mailbox can tell a second copy.
-  const base = { to, id: `export.${made.id}` };
+  const base = baseOf(made, to);
   if (bytes <= plainLimitBytes) {
     const attachment = { filename, content: open(), contentType: contentTypeOf(made.format) };
     return { ...base, ...wordingOf(made, 'attached'), attachments: [attachment] };
   }
   // Written twice rather than kept: its size has to be known before it is offered.
   const compressedBytes = await countBytes(open());
-  if (compressedBytes > attachmentLimitBytes) {
+  if (mailedBytesOf(compressedBytes) > attachmentLimitBytes) {
     return { ...base, ...wordingOf(made, 'too-large'), attachments: [] };
   }
   const content = compress(open());

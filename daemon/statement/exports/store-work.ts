@@ -15,16 +15,25 @@ const isHeld = `id = $1 AND attempt = $2 AND status = 'running'`;
 
 const claimSql = sql(
   'export_claim',
-  `UPDATE exports
-   SET status = 'running', attempt = attempt + 1, rows_done = 0, due_at = ${inMs('$1')}
-   WHERE id = (
-     SELECT id FROM exports
-     WHERE status IN ('queued', 'running') AND due_at <= clock_timestamp()
-     ORDER BY due_at LIMIT 1 FOR UPDATE SKIP LOCKED)
-   RETURNING *`,
+  `WITH claimed AS (
+     UPDATE exports
+     SET status = 'running', attempt = attempt + 1, rows_done = 0, due_at = ${inMs('$1')}
+     WHERE id = (
+       SELECT e.id FROM exports e LEFT JOIN export_requesters r ON r.user_id = e.requested_by
+       WHERE e.status IN ('queued', 'running') AND e.due_at <= clock_timestamp()
+       ORDER BY coalesce(r.turn, 0), e.due_at LIMIT 1 FOR UPDATE OF e SKIP LOCKED)
+     RETURNING *),
+   -- A number and no time: clocks step.
+   turned AS (
+     UPDATE export_requesters SET turn = (SELECT max(turn) FROM export_requesters) + 1
+     WHERE user_id = (SELECT requested_by FROM claimed))
+   SELECT * FROM claimed`,
 );
 
-/** Takes the export that has waited longest, or whose worker has been silent for its lease. */
+/**
+ * Takes an export that is due, or whose worker has been silent for its lease: of the requester whose
+ * turn was longest ago, and of theirs the one that has waited longest.
+ */
 export async function claimExport(tx: Tx, leaseMs: number): Promise<Export | undefined> {
   const [row] = await tx.query<ExportRow>(claimSql, [leaseMs]);
   return row && toExport(row);
@@ -146,16 +155,6 @@ export async function failExport(
   return (await tx.execute(failSql, [id, attempt, failure, status])) > 0;
 }
 
-const pruneSql = sql(
-  'export_chunk_prune',
-  'DELETE FROM export_chunks WHERE export_id = $1 AND attempt <> $2',
-);
-
-/** Deletes what other attempts have left; 0 keeps none. */
-export async function pruneChunks(tx: Tx, id: string, keptAttempt: number): Promise<void> {
-  await tx.execute(pruneSql, [id, keptAttempt]);
-}
-
 const correctDueSql = sql(
   'export_correct_due',
   `UPDATE exports SET due_at = clock_timestamp()
@@ -182,25 +181,6 @@ export async function correctExportTimes(tx: Tx, maxDelayMs: number): Promise<nu
   const due = await tx.execute(correctDueSql, [maxDelayMs]);
   const mails = await tx.execute(correctMailSql, [maxMailDelayMs + clockStepMs]);
   return due + mails + (await tx.execute(correctExpirySql, [clockStepMs]));
-}
-
-const expireSql = sql(
-  'export_expire',
-  `UPDATE exports
-   SET status = 'expired',
-     mail_state = CASE WHEN mail_state = 'waiting' THEN 'failed' ELSE mail_state END,
-     mail_failure = CASE WHEN mail_state = 'waiting' THEN 'the file has expired' ELSE mail_failure END
-   WHERE id = (
-     SELECT id FROM exports WHERE status = 'done' AND expires_at <= clock_timestamp()
-     ORDER BY expires_at LIMIT 1 FOR UPDATE SKIP LOCKED)
-   RETURNING id`,
-);
-
-/** Expires one export whose time has come, with its file. Its id, or undefined if there is none. */
-export async function expireExport(tx: Tx): Promise<string | undefined> {
-  const [row] = await tx.query<{ id: string }>(expireSql);
-  if (row) await pruneChunks(tx, row.id, 0);
-  return row?.id;
 }
 
 const chunkAtSql = sql(

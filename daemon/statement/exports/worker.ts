@@ -17,6 +17,7 @@ import { sendNextMail } from './mail.ts';
 import type { Reporter } from '../witness/record.ts';
 import type { FindUser } from './peers.ts';
 import { findOldestExport, findOldestMail } from './oldest.ts';
+import { expireExport, removeEndedFile } from './store-files.ts';
 import * as work from './store-work.ts';
 
 export type WorkerOptions = {
@@ -78,9 +79,18 @@ export function createExportWorker(options: WorkerOptions): ExportWorker {
     pollMs: Math.min(pollMs * 2, mailPollMs),
     ...{ log, onFailure: (err: unknown) => reports.mails?.wait(describeTrouble(err)) },
   });
+  const rarely = { pollMs: Math.min(pollMs * 30, expiryPollMs), log };
+  const removeNext = () => db.tx(removeEndedFile);
+  const files = createLoop({ name: 'files of ended exports', work: removeNext, ...rarely });
+  const expireNext = async (): Promise<boolean> => {
+    const isExpired = (await db.tx(expireExport)) !== undefined;
+    if (isExpired) files.wake();
+    return isExpired;
+  };
   const onReady = (): void => {
     options.onReady();
     mails.wake();
+    files.wake();
   };
   const loops = [
     createLoop({
@@ -88,12 +98,8 @@ export function createExportWorker(options: WorkerOptions): ExportWorker {
       onFailure: (err) => reports.exports.wait(describeTrouble(err)),
     }),
     mails,
-    createLoop({
-      name: 'export expiry',
-      work: async () => (await db.tx(work.expireExport)) !== undefined,
-      pollMs: Math.min(pollMs * 30, expiryPollMs),
-      log,
-    }),
+    createLoop({ name: 'export expiry', work: expireNext, ...rarely }),
+    files,
     createLoop({
       name: 'times of exports',
       work: async () => {
@@ -102,8 +108,7 @@ export function createExportWorker(options: WorkerOptions): ExportWorker {
         if (exports > 0) log.warn({ exports }, 'exports were due too late: the clock was set back');
         return false;
       },
-      pollMs: Math.min(pollMs * 30, expiryPollMs),
-      log,
+      ...rarely,
     }),
   ];
   return {

@@ -1,5 +1,6 @@
 import { refuse, type Rejection, type Result } from '../../../core/reasons.ts';
 import { classifyDbError, isCommitInDoubt, isLockTimeout } from '../../platform/db.ts';
+import { databaseAway, databaseBusy, isDatabaseBusy } from '../../platform/db-refusals.ts';
 import type { Log } from '../../platform/log.ts';
 import { walletBusy } from '../domain-integrity.ts';
 
@@ -55,6 +56,8 @@ export type Item<Command, Answer> = {
   isInDoubt: boolean;
   /** Its wallet was locked by another transaction at the last look. */
   isBusy: boolean;
+  /** At the last try the database answered, and was in the way. */
+  isDatabaseBusy: boolean;
   /** It has failed by itself once, for no reason that is known. */
   isRetried: boolean;
   /** A commit with it in it is under way: it may be done. */
@@ -73,6 +76,7 @@ export const createItem = <Command, Answer>(
   place,
   isInDoubt: false,
   isBusy: false,
+  isDatabaseBusy: false,
   isRetried: false,
   isBegun: false,
   isSettled: false,
@@ -144,6 +148,7 @@ async function commitPart<Command, Answer>(
         return isolateFault(items, err, options, state);
       }
       if (isCommitInDoubt(err)) items.forEach((item) => (item.isInDoubt = true));
+      for (const item of items) item.isDatabaseBusy = isDatabaseBusy(err);
       options.log.warn({ err, attempt, items: items.length }, 'commit failed; it goes again');
       await sleep(Math.min(maxBackoffMs, 20 * 2 ** attempt));
     }
@@ -245,8 +250,9 @@ function isGivenUp<Command, Answer>(item: Item<Command, Answer>): boolean {
     if (nowMs < group.deadlineAtMs && !group.waiting.isCancelled(command)) return false;
     giveUp(item, outcomeUnknown);
   } else if (item.isBusy && nowMs >= group.busyAtMs) giveUp(item, walletBusy);
-  else if (nowMs >= group.giveUpAtMs) giveUp(item, databaseAway);
-  else return false;
+  else if (nowMs >= group.giveUpAtMs) {
+    giveUp(item, item.isDatabaseBusy ? databaseBusy : databaseAway);
+  } else return false;
   return true;
 }
 
@@ -272,9 +278,5 @@ const unanswered = refuse(
   'the database did not answer the commit in time: send it again with the same idempotency key',
 );
 const cancelled = refuse('CANCELLED', 'the caller went away before the transaction was begun');
-const databaseAway = refuse(
-  'DATABASE_UNAVAILABLE',
-  'the database is out of reach: nothing was done, try again',
-);
 export const sleep = (ms: number): Promise<void> =>
   new Promise((resolve) => setTimeout(resolve, ms));

@@ -9,7 +9,7 @@ import { toRequestId, type Incoming } from '../incoming.ts';
 import { runBidi, runServerStream, type Outlet } from '../streams/run.ts';
 import type { Caller, CallOptions } from './caller.ts';
 
-type Options = Pick<WrapOptions, 'handler' | 'entry' | 'admission' | 'access' | 'log'>;
+type Options = Pick<WrapOptions, 'handler' | 'entry' | 'admission' | 'access' | 'board' | 'log'>;
 
 /** A method of a service in this process. */
 export type LocalMethod = {

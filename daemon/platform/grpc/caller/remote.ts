@@ -41,8 +41,10 @@ export function createRemoteCaller(options: {
   readonly address: string | undefined;
   readonly serviceCredential?: string;
   readonly tls?: PeerTls | undefined;
+  /** On a connection that no other caller of the address uses. */
+  readonly isApart?: boolean;
 }): Caller {
-  const { address, serviceCredential, tls } = options;
+  const { address, serviceCredential, tls, isApart } = options;
   let client: Client | undefined;
   let material: ReturnType<PeerTls['current']> | undefined;
   const connect = (): Client => {
@@ -57,6 +59,8 @@ export function createRemoteCaller(options: {
       'grpc.initial_reconnect_backoff_ms': 100,
       'grpc.max_reconnect_backoff_ms': 2_000,
       'grpc.keepalive_time_ms': 30_000,
+      // The library shares connections between clients of one address.
+      ...(isApart ? { 'grpc.use_local_subchannel_pool': 1 } : {}),
     });
     return client;
   };

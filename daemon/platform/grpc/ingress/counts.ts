@@ -2,6 +2,8 @@
 export function createCounts() {
   const counts = new Map<string, number>();
   return {
+    /** How many keys count something. */
+    size: (): number => counts.size,
     has: (key: string): boolean => counts.has(key),
     /** One more under this key, unless there are as many as there may be. */
     take: (key: string, most: number): boolean => {

@@ -1,9 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 
 import { connectRaw, readAnswer, type RawClient } from '../../../../tests/support/raw-http2.ts';
 import { startStand, type Stand } from '../test-support.ts';
+import { loadLimits } from './load-limits.ts';
 
 const releases: (() => unknown)[] = [];
 afterEach(async () => {
@@ -113,5 +114,21 @@ describe.each([true, false])('a stop, with the fast path %s', (isFastPathOn) => 
       expect(answer).toMatchObject({ status: 2, info: { reason: 'OUTCOME_UNKNOWN' } });
     }
     expect(await poured).toMatchObject({ status: 14, info: { reason: 'SHUTTING_DOWN' } });
+  });
+
+  it('answers refusals that were put off, and does not wait for their time', async () => {
+    const strangers = { perSecond: 0.001, burst: 1, maxWaitMs: 60_000, networks: 10 };
+    const load = { ...loadLimits, strangers };
+    const stand = await startStand({ load }, [], { isFastPathOn });
+    releases.push(stand.stop);
+    const raw = connectRaw(stand.address);
+    releases.push(() => raw.close());
+    const unknown = { ...ana, headers: { authorization: 'Bearer unknown' } };
+    expect(await raw.call('/test.Test/source', unknown)).toMatchObject({ status: 16 });
+    const late = raw.call('/test.Test/source', unknown);
+    const countWaiting = (): number => stand.server.readCounts().strangers;
+    await vi.waitFor(() => expect(countWaiting()).toBe(1), 5_000);
+    await stand.server.stop(5_000);
+    expect(await late).toMatchObject({ status: 16 });
   });
 });

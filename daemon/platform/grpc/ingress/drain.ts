@@ -25,7 +25,7 @@ export async function drain(
   parts: {
     readonly listeners: readonly Listener[];
     readonly sessions: Pick<SessionWatch, 'calledAtMs' | 'close' | 'isBusy'>;
-    readonly admission: Pick<Admission, 'inFlight' | 'finishStreams' | 'cut'>;
+    readonly admission: Pick<Admission, 'inFlight' | 'finish' | 'cut'>;
     readonly endWatches: () => void;
   },
   deadlineMs: number,
@@ -43,7 +43,7 @@ export async function drain(
   await setImmediate();
   for (const listener of listeners) listener.stop();
   sessions.close();
-  admission.finishStreams();
+  admission.finish();
   endWatches();
   while (isBusy() && !isOver(deadlineMs - answerMs)) await sleep(lookEveryMs);
   if (isBusy()) {

@@ -14,6 +14,8 @@ type Taken = Place | 'full' | 'own';
 export type FairPool = {
   /** A place for this holder, or why there is none. */
   take(holder: string, holding: Holding): Taken;
+  /** How many places are taken. */
+  size(): number;
 };
 
 export type PoolLimits = {
@@ -76,6 +78,7 @@ export function createFairPool(limits: PoolLimits, nowMs: () => number): FairPoo
       count += 1;
       return { release: () => remove(holder, holding) };
     },
+    size: () => count,
   };
 }
 

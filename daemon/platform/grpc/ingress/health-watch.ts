@@ -26,14 +26,15 @@ type Watch = (call: ServerWritableStream<unknown, unknown>) => void;
 /**
  * Adds the health service, whose watches need no credential and have no end: there are so many of
  * them, and fewer of one network. When there are as many as there may be, the oldest of the network
- * that has most is ended for a network that has fewer.
+ * that has most is ended for a network that has fewer. `size`: how many there are, or names of
+ * services that are remembered for them.
  */
 export function addHealthService(
   server: Server,
   health: HealthImplementation,
   limits: WatchLimits,
   proxies: AddressSet,
-): { readonly end: () => void } {
+): { size(): number; end(): void } {
   const nowMs = (): number => performance.now();
   const { healthWatches: all, healthWatchesOfSource: ofOne } = limits;
   const pool = createFairPool({ all, ofOne: () => ofOne, replacesOwn: true }, nowMs);
@@ -60,6 +61,8 @@ export function addHealthService(
         place.release();
       });
       watch(call);
+      // After the library's own listener, which keeps a set for each name that was ever asked for.
+      call.once('cancelled', () => forgetUnwatched(health));
       if (isStopping) end(call, stopping);
     };
   // It asks for a server, and only adds its service to it.
@@ -72,12 +75,22 @@ export function addHealthService(
   };
   health.addToServer(adder);
   return {
+    size: () => Math.max(pool.size(), watchersOf(health).size),
     /** Ends all watches, those that are still opened too: the server stops. */
     end: () => {
       isStopping = true;
       for (const call of open) end(call, stopping);
     },
   };
+}
+
+/** The library declares no type for it. */
+const watchersOf = (health: HealthImplementation): Map<string, ReadonlySet<unknown>> =>
+  health['watchers'] as Map<string, ReadonlySet<unknown>>;
+
+function forgetUnwatched(health: HealthImplementation): void {
+  const watchers = watchersOf(health);
+  for (const [name, ofName] of watchers) if (ofName.size === 0) watchers.delete(name);
 }
 
 const tooMany = {

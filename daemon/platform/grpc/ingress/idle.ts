@@ -16,6 +16,8 @@ type Session = {
   >;
   /** When it last had a stream, to the second. */
   activeAtMs: number;
+  /** When its certificate was replaced; undefined again once its streams were asked to end. */
+  outdatedAtMs: number | undefined;
 };
 
 /** Part of a request that is younger than this is on its way; an older one may be left so on purpose. */
@@ -41,6 +43,10 @@ function hasCall(
   return false;
 }
 
+/** Node takes the code where an error may stand: beside `undefined` it would send NO_ERROR. */
+export const calmDown = (session: ServerHttp2Session): void =>
+  session.destroy(constants.NGHTTP2_ENHANCE_YOUR_CALM as unknown as Error);
+
 /**
  * Closes a connection without a stream for `idleMs`, with a GOAWAY that names the last call that was
  * taken: a call that crosses it on the wire was certainly not begun, and clients repeat it elsewhere.
@@ -51,12 +57,39 @@ export function leaveIfIdle(state: Session, nowMs: number, idleMs: number): void
   else if (nowMs - state.activeAtMs >= idleMs) state.session.close();
 }
 
+/**
+ * Ends connections by TLS as `leaveIfIdle` does: the client begins its next call on another one, and
+ * what was taken goes on here.
+ */
+export function askAllToLeave(states: Iterable<Session & { readonly socket: object | undefined }>) {
+  const nowMs = performance.now();
+  for (const state of states) {
+    if (!state.socket || !('encrypted' in state.socket)) continue;
+    state.outdatedAtMs = nowMs;
+    state.session.close();
+  }
+}
+
+/** Ends what is still open on a connection that its client was asked to leave long ago. */
+export function endOutdated(
+  state: Session,
+  nowMs: number,
+  outdatedMs: number,
+  endStreams: (session: ServerHttp2Session) => void,
+): void {
+  if (state.outdatedAtMs === undefined || nowMs - state.outdatedAtMs < outdatedMs) return;
+  state.outdatedAtMs = undefined;
+  endStreams(state.session);
+  for (const [stream, { isWatch }] of state.streams) {
+    if (isWatch) stream.close(constants.NGHTTP2_REFUSED_STREAM);
+  }
+}
+
 export const presenceOf = (state: Session): Presence => ({
   findIdleSinceMs: () =>
     hasCall(state, performance.now(), () => true) ? undefined : state.activeAtMs,
   close: () => {
     if (state.streams.size === 0) state.session.close();
-    // Node takes the code where an error may stand: beside `undefined` it would send NO_ERROR.
-    else state.session.destroy(constants.NGHTTP2_ENHANCE_YOUR_CALM as unknown as Error);
+    else calmDown(state.session);
   },
 });

@@ -4,7 +4,7 @@ import { Client, credentials, Metadata, type ServiceError } from '@grpc/grpc-js'
 import { afterEach, describe, expect, it } from 'vitest';
 
 import { connectRaw, readAnswer, type RawClient } from '../../../../tests/support/raw-http2.ts';
-import { loadLimits } from '../admission.ts';
+import { loadLimits } from './load-limits.ts';
 import type { Limits } from '../server.ts';
 import { sessionLimits } from '../sessions.ts';
 import { startStand, type Stand } from '../test-support.ts';

@@ -49,7 +49,7 @@ export function createPublicRun(limits: PublicLimits) {
   const ofMethod = new WeakMap<object, FairSemaphore>();
   const delayed = createDelay(limits);
   let inFlight = 0;
-  return async <C extends PublicContext, T>(
+  const run = async <C extends PublicContext, T>(
     method: object,
     context: C,
     work: (context: C & { readonly pause: Pause }) => Promise<Result<T>>,
@@ -72,6 +72,7 @@ export function createPublicRun(limits: PublicLimits) {
       counts.give(network);
     }
   };
+  return { run, size: (): number => inFlight };
 }
 
 const refusalDelayMs = 250;

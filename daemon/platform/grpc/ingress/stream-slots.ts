@@ -57,6 +57,7 @@ export function createStreamSlots(limits: StreamLimits, nowMs: () => number) {
     }
   };
   return {
+    size: (): number => open.size,
     /** `isOneRequest`: the caller sends one request only, which is in flight to the end. */
     take: (caller: string, isOneRequest: boolean): Result<OpenStream> => {
       const stream = createOpenStream(isOneRequest, limits.settleMs, nowMs, () => {

@@ -57,6 +57,10 @@ export function createUserRun(limits: UserLimits) {
   };
   return {
     run,
+    readCounts: () => ({
+      callers: counts.size(),
+      streams: [...slotsOf.values()].reduce((sum, slots) => sum + slots.size(), 0),
+    }),
     /** Streams take no more requests, and end with this once what is in flight is answered. */
     finishStreams: (rejection: Rejection): void => {
       stopping = rejection;

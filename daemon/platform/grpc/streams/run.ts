@@ -23,7 +23,7 @@ export type Outlet = {
 
 export type OpenOutlet = (context: CallContext) => Outlet;
 
-type Options = Pick<WrapOptions, 'handler' | 'entry' | 'admission' | 'access' | 'log'>;
+type Options = Pick<WrapOptions, 'handler' | 'entry' | 'admission' | 'access' | 'board' | 'log'>;
 type Open = (context: CallContext, guard: StreamGuard) => Promise<Result<AsyncIterable<unknown>>>;
 type Race = 'race' | 'raceAnswer';
 
@@ -70,8 +70,9 @@ async function runStream(
   openOutlet: OpenOutlet,
   race: Race,
 ): Promise<Result<unknown>> {
-  const { admission, access, entry, log } = options;
+  const { admission, access, board, entry, log } = options;
   const work = async (context: CallContext): Promise<Result<unknown>> => {
+    const leave = context.stream && board.add(call.peer, context.stream);
     // Who is known without a credential has none that could end.
     const policy = call.principal ? 'public' : entry.policy;
     const guard = guardStream(access, call.authorization, policy);
@@ -90,6 +91,7 @@ async function runStream(
     } finally {
       stopWaiting();
       guard.stop();
+      leave?.();
     }
   };
   try {

@@ -404,17 +404,27 @@ export interface GetJwksResponse {
 
 export interface ListRevocationsRequest {
   /** Only what was revoked at or after this time; absent, all that can still matter. */
-  since?: Date | undefined;
+  since?:
+    | Date
+    | undefined;
+  /** The next page of an earlier answer: next_page_token, with the same `since`. */
+  pageToken?: string | undefined;
 }
 
 export interface ListRevocationsResponse {
+  /** A page, in order of time. */
   revocations: Revocation[];
-  /** The database's clock when the answer was read; the next call asks from a little before it. */
+  /**
+   * The database's clock when the answer was read; the next call asks from a little before that of
+   * the first page.
+   */
   asOf:
     | Date
     | undefined;
   /** STAFF_TOTP of the auth service, so that it holds in every process. */
   staffTotpRequired: boolean;
+  /** Empty on the last page. */
+  nextPageToken: string;
 }
 
 export interface Revocation {
@@ -5586,13 +5596,16 @@ export const GetJwksResponse: MessageFns<GetJwksResponse> = {
 };
 
 function createBaseListRevocationsRequest(): ListRevocationsRequest {
-  return { since: undefined };
+  return { since: undefined, pageToken: undefined };
 }
 
 export const ListRevocationsRequest: MessageFns<ListRevocationsRequest> = {
   encode(message: ListRevocationsRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.since !== undefined) {
       Timestamp.encode(toTimestamp(message.since), writer.uint32(10).fork()).join();
+    }
+    if (message.pageToken !== undefined) {
+      writer.uint32(18).string(message.pageToken);
     }
     return writer;
   },
@@ -5618,6 +5631,14 @@ export const ListRevocationsRequest: MessageFns<ListRevocationsRequest> = {
             message.since = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
             continue;
           }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.pageToken = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -5631,13 +5652,23 @@ export const ListRevocationsRequest: MessageFns<ListRevocationsRequest> = {
   },
 
   fromJSON(object: any): ListRevocationsRequest {
-    return { since: isSet(object.since) ? fromJsonTimestamp(object.since) : undefined };
+    return {
+      since: isSet(object.since) ? fromJsonTimestamp(object.since) : undefined,
+      pageToken: isSet(object.pageToken)
+        ? globalThis.String(object.pageToken)
+        : isSet(object.page_token)
+        ? globalThis.String(object.page_token)
+        : undefined,
+    };
   },
 
   toJSON(message: ListRevocationsRequest): unknown {
     const obj: any = {};
     if (message.since !== undefined) {
       obj.since = message.since.toISOString();
+    }
+    if (message.pageToken !== undefined) {
+      obj.pageToken = message.pageToken;
     }
     return obj;
   },
@@ -5648,12 +5679,13 @@ export const ListRevocationsRequest: MessageFns<ListRevocationsRequest> = {
   fromPartial(object: DeepPartial<ListRevocationsRequest>): ListRevocationsRequest {
     const message = createBaseListRevocationsRequest();
     message.since = object.since ?? undefined;
+    message.pageToken = object.pageToken ?? undefined;
     return message;
   },
 };
 
 function createBaseListRevocationsResponse(): ListRevocationsResponse {
-  return { revocations: [], asOf: undefined, staffTotpRequired: false };
+  return { revocations: [], asOf: undefined, staffTotpRequired: false, nextPageToken: "" };
 }
 
 export const ListRevocationsResponse: MessageFns<ListRevocationsResponse> = {
@@ -5666,6 +5698,9 @@ export const ListRevocationsResponse: MessageFns<ListRevocationsResponse> = {
     }
     if (message.staffTotpRequired !== false) {
       writer.uint32(24).bool(message.staffTotpRequired);
+    }
+    if (message.nextPageToken !== "") {
+      writer.uint32(34).string(message.nextPageToken);
     }
     return writer;
   },
@@ -5707,6 +5742,14 @@ export const ListRevocationsResponse: MessageFns<ListRevocationsResponse> = {
             message.staffTotpRequired = reader.bool();
             continue;
           }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.nextPageToken = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -5734,6 +5777,11 @@ export const ListRevocationsResponse: MessageFns<ListRevocationsResponse> = {
         : isSet(object.staff_totp_required)
         ? globalThis.Boolean(object.staff_totp_required)
         : false,
+      nextPageToken: isSet(object.nextPageToken)
+        ? globalThis.String(object.nextPageToken)
+        : isSet(object.next_page_token)
+        ? globalThis.String(object.next_page_token)
+        : "",
     };
   },
 
@@ -5748,6 +5796,9 @@ export const ListRevocationsResponse: MessageFns<ListRevocationsResponse> = {
     if (message.staffTotpRequired !== false) {
       obj.staffTotpRequired = message.staffTotpRequired;
     }
+    if (message.nextPageToken !== "") {
+      obj.nextPageToken = message.nextPageToken;
+    }
     return obj;
   },
 
@@ -5759,6 +5810,7 @@ export const ListRevocationsResponse: MessageFns<ListRevocationsResponse> = {
     message.revocations = object.revocations?.map((e) => Revocation.fromPartial(e)) || [];
     message.asOf = object.asOf ?? undefined;
     message.staffTotpRequired = object.staffTotpRequired ?? false;
+    message.nextPageToken = object.nextPageToken ?? "";
     return message;
   },
 };

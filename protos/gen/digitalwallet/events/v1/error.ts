@@ -84,6 +84,7 @@ export const ErrorReason = {
   OUTCOME_UNKNOWN: 89,
   STREAM_IDLE: 90,
   WALLET_BUSY: 91,
+  DATABASE_BUSY: 92,
   UNIMPLEMENTED: 98,
   INTERNAL: 99,
   UNRECOGNIZED: -1,
@@ -156,6 +157,7 @@ export namespace ErrorReason {
   export type OUTCOME_UNKNOWN = typeof ErrorReason.OUTCOME_UNKNOWN;
   export type STREAM_IDLE = typeof ErrorReason.STREAM_IDLE;
   export type WALLET_BUSY = typeof ErrorReason.WALLET_BUSY;
+  export type DATABASE_BUSY = typeof ErrorReason.DATABASE_BUSY;
   export type UNIMPLEMENTED = typeof ErrorReason.UNIMPLEMENTED;
   export type INTERNAL = typeof ErrorReason.INTERNAL;
   export type UNRECOGNIZED = typeof ErrorReason.UNRECOGNIZED;
@@ -355,6 +357,9 @@ export function errorReasonFromJSON(object: any): ErrorReason {
     case 91:
     case "ERROR_REASON_WALLET_BUSY":
       return ErrorReason.WALLET_BUSY;
+    case 92:
+    case "ERROR_REASON_DATABASE_BUSY":
+      return ErrorReason.DATABASE_BUSY;
     case 98:
     case "ERROR_REASON_UNIMPLEMENTED":
       return ErrorReason.UNIMPLEMENTED;
@@ -498,6 +503,8 @@ export function errorReasonToJSON(object: ErrorReason): string {
       return "ERROR_REASON_STREAM_IDLE";
     case ErrorReason.WALLET_BUSY:
       return "ERROR_REASON_WALLET_BUSY";
+    case ErrorReason.DATABASE_BUSY:
+      return "ERROR_REASON_DATABASE_BUSY";
     case ErrorReason.UNIMPLEMENTED:
       return "ERROR_REASON_UNIMPLEMENTED";
     case ErrorReason.INTERNAL:
