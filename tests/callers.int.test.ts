@@ -215,6 +215,7 @@ describe.each(['nobody', 'a stranger', 'customer', 'admin', 'service'] as const)
       for (const request of requestsOf(rpc)) {
         const ids = { local: randomUUID(), remote: randomUUID() };
         const local = await send('local', who, rpc, request, ids.local);
+        await forgetRecordedOnce();
         const remote = await send('remote', who, rpc, request, ids.remote);
         expect(toComparable(local)).toEqual(toComparable(remote));
         expect(local.rejection?.reason).not.toBe('INTERNAL');
@@ -238,6 +239,12 @@ async function readRecords(requestId: string): Promise<Records> {
       .map(({ actor, actor_role, action, result }) => ({ actor, actor_role, action, result })),
   );
 }
+
+/** Reads of an export are recorded once: under another id, the next one is recorded as the first. */
+const forgetRecordedOnce = () =>
+  services.databases.statement.query(
+    "UPDATE audit_log SET id = gen_random_uuid() WHERE action = 'export.get'",
+  );
 
 /** Those of the call over the wire: a refusal for want of rights has one, a little later. */
 async function expectRecords(requestId: string, { rejection }: Ended): Promise<Records> {

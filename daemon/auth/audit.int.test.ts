@@ -251,7 +251,6 @@ describe('the daemon’s role', () => {
     'DELETE FROM audit_log',
     'TRUNCATE audit_log',
     'SELECT 1 FROM audit_log FOR UPDATE',
-    'DELETE FROM api_keys',
     'UPDATE api_keys SET scopes = scopes',
     'UPDATE api_keys SET expires_at = expires_at',
   ])('may not %s', async (text) => {

@@ -193,7 +193,7 @@ function createFirstError(): FirstError {
 async function commit(client: pg.PoolClient, timeoutMs: number): Promise<void> {
   let tag: string;
   try {
-    tag = await hangingCommits.sendCommit(client, timeoutMs);
+    tag = await driven(hangingCommits.sendCommit(client, timeoutMs));
   } catch (cause) {
     const state = sqlStateOf(cause);
     if (state !== undefined && !isConnectionState(state)) throw cause;
