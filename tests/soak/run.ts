@@ -44,7 +44,9 @@ export async function runSoak(options: SoakOptions): Promise<readonly Verdict[]>
       await sleep(1_000);
       verdicts = compare(before, await measure(site), spare);
     }
-    const warnings = site.log().match(/MaxListenersExceeded|UnhandledRejection|INTERNAL/g) ?? [];
+    const warning = /MaxListenersExceeded|UnhandledRejection|INTERNAL/;
+    const warnings = site.log().split('\n').filter((line) => warning.test(line));
+    for (const line of warnings.slice(0, 5)) say(line.slice(0, 1_000));
     const name = 'warnings in the log';
     const found = warnings.length;
     return [...verdicts, { name, before: 0, after: found, allowed: 0, isMet: found === 0 }];

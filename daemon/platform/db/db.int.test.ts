@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 
 import { createTestDatabase, type TestDatabase } from '../../../tests/support/postgres/database.ts';
 import {
@@ -204,4 +204,27 @@ describe('checks at start', () => {
     expect(risks).toEqual(['synchronous_commit=local']);
     await fresh.close();
   });
+});
+
+it('each connection that is lost is reported once, and none while the pool is closed', async () => {
+  const log = createLog('silent');
+  const warn = vi.spyOn(log, 'warn');
+  const lost = () => warn.mock.calls.filter(([, text]) => text === 'database connection lost');
+  const own = createDb({ url: database.url, name: 'lost', maxConnections: 2, log });
+  const pidSql = sql('test_pid', 'SELECT pg_backend_pid() AS pid, pg_sleep(0.2)');
+  const readPids = () =>
+    Promise.all(
+      [1, 2].map(() => own.tx(async (tx) => (await tx.query<{ pid: number }>(pidSql))[0])),
+    );
+  const end = (rows: readonly ({ pid: number } | undefined)[]) =>
+    database.query(
+      `SELECT pg_terminate_backend(pid) FROM unnest('{${rows.map((row) => row?.pid).join()}}'::int[]) AS p (pid)`,
+    );
+  await end(await readPids());
+  await expect.poll(() => lost().length).toBe(2);
+  const second = await readPids();
+  const closed = own.close();
+  await end(second);
+  await closed;
+  expect(lost()).toHaveLength(2);
 });

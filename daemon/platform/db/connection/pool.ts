@@ -37,11 +37,13 @@ export function createConnections(
       return clients.add(route.create());
     } as unknown as new () => pg.Client,
   });
-  const report = (err: Error): void => {
-    log.warn({ err, database: name }, 'database connection lost');
-  };
-  pool.on('error', report);
-  pool.on('connect', (client) => client.on('error', report));
+  // Each client reports its own loss. A pool that is being closed loses its connections anyway.
+  pool.on('error', () => undefined);
+  pool.on('connect', (client) =>
+    client.on('error', (err) => {
+      if (!pool.ending) log.warn({ err, database: name }, 'database connection lost');
+    }),
+  );
   const connect = async (): Promise<pg.PoolClient> => {
     try {
       return await route.tryAll(() => {

@@ -106,6 +106,8 @@ const ways: Readonly<Record<string, Way>> = {
   },
 };
 
+const asked = { headers: { authorization: 'User ana' }, messages: [Buffer.from([1])] };
+
 describe.each([true, false])('with the fast path %s', (isOn) => {
   beforeAll(() => {
     isFastPathOn = isOn;
@@ -124,7 +126,6 @@ describe.each([true, false])('with the fast path %s', (isOn) => {
       stand.letGo();
       await sleep(20);
     }
-    const asked = { headers: { authorization: 'User ana' }, messages: [message] };
     expect(await raw.call('/test.Test/large', asked)).toMatchObject({ status: 0 });
     raw.close();
     expect(await settled(stand)).toEqual(nothing);
@@ -161,6 +162,29 @@ describe.each([true, false])('with the fast path %s', (isOn) => {
     await sleep(20);
     stand.letGo();
     expect(await settled(stand)).toEqual(nothing);
+  });
+
+  it('watches of the health that are reset at once are not counted, and stop nothing', async () => {
+    const stand = await start();
+    const path = '/grpc.health.v1.Health/Watch';
+    for (let round = 0; round < 60; round += 1) {
+      const raw = client(stand.address);
+      // Past some 200 resets the connection is cut, with answers pending on it.
+      const count = round % 10 === 0 ? 300 : 30;
+      const answers = Array.from({ length: count }, (_, i) => {
+        const timeout = { 'grpc-timeout': `${i % 5}m` };
+        const headers = i % 2 ? timeout : {};
+        const stream = raw.open(path, { messages: [nameOf(`a.B${i}`)], headers });
+        setTimeout(() => stream.close(8), i % 2 ? 50 : i % 7);
+        return readAnswer(stream);
+      });
+      await Promise.all(answers);
+      raw.close();
+    }
+    expect(await settled(stand)).toEqual(nothing);
+    expect(await client(stand.address).call('/test.Test/large', asked)).toMatchObject({
+      status: 0,
+    });
   });
 
   it('names of services that were watched once are forgotten', async () => {

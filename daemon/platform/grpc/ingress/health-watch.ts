@@ -43,6 +43,7 @@ export function addHealthService(
   const bound =
     (watch: Watch): Watch =>
     (call) => {
+      if (isOver(call)) return;
       const { peerAddress, forwardedFor } = incomingOf(call);
       const network = networkOf(findSource(peerAddress, forwardedFor, proxies));
       const sinceMs = nowMs();
@@ -82,6 +83,23 @@ export function addHealthService(
       for (const call of open) end(call, stopping);
     },
   };
+}
+
+type InnerCall = {
+  readonly call?: InnerCall;
+  readonly nextCall?: InnerCall;
+  readonly stream?: { readonly destroyed: boolean; readonly closed: boolean };
+};
+
+/**
+ * True for a call whose HTTP/2 stream has ended: the library may begin the handler after it said that
+ * the call was cancelled, and says so once only.
+ */
+function isOver(call: object): boolean {
+  const inner = call as InnerCall;
+  const next = inner.call ?? inner.nextCall;
+  if (next) return isOver(next);
+  return inner.stream?.destroyed === true || inner.stream?.closed === true;
 }
 
 /** The library declares no type for it. */

@@ -43,9 +43,22 @@ function hasCall(
   return false;
 }
 
-/** Node takes the code where an error may stand: beside `undefined` it would send NO_ERROR. */
-export const calmDown = (session: ServerHttp2Session): void =>
-  session.destroy(constants.NGHTTP2_ENHANCE_YOUR_CALM as unknown as Error);
+const ending = new WeakSet<ServerHttp2Session>();
+
+/**
+ * Ends a connection with a GOAWAY of ENHANCE_YOUR_CALM. Not at once: events of a stream are raised
+ * while Node reads the connection, and to send within that never ended where a stream had an answer
+ * pending (https://github.com/nodejs/node/issues/52952). False where it is ending already.
+ */
+export function calmDown(session: ServerHttp2Session): boolean {
+  if (session.destroyed || ending.has(session)) return false;
+  ending.add(session);
+  setImmediate(() => {
+    // The code stands where an error may: beside `undefined`, Node would send NO_ERROR.
+    session.destroy(constants.NGHTTP2_ENHANCE_YOUR_CALM as unknown as Error);
+  });
+  return true;
+}
 
 /**
  * Closes a connection without a stream for `idleMs`, with a GOAWAY that names the last call that was

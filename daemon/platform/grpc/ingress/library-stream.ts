@@ -43,8 +43,14 @@ export function guardStream(
   let frames = 0;
   let waiting = 0;
   let isDropped = false;
+  let isCut = false;
   let isRead = false;
   let isEndKept = false;
+  // Not while Node reads the connection: see `calmDown`.
+  const cut = (): void => {
+    if (!isCut) setImmediate(() => stream.close(constants.NGHTTP2_ENHANCE_YOUR_CALM));
+    isCut = true;
+  };
   heldBytes.set(stream, () => stream.readableLength + splitter.heldBytes + waiting * chunkBytes);
   stream.push = (chunk: unknown, encoding?: BufferEncoding): boolean => {
     if (chunk === null && !isRead) {
@@ -55,7 +61,7 @@ export function guardStream(
     frames += 1;
     meter.seeData(chunk.length, frames);
     if (stream.readableLength === 0) waiting = 0;
-    const pieces = isDropped ? [] : splitter.add(chunk);
+    const pieces = isDropped || isCut ? [] : splitter.add(chunk);
     for (const piece of pieces) {
       waiting += 1;
       push(piece);
@@ -63,7 +69,7 @@ export function guardStream(
     // A stream asks for more only once something was pushed after it asked: also where its reader
     // is slow and nothing is whole yet.
     if (pieces.length === 0) push(nothing);
-    if (splitter.isFragmented && !stream.closed) stream.close(constants.NGHTTP2_ENHANCE_YOUR_CALM);
+    if (splitter.isFragmented) cut();
     // As if it had been pushed: more may come while there is room.
     return stream.readableLength < stream.readableHighWaterMark;
   };

@@ -108,8 +108,7 @@ export function watchSessions(options: {
   const cut = new Map<Cause, number>();
   const count = (cause: Cause): void => void cut.set(cause, (cut.get(cause) ?? 0) + 1);
   const end = (session: ServerHttp2Session, cause: Cause): void => {
-    count(cause);
-    calmDown(session);
+    if (calmDown(session)) count(cause);
   };
 
   const look = (): void => {
