@@ -14,8 +14,8 @@ export async function readBackendPid(client: pg.Client): Promise<number> {
 }
 
 /**
- * Terminates the backend of a connection, which rolls back its transaction. A backend that waits for
- * a lock does not notice that its client has gone. Never rejects.
+ * Terminates the backend of a connection, which rolls back its transaction. A backend that waits
+ * for a lock does not notice that its client has gone. Never rejects.
  */
 export async function endBackend(url: string, pid: number): Promise<void> {
   const end = async (): Promise<void> => {

@@ -61,7 +61,7 @@ async function appliedVersions(): Promise<number[]> {
 }
 
 describe('migrate', () => {
-  it('migrate creates the schema in an empty database, and changes nothing the second time', async () => {
+  it('migrate creates the schema in an empty database, and then changes nothing', async () => {
     expect(await run()).toEqual({ ok: true, applied: [first] });
     expect(await tables()).toEqual([
       ...['schema_grants', 'schema_migrations', 'sessions', 'users'],
@@ -127,7 +127,7 @@ describe('migrations that cannot be applied', () => {
     }
   });
 
-  it('other line ends in the file, as in a checkout on Windows, do not change a migration', async () => {
+  it('other line ends, as in a checkout on Windows, do not change a migration', async () => {
     await add('0002-more', 'CREATE TABLE more (\n  id int\n);\n');
     await run();
     const text = '-- min-compatible: 1\nCREATE TABLE more (\n  id int\n);\n';
@@ -193,7 +193,7 @@ describe('a check without migrating', () => {
     expect(await check()).toEqual({ ok: true, applied: [] });
   });
 
-  it('a check that cannot read schema_migrations says why, not that the schema lacks something', async () => {
+  it('a check that cannot read schema_migrations does not report a missing schema', async () => {
     await run();
     await database.query('REVOKE ALL ON schema_migrations FROM auth_app');
     expect(await check()).toMatchObject({

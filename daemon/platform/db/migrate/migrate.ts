@@ -117,7 +117,7 @@ export async function checkSchema(options: {
   }
 }
 
-/** The applied migrations; none without the table. Rejects for errors that are not of the schema. */
+/** The applied migrations; none without the table. Rejects for errors other than the schema's. */
 async function readSchema(
   client: pg.Client,
 ): Promise<

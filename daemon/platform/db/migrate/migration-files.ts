@@ -11,7 +11,7 @@ export type Migration = {
   readonly minCompatibleVersion: number;
 };
 
-/** The migrations of a folder in order. Throws for a gap in the numbers and for a missing header. */
+/** The migrations of a folder, in order. Throws for a gap in the numbers or a missing header. */
 export async function readMigrations(folder: string): Promise<Migration[]> {
   const files = (await readdir(folder))
     .filter((file) => /^\d{4}-[a-z0-9-]+\.sql$/.test(file))

@@ -33,7 +33,9 @@ export function findSchemaFault(
   const required = Math.max(0, ...applied.map((row) => row.min_compatible));
   if (required > newest) {
     return {
-      fault: `the schema needs a program that knows migration ${required}; this one ends at ${newest}`,
+      fault:
+        `the schema needs a program that knows migration ${required}; ` +
+        `this one ends at ${newest}`,
       hint: 'install the newer release again, or restore a backup from before the upgrade',
     };
   }
