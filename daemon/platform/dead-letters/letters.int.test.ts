@@ -257,10 +257,8 @@ describe('replays', () => {
       );
       const { letters } = open(test.db);
       const both = [replay(letters, a.id, b.id), replay(letters, b.id, a.id)];
-      expect((await Promise.all(both)).map(reasonOf).sort()).toEqual([
-        'DEAD_LETTER_RESOLVED',
-        'ok',
-      ]);
+      const reasons = (await Promise.all(both)).map(reasonOf).sort();
+      expect(reasons).toEqual(['DEAD_LETTER_RESOLVED', 'ok']);
     }
   });
 
