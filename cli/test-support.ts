@@ -16,7 +16,7 @@ import {
 
 import { reasonCodes, type Reason } from '../core/reasons.ts';
 import { AuthServiceService } from '../protos/gen/digitalwallet/auth/v1/auth.ts';
-import { ErrorInfo, Status } from '../protos/gen/digitalwallet/events/v1/error.ts';
+import { ErrorInfo, Status } from '../protos/gen/digitalwallet/common/v1/error.ts';
 import { StatementServiceService } from '../protos/gen/digitalwallet/statement/v1/statement.ts';
 import {
   Direction,

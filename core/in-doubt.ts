@@ -72,7 +72,7 @@ const endsDoubtByReason: Readonly<Record<Reason, boolean>> = {
   API_KEY_NOT_FOUND: false,
   WALLET_NOT_FOUND: false,
   EMAIL_TAKEN: false,
-  DEAD_LETTER_SETTLED: false,
+  DEAD_LETTER_RESOLVED: false,
   LAST_ADMIN: false,
   API_KEY_LIMIT: false,
   EXPORT_NOT_READY: false,

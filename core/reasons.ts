@@ -1,6 +1,6 @@
 /**
  * Every reason for which a call is refused or fails, with the gRPC status that carries it. The
- * names are those of `digitalwallet.events.v1.ErrorReason`; a type check in platform/grpc/errors.ts and
+ * names are those of `digitalwallet.common.v1.ErrorReason`; a type check in platform/grpc/errors.ts and
  * a test of docs/errors.md keep the three equal.
  */
 export const reasonCodes = {
@@ -47,7 +47,7 @@ export const reasonCodes = {
   AMOUNT_MISMATCH: 'FAILED_PRECONDITION',
   WALLET_CLOCK_AHEAD: 'FAILED_PRECONDITION',
   WALLET_CORRUPT: 'FAILED_PRECONDITION',
-  DEAD_LETTER_SETTLED: 'FAILED_PRECONDITION',
+  DEAD_LETTER_RESOLVED: 'FAILED_PRECONDITION',
   LAST_ADMIN: 'FAILED_PRECONDITION',
   API_KEY_LIMIT: 'FAILED_PRECONDITION',
   EXPORT_NOT_READY: 'FAILED_PRECONDITION',

@@ -209,10 +209,10 @@ async function runResetPassword(
   const account = { email, password: password.value, keepApiKeys: keepApiKeys === true };
   const reset = await resetPassword(run, account);
   if (!reset.ok) return printFault(reset.fault);
-  const { user, endedSessions, endedApiKeys, keptApiKeys } = reset.value;
+  const { user, revokedSessions, revokedApiKeys, keptApiKeys } = reset.value;
   printLine(
-    `walletd: set the password of ${user.email} (${user.id}); sign-ins ended: ${endedSessions}, ` +
-      `API keys ended: ${endedApiKeys}, API keys that go on: ${keptApiKeys}`,
+    `walletd: set the password of ${user.email} (${user.id}); sign-ins ended: ${revokedSessions}, ` +
+      `API keys ended: ${revokedApiKeys}, API keys that go on: ${keptApiKeys}`,
   );
   if (keptApiKeys > 0) {
     printLine('hint: to end the API keys too, run the command again without --keep-api-keys');
@@ -230,8 +230,8 @@ function brokenOff(stop: StopSignals): number {
 async function runResetTotp(run: HostRun, account: { readonly email: string }): Promise<number> {
   const reset = await resetTotp(run, account);
   if (!reset.ok) return printFault(reset.fault);
-  const { user, endedSessions } = reset.value;
-  const ended = `sign-ins ended: ${endedSessions}`;
+  const { user, revokedSessions } = reset.value;
+  const ended = `sign-ins ended: ${revokedSessions}`;
   printLine(`walletd: removed the second factor of ${user.email} (${user.id}); ${ended}`);
   return 0;
 }

@@ -1,38 +1,97 @@
-import { readFileSync } from 'node:fs';
+import { execFile } from 'node:child_process';
+import { readFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 
-/** One process among all that ever ran here: a pid alone is given out again. */
+import { codeOf } from './error-code.ts';
+
+/**
+ * A process beyond its pid, which the kernel reuses: its host, its start time and the boot of the
+ * host. An empty text is an unknown value, and equals every value.
+ */
 export type ProcessIdentity = {
   readonly pid: number;
   readonly host: string;
-  /** The kernel's start time of the process in clock ticks; empty where it cannot be read. */
-  readonly start: string;
+  /** In clock ticks since the boot on Linux, otherwise as `ps` prints it. */
+  readonly startedAt: string;
+  readonly bootId: string;
 };
 
-/** This process. */
-export function ownIdentity(): ProcessIdentity {
-  return { pid: process.pid, host: hostname(), start: readStart(process.pid) ?? '' };
+const psTimeoutMs = 5_000;
+
+/** Identifies a running process; null if there is none, or only a zombie of it. */
+export async function identifyProcess(pid: number): Promise<ProcessIdentity | null> {
+  if (!processExists(pid)) return null;
+  const { state, startedAt } = await (process.platform === 'linux' ? readProc : runPs)(pid);
+  if (/^[ZX]/.test(state)) return null;
+  // The process may have ended during the read.
+  if (startedAt === '' && !processExists(pid)) return null;
+  return { pid, host: hostname(), startedAt, bootId: await readBootId() };
 }
 
-/** Whether a process still runs; one on another machine (a shared home) cannot be looked at. */
-export function findLiveness(identity: ProcessIdentity): 'alive' | 'dead' | 'unknown' {
-  if (identity.host !== hostname()) return 'unknown';
-  try {
-    process.kill(identity.pid, 0);
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM' ? 'alive' : 'dead';
-  }
-  const start = readStart(identity.pid);
-  const isSame = start === undefined || identity.start === '' || start === identity.start;
+/** Identifies this process. */
+export async function identifyOwnProcess(): Promise<ProcessIdentity> {
+  const { pid } = process;
+  return (await identifyProcess(pid)) ?? { pid, host: hostname(), startedAt: '', bootId: '' };
+}
+
+/** Whether the process still runs; unknown for a process of another host (a shared file system). */
+export async function findLiveness(
+  identity: ProcessIdentity,
+): Promise<'alive' | 'dead' | 'unknown'> {
+  if (!isEqual(identity.host, hostname())) return 'unknown';
+  const now = await identifyProcess(identity.pid);
+  const isSame =
+    now !== null &&
+    isEqual(now.startedAt, identity.startedAt) &&
+    isEqual(now.bootId, identity.bootId);
   return isSame ? 'alive' : 'dead';
 }
 
-/** Field 22 of proc_pid_stat(5); the name before it may hold blanks and parentheses. */
-function readStart(pid: number): string | undefined {
+/** True if the process runs on this host. */
+export async function isAlive(identity: ProcessIdentity): Promise<boolean> {
+  return (await findLiveness(identity)) === 'alive';
+}
+
+/** True if any process of this host has the pid, also a zombie. */
+export function processExists(pid: number): boolean {
   try {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19];
+    process.kill(pid, 0);
+    return true;
+  } catch (err) {
+    return codeOf(err) === 'EPERM';
+  }
+}
+
+const isEqual = (a: string, b: string): boolean => a === b || a === '' || b === '';
+
+async function readProc(pid: number): Promise<{ state: string; startedAt: string }> {
+  try {
+    const stat = await readFile(`/proc/${pid}/stat`, 'utf8');
+    // proc_pid_stat(5): the name, in parentheses, may contain blanks and parentheses.
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    return { state: fields[0] ?? '', startedAt: fields[19] ?? '' };
   } catch {
-    return undefined;
+    return { state: '', startedAt: '' };
+  }
+}
+
+async function runPs(pid: number): Promise<{ state: string; startedAt: string }> {
+  const args = ['-o', 'stat=', '-o', 'lstart=', '-p', String(pid)];
+  const env = { PATH: '/usr/bin:/bin', LC_ALL: 'C', TZ: 'UTC' };
+  const output = await new Promise<string>((resolve) => {
+    execFile('ps', args, { env, timeout: psTimeoutMs }, (err, stdout) =>
+      resolve(err ? '' : stdout),
+    );
+  });
+  const [state = '', ...startedAt] = output.trim().split(/\s+/);
+  return { state, startedAt: startedAt.join(' ') };
+}
+
+async function readBootId(): Promise<string> {
+  if (process.platform !== 'linux') return '';
+  try {
+    return (await readFile('/proc/sys/kernel/random/boot_id', 'utf8')).trim();
+  } catch {
+    return '';
   }
 }

@@ -2,8 +2,9 @@ import { constants } from 'node:fs';
 import { lstat, open, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 
+import { syncFolder } from '../../lib/files.ts';
 import { fail, succeed, type Failed, type Outcome } from '../outcome.ts';
-import { makePrivateDir, syncDir, writePrivateFile } from '../files/files.ts';
+import { makePrivateDir, writePrivateFile } from '../files/files.ts';
 import type { SecretStorage } from './storage.ts';
 
 /**
@@ -33,7 +34,7 @@ export function openInsecureFiles(dir: string): SecretStorage {
     },
     remove: async (account) => {
       await rm(pathOf(account), { force: true });
-      await syncDir(dir).catch(() => undefined);
+      await syncFolder(dir).catch(() => undefined);
       return succeed(undefined);
     },
   };

@@ -1,7 +1,8 @@
 import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 
-import { parseJsonObject, readTextIfAny, syncDir, writePrivateFile } from '../files/files.ts';
+import { syncFolder } from '../../lib/files.ts';
+import { parseJsonObject, readTextIfAny, writePrivateFile } from '../files/files.ts';
 import type { StorageKind } from './storage.ts';
 
 /**
@@ -46,7 +47,7 @@ export function openAccountRecords(dir: string): AccountRecords {
       writePrivateFile(pathOf(account), `${JSON.stringify({ version: 1, ...record }, null, 2)}\n`),
     remove: async (account) => {
       await rm(pathOf(account), { force: true });
-      await syncDir(dir).catch(() => undefined);
+      await syncFolder(dir).catch(() => undefined);
     },
   };
 }

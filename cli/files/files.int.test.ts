@@ -28,7 +28,7 @@ beforeEach(async () => {
 });
 afterEach(() => rm(folder, { recursive: true, force: true }));
 
-/** The path of a file that another user owns: as root one of our making, otherwise one of root's. */
+/** The path of a file that another user owns: a new one if the tests run as root, else root's. */
 async function makeForeign(): Promise<string> {
   if (!isRoot) return '/etc/passwd';
   await writeFile(path, 'theirs', { mode: 0o600 });

@@ -1,9 +1,9 @@
-import { randomUUID } from 'node:crypto';
 import { constants, type Stats } from 'node:fs';
 import { link, lstat, mkdir, open, rename, rm, type FileHandle } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { dirname } from 'node:path';
 
 import { quoteForShell } from '../../core/shell-word.ts';
+import { syncFolder, writeFileAtomic } from '../../lib/files.ts';
 import { failUsage, succeed, type Failed, type Outcome } from '../outcome.ts';
 
 /** A file beyond its name, which can be given to another one. */
@@ -14,25 +14,10 @@ export async function makePrivateDir(dir: string): Promise<void> {
   await mkdir(dir, { recursive: true, mode: 0o700 });
 }
 
-/** Writes a 0600 file so that a crash leaves the old text or the new, on the disk. */
+/** Replaces a 0600 file atomically, in a folder that is created if absent. */
 export async function writePrivateFile(path: string, text: string): Promise<void> {
-  const dir = dirname(path);
-  await makePrivateDir(dir);
-  const temporary = join(dir, `.${randomUUID()}.tmp`);
-  try {
-    const file = await open(temporary, 'wx', 0o600);
-    try {
-      await file.writeFile(text, 'utf8');
-      await file.sync();
-    } finally {
-      await file.close();
-    }
-    await rename(temporary, path);
-  } catch (error) {
-    await rm(temporary, { force: true });
-    throw error;
-  }
-  await syncDir(dir);
+  await makePrivateDir(dirname(path));
+  await writeFileAtomic(path, text);
 }
 
 /**
@@ -156,7 +141,7 @@ export async function publishFile(
   } else if (!(await linkAsNew(partial, path))) {
     return false;
   }
-  await syncDir(dirname(path));
+  await syncFolder(dirname(path));
   return true;
 }
 
@@ -180,17 +165,6 @@ async function linkAsNew(partial: string, path: string): Promise<boolean> {
   }
   await rename(partial, path);
   return true;
-}
-
-/** Makes a rename or removal in a folder last. Not every platform can open a folder. */
-export async function syncDir(dir: string): Promise<void> {
-  if (process.platform === 'win32') return;
-  const handle = await open(dir, 'r');
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
 }
 
 /** The JSON object in a text, or undefined if it holds anything else. */

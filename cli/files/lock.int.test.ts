@@ -8,7 +8,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 
 import { succeed } from '../outcome.ts';
 import { withLock } from './lock.ts';
-import { ownIdentity } from '../../lib/process-identity.ts';
+import { identifyOwnProcess } from '../../lib/process-identity.ts';
 
 let dir: string;
 
@@ -19,9 +19,10 @@ beforeEach(async () => {
 afterEach(() => rm(dir, { recursive: true, force: true }));
 
 const take = (waitMs = 0) => withLock(dir, 'x', waitMs, () => Promise.resolve(succeed('done')));
-const leave = (holder: unknown) => writeFile(join(dir, 'x.lock'), JSON.stringify(holder));
+const leave = (holder: object) =>
+  writeFile(join(dir, 'x.lock'), JSON.stringify({ ...holder, nonce: 'n' }));
 
-test('one at a time, and nothing is left', async () => {
+test('processes take turns with a lock, and it leaves no file behind', async () => {
   let inside = 0;
   let most = 0;
   const work = async () => {
@@ -37,41 +38,41 @@ test('one at a time, and nothing is left', async () => {
   expect(await readdir(dir)).toEqual([]);
 });
 
-test('a live holder is waited for, and then told', async () => {
-  await leave(ownIdentity());
+test('a command waits for a live holder of the lock, then fails with LOCK_BUSY', async () => {
+  await leave(await identifyOwnProcess());
   expect(await take(100)).toMatchObject({
     ok: false,
     failure: { reason: 'LOCK_BUSY', exitCode: 7 },
   });
 });
 
-test('the lock of a dead process is broken', async () => {
+test('a command takes over the lock of a dead process', async () => {
   const { pid } = spawnSync('true');
-  await leave({ pid, host: hostname(), start: '1' });
+  await leave({ pid, host: hostname(), startedAt: '1' });
   expect(await take()).toMatchObject({ ok: true });
   expect(await readdir(dir)).toEqual([]);
 });
 
-test.runIf(process.platform === 'linux')('so is one whose pid was given out again', async () => {
-  await leave({ ...ownIdentity(), start: '1' });
+test('a command takes over a lock whose pid was reused by another process', async () => {
+  await leave({ ...(await identifyOwnProcess()), startedAt: '1' });
   expect(await take()).toMatchObject({ ok: true });
 });
 
-test('a lock left half-written is broken', async () => {
+test('a command takes over a lock file that is incomplete', async () => {
   await writeFile(join(dir, 'x.lock'), '{"pid":');
   expect(await take(5000)).toMatchObject({ ok: true });
 });
 
-test('a lock from another machine counts as left behind after a minute', async () => {
-  await leave({ pid: 1, host: 'elsewhere', start: '1' });
+test('a lock from another host expires after a minute', async () => {
+  await leave({ pid: 1, host: 'elsewhere', startedAt: '1' });
   expect(await take(100)).toMatchObject({ ok: false });
   const past = new Date(Date.now() - 61_000);
   await utimes(join(dir, 'x.lock'), past, past);
   expect(await take()).toMatchObject({ ok: true });
 });
 
-test('one from another machine of a time far in the future counts as left behind too', async () => {
-  await leave({ pid: 1, host: 'elsewhere', start: '1' });
+test('a lock from another host with a time far in the future is expired', async () => {
+  await leave({ pid: 1, host: 'elsewhere', startedAt: '1' });
   const future = new Date(Date.now() + 86_400_000);
   await utimes(join(dir, 'x.lock'), future, future);
   expect(await take()).toMatchObject({ ok: true });

@@ -2,25 +2,24 @@ import { createHash } from 'node:crypto';
 import { readdir, rename, rm, rmdir } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 
+import { syncFolder } from '../../lib/files.ts';
 import { isUuid } from '../../core/ids.ts';
+import { makePrivateDir, readTextIfAny, parseJsonObject, writePrivateFile } from './files.ts';
 import {
-  makePrivateDir,
-  readTextIfAny,
-  parseJsonObject,
-  syncDir,
-  writePrivateFile,
-} from './files.ts';
-import { findLiveness, ownIdentity, type ProcessIdentity } from '../../lib/process-identity.ts';
+  findLiveness,
+  identifyOwnProcess,
+  type ProcessIdentity,
+} from '../../lib/process-identity.ts';
 
 /**
- * Commands that were sent and whose outcome nobody knows yet, each with its idempotency key. The
- * folder of a command is named by a hash of it, a file in it by the key. While a process works on
- * one, the file's name says which; taking one over is a rename, which only one process can win.
+ * Commands that were sent and whose outcome is unknown, each with its idempotency key. The folder
+ * of a command is named by a hash of it, a file in it by the key. While a process works on a key,
+ * the file's name has the identity of the process; only one process wins the rename of a takeover.
  */
 export type PendingKeys = {
   /** A key that an earlier run of the same command left behind, now taken over by this one. */
   claim(command: CanonicalCommand): Promise<PendingKey | undefined>;
-  /** Whether any command at all waits for its outcome. */
+  /** Whether the outcome of any command is unknown. */
   hasAny(): Promise<boolean>;
   /** A new key, on the disk before anything is sent. */
   add(command: CanonicalCommand, key: string): Promise<PendingKey>;
@@ -33,7 +32,7 @@ export type PendingKey = {
   readonly isTakenOver: boolean;
   /** The outcome is known: the next run of the command is a new one. */
   forget(): Promise<void>;
-  /** The outcome stays unknown: the next run of the command goes on under the key. */
+  /** The outcome stays unknown: the next run of the command uses the key again. */
   keep(): Promise<void>;
 };
 
@@ -78,7 +77,7 @@ export function openPendingKeys(dir: string, now: () => number): PendingKeys {
     claim: (command) => claimOldest(dirOf(command)),
     hasAny: async () => (await listNames(dir)).length > 0,
     add: async (command, key) => {
-      const path = join(dirOf(command), workedOnName(key, ownIdentity()));
+      const path = join(dirOf(command), workedOnName(key, await identifyOwnProcess()));
       const createdAtMs = now();
       const text = JSON.stringify({ operation: command.operation, createdAtMs });
       await makePrivateDir(dir);
@@ -91,7 +90,7 @@ export function openPendingKeys(dir: string, now: () => number): PendingKeys {
 async function claimOldest(dir: string): Promise<PendingKey | undefined> {
   const found: { name: string; key: string; createdAtMs: number }[] = [];
   for (const name of await listNames(dir)) {
-    const key = keyIfFree(name);
+    const key = await findFreeKey(name);
     if (key === undefined) continue;
     const text = await readTextIfAny(join(dir, name));
     const createdAtMs = parseJsonObject(text ?? '')?.['createdAtMs'];
@@ -99,7 +98,7 @@ async function claimOldest(dir: string): Promise<PendingKey | undefined> {
   }
   found.sort((a, b) => a.createdAtMs - b.createdAtMs);
   for (const { name, key, createdAtMs } of found) {
-    const path = join(dir, workedOnName(key, ownIdentity()));
+    const path = join(dir, workedOnName(key, await identifyOwnProcess()));
     try {
       await rename(join(dir, name), path);
     } catch {
@@ -124,27 +123,28 @@ function toPendingKey(
     keep: async () => {
       // The folder may be gone with the user's state; the key has been shown all the same.
       await rename(path, join(dir, `${fields.key}.json`)).catch(() => undefined);
-      await syncDir(dir).catch(() => undefined);
+      await syncFolder(dir).catch(() => undefined);
     },
   };
 }
 
-/** `<key>.<pid>.<start>.<host in hex>.run`: who works on it. */
-function workedOnName(key: string, { pid, start, host }: ProcessIdentity): string {
-  return `${key}.${pid}.${start}.${Buffer.from(host).toString('hex')}.run`;
+/** `<key>.<pid>.<start>.<host in hex>.run`: the process that works on it. */
+function workedOnName(key: string, { pid, startedAt, host }: ProcessIdentity): string {
+  return `${key}.${pid}.${startedAt}.${Buffer.from(host).toString('hex')}.run`;
 }
 
 /** The key in a file's name, unless a process that may be alive works on it. */
-function keyIfFree(name: string): string | undefined {
+async function findFreeKey(name: string): Promise<string | undefined> {
   if (name.endsWith('.json')) {
     const key = basename(name, '.json');
     return isUuid(key) ? key : undefined;
   }
   const [key = '', pid = '', start = '', host = '', ending] = name.split('.');
   if (ending !== 'run' || !isUuid(key)) return undefined;
-  const identity = { pid: Number(pid), start, host: Buffer.from(host, 'hex').toString() };
-  // Where nobody can tell, going on under the old key is the side that cannot pay twice.
-  return findLiveness(identity) === 'alive' ? undefined : key;
+  const hostname = Buffer.from(host, 'hex').toString();
+  const identity = { pid: Number(pid), host: hostname, startedAt: start, bootId: '' };
+  // If that is unknown, continue under the old key: it cannot pay twice.
+  return (await findLiveness(identity)) === 'alive' ? undefined : key;
 }
 
 async function listNames(dir: string): Promise<string[]> {

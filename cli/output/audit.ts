@@ -1,4 +1,4 @@
-import type { AuditEvent } from '../../protos/gen/digitalwallet/events/v1/audit.ts';
+import type { AuditEvent } from '../../protos/gen/digitalwallet/common/v1/audit.ts';
 import type { AuditService } from '../commands/audit/cursor.ts';
 import { textColumn, timeColumn } from './columns.ts';
 import { toJsonText } from './plain.ts';

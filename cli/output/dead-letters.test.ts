@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import {
   DeadLetter,
   DeadLetterState,
-} from '../../protos/gen/digitalwallet/events/v1/dead_letter.ts';
+} from '../../protos/gen/digitalwallet/common/v1/dead_letter.ts';
 import { captureIo } from '../test-support.ts';
 import { deadLetterColumns, toDeadLetterJson, type DeadLetterRow } from './dead-letters.ts';
 import { formatRows } from './print.ts';

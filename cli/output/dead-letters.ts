@@ -1,4 +1,4 @@
-import type { DeadLetter } from '../../protos/gen/digitalwallet/events/v1/dead_letter.ts';
+import type { DeadLetter } from '../../protos/gen/digitalwallet/common/v1/dead_letter.ts';
 import { nameDeadLetterState, type DeadLetterService } from '../commands/dead-letters/shared.ts';
 import { formatExcerpt } from './json-text.ts';
 import type { Column } from './print.ts';

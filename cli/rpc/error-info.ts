@@ -1,4 +1,4 @@
-import { ErrorInfo, Status } from '../../protos/gen/digitalwallet/events/v1/error.ts';
+import { ErrorInfo, Status } from '../../protos/gen/digitalwallet/common/v1/error.ts';
 
 const errorInfoUrl = 'type.googleapis.com/google.rpc.ErrorInfo';
 

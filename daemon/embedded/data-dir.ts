@@ -1,10 +1,11 @@
 import { chmod, mkdir, realpath, stat } from 'node:fs/promises';
 import path from 'node:path';
 
-import { codeOf, fail, succeed, type Result } from './result.ts';
+import { codeOf } from '../../lib/error-code.ts';
+import { fail, succeed, type Outcome } from '../fault.ts';
 import { type RunAs } from './run.ts';
 
-/** Where everything lives; `root` is the data folder with links resolved. */
+/** Paths in the data folder; `root` is the folder itself, with links resolved. */
 export type DataPaths = {
   readonly root: string;
   readonly pgData: string;
@@ -16,7 +17,7 @@ export type DataPaths = {
 /**
  * The data folder where none is configured: /var/lib/digital-wallet for root, otherwise
  * digital-wallet under XDG_DATA_HOME (ignored unless absolute, as its specification asks) or
- * ~/.local/share; undefined where there is no home. Pure: the caller passes in what the environment says.
+ * ~/.local/share; undefined without a home folder. Pure: the caller passes the environment.
  */
 export function defaultDataDir(input: {
   readonly uid: number;
@@ -40,11 +41,11 @@ export function pathsIn(root: string): DataPaths {
 }
 
 /**
- * Creates the data folder where it is absent and checks that it belongs to the user who runs us.
- * Others get no access to it, save that root's is traversable, for Postgres' own user. Rejects
- * with the file system's error where it refuses.
+ * Creates the data folder if it is absent and checks that it belongs to the user who runs walletd.
+ * Other users get no access, except that root's folder is traversable for Postgres' user. Rejects
+ * with the error of the file system.
  */
-export async function openDataDir(dataDir: string, uid: number): Promise<Result<DataPaths>> {
+export async function openDataDir(dataDir: string, uid: number): Promise<Outcome<DataPaths>> {
   const asked = path.resolve(dataDir);
   await mkdir(path.dirname(asked), { recursive: true });
   await mkdir(asked, { mode: uid === 0 ? 0o711 : 0o700 }).catch((err: unknown) => {

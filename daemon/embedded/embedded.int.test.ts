@@ -64,7 +64,7 @@ describe('a fresh start', () => {
     expect(row).toEqual({ settings: 'on on on on UTC', encoding: 'UTF8', datcollate: 'C' });
   });
 
-  test('writes its secrets for the owner only, and none into the log or the command line', async () => {
+  test('secrets are readable by their owner only, and not in the log or a command line', async () => {
     const secretsFile = path.join(dataDir, 'embedded.json');
     const found = await stat(secretsFile);
     expect([found.mode & 0o777, found.uid]).toEqual([0o600, process.geteuid?.()]);

@@ -3,7 +3,8 @@ import path from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 
 import { createLog } from '../platform/log.ts';
-import { attachEmbedded, startEmbedded, type EmbeddedFault } from './index.ts';
+import { attachEmbedded, startEmbedded } from './index.ts';
+import type { Fault } from '../fault.ts';
 import {
   exitOf,
   isRoot,
@@ -44,14 +45,14 @@ async function damagePackage(): Promise<string> {
   return path.join(damaged.packageDir, 'native');
 }
 
-async function faultOf(extraSettings: Record<string, string> = {}): Promise<EmbeddedFault> {
+async function faultOf(extraSettings: Record<string, string> = {}): Promise<Fault> {
   const result = await startEmbedded({ dataDir, log, extraSettings });
   if (!result.ok) return result.fault;
   await result.value.stop();
   throw new Error('it started');
 }
 
-async function standInFault(job: Omit<Job, 'dataDir'> = {}): Promise<EmbeddedFault | undefined> {
+async function standInFault(job: Omit<Job, 'dataDir'> = {}): Promise<Fault | undefined> {
   const standIn = (damaged ?? workshop).spawn({ dataDir, ...job });
   const { fault } = await standIn.report;
   standIn.child.kill('SIGTERM');
@@ -76,12 +77,12 @@ test('data of another major version is refused, with what to do, and not touched
   await createAndStop();
 });
 
-test('lost or damaged passwords are told, and wrong ones do not leave a server behind', async () => {
+test('missing or damaged passwords are a fault; wrong ones leave no server running', async () => {
   await createAndStop();
   const secretsFile = path.join(dataDir, 'embedded.json');
   const text = await readFile(secretsFile, 'utf8');
   await rm(secretsFile);
-  expect((await faultOf()).fault).toMatch(/embedded\.json .* is gone/);
+  expect((await faultOf()).fault).toMatch(/embedded\.json .* is missing/);
   await writeFile(secretsFile, '{}');
   expect((await faultOf()).fault).toMatch(/embedded\.json is damaged/);
   await writeFile(secretsFile, text.replace(/("adminPassword": ").{4}/, '$1AAAA'));
@@ -154,7 +155,7 @@ test.runIf(isRoot)('a parent folder that the system user cannot pass is named', 
   expect(hint).toContain(`chmod o+x ${home}`);
 });
 
-test.runIf(isRoot)('root does not use the data folder of somebody else', async () => {
+test.runIf(isRoot)('root does not use the data folder of another user', async () => {
   await makeOrdinaryHome(dataDir);
   expect(await standInFault({ unprivileged: true })).toBeUndefined();
   const { fault } = await faultOf();
@@ -174,7 +175,7 @@ test('a data folder behind a link is the same folder', async () => {
   if (found.ok) await found.value.stop();
 });
 
-test('a socket folder that somebody else occupies is passed over', async () => {
+test('a socket folder that belongs to another user is skipped', async () => {
   await createAndStop();
   const secretsFile = path.join(dataDir, 'embedded.json');
   const { socketDir } = JSON.parse(await readFile(secretsFile, 'utf8')) as { socketDir: string };

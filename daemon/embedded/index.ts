@@ -2,31 +2,29 @@ import { realpath } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
+import { acquireFileLock, readLiveHolder, type LockHolder } from '../../lib/file-lock.ts';
 import { untilAborted } from '../platform/concurrency/abort.ts';
 import { openDataDir, pathsIn, type DataPaths } from './data-dir.ts';
 import { superviseServer, type Embedded, type EmbeddedOptions } from './supervise.ts';
-import { acquireLock, readLiveHolder, type LockHolder } from './lock.ts';
 import { readyTimeoutMs } from './start-server.ts';
-import { explainFolderError, fail, succeed, type Result } from './result.ts';
+import { fail, succeed, type Outcome } from '../fault.ts';
+import { explainFolderError } from './explain.ts';
 import { checkDatabases, describeDatabases } from './roles.ts';
 import { readSecrets } from './secrets.ts';
 
 export { defaultDataDir } from './data-dir.ts';
 export { type Embedded, type EmbeddedOptions } from './supervise.ts';
-export { type EmbeddedFault } from './result.ts';
 export { type EmbeddedDatabase } from './roles.ts';
-export { type ServiceName } from './secrets.ts';
 
 const waitStepMs = 300;
 
 /**
  * For `walletd start`: takes the data folder's lock, then starts the server, or adopts the one
- * that a killed walletd left running. A command that is using the folder is waited for, up to a
- * minute; a live daemon is not. Whatever is to be expected of a host (folder, disk, user, version,
- * platform, another walletd) comes back as a fault; only the unexpected rejects, and a start that is
- * given up.
+ * that a killed walletd left running. Waits up to a minute for a command that uses the folder, and
+ * not for a live daemon. Expected failures of a host (folder, disk, user, version, another walletd)
+ * are returned as faults; unexpected ones and a cancelled start reject.
  */
-export async function startEmbedded(options: EmbeddedOptions): Promise<Result<Embedded>> {
+export async function startEmbedded(options: EmbeddedOptions): Promise<Outcome<Embedded>> {
   return await guard(options, async () => {
     const uid = currentUid();
     const opened = await openDataDir(options.dataDir, uid);
@@ -34,7 +32,7 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<Result<Em
     const paths = opened.value;
     const deadline = performance.now() + readyTimeoutMs;
     for (let waited = false; ; waited = true) {
-      const acquired = await acquireLock(paths.lockFile, 'daemon');
+      const acquired = await acquireFileLock(paths.lockFile, { purpose: 'daemon' });
       if (acquired.ok) return await superviseServer(options, paths, acquired.lock, uid);
       const { holder } = acquired;
       if (holder.purpose === 'daemon' || performance.now() >= deadline) {
@@ -49,9 +47,9 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<Result<Em
 /**
  * For `walletd users create`, `verify` and the like: uses the server of the live daemon, and its
  * `stop()` then leaves that alone. Without a daemon it takes the lock and starts the server, and
- * `stop()` stops it. Faults as `startEmbedded`; two commands take turns.
+ * `stop()` stops it. Faults are those of `startEmbedded`; two commands take turns.
  */
-export async function attachEmbedded(options: EmbeddedOptions): Promise<Result<Embedded>> {
+export async function attachEmbedded(options: EmbeddedOptions): Promise<Outcome<Embedded>> {
   return await guard(options, async () => {
     const uid = currentUid();
     const asked = path.resolve(options.dataDir);
@@ -65,20 +63,20 @@ export async function attachEmbedded(options: EmbeddedOptions): Promise<Result<E
       } else if (holder === null) {
         const opened = await openDataDir(options.dataDir, uid);
         if (!opened.ok) return opened;
-        const acquired = await acquireLock(opened.value.lockFile, 'command');
+        const acquired = await acquireFileLock(opened.value.lockFile, { purpose: 'command' });
         if (acquired.ok) return await superviseServer(options, opened.value, acquired.lock, uid);
         continue;
       } else if (performance.now() >= deadline) {
         return refuse(holder, seen);
       }
-      if (!waited) options.log.info({ pid: holder.pid }, 'waiting for the walletd that runs');
+      if (!waited) options.log.info({ pid: holder.pid }, 'waiting for another walletd');
       await untilAborted(options.signal, sleep(waitStepMs));
     }
   });
 }
 
 /** The server of a live daemon; fails while that is still starting it. */
-async function joinServer(paths: DataPaths, holder: LockHolder): Promise<Result<Embedded>> {
+async function joinServer(paths: DataPaths, holder: LockHolder): Promise<Outcome<Embedded>> {
   const secrets = await readSecrets(paths.secretsFile);
   if (!secrets.ok) return secrets;
   const socketDir = secrets.value?.socketDir ?? null;
@@ -99,14 +97,14 @@ async function joinServer(paths: DataPaths, holder: LockHolder): Promise<Result<
   });
 }
 
-function unready(holder: LockHolder, { root }: DataPaths, why: string): Result<Embedded> {
+function unready(holder: LockHolder, { root }: DataPaths, why: string): Outcome<Embedded> {
   return fail(
-    `The database of the walletd that runs on ${root} (pid ${holder.pid}) does not answer: ${why}.`,
-    'Look at that walletd and its log, or stop it and try again.',
+    `The database of the walletd on ${root} (pid ${holder.pid}) does not answer: ${why}.`,
+    'See the log of that walletd, or stop it and run the command again.',
   );
 }
 
-function refuse(holder: LockHolder, { root }: DataPaths): Result<Embedded> {
+function refuse(holder: LockHolder, { root }: DataPaths): Outcome<Embedded> {
   const what = holder.purpose === 'daemon' ? 'Another walletd' : 'A walletd command';
   return fail(
     `${what} (pid ${holder.pid}) is using the data folder ${root}.`,
@@ -118,8 +116,8 @@ function refuse(holder: LockHolder, { root }: DataPaths): Result<Embedded> {
 
 async function guard<T>(
   { dataDir }: EmbeddedOptions,
-  work: () => Promise<Result<T>>,
-): Promise<Result<T>> {
+  work: () => Promise<Outcome<T>>,
+): Promise<Outcome<T>> {
   try {
     return await work();
   } catch (err) {

@@ -1,7 +1,7 @@
 import { constants } from 'node:fs';
 import { copyFile, open, stat, truncate } from 'node:fs/promises';
 
-import { lastLines } from './result.ts';
+import { lastLines } from './explain.ts';
 import type { RunAs } from './run.ts';
 
 const limitBytes = 16 * 1024 * 1024;
@@ -36,20 +36,20 @@ export async function readLogTail(file: string, offset = 0): Promise<string> {
 }
 
 /**
- * Keeps the log within 16 MiB, and one earlier part beside it. Postgres appends to the file that
- * it was given, so the file is emptied in place: renaming it would not bound it.
+ * Keeps the log within 16 MiB, with one earlier part beside it. Postgres appends to the open file,
+ * so the file is truncated in place: a rename would not limit it.
  */
-export async function boundLog(file: string): Promise<void> {
+export async function truncateLog(file: string): Promise<void> {
   if ((await measureLog(file)) <= limitBytes) return;
   await copyFile(file, `${file}.1`);
   await truncate(file);
 }
 
 /**
- * Lets a daemon that gives up root's rights bound the log: both parts become its files. The folder
- * stays root's, so that their names lead nowhere else.
+ * Makes both parts of the log files of a user, so that a daemon that drops root's privileges can
+ * truncate them. The folder stays root's: the user cannot replace them by links.
  */
-export async function giveLog(file: string, { uid, gid }: RunAs): Promise<void> {
+export async function changeLogOwner(file: string, { uid, gid }: RunAs): Promise<void> {
   for (const part of [file, `${file}.1`]) {
     const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_NOFOLLOW;
     const handle = await open(part, flags, 0o600);

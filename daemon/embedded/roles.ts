@@ -1,7 +1,8 @@
 import { type Client, escapeIdentifier, escapeLiteral } from 'pg';
 
 import { withAdminClient, withClient, type AdminAccess } from './admin-client.ts';
-import { serviceNames, type Secrets, type ServiceName } from './secrets.ts';
+import { serviceNames, type ServiceName } from '../config/settings.ts';
+import { type Secrets } from './secrets.ts';
 import { socketPort } from './socket-dir.ts';
 
 /** Connection strings of one service: owner for migrations, runtime for everything else. */
@@ -11,8 +12,8 @@ const ownerOf = (service: ServiceName): string => `${service}_owner`;
 const runtimeOf = (service: ServiceName): string => `${service}_app`;
 
 /**
- * Creates what is missing of the roles and databases and sets passwords and rights anew, so that
- * a crash half-way is repaired by the next start. Only the lock's holder may call it.
+ * Creates missing roles and databases and sets passwords and privileges again, so that a start
+ * repairs what an interrupted one left incomplete. Only the holder of the lock may call it.
  */
 export async function ensureDatabases(access: AdminAccess, secrets: Secrets): Promise<void> {
   await withAdminClient(access, 'postgres', async (client) => {
@@ -61,7 +62,7 @@ export function describeDatabases(
   return { auth: describe('auth'), wallet: describe('wallet'), statement: describe('statement') };
 }
 
-/** `host` as a parameter beats the one in the authority, which is there to make a plain URL. */
+/** `host` as a parameter overrides the one in the authority, which a valid URL needs. */
 function formatUrl(role: string, password: string, database: string, socketDir: string): string {
   const user = `${encodeURIComponent(role)}:${encodeURIComponent(password)}`;
   const host = encodeURIComponent(socketDir);

@@ -15,19 +15,19 @@ export type Finished = {
 
 const outputLimitBytes = 65_536;
 
-/** All that our children see of the environment, so that the host's cannot change their work. */
+/** The whole environment of child processes, so that the host's cannot change their behaviour. */
 export const childEnv: Readonly<Record<string, string>> = {
   PATH: '/usr/bin:/bin:/usr/sbin:/sbin',
   LC_ALL: 'C',
   TZ: 'UTC',
 };
 
-/** The spawn options that drop root's rights; Node clears supplementary groups along with them. */
+/** The spawn options that drop root's privileges; Node also clears supplementary groups. */
 export function asUser(runAs: RunAs | null): { uid?: number; gid?: number } {
   return runAs === null ? {} : { uid: runAs.uid, gid: runAs.gid };
 }
 
-/** Runs a program to its end, without stdin, and collects what it says. Never rejects. */
+/** Runs a program to its end, without stdin, and collects its output. Never rejects. */
 export function runToEnd(
   program: string,
   args: readonly string[],

@@ -2,11 +2,8 @@ import { randomBytes } from 'node:crypto';
 import { chmod } from 'node:fs/promises';
 import { z } from 'zod';
 
-import { readIfPresent, writeFileAtomic } from './files.ts';
-import { fail, succeed, type Result } from './result.ts';
-
-export const serviceNames = ['auth', 'wallet', 'statement'] as const;
-export type ServiceName = (typeof serviceNames)[number];
+import { readIfPresent, writeFileAtomic } from '../../lib/files.ts';
+import { fail, succeed, type Outcome } from '../fault.ts';
 
 const secret = z.string().min(43);
 const rolePasswords = z.object({ owner: secret, runtime: secret });
@@ -18,28 +15,28 @@ const secretsSchema = z.object({
   passwords: z.object({ auth: rolePasswords, wallet: rolePasswords, statement: rolePasswords }),
 });
 
-/** What embedded.json keeps: all passwords, and where the socket is. */
+/** The content of embedded.json: all passwords, and the folder of the socket. */
 export type Secrets = Readonly<z.infer<typeof secretsSchema>>;
 
 /** Reads embedded.json; null if there is none. Fails if it is damaged. */
-export async function readSecrets(file: string): Promise<Result<Secrets | null>> {
+export async function readSecrets(file: string): Promise<Outcome<Secrets | null>> {
   const text = await readIfPresent(file);
   if (text === null) return succeed(null);
   try {
     return succeed(secretsSchema.parse(JSON.parse(text)));
   } catch {
-    return fail(`The file ${file} is damaged: it has no passwords in it.`, lostHint);
+    return fail(`The file ${file} is damaged: it has no valid passwords.`, lostHint);
   }
 }
 
 /**
- * Reads the passwords, or makes them for a cluster that is yet to be created. Fails if a cluster
- * exists whose passwords are gone.
+ * Reads the passwords, or generates them for a new cluster. Fails if a cluster exists without its
+ * passwords.
  */
 export async function ensureSecrets(
   file: string,
   options: { readonly clusterExists: boolean; readonly majorVersion: number },
-): Promise<Result<Secrets>> {
+): Promise<Outcome<Secrets>> {
   const read = await readSecrets(file);
   if (!read.ok) return read;
   if (read.value !== null) {
@@ -47,7 +44,7 @@ export async function ensureSecrets(
     return succeed(read.value);
   }
   if (options.clusterExists) {
-    return fail(`The file ${file} with the passwords of the database is gone.`, lostHint);
+    return fail(`The file ${file} with the passwords of the database is missing.`, lostHint);
   }
   const made: Secrets = {
     majorVersion: options.majorVersion,
@@ -64,7 +61,7 @@ export async function saveSecrets(file: string, secrets: Secrets): Promise<void>
 }
 
 const lostHint =
-  'Put it back from a backup. Without one, set new passwords with ' +
+  'Restore it from a backup. Without one, set new passwords with ' +
   '`postgres --single` on the data folder, as the manual of Postgres describes.';
 
 function makePair(): { owner: string; runtime: string } {

@@ -5,16 +5,16 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 import { type Log } from '../platform/log.ts';
 import {
+  processExists,
   identifyProcess,
   isAlive,
-  isPostmasterOf,
   type ProcessIdentity,
-} from './server-identity.ts';
-import { codeOf } from './result.ts';
-import { asUser, childEnv, type RunAs } from './run.ts';
+} from '../../lib/process-identity.ts';
+import { codeOf } from '../../lib/error-code.ts';
+import { asUser, childEnv, runToEnd, type RunAs } from './run.ts';
 import { socketFileIn } from './socket-dir.ts';
 
-/** A running Postgres. `ended` resolves, with how, once it is gone; it never rejects. */
+/** A running Postgres. `ended` resolves with the reason once it has ended; it never rejects. */
 export type Server = {
   readonly identity: ProcessIdentity;
   readonly ended: Promise<string>;
@@ -26,7 +26,7 @@ const quitTimeoutMs = 15_000;
 
 /**
  * Starts Postgres in a session of its own, so that Ctrl-C at walletd's terminal does not reach
- * it, without stdin, its output appended to the log. It does not keep this process from ending.
+ * it. It has no stdin, appends its output to the log, and does not keep this process alive.
  * Rejects if it cannot be started.
  */
 export async function spawnServer(input: {
@@ -55,17 +55,17 @@ export async function spawnServer(input: {
     child.unref();
     const pid = child.pid ?? 0;
     const identity = await identifyProcess(pid);
-    return { identity: identity ?? { pid, startedAt: 'ended', bootId: '' }, ended };
+    return { identity: identity ?? { pid, host: '', startedAt: 'ended', bootId: '' }, ended };
   } finally {
     await log.close();
   }
 }
 
-/** A server that an earlier walletd left running: not our child, so its end must be looked for. */
+/** A server of an earlier walletd: not a child process, so its end is polled for. */
 export function watchServer(identity: ProcessIdentity): Server {
   const ended = new Promise<string>((resolve) => {
     const look = async (): Promise<void> => {
-      if (!(await isAlive(identity))) resolve('its process is gone');
+      if (!(await isAlive(identity))) resolve('its process has ended');
       else setTimeout(() => void look(), adoptedPollMs).unref();
     };
     void look();
@@ -73,21 +73,21 @@ export function watchServer(identity: ProcessIdentity): Server {
   return { identity, ended };
 }
 
-/** What postmaster.pid says of a live server on this data folder; null if there is none. */
+/** The live server on this data folder, by its postmaster.pid; null if there is none. */
 export async function findServer(pgData: string): Promise<ProcessIdentity | null> {
   const { pid } = await readPidFile(pgData);
   if (pid === null || !(await isPostmasterOf(pid, pgData))) return null;
   return await identifyProcess(pid);
 }
 
-/** The server's own word on its state: starting, ready, stopping; '' if it has none. */
+/** The state in postmaster.pid: starting, ready, stopping; '' if there is none. */
 export async function readServerStatus(pgData: string): Promise<string> {
   return (await readPidFile(pgData)).status;
 }
 
 /**
- * Removes pid files whose number now belongs to some other process: Postgres would take that for
- * a running server and refuse to start. Those of dead processes it handles by itself.
+ * Removes pid files whose pid was reused by another process: Postgres would take that for a running
+ * server and refuse to start. It handles those of ended processes itself.
  */
 export async function removeRecycledPidFiles(pgData: string, socketDir: string): Promise<void> {
   const files = [path.join(pgData, 'postmaster.pid'), `${socketFileIn(socketDir)}.lock`];
@@ -100,9 +100,8 @@ export async function removeRecycledPidFiles(pgData: string, socketDir: string):
 }
 
 /**
- * Stops Postgres: a fast shutdown (clients are cut off, everything is written), and if that takes
- * longer than `timeoutMs` an immediate one, from which the next start recovers. Returns whether it
- * is gone.
+ * Stops Postgres: a fast shutdown (it disconnects clients and writes everything), and after
+ * `timeoutMs` an immediate one, from which the next start recovers. True if it has ended.
  */
 export async function stopServer(
   identity: ProcessIdentity,
@@ -110,12 +109,31 @@ export async function stopServer(
   log: Log,
 ): Promise<boolean> {
   await signal(identity, 'SIGINT');
-  if (await waitUntilGone(identity, timeoutMs)) return true;
-  log.warn({ pid: identity.pid }, 'embedded Postgres is slow to stop; stopping it at once');
+  if (await waitUntilEnded(identity, timeoutMs)) return true;
+  log.warn(
+    { pid: identity.pid },
+    'embedded Postgres is slow to stop; requesting an immediate shutdown',
+  );
   await signal(identity, 'SIGQUIT');
-  if (await waitUntilGone(identity, quitTimeoutMs)) return true;
+  if (await waitUntilEnded(identity, quitTimeoutMs)) return true;
   log.error({ pid: identity.pid }, 'embedded Postgres does not stop; it is left running');
   return false;
+}
+
+/** False if the process is certainly not a postmaster of that data folder. */
+export async function isPostmasterOf(pid: number, pgData: string): Promise<boolean> {
+  if (process.platform !== 'linux') {
+    const { code, output } = await runToEnd('ps', ['-ww', '-o', 'command=', '-p', String(pid)], {
+      timeoutMs: 5_000,
+    });
+    return code === 0 && output.includes(`-D ${pgData}`);
+  }
+  try {
+    const args = (await readFile(`/proc/${pid}/cmdline`, 'utf8')).split('\0');
+    return args.some((arg, i) => arg === '-D' && args[i + 1] === pgData);
+  } catch {
+    return processExists(pid);
+  }
 }
 
 async function signal(identity: ProcessIdentity, name: 'SIGINT' | 'SIGQUIT'): Promise<void> {
@@ -127,7 +145,7 @@ async function signal(identity: ProcessIdentity, name: 'SIGINT' | 'SIGQUIT'): Pr
   }
 }
 
-async function waitUntilGone(identity: ProcessIdentity, timeoutMs: number): Promise<boolean> {
+async function waitUntilEnded(identity: ProcessIdentity, timeoutMs: number): Promise<boolean> {
   const deadline = performance.now() + timeoutMs;
   while (await isAlive(identity)) {
     if (performance.now() >= deadline) return false;

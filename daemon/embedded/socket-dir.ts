@@ -3,24 +3,25 @@ import { chmod, lchown, lstat, mkdir } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 
-import { codeOf, fail, succeed, type Result } from './result.ts';
+import { codeOf } from '../../lib/error-code.ts';
+import { fail, succeed, type Outcome } from '../fault.ts';
 import { type RunAs } from './run.ts';
 
 export const socketPort = 5432;
 
-// sun_path holds 108 bytes on Linux and 104 on macOS, with the closing NUL.
+// sun_path has 108 bytes on Linux and 104 on macOS, with the final NUL.
 const pathLimitBytes = 103;
 
 /**
- * A short folder for the socket that only Postgres' user (and root) can enter. The one used last
- * is preferred. A name that somebody else occupies in a shared folder is passed over.
+ * A folder for the socket with a short path, which only Postgres' user (and root) can enter. The
+ * last used one is preferred. Skips a name that belongs to another user in a shared folder.
  */
 export async function prepareSocketDir(input: {
   readonly dataDir: string;
   readonly lastUsed: string | null;
   readonly runAs: RunAs | null;
   readonly uid: number;
-}): Promise<Result<string>> {
+}): Promise<Outcome<string>> {
   const owner = input.runAs ?? { uid: input.uid };
   const hash = createHash('sha256').update(input.dataDir).digest('hex').slice(0, 8);
   const name = `dw-${owner.uid}-${hash}`;
@@ -33,7 +34,7 @@ export async function prepareSocketDir(input: {
   ];
   for (const folder of candidates) {
     if (Buffer.byteLength(socketFileIn(folder)) > pathLimitBytes) continue;
-    if (await claimFolder(folder, owner)) return succeed(folder);
+    if (await tryFolder(folder, owner)) return succeed(folder);
   }
   return fail(
     `No folder for the database's socket could be created (tried ${candidates.join(', ')}).`,
@@ -45,7 +46,7 @@ export function socketFileIn(folder: string): string {
   return path.join(folder, `.s.PGSQL.${socketPort}`);
 }
 
-async function claimFolder(
+async function tryFolder(
   folder: string,
   owner: { readonly uid: number; readonly gid?: number },
 ): Promise<boolean> {

@@ -8,8 +8,10 @@ import { type Binaries } from './binaries.ts';
 import { formatServerArgs, supportsLz4 } from './cluster.ts';
 import { type DataPaths } from './data-dir.ts';
 import { measureLog, readLogTail } from './log-file.ts';
-import { isAlive, type ProcessIdentity } from './server-identity.ts';
-import { codeOf, explainOutput, fail, succeed, type Failure, type Result } from './result.ts';
+import { isAlive, type ProcessIdentity } from '../../lib/process-identity.ts';
+import { codeOf } from '../../lib/error-code.ts';
+import { fail, succeed, type Failure, type Outcome } from '../fault.ts';
+import { explainOutput } from './explain.ts';
 import { type RunAs } from './run.ts';
 import {
   findServer,
@@ -24,7 +26,7 @@ import {
 export type StartInput = {
   readonly paths: DataPaths;
   readonly access: AdminAccess;
-  readonly binaries: () => Promise<Result<Binaries>>;
+  readonly binaries: () => Promise<Outcome<Binaries>>;
   readonly runAs: RunAs | null;
   readonly extraSettings: Readonly<Record<string, string>>;
   readonly signal: AbortSignal | undefined;
@@ -33,8 +35,8 @@ export type StartInput = {
 
 export type StartedServer = { readonly server: Server; readonly adopted: boolean };
 
-/** `again`: worth another look, as what was in the way may be gone or adoptable by then. */
-type Attempt = { readonly again: boolean; readonly result: Result<StartedServer> };
+/** `again`: try again, since the obstacle may have ended or be adoptable by then. */
+type Attempt = { readonly again: boolean; readonly result: Outcome<StartedServer> };
 
 export const readyTimeoutMs = 60_000;
 const pollMs = 50;
@@ -42,16 +44,16 @@ const retryDelayMs = 300;
 const progressMs = 5_000;
 const unreachableMs = 3_000;
 const staleStopMs = 20_000;
-/** For a start that is given up. */
+/** For a start that is cancelled. */
 const abortStopMs = 5_000;
 
 /**
- * Adopts the server that runs on the data folder, or starts one, and waits until it answers. What
- * was seen may change meanwhile (a server ends, an orphan shows up late, backends of a killed
- * server take a moment to leave), so it looks again until a minute is over. Where the signal is
- * aborted the server is stopped, an adopted one too, and it rejects with the signal's reason.
+ * Adopts the server that runs on the data folder, or starts one, and waits until it answers. The
+ * state can change meanwhile (a server ends, an orphan appears late, backends of a killed server
+ * take a moment to end), so it tries again for a minute. If the signal is aborted, the server is
+ * stopped, also an adopted one, and it rejects with the signal's reason.
  */
-export async function startServer(input: StartInput): Promise<Result<StartedServer>> {
+export async function startServer(input: StartInput): Promise<Outcome<StartedServer>> {
   const deadline = performance.now() + readyTimeoutMs;
   for (;;) {
     const running = await findServer(input.paths.pgData);
@@ -105,7 +107,7 @@ async function launchServer(input: StartInput, deadline: number): Promise<Attemp
   });
   const outcome = await waitUntilReady(input, server.identity, deadline);
   if (outcome === 'ready') return { again: false, result: succeed({ server, adopted: false }) };
-  if (outcome === 'gone') {
+  if (outcome === 'ended') {
     const tail = await readLogTail(logFile, logOffset);
     const again = /lock file .* already exists|pre-existing shared memory block/.test(tail);
     return { again, result: await explainEnd(input, logOffset) };
@@ -125,27 +127,27 @@ async function explainEnd({ paths }: StartInput, logOffset: number): Promise<Fai
   );
 }
 
-/** Recovery is worth waiting for in the next start; a server with other passwords is not. */
+/** `leaveRunning`: a server in recovery, for the next start; not one with other passwords. */
 type Unready = Failure & { readonly leaveRunning: boolean };
 
-type Readiness = 'ready' | 'gone' | 'unreachable' | Unready;
+type Readiness = 'ready' | 'ended' | 'unreachable' | Unready;
 
-/** As `lookUntilReady`; a server that is not wanted any more is stopped. */
+/** As `pollUntilReady`; if the start is cancelled, it stops the server. */
 async function waitUntilReady(
   input: StartInput,
   identity: ProcessIdentity,
   deadline: number,
 ): Promise<Readiness> {
   try {
-    return await lookUntilReady(input, identity, deadline);
+    return await pollUntilReady(input, identity, deadline);
   } catch (err) {
     if (input.signal?.aborted) await stopServer(identity, abortStopMs, input.log);
     throw err;
   }
 }
 
-/** Waits, with a line in the log now and then, until the server answers or cannot any more. */
-async function lookUntilReady(
+/** Waits until the server answers or has ended, with a line in the log every five seconds. */
+async function pollUntilReady(
   { paths, access, signal, log }: StartInput,
   identity: ProcessIdentity,
   deadline: number,
@@ -156,7 +158,7 @@ async function lookUntilReady(
     const answer = await untilAborted(signal, ping(access, paths.pgData));
     if (answer === 'ready') return answer;
     if (typeof answer !== 'string') return answer;
-    if (!(await isAlive(identity))) return 'gone';
+    if (!(await isAlive(identity))) return 'ended';
     const now = performance.now();
     const isLost = answer === 'absent' && (await readServerStatus(paths.pgData)) === 'ready';
     unreachableSince = isLost ? (unreachableSince ?? now) : null;
@@ -177,7 +179,7 @@ async function explainDelay(paths: DataPaths, identity: ProcessIdentity): Promis
   const failure = fail(
     `Postgres (pid ${identity.pid}) on ${paths.pgData} is not ready after ${seconds} s. ` +
       `Its log ends:\n${tail}`,
-    'It goes on in the background: wait until it has recovered, then start walletd again.',
+    'It keeps running: wait until it has recovered, then start walletd again.',
   );
   return { ...failure, leaveRunning: true };
 }
@@ -205,7 +207,7 @@ async function ping(
     if (!code.startsWith('28')) return 'waiting';
     const failure = fail(
       `Postgres on ${pgData} does not accept the password in embedded.json beside it.`,
-      'Put back the embedded.json that belongs to this data.',
+      'Restore the embedded.json that belongs to this data.',
     );
     return { ...failure, leaveRunning: false };
   }

@@ -1,18 +1,21 @@
 import { rmdir } from 'node:fs/promises';
 
+import { type ServiceName } from '../config/settings.ts';
 import { untilAborted } from '../platform/concurrency/abort.ts';
 import { type Log } from '../platform/log.ts';
+import { type FileLock } from '../../lib/file-lock.ts';
 import { type AdminAccess } from './admin-client.ts';
 import { locatePackage, prepareBinaries, removeOldBinaries, type Binaries } from './binaries.ts';
 import { createCluster, inspectCluster, removeLeftovers } from './cluster.ts';
 import { type DataPaths } from './data-dir.ts';
-import { type Lock } from './lock.ts';
-import { boundLog, giveLog, readLogTail } from './log-file.ts';
+import { truncateLog, changeLogOwner, readLogTail } from './log-file.ts';
 import { startServer, type StartedServer } from './start-server.ts';
-import { codeOf, fail, folderHints, ownDatabaseHint, succeed, type Result } from './result.ts';
+import { codeOf } from '../../lib/error-code.ts';
+import { fail, succeed, type Outcome } from '../fault.ts';
+import { folderHints, ownDatabaseHint } from './explain.ts';
 import { describeDatabases, ensureDatabases, type EmbeddedDatabase } from './roles.ts';
 import { type RunAs } from './run.ts';
-import { ensureSecrets, saveSecrets, type Secrets, type ServiceName } from './secrets.ts';
+import { ensureSecrets, saveSecrets, type Secrets } from './secrets.ts';
 import { stopServer } from './server-process.ts';
 import { prepareSocketDir } from './socket-dir.ts';
 import { ensureSystemUser } from './system-user.ts';
@@ -20,13 +23,13 @@ import { ensureSystemUser } from './system-user.ts';
 export type EmbeddedOptions = {
   readonly dataDir: string;
   readonly log: Log;
-  /** Postgres settings that override ours; without effect on a server that is adopted */
+  /** Postgres settings that override the default ones; ignored for a server that is adopted */
   readonly extraSettings?: Readonly<Record<string, string>>;
-  /** where walletd is root: the user that Postgres runs as; default: the system user, created */
+  /** if walletd is root: the user that Postgres runs as; default: the system user */
   readonly runAs?: RunAs;
-  /** called once if the server ends without `stop()`; says how, for a log or an error message */
+  /** called once if the server ends without `stop()`; `detail` is for a log or an error message */
   readonly onUnexpectedExit?: (detail: string) => void;
-  /** gives the start up: what it has begun is stopped, and it rejects with the signal's reason */
+  /** cancels the start: what it started is stopped, and it rejects with the signal's reason */
   readonly signal?: AbortSignal;
   /** how long `stop()` waits for the fast shutdown before the immediate one; default 8 s */
   readonly stopTimeoutMs?: number;
@@ -38,26 +41,26 @@ export type Embedded = {
   /** true if the server was running already */
   readonly adopted: boolean;
   /**
-   * Stops Postgres and releases the lock, if this process holds it. Clients are cut off: close
+   * Stops Postgres and releases the lock, if this process has it. Clients are disconnected: close
    * pools first. Calling it again returns the same promise.
    */
   stop(): Promise<void>;
 };
 
 const defaultStopTimeoutMs = 8_000;
-const boundLogMs = 60_000;
+const truncateLogMs = 60_000;
 /** SQLSTATE disk_full. */
 const diskFullState = '53100';
 
-/** With the lock in hand: brings up cluster, server and databases. On failure frees the lock. */
+/** Starts cluster, server and databases. The caller has the lock; a failure releases it. */
 export async function superviseServer(
   options: EmbeddedOptions,
   paths: DataPaths,
-  lock: Lock,
+  lock: FileLock,
   uid: number,
-): Promise<Result<Embedded>> {
+): Promise<Outcome<Embedded>> {
   try {
-    const result = await bringUp(options, paths, lock, uid);
+    const result = await startAll(options, paths, lock, uid);
     if (!result.ok) await lock.release();
     return result;
   } catch (err) {
@@ -66,20 +69,20 @@ export async function superviseServer(
   }
 }
 
-async function bringUp(
+async function startAll(
   options: EmbeddedOptions,
   paths: DataPaths,
-  lock: Lock,
+  lock: FileLock,
   uid: number,
-): Promise<Result<Embedded>> {
+): Promise<Outcome<Embedded>> {
   const { log, signal, extraSettings = {} } = options;
   const source = await locatePackage();
   if (!source.ok) return source;
   const user = await chooseServerUser(options, uid);
   if (!user.ok) return user;
   const runAs = user.value;
-  let prepared: Promise<Result<Binaries>> | undefined;
-  const binaries = (): Promise<Result<Binaries>> =>
+  let prepared: Promise<Outcome<Binaries>> | undefined;
+  const binaries = (): Promise<Outcome<Binaries>> =>
     (prepared ??= prepareBinaries(source.value, paths.root, runAs));
 
   await removeLeftovers(paths);
@@ -87,48 +90,48 @@ async function bringUp(
   const { majorVersion } = source.value;
   const secrets = await ensureCluster(options, paths, uid, runAs, majorVersion, binaries);
   if (!secrets.ok) return secrets;
-  const socketDir = await settleSocketDir(paths, secrets.value, runAs, uid);
+  const socketDir = await chooseSocketDir(paths, secrets.value, runAs, uid);
   if (!socketDir.ok) return socketDir;
   const access = { socketDir: socketDir.value, password: secrets.value.adminPassword };
 
-  await boundLog(paths.logFile);
-  if (runAs) await giveLog(paths.logFile, runAs);
-  const raised = await startServer({
+  await truncateLog(paths.logFile);
+  if (runAs) await changeLogOwner(paths.logFile, runAs);
+  const started = await startServer({
     ...{ paths, access, binaries, runAs, extraSettings, signal, log },
   });
-  if (!raised.ok) return raised;
-  if (!raised.value.adopted) await removeOldBinaries(paths.root, source.value.version);
+  if (!started.ok) return started;
+  if (!started.value.adopted) await removeOldBinaries(paths.root, source.value.version);
   const ready = await setUpDatabases(access, secrets.value, signal);
   if (!ready.ok) {
-    if (!raised.value.adopted || signal?.aborted) await stopRaised(options, raised.value);
+    if (!started.value.adopted || signal?.aborted) await stopStarted(options, started.value);
     signal?.throwIfAborted();
     return ready;
   }
-  const { pid } = raised.value.server.identity;
-  const { adopted } = raised.value;
+  const { pid } = started.value.server.identity;
+  const { adopted } = started.value;
   log.info({ pid, dataDir: paths.root, adopted }, 'embedded Postgres is ready');
   const databases = describeDatabases(access.socketDir, secrets.value);
-  const stop = keepWatch(options, paths, raised.value, access, lock);
+  const stop = supervise(options, paths, started.value, access, lock);
   return succeed({ databases, dataDir: paths.root, adopted, stop });
 }
 
 async function chooseServerUser(
   { runAs }: EmbeddedOptions,
   uid: number,
-): Promise<Result<RunAs | null>> {
+): Promise<Outcome<RunAs | null>> {
   if (uid !== 0) return succeed(null);
   return runAs ? succeed(runAs) : ensureSystemUser();
 }
 
-/** Returns the passwords of the cluster, which exists afterwards. */
+/** Creates the cluster if it is absent, and returns its passwords. */
 async function ensureCluster(
   { signal, log }: EmbeddedOptions,
   paths: DataPaths,
   uid: number,
   runAs: RunAs | null,
   majorVersion: number,
-  binaries: () => Promise<Result<Binaries>>,
-): Promise<Result<Secrets>> {
+  binaries: () => Promise<Outcome<Binaries>>,
+): Promise<Outcome<Secrets>> {
   const owner = { uid: runAs?.uid ?? uid, user: runAs?.name ?? 'the user who runs walletd' };
   const cluster = await inspectCluster(paths, { majorVersion, ...owner });
   if (!cluster.ok) return cluster;
@@ -143,12 +146,12 @@ async function ensureCluster(
   return created.ok ? secrets : created;
 }
 
-async function settleSocketDir(
+async function chooseSocketDir(
   paths: DataPaths,
   secrets: Secrets,
   runAs: RunAs | null,
   uid: number,
-): Promise<Result<string>> {
+): Promise<Outcome<string>> {
   const lastUsed = secrets.socketDir;
   const found = await prepareSocketDir({ dataDir: paths.root, lastUsed, runAs, uid });
   if (found.ok && found.value !== lastUsed) {
@@ -161,34 +164,36 @@ async function setUpDatabases(
   access: AdminAccess,
   secrets: Secrets,
   signal: AbortSignal | undefined,
-): Promise<Result<null>> {
+): Promise<Outcome<null>> {
   try {
     await untilAborted(signal, ensureDatabases(access, secrets));
     return succeed(null);
   } catch (err) {
-    const said = err instanceof Error ? err.message : String(err);
+    const message = err instanceof Error ? err.message : String(err);
     const hint = codeOf(err) === diskFullState ? folderHints['ENOSPC'] : undefined;
     return fail(
-      `The databases could not be set up: ${said}.`,
+      `The databases could not be set up: ${message}.`,
       `${hint ?? 'Start again.'} ${ownDatabaseHint}`,
     );
   }
 }
 
-/** Looks after the running server and its log; returns what stops both. */
-function keepWatch(
+/** Watches the running server and limits its log; returns the function that stops both. */
+function supervise(
   options: EmbeddedOptions,
   { logFile }: DataPaths,
-  raised: StartedServer,
+  started: StartedServer,
   { socketDir }: AdminAccess,
-  lock: Lock,
+  lock: FileLock,
 ): () => Promise<void> {
   const { log } = options;
-  const { identity, ended } = raised.server;
+  const { identity, ended } = started.server;
   let stopped: Promise<void> | undefined;
   const bounding = setInterval(() => {
-    boundLog(logFile).catch((err: unknown) => log.warn({ err }, 'cannot bound the log'));
-  }, boundLogMs).unref();
+    truncateLog(logFile).catch((err: unknown) =>
+      log.warn({ err }, 'cannot truncate the log of Postgres'),
+    );
+  }, truncateLogMs).unref();
 
   void ended.then(async (how) => {
     if (stopped !== undefined) return;
@@ -201,14 +206,13 @@ function keepWatch(
   return () =>
     (stopped ??= (async () => {
       clearInterval(bounding);
-      const gone = await stopRaised(options, raised);
-      // Not empty if the server is still there.
-      if (gone) await rmdir(socketDir).catch(() => undefined);
+      const hasEnded = await stopStarted(options, started);
+      if (hasEnded) await rmdir(socketDir).catch(() => undefined);
       await lock.release();
     })());
 }
 
-async function stopRaised(options: EmbeddedOptions, { server }: StartedServer): Promise<boolean> {
+async function stopStarted(options: EmbeddedOptions, { server }: StartedServer): Promise<boolean> {
   const timeoutMs = options.stopTimeoutMs ?? defaultStopTimeoutMs;
   return await stopServer(server.identity, timeoutMs, options.log);
 }

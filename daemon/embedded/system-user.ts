@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 
-import { fail, ownDatabaseHint, succeed, type Result } from './result.ts';
+import { fail, succeed, type Outcome } from '../fault.ts';
+import { ownDatabaseHint } from './explain.ts';
 import { runToEnd, type RunAs } from './run.ts';
 
 /** A user of this host, with its main group. */
@@ -14,7 +15,7 @@ const timeoutMs = 15_000;
  * The unprivileged system user that Postgres runs as where walletd is root, created if absent:
  * by shadow's useradd, or by busybox' adduser. Fails if the host has neither.
  */
-export async function ensureSystemUser(): Promise<Result<RunAs>> {
+export async function ensureSystemUser(): Promise<Outcome<RunAs>> {
   const present = await findUser(systemUserName);
   if (present !== null) return vet(present);
   const tried: string[] = [];
@@ -61,7 +62,7 @@ const creationCommands: readonly (readonly [string, ...string[]])[] = [
   ],
 ];
 
-function vet(user: RunAs): Result<RunAs> {
+function vet(user: RunAs): Outcome<RunAs> {
   if (user.uid !== 0 && user.gid !== 0) return succeed(user);
   return fail(
     `The system user ${user.name} has root's user or group id, and Postgres refuses those.`,

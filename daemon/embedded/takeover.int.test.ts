@@ -6,7 +6,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 
 import { createLog } from '../platform/log.ts';
 import { attachEmbedded, startEmbedded, type Embedded, type EmbeddedOptions } from './index.ts';
-import { isAlive, identifyProcess } from './server-identity.ts';
+import { isAlive, identifyProcess } from '../../lib/process-identity.ts';
 import {
   exitOf,
   killServer,
@@ -40,7 +40,7 @@ async function startCount(dataDir: string): Promise<number> {
   return text.split('starting PostgreSQL').length - 1;
 }
 
-test('a killed walletd leaves a server that the next one adopts, and stops at its end', async () => {
+test('the next walletd adopts the server of a killed one, and stops it at its end', async () => {
   const dataDir = workshop.newDataDir('orphan');
   const first = workshop.spawn({ dataDir });
   const { databases } = await first.report;
@@ -64,7 +64,7 @@ test('a killed walletd leaves a server that the next one adopts, and stops at it
   expect(await identifyProcess(pid)).toBeNull();
 });
 
-test('the end of the server is told, whether our child or adopted; the data recovers', async () => {
+test('the end of a started or adopted server is reported, and its data recovers', async () => {
   const dataDir = workshop.newDataDir('ends');
   const ends: string[] = [];
   const onUnexpectedExit = (detail: string): void => void ends.push(detail);
@@ -108,7 +108,7 @@ test('of two that race for a dead walletd exactly one wins', async () => {
   expect(await exitOf(winner!.child)).toBe(0);
 });
 
-test('an initialisation that was cut off is begun anew', async () => {
+test('an initialisation that was killed is started again', async () => {
   const dataDir = workshop.newDataDir('cut');
   const victim = workshop.spawn({ dataDir });
   // Once initdb writes into its folder, it is well before the end.
@@ -173,7 +173,7 @@ test('a command attaches to a live daemon and leaves it running', async () => {
   expect(await exitOf(daemon.child)).toBe(0);
 });
 
-test('without a daemon a command starts the server and stops it; a daemon waits for it', async () => {
+test('a command without a daemon starts and stops the server; a daemon waits for it', async () => {
   const dataDir = workshop.newDataDir('command');
   const command = await attachEmbedded({ dataDir, log });
   if (!command.ok) throw new Error(command.fault.fault);

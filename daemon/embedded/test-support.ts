@@ -8,11 +8,13 @@ import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 import { Client, type QueryResultRow } from 'pg';
 
-import { type EmbeddedDatabase, type ServiceName } from './index.ts';
-import { isAlive, isPostmasterOf, identifyProcess } from './server-identity.ts';
+import type { ServiceName } from '../config/settings.ts';
+import { type EmbeddedDatabase } from './index.ts';
+import { isAlive, identifyProcess } from '../../lib/process-identity.ts';
+import { isPostmasterOf } from './server-process.ts';
 
 export const isRoot = process.geteuid?.() === 0;
-/** Someone other than root: `nobody` if the tests run as root, else whoever runs them. */
+/** A user other than root: uid 65534 if the tests run as root, else the current user. */
 const ordinaryUser = isRoot
   ? { uid: 65_534, gid: 65_534 }
   : { uid: process.geteuid?.() ?? 0, gid: process.getegid?.() ?? 0 };
@@ -54,7 +56,7 @@ const job = JSON.parse(process.argv[2]);
 const open = job.attach ? attachEmbedded : startEmbedded;
 const result = await open({ dataDir: job.dataDir, log: createLog('warn') });
 const { ok } = result;
-// The report comes last: whoever reads it may send SIGTERM at once.
+// The report comes last: its reader may send SIGTERM at once.
 if (ok && !job.leave) {
   const keep = setInterval(() => {}, 1000);
   process.once('SIGTERM', () => result.value.stop().then(() => clearInterval(keep)));
@@ -147,7 +149,7 @@ async function removeSocketDir(dataDir: string): Promise<void> {
   if (socketDir) await rm(socketDir, { recursive: true, force: true });
 }
 
-/** Waits until `isTrue` says so; rejects after 30 s, so that a test fails instead of hanging. */
+/** Waits until `isTrue` returns true; rejects after 30 s, so that a test does not hang. */
 export async function waitFor(isTrue: () => boolean | Promise<boolean>): Promise<void> {
   for (let step = 0; step < 1_500; step += 1) {
     if (await isTrue()) return;

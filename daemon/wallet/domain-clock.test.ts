@@ -4,7 +4,7 @@ import { walletIdOf } from '../../core/ids.ts';
 import {
   clockToleranceMs,
   decide,
-  endOfPastMs,
+  nextReadWatermarkMs,
   newWallet,
   type Command,
   type States,
@@ -56,20 +56,20 @@ describe('a wallet that is a day ahead of the clock', () => {
   });
 });
 
-describe('the past of a wallet', () => {
-  const pastOf = (changes: Partial<WalletState>) =>
-    endOfPastMs({ ...newWallet(ref), ...changes }, nowMs);
+describe('the next read watermark', () => {
+  const watermarkOf = (changes: Partial<WalletState>) =>
+    nextReadWatermarkMs({ ...newWallet(ref), ...changes }, nowMs);
 
-  it('ends now, and takes in a last entry that is a little ahead', () => {
-    expect(pastOf({ lastAtMs: nowMs - 5 })).toBe(nowMs);
-    expect(pastOf({ lastAtMs: nowMs + 2_000 })).toBe(nowMs + 2_001);
-    expect(pastOf({ readWatermarkMs: nowMs + 3_000 })).toBe(nowMs + 3_000);
+  it('the next read watermark is now, or behind a last entry that is a little ahead', () => {
+    expect(watermarkOf({ lastAtMs: nowMs - 5 })).toBe(nowMs);
+    expect(watermarkOf({ lastAtMs: nowMs + 2_000 })).toBe(nowMs + 2_001);
+    expect(watermarkOf({ readWatermarkMs: nowMs + 3_000 })).toBe(nowMs + 3_000);
   });
 
-  it('has no entry whose time is far ahead, unless it was reported', () => {
+  it('the next read watermark excludes an entry far ahead, unless a read reported it', () => {
     const lastAtMs = nowMs + dayMs;
-    expect(pastOf({ lastAtMs })).toBe(nowMs);
-    expect(pastOf({ lastAtMs, aheadAcceptedMs: lastAtMs })).toBe(nowMs);
-    expect(pastOf({ lastAtMs, readWatermarkMs: lastAtMs + 1 })).toBe(lastAtMs + 1);
+    expect(watermarkOf({ lastAtMs })).toBe(nowMs);
+    expect(watermarkOf({ lastAtMs, aheadAcceptedMs: lastAtMs })).toBe(nowMs);
+    expect(watermarkOf({ lastAtMs, readWatermarkMs: lastAtMs + 1 })).toBe(lastAtMs + 1);
   });
 });

@@ -109,11 +109,11 @@ export const isAhead = (wallet: WalletState, nowMs: number): boolean =>
   earliestTimeMs(wallet) > nowMs + clockToleranceMs;
 
 /**
- * Up to here, exclusively, the wallet takes on nothing more. What was reported as past stays past, if
- * the clock steps back. The last entry belongs to the past too, but for a wallet that is far ahead: its
- * last entries are past once the clock has reached them.
+ * The read watermark that a read at `nowMs` sets: no entry gets an earlier time afterwards, even if the
+ * clock steps back. It lies behind the last entry, unless the wallet is far ahead of the clock: then its
+ * last entries are visible once the clock has reached them.
  */
-export function endOfPastMs(wallet: WalletState, nowMs: number): number {
+export function nextReadWatermarkMs(wallet: WalletState, nowMs: number): number {
   const endMs = Math.max(nowMs, wallet.readWatermarkMs);
   return isAhead(wallet, nowMs) ? endMs : Math.max(endMs, wallet.lastAtMs + 1);
 }

@@ -268,7 +268,7 @@ describe('dead letters', () => {
     'of %s: found by staff only, absent ones by none',
     async (service) => {
       const id = crypto.randomUUID();
-      const columns = 'id, queue, reason, body, is_cut';
+      const columns = 'id, queue, reason, body, is_truncated';
       const insert = `INSERT INTO dead_letters (${columns}) VALUES ($1, 'q', 'NOT_JSON', 'x', false)`;
       await queryService(stage.world.dataDir, service, insert, [id]);
       const faults: string[] = [];

@@ -1,6 +1,6 @@
 import { connect, constants, type ClientHttp2Session, type OutgoingHttpHeaders } from 'node:http2';
 
-import { ErrorInfo, Status } from '../../protos/gen/digitalwallet/events/v1/error.ts';
+import { ErrorInfo, Status } from '../../protos/gen/digitalwallet/common/v1/error.ts';
 
 /** How a call ended on the wire; `code` is undefined where no gRPC status came. */
 export type Ending = {

@@ -26,7 +26,7 @@ const audit = `INSERT INTO audit_log (id, occurred_at, actor, actor_role, action
     request_id, details)
   SELECT ${idSql('a')}, ${entryTime.replace('seq', 'n')}, ${idSql('u')}::text, 'customer', 'sign-in', '', 'ok', '', '{}'
   FROM ${walletRows}`;
-const deadLetters = `INSERT INTO dead_letters (id, queue, reason, body, is_cut, state)
+const deadLetters = `INSERT INTO dead_letters (id, queue, reason, body, is_truncated, state)
   SELECT ${idSql('d')}, 'wallet_queue', CASE WHEN n % 1000 = 1 THEN 'RARE' ELSE 'MALFORMED' END, '', false,
     CASE WHEN n % 10 = 0 THEN 'pending' ELSE 'discarded' END FROM ${walletRows}`;
 
@@ -52,7 +52,7 @@ export const fillSql: Readonly<Record<Service, readonly string[]>> = {
     `INSERT INTO api_keys (id, owner_id, name, prefix, secret_hash, scopes, operations, expires_at)
      SELECT ${idSql('k')}, ${idSql('u')}, '', '', decode(md5('k' || n), 'hex'), '{}', '{}',
        clock_timestamp() + interval '1 day' FROM ${walletRows}`,
-    `INSERT INTO attempts (bucket, count, blocked_until, forgotten_at)
+    `INSERT INTO attempts (bucket, count, blocked_until, expires_at)
      SELECT decode(md5('b' || n), 'hex'), 1, 'epoch', clock_timestamp() + interval '1 day' FROM ${walletRows}`,
     `INSERT INTO sign_ups (id, email, network, password_hash, token_hash, expires_at)
      SELECT ${idSql('n')}, n || '@new.example.com', '', '', '', clock_timestamp() + interval '23 hours'
@@ -97,7 +97,7 @@ export const fillSql: Readonly<Record<Service, readonly string[]>> = {
      SELECT ${idSql('x')}, ${idSql('u')}, 'customer', '', '', ${idSql('u')}, ${idSql('w')}, 'BRL',
        '2026-01-01', '2026-02-01', true, 'UTC', 'en', 'csv', false, 'done', 1,
        clock_timestamp() + interval '1 day' FROM ${walletRows}`,
-    `INSERT INTO export_chunks (export_id, attempt, n, start_at, data)
+    `INSERT INTO export_chunks (export_id, attempt, n, byte_offset, data)
      SELECT ${idSql('x')}, 1, i, i * 10, '\\x00' FROM ${walletRows}, generate_series(0, 3) AS i`,
     `INSERT INTO export_requesters (user_id) SELECT ${idSql('u')} FROM ${walletRows}`,
     deadLetters,

@@ -52,7 +52,7 @@ export function createSamples(size: number): Readonly<Record<string, Sample>> {
     wallet_read: all(wallets, users),
     wait_briefly: one('50ms'),
     entry_last: all(wallets),
-    wallet_settle: one(wallet, '2026-06-01'),
+    wallet_read_watermark: one(wallet, '2026-06-01'),
     wallet_accept_ahead: one(wallet, '2026-06-01'),
     wallet_update: all(wallets, repeat(5n), newSeqs, times, hashes),
     wallet_move: all(wallets, repeat(5n), newSeqs, times, hashes, repeat(1n), hashes),

@@ -8,7 +8,7 @@ import {
   type RevokeApiKeyRequest,
   type ValidateTokenRequest,
 } from '../../../protos/gen/digitalwallet/auth/v1/auth.ts';
-import { DeadLetter } from '../../../protos/gen/digitalwallet/events/v1/dead_letter.ts';
+import { DeadLetter } from '../../../protos/gen/digitalwallet/common/v1/dead_letter.ts';
 import type { DiscardDeadLettersRequest } from '../../../protos/gen/digitalwallet/wallet/v1/wallet.ts';
 import {
   createCli,

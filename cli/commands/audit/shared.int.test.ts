@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 
 import { User } from '../../../protos/gen/digitalwallet/auth/v1/auth.ts';
-import { AuditEvent } from '../../../protos/gen/digitalwallet/events/v1/audit.ts';
+import { AuditEvent } from '../../../protos/gen/digitalwallet/common/v1/audit.ts';
 import type { ListAuditEventsRequest } from '../../../protos/gen/digitalwallet/wallet/v1/wallet.ts';
 import {
   createCli,

@@ -1,4 +1,4 @@
-import type { AuditEvent } from '../../../protos/gen/digitalwallet/events/v1/audit.ts';
+import type { AuditEvent } from '../../../protos/gen/digitalwallet/common/v1/audit.ts';
 import { AuthServiceService } from '../../../protos/gen/digitalwallet/auth/v1/auth.ts';
 import { StatementServiceService } from '../../../protos/gen/digitalwallet/statement/v1/statement.ts';
 import {

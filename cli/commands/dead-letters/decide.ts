@@ -1,6 +1,6 @@
 import { operations } from '../../../core/operations.ts';
 import { stripControls } from '../../../core/text.ts';
-import type { DeadLetter } from '../../../protos/gen/digitalwallet/events/v1/dead_letter.ts';
+import type { DeadLetter } from '../../../protos/gen/digitalwallet/common/v1/dead_letter.ts';
 import { askYes } from '../../terminal/confirm.ts';
 import type { Context } from '../../context.ts';
 import { findDeadLetters, type DeadLetterService } from './shared.ts';

@@ -6,7 +6,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import {
   DeadLetter,
   DeadLetterState,
-} from '../../../protos/gen/digitalwallet/events/v1/dead_letter.ts';
+} from '../../../protos/gen/digitalwallet/common/v1/dead_letter.ts';
 import type {
   DiscardDeadLettersRequest,
   ListDeadLettersRequest,
@@ -67,7 +67,7 @@ beforeEach(async () => {
       paths.push((call as unknown as { getPath(): string }).getPath());
       replays.push(request);
       if (request.deadLetterIds.includes(missing)) {
-        return refusal('DEAD_LETTER_SETTLED', 'it was replayed before');
+        return refusal('DEAD_LETTER_RESOLVED', 'it was replayed before');
       }
       const state = request.dryRun ? DeadLetterState.PENDING : DeadLetterState.REPLAYED;
       return { deadLetters: request.deadLetterIds.map((id) => letter(id, state)) };
@@ -236,7 +236,7 @@ describe('dead-letters replay', () => {
   test('one decided on before ends with 6', async () => {
     const ran = await run(`replay ${missing} -y --json`);
     expect(ran.exitCode).toBe(6);
-    expect(JSON.parse(ran.err)).toMatchObject({ error: { reason: 'DEAD_LETTER_SETTLED' } });
+    expect(JSON.parse(ran.err)).toMatchObject({ error: { reason: 'DEAD_LETTER_RESOLVED' } });
   });
 
   test('an unknown outcome ends with 9, and is not tried again by itself', async () => {

@@ -2,7 +2,7 @@ import { isUuid } from '../../../core/ids.ts';
 import {
   DeadLetterState,
   type DeadLetter,
-} from '../../../protos/gen/digitalwallet/events/v1/dead_letter.ts';
+} from '../../../protos/gen/digitalwallet/common/v1/dead_letter.ts';
 import { StatementServiceService } from '../../../protos/gen/digitalwallet/statement/v1/statement.ts';
 import {
   WalletServiceService,

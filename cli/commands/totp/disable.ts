@@ -16,17 +16,17 @@ export async function runTotpDisable(
   if (!asked.ok) return asked;
   const disabled = await context.caller.call(AuthServiceService.disableTotp, asked.value, 'write');
   if (!disabled.ok) return { ok: false, failure: explainPassword(disabled.failure) };
-  const { endedSessions } = disabled.value;
+  const { revokedSessions } = disabled.value;
   if (context.manner.output === 'table') {
     await context.tell.note(
-      `the second factor is disabled; other sessions ended: ${endedSessions}`,
+      `the second factor is disabled; other sessions ended: ${revokedSessions}`,
     );
     return done;
   }
   const columns = [
     { header: 'enabled', value: () => 'false' },
-    { header: 'ended_sessions', value: () => String(endedSessions) },
+    { header: 'revoked_sessions', value: () => String(revokedSessions) },
   ];
-  await printObject(context, { enabled: false, endedSessions }, columns, (row) => row);
+  await printObject(context, { enabled: false, revokedSessions }, columns, (row) => row);
   return done;
 }

@@ -63,9 +63,9 @@ async function confirm(context: Context, code: string): Promise<CommandOutcome> 
       'wallet totp status; where it is enabled, take new codes: wallet totp recovery-codes';
     return { ok: false, failure: { ...enabled.failure, hint } };
   }
-  const { recoveryCodes, endedSessions } = enabled.value;
-  await context.tell.hint(`the second factor is enabled; other sessions ended: ${endedSessions}`);
-  return printRecoveryCodes(context, recoveryCodes, { enabled: true, endedSessions });
+  const { recoveryCodes, revokedSessions } = enabled.value;
+  await context.tell.hint(`the second factor is enabled; other sessions ended: ${revokedSessions}`);
+  return printRecoveryCodes(context, recoveryCodes, { enabled: true, revokedSessions });
 }
 
 async function printSecret(context: Context, begun: BeginTotpResponse): Promise<void> {

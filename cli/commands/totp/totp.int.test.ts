@@ -61,12 +61,12 @@ beforeEach(async () => {
     enableTotp: ({ code }: EnableTotpRequest) => {
       codes.push(code);
       return code === rightCode
-        ? { recoveryCodes, endedSessions: 2 }
+        ? { recoveryCodes, revokedSessions: 2 }
         : refusal('TOTP_INVALID', 'the code is wrong', { field: 'code' });
     },
     disableTotp: (request: DisableTotpRequest) =>
       request.password === password && request.code === rightCode
-        ? { endedSessions: 1 }
+        ? { revokedSessions: 1 }
         : refusal('TOTP_INVALID', 'the code is wrong', { field: 'code' }),
     regenerateRecoveryCodes: (request: DisableTotpRequest) =>
       request.password === password && request.code === rightCode
@@ -204,7 +204,7 @@ describe('totp enable', () => {
     const confirmed = await cli.run(['totp', 'enable', '--totp-stdin', '--json', '--quiet'], {
       ...{ env, stdin: `${rightCode}\n` },
     });
-    expect(JSON.parse(confirmed.out)).toEqual({ enabled: true, endedSessions: 2, recoveryCodes });
+    expect(JSON.parse(confirmed.out)).toEqual({ enabled: true, revokedSessions: 2, recoveryCodes });
     const both = ['totp', 'enable', '--totp-stdin', '--password-stdin'];
     expect((await cli.run(both, { env, stdin: 'x\ny\n' })).exitCode).toBe(2);
   });
@@ -230,7 +230,7 @@ describe('totp disable, recovery-codes, status', () => {
 
   test('disable takes password and code', async () => {
     const ran = await cli.run(['totp', 'disable', '--totp-stdin', '--json'], { env, stdin });
-    expect(JSON.parse(ran.out)).toEqual({ enabled: false, endedSessions: 1 });
+    expect(JSON.parse(ran.out)).toEqual({ enabled: false, revokedSessions: 1 });
     const wrong = { env, stdin: `${password}\n000000\n` };
     expect((await cli.run(['totp', 'disable', '--totp-stdin'], wrong)).exitCode).toBe(4);
     const asked = answering(password, rightCode);

@@ -186,7 +186,7 @@ describe('ending all credentials of a user', () => {
       target: owner.id,
     });
     expect(events).toMatchObject([
-      { actor: admin.id, details: { endedSessions: '1', endedApiKeys: '1' } },
+      { actor: admin.id, details: { revokedSessions: '1', revokedApiKeys: '1' } },
     ]);
   });
 

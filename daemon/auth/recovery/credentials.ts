@@ -58,8 +58,8 @@ export async function endCredentials(
 
 /** What a line of the audit log says of it. */
 export const describeEnded = (ended: EndedCredentials): Readonly<Record<string, string>> => ({
-  endedSessions: String(ended.sessions),
-  endedApiKeys: String(ended.apiKeys),
+  revokedSessions: String(ended.sessions),
+  revokedApiKeys: String(ended.apiKeys),
   keptApiKeys: String(ended.keptApiKeys),
 });
 

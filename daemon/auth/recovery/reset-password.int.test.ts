@@ -74,7 +74,7 @@ describe('a password that is reset by mail', () => {
     expect(notice).toContain('API keys ended:   1');
     const events = await people.audit(admin, { target: owner.id, action: 'password.reset' });
     expect(events).toMatchObject([
-      { actor: 'anonymous', details: { endedSessions: '1', endedApiKeys: '1' } },
+      { actor: 'anonymous', details: { revokedSessions: '1', revokedApiKeys: '1' } },
     ]);
   });
 

@@ -18,20 +18,20 @@ const slack = `interval '1 second'`;
  * remembered for longer than it may be, was written by a clock that went back since. It counts as
  * expired.
  */
-const isForgotten = `(a.forgotten_at <= clock_timestamp()
-  OR a.forgotten_at > clock_timestamp() + $3::integer * interval '1 millisecond' + ${slack})`;
+const isForgotten = `(a.expires_at <= clock_timestamp()
+  OR a.expires_at > clock_timestamp() + $3::integer * interval '1 millisecond' + ${slack})`;
 
 const takeSql = sql(
   'attempt_take',
-  `INSERT INTO attempts AS a (bucket, count, blocked_until, forgotten_at)
+  `INSERT INTO attempts AS a (bucket, count, blocked_until, expires_at)
    VALUES ($1, 1, clock_timestamp() + ($2::integer[])[1] * interval '1 millisecond',
      clock_timestamp() + $3::integer * interval '1 millisecond')
    ON CONFLICT (bucket) DO UPDATE SET
      count = CASE WHEN ${isForgotten} THEN 1 ELSE LEAST(a.count + 1, 1000000) END,
      blocked_until = clock_timestamp() + interval '1 millisecond' * ($2::integer[])[
        CASE WHEN ${isForgotten} THEN 1 ELSE LEAST(a.count + 1, cardinality($2::integer[])) END],
-     forgotten_at = CASE WHEN $4::boolean OR ${isForgotten}
-       THEN clock_timestamp() + $3::integer * interval '1 millisecond' ELSE a.forgotten_at END
+     expires_at = CASE WHEN $4::boolean OR ${isForgotten}
+       THEN clock_timestamp() + $3::integer * interval '1 millisecond' ELSE a.expires_at END
    WHERE a.blocked_until <= clock_timestamp()
      OR a.blocked_until > clock_timestamp() + $5::integer * interval '1 millisecond' + ${slack}
    RETURNING count`,
@@ -82,7 +82,7 @@ export async function clearAttempts(tx: Tx, bucket: Buffer): Promise<void> {
 const stateSql = sql(
   'attempt_state',
   `SELECT bucket,
-     CASE WHEN forgotten_at > clock_timestamp() THEN count ELSE 0 END AS count,
+     CASE WHEN expires_at > clock_timestamp() THEN count ELSE 0 END AS count,
      GREATEST(0, ceil(1000 * extract(epoch FROM
        LEAST(blocked_until, clock_timestamp() + interval '1000000 seconds') - clock_timestamp()
      )))::integer AS wait_ms
@@ -116,8 +116,8 @@ const pruneSql = sql(
   `DELETE FROM attempts WHERE bucket IN (
      SELECT bucket FROM attempts
      -- In a query of its own, since an index cannot follow a clock that goes on.
-     WHERE (forgotten_at < (SELECT clock_timestamp()) AND blocked_until < clock_timestamp())
-       OR forgotten_at > (SELECT clock_timestamp() + interval '1 day')
+     WHERE (expires_at < (SELECT clock_timestamp()) AND blocked_until < clock_timestamp())
+       OR expires_at > (SELECT clock_timestamp() + interval '1 day')
      LIMIT $1 FOR UPDATE SKIP LOCKED)`,
 );
 

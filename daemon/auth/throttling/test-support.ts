@@ -62,7 +62,7 @@ export function createPeople(server: AuthServer) {
     pass: (seconds: number) =>
       server.database.query(
         `UPDATE attempts SET blocked_until = blocked_until - $1 * interval '1 second',
-           forgotten_at = forgotten_at - $1 * interval '1 second'`,
+           expires_at = expires_at - $1 * interval '1 second'`,
         [seconds],
       ),
   };

@@ -66,7 +66,7 @@ describe('a source', () => {
     for (let i = 0; i < 5; i += 1) await people.guess(email, 1, { source: `2001:db8:9:${i}::1` });
     await server.database.query(
       `UPDATE attempts SET blocked_until = clock_timestamp() + interval '3 seconds'
-       WHERE count = 5 AND forgotten_at > now() + interval '20 hours'`,
+       WHERE count = 5 AND expires_at > now() + interval '20 hours'`,
     );
     const same = { source: '2001:db8:9:77::1', ...impatient };
     expect(await people.guess(email, 1, same)).toEqual(['THROTTLED']);

@@ -72,8 +72,8 @@ describe('guesses at an account', () => {
     const waits: number[] = [];
     for (let i = 0; i < 5; i += 1) {
       const [row] = await server.database.query<{ seconds: number }>(
-        `SELECT round(extract(epoch FROM blocked_until - forgotten_at) + 86400)::integer AS seconds
-         FROM attempts WHERE forgotten_at > now() + interval '20 hours'`,
+        `SELECT round(extract(epoch FROM blocked_until - expires_at) + 86400)::integer AS seconds
+         FROM attempts WHERE expires_at > now() + interval '20 hours'`,
       );
       waits.push(row?.seconds ?? 0);
       await people.pass(row?.seconds ?? 0);
@@ -219,8 +219,8 @@ describe('right passwords', () => {
     await people.signIn(email, password, { deviceToken });
     // The one row that counts right passwords of an account is at 2 by now.
     await server.database.query(
-      `UPDATE attempts SET count = 300, blocked_until = forgotten_at WHERE count = 2
-         AND forgotten_at BETWEEN now() + interval '59 minutes' AND now() + interval '61 minutes'`,
+      `UPDATE attempts SET count = 300, blocked_until = expires_at WHERE count = 2
+         AND expires_at BETWEEN now() + interval '59 minutes' AND now() + interval '61 minutes'`,
     );
     for (let i = 0; i < 5; i += 1) {
       expect(reasonOf(await people.signIn(email, password, { deviceToken }))).toBe('ok');
@@ -248,7 +248,7 @@ describe('the counters', () => {
     expect(kept?.count).toBeGreaterThan(0);
     await people.pass(26 * 3_600);
     await server.database.db.tx((tx) => pruneAttempts(tx, 1_000));
-    const left = await server.database.query('SELECT 1 FROM attempts WHERE forgotten_at < now()');
+    const left = await server.database.query('SELECT 1 FROM attempts WHERE expires_at < now()');
     expect(left).toEqual([]);
   });
 
@@ -260,7 +260,7 @@ describe('the counters', () => {
       await people.guess(email, 5, { source });
       await server.database.query(
         `UPDATE attempts SET blocked_until = blocked_until + $1::interval,
-           forgotten_at = forgotten_at + $1::interval`,
+           expires_at = expires_at + $1::interval`,
         [step],
       );
       const signedIn = await people.signIn(email, password, { source, ...impatient });

@@ -121,7 +121,7 @@ describe('enabling', () => {
     expect(await whoami(enrolled.bearer)).toBe('ok');
     expect(await status(enrolled.bearer)).toMatchObject({ enabled: true, recoveryCodesLeft: 10 });
     const [line] = await people.audit(admin, { target: ana.id, action: 'totp.enable' });
-    expect(line).toMatchObject({ actor: ana.id, result: 'ok', details: { endedSessions: '1' } });
+    expect(line).toMatchObject({ actor: ana.id, result: 'ok', details: { revokedSessions: '1' } });
   });
 
   it('the code that enabled is used: no sign-in takes it again', async () => {
@@ -199,7 +199,7 @@ describe('disabling', () => {
     await forget(server, ana);
     const second = valueOf(await signIn(ana.email, appCode(ana.secret, -1 + 1))).tokens!;
     await forget(server, ana);
-    expect(valueOf(await disable(ana.bearer, appCode(ana.secret))).endedSessions).toBe(1);
+    expect(valueOf(await disable(ana.bearer, appCode(ana.secret))).revokedSessions).toBe(1);
     expect(await whoami(bearerOf(second))).toBe('TOKEN_REVOKED');
     expect(reasonOf(await signIn(ana.email))).toBe('ok');
     expect(reasonOf(await signIn(ana.email, ana.recoveryCodes[0]))).toBe('ok');
@@ -234,13 +234,13 @@ describe('a reset on the host', () => {
     const ana = await enrol(server, await people.create('admin'));
     expect(await reset(ana.email.toUpperCase())).toMatchObject({
       ok: true,
-      value: { user: { id: ana.id }, endedSessions: 1 },
+      value: { user: { id: ana.id }, revokedSessions: 1 },
     });
     expect(reasonOf(await signIn(ana.email))).toBe('ok');
     const { refreshToken } = ana.tokens;
     expect((await server.call(rpc.refreshSession, { refreshToken })).ok).toBe(false);
     const [line] = await people.audit(admin, { target: ana.id, action: 'totp.reset' });
-    expect(line).toMatchObject({ actor: 'host', result: 'ok', details: { endedSessions: '1' } });
+    expect(line).toMatchObject({ actor: 'host', result: 'ok', details: { revokedSessions: '1' } });
     const left = await server.database.query(
       'SELECT user_id FROM totp_secrets WHERE user_id = $1 UNION ALL SELECT user_id FROM recovery_codes WHERE user_id = $1',
       [ana.id],

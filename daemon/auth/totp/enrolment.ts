@@ -95,12 +95,12 @@ export function enableTotp(
     if (step === undefined) return wrongFirstCode;
     await store.enableTotp(tx, user.id, step);
     const recoveryCodes = await renewRecoveryCodes(tx, user.id);
-    const endedSessions = await endOthers(tx, held, revoke);
-    const details = { endedSessions: String(endedSessions) };
+    const revokedSessions = await endOthers(tx, held, revoke);
+    const details = { revokedSessions: String(revokedSessions) };
     const line = { action: 'totp.enable', target: user.id, result: 'ok', details };
     await appendAudit(tx, caller, line);
     await notify(tx, options, user, 'totp-enabled', caller);
-    return succeed({ recoveryCodes, endedSessions });
+    return succeed({ recoveryCodes, revokedSessions });
   });
 }
 
@@ -116,12 +116,12 @@ export function disableTotp(
     const checked = await options.secondFactor.check(tx, user.id, code, { actor: caller });
     if (!checked.ok) return inField(checked);
     await store.removeTotp(tx, user.id);
-    const endedSessions = await endOthers(tx, held, revoke);
-    const details = { endedSessions: String(endedSessions) };
+    const revokedSessions = await endOthers(tx, held, revoke);
+    const details = { revokedSessions: String(revokedSessions) };
     const line = { action: 'totp.disable', target: user.id, result: 'ok', details };
     await appendAudit(tx, caller, line);
     await notify(tx, options, user, 'totp-disabled', caller);
-    return succeed({ endedSessions });
+    return succeed({ revokedSessions });
   });
 }
 

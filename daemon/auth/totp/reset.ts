@@ -17,7 +17,7 @@ export async function resetTotpOnHost(
   db: Db,
   account: { readonly email: string },
   isMailOn = false,
-): Promise<Result<{ readonly user: User; readonly endedSessions: number }>> {
+): Promise<Result<{ readonly user: User; readonly revokedSessions: number }>> {
   const email = canonicalizeEmail(account.email);
   if (!email.ok) return email;
   return db.tx(async (tx) => {
@@ -29,13 +29,13 @@ export async function resetTotpOnHost(
       return refuse('TOTP_NOT_ENABLED', `${email.value} has no second factor`, names);
     }
     await removeTotp(tx, user.id);
-    const endedSessions = await endSessions(tx, user.id);
+    const revokedSessions = await endSessions(tx, user.id);
     await revokeUserTokens(tx, user.id);
-    const details = { endedSessions: String(endedSessions) };
+    const details = { revokedSessions: String(revokedSessions) };
     const line = { action: 'totp.reset', target: user.id, result: 'ok', details };
     await appendAudit(tx, { principal: { kind: 'host' }, requestId: randomUUID() }, line);
     const notice = { kind: 'totp-reset', by: 'host' } as const;
     await createNotices({ isMailOn }).notifyOwner(tx, user, notice);
-    return succeed({ user, endedSessions });
+    return succeed({ user, revokedSessions });
   });
 }

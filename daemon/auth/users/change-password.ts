@@ -105,8 +105,8 @@ async function endOthers(
   if (revokeOtherSessions) await voidPending(tx, user);
   const ended = { sessions: sessions.length, apiKeys: keys.ended.length, keptApiKeys: keys.kept };
   const details = {
-    endedSessions: String(sessions.length),
-    endedApiKeys: String(keys.ended.length),
+    revokedSessions: String(sessions.length),
+    revokedApiKeys: String(keys.ended.length),
     keptApiKeys: String(keys.kept),
   };
   const line = { action: 'password.change', target: userId, result: 'ok', details };

@@ -134,12 +134,12 @@ async function changeUser(
   const { role, isDisabled } = decided.value;
   if (role === user.role && isDisabled === user.isDisabled) return succeed({ user });
   const updated = await users.updateUser(tx, decided.value);
-  const endedSessions = isDisabled ? await users.endSessions(tx, userId) : 0;
+  const revokedSessions = isDisabled ? await users.endSessions(tx, userId) : 0;
   const revocation = await users.revokeUserTokens(tx, userId);
   const details = {
     ...(role === user.role ? {} : { role, previousRole: user.role }),
     ...(isDisabled === user.isDisabled ? {} : { disabled: String(isDisabled) }),
-    endedSessions: String(endedSessions),
+    revokedSessions: String(revokedSessions),
   };
   const line = { action: 'user.update', target: userId, result: 'ok', details };
   await appendAudit(tx, context, line);

@@ -1,7 +1,7 @@
 import { isStorableTime } from '../../../core/time/calendar.ts';
 import { refuse, succeed, type Result } from '../../../core/reasons.ts';
 import { findTextProblem } from '../../../core/text.ts';
-import type { AuditEvent as WireEvent } from '../../../protos/gen/digitalwallet/events/v1/audit.ts';
+import type { AuditEvent as WireEvent } from '../../../protos/gen/digitalwallet/common/v1/audit.ts';
 import { listAuditEvents, type AuditEvent, type AuditFilter } from './rows.ts';
 import type { Db } from '../db/db.ts';
 import {

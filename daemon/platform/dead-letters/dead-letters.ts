@@ -31,7 +31,7 @@ export { storeLetters } from './bury.ts';
 
 export type DeadLetters = {
   list(query: LetterQuery): Promise<Result<LetterPage>>;
-  /** Handles them again by the same way; DEAD_LETTER_SETTLED if one was decided already. */
+  /** Handles them again by the same way; DEAD_LETTER_RESOLVED if one was decided already. */
   replay(
     request: ReplayChange & { readonly ids: readonly string[]; readonly isDryRun: boolean },
     context: CallContext,
@@ -243,7 +243,7 @@ function findStateProblem(ids: readonly string[], letters: readonly StoredLetter
   const settled = letters.find((letter) => letter.state !== 'pending');
   return (
     settled &&
-    refuse('DEAD_LETTER_SETTLED', `dead letter ${settled.id} was ${settled.state} already`, {
+    refuse('DEAD_LETTER_RESOLVED', `dead letter ${settled.id} was ${settled.state} already`, {
       deadLetterId: settled.id,
       state: settled.state,
     })
@@ -256,10 +256,14 @@ function findClaimProblem(letters: readonly StoredLetter[]) {
 }
 
 const beingReplayed = ({ id, state }: StoredLetter) =>
-  refuse('DEAD_LETTER_SETTLED', `dead letter ${id} is being replayed by another call: look again`, {
-    deadLetterId: id,
-    state,
-  });
+  refuse(
+    'DEAD_LETTER_RESOLVED',
+    `dead letter ${id} is being replayed by another call: look again`,
+    {
+      deadLetterId: id,
+      state,
+    },
+  );
 
 const notFound = (id: string) =>
   refuse('DEAD_LETTER_NOT_FOUND', `there is no dead letter ${id}`, { deadLetterId: id });

@@ -5,7 +5,7 @@ import { inflateRawSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import type { Result } from '../../../core/reasons.ts';
-import type { DeadLetterState } from '../../../protos/gen/digitalwallet/events/v1/dead_letter.ts';
+import type { DeadLetterState } from '../../../protos/gen/digitalwallet/common/v1/dead_letter.ts';
 import { callAs } from '../../../tests/support/grpc/calls.ts';
 import { createTestDatabase, type TestDatabase } from '../../../tests/support/postgres/database.ts';
 import { createAuditTrail } from '../audit/audit.ts';
@@ -242,7 +242,7 @@ describe('replays', () => {
       Array.from({ length: 10 }, () => replay(letters, letter.id)),
     );
     expect(outcomes.map(reasonOf).sort()).toEqual([
-      ...Array.from({ length: 9 }, () => 'DEAD_LETTER_SETTLED'),
+      ...Array.from({ length: 9 }, () => 'DEAD_LETTER_RESOLVED'),
       'ok',
     ]);
     expect(effects).toBe(1);
@@ -257,7 +257,8 @@ describe('replays', () => {
       );
       const { letters } = open(test.db);
       const both = [replay(letters, a.id, b.id), replay(letters, b.id, a.id)];
-      expect((await Promise.all(both)).map(reasonOf).sort()).toEqual(['DEAD_LETTER_SETTLED', 'ok']);
+      const reasons = (await Promise.all(both)).map(reasonOf).sort();
+      expect(reasons).toEqual(['DEAD_LETTER_RESOLVED', 'ok']);
     }
   });
 
@@ -278,13 +279,13 @@ describe('replays', () => {
     const { letters } = open(test.db);
     const claimed = 'SELECT 1 FROM dead_letters WHERE id = $1 AND claim_id IS NOT NULL';
     await expect.poll(() => test.query(claimed, [letter.id])).toHaveLength(1);
-    expect(reasonOf(await discard(letters, letter.id))).toBe('DEAD_LETTER_SETTLED');
-    expect(reasonOf(await replay(letters, letter.id))).toBe('DEAD_LETTER_SETTLED');
+    expect(reasonOf(await discard(letters, letter.id))).toBe('DEAD_LETTER_RESOLVED');
+    expect(reasonOf(await replay(letters, letter.id))).toBe('DEAD_LETTER_RESOLVED');
     const text = `UPDATE dead_letters SET claimed_until = claimed_until - interval '61 s' WHERE id = $1`;
     await test.query(text, [letter.id]);
     expect(reasonOf(await replay(letters, letter.id))).toBe('ok');
     end();
-    expect(reasonOf(await lost)).toBe('DEAD_LETTER_SETTLED');
+    expect(reasonOf(await lost)).toBe('DEAD_LETTER_RESOLVED');
   });
 
   it('are not kept from a letter by a claim of a clock that went back', async () => {

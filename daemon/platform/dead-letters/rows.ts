@@ -45,7 +45,7 @@ export type Row = {
   body: string;
   /** The bytes as they came, compressed; null where they are those of `body`, or are not read. */
   raw: Buffer | null;
-  is_cut: boolean;
+  is_truncated: boolean;
   state: DeadLetterState;
   created_at: number;
   decided_at: number | null;
@@ -65,7 +65,7 @@ export type Row = {
  */
 export const insertSql = sql(
   'dead_insert',
-  `INSERT INTO dead_letters AS d (id, queue, message_id, reason, field, body, raw, is_cut,
+  `INSERT INTO dead_letters AS d (id, queue, message_id, reason, field, body, raw, is_truncated,
      is_altered, user_id, received_count, delivery_id)
    SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[],
      $7::bytea[], $8::boolean[], $9::boolean[], $10::text[], $11::integer[], $12::uuid[]) AS l (id)
@@ -77,7 +77,7 @@ export const insertSql = sql(
    WHERE d.delivery_id IS DISTINCT FROM excluded.delivery_id`,
 );
 
-const columns = `id, queue, message_id, reason, field, is_cut, state, created_at, decided_at,
+const columns = `id, queue, message_id, reason, field, is_truncated, state, created_at, decided_at,
   decided_by, user_id, is_altered, attempt_id, result, received_count, received_at`;
 
 const afterCursor = `(created_at, id) >
@@ -165,13 +165,13 @@ export function toLetter(row: Row): StoredLetter {
     field: row.field ?? undefined,
     body: row.raw ? inflateRawSync(row.raw).toString('utf8') : row.body,
     shown: row.body,
-    isCut: row.is_cut,
+    isCut: row.is_truncated,
     state: row.state,
     createdAtMs: row.created_at,
     decidedAtMs: row.decided_at ?? undefined,
     decidedBy: row.decided_by ?? undefined,
     userId: row.user_id ?? undefined,
-    isAltered: row.is_altered || row.is_cut,
+    isAltered: row.is_altered || row.is_truncated,
     attemptId: row.attempt_id ?? undefined,
     result: row.result ?? undefined,
     receivedCount: row.received_count,

@@ -3,7 +3,7 @@ import { textLimits } from '../../../core/text.ts';
 import {
   DeadLetterState as WireState,
   type DeadLetter as WireLetter,
-} from '../../../protos/gen/digitalwallet/events/v1/dead_letter.ts';
+} from '../../../protos/gen/digitalwallet/common/v1/dead_letter.ts';
 import { auditRead } from '../audit/reads.ts';
 import type { AuditTrail } from '../audit/audit.ts';
 import type { DeadLetterState, StoredLetter } from './rows.ts';

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 
-import { ErrorInfo, Status } from '../../../protos/gen/digitalwallet/events/v1/error.ts';
+import { ErrorInfo, Status } from '../../../protos/gen/digitalwallet/common/v1/error.ts';
 import { toServiceError } from './errors.ts';
 
 describe('a rejection on the wire', () => {

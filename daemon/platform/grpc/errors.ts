@@ -5,7 +5,7 @@ import {
   ErrorInfo,
   Status,
   type ErrorReason,
-} from '../../../protos/gen/digitalwallet/events/v1/error.ts';
+} from '../../../protos/gen/digitalwallet/common/v1/error.ts';
 import type { Log } from '../log.ts';
 
 type WireReason = Exclude<keyof typeof ErrorReason, 'UNSPECIFIED' | 'UNRECOGNIZED'>;

@@ -47,14 +47,14 @@ const until = (check: () => Promise<void> | void, timeout = 10_000) =>
 const untilEmpty = () => until(async () => expect(await kept()).toEqual([]));
 
 it('a lease from a time when the clock was a day ahead holds nothing up', async () => {
-  await database.query(`INSERT INTO relay_leases (name, holder, token, expires_at)
+  await database.query(`INSERT INTO relay_leases (name, holder, fencing_token, expires_at)
     VALUES ('outbox', gen_random_uuid(), 7, clock_timestamp() + interval '1 day')`);
   await append('a');
   startRelay(createTransport());
   await untilEmpty();
-  const [lease] = await database.query<{ token: string; is_sound: boolean }>(`SELECT token,
-    expires_at < clock_timestamp() + interval '5 seconds' AS is_sound FROM relay_leases`);
-  expect(lease).toEqual({ token: '8', is_sound: true });
+  const [lease] = await database.query<{ fencing_token: string; is_sound: boolean }>(`SELECT
+    fencing_token, expires_at < clock_timestamp() + interval '5 seconds' AS is_sound FROM relay_leases`);
+  expect(lease).toEqual({ fencing_token: '8', is_sound: true });
 });
 
 describe('two relays on one database', () => {
@@ -135,7 +135,7 @@ describe('two relays on one database', () => {
     const relay = startRelay(transport);
     await until(() => expect(transport.calls).toHaveLength(1));
     await database.query(
-      "UPDATE relay_leases SET holder = $1, token = token + 1, expires_at = now() + interval '3900 ms'",
+      "UPDATE relay_leases SET holder = $1, fencing_token = fencing_token + 1, expires_at = now() + interval '3900 ms'",
       [randomUUID()],
     );
     returns();

@@ -23,15 +23,16 @@ const leaseSql = sql(
   `WITH before AS (
      SELECT expires_at > clock_timestamp() + $2 * interval '1 millisecond' AS is_ahead
      FROM relay_leases WHERE name = 'outbox')
-   INSERT INTO relay_leases AS l (name, holder, token, expires_at)
+   INSERT INTO relay_leases AS l (name, holder, fencing_token, expires_at)
    VALUES ('outbox', $1, 1, clock_timestamp() + $2 * interval '1 millisecond')
    ON CONFLICT (name) DO UPDATE
    SET holder = $1,
-       token = CASE WHEN l.holder = $1 THEN l.token ELSE l.token + 1 END,
+       fencing_token =
+         CASE WHEN l.holder = $1 THEN l.fencing_token ELSE l.fencing_token + 1 END,
        expires_at = excluded.expires_at
    WHERE l.holder = $1 OR l.expires_at < clock_timestamp()
      OR l.expires_at > clock_timestamp() + $2 * interval '1 millisecond'
-   RETURNING token, COALESCE((SELECT is_ahead FROM before), false) AS is_ahead`,
+   RETURNING fencing_token, COALESCE((SELECT is_ahead FROM before), false) AS is_ahead`,
 );
 
 const giveUpSql = sql(
@@ -47,12 +48,12 @@ export function createLease(db: Db, log: Log): Lease {
     hold: async () => {
       const startedAt = performance.now();
       if (held && startedAt - held.renewedAt < renewMs) return held.token;
-      type Row = { token: bigint; is_ahead: boolean };
+      type Row = { fencing_token: bigint; is_ahead: boolean };
       const [row] = await db.tx((tx) => tx.query<Row>(leaseSql, [holder, leaseMs]));
       if (row?.is_ahead) {
         log.warn("the relay's lease ended later than it may: the database's clock stepped back");
       }
-      const token = row?.token;
+      const token = row?.fencing_token;
       held = token === undefined ? undefined : { token, renewedAt: startedAt };
       return token;
     },

@@ -95,7 +95,8 @@ export async function messagesOf(
   return whole.length > 0 ? [...referred, ...whole] : referred;
 }
 
-const isHeld = `EXISTS (SELECT FROM relay_leases WHERE name = 'outbox' AND holder = $1 AND token = $2)`;
+const isHeld = `EXISTS (SELECT FROM relay_leases
+  WHERE name = 'outbox' AND holder = $1 AND fencing_token = $2)`;
 
 // Not waited for on the disk: what a crash brings back is sent once more, as after any crash.
 const deleteSql = sql(

@@ -78,7 +78,7 @@ it('a file of any size is deleted in portions, also where that was interrupted',
   await calls.ended(id, ana);
   await statement.stop();
   await query(
-    `INSERT INTO export_chunks (export_id, attempt, n, start_at, data)
+    `INSERT INTO export_chunks (export_id, attempt, n, byte_offset, data)
      SELECT $1, 1, n, n, '' FROM generate_series(1000, 1999) AS n`,
     [id],
   );

@@ -38,10 +38,10 @@ export async function expireExport(tx: Tx): Promise<string | undefined> {
 const endedSql = sql(
   'export_file_left',
   `SELECT id FROM exports
-   WHERE status IN ('failed', 'inconsistent', 'expired') AND NOT is_file_gone
+   WHERE status IN ('failed', 'inconsistent', 'expired') AND NOT is_file_deleted
    LIMIT 1 FOR UPDATE SKIP LOCKED`,
 );
-const goneSql = sql('export_file_gone', 'UPDATE exports SET is_file_gone = true WHERE id = $1');
+const goneSql = sql('export_file_gone', 'UPDATE exports SET is_file_deleted = true WHERE id = $1');
 
 /** Deletes a portion of a file whose export has ended. False if there is none. */
 export async function removeEndedFile(tx: Tx): Promise<boolean> {

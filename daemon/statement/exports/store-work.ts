@@ -85,7 +85,7 @@ export async function pinExport(
 
 const chunkInsertSql = sql(
   'export_chunk_insert',
-  `INSERT INTO export_chunks (export_id, attempt, n, start_at, data) VALUES ($1, $2, $3, $4, $5)`,
+  `INSERT INTO export_chunks (export_id, attempt, n, byte_offset, data) VALUES ($1, $2, $3, $4, $5)`,
 );
 
 export type Chunk = { readonly n: number; readonly startAt: bigint; readonly data: Buffer };
@@ -185,8 +185,8 @@ export async function correctExportTimes(tx: Tx, maxDelayMs: number): Promise<nu
 
 const chunkAtSql = sql(
   'export_chunk_at',
-  `SELECT n, start_at FROM export_chunks
-   WHERE export_id = $1 AND attempt = $2 AND start_at <= $3 ORDER BY n DESC LIMIT 1`,
+  `SELECT n, byte_offset FROM export_chunks
+   WHERE export_id = $1 AND attempt = $2 AND byte_offset <= $3 ORDER BY n DESC LIMIT 1`,
 );
 
 /** Which piece of a file has the byte at `offset` (or is the last before it), and where it starts. */
@@ -195,9 +195,9 @@ export async function findChunk(
   { id, attempt }: Attempt,
   offset: bigint,
 ): Promise<{ readonly n: number; readonly startAt: bigint } | undefined> {
-  type Row = { n: number; start_at: bigint };
+  type Row = { n: number; byte_offset: bigint };
   const [row] = await tx.query<Row>(chunkAtSql, [id, attempt, offset]);
-  return row && { n: row.n, startAt: row.start_at };
+  return row && { n: row.n, startAt: row.byte_offset };
 }
 
 /** One piece of a file; undefined past the last. */

@@ -85,10 +85,10 @@ it('a time in the future that was corrected is no longer refused', async () => {
     await findByWallets(test.db, heads, 'BRL', findUsers)([owner]);
     return commit([buildCommand(owner)]);
   };
-  await test.query("UPDATE wallets SET settled_at = now() + interval '1 day'");
+  await test.query("UPDATE wallets SET read_watermark = now() + interval '1 day'");
   expect(await ask()).toMatchObject([{ ok: false, rejection: { reason: 'WALLET_CLOCK_AHEAD' } }]);
   expect(await ask()).toMatchObject([{ ok: false, rejection: { reason: 'WALLET_CLOCK_AHEAD' } }]);
-  await test.query('UPDATE wallets SET settled_at = now()');
+  await test.query('UPDATE wallets SET read_watermark = now()');
   expect(await ask()).toMatchObject([{ ok: true, value: { entry: { seq: 2n } } }]);
 });
 

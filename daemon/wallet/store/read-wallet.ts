@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 import { succeed, type Result } from '../../../core/reasons.ts';
 import { isLockTimeout, readClock, withoutDoubt, type Db } from '../../platform/db/db.ts';
-import { endOfPastMs, newWallet, type WalletRef, type WalletState } from '../domain.ts';
+import { nextReadWatermarkMs, newWallet, type WalletRef, type WalletState } from '../domain.ts';
 import { corruptWallet, walletBusy } from '../domain-integrity.ts';
 import { findCorrupt } from './states.ts';
 import { readWallets, waitBriefly } from './store.ts';
@@ -11,7 +11,7 @@ import { openWallets, raiseReadWatermark } from './writes.ts';
 /** A wallet, and the time at which it is so. */
 type WalletNow = { readonly wallet: WalletState; readonly nowMs: number };
 
-/** A wallet as it is; WALLET_CORRUPT if its last transaction says something else. */
+/** A wallet as it is; WALLET_CORRUPT if its last transaction contradicts it. */
 export function readNow(db: Db, ref: WalletRef): Promise<Result<WalletNow>> {
   return db.snapshot(async (tx) => {
     const clockMs = await readClock(tx);
@@ -22,24 +22,24 @@ export function readNow(db: Db, ref: WalletRef): Promise<Result<WalletNow>> {
   });
 }
 
-/** How long a wallet that another transaction has locked is waited for. */
+/** How long a read waits for a wallet that another transaction has locked. */
 const busyAfterMs = 1_000;
 const tryEveryMs = 50;
 
 /**
- * The wallet with nothing under way on it: no transaction, and not its opening either. A commit
- * that has read its clock already and has no lock yet finds out by the mark that is left here.
- * WALLET_BUSY if it stays locked for a second; no connection is held for so long.
+ * The wallet while no transaction on it is in progress, nor its opening. Raises the read watermark:
+ * a commit that read its clock before and has no lock yet conflicts with it. WALLET_BUSY if the
+ * wallet stays locked for a second; no connection is held for so long.
  */
 export async function readAtWatermark(db: Db, ref: WalletRef): Promise<Result<WalletNow>> {
   const endsAtMs = performance.now() + busyAfterMs;
   for (let isFirst = true; ; isFirst = false) {
-    const settled = await settle(db, ref, isFirst).catch((err: unknown) => {
+    const read = await tryReadAtWatermark(db, ref, isFirst).catch((err: unknown) => {
       if (isLockTimeout(err)) return 'busy' as const;
       throw err;
     });
-    if (typeof settled === 'object') return settled;
-    if (settled === 'absent') {
+    if (typeof read === 'object') return read;
+    if (read === 'absent') {
       const unopenedAtMs = await probeUnopened(db, [ref]);
       if (unopenedAtMs !== undefined) {
         return succeed({ wallet: newWallet(ref), nowMs: unopenedAtMs });
@@ -50,28 +50,28 @@ export async function readAtWatermark(db: Db, ref: WalletRef): Promise<Result<Wa
   }
 }
 
-/** Waits in the queue for the lock at first; later tries only look whether it is free. */
-function settle(
+/** The first try waits for the lock; later tries only check whether it is free. */
+function tryReadAtWatermark(
   db: Db,
   ref: WalletRef,
   isFirst: boolean,
 ): Promise<Result<WalletNow> | 'busy' | 'absent'> {
-  const settling = db.tx(async (tx) => {
+  const reading = db.tx(async (tx) => {
     if (isFirst) await waitBriefly(tx);
     const [wallet] = await readWallets(tx, [ref], isFirst ? 'wait' : 'skip');
     if (!wallet) return (await readWallets(tx, [ref], 'none')).length > 0 ? 'busy' : 'absent';
     if ((await findCorrupt(tx, [wallet])).size > 0) return corruptWallet(wallet);
-    const nowMs = endOfPastMs(wallet, await readClock(tx));
+    const nowMs = nextReadWatermarkMs(wallet, await readClock(tx));
     await raiseReadWatermark(tx, wallet.id, nowMs);
     return succeed({ wallet, nowMs });
   });
-  return withoutDoubt(settling);
+  return withoutDoubt(reading);
 }
 
-/** So many of them may have to be waited for; of more it is not known. */
+/** After so many probes that found an open wallet, the rest counts as open. */
 const maxFailedProbes = 8;
 
-/** The ids of those of the wallets that are certainly not open, and not being opened either. */
+/** The ids of those wallets that are certainly not open, nor being opened. */
 export async function findUnopened(
   db: Db,
   refs: readonly WalletRef[],
@@ -95,7 +95,7 @@ export async function findUnopened(
 
 /**
  * A time at which the wallets were certainly not open, or undefined if one is, or is being opened.
- * There is no row to lock: so they are opened, which waits for others who do the same, and undone.
+ * There is no row to lock: so it opens them, which waits for concurrent openings, and rolls back.
  */
 function probeUnopened(db: Db, refs: readonly WalletRef[]): Promise<number | undefined> {
   return db

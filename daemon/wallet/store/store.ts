@@ -25,7 +25,7 @@ export type WalletRow = {
   balance: bigint;
   seq: bigint;
   last_at: number;
-  settled_at: number;
+  read_watermark: number;
   ahead_accepted_at: number | null;
   last_hash: Buffer;
 };
@@ -51,7 +51,7 @@ export type EntryRow = {
 };
 
 export const walletColumns = `w.id, w.user_id, w.currency, w.exponent, w.status, w.balance, w.seq,
-  w.last_at, GREATEST(w.settled_at, 'epoch') AS settled_at, w.ahead_accepted_at,
+  w.last_at, GREATEST(w.read_watermark, 'epoch') AS read_watermark, w.ahead_accepted_at,
   w.last_hash`;
 
 const readWalletsText = `SELECT ${walletColumns}
@@ -179,7 +179,7 @@ export function toWallet(row: WalletRow): WalletState {
     balanceMinor: row.balance,
     seq: row.seq,
     lastAtMs: row.last_at,
-    readWatermarkMs: row.settled_at,
+    readWatermarkMs: row.read_watermark,
     aheadAcceptedMs: row.ahead_accepted_at ?? 0,
     lastHash: row.last_hash.toString('hex'),
   };

@@ -114,7 +114,7 @@ const moveSql = sql(
   `UPDATE wallets w SET balance = u.balance, seq = u.seq, last_at = u.last_at, last_hash = u.last_hash
    FROM (${rowsOfArrays({ ...stateTypes, was_balance: 'bigint', was_hash: 'bytea' })}) AS u
    WHERE w.id = u.id AND w.last_hash = u.was_hash AND w.balance = u.was_balance
-     AND w.status = 'active' AND w.settled_at <= u.last_at`,
+     AND w.status = 'active' AND w.read_watermark <= u.last_at`,
 );
 
 /** A wallet's state as it was remembered, and as it is to be. */
@@ -170,12 +170,12 @@ export async function acceptAhead(tx: Tx, walletId: string, untilMs: number): Pr
   await tx.execute(acceptAheadSql, [walletId, new Date(untilMs).toISOString()]);
 }
 
-const settleSql = sql(
-  'wallet_settle',
-  'UPDATE wallets SET settled_at = GREATEST(settled_at, $2) WHERE id = $1',
+const watermarkSql = sql(
+  'wallet_read_watermark',
+  'UPDATE wallets SET read_watermark = GREATEST(read_watermark, $2) WHERE id = $1',
 );
 
 /** Raises a locked wallet's read watermark to `clockMs`; it never falls. */
 export async function raiseReadWatermark(tx: Tx, walletId: string, clockMs: number): Promise<void> {
-  await tx.execute(settleSql, [walletId, new Date(clockMs).toISOString()]);
+  await tx.execute(watermarkSql, [walletId, new Date(clockMs).toISOString()]);
 }

@@ -23,7 +23,7 @@ import type { CallContext } from '../../../daemon/platform/grpc/calls.ts';
 import type { Mailer } from '../../../daemon/platform/mail/mail.ts';
 import { createRevocations } from '../../../daemon/platform/access/revocations.ts';
 import { createTokenVerifier } from '../../../daemon/platform/access/tokens.ts';
-import { ErrorInfo, Status } from '../../../protos/gen/digitalwallet/events/v1/error.ts';
+import { ErrorInfo, Status } from '../../../protos/gen/digitalwallet/common/v1/error.ts';
 import { createHostedCaller } from '../../../daemon/peer-clients.ts';
 import { createTestDatabase, type TestDatabase } from '../postgres/database.ts';
 

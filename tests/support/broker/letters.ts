@@ -26,7 +26,7 @@ export async function buryIn(
   await queryService(
     dataDir,
     service,
-    `INSERT INTO dead_letters (id, queue, message_id, reason, body, is_cut)
+    `INSERT INTO dead_letters (id, queue, message_id, reason, body, is_truncated)
      SELECT *, false FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[])`,
     [
       letters.map(({ id }) => id),

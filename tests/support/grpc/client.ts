@@ -7,7 +7,7 @@ import {
   type ServiceError,
 } from '@grpc/grpc-js';
 
-import { ErrorInfo, Status } from '../../../protos/gen/digitalwallet/events/v1/error.ts';
+import { ErrorInfo, Status } from '../../../protos/gen/digitalwallet/common/v1/error.ts';
 import type { TransactionItem } from '../../../protos/gen/digitalwallet/wallet/v1/wallet.ts';
 
 /** An answer, or the reason of the refusal with its metadata. */

@@ -1,6 +1,6 @@
 import { connect, type ClientHttp2Session, type ClientHttp2Stream } from 'node:http2';
 
-import { ErrorInfo, Status } from '../../../protos/gen/digitalwallet/events/v1/error.ts';
+import { ErrorInfo, Status } from '../../../protos/gen/digitalwallet/common/v1/error.ts';
 
 /** A bare HTTP/2 client, for what no gRPC client would do. */
 export type RawClient = {

@@ -9,7 +9,7 @@ import {
   type ServiceError,
 } from '@grpc/grpc-js';
 
-import { ErrorInfo, Status } from '../../../protos/gen/digitalwallet/events/v1/error.ts';
+import { ErrorInfo, Status } from '../../../protos/gen/digitalwallet/common/v1/error.ts';
 import {
   WalletServiceService,
   type StreamTransactionsRequest,

@@ -10,7 +10,7 @@ import pg from 'pg';
 import { locatePackage, prepareBinaries } from '../../../daemon/embedded/binaries.ts';
 import { formatServerArgs } from '../../../daemon/embedded/cluster.ts';
 import { startEmbedded } from '../../../daemon/embedded/index.ts';
-import type { Result } from '../../../daemon/embedded/result.ts';
+import { type Outcome } from '../../../daemon/fault.ts';
 import { asUser, childEnv } from '../../../daemon/embedded/run.ts';
 import { ensureSystemUser } from '../../../daemon/embedded/system-user.ts';
 import { createDb, type Db } from '../../../daemon/platform/db/db.ts';
@@ -147,7 +147,7 @@ async function answers(url: string): Promise<boolean> {
   }
 }
 
-function need<T>(result: Result<T>): T {
+function need<T>(result: Outcome<T>): T {
   if (result.ok) return result.value;
   throw new Error(`${result.fault.fault} ${result.fault.hint}`);
 }

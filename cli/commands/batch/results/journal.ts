@@ -1,8 +1,8 @@
 import { open, type FileHandle } from 'node:fs/promises';
 import { dirname } from 'node:path';
 
+import { syncFolder } from '../../../../lib/files.ts';
 import { failUsage, succeed, type Outcome } from '../../../outcome.ts';
-import { syncDir } from '../../../files/files.ts';
 import {
   openBoth,
   partialOf,
@@ -65,7 +65,7 @@ async function openFiles(options: JournalOptions): Promise<Outcome<Journal>> {
   const writer = createWriter(files, resumed);
   const sent = createSentNotes(files.journal, resumed?.sentRow ?? 0);
   if (!resumed?.bytes) await writer.write(options.head);
-  await syncDir(dirname(path));
+  await syncFolder(dirname(path));
   const identity = await partial.stat();
   const close = async (): Promise<void> => {
     try {

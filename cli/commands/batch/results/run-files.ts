@@ -1,12 +1,12 @@
 import { rm, type FileHandle } from 'node:fs/promises';
 import { dirname } from 'node:path';
 
+import { syncFolder } from '../../../../lib/files.ts';
 import { fail, failUsage, succeed, type Failed, type Outcome } from '../../../outcome.ts';
 import {
   openOwnFile,
   parseJsonObject,
   publishFile,
-  syncDir,
   type FileIdentity,
   type OwnFile,
 } from '../../../files/files.ts';
@@ -78,7 +78,7 @@ export async function publish(
   }
   await rm(journalOf(path), { force: true });
   await rm(partialOf(path), { force: true });
-  await syncDir(dirname(path));
+  await syncFolder(dirname(path));
 }
 
 /** Opens the results and the journal of a run, new or left by an earlier one. */

@@ -7,15 +7,15 @@ import { workSettings } from '../connection/session.ts';
 
 const endTimeoutMs = 2_000;
 
-/** The process id of the server's side, past any pooler. */
+/** The process id of the server's backend, also behind a pooler. */
 export async function readBackendPid(client: pg.Client): Promise<number> {
   const { rows } = await client.query<{ pid: number }>('SELECT pg_backend_pid() AS pid');
   return rows[0]?.pid ?? 0;
 }
 
 /**
- * Ends the server's side of a connection, whatever it waits for, and rolls back what it was at. A
- * server that waits for a lock does not notice that its client has gone. Never rejects.
+ * Terminates the backend of a connection, which rolls back its transaction. A backend that waits
+ * for a lock does not notice that its client has gone. Never rejects.
  */
 export async function endBackend(url: string, pid: number): Promise<void> {
   const end = async (): Promise<void> => {
@@ -29,7 +29,7 @@ export async function endBackend(url: string, pid: number): Promise<void> {
   await within(end());
 }
 
-/** Says goodbye, without waiting for a server that does not answer. */
+/** Closes a connection, without waiting for a server that does not answer. */
 export const endClient = (client: pg.Client): Promise<void> => within(client.end());
 
 async function within(work: Promise<void>): Promise<void> {

@@ -30,7 +30,7 @@ afterEach(async () => {
 const run = (runtimeRole = 'wallet_app') =>
   migrate({ ownerUrl: database.ownerUrl, folder, runtimeRole, log: createLog('silent') });
 
-/** As a newer release brings it. */
+/** Adds the migration of a newer release. */
 async function addMigration(text = 'SELECT 1;'): Promise<string> {
   const count = (await readdir(folder)).filter((name) => /^\d{4}-/.test(name)).length;
   const name = `${String(count + 1).padStart(4, '0')}-next`;
@@ -38,8 +38,8 @@ async function addMigration(text = 'SELECT 1;'): Promise<string> {
   return name;
 }
 
-/** Each right that a role has on a table or a column of the service's. */
-async function rightsOf(role: string): Promise<string[]> {
+/** Each privilege of a role on a table or a column of the service. */
+async function privilegesOf(role: string): Promise<string[]> {
   const rows = await database.query<{ text: string }>(
     `SELECT table_name || ' ' || privilege_type AS text
      FROM information_schema.role_table_grants WHERE grantee = '${role}'
@@ -51,40 +51,40 @@ async function rightsOf(role: string): Promise<string[]> {
   return rows.map((row) => row.text);
 }
 
-/** Changes whenever a right on a table is given or taken, the same ones too. */
-const versionsOfRights = () =>
+/** Changes with each GRANT and REVOKE, also with one that changes nothing. */
+const readAclVersions = () =>
   database.query(
     `SELECT relname, xmin::text FROM pg_class
      WHERE relnamespace = 'public'::regnamespace AND relkind = 'r' ORDER BY 1`,
   );
 
-describe('rights', () => {
-  it('are not touched by a start that migrates nothing', async () => {
+describe('privileges of the runtime role', () => {
+  it('a start that migrates nothing grants and revokes nothing', async () => {
     expect(await run()).toMatchObject({ ok: true });
-    const before = await versionsOfRights();
+    const before = await readAclVersions();
     expect(await run()).toEqual({ ok: true, applied: [] });
-    expect(await versionsOfRights()).toEqual(before);
+    expect(await readAclVersions()).toEqual(before);
   });
 
   it.each(services)(
-    'of %s are given by name, and all others taken, by a migration',
+    'a migration of %s grants privileges by table name and revokes all others',
     async (name) => {
       await database.drop();
       await rm(folder, { recursive: true });
       await open(name);
-      const before = await rightsOf(`${name}_app`);
+      const before = await privilegesOf(`${name}_app`);
       expect(before.length).toBeGreaterThan(10);
       await database.query(`GRANT ALL ON ALL TABLES IN SCHEMA public TO ${name}_app`);
-      // What this table remembers is the owner's alone.
+      // The records of this table are the owner's alone.
       await database.query(`REVOKE ALL ON schema_grants FROM ${name}_app`);
-      expect((await rightsOf(`${name}_app`)).length).toBeGreaterThan(before.length);
+      expect((await privilegesOf(`${name}_app`)).length).toBeGreaterThan(before.length);
       const added = await addMigration();
       expect(await run(`${name}_app`)).toEqual({ ok: true, applied: [added] });
-      expect(await rightsOf(`${name}_app`)).toEqual(before);
+      expect(await privilegesOf(`${name}_app`)).toEqual(before);
     },
   );
 
-  it('of a table of another role are left alone, and stop nothing', async () => {
+  it('a migration leaves tables, views and functions of other roles alone', async () => {
     await database.query('CREATE TABLE theirs (id int)');
     await database.query('CREATE VIEW their_view AS SELECT 1 AS one');
     await database.query('GRANT SELECT ON theirs TO wallet_app');
@@ -92,37 +92,37 @@ describe('rights', () => {
     expect(await run()).toMatchObject({ ok: true });
     await addMigration();
     expect(await run()).toMatchObject({ ok: true });
-    expect(await rightsOf('wallet_app')).toContain('theirs SELECT');
+    expect(await privilegesOf('wallet_app')).toContain('theirs SELECT');
   });
 
-  it('are given after a migration whose start ended before they were', async () => {
-    const before = await rightsOf('wallet_app');
+  it('privileges that a failed start did not grant are granted by the next', async () => {
+    const before = await privilegesOf('wallet_app');
     await addMigration('REVOKE ALL ON wallets FROM wallet_app;');
     const grants = await readFile(join(folder, 'grants.sql'), 'utf8');
     await writeFile(join(folder, 'grants.sql'), `${grants};\nSELECT 1 / 0`);
-    await expect(run()).rejects.toThrow('could not be given');
-    expect(await rightsOf('wallet_app')).not.toEqual(before);
+    await expect(run()).rejects.toThrow('cannot grant the privileges');
+    expect(await privilegesOf('wallet_app')).not.toEqual(before);
     await writeFile(join(folder, 'grants.sql'), grants);
     expect(await run()).toEqual({ ok: true, applied: [] });
-    expect(await rightsOf('wallet_app')).toEqual(before);
+    expect(await privilegesOf('wallet_app')).toEqual(before);
   });
 
-  it('are given to a role that has none: another one, or one that lost them', async () => {
-    const before = await rightsOf('wallet_app');
+  it('a start grants to another role, and to a role that lost its privileges', async () => {
+    const before = await privilegesOf('wallet_app');
     await run();
     await database.query('REVOKE ALL ON ALL TABLES IN SCHEMA public FROM wallet_app');
     await run();
-    expect(await rightsOf('wallet_app')).toEqual(before);
+    expect(await privilegesOf('wallet_app')).toEqual(before);
     await run('statement_app');
-    expect(await rightsOf('statement_app')).toEqual(before);
+    expect(await privilegesOf('statement_app')).toEqual(before);
   });
 
-  it('are given anew where only the list of them changed', async () => {
+  it('a start grants again if only the list of privileges changed', async () => {
     await run();
     const file = join(folder, 'grants.sql');
     const grants = await readFile(file, 'utf8');
     await writeFile(file, `${grants};\nGRANT DELETE ON inbox TO {{runtime_role}}`);
     expect(await run()).toEqual({ ok: true, applied: [] });
-    expect(await rightsOf('wallet_app')).toContain('inbox DELETE');
+    expect(await privilegesOf('wallet_app')).toContain('inbox DELETE');
   });
 });

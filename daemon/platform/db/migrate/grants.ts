@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 
 import type pg from 'pg';
 
-/** What the owner gives to the role that the daemon works with. */
+/** The privileges that the owner grants to the role that the daemon works with. */
 export type Grants = {
   /** SQL, with `{{runtime_role}}` in place of the role. */
   readonly text: string;
@@ -11,7 +11,7 @@ export type Grants = {
   readonly version: number;
 };
 
-/** Remembers, per role, which rights it was given, and for which schema. */
+/** Records for each role which privileges it was granted, and for which schema. */
 export async function createGrantsTable(client: pg.Client): Promise<void> {
   await client.query(
     `CREATE TABLE IF NOT EXISTS schema_grants (
@@ -23,8 +23,8 @@ export async function createGrantsTable(client: pg.Client): Promise<void> {
 }
 
 /**
- * Gives the role its rights, unless it was given just these for this schema: a start that migrates
- * nothing takes no lock on a table. True if rights were given.
+ * Grants the role its privileges, unless it has just these for this schema: a start that migrates
+ * nothing takes no lock on a table. True if privileges were granted.
  */
 export async function applyGrants(client: pg.Client, grants: Grants): Promise<boolean> {
   const { role, version } = grants;
@@ -42,12 +42,12 @@ export async function applyGrants(client: pg.Client, grants: Grants): Promise<bo
     await client.query('COMMIT');
   } catch (cause) {
     await client.query('ROLLBACK').catch(() => undefined);
-    throw new Error(`the rights of the role ${role} could not be given`, { cause });
+    throw new Error(`cannot grant the privileges of the role ${role}`, { cause });
   }
   return true;
 }
 
-/** A role that was made anew, or a dump restored without rights, has lost them all. */
+/** False also for a role that was recreated, and after a restore without privileges. */
 async function hasGrants(
   client: pg.Client,
   { role, version }: Grants,

@@ -1,4 +1,4 @@
-import { appendFile, cp, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { appendFile, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -17,8 +17,7 @@ let folder: string;
 beforeEach(async () => {
   database = await createTestDatabase('auth', { isEmpty: true });
   folder = await mkdtemp(join(tmpdir(), 'dw-migrations-'));
-  // The first migration alone: what came later is of no concern here.
-  await cp(`migrations/auth/${first}.sql`, join(folder, `${first}.sql`));
+  await add(first, accountsSql);
   await writeFile(join(folder, 'grants.sql'), grants);
 });
 
@@ -37,6 +36,14 @@ const run = () =>
 
 const check = () => checkSchema({ url: database.url, folder });
 
+const first = '0001-accounts';
+const accountsSql = `CREATE TABLE users (id uuid PRIMARY KEY, email text NOT NULL);
+CREATE TABLE sessions (id uuid PRIMARY KEY, user_id uuid NOT NULL REFERENCES users (id));`;
+const grants = `REVOKE ALL ON ALL TABLES IN SCHEMA public FROM {{runtime_role}};
+GRANT USAGE ON SCHEMA public TO {{runtime_role}};
+GRANT SELECT ON schema_migrations TO {{runtime_role}};
+GRANT SELECT, INSERT, UPDATE ON users, sessions TO {{runtime_role}}`;
+
 const add = (name: string, sql: string, minCompatible = 1) =>
   writeFile(join(folder, `${name}.sql`), `-- min-compatible: ${minCompatible}\n${sql}`);
 
@@ -53,24 +60,18 @@ async function appliedVersions(): Promise<number[]> {
   return rows.map((row) => row.version).sort();
 }
 
-const accounts = ['refresh_tokens', 'revocations', 'schema_migrations', 'sessions', 'users'];
-const first = '0001-accounts';
-const grants = `REVOKE ALL ON ALL TABLES IN SCHEMA public FROM {{runtime_role}};
-GRANT USAGE ON SCHEMA public TO {{runtime_role}};
-GRANT SELECT ON schema_migrations TO {{runtime_role}};
-GRANT SELECT, INSERT, UPDATE ON users, sessions TO {{runtime_role}};
-GRANT SELECT, INSERT, UPDATE, DELETE ON refresh_tokens, revocations TO {{runtime_role}}`;
-
 describe('migrate', () => {
-  it('brings an empty database to the schema, and the second time does nothing', async () => {
+  it('migrate creates the schema in an empty database, and then changes nothing', async () => {
     expect(await run()).toEqual({ ok: true, applied: [first] });
-    expect(await tables()).toEqual(expect.arrayContaining(accounts));
+    expect(await tables()).toEqual([
+      ...['schema_grants', 'schema_migrations', 'sessions', 'users'],
+    ]);
     const before = await database.query('SELECT * FROM schema_migrations');
     expect(await run()).toEqual({ ok: true, applied: [] });
     expect(await database.query('SELECT * FROM schema_migrations')).toEqual(before);
   });
 
-  it('applies each migration once, however many daemons start at once', async () => {
+  it('twenty concurrent starts apply each migration once', async () => {
     await add('0002-more', 'SELECT pg_sleep(0.05); CREATE TABLE more (id int);');
     const outcomes = await Promise.all(Array.from({ length: 20 }, run));
     expect(outcomes.filter((outcome) => !outcome.ok)).toEqual([]);
@@ -79,18 +80,17 @@ describe('migrate', () => {
     expect(await appliedVersions()).toEqual([1, 2]);
   });
 
-  it('goes on from where an earlier release had come', async () => {
+  it('migrate applies only the migrations that an earlier release did not have', async () => {
     await run();
     await database.query(
-      `INSERT INTO users (id, email, password_hash, role, email_verified)
-       VALUES (gen_random_uuid(), 'ana@example.com', '', 'customer', true)`,
+      "INSERT INTO users (id, email) VALUES (gen_random_uuid(), 'ana@example.com')",
     );
     await add('0002-more', 'CREATE TABLE more (id int);');
     expect(await run()).toEqual({ ok: true, applied: ['0002-more'] });
     expect(await database.query('SELECT 1 FROM users')).toHaveLength(1);
   });
 
-  it('a failing migration leaves nothing half done, and is taken up again once mended', async () => {
+  it('a failed migration is rolled back, and is applied once it is fixed', async () => {
     await add('0002-more', 'CREATE TABLE half (id int); SELECT 1 / 0; CREATE TABLE done (id int);');
     await expect(run()).rejects.toThrow('migration 0002-more failed');
     expect(await tables()).not.toContain('half');
@@ -99,7 +99,7 @@ describe('migrate', () => {
     expect(await run()).toEqual({ ok: true, applied: ['0002-more'] });
   });
 
-  it('a migration that cannot be noted as applied is not applied', async () => {
+  it('a migration that cannot be recorded as applied is rolled back', async () => {
     await add(
       '0002-more',
       'CREATE TABLE half (id int); ALTER TABLE schema_migrations ADD CHECK (version < 2);',
@@ -108,15 +108,15 @@ describe('migrate', () => {
     expect(await tables()).not.toContain('half');
   });
 
-  it('a failed run gives the way free for the next', async () => {
+  it('a failed run releases the advisory lock for the next', async () => {
     await add('0002-more', 'SELECT 1 / 0;');
     const outcomes = await Promise.allSettled([run(), run(), run()]);
     expect(outcomes.map((outcome) => outcome.status)).toEqual(Array(3).fill('rejected'));
   });
 });
 
-describe('refused', () => {
-  it('a file that was changed after it had been applied, by name', async () => {
+describe('migrations that cannot be applied', () => {
+  it('a start fails for an applied migration whose file was changed, and names it', async () => {
     await run();
     await appendFile(join(folder, `${first}.sql`), '\n-- only a comment\n');
     for (const outcome of [await run(), await check()]) {
@@ -127,7 +127,7 @@ describe('refused', () => {
     }
   });
 
-  it('but not one with other line ends, as a checkout on Windows has', async () => {
+  it('other line ends, as in a checkout on Windows, do not change a migration', async () => {
     await add('0002-more', 'CREATE TABLE more (\n  id int\n);\n');
     await run();
     const text = '-- min-compatible: 1\nCREATE TABLE more (\n  id int\n);\n';
@@ -135,7 +135,7 @@ describe('refused', () => {
     expect(await run()).toEqual({ ok: true, applied: [] });
   });
 
-  it('a gap in the numbers, or a number given twice', async () => {
+  it('migrate rejects a gap in the numbers and a number that is used twice', async () => {
     await add('0003-later', 'SELECT 1;');
     await expect(run()).rejects.toThrow('0003-later.sql leaves a gap');
     await rm(join(folder, '0003-later.sql'));
@@ -144,7 +144,7 @@ describe('refused', () => {
     expect(await tables()).toEqual([]);
   });
 
-  it('a file that does not say which programs it takes', async () => {
+  it('migrate rejects a file without a min-compatible header', async () => {
     await writeFile(join(folder, '0002-more.sql'), 'SELECT 1;');
     await expect(run()).rejects.toThrow('min-compatible');
   });
@@ -157,14 +157,14 @@ describe('a schema of a newer release', () => {
     await rm(join(folder, '0002-newer.sql'));
   };
 
-  it('that still takes this program is left as it is', async () => {
+  it('a newer schema that is compatible with this program is left unchanged', async () => {
     await upgrade(1);
     expect(await run()).toEqual({ ok: true, applied: [] });
     expect(await check()).toEqual({ ok: true, applied: [] });
     expect(await tables()).toContain('newer');
   });
 
-  it('keeps the rights that the newer release gave', async () => {
+  it('a start on a newer schema keeps the privileges that the newer release granted', async () => {
     await upgrade(1);
     await database.query('GRANT SELECT ON newer TO auth_app');
     await run();
@@ -174,7 +174,7 @@ describe('a schema of a newer release', () => {
     expect(row?.may).toBe(true);
   });
 
-  it('that no longer takes this program is refused, and told so', async () => {
+  it('a start fails on a newer schema that requires a newer program', async () => {
     await upgrade(2);
     for (const outcome of [await run(), await check()]) {
       expect(outcome).toMatchObject({
@@ -185,15 +185,15 @@ describe('a schema of a newer release', () => {
   });
 });
 
-describe('a daemon that may not migrate', () => {
-  it('is told what is missing, and changes nothing', async () => {
+describe('a check without migrating', () => {
+  it('a check names the missing migrations and changes nothing', async () => {
     expect(await check()).toMatchObject({ ok: false, fault: `the schema lacks ${first}` });
     expect(await tables()).toEqual([]);
     await run();
     expect(await check()).toEqual({ ok: true, applied: [] });
   });
 
-  it('is told of what is in the way, and not that the schema lacks something', async () => {
+  it('a check that cannot read schema_migrations does not report a missing schema', async () => {
     await run();
     await database.query('REVOKE ALL ON schema_migrations FROM auth_app');
     expect(await check()).toMatchObject({
@@ -206,6 +206,42 @@ describe('a daemon that may not migrate', () => {
     expect(await check()).toMatchObject({
       ok: false,
       fault: expect.stringContaining('of another release') as string,
+    });
+  });
+});
+
+describe('a database of an earlier development version', () => {
+  const recreateHint = 'run `dropdb auth`';
+  const earlier = ['0001-accounts', '0002-access', '0003-totp'];
+  const options = () => ({ ownerUrl: database.ownerUrl, url: database.url, folder });
+
+  it('a start names the unknown migration and the command that makes a new database', async () => {
+    for (const [index, name] of earlier.slice(1).entries()) await add(name, 'SELECT 1;', index + 2);
+    expect(await run()).toEqual({ ok: true, applied: earlier });
+    for (const name of earlier) await rm(join(folder, `${name}.sql`));
+    await add('0001-schema', accountsSql);
+    const before = await tables();
+    const log = createLog('silent');
+    const migrating = migrate({ ...options(), runtimeRole: 'auth_app', recreateHint, log });
+    for (const outcome of [await migrating, await checkSchema({ ...options(), recreateHint })]) {
+      expect(outcome).toEqual({
+        ok: false,
+        fault:
+          'an earlier development version created this database: it has migration ' +
+          '0001-accounts, this version has 0001-schema',
+        hint: 'its data cannot be converted. run `dropdb auth`',
+      });
+    }
+    expect(await tables()).toEqual(before);
+  });
+
+  it('a start names the command also where the first migration was edited in place', async () => {
+    await run();
+    await add(first, `${accountsSql} CREATE TABLE more (id int);`);
+    expect(await checkSchema({ ...options(), recreateHint })).toMatchObject({
+      ok: false,
+      fault: `migration ${first} was changed after it had been applied`,
+      hint: expect.stringContaining('cannot be converted. run `dropdb auth`') as string,
     });
   });
 });

@@ -1,5 +1,4 @@
-import { createHash } from 'node:crypto';
-import { readdir, readFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import type pg from 'pg';
@@ -12,34 +11,28 @@ import { sqlStateOf } from '../db.ts';
 import type { Log } from '../../log.ts';
 import { endBackend, endClient, readBackendPid } from './end-backend.ts';
 import { applyGrants, createGrantsTable } from './grants.ts';
-
-type Migration = {
-  readonly version: number;
-  readonly name: string;
-  readonly text: string;
-  readonly checksum: string;
-  /** The oldest program, by its newest migration, that can work on a database with this one. */
-  readonly minCompatibleVersion: number;
-};
+import { readMigrations, type Migration } from './migration-files.ts';
+import { findSchemaFault, type AppliedRow, type SchemaFault } from './schema-fault.ts';
 
 export type MigrateOptions = {
   readonly ownerUrl: string;
   /** A folder of `0001-name.sql` files and one `grants.sql`. */
   readonly folder: string;
-  /** The role that the daemon works with; `grants.sql` gives it its rights. */
+  /** The role that the daemon works with; `grants.sql` grants its privileges. */
   readonly runtimeRole: string;
-  /** Ends what is under way: it is rolled back, and `migrate` rejects with the signal's reason. */
+  /** How to make a new database: for one that an earlier development version created. */
+  readonly recreateHint?: string;
+  /** Cancels the migration: it is rolled back, and `migrate` rejects with the signal's reason. */
   readonly signal?: AbortSignal | undefined;
   readonly log: Log;
 };
 
 export type MigrateOutcome =
   | { readonly ok: true; readonly applied: readonly string[] }
-  | { readonly ok: false; readonly fault: string; readonly hint: string };
+  | ({ readonly ok: false } & SchemaFault);
 
-type AppliedRow = { version: number; name: string; checksum: string; min_compatible: number };
-
-/** Any constant will do; it only must be the same in every release. */
+const defaultRecreateHint = 'create an empty database and run `walletd migrate`';
+/** Any constant works; it must be the same in every release. */
 const advisoryLockKey = 7_305_413_001;
 /** SQLSTATEs. */
 const undefinedTable = '42P01';
@@ -47,9 +40,10 @@ const undefinedColumn = '42703';
 const insufficientPrivilege = '42501';
 
 /**
- * Brings one database to this program's schema: numbered SQL, each in a transaction, behind an
- * advisory lock on a connection of its own, so that any number of starts at once do it once.
- * Refused: a changed file that was applied already, and a schema that no longer takes this program.
+ * Migrates one database to this program's schema: numbered SQL, each in a transaction, under an
+ * advisory lock on a connection of its own, so that concurrent starts apply each migration once.
+ * Fails for an applied file that was changed, for a schema that requires a newer program, and for a
+ * database of an earlier development version.
  */
 export async function migrate(options: MigrateOptions): Promise<MigrateOutcome> {
   const migrations = await readMigrations(options.folder);
@@ -72,16 +66,15 @@ export async function migrate(options: MigrateOptions): Promise<MigrateOutcome> 
   }
 }
 
-/** With a connection of its own. */
 async function applyAll(
   client: pg.Client,
   migrations: readonly Migration[],
   grants: string,
-  { runtimeRole, log }: MigrateOptions,
+  { runtimeRole, recreateHint = defaultRecreateHint, log }: MigrateOptions,
 ): Promise<MigrateOutcome> {
   await client.query('SELECT pg_advisory_lock($1)', [advisoryLockKey]);
   const applied = await readApplied(client);
-  const fault = findSchemaFault(migrations, applied);
+  const fault = findSchemaFault(migrations, applied, recreateHint);
   if (fault) return { ok: false, ...fault };
   const names: string[] = [];
   for (const migration of migrations.filter((m) => !applied.some((a) => a.version === m.version))) {
@@ -91,8 +84,8 @@ async function applyAll(
   }
   if (migrations.length >= applied.length) {
     await createGrantsTable(client);
-    const given = { text: grants, role: runtimeRole, version: migrations.length };
-    if (await applyGrants(client, given)) log.info({ role: runtimeRole }, 'rights were given');
+    const granted = { text: grants, role: runtimeRole, version: migrations.length };
+    if (await applyGrants(client, granted)) log.info({ role: runtimeRole }, 'privileges granted');
   }
   return { ok: true, applied: names };
 }
@@ -101,15 +94,16 @@ async function applyAll(
 export async function checkSchema(options: {
   readonly url: string;
   readonly folder: string;
+  readonly recreateHint?: string;
 }): Promise<MigrateOutcome> {
   const migrations = await readMigrations(options.folder);
-  const { url } = options;
+  const { url, recreateHint = defaultRecreateHint } = options;
   const client = await connectAlone({ url, name: 'schema', settings: workSettings });
   try {
     const read = await readSchema(client);
     if (!read.ok) return read;
     const { applied } = read;
-    const fault = findSchemaFault(migrations, applied);
+    const fault = findSchemaFault(migrations, applied, recreateHint);
     if (fault) return { ok: false, ...fault };
     const missing = migrations.filter((m) => !applied.some((a) => a.version === m.version));
     if (missing.length === 0) return { ok: true, applied: [] };
@@ -123,12 +117,12 @@ export async function checkSchema(options: {
   }
 }
 
-/** What was applied; nothing where no migration ever was. Rejects for what says nothing of the schema. */
+/** The applied migrations; none without the table. Rejects for errors other than the schema's. */
 async function readSchema(
   client: pg.Client,
 ): Promise<
   | { readonly ok: true; readonly applied: readonly AppliedRow[] }
-  | { readonly ok: false; readonly fault: string; readonly hint: string }
+  | ({ readonly ok: false } & SchemaFault)
 > {
   try {
     return { ok: true, applied: await readRows(client) };
@@ -143,53 +137,6 @@ async function readSchema(
       hint: known?.hint ?? '',
     };
   }
-}
-
-/** Pure: why this program must not touch a database with these rows, or undefined. */
-function findSchemaFault(
-  migrations: readonly Migration[],
-  applied: readonly AppliedRow[],
-): { fault: string; hint: string } | undefined {
-  const newest = Math.max(0, ...migrations.map((m) => m.version));
-  const required = Math.max(0, ...applied.map((row) => row.min_compatible));
-  if (required > newest) {
-    return {
-      fault: `the schema needs a program that knows migration ${required}; this one ends at ${newest}`,
-      hint: 'install the newer release again, or restore a backup from before the upgrade',
-    };
-  }
-  for (const row of applied) {
-    const migration = migrations.find((m) => m.version === row.version);
-    if (migration && migration.checksum !== row.checksum) {
-      return {
-        fault: `migration ${row.name} was changed after it had been applied`,
-        hint: 'restore the file as it was released; put changes into a new migration',
-      };
-    }
-  }
-  return undefined;
-}
-
-async function readMigrations(folder: string): Promise<Migration[]> {
-  const files = (await readdir(folder))
-    .filter((file) => /^\d{4}-[a-z0-9-]+\.sql$/.test(file))
-    .sort();
-  return Promise.all(
-    files.map(async (file, index) => {
-      const text = (await readFile(join(folder, file), 'utf8')).replaceAll('\r\n', '\n');
-      const version = Number(file.slice(0, 4));
-      if (version !== index + 1) throw new Error(`${folder}: ${file} leaves a gap in the numbers`);
-      const header = /^-- min-compatible: (\d+)$/m.exec(text);
-      if (!header) throw new Error(`${folder}/${file} has no line "-- min-compatible: N"`);
-      return {
-        version,
-        name: file.slice(0, -4),
-        text,
-        checksum: createHash('sha256').update(text).digest('hex'),
-        minCompatibleVersion: Number(header[1]),
-      };
-    }),
-  );
 }
 
 async function readApplied(client: pg.Client): Promise<AppliedRow[]> {
@@ -216,7 +163,8 @@ async function applyMigration(client: pg.Client, migration: Migration): Promise<
   try {
     await client.query(migration.text);
     await client.query(
-      'INSERT INTO schema_migrations (version, name, checksum, min_compatible) VALUES ($1, $2, $3, $4)',
+      `INSERT INTO schema_migrations (version, name, checksum, min_compatible)
+       VALUES ($1, $2, $3, $4)`,
       [migration.version, migration.name, migration.checksum, migration.minCompatibleVersion],
     );
     await client.query('COMMIT');

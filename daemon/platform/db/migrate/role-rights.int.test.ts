@@ -14,7 +14,7 @@ beforeAll(async () => {
 
 afterAll(() => database.drop());
 
-describe('the daemon’s role', () => {
+describe('the runtime role', () => {
   async function stateOf(sql: string): Promise<string> {
     const client = new pg.Client({ connectionString: database.url });
     await client.connect();
@@ -47,7 +47,7 @@ describe('the daemon’s role', () => {
     'CREATE TABLE own (id int)',
     'CREATE SCHEMA own',
     'SET ROLE wallet_owner',
-  ])('may not %s', async (sql) => {
+  ])('the runtime role may not run %s', async (sql) => {
     // 42501: insufficient_privilege.
     expect(await stateOf(sql)).toBe('42501');
   });
@@ -57,11 +57,11 @@ describe('the daemon’s role', () => {
     'UPDATE wallets SET balance = balance, seq = seq, status = status',
     'DELETE FROM outbox',
     'SELECT 1 FROM schema_migrations',
-  ])('may %s', async (sql) => {
+  ])('the runtime role may run %s', async (sql) => {
     expect(await stateOf(sql)).toBe('done');
   });
 
-  it('cannot pass a right on that it lacks', async () => {
+  it('the runtime role cannot grant a privilege that it lacks', async () => {
     await stateOf('GRANT UPDATE ON transactions TO PUBLIC');
     expect(await stateOf('UPDATE transactions SET amount = 1')).toBe('42501');
   });

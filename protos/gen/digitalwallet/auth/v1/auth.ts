@@ -19,7 +19,7 @@ import {
   type UntypedServiceImplementation,
 } from "@grpc/grpc-js";
 import { Timestamp } from "../../../google/protobuf/timestamp.ts";
-import { AuditEvent } from "../../events/v1/audit.ts";
+import { AuditEvent } from "../../common/v1/audit.ts";
 
 export const protobufPackage = "digitalwallet.auth.v1";
 
@@ -79,19 +79,19 @@ export interface User {
   email: string;
   role: Role;
   disabled: boolean;
-  /** Verified by a mailed code, or vouched for by the staff who created the account. */
+  /** Verified by a mailed code, or created by staff. */
   emailVerified: boolean;
   createdAt:
     | Date
     | undefined;
-  /** Sign-in needs a code besides the password. */
+  /** Sign-in requires a code besides the password. */
   totpEnabled: boolean;
 }
 
 export interface Session {
   id: string;
   userId: string;
-  /** What the client called itself at sign-in. */
+  /** The name that the client gave at sign-in. */
   client: string;
   createdAt: Date | undefined;
   lastUsedAt: Date | undefined;
@@ -111,7 +111,7 @@ export interface ApiKey {
   id: string;
   ownerId: string;
   name: string;
-  /** The visible start of the key, to recognise it by. */
+  /** The visible start of the key, which identifies it for people. */
   prefix: string;
   scopes: string[];
   walletId?: string | undefined;
@@ -131,9 +131,9 @@ export interface SignUpResponse {
   user:
     | User
     | undefined;
-  /** True where a code was mailed that VerifyEmail wants before the first sign-in. */
+  /** True if a code was mailed: VerifyEmail needs it before the first sign-in. */
   verificationRequired: boolean;
-  /** A secret of this sign-up, to be sent with the code. Present where verification is required. */
+  /** A secret of this sign-up, to be sent with the code. Present if verification is required. */
   signUpToken: string;
 }
 
@@ -160,16 +160,16 @@ export interface ResetPasswordRequest {
   email: string;
   code: string;
   newPassword: string;
-  /** API keys go on; without it they are ended. */
+  /** Keep API keys; by default they are revoked. */
   keepApiKeys: boolean;
 }
 
 export interface ResetPasswordResponse {
   revokedSessions: number;
   revokedApiKeys: number;
-  /** API keys that go on. */
+  /** API keys that stay valid. */
   keptApiKeys: number;
-  /** To be shown at the next sign-in, as after a sign-in. */
+  /** To be sent with the next sign-in, like SignInResponse.device_token. */
   deviceToken: string;
 }
 
@@ -190,7 +190,7 @@ export interface ConfirmEmailChangeResponse {
   user:
     | User
     | undefined;
-  /** In place of earlier device tokens, which are for the old address. */
+  /** Replaces earlier device tokens, which are valid for the old address only. */
   deviceToken: string;
 }
 
@@ -199,9 +199,9 @@ export interface SignInRequest {
   password: string;
   /** Shown in the list of sessions, for instance `wallet on build-host`. */
   client: string;
-  /** From an earlier sign-in with this account: its holder is not slowed down by the guesses of others. */
+  /** From an earlier sign-in to this account: exempts the caller from throttling caused by others. */
   deviceToken: string;
-  /** Where the user has a second factor: six digits, or a recovery code. Ignored otherwise. */
+  /** Required if the user has a second factor: six digits, or a recovery code. Ignored otherwise. */
   totpCode?: string | undefined;
 }
 
@@ -210,11 +210,11 @@ export interface SignInResponse {
   user:
     | User
     | undefined;
-  /** To be shown at the next sign-in. It opens nothing by itself. */
+  /** To be sent with the next sign-in. It does not authenticate by itself. */
   deviceToken: string;
   /** STAFF_TOTP=required, and the user has no second factor: the session can only enrol one. */
   totpEnrolmentRequired: boolean;
-  /** Present where a recovery code was used: how many are left. */
+  /** Present if a recovery code was used: the number of unused ones. */
   recoveryCodesLeft?: number | undefined;
 }
 
@@ -240,7 +240,7 @@ export interface ValidateTokenRequest {
 
 export interface ValidateTokenResponse {
   userId: string;
-  /** The owner's role now. */
+  /** The owner's current role. */
   role: Role;
   /** Empty for an API key. */
   sessionId: string;
@@ -255,7 +255,7 @@ export interface ValidateTokenResponse {
   asOf:
     | Date
     | undefined;
-  /** The user has a second factor; for an access token, had one when the token was signed. */
+  /** The user has a second factor; for an access token: had one when the token was signed. */
   totpEnabled: boolean;
   /** STAFF_TOTP=required, and the user has no second factor: the token can only enrol one. */
   totpEnrolmentRequired: boolean;
@@ -283,7 +283,7 @@ export interface ListUsersRequest {
   pageSize: number;
   pageToken: string;
   role: Role;
-  /** Only the account with this address, verified or not. */
+  /** Filter: the account with this address, verified or not. */
   email: string;
 }
 
@@ -322,10 +322,10 @@ export interface ChangePasswordRequest {
 export interface ChangePasswordResponse {
   revokedSessions: number;
   revokedApiKeys: number;
-  /** Other sessions and API keys that go on. */
+  /** Other sessions and API keys that stay valid. */
   keptSessions: number;
   keptApiKeys: number;
-  /** Present where other sessions were ended: earlier device tokens are void by that. */
+  /** Present if other sessions were revoked, which makes earlier device tokens void. */
   deviceToken: string;
 }
 
@@ -342,7 +342,7 @@ export interface ListSessionsResponse {
 
 export interface RevokeSessionRequest {
   target: { $case: "sessionId"; value: string } | //
-  /** Every session of this user; the caller's own for a customer. */
+  /** Every session of this user. Customers can name only themselves. */
   { $case: "allOfUserId"; value: string } | undefined;
 }
 
@@ -372,7 +372,7 @@ export interface CreateApiKeyResponse {
   apiKey:
     | ApiKey
     | undefined;
-  /** Shown once, never again. */
+  /** Returned only here. */
   secret: string;
 }
 
@@ -403,25 +403,25 @@ export interface GetJwksResponse {
 }
 
 export interface ListRevocationsRequest {
-  /** Only what was revoked at or after this time; absent, all that can still matter. */
+  /** Revocations at or after this time; absent: all that still have an effect. */
   since?:
     | Date
     | undefined;
-  /** The next page of an earlier answer: next_page_token, with the same `since`. */
+  /** The next_page_token of an earlier response, with the same `since`. */
   pageToken?: string | undefined;
 }
 
 export interface ListRevocationsResponse {
-  /** A page, in order of time. */
+  /** A page, oldest first. */
   revocations: Revocation[];
   /**
-   * The database's clock when the answer was read; the next call asks from a little before that of
+   * The database's clock at the time of the read. The next poll starts a little before the as_of of
    * the first page.
    */
   asOf:
     | Date
     | undefined;
-  /** STAFF_TOTP of the auth service, so that it holds in every process. */
+  /** STAFF_TOTP of the auth service, so that every process applies it. */
   staffTotpRequired: boolean;
   /** Empty on the last page. */
   nextPageToken: string;
@@ -432,8 +432,8 @@ export interface Revocation {
     | { $case: "sessionId"; value: string }
     | //
     /**
-     * Tokens of this user of generations before `generation` are void; where that is absent, those
-     * issued at or before revoked_at.
+     * Tokens of this user with an earlier generation than `generation` are void; if that is absent,
+     * tokens issued at or before revoked_at.
      */
     { $case: "userId"; value: string }
     | { $case: "apiKeyId"; value: string }
@@ -474,28 +474,28 @@ export interface GetTotpStatusResponse {
 }
 
 export interface BeginTotpRequest {
-  /** The password that counts now. */
+  /** The current password. */
   password: string;
 }
 
 export interface BeginTotpResponse {
-  /** In base 32, as authenticator apps take it. */
+  /** In base 32, as authenticator apps expect it. */
   secret: string;
   /** The same as an otpauth:// URI. */
   uri: string;
-  /** Until when EnableTotp takes a code of it. */
+  /** EnableTotp accepts a code of this secret until then. */
   expiresAt: Date | undefined;
 }
 
 export interface EnableTotpRequest {
-  /** Six digits of the secret that BeginTotp gave. */
+  /** Six digits, generated from the secret of BeginTotp. */
   code: string;
 }
 
 export interface EnableTotpResponse {
-  /** Shown once, never again. Each opens one sign-in instead of a code. */
+  /** Returned only here. Each replaces the code of one sign-in. */
   recoveryCodes: string[];
-  endedSessions: number;
+  revokedSessions: number;
 }
 
 export interface DisableTotpRequest {
@@ -505,7 +505,7 @@ export interface DisableTotpRequest {
 }
 
 export interface DisableTotpResponse {
-  endedSessions: number;
+  revokedSessions: number;
 }
 
 export interface RegenerateRecoveryCodesRequest {
@@ -515,7 +515,7 @@ export interface RegenerateRecoveryCodesRequest {
 }
 
 export interface RegenerateRecoveryCodesResponse {
-  /** Shown once, never again. */
+  /** Returned only here. */
   recoveryCodes: string[];
 }
 
@@ -6663,7 +6663,7 @@ export const EnableTotpRequest: MessageFns<EnableTotpRequest> = {
 };
 
 function createBaseEnableTotpResponse(): EnableTotpResponse {
-  return { recoveryCodes: [], endedSessions: 0 };
+  return { recoveryCodes: [], revokedSessions: 0 };
 }
 
 export const EnableTotpResponse: MessageFns<EnableTotpResponse> = {
@@ -6671,8 +6671,8 @@ export const EnableTotpResponse: MessageFns<EnableTotpResponse> = {
     for (const v of message.recoveryCodes) {
       writer.uint32(10).string(v!);
     }
-    if (message.endedSessions !== 0) {
-      writer.uint32(16).int32(message.endedSessions);
+    if (message.revokedSessions !== 0) {
+      writer.uint32(16).int32(message.revokedSessions);
     }
     return writer;
   },
@@ -6703,7 +6703,7 @@ export const EnableTotpResponse: MessageFns<EnableTotpResponse> = {
               break;
             }
 
-            message.endedSessions = reader.int32();
+            message.revokedSessions = reader.int32();
             continue;
           }
         }
@@ -6725,10 +6725,10 @@ export const EnableTotpResponse: MessageFns<EnableTotpResponse> = {
         : globalThis.Array.isArray(object?.recovery_codes)
         ? object.recovery_codes.map((e: any) => globalThis.String(e))
         : [],
-      endedSessions: isSet(object.endedSessions)
-        ? globalThis.Number(object.endedSessions)
-        : isSet(object.ended_sessions)
-        ? globalThis.Number(object.ended_sessions)
+      revokedSessions: isSet(object.revokedSessions)
+        ? globalThis.Number(object.revokedSessions)
+        : isSet(object.revoked_sessions)
+        ? globalThis.Number(object.revoked_sessions)
         : 0,
     };
   },
@@ -6738,8 +6738,8 @@ export const EnableTotpResponse: MessageFns<EnableTotpResponse> = {
     if (message.recoveryCodes?.length) {
       obj.recoveryCodes = message.recoveryCodes;
     }
-    if (message.endedSessions !== 0) {
-      obj.endedSessions = Math.round(message.endedSessions);
+    if (message.revokedSessions !== 0) {
+      obj.revokedSessions = Math.round(message.revokedSessions);
     }
     return obj;
   },
@@ -6750,7 +6750,7 @@ export const EnableTotpResponse: MessageFns<EnableTotpResponse> = {
   fromPartial(object: DeepPartial<EnableTotpResponse>): EnableTotpResponse {
     const message = createBaseEnableTotpResponse();
     message.recoveryCodes = object.recoveryCodes?.map((e) => e) || [];
-    message.endedSessions = object.endedSessions ?? 0;
+    message.revokedSessions = object.revokedSessions ?? 0;
     return message;
   },
 };
@@ -6841,13 +6841,13 @@ export const DisableTotpRequest: MessageFns<DisableTotpRequest> = {
 };
 
 function createBaseDisableTotpResponse(): DisableTotpResponse {
-  return { endedSessions: 0 };
+  return { revokedSessions: 0 };
 }
 
 export const DisableTotpResponse: MessageFns<DisableTotpResponse> = {
   encode(message: DisableTotpResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
-    if (message.endedSessions !== 0) {
-      writer.uint32(8).int32(message.endedSessions);
+    if (message.revokedSessions !== 0) {
+      writer.uint32(8).int32(message.revokedSessions);
     }
     return writer;
   },
@@ -6870,7 +6870,7 @@ export const DisableTotpResponse: MessageFns<DisableTotpResponse> = {
               break;
             }
 
-            message.endedSessions = reader.int32();
+            message.revokedSessions = reader.int32();
             continue;
           }
         }
@@ -6887,18 +6887,18 @@ export const DisableTotpResponse: MessageFns<DisableTotpResponse> = {
 
   fromJSON(object: any): DisableTotpResponse {
     return {
-      endedSessions: isSet(object.endedSessions)
-        ? globalThis.Number(object.endedSessions)
-        : isSet(object.ended_sessions)
-        ? globalThis.Number(object.ended_sessions)
+      revokedSessions: isSet(object.revokedSessions)
+        ? globalThis.Number(object.revokedSessions)
+        : isSet(object.revoked_sessions)
+        ? globalThis.Number(object.revoked_sessions)
         : 0,
     };
   },
 
   toJSON(message: DisableTotpResponse): unknown {
     const obj: any = {};
-    if (message.endedSessions !== 0) {
-      obj.endedSessions = Math.round(message.endedSessions);
+    if (message.revokedSessions !== 0) {
+      obj.revokedSessions = Math.round(message.revokedSessions);
     }
     return obj;
   },
@@ -6908,7 +6908,7 @@ export const DisableTotpResponse: MessageFns<DisableTotpResponse> = {
   },
   fromPartial(object: DeepPartial<DisableTotpResponse>): DisableTotpResponse {
     const message = createBaseDisableTotpResponse();
-    message.endedSessions = object.endedSessions ?? 0;
+    message.revokedSessions = object.revokedSessions ?? 0;
     return message;
   },
 };
@@ -7074,7 +7074,7 @@ export const RegenerateRecoveryCodesResponse: MessageFns<RegenerateRecoveryCodes
 /** Users, sessions, API keys, and the keys that sign access tokens. */
 export type AuthServiceService = typeof AuthServiceService;
 export const AuthServiceService = {
-  /** Opens a customer's account, where SIGN_UP allows it. */
+  /** Creates a customer's account, if SIGN_UP allows it. */
   signUp: {
     path: "/digitalwallet.auth.v1.AuthService/SignUp" as const,
     requestStream: false as const,
@@ -7085,8 +7085,8 @@ export const AuthServiceService = {
     responseDeserialize: (value: Buffer): SignUpResponse => SignUpResponse.decode(value),
   },
   /**
-   * Makes the account of a sign-up: needs a code that was mailed to its address, and a secret of the
-   * person who signed up.
+   * Creates the account of a sign-up. Needs a code that was mailed to the address, and a secret of
+   * the person who signed up.
    */
   verifyEmail: {
     path: "/digitalwallet.auth.v1.AuthService/VerifyEmail" as const,
@@ -7097,7 +7097,7 @@ export const AuthServiceService = {
     responseSerialize: (value: VerifyEmailResponse): Buffer => Buffer.from(VerifyEmailResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): VerifyEmailResponse => VerifyEmailResponse.decode(value),
   },
-  /** Mails a code with which a new password can be set. The same answer for every address. */
+  /** Mails a code that allows to set a new password. The response is the same for every address. */
   requestPasswordReset: {
     path: "/digitalwallet.auth.v1.AuthService/RequestPasswordReset" as const,
     requestStream: false as const,
@@ -7109,7 +7109,7 @@ export const AuthServiceService = {
       Buffer.from(RequestPasswordResetResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): RequestPasswordResetResponse => RequestPasswordResetResponse.decode(value),
   },
-  /** Sets a new password with a mailed code, and ends every session and API key. */
+  /** Sets a new password with a mailed code, and revokes every session and API key. */
   resetPassword: {
     path: "/digitalwallet.auth.v1.AuthService/ResetPassword" as const,
     requestStream: false as const,
@@ -7121,8 +7121,8 @@ export const AuthServiceService = {
     responseDeserialize: (value: Buffer): ResetPasswordResponse => ResetPasswordResponse.decode(value),
   },
   /**
-   * Mails a code to the address that the caller's account is to have. The same answer whether or not
-   * another account has that address.
+   * Mails a code to the new address of the caller's account. The response is the same whether or
+   * not another account has that address.
    */
   requestEmailChange: {
     path: "/digitalwallet.auth.v1.AuthService/RequestEmailChange" as const,
@@ -7135,7 +7135,7 @@ export const AuthServiceService = {
       Buffer.from(RequestEmailChangeResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): RequestEmailChangeResponse => RequestEmailChangeResponse.decode(value),
   },
-  /** Gives the caller's account the new address, with the code that was mailed to it. */
+  /** Changes the address of the caller's account, with the code that was mailed to the new address. */
   confirmEmailChange: {
     path: "/digitalwallet.auth.v1.AuthService/ConfirmEmailChange" as const,
     requestStream: false as const,
@@ -7156,7 +7156,7 @@ export const AuthServiceService = {
     responseSerialize: (value: SignInResponse): Buffer => Buffer.from(SignInResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): SignInResponse => SignInResponse.decode(value),
   },
-  /** Trades a refresh token for its successor; the same token within 10 s gets the same answer. */
+  /** Exchanges a refresh token for its successor. The same token within 10 s gets the same response. */
   refreshSession: {
     path: "/digitalwallet.auth.v1.AuthService/RefreshSession" as const,
     requestStream: false as const,
@@ -7168,7 +7168,7 @@ export const AuthServiceService = {
       Buffer.from(RefreshSessionResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): RefreshSessionResponse => RefreshSessionResponse.decode(value),
   },
-  /** Ends the session that the caller's access token belongs to. */
+  /** Revokes the session of the caller's access token. */
   signOut: {
     path: "/digitalwallet.auth.v1.AuthService/SignOut" as const,
     requestStream: false as const,
@@ -7198,7 +7198,7 @@ export const AuthServiceService = {
     responseSerialize: (value: GetUserResponse): Buffer => Buffer.from(GetUserResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): GetUserResponse => GetUserResponse.decode(value),
   },
-  /** Many users by id or e-mail, in the order asked; unknown ones are left out. */
+  /** Users by id or e-mail address, in the order of the request. Unknown ones are omitted. */
   resolveUsers: {
     path: "/digitalwallet.auth.v1.AuthService/ResolveUsers" as const,
     requestStream: false as const,
@@ -7267,7 +7267,7 @@ export const AuthServiceService = {
       Buffer.from(RevokeSessionResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): RevokeSessionResponse => RevokeSessionResponse.decode(value),
   },
-  /** Ends every session and every API key of a user: the caller's own; for admins, anybody's. */
+  /** Revokes every session and API key of a user. Admins can name any user, others only themselves. */
   revokeAllCredentials: {
     path: "/digitalwallet.auth.v1.AuthService/RevokeAllCredentials" as const,
     requestStream: false as const,
@@ -7318,7 +7318,7 @@ export const AuthServiceService = {
     responseSerialize: (value: GetJwksResponse): Buffer => Buffer.from(GetJwksResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): GetJwksResponse => GetJwksResponse.decode(value),
   },
-  /** What has been revoked lately: the feed that every process follows. */
+  /** Recent revocations: the feed that every process follows. */
   listRevocations: {
     path: "/digitalwallet.auth.v1.AuthService/ListRevocations" as const,
     requestStream: false as const,
@@ -7341,7 +7341,7 @@ export const AuthServiceService = {
       Buffer.from(ListAuditEventsResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): ListAuditEventsResponse => ListAuditEventsResponse.decode(value),
   },
-  /** The caller's second factor: whether there is one, and whether there must be. */
+  /** Whether the caller has a second factor, and whether one is required. */
   getTotpStatus: {
     path: "/digitalwallet.auth.v1.AuthService/GetTotpStatus" as const,
     requestStream: false as const,
@@ -7352,7 +7352,7 @@ export const AuthServiceService = {
       Buffer.from(GetTotpStatusResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): GetTotpStatusResponse => GetTotpStatusResponse.decode(value),
   },
-  /** Gives the caller a new secret; EnableTotp confirms it, from the same session. */
+  /** Creates a new secret for the caller. EnableTotp confirms it, from the same session. */
   beginTotp: {
     path: "/digitalwallet.auth.v1.AuthService/BeginTotp" as const,
     requestStream: false as const,
@@ -7362,7 +7362,7 @@ export const AuthServiceService = {
     responseSerialize: (value: BeginTotpResponse): Buffer => Buffer.from(BeginTotpResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): BeginTotpResponse => BeginTotpResponse.decode(value),
   },
-  /** From now on sign-in needs a code. Ends the caller's other sessions. */
+  /** Sign-in requires a code from now on. Revokes the caller's other sessions. */
   enableTotp: {
     path: "/digitalwallet.auth.v1.AuthService/EnableTotp" as const,
     requestStream: false as const,
@@ -7372,7 +7372,7 @@ export const AuthServiceService = {
     responseSerialize: (value: EnableTotpResponse): Buffer => Buffer.from(EnableTotpResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): EnableTotpResponse => EnableTotpResponse.decode(value),
   },
-  /** Removes the caller's second factor. Ends the caller's other sessions. */
+  /** Removes the caller's second factor. Revokes the caller's other sessions. */
   disableTotp: {
     path: "/digitalwallet.auth.v1.AuthService/DisableTotp" as const,
     requestStream: false as const,
@@ -7398,33 +7398,33 @@ export const AuthServiceService = {
 } as const;
 
 export interface AuthServiceServer extends UntypedServiceImplementation {
-  /** Opens a customer's account, where SIGN_UP allows it. */
+  /** Creates a customer's account, if SIGN_UP allows it. */
   signUp: handleUnaryCall<SignUpRequest, SignUpResponse>;
   /**
-   * Makes the account of a sign-up: needs a code that was mailed to its address, and a secret of the
-   * person who signed up.
+   * Creates the account of a sign-up. Needs a code that was mailed to the address, and a secret of
+   * the person who signed up.
    */
   verifyEmail: handleUnaryCall<VerifyEmailRequest, VerifyEmailResponse>;
-  /** Mails a code with which a new password can be set. The same answer for every address. */
+  /** Mails a code that allows to set a new password. The response is the same for every address. */
   requestPasswordReset: handleUnaryCall<RequestPasswordResetRequest, RequestPasswordResetResponse>;
-  /** Sets a new password with a mailed code, and ends every session and API key. */
+  /** Sets a new password with a mailed code, and revokes every session and API key. */
   resetPassword: handleUnaryCall<ResetPasswordRequest, ResetPasswordResponse>;
   /**
-   * Mails a code to the address that the caller's account is to have. The same answer whether or not
-   * another account has that address.
+   * Mails a code to the new address of the caller's account. The response is the same whether or
+   * not another account has that address.
    */
   requestEmailChange: handleUnaryCall<RequestEmailChangeRequest, RequestEmailChangeResponse>;
-  /** Gives the caller's account the new address, with the code that was mailed to it. */
+  /** Changes the address of the caller's account, with the code that was mailed to the new address. */
   confirmEmailChange: handleUnaryCall<ConfirmEmailChangeRequest, ConfirmEmailChangeResponse>;
   signIn: handleUnaryCall<SignInRequest, SignInResponse>;
-  /** Trades a refresh token for its successor; the same token within 10 s gets the same answer. */
+  /** Exchanges a refresh token for its successor. The same token within 10 s gets the same response. */
   refreshSession: handleUnaryCall<RefreshSessionRequest, RefreshSessionResponse>;
-  /** Ends the session that the caller's access token belongs to. */
+  /** Revokes the session of the caller's access token. */
   signOut: handleUnaryCall<SignOutRequest, SignOutResponse>;
   validateToken: handleUnaryCall<ValidateTokenRequest, ValidateTokenResponse>;
   /** One user by id; without an id, the caller. */
   getUser: handleUnaryCall<GetUserRequest, GetUserResponse>;
-  /** Many users by id or e-mail, in the order asked; unknown ones are left out. */
+  /** Users by id or e-mail address, in the order of the request. Unknown ones are omitted. */
   resolveUsers: handleUnaryCall<ResolveUsersRequest, ResolveUsersResponse>;
   listUsers: handleUnaryCall<ListUsersRequest, ListUsersResponse>;
   createUser: handleUnaryCall<CreateUserRequest, CreateUserResponse>;
@@ -7432,30 +7432,30 @@ export interface AuthServiceServer extends UntypedServiceImplementation {
   changePassword: handleUnaryCall<ChangePasswordRequest, ChangePasswordResponse>;
   listSessions: handleUnaryCall<ListSessionsRequest, ListSessionsResponse>;
   revokeSession: handleUnaryCall<RevokeSessionRequest, RevokeSessionResponse>;
-  /** Ends every session and every API key of a user: the caller's own; for admins, anybody's. */
+  /** Revokes every session and API key of a user. Admins can name any user, others only themselves. */
   revokeAllCredentials: handleUnaryCall<RevokeAllCredentialsRequest, RevokeAllCredentialsResponse>;
   createApiKey: handleUnaryCall<CreateApiKeyRequest, CreateApiKeyResponse>;
   listApiKeys: handleUnaryCall<ListApiKeysRequest, ListApiKeysResponse>;
   revokeApiKey: handleUnaryCall<RevokeApiKeyRequest, RevokeApiKeyResponse>;
   /** The public keys that verify access tokens, as a JSON Web Key Set. */
   getJwks: handleUnaryCall<GetJwksRequest, GetJwksResponse>;
-  /** What has been revoked lately: the feed that every process follows. */
+  /** Recent revocations: the feed that every process follows. */
   listRevocations: handleUnaryCall<ListRevocationsRequest, ListRevocationsResponse>;
   listAuditEvents: handleUnaryCall<ListAuditEventsRequest, ListAuditEventsResponse>;
-  /** The caller's second factor: whether there is one, and whether there must be. */
+  /** Whether the caller has a second factor, and whether one is required. */
   getTotpStatus: handleUnaryCall<GetTotpStatusRequest, GetTotpStatusResponse>;
-  /** Gives the caller a new secret; EnableTotp confirms it, from the same session. */
+  /** Creates a new secret for the caller. EnableTotp confirms it, from the same session. */
   beginTotp: handleUnaryCall<BeginTotpRequest, BeginTotpResponse>;
-  /** From now on sign-in needs a code. Ends the caller's other sessions. */
+  /** Sign-in requires a code from now on. Revokes the caller's other sessions. */
   enableTotp: handleUnaryCall<EnableTotpRequest, EnableTotpResponse>;
-  /** Removes the caller's second factor. Ends the caller's other sessions. */
+  /** Removes the caller's second factor. Revokes the caller's other sessions. */
   disableTotp: handleUnaryCall<DisableTotpRequest, DisableTotpResponse>;
   /** Replaces all recovery codes of the caller. */
   regenerateRecoveryCodes: handleUnaryCall<RegenerateRecoveryCodesRequest, RegenerateRecoveryCodesResponse>;
 }
 
 export interface AuthServiceClient extends Client {
-  /** Opens a customer's account, where SIGN_UP allows it. */
+  /** Creates a customer's account, if SIGN_UP allows it. */
   signUp(
     request: SignUpRequest,
     callback: (error: ServiceError | null, response: SignUpResponse) => void,
@@ -7472,8 +7472,8 @@ export interface AuthServiceClient extends Client {
     callback: (error: ServiceError | null, response: SignUpResponse) => void,
   ): ClientUnaryCall;
   /**
-   * Makes the account of a sign-up: needs a code that was mailed to its address, and a secret of the
-   * person who signed up.
+   * Creates the account of a sign-up. Needs a code that was mailed to the address, and a secret of
+   * the person who signed up.
    */
   verifyEmail(
     request: VerifyEmailRequest,
@@ -7490,7 +7490,7 @@ export interface AuthServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: VerifyEmailResponse) => void,
   ): ClientUnaryCall;
-  /** Mails a code with which a new password can be set. The same answer for every address. */
+  /** Mails a code that allows to set a new password. The response is the same for every address. */
   requestPasswordReset(
     request: RequestPasswordResetRequest,
     callback: (error: ServiceError | null, response: RequestPasswordResetResponse) => void,
@@ -7506,7 +7506,7 @@ export interface AuthServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: RequestPasswordResetResponse) => void,
   ): ClientUnaryCall;
-  /** Sets a new password with a mailed code, and ends every session and API key. */
+  /** Sets a new password with a mailed code, and revokes every session and API key. */
   resetPassword(
     request: ResetPasswordRequest,
     callback: (error: ServiceError | null, response: ResetPasswordResponse) => void,
@@ -7523,8 +7523,8 @@ export interface AuthServiceClient extends Client {
     callback: (error: ServiceError | null, response: ResetPasswordResponse) => void,
   ): ClientUnaryCall;
   /**
-   * Mails a code to the address that the caller's account is to have. The same answer whether or not
-   * another account has that address.
+   * Mails a code to the new address of the caller's account. The response is the same whether or
+   * not another account has that address.
    */
   requestEmailChange(
     request: RequestEmailChangeRequest,
@@ -7541,7 +7541,7 @@ export interface AuthServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: RequestEmailChangeResponse) => void,
   ): ClientUnaryCall;
-  /** Gives the caller's account the new address, with the code that was mailed to it. */
+  /** Changes the address of the caller's account, with the code that was mailed to the new address. */
   confirmEmailChange(
     request: ConfirmEmailChangeRequest,
     callback: (error: ServiceError | null, response: ConfirmEmailChangeResponse) => void,
@@ -7572,7 +7572,7 @@ export interface AuthServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: SignInResponse) => void,
   ): ClientUnaryCall;
-  /** Trades a refresh token for its successor; the same token within 10 s gets the same answer. */
+  /** Exchanges a refresh token for its successor. The same token within 10 s gets the same response. */
   refreshSession(
     request: RefreshSessionRequest,
     callback: (error: ServiceError | null, response: RefreshSessionResponse) => void,
@@ -7588,7 +7588,7 @@ export interface AuthServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: RefreshSessionResponse) => void,
   ): ClientUnaryCall;
-  /** Ends the session that the caller's access token belongs to. */
+  /** Revokes the session of the caller's access token. */
   signOut(
     request: SignOutRequest,
     callback: (error: ServiceError | null, response: SignOutResponse) => void,
@@ -7635,7 +7635,7 @@ export interface AuthServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: GetUserResponse) => void,
   ): ClientUnaryCall;
-  /** Many users by id or e-mail, in the order asked; unknown ones are left out. */
+  /** Users by id or e-mail address, in the order of the request. Unknown ones are omitted. */
   resolveUsers(
     request: ResolveUsersRequest,
     callback: (error: ServiceError | null, response: ResolveUsersResponse) => void,
@@ -7741,7 +7741,7 @@ export interface AuthServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: RevokeSessionResponse) => void,
   ): ClientUnaryCall;
-  /** Ends every session and every API key of a user: the caller's own; for admins, anybody's. */
+  /** Revokes every session and API key of a user. Admins can name any user, others only themselves. */
   revokeAllCredentials(
     request: RevokeAllCredentialsRequest,
     callback: (error: ServiceError | null, response: RevokeAllCredentialsResponse) => void,
@@ -7818,7 +7818,7 @@ export interface AuthServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: GetJwksResponse) => void,
   ): ClientUnaryCall;
-  /** What has been revoked lately: the feed that every process follows. */
+  /** Recent revocations: the feed that every process follows. */
   listRevocations(
     request: ListRevocationsRequest,
     callback: (error: ServiceError | null, response: ListRevocationsResponse) => void,
@@ -7849,7 +7849,7 @@ export interface AuthServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: ListAuditEventsResponse) => void,
   ): ClientUnaryCall;
-  /** The caller's second factor: whether there is one, and whether there must be. */
+  /** Whether the caller has a second factor, and whether one is required. */
   getTotpStatus(
     request: GetTotpStatusRequest,
     callback: (error: ServiceError | null, response: GetTotpStatusResponse) => void,
@@ -7865,7 +7865,7 @@ export interface AuthServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: GetTotpStatusResponse) => void,
   ): ClientUnaryCall;
-  /** Gives the caller a new secret; EnableTotp confirms it, from the same session. */
+  /** Creates a new secret for the caller. EnableTotp confirms it, from the same session. */
   beginTotp(
     request: BeginTotpRequest,
     callback: (error: ServiceError | null, response: BeginTotpResponse) => void,
@@ -7881,7 +7881,7 @@ export interface AuthServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: BeginTotpResponse) => void,
   ): ClientUnaryCall;
-  /** From now on sign-in needs a code. Ends the caller's other sessions. */
+  /** Sign-in requires a code from now on. Revokes the caller's other sessions. */
   enableTotp(
     request: EnableTotpRequest,
     callback: (error: ServiceError | null, response: EnableTotpResponse) => void,
@@ -7897,7 +7897,7 @@ export interface AuthServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: EnableTotpResponse) => void,
   ): ClientUnaryCall;
-  /** Removes the caller's second factor. Ends the caller's other sessions. */
+  /** Removes the caller's second factor. Revokes the caller's other sessions. */
   disableTotp(
     request: DisableTotpRequest,
     callback: (error: ServiceError | null, response: DisableTotpResponse) => void,

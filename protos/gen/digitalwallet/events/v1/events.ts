@@ -17,7 +17,7 @@ export interface TransactionEmitted {
   transaction:
     | EmittedTransaction
     | undefined;
-  /** Stands in for the AMQP property messageId where a producer cannot set it. */
+  /** Replaces the AMQP property messageId for producers that cannot set it. */
   messageId: string;
 }
 
@@ -44,7 +44,7 @@ export interface CreatedTransaction {
   id: string;
   seq: bigint;
   operation: string;
-  /** Always positive; `direction` says which way. */
+  /** Always positive; `direction` is the sign. */
   amount: string;
   /** `credit` or `debit`, seen from the wallet. */
   direction: string;
@@ -65,7 +65,7 @@ export interface TransactionRejected {
   message: string;
 }
 
-/** Pattern `statement_requested`, routing key statement.requested: names an export row, nothing else. */
+/** Pattern `statement_requested`, routing key statement.requested: only the id of the export. */
 export interface StatementRequested {
   exportId: string;
 }

@@ -21,13 +21,13 @@ import {
   type UntypedServiceImplementation,
 } from "@grpc/grpc-js";
 import { Timestamp } from "../../../google/protobuf/timestamp.ts";
-import { AuditEvent } from "../../events/v1/audit.ts";
+import { AuditEvent } from "../../common/v1/audit.ts";
 import {
   DeadLetter,
   DeadLetterState,
   deadLetterStateFromJSON,
   deadLetterStateToJSON,
-} from "../../events/v1/dead_letter.ts";
+} from "../../common/v1/dead_letter.ts";
 import {
   Operation,
   operationFromJSON,
@@ -235,9 +235,9 @@ export function exportFormatToJSON(object: ExportFormat): string {
   }
 }
 
-/** What became of the mail that brings the file. */
+/** Delivery of the mail with the file. */
 export const ExportMailStatus = {
-  /** UNSPECIFIED - No mail was asked for. */
+  /** UNSPECIFIED - No mail was requested. */
   UNSPECIFIED: 0,
   WAITING: 1,
   SENT: 2,
@@ -321,16 +321,16 @@ export interface Statement {
   totalDebitMinor: bigint;
   totalCreditMinor: bigint;
   closingMinor: bigint;
-  /** This page's lines; the totals and balances are the whole range's. */
+  /** The lines of this page. Totals and balances are those of the whole range. */
   lines: StatementLine[];
   /**
-   * Transactions that the ledger has and the statement does not show yet; 0 when complete, or where
-   * the period is not over: its end lies in the future of the ledger's clock.
+   * Transactions of the ledger that the statement does not have yet; 0 if complete, or if the
+   * period is not over: its end is later than the ledger's clock.
    */
   behindBy?:
     | bigint
     | undefined;
-  /** If inconsistent: what was found, and the command that repairs it. */
+  /** If inconsistent: the contradiction, and the command that repairs it. */
   inconsistency: string;
 }
 
@@ -349,7 +349,10 @@ export interface GenerateStatementRequest {
   timezone: string;
   pageSize: number;
   pageToken: string;
-  /** Only these; absent: all. A page may then be shorter than `page_size`, or empty, though more follow. */
+  /**
+   * Filter; absent: all. With a filter, a page can be shorter than `page_size`, or empty, before
+   * the last one.
+   */
   operations: Operation[];
   /** Newest first. */
   descending: boolean;
@@ -382,7 +385,7 @@ export interface Export {
   expiresAt?:
     | Date
     | undefined;
-  /** Why it failed; while queued or running, what is in the way so far. */
+  /** Why it failed; while queued or running: why the last attempt failed. */
   failure: string;
   mailStatus: ExportMailStatus;
   mailFailure: string;
@@ -400,11 +403,11 @@ export interface CreateExportRequest {
   locale: string;
   /** Absent: CSV. */
   format: ExportFormat;
-  /** Mail it to the wallet's owner when done. */
+  /** Mail the file to the wallet's owner when done. */
   email: boolean;
   /** For CSV only. */
   byteOrderMark: boolean;
-  /** Names the export among the caller's own; absent: a new one each time. */
+  /** Identifies the export among those of the caller; absent: each call creates a new one. */
   idempotencyKey: string;
   dryRun: boolean;
 }
@@ -413,7 +416,7 @@ export interface CreateExportResponse {
   export:
     | Export
     | undefined;
-  /** True if this key had been used before: the export is the original one. */
+  /** True if the idempotency key was used before: the export is the original one. */
   replayed: boolean;
 }
 
@@ -426,7 +429,7 @@ export interface GetExportResponse {
 }
 
 export interface ListExportsRequest {
-  /** Whose wallets' exports, newest first; staff without it: everybody's. */
+  /** The owner of the wallets; staff can leave it empty for all users. Newest first. */
   userId: string;
   pageSize: number;
   pageToken: string;
@@ -471,7 +474,7 @@ export interface ListDeadLettersRequest {
   /** Absent: in any state. */
   state: DeadLetterState;
   reason: string;
-  /** Only these, if any are named. */
+  /** Filter; empty: all. */
   deadLetterIds: string[];
 }
 
@@ -4094,7 +4097,7 @@ export const ListAuditEventsResponse: MessageFns<ListAuditEventsResponse> = {
 /** Account statements, and their exports to files. */
 export type StatementServiceService = typeof StatementServiceService;
 export const StatementServiceService = {
-  /** A statement over a half-open range [from, to): complete, honestly incomplete, or queued. */
+  /** A statement over a half-open range [from, to). Its status says whether it is complete. */
   generateStatement: {
     path: "/digitalwallet.statement.v1.StatementService/GenerateStatement" as const,
     requestStream: false as const,
@@ -4134,7 +4137,7 @@ export const StatementServiceService = {
     responseSerialize: (value: ListExportsResponse): Buffer => Buffer.from(ListExportsResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): ListExportsResponse => ListExportsResponse.decode(value),
   },
-  /** The file's bytes, from an offset on. */
+  /** The bytes of the file, starting at an offset. */
   downloadExport: {
     path: "/digitalwallet.statement.v1.StatementService/DownloadExport" as const,
     requestStream: false as const,
@@ -4215,12 +4218,12 @@ export const StatementServiceService = {
 } as const;
 
 export interface StatementServiceServer extends UntypedServiceImplementation {
-  /** A statement over a half-open range [from, to): complete, honestly incomplete, or queued. */
+  /** A statement over a half-open range [from, to). Its status says whether it is complete. */
   generateStatement: handleUnaryCall<GenerateStatementRequest, GenerateStatementResponse>;
   createExport: handleUnaryCall<CreateExportRequest, CreateExportResponse>;
   getExport: handleUnaryCall<GetExportRequest, GetExportResponse>;
   listExports: handleUnaryCall<ListExportsRequest, ListExportsResponse>;
-  /** The file's bytes, from an offset on. */
+  /** The bytes of the file, starting at an offset. */
   downloadExport: handleServerStreamingCall<DownloadExportRequest, DownloadExportResponse>;
   verifyProjection: handleServerStreamingCall<VerifyProjectionRequest, VerifyProjectionResponse>;
   rebuildProjection: handleServerStreamingCall<RebuildProjectionRequest, RebuildProjectionResponse>;
@@ -4231,7 +4234,7 @@ export interface StatementServiceServer extends UntypedServiceImplementation {
 }
 
 export interface StatementServiceClient extends Client {
-  /** A statement over a half-open range [from, to): complete, honestly incomplete, or queued. */
+  /** A statement over a half-open range [from, to). Its status says whether it is complete. */
   generateStatement(
     request: GenerateStatementRequest,
     callback: (error: ServiceError | null, response: GenerateStatementResponse) => void,
@@ -4292,7 +4295,7 @@ export interface StatementServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: ListExportsResponse) => void,
   ): ClientUnaryCall;
-  /** The file's bytes, from an offset on. */
+  /** The bytes of the file, starting at an offset. */
   downloadExport(
     request: DownloadExportRequest,
     options?: Partial<CallOptions>,

@@ -23,13 +23,13 @@ import {
   type UntypedServiceImplementation,
 } from "@grpc/grpc-js";
 import { Timestamp } from "../../../google/protobuf/timestamp.ts";
-import { AuditEvent } from "../../events/v1/audit.ts";
+import { AuditEvent } from "../../common/v1/audit.ts";
 import {
   DeadLetter,
   DeadLetterState,
   deadLetterStateFromJSON,
   deadLetterStateToJSON,
-} from "../../events/v1/dead_letter.ts";
+} from "../../common/v1/dead_letter.ts";
 
 export const protobufPackage = "digitalwallet.wallet.v1";
 
@@ -152,8 +152,8 @@ export const WalletStatus = {
   ACTIVE: 1,
   FROZEN: 2,
   /**
-   * CORRUPT - Only in lists: the wallet's row and its last transaction contradict each other. `balance_minor` is 0
-   * and says nothing; other calls on this wallet are refused with WALLET_CORRUPT.
+   * CORRUPT - Only in lists: the wallet's row and its last transaction contradict each other. `balance_minor`
+   * is 0 and has no meaning; other calls on this wallet are refused with WALLET_CORRUPT.
    */
   CORRUPT: 3,
   UNRECOGNIZED: -1,
@@ -214,7 +214,7 @@ export interface Transaction {
   /** 1 for the wallet's first, then without a gap. */
   seq: bigint;
   operation: Operation;
-  /** Always positive; `direction` says which way, seen from the wallet. */
+  /** Always positive; `direction` is the sign, seen from the wallet. */
   amountMinor: bigint;
   direction: Direction;
   balanceAfterMinor: bigint;
@@ -223,11 +223,11 @@ export interface Transaction {
   description?: string | undefined;
   merchant?: string | undefined;
   metadata: { [key: string]: string };
-  /** The id of the user who asked for it, or the name of a message's sender. */
+  /** The id of the user who requested it, or the name of a message's sender. */
   actor: string;
   occurredAt: Date | undefined;
   hash: Buffer;
-  /** How it was asked for, as the hash has it: `grpc` or `message`. In StreamLedger only. */
+  /** How it was requested, as in the hash: `grpc` or `message`. In StreamLedger only. */
   source?: string | undefined;
 }
 
@@ -236,18 +236,18 @@ export interface Transaction_MetadataEntry {
   value: string;
 }
 
-/** What one transaction asks for. */
+/** The request for one transaction. */
 export interface TransactionItem {
-  /** Whose wallet. A customer may leave it out; staff always name it. */
+  /** The owner of the wallet. Required for staff; customers can omit it. */
   userId: string;
   /** ISO 4217; absent: the parent's for an undo, otherwise the server's default. */
   currency: string;
   operation: Operation;
-  /** Minor units, above 0. May be absent for an undo; if given it must equal the parent's. */
+  /** Minor units, above 0. Optional for an undo; if present it must equal the parent's. */
   amountMinor?:
     | bigint
     | undefined;
-  /** What to undo, for reversal and cancellation only. */
+  /** The transaction to undo; for reversal and cancellation only. */
   parentId?: string | undefined;
   description?:
     | string
@@ -255,7 +255,7 @@ export interface TransactionItem {
   /** For purchase only. */
   merchant?: string | undefined;
   metadata: { [key: string]: string };
-  /** Any text of 1 to 255 characters; names the transaction within its wallet for ever. */
+  /** Any text of 1 to 255 characters. Identifies the transaction within its wallet; never expires. */
   idempotencyKey: string;
 }
 
@@ -268,7 +268,7 @@ export interface CreateTransactionRequest {
   item:
     | TransactionItem
     | undefined;
-  /** Decide, and change nothing. */
+  /** Decide without a change. */
   dryRun: boolean;
 }
 
@@ -276,15 +276,15 @@ export interface CreateTransactionResponse {
   transaction:
     | Transaction
     | undefined;
-  /** True if this key had been used before: the transaction is the original one. */
+  /** True if the idempotency key was used before: the transaction is the original one. */
   replayed: boolean;
 }
 
 export interface StreamTransactionsRequest {
   items: TransactionItem[];
   /**
-   * Counts for the whole stream; taken from its first message, and refused if first asked for later.
-   * A dry run sees its own earlier items, up to 100,000.
+   * Applies to the whole stream: set it in the first message, later it is refused. A dry run sees
+   * its own earlier items, up to 100,000.
    */
   dryRun: boolean;
 }
@@ -356,7 +356,7 @@ export interface GetBalanceRequest {
   at?:
     | Date
     | undefined;
-  /** The hash of this transaction of the wallet is wanted as well. */
+  /** Also return the hash of this transaction of the wallet. */
   hashOfSeq?: bigint | undefined;
 }
 
@@ -366,7 +366,7 @@ export interface GetBalanceResponse {
   asOf:
     | Date
     | undefined;
-  /** Of the transaction `hash_of_seq`; absent where there is none. */
+  /** The hash of the transaction `hash_of_seq`; absent if it does not exist. */
   hashOfSeq?: Buffer | undefined;
 }
 
@@ -409,7 +409,7 @@ export interface StreamLedgerRequest {
   walletId?:
     | string
     | undefined;
-  /** Go on after this wallet and seq. */
+  /** Continue after this wallet and seq. */
   afterWalletId: string;
   afterSeq: bigint;
 }
@@ -447,7 +447,7 @@ export interface ListDeadLettersRequest {
   /** Absent: in any state. */
   state: DeadLetterState;
   reason: string;
-  /** Only these, if any are named. */
+  /** Filter; empty: all. */
   deadLetterIds: string[];
 }
 
@@ -5054,7 +5054,10 @@ export const ListAuditEventsResponse: MessageFns<ListAuditEventsResponse> = {
 /** The ledger: wallets and the transactions on them. Money is in minor units everywhere. */
 export type WalletServiceService = typeof WalletServiceService;
 export const WalletServiceService = {
-  /** One transaction, durable when answered. The same idempotency key gives the same answer again. */
+  /**
+   * One transaction, durable when the response arrives. The same idempotency key returns the same
+   * response again.
+   */
   createTransaction: {
     path: "/digitalwallet.wallet.v1.WalletService/CreateTransaction" as const,
     requestStream: false as const,
@@ -5067,12 +5070,12 @@ export const WalletServiceService = {
     responseDeserialize: (value: Buffer): CreateTransactionResponse => CreateTransactionResponse.decode(value),
   },
   /**
-   * Messages of at most 1,024 items. One result per item, in the order of the items; where one
-   * response ends and the next begins means nothing. What one stream sends on one wallet is applied
-   * in order. A refused item leaves its neighbours alone. After a refusal for trouble that will pass
-   * (DATABASE_UNAVAILABLE, AUTH_UNAVAILABLE, OVERLOADED, OUTBOX_FULL, OUTCOME_UNKNOWN) nothing more is
-   * begun on this stream: what follows is refused for the same reason, to be sent again in order on
-   * another.
+   * Messages of at most 1,024 items. One result per item, in the order of the items; the boundaries
+   * of responses have no meaning. Items of one stream on one wallet are applied in order. A refused
+   * item does not affect other items. After a temporary refusal (DATABASE_UNAVAILABLE,
+   * AUTH_UNAVAILABLE, OVERLOADED, OUTBOX_FULL, OUTCOME_UNKNOWN) the stream starts no more items:
+   * the following ones are refused for the same reason. Send them again, in order, on another
+   * stream.
    */
   streamTransactions: {
     path: "/digitalwallet.wallet.v1.WalletService/StreamTransactions" as const,
@@ -5096,7 +5099,7 @@ export const WalletServiceService = {
       Buffer.from(GetTransactionResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): GetTransactionResponse => GetTransactionResponse.decode(value),
   },
-  /** A wallet's transactions, newest first unless asked otherwise. */
+  /** A wallet's transactions, newest first by default. */
   listTransactions: {
     path: "/digitalwallet.wallet.v1.WalletService/ListTransactions" as const,
     requestStream: false as const,
@@ -5147,7 +5150,7 @@ export const WalletServiceService = {
       Buffer.from(UnfreezeWalletResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): UnfreezeWalletResponse => UnfreezeWalletResponse.decode(value),
   },
-  /** The whole log, wallet by wallet in order of seq, for rebuild and proof. */
+  /** The whole ledger, wallet by wallet in order of seq, for rebuild and verification. */
   streamLedger: {
     path: "/digitalwallet.wallet.v1.WalletService/StreamLedger" as const,
     requestStream: false as const,
@@ -5215,25 +5218,28 @@ export const WalletServiceService = {
 } as const;
 
 export interface WalletServiceServer extends UntypedServiceImplementation {
-  /** One transaction, durable when answered. The same idempotency key gives the same answer again. */
+  /**
+   * One transaction, durable when the response arrives. The same idempotency key returns the same
+   * response again.
+   */
   createTransaction: handleUnaryCall<CreateTransactionRequest, CreateTransactionResponse>;
   /**
-   * Messages of at most 1,024 items. One result per item, in the order of the items; where one
-   * response ends and the next begins means nothing. What one stream sends on one wallet is applied
-   * in order. A refused item leaves its neighbours alone. After a refusal for trouble that will pass
-   * (DATABASE_UNAVAILABLE, AUTH_UNAVAILABLE, OVERLOADED, OUTBOX_FULL, OUTCOME_UNKNOWN) nothing more is
-   * begun on this stream: what follows is refused for the same reason, to be sent again in order on
-   * another.
+   * Messages of at most 1,024 items. One result per item, in the order of the items; the boundaries
+   * of responses have no meaning. Items of one stream on one wallet are applied in order. A refused
+   * item does not affect other items. After a temporary refusal (DATABASE_UNAVAILABLE,
+   * AUTH_UNAVAILABLE, OVERLOADED, OUTBOX_FULL, OUTCOME_UNKNOWN) the stream starts no more items:
+   * the following ones are refused for the same reason. Send them again, in order, on another
+   * stream.
    */
   streamTransactions: handleBidiStreamingCall<StreamTransactionsRequest, StreamTransactionsResponse>;
   getTransaction: handleUnaryCall<GetTransactionRequest, GetTransactionResponse>;
-  /** A wallet's transactions, newest first unless asked otherwise. */
+  /** A wallet's transactions, newest first by default. */
   listTransactions: handleUnaryCall<ListTransactionsRequest, ListTransactionsResponse>;
   getBalance: handleUnaryCall<GetBalanceRequest, GetBalanceResponse>;
   listWallets: handleUnaryCall<ListWalletsRequest, ListWalletsResponse>;
   freezeWallet: handleUnaryCall<FreezeWalletRequest, FreezeWalletResponse>;
   unfreezeWallet: handleUnaryCall<UnfreezeWalletRequest, UnfreezeWalletResponse>;
-  /** The whole log, wallet by wallet in order of seq, for rebuild and proof. */
+  /** The whole ledger, wallet by wallet in order of seq, for rebuild and verification. */
   streamLedger: handleServerStreamingCall<StreamLedgerRequest, StreamLedgerResponse>;
   verifyLedger: handleServerStreamingCall<VerifyLedgerRequest, VerifyLedgerResponse>;
   listDeadLetters: handleUnaryCall<ListDeadLettersRequest, ListDeadLettersResponse>;
@@ -5243,7 +5249,10 @@ export interface WalletServiceServer extends UntypedServiceImplementation {
 }
 
 export interface WalletServiceClient extends Client {
-  /** One transaction, durable when answered. The same idempotency key gives the same answer again. */
+  /**
+   * One transaction, durable when the response arrives. The same idempotency key returns the same
+   * response again.
+   */
   createTransaction(
     request: CreateTransactionRequest,
     callback: (error: ServiceError | null, response: CreateTransactionResponse) => void,
@@ -5260,12 +5269,12 @@ export interface WalletServiceClient extends Client {
     callback: (error: ServiceError | null, response: CreateTransactionResponse) => void,
   ): ClientUnaryCall;
   /**
-   * Messages of at most 1,024 items. One result per item, in the order of the items; where one
-   * response ends and the next begins means nothing. What one stream sends on one wallet is applied
-   * in order. A refused item leaves its neighbours alone. After a refusal for trouble that will pass
-   * (DATABASE_UNAVAILABLE, AUTH_UNAVAILABLE, OVERLOADED, OUTBOX_FULL, OUTCOME_UNKNOWN) nothing more is
-   * begun on this stream: what follows is refused for the same reason, to be sent again in order on
-   * another.
+   * Messages of at most 1,024 items. One result per item, in the order of the items; the boundaries
+   * of responses have no meaning. Items of one stream on one wallet are applied in order. A refused
+   * item does not affect other items. After a temporary refusal (DATABASE_UNAVAILABLE,
+   * AUTH_UNAVAILABLE, OVERLOADED, OUTBOX_FULL, OUTCOME_UNKNOWN) the stream starts no more items:
+   * the following ones are refused for the same reason. Send them again, in order, on another
+   * stream.
    */
   streamTransactions(): ClientDuplexStream<StreamTransactionsRequest, StreamTransactionsResponse>;
   streamTransactions(
@@ -5290,7 +5299,7 @@ export interface WalletServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: GetTransactionResponse) => void,
   ): ClientUnaryCall;
-  /** A wallet's transactions, newest first unless asked otherwise. */
+  /** A wallet's transactions, newest first by default. */
   listTransactions(
     request: ListTransactionsRequest,
     callback: (error: ServiceError | null, response: ListTransactionsResponse) => void,
@@ -5366,7 +5375,7 @@ export interface WalletServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: UnfreezeWalletResponse) => void,
   ): ClientUnaryCall;
-  /** The whole log, wallet by wallet in order of seq, for rebuild and proof. */
+  /** The whole ledger, wallet by wallet in order of seq, for rebuild and verification. */
   streamLedger(
     request: StreamLedgerRequest,
     options?: Partial<CallOptions>,

@@ -2,17 +2,20 @@
 // versions:
 //   protoc-gen-ts_proto  v2.18.0
 //   protoc               unknown
-// source: digitalwallet/events/v1/error.proto
+// source: digitalwallet/common/v1/error.proto
 
 /* eslint-disable */
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 import { Any } from "../../../google/protobuf/any.ts";
 
-export const protobufPackage = "digitalwallet.events.v1";
+export const protobufPackage = "digitalwallet.common.v1";
 
-export const protobufFileName = "digitalwallet/events/v1/error.proto";
+export const protobufFileName = "digitalwallet/common/v1/error.proto";
 
-/** Why a call was refused or failed. docs/errors.md explains each; core/reasons.ts maps each to a code. */
+/**
+ * Why a call was refused or failed. docs/errors.md explains each reason; core/reasons.ts maps each
+ * to a status code.
+ */
 export const ErrorReason = {
   UNSPECIFIED: 0,
   /** INVALID_ARGUMENT - The request itself. */
@@ -24,7 +27,7 @@ export const ErrorReason = {
   EMAIL_INVALID: 6,
   PASSWORD_INVALID: 7,
   RANGE_TOO_LONG: 8,
-  /** CREDENTIALS_MISSING - Who is calling. */
+  /** CREDENTIALS_MISSING - Authentication. */
   CREDENTIALS_MISSING: 20,
   CREDENTIALS_INVALID: 21,
   TOKEN_INVALID: 22,
@@ -35,13 +38,13 @@ export const ErrorReason = {
   VERIFICATION_CODE_INVALID: 27,
   TOTP_REQUIRED: 28,
   TOTP_INVALID: 29,
-  /** PERMISSION_DENIED - What the caller may do. */
+  /** PERMISSION_DENIED - Authorization. */
   PERMISSION_DENIED: 30,
   SIGN_UP_CLOSED: 31,
   STAFF_OWN_WALLET: 32,
   OPERATION_NOT_ALLOWED: 33,
   TOTP_ENROLMENT_REQUIRED: 34,
-  /** USER_NOT_FOUND - What does not exist, or not for this caller. */
+  /** USER_NOT_FOUND - Objects that do not exist, or are not visible to the caller. */
   USER_NOT_FOUND: 40,
   TRANSACTION_NOT_FOUND: 41,
   EXPORT_NOT_FOUND: 42,
@@ -49,7 +52,7 @@ export const ErrorReason = {
   SESSION_NOT_FOUND: 44,
   API_KEY_NOT_FOUND: 45,
   WALLET_NOT_FOUND: 46,
-  /** WALLET_CORRUPT - What the ledger refuses. */
+  /** WALLET_CORRUPT - Conflicts with the current state. */
   WALLET_CORRUPT: 59,
   INSUFFICIENT_FUNDS: 60,
   BALANCE_LIMIT_EXCEEDED: 61,
@@ -61,7 +64,7 @@ export const ErrorReason = {
   IDEMPOTENCY_KEY_REUSED: 67,
   EMAIL_TAKEN: 68,
   WALLET_CLOCK_AHEAD: 69,
-  DEAD_LETTER_SETTLED: 70,
+  DEAD_LETTER_RESOLVED: 70,
   LAST_ADMIN: 71,
   API_KEY_LIMIT: 72,
   EXPORT_NOT_READY: 73,
@@ -71,7 +74,7 @@ export const ErrorReason = {
   TOTP_NOT_BEGUN: 77,
   TOTP_UNREADABLE: 78,
   MAIL_NOT_CONFIGURED: 79,
-  /** OVERLOADED - What stands in the way for now. */
+  /** OVERLOADED - Temporary: a later call can succeed. */
   OVERLOADED: 80,
   THROTTLED: 81,
   OUTBOX_FULL: 82,
@@ -135,7 +138,7 @@ export namespace ErrorReason {
   export type IDEMPOTENCY_KEY_REUSED = typeof ErrorReason.IDEMPOTENCY_KEY_REUSED;
   export type EMAIL_TAKEN = typeof ErrorReason.EMAIL_TAKEN;
   export type WALLET_CLOCK_AHEAD = typeof ErrorReason.WALLET_CLOCK_AHEAD;
-  export type DEAD_LETTER_SETTLED = typeof ErrorReason.DEAD_LETTER_SETTLED;
+  export type DEAD_LETTER_RESOLVED = typeof ErrorReason.DEAD_LETTER_RESOLVED;
   export type LAST_ADMIN = typeof ErrorReason.LAST_ADMIN;
   export type API_KEY_LIMIT = typeof ErrorReason.API_KEY_LIMIT;
   export type EXPORT_NOT_READY = typeof ErrorReason.EXPORT_NOT_READY;
@@ -292,8 +295,8 @@ export function errorReasonFromJSON(object: any): ErrorReason {
     case "ERROR_REASON_WALLET_CLOCK_AHEAD":
       return ErrorReason.WALLET_CLOCK_AHEAD;
     case 70:
-    case "ERROR_REASON_DEAD_LETTER_SETTLED":
-      return ErrorReason.DEAD_LETTER_SETTLED;
+    case "ERROR_REASON_DEAD_LETTER_RESOLVED":
+      return ErrorReason.DEAD_LETTER_RESOLVED;
     case 71:
     case "ERROR_REASON_LAST_ADMIN":
       return ErrorReason.LAST_ADMIN;
@@ -459,8 +462,8 @@ export function errorReasonToJSON(object: ErrorReason): string {
       return "ERROR_REASON_EMAIL_TAKEN";
     case ErrorReason.WALLET_CLOCK_AHEAD:
       return "ERROR_REASON_WALLET_CLOCK_AHEAD";
-    case ErrorReason.DEAD_LETTER_SETTLED:
-      return "ERROR_REASON_DEAD_LETTER_SETTLED";
+    case ErrorReason.DEAD_LETTER_RESOLVED:
+      return "ERROR_REASON_DEAD_LETTER_RESOLVED";
     case ErrorReason.LAST_ADMIN:
       return "ERROR_REASON_LAST_ADMIN";
     case ErrorReason.API_KEY_LIMIT:
@@ -515,20 +518,20 @@ export function errorReasonToJSON(object: ErrorReason): string {
   }
 }
 
-/** Same bytes as google.rpc.Status: what `grpc-status-details-bin` carries. */
+/** Same encoding as google.rpc.Status: the content of `grpc-status-details-bin`. */
 export interface Status {
   code: number;
   message: string;
   details: Any[];
 }
 
-/** Same bytes as google.rpc.ErrorInfo, packed into Status.details under that type's URL. */
+/** Same encoding as google.rpc.ErrorInfo, packed into Status.details under that type's URL. */
 export interface ErrorInfo {
   /** A name of ErrorReason without its prefix, for instance INSUFFICIENT_FUNDS. */
   reason: string;
   /** Always `digitalwallet`. */
   domain: string;
-  /** Every value that the message names. */
+  /** The values that the message mentions. */
   metadata: { [key: string]: string };
 }
 

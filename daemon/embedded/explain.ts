@@ -1,27 +1,11 @@
-/** An expected failure: what is wrong, and what the operator can do about it. */
-export type EmbeddedFault = { readonly fault: string; readonly hint: string };
-
-export type Failure = { readonly ok: false; readonly fault: EmbeddedFault };
-export type Result<T> = { readonly ok: true; readonly value: T } | Failure;
+import { codeOf } from '../../lib/error-code.ts';
+import { fail, type Failure } from '../fault.ts';
 
 export const ownDatabaseHint =
   'Or use a Postgres of your own: set AUTH_DATABASE_URL, WALLET_DATABASE_URL and ' +
   'STATEMENT_DATABASE_URL.';
 
-export function succeed<T>(value: T): Result<T> {
-  return { ok: true, value };
-}
-
-export function fail(fault: string, hint: string): Failure {
-  return { ok: false, fault: { fault, hint } };
-}
-
-/** The `code` of a Node or Postgres error (`ENOENT`, `57P03`), or '' where there is none. */
-export function codeOf(err: unknown): string {
-  return err instanceof Error && 'code' in err ? String(err.code) : '';
-}
-
-/** What to do about a refusal of the file system's, by its code. */
+/** Hints for errors of the file system, by their code. */
 export const folderHints: Readonly<Record<string, string>> = {
   ENOENT: 'No folder can be made there: name another with WALLETD_DATA_DIR.',
   ENOSPC: 'The disk is full: free some space and start again.',
@@ -31,7 +15,7 @@ export const folderHints: Readonly<Record<string, string>> = {
   EPERM: 'Run walletd as the owner of the folder, or name another with WALLETD_DATA_DIR.',
   EEXIST: 'A part of this path is a file: name another folder with WALLETD_DATA_DIR.',
   ENOTDIR: 'A part of this path is a file: name another folder with WALLETD_DATA_DIR.',
-  ELOOP: 'The path runs in a circle of links: name another folder with WALLETD_DATA_DIR.',
+  ELOOP: 'The path is a cycle of links: name another folder with WALLETD_DATA_DIR.',
   ENAMETOOLONG: 'The path is too long: name a shorter one with WALLETD_DATA_DIR.',
 };
 
@@ -61,11 +45,11 @@ const outputHints: readonly (readonly [RegExp, string])[] = [
   ],
 ];
 
-/** What a program said as it failed, with the hint that fits. `output` is its last lines. */
+/** The output of a program that failed, with a hint. `output` is its last lines. */
 export function explainOutput(what: string, output: string, defaultHint: string): Failure {
   const known = outputHints.find(([pattern]) => pattern.test(output));
-  const said = output === '' ? 'It said nothing.' : `It said:\n${output}`;
-  return fail(`${what} ${said}`, `${known?.[1] ?? defaultHint} ${ownDatabaseHint}`);
+  const text = output === '' ? 'It printed nothing.' : `It printed:\n${output}`;
+  return fail(`${what} ${text}`, `${known?.[1] ?? defaultHint} ${ownDatabaseHint}`);
 }
 
 /** The last lines of a text, at most ten, without blank ones. */

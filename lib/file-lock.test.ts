@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 
-import { acquireLock, readLiveHolder, type Acquisition } from './lock.ts';
-import { identifyProcess } from './server-identity.ts';
+import { acquireFileLock, readLiveHolder, type Acquisition } from './file-lock.ts';
+import { identifyProcess } from './process-identity.ts';
 
 let folder: string;
 let file: string;
@@ -29,9 +29,9 @@ async function releaseAll(acquisitions: readonly Acquisition[]): Promise<void> {
   for (const acquired of acquisitions) if (acquired.ok) await acquired.lock.release();
 }
 
-test('a held lock names its holder; a released one is free and leaves nothing behind', async () => {
-  const first = await acquireLock(file, 'daemon');
-  const second = await acquireLock(file, 'command');
+test('a lock that is in use names its holder; a released lock leaves no file behind', async () => {
+  const first = await acquireFileLock(file, { purpose: 'daemon' });
+  const second = await acquireFileLock(file, { purpose: 'command' });
   expect(first.ok).toBe(true);
   expect(second).toMatchObject({ ok: false, holder: { pid: process.pid, purpose: 'daemon' } });
   expect(await readLiveHolder(file)).toMatchObject({ pid: process.pid });
@@ -40,11 +40,11 @@ test('a held lock names its holder; a released one is free and leaves nothing be
   expect(await readdir(folder)).toEqual([]);
 });
 
-test('the lock of a process that is gone, or whose pid was used again, is taken over', async () => {
+test('the lock of a process that has ended, or whose pid was reused, is taken over', async () => {
   await writeStaleLock();
   await copyFile(file, `${file}.tmp-gone`);
   expect(await readLiveHolder(file)).toBeNull();
-  const acquired = await acquireLock(file, 'daemon');
+  const acquired = await acquireFileLock(file, { purpose: 'daemon' });
   expect(acquired.ok).toBe(true);
   expect(await readdir(folder)).toEqual(['walletd.lock']);
   await releaseAll([acquired]);
@@ -54,31 +54,33 @@ test('a lock of an earlier boot is taken over', async () => {
   const identity = await identifyProcess(process.pid);
   const holder = { ...identity, bootId: 'earlier', purpose: 'daemon', nonce: 'n' };
   await writeFile(file, JSON.stringify(holder));
-  const acquired = await acquireLock(file, 'daemon');
+  const acquired = await acquireFileLock(file, { purpose: 'daemon' });
   expect(acquired.ok).toBe(process.platform === 'linux');
   await releaseAll([acquired]);
 });
 
-test('a lock that a power cut has emptied is taken over', async () => {
+test('a lock file that a power failure has emptied is taken over', async () => {
   await writeFile(file, '');
-  const acquired = await acquireLock(file, 'daemon');
+  const acquired = await acquireFileLock(file, { purpose: 'daemon' });
   expect(acquired.ok).toBe(true);
   await releaseAll([acquired]);
 });
 
-test('a take-over that died half-way does not block the next', async () => {
+test('a takeover that was killed half-way does not block the next', async () => {
   await writeStaleLock('first');
   await acquireAndLeaveClaim();
-  const acquired = await acquireLock(file, 'daemon');
+  const acquired = await acquireFileLock(file, { purpose: 'daemon' });
   expect(acquired.ok).toBe(true);
   expect(await readdir(folder)).toEqual(['walletd.lock']);
   await releaseAll([acquired]);
 });
 
-test('of many that race for a stale lock exactly one gets it, every time', async () => {
+test('of eight concurrent takeovers of a stale lock exactly one succeeds, every time', async () => {
   for (let round = 0; round < 40; round += 1) {
     await writeStaleLock(`round ${round}`);
-    const all = await Promise.all(Array.from({ length: 8 }, () => acquireLock(file, 'daemon')));
+    const all = await Promise.all(
+      Array.from({ length: 8 }, () => acquireFileLock(file, { purpose: 'daemon' })),
+    );
     const winners = all.filter((acquired) => acquired.ok);
     expect(winners).toHaveLength(1);
     await releaseAll(winners);
@@ -86,14 +88,14 @@ test('of many that race for a stale lock exactly one gets it, every time', async
   expect(await readdir(folder)).toEqual([]);
 });
 
-test('holders that come and go never overlap', async () => {
+test('holders that release the lock or die never overlap', async () => {
   let inside = 0;
   let most = 0;
   let turns = 0;
   await writeStaleLock();
   const contend = async (): Promise<void> => {
     for (let n = 0; n < 40; n += 1) {
-      const acquired = await acquireLock(file, 'daemon');
+      const acquired = await acquireFileLock(file, { purpose: 'daemon' });
       if (!acquired.ok) continue;
       inside += 1;
       turns += 1;
@@ -110,7 +112,7 @@ test('holders that come and go never overlap', async () => {
   expect(most).toBe(1);
 });
 
-/** As if a starter had claimed the stale lock and then been killed. */
+/** Leaves the claim of a process that was killed during a takeover. */
 async function acquireAndLeaveClaim(): Promise<void> {
   const { createHash } = await import('node:crypto');
   const digest = createHash('sha256')

@@ -2,15 +2,15 @@
 // versions:
 //   protoc-gen-ts_proto  v2.18.0
 //   protoc               unknown
-// source: digitalwallet/events/v1/dead_letter.proto
+// source: digitalwallet/common/v1/dead_letter.proto
 
 /* eslint-disable */
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 import { Timestamp } from "../../../google/protobuf/timestamp.ts";
 
-export const protobufPackage = "digitalwallet.events.v1";
+export const protobufPackage = "digitalwallet.common.v1";
 
-export const protobufFileName = "digitalwallet/events/v1/dead_letter.proto";
+export const protobufFileName = "digitalwallet/common/v1/dead_letter.proto";
 
 export const DeadLetterState = { UNSPECIFIED: 0, PENDING: 1, REPLAYED: 2, DISCARDED: 3, UNRECOGNIZED: -1 } as const;
 
@@ -61,34 +61,34 @@ export function deadLetterStateToJSON(object: DeadLetterState): string {
   }
 }
 
-/** A message that could not be handled, kept for an operator to decide. */
+/** A message that could not be processed, kept until an operator replays or discards it. */
 export interface DeadLetter {
   id: string;
   queue: string;
   messageId: string;
   reason: string;
   field: string;
-  /** The body as it came, cut at a bound; values under names of secrets are taken out. */
+  /** The body as received, truncated at a limit, with the values of secrets redacted. */
   body: string;
   state: DeadLetterState;
   createdAt: Date | undefined;
   decidedAt?: Date | undefined;
   decidedBy: string;
-  /** What came of a replay: ok, replayed, or the reason for which it was refused. Else empty. */
+  /** The outcome of a replay: ok, replayed, or the reason of the refusal. Empty without a replay. */
   result: string;
-  /** The producer, as the broker has validated it; empty if it did not say. */
+  /** The producer, as validated by the broker; empty if the message has no user-id. */
   userId: string;
-  /** True if the body is not kept as it came: it can be replayed with a body only. */
+  /** True if the body differs from what was received: a replay needs a new body. */
   altered: boolean;
   /**
-   * How often the message was put aside, and when last. One that was decided on and is sent again
-   * is pending again.
+   * How often the message was dead-lettered, and when last. A replayed or discarded message that is
+   * sent again becomes pending again.
    */
   receivedCount: number;
   receivedAt:
     | Date
     | undefined;
-  /** The answer to a decision had no room for the body; ListDeadLetters has it. */
+  /** The response had no room for the body; ListDeadLetters returns it. */
   bodyOmitted: boolean;
 }
 

@@ -2,23 +2,23 @@
 // versions:
 //   protoc-gen-ts_proto  v2.18.0
 //   protoc               unknown
-// source: digitalwallet/events/v1/audit.proto
+// source: digitalwallet/common/v1/audit.proto
 
 /* eslint-disable */
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 import { Timestamp } from "../../../google/protobuf/timestamp.ts";
 
-export const protobufPackage = "digitalwallet.events.v1";
+export const protobufPackage = "digitalwallet.common.v1";
 
-export const protobufFileName = "digitalwallet/events/v1/audit.proto";
+export const protobufFileName = "digitalwallet/common/v1/audit.proto";
 
-/** One line of a service's append-only audit log. */
+/** An entry of a service's append-only audit log. */
 export interface AuditEvent {
   id: string;
   occurredAt:
     | Date
     | undefined;
-  /** A user's id, or the name of a part of the system. */
+  /** A user's id, or the name of a component. */
   actor: string;
   actorRole: string;
   /** For instance sign_in, user.create, transaction.create. */

@@ -1,0 +1,143 @@
+-- min-compatible: 1
+
+-- One row per user and currency. id is the UUIDv5 of both, so it needs no lookup and no second key.
+-- Each transaction updates its wallet, and no indexed column changes: the free space in each page
+-- keeps these updates within the page (HOT).
+CREATE TABLE wallets (
+  id uuid PRIMARY KEY,
+  user_id uuid NOT NULL,
+  currency text NOT NULL,
+  exponent smallint NOT NULL,
+  status text NOT NULL DEFAULT 'active' CHECK (status IN ('active', 'frozen')),
+  balance bigint NOT NULL CHECK (balance >= 0 AND balance < 1000000000000000000),
+  -- The last transaction: its seq, time and hash.
+  seq bigint NOT NULL CHECK (seq >= 0),
+  last_at timestamptz NOT NULL,
+  last_hash bytea NOT NULL,
+  -- Read watermark (closed timestamp): the balance up to this time has been answered. A commit
+  -- whose clock was read before it is decided again, so that the answer stays true.
+  read_watermark timestamptz NOT NULL DEFAULT '-infinity',
+  -- Up to when an operator accepts that the wallet is ahead of the clock: the later of last_at and
+  -- read_watermark when that was accepted. NULL for nearly all wallets.
+  ahead_accepted_at timestamptz
+) WITH (fillfactor = 50);
+
+-- The ledger. A row is a double entry: amount goes to the wallet (above 0) or from it (below 0),
+-- and the opposite to contra_account. operation: 1 deposit, 2 withdraw, 3 purchase, 4 reversal, 5
+-- cancellation. source: 1 gRPC, 2 message. There is no foreign key to wallets: each insert holds
+-- its wallet's lock already, and the check would double the cost of a row.
+CREATE TABLE transactions (
+  wallet_id uuid NOT NULL,
+  seq bigint NOT NULL CHECK (seq > 0),
+  id uuid NOT NULL,
+  operation smallint NOT NULL CHECK (operation BETWEEN 1 AND 5),
+  amount bigint NOT NULL CHECK (amount <> 0),
+  balance_after bigint NOT NULL CHECK (balance_after >= 0),
+  contra_account text NOT NULL,
+  parent_id uuid,
+  source smallint NOT NULL,
+  actor text NOT NULL,
+  description text,
+  metadata json,
+  occurred_at timestamptz NOT NULL,
+  hash bytea NOT NULL,
+  PRIMARY KEY (wallet_id, seq),
+  UNIQUE (id, wallet_id)
+);
+-- At most one undo per parent, under any concurrency.
+CREATE UNIQUE INDEX transactions_one_undo ON transactions (wallet_id, parent_id)
+  WHERE parent_id IS NOT NULL;
+
+-- Messages that were rejected for a business reason, and the answer. An accepted message needs no
+-- row: its transaction is the record. transaction_id is the id that the message's key would have
+-- given its transaction.
+CREATE TABLE inbox (
+  transaction_id uuid PRIMARY KEY,
+  wallet_id uuid NOT NULL,
+  message_id text NOT NULL,
+  reason text NOT NULL,
+  message text NOT NULL,
+  metadata json NOT NULL,
+  rejected_at timestamptz NOT NULL
+);
+
+-- Transactional outbox: messages that have not been published yet, one row per commit. A row names
+-- ledger entries (entry_refs: a wallet's id and a seq, one entry a line), or has whole messages
+-- (events), or both. batch is unique per commit: the process that wrote a row recognises it and
+-- need not read its entries again. Rows live for milliseconds, so compressing them does not pay.
+CREATE TABLE outbox (
+  id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  events json,
+  entry_refs text,
+  batch uuid,
+  event_count integer NOT NULL,
+  created_at timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+ALTER TABLE outbox ALTER COLUMN events SET STORAGE EXTERNAL;
+ALTER TABLE outbox ALTER COLUMN entry_refs SET STORAGE EXTERNAL;
+
+-- Which daemon publishes the outbox. fencing_token grows with each new holder.
+CREATE TABLE relay_leases (
+  name text PRIMARY KEY,
+  holder uuid NOT NULL,
+  fencing_token bigint NOT NULL,
+  expires_at timestamptz NOT NULL
+);
+
+-- Messages that could not be processed, until an operator replays or discards them.
+CREATE TABLE dead_letters (
+  id uuid PRIMARY KEY,
+  queue text NOT NULL,
+  message_id text,
+  -- The producer, as the broker has validated it: a replay without changes is the producer's
+  -- action.
+  user_id text,
+  reason text NOT NULL,
+  field text,
+  -- What is shown: without values under names of secrets.
+  body text NOT NULL,
+  -- The message's bytes, truncated at a limit and compressed (raw deflate). NULL if equal to body.
+  raw bytea,
+  is_truncated boolean NOT NULL,
+  -- body and raw are not what was received: truncated, redacted, or with replaced characters. Such
+  -- a letter is replayed only with a new body, as an action of the operator who gives it.
+  is_altered boolean NOT NULL DEFAULT false,
+  state text NOT NULL DEFAULT 'pending' CHECK (state IN ('pending', 'replayed', 'discarded')),
+  created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+  -- How often the message was dead-lettered, and when last. delivery_id names the last time, so
+  -- that one delivery is not counted twice.
+  received_count integer NOT NULL DEFAULT 1,
+  received_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+  delivery_id uuid,
+  decided_at timestamptz,
+  decided_by text,
+  -- The transaction of the last replay, written before the replay starts: after an interrupted
+  -- replay that took effect, no other replay can have another effect.
+  attempt_id uuid,
+  -- The outcome of the last replay: ok, replayed, or the reason of the refusal.
+  result text,
+  -- The replay in progress, and when its claim expires. No transaction is open meanwhile.
+  claim_id uuid,
+  claimed_until timestamptz
+);
+-- Lists of one state, and of one state and reason. Lists of all states read each state in turn.
+CREATE INDEX dead_letters_state ON dead_letters (state, created_at, id);
+CREATE INDEX dead_letters_reason ON dead_letters (state, reason, created_at, id);
+
+-- Which user did what to other users' objects. Append-only.
+CREATE TABLE audit_log (
+  id uuid PRIMARY KEY,
+  occurred_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+  actor text NOT NULL,
+  actor_role text NOT NULL,
+  action text NOT NULL,
+  target text NOT NULL,
+  result text NOT NULL,
+  request_id text NOT NULL,
+  details json NOT NULL
+);
+CREATE INDEX audit_log_time ON audit_log (occurred_at, id);
+CREATE INDEX audit_log_actor ON audit_log (actor, occurred_at, id);
+CREATE INDEX audit_log_action ON audit_log (action, occurred_at, id);
+-- A target may be a list of ids, longer than an index entry may be: its start is selective enough.
+CREATE INDEX audit_log_target ON audit_log (left(target, 64), occurred_at, id);
