@@ -17,11 +17,13 @@ const requireForCommonJs =
   "import { createRequire as __createRequire } from 'node:module';" +
   'const require = __createRequire(import.meta.url);';
 
-/** `cli/main.ts` loads the rest from the file beside it, and only when it needs it. */
+/** `cli/main.ts` loads the rest from the file beside it, when it needs it. */
 const runBesideMain: Plugin = {
   name: 'run-beside-main',
   setup: ({ onResolve }) => {
-    onResolve({ filter: /^\.\/run\.ts$/ }, () => ({ path: './run.js', external: true }));
+    onResolve({ filter: /^\.\/run\.ts$/ }, ({ importer }) =>
+      importer.endsWith('/cli/main.ts') ? { path: './run.js', external: true } : undefined,
+    );
   },
 };
 
