@@ -1,21 +1,24 @@
 import { Command, Option } from 'commander';
 
-import { addAccessCommands } from './program/access.ts';
-import { addAccountCommands } from './program/account.ts';
-import { addAuditCommands } from './program/audit.ts';
-import { addBatchCommands } from './program/batch.ts';
-import { addDeadLetterCommands } from './program/dead-letters.ts';
-import { addMoneyCommands } from './program/money.ts';
-import { addReadCommands } from './program/reads.ts';
-import { addSettingsCommands } from './program/settings.ts';
-import type { Start } from './program/start.ts';
-import { addStatementCommands } from './program/statements.ts';
-import { addTotpCommands } from './program/totp.ts';
-import { addUsersCommands } from './program/users.ts';
-import { addWalletsCommands } from './program/wallets.ts';
+import { addAccountCommands } from './commands/account/index.ts';
+import { addApiKeysCommands } from './commands/api-keys/index.ts';
+import { addAuditCommands } from './commands/audit/index.ts';
+import { addBatchCommands } from './commands/batch/index.ts';
+import { addConfigCommands } from './commands/config/index.ts';
+import { addDeadLettersCommands } from './commands/dead-letters/index.ts';
+import { addExportsCommands } from './commands/exports/index.ts';
+import { addMoneyCommands } from './commands/money/index.ts';
+import { addProfilesCommands } from './commands/profiles/index.ts';
+import { addSessionsCommands } from './commands/sessions/index.ts';
+import { addStatementsCommands } from './commands/statements/index.ts';
+import { addTotpCommands } from './commands/totp/index.ts';
+import { addTransactionsCommands } from './commands/transactions/index.ts';
+import { addUsersCommands } from './commands/users/index.ts';
+import { addWalletsCommands } from './commands/wallets/index.ts';
+import type { Start } from './commands/shared/start.ts';
 import { outputFormats } from './config/settings.ts';
 
-/** All commands with their options and help; actions load what they run when they run. */
+/** All commands with their options and help, in the order in which the help lists them. */
 export function buildProgram(version: string, start: Start): Command {
   const program = new Command('wallet');
   program
@@ -61,14 +64,17 @@ Exit codes: 0 done, 1 unexpected, 2 usage, 3 some rows of a batch failed, 4 sign
   addAccountCommands(program, start);
   addTotpCommands(program, start);
   addMoneyCommands(program, start);
-  addReadCommands(program, start);
-  addStatementCommands(program, start);
+  addTransactionsCommands(program, start);
+  addStatementsCommands(program, start);
+  addExportsCommands(program, start);
   addWalletsCommands(program, start);
   addBatchCommands(program, start);
   addUsersCommands(program, start);
-  addAccessCommands(program, start);
+  addSessionsCommands(program, start);
+  addApiKeysCommands(program, start);
   addAuditCommands(program, start);
-  addDeadLetterCommands(program, start);
-  addSettingsCommands(program, start);
+  addDeadLettersCommands(program, start);
+  addConfigCommands(program, start);
+  addProfilesCommands(program, start);
   return program;
 }

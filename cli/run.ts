@@ -21,7 +21,7 @@ import {
   readProfileFile,
 } from './config/profiles.ts';
 import { buildProgram } from './program.ts';
-import type { GlobalOptions, StartOptions } from './program/start.ts';
+import type { GlobalOptions, StartOptions } from './commands/shared/start.ts';
 import { createPrompter, type Prompter } from './terminal/prompter.ts';
 import {
   dropInvalid,

@@ -1,3 +1,5 @@
+import type { Command } from 'commander';
+
 import { AuthServiceService } from '../../../protos/gen/digitalwallet/auth/v1/auth.ts';
 import type { Context } from '../../context.ts';
 import { done, fail, failUsage, type CliFailure, type CommandOutcome } from '../../outcome.ts';
@@ -5,18 +7,39 @@ import { keepDeviceToken } from '../../credentials/keep-device-token.ts';
 import { printObject } from '../../output/print.ts';
 import { toUserJson, userColumns } from '../../output/users.ts';
 import { askCode, askEmail, askPassword } from '../../terminal/password.ts';
+import type { Start } from '../shared/start.ts';
 
-export type ChangeEmailOptions = {
+type ChangeEmailOptions = {
   readonly email?: string;
   readonly code?: string;
   readonly passwordStdin?: boolean;
 };
 
+/** Adds `wallet change-email`. */
+export function addChangeEmail(program: Command, start: Start): void {
+  program
+    .command('change-email')
+    .description('give your account another e-mail address')
+    .option('--email <EMAIL>', 'the new address (asked for if missing)')
+    .option('--code <CODE>', 'the code that was mailed to the new address')
+    .option('--password-stdin', 'read your password from the first line of stdin')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  wallet change-email --email ana@new.example.com
+  wallet change-email --code CODE`,
+    )
+    .action(async (options: ChangeEmailOptions, command: Command) => {
+      await start(command, (context) => runChangeEmail(context, options));
+    });
+}
+
 /**
  * `wallet change-email`: has a code mailed to the new address, and asks for it where a person can be
  * asked; with a code gives the account that address.
  */
-export async function runChangeEmail(
+async function runChangeEmail(
   context: Context,
   options: ChangeEmailOptions,
 ): Promise<CommandOutcome> {

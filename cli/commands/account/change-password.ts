@@ -1,3 +1,5 @@
+import type { Command } from 'commander';
+
 import {
   AuthServiceService,
   type ChangePasswordResponse,
@@ -15,15 +17,41 @@ import {
 import { keepDeviceToken } from '../../credentials/keep-device-token.ts';
 import { printObject } from '../../output/print.ts';
 import { askPasswordChange } from '../../terminal/password.ts';
+import type { Start } from '../shared/start.ts';
 
-export type ChangePasswordOptions = {
+type ChangePasswordOptions = {
   readonly passwordStdin?: boolean;
   readonly revokeOtherSessions?: boolean;
   readonly revokeApiKeys?: boolean;
 };
 
+/** Adds `wallet change-password`. */
+export function addChangePassword(program: Command, start: Start): void {
+  program
+    .command('change-password')
+    .description('change your password')
+    .option('--password-stdin', 'read two lines from stdin: the old password, then the new one')
+    .option('--revoke-other-sessions', 'end all sessions but the one in use')
+    .option(
+      '--revoke-api-keys',
+      'end all API keys too (at a terminal: asked for if there are some)',
+    )
+    .option('--no-revoke-api-keys', 'let the API keys go on, without asking')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  wallet change-password
+  wallet change-password --revoke-other-sessions --revoke-api-keys
+  wallet change-password --password-stdin < old-and-new.txt`,
+    )
+    .action(async (options: ChangePasswordOptions, command: Command) => {
+      await start(command, (context) => runChangePassword(context, options));
+    });
+}
+
 /** `wallet change-password`: of the caller; the session in use goes on. */
-export async function runChangePassword(
+async function runChangePassword(
   context: Context,
   options: ChangePasswordOptions,
 ): Promise<CommandOutcome> {

@@ -1,3 +1,5 @@
+import type { Command } from 'commander';
+
 import { quoteForShell } from '../../../core/shell-word.ts';
 import { AuthServiceService } from '../../../protos/gen/digitalwallet/auth/v1/auth.ts';
 import type { Context } from '../../context.ts';
@@ -12,19 +14,45 @@ import {
 import { keepDeviceToken } from '../../credentials/keep-device-token.ts';
 import { printObject } from '../../output/print.ts';
 import { askCode, askEmail, askPassword } from '../../terminal/password.ts';
+import type { Start } from '../shared/start.ts';
 
-export type ResetPasswordOptions = {
+type ResetPasswordOptions = {
   readonly email?: string;
   readonly code?: string;
   readonly passwordStdin?: boolean;
   readonly keepApiKeys?: boolean;
 };
 
+/** Adds `wallet reset-password`. */
+export function addResetPassword(program: Command, start: Start): void {
+  program
+    .command('reset-password')
+    .description('set a new password with a code that is mailed to you')
+    .option('--email <EMAIL>', 'e-mail address (asked for if missing)')
+    .option('--code <CODE>', 'the code that was mailed; without it one is mailed')
+    .option('--password-stdin', 'read the new password from the first line of stdin')
+    .option('--keep-api-keys', 'let your API keys go on')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  wallet reset-password --email ana@example.com
+  wallet reset-password --email ana@example.com --code CODE --password-stdin < password.txt
+
+All sessions end, and all API keys unless --keep-api-keys is given.`,
+    )
+    .action(async (options: ResetPasswordOptions, command: Command) => {
+      await start(command, (context) => runResetPassword(context, options), {
+        canBeNewProfile: true,
+      });
+    });
+}
+
 /**
  * `wallet reset-password`: without a code has one mailed, and asks for it where a person can be asked;
  * with a code sets the new password.
  */
-export async function runResetPassword(
+async function runResetPassword(
   context: Context,
   options: ResetPasswordOptions,
 ): Promise<CommandOutcome> {

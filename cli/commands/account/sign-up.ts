@@ -1,3 +1,5 @@
+import type { Command } from 'commander';
+
 import { quoteForShell } from '../../../core/shell-word.ts';
 import { AuthServiceService } from '../../../protos/gen/digitalwallet/auth/v1/auth.ts';
 import type { Context } from '../../context.ts';
@@ -6,11 +8,31 @@ import { done, fail, type CommandOutcome } from '../../outcome.ts';
 import { printObject } from '../../output/print.ts';
 import { toUserJson, userColumns } from '../../output/users.ts';
 import { askEmail, askPassword } from '../../terminal/password.ts';
+import type { Start } from '../shared/start.ts';
 
-export type SignUpOptions = { readonly email?: string; readonly passwordStdin?: boolean };
+type SignUpOptions = { readonly email?: string; readonly passwordStdin?: boolean };
+
+/** Adds `wallet sign-up`. */
+export function addSignUp(program: Command, start: Start): void {
+  program
+    .command('sign-up')
+    .description('open an account of your own')
+    .option('--email <EMAIL>', 'e-mail address (asked for if missing)')
+    .option('--password-stdin', 'read the password from the first line of stdin')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  wallet sign-up --email ana@example.com
+  wallet sign-up --email ana@example.com --password-stdin < password.txt`,
+    )
+    .action(async (options: SignUpOptions, command: Command) => {
+      await start(command, (context) => runSignUp(context, options), { canBeNewProfile: true });
+    });
+}
 
 /** `wallet sign-up`: opens an account; signing in is a step of its own. */
-export async function runSignUp(context: Context, options: SignUpOptions): Promise<CommandOutcome> {
+async function runSignUp(context: Context, options: SignUpOptions): Promise<CommandOutcome> {
   const email = await askEmail(context, options.email);
   if (!email.ok) return email;
   const password = await askPassword(context, {

@@ -1,3 +1,5 @@
+import type { Command } from 'commander';
+
 import { quoteForShell } from '../../../core/shell-word.ts';
 import { AuthServiceService, type User } from '../../../protos/gen/digitalwallet/auth/v1/auth.ts';
 import type { Context } from '../../context.ts';
@@ -13,14 +15,39 @@ import {
 import { printObject } from '../../output/print.ts';
 import { toUserJson, userColumns } from '../../output/users.ts';
 import { askPassword } from '../../terminal/password.ts';
+import type { Start } from '../shared/start.ts';
 
-export type VerifyEmailOptions = { readonly email?: string; readonly passwordStdin?: boolean };
+type VerifyEmailOptions = { readonly email?: string; readonly passwordStdin?: boolean };
+
+/** Adds `wallet verify-email`. */
+export function addVerifyEmail(program: Command, start: Start): void {
+  program
+    .command('verify-email')
+    .description('prove with the mailed code that the e-mail address is yours')
+    .argument('<CODE>', 'the code that was mailed at sign-up')
+    .option('--email <EMAIL>', 'which sign-up of this machine is meant, if there are several')
+    .option('--password-stdin', 'read the password of the sign-up from the first line of stdin')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  wallet verify-email 7K3M-Q9XD-4T2N-8WPC-J5VH-6RBE
+  wallet verify-email 7K3M-Q9XD-4T2N-8WPC-J5VH-6RBE --password-stdin < password.txt
+
+On another machine than that of the sign-up, the password is asked for.`,
+    )
+    .action(async (code: string, options: VerifyEmailOptions, command: Command) => {
+      await start(command, (context) => runVerifyEmail(context, code, options), {
+        canBeNewProfile: true,
+      });
+    });
+}
 
 /**
  * `wallet verify-email`: proves with a mailed code that the address is one's own. That the sign-up is
  * one's own too is proved by its token, which this machine keeps, or else by its password.
  */
-export async function runVerifyEmail(
+async function runVerifyEmail(
   context: Context,
   code: string,
   options: VerifyEmailOptions,

@@ -1,3 +1,5 @@
+import type { Command } from 'commander';
+
 import { AuthServiceService, type ApiKey } from '../../../protos/gen/digitalwallet/auth/v1/auth.ts';
 import type { Context } from '../../context.ts';
 import type { Credential } from '../../credentials/session.ts';
@@ -6,6 +8,7 @@ import { done, fail, type CommandOutcome } from '../../outcome.ts';
 import { printObject, type Column } from '../../output/print.ts';
 import { nameRole } from '../../output/names.ts';
 import { formatLocalTime } from '../../output/time.ts';
+import type { Start } from '../shared/start.ts';
 
 export type WhoamiRow = {
   readonly user: {
@@ -21,8 +24,19 @@ export type WhoamiRow = {
   readonly apiKey: ApiKey | undefined;
 };
 
+/** Adds `wallet whoami`. */
+export function addWhoami(program: Command, start: Start): void {
+  program
+    .command('whoami')
+    .description('say who is signed in where, by which credential, and until when')
+    .addHelpText('after', '\nExamples:\n  wallet whoami\n  wallet whoami --json')
+    .action(async (_options: unknown, command: Command) => {
+      await start(command, runWhoami);
+    });
+}
+
 /** `wallet whoami`: as the server sees it, so that an ended session shows. */
-export async function runWhoami(context: Context): Promise<CommandOutcome> {
+async function runWhoami(context: Context): Promise<CommandOutcome> {
   const { caller, credentials } = context;
   const held = await credentials.get();
   if (!held.ok) return held;

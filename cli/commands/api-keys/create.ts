@@ -1,3 +1,5 @@
+import type { Command } from 'commander';
+
 import { quoteForShell } from '../../../core/shell-word.ts';
 import { stripControls } from '../../../core/text.ts';
 import { isUuid } from '../../../core/ids.ts';
@@ -20,8 +22,10 @@ import {
 } from '../../outcome.ts';
 import { apiKeyColumns, toApiKeyJson } from '../../output/api-keys.ts';
 import { printObject } from '../../output/print.ts';
+import { collect, zoneOption } from '../shared/options.ts';
+import type { Start } from '../shared/start.ts';
 
-export type ApiKeysCreateOptions = ExpiryOptions & {
+type ApiKeysCreateOptions = ExpiryOptions & {
   readonly name?: string;
   readonly scope?: readonly string[];
   readonly wallet?: string;
@@ -30,8 +34,40 @@ export type ApiKeysCreateOptions = ExpiryOptions & {
 
 type Created = { readonly key: ApiKey; readonly secret: string };
 
+/** Adds `wallet api-keys create`. */
+export function addApiKeysCreate(apiKeys: Command, start: Start): void {
+  apiKeys
+    .command('create')
+    .description('create an API key; its secret is shown once')
+    .option('--name <NAME>', 'what it is for')
+    .option('--scope <SCOPE>', `${apiKeyScopes.join(', ')}; can be given more than once`, collect)
+    .option('--wallet <WALLET_ID>', 'only this wallet (default: all that you may use)')
+    .option(
+      '--operation <OPERATION>',
+      `only this operation, of ${operations.join(', ')}; can be given more than once`,
+      collect,
+    )
+    .option('--expires-in <TIME>', 'how long it works, like 12h, 90d or 4w (default 90d)')
+    .option('--expires-at <TIME>', 'until when instead: a date, that day included, or a time')
+    .option(...zoneOption)
+    .addHelpText(
+      'after',
+      `
+Examples:
+  wallet api-keys create --name shop --scope transactions:write --operation purchase > key
+  wallet api-keys create --name report --scope wallets:read --scope statements:read --json
+  WALLET_TOKEN=$(cat key) wallet whoami
+
+A table's stdout is the secret alone; the rest goes to stderr. With json, ndjson and csv the secret
+is a field. A key can do what its owner can, within its scopes, and never change accounts.`,
+    )
+    .action(async (options: ApiKeysCreateOptions, command: Command) => {
+      await start(command, (context) => runApiKeysCreate(context, options));
+    });
+}
+
 /** `wallet api-keys create`: the secret is shown this once, alone on stdout in table mode. */
-export async function runApiKeysCreate(
+async function runApiKeysCreate(
   context: Context,
   options: ApiKeysCreateOptions,
 ): Promise<CommandOutcome> {

@@ -1,3 +1,5 @@
+import type { Command } from 'commander';
+
 import { isUuid } from '../../../core/ids.ts';
 import { AuthServiceService } from '../../../protos/gen/digitalwallet/auth/v1/auth.ts';
 import { findOwnKey } from './shared.ts';
@@ -13,9 +15,25 @@ import {
 } from '../../outcome.ts';
 import { apiKeyColumns, toApiKeyJson } from '../../output/api-keys.ts';
 import { printObject } from '../../output/print.ts';
+import type { Start } from '../shared/start.ts';
+
+/** Adds `wallet api-keys revoke`. */
+export function addApiKeysRevoke(apiKeys: Command, start: Start): void {
+  apiKeys
+    .command('revoke')
+    .description('make an API key useless, for good')
+    .argument('<API_KEY_ID>', 'which one')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  wallet api-keys revoke 2f9f5b0e-6c1d-4e0a-9a38-7b1f5d0c4e21',
+    )
+    .action(async (id: string, _options: unknown, command: Command) => {
+      await start(command, (context) => runApiKeysRevoke(context, id));
+    });
+}
 
 /** `wallet api-keys revoke`: for good. */
-export async function runApiKeysRevoke(context: Context, id: string): Promise<CommandOutcome> {
+async function runApiKeysRevoke(context: Context, id: string): Promise<CommandOutcome> {
   const apiKeyId = id.toLowerCase();
   if (!isUuid(apiKeyId)) {
     const what = JSON.stringify(id);

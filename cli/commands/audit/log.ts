@@ -1,3 +1,5 @@
+import type { Command } from 'commander';
+
 import {
   auditServices,
   decodeCursor,
@@ -13,8 +15,10 @@ import { auditColumns, toAuditJson, type AuditRow } from '../../output/audit.ts'
 import { createListPrinter, type ListPrinter } from '../../output/print.ts';
 import { checkLimit, noteMore, type PageOptions } from '../../input/paging.ts';
 import { parseTime } from '../../input/times.ts';
+import { addPageOptions, zoneOption } from '../shared/options.ts';
+import type { Start } from '../shared/start.ts';
 
-export type AuditLogOptions = PageOptions & {
+type AuditLogOptions = PageOptions & {
   readonly actor?: string;
   readonly target?: string;
   readonly action?: string;
@@ -23,11 +27,37 @@ export type AuditLogOptions = PageOptions & {
   readonly service?: string;
 };
 
+/** Adds `wallet audit log`. */
+export function addAuditLog(audit: Command, start: Start): void {
+  const log = audit
+    .command('log')
+    .description('list what was done and refused, newest first')
+    .option('--actor <USER>', 'only by this user (id or e-mail address), or part of the system')
+    .option('--target <TARGET>', 'only on this: an id, an e-mail address of an account, or a name')
+    .option('--action <ACTION>', 'only this action, as listed, like user.create')
+    .option('--from <TIME>', 'a date or a time')
+    .option('--to <TIME>', 'a date, that day included, or a time, itself not')
+    .option('--service <SERVICE>', 'auth, wallet, statement or all (default all)');
+  addPageOptions(log)
+    .option(...zoneOption)
+    .addHelpText(
+      'after',
+      `
+Examples:
+  wallet audit log
+  wallet audit log --actor ana@example.com --from 2026-11-01
+  wallet audit log --service auth --action user.update --all -o ndjson
+
+If a service is away, the events of the others are printed, it is said whose are missing, and the
+exit code is 10. --page-token goes on, with the missing ones once the service is back.`,
+    )
+    .action(async (options: AuditLogOptions, command: Command) => {
+      await start(command, (context) => runAuditLog(context, options));
+    });
+}
+
 /** `wallet audit log`: the logs of the services as one, newest first. */
-export async function runAuditLog(
-  context: Context,
-  options: AuditLogOptions,
-): Promise<CommandOutcome> {
+async function runAuditLog(context: Context, options: AuditLogOptions): Promise<CommandOutcome> {
   const limit = checkLimit(options);
   if (!limit.ok) return limit;
   const services = checkServices(options.service ?? 'all');

@@ -1,13 +1,14 @@
+import type { Command } from 'commander';
 import { stat } from 'node:fs/promises';
 import { createHash } from 'node:crypto';
 import { join, resolve } from 'node:path';
 
-import { findTextProblem, textLimits } from '../../../core/text.ts';
-import { findReadProblem, openJournal, type Journal } from './results/journal.ts';
+import { openJournal, type Journal } from './results/journal.ts';
 import { prepareChunks } from './prepare.ts';
 import { createProgressLine } from './progress.ts';
-import { formatHead, type ResultsFormat } from './results/results.ts';
-import { InputError, openInput, readRows, type InputFormat } from './rows/rows.ts';
+import { formatHead } from './results/results.ts';
+import { InputError, openInput, readRows } from './rows/rows.ts';
+import { checkBatch, type Batch, type BatchRunOptions } from './check-options.ts';
 import { runChunks, type RunEnd } from './run-rows.ts';
 import { failedOf, ResultsError, type Progress } from './results/run-files.ts';
 import { summaryColumns, toSummaryJson, type Summary } from './summary.ts';
@@ -28,35 +29,53 @@ import { withLock } from '../../files/lock.ts';
 import { printObject } from '../../output/print.ts';
 import { formatCard } from '../../output/table.ts';
 import { identifyActor, resolveUser, type Actor } from '../users/actor.ts';
+import type { Start } from '../shared/start.ts';
 
-export type BatchRunOptions = {
-  readonly inputFormat?: string;
-  readonly batchId?: string;
-  readonly user?: string;
-  readonly currency?: string;
-  readonly results?: string;
-  readonly resume?: boolean;
-  readonly overwrite?: boolean;
-  readonly dryRun?: boolean;
-  readonly maxErrors?: string;
-};
+const help = `
+Columns: operation, amount, currency, user, parent_id, description, merchant, key. The first line of
+a CSV file names those that are there; an NDJSON file has one object a line.
 
-/** A batch as it was asked for, checked. */
-type Batch = {
-  readonly file: string;
-  readonly format: InputFormat;
-  readonly batchId: string | undefined;
-  readonly user: string | undefined;
-  readonly currency: string;
-  readonly results: string;
-  readonly resultsFormat: ResultsFormat;
-  readonly mustResume: boolean;
-  readonly isDryRun: boolean;
-  readonly maxErrors: number;
-};
+A row's key is its column key, or is made from --batch-id, the row's content, and how often that
+content has come before. So the same file can be run again, corrected or after a failure, and only
+rows that are new are paid; an equal file that is meant anew (next month's) needs its own batch id.
+
+Results, one row each: row, status (done, replayed, rejected, invalid), transaction_id, user_id,
+balance, reason, field. Rows count from 1, without the header. Ctrl-C waits for what was sent; the
+same command goes on from there.
+
+Results of an earlier run are replaced after a yes, or with --yes. Any other file of that name stays,
+unless --overwrite is given. A link, and files that other users made or may change, are refused.
+
+Exit code 3: some rows failed, the others are done.
+
+Examples:
+  wallet batch run payroll.csv --batch-id payroll-2026-11 --dry-run
+  wallet batch run payroll.csv --batch-id payroll-2026-11 --yes
+  generate-rows | wallet batch run - --input-format ndjson --results out.csv --batch-id job-7 -y`;
+
+/** Adds `wallet batch run`. */
+export function addBatchRun(batch: Command, start: Start): void {
+  batch
+    .command('run')
+    .description('do every row of a CSV or NDJSON file, each once')
+    .argument('<FILE>', 'the file, or - for standard input')
+    .option('--input-format <FORMAT>', 'csv or ndjson (default: by the ending of the name)')
+    .option('--batch-id <NAME>', 'names the batch: makes a key for each row without one')
+    .option('--user <USER>', 'e-mail or id of the user, for rows without one')
+    .option('--currency <CODE>', 'for rows without one (default WALLET_CURRENCY, the profile, BRL)')
+    .option('--results <FILE>', 'where to tell what became of each row (default FILE.results.csv)')
+    .option('--overwrite', 'replace whatever file has the name of the results')
+    .option('--resume', 'only go on with an unfinished run')
+    .option('--dry-run', 'have the server decide, and change nothing')
+    .option('--max-errors <N>', 'stop once so many rows have failed')
+    .addHelpText('after', help)
+    .action(async (file: string, options: BatchRunOptions, command: Command) => {
+      await start(command, (context) => runBatchRun(context, file, options));
+    });
+}
 
 /** `wallet batch run`: many transactions from a file, each once, however often it is run. */
-export async function runBatchRun(
+async function runBatchRun(
   context: Context,
   file: string,
   options: BatchRunOptions,
@@ -86,47 +105,6 @@ export async function runBatchRun(
   return withLock(lockDir, `batch-${lockName}`, 0, () =>
     runInto(context, { ...batch, user: user.value?.id }, self.value as Actor, target.value),
   );
-}
-
-async function checkBatch(
-  context: Context,
-  file: string,
-  options: BatchRunOptions,
-): Promise<Outcome<Batch>> {
-  const { inputFormat, batchId, results } = options;
-  if (inputFormat !== undefined && inputFormat !== 'csv' && inputFormat !== 'ndjson') {
-    return failUsage('input-format', `${JSON.stringify(inputFormat)} is neither csv nor ndjson`);
-  }
-  const problem =
-    batchId === undefined ? undefined : findTextProblem(batchId, textLimits.idempotencyKey);
-  if (problem !== undefined || batchId === '') {
-    return failUsage('batch-id', problem ?? 'must not be empty');
-  }
-  const maxErrors = options.maxErrors === undefined ? Infinity : Number(options.maxErrors);
-  if (options.maxErrors !== undefined && !/^[1-9]\d{0,8}$/.test(options.maxErrors)) {
-    return failUsage('max-errors', 'must be a number above 0');
-  }
-  if (file === '-' && results === undefined) {
-    return failUsage('results', 'is missing: standard input has no name to put results beside');
-  }
-  if (file !== '-') {
-    const unreadable = await findReadProblem(file);
-    if (unreadable !== undefined) return failUsage('file', `cannot read ${file}: ${unreadable}`);
-  }
-  const isDryRun = options.dryRun === true;
-  const fallback = `${file}.${isDryRun ? 'dry-run' : 'results'}.csv`;
-  return succeed({
-    file,
-    format: inputFormat ?? (/\.(ndjson|jsonl)$/i.test(file) ? 'ndjson' : 'csv'),
-    batchId,
-    user: options.user,
-    currency: options.currency ?? context.settings.currency,
-    results: results ?? fallback,
-    resultsFormat: /\.(ndjson|jsonl)$/i.test(results ?? '') ? 'ndjson' : 'csv',
-    mustResume: options.resume === true,
-    isDryRun,
-    maxErrors,
-  });
 }
 
 async function confirmBatch(

@@ -1,15 +1,24 @@
+import type { Command } from 'commander';
 import { createReadStream } from 'node:fs';
 
 import { findTextProblem, textLimits } from '../../../core/text.ts';
 import { checkConfirmable } from '../../terminal/confirm.ts';
 import type { Context } from '../../context.ts';
-import { checkIds, checkService, deadLetterMethods } from './shared.ts';
+import {
+  addServiceOption,
+  checkIds,
+  checkService,
+  deadLetterMethods,
+  exampleId,
+} from './shared.ts';
 import { confirmDecision, printDecided, type Decision } from './decide.ts';
 import { done, failUsage, succeed, type CommandOutcome, type Outcome } from '../../outcome.ts';
 import { readBounded } from '../../terminal/io.ts';
 import { formatExcerpt } from '../../output/json-text.ts';
+import { dryRunOption } from '../shared/options.ts';
+import type { Start } from '../shared/start.ts';
 
-export type DeadLettersReplayOptions = {
+type DeadLettersReplayOptions = {
   readonly service?: string;
   readonly body?: string;
   readonly messageId?: string;
@@ -19,8 +28,35 @@ export type DeadLettersReplayOptions = {
 /** With all that goes around it, less than the server takes in one request. */
 const bodyLimitBytes = 128 * 1024;
 
+/** Adds `wallet dead-letters replay`. */
+export function addDeadLettersReplay(deadLetters: Command, start: Start): void {
+  addServiceOption(deadLetters.command('replay').description('handle dead letters once more'))
+    .argument('<ID...>', 'which ones')
+    .option('--body <FILE>', 'a corrected body for exactly one; - reads stdin')
+    .option('--message-id <KEY>', 'the key for exactly one that came without')
+    .option(...dryRunOption)
+    .addHelpText(
+      'after',
+      `
+Examples:
+  wallet dead-letters replay ${exampleId}
+  wallet dead-letters replay ${exampleId} --body corrected.json
+  wallet dead-letters replay ${exampleId} --message-id order-1042 --dry-run
+
+With another body or an added key it is your own action: your role, the rule about wallets of your
+own and the bounds of your API key apply, and you are the actor. An API key moves money only with
+the scope transactions:write beside dead-letters:write; list and show need dead-letters:read.
+
+What is decided stays decided: a dead letter is replayed at most once. After an unknown outcome
+(exit code 9) run the same command again; if the first got through, this one is refused (6).`,
+    )
+    .action(async (ids: string[], options: DeadLettersReplayOptions, command: Command) => {
+      await start(command, (context) => runDeadLettersReplay(context, ids, options));
+    });
+}
+
 /** `wallet dead-letters replay`: handles them once more, one of them mended if need be. */
-export async function runDeadLettersReplay(
+async function runDeadLettersReplay(
   context: Context,
   ids: readonly string[],
   options: DeadLettersReplayOptions,

@@ -16,6 +16,9 @@ import {
 } from '../../outcome.ts';
 import { createProgress, formatProgress } from '../../terminal/progress.ts';
 
+/** The id in the examples of the help. */
+export const exampleId = '7b0c1f52-6a0e-5a59-9d5c-2f6f1f0c9a11';
+
 /** One export as it is now. */
 export async function getExport(context: Context, exportId: string): Promise<Outcome<Export>> {
   const method = StatementServiceService.getExport;

@@ -1,3 +1,5 @@
+import type { Command } from 'commander';
+
 import { describeAddress } from '../../../core/addresses.ts';
 import { isUuid } from '../../../core/ids.ts';
 import {
@@ -17,8 +19,9 @@ import {
 } from '../../outcome.ts';
 import { printObject } from '../../output/print.ts';
 import { identifyActor, resolveUser } from '../users/actor.ts';
+import type { Start } from '../shared/start.ts';
 
-export type SessionsRevokeOptions = { readonly all?: boolean; readonly user?: string };
+type SessionsRevokeOptions = { readonly all?: boolean; readonly user?: string };
 
 /** What is to end: one session, or all of a user. */
 type Target = {
@@ -29,8 +32,29 @@ type Target = {
   readonly isOwn: boolean;
 };
 
+/** Adds `wallet sessions revoke`. */
+export function addSessionsRevoke(sessions: Command, start: Start): void {
+  sessions
+    .command('revoke')
+    .description('end a session, or all of them')
+    .argument('[SESSION_ID]', 'which one')
+    .option('--all', 'all of them, the one in use too')
+    .option('--user <USER>', 'with --all: of this user, by e-mail address or id (staff)')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  wallet sessions revoke 2f9f5b0e-6c1d-4e0a-9a38-7b1f5d0c4e21
+  wallet sessions revoke --all
+  wallet sessions revoke --all --user ana@example.com -y`,
+    )
+    .action(async (id: string | undefined, options: SessionsRevokeOptions, command: Command) => {
+      await start(command, (context) => runSessionsRevoke(context, id, options));
+    });
+}
+
 /** `wallet sessions revoke`: ends one session, or all of a user. */
-export async function runSessionsRevoke(
+async function runSessionsRevoke(
   context: Context,
   id: string | undefined,
   options: SessionsRevokeOptions,

@@ -1,3 +1,4 @@
+import type { Command } from 'commander';
 import { extname } from 'node:path';
 
 import {
@@ -33,10 +34,11 @@ import {
   stdoutName,
   type Target,
 } from '../exports/save.ts';
-import { readRange, type RangeOptions } from './request.ts';
+import { addRangeOptions, readRange, type RangeOptions } from './request.ts';
 import { repeatGiven } from '../../terminal/reporter.ts';
+import type { Start } from '../shared/start.ts';
 
-export type StatementExportOptions = RangeOptions & {
+type StatementExportOptions = RangeOptions & {
   readonly format?: string;
   readonly locale?: string;
   readonly bom?: boolean;
@@ -47,8 +49,36 @@ export type StatementExportOptions = RangeOptions & {
   readonly dryRun?: boolean;
 };
 
+/** Adds `wallet statement export`. */
+export function addStatementExport(statement: Command, start: Start): void {
+  addRangeOptions(statement.command('export').description('get a statement as a file'))
+    .option('--format <FORMAT>', "csv, json, ndjson or hledger (default: the file's, else csv)")
+    .option('--locale <LOCALE>', 'of a CSV file: en or pt-BR (default en)')
+    .option('--bom', 'begin a CSV file with a byte order mark, for spreadsheets')
+    .option('--file <FILE>', 'where to; - is stdout (default: named by currency and range)')
+    .option('--email', "have it mailed to the wallet's owner as well")
+    .option('--no-wait', 'only ask for it, and say its id')
+    .option('--idempotency-key <KEY>', 'the same key never makes two')
+    .option('--dry-run', 'let the server check it, and change nothing')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  wallet statement export --from 2026-01-01 --to 2026-06-30
+  wallet statement export --from 2026-01-01 --file year.journal
+  wallet statement export --from 2026-01-01 --locale pt-BR --bom --file extrato.csv
+  wallet statement export --from 2026-01-01 --format ndjson --file - | gzip > year.gz
+  wallet statement export --from 2026-01-01 --email --no-wait
+
+A file that exists is overwritten only after a yes, or with --yes.`,
+    )
+    .action(async (options: StatementExportOptions, command: Command) => {
+      await start(command, (context) => runStatementExport(context, options));
+    });
+}
+
 /** `wallet statement export`: has a statement written to a file, waits for it and fetches it. */
-export async function runStatementExport(
+async function runStatementExport(
   context: Context,
   options: StatementExportOptions,
 ): Promise<CommandOutcome> {

@@ -1,3 +1,5 @@
+import type { Command } from 'commander';
+
 import { findExponent } from '../../../core/currencies.ts';
 import type { Operation as OperationName } from '../../../core/operations.ts';
 import type { Operation } from '../../../protos/gen/digitalwallet/wallet/v1/wallet.ts';
@@ -6,7 +8,16 @@ import { failUsage, succeed, type Outcome } from '../../outcome.ts';
 import { failUnknownCurrency } from '../money/command.ts';
 import { operationNumbers } from '../../output/names.ts';
 import { parseTime } from '../../input/times.ts';
+import { addWalletOptions, zoneOption } from '../shared/options.ts';
 import { resolveUser } from '../users/actor.ts';
+
+/** Whose statement, and of when: --user, --currency, --from, --to and --timezone. */
+export function addRangeOptions(command: Command): Command {
+  return addWalletOptions(command)
+    .option('--from <TIME>', 'a date or a time (default: 15 days before --to)')
+    .option('--to <TIME>', 'a date, that day included, or a time, itself not (default: now)')
+    .option(...zoneOption);
+}
 
 /** Whose statement, and of when, as it was typed. */
 export type RangeOptions = {

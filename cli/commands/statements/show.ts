@@ -1,3 +1,5 @@
+import type { Command } from 'commander';
+
 import { quoteForShell } from '../../../core/shell-word.ts';
 import { addDays } from '../../../core/time/calendar.ts';
 import {
@@ -31,10 +33,12 @@ import {
 import { formatZonedTime } from '../../output/time.ts';
 import { checkLimit, noteMore } from '../../input/paging.ts';
 import { startFilteredCheck, startStatementCheck, type StatementCheck } from './check.ts';
-import { readOperations, readRange, type RangeOptions } from './request.ts';
+import { addRangeOptions, readOperations, readRange, type RangeOptions } from './request.ts';
 import { repeatGiven } from '../../terminal/reporter.ts';
+import { collect } from '../shared/options.ts';
+import type { GlobalOptions, Start } from '../shared/start.ts';
 
-export type StatementShowOptions = RangeOptions & {
+type StatementShowOptions = RangeOptions & {
   readonly operation?: readonly string[];
   readonly reverse?: boolean;
   readonly limit?: string;
@@ -48,8 +52,35 @@ type Query = { readonly request: GenerateStatementRequest; readonly limit: numbe
 
 const maxPageSize = 500;
 
+/** Adds `wallet statement show`. */
+export function addStatementShow(statement: Command, start: Start): void {
+  addRangeOptions(statement.command('show').description('show a statement'))
+    .option('--operation <OPERATION>', 'only lines of this operation; can be repeated', collect)
+    .option('--reverse', 'newest first')
+    .option('--limit <N>', 'how many lines at most (default: all)')
+    .option('--page-token <TOKEN>', 'go on where a statement ended')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  wallet statement show
+  wallet statement show --from 2026-11-01 --to 2026-11-15
+  wallet statement show --operation purchase --reverse --limit 10
+  wallet statement show --user ana@example.com --timezone America/Sao_Paulo -o csv
+  wallet statement show -o hledger | hledger -f - balance
+
+Of up to 15 days it is answered at once; a longer one is queued as an export (exit code 10).`,
+    )
+    .action(async (options: StatementShowOptions, command: Command) => {
+      const isJournal = command.optsWithGlobals<GlobalOptions>().output === 'hledger';
+      await start(command, (context) => runStatementShow(context, { ...options, isJournal }), {
+        hasJournal: true,
+      });
+    });
+}
+
 /** `wallet statement show`: checked to add up before it is shown. */
-export async function runStatementShow(
+async function runStatementShow(
   context: Context,
   options: StatementShowOptions,
 ): Promise<CommandOutcome> {

@@ -1,22 +1,44 @@
+import type { Command } from 'commander';
+
 import {
   AuthServiceService,
   type BeginTotpResponse,
 } from '../../../protos/gen/digitalwallet/auth/v1/auth.ts';
 import type { Context } from '../../context.ts';
-import { done, failUsage, type CliFailure, type CommandOutcome } from '../../outcome.ts';
+import { done, failUsage, type CommandOutcome } from '../../outcome.ts';
 import { printObject } from '../../output/print.ts';
 import { printRecoveryCodes } from '../../output/recovery-codes.ts';
 import { askPassword } from '../../terminal/password.ts';
-import { askCode, codeTries, readCode, type TotpInputOptions } from './shared.ts';
+import { askCode, codeTries, explainPassword, readCode, type TotpInputOptions } from './shared.ts';
+import type { Start } from '../shared/start.ts';
+
+/** Adds `wallet totp enable`. */
+export function addTotpEnable(totp: Command, start: Start): void {
+  totp
+    .command('enable')
+    .description('ask for a code of an authenticator app at each sign-in from now on')
+    .option('--password-stdin', 'only begin: read the password from stdin, and print the secret')
+    .option('--totp-stdin', 'only confirm what was begun: read the code from stdin')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  wallet totp enable
+  wallet totp enable --password-stdin --json < password.txt
+  wallet totp enable --totp-stdin --json < code.txt
+
+The recovery codes are shown once. Other sessions of yours end.`,
+    )
+    .action(async (options: TotpInputOptions, command: Command) => {
+      await start(command, (context) => runTotpEnable(context, options));
+    });
+}
 
 /**
  * `wallet totp enable`: at a terminal in one go. Scripts begin with `--password-stdin`, which prints
  * the secret, and confirm with `--totp-stdin` in a second command of the same session.
  */
-export async function runTotpEnable(
-  context: Context,
-  options: TotpInputOptions,
-): Promise<CommandOutcome> {
+async function runTotpEnable(context: Context, options: TotpInputOptions): Promise<CommandOutcome> {
   const { passwordStdin = false, totpStdin = false } = options;
   if (passwordStdin && totpStdin) {
     const message = 'cannot be given with --password-stdin: the code follows from the secret';
@@ -80,11 +102,4 @@ async function printSecret(context: Context, begun: BeginTotpResponse): Promise<
     { header: 'expires_at', value: () => expiresAt },
   ];
   await printObject(context, begun, columns, ({ secret, uri }) => ({ secret, uri, expiresAt }));
-}
-
-/** A wrong password here is not a failed sign-in. */
-export function explainPassword(failure: CliFailure): CliFailure {
-  return failure.reason === 'CREDENTIALS_INVALID'
-    ? { ...failure, hint: 'check the password; nothing was changed' }
-    : failure;
 }

@@ -1,5 +1,7 @@
+import type { Command } from 'commander';
+
 import type { Context } from '../../context.ts';
-import { fail, failUsage, succeed, type Outcome } from '../../outcome.ts';
+import { fail, failUsage, succeed, type CliFailure, type Outcome } from '../../outcome.ts';
 import { readFirstLines } from '../../terminal/io.ts';
 import { askPassword } from '../../terminal/password.ts';
 
@@ -9,6 +11,13 @@ export type TotpInputOptions = {
   readonly passwordStdin?: boolean;
   readonly totpStdin?: boolean;
 };
+
+/** --password-stdin and --totp-stdin, for commands that need both. */
+export function addPasswordAndCodeOptions(command: Command): Command {
+  return command
+    .option('--password-stdin', 'read two lines from stdin: the password, then the code')
+    .option('--totp-stdin', 'the same');
+}
 
 /** How often a code is asked for before the command gives up. */
 export const codeTries = 3;
@@ -59,4 +68,11 @@ export async function askPasswordAndCode(
 function failTerminal(): Outcome<never> {
   const message = 'is read from stdin, which is a terminal that would show it';
   return failUsage('totp_code', message, 'pipe it in');
+}
+
+/** A wrong password here is not a failed sign-in. */
+export function explainPassword(failure: CliFailure): CliFailure {
+  return failure.reason === 'CREDENTIALS_INVALID'
+    ? { ...failure, hint: 'check the password; nothing was changed' }
+    : failure;
 }

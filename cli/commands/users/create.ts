@@ -1,3 +1,5 @@
+import type { Command } from 'commander';
+
 import { quoteForShell } from '../../../core/shell-word.ts';
 import { AuthServiceService } from '../../../protos/gen/digitalwallet/auth/v1/auth.ts';
 import { checkRole } from './accounts.ts';
@@ -7,15 +9,36 @@ import { printObject } from '../../output/print.ts';
 import { roleNumbers } from '../../output/names.ts';
 import { toUserJson, userColumns } from '../../output/users.ts';
 import { askEmail, askPassword } from '../../terminal/password.ts';
+import type { Start } from '../shared/start.ts';
 
-export type UsersCreateOptions = {
+type UsersCreateOptions = {
   readonly email?: string;
   readonly role?: string;
   readonly passwordStdin?: boolean;
 };
 
+/** Adds `wallet users create`. */
+export function addUsersCreate(users: Command, start: Start): void {
+  users
+    .command('create')
+    .description('create an account')
+    .option('--email <EMAIL>', 'e-mail address (asked for if missing)')
+    .option('--role <ROLE>', 'customer, operator or admin (default customer)')
+    .option('--password-stdin', 'read the password from the first line of stdin')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  wallet users create --email ana@example.com
+  wallet users create --email op@example.com --role operator --password-stdin < password.txt`,
+    )
+    .action(async (options: UsersCreateOptions, command: Command) => {
+      await start(command, (context) => runUsersCreate(context, options));
+    });
+}
+
 /** `wallet users create`: an account made by staff, its address vouched for by them. */
-export async function runUsersCreate(
+async function runUsersCreate(
   context: Context,
   options: UsersCreateOptions,
 ): Promise<CommandOutcome> {

@@ -1,3 +1,5 @@
+import type { Command } from 'commander';
+
 import { describeAddress } from '../../../core/addresses.ts';
 import { AuthServiceService } from '../../../protos/gen/digitalwallet/auth/v1/auth.ts';
 import { findAccount } from './accounts.ts';
@@ -6,9 +8,22 @@ import type { Context } from '../../context.ts';
 import { done, fail, type CommandOutcome, type Outcome } from '../../outcome.ts';
 import { printObject } from '../../output/print.ts';
 import { identifyActor, type KnownUser } from './actor.ts';
+import type { Start } from '../shared/start.ts';
+
+/** Adds `wallet users revoke-all`. */
+export function addUsersRevokeAll(users: Command, start: Start): void {
+  users
+    .command('revoke-all')
+    .description('end all sessions and API keys of an account (admins; without USER your own)')
+    .argument('[USER]', 'e-mail address or id')
+    .addHelpText('after', '\nExamples:\n  wallet users revoke-all ana@example.com')
+    .action(async (user: string | undefined, _options: unknown, command: Command) => {
+      await start(command, (context) => runUsersRevokeAll(context, user));
+    });
+}
 
 /** `wallet users revoke-all`: ends all sessions and API keys of a user, or of the caller. */
-export async function runUsersRevokeAll(
+async function runUsersRevokeAll(
   context: Context,
   user: string | undefined,
 ): Promise<CommandOutcome> {

@@ -1,3 +1,5 @@
+import type { Command } from 'commander';
+
 import { WalletServiceService } from '../../../protos/gen/digitalwallet/wallet/v1/wallet.ts';
 import type { Context } from '../../context.ts';
 import { succeed, type CommandOutcome } from '../../outcome.ts';
@@ -5,11 +7,33 @@ import { createListPrinter } from '../../output/print.ts';
 import { toWalletJson, walletColumns } from '../../output/wallets.ts';
 import { checkLimit, printPages, type PageOptions } from '../../input/paging.ts';
 import { resolveUser } from '../users/actor.ts';
+import { addPageOptions, zoneOption } from '../shared/options.ts';
+import type { Start } from '../shared/start.ts';
 
-export type WalletsListOptions = PageOptions & { readonly user?: string };
+type WalletsListOptions = PageOptions & { readonly user?: string };
+
+/** Adds `wallet wallets list`. */
+export function addWalletsList(wallets: Command, start: Start): void {
+  const list = wallets
+    .command('list')
+    .description("list wallets: your own; everybody's for staff")
+    .option('--user <USER>', 'of this user: e-mail address or id');
+  addPageOptions(list)
+    .option(...zoneOption)
+    .addHelpText(
+      'after',
+      `
+Examples:
+  wallet wallets list
+  wallet wallets list --user ana@example.com --json`,
+    )
+    .action(async (options: WalletsListOptions, command: Command) => {
+      await start(command, (context) => runWalletsList(context, options));
+    });
+}
 
 /** `wallet wallets list`: a customer's own; for staff everybody's, or those of one user. */
-export async function runWalletsList(
+async function runWalletsList(
   context: Context,
   options: WalletsListOptions,
 ): Promise<CommandOutcome> {

@@ -1,13 +1,10 @@
+import type { Command } from 'commander';
+
 import type { Context } from '../../context.ts';
 import { done, type CommandOutcome } from '../../outcome.ts';
 import { createListPrinter, type Column } from '../../output/print.ts';
-import {
-  defaultProfile,
-  failNoProfile,
-  isKnownProfile,
-  readProfileFile,
-  useProfile,
-} from '../../config/profiles.ts';
+import { defaultProfile, readProfileFile } from '../../config/profiles.ts';
+import type { Start } from '../shared/start.ts';
 
 type Row = {
   readonly name: string;
@@ -17,8 +14,19 @@ type Row = {
   readonly users: readonly string[];
 };
 
+/** Adds `wallet profiles list`. */
+export function addProfilesList(profiles: Command, start: Start): void {
+  profiles
+    .command('list')
+    .description('list the profiles')
+    .addHelpText('after', '\nExamples:\n  wallet profiles list')
+    .action(async (_options: unknown, command: Command) => {
+      await start(command, runProfilesList, { isLenient: true });
+    });
+}
+
 /** `wallet profiles list` */
-export async function runProfilesList(context: Context): Promise<CommandOutcome> {
+async function runProfilesList(context: Context): Promise<CommandOutcome> {
   const file = await readProfileFile(context.environment.paths.configDir);
   if (!file.ok) return file;
   const records = await context.records.list();
@@ -43,21 +51,6 @@ export async function runProfilesList(context: Context): Promise<CommandOutcome>
   }));
   await list.add(rows);
   await list.end(undefined, '');
-  return done;
-}
-
-/** `wallet profiles use NAME` */
-export async function runProfilesUse(context: Context, name: string): Promise<CommandOutcome> {
-  const { configDir } = context.environment.paths;
-  const file = await readProfileFile(configDir);
-  if (!file.ok) return file;
-  if (!(await isKnownProfile(file.value, configDir, name))) return failNoProfile(name, false);
-  const used = await useProfile(configDir, name);
-  if (!used.ok) return used;
-  if (context.profileOrigin === 'environment') {
-    await context.tell.warn('WALLET_PROFILE is set and beats the profile chosen here');
-  }
-  await context.tell.hint(`the profile in use is now ${name}`);
   return done;
 }
 

@@ -1,10 +1,21 @@
 import type { Command } from 'commander';
 
+// Options that several commands take, for `Command.option(...)`.
+export const currencyOption = [
+  '--currency <CODE>',
+  'ISO 4217 code (default WALLET_CURRENCY, the profile, BRL)',
+] as const;
+export const dryRunOption = ['--dry-run', 'let the server check it, and change nothing'] as const;
+export const zoneOption = [
+  '--timezone <ZONE>',
+  "IANA time zone (default: the terminal's)",
+] as const;
+
 /** Whose wallet, and which. */
 export function addWalletOptions(command: Command): Command {
   return command
     .option('--user <USER>', 'e-mail address or id; staff always name the user')
-    .option('--currency <CODE>', 'ISO 4217 code (default WALLET_CURRENCY, the profile, BRL)');
+    .option(...currencyOption);
 }
 
 /** How much of a list: --limit, --all, --page-token. */
@@ -13,10 +24,6 @@ export function addPageOptions(command: Command): Command {
     .option('--limit <N>', 'how many at most (default 50)')
     .option('--all', 'all of them')
     .option('--page-token <TOKEN>', 'go on where a list ended');
-}
-
-export function addZoneOption(command: Command): Command {
-  return command.option('--timezone <ZONE>', "IANA time zone (default: the terminal's)");
 }
 
 /** For options that can be given more than once. */

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 
-import type { Context } from '../context.ts';
-import type { CommandOutcome } from '../outcome.ts';
+import type { Context } from '../../context.ts';
+import type { CommandOutcome } from '../../outcome.ts';
 
 /** Runs a command with the context that its options ask for. */
 export type Start = (

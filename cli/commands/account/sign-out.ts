@@ -1,3 +1,5 @@
+import type { Command } from 'commander';
+
 import { AuthServiceService } from '../../../protos/gen/digitalwallet/auth/v1/auth.ts';
 import type { Context } from '../../context.ts';
 import { loadStored } from '../../credentials/session.ts';
@@ -10,9 +12,21 @@ import {
   type Outcome,
 } from '../../outcome.ts';
 import { printObject } from '../../output/print.ts';
+import type { Start } from '../shared/start.ts';
+
+/** Adds `wallet sign-out`. */
+export function addSignOut(program: Command, start: Start): void {
+  program
+    .command('sign-out')
+    .description('end the session at the server, and forget it here')
+    .addHelpText('after', '\nExamples:\n  wallet sign-out\n  wallet sign-out --profile prod')
+    .action(async (_options: unknown, command: Command) => {
+      await start(command, runSignOut);
+    });
+}
 
 /** `wallet sign-out`: ends the session at the server and removes what is stored here. */
-export async function runSignOut(context: Context): Promise<CommandOutcome> {
+async function runSignOut(context: Context): Promise<CommandOutcome> {
   const { account, records, storageOf, tell } = context;
   const record = await records.find(account);
   if (!record) {

@@ -1,3 +1,4 @@
+import type { Command } from 'commander';
 import { hostname } from 'node:os';
 
 import { AuthServiceService, type ApiKey } from '../../../protos/gen/digitalwallet/auth/v1/auth.ts';
@@ -13,9 +14,10 @@ import { askEmail, askPassword, readSecret } from '../../terminal/password.ts';
 import { changeSetting, readProfileFile } from '../../config/profiles.ts';
 import { sendSignIn } from './send-sign-in.ts';
 import { readPasswordAndCode } from '../totp/shared.ts';
-import { printWhoami } from '../account/whoami.ts';
+import { printWhoami } from './whoami.ts';
+import type { Start } from '../shared/start.ts';
 
-export type SignInOptions = {
+type SignInOptions = {
   readonly email?: string;
   readonly passwordStdin?: boolean;
   /** Password and code, whether or not `passwordStdin` is there too. */
@@ -30,8 +32,32 @@ type SignedIn = {
   readonly user: Pick<AccountRecord, 'userId' | 'email' | 'role'>;
 };
 
+/** Adds `wallet sign-in`. */
+export function addSignIn(program: Command, start: Start): void {
+  program
+    .command('sign-in')
+    .description("sign in, and keep the session in the system's keychain")
+    .option('--email <EMAIL>', 'e-mail address (asked for if missing)')
+    .option('--password-stdin', 'read the password from the first line of stdin')
+    .option('--totp-stdin', 'read two lines from stdin: the password, then the code')
+    .option('--with-token', 'read a token or an API key from stdin instead')
+    .option('--insecure-storage', 'keep the token in a file that only you can read')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  wallet sign-in --email ana@example.com
+  wallet sign-in --email op@example.com --totp-stdin < password-and-code.txt
+  wallet sign-in --profile prod --server wallet.example.com:443 --tls
+  wallet sign-in --with-token < api-key.txt`,
+    )
+    .action(async (options: SignInOptions, command: Command) => {
+      await start(command, (context) => runSignIn(context, options), { canBeNewProfile: true });
+    });
+}
+
 /** `wallet sign-in`: by password, or with a token from stdin. */
-export async function runSignIn(context: Context, options: SignInOptions): Promise<CommandOutcome> {
+async function runSignIn(context: Context, options: SignInOptions): Promise<CommandOutcome> {
   const hasPassword = options.passwordStdin === true || options.totpStdin === true;
   if (options.withToken && (options.email !== undefined || hasPassword)) {
     const others = '--email, --password-stdin and --totp-stdin';

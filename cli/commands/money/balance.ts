@@ -1,3 +1,5 @@
+import type { Command } from 'commander';
+
 import { findExponent } from '../../../core/currencies.ts';
 import { WalletServiceService } from '../../../protos/gen/digitalwallet/wallet/v1/wallet.ts';
 import type { Context } from '../../context.ts';
@@ -10,16 +12,18 @@ import {
   type CommandOutcome,
   type Outcome,
 } from '../../outcome.ts';
-import { failUnknownCurrency } from '../money/command.ts';
+import { failUnknownCurrency } from './command.ts';
 import { createListPrinter, printObject, type Column } from '../../output/print.ts';
 import { formatBalance, isCorrupt, toBalanceJson, type BalanceRow } from '../../output/shapes.ts';
 import { formatLocalTime } from '../../output/time.ts';
-import { failUserRequired, isStaff } from '../money/confirm.ts';
+import { failUserRequired, isStaff } from './confirm.ts';
 import type { Settings } from '../../config/settings.ts';
 import { parseTime } from '../../input/times.ts';
 import { identifyActor, resolveUser } from '../users/actor.ts';
+import { addWalletOptions, zoneOption } from '../shared/options.ts';
+import type { Start } from '../shared/start.ts';
 
-export type BalanceOptions = {
+type BalanceOptions = {
   readonly user?: string;
   readonly currency?: string;
   readonly all?: boolean;
@@ -27,11 +31,30 @@ export type BalanceOptions = {
   readonly timezone?: string;
 };
 
+/** Adds `wallet balance`. */
+export function addBalance(program: Command, start: Start): void {
+  addWalletOptions(program.command('balance').description('show the balance of a wallet'))
+    .option('--all', 'of every wallet that the user has')
+    .option(
+      '--at <TIME>',
+      'as of a date (its end) or a time like 2026-11-22T18:00, not in the future',
+    )
+    .option(...zoneOption)
+    .addHelpText(
+      'after',
+      `
+Examples:
+  wallet balance
+  wallet balance --user ana@example.com --all
+  wallet balance --at 2026-10-31 --json`,
+    )
+    .action(async (options: BalanceOptions, command: Command) => {
+      await start(command, (context) => runBalance(context, options));
+    });
+}
+
 /** `wallet balance`: of one wallet, or with --all of every wallet of a user. */
-export async function runBalance(
-  context: Context,
-  options: BalanceOptions,
-): Promise<CommandOutcome> {
+async function runBalance(context: Context, options: BalanceOptions): Promise<CommandOutcome> {
   const { settings, clock } = context;
   if (options.all && options.currency !== undefined) {
     return failUsage('all', '--all and --currency exclude each other');
