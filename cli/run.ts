@@ -16,10 +16,10 @@ import { openProcessIo, type Io } from './terminal/io.ts';
 import {
   defaultProfile,
   failNoProfile,
-  isKnownProfile,
   isProfileName,
   readProfileFile,
 } from './config/profiles.ts';
+import { isKnownProfile } from './credentials/known-profile.ts';
 import { buildProgram } from './program.ts';
 import type { GlobalOptions, StartOptions } from './commands/shared/start.ts';
 import { createPrompter, type Prompter } from './terminal/prompter.ts';

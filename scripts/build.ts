@@ -1,4 +1,4 @@
-import { chmod, rm } from 'node:fs/promises';
+import { chmod, readFile, rm } from 'node:fs/promises';
 import { build, type BuildOptions, type Plugin } from 'esbuild';
 
 // The command line is one file with its libraries, beside a small one that only tells the version:
@@ -27,6 +27,26 @@ const runBesideMain: Plugin = {
   },
 };
 
+/**
+ * The generated service clients, which the command line does not use, would load the gRPC library at
+ * every start. Marked as pure they are left out, and the library loads with the first connection.
+ */
+const omitGeneratedClients: Plugin = {
+  name: 'omit-generated-clients',
+  setup: ({ onLoad, onResolve, resolve }) => {
+    onLoad({ filter: /\/protos\/gen\/.*\.ts$/ }, async ({ path }) => {
+      const text = await readFile(path, 'utf8');
+      const pure = '/* @__PURE__ */ makeGenericClientConstructor(';
+      return { contents: text.replaceAll('makeGenericClientConstructor(', pure), loader: 'ts' };
+    });
+    onResolve({ filter: /^@grpc\/grpc-js$/ }, async ({ path, pluginData, ...options }) => {
+      if (pluginData === 'resolved') return undefined;
+      const found = await resolve(path, { ...options, pluginData: 'resolved' });
+      return { ...found, sideEffects: false };
+    });
+  },
+};
+
 await rm('dist', { recursive: true, force: true });
 await Promise.all([
   build({
@@ -35,7 +55,7 @@ await Promise.all([
     outdir: 'dist/cli',
     // The loader of .proto files is for services that the command line has not.
     external: ['keytar', '@grpc/proto-loader'],
-    plugins: [runBesideMain],
+    plugins: [runBesideMain, omitGeneratedClients],
     minifySyntax: true,
     minifyWhitespace: true,
     banner: { js: requireForCommonJs },

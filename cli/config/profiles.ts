@@ -1,6 +1,5 @@
 import { join } from 'node:path';
 
-import { openAccountRecords } from '../credentials/records.ts';
 import { fail, succeed, type Failed, type Outcome } from '../outcome.ts';
 import { parseJsonObject, readTextIfAny, writePrivateFile } from '../files/files.ts';
 import { withLock } from '../files/lock.ts';
@@ -40,17 +39,6 @@ export async function readProfileFile(configDir: string): Promise<Outcome<Profil
         .map(([name, settings]) => [name, toLayer(settings)]),
     ),
   });
-}
-
-/** True for one that has settings, or in which somebody has signed in. */
-export async function isKnownProfile(
-  file: ProfileFile,
-  configDir: string,
-  name: string,
-): Promise<boolean> {
-  if (name === defaultProfile || file.profiles[name] !== undefined) return true;
-  const records = await openAccountRecords(join(configDir, 'accounts')).list();
-  return records.some(({ profile }) => profile === name);
 }
 
 export function failNoProfile(name: string, isFromEnvironment: boolean): Failed {

@@ -2,7 +2,7 @@ import type { RefreshSessionResponse } from '../../protos/gen/digitalwallet/auth
 import { toCliFailure, type CallResult } from '../rpc/errors.ts';
 import { fail, succeed, type Outcome } from '../outcome.ts';
 import { withLock } from '../files/lock.ts';
-import { nameRole } from '../output/names.ts';
+import { nameRole } from '../rpc/names.ts';
 import type { AccountRecord, AccountRecords } from './records.ts';
 import {
   decodeSecret,
@@ -29,7 +29,10 @@ export type Credentials = {
   /** The credential to use now, refreshed if it is about to end. */
   get(): Promise<Outcome<Credential>>;
   /** A successor of one that the server no longer takes; undefined if it has none. */
-  renew(stale: Credential): Promise<Outcome<Credential | undefined>>;
+  renew(stale: {
+    readonly source: string;
+    readonly token: string;
+  }): Promise<Outcome<Credential | undefined>>;
 };
 
 export type CredentialParts = {

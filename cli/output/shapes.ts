@@ -6,7 +6,7 @@ import {
   type Wallet,
   WalletStatus,
 } from '../../protos/gen/digitalwallet/wallet/v1/wallet.ts';
-import { nameOperation } from './names.ts';
+import { nameOperation } from '../rpc/names.ts';
 import type { Column } from './print.ts';
 import { formatLocalTime } from './time.ts';
 

@@ -3,7 +3,6 @@ import { randomUUID } from 'node:crypto';
 import { resolvesDoubt } from '../../core/in-doubt.ts';
 import { callRepeatedly, type Clock, type RepeatedResult } from './retry.ts';
 import type { Connection } from './client.ts';
-import type { Credentials } from '../credentials/session.ts';
 import { toCliFailure, type CallFailure, type CallResult } from './errors.ts';
 import { succeed, type Outcome } from '../outcome.ts';
 import type { Method } from './method.ts';
@@ -54,9 +53,19 @@ export type RpcCaller = {
   ): Promise<Outcome<CallResult<Response>>>;
 };
 
+/** What a call needs to know of a credential. */
+type CallCredential = { readonly token: string; readonly source: string };
+
+/** Where calls get their credentials. */
+type CallCredentials = {
+  get(): Promise<Outcome<CallCredential>>;
+  /** A successor of one that the server no longer takes; undefined if it has none. */
+  renew(stale: CallCredential): Promise<Outcome<CallCredential | undefined>>;
+};
+
 export type CallerParts = {
   readonly connect: () => Promise<Outcome<Connection>>;
-  readonly credentials: Credentials;
+  readonly credentials: CallCredentials;
   readonly timeoutMs: number;
   readonly clock: Clock;
   readonly detail: (message: string) => Promise<void>;

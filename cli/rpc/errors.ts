@@ -1,6 +1,7 @@
-import { status, type ServiceError } from '@grpc/grpc-js';
+import type { ServiceError } from '@grpc/grpc-js';
 
 import { isReason, type Reason } from '../../core/reasons.ts';
+import { nameStatusCode, status } from './status.ts';
 import { decodeErrorInfo } from './error-info.ts';
 import { cliReasons, exitCodes, type CliFailure, type ExitCode } from '../outcome.ts';
 
@@ -16,7 +17,7 @@ export type CallFailure = {
   /** The same call may succeed in a moment. */
   readonly isTransient: boolean;
   readonly message: string;
-  readonly code: status;
+  readonly code: number;
   readonly requestId: string | undefined;
   readonly metadata: Readonly<Record<string, string>>;
   /** A better hint than the reason's own. */
@@ -191,7 +192,7 @@ export const transientReasons: ReadonlySet<Reason> = new Set<Reason>([
 ]);
 
 /** Codes that say, even without a reason of ours, that the server turned the call down. */
-const reasonByBareCode: ReadonlyMap<status, Reason> = new Map<status, Reason>([
+const reasonByBareCode: ReadonlyMap<number, Reason> = new Map<number, Reason>([
   [status.INVALID_ARGUMENT, 'INVALID_ARGUMENT'],
   [status.OUT_OF_RANGE, 'INVALID_ARGUMENT'],
   [status.UNAUTHENTICATED, 'TOKEN_INVALID'],
@@ -290,11 +291,11 @@ function addWait({ reason, message, metadata }: CallFailure): string {
 }
 
 function describeError({ code, details }: ServiceError, isFromServer: boolean): string {
-  if (details === '') return `the call ended with ${status[code]}`;
+  if (details === '') return `the call ended with ${nameStatusCode(code)}`;
   // The library's own, with the state of its load balancer.
   const isOwn = !isFromServer && /^Deadline exceeded/.test(details);
   return isOwn ? 'the server did not answer in time' : details;
 }
 
-const isTransientCode = (code: status): boolean =>
-  [status.UNAVAILABLE, status.DEADLINE_EXCEEDED, status.UNKNOWN].includes(code);
+const isTransientCode = (code: number): boolean =>
+  code === status.UNAVAILABLE || code === status.DEADLINE_EXCEEDED || code === status.UNKNOWN;

@@ -3,7 +3,7 @@ import { Chalk, type ChalkInstance } from 'chalk';
 import { stripControls } from '../../core/text.ts';
 import type { CliFailure } from '../outcome.ts';
 import type { Io, TextOutput } from './io.ts';
-import { toJsonText } from '../output/plain.ts';
+import { toJsonText } from './plain.ts';
 import type { OutputFormat } from '../config/settings.ts';
 
 /** How a command may speak. */

@@ -3,10 +3,10 @@ import type { Command } from 'commander';
 import { AuthServiceService } from '../../../protos/gen/digitalwallet/auth/v1/auth.ts';
 import type { Context } from '../../context.ts';
 import { done, fail, failUsage, type CliFailure, type CommandOutcome } from '../../outcome.ts';
-import { keepDeviceToken } from '../../credentials/keep-device-token.ts';
+import { keepDeviceToken } from './keep-device-token.ts';
 import { printObject } from '../../output/print.ts';
-import { toUserJson, userColumns } from '../../output/users.ts';
-import { askCode, askEmail, askPassword } from '../../terminal/password.ts';
+import { toUserJson, userColumns } from '../users/columns.ts';
+import { askCode, askEmail, askPassword } from '../shared/password.ts';
 import type { Start } from '../shared/start.ts';
 
 type ChangeEmailOptions = {

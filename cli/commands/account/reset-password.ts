@@ -11,9 +11,9 @@ import {
   type CommandOutcome,
   type Outcome,
 } from '../../outcome.ts';
-import { keepDeviceToken } from '../../credentials/keep-device-token.ts';
+import { keepDeviceToken } from './keep-device-token.ts';
 import { printObject } from '../../output/print.ts';
-import { askCode, askEmail, askPassword } from '../../terminal/password.ts';
+import { askCode, askEmail, askPassword } from '../shared/password.ts';
 import type { Start } from '../shared/start.ts';
 
 type ResetPasswordOptions = {

@@ -13,8 +13,8 @@ import {
   type Outcome,
 } from '../../outcome.ts';
 import { printObject } from '../../output/print.ts';
-import { toUserJson, userColumns } from '../../output/users.ts';
-import { askPassword } from '../../terminal/password.ts';
+import { toUserJson, userColumns } from '../users/columns.ts';
+import { askPassword } from '../shared/password.ts';
 import type { Start } from '../shared/start.ts';
 
 type VerifyEmailOptions = { readonly email?: string; readonly passwordStdin?: boolean };

@@ -6,7 +6,7 @@ import type { Credential } from '../../credentials/session.ts';
 import { isApiKey } from '../../credentials/tokens.ts';
 import { done, fail, type CommandOutcome } from '../../outcome.ts';
 import { printObject, type Column } from '../../output/print.ts';
-import { nameRole } from '../../output/names.ts';
+import { nameRole } from '../../rpc/names.ts';
 import { formatLocalTime } from '../../output/time.ts';
 import type { Start } from '../shared/start.ts';
 

@@ -20,7 +20,7 @@ import {
   type CommandOutcome,
   type Outcome,
 } from '../../outcome.ts';
-import { apiKeyColumns, toApiKeyJson } from '../../output/api-keys.ts';
+import { apiKeyColumns, toApiKeyJson } from './columns.ts';
 import { printObject } from '../../output/print.ts';
 import { collect, zoneOption } from '../shared/options.ts';
 import type { Start } from '../shared/start.ts';

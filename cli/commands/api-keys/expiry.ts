@@ -1,5 +1,5 @@
 import { failUsage, succeed, type Outcome } from '../../outcome.ts';
-import { parseTime } from '../../input/times.ts';
+import { parseTime } from '../shared/times.ts';
 
 export type ExpiryOptions = { readonly expiresIn?: string; readonly expiresAt?: string };
 

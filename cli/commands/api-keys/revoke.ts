@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 import { isUuid } from '../../../core/ids.ts';
 import { AuthServiceService } from '../../../protos/gen/digitalwallet/auth/v1/auth.ts';
 import { findOwnKey } from './shared.ts';
-import { checkConfirmable, confirmChange } from '../../terminal/confirm.ts';
+import { checkConfirmable, confirmChange } from '../shared/confirm.ts';
 import type { Context } from '../../context.ts';
 import {
   done,
@@ -13,7 +13,7 @@ import {
   type CommandOutcome,
   type Outcome,
 } from '../../outcome.ts';
-import { apiKeyColumns, toApiKeyJson } from '../../output/api-keys.ts';
+import { apiKeyColumns, toApiKeyJson } from './columns.ts';
 import { printObject } from '../../output/print.ts';
 import type { Start } from '../shared/start.ts';
 

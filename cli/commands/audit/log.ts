@@ -11,10 +11,10 @@ import { findNewest, openAuditSource, type AuditFilter, type AuditSource } from 
 import { findAccount } from '../users/accounts.ts';
 import type { Context } from '../../context.ts';
 import { exitCodes, failUsage, succeed, type CommandOutcome, type Outcome } from '../../outcome.ts';
-import { auditColumns, toAuditJson, type AuditRow } from '../../output/audit.ts';
+import { auditColumns, toAuditJson, type AuditRow } from './columns.ts';
 import { createListPrinter, type ListPrinter } from '../../output/print.ts';
-import { checkLimit, noteMore, type PageOptions } from '../../input/paging.ts';
-import { parseTime } from '../../input/times.ts';
+import { checkLimit, noteMore, type PageOptions } from '../shared/paging.ts';
+import { parseTime } from '../shared/times.ts';
 import { addPageOptions, zoneOption } from '../shared/options.ts';
 import type { Start } from '../shared/start.ts';
 

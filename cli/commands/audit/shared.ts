@@ -10,7 +10,7 @@ import type { AuditPosition, AuditService } from './cursor.ts';
 import type { Method } from '../../rpc/method.ts';
 import type { Context } from '../../context.ts';
 import { exitCodes, succeed, type CliFailure, type Outcome } from '../../outcome.ts';
-import { failPageToken } from '../../input/paging.ts';
+import { failPageToken } from '../shared/paging.ts';
 
 /** All three have the same call, with messages of the same content. */
 const methods: Readonly<

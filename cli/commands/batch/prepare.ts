@@ -4,7 +4,7 @@ import { isUuid } from '../../../core/ids.ts';
 import { AuthServiceService } from '../../../protos/gen/digitalwallet/auth/v1/auth.ts';
 import type { Context } from '../../context.ts';
 import { fail, succeed, type Outcome } from '../../outcome.ts';
-import { operationNumbers } from '../../output/names.ts';
+import { operationNumbers } from '../../rpc/names.ts';
 import type { Actor } from '../users/actor.ts';
 import { checkRow, isValid, type CheckedRow, type RowDefaults } from './rows/check.ts';
 import type { Progress } from './results/run-files.ts';

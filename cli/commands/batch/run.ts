@@ -13,7 +13,7 @@ import { runChunks, type RunEnd } from './run-rows.ts';
 import { failedOf, ResultsError, type Progress } from './results/run-files.ts';
 import { summaryColumns, toSummaryJson, type Summary } from './summary.ts';
 import { checkResultsTarget } from './results/target.ts';
-import { askYes, checkConfirmable } from '../../terminal/confirm.ts';
+import { askYes, checkConfirmable } from '../shared/confirm.ts';
 import { isStaff } from '../money/confirm.ts';
 import type { Context } from '../../context.ts';
 import {
@@ -27,7 +27,7 @@ import {
 import type { FileIdentity } from '../../files/files.ts';
 import { withLock } from '../../files/lock.ts';
 import { printObject } from '../../output/print.ts';
-import { formatCard } from '../../output/table.ts';
+import { formatCard } from '../../output/card.ts';
 import { identifyActor, resolveUser, type Actor } from '../users/actor.ts';
 import type { Start } from '../shared/start.ts';
 

@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 import { isSettingKey } from '../../config/settings.ts';
 import type { Context } from '../../context.ts';
 import { done, type CommandOutcome } from '../../outcome.ts';
-import { toPlainLine } from '../../output/plain.ts';
+import { toPlainLine } from '../../terminal/plain.ts';
 import { printObject } from '../../output/print.ts';
 import {
   failUnknownKey,

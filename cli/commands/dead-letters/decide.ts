@@ -1,17 +1,13 @@
 import { operations } from '../../../core/operations.ts';
 import { stripControls } from '../../../core/text.ts';
 import type { DeadLetter } from '../../../protos/gen/digitalwallet/events/v1/dead_letter.ts';
-import { askYes } from '../../terminal/confirm.ts';
+import { askYes } from '../shared/confirm.ts';
 import type { Context } from '../../context.ts';
 import { findDeadLetters, type DeadLetterService } from './shared.ts';
 import { done, succeed, type CommandOutcome, type Outcome } from '../../outcome.ts';
-import {
-  deadLetterColumns,
-  deadLetterDryRunColumn,
-  toDeadLetterJson,
-} from '../../output/dead-letters.ts';
+import { deadLetterColumns, deadLetterDryRunColumn, toDeadLetterJson } from './columns.ts';
 import { createListPrinter, formatRows } from '../../output/print.ts';
-import { formatCard } from '../../output/table.ts';
+import { formatCard } from '../../output/card.ts';
 import { identifyActor } from '../users/actor.ts';
 
 /** What is to become of some dead letters, for the question and for what is printed. */
@@ -48,7 +44,7 @@ export async function confirmDecision(
   ]);
   const columns = deadLetterColumns(context.settings.timezone, 'decision');
   const rows = found.value.map((letter) => ({ service, letter, isDryRun: false }));
-  await stderr.write(`${card}\n${formatRows(writer, columns, rows)}\n`);
+  await stderr.write(`${card}\n${await formatRows(writer, columns, rows)}\n`);
   const what = ids.length === 1 ? 'this dead letter' : `these ${ids.length} dead letters`;
   return askYes(context, `${verb === 'replay' ? 'Replay' : 'Discard'} ${what}?`);
 }

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 
 import { findTextProblem, textLimits } from '../../../core/text.ts';
-import { checkConfirmable } from '../../terminal/confirm.ts';
+import { checkConfirmable } from '../shared/confirm.ts';
 import type { Context } from '../../context.ts';
 import {
   addServiceOption,

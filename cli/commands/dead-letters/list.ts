@@ -9,9 +9,9 @@ import {
   deadLetterPageSize,
 } from './shared.ts';
 import { done, type CommandOutcome } from '../../outcome.ts';
-import { deadLetterColumns, toDeadLetterJson } from '../../output/dead-letters.ts';
+import { deadLetterColumns, toDeadLetterJson } from './columns.ts';
 import { createListPrinter } from '../../output/print.ts';
-import { checkLimit, noteMore, type LimitOptions } from '../../input/paging.ts';
+import { checkLimit, noteMore, type LimitOptions } from '../shared/paging.ts';
 import { addPageOptions, zoneOption } from '../shared/options.ts';
 import type { Start } from '../shared/start.ts';
 

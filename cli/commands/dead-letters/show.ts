@@ -3,11 +3,7 @@ import type { Command } from 'commander';
 import type { Context } from '../../context.ts';
 import { addServiceOption, checkIds, checkService, exampleId, findDeadLetters } from './shared.ts';
 import { done, fail, type CommandOutcome } from '../../outcome.ts';
-import {
-  deadLetterColumns,
-  deadLetterReceivedColumns,
-  toDeadLetterJson,
-} from '../../output/dead-letters.ts';
+import { deadLetterColumns, deadLetterReceivedColumns, toDeadLetterJson } from './columns.ts';
 import { formatBody } from '../../output/json-text.ts';
 import { printObject } from '../../output/print.ts';
 import { zoneOption } from '../shared/options.ts';

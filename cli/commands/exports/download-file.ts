@@ -12,7 +12,7 @@ import {
 } from '../../rpc/errors.ts';
 import { addHint, failInterrupted } from './shared.ts';
 import { succeed, type Outcome } from '../../outcome.ts';
-import { createProgress, formatProgress, type Progress } from '../../terminal/progress.ts';
+import { createProgress, formatProgress, type Progress } from '../shared/progress.ts';
 import type { AnswerStream } from '../../rpc/stream.ts';
 
 /** Where the bytes of a file go, in order. */

@@ -9,13 +9,13 @@ import { quoteForShell } from '../../../core/shell-word.ts';
 import { statementFileName } from '../../../core/statement-format/index.ts';
 import { stripControls } from '../../../core/text.ts';
 import type { Export } from '../../../protos/gen/digitalwallet/statement/v1/statement.ts';
-import { askYes } from '../../terminal/confirm.ts';
+import { askYes } from '../shared/confirm.ts';
 import type { Context } from '../../context.ts';
 import { fetchFile } from './download-file.ts';
 import { fail, failUsage, succeed, type Outcome } from '../../outcome.ts';
 import { lookAt, openOwnFile, publishFile, type FileIdentity } from '../../files/files.ts';
 import { withLock } from '../../files/lock.ts';
-import { nameFormat } from '../../output/exports.ts';
+import { nameFormat } from './columns.ts';
 
 /** Standard output, in place of a file's name. */
 export const stdoutName = '-';

@@ -14,7 +14,7 @@ import {
   type Failed,
   type Outcome,
 } from '../../outcome.ts';
-import { createProgress, formatProgress } from '../../terminal/progress.ts';
+import { createProgress, formatProgress } from '../shared/progress.ts';
 
 /** The id in the examples of the help. */
 export const exampleId = '7b0c1f52-6a0e-5a59-9d5c-2f6f1f0c9a11';

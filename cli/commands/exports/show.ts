@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 
 import type { Context } from '../../context.ts';
-import { exportColumns, toExportJson } from '../../output/exports.ts';
+import { exportColumns, toExportJson } from './columns.ts';
 import { printObject } from '../../output/print.ts';
 import { done, type CommandOutcome } from '../../outcome.ts';
 import { zoneOption } from '../shared/options.ts';

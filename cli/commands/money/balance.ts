@@ -18,7 +18,7 @@ import { formatBalance, isCorrupt, toBalanceJson, type BalanceRow } from '../../
 import { formatLocalTime } from '../../output/time.ts';
 import { failUserRequired, isStaff } from './confirm.ts';
 import type { Settings } from '../../config/settings.ts';
-import { parseTime } from '../../input/times.ts';
+import { parseTime } from '../shared/times.ts';
 import { identifyActor, resolveUser } from '../users/actor.ts';
 import { addWalletOptions, zoneOption } from '../shared/options.ts';
 import type { Start } from '../shared/start.ts';

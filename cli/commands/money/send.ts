@@ -6,7 +6,7 @@ import {
 } from '../../../protos/gen/digitalwallet/wallet/v1/wallet.ts';
 import type { RepeatedResult } from '../../rpc/retry.ts';
 import { confirmMoneyCommand, failUserRequired, isStaff } from './confirm.ts';
-import { checkConfirmable } from '../../terminal/confirm.ts';
+import { checkConfirmable } from '../shared/confirm.ts';
 import type { Context } from '../../context.ts';
 import { toCliFailure } from '../../rpc/errors.ts';
 import {

@@ -1,11 +1,7 @@
 import type { Command } from 'commander';
 
-import {
-  failNoProfile,
-  isKnownProfile,
-  readProfileFile,
-  useProfile,
-} from '../../config/profiles.ts';
+import { failNoProfile, readProfileFile, useProfile } from '../../config/profiles.ts';
+import { isKnownProfile } from '../../credentials/known-profile.ts';
 import type { Context } from '../../context.ts';
 import { done, type CommandOutcome } from '../../outcome.ts';
 import type { Start } from '../shared/start.ts';

@@ -4,8 +4,8 @@ import { AuthServiceService } from '../../../protos/gen/digitalwallet/auth/v1/au
 import type { Context } from '../../context.ts';
 import { succeed, type CommandOutcome } from '../../outcome.ts';
 import { createListPrinter } from '../../output/print.ts';
-import { sessionColumns, toSessionJson } from '../../output/sessions.ts';
-import { checkLimit, printPages, type PageOptions } from '../../input/paging.ts';
+import { sessionColumns, toSessionJson } from './columns.ts';
+import { checkLimit, printPages, type PageOptions } from '../shared/paging.ts';
 import { resolveUser } from '../users/actor.ts';
 import { addPageOptions, zoneOption } from '../shared/options.ts';
 import type { Start } from '../shared/start.ts';

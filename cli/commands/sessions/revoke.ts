@@ -6,7 +6,7 @@ import {
   AuthServiceService,
   type RevokeSessionRequest,
 } from '../../../protos/gen/digitalwallet/auth/v1/auth.ts';
-import { checkConfirmable, confirmChange } from '../../terminal/confirm.ts';
+import { checkConfirmable, confirmChange } from '../shared/confirm.ts';
 import type { Context } from '../../context.ts';
 import { readSessionId } from '../../credentials/tokens.ts';
 import {

@@ -25,7 +25,7 @@ import {
   type CommandOutcome,
   type Outcome,
 } from '../../outcome.ts';
-import { exportColumns, exportFormatNumbers, toExportJson } from '../../output/exports.ts';
+import { exportColumns, exportFormatNumbers, toExportJson } from '../exports/columns.ts';
 import { printObject } from '../../output/print.ts';
 import {
   checkTarget,

@@ -20,18 +20,18 @@ import {
   type Outcome,
 } from '../../outcome.ts';
 import { checkExport } from '../exports/shared.ts';
-import { toExportJson } from '../../output/exports.ts';
-import { toJsonText } from '../../output/plain.ts';
+import { toExportJson } from '../exports/columns.ts';
+import { toJsonText } from '../../terminal/plain.ts';
 import { formatJson } from '../../output/print.ts';
-import { createLineWriter, type LineFormat } from '../../output/statement-writer.ts';
+import { createLineWriter, type LineFormat } from './line-writer.ts';
 import {
   formatStatement,
   nameStatus,
   toStatementJson,
   type StatementStatusName,
-} from '../../output/statement.ts';
+} from './columns.ts';
 import { formatZonedTime } from '../../output/time.ts';
-import { checkLimit, noteMore } from '../../input/paging.ts';
+import { checkLimit, noteMore } from '../shared/paging.ts';
 import { startFilteredCheck, startStatementCheck, type StatementCheck } from './check.ts';
 import { addRangeOptions, readOperations, readRange, type RangeOptions } from './request.ts';
 import { repeatGiven } from '../../terminal/reporter.ts';
@@ -255,7 +255,7 @@ async function showWhole(
   await context.io.stdout.write(
     context.manner.output === 'json'
       ? formatJson({ status, statement: json, nextPageToken })
-      : formatStatement(context, statement, lines),
+      : await formatStatement(context, statement, lines),
   );
   return collected;
 }

@@ -7,8 +7,8 @@ import {
 import type { Context } from '../../context.ts';
 import { done, failUsage, type CommandOutcome } from '../../outcome.ts';
 import { printObject } from '../../output/print.ts';
-import { printRecoveryCodes } from '../../output/recovery-codes.ts';
-import { askPassword } from '../../terminal/password.ts';
+import { printRecoveryCodes } from './print-recovery-codes.ts';
+import { askPassword } from '../shared/password.ts';
 import { askCode, codeTries, explainPassword, readCode, type TotpInputOptions } from './shared.ts';
 import type { Start } from '../shared/start.ts';
 

@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 import { AuthServiceService } from '../../../protos/gen/digitalwallet/auth/v1/auth.ts';
 import type { Context } from '../../context.ts';
 import type { CommandOutcome } from '../../outcome.ts';
-import { printRecoveryCodes } from '../../output/recovery-codes.ts';
+import { printRecoveryCodes } from './print-recovery-codes.ts';
 import {
   addPasswordAndCodeOptions,
   askPasswordAndCode,

@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 import type { Context } from '../../context.ts';
 import { fail, failUsage, succeed, type CliFailure, type Outcome } from '../../outcome.ts';
 import { readFirstLines } from '../../terminal/io.ts';
-import { askPassword } from '../../terminal/password.ts';
+import { askPassword } from '../shared/password.ts';
 
 type Asker = Pick<Context, 'canPrompt' | 'io' | 'prompter'>;
 

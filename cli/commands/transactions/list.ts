@@ -10,7 +10,7 @@ import { done, type CommandOutcome } from '../../outcome.ts';
 import { failUnknownCurrency } from '../money/command.ts';
 import { createListPrinter } from '../../output/print.ts';
 import { toTransactionJson, transactionColumns } from '../../output/shapes.ts';
-import { checkLimit, noteMore, type LimitOptions } from '../../input/paging.ts';
+import { checkLimit, noteMore, type LimitOptions } from '../shared/paging.ts';
 import { resolveUser } from '../users/actor.ts';
 import { addPageOptions, addWalletOptions, zoneOption } from '../shared/options.ts';
 import type { Start } from '../shared/start.ts';

@@ -6,9 +6,9 @@ import { checkRole } from './accounts.ts';
 import type { Context } from '../../context.ts';
 import { done, fail, type CommandOutcome } from '../../outcome.ts';
 import { printObject } from '../../output/print.ts';
-import { roleNumbers } from '../../output/names.ts';
-import { toUserJson, userColumns } from '../../output/users.ts';
-import { askEmail, askPassword } from '../../terminal/password.ts';
+import { roleNumbers } from '../../rpc/names.ts';
+import { toUserJson, userColumns } from './columns.ts';
+import { askEmail, askPassword } from '../shared/password.ts';
 import type { Start } from '../shared/start.ts';
 
 type UsersCreateOptions = {

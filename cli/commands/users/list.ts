@@ -4,10 +4,10 @@ import { AuthServiceService, Role } from '../../../protos/gen/digitalwallet/auth
 import { checkRole } from './accounts.ts';
 import type { Context } from '../../context.ts';
 import { succeed, type CommandOutcome } from '../../outcome.ts';
-import { roleNumbers } from '../../output/names.ts';
+import { roleNumbers } from '../../rpc/names.ts';
 import { createListPrinter } from '../../output/print.ts';
-import { toUserJson, userColumns } from '../../output/users.ts';
-import { checkLimit, printPages, type PageOptions } from '../../input/paging.ts';
+import { toUserJson, userColumns } from './columns.ts';
+import { checkLimit, printPages, type PageOptions } from '../shared/paging.ts';
 import { addPageOptions, zoneOption } from '../shared/options.ts';
 import type { Start } from '../shared/start.ts';
 

@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 import { describeAddress } from '../../../core/addresses.ts';
 import { AuthServiceService } from '../../../protos/gen/digitalwallet/auth/v1/auth.ts';
 import { findAccount } from './accounts.ts';
-import { checkConfirmable, confirmChange } from '../../terminal/confirm.ts';
+import { checkConfirmable, confirmChange } from '../shared/confirm.ts';
 import type { Context } from '../../context.ts';
 import { done, fail, type CommandOutcome, type Outcome } from '../../outcome.ts';
 import { printObject } from '../../output/print.ts';

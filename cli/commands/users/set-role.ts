@@ -4,7 +4,7 @@ import { checkRole } from './accounts.ts';
 import { changeAccount } from './change-account.ts';
 import type { Context } from '../../context.ts';
 import type { CommandOutcome } from '../../outcome.ts';
-import { nameRole } from '../../output/names.ts';
+import { nameRole } from '../../rpc/names.ts';
 import type { Start } from '../shared/start.ts';
 
 /** Adds `wallet users set-role`. */

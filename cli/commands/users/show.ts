@@ -4,7 +4,7 @@ import { findAccount } from './accounts.ts';
 import type { Context } from '../../context.ts';
 import { done, type CommandOutcome } from '../../outcome.ts';
 import { printObject } from '../../output/print.ts';
-import { toUserJson, userColumns } from '../../output/users.ts';
+import { toUserJson, userColumns } from './columns.ts';
 import { zoneOption } from '../shared/options.ts';
 import type { Start } from '../shared/start.ts';
 

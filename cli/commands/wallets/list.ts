@@ -4,8 +4,8 @@ import { WalletServiceService } from '../../../protos/gen/digitalwallet/wallet/v
 import type { Context } from '../../context.ts';
 import { succeed, type CommandOutcome } from '../../outcome.ts';
 import { createListPrinter } from '../../output/print.ts';
-import { toWalletJson, walletColumns } from '../../output/wallets.ts';
-import { checkLimit, printPages, type PageOptions } from '../../input/paging.ts';
+import { toWalletJson, walletColumns } from './columns.ts';
+import { checkLimit, printPages, type PageOptions } from '../shared/paging.ts';
 import { resolveUser } from '../users/actor.ts';
 import { addPageOptions, zoneOption } from '../shared/options.ts';
 import type { Start } from '../shared/start.ts';

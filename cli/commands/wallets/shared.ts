@@ -4,7 +4,7 @@ import { describeAddress } from '../../../core/addresses.ts';
 import { findExponent } from '../../../core/currencies.ts';
 import { findTextProblem, textLimits } from '../../../core/text.ts';
 import { WalletServiceService } from '../../../protos/gen/digitalwallet/wallet/v1/wallet.ts';
-import { checkConfirmable, confirmChange } from '../../terminal/confirm.ts';
+import { checkConfirmable, confirmChange } from '../shared/confirm.ts';
 import type { Context } from '../../context.ts';
 import {
   done,
@@ -16,7 +16,7 @@ import {
 } from '../../outcome.ts';
 import { failUnknownCurrency } from '../money/command.ts';
 import { printObject } from '../../output/print.ts';
-import { toWalletJson, walletColumns, walletDryRunColumn } from '../../output/wallets.ts';
+import { toWalletJson, walletColumns, walletDryRunColumn } from './columns.ts';
 import { currencyOption, zoneOption } from '../shared/options.ts';
 import { resolveUser, type KnownUser } from '../users/actor.ts';
 

@@ -1,7 +1,7 @@
 import { constants } from 'node:fs';
 import { open } from 'node:fs/promises';
 
-import { askYes } from '../../../terminal/confirm.ts';
+import { askYes } from '../../shared/confirm.ts';
 import type { Context } from '../../../context.ts';
 import { fail, failUsage, succeed, type Outcome } from '../../../outcome.ts';
 import { lookAt, type FileIdentity } from '../../../files/files.ts';

@@ -1,6 +1,6 @@
 import { exitCodes, type CliFailure } from '../../../outcome.ts';
 import { toUnknownOutcome } from '../../../rpc/in-doubt.ts';
-import type { DeferredRows } from './aside.ts';
+import type { DeferredRows } from './deferred-rows.ts';
 import { runRound, type Round } from './retry-round.ts';
 import { patienceMs, type SenderOptions, type Shared } from './sender.ts';
 

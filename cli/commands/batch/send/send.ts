@@ -12,7 +12,7 @@ import {
   type AnsweredRow,
   type TransactionStream,
 } from './answers.ts';
-import { createDeferredRows } from './aside.ts';
+import { createDeferredRows } from './deferred-rows.ts';
 import { isItemRow, type Chunk, type ItemRow } from '../rows/chunk.ts';
 import { createRetries, type Retries } from './retry.ts';
 import { patienceMs, type SenderOptions, type Shared } from './sender.ts';

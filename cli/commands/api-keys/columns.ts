@@ -1,6 +1,6 @@
-import type { ApiKey } from '../../protos/gen/digitalwallet/auth/v1/auth.ts';
-import { textColumn, timeColumn } from './columns.ts';
-import type { Column } from './print.ts';
+import type { ApiKey } from '../../../protos/gen/digitalwallet/auth/v1/auth.ts';
+import { textColumn, timeColumn } from '../../output/columns.ts';
+import type { Column } from '../../output/print.ts';
 
 /** docs/cli.md, "JSON": the shape of an API key. */
 export function toApiKeyJson(key: ApiKey): object {

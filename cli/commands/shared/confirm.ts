@@ -1,7 +1,7 @@
-import type { Context } from '../context.ts';
-import { fail, succeed, type Outcome } from '../outcome.ts';
-import { formatCard } from '../output/table.ts';
-import { identifyActor } from '../commands/users/actor.ts';
+import type { Context } from '../../context.ts';
+import { fail, succeed, type Outcome } from '../../outcome.ts';
+import { formatCard } from '../../output/card.ts';
+import { identifyActor } from '../users/actor.ts';
 
 /** Where nobody can be asked, --yes must have been given: said before anything else is done. */
 export function checkConfirmable(

@@ -1,8 +1,8 @@
-import type { DeadLetter } from '../../protos/gen/digitalwallet/events/v1/dead_letter.ts';
-import { nameDeadLetterState, type DeadLetterService } from '../commands/dead-letters/shared.ts';
-import { formatExcerpt } from './json-text.ts';
-import type { Column } from './print.ts';
-import { formatLocalTime } from './time.ts';
+import type { DeadLetter } from '../../../protos/gen/digitalwallet/events/v1/dead_letter.ts';
+import { nameDeadLetterState, type DeadLetterService } from './shared.ts';
+import { formatExcerpt } from '../../output/json-text.ts';
+import type { Column } from '../../output/print.ts';
+import { formatLocalTime } from '../../output/time.ts';
 
 /** A dead letter as printed; `isDryRun` says that what was decided was not done. */
 export type DeadLetterRow = {

@@ -3,10 +3,10 @@ import { describe, expect, test } from 'vitest';
 import {
   DeadLetter,
   DeadLetterState,
-} from '../../protos/gen/digitalwallet/events/v1/dead_letter.ts';
-import { captureIo } from '../test-support.ts';
-import { deadLetterColumns, toDeadLetterJson, type DeadLetterRow } from './dead-letters.ts';
-import { formatRows } from './print.ts';
+} from '../../../protos/gen/digitalwallet/events/v1/dead_letter.ts';
+import { captureIo } from '../../test-support.ts';
+import { deadLetterColumns, toDeadLetterJson, type DeadLetterRow } from './columns.ts';
+import { formatRows } from '../../output/print.ts';
 
 const row = (letter: Partial<DeadLetter> = {}): DeadLetterRow => ({
   service: 'wallet',
@@ -62,8 +62,8 @@ describe('a table of dead letters', () => {
   const manner = { output: 'table', isQuiet: false, isVerbose: false, hasColor: false } as const;
   const columns = deadLetterColumns('UTC', 'list');
 
-  test('has one line each, whole where nobody looks', () => {
-    const text = formatRows({ io: captureIo(), manner }, columns, [row()]);
+  test('has one line each, in full where the output is a pipe', async () => {
+    const text = await formatRows({ io: captureIo(), manner }, columns, [row()]);
     expect(text.split('\n').map((line) => line.trimEnd().split(/ {2,}/))).toEqual([
       ['CREATED', 'ID', 'REASON', 'FIELD', 'MESSAGE ID', 'BODY'],
       [
@@ -76,10 +76,10 @@ describe('a table of dead letters', () => {
     ]);
   });
 
-  test("shortens the body to the terminal's width, and disarms it", () => {
+  test("shortens the body to the terminal's width, and removes its control characters", async () => {
     const body = `\u001b[31m{"description": "${'é'.repeat(60_000)}"}`;
     const io = captureIo({ isTerminal: true, columns: 140 });
-    const text = formatRows({ io, manner }, columns, [row({ body })]);
+    const text = await formatRows({ io, manner }, columns, [row({ body })]);
     for (const line of text.split('\n')) expect(line.length).toBeLessThanOrEqual(140);
     expect(text).toContain('…');
     expect(text).not.toContain('\u001b');

@@ -1,6 +1,6 @@
-import type { Context } from '../context.ts';
-import { fail, failUsage, succeed, type Outcome } from '../outcome.ts';
-import { readFirstLines } from './io.ts';
+import type { Context } from '../../context.ts';
+import { fail, failUsage, succeed, type Outcome } from '../../outcome.ts';
+import { readFirstLines } from '../../terminal/io.ts';
 
 type Asker = Pick<Context, 'canPrompt' | 'io' | 'prompter'>;
 

@@ -1,8 +1,8 @@
-import type { AuditEvent } from '../../protos/gen/digitalwallet/events/v1/audit.ts';
-import type { AuditService } from '../commands/audit/cursor.ts';
-import { textColumn, timeColumn } from './columns.ts';
-import { toJsonText } from './plain.ts';
-import type { Column } from './print.ts';
+import type { AuditEvent } from '../../../protos/gen/digitalwallet/events/v1/audit.ts';
+import type { AuditService } from './cursor.ts';
+import { textColumn, timeColumn } from '../../output/columns.ts';
+import { toJsonText } from '../../terminal/plain.ts';
+import type { Column } from '../../output/print.ts';
 
 /** A line of a service's audit log, with the service's name. */
 export type AuditRow = { readonly service: AuditService; readonly event: AuditEvent };

@@ -1,13 +1,13 @@
-import type { ExportFormat } from '../../core/statement-format/index.ts';
+import type { ExportFormat } from '../../../core/statement-format/index.ts';
 import {
   ExportFormat as WireFormat,
   ExportMailStatus,
   ExportStatus,
   type Export,
-} from '../../protos/gen/digitalwallet/statement/v1/statement.ts';
-import { textColumn, timeColumn } from './columns.ts';
-import type { Column } from './print.ts';
-import { formatLocalTime, formatZonedTime } from './time.ts';
+} from '../../../protos/gen/digitalwallet/statement/v1/statement.ts';
+import { textColumn, timeColumn } from '../../output/columns.ts';
+import type { Column } from '../../output/print.ts';
+import { formatLocalTime, formatZonedTime } from '../../output/time.ts';
 
 /** An export as printed; `file` is where it was written to. */
 export type ExportRow = {

@@ -7,7 +7,7 @@ import {
   toModelRow,
   type ModelRow,
 } from '../../../../tests/support/ledger/locked-ledger.ts';
-import { maxDeferred } from './aside.ts';
+import { maxDeferred } from './deferred-rows.ts';
 import { sendChunks } from './send.ts';
 import type { SenderOptions } from './sender.ts';
 

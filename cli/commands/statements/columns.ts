@@ -2,13 +2,13 @@ import {
   StatementStatus,
   type Statement,
   type StatementLine,
-} from '../../protos/gen/digitalwallet/statement/v1/statement.ts';
-import type { Context } from '../context.ts';
-import { formatRows, type Column } from './print.ts';
-import { nameOperation } from './names.ts';
-import { formatMoney } from './shapes.ts';
-import { formatCard } from './table.ts';
-import { formatLocalTime, formatZonedTime } from './time.ts';
+} from '../../../protos/gen/digitalwallet/statement/v1/statement.ts';
+import type { Context } from '../../context.ts';
+import { formatRows, type Column } from '../../output/print.ts';
+import { nameOperation } from '../../rpc/names.ts';
+import { formatMoney } from '../../output/shapes.ts';
+import { formatCard } from '../../output/card.ts';
+import { formatLocalTime, formatZonedTime } from '../../output/time.ts';
 
 export type StatementStatusName = 'complete' | 'incomplete' | 'queued' | 'inconsistent';
 
@@ -131,11 +131,11 @@ function merchantOf({ contraAccount }: StatementLine): string | undefined {
 const noteOf = (line: StatementLine): string | undefined => line.description ?? merchantOf(line);
 
 /** A statement for people: whose and when, opening, the lines, totals, closing. */
-export function formatStatement(
+export async function formatStatement(
   writer: Pick<Context, 'io' | 'manner'>,
   statement: Statement,
   lines: readonly StatementLine[],
-): string {
+): Promise<string> {
   const { currency, exponent, timezone, from, to } = statement;
   const money = (minor: bigint): string => `${formatMoney(minor, currency, exponent)} ${currency}`;
   const local = (time: Date | undefined): string =>
@@ -155,6 +155,6 @@ export function formatStatement(
   const body =
     lines.length === 0
       ? 'no transactions in this range\n'
-      : formatRows(writer, statementColumns(statement), lines);
+      : await formatRows(writer, statementColumns(statement), lines);
   return `${head}\n${body}\n${foot}`;
 }

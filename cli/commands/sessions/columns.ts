@@ -1,6 +1,6 @@
-import type { Session } from '../../protos/gen/digitalwallet/auth/v1/auth.ts';
-import { textColumn, timeColumn } from './columns.ts';
-import type { Column } from './print.ts';
+import type { Session } from '../../../protos/gen/digitalwallet/auth/v1/auth.ts';
+import { textColumn, timeColumn } from '../../output/columns.ts';
+import type { Column } from '../../output/print.ts';
 
 /** docs/cli.md, "JSON": the shape of a session. */
 export function toSessionJson(session: Session): object {

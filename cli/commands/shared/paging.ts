@@ -1,4 +1,4 @@
-import type { Context } from '../context.ts';
+import type { Context } from '../../context.ts';
 import {
   done,
   failUsage,
@@ -6,8 +6,8 @@ import {
   type CommandOutcome,
   type Failed,
   type Outcome,
-} from '../outcome.ts';
-import type { ListPrinter } from '../output/print.ts';
+} from '../../outcome.ts';
+import type { ListPrinter } from '../../output/print.ts';
 
 /** How much of a list is wanted, as it was typed. */
 export type LimitOptions = {

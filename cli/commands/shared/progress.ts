@@ -1,5 +1,5 @@
-import type { Context } from '../context.ts';
-import { isForMachines } from './reporter.ts';
+import type { Context } from '../../context.ts';
+import { isForMachines } from '../../terminal/reporter.ts';
 
 /** A line on a terminal that tells how far something is; nothing where nobody looks. */
 export type Progress = {

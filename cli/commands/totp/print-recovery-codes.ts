@@ -1,6 +1,6 @@
-import type { Context } from '../context.ts';
-import { done, fail, type CommandOutcome } from '../outcome.ts';
-import { printObject } from './print.ts';
+import type { Context } from '../../context.ts';
+import { done, fail, type CommandOutcome } from '../../outcome.ts';
+import { printObject } from '../../output/print.ts';
 
 /**
  * Prints recovery codes, which are shown this once: in table mode one a line, and nothing else, on

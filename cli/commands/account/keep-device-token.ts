@@ -1,4 +1,4 @@
-import type { Context } from '../context.ts';
+import type { Context } from '../../context.ts';
 
 /** Keeps what the server knows this machine by; a command goes on without it. */
 export async function keepDeviceToken(

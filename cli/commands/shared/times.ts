@@ -1,5 +1,5 @@
-import { instantOfWallClock, nextDay, parseDate } from '../../core/time/calendar.ts';
-import { failUsage, succeed, type Outcome } from '../outcome.ts';
+import { instantOfWallClock, nextDay, parseDate } from '../../../core/time/calendar.ts';
+import { failUsage, succeed, type Outcome } from '../../outcome.ts';
 
 const rfc3339Pattern =
   /^\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}:\d{2}(\.\d{1,9})?([Zz]|[+-]\d{2}:\d{2})$/;

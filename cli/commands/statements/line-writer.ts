@@ -1,14 +1,14 @@
-import type { Operation as OperationName } from '../../core/operations.ts';
-import { createStatementWriter } from '../../core/statement-format/index.ts';
+import type { Operation as OperationName } from '../../../core/operations.ts';
+import { createStatementWriter } from '../../../core/statement-format/index.ts';
 import type {
   Statement,
   StatementLine,
-} from '../../protos/gen/digitalwallet/statement/v1/statement.ts';
-import type { TextOutput } from '../terminal/io.ts';
-import { nameOperation } from './names.ts';
-import { formatCsvHeader, formatCsvRows } from './csv.ts';
-import { toJsonText } from './plain.ts';
-import { statementColumns, toLineJson } from './statement.ts';
+} from '../../../protos/gen/digitalwallet/statement/v1/statement.ts';
+import type { TextOutput } from '../../terminal/io.ts';
+import { nameOperation } from '../../rpc/names.ts';
+import { formatCsvHeader, formatCsvRows } from '../../output/csv.ts';
+import { toJsonText } from '../../terminal/plain.ts';
+import { statementColumns, toLineJson } from './columns.ts';
 
 /** The formats in which a statement is printed line by line. */
 export type LineFormat = 'csv' | 'ndjson' | 'hledger';

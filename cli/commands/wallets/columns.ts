@@ -1,7 +1,7 @@
-import { WalletStatus, type Wallet } from '../../protos/gen/digitalwallet/wallet/v1/wallet.ts';
-import { textColumn, timeColumn } from './columns.ts';
-import type { Column } from './print.ts';
-import { formatBalance } from './shapes.ts';
+import { WalletStatus, type Wallet } from '../../../protos/gen/digitalwallet/wallet/v1/wallet.ts';
+import { textColumn, timeColumn } from '../../output/columns.ts';
+import type { Column } from '../../output/print.ts';
+import { formatBalance } from '../../output/shapes.ts';
 
 /** A wallet as printed; `isDryRun` says that what was asked for was not done. */
 export type WalletRow = { readonly wallet: Wallet; readonly isDryRun: boolean };

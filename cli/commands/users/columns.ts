@@ -1,8 +1,8 @@
-import { describeAddress } from '../../core/addresses.ts';
-import type { User } from '../../protos/gen/digitalwallet/auth/v1/auth.ts';
-import { nameRole } from './names.ts';
-import { textColumn, timeColumn } from './columns.ts';
-import type { Column } from './print.ts';
+import { describeAddress } from '../../../core/addresses.ts';
+import type { User } from '../../../protos/gen/digitalwallet/auth/v1/auth.ts';
+import { nameRole } from '../../rpc/names.ts';
+import { textColumn, timeColumn } from '../../output/columns.ts';
+import type { Column } from '../../output/print.ts';
 
 /** docs/cli.md, "JSON": the shape of a user. */
 export function toUserJson(user: User): object {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 
-import { formatLocalTime, formatZonedTime } from '../output/time.ts';
+import { formatLocalTime, formatZonedTime } from '../../output/time.ts';
 import { parseTime } from './times.ts';
 
 const zone = 'America/Sao_Paulo';
