@@ -53,7 +53,7 @@ export type ListPrinter<Row> = {
 };
 
 export function createListPrinter<Row>(
-  writer: Writer & Pick<Context, 'tell'>,
+  writer: Writer & Pick<Context, 'reporter'>,
   columns: readonly Column<Row>[],
   toJson: (row: Row) => unknown,
 ): ListPrinter<Row> {
@@ -82,7 +82,7 @@ export function createListPrinter<Row>(
         await stdout.write(formatJson({ items: kept.map(toJson), nextPageToken, ...more }));
       } else if (output === 'table' && kept.length > 0) {
         await stdout.write(await formatRows(writer, columns, kept));
-        if (await hasCutIds(writer, columns, kept)) await writer.tell.hint(cutIdsHint);
+        if (await hasCutIds(writer, columns, kept)) await writer.reporter.hint(cutIdsHint);
       } else if (output === 'table' && stderr.isTerminal && !writer.manner.isQuiet) {
         await stderr.write(`${ifEmpty}\n`);
       }

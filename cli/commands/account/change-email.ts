@@ -58,12 +58,12 @@ async function runChangeEmail(
   const request = { newEmail: email.value, password: password.value };
   const called = await context.caller.call(method, request, 'write');
   if (!called.ok) return { ok: false, failure: explain(called.failure) };
-  await context.tell.note(`a code was mailed to ${email.value}; nothing is changed before it`);
+  await context.reporter.note(`a code was mailed to ${email.value}; nothing is changed before it`);
   if (context.canPrompt) {
     const code = await askCode(context);
     return code.ok ? confirm(context, code.value) : code;
   }
-  await context.tell.hint('next: wallet change-email --code CODE');
+  await context.reporter.hint('next: wallet change-email --code CODE');
   if (context.manner.output === 'table') return done;
   const row = { requested: true, newEmail: email.value };
   const columns = [

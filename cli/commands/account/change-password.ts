@@ -129,7 +129,7 @@ async function print(
 ): Promise<CommandOutcome> {
   const { revokedSessions, revokedApiKeys, keptSessions, keptApiKeys } = changed;
   if (context.manner.output === 'table') {
-    await context.tell.note(
+    await context.reporter.note(
       `the password was changed; other sessions ended: ${revokedSessions}, that go on: ` +
         `${keptSessions}; API keys ended: ${revokedApiKeys}, that go on: ${keptApiKeys}`,
     );

@@ -62,13 +62,13 @@ async function runResetPassword(
   const requested = await request(context, email.value);
   if (!requested.ok) return requested;
   const next = `wallet reset-password --email ${quoteForShell(email.value)} --code CODE`;
-  await context.tell.note(`if ${email.value} has an account, a code was mailed to it`);
+  await context.reporter.note(`if ${email.value} has an account, a code was mailed to it`);
   if (context.canPrompt && options.passwordStdin !== true) {
     const code = await askCode(context);
     if (!code.ok) return code;
     return reset(context, email.value, code.value, options);
   }
-  await context.tell.hint(`next: ${next}`);
+  await context.reporter.hint(`next: ${next}`);
   if (context.manner.output === 'table') return done;
   const row = { requested: true, email: email.value };
   const columns = [
@@ -121,7 +121,7 @@ async function reset(
     })),
     (data) => data,
   );
-  await context.tell.hint(`next: wallet sign-in --email ${quoteForShell(email)}`);
+  await context.reporter.hint(`next: wallet sign-in --email ${quoteForShell(email)}`);
   return done;
 }
 

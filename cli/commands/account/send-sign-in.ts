@@ -43,7 +43,7 @@ const maxThrottledWaitSeconds = 10;
 
 /** A server under attack asks for a wait of some seconds: that is no reason to fail. */
 async function callPatiently(context: Context, request: SignInRequest) {
-  const { caller, clock, tell } = context;
+  const { caller, clock, reporter } = context;
   for (let count = 1; ; count += 1) {
     const called = await caller.callAs(undefined, AuthServiceService.signIn, request, 'write');
     if (!called.ok || called.value.ok || count === maxThrottledTries) return called;
@@ -52,20 +52,20 @@ async function callPatiently(context: Context, request: SignInRequest) {
     if (reason !== 'THROTTLED' || !(seconds > 0 && seconds <= maxThrottledWaitSeconds)) {
       return called;
     }
-    await tell.note(`too many attempts: trying again in ${seconds} s`);
+    await reporter.note(`too many attempts: trying again in ${seconds} s`);
     await clock.sleep(seconds * 1_000);
   }
 }
 
-async function noteSecondFactor({ tell }: Context, answer: SignInResponse): Promise<void> {
+async function noteSecondFactor({ reporter }: Context, answer: SignInResponse): Promise<void> {
   const { recoveryCodesLeft, totpEnrolmentRequired } = answer;
   if (recoveryCodesLeft !== undefined) {
-    await tell.warn(
+    await reporter.warn(
       `a recovery code was used; ${recoveryCodesLeft} are left (new ones: wallet totp recovery-codes)`,
     );
   }
   if (totpEnrolmentRequired) {
-    await tell.warn(
+    await reporter.warn(
       'this server requires a second factor of operators and admins; until you have one, you can do nothing else: wallet totp enable',
     );
   }

@@ -179,12 +179,12 @@ async function keep(
   };
   await context.records.save(context.account, record);
   if (storage.kind === 'file') {
-    await context.tell.warn(
+    await context.reporter.warn(
       'the token is kept in a plain file, not in a keychain (--insecure-storage)',
     );
   }
   if (context.environment.token !== undefined) {
-    await context.tell.warn('WALLET_TOKEN is set and beats what was stored just now');
+    await context.reporter.warn('WALLET_TOKEN is set and beats what was stored just now');
   }
   return succeed(record);
 }
@@ -194,7 +194,7 @@ async function keep(
  * elsewhere than expected from now on, so --quiet does not silence it.
  */
 async function rememberServer(context: Context): Promise<void> {
-  const { profile, tell } = context;
+  const { profile, reporter } = context;
   const { text, origin } = context.settingValues.server;
   if (origin !== 'flag' || text === undefined) return;
   const { configDir } = context.environment.paths;
@@ -203,7 +203,7 @@ async function rememberServer(context: Context): Promise<void> {
   const own = file.value.profiles[profile]?.server;
   if (own !== undefined) {
     if (own === text) return;
-    await tell.alert(
+    await reporter.warnAlways(
       `the profile ${profile} stays with its server ${own}: commands without --server ${text} go there`,
     );
     return;
@@ -215,11 +215,11 @@ async function rememberServer(context: Context): Promise<void> {
     (record) => record.profile === profile && record.server !== text,
   );
   if (elsewhere.length === 0) {
-    await tell.hint(`the profile ${profile} now uses the server ${text}`);
+    await reporter.hint(`the profile ${profile} now uses the server ${text}`);
     return;
   }
   const servers = elsewhere.map(({ server }) => server).join(', ');
-  await tell.alert(
+  await reporter.warnAlways(
     `the profile ${profile} now uses the server ${text}; its session at ${servers} is kept, ` +
       'and needs --server to be used',
   );

@@ -27,16 +27,16 @@ export function addSignOut(program: Command, start: Start): void {
 
 /** `wallet sign-out`: ends the session at the server and removes what is stored here. */
 async function runSignOut(context: Context): Promise<CommandOutcome> {
-  const { account, records, storageOf, tell } = context;
+  const { account, records, storageOf, reporter } = context;
   const record = await records.find(account);
   if (!record) {
-    await tell.hint(`nobody is signed in as ${account}`);
+    await reporter.hint(`nobody is signed in as ${account}`);
     return print(context, false);
   }
   const ended = await endSession(context);
   if (!ended.ok) {
     if (isAboutKeychain(ended.failure)) return failStillOpen(ended.failure);
-    await tell.warn(
+    await reporter.warn(
       `the session was not ended at the server: ${ended.failure.message}. ` +
         'It is removed here, and ends there by itself',
     );
@@ -45,7 +45,7 @@ async function runSignOut(context: Context): Promise<CommandOutcome> {
   if (!removed.ok) return removed;
   await records.remove(account);
   if (context.environment.token !== undefined) {
-    await tell.warn('WALLET_TOKEN is set and goes on being used; unset it too');
+    await reporter.warn('WALLET_TOKEN is set and goes on being used; unset it too');
   }
   return print(context, ended.ok && ended.value);
 }
@@ -102,7 +102,7 @@ async function print(context: Context, isRevoked: boolean): Promise<CommandOutco
     { header: 'revoked', value: () => String(isRevoked) },
   ];
   if (context.manner.output === 'table') {
-    await context.tell.hint(`signed out of ${settings.server.text} (profile ${profile})`);
+    await context.reporter.hint(`signed out of ${settings.server.text} (profile ${profile})`);
     return done;
   }
   await printObject(context, undefined, columns, () => ({

@@ -57,11 +57,11 @@ async function runSignUp(context: Context, options: SignUpOptions): Promise<Comm
     verificationRequired,
   }));
   if (verificationRequired && context.manner.output !== 'json') {
-    await context.tell.note(
+    await context.reporter.note(
       `a code was mailed to ${user.email}: it comes before the first sign-in`,
     );
   }
-  await context.tell.hint(
+  await context.reporter.hint(
     verificationRequired
       ? `next: wallet verify-email CODE --email ${quoteForShell(user.email)}`
       : `next: wallet sign-in --email ${quoteForShell(user.email)}`,
@@ -73,7 +73,7 @@ async function runSignUp(context: Context, options: SignUpOptions): Promise<Comm
 async function keepSignUpToken(context: Context, email: string, token: string): Promise<void> {
   await context.signUpTokens.save(context.account, email, token).catch((error: unknown) => {
     const why = error instanceof Error ? error.message : String(error);
-    return context.tell.warn(
+    return context.reporter.warn(
       `the token of the sign-up is not kept, so that the password is needed with the code: ${why}`,
     );
   });

@@ -63,7 +63,7 @@ async function runVerifyEmail(
     await context.signUpTokens.save(context.account, email.value, '').catch(() => undefined);
   }
   await printObject(context, user, userColumns(context.settings.timezone), toUserJson);
-  await context.tell.hint(`next: wallet sign-in --email ${quoteForShell(user.email)}`);
+  await context.reporter.hint(`next: wallet sign-in --email ${quoteForShell(user.email)}`);
   return done;
 }
 
@@ -90,7 +90,7 @@ async function verify(
     const isRefused = !sent.ok && sent.failure.reason === 'VERIFICATION_CODE_INVALID';
     // The sign-up that the code belongs to may have been made elsewhere.
     if (!isRefused || !context.canPrompt) return sent;
-    await context.tell.warn('the code does not belong to the sign-up on this machine');
+    await context.reporter.warn('the code does not belong to the sign-up on this machine');
   }
   const password = await askPassword(context, {
     fromStdin,

@@ -99,7 +99,7 @@ async function print(context: Context, created: Created): Promise<void> {
     if (!manner.isQuiet) {
       const writer = { io: { ...io, stdout: io.stderr }, manner };
       await printObject(writer, created.key, columns, toApiKeyJson);
-      await context.tell.note('the secret is shown this once, and cannot be had again');
+      await context.reporter.note('the secret is shown this once, and cannot be had again');
     }
     await io.stdout.write(`${stripControls(created.secret)}\n`);
     return;

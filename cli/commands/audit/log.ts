@@ -122,7 +122,7 @@ async function end(
   for (const source of missing) {
     const why = source.absence()?.message ?? '';
     const message = `events of the ${source.service} service are missing: ${why}`;
-    await context.tell.alert(message);
+    await context.reporter.warnAlways(message);
   }
   await noteMore(context, cursor ?? '');
   return succeed(missing.length > 0 ? exitCodes.statementNotComplete : exitCodes.done);

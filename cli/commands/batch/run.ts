@@ -157,7 +157,7 @@ async function runInto(
     return failUsage('dry-run', `an unfinished dry run is in ${batch.results}: remove its journal`);
   }
   if (resumed) {
-    await context.tell.note(describeResume(resumed));
+    await context.reporter.note(describeResume(resumed));
   }
   const reader = readRows(
     batch.file === '-' ? (context.io.stdin as AsyncIterable<Buffer>) : openInput(batch.file),
@@ -224,20 +224,20 @@ async function conclude(
     });
   }
   if (end.kind === 'too-many-errors') {
-    await context.tell.alert(
+    await context.reporter.warnAlways(
       `stopped after ${failed} rows that failed; the same command goes on after the last row`,
     );
     return succeed(exitCodes.rowsFailed);
   }
   if (counts.unknown > 0) {
-    await context.tell.alert(
+    await context.reporter.warnAlways(
       `whether ${counts.unknown} rows were done is not known: run the same command again, which ` +
         'does none twice',
     );
     return succeed(exitCodes.outcomeUnknown);
   }
   if (counts.replayed > 0 && counts.done + failed === 0) {
-    await context.tell.alert(
+    await context.reporter.warnAlways(
       'nothing new: every row had been done before under the same key; ' +
         'for an equal batch that is meant anew, use another --batch-id',
     );

@@ -108,7 +108,9 @@ export async function printDecided(
   await list.end(undefined, 'no dead letters');
   for (const { id, result } of letters) {
     if (['', 'ok', 'replayed'].includes(result)) continue;
-    await context.tell.alert(`dead letter ${id} was handled, and refused by the ledger: ${result}`);
+    await context.reporter.warnAlways(
+      `dead letter ${id} was handled, and refused by the ledger: ${result}`,
+    );
   }
   return done;
 }

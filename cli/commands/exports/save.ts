@@ -158,7 +158,7 @@ async function fillPartial(
   if ((await handle.stat()).size > whole) await handle.truncate(0);
   for (let attempt = 1; ; attempt += 1) {
     const { hash, length: start } = await hashOf(handle);
-    if (start > 0) await context.tell.detail(`going on after ${start} bytes`);
+    if (start > 0) await context.reporter.detail(`going on after ${start} bytes`);
     let length = start;
     const fetched = await fetchFile(context, made, {
       length: () => length,
@@ -175,7 +175,7 @@ async function fillPartial(
     if (checked.ok) return checked;
     await handle.truncate(0);
     if (attempt > 1) return checked;
-    await context.tell.note('what came does not match its checksum: once more from the start');
+    await context.reporter.note('what came does not match its checksum: once more from the start');
   }
 }
 

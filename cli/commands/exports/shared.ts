@@ -49,14 +49,14 @@ export async function waitForExport(context: Context, exportId: string): Promise
   const progress = createProgress(context);
   const withdraw = interrupts.add(() => {
     void progress.clear();
-    void context.tell.fail(failInterrupted(exportId).failure);
+    void context.reporter.error(failInterrupted(exportId).failure);
   });
   let toldFailure = '';
   const tellFailure = async ({ status, failure }: Export): Promise<void> => {
     if (status !== ExportStatus.QUEUED || failure === '' || failure === toldFailure) return;
     toldFailure = failure;
     await progress.clear();
-    await context.tell.note(`not written yet: ${failure}; it is tried again`);
+    await context.reporter.note(`not written yet: ${failure}; it is tried again`);
   };
   const startedAtMs = clock.elapsed();
   let answeredAtMs: number | undefined;

@@ -145,7 +145,7 @@ async function printAll(
   } while (pageToken !== '');
   await list.end(undefined, 'no wallets yet: the first deposit opens one');
   if (corrupt.length === 0) return done;
-  await context.tell.alert(
+  await context.reporter.warnAlways(
     `the wallet in ${corrupt.join(', ')} does not agree with its last transaction, so its balance is ` +
       "not shown: ask the server's operator to look into it",
   );

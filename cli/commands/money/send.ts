@@ -104,7 +104,7 @@ async function runRemembered(
   const left = await context.pendingKeys.claim(command);
   if (left) {
     const since = new Date(left.createdAtMs).toISOString();
-    await context.tell.insist(
+    await context.reporter.noteAlways(
       `an earlier run of this command (${since}) ended without a known outcome; ` +
         `this run goes on under its idempotency key ${left.key} and cannot do it twice`,
     );
@@ -126,7 +126,7 @@ async function sendUnder(
   pending: PendingKey | undefined,
 ): Promise<CommandOutcome> {
   const withdrawWarning = context.interrupts.add(() => {
-    void context.tell.insist(explainUnknown(move, key, pending !== undefined));
+    void context.reporter.noteAlways(explainUnknown(move, key, pending !== undefined));
   });
   const item = toItem(move, user?.id ?? '', key);
   const method = WalletServiceService.createTransaction;
@@ -145,7 +145,9 @@ async function sendUnder(
   if (result.ok) {
     // A key of our own was made for this very movement.
     if (result.value.replayed && !pending) {
-      await context.tell.warn(`the key ${key} was used before: this is the original transaction`);
+      await context.reporter.warn(
+        `the key ${key} was used before: this is the original transaction`,
+      );
     }
     const printed = await printResponse(context, result.value, false);
     if (context.io.stdout.fault?.kind === 'failed') {

@@ -27,8 +27,8 @@ async function runProfilesUse(context: Context, name: string): Promise<CommandOu
   const used = await useProfile(configDir, name);
   if (!used.ok) return used;
   if (context.profileOrigin === 'environment') {
-    await context.tell.warn('WALLET_PROFILE is set and beats the profile chosen here');
+    await context.reporter.warn('WALLET_PROFILE is set and beats the profile chosen here');
   }
-  await context.tell.hint(`the profile in use is now ${name}`);
+  await context.reporter.hint(`the profile in use is now ${name}`);
   return done;
 }

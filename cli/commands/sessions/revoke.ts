@@ -71,7 +71,7 @@ async function runSessionsRevoke(
   if (!target.ok) return target;
   const { request, detail, question, isOwn } = target.value;
   if (isOwn) {
-    await context.tell.warn(
+    await context.reporter.warn(
       id === undefined
         ? 'the session in use is among them: sign in again afterwards'
         : 'this is the session in use: sign in again afterwards',

@@ -37,7 +37,7 @@ const maxPageSize = 100;
 
 /** Prints a list page by page, up to its limit, and says whether it goes on. */
 export async function printPages<Row>(
-  context: Pick<Context, 'tell' | 'manner' | 'io'>,
+  context: Pick<Context, 'reporter' | 'manner' | 'io'>,
   list: ListPrinter<Row>,
   options: { readonly limit: number; readonly pageToken: string; readonly ifEmpty: string },
   fetch: (pageSize: number, pageToken: string) => Promise<Outcome<Page<Row>>>,
@@ -65,9 +65,9 @@ export function failPageToken(): Failed {
 
 /** A list that goes on says so; JSON has the token in its data. */
 export async function noteMore(
-  { tell, manner }: Pick<Context, 'tell' | 'manner'>,
+  { reporter, manner }: Pick<Context, 'reporter' | 'manner'>,
   pageToken: string,
 ): Promise<void> {
   if (pageToken === '' || manner.output === 'json') return;
-  await tell.note(`there are more: --all, or --page-token ${pageToken}`);
+  await reporter.note(`there are more: --all, or --page-token ${pageToken}`);
 }

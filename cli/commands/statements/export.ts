@@ -97,13 +97,13 @@ async function runStatementExport(
   const created = await createExport(context, request.value);
   if (!created.ok) return created;
   const { made, isReplayed } = created.value;
-  if (isReplayed) await context.tell.note('this key was used before: it is the same export');
+  if (isReplayed) await context.reporter.note('this key was used before: it is the same export');
   const columns = exportColumns(context.settings.timezone);
   if (!isFetched) {
     await printObject(context, { made, isDryRun }, columns, toExportJson);
     if (isDryRun) return done;
     const next = repeatGiven(`wallet exports download ${made.id} --wait`, context.manner.given);
-    await context.tell.insist(`queued: to get the file: ${next}`);
+    await context.reporter.noteAlways(`queued: to get the file: ${next}`);
     return succeed(exitCodes.statementNotComplete);
   }
   const waited = await waitForExport(context, made.id);
@@ -194,7 +194,7 @@ async function createExport(
   const withdraw = context.interrupts.add(() => {
     const hint = 'whether it was, and its id: wallet exports list';
     const message = 'interrupted; the export may have been asked for';
-    void context.tell.fail(fail('INTERRUPTED', message, { hint }).failure);
+    void context.reporter.error(fail('INTERRUPTED', message, { hint }).failure);
   });
   const called = await context.caller.call(method, request, 'keyed-write').finally(withdraw);
   if (called.ok) {

@@ -103,11 +103,13 @@ async function runStatementShow(
   const { pageToken, inconsistency } = shown.value;
   if (options.isJournal || output !== 'json') await noteMore(context, pageToken ?? '');
   if (inconsistency !== undefined) {
-    await context.tell.insist(`inconsistent: this statement may be wrong: ${inconsistency}`);
+    await context.reporter.noteAlways(
+      `inconsistent: this statement may be wrong: ${inconsistency}`,
+    );
     return succeed(exitCodes.statementNotComplete);
   }
   if (status === 'complete') return succeed(exitCodes.done);
-  await context.tell.insist(`incomplete: ${explainGap(statement.behindBy)}`);
+  await context.reporter.noteAlways(`incomplete: ${explainGap(statement.behindBy)}`);
   return succeed(exitCodes.statementNotComplete);
 }
 
@@ -291,7 +293,7 @@ async function showQueued(
     await context.io.stdout.write(`${toJsonText(answer)}\n`);
   }
   const next = repeatGiven(`wallet exports download ${made.id} --wait`, given);
-  await context.tell.insist(
+  await context.reporter.noteAlways(
     `queued: the server writes this statement to a CSV file, export ${made.id}; to get it: ${next}`,
   );
   return succeed(exitCodes.statementNotComplete);

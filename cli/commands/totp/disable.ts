@@ -44,7 +44,7 @@ async function runTotpDisable(
   if (!disabled.ok) return { ok: false, failure: explainPassword(disabled.failure) };
   const { endedSessions } = disabled.value;
   if (context.manner.output === 'table') {
-    await context.tell.note(
+    await context.reporter.note(
       `the second factor is disabled; other sessions ended: ${endedSessions}`,
     );
     return done;

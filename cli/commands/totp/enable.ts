@@ -57,12 +57,12 @@ async function runTotpEnable(context: Context, options: TotpInputOptions): Promi
   if (!begun.ok) return { ok: false, failure: explainPassword(begun.failure) };
   await printSecret(context, begun.value);
   if (passwordStdin) {
-    await context.tell.note(
+    await context.reporter.note(
       'not enabled yet; confirm with a code: wallet totp enable --totp-stdin',
     );
     return done;
   }
-  await context.tell.note('enter the secret, or the URI, into your authenticator app');
+  await context.reporter.note('enter the secret, or the URI, into your authenticator app');
   return askAndConfirm(context);
 }
 
@@ -86,7 +86,9 @@ async function confirm(context: Context, code: string): Promise<CommandOutcome> 
     return { ok: false, failure: { ...enabled.failure, hint } };
   }
   const { recoveryCodes, endedSessions } = enabled.value;
-  await context.tell.hint(`the second factor is enabled; other sessions ended: ${endedSessions}`);
+  await context.reporter.hint(
+    `the second factor is enabled; other sessions ended: ${endedSessions}`,
+  );
   return printRecoveryCodes(context, recoveryCodes, { enabled: true, endedSessions });
 }
 

@@ -11,9 +11,9 @@ export async function printRecoveryCodes(
   codes: readonly string[],
   more: Readonly<Record<string, unknown>> = {},
 ): Promise<CommandOutcome> {
-  const { io, manner, tell } = context;
+  const { io, manner, reporter } = context;
   if (manner.output === 'table') {
-    await tell.note(
+    await reporter.note(
       'recovery codes: each opens one sign-in without your device; they are shown this once',
     );
     await io.stdout.write(codes.map((code) => `${code}\n`).join(''));

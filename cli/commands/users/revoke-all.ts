@@ -37,7 +37,7 @@ async function runUsersRevokeAll(
   const address = email === undefined ? undefined : describeAddress(email);
   const name = address ?? id;
   if (id === caller.value?.id) {
-    await context.tell.warn('the session in use is among them: sign in again afterwards');
+    await context.reporter.warn('the session in use is among them: sign in again afterwards');
   }
   const confirmed = await confirmChange(context, {
     details: [['account', address === undefined ? id : `${address} (${id})`]],
