@@ -28,21 +28,21 @@ export function buildProgram(version: string, start: Start): Command {
     .helpCommand('help [COMMAND]', 'show help for a command')
     .configureHelp({ showGlobalOptions: true, sortSubcommands: false })
     .option('--server <HOST:PORT>', 'server to talk to (default 127.0.0.1:50051)')
-    .option('--profile <NAME>', 'profile to use (default: the one in use)')
+    .option('--profile <NAME>', 'profile to use (default: the current one)')
     .option(
       '-o, --output <FORMAT>',
       `${outputFormats.join(', ')} (default table); statement show: hledger too`,
     )
     .option('--json', 'short for --output json')
-    .option('--no-input', 'never ask anything')
-    .option('-y, --yes', 'confirm beforehand whatever would be asked')
-    .option('--quiet', 'no warnings and hints')
-    .option('--verbose', 'say what is being done')
-    .option('--no-color', 'no colours')
+    .option('--no-input', 'never prompt')
+    .option('-y, --yes', 'answer yes to every confirmation')
+    .option('--quiet', 'print no warnings and hints')
+    .option('--verbose', 'print each call, its duration and request id')
+    .option('--no-color', 'print without colours')
     .option('--timeout <TIME>', 'limit for one request with its retries, like 30s or 500ms')
     .option('--tls', "use TLS with the system's certificate authorities")
     .option('--tls-ca <FILE>', 'use TLS with the authorities in a PEM file')
-    .option('--tls-cert <FILE>', "use TLS, and show the server this client's certificate (PEM)")
+    .option('--tls-cert <FILE>', 'use TLS with this client certificate (PEM)')
     .option('--tls-key <FILE>', 'the private key of --tls-cert (PEM)')
     .addOption(
       new Option('--insecure-plaintext', 'allow an unencrypted connection to another machine'),
@@ -59,7 +59,7 @@ Examples:
 Precedence of settings: flag, environment, profile, default (wallet config list --show-origin).
 Exit codes: 0 done, 1 unexpected, 2 usage, 3 some rows of a batch failed, 4 sign-in needed,
 5 not found, 6 refused by the ledger, 7 unavailable and certainly not done, 8 not allowed,
-9 outcome unknown (run it again), 10 incomplete or queued, 130 interrupted or declined.`,
+9 outcome unknown (run the command again), 10 incomplete or queued, 130 interrupted or declined.`,
     );
   addAccountCommands(program, start);
   addTotpCommands(program, start);

@@ -176,7 +176,7 @@ async function prepareContext(
   const isOfTerminal = !isLenient && settingValues.timezone.text === undefined;
   if (isOfTerminal && tz !== undefined && !environment.timezone) {
     const message = `TZ: ${JSON.stringify(tz)} is not an IANA time zone, for instance Europe/Lisbon`;
-    return fail('CONFIG_INVALID', message, { field: 'timezone', hint: 'mend or unset TZ' });
+    return fail('CONFIG_INVALID', message, { field: 'timezone', hint: 'correct or unset TZ' });
   }
   const settings = typeSettings(
     isLenient ? dropInvalid(settingValues) : settingValues,

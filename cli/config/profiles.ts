@@ -26,9 +26,13 @@ export async function readProfileFile(configDir: string): Promise<Outcome<Profil
   const value = parseJsonObject(text);
   const profiles = value?.['profiles'] ?? {};
   if (!value || typeof profiles !== 'object') {
-    return fail('CONFIG_INVALID', `${path} is not a JSON object of the known shape`, {
-      hint: 'mend it, or remove it to start afresh',
-    });
+    return fail(
+      'CONFIG_INVALID',
+      `${path} is not a valid configuration (a JSON object with "profile" and "profiles")`,
+      {
+        hint: 'correct it, or remove it to start again',
+      },
+    );
   }
   const current = value['profile'];
   return succeed({
@@ -45,7 +49,7 @@ export function failNoProfile(name: string, isFromEnvironment: boolean): Failed 
   const where = isFromEnvironment ? ', which WALLET_PROFILE names' : '';
   return fail('PROFILE_NOT_FOUND', `there is no profile ${JSON.stringify(name)}${where}`, {
     field: 'profile',
-    hint: 'wallet profiles list, or make it: wallet sign-in --profile NAME --server HOST:PORT',
+    hint: 'wallet profiles list, or create it: wallet sign-in --profile NAME --server HOST:PORT',
   });
 }
 

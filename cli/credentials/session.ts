@@ -91,7 +91,7 @@ export async function loadStored(
 ): Promise<Outcome<{ readonly record: AccountRecord; readonly secret: StoredSecret }>> {
   const record = await parts.records.find(parts.account);
   if (!record) {
-    return fail('SIGN_IN_REQUIRED', `nobody is signed in as ${parts.account}`, {
+    return fail('SIGN_IN_REQUIRED', `not signed in as ${parts.account}`, {
       hint: 'wallet sign-in',
     });
   }
@@ -103,11 +103,11 @@ export async function loadStored(
   return record.storage === 'keychain'
     ? fail(
         'KEYCHAIN_LOCKED',
-        `${who} signed in as ${parts.account}, but the keychain does not give the token: ` +
+        `${who} signed in as ${parts.account}, but the keychain did not return the token: ` +
           'it is locked, or the token was removed from it',
         { hint: 'unlock the keychain and run the command again, or: wallet sign-in' },
       )
-    : fail('SIGN_IN_REQUIRED', `the stored token of ${who} (${parts.account}) is gone`, {
+    : fail('SIGN_IN_REQUIRED', `the stored token of ${who} (${parts.account}) is missing`, {
         hint: 'wallet sign-in --insecure-storage',
       });
 }
@@ -162,7 +162,9 @@ function explainFailedRefresh(
 }
 
 function warnOfFile(parts: CredentialParts): Promise<void> {
-  return parts.warn('the token is kept in a plain file, not in a keychain (--insecure-storage)');
+  return parts.warn(
+    'the token is stored in a plain file, not in the keychain (--insecure-storage)',
+  );
 }
 
 function isEnding(credential: Credential, nowMs: number): boolean {

@@ -101,7 +101,7 @@ export async function formatRows<Row>(
   return formatTable(writer, shown, cells, await loadTextWidth(cells));
 }
 
-const cutIdsHint = 'ids are cut to fit: a wider window, or -o ndjson, has them whole';
+const cutIdsHint = 'ids are shortened to fit: widen the terminal or use -o ndjson for full ids';
 
 /** Somebody may want to copy an id into the next command. */
 async function hasCutIds<Row>(

@@ -187,7 +187,7 @@ function nameVariable(failure: CallFailure): CallFailure {
   return {
     ...failure,
     message: `the token in WALLET_TOKEN ${problem}: ${failure.message}`,
-    hint: 'put a fresh token into WALLET_TOKEN, or unset it and: wallet sign-in',
+    hint: 'set WALLET_TOKEN to a new token, or unset it and: wallet sign-in',
   };
 }
 

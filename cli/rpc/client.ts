@@ -206,7 +206,7 @@ const unreadableToken: CallFailure = {
   reason: 'TOKEN_INVALID',
   certainty: 'refused',
   isTransient: false,
-  message: 'the token holds characters that no token has',
+  message: 'the token contains invalid characters',
   code: status.UNAUTHENTICATED,
   requestId: undefined,
   metadata: {},

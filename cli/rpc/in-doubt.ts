@@ -7,7 +7,7 @@ import { exitCodes, type CliFailure } from '../outcome.ts';
 export const toUnknownOutcome = (failure: CliFailure): CliFailure => ({
   ...failure,
   reason: 'OUTCOME_UNKNOWN',
-  message: `${failure.message}; an earlier attempt may have got through`,
+  message: `${failure.message}; an earlier attempt may have succeeded`,
   exitCode: exitCodes.outcomeUnknown,
 });
 

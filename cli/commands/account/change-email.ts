@@ -19,8 +19,8 @@ type ChangeEmailOptions = {
 export function addChangeEmail(program: Command, start: Start): void {
   program
     .command('change-email')
-    .description('give your account another e-mail address')
-    .option('--email <EMAIL>', 'the new address (asked for if missing)')
+    .description('change the e-mail address of your account')
+    .option('--email <EMAIL>', 'the new address (prompted for if missing)')
     .option('--code <CODE>', 'the code that was mailed to the new address')
     .option('--password-stdin', 'read your password from the first line of stdin')
     .addHelpText(
@@ -58,7 +58,9 @@ async function runChangeEmail(
   const request = { newEmail: email.value, password: password.value };
   const called = await context.caller.call(method, request, 'write');
   if (!called.ok) return { ok: false, failure: explain(called.failure) };
-  await context.reporter.note(`a code was mailed to ${email.value}; nothing is changed before it`);
+  await context.reporter.note(
+    `a code was mailed to ${email.value}; the address changes once you confirm with it`,
+  );
   if (context.canPrompt) {
     const code = await askCode(context);
     return code.ok ? confirm(context, code.value) : code;

@@ -34,9 +34,9 @@ export function addChangePassword(program: Command, start: Start): void {
     .option('--revoke-other-sessions', 'end all sessions but the one in use')
     .option(
       '--revoke-api-keys',
-      'end all API keys too (at a terminal: asked for if there are some)',
+      'revoke all API keys too (at a terminal: prompted for if there are any)',
     )
-    .option('--no-revoke-api-keys', 'let the API keys go on, without asking')
+    .option('--no-revoke-api-keys', 'keep the API keys, without a prompt')
     .addHelpText(
       'after',
       `
@@ -130,8 +130,8 @@ async function print(
   const { revokedSessions, revokedApiKeys, keptSessions, keptApiKeys } = changed;
   if (context.manner.output === 'table') {
     await context.reporter.note(
-      `the password was changed; other sessions ended: ${revokedSessions}, that go on: ` +
-        `${keptSessions}; API keys ended: ${revokedApiKeys}, that go on: ${keptApiKeys}`,
+      `the password was changed; other sessions ended: ${revokedSessions}, kept: ` +
+        `${keptSessions}; API keys revoked: ${revokedApiKeys}, kept: ${keptApiKeys}`,
     );
     return done;
   }

@@ -9,6 +9,6 @@ export async function keepDeviceToken(
   if (token === '') return;
   await context.deviceTokens.save(context.account, email, token).catch((error: unknown) => {
     const why = error instanceof Error ? error.message : String(error);
-    return context.reporter.warn(`what this machine is known by at the server is not kept: ${why}`);
+    return context.reporter.warn(`the device token of this machine cannot be stored: ${why}`);
   });
 }

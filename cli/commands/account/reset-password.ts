@@ -28,10 +28,10 @@ export function addResetPassword(program: Command, start: Start): void {
   program
     .command('reset-password')
     .description('set a new password with a code that is mailed to you')
-    .option('--email <EMAIL>', 'e-mail address (asked for if missing)')
-    .option('--code <CODE>', 'the code that was mailed; without it one is mailed')
+    .option('--email <EMAIL>', 'e-mail address (prompted for if missing)')
+    .option('--code <CODE>', 'the code that was mailed; without it, a code is mailed')
     .option('--password-stdin', 'read the new password from the first line of stdin')
-    .option('--keep-api-keys', 'let your API keys go on')
+    .option('--keep-api-keys', 'keep your API keys')
     .addHelpText(
       'after',
       `
@@ -39,7 +39,7 @@ Examples:
   wallet reset-password --email ana@example.com
   wallet reset-password --email ana@example.com --code CODE --password-stdin < password.txt
 
-All sessions end, and all API keys unless --keep-api-keys is given.`,
+All sessions end, and all API keys too unless --keep-api-keys is given.`,
     )
     .action(async (options: ResetPasswordOptions, command: Command) => {
       await start(command, (context) => runResetPassword(context, options), {

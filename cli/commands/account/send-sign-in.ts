@@ -66,7 +66,7 @@ async function noteSecondFactor({ reporter }: Context, answer: SignInResponse): 
   }
   if (totpEnrolmentRequired) {
     await reporter.warn(
-      'this server requires a second factor of operators and admins; until you have one, you can do nothing else: wallet totp enable',
+      'this server requires a second factor of operators and admins; set one up first: wallet totp enable',
     );
   }
 }

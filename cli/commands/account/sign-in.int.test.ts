@@ -109,7 +109,7 @@ describe('sign-in', () => {
     const argv = ['sign-in', '--email', 'a@example.com', '--password-stdin', '--insecure-storage'];
     const ran = await cli.run(argv, { stdin: 'wrong\n' });
     expect(ran.exitCode).toBe(4);
-    expect((await cli.run(['whoami'])).err).toContain('nobody is signed in');
+    expect((await cli.run(['whoami'])).err).toContain('not signed in');
   });
 
   test('without a keychain it fails before the password is sent', async () => {
@@ -152,7 +152,7 @@ describe('sign-in', () => {
     });
     const back = await signIn('--insecure-storage', '--server', server.address, '--quiet');
     other.crash();
-    expect(back.err).toContain(`stays with its server ${other.address}`);
+    expect(back.err).toContain(`keeps its server ${other.address}`);
   });
 
   test('--with-token takes no address and no password', async () => {
@@ -227,7 +227,7 @@ describe('a stored session', () => {
     await writeFile(join(dir, name), JSON.stringify({ ...record, storage: 'keychain' }));
     const ran = await cli.run(['sign-out', '--json']);
     expect(ran).toMatchObject({ exitCode: 4, out: '' });
-    expect(ran.err).toContain('goes on at the server');
+    expect(ran.err).toContain('remains valid at the server');
     expect(ran.err).toContain('wallet sessions revoke ID');
     expect(await readdir(dir)).toEqual([name]);
     expect(calls).toEqual(['signIn']);

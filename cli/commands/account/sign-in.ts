@@ -37,7 +37,7 @@ export function addSignIn(program: Command, start: Start): void {
   program
     .command('sign-in')
     .description("sign in, and keep the session in the system's keychain")
-    .option('--email <EMAIL>', 'e-mail address (asked for if missing)')
+    .option('--email <EMAIL>', 'e-mail address (prompted for if missing)')
     .option('--password-stdin', 'read the password from the first line of stdin')
     .option('--totp-stdin', 'read two lines from stdin: the password, then the code')
     .option('--with-token', 'read a token or an API key from stdin instead')
@@ -180,11 +180,11 @@ async function keep(
   await context.records.save(context.account, record);
   if (storage.kind === 'file') {
     await context.reporter.warn(
-      'the token is kept in a plain file, not in a keychain (--insecure-storage)',
+      'the token is stored in a plain file, not in the keychain (--insecure-storage)',
     );
   }
   if (context.environment.token !== undefined) {
-    await context.reporter.warn('WALLET_TOKEN is set and beats what was stored just now');
+    await context.reporter.warn('WALLET_TOKEN is set and overrides the stored session');
   }
   return succeed(record);
 }
@@ -204,7 +204,7 @@ async function rememberServer(context: Context): Promise<void> {
   if (own !== undefined) {
     if (own === text) return;
     await reporter.warnAlways(
-      `the profile ${profile} stays with its server ${own}: commands without --server ${text} go there`,
+      `the profile ${profile} keeps its server ${own}: commands without --server ${text} go there`,
     );
     return;
   }
@@ -221,6 +221,6 @@ async function rememberServer(context: Context): Promise<void> {
   const servers = elsewhere.map(({ server }) => server).join(', ');
   await reporter.warnAlways(
     `the profile ${profile} now uses the server ${text}; its session at ${servers} is kept, ` +
-      'and needs --server to be used',
+      'and is used only with --server',
   );
 }

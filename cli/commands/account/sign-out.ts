@@ -18,7 +18,7 @@ import type { Start } from '../shared/start.ts';
 export function addSignOut(program: Command, start: Start): void {
   program
     .command('sign-out')
-    .description('end the session at the server, and forget it here')
+    .description('end the session at the server and remove it from this machine')
     .addHelpText('after', '\nExamples:\n  wallet sign-out\n  wallet sign-out --profile prod')
     .action(async (_options: unknown, command: Command) => {
       await start(command, runSignOut);
@@ -30,7 +30,7 @@ async function runSignOut(context: Context): Promise<CommandOutcome> {
   const { account, records, storageOf, reporter } = context;
   const record = await records.find(account);
   if (!record) {
-    await reporter.hint(`nobody is signed in as ${account}`);
+    await reporter.hint(`not signed in as ${account}`);
     return print(context, false);
   }
   const ended = await endSession(context);
@@ -45,7 +45,7 @@ async function runSignOut(context: Context): Promise<CommandOutcome> {
   if (!removed.ok) return removed;
   await records.remove(account);
   if (context.environment.token !== undefined) {
-    await reporter.warn('WALLET_TOKEN is set and goes on being used; unset it too');
+    await reporter.warn('WALLET_TOKEN is set and remains in use; unset it too');
   }
   return print(context, ended.ok && ended.value);
 }
@@ -60,7 +60,7 @@ function failStillOpen(failure: CliFailure): CommandOutcome {
     ok: false,
     failure: {
       ...failure,
-      message: `the session was not ended, and goes on at the server: ${failure.message}`,
+      message: `the session was not ended and remains valid at the server: ${failure.message}`,
       hint:
         'unlock the keychain and run it again; if the token is gone: wallet sign-in, then ' +
         'wallet sessions list, and wallet sessions revoke ID',

@@ -16,8 +16,8 @@ type SignUpOptions = { readonly email?: string; readonly passwordStdin?: boolean
 export function addSignUp(program: Command, start: Start): void {
   program
     .command('sign-up')
-    .description('open an account of your own')
-    .option('--email <EMAIL>', 'e-mail address (asked for if missing)')
+    .description('create an account for yourself')
+    .option('--email <EMAIL>', 'e-mail address (prompted for if missing)')
     .option('--password-stdin', 'read the password from the first line of stdin')
     .addHelpText(
       'after',
@@ -58,7 +58,7 @@ async function runSignUp(context: Context, options: SignUpOptions): Promise<Comm
   }));
   if (verificationRequired && context.manner.output !== 'json') {
     await context.reporter.note(
-      `a code was mailed to ${user.email}: it comes before the first sign-in`,
+      `a code was mailed to ${user.email}: verify the address before the first sign-in`,
     );
   }
   await context.reporter.hint(
@@ -74,7 +74,7 @@ async function keepSignUpToken(context: Context, email: string, token: string): 
   await context.signUpTokens.save(context.account, email, token).catch((error: unknown) => {
     const why = error instanceof Error ? error.message : String(error);
     return context.reporter.warn(
-      `the token of the sign-up is not kept, so that the password is needed with the code: ${why}`,
+      `the token of the sign-up cannot be stored, so verify-email will prompt for the password: ${why}`,
     );
   });
 }

@@ -23,9 +23,9 @@ type VerifyEmailOptions = { readonly email?: string; readonly passwordStdin?: bo
 export function addVerifyEmail(program: Command, start: Start): void {
   program
     .command('verify-email')
-    .description('prove with the mailed code that the e-mail address is yours')
+    .description('verify your e-mail address with the code that was mailed')
     .argument('<CODE>', 'the code that was mailed at sign-up')
-    .option('--email <EMAIL>', 'which sign-up of this machine is meant, if there are several')
+    .option('--email <EMAIL>', 'which sign-up of this machine to use, if there are several')
     .option('--password-stdin', 'read the password of the sign-up from the first line of stdin')
     .addHelpText(
       'after',
@@ -34,7 +34,7 @@ Examples:
   wallet verify-email 7K3M-Q9XD-4T2N-8WPC-J5VH-6RBE
   wallet verify-email 7K3M-Q9XD-4T2N-8WPC-J5VH-6RBE --password-stdin < password.txt
 
-On another machine than that of the sign-up, the password is asked for.`,
+On a machine other than that of the sign-up, the command prompts for the password.`,
     )
     .action(async (code: string, options: VerifyEmailOptions, command: Command) => {
       await start(command, (context) => runVerifyEmail(context, code, options), {
@@ -75,7 +75,11 @@ async function findEmail(
   if (email !== undefined || passwordStdin) return succeed(email);
   const emails = await signUpTokens.list(account);
   return emails.length > 1
-    ? failUsage('email', 'is missing, and several sign-ups wait here', 'add --email EMAIL')
+    ? failUsage(
+        'email',
+        'is missing, and this machine has several pending sign-ups',
+        'add --email EMAIL',
+      )
     : succeed(emails[0]);
 }
 

@@ -28,7 +28,7 @@ export type WhoamiRow = {
 export function addWhoami(program: Command, start: Start): void {
   program
     .command('whoami')
-    .description('say who is signed in where, by which credential, and until when')
+    .description('show the account, server, credential and expiry in use')
     .addHelpText('after', '\nExamples:\n  wallet whoami\n  wallet whoami --json')
     .action(async (_options: unknown, command: Command) => {
       await start(command, runWhoami);

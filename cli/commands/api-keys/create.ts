@@ -39,16 +39,16 @@ export function addApiKeysCreate(apiKeys: Command, start: Start): void {
   apiKeys
     .command('create')
     .description('create an API key; its secret is shown once')
-    .option('--name <NAME>', 'what it is for')
+    .option('--name <NAME>', 'what the key is for')
     .option('--scope <SCOPE>', `${apiKeyScopes.join(', ')}; can be given more than once`, collect)
-    .option('--wallet <WALLET_ID>', 'only this wallet (default: all that you may use)')
+    .option('--wallet <WALLET_ID>', 'only this wallet (default: all wallets that you may use)')
     .option(
       '--operation <OPERATION>',
       `only this operation, of ${operations.join(', ')}; can be given more than once`,
       collect,
     )
-    .option('--expires-in <TIME>', 'how long it works, like 12h, 90d or 4w (default 90d)')
-    .option('--expires-at <TIME>', 'until when instead: a date, that day included, or a time')
+    .option('--expires-in <TIME>', 'lifetime, like 12h, 90d or 4w (default 90d)')
+    .option('--expires-at <TIME>', 'end of the lifetime instead: a date (included) or a time')
     .option(...zoneOption)
     .addHelpText(
       'after',
@@ -58,8 +58,8 @@ Examples:
   wallet api-keys create --name report --scope wallets:read --scope statements:read --json
   WALLET_TOKEN=$(cat key) wallet whoami
 
-A table's stdout is the secret alone; the rest goes to stderr. With json, ndjson and csv the secret
-is a field. A key can do what its owner can, within its scopes, and never change accounts.`,
+In table format, stdout has only the secret; the rest goes to stderr. In json, ndjson and csv the
+secret is a field. A key has its owner's permissions within its scopes, and cannot change accounts.`,
     )
     .action(async (options: ApiKeysCreateOptions, command: Command) => {
       await start(command, (context) => runApiKeysCreate(context, options));
@@ -77,7 +77,7 @@ async function runApiKeysCreate(
   const created = await context.caller.call(method, request.value, 'write');
   if (!created.ok) {
     if (created.failure.exitCode !== 9) return created;
-    const hint = 'look whether it was made, and revoke it if so: wallet api-keys list';
+    const hint = 'check whether it was created, and revoke it if so: wallet api-keys list';
     return { ok: false, failure: { ...created.failure, hint } };
   }
   const { apiKey, secret } = created.value;
@@ -87,7 +87,7 @@ async function runApiKeysCreate(
   await print(context, { key: apiKey, secret });
   if (!context.io.stdout.fault) return done;
   // Nobody has seen the secret, whoever closed the pipe.
-  return fail('OUTPUT_FAILED', `the secret of the API key ${apiKey.id} was lost on its way out`, {
+  return fail('OUTPUT_FAILED', `the secret of the API key ${apiKey.id} could not be written`, {
     hint: `wallet api-keys revoke ${quoteForShell(apiKey.id)}, and create another`,
   });
 }
@@ -99,7 +99,7 @@ async function print(context: Context, created: Created): Promise<void> {
     if (!manner.isQuiet) {
       const writer = { io: { ...io, stdout: io.stderr }, manner };
       await printObject(writer, created.key, columns, toApiKeyJson);
-      await context.reporter.note('the secret is shown this once, and cannot be had again');
+      await context.reporter.note('the secret is shown only once; copy it now');
     }
     await io.stdout.write(`${stripControls(created.secret)}\n`);
     return;

@@ -22,7 +22,7 @@ export function readExpiry(options: ExpiryOptions, timezone: string, nowMs: numb
   if (!parsed.ok) return parsed;
   return parsed.value.getTime() > nowMs
     ? parsed
-    : failUsage('expires_at', '--expires-at must lie in the future');
+    : failUsage('expires_at', '--expires-at must be in the future');
 }
 
 /** `12h`, `90d` or `2w` in milliseconds, above 0. How long is too long is for the server to say. */

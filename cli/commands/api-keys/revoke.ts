@@ -21,8 +21,8 @@ import type { Start } from '../shared/start.ts';
 export function addApiKeysRevoke(apiKeys: Command, start: Start): void {
   apiKeys
     .command('revoke')
-    .description('make an API key useless, for good')
-    .argument('<API_KEY_ID>', 'which one')
+    .description('revoke an API key permanently')
+    .argument('<API_KEY_ID>', 'id of the API key')
     .addHelpText(
       'after',
       '\nExamples:\n  wallet api-keys revoke 2f9f5b0e-6c1d-4e0a-9a38-7b1f5d0c4e21',
@@ -60,10 +60,10 @@ async function confirm(context: Context, apiKeyId: string): Promise<Outcome<unde
   const key = found.value;
   return confirmChange(context, {
     details: [
-      ['API key', key ? `${key.name} (${key.prefix}…)` : 'none of yours'],
+      ['API key', key ? `${key.name} (${key.prefix}…)` : 'not one of your own'],
       ['id', apiKeyId],
       ['scopes', key?.scopes.join(' ')],
     ],
-    question: 'Revoke this API key for good?',
+    question: 'Revoke this API key permanently?',
   });
 }

@@ -93,7 +93,7 @@ describe('api-keys create', () => {
   test('a table’s stdout is the secret alone, the rest goes to stderr', async () => {
     const ran = await run(create);
     expect(ran).toMatchObject({ exitCode: 0, out: `${secret}\n` });
-    for (const shown of [keyId, 'shop', 'dwk_ab12cd34', 'shown this once']) {
+    for (const shown of [keyId, 'shop', 'dwk_ab12cd34', 'shown only once']) {
       expect(ran.err).toContain(shown);
     }
     expect(ran.err).not.toContain(secret);

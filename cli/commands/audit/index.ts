@@ -5,6 +5,6 @@ import { addAuditLog } from './log.ts';
 
 /** `wallet audit log`. */
 export function addAuditCommands(program: Command, start: Start): void {
-  const group = program.command('audit').description('look into who did what (admins)');
+  const group = program.command('audit').description('read the audit log (admins)');
   addAuditLog(group, start);
 }

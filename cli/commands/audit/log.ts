@@ -31,12 +31,12 @@ type AuditLogOptions = PageOptions & {
 export function addAuditLog(audit: Command, start: Start): void {
   const log = audit
     .command('log')
-    .description('list what was done and refused, newest first')
+    .description('list actions, both done and refused, newest first')
     .option('--actor <USER>', 'only by this user (id or e-mail address), or part of the system')
     .option('--target <TARGET>', 'only on this: an id, an e-mail address of an account, or a name')
     .option('--action <ACTION>', 'only this action, as listed, like user.create')
     .option('--from <TIME>', 'a date or a time')
-    .option('--to <TIME>', 'a date, that day included, or a time, itself not')
+    .option('--to <TIME>', 'a date (included) or a time (not included)')
     .option('--service <SERVICE>', 'auth, wallet, statement or all (default all)');
   addPageOptions(log)
     .option(...zoneOption)
@@ -48,8 +48,8 @@ Examples:
   wallet audit log --actor ana@example.com --from 2026-11-01
   wallet audit log --service auth --action user.update --all -o ndjson
 
-If a service is away, the events of the others are printed, it is said whose are missing, and the
-exit code is 10. --page-token goes on, with the missing ones once the service is back.`,
+If a service is unavailable, the events of the others are printed, a warning names the service, and
+the exit code is 10. --page-token continues, with the missing events once the service is back.`,
     )
     .action(async (options: AuditLogOptions, command: Command) => {
       await start(command, (context) => runAuditLog(context, options));
@@ -161,7 +161,7 @@ async function readFilter(
     times[field] = parsed.value;
   }
   if (times.from && times.to && times.from >= times.to) {
-    return failUsage('from', '--from must lie before --to');
+    return failUsage('from', '--from must be before --to');
   }
   const actor = await resolveName(context, options.actor);
   if (!actor.ok) return actor;

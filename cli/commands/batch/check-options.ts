@@ -52,7 +52,10 @@ export async function checkBatch(
     return failUsage('max-errors', 'must be a number above 0');
   }
   if (file === '-' && results === undefined) {
-    return failUsage('results', 'is missing: standard input has no name to put results beside');
+    return failUsage(
+      'results',
+      'is missing: name the results file when reading from standard input',
+    );
   }
   if (file !== '-') {
     const unreadable = await findReadProblem(file);

@@ -175,7 +175,7 @@ function toPages(emails: readonly string[]): readonly string[][] {
   return pages;
 }
 
-const failLookUp = fail('USAGE', 'this credential may not look users up by their addresses', {
+const failLookUp = fail('USAGE', 'this credential cannot look up users by e-mail address', {
   field: 'user',
-  hint: 'name users by their ids, or use a credential with the scope users:read',
+  hint: 'use user ids, or a credential with the scope users:read',
 });

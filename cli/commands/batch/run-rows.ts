@@ -83,7 +83,7 @@ export async function runChunks(context: Context, options: RunOptions): Promise<
     onBusy: warnBusy,
     onRetry: async (why) => {
       await progress.clear();
-      await context.reporter.warn(`${why}; trying again, and no row is done twice`);
+      await context.reporter.warn(`${why}; retrying; no row is run twice`);
     },
   });
   giveBack();

@@ -33,18 +33,19 @@ import type { Start } from '../shared/start.ts';
 
 const help = `
 Columns: operation, amount, currency, user, parent_id, description, merchant, key. The first line of
-a CSV file names those that are there; an NDJSON file has one object a line.
+a CSV file names its columns; an NDJSON file has one object per line.
 
-A row's key is its column key, or is made from --batch-id, the row's content, and how often that
-content has come before. So the same file can be run again, corrected or after a failure, and only
-rows that are new are paid; an equal file that is meant anew (next month's) needs its own batch id.
+The key of a row is its column key. Without one, it is made from --batch-id, the content of the row,
+and how many equal rows came before it. So the same file can be run again, corrected or after a
+failure, and only new rows are run. To run an equal file as a new batch (next month's, for example),
+use another batch id.
 
-Results, one row each: row, status (done, replayed, rejected, invalid), transaction_id, user_id,
-balance, reason, field. Rows count from 1, without the header. Ctrl-C waits for what was sent; the
-same command goes on from there.
+Results, one row each: row, status (done, replayed, rejected, unknown, invalid), transaction_id,
+user_id, balance, reason, field. Rows count from 1, without the header. Ctrl-C waits for the rows
+that were sent; the same command resumes after them.
 
-Results of an earlier run are replaced after a yes, or with --yes. Any other file of that name stays,
-unless --overwrite is given. A link, and files that other users made or may change, are refused.
+Results of an earlier run are replaced after confirmation, or with --yes. Any other existing file is
+kept unless --overwrite is given. Links, and files that other users own or can change, are refused.
 
 Exit code 3: some rows failed, the others are done.
 
@@ -57,17 +58,17 @@ Examples:
 export function addBatchRun(batch: Command, start: Start): void {
   batch
     .command('run')
-    .description('do every row of a CSV or NDJSON file, each once')
+    .description('run every row of a CSV or NDJSON file exactly once')
     .argument('<FILE>', 'the file, or - for standard input')
     .option('--input-format <FORMAT>', 'csv or ndjson (default: by the ending of the name)')
-    .option('--batch-id <NAME>', 'names the batch: makes a key for each row without one')
+    .option('--batch-id <NAME>', 'name of the batch; rows without a key get one made from it')
     .option('--user <USER>', 'e-mail or id of the user, for rows without one')
     .option('--currency <CODE>', 'for rows without one (default WALLET_CURRENCY, the profile, BRL)')
-    .option('--results <FILE>', 'where to tell what became of each row (default FILE.results.csv)')
-    .option('--overwrite', 'replace whatever file has the name of the results')
-    .option('--resume', 'only go on with an unfinished run')
-    .option('--dry-run', 'have the server decide, and change nothing')
-    .option('--max-errors <N>', 'stop once so many rows have failed')
+    .option('--results <FILE>', 'file for the result of each row (default FILE.results.csv)')
+    .option('--overwrite', 'replace any file that has the name of the results')
+    .option('--resume', 'only resume an unfinished run')
+    .option('--dry-run', 'let the server check the rows, and change nothing')
+    .option('--max-errors <N>', 'stop after this many failed rows')
     .addHelpText('after', help)
     .action(async (file: string, options: BatchRunOptions, command: Command) => {
       await start(command, (context) => runBatchRun(context, file, options));
@@ -154,7 +155,7 @@ async function runInto(
   const journal = opened.value;
   const { resumed } = journal;
   if (resumed && batch.isDryRun) {
-    return failUsage('dry-run', `an unfinished dry run is in ${batch.results}: remove its journal`);
+    return failUsage('dry-run', `${batch.results} has an unfinished dry run: remove its journal`);
   }
   if (resumed) {
     await context.reporter.note(describeResume(resumed));
@@ -191,7 +192,7 @@ async function runInto(
     if (error instanceof InputError) return failUsage('file', `${batch.file}: ${error.message}`);
     if (error instanceof ResultsError) {
       return fail('OUTPUT_FAILED', `cannot write ${batch.results}: ${error.message}`, {
-        hint: 'remove the cause and run the same command again to go on; no row is done twice',
+        hint: 'fix the cause and run the same command again to continue; no row is run twice',
       });
     }
     throw error;
@@ -199,8 +200,8 @@ async function runInto(
 }
 
 function describeResume({ row, aside }: Progress): string {
-  const left = aside.size > 0 ? `with ${aside.size} rows that were set aside, and ` : '';
-  return `going on ${left}after row ${row}, where an earlier run stopped`;
+  const left = aside.size > 0 ? `with ${aside.size} deferred rows and ` : '';
+  return `resuming ${left}after row ${row}, where an earlier run stopped`;
 }
 
 /** Says how it ended: the sums on stdout, the rest as an exit code. */
@@ -219,27 +220,26 @@ async function conclude(
   await printObject(context, summary, summaryColumns, toSummaryJson);
   if (end.kind === 'failed') return { ok: false, failure: end.failure };
   if (end.kind === 'interrupted') {
-    return fail('INTERRUPTED', 'broken off; whatever was sent is answered and in the results', {
-      hint: 'run the same command again to go on',
+    return fail('INTERRUPTED', 'interrupted; every row that was sent has its result', {
+      hint: 'run the same command again to continue',
     });
   }
   if (end.kind === 'too-many-errors') {
     await context.reporter.warnAlways(
-      `stopped after ${failed} rows that failed; the same command goes on after the last row`,
+      `stopped after ${failed} failed rows; the same command continues after the last row`,
     );
     return succeed(exitCodes.rowsFailed);
   }
   if (counts.unknown > 0) {
     await context.reporter.warnAlways(
-      `whether ${counts.unknown} rows were done is not known: run the same command again, which ` +
-        'does none twice',
+      `the outcome of ${counts.unknown} rows is unknown: run the same command again; no row is run twice`,
     );
     return succeed(exitCodes.outcomeUnknown);
   }
   if (counts.replayed > 0 && counts.done + failed === 0) {
     await context.reporter.warnAlways(
-      'nothing new: every row had been done before under the same key; ' +
-        'for an equal batch that is meant anew, use another --batch-id',
+      'no new transactions: every row was done before under the same key; ' +
+        'to run an equal batch as a new one, use another --batch-id',
     );
   }
   return succeed(failed > 0 ? exitCodes.rowsFailed : exitCodes.done);

@@ -10,7 +10,7 @@ import { addConfigSet } from './set.ts';
 export function addConfigCommands(program: Command, start: Start): void {
   const group = program
     .command('config')
-    .description('look at and change settings')
+    .description('show and change settings')
     .addHelpText('after', `\nSettings: ${settingKeys.join(', ')}`);
   addConfigList(group, start);
   addConfigGet(group, start);

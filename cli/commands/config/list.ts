@@ -11,7 +11,7 @@ import type { Start } from '../shared/start.ts';
 export function addConfigList(config: Command, start: Start): void {
   config
     .command('list')
-    .description('list all settings as they count now')
+    .description('list all settings in effect')
     .option(...originOption)
     .addHelpText('after', '\nExamples:\n  wallet config list --show-origin')
     .action(async (options: OriginOptions, command: Command) => {

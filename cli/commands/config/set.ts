@@ -67,6 +67,6 @@ async function runConfigSet(
 async function warnIfOverridden(context: Context, key: SettingKey): Promise<void> {
   const { origin } = context.settingValues[key];
   if (origin === 'environment' || origin === 'flag') {
-    await context.reporter.warn(`the ${origin} sets ${key} as well, and beats the profile`);
+    await context.reporter.warn(`the ${origin} also sets ${key}, and overrides the profile`);
   }
 }

@@ -5,7 +5,7 @@ import type { Column } from '../../output/print.ts';
 export type OriginOptions = { readonly showOrigin?: boolean };
 
 /** --show-origin, for `Command.option`. */
-export const originOption = ['--show-origin', 'say where each value comes from'] as const;
+export const originOption = ['--show-origin', 'show where each value comes from'] as const;
 
 /** A setting with its value and where that comes from. */
 export type SettingRow = {
@@ -16,7 +16,7 @@ export type SettingRow = {
 
 export function failUnknownKey(key: string): Failed {
   const known = settingKeys.join(', ');
-  return failUsage('key', `there is no setting ${JSON.stringify(key)}; there are ${known}`);
+  return failUsage('key', `unknown setting ${JSON.stringify(key)}; the settings are ${known}`);
 }
 
 export function toSettingJson({ key, text, origin }: SettingRow, showOrigin: boolean): object {

@@ -68,7 +68,7 @@ function describeMovements(
 function describeMovement(body: string): string {
   const { userId, transaction } = (readJson(body) as Message | null | undefined)?.data ?? {};
   const { operation, amount, currency, id } = transaction ?? {};
-  if (userId === undefined || operation === undefined) return 'not known: the body is not readable';
+  if (userId === undefined || operation === undefined) return 'unknown: the body is not readable';
   const name = typeof operation === 'number' ? (operations[operation] ?? operation) : operation;
   const parts = [name, amount, currency, id === undefined ? undefined : `of ${textOf(id)}`];
   const what = parts.filter((part) => part !== undefined && part !== null).map(textOf);
@@ -109,7 +109,7 @@ export async function printDecided(
   for (const { id, result } of letters) {
     if (['', 'ok', 'replayed'].includes(result)) continue;
     await context.reporter.warnAlways(
-      `dead letter ${id} was handled, and refused by the ledger: ${result}`,
+      `dead letter ${id} was processed and refused by the ledger: ${result}`,
     );
   }
   return done;

@@ -23,9 +23,9 @@ type DeadLettersDiscardOptions = {
 
 /** Adds `wallet dead-letters discard`. */
 export function addDeadLettersDiscard(deadLetters: Command, start: Start): void {
-  addServiceOption(deadLetters.command('discard').description('decide that they are never handled'))
-    .argument('<ID...>', 'which ones')
-    .option('--note <TEXT>', 'why, for the record')
+  addServiceOption(deadLetters.command('discard').description('discard dead letters permanently'))
+    .argument('<ID...>', 'ids of the dead letters')
+    .option('--note <TEXT>', 'the reason, kept with the change')
     .option(...dryRunOption)
     .addHelpText(
       'after',

@@ -10,7 +10,7 @@ import { addDeadLettersShow } from './show.ts';
 export function addDeadLettersCommands(program: Command, start: Start): void {
   const group = program
     .command('dead-letters')
-    .description('decide on messages that could not be handled (staff)');
+    .description('replay or discard messages that could not be processed (staff)');
   addDeadLettersList(group, start);
   addDeadLettersShow(group, start);
   addDeadLettersReplay(group, start);

@@ -30,10 +30,10 @@ const bodyLimitBytes = 128 * 1024;
 
 /** Adds `wallet dead-letters replay`. */
 export function addDeadLettersReplay(deadLetters: Command, start: Start): void {
-  addServiceOption(deadLetters.command('replay').description('handle dead letters once more'))
-    .argument('<ID...>', 'which ones')
+  addServiceOption(deadLetters.command('replay').description('process dead letters again'))
+    .argument('<ID...>', 'ids of the dead letters')
     .option('--body <FILE>', 'a corrected body for exactly one; - reads stdin')
-    .option('--message-id <KEY>', 'the key for exactly one that came without')
+    .option('--message-id <KEY>', 'the key for exactly one dead letter that has none')
     .option(...dryRunOption)
     .addHelpText(
       'after',
@@ -43,12 +43,12 @@ Examples:
   wallet dead-letters replay ${exampleId} --body corrected.json
   wallet dead-letters replay ${exampleId} --message-id order-1042 --dry-run
 
-With another body or an added key it is your own action: your role, the rule about wallets of your
-own and the bounds of your API key apply, and you are the actor. An API key moves money only with
-the scope transactions:write beside dead-letters:write; list and show need dead-letters:read.
+With another body or an added message id, the replay is your own action: your role, the rule about
+own wallets and the limits of your API key apply, and you are the actor. An API key moves money only
+with the scope transactions:write besides dead-letters:write; list and show need dead-letters:read.
 
-What is decided stays decided: a dead letter is replayed at most once. After an unknown outcome
-(exit code 9) run the same command again; if the first got through, this one is refused (6).`,
+A decision is final: a dead letter is replayed at most once. After an unknown outcome (exit code 9)
+run the same command again; if the first one succeeded, this one is refused (6).`,
     )
     .action(async (ids: string[], options: DeadLettersReplayOptions, command: Command) => {
       await start(command, (context) => runDeadLettersReplay(context, ids, options));
@@ -107,11 +107,11 @@ function checkMended(
   { body, messageId }: DeadLettersReplayOptions,
 ): Outcome<undefined> {
   if (count > 1 && body !== undefined) {
-    return failUsage('body', 'is the body of one dead letter: give exactly one id');
+    return failUsage('body', 'applies to one dead letter: give exactly one id');
   }
   if (messageId === undefined) return succeed(undefined);
   if (count > 1) {
-    return failUsage('message_id', 'is the key of one dead letter: give exactly one id');
+    return failUsage('message_id', 'applies to one dead letter: give exactly one id');
   }
   const problem =
     messageId === '' ? 'must not be empty' : findTextProblem(messageId, textLimits.idempotencyKey);

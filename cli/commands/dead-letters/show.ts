@@ -13,7 +13,7 @@ type DeadLettersShowOptions = { readonly service?: string };
 
 /** Adds `wallet dead-letters show`. */
 export function addDeadLettersShow(deadLetters: Command, start: Start): void {
-  addServiceOption(deadLetters.command('show').description('show all of one dead letter'))
+  addServiceOption(deadLetters.command('show').description('show one dead letter in full'))
     .argument('<ID>', 'its id')
     .option(...zoneOption)
     .addHelpText(

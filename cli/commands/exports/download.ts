@@ -14,10 +14,10 @@ type ExportsDownloadOptions = { readonly file?: string; readonly wait?: boolean 
 export function addExportsDownload(exports: Command, start: Start): void {
   exports
     .command('download')
-    .description('fetch the file of an export')
+    .description('download the file of an export')
     .option(...zoneOption)
     .argument('<ID>', 'its id')
-    .option('--file <FILE>', 'where to; - is stdout (default: named by currency and range)')
+    .option('--file <FILE>', 'output file; - is stdout (default: named by currency and range)')
     .option('--wait', 'wait until it is written')
     .addHelpText(
       'after',
@@ -26,7 +26,7 @@ Examples:
   wallet exports download ${exampleId}
   wallet exports download ${exampleId} --wait --file year.csv
 
-What came before an interruption is in FILE.partial: the same command goes on after it.`,
+An interrupted download stays in FILE.partial; the same command resumes it.`,
     )
     .action(async (id: string, options: ExportsDownloadOptions, command: Command) => {
       await start(command, (context) => runExportsDownload(context, id, options));

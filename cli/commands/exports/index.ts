@@ -8,7 +8,7 @@ import { addExportsWait } from './wait.ts';
 
 /** `wallet exports list|show|wait|download`. */
 export function addExportsCommands(program: Command, start: Start): void {
-  const group = program.command('exports').description('statements in files');
+  const group = program.command('exports').description('statements exported to files');
   addExportsList(group, start);
   addExportsShow(group, start);
   addExportsWait(group, start);

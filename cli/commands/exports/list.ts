@@ -15,7 +15,7 @@ type ExportsListOptions = PageOptions & { readonly user?: string };
 /** Adds `wallet exports list`. */
 export function addExportsList(exports: Command, start: Start): void {
   const list = exports.command('list').description('list exports, newest first');
-  list.option('--user <USER>', "whose wallets', by e-mail address or id (staff: default all)");
+  list.option('--user <USER>', 'of this user: e-mail address or id (staff: default all users)');
   addPageOptions(list)
     .option(...zoneOption)
     .addHelpText('after', '\nExamples:\n  wallet exports list\n  wallet exports list --all --json')

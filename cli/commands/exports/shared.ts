@@ -56,7 +56,7 @@ export async function waitForExport(context: Context, exportId: string): Promise
     if (status !== ExportStatus.QUEUED || failure === '' || failure === toldFailure) return;
     toldFailure = failure;
     await progress.clear();
-    await context.reporter.note(`not written yet: ${failure}; it is tried again`);
+    await context.reporter.note(`not written yet: ${failure}; the server retries`);
   };
   const startedAtMs = clock.elapsed();
   let answeredAtMs: number | undefined;
@@ -76,7 +76,7 @@ export async function waitForExport(context: Context, exportId: string): Promise
         const isGivenUp = clock.elapsed() - (answeredAtMs ?? -Infinity) > settings.timeoutMs;
         if (!isAway || isGivenUp)
           return addHint(got.failure, `wallet exports wait ${quoteForShell(exportId)}`);
-        await progress.show('the server is away; asking again');
+        await progress.show('the server is unavailable; retrying');
       }
       await clock.sleep(pauseAfter(clock.elapsed() - startedAtMs));
     }
@@ -95,9 +95,9 @@ export function checkDone(made: Export): Outcome<Export> {
   if (status === ExportStatus.DONE && made.bytes !== undefined && made.sha256 !== undefined) {
     return succeed(made);
   }
-  const again = 'ask for it anew: wallet statement export';
+  const again = 'request it again: wallet statement export';
   if (status === ExportStatus.FAILED) {
-    const why = failure === '' ? 'for no reason known' : failure;
+    const why = failure === '' ? 'unknown reason' : failure;
     return refuseExport('EXPORT_NOT_READY', `export ${id} has failed: ${why}`, again);
   }
   if (status === ExportStatus.INCONSISTENT) {
@@ -106,14 +106,14 @@ export function checkDone(made: Export): Outcome<Export> {
     return { ok: false, failure: { reason: 'EXPORT_NOT_READY', message, hint: again, exitCode } };
   }
   if (status === ExportStatus.EXPIRED) {
-    const message = `the file of export ${id} has been deleted, as its time was over`;
+    const message = `the file of export ${id} has expired and was deleted`;
     return refuseExport('EXPORT_EXPIRED', message, again);
   }
   if (!isOver(status) && status !== ExportStatus.UNSPECIFIED) {
     const message = `export ${id} is not written yet`;
     return refuseExport('EXPORT_NOT_READY', message, `wallet exports download ${id} --wait`);
   }
-  return fail('UNEXPECTED', `the server answered with an export that this version knows not`);
+  return fail('UNEXPECTED', `the server answered with an export that this version does not know`);
 }
 
 function refuseExport(
@@ -127,7 +127,7 @@ function refuseExport(
 /** Ctrl-C while an export is waited for or downloaded: nothing is lost. */
 export const failInterrupted = (exportId: string): Failed =>
   fail('INTERRUPTED', `interrupted; the server keeps export ${exportId}`, {
-    hint: `to go on: wallet exports download ${quoteForShell(exportId)} --wait`,
+    hint: `to continue: wallet exports download ${quoteForShell(exportId)} --wait`,
   });
 
 /** What to do next, where the failure itself says no better. */

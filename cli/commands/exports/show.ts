@@ -12,7 +12,7 @@ import { exampleId, getExport } from './shared.ts';
 export function addExportsShow(exports: Command, start: Start): void {
   exports
     .command('show')
-    .description('show how far an export is')
+    .description('show the status of an export')
     .option(...zoneOption)
     .argument('<ID>', 'its id')
     .addHelpText('after', `\nExamples:\n  wallet exports show ${exampleId}`)

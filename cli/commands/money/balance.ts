@@ -34,7 +34,7 @@ type BalanceOptions = {
 /** Adds `wallet balance`. */
 export function addBalance(program: Command, start: Start): void {
   addWalletOptions(program.command('balance').description('show the balance of a wallet'))
-    .option('--all', 'of every wallet that the user has')
+    .option('--all', 'every wallet of the user')
     .option(
       '--at <TIME>',
       'as of a date (its end) or a time like 2026-11-22T18:00, not in the future',
@@ -88,7 +88,7 @@ function parseAt(text: string, timezone: string, nowMs: number): Outcome<Date> {
   if (!begin.ok) return begin;
   if (!end.ok) return end;
   if (begin.value.getTime() > nowMs) {
-    return failUsage('at', '--at lies in the future: nobody knows that balance yet');
+    return failUsage('at', '--at must not be in the future');
   }
   const isWholeDay = begin.value < end.value;
   return succeed(isWholeDay ? new Date(Math.min(end.value.getTime() - 1, nowMs)) : end.value);
@@ -143,11 +143,11 @@ async function printAll(
     await list.add(rows);
     pageToken = listed.value.nextPageToken;
   } while (pageToken !== '');
-  await list.end(undefined, 'no wallets yet: the first deposit opens one');
+  await list.end(undefined, 'no wallets yet: the first deposit creates one');
   if (corrupt.length === 0) return done;
   await context.reporter.warnAlways(
-    `the wallet in ${corrupt.join(', ')} does not agree with its last transaction, so its balance is ` +
-      "not shown: ask the server's operator to look into it",
+    `the wallet in ${corrupt.join(', ')} does not match its last transaction, so its balance is ` +
+      "not shown: ask the server's operator to check it",
   );
   return succeed(exitCodes.refused);
 }

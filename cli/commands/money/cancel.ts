@@ -8,6 +8,6 @@ export function addCancel(program: Command, start: Start): void {
   addUndoCommand(program, start, {
     name: 'cancel',
     operation: 'cancellation',
-    description: 'give a purchase back, whole',
+    description: 'refund a purchase in full',
   });
 }

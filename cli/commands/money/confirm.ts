@@ -51,7 +51,7 @@ export function isStaff(role: string | undefined): boolean {
 export function failUserRequired(): Outcome<never> {
   const { failure } = failUsage(
     'user',
-    'staff name the user whose wallet it is',
+    'staff must name the user',
     'add --user EMAIL or --user ID',
   );
   return { ok: false, failure: { ...failure, reason: 'USER_REQUIRED' } };

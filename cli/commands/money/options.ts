@@ -13,10 +13,10 @@ type Declaration = {
 };
 
 const keyNote = `
-Without --idempotency-key a new key is made. If the outcome stays unknown (exit code 9), the key is
-remembered, and the same command run again goes on under it: nothing is done twice.
-A key names one transaction within one wallet (a user's, of one currency). With another operation,
-amount, parent or merchant it is refused; a description does not count, and stays the original's.`;
+Without --idempotency-key a new key is generated. If the outcome is unknown (exit code 9), the key is
+stored, and the same command run again reuses it: nothing is done twice.
+A key names one transaction within one wallet (a user's, in one currency). The same key with another
+operation, amount, parent or merchant is refused; the description is not compared.`;
 
 /** Adds a command that moves an amount: `wallet deposit AMOUNT`. */
 export function addAmountCommand(
@@ -37,7 +37,7 @@ export function addUndoCommand(program: Command, start: Start, declaration: Decl
   const command = program
     .command(declaration.name)
     .description(declaration.description)
-    .argument('<TRANSACTION_ID>', 'what to undo')
+    .argument('<TRANSACTION_ID>', 'the transaction to undo')
     .option('--currency <CODE>', "ISO 4217 code of the wallet (default: the transaction's own)");
   const examples = ['6b6a2f0c-8f5e-5c1b-9f43-0d8f2a1c7e55'];
   return addMoneyOptions(command, start, declaration.operation, examples);
@@ -51,13 +51,13 @@ function addMoneyOptions(
 ): Command {
   const lines = examples.map((example) => `  wallet ${command.name()} ${example}\n`).join('');
   return command
-    .option('--user <USER>', 'e-mail address or id; staff always name the user')
+    .option('--user <USER>', 'e-mail address or id; required for staff')
     .option('--description <TEXT>', 'shown in lists and statements')
     .option(
       '--idempotency-key <KEY>',
-      'names this transaction within its wallet (user and currency): the same key again does nothing new',
+      'names this transaction within its wallet (user and currency): the same key returns the same transaction',
     )
-    .option('--dry-run', 'let the server check it, and change nothing')
+    .option('--dry-run', 'let the server check the command, and change nothing')
     .addHelpText('after', `\nExamples:\n${lines}${keyNote}`)
     .action(async (argument: string, options: MoneyOptions, self: Command) => {
       await start(self, (context) => runMoneyCommand(context, operation, argument, options));

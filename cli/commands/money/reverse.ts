@@ -8,6 +8,6 @@ export function addReverse(program: Command, start: Start): void {
   addUndoCommand(program, start, {
     name: 'reverse',
     operation: 'reversal',
-    description: 'undo a deposit, withdraw or purchase, whole',
+    description: 'reverse a deposit, withdraw or purchase in full',
   });
 }

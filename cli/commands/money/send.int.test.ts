@@ -136,7 +136,7 @@ describe('a movement whose outcome is not known at first', () => {
 
     const refused = await cli.run(argv);
     expect(refused.exitCode).toBe(9);
-    expect(refused.err).toContain('an earlier attempt may have got through');
+    expect(refused.err).toContain('an earlier attempt may have succeeded');
 
     const port = Number(server.address.split(':')[1]);
     server = await startFakeServer(
@@ -152,7 +152,7 @@ describe('a movement whose outcome is not known at first', () => {
     const again = await cli.run(argv);
     const fresh = await cli.run(argv);
     expect([other.exitCode, again.exitCode, fresh.exitCode]).toEqual([0, 0, 0]);
-    expect(again.err).toContain(`goes on under its idempotency key ${key}`);
+    expect(again.err).toContain(`reuses its idempotency key ${key}`);
     expect(keys()[2]).toBe(key);
     expect(keys()[1]).not.toBe(key);
     expect(keys()[3]).not.toBe(key);

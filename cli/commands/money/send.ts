@@ -105,8 +105,8 @@ async function runRemembered(
   if (left) {
     const since = new Date(left.createdAtMs).toISOString();
     await context.reporter.noteAlways(
-      `an earlier run of this command (${since}) ended without a known outcome; ` +
-        `this run goes on under its idempotency key ${left.key} and cannot do it twice`,
+      `an earlier run of this command (${since}) ended with an unknown outcome; ` +
+        `this run reuses its idempotency key ${left.key}, so nothing is done twice`,
     );
   }
   const confirmed = await confirmMoneyCommand(context, move, user);
@@ -209,8 +209,8 @@ function failUnprinted(
   why: string,
 ): Failed {
   const again = isKept
-    ? 'run the same command again: it prints this transaction, and does nothing new'
-    : `run the same command again with --idempotency-key ${key}: it does nothing new`;
+    ? 'run the same command again: it prints this transaction, and changes nothing'
+    : `run the same command again with --idempotency-key ${key}: it changes nothing`;
   return fail(
     'OUTPUT_FAILED',
     `the ${describeMoneyCommand(move)} was done (transaction ${transaction?.id ?? 'unknown'}, idempotency ` +
@@ -221,9 +221,9 @@ function failUnprinted(
 
 function explainUnknown(move: MoneyCommand, key: string, isKept: boolean): string {
   const after = isKept
-    ? 'the same command goes on under it and cannot do it twice'
-    : 'with that key it cannot be done twice';
-  return `whether the ${describeMoneyCommand(move)} was done is not known. Its idempotency key is ${key}; ${after}`;
+    ? 'the same command reuses it, so nothing is done twice'
+    : 'a command with that key cannot do it twice';
+  return `the outcome of the ${describeMoneyCommand(move)} is unknown. Its idempotency key is ${key}; ${after}`;
 }
 
 async function printResponse(

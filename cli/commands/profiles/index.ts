@@ -6,9 +6,7 @@ import { addProfilesUse } from './use.ts';
 
 /** `wallet profiles list|use`. */
 export function addProfilesCommands(program: Command, start: Start): void {
-  const group = program
-    .command('profiles')
-    .description('several servers and accounts side by side');
+  const group = program.command('profiles').description('use several servers and accounts');
   addProfilesList(group, start);
   addProfilesUse(group, start);
 }

@@ -10,7 +10,7 @@ import type { Start } from '../shared/start.ts';
 export function addProfilesUse(profiles: Command, start: Start): void {
   profiles
     .command('use')
-    .description('make a profile the one that is used without --profile')
+    .description('choose the profile that is used without --profile')
     .argument('<NAME>')
     .addHelpText('after', '\nExamples:\n  wallet profiles use prod')
     .action(async (name: string, _options: unknown, command: Command) => {
@@ -27,7 +27,7 @@ async function runProfilesUse(context: Context, name: string): Promise<CommandOu
   const used = await useProfile(configDir, name);
   if (!used.ok) return used;
   if (context.profileOrigin === 'environment') {
-    await context.reporter.warn('WALLET_PROFILE is set and beats the profile chosen here');
+    await context.reporter.warn('WALLET_PROFILE is set and overrides the profile chosen here');
   }
   await context.reporter.hint(`the profile in use is now ${name}`);
   return done;

@@ -6,7 +6,7 @@ import { addSessionsRevoke } from './revoke.ts';
 
 /** `wallet sessions list|revoke`. */
 export function addSessionsCommands(program: Command, start: Start): void {
-  const group = program.command('sessions').description('where you are signed in');
+  const group = program.command('sessions').description('list and revoke sessions');
   addSessionsList(group, start);
   addSessionsRevoke(group, start);
 }

@@ -37,8 +37,8 @@ export function addSessionsRevoke(sessions: Command, start: Start): void {
   sessions
     .command('revoke')
     .description('end a session, or all of them')
-    .argument('[SESSION_ID]', 'which one')
-    .option('--all', 'all of them, the one in use too')
+    .argument('[SESSION_ID]', 'id of the session')
+    .option('--all', 'all sessions, including the one in use')
     .option('--user <USER>', 'with --all: of this user, by e-mail address or id (staff)')
     .addHelpText(
       'after',
@@ -63,7 +63,7 @@ async function runSessionsRevoke(
     return failUsage('session_id', 'give either the id of a session or --all');
   }
   if (id !== undefined && options.user !== undefined) {
-    return failUsage('user', '--user goes with --all: an id names its session alone');
+    return failUsage('user', '--user goes with --all: an id names one session already');
   }
   const confirmable = checkConfirmable(context, 'ending sessions', false);
   if (!confirmable.ok) return confirmable;
@@ -118,7 +118,7 @@ async function aimAtAll(
   const user = await resolveUser(context, options.user, !context.isConfirmed);
   if (!user.ok) return user;
   const owner = user.value ?? caller;
-  if (!owner) return fail('UNEXPECTED', 'the server does not say who is calling');
+  if (!owner) return fail('UNEXPECTED', 'the server did not identify the caller');
   const name = owner.email === undefined ? owner.id : describeAddress(owner.email);
   return succeed({
     request: { $case: 'allOfUserId', value: owner.id },

@@ -3,16 +3,18 @@ import { fail, succeed, type Outcome } from '../../outcome.ts';
 import { formatCard } from '../../output/card.ts';
 import { identifyActor } from '../users/actor.ts';
 
-/** Where nobody can be asked, --yes must have been given: said before anything else is done. */
+/** Without a terminal to prompt at, --yes is required. Checked before anything else is done. */
 export function checkConfirmable(
   context: Pick<Context, 'isConfirmed' | 'canPrompt'>,
-  /** What needs the yes, like `moving money`. */
+  /** What needs confirmation, like `moving money`. */
   what: string,
   canDryRun = true,
 ): Outcome<undefined> {
   if (context.isConfirmed || context.canPrompt) return succeed(undefined);
-  return fail('CONFIRMATION_REQUIRED', `${what} needs a yes, and nobody can be asked here`, {
-    hint: canDryRun ? 'add --yes (or --dry-run, to only have it checked)' : 'add --yes',
+  return fail('CONFIRMATION_REQUIRED', `confirmation required for ${what}`, {
+    hint: canDryRun
+      ? 'run again with --yes, or with --dry-run to check it only'
+      : 'run again with --yes',
   });
 }
 
@@ -22,7 +24,7 @@ export type Change = {
   readonly question: string;
 };
 
-/** Asks for leave, unless it was given, showing where, as whom, and the details. */
+/** Asks for confirmation, unless --yes was given, and shows server, role and details. */
 export async function confirmChange(
   context: Context,
   { details, question }: Change,

@@ -5,7 +5,10 @@ export const currencyOption = [
   '--currency <CODE>',
   'ISO 4217 code (default WALLET_CURRENCY, the profile, BRL)',
 ] as const;
-export const dryRunOption = ['--dry-run', 'let the server check it, and change nothing'] as const;
+export const dryRunOption = [
+  '--dry-run',
+  'let the server check the command, and change nothing',
+] as const;
 export const zoneOption = [
   '--timezone <ZONE>',
   "IANA time zone (default: the terminal's)",
@@ -14,7 +17,7 @@ export const zoneOption = [
 /** Whose wallet, and which. */
 export function addWalletOptions(command: Command): Command {
   return command
-    .option('--user <USER>', 'e-mail address or id; staff always name the user')
+    .option('--user <USER>', 'e-mail address or id; required for staff')
     .option(...currencyOption);
 }
 
@@ -23,7 +26,7 @@ export function addPageOptions(command: Command): Command {
   return command
     .option('--limit <N>', 'how many at most (default 50)')
     .option('--all', 'all of them')
-    .option('--page-token <TOKEN>', 'go on where a list ended');
+    .option('--page-token <TOKEN>', 'continue a list from this token');
 }
 
 /** For options that can be given more than once. */

@@ -58,7 +58,7 @@ export async function printPages<Row>(
 
 /** PAGE_TOKEN_INVALID, as the server would say it. */
 export function failPageToken(): Failed {
-  const message = 'page_token does not belong to this query: start again without one';
+  const message = 'page_token does not belong to this query: run again without --page-token';
   const { failure } = failUsage('page_token', message);
   return { ok: false, failure: { ...failure, reason: 'PAGE_TOKEN_INVALID' } };
 }
@@ -69,5 +69,5 @@ export async function noteMore(
   pageToken: string,
 ): Promise<void> {
   if (pageToken === '' || manner.output === 'json') return;
-  await reporter.note(`there are more: --all, or --page-token ${pageToken}`);
+  await reporter.note(`more items: --all, or --page-token ${pageToken}`);
 }

@@ -25,7 +25,7 @@ export async function askPassword(
   if (!context.canPrompt) {
     return failUsage(
       'password',
-      'cannot be asked for here',
+      'is missing, and there is no terminal to prompt at',
       'pipe it in: wallet … --password-stdin < FILE',
     );
   }
@@ -47,8 +47,8 @@ export async function askPasswordChange(
     return succeed({ old, new: next });
   }
   if (!context.canPrompt) {
-    const hint = 'pipe both in, a line each: wallet change-password --password-stdin < FILE';
-    return failUsage('password', 'cannot be asked for here', hint);
+    const hint = 'pipe in both, one line each: wallet change-password --password-stdin < FILE';
+    return failUsage('password', 'is missing, and there is no terminal to prompt at', hint);
   }
   const old = await askOnce(context, 'Old password');
   if (!old.ok) return old;
@@ -62,7 +62,7 @@ async function askNewPassword(context: Asker): Promise<Outcome<string>> {
   for (let count = 1; ; count += 1) {
     const password = await askOnce(context, 'New password');
     if (!password.ok) return password;
-    const again = await context.prompter.password('The same again');
+    const again = await context.prompter.password('Repeat the password');
     if (again === undefined) return failInterrupted();
     if (again === password.value) return password;
     if (count === newPasswordTries) {
@@ -85,7 +85,7 @@ export async function readSecret(
 ): Promise<Outcome<string>> {
   if (context.io.isStdinTerminal) return failTerminal(field);
   const [secret = ''] = await readFirstLines(context.io.stdin, 1);
-  return secret === '' ? failUsage(field, `no ${field} came on stdin`) : succeed(secret);
+  return secret === '' ? failUsage(field, `no ${field} on stdin`) : succeed(secret);
 }
 
 function failTerminal(field: string): Outcome<never> {

@@ -51,15 +51,15 @@ type StatementExportOptions = RangeOptions & {
 
 /** Adds `wallet statement export`. */
 export function addStatementExport(statement: Command, start: Start): void {
-  addRangeOptions(statement.command('export').description('get a statement as a file'))
+  addRangeOptions(statement.command('export').description('export a statement to a file'))
     .option('--format <FORMAT>', "csv, json, ndjson or hledger (default: the file's, else csv)")
-    .option('--locale <LOCALE>', 'of a CSV file: en or pt-BR (default en)')
+    .option('--locale <LOCALE>', 'locale of a CSV file: en or pt-BR (default en)')
     .option('--bom', 'begin a CSV file with a byte order mark, for spreadsheets')
-    .option('--file <FILE>', 'where to; - is stdout (default: named by currency and range)')
-    .option('--email', "have it mailed to the wallet's owner as well")
-    .option('--no-wait', 'only ask for it, and say its id')
-    .option('--idempotency-key <KEY>', 'the same key never makes two')
-    .option('--dry-run', 'let the server check it, and change nothing')
+    .option('--file <FILE>', 'output file; - is stdout (default: named by currency and range)')
+    .option('--email', "also mail the file to the wallet's owner")
+    .option('--no-wait', 'request the export, print its id, and do not wait')
+    .option('--idempotency-key <KEY>', 'the same key never creates a second export')
+    .option('--dry-run', 'let the server check the command, and change nothing')
     .addHelpText(
       'after',
       `
@@ -70,7 +70,7 @@ Examples:
   wallet statement export --from 2026-01-01 --format ndjson --file - | gzip > year.gz
   wallet statement export --from 2026-01-01 --email --no-wait
 
-A file that exists is overwritten only after a yes, or with --yes.`,
+An existing file is overwritten only after confirmation, or with --yes.`,
     )
     .action(async (options: StatementExportOptions, command: Command) => {
       await start(command, (context) => runStatementExport(context, options));
@@ -87,7 +87,7 @@ async function runStatementExport(
   const request = await buildRequest(context, options);
   if (!request.ok) return request;
   if (!isAwaited && file !== undefined) {
-    return failUsage('file', '--file and --no-wait exclude each other: nothing is fetched');
+    return failUsage('file', '--file and --no-wait exclude each other: nothing is downloaded');
   }
   const isFetched = isAwaited && !isDryRun;
   // Said before anything is asked for.
@@ -97,7 +97,7 @@ async function runStatementExport(
   const created = await createExport(context, request.value);
   if (!created.ok) return created;
   const { made, isReplayed } = created.value;
-  if (isReplayed) await context.reporter.note('this key was used before: it is the same export');
+  if (isReplayed) await context.reporter.note('this key was used before: this is the same export');
   const columns = exportColumns(context.settings.timezone);
   if (!isFetched) {
     await printObject(context, { made, isDryRun }, columns, toExportJson);
@@ -193,7 +193,7 @@ async function createExport(
   const method = StatementServiceService.createExport;
   const withdraw = context.interrupts.add(() => {
     const hint = 'whether it was, and its id: wallet exports list';
-    const message = 'interrupted; the export may have been asked for';
+    const message = 'interrupted; the export may have been requested';
     void context.reporter.error(fail('INTERRUPTED', message, { hint }).failure);
   });
   const called = await context.caller.call(method, request, 'keyed-write').finally(withdraw);
@@ -204,6 +204,6 @@ async function createExport(
     return checked.ok ? succeed({ made, isReplayed }) : checked;
   }
   if (called.failure.exitCode !== exitCodes.outcomeUnknown) return called;
-  const hint = `the same command with --idempotency-key ${quoteForShell(request.idempotencyKey)} cannot make two`;
+  const hint = `run the same command with --idempotency-key ${quoteForShell(request.idempotencyKey)} cannot create a second one`;
   return { ok: false, failure: { ...called.failure, hint } };
 }

@@ -15,7 +15,7 @@ import { resolveUser } from '../users/actor.ts';
 export function addRangeOptions(command: Command): Command {
   return addWalletOptions(command)
     .option('--from <TIME>', 'a date or a time (default: 15 days before --to)')
-    .option('--to <TIME>', 'a date, that day included, or a time, itself not (default: now)')
+    .option('--to <TIME>', 'a date (included) or a time (not included) (default: now)')
     .option(...zoneOption);
 }
 
@@ -49,7 +49,7 @@ export async function readRange(
   const to = parseOptionalTime('to', options.to, timezone, 'dayEnd');
   if (!to.ok) return to;
   if (from.value && from.value.getTime() > context.clock.now()) {
-    return failUsage('from', '--from lies in the future: there is nothing to show yet');
+    return failUsage('from', '--from must not be in the future');
   }
   if (from.value && to.value && from.value >= to.value) {
     return failUsage('from', '--from must be before --to');

@@ -58,7 +58,7 @@ export function addStatementShow(statement: Command, start: Start): void {
     .option('--operation <OPERATION>', 'only lines of this operation; can be repeated', collect)
     .option('--reverse', 'newest first')
     .option('--limit <N>', 'how many lines at most (default: all)')
-    .option('--page-token <TOKEN>', 'go on where a statement ended')
+    .option('--page-token <TOKEN>', 'continue a statement from this token')
     .addHelpText(
       'after',
       `
@@ -69,7 +69,7 @@ Examples:
   wallet statement show --user ana@example.com --timezone America/Sao_Paulo -o csv
   wallet statement show -o hledger | hledger -f - balance
 
-Of up to 15 days it is answered at once; a longer one is queued as an export (exit code 10).`,
+A statement of up to 15 days is printed; a longer one is queued as an export (exit code 10).`,
     )
     .action(async (options: StatementShowOptions, command: Command) => {
       const isJournal = command.optsWithGlobals<GlobalOptions>().output === 'hledger';
@@ -115,11 +115,11 @@ async function runStatementShow(
 
 function explainGap(behindBy: bigint | undefined): string {
   if (behindBy === 0n) {
-    return 'the period is not over, so transactions may be added; for one up to now leave out --to';
+    return 'the period has not ended, so transactions may be added; for a statement up to now omit --to';
   }
   return behindBy === undefined
-    ? 'whether the ledger has more could not be found out; run the command again in a moment'
-    : `${behindBy.toString()} transactions of the ledger are not in it yet; run the command again in a moment`;
+    ? 'the ledger could not be checked for more transactions; run the command again in a moment'
+    : `${behindBy.toString()} transactions of the ledger are not included yet; run the command again in a moment`;
 }
 
 async function buildQuery(
@@ -180,7 +180,7 @@ async function fetchPage(context: Context, { request, limit }: Query): Promise<O
   if (!got.ok) return got;
   const status = nameStatus(got.value.status);
   if (!status)
-    return fail('UNEXPECTED', 'the server answered with a status this version knows not');
+    return fail('UNEXPECTED', 'the server answered with a status that this version does not know');
   return succeed({ status, page: got.value });
 }
 

@@ -15,9 +15,7 @@ import type { Start } from '../shared/start.ts';
 /** Adds `wallet totp disable`. */
 export function addTotpDisable(totp: Command, start: Start): void {
   addPasswordAndCodeOptions(
-    totp
-      .command('disable')
-      .description('sign in with the password alone again; other sessions of yours end'),
+    totp.command('disable').description('remove the second factor; your other sessions end'),
   )
     .addHelpText(
       'after',

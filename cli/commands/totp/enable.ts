@@ -16,9 +16,9 @@ import type { Start } from '../shared/start.ts';
 export function addTotpEnable(totp: Command, start: Start): void {
   totp
     .command('enable')
-    .description('ask for a code of an authenticator app at each sign-in from now on')
-    .option('--password-stdin', 'only begin: read the password from stdin, and print the secret')
-    .option('--totp-stdin', 'only confirm what was begun: read the code from stdin')
+    .description('require a code from an authenticator app at each sign-in')
+    .option('--password-stdin', 'first step: read the password from stdin and print the secret')
+    .option('--totp-stdin', 'second step: read the code from stdin and confirm')
     .addHelpText(
       'after',
       `
@@ -27,7 +27,7 @@ Examples:
   wallet totp enable --password-stdin --json < password.txt
   wallet totp enable --totp-stdin --json < code.txt
 
-The recovery codes are shown once. Other sessions of yours end.`,
+The recovery codes are shown once. Your other sessions end.`,
     )
     .action(async (options: TotpInputOptions, command: Command) => {
       await start(command, (context) => runTotpEnable(context, options));

@@ -24,7 +24,7 @@ export async function printRecoveryCodes(
     await printObject(context, codes, columns, (row) => ({ ...more, recoveryCodes: row }));
   }
   if (!io.stdout.fault) return done;
-  return fail('OUTPUT_FAILED', 'the recovery codes were lost on their way out', {
-    hint: 'make new ones: wallet totp recovery-codes',
+  return fail('OUTPUT_FAILED', 'the recovery codes could not be written', {
+    hint: 'create new ones: wallet totp recovery-codes',
   });
 }

@@ -17,7 +17,7 @@ export function addTotpRecoveryCodes(totp: Command, start: Start): void {
   addPasswordAndCodeOptions(
     totp
       .command('recovery-codes')
-      .description('make new recovery codes; the old ones work no longer'),
+      .description('create new recovery codes; the old ones become invalid'),
   )
     .addHelpText('after', '\nExamples:\n  wallet totp recovery-codes > recovery-codes.txt')
     .action(async (options: TotpInputOptions, command: Command) => {

@@ -35,7 +35,7 @@ export async function askCode(context: Asker): Promise<Outcome<string>> {
 export async function readCode(context: Asker): Promise<Outcome<string>> {
   if (context.io.isStdinTerminal) return failTerminal();
   const [code = ''] = await readFirstLines(context.io.stdin, 1);
-  return code.trim() === '' ? failUsage('totp_code', 'no code came on stdin') : succeed(code);
+  return code.trim() === '' ? failUsage('totp_code', 'no code on stdin') : succeed(code);
 }
 
 /** Two lines of stdin: the password, then the code. */
@@ -56,8 +56,8 @@ export async function askPasswordAndCode(
 ): Promise<Outcome<{ readonly password: string; readonly code: string }>> {
   if (options.totpStdin || options.passwordStdin) return readPasswordAndCode(context);
   if (!context.canPrompt) {
-    const hint = 'pipe in both, a line each: wallet … --password-stdin --totp-stdin < FILE';
-    return failUsage('password', 'cannot be asked for here', hint);
+    const hint = 'pipe in both, one line each: wallet … --password-stdin --totp-stdin < FILE';
+    return failUsage('password', 'is missing, and there is no terminal to prompt at', hint);
   }
   const password = await askPassword(context, { fromStdin: false, isNew: false });
   if (!password.ok) return password;

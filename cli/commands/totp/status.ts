@@ -14,7 +14,7 @@ import type { Start } from '../shared/start.ts';
 export function addTotpStatus(totp: Command, start: Start): void {
   totp
     .command('status')
-    .description('say whether sign-in needs a code, and how many recovery codes are left')
+    .description('show whether sign-in needs a code, and how many recovery codes are left')
     .addHelpText('after', '\nExamples:\n  wallet totp status --json')
     .action(async (_options: unknown, command: Command) => {
       await start(command, runTotpStatus);

@@ -22,7 +22,7 @@ type TransactionsShowOptions = {
 export function addTransactionsShow(transactions: Command, start: Start): void {
   addWalletOptions(transactions.command('show').description('show one transaction'))
     .argument('[TRANSACTION_ID]', 'its id')
-    .option('--idempotency-key <KEY>', 'find it by its key instead')
+    .option('--idempotency-key <KEY>', 'find it by its idempotency key instead')
     .option(...zoneOption)
     .addHelpText(
       'after',

@@ -50,7 +50,7 @@ export async function resolveUser(
       message: `no user has the e-mail address ${user}, or it is not verified`,
       exitCode: 5,
       field: 'user',
-      hint: `see whether it is verified: wallet users list --email ${quoteForShell(user)}; an id always does: --user ID`,
+      hint: `check whether it is verified: wallet users list --email ${quoteForShell(user)}; an id always works: --user ID`,
     },
   };
 }

@@ -53,6 +53,6 @@ export async function changeAccount(
 async function warnOfOwn(context: Context, userId: string): Promise<void> {
   const caller = await identifyActor(context);
   if (caller.ok && caller.value?.id === userId) {
-    await context.reporter.warn('this is the account that you are using yourself');
+    await context.reporter.warn('this is the account that you are signed in with');
   }
 }

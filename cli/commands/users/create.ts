@@ -22,7 +22,7 @@ export function addUsersCreate(users: Command, start: Start): void {
   users
     .command('create')
     .description('create an account')
-    .option('--email <EMAIL>', 'e-mail address (asked for if missing)')
+    .option('--email <EMAIL>', 'e-mail address (prompted for if missing)')
     .option('--role <ROLE>', 'customer, operator or admin (default customer)')
     .option('--password-stdin', 'read the password from the first line of stdin')
     .addHelpText(
@@ -57,7 +57,7 @@ async function runUsersCreate(
   const created = await context.caller.call(AuthServiceService.createUser, request, 'write');
   if (!created.ok) {
     if (created.failure.reason !== 'EMAIL_TAKEN') return created;
-    const hint = `the account is there already: wallet users show ${quoteForShell(email.value)}`;
+    const hint = `the account exists: wallet users show ${quoteForShell(email.value)}`;
     return { ok: false, failure: { ...created.failure, hint } };
   }
   const { user } = created.value;

@@ -9,7 +9,7 @@ import type { Start } from '../shared/start.ts';
 export function addUsersDisable(users: Command, start: Start): void {
   users
     .command('disable')
-    .description('end all sessions of an account and keep it from signing in (admins)')
+    .description('end all sessions of an account and block its sign-in (admins)')
     .argument('<USER>', 'e-mail address or id')
     .addHelpText('after', '\nExamples:\n  wallet users disable ana@example.com')
     .action(async (user: string, _options: unknown, command: Command) => {
@@ -21,7 +21,7 @@ export function addUsersDisable(users: Command, start: Start): void {
 function runUsersDisable(context: Context, user: string): Promise<CommandOutcome> {
   return changeAccount(context, user, {
     changes: { disabled: true },
-    describe: () => ['disable', 'its sessions end, and its API keys do nothing any more'],
+    describe: () => ['disable', 'its sessions end, and its API keys stop working'],
     question: (email) => `Disable ${email}?`,
   });
 }

@@ -9,7 +9,7 @@ import type { Start } from '../shared/start.ts';
 export function addUsersEnable(users: Command, start: Start): void {
   users
     .command('enable')
-    .description('let a disabled account sign in again (admins)')
+    .description('allow a disabled account to sign in again (admins)')
     .argument('<USER>', 'e-mail address or id')
     .addHelpText('after', '\nExamples:\n  wallet users enable ana@example.com')
     .action(async (user: string, _options: unknown, command: Command) => {

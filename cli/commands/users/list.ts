@@ -18,7 +18,7 @@ export function addUsersList(users: Command, start: Start): void {
   const list = users
     .command('list')
     .description('list accounts')
-    .option('--role <ROLE>', 'only customers, operators or admins: customer, operator or admin')
+    .option('--role <ROLE>', 'only accounts with this role: customer, operator or admin')
     .option('--email <EMAIL>', 'only the account with this address, verified or not');
   addPageOptions(list)
     .option(...zoneOption)

@@ -14,7 +14,7 @@ import type { Start } from '../shared/start.ts';
 export function addUsersRevokeAll(users: Command, start: Start): void {
   users
     .command('revoke-all')
-    .description('end all sessions and API keys of an account (admins; without USER your own)')
+    .description('end all sessions and API keys of an account (admins; default: your own)')
     .argument('[USER]', 'e-mail address or id')
     .addHelpText('after', '\nExamples:\n  wallet users revoke-all ana@example.com')
     .action(async (user: string | undefined, _options: unknown, command: Command) => {
@@ -72,5 +72,5 @@ async function findOwner(
 ): Promise<Outcome<KnownUser>> {
   if (user !== undefined) return findAccount(context, user);
   if (caller) return { ok: true, value: caller };
-  return fail('UNEXPECTED', 'the server does not say who is calling');
+  return fail('UNEXPECTED', 'the server did not identify the caller');
 }

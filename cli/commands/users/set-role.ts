@@ -11,7 +11,7 @@ import type { Start } from '../shared/start.ts';
 export function addUsersSetRole(users: Command, start: Start): void {
   users
     .command('set-role')
-    .description('change what an account may do (admins)')
+    .description('change the role of an account (admins)')
     .argument('<USER>', 'e-mail address or id')
     .argument('<ROLE>', 'customer, operator or admin')
     .addHelpText('after', '\nExamples:\n  wallet users set-role ana@example.com operator')

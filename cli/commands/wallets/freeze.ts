@@ -6,7 +6,9 @@ import { addFreezeOptions, changeFreeze, type FreezeOptions } from './shared.ts'
 /** Adds `wallet wallets freeze`. */
 export function addWalletsFreeze(wallets: Command, start: Start): void {
   addFreezeOptions(
-    wallets.command('freeze').description('let nothing move on a wallet until it is unfrozen'),
+    wallets
+      .command('freeze')
+      .description('block all transactions on a wallet until it is unfrozen'),
   ).action(async (options: FreezeOptions, command: Command) => {
     await start(command, (context) => changeFreeze(context, 'freeze', options));
   });

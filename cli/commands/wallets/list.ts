@@ -16,7 +16,7 @@ type WalletsListOptions = PageOptions & { readonly user?: string };
 export function addWalletsList(wallets: Command, start: Start): void {
   const list = wallets
     .command('list')
-    .description("list wallets: your own; everybody's for staff")
+    .description('list wallets: your own, or all wallets for staff')
     .option('--user <USER>', 'of this user: e-mail address or id');
   addPageOptions(list)
     .option(...zoneOption)
@@ -48,7 +48,7 @@ async function runWalletsList(
   return printPages(
     context,
     list,
-    { limit: limit.value, pageToken, ifEmpty: 'no wallets yet: the first deposit opens one' },
+    { limit: limit.value, pageToken, ifEmpty: 'no wallets yet: the first deposit creates one' },
     async (pageSize, token) => {
       const request = { userId, pageSize, pageToken: token };
       const listed = await context.caller.call(WalletServiceService.listWallets, request, 'read');

@@ -45,8 +45,8 @@ export function addFreezeOptions(command: Command): Command {
     .option(...zoneOption)
     .option('--user <USER>', 'whose wallet: e-mail address or id')
     .option(...currencyOption)
-    .option('--note <TEXT>', 'why, for the record')
-    .option('--dry-run', 'let the server check it, and change nothing')
+    .option('--note <TEXT>', 'the reason, kept with the change')
+    .option('--dry-run', 'let the server check the command, and change nothing')
     .addHelpText(
       'after',
       `

@@ -45,7 +45,7 @@ export async function checkResultsTarget(
     }
     if (context.isConfirmed || (isOurs && isKnownToBeOurs)) return succeed({ dev, ino });
     if (!context.canPrompt) {
-      return fail('CONFIRMATION_REQUIRED', `${path} exists, and is not overwritten without a yes`, {
+      return fail('CONFIRMATION_REQUIRED', `${path} exists, and is overwritten only with --yes`, {
         field: 'results',
         hint: `${otherName}, or add --yes`,
       });
