@@ -37,7 +37,7 @@ test('one at a time, and nothing is left', async () => {
   expect(await readdir(dir)).toEqual([]);
 });
 
-test('a live holder is waited for, and then told', async () => {
+test('a lock with a live holder is waited for, and then reported', async () => {
   await leave(ownIdentity());
   expect(await take(100)).toMatchObject({
     ok: false,

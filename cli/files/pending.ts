@@ -13,7 +13,7 @@ import {
 import { findLiveness, ownIdentity, type ProcessIdentity } from '../../lib/process-identity.ts';
 
 /**
- * Commands that were sent and whose outcome nobody knows yet, each with its idempotency key. The
+ * Commands that were sent and whose outcome is unknown, each with its idempotency key. The
  * folder of a command is named by a hash of it, a file in it by the key. While a process works on
  * one, the file's name says which; taking one over is a rename, which only one process can win.
  */
@@ -143,7 +143,7 @@ function keyIfFree(name: string): string | undefined {
   const [key = '', pid = '', start = '', host = '', ending] = name.split('.');
   if (ending !== 'run' || !isUuid(key)) return undefined;
   const identity = { pid: Number(pid), start, host: Buffer.from(host, 'hex').toString() };
-  // Where nobody can tell, going on under the old key is the side that cannot pay twice.
+  // If the owner is unknown, reusing the old key is the safe choice: it cannot pay twice.
   return findLiveness(identity) === 'alive' ? undefined : key;
 }
 

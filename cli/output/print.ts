@@ -103,7 +103,7 @@ export async function formatRows<Row>(
 
 const cutIdsHint = 'ids are shortened to fit: widen the terminal or use -o ndjson for full ids';
 
-/** Somebody may want to copy an id into the next command. */
+/** Ids are often copied into the next command. */
 async function hasCutIds<Row>(
   { io }: Writer,
   columns: readonly Column<Row>[],

@@ -22,7 +22,7 @@ type CallKind = 'read' | 'keyed-write' | 'write' | 'refresh';
 const refreshAttemptMs = 3_000;
 
 export type RpcCaller = {
-  /** Calls as whoever is signed in; a failure is ready to be told. */
+  /** Calls with the stored credential; a failure is ready to be printed. */
   call<Request, Response>(
     method: Method<Request, Response>,
     request: Request,
@@ -33,7 +33,7 @@ export type RpcCaller = {
     method: Method<Request, Response>,
     request: Request,
   ): Promise<Outcome<RepeatedResult<Response>>>;
-  /** Opens a stream as whoever is signed in; `isRenewed`: with a new token, the last was refused. */
+  /** Opens a stream with the stored credential; `isRenewed`: with a new token, the last was refused. */
   openStream<Request, Response>(
     method: Method<Request, Response>,
     isRenewed: boolean,

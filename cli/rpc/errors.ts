@@ -239,7 +239,7 @@ export const toLostFailure = (message: string): CallFailure => ({
 });
 
 /**
- * Tells a failed call to the user. What is unknown ends a `write` with 9 and a `read`, which
+ * A failed call as a failure to print. What is unknown ends a `write` with 9 and a `read`, which
  * changes nothing, with 7.
  */
 export function toCliFailure(failure: CallFailure, kind: 'read' | 'write'): CliFailure {

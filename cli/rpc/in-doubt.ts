@@ -1,7 +1,7 @@
 import { exitCodes, type CliFailure } from '../outcome.ts';
 
 /**
- * A failure after an attempt of unknown outcome that does not end the doubt (core/in-doubt.ts): whatever
+ * A failure after an attempt of unknown outcome that does not resolve it (core/in-doubt.ts): whatever
  * its own reason, the outcome stays unknown.
  */
 export const toUnknownOutcome = (failure: CliFailure): CliFailure => ({

@@ -203,7 +203,7 @@ describe('hints', () => {
     expect(ran.err).toContain(`wallet sign-in --server ${server.address} --profile p\n`);
   });
 
-  test('a profile that nobody made is not found', async () => {
+  test('an unknown profile is not found', async () => {
     const ran = await cli.run(['balance', '--json'], { env: { WALLET_PROFILE: 'typo' } });
     expect(ran.exitCode).toBe(5);
     expect(JSON.parse(ran.err)).toMatchObject({ error: { reason: 'PROFILE_NOT_FOUND' } });
@@ -211,7 +211,7 @@ describe('hints', () => {
     expect(listed.out).not.toContain('zzz');
   });
 
-  test('staff are not told to sign in with an address that is taken', async () => {
+  test('staff get no sign-in hint for an address that is taken', async () => {
     const argv = ['users', 'create', '--email', 'a@example.com', '--password-stdin'];
     const ran = await cli.run(argv, { stdin: 'long enough\n' });
     expect(ran.exitCode).toBe(6);
@@ -225,7 +225,7 @@ describe('hints', () => {
     }
   });
 
-  test('--verbose tells request ids, with --json as notes', async () => {
+  test('--verbose prints request ids, with --json as notes', async () => {
     const ran = await cli.run(['balance', '--verbose', '--json']);
     expect(JSON.parse(ran.err)).toMatchObject({ note: {} });
     expect(ran.err).toMatch(/request id [0-9a-f-]{36}/);
@@ -259,7 +259,7 @@ describe('settings', () => {
   });
 });
 
-test('TLS with a server that has none is told in our words', async () => {
+test('a TLS connection to a server without TLS is explained', async () => {
   const ran = await cli.run(['balance', '--tls', '--json']);
   expect(ran.exitCode).toBe(7);
   expect(ran.err).toContain('the server does not speak TLS');

@@ -55,7 +55,7 @@ async function runChangePassword(
   context: Context,
   options: ChangePasswordOptions,
 ): Promise<CommandOutcome> {
-  // Nobody should type passwords to then hear that nobody is signed in.
+  // Checked before the prompts for passwords.
   const credential = await context.credentials.get();
   if (!credential.ok) return credential;
   const asked = await askPasswordChange(context, options.passwordStdin === true);

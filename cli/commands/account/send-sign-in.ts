@@ -10,7 +10,7 @@ import { askCode, codeTries } from '../totp/shared.ts';
 
 /**
  * Sends a sign-in. Where the account has a second factor and no code was given, the code is asked
- * for, if somebody can be asked.
+ * for, if there is a terminal.
  */
 export async function sendSignIn(
   context: Context,

@@ -90,7 +90,7 @@ async function expireStored(): Promise<void> {
 }
 
 describe('sign-in', () => {
-  test('keeps the session in a file if told to, and warns each time', async () => {
+  test('--insecure-storage keeps the session in a file, with a warning each time', async () => {
     const ran = await signIn('--insecure-storage');
     expect(ran.exitCode).toBe(0);
     expect(JSON.parse(ran.out)).toMatchObject({
@@ -233,7 +233,7 @@ describe('a stored session', () => {
     expect(calls).toEqual(['signIn']);
   });
 
-  test('sign-out with the server away says so, and forgets it here', async () => {
+  test('sign-out while the server is unavailable says so, and removes the session here', async () => {
     await signIn('--insecure-storage');
     server.crash();
     const ran = await cli.run(['sign-out']);
@@ -244,7 +244,7 @@ describe('a stored session', () => {
 });
 
 describe('WALLET_TOKEN', () => {
-  test('beats what is stored, and is never refreshed', async () => {
+  test('WALLET_TOKEN overrides the stored session and is never refreshed', async () => {
     await signIn('--insecure-storage');
     const env = { WALLET_TOKEN: fakeToken() };
     const ran = await cli.run(['whoami', '--json'], { env });

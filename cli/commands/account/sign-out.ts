@@ -54,7 +54,7 @@ function isAboutKeychain({ reason }: CliFailure): boolean {
   return reason === 'KEYCHAIN_LOCKED' || reason === 'KEYCHAIN_UNAVAILABLE';
 }
 
-/** The token to end the session with is out of reach: nothing is forgotten, so that it can be later. */
+/** The token that would end the session cannot be read: nothing is removed, so that it can be ended later. */
 function failStillOpen(failure: CliFailure): CommandOutcome {
   return {
     ok: false,

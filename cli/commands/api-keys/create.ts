@@ -86,7 +86,7 @@ async function runApiKeysCreate(
   }
   await print(context, { key: apiKey, secret });
   if (!context.io.stdout.fault) return done;
-  // Nobody has seen the secret, whoever closed the pipe.
+  // The secret was not printed, for whatever reason.
   return fail('OUTPUT_FAILED', `the secret of the API key ${apiKey.id} could not be written`, {
     hint: `wallet api-keys revoke ${quoteForShell(apiKey.id)}, and create another`,
   });

@@ -6,7 +6,7 @@ export type ExpiryOptions = { readonly expiresIn?: string; readonly expiresAt?: 
 const dayMs = 86_400_000;
 const defaultDays = 90;
 
-/** When something is to end: so long from now, or at a time; in 90 days unless told. */
+/** When something is to end: so long from now, or at a time; in 90 days by default. */
 export function readExpiry(options: ExpiryOptions, timezone: string, nowMs: number): Outcome<Date> {
   const { expiresIn, expiresAt } = options;
   if (expiresIn !== undefined && expiresAt !== undefined) {

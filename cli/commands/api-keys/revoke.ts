@@ -52,7 +52,7 @@ async function runApiKeysRevoke(context: Context, id: string): Promise<CommandOu
   return done;
 }
 
-/** An admin may revoke the key of somebody else; there is only its id to show then. */
+/** An admin may revoke the key of another user; only its id can be shown then. */
 async function confirm(context: Context, apiKeyId: string): Promise<Outcome<undefined>> {
   if (context.isConfirmed) return succeed(undefined);
   const found = await findOwnKey(context, apiKeyId);

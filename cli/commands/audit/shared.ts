@@ -29,7 +29,7 @@ export type AuditSource = {
   /** The newest event not taken yet, once `fill` was called; undefined at the end. */
   head(): AuditEvent | undefined;
   take(): void;
-  /** Makes sure of a head. A service that is away ends here, for this run. */
+  /** Makes sure of a head. A service that is unavailable ends here, for this run. */
   fill(): Promise<Outcome<undefined>>;
   /** Where to go on; undefined at the end. */
   position(): AuditPosition | undefined;

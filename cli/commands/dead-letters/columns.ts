@@ -91,7 +91,7 @@ export function deadLetterReceivedColumns(timezone: string): readonly Column<Dea
   ];
 }
 
-/** Said with the data itself, so that nobody takes the answer for a decision. */
+/** Said with the data itself, so that the answer is not taken for a decision. */
 export const deadLetterDryRunColumn: Column<DeadLetterRow> = {
   header: 'dry_run',
   value: ({ isDryRun }) => String(isDryRun),

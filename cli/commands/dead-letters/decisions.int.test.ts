@@ -39,7 +39,7 @@ const run = (line: string, options?: Parameters<Cli['run']>[1]) =>
   cli.run(['dead-letters', ...line.split(' ')], options);
 
 describe('dead-letters replay', () => {
-  test('sends each id once, and prints what became of it', async () => {
+  test('a replay sends each id once, and prints the new state', async () => {
     const ran = await run(`replay ${first} ${second} ${first} --service statement -y --json`);
     expect(ran).toMatchObject({ exitCode: 0, err: '' });
     expect(seen.replays).toEqual([
@@ -54,7 +54,7 @@ describe('dead-letters replay', () => {
     });
   });
 
-  test('takes a corrected body from a file or stdin, and a key', async () => {
+  test('a replay takes a corrected body from a file or stdin, and a message id', async () => {
     const path = join(cli.configDir, '..', 'body.json');
     await writeFile(path, '\ufeff{"a":"é"}\n');
     expect((await run(`replay ${first} -y --body ${path} --message-id k1`)).exitCode).toBe(0);
@@ -85,7 +85,7 @@ describe('dead-letters replay', () => {
     expect(seen.replays).toEqual([]);
   });
 
-  test('a dry run asks nobody, and says so with the data', async () => {
+  test('a dry run asks for no confirmation and is marked in the data', async () => {
     const ran = await run(`replay ${first} --dry-run --json`);
     expect(ran.exitCode).toBe(0);
     expect(seen.replays[0]).toMatchObject({ dryRun: true });
@@ -93,13 +93,13 @@ describe('dead-letters replay', () => {
     expect((await run(`replay ${first} --dry-run`)).out).toContain('nothing was changed');
   });
 
-  test('one decided on before ends with 6', async () => {
+  test('a dead letter that was decided on before ends with 6', async () => {
     const ran = await run(`replay ${missing} -y --json`);
     expect(ran.exitCode).toBe(6);
     expect(JSON.parse(ran.err)).toMatchObject({ error: { reason: 'DEAD_LETTER_SETTLED' } });
   });
 
-  test('an unknown outcome ends with 9, and is not tried again by itself', async () => {
+  test('a replay of unknown outcome ends with 9, and is not retried', async () => {
     server.crash();
     let calls = 0;
     const port = Number(server.address.split(':')[1]);
@@ -118,7 +118,7 @@ describe('dead-letters replay', () => {
 });
 
 describe('the question', () => {
-  test('where nobody can be asked, --yes is missing', async () => {
+  test('a decision without a terminal needs --yes', async () => {
     const ran = await run(`replay ${first}`);
     expect(ran).toMatchObject({ exitCode: 2 });
     expect(ran.err).toContain('CONFIRMATION_REQUIRED');
@@ -128,7 +128,7 @@ describe('the question', () => {
     expect([...seen.replays, ...seen.discards]).toEqual([]);
   });
 
-  test('shows where, as whom and what; a no ends with 130', async () => {
+  test('a confirmation shows server, role and dead letters; a no ends with 130', async () => {
     const questions: string[] = [];
     const ran = await run(`discard ${first} ${second} --note why`, {
       isTerminal: true,
@@ -148,13 +148,13 @@ describe('the question', () => {
     expect(seen.discards).toEqual([]);
   });
 
-  test('is not asked about what is not there', async () => {
+  test('an unknown dead letter fails before the confirmation', async () => {
     const ran = await run(`discard ${first} ${missing}`, { isTerminal: true });
     expect(ran.exitCode).toBe(5);
     expect(ran.err).toContain(missing);
   });
 
-  test('a yes sends it', async () => {
+  test('a confirmed discard is sent', async () => {
     const prompter = { confirm: () => Promise.resolve(true) };
     const ran = await run(`discard ${first} --note why`, { isTerminal: true, prompter });
     expect(ran.exitCode).toBe(0);

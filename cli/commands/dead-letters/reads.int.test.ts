@@ -23,7 +23,7 @@ const run = (line: string, options?: Parameters<Cli['run']>[1]) =>
   cli.run(['dead-letters', ...line.split(' ')], options);
 
 describe('dead-letters list', () => {
-  test('asks for the pending ones of the wallet service', async () => {
+  test('dead letters are listed from the wallet service, pending ones by default', async () => {
     const ran = await run('list --limit 1 --json --timezone UTC');
     expect(ran).toMatchObject({ exitCode: 0, err: '' });
     expect(JSON.parse(ran.out)).toEqual({
@@ -46,7 +46,7 @@ describe('dead-letters list', () => {
     expect(seen.paths).toEqual(['/digitalwallet.wallet.v1.WalletService/ListDeadLetters']);
   });
 
-  test('pages through all of another service, state and reason', async () => {
+  test('dead letters of another service, state and reason are listed page by page', async () => {
     const ran = await run('list --all --service statement --state discarded --reason X -o ndjson');
     expect(ran.out.trimEnd().split('\n')).toHaveLength(150);
     expect(JSON.parse(ran.out.split('\n')[0]!)).toMatchObject({ service: 'statement' });
@@ -57,7 +57,7 @@ describe('dead-letters list', () => {
     );
   });
 
-  test('has CSV with a column for each key', async () => {
+  test('dead letters have a CSV column for each key', async () => {
     const ran = await run('list --limit 1 -o csv');
     expect(ran.out.split('\r\n')[0]).toBe(
       'created_at,id,state,service,queue,reason,field,message_id,body,decided_at,decided_by',
@@ -78,7 +78,7 @@ describe('dead-letters list', () => {
 });
 
 describe('dead-letters show', () => {
-  test('says how often a message came, where it came again', async () => {
+  test('a dead letter shows how often its message came, if more than once', async () => {
     seen.received = { receivedCount: 3, receivedAt: new Date('2026-11-23T12:00:00Z') };
     const ran = await run(`show ${first} --timezone UTC`);
     expect(ran.out).toMatch(/received +3 times\n/);
@@ -87,7 +87,7 @@ describe('dead-letters show', () => {
     expect(json).toMatch(/"receivedCount": ?3,\s*"receivedAt": ?"2026-11-23T12:00:00.000Z"/);
   });
 
-  test('asks for one in any state, and spreads its body out', async () => {
+  test('a dead letter is shown in any state, with its body on several lines', async () => {
     const ran = await run(`show ${first.toUpperCase()} --timezone UTC`);
     expect(ran.exitCode).toBe(0);
     expect(seen.lists[0]).toMatchObject({
@@ -101,7 +101,7 @@ describe('dead-letters show', () => {
     );
   });
 
-  test('one that is not there ends with 5', async () => {
+  test('an unknown dead letter ends with 5', async () => {
     const ran = await run(`show ${missing} --service statement --json`);
     expect(ran.exitCode).toBe(5);
     expect(JSON.parse(ran.err)).toMatchObject({

@@ -55,7 +55,7 @@ run the same command again; if the first one succeeded, this one is refused (6).
     });
 }
 
-/** `wallet dead-letters replay`: handles them once more, one of them mended if need be. */
+/** `wallet dead-letters replay`: processes them again, one of them with a corrected body if needed. */
 async function runDeadLettersReplay(
   context: Context,
   ids: readonly string[],
@@ -65,8 +65,8 @@ async function runDeadLettersReplay(
   if (!service.ok) return service;
   const checkedIds = checkIds(ids);
   if (!checkedIds.ok) return checkedIds;
-  const mended = checkMended(checkedIds.value.length, options);
-  if (!mended.ok) return mended;
+  const correction = checkCorrection(checkedIds.value.length, options);
+  if (!correction.ok) return correction;
   const isDryRun = options.dryRun === true;
   const confirmable = isDryRun ? done : checkConfirmable(context, 'replaying dead letters');
   if (!confirmable.ok) return confirmable;
@@ -102,7 +102,7 @@ async function runDeadLettersReplay(
 }
 
 /** A body and a key are of one message. */
-function checkMended(
+function checkCorrection(
   count: number,
   { body, messageId }: DeadLettersReplayOptions,
 ): Outcome<undefined> {

@@ -24,7 +24,7 @@ export function addExportsList(exports: Command, start: Start): void {
     });
 }
 
-/** `wallet exports list`: of one's own wallets, for staff of everybody's unless they name one. */
+/** `wallet exports list`: of one's own wallets; for staff of all wallets, or of one user. */
 async function runExportsList(
   context: Context,
   options: ExportsListOptions,

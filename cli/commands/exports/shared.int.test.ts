@@ -202,7 +202,7 @@ describe('exports', () => {
     expect(json.err).toBe('');
   });
 
-  test('what a wait waits for is told once, in a pipe as well; --quiet keeps still', async () => {
+  test('the reason of a wait is printed once, in a pipe as well, but not with --quiet', async () => {
     const failure = 'incomplete: the statement is 7 transactions behind';
     const queued = { status: ExportStatus.QUEUED, failure };
     const waits = [queued, queued, { status: ExportStatus.RUNNING }, queued, finished];
@@ -226,7 +226,7 @@ describe('exports', () => {
     expect(ran.err).toContain('--wait');
   });
 
-  test('what an interrupted download left whole needs no more bytes', async () => {
+  test('a complete partial file of an interrupted download needs no more bytes', async () => {
     const file = join(folder, 'f.csv');
     await writeFile(`${file}.partial`, content);
     const ran = await cli.run(['exports', 'download', id, '--file', file, '--json']);

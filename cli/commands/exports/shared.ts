@@ -36,13 +36,13 @@ export const checkExport = (made: Export): Outcome<Export> =>
 
 const minPollMs = 50;
 const maxPollMs = 3_000;
-/** A tenth of the time that it took so far: then nobody waits for much longer than it takes. */
+/** A tenth of the time that it took so far: so the wait is at most a tenth longer. */
 const pauseAfter = (waitedMs: number): number =>
   Math.min(Math.max(waitedMs / 10, minPollMs), maxPollMs);
 
 /**
  * Asks with growing pauses until the export is written, however long that takes; it fails where it
- * never will be. What keeps it from being written is told once, in a pipe too. A server that goes away meanwhile is asked again for the time of `--timeout`.
+ * never will be. The reason that blocks it is printed once, in a pipe too. A server that becomes unavailable meanwhile is asked again for the time of `--timeout`.
  */
 export async function waitForExport(context: Context, exportId: string): Promise<Outcome<Export>> {
   const { clock, settings, interrupts } = context;

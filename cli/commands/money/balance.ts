@@ -67,7 +67,7 @@ async function runBalance(context: Context, options: BalanceOptions): Promise<Co
     if (!parsed.ok) return parsed;
     at = parsed.value;
   }
-  // The server would list the wallets of all customers, and nobody could tell whose is whose.
+  // The server would list the wallets of all customers, without their names.
   if (options.all && options.user === undefined && (await isOfStaff(context))) {
     return failUserRequired();
   }

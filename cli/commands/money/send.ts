@@ -200,7 +200,7 @@ function nameKey(
   };
 }
 
-/** The money has moved, and nobody has been told: the key goes on naming it. */
+/** The money has moved, but the result was not printed: the key stays stored. */
 function failUnprinted(
   move: MoneyCommand,
   { transaction }: CreateTransactionResponse,

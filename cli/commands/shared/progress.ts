@@ -1,10 +1,10 @@
 import type { Context } from '../../context.ts';
 import { isForMachines } from '../../terminal/reporter.ts';
 
-/** A line on a terminal that tells how far something is; nothing where nobody looks. */
+/** A progress line on a terminal; nothing in a pipe. */
 export type Progress = {
   show(text: string): Promise<void>;
-  /** Takes the line away, so that other lines can follow. */
+  /** Removes the line, so that other lines can follow. */
   clear(): Promise<void>;
 };
 

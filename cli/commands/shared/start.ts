@@ -11,7 +11,7 @@ export type Start = (
 ) => Promise<void>;
 
 export type StartOptions = {
-  /** To mend a configuration with: invalid settings give way to their defaults. */
+  /** For commands that repair a configuration: defaults replace invalid settings. */
   readonly isLenient?: boolean;
   /** The command can be the first that a profile is named in. */
   readonly canBeNewProfile?: boolean;

@@ -275,7 +275,7 @@ describe('settings', () => {
     expect(await origins({})).toEqual({ key: 'currency', value: 'BRL', origin: 'default' });
   });
 
-  test('a profile that nobody made cannot be used', async () => {
+  test('an unknown profile cannot be used', async () => {
     expect((await cli.run(['profiles', 'use', 'nobody'])).exitCode).toBe(5);
   });
 });

@@ -238,7 +238,7 @@ describe('users', () => {
     ]);
   });
 
-  test('changes need a yes where nobody can be asked', async () => {
+  test('changes need --yes without a terminal', async () => {
     for (const line of [`disable ${otherId}`, `enable ${otherId}`, `set-role ${otherId} admin`]) {
       const ran = await run(`users ${line} --json`);
       expect(ran.exitCode).toBe(2);

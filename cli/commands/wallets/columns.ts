@@ -41,7 +41,7 @@ export function walletColumns(timezone: string): readonly Column<WalletRow>[] {
   ];
 }
 
-/** Said with the data itself, so that nobody takes the answer for a change. */
+/** Said with the data itself, so that the answer is not taken for a change. */
 export const walletDryRunColumn: Column<WalletRow> = {
   header: 'dry_run',
   value: ({ isDryRun }) => String(isDryRun),

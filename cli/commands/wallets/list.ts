@@ -32,7 +32,7 @@ Examples:
     });
 }
 
-/** `wallet wallets list`: a customer's own; for staff everybody's, or those of one user. */
+/** `wallet wallets list`: a customer's own; for staff all wallets, or those of one user. */
 async function runWalletsList(
   context: Context,
   options: WalletsListOptions,

@@ -9,10 +9,10 @@ type Lane = {
   dueAtMs: number;
 };
 
-/** Rows that are set aside while their wallets are locked by others. */
+/** Rows that are deferred while their wallets are locked by others. */
 export type DeferredRows = ReturnType<typeof createDeferredRows>;
 
-/** The most rows that are set aside; past that no more input is read. */
+/** The most rows that are deferred; past that no more input is read. */
 export const maxDeferred = 20_000;
 const firstPauseMs = 250;
 const maxPauseMs = 5_000;
