@@ -51,7 +51,7 @@ export type CredentialParts = {
 /** An access token with less than this left is refreshed before it is used. */
 const refreshMarginMs = 30_000;
 
-/** The credentials of one account. WALLET_TOKEN overrides a stored session; it is never refreshed. */
+/** The credentials of one account. WALLET_TOKEN overrides the stored ones, and is not refreshed. */
 export function openCredentials(parts: CredentialParts): Credentials {
   let current: Credential | undefined;
   const remember = (loaded: Outcome<Credential>): Outcome<Credential> => {
