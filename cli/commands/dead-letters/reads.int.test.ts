@@ -82,7 +82,7 @@ describe('dead-letters show', () => {
     seen.received = { receivedCount: 3, receivedAt: new Date('2026-11-23T12:00:00Z') };
     const ran = await run(`show ${first} --timezone UTC`);
     expect(ran.out).toMatch(/received +3 times\n/);
-    expect(ran.out).toMatch(/last seen.received +2026-11-23/);
+    expect(ran.out).toMatch(/last received +2026-11-23/);
     const json = (await run(`show ${first} --json`)).out;
     expect(json).toMatch(/"receivedCount": ?3,\s*"receivedAt": ?"2026-11-23T12:00:00.000Z"/);
   });
