@@ -59,14 +59,26 @@ export default {
       'grpc-in-its-place',
       {
         path: '^(cli|daemon|core)/',
-        pathNot: [
-          '^daemon/platform/grpc/',
-          '^daemon/gateway/client',
-          '^cli/rpc/',
-          tests,
-        ],
+        pathNot: ['^daemon/platform/grpc/', '^daemon/gateway/client', '^cli/rpc/', tests],
       },
       { path: 'node_modules/@grpc/' },
+    ),
+    // The layers of the command line, from below: each may import those before it, and none after.
+    ...[
+      ['config', 'terminal|rpc|credentials|context|output|commands|program|run|main'],
+      ['terminal', 'rpc|credentials|context|output|commands|program|run|main'],
+      ['rpc', 'credentials|context|output|commands|program|run|main'],
+      ['credentials', 'terminal|context|output|commands|program|run|main'],
+      ['context', 'output|commands|program|run|main'],
+      ['output', 'commands|program|run|main'],
+      ['commands', 'program|run|main'],
+    ].map(([layer, above]) =>
+      only(
+        `cli-${layer}-below-its-users`,
+        { path: `^cli/${layer}(/|\\.ts$)`, pathNot: tests },
+        { path: `^cli/(${above})(/|\\.ts$)` },
+        'cli: main > run > program > commands > output > context > credentials > rpc, terminal > config.',
+      ),
     ),
     only(
       'no-production-on-tests',

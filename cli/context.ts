@@ -37,7 +37,7 @@ export type Interrupts = {
 export type Context = {
   readonly io: Io;
   readonly manner: Manner;
-  readonly tell: Reporter;
+  readonly reporter: Reporter;
   readonly prompter: Prompter;
   /** A person can be asked: both ends are terminals, and neither --json nor --no-input is given. */
   readonly canPrompt: boolean;
@@ -68,7 +68,7 @@ export type ContextParts = Pick<
   Context,
   | 'io'
   | 'manner'
-  | 'tell'
+  | 'reporter'
   | 'prompter'
   | 'canPrompt'
   | 'isConfirmed'
@@ -82,7 +82,7 @@ export type ContextParts = Pick<
 
 /** Puts a command's world together. Connects to nothing yet. */
 export function createContext(parts: ContextParts): Context {
-  const { environment, settings, profile, tell } = parts;
+  const { environment, settings, profile, reporter } = parts;
   const { configDir, stateDir } = environment.paths;
   const account = accountOf(profile, settings.server.text);
   const clock: Clock = {
@@ -110,14 +110,14 @@ export function createContext(parts: ContextParts): Context {
     now: clock.now,
     refresh: (refreshToken) =>
       caller.callAs(undefined, AuthServiceService.refreshSession, { refreshToken }, 'refresh'),
-    warn: (message) => tell.warn(message),
+    warn: (message) => reporter.warn(message),
   });
   const caller = createCaller({
     connect: lazy.connect,
     credentials,
     timeoutMs: settings.timeoutMs,
     clock,
-    detail: (message) => tell.detail(message),
+    detail: (message) => reporter.detail(message),
   });
   return {
     ...parts,

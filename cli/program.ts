@@ -1,21 +1,24 @@
 import { Command, Option } from 'commander';
 
-import { addAccessCommands } from './program/access.ts';
-import { addAccountCommands } from './program/account.ts';
-import { addAuditCommands } from './program/audit.ts';
-import { addBatchCommands } from './program/batch.ts';
-import { addDeadLetterCommands } from './program/dead-letters.ts';
-import { addMoneyCommands } from './program/money.ts';
-import { addReadCommands } from './program/reads.ts';
-import { addSettingsCommands } from './program/settings.ts';
-import type { Start } from './program/start.ts';
-import { addStatementCommands } from './program/statements.ts';
-import { addTotpCommands } from './program/totp.ts';
-import { addUsersCommands } from './program/users.ts';
-import { addWalletsCommands } from './program/wallets.ts';
+import { addAccountCommands } from './commands/account/index.ts';
+import { addApiKeysCommands } from './commands/api-keys/index.ts';
+import { addAuditCommands } from './commands/audit/index.ts';
+import { addBatchCommands } from './commands/batch/index.ts';
+import { addConfigCommands } from './commands/config/index.ts';
+import { addDeadLettersCommands } from './commands/dead-letters/index.ts';
+import { addExportsCommands } from './commands/exports/index.ts';
+import { addMoneyCommands } from './commands/money/index.ts';
+import { addProfilesCommands } from './commands/profiles/index.ts';
+import { addSessionsCommands } from './commands/sessions/index.ts';
+import { addStatementsCommands } from './commands/statements/index.ts';
+import { addTotpCommands } from './commands/totp/index.ts';
+import { addTransactionsCommands } from './commands/transactions/index.ts';
+import { addUsersCommands } from './commands/users/index.ts';
+import { addWalletsCommands } from './commands/wallets/index.ts';
+import type { Start } from './commands/shared/start.ts';
 import { outputFormats } from './config/settings.ts';
 
-/** All commands with their options and help; actions load what they run when they run. */
+/** All commands with their options and help, in the order in which the help lists them. */
 export function buildProgram(version: string, start: Start): Command {
   const program = new Command('wallet');
   program
@@ -25,21 +28,21 @@ export function buildProgram(version: string, start: Start): Command {
     .helpCommand('help [COMMAND]', 'show help for a command')
     .configureHelp({ showGlobalOptions: true, sortSubcommands: false })
     .option('--server <HOST:PORT>', 'server to talk to (default 127.0.0.1:50051)')
-    .option('--profile <NAME>', 'profile to use (default: the one in use)')
+    .option('--profile <NAME>', 'profile to use (default: the current one)')
     .option(
       '-o, --output <FORMAT>',
       `${outputFormats.join(', ')} (default table); statement show: hledger too`,
     )
     .option('--json', 'short for --output json')
-    .option('--no-input', 'never ask anything')
-    .option('-y, --yes', 'confirm beforehand whatever would be asked')
-    .option('--quiet', 'no warnings and hints')
-    .option('--verbose', 'say what is being done')
-    .option('--no-color', 'no colours')
+    .option('--no-input', 'never prompt')
+    .option('-y, --yes', 'answer yes to every confirmation')
+    .option('--quiet', 'print no warnings and hints')
+    .option('--verbose', 'print each call, its duration and request id')
+    .option('--no-color', 'print without colours')
     .option('--timeout <TIME>', 'limit for one request with its retries, like 30s or 500ms')
     .option('--tls', "use TLS with the system's certificate authorities")
     .option('--tls-ca <FILE>', 'use TLS with the authorities in a PEM file')
-    .option('--tls-cert <FILE>', "use TLS, and show the server this client's certificate (PEM)")
+    .option('--tls-cert <FILE>', 'use TLS with this client certificate (PEM)')
     .option('--tls-key <FILE>', 'the private key of --tls-cert (PEM)')
     .addOption(
       new Option('--insecure-plaintext', 'allow an unencrypted connection to another machine'),
@@ -56,19 +59,22 @@ Examples:
 Precedence of settings: flag, environment, profile, default (wallet config list --show-origin).
 Exit codes: 0 done, 1 unexpected, 2 usage, 3 some rows of a batch failed, 4 sign-in needed,
 5 not found, 6 refused by the ledger, 7 unavailable and certainly not done, 8 not allowed,
-9 outcome unknown (run it again), 10 incomplete or queued, 130 interrupted or declined.`,
+9 outcome unknown (run the command again), 10 incomplete or queued, 130 interrupted or declined.`,
     );
   addAccountCommands(program, start);
   addTotpCommands(program, start);
   addMoneyCommands(program, start);
-  addReadCommands(program, start);
-  addStatementCommands(program, start);
+  addTransactionsCommands(program, start);
+  addStatementsCommands(program, start);
+  addExportsCommands(program, start);
   addWalletsCommands(program, start);
   addBatchCommands(program, start);
   addUsersCommands(program, start);
-  addAccessCommands(program, start);
+  addSessionsCommands(program, start);
+  addApiKeysCommands(program, start);
   addAuditCommands(program, start);
-  addDeadLetterCommands(program, start);
-  addSettingsCommands(program, start);
+  addDeadLettersCommands(program, start);
+  addConfigCommands(program, start);
+  addProfilesCommands(program, start);
   return program;
 }

@@ -16,12 +16,12 @@ import { openProcessIo, type Io } from './terminal/io.ts';
 import {
   defaultProfile,
   failNoProfile,
-  isKnownProfile,
   isProfileName,
   readProfileFile,
 } from './config/profiles.ts';
+import { isKnownProfile } from './credentials/known-profile.ts';
 import { buildProgram } from './program.ts';
-import type { GlobalOptions, StartOptions } from './program/start.ts';
+import type { GlobalOptions, StartOptions } from './commands/shared/start.ts';
 import { createPrompter, type Prompter } from './terminal/prompter.ts';
 import {
   dropInvalid,
@@ -71,7 +71,7 @@ export async function runCommandLine(argv: readonly string[], world: World): Pro
   const output = findOutput(argv, environment);
   const manner = { output, isQuiet: false, isVerbose: false, hasColor: environment.hasColor };
   const message = `the command was done, but its output cannot be written: ${fault.message}`;
-  await createReporter(io, manner).fail(fail('OUTPUT_FAILED', message).failure);
+  await createReporter(io, manner).error(fail('OUTPUT_FAILED', message).failure);
   return exitCodes.unexpected;
 }
 
@@ -85,7 +85,7 @@ async function runParsed(argv: readonly string[], world: World): Promise<ExitCod
   let exitCode: ExitCode = exitCodes.done;
   const tellFailure = async (failure: CliFailure, output: OutputFormat): Promise<void> => {
     const manner = { output, isQuiet: false, isVerbose: false, hasColor: environment.hasColor };
-    await createReporter(io, manner).fail(failure);
+    await createReporter(io, manner).error(failure);
     exitCode = failure.exitCode;
   };
   const program = buildProgram(version, async (command, run, options) => {
@@ -121,12 +121,12 @@ async function runToEnd(
   try {
     const outcome = await run(context);
     if (outcome.ok) return outcome.value;
-    await context.tell.fail(outcome.failure);
+    await context.reporter.error(outcome.failure);
     return outcome.failure.exitCode;
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);
-    await context.tell.fail(fail('UNEXPECTED', message).failure);
-    if (error instanceof Error) await context.tell.detail(error.stack ?? '');
+    await context.reporter.error(fail('UNEXPECTED', message).failure);
+    if (error instanceof Error) await context.reporter.detail(error.stack ?? '');
     return exitCodes.unexpected;
   } finally {
     context.close();
@@ -176,7 +176,7 @@ async function prepareContext(
   const isOfTerminal = !isLenient && settingValues.timezone.text === undefined;
   if (isOfTerminal && tz !== undefined && !environment.timezone) {
     const message = `TZ: ${JSON.stringify(tz)} is not an IANA time zone, for instance Europe/Lisbon`;
-    return fail('CONFIG_INVALID', message, { field: 'timezone', hint: 'mend or unset TZ' });
+    return fail('CONFIG_INVALID', message, { field: 'timezone', hint: 'correct or unset TZ' });
   }
   const settings = typeSettings(
     isLenient ? dropInvalid(settingValues) : settingValues,
@@ -199,7 +199,7 @@ async function prepareContext(
     createContext({
       ...world,
       manner,
-      tell: createReporter(io, manner),
+      reporter: createReporter(io, manner),
       canPrompt: io.isStdinTerminal && io.stderr.isTerminal && options.input && !isForMachines,
       isConfirmed: options.yes === true,
       settings: settings.value,

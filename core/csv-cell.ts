@@ -10,6 +10,24 @@ export function neutraliseFormula(text: string): string {
   return formulaStart.test(text) ? `'${text}` : text;
 }
 
+/** The characters between two cells of a row. */
+export type CsvSeparator = ',' | ';';
+
+const quotedCharacters: Readonly<Record<CsvSeparator, RegExp>> = {
+  ',': /[",\r\n]/,
+  ';': /[";\r\n]/,
+};
+
+/** A cell as RFC 4180 writes it: in quotes where it holds a separator, a quote or a line break. */
+export function quoteCsvCell(cell: string, separator: CsvSeparator = ','): string {
+  return quotedCharacters[separator].test(cell) ? `"${cell.replaceAll('"', '""')}"` : cell;
+}
+
+/** A row as RFC 4180 writes it, with its line end. The cells are quoted already where needed. */
+export function formatCsvRow(cells: readonly string[], separator: CsvSeparator = ','): string {
+  return `${cells.join(separator)}\r\n`;
+}
+
 /**
  * First bytes, in UTF-8, of everything that `neutraliseFormula` may change. Texts that begin with
  * another byte stay as they are.

@@ -1,4 +1,4 @@
-import { chmod, rm } from 'node:fs/promises';
+import { chmod, readFile, rm } from 'node:fs/promises';
 import { build, type BuildOptions, type Plugin } from 'esbuild';
 
 // The command line is one file with its libraries, beside a small one that only tells the version:
@@ -17,11 +17,33 @@ const requireForCommonJs =
   "import { createRequire as __createRequire } from 'node:module';" +
   'const require = __createRequire(import.meta.url);';
 
-/** `cli/main.ts` loads the rest from the file beside it, and only when it needs it. */
+/** `cli/main.ts` loads the rest from the file beside it, when it needs it. */
 const runBesideMain: Plugin = {
   name: 'run-beside-main',
   setup: ({ onResolve }) => {
-    onResolve({ filter: /^\.\/run\.ts$/ }, () => ({ path: './run.js', external: true }));
+    onResolve({ filter: /^\.\/run\.ts$/ }, ({ importer }) =>
+      importer.endsWith('/cli/main.ts') ? { path: './run.js', external: true } : undefined,
+    );
+  },
+};
+
+/**
+ * The generated service clients, which the command line does not use, would load the gRPC library at
+ * every start. Marked as pure they are left out, and the library loads with the first connection.
+ */
+const omitGeneratedClients: Plugin = {
+  name: 'omit-generated-clients',
+  setup: ({ onLoad, onResolve, resolve }) => {
+    onLoad({ filter: /\/protos\/gen\/.*\.ts$/ }, async ({ path }) => {
+      const text = await readFile(path, 'utf8');
+      const pure = '/* @__PURE__ */ makeGenericClientConstructor(';
+      return { contents: text.replaceAll('makeGenericClientConstructor(', pure), loader: 'ts' };
+    });
+    onResolve({ filter: /^@grpc\/grpc-js$/ }, async ({ path, pluginData, ...options }) => {
+      if (pluginData === 'resolved') return undefined;
+      const found = await resolve(path, { ...options, pluginData: 'resolved' });
+      return { ...found, sideEffects: false };
+    });
   },
 };
 
@@ -33,7 +55,7 @@ await Promise.all([
     outdir: 'dist/cli',
     // The loader of .proto files is for services that the command line has not.
     external: ['keytar', '@grpc/proto-loader'],
-    plugins: [runBesideMain],
+    plugins: [runBesideMain, omitGeneratedClients],
     minifySyntax: true,
     minifyWhitespace: true,
     banner: { js: requireForCommonJs },

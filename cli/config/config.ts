@@ -73,7 +73,7 @@ export function readEnvironment(
   };
 }
 
-/** Undefined, or one that nobody knows, where TZ is wrong. An empty TZ is UTC to everybody. */
+/** Undefined, or an unknown zone, if TZ is invalid. An empty TZ is UTC. */
 function findTerminalTimezone(): string | undefined {
   const { timeZone } = Intl.DateTimeFormat().resolvedOptions() as { timeZone?: string };
   if (timeZone === undefined || timeZone === '') return undefined;

@@ -1,6 +1,5 @@
 import { join } from 'node:path';
 
-import { openAccountRecords } from '../credentials/records.ts';
 import { fail, succeed, type Failed, type Outcome } from '../outcome.ts';
 import { parseJsonObject, readTextIfAny, writePrivateFile } from '../files/files.ts';
 import { withLock } from '../files/lock.ts';
@@ -27,9 +26,13 @@ export async function readProfileFile(configDir: string): Promise<Outcome<Profil
   const value = parseJsonObject(text);
   const profiles = value?.['profiles'] ?? {};
   if (!value || typeof profiles !== 'object') {
-    return fail('CONFIG_INVALID', `${path} is not a JSON object of the known shape`, {
-      hint: 'mend it, or remove it to start afresh',
-    });
+    return fail(
+      'CONFIG_INVALID',
+      `${path} is not a valid configuration (a JSON object with "profile" and "profiles")`,
+      {
+        hint: 'correct it, or remove it to start again',
+      },
+    );
   }
   const current = value['profile'];
   return succeed({
@@ -42,22 +45,11 @@ export async function readProfileFile(configDir: string): Promise<Outcome<Profil
   });
 }
 
-/** True for one that has settings, or in which somebody has signed in. */
-export async function isKnownProfile(
-  file: ProfileFile,
-  configDir: string,
-  name: string,
-): Promise<boolean> {
-  if (name === defaultProfile || file.profiles[name] !== undefined) return true;
-  const records = await openAccountRecords(join(configDir, 'accounts')).list();
-  return records.some(({ profile }) => profile === name);
-}
-
 export function failNoProfile(name: string, isFromEnvironment: boolean): Failed {
   const where = isFromEnvironment ? ', which WALLET_PROFILE names' : '';
   return fail('PROFILE_NOT_FOUND', `there is no profile ${JSON.stringify(name)}${where}`, {
     field: 'profile',
-    hint: 'wallet profiles list, or make it: wallet sign-in --profile NAME --server HOST:PORT',
+    hint: 'wallet profiles list, or create it: wallet sign-in --profile NAME --server HOST:PORT',
   });
 }
 

@@ -11,7 +11,7 @@ import {
 const none: Layers = { flags: {}, environment: {}, profile: {} };
 
 describe('layerSettings', () => {
-  test('flag beats environment beats profile beats default', () => {
+  test('a flag overrides the environment, which overrides the profile, which overrides the default', () => {
     const flags = { server: 'flag.example:1' };
     const environment = { server: 'env.example:1', currency: 'EUR' };
     const profile = { server: 'profile.example:1', currency: 'USD', timeout: '5s' };

@@ -6,7 +6,7 @@ import { parseServerAddress, type ServerAddress } from './server-address.ts';
 export const outputFormats = ['table', 'json', 'ndjson', 'csv'] as const;
 export type OutputFormat = (typeof outputFormats)[number];
 
-/** What a profile can hold, with the environment variable that beats it and the default below it. */
+/** What a profile can hold, with the environment variable that overrides it and its default. */
 export const settingSpecs = {
   server: { env: 'WALLET_SERVER', fallback: '127.0.0.1:50051' },
   output: { env: 'WALLET_OUTPUT', fallback: 'table' },
@@ -103,7 +103,7 @@ export function normaliseSetting(key: SettingKey, text: string): string {
   }
 }
 
-/** What somebody who wrote `text` for a currency may have meant. */
+/** The currency code that `text` was probably meant to be. */
 export function suggestCurrency(text: string): string {
   const upper = text.trim().toUpperCase();
   return findExponent(upper) === undefined ? 'for instance BRL' : `did you mean ${upper}?`;
@@ -174,7 +174,7 @@ export function typeSettings(
   return succeed(toSettings(values, terminalTimezone));
 }
 
-/** The values that are valid, and the default for each that is not: to mend a configuration with. */
+/** The valid values, and the default for each invalid one: to repair a configuration with. */
 export function dropInvalid(values: SettingValues): SettingValues {
   const mend = (key: SettingKey): SettingValue => {
     const { text } = values[key];

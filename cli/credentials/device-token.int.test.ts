@@ -79,7 +79,7 @@ describe('the device token', () => {
     await writeFile(join(cli.configDir, 'devices'), 'in the way');
     const ran = await signIn('--insecure-storage');
     expect(ran.exitCode).toBe(0);
-    expect(ran.err).toContain('is not kept');
+    expect(ran.err).toContain('cannot be stored');
   });
 
   test('throttled: says for how long, and tries once', async () => {
@@ -87,7 +87,7 @@ describe('the device token', () => {
     const ran = await cli.run(argv, { stdin: 'guessed\n' });
     expect(ran.exitCode).toBe(7);
     expect(ran.err).toContain('too many wrong passwords for this address (wait 3 min)');
-    expect(ran.err).toContain('hint: wait that long');
+    expect(ran.err).toContain('hint: wait for that time');
     expect(shownDevices).toHaveLength(1);
   });
 

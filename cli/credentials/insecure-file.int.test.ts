@@ -33,7 +33,7 @@ beforeEach(async () => {
 afterEach(() => rm(home, { recursive: true, force: true }));
 
 describe('secrets in files', () => {
-  test('are stored 0600 in a 0700 folder, replaced whole, and removed', async () => {
+  test('secrets are stored 0600 in a 0700 folder, replaced atomically, and removed', async () => {
     const files = openInsecureFiles(dir);
     expect(await files.load(account)).toEqual({ ok: true, value: undefined });
     await files.save(account, 'first');

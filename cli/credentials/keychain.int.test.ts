@@ -62,7 +62,7 @@ describe('a real Secret Service', () => {
     await expect.poll(countHelpers, { timeout: 5_000 }).toBe(0);
   });
 
-  test('a locked keychain is told as locked or removed, not as signed out', async () => {
+  test('a locked keychain is reported as locked or removed, not as signed out', async () => {
     const keychain = open();
     await keychain.save(account, 'secret');
     service.lock();

@@ -2,7 +2,7 @@ import type { RefreshSessionResponse } from '../../protos/gen/digitalwallet/auth
 import { toCliFailure, type CallResult } from '../rpc/errors.ts';
 import { fail, succeed, type Outcome } from '../outcome.ts';
 import { withLock } from '../files/lock.ts';
-import { nameRole } from '../output/names.ts';
+import { nameRole } from '../rpc/names.ts';
 import type { AccountRecord, AccountRecords } from './records.ts';
 import {
   decodeSecret,
@@ -29,7 +29,10 @@ export type Credentials = {
   /** The credential to use now, refreshed if it is about to end. */
   get(): Promise<Outcome<Credential>>;
   /** A successor of one that the server no longer takes; undefined if it has none. */
-  renew(stale: Credential): Promise<Outcome<Credential | undefined>>;
+  renew(stale: {
+    readonly source: string;
+    readonly token: string;
+  }): Promise<Outcome<Credential | undefined>>;
 };
 
 export type CredentialParts = {
@@ -48,7 +51,7 @@ export type CredentialParts = {
 /** An access token with less than this left is refreshed before it is used. */
 const refreshMarginMs = 30_000;
 
-/** The credentials of one account. WALLET_TOKEN beats what is stored and is never refreshed. */
+/** The credentials of one account. WALLET_TOKEN overrides the stored ones, and is not refreshed. */
 export function openCredentials(parts: CredentialParts): Credentials {
   let current: Credential | undefined;
   const remember = (loaded: Outcome<Credential>): Outcome<Credential> => {
@@ -88,7 +91,7 @@ export async function loadStored(
 ): Promise<Outcome<{ readonly record: AccountRecord; readonly secret: StoredSecret }>> {
   const record = await parts.records.find(parts.account);
   if (!record) {
-    return fail('SIGN_IN_REQUIRED', `nobody is signed in as ${parts.account}`, {
+    return fail('SIGN_IN_REQUIRED', `not signed in as ${parts.account}`, {
       hint: 'wallet sign-in',
     });
   }
@@ -100,11 +103,11 @@ export async function loadStored(
   return record.storage === 'keychain'
     ? fail(
         'KEYCHAIN_LOCKED',
-        `${who} signed in as ${parts.account}, but the keychain does not give the token: ` +
+        `${who} signed in as ${parts.account}, but the keychain did not return the token: ` +
           'it is locked, or the token was removed from it',
         { hint: 'unlock the keychain and run the command again, or: wallet sign-in' },
       )
-    : fail('SIGN_IN_REQUIRED', `the stored token of ${who} (${parts.account}) is gone`, {
+    : fail('SIGN_IN_REQUIRED', `the stored token of ${who} (${parts.account}) is missing`, {
         hint: 'wallet sign-in --insecure-storage',
       });
 }
@@ -159,7 +162,9 @@ function explainFailedRefresh(
 }
 
 function warnOfFile(parts: CredentialParts): Promise<void> {
-  return parts.warn('the token is kept in a plain file, not in a keychain (--insecure-storage)');
+  return parts.warn(
+    'the token is stored in a plain file, not in the keychain (--insecure-storage)',
+  );
 }
 
 function isEnding(credential: Credential, nowMs: number): boolean {

@@ -123,7 +123,7 @@ describe('a finished file', () => {
     expect(await readFile(join(folder, 'other'), 'utf8')).toBe('precious');
   });
 
-  test('is not one that somebody put in its place', async () => {
+  test('a published file is not one that another process put in its place', async () => {
     const made = await begin();
     await rm(path);
     await writeFile(join(folder, 'filler'), '');

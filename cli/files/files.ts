@@ -74,7 +74,7 @@ export async function openOwnFile(
       if (code === 'ENOENT' && attempt < 5) continue;
       if (code === 'ELOOP') return refuseLink(path, field);
       if (code === 'EACCES' || code === 'EISDIR' || code === 'ENXIO') {
-        return failUsage(field, `${path} is there and cannot be written`, removeHint(path));
+        return failUsage(field, `${path} exists and cannot be written`, removeHint(path));
       }
       throw error;
     }
@@ -87,7 +87,7 @@ const refuseLink = (path: string, field: string): Failed =>
 type Problem = { readonly problem: string; readonly hint: string };
 
 const removeHint = (path: string): string =>
-  `see who made it, then remove it: rm ${quoteForShell(path)}`;
+  `check who created it, then remove it: rm ${quoteForShell(path)}`;
 
 async function findOpenProblem(file: FileHandle, path: string): Promise<Problem | undefined> {
   const stats = await file.stat();
@@ -102,7 +102,7 @@ function findOwnerProblem(stats: Stats, others: readonly number[]): Problem | un
   const own = process.geteuid?.();
   if (own === undefined || stats.uid === own || others.includes(stats.uid)) return undefined;
   const problem = `belongs to another user (id ${stats.uid})`;
-  return { problem, hint: 'see who made it, then remove it' };
+  return { problem, hint: 'check who created it, then remove it' };
 }
 
 function findModeProblem(stats: Stats, forbidden: number): Problem | undefined {

@@ -1,6 +1,6 @@
-import { neutraliseFormula } from '../../core/csv-cell.ts';
+import { formatCsvRow, neutraliseFormula, quoteCsvCell } from '../../core/csv-cell.ts';
 import type { TextOutput } from '../terminal/io.ts';
-import { toPlainLine } from './plain.ts';
+import { toPlainLine } from '../terminal/plain.ts';
 
 export type CsvColumn<Row> = {
   readonly header: string;
@@ -37,7 +37,4 @@ export function formatCsvHeader<Row>(columns: readonly CsvColumn<Row>[]): string
 const isNumber = (text: string): boolean => /^-?\d+(?:\.\d+)?$/.test(text);
 
 const write = (rows: readonly (readonly string[])[]): string =>
-  rows.map((cells) => `${cells.map(quoteIfNeeded).join(',')}\r\n`).join('');
-
-const quoteIfNeeded = (cell: string): string =>
-  /[",\r\n]/.test(cell) ? `"${cell.replaceAll('"', '""')}"` : cell;
+  rows.map((cells) => formatCsvRow(cells.map((cell) => quoteCsvCell(cell)))).join('');

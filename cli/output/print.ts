@@ -1,7 +1,8 @@
 import type { Context } from '../context.ts';
 import { formatCsvHeader, formatCsvRows, type CsvColumn } from './csv.ts';
-import { toJsonText } from './plain.ts';
-import { formatCard, formatTable, layOut, type TableColumn } from './table.ts';
+import { toJsonText } from '../terminal/plain.ts';
+import { formatCard } from './card.ts';
+import type { TableColumn } from './table.ts';
 
 /** One column of a list or one field of an object, in every format but JSON. */
 export type Column<Row> = CsvColumn<Row> & {
@@ -52,7 +53,7 @@ export type ListPrinter<Row> = {
 };
 
 export function createListPrinter<Row>(
-  writer: Writer & Pick<Context, 'tell'>,
+  writer: Writer & Pick<Context, 'reporter'>,
   columns: readonly Column<Row>[],
   toJson: (row: Row) => unknown,
 ): ListPrinter<Row> {
@@ -80,8 +81,8 @@ export function createListPrinter<Row>(
       if (output === 'json') {
         await stdout.write(formatJson({ items: kept.map(toJson), nextPageToken, ...more }));
       } else if (output === 'table' && kept.length > 0) {
-        await stdout.write(formatRows(writer, columns, kept));
-        if (hasCutIds(writer, columns, kept)) await writer.tell.hint(cutIdsHint);
+        await stdout.write(await formatRows(writer, columns, kept));
+        if (await hasCutIds(writer, columns, kept)) await writer.reporter.hint(cutIdsHint);
       } else if (output === 'table' && stderr.isTerminal && !writer.manner.isQuiet) {
         await stderr.write(`${ifEmpty}\n`);
       }
@@ -89,26 +90,28 @@ export function createListPrinter<Row>(
   };
 }
 
-/** A table of the columns that have a place in one. */
-export function formatRows<Row>(
+/** A table of the columns that have a `table`. The library for tables loads with the first one. */
+export async function formatRows<Row>(
   writer: Writer,
   columns: readonly Column<Row>[],
   rows: readonly Row[],
-): string {
+): Promise<string> {
   const { shown, cells } = fillCells(columns, rows);
-  return formatTable(writer, shown, cells);
+  const { formatTable, loadTextWidth } = await import('./table.ts');
+  return formatTable(writer, shown, cells, await loadTextWidth(cells));
 }
 
-const cutIdsHint = 'ids are cut to fit: a wider window, or -o ndjson, has them whole';
+const cutIdsHint = 'ids are shortened to fit: widen the terminal or use -o ndjson for full ids';
 
-/** Somebody may want to copy an id into the next command. */
-function hasCutIds<Row>(
+/** Ids are often copied into the next command. */
+async function hasCutIds<Row>(
   { io }: Writer,
   columns: readonly Column<Row>[],
   rows: readonly Row[],
-): boolean {
+): Promise<boolean> {
   const { shown, cells } = fillCells(columns, rows);
-  const layout = layOut(shown, cells, io.stdout.columns);
+  const { layOut, loadTextWidth } = await import('./table.ts');
+  const layout = layOut(shown, cells, io.stdout.columns, await loadTextWidth(cells));
   return shown.some(({ isId }, index) => isId && layout[index] !== 'whole');
 }
 

@@ -6,7 +6,7 @@ import {
   type Wallet,
   WalletStatus,
 } from '../../protos/gen/digitalwallet/wallet/v1/wallet.ts';
-import { nameOperation } from './names.ts';
+import { nameOperation } from '../rpc/names.ts';
 import type { Column } from './print.ts';
 import { formatLocalTime } from './time.ts';
 
@@ -136,7 +136,7 @@ export const replayedColumn: Column<TransactionRow> = {
   table: { title: 'REPLAYED', cell: () => 'yes' },
 };
 
-/** Said with the data itself, so that nobody takes the answer for a transaction. */
+/** Said with the data itself, so that the answer is not taken for a transaction. */
 export const dryRunColumn: Column<TransactionRow> = {
   header: 'dry_run',
   value: ({ isDryRun }) => String(isDryRun),

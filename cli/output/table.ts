@@ -2,7 +2,7 @@ import Table from 'cli-table3';
 
 import type { Context } from '../context.ts';
 import { paintFor } from '../terminal/reporter.ts';
-import { toPlainLine } from './plain.ts';
+import { toPlainLine } from '../terminal/plain.ts';
 
 export type TableColumn = {
   readonly title: string;
@@ -16,6 +16,19 @@ export type TableColumn = {
 };
 
 type Writer = Pick<Context, 'io' | 'manner'>;
+
+/** How many columns of a terminal a text takes. */
+type TextWidth = (text: string) => number;
+
+/** Each of these characters takes one column. */
+const narrowText = /^[\x20-\x7e\u00c0-\u024f\u2026]*$/;
+
+/** Measures texts like these. The library for all of Unicode loads only where they need it. */
+export async function loadTextWidth(rows: readonly (readonly string[])[]): Promise<TextWidth> {
+  if (rows.every((row) => row.every((text) => narrowText.test(text)))) return (text) => text.length;
+  const { default: stringWidth } = await import('string-width');
+  return stringWidth;
+}
 
 const noLines = {
   top: '',
@@ -43,10 +56,11 @@ export function formatTable(
   { io, manner }: Writer,
   columns: readonly TableColumn[],
   rows: readonly (readonly string[])[],
+  widthOf: TextWidth,
 ): string {
   const chalk = paintFor(io.stdout, manner);
   const allCells = rows.map((row) => row.map(toPlainLine));
-  const layout = layOut(columns, allCells, io.stdout.columns);
+  const layout = layOut(columns, allCells, io.stdout.columns, widthOf);
   const isShown = (_: unknown, index: number): boolean => layout[index] !== 'dropped';
   const shown = columns.filter(isShown);
   const cells = allCells.map((row) => row.filter(isShown));
@@ -59,19 +73,6 @@ export function formatTable(
   });
   table.push(...cells);
   return trimLines(table.toString());
-}
-
-/** Labels and values, one a line, as text. Values that are undefined are left out. */
-export function formatCard(
-  { io, manner }: Writer,
-  fields: readonly (readonly [label: string, value: string | undefined])[],
-): string {
-  const chalk = paintFor(io.stdout, manner);
-  const shown = fields.filter((field): field is [string, string] => field[1] !== undefined);
-  const width = Math.max(...shown.map(([label]) => label.length));
-  return shown
-    .map(([label, value]) => `${chalk.dim(label.padEnd(width))}  ${toPlainLine(value)}\n`)
-    .join('');
 }
 
 /** How wide a column is, that it has room for all of its content, or that it is left out. */
@@ -89,9 +90,10 @@ export function layOut(
   columns: readonly TableColumn[],
   cells: readonly (readonly string[])[],
   terminalColumns: number | undefined,
+  widthOf: TextWidth,
 ): readonly ColumnLayout[] {
   const natural = columns.map(({ title }, index) =>
-    cells.reduce((width, row) => Math.max(width, row[index]?.length ?? 0), title.length),
+    cells.reduce((width, row) => Math.max(width, widthOf(row[index] ?? '')), title.length),
   );
   const widths: (number | undefined)[] = [...natural];
   const findExcess = (): number => {

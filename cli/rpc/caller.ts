@@ -3,7 +3,6 @@ import { randomUUID } from 'node:crypto';
 import { resolvesDoubt } from '../../core/in-doubt.ts';
 import { callRepeatedly, type Clock, type RepeatedResult } from './retry.ts';
 import type { Connection } from './client.ts';
-import type { Credentials } from '../credentials/session.ts';
 import { toCliFailure, type CallFailure, type CallResult } from './errors.ts';
 import { succeed, type Outcome } from '../outcome.ts';
 import type { Method } from './method.ts';
@@ -23,7 +22,7 @@ type CallKind = 'read' | 'keyed-write' | 'write' | 'refresh';
 const refreshAttemptMs = 3_000;
 
 export type RpcCaller = {
-  /** Calls as whoever is signed in; a failure is ready to be told. */
+  /** Calls with the stored credential; a failure is ready to be printed. */
   call<Request, Response>(
     method: Method<Request, Response>,
     request: Request,
@@ -34,7 +33,7 @@ export type RpcCaller = {
     method: Method<Request, Response>,
     request: Request,
   ): Promise<Outcome<RepeatedResult<Response>>>;
-  /** Opens a stream as whoever is signed in; `isRenewed`: with a new token, the last was refused. */
+  /** Opens a stream with the stored credential; `isRenewed`: with a new token, the last was refused. */
   openStream<Request, Response>(
     method: Method<Request, Response>,
     isRenewed: boolean,
@@ -54,9 +53,19 @@ export type RpcCaller = {
   ): Promise<Outcome<CallResult<Response>>>;
 };
 
+/** What a call needs to know of a credential. */
+type CallCredential = { readonly token: string; readonly source: string };
+
+/** Where calls get their credentials. */
+type CallCredentials = {
+  get(): Promise<Outcome<CallCredential>>;
+  /** A successor of one that the server no longer takes; undefined if it has none. */
+  renew(stale: CallCredential): Promise<Outcome<CallCredential | undefined>>;
+};
+
 export type CallerParts = {
   readonly connect: () => Promise<Outcome<Connection>>;
-  readonly credentials: Credentials;
+  readonly credentials: CallCredentials;
   readonly timeoutMs: number;
   readonly clock: Clock;
   readonly detail: (message: string) => Promise<void>;
@@ -178,7 +187,7 @@ function nameVariable(failure: CallFailure): CallFailure {
   return {
     ...failure,
     message: `the token in WALLET_TOKEN ${problem}: ${failure.message}`,
-    hint: 'put a fresh token into WALLET_TOKEN, or unset it and: wallet sign-in',
+    hint: 'set WALLET_TOKEN to a new token, or unset it and: wallet sign-in',
   };
 }
 

@@ -201,12 +201,12 @@ function explainTls(why: string): string {
   return text === undefined ? 'TLS failed' : `TLS failed: ${text.trim()}`;
 }
 
-/** Told here, since the library's own word for it repeats the whole token. */
+/** Made here, since the library's own message repeats the token. */
 const unreadableToken: CallFailure = {
   reason: 'TOKEN_INVALID',
   certainty: 'refused',
   isTransient: false,
-  message: 'the token holds characters that no token has',
+  message: 'the token contains invalid characters',
   code: status.UNAUTHENTICATED,
   requestId: undefined,
   metadata: {},

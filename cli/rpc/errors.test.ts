@@ -4,6 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { reasonCodes, type Reason } from '../../core/reasons.ts';
 import { exitCodeByReason, readCallFailure, toCliFailure, toUnsentFailure } from './errors.ts';
 import { refusal } from '../test-support.ts';
+import { nameStatusCode, status as ownStatus } from './status.ts';
 
 const bare = (code: status, details = 'x'): ServiceError =>
   Object.assign(new Error(details), { code, details, metadata: new Metadata() });
@@ -105,4 +106,10 @@ test('the request id is the one of the details, the trailer, or what was sent', 
   expect(readCallFailure(error, 'sent').requestId).toBe('sent');
   error.metadata.set('x-request-id', 'b');
   expect(readCallFailure(error, 'sent').requestId).toBe('b');
+});
+
+test('the status codes and their names are those of the gRPC library', () => {
+  expect(status).toMatchObject(ownStatus);
+  for (let code = 0; code <= 16; code += 1) expect(nameStatusCode(code)).toBe(status[code]);
+  expect(nameStatusCode(17)).toBe('17');
 });

@@ -1,6 +1,7 @@
-import { status, type ServiceError } from '@grpc/grpc-js';
+import type { ServiceError } from '@grpc/grpc-js';
 
 import { isReason, type Reason } from '../../core/reasons.ts';
+import { nameStatusCode, status } from './status.ts';
 import { decodeErrorInfo } from './error-info.ts';
 import { cliReasons, exitCodes, type CliFailure, type ExitCode } from '../outcome.ts';
 
@@ -16,7 +17,7 @@ export type CallFailure = {
   /** The same call may succeed in a moment. */
   readonly isTransient: boolean;
   readonly message: string;
-  readonly code: status;
+  readonly code: number;
   readonly requestId: string | undefined;
   readonly metadata: Readonly<Record<string, string>>;
   /** A better hint than the reason's own. */
@@ -115,9 +116,8 @@ const hintByReason: Readonly<Record<Reason, string | undefined>> = {
   EMAIL_UNVERIFIED: 'wallet verify-email CODE --email EMAIL, with the code that was mailed to you',
   VERIFICATION_CODE_INVALID:
     'check the code and the password; to have a new code mailed: wallet sign-up',
-  TOTP_REQUIRED: 'pipe in both, a line each: wallet sign-in --password-stdin --totp-stdin < FILE',
-  TOTP_INVALID:
-    'take the next code, which no sign-in has used yet, and check the clock of its device',
+  TOTP_REQUIRED: 'pipe in both, one line each: wallet sign-in --password-stdin --totp-stdin < FILE',
+  TOTP_INVALID: 'wait for the next code, and check the clock of the device',
   PERMISSION_DENIED: 'wallet whoami',
   SIGN_UP_CLOSED: 'ask an operator to create the account',
   STAFF_OWN_WALLET: 'sign in as a customer to use a wallet of your own',
@@ -131,7 +131,7 @@ const hintByReason: Readonly<Record<Reason, string | undefined>> = {
   API_KEY_NOT_FOUND: 'wallet api-keys list',
   WALLET_NOT_FOUND: 'wallet wallets list',
   PARENT_NOT_FOUND: 'wallet transactions list',
-  LAST_ADMIN: 'make another admin first: wallet users set-role USER admin',
+  LAST_ADMIN: 'promote another admin first: wallet users set-role USER admin',
   API_KEY_LIMIT: 'wallet api-keys list, then: wallet api-keys revoke ID',
   EXPORT_NOT_READY: 'wallet exports wait ID',
   EXPORT_EXPIRED: 'export the statement again: wallet statement export',
@@ -146,16 +146,15 @@ const hintByReason: Readonly<Record<Reason, string | undefined>> = {
   WALLET_FROZEN: 'ask an operator; staff lift it with: wallet wallets unfreeze --user USER',
   PARENT_NOT_UNDOABLE: 'wallet transactions list',
   PARENT_ALREADY_UNDONE: 'wallet transactions list',
-  AMOUNT_MISMATCH: 'leave the amount out: an undo always takes the whole',
+  AMOUNT_MISMATCH: 'omit the amount: an undo is always of the full amount',
   IDEMPOTENCY_KEY_REUSED:
-    'choose another --idempotency-key, or look at what has it: wallet transactions show --idempotency-key KEY',
+    'choose another --idempotency-key, or see the transaction that has it: wallet transactions show --idempotency-key KEY',
   EMAIL_TAKEN: 'wallet sign-in',
   WALLET_CLOCK_AHEAD: 'have the operator check the clock: walletd wallets accept-clock-ahead',
-  WALLET_CORRUPT: "nothing moves on it until the server's operator has put it right",
-  DEAD_LETTER_RESOLVED:
-    'see what became of it: wallet dead-letters show ID, with the same --service',
+  WALLET_CORRUPT: "all transactions on it are blocked; ask the server's operator to repair it",
+  DEAD_LETTER_RESOLVED: 'see its state: wallet dead-letters show ID, with the same --service',
   OVERLOADED: 'run the command again in a moment',
-  THROTTLED: 'wait that long, then run the command again',
+  THROTTLED: 'wait for that time, then run the command again',
   OUTBOX_FULL: 'run the command again in a moment',
   DATABASE_UNAVAILABLE: 'run the command again in a moment',
   DATABASE_BUSY: 'run the command again in a moment',
@@ -167,7 +166,7 @@ const hintByReason: Readonly<Record<Reason, string | undefined>> = {
   DEADLINE_EXCEEDED: 'run the command again, with a longer --timeout if need be',
   CANCELLED: 'run the command again',
   OUTCOME_UNKNOWN: 'run the command again',
-  UNIMPLEMENTED: 'the server does not have this yet: compare versions',
+  UNIMPLEMENTED: 'the server does not support this: compare versions',
   INTERNAL: "give the request id to the server's operator",
 };
 
@@ -191,7 +190,7 @@ export const transientReasons: ReadonlySet<Reason> = new Set<Reason>([
 ]);
 
 /** Codes that say, even without a reason of ours, that the server turned the call down. */
-const reasonByBareCode: ReadonlyMap<status, Reason> = new Map<status, Reason>([
+const reasonByBareCode: ReadonlyMap<number, Reason> = new Map<number, Reason>([
   [status.INVALID_ARGUMENT, 'INVALID_ARGUMENT'],
   [status.OUT_OF_RANGE, 'INVALID_ARGUMENT'],
   [status.UNAUTHENTICATED, 'TOKEN_INVALID'],
@@ -240,7 +239,7 @@ export const toLostFailure = (message: string): CallFailure => ({
 });
 
 /**
- * Tells a failed call to the user. What is unknown ends a `write` with 9 and a `read`, which
+ * A failed call as a failure to print. What is unknown ends a `write` with 9 and a `read`, which
  * changes nothing, with 7.
  */
 export function toCliFailure(failure: CallFailure, kind: 'read' | 'write'): CliFailure {
@@ -257,7 +256,7 @@ export function toCliFailure(failure: CallFailure, kind: 'read' | 'write'): CliF
       ...common,
       reason: 'UNREACHABLE',
       exitCode: cliReasons.UNREACHABLE,
-      hint: 'check that walletd runs there and whether it wants --tls, or name another: --server HOST:PORT',
+      hint: 'check that walletd runs there and whether it requires --tls, or use another server: --server HOST:PORT',
     };
   }
   if (reason === undefined) {
@@ -290,11 +289,11 @@ function addWait({ reason, message, metadata }: CallFailure): string {
 }
 
 function describeError({ code, details }: ServiceError, isFromServer: boolean): string {
-  if (details === '') return `the call ended with ${status[code]}`;
+  if (details === '') return `the call ended with ${nameStatusCode(code)}`;
   // The library's own, with the state of its load balancer.
   const isOwn = !isFromServer && /^Deadline exceeded/.test(details);
   return isOwn ? 'the server did not answer in time' : details;
 }
 
-const isTransientCode = (code: status): boolean =>
-  [status.UNAVAILABLE, status.DEADLINE_EXCEEDED, status.UNKNOWN].includes(code);
+const isTransientCode = (code: number): boolean =>
+  code === status.UNAVAILABLE || code === status.DEADLINE_EXCEEDED || code === status.UNKNOWN;

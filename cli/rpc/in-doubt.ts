@@ -1,13 +1,13 @@
 import { exitCodes, type CliFailure } from '../outcome.ts';
 
 /**
- * A failure after an attempt of unknown outcome that does not end the doubt (core/in-doubt.ts): whatever
+ * A failure after an attempt of unknown outcome that does not resolve it (core/in-doubt.ts): whatever
  * its own reason, the outcome stays unknown.
  */
 export const toUnknownOutcome = (failure: CliFailure): CliFailure => ({
   ...failure,
   reason: 'OUTCOME_UNKNOWN',
-  message: `${failure.message}; an earlier attempt may have got through`,
+  message: `${failure.message}; an earlier attempt may have succeeded`,
   exitCode: exitCodes.outcomeUnknown,
 });
 

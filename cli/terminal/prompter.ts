@@ -1,5 +1,5 @@
 import type { Io } from './io.ts';
-import { toPlainLine } from '../output/plain.ts';
+import { toPlainLine } from './plain.ts';
 
 /** What can be asked of a person at the terminal. Undefined: interrupted with Ctrl-C. */
 export type Prompter = {

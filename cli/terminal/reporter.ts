@@ -3,7 +3,7 @@ import { Chalk, type ChalkInstance } from 'chalk';
 import { stripControls } from '../../core/text.ts';
 import type { CliFailure } from '../outcome.ts';
 import type { Io, TextOutput } from './io.ts';
-import { toJsonText } from '../output/plain.ts';
+import { toJsonText } from './plain.ts';
 import type { OutputFormat } from '../config/settings.ts';
 
 /** How a command may speak. */
@@ -28,16 +28,16 @@ export type Reporter = {
   /** Something to know although the command goes on; --quiet silences it. */
   warn(message: string): Promise<void>;
   /** Something that decides about money: said with --quiet too. */
-  insist(message: string): Promise<void>;
+  noteAlways(message: string): Promise<void>;
   /** A warning that --quiet does not silence. */
-  alert(message: string): Promise<void>;
+  warnAlways(message: string): Promise<void>;
   /** To know of the data, wherever it goes; --quiet silences it. */
   note(message: string): Promise<void>;
   /** Pleasant to know; for people at a terminal only. */
   hint(message: string): Promise<void>;
   /** For --verbose. */
   detail(message: string): Promise<void>;
-  fail(failure: CliFailure): Promise<void>;
+  error(failure: CliFailure): Promise<void>;
 };
 
 export function createReporter(io: Io, manner: Manner): Reporter {
@@ -54,8 +54,8 @@ export function createReporter(io: Io, manner: Manner): Reporter {
     warn: async (message) => {
       if (!manner.isQuiet) await say('warning', message);
     },
-    insist: (message) => say('note', message),
-    alert: (message) => say('warning', message),
+    noteAlways: (message) => say('note', message),
+    warnAlways: (message) => say('warning', message),
     note: async (message) => {
       if (!manner.isQuiet) await say('note', message);
     },
@@ -70,7 +70,7 @@ export function createReporter(io: Io, manner: Manner): Reporter {
       if (isJson) await say('note', message);
       else await stderr.write(`${chalk.dim(stripControls(message))}\n`);
     },
-    fail: (told) => {
+    error: (told) => {
       const { hint } = told;
       const failure =
         hint === undefined ? told : { ...told, hint: repeatGiven(hint, manner.given) };

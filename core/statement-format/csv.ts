@@ -1,4 +1,4 @@
-import { neutraliseFormula } from '../csv-cell.ts';
+import { formatCsvRow, neutraliseFormula, quoteCsvCell, type CsvSeparator } from '../csv-cell.ts';
 import { exponentOf } from '../currencies.ts';
 import { absoluteMinor, formatMinor } from '../money.ts';
 import { createZoneClock, createZonedFormatter } from '../time/zone-clock.ts';
@@ -11,7 +11,7 @@ import {
 } from './types.ts';
 
 type Manner = {
-  readonly separator: string;
+  readonly separator: CsvSeparator;
   readonly headers: readonly string[];
   /** How instants are written, on a zone's clock. */
   readonly timeIn: (timezone: string) => (instantMs: number) => string;
@@ -68,11 +68,8 @@ export function createCsvWriter(
   const time = timeIn(timezone);
   const money = (minor: bigint): string => formatMinor(minor, exponent).replace('.', decimalPoint);
   const rowManner = { separator, decimalPoint, currency, exponent, timezone };
-  const needsQuotes = separator === ';' ? /[";\r\n]/ : /[",\r\n]/;
-  const quote = (text: string): string =>
-    needsQuotes.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
   return {
-    begin: () => `${hasByteOrderMark ? '\ufeff' : ''}${headers.join(separator)}\r\n`,
+    begin: () => (hasByteOrderMark ? '\ufeff' : '') + formatCsvRow(headers, separator),
     line: (line) => {
       const { occurredAtMs, amountMinor } = line;
       const amount = money(absoluteMinor(amountMinor));
@@ -81,13 +78,13 @@ export function createCsvWriter(
         time(occurredAtMs),
         line.transactionId,
         line.operation,
-        quote(neutraliseFormula(note)),
+        quoteCsvCell(neutraliseFormula(note), separator),
         amountMinor < 0n ? amount : '',
         amountMinor > 0n ? amount : '',
         money(line.balanceAfterMinor),
         currency,
       ];
-      return `${cells.join(separator)}\r\n`;
+      return formatCsvRow(cells, separator);
     },
     end: () => '',
     rows: {

@@ -1,22 +1,45 @@
+import type { Command } from 'commander';
+
 import { AuthServiceService } from '../../../protos/gen/digitalwallet/auth/v1/auth.ts';
 import type { Context } from '../../context.ts';
 import { done, fail, failUsage, type CliFailure, type CommandOutcome } from '../../outcome.ts';
-import { keepDeviceToken } from '../../credentials/keep-device-token.ts';
+import { keepDeviceToken } from './keep-device-token.ts';
 import { printObject } from '../../output/print.ts';
-import { toUserJson, userColumns } from '../../output/users.ts';
-import { askCode, askEmail, askPassword } from '../../terminal/password.ts';
+import { toUserJson, userColumns } from '../users/columns.ts';
+import { askCode, askEmail, askPassword } from '../shared/password.ts';
+import type { Start } from '../shared/start.ts';
 
-export type ChangeEmailOptions = {
+type ChangeEmailOptions = {
   readonly email?: string;
   readonly code?: string;
   readonly passwordStdin?: boolean;
 };
 
+/** Adds `wallet change-email`. */
+export function addChangeEmail(program: Command, start: Start): void {
+  program
+    .command('change-email')
+    .description('change the e-mail address of your account')
+    .option('--email <EMAIL>', 'the new address (prompted for if missing)')
+    .option('--code <CODE>', 'the code that was mailed to the new address')
+    .option('--password-stdin', 'read your password from the first line of stdin')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  wallet change-email --email ana@new.example.com
+  wallet change-email --code CODE`,
+    )
+    .action(async (options: ChangeEmailOptions, command: Command) => {
+      await start(command, (context) => runChangeEmail(context, options));
+    });
+}
+
 /**
  * `wallet change-email`: has a code mailed to the new address, and asks for it where a person can be
  * asked; with a code gives the account that address.
  */
-export async function runChangeEmail(
+async function runChangeEmail(
   context: Context,
   options: ChangeEmailOptions,
 ): Promise<CommandOutcome> {
@@ -35,12 +58,14 @@ export async function runChangeEmail(
   const request = { newEmail: email.value, password: password.value };
   const called = await context.caller.call(method, request, 'write');
   if (!called.ok) return { ok: false, failure: explain(called.failure) };
-  await context.tell.note(`a code was mailed to ${email.value}; nothing is changed before it`);
+  await context.reporter.note(
+    `a code was mailed to ${email.value}; the address changes once you confirm with it`,
+  );
   if (context.canPrompt) {
     const code = await askCode(context);
     return code.ok ? confirm(context, code.value) : code;
   }
-  await context.tell.hint('next: wallet change-email --code CODE');
+  await context.reporter.hint('next: wallet change-email --code CODE');
   if (context.manner.output === 'table') return done;
   const row = { requested: true, newEmail: email.value };
   const columns = [

@@ -1,3 +1,5 @@
+import type { Command } from 'commander';
+
 import {
   AuthServiceService,
   type ChangePasswordResponse,
@@ -12,22 +14,48 @@ import {
   type CommandOutcome,
   type Outcome,
 } from '../../outcome.ts';
-import { keepDeviceToken } from '../../credentials/keep-device-token.ts';
+import { keepDeviceToken } from './keep-device-token.ts';
 import { printObject } from '../../output/print.ts';
-import { askPasswordChange } from '../../terminal/password.ts';
+import { askPasswordChange } from '../shared/password.ts';
+import type { Start } from '../shared/start.ts';
 
-export type ChangePasswordOptions = {
+type ChangePasswordOptions = {
   readonly passwordStdin?: boolean;
   readonly revokeOtherSessions?: boolean;
   readonly revokeApiKeys?: boolean;
 };
 
+/** Adds `wallet change-password`. */
+export function addChangePassword(program: Command, start: Start): void {
+  program
+    .command('change-password')
+    .description('change your password')
+    .option('--password-stdin', 'read two lines from stdin: the old password, then the new one')
+    .option('--revoke-other-sessions', 'end all sessions but the one in use')
+    .option(
+      '--revoke-api-keys',
+      'revoke all API keys too (at a terminal: prompted for if there are any)',
+    )
+    .option('--no-revoke-api-keys', 'keep the API keys, without a prompt')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  wallet change-password
+  wallet change-password --revoke-other-sessions --revoke-api-keys
+  wallet change-password --password-stdin < old-and-new.txt`,
+    )
+    .action(async (options: ChangePasswordOptions, command: Command) => {
+      await start(command, (context) => runChangePassword(context, options));
+    });
+}
+
 /** `wallet change-password`: of the caller; the session in use goes on. */
-export async function runChangePassword(
+async function runChangePassword(
   context: Context,
   options: ChangePasswordOptions,
 ): Promise<CommandOutcome> {
-  // Nobody should type passwords to then hear that nobody is signed in.
+  // Checked before the prompts for passwords.
   const credential = await context.credentials.get();
   if (!credential.ok) return credential;
   const asked = await askPasswordChange(context, options.passwordStdin === true);
@@ -101,9 +129,9 @@ async function print(
 ): Promise<CommandOutcome> {
   const { revokedSessions, revokedApiKeys, keptSessions, keptApiKeys } = changed;
   if (context.manner.output === 'table') {
-    await context.tell.note(
-      `the password was changed; other sessions ended: ${revokedSessions}, that go on: ` +
-        `${keptSessions}; API keys ended: ${revokedApiKeys}, that go on: ${keptApiKeys}`,
+    await context.reporter.note(
+      `the password was changed; other sessions ended: ${revokedSessions}, kept: ` +
+        `${keptSessions}; API keys revoked: ${revokedApiKeys}, kept: ${keptApiKeys}`,
     );
     return done;
   }

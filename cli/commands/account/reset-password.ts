@@ -1,3 +1,5 @@
+import type { Command } from 'commander';
+
 import { quoteForShell } from '../../../core/shell-word.ts';
 import { AuthServiceService } from '../../../protos/gen/digitalwallet/auth/v1/auth.ts';
 import type { Context } from '../../context.ts';
@@ -9,22 +11,48 @@ import {
   type CommandOutcome,
   type Outcome,
 } from '../../outcome.ts';
-import { keepDeviceToken } from '../../credentials/keep-device-token.ts';
+import { keepDeviceToken } from './keep-device-token.ts';
 import { printObject } from '../../output/print.ts';
-import { askCode, askEmail, askPassword } from '../../terminal/password.ts';
+import { askCode, askEmail, askPassword } from '../shared/password.ts';
+import type { Start } from '../shared/start.ts';
 
-export type ResetPasswordOptions = {
+type ResetPasswordOptions = {
   readonly email?: string;
   readonly code?: string;
   readonly passwordStdin?: boolean;
   readonly keepApiKeys?: boolean;
 };
 
+/** Adds `wallet reset-password`. */
+export function addResetPassword(program: Command, start: Start): void {
+  program
+    .command('reset-password')
+    .description('set a new password with a code that is mailed to you')
+    .option('--email <EMAIL>', 'e-mail address (prompted for if missing)')
+    .option('--code <CODE>', 'the code that was mailed; without it, a code is mailed')
+    .option('--password-stdin', 'read the new password from the first line of stdin')
+    .option('--keep-api-keys', 'keep your API keys')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  wallet reset-password --email ana@example.com
+  wallet reset-password --email ana@example.com --code CODE --password-stdin < password.txt
+
+All sessions end, and all API keys too unless --keep-api-keys is given.`,
+    )
+    .action(async (options: ResetPasswordOptions, command: Command) => {
+      await start(command, (context) => runResetPassword(context, options), {
+        canBeNewProfile: true,
+      });
+    });
+}
+
 /**
  * `wallet reset-password`: without a code has one mailed, and asks for it where a person can be asked;
  * with a code sets the new password.
  */
-export async function runResetPassword(
+async function runResetPassword(
   context: Context,
   options: ResetPasswordOptions,
 ): Promise<CommandOutcome> {
@@ -34,13 +62,13 @@ export async function runResetPassword(
   const requested = await request(context, email.value);
   if (!requested.ok) return requested;
   const next = `wallet reset-password --email ${quoteForShell(email.value)} --code CODE`;
-  await context.tell.note(`if ${email.value} has an account, a code was mailed to it`);
+  await context.reporter.note(`if ${email.value} has an account, a code was mailed to it`);
   if (context.canPrompt && options.passwordStdin !== true) {
     const code = await askCode(context);
     if (!code.ok) return code;
     return reset(context, email.value, code.value, options);
   }
-  await context.tell.hint(`next: ${next}`);
+  await context.reporter.hint(`next: ${next}`);
   if (context.manner.output === 'table') return done;
   const row = { requested: true, email: email.value };
   const columns = [
@@ -93,7 +121,7 @@ async function reset(
     })),
     (data) => data,
   );
-  await context.tell.hint(`next: wallet sign-in --email ${quoteForShell(email)}`);
+  await context.reporter.hint(`next: wallet sign-in --email ${quoteForShell(email)}`);
   return done;
 }
 

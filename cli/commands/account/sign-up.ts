@@ -1,16 +1,38 @@
+import type { Command } from 'commander';
+
 import { quoteForShell } from '../../../core/shell-word.ts';
 import { AuthServiceService } from '../../../protos/gen/digitalwallet/auth/v1/auth.ts';
 import type { Context } from '../../context.ts';
 import { toCliFailure } from '../../rpc/errors.ts';
 import { done, fail, type CommandOutcome } from '../../outcome.ts';
 import { printObject } from '../../output/print.ts';
-import { toUserJson, userColumns } from '../../output/users.ts';
-import { askEmail, askPassword } from '../../terminal/password.ts';
+import { toUserJson, userColumns } from '../users/columns.ts';
+import { askEmail, askPassword } from '../shared/password.ts';
+import type { Start } from '../shared/start.ts';
 
-export type SignUpOptions = { readonly email?: string; readonly passwordStdin?: boolean };
+type SignUpOptions = { readonly email?: string; readonly passwordStdin?: boolean };
+
+/** Adds `wallet sign-up`. */
+export function addSignUp(program: Command, start: Start): void {
+  program
+    .command('sign-up')
+    .description('create an account for yourself')
+    .option('--email <EMAIL>', 'e-mail address (prompted for if missing)')
+    .option('--password-stdin', 'read the password from the first line of stdin')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  wallet sign-up --email ana@example.com
+  wallet sign-up --email ana@example.com --password-stdin < password.txt`,
+    )
+    .action(async (options: SignUpOptions, command: Command) => {
+      await start(command, (context) => runSignUp(context, options), { canBeNewProfile: true });
+    });
+}
 
 /** `wallet sign-up`: opens an account; signing in is a step of its own. */
-export async function runSignUp(context: Context, options: SignUpOptions): Promise<CommandOutcome> {
+async function runSignUp(context: Context, options: SignUpOptions): Promise<CommandOutcome> {
   const email = await askEmail(context, options.email);
   if (!email.ok) return email;
   const password = await askPassword(context, {
@@ -35,11 +57,11 @@ export async function runSignUp(context: Context, options: SignUpOptions): Promi
     verificationRequired,
   }));
   if (verificationRequired && context.manner.output !== 'json') {
-    await context.tell.note(
-      `a code was mailed to ${user.email}: it comes before the first sign-in`,
+    await context.reporter.note(
+      `a code was mailed to ${user.email}: verify the address before the first sign-in`,
     );
   }
-  await context.tell.hint(
+  await context.reporter.hint(
     verificationRequired
       ? `next: wallet verify-email CODE --email ${quoteForShell(user.email)}`
       : `next: wallet sign-in --email ${quoteForShell(user.email)}`,
@@ -51,8 +73,8 @@ export async function runSignUp(context: Context, options: SignUpOptions): Promi
 async function keepSignUpToken(context: Context, email: string, token: string): Promise<void> {
   await context.signUpTokens.save(context.account, email, token).catch((error: unknown) => {
     const why = error instanceof Error ? error.message : String(error);
-    return context.tell.warn(
-      `the token of the sign-up is not kept, so that the password is needed with the code: ${why}`,
+    return context.reporter.warn(
+      `the token of the sign-up cannot be stored, so verify-email will prompt for the password: ${why}`,
     );
   });
 }

@@ -1,3 +1,5 @@
+import type { Command } from 'commander';
+
 import { quoteForShell } from '../../../core/shell-word.ts';
 import { AuthServiceService, type User } from '../../../protos/gen/digitalwallet/auth/v1/auth.ts';
 import type { Context } from '../../context.ts';
@@ -11,16 +13,41 @@ import {
   type Outcome,
 } from '../../outcome.ts';
 import { printObject } from '../../output/print.ts';
-import { toUserJson, userColumns } from '../../output/users.ts';
-import { askPassword } from '../../terminal/password.ts';
+import { toUserJson, userColumns } from '../users/columns.ts';
+import { askPassword } from '../shared/password.ts';
+import type { Start } from '../shared/start.ts';
 
-export type VerifyEmailOptions = { readonly email?: string; readonly passwordStdin?: boolean };
+type VerifyEmailOptions = { readonly email?: string; readonly passwordStdin?: boolean };
+
+/** Adds `wallet verify-email`. */
+export function addVerifyEmail(program: Command, start: Start): void {
+  program
+    .command('verify-email')
+    .description('verify your e-mail address with the code that was mailed')
+    .argument('<CODE>', 'the code that was mailed at sign-up')
+    .option('--email <EMAIL>', 'which sign-up of this machine to use, if there are several')
+    .option('--password-stdin', 'read the password of the sign-up from the first line of stdin')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  wallet verify-email 7K3M-Q9XD-4T2N-8WPC-J5VH-6RBE
+  wallet verify-email 7K3M-Q9XD-4T2N-8WPC-J5VH-6RBE --password-stdin < password.txt
+
+On a machine other than that of the sign-up, the command prompts for the password.`,
+    )
+    .action(async (code: string, options: VerifyEmailOptions, command: Command) => {
+      await start(command, (context) => runVerifyEmail(context, code, options), {
+        canBeNewProfile: true,
+      });
+    });
+}
 
 /**
  * `wallet verify-email`: proves with a mailed code that the address is one's own. That the sign-up is
  * one's own too is proved by its token, which this machine keeps, or else by its password.
  */
-export async function runVerifyEmail(
+async function runVerifyEmail(
   context: Context,
   code: string,
   options: VerifyEmailOptions,
@@ -36,7 +63,7 @@ export async function runVerifyEmail(
     await context.signUpTokens.save(context.account, email.value, '').catch(() => undefined);
   }
   await printObject(context, user, userColumns(context.settings.timezone), toUserJson);
-  await context.tell.hint(`next: wallet sign-in --email ${quoteForShell(user.email)}`);
+  await context.reporter.hint(`next: wallet sign-in --email ${quoteForShell(user.email)}`);
   return done;
 }
 
@@ -48,7 +75,11 @@ async function findEmail(
   if (email !== undefined || passwordStdin) return succeed(email);
   const emails = await signUpTokens.list(account);
   return emails.length > 1
-    ? failUsage('email', 'is missing, and several sign-ups wait here', 'add --email EMAIL')
+    ? failUsage(
+        'email',
+        'is missing, and this machine has several pending sign-ups',
+        'add --email EMAIL',
+      )
     : succeed(emails[0]);
 }
 
@@ -63,7 +94,7 @@ async function verify(
     const isRefused = !sent.ok && sent.failure.reason === 'VERIFICATION_CODE_INVALID';
     // The sign-up that the code belongs to may have been made elsewhere.
     if (!isRefused || !context.canPrompt) return sent;
-    await context.tell.warn('the code does not belong to the sign-up on this machine');
+    await context.reporter.warn('the code does not belong to the sign-up on this machine');
   }
   const password = await askPassword(context, {
     fromStdin,

@@ -1,11 +1,14 @@
+import type { Command } from 'commander';
+
 import { AuthServiceService, type ApiKey } from '../../../protos/gen/digitalwallet/auth/v1/auth.ts';
 import type { Context } from '../../context.ts';
 import type { Credential } from '../../credentials/session.ts';
 import { isApiKey } from '../../credentials/tokens.ts';
 import { done, fail, type CommandOutcome } from '../../outcome.ts';
 import { printObject, type Column } from '../../output/print.ts';
-import { nameRole } from '../../output/names.ts';
+import { nameRole } from '../../rpc/names.ts';
 import { formatLocalTime } from '../../output/time.ts';
+import type { Start } from '../shared/start.ts';
 
 export type WhoamiRow = {
   readonly user: {
@@ -21,8 +24,19 @@ export type WhoamiRow = {
   readonly apiKey: ApiKey | undefined;
 };
 
+/** Adds `wallet whoami`. */
+export function addWhoami(program: Command, start: Start): void {
+  program
+    .command('whoami')
+    .description('show the account, server, credential and expiry in use')
+    .addHelpText('after', '\nExamples:\n  wallet whoami\n  wallet whoami --json')
+    .action(async (_options: unknown, command: Command) => {
+      await start(command, runWhoami);
+    });
+}
+
 /** `wallet whoami`: as the server sees it, so that an ended session shows. */
-export async function runWhoami(context: Context): Promise<CommandOutcome> {
+async function runWhoami(context: Context): Promise<CommandOutcome> {
   const { caller, credentials } = context;
   const held = await credentials.get();
   if (!held.ok) return held;

@@ -1,3 +1,5 @@
+import type { Command } from 'commander';
+
 import { quoteForShell } from '../../../core/shell-word.ts';
 import { stripControls } from '../../../core/text.ts';
 import { isUuid } from '../../../core/ids.ts';
@@ -18,10 +20,12 @@ import {
   type CommandOutcome,
   type Outcome,
 } from '../../outcome.ts';
-import { apiKeyColumns, toApiKeyJson } from '../../output/api-keys.ts';
+import { apiKeyColumns, toApiKeyJson } from './columns.ts';
 import { printObject } from '../../output/print.ts';
+import { collect, zoneOption } from '../shared/options.ts';
+import type { Start } from '../shared/start.ts';
 
-export type ApiKeysCreateOptions = ExpiryOptions & {
+type ApiKeysCreateOptions = ExpiryOptions & {
   readonly name?: string;
   readonly scope?: readonly string[];
   readonly wallet?: string;
@@ -30,8 +34,40 @@ export type ApiKeysCreateOptions = ExpiryOptions & {
 
 type Created = { readonly key: ApiKey; readonly secret: string };
 
+/** Adds `wallet api-keys create`. */
+export function addApiKeysCreate(apiKeys: Command, start: Start): void {
+  apiKeys
+    .command('create')
+    .description('create an API key; its secret is shown once')
+    .option('--name <NAME>', 'what the key is for')
+    .option('--scope <SCOPE>', `${apiKeyScopes.join(', ')}; can be given more than once`, collect)
+    .option('--wallet <WALLET_ID>', 'only this wallet (default: all wallets that you may use)')
+    .option(
+      '--operation <OPERATION>',
+      `only this operation, of ${operations.join(', ')}; can be given more than once`,
+      collect,
+    )
+    .option('--expires-in <TIME>', 'lifetime, like 12h, 90d or 4w (default 90d)')
+    .option('--expires-at <TIME>', 'end of the lifetime instead: a date (included) or a time')
+    .option(...zoneOption)
+    .addHelpText(
+      'after',
+      `
+Examples:
+  wallet api-keys create --name shop --scope transactions:write --operation purchase > key
+  wallet api-keys create --name report --scope wallets:read --scope statements:read --json
+  WALLET_TOKEN=$(cat key) wallet whoami
+
+In table format, stdout has only the secret; the rest goes to stderr. In json, ndjson and csv the
+secret is a field. A key has its owner's permissions within its scopes, and cannot change accounts.`,
+    )
+    .action(async (options: ApiKeysCreateOptions, command: Command) => {
+      await start(command, (context) => runApiKeysCreate(context, options));
+    });
+}
+
 /** `wallet api-keys create`: the secret is shown this once, alone on stdout in table mode. */
-export async function runApiKeysCreate(
+async function runApiKeysCreate(
   context: Context,
   options: ApiKeysCreateOptions,
 ): Promise<CommandOutcome> {
@@ -41,7 +77,7 @@ export async function runApiKeysCreate(
   const created = await context.caller.call(method, request.value, 'write');
   if (!created.ok) {
     if (created.failure.exitCode !== 9) return created;
-    const hint = 'look whether it was made, and revoke it if so: wallet api-keys list';
+    const hint = 'check whether it was created, and revoke it if so: wallet api-keys list';
     return { ok: false, failure: { ...created.failure, hint } };
   }
   const { apiKey, secret } = created.value;
@@ -50,8 +86,8 @@ export async function runApiKeysCreate(
   }
   await print(context, { key: apiKey, secret });
   if (!context.io.stdout.fault) return done;
-  // Nobody has seen the secret, whoever closed the pipe.
-  return fail('OUTPUT_FAILED', `the secret of the API key ${apiKey.id} was lost on its way out`, {
+  // The secret was not printed, for whatever reason.
+  return fail('OUTPUT_FAILED', `the secret of the API key ${apiKey.id} could not be written`, {
     hint: `wallet api-keys revoke ${quoteForShell(apiKey.id)}, and create another`,
   });
 }
@@ -63,7 +99,7 @@ async function print(context: Context, created: Created): Promise<void> {
     if (!manner.isQuiet) {
       const writer = { io: { ...io, stdout: io.stderr }, manner };
       await printObject(writer, created.key, columns, toApiKeyJson);
-      await context.tell.note('the secret is shown this once, and cannot be had again');
+      await context.reporter.note('the secret is shown only once; copy it now');
     }
     await io.stdout.write(`${stripControls(created.secret)}\n`);
     return;

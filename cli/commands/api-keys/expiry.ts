@@ -1,12 +1,12 @@
 import { failUsage, succeed, type Outcome } from '../../outcome.ts';
-import { parseTime } from '../../input/times.ts';
+import { parseTime } from '../shared/times.ts';
 
 export type ExpiryOptions = { readonly expiresIn?: string; readonly expiresAt?: string };
 
 const dayMs = 86_400_000;
 const defaultDays = 90;
 
-/** When something is to end: so long from now, or at a time; in 90 days unless told. */
+/** When something is to end: so long from now, or at a time; in 90 days by default. */
 export function readExpiry(options: ExpiryOptions, timezone: string, nowMs: number): Outcome<Date> {
   const { expiresIn, expiresAt } = options;
   if (expiresIn !== undefined && expiresAt !== undefined) {
@@ -22,7 +22,7 @@ export function readExpiry(options: ExpiryOptions, timezone: string, nowMs: numb
   if (!parsed.ok) return parsed;
   return parsed.value.getTime() > nowMs
     ? parsed
-    : failUsage('expires_at', '--expires-at must lie in the future');
+    : failUsage('expires_at', '--expires-at must be in the future');
 }
 
 /** `12h`, `90d` or `2w` in milliseconds, above 0. How long is too long is for the server to say. */

@@ -1,15 +1,33 @@
+import type { Command } from 'commander';
+
 import { AuthServiceService } from '../../../protos/gen/digitalwallet/auth/v1/auth.ts';
 import type { Context } from '../../context.ts';
 import { succeed, type CommandOutcome } from '../../outcome.ts';
-import { apiKeyColumns, toApiKeyJson } from '../../output/api-keys.ts';
+import { apiKeyColumns, toApiKeyJson } from './columns.ts';
 import { createListPrinter } from '../../output/print.ts';
-import { checkLimit, printPages, type PageOptions } from '../../input/paging.ts';
+import { checkLimit, printPages, type PageOptions } from '../shared/paging.ts';
 import { resolveUser } from '../users/actor.ts';
+import { addPageOptions, zoneOption } from '../shared/options.ts';
+import type { Start } from '../shared/start.ts';
 
-export type ApiKeysListOptions = PageOptions & { readonly user?: string };
+type ApiKeysListOptions = PageOptions & { readonly user?: string };
+
+/** Adds `wallet api-keys list`. */
+export function addApiKeysList(apiKeys: Command, start: Start): void {
+  const list = apiKeys
+    .command('list')
+    .description('list API keys, without their secrets')
+    .option('--user <USER>', 'of this user: e-mail address or id (admins)');
+  addPageOptions(list)
+    .option(...zoneOption)
+    .addHelpText('after', '\nExamples:\n  wallet api-keys list')
+    .action(async (options: ApiKeysListOptions, command: Command) => {
+      await start(command, (context) => runApiKeysList(context, options));
+    });
+}
 
 /** `wallet api-keys list`: the caller's, or those of a user that staff name; never a secret. */
-export async function runApiKeysList(
+async function runApiKeysList(
   context: Context,
   options: ApiKeysListOptions,
 ): Promise<CommandOutcome> {

@@ -1,7 +1,9 @@
+import type { Command } from 'commander';
+
 import { isUuid } from '../../../core/ids.ts';
 import { AuthServiceService } from '../../../protos/gen/digitalwallet/auth/v1/auth.ts';
 import { findOwnKey } from './shared.ts';
-import { checkConfirmable, confirmChange } from '../../terminal/confirm.ts';
+import { checkConfirmable, confirmChange } from '../shared/confirm.ts';
 import type { Context } from '../../context.ts';
 import {
   done,
@@ -11,11 +13,27 @@ import {
   type CommandOutcome,
   type Outcome,
 } from '../../outcome.ts';
-import { apiKeyColumns, toApiKeyJson } from '../../output/api-keys.ts';
+import { apiKeyColumns, toApiKeyJson } from './columns.ts';
 import { printObject } from '../../output/print.ts';
+import type { Start } from '../shared/start.ts';
+
+/** Adds `wallet api-keys revoke`. */
+export function addApiKeysRevoke(apiKeys: Command, start: Start): void {
+  apiKeys
+    .command('revoke')
+    .description('revoke an API key permanently')
+    .argument('<API_KEY_ID>', 'id of the API key')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  wallet api-keys revoke 2f9f5b0e-6c1d-4e0a-9a38-7b1f5d0c4e21',
+    )
+    .action(async (id: string, _options: unknown, command: Command) => {
+      await start(command, (context) => runApiKeysRevoke(context, id));
+    });
+}
 
 /** `wallet api-keys revoke`: for good. */
-export async function runApiKeysRevoke(context: Context, id: string): Promise<CommandOutcome> {
+async function runApiKeysRevoke(context: Context, id: string): Promise<CommandOutcome> {
   const apiKeyId = id.toLowerCase();
   if (!isUuid(apiKeyId)) {
     const what = JSON.stringify(id);
@@ -34,7 +52,7 @@ export async function runApiKeysRevoke(context: Context, id: string): Promise<Co
   return done;
 }
 
-/** An admin may revoke the key of somebody else; there is only its id to show then. */
+/** An admin may revoke the key of another user; only its id can be shown then. */
 async function confirm(context: Context, apiKeyId: string): Promise<Outcome<undefined>> {
   if (context.isConfirmed) return succeed(undefined);
   const found = await findOwnKey(context, apiKeyId);
@@ -42,10 +60,10 @@ async function confirm(context: Context, apiKeyId: string): Promise<Outcome<unde
   const key = found.value;
   return confirmChange(context, {
     details: [
-      ['API key', key ? `${key.name} (${key.prefix}…)` : 'none of yours'],
+      ['API key', key ? `${key.name} (${key.prefix}…)` : 'not one of your own'],
       ['id', apiKeyId],
       ['scopes', key?.scopes.join(' ')],
     ],
-    question: 'Revoke this API key for good?',
+    question: 'Revoke this API key permanently?',
   });
 }

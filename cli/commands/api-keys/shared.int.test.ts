@@ -93,7 +93,7 @@ describe('api-keys create', () => {
   test('a table’s stdout is the secret alone, the rest goes to stderr', async () => {
     const ran = await run(create);
     expect(ran).toMatchObject({ exitCode: 0, out: `${secret}\n` });
-    for (const shown of [keyId, 'shop', 'dwk_ab12cd34', 'shown this once']) {
+    for (const shown of [keyId, 'shop', 'dwk_ab12cd34', 'shown only once']) {
       expect(ran.err).toContain(shown);
     }
     expect(ran.err).not.toContain(secret);
@@ -110,7 +110,7 @@ describe('api-keys create', () => {
     expect(row).toMatch(new RegExp(`,${secret}$`));
   });
 
-  test('sends bounds, each once, and an end in 90 days unless told', async () => {
+  test('sends each bound of an API key once, and by default an end in 90 days', async () => {
     const operations = '--operation purchase --operation deposit --operation purchase';
     await run(`${create} --scope wallets:read --wallet ${walletId.toUpperCase()} ${operations}`);
     expect(creates[0]).toMatchObject({
@@ -146,7 +146,7 @@ describe('api-keys create', () => {
     expect(creates).toEqual([]);
   });
 
-  test('a secret that nobody could read is told, with what to do', async () => {
+  test('a secret that could not be written is reported, with the command that revokes it', async () => {
     for (const kind of ['failed', 'closed'] as const) {
       const ran = await run(create, { stdoutFault: { kind, message: 'no space left' } });
       expect(ran.exitCode).toBe(1);
@@ -226,14 +226,14 @@ describe('an API key as the credential', () => {
     });
   });
 
-  test('one that was revoked is told as such', async () => {
+  test('a revoked API key is reported as revoked', async () => {
     const ran = await run('whoami --json', { env: { WALLET_TOKEN: 'dwk_other' } });
     expect(ran.exitCode).toBe(4);
     expect(ran.err).toContain('the token in WALLET_TOKEN was revoked');
     expect(ran.err).not.toContain('dwk_other');
   });
 
-  test('sign-in keeps it, and whoami tells of it', async () => {
+  test('sign-in stores an API key, and whoami shows it', async () => {
     const none = { WALLET_TOKEN: '' };
     const signedIn = await run('sign-in --with-token --insecure-storage --json', {
       env: none,

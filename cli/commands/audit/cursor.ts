@@ -1,6 +1,6 @@
 import { succeed, type Outcome } from '../../outcome.ts';
 import { parseJsonObject } from '../../files/files.ts';
-import { failPageToken } from '../../input/paging.ts';
+import { failPageToken } from '../shared/paging.ts';
 
 /** The services that keep an audit log. */
 export const auditServices = ['auth', 'wallet', 'statement'] as const;

@@ -1,3 +1,5 @@
+import type { Command } from 'commander';
+
 import {
   auditServices,
   decodeCursor,
@@ -9,12 +11,14 @@ import { findNewest, openAuditSource, type AuditFilter, type AuditSource } from 
 import { findAccount } from '../users/accounts.ts';
 import type { Context } from '../../context.ts';
 import { exitCodes, failUsage, succeed, type CommandOutcome, type Outcome } from '../../outcome.ts';
-import { auditColumns, toAuditJson, type AuditRow } from '../../output/audit.ts';
+import { auditColumns, toAuditJson, type AuditRow } from './columns.ts';
 import { createListPrinter, type ListPrinter } from '../../output/print.ts';
-import { checkLimit, noteMore, type PageOptions } from '../../input/paging.ts';
-import { parseTime } from '../../input/times.ts';
+import { checkLimit, noteMore, type PageOptions } from '../shared/paging.ts';
+import { parseTime } from '../shared/times.ts';
+import { addPageOptions, zoneOption } from '../shared/options.ts';
+import type { Start } from '../shared/start.ts';
 
-export type AuditLogOptions = PageOptions & {
+type AuditLogOptions = PageOptions & {
   readonly actor?: string;
   readonly target?: string;
   readonly action?: string;
@@ -23,11 +27,37 @@ export type AuditLogOptions = PageOptions & {
   readonly service?: string;
 };
 
+/** Adds `wallet audit log`. */
+export function addAuditLog(audit: Command, start: Start): void {
+  const log = audit
+    .command('log')
+    .description('list actions, both done and refused, newest first')
+    .option('--actor <USER>', 'only by this user (id or e-mail address), or part of the system')
+    .option('--target <TARGET>', 'only on this: an id, an e-mail address of an account, or a name')
+    .option('--action <ACTION>', 'only this action, as listed, like user.create')
+    .option('--from <TIME>', 'a date or a time')
+    .option('--to <TIME>', 'a date (included) or a time (not included)')
+    .option('--service <SERVICE>', 'auth, wallet, statement or all (default all)');
+  addPageOptions(log)
+    .option(...zoneOption)
+    .addHelpText(
+      'after',
+      `
+Examples:
+  wallet audit log
+  wallet audit log --actor ana@example.com --from 2026-11-01
+  wallet audit log --service auth --action user.update --all -o ndjson
+
+If a service is unavailable, the events of the others are printed, a warning names the service, and
+the exit code is 10. --page-token continues, with the missing events once the service is back.`,
+    )
+    .action(async (options: AuditLogOptions, command: Command) => {
+      await start(command, (context) => runAuditLog(context, options));
+    });
+}
+
 /** `wallet audit log`: the logs of the services as one, newest first. */
-export async function runAuditLog(
-  context: Context,
-  options: AuditLogOptions,
-): Promise<CommandOutcome> {
+async function runAuditLog(context: Context, options: AuditLogOptions): Promise<CommandOutcome> {
   const limit = checkLimit(options);
   if (!limit.ok) return limit;
   const services = checkServices(options.service ?? 'all');
@@ -92,7 +122,7 @@ async function end(
   for (const source of missing) {
     const why = source.absence()?.message ?? '';
     const message = `events of the ${source.service} service are missing: ${why}`;
-    await context.tell.alert(message);
+    await context.reporter.warnAlways(message);
   }
   await noteMore(context, cursor ?? '');
   return succeed(missing.length > 0 ? exitCodes.statementNotComplete : exitCodes.done);
@@ -131,7 +161,7 @@ async function readFilter(
     times[field] = parsed.value;
   }
   if (times.from && times.to && times.from >= times.to) {
-    return failUsage('from', '--from must lie before --to');
+    return failUsage('from', '--from must be before --to');
   }
   const actor = await resolveName(context, options.actor);
   if (!actor.ok) return actor;

@@ -181,8 +181,8 @@ describe('audit log', () => {
   });
 });
 
-describe('a service that is away', () => {
-  test('is told with --quiet too, ends with 10, and is gone on with later', async () => {
+describe('a service that is unavailable', () => {
+  test('an unavailable service is reported despite --quiet, ends with 10, and a page token continues later', async () => {
     answers.wallet = () => refusal('DATABASE_UNAVAILABLE', 'the database does not answer');
     const ran = await run('--all --json --quiet');
     expect(ran.exitCode).toBe(10);
@@ -215,7 +215,7 @@ describe('a service that is away', () => {
     expect([...seen].sort()).toEqual(allIds().sort());
   });
 
-  test('one that has no audit log is told, and not asked for again', async () => {
+  test('a service without an audit log is reported, and not requested again', async () => {
     answers.statement = () => refusal('UNIMPLEMENTED', 'this server does not offer this call');
     const ran = await run('--all --json');
     expect(ran.exitCode).toBe(10);

@@ -10,7 +10,7 @@ import type { AuditPosition, AuditService } from './cursor.ts';
 import type { Method } from '../../rpc/method.ts';
 import type { Context } from '../../context.ts';
 import { exitCodes, succeed, type CliFailure, type Outcome } from '../../outcome.ts';
-import { failPageToken } from '../../input/paging.ts';
+import { failPageToken } from '../shared/paging.ts';
 
 /** All three have the same call, with messages of the same content. */
 const methods: Readonly<
@@ -29,7 +29,7 @@ export type AuditSource = {
   /** The newest event not taken yet, once `fill` was called; undefined at the end. */
   head(): AuditEvent | undefined;
   take(): void;
-  /** Makes sure of a head. A service that is away ends here, for this run. */
+  /** Makes sure of a head. A service that is unavailable ends here, for this run. */
   fill(): Promise<Outcome<undefined>>;
   /** Where to go on; undefined at the end. */
   position(): AuditPosition | undefined;

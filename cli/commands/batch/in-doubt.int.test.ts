@@ -87,7 +87,7 @@ test('rows that were lost once, and refused before the ledger saw them, stay unk
   expect(new Set(keys).size).toBe(3);
 });
 
-test('the doubt outlives the process', async () => {
+test('an unknown outcome of a row stays unknown in the next process', async () => {
   script = [{ ends: 'PERMISSION_DENIED' }, { refuses: 'WALLET_CLOCK_AHEAD' }];
   const first = await runBatch();
   expect(first.ran.exitCode).toBe(8);

@@ -4,7 +4,7 @@ import { isUuid } from '../../../core/ids.ts';
 import { AuthServiceService } from '../../../protos/gen/digitalwallet/auth/v1/auth.ts';
 import type { Context } from '../../context.ts';
 import { fail, succeed, type Outcome } from '../../outcome.ts';
-import { operationNumbers } from '../../output/names.ts';
+import { operationNumbers } from '../../rpc/names.ts';
 import type { Actor } from '../users/actor.ts';
 import { checkRow, isValid, type CheckedRow, type RowDefaults } from './rows/check.ts';
 import type { Progress } from './results/run-files.ts';
@@ -175,7 +175,7 @@ function toPages(emails: readonly string[]): readonly string[][] {
   return pages;
 }
 
-const failLookUp = fail('USAGE', 'this credential may not look users up by their addresses', {
+const failLookUp = fail('USAGE', 'this credential cannot look up users by e-mail address', {
   field: 'user',
-  hint: 'name users by their ids, or use a credential with the scope users:read',
+  hint: 'use user ids, or a credential with the scope users:read',
 });

@@ -5,13 +5,13 @@ import { failedOf, totalOf, type Counts } from './results/run-files.ts';
 export type ProgressLine = {
   /** `waiting`: rows that are set aside. */
   update(counts: Counts, waiting: number): Promise<void>;
-  /** Takes the line away, so that other lines can follow. */
+  /** Removes the line, so that other lines can follow. */
   clear(): Promise<void>;
 };
 
 const intervalMs = 200;
 
-/** A line on a terminal that tells how far a run is; nothing where nobody looks. */
+/** A progress line of a run on a terminal; nothing in a pipe. */
 export function createProgressLine(options: {
   readonly stderr: TextOutput;
   readonly manner: Manner;

@@ -83,7 +83,7 @@ export async function runChunks(context: Context, options: RunOptions): Promise<
     onBusy: warnBusy,
     onRetry: async (why) => {
       await progress.clear();
-      await context.tell.warn(`${why}; trying again, and no row is done twice`);
+      await context.reporter.warn(`${why}; retrying; no row is run twice`);
     },
   });
   giveBack();
@@ -102,7 +102,7 @@ function createBusyWarning(context: Context, progress: ProgressLine) {
     if (told.has(userId) || told.size >= maxToldBusy) return;
     told.add(userId);
     await progress.clear();
-    await context.tell.warn(
+    await context.reporter.warn(
       `row ${row}: the wallet of user ${userId} is locked by another transaction; its rows wait ` +
         'and are tried again, all others go on',
     );

@@ -1,18 +1,19 @@
+import type { Command } from 'commander';
 import { stat } from 'node:fs/promises';
 import { createHash } from 'node:crypto';
 import { join, resolve } from 'node:path';
 
-import { findTextProblem, textLimits } from '../../../core/text.ts';
-import { findReadProblem, openJournal, type Journal } from './results/journal.ts';
+import { openJournal, type Journal } from './results/journal.ts';
 import { prepareChunks } from './prepare.ts';
 import { createProgressLine } from './progress.ts';
-import { formatHead, type ResultsFormat } from './results/results.ts';
-import { InputError, openInput, readRows, type InputFormat } from './rows/rows.ts';
+import { formatHead } from './results/results.ts';
+import { InputError, openInput, readRows } from './rows/rows.ts';
+import { checkBatch, type Batch, type BatchRunOptions } from './check-options.ts';
 import { runChunks, type RunEnd } from './run-rows.ts';
 import { failedOf, ResultsError, type Progress } from './results/run-files.ts';
 import { summaryColumns, toSummaryJson, type Summary } from './summary.ts';
 import { checkResultsTarget } from './results/target.ts';
-import { askYes, checkConfirmable } from '../../terminal/confirm.ts';
+import { askYes, checkConfirmable } from '../shared/confirm.ts';
 import { isStaff } from '../money/confirm.ts';
 import type { Context } from '../../context.ts';
 import {
@@ -26,37 +27,56 @@ import {
 import type { FileIdentity } from '../../files/files.ts';
 import { withLock } from '../../files/lock.ts';
 import { printObject } from '../../output/print.ts';
-import { formatCard } from '../../output/table.ts';
+import { formatCard } from '../../output/card.ts';
 import { identifyActor, resolveUser, type Actor } from '../users/actor.ts';
+import type { Start } from '../shared/start.ts';
 
-export type BatchRunOptions = {
-  readonly inputFormat?: string;
-  readonly batchId?: string;
-  readonly user?: string;
-  readonly currency?: string;
-  readonly results?: string;
-  readonly resume?: boolean;
-  readonly overwrite?: boolean;
-  readonly dryRun?: boolean;
-  readonly maxErrors?: string;
-};
+const help = `
+Columns: operation, amount, currency, user, parent_id, description, merchant, key. The first line of
+a CSV file names its columns; an NDJSON file has one object per line.
 
-/** A batch as it was asked for, checked. */
-type Batch = {
-  readonly file: string;
-  readonly format: InputFormat;
-  readonly batchId: string | undefined;
-  readonly user: string | undefined;
-  readonly currency: string;
-  readonly results: string;
-  readonly resultsFormat: ResultsFormat;
-  readonly mustResume: boolean;
-  readonly isDryRun: boolean;
-  readonly maxErrors: number;
-};
+The key of a row is its column key. Without one, it is made from --batch-id, the content of the row,
+and how many equal rows came before it. So the same file can be run again, corrected or after a
+failure, and only new rows are run. To run an equal file as a new batch (next month's, for example),
+use another batch id.
+
+Results, one row each: row, status (done, replayed, rejected, unknown, invalid), transaction_id,
+user_id, balance, reason, field. Rows count from 1, without the header. Ctrl-C waits for the rows
+that were sent; the same command resumes after them.
+
+Results of an earlier run are replaced after confirmation, or with --yes. Any other existing file is
+kept unless --overwrite is given. Links, and files that other users own or can change, are refused.
+
+Exit code 3: some rows failed, the others are done.
+
+Examples:
+  wallet batch run payroll.csv --batch-id payroll-2026-11 --dry-run
+  wallet batch run payroll.csv --batch-id payroll-2026-11 --yes
+  generate-rows | wallet batch run - --input-format ndjson --results out.csv --batch-id job-7 -y`;
+
+/** Adds `wallet batch run`. */
+export function addBatchRun(batch: Command, start: Start): void {
+  batch
+    .command('run')
+    .description('run every row of a CSV or NDJSON file exactly once')
+    .argument('<FILE>', 'the file, or - for standard input')
+    .option('--input-format <FORMAT>', 'csv or ndjson (default: by the ending of the name)')
+    .option('--batch-id <NAME>', 'name of the batch; rows without a key get one made from it')
+    .option('--user <USER>', 'e-mail or id of the user, for rows without one')
+    .option('--currency <CODE>', 'for rows without one (default WALLET_CURRENCY, the profile, BRL)')
+    .option('--results <FILE>', 'file for the result of each row (default FILE.results.csv)')
+    .option('--overwrite', 'replace any file that has the name of the results')
+    .option('--resume', 'only resume an unfinished run')
+    .option('--dry-run', 'let the server check the rows, and change nothing')
+    .option('--max-errors <N>', 'stop after this many failed rows')
+    .addHelpText('after', help)
+    .action(async (file: string, options: BatchRunOptions, command: Command) => {
+      await start(command, (context) => runBatchRun(context, file, options));
+    });
+}
 
 /** `wallet batch run`: many transactions from a file, each once, however often it is run. */
-export async function runBatchRun(
+async function runBatchRun(
   context: Context,
   file: string,
   options: BatchRunOptions,
@@ -86,47 +106,6 @@ export async function runBatchRun(
   return withLock(lockDir, `batch-${lockName}`, 0, () =>
     runInto(context, { ...batch, user: user.value?.id }, self.value as Actor, target.value),
   );
-}
-
-async function checkBatch(
-  context: Context,
-  file: string,
-  options: BatchRunOptions,
-): Promise<Outcome<Batch>> {
-  const { inputFormat, batchId, results } = options;
-  if (inputFormat !== undefined && inputFormat !== 'csv' && inputFormat !== 'ndjson') {
-    return failUsage('input-format', `${JSON.stringify(inputFormat)} is neither csv nor ndjson`);
-  }
-  const problem =
-    batchId === undefined ? undefined : findTextProblem(batchId, textLimits.idempotencyKey);
-  if (problem !== undefined || batchId === '') {
-    return failUsage('batch-id', problem ?? 'must not be empty');
-  }
-  const maxErrors = options.maxErrors === undefined ? Infinity : Number(options.maxErrors);
-  if (options.maxErrors !== undefined && !/^[1-9]\d{0,8}$/.test(options.maxErrors)) {
-    return failUsage('max-errors', 'must be a number above 0');
-  }
-  if (file === '-' && results === undefined) {
-    return failUsage('results', 'is missing: standard input has no name to put results beside');
-  }
-  if (file !== '-') {
-    const unreadable = await findReadProblem(file);
-    if (unreadable !== undefined) return failUsage('file', `cannot read ${file}: ${unreadable}`);
-  }
-  const isDryRun = options.dryRun === true;
-  const fallback = `${file}.${isDryRun ? 'dry-run' : 'results'}.csv`;
-  return succeed({
-    file,
-    format: inputFormat ?? (/\.(ndjson|jsonl)$/i.test(file) ? 'ndjson' : 'csv'),
-    batchId,
-    user: options.user,
-    currency: options.currency ?? context.settings.currency,
-    results: results ?? fallback,
-    resultsFormat: /\.(ndjson|jsonl)$/i.test(results ?? '') ? 'ndjson' : 'csv',
-    mustResume: options.resume === true,
-    isDryRun,
-    maxErrors,
-  });
 }
 
 async function confirmBatch(
@@ -176,10 +155,10 @@ async function runInto(
   const journal = opened.value;
   const { resumed } = journal;
   if (resumed && batch.isDryRun) {
-    return failUsage('dry-run', `an unfinished dry run is in ${batch.results}: remove its journal`);
+    return failUsage('dry-run', `${batch.results} has an unfinished dry run: remove its journal`);
   }
   if (resumed) {
-    await context.tell.note(describeResume(resumed));
+    await context.reporter.note(describeResume(resumed));
   }
   const reader = readRows(
     batch.file === '-' ? (context.io.stdin as AsyncIterable<Buffer>) : openInput(batch.file),
@@ -213,7 +192,7 @@ async function runInto(
     if (error instanceof InputError) return failUsage('file', `${batch.file}: ${error.message}`);
     if (error instanceof ResultsError) {
       return fail('OUTPUT_FAILED', `cannot write ${batch.results}: ${error.message}`, {
-        hint: 'remove the cause and run the same command again to go on; no row is done twice',
+        hint: 'fix the cause and run the same command again to continue; no row is run twice',
       });
     }
     throw error;
@@ -221,8 +200,8 @@ async function runInto(
 }
 
 function describeResume({ row, aside }: Progress): string {
-  const left = aside.size > 0 ? `with ${aside.size} rows that were set aside, and ` : '';
-  return `going on ${left}after row ${row}, where an earlier run stopped`;
+  const left = aside.size > 0 ? `with ${aside.size} deferred rows and ` : '';
+  return `resuming ${left}after row ${row}, where an earlier run stopped`;
 }
 
 /** Says how it ended: the sums on stdout, the rest as an exit code. */
@@ -241,27 +220,26 @@ async function conclude(
   await printObject(context, summary, summaryColumns, toSummaryJson);
   if (end.kind === 'failed') return { ok: false, failure: end.failure };
   if (end.kind === 'interrupted') {
-    return fail('INTERRUPTED', 'broken off; whatever was sent is answered and in the results', {
-      hint: 'run the same command again to go on',
+    return fail('INTERRUPTED', 'interrupted; every row that was sent has its result', {
+      hint: 'run the same command again to continue',
     });
   }
   if (end.kind === 'too-many-errors') {
-    await context.tell.alert(
-      `stopped after ${failed} rows that failed; the same command goes on after the last row`,
+    await context.reporter.warnAlways(
+      `stopped after ${failed} failed rows; the same command continues after the last row`,
     );
     return succeed(exitCodes.rowsFailed);
   }
   if (counts.unknown > 0) {
-    await context.tell.alert(
-      `whether ${counts.unknown} rows were done is not known: run the same command again, which ` +
-        'does none twice',
+    await context.reporter.warnAlways(
+      `the outcome of ${counts.unknown} rows is unknown: run the same command again; no row is run twice`,
     );
     return succeed(exitCodes.outcomeUnknown);
   }
   if (counts.replayed > 0 && counts.done + failed === 0) {
-    await context.tell.alert(
-      'nothing new: every row had been done before under the same key; ' +
-        'for an equal batch that is meant anew, use another --batch-id',
+    await context.reporter.warnAlways(
+      'no new transactions: every row was done before under the same key; ' +
+        'to run an equal batch as a new one, use another --batch-id',
     );
   }
   return succeed(failed > 0 ? exitCodes.rowsFailed : exitCodes.done);

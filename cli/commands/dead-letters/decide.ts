@@ -1,17 +1,13 @@
 import { operations } from '../../../core/operations.ts';
 import { stripControls } from '../../../core/text.ts';
 import type { DeadLetter } from '../../../protos/gen/digitalwallet/common/v1/dead_letter.ts';
-import { askYes } from '../../terminal/confirm.ts';
+import { askYes } from '../shared/confirm.ts';
 import type { Context } from '../../context.ts';
 import { findDeadLetters, type DeadLetterService } from './shared.ts';
 import { done, succeed, type CommandOutcome, type Outcome } from '../../outcome.ts';
-import {
-  deadLetterColumns,
-  deadLetterDryRunColumn,
-  toDeadLetterJson,
-} from '../../output/dead-letters.ts';
+import { deadLetterColumns, deadLetterDryRunColumn, toDeadLetterJson } from './columns.ts';
 import { createListPrinter, formatRows } from '../../output/print.ts';
-import { formatCard } from '../../output/table.ts';
+import { formatCard } from '../../output/card.ts';
 import { identifyActor } from '../users/actor.ts';
 
 /** What is to become of some dead letters, for the question and for what is printed. */
@@ -48,7 +44,7 @@ export async function confirmDecision(
   ]);
   const columns = deadLetterColumns(context.settings.timezone, 'decision');
   const rows = found.value.map((letter) => ({ service, letter, isDryRun: false }));
-  await stderr.write(`${card}\n${formatRows(writer, columns, rows)}\n`);
+  await stderr.write(`${card}\n${await formatRows(writer, columns, rows)}\n`);
   const what = ids.length === 1 ? 'this dead letter' : `these ${ids.length} dead letters`;
   return askYes(context, `${verb === 'replay' ? 'Replay' : 'Discard'} ${what}?`);
 }
@@ -72,7 +68,7 @@ function describeMovements(
 function describeMovement(body: string): string {
   const { userId, transaction } = (readJson(body) as Message | null | undefined)?.data ?? {};
   const { operation, amount, currency, id } = transaction ?? {};
-  if (userId === undefined || operation === undefined) return 'not known: the body is not readable';
+  if (userId === undefined || operation === undefined) return 'unknown: the body is not readable';
   const name = typeof operation === 'number' ? (operations[operation] ?? operation) : operation;
   const parts = [name, amount, currency, id === undefined ? undefined : `of ${textOf(id)}`];
   const what = parts.filter((part) => part !== undefined && part !== null).map(textOf);
@@ -112,7 +108,9 @@ export async function printDecided(
   await list.end(undefined, 'no dead letters');
   for (const { id, result } of letters) {
     if (['', 'ok', 'replayed'].includes(result)) continue;
-    await context.tell.alert(`dead letter ${id} was handled, and refused by the ledger: ${result}`);
+    await context.reporter.warnAlways(
+      `dead letter ${id} was processed and refused by the ledger: ${result}`,
+    );
   }
   return done;
 }

@@ -1,18 +1,46 @@
+import type { Command } from 'commander';
+
 import { findTextProblem, textLimits } from '../../../core/text.ts';
-import { checkConfirmable } from '../../terminal/confirm.ts';
+import { checkConfirmable } from '../shared/confirm.ts';
 import type { Context } from '../../context.ts';
-import { checkIds, checkService, deadLetterMethods } from './shared.ts';
+import {
+  addServiceOption,
+  checkIds,
+  checkService,
+  deadLetterMethods,
+  exampleId,
+} from './shared.ts';
 import { confirmDecision, printDecided, type Decision } from './decide.ts';
 import { done, failUsage, type CommandOutcome } from '../../outcome.ts';
+import { dryRunOption } from '../shared/options.ts';
+import type { Start } from '../shared/start.ts';
 
-export type DeadLettersDiscardOptions = {
+type DeadLettersDiscardOptions = {
   readonly service?: string;
   readonly note?: string;
   readonly dryRun?: boolean;
 };
 
+/** Adds `wallet dead-letters discard`. */
+export function addDeadLettersDiscard(deadLetters: Command, start: Start): void {
+  addServiceOption(deadLetters.command('discard').description('discard dead letters permanently'))
+    .argument('<ID...>', 'ids of the dead letters')
+    .option('--note <TEXT>', 'the reason, kept with the change')
+    .option(...dryRunOption)
+    .addHelpText(
+      'after',
+      `
+Examples:
+  wallet dead-letters discard ${exampleId} --note "a test of the shop's"
+  wallet dead-letters discard ${exampleId} --service statement -y`,
+    )
+    .action(async (ids: string[], options: DeadLettersDiscardOptions, command: Command) => {
+      await start(command, (context) => runDeadLettersDiscard(context, ids, options));
+    });
+}
+
 /** `wallet dead-letters discard`: never handles them; who decided it, and why, stays on record. */
-export async function runDeadLettersDiscard(
+async function runDeadLettersDiscard(
   context: Context,
   ids: readonly string[],
   options: DeadLettersDiscardOptions,

@@ -1,19 +1,49 @@
-import type { Context } from '../../context.ts';
-import { checkService, checkState, deadLetterMethods, deadLetterPageSize } from './shared.ts';
-import { done, type CommandOutcome } from '../../outcome.ts';
-import { deadLetterColumns, toDeadLetterJson } from '../../output/dead-letters.ts';
-import { createListPrinter } from '../../output/print.ts';
-import { checkLimit, noteMore, type LimitOptions } from '../../input/paging.ts';
+import type { Command } from 'commander';
 
-export type DeadLettersListOptions = LimitOptions & {
+import type { Context } from '../../context.ts';
+import {
+  addServiceOption,
+  checkService,
+  checkState,
+  deadLetterMethods,
+  deadLetterPageSize,
+} from './shared.ts';
+import { done, type CommandOutcome } from '../../outcome.ts';
+import { deadLetterColumns, toDeadLetterJson } from './columns.ts';
+import { createListPrinter } from '../../output/print.ts';
+import { checkLimit, noteMore, type LimitOptions } from '../shared/paging.ts';
+import { addPageOptions, zoneOption } from '../shared/options.ts';
+import type { Start } from '../shared/start.ts';
+
+type DeadLettersListOptions = LimitOptions & {
   readonly service?: string;
   readonly state?: string;
   readonly reason?: string;
   readonly pageToken?: string;
 };
 
+/** Adds `wallet dead-letters list`. */
+export function addDeadLettersList(deadLetters: Command, start: Start): void {
+  const list = addServiceOption(deadLetters.command('list').description('list dead letters'))
+    .option('--state <STATE>', 'pending, replayed or discarded (default pending)')
+    .option('--reason <REASON>', 'only those with this reason');
+  addPageOptions(list)
+    .option(...zoneOption)
+    .addHelpText(
+      'after',
+      `
+Examples:
+  wallet dead-letters list
+  wallet dead-letters list --service statement --state replayed --limit 10
+  wallet dead-letters list --reason USER_NOT_FOUND --all -o ndjson > unknown-users.ndjson`,
+    )
+    .action(async (options: DeadLettersListOptions, command: Command) => {
+      await start(command, (context) => runDeadLettersList(context, options));
+    });
+}
+
 /** `wallet dead-letters list`: those still to be decided on, unless another state is asked for. */
-export async function runDeadLettersList(
+async function runDeadLettersList(
   context: Context,
   options: DeadLettersListOptions,
 ): Promise<CommandOutcome> {

@@ -1,15 +1,24 @@
+import type { Command } from 'commander';
 import { createReadStream } from 'node:fs';
 
 import { findTextProblem, textLimits } from '../../../core/text.ts';
-import { checkConfirmable } from '../../terminal/confirm.ts';
+import { checkConfirmable } from '../shared/confirm.ts';
 import type { Context } from '../../context.ts';
-import { checkIds, checkService, deadLetterMethods } from './shared.ts';
+import {
+  addServiceOption,
+  checkIds,
+  checkService,
+  deadLetterMethods,
+  exampleId,
+} from './shared.ts';
 import { confirmDecision, printDecided, type Decision } from './decide.ts';
 import { done, failUsage, succeed, type CommandOutcome, type Outcome } from '../../outcome.ts';
 import { readBounded } from '../../terminal/io.ts';
 import { formatExcerpt } from '../../output/json-text.ts';
+import { dryRunOption } from '../shared/options.ts';
+import type { Start } from '../shared/start.ts';
 
-export type DeadLettersReplayOptions = {
+type DeadLettersReplayOptions = {
   readonly service?: string;
   readonly body?: string;
   readonly messageId?: string;
@@ -19,8 +28,35 @@ export type DeadLettersReplayOptions = {
 /** With all that goes around it, less than the server takes in one request. */
 const bodyLimitBytes = 128 * 1024;
 
-/** `wallet dead-letters replay`: handles them once more, one of them mended if need be. */
-export async function runDeadLettersReplay(
+/** Adds `wallet dead-letters replay`. */
+export function addDeadLettersReplay(deadLetters: Command, start: Start): void {
+  addServiceOption(deadLetters.command('replay').description('process dead letters again'))
+    .argument('<ID...>', 'ids of the dead letters')
+    .option('--body <FILE>', 'a corrected body for exactly one; - reads stdin')
+    .option('--message-id <KEY>', 'the key for exactly one dead letter that has none')
+    .option(...dryRunOption)
+    .addHelpText(
+      'after',
+      `
+Examples:
+  wallet dead-letters replay ${exampleId}
+  wallet dead-letters replay ${exampleId} --body corrected.json
+  wallet dead-letters replay ${exampleId} --message-id order-1042 --dry-run
+
+With another body or an added message id, the replay is your own action: your role, the rule about
+own wallets and the limits of your API key apply, and you are the actor. An API key moves money only
+with the scope transactions:write besides dead-letters:write; list and show need dead-letters:read.
+
+A decision is final: a dead letter is replayed at most once. After an unknown outcome (exit code 9)
+run the same command again; if the first one succeeded, this one is refused (6).`,
+    )
+    .action(async (ids: string[], options: DeadLettersReplayOptions, command: Command) => {
+      await start(command, (context) => runDeadLettersReplay(context, ids, options));
+    });
+}
+
+/** `wallet dead-letters replay`: processes them again, one of them with a corrected body if needed. */
+async function runDeadLettersReplay(
   context: Context,
   ids: readonly string[],
   options: DeadLettersReplayOptions,
@@ -29,8 +65,8 @@ export async function runDeadLettersReplay(
   if (!service.ok) return service;
   const checkedIds = checkIds(ids);
   if (!checkedIds.ok) return checkedIds;
-  const mended = checkMended(checkedIds.value.length, options);
-  if (!mended.ok) return mended;
+  const correction = checkCorrection(checkedIds.value.length, options);
+  if (!correction.ok) return correction;
   const isDryRun = options.dryRun === true;
   const confirmable = isDryRun ? done : checkConfirmable(context, 'replaying dead letters');
   if (!confirmable.ok) return confirmable;
@@ -66,16 +102,16 @@ export async function runDeadLettersReplay(
 }
 
 /** A body and a key are of one message. */
-function checkMended(
+function checkCorrection(
   count: number,
   { body, messageId }: DeadLettersReplayOptions,
 ): Outcome<undefined> {
   if (count > 1 && body !== undefined) {
-    return failUsage('body', 'is the body of one dead letter: give exactly one id');
+    return failUsage('body', 'applies to one dead letter: give exactly one id');
   }
   if (messageId === undefined) return succeed(undefined);
   if (count > 1) {
-    return failUsage('message_id', 'is the key of one dead letter: give exactly one id');
+    return failUsage('message_id', 'applies to one dead letter: give exactly one id');
   }
   const problem =
     messageId === '' ? 'must not be empty' : findTextProblem(messageId, textLimits.idempotencyKey);

@@ -1,3 +1,5 @@
+import type { Command } from 'commander';
+
 import { isUuid } from '../../../core/ids.ts';
 import {
   DeadLetterState,
@@ -23,6 +25,14 @@ const states = ['pending', 'replayed', 'discarded'] as const;
 /** The services that take messages, and keep those that they cannot handle. */
 export type DeadLetterService = (typeof services)[number];
 type StateName = (typeof states)[number];
+
+/** The id in the examples of the help. */
+export const exampleId = '0b7c1f52-6a0e-4a59-9d5c-2f6f1f0c9a11';
+
+/** --service, of every command for dead letters. */
+export function addServiceOption(command: Command): Command {
+  return command.option('--service <SERVICE>', 'wallet or statement (default wallet)');
+}
 
 const deadLetterStateNumbers: Readonly<Record<StateName, DeadLetterState>> = {
   pending: DeadLetterState.PENDING,

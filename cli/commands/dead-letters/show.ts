@@ -1,18 +1,35 @@
+import type { Command } from 'commander';
+
 import type { Context } from '../../context.ts';
-import { checkIds, checkService, findDeadLetters } from './shared.ts';
+import { addServiceOption, checkIds, checkService, exampleId, findDeadLetters } from './shared.ts';
 import { done, fail, type CommandOutcome } from '../../outcome.ts';
-import {
-  deadLetterColumns,
-  deadLetterReceivedColumns,
-  toDeadLetterJson,
-} from '../../output/dead-letters.ts';
+import { deadLetterColumns, deadLetterReceivedColumns, toDeadLetterJson } from './columns.ts';
 import { formatBody } from '../../output/json-text.ts';
 import { printObject } from '../../output/print.ts';
+import { zoneOption } from '../shared/options.ts';
+import type { Start } from '../shared/start.ts';
 
-export type DeadLettersShowOptions = { readonly service?: string };
+type DeadLettersShowOptions = { readonly service?: string };
+
+/** Adds `wallet dead-letters show`. */
+export function addDeadLettersShow(deadLetters: Command, start: Start): void {
+  addServiceOption(deadLetters.command('show').description('show one dead letter in full'))
+    .argument('<ID>', 'its id')
+    .option(...zoneOption)
+    .addHelpText(
+      'after',
+      `
+Examples:
+  wallet dead-letters show ${exampleId}
+  wallet dead-letters show ${exampleId} --json`,
+    )
+    .action(async (id: string, options: DeadLettersShowOptions, command: Command) => {
+      await start(command, (context) => runDeadLettersShow(context, id, options));
+    });
+}
 
 /** `wallet dead-letters show`: all of one, in whatever state, its body below. */
-export async function runDeadLettersShow(
+async function runDeadLettersShow(
   context: Context,
   id: string,
   options: DeadLettersShowOptions,

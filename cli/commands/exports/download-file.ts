@@ -12,7 +12,7 @@ import {
 } from '../../rpc/errors.ts';
 import { addHint, failInterrupted } from './shared.ts';
 import { succeed, type Outcome } from '../../outcome.ts';
-import { createProgress, formatProgress, type Progress } from '../../terminal/progress.ts';
+import { createProgress, formatProgress, type Progress } from '../shared/progress.ts';
 import type { AnswerStream } from '../../rpc/stream.ts';
 
 /** Where the bytes of a file go, in order. */
@@ -37,7 +37,7 @@ export async function fetchFile(
   const progress = createProgress(context);
   const withdraw = context.interrupts.add(() => {
     void progress.clear();
-    void context.tell.fail(failInterrupted(made.id).failure);
+    void context.reporter.error(failInterrupted(made.id).failure);
   });
   try {
     return await fetchRest(context, made, sink, progress);
@@ -77,7 +77,7 @@ async function fetchRest(
       const hint = `it goes on where it stopped: wallet exports download ${made.id}`;
       return addHint(toCliFailure(failure, 'read'), hint);
     }
-    await context.tell.detail(`${failure.message}; going on after ${sink.length()} bytes`);
+    await context.reporter.detail(`${failure.message}; going on after ${sink.length()} bytes`);
     await clock.sleep(pauseMs * (0.75 + Math.random() * 0.25));
     pauseMs = Math.min(pauseMs * 2, 5_000);
   }

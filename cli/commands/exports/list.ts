@@ -1,15 +1,31 @@
+import type { Command } from 'commander';
+
 import { StatementServiceService } from '../../../protos/gen/digitalwallet/statement/v1/statement.ts';
 import type { Context } from '../../context.ts';
 import { succeed, type CommandOutcome } from '../../outcome.ts';
-import { exportColumns, toExportJson } from '../../output/exports.ts';
+import { exportColumns, toExportJson } from './columns.ts';
 import { createListPrinter } from '../../output/print.ts';
-import { checkLimit, printPages, type PageOptions } from '../../input/paging.ts';
+import { checkLimit, printPages, type PageOptions } from '../shared/paging.ts';
 import { resolveUser } from '../users/actor.ts';
+import { addPageOptions, zoneOption } from '../shared/options.ts';
+import type { Start } from '../shared/start.ts';
 
-export type ExportsListOptions = PageOptions & { readonly user?: string };
+type ExportsListOptions = PageOptions & { readonly user?: string };
 
-/** `wallet exports list`: of one's own wallets, for staff of everybody's unless they name one. */
-export async function runExportsList(
+/** Adds `wallet exports list`. */
+export function addExportsList(exports: Command, start: Start): void {
+  const list = exports.command('list').description('list exports, newest first');
+  list.option('--user <USER>', 'of this user: e-mail address or id (staff: default all users)');
+  addPageOptions(list)
+    .option(...zoneOption)
+    .addHelpText('after', '\nExamples:\n  wallet exports list\n  wallet exports list --all --json')
+    .action(async (options: ExportsListOptions, command: Command) => {
+      await start(command, (context) => runExportsList(context, options));
+    });
+}
+
+/** `wallet exports list`: of one's own wallets; for staff of all wallets, or of one user. */
+async function runExportsList(
   context: Context,
   options: ExportsListOptions,
 ): Promise<CommandOutcome> {

@@ -9,13 +9,13 @@ import { quoteForShell } from '../../../core/shell-word.ts';
 import { statementFileName } from '../../../core/statement-format/index.ts';
 import { stripControls } from '../../../core/text.ts';
 import type { Export } from '../../../protos/gen/digitalwallet/statement/v1/statement.ts';
-import { askYes } from '../../terminal/confirm.ts';
+import { askYes } from '../shared/confirm.ts';
 import type { Context } from '../../context.ts';
 import { fetchFile } from './download-file.ts';
 import { fail, failUsage, succeed, type Outcome } from '../../outcome.ts';
 import { lookAt, openOwnFile, publishFile, type FileIdentity } from '../../files/files.ts';
 import { withLock } from '../../files/lock.ts';
-import { nameFormat } from '../../output/exports.ts';
+import { nameFormat } from './columns.ts';
 
 /** Standard output, in place of a file's name. */
 export const stdoutName = '-';
@@ -29,10 +29,10 @@ export function defaultFileName({ format, currency, from, to, timezone }: Export
   if (!isKnown || !isDay(from) || !isDay(to)) {
     return fail(
       'UNEXPECTED',
-      'the server answered with an export that no file can be named after',
+      'the server answered with an export without a valid currency, range or time zone',
       {
         field: 'file',
-        hint: 'name one with --file',
+        hint: 'choose a file name with --file',
       },
     );
   }
@@ -83,15 +83,15 @@ async function findFolderProblem(folder: string): Promise<string | undefined> {
     return undefined;
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
-    if (code === 'ENOENT') return `there is no folder ${folder}`;
+    if (code === 'ENOENT') return `the folder ${folder} does not exist`;
     return code === 'EACCES' || code === 'EROFS' ? `cannot write into ${folder}` : message;
   }
 }
 
 const failExists = (file: string): Outcome<never> =>
-  fail('CONFIRMATION_REQUIRED', `${file} exists, and is not overwritten without a yes`, {
+  fail('CONFIRMATION_REQUIRED', `${file} exists, and is overwritten only with --yes`, {
     field: 'file',
-    hint: 'name another with --file, or add --yes',
+    hint: 'choose another name with --file, or add --yes',
   });
 
 async function statIfAny(path: string) {
@@ -120,7 +120,7 @@ export async function saveExport(
     const { code, message } = error as NodeJS.ErrnoException;
     if (code === undefined || !/^E[A-Z]+$/.test(code)) throw error;
     return fail('OUTPUT_FAILED', `cannot write ${file}: ${message}`, {
-      hint: `mend that, and go on: wallet exports download ${made.id} --file ${quoteForShell(file)}`,
+      hint: `fix the cause, then resume with: wallet exports download ${made.id} --file ${quoteForShell(file)}`,
     });
   }
 }
@@ -158,7 +158,7 @@ async function fillPartial(
   if ((await handle.stat()).size > whole) await handle.truncate(0);
   for (let attempt = 1; ; attempt += 1) {
     const { hash, length: start } = await hashOf(handle);
-    if (start > 0) await context.tell.detail(`going on after ${start} bytes`);
+    if (start > 0) await context.reporter.detail(`resuming after ${start} bytes`);
     let length = start;
     const fetched = await fetchFile(context, made, {
       length: () => length,
@@ -175,7 +175,7 @@ async function fillPartial(
     if (checked.ok) return checked;
     await handle.truncate(0);
     if (attempt > 1) return checked;
-    await context.tell.note('what came does not match its checksum: once more from the start');
+    await context.reporter.note('the download does not match its checksum: starting again');
   }
 }
 
@@ -206,7 +206,7 @@ function checkWhole({ id, bytes, sha256 }: Export, length: number, hash: Hash): 
   if (BigInt(length) === bytes && digest === sha256) return succeed(undefined);
   const message = `the file of export ${id} does not match its length and checksum`;
   return fail('STATEMENT_MISMATCH', message, {
-    hint: "do not rely on it; ask the server's operator to look into it",
+    hint: "do not rely on it; ask the server's operator to check it",
   });
 }
 

@@ -159,7 +159,7 @@ describe('statement export', () => {
     [['--file', 'x', '--no-wait'], 'exclude each other'],
     [['--file', ''], 'empty'],
     [['--file', tmpdir()], 'not a file that can be replaced'],
-    [['--file', '/nowhere/at/all.csv'], 'there is no folder /nowhere/at'],
+    [['--file', '/nowhere/at/all.csv'], 'the folder /nowhere/at does not exist'],
     [['--idempotency-key', ''], 'empty'],
   ])('%j ends with 2 and asks for nothing', async (args, text) => {
     const ran = await cli.run(['statement', 'export', ...range, ...args]);
@@ -202,21 +202,21 @@ describe('exports', () => {
     expect(json.err).toBe('');
   });
 
-  test('what a wait waits for is told once, in a pipe as well; --quiet keeps still', async () => {
+  test('the reason of a wait is printed once, in a pipe as well, but not with --quiet', async () => {
     const failure = 'incomplete: the statement is 7 transactions behind';
     const queued = { status: ExportStatus.QUEUED, failure };
     const waits = [queued, queued, { status: ExportStatus.RUNNING }, queued, finished];
     answers = [...waits];
     const ran = await cli.run(['exports', 'wait', id]);
     expect(ran).toMatchObject({ exitCode: 0 });
-    expect(ran.err).toBe(`note: not written yet: ${failure}; it is tried again\n`);
+    expect(ran.err).toBe(`note: not written yet: ${failure}; the server retries\n`);
     answers = [...waits];
     expect((await cli.run(['exports', 'wait', id, '--quiet'])).err).toBe('');
     const other = { ...queued, failure: 'the auth service is out of reach' };
     answers = [queued, other, finished];
     const both = await cli.run(['exports', 'wait', id], { isTerminal: true });
     expect(both.err).toContain('7 transactions behind');
-    expect(both.err).toContain('the auth service is out of reach; it is tried again');
+    expect(both.err).toContain('the auth service is out of reach; the server retries');
   });
 
   test('one that is not written yet is not downloaded', async () => {
@@ -226,7 +226,7 @@ describe('exports', () => {
     expect(ran.err).toContain('--wait');
   });
 
-  test('what an interrupted download left whole needs no more bytes', async () => {
+  test('a complete partial file of an interrupted download needs no more bytes', async () => {
     const file = join(folder, 'f.csv');
     await writeFile(`${file}.partial`, content);
     const ran = await cli.run(['exports', 'download', id, '--file', file, '--json']);

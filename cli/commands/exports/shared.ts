@@ -14,7 +14,10 @@ import {
   type Failed,
   type Outcome,
 } from '../../outcome.ts';
-import { createProgress, formatProgress } from '../../terminal/progress.ts';
+import { createProgress, formatProgress } from '../shared/progress.ts';
+
+/** The id in the examples of the help. */
+export const exampleId = '7b0c1f52-6a0e-5a59-9d5c-2f6f1f0c9a11';
 
 /** One export as it is now. */
 export async function getExport(context: Context, exportId: string): Promise<Outcome<Export>> {
@@ -33,27 +36,27 @@ export const checkExport = (made: Export): Outcome<Export> =>
 
 const minPollMs = 50;
 const maxPollMs = 3_000;
-/** A tenth of the time that it took so far: then nobody waits for much longer than it takes. */
+/** A tenth of the time that it took so far: so the wait is at most a tenth longer. */
 const pauseAfter = (waitedMs: number): number =>
   Math.min(Math.max(waitedMs / 10, minPollMs), maxPollMs);
 
 /**
  * Asks with growing pauses until the export is written, however long that takes; it fails where it
- * never will be. What keeps it from being written is told once, in a pipe too. A server that goes away meanwhile is asked again for the time of `--timeout`.
+ * never will be. The reason that blocks it is printed once, in a pipe too. A server that becomes unavailable meanwhile is asked again for the time of `--timeout`.
  */
 export async function waitForExport(context: Context, exportId: string): Promise<Outcome<Export>> {
   const { clock, settings, interrupts } = context;
   const progress = createProgress(context);
   const withdraw = interrupts.add(() => {
     void progress.clear();
-    void context.tell.fail(failInterrupted(exportId).failure);
+    void context.reporter.error(failInterrupted(exportId).failure);
   });
   let toldFailure = '';
   const tellFailure = async ({ status, failure }: Export): Promise<void> => {
     if (status !== ExportStatus.QUEUED || failure === '' || failure === toldFailure) return;
     toldFailure = failure;
     await progress.clear();
-    await context.tell.note(`not written yet: ${failure}; it is tried again`);
+    await context.reporter.note(`not written yet: ${failure}; the server retries`);
   };
   const startedAtMs = clock.elapsed();
   let answeredAtMs: number | undefined;
@@ -73,7 +76,7 @@ export async function waitForExport(context: Context, exportId: string): Promise
         const isGivenUp = clock.elapsed() - (answeredAtMs ?? -Infinity) > settings.timeoutMs;
         if (!isAway || isGivenUp)
           return addHint(got.failure, `wallet exports wait ${quoteForShell(exportId)}`);
-        await progress.show('the server is away; asking again');
+        await progress.show('the server is unavailable; retrying');
       }
       await clock.sleep(pauseAfter(clock.elapsed() - startedAtMs));
     }
@@ -92,9 +95,9 @@ export function checkDone(made: Export): Outcome<Export> {
   if (status === ExportStatus.DONE && made.bytes !== undefined && made.sha256 !== undefined) {
     return succeed(made);
   }
-  const again = 'ask for it anew: wallet statement export';
+  const again = 'request it again: wallet statement export';
   if (status === ExportStatus.FAILED) {
-    const why = failure === '' ? 'for no reason known' : failure;
+    const why = failure === '' ? 'unknown reason' : failure;
     return refuseExport('EXPORT_NOT_READY', `export ${id} has failed: ${why}`, again);
   }
   if (status === ExportStatus.INCONSISTENT) {
@@ -103,14 +106,14 @@ export function checkDone(made: Export): Outcome<Export> {
     return { ok: false, failure: { reason: 'EXPORT_NOT_READY', message, hint: again, exitCode } };
   }
   if (status === ExportStatus.EXPIRED) {
-    const message = `the file of export ${id} has been deleted, as its time was over`;
+    const message = `the file of export ${id} has expired and was deleted`;
     return refuseExport('EXPORT_EXPIRED', message, again);
   }
   if (!isOver(status) && status !== ExportStatus.UNSPECIFIED) {
     const message = `export ${id} is not written yet`;
     return refuseExport('EXPORT_NOT_READY', message, `wallet exports download ${id} --wait`);
   }
-  return fail('UNEXPECTED', `the server answered with an export that this version knows not`);
+  return fail('UNEXPECTED', `the server answered with an export that this version does not know`);
 }
 
 function refuseExport(
@@ -124,7 +127,7 @@ function refuseExport(
 /** Ctrl-C while an export is waited for or downloaded: nothing is lost. */
 export const failInterrupted = (exportId: string): Failed =>
   fail('INTERRUPTED', `interrupted; the server keeps export ${exportId}`, {
-    hint: `to go on: wallet exports download ${quoteForShell(exportId)} --wait`,
+    hint: `to continue: wallet exports download ${quoteForShell(exportId)} --wait`,
   });
 
 /** What to do next, where the failure itself says no better. */

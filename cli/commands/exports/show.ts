@@ -1,19 +1,29 @@
-import type { Context } from '../../context.ts';
-import { getExport, waitForExport } from './shared.ts';
-import { done, type CommandOutcome } from '../../outcome.ts';
-import { exportColumns, toExportJson } from '../../output/exports.ts';
-import { printObject } from '../../output/print.ts';
+import type { Command } from 'commander';
 
-/** `wallet exports show`: as it is now. `wallet exports wait`: once it is written. */
-export async function runExportsShow(
-  context: Context,
-  id: string,
-  isAwaited: boolean,
-): Promise<CommandOutcome> {
-  const exportId = id.toLowerCase();
-  const got = isAwaited
-    ? await waitForExport(context, exportId)
-    : await getExport(context, exportId);
+import type { Context } from '../../context.ts';
+import { exportColumns, toExportJson } from './columns.ts';
+import { printObject } from '../../output/print.ts';
+import { done, type CommandOutcome } from '../../outcome.ts';
+import { zoneOption } from '../shared/options.ts';
+import type { Start } from '../shared/start.ts';
+import { exampleId, getExport } from './shared.ts';
+
+/** Adds `wallet exports show`. */
+export function addExportsShow(exports: Command, start: Start): void {
+  exports
+    .command('show')
+    .description('show the status of an export')
+    .option(...zoneOption)
+    .argument('<ID>', 'its id')
+    .addHelpText('after', `\nExamples:\n  wallet exports show ${exampleId}`)
+    .action(async (id: string, _options: unknown, command: Command) => {
+      await start(command, (context) => runExportsShow(context, id));
+    });
+}
+
+/** `wallet exports show`: the export as it is now. */
+async function runExportsShow(context: Context, id: string): Promise<CommandOutcome> {
+  const got = await getExport(context, id.toLowerCase());
   if (!got.ok) return got;
   const columns = exportColumns(context.settings.timezone);
   await printObject(context, { made: got.value }, columns, toExportJson);

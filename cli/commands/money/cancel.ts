@@ -1,13 +1,13 @@
-import type { Context } from '../../context.ts';
-import type { CommandOutcome } from '../../outcome.ts';
-import type { MoneyOptions } from './command.ts';
-import { runMoneyCommand } from './run.ts';
+import type { Command } from 'commander';
 
-/** `wallet cancel TRANSACTION_ID` */
-export function runCancel(
-  context: Context,
-  transactionId: string,
-  options: MoneyOptions,
-): Promise<CommandOutcome> {
-  return runMoneyCommand(context, 'cancellation', transactionId, options);
+import type { Start } from '../shared/start.ts';
+import { addUndoCommand } from './options.ts';
+
+/** Adds `wallet cancel`. */
+export function addCancel(program: Command, start: Start): void {
+  addUndoCommand(program, start, {
+    name: 'cancel',
+    operation: 'cancellation',
+    description: 'refund a purchase in full',
+  });
 }

@@ -5,7 +5,7 @@ import { isUndo, type Operation } from '../../../core/operations.ts';
 import { findTextProblem, textLimits } from '../../../core/text.ts';
 import type { TransactionItem } from '../../../protos/gen/digitalwallet/wallet/v1/wallet.ts';
 import { failUsage, succeed, type Outcome } from '../../outcome.ts';
-import { operationNumbers } from '../../output/names.ts';
+import { operationNumbers } from '../../rpc/names.ts';
 import { suggestCurrency } from '../../config/settings.ts';
 import { formatMoney } from '../../output/shapes.ts';
 

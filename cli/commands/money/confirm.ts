@@ -1,12 +1,12 @@
 import { describeAddress } from '../../../core/addresses.ts';
 import { stripControls } from '../../../core/text.ts';
 import { WalletServiceService } from '../../../protos/gen/digitalwallet/wallet/v1/wallet.ts';
-import { askYes } from '../../terminal/confirm.ts';
+import { askYes } from '../shared/confirm.ts';
 import type { Context } from '../../context.ts';
 import { fail, failUsage, succeed, type Outcome } from '../../outcome.ts';
 import type { MoneyCommand } from './command.ts';
-import { formatCard } from '../../output/table.ts';
-import { nameOperation } from '../../output/names.ts';
+import { formatCard } from '../../output/card.ts';
+import { nameOperation } from '../../rpc/names.ts';
 import { formatMoney } from '../../output/shapes.ts';
 import { identifyActor, type KnownUser } from '../users/actor.ts';
 
@@ -51,7 +51,7 @@ export function isStaff(role: string | undefined): boolean {
 export function failUserRequired(): Outcome<never> {
   const { failure } = failUsage(
     'user',
-    'staff name the user whose wallet it is',
+    'staff must name the user',
     'add --user EMAIL or --user ID',
   );
   return { ok: false, failure: { ...failure, reason: 'USER_REQUIRED' } };

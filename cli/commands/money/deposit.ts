@@ -1,13 +1,14 @@
-import type { Context } from '../../context.ts';
-import type { CommandOutcome } from '../../outcome.ts';
-import type { MoneyOptions } from './command.ts';
-import { runMoneyCommand } from './run.ts';
+import type { Command } from 'commander';
 
-/** `wallet deposit AMOUNT` */
-export function runDeposit(
-  context: Context,
-  amount: string,
-  options: MoneyOptions,
-): Promise<CommandOutcome> {
-  return runMoneyCommand(context, 'deposit', amount, options);
+import type { Start } from '../shared/start.ts';
+import { addAmountCommand } from './options.ts';
+
+/** Adds `wallet deposit`. */
+export function addDeposit(program: Command, start: Start): void {
+  addAmountCommand(program, start, {
+    name: 'deposit',
+    operation: 'deposit',
+    description: 'put money into a wallet',
+    examples: ['100.00', '50 --user ana@example.com -y'],
+  });
 }

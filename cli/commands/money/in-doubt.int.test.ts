@@ -66,7 +66,7 @@ describe('after an attempt of unknown outcome', () => {
     expect(await listPending()).toEqual([`${keys()[0] ?? ''}.json`]);
   });
 
-  test('the doubt of an earlier run outlives what this one is refused for', async () => {
+  test('an unknown outcome of an earlier run stays unknown when this one is refused', async () => {
     answers = [() => refusal('INTERNAL', 'something went wrong')];
     await cli.run(['withdraw', '1', '--yes']);
     answers = [() => refusal('OPERATION_NOT_ALLOWED', 'no')];

@@ -1,13 +1,14 @@
-import type { Context } from '../../context.ts';
-import type { CommandOutcome } from '../../outcome.ts';
-import type { MoneyOptions } from './command.ts';
-import { runMoneyCommand } from './run.ts';
+import type { Command } from 'commander';
 
-/** `wallet purchase AMOUNT` */
-export function runPurchase(
-  context: Context,
-  amount: string,
-  options: MoneyOptions,
-): Promise<CommandOutcome> {
-  return runMoneyCommand(context, 'purchase', amount, options);
+import type { Start } from '../shared/start.ts';
+import { addAmountCommand } from './options.ts';
+
+/** Adds `wallet purchase`. */
+export function addPurchase(program: Command, start: Start): void {
+  addAmountCommand(program, start, {
+    name: 'purchase',
+    operation: 'purchase',
+    description: 'pay from a wallet',
+    examples: ['15.90 --merchant "Book shop"'],
+  }).option('--merchant <NAME>', 'who is paid');
 }

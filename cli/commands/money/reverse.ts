@@ -1,13 +1,13 @@
-import type { Context } from '../../context.ts';
-import type { CommandOutcome } from '../../outcome.ts';
-import type { MoneyOptions } from './command.ts';
-import { runMoneyCommand } from './run.ts';
+import type { Command } from 'commander';
 
-/** `wallet reverse TRANSACTION_ID` */
-export function runReverse(
-  context: Context,
-  transactionId: string,
-  options: MoneyOptions,
-): Promise<CommandOutcome> {
-  return runMoneyCommand(context, 'reversal', transactionId, options);
+import type { Start } from '../shared/start.ts';
+import { addUndoCommand } from './options.ts';
+
+/** Adds `wallet reverse`. */
+export function addReverse(program: Command, start: Start): void {
+  addUndoCommand(program, start, {
+    name: 'reverse',
+    operation: 'reversal',
+    description: 'reverse a deposit, withdraw or purchase in full',
+  });
 }

@@ -1,13 +1,14 @@
-import type { Context } from '../../context.ts';
-import type { CommandOutcome } from '../../outcome.ts';
-import type { MoneyOptions } from './command.ts';
-import { runMoneyCommand } from './run.ts';
+import type { Command } from 'commander';
 
-/** `wallet withdraw AMOUNT` */
-export function runWithdraw(
-  context: Context,
-  amount: string,
-  options: MoneyOptions,
-): Promise<CommandOutcome> {
-  return runMoneyCommand(context, 'withdraw', amount, options);
+import type { Start } from '../shared/start.ts';
+import { addAmountCommand } from './options.ts';
+
+/** Adds `wallet withdraw`. */
+export function addWithdraw(program: Command, start: Start): void {
+  addAmountCommand(program, start, {
+    name: 'withdraw',
+    operation: 'withdraw',
+    description: 'take money out of a wallet',
+    examples: ['20.00', '20.00 --dry-run'],
+  });
 }

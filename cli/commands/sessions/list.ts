@@ -1,15 +1,39 @@
+import type { Command } from 'commander';
+
 import { AuthServiceService } from '../../../protos/gen/digitalwallet/auth/v1/auth.ts';
 import type { Context } from '../../context.ts';
 import { succeed, type CommandOutcome } from '../../outcome.ts';
 import { createListPrinter } from '../../output/print.ts';
-import { sessionColumns, toSessionJson } from '../../output/sessions.ts';
-import { checkLimit, printPages, type PageOptions } from '../../input/paging.ts';
+import { sessionColumns, toSessionJson } from './columns.ts';
+import { checkLimit, printPages, type PageOptions } from '../shared/paging.ts';
 import { resolveUser } from '../users/actor.ts';
+import { addPageOptions, zoneOption } from '../shared/options.ts';
+import type { Start } from '../shared/start.ts';
 
-export type SessionsListOptions = PageOptions & { readonly user?: string };
+type SessionsListOptions = PageOptions & { readonly user?: string };
+
+/** Adds `wallet sessions list`. */
+export function addSessionsList(sessions: Command, start: Start): void {
+  const list = sessions
+    .command('list')
+    .description('list sessions; the one in use is marked')
+    .option('--user <USER>', 'of this user: e-mail address or id (staff)');
+  addPageOptions(list)
+    .option(...zoneOption)
+    .addHelpText(
+      'after',
+      `
+Examples:
+  wallet sessions list
+  wallet sessions list --user ana@example.com`,
+    )
+    .action(async (options: SessionsListOptions, command: Command) => {
+      await start(command, (context) => runSessionsList(context, options));
+    });
+}
 
 /** `wallet sessions list`: where the caller, or a user that staff name, is signed in. */
-export async function runSessionsList(
+async function runSessionsList(
   context: Context,
   options: SessionsListOptions,
 ): Promise<CommandOutcome> {

@@ -1,10 +1,12 @@
+import type { Command } from 'commander';
+
 import { describeAddress } from '../../../core/addresses.ts';
 import { isUuid } from '../../../core/ids.ts';
 import {
   AuthServiceService,
   type RevokeSessionRequest,
 } from '../../../protos/gen/digitalwallet/auth/v1/auth.ts';
-import { checkConfirmable, confirmChange } from '../../terminal/confirm.ts';
+import { checkConfirmable, confirmChange } from '../shared/confirm.ts';
 import type { Context } from '../../context.ts';
 import { readSessionId } from '../../credentials/tokens.ts';
 import {
@@ -17,8 +19,9 @@ import {
 } from '../../outcome.ts';
 import { printObject } from '../../output/print.ts';
 import { identifyActor, resolveUser } from '../users/actor.ts';
+import type { Start } from '../shared/start.ts';
 
-export type SessionsRevokeOptions = { readonly all?: boolean; readonly user?: string };
+type SessionsRevokeOptions = { readonly all?: boolean; readonly user?: string };
 
 /** What is to end: one session, or all of a user. */
 type Target = {
@@ -29,8 +32,29 @@ type Target = {
   readonly isOwn: boolean;
 };
 
+/** Adds `wallet sessions revoke`. */
+export function addSessionsRevoke(sessions: Command, start: Start): void {
+  sessions
+    .command('revoke')
+    .description('end a session, or all of them')
+    .argument('[SESSION_ID]', 'id of the session')
+    .option('--all', 'all sessions, including the one in use')
+    .option('--user <USER>', 'with --all: of this user, by e-mail address or id (staff)')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  wallet sessions revoke 2f9f5b0e-6c1d-4e0a-9a38-7b1f5d0c4e21
+  wallet sessions revoke --all
+  wallet sessions revoke --all --user ana@example.com -y`,
+    )
+    .action(async (id: string | undefined, options: SessionsRevokeOptions, command: Command) => {
+      await start(command, (context) => runSessionsRevoke(context, id, options));
+    });
+}
+
 /** `wallet sessions revoke`: ends one session, or all of a user. */
-export async function runSessionsRevoke(
+async function runSessionsRevoke(
   context: Context,
   id: string | undefined,
   options: SessionsRevokeOptions,
@@ -39,7 +63,7 @@ export async function runSessionsRevoke(
     return failUsage('session_id', 'give either the id of a session or --all');
   }
   if (id !== undefined && options.user !== undefined) {
-    return failUsage('user', '--user goes with --all: an id names its session alone');
+    return failUsage('user', '--user goes with --all: an id names one session already');
   }
   const confirmable = checkConfirmable(context, 'ending sessions', false);
   if (!confirmable.ok) return confirmable;
@@ -47,7 +71,7 @@ export async function runSessionsRevoke(
   if (!target.ok) return target;
   const { request, detail, question, isOwn } = target.value;
   if (isOwn) {
-    await context.tell.warn(
+    await context.reporter.warn(
       id === undefined
         ? 'the session in use is among them: sign in again afterwards'
         : 'this is the session in use: sign in again afterwards',
@@ -94,7 +118,7 @@ async function aimAtAll(
   const user = await resolveUser(context, options.user, !context.isConfirmed);
   if (!user.ok) return user;
   const owner = user.value ?? caller;
-  if (!owner) return fail('UNEXPECTED', 'the server does not say who is calling');
+  if (!owner) return fail('UNEXPECTED', 'the server did not identify the caller');
   const name = owner.email === undefined ? owner.id : describeAddress(owner.email);
   return succeed({
     request: { $case: 'allOfUserId', value: owner.id },

@@ -90,7 +90,7 @@ describe('sessions', () => {
     expect(sessionLists[0]).toEqual({ userId: '', pageSize: 50, pageToken: '' });
   });
 
-  test('list of somebody else', async () => {
+  test('lists the sessions of another user', async () => {
     await run('sessions list --user bob@example.com');
     expect(sessionLists[0]).toMatchObject({ userId: otherId });
     const unverified = await run('sessions list --user ana@example.com --json');

@@ -1,3 +1,4 @@
+import type { Command } from 'commander';
 import { extname } from 'node:path';
 
 import {
@@ -24,7 +25,7 @@ import {
   type CommandOutcome,
   type Outcome,
 } from '../../outcome.ts';
-import { exportColumns, exportFormatNumbers, toExportJson } from '../../output/exports.ts';
+import { exportColumns, exportFormatNumbers, toExportJson } from '../exports/columns.ts';
 import { printObject } from '../../output/print.ts';
 import {
   checkTarget,
@@ -33,10 +34,11 @@ import {
   stdoutName,
   type Target,
 } from '../exports/save.ts';
-import { readRange, type RangeOptions } from './request.ts';
+import { addRangeOptions, readRange, type RangeOptions } from './request.ts';
 import { repeatGiven } from '../../terminal/reporter.ts';
+import type { Start } from '../shared/start.ts';
 
-export type StatementExportOptions = RangeOptions & {
+type StatementExportOptions = RangeOptions & {
   readonly format?: string;
   readonly locale?: string;
   readonly bom?: boolean;
@@ -47,8 +49,36 @@ export type StatementExportOptions = RangeOptions & {
   readonly dryRun?: boolean;
 };
 
+/** Adds `wallet statement export`. */
+export function addStatementExport(statement: Command, start: Start): void {
+  addRangeOptions(statement.command('export').description('export a statement to a file'))
+    .option('--format <FORMAT>', "csv, json, ndjson or hledger (default: the file's, else csv)")
+    .option('--locale <LOCALE>', 'locale of a CSV file: en or pt-BR (default en)')
+    .option('--bom', 'begin a CSV file with a byte order mark, for spreadsheets')
+    .option('--file <FILE>', 'output file; - is stdout (default: named by currency and range)')
+    .option('--email', "also mail the file to the wallet's owner")
+    .option('--no-wait', 'request the export, print its id, and do not wait')
+    .option('--idempotency-key <KEY>', 'the same key never creates a second export')
+    .option('--dry-run', 'let the server check the command, and change nothing')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  wallet statement export --from 2026-01-01 --to 2026-06-30
+  wallet statement export --from 2026-01-01 --file year.journal
+  wallet statement export --from 2026-01-01 --locale pt-BR --bom --file extrato.csv
+  wallet statement export --from 2026-01-01 --format ndjson --file - | gzip > year.gz
+  wallet statement export --from 2026-01-01 --email --no-wait
+
+An existing file is overwritten only after confirmation, or with --yes.`,
+    )
+    .action(async (options: StatementExportOptions, command: Command) => {
+      await start(command, (context) => runStatementExport(context, options));
+    });
+}
+
 /** `wallet statement export`: has a statement written to a file, waits for it and fetches it. */
-export async function runStatementExport(
+async function runStatementExport(
   context: Context,
   options: StatementExportOptions,
 ): Promise<CommandOutcome> {
@@ -57,7 +87,7 @@ export async function runStatementExport(
   const request = await buildRequest(context, options);
   if (!request.ok) return request;
   if (!isAwaited && file !== undefined) {
-    return failUsage('file', '--file and --no-wait exclude each other: nothing is fetched');
+    return failUsage('file', '--file and --no-wait exclude each other: nothing is downloaded');
   }
   const isFetched = isAwaited && !isDryRun;
   // Said before anything is asked for.
@@ -67,13 +97,13 @@ export async function runStatementExport(
   const created = await createExport(context, request.value);
   if (!created.ok) return created;
   const { made, isReplayed } = created.value;
-  if (isReplayed) await context.tell.note('this key was used before: it is the same export');
+  if (isReplayed) await context.reporter.note('this key was used before: this is the same export');
   const columns = exportColumns(context.settings.timezone);
   if (!isFetched) {
     await printObject(context, { made, isDryRun }, columns, toExportJson);
     if (isDryRun) return done;
     const next = repeatGiven(`wallet exports download ${made.id} --wait`, context.manner.given);
-    await context.tell.insist(`queued: to get the file: ${next}`);
+    await context.reporter.noteAlways(`queued: to get the file: ${next}`);
     return succeed(exitCodes.statementNotComplete);
   }
   const waited = await waitForExport(context, made.id);
@@ -163,8 +193,8 @@ async function createExport(
   const method = StatementServiceService.createExport;
   const withdraw = context.interrupts.add(() => {
     const hint = 'whether it was, and its id: wallet exports list';
-    const message = 'interrupted; the export may have been asked for';
-    void context.tell.fail(fail('INTERRUPTED', message, { hint }).failure);
+    const message = 'interrupted; the export may have been requested';
+    void context.reporter.error(fail('INTERRUPTED', message, { hint }).failure);
   });
   const called = await context.caller.call(method, request, 'keyed-write').finally(withdraw);
   if (called.ok) {
@@ -174,6 +204,6 @@ async function createExport(
     return checked.ok ? succeed({ made, isReplayed }) : checked;
   }
   if (called.failure.exitCode !== exitCodes.outcomeUnknown) return called;
-  const hint = `the same command with --idempotency-key ${quoteForShell(request.idempotencyKey)} cannot make two`;
+  const hint = `run the same command with --idempotency-key ${quoteForShell(request.idempotencyKey)} cannot create a second one`;
   return { ok: false, failure: { ...called.failure, hint } };
 }

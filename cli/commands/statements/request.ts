@@ -1,12 +1,23 @@
+import type { Command } from 'commander';
+
 import { findExponent } from '../../../core/currencies.ts';
 import type { Operation as OperationName } from '../../../core/operations.ts';
 import type { Operation } from '../../../protos/gen/digitalwallet/wallet/v1/wallet.ts';
 import type { Context } from '../../context.ts';
 import { failUsage, succeed, type Outcome } from '../../outcome.ts';
 import { failUnknownCurrency } from '../money/command.ts';
-import { operationNumbers } from '../../output/names.ts';
-import { parseTime } from '../../input/times.ts';
+import { operationNumbers } from '../../rpc/names.ts';
+import { parseTime } from '../shared/times.ts';
+import { addWalletOptions, zoneOption } from '../shared/options.ts';
 import { resolveUser } from '../users/actor.ts';
+
+/** Whose statement, and of when: --user, --currency, --from, --to and --timezone. */
+export function addRangeOptions(command: Command): Command {
+  return addWalletOptions(command)
+    .option('--from <TIME>', 'a date or a time (default: 15 days before --to)')
+    .option('--to <TIME>', 'a date (included) or a time (not included) (default: now)')
+    .option(...zoneOption);
+}
 
 /** Whose statement, and of when, as it was typed. */
 export type RangeOptions = {
@@ -38,7 +49,7 @@ export async function readRange(
   const to = parseOptionalTime('to', options.to, timezone, 'dayEnd');
   if (!to.ok) return to;
   if (from.value && from.value.getTime() > context.clock.now()) {
-    return failUsage('from', '--from lies in the future: there is nothing to show yet');
+    return failUsage('from', '--from must not be in the future');
   }
   if (from.value && to.value && from.value >= to.value) {
     return failUsage('from', '--from must be before --to');

@@ -1,3 +1,5 @@
+import type { Command } from 'commander';
+
 import { quoteForShell } from '../../../core/shell-word.ts';
 import { addDays } from '../../../core/time/calendar.ts';
 import {
@@ -18,23 +20,25 @@ import {
   type Outcome,
 } from '../../outcome.ts';
 import { checkExport } from '../exports/shared.ts';
-import { toExportJson } from '../../output/exports.ts';
-import { toJsonText } from '../../output/plain.ts';
+import { toExportJson } from '../exports/columns.ts';
+import { toJsonText } from '../../terminal/plain.ts';
 import { formatJson } from '../../output/print.ts';
-import { createLineWriter, type LineFormat } from '../../output/statement-writer.ts';
+import { createLineWriter, type LineFormat } from './line-writer.ts';
 import {
   formatStatement,
   nameStatus,
   toStatementJson,
   type StatementStatusName,
-} from '../../output/statement.ts';
+} from './columns.ts';
 import { formatZonedTime } from '../../output/time.ts';
-import { checkLimit, noteMore } from '../../input/paging.ts';
+import { checkLimit, noteMore } from '../shared/paging.ts';
 import { startFilteredCheck, startStatementCheck, type StatementCheck } from './check.ts';
-import { readOperations, readRange, type RangeOptions } from './request.ts';
+import { addRangeOptions, readOperations, readRange, type RangeOptions } from './request.ts';
 import { repeatGiven } from '../../terminal/reporter.ts';
+import { collect } from '../shared/options.ts';
+import type { GlobalOptions, Start } from '../shared/start.ts';
 
-export type StatementShowOptions = RangeOptions & {
+type StatementShowOptions = RangeOptions & {
   readonly operation?: readonly string[];
   readonly reverse?: boolean;
   readonly limit?: string;
@@ -48,8 +52,35 @@ type Query = { readonly request: GenerateStatementRequest; readonly limit: numbe
 
 const maxPageSize = 500;
 
+/** Adds `wallet statement show`. */
+export function addStatementShow(statement: Command, start: Start): void {
+  addRangeOptions(statement.command('show').description('show a statement'))
+    .option('--operation <OPERATION>', 'only lines of this operation; can be repeated', collect)
+    .option('--reverse', 'newest first')
+    .option('--limit <N>', 'how many lines at most (default: all)')
+    .option('--page-token <TOKEN>', 'continue a statement from this token')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  wallet statement show
+  wallet statement show --from 2026-11-01 --to 2026-11-15
+  wallet statement show --operation purchase --reverse --limit 10
+  wallet statement show --user ana@example.com --timezone America/Sao_Paulo -o csv
+  wallet statement show -o hledger | hledger -f - balance
+
+A statement of up to 15 days is printed; a longer one is queued as an export (exit code 10).`,
+    )
+    .action(async (options: StatementShowOptions, command: Command) => {
+      const isJournal = command.optsWithGlobals<GlobalOptions>().output === 'hledger';
+      await start(command, (context) => runStatementShow(context, { ...options, isJournal }), {
+        hasJournal: true,
+      });
+    });
+}
+
 /** `wallet statement show`: checked to add up before it is shown. */
-export async function runStatementShow(
+async function runStatementShow(
   context: Context,
   options: StatementShowOptions,
 ): Promise<CommandOutcome> {
@@ -72,21 +103,23 @@ export async function runStatementShow(
   const { pageToken, inconsistency } = shown.value;
   if (options.isJournal || output !== 'json') await noteMore(context, pageToken ?? '');
   if (inconsistency !== undefined) {
-    await context.tell.insist(`inconsistent: this statement may be wrong: ${inconsistency}`);
+    await context.reporter.noteAlways(
+      `inconsistent: this statement may be wrong: ${inconsistency}`,
+    );
     return succeed(exitCodes.statementNotComplete);
   }
   if (status === 'complete') return succeed(exitCodes.done);
-  await context.tell.insist(`incomplete: ${explainGap(statement.behindBy)}`);
+  await context.reporter.noteAlways(`incomplete: ${explainGap(statement.behindBy)}`);
   return succeed(exitCodes.statementNotComplete);
 }
 
 function explainGap(behindBy: bigint | undefined): string {
   if (behindBy === 0n) {
-    return 'the period is not over, so transactions may be added; for one up to now leave out --to';
+    return 'the period has not ended, so transactions may be added; for a statement up to now omit --to';
   }
   return behindBy === undefined
-    ? 'whether the ledger has more could not be found out; run the command again in a moment'
-    : `${behindBy.toString()} transactions of the ledger are not in it yet; run the command again in a moment`;
+    ? 'the ledger could not be checked for more transactions; run the command again in a moment'
+    : `${behindBy.toString()} transactions of the ledger are not included yet; run the command again in a moment`;
 }
 
 async function buildQuery(
@@ -147,7 +180,7 @@ async function fetchPage(context: Context, { request, limit }: Query): Promise<O
   if (!got.ok) return got;
   const status = nameStatus(got.value.status);
   if (!status)
-    return fail('UNEXPECTED', 'the server answered with a status this version knows not');
+    return fail('UNEXPECTED', 'the server answered with a status that this version does not know');
   return succeed({ status, page: got.value });
 }
 
@@ -224,7 +257,7 @@ async function showWhole(
   await context.io.stdout.write(
     context.manner.output === 'json'
       ? formatJson({ status, statement: json, nextPageToken })
-      : formatStatement(context, statement, lines),
+      : await formatStatement(context, statement, lines),
   );
   return collected;
 }
@@ -260,7 +293,7 @@ async function showQueued(
     await context.io.stdout.write(`${toJsonText(answer)}\n`);
   }
   const next = repeatGiven(`wallet exports download ${made.id} --wait`, given);
-  await context.tell.insist(
+  await context.reporter.noteAlways(
     `queued: the server writes this statement to a CSV file, export ${made.id}; to get it: ${next}`,
   );
   return succeed(exitCodes.statementNotComplete);

@@ -1,12 +1,36 @@
+import type { Command } from 'commander';
+
 import { AuthServiceService } from '../../../protos/gen/digitalwallet/auth/v1/auth.ts';
 import type { Context } from '../../context.ts';
 import { done, type CommandOutcome } from '../../outcome.ts';
 import { printObject } from '../../output/print.ts';
-import { askPasswordAndCode, type TotpInputOptions } from './shared.ts';
-import { explainPassword } from './enable.ts';
+import {
+  addPasswordAndCodeOptions,
+  askPasswordAndCode,
+  explainPassword,
+  type TotpInputOptions,
+} from './shared.ts';
+import type { Start } from '../shared/start.ts';
+
+/** Adds `wallet totp disable`. */
+export function addTotpDisable(totp: Command, start: Start): void {
+  addPasswordAndCodeOptions(
+    totp.command('disable').description('remove the second factor; your other sessions end'),
+  )
+    .addHelpText(
+      'after',
+      `
+Examples:
+  wallet totp disable
+  wallet totp disable --password-stdin --totp-stdin < password-and-code.txt`,
+    )
+    .action(async (options: TotpInputOptions, command: Command) => {
+      await start(command, (context) => runTotpDisable(context, options));
+    });
+}
 
 /** `wallet totp disable`: sign-in needs the password alone from then on. */
-export async function runTotpDisable(
+async function runTotpDisable(
   context: Context,
   options: TotpInputOptions,
 ): Promise<CommandOutcome> {
@@ -18,7 +42,7 @@ export async function runTotpDisable(
   if (!disabled.ok) return { ok: false, failure: explainPassword(disabled.failure) };
   const { revokedSessions } = disabled.value;
   if (context.manner.output === 'table') {
-    await context.tell.note(
+    await context.reporter.note(
       `the second factor is disabled; other sessions ended: ${revokedSessions}`,
     );
     return done;

@@ -1,22 +1,44 @@
+import type { Command } from 'commander';
+
 import {
   AuthServiceService,
   type BeginTotpResponse,
 } from '../../../protos/gen/digitalwallet/auth/v1/auth.ts';
 import type { Context } from '../../context.ts';
-import { done, failUsage, type CliFailure, type CommandOutcome } from '../../outcome.ts';
+import { done, failUsage, type CommandOutcome } from '../../outcome.ts';
 import { printObject } from '../../output/print.ts';
-import { printRecoveryCodes } from '../../output/recovery-codes.ts';
-import { askPassword } from '../../terminal/password.ts';
-import { askCode, codeTries, readCode, type TotpInputOptions } from './shared.ts';
+import { printRecoveryCodes } from './print-recovery-codes.ts';
+import { askPassword } from '../shared/password.ts';
+import { askCode, codeTries, explainPassword, readCode, type TotpInputOptions } from './shared.ts';
+import type { Start } from '../shared/start.ts';
+
+/** Adds `wallet totp enable`. */
+export function addTotpEnable(totp: Command, start: Start): void {
+  totp
+    .command('enable')
+    .description('require a code from an authenticator app at each sign-in')
+    .option('--password-stdin', 'first step: read the password from stdin and print the secret')
+    .option('--totp-stdin', 'second step: read the code from stdin and confirm')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  wallet totp enable
+  wallet totp enable --password-stdin --json < password.txt
+  wallet totp enable --totp-stdin --json < code.txt
+
+The recovery codes are shown once. Your other sessions end.`,
+    )
+    .action(async (options: TotpInputOptions, command: Command) => {
+      await start(command, (context) => runTotpEnable(context, options));
+    });
+}
 
 /**
  * `wallet totp enable`: at a terminal in one go. Scripts begin with `--password-stdin`, which prints
  * the secret, and confirm with `--totp-stdin` in a second command of the same session.
  */
-export async function runTotpEnable(
-  context: Context,
-  options: TotpInputOptions,
-): Promise<CommandOutcome> {
+async function runTotpEnable(context: Context, options: TotpInputOptions): Promise<CommandOutcome> {
   const { passwordStdin = false, totpStdin = false } = options;
   if (passwordStdin && totpStdin) {
     const message = 'cannot be given with --password-stdin: the code follows from the secret';
@@ -35,12 +57,12 @@ export async function runTotpEnable(
   if (!begun.ok) return { ok: false, failure: explainPassword(begun.failure) };
   await printSecret(context, begun.value);
   if (passwordStdin) {
-    await context.tell.note(
+    await context.reporter.note(
       'not enabled yet; confirm with a code: wallet totp enable --totp-stdin',
     );
     return done;
   }
-  await context.tell.note('enter the secret, or the URI, into your authenticator app');
+  await context.reporter.note('enter the secret, or the URI, into your authenticator app');
   return askAndConfirm(context);
 }
 
@@ -64,7 +86,9 @@ async function confirm(context: Context, code: string): Promise<CommandOutcome> 
     return { ok: false, failure: { ...enabled.failure, hint } };
   }
   const { recoveryCodes, revokedSessions } = enabled.value;
-  await context.tell.hint(`the second factor is enabled; other sessions ended: ${revokedSessions}`);
+  await context.reporter.hint(
+    `the second factor is enabled; other sessions ended: ${revokedSessions}`,
+  );
   return printRecoveryCodes(context, recoveryCodes, { enabled: true, revokedSessions });
 }
 
@@ -80,11 +104,4 @@ async function printSecret(context: Context, begun: BeginTotpResponse): Promise<
     { header: 'expires_at', value: () => expiresAt },
   ];
   await printObject(context, begun, columns, ({ secret, uri }) => ({ secret, uri, expiresAt }));
-}
-
-/** A wrong password here is not a failed sign-in. */
-export function explainPassword(failure: CliFailure): CliFailure {
-  return failure.reason === 'CREDENTIALS_INVALID'
-    ? { ...failure, hint: 'check the password; nothing was changed' }
-    : failure;
 }

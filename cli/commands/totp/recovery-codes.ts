@@ -1,12 +1,32 @@
+import type { Command } from 'commander';
+
 import { AuthServiceService } from '../../../protos/gen/digitalwallet/auth/v1/auth.ts';
 import type { Context } from '../../context.ts';
 import type { CommandOutcome } from '../../outcome.ts';
-import { printRecoveryCodes } from '../../output/recovery-codes.ts';
-import { askPasswordAndCode, type TotpInputOptions } from './shared.ts';
-import { explainPassword } from './enable.ts';
+import { printRecoveryCodes } from './print-recovery-codes.ts';
+import {
+  addPasswordAndCodeOptions,
+  askPasswordAndCode,
+  explainPassword,
+  type TotpInputOptions,
+} from './shared.ts';
+import type { Start } from '../shared/start.ts';
+
+/** Adds `wallet totp recovery-codes`. */
+export function addTotpRecoveryCodes(totp: Command, start: Start): void {
+  addPasswordAndCodeOptions(
+    totp
+      .command('recovery-codes')
+      .description('create new recovery codes; the old ones become invalid'),
+  )
+    .addHelpText('after', '\nExamples:\n  wallet totp recovery-codes > recovery-codes.txt')
+    .action(async (options: TotpInputOptions, command: Command) => {
+      await start(command, (context) => runTotpRecoveryCodes(context, options));
+    });
+}
 
 /** `wallet totp recovery-codes`: new ones; the old ones are void. */
-export async function runTotpRecoveryCodes(
+async function runTotpRecoveryCodes(
   context: Context,
   options: TotpInputOptions,
 ): Promise<CommandOutcome> {

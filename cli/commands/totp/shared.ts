@@ -1,7 +1,9 @@
+import type { Command } from 'commander';
+
 import type { Context } from '../../context.ts';
-import { fail, failUsage, succeed, type Outcome } from '../../outcome.ts';
+import { fail, failUsage, succeed, type CliFailure, type Outcome } from '../../outcome.ts';
 import { readFirstLines } from '../../terminal/io.ts';
-import { askPassword } from '../../terminal/password.ts';
+import { askPassword } from '../shared/password.ts';
 
 type Asker = Pick<Context, 'canPrompt' | 'io' | 'prompter'>;
 
@@ -9,6 +11,13 @@ export type TotpInputOptions = {
   readonly passwordStdin?: boolean;
   readonly totpStdin?: boolean;
 };
+
+/** --password-stdin and --totp-stdin, for commands that need both. */
+export function addPasswordAndCodeOptions(command: Command): Command {
+  return command
+    .option('--password-stdin', 'read two lines from stdin: the password, then the code')
+    .option('--totp-stdin', 'the same');
+}
 
 /** How often a code is asked for before the command gives up. */
 export const codeTries = 3;
@@ -26,7 +35,7 @@ export async function askCode(context: Asker): Promise<Outcome<string>> {
 export async function readCode(context: Asker): Promise<Outcome<string>> {
   if (context.io.isStdinTerminal) return failTerminal();
   const [code = ''] = await readFirstLines(context.io.stdin, 1);
-  return code.trim() === '' ? failUsage('totp_code', 'no code came on stdin') : succeed(code);
+  return code.trim() === '' ? failUsage('totp_code', 'no code on stdin') : succeed(code);
 }
 
 /** Two lines of stdin: the password, then the code. */
@@ -47,8 +56,8 @@ export async function askPasswordAndCode(
 ): Promise<Outcome<{ readonly password: string; readonly code: string }>> {
   if (options.totpStdin || options.passwordStdin) return readPasswordAndCode(context);
   if (!context.canPrompt) {
-    const hint = 'pipe in both, a line each: wallet … --password-stdin --totp-stdin < FILE';
-    return failUsage('password', 'cannot be asked for here', hint);
+    const hint = 'pipe in both, one line each: wallet … --password-stdin --totp-stdin < FILE';
+    return failUsage('password', 'is missing, and there is no terminal to prompt at', hint);
   }
   const password = await askPassword(context, { fromStdin: false, isNew: false });
   if (!password.ok) return password;
@@ -59,4 +68,11 @@ export async function askPasswordAndCode(
 function failTerminal(): Outcome<never> {
   const message = 'is read from stdin, which is a terminal that would show it';
   return failUsage('totp_code', message, 'pipe it in');
+}
+
+/** A wrong password here is not a failed sign-in. */
+export function explainPassword(failure: CliFailure): CliFailure {
+  return failure.reason === 'CREDENTIALS_INVALID'
+    ? { ...failure, hint: 'check the password; nothing was changed' }
+    : failure;
 }

@@ -1,3 +1,5 @@
+import type { Command } from 'commander';
+
 import {
   AuthServiceService,
   type GetTotpStatusResponse,
@@ -6,9 +8,21 @@ import type { Context } from '../../context.ts';
 import { done, type CommandOutcome } from '../../outcome.ts';
 import { printObject, type Column } from '../../output/print.ts';
 import { timeColumn } from '../../output/columns.ts';
+import type { Start } from '../shared/start.ts';
+
+/** Adds `wallet totp status`. */
+export function addTotpStatus(totp: Command, start: Start): void {
+  totp
+    .command('status')
+    .description('show whether sign-in needs a code, and how many recovery codes are left')
+    .addHelpText('after', '\nExamples:\n  wallet totp status --json')
+    .action(async (_options: unknown, command: Command) => {
+      await start(command, runTotpStatus);
+    });
+}
 
 /** `wallet totp status`: whether sign-in needs a code, and how many recovery codes are left. */
-export async function runTotpStatus(context: Context): Promise<CommandOutcome> {
+async function runTotpStatus(context: Context): Promise<CommandOutcome> {
   const got = await context.caller.call(AuthServiceService.getTotpStatus, {}, 'read');
   if (!got.ok) return got;
   const plain = (

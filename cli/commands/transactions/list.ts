@@ -1,3 +1,5 @@
+import type { Command } from 'commander';
+
 import { findExponent } from '../../../core/currencies.ts';
 import {
   Operation,
@@ -8,10 +10,12 @@ import { done, type CommandOutcome } from '../../outcome.ts';
 import { failUnknownCurrency } from '../money/command.ts';
 import { createListPrinter } from '../../output/print.ts';
 import { toTransactionJson, transactionColumns } from '../../output/shapes.ts';
-import { checkLimit, noteMore, type LimitOptions } from '../../input/paging.ts';
+import { checkLimit, noteMore, type LimitOptions } from '../shared/paging.ts';
 import { resolveUser } from '../users/actor.ts';
+import { addPageOptions, addWalletOptions, zoneOption } from '../shared/options.ts';
+import type { Start } from '../shared/start.ts';
 
-export type TransactionsListOptions = LimitOptions & {
+type TransactionsListOptions = LimitOptions & {
   readonly user?: string;
   readonly currency?: string;
   readonly pageToken?: string;
@@ -19,8 +23,25 @@ export type TransactionsListOptions = LimitOptions & {
 
 const maxPageSize = 500;
 
+/** Adds `wallet transactions list`. */
+export function addTransactionsList(transactions: Command, start: Start): void {
+  const list = transactions.command('list').description('list transactions, newest first');
+  addPageOptions(addWalletOptions(list))
+    .option(...zoneOption)
+    .addHelpText(
+      'after',
+      `
+Examples:
+  wallet transactions list --limit 10
+  wallet transactions list --user ana@example.com --all -o csv > all.csv`,
+    )
+    .action(async (options: TransactionsListOptions, command: Command) => {
+      await start(command, (context) => runTransactionsList(context, options));
+    });
+}
+
 /** `wallet transactions list`: newest first, as many pages as it takes. */
-export async function runTransactionsList(
+async function runTransactionsList(
   context: Context,
   options: TransactionsListOptions,
 ): Promise<CommandOutcome> {

@@ -184,8 +184,8 @@ describe('statement show', () => {
     const ran = await cli.run(['statement', 'show', '--json']);
     expect(ran.exitCode).toBe(10);
     expect(JSON.parse(ran.out)).toMatchObject({ status: 'incomplete' });
-    expect(ran.err).toContain('the period is not over');
-    expect(ran.err).toContain('leave out --to');
+    expect(ran.err).toContain('the period has not ended');
+    expect(ran.err).toContain('omit --to');
   });
 
   test('a range that is too long ends with 2 and a hint', async () => {
@@ -233,7 +233,7 @@ describe('usage', () => {
     [['balance', '--json', '-o', 'csv'], 'exclude each other'],
     [['balance', '--server', 'nowhere'], 'HOST:PORT'],
     [['balance', '--server', '10.0.0.1:1'], '--tls'],
-    [['config', 'get', 'nothing'], 'no setting'],
+    [['config', 'get', 'nothing'], 'unknown setting'],
   ])('%j ends with 2 and says why', async (argv, text) => {
     const ran = await cli.run(argv);
     expect(ran.exitCode).toBe(2);
@@ -275,7 +275,7 @@ describe('settings', () => {
     expect(await origins({})).toEqual({ key: 'currency', value: 'BRL', origin: 'default' });
   });
 
-  test('a profile that nobody made cannot be used', async () => {
+  test('an unknown profile cannot be used', async () => {
     expect((await cli.run(['profiles', 'use', 'nobody'])).exitCode).toBe(5);
   });
 });

@@ -1,3 +1,5 @@
+import type { Command } from 'commander';
+
 import { findExponent } from '../../../core/currencies.ts';
 import { isUuid } from '../../../core/ids.ts';
 import { WalletServiceService } from '../../../protos/gen/digitalwallet/wallet/v1/wallet.ts';
@@ -7,15 +9,35 @@ import { failUnknownCurrency } from '../money/command.ts';
 import { printObject } from '../../output/print.ts';
 import { toTransactionJson, transactionColumns } from '../../output/shapes.ts';
 import { resolveUser } from '../users/actor.ts';
+import { addWalletOptions, zoneOption } from '../shared/options.ts';
+import type { Start } from '../shared/start.ts';
 
-export type TransactionsShowOptions = {
+type TransactionsShowOptions = {
   readonly user?: string;
   readonly currency?: string;
   readonly idempotencyKey?: string;
 };
 
+/** Adds `wallet transactions show`. */
+export function addTransactionsShow(transactions: Command, start: Start): void {
+  addWalletOptions(transactions.command('show').description('show one transaction'))
+    .argument('[TRANSACTION_ID]', 'its id')
+    .option('--idempotency-key <KEY>', 'find it by its idempotency key instead')
+    .option(...zoneOption)
+    .addHelpText(
+      'after',
+      `
+Examples:
+  wallet transactions show 6b6a2f0c-8f5e-5c1b-9f43-0d8f2a1c7e55
+  wallet transactions show --idempotency-key order-1042`,
+    )
+    .action(async (id: string | undefined, options: TransactionsShowOptions, command: Command) => {
+      await start(command, (context) => runTransactionsShow(context, id, options));
+    });
+}
+
 /** `wallet transactions show`: by id, or by the key that named it. */
-export async function runTransactionsShow(
+async function runTransactionsShow(
   context: Context,
   id: string | undefined,
   options: TransactionsShowOptions,

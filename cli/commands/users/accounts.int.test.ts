@@ -133,10 +133,10 @@ describe('change-password', () => {
     });
     const questions: string[] = [];
     const yes = await run('change-password', prompter(true));
-    expect(yes.err).toContain('API keys ended: 3, that go on: 0');
+    expect(yes.err).toContain('API keys revoked: 3, kept: 0');
     expect(questions).toEqual(['2 API keys work without the password. End them too?']);
     const no = await run('change-password', prompter(false));
-    expect(no.err).toContain('API keys ended: 0, that go on: 3');
+    expect(no.err).toContain('API keys revoked: 0, kept: 3');
     expect((await run('change-password', prompter(undefined))).exitCode).toBe(130);
     await run('change-password --revoke-api-keys', prompter(false));
     await run('change-password --no-revoke-api-keys', prompter(true));
@@ -159,8 +159,8 @@ describe('change-password', () => {
     const password = (message: string) => Promise.resolve(answers[asked.push(message) - 1]);
     const ran = await run('change-password', { isTerminal: true, prompter: { password } });
     expect(ran).toMatchObject({ exitCode: 0, out: '' });
-    expect(asked).toEqual(['Old password', 'New password', 'The same again']);
-    expect(ran.err).toContain('other sessions ended: 0, that go on: 2');
+    expect(asked).toEqual(['Old password', 'New password', 'Repeat the password']);
+    expect(ran.err).toContain('other sessions ended: 0, kept: 2');
   });
 
   test('a wrong old password ends with 4; an unknown outcome is sent once, and ends with 9', async () => {
@@ -238,12 +238,12 @@ describe('users', () => {
     ]);
   });
 
-  test('changes need a yes where nobody can be asked', async () => {
+  test('changes need --yes without a terminal', async () => {
     for (const line of [`disable ${otherId}`, `enable ${otherId}`, `set-role ${otherId} admin`]) {
       const ran = await run(`users ${line} --json`);
       expect(ran.exitCode).toBe(2);
       expect(JSON.parse(ran.err)).toMatchObject({
-        error: { reason: 'CONFIRMATION_REQUIRED', hint: 'add --yes' },
+        error: { reason: 'CONFIRMATION_REQUIRED', hint: 'run again with --yes' },
       });
     }
     expect(updates).toEqual([]);
@@ -268,7 +268,7 @@ describe('users', () => {
   test('one’s own account is warned about; the last admin stays', async () => {
     const ran = await run(`users set-role ${userId} operator -y`);
     expect(ran.exitCode).toBe(6);
-    expect(ran.err).toContain('that you are using yourself');
+    expect(ran.err).toContain('that you are signed in with');
     expect(ran.err).toContain('LAST_ADMIN');
     expect((await run(`users disable ${otherId} -y`)).err).toBe('');
   });

@@ -6,7 +6,7 @@ import { AuthServiceService, type User } from '../../../protos/gen/digitalwallet
 import type { Context } from '../../context.ts';
 import { isApiKey, readSubject } from '../../credentials/tokens.ts';
 import { failUsage, succeed, type Outcome } from '../../outcome.ts';
-import { nameRole } from '../../output/names.ts';
+import { nameRole } from '../../rpc/names.ts';
 
 /** Someone as far as is known; the e-mail address may not be. */
 export type KnownUser = { readonly id: string; readonly email: string | undefined };
@@ -50,7 +50,7 @@ export async function resolveUser(
       message: `no user has the e-mail address ${user}, or it is not verified`,
       exitCode: 5,
       field: 'user',
-      hint: `see whether it is verified: wallet users list --email ${quoteForShell(user)}; an id always does: --user ID`,
+      hint: `check whether it is verified: wallet users list --email ${quoteForShell(user)}; an id always works: --user ID`,
     },
   };
 }

@@ -1,13 +1,13 @@
 import { describeAddress } from '../../../core/addresses.ts';
 import { AuthServiceService, type User } from '../../../protos/gen/digitalwallet/auth/v1/auth.ts';
 import { findAccount } from './accounts.ts';
-import { checkConfirmable, confirmChange } from '../../terminal/confirm.ts';
+import { checkConfirmable, confirmChange } from '../shared/confirm.ts';
 import type { Context } from '../../context.ts';
 import { done, fail, type CommandOutcome } from '../../outcome.ts';
-import { nameRole, roleNumbers } from '../../output/names.ts';
+import { nameRole, roleNumbers } from '../../rpc/names.ts';
 import type { Role } from '../../../core/roles.ts';
 import { printObject } from '../../output/print.ts';
-import { toUserJson, userColumns } from '../../output/users.ts';
+import { toUserJson, userColumns } from './columns.ts';
 import { identifyActor } from './actor.ts';
 
 type AccountChange = {
@@ -53,6 +53,6 @@ export async function changeAccount(
 async function warnOfOwn(context: Context, userId: string): Promise<void> {
   const caller = await identifyActor(context);
   if (caller.ok && caller.value?.id === userId) {
-    await context.tell.warn('this is the account that you are using yourself');
+    await context.reporter.warn('this is the account that you are signed in with');
   }
 }

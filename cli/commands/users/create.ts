@@ -1,21 +1,44 @@
+import type { Command } from 'commander';
+
 import { quoteForShell } from '../../../core/shell-word.ts';
 import { AuthServiceService } from '../../../protos/gen/digitalwallet/auth/v1/auth.ts';
 import { checkRole } from './accounts.ts';
 import type { Context } from '../../context.ts';
 import { done, fail, type CommandOutcome } from '../../outcome.ts';
 import { printObject } from '../../output/print.ts';
-import { roleNumbers } from '../../output/names.ts';
-import { toUserJson, userColumns } from '../../output/users.ts';
-import { askEmail, askPassword } from '../../terminal/password.ts';
+import { roleNumbers } from '../../rpc/names.ts';
+import { toUserJson, userColumns } from './columns.ts';
+import { askEmail, askPassword } from '../shared/password.ts';
+import type { Start } from '../shared/start.ts';
 
-export type UsersCreateOptions = {
+type UsersCreateOptions = {
   readonly email?: string;
   readonly role?: string;
   readonly passwordStdin?: boolean;
 };
 
+/** Adds `wallet users create`. */
+export function addUsersCreate(users: Command, start: Start): void {
+  users
+    .command('create')
+    .description('create an account')
+    .option('--email <EMAIL>', 'e-mail address (prompted for if missing)')
+    .option('--role <ROLE>', 'customer, operator or admin (default customer)')
+    .option('--password-stdin', 'read the password from the first line of stdin')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  wallet users create --email ana@example.com
+  wallet users create --email op@example.com --role operator --password-stdin < password.txt`,
+    )
+    .action(async (options: UsersCreateOptions, command: Command) => {
+      await start(command, (context) => runUsersCreate(context, options));
+    });
+}
+
 /** `wallet users create`: an account made by staff, its address vouched for by them. */
-export async function runUsersCreate(
+async function runUsersCreate(
   context: Context,
   options: UsersCreateOptions,
 ): Promise<CommandOutcome> {
@@ -34,7 +57,7 @@ export async function runUsersCreate(
   const created = await context.caller.call(AuthServiceService.createUser, request, 'write');
   if (!created.ok) {
     if (created.failure.reason !== 'EMAIL_TAKEN') return created;
-    const hint = `the account is there already: wallet users show ${quoteForShell(email.value)}`;
+    const hint = `the account exists: wallet users show ${quoteForShell(email.value)}`;
     return { ok: false, failure: { ...created.failure, hint } };
   }
   const { user } = created.value;

@@ -1,21 +1,27 @@
+import type { Command } from 'commander';
+
 import { changeAccount } from './change-account.ts';
 import type { Context } from '../../context.ts';
 import type { CommandOutcome } from '../../outcome.ts';
+import type { Start } from '../shared/start.ts';
 
-/** `wallet users disable` */
-export function runUsersDisable(context: Context, user: string): Promise<CommandOutcome> {
-  return changeAccount(context, user, {
-    changes: { disabled: true },
-    describe: () => ['disable', 'its sessions end, and its API keys do nothing any more'],
-    question: (email) => `Disable ${email}?`,
-  });
+/** Adds `wallet users disable`. */
+export function addUsersDisable(users: Command, start: Start): void {
+  users
+    .command('disable')
+    .description('end all sessions of an account and block its sign-in (admins)')
+    .argument('<USER>', 'e-mail address or id')
+    .addHelpText('after', '\nExamples:\n  wallet users disable ana@example.com')
+    .action(async (user: string, _options: unknown, command: Command) => {
+      await start(command, (context) => runUsersDisable(context, user));
+    });
 }
 
-/** `wallet users enable` */
-export function runUsersEnable(context: Context, user: string): Promise<CommandOutcome> {
+/** `wallet users disable` */
+function runUsersDisable(context: Context, user: string): Promise<CommandOutcome> {
   return changeAccount(context, user, {
-    changes: { disabled: false },
-    describe: () => ['enable', 'it can sign in again'],
-    question: (email) => `Enable ${email}?`,
+    changes: { disabled: true },
+    describe: () => ['disable', 'its sessions end, and its API keys stop working'],
+    question: (email) => `Disable ${email}?`,
   });
 }

@@ -1,19 +1,42 @@
+import type { Command } from 'commander';
+
 import { AuthServiceService, Role } from '../../../protos/gen/digitalwallet/auth/v1/auth.ts';
 import { checkRole } from './accounts.ts';
 import type { Context } from '../../context.ts';
 import { succeed, type CommandOutcome } from '../../outcome.ts';
-import { roleNumbers } from '../../output/names.ts';
+import { roleNumbers } from '../../rpc/names.ts';
 import { createListPrinter } from '../../output/print.ts';
-import { toUserJson, userColumns } from '../../output/users.ts';
-import { checkLimit, printPages, type PageOptions } from '../../input/paging.ts';
+import { toUserJson, userColumns } from './columns.ts';
+import { checkLimit, printPages, type PageOptions } from '../shared/paging.ts';
+import { addPageOptions, zoneOption } from '../shared/options.ts';
+import type { Start } from '../shared/start.ts';
 
-export type UsersListOptions = PageOptions & { readonly role?: string; readonly email?: string };
+type UsersListOptions = PageOptions & { readonly role?: string; readonly email?: string };
+
+/** Adds `wallet users list`. */
+export function addUsersList(users: Command, start: Start): void {
+  const list = users
+    .command('list')
+    .description('list accounts')
+    .option('--role <ROLE>', 'only accounts with this role: customer, operator or admin')
+    .option('--email <EMAIL>', 'only the account with this address, verified or not');
+  addPageOptions(list)
+    .option(...zoneOption)
+    .addHelpText(
+      'after',
+      `
+Examples:
+  wallet users list
+  wallet users list --role admin --all
+  wallet users list --email ana@example.com --json`,
+    )
+    .action(async (options: UsersListOptions, command: Command) => {
+      await start(command, (context) => runUsersList(context, options));
+    });
+}
 
 /** `wallet users list` */
-export async function runUsersList(
-  context: Context,
-  options: UsersListOptions,
-): Promise<CommandOutcome> {
+async function runUsersList(context: Context, options: UsersListOptions): Promise<CommandOutcome> {
   const limit = checkLimit(options);
   if (!limit.ok) return limit;
   const role = options.role === undefined ? undefined : checkRole(options.role);

@@ -1,14 +1,29 @@
+import type { Command } from 'commander';
+
 import { describeAddress } from '../../../core/addresses.ts';
 import { AuthServiceService } from '../../../protos/gen/digitalwallet/auth/v1/auth.ts';
 import { findAccount } from './accounts.ts';
-import { checkConfirmable, confirmChange } from '../../terminal/confirm.ts';
+import { checkConfirmable, confirmChange } from '../shared/confirm.ts';
 import type { Context } from '../../context.ts';
 import { done, fail, type CommandOutcome, type Outcome } from '../../outcome.ts';
 import { printObject } from '../../output/print.ts';
 import { identifyActor, type KnownUser } from './actor.ts';
+import type { Start } from '../shared/start.ts';
+
+/** Adds `wallet users revoke-all`. */
+export function addUsersRevokeAll(users: Command, start: Start): void {
+  users
+    .command('revoke-all')
+    .description('end all sessions and API keys of an account (admins; default: your own)')
+    .argument('[USER]', 'e-mail address or id')
+    .addHelpText('after', '\nExamples:\n  wallet users revoke-all ana@example.com')
+    .action(async (user: string | undefined, _options: unknown, command: Command) => {
+      await start(command, (context) => runUsersRevokeAll(context, user));
+    });
+}
 
 /** `wallet users revoke-all`: ends all sessions and API keys of a user, or of the caller. */
-export async function runUsersRevokeAll(
+async function runUsersRevokeAll(
   context: Context,
   user: string | undefined,
 ): Promise<CommandOutcome> {
@@ -22,7 +37,7 @@ export async function runUsersRevokeAll(
   const address = email === undefined ? undefined : describeAddress(email);
   const name = address ?? id;
   if (id === caller.value?.id) {
-    await context.tell.warn('the session in use is among them: sign in again afterwards');
+    await context.reporter.warn('the session in use is among them: sign in again afterwards');
   }
   const confirmed = await confirmChange(context, {
     details: [['account', address === undefined ? id : `${address} (${id})`]],
@@ -57,5 +72,5 @@ async function findOwner(
 ): Promise<Outcome<KnownUser>> {
   if (user !== undefined) return findAccount(context, user);
   if (caller) return { ok: true, value: caller };
-  return fail('UNEXPECTED', 'the server does not say who is calling');
+  return fail('UNEXPECTED', 'the server did not identify the caller');
 }

@@ -1,11 +1,27 @@
+import type { Command } from 'commander';
+
 import { checkRole } from './accounts.ts';
 import { changeAccount } from './change-account.ts';
 import type { Context } from '../../context.ts';
 import type { CommandOutcome } from '../../outcome.ts';
-import { nameRole } from '../../output/names.ts';
+import { nameRole } from '../../rpc/names.ts';
+import type { Start } from '../shared/start.ts';
+
+/** Adds `wallet users set-role`. */
+export function addUsersSetRole(users: Command, start: Start): void {
+  users
+    .command('set-role')
+    .description('change the role of an account (admins)')
+    .argument('<USER>', 'e-mail address or id')
+    .argument('<ROLE>', 'customer, operator or admin')
+    .addHelpText('after', '\nExamples:\n  wallet users set-role ana@example.com operator')
+    .action(async (user: string, role: string, _options: unknown, command: Command) => {
+      await start(command, (context) => runUsersSetRole(context, user, role));
+    });
+}
 
 /** `wallet users set-role`: what the account may do from now on. */
-export async function runUsersSetRole(
+async function runUsersSetRole(
   context: Context,
   user: string,
   roleText: string,

@@ -1,15 +1,39 @@
+import type { Command } from 'commander';
+
 import { WalletServiceService } from '../../../protos/gen/digitalwallet/wallet/v1/wallet.ts';
 import type { Context } from '../../context.ts';
 import { succeed, type CommandOutcome } from '../../outcome.ts';
 import { createListPrinter } from '../../output/print.ts';
-import { toWalletJson, walletColumns } from '../../output/wallets.ts';
-import { checkLimit, printPages, type PageOptions } from '../../input/paging.ts';
+import { toWalletJson, walletColumns } from './columns.ts';
+import { checkLimit, printPages, type PageOptions } from '../shared/paging.ts';
 import { resolveUser } from '../users/actor.ts';
+import { addPageOptions, zoneOption } from '../shared/options.ts';
+import type { Start } from '../shared/start.ts';
 
-export type WalletsListOptions = PageOptions & { readonly user?: string };
+type WalletsListOptions = PageOptions & { readonly user?: string };
 
-/** `wallet wallets list`: a customer's own; for staff everybody's, or those of one user. */
-export async function runWalletsList(
+/** Adds `wallet wallets list`. */
+export function addWalletsList(wallets: Command, start: Start): void {
+  const list = wallets
+    .command('list')
+    .description('list wallets: your own, or all wallets for staff')
+    .option('--user <USER>', 'of this user: e-mail address or id');
+  addPageOptions(list)
+    .option(...zoneOption)
+    .addHelpText(
+      'after',
+      `
+Examples:
+  wallet wallets list
+  wallet wallets list --user ana@example.com --json`,
+    )
+    .action(async (options: WalletsListOptions, command: Command) => {
+      await start(command, (context) => runWalletsList(context, options));
+    });
+}
+
+/** `wallet wallets list`: a customer's own; for staff all wallets, or those of one user. */
+async function runWalletsList(
   context: Context,
   options: WalletsListOptions,
 ): Promise<CommandOutcome> {
@@ -24,7 +48,7 @@ export async function runWalletsList(
   return printPages(
     context,
     list,
-    { limit: limit.value, pageToken, ifEmpty: 'no wallets yet: the first deposit opens one' },
+    { limit: limit.value, pageToken, ifEmpty: 'no wallets yet: the first deposit creates one' },
     async (pageSize, token) => {
       const request = { userId, pageSize, pageToken: token };
       const listed = await context.caller.call(WalletServiceService.listWallets, request, 'read');

@@ -120,7 +120,7 @@ describe('wallets freeze and unfreeze', () => {
     expect([...freezes, ...unfreezes]).toEqual([]);
   });
 
-  test('a dry run asks nobody, and says so with the data', async () => {
+  test('a dry run asks for no confirmation and is marked in the data', async () => {
     const ran = await run(`freeze --user ${otherId} --dry-run --json`);
     expect(JSON.parse(ran.out)).toMatchObject({ status: 'active', dryRun: true });
     expect(freezes).toMatchObject([{ dryRun: true }]);

@@ -108,7 +108,7 @@ describe('the ledger refuses', () => {
 });
 
 describe('the caller', () => {
-  it('must confirm where nobody can be asked', () =>
+  it('a money movement without a terminal needs --yes', () =>
     expectRefused(['cancel', bought.id], { code: 2, reason: 'CONFIRMATION_REQUIRED' }));
 
   it.each([

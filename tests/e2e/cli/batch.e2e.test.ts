@@ -116,7 +116,7 @@ describe('wallet batch run', () => {
     const again = await operator.run(args);
     expectCode(again, 0);
     expect(JSON.parse(again.stdout)).toMatchObject({ rows: count, replayed: count, done: 0 });
-    expect(again.stderr).toContain('nothing new');
+    expect(again.stderr).toContain('no new transactions');
     expect((await countEntries()) - before).toBe(count);
   }, 300_000);
 

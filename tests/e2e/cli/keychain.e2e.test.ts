@@ -66,6 +66,6 @@ it('sign-out with a locked keychain says that the session goes on, and can be re
     const ran = await runWallet(['sign-out', '--json'], { env });
     expectCode(ran, 4);
     expect(JSON.parse(ran.stderr)).toMatchObject({ error: { reason: 'KEYCHAIN_LOCKED' } });
-    expect(ran.stderr).toContain('goes on at the server');
+    expect(ran.stderr).toContain('remains valid at the server');
   }
 });

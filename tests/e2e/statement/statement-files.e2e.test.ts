@@ -224,7 +224,7 @@ describe('a download', () => {
     road.trouble = undefined;
     const resumed = await there.run([...args, '--verbose']);
     expectCode(resumed, 0);
-    expect(resumed.stderr).toContain(`going on after ${kept} bytes`);
+    expect(resumed.stderr).toContain(`resuming after ${kept} bytes`);
 
     road.trouble = { kind: 'cut', afterBytes: 200_000 };
     const cut = join(out, 'cut.json');
@@ -260,7 +260,7 @@ describe('a download', () => {
     expect(kept).toBe(65_536);
     const resumed = await ana.run(['exports', 'download', id, '--file', file, '--verbose']);
     expectCode(resumed, 0);
-    expect(resumed.stderr).toContain(`going on after ${kept} bytes`);
+    expect(resumed.stderr).toContain(`resuming after ${kept} bytes`);
     expect(await sha256Of(file)).toBe((await ana.json<ExportJson>(['exports', 'show', id])).sha256);
   });
 });

@@ -6,7 +6,7 @@ import { formatMinor } from '../../../../core/money.ts';
 import type { TransactionResult } from '../../../../protos/gen/digitalwallet/wallet/v1/wallet.ts';
 import { unknownReasons } from '../../../rpc/errors.ts';
 import { formatCsvHeader, formatCsvRows, type CsvColumn } from '../../../output/csv.ts';
-import { toJsonText } from '../../../output/plain.ts';
+import { toJsonText } from '../../../terminal/plain.ts';
 import type { InvalidRow } from '../rows/check.ts';
 import { batchColumns } from '../rows/rows.ts';
 import type { AnsweredRow } from '../send/answers.ts';

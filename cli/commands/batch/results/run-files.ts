@@ -109,7 +109,7 @@ function findMismatch(
   begun: Begun | undefined,
 ): Failed | undefined {
   if (!begun && mustResume) {
-    return fail('USAGE', `there is no run to go on with: ${journalOf(path)} is missing`, {
+    return fail('USAGE', `there is no run to resume: ${journalOf(path)} is missing`, {
       field: 'resume',
       hint: 'run the command without --resume; rows that were done keep their keys',
     });
@@ -125,7 +125,7 @@ function findMismatch(
   if (other === undefined) return undefined;
   return fail('USAGE', `an unfinished run of another batch is in ${path} (other ${other})`, {
     field: 'results',
-    hint: `finish that one, or choose other results with --results, or remove ${journalOf(path)}`,
+    hint: `finish that run, or choose another file with --results, or remove ${journalOf(path)}`,
   });
 }
 

@@ -1,7 +1,7 @@
 import { constants } from 'node:fs';
 import { open } from 'node:fs/promises';
 
-import { askYes } from '../../../terminal/confirm.ts';
+import { askYes } from '../../shared/confirm.ts';
 import type { Context } from '../../../context.ts';
 import { fail, failUsage, succeed, type Outcome } from '../../../outcome.ts';
 import { lookAt, type FileIdentity } from '../../../files/files.ts';
@@ -45,7 +45,7 @@ export async function checkResultsTarget(
     }
     if (context.isConfirmed || (isOurs && isKnownToBeOurs)) return succeed({ dev, ino });
     if (!context.canPrompt) {
-      return fail('CONFIRMATION_REQUIRED', `${path} exists, and is not overwritten without a yes`, {
+      return fail('CONFIRMATION_REQUIRED', `${path} exists, and is overwritten only with --yes`, {
         field: 'results',
         hint: `${otherName}, or add --yes`,
       });

@@ -54,7 +54,7 @@ it('a record with wrong quotes is one record, and those around it are read', () 
   expect(read(csv, 3)).toEqual([['a', 'b'], undefined, ['c', 'd'], undefined, undefined]);
 });
 
-it('ends at a record that is longer than may be, whole or not', () => {
+it('reading ends at a record above the limit, complete or not', () => {
   for (const csv of ['a\nbcdef\ng\n', 'a\n"bcdef']) {
     const reader = createCsvReader(5);
     expect([reader.read(csv, false), reader.isOverlong()]).toEqual([[['a']], true]);

@@ -46,7 +46,7 @@ describe('CSV', () => {
     }
   });
 
-  it('bad rows are told in their places, and the others are read', async () => {
+  it('bad rows are reported in their places, and the others are read', async () => {
     const text = [
       'operation,amount',
       'deposit,1.00',

@@ -119,5 +119,5 @@ export function withPeek(stream: TransactionStream): PeekStream {
 export function toEnd(failure: CallFailure, isInDoubt: boolean): CliFailure {
   const told = toCliFailure(failure, 'write');
   const end = isInDoubt ? toOpenFailure(told) : told;
-  return { ...end, hint: end.hint ?? 'run the same command again to go on' };
+  return { ...end, hint: end.hint ?? 'run the same command again to continue' };
 }

@@ -4,7 +4,7 @@ import type { CallFailure } from '../../../rpc/errors.ts';
 import type { CliFailure } from '../../../outcome.ts';
 import { toOpenFailure } from '../../../rpc/in-doubt.ts';
 import { isBusy, readResults, toEnd, type AnsweredRow, type TransactionStream } from './answers.ts';
-import type { DeferredRows } from './aside.ts';
+import type { DeferredRows } from './deferred-rows.ts';
 import { countFitting, maxRows, type ItemRow } from '../rows/chunk.ts';
 import type { SenderOptions, Shared } from './sender.ts';
 

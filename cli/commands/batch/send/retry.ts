@@ -1,6 +1,6 @@
 import { exitCodes, type CliFailure } from '../../../outcome.ts';
 import { toUnknownOutcome } from '../../../rpc/in-doubt.ts';
-import type { DeferredRows } from './aside.ts';
+import type { DeferredRows } from './deferred-rows.ts';
 import { runRound, type Round } from './retry-round.ts';
 import { patienceMs, type SenderOptions, type Shared } from './sender.ts';
 
@@ -74,7 +74,7 @@ function toBusyFailure(aside: DeferredRows): CliFailure {
       `${rows === 1 ? '1 row waits' : `${rows} rows wait`} for ` +
       `${wallets === 1 ? 'a wallet that is' : `the wallets of ${wallets} users, which are`} locked ` +
       `by another transaction, row ${aside.first()?.row ?? 0} first; the other rows were sent`,
-    hint: 'run the same command again to go on; no row is done twice',
+    hint: 'run the same command again to continue; no row is run twice',
   };
   return aside.isInDoubt() ? toUnknownOutcome(failure) : failure;
 }

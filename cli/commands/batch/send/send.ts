@@ -12,7 +12,7 @@ import {
   type AnsweredRow,
   type TransactionStream,
 } from './answers.ts';
-import { createDeferredRows } from './aside.ts';
+import { createDeferredRows } from './deferred-rows.ts';
 import { isItemRow, type Chunk, type ItemRow } from '../rows/chunk.ts';
 import { createRetries, type Retries } from './retry.ts';
 import { patienceMs, type SenderOptions, type Shared } from './sender.ts';
@@ -88,7 +88,7 @@ async function sendAll(state: State, options: SenderOptions): Promise<Outcome<un
     const isTokenRefused = isAboutToken(end);
     const canPass = end.isTransient || end.reason === 'CANCELLED';
     const isHopeless = isTokenRefused ? isRenewed && failures > 0 : !canPass;
-    // Before anything was sent nobody needs to wait for a server that is not there.
+    // Before anything was sent there is no reason to wait for a server that is not there.
     const isLate =
       clock.elapsed() - shared.progressAtMs > patienceMs ||
       (failures >= maxFirstFailures && !pending.some(({ chunk }) => isSent(chunk)));

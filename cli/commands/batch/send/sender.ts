@@ -1,7 +1,7 @@
 import type { Clock } from '../../../rpc/retry.ts';
 import type { RpcCaller } from '../../../rpc/caller.ts';
 import type { AnsweredRow } from './answers.ts';
-import type { DeferredRows } from './aside.ts';
+import type { DeferredRows } from './deferred-rows.ts';
 import type { Chunk, ItemRow } from '../rows/chunk.ts';
 
 /** Without any progress for so long the run ends; it can be resumed. */

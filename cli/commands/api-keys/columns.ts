@@ -1,0 +1,51 @@
+import type { ApiKey } from '../../../protos/gen/digitalwallet/auth/v1/auth.ts';
+import { textColumn, timeColumn } from '../../output/columns.ts';
+import type { Column } from '../../output/print.ts';
+
+/** docs/cli.md, "JSON": the shape of an API key. */
+export function toApiKeyJson(key: ApiKey): object {
+  return {
+    id: key.id,
+    ownerId: key.ownerId,
+    name: key.name,
+    prefix: key.prefix,
+    scopes: key.scopes,
+    walletId: key.walletId,
+    operations: key.operations.length > 0 ? key.operations : undefined,
+    createdAt: key.createdAt?.toISOString(),
+    expiresAt: key.expiresAt?.toISOString(),
+    lastUsedAt: key.lastUsedAt?.toISOString(),
+    revoked: key.revoked,
+  };
+}
+
+/** The columns of API keys at the time `nowMs`. Times in tables are of `timezone`. */
+export function apiKeyColumns(timezone: string, nowMs: number): readonly Column<ApiKey>[] {
+  const nameState = ({ revoked, expiresAt }: ApiKey): string => {
+    if (revoked) return 'revoked';
+    return expiresAt && expiresAt.getTime() <= nowMs ? 'expired' : 'active';
+  };
+  return [
+    { header: 'id', value: ({ id }) => id, table: { title: 'ID', cell: ({ id }) => id } },
+    textColumn('name', 'NAME', ({ name }) => name, { isFlexible: true }),
+    textColumn('prefix', 'PREFIX', ({ prefix }) => prefix, { isId: true }),
+    textColumn('scopes', 'SCOPES', ({ scopes }) => scopes.join(' '), { isFlexible: true }),
+    textColumn('wallet_id', 'WALLET', ({ walletId }) => walletId, { isCardOnly: true }),
+    textColumn('operations', 'OPERATIONS', ({ operations }) => operations.join(' '), {
+      isCardOnly: true,
+    }),
+    {
+      header: 'revoked',
+      value: ({ revoked }) => String(revoked),
+      table: { title: 'STATE', cell: nameState },
+    },
+    timeColumn('expires_at', 'UNTIL', timezone, ({ expiresAt }) => expiresAt, {
+      isFlexible: true,
+    }),
+    timeColumn('last_used_at', 'LAST USED', timezone, ({ lastUsedAt }) => lastUsedAt, {
+      isFlexible: true,
+    }),
+    timeColumn('created_at', 'CREATED', timezone, (key) => key.createdAt, { isCardOnly: true }),
+    { header: 'owner_id', value: ({ ownerId }) => ownerId },
+  ];
+}

@@ -1,0 +1,10 @@
+import type { Command } from 'commander';
+
+import type { Start } from '../shared/start.ts';
+import { addBatchRun } from './run.ts';
+
+/** `wallet batch run`. */
+export function addBatchCommands(program: Command, start: Start): void {
+  const group = program.command('batch').description('many transactions from a file');
+  addBatchRun(group, start);
+}

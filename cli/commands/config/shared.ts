@@ -1,0 +1,42 @@
+import { settingKeys } from '../../config/settings.ts';
+import { failUsage, type Failed } from '../../outcome.ts';
+import type { Column } from '../../output/print.ts';
+
+export type OriginOptions = { readonly showOrigin?: boolean };
+
+/** --show-origin, for `Command.option`. */
+export const originOption = ['--show-origin', 'show where each value comes from'] as const;
+
+/** A setting with its value and where that comes from. */
+export type SettingRow = {
+  readonly key: string;
+  readonly text: string | undefined;
+  readonly origin: string;
+};
+
+export function failUnknownKey(key: string): Failed {
+  const known = settingKeys.join(', ');
+  return failUsage('key', `unknown setting ${JSON.stringify(key)}; the settings are ${known}`);
+}
+
+export function toSettingJson({ key, text, origin }: SettingRow, showOrigin: boolean): object {
+  return { key, value: text, ...(showOrigin ? { origin } : {}) };
+}
+
+export function settingColumns(showOrigin: boolean): readonly Column<SettingRow>[] {
+  const shown: Column<SettingRow>[] = [
+    { header: 'key', value: ({ key }) => key, table: { title: 'KEY', cell: ({ key }) => key } },
+    {
+      header: 'value',
+      value: ({ text }) => text,
+      isText: true,
+      table: { title: 'VALUE', cell: ({ text }) => text },
+    },
+  ];
+  const origin: Column<SettingRow> = {
+    header: 'origin',
+    value: (row) => row.origin,
+    table: { title: 'ORIGIN', cell: (row) => row.origin },
+  };
+  return showOrigin ? [...shown, origin] : shown;
+}

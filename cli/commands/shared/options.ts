@@ -1,0 +1,36 @@
+import type { Command } from 'commander';
+
+// Options that several commands take, for `Command.option(...)`.
+export const currencyOption = [
+  '--currency <CODE>',
+  'ISO 4217 code (default WALLET_CURRENCY, the profile, BRL)',
+] as const;
+export const dryRunOption = [
+  '--dry-run',
+  'let the server check the command, and change nothing',
+] as const;
+export const zoneOption = [
+  '--timezone <ZONE>',
+  "IANA time zone (default: the terminal's)",
+] as const;
+
+/** Whose wallet, and which. */
+export function addWalletOptions(command: Command): Command {
+  return command
+    .option('--user <USER>', 'e-mail address or id; required for staff')
+    .option(...currencyOption);
+}
+
+/** How much of a list: --limit, --all, --page-token. */
+export function addPageOptions(command: Command): Command {
+  return command
+    .option('--limit <N>', 'how many at most (default 50)')
+    .option('--all', 'all of them')
+    .option('--page-token <TOKEN>', 'continue a list from this token');
+}
+
+/** For options that can be given more than once. */
+export const collect = (value: string, values: readonly string[] = []): readonly string[] => [
+  ...values,
+  value,
+];

@@ -1,0 +1,12 @@
+import type { Command } from 'commander';
+
+import type { Start } from '../shared/start.ts';
+import { addStatementExport } from './export.ts';
+import { addStatementShow } from './show.ts';
+
+/** `wallet statement show|export`. */
+export function addStatementsCommands(program: Command, start: Start): void {
+  const group = program.command('statement').description('account statements');
+  addStatementShow(group, start);
+  addStatementExport(group, start);
+}

@@ -1,0 +1,56 @@
+import { describeAddress } from '../../../core/addresses.ts';
+import type { User } from '../../../protos/gen/digitalwallet/auth/v1/auth.ts';
+import { nameRole } from '../../rpc/names.ts';
+import { textColumn, timeColumn } from '../../output/columns.ts';
+import type { Column } from '../../output/print.ts';
+
+/** docs/cli.md, "JSON": the shape of a user. */
+export function toUserJson(user: User): object {
+  return {
+    id: user.id,
+    email: user.email,
+    role: nameRole(user.role),
+    disabled: user.disabled,
+    emailVerified: user.emailVerified,
+    createdAt: user.createdAt?.toISOString(),
+    totpEnabled: user.totpEnabled,
+  };
+}
+
+/** The columns of accounts. Times in tables are of `timezone`. */
+export function userColumns(timezone: string): readonly Column<User>[] {
+  return [
+    { header: 'id', value: ({ id }) => id, table: { title: 'ID', isId: true, cell: (u) => u.id } },
+    {
+      header: 'email',
+      value: ({ email }) => email,
+      isText: true,
+      table: {
+        ...{ title: 'EMAIL', isFlexible: true },
+        cell: ({ email }) => describeAddress(email),
+      },
+    },
+    textColumn('role', 'ROLE', ({ role }) => nameRole(role)),
+    {
+      header: 'disabled',
+      value: ({ disabled }) => String(disabled),
+      table: { title: 'STATE', cell: nameState },
+    },
+    { header: 'email_verified', value: ({ emailVerified }) => String(emailVerified) },
+    timeColumn('created_at', 'CREATED', timezone, ({ createdAt }) => createdAt),
+    {
+      header: 'totp_enabled',
+      value: ({ totpEnabled }) => String(totpEnabled),
+      table: {
+        title: 'TOTP',
+        isCardOnly: true,
+        cell: ({ totpEnabled }) => (totpEnabled ? 'enabled' : 'none'),
+      },
+    },
+  ];
+}
+
+function nameState({ disabled, emailVerified }: User): string {
+  if (disabled) return 'disabled';
+  return emailVerified ? 'active' : 'unverified';
+}
