@@ -80,7 +80,7 @@ export function createOptimisticCommit(
       for (const wallet of committed.changed) heads.set(wallet);
       return committed.answers;
     } catch (err) {
-      for (const { wallet } of commands) heads.distrust(wallet.id);
+      for (const { id } of distinctWallets(commands)) heads.distrust(id);
       throw err;
     }
   };
