@@ -2,7 +2,7 @@ import type { JSONWebKeySet } from 'jose';
 
 import { isOperation } from '../core/operations.ts';
 import { refuse, succeed, type Reason, type Rejection, type Result } from '../core/reasons.ts';
-import { roles } from '../core/roles.ts';
+import { roleOfWireNumber } from '../core/roles.ts';
 import { isApiKeyScope } from '../core/scopes.ts';
 import {
   AuthServiceService,
@@ -92,7 +92,7 @@ async function findUser(caller: Caller, userId: string) {
   const { resolveUsers } = AuthServiceService;
   const { users } = await take(caller.call(resolveUsers, request, within()));
   const user = users[0];
-  const role = user && roles.find((_name, i) => user.role === i + 1);
+  const role = user && roleOfWireNumber(user.role);
   if (!user || !role) return undefined;
   const { email, emailVerified: isEmailVerified, disabled: isDisabled } = user;
   return { email, role, isEmailVerified, isDisabled };
@@ -105,7 +105,7 @@ async function verifyKey(caller: Caller, secret: string): Promise<Result<Verifie
   const answer = await caller.call(validateToken, request, within());
   if (!answer.ok) return refuseKey(answer.rejection.reason);
   const { apiKey, userId, role: wireRole, totpEnabled: hasOwnerTotp } = answer.value;
-  const role = roles.find((_name, i) => wireRole === i + 1);
+  const role = roleOfWireNumber(wireRole);
   if (!apiKey || !role) return refuse('TOKEN_INVALID', 'the API key is not one of ours');
   return succeed({
     keyId: apiKey.id,

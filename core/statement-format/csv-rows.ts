@@ -1,5 +1,5 @@
 import { formulaLeadBytes } from '../csv-cell.ts';
-import { operationOfCode } from '../operations.ts';
+import { operations, operationTable } from '../operations.ts';
 import { createZoneClock } from '../time/zone-clock.ts';
 import type { FileRow } from './types.ts';
 
@@ -42,13 +42,15 @@ export function createCsvRowWriter(
   const separator = manner.separator.charCodeAt(0);
   const point = manner.decimalPoint.charCodeAt(0);
   const writeTime = createTimeWriter(manner);
-  const operationCells = [1, 2, 3, 4, 5].map((code) =>
-    Buffer.from(`${manner.separator}${operationOfCode(code)}${manner.separator}`),
-  );
+  const operationCells: (Buffer | undefined)[] = [];
+  for (const operation of operations) {
+    const cell = Buffer.from(`${manner.separator}${operation}${manner.separator}`);
+    operationCells[operationTable[operation].code] = cell;
+  }
   const end = Buffer.from(`${manner.separator}${manner.currency}\r\n`);
   return (row, into, start) => {
     const { bytes, amountAt, amountEnd } = row;
-    const cell = operationCells[row.operation - 1];
+    const cell = operationCells[row.operation];
     const noteAt = row.hasNote ? row.noteAt : merchantStart(row);
     const noteEnd = row.hasNote ? row.noteEnd : row.contraEnd;
     const isDebit = bytes[amountAt] === minus;

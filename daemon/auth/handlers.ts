@@ -1,5 +1,6 @@
 import { isUuid } from '../../core/ids.ts';
 import { refuse, succeed, type Result } from '../../core/reasons.ts';
+import { roleOfWireNumber, roleTable } from '../../core/roles.ts';
 import type {
   AuthServiceServer,
   CreateUserRequest,
@@ -47,7 +48,7 @@ import {
 } from './totp/enrolment.ts';
 import { turnOf } from './throttling/turn.ts';
 import { getUser, listUsers, updateUser } from './users/users.ts';
-import { readRole, toWireRole, toWireUser } from './wire.ts';
+import { toWireUser } from './wire.ts';
 
 export type HandlerOptions = TotpOptions &
   SignUpOptions &
@@ -143,7 +144,7 @@ async function validateToken(
   const { userId, role, sessionId, expiresAtMs, hasTotp } = verified.value;
   return succeed({
     userId,
-    role: toWireRole(role),
+    role: roleTable[role].wireNumber,
     sessionId,
     expiresAt: new Date(expiresAtMs),
     apiKey: undefined,
@@ -191,7 +192,7 @@ async function createUser(
   context: CallContext,
 ): Promise<Result<CreateUserResponse>> {
   const { principal } = context;
-  const role = readRole(request.role);
+  const role = roleOfWireNumber(request.role);
   if (!role) return refuse('INVALID_ARGUMENT', 'role is missing or unknown', { field: 'role' });
   if (principal.kind !== 'user' || !mayCreate(principal.role, role)) {
     return deny(`you may not create a user with the role ${role}`, { field: 'role', role });

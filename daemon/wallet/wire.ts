@@ -1,26 +1,12 @@
 import { absoluteMinor } from '../../core/money.ts';
-import { operations, type Operation } from '../../core/operations.ts';
+import { operationTable } from '../../core/operations.ts';
 import {
   Direction,
-  Operation as WireOperation,
   WalletStatus,
   type Transaction,
   type Wallet,
 } from '../../protos/gen/digitalwallet/wallet/v1/wallet.ts';
 import type { Entry, WalletState } from './domain.ts';
-
-const wireOperations: Readonly<Record<Operation, WireOperation>> = {
-  deposit: WireOperation.DEPOSIT,
-  withdraw: WireOperation.WITHDRAW,
-  purchase: WireOperation.PURCHASE,
-  reversal: WireOperation.REVERSAL,
-  cancellation: WireOperation.CANCELLATION,
-};
-
-/** The operation that a number on the wire stands for; undefined for UNSPECIFIED and unknown ones. */
-export function readOperation(wire: WireOperation): Operation | undefined {
-  return operations.find((operation) => wireOperations[operation] === wire);
-}
 
 export function toWireTransaction(entry: Entry): Transaction {
   const { wallet, amountMinor } = entry;
@@ -30,7 +16,7 @@ export function toWireTransaction(entry: Entry): Transaction {
     userId: wallet.userId,
     currency: wallet.currency,
     seq: entry.seq,
-    operation: wireOperations[entry.operation],
+    operation: operationTable[entry.operation].wireNumber,
     amountMinor: absoluteMinor(amountMinor),
     direction: amountMinor < 0n ? Direction.DEBIT : Direction.CREDIT,
     balanceAfterMinor: entry.balanceAfterMinor,

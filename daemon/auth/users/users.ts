@@ -1,5 +1,6 @@
 import { isUuid } from '../../../core/ids.ts';
 import { refuse, succeed, type Result } from '../../../core/reasons.ts';
+import { roleOfWireNumber } from '../../../core/roles.ts';
 import {
   Role as WireRole,
   type GetUserRequest,
@@ -24,7 +25,7 @@ import { checkSession } from '../sessions/caller-session.ts';
 import { readPage } from '../paging.ts';
 import * as users from './store.ts';
 import * as store from '../store.ts';
-import { readRole, toWireUser } from '../wire.ts';
+import { toWireUser } from '../wire.ts';
 
 export type UserOptions = {
   readonly db: Db;
@@ -60,7 +61,7 @@ export async function listUsers(
   request: ListUsersRequest,
   context: CallContext,
 ): Promise<Result<ListUsersResponse>> {
-  const role = readRole(request.role);
+  const role = roleOfWireNumber(request.role);
   if (!role && request.role !== WireRole.UNSPECIFIED) {
     return refuse('INVALID_ARGUMENT', 'role is unknown', { field: 'role' });
   }
@@ -97,7 +98,7 @@ export async function updateUser(
   request: UpdateUserRequest,
   context: CallContext,
 ): Promise<Result<UpdateUserResponse>> {
-  const role = request.role === undefined ? undefined : readRole(request.role);
+  const role = request.role === undefined ? undefined : roleOfWireNumber(request.role);
   if (request.role !== undefined && !role) {
     return refuse('INVALID_ARGUMENT', 'role is unknown', { field: 'role' });
   }

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 
 import { walletIdOf } from '../../../core/ids.ts';
-import { operations } from '../../../core/operations.ts';
+import { operationTable } from '../../../core/operations.ts';
 import { succeed } from '../../../core/reasons.ts';
 import { createTestDatabase, type TestDatabase } from '../../../tests/support/postgres/database.ts';
 import { makeLines } from '../../../tests/support/ledger/statement-model.ts';
@@ -64,7 +64,7 @@ const insertOld = (line: Line) =>
      VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, decode($12, 'hex'))`,
     [
       ...[line.walletId, line.seq, line.transactionId, line.userId, line.currency],
-      ...[operations.indexOf(line.operation) + 1, line.amountMinor, line.balanceAfterMinor],
+      ...[operationTable[line.operation].code, line.amountMinor, line.balanceAfterMinor],
       ...[line.contraAccount, line.description, new Date(line.occurredAtMs), line.hash],
     ],
   );

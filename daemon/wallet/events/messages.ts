@@ -1,7 +1,12 @@
 import { findExponent } from '../../../core/currencies.ts';
 import { canonicalUuid, uuidV5 } from '../../../core/ids.ts';
 import { parseAmount } from '../../../core/money.ts';
-import { isOperation, isUndo, operations, type Operation } from '../../../core/operations.ts';
+import {
+  isOperation,
+  isUndo,
+  operationOfMessageNumber,
+  type Operation,
+} from '../../../core/operations.ts';
 import type { Handling, InboundMessage, OutboundMessage } from '../../platform/broker/broker.ts';
 import type { Refusal } from './inbox.ts';
 import type { TransactionRequest } from '../requests/request.ts';
@@ -104,7 +109,7 @@ export function readEmitted(
 
 /** A name, or its number: 0 deposit, 1 withdraw, 2 purchase, 3 reversal, 4 cancellation. */
 function readOperation(value: string | number): Operation | undefined {
-  if (typeof value === 'number') return operations[value];
+  if (typeof value === 'number') return operationOfMessageNumber(value);
   return isOperation(value) ? value : undefined;
 }
 

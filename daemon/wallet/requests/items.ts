@@ -1,5 +1,5 @@
 import { isUuid } from '../../../core/ids.ts';
-import { isUndo, type Operation } from '../../../core/operations.ts';
+import { isUndo, operationOfWireNumber, type Operation } from '../../../core/operations.ts';
 import { refuse, succeed, type Result } from '../../../core/reasons.ts';
 import type { TransactionItem } from '../../../protos/gen/digitalwallet/wallet/v1/wallet.ts';
 import {
@@ -16,7 +16,6 @@ import { toCommand } from './request.ts';
 import { checkMover } from './rights.ts';
 import * as reads from '../store/reads.ts';
 import type { KnownUsers } from './users.ts';
-import { readOperation } from '../wire.ts';
 
 export type ItemOptions = {
   readonly db: Db;
@@ -120,7 +119,7 @@ type Asked = {
 
 function admit(options: ItemOptions, item: TransactionItem, caller: ItemCaller): Result<Asked> {
   const { principal } = caller;
-  const operation = readOperation(item.operation);
+  const operation = operationOfWireNumber(item.operation);
   if (!operation) {
     return refuse('INVALID_ARGUMENT', 'operation is missing or unknown', { field: 'operation' });
   }

@@ -1,6 +1,7 @@
 import { isStorableTime } from '../../../core/time/calendar.ts';
 import { currencyCodes, exponentOf } from '../../../core/currencies.ts';
 import { isUuid, transactionIdOf, walletIdOf } from '../../../core/ids.ts';
+import { operationOfWireNumber } from '../../../core/operations.ts';
 import { refuse, succeed, type Result } from '../../../core/reasons.ts';
 import {
   Operation as WireOperation,
@@ -37,7 +38,7 @@ import { findCorrupt } from '../store/states.ts';
 import * as reads from '../store/reads.ts';
 import * as store from '../store/store.ts';
 import type { KnownUsers } from '../requests/users.ts';
-import { readOperation, toWireTransaction, toWireWallet } from '../wire.ts';
+import { toWireTransaction, toWireWallet } from '../wire.ts';
 
 export type ReadOptions = {
   readonly db: Db;
@@ -101,7 +102,7 @@ export async function listTransactions(
 ): Promise<Result<ListTransactionsResponse>> {
   const ref = readRef(options, request, principal);
   if (!ref.ok) return ref;
-  const operation = readOperation(request.operation);
+  const operation = operationOfWireNumber(request.operation);
   if (!operation && request.operation !== WireOperation.UNSPECIFIED) {
     return refuse('INVALID_ARGUMENT', 'operation is unknown', { field: 'operation' });
   }

@@ -1,3 +1,4 @@
+import { operationTable } from '../../../core/operations.ts';
 import { sql, type Tx } from '../../platform/db/db.ts';
 import {
   rowsOfArrays,
@@ -10,7 +11,7 @@ import {
   toUuidArray,
 } from '../../platform/db/sql-arrays.ts';
 import type { Entry, WalletState } from '../domain.ts';
-import { operationCodes, sourceCodes } from './store.ts';
+import { sourceCodes } from './store.ts';
 
 const openSql = sql(
   'wallet_open',
@@ -66,7 +67,7 @@ export async function appendEntries(tx: Tx, entries: readonly Entry[]): Promise<
     toUuidArray(entries, (e) => e.wallet.id),
     toInt8Array(entries, (e) => e.seq),
     toUuidArray(entries, (e) => e.id),
-    toInt2Array(entries, (e) => operationCodes[e.operation]),
+    toInt2Array(entries, (e) => operationTable[e.operation].code),
     toInt8Array(entries, (e) => e.amountMinor),
     toInt8Array(entries, (e) => e.balanceAfterMinor),
     toTextArray(entries, (e) => e.contraAccount),
