@@ -2,7 +2,7 @@ import { randomBytes, randomUUID } from 'node:crypto';
 
 import { afterAll, beforeAll, expect, it } from 'vitest';
 
-import { transactionIdOf, walletIdOf } from '../../core/ids.ts';
+import { buildCommand } from '../support/ledger/build-command.ts';
 import { guessLimit, maxMailDelayMs } from '../../daemon/auth/domain.ts';
 import {
   hashTypedCode,
@@ -37,15 +37,7 @@ beforeAll(async () => {
 }, 120_000);
 afterAll(() => server.stop());
 
-const deposit = (userId: string, key: string) => {
-  const ref = { id: walletIdOf(userId, 'BRL'), userId, currency: 'BRL', exponent: 2 };
-  return {
-    ...{ transactionId: transactionIdOf(ref.id, 'customer', key), key, wallet: ref },
-    ...{ operation: 'deposit' as const, amountMinor: 500n, parentId: undefined },
-    ...{ merchant: undefined, description: undefined, metadata: {} },
-    ...{ callerClass: 'customer' as const, actor: userId },
-  };
-};
+const deposit = (userId: string, key: string) => buildCommand(userId, { key, amountMinor: 500n });
 
 async function balanceAt(userId: string, at: Date): Promise<bigint | undefined> {
   const users = createKnownUsers((ids) => Promise.resolve(new Set(ids)));

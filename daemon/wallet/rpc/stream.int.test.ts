@@ -10,6 +10,7 @@ import type {
   TransactionItem,
 } from '../../../protos/gen/digitalwallet/wallet/v1/wallet.ts';
 import { startCommitCutter } from '../../../tests/support/postgres/commit-cutter.ts';
+import { buildCommand } from '../../../tests/support/ledger/build-command.ts';
 import { createTestDatabase, type TestDatabase } from '../../../tests/support/postgres/database.ts';
 import { item } from '../../../tests/support/grpc/client.ts';
 import { findLedgerFaults } from '../../../tests/support/ledger/faults.ts';
@@ -249,22 +250,7 @@ describe('answers', () => {
 });
 
 describe('dry runs', () => {
-  const command = (): Command => {
-    const id = walletIdOf(ana, 'BRL');
-    return {
-      transactionId: randomUUID(),
-      key: 'k',
-      wallet: { id, userId: ana, currency: 'BRL', exponent: 2 },
-      operation: 'deposit',
-      amountMinor: 1n,
-      parentId: undefined,
-      merchant: undefined,
-      description: undefined,
-      metadata: {},
-      callerClass: 'customer',
-      actor: ana,
-    };
-  };
+  const command = (): Command => buildCommand(ana, { amountMinor: 1n });
   const owner = { userId: ana, findIdleSinceMs: () => undefined, end: () => undefined };
   const limits = { maxRemembered: 3, maxAtOnce: 1, maxOfOne: 1, settleMs: 0 };
   const begin = (runs: ReturnType<typeof createDryRuns>) => {
