@@ -1,3 +1,4 @@
+import { merchantPrefix } from '../contra-account.ts';
 import { formulaLeadBytes } from '../csv-cell.ts';
 import { operations, operationTable } from '../operations.ts';
 import { createZoneClock } from '../time/zone-clock.ts';
@@ -10,7 +11,7 @@ const colon = 0x3a;
 const backslash = 0x5c;
 const idLength = 36;
 const hourMs = 3_600_000;
-const merchantPrefix = Buffer.from('merchant:');
+const merchantBytes = Buffer.from(merchantPrefix);
 
 /** Enough for all of a row but its texts. */
 const fixedRoom = 256;
@@ -118,10 +119,10 @@ function writeMoney(
 
 /** Where a merchant's name begins; the end of the account where it is no merchant's. */
 function merchantStart({ bytes, contraAt, contraEnd }: FileRow): number {
-  const nameAt = contraAt + merchantPrefix.length;
+  const nameAt = contraAt + merchantBytes.length;
   if (nameAt > contraEnd) return contraEnd;
-  for (let i = 0; i < merchantPrefix.length; i += 1) {
-    if (bytes[contraAt + i] !== merchantPrefix[i]) return contraEnd;
+  for (let i = 0; i < merchantBytes.length; i += 1) {
+    if (bytes[contraAt + i] !== merchantBytes[i]) return contraEnd;
   }
   return nameAt;
 }

@@ -1,3 +1,4 @@
+import { merchantOf } from '../../core/contra-account.ts';
 import { absoluteMinor } from '../../core/money.ts';
 import { operationTable } from '../../core/operations.ts';
 import {
@@ -44,13 +45,6 @@ function toDate(ms: number): Date {
 function copyMetadata(metadata: Entry['metadata']): Transaction['metadata'] {
   for (const _key in metadata) return { ...metadata };
   return {};
-}
-
-/** The name behind `merchant:<name>`, if the contra account carries one. */
-function merchantOf(contraAccount: string): string | undefined {
-  return contraAccount.startsWith('merchant:')
-    ? contraAccount.slice('merchant:'.length)
-    : undefined;
 }
 
 export function toWireWallet(wallet: WalletState): Wallet {

@@ -18,6 +18,7 @@ import { createLease } from '../../daemon/platform/outbox/lease.ts';
 import { createExport } from '../../daemon/statement/exports/create.ts';
 import { claimExport, correctExportTimes } from '../../daemon/statement/exports/store-work.ts';
 import { contextOf, userOf, valueOf } from '../../daemon/statement/test-support.ts';
+import { createInDoubtCommits } from '../../daemon/wallet/commit/in-doubt-commits.ts';
 import { commitLocked, createWalletOpenings } from '../../daemon/wallet/commit/locked-commit.ts';
 import { getBalance } from '../../daemon/wallet/rpc/reads.ts';
 import { createKnownUsers } from '../../daemon/wallet/requests/users.ts';
@@ -38,6 +39,10 @@ beforeAll(async () => {
 afterAll(() => server.stop());
 
 const deposit = (userId: string, key: string) => buildCommand(userId, { key, amountMinor: 500n });
+
+const commitContextOf = (db: Db) => ({
+  ...{ db, openings: createWalletOpenings(), inDoubt: createInDoubtCommits() },
+});
 
 async function balanceAt(userId: string, at: Date): Promise<bigint | undefined> {
   const users = createKnownUsers((ids) => Promise.resolve(new Set(ids)));
@@ -77,16 +82,12 @@ it.each([2, 600, dayS])(
     ]) {
       const userId = randomUUID();
       await server.clock.step(offsets[0]!);
-      await commitLocked(wallet, [deposit(userId, 'a')], createWalletOpenings());
+      await commitLocked(commitContextOf(wallet), [deposit(userId, 'a')]);
       await new Promise((resolve) => setTimeout(resolve, 10));
       const at = new Date((await wallet.read(readClock)) - 1);
       expect(await balanceAt(userId, at)).toBe(500n);
       await server.clock.step(offsets[1]!);
-      const { answers } = await commitLocked(
-        wallet,
-        [deposit(userId, 'b')],
-        createWalletOpenings(),
-      );
+      const { answers } = await commitLocked(commitContextOf(wallet), [deposit(userId, 'b')]);
       const [answer] = answers;
       if (answer !== 'busy' && answer?.ok === false) {
         expect(answer.rejection.reason).toBe('WALLET_CLOCK_AHEAD');

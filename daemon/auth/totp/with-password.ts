@@ -5,7 +5,7 @@ import type { Tx } from '../../platform/db/db.ts';
 import type { CallContext } from '../../platform/grpc/calls.ts';
 import type { Revocation } from '../../platform/access/revocations.ts';
 import { checkSession, sessionEnded } from '../sessions/caller-session.ts';
-import { revokeOthers } from '../users/change-password.ts';
+import { lockSessions, revokeSessions } from '../sessions/revoke.ts';
 import { normalizePassword, type User } from '../domain.ts';
 import type { SessionOptions } from '../sessions/sessions.ts';
 import { findPasswordHash, lockUser, revokeUserTokens } from '../users/store.ts';
@@ -79,7 +79,7 @@ export async function endOthers(
   { user, sessionId }: Held,
   revoke: (revocation: Revocation) => void,
 ): Promise<number> {
-  const others = await revokeOthers(tx, user.id, sessionId);
+  const others = await revokeSessions(tx, await lockSessions(tx, user.id, sessionId));
   others.forEach(revoke);
   revoke(await revokeUserTokens(tx, user.id));
   return others.length;

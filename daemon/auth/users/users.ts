@@ -23,6 +23,7 @@ import type { Revocation, Revocations } from '../../platform/access/revocations.
 import { canonicalizeEmail, decideUserChange, type User, type UserChange } from '../domain.ts';
 import { checkSession } from '../sessions/caller-session.ts';
 import { readPage } from '../paging.ts';
+import { endSessions, lockSessions } from '../sessions/revoke.ts';
 import * as users from './store.ts';
 import * as store from '../store.ts';
 import { toWireUser } from '../wire.ts';
@@ -135,7 +136,9 @@ async function changeUser(
   const { role, isDisabled } = decided.value;
   if (role === user.role && isDisabled === user.isDisabled) return succeed({ user });
   const updated = await users.updateUser(tx, decided.value);
-  const endedSessions = isDisabled ? await users.endSessions(tx, userId) : 0;
+  const endedSessions = isDisabled
+    ? (await endSessions(tx, await lockSessions(tx, userId))).length
+    : 0;
   const revocation = await users.revokeUserTokens(tx, userId);
   const details = {
     ...(role === user.role ? {} : { role, previousRole: user.role }),

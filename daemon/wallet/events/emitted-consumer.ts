@@ -15,6 +15,7 @@ import { poison, readEmitted, type EmittedRequest, type Poison } from './message
 import { outboxFull } from './outbox-full.ts';
 import type { AuditedDecision, AuditedCommand } from '../commit/audited-command.ts';
 import { toCommand } from '../requests/request.ts';
+import type { WalletRefs } from '../requests/wallet-refs.ts';
 import { findCurrencyOf } from '../store/reads.ts';
 import type { KnownUsers } from '../requests/users.ts';
 
@@ -22,6 +23,7 @@ export type EmittedOptions = {
   readonly db: Db;
   readonly groupCommit: GroupCommit<AuditedCommand, AuditedDecision>;
   readonly users: KnownUsers;
+  readonly walletRefs?: WalletRefs;
   readonly defaultCurrency: string;
   readonly queue: string;
   /** What messages may ask for. */
@@ -154,13 +156,13 @@ async function findUnknownUsers(
 }
 
 function readCommand(
-  { db, defaultCurrency }: EmittedOptions,
+  { db, defaultCurrency, walletRefs }: EmittedOptions,
   request: EmittedRequest,
   currencies: ReadonlyMap<string, string>,
 ): Command | Poison | Promise<Command | Poison> {
   const { parentId, userId } = request;
   const read = (currency = defaultCurrency): Command | Poison => {
-    const command = toCommand({ ...request, currency });
+    const command = toCommand({ ...request, currency }, walletRefs);
     return command.ok ? command.value : toPoison(command.rejection);
   };
   const known = request.currency ?? (parentId === undefined ? undefined : currencies.get(parentId));

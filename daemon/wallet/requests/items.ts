@@ -16,10 +16,12 @@ import { toCommand } from './request.ts';
 import { checkMover } from './rights.ts';
 import * as reads from '../store/reads.ts';
 import type { KnownUsers } from './users.ts';
+import type { WalletRefs } from './wallet-refs.ts';
 
 export type ItemOptions = {
   readonly db: Db;
   readonly users: KnownUsers;
+  readonly walletRefs?: WalletRefs;
   readonly defaultCurrency: string;
   /** What customers may do by themselves. */
   readonly selfServiceOperations: ReadonlySet<Operation>;
@@ -43,7 +45,7 @@ export async function readItem(
     if (!command) throw new Error('an item was not read');
     return command;
   }
-  const command = nameCommand(admitted.value, item.currency || options.defaultCurrency);
+  const command = nameCommand(options, admitted.value, item.currency || options.defaultCurrency);
   if (!command.ok) return command;
   const { userId } = command.value.wallet;
   const checked = options.users.isKnown(userId) ? command : await options.users.check(userId);
@@ -76,7 +78,7 @@ export async function readItems(
       if (near === undefined) undos.push({ place: commands.length, asked: asked.value, parentId });
       currency = near ?? currency;
     }
-    const command = nameCommand(asked.value, currency);
+    const command = nameCommand(options, asked.value, currency);
     if (command.ok && currency !== options.defaultCurrency) {
       own.set(command.value.transactionId, currency);
     }
@@ -97,15 +99,16 @@ const takesParentsCurrency = ({ item, operation }: Asked): boolean =>
  * currency, under the lock.
  */
 async function settleUndos(
-  { db, defaultCurrency }: ItemOptions,
+  options: ItemOptions,
   undos: readonly OpenUndo[],
   commands: Result<Command>[],
 ): Promise<void> {
   if (undos.length === 0) return;
+  const { db, defaultCurrency } = options;
   const keys = undos.map(({ asked, parentId }) => ({ id: parentId, userId: asked.userId }));
   const found = await db.read((tx) => reads.findCurrenciesOf(tx, keys));
   for (const { place, asked, parentId } of undos) {
-    commands[place] = nameCommand(asked, found.get(parentId) ?? defaultCurrency);
+    commands[place] = nameCommand(options, asked, found.get(parentId) ?? defaultCurrency);
   }
 }
 
@@ -133,10 +136,11 @@ function admit(options: ItemOptions, item: TransactionItem, caller: ItemCaller):
 
 /** Checks the fields and names wallet and transaction. */
 function nameCommand(
+  { walletRefs }: ItemOptions,
   { item, operation, userId, principal }: Asked,
   currency: string,
 ): Result<Command> {
-  const command = toCommand({
+  const request = {
     userId,
     currency,
     operation,
@@ -146,9 +150,10 @@ function nameCommand(
     description: item.description,
     metadata: item.metadata,
     idempotencyKey: item.idempotencyKey,
-    callerClass: principal.role === 'customer' ? 'customer' : 'staff',
+    callerClass: principal.role === 'customer' ? ('customer' as const) : ('staff' as const),
     actor: principal.userId,
-  });
+  };
+  const command = toCommand(request, walletRefs);
   if (!command.ok) return command;
   const reached = checkWalletOfKey(principal, command.value.wallet.id);
   return reached.ok ? command : reached;

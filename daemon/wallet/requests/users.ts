@@ -4,6 +4,7 @@ import type { Db } from '../../platform/db/db.ts';
 import type { WalletRef } from '../domain.ts';
 import type { WalletCache } from '../commit/wallet-cache.ts';
 import { refOf } from './request.ts';
+import type { WalletRefs } from './wallet-refs.ts';
 import { findCorrupt } from '../store/states.ts';
 import { readWallets } from '../store/store.ts';
 
@@ -89,30 +90,32 @@ export function createKnownUsers(findUsers: FindUsers): KnownUsers {
 
 /**
  * Looks for the users' wallets in this currency before it asks the auth service for the rest: who has
- * a wallet exists, since users are never deleted. The wallets are about to be moved, so `heads` is
+ * a wallet exists, since users are never deleted. The wallets are about to be moved, so `walletCache` is
  * told of those that it did not know; the commit reads them no more. So one that contradicts its last
  * entry is not among them: the commit reads it, and refuses.
  */
 export function findByWallets(
   db: Db,
-  heads: WalletCache,
+  walletCache: WalletCache,
   currency: string,
   findUsers: FindUsers,
+  walletRefs?: WalletRefs,
 ): FindUsers {
   const readOpen = (userIds: readonly string[]) => {
     const refs: WalletRef[] = [];
     for (const userId of userIds) {
-      const ref = refOf(userId, currency);
+      const ref = refOf(userId, currency, walletRefs);
       if (ref.ok) refs.push(ref.value);
     }
     // A database that is away is for the commit to tell.
     const read = db.read(async (tx) => {
       const wallets = await readWallets(tx, refs, 'none');
-      const fresh = wallets.filter(({ id }) => !heads.getCommitted(id));
+      const fresh = wallets.filter(({ id }) => !walletCache.getCommitted(id));
       const corrupt = await findCorrupt(tx, fresh);
       for (const wallet of fresh) {
         // A commit may have remembered a newer state meanwhile.
-        if (!corrupt.has(wallet.id) && !heads.getCommitted(wallet.id)) heads.set(wallet);
+        if (!corrupt.has(wallet.id) && !walletCache.getCommitted(wallet.id))
+          walletCache.set(wallet);
       }
       return wallets;
     });

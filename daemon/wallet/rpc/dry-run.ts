@@ -7,7 +7,7 @@ import { newOverlay, overlayStates, remember, type Overlay } from './overlay.ts'
 import type { AuditedDecision } from '../commit/audited-command.ts';
 import { distinctWallets, readStates } from '../store/states.ts';
 import { readWallets } from '../store/store.ts';
-import { toPosted } from '../commit/persist-decisions.ts';
+import { toAnswer } from '../commit/persist-decisions.ts';
 
 /** A stream's dry run: each item sees what the earlier ones would have done. */
 export type DryRun = {
@@ -123,5 +123,5 @@ async function decideMany(
   }));
   const decided = decideBatch(overlayStates(overlay, states, commands), commands, nowMs);
   remember(overlay, decided);
-  return decided.decisions.map((decision, i) => toPosted(decision, commands[i]));
+  return decided.decisions.map((decision) => toAnswer(decision));
 }
