@@ -4,7 +4,7 @@ import { buildCommand } from '../../../tests/support/ledger/build-command.ts';
 import type { Db } from '../../platform/db/db.ts';
 import { newWallet, type Command } from '../domain.ts';
 import { createOptimisticCommit } from './optimistic-commit.ts';
-import { createWalletCache } from './wallet-cache.ts';
+import { createWalletCache } from '../store/wallet-cache.ts';
 
 const payer = buildCommand('00000000-0000-4000-8000-000000000001');
 const payee = buildCommand('00000000-0000-4000-8000-000000000002');

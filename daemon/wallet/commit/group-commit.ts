@@ -1,6 +1,6 @@
 import { refuse, type Result } from '../../../core/reasons.ts';
 import { createLanes, maxBatch, type LaneOptions } from './lanes.ts';
-import { createGroup, createItem, type Group, type Waiting } from './queued.ts';
+import { createGroup, createItem, type Group, type Waiting } from './commit-items.ts';
 
 export type GroupCommit<Command, Answer> = {
   /** Resolves once the command's commit is durable, or refused. */

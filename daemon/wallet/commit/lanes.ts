@@ -1,5 +1,5 @@
-import { createLockedWallets } from './parked.ts';
-import { commitItems, isOverdue, type CommitOptions, type Item } from './queued.ts';
+import { createLockedWallets } from './locked-wallets.ts';
+import { commitItems, isOverdue, type CommitOptions, type Item } from './commit-items.ts';
 import { watchCommits } from './watch-commits.ts';
 
 export type LaneOptions<Command, Answer> = CommitOptions<Command, Answer> & {

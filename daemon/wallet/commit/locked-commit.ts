@@ -6,7 +6,7 @@ import {
   type Db,
   type Tx,
 } from '../../platform/db/db.ts';
-import type { Busy } from './queued.ts';
+import type { Busy } from './commit-items.ts';
 import {
   newWallet,
   opensWallet,
@@ -15,7 +15,7 @@ import {
   type WalletState,
 } from '../domain.ts';
 import { decideBatch } from '../domain-batch.ts';
-import type { AuditedDecision, AuditedCommand } from './audited-command.ts';
+import type { AuditedDecision, AuditedCommand } from '../requests/audited-command.ts';
 import { findUnopened } from '../store/read-wallet.ts';
 import { distinctWallets, readStates } from '../store/states.ts';
 import { readWallets, waitBriefly } from '../store/store.ts';

@@ -8,12 +8,12 @@ import {
   type CommitContext,
   type Committed,
 } from './locked-commit.ts';
-import type { Busy, LockMode } from './queued.ts';
+import type { Busy, LockMode } from './commit-items.ts';
 import type { Command, Decision, States, WalletState } from '../domain.ts';
 import { decideBatch } from '../domain-batch.ts';
-import { createWalletCache, type WalletCache } from './wallet-cache.ts';
-import * as inbox from '../events/inbox.ts';
-import type { AuditedDecision, AuditedCommand } from './audited-command.ts';
+import { createWalletCache, type WalletCache } from '../store/wallet-cache.ts';
+import * as inbox from '../store/inbox.ts';
+import type { AuditedDecision, AuditedCommand } from '../requests/audited-command.ts';
 import * as store from '../store/store.ts';
 import { distinctWallets, findCorrupt, keyOf, parentsOf } from '../store/states.ts';
 import { compareAndSetWallets, type BalanceUpdate } from '../store/writes.ts';

@@ -4,9 +4,9 @@ import type { Tx } from '../../platform/db/db.ts';
 import { toAuditEntries } from '../requests/audit.ts';
 import type { Command, Decision, NewEntry, WalletState } from '../domain.ts';
 import { isRemembered } from '../domain-batch.ts';
-import * as inbox from '../events/inbox.ts';
+import * as inbox from '../store/inbox.ts';
 import { appendEvents } from '../events/outbox.ts';
-import type { AuditedDecision, AuditedCommand } from './audited-command.ts';
+import type { AuditedDecision, AuditedCommand } from '../requests/audited-command.ts';
 import type { InDoubtCommits } from './in-doubt-commits.ts';
 import { appendEntries } from '../store/writes.ts';
 

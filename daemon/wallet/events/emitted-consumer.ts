@@ -13,7 +13,7 @@ import type { Command } from '../domain.ts';
 import type { GroupCommit } from '../commit/group-commit.ts';
 import { poison, readEmitted, type EmittedRequest, type Poison } from './messages.ts';
 import { outboxFull } from './outbox-full.ts';
-import type { AuditedDecision, AuditedCommand } from '../commit/audited-command.ts';
+import type { AuditedDecision, AuditedCommand } from '../requests/audited-command.ts';
 import { toCommand } from '../requests/request.ts';
 import type { WalletRefs } from '../requests/wallet-refs.ts';
 import { findCurrencyOf } from '../store/reads.ts';

@@ -8,7 +8,7 @@ import {
   type Operation,
 } from '../../../core/operations.ts';
 import type { Handling, InboundMessage, OutboundMessage } from '../../platform/broker/broker.ts';
-import type { Refusal } from './inbox.ts';
+import type { Refusal } from '../store/inbox.ts';
 import type { TransactionRequest } from '../requests/request.ts';
 
 export { toCreatedMessage } from './created-message.ts';

@@ -3,7 +3,7 @@ import type { OutboundMessage } from '../../platform/broker/broker.ts';
 import { sql, type Tx } from '../../platform/db/db.ts';
 import { appendOutbox, appendReferred } from '../../platform/outbox/relay.ts';
 import type { NewEntry } from '../domain.ts';
-import type { Refusal } from './inbox.ts';
+import type { Refusal } from '../store/inbox.ts';
 import { toCreatedMessage, toRejectedMessage } from './messages.ts';
 import { entryColumns, toEntry, type EntryRow } from '../store/store.ts';
 

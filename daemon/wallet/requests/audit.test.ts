@@ -9,7 +9,7 @@ import type { AuditActor } from '../../platform/audit/audit.ts';
 import { lineOf, toAuditEntries, withAudit, withAudits } from './audit.ts';
 import type { Command } from '../domain.ts';
 import { decideBatch } from '../domain-batch.ts';
-import type { AuditedDecision } from '../commit/audited-command.ts';
+import type { AuditedDecision } from './audited-command.ts';
 
 const staffId = randomUUID();
 const actor: AuditActor = {

@@ -5,7 +5,7 @@ import { absoluteMinor, formatMinor } from '../../../core/money.ts';
 import type { Result } from '../../../core/reasons.ts';
 import type { AuditActor, AuditEntry, AuditLine } from '../../platform/audit/audit.ts';
 import type { Command } from '../domain.ts';
-import type { CommandAudit, AuditedDecision, AuditedCommand } from '../commit/audited-command.ts';
+import type { CommandAudit, AuditedDecision, AuditedCommand } from './audited-command.ts';
 
 /** Staff's commands are recorded: they are always on another's wallet. Customers' are not. */
 export function withAudit(command: Command, actor: AuditActor): AuditedCommand {

@@ -8,7 +8,7 @@ import { createTestDatabase, type TestDatabase } from '../../../tests/support/po
 import { buildCommand } from '../../../tests/support/ledger/build-command.ts';
 import { createOptimisticCommit } from '../commit/optimistic-commit.ts';
 import { newWallet } from '../domain.ts';
-import { createWalletCache } from '../commit/wallet-cache.ts';
+import { createWalletCache } from '../store/wallet-cache.ts';
 import { openWallets } from '../store/writes.ts';
 import { findByWallets } from './users.ts';
 

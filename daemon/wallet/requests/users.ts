@@ -2,7 +2,7 @@ import { refuse, succeed, type Result } from '../../../core/reasons.ts';
 import { userNotFound } from '../../platform/access/access.ts';
 import type { Db } from '../../platform/db/db.ts';
 import type { WalletRef } from '../domain.ts';
-import type { WalletCache } from '../commit/wallet-cache.ts';
+import type { WalletCache } from '../store/wallet-cache.ts';
 import { refOf } from './request.ts';
 import type { WalletRefs } from './wallet-refs.ts';
 import { findCorrupt } from '../store/states.ts';

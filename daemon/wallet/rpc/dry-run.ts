@@ -4,7 +4,7 @@ import { createFairPool } from '../../platform/grpc/admission/fair-pool.ts';
 import type { Command } from '../domain.ts';
 import { decideBatch } from '../domain-batch.ts';
 import { newOverlay, overlayStates, remember, type Overlay } from './overlay.ts';
-import type { AuditedDecision } from '../commit/audited-command.ts';
+import type { AuditedDecision } from '../requests/audited-command.ts';
 import { distinctWallets, readStates } from '../store/states.ts';
 import { readWallets } from '../store/store.ts';
 import { toAnswer } from '../commit/persist-decisions.ts';

@@ -13,7 +13,7 @@ import type { Command } from '../domain.ts';
 import { changeStatus } from './freeze.ts';
 import { explainDefects } from '../commit/alarms.ts';
 import { createGroupCommit } from '../commit/group-commit.ts';
-import type { AuditedDecision, AuditedCommand } from '../commit/audited-command.ts';
+import type { AuditedDecision, AuditedCommand } from '../requests/audited-command.ts';
 import { createKnownUsers } from '../requests/users.ts';
 
 const userId = randomUUID();

@@ -18,7 +18,7 @@ import type { GroupCommit } from '../commit/group-commit.ts';
 import { readItem, type ItemOptions } from '../requests/items.ts';
 import { streamLedger } from './ledger-stream.ts';
 import { onlyIfDone } from '../events/outbox-full.ts';
-import type { AuditedDecision, AuditedCommand } from '../commit/audited-command.ts';
+import type { AuditedDecision, AuditedCommand } from '../requests/audited-command.ts';
 import {
   getBalance,
   getTransaction,

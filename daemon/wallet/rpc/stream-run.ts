@@ -15,7 +15,7 @@ import type { CallContext } from '../../platform/grpc/calls.ts';
 import { maskUnexpected } from '../../platform/grpc/errors.ts';
 import { findTransientRejection } from '../../platform/transient-rejection.ts';
 import type { Log } from '../../platform/log.ts';
-import type { AuditedDecision, AuditedCommand } from '../commit/audited-command.ts';
+import type { AuditedDecision, AuditedCommand } from '../requests/audited-command.ts';
 import type { GroupCommit } from '../commit/group-commit.ts';
 import type { ItemOptions } from '../requests/items.ts';
 import type { DryRun, DryRunOwner, DryRuns } from './dry-run.ts';

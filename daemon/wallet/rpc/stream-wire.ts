@@ -3,7 +3,7 @@ import type {
   StreamTransactionsResponse,
   TransactionResult,
 } from '../../../protos/gen/digitalwallet/wallet/v1/wallet.ts';
-import type { AuditedDecision } from '../commit/audited-command.ts';
+import type { AuditedDecision } from '../requests/audited-command.ts';
 import { splitByBytes } from './split-by-bytes.ts';
 import { toWireTransaction } from '../wire.ts';
 

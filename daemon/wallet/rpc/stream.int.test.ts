@@ -26,7 +26,7 @@ import type { Command } from '../domain.ts';
 import { createDryRuns } from './dry-run.ts';
 import { explainDefects } from '../commit/alarms.ts';
 import { createGroupCommit } from '../commit/group-commit.ts';
-import type { AuditedDecision, AuditedCommand } from '../commit/audited-command.ts';
+import type { AuditedDecision, AuditedCommand } from '../requests/audited-command.ts';
 import { createStreamHandlers } from './stream.ts';
 import { createKnownUsers } from '../requests/users.ts';
 

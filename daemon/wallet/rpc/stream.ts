@@ -16,7 +16,7 @@ import { createDryRuns, type DryRun } from './dry-run.ts';
 import { reportDenial } from '../requests/denials.ts';
 import { readItems } from '../requests/items.ts';
 import { onlyIfDone } from '../events/outbox-full.ts';
-import type { AuditedDecision } from '../commit/audited-command.ts';
+import type { AuditedDecision } from '../requests/audited-command.ts';
 import {
   chooseMode,
   createStreamRun,

@@ -1,3 +1,5 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+
 import { refuse, type Rejection, type Result } from '../../../core/reasons.ts';
 import { classifyDbError, isCommitInDoubt, isLockTimeout } from '../../platform/db/db.ts';
 import { databaseUnavailable, databaseBusy, isDatabaseBusy } from '../../platform/db/refusals.ts';
@@ -278,5 +280,3 @@ const unanswered = refuse(
   'the database did not answer the commit in time: send it again with the same idempotency key',
 );
 const cancelled = refuse('CANCELLED', 'the caller went away before the transaction was begun');
-export const sleep = (ms: number): Promise<void> =>
-  new Promise((resolve) => setTimeout(resolve, ms));

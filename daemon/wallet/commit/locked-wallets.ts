@@ -1,11 +1,12 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+
 import {
   commitItems,
   giveUpBusy,
   isOverdue,
-  sleep,
   type CommitOptions,
   type Item,
-} from './queued.ts';
+} from './commit-items.ts';
 import type { CommitWatch } from './watch-commits.ts';
 
 /** How often a locked wallet is tried. */
