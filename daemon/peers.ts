@@ -86,7 +86,7 @@ export function createAuthPeer(caller: Caller, feedCaller = caller) {
   };
 }
 
-/** One user; undefined if there is none. Rejects if the auth service is out of reach. */
+/** One user; undefined if there is none. Rejects if the auth service is unavailable. */
 async function findUser(caller: Caller, userId: string) {
   const request = ResolveUsersRequest.fromPartial({ userIds: [userId] });
   const { resolveUsers } = AuthServiceService;
@@ -204,7 +204,7 @@ async function* readLedger(caller: Caller, walletId: string | undefined, start: 
       return;
     } catch (err) {
       failures += 1;
-      const message = 'the wallet service is out of reach: try again';
+      const message = 'the wallet service is unavailable: try again';
       const rejection = { reason: 'WALLET_UNAVAILABLE', message, metadata: {} } as const;
       if (failures > maxStreamFailures) throw createTransientRejection(rejection, err);
       await new Promise((resolve) => setTimeout(resolve, 200 * 2 ** failures));

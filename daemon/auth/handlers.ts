@@ -46,7 +46,7 @@ import {
   regenerateRecoveryCodes,
   type TotpOptions,
 } from './totp/enrolment.ts';
-import { turnOf } from './throttling/turn.ts';
+import { fairCallerOf } from './throttling/fair-caller.ts';
 import { getUser, listUsers, updateUser } from './users/users.ts';
 import { toWireUser } from './wire.ts';
 
@@ -198,9 +198,9 @@ async function createUser(
     return deny(`you may not create a user with the role ${role}`, { field: 'role', role });
   }
   const { email, password } = request;
-  const turn = turnOf(context, principal.userId);
+  const fairCaller = fairCallerOf(context, principal.userId);
   const account = { email, password, role, isEmailVerified: true };
-  const created = await createAccount({ ...options, actor: context, turn }, account);
+  const created = await createAccount({ ...options, actor: context, fairCaller }, account);
   return created.ok ? succeed({ user: toWireUser(created.value) }) : created;
 }
 

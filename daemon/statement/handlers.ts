@@ -43,11 +43,11 @@ const maxPageSize = 1_000;
 
 /** Wire to domain and back. */
 export function createHandlers(options: ExportHandlerOptions): Handlers<StatementServiceServer> {
-  const knownSums = createRunningTotals(() => performance.now());
+  const runningTotals = createRunningTotals(() => performance.now());
   return {
     generateStatement: auditRead(
       options.trail,
-      (request, context) => generateStatement(options, knownSums, request, context),
+      (request, context) => generateStatement(options, runningTotals, request, context),
       ({ userId }, { statement }) => ({
         action: 'statement.generate',
         target: userId,
@@ -63,7 +63,7 @@ export function createHandlers(options: ExportHandlerOptions): Handlers<Statemen
 
 async function generateStatement(
   options: ExportHandlerOptions,
-  knownSums: RunningTotals,
+  runningTotals: RunningTotals,
   request: GenerateStatementRequest,
   context: CallContext,
 ): Promise<Result<GenerateStatementResponse>> {
@@ -97,7 +97,7 @@ async function generateStatement(
     ...{ peers: options.peers, reporter: options.reporter },
     head,
     throughSeq,
-    knownSums,
+    runningTotals,
   });
   if (!hasCarriableTotals(read.extent)) {
     return refuse(

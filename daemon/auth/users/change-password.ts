@@ -16,7 +16,7 @@ import { findPasswordHash, lockUser } from './store.ts';
 import { lockSessions, revokeSessions } from '../sessions/revoke.ts';
 import * as store from '../store.ts';
 import type { Attempted } from '../throttling/throttle.ts';
-import { turnOf, type HashTurn } from '../throttling/turn.ts';
+import { fairCallerOf, type FairCaller } from '../throttling/fair-caller.ts';
 
 /**
  * Sets a new password for the caller, who must know the old one. Wrong ones count against the
@@ -38,12 +38,12 @@ export async function changePassword(
   const old = normalizePassword(request.oldPassword);
   if (old === password.value) return inField('the new password must differ from the old one');
   const { throttle } = options;
-  const turn = turnOf(caller, userId);
-  const change = { userId, sessionId, old, new: password.value, turn };
+  const fairCaller = fairCallerOf(caller, userId);
+  const change = { userId, sessionId, old, new: password.value, fairCaller };
   return throttle.guard(
     [throttle.bucketOf.session(sessionId)],
     () => replace(options, caller, change, request),
-    { turn },
+    { fairCaller },
   );
 }
 
@@ -63,7 +63,7 @@ async function replace(
     readonly sessionId: string;
     readonly old: string | undefined;
     readonly new: string;
-    readonly turn: HashTurn;
+    readonly fairCaller: FairCaller;
   },
   request: ChangePasswordRequest,
 ): Promise<Attempted<ChangePasswordResponse>> {
@@ -71,10 +71,10 @@ async function replace(
   const { userId } = change;
   const current = await db.read((tx) => findPasswordHash(tx, userId));
   const phc = change.old === undefined ? undefined : current;
-  const verified = await passwords.verify(phc, change.old ?? '', change.turn);
+  const verified = await passwords.verify(phc, change.old ?? '', change.fairCaller);
   if (!verified.ok) return { outcome: 'void', result: verified };
   if (!verified.value.isMatch) return wrong;
-  const hashed = await passwords.hash(change.new, change.turn);
+  const hashed = await passwords.hash(change.new, change.fairCaller);
   if (!hashed.ok) return { outcome: 'void', result: hashed };
   const done = await db.tx(async (tx) => {
     // Another call may have changed it meanwhile, or disabled the account.

@@ -7,7 +7,7 @@ import { readLinesAfter, type LinePlace } from './store.ts';
 
 /**
  * Reads the ledger in order of wallet and seq, after a place; of one wallet if `walletId` is given.
- * Rejects if the wallet service is out of reach.
+ * Rejects if the wallet service is unavailable.
  */
 export type ReadLedger = (
   walletId: string | undefined,

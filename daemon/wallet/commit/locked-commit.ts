@@ -223,7 +223,7 @@ const briefly =
     return lock(tx, commands);
   };
 
-/** Opened wallets, as far as they are free; `absent` are those that nobody has opened. */
+/** Opened wallets, as far as they are free; `absent` are those that do not exist. */
 async function lockExisting(tx: Tx, commands: readonly AuditedCommand[]) {
   const refs = distinctWallets(commands);
   const wallets = await readWallets(tx, refs, 'skip');

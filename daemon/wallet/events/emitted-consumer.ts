@@ -62,7 +62,7 @@ async function handleEmitted(
   options: EmittedOptions,
   messages: readonly InboundMessage[],
 ): Promise<Handling[]> {
-  holdWhileFull(options);
+  checkOutboxRoom(options);
   const read = await readMessages(options, messages);
   const commands = read.filter((item): item is Command => !('kind' in item));
   const results = await commitAll(options, commands);
@@ -71,7 +71,7 @@ async function handleEmitted(
 }
 
 /** Throws while the outbox has no room. */
-function holdWhileFull({ isOutboxFull }: Pick<EmittedOptions, 'isOutboxFull'>): void {
+function checkOutboxRoom({ isOutboxFull }: Pick<EmittedOptions, 'isOutboxFull'>): void {
   if (!isOutboxFull()) return;
   throw createTransientRejection(outboxFull);
 }
@@ -150,7 +150,7 @@ async function findUnknownUsers(
   try {
     return await users.findUnknown([...new Set(ids)]);
   } catch (cause) {
-    const message = 'the auth service is out of reach: nothing was done, try again';
+    const message = 'the auth service is unavailable: nothing was done, try again';
     throw createTransientRejection({ reason: 'AUTH_UNAVAILABLE', message, metadata: {} }, cause);
   }
 }
@@ -189,7 +189,7 @@ function toPoison({ reason, metadata }: Rejection): Poison {
 }
 
 /** Refusals that are no answer to the message, but trouble that will pass. */
-const passing: ReadonlySet<string> = new Set([
+const transientReasons: ReadonlySet<string> = new Set([
   'DATABASE_BUSY',
   'DATABASE_UNAVAILABLE',
   'OUTCOME_UNKNOWN',
@@ -209,7 +209,7 @@ export function toHandling(result: Result<AuditedDecision> | undefined): Handlin
   if (result.ok) return done;
   const { reason, metadata } = result.rejection;
   if (metadata['cause'] === 'content') return poison('INTERNAL', 'body');
-  if (passing.has(reason)) throw createTransientRejection(result.rejection);
+  if (transientReasons.has(reason)) throw createTransientRejection(result.rejection);
   if (ofOneWallet.has(reason)) return held;
   if (forOperators.has(reason)) return poison(reason, 'data.userId');
   return done;

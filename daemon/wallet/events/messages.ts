@@ -79,7 +79,7 @@ export function readEmitted(
   }
   const { data } = message.body as { readonly data: Emitted };
   const idempotencyKey = message.messageId ?? data.messageId;
-  // Without a name it could not be told from its own redelivery.
+  // Without an id a redelivery would be a new message.
   if (idempotencyKey === undefined) return poison('MESSAGE_ID_MISSING', 'messageId');
   // Bytes that are no UTF-8 all come as this character: two keys could be taken for one.
   if (message.messageId?.includes('\ufffd')) return poison('INVALID_FIELD', 'messageId');
@@ -123,7 +123,7 @@ function readAmount(
 ): bigint | undefined | Poison {
   if (amount === undefined || amount === null) return undefined;
   const field = 'data.transaction.amount';
-  // An undo of unknown currency: its amount could not be told from another one's.
+  // An undo of unknown currency: its amount cannot be read without an exponent.
   if (currency === undefined) return poison('CURRENCY_REQUIRED', 'data.transaction.currency');
   const exponent = findExponent(currency) ?? 0;
   if (typeof amount === 'number' && Math.abs(amount) * 10 ** exponent > Number.MAX_SAFE_INTEGER) {
@@ -133,7 +133,7 @@ function readAmount(
   return parsed.ok ? parsed.minor : poison('AMOUNT_INVALID', field);
 }
 
-/** `transaction_rejected`: the business answer to a message, for whoever sent it. */
+/** `transaction_rejected`: the business answer to a message, for its sender. */
 export function toRejectedMessage({ command, rejection }: Refusal): OutboundMessage {
   return {
     messageId: uuidV5(command.wallet.id, `rejected:${command.transactionId}`),

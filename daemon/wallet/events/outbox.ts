@@ -11,7 +11,7 @@ import { entryColumns, toEntry, type EntryRow } from '../store/store.ts';
 const refEnd = '\n';
 const partEnd = ' ';
 
-/** Writes what a commit tells: an event per entry, and one per message refused. */
+/** Writes the events of a commit: an event per entry, and one per message refused. */
 export async function appendEvents(
   tx: Tx,
   entries: readonly NewEntry[],

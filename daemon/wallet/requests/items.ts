@@ -13,7 +13,7 @@ import type { Db } from '../../platform/db/db.ts';
 import type { CallContext } from '../../platform/grpc/calls.ts';
 import type { Command } from '../domain.ts';
 import { toCommand } from './request.ts';
-import { checkMover } from './rights.ts';
+import { checkOperation } from './operation-rights.ts';
 import * as reads from '../store/reads.ts';
 import type { KnownUsers } from './users.ts';
 import type { WalletRefs } from './wallet-refs.ts';
@@ -84,7 +84,7 @@ export async function readItems(
     }
     commands.push(command);
   }
-  await settleUndos(options, undos, commands);
+  await resolveUndos(options, undos, commands);
   return checkUsers(options, commands);
 }
 
@@ -98,7 +98,7 @@ const takesParentsCurrency = ({ item, operation }: Asked): boolean =>
  * An undo takes its parent's currency. A parent that is nowhere yet is looked for in the default
  * currency, under the lock.
  */
-async function settleUndos(
+async function resolveUndos(
   options: ItemOptions,
   undos: readonly OpenUndo[],
   commands: Result<Command>[],
@@ -129,7 +129,7 @@ function admit(options: ItemOptions, item: TransactionItem, caller: ItemCaller):
   if (principal.kind !== 'user') return deny('a user must move money');
   const subject = resolveSubject(principal, item.userId);
   if (!subject.ok) return subject;
-  const allowed = checkMover(options, principal, operation, subject.value, caller.isLocal);
+  const allowed = checkOperation(options, principal, operation, subject.value, caller.isLocal);
   if (!allowed.ok) return allowed;
   return succeed({ item, operation, userId: subject.value, principal });
 }
@@ -175,11 +175,11 @@ async function checkUsers(
         : command,
     );
   } catch {
-    return commands.map((command) => (command.ok ? authAway : command));
+    return commands.map((command) => (command.ok ? authUnavailable : command));
   }
 }
 
-const authAway = refuse(
+const authUnavailable = refuse(
   'AUTH_UNAVAILABLE',
-  'the auth service is out of reach: nothing was done, try again',
+  'the auth service is unavailable: nothing was done, try again',
 );

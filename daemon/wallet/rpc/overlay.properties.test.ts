@@ -7,7 +7,7 @@ import { buildCommand, walletRefOf } from '../../../tests/support/ledger/build-c
 import { noStates } from '../../../tests/support/ledger/wallet-decider.ts';
 import type { Command, Decision } from '../domain.ts';
 import { decideBatch } from '../domain-batch.ts';
-import { newOverlay, overlayStates, remember } from './overlay.ts';
+import { newOverlay, overlayStates, addToOverlay } from './overlay.ts';
 
 const userId = '6f1c3f3e-0000-4000-8000-000000000001';
 const refs = ['BRL', 'JPY'].map((currency) => walletRefOf(userId, currency));
@@ -40,7 +40,7 @@ function createLedger() {
     read,
     post: (commands: readonly Command[], nowMs: number) => {
       const decided = decideBatch(read(commands), commands, nowMs);
-      remember(all, decided);
+      addToOverlay(all, decided);
       return decided.decisions;
     },
   };
@@ -74,7 +74,7 @@ describe('a dry run over many messages', () => {
         const dry = inMessages(commands, sizes).flatMap((message, i) => {
           const states = overlayStates(overlay, ledger.read(message), message);
           const decided = decideBatch(states, message, i + 2);
-          remember(overlay, decided);
+          addToOverlay(overlay, decided);
           return decided.decisions.map(textOf);
         });
         expect(ledger.read([...before, ...commands])).toEqual(seenBefore);
@@ -93,7 +93,7 @@ describe('a dry run over many messages', () => {
         for (const message of inMessages(commands, [1])) {
           const states = overlayStates(overlay, createLedger().read([]), message);
           const decided = decideBatch(states, message, 1);
-          remember(overlay, decided);
+          addToOverlay(overlay, decided);
           for (const decision of decided.decisions) {
             seen.add(decision.kind === 'rejected' ? decision.rejection.reason : decision.kind);
           }

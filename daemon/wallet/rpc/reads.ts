@@ -89,7 +89,7 @@ async function findTransaction(
     transactionId: id,
   });
   if (!entry) return absent;
-  // On a wallet that the API key is not for: answered as absent, and told to the audit log.
+  // On a wallet that the API key is not for: answered as absent, and recorded in the audit log.
   if (!checkWalletOfKey(principal, entry.wallet.id).ok) return asDenial(absent);
   return succeed({ transaction: toWireTransaction(entry) });
 }
@@ -144,7 +144,7 @@ export async function getBalance(
   if (at && !isStorableTime(at.getTime())) {
     return refuse('INVALID_ARGUMENT', 'at must be a time in the years 1 to 9999', { field: 'at' });
   }
-  // A past that is told once must stay: what is being committed now may belong to it.
+  // A reported past must not change: a commit in flight may belong to it.
   const needsSettled = at !== undefined || principal.kind === 'service';
   const read = await (needsSettled ? readAtWatermark : readNow)(options.db, ref.value);
   if (!read.ok) return read;

@@ -252,7 +252,7 @@ describe('answers', () => {
 describe('dry runs', () => {
   const command = (): Command => buildCommand(ana, { amountMinor: 1n });
   const owner = { userId: ana, findIdleSinceMs: () => undefined, end: () => undefined };
-  const limits = { maxRemembered: 3, maxAtOnce: 1, maxOfOne: 1, settleMs: 0 };
+  const limits = { maxRemembered: 3, maxAtOnce: 1, maxOfOne: 1, minIdleMs: 0 };
   const begin = (runs: ReturnType<typeof createDryRuns>) => {
     const run = runs.begin(test.db, owner);
     if (!run.ok) throw new Error(run.rejection.reason);

@@ -27,19 +27,19 @@ const busyAfterMs = 1_000;
 const tryEveryMs = 50;
 
 /**
- * The wallet with nothing under way on it: no transaction, and not its opening either. A commit
- * that has read its clock already and has no lock yet finds out by the mark that is left here.
+ * The wallet with no transaction in flight on it, nor its opening. Raises the read watermark: a
+ * commit that has read its clock already and has no lock yet finds a conflict with it.
  * WALLET_BUSY if it stays locked for a second; no connection is held for so long.
  */
 export async function readAtWatermark(db: Db, ref: WalletRef): Promise<Result<WalletNow>> {
   const endsAtMs = performance.now() + busyAfterMs;
   for (let isFirst = true; ; isFirst = false) {
-    const settled = await settle(db, ref, isFirst).catch((err: unknown) => {
+    const read = await readOnce(db, ref, isFirst).catch((err: unknown) => {
       if (isLockTimeout(err)) return 'busy' as const;
       throw err;
     });
-    if (typeof settled === 'object') return settled;
-    if (settled === 'absent') {
+    if (typeof read === 'object') return read;
+    if (read === 'absent') {
       const unopenedAtMs = await probeUnopened(db, [ref]);
       if (unopenedAtMs !== undefined) {
         return succeed({ wallet: newWallet(ref), nowMs: unopenedAtMs });
@@ -51,12 +51,12 @@ export async function readAtWatermark(db: Db, ref: WalletRef): Promise<Result<Wa
 }
 
 /** Waits in the queue for the lock at first; later tries only look whether it is free. */
-function settle(
+function readOnce(
   db: Db,
   ref: WalletRef,
   isFirst: boolean,
 ): Promise<Result<WalletNow> | 'busy' | 'absent'> {
-  const settling = db.tx(async (tx) => {
+  const reading = db.tx(async (tx) => {
     if (isFirst) await waitBriefly(tx);
     const [wallet] = await readWallets(tx, [ref], isFirst ? 'wait' : 'skip');
     if (!wallet) return (await readWallets(tx, [ref], 'none')).length > 0 ? 'busy' : 'absent';
@@ -65,7 +65,7 @@ function settle(
     await raiseReadWatermark(tx, wallet.id, nowMs);
     return succeed({ wallet, nowMs });
   });
-  return withoutDoubt(settling);
+  return withoutDoubt(reading);
 }
 
 /** So many of them may have to be waited for; of more it is not known. */
