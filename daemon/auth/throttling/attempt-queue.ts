@@ -43,9 +43,9 @@ const compareBy =
     (servedAt.get(a.waiter.group) ?? 0) - (servedAt.get(b.waiter.group) ?? 0) ||
     b.number - a.number;
 
-function noteServed(servedAt: Map<string, number>, group: string, fairCaller: number): void {
+function noteServed(servedAt: Map<string, number>, group: string, sequence: number): void {
   servedAt.delete(group);
-  servedAt.set(group, fairCaller);
+  servedAt.set(group, sequence);
   const [longestAgo] = servedAt.keys();
   if (servedAt.size > maxServed && longestAgo !== undefined) servedAt.delete(longestAgo);
 }

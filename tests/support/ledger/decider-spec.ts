@@ -9,12 +9,12 @@ export type Decider<State, Command, Decision> = {
   evolve?(state: State, command: Command, decision: Decision): State;
 };
 
-export type Given<State, Command, Decision> = {
+type Given<State, Command, Decision> = {
   readonly state: State;
   when(command: Command): When<Decision>;
 };
 
-export type When<Decision> = {
+type When<Decision> = {
   readonly decision: Decision;
   /** Checks the outcome, and that the decision has these properties. */
   then(outcome: string, properties?: object): void;
