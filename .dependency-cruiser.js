@@ -1,6 +1,26 @@
 const only = (name, from, to, comment) => ({ name, severity: 'error', comment, from, to });
 const tests = '(\\.test|test-support)\\.ts$';
 
+/** The parts of the wallet service, from the top; consumers of messages stand beside the RPCs. */
+const walletLayers = [
+  ['index', '^daemon/wallet/(index|host)\\.ts$'],
+  ['rpc', '^daemon/wallet/(rpc/|events/(emitted-consumer|replay)\\.ts$)'],
+  ['commit', '^daemon/wallet/commit/'],
+  ['events', '^daemon/wallet/events/(?!(emitted-consumer|replay)\\.ts$)'],
+  ['requests', '^daemon/wallet/requests/'],
+  ['store', '^daemon/wallet/store/'],
+];
+const walletRules = walletLayers
+  .slice(1)
+  .map(([name, path], i) =>
+    only(
+      `wallet-layer-${name}`,
+      { path, pathNot: tests },
+      { path: walletLayers.slice(0, i + 1).map(([, above]) => above) },
+      'index > rpc > commit > events > requests > store > domain.',
+    ),
+  );
+
 /** The directions that must never exist (ARCHITECTURE.md). Type-only imports count. */
 export default {
   forbidden: [
@@ -37,6 +57,7 @@ export default {
       { pathNot: ['^core/', '^crypto$', '^node:crypto$'] },
     ),
     only('domain-is-pure', { path: '[/-]domain\\.ts$' }, { pathNot: ['^core/'] }),
+    ...walletRules,
     only(
       'gateway-outside-services',
       { path: '^daemon/gateway/' },

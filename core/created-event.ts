@@ -1,6 +1,6 @@
 import type { Operation } from './operations.ts';
 
-/** What the ledger tells of one transaction: the content of `transaction_created`, before it is JSON. */
+/** The event of one transaction: the content of `transaction_created`, before it is JSON. */
 export type CreatedEvent = {
   readonly id: string;
   readonly wallet: {

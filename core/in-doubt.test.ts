@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 
 import { expect, it } from 'vitest';
 
-import { resolvesDoubt } from './in-doubt.ts';
+import { resolvesInDoubt } from './in-doubt.ts';
 import { reasonCodes } from './reasons.ts';
 
 /** A row of docs/errors.md begins with: | `REASON` | `CODE` | */
@@ -12,7 +12,7 @@ it('only refusals of the ledger about a transaction end a doubt, of all that doc
   const text = readFileSync(new URL('../docs/errors.md', import.meta.url), 'utf8');
   const reasons = [...text.matchAll(rowPattern)].map(([, reason = '']) => reason);
   expect(reasons.length).toBe(Object.keys(reasonCodes).length);
-  expect(reasons.filter(resolvesDoubt).sort()).toEqual([
+  expect(reasons.filter(resolvesInDoubt).sort()).toEqual([
     'AMOUNT_MISMATCH',
     'BALANCE_LIMIT_EXCEEDED',
     'IDEMPOTENCY_KEY_REUSED',
@@ -25,5 +25,5 @@ it('only refusals of the ledger about a transaction end a doubt, of all that doc
 });
 
 it('no reason, or one of a newer server, ends a doubt', () => {
-  expect([undefined, '', 'A_NEW_REASON', 'toString'].filter(resolvesDoubt)).toEqual([]);
+  expect([undefined, '', 'A_NEW_REASON', 'toString'].filter(resolvesInDoubt)).toEqual([]);
 });

@@ -1,11 +1,11 @@
 import { isReason, type Reason } from './reasons.ts';
 
 /**
- * Whether a refusal with this reason ends the doubt about an earlier attempt at the same
- * transaction, under the same idempotency key, whose outcome is not known.
+ * Whether a refusal with this reason resolves an in-doubt commit: an earlier attempt at the same
+ * transaction, under the same idempotency key, whose outcome is unknown.
  *
  * The ledger looks for the key before it decides anything else. One whose COMMIT hangs (a
- * synchronous standby that does not answer) holds its wallet until it ends, or its wallet's opening.
+ * synchronous standby that does not answer) keeps its wallet locked until it ends, or its wallet's opening.
  * The ledger refuses on the state of a wallet only while it holds the wallet itself, or after it has
  * found that the wallet is not being opened; else the answer is WALLET_BUSY. So no refusal that rests
  * on the wallet's state comes while an earlier attempt may yet be committed.
@@ -18,7 +18,7 @@ import { isReason, type Reason } from './reasons.ts';
  * What this cannot rule out is an attempt that was not begun yet, on a server that was stopped for a
  * while. So a client keeps the key also after a refusal: under it, nothing is done twice.
  */
-const endsDoubtByReason: Readonly<Record<Reason, boolean>> = {
+const resolvesByReason: Readonly<Record<Reason, boolean>> = {
   // By the ledger: another transaction has the key, or the parent, for good.
   IDEMPOTENCY_KEY_REUSED: true,
   PARENT_ALREADY_UNDONE: true,
@@ -94,7 +94,7 @@ const endsDoubtByReason: Readonly<Record<Reason, boolean>> = {
   STREAM_IDLE: false,
   UNIMPLEMENTED: false,
 
-  // Doubt itself.
+  // The outcome is unknown.
   DEADLINE_EXCEEDED: false,
   CANCELLED: false,
   OUTCOME_UNKNOWN: false,
@@ -102,5 +102,5 @@ const endsDoubtByReason: Readonly<Record<Reason, boolean>> = {
 };
 
 /** As the table says; what this program does not know ends nothing. */
-export const resolvesDoubt = (reason: string | undefined): boolean =>
-  reason !== undefined && isReason(reason) && endsDoubtByReason[reason];
+export const resolvesInDoubt = (reason: string | undefined): boolean =>
+  reason !== undefined && isReason(reason) && resolvesByReason[reason];

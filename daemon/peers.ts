@@ -2,7 +2,7 @@ import type { JSONWebKeySet } from 'jose';
 
 import { isOperation } from '../core/operations.ts';
 import { refuse, succeed, type Reason, type Rejection, type Result } from '../core/reasons.ts';
-import { roles } from '../core/roles.ts';
+import { roleOfWireNumber } from '../core/roles.ts';
 import { isApiKeyScope } from '../core/scopes.ts';
 import {
   AuthServiceService,
@@ -86,13 +86,13 @@ export function createAuthPeer(caller: Caller, feedCaller = caller) {
   };
 }
 
-/** One user; undefined if there is none. Rejects if the auth service is out of reach. */
+/** One user; undefined if there is none. Rejects if the auth service is unavailable. */
 async function findUser(caller: Caller, userId: string) {
   const request = ResolveUsersRequest.fromPartial({ userIds: [userId] });
   const { resolveUsers } = AuthServiceService;
   const { users } = await take(caller.call(resolveUsers, request, within()));
   const user = users[0];
-  const role = user && roles.find((_name, i) => user.role === i + 1);
+  const role = user && roleOfWireNumber(user.role);
   if (!user || !role) return undefined;
   const { email, emailVerified: isEmailVerified, disabled: isDisabled } = user;
   return { email, role, isEmailVerified, isDisabled };
@@ -105,7 +105,7 @@ async function verifyKey(caller: Caller, secret: string): Promise<Result<Verifie
   const answer = await caller.call(validateToken, request, within());
   if (!answer.ok) return refuseKey(answer.rejection.reason);
   const { apiKey, userId, role: wireRole, totpEnabled: hasOwnerTotp } = answer.value;
-  const role = roles.find((_name, i) => wireRole === i + 1);
+  const role = roleOfWireNumber(wireRole);
   if (!apiKey || !role) return refuse('TOKEN_INVALID', 'the API key is not one of ours');
   return succeed({
     keyId: apiKey.id,
@@ -204,7 +204,7 @@ async function* readLedger(caller: Caller, walletId: string | undefined, start: 
       return;
     } catch (err) {
       failures += 1;
-      const message = 'the wallet service is out of reach: try again';
+      const message = 'the wallet service is unavailable: try again';
       const rejection = { reason: 'WALLET_UNAVAILABLE', message, metadata: {} } as const;
       if (failures > maxStreamFailures) throw createTransientRejection(rejection, err);
       await new Promise((resolve) => setTimeout(resolve, 200 * 2 ** failures));

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import { chainHash, genesisHash, type ChainedFields } from '../../core/chain.ts';
-import { operations } from '../../core/operations.ts';
+import { operationOfCode } from '../../core/operations.ts';
 import type { Product } from './product.ts';
 import type { BenchServer } from './server.ts';
 
@@ -81,12 +81,10 @@ async function checkChains(server: BenchServer, wallet: string): Promise<void> {
 }
 
 function toChained(row: Entry): ChainedFields {
-  const operation = operations[row.operation - 1];
-  if (!operation) throw new Error(`operation ${row.operation}`);
   return {
     id: row.id,
     seq: row.seq,
-    operation,
+    operation: operationOfCode(row.operation),
     amountMinor: row.amount,
     balanceAfterMinor: row.balance_after,
     contraAccount: row.contra_account,

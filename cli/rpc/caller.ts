@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 
-import { resolvesDoubt } from '../../core/in-doubt.ts';
+import { resolvesInDoubt } from '../../core/in-doubt.ts';
 import { callRepeatedly, type Clock, type RepeatedResult } from './retry.ts';
 import type { Connection } from './client.ts';
 import { toCliFailure, type CallFailure, type CallResult } from './errors.ts';
@@ -131,7 +131,8 @@ export function createCaller(parts: CallerParts): RpcCaller {
       const { result, hadUnknownAttempt } = called.value;
       if (result.ok) return succeed(result.value);
       const failure = toCliFailure(result.failure, kind === 'read' ? 'read' : 'write');
-      const isOpen = kind !== 'read' && hadUnknownAttempt && !resolvesDoubt(result.failure.reason);
+      const isOpen =
+        kind !== 'read' && hadUnknownAttempt && !resolvesInDoubt(result.failure.reason);
       return { ok: false, failure: isOpen ? toUnknownOutcome(failure) : failure };
     },
     callKeyed: (method, request) => callAuthenticated(method, request, 'keyed-write'),

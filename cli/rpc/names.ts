@@ -1,28 +1,30 @@
-import type { Operation as OperationName } from '../../core/operations.ts';
-import { roles, type Role as RoleName } from '../../core/roles.ts';
-import { Role } from '../../protos/gen/digitalwallet/auth/v1/auth.ts';
-import { Operation } from '../../protos/gen/digitalwallet/wallet/v1/wallet.ts';
+import {
+  operationOfWireNumber,
+  operationTable,
+  type Operation as OperationName,
+} from '../../core/operations.ts';
+import { roleOfWireNumber, roleTable, type Role as RoleName } from '../../core/roles.ts';
+import type { Role } from '../../protos/gen/digitalwallet/auth/v1/auth.ts';
+import type { Operation } from '../../protos/gen/digitalwallet/wallet/v1/wallet.ts';
 
-export const operationNumbers: Readonly<Record<OperationName, Operation>> = {
-  deposit: Operation.DEPOSIT,
-  withdraw: Operation.WITHDRAW,
-  purchase: Operation.PURCHASE,
-  reversal: Operation.REVERSAL,
-  cancellation: Operation.CANCELLATION,
+type Numbered = Readonly<Record<string, { readonly wireNumber: number }>>;
+type WireNumbers<Table extends Numbered> = {
+  readonly [Name in keyof Table]: Table[Name]['wireNumber'];
 };
+
+/** The number on the wire for each name of a table. */
+function wireNumbersOf<Table extends Numbered>(table: Table): WireNumbers<Table> {
+  const numbers = Object.entries(table).map(([name, { wireNumber }]) => [name, wireNumber]);
+  return Object.fromEntries(numbers) as WireNumbers<Table>;
+}
+
+export const operationNumbers: Readonly<Record<OperationName, Operation>> =
+  wireNumbersOf(operationTable);
 
 /** `deposit` and so on; `unknown` for a number from a newer server. */
-export function nameOperation(operation: Operation): OperationName | 'unknown' {
-  const names = Object.entries(operationNumbers) as [OperationName, Operation][];
-  return names.find(([, number]) => number === operation)?.[0] ?? 'unknown';
-}
+export const nameOperation = (operation: Operation): OperationName | 'unknown' =>
+  operationOfWireNumber(operation) ?? 'unknown';
 
-export const roleNumbers: Readonly<Record<RoleName, Role>> = {
-  customer: Role.CUSTOMER,
-  operator: Role.OPERATOR,
-  admin: Role.ADMIN,
-};
+export const roleNumbers: Readonly<Record<RoleName, Role>> = wireNumbersOf(roleTable);
 
-export function nameRole(role: Role): RoleName | 'unknown' {
-  return roles.find((name) => roleNumbers[name] === role) ?? 'unknown';
-}
+export const nameRole = (role: Role): RoleName | 'unknown' => roleOfWireNumber(role) ?? 'unknown';

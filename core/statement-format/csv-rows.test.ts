@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 
 import { headOf, makeLines } from '../../tests/support/ledger/statement-model.ts';
-import { operations } from '../operations.ts';
+import { operations, operationTable } from '../operations.ts';
 import {
   createRowReader,
   createStatementWriter,
@@ -18,7 +18,7 @@ const escapeText = (text: string): string =>
 
 /** A line as Postgres' COPY writes it. */
 function toRow(line: StatementFileLine): Buffer {
-  const code = operations.indexOf(line.operation) + 1;
+  const code = operationTable[line.operation].code;
   const note = line.description === undefined ? '\\N' : escapeText(line.description);
   const { transactionId, amountMinor, balanceAfterMinor, occurredAtMs, contraAccount } = line;
   const cells = [transactionId, code, amountMinor, balanceAfterMinor, occurredAtMs];

@@ -1,5 +1,6 @@
+import { merchantPrefix } from '../contra-account.ts';
 import { formulaLeadBytes } from '../csv-cell.ts';
-import { operationOfCode } from '../operations.ts';
+import { operations, operationTable } from '../operations.ts';
 import { createZoneClock } from '../time/zone-clock.ts';
 import type { FileRow } from './types.ts';
 
@@ -10,7 +11,7 @@ const colon = 0x3a;
 const backslash = 0x5c;
 const idLength = 36;
 const hourMs = 3_600_000;
-const merchantPrefix = Buffer.from('merchant:');
+const merchantBytes = Buffer.from(merchantPrefix);
 
 /** Enough for all of a row but its texts. */
 const fixedRoom = 256;
@@ -42,13 +43,15 @@ export function createCsvRowWriter(
   const separator = manner.separator.charCodeAt(0);
   const point = manner.decimalPoint.charCodeAt(0);
   const writeTime = createTimeWriter(manner);
-  const operationCells = [1, 2, 3, 4, 5].map((code) =>
-    Buffer.from(`${manner.separator}${operationOfCode(code)}${manner.separator}`),
-  );
+  const operationCells: (Buffer | undefined)[] = [];
+  for (const operation of operations) {
+    const cell = Buffer.from(`${manner.separator}${operation}${manner.separator}`);
+    operationCells[operationTable[operation].code] = cell;
+  }
   const end = Buffer.from(`${manner.separator}${manner.currency}\r\n`);
   return (row, into, start) => {
     const { bytes, amountAt, amountEnd } = row;
-    const cell = operationCells[row.operation - 1];
+    const cell = operationCells[row.operation];
     const noteAt = row.hasNote ? row.noteAt : merchantStart(row);
     const noteEnd = row.hasNote ? row.noteEnd : row.contraEnd;
     const isDebit = bytes[amountAt] === minus;
@@ -116,10 +119,10 @@ function writeMoney(
 
 /** Where a merchant's name begins; the end of the account where it is no merchant's. */
 function merchantStart({ bytes, contraAt, contraEnd }: FileRow): number {
-  const nameAt = contraAt + merchantPrefix.length;
+  const nameAt = contraAt + merchantBytes.length;
   if (nameAt > contraEnd) return contraEnd;
-  for (let i = 0; i < merchantPrefix.length; i += 1) {
-    if (bytes[contraAt + i] !== merchantPrefix[i]) return contraEnd;
+  for (let i = 0; i < merchantBytes.length; i += 1) {
+    if (bytes[contraAt + i] !== merchantBytes[i]) return contraEnd;
   }
   return nameAt;
 }

@@ -1,14 +1,10 @@
+import { merchantOf } from '../contra-account.ts';
 import { formatCsvRow, neutraliseFormula, quoteCsvCell, type CsvSeparator } from '../csv-cell.ts';
 import { exponentOf } from '../currencies.ts';
 import { absoluteMinor, formatMinor } from '../money.ts';
 import { createZoneClock, createZonedFormatter } from '../time/zone-clock.ts';
 import { createCsvRowWriter, csvRoomOf } from './csv-rows.ts';
-import {
-  merchantOf,
-  type ExportLocale,
-  type StatementHead,
-  type StatementWriter,
-} from './types.ts';
+import { type ExportLocale, type StatementHead, type StatementWriter } from './types.ts';
 
 type Manner = {
   readonly separator: CsvSeparator;

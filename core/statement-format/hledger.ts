@@ -1,7 +1,8 @@
+import { merchantOf } from '../contra-account.ts';
 import { exponentOf } from '../currencies.ts';
 import { formatMinor } from '../money.ts';
 import { createZoneClock } from '../time/zone-clock.ts';
-import { merchantOf, type StatementHead, type StatementWriter } from './types.ts';
+import type { StatementHead, StatementWriter } from './types.ts';
 
 const walletAccount = 'assets:wallet';
 

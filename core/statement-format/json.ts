@@ -1,12 +1,8 @@
+import { merchantOf } from '../contra-account.ts';
 import { exponentOf } from '../currencies.ts';
 import { absoluteMinor, formatMinor } from '../money.ts';
 import { createZonedFormatter } from '../time/zone-clock.ts';
-import {
-  merchantOf,
-  type StatementFileLine,
-  type StatementHead,
-  type StatementWriter,
-} from './types.ts';
+import { type StatementFileLine, type StatementHead, type StatementWriter } from './types.ts';
 
 /**
  * One document: `{ "status": "complete", "statement": { …, "lines": [ … ] } }`, the shape that

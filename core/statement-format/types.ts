@@ -80,12 +80,3 @@ type RowWriter = {
   /** Writes into that much room at `at`, and answers where it ended; -1 if it takes `line` to do it. */
   write(row: FileRow, into: Buffer, at: number): number;
 };
-
-const merchantPrefix = 'merchant:';
-
-/** Who was paid, or paid back: a line has it as the account at its other side. */
-export function merchantOf(contraAccount: string): string | undefined {
-  if (!contraAccount.startsWith(merchantPrefix)) return undefined;
-  const name = contraAccount.slice(merchantPrefix.length);
-  return name === '' ? undefined : name;
-}

@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 
 import { roles } from '../../core/roles.ts';
+import { outcomeOfResult, specify } from '../../tests/support/ledger/decider-spec.ts';
 import {
   canonicalizeCode,
   canonicalizeEmail,
@@ -107,7 +108,7 @@ describe('text from strangers', () => {
   });
 });
 
-describe('decideUserChange', () => {
+describe('a change of a user', () => {
   const admin: User = {
     id: 'a',
     email: 'a@example.com',
@@ -118,6 +119,12 @@ describe('decideUserChange', () => {
     hasTotp: false,
     tokenGeneration: 0,
   };
+  type Change = Parameters<typeof decideUserChange>[2];
+  type Users = { readonly user: User; readonly adminIds: readonly string[] };
+  const { given } = specify<Users, Change, ReturnType<typeof decideUserChange>>({
+    decide: ({ user, adminIds }, change) => decideUserChange(user, adminIds, change),
+    outcomeOf: outcomeOfResult,
+  });
   const demote = { role: 'operator', isDisabled: undefined } as const;
   const disable = { role: undefined, isDisabled: true };
   const enable = { role: undefined, isDisabled: false };
@@ -125,16 +132,21 @@ describe('decideUserChange', () => {
   it.each([
     ['demoting the only admin', admin, ['a'], demote, 'LAST_ADMIN'],
     ['disabling the only admin', admin, ['a'], disable, 'LAST_ADMIN'],
-    ['demoting one of two', admin, ['a', 'b'], demote, 'ok'],
-    ['what leaves the only admin one', admin, ['a'], enable, 'ok'],
-    ['demoting one who is disabled', { ...admin, isDisabled: true }, ['b'], demote, 'ok'],
-    ['disabling somebody else', { ...admin, role: 'customer' as const }, ['b'], disable, 'ok'],
-  ])('%s', (_what, user, adminIds, change, outcome) => {
-    const decided = decideUserChange(user, adminIds, change);
-    expect(decided.ok ? 'ok' : decided.rejection.reason).toBe(outcome);
-    if (!decided.ok) return;
+    ['demoting one of two admins', admin, ['a', 'b'], demote, 'accepted'],
+    ['enabling the only admin', admin, ['a'], enable, 'accepted'],
+    [
+      'demoting an admin who is disabled',
+      { ...admin, isDisabled: true },
+      ['b'],
+      demote,
+      'accepted',
+    ],
+    ['disabling a customer', { ...admin, role: 'customer' as const }, ['b'], disable, 'accepted'],
+  ])('%s is decided', (_what, user, adminIds, change, outcome) => {
     const { role = user.role, isDisabled = user.isDisabled } = change;
-    expect(decided.value).toEqual({ ...user, role, isDisabled });
+    const value = { ...user, role, isDisabled };
+    const properties = outcome === 'accepted' ? { value } : {};
+    given({ user, adminIds }).when(change).then(outcome, properties);
   });
 });
 
@@ -173,7 +185,11 @@ describe('canonicalizePassword', () => {
   });
 });
 
-describe('decideRefresh', () => {
+describe('a refresh token', () => {
+  const { given } = specify<PresentedToken, number, ReturnType<typeof decideRefresh>>({
+    decide: decideRefresh,
+    outcomeOf: (decision) => decision,
+  });
   const fresh: PresentedToken = {
     session: { id: 's', userId: 'u', expiresAtMs: nowMs + 1, revokedAtMs: undefined },
     isUserDisabled: false,
@@ -215,9 +231,12 @@ describe('decideRefresh', () => {
     ['used, of a session that was ended', inSession(used(0), { revokedAtMs: 0 }), 'refuse'],
     ['of a disabled user', { ...fresh, isUserDisabled: true }, 'refuse'],
     ['used, of a disabled user', { ...used(0), isUserDisabled: true }, 'refuse'],
-  ] as const)('presented %s', (_when, presented, decision) => {
-    expect(decideRefresh(presented, nowMs)).toBe(decision);
-  });
+  ] as const)(
+    'a refresh token presented %s is decided by its past',
+    (_when, presented, decision) => {
+      given(presented).when(nowMs).then(decision);
+    },
+  );
 });
 
 it.each([

@@ -1,5 +1,6 @@
 import { isUuid } from '../../core/ids.ts';
 import { refuse, succeed, type Result } from '../../core/reasons.ts';
+import { roleOfWireNumber, roleTable } from '../../core/roles.ts';
 import type {
   AuthServiceServer,
   CreateUserRequest,
@@ -45,9 +46,9 @@ import {
   regenerateRecoveryCodes,
   type TotpOptions,
 } from './totp/enrolment.ts';
-import { turnOf } from './throttling/turn.ts';
+import { fairCallerOf } from './throttling/fair-caller.ts';
 import { getUser, listUsers, updateUser } from './users/users.ts';
-import { readRole, toWireRole, toWireUser } from './wire.ts';
+import { toWireUser } from './wire.ts';
 
 export type HandlerOptions = TotpOptions &
   SignUpOptions &
@@ -143,7 +144,7 @@ async function validateToken(
   const { userId, role, sessionId, expiresAtMs, hasTotp } = verified.value;
   return succeed({
     userId,
-    role: toWireRole(role),
+    role: roleTable[role].wireNumber,
     sessionId,
     expiresAt: new Date(expiresAtMs),
     apiKey: undefined,
@@ -191,15 +192,15 @@ async function createUser(
   context: CallContext,
 ): Promise<Result<CreateUserResponse>> {
   const { principal } = context;
-  const role = readRole(request.role);
+  const role = roleOfWireNumber(request.role);
   if (!role) return refuse('INVALID_ARGUMENT', 'role is missing or unknown', { field: 'role' });
   if (principal.kind !== 'user' || !mayCreate(principal.role, role)) {
     return deny(`you may not create a user with the role ${role}`, { field: 'role', role });
   }
   const { email, password } = request;
-  const turn = turnOf(context, principal.userId);
+  const fairCaller = fairCallerOf(context, principal.userId);
   const account = { email, password, role, isEmailVerified: true };
-  const created = await createAccount({ ...options, actor: context, turn }, account);
+  const created = await createAccount({ ...options, actor: context, fairCaller }, account);
   return created.ok ? succeed({ user: toWireUser(created.value) }) : created;
 }
 

@@ -11,7 +11,7 @@ import { createNotices } from './notices/notices.ts';
 import { describeEnded, endCredentials, factsOfEnded } from './recovery/credentials.ts';
 import { findUserByEmail, lockUser } from './users/store.ts';
 import { setPasswordHash } from './store.ts';
-import { hostTurn } from './throttling/turn.ts';
+import { hostCaller } from './throttling/fair-caller.ts';
 
 /** Whoever works on the host itself; the log cannot tell more of them. */
 const hostActor = (): AuditActor => ({ principal: { kind: 'host' }, requestId: randomUUID() });
@@ -21,7 +21,7 @@ export function createUserOnHost(
   db: Db,
   account: { readonly email: string; readonly password: string; readonly role: Role },
 ): Promise<Result<User>> {
-  const options = { db, passwords: createPasswords(), actor: hostActor(), turn: hostTurn };
+  const options = { db, passwords: createPasswords(), actor: hostActor(), fairCaller: hostCaller };
   return createAccount(options, { ...account, isEmailVerified: true });
 }
 
@@ -46,7 +46,7 @@ export async function resetPasswordOnHost(
   if (!email.ok) return email;
   const password = canonicalizePassword(account.password);
   if (!password.ok) return password;
-  const passwordHash = await createPasswords().hash(password.value, hostTurn);
+  const passwordHash = await createPasswords().hash(password.value, hostCaller);
   if (!passwordHash.ok) return passwordHash;
   return db.tx(async (tx) => {
     const found = await findUserByEmail(tx, email.value);

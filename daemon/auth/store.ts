@@ -1,6 +1,5 @@
 import type { Role } from '../../core/roles.ts';
 import { constraintOf, sql, type Tx } from '../platform/db/db.ts';
-import type { Revocation } from '../platform/access/revocations.ts';
 import type { PresentedToken, User } from './domain.ts';
 
 export type UserRow = {
@@ -262,26 +261,6 @@ export async function rotateRefreshToken(
   await tx.execute(useTokenSql, [hash]);
   await insertRefreshToken(tx, successorHash, sessionId);
   await tx.execute(touchSessionSql, [sessionId]);
-}
-
-const revokeSessionSql = sql(
-  'session_revoke',
-  `WITH revoked AS (
-     UPDATE sessions SET revoked_at = clock_timestamp() WHERE id = $1 AND revoked_at IS NULL
-     -- In the feed until its tokens have ended, also where a clock was ahead as they were signed.
-     RETURNING id, GREATEST(revoked_at, last_used_at) AS revoked_at)
-   INSERT INTO revocations (kind, subject_id, revoked_at)
-   SELECT 'session', id, revoked_at FROM revoked
-   RETURNING revoked_at`,
-);
-const dropTokensSql = sql('refresh_drop', 'DELETE FROM refresh_tokens WHERE session_id = $1');
-
-/** Ends a session for good and tells the feed; undefined if it had ended before. */
-export async function revokeSession(tx: Tx, sessionId: string): Promise<Revocation | undefined> {
-  const [row] = await tx.query<{ revoked_at: number }>(revokeSessionSql, [sessionId]);
-  if (!row) return undefined;
-  await tx.execute(dropTokensSql, [sessionId]);
-  return { kind: 'session', id: sessionId, revokedAtMs: row.revoked_at };
 }
 
 /** A row as the rest of the program knows it. */

@@ -1,6 +1,5 @@
-import { roles, type Role } from '../../core/roles.ts';
+import { roleTable } from '../../core/roles.ts';
 import {
-  Role as WireRole,
   type ApiKey as WireApiKey,
   type Session as WireSession,
   type User as WireUser,
@@ -9,24 +8,11 @@ import type { ApiKey } from './api-keys/domain.ts';
 import type { User } from './domain.ts';
 import type { ListedSession } from './sessions/store.ts';
 
-const wireRoles: Readonly<Record<Role, WireRole>> = {
-  customer: WireRole.CUSTOMER,
-  operator: WireRole.OPERATOR,
-  admin: WireRole.ADMIN,
-};
-
-export const toWireRole = (role: Role): WireRole => wireRoles[role];
-
-/** The role that a number on the wire stands for; undefined for UNSPECIFIED and unknown ones. */
-export function readRole(wire: WireRole): Role | undefined {
-  return roles.find((role) => wireRoles[role] === wire);
-}
-
 export function toWireUser(user: User): WireUser {
   return {
     id: user.id,
     email: user.email,
-    role: wireRoles[user.role],
+    role: roleTable[user.role].wireNumber,
     disabled: user.isDisabled,
     emailVerified: user.isEmailVerified,
     createdAt: new Date(user.createdAtMs),

@@ -1,11 +1,13 @@
 import { describe, expect, it } from 'vitest';
 
+import { outcomeOfResult, specify } from '../../tests/support/ledger/decider-spec.ts';
 import {
+  checkCompleteness,
   hasCarriableTotals,
   isBalanced,
   isInline,
-  checkCompleteness,
   resolveRange,
+  type Completeness,
   type Extent,
 } from './domain.ts';
 
@@ -22,50 +24,53 @@ const whole: Extent = {
   brokenSeq: undefined,
 };
 
-describe('judge', () => {
-  it('lines without a gap up to the wallet’s head are complete', () => {
-    expect(checkCompleteness(whole, 9n)).toEqual({ isComplete: true });
+/** Completeness, decided by what the projection holds and the wallet's last seq in the ledger. */
+const completeness = specify<Extent, bigint | undefined, Completeness>({
+  decide: checkCompleteness,
+  outcomeOf: (decided) =>
+    decided.isComplete ? 'complete' : `behind by ${decided.behindBy ?? 'an unknown number'}`,
+});
+
+describe('completeness of a statement', () => {
+  const given = (change: Partial<Extent> = {}) => completeness.given({ ...whole, ...change });
+
+  it('lines without a gap up to the last line of the ledger are complete', () => {
+    given().when(9n).then('complete');
   });
 
-  it('lines without a gap that are followed by the next one are complete, whatever the head', () => {
-    const followed = { ...whole, nextSeq: 10n };
-    expect(checkCompleteness(followed, 500n)).toEqual({ isComplete: true });
-    expect(checkCompleteness(followed, undefined)).toEqual({ isComplete: true });
+  it('lines without a gap that are followed by the next one are complete in any case', () => {
+    given({ nextSeq: 10n }).when(500n).then('complete');
+    given({ nextSeq: 10n }).when(undefined).then('complete');
   });
 
-  it('a head asked before later lines came does not make them incomplete', () => {
-    expect(checkCompleteness(whole, 7n)).toEqual({ isComplete: true });
+  it('a last seq read before later lines arrived does not make them incomplete', () => {
+    given().when(7n).then('complete');
   });
 
-  it('a gap within is counted', () => {
-    expect(checkCompleteness({ ...whole, lineCount: 5n }, 9n)).toEqual({
-      isComplete: false,
-      behindBy: 2n,
-    });
+  it('the lines missing in a gap within the range are counted', () => {
+    given({ lineCount: 5n }).when(9n).then('behind by 2');
   });
 
-  it('an end that is not the head is behind by what is missing', () => {
-    expect(checkCompleteness(whole, 12n)).toEqual({ isComplete: false, behindBy: 3n });
+  it('the lines missing between the end and the last line of the ledger are counted', () => {
+    given().when(12n).then('behind by 3');
   });
 
   it('a gap at the end is counted up to the line after it', () => {
-    const gapAfter = { ...whole, nextSeq: 12n };
-    expect(checkCompleteness(gapAfter, 40n)).toEqual({ isComplete: false, behindBy: 2n });
+    given({ nextSeq: 12n }).when(40n).then('behind by 2');
   });
 
-  it('a ledger out of reach is not complete, and nobody knows by how much', () => {
-    expect(checkCompleteness(whole, undefined)).toEqual({ isComplete: false, behindBy: undefined });
+  it('without an answer of the ledger it is not complete, by an unknown number', () => {
+    given().when(undefined).then('behind by an unknown number');
   });
 
   it('a wallet that was never opened is complete; one with nothing projected is not', () => {
-    const empty = { ...whole, openingSeq: 0n, closingSeq: 0n, lineCount: 0n };
-    expect(checkCompleteness(empty, 0n)).toEqual({ isComplete: true });
-    expect(checkCompleteness(empty, 4n)).toEqual({ isComplete: false, behindBy: 4n });
+    const empty = given({ openingSeq: 0n, closingSeq: 0n, lineCount: 0n });
+    empty.when(0n).then('complete');
+    empty.when(4n).then('behind by 4');
   });
 
   it('a statement from the first line needs that line', () => {
-    const headless = { ...whole, openingSeq: 0n, closingSeq: 9n, lineCount: 8n };
-    expect(checkCompleteness(headless, 9n)).toEqual({ isComplete: false, behindBy: 1n });
+    given({ openingSeq: 0n, closingSeq: 9n, lineCount: 8n }).when(9n).then('behind by 1');
   });
 });
 
@@ -85,44 +90,41 @@ describe('isBalanced', () => {
 
 describe('resolveRange', () => {
   const now = Date.parse('2026-11-22T12:00:00Z');
-  const resolve = (from: string | undefined, to: string | undefined, timezone = 'UTC', days = 15) =>
-    resolveRange(
-      {
-        fromMs: from === undefined ? undefined : Date.parse(from),
-        toMs: to === undefined ? undefined : Date.parse(to),
-        timezone,
-      },
-      now,
-      days,
-    );
-  const reasonOf = (result: ReturnType<typeof resolve>) =>
-    result.ok ? 'ok' : result.rejection.reason;
-
-  it('ends now and begins 15 days earlier where nothing is said', () => {
-    expect(resolve(undefined, undefined)).toMatchObject({
-      value: { fromMs: Date.parse('2026-11-07T12:00:00Z'), toMs: now, timezone: 'UTC' },
-    });
+  type Asked = { readonly from?: string; readonly to?: string; readonly timezone?: string };
+  /** Given how many days are answered at once, when a range is asked for. */
+  const { given } = specify<number, Asked, ReturnType<typeof resolveRange>>({
+    decide: (inlineDays, { from, to, timezone = 'UTC' }) => {
+      const timeOf = (text?: string) => (text === undefined ? undefined : Date.parse(text));
+      const range = { fromMs: timeOf(from), toMs: timeOf(to), timezone };
+      return resolveRange(range, now, inlineDays);
+    },
+    outcomeOf: outcomeOfResult,
   });
 
-  it('begins 15 calendar days earlier also where the clock was changed in between', () => {
-    const spring = resolve(undefined, '2026-03-15T12:00:00Z', 'America/New_York');
-    expect(spring).toMatchObject({
-      ok: true,
-      value: { fromMs: Date.parse('2026-02-28T13:00:00Z') },
-    });
+  it('a range that is left out ends now and begins 15 days earlier', () => {
+    given(15)
+      .when({})
+      .then('accepted', {
+        value: { fromMs: Date.parse('2026-11-07T12:00:00Z'), toMs: now, timezone: 'UTC' },
+      });
   });
 
-  it('begins later where less is answered at once', () => {
-    expect(resolve(undefined, undefined, 'UTC', 7)).toMatchObject({
-      value: { fromMs: Date.parse('2026-11-15T12:00:00Z') },
-    });
+  it('a range without a start begins 15 calendar days earlier, across a change of the clock', () => {
+    given(15)
+      .when({ to: '2026-03-15T12:00:00Z', timezone: 'America/New_York' })
+      .then('accepted', { value: { fromMs: Date.parse('2026-02-28T13:00:00Z') } });
   });
 
-  it('takes ten years and not more', () => {
-    expect(reasonOf(resolve('2010-01-01T00:00:00Z', '2020-01-09T00:00:00Z'))).toBe('ok');
-    expect(reasonOf(resolve('2010-01-01T00:00:00Z', '2020-01-09T00:00:01Z'))).toBe(
-      'RANGE_TOO_LONG',
-    );
+  it('a range without a start is shorter where fewer days are answered at once', () => {
+    given(7)
+      .when({})
+      .then('accepted', { value: { fromMs: Date.parse('2026-11-15T12:00:00Z') } });
+  });
+
+  it('a range of ten years is accepted, and a longer one is refused', () => {
+    const from = '2010-01-01T00:00:00Z';
+    given(15).when({ from, to: '2020-01-09T00:00:00Z' }).then('accepted');
+    given(15).when({ from, to: '2020-01-09T00:00:01Z' }).then('RANGE_TOO_LONG');
   });
 
   it.each([
@@ -130,8 +132,10 @@ describe('resolveRange', () => {
     ['an unknown time zone', undefined, undefined, 'Mars/Olympus'],
     ['a time that is none', 'never', undefined, 'UTC'],
     ['a year before the first', '-000200-01-01T00:00:00Z', '-000200-01-02T00:00:00Z', 'UTC'],
-  ])('refuses %s', (_what, from, to, timezone) => {
-    expect(reasonOf(resolve(from, to, timezone))).toBe('INVALID_ARGUMENT');
+  ])('%s is refused', (_what, from, to, timezone) => {
+    given(15)
+      .when({ ...(from && { from }), ...(to && { to }), timezone })
+      .then('INVALID_ARGUMENT');
   });
 });
 

@@ -1,6 +1,6 @@
 import { isStorableTime } from '../../core/time/calendar.ts';
 import { exponentOf } from '../../core/currencies.ts';
-import { operations as operationNames } from '../../core/operations.ts';
+import { operationOfWireNumber, operationTable } from '../../core/operations.ts';
 import { refuse, succeed, type Rejection, type Result } from '../../core/reasons.ts';
 import {
   StatementStatus,
@@ -9,7 +9,6 @@ import {
   type StatementLine,
   type StatementServiceServer,
 } from '../../protos/gen/digitalwallet/statement/v1/statement.ts';
-import { type Operation as WireOperation } from '../../protos/gen/digitalwallet/wallet/v1/wallet.ts';
 import { auditRead } from '../platform/audit/reads.ts';
 import type { CallContext, Handlers } from '../platform/grpc/calls.ts';
 import {
@@ -44,11 +43,11 @@ const maxPageSize = 1_000;
 
 /** Wire to domain and back. */
 export function createHandlers(options: ExportHandlerOptions): Handlers<StatementServiceServer> {
-  const knownSums = createRunningTotals(() => performance.now());
+  const runningTotals = createRunningTotals(() => performance.now());
   return {
     generateStatement: auditRead(
       options.trail,
-      (request, context) => generateStatement(options, knownSums, request, context),
+      (request, context) => generateStatement(options, runningTotals, request, context),
       ({ userId }, { statement }) => ({
         action: 'statement.generate',
         target: userId,
@@ -64,7 +63,7 @@ export function createHandlers(options: ExportHandlerOptions): Handlers<Statemen
 
 async function generateStatement(
   options: ExportHandlerOptions,
-  knownSums: RunningTotals,
+  runningTotals: RunningTotals,
   request: GenerateStatementRequest,
   context: CallContext,
 ): Promise<Result<GenerateStatementResponse>> {
@@ -79,7 +78,7 @@ async function generateStatement(
     to: cursorParts.timeMs,
   });
   if (!cursor.ok) return cursor;
-  if (request.operations.some((wire) => operationNames[wire - 1] === undefined)) {
+  if (request.operations.some((wire) => !operationOfWireNumber(wire))) {
     return refuse('INVALID_ARGUMENT', 'operations has an unknown one', { field: 'operations' });
   }
   const size = pageSizeOf(request.pageSize, defaultPageSize, maxPageSize);
@@ -98,7 +97,7 @@ async function generateStatement(
     ...{ peers: options.peers, reporter: options.reporter },
     head,
     throughSeq,
-    knownSums,
+    runningTotals,
   });
   if (!hasCarriableTotals(read.extent)) {
     return refuse(
@@ -239,7 +238,7 @@ function readPageQuery(
   return {
     size,
     fromSeq: seq === undefined ? undefined : BigInt(seq),
-    operations: request.operations.flatMap((wire) => operationNames[wire - 1] ?? []),
+    operations: request.operations.flatMap((wire) => operationOfWireNumber(wire) ?? []),
     isDescending: request.descending,
   };
 }
@@ -271,7 +270,7 @@ function toWireLine(line: Line): StatementLine {
     seq: line.seq,
     occurredAt: new Date(line.occurredAtMs),
     transactionId: line.transactionId,
-    operation: (operationNames.indexOf(line.operation) + 1) as WireOperation,
+    operation: operationTable[line.operation].wireNumber,
     description: line.description,
     debitMinor: amountMinor < 0n ? -amountMinor : 0n,
     creditMinor: amountMinor > 0n ? amountMinor : 0n,

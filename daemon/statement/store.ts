@@ -1,5 +1,5 @@
 import { isUuid } from '../../core/ids.ts';
-import { operationOfCode, operations, type Operation } from '../../core/operations.ts';
+import { operationOfCode, operationTable } from '../../core/operations.ts';
 import type { TakeRow } from '../platform/db/copy.ts';
 import { sql, type Tx } from '../platform/db/db.ts';
 import {
@@ -13,9 +13,6 @@ import {
 } from '../platform/db/sql-arrays.ts';
 import type { Extent, Line, Range } from './domain.ts';
 import type { Totals } from './pages/running-totals.ts';
-
-/** 1 deposit, 2 withdraw, 3 purchase, 4 reversal, 5 cancellation. */
-const codeOf = (operation: Operation): number => operations.indexOf(operation) + 1;
 
 /** The table's columns, in the order of `columnsOf`. */
 export const lineTypes = {
@@ -66,7 +63,7 @@ export function columnsOf(lines: readonly Line[]): Buffer[] {
     toUuidArray(lines, (l) => l.transactionId),
     toUuidArray(lines, (l) => l.userId),
     toTextArray(lines, (l) => l.currency),
-    toInt2Array(lines, (l) => codeOf(l.operation)),
+    toInt2Array(lines, (l) => operationTable[l.operation].code),
     toInt8Array(lines, (l) => l.amountMinor),
     toInt8Array(lines, (l) => l.balanceAfterMinor),
     toTextArray(lines, (l) => l.contraAccount),

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 
 import { chainHash, genesisHash } from '../../core/chain.ts';
 import { walletIdOf } from '../../core/ids.ts';
-import { operations } from '../../core/operations.ts';
+import { operationTable } from '../../core/operations.ts';
 import { succeed, type Result } from '../../core/reasons.ts';
 import type { Role } from '../../core/roles.ts';
 import type { StatementFileLine } from '../../core/statement-format/index.ts';
@@ -81,7 +81,7 @@ export const toLedger = (lines: readonly Line[]): Transaction[] =>
     userId: line.userId,
     currency: line.currency,
     seq: line.seq,
-    operation: (operations.indexOf(line.operation) + 1) as Transaction['operation'],
+    operation: operationTable[line.operation].wireNumber,
     amountMinor: line.amountMinor < 0n ? -line.amountMinor : line.amountMinor,
     direction: line.amountMinor < 0n ? 2 : 1,
     balanceAfterMinor: line.balanceAfterMinor,

@@ -20,7 +20,7 @@ import { createOptimisticCommit } from './commit/optimistic-commit.ts';
 import { explainDefects } from './commit/alarms.ts';
 import { createGroupCommit } from './commit/group-commit.ts';
 import { createHandlers } from './rpc/handlers.ts';
-import type { AuditedDecision, AuditedCommand } from './commit/audited-command.ts';
+import type { AuditedDecision, AuditedCommand } from './requests/audited-command.ts';
 import { createKnownUsers } from './requests/users.ts';
 
 const userId = randomUUID();

@@ -1,34 +1,23 @@
 import { describe, expect, it } from 'vitest';
 
-import { walletIdOf } from '../../core/ids.ts';
+import { buildCommand, walletRefOf } from '../../tests/support/ledger/build-command.ts';
+import { specify } from '../../tests/support/ledger/decider-spec.ts';
 import {
-  clockToleranceMs,
-  decide,
-  nextReadWatermarkMs,
-  newWallet,
-  type Command,
-  type States,
-  type WalletState,
-} from './domain.ts';
+  createWalletDecider,
+  noStates,
+  withWallet,
+} from '../../tests/support/ledger/wallet-decider.ts';
+import { clockToleranceMs, nextReadWatermarkMs, newWallet, type WalletState } from './domain.ts';
 
 const userId = '6f1c3f3e-0000-4000-8000-000000000001';
 const nowMs = Date.UTC(2026, 10, 22, 12);
 const dayMs = 86_400_000;
-const ref = { id: walletIdOf(userId, 'BRL'), userId, currency: 'BRL', exponent: 2 };
+const ref = walletRefOf(userId);
 
-const deposit: Command = {
-  ...{ transactionId: '6f1c3f3e-0000-4000-8000-000000000009', key: 'k', wallet: ref },
-  ...{ operation: 'deposit', amountMinor: 5n, parentId: undefined, merchant: undefined },
-  ...{ description: undefined, metadata: {}, callerClass: 'customer', actor: userId },
-};
-
-function decideOn(changes: Partial<WalletState>, clockMs = nowMs) {
-  const wallet = { ...newWallet(ref), seq: 1n, balanceMinor: 9n, ...changes };
-  const states: States = {
-    ...{ wallets: new Map([[wallet.id, wallet]]), entries: new Map(), undone: new Set() },
-    ...{ refused: new Map(), corrupt: new Set() },
-  };
-  const decision = decide(states, deposit, clockMs);
+function decideOn(change: Partial<WalletState>, clockMs = nowMs) {
+  const states = withWallet(noStates, ref, { seq: 1n, balanceMinor: 9n, ...change });
+  const { given } = specify(createWalletDecider(clockMs));
+  const { decision } = given(states).when(buildCommand(userId, { amountMinor: 5n }));
   if (decision.kind === 'rejected') return decision.rejection.reason;
   return decision.entries[0]?.occurredAtMs;
 }

@@ -4,7 +4,9 @@ import { describe, expect, it } from 'vitest';
 import { chainHash, genesisHash } from '../../core/chain.ts';
 import { transactionIdOf, walletIdOf } from '../../core/ids.ts';
 import { operations } from '../../core/operations.ts';
-import { newWallet, type Command, type Entry, type States } from './domain.ts';
+import { buildCommand } from '../../tests/support/ledger/build-command.ts';
+import { noStates } from '../../tests/support/ledger/wallet-decider.ts';
+import { newWallet, type Command, type Entry } from './domain.ts';
 import { decideBatch } from './domain-batch.ts';
 
 const users = ['6f1c3f3e-0000-4000-8000-000000000001'];
@@ -16,14 +18,6 @@ const refs = users.flatMap((userId) =>
     exponent: currency === 'JPY' ? 0 : 2,
   })),
 );
-const nothing: States = {
-  wallets: new Map(),
-  entries: new Map(),
-  undone: new Set(),
-  refused: new Map(),
-  corrupt: new Set(),
-};
-
 /** Few wallets, keys and amounts, so that replays, reused keys and second undos are common. */
 const commandArbitrary = fc
   .record({
@@ -37,19 +31,12 @@ const commandArbitrary = fc
   })
   .map(({ wallet, key, operation, amountMinor, parentKey, givesAmount, merchant }): Command => {
     const isUndo = operation === 'reversal' || operation === 'cancellation';
-    return {
-      transactionId: transactionIdOf(wallet.id, 'customer', String(key)),
-      key: String(key),
-      wallet,
-      operation,
+    return buildCommand(wallet.userId, {
+      ...{ wallet, key: String(key), operation },
       amountMinor: isUndo && !givesAmount ? undefined : amountMinor,
       parentId: isUndo ? transactionIdOf(wallet.id, 'customer', String(parentKey)) : undefined,
       merchant: operation === 'purchase' ? merchant : undefined,
-      description: undefined,
-      metadata: {},
-      callerClass: 'customer',
-      actor: wallet.userId,
-    };
+    });
   });
 
 const runArbitrary = fc.array(commandArbitrary, { minLength: 20, maxLength: 120 });
@@ -58,7 +45,7 @@ const options = { numRuns: 400 };
 /** Decides in batches of these sizes, loading each batch's states as the store would. */
 function play(commands: readonly Command[], sizes: readonly number[]) {
   const ledger: Entry[] = [];
-  const wallets = new Map(nothing.wallets);
+  const wallets = new Map(noStates.wallets);
   const outcomes: string[] = [];
   let at = 0;
   for (let turn = 0; at < commands.length; turn += 1) {

@@ -18,12 +18,13 @@ import { createEmittedConsumer } from './events/emitted-consumer.ts';
 import { createLedgerAlarms, explainDefects } from './commit/alarms.ts';
 import { createGroupCommit, type GroupCommit } from './commit/group-commit.ts';
 import { createHandlers } from './rpc/handlers.ts';
-import { createWalletCache } from './commit/wallet-cache.ts';
+import { createWalletCache } from './store/wallet-cache.ts';
 import { loadEvents } from './events/outbox.ts';
 import { policies } from './policy.ts';
-import type { AuditedDecision, AuditedCommand } from './commit/audited-command.ts';
+import type { AuditedDecision, AuditedCommand } from './requests/audited-command.ts';
 import { createReplayPlan } from './events/replay.ts';
 import { createStreamHandlers, maxItems as maxStreamItems } from './rpc/stream.ts';
+import { createWalletRefs } from './requests/wallet-refs.ts';
 import { createKnownUsers, findByWallets, type FindUsers } from './requests/users.ts';
 
 export { acceptClockAheadOnHost, type AheadRequest, type AheadWallet } from './host.ts';
@@ -62,21 +63,23 @@ export function createWallet(options: WalletOptions) {
   const relay = createRelay({ db: commitDb, broker, log, ...sending });
   const gauge = createOutboxGauge(commitDb, log);
   const isOutboxFull = (): boolean => gauge.read().events >= config.outboxLimit;
-  const heads = createWalletCache();
+  const walletCache = createWalletCache();
+  const walletRefs = createWalletRefs();
   const alarms = createLedgerAlarms(log);
   const groupCommit = startCommits(
-    createOptimisticCommit(commitDb, heads, alarms),
+    createOptimisticCommit(commitDb, walletCache, alarms),
     relay,
     config,
     log,
   );
   const users = createKnownUsers(
-    findByWallets(commitDb, heads, config.defaultCurrency, peers.findUsers),
+    findByWallets(commitDb, walletCache, config.defaultCurrency, peers.findUsers, walletRefs),
   );
   const emittedOptions = {
     db,
     groupCommit,
     users,
+    walletRefs,
     defaultCurrency: config.defaultCurrency,
     queue: config.queue,
     allowedOperations: config.amqpOperations,
@@ -86,12 +89,13 @@ export function createWallet(options: WalletOptions) {
   const trail = createAuditTrail({ db, log });
   const plan = createReplayPlan({ ...emittedOptions, trail });
   const deadLetters = createDeadLetters({ db, plan });
+  const calls = { db, trail, groupCommit, users, walletRefs, isOutboxFull, ...config };
   const service: HostedService = {
     name: 'digitalwallet.wallet.v1.WalletService',
     definition: WalletServiceService,
     handlers: {
-      ...createHandlers({ db, commitDb, trail, groupCommit, users, isOutboxFull, ...config }),
-      ...createStreamHandlers({ db, groupCommit, users, isOutboxFull, trail, log, ...config }),
+      ...createHandlers({ ...calls, commitDb }),
+      ...createStreamHandlers({ ...calls, log }),
       ...createDeadLetterHandlers(deadLetters, trail),
       ...createAuditHandlers({ db }),
     },

@@ -1,26 +1,13 @@
+import { merchantOf } from '../../core/contra-account.ts';
 import { absoluteMinor } from '../../core/money.ts';
-import { operations, type Operation } from '../../core/operations.ts';
+import { operationTable } from '../../core/operations.ts';
 import {
   Direction,
-  Operation as WireOperation,
   WalletStatus,
   type Transaction,
   type Wallet,
 } from '../../protos/gen/digitalwallet/wallet/v1/wallet.ts';
 import type { Entry, WalletState } from './domain.ts';
-
-const wireOperations: Readonly<Record<Operation, WireOperation>> = {
-  deposit: WireOperation.DEPOSIT,
-  withdraw: WireOperation.WITHDRAW,
-  purchase: WireOperation.PURCHASE,
-  reversal: WireOperation.REVERSAL,
-  cancellation: WireOperation.CANCELLATION,
-};
-
-/** The operation that a number on the wire stands for; undefined for UNSPECIFIED and unknown ones. */
-export function readOperation(wire: WireOperation): Operation | undefined {
-  return operations.find((operation) => wireOperations[operation] === wire);
-}
 
 export function toWireTransaction(entry: Entry): Transaction {
   const { wallet, amountMinor } = entry;
@@ -30,7 +17,7 @@ export function toWireTransaction(entry: Entry): Transaction {
     userId: wallet.userId,
     currency: wallet.currency,
     seq: entry.seq,
-    operation: wireOperations[entry.operation],
+    operation: operationTable[entry.operation].wireNumber,
     amountMinor: absoluteMinor(amountMinor),
     direction: amountMinor < 0n ? Direction.DEBIT : Direction.CREDIT,
     balanceAfterMinor: entry.balanceAfterMinor,
@@ -58,13 +45,6 @@ function toDate(ms: number): Date {
 function copyMetadata(metadata: Entry['metadata']): Transaction['metadata'] {
   for (const _key in metadata) return { ...metadata };
   return {};
-}
-
-/** The name behind `merchant:<name>`, if the contra account carries one. */
-function merchantOf(contraAccount: string): string | undefined {
-  return contraAccount.startsWith('merchant:')
-    ? contraAccount.slice('merchant:'.length)
-    : undefined;
 }
 
 export function toWireWallet(wallet: WalletState): Wallet {

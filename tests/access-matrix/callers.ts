@@ -1,7 +1,7 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
-import { roles, type Role } from '../../core/roles.ts';
+import { roleTable, type Role } from '../../core/roles.ts';
 import { apiKeyScopes, type ApiKeyScope } from '../../core/scopes.ts';
 import type { Policy } from '../../daemon/platform/access/access.ts';
 import { AuthServiceService } from '../../protos/gen/digitalwallet/auth/v1/auth.ts';
@@ -161,7 +161,7 @@ async function castEnded(stage: Stage, admin: Person, missing: string[]): Promis
     return outcome.code === 0;
   };
   const isDisabled = await setUser(disabled.userId, { disabled: true });
-  const isDemoted = await setUser(demoted.userId, { role: roles.indexOf('customer') + 1 });
+  const isDemoted = await setUser(demoted.userId, { role: roleTable.customer.wireNumber });
   add('disabled admin', isDisabled ? disabled.accessToken : undefined, ['TOKEN_REVOKED']);
   add('demoted admin', isDemoted ? demoted.accessToken : undefined, ['TOKEN_REVOKED']);
   const ofDisabled = isDisabled ? keyOfDisabled?.secret : undefined;

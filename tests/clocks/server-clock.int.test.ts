@@ -2,7 +2,7 @@ import { randomBytes, randomUUID } from 'node:crypto';
 
 import { afterAll, beforeAll, expect, it } from 'vitest';
 
-import { transactionIdOf, walletIdOf } from '../../core/ids.ts';
+import { buildCommand } from '../support/ledger/build-command.ts';
 import { guessLimit, maxMailDelayMs } from '../../daemon/auth/domain.ts';
 import {
   hashTypedCode,
@@ -18,6 +18,7 @@ import { createLease } from '../../daemon/platform/outbox/lease.ts';
 import { createExport } from '../../daemon/statement/exports/create.ts';
 import { claimExport, correctExportTimes } from '../../daemon/statement/exports/store-work.ts';
 import { contextOf, userOf, valueOf } from '../../daemon/statement/test-support.ts';
+import { createInDoubtCommits } from '../../daemon/wallet/commit/in-doubt-commits.ts';
 import { commitLocked, createWalletOpenings } from '../../daemon/wallet/commit/locked-commit.ts';
 import { getBalance } from '../../daemon/wallet/rpc/reads.ts';
 import { createKnownUsers } from '../../daemon/wallet/requests/users.ts';
@@ -37,15 +38,11 @@ beforeAll(async () => {
 }, 120_000);
 afterAll(() => server.stop());
 
-const deposit = (userId: string, key: string) => {
-  const ref = { id: walletIdOf(userId, 'BRL'), userId, currency: 'BRL', exponent: 2 };
-  return {
-    ...{ transactionId: transactionIdOf(ref.id, 'customer', key), key, wallet: ref },
-    ...{ operation: 'deposit' as const, amountMinor: 500n, parentId: undefined },
-    ...{ merchant: undefined, description: undefined, metadata: {} },
-    ...{ callerClass: 'customer' as const, actor: userId },
-  };
-};
+const deposit = (userId: string, key: string) => buildCommand(userId, { key, amountMinor: 500n });
+
+const commitContextOf = (db: Db) => ({
+  ...{ db, openings: createWalletOpenings(), inDoubt: createInDoubtCommits() },
+});
 
 async function balanceAt(userId: string, at: Date): Promise<bigint | undefined> {
   const users = createKnownUsers((ids) => Promise.resolve(new Set(ids)));
@@ -85,16 +82,12 @@ it.each([2, 600, dayS])(
     ]) {
       const userId = randomUUID();
       await server.clock.step(offsets[0]!);
-      await commitLocked(wallet, [deposit(userId, 'a')], createWalletOpenings());
+      await commitLocked(commitContextOf(wallet), [deposit(userId, 'a')]);
       await new Promise((resolve) => setTimeout(resolve, 10));
       const at = new Date((await wallet.read(readClock)) - 1);
       expect(await balanceAt(userId, at)).toBe(500n);
       await server.clock.step(offsets[1]!);
-      const { answers } = await commitLocked(
-        wallet,
-        [deposit(userId, 'b')],
-        createWalletOpenings(),
-      );
+      const { answers } = await commitLocked(commitContextOf(wallet), [deposit(userId, 'b')]);
       const [answer] = answers;
       if (answer !== 'busy' && answer?.ok === false) {
         expect(answer.rejection.reason).toBe('WALLET_CLOCK_AHEAD');

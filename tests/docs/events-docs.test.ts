@@ -2,11 +2,9 @@ import { readFileSync } from 'node:fs';
 
 import { describe, expect, it } from 'vitest';
 
-import { genesisHash } from '../../core/chain.ts';
-import { walletIdOf } from '../../core/ids.ts';
 import { operations } from '../../core/operations.ts';
 import type { InboundMessage } from '../../daemon/platform/broker/broker.ts';
-import { decide, type Command } from '../../daemon/wallet/domain.ts';
+import type { Command } from '../../daemon/wallet/domain.ts';
 import {
   readEmitted,
   toCreatedMessage,
@@ -18,6 +16,9 @@ import {
   toReadyMessage,
   toRequestedMessage,
 } from '../../daemon/statement/projection/messages.ts';
+import { brlWalletOf, buildCommand } from '../support/ledger/build-command.ts';
+import { specify } from '../support/ledger/decider-spec.ts';
+import { createWalletDecider, noStates, withWallet } from '../support/ledger/wallet-decider.ts';
 
 type Schema = {
   type: string | string[];
@@ -99,44 +100,20 @@ const toInbound = (body: object, messageId?: string): InboundMessage => ({
 });
 
 const userId = '0b6f3f0e-6f0c-4f0e-9a51-5b1b5c1f7a10';
-const wallet = { id: walletIdOf(userId, 'BRL'), userId, currency: 'BRL', exponent: 2 };
+const wallet = brlWalletOf(userId);
 const parentId = 'c2b1a7f4-3f60-5d22-8f35-6a0e4f1b2d90';
 
-const makeCommand = (change: Partial<Command>): Command => ({
-  transactionId: '6b6a2f0c-8f5e-5c1b-9f43-0d8f2a1c7e55',
-  key: 'order-4711',
-  wallet,
-  operation: 'deposit',
-  amountMinor: 15_999n,
-  parentId: undefined,
-  merchant: undefined,
-  description: undefined,
-  metadata: {},
-  callerClass: 'message',
-  actor: 'amqp',
-  ...change,
-});
+const makeCommand = (change: Partial<Command>): Command =>
+  buildCommand(userId, {
+    ...{ transactionId: '6b6a2f0c-8f5e-5c1b-9f43-0d8f2a1c7e55', key: 'order-4711', wallet },
+    ...{ amountMinor: 15_999n, callerClass: 'message', actor: 'amqp' },
+    ...change,
+  });
 
-function decideOn(command: Command, balanceMinor: bigint) {
-  const lastHash = genesisHash(wallet.id, userId, 'BRL');
-  const state = {
-    ...wallet,
-    status: 'active' as const,
-    balanceMinor,
-    seq: 2n,
-    lastAtMs: 0,
-    readWatermarkMs: 0,
-    aheadAcceptedMs: 0,
-  };
-  const wallets = new Map([[wallet.id, { ...state, lastHash }]]);
-  const nothing = {
-    entries: new Map(),
-    undone: new Set<string>(),
-    refused: new Map(),
-    corrupt: new Set<string>(),
-  };
-  return decide({ wallets, ...nothing }, command, 1_700_000_000_000);
-}
+const decideOn = (command: Command, balanceMinor: bigint) =>
+  specify(createWalletDecider(1_700_000_000_000))
+    .given(withWallet(noStates, wallet, { balanceMinor, seq: 2n }))
+    .when(command).decision;
 
 describe('docs/asyncapi.json', () => {
   it.each([

@@ -1,8 +1,7 @@
 import { randomUUID } from 'node:crypto';
 
 import { transactionIdOf, walletIdOf, type CallerClass } from '../../core/ids.ts';
-import type { Operation, Transaction } from '../../protos/gen/digitalwallet/wallet/v1/wallet.ts';
-import { operations } from '../../core/operations.ts';
+import { Operation, type Transaction } from '../../protos/gen/digitalwallet/wallet/v1/wallet.ts';
 import type { Report } from './report.ts';
 import type { Timeline } from './timeline.ts';
 
@@ -84,6 +83,12 @@ export function meaningOf(reason: string): Meaning {
   return passing.has(reason) || reason.startsWith('code ') ? 'passing' : 'unexpected';
 }
 
+/** The name of an operation in messages. */
+export function nameOf(operation: Operation): string {
+  const found = Object.entries(Operation).find(([, number]) => number === operation);
+  return found?.[0].toLowerCase() ?? `operation ${operation}`;
+}
+
 const textOf = (outcome: Outcome): string =>
   outcome.isDone ? `done as ${outcome.seq}` : outcome.reason;
 
@@ -92,7 +97,7 @@ export function createBook(report: Report, timeline: Timeline): Book {
   const messages = new Map<string, Op>();
   const undoable = new Map<string, Op[]>();
   const describe = (op: Op): string =>
-    `${op.via} ${operations[op.operation - 1]} of ${op.amountMinor} on ${op.walletId}, ` +
+    `${op.via} ${nameOf(op.operation)} of ${op.amountMinor} on ${op.walletId}, ` +
     `key ${op.key}, id ${op.id}${op.parentId === undefined ? '' : `, parent ${op.parentId}`}, ` +
     `at ${timeline.secondsOf(op.startedMs)} s; ${op.attempts.join(' | ')}; ` +
     `faults then: ${timeline.describe(op.startedMs, op.endedMs)}`;

@@ -1,10 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-import { operations } from '../../core/operations.ts';
 import type { Random } from '../fuzz/random.ts';
 import { createProducer, type Producer } from '../support/broker/producer.ts';
-import type { Op } from './book.ts';
+import { nameOf, type Op } from './book.ts';
 import { between, chooseOperation, pause, randomOf, type Load } from './load.ts';
 
 export type Messages = {
@@ -107,6 +106,6 @@ export function createMessages(load: Load): Messages {
 
 function bodyOf({ userId, operation, amountMinor }: Op): string {
   const amount = `${amountMinor / 100n}.${String(amountMinor % 100n).padStart(2, '0')}`;
-  const transaction = { operation: operations[operation - 1], amount, currency: 'BRL' };
+  const transaction = { operation: nameOf(operation), amount, currency: 'BRL' };
   return JSON.stringify({ pattern: 'transaction_emitted', data: { userId, transaction } });
 }

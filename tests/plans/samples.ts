@@ -195,7 +195,6 @@ export const withoutSample: Readonly<Record<string, readonly string[]>> = {
       'session_exists',
       'key_exists',
       'session_lock_of',
-      'session_revoke',
       'attempt_return',
       'attempt_take',
       'sign_up_keep',
@@ -213,15 +212,9 @@ export const withoutSample: Readonly<Record<string, readonly string[]>> = {
   'once at a start, by pages along the key': ['totp_lock_sealed'],
   'once at a start, of the catalogue': ['db_durability', 'db_immutable', 'db_connection_limits'],
   'a user’s own sessions, keys and exports, which are few': [
-    ...[
-      'session_excess',
-      'session_end_all',
-      'session_lock_all',
-      'session_revoke_others',
-      'refresh_drop_all',
-    ],
+    ...['session_excess', 'session_end', 'session_lock_all', 'session_announce'],
     ...['code_drop', 'key_revoke_all', 'session_count_others', 'sign_up_lock_all'],
-    ...['sign_up_remove_all', 'refresh_drop_of_sessions', 'key_list', 'export_count_unfinished'],
+    ...['sign_up_remove_all', 'key_list', 'export_count_unfinished'],
   ],
   'a worker’s export, by its key': [
     ...['export_chunk_insert', 'export_chunk_prune', 'export_existing', 'export_expire'],

@@ -1,4 +1,4 @@
-import { operations } from '../../../core/operations.ts';
+import { operationOfMessageNumber } from '../../../core/operations.ts';
 import { stripControls } from '../../../core/text.ts';
 import type { DeadLetter } from '../../../protos/gen/digitalwallet/common/v1/dead_letter.ts';
 import { askYes } from '../shared/confirm.ts';
@@ -68,8 +68,9 @@ function describeMovements(
 function describeMovement(body: string): string {
   const { userId, transaction } = (readJson(body) as Message | null | undefined)?.data ?? {};
   const { operation, amount, currency, id } = transaction ?? {};
-  if (userId === undefined || operation === undefined) return 'unknown: the body is not readable';
-  const name = typeof operation === 'number' ? (operations[operation] ?? operation) : operation;
+  if (userId === undefined || operation === undefined) return 'not known: the body is not readable';
+  const name =
+    typeof operation === 'number' ? (operationOfMessageNumber(operation) ?? operation) : operation;
   const parts = [name, amount, currency, id === undefined ? undefined : `of ${textOf(id)}`];
   const what = parts.filter((part) => part !== undefined && part !== null).map(textOf);
   return stripControls(`${what.join(' ')}, user ${textOf(userId)}`);

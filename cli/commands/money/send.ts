@@ -1,4 +1,4 @@
-import { resolvesDoubt } from '../../../core/in-doubt.ts';
+import { resolvesInDoubt } from '../../../core/in-doubt.ts';
 import type { Operation } from '../../../core/operations.ts';
 import {
   WalletServiceService,
@@ -162,7 +162,7 @@ async function sendUnder(
   await (isOpen ? pending?.keep() : pending?.forget());
   const told = toCliFailure(result.failure, 'write');
   const isOlderOpen =
-    (hadUnknownAttempt || pending?.isTakenOver === true) && !resolvesDoubt(result.failure.reason);
+    (hadUnknownAttempt || pending?.isTakenOver === true) && !resolvesInDoubt(result.failure.reason);
   const failure = isOlderOpen ? toUnknownOutcome(told) : told;
   const isUnknown =
     failure.exitCode === exitCodes.outcomeUnknown || result.failure.certainty === 'unknown';

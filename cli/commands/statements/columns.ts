@@ -1,3 +1,4 @@
+import { merchantOf } from '../../../core/contra-account.ts';
 import {
   StatementStatus,
   type Statement,
@@ -61,7 +62,7 @@ export function toLineJson(
     transactionId: line.transactionId,
     operation: nameOperation(line.operation),
     description: line.description,
-    merchant: merchantOf(line),
+    merchant: merchantOf(line.contraAccount),
     debit: line.debitMinor > 0n ? money(line.debitMinor) : undefined,
     credit: line.creditMinor > 0n ? money(line.creditMinor) : undefined,
     balance: money(line.balanceAfterMinor),
@@ -118,17 +119,9 @@ export function statementColumns({
   ];
 }
 
-const merchantPrefix = 'merchant:';
-
-/** Who was paid, or paid back: a line has it as the account that the money went to or came from. */
-function merchantOf({ contraAccount }: StatementLine): string | undefined {
-  if (!contraAccount.startsWith(merchantPrefix)) return undefined;
-  const name = contraAccount.slice(merchantPrefix.length);
-  return name === '' ? undefined : name;
-}
-
 /** What there is to say about a line in the one column that there is for it. */
-const noteOf = (line: StatementLine): string | undefined => line.description ?? merchantOf(line);
+const noteOf = (line: StatementLine): string | undefined =>
+  line.description ?? merchantOf(line.contraAccount);
 
 /** A statement for people: whose and when, opening, the lines, totals, closing. */
 export async function formatStatement(

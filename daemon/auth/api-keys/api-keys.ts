@@ -2,6 +2,7 @@ import { createHash, randomBytes, randomUUID } from 'node:crypto';
 
 import { isUuid } from '../../../core/ids.ts';
 import { refuse, succeed, type Rejection, type Result } from '../../../core/reasons.ts';
+import { roleTable } from '../../../core/roles.ts';
 import type {
   CreateApiKeyRequest,
   CreateApiKeyResponse,
@@ -32,7 +33,7 @@ import { lockUser } from '../users/store.ts';
 import { checkSession } from '../sessions/caller-session.ts';
 import * as store from '../store.ts';
 import type { UserOptions } from '../users/users.ts';
-import { toWireApiKey, toWireRole } from '../wire.ts';
+import { toWireApiKey } from '../wire.ts';
 
 /** A key for the caller; its secret is in the answer and nowhere else. */
 export async function createApiKey(
@@ -200,7 +201,7 @@ export async function validateKey(
   }
   return succeed({
     userId: key.ownerId,
-    role: toWireRole(role),
+    role: roleTable[role].wireNumber,
     sessionId: '',
     expiresAt: new Date(key.expiresAtMs),
     apiKey: toWireApiKey(key),

@@ -17,7 +17,7 @@ import { appendMail } from '../mails/store.ts';
 import { findPasswordHash, lockUser } from '../users/store.ts';
 import * as store from '../store.ts';
 import type { Attempted } from '../throttling/throttle.ts';
-import { turnOf } from '../throttling/turn.ts';
+import { fairCallerOf } from '../throttling/fair-caller.ts';
 import { toWireUser } from '../wire.ts';
 import { voidPending } from './credentials.ts';
 import { mailNotConfigured, type RecoveryOptions } from './reset-password.ts';
@@ -49,9 +49,9 @@ export async function requestEmailChange(
   if (!email.ok) return refuse('EMAIL_INVALID', email.rejection.message, { field: 'new_email' });
   const { userId, sessionId } = caller.value;
   const asked = { userId, sessionId, newEmail: email.value, password: request.password };
-  const turn = turnOf(context, userId);
+  const fairCaller = fairCallerOf(context, userId);
   const buckets = [throttle.bucketOf.session(sessionId)];
-  return throttle.guard(buckets, () => tryRequest(options, asked, context), { turn });
+  return throttle.guard(buckets, () => tryRequest(options, asked, context), { fairCaller });
 }
 
 const wrongPassword = {
@@ -74,7 +74,7 @@ async function tryRequest(
   const verified = await passwords.verify(
     password === undefined ? undefined : current,
     password ?? '',
-    turnOf(context, userId),
+    fairCallerOf(context, userId),
   );
   if (!verified.ok) return { outcome: 'void', result: verified };
   if (!verified.value.isMatch) return wrongPassword;
@@ -163,7 +163,7 @@ export async function confirmEmailChange(
       return { outcome: 'failed', result: refuse('EMAIL_TAKEN', message, { field: 'code' }) };
     });
   };
-  return throttle.guard(buckets, attempt, { turn: turnOf(context, userId) });
+  return throttle.guard(buckets, attempt, { fairCaller: fairCallerOf(context, userId) });
 }
 
 async function setNewEmail(

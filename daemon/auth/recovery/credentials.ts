@@ -3,7 +3,8 @@ import type { Revocation } from '../../platform/access/revocations.ts';
 import type { User } from '../domain.ts';
 import { dropCodes } from '../mails/codes.ts';
 import { countValidKeys, revokeKeys } from '../api-keys/store.ts';
-import { endSessions, revokeUserTokens } from '../users/store.ts';
+import { endSessions, lockSessions } from '../sessions/revoke.ts';
+import { revokeUserTokens } from '../users/store.ts';
 import { dropEmailChange } from './store.ts';
 
 export type EndedCredentials = {
@@ -48,7 +49,7 @@ export async function endCredentials(
   user: Pick<User, 'id' | 'email'>,
   { keepApiKeys }: { readonly keepApiKeys: boolean },
 ): Promise<EndedCredentials> {
-  const sessions = await endSessions(tx, user.id);
+  const sessions = (await endSessions(tx, await lockSessions(tx, user.id))).length;
   const tokens = await revokeUserTokens(tx, user.id);
   const { ended, kept } = await endApiKeys(tx, user.id, !keepApiKeys);
   await voidPending(tx, user);

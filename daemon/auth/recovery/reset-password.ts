@@ -16,7 +16,7 @@ import type { Passwords } from '../users/passwords.ts';
 import { findUserByEmail, lockUser } from '../users/store.ts';
 import { setPasswordHash } from '../store.ts';
 import type { Attempted, Throttle } from '../throttling/throttle.ts';
-import { turnOf } from '../throttling/turn.ts';
+import { fairCallerOf } from '../throttling/fair-caller.ts';
 import { describeEnded, endCredentials, factsOfEnded } from './credentials.ts';
 import { setEmail } from './store.ts';
 
@@ -49,7 +49,7 @@ export async function requestPasswordReset(
   if (!isMailOn) return mailNotConfigured;
   const email = canonicalizeEmail(request.email);
   if (!email.ok) return email;
-  const turn = turnOf(context, email.value);
+  const fairCaller = fairCallerOf(context, email.value);
   const work = async (): Promise<Attempted<object>> => {
     await db.tx(async (tx) => {
       // Past the limit nothing is mailed: a code that was mailed before works as long.
@@ -58,7 +58,7 @@ export async function requestPasswordReset(
     });
     return { outcome: 'failed', result: succeed({}) };
   };
-  return throttle.guard([throttle.bucketOf.resetsFrom(context.source)], work, { turn });
+  return throttle.guard([throttle.bucketOf.resetsFrom(context.source)], work, { fairCaller });
 }
 
 const failed = {
@@ -89,8 +89,8 @@ export async function resetPassword(
   }
   const asked = { ...request, email: email.value, newPassword: password.value };
   const buckets = [throttle.bucketOf.codesFrom(context.source)];
-  const turn = turnOf(context, email.value);
-  return throttle.guard(buckets, () => tryReset(options, asked, context), { turn });
+  const fairCaller = fairCallerOf(context, email.value);
+  return throttle.guard(buckets, () => tryReset(options, asked, context), { fairCaller });
 }
 
 async function tryReset(
@@ -104,7 +104,7 @@ async function tryReset(
   const isValid =
     codeHash && (await db.read((tx) => isCodeValid(tx, codeHash, 'password-reset', request.email)));
   if (!codeHash || !isValid) return failed;
-  const hashed = await passwords.hash(request.newPassword, turnOf(context, request.email));
+  const hashed = await passwords.hash(request.newPassword, fairCallerOf(context, request.email));
   if (!hashed.ok) return { outcome: 'void', result: hashed };
   const done = await db.tx(async (tx) => {
     // The user before the code, as everywhere: two resets at once take turns.

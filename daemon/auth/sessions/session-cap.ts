@@ -1,7 +1,7 @@
 import { appendAudit, type AuditActor } from '../../platform/audit/audit.ts';
 import { sql, type Tx } from '../../platform/db/db.ts';
 import type { Revocation } from '../../platform/access/revocations.ts';
-import * as store from '../store.ts';
+import { revokeSession } from './revoke.ts';
 
 /** Living sessions of one user: enough for every device and script of a person. */
 const maxSessions = 50;
@@ -30,7 +30,7 @@ export async function endExcessSessions(
   const rows = await tx.query<{ id: string }>(excessSql, values);
   const ended: Revocation[] = [];
   for (const { id } of rows) {
-    const revocation = await store.revokeSession(tx, id);
+    const revocation = await revokeSession(tx, id);
     if (!revocation) continue;
     ended.push(revocation);
     const details = { sessionId: id, cause: 'session limit', limit: String(maxSessions) };

@@ -11,7 +11,8 @@ import { appendAudit } from '../../platform/audit/audit.ts';
 import type { CallContext } from '../../platform/grpc/calls.ts';
 import { readPage } from '../paging.ts';
 import { hasSession, listSessions as listRows, lockSession } from './store.ts';
-import { endSessions, lockUser, revokeUserTokens } from '../users/store.ts';
+import { endSessions, lockSessions, revokeSession as revoke } from './revoke.ts';
+import { lockUser, revokeUserTokens } from '../users/store.ts';
 import * as store from '../store.ts';
 import type { UserOptions } from '../users/users.ts';
 import { toWireSession } from '../wire.ts';
@@ -66,7 +67,7 @@ async function revokeOne(
   const ended = await db.tx(async (tx) => {
     const ownerId = await lockSession(tx, sessionId, onlyOf);
     if (ownerId === undefined) return sessionNotFound(sessionId);
-    const revocation = await store.revokeSession(tx, sessionId);
+    const revocation = await revoke(tx, sessionId);
     const line = { action: 'session.revoke', target: ownerId, result: 'ok' };
     if (revocation) await appendAudit(tx, context, { ...line, details: { sessionId } });
     return succeed(revocation);
@@ -90,7 +91,7 @@ async function revokeAll(
   const { userId } = owner.value;
   const ended = await db.tx(async (tx) => {
     if (!(await lockUser(tx, userId))) return userNotFound(userId);
-    const revoked = await endSessions(tx, userId);
+    const revoked = (await endSessions(tx, await lockSessions(tx, userId))).length;
     const revocation = await revokeUserTokens(tx, userId);
     const line = { action: 'session.revoke', target: userId, result: 'ok' };
     await appendAudit(tx, context, { ...line, details: { all: 'true', count: String(revoked) } });

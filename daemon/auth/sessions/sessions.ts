@@ -18,6 +18,7 @@ import type { Notices } from '../notices/notices.ts';
 import type { Passwords } from '../users/passwords.ts';
 import { hashRefreshToken, type SigningKeys } from './signing-keys.ts';
 import * as store from '../store.ts';
+import { revokeSession } from './revoke.ts';
 import type { Throttle } from '../throttling/throttle.ts';
 import type { SecondFactor } from '../totp/second-factor.ts';
 
@@ -61,7 +62,7 @@ export async function refreshSession(
     const decision = decideRefresh(presented, nowMs);
     if (decision === 'refuse' || decision === 'revoke') reportClock(options, presented, nowMs);
     if (decision === 'revoke') {
-      const revocation = await store.revokeSession(tx, presented.session.id);
+      const revocation = await revokeSession(tx, presented.session.id);
       const line = { action: 'session.reuse', target: user.id, result: 'REFRESH_TOKEN_INVALID' };
       const details = { sessionId: presented.session.id };
       if (revocation) await appendAudit(tx, { ...anonymous, requestId }, { ...line, details });
@@ -109,7 +110,7 @@ export async function signOut(
   const { sessionId, userId } = caller.principal;
   if (sessionId === undefined) return deny('only a user who is signed in can sign out');
   const revocation = await db.tx(async (tx) => {
-    const ended = await store.revokeSession(tx, sessionId);
+    const ended = await revokeSession(tx, sessionId);
     const line = { action: 'sign_out', target: userId, result: 'ok', details: { sessionId } };
     if (ended) await appendAudit(tx, caller, line);
     return ended;

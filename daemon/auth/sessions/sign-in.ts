@@ -10,7 +10,7 @@ import { signTokens, type SessionOptions, type SignedIn } from './sessions.ts';
 import { createRefreshToken, hashRefreshToken } from './signing-keys.ts';
 import * as store from '../store.ts';
 import type { Attempted, Throttle } from '../throttling/throttle.ts';
-import { turnOf, type HashTurn } from '../throttling/turn.ts';
+import { fairCallerOf, type FairCaller } from '../throttling/fair-caller.ts';
 import type { Passed } from '../totp/second-factor.ts';
 
 type SignInInput = {
@@ -39,10 +39,10 @@ export async function signIn(
   const email = canonicalizeEmail(input.email);
   const address = email.ok ? email.value : undefined;
   const account = address ?? input.email;
-  const turn = turnOf(input.caller, account);
+  const fairCaller = fairCallerOf(input.caller, account);
   const { bucketOf, guard } = options.throttle;
   const deviceId = await findDevice(options, input.deviceToken, address);
-  const known = { turn, isKnownDevice: deviceId !== undefined };
+  const known = { fairCaller, isKnownDevice: deviceId !== undefined };
   const successes = [bucketOf.successesOf(account), bucketOf.successesFrom(input.caller.source)];
   const work = async (): Promise<Attempted<SignedIn>> => {
     const attempted = await trySignIn(options, address, input, known);
@@ -50,7 +50,7 @@ export async function signIn(
     return attempted ?? (await trySignIn(options, address, input, known)) ?? failed;
   };
   const buckets = bucketsOf(options.throttle, account, input.caller.source, deviceId);
-  return guard(buckets, work, { turn, successes });
+  return guard(buckets, work, { fairCaller, successes });
 }
 
 /** From the narrowest group to the widest; a known device stays clear of the guesses of others. */
@@ -89,7 +89,10 @@ async function trySignIn(
   options: SessionOptions,
   address: string | undefined,
   input: SignInInput,
-  { turn, isKnownDevice }: { readonly turn: HashTurn; readonly isKnownDevice: boolean },
+  {
+    fairCaller,
+    isKnownDevice,
+  }: { readonly fairCaller: FairCaller; readonly isKnownDevice: boolean },
 ): Promise<Attempted<SignedIn> | undefined> {
   const { db, passwords, revocations } = options;
   const found =
@@ -100,14 +103,16 @@ async function trySignIn(
   const verified = await passwords.verify(
     normalized === undefined ? undefined : account?.passwordHash,
     password,
-    turn,
+    fairCaller,
   );
   if (!verified.ok) return { outcome: 'void', result: verified };
   if (!account || !verified.value.isMatch || account.user.isDisabled) {
-    return checkPending(options, found?.pendingHash, normalized, turn);
+    return checkPending(options, found?.pendingHash, normalized, fairCaller);
   }
   const { user, passwordHash } = account;
-  const newHash = verified.value.isOutdated ? await passwords.hash(password, turn) : undefined;
+  const newHash = verified.value.isOutdated
+    ? await passwords.hash(password, fairCaller)
+    : undefined;
   const { ended, signedIn } = await db.tx(async (tx) => {
     if (newHash?.ok) await store.setPasswordHash(tx, user.id, newHash.value, passwordHash);
     const provenHashes = [passwordHash, ...(newHash?.ok ? [newHash.value] : [])];
@@ -145,10 +150,10 @@ async function checkPending(
   { passwords }: SessionOptions,
   pendingHash: string | undefined,
   password: string | undefined,
-  turn: HashTurn,
+  fairCaller: FairCaller,
 ): Promise<Attempted<SignedIn>> {
   if (pendingHash === undefined || password === undefined) return failed;
-  const verified = await passwords.verify(pendingHash, password, turn);
+  const verified = await passwords.verify(pendingHash, password, fairCaller);
   if (!verified.ok) return { outcome: 'void', result: verified };
   return verified.value.isMatch ? unverified : failed;
 }

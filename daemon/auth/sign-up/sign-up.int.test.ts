@@ -8,7 +8,7 @@ import {
 import { codeIn, openMailbox, type Mailbox } from '../../../tests/support/mail/mailbox.ts';
 import { AuthServiceService as rpc, Role } from '../../../protos/gen/digitalwallet/auth/v1/auth.ts';
 import { createUserOnHost } from '../index.ts';
-import { maxPlaces } from './places.ts';
+import { maxPendingSignUps } from './pending-sign-ups.ts';
 import { pruneSignUps } from './store.ts';
 
 const password = 'correct horse battery';
@@ -116,10 +116,11 @@ describe('signing up by mail', () => {
     const email = newEmail();
     const code = await codeFor(email);
     const answers = [];
-    for (let i = 0; i < maxPlaces + 4; i += 1) answers.push(await signUp(email, `${other} ${i}`));
+    for (let i = 0; i < maxPendingSignUps + 4; i += 1)
+      answers.push(await signUp(email, `${other} ${i}`));
     expect(new Set(answers.map(reasonOf))).toEqual(new Set(['ok']));
     const rows = await server.database.query('SELECT 1 FROM sign_ups WHERE email = $1', [email]);
-    expect(rows).toHaveLength(maxPlaces);
+    expect(rows).toHaveLength(maxPendingSignUps);
     expect(reasonOf(await verify(code))).toBe('ok');
   });
 

@@ -9,10 +9,10 @@ import { canonicalizeEmail, canonicalizePassword, codeLifeMs } from '../domain.t
 import { appendMail } from '../mails/store.ts';
 import type { Passwords } from '../users/passwords.ts';
 import type { Attempted, Throttle } from '../throttling/throttle.ts';
-import { turnOf } from '../throttling/turn.ts';
+import { fairCallerOf } from '../throttling/fair-caller.ts';
 import { toWireUser } from '../wire.ts';
-import { findPlace } from './places.ts';
-import { keepSignUp, listPlaces, removeSignUp } from './store.ts';
+import { admitSignUp } from './pending-sign-ups.ts';
+import { keepSignUp, listWaiting, removeSignUp } from './store.ts';
 
 export type SignUpOptions = {
   readonly db: Db;
@@ -53,16 +53,16 @@ export async function signUp(
   // Where nothing is mailed, callers on this host may try out as much as they like.
   const isCounted = isMailOn || !caller.isLocal;
   const buckets = isCounted ? [throttle.bucketOf.signUpsFrom(caller.source)] : [];
-  const turn = turnOf(caller, account.email);
+  const fairCaller = fairCallerOf(caller, account.email);
   const work = async (): Promise<Attempted<SignUpResponse>> => {
     if (isMailOn) return requestAccount(options, { ...account, caller });
     const row = { ...account, role: 'customer', isEmailVerified: false } as const;
-    const created = await createAccount({ ...options, turn }, row);
+    const created = await createAccount({ ...options, fairCaller }, row);
     if (!created.ok) return attempted(created);
     const user = toWireUser(created.value);
     return attempted(succeed({ user, verificationRequired: false, signUpToken: '' }));
   };
-  return throttle.guard(buckets, work, { turn });
+  return throttle.guard(buckets, work, { fairCaller });
 }
 
 const notFromHere = refuse(
@@ -87,7 +87,7 @@ async function requestAccount(
   { db, passwords, throttle }: SignUpOptions,
   { email, password, caller }: SignUpInput,
 ): Promise<Attempted<SignUpResponse>> {
-  const hashed = await passwords.hash(password, turnOf(caller, email));
+  const hashed = await passwords.hash(password, fairCallerOf(caller, email));
   if (!hashed.ok) return attempted(hashed);
   const signUpToken = `dws_${randomBytes(32).toString('base64url')}`;
   const network = throttle.bucketOf.signUpPlacesOf(caller.source).key;
@@ -95,8 +95,8 @@ async function requestAccount(
     // Sign-ups with one address take turns from here on. Past the limit nothing is mailed, but the
     // sign-up waits all the same: any code that was mailed to the address does for it.
     const isMailed = await throttle.count(tx, throttle.bucketOf.mailsTo(email));
-    const waiting = await listPlaces(tx, email, codeLifeMs['sign-up']);
-    const place = findPlace(waiting, network.toString('hex'));
+    const waiting = await listWaiting(tx, email, codeLifeMs['sign-up']);
+    const place = admitSignUp(waiting, network.toString('hex'));
     if (place.removedId !== undefined) await removeSignUp(tx, place.removedId);
     if (place.isKept) {
       await keepSignUp(tx, {

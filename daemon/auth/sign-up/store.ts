@@ -1,5 +1,5 @@
 import { sql, type Tx } from '../../platform/db/db.ts';
-import type { PendingPlace } from './places.ts';
+import type { WaitingSignUp } from './pending-sign-ups.ts';
 
 export type PendingSignUp = {
   readonly id: string;
@@ -11,15 +11,15 @@ export type PendingSignUp = {
 const isWaiting = `email = $1 AND expires_at > clock_timestamp()
      AND expires_at <= clock_timestamp() + $2::integer * interval '1 millisecond'`;
 
-const placesSql = sql(
+const waitingSql = sql(
   'sign_up_places',
   `SELECT id, encode(network, 'hex') AS network FROM sign_ups
    WHERE ${isWaiting} ORDER BY created_at, id`,
 );
 
-/** Who has a sign-up waiting for an address, the oldest first. */
-export async function listPlaces(tx: Tx, email: string, lifeMs: number): Promise<PendingPlace[]> {
-  return tx.query<PendingPlace>(placesSql, [email, lifeMs]);
+/** The sign-ups that wait for an address, the oldest first. */
+export async function listWaiting(tx: Tx, email: string, lifeMs: number): Promise<WaitingSignUp[]> {
+  return tx.query<WaitingSignUp>(waitingSql, [email, lifeMs]);
 }
 
 const keepSql = sql(

@@ -11,7 +11,7 @@ import { codeLifeMs, normalizePassword, type User } from '../domain.ts';
 import { dropCodes, hashTypedCode, returnGuess, takeCode, takeGuess } from '../mails/codes.ts';
 import * as store from '../store.ts';
 import type { Attempted } from '../throttling/throttle.ts';
-import { turnOf, type HashTurn } from '../throttling/turn.ts';
+import { fairCallerOf, type FairCaller } from '../throttling/fair-caller.ts';
 import { toWireUser } from '../wire.ts';
 import { hashSignUpToken, type SignUpOptions } from './sign-up.ts';
 import { listSignUps, lockSignUps, removeSignUps, type PendingSignUp } from './store.ts';
@@ -31,9 +31,9 @@ export async function verifyEmail(
 ): Promise<Result<VerifyEmailResponse>> {
   const { throttle } = options;
   // No account is known before the code is: the network is all that the turns go by.
-  const turn = turnOf(caller, '');
+  const fairCaller = fairCallerOf(caller, '');
   const buckets = [throttle.bucketOf.codesFrom(caller.source)];
-  return throttle.guard(buckets, () => tryCode(options, request, turn), { turn });
+  return throttle.guard(buckets, () => tryCode(options, request, fairCaller), { fairCaller });
 }
 
 const failed = {
@@ -48,7 +48,7 @@ const failed = {
 async function tryCode(
   options: SignUpOptions,
   request: VerifyEmailRequest,
-  turn: HashTurn,
+  fairCaller: FairCaller,
 ): Promise<Attempted<VerifyEmailResponse>> {
   const { db } = options;
   const hasSecret = request.signUpToken !== '' || request.password !== '';
@@ -58,7 +58,7 @@ async function tryCode(
   const found = codeHash && (await db.tx((tx) => takeGuess(tx, codeHash, 'sign-up', maxGuesses)));
   if (!codeHash || found === undefined) return failed;
   const pending = await db.read((tx) => listSignUps(tx, found, lifeMs));
-  const chosen = await findSignUp(options, pending, request, turn);
+  const chosen = await findSignUp(options, pending, request, fairCaller);
   if (!chosen.ok) {
     await db.tx((tx) => returnGuess(tx, codeHash));
     return { outcome: 'void', result: chosen };
@@ -73,14 +73,14 @@ async function findSignUp(
   { passwords }: SignUpOptions,
   pending: readonly PendingSignUp[],
   { signUpToken, password }: VerifyEmailRequest,
-  turn: HashTurn,
+  fairCaller: FairCaller,
 ): Promise<Result<PendingSignUp | undefined>> {
   const hash = hashSignUpToken(signUpToken);
   const byToken = pending.find(({ tokenHash }) => tokenHash.equals(hash));
   const normalized = normalizePassword(password);
   if (byToken || password === '' || normalized === undefined) return succeed(byToken);
   for (const candidate of pending) {
-    const verified = await passwords.verify(candidate.passwordHash, normalized, turn);
+    const verified = await passwords.verify(candidate.passwordHash, normalized, fairCaller);
     if (!verified.ok) return verified;
     if (verified.value.isMatch) return succeed(candidate);
   }

@@ -5,8 +5,8 @@ import { createFairSemaphore } from '../../platform/concurrency/fair-semaphore.t
 import type { Db, Tx } from '../../platform/db/db.ts';
 import type { Log } from '../../platform/log.ts';
 import { findStates, returnAttempt, takeAttempt, type Bucket, type Taken } from './store.ts';
-import type { HashTurn } from './turn.ts';
-import { createAttemptQueue, type Tried, type AttemptQueue } from './waiting-line.ts';
+import type { FairCaller } from './fair-caller.ts';
+import { createAttemptQueue, type Tried, type AttemptQueue } from './attempt-queue.ts';
 
 /** So that a flood of guesses leaves connections to everybody else; in turn, as for the hashes. */
 const takeLimits = { maxAtOnce: 4, maxWaiting: 1_000, maxWaitingOf: [100, 50] };
@@ -26,7 +26,7 @@ type Outcome = { readonly taken: readonly Taken[] } | { readonly blocked: Blocke
 
 export type Attempts = {
   /** One attempt of every bucket, or of none: THROTTLED, OVERLOADED, CANCELLED. */
-  take(buckets: readonly Bucket[], turn: HashTurn): Promise<Result<readonly Taken[]>>;
+  take(buckets: readonly Bucket[], fairCaller: FairCaller): Promise<Result<readonly Taken[]>>;
   /** Attempts of these buckets were given back. */
   wake(buckets: readonly Bucket[]): void;
 };
@@ -42,21 +42,25 @@ export function createAttempts({
   const semaphore = createFairSemaphore(takeLimits);
   const lines = createLines();
   const reportInvalid = createReport(log);
-  const inTurn = <T>(turn: HashTurn, work: (tx: Tx) => Promise<T>): Promise<Result<T>> => {
-    const { network, account, deadlineMs } = turn;
-    const place = { path: [network, account], deadlineMs, isCancelled: () => turn.isCancelled() };
+  const inTurn = <T>(fairCaller: FairCaller, work: (tx: Tx) => Promise<T>): Promise<Result<T>> => {
+    const { network, account, deadlineMs } = fairCaller;
+    const place = {
+      path: [network, account],
+      deadlineMs,
+      isCancelled: () => fairCaller.isCancelled(),
+    };
     return semaphore.run(place, () => db.tx(work));
   };
-  const tryOnce: TryOnce = (buckets, turn) =>
-    inTurn(turn, (tx) => takeUnlessBlocked(tx, buckets, reportInvalid));
+  const tryOnce: TryOnce = (buckets, fairCaller) =>
+    inTurn(fairCaller, (tx) => takeUnlessBlocked(tx, buckets, reportInvalid));
 
   /** Where others wait already: one joins them by rank, and does not go past them. */
   const findLine = async (
     buckets: readonly Bucket[],
-    turn: HashTurn,
+    fairCaller: FairCaller,
   ): Promise<Result<Blocked | undefined>> => {
     if (!buckets.some(lines.has)) return succeed(undefined);
-    const states = await inTurn(turn, (tx) => findStates(tx, buckets.slice(0, 1)));
+    const states = await inTurn(fairCaller, (tx) => findStates(tx, buckets.slice(0, 1)));
     if (!states.ok) return states;
     const failures = states.value[0]?.count ?? 0;
     const bucket = buckets.find((one) => isCounting(one, failures + 1) && lines.has(one));
@@ -64,35 +68,35 @@ export function createAttempts({
   };
   const waitPaused = (
     buckets: readonly Bucket[],
-    turn: HashTurn,
+    fairCaller: FairCaller,
     blocked: Blocked,
   ): Promise<Result<readonly Taken[]>> =>
-    turn.pause(async () => {
+    fairCaller.pause(async () => {
       const startedAtMs = performance.now();
-      const result = await waitInLine({ lines, tryOnce, buckets, turn }, blocked);
+      const result = await waitInLine({ lines, tryOnce, buckets, fairCaller }, blocked);
       // So that a refusal at once is not asked for again at once.
-      const untilDeadlineMs = turn.deadlineMs - performance.now() - deadlineMarginMs / 2;
+      const untilDeadlineMs = fairCaller.deadlineMs - performance.now() - deadlineMarginMs / 2;
       const atLeastMs = leastRefusalMs - (performance.now() - startedAtMs);
       const leftMs = Math.min(atLeastMs, untilDeadlineMs);
       if (!result.ok && leftMs > 0) await sleep(leftMs);
       return result;
     });
   return {
-    take: async (buckets, turn) => {
+    take: async (buckets, fairCaller) => {
       if (buckets.length === 0) return succeed([]);
-      const blocked = await findLine(buckets, turn);
+      const blocked = await findLine(buckets, fairCaller);
       if (!blocked.ok) return blocked;
-      if (blocked.value) return waitPaused(buckets, turn, blocked.value);
-      const tried = await tryOnce(buckets, turn);
+      if (blocked.value) return waitPaused(buckets, fairCaller, blocked.value);
+      const tried = await tryOnce(buckets, fairCaller);
       if (!tried.ok) return tried;
       if ('taken' in tried.value) return succeed(tried.value.taken);
-      return waitPaused(buckets, turn, tried.value.blocked);
+      return waitPaused(buckets, fairCaller, tried.value.blocked);
     },
     wake: lines.wake,
   };
 }
 
-type TryOnce = (buckets: readonly Bucket[], turn: HashTurn) => Promise<Result<Outcome>>;
+type TryOnce = (buckets: readonly Bucket[], fairCaller: FairCaller) => Promise<Result<Outcome>>;
 type Lines = ReturnType<typeof createLines>;
 
 /** One line for each bucket that somebody waits for. */
@@ -124,17 +128,17 @@ function waitInLine(
     lines,
     tryOnce,
     buckets,
-    turn,
+    fairCaller,
   }: {
     readonly lines: Lines;
     readonly tryOnce: TryOnce;
     readonly buckets: readonly Bucket[];
-    readonly turn: HashTurn;
+    readonly fairCaller: FairCaller;
   },
   first: Blocked,
 ): Promise<Result<readonly Taken[]>> {
   return new Promise((resolve, reject) => {
-    const leftMs = turn.deadlineMs - performance.now() - deadlineMarginMs;
+    const leftMs = fairCaller.deadlineMs - performance.now() - deadlineMarginMs;
     const giveUpAtMs = performance.now() + Math.min(maxQueuedMs, leftMs);
     const join = ({ bucket, waitMs, failures }: Blocked): void => {
       const maxWaitMs = giveUpAtMs - performance.now();
@@ -144,7 +148,7 @@ function waitInLine(
       }
       const attempt = async (): Promise<Tried> => {
         try {
-          const tried = await tryOnce(buckets, turn);
+          const tried = await tryOnce(buckets, fairCaller);
           if (!tried.ok) resolve(tried);
           else if ('taken' in tried.value) resolve(succeed(tried.value.taken));
           else if (tried.value.blocked.bucket === bucket) return tried.value.blocked;
@@ -155,8 +159,8 @@ function waitInLine(
         return 'done';
       };
       const giveUp = (retryAfterMs: number): void => resolve(throttled(retryAfterMs));
-      const isGone = (): boolean => turn.isCancelled();
-      const group = `${turn.network} ${turn.account}`;
+      const isGone = (): boolean => fairCaller.isCancelled();
+      const group = `${fairCaller.network} ${fairCaller.account}`;
       lines.of(bucket).join({ failures, group, isGone, attempt, giveUp }, maxWaitMs, waitMs);
     };
     join(first);

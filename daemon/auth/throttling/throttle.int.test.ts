@@ -8,7 +8,7 @@ import { createTransientRejection } from '../../platform/transient-rejection.ts'
 import { pruneAttempts, takeAttempt } from './store.ts';
 import { createPeople, impatientMs, password, reasonOf, tally } from './test-support.ts';
 import { createThrottle } from './throttle.ts';
-import { hostTurn } from './turn.ts';
+import { hostCaller } from './fair-caller.ts';
 
 let server: AuthServer;
 let people: ReturnType<typeof createPeople>;
@@ -39,7 +39,7 @@ describe('an attempt', () => {
     const throttle = createThrottle({ db, secret: Buffer.from(reason) });
     const bucket = throttle.bucketOf.session('a session');
     const given = createTransientRejection({ reason, message: '', metadata: {} });
-    const work = throttle.guard([bucket], () => Promise.reject(given), { turn: hostTurn });
+    const work = throttle.guard([bucket], () => Promise.reject(given), { fairCaller: hostCaller });
     await expect(work).rejects.toBe(given);
     const rows = await server.database.query('SELECT count FROM attempts WHERE bucket = $1', [
       bucket.key,
@@ -138,7 +138,7 @@ describe('guesses at an account', () => {
     const throttle = createThrottle({ db, secret: Buffer.alloc(32, 1) });
     const bucket = throttle.bucketOf.device(people.newEmail());
     const overloaded = refuse('OVERLOADED', 'too many');
-    const options = { turn: hostTurn };
+    const options = { fairCaller: hostCaller };
     const attempt = () =>
       throttle.guard(
         [bucket],

@@ -15,7 +15,7 @@ import {
   type Bucket,
   type Taken,
 } from './store.ts';
-import type { HashTurn } from './turn.ts';
+import type { FairCaller } from './fair-caller.ts';
 
 /**
  * What became of an attempt: `failed` stays counted; `passed` takes itself back, or clears what was
@@ -27,7 +27,7 @@ export type Attempted<T> = {
 };
 
 type GuardOptions = {
-  readonly turn: HashTurn;
+  readonly fairCaller: FairCaller;
   /** Counts successes. Past its limit a success stays counted as if it had failed. */
   readonly successes?: readonly Bucket[];
 };
@@ -94,8 +94,8 @@ export function createThrottle({
   const from = (kind: string, source: string, limit: limits.AttemptLimit): Bucket =>
     bucket(kind, networkOf(source), limit);
   return {
-    guard: async (buckets, work, { turn, successes = [] }) => {
-      const admitted = await attempts.take(buckets, turn);
+    guard: async (buckets, work, { fairCaller, successes = [] }) => {
+      const admitted = await attempts.take(buckets, fairCaller);
       if (!admitted.ok) return admitted;
       const taken = admitted.value;
       const release = async (outcome: 'passed' | 'void'): Promise<void> => {

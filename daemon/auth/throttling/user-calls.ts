@@ -19,8 +19,10 @@ export function shareByUser(handlers: UntypedHandlers): UntypedHandlers {
     (request, context) => {
       const { principal, pause } = context;
       if (principal.kind !== 'user' || pause) return handler(request, context);
-      const turn = { ...context, path: [principal.userId] };
-      return runPausable([semaphore], turn, (pause) => handler(request, { ...context, pause }));
+      const fairCaller = { ...context, path: [principal.userId] };
+      return runPausable([semaphore], fairCaller, (pause) =>
+        handler(request, { ...context, pause }),
+      );
     };
   const shared = Object.entries(handlers).map(([name, handler]) => [
     name,

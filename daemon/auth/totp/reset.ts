@@ -5,7 +5,8 @@ import { appendAudit } from '../../platform/audit/audit.ts';
 import type { Db } from '../../platform/db/db.ts';
 import { canonicalizeEmail, type User } from '../domain.ts';
 import { createNotices } from '../notices/notices.ts';
-import { endSessions, findUserByEmail, lockUser, revokeUserTokens } from '../users/store.ts';
+import { endSessions, lockSessions } from '../sessions/revoke.ts';
+import { findUserByEmail, lockUser, revokeUserTokens } from '../users/store.ts';
 import { removeTotp } from './store.ts';
 
 /**
@@ -29,7 +30,7 @@ export async function resetTotpOnHost(
       return refuse('TOTP_NOT_ENABLED', `${email.value} has no second factor`, names);
     }
     await removeTotp(tx, user.id);
-    const revokedSessions = await endSessions(tx, user.id);
+    const revokedSessions = (await endSessions(tx, await lockSessions(tx, user.id))).length;
     await revokeUserTokens(tx, user.id);
     const details = { revokedSessions: String(revokedSessions) };
     const line = { action: 'totp.reset', target: user.id, result: 'ok', details };

@@ -5,12 +5,12 @@ import type { Tx } from '../../platform/db/db.ts';
 import type { CallContext } from '../../platform/grpc/calls.ts';
 import type { Revocation } from '../../platform/access/revocations.ts';
 import { checkSession, sessionEnded } from '../sessions/caller-session.ts';
-import { revokeOthers } from '../users/change-password.ts';
+import { lockSessions, revokeSessions } from '../sessions/revoke.ts';
 import { normalizePassword, type User } from '../domain.ts';
 import type { SessionOptions } from '../sessions/sessions.ts';
 import { findPasswordHash, lockUser, revokeUserTokens } from '../users/store.ts';
 import type { Attempted } from '../throttling/throttle.ts';
-import { turnOf } from '../throttling/turn.ts';
+import { fairCallerOf } from '../throttling/fair-caller.ts';
 
 /** The caller's own account and session, locked and known to be alive. */
 export type Held = { readonly user: User; readonly sessionId: string };
@@ -52,12 +52,12 @@ export async function asHolderWithPassword<T>(
   const { principal } = caller;
   if (principal.kind !== 'user' || principal.sessionId === undefined) return onlyPeople;
   const { userId, sessionId } = principal;
-  const turn = turnOf(caller, userId);
+  const fairCaller = fairCallerOf(caller, userId);
   const attempt = async (): Promise<Attempted<T>> => {
     const current = await db.read((tx) => findPasswordHash(tx, userId));
     const password = normalizePassword(typedPassword);
     const phc = password === undefined ? undefined : current;
-    const verified = await passwords.verify(phc, password ?? '', turn);
+    const verified = await passwords.verify(phc, password ?? '', fairCaller);
     if (!verified.ok) return { outcome: 'void', result: verified };
     if (!verified.value.isMatch) return { outcome: 'failed', result: wrongPassword };
     const result = await asHolder<T>(options, caller, async (tx, held, revoke) => {
@@ -67,7 +67,7 @@ export async function asHolderWithPassword<T>(
     });
     return { outcome: 'passed', result };
   };
-  return throttle.guard([throttle.bucketOf.session(sessionId)], attempt, { turn });
+  return throttle.guard([throttle.bucketOf.session(sessionId)], attempt, { fairCaller });
 }
 
 /**
@@ -79,7 +79,7 @@ export async function endOthers(
   { user, sessionId }: Held,
   revoke: (revocation: Revocation) => void,
 ): Promise<number> {
-  const others = await revokeOthers(tx, user.id, sessionId);
+  const others = await revokeSessions(tx, await lockSessions(tx, user.id, sessionId));
   others.forEach(revoke);
   revoke(await revokeUserTokens(tx, user.id));
   return others.length;

@@ -9,7 +9,7 @@ import { canonicalizeEmail, canonicalizePassword, type User } from '../domain.ts
 import type { Passwords } from './passwords.ts';
 import { lockUser } from './store.ts';
 import * as store from '../store.ts';
-import type { HashTurn } from '../throttling/turn.ts';
+import type { FairCaller } from '../throttling/fair-caller.ts';
 
 /**
  * Opens an account: EMAIL_INVALID, PASSWORD_INVALID, EMAIL_TAKEN. With `actor` it is recorded as
@@ -20,12 +20,12 @@ export async function createAccount(
     db,
     passwords,
     actor,
-    turn,
+    fairCaller,
   }: {
     readonly db: Db;
     readonly passwords: Passwords;
     readonly actor?: AuditActor;
-    readonly turn: HashTurn;
+    readonly fairCaller: FairCaller;
   },
   account: {
     readonly email: string;
@@ -38,7 +38,7 @@ export async function createAccount(
   if (!email.ok) return email;
   const password = canonicalizePassword(account.password);
   if (!password.ok) return password;
-  const passwordHash = await passwords.hash(password.value, turn);
+  const passwordHash = await passwords.hash(password.value, fairCaller);
   if (!passwordHash.ok) return passwordHash;
   const { role, isEmailVerified } = account;
   const row = {

@@ -7,16 +7,16 @@ import { deny } from '../../platform/access/access.ts';
 import { appendAudit } from '../../platform/audit/audit.ts';
 import { sql, type Tx } from '../../platform/db/db.ts';
 import type { CallContext } from '../../platform/grpc/calls.ts';
-import type { Revocation } from '../../platform/access/revocations.ts';
 import { checkSession } from '../sessions/caller-session.ts';
 import { issueDeviceToken } from '../sessions/device-tokens.ts';
 import { canonicalizePassword, normalizePassword } from '../domain.ts';
 import { endApiKeys, factsOfEnded, voidPending } from '../recovery/credentials.ts';
 import type { SessionOptions } from '../sessions/sessions.ts';
 import { findPasswordHash, lockUser } from './store.ts';
+import { lockSessions, revokeSessions } from '../sessions/revoke.ts';
 import * as store from '../store.ts';
 import type { Attempted } from '../throttling/throttle.ts';
-import { turnOf, type HashTurn } from '../throttling/turn.ts';
+import { fairCallerOf, type FairCaller } from '../throttling/fair-caller.ts';
 
 /**
  * Sets a new password for the caller, who must know the old one. Wrong ones count against the
@@ -38,12 +38,12 @@ export async function changePassword(
   const old = normalizePassword(request.oldPassword);
   if (old === password.value) return inField('the new password must differ from the old one');
   const { throttle } = options;
-  const turn = turnOf(caller, userId);
-  const change = { userId, sessionId, old, new: password.value, turn };
+  const fairCaller = fairCallerOf(caller, userId);
+  const change = { userId, sessionId, old, new: password.value, fairCaller };
   return throttle.guard(
     [throttle.bucketOf.session(sessionId)],
     () => replace(options, caller, change, request),
-    { turn },
+    { fairCaller },
   );
 }
 
@@ -63,7 +63,7 @@ async function replace(
     readonly sessionId: string;
     readonly old: string | undefined;
     readonly new: string;
-    readonly turn: HashTurn;
+    readonly fairCaller: FairCaller;
   },
   request: ChangePasswordRequest,
 ): Promise<Attempted<ChangePasswordResponse>> {
@@ -71,10 +71,10 @@ async function replace(
   const { userId } = change;
   const current = await db.read((tx) => findPasswordHash(tx, userId));
   const phc = change.old === undefined ? undefined : current;
-  const verified = await passwords.verify(phc, change.old ?? '', change.turn);
+  const verified = await passwords.verify(phc, change.old ?? '', change.fairCaller);
   if (!verified.ok) return { outcome: 'void', result: verified };
   if (!verified.value.isMatch) return wrong;
-  const hashed = await passwords.hash(change.new, change.turn);
+  const hashed = await passwords.hash(change.new, change.fairCaller);
   if (!hashed.ok) return { outcome: 'void', result: hashed };
   const done = await db.tx(async (tx) => {
     // Another call may have changed it meanwhile, or disabled the account.
@@ -99,7 +99,9 @@ async function endOthers(
 ) {
   const user = await lockUser(tx, userId);
   if (!user) throw new Error('a locked user was not found');
-  const sessions = revokeOtherSessions ? await revokeOthers(tx, userId, sessionId) : [];
+  const sessions = revokeOtherSessions
+    ? await revokeSessions(tx, await lockSessions(tx, userId, sessionId))
+    : [];
   const keptSessions = revokeOtherSessions ? 0 : await countOthers(tx, userId, sessionId);
   const keys = await endApiKeys(tx, userId, revokeApiKeys);
   if (revokeOtherSessions) await voidPending(tx, user);
@@ -135,27 +137,4 @@ const countOthersSql = sql(
 async function countOthers(tx: Tx, userId: string, sessionId: string): Promise<number> {
   const [row] = await tx.query<{ count: bigint }>(countOthersSql, [userId, sessionId]);
   return Number(row?.count ?? 0n);
-}
-
-const revokeOthersSql = sql(
-  'session_revoke_others',
-  `WITH revoked AS (
-     UPDATE sessions SET revoked_at = clock_timestamp()
-     WHERE user_id = $1 AND id <> $2 AND revoked_at IS NULL AND expires_at > clock_timestamp()
-     RETURNING id, GREATEST(revoked_at, last_used_at) AS revoked_at)
-   INSERT INTO revocations (kind, subject_id, revoked_at)
-   SELECT 'session', id, revoked_at FROM revoked
-   RETURNING subject_id, revoked_at`,
-);
-const dropOthersSql = sql(
-  'refresh_drop_of_sessions',
-  'DELETE FROM refresh_tokens WHERE session_id = ANY($1::uuid[])',
-);
-
-/** Ends all sessions of a user but one, and tells the feed. */
-export async function revokeOthers(tx: Tx, userId: string, kept: string): Promise<Revocation[]> {
-  type Row = { subject_id: string; revoked_at: number };
-  const rows = await tx.query<Row>(revokeOthersSql, [userId, kept]);
-  await tx.execute(dropOthersSql, [rows.map((row) => row.subject_id)]);
-  return rows.map((row) => ({ kind: 'session', id: row.subject_id, revokedAtMs: row.revoked_at }));
 }

@@ -2,7 +2,7 @@ import { hash, verify } from '@node-rs/argon2';
 
 import type { Result } from '../../../core/reasons.ts';
 import { createFairSemaphore } from '../../platform/concurrency/fair-semaphore.ts';
-import type { HashTurn } from '../throttling/turn.ts';
+import type { FairCaller } from '../throttling/fair-caller.ts';
 
 /** OWASP's recommendation for argon2id: 19 MiB, two passes, one lane. */
 const cost = { memoryCost: 19_456, timeCost: 2, parallelism: 1 };
@@ -15,7 +15,7 @@ const costPrefix = '$argon2id$v=19$m=19456,t=2,p=1$';
 const limits = { maxAtOnce: 2, maxWaiting: 1_000, maxWaitingOf: [100, 50] };
 
 export type Passwords = {
-  hash(password: string, turn: HashTurn): Promise<Result<string>>;
+  hash(password: string, fairCaller: FairCaller): Promise<Result<string>>;
   /**
    * Takes the same time whether or not there is a hash to compare with, so that it does not tell
    * who has an account. `isOutdated`: the hash was made at another cost and should be replaced.
@@ -23,7 +23,7 @@ export type Passwords = {
   verify(
     phc: string | undefined,
     password: string,
-    turn: HashTurn,
+    fairCaller: FairCaller,
   ): Promise<Result<{ readonly isMatch: boolean; readonly isOutdated: boolean }>>;
 };
 
@@ -33,19 +33,19 @@ export type Passwords = {
  */
 export function createPasswords(): Passwords {
   const semaphore = createFairSemaphore(limits);
-  const run = <T>(turn: HashTurn, work: () => Promise<T>): Promise<Result<T>> => {
-    const { network, account, deadlineMs } = turn;
-    const isCancelled = (): boolean => turn.isCancelled();
+  const run = <T>(fairCaller: FairCaller, work: () => Promise<T>): Promise<Result<T>> => {
+    const { network, account, deadlineMs } = fairCaller;
+    const isCancelled = (): boolean => fairCaller.isCancelled();
     const place = { path: [network, account], deadlineMs, isCancelled };
-    return turn.pause(() => semaphore.run(place, work));
+    return fairCaller.pause(() => semaphore.run(place, work));
   };
   // Made now: the first unknown address must not take longer than the next.
   const dummy = hash('not the password of anybody', cost);
   dummy.catch(() => undefined);
   return {
-    hash: (password, turn) => run(turn, () => hash(password, cost)),
-    verify: (phc, password, turn) =>
-      run(turn, async () => {
+    hash: (password, fairCaller) => run(fairCaller, () => hash(password, cost)),
+    verify: (phc, password, fairCaller) =>
+      run(fairCaller, async () => {
         const fallback = await dummy;
         const isMatch = await verify(phc ?? fallback, password);
         return {

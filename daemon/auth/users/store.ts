@@ -128,31 +128,3 @@ export async function revokeUserTokens(tx: Tx, userId: string): Promise<Revocati
   const generation = Number(row.generation);
   return { kind: 'user', id: userId, revokedAtMs: row.revoked_at, generation };
 }
-
-const lockSessionsSql = sql(
-  'session_lock_all',
-  `SELECT id FROM sessions
-   WHERE user_id = $1 AND revoked_at IS NULL AND expires_at > clock_timestamp()
-   ORDER BY id FOR UPDATE`,
-);
-const endSessionsSql = sql(
-  'session_end_all',
-  'UPDATE sessions SET revoked_at = clock_timestamp() WHERE id = ANY($1::uuid[])',
-);
-const dropTokensSql = sql(
-  'refresh_drop_all',
-  'DELETE FROM refresh_tokens WHERE session_id = ANY($1::uuid[])',
-);
-
-/**
- * Ends every session of a user whose lock the caller holds, and says how many those were. Their
- * access tokens are made void by `revokeUserTokens`.
- */
-export async function endSessions(tx: Tx, userId: string): Promise<number> {
-  const rows = await tx.query<{ id: string }>(lockSessionsSql, [userId]);
-  const ids = rows.map(({ id }) => id);
-  if (ids.length === 0) return 0;
-  await tx.execute(endSessionsSql, [ids]);
-  await tx.execute(dropTokensSql, [ids]);
-  return ids.length;
-}

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
+import { roleOfWireNumber } from '../../../core/roles.ts';
 import {
   bearerOf,
   createPeople,
@@ -15,7 +16,6 @@ import {
   Role,
   type ListUsersRequest,
 } from '../../../protos/gen/digitalwallet/auth/v1/auth.ts';
-import { readRole } from '../wire.ts';
 
 let server: AuthServer;
 let admin: Somebody;
@@ -38,7 +38,7 @@ const setDisabled = (by: Somebody, user: Somebody, disabled: boolean) =>
   server.call(rpc.updateUser, { userId: user.id, disabled }, by.bearer);
 const verdict = async (accessToken: string) => {
   const answer = await server.call(rpc.validateToken, { accessToken });
-  return answer.ok ? readRole(answer.value.role) : answer.reason;
+  return answer.ok ? roleOfWireNumber(answer.value.role) : answer.reason;
 };
 const roleOf = async (user: Somebody) => {
   const sql = 'SELECT role FROM users WHERE id = $1';

@@ -1,5 +1,6 @@
 import { isUuid } from '../../../core/ids.ts';
 import { refuse, succeed, type Result } from '../../../core/reasons.ts';
+import { roleOfWireNumber } from '../../../core/roles.ts';
 import {
   Role as WireRole,
   type GetUserRequest,
@@ -22,9 +23,10 @@ import type { Revocation, Revocations } from '../../platform/access/revocations.
 import { canonicalizeEmail, decideUserChange, type User, type UserChange } from '../domain.ts';
 import { checkSession } from '../sessions/caller-session.ts';
 import { readPage } from '../paging.ts';
+import { endSessions, lockSessions } from '../sessions/revoke.ts';
 import * as users from './store.ts';
 import * as store from '../store.ts';
-import { readRole, toWireUser } from '../wire.ts';
+import { toWireUser } from '../wire.ts';
 
 export type UserOptions = {
   readonly db: Db;
@@ -60,7 +62,7 @@ export async function listUsers(
   request: ListUsersRequest,
   context: CallContext,
 ): Promise<Result<ListUsersResponse>> {
-  const role = readRole(request.role);
+  const role = roleOfWireNumber(request.role);
   if (!role && request.role !== WireRole.UNSPECIFIED) {
     return refuse('INVALID_ARGUMENT', 'role is unknown', { field: 'role' });
   }
@@ -97,7 +99,7 @@ export async function updateUser(
   request: UpdateUserRequest,
   context: CallContext,
 ): Promise<Result<UpdateUserResponse>> {
-  const role = request.role === undefined ? undefined : readRole(request.role);
+  const role = request.role === undefined ? undefined : roleOfWireNumber(request.role);
   if (request.role !== undefined && !role) {
     return refuse('INVALID_ARGUMENT', 'role is unknown', { field: 'role' });
   }
@@ -134,7 +136,9 @@ async function changeUser(
   const { role, isDisabled } = decided.value;
   if (role === user.role && isDisabled === user.isDisabled) return succeed({ user });
   const updated = await users.updateUser(tx, decided.value);
-  const revokedSessions = isDisabled ? await users.endSessions(tx, userId) : 0;
+  const revokedSessions = isDisabled
+    ? (await endSessions(tx, await lockSessions(tx, userId))).length
+    : 0;
   const revocation = await users.revokeUserTokens(tx, userId);
   const details = {
     ...(role === user.role ? {} : { role, previousRole: user.role }),

@@ -60,7 +60,7 @@ export async function attemptExport(options: AttemptOptions, made: Export): Prom
       options.progress?.wait(describeTrouble(err));
       return later('something went wrong on the server: it is in the log under the export’s id');
     });
-    await settle(options, made, outcome);
+    await complete(options, made, outcome);
   } finally {
     clearInterval(renewal);
   }
@@ -87,7 +87,7 @@ async function makeFile(
   if (!completeness.isComplete) {
     const { inconsistency, behindBy } = completeness;
     if (inconsistency !== undefined) return inconsistent(inconsistency);
-    if (behindBy === undefined) return later('the wallet service is out of reach');
+    if (behindBy === undefined) return later('the wallet service is unavailable');
     return later(`incomplete: the statement is ${behindBy} transactions behind`);
   }
   const altered = await findAlteredInRange(db, wallet, extent, isWanted);
@@ -111,7 +111,7 @@ async function findRefusal(findUser: FindUser, made: Export): Promise<Outcome | 
     if (requester.role === 'customer') return failed('who asked for it is no longer staff');
     return (await findUser(made.userId)) ? undefined : failed('the wallet’s owner is unknown');
   } catch {
-    return later('the auth service is out of reach');
+    return later('the auth service is unavailable');
   }
 }
 
@@ -129,7 +129,7 @@ async function findEnd(
     if (!cut.ok) return failed(cut.rejection.message);
     return { throughSeq: head.value.seq, range: cut.value, head: head.value };
   } catch {
-    return later('the wallet service is out of reach');
+    return later('the wallet service is unavailable');
   }
 }
 
@@ -139,7 +139,7 @@ function toOutcome({ reason, message }: Rejection): Outcome {
   return reason === 'WALLET_CORRUPT' ? inconsistent(`in the ledger ${message}`) : failed(message);
 }
 
-async function settle(options: AttemptOptions, made: Export, outcome: Outcome): Promise<void> {
+async function complete(options: AttemptOptions, made: Export, outcome: Outcome): Promise<void> {
   const { db, log } = options;
   const { attempt } = made;
   switch (outcome.kind) {

@@ -6,7 +6,7 @@ import type { Chunk } from './store-work.ts';
 const pieceBytes = 240 * 1024;
 
 /**
- * Cuts a file into pieces as it is written. Buffers of pieces that were stored are used again, so
+ * Cuts a file into chunks as it is written. Buffers of chunks that were stored are used again, so
  * that a file of any size needs those only that are on their way. No character is cut.
  */
 export function createChunks() {
@@ -15,46 +15,46 @@ export function createChunks() {
   const free: Buffer[] = [];
   const take = (): Buffer => free.pop() ?? Buffer.allocUnsafeSlow(pieceBytes);
   let full: Chunk[] = [];
-  let piece = take();
+  let chunk = take();
   let filled = 0;
-  /** Bytes in pieces that are closed. */
+  /** Bytes in chunks that are closed. */
   let bytes = 0n;
   let n = 0;
 
   const close = (): void => {
     if (filled === 0) return;
-    const data = piece.subarray(0, filled);
+    const data = chunk.subarray(0, filled);
     hash.update(data);
     full.push({ n, startAt: bytes, data });
     n += 1;
     bytes += BigInt(filled);
     filled = 0;
-    piece = take();
+    chunk = take();
   };
 
   return {
     text: (text: string): void => {
       for (let rest = text; rest !== '';) {
         // Up to three bytes may stay free.
-        const { read, written } = encoder.encodeInto(rest, piece.subarray(filled));
+        const { read, written } = encoder.encodeInto(rest, chunk.subarray(filled));
         filled += written;
         rest = rest.slice(read);
         if (rest !== '') close();
       }
     },
-    /** Sees to so many bytes of room in the current piece; false if no piece has that much. */
+    /** Sees to so many bytes of room in the current chunk; false if no chunk has that much. */
     makeRoom: (size: number): boolean => {
       if (size > pieceBytes) return false;
       if (filled + size > pieceBytes) close();
       return true;
     },
-    current: (): Buffer => piece,
+    current: (): Buffer => chunk,
     filled: (): number => filled,
-    /** What was written into the current piece by somebody else ends here. */
+    /** What was written into the current chunk by another writer ends here. */
     fillTo: (end: number): void => {
       filled = end;
     },
-    /** Closes the last piece, too. */
+    /** Closes the last chunk, too. */
     close,
     /** Pieces that are closed, each given once. */
     takeFull: (): readonly Chunk[] => {
@@ -62,7 +62,7 @@ export function createChunks() {
       full = [];
       return taken;
     },
-    /** Gives back pieces that are stored: their bytes will be overwritten. */
+    /** Gives back chunks that are stored: their bytes will be overwritten. */
     release: (chunks: readonly Chunk[]): void => {
       for (const { data } of chunks) free.push(Buffer.from(data.buffer));
     },

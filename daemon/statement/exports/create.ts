@@ -163,11 +163,11 @@ async function checkMailable(options: CreateOptions, userId: string): Promise<Re
     const message = 'this server sends no mail (SMTP_URL is not set): ask without, and download';
     return refuse('INVALID_ARGUMENT', message, field);
   }
-  const found = await options.peers.findUser(userId).catch(() => 'away' as const);
-  if (found === 'away') {
+  const found = await options.peers.findUser(userId).catch(() => 'unavailable' as const);
+  if (found === 'unavailable') {
     return refuse(
       'AUTH_UNAVAILABLE',
-      'the auth service is out of reach: nothing was done, try again',
+      'the auth service is unavailable: nothing was done, try again',
     );
   }
   if (found === undefined || (found.isEmailVerified && !found.isDisabled))

@@ -8,5 +8,5 @@ export type KnownUser = {
   readonly isDisabled: boolean;
 };
 
-/** Asks the auth service; undefined if there is no such user. Rejects if it is out of reach. */
+/** Asks the auth service; undefined if there is no such user. Rejects if it is unavailable. */
 export type FindUser = (userId: string) => Promise<KnownUser | undefined>;

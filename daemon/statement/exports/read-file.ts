@@ -2,7 +2,7 @@ import type { Db } from '../../platform/db/db.ts';
 import { findChunk, readChunk, type Attempt } from './store-work.ts';
 
 /**
- * The bytes of a finished file from an offset on, in pieces as they are stored. Ends early where
+ * The bytes of a finished file from an offset on, in chunks as they are stored. Ends early where
  * the file is deleted meanwhile: count what came.
  */
 export async function* readFile(
@@ -18,7 +18,7 @@ export async function* readFile(
     reading.catch(() => undefined);
     return reading;
   };
-  // The next piece is read while this one is on its way.
+  // The next chunk is read while this one is on its way.
   let next = read(first.n);
   for (let { n } = first; ; n += 1) {
     const data = await next;
@@ -35,9 +35,9 @@ export async function* readWholeFile(
   made: Attempt & { readonly byteCount: bigint | undefined },
 ): AsyncGenerator<Buffer, void> {
   let bytes = 0n;
-  for await (const piece of readFile(db, made)) {
-    bytes += BigInt(piece.length);
-    yield piece;
+  for await (const chunk of readFile(db, made)) {
+    bytes += BigInt(chunk.length);
+    yield chunk;
   }
   if (bytes !== made.byteCount) throw new Error(`the file of export ${made.id} is not whole`);
 }

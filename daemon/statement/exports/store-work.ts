@@ -90,7 +90,7 @@ const chunkInsertSql = sql(
 
 export type Chunk = { readonly n: number; readonly startAt: bigint; readonly data: Buffer };
 
-/** Adds pieces of the file. Call `renewExport` before, in the same `tx`: it is the fence. */
+/** Adds chunks of the file. Call `renewExport` before, in the same `tx`: it checks the fencing token. */
 export async function appendChunks(
   tx: Tx,
   { id, attempt }: Attempt,
@@ -189,7 +189,7 @@ const chunkAtSql = sql(
    WHERE export_id = $1 AND attempt = $2 AND byte_offset <= $3 ORDER BY n DESC LIMIT 1`,
 );
 
-/** Which piece of a file has the byte at `offset` (or is the last before it), and where it starts. */
+/** Which chunk of a file has the byte at `offset` (or is the last before it), and where it starts. */
 export async function findChunk(
   tx: Tx,
   { id, attempt }: Attempt,
@@ -200,7 +200,7 @@ export async function findChunk(
   return row && { n: row.n, startAt: row.byte_offset };
 }
 
-/** One piece of a file; undefined past the last. */
+/** One chunk of a file; undefined past the last. */
 export async function readChunk(
   tx: Tx,
   { id, attempt }: Attempt,
@@ -235,7 +235,7 @@ export async function claimMail(tx: Tx, leaseMs: number): Promise<Mailing | unde
   return row && { made: toExport(row), mailAttempt: row.mail_attempt };
 }
 
-const settleMailSql = sql(
+const resolveMailSql = sql(
   'export_mail_settle',
   `UPDATE exports SET mail_state = $3, mail_failure = $4, mail_due_at = ${inMs('$5')}
    WHERE id = $1 AND mail_attempt = $2 AND mail_state = 'waiting'`,
@@ -255,5 +255,5 @@ export async function completeMail(
     readonly delayMs: number;
   },
 ): Promise<void> {
-  await tx.execute(settleMailSql, [made.id, mailAttempt, state, failure, delayMs]);
+  await tx.execute(resolveMailSql, [made.id, mailAttempt, state, failure, delayMs]);
 }

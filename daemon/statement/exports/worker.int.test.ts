@@ -240,10 +240,10 @@ describe('a worker', () => {
     startWorker();
     const inTheWay = (what: string) =>
       vi.waitFor(async () => expect((await find(id)).failure).toBe(what), { timeout: 20_000 });
-    await inTheWay('the wallet service is out of reach');
+    await inTheWay('the wallet service is unavailable');
     world.state.isAuthAway = true;
     await database.query(`UPDATE exports SET due_at = 'epoch'`);
-    await inTheWay('the auth service is out of reach');
+    await inTheWay('the auth service is unavailable');
     Object.assign(world.state, { isWalletAway: false, isAuthAway: false });
     await world.fill(ana.userId, 5);
     await database.query(`UPDATE exports SET due_at = 'epoch'`);

@@ -34,7 +34,7 @@ export type WriteOptions = {
 };
 
 /**
- * Writes the lines of a complete range into pieces, page by page, whatever their number: two pages
+ * Writes the lines of a complete range into chunks, page by page, whatever their number: two pages
  * are in memory at a time, the one that is written and the one that is being committed. Rejects
  * where the lines do not add up to the closing balance.
  */
@@ -44,21 +44,21 @@ export async function writeFile(
   extent: Extent,
 ): Promise<WrittenFile | typeof abandoned> {
   const writer = createStatementWriter(made.format, headOf(made, extent), made);
-  const pieces = createChunks();
-  const committer = createCommitter(options, made, pieces.release);
-  const pages = createPageReader(options.db, made, extent, { writer, pieces });
-  pieces.text(writer.begin());
+  const chunks = createChunks();
+  const committer = createCommitter(options, made, chunks.release);
+  const pages = createPageReader(options.db, made, extent, { writer, chunks });
+  chunks.text(writer.begin());
   while (pages.hasMore()) {
     if (!options.isWanted()) return abandoned;
     await pages.next();
-    if (!(await committer.commit(pieces.takeFull(), pages.rows()))) return abandoned;
+    if (!(await committer.commit(chunks.takeFull(), pages.rows()))) return abandoned;
   }
   pages.end();
-  pieces.text(writer.end());
-  pieces.close();
-  const isHeld = await committer.commit(pieces.takeFull(), pages.rows());
+  chunks.text(writer.end());
+  chunks.close();
+  const isHeld = await committer.commit(chunks.takeFull(), pages.rows());
   if (!isHeld || !(await committer.end())) return abandoned;
-  return { rows: pages.rows(), ...pieces.result() };
+  return { rows: pages.rows(), ...chunks.result() };
 }
 
 function headOf({ walletId, currency, range }: Export, extent: Extent): StatementHead {
@@ -67,17 +67,17 @@ function headOf({ walletId, currency, range }: Export, extent: Extent): Statemen
   return { walletId, currency, ...range, ...totals };
 }
 
-/** Reads lines in order of seq, and has them written into pieces as they come. */
+/** Reads lines in order of seq, and has them written into chunks as they come. */
 function createPageReader(
   db: Db,
   { walletId, userId }: Export,
   extent: Extent,
   into: {
     readonly writer: ReturnType<typeof createStatementWriter>;
-    readonly pieces: ReturnType<typeof createChunks>;
+    readonly chunks: ReturnType<typeof createChunks>;
   },
 ) {
-  const { writer, pieces } = into;
+  const { writer, chunks } = into;
   const { row, read } = createRowReader();
   const balance = startBalanceCheck(walletId, extent);
   let afterSeq = extent.openingSeq;
@@ -87,14 +87,14 @@ function createPageReader(
     balance.add(row);
     const { rows } = writer;
     const room = rows ? rows.roomOf(row) : Infinity;
-    if (rows && pieces.makeRoom(room)) {
-      const end = rows.write(row, pieces.current(), pieces.filled());
+    if (rows && chunks.makeRoom(room)) {
+      const end = rows.write(row, chunks.current(), chunks.filled());
       if (end >= 0) {
-        pieces.fillTo(end);
+        chunks.fillTo(end);
         return;
       }
     }
-    pieces.text(writer.line(toFileLine(row, balance.seq())));
+    chunks.text(writer.line(toFileLine(row, balance.seq())));
   };
   const rows = (): bigint => balance.seq() - extent.openingSeq;
 
@@ -103,7 +103,7 @@ function createPageReader(
     next: async (): Promise<void> => {
       const last = afterSeq + BigInt(lines);
       const throughSeq = last < extent.closingSeq ? last : extent.closingSeq;
-      const before = pieces.bytes();
+      const before = chunks.bytes();
       await db.read((tx) =>
         copyFileRows(tx, { id: walletId, userId }, { afterSeq, throughSeq }, (bytes, start) => {
           read(bytes, start);
@@ -111,7 +111,7 @@ function createPageReader(
         }),
       );
       balance.checkSeq(throughSeq);
-      const perLine = Number(pieces.bytes() - before) / lines;
+      const perLine = Number(chunks.bytes() - before) / lines;
       lines = Math.max(1, Math.min(maxLinesPerPage, Math.floor(pageBytes / (perLine + 1))));
       afterSeq = throughSeq;
     },
@@ -120,7 +120,7 @@ function createPageReader(
   };
 }
 
-/** Commits pieces while the next are filled: one commit at a time, each of which renews the lease. */
+/** Commits chunks while the next are filled: one commit at a time, each of which renews the lease. */
 function createCommitter(
   { db, leaseMs }: WriteOptions,
   { id, attempt }: Export,

@@ -22,13 +22,13 @@ let test: TestDatabase;
 let lines: Line[];
 /** Of each adding up: how many seqs it went through. */
 let added: number[];
-let knownSums: ReturnType<typeof createRunningTotals>;
+let runningTotals: ReturnType<typeof createRunningTotals>;
 
 beforeEach(async () => {
   test = await createTestDatabase('statement');
   lines = toLines(userId, 'BRL', makeLines(7, 3_000, startMs, 60_000));
   added = [];
-  knownSums = createRunningTotals(() => performance.now());
+  runningTotals = createRunningTotals(() => performance.now());
 });
 afterEach(() => test.drop());
 
@@ -62,7 +62,7 @@ const peersAt = (seq: number) => ({
   readLedger,
 });
 const ask = (seq: number, throughSeq?: bigint) => {
-  const asked = { peers: peersAt(seq), reporter, head: headOf(seq), throughSeq, knownSums };
+  const asked = { peers: peersAt(seq), reporter, head: headOf(seq), throughSeq, runningTotals };
   return generate(watched(), wallet, range, asked);
 };
 const askAfresh = (seq: number) => {
@@ -158,7 +158,7 @@ it('lines that do not come are waited for no longer because others keep the sums
   await insert(0, 2_000);
   await ask(2_000);
   // As if somebody turned the pages of what is complete all the time.
-  const keptAgain = { ...knownSums, forget: () => undefined };
+  const keptAgain = { ...runningTotals, forget: () => undefined };
   const head = headOf(3_000);
   const asked = {
     peers: peersAt(3_000),

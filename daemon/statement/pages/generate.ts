@@ -31,7 +31,7 @@ export type GenerateOptions = {
   readonly throughSeq: bigint | undefined;
   /** The seq up to which lines are needed; absent: the head's. */
   readonly neededSeq?: bigint;
-  readonly knownSums?: RunningTotals;
+  readonly runningTotals?: RunningTotals;
 };
 
 /** How long a statement waits for the projection to catch up with the ledger. */
@@ -50,13 +50,15 @@ export async function generate(
   range: Range,
   options: GenerateOptions,
 ): Promise<Generated> {
-  const { head, throughSeq, neededSeq, knownSums } = options;
+  const { head, throughSeq, neededSeq, runningTotals } = options;
   const endsAt = performance.now() + catchUpMs;
   let isAddedUpAfresh = false;
   for (;;) {
     let known: Totals | undefined;
     const findSums = (openingSeq: bigint, closingSeq: bigint): Totals | undefined =>
-      isAddedUpAfresh ? undefined : (known = knownSums?.find(wallet.id, openingSeq, closingSeq));
+      isAddedUpAfresh
+        ? undefined
+        : (known = runningTotals?.find(wallet.id, openingSeq, closingSeq));
     const { extent, evidence } = await db.snapshot(async (tx) => {
       const read = await store.readExtent(tx, wallet.id, range, throughSeq, findSums);
       return { extent: read, evidence: await readEvidence(tx, wallet.id, read) };
@@ -64,11 +66,11 @@ export async function generate(
     const completeness = checkCompleteness(extent, neededSeq ?? head?.seq);
     const found = evidence.found ?? (completeness.isComplete ? findImbalance(extent) : undefined);
     const isSound = completeness.isComplete && found === undefined;
-    if (isSound) knownSums?.keep(wallet.id, extent);
+    if (isSound) runningTotals?.keep(wallet.id, extent);
     else if (known) {
       // Lines were changed meanwhile, or are not there yet: all are added up again, whatever others
       // keep of this wallet meanwhile.
-      knownSums?.forget(wallet.id);
+      runningTotals?.forget(wallet.id);
       isAddedUpAfresh = true;
       continue;
     }

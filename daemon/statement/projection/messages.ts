@@ -9,7 +9,7 @@ import { isOperation, type Operation } from '../../../core/operations.ts';
 import type { Handling, InboundMessage, OutboundMessage } from '../../platform/broker/broker.ts';
 import type { Line } from '../domain.ts';
 
-const uuid = z.string().regex(/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/);
+const uuid = z.string().refine(isUuid);
 
 type Poison = Extract<Handling, { kind: 'dead' }>;
 

@@ -1,5 +1,5 @@
 import { canonicalMetadata, genesisHash } from '../../../core/chain.ts';
-import { operations } from '../../../core/operations.ts';
+import { operationOfWireNumber } from '../../../core/operations.ts';
 import { Direction, type Transaction } from '../../../protos/gen/digitalwallet/wallet/v1/wallet.ts';
 import type { Db } from '../../platform/db/db.ts';
 import type { Line } from '../domain.ts';
@@ -7,7 +7,7 @@ import { readLinesAfter, type LinePlace } from './store.ts';
 
 /**
  * Reads the ledger in order of wallet and seq, after a place; of one wallet if `walletId` is given.
- * Rejects if the wallet service is out of reach.
+ * Rejects if the wallet service is unavailable.
  */
 export type ReadLedger = (
   walletId: string | undefined,
@@ -122,7 +122,7 @@ const genesisOf = ({ walletId, userId, currency }: Transaction): string =>
 /** The line that a transaction of the ledger stands for, after the one with `previousHash`. */
 export function toExpected(transaction: Transaction, previousHash = ''): Line {
   const { amountMinor, direction } = transaction;
-  const operation = operations[transaction.operation - 1];
+  const operation = operationOfWireNumber(transaction.operation);
   if (!operation) throw new Error(`transaction ${transaction.id} has no known operation`);
   return {
     walletId: transaction.walletId,

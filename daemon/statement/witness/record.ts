@@ -32,7 +32,7 @@ const maxLogged = 10_000;
 export function createRecorder(db: Db, log: Log): Recorder {
   const loggedAt = new Map<string, number>();
   let found = 0;
-  const tell = ({ walletId, seq, kind }: Divergence): void => {
+  const report = ({ walletId, seq, kind }: Divergence): void => {
     const nowMs = performance.now();
     if (nowMs - (loggedAt.get(walletId) ?? -Infinity) < logEveryMs) return;
     if (loggedAt.size >= maxLogged) loggedAt.clear();
@@ -45,7 +45,7 @@ export function createRecorder(db: Db, log: Log): Recorder {
   };
   const record = async (divergences: readonly Divergence[], graceMs = 0): Promise<void> => {
     found += await db.tx((tx) => recordDivergences(tx, divergences, graceMs));
-    divergences.forEach(tell);
+    divergences.forEach(report);
   };
   return {
     record: (divergences) => record(divergences),

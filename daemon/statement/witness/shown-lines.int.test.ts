@@ -2,13 +2,12 @@ import { randomUUID } from 'node:crypto';
 
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
-import { operations, type Operation } from '../../../core/operations.ts';
+import { operationTable, type Operation } from '../../../core/operations.ts';
 import {
   GenerateStatementRequest,
   StatementStatus,
   type GenerateStatementResponse,
 } from '../../../protos/gen/digitalwallet/statement/v1/statement.ts';
-import type { Operation as WireOperation } from '../../../protos/gen/digitalwallet/wallet/v1/wallet.ts';
 import { createTestDatabase, type TestDatabase } from '../../../tests/support/postgres/database.ts';
 import type { UserPrincipal } from '../../platform/access/access.ts';
 import type { Line } from '../domain.ts';
@@ -47,9 +46,7 @@ async function readAll(
   const query = {
     ...{ from: new Date(startMs - dayMs), to: new Date(startMs + 13 * dayMs), pageSize },
     descending: change.descending ?? false,
-    operations: (change.operations ?? []).map(
-      (name) => (operations.indexOf(name) + 1) as WireOperation,
-    ),
+    operations: (change.operations ?? []).map((name) => operationTable[name].wireNumber),
   };
   const pages: { status: StatementStatus; seqs: number[] }[] = [];
   let text = '';

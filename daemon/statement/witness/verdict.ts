@@ -8,7 +8,7 @@ import { findOpenDivergence } from './store.ts';
 
 /**
  * Asks the ledger for a wallet's head, and for the hash of the transaction `alsoSeq`. Rejects if the
- * wallet service is out of reach.
+ * wallet service is unavailable.
  */
 export type ReadHead = (
   userId: string,

@@ -1,6 +1,6 @@
 import { refuse, type Result } from '../../../core/reasons.ts';
 import { createLanes, maxBatch, type LaneOptions } from './lanes.ts';
-import { createGroup, createItem, type Group, type Waiting } from './queued.ts';
+import { createGroup, createItem, type Group, type Waiting } from './commit-items.ts';
 
 export type GroupCommit<Command, Answer> = {
   /** Resolves once the command's commit is durable, or refused. */
@@ -18,7 +18,7 @@ export type GroupCommit<Command, Answer> = {
 };
 
 const maxQueued = 16_384;
-/** What comes in many at once waits outside while a lane has so much, so that others get a turn. */
+/** Groups of many commands wait while a lane has so many items, so that single commands go on. */
 const roomyQueue = 4 * maxBatch;
 
 /**
@@ -29,13 +29,13 @@ const roomyQueue = 4 * maxBatch;
 export function createGroupCommit<Command, Answer>(
   options: LaneOptions<Command, Answer>,
 ): GroupCommit<Command, Answer> {
-  const gate: (() => void)[] = [];
-  const lanes = createLanes(options, () => admit());
-  const admit = (): void => {
+  const waitingGroups: (() => void)[] = [];
+  const lanes = createLanes(options, () => admitGroups());
+  const admitGroups = (): void => {
     while (lanes.mostQueued() < roomyQueue) {
-      const enter = gate.shift();
-      if (!enter) return;
-      enter();
+      const submitGroup = waitingGroups.shift();
+      if (!submitGroup) return;
+      submitGroup();
     }
   };
 
@@ -43,7 +43,9 @@ export function createGroupCommit<Command, Answer>(
     submit: (command, waiting) =>
       new Promise((resolve) => {
         if (lanes.queuedBeside(command) >= maxQueued) {
-          resolve(refuse('OVERLOADED', 'the server has too much in hand: try again shortly'));
+          resolve(
+            refuse('OVERLOADED', 'the server has too many commands pending: try again shortly'),
+          );
           return;
         }
         const group = createGroup<Command, Answer>(waiting, (_place, result) => resolve(result));
@@ -51,14 +53,14 @@ export function createGroupCommit<Command, Answer>(
       }),
     submitMany: (commands, waiting) =>
       new Promise((resolve) => {
-        gate.push(() => {
+        waitingGroups.push(() => {
           const { group, settled } = createLargeGroup<Command, Answer>(commands.length, waiting);
           commands.forEach((command, place) => lanes.push(createItem(command, group, place)));
           resolve({ settled });
         });
-        admit();
+        admitGroups();
       }),
-    // What waits at the gate enters before a lane has run empty.
+    // Waiting groups are admitted before a lane has run empty.
     drain: lanes.whenIdle,
   };
 }

@@ -8,7 +8,7 @@ import type { Db } from '../../platform/db/db.ts';
 import { createOptimisticCommit, type Alarms } from './optimistic-commit.ts';
 import type { Command, WalletRef } from '../domain.ts';
 import { decideOnly } from '../rpc/dry-run.ts';
-import { createWalletCache } from './wallet-cache.ts';
+import { createWalletCache } from '../store/wallet-cache.ts';
 import { readNow, readAtWatermark } from '../store/read-wallet.ts';
 
 let test: TestDatabase;

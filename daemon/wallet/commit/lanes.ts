@@ -1,5 +1,5 @@
-import { createLockedWallets } from './parked.ts';
-import { commitItems, isOverdue, type CommitOptions, type Item } from './queued.ts';
+import { createLockedWallets } from './locked-wallets.ts';
+import { commitItems, isOverdue, type CommitOptions, type Item } from './commit-items.ts';
 import { watchCommits } from './watch-commits.ts';
 
 export type LaneOptions<Command, Answer> = CommitOptions<Command, Answer> & {
@@ -33,16 +33,16 @@ export function createLanes<Command, Answer>(
     return lane;
   };
   const isBusy = (): boolean =>
-    lanes.some((lane) => lane.isBusy || lane.queue.length > 0) || !parked.isEmpty();
+    lanes.some((lane) => lane.isBusy || lane.queue.length > 0) || !lockedWallets.isEmpty();
   let idleListeners: (() => void)[] = [];
   let isLookDue = false;
   let isSmallUnderWay = false;
   const watch = watchCommits<Command, Answer>(onRoom);
 
-  const parked = createLockedWallets(options, watch, () => look());
+  const lockedWallets = createLockedWallets(options, watch, () => look());
   /** With what else their lanes have for the same wallets: nothing overtakes what waits. */
-  const park = (busy: readonly Item<Command, Answer>[]): void => {
-    if (busy.length > 0) parked.park([...busy, ...takeBehind(lanes, busy, options.laneKey)]);
+  const addLocked = (busy: readonly Item<Command, Answer>[]): void => {
+    if (busy.length > 0) lockedWallets.add([...busy, ...takeBehind(lanes, busy, options.laneKey)]);
   };
 
   const commitOf = async (taken: readonly OneLane[]): Promise<void> => {
@@ -50,7 +50,7 @@ export function createLanes<Command, Answer>(
     const batch = taken.flatMap((lane) => lane.queue.splice(0, maxBatch));
     onRoom();
     const commit = () => commitItems(batch, options, 'wait');
-    park(await watch.run(batch, commit, () => dropOverdue(taken)));
+    addLocked(await watch.run(batch, commit, () => dropOverdue(taken)));
     for (const lane of taken) lane.isBusy = false;
   };
   const commitSmall = async (taken: readonly OneLane[]): Promise<void> => {
@@ -72,14 +72,14 @@ export function createLanes<Command, Answer>(
     for (const lane of waiting) if (!small.includes(lane)) void commitOf([lane]).then(look);
     if (small.length > 0 && !isSmallUnderWay) void commitSmall(small).then(look);
     if (isBusy()) return;
-    for (const tell of idleListeners) tell();
+    for (const notify of idleListeners) notify();
     idleListeners = [];
   };
 
   return {
     push: (item: Item<Command, Answer>): void => {
-      if (parked.has(options.laneKey(item.command))) {
-        parked.park([item]);
+      if (lockedWallets.has(options.laneKey(item.command))) {
+        lockedWallets.add([item]);
         return;
       }
       laneOf(item.command).queue.push(item);

@@ -6,7 +6,7 @@ import {
   type Db,
   type Tx,
 } from '../../platform/db/db.ts';
-import type { Busy } from './queued.ts';
+import type { Busy } from './commit-items.ts';
 import {
   newWallet,
   opensWallet,
@@ -15,12 +15,13 @@ import {
   type WalletState,
 } from '../domain.ts';
 import { decideBatch } from '../domain-batch.ts';
-import type { AuditedDecision, AuditedCommand } from './audited-command.ts';
+import type { AuditedDecision, AuditedCommand } from '../requests/audited-command.ts';
 import { findUnopened } from '../store/read-wallet.ts';
 import { distinctWallets, readStates } from '../store/states.ts';
 import { readWallets, waitBriefly } from '../store/store.ts';
 import { openWallets, updateWallets } from '../store/writes.ts';
-import { markInDoubt, persistDecisions, type Decided } from './persist-decisions.ts';
+import type { InDoubtCommits } from './in-doubt-commits.ts';
+import { persistDecisions, type Decided } from './persist-decisions.ts';
 
 /** What a commit did: an answer for each command, and the wallets as they are after it. */
 export type Committed = {
@@ -28,11 +29,18 @@ export type Committed = {
   readonly changed: readonly WalletState[];
   /** What was read of the wallets; none where nothing was. */
   readonly states?: States;
-  /** To be called if its callers do not get these answers, and the same commands go again. */
-  readonly rememberDoubt?: () => void;
+  /** To be called if its callers do not get these answers, and the same commands are retried. */
+  readonly markInDoubt?: () => void;
 };
 
-/** The wallets of a batch that are locked, and those that are not to be had. */
+/** The database and what commits keep in memory, once for each process. */
+export type CommitContext = {
+  readonly db: Db;
+  readonly openings: WalletOpenings;
+  readonly inDoubt: InDoubtCommits;
+};
+
+/** The wallets of a batch that are locked, and those that other transactions have locked. */
 type Locked = { readonly wallets: readonly WalletState[]; readonly busy: ReadonlySet<string> };
 type LockWallets = (tx: Tx, commands: readonly AuditedCommand[]) => Promise<Locked>;
 
@@ -41,10 +49,9 @@ type LockWallets = (tx: Tx, commands: readonly AuditedCommand[]) => Promise<Lock
  * lines in the audit log. After a lost answer to COMMIT the same commands are committed again.
  */
 export const commitLocked = (
-  db: Db,
+  context: CommitContext,
   commands: readonly AuditedCommand[],
-  openings: WalletOpenings,
-): Promise<Committed> => commitWith(db, commands, lockAll(openings));
+): Promise<Committed> => commitWith(context, commands, lockAll(context.openings));
 
 /**
  * The same without the commands whose wallets another transaction has locked: their answer is
@@ -53,16 +60,16 @@ export const commitLocked = (
  * Those that had to wait are put down in `openings`, and left out for a moment.
  */
 export async function commitUnlocked(
-  db: Db,
+  context: CommitContext,
   commands: readonly AuditedCommand[],
-  openings: WalletOpenings,
 ): Promise<Committed> {
+  const { openings } = context;
   try {
-    return await commitWith(db, commands, briefly(lockFree(openings)));
+    return await commitWith(context, commands, briefly(lockFree(openings)));
   } catch (err) {
     if (!isLockTimeout(err)) throw err;
   }
-  const first = await commitWith(db, commands, briefly(lockKnown));
+  const first = await commitWith(context, commands, briefly(lockKnown));
   const done = [first];
   const answers = [...first.answers];
   const left = commands.filter((c, i) => answers[i] === 'busy' && opensWallet(c));
@@ -72,10 +79,10 @@ export async function commitUnlocked(
     const places = commands.flatMap((c, i) => (c.wallet.id === ref.id ? [i] : []));
     const own = commands.filter((c) => c.wallet.id === ref.id);
     const lock = briefly(lockFree(openings), openingWaitMs);
-    const opened = await commitWith(db, own, lock).catch((err: unknown) => {
+    const opened = await commitWith(context, own, lock).catch((err: unknown) => {
       if (isLockTimeout(err)) return undefined;
       if (!isCommitInDoubt(err)) return 'failed' as const;
-      for (const committed of done) committed.rememberDoubt?.();
+      for (const committed of done) committed.markInDoubt?.();
       throw err;
     });
     if (!opened) openings.noteElsewhere(ref.id);
@@ -117,7 +124,7 @@ export function createWalletOpenings(): WalletOpenings {
  * transaction is opening it: that one may hang in its COMMIT, and have done what is refused here.
  */
 async function commitWith(
-  db: Db,
+  context: CommitContext,
   commands: readonly AuditedCommand[],
   lock: LockWallets,
 ): Promise<Committed> {
@@ -129,17 +136,16 @@ async function commitWith(
     return { wallets, busy: new Set([...busy, ...opening]) };
   };
   for (;;) {
-    const committed = await commitOnce(db, commands, lockOthers, isProven);
+    const committed = await commitOnce(context, commands, lockOthers, isProven);
     if (!('unproven' in committed)) return committed;
-    const unopened = await findUnopened(db, committed.unproven);
+    const unopened = await findUnopened(context.db, committed.unproven);
     for (const { id } of committed.unproven) (unopened.has(id) ? isProven : opening).add(id);
   }
 }
 
 /** Gives `unproven` if refusals need a proof that these wallets are not being opened. */
-
 async function commitOnce(
-  db: Db,
+  { db, inDoubt }: CommitContext,
   commands: readonly AuditedCommand[],
   lock: LockWallets,
   isProven: ReadonlySet<string>,
@@ -159,19 +165,19 @@ async function commitOnce(
     // Rolls back: nothing may be written before the proof.
     if (unproven.length > 0) throw new Error('refusals are not proven yet');
     if (changed.length > 0) await updateWallets(tx, changed);
-    const posted = await persistDecisions(tx, free, decided.decisions);
+    const posted = await persistDecisions(tx, free, decided.decisions, inDoubt);
     let next = 0;
     const answers = commands.map(({ wallet }): Result<AuditedDecision> | Busy =>
       busy.has(wallet.id) ? 'busy' : (posted[next++] ?? 'busy'),
     );
-    return { answers, changed, states, rememberDoubt: remember };
+    return { answers, changed, states, markInDoubt };
   };
-  const remember = (): void => markInDoubt(free, decided.decisions);
+  const markInDoubt = (): void => inDoubt.add(free, decided.decisions);
   try {
     return await db.tx(work);
   } catch (err) {
     if (unproven.length > 0) return { unproven };
-    if (isCommitInDoubt(err)) remember();
+    if (isCommitInDoubt(err)) markInDoubt();
     throw err;
   }
 }
@@ -217,7 +223,7 @@ const briefly =
     return lock(tx, commands);
   };
 
-/** Opened wallets, as far as they are free; `absent` are those that nobody has opened. */
+/** Opened wallets, as far as they are free; `absent` are those that do not exist. */
 async function lockExisting(tx: Tx, commands: readonly AuditedCommand[]) {
   const refs = distinctWallets(commands);
   const wallets = await readWallets(tx, refs, 'skip');

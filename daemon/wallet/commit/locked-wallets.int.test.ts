@@ -11,7 +11,7 @@ import { createDb, type Db } from '../../platform/db/db.ts';
 import { createLog } from '../../platform/log.ts';
 import { createOptimisticCommit } from './optimistic-commit.ts';
 import { newWallet, type Command } from '../domain.ts';
-import type { AuditedDecision, AuditedCommand } from './audited-command.ts';
+import type { AuditedDecision, AuditedCommand } from '../requests/audited-command.ts';
 import { explainDefects } from './alarms.ts';
 import { createGroupCommit, type GroupCommit } from './group-commit.ts';
 

@@ -14,8 +14,8 @@ import type { Command } from '../domain.ts';
 import { decideOnly } from '../rpc/dry-run.ts';
 import { explainDefects } from './alarms.ts';
 import { createGroupCommit } from './group-commit.ts';
-import type { Busy } from './queued.ts';
-import type { AuditedDecision, AuditedCommand } from './audited-command.ts';
+import type { Busy } from './commit-items.ts';
+import type { AuditedDecision, AuditedCommand } from '../requests/audited-command.ts';
 import { findLedgerFaults } from '../../../tests/support/ledger/faults.ts';
 
 const log = createLog('silent');

@@ -1,25 +1,27 @@
 import type { Result } from '../../../core/reasons.ts';
 import { isCommitInDoubt, readClock, sqlStateOf, type Db, type Tx } from '../../platform/db/db.ts';
+import { createInDoubtCommits } from './in-doubt-commits.ts';
 import {
   commitLocked,
   commitUnlocked,
   createWalletOpenings,
+  type CommitContext,
   type Committed,
 } from './locked-commit.ts';
-import type { Busy, LockMode } from './queued.ts';
+import type { Busy, LockMode } from './commit-items.ts';
 import type { Command, Decision, States, WalletState } from '../domain.ts';
 import { decideBatch } from '../domain-batch.ts';
-import { createWalletCache, type WalletCache } from './wallet-cache.ts';
-import * as inbox from '../events/inbox.ts';
-import type { AuditedDecision, AuditedCommand } from './audited-command.ts';
+import { createWalletCache, type WalletCache } from '../store/wallet-cache.ts';
+import * as inbox from '../store/inbox.ts';
+import type { AuditedDecision, AuditedCommand } from '../requests/audited-command.ts';
 import * as store from '../store/store.ts';
 import { distinctWallets, findCorrupt, keyOf, parentsOf } from '../store/states.ts';
 import { compareAndSetWallets, type BalanceUpdate } from '../store/writes.ts';
-import { awaitAll, markInDoubt, persistDecisions, type Decided } from './persist-decisions.ts';
+import { awaitAll, persistDecisions, type Decided } from './persist-decisions.ts';
 
-/** After a miss so many batches are committed with locks, and twice as many after the next miss. */
-const minCaution = 1;
-const maxCaution = 64;
+/** After a conflict so many batches are committed with locks; twice as many after the next one. */
+const minBackOff = 1;
+const maxBackOff = 64;
 
 type Commit = (
   commands: readonly AuditedCommand[],
@@ -27,60 +29,63 @@ type Commit = (
 ) => Promise<readonly (Result<AuditedDecision> | Busy)[]>;
 
 /**
- * Commits batches, quickly where it can: decides from the wallets' states as they were remembered,
- * and lets the one statement that moves the wallets prove that they still are so. Whatever is not
- * as remembered (another daemon, a key that was used before, a freeze, a past that was just told)
- * is rolled back and committed again by `commitLocked`, which reads everything under the lock.
+ * Optimistic commit with compare-and-set and pessimistic fallback. It decides from the states in the
+ * wallet cache, and the statement that updates the wallets compares them with these states. After a
+ * conflict (another daemon, a key that was used before, a freeze, a raised read watermark) it rolls
+ * back and commits with `commitLocked`, which reads everything under the locks of the wallets. The
+ * back-off commits the next batches with locks too.
+ *
  * With `skip`, commands on wallets that another transaction has locked are left out, as `busy`;
- * without it, only what is refused on a wallet that another transaction is opening.
+ * without it, only refusals on a wallet that another transaction is opening.
  */
 export function createOptimisticCommit(
   db: Db,
-  heads: WalletCache = createWalletCache(),
+  walletCache: WalletCache = createWalletCache(),
   alarms: Alarms = silent,
 ): Commit {
-  const openings = createWalletOpenings();
-  let caution = minCaution;
-  let cautious = 0;
+  const context = { db, openings: createWalletOpenings(), inDoubt: createInDoubtCommits() };
+  let backOff = minBackOff;
+  let lockedBatchesLeft = 0;
 
-  const tryQuickly = async (
+  const tryOptimistic = async (
     commands: readonly AuditedCommand[],
   ): Promise<Committed | undefined> => {
-    if (cautious > 0) {
-      cautious -= 1;
+    if (lockedBatchesLeft > 0) {
+      lockedBatchesLeft -= 1;
       return undefined;
     }
-    const committed = await commitQuickly(db, heads, commands).catch((err: unknown) => {
+    const attempt = commitOptimistic(context, walletCache, commands);
+    const committed = await attempt.catch((err: unknown) => {
       if (err === unopened) return undefined;
-      // Also of an answer that was lost: the next try will find what was done.
-      cautious = caution;
-      caution = Math.min(maxCaution, 2 * caution);
-      if (!isMiss(err)) throw err;
+      // Also after an in-doubt commit: the next attempt will find what was done.
+      lockedBatchesLeft = backOff;
+      backOff = Math.min(maxBackOff, 2 * backOff);
+      if (!isConflict(err)) throw err;
       return undefined;
     });
-    if (committed) caution = minCaution;
+    if (committed) backOff = minBackOff;
     return committed;
   };
 
-  const commitSlowly = async (
+  const commitWithLocks = async (
     commands: readonly AuditedCommand[],
     mode: LockMode,
   ): Promise<Committed> => {
     const committed = await (mode === 'wait'
-      ? commitLocked(db, commands, openings)
-      : commitUnlocked(db, commands, openings));
-    if (committed.states) reportFaults(alarms, heads, committed.states);
+      ? commitLocked(context, commands)
+      : commitUnlocked(context, commands));
+    if (committed.states) reportFaults(alarms, walletCache, committed.states);
     return committed;
   };
 
   return async (commands, mode = 'wait') => {
     try {
-      const quick = mode === 'wait' ? await tryQuickly(commands) : undefined;
-      const committed = quick ?? (await commitSlowly(commands, mode));
-      for (const wallet of committed.changed) heads.set(wallet);
+      const optimistic = mode === 'wait' ? await tryOptimistic(commands) : undefined;
+      const committed = optimistic ?? (await commitWithLocks(commands, mode));
+      for (const wallet of committed.changed) walletCache.set(wallet);
       return committed.answers;
     } catch (err) {
-      for (const { wallet } of commands) heads.distrust(wallet.id);
+      for (const { id } of distinctWallets(commands)) walletCache.markStale(id);
       throw err;
     }
   };
@@ -95,16 +100,20 @@ export type Alarms = {
 };
 const silent: Alarms = { onCorrupt: () => undefined, onLostCommits: () => undefined };
 
-/** What was read under the lock, against what was remembered. */
-function reportFaults(alarms: Alarms, heads: WalletCache, { wallets, corrupt }: States): void {
+/** Compares what was read under the lock with the wallet cache. */
+function reportFaults(
+  alarms: Alarms,
+  walletCache: WalletCache,
+  { wallets, corrupt }: States,
+): void {
   corrupt.forEach(alarms.onCorrupt);
   for (const wallet of wallets.values()) {
-    const known = heads.getCommitted(wallet.id);
+    const known = walletCache.getCommitted(wallet.id);
     if (!known) continue;
-    heads.distrust(wallet.id);
+    walletCache.markStale(wallet.id);
     if (!isLost(wallet, known)) continue;
     alarms.onLostCommits(wallet, known);
-    heads.forget(wallet.id);
+    walletCache.forget(wallet.id);
   }
 }
 
@@ -112,48 +121,51 @@ function reportFaults(alarms: Alarms, heads: WalletCache, { wallets, corrupt }: 
 const isLost = (wallet: WalletState, known: WalletState): boolean =>
   wallet.seq < known.seq || (wallet.seq === known.seq && wallet.lastHash !== known.lastHash);
 
-/** A wallet that is not open has no row that could prove anything, and is not opened quickly. */
+/** A wallet that is not open has no row to compare with: the locked commit opens it. */
 const unopened = new Error('a wallet is not open');
 
 /** Thrown within a transaction, so that it is rolled back. */
-const miss = new Error('something was not as it was remembered');
+const conflict = new Error('the database differs from the wallet cache');
 
-/** A constraint that says so, too: a key used before, a parent undone before, a seq taken. */
-const isMiss = (err: unknown): boolean => err === miss || /^2[23]/.test(sqlStateOf(err) ?? '');
+/** Also a violated constraint: a key used before, a parent undone before, a seq taken. */
+const isConflict = (err: unknown): boolean =>
+  err === conflict || /^2[23]/.test(sqlStateOf(err) ?? '');
 
-async function commitQuickly(
-  db: Db,
-  heads: WalletCache,
+async function commitOptimistic(
+  { db, inDoubt }: CommitContext,
+  walletCache: WalletCache,
   commands: readonly AuditedCommand[],
 ): Promise<Committed | undefined> {
   let decided: Decided = { decisions: [], changed: [] };
   const work = async (tx: Tx): Promise<Committed> => {
-    const { states, clockMs } = await recall(tx, heads, commands);
+    const { states, clockMs } = await readCachedStates(tx, walletCache, commands);
     decided = decideBatch(states, commands, clockMs);
     await checkRejected(tx, states, commands, decided.decisions);
-    const moves = decided.changed.map((to) => toMove(states, to));
+    const updates = decided.changed.map((to) => toUpdate(states, to));
     let answers: readonly Result<AuditedDecision>[] = [];
     await awaitAll([
-      checkMoved(tx, moves).then(() => checkMessages(tx, commands)),
-      persistDecisions(tx, commands, decided.decisions).then((posted) => (answers = posted)),
+      compareAndSet(tx, updates).then(() => checkMessages(tx, commands)),
+      persistDecisions(tx, commands, decided.decisions, inDoubt).then((persisted) => {
+        answers = persisted;
+      }),
     ]);
     return { answers, changed: decided.changed };
   };
   return db.tx(work).catch((err: unknown) => {
-    if (isCommitInDoubt(err)) markInDoubt(commands, decided.decisions);
+    if (isCommitInDoubt(err)) inDoubt.add(commands, decided.decisions);
     throw err;
   });
 }
 
-/** The states as remembered, and read where they are not; parents are always read. */
-async function recall(
+/** The states in the cache, read where they are not there; parents are always read. */
+async function readCachedStates(
   tx: Tx,
-  heads: WalletCache,
+  walletCache: WalletCache,
   commands: readonly Command[],
 ): Promise<{ readonly states: States; readonly clockMs: number }> {
   const wallets = new Map<string, WalletState>();
   const unknown = distinctWallets(commands).filter((ref) => {
-    const known = heads.get(ref.id);
+    const known = walletCache.get(ref.id);
     if (known) wallets.set(ref.id, known);
     return !known;
   });
@@ -165,20 +177,20 @@ async function recall(
     store.readUndone(tx, parents),
   ]);
   for (const wallet of read) {
-    const known = heads.getCommitted(wallet.id);
-    if (known && isLost(wallet, known)) throw miss;
+    const known = walletCache.getCommitted(wallet.id);
+    if (known && isLost(wallet, known)) throw conflict;
     wallets.set(wallet.id, wallet);
   }
   const corrupt = await findCorrupt(tx, read);
   // Or it was used between the two reads: with the lock that is certain.
-  if (corrupt.size > 0) throw miss;
+  if (corrupt.size > 0) throw conflict;
   return { states: { wallets, entries, undone, refused: new Map(), corrupt }, clockMs };
 }
 
 /**
- * A refusal holds if its key was not used before, and if the wallet is as remembered: nothing that
- * is written proves that. The wallet is locked for it: a transaction whose COMMIT hangs still holds
- * it, and may have done what is refused here. A wallet that is not open cannot be locked, and a
+ * A refusal is right if its key was not used before, and if the wallet is as in the cache: no write
+ * compares these. The wallet is locked for it: a transaction whose COMMIT hangs still has it locked,
+ * and may have done what is refused here. A wallet that is not open cannot be locked, and a
  * refused message is kept in the inbox: both are left to `commitLocked`.
  */
 async function checkRejected(
@@ -189,11 +201,11 @@ async function checkRejected(
 ): Promise<void> {
   const rejected = commands.filter((_command, i) => decisions[i]?.kind === 'rejected');
   if (rejected.length === 0) return;
-  if (rejected.some((command) => command.callerClass === 'message')) throw miss;
-  // A remembered time may have been corrected in the database since.
+  if (rejected.some((command) => command.callerClass === 'message')) throw conflict;
+  // A time in the cache may have been corrected in the database since.
   const isAhead = (decision: Decision): boolean =>
     decision.kind === 'rejected' && decision.rejection.reason === 'WALLET_CLOCK_AHEAD';
-  if (decisions.some(isAhead)) throw miss;
+  if (decisions.some(isAhead)) throw conflict;
   const refs = distinctWallets(rejected);
   if (refs.some(({ id }) => !states.wallets.has(id))) throw unopened;
   // The wallets first: a twin that is committed between the two is found.
@@ -209,21 +221,22 @@ async function checkRejected(
       isSameState && known.balanceMinor === wallet.balanceMinor && known.status === wallet.status
     );
   };
-  if (twins.size > 0 || wallets.length !== refs.length || !wallets.every(isSame)) throw miss;
+  if (twins.size > 0 || wallets.length !== refs.length || !wallets.every(isSame)) throw conflict;
 }
 
-function toMove(states: States, to: WalletState): BalanceUpdate {
+function toUpdate(states: States, to: WalletState): BalanceUpdate {
   const from = states.wallets.get(to.id);
   if (!from) throw unopened;
   return { from, to };
 }
 
-async function checkMoved(tx: Tx, moves: readonly BalanceUpdate[]): Promise<void> {
-  if (moves.length > 0 && !(await compareAndSetWallets(tx, moves))) throw miss;
+/** Updates the wallets if each is still as it was when its commands were decided. */
+async function compareAndSet(tx: Tx, updates: readonly BalanceUpdate[]): Promise<void> {
+  if (updates.length > 0 && !(await compareAndSetWallets(tx, updates))) throw conflict;
 }
 
 /** A message that was refused before gets the same answer again; read when its wallet is locked. */
 async function checkMessages(tx: Tx, commands: readonly Command[]): Promise<void> {
   const messages = commands.filter((command) => command.callerClass === 'message');
-  if ((await inbox.readRefusals(tx, messages)).size > 0) throw miss;
+  if ((await inbox.readRefusals(tx, messages)).size > 0) throw conflict;
 }

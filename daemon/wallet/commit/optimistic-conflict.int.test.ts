@@ -2,7 +2,8 @@ import { randomUUID } from 'node:crypto';
 
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
-import { transactionIdOf, walletIdOf, type CallerClass } from '../../../core/ids.ts';
+import { walletIdOf } from '../../../core/ids.ts';
+import { buildCommand } from '../../../tests/support/ledger/build-command.ts';
 import { createTestDatabase, type TestDatabase } from '../../../tests/support/postgres/database.ts';
 import { findLedgerFaults } from '../../../tests/support/ledger/faults.ts';
 import { readClock, type Db } from '../../platform/db/db.ts';
@@ -60,24 +61,8 @@ const watched = (): Db => ({
     ),
 });
 
-function command(fields: Partial<Command> = {}, key: string = randomUUID()): Command {
-  const callerClass: CallerClass = fields.callerClass ?? 'customer';
-  const wallet = { id: walletIdOf(userId, 'BRL'), userId, currency: 'BRL', exponent: 2 };
-  return {
-    transactionId: transactionIdOf(wallet.id, callerClass, key),
-    key,
-    wallet,
-    operation: 'deposit',
-    amountMinor: 100n,
-    parentId: undefined,
-    merchant: undefined,
-    description: undefined,
-    metadata: {},
-    callerClass,
-    actor: userId,
-    ...fields,
-  };
-}
+const command = (fields: Partial<Command> = {}, key?: string): Command =>
+  buildCommand(userId, { ...(key === undefined ? {} : { key }), ...fields });
 
 const withdraw = (amountMinor: bigint, fields: Partial<Command> = {}, key?: string): Command =>
   command({ operation: 'withdraw', amountMinor, ...fields }, key);

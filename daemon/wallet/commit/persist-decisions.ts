@@ -4,9 +4,10 @@ import type { Tx } from '../../platform/db/db.ts';
 import { toAuditEntries } from '../requests/audit.ts';
 import type { Command, Decision, NewEntry, WalletState } from '../domain.ts';
 import { isRemembered } from '../domain-batch.ts';
-import * as inbox from '../events/inbox.ts';
+import * as inbox from '../store/inbox.ts';
 import { appendEvents } from '../events/outbox.ts';
-import type { AuditedDecision, AuditedCommand } from './audited-command.ts';
+import type { AuditedDecision, AuditedCommand } from '../requests/audited-command.ts';
+import type { InDoubtCommits } from './in-doubt-commits.ts';
 import { appendEntries } from '../store/writes.ts';
 
 /** What the domain decided on a batch, and the wallets' states after it. */
@@ -14,9 +15,6 @@ export type Decided = {
   readonly decisions: readonly Decision[];
   readonly changed: readonly WalletState[];
 };
-
-/** Hashes of entries whose COMMIT got no answer, by the command that they were for. */
-const inDoubt = new WeakMap<Command, Set<string>>();
 
 /**
  * Writes what was decided: entries, refusals of messages, the outbox row, the audit log. The
@@ -26,16 +24,17 @@ export async function persistDecisions(
   tx: Tx,
   commands: readonly AuditedCommand[],
   decisions: readonly Decision[],
+  inDoubt: InDoubtCommits,
 ): Promise<readonly Result<AuditedDecision>[]> {
   const entries = acceptedEntries(decisions);
-  const answers = decisions.map((decision, i) => toPosted(decision, commands[i]));
+  const answers = decisions.map((decision, i) => toAnswer(decision, commands[i], inDoubt));
   const refusals = toRefusals(commands, decisions);
   const kept = await inbox.insertRefusals(tx, refusals);
-  const told = refusals.filter((refusal) => kept.has(refusal.command.transactionId));
+  const newRefusals = refusals.filter((refusal) => kept.has(refusal.command.transactionId));
   // Sent together: the server works on one while the next is being made.
   await awaitAll([
     appendEntries(tx, entries),
-    appendEvents(tx, entries, told),
+    appendEvents(tx, entries, newRefusals),
     appendAudits(tx, toAuditEntries(commands, answers)),
   ]);
   return answers;
@@ -71,26 +70,19 @@ function toRefusals(commands: readonly Command[], decisions: readonly Decision[]
   return refusals;
 }
 
-/** Keeps in mind what a commit would have done whose answer was lost. */
-export function markInDoubt(commands: readonly Command[], decisions: readonly Decision[]): void {
-  commands.forEach((command, i) => {
-    const decision = decisions[i];
-    if (decision?.kind !== 'accepted') return;
-    const hashes = inDoubt.get(command) ?? new Set();
-    for (const entry of decision.entries) hashes.add(entry.hash);
-    inDoubt.set(command, hashes);
-  });
-}
-
-/** What this very command did in a commit whose answer was lost is no replay to its caller. */
-export function toPosted(
+/**
+ * What a command is answered. An entry that an in-doubt commit of this same command wrote is no
+ * replay to its caller.
+ */
+export function toAnswer(
   decision: Decision,
-  command: Command | undefined,
+  command?: Command,
+  inDoubt?: InDoubtCommits,
 ): Result<AuditedDecision> {
   if (decision.kind === 'rejected') return { ok: false, rejection: decision.rejection };
   const [entry] = decision.entries;
   if (!entry) throw new Error('an accepted command has no entry');
   if (decision.kind === 'accepted') return succeed({ entry, isReplayed: false });
-  const isOwn = command && inDoubt.get(command)?.has(entry.hash);
+  const isOwn = command !== undefined && inDoubt?.wrote(command, entry) === true;
   return succeed({ entry, isReplayed: !isOwn });
 }

@@ -1,4 +1,4 @@
-import { isOverdue, type Item } from './queued.ts';
+import { isOverdue, type Item } from './commit-items.ts';
 
 const lookEveryMs = 100;
 /** Within it a commit answers its callers itself, and nothing is looked at. */

@@ -13,8 +13,9 @@ import type { Command } from '../domain.ts';
 import type { GroupCommit } from '../commit/group-commit.ts';
 import { poison, readEmitted, type EmittedRequest, type Poison } from './messages.ts';
 import { outboxFull } from './outbox-full.ts';
-import type { AuditedDecision, AuditedCommand } from '../commit/audited-command.ts';
+import type { AuditedDecision, AuditedCommand } from '../requests/audited-command.ts';
 import { toCommand } from '../requests/request.ts';
+import type { WalletRefs } from '../requests/wallet-refs.ts';
 import { findCurrencyOf } from '../store/reads.ts';
 import type { KnownUsers } from '../requests/users.ts';
 
@@ -22,6 +23,7 @@ export type EmittedOptions = {
   readonly db: Db;
   readonly groupCommit: GroupCommit<AuditedCommand, AuditedDecision>;
   readonly users: KnownUsers;
+  readonly walletRefs?: WalletRefs;
   readonly defaultCurrency: string;
   readonly queue: string;
   /** What messages may ask for. */
@@ -60,7 +62,7 @@ async function handleEmitted(
   options: EmittedOptions,
   messages: readonly InboundMessage[],
 ): Promise<Handling[]> {
-  holdWhileFull(options);
+  checkOutboxRoom(options);
   const read = await readMessages(options, messages);
   const commands = read.filter((item): item is Command => !('kind' in item));
   const results = await commitAll(options, commands);
@@ -69,7 +71,7 @@ async function handleEmitted(
 }
 
 /** Throws while the outbox has no room. */
-function holdWhileFull({ isOutboxFull }: Pick<EmittedOptions, 'isOutboxFull'>): void {
+function checkOutboxRoom({ isOutboxFull }: Pick<EmittedOptions, 'isOutboxFull'>): void {
   if (!isOutboxFull()) return;
   throw createTransientRejection(outboxFull);
 }
@@ -148,19 +150,19 @@ async function findUnknownUsers(
   try {
     return await users.findUnknown([...new Set(ids)]);
   } catch (cause) {
-    const message = 'the auth service is out of reach: nothing was done, try again';
+    const message = 'the auth service is unavailable: nothing was done, try again';
     throw createTransientRejection({ reason: 'AUTH_UNAVAILABLE', message, metadata: {} }, cause);
   }
 }
 
 function readCommand(
-  { db, defaultCurrency }: EmittedOptions,
+  { db, defaultCurrency, walletRefs }: EmittedOptions,
   request: EmittedRequest,
   currencies: ReadonlyMap<string, string>,
 ): Command | Poison | Promise<Command | Poison> {
   const { parentId, userId } = request;
   const read = (currency = defaultCurrency): Command | Poison => {
-    const command = toCommand({ ...request, currency });
+    const command = toCommand({ ...request, currency }, walletRefs);
     return command.ok ? command.value : toPoison(command.rejection);
   };
   const known = request.currency ?? (parentId === undefined ? undefined : currencies.get(parentId));
@@ -187,7 +189,7 @@ function toPoison({ reason, metadata }: Rejection): Poison {
 }
 
 /** Refusals that are no answer to the message, but trouble that will pass. */
-const passing: ReadonlySet<string> = new Set([
+const transientReasons: ReadonlySet<string> = new Set([
   'DATABASE_BUSY',
   'DATABASE_UNAVAILABLE',
   'OUTCOME_UNKNOWN',
@@ -207,7 +209,7 @@ export function toHandling(result: Result<AuditedDecision> | undefined): Handlin
   if (result.ok) return done;
   const { reason, metadata } = result.rejection;
   if (metadata['cause'] === 'content') return poison('INTERNAL', 'body');
-  if (passing.has(reason)) throw createTransientRejection(result.rejection);
+  if (transientReasons.has(reason)) throw createTransientRejection(result.rejection);
   if (ofOneWallet.has(reason)) return held;
   if (forOperators.has(reason)) return poison(reason, 'data.userId');
   return done;

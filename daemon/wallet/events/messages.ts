@@ -1,9 +1,14 @@
 import { findExponent } from '../../../core/currencies.ts';
 import { canonicalUuid, uuidV5 } from '../../../core/ids.ts';
 import { parseAmount } from '../../../core/money.ts';
-import { isOperation, isUndo, operations, type Operation } from '../../../core/operations.ts';
+import {
+  isOperation,
+  isUndo,
+  operationOfMessageNumber,
+  type Operation,
+} from '../../../core/operations.ts';
 import type { Handling, InboundMessage, OutboundMessage } from '../../platform/broker/broker.ts';
-import type { Refusal } from './inbox.ts';
+import type { Refusal } from '../store/inbox.ts';
 import type { TransactionRequest } from '../requests/request.ts';
 
 export { toCreatedMessage } from './created-message.ts';
@@ -74,7 +79,7 @@ export function readEmitted(
   }
   const { data } = message.body as { readonly data: Emitted };
   const idempotencyKey = message.messageId ?? data.messageId;
-  // Without a name it could not be told from its own redelivery.
+  // Without an id a redelivery would be a new message.
   if (idempotencyKey === undefined) return poison('MESSAGE_ID_MISSING', 'messageId');
   // Bytes that are no UTF-8 all come as this character: two keys could be taken for one.
   if (message.messageId?.includes('\ufffd')) return poison('INVALID_FIELD', 'messageId');
@@ -104,7 +109,7 @@ export function readEmitted(
 
 /** A name, or its number: 0 deposit, 1 withdraw, 2 purchase, 3 reversal, 4 cancellation. */
 function readOperation(value: string | number): Operation | undefined {
-  if (typeof value === 'number') return operations[value];
+  if (typeof value === 'number') return operationOfMessageNumber(value);
   return isOperation(value) ? value : undefined;
 }
 
@@ -118,7 +123,7 @@ function readAmount(
 ): bigint | undefined | Poison {
   if (amount === undefined || amount === null) return undefined;
   const field = 'data.transaction.amount';
-  // An undo of unknown currency: its amount could not be told from another one's.
+  // An undo of unknown currency: its amount cannot be read without an exponent.
   if (currency === undefined) return poison('CURRENCY_REQUIRED', 'data.transaction.currency');
   const exponent = findExponent(currency) ?? 0;
   if (typeof amount === 'number' && Math.abs(amount) * 10 ** exponent > Number.MAX_SAFE_INTEGER) {
@@ -128,7 +133,7 @@ function readAmount(
   return parsed.ok ? parsed.minor : poison('AMOUNT_INVALID', field);
 }
 
-/** `transaction_rejected`: the business answer to a message, for whoever sent it. */
+/** `transaction_rejected`: the business answer to a message, for its sender. */
 export function toRejectedMessage({ command, rejection }: Refusal): OutboundMessage {
   return {
     messageId: uuidV5(command.wallet.id, `rejected:${command.transactionId}`),

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 
-import { walletIdOf, transactionIdOf } from '../../../core/ids.ts';
+import { buildCommand } from '../../../tests/support/ledger/build-command.ts';
 import { createTestDatabase, type TestDatabase } from '../../../tests/support/postgres/database.ts';
 import { createTransport } from '../../../tests/support/grpc/transport.ts';
 import type { OutboundMessage } from '../../platform/broker/broker.ts';
@@ -30,17 +30,11 @@ afterEach(async () => {
 });
 
 const userId = randomUUID();
-let count = 0;
-function command(change: Partial<Command> = {}): Command {
-  const wallet = { id: walletIdOf(userId, 'BRL'), userId, currency: 'BRL', exponent: 2 };
-  const key = `k${(count += 1)}`;
-  return {
-    ...{ transactionId: transactionIdOf(wallet.id, 'message', key), key, wallet },
-    ...{ operation: 'deposit', amountMinor: 100n, parentId: undefined, merchant: undefined },
-    ...{ description: 'é "x" \\ 日本', metadata: {}, callerClass: 'message', actor: 'a test' },
+const command = (change: Partial<Command> = {}): Command =>
+  buildCommand(userId, {
+    ...{ description: 'é "x" \\ 日本', callerClass: 'message', actor: 'a test' },
     ...change,
-  };
-}
+  });
 
 /** Sends what is there until nothing is left: the messages, and how many rows had to be made again. */
 async function sendAll(load: LoadReferred = loadEvents) {

@@ -3,7 +3,7 @@ import type { OutboundMessage } from '../../platform/broker/broker.ts';
 import { sql, type Tx } from '../../platform/db/db.ts';
 import { appendOutbox, appendReferred } from '../../platform/outbox/relay.ts';
 import type { NewEntry } from '../domain.ts';
-import type { Refusal } from './inbox.ts';
+import type { Refusal } from '../store/inbox.ts';
 import { toCreatedMessage, toRejectedMessage } from './messages.ts';
 import { entryColumns, toEntry, type EntryRow } from '../store/store.ts';
 
@@ -11,7 +11,7 @@ import { entryColumns, toEntry, type EntryRow } from '../store/store.ts';
 const refEnd = '\n';
 const partEnd = ' ';
 
-/** Writes what a commit tells: an event per entry, and one per message refused. */
+/** Writes the events of a commit: an event per entry, and one per message refused. */
 export async function appendEvents(
   tx: Tx,
   entries: readonly NewEntry[],

@@ -23,8 +23,8 @@ import {
 } from './emitted-consumer.ts';
 import type { Poison } from './messages.ts';
 import { onlyIfDone } from './outbox-full.ts';
-import type { AuditedDecision, AuditedCommand } from '../commit/audited-command.ts';
-import { checkReplayer } from '../requests/rights.ts';
+import type { AuditedDecision, AuditedCommand } from '../requests/audited-command.ts';
+import { checkReplayer } from '../requests/operation-rights.ts';
 import * as reads from '../store/reads.ts';
 
 export type ReplayOptions = EmittedOptions & { readonly trail: Pick<AuditTrail, 'recordDenial'> };

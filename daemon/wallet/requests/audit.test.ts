@@ -2,13 +2,14 @@ import { randomUUID } from 'node:crypto';
 
 import { describe, expect, it } from 'vitest';
 
-import { transactionIdOf, walletIdOf } from '../../../core/ids.ts';
 import { refuse, type Result } from '../../../core/reasons.ts';
+import { buildCommand } from '../../../tests/support/ledger/build-command.ts';
+import { noStates } from '../../../tests/support/ledger/wallet-decider.ts';
 import type { AuditActor } from '../../platform/audit/audit.ts';
 import { lineOf, toAuditEntries, withAudit, withAudits } from './audit.ts';
 import type { Command } from '../domain.ts';
 import { decideBatch } from '../domain-batch.ts';
-import type { AuditedDecision } from '../commit/audited-command.ts';
+import type { AuditedDecision } from './audited-command.ts';
 
 const staffId = randomUUID();
 const actor: AuditActor = {
@@ -22,34 +23,14 @@ const actor: AuditActor = {
   requestId: 'request',
 };
 
-function command(fields: Partial<Command> = {}, userId: string = randomUUID()): Command {
-  const wallet = { id: walletIdOf(userId, 'BRL'), userId, currency: 'BRL', exponent: 2 };
-  const key = randomUUID();
-  return {
-    transactionId: transactionIdOf(wallet.id, 'staff', key),
-    key,
-    wallet,
-    operation: 'deposit',
-    amountMinor: 12_345n,
-    parentId: undefined,
-    merchant: undefined,
-    description: undefined,
-    metadata: {},
-    callerClass: 'staff',
-    actor: staffId,
+const command = (fields: Partial<Command> = {}, userId: string = randomUUID()): Command =>
+  buildCommand(userId, {
+    ...{ amountMinor: 12_345n, callerClass: 'staff', actor: staffId },
     ...fields,
-  };
-}
+  });
 
 function post(given: Command, isReplayed = false): Result<AuditedDecision> {
-  const states = {
-    wallets: new Map(),
-    entries: new Map(),
-    undone: new Set<string>(),
-    refused: new Map(),
-    corrupt: new Set<string>(),
-  };
-  const [decision] = decideBatch(states, [given], 1).decisions;
+  const [decision] = decideBatch(noStates, [given], 1).decisions;
   if (decision?.kind !== 'accepted' || !decision.entries[0]) throw new Error('not accepted');
   return { ok: true, value: { entry: decision.entries[0], isReplayed } };
 }

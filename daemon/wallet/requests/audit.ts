@@ -5,7 +5,7 @@ import { absoluteMinor, formatMinor } from '../../../core/money.ts';
 import type { Result } from '../../../core/reasons.ts';
 import type { AuditActor, AuditEntry, AuditLine } from '../../platform/audit/audit.ts';
 import type { Command } from '../domain.ts';
-import type { CommandAudit, AuditedDecision, AuditedCommand } from '../commit/audited-command.ts';
+import type { CommandAudit, AuditedDecision, AuditedCommand } from './audited-command.ts';
 
 /** Staff's commands are recorded: they are always on another's wallet. Customers' are not. */
 export function withAudit(command: Command, actor: AuditActor): AuditedCommand {
@@ -46,33 +46,33 @@ const addAudit = (command: Command, audit: CommandAudit): AuditedCommand =>
  * answer to COMMIT is lost and all is decided again, what was recorded is not recorded twice.
  */
 export function toAuditEntries(
-  postings: readonly AuditedCommand[],
+  commands: readonly AuditedCommand[],
   outcomes: readonly Result<AuditedDecision>[],
 ): AuditEntry[] {
-  type Told = { readonly posting: AuditedCommand; readonly outcome: Result<AuditedDecision> };
-  const lines = new Map<string, { readonly audit: CommandAudit; readonly told: Told[] }>();
-  postings.forEach((posting, i) => {
-    const { audit } = posting;
+  type Decided = { readonly command: AuditedCommand; readonly outcome: Result<AuditedDecision> };
+  const lines = new Map<string, { readonly audit: CommandAudit; readonly decided: Decided[] }>();
+  commands.forEach((command, i) => {
+    const { audit } = command;
     const outcome = outcomes[i];
     if (!audit || !outcome) return;
-    const line = lines.get(audit.stream ?? audit.id) ?? { audit, told: [] };
-    line.told.push({ posting, outcome });
+    const line = lines.get(audit.stream ?? audit.id) ?? { audit, decided: [] };
+    line.decided.push({ command, outcome });
     lines.set(audit.stream ?? audit.id, line);
   });
-  return [...lines.values()].map(({ audit, told: [first, ...others] }): AuditEntry => {
+  return [...lines.values()].map(({ audit, decided: [first, ...others] }): AuditEntry => {
     if (!first) throw new Error('a line of the audit log is about nothing');
-    const told = [first, ...others];
+    const decided = [first, ...others];
     return {
       actor: audit.actor,
       // Of one message, two lanes may commit a part each: the first transaction tells them apart.
       id: uuidV5(
         audit.id,
-        `${first.posting.transactionId},${told.map(({ outcome }) => resultOf(outcome)).join()}`,
+        `${first.command.transactionId},${decided.map(({ outcome }) => resultOf(outcome)).join()}`,
       ),
       line:
         audit.stream === undefined
-          ? commandLineOf(audit, first.posting, first.outcome)
-          : streamLineOf(audit.stream, told),
+          ? commandLineOf(audit, first.command, first.outcome)
+          : streamLineOf(audit.stream, decided),
     };
   });
 }
@@ -117,11 +117,14 @@ export function detailsOf(
 
 function streamLineOf(
   stream: string,
-  told: readonly { readonly posting: AuditedCommand; readonly outcome: Result<AuditedDecision> }[],
+  decided: readonly {
+    readonly command: AuditedCommand;
+    readonly outcome: Result<AuditedDecision>;
+  }[],
 ): AuditLine {
-  const owners = new Set(told.map(({ posting }) => posting.wallet.userId));
+  const owners = new Set(decided.map(({ command }) => command.wallet.userId));
   const count = (isCounted: (outcome: Result<AuditedDecision>) => boolean): string =>
-    String(told.filter(({ outcome }) => isCounted(outcome)).length);
+    String(decided.filter(({ outcome }) => isCounted(outcome)).length);
   const [owner = ''] = owners;
   return {
     action: 'transaction.stream',

@@ -1,5 +1,5 @@
 import { isUuid } from '../../../core/ids.ts';
-import { isUndo, type Operation } from '../../../core/operations.ts';
+import { isUndo, operationOfWireNumber, type Operation } from '../../../core/operations.ts';
 import { refuse, succeed, type Result } from '../../../core/reasons.ts';
 import type { TransactionItem } from '../../../protos/gen/digitalwallet/wallet/v1/wallet.ts';
 import {
@@ -13,14 +13,15 @@ import type { Db } from '../../platform/db/db.ts';
 import type { CallContext } from '../../platform/grpc/calls.ts';
 import type { Command } from '../domain.ts';
 import { toCommand } from './request.ts';
-import { checkMover } from './rights.ts';
+import { checkOperation } from './operation-rights.ts';
 import * as reads from '../store/reads.ts';
 import type { KnownUsers } from './users.ts';
-import { readOperation } from '../wire.ts';
+import type { WalletRefs } from './wallet-refs.ts';
 
 export type ItemOptions = {
   readonly db: Db;
   readonly users: KnownUsers;
+  readonly walletRefs?: WalletRefs;
   readonly defaultCurrency: string;
   /** What customers may do by themselves. */
   readonly selfServiceOperations: ReadonlySet<Operation>;
@@ -44,7 +45,7 @@ export async function readItem(
     if (!command) throw new Error('an item was not read');
     return command;
   }
-  const command = nameCommand(admitted.value, item.currency || options.defaultCurrency);
+  const command = nameCommand(options, admitted.value, item.currency || options.defaultCurrency);
   if (!command.ok) return command;
   const { userId } = command.value.wallet;
   const checked = options.users.isKnown(userId) ? command : await options.users.check(userId);
@@ -77,13 +78,13 @@ export async function readItems(
       if (near === undefined) undos.push({ place: commands.length, asked: asked.value, parentId });
       currency = near ?? currency;
     }
-    const command = nameCommand(asked.value, currency);
+    const command = nameCommand(options, asked.value, currency);
     if (command.ok && currency !== options.defaultCurrency) {
       own.set(command.value.transactionId, currency);
     }
     commands.push(command);
   }
-  await settleUndos(options, undos, commands);
+  await resolveUndos(options, undos, commands);
   return checkUsers(options, commands);
 }
 
@@ -97,16 +98,17 @@ const takesParentsCurrency = ({ item, operation }: Asked): boolean =>
  * An undo takes its parent's currency. A parent that is nowhere yet is looked for in the default
  * currency, under the lock.
  */
-async function settleUndos(
-  { db, defaultCurrency }: ItemOptions,
+async function resolveUndos(
+  options: ItemOptions,
   undos: readonly OpenUndo[],
   commands: Result<Command>[],
 ): Promise<void> {
   if (undos.length === 0) return;
+  const { db, defaultCurrency } = options;
   const keys = undos.map(({ asked, parentId }) => ({ id: parentId, userId: asked.userId }));
   const found = await db.read((tx) => reads.findCurrenciesOf(tx, keys));
   for (const { place, asked, parentId } of undos) {
-    commands[place] = nameCommand(asked, found.get(parentId) ?? defaultCurrency);
+    commands[place] = nameCommand(options, asked, found.get(parentId) ?? defaultCurrency);
   }
 }
 
@@ -120,24 +122,25 @@ type Asked = {
 
 function admit(options: ItemOptions, item: TransactionItem, caller: ItemCaller): Result<Asked> {
   const { principal } = caller;
-  const operation = readOperation(item.operation);
+  const operation = operationOfWireNumber(item.operation);
   if (!operation) {
     return refuse('INVALID_ARGUMENT', 'operation is missing or unknown', { field: 'operation' });
   }
   if (principal.kind !== 'user') return deny('a user must move money');
   const subject = resolveSubject(principal, item.userId);
   if (!subject.ok) return subject;
-  const allowed = checkMover(options, principal, operation, subject.value, caller.isLocal);
+  const allowed = checkOperation(options, principal, operation, subject.value, caller.isLocal);
   if (!allowed.ok) return allowed;
   return succeed({ item, operation, userId: subject.value, principal });
 }
 
 /** Checks the fields and names wallet and transaction. */
 function nameCommand(
+  { walletRefs }: ItemOptions,
   { item, operation, userId, principal }: Asked,
   currency: string,
 ): Result<Command> {
-  const command = toCommand({
+  const request = {
     userId,
     currency,
     operation,
@@ -147,9 +150,10 @@ function nameCommand(
     description: item.description,
     metadata: item.metadata,
     idempotencyKey: item.idempotencyKey,
-    callerClass: principal.role === 'customer' ? 'customer' : 'staff',
+    callerClass: principal.role === 'customer' ? ('customer' as const) : ('staff' as const),
     actor: principal.userId,
-  });
+  };
+  const command = toCommand(request, walletRefs);
   if (!command.ok) return command;
   const reached = checkWalletOfKey(principal, command.value.wallet.id);
   return reached.ok ? command : reached;
@@ -171,11 +175,11 @@ async function checkUsers(
         : command,
     );
   } catch {
-    return commands.map((command) => (command.ok ? authAway : command));
+    return commands.map((command) => (command.ok ? authUnavailable : command));
   }
 }
 
-const authAway = refuse(
+const authUnavailable = refuse(
   'AUTH_UNAVAILABLE',
-  'the auth service is out of reach: nothing was done, try again',
+  'the auth service is unavailable: nothing was done, try again',
 );

@@ -5,7 +5,7 @@ import { isUndo, type Operation } from '../../../core/operations.ts';
 import { refuse, succeed, type Result } from '../../../core/reasons.ts';
 import { findTextProblem, textLimits } from '../../../core/text.ts';
 import type { Command, WalletRef } from '../domain.ts';
-import { createWalletRefs } from './wallet-refs.ts';
+import type { WalletRefs } from './wallet-refs.ts';
 
 /** What a transaction asks for, from whichever way it came, before anything is checked. */
 export type TransactionRequest = {
@@ -25,12 +25,12 @@ export type TransactionRequest = {
 const maxMetadataEntries = 16;
 const maxMetadataLength = 256;
 
-/** Wallets that were named before: naming one costs a hash. Some 40 MB at most. */
-const refs = createWalletRefs(100_000);
-
-/** The wallet of a user in a currency; CURRENCY_UNKNOWN if ISO 4217 has no such code. */
-export function refOf(userId: string, currency: string): Result<WalletRef> {
-  const known = refs.find(userId, currency);
+/**
+ * The wallet of a user in a currency; CURRENCY_UNKNOWN if ISO 4217 has no such code. `cache` saves
+ * the hash for a wallet that was asked for before.
+ */
+export function refOf(userId: string, currency: string, cache?: WalletRefs): Result<WalletRef> {
+  const known = cache?.find(userId, currency);
   if (known) return succeed(known);
   const exponent = findExponent(currency);
   if (exponent === undefined) {
@@ -39,13 +39,13 @@ export function refOf(userId: string, currency: string): Result<WalletRef> {
     });
   }
   const ref = { id: walletIdOf(userId, currency), userId, currency, exponent };
-  refs.keep(ref);
+  cache?.keep(ref);
   return succeed(ref);
 }
 
 /** Checks everything that needs no state, and names the transaction. */
-export function toCommand(request: TransactionRequest): Result<Command> {
-  const ref = refOf(request.userId, request.currency);
+export function toCommand(request: TransactionRequest, cache?: WalletRefs): Result<Command> {
+  const ref = refOf(request.userId, request.currency, cache);
   if (!ref.ok) return ref;
   const problem = findFieldProblem(request) ?? findAmountProblem(request);
   if (problem) return problem;

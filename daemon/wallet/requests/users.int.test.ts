@@ -8,7 +8,7 @@ import { createTestDatabase, type TestDatabase } from '../../../tests/support/po
 import { buildCommand } from '../../../tests/support/ledger/build-command.ts';
 import { createOptimisticCommit } from '../commit/optimistic-commit.ts';
 import { newWallet } from '../domain.ts';
-import { createWalletCache } from '../commit/wallet-cache.ts';
+import { createWalletCache } from '../store/wallet-cache.ts';
 import { openWallets } from '../store/writes.ts';
 import { findByWallets } from './users.ts';
 
@@ -34,26 +34,26 @@ it('who has a wallet is not asked for, and the wallet is remembered', async () =
   const [owner, stranger, foreigner] = [randomUUID(), randomUUID(), randomUUID()] as const;
   const opened = [walletOf(owner), walletOf(foreigner, 'USD')];
   await test.db.tx((tx) => openWallets(tx, opened));
-  const heads = createWalletCache();
-  const find = findByWallets(test.db, heads, 'BRL', findUsers);
+  const walletCache = createWalletCache();
+  const find = findByWallets(test.db, walletCache, 'BRL', findUsers);
   const all = [owner, stranger, foreigner];
   expect(await find(all)).toEqual(new Set(all));
   expect(asked).toEqual([stranger, foreigner]);
-  expect(heads.get(walletIdOf(owner, 'BRL'))).toMatchObject({
+  expect(walletCache.get(walletIdOf(owner, 'BRL'))).toMatchObject({
     userId: owner,
     seq: 0n,
     lastHash: genesisHash(walletIdOf(owner, 'BRL'), owner, 'BRL'),
   });
-  expect(heads.get(walletIdOf(stranger, 'BRL'))).toBeUndefined();
+  expect(walletCache.get(walletIdOf(stranger, 'BRL'))).toBeUndefined();
 });
 
 it('what a commit has remembered is newer, and stays', async () => {
   const owner = randomUUID();
   await test.db.tx((tx) => openWallets(tx, [walletOf(owner)]));
-  const heads = createWalletCache();
-  heads.set({ ...walletOf(owner), seq: 7n });
-  await findByWallets(test.db, heads, 'BRL', findUsers)([owner]);
-  expect(heads.get(walletIdOf(owner, 'BRL'))?.seq).toBe(7n);
+  const walletCache = createWalletCache();
+  walletCache.set({ ...walletOf(owner), seq: 7n });
+  await findByWallets(test.db, walletCache, 'BRL', findUsers)([owner]);
+  expect(walletCache.get(walletIdOf(owner, 'BRL'))?.seq).toBe(7n);
 });
 
 it.each(['a larger balance', 'an older seq'])(
@@ -64,13 +64,13 @@ it.each(['a larger balance', 'an older seq'])(
     for (let i = 0; i < 2; i += 1) await commit([buildCommand(owner)]);
     const set = edit === 'a larger balance' ? 'balance = balance + 100000' : 'seq = seq - 1';
     await test.query(`UPDATE wallets SET ${set}`);
-    const heads = createWalletCache();
-    expect(await findByWallets(test.db, heads, 'BRL', findUsers)([owner])).toEqual(
+    const walletCache = createWalletCache();
+    expect(await findByWallets(test.db, walletCache, 'BRL', findUsers)([owner])).toEqual(
       new Set([owner]),
     );
-    expect(heads.get(walletIdOf(owner, 'BRL'))).toBeUndefined();
+    expect(walletCache.get(walletIdOf(owner, 'BRL'))).toBeUndefined();
     const spend = buildCommand(owner, { operation: 'withdraw', amountMinor: 50_000n });
-    expect(await createOptimisticCommit(test.db, heads)([spend])).toMatchObject([
+    expect(await createOptimisticCommit(test.db, walletCache)([spend])).toMatchObject([
       { ok: false, rejection: { reason: 'WALLET_CORRUPT' } },
     ]);
   },
@@ -79,10 +79,10 @@ it.each(['a larger balance', 'an older seq'])(
 it('a time in the future that was corrected is no longer refused', async () => {
   const owner = randomUUID();
   await createOptimisticCommit(test.db)([buildCommand(owner)]);
-  const heads = createWalletCache();
-  const commit = createOptimisticCommit(test.db, heads);
+  const walletCache = createWalletCache();
+  const commit = createOptimisticCommit(test.db, walletCache);
   const ask = async () => {
-    await findByWallets(test.db, heads, 'BRL', findUsers)([owner]);
+    await findByWallets(test.db, walletCache, 'BRL', findUsers)([owner]);
     return commit([buildCommand(owner)]);
   };
   await test.query("UPDATE wallets SET read_watermark = now() + interval '1 day'");
@@ -96,10 +96,10 @@ it('a wallet whose row is of another user proves nothing', async () => {
   const [owner, other] = [randomUUID(), randomUUID()] as const;
   const taken = { ...walletOf(owner), userId: other };
   await test.db.tx((tx) => openWallets(tx, [taken]));
-  const heads = createWalletCache();
-  await findByWallets(test.db, heads, 'BRL', findUsers)([owner]);
+  const walletCache = createWalletCache();
+  await findByWallets(test.db, walletCache, 'BRL', findUsers)([owner]);
   expect(asked).toEqual([owner]);
-  expect(heads.get(taken.id)).toBeUndefined();
+  expect(walletCache.get(taken.id)).toBeUndefined();
 });
 
 it('with the database away the auth service is asked for all', async () => {

@@ -2,27 +2,28 @@ import { refuse, succeed, type Result } from '../../../core/reasons.ts';
 import { userNotFound } from '../../platform/access/access.ts';
 import type { Db } from '../../platform/db/db.ts';
 import type { WalletRef } from '../domain.ts';
-import type { WalletCache } from '../commit/wallet-cache.ts';
+import type { WalletCache } from '../store/wallet-cache.ts';
 import { refOf } from './request.ts';
+import type { WalletRefs } from './wallet-refs.ts';
 import { findCorrupt } from '../store/states.ts';
 import { readWallets } from '../store/store.ts';
 
-/** The port to the auth service: which of these users exist. Rejects if it is out of reach. */
+/** The port to the auth service: which of these users exist. Rejects if it is unavailable. */
 export type FindUsers = (userIds: readonly string[]) => Promise<ReadonlySet<string>>;
 
 export type KnownUsers = {
   /** True for a user who was found before; false says nothing. */
   isKnown(userId: string): boolean;
-  /** USER_NOT_FOUND, or AUTH_UNAVAILABLE where nobody can tell. */
+  /** USER_NOT_FOUND, or AUTH_UNAVAILABLE where it cannot be known. */
   check(userId: string): Promise<Result<void>>;
-  /** Those of these who do not exist. Rejects where nobody can tell. */
+  /** Those of these who do not exist. Rejects where it cannot be known. */
   findUnknown(userIds: readonly string[]): Promise<ReadonlySet<string>>;
 };
 
 /** A question that was not sent yet; everybody who asks the same meanwhile shares it. */
 type Question = {
   readonly answer: Promise<boolean>;
-  settle(exists: boolean): void;
+  resolve(exists: boolean): void;
   fail(err: unknown): void;
 };
 
@@ -49,7 +50,7 @@ export function createKnownUsers(findUsers: FindUsers): KnownUsers {
         if (known.size + found.size > maxKnown) known.clear();
         for (const [id, question] of part) {
           if (found.has(id)) known.add(id);
-          question.settle(found.has(id));
+          question.resolve(found.has(id));
         }
       } catch (err) {
         for (const question of part.values()) question.fail(err);
@@ -80,7 +81,7 @@ export function createKnownUsers(findUsers: FindUsers): KnownUsers {
       } catch {
         return refuse(
           'AUTH_UNAVAILABLE',
-          'the auth service is out of reach: nothing was done, try again',
+          'the auth service is unavailable: nothing was done, try again',
         );
       }
     },
@@ -89,30 +90,32 @@ export function createKnownUsers(findUsers: FindUsers): KnownUsers {
 
 /**
  * Looks for the users' wallets in this currency before it asks the auth service for the rest: who has
- * a wallet exists, since users are never deleted. The wallets are about to be moved, so `heads` is
- * told of those that it did not know; the commit reads them no more. So one that contradicts its last
+ * a wallet exists, since users are never deleted. The wallets are about to be updated, so the
+ * new ones are put into the wallet cache, and the commit need not read them. So one that contradicts its last
  * entry is not among them: the commit reads it, and refuses.
  */
 export function findByWallets(
   db: Db,
-  heads: WalletCache,
+  walletCache: WalletCache,
   currency: string,
   findUsers: FindUsers,
+  walletRefs?: WalletRefs,
 ): FindUsers {
   const readOpen = (userIds: readonly string[]) => {
     const refs: WalletRef[] = [];
     for (const userId of userIds) {
-      const ref = refOf(userId, currency);
+      const ref = refOf(userId, currency, walletRefs);
       if (ref.ok) refs.push(ref.value);
     }
-    // A database that is away is for the commit to tell.
+    // The commit reports an unavailable database.
     const read = db.read(async (tx) => {
       const wallets = await readWallets(tx, refs, 'none');
-      const fresh = wallets.filter(({ id }) => !heads.getCommitted(id));
+      const fresh = wallets.filter(({ id }) => !walletCache.getCommitted(id));
       const corrupt = await findCorrupt(tx, fresh);
       for (const wallet of fresh) {
         // A commit may have remembered a newer state meanwhile.
-        if (!corrupt.has(wallet.id) && !heads.getCommitted(wallet.id)) heads.set(wallet);
+        if (!corrupt.has(wallet.id) && !walletCache.getCommitted(wallet.id))
+          walletCache.set(wallet);
       }
       return wallets;
     });
@@ -128,11 +131,11 @@ export function findByWallets(
 }
 
 function createQuestion(): Question {
-  let settle: (exists: boolean) => void = () => undefined;
+  let resolve: (exists: boolean) => void = () => undefined;
   let fail: (err: unknown) => void = () => undefined;
-  const answer = new Promise<boolean>((resolve, reject) => {
-    settle = resolve;
+  const answer = new Promise<boolean>((done, reject) => {
+    resolve = done;
     fail = reject;
   });
-  return { answer, settle, fail };
+  return { answer, resolve, fail };
 }

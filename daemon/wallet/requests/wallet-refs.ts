@@ -1,6 +1,6 @@
 import type { WalletRef } from '../domain.ts';
 
-/** Wallets by owner and currency. */
+/** A cache of wallets by owner and currency: the id of one costs a hash. */
 export type WalletRefs = {
   find(userId: string, currency: string): WalletRef | undefined;
   keep(ref: WalletRef): void;
@@ -8,11 +8,14 @@ export type WalletRefs = {
   count(): number;
 };
 
+/** Some 40 MB at most. */
+const maxWalletRefs = 100_000;
+
 /**
- * Keeps at most `limit` in all, whatever their currencies: who asks names them, and has not been
- * found to exist yet. Past it, it begins anew.
+ * Keeps at most `limit` wallets of all currencies, and is emptied past that: callers name them, and
+ * whether their users exist is not checked yet.
  */
-export function createWalletRefs(limit: number): WalletRefs {
+export function createWalletRefs(limit: number = maxWalletRefs): WalletRefs {
   const byCurrency = new Map<string, Map<string, WalletRef>>();
   let kept = 0;
   return {

@@ -3,11 +3,11 @@ import { readClock, type Db } from '../../platform/db/db.ts';
 import { createFairPool } from '../../platform/grpc/admission/fair-pool.ts';
 import type { Command } from '../domain.ts';
 import { decideBatch } from '../domain-batch.ts';
-import { newOverlay, overlayStates, remember, type Overlay } from './overlay.ts';
-import type { AuditedDecision } from '../commit/audited-command.ts';
+import { newOverlay, overlayStates, addToOverlay, type Overlay } from './overlay.ts';
+import type { AuditedDecision } from '../requests/audited-command.ts';
 import { distinctWallets, readStates } from '../store/states.ts';
 import { readWallets } from '../store/store.ts';
-import { toPosted } from '../commit/persist-decisions.ts';
+import { toAnswer } from '../commit/persist-decisions.ts';
 
 /** A stream's dry run: each item sees what the earlier ones would have done. */
 export type DryRun = {
@@ -38,9 +38,9 @@ const maxRemembered = 100_000;
 const maxAtOnce = 4;
 const maxOfOne = 1;
 /** A dry run that waits for input for less is not ended. */
-const settleMs = 1_000;
+const minIdleMs = 1_000;
 
-const defaultLimits = { maxRemembered, maxAtOnce, maxOfOne, settleMs };
+const defaultLimits = { maxRemembered, maxAtOnce, maxOfOne, minIdleMs };
 
 /** Dry runs keep everything that they have decided in memory: bounded here, in length and number. */
 export function createDryRuns(
@@ -51,18 +51,18 @@ export function createDryRuns(
   const pool = createFairPool({ all: maxAtOnce, ofOne: () => maxOfOne, replacesOwn: false }, nowMs);
   return {
     begin: (db, owner) => {
-      const place = pool.take(owner.userId, {
+      const slot = pool.take(owner.userId, {
         findIdleSinceMs: () => {
           const sinceMs = owner.findIdleSinceMs();
-          const isSettled = sinceMs !== undefined && nowMs() - sinceMs >= limits.settleMs;
-          return isSettled ? sinceMs : undefined;
+          const isIdle = sinceMs !== undefined && nowMs() - sinceMs >= limits.minIdleMs;
+          return isIdle ? sinceMs : undefined;
         },
         end: () => owner.end(displaced),
       });
-      if (place === 'own') return tooManyDryRuns(maxOfOne, 'you have a dry run open already');
-      if (place === 'full')
+      if (slot === 'own') return tooManyDryRuns(maxOfOne, 'you have a dry run open already');
+      if (slot === 'full')
         return tooManyDryRuns(maxAtOnce, 'the server has no room for more dry runs');
-      return succeed(createDryRun(db, limits.maxRemembered, place.release));
+      return succeed(createDryRun(db, limits.maxRemembered, slot.release));
     },
   };
 }
@@ -122,6 +122,6 @@ async function decideMany(
     nowMs: await readClock(tx),
   }));
   const decided = decideBatch(overlayStates(overlay, states, commands), commands, nowMs);
-  remember(overlay, decided);
-  return decided.decisions.map((decision, i) => toPosted(decision, commands[i]));
+  addToOverlay(overlay, decided);
+  return decided.decisions.map((decision) => toAnswer(decision));
 }

@@ -2,9 +2,9 @@ import { randomUUID } from 'node:crypto';
 
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
-import { transactionIdOf, walletIdOf } from '../../../core/ids.ts';
 import { WalletStatus } from '../../../protos/gen/digitalwallet/wallet/v1/wallet.ts';
 import { callAs, createTestTrail, readAudit } from '../../../tests/support/grpc/calls.ts';
+import { buildCommand } from '../../../tests/support/ledger/build-command.ts';
 import { createTestDatabase, type TestDatabase } from '../../../tests/support/postgres/database.ts';
 import { findLedgerFaults } from '../../../tests/support/ledger/faults.ts';
 import { createLog } from '../../platform/log.ts';
@@ -13,12 +13,11 @@ import type { Command } from '../domain.ts';
 import { changeStatus } from './freeze.ts';
 import { explainDefects } from '../commit/alarms.ts';
 import { createGroupCommit } from '../commit/group-commit.ts';
-import type { AuditedDecision, AuditedCommand } from '../commit/audited-command.ts';
+import type { AuditedDecision, AuditedCommand } from '../requests/audited-command.ts';
 import { createKnownUsers } from '../requests/users.ts';
 
 const userId = randomUUID();
 const operatorId = randomUUID();
-const walletId = walletIdOf(userId, 'BRL');
 let test: TestDatabase;
 
 beforeEach(async () => {
@@ -32,24 +31,8 @@ afterEach(async () => {
   }
 });
 
-function command(fields: Partial<Command> = {}): Command {
-  const key = randomUUID();
-  const callerClass = fields.callerClass ?? 'customer';
-  return {
-    transactionId: transactionIdOf(walletId, callerClass, key),
-    key,
-    wallet: { id: walletId, userId, currency: 'BRL', exponent: 2 },
-    operation: 'withdraw',
-    amountMinor: 1n,
-    parentId: undefined,
-    merchant: undefined,
-    description: undefined,
-    metadata: {},
-    callerClass,
-    actor: userId,
-    ...fields,
-  };
-}
+const command = (fields: Partial<Command> = {}): Command =>
+  buildCommand(userId, { operation: 'withdraw', amountMinor: 1n, ...fields });
 
 const setStatus = (
   status: 'active' | 'frozen',

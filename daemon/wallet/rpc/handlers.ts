@@ -18,7 +18,7 @@ import type { GroupCommit } from '../commit/group-commit.ts';
 import { readItem, type ItemOptions } from '../requests/items.ts';
 import { streamLedger } from './ledger-stream.ts';
 import { onlyIfDone } from '../events/outbox-full.ts';
-import type { AuditedDecision, AuditedCommand } from '../commit/audited-command.ts';
+import type { AuditedDecision, AuditedCommand } from '../requests/audited-command.ts';
 import {
   getBalance,
   getTransaction,
@@ -42,12 +42,12 @@ export type HandlerOptions = ReadOptions &
 export function createHandlers(options: HandlerOptions): Handlers<WalletServiceServer> {
   const { trail } = options;
   return {
-    createTransaction: withForeign(options, 'createTransaction', (request, context) =>
+    createTransaction: withDenialReport(options, 'createTransaction', (request, context) =>
       createTransaction(options, request, context),
     ),
     getTransaction: auditRead(
       trail,
-      withForeign(options, 'getTransaction', (request, context) =>
+      withDenialReport(options, 'getTransaction', (request, context) =>
         getTransaction(options, request, context),
       ),
       (_request, { transaction }) => ({
@@ -85,8 +85,8 @@ export function createHandlers(options: HandlerOptions): Handlers<WalletServiceS
   };
 }
 
-/** The same, and what was refused as absent is looked for among what belongs to others. */
-function withForeign<Req, Res>(
+/** The same handler; a refusal of another user's transaction as absent is reported as a denial. */
+function withDenialReport<Req, Res>(
   options: HandlerOptions,
   method: string,
   handler: UnaryHandler<Req, Res>,
@@ -108,11 +108,11 @@ async function createTransaction(
   if (principal.kind !== 'user') return deny('a user must move money');
   const command = await readItem(options, item, context);
   if (!command.ok) return command;
-  const posting = withAudit(command.value, context);
+  const audited = withAudit(command.value, context);
   const posted = dryRun
     ? await decideDry(options, command.value, context)
     : await options.groupCommit.submit(
-        options.isOutboxFull() ? onlyIfDone(posting) : posting,
+        options.isOutboxFull() ? onlyIfDone(audited) : audited,
         context,
       );
   if (!posted.ok) return posted;
@@ -120,7 +120,7 @@ async function createTransaction(
   return succeed({ transaction: toWireTransaction(entry), replayed: isReplayed });
 }
 
-/** What would come of it. To staff this tells of another's balance, so it counts as a read. */
+/** The outcome of a dry run. It shows staff another user's balance, so it is recorded as a read. */
 async function decideDry(
   { db, trail }: HandlerOptions,
   command: Command,

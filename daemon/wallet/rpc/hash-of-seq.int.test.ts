@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 
 import { afterEach, beforeEach, expect, it } from 'vitest';
 
-import { transactionIdOf, walletIdOf } from '../../../core/ids.ts';
+import { buildCommand } from '../../../tests/support/ledger/build-command.ts';
 import { createTestDatabase, type TestDatabase } from '../../../tests/support/postgres/database.ts';
 import type { CallContext } from '../../platform/grpc/calls.ts';
 import { createOptimisticCommit } from '../commit/optimistic-commit.ts';
@@ -19,14 +19,7 @@ beforeEach(async () => {
 });
 afterEach(() => test.drop());
 
-function deposit(key: string): Command {
-  const wallet = { id: walletIdOf(owner, 'BRL'), userId: owner, currency: 'BRL', exponent: 2 };
-  return {
-    ...{ key, wallet, operation: 'deposit', amountMinor: 100n, parentId: undefined },
-    ...{ transactionId: transactionIdOf(wallet.id, 'customer', key), merchant: undefined },
-    ...{ description: undefined, metadata: {}, callerClass: 'customer', actor: owner },
-  };
-}
+const deposit = (key: string): Command => buildCommand(owner, { key });
 
 const asUser = (userId: string): CallContext['principal'] => {
   const of = { role: 'customer' as const, sessionId: randomUUID(), apiKey: undefined };

@@ -8,6 +8,7 @@ import type {
 import type { Db } from '../../platform/db/db.ts';
 import { readLedger, type LedgerPlace } from '../store/reads.ts';
 import type { Entry } from '../domain.ts';
+import { splitByBytes } from './split-by-bytes.ts';
 import { toWireTransaction } from '../wire.ts';
 
 const entriesPerRead = 1_000;
@@ -59,7 +60,8 @@ async function* streamAfter(
     const entries = await db.read((tx) => readLedger(tx, place, isOneWallet, entriesPerRead));
     const last = entries.at(-1);
     if (!last) return;
-    yield* cutMessages(entries.map(toLedgerTransaction));
+    const found = entries.map(toLedgerTransaction);
+    for (const transactions of splitByBytes(found, maxMessageBytes, sizeOf)) yield { transactions };
     after = { walletId: last.wallet.id, seq: last.seq };
   }
 }
@@ -70,21 +72,8 @@ const toLedgerTransaction = (entry: Entry): Transaction => ({
   source: entry.source,
 });
 
-function* cutMessages(transactions: readonly Transaction[]): Generator<StreamLedgerResponse, void> {
-  let message: Transaction[] = [];
-  let bytes = 0;
-  for (const transaction of transactions) {
-    const { description, contraAccount, actor, metadata } = transaction;
-    // 400 for ids, hash, numbers and times; the merchant is within the contra account.
-    const texts = JSON.stringify([description, contraAccount, contraAccount, actor, metadata]);
-    const size = 400 + Buffer.byteLength(texts);
-    if (message.length > 0 && bytes + size > maxMessageBytes) {
-      yield { transactions: message };
-      message = [];
-      bytes = 0;
-    }
-    message.push(transaction);
-    bytes += size;
-  }
-  if (message.length > 0) yield { transactions: message };
+/** 400 for ids, hash, numbers and times; the merchant is within the contra account. */
+function sizeOf({ description, contraAccount, actor, metadata }: Transaction): number {
+  const texts = JSON.stringify([description, contraAccount, contraAccount, actor, metadata]);
+  return 400 + Buffer.byteLength(texts);
 }

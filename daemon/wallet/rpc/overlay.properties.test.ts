@@ -1,19 +1,16 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 
-import { transactionIdOf, walletIdOf } from '../../../core/ids.ts';
+import { transactionIdOf } from '../../../core/ids.ts';
 import { isUndo, operations } from '../../../core/operations.ts';
-import type { Command, Decision, States } from '../domain.ts';
+import { buildCommand, walletRefOf } from '../../../tests/support/ledger/build-command.ts';
+import { noStates } from '../../../tests/support/ledger/wallet-decider.ts';
+import type { Command, Decision } from '../domain.ts';
 import { decideBatch } from '../domain-batch.ts';
-import { newOverlay, overlayStates, remember } from './overlay.ts';
+import { newOverlay, overlayStates, addToOverlay } from './overlay.ts';
 
 const userId = '6f1c3f3e-0000-4000-8000-000000000001';
-const refs = ['BRL', 'JPY'].map((currency) => ({
-  id: walletIdOf(userId, currency),
-  userId,
-  currency,
-  exponent: 2,
-}));
+const refs = ['BRL', 'JPY'].map((currency) => walletRefOf(userId, currency));
 
 const commandArbitrary = fc
   .record({
@@ -25,19 +22,11 @@ const commandArbitrary = fc
   })
   .map(({ wallet, key, operation, amountMinor, parentKey }): Command => {
     const idOf = (n: number) => transactionIdOf(wallet.id, 'staff', String(n));
-    return {
-      transactionId: idOf(key),
-      key: String(key),
-      wallet,
-      operation,
+    return buildCommand(userId, {
+      ...{ wallet, key: String(key), operation, callerClass: 'staff' },
       amountMinor: isUndo(operation) ? undefined : amountMinor,
       parentId: isUndo(operation) ? idOf(parentKey) : undefined,
-      merchant: undefined,
-      description: undefined,
-      metadata: {},
-      callerClass: 'staff',
-      actor: userId,
-    };
+    });
   });
 
 const runArbitrary = fc.array(commandArbitrary, { minLength: 10, maxLength: 120 });
@@ -46,19 +35,12 @@ const sizesArbitrary = fc.array(fc.integer({ min: 1, max: 40 }), { minLength: 1 
 /** A ledger that keeps what was decided, and gives a batch what the database would. */
 function createLedger() {
   const all = newOverlay();
-  const nothing: States = {
-    wallets: new Map(),
-    entries: new Map(),
-    undone: new Set(),
-    refused: new Map(),
-    corrupt: new Set<string>(),
-  };
-  const read = (commands: readonly Command[]) => overlayStates(all, nothing, commands);
+  const read = (commands: readonly Command[]) => overlayStates(all, noStates, commands);
   return {
     read,
     post: (commands: readonly Command[], nowMs: number) => {
       const decided = decideBatch(read(commands), commands, nowMs);
-      remember(all, decided);
+      addToOverlay(all, decided);
       return decided.decisions;
     },
   };
@@ -92,7 +74,7 @@ describe('a dry run over many messages', () => {
         const dry = inMessages(commands, sizes).flatMap((message, i) => {
           const states = overlayStates(overlay, ledger.read(message), message);
           const decided = decideBatch(states, message, i + 2);
-          remember(overlay, decided);
+          addToOverlay(overlay, decided);
           return decided.decisions.map(textOf);
         });
         expect(ledger.read([...before, ...commands])).toEqual(seenBefore);
@@ -111,7 +93,7 @@ describe('a dry run over many messages', () => {
         for (const message of inMessages(commands, [1])) {
           const states = overlayStates(overlay, createLedger().read([]), message);
           const decided = decideBatch(states, message, 1);
-          remember(overlay, decided);
+          addToOverlay(overlay, decided);
           for (const decision of decided.decisions) {
             seen.add(decision.kind === 'rejected' ? decision.rejection.reason : decision.kind);
           }

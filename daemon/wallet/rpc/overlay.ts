@@ -35,7 +35,7 @@ export function overlayStates(
 }
 
 /** Adds what was decided to what is remembered. */
-export function remember(
+export function addToOverlay(
   overlay: Overlay,
   { decisions, changed }: { decisions: readonly Decision[]; changed: readonly WalletState[] },
 ): void {

@@ -3,8 +3,9 @@ import { randomUUID } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
 import { genesisHash } from '../../../core/chain.ts';
-import { transactionIdOf, walletIdOf } from '../../../core/ids.ts';
+import { walletIdOf } from '../../../core/ids.ts';
 import { startCommitCutter } from '../../../tests/support/postgres/commit-cutter.ts';
+import { buildCommand, walletRefOf } from '../../../tests/support/ledger/build-command.ts';
 import { createTestDatabase, type TestDatabase } from '../../../tests/support/postgres/database.ts';
 import {
   classifyDbError,
@@ -43,22 +44,8 @@ const as = (id: string, role: 'customer' | 'operator' = 'customer'): CallContext
   isCancelled: () => false,
 });
 
-function deposit(key: string, amountMinor: bigint, currency = 'BRL', exponent = 2): Command {
-  const wallet = { id: walletIdOf(userId, currency), userId, currency, exponent };
-  return {
-    transactionId: transactionIdOf(wallet.id, 'customer', key),
-    key,
-    wallet,
-    operation: 'deposit',
-    amountMinor,
-    parentId: undefined,
-    merchant: undefined,
-    description: undefined,
-    metadata: {},
-    callerClass: 'customer',
-    actor: userId,
-  };
-}
+const deposit = (key: string, amountMinor: bigint, currency = 'BRL', exponent = 2): Command =>
+  buildCommand(userId, { key, amountMinor, wallet: walletRefOf(userId, currency, exponent) });
 
 /** The test's database with a clock that is so far ahead of, or behind, the real one. */
 const withClock = (offsetMs: number): Db => {

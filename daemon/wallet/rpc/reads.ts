@@ -1,6 +1,7 @@
 import { isStorableTime } from '../../../core/time/calendar.ts';
 import { currencyCodes, exponentOf } from '../../../core/currencies.ts';
 import { isUuid, transactionIdOf, walletIdOf } from '../../../core/ids.ts';
+import { operationOfWireNumber } from '../../../core/operations.ts';
 import { refuse, succeed, type Result } from '../../../core/reasons.ts';
 import {
   Operation as WireOperation,
@@ -37,7 +38,7 @@ import { findCorrupt } from '../store/states.ts';
 import * as reads from '../store/reads.ts';
 import * as store from '../store/store.ts';
 import type { KnownUsers } from '../requests/users.ts';
-import { readOperation, toWireTransaction, toWireWallet } from '../wire.ts';
+import { toWireTransaction, toWireWallet } from '../wire.ts';
 
 export type ReadOptions = {
   readonly db: Db;
@@ -88,7 +89,7 @@ async function findTransaction(
     transactionId: id,
   });
   if (!entry) return absent;
-  // On a wallet that the API key is not for: answered as absent, and told to the audit log.
+  // On a wallet that the API key is not for: answered as absent, and recorded in the audit log.
   if (!checkWalletOfKey(principal, entry.wallet.id).ok) return asDenial(absent);
   return succeed({ transaction: toWireTransaction(entry) });
 }
@@ -101,7 +102,7 @@ export async function listTransactions(
 ): Promise<Result<ListTransactionsResponse>> {
   const ref = readRef(options, request, principal);
   if (!ref.ok) return ref;
-  const operation = readOperation(request.operation);
+  const operation = operationOfWireNumber(request.operation);
   if (!operation && request.operation !== WireOperation.UNSPECIFIED) {
     return refuse('INVALID_ARGUMENT', 'operation is unknown', { field: 'operation' });
   }
@@ -143,7 +144,7 @@ export async function getBalance(
   if (at && !isStorableTime(at.getTime())) {
     return refuse('INVALID_ARGUMENT', 'at must be a time in the years 1 to 9999', { field: 'at' });
   }
-  // A past that is told once must stay: what is being committed now may belong to it.
+  // A reported past must not change: a commit in flight may belong to it.
   const needsSettled = at !== undefined || principal.kind === 'service';
   const read = await (needsSettled ? readAtWatermark : readNow)(options.db, ref.value);
   if (!read.ok) return read;

@@ -3,7 +3,8 @@ import type {
   StreamTransactionsResponse,
   TransactionResult,
 } from '../../../protos/gen/digitalwallet/wallet/v1/wallet.ts';
-import type { AuditedDecision } from '../commit/audited-command.ts';
+import type { AuditedDecision } from '../requests/audited-command.ts';
+import { splitByBytes } from './split-by-bytes.ts';
 import { toWireTransaction } from '../wire.ts';
 
 /** Well below the 4 MiB that a client takes by default. */
@@ -26,19 +27,10 @@ export function toWireResult(result: Result<AuditedDecision>): TransactionResult
 export function* splitResults(
   results: readonly TransactionResult[],
 ): Generator<StreamTransactionsResponse> {
-  let part: TransactionResult[] = [];
-  let bytes = 0;
-  for (const result of results) {
-    const size = estimateBytes(result);
-    if (part.length > 0 && bytes + size > maxResponseBytes) {
-      yield { results: part };
-      part = [];
-      bytes = 0;
-    }
-    part.push(result);
-    bytes += size;
+  if (results.length === 0) yield { results: [] };
+  for (const chunk of splitByBytes(results, maxResponseBytes, estimateBytes)) {
+    yield { results: chunk };
   }
-  yield { results: part };
 }
 
 /** Ids, numbers and hash of a transaction, and the keys and lengths around them. */

@@ -10,6 +10,7 @@ import type {
   TransactionItem,
 } from '../../../protos/gen/digitalwallet/wallet/v1/wallet.ts';
 import { startCommitCutter } from '../../../tests/support/postgres/commit-cutter.ts';
+import { buildCommand } from '../../../tests/support/ledger/build-command.ts';
 import { createTestDatabase, type TestDatabase } from '../../../tests/support/postgres/database.ts';
 import { item } from '../../../tests/support/grpc/client.ts';
 import { findLedgerFaults } from '../../../tests/support/ledger/faults.ts';
@@ -25,7 +26,7 @@ import type { Command } from '../domain.ts';
 import { createDryRuns } from './dry-run.ts';
 import { explainDefects } from '../commit/alarms.ts';
 import { createGroupCommit } from '../commit/group-commit.ts';
-import type { AuditedDecision, AuditedCommand } from '../commit/audited-command.ts';
+import type { AuditedDecision, AuditedCommand } from '../requests/audited-command.ts';
 import { createStreamHandlers } from './stream.ts';
 import { createKnownUsers } from '../requests/users.ts';
 
@@ -249,24 +250,9 @@ describe('answers', () => {
 });
 
 describe('dry runs', () => {
-  const command = (): Command => {
-    const id = walletIdOf(ana, 'BRL');
-    return {
-      transactionId: randomUUID(),
-      key: 'k',
-      wallet: { id, userId: ana, currency: 'BRL', exponent: 2 },
-      operation: 'deposit',
-      amountMinor: 1n,
-      parentId: undefined,
-      merchant: undefined,
-      description: undefined,
-      metadata: {},
-      callerClass: 'customer',
-      actor: ana,
-    };
-  };
+  const command = (): Command => buildCommand(ana, { amountMinor: 1n });
   const owner = { userId: ana, findIdleSinceMs: () => undefined, end: () => undefined };
-  const limits = { maxRemembered: 3, maxAtOnce: 1, maxOfOne: 1, settleMs: 0 };
+  const limits = { maxRemembered: 3, maxAtOnce: 1, maxOfOne: 1, minIdleMs: 0 };
   const begin = (runs: ReturnType<typeof createDryRuns>) => {
     const run = runs.begin(test.db, owner);
     if (!run.ok) throw new Error(run.rejection.reason);

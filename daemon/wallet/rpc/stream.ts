@@ -1,119 +1,59 @@
-import { randomUUID } from 'node:crypto';
-
-import {
-  refuse,
-  succeed,
-  type Reason,
-  type Rejection,
-  type Result,
-} from '../../../core/reasons.ts';
+import { refuse, succeed, type Rejection, type Result } from '../../../core/reasons.ts';
 import type {
   StreamTransactionsRequest,
   StreamTransactionsResponse,
   WalletServiceServer,
 } from '../../../protos/gen/digitalwallet/wallet/v1/wallet.ts';
-import type { AuditTrail } from '../../platform/audit/audit.ts';
-import { refuseTransient } from '../../platform/db/refusals.ts';
-import { classifyDbError, type Db } from '../../platform/db/db.ts';
-import type { BidiHandler, CallContext, Handlers } from '../../platform/grpc/calls.ts';
-import { maskUnexpected } from '../../platform/grpc/errors.ts';
+import type { BidiHandler, Handlers } from '../../platform/grpc/calls.ts';
 import {
   createTransientRejection,
   findTransientRejection,
 } from '../../platform/transient-rejection.ts';
-import type { Log } from '../../platform/log.ts';
 import { pipeline, type Begun } from '../../platform/concurrency/ordered-pipeline.ts';
 import { withAudits } from '../requests/audit.ts';
 import type { Command } from '../domain.ts';
-import { createDryRuns, type DryRun, type DryRunOwner, type DryRuns } from './dry-run.ts';
+import { createDryRuns, type DryRun } from './dry-run.ts';
 import { reportDenial } from '../requests/denials.ts';
-import type { GroupCommit } from '../commit/group-commit.ts';
-import { readItems, type ItemOptions } from '../requests/items.ts';
+import { readItems } from '../requests/items.ts';
 import { onlyIfDone } from '../events/outbox-full.ts';
-import type { AuditedDecision, AuditedCommand } from '../commit/audited-command.ts';
+import type { AuditedDecision } from '../requests/audited-command.ts';
+import {
+  chooseMode,
+  createStreamRun,
+  explainFailure,
+  refusalOf,
+  transientReasons,
+  type StreamOptions,
+  type StreamRun,
+} from './stream-run.ts';
 import { splitResults, toWireResult } from './stream-wire.ts';
-
-export type StreamOptions = ItemOptions & {
-  readonly db: Db;
-  readonly groupCommit: GroupCommit<AuditedCommand, AuditedDecision>;
-  readonly isOutboxFull: () => boolean;
-  readonly trail: AuditTrail;
-  readonly log: Log;
-};
 
 type Handler = BidiHandler<StreamTransactionsRequest, StreamTransactionsResponse>;
 
 /** In one message. */
 export const maxItems = 1_024;
 /** Messages of one stream that are begun and not yet taken by the client. */
-const maxInHand = 4;
-/** A message waits for a database that is away as long as a call without a deadline would. */
+const maxInFlight = 4;
+/** A message waits for an unavailable database as long as a call without a deadline would. */
 const patienceMs = 30_000;
-
-/**
- * Trouble that will pass. After the first such refusal nothing more is begun on the stream, so
- * that what was sent later is never done without what was sent before it. A wallet that is locked
- * stops itself only.
- */
-const passing: ReadonlySet<Reason> = new Set<Reason>([
-  'DATABASE_UNAVAILABLE',
-  'DATABASE_BUSY',
-  'AUTH_UNAVAILABLE',
-  'OVERLOADED',
-  'OUTBOX_FULL',
-  'OUTCOME_UNKNOWN',
-]);
 
 /** The RPC StreamTransactions; ARCHITECTURE.md and docs/decisions/0036 say how it behaves. */
 export function createStreamHandlers(options: StreamOptions): Handlers<WalletServiceServer> {
   const dryRuns = createDryRuns();
   const streamTransactions: Handler = (requests, context) => {
-    const run = createRun(options, dryRuns, context);
+    const run = createStreamRun(options, dryRuns, context);
     return Promise.resolve(succeed(answer(run, requests)));
   };
   return { streamTransactions };
 }
 
-/** What one stream knows while it lives. */
-type Run = {
-  /** Names the stream in the audit log; the caller has no say in it. */
-  readonly id: string;
-  readonly options: StreamOptions;
-  readonly context: CallContext;
-  readonly dryRuns: DryRuns;
-  readonly counts: Record<'items' | 'done' | 'replayed' | 'refused', number>;
-  /** Currencies of what is in hand, by transaction id, where it is not the default. */
-  readonly pending: Map<string, string>;
-  /** The first refusal that will pass: everything after it is refused likewise. */
-  trouble?: Rejection;
-  /** What nothing more is begun on, by the wallet's id: a wallet that is locked, or met a defect. */
-  readonly stopped: Map<string, Rejection>;
-  isEnded: boolean;
-  /** The outbox had no room: what is new from then on is refused. */
-  isOutboxFull: boolean;
-  /** From the first message on. */
-  mode?: 'real' | DryRun;
-};
-
-const createRun = (options: StreamOptions, dryRuns: DryRuns, context: CallContext): Run => ({
-  id: randomUUID(),
-  options,
-  context,
-  dryRuns,
-  counts: { items: 0, done: 0, replayed: 0, refused: 0 },
-  pending: new Map(),
-  stopped: new Map(),
-  isEnded: false,
-  isOutboxFull: false,
-});
-
 async function* answer(
-  run: Run,
+  run: StreamRun,
   requests: AsyncIterable<StreamTransactionsRequest>,
 ): AsyncGenerator<StreamTransactionsResponse, void> {
   let result: string = 'CANCELLED';
   try {
-    for await (const results of pipeline(requests, (request) => begin(run, request), maxInHand)) {
+    for await (const results of pipeline(requests, (request) => begin(run, request), maxInFlight)) {
       yield* splitResults(results.map(toWireResult));
       run.context.stream?.finishRequest();
     }
@@ -131,8 +71,11 @@ async function* answer(
   }
 }
 
-/** What staff were told by a dry run. What a stream did is recorded with each of its commits. */
-async function record({ options, context, counts, mode }: Run, result: string): Promise<void> {
+/** Records what a dry run showed to staff. A stream that commits is recorded with each commit. */
+async function record(
+  { options, context, counts, mode }: StreamRun,
+  result: string,
+): Promise<void> {
   if (mode === undefined || mode === 'real') return;
   const { principal } = context;
   if (principal.kind !== 'user' || principal.role === 'customer') return;
@@ -144,7 +87,7 @@ async function record({ options, context, counts, mode }: Run, result: string): 
 
 /** Reads a message and hands its commands on; resolves once there is room for them. */
 async function begin(
-  run: Run,
+  run: StreamRun,
   request: StreamTransactionsRequest,
 ): Promise<Begun<readonly Result<AuditedDecision>[]>> {
   const mode = chooseMode(run, request);
@@ -154,47 +97,21 @@ async function begin(
   const commands: Command[] = [];
   for (const item of read) if (item.ok) commands.push(item.value);
   const { settled } =
-    mode.value === 'real' ? await submit(run, commands) : await tryOut(run, mode.value, commands);
+    mode.value === 'real'
+      ? await submit(run, commands)
+      : await decideDry(run, mode.value, commands);
   return { settled: settled.then((posted) => merge(run, read, posted)) };
 }
 
-/** `dry_run` counts for the whole stream; a later message cannot quietly ask for one. */
-function chooseMode(run: Run, { dryRun }: StreamTransactionsRequest): Result<'real' | DryRun> {
-  if (run.mode === undefined) {
-    if (dryRun) {
-      const dry = run.dryRuns.begin(run.options.db, ownerOf(run));
-      if (!dry.ok) return dry;
-      run.mode = dry.value;
-    } else {
-      run.mode = 'real';
-    }
-  }
-  return run.mode === 'real' && dryRun
-    ? refuse('INVALID_ARGUMENT', 'dry_run counts from the first message of a stream on', {
-        field: 'dry_run',
-      })
-    : succeed(run.mode);
-}
-
-/** A stream ends with its dry run, so it may be ended while nothing of it is in flight. */
-function ownerOf({ context }: Run): DryRunOwner {
-  const { principal, stream } = context;
-  return {
-    userId: principal.kind === 'user' ? principal.userId : principal.kind,
-    findIdleSinceMs: () => stream?.findIdleSinceMs(),
-    end: (rejection) => stream?.end(rejection),
-  };
-}
-
-/** A command, or a refusal, for each item. Denials are told to the audit log. */
+/** A command, or a refusal, for each item. Denials are recorded in the audit log. */
 async function readAll(
-  run: Run,
+  run: StreamRun,
   { items }: StreamTransactionsRequest,
 ): Promise<readonly Result<Command>[]> {
   const { options, context } = run;
   // From here on nothing new is begun on this stream; what was done before is still answered.
   if (run.mode === 'real' && options.isOutboxFull()) run.isOutboxFull = true;
-  if (run.trouble) return items.map(() => refusalOf(run.trouble));
+  if (run.failure) return items.map(() => refusalOf(run.failure));
   const findPending = (id: string): string | undefined =>
     run.pending.get(id) ?? (run.mode === 'real' ? undefined : run.mode?.findCurrency(id));
   try {
@@ -207,21 +124,24 @@ async function readAll(
         }
         continue;
       }
-      if (passing.has(item.rejection.reason)) run.trouble ??= item.rejection;
+      if (transientReasons.has(item.rejection.reason)) run.failure ??= item.rejection;
       if (item.rejection.isDenial) {
         options.trail.recordDenial(context, 'streamTransactions', item.rejection);
       }
     }
     return read;
   } catch (err) {
-    const rejection = explain(run, err);
-    if (passing.has(rejection.reason)) run.trouble ??= rejection;
+    const rejection = explainFailure(run, err);
+    if (transientReasons.has(rejection.reason)) run.failure ??= rejection;
     return items.map(() => refusalOf(rejection));
   }
 }
 
 /** What is asked of wallets on which nothing more is begun is refused as the first was. */
-const stopItems = (run: Run, items: readonly Result<Command>[]): readonly Result<Command>[] =>
+const stopItems = (
+  run: StreamRun,
+  items: readonly Result<Command>[],
+): readonly Result<Command>[] =>
   run.stopped.size === 0
     ? items
     : items.map((item) => {
@@ -230,7 +150,7 @@ const stopItems = (run: Run, items: readonly Result<Command>[]): readonly Result
       });
 
 function submit(
-  run: Run,
+  run: StreamRun,
   commands: readonly Command[],
 ): Promise<Begun<readonly Result<AuditedDecision>[]>> {
   const { options, context } = run;
@@ -240,26 +160,26 @@ function submit(
     isCancelled: ({ wallet }: Command) =>
       run.isEnded ||
       context.isCancelled() ||
-      run.trouble !== undefined ||
+      run.failure !== undefined ||
       run.stopped.has(wallet.id),
     onGivenUp: (rejection: Rejection, { wallet }: Command) => {
-      if (passing.has(rejection.reason)) run.trouble ??= rejection;
+      if (transientReasons.has(rejection.reason)) run.failure ??= rejection;
       else if (!run.stopped.has(wallet.id)) run.stopped.set(wallet.id, rejection);
     },
   };
   const added = withAudits(commands, context, run.id);
-  const postings = run.isOutboxFull ? added.map(onlyIfDone) : added;
-  return options.groupCommit.submitMany(postings, waiting);
+  const audited = run.isOutboxFull ? added.map(onlyIfDone) : added;
+  return options.groupCommit.submitMany(audited, waiting);
 }
 
-async function tryOut(
-  run: Run,
+async function decideDry(
+  run: StreamRun,
   dryRun: DryRun,
   commands: readonly Command[],
 ): Promise<Begun<readonly Result<AuditedDecision>[]>> {
   const posted = await dryRun.decide(commands).catch((err: unknown) => {
-    const rejection = explain(run, err);
-    run.trouble ??= rejection;
+    const rejection = explainFailure(run, err);
+    run.failure ??= rejection;
     return commands.map(() => refusalOf(rejection));
   });
   return { settled: Promise.resolve(posted) };
@@ -267,7 +187,7 @@ async function tryOut(
 
 /** The answers to the commands in the places of their items, counted. */
 function merge(
-  run: Run,
+  run: StreamRun,
   read: readonly Result<Command>[],
   posted: readonly Result<AuditedDecision>[],
 ): readonly Result<AuditedDecision>[] {
@@ -277,8 +197,8 @@ function merge(
     run.pending.delete(item.value.transactionId);
     const result = posted[next++] ?? refuse('INTERNAL', 'an item was not answered');
     if (result.ok || result.rejection.reason !== 'CANCELLED') return result;
-    const heldBackBy = run.trouble ?? run.stopped.get(item.value.wallet.id);
-    return heldBackBy ? refusalOf(heldBackBy) : result;
+    const refusal = run.failure ?? run.stopped.get(item.value.wallet.id);
+    return refusal ? refusalOf(refusal) : result;
   });
   for (const result of results) {
     if (!result.ok) {
@@ -289,14 +209,3 @@ function merge(
   }
   return results;
 }
-
-function explain({ options, context }: Run, err: unknown): Rejection {
-  const held = findTransientRejection(err);
-  if (held) return held;
-  return classifyDbError(err) === 'transient'
-    ? refuseTransient(err).rejection
-    : maskUnexpected(err, options.log, context.requestId);
-}
-
-const refusalOf = (rejection: Rejection | undefined): Result<never> =>
-  rejection ? { ok: false, rejection } : refuse('INTERNAL', 'a refusal without a reason');

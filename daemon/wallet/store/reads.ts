@@ -1,9 +1,8 @@
-import type { Operation } from '../../../core/operations.ts';
+import { operationTable, type Operation } from '../../../core/operations.ts';
 import { sql, type Tx } from '../../platform/db/db.ts';
 import type { Entry, WalletRef, WalletState } from '../domain.ts';
 import {
   entryColumns,
-  operationCodes,
   toEntry,
   toWallet,
   walletColumns,
@@ -61,7 +60,7 @@ export async function listEntries(
     wallet.id,
     wallet.userId,
     page.afterSeq,
-    page.operation && operationCodes[page.operation],
+    page.operation && operationTable[page.operation].code,
     page.limit,
   ]);
   return rows.map(toEntry);

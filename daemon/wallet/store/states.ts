@@ -7,7 +7,7 @@ import {
   type WalletState,
 } from '../domain.ts';
 import { agreesWith } from '../domain-integrity.ts';
-import * as inbox from '../events/inbox.ts';
+import * as inbox from './inbox.ts';
 import * as store from './store.ts';
 
 /** Everything that commands are decided on, as it is now: of these wallets, locked or not. */

@@ -1,19 +1,9 @@
-import type { Operation } from '../../../core/operations.ts';
+import { operationOfCode } from '../../../core/operations.ts';
 import { sql, type Tx } from '../../platform/db/db.ts';
 import { toUuidArray } from '../../platform/db/sql-arrays.ts';
 import type { Entry, Source, States, WalletRef, WalletState } from '../domain.ts';
 import type { LastEntry } from '../domain-integrity.ts';
 
-export const operationCodes: Readonly<Record<Operation, number>> = {
-  deposit: 1,
-  withdraw: 2,
-  purchase: 3,
-  reversal: 4,
-  cancellation: 5,
-};
-const operationNames = new Map(
-  Object.entries(operationCodes).map(([name, code]) => [code, name as Operation]),
-);
 export const sourceCodes: Readonly<Record<Source, number>> = { grpc: 1, message: 2 };
 
 export type WalletRow = {
@@ -186,8 +176,6 @@ export function toWallet(row: WalletRow): WalletState {
 }
 
 export function toEntry(row: EntryRow): Entry {
-  const operation = operationNames.get(row.operation);
-  if (!operation) throw new Error(`transaction ${row.id} has operation ${row.operation}`);
   return {
     id: row.id,
     wallet: {
@@ -197,7 +185,7 @@ export function toEntry(row: EntryRow): Entry {
       exponent: row.exponent,
     },
     seq: row.seq,
-    operation,
+    operation: operationOfCode(row.operation),
     amountMinor: row.amount,
     balanceAfterMinor: row.balance_after,
     contraAccount: row.contra_account,

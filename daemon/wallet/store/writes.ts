@@ -1,3 +1,4 @@
+import { operationTable } from '../../../core/operations.ts';
 import { sql, type Tx } from '../../platform/db/db.ts';
 import {
   rowsOfArrays,
@@ -10,7 +11,7 @@ import {
   toUuidArray,
 } from '../../platform/db/sql-arrays.ts';
 import type { Entry, WalletState } from '../domain.ts';
-import { operationCodes, sourceCodes } from './store.ts';
+import { sourceCodes } from './store.ts';
 
 const openSql = sql(
   'wallet_open',
@@ -66,7 +67,7 @@ export async function appendEntries(tx: Tx, entries: readonly Entry[]): Promise<
     toUuidArray(entries, (e) => e.wallet.id),
     toInt8Array(entries, (e) => e.seq),
     toUuidArray(entries, (e) => e.id),
-    toInt2Array(entries, (e) => operationCodes[e.operation]),
+    toInt2Array(entries, (e) => operationTable[e.operation].code),
     toInt8Array(entries, (e) => e.amountMinor),
     toInt8Array(entries, (e) => e.balanceAfterMinor),
     toTextArray(entries, (e) => e.contraAccount),
@@ -100,7 +101,7 @@ const updateSql = sql(
    WHERE w.id = u.id AND w.seq < u.seq`,
 );
 
-/** Moves locked wallets to their new state. Throws if one was not there or was ahead already. */
+/** Updates locked wallets to their new state. Throws if one was not there or was ahead already. */
 export async function updateWallets(tx: Tx, wallets: readonly WalletState[]): Promise<void> {
   const updated = await tx.execute(updateSql, columnsOfStates(wallets));
   if (updated !== wallets.length) {
@@ -108,8 +109,8 @@ export async function updateWallets(tx: Tx, wallets: readonly WalletState[]): Pr
   }
 }
 
-// What is not as it was remembered is left alone, and missing in the count.
-const moveSql = sql(
+// Compare-and-set: a wallet that differs from the cache is not updated, and missing in the count.
+const compareAndSetSql = sql(
   'wallet_move',
   `UPDATE wallets w SET balance = u.balance, seq = u.seq, last_at = u.last_at, last_hash = u.last_hash
    FROM (${rowsOfArrays({ ...stateTypes, was_balance: 'bigint', was_hash: 'bytea' })}) AS u
@@ -117,26 +118,27 @@ const moveSql = sql(
      AND w.status = 'active' AND w.read_watermark <= u.last_at`,
 );
 
-/** A wallet's state as it was remembered, and as it is to be. */
+/** A wallet's state in the cache, and its new state. */
 export type BalanceUpdate = { readonly from: WalletState; readonly to: WalletState };
 
 /**
- * Moves wallets that nobody has locked, if they are active and still as remembered, and if their
- * past was not told beyond the time of their new entries. False if any of them is not: then nothing may be committed.
+ * Compare-and-set of wallets without a lock: updates those that are active, are still as in the cache
+ * and have a read watermark not later than their new entries. False if any of them was not updated:
+ * then nothing may be committed.
  * In order of id, as in `readWallets`, if the pool plans by key (`isByKey`). A plan that reads the
  * whole table locks rows in the order in which they lie: two such commits can wait for each other.
  */
 export async function compareAndSetWallets(
   tx: Tx,
-  moves: readonly BalanceUpdate[],
+  updates: readonly BalanceUpdate[],
 ): Promise<boolean> {
-  const sorted = moves.toSorted((a, b) => (a.to.id < b.to.id ? -1 : 1));
-  const moved = await tx.execute(moveSql, [
+  const sorted = updates.toSorted((a, b) => (a.to.id < b.to.id ? -1 : 1));
+  const updated = await tx.execute(compareAndSetSql, [
     ...columnsOfStates(sorted.map(({ to }) => to)),
     toInt8Array(sorted, ({ from }) => from.balanceMinor),
     toHashArray(sorted, ({ from }) => from.lastHash),
   ]);
-  return moved === moves.length;
+  return updated === updates.length;
 }
 
 function columnsOfStates(wallets: readonly WalletState[]): Buffer[] {

@@ -3,20 +3,25 @@ import { randomUUID } from 'node:crypto';
 import { transactionIdOf, walletIdOf } from '../../../core/ids.ts';
 import type { Command, WalletRef } from '../../../daemon/wallet/domain.ts';
 
-/** A user's wallet in BRL. */
-export const brlWalletOf = (userId: string): WalletRef => ({
-  id: walletIdOf(userId, 'BRL'),
+/** A user's wallet in a currency. */
+export const walletRefOf = (userId: string, currency = 'BRL', exponent = 2): WalletRef => ({
+  id: walletIdOf(userId, currency),
   userId,
-  currency: 'BRL',
-  exponent: 2,
+  currency,
+  exponent,
 });
 
-/** A deposit of 1.00 BRL by the user under a new key, unless `fields` say otherwise. */
+/** A user's wallet in BRL. */
+export const brlWalletOf = (userId: string): WalletRef => walletRefOf(userId);
+
+/**
+ * A deposit of 1.00 BRL by the user under a new key, with the given fields in place of its own. The
+ * transaction's id follows from wallet, caller class and key.
+ */
 export function buildCommand(userId: string, fields: Partial<Command> = {}): Command {
-  const wallet = brlWalletOf(userId);
-  const key = fields.key ?? randomUUID();
+  const { wallet = brlWalletOf(userId), callerClass = 'customer', key = randomUUID() } = fields;
   return {
-    transactionId: transactionIdOf(wallet.id, 'customer', key),
+    transactionId: transactionIdOf(wallet.id, callerClass, key),
     key,
     wallet,
     operation: 'deposit',
@@ -25,7 +30,7 @@ export function buildCommand(userId: string, fields: Partial<Command> = {}): Com
     merchant: undefined,
     description: undefined,
     metadata: {},
-    callerClass: 'customer',
+    callerClass,
     actor: userId,
     ...fields,
   };

@@ -1,5 +1,4 @@
 import { walletIdOf } from '../../../core/ids.ts';
-import { operations } from '../../../core/operations.ts';
 import type { StatementFileLine, StatementHead } from '../../../core/statement-format/index.ts';
 
 /** Numbers in [0, 1) that are the same for the same seed: mulberry32. */
@@ -48,7 +47,7 @@ export function makeLines(seed: number, count: number, startMs: number, stepMs =
     const size = BigInt(Math.floor(random() * 10 ** Math.ceil(random() * 9))) + 1n;
     const amountMinor = canTake ? -(1n + (size % balanceMinor)) : size;
     balanceMinor += amountMinor;
-    const operation = pick(canTake ? (['withdraw', 'purchase'] as const) : [operations[0]]);
+    const operation = pick(canTake ? (['withdraw', 'purchase'] as const) : (['deposit'] as const));
     lines.push({
       seq,
       occurredAtMs,

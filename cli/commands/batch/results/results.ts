@@ -1,7 +1,7 @@
 import type { FileHandle } from 'node:fs/promises';
 
 import { exponentOf } from '../../../../core/currencies.ts';
-import { resolvesDoubt } from '../../../../core/in-doubt.ts';
+import { resolvesInDoubt } from '../../../../core/in-doubt.ts';
 import { formatMinor } from '../../../../core/money.ts';
 import type { TransactionResult } from '../../../../protos/gen/digitalwallet/wallet/v1/wallet.ts';
 import { unknownReasons } from '../../../rpc/errors.ts';
@@ -121,7 +121,7 @@ function toResult(
 /** A refusal says that this attempt did nothing; of an earlier one only the ledger can say it. */
 function toStatus(reason: string, isInDoubt: boolean): RowStatus {
   const isUnknown = (unknownReasons as ReadonlySet<string>).has(reason);
-  if (isUnknown || (isInDoubt && !resolvesDoubt(reason))) return 'unknown';
+  if (isUnknown || (isInDoubt && !resolvesInDoubt(reason))) return 'unknown';
   return isBadInput(reason) ? 'invalid' : 'rejected';
 }
 

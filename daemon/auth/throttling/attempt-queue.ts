@@ -26,7 +26,7 @@ export type AttemptQueue = {
 /** How much is known against a waiter. */
 const rankOf = ({ failures }: Waiter): number => (failures <= 3 ? failures : failures < 10 ? 4 : 5);
 
-type Place = {
+type QueuedAttempt = {
   readonly waiter: Waiter;
   readonly number: number;
   readonly timer: NodeJS.Timeout;
@@ -38,14 +38,14 @@ const maxServed = 1_024;
 
 const compareBy =
   (servedAt: ReadonlyMap<string, number>) =>
-  (a: Place, b: Place): number =>
+  (a: QueuedAttempt, b: QueuedAttempt): number =>
     rankOf(a.waiter) - rankOf(b.waiter) ||
     (servedAt.get(a.waiter.group) ?? 0) - (servedAt.get(b.waiter.group) ?? 0) ||
     b.number - a.number;
 
-function noteServed(servedAt: Map<string, number>, group: string, turn: number): void {
+function noteServed(servedAt: Map<string, number>, group: string, sequence: number): void {
   servedAt.delete(group);
-  servedAt.set(group, turn);
+  servedAt.set(group, sequence);
   const [longestAgo] = servedAt.keys();
   if (servedAt.size > maxServed && longestAgo !== undefined) servedAt.delete(longestAgo);
 }
@@ -56,41 +56,41 @@ function noteServed(servedAt: Map<string, number>, group: string, turn: number):
  * a flood of guesses is older than the next right password, and is not answered before it.
  */
 export function createAttemptQueue(maxWaiting: number, onEmpty: () => void): AttemptQueue {
-  const places = new Set<Place>();
+  const queued = new Set<QueuedAttempt>();
   const servedAt = new Map<string, number>();
-  let turns = 0;
+  let sequence = 0;
   let readyAtMs = 0;
   let isTrying = false;
   let timer: NodeJS.Timeout | undefined;
 
   const compare = compareBy(servedAt);
-  const dismiss = (place: Place): void => {
+  const dismiss = (place: QueuedAttempt): void => {
     clearTimeout(place.timer);
-    places.delete(place);
+    queued.delete(place);
     place.waiter.giveUp(Math.max(0, readyAtMs - performance.now()));
   };
   const tryNext = async (): Promise<void> => {
-    const [first] = [...places].sort(compare);
+    const [first] = [...queued].sort(compare);
     if (!first) return;
     if (first.waiter.isGone()) {
       dismiss(first);
       return;
     }
-    places.delete(first);
+    queued.delete(first);
     const tried = await first.waiter.attempt();
     if (tried === 'done') {
       clearTimeout(first.timer);
-      noteServed(servedAt, first.waiter.group, (turns += 1));
+      noteServed(servedAt, first.waiter.group, (sequence += 1));
       return;
     }
     readyAtMs = performance.now() + tried.waitMs;
     if (first.isExpired) dismiss(first);
-    else places.add(first);
+    else queued.add(first);
   };
   const advance = (): void => {
     clearTimeout(timer);
     if (isTrying) return;
-    if (places.size === 0) {
+    if (queued.size === 0) {
       onEmpty();
       return;
     }
@@ -105,9 +105,9 @@ export function createAttemptQueue(maxWaiting: number, onEmpty: () => void): Att
       advance();
     });
   };
-  const expire = (place: Place): void => {
+  const expire = (place: QueuedAttempt): void => {
     place.isExpired = true;
-    if (!places.has(place)) return;
+    if (!queued.has(place)) return;
     dismiss(place);
     advance();
   };
@@ -115,9 +115,9 @@ export function createAttemptQueue(maxWaiting: number, onEmpty: () => void): Att
     join: (waiter, maxWaitMs, readyInMs) => {
       readyAtMs = Math.max(readyAtMs, performance.now() + readyInMs);
       const timer = setTimeout(() => expire(place), maxWaitMs);
-      const place: Place = { waiter, number: (turns += 1), timer, isExpired: false };
-      places.add(place);
-      if (places.size > maxWaiting) [...places].sort(compare).slice(-1).forEach(dismiss);
+      const place: QueuedAttempt = { waiter, number: (sequence += 1), timer, isExpired: false };
+      queued.add(place);
+      if (queued.size > maxWaiting) [...queued].sort(compare).slice(-1).forEach(dismiss);
       advance();
     },
     wake: () => {

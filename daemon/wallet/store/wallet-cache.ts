@@ -1,32 +1,33 @@
 import type { WalletState } from '../domain.ts';
 
-/** Wallets' states as they were after their last commit here. */
+/** Wallet state cache: the states of wallets after their last commit by this process. */
 export type WalletCache = {
-  /** Undefined also where the state may be an older one. */
+  /** Undefined also where the database may have a later state. */
   get(walletId: string): WalletState | undefined;
   /** The last state that was committed here: the database has this one, or a later one. */
   getCommitted(walletId: string): WalletState | undefined;
   set(wallet: WalletState): void;
-  /** There may be a later state. */
-  distrust(walletId: string): void;
+  /** The database may have a later state. */
+  markStale(walletId: string): void;
   /** The database has lost this state. */
   forget(walletId: string): void;
 };
 
-type Head = { readonly wallet: WalletState; isCurrent: boolean };
+type CachedWallet = { readonly wallet: WalletState; isCurrent: boolean };
 
 /** Some 50 MB. */
-const maxRemembered = 100_000;
+const maxCached = 100_000;
 
 /** Keeps at most `limit`; those whose state was set longest ago are dropped first. */
-export function createWalletCache(limit: number = maxRemembered): WalletCache {
-  let recent = new Map<string, Head>();
-  let older = new Map<string, Head>();
-  const find = (walletId: string): Head | undefined => recent.get(walletId) ?? older.get(walletId);
+export function createWalletCache(limit: number = maxCached): WalletCache {
+  let recent = new Map<string, CachedWallet>();
+  let older = new Map<string, CachedWallet>();
+  const find = (walletId: string): CachedWallet | undefined =>
+    recent.get(walletId) ?? older.get(walletId);
   return {
     get: (walletId) => {
-      const head = find(walletId);
-      return head?.isCurrent ? head.wallet : undefined;
+      const cached = find(walletId);
+      return cached?.isCurrent ? cached.wallet : undefined;
     },
     getCommitted: (walletId) => find(walletId)?.wallet,
     set: (wallet) => {
@@ -36,9 +37,9 @@ export function createWalletCache(limit: number = maxRemembered): WalletCache {
       }
       recent.set(wallet.id, { wallet, isCurrent: true });
     },
-    distrust: (walletId) => {
-      const head = find(walletId);
-      if (head) head.isCurrent = false;
+    markStale: (walletId) => {
+      const cached = find(walletId);
+      if (cached) cached.isCurrent = false;
     },
     forget: (walletId) => {
       recent.delete(walletId);

@@ -1,11 +1,12 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+
 import {
   commitItems,
   giveUpBusy,
   isOverdue,
-  sleep,
   type CommitOptions,
   type Item,
-} from './queued.ts';
+} from './commit-items.ts';
 import type { CommitWatch } from './watch-commits.ts';
 
 /** How often a locked wallet is tried. */
@@ -31,7 +32,7 @@ export type LockedWallets<Command, Answer> = {
   /** Whether this wallet's commands have to wait here. */
   has(key: string): boolean;
   /** Adds commands whose wallets are locked, or were a moment ago, in order. */
-  park(items: readonly Item<Command, Answer>[]): void;
+  add(items: readonly Item<Command, Answer>[]): void;
   isEmpty(): boolean;
 };
 
@@ -98,7 +99,7 @@ export function createLockedWallets<Command, Answer>(
       if (queue.items.length === 0 && !isTrying) forget();
       return queues.has(key);
     },
-    park: (items) => {
+    add: (items) => {
       const suspectUntilMs = performance.now() + suspectMs;
       for (const item of items) {
         const queue = queueOf(options.laneKey(item.command));

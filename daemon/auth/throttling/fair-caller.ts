@@ -2,7 +2,7 @@ import { networkOf } from '../../../core/networks.ts';
 import type { CallContext } from '../../platform/grpc/calls.ts';
 
 /** For whom work is done that costs much, so that it is shared out by network and account. */
-export type HashTurn = {
+export type FairCaller = {
   readonly network: string;
   /** An address or a user's id; it need not exist. */
   readonly account: string;
@@ -15,10 +15,10 @@ export type HashTurn = {
 /** Texts from outside are not kept longer than an address can be. */
 const maxAccountLength = 254;
 
-export function turnOf(
+export function fairCallerOf(
   context: Pick<CallContext, 'source' | 'deadlineMs' | 'isCancelled' | 'pause'>,
   account: string,
-): HashTurn {
+): FairCaller {
   return {
     network: networkOf(context.source),
     account: account.slice(0, maxAccountLength),
@@ -29,7 +29,7 @@ export function turnOf(
 }
 
 /** A command on the host: no other work is there to share with. */
-export const hostTurn: HashTurn = {
+export const hostCaller: FairCaller = {
   network: 'host',
   account: 'host',
   deadlineMs: Infinity,

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 
-import { createAttemptQueue, type Waiter } from './waiting-line.ts';
+import { createAttemptQueue, type Waiter } from './attempt-queue.ts';
 
 beforeEach(() => {
   vi.useFakeTimers();

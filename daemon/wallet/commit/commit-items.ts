@@ -1,3 +1,5 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+
 import { refuse, type Rejection, type Result } from '../../../core/reasons.ts';
 import { classifyDbError, isCommitInDoubt, isLockTimeout } from '../../platform/db/db.ts';
 import { databaseUnavailable, databaseBusy, isDatabaseBusy } from '../../platform/db/refusals.ts';
@@ -7,9 +9,9 @@ import { walletBusy } from '../domain-integrity.ts';
 /** What a caller waits with: how long, and whether it is still there. */
 export type Waiting<Command> = {
   readonly deadlineMs: number;
-  /** How long a database that is away is waited for; 5 s if not given. */
+  /** How long an unavailable database is waited for; default 5 s. */
   readonly patienceMs?: number;
-  /** How long a wallet that is locked is waited for; 1 s if not given. */
+  /** How long a locked wallet is waited for; default 1 s. */
   readonly busyAfterMs?: number;
   /** True once this command of the caller need not be begun any more. */
   isCancelled(command: Command): boolean;
@@ -39,20 +41,20 @@ export type CommitOptions<Command, Answer> = {
   readonly log: Log;
 };
 
-/** Commands that were submitted together; each has its place. Times are those of `performance.now`. */
+/** Commands that were submitted together; each has its index. Times are those of `performance.now`. */
 export type Group<Command, Answer> = {
   readonly waiting: Waiting<Command>;
   readonly deadlineAtMs: number;
   readonly giveUpAtMs: number;
   readonly busyAtMs: number;
-  settle(place: number, result: Result<Answer>): void;
+  resolve(index: number, result: Result<Answer>): void;
 };
 
 export type Item<Command, Answer> = {
   readonly command: Command;
   readonly group: Group<Command, Answer>;
-  readonly place: number;
-  /** An answer to COMMIT was lost with this item in it: it may have been done. */
+  readonly index: number;
+  /** A commit with this item is in doubt: it may have been done. */
   isInDoubt: boolean;
   /** Its wallet was locked by another transaction at the last look. */
   isBusy: boolean;
@@ -63,26 +65,26 @@ export type Item<Command, Answer> = {
   /** A commit with it in it is under way: it may be done. */
   isBegun: boolean;
   /** It has its answer: nothing later changes that, and it is not begun again. */
-  isSettled: boolean;
+  isAnswered: boolean;
 };
 
 export const createItem = <Command, Answer>(
   command: Command,
   group: Group<Command, Answer>,
-  place: number,
+  index: number,
 ): Item<Command, Answer> => ({
   command,
   group,
-  place,
+  index,
   isInDoubt: false,
   isBusy: false,
   isDatabaseBusy: false,
   isRetried: false,
   isBegun: false,
-  isSettled: false,
+  isAnswered: false,
 });
 
-/** How long a database that is away is waited for before the caller is answered. */
+/** How long an unavailable database is waited for before the caller is answered. */
 const defaultPatienceMs = 5_000;
 const defaultBusyAfterMs = 1_000;
 /** So long before its deadline a caller is answered that the wallet is locked: in time. */
@@ -95,13 +97,13 @@ const maxDefects = 24;
 
 export function createGroup<Command, Answer>(
   waiting: Waiting<Command>,
-  settle: Group<Command, Answer>['settle'],
+  resolve: Group<Command, Answer>['resolve'],
 ): Group<Command, Answer> {
   const { deadlineMs, patienceMs = defaultPatienceMs, busyAfterMs = defaultBusyAfterMs } = waiting;
   const nowMs = performance.now();
   const giveUpAtMs = Math.min(deadlineMs, nowMs + patienceMs);
   const busyAtMs = Math.min(nowMs + busyAfterMs, deadlineMs - answerMs);
-  return { waiting, deadlineAtMs: deadlineMs, giveUpAtMs, busyAtMs, settle };
+  return { waiting, deadlineAtMs: deadlineMs, giveUpAtMs, busyAtMs, resolve };
 }
 
 type Attempt = { mode: LockMode; defectsLeft: number };
@@ -134,7 +136,7 @@ async function commitPart<Command, Answer>(
         state.mode,
       );
       state.defectsLeft = maxDefects;
-      return settleAll(items, answers);
+      return answerAll(items, answers);
     } catch (err) {
       for (const item of items) item.isBegun = false;
       if (isLockTimeout(err)) {
@@ -149,24 +151,24 @@ async function commitPart<Command, Answer>(
       }
       if (isCommitInDoubt(err)) items.forEach((item) => (item.isInDoubt = true));
       for (const item of items) item.isDatabaseBusy = isDatabaseBusy(err);
-      options.log.warn({ err, attempt, items: items.length }, 'commit failed; it goes again');
+      options.log.warn({ err, attempt, items: items.length }, 'commit failed; it will be retried');
       await sleep(Math.min(maxBackoffMs, 20 * 2 ** attempt));
     }
   }
 }
 
-function settleAll<Command, Answer>(
+function answerAll<Command, Answer>(
   items: readonly Item<Command, Answer>[],
   answers: readonly (Result<Answer> | Busy)[],
 ): readonly Item<Command, Answer>[] {
-  // Before any is settled: what is thrown from here is committed again.
+  // Before any is answered: what is thrown from here is committed again.
   if (answers.length !== items.length) throw new Error('a commit did not answer each command');
   return items.filter((item, i) => {
-    const answer = answers[i] ?? 'busy';
+    const result = answers[i] ?? 'busy';
     item.isBegun = false;
-    item.isBusy = answer === 'busy';
-    if (answer !== 'busy') settle(item, answer);
-    return answer === 'busy';
+    item.isBusy = result === 'busy';
+    if (result !== 'busy') answer(item, result);
+    return result === 'busy';
   });
 }
 
@@ -214,16 +216,16 @@ async function commitHalves<Command, Answer>(
   // A wallet's later commands do not overtake those that wait for its lock.
   const keys = new Set(busy.map(({ command }) => options.laneKey(command)));
   const rest = items.slice(middle);
-  const isHeld = ({ command }: Item<Command, Answer>): boolean =>
+  const waitsForLock = ({ command }: Item<Command, Answer>): boolean =>
     keys.has(options.laneKey(command));
-  const others = rest.filter((item) => !isHeld(item));
-  return [...busy, ...rest.filter(isHeld), ...(await commitPart(others, options, state))];
+  const others = rest.filter((item) => !waitsForLock(item));
+  return [...busy, ...rest.filter(waitsForLock), ...(await commitPart(others, options, state))];
 }
 
-function settle<Command, Answer>(item: Item<Command, Answer>, result: Result<Answer>): void {
-  if (item.isSettled) return;
-  item.isSettled = true;
-  item.group.settle(item.place, result);
+function answer<Command, Answer>(item: Item<Command, Answer>, result: Result<Answer>): void {
+  if (item.isAnswered) return;
+  item.isAnswered = true;
+  item.group.resolve(item.index, result);
 }
 
 /**
@@ -231,7 +233,7 @@ function settle<Command, Answer>(item: Item<Command, Answer>, result: Result<Ans
  * has its answer. That commit may hang for longer than any caller is to wait, and be done later.
  */
 export function isOverdue<Command, Answer>(item: Item<Command, Answer>): boolean {
-  if (item.isSettled || !item.isBegun) return isGivenUp(item);
+  if (item.isAnswered || !item.isBegun) return isGivenUp(item);
   if (performance.now() < item.group.deadlineAtMs) return false;
   giveUp(item, unanswered);
   return true;
@@ -239,10 +241,10 @@ export function isOverdue<Command, Answer>(item: Item<Command, Answer>): boolean
 
 /** Answers an item whose caller is gone or out of patience, and says whether it has its answer. */
 function isGivenUp<Command, Answer>(item: Item<Command, Answer>): boolean {
-  const { group, isInDoubt, isSettled, command } = item;
-  if (isSettled) return true;
+  const { group, isInDoubt, isAnswered, command } = item;
+  if (isAnswered) return true;
   if (!isInDoubt && group.waiting.isCancelled(command)) {
-    settle(item, cancelled);
+    answer(item, cancelled);
     return true;
   }
   const nowMs = performance.now();
@@ -260,8 +262,8 @@ function giveUp<Command, Answer>(
   item: Item<Command, Answer>,
   refusal: { readonly ok: false; readonly rejection: Rejection },
 ): void {
-  if (item.isSettled) return;
-  settle(item, refusal);
+  if (item.isAnswered) return;
+  answer(item, refusal);
   item.group.waiting.onGivenUp?.(refusal.rejection, item.command);
 }
 
@@ -277,6 +279,4 @@ const unanswered = refuse(
   'OUTCOME_UNKNOWN',
   'the database did not answer the commit in time: send it again with the same idempotency key',
 );
-const cancelled = refuse('CANCELLED', 'the caller went away before the transaction was begun');
-export const sleep = (ms: number): Promise<void> =>
-  new Promise((resolve) => setTimeout(resolve, ms));
+const cancelled = refuse('CANCELLED', 'the caller cancelled before the transaction was begun');

@@ -13,7 +13,7 @@ const insertSql = sql(
    ON CONFLICT DO NOTHING RETURNING transaction_id`,
 );
 
-/** Keeps what was answered; gives the ids that nobody had kept before. */
+/** Keeps what was answered; gives the ids that were new. */
 export async function insertRefusals(
   tx: Tx,
   refusals: readonly Refusal[],

@@ -15,7 +15,7 @@ export type OpenOperations = {
 };
 
 /** STAFF_OWN_WALLET, OPERATION_NOT_ALLOWED: by the caller's role, and by an API key's bounds. */
-export function checkMover(
+export function checkOperation(
   { selfServiceOperations, localOperations }: OpenOperations,
   principal: UserPrincipal,
   operation: Operation,

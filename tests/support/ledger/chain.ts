@@ -1,0 +1,73 @@
+/**
+ * The hash chain of a wallet and the stored codes of the ledger, written from their layout and not
+ * from the product's code, so that checks of a ledger do not repeat its mistakes.
+ *
+ * A hash is SHA-256 over: the byte 1 (version of the layout); the 32 bytes of the hash before (none
+ * for the genesis hash); and each field as `<length in bytes of its UTF-8>:<field>;`, or as `-;` if
+ * it is absent.
+ *
+ * - Fields of the genesis hash: `genesis`, wallet id, user id, currency.
+ * - Fields of a transaction: id, seq, operation, signed amount, balance after, contra account,
+ *   parent id, source, actor, description, metadata, time in milliseconds since 1970.
+ * - Metadata is a JSON array of pairs in the order of their keys, and absent where there is none.
+ */
+import { createHash } from 'node:crypto';
+
+const operationNames: Readonly<Record<number, string>> = {
+  1: 'deposit',
+  2: 'withdraw',
+  3: 'purchase',
+  4: 'reversal',
+  5: 'cancellation',
+};
+const sourceNames: Readonly<Record<number, string>> = { 1: 'grpc', 2: 'message' };
+
+/** A row of `transactions`, as the driver reads it. */
+export type LedgerRow = {
+  readonly id: string;
+  readonly seq: string;
+  readonly operation: number;
+  readonly amount: string;
+  readonly balance_after: string;
+  readonly contra_account: string;
+  readonly parent_id: string | null;
+  readonly source: number;
+  readonly actor: string;
+  readonly description: string | null;
+  readonly metadata: Readonly<Record<string, string>> | null;
+  readonly at_ms: string;
+};
+
+/** The hash that the first transaction of a wallet follows. */
+export const expectedGenesis = (walletId: string, userId: string, currency: string): string =>
+  digest('', ['genesis', walletId, userId, currency]);
+
+/** The hash of a row that follows a hash. */
+export const expectedHash = (previous: string, row: LedgerRow): string =>
+  digest(previous, [
+    row.id,
+    row.seq,
+    operationNames[row.operation] ?? `unknown operation ${row.operation}`,
+    row.amount,
+    row.balance_after,
+    row.contra_account,
+    row.parent_id,
+    sourceNames[row.source] ?? `unknown source ${row.source}`,
+    row.actor,
+    row.description,
+    metadataText(row.metadata ?? {}),
+    row.at_ms,
+  ]);
+
+function metadataText(metadata: Readonly<Record<string, string>>): string | null {
+  const pairs = Object.entries(metadata).sort(([a], [b]) => (a < b ? -1 : 1));
+  return pairs.length === 0 ? null : JSON.stringify(pairs);
+}
+
+function digest(previous: string, fields: readonly (string | null)[]): string {
+  const text = fields.map((field) =>
+    field === null ? '-;' : `${Buffer.byteLength(field)}:${field};`,
+  );
+  const hash = createHash('sha256').update(Buffer.of(1)).update(previous, 'hex');
+  return hash.update(text.join('')).digest('hex');
+}
