@@ -10,7 +10,9 @@ export type OutboundMessage = {
   readonly messageId: string;
   readonly routingKey: string;
   readonly body: { readonly pattern: string; readonly data: object };
-  /** The body as JSON, where that is had more cheaply than from `body`. */
+  /** The body's pattern, where that is cheaper than to read it from `body`. */
+  readonly pattern?: string;
+  /** The body as JSON, where that is cheaper than to make it from `body`. */
   readonly text?: string;
   /** What the body says, for consumers that share the process and need no JSON. */
   readonly event?: CreatedEvent;
@@ -33,6 +35,10 @@ export type InboundMessage = {
 /** The JSON of a message's body. */
 export const textOf = (message: OutboundMessage): string =>
   message.text ?? JSON.stringify(message.body);
+
+/** The pattern of a message's body. */
+export const patternOf = (message: OutboundMessage): string =>
+  message.pattern ?? message.body.pattern;
 
 /**
  * `held`: not now; it stays with us, and is handed over again before any later message. `dead`: this
