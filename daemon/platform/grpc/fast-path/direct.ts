@@ -15,7 +15,7 @@ import { toRefused, type Refused } from '../errors.ts';
 import { toRequestId, type Incoming } from '../admission/incoming.ts';
 import { findOrigin, listForwardingHeaders } from '../ingress/forwarding.ts';
 import { noteHeldBytes } from '../ingress/library-stream.ts';
-import { createMessageReader, type MessageFault } from './message.ts';
+import { createMessageReader, headBytes, type MessageFault } from './message.ts';
 import type { ConnectionMeter } from '../ingress/frame-budget.ts';
 import { addressOfPeer, loopback } from '../ingress/source.ts';
 
@@ -120,7 +120,7 @@ export function answer(
           else if (isPublic) meter.pace(act, costOf(headers));
           else act();
         } else if (result.value.length > limits.maxResponseBytes) {
-          refuseStream(stream, requestId, tooLarge);
+          refuseStream(stream, requestId, tooLarge(result.value.length, limits.maxResponseBytes));
         } else if (isPublic) meter.pace(() => send(stream, result.value));
         else send(stream, result.value);
       })
@@ -146,9 +146,14 @@ const maxTimerMs = 2 ** 31 - 1;
 
 const fault = (code: status, message: string): Omit<Refused, 'details'> => ({ code, message });
 const tooLate = fault(status.DEADLINE_EXCEEDED, 'Deadline exceeded');
-const tooLarge = fault(status.RESOURCE_EXHAUSTED, 'the answer is larger than a message may be');
 
-/** In the library's words, which clients may know. */
+// The texts of the gRPC library, which clients may know.
+const tooLarge = (bytes: number, maxBytes: number) =>
+  fault(
+    status.RESOURCE_EXHAUSTED,
+    `Sent message larger than max (${bytes + headBytes} vs. ${maxBytes})`,
+  );
+
 function explain({ kind, bytes, maxBytes }: MessageFault): Omit<Refused, 'details'> {
   switch (kind) {
     case 'too large':
@@ -225,10 +230,10 @@ const waitForTrailers = { waitForTrailers: true } as const;
 /** Headers, one message, and status 0 after it. */
 function send(stream: ServerHttp2Stream, message: Buffer): void {
   if (!isOpen(stream)) return;
-  const framed = Buffer.allocUnsafe(message.length + 5);
+  const framed = Buffer.allocUnsafe(message.length + headBytes);
   framed[0] = 0;
   framed.writeUInt32BE(message.length, 1);
-  message.copy(framed, 5);
+  message.copy(framed, headBytes);
   stream.once('wantTrailers', () => stream.sendTrailers({ 'grpc-status': '0' }));
   stream.respond(contentType, waitForTrailers);
   stream.end(framed);
