@@ -64,7 +64,10 @@ const loads = {
   publicCalls: ['walletd_public_calls_in_flight', 'Of these, calls that need no credential'],
   callers: ['walletd_callers', 'Users who have unary calls in hand'],
   streams: ['walletd_streams_open', 'Streams of users'],
-  strangers: ['walletd_strangers_waiting', 'Refused credentials whose answer is put off'],
+  unauthenticated: [
+    'walletd_unauthenticated_waiting',
+    'Calls with a refused credential whose answer is delayed',
+  ],
   connections: ['walletd_connections_open', 'Connections that speak HTTP/2'],
   openCalls: ['walletd_http2_streams_open', 'Streams of HTTP/2 on them'],
   unreadBytes: ['walletd_unread_answer_bytes', 'Large answers that were not taken yet'],

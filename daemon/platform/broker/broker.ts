@@ -36,6 +36,15 @@ export type InboundMessage = {
 export const textOf = (message: OutboundMessage): string =>
   message.text ?? JSON.stringify(message.body);
 
+/** The parsed JSON of a text; undefined where it is not JSON. */
+export function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text) as unknown;
+  } catch {
+    return undefined;
+  }
+}
+
 /** The pattern of a message's body. */
 export const patternOf = (message: OutboundMessage): string =>
   message.pattern ?? message.body.pattern;
@@ -61,7 +70,7 @@ export type Consumer = {
    */
   handle(messages: readonly InboundMessage[]): Promise<readonly Handling[]>;
   /** Keeps what is dead, for an operator to decide. Rejects as `handle` does. */
-  bury(letters: readonly DeadLetter[]): Promise<void>;
+  storeDeadLetters(letters: readonly DeadLetter[]): Promise<void>;
 };
 
 /** A message that could not be handled, with the reason. */

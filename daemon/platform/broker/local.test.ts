@@ -20,7 +20,7 @@ function createConsumer(...patterns: string[]) {
       received.push(...messages.map(({ messageId }) => messageId));
       return Promise.resolve(messages.map(() => ({ kind: 'done' as const })));
     },
-    bury: () => Promise.resolve(),
+    storeDeadLetters: () => Promise.resolve(),
   };
   return { consumer, received };
 }

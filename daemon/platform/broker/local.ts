@@ -7,8 +7,8 @@ import {
   type DeadLetter,
   type OutboundMessage,
 } from './broker.ts';
-import { letterIdOf } from '../dead-letters/letter-id.ts';
-import { isolate } from './isolation.ts';
+import { letterIdOf } from './letter-id.ts';
+import { isolate } from './poison-isolation.ts';
 import type { Log } from '../log.ts';
 import { matchesTopic } from './topic-pattern.ts';
 
@@ -30,7 +30,7 @@ export function createLocalBroker(log?: Log): Broker {
       consumers = started.map((consumer) => ({
         ...consumer,
         handle: isolate((messages) => consumer.handle(messages), log),
-        bury: (letters) => consumer.bury(letters),
+        storeDeadLetters: (letters) => consumer.storeDeadLetters(letters),
       }));
       return Promise.resolve();
     },
@@ -65,7 +65,7 @@ async function deliver(consumer: Consumer, messages: readonly OutboundMessage[])
       const { reason, field } = handling;
       return [toLetter(consumer.queue, message, { reason, field })];
     });
-    if (letters.length > 0) await consumer.bury(letters);
+    if (letters.length > 0) await consumer.storeDeadLetters(letters);
     if (handlings.some(({ kind }) => kind === 'held')) throw new Error(`${consumer.queue}: held`);
   }
 }

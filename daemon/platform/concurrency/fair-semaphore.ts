@@ -35,7 +35,7 @@ type Waiter = { readonly turn: Turn; settle(result: Result<() => void>): void };
 const overloaded = refuse('OVERLOADED', 'too many calls like this one at once: try again shortly');
 const cancelled = refuse('CANCELLED', 'the call was given up before it was begun');
 
-const isPointless = ({ deadlineMs, isCancelled }: Turn): boolean =>
+const isAbandoned = ({ deadlineMs, isCancelled }: Turn): boolean =>
   isCancelled() || performance.now() >= deadlineMs;
 
 /** A semaphore whose waiters are served in turn: one of each network, one of each account, … */
@@ -58,7 +58,7 @@ export function createFairSemaphore(limits: FairLimits): FairSemaphore {
       const waiter = queue.shift();
       if (!waiter) return;
       // Work that no one waits for is not started.
-      if (isPointless(waiter.turn)) {
+      if (isAbandoned(waiter.turn)) {
         waiter.settle(cancelled);
         continue;
       }
@@ -71,7 +71,7 @@ export function createFairSemaphore(limits: FairLimits): FairSemaphore {
   /** True if there is room for one more, for which another may have been refused. */
   const makeRoom = ({ path }: Turn): boolean => {
     if (queue.size() < maxWaiting && !isOver(path)) return true;
-    for (const gone of queue.sweep(({ turn }) => isPointless(turn))) gone.settle(cancelled);
+    for (const gone of queue.sweep(({ turn }) => isAbandoned(turn))) gone.settle(cancelled);
     if (isOver(path)) return false;
     if (queue.size() < maxWaiting) return true;
     if (queue.longest() <= queue.sizeOf(path.slice(0, 1)) + 1) return false;
@@ -80,7 +80,7 @@ export function createFairSemaphore(limits: FairLimits): FairSemaphore {
   };
 
   const acquire = (turn: Turn, isResumed = false): Promise<Result<() => void>> => {
-    if (isPointless(turn)) return Promise.resolve(cancelled);
+    if (isAbandoned(turn)) return Promise.resolve(cancelled);
     if (running < maxAtOnce) {
       running += 1;
       return Promise.resolve(grant());

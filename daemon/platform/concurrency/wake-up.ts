@@ -1,30 +1,38 @@
-export type InterruptibleSleep = {
-  /** Forgets earlier wakes. */
-  reset(): void;
+/** A signal for one waiter: the interruptible sleep of a loop, or backpressure of a writer. */
+export type WakeUp = {
+  /** Ends the wait; without one, ends the next wait at once. */
   wake(): void;
-  take(ms: number): Promise<void>;
+  /** Forgets a wake-up that came while nothing waited. */
+  reset(): void;
+  /** True once woken; false where `timeoutMs` passed without a wake-up. */
+  wait(timeoutMs?: number): Promise<boolean>;
 };
 
-/** A pause that can be cut short; a wake during the work before it counts. */
-export function createInterruptibleSleep(): InterruptibleSleep {
+export function createWakeUp(): WakeUp {
   let isWoken = false;
-  let rouse: (() => void) | undefined;
+  let resume: (() => void) | undefined;
   return {
+    wake: () => {
+      if (resume) resume();
+      else isWoken = true;
+    },
     reset: () => {
       isWoken = false;
     },
-    wake: () => {
-      isWoken = true;
-      rouse?.();
-    },
-    take: (ms) =>
-      new Promise((resolve) => {
-        const timer = setTimeout(resolve, ms);
-        rouse = () => {
+    wait: (timeoutMs) => {
+      if (isWoken) {
+        isWoken = false;
+        return Promise.resolve(true);
+      }
+      return new Promise((resolve) => {
+        const end = (hasWoken: boolean): void => {
           clearTimeout(timer);
-          resolve();
+          resume = undefined;
+          resolve(hasWoken);
         };
-        if (isWoken) rouse();
-      }),
+        const timer = timeoutMs === undefined ? undefined : setTimeout(() => end(false), timeoutMs);
+        resume = () => end(true);
+      });
+    },
   };
 }

@@ -16,7 +16,7 @@ import type { Admission, CallContext, MethodPolicy } from './admission/admission
 import type { Unread } from './admission/answers.ts';
 import { maskUnexpected, toServiceError } from './errors.ts';
 import { incomingOf, type Incoming } from './admission/incoming.ts';
-import type { StreamRegistry } from './admission/stream-board.ts';
+import type { StreamRegistry } from './admission/stream-registry.ts';
 
 export type { CallContext } from './admission/admission.ts';
 
@@ -57,7 +57,7 @@ export type WrapOptions = {
   readonly access: Access;
   readonly log: Log;
   readonly unread: Unread;
-  readonly board: StreamRegistry;
+  readonly streamRegistry: StreamRegistry;
   readonly encode: (answer: unknown) => Buffer;
 };
 

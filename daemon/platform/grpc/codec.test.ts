@@ -4,7 +4,7 @@ import {
   CreateTransactionRequest,
   TransactionItem,
   WalletServiceService,
-} from '../../../../protos/gen/digitalwallet/wallet/v1/wallet.ts';
+} from '../../../protos/gen/digitalwallet/wallet/v1/wallet.ts';
 import { withOwnCodec } from './codec.ts';
 
 const { requestDeserialize: read } = withOwnCodec(WalletServiceService.createTransaction);

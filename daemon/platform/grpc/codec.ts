@@ -1,8 +1,8 @@
 import type { ServiceDefinition } from '@grpc/grpc-js';
 
-import { refuse, succeed, type Result } from '../../../../core/reasons.ts';
+import { refuse, succeed, type Result } from '../../../core/reasons.ts';
 
-import { checkBounds, type Bounds } from '../bounds.ts';
+import { checkBounds, type Bounds } from './bounds.ts';
 
 type Definition = ServiceDefinition[string];
 

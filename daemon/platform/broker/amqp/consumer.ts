@@ -1,7 +1,7 @@
 import type { ConsumeMessage } from 'amqplib';
 
 import type { Consumer, Handling, InboundMessage } from '../broker.ts';
-import { isolate } from '../isolation.ts';
+import { isolate } from '../poison-isolation.ts';
 import type { Log } from '../../log.ts';
 import type { ProgressWatch } from '../../progress/watch.ts';
 import { createIntake } from './intake.ts';
@@ -76,7 +76,9 @@ export function subscribeDead(consumer: Consumer, options: DrainOptions): Subscr
   const queue = deadQueueOf(consumer.queue);
   const ownUserId = userIdOf(options.url);
   return drainQueue(queue, consumer, options, async (messages) => {
-    await consumer.bury(messages.map((message) => toLetter(consumer.queue, message, ownUserId)));
+    await consumer.storeDeadLetters(
+      messages.map((message) => toLetter(consumer.queue, message, ownUserId)),
+    );
     return [];
   });
 }

@@ -4,9 +4,8 @@ import { randomUUID } from 'node:crypto';
 import type { ConsumeMessage, Options } from 'amqplib';
 
 import { isUuid, uuidV5 } from '../../../../core/ids.ts';
-import type { DeadLetter, Handling, InboundMessage } from '../broker.ts';
-import { parseJson } from '../../dead-letters/replays.ts';
-import { letterIdOf } from '../../dead-letters/letter-id.ts';
+import { parseJson, type DeadLetter, type Handling, type InboundMessage } from '../broker.ts';
+import { letterIdOf } from '../letter-id.ts';
 
 type Dead = Extract<Handling, { kind: 'dead' }>;
 

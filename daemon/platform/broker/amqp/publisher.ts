@@ -2,7 +2,7 @@ import type { ConfirmChannel, Options } from 'amqplib';
 
 import { eventsExchange, patternOf, textOf, type OutboundMessage } from '../broker.ts';
 import type { Log } from '../../log.ts';
-import { createPublicError } from '../../progress/own-words.ts';
+import { createPublicError } from '../../progress/public-error.ts';
 import { keepSession } from './session.ts';
 import { assertExchanges } from './topology.ts';
 

@@ -3,20 +3,20 @@ export type AdaptiveLimit = {
   /** True while another call would wait for too long. */
   isFull(): boolean;
   /** Counts a call in; whatever comes of it, the visit is ended once. */
-  enter(): Permit;
+  acquire(): Permit;
 };
 
 export type Permit = {
   /** `isAnswered`: by the work itself. What was refused or failed tells nothing of its pace. */
-  end(isAnswered: boolean): void;
+  release(isAnswered: boolean): void;
 };
 
 export type AdaptiveLimitBounds = {
   /** What a call may take with everything before it in the queue. */
   readonly targetMs: number;
   /** Never fewer at once: enough for a whole batch, and no stall can close the door. */
-  readonly least: number;
-  readonly most: number;
+  readonly min: number;
+  readonly max: number;
 };
 
 /**
@@ -35,25 +35,25 @@ export function createAdaptiveLimit(
   limits: AdaptiveLimitBounds,
   nowMs: () => number,
 ): AdaptiveLimit {
-  const { targetMs, least, most } = limits;
-  let cap = most;
-  let inHand = 0;
+  const { targetMs, min, max } = limits;
+  let limit = max;
+  let inFlight = 0;
   return {
-    isFull: () => inHand >= cap,
-    enter: () => {
-      inHand += 1;
-      const count = inHand;
+    isFull: () => inFlight >= limit,
+    acquire: () => {
+      inFlight += 1;
+      const count = inFlight;
       const enteredAtMs = nowMs();
       return {
-        end: (isAnswered) => {
-          inHand -= 1;
+        release: (isAnswered) => {
+          inFlight -= 1;
           // So few are let in at any pace: a pause of the machine with few in hand shows none.
-          if (!isAnswered || count < least) return;
+          if (!isAnswered || count < min) return;
           const tookMs = nowMs() - enteredAtMs;
           if (tookMs > targetMs) {
-            cap = Math.max(least, Math.min(cap, Math.floor((count * targetMs) / tookMs)));
-          } else if (count > cap / 2) {
-            cap = Math.min(most, cap + growth);
+            limit = Math.max(min, Math.min(limit, Math.floor((count * targetMs) / tookMs)));
+          } else if (count > limit / 2) {
+            limit = Math.min(max, limit + growth);
           }
         },
       };

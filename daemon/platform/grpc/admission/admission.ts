@@ -16,7 +16,7 @@ import { createPublicCalls } from './public-calls.ts';
 import type { OpenStream } from './stream-slots.ts';
 import type { LoadLimits } from './load-limits.ts';
 import { createRefusedCredentials } from './refused-credentials.ts';
-import { createUserCalls, tooSlow } from './user-calls.ts';
+import { createUserCalls, overloaded } from './user-calls.ts';
 import { findSource, type AddressSet } from '../ingress/source.ts';
 
 /** What a handler knows of its call besides the request. */
@@ -52,7 +52,7 @@ export type MethodPolicy = {
   /** Told of each refusal for want of rights. */
   readonly onDenied: (context: CallContext, rejection: Rejection) => void;
   /** Where calls wait for one another: how many are taken on at once. */
-  readonly fit: AdaptiveLimit | undefined;
+  readonly limit: AdaptiveLimit | undefined;
 };
 
 /** Where calls are counted, so that nobody can take everything. */
@@ -62,11 +62,11 @@ export type Admission = {
   /** What is counted now; all of it is back at 0 once nothing is in flight. */
   readCounts(): AdmissionCounts;
   /** A refusal where a call need not be read: there is no room for it, whoever it is from. */
-  findExcess(entry: MethodPolicy, authorization: string | undefined): Refusal | undefined;
+  findOverload(entry: MethodPolicy, authorization: string | undefined): Refusal | undefined;
   /** A refusal where a method needs a credential, and the one that is shown is not accepted. */
-  findStranger(entry: MethodPolicy, caller: Caller): Promise<Rejection | undefined>;
+  findRefusedCredential(entry: MethodPolicy, caller: Caller): Promise<Rejection | undefined>;
   /** Answers a call whose credential was refused: later where its network has many of these. */
-  answerStranger(caller: Caller, act: () => void, cost: number): void;
+  refuseUnauthenticated(caller: Caller, act: () => void, cost: number): void;
   /**
    * Lets a call in, runs the work, and counts the call out again. CREDENTIALS_MISSING and the like,
    * PERMISSION_DENIED, OVERLOADED.
@@ -99,7 +99,7 @@ export type AdmissionCounts = {
   /** Streams of users. */
   readonly streams: number;
   /** Calls whose credential was refused, and whose answer waits. */
-  readonly strangers: number;
+  readonly unauthenticated: number;
 };
 
 const defaultDeadlineMs = 30_000;
@@ -125,13 +125,13 @@ export function createAdmission(options: {
     if (call.origin === 'forwarded') onForwarded(call);
     if (access.isService(call.authorization)) {
       // Counted apart: without their feed of revocations other processes let no user in.
-      if (inFlightOfServices >= limits.all) return tooMuchInHand;
+      if (inFlightOfServices >= limits.all) return tooManyInFlight;
       inFlightOfServices += 1;
       return runAs(ourService, entry, contextOf, work).finally(() => (inFlightOfServices -= 1));
     }
     inFlight += 1;
     try {
-      if (inFlight > limits.all) return tooMuchInHand;
+      if (inFlight > limits.all) return tooManyInFlight;
       if (entry.policy === 'public') {
         return await publicRun.run(entry, contextOf({ kind: 'anonymous' }), work);
       }
@@ -155,14 +155,14 @@ export function createAdmission(options: {
       calls: inFlight + inFlightOfServices,
       publicCalls: publicRun.size(),
       ...ofUsers.readCounts(),
-      strangers: screen.size(),
+      unauthenticated: screen.size(),
     }),
-    findExcess: ({ fit }, authorization) => {
-      if (fit?.isFull()) return tooSlow;
-      return inFlight < limits.all || access.isService(authorization) ? undefined : tooMuchInHand;
+    findOverload: ({ limit }, authorization) => {
+      if (limit?.isFull()) return overloaded;
+      return inFlight < limits.all || access.isService(authorization) ? undefined : tooManyInFlight;
     },
-    findStranger: screen.find,
-    answerStranger: screen.answer,
+    findRefusedCredential: screen.find,
+    refuseUnauthenticated: screen.answer,
     run: (call, entry, work) => {
       const running = run(call, entry, work);
       if (entry.isStream) return running;
@@ -180,22 +180,24 @@ export function createAdmission(options: {
 
 /** What becomes of calls whose credential is not accepted. */
 function createScreen({ access, proxies, limits }: Screening) {
-  const strangers = createRefusedCredentials(limits.strangers);
-  const find: Admission['findStranger'] = async ({ policy }, caller) => {
+  const refused = createRefusedCredentials(limits.refusedCredentials);
+  const find: Admission['findRefusedCredential'] = async ({ policy }, caller) => {
     const { authorization } = caller;
     if (access.recall(authorization, policy)) return undefined;
     const authorized = await access.authorize(authorization, policy, sourceOf(caller, proxies));
-    return !authorized.ok && isOfStranger(authorized.rejection) ? authorized.rejection : undefined;
+    return !authorized.ok && isUnauthenticated(authorized.rejection)
+      ? authorized.rejection
+      : undefined;
   };
-  const answer: Admission['answerStranger'] = (caller, act, cost) =>
-    strangers.answer(sourceOf(caller, proxies), act, cost);
-  return { find, answer, answerAll: strangers.answerAll, size: strangers.size };
+  const answer: Admission['refuseUnauthenticated'] = (caller, act, cost) =>
+    refused.answer(sourceOf(caller, proxies), act, cost);
+  return { find, answer, answerAll: refused.answerAll, size: refused.size };
 }
 
 type Screening = {
   readonly access: Access;
   readonly proxies: AddressSet;
-  readonly limits: Pick<LoadLimits, 'strangers'>;
+  readonly limits: Pick<LoadLimits, 'refusedCredentials'>;
 };
 
 /** Who waits for the end of a call, or for a stop that does not wait for it. */
@@ -267,12 +269,12 @@ async function authorize(
  * Whether the refusal is of somebody whose credential was not accepted, or could not be looked at: at
  * once refused, a flood would take all there is, and the feed of revocations would stay away.
  */
-export const isOfStranger = (rejection: Rejection): boolean =>
+export const isUnauthenticated = (rejection: Rejection): boolean =>
   reasonCodes[rejection.reason] === 'UNAUTHENTICATED' ||
   rejection.reason === 'AUTH_UNAVAILABLE' ||
   rejection === tooManyUnknown;
 
-const tooMuchInHand = refuse(
+const tooManyInFlight = refuse(
   'OVERLOADED',
   'the server has too many calls in flight: nothing was done, try again shortly',
 );

@@ -27,7 +27,7 @@ export type LoadLimits = {
   /** The same, from one network. */
   readonly healthWatchesOfSource: number;
   /** How fast credentials that are not accepted are refused, for each network. */
-  readonly strangers: RefusedCredentialLimits;
+  readonly refusedCredentials: RefusedCredentialLimits;
 };
 
 export const loadLimits: LoadLimits = {
@@ -42,5 +42,5 @@ export const loadLimits: LoadLimits = {
   publicCallsOfHost: 500,
   healthWatches: 256,
   healthWatchesOfSource: 25,
-  strangers: refusedCredentialLimits,
+  refusedCredentials: refusedCredentialLimits,
 };

@@ -8,7 +8,7 @@ import {
   type RawClient,
 } from '../../../../tests/support/grpc/raw-http2.ts';
 import type { Limits } from '../server.ts';
-import { startStand, type Stand } from '../test-support.ts';
+import { startTestServer, type TestServer } from '../test-support.ts';
 import { loadLimits } from './load-limits.ts';
 
 const releases: (() => unknown)[] = [];
@@ -19,8 +19,8 @@ afterEach(async () => {
   for (const release of releases.splice(0).reverse()) await release();
 });
 
-async function start(limits: Partial<Limits> = {}, proxies: string[] = []): Promise<Stand> {
-  const stand = await startStand(limits, proxies, { isFastPathOn });
+async function start(limits: Partial<Limits> = {}, proxies: string[] = []): Promise<TestServer> {
+  const stand = await startTestServer(limits, proxies, { isFastPathOn });
   releases.push(stand.stop);
   return stand;
 }
@@ -78,7 +78,7 @@ describe.each([true, false])('with the fast path %s', (isOn) => {
   });
 
   it('a public call from a network without any is admitted while the limit is reached', async () => {
-    const { address, letGo } = await start({ load }, proxies);
+    const { address, answerWaiting } = await start({ load }, proxies);
     const raw = client(address);
     const held = [1, 2, 3, 4, 5, 6].map((i) => raw.call(signIn, network(i)));
     await sleep(100);
@@ -88,13 +88,13 @@ describe.each([true, false])('with the fast path %s', (isOn) => {
     await sleep(100);
     expect(await raw.call(signIn, from('203.0.113.2'))).toMatchObject({ status: 8 });
     const answers = Promise.all([...held, ...second, newcomer]);
-    const timer = setInterval(letGo, 50);
+    const timer = setInterval(answerWaiting, 50);
     releases.push(() => clearInterval(timer));
     expect((await answers).map(({ status }) => status)).toEqual(Array(9).fill(0));
   });
 
   it('many queued public calls of one network do not delay the call of another', async () => {
-    const { address, letGo } = await start({}, proxies);
+    const { address, answerWaiting } = await start({}, proxies);
     const raw = client(address);
     const order: string[] = [];
     const call = (name: string, source: string) =>
@@ -103,7 +103,7 @@ describe.each([true, false])('with the fast path %s', (isOn) => {
     await sleep(200);
     const one = call('one', '198.51.100.2');
     await sleep(200);
-    const timer = setInterval(letGo, 50);
+    const timer = setInterval(answerWaiting, 50);
     releases.push(() => clearInterval(timer));
     await Promise.all([...many, one]);
     expect(order.indexOf('one')).toBeLessThan(10);

@@ -48,7 +48,6 @@ export function createPublicCalls(limits: PublicLimits) {
   const all = semaphoreOf(atOnce);
   const ofMethod = new WeakMap<object, FairSemaphore>();
   const delayed = createDelay(limits);
-  let inFlight = 0;
   const run = async <C extends PublicContext, T>(
     method: object,
     context: C,
@@ -56,23 +55,21 @@ export function createPublicCalls(limits: PublicLimits) {
   ): Promise<Result<T>> => {
     const network = context.isLocal ? thisHost : networkOf(context.source);
     const most = network === thisHost ? limits.publicCallsOfHost : limits.publicCallsOfSource;
-    const isFull = inFlight >= limits.publicCalls * (counts.has(network) ? 1 : 2);
+    const isFull = counts.total() >= limits.publicCalls * (counts.has(network) ? 1 : 2);
     if (isFull || !counts.take(network, most)) {
       await delayed.run(network);
       return tooManyLikeThis;
     }
     const semaphore = ofMethod.get(method) ?? semaphoreOf(atOnceOfMethod);
     ofMethod.set(method, semaphore);
-    inFlight += 1;
     try {
       const turn = { ...context, path: [network] };
       return await runPausable([semaphore, all], turn, (pause) => work({ ...context, pause }));
     } finally {
-      inFlight -= 1;
-      counts.give(network);
+      counts.release(network);
     }
   };
-  return { run, size: (): number => inFlight };
+  return { run, size: counts.total };
 }
 
 const refusalDelayMs = 250;
@@ -80,15 +77,12 @@ const refusalDelayMs = 250;
 /** Makes a refusal wait, so that it is not asked for again at once; a few of each network. */
 function createDelay(limits: PublicLimits) {
   const counts = createCounts();
-  let inFlight = 0;
   return {
     run: async (network: string): Promise<void> => {
-      if (inFlight >= limits.publicCalls) return;
+      if (counts.total() >= limits.publicCalls) return;
       if (!counts.take(network, 2 * limits.publicCallsOfSource)) return;
-      inFlight += 1;
       await sleep(refusalDelayMs);
-      inFlight -= 1;
-      counts.give(network);
+      counts.release(network);
     },
   };
 }

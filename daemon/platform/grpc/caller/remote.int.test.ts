@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';
 
 import { createAuthority } from '../../../../tests/support/auth/certificates.ts';
-import { definition, startStand } from '../test-support.ts';
+import { definition, startTestServer } from '../test-support.ts';
 import type { Caller } from './caller.ts';
 import { createRemoteCaller, type PeerTls } from './remote.ts';
 
@@ -42,7 +42,7 @@ describe.each([true, false])('with the fast path %s', (isOn) => {
       clientCa: undefined,
     };
     const own = { current: () => server, subscribe: () => undefined };
-    const stand = await startStand({}, [], { tls: own, isFastPathOn });
+    const stand = await startTestServer({}, [], { tls: own, isFastPathOn });
     releases.push(stand.stop);
     const material = { key: undefined, cert: undefined, rootCerts: readFileSync(authority.cert) };
     let latest: ReturnType<PeerTls['current']> = material;
@@ -62,7 +62,7 @@ describe.each([true, false])('with the fast path %s', (isOn) => {
   });
 
   it('a caller apart has a connection of its own, others of an address share one', async () => {
-    const stand = await startStand({}, [], { isFastPathOn });
+    const stand = await startTestServer({}, [], { isFastPathOn });
     releases.push(stand.stop);
     const { address } = stand;
     const callers = [false, false, true].map((isApart) =>

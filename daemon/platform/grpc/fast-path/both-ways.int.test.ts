@@ -8,14 +8,14 @@ import {
   readAnswer,
   type RawClient,
 } from '../../../../tests/support/grpc/raw-http2.ts';
-import { startStand, type Stand } from '../test-support.ts';
+import { startTestServer, type TestServer } from '../test-support.ts';
 
-type Way = { readonly stand: Stand; readonly raw: RawClient };
+type Way = { readonly stand: TestServer; readonly raw: RawClient };
 let fast: Way;
 let library: Way;
 
 async function start(isFastPathOn: boolean): Promise<Way> {
-  const stand = await startStand({}, ['127.0.0.1'], { isFastPathOn });
+  const stand = await startTestServer({}, ['127.0.0.1'], { isFastPathOn });
   return { stand, raw: connectRaw(stand.address) };
 }
 
@@ -121,7 +121,7 @@ async function answerOf({ raw }: Way, sent: Sent): Promise<object> {
 it.each(Object.keys(calls))('%s is answered alike with and without the fast path', async (name) => {
   const sent = calls[name] ?? {};
   expect(await answerOf(fast, sent)).toEqual(await answerOf(library, sent));
-  for (const { stand } of [fast, library]) stand.letGo();
+  for (const { stand } of [fast, library]) stand.answerWaiting();
   await sleep(20);
   for (const { stand } of [fast, library]) {
     expect(stand.server.readCounts()).toMatchObject({ openCalls: 0 });

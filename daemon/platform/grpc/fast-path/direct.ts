@@ -5,7 +5,7 @@ import { status } from '@grpc/grpc-js';
 import type { Rejection } from '../../../../core/reasons.ts';
 import type { Log } from '../../log.ts';
 import {
-  isOfStranger,
+  isUnauthenticated,
   type Admission,
   type Caller,
   type MethodPolicy,
@@ -15,7 +15,8 @@ import { toRefused, type Refused } from '../errors.ts';
 import { toRequestId, type Incoming } from '../admission/incoming.ts';
 import { findOrigin, listForwardingHeaders } from '../ingress/forwarding.ts';
 import { noteHeldBytes } from '../ingress/library-stream.ts';
-import { createMessageReader, headBytes, type MessageFault } from './message.ts';
+import { headBytes } from '../ingress/message-head.ts';
+import { createMessageReader, type MessageFault } from './message.ts';
 import type { ConnectionMeter } from '../ingress/frame-budget.ts';
 import { addressOfPeer, loopback } from '../ingress/source.ts';
 
@@ -55,7 +56,7 @@ export type DirectOptions = {
   readonly log: Log;
   readonly limits: { readonly maxRequestBytes: number; readonly maxResponseBytes: number };
   /** For calls that there is no room for, of all connections. */
-  readonly pace: (act: () => void) => void;
+  readonly refusalBucket: (act: () => void) => void;
 };
 
 /**
@@ -67,19 +68,19 @@ export function answer(
   headers: IncomingHttpHeaders,
   method: DirectMethod,
   meter: ConnectionMeter,
-  { admission, log, limits, pace }: DirectOptions,
+  { admission, log, limits, refusalBucket }: DirectOptions,
 ): void {
   // What goes wrong with a stream is seen by its being closed.
   stream.on('error', () => undefined);
   if (!isOpen(stream)) return;
   const requestId = toRequestId(headers['x-request-id']?.toString());
-  const tell = (rejection: Rejection): void =>
+  const refuse = (rejection: Rejection): void =>
     refuseStream(stream, requestId, toRefused(rejection, requestId));
-  const excess = admission.findExcess(method.entry, headers.authorization);
+  const excess = admission.findOverload(method.entry, headers.authorization);
   if (excess) {
     // What is still on its way is dropped as it comes: none of it is held while the refusal waits.
     dropData(stream, meter);
-    pace(() => tell(excess.rejection));
+    refusalBucket(() => refuse(excess.rejection));
     return;
   }
   const timeoutMs = readTimeoutMs(headers['grpc-timeout']);
@@ -112,16 +113,16 @@ export function answer(
       .unary(call, () => method.read(message))
       .then((result) => {
         if (!result.ok) {
-          const act = (): void => tell(result.rejection);
-          if (!isPublic && isOfStranger(result.rejection)) {
+          const act = (): void => refuse(result.rejection);
+          if (!isPublic && isUnauthenticated(result.rejection)) {
             const cost = costOf(headers);
-            admission.answerStranger(call, () => meter.pace(act, cost), cost);
-          } else if (result.rejection.reason === 'OVERLOADED') pace(act);
-          else if (isPublic) meter.pace(act, costOf(headers));
+            admission.refuseUnauthenticated(call, () => meter.delay(act, cost), cost);
+          } else if (result.rejection.reason === 'OVERLOADED') refusalBucket(act);
+          else if (isPublic) meter.delay(act, costOf(headers));
           else act();
         } else if (result.value.length > limits.maxResponseBytes) {
           refuseStream(stream, requestId, tooLarge(result.value.length, limits.maxResponseBytes));
-        } else if (isPublic) meter.pace(() => send(stream, result.value));
+        } else if (isPublic) meter.delay(() => send(stream, result.value));
         else send(stream, result.value);
       })
       .catch((err: unknown) => log.error({ err, requestId }, 'the answer was not sent'));

@@ -2,7 +2,7 @@ import { pino } from 'pino';
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';
 
 import { connectRaw, type RawClient } from '../../../../tests/support/grpc/raw-http2.ts';
-import { startStand, type Stand } from '../test-support.ts';
+import { startTestServer, type TestServer } from '../test-support.ts';
 
 const releases: (() => unknown)[] = [];
 
@@ -12,8 +12,8 @@ afterEach(async () => {
   for (const release of releases.splice(0).reverse()) await release();
 });
 
-async function start(proxies: string[]): Promise<Stand> {
-  const stand = await startStand({}, proxies, { isFastPathOn });
+async function start(proxies: string[]): Promise<TestServer> {
+  const stand = await startTestServer({}, proxies, { isFastPathOn });
   releases.push(stand.stop);
   return stand;
 }
@@ -63,7 +63,7 @@ describe.each([true, false])('with the fast path %s', (isOn) => {
     it('is reported once', async () => {
       const lines: string[] = [];
       const log = pino({}, { write: (line: string) => void lines.push(line) });
-      const stand = await startStand({}, [], { log, isFastPathOn });
+      const stand = await startTestServer({}, [], { log, isFastPathOn });
       releases.push(stand.stop);
       const raw = client(stand.address);
       for (let i = 0; i < 3; i += 1) {

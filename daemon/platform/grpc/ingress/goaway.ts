@@ -44,7 +44,7 @@ function hasCall(
 }
 
 /** Node takes the code where an error may stand: beside `undefined` it would send NO_ERROR. */
-export const calmDown = (session: ServerHttp2Session): void =>
+export const closeWithCalmDown = (session: ServerHttp2Session): void =>
   session.destroy(constants.NGHTTP2_ENHANCE_YOUR_CALM as unknown as Error);
 
 /**
@@ -52,7 +52,7 @@ export const calmDown = (session: ServerHttp2Session): void =>
  * taken: a call that crosses it on the wire was certainly not begun, and clients repeat it elsewhere.
  * (A GOAWAY that excludes nothing would lose such a call: nghttp2 takes none after it.)
  */
-export function leaveIfIdle(state: Session, nowMs: number, idleMs: number): void {
+export function closeIfIdle(state: Session, nowMs: number, idleMs: number): void {
   if (state.streams.size > 0) state.activeAtMs = nowMs;
   else if (nowMs - state.activeAtMs >= idleMs) state.session.close();
 }
@@ -61,7 +61,9 @@ export function leaveIfIdle(state: Session, nowMs: number, idleMs: number): void
  * Ends connections by TLS as `leaveIfIdle` does: the client begins its next call on another one, and
  * what was taken goes on here.
  */
-export function askAllToLeave(states: Iterable<Session & { readonly socket: object | undefined }>) {
+export function sendGoawayToAll(
+  states: Iterable<Session & { readonly socket: object | undefined }>,
+) {
   const nowMs = performance.now();
   for (const state of states) {
     if (!state.socket || !('encrypted' in state.socket)) continue;
@@ -90,6 +92,6 @@ export const presenceOf = (state: Session): Presence => ({
     hasCall(state, performance.now(), () => true) ? undefined : state.activeAtMs,
   close: () => {
     if (state.streams.size === 0) state.session.close();
-    else calmDown(state.session);
+    else closeWithCalmDown(state.session);
   },
 });

@@ -11,7 +11,7 @@ import {
 import { loadLimits } from '../admission/load-limits.ts';
 import type { Limits } from '../server.ts';
 import { sessionLimits } from './sessions.ts';
-import { startStand, type Stand } from '../test-support.ts';
+import { startTestServer, type TestServer } from '../test-support.ts';
 
 const releases: (() => unknown)[] = [];
 
@@ -21,8 +21,8 @@ afterEach(async () => {
   for (const release of releases.splice(0).reverse()) await release();
 });
 
-async function start(limits: Partial<Limits> = {}, proxies: string[] = []): Promise<Stand> {
-  const stand = await startStand(limits, proxies, { isFastPathOn });
+async function start(limits: Partial<Limits> = {}, proxies: string[] = []): Promise<TestServer> {
+  const stand = await startTestServer(limits, proxies, { isFastPathOn });
   releases.push(stand.stop);
   return stand;
 }
@@ -83,14 +83,14 @@ describe.each([true, false])('with the fast path %s', (isOn) => {
     });
 
     it('is closed without an error for its client, and not while a call is in flight', async () => {
-      const { address, letGo } = await start({ sessions });
+      const { address, answerWaiting } = await start({ sessions });
       const raw = client(address);
       const codes: number[] = [];
       raw.session.on('goaway', (code: number) => codes.push(code));
       const held = raw.call('/test.Test/wait', as('ana'));
       await sleep(3_500);
       expect(raw.session.closed).toBe(false);
-      letGo();
+      answerWaiting();
       expect(await held).toMatchObject({ status: 0 });
       await raw.closed;
       expect(codes[0]).toBe(0);
@@ -141,7 +141,7 @@ describe.each([true, false])('with the fast path %s', (isOn) => {
     });
 
     it('is not ended while something is in flight, or while requests come', async () => {
-      const { address, letGo } = await start({ load });
+      const { address, answerWaiting } = await start({ load });
       const raw = client(address);
       const waiting = raw.open(talk, {
         headers: as('ana').headers,
@@ -155,7 +155,7 @@ describe.each([true, false])('with the fast path %s', (isOn) => {
         busy.write(Buffer.from([0, 0, 0, 0, 1, 42]));
       }
       expect([waiting.closed, busy.closed]).toEqual([false, false]);
-      letGo();
+      answerWaiting();
       busy.end();
       waiting.end();
       expect((await Promise.all(answers)).map(({ status }) => status)).toEqual([0, 0]);
@@ -187,7 +187,7 @@ describe.each([true, false])('with the fast path %s', (isOn) => {
     });
 
     it('are kept by those with something in flight', async () => {
-      const { address, letGo } = await start({ load });
+      const { address, answerWaiting } = await start({ load });
       const raw = client(address);
       const open = (user: string) =>
         raw.open(talk, {
@@ -199,7 +199,7 @@ describe.each([true, false])('with the fast path %s', (isOn) => {
       const answers = held.map(readAnswer);
       await sleep(500);
       expect(await raw.call(talk, as('cid'))).toMatchObject({ status: 8 });
-      letGo();
+      answerWaiting();
       held.forEach((stream) => stream.end());
       expect((await Promise.all(answers)).map(({ status }) => status)).toEqual([0, 0, 0, 0, 0, 0]);
     });

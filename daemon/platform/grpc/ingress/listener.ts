@@ -4,7 +4,7 @@ import { createServer as createTlsServer, type SecureContextOptions } from 'node
 import { tlsCiphers } from '../../../../core/tls-ciphers.ts';
 import type { Log } from '../../log.ts';
 import { createConnections } from './connections.ts';
-import type { Presence } from './idle.ts';
+import type { Presence } from './goaway.ts';
 import type { AddressSet } from './source.ts';
 
 /** Certificate and key in PEM; with `clientCa`, clients must show a certificate of that authority. */

@@ -11,7 +11,7 @@ import { createAuthority } from '../../../../tests/support/auth/certificates.ts'
 import type { ServerTls, TlsMaterial } from './listener.ts';
 import { createRemoteCaller } from '../caller/remote.ts';
 import { sessionLimits } from './sessions.ts';
-import { definition, startStand } from '../test-support.ts';
+import { definition, startTestServer } from '../test-support.ts';
 
 let isFastPathOn = true;
 const folder = mkdtempSync(join(tmpdir(), 'dw-renewal-'));
@@ -39,7 +39,7 @@ describe.each([true, false])('with the fast path %s', (isOn) => {
     const renewals: ((material: TlsMaterial) => void)[] = [];
     const tls: ServerTls = { current: () => material, subscribe: (on) => void renewals.push(on) };
     const sessions = { ...sessionLimits, outdatedMs: 1_500 };
-    const stand = await startStand({ sessions }, [], { tls, isFastPathOn });
+    const stand = await startTestServer({ sessions }, [], { tls, isFastPathOn });
     const open = () => {
       const session = connect(`https://${stand.address}`, { rejectUnauthorized: false });
       session.on('error', () => undefined);
@@ -76,7 +76,7 @@ describe.each([true, false])('with the fast path %s', (isOn) => {
       // What is begun on the old connection is answered, and then the stream ends by itself.
       stream.write(messageOf('w'));
       await new Promise((resolve) => setTimeout(resolve, 3_000));
-      stand.letGo();
+      stand.answerWaiting();
       await vi.waitFor(() => expect(end).toMatchObject({ 'grpc-status': '8' }), {
         timeout: 10_000,
       });
@@ -94,7 +94,7 @@ describe.each([true, false])('with the fast path %s', (isOn) => {
     const material = materialOf('third');
     const renewals: ((material: TlsMaterial) => void)[] = [];
     const tls: ServerTls = { current: () => material, subscribe: (on) => void renewals.push(on) };
-    const stand = await startStand({}, [], { tls, isFastPathOn });
+    const stand = await startTestServer({}, [], { tls, isFastPathOn });
     const trusted = { key: undefined, cert: undefined, rootCerts: readFileSync(authority.cert) };
     const serviceCredential = 'secret';
     const caller = createRemoteCaller({

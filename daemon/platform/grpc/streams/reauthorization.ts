@@ -1,6 +1,6 @@
-import type { Rejection } from '../../../core/reasons.ts';
-import type { Access, Policy } from '../access/access.ts';
-import { createTransientRejection } from '../transient-rejection.ts';
+import type { Rejection } from '../../../../core/reasons.ts';
+import type { Access, Policy } from '../../access/access.ts';
+import { createTransientRejection } from '../../transient-rejection.ts';
 
 /**
  * Authorises the caller of a stream again and again while it lasts: a sign-out, a revocation, a
