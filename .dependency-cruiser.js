@@ -109,12 +109,7 @@ export default {
       'grpc-in-its-place',
       {
         path: '^(cli|daemon|core)/',
-        pathNot: [
-          '^daemon/platform/grpc/',
-          '^daemon/gateway/client',
-          '^cli/rpc/',
-          tests,
-        ],
+        pathNot: ['^daemon/platform/grpc/', '^daemon/gateway/client', '^cli/rpc/', tests],
       },
       { path: 'node_modules/@grpc/' },
     ),

@@ -60,9 +60,9 @@ export async function listenMetrics(
 
 /** What is open and counted now, for gauges of their own. */
 const loads = {
-  calls: ['walletd_calls_in_flight', 'Calls in hand'],
+  calls: ['walletd_calls_in_flight', 'Calls in flight'],
   publicCalls: ['walletd_public_calls_in_flight', 'Of these, calls that need no credential'],
-  callers: ['walletd_callers', 'Users who have unary calls in hand'],
+  callers: ['walletd_callers', 'Users who have unary calls in flight'],
   streams: ['walletd_streams_open', 'Streams of users'],
   unauthenticated: [
     'walletd_unauthenticated_waiting',

@@ -3,8 +3,8 @@ import type { Rejection } from '../../core/reasons.ts';
 const rejections = new WeakMap<Error, Rejection>();
 
 /**
- * An error that holds messages until what is in the way has passed. Where a person waits instead
- * of a queue, `findHeld` gives the refusal to answer with.
+ * An error that pauses a consumer until its cause has passed: its messages are held. Where a person
+ * waits and not a queue, `findTransientRejection` gives the refusal to answer with.
  */
 export function createTransientRejection(rejection: Rejection, cause?: unknown): Error {
   const err = new Error(rejection.message, { cause });

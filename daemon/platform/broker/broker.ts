@@ -1,8 +1,8 @@
 import type { CreatedEvent } from '../../../core/created-event.ts';
 
-/** Topic exchange of everything that we say. */
+/** Topic exchange of all events. */
 export const eventsExchange = 'wallet.events';
-/** Direct exchange to ask for transactions; the only one that outside producers need. */
+/** Direct exchange for requested transactions; the only one that other producers need. */
 export const commandsExchange = 'wallet.commands';
 
 /** A message on its way out: NestJS's envelope, and where it is addressed. */
@@ -23,7 +23,7 @@ export type InboundMessage = {
   readonly messageId: string | undefined;
   /** The parsed JSON; undefined where the body was none. */
   readonly body: unknown;
-  /** The body as it came, for whoever has to look at it. */
+  /** The body as it came. */
   readonly text: string;
   /** The property user_id, which the broker has validated against the connection. */
   readonly userId: string | undefined;
@@ -65,11 +65,11 @@ export type Consumer = {
   readonly maxBatch: number;
   /**
    * One handling per message, in order, once its effects are committed. Messages that were held come
-   * first, in their order, each time. Rejects where the trouble
-   * is not the messages' (database away): then they are held and come again.
+   * first, in their order, each time. Rejects where the cause is not the messages, such as an
+   * unavailable database: then they are held and delivered again.
    */
   handle(messages: readonly InboundMessage[]): Promise<readonly Handling[]>;
-  /** Keeps what is dead, for an operator to decide. Rejects as `handle` does. */
+  /** Stores dead letters for an operator to decide. Rejects as `handle` does. */
   storeDeadLetters(letters: readonly DeadLetter[]): Promise<void>;
 };
 
@@ -85,16 +85,16 @@ export type DeadLetter = {
   readonly content?: Buffer;
   /** The producer, as the broker has validated it. */
   readonly userId?: string | undefined;
-  /** Names the time that it was put aside: the same delivery is not counted twice. */
+  /** Identifies the delivery: the same one is not counted twice. */
   readonly deliveryId?: string | undefined;
 };
 
-/** What the services know of messaging; the transports behind it are local and RabbitMQ. */
+/** Messaging as the services use it; its transports are local and RabbitMQ. */
 export type Broker = {
   /** The messages that were not confirmed, to be sent again; empty if all were. */
   publish(messages: readonly OutboundMessage[]): Promise<readonly OutboundMessage[]>;
   start(consumers: readonly Consumer[]): Promise<void>;
-  /** Takes in nothing more; what is in hand is finished. Publishing goes on. */
+  /** Takes no more messages; those in flight are finished. Publishing goes on. */
   stopConsuming(): Promise<void>;
   stop(): Promise<void>;
   /** Why messages do not flow at the moment, or undefined if they do. */

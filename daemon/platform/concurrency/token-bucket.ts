@@ -1,8 +1,8 @@
 export type TokenBucketLimits = {
   readonly perSecond: number;
-  /** So many at once after a quiet time. */
+  /** The size of the bucket: so many at once after a quiet time. */
   readonly burst: number;
-  /** Nothing is put off for longer, however much there is. */
+  /** No action is delayed for longer. */
   readonly maxWaitMs: number;
 };
 
@@ -15,10 +15,10 @@ type Clock = {
 const checkEveryMs = 5;
 
 /**
- * Does what it is given in order: at once while there is little, and past a rate a little later.
- * For refusals: whoever has a hundred calls refused in no time sends the next hundred, and refusing
- * is all that is done. A call that is not answered yet keeps its place among those that its
- * connection may have open, so the flood slows down by itself.
+ * Token bucket: runs actions in order, at once while there are tokens and delayed past the rate.
+ * Used for refusals: a client that has a hundred calls refused at once sends the next hundred, and
+ * the server does nothing else. A call without an answer counts against the open streams of its
+ * connection, so a delay is backpressure that slows the flood down.
  */
 export function createTokenBucket(
   { perSecond, burst, maxWaitMs }: TokenBucketLimits,
@@ -39,7 +39,7 @@ export function createTokenBucket(
     const now = refill();
     let count = 0;
     while (count < delayed.length && (tokens >= 1 || (delayed[count]?.latestMs ?? 0) <= now)) {
-      // What was due at last is done whether or not there is anything left for it.
+      // What was delayed for so long runs without a token, too.
       if (tokens >= 1) tokens -= delayed[count]?.cost ?? 1;
       count += 1;
     }

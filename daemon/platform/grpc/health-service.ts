@@ -13,9 +13,9 @@ import { incomingOf } from './admission/incoming.ts';
 import { createFairPool } from '../concurrency/fair-pool.ts';
 
 type WatchLimits = {
-  /** Open watches of everybody. */
+  /** Open watches of all callers. */
   readonly healthWatches: number;
-  /** The same, of one network. */
+  /** Open watches of one network. */
   readonly healthWatchesOfSource: number;
 };
 
@@ -53,7 +53,7 @@ export function addHealthService(
         return;
       }
       open.add(call);
-      // The library tells so of every call that is over.
+      // The library emits this for every call that is over.
       call.once('cancelled', () => {
         open.delete(call);
         place.release();

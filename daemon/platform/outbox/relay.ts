@@ -17,7 +17,7 @@ export type Relay = {
   /** Says that a commit has left something to send; polling would find it a little later. */
   wake(): void;
   start(): void;
-  /** Ends after the round in hand. */
+  /** Ends after the round in flight. */
   stop(): Promise<void>;
 };
 
@@ -42,9 +42,9 @@ type RelayOptions = {
 };
 
 /**
- * Sends what the outbox holds, in order of id: read, publish, wait for the confirms, delete. No
- * database transaction is open while it publishes. One relay per database is active, by lease;
- * deletions carry the lease's token, so that one which was overtaken deletes nothing.
+ * The relay of the transactional outbox, in order of id: read, publish, wait for the confirms,
+ * delete. No database transaction is open while it publishes. One relay per database is active, by
+ * lease; deletions carry its fencing token, so that a relay whose lease was lost deletes nothing.
  */
 export function createRelay(options: RelayOptions): Relay {
   const { db, log, broker, owner = '', watch = unwatched } = options;

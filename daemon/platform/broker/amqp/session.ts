@@ -8,7 +8,7 @@ import { hostOf, parseBrokerUrls } from './broker-urls.ts';
 import { findHint, isConflict } from './declaration-conflict.ts';
 import { readDeepHeaders } from './deep-headers.ts';
 
-/** A connection with one channel, kept up for as long as it is wanted. */
+/** A connection with one channel, which reconnects until it is stopped. */
 export type Session = {
   /** The channel, while it stands. */
   channel(): ConfirmChannel | undefined;

@@ -26,7 +26,7 @@ export function createUnread(): Unread {
   const byPeer = new Map<string, number>();
   return {
     keep: (call, bytes) => {
-      // An answer that comes too late is not sent, so nobody has to take it.
+      // An answer that comes too late is not sent, so it is not counted.
       if (bytes <= smallBytes || call.isCancelled()) return succeed(undefined);
       const { peer } = call;
       const before = byPeer.get(peer) ?? 0;
@@ -60,7 +60,7 @@ const bufferBytes = 512 * 1024;
 const maxStallMs = 60_000;
 const { rejection: unread } = refuse('CANCELLED', 'the answers were not read: ask for them again');
 
-/** Writes messages to a stream, a bounded number of bytes ahead of its reader. */
+/** Writes messages to a stream with backpressure: a bounded number of bytes ahead of its reader. */
 export function createSink(call: StreamCall, stream?: OpenStream): Sink {
   let pendingBytes = 0;
   let ended: Rejection | undefined;

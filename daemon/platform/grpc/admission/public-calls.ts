@@ -8,7 +8,7 @@ import { createCounts } from './counts.ts';
 
 type PublicLimits = {
   /**
-   * Calls in flight that need no credential, of everybody. Past it, a network with none in flight
+   * Calls in flight that need no credential, of all networks. Past it, a network with none in flight
    * still gets one, up to twice as many in all.
    */
   readonly publicCalls: number;
@@ -27,13 +27,13 @@ type PublicContext = {
 
 /**
  * Calls without a credential that use the database at once: the auth database has ten connections
- * for everybody (app.ts), and these leave two to those who are signed in.
+ * for all (app.ts), and these leave two to those who are signed in.
  */
 const atOnce = 8;
 /** Of one method, so that a flood of sign-ins does not hold up the refresh of sessions. */
 const atOnceOfMethod = 4;
 
-/** No network has this name. */
+/** A key that no network has. */
 const thisHost = 'this host';
 
 /**

@@ -2,7 +2,7 @@ import { refuse, succeed, type Rejection, type Result } from '../../../../core/r
 import { createFairPool } from '../../concurrency/fair-pool.ts';
 
 export type StreamLimits = {
-  /** Open streams of one method, of everybody. */
+  /** Open streams of one method, of all users. */
   readonly all: number;
   /** Of these, of one caller. */
   readonly ofOne: number;

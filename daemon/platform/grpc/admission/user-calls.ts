@@ -6,7 +6,7 @@ import { createStreamSlots, type OpenStream, type StreamLimits } from './stream-
 type UserLimits = {
   /** Unary calls in flight of one user. */
   readonly userCalls: number;
-  /** Streams of one method, of everybody. */
+  /** Streams of one method, of all users. */
   readonly streams: number;
   /** The same, of one user. */
   readonly userStreams: number;
@@ -21,8 +21,8 @@ type Method = {
 };
 
 /**
- * Runs calls of users, capped for each, and those that wait in a queue by its pace. `entry` is the same
- * object for each call of a method.
+ * Admission limits of users: calls of each user, and calls that share a queue by its adaptive
+ * limit. `entry` is the same object for each call of a method.
  */
 export function createUserCalls(limits: UserLimits) {
   const counts = createCounts();

@@ -23,7 +23,7 @@ import { toRequestId } from '../admission/incoming.ts';
 import { guardStream } from '../ingress/library-stream.ts';
 import { createTokenBucket } from '../../concurrency/token-bucket.ts';
 
-/** A method as it is known before a call is read. */
+/** What is known of a method before a call is read. */
 export type Method = {
   readonly entry: MethodPolicy;
   readonly isRequestStream: boolean;
@@ -39,8 +39,8 @@ type Options = Omit<DirectOptions, 'refusalBucket'> & {
 };
 
 /**
- * What becomes of a stream: a unary call is answered straight from HTTP/2 (`direct.ts`), everything
- * else is left to the gRPC library. That one reads for nobody whose credential is not accepted.
+ * Routes each stream: a unary call is answered straight from HTTP/2 (`direct.ts`), everything else
+ * by the gRPC library. The library reads nothing of callers whose credential is not accepted.
  */
 export function routeStreams(http2Server: Http2Server, options: Options): void {
   const [library, ...others] = http2Server.listeners('stream');
@@ -85,10 +85,10 @@ const refusalBucketLimits = { perSecond: 2_000, burst: 200, maxWaitMs: 1_000 };
 const startTimer = (durationMs: number, onTime: () => void): void =>
   void setTimeout(onTime, durationMs);
 
-/** A call that the library answers to anybody, as a multiple of a refusal. */
+/** The cost of a public call that the library answers, as a multiple of a refusal. */
 const publicCost = 2;
 
-/** Looks at who calls before the library reads anything. */
+/** Checks the credential before the library reads anything. */
 function screen(
   stream: ServerHttp2Stream,
   headers: IncomingHttpHeaders,
