@@ -45,6 +45,56 @@ export default {
       { path: '^daemon/', pathNot: '^daemon/platform/' },
       'Mechanisms know neither services nor configuration.',
     ),
+    // Layers of daemon/platform, from the top.
+    only(
+      'platform-dead-letters-on-top',
+      { path: '^daemon/platform/(?!dead-letters/)', pathNot: tests },
+      { path: '^daemon/platform/dead-letters/' },
+      'dead-letters/ > audit/ > outbox/, grpc/ > broker/ > db/, access/ > the rest.',
+    ),
+    only(
+      'platform-audit-below-dead-letters',
+      { path: '^daemon/platform/(?!dead-letters/|audit/)', pathNot: tests },
+      { path: '^daemon/platform/audit/' },
+    ),
+    only(
+      'platform-outbox-and-grpc-above-broker',
+      { path: '^daemon/platform/(?!dead-letters/|audit/|outbox/|grpc/)', pathNot: tests },
+      { path: '^daemon/platform/(outbox|grpc)/' },
+    ),
+    only(
+      'platform-outbox-and-grpc-apart',
+      { path: '^daemon/platform/(outbox|grpc)/', pathNot: tests },
+      { path: '^daemon/platform/(outbox|grpc)/', pathNot: '^daemon/platform/$1/' },
+    ),
+    only(
+      'platform-broker-above-db',
+      { path: '^daemon/platform/(db|access|mail|concurrency|progress|[^/]+\\.ts)', pathNot: tests },
+      { path: '^daemon/platform/broker/' },
+    ),
+    only(
+      'platform-db-and-access-above-the-rest',
+      { path: '^daemon/platform/(mail/|concurrency/|[^/]+\\.ts)', pathNot: tests },
+      { path: '^daemon/platform/(db|access)/' },
+    ),
+    only(
+      'grpc-ingress-below-admission',
+      { path: '^daemon/platform/grpc/ingress/', pathNot: tests },
+      { path: '^daemon/platform/grpc/(?!ingress/)' },
+      'Connections and frames know nothing of calls.',
+    ),
+    only(
+      'grpc-admission-below-calls',
+      { path: '^daemon/platform/grpc/admission/', pathNot: tests },
+      { path: '^daemon/platform/grpc/(?!ingress/|admission/)' },
+      'Admission limits know nothing of how a call is read or answered.',
+    ),
+    only(
+      'grpc-ways-apart',
+      { path: '^daemon/platform/grpc/(fast-path|caller|streams)/', pathNot: tests },
+      { path: '^daemon/platform/grpc/(server|drain|health-service)\\.ts$' },
+      'The server is composed at the root.',
+    ),
     only(
       'core-and-protos-below-all',
       { path: '^(core|lib|protos)/', pathNot: tests },

@@ -86,7 +86,7 @@ async function compose(
   const databases = await openPools(config, log, lifecycle, signal, onLost);
   if (!databases.ok) return databases;
   const { auth, wallet, host } = connectPeers(config, credential, tls.peer, lifecycle);
-  const { revocations, access } = createGate(config, auth, credential, log);
+  const { revocations, access } = createAuthenticator(config, auth, credential, log);
 
   const { watch, broker } = createMessaging(config, log, lifecycle);
   const mailer = await openMailer(config, lifecycle);
@@ -209,8 +209,8 @@ async function openTls(
   return opened;
 }
 
-/** Who is let in: tokens, API keys, and what has been revoked of them. */
-function createGate(
+/** Authenticates callers: access tokens, API keys, and the feed of what was revoked. */
+function createAuthenticator(
   { isStaffTotpRequired }: Config,
   auth: Peers['auth'],
   serviceCredential: string,

@@ -60,11 +60,14 @@ export async function listenMetrics(
 
 /** What is open and counted now, for gauges of their own. */
 const loads = {
-  calls: ['walletd_calls_in_flight', 'Calls in hand'],
+  calls: ['walletd_calls_in_flight', 'Calls in flight'],
   publicCalls: ['walletd_public_calls_in_flight', 'Of these, calls that need no credential'],
-  callers: ['walletd_callers', 'Users who have unary calls in hand'],
+  callers: ['walletd_callers', 'Users who have unary calls in flight'],
   streams: ['walletd_streams_open', 'Streams of users'],
-  strangers: ['walletd_strangers_waiting', 'Refused credentials whose answer is put off'],
+  unauthenticated: [
+    'walletd_unauthenticated_waiting',
+    'Calls with a refused credential whose answer is delayed',
+  ],
   connections: ['walletd_connections_open', 'Connections that speak HTTP/2'],
   openCalls: ['walletd_http2_streams_open', 'Streams of HTTP/2 on them'],
   unreadBytes: ['walletd_unread_answer_bytes', 'Large answers that were not taken yet'],

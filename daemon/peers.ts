@@ -23,7 +23,7 @@ import { createTransientRejection } from './platform/transient-rejection.ts';
 import type { Revocation, RevocationFeed } from './platform/access/revocations.ts';
 
 const defaultTimeoutMs = 5_000;
-/** Several tries must fit into the 5 s after which nobody is let in any more. */
+/** Several tries must fit into the 5 s after which every user is refused. */
 const feedTimeoutMs = 1_500;
 
 const revocationKinds = {

@@ -96,7 +96,7 @@ type WithConfig = <A extends unknown[]>(
   scope?: 'databases',
 ) => (...rest: A) => Promise<void>;
 
-/** Commands for whoever is on the host, beside a running daemon or without one. */
+/** Commands for users of the host, beside a running daemon or without one. */
 function addHostCommands(program: Command, withConfig: WithConfig, stop: StopSignals): void {
   const users = program.command('users').description('accounts, on this host');
   users

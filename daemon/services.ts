@@ -35,9 +35,9 @@ export type Deps = {
   readonly config: Config;
   /** Where a key of its own may be; undefined with databases of one's own. */
   readonly dataDir: string | undefined;
-  /** What everybody shares. */
+  /** Shared by all services. */
   readonly dbs: Readonly<Partial<Record<ServiceName, Db>>>;
-  /** For what must go on whatever everybody does: commits, the relay, the feed of revocations. */
+  /** For what must go on whatever the load is: commits, the relay, the feed of revocations. */
   readonly reserved: Readonly<Partial<Record<ServiceName, Db>>>;
   /** For the projection alone: neither readers nor exports nor replays keep it waiting. */
   readonly projecting: Readonly<Partial<Record<ServiceName, Db>>>;

@@ -25,7 +25,7 @@ export async function runDaemon(config: Config, log: Log, stop: StopSignals): Pr
   const notices = app.notices.map((notice) => `walletd: ${notice}`);
   printLine([`walletd ready: gRPC on ${app.address}`, ...notices].join('\n'));
   await new Promise<void>((resolve) => onAbort(stop.signal, resolve));
-  printLine('walletd stopping: new calls are refused, those in hand are finished');
+  printLine('walletd stopping: new calls are refused, those in flight are finished');
   const { clean } = await app.stop();
   return clean && !stop.hasFailed() ? 0 : 1;
 }

@@ -8,7 +8,7 @@ type Reset = {
   readonly revokedSessions: number;
 };
 
-/** Removes a second factor straight in the auth database, for whoever lost device and codes. */
+/** Removes a second factor straight in the auth database, for a user who lost device and codes. */
 export function resetTotp(
   run: HostRun,
   account: { readonly email: string },

@@ -214,7 +214,7 @@ function findTlsContradictions(parsed: Parsed): string[] {
 
 function toConfig(parsed: Parsed, xdgDataHome: string | undefined): Config {
   const isOwn = usesOwnDatabases(parsed);
-  // Open to try it out only where nobody else can come in: our own database, and loopback. Even then
+  // Open to try it out only where no other host can connect: our own database, and loopback. Even then
   // a proxy may forward requests of others, which do not count as local.
   const isOpen = !isOwn && isLoopback(parsed.WALLETD_LISTEN.host);
   const asked = parsed.SELF_SERVICE_OPERATIONS;

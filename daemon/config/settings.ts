@@ -12,16 +12,16 @@ export type ServiceName = (typeof serviceNames)[number];
 
 export type HostPort = { readonly host: string; readonly port: number };
 
-/** Every setting: its variable, what `--help` says of it, and the text it has if not set. */
+/** Every setting: its variable, its help text, and its default. */
 export const settings = {
-  WALLETD_LISTEN: ['HOST:PORT for gRPC; port 0 takes a free one', '127.0.0.1:50051'],
-  WALLETD_SERVICES: ['which services to host', 'auth,wallet,statement'],
-  WALLETD_DATA_DIR: ['where the embedded Postgres and its keys live', ''],
-  WALLETD_USER: ['the user to become if started as root, or root (default digital-wallet)', ''],
-  AUTH_DATABASE_URL: ['the auth database, as the role that works with it', ''],
+  WALLETD_LISTEN: ['HOST:PORT for gRPC; port 0 selects a free one', '127.0.0.1:50051'],
+  WALLETD_SERVICES: ['services to host', 'auth,wallet,statement'],
+  WALLETD_DATA_DIR: ['folder of the embedded Postgres and its keys', ''],
+  WALLETD_USER: ['user to run as when started as root, or root (default digital-wallet)', ''],
+  AUTH_DATABASE_URL: ['URL of the auth database, as the role that reads and writes it', ''],
   WALLET_DATABASE_URL: ['the wallet database, likewise', ''],
   STATEMENT_DATABASE_URL: ['the statement database, likewise', ''],
-  AUTH_MIGRATION_DATABASE_URL: ['the auth database, as the role that owns it', ''],
+  AUTH_MIGRATION_DATABASE_URL: ['URL of the auth database, as the role that owns it', ''],
   WALLET_MIGRATION_DATABASE_URL: ['the wallet database, likewise', ''],
   STATEMENT_MIGRATION_DATABASE_URL: ['the statement database, likewise', ''],
   DATABASE_CONNECTIONS: ['connections that each hosted service may open to its database', '16'],
@@ -38,41 +38,41 @@ export const settings = {
     'unused, since no service calls statement; may be set so that one file serves all daemons',
     '',
   ],
-  WALLETD_SERVICE_CREDENTIAL_FILE: ['a file with the secret that our services share', ''],
+  WALLETD_SERVICE_CREDENTIAL_FILE: ['a file with the secret that the services share', ''],
   AUTH_SIGNING_KEY_FILE: ['an Ed25519 key (PKCS #8, PEM) that signs access tokens', ''],
-  AUTH_PREVIOUS_KEY_FILE: ['a second such key, whose tokens are believed but not made', ''],
+  AUTH_PREVIOUS_KEY_FILE: ['a previous signing key; its tokens are accepted until they expire', ''],
   RABBITMQ_URL: [
-    'amqp://user:password@host/vhost, or several with commas; without it events stay in this process',
+    'amqp://user:password@host/vhost, or several with commas; default: events stay in this process',
     '',
   ],
-  WALLET_QUEUE: ['the queue of transactions that are asked for', 'wallet_queue'],
-  AMQP_OPERATIONS: ['what messages may ask for', operations.join(',')],
-  OUTBOX_LIMIT: ['events that may wait for the broker before calls are refused', '1000000'],
+  WALLET_QUEUE: ['queue of requested transactions', 'wallet_queue'],
+  AMQP_OPERATIONS: ['operations that messages may request', operations.join(',')],
+  OUTBOX_LIMIT: ['events that may wait in the outbox before calls are refused', '1000000'],
   WALLETD_METRICS_LISTEN: ['HOST:PORT for metrics and health over HTTP, or off', '127.0.0.1:9464'],
-  STATEMENT_QUEUE: ['the queue of statement lines to come', 'statement_queue'],
-  STATEMENT_EXPORT_QUEUE: ['the queue of exports that wait', 'statement_export_queue'],
-  WALLET_CURRENCY: ['the currency where none is named', 'BRL'],
-  STATEMENT_INLINE_DAYS: ['the longest statement that is answered at once', '15'],
-  EXPORT_RETENTION_DAYS: ['how long the files of exports are kept', '30'],
-  SMTP_URL: ['smtp:// or smtps://user:password@host:port, for mail; without it none is sent', ''],
-  MAIL_FROM: ['whom mail comes from, like Wallet <wallet@example.com>', ''],
-  SMTP_CA_FILE: ['certificates (PEM) trusted for SMTP instead of the usual ones', ''],
+  STATEMENT_QUEUE: ['queue of statement lines to write', 'statement_queue'],
+  STATEMENT_EXPORT_QUEUE: ['queue of exports to write', 'statement_export_queue'],
+  WALLET_CURRENCY: ['currency of requests that name none', 'BRL'],
+  STATEMENT_INLINE_DAYS: ['days of the longest statement that is answered directly', '15'],
+  EXPORT_RETENTION_DAYS: ['days that the files of exports are kept', '30'],
+  SMTP_URL: ['smtp:// or smtps://user:password@host:port, for mail; default: no mail is sent', ''],
+  MAIL_FROM: ['sender of mail, like Wallet <wallet@example.com>', ''],
+  SMTP_CA_FILE: ['certificates (PEM) trusted for SMTP instead of the system ones', ''],
   WALLETD_UNARY_FAST_PATH: [
     'on or off: answer unary calls without the gRPC library, which costs half as much',
     'on',
   ],
-  SIGN_UP: ['open or closed: whether anybody may open an account', ''],
-  SELF_SERVICE_OPERATIONS: ['what customers may do by themselves', ''],
+  SIGN_UP: ['open or closed: whether people may open an account themselves', ''],
+  SELF_SERVICE_OPERATIONS: ['operations that customers may perform themselves', ''],
   STAFF_TOTP: [
     'optional or required: whether operators and admins need a second factor',
     'optional',
   ],
   TLS_CERT_FILE: ['the certificate chain (PEM) for TLS on WALLETD_LISTEN', ''],
   TLS_KEY_FILE: ['its private key (PEM)', ''],
-  TLS_CLIENT_CA_FILE: ['authorities (PEM); clients must show a certificate of one of them', ''],
-  PEER_CA_FILE: ['authorities (PEM) of our services behind https://', ''],
-  TRUSTED_PROXIES: ['addresses or ranges whose x-forwarded-for is believed', ''],
-  WALLETD_ALLOW_PLAINTEXT: ['1 allows to listen beyond loopback without TLS', ''],
+  TLS_CLIENT_CA_FILE: ['authorities (PEM); clients must present a certificate of one of them', ''],
+  PEER_CA_FILE: ['authorities (PEM) of peer services behind https://', ''],
+  TRUSTED_PROXIES: ['addresses or ranges of proxies whose x-forwarded-for is trusted', ''],
+  WALLETD_ALLOW_PLAINTEXT: ['1 allows listening beyond loopback without TLS', ''],
   WALLETD_ALLOW_UNSAFE_DURABILITY: ['1 allows a database that may lose commits; for tests', ''],
   LOG_LEVEL: ['trace, debug, info, warn, error or silent', 'info'],
 } as const satisfies Readonly<Record<string, readonly [string, string]>>;
@@ -94,7 +94,7 @@ const hostPort = z.string().transform((text, context): HostPort => {
   return z.NEVER;
 });
 
-/** Where one of our own services is: `HOST:PORT`, or `https://HOST:PORT` for TLS. */
+/** Address of a peer service: `HOST:PORT`, or `https://HOST:PORT` for TLS. */
 export type PeerAddress = HostPort & { readonly hasTls: boolean };
 
 const peerUrl = z.string().transform((text, context): PeerAddress | undefined => {
@@ -128,7 +128,7 @@ const optional = z.string().transform((text) => (text === '' ? undefined : text)
 
 const queueName = z.string().regex(/^[\w.-]{1,200}$/, 'must be letters, digits, "_", "." or "-"');
 
-/** Each setting by itself: from its text to a value, or what it must be. */
+/** Parses each setting by itself: a value, or what it must be. */
 export const schema = z.object({
   WALLETD_LISTEN: hostPort,
   WALLETD_SERVICES: z

@@ -4,7 +4,7 @@ import { readConnectionLimits, type ConnectionLimits } from '../platform/db/chec
 import { classifyDbError, type Db } from '../platform/db/db.ts';
 import type { ServiceName } from '../config/settings.ts';
 
-/** Of a service's connections, for what must go on whatever everybody does. */
+/** Of a service's connections, for what must go on whatever the load is. */
 const reservedConnections = 6;
 /** Of these, in the statement service, for what comes from the ledger. */
 const projectingConnections = 2;

@@ -23,7 +23,7 @@ export type Timing = {
 
 const bucketsSeconds = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300];
 
-/** A histogram from 5 ms to 5 minutes; served by whoever lists it. */
+/** A histogram from 5 ms to 5 minutes; served where it is listed. */
 export function createTiming(name: string, help: string): Timing {
   const histogram = new Histogram({ name, help, buckets: bucketsSeconds, registers: [] });
   return { histogram, observe: (seconds) => histogram.observe(Math.max(0, seconds)) };

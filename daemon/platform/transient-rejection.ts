@@ -1,17 +1,17 @@
 import type { Rejection } from '../../core/reasons.ts';
 
-const held = new WeakMap<Error, Rejection>();
+const rejections = new WeakMap<Error, Rejection>();
 
 /**
- * An error that holds messages until what is in the way has passed. Where a person waits instead
- * of a queue, `findHeld` gives the refusal to answer with.
+ * An error that pauses a consumer until its cause has passed: its messages are held. Where a person
+ * waits and not a queue, `findTransientRejection` gives the refusal to answer with.
  */
 export function createTransientRejection(rejection: Rejection, cause?: unknown): Error {
   const err = new Error(rejection.message, { cause });
-  held.set(err, rejection);
+  rejections.set(err, rejection);
   return err;
 }
 
 export function findTransientRejection(err: unknown): Rejection | undefined {
-  return err instanceof Error ? held.get(err) : undefined;
+  return err instanceof Error ? rejections.get(err) : undefined;
 }

@@ -1,7 +1,7 @@
 const names = ['SIGTERM', 'SIGINT', 'SIGHUP'] as const;
 export type StopSignalName = (typeof names)[number];
 
-/** That this process shall end: who asked for it, and whether somebody did. */
+/** That this process shall end: and which signal requested it. */
 export type StopSignals = {
   /** Aborted once a signal has come, or `ask` was called. */
   readonly signal: AbortSignal;

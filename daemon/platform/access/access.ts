@@ -24,7 +24,7 @@ export type Principal =
   { readonly kind: 'anonymous' } | { readonly kind: 'service' } | UserPrincipal;
 
 /**
- * Who may call a method: anybody; or users of these roles. `scope`: API keys with it may as well,
+ * Who may call a method: all callers; or users of these roles. `scope`: API keys with it may as well,
  * their owner's role still counting; without `scope` no API key may. `service`: our own services.
  * `enrolling`: staff may as well who must enrol a second factor first.
  */
@@ -54,7 +54,7 @@ export type Access = {
     source?: string,
   ): Promise<Result<Principal>>;
   /**
-   * The same at once, for an access token that was verified before and is let in now, revocation
+   * The same at once, for an access token that was verified before and is accepted now, revocation
    * included. Undefined for everything else: `authorize` says what it is.
    */
   recall(authorization: string | undefined, policy: Policy): UserPrincipal | undefined;
@@ -212,7 +212,7 @@ async function validate(token: string, options: Verifiers): Promise<Result<Verif
 
 const digest = (secret: string): Buffer => createHash('sha256').update(secret).digest();
 
-/** A refusal for want of rights: it is told to the audit log too. */
+/** A refusal for want of rights: it is recorded in the audit log too. */
 export function deny(
   message: string,
   metadata: Rejection['metadata'] = {},

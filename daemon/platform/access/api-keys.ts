@@ -26,7 +26,7 @@ export type VerifiedKey = {
 export type KeyVerifier = {
   /**
    * TOKEN_INVALID, TOKEN_EXPIRED, TOKEN_REVOKED, OVERLOADED where too many unknown keys are shown at
-   * once, or AUTH_UNAVAILABLE where nobody can tell. `source`: the address that the call came from.
+   * once, or AUTH_UNAVAILABLE where that is unknown. `source`: the address that the call came from.
    */
   verify(secret: string, source?: string): Promise<Result<VerifiedKey>>;
 };

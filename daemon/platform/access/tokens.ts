@@ -142,7 +142,7 @@ function remember<T>(verdicts: Map<string, T>, token: string, verdict: T): void 
   verdicts.set(token, verdict);
 }
 
-/** Whoever asks while the work is under way gets the outcome of that. */
+/** Calls while the work is under way share its outcome. */
 function oneAtATime<T>(work: () => Promise<T>) {
   let running: Promise<T> | undefined;
   let failedAtMs = -Infinity;

@@ -17,7 +17,7 @@ export type AuditLine = {
   readonly details?: Readonly<Record<string, string>>;
 };
 
-/** Who did it: what the audit log takes from a call, or whoever works on the host itself. */
+/** Who did it: what the audit log takes from a call, or a user of the host itself. */
 export type AuditActor = {
   readonly principal: Principal | { readonly kind: 'host' };
   readonly requestId: string;
@@ -91,10 +91,10 @@ export type AuditTrail = {
    * once, however often it comes.
    */
   record(actor: AuditActor, line: AuditLine, id?: string): Promise<void>;
-  /** Records a refusal for want of rights, without anybody waiting; floods are cut off. */
+  /** Records a refusal for want of rights, in the background; floods are cut off. */
   recordDenial(actor: AuditActor, method: string, rejection: Rejection): void;
   /**
-   * Records a denial if `exists` finds what was refused, as somebody else's. It is called after
+   * Records a denial if `exists` finds what was refused, as owned by another user. It is called after
    * the answer, and not for every guess of a flood.
    */
   recordForeign(

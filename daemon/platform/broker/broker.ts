@@ -1,8 +1,8 @@
 import type { CreatedEvent } from '../../../core/created-event.ts';
 
-/** Topic exchange of everything that we say. */
+/** Topic exchange of all events. */
 export const eventsExchange = 'wallet.events';
-/** Direct exchange to ask for transactions; the only one that outside producers need. */
+/** Direct exchange for requested transactions; the only one that other producers need. */
 export const commandsExchange = 'wallet.commands';
 
 /** A message on its way out: NestJS's envelope, and where it is addressed. */
@@ -10,7 +10,9 @@ export type OutboundMessage = {
   readonly messageId: string;
   readonly routingKey: string;
   readonly body: { readonly pattern: string; readonly data: object };
-  /** The body as JSON, where that is had more cheaply than from `body`. */
+  /** The body's pattern, where that is cheaper than to read it from `body`. */
+  readonly pattern?: string;
+  /** The body as JSON, where that is cheaper than to make it from `body`. */
   readonly text?: string;
   /** What the body says, for consumers that share the process and need no JSON. */
   readonly event?: CreatedEvent;
@@ -21,7 +23,7 @@ export type InboundMessage = {
   readonly messageId: string | undefined;
   /** The parsed JSON; undefined where the body was none. */
   readonly body: unknown;
-  /** The body as it came, for whoever has to look at it. */
+  /** The body as it came. */
   readonly text: string;
   /** The property user_id, which the broker has validated against the connection. */
   readonly userId: string | undefined;
@@ -33,6 +35,19 @@ export type InboundMessage = {
 /** The JSON of a message's body. */
 export const textOf = (message: OutboundMessage): string =>
   message.text ?? JSON.stringify(message.body);
+
+/** The parsed JSON of a text; undefined where it is not JSON. */
+export function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text) as unknown;
+  } catch {
+    return undefined;
+  }
+}
+
+/** The pattern of a message's body. */
+export const patternOf = (message: OutboundMessage): string =>
+  message.pattern ?? message.body.pattern;
 
 /**
  * `held`: not now; it stays with us, and is handed over again before any later message. `dead`: this
@@ -50,12 +65,12 @@ export type Consumer = {
   readonly maxBatch: number;
   /**
    * One handling per message, in order, once its effects are committed. Messages that were held come
-   * first, in their order, each time. Rejects where the trouble
-   * is not the messages' (database away): then they are held and come again.
+   * first, in their order, each time. Rejects where the cause is not the messages, such as an
+   * unavailable database: then they are held and delivered again.
    */
   handle(messages: readonly InboundMessage[]): Promise<readonly Handling[]>;
-  /** Keeps what is dead, for an operator to decide. Rejects as `handle` does. */
-  bury(letters: readonly DeadLetter[]): Promise<void>;
+  /** Stores dead letters for an operator to decide. Rejects as `handle` does. */
+  storeDeadLetters(letters: readonly DeadLetter[]): Promise<void>;
 };
 
 /** A message that could not be handled, with the reason. */
@@ -70,16 +85,16 @@ export type DeadLetter = {
   readonly content?: Buffer;
   /** The producer, as the broker has validated it. */
   readonly userId?: string | undefined;
-  /** Names the time that it was put aside: the same delivery is not counted twice. */
+  /** Identifies the delivery: the same one is not counted twice. */
   readonly deliveryId?: string | undefined;
 };
 
-/** What the services know of messaging; the transports behind it are local and RabbitMQ. */
+/** Messaging as the services use it; its transports are local and RabbitMQ. */
 export type Broker = {
   /** The messages that were not confirmed, to be sent again; empty if all were. */
   publish(messages: readonly OutboundMessage[]): Promise<readonly OutboundMessage[]>;
   start(consumers: readonly Consumer[]): Promise<void>;
-  /** Takes in nothing more; what is in hand is finished. Publishing goes on. */
+  /** Takes no more messages; those in flight are finished. Publishing goes on. */
   stopConsuming(): Promise<void>;
   stop(): Promise<void>;
   /** Why messages do not flow at the moment, or undefined if they do. */

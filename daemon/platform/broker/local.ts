@@ -7,20 +7,21 @@ import {
   type DeadLetter,
   type OutboundMessage,
 } from './broker.ts';
-import { letterIdOf } from '../dead-letters/letter-id.ts';
-import { isolate } from './isolation.ts';
+import { letterIdOf } from './letter-id.ts';
+import { isolate } from './poison-isolation.ts';
 import type { Log } from '../log.ts';
+import { matchesTopic } from './topic-pattern.ts';
 
 /**
- * The transport within one process: what the relay publishes is handed to the consumers at once.
+ * The transport within one process: what the relay publishes is delivered to the consumers at once.
  * The outbox keeps a message until its consumer has committed it, so nothing is lost without a
- * broker; only nobody outside can send or hear.
+ * broker, but other processes can neither send nor receive.
  */
 export function createLocalBroker(log?: Log): Broker {
   let consumers: readonly Consumer[] | undefined;
   return {
     publish: async (messages) => {
-      // Nobody to hand them to must not look like nobody who wants them.
+      // Without consumers the messages would be taken as delivered.
       if (!consumers) throw new Error('the local broker is not running');
       for (const consumer of consumers) await deliver(consumer, messages);
       return [];
@@ -29,7 +30,7 @@ export function createLocalBroker(log?: Log): Broker {
       consumers = started.map((consumer) => ({
         ...consumer,
         handle: isolate((messages) => consumer.handle(messages), log),
-        bury: (letters) => consumer.bury(letters),
+        storeDeadLetters: (letters) => consumer.storeDeadLetters(letters),
       }));
       return Promise.resolve();
     },
@@ -43,10 +44,18 @@ export function createLocalBroker(log?: Log): Broker {
 }
 
 async function deliver(consumer: Consumer, messages: readonly OutboundMessage[]): Promise<void> {
-  const keys = new Set(
-    consumer.bindings.filter((b) => b.exchange === eventsExchange).map((b) => b.routingKey),
-  );
-  const wanted = messages.filter((message) => keys.has(message.routingKey));
+  const patterns = consumer.bindings
+    .filter(({ exchange }) => exchange === eventsExchange)
+    .map(({ routingKey }) => routingKey);
+  // Many messages of a commit share few keys.
+  const isRouted = new Map<string, boolean>();
+  const wanted = messages.filter(({ routingKey }) => {
+    const known = isRouted.get(routingKey);
+    if (known !== undefined) return known;
+    const isMatch = patterns.some((pattern) => matchesTopic(pattern, routingKey));
+    isRouted.set(routingKey, isMatch);
+    return isMatch;
+  });
   for (let start = 0; start < wanted.length; start += consumer.maxBatch) {
     const batch = wanted.slice(start, start + consumer.maxBatch);
     const handlings = await consumer.handle(batch.map((message) => new LocalMessage(message)));
@@ -56,7 +65,7 @@ async function deliver(consumer: Consumer, messages: readonly OutboundMessage[])
       const { reason, field } = handling;
       return [toLetter(consumer.queue, message, { reason, field })];
     });
-    if (letters.length > 0) await consumer.bury(letters);
+    if (letters.length > 0) await consumer.storeDeadLetters(letters);
     if (handlings.some(({ kind }) => kind === 'held')) throw new Error(`${consumer.queue}: held`);
   }
 }
@@ -76,8 +85,8 @@ function toLetter(
 const noHeaders = {};
 
 /**
- * Made only as far as it is looked at: most consumers of an event need no JSON of it. A class for
- * its getters: those of an object literal are made anew for each.
+ * Computes each part when it is read: most consumers of an event need no JSON of it. A class,
+ * because the getters of an object literal are created again for each object.
  */
 class LocalMessage implements InboundMessage {
   readonly userId = undefined;

@@ -1,6 +1,12 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+
+/** Resolves after so long, or as soon as the signal is aborted. */
+export const sleepUnlessAborted = (ms: number, signal: AbortSignal): Promise<void> =>
+  sleep(ms, undefined, { signal }).catch(() => undefined);
+
 /**
- * `work`, or the signal's reason as soon as it is aborted. What `work` comes to then is handed to
- * `discard`, so that nothing stays open.
+ * Cooperative cancellation: `work`, or the signal's reason as soon as it is aborted. A result of `work` that comes
+ * later is handed to `discard`, so that nothing stays open.
  */
 export async function untilAborted<T>(
   signal: AbortSignal | undefined,

@@ -1,9 +1,9 @@
 import { refuse, succeed, type Result } from '../../../core/reasons.ts';
 import { createFairQueue } from './fair-queue.ts';
 
-/** Who waits: by which turns, and until when it is of use. */
+/** A waiter: its path in the fair queue, and its deadline. */
 export type Turn = {
-  /** By whom turns are taken, from the widest group to the narrowest. */
+  /** Keys that take turns, from the widest group to the narrowest. */
   readonly path: readonly string[];
   /** By the monotonic clock (`performance.now()`). */
   readonly deadlineMs: number;
@@ -30,12 +30,12 @@ export type FairSemaphore = {
   run<T>(turn: Turn, work: () => Promise<T>): Promise<Result<T>>;
 };
 
-type Waiter = { readonly turn: Turn; settle(result: Result<() => void>): void };
+type Waiter = { readonly turn: Turn; resolve(result: Result<() => void>): void };
 
 const overloaded = refuse('OVERLOADED', 'too many calls like this one at once: try again shortly');
 const cancelled = refuse('CANCELLED', 'the call was given up before it was begun');
 
-const isPointless = ({ deadlineMs, isCancelled }: Turn): boolean =>
+const isAbandoned = ({ deadlineMs, isCancelled }: Turn): boolean =>
   isCancelled() || performance.now() >= deadlineMs;
 
 /** A semaphore whose waiters are served in turn: one of each network, one of each account, … */
@@ -58,12 +58,12 @@ export function createFairSemaphore(limits: FairLimits): FairSemaphore {
       const waiter = queue.shift();
       if (!waiter) return;
       // Work that no one waits for is not started.
-      if (isPointless(waiter.turn)) {
-        waiter.settle(cancelled);
+      if (isAbandoned(waiter.turn)) {
+        waiter.resolve(cancelled);
         continue;
       }
       running += 1;
-      waiter.settle(grant());
+      waiter.resolve(grant());
     }
   };
   const isOver = (path: readonly string[]): boolean =>
@@ -71,23 +71,23 @@ export function createFairSemaphore(limits: FairLimits): FairSemaphore {
   /** True if there is room for one more, for which another may have been refused. */
   const makeRoom = ({ path }: Turn): boolean => {
     if (queue.size() < maxWaiting && !isOver(path)) return true;
-    for (const gone of queue.sweep(({ turn }) => isPointless(turn))) gone.settle(cancelled);
+    for (const gone of queue.sweep(({ turn }) => isAbandoned(turn))) gone.resolve(cancelled);
     if (isOver(path)) return false;
     if (queue.size() < maxWaiting) return true;
     if (queue.longest() <= queue.sizeOf(path.slice(0, 1)) + 1) return false;
-    queue.popLongest()?.settle(overloaded);
+    queue.popLongest()?.resolve(overloaded);
     return true;
   };
 
   const acquire = (turn: Turn, isResumed = false): Promise<Result<() => void>> => {
-    if (isPointless(turn)) return Promise.resolve(cancelled);
+    if (isAbandoned(turn)) return Promise.resolve(cancelled);
     if (running < maxAtOnce) {
       running += 1;
       return Promise.resolve(grant());
     }
     if (!isResumed && !makeRoom(turn)) return Promise.resolve(overloaded);
     // What has begun is finished first: otherwise many calls at once all end late.
-    return new Promise((settle) => queue.push(turn.path, { turn, settle }, isResumed));
+    return new Promise((resolve) => queue.push(turn.path, { turn, resolve }, isResumed));
   };
   return {
     acquire,

@@ -1,16 +1,17 @@
 import type { Log } from '../log.ts';
+import { createWakeUp } from './wake-up.ts';
 
 export type Loop = {
   /** There may be something to do; polling would find it a little later. */
   wake(): void;
   start(): void;
-  /** Resolves when the work in hand has ended. */
+  /** Resolves when the work in flight has ended. */
   stop(): Promise<void>;
 };
 
 /**
- * Does `work` again and again while it says that there was something, and otherwise looks again
- * after `pollMs`. Trouble is told and looked at again, too.
+ * A polling loop: repeats `work` at once while it returns true (something was done), and after
+ * `pollMs` or a wake-up otherwise. A failure is logged, and the work is tried again.
  */
 export function createLoop(options: {
   readonly name: string;
@@ -20,43 +21,30 @@ export function createLoop(options: {
   readonly onFailure?: (err: unknown) => void;
 }): Loop {
   const { name, work, pollMs, log, onFailure } = options;
-  let isStopped = false;
-  let isWoken = false;
-  let rouse: (() => void) | undefined;
+  const stopping = new AbortController();
+  const isStopped = (): boolean => stopping.signal.aborted;
+  const wakeUp = createWakeUp();
   let running: Promise<void> | undefined;
 
-  const nap = (): Promise<void> =>
-    new Promise((resolve) => {
-      const timer = setTimeout(resolve, pollMs);
-      rouse = () => {
-        clearTimeout(timer);
-        resolve();
-      };
-      if (isWoken || isStopped) rouse();
-    });
-  const isWanted = (): boolean => !isStopped;
   const run = async (): Promise<void> => {
-    while (isWanted()) {
-      isWoken = false;
+    while (!isStopped()) {
+      wakeUp.reset();
       const hasWorked = await work().catch((err: unknown) => {
         log.warn({ err, loop: name }, 'not done now; it is tried again');
         onFailure?.(err);
         return false;
       });
-      if (!hasWorked && isWanted()) await nap();
+      if (!hasWorked && !isStopped()) await wakeUp.wait(pollMs);
     }
   };
   return {
-    wake: () => {
-      isWoken = true;
-      rouse?.();
-    },
+    wake: wakeUp.wake,
     start: () => {
       running ??= run();
     },
     stop: async () => {
-      isStopped = true;
-      rouse?.();
+      stopping.abort();
+      wakeUp.wake();
       await running;
     },
   };

@@ -1,49 +1,51 @@
+import { createWakeUp } from './wake-up.ts';
+
 /** Work that has been begun: `settled` is its outcome. */
 export type Begun<Out> = { readonly settled: Promise<Out> };
 
 /**
  * Begins work on one input after the other and gives the outcomes in the same order, with at most
- * `limit` in hand: begun, and not yet taken by whoever reads. An error of the inputs or of `begin`
- * is told after the outcomes of all that was begun before it.
+ * `limit` in flight: begun, and not yet read. An error of the inputs or of `begin` is thrown after
+ * the outcomes of all that was begun before it.
  */
 export async function* pipeline<In, Out>(
   inputs: AsyncIterable<In>,
   begin: (input: In) => Promise<Begun<Out>>,
   limit: number,
 ): AsyncGenerator<Out, void, undefined> {
-  const hand: Promise<Out>[] = [];
-  const onBegun = createSignal();
-  const onTaken = createSignal();
+  const pending: Promise<Out>[] = [];
+  const onBegun = createWakeUp();
+  const onTaken = createWakeUp();
   const state: State = { end: undefined, isAbandoned: false };
-  const isFull = (): boolean => hand.length >= limit && !state.isAbandoned;
+  const isFull = (): boolean => pending.length >= limit && !state.isAbandoned;
 
   const beginAll = async (): Promise<void> => {
-    // By hand: leaving a `for await` would end the inputs, which their owner does.
+    // Leaving a `for await` would end the inputs, which their owner does.
     const iterator = inputs[Symbol.asyncIterator]();
     for (;;) {
       const next = await iterator.next();
       if (next.done === true || state.isAbandoned) return;
       const { settled } = await begin(next.value);
-      // Its failure is told when its turn comes.
+      // Its failure is thrown when its turn comes.
       settled.catch(() => undefined);
-      hand.push(settled);
-      onBegun.give();
+      pending.push(settled);
+      onBegun.wake();
       while (isFull()) await onTaken.wait();
     }
   };
   void beginAll()
     .then(() => (state.end = {}))
     .catch((err: unknown) => (state.end = { failure: { err } }))
-    .finally(() => onBegun.give());
+    .finally(() => onBegun.wake());
 
   try {
     for (;;) {
-      const [first] = hand;
+      const [first] = pending;
       if (first) {
         const outcome = await first;
         yield outcome;
-        void hand.shift();
-        onTaken.give();
+        void pending.shift();
+        onTaken.wake();
       } else if (state.end) {
         break;
       } else {
@@ -53,8 +55,8 @@ export async function* pipeline<In, Out>(
     if (state.end.failure) throw state.end.failure.err;
   } finally {
     state.isAbandoned = true;
-    onTaken.give();
-    await Promise.allSettled(hand);
+    onTaken.wake();
+    await Promise.allSettled(pending);
   }
 }
 
@@ -62,20 +64,3 @@ type State = {
   end: { readonly failure?: { readonly err: unknown } } | undefined;
   isAbandoned: boolean;
 };
-
-/** Wakes the one who waits; given while nobody waits, it is kept for the next who does. */
-function createSignal() {
-  let isGiven = false;
-  let wake: (() => void) | undefined;
-  return {
-    give: () => {
-      isGiven = true;
-      wake?.();
-    },
-    wait: async () => {
-      if (!isGiven) await new Promise<void>((resolve) => (wake = resolve));
-      isGiven = false;
-      wake = undefined;
-    },
-  };
-}

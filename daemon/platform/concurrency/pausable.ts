@@ -6,7 +6,7 @@ export type Pause = <T>(work: () => Promise<T>) => Promise<T>;
 
 /**
  * Does work with a permit of each semaphore. `pause` gives the permits back while other work runs,
- * and takes new ones after it; where the caller has gone by then, it throws what `findHeld` reads.
+ * and takes new ones after it; where the caller has gone by then, it throws a transient rejection.
  */
 export async function runPausable<T>(
   semaphores: readonly FairSemaphore[],

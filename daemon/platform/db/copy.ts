@@ -4,7 +4,7 @@ import pg from 'pg';
 
 import { markLost } from './connection/connection-fault.ts';
 
-/** A row of COPY lies in `bytes` from `start` to `end`. Nobody writes to `bytes` again. */
+/** A row of COPY lies in `bytes` from `start` to `end`. `bytes` is never written again. */
 export type TakeRow = (bytes: Buffer, start: number, end: number) => void;
 
 type Connection = { readonly stream: EventEmitter };

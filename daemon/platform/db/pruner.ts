@@ -15,7 +15,7 @@ export type Pruning = {
 export type Pruner = {
   readonly readings: readonly Reading[];
   start(): void;
-  /** Resolves when the portion in hand has ended. */
+  /** Resolves when the portion in flight has ended. */
   stop(): Promise<void>;
 };
 

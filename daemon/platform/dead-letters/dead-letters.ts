@@ -27,7 +27,7 @@ import { listLetters, type LetterPage, type LetterQuery } from './list.ts';
 import type { CallContext } from '../grpc/calls.ts';
 import { stripUnstorable } from '../db/storable.ts';
 
-export { storeLetters } from './bury.ts';
+export { storeLetters } from './store.ts';
 
 export type DeadLetters = {
   list(query: LetterQuery): Promise<Result<LetterPage>>;

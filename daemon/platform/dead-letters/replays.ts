@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 
 import { refuse, succeed, type Result } from '../../../core/reasons.ts';
 import { findTextProblem, textLimits } from '../../../core/text.ts';
-import type { Handling, InboundMessage } from '../broker/broker.ts';
+import { parseJson, type Handling, type InboundMessage } from '../broker/broker.ts';
 import type { StoredLetter } from './rows.ts';
 
 /** A dead letter on its way to be handled once more. */
@@ -110,15 +110,6 @@ function isSameBody(stored: string, given: string): boolean {
   if (stored === given) return true;
   const parsed = parseJson(stored);
   return parsed !== undefined && isDeepStrictEqual(parsed, parseJson(given));
-}
-
-/** The JSON that a text is, or undefined. */
-export function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text) as unknown;
-  } catch {
-    return undefined;
-  }
 }
 
 const invalid = (field: string, problem: string) => refuse('INVALID_ARGUMENT', problem, { field });

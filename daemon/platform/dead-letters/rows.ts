@@ -28,7 +28,7 @@ export type StoredLetter = {
   readonly attemptId: string | undefined;
   /** What came of the replay: `ok`, `replayed`, or a reason. */
   readonly result: string | undefined;
-  /** How often the message was put aside, and when last. */
+  /** How often the message was dead-lettered, and when last. */
   readonly receivedCount: number;
   readonly receivedAtMs: number;
   /** A replay has claimed it; false where it was not asked for. */

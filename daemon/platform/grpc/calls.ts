@@ -16,12 +16,12 @@ import type { Admission, CallContext, MethodPolicy } from './admission/admission
 import type { Unread } from './admission/answers.ts';
 import { maskUnexpected, toServiceError } from './errors.ts';
 import { incomingOf, type Incoming } from './admission/incoming.ts';
-import type { StreamRegistry } from './admission/stream-board.ts';
+import type { StreamRegistry } from './admission/stream-registry.ts';
 
 export type { CallContext } from './admission/admission.ts';
 
 export type UnaryHandler<Req, Res> = (request: Req, context: CallContext) => Promise<Result<Res>>;
-/** A refusal in the middle of a stream is thrown: `createHold(rejection)`. */
+/** A refusal in the middle of a stream is thrown: `createTransientRejection(rejection)`. */
 export type ServerStreamHandler<Req, Res> = (
   request: Req,
   context: CallContext,
@@ -57,7 +57,7 @@ export type WrapOptions = {
   readonly access: Access;
   readonly log: Log;
   readonly unread: Unread;
-  readonly board: StreamRegistry;
+  readonly streamRegistry: StreamRegistry;
   readonly encode: (answer: unknown) => Buffer;
 };
 
@@ -68,7 +68,7 @@ export const notOffered = refuse('UNIMPLEMENTED', 'this server does not offer th
 
 /**
  * One answer per call: policy, limits, deadline, masking of what is unexpected. `read` gives the
- * request once the caller has been let in. Never rejects.
+ * request once the caller has been admitted. Never rejects.
  */
 export type Unary<Answer = Buffer> = (call: Incoming, read: () => Read) => Promise<Result<Answer>>;
 
@@ -127,7 +127,7 @@ export function reportDenial<R extends Extract<Result<unknown>, { ok: false }>>(
   return result;
 }
 
-/** A database that is away is expected now and then; everything else is a defect, and masked. */
+/** An unavailable database is expected now and then; everything else is a defect, and masked. */
 export function explainFailure(err: unknown, log: Log, requestId: string): Result<never> {
   const rejection = findTransientRejection(err);
   if (rejection) return { ok: false, rejection };

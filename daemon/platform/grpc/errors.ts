@@ -26,13 +26,13 @@ const cut = (text: string): string =>
     ? text
     : `${text.slice(0, maxTextLength).replace(/[\ud800-\udbff]$/, '')}…`;
 
-/** Between half a second and one and a half: a flood that is told the same comes back as a flood. */
+/** Between half a second and one and a half: clients with the same delay would return at the same time. */
 const suggestPause = (): string => String(500 + Math.floor(Math.random() * 1_000));
 
 /** What is said of a rejection: status code, message, and google.rpc.ErrorInfo in the details. */
 export type Refused = { readonly code: status; readonly message: string; readonly details: Buffer };
 
-/** A rejection as gRPC sends it, whoever writes it. */
+/** A rejection as gRPC sends it. */
 export function toRefused(rejection: Rejection, requestId: string): Refused {
   const code = status[statusNames[rejection.reason]];
   const message = cut(rejection.message);

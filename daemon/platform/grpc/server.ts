@@ -25,17 +25,17 @@ import {
 } from './calls.ts';
 import { createLocalCaller, createLocalMethod, type LocalMethod } from './caller/local.ts';
 import type { Caller } from './caller/caller.ts';
-import { createReader, withOwnCodec } from './fast-path/codec.ts';
+import { createReader, withOwnCodec } from './codec.ts';
 import { findPeer } from './fast-path/direct.ts';
 import { createAdaptiveLimit, type AdaptiveLimit } from './admission/adaptive-limit.ts';
 import { frameLimits, watchFrames, type FrameLimits } from './ingress/frame-budget.ts';
 import { routeStreams, type Method } from './fast-path/router.ts';
-import { drain } from './ingress/drain.ts';
+import { drain } from './drain.ts';
 import { createForwardReport } from './ingress/forwarding.ts';
 import { loadLimits, type LoadLimits } from './admission/load-limits.ts';
-import { createStreamRegistry } from './admission/stream-board.ts';
+import { createStreamRegistry } from './admission/stream-registry.ts';
 import type { SessionCounts } from './ingress/track-sessions.ts';
-import { addHealthService } from './ingress/health-watch.ts';
+import { addHealthService } from './health-service.ts';
 import {
   connectionLimits,
   createListener,
@@ -159,11 +159,11 @@ export function createGrpcServer(options: {
   const unread = createUnread();
   const methods = new Map<string, Method>();
   const locals = new Map<string, LocalMethod>();
-  const board = createStreamRegistry();
-  const shared = { access, admission, unread, board, log };
-  const createQueueFit = (): AdaptiveLimit =>
-    createAdaptiveLimit(fitOf(limits.load), () => performance.now());
-  const hosting = { server, methods, locals, createQueueFit, shared };
+  const streamRegistry = createStreamRegistry();
+  const shared = { access, admission, unread, streamRegistry, log };
+  const createQueueLimit = (): AdaptiveLimit =>
+    createAdaptiveLimit(adaptiveLimitOf(limits.load), () => performance.now());
+  const hosting = { server, methods, locals, createQueueLimit, shared };
   for (const service of services) host(service, hosting);
   const frames = watchFrames({
     server: http2Server,
@@ -171,7 +171,7 @@ export function createGrpcServer(options: {
     end: (session, cause) => watch.end(session, cause),
   });
   routeStreams(http2Server, { ...shared, methods, frames, limits: messageLimits, isFastPathOn });
-  const endStreams = (session: Http2Session): void => board.endAll(findPeer(session).peer);
+  const endStreams = (session: Http2Session): void => streamRegistry.endAll(findPeer(session).peer);
   const sessions = { limits: limits.sessions, log, isRequestStream, endStreams };
   const watch = watchSessions({ server: http2Server, ...sessions });
   const listeners: Listener[] = [];
@@ -211,11 +211,11 @@ const statusOf = (isWell: boolean) => (isWell ? 'SERVING' : 'NOT_SERVING');
 /** A call that waits in a queue for half a second is still of use to who sent it. */
 const queueTargetMs = 500;
 /** A quarter of what two commits take: what shares a commit does not wait for one another. */
-const leastQueued = 512;
-const fitOf = ({ all: most }: LoadLimits) => ({
+const minQueued = 512;
+const adaptiveLimitOf = ({ all: max }: LoadLimits) => ({
   targetMs: queueTargetMs,
-  least: Math.min(leastQueued, most),
-  most,
+  min: Math.min(minQueued, max),
+  max,
 });
 
 /**
@@ -245,11 +245,14 @@ function host(
     readonly server: Server;
     readonly methods: Map<string, Method>;
     readonly locals: Map<string, LocalMethod>;
-    readonly createQueueFit: () => AdaptiveLimit;
-    readonly shared: Pick<WrapOptions, 'access' | 'admission' | 'unread' | 'board' | 'log'>;
+    readonly createQueueLimit: () => AdaptiveLimit;
+    readonly shared: Pick<
+      WrapOptions,
+      'access' | 'admission' | 'unread' | 'streamRegistry' | 'log'
+    >;
   },
 ): void {
-  const { server, methods, locals, createQueueFit, shared } = hosting;
+  const { server, methods, locals, createQueueLimit, shared } = hosting;
   const definitions: Record<string, ServiceDefinition[string]> = {};
   const implementation: UntypedServiceImplementation = {};
   for (const [method, definition] of Object.entries(service.definition)) {
@@ -265,7 +268,7 @@ function host(
         isStream,
         isOneRequest: !definition.requestStream,
         onDenied: (context, rejection) => service.onDenied?.(context, method, rejection),
-        fit: service.queued?.includes(method) ? createQueueFit() : undefined,
+        limit: service.queued?.includes(method) ? createQueueLimit() : undefined,
       },
     };
     const bounds = service.bounds?.[method];

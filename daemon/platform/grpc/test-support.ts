@@ -71,15 +71,15 @@ const policies: Record<string, Policy> = {
   stream: user,
 };
 
-export type Stand = {
+export type TestServer = {
   readonly address: string;
   readonly server: GrpcServer;
   /** Lets the calls that wait be answered. */
-  letGo(): void;
+  answerWaiting(): void;
   stop(): Promise<void>;
 };
 
-type StandOptions = {
+type TestServerOptions = {
   readonly isFastPathOn?: boolean;
   readonly log?: Log;
   readonly tls?: ServerTls;
@@ -87,7 +87,7 @@ type StandOptions = {
 
 const megabyte = Buffer.alloc(1024 * 1024);
 
-async function* tell(text: string): AsyncGenerator<Buffer> {
+async function* streamOf(text: string): AsyncGenerator<Buffer> {
   yield await Promise.resolve(Buffer.from(text));
 }
 
@@ -99,11 +99,11 @@ const talkAhead = (
   pipeline(requests, (it) => Promise.resolve({ settled: wait().then(() => it) }), 4);
 
 /** `wait` and `queue` answer when they are let go, `large` with as many MiB as asked for (`late` once let go), `source` with its own. */
-export async function startStand(
+export async function startTestServer(
   limits: Partial<Limits>,
   proxies: string[],
-  { isFastPathOn = true, log = createLog('silent'), tls }: StandOptions = {},
-): Promise<Stand> {
+  { isFastPathOn = true, log = createLog('silent'), tls }: TestServerOptions = {},
+): Promise<TestServer> {
   const waiting: (() => void)[] = [];
   const wait = async () => {
     await new Promise<void>((resolve) => waiting.push(resolve));
@@ -147,7 +147,7 @@ export async function startStand(
           local: (_request: Buffer, { isLocal }: CallContext) =>
             Promise.resolve(succeed(Buffer.from(String(isLocal)))),
           stream: (_request: Buffer, { isLocal }: CallContext) =>
-            Promise.resolve(succeed(tell(String(isLocal)))),
+            Promise.resolve(succeed(streamOf(String(isLocal)))),
         },
       },
     ],
@@ -163,7 +163,7 @@ export async function startStand(
     },
   });
   const { port } = await server.listen('127.0.0.1:0', tls);
-  const letGo = (): void => waiting.splice(0).forEach((resolve) => resolve());
-  const stop = () => (letGo(), server.stop(500));
-  return { address: `127.0.0.1:${port}`, server, letGo, stop };
+  const answerWaiting = (): void => waiting.splice(0).forEach((resolve) => resolve());
+  const stop = () => (answerWaiting(), server.stop(500));
+  return { address: `127.0.0.1:${port}`, server, answerWaiting, stop };
 }

@@ -40,7 +40,7 @@ const maxConnections = 2;
 
 /**
  * Sends mail over SMTP. `url` and `from` are those that `parseSmtpUrl` and `parseSender` accept;
- * `ca` is a PEM text whose authorities are trusted instead of the usual ones. Certificates are
+ * `ca` is a PEM text whose authorities are trusted instead of the system ones. Certificates are
  * always verified.
  */
 export function createMailer(options: {
@@ -93,7 +93,7 @@ function toTransportOptions(server: SmtpServer, ca: string | undefined) {
   return {
     pool: true as const,
     maxConnections,
-    // A mail with a stream cannot be begun again; whoever sends decides about another try.
+    // A mail with a stream cannot be begun again; the sender decides about a retry.
     maxRequeues: 0,
     idleTimeout: 30_000,
     host: server.host,

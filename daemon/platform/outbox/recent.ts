@@ -1,8 +1,8 @@
 import type { OutboundMessage } from '../broker/broker.ts';
 
-/** Messages of the newest commits, so that whoever sends them need not read them back. */
+/** Messages of the newest commits, so that the relay need not read them back. */
 export type Recent = {
-  /** Kept if there is room. The commit may still fail: nobody will ask for its batch then. */
+  /** Kept if there is room. The commit may still fail: its batch is then never requested. */
   keep(batch: string, count: number, make: () => readonly OutboundMessage[]): void;
   find(batch: string): readonly OutboundMessage[] | undefined;
   forget(batch: string): void;

@@ -2,11 +2,12 @@ import type { Broker, OutboundMessage } from '../broker/broker.ts';
 import type { Db } from '../db/db.ts';
 import type { Log } from '../log.ts';
 import type { Timing } from '../metrics.ts';
-import { createPublicError } from '../progress/own-words.ts';
+import { createPublicError } from '../progress/public-error.ts';
 import { readOldestOfOutbox } from '../progress/outbox.ts';
 import { describeTrouble } from '../progress/reasons.ts';
 import { unwatched, type ProgressWatch } from '../progress/watch.ts';
-import { createInterruptibleSleep } from '../concurrency/interruptible-sleep.ts';
+import { sleepUnlessAborted } from '../concurrency/abort.ts';
+import { createWakeUp } from '../concurrency/wake-up.ts';
 import { createLease, renewMs, type Lease } from './lease.ts';
 import { messagesOf, readRows, completeRows, type LoadReferred, type SentRow } from './rows.ts';
 
@@ -16,7 +17,7 @@ export type Relay = {
   /** Says that a commit has left something to send; polling would find it a little later. */
   wake(): void;
   start(): void;
-  /** Ends after the round in hand. */
+  /** Ends after the round in flight. */
   stop(): Promise<void>;
 };
 
@@ -41,9 +42,9 @@ type RelayOptions = {
 };
 
 /**
- * Sends what the outbox holds, in order of id: read, publish, wait for the confirms, delete. No
- * database transaction is open while it publishes. One relay per database is active, by lease;
- * deletions carry the lease's token, so that one which was overtaken deletes nothing.
+ * The relay of the transactional outbox, in order of id: read, publish, wait for the confirms,
+ * delete. No database transaction is open while it publishes. One relay per database is active, by
+ * lease; deletions carry its fencing token, so that a relay whose lease was lost deletes nothing.
  */
 export function createRelay(options: RelayOptions): Relay {
   const { db, log, broker, owner = '', watch = unwatched } = options;
@@ -53,45 +54,43 @@ export function createRelay(options: RelayOptions): Relay {
     () => readOldestOfOutbox(db, lease.holder),
     () => broker.findTrouble?.(),
   );
-  const nap = createInterruptibleSleep();
-  // After a failure no commit cuts the pause short: under load that would be no pause at all.
-  const pause = createInterruptibleSleep();
-  const settling = createSettling();
-  let isStopped = false;
-  const isRunning = (): boolean => !isStopped;
+  const wakeUp = createWakeUp();
+  // Only a stop shortens the pause after a failure: under load commits wake the relay all the time.
+  const stopping = new AbortController();
+  const { signal: stopped } = stopping;
+  const acking = createAcking();
   let running: Promise<void> | undefined;
 
   const run = async (): Promise<void> => {
     let failures = 0;
-    while (isRunning()) {
-      nap.reset();
+    while (!stopped.aborted) {
+      wakeUp.reset();
       const startedAt = performance.now();
       try {
-        if (!(await sendRound(options, lease, settling))) await nap.take(pollMs);
+        if (!(await sendRound(options, lease, acking))) await wakeUp.wait(pollMs);
         failures = 0;
         const restMs = gatherMs - (performance.now() - startedAt);
-        if (restMs > 0 && isRunning()) await pause.take(restMs);
+        if (restMs > 0) await sleepUnlessAborted(restMs, stopped);
       } catch (err) {
         failures += 1;
         log.warn({ err, failures }, 'outbox not sent; it is kept and tried again');
         progress.wait(describeTrouble(err));
-        await settling.end().catch(() => undefined);
-        if (isRunning()) await pause.take(Math.min(maxBackoffMs, 100 * 2 ** failures));
+        await acking.end().catch(() => undefined);
+        await sleepUnlessAborted(Math.min(maxBackoffMs, 100 * 2 ** failures), stopped);
       }
     }
-    await settling.end().catch(() => undefined);
+    await acking.end().catch(() => undefined);
     await lease.release();
   };
 
   return {
-    wake: nap.wake,
+    wake: wakeUp.wake,
     start: () => {
       running ??= run();
     },
     stop: async () => {
-      isStopped = true;
-      nap.wake();
-      pause.wake();
+      stopping.abort();
+      wakeUp.wake();
       // A broker that confirms nothing is not waited for: the rows stay for the next start.
       const late = new Promise((resolve) => setTimeout(resolve, stopTimeoutMs).unref());
       await Promise.race([running, late]);
@@ -106,12 +105,12 @@ export function createRelay(options: RelayOptions): Relay {
 async function sendRound(
   { db, broker, load = loadNothing, lag }: RelayOptions,
   lease: Lease,
-  settling: Settling,
+  acking: Acking,
 ): Promise<boolean> {
   const token = await lease.hold();
-  const rows = token === undefined ? [] : await readRound(db, settling.ids(), load);
+  const rows = token === undefined ? [] : await readRound(db, acking.ids(), load);
   if (token === undefined || rows.length === 0) {
-    await settling.end();
+    await acking.end();
     return false;
   }
   const renewal = setInterval(() => void lease.hold().catch(() => undefined), renewMs);
@@ -119,9 +118,9 @@ async function sendRound(
     const left = new Set(await broker.publish(rows.flatMap((row) => row.messages)));
     const [oldest] = rows;
     if (oldest) lag?.observe((oldest.row.age_ms + performance.now() - oldest.readAt) / 1_000);
-    await settling.end();
-    settling.begin(rows, settle(db, lease, rows, left, token));
-    if (left.size > 0) await settling.end();
+    await acking.end();
+    acking.begin(rows, ackRows(db, lease, rows, left, token));
+    if (left.size > 0) await acking.end();
   } finally {
     clearInterval(renewal);
   }
@@ -138,15 +137,15 @@ function readRound(db: Db, inHand: readonly bigint[], load: LoadReferred): Promi
   });
 }
 
-async function settle(
+async function ackRows(
   db: Db,
   lease: Lease,
   sent: readonly SentRow[],
   unconfirmed: ReadonlySet<OutboundMessage>,
   token: bigint,
 ): Promise<void> {
-  const settled = await completeRows(db, sent, unconfirmed, [lease.holder, token]);
-  if (settled < sent.length) {
+  const acked = await completeRows(db, sent, unconfirmed, [lease.holder, token]);
+  if (acked < sent.length) {
     lease.forget();
     throw new Error('another daemon has taken the outbox over');
   }
@@ -158,10 +157,10 @@ async function settle(
 const loadNothing: LoadReferred = () =>
   Promise.reject(new Error('this outbox keeps no references'));
 
-type Settling = ReturnType<typeof createSettling>;
+type Acking = ReturnType<typeof createAcking>;
 
 /** The deletion under way: which rows it concerns, and how it ended. */
-function createSettling() {
+function createAcking() {
   let inHand: readonly bigint[] = [];
   let outcome: Promise<{ readonly err?: unknown }> = Promise.resolve({});
   return {

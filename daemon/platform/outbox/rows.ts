@@ -135,10 +135,9 @@ export async function completeRows(
   const done = rest.filter(({ left }) => left.length === 0).map(({ row }) => row.id);
   const partial = rest.filter(({ left }) => left.length > 0);
   // A single statement is a transaction of its own.
-  let settled =
-    done.length > 0 ? await db.read((tx) => tx.execute(deleteSql, [...lease, done])) : 0;
+  let acked = done.length > 0 ? await db.read((tx) => tx.execute(deleteSql, [...lease, done])) : 0;
   if (partial.length > 0) {
-    settled += await db.tx(async (tx) => {
+    acked += await db.tx(async (tx) => {
       let rewritten = 0;
       for (const { row, left } of partial) {
         rewritten += await tx.execute(rewriteSql, [...lease, row.id, toJson(left), left.length]);
@@ -147,5 +146,5 @@ export async function completeRows(
     });
   }
   for (const { row } of sent) if (row.batch !== null) recent.forget(row.batch);
-  return settled;
+  return acked;
 }

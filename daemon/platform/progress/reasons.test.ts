@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 
 import { createTransientRejection } from '../transient-rejection.ts';
-import { createPublicError } from './own-words.ts';
+import { createPublicError } from './public-error.ts';
 import { describeMailTrouble, describeTrouble } from './reasons.ts';
 
 const errorOf = (message: string, fields: object = {}): Error =>

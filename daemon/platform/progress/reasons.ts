@@ -2,7 +2,7 @@ import { classifyDbError, sqlStateOf } from '../db/db.ts';
 import { findStateFault } from '../db/connection/state-faults.ts';
 import { findTransientRejection } from '../transient-rejection.ts';
 import { describeMailFailure } from '../mail/mail.ts';
-import { hasPublicMessage } from './own-words.ts';
+import { hasPublicMessage } from './public-error.ts';
 
 /** Why something cannot be done now, for an operator: no address, no secret, no data. */
 export function describeTrouble(err: unknown): string {

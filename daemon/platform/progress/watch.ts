@@ -32,7 +32,7 @@ export type PartState = {
 type Explain = () => string | undefined;
 
 export type ProgressWatch = {
-  /** Work that only the worker sees, such as messages in hand. */
+  /** Work that only the worker sees, such as messages in flight. */
   watchWork(part: string, explain?: Explain): Part;
   /**
    * Work that waits in a database: `look` gives the oldest piece, undefined if there is none. It is

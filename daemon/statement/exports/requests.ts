@@ -15,7 +15,7 @@ export function createRequestConsumer(db: Db, queue: string, wake: () => void): 
     queue,
     bindings: [{ exchange: eventsExchange, routingKey: 'statement.requested' }],
     maxBatch: 100,
-    bury: (letters) => storeLetters(db, letters),
+    storeDeadLetters: (letters) => storeLetters(db, letters),
     handle: async (messages) => {
       const read = messages.map(readRequested);
       const ids = read.flatMap((item) => ('kind' in item ? [] : [item.exportId]));

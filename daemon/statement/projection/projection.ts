@@ -41,7 +41,7 @@ export function createProjection(
     queue,
     bindings: [{ exchange: eventsExchange, routingKey: 'transaction.created' }],
     maxBatch: 2_000,
-    bury: (letters) => storeLetters(db, letters),
+    storeDeadLetters: (letters) => storeLetters(db, letters),
     handle: async (messages) => {
       const read = messages.map(readLine);
       const lines = read.filter((item): item is Line => !('kind' in item));

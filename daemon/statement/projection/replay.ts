@@ -5,7 +5,7 @@ import { checkWalletOfKey } from '../../platform/access/access.ts';
 import type { AuditTrail } from '../../platform/audit/audit.ts';
 import type { Consumer } from '../../platform/broker/broker.ts';
 import type { Replay, ReplayOutcome } from '../../platform/dead-letters/replays.ts';
-import { isolate } from '../../platform/broker/isolation.ts';
+import { isolate } from '../../platform/broker/poison-isolation.ts';
 import {
   checkUnbound,
   stillDead,

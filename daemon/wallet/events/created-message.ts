@@ -26,6 +26,9 @@ class CreatedMessage implements OutboundMessage {
   get messageId(): string {
     return uuidV5(this.event.wallet.id, `created:${this.event.id}`);
   }
+  get pattern(): string {
+    return pattern;
+  }
   get text(): string {
     return toText(this.event);
   }

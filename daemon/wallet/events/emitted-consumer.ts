@@ -53,7 +53,7 @@ export function createEmittedConsumer(options: EmittedOptions): Consumer {
       routingKey,
     })),
     maxBatch,
-    bury: (letters) => storeLetters(options.db, letters),
+    storeDeadLetters: (letters) => storeLetters(options.db, letters),
     handle: (messages) => handleEmitted(options, messages),
   };
 }

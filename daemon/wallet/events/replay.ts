@@ -3,12 +3,8 @@ import { randomUUID } from 'node:crypto';
 import { refuse, succeed, type Rejection, type Result } from '../../../core/reasons.ts';
 import { deny } from '../../platform/access/access.ts';
 import type { AuditTrail } from '../../platform/audit/audit.ts';
-import {
-  parseJson,
-  type Replay,
-  type ReplayOutcome,
-  type ReplayPlan,
-} from '../../platform/dead-letters/replays.ts';
+import { parseJson } from '../../platform/broker/broker.ts';
+import type { Replay, ReplayOutcome, ReplayPlan } from '../../platform/dead-letters/replays.ts';
 import { stillDead, type PlanReplays } from '../../platform/dead-letters/dead-letters.ts';
 import type { CallContext } from '../../platform/grpc/calls.ts';
 import { createTransientRejection } from '../../platform/transient-rejection.ts';

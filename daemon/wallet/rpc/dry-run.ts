@@ -1,6 +1,6 @@
 import { refuse, succeed, type Rejection, type Result } from '../../../core/reasons.ts';
 import { readClock, type Db } from '../../platform/db/db.ts';
-import { createFairPool } from '../../platform/grpc/admission/fair-pool.ts';
+import { createFairPool } from '../../platform/concurrency/fair-pool.ts';
 import type { Command } from '../domain.ts';
 import { decideBatch } from '../domain-batch.ts';
 import { newOverlay, overlayStates, addToOverlay, type Overlay } from './overlay.ts';
@@ -51,7 +51,7 @@ export function createDryRuns(
   const pool = createFairPool({ all: maxAtOnce, ofOne: () => maxOfOne, replacesOwn: false }, nowMs);
   return {
     begin: (db, owner) => {
-      const slot = pool.take(owner.userId, {
+      const slot = pool.acquire(owner.userId, {
         findIdleSinceMs: () => {
           const sinceMs = owner.findIdleSinceMs();
           const isIdle = sinceMs !== undefined && nowMs() - sinceMs >= limits.minIdleMs;

@@ -4,7 +4,7 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 
 import { sessionLimits } from '../../../daemon/platform/grpc/ingress/sessions.ts';
-import { startStand } from '../../../daemon/platform/grpc/test-support.ts';
+import { startTestServer } from '../../../daemon/platform/grpc/test-support.ts';
 import { frameOf } from '../../fuzz/http2.ts';
 import { frame, literal, settings, types, u32 } from '../../fuzz/http2-bytes.ts';
 
@@ -46,7 +46,7 @@ function open(port: number): Socket {
   return socket;
 }
 
-const stand = await startStand({ sessions: { ...sessionLimits, stallMs: 300 } }, []);
+const stand = await startTestServer({ sessions: { ...sessionLimits, stallMs: 300 } }, []);
 const port = Number(stand.address.split(':').at(-1));
 let cut = 0;
 for (let round = 0; round < 3; round += 1) {

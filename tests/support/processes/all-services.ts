@@ -16,7 +16,7 @@ import { createStatement } from '../../../daemon/statement/index.ts';
 import { createWallet } from '../../../daemon/wallet/index.ts';
 import { createTestDatabase, type TestDatabase } from '../postgres/database.ts';
 
-/** All three services in this process, put together as the daemon does it. */
+/** All three services in this process, composed as in the daemon. */
 export type AllServices = {
   readonly address: string;
   readonly server: GrpcServer;
@@ -25,7 +25,7 @@ export type AllServices = {
   stop(): Promise<void>;
 };
 
-export async function startAllServices(): Promise<AllServices> {
+export async function startAllServices(isFastPathOn = true): Promise<AllServices> {
   const databases = {
     auth: await createTestDatabase('auth'),
     wallet: await createTestDatabase('wallet'),
@@ -71,7 +71,7 @@ export async function startAllServices(): Promise<AllServices> {
     },
   });
   const services = [auth.value.service, wallet.service, statement.service];
-  const server = createGrpcServer({ services, access, log });
+  const server = createGrpcServer({ services, access, log, isFastPathOn });
   hosted.host(server);
   const address = `127.0.0.1:${(await server.listen('127.0.0.1:0')).port}`;
   await revocations.start();

@@ -1,7 +1,7 @@
 import type { ConsumeMessage } from 'amqplib';
 
 import type { Consumer, Handling, InboundMessage } from '../broker.ts';
-import { isolate } from '../isolation.ts';
+import { isolate } from '../poison-isolation.ts';
 import type { Log } from '../../log.ts';
 import type { ProgressWatch } from '../../progress/watch.ts';
 import { createIntake } from './intake.ts';
@@ -14,7 +14,7 @@ import { assertExchanges, assertQueues, deadQueueOf } from './topology.ts';
 
 export type Subscription = {
   findTrouble(): string | undefined;
-  /** Takes in nothing more, and ends once the batch in hand is acked. */
+  /** Takes no more messages, and ends once the batch in flight is acked. */
   stop(): Promise<void>;
 };
 
@@ -26,7 +26,7 @@ type DrainOptions = {
 };
 
 /**
- * Consumes a queue in batches: handled and committed, what is dead put aside and confirmed, then
+ * Consumes a queue in batches: handled and committed, what is dead sent to the dead-letter queue and confirmed, then
  * one ack for all. A batch that cannot be handled now is held and tried again, as is a single message
  * that the consumer holds. What fails by itself fails no other (`isolate`).
  */
@@ -71,12 +71,14 @@ function withInbound(handle: Consumer['handle']): HandleMessages {
   };
 }
 
-/** Moves what was put aside, by us or by the broker, into the service's own table. */
+/** Moves dead letters, of the consumer and of the broker, into the service's own table. */
 export function subscribeDead(consumer: Consumer, options: DrainOptions): Subscription {
   const queue = deadQueueOf(consumer.queue);
   const ownUserId = userIdOf(options.url);
   return drainQueue(queue, consumer, options, async (messages) => {
-    await consumer.bury(messages.map((message) => toLetter(consumer.queue, message, ownUserId)));
+    await consumer.storeDeadLetters(
+      messages.map((message) => toLetter(consumer.queue, message, ownUserId)),
+    );
     return [];
   });
 }
@@ -88,7 +90,7 @@ function drainQueue(
   work: Work,
 ): Subscription {
   let isStopping = false;
-  let inHand: Promise<void> = Promise.resolve();
+  let inFlight: Promise<void> = Promise.resolve();
   const progress = watchQueue(queue, watch, {
     consuming: () => session.findTrouble(),
     publishing: publisher?.findTrouble,
@@ -110,7 +112,7 @@ function drainQueue(
       const isWanted = (): boolean => isOpen && !isStopping;
       const window = intake.open(channel, (message) => {
         progress.begin();
-        inHand = pump.take(message) ?? inHand;
+        inFlight = pump.take(message) ?? inFlight;
       });
       const pump = createPump(channel, consumer.maxBatch, work, {
         ...{ isWanted, log, progress, window },
@@ -126,7 +128,7 @@ function drainQueue(
       isStopping = true;
       progress.stop();
       await intake.stop();
-      await inHand;
+      await inFlight;
       await session.stop();
     },
   };

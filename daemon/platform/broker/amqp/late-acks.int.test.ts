@@ -31,8 +31,8 @@ it('messages held past the time-out of RabbitMQ come again, and nothing is to be
       handled.push(...messages.map(({ messageId }) => messageId));
       return messages.map(() => ({ kind: 'done' }));
     };
-    const bury = () => Promise.resolve(void (letters += 1));
-    await broker.start([{ queue, bindings: [], maxBatch: 10, handle, bury }]);
+    const storeDeadLetters = () => Promise.resolve(void (letters += 1));
+    await broker.start([{ queue, bindings: [], maxBatch: 10, handle, storeDeadLetters }]);
     await until(() => expect(broker.findTrouble()).toBeUndefined());
     const connection = await connect(url);
     const channel = await connection.createConfirmChannel();

@@ -4,9 +4,8 @@ import { randomUUID } from 'node:crypto';
 import type { ConsumeMessage, Options } from 'amqplib';
 
 import { isUuid, uuidV5 } from '../../../../core/ids.ts';
-import type { DeadLetter, Handling, InboundMessage } from '../broker.ts';
-import { parseJson } from '../../dead-letters/replays.ts';
-import { letterIdOf } from '../../dead-letters/letter-id.ts';
+import { parseJson, type DeadLetter, type Handling, type InboundMessage } from '../broker.ts';
+import { letterIdOf } from '../letter-id.ts';
 
 type Dead = Extract<Handling, { kind: 'dead' }>;
 
@@ -21,7 +20,7 @@ const headers = {
 /** More than any message that can be handled has, with every character escaped. */
 const maxBodyBytes = 256 * 1024;
 
-/** A message that is put aside unread, for its size alone. */
+/** A message that is dead-lettered unread, for its size alone. */
 export const findSizeFault = ({ content }: ConsumeMessage): Dead | undefined =>
   content.length > maxBodyBytes
     ? { kind: 'dead', reason: 'MESSAGE_TOO_LARGE', field: 'body' }
@@ -51,7 +50,7 @@ export function userIdOf(url: string): string {
 /** The same for each attempt to put a delivery aside. */
 const deliveryIds = new WeakMap<ConsumeMessage, string>();
 
-/** With what a message is put aside: its name, its producer, and why. */
+/** Properties of a dead-lettered message: its name, its producer, and the reason. */
 export function toAside(
   queue: string,
   message: ConsumeMessage,
@@ -75,11 +74,11 @@ export function toAside(
   };
 }
 
-/** Who sent a message: for one that we put aside, who had sent it to us. */
+/** The producer of a message: of a dead-lettered one, its original producer. */
 function findProducer({ userId, headers: given }: InboundMessage, ownUserId: string) {
   if (userId !== ownUserId) return userId;
   const producer = given[headers.userId];
-  // What the broker put aside itself came from its producer, with nothing of ours.
+  // What the broker dead-lettered itself came from its producer, with nothing of ours.
   if (given[headers.reason] === undefined) return userId;
   return typeof producer === 'string' ? producer : undefined;
 }
@@ -109,7 +108,7 @@ export function toLetter(queue: string, message: ConsumeMessage, ownUserId: stri
   };
 }
 
-/** Of what others put aside: one that comes again after a lost connection is counted once more at most. */
+/** Of messages that others dead-lettered: one that comes again after a lost connection is counted once more at most. */
 const unnamedDelivery = (letterId: string, { fields }: ConsumeMessage): string =>
   fields.redelivered ? uuidV5(letterId, 'redelivered') : randomUUID();
 

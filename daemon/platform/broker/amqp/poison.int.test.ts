@@ -59,11 +59,11 @@ const handleAll: Consumer['handle'] = (messages) => Promise.resolve(messages.map
 async function consume(handle: Consumer['handle'], maxBatch = 2_000): Promise<Broker> {
   const broker = createAmqpBroker(vhost.url, log);
   brokers.push(broker);
-  const bury = (buried: readonly DeadLetter[]) => {
+  const storeDeadLetters = (buried: readonly DeadLetter[]) => {
     letters.push(...buried);
     return Promise.resolve();
   };
-  await broker.start([{ queue, bindings: [], maxBatch, handle, bury }]);
+  await broker.start([{ queue, bindings: [], maxBatch, handle, storeDeadLetters }]);
   await until(() => expect(broker.findTrouble()).toBeUndefined());
   return broker;
 }

@@ -48,6 +48,27 @@ it.each(['plain', 'long', 'named'] as const)(
   },
 );
 
+it('a message with its text and pattern is published without reading its body', async () => {
+  const messageId = randomUUID();
+  const sent: OutboundMessage = {
+    messageId,
+    routingKey: 'transaction.created',
+    pattern: 'transaction_created',
+    text: '{"pattern":"transaction_created","data":{}}',
+    get body(): OutboundMessage['body'] {
+      throw new Error('the body was read');
+    },
+  };
+  const { queue } = await channel.assertQueue('', { exclusive: true });
+  await channel.bindQueue(queue, 'wallet.events', 'transaction.created');
+  expect(await publisher.publish([sent])).toEqual([]);
+  const got = await channel.get(queue, { noAck: true });
+  if (!got) throw new Error('the message did not arrive');
+  expect(got.properties).toMatchObject({ messageId, type: 'transaction_created' });
+  expect(got.content.toString()).toBe(sent.text);
+  await channel.deleteQueue(queue);
+});
+
 it.each(['plain', 'long', 'named'] as const)(
   '%s messages arrive as they are, in order, and are confirmed',
   async (kind) => {

@@ -1,8 +1,8 @@
 import type { ConfirmChannel, Options } from 'amqplib';
 
-import { eventsExchange, textOf, type OutboundMessage } from '../broker.ts';
+import { eventsExchange, patternOf, textOf, type OutboundMessage } from '../broker.ts';
 import type { Log } from '../../log.ts';
-import { createPublicError } from '../../progress/own-words.ts';
+import { createPublicError } from '../../progress/public-error.ts';
 import { keepSession } from './session.ts';
 import { assertExchanges } from './topology.ts';
 
@@ -132,7 +132,7 @@ const toOutgoing = (message: OutboundMessage): Outgoing => ({
   options: {
     messageId: message.messageId,
     contentType: 'application/json',
-    type: message.body.pattern,
+    type: patternOf(message),
     mandatory: queuedKeys.has(message.routingKey),
   },
 });

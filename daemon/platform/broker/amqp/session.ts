@@ -2,12 +2,13 @@ import { randomInt } from 'node:crypto';
 
 import { connect, type ChannelModel, type ConfirmChannel } from 'amqplib';
 
+import { onAbort, sleepUnlessAborted } from '../../concurrency/abort.ts';
 import type { Log } from '../../log.ts';
 import { hostOf, parseBrokerUrls } from './broker-urls.ts';
 import { findHint, isConflict } from './declaration-conflict.ts';
 import { readDeepHeaders } from './deep-headers.ts';
 
-/** A connection with one channel, kept up for as long as it is wanted. */
+/** A connection with one channel, which reconnects until it is stopped. */
 export type Session = {
   /** The channel, while it stands. */
   channel(): ConfirmChannel | undefined;
@@ -41,11 +42,11 @@ const heartbeatSeconds = 10;
 export function keepSession(options: SessionOptions): Session {
   let channel: ConfirmChannel | undefined;
   let trouble: string | undefined = 'not connected yet';
-  let isStopped = false;
-  let interrupt: (() => void) | undefined;
+  const stopping = new AbortController();
+  const { signal: stopped } = stopping;
   const nodes = createNodes(options.url);
 
-  const tell = (told: string): void => {
+  const reportTrouble = (told: string): void => {
     const hint = findHint(told);
     const problem = hint === undefined ? told : `${told} (${hint})`;
     if (problem !== trouble)
@@ -58,29 +59,32 @@ export function keepSession(options: SessionOptions): Session {
     if (!connection) return;
     readDeepHeaders(connection);
     let problem: string | undefined;
+    let end = (): void => undefined;
     const ended = new Promise<void>((resolve) => {
-      interrupt = resolve;
+      end = resolve;
       connection.on('close', () => resolve());
       connection.on('error', (err) => (problem ??= err.message));
     });
-    connection.on('blocked', (reason) => tell(`the broker takes no messages: ${reason}`));
+    const stopListening = onAbort(stopped, () => end());
+    connection.on('blocked', (reason) => reportTrouble(`the broker takes no messages: ${reason}`));
     connection.on('unblocked', () => (trouble = undefined));
     try {
       if (isDone()) return;
       const opened = await connection.createConfirmChannel();
       opened.on('error', (err) => (problem ??= err.message));
-      opened.on('close', () => interrupt?.());
+      opened.on('close', () => end());
       await options.setup(opened);
       if (isDone()) return;
       channel = opened;
       trouble = undefined;
       options.log.info({ session: options.name }, 'RabbitMQ connected');
       await ended;
-      if (!isStopped) tell(problem ?? 'the connection was lost');
+      if (!isDone()) reportTrouble(problem ?? 'the connection was lost');
     } catch (err) {
       nodes.moveOn();
       throw problem === undefined ? err : new Error(problem, { cause: err });
     } finally {
+      stopListening();
       channel = undefined;
       await closeWithin(connection);
     }
@@ -89,23 +93,22 @@ export function keepSession(options: SessionOptions): Session {
   const live = async (): Promise<void> => {
     for (let failures = 0; !isDone();) {
       const startedAt = performance.now();
-      await liveOnce().catch((err: unknown) => tell(explain(err)));
+      await liveOnce().catch((err: unknown) => reportTrouble(explain(err)));
       failures = performance.now() - startedAt > 10_000 ? 0 : failures + 1;
       if (isDone()) return;
       const backoffMs = Math.min(maxBackoffMs, minBackoffMs * 2 ** failures);
       const pauseMs = isConflict(trouble) ? conflictBackoffMs : backoffMs;
-      await pauseUntil(pauseMs, (wake) => (interrupt = wake));
+      await sleepUnlessAborted(pauseMs, stopped);
     }
   };
-  const isDone = (): boolean => isStopped;
+  const isDone = (): boolean => stopped.aborted;
   const living = live();
 
   return {
     channel: () => channel,
     findTrouble: () => trouble,
     stop: async () => {
-      isStopped = true;
-      interrupt?.();
+      stopping.abort();
       await living;
     },
   };
@@ -143,17 +146,6 @@ function createNodes(text: string) {
       throw new Error(problems.sort().join('; '));
     },
   };
-}
-
-/** Pauses, or less: `onStart` gets what cuts it short. */
-function pauseUntil(ms: number, onStart: (wake: () => void) => void): Promise<void> {
-  return new Promise((resolve) => {
-    const timer = setTimeout(resolve, ms);
-    onStart(() => {
-      clearTimeout(timer);
-      resolve();
-    });
-  });
 }
 
 /** A frozen broker never answers a close: it is not waited for. */

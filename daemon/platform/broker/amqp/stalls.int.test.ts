@@ -49,8 +49,8 @@ const untilWell = (timeout?: number) =>
 /** A daemon that consumes the queue; `handle` decides about each batch. */
 async function consume(handle: Consumer['handle']): Promise<void> {
   broker = createAmqpBroker(vhost.url, log, watch);
-  const bury = () => Promise.resolve();
-  await broker.start([{ queue, bindings: [], maxBatch: 10, handle, bury }]);
+  const storeDeadLetters = () => Promise.resolve();
+  await broker.start([{ queue, bindings: [], maxBatch: 10, handle, storeDeadLetters }]);
   await until(() => expect(broker?.findTrouble()).toBeUndefined());
 }
 const send = () => channel.sendToQueue(queue, Buffer.from('{}'));

@@ -165,7 +165,7 @@ function openClient(
     keepAlive: true,
     pipeline: true,
   });
-  // Whoever uses the client hears of it by what fails; without a listener the process would end.
+  // Users of the client see it in what fails; without a listener the process would end.
   client.on('error', () => undefined);
   return client;
 }

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 
 import { createAdaptiveLimit, type Permit } from './adaptive-limit.ts';
 
-const limits = { targetMs: 500, least: 10, most: 1_000 };
+const limits = { targetMs: 500, min: 10, max: 1_000 };
 
 /** A queue of which `rate` calls are answered in a second, at a clock of its own. */
 function createQueue(rate: number) {
@@ -18,7 +18,7 @@ function createQueue(rate: number) {
     offer: (count: number): number => {
       let admitted = 0;
       for (; admitted < count && !fit.isFull(); admitted += 1) {
-        waiting.push({ visit: fit.enter(), sinceMs: nowMs });
+        waiting.push({ visit: fit.acquire(), sinceMs: nowMs });
       }
       return admitted;
     },
@@ -27,7 +27,7 @@ function createQueue(rate: number) {
       nowMs += 10;
       const done = waiting.splice(0, Math.round(pace.rate / 100));
       longestMs = Math.max(longestMs, ...done.map(({ sinceMs }) => nowMs - sinceMs));
-      for (const { visit } of done) visit.end(true);
+      for (const { visit } of done) visit.release(true);
       return done.length;
     },
     takeLongestMs: (): number => {
@@ -73,31 +73,31 @@ describe('how many are taken on at once', () => {
     expect(run(queue, 500, 24)).toBe(4_000);
   });
 
-  it('never fewer than the least, however slow', () => {
+  it('never fewer than the min, however slow', () => {
     const queue = createQueue(100);
     queue.offer(1_000);
     run(queue, 2_000, 0);
-    expect(queue.offer(1_000)).toBeGreaterThanOrEqual(limits.least);
+    expect(queue.offer(1_000)).toBeGreaterThanOrEqual(limits.min);
   });
 
   it('a pause with few in hand closes nothing', () => {
     let nowMs = 0;
     const fit = createAdaptiveLimit(limits, () => nowMs);
-    const visit = fit.enter();
+    const visit = fit.acquire();
     nowMs = 60_000;
-    visit.end(true);
-    for (let i = 0; i < 999; i += 1) fit.enter();
+    visit.release(true);
+    for (let i = 0; i < 999; i += 1) fit.acquire();
     expect(fit.isFull()).toBe(false);
   });
 
   it('what failed says nothing of the pace, and gives its place back', () => {
     let nowMs = 0;
     const fit = createAdaptiveLimit(limits, () => nowMs);
-    const visits = Array.from({ length: 1_000 }, () => fit.enter());
+    const visits = Array.from({ length: 1_000 }, () => fit.acquire());
     expect(fit.isFull()).toBe(true);
     nowMs = 60_000;
-    for (const visit of visits) visit.end(false);
-    for (let i = 0; i < 999; i += 1) fit.enter();
+    for (const visit of visits) visit.release(false);
+    for (let i = 0; i < 999; i += 1) fit.acquire();
     expect(fit.isFull()).toBe(false);
   });
 });

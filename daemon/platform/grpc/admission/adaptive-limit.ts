@@ -1,59 +1,58 @@
-/** How many calls of one kind are taken on at once: as many as are answered in time. */
+/** Adaptive concurrency limit: admits as many calls of one kind as are answered in time. */
 export type AdaptiveLimit = {
   /** True while another call would wait for too long. */
   isFull(): boolean;
-  /** Counts a call in; whatever comes of it, the visit is ended once. */
-  enter(): Permit;
+  /** Takes a permit, which is released once, whatever the outcome. */
+  acquire(): Permit;
 };
 
 export type Permit = {
-  /** `isAnswered`: by the work itself. What was refused or failed tells nothing of its pace. */
-  end(isAnswered: boolean): void;
+  /** `isAnswered`: the work succeeded. Refusals and failures do not show how fast it is. */
+  release(isAnswered: boolean): void;
 };
 
 export type AdaptiveLimitBounds = {
-  /** What a call may take with everything before it in the queue. */
+  /** How long a call may take, its wait in the queue included. */
   readonly targetMs: number;
-  /** Never fewer at once: enough for a whole batch, and no stall can close the door. */
-  readonly least: number;
-  readonly most: number;
+  /** Never fewer at once: enough for a batch, so that a stall cannot stop admission. */
+  readonly min: number;
+  readonly max: number;
 };
 
 /**
- * For each call that was in time: a tenth more by the time that all in hand are answered. What more
- * does shows no earlier, so faster growth would go far past the mark before it is told.
+ * For each call that was in time: a tenth more by the time that all calls in flight are answered.
+ * The effect of more calls shows no earlier, so faster growth would overshoot.
  */
 const growth = 0.1;
 
 /**
- * Fits the number of calls at once to the pace at which they are answered. They wait for one
- * another in one queue, so a call that came in with n in hand and took t shows a pace of n / t:
- * where that was too long, no more are let in than would have been in time; where it was in time
- * and the place was needed, some more are.
+ * Adapts the limit to the rate at which calls are answered. They wait in one queue, so a call that
+ * entered with n in flight and took t shows a rate of n / t. If t was too long, the limit becomes
+ * what would have been in time; if it was in time and the limit was nearly used, it grows.
  */
 export function createAdaptiveLimit(
   limits: AdaptiveLimitBounds,
   nowMs: () => number,
 ): AdaptiveLimit {
-  const { targetMs, least, most } = limits;
-  let cap = most;
-  let inHand = 0;
+  const { targetMs, min, max } = limits;
+  let limit = max;
+  let inFlight = 0;
   return {
-    isFull: () => inHand >= cap,
-    enter: () => {
-      inHand += 1;
-      const count = inHand;
+    isFull: () => inFlight >= limit,
+    acquire: () => {
+      inFlight += 1;
+      const count = inFlight;
       const enteredAtMs = nowMs();
       return {
-        end: (isAnswered) => {
-          inHand -= 1;
-          // So few are let in at any pace: a pause of the machine with few in hand shows none.
-          if (!isAnswered || count < least) return;
+        release: (isAnswered) => {
+          inFlight -= 1;
+          // So few are always admitted: with few in flight a pause of the host shows no rate.
+          if (!isAnswered || count < min) return;
           const tookMs = nowMs() - enteredAtMs;
           if (tookMs > targetMs) {
-            cap = Math.max(least, Math.min(cap, Math.floor((count * targetMs) / tookMs)));
-          } else if (count > cap / 2) {
-            cap = Math.min(most, cap + growth);
+            limit = Math.max(min, Math.min(limit, Math.floor((count * targetMs) / tookMs)));
+          } else if (count > limit / 2) {
+            limit = Math.min(max, limit + growth);
           }
         },
       };

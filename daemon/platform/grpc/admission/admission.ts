@@ -16,7 +16,7 @@ import { createPublicCalls } from './public-calls.ts';
 import type { OpenStream } from './stream-slots.ts';
 import type { LoadLimits } from './load-limits.ts';
 import { createRefusedCredentials } from './refused-credentials.ts';
-import { createUserCalls, tooSlow } from './user-calls.ts';
+import { createUserCalls, overloaded } from './user-calls.ts';
 import { findSource, type AddressSet } from '../ingress/source.ts';
 
 /** What a handler knows of its call besides the request. */
@@ -27,7 +27,7 @@ export type CallContext = {
   readonly source: string;
   /** True only where the call came straight from a program on this machine: no proxy forwarded it. */
   readonly isLocal?: boolean;
-  /** Of a stream of a user: tells when it is idle, and may be ended then. */
+  /** Of a stream of a user: reports when it is idle, and may be ended then. */
   readonly stream?: OpenStream;
   /**
    * The caller's deadline, or ours where it set none, by the monotonic clock. Infinity for a
@@ -43,32 +43,32 @@ export type CallContext = {
   readonly pause?: Pause;
 };
 
-/** What is asked of the door for one method. */
+/** How calls of one method are admitted. */
 export type MethodPolicy = {
   readonly policy: Policy;
   readonly isStream: boolean;
   /** The caller sends one message only; false for a stream of requests. */
   readonly isOneRequest: boolean;
-  /** Told of each refusal for want of rights. */
+  /** Called for each refusal for want of rights. */
   readonly onDenied: (context: CallContext, rejection: Rejection) => void;
-  /** Where calls wait for one another: how many are taken on at once. */
-  readonly fit: AdaptiveLimit | undefined;
+  /** Where calls wait for one another: the adaptive limit of how many are in flight. */
+  readonly limit: AdaptiveLimit | undefined;
 };
 
-/** Where calls are counted, so that nobody can take everything. */
+/** Admission limits: calls in flight are counted, in all and for each caller. */
 export type Admission = {
   /** Calls that came by the wire. */
   inFlight(): number;
   /** What is counted now; all of it is back at 0 once nothing is in flight. */
   readCounts(): AdmissionCounts;
-  /** A refusal where a call need not be read: there is no room for it, whoever it is from. */
-  findExcess(entry: MethodPolicy, authorization: string | undefined): Refusal | undefined;
+  /** A refusal before a call is read: a limit is reached, for any caller. */
+  findOverload(entry: MethodPolicy, authorization: string | undefined): Refusal | undefined;
   /** A refusal where a method needs a credential, and the one that is shown is not accepted. */
-  findStranger(entry: MethodPolicy, caller: Caller): Promise<Rejection | undefined>;
+  findRefusedCredential(entry: MethodPolicy, caller: Caller): Promise<Rejection | undefined>;
   /** Answers a call whose credential was refused: later where its network has many of these. */
-  answerStranger(caller: Caller, act: () => void, cost: number): void;
+  refuseUnauthenticated(caller: Caller, act: () => void, cost: number): void;
   /**
-   * Lets a call in, runs the work, and counts the call out again. CREDENTIALS_MISSING and the like,
+   * Admits a call, runs the work, and releases the call's permits. CREDENTIALS_MISSING and the like,
    * PERMISSION_DENIED, OVERLOADED.
    */
   run<T>(
@@ -78,7 +78,7 @@ export type Admission = {
   ): Promise<Result<T>>;
   /**
    * Streams take no more requests, and end with SHUTTING_DOWN once what is in flight is answered.
-   * Refusals are put off no more.
+   * Refusals are not delayed any more.
    */
   finish(): void;
   /** Calls back when a call by the wire has to end whatever it does; gives what stops that. */
@@ -99,7 +99,7 @@ export type AdmissionCounts = {
   /** Streams of users. */
   readonly streams: number;
   /** Calls whose credential was refused, and whose answer waits. */
-  readonly strangers: number;
+  readonly unauthenticated: number;
 };
 
 const defaultDeadlineMs = 30_000;
@@ -124,14 +124,14 @@ export function createAdmission(options: {
     if (call.principal) return runAs(call.principal, entry, contextOf, work);
     if (call.origin === 'forwarded') onForwarded(call);
     if (access.isService(call.authorization)) {
-      // Counted apart: without their feed of revocations other processes let no user in.
-      if (inFlightOfServices >= limits.all) return tooMuchInHand;
+      // Counted apart: without the feed of revocations other processes refuse every user.
+      if (inFlightOfServices >= limits.all) return tooManyInFlight;
       inFlightOfServices += 1;
       return runAs(ourService, entry, contextOf, work).finally(() => (inFlightOfServices -= 1));
     }
     inFlight += 1;
     try {
-      if (inFlight > limits.all) return tooMuchInHand;
+      if (inFlight > limits.all) return tooManyInFlight;
       if (entry.policy === 'public') {
         return await publicRun.run(entry, contextOf({ kind: 'anonymous' }), work);
       }
@@ -155,14 +155,14 @@ export function createAdmission(options: {
       calls: inFlight + inFlightOfServices,
       publicCalls: publicRun.size(),
       ...ofUsers.readCounts(),
-      strangers: screen.size(),
+      unauthenticated: screen.size(),
     }),
-    findExcess: ({ fit }, authorization) => {
-      if (fit?.isFull()) return tooSlow;
-      return inFlight < limits.all || access.isService(authorization) ? undefined : tooMuchInHand;
+    findOverload: ({ limit }, authorization) => {
+      if (limit?.isFull()) return overloaded;
+      return inFlight < limits.all || access.isService(authorization) ? undefined : tooManyInFlight;
     },
-    findStranger: screen.find,
-    answerStranger: screen.answer,
+    findRefusedCredential: screen.find,
+    refuseUnauthenticated: screen.answer,
     run: (call, entry, work) => {
       const running = run(call, entry, work);
       if (entry.isStream) return running;
@@ -180,22 +180,24 @@ export function createAdmission(options: {
 
 /** What becomes of calls whose credential is not accepted. */
 function createScreen({ access, proxies, limits }: Screening) {
-  const strangers = createRefusedCredentials(limits.strangers);
-  const find: Admission['findStranger'] = async ({ policy }, caller) => {
+  const refused = createRefusedCredentials(limits.refusedCredentials);
+  const find: Admission['findRefusedCredential'] = async ({ policy }, caller) => {
     const { authorization } = caller;
     if (access.recall(authorization, policy)) return undefined;
     const authorized = await access.authorize(authorization, policy, sourceOf(caller, proxies));
-    return !authorized.ok && isOfStranger(authorized.rejection) ? authorized.rejection : undefined;
+    return !authorized.ok && isUnauthenticated(authorized.rejection)
+      ? authorized.rejection
+      : undefined;
   };
-  const answer: Admission['answerStranger'] = (caller, act, cost) =>
-    strangers.answer(sourceOf(caller, proxies), act, cost);
-  return { find, answer, answerAll: strangers.answerAll, size: strangers.size };
+  const answer: Admission['refuseUnauthenticated'] = (caller, act, cost) =>
+    refused.answer(sourceOf(caller, proxies), act, cost);
+  return { find, answer, answerAll: refused.answerAll, size: refused.size };
 }
 
 type Screening = {
   readonly access: Access;
   readonly proxies: AddressSet;
-  readonly limits: Pick<LoadLimits, 'strangers'>;
+  readonly limits: Pick<LoadLimits, 'refusedCredentials'>;
 };
 
 /** Who waits for the end of a call, or for a stop that does not wait for it. */
@@ -213,7 +215,7 @@ const nowMs = (): number => performance.now();
 
 const ourService: Principal = { kind: 'service' };
 
-/** Runs a call of somebody who needs no credential any more. */
+/** Runs a call whose caller is identified already. */
 async function runAs<T>(
   principal: Principal,
   entry: MethodPolicy,
@@ -245,7 +247,7 @@ function createContext(
 const sourceOf = ({ forwardedFor, peerAddress }: Caller, proxies: AddressSet): string =>
   forwardedFor.length === 0 ? peerAddress : findSource(peerAddress, forwardedFor, proxies);
 
-/** The principal, or the refusal, which those who keep the audit log are told of. */
+/** The principal, or the refusal, which is passed to the audit log. */
 async function authorize(
   access: Access,
   call: Incoming,
@@ -264,15 +266,15 @@ async function authorize(
 }
 
 /**
- * Whether the refusal is of somebody whose credential was not accepted, or could not be looked at: at
+ * Whether the refusal is of a caller whose credential was not accepted, or could not be looked at: at
  * once refused, a flood would take all there is, and the feed of revocations would stay away.
  */
-export const isOfStranger = (rejection: Rejection): boolean =>
+export const isUnauthenticated = (rejection: Rejection): boolean =>
   reasonCodes[rejection.reason] === 'UNAUTHENTICATED' ||
   rejection.reason === 'AUTH_UNAVAILABLE' ||
   rejection === tooManyUnknown;
 
-const tooMuchInHand = refuse(
+const tooManyInFlight = refuse(
   'OVERLOADED',
   'the server has too many calls in flight: nothing was done, try again shortly',
 );

@@ -10,7 +10,7 @@ import { loadLimits } from './load-limits.ts';
 import type { Incoming } from './incoming.ts';
 
 const entry: MethodPolicy = {
-  ...{ policy: 'public', isStream: false, isOneRequest: true, fit: undefined },
+  ...{ policy: 'public', isStream: false, isOneRequest: true, limit: undefined },
   onDenied: () => undefined,
 };
 

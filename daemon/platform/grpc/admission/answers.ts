@@ -1,6 +1,7 @@
 import type { ServerDuplexStream, ServerWritableStream } from '@grpc/grpc-js';
 
 import { refuse, succeed, type Rejection, type Result } from '../../../../core/reasons.ts';
+import { createWakeUp } from '../../concurrency/wake-up.ts';
 import { createTransientRejection } from '../../transient-rejection.ts';
 import type { Incoming } from './incoming.ts';
 import type { OpenStream } from './stream-slots.ts';
@@ -25,7 +26,7 @@ export function createUnread(): Unread {
   const byPeer = new Map<string, number>();
   return {
     keep: (call, bytes) => {
-      // An answer that comes too late is not sent, so nobody has to take it.
+      // An answer that comes too late is not sent, so it is not counted.
       if (bytes <= smallBytes || call.isCancelled()) return succeed(undefined);
       const { peer } = call;
       const before = byPeer.get(peer) ?? 0;
@@ -57,37 +58,31 @@ export type Sink = {
 const bufferBytes = 512 * 1024;
 /** A reader that takes nothing for so long does not get the rest. */
 const maxStallMs = 60_000;
+const { rejection: unread } = refuse('CANCELLED', 'the answers were not read: ask for them again');
 
-/** Writes messages to a stream, a bounded number of bytes ahead of its reader. */
+/** Writes messages to a stream with backpressure: a bounded number of bytes ahead of its reader. */
 export function createSink(call: StreamCall, stream?: OpenStream): Sink {
   let pendingBytes = 0;
-  let wake: () => void = () => undefined;
-  let fail: (rejection: Rejection) => void = () => undefined;
-  stream?.onEnd((rejection) => fail(rejection));
-  for (const event of ['cancelled', 'close', 'error'] as const) call.on(event, () => wake());
+  let ended: Rejection | undefined;
+  const wakeUp = createWakeUp();
+  stream?.onEnd((rejection) => {
+    ended = rejection;
+    wakeUp.wake();
+  });
+  for (const event of ['cancelled', 'close', 'error'] as const) call.on(event, wakeUp.wake);
 
-  const waitForRoom = (): Promise<void> =>
-    new Promise((resolve, reject) => {
-      const giveUp = setTimeout(() => {
-        const { rejection } = refuse('CANCELLED', 'the answers were not read: ask for them again');
-        reject(createTransientRejection(rejection));
-      }, maxStallMs);
-      wake = () => {
-        clearTimeout(giveUp);
-        resolve();
-      };
-      fail = (rejection) => {
-        clearTimeout(giveUp);
-        reject(createTransientRejection(rejection));
-      };
-    });
+  const waitForRoom = async (): Promise<void> => {
+    const hasWoken = await wakeUp.wait(maxStallMs);
+    if (ended) throw createTransientRejection(ended);
+    if (!hasWoken) throw createTransientRejection(unread);
+  };
 
   return {
     write: async (bytes) => {
       pendingBytes += bytes.length;
       call.write(bytes, () => {
         pendingBytes -= bytes.length;
-        wake();
+        wakeUp.wake();
       });
       const isFull = (): boolean => pendingBytes >= bufferBytes && !call.cancelled;
       if (!isFull()) return;

@@ -6,7 +6,7 @@ import type { Principal } from '../../access/access.ts';
 import { findOrigin, listForwardingHeaders, type Origin } from '../ingress/forwarding.ts';
 import { addressOfPeer, loopback } from '../ingress/source.ts';
 
-/** A call as it stands at the door, whoever reads it off the wire. */
+/** A call before its admission, read by the fast path or by the gRPC library. */
 export type Incoming = {
   readonly requestId: string;
   readonly authorization: string | undefined;
@@ -21,7 +21,7 @@ export type Incoming = {
   listForwardingHeaders(): readonly string[];
   /** By the monotonic clock (`performance.now()`); Infinity where the caller set none. */
   readonly deadlineMs: number;
-  /** True once the caller has gone, or has been told that it is too late. */
+  /** True once the caller has gone, or was answered that it is too late. */
   isCancelled(): boolean;
   /** Calls back once the answer has been taken or the caller is gone, at once if that is so already. */
   onceOver(listener: () => void): void;
@@ -48,7 +48,7 @@ export function incomingOf(call: AnyCall): Incoming {
     listForwardingHeaders: () => listForwardingHeaders(headers),
     deadlineMs: toMonotonic(deadline),
     isCancelled: () => call.cancelled,
-    // The library tells so once of every call that is over, whether or not it was given up.
+    // The library emits this once for every call that is over, cancelled or not.
     onceOver: (listener) => {
       if (call.cancelled) listener();
       else call.once('cancelled', listener);

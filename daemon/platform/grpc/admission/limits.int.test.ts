@@ -10,7 +10,7 @@ import {
 import { loadLimits } from './load-limits.ts';
 import type { Limits } from '../server.ts';
 import { sessionLimits } from '../ingress/sessions.ts';
-import { startStand, type Stand } from '../test-support.ts';
+import { startTestServer, type TestServer } from '../test-support.ts';
 
 const releases: (() => unknown)[] = [];
 
@@ -20,8 +20,8 @@ afterEach(async () => {
 
 let isFastPathOn = true;
 
-async function start(limits: Partial<Limits> = {}, proxies: string[] = []): Promise<Stand> {
-  const stand = await startStand(limits, proxies, { isFastPathOn });
+async function start(limits: Partial<Limits> = {}, proxies: string[] = []): Promise<TestServer> {
+  const stand = await startTestServer(limits, proxies, { isFastPathOn });
   releases.push(stand.stop);
   return stand;
 }
@@ -181,20 +181,20 @@ describe.each([true, false])('with the fast path %s', (isOn) => {
     const limits = { load: { ...loadLimits, userCalls: 5, userStreams: 2, publicCalls: 6 } };
 
     it('of one user have a cap, and others are served', async () => {
-      const { address, letGo } = await start(limits);
+      const { address, answerWaiting } = await start(limits);
       const raw = client(address);
       const held = Array.from({ length: 5 }, () => raw.call('/test.Test/wait', ana));
       await sleep(200);
       const refused = await raw.call('/test.Test/wait', ana);
       expect(refused).toMatchObject({ status: 8 });
       expect(await raw.call('/test.Test/source', as('User bia'))).toMatchObject({ status: 0 });
-      letGo();
+      answerWaiting();
       expect((await Promise.all(held)).map((answer) => answer.status)).toEqual([0, 0, 0, 0, 0]);
       expect(await raw.call('/test.Test/source', ana)).toMatchObject({ status: 0 });
     });
 
     it('that wait in a queue have a cap, past which a call is refused before it is read', async () => {
-      const { address, letGo } = await start({ load: { ...loadLimits, all: 4 } });
+      const { address, answerWaiting } = await start({ load: { ...loadLimits, all: 4 } });
       const raw = client(address);
       const held = Array.from({ length: 4 }, () => raw.call('/test.Test/queue', ana));
       await sleep(200);
@@ -208,11 +208,11 @@ describe.each([true, false])('with the fast path %s', (isOn) => {
       // Not for the cap on calls of all kinds, which is as high here; the library has taken one by then.
       if (isOn) expect(refused.message).toContain('than it can do in time');
       expect(Number(refused.info?.metadata['retryAfterMs'])).toBeGreaterThanOrEqual(500);
-      letGo();
+      answerWaiting();
       expect((await Promise.all(held)).map((answer) => answer.status)).toEqual([0, 0, 0, 0]);
       const next = raw.call('/test.Test/queue', ana);
       await sleep(200);
-      letGo();
+      answerWaiting();
       expect(await next).toMatchObject({ status: 0 });
     });
 
@@ -273,14 +273,14 @@ describe.each([true, false])('with the fast path %s', (isOn) => {
     });
 
     it('are finished during a drain, which refuses new connections', async () => {
-      const { address, server, letGo } = await start();
+      const { address, server, answerWaiting } = await start();
       const raw = client(address);
       const held = raw.call('/test.Test/wait', ana);
       await sleep(200);
       const stopped = server.stop(5_000);
       const late = client(address);
       await late.closed;
-      letGo();
+      answerWaiting();
       expect(await held).toMatchObject({ status: 0 });
       await stopped;
     });

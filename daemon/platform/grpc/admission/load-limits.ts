@@ -1,11 +1,12 @@
 import { refusedCredentialLimits, type RefusedCredentialLimits } from './refused-credentials.ts';
 
+/** Admission limits: how much is in flight at once, in all and of one caller. */
 export type LoadLimits = {
-  /** Calls in hand in this process, of everybody. */
+  /** Calls in flight in this process, of all users. */
   readonly all: number;
-  /** Unary calls in hand of one user. */
+  /** Unary calls in flight of one user. */
   readonly userCalls: number;
-  /** Streams of one method, of everybody. */
+  /** Streams of one method, of all users. */
   readonly streams: number;
   /** The same, of one user. */
   readonly userStreams: number;
@@ -14,7 +15,7 @@ export type LoadLimits = {
   /** A stream that has done nothing for so long may be ended to make room for another. */
   readonly streamSettleMs: number;
   /**
-   * Calls in flight that need no credential, of everybody. Past it, a network with none in flight
+   * Calls in flight that need no credential, of all networks. Past it, a network with none in flight
    * still gets one, up to twice as many in all.
    */
   readonly publicCalls: number;
@@ -22,12 +23,12 @@ export type LoadLimits = {
   readonly publicCallsOfSource: number;
   /** The same, straight from programs on this machine. */
   readonly publicCallsOfHost: number;
-  /** Watches of the health, of everybody; they need no credential. */
+  /** Watches of the health, of all networks; they need no credential. */
   readonly healthWatches: number;
   /** The same, from one network. */
   readonly healthWatchesOfSource: number;
   /** How fast credentials that are not accepted are refused, for each network. */
-  readonly strangers: RefusedCredentialLimits;
+  readonly refusedCredentials: RefusedCredentialLimits;
 };
 
 export const loadLimits: LoadLimits = {
@@ -42,5 +43,5 @@ export const loadLimits: LoadLimits = {
   publicCallsOfHost: 500,
   healthWatches: 256,
   healthWatchesOfSource: 25,
-  strangers: refusedCredentialLimits,
+  refusedCredentials: refusedCredentialLimits,
 };

@@ -8,7 +8,7 @@ import { createCounts } from './counts.ts';
 
 type PublicLimits = {
   /**
-   * Calls in flight that need no credential, of everybody. Past it, a network with none in flight
+   * Calls in flight that need no credential, of all networks. Past it, a network with none in flight
    * still gets one, up to twice as many in all.
    */
   readonly publicCalls: number;
@@ -27,13 +27,13 @@ type PublicContext = {
 
 /**
  * Calls without a credential that use the database at once: the auth database has ten connections
- * for everybody (app.ts), and these leave two to those who are signed in.
+ * for all (app.ts), and these leave two to those who are signed in.
  */
 const atOnce = 8;
 /** Of one method, so that a flood of sign-ins does not hold up the refresh of sessions. */
 const atOnceOfMethod = 4;
 
-/** No network has this name. */
+/** A key that no network has. */
 const thisHost = 'this host';
 
 /**
@@ -48,7 +48,6 @@ export function createPublicCalls(limits: PublicLimits) {
   const all = semaphoreOf(atOnce);
   const ofMethod = new WeakMap<object, FairSemaphore>();
   const delayed = createDelay(limits);
-  let inFlight = 0;
   const run = async <C extends PublicContext, T>(
     method: object,
     context: C,
@@ -56,23 +55,21 @@ export function createPublicCalls(limits: PublicLimits) {
   ): Promise<Result<T>> => {
     const network = context.isLocal ? thisHost : networkOf(context.source);
     const most = network === thisHost ? limits.publicCallsOfHost : limits.publicCallsOfSource;
-    const isFull = inFlight >= limits.publicCalls * (counts.has(network) ? 1 : 2);
+    const isFull = counts.total() >= limits.publicCalls * (counts.has(network) ? 1 : 2);
     if (isFull || !counts.take(network, most)) {
       await delayed.run(network);
       return tooManyLikeThis;
     }
     const semaphore = ofMethod.get(method) ?? semaphoreOf(atOnceOfMethod);
     ofMethod.set(method, semaphore);
-    inFlight += 1;
     try {
       const turn = { ...context, path: [network] };
       return await runPausable([semaphore, all], turn, (pause) => work({ ...context, pause }));
     } finally {
-      inFlight -= 1;
-      counts.give(network);
+      counts.release(network);
     }
   };
-  return { run, size: (): number => inFlight };
+  return { run, size: counts.total };
 }
 
 const refusalDelayMs = 250;
@@ -80,15 +77,12 @@ const refusalDelayMs = 250;
 /** Makes a refusal wait, so that it is not asked for again at once; a few of each network. */
 function createDelay(limits: PublicLimits) {
   const counts = createCounts();
-  let inFlight = 0;
   return {
     run: async (network: string): Promise<void> => {
-      if (inFlight >= limits.publicCalls) return;
+      if (counts.total() >= limits.publicCalls) return;
       if (!counts.take(network, 2 * limits.publicCallsOfSource)) return;
-      inFlight += 1;
       await sleep(refusalDelayMs);
-      inFlight -= 1;
-      counts.give(network);
+      counts.release(network);
     },
   };
 }

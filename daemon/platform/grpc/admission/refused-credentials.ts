@@ -36,18 +36,18 @@ export type RefusedCredentials = {
 export function createRefusedCredentials(
   limits: RefusedCredentialLimits = refusedCredentialLimits,
 ): RefusedCredentials {
-  const paces = new Map<string, ReturnType<typeof createTokenBucket>>();
+  const buckets = new Map<string, ReturnType<typeof createTokenBucket>>();
   const waiting = new Set<() => void>();
   let isStopping = false;
-  const paceOf = (network: string): ReturnType<typeof createTokenBucket> => {
-    const pace = paces.get(network) ?? createTokenBucket(limits, clock);
-    paces.delete(network);
-    if (paces.size >= limits.networks) {
-      const [quietest] = paces.keys();
-      if (quietest !== undefined) paces.delete(quietest);
+  const bucketOf = (network: string): ReturnType<typeof createTokenBucket> => {
+    const bucket = buckets.get(network) ?? createTokenBucket(limits, clock);
+    buckets.delete(network);
+    if (buckets.size >= limits.networks) {
+      const [quietest] = buckets.keys();
+      if (quietest !== undefined) buckets.delete(quietest);
     }
-    paces.set(network, pace);
-    return pace;
+    buckets.set(network, bucket);
+    return bucket;
   };
   return {
     answer: (source, act, cost) => {
@@ -56,7 +56,7 @@ export function createRefusedCredentials(
       };
       waiting.add(once);
       if (isStopping) once();
-      else paceOf(networkOf(source))(once, cost);
+      else bucketOf(networkOf(source))(once, cost);
     },
     answerAll: () => {
       isStopping = true;

@@ -1,8 +1,8 @@
 import { refuse, succeed, type Rejection, type Result } from '../../../../core/reasons.ts';
-import { createFairPool } from './fair-pool.ts';
+import { createFairPool } from '../../concurrency/fair-pool.ts';
 
 export type StreamLimits = {
-  /** Open streams of one method, of everybody. */
+  /** Open streams of one method, of all users. */
   readonly all: number;
   /** Of these, of one caller. */
   readonly ofOne: number;
@@ -67,7 +67,7 @@ export function createStreamSlots(limits: StreamLimits, nowMs: () => number) {
         clearInterval(timer);
         timer = undefined;
       });
-      const place = pool.take(caller, {
+      const place = pool.acquire(caller, {
         findIdleSinceMs: stream.findSettledIdleSinceMs,
         end: () => stream.end(displaced),
       });
@@ -101,8 +101,8 @@ function createOpenStream(
   let inFlight = isOneRequest ? 1 : 0;
   let activeAtMs = nowMs();
   let stalledAtMs: number | undefined;
-  const end = createSignal();
-  const finish = createSignal();
+  const end = createRejectionEvent();
+  const finish = createRejectionEvent();
   const findIdleSinceMs = (): number | undefined =>
     stalledAtMs ?? (inFlight > 0 ? undefined : activeAtMs);
   return {
@@ -135,7 +135,7 @@ function createOpenStream(
 }
 
 /** A rejection that is given once, to those who listen and those who will. */
-function createSignal() {
+function createRejectionEvent() {
   let given: Rejection | undefined;
   const listeners: ((rejection: Rejection) => void)[] = [];
   return {

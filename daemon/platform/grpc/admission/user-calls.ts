@@ -6,7 +6,7 @@ import { createStreamSlots, type OpenStream, type StreamLimits } from './stream-
 type UserLimits = {
   /** Unary calls in flight of one user. */
   readonly userCalls: number;
-  /** Streams of one method, of everybody. */
+  /** Streams of one method, of all users. */
   readonly streams: number;
   /** The same, of one user. */
   readonly userStreams: number;
@@ -17,12 +17,12 @@ type UserLimits = {
 type Method = {
   readonly isStream: boolean;
   readonly isOneRequest: boolean;
-  readonly fit: AdaptiveLimit | undefined;
+  readonly limit: AdaptiveLimit | undefined;
 };
 
 /**
- * Runs calls of users, capped for each, and those that wait in a queue by its pace. `entry` is the same
- * object for each call of a method.
+ * Admission limits of users: calls of each user, and calls that share a queue by its adaptive
+ * limit. `entry` is the same object for each call of a method.
  */
 export function createUserCalls(limits: UserLimits) {
   const counts = createCounts();
@@ -48,11 +48,11 @@ export function createUserCalls(limits: UserLimits) {
       return work({ ...context, stream: stream.value }).finally(() => stream.value.release());
     }
     const most = limits.userCalls;
-    if (!counts.take(userId, most)) return tooMuch(most);
+    if (!counts.take(userId, most)) return tooManyOfUser(most);
     try {
-      return await (entry.fit ? runFitted(entry.fit, () => work(context)) : work(context));
+      return await (entry.limit ? runLimited(entry.limit, () => work(context)) : work(context));
     } finally {
-      counts.give(userId);
+      counts.release(userId);
     }
   };
   return {
@@ -78,29 +78,29 @@ const toStreamLimits = (limits: UserLimits): StreamLimits => ({
   settleMs: limits.streamSettleMs,
 });
 
-async function runFitted<T>(
-  fit: AdaptiveLimit,
+async function runLimited<T>(
+  limit: AdaptiveLimit,
   work: () => Promise<Result<T>>,
 ): Promise<Result<T>> {
-  if (fit.isFull()) return tooSlow;
-  const visit = fit.enter();
+  if (limit.isFull()) return overloaded;
+  const permit = limit.acquire();
   let isAnswered = false;
   try {
     const result = await work();
     isAnswered = result.ok;
     return result;
   } finally {
-    visit.end(isAnswered);
+    permit.release(isAnswered);
   }
 }
 
-const tooMuch = (most: number) =>
+const tooManyOfUser = (most: number) =>
   refuse(
     'OVERLOADED',
     `you have more than ${most} calls in flight: nothing was done, try again shortly`,
   );
 
-export const tooSlow = refuse(
+export const overloaded = refuse(
   'OVERLOADED',
   'more is asked of the server than it can do in time: nothing was done, try again shortly',
 );

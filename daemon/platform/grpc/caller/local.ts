@@ -3,13 +3,17 @@ import { randomUUID } from 'node:crypto';
 import { refuse, succeed, type Rejection, type Result } from '../../../../core/reasons.ts';
 import type { Principal } from '../../access/access.ts';
 import { createTransientRejection } from '../../transient-rejection.ts';
+import { createWakeUp } from '../../concurrency/wake-up.ts';
 import { checkBounds, type Bounds } from '../bounds.ts';
 import { createUnary, type Read, type Unary, type WrapOptions } from '../calls.ts';
 import { toRequestId, type Incoming } from '../admission/incoming.ts';
 import { runBidi, runServerStream, type Outlet } from '../streams/run.ts';
 import type { Caller, CallOptions } from './caller.ts';
 
-type Options = Pick<WrapOptions, 'handler' | 'entry' | 'admission' | 'access' | 'board' | 'log'>;
+type Options = Pick<
+  WrapOptions,
+  'handler' | 'entry' | 'admission' | 'access' | 'streamRegistry' | 'log'
+>;
 
 /** A method of a service in this process. */
 export type LocalMethod = {
@@ -122,12 +126,12 @@ async function* checkAll(
   for await (const request of requests) yield check(request, bounds);
 }
 
-/** Hands answers from the one who makes them to the one who reads them, one ahead. */
+/** Passes answers from the handler to the reader, one ahead: backpressure. */
 function createHandover() {
   let offered: { readonly answer: unknown; readonly take: () => void } | undefined;
   let result: Result<unknown> | undefined;
   let isLeft = false;
-  let wakeReader: () => void = () => undefined;
+  const reader = createWakeUp();
   return {
     isLeft: () => isLeft,
     write: (answer: unknown): Promise<void> =>
@@ -137,11 +141,11 @@ function createHandover() {
           return;
         }
         offered = { answer, take: resolve };
-        wakeReader();
+        reader.wake();
       }),
     end: (ended: Result<unknown>): void => {
       result ??= ended;
-      wakeReader();
+      reader.wake();
     },
     leave: (): void => {
       isLeft = true;
@@ -157,7 +161,7 @@ function createHandover() {
         } else if (result) {
           return result;
         } else {
-          await new Promise<void>((resolve) => (wakeReader = resolve));
+          await reader.wait();
         }
       }
     },

@@ -9,7 +9,7 @@ import {
   readAnswer,
   type RawClient,
 } from '../../../../tests/support/grpc/raw-http2.ts';
-import { startStand, type Stand } from '../test-support.ts';
+import { startTestServer, type TestServer } from '../test-support.ts';
 
 const releases: (() => unknown)[] = [];
 
@@ -19,8 +19,8 @@ afterEach(async () => {
 
 let isFastPathOn = true;
 
-async function start(): Promise<Stand & { readonly raw: RawClient }> {
-  const stand = await startStand({}, [], { isFastPathOn });
+async function start(): Promise<TestServer & { readonly raw: RawClient }> {
+  const stand = await startTestServer({}, [], { isFastPathOn });
   releases.push(stand.stop);
   const raw = connectRaw(stand.address);
   releases.push(() => raw.close());
@@ -122,24 +122,24 @@ describe.each([true, false])('with the fast path %s', (isOn) => {
     });
 
     it('is answered at its deadline, and counts as over', async () => {
-      const { raw, server, letGo } = await start();
+      const { raw, server, answerWaiting } = await start();
       const late = { ...headers, 'grpc-timeout': '300m' };
       const answer = await raw.call('/test.Test/wait', { headers: late, messages: [message] });
       expect(answer).toMatchObject({ status: 4 });
-      letGo();
+      answerWaiting();
       expect(await raw.call(source, { headers, messages: [message] })).toMatchObject({ status: 0 });
       await server.stop(2_000);
     });
 
     it('that is given up holds nothing up, and its connection goes on', async () => {
-      const { raw, server, letGo } = await start();
+      const { raw, server, answerWaiting } = await start();
       const streams = Array.from({ length: 50 }, () =>
         raw.open('/test.Test/wait', { headers, messages: [message] }),
       );
       await sleep(200);
       for (const stream of streams) stream.close(8);
       expect(await raw.call(source, { headers, messages: [message] })).toMatchObject({ status: 0 });
-      letGo();
+      answerWaiting();
       await server.stop(2_000);
     });
 

@@ -5,7 +5,7 @@ import { status } from '@grpc/grpc-js';
 import type { Rejection } from '../../../../core/reasons.ts';
 import type { Log } from '../../log.ts';
 import {
-  isOfStranger,
+  isUnauthenticated,
   type Admission,
   type Caller,
   type MethodPolicy,
@@ -15,6 +15,7 @@ import { toRefused, type Refused } from '../errors.ts';
 import { toRequestId, type Incoming } from '../admission/incoming.ts';
 import { findOrigin, listForwardingHeaders } from '../ingress/forwarding.ts';
 import { noteHeldBytes } from '../ingress/library-stream.ts';
+import { headBytes } from '../ingress/message-head.ts';
 import { createMessageReader, type MessageFault } from './message.ts';
 import type { ConnectionMeter } from '../ingress/frame-budget.ts';
 import { addressOfPeer, loopback } from '../ingress/source.ts';
@@ -55,7 +56,7 @@ export type DirectOptions = {
   readonly log: Log;
   readonly limits: { readonly maxRequestBytes: number; readonly maxResponseBytes: number };
   /** For calls that there is no room for, of all connections. */
-  readonly pace: (act: () => void) => void;
+  readonly refusalBucket: (act: () => void) => void;
 };
 
 /**
@@ -67,19 +68,19 @@ export function answer(
   headers: IncomingHttpHeaders,
   method: DirectMethod,
   meter: ConnectionMeter,
-  { admission, log, limits, pace }: DirectOptions,
+  { admission, log, limits, refusalBucket }: DirectOptions,
 ): void {
   // What goes wrong with a stream is seen by its being closed.
   stream.on('error', () => undefined);
   if (!isOpen(stream)) return;
   const requestId = toRequestId(headers['x-request-id']?.toString());
-  const tell = (rejection: Rejection): void =>
+  const refuse = (rejection: Rejection): void =>
     refuseStream(stream, requestId, toRefused(rejection, requestId));
-  const excess = admission.findExcess(method.entry, headers.authorization);
+  const excess = admission.findOverload(method.entry, headers.authorization);
   if (excess) {
     // What is still on its way is dropped as it comes: none of it is held while the refusal waits.
     dropData(stream, meter);
-    pace(() => tell(excess.rejection));
+    refusalBucket(() => refuse(excess.rejection));
     return;
   }
   const timeoutMs = readTimeoutMs(headers['grpc-timeout']);
@@ -112,16 +113,16 @@ export function answer(
       .unary(call, () => method.read(message))
       .then((result) => {
         if (!result.ok) {
-          const act = (): void => tell(result.rejection);
-          if (!isPublic && isOfStranger(result.rejection)) {
+          const act = (): void => refuse(result.rejection);
+          if (!isPublic && isUnauthenticated(result.rejection)) {
             const cost = costOf(headers);
-            admission.answerStranger(call, () => meter.pace(act, cost), cost);
-          } else if (result.rejection.reason === 'OVERLOADED') pace(act);
-          else if (isPublic) meter.pace(act, costOf(headers));
+            admission.refuseUnauthenticated(call, () => meter.delay(act, cost), cost);
+          } else if (result.rejection.reason === 'OVERLOADED') refusalBucket(act);
+          else if (isPublic) meter.delay(act, costOf(headers));
           else act();
         } else if (result.value.length > limits.maxResponseBytes) {
-          refuseStream(stream, requestId, tooLarge);
-        } else if (isPublic) meter.pace(() => send(stream, result.value));
+          refuseStream(stream, requestId, tooLarge(result.value.length, limits.maxResponseBytes));
+        } else if (isPublic) meter.delay(() => send(stream, result.value));
         else send(stream, result.value);
       })
       .catch((err: unknown) => log.error({ err, requestId }, 'the answer was not sent'));
@@ -146,9 +147,14 @@ const maxTimerMs = 2 ** 31 - 1;
 
 const fault = (code: status, message: string): Omit<Refused, 'details'> => ({ code, message });
 const tooLate = fault(status.DEADLINE_EXCEEDED, 'Deadline exceeded');
-const tooLarge = fault(status.RESOURCE_EXHAUSTED, 'the answer is larger than a message may be');
 
-/** In the library's words, which clients may know. */
+// The texts of the gRPC library, which clients may know.
+const tooLarge = (bytes: number, maxBytes: number) =>
+  fault(
+    status.RESOURCE_EXHAUSTED,
+    `Sent message larger than max (${bytes + headBytes} vs. ${maxBytes})`,
+  );
+
 function explain({ kind, bytes, maxBytes }: MessageFault): Omit<Refused, 'details'> {
   switch (kind) {
     case 'too large':
@@ -225,10 +231,10 @@ const waitForTrailers = { waitForTrailers: true } as const;
 /** Headers, one message, and status 0 after it. */
 function send(stream: ServerHttp2Stream, message: Buffer): void {
   if (!isOpen(stream)) return;
-  const framed = Buffer.allocUnsafe(message.length + 5);
+  const framed = Buffer.allocUnsafe(message.length + headBytes);
   framed[0] = 0;
   framed.writeUInt32BE(message.length, 1);
-  message.copy(framed, 5);
+  message.copy(framed, headBytes);
   stream.once('wantTrailers', () => stream.sendTrailers({ 'grpc-status': '0' }));
   stream.respond(contentType, waitForTrailers);
   stream.end(framed);

@@ -1,4 +1,5 @@
-import { createAccumulator, type Accumulator } from './accumulator.ts';
+import { createAccumulator, type Accumulator } from '../ingress/accumulator.ts';
+import { headBytes, maxFramesOf, readSize } from '../ingress/message-head.ts';
 
 /** Why the bytes of a call are not one message. */
 export type MessageFault = {
@@ -13,16 +14,6 @@ export type MessageReader = {
   /** The message without its head, once no more will come. */
   end(): Buffer | MessageFault;
 };
-
-/** A flag for compression, and the length in four bytes. */
-export const headBytes = 5;
-
-/**
- * In how many DATA frames so many bytes may come. What clients and proxies send has frames of
- * 16 KiB, of a TCP segment at least, and a few that are smaller. A short message may be sent byte
- * by byte; a long one may not, since a frame costs 2 µs whatever it carries.
- */
-export const maxFramesOf = (bytes: number): number => 1_024 + bytes / 32;
 
 /** Puts the one message of a unary call together; most come in one piece, which is not copied. */
 export function createMessageReader(maxBytes: number): MessageReader {
@@ -68,13 +59,4 @@ export function createMessageReader(maxBytes: number): MessageReader {
       return (only ?? parts?.take() ?? Buffer.alloc(0)).subarray(headBytes);
     },
   };
-}
-
-/** The length in a message's head, whose first bytes may have come `before`. */
-export function readSize(before: Buffer | undefined, chunk: Buffer): number {
-  if (!before || before.length === 0) return chunk.readUInt32BE(1);
-  const head = Buffer.alloc(headBytes);
-  before.copy(head);
-  chunk.copy(head, before.length);
-  return head.readUInt32BE(1);
 }

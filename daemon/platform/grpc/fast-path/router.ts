@@ -23,7 +23,7 @@ import { toRequestId } from '../admission/incoming.ts';
 import { guardStream } from '../ingress/library-stream.ts';
 import { createTokenBucket } from '../../concurrency/token-bucket.ts';
 
-/** A method as it is known before a call is read. */
+/** What is known of a method before a call is read. */
 export type Method = {
   readonly entry: MethodPolicy;
   readonly isRequestStream: boolean;
@@ -31,7 +31,7 @@ export type Method = {
   readonly direct: DirectMethod | undefined;
 };
 
-type Options = Omit<DirectOptions, 'pace'> & {
+type Options = Omit<DirectOptions, 'refusalBucket'> & {
   readonly methods: ReadonlyMap<string, Method>;
   readonly frames: FrameWatch;
   /** Whether unary calls are answered without the gRPC library. */
@@ -39,16 +39,19 @@ type Options = Omit<DirectOptions, 'pace'> & {
 };
 
 /**
- * What becomes of a stream: a unary call is answered straight from HTTP/2 (`direct.ts`), everything
- * else is left to the gRPC library. That one reads for nobody whose credential is not accepted.
+ * Routes each stream: a unary call is answered straight from HTTP/2 (`direct.ts`), everything else
+ * by the gRPC library. The library reads nothing of callers whose credential is not accepted.
  */
 export function routeStreams(http2Server: Http2Server, options: Options): void {
   const [library, ...others] = http2Server.listeners('stream');
   if (!library || others.length > 0) throw new Error('the gRPC server does not listen as it did');
   http2Server.removeAllListeners('stream');
   const { methods, frames, isFastPathOn } = options;
-  const pace = createTokenBucket(refusalPace, { nowMs: () => performance.now(), wait: startTimer });
-  const shared = { ...options, pace };
+  const refusalBucket = createTokenBucket(refusalBucketLimits, {
+    nowMs: () => performance.now(),
+    wait: startTimer,
+  });
+  const shared = { ...options, refusalBucket };
   const onStream = (
     stream: ServerHttp2Stream,
     headers: IncomingHttpHeaders,
@@ -78,14 +81,14 @@ export function routeStreams(http2Server: Http2Server, options: Options): void {
  * A refusal costs some 60 µs, nearly all of it Node's HTTP/2: without a bound a flood is refused
  * faster and faster, and nothing else is done.
  */
-const refusalPace = { perSecond: 2_000, burst: 200, maxWaitMs: 1_000 };
+const refusalBucketLimits = { perSecond: 2_000, burst: 200, maxWaitMs: 1_000 };
 const startTimer = (durationMs: number, onTime: () => void): void =>
   void setTimeout(onTime, durationMs);
 
-/** A call that the library answers to anybody, as a multiple of a refusal. */
+/** The cost of a public call that the library answers, as a multiple of a refusal. */
 const publicCost = 2;
 
-/** Looks at who calls before the library reads anything. */
+/** Checks the credential before the library reads anything. */
 function screen(
   stream: ServerHttp2Stream,
   headers: IncomingHttpHeaders,
@@ -102,7 +105,7 @@ function screen(
   });
   const leave = (): void => guard.leave(options.leave);
   if (!method || method.entry.policy === 'public') {
-    meter.pace(leave, publicCost);
+    meter.delay(leave, publicCost);
     return;
   }
   const refuse = (rejection: Rejection): void => {
@@ -110,12 +113,12 @@ function screen(
     const requestId = toRequestId(headers['x-request-id']?.toString());
     const refused = toRefused(rejection, requestId);
     const cost = costOf(headers);
-    const act = (): void => meter.pace(() => refuseStream(stream, requestId, refused), cost);
-    admission.answerStranger(caller, act, cost);
+    const act = (): void => meter.delay(() => refuseStream(stream, requestId, refused), cost);
+    admission.refuseUnauthenticated(caller, act, cost);
   };
   const caller = callerOf(stream, headers);
   admission
-    .findStranger(method.entry, caller)
+    .findRefusedCredential(method.entry, caller)
     .then((rejection) => (rejection ? refuse(rejection) : leave()))
     .catch((err: unknown) => log.error({ err }, 'a call was not taken on'));
 }

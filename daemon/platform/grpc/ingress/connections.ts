@@ -2,8 +2,8 @@ import type { Socket } from 'node:net';
 
 import { networkOf } from '../../../../core/networks.ts';
 import { loopback, type AddressSet } from './source.ts';
-import { createFairPool, type FairPool } from '../admission/fair-pool.ts';
-import type { Presence } from './idle.ts';
+import { createFairPool, type FairPool } from '../../concurrency/fair-pool.ts';
+import type { Presence } from './goaway.ts';
 
 type Limits = {
   readonly all: number;
@@ -50,7 +50,7 @@ export function createConnections(limits: Limits, proxies: AddressSet): Connecti
       const pool = isHost || proxies.has(address) ? trusted : others;
       const acceptedAtMs = nowMs();
       const key = keyOf(socket);
-      const place = pool.take(isHost ? 'this host' : networkOf(address), {
+      const place = pool.acquire(isHost ? 'this host' : networkOf(address), {
         findIdleSinceMs: () => {
           if (nowMs() - acceptedAtMs < limits.settleMs) return undefined;
           const presence = presences.get(key);

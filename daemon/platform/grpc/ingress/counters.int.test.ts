@@ -7,7 +7,7 @@ import {
   readAnswer,
   type RawClient,
 } from '../../../../tests/support/grpc/raw-http2.ts';
-import { startStand, type Stand } from '../test-support.ts';
+import { startTestServer, type TestServer } from '../test-support.ts';
 
 const releases: (() => unknown)[] = [];
 
@@ -17,8 +17,8 @@ afterEach(async () => {
 
 let isFastPathOn = true;
 
-async function start(): Promise<Stand> {
-  const stand = await startStand({}, [], { isFastPathOn });
+async function start(): Promise<TestServer> {
+  const stand = await startTestServer({}, [], { isFastPathOn });
   releases.push(stand.stop);
   return stand;
 }
@@ -34,7 +34,7 @@ const nothing = {
   publicCalls: 0,
   callers: 0,
   streams: 0,
-  strangers: 0,
+  unauthenticated: 0,
   connections: 0,
   openCalls: 0,
   unreadBytes: 0,
@@ -42,7 +42,7 @@ const nothing = {
 };
 
 /** Bounded: 5 s. */
-async function settled(stand: Stand): Promise<object> {
+async function settled(stand: TestServer): Promise<object> {
   for (let i = 0; i < 100; i += 1) {
     const counts = stand.server.readCounts();
     if (JSON.stringify(counts) === JSON.stringify(nothing)) break;
@@ -123,7 +123,7 @@ describe.each([true, false])('with the fast path %s', (isOn) => {
         raw.call('/test.Test/late', { headers, messages: [message] }),
       );
       expect(new Set((await Promise.all(late)).map(({ status }) => status))).toEqual(new Set([4]));
-      stand.letGo();
+      stand.answerWaiting();
       await sleep(20);
     }
     expect(await raw.call('/test.Test/large', asked)).toMatchObject({ status: 0 });
@@ -138,10 +138,10 @@ describe.each([true, false])('with the fast path %s', (isOn) => {
       const headers = { authorization: 'User ana' };
       for (let round = 0; round < 3; round += 1) {
         await Promise.all(kinds.map((kind) => act(raw, kind, headers)));
-        stand.letGo();
+        stand.answerWaiting();
       }
       await sleep(20);
-      stand.letGo();
+      stand.answerWaiting();
       raw.close();
       expect(await settled(stand)).toEqual(nothing);
     });
@@ -157,10 +157,10 @@ describe.each([true, false])('with the fast path %s', (isOn) => {
       }
       await sleep(50);
       raw.session.destroy();
-      stand.letGo();
+      stand.answerWaiting();
     }
     await sleep(20);
-    stand.letGo();
+    stand.answerWaiting();
     expect(await settled(stand)).toEqual(nothing);
   });
 

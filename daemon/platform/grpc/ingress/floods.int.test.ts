@@ -13,7 +13,7 @@ import {
   readAnswer,
   type RawClient,
 } from '../../../../tests/support/grpc/raw-http2.ts';
-import { startStand, type Stand } from '../test-support.ts';
+import { startTestServer, type TestServer } from '../test-support.ts';
 
 const releases: (() => unknown)[] = [];
 
@@ -26,8 +26,8 @@ const unary = '/test.Test/source';
 const bidi = '/test.Test/talk';
 const paths = { unary, bidi, health: '/grpc.health.v1.Health/Check' };
 
-async function start(isFastPathOn: boolean): Promise<Stand> {
-  const stand = await startStand({}, [], { isFastPathOn });
+async function start(isFastPathOn: boolean): Promise<TestServer> {
+  const stand = await startTestServer({}, [], { isFastPathOn });
   releases.push(stand.stop);
   return stand;
 }

@@ -46,7 +46,7 @@ function isLocalAuthority(authority: string): boolean {
 
 /**
  * `local`: straight from a program on this machine. `forwarded`: by a proxy on this machine, for
- * somebody who may be anywhere. `remote`: from another machine, or by a Unix socket.
+ * a caller who may be anywhere. `remote`: from another machine, or by a Unix socket.
  */
 export type Origin = 'local' | 'forwarded' | 'remote';
 

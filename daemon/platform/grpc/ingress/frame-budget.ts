@@ -15,7 +15,7 @@ export type FrameLimits = {
   /** Streams that the client resets before they are answered. */
   readonly resets: Rate;
   /** Calls refused or answered without a credential that was accepted; the rest waits. */
-  readonly strangers: Rate;
+  readonly unauthenticated: Rate;
 };
 
 /**
@@ -26,7 +26,7 @@ export const frameLimits: FrameLimits = {
   smallFrames: { burst: 8_192, perSecond: 2_048 },
   controlBytes: { burst: 256 * 1024, perSecond: 32 * 1024 },
   resets: { burst: 200, perSecond: 50 },
-  strangers: { burst: 400, perSecond: 4_000 },
+  unauthenticated: { burst: 400, perSecond: 4_000 },
 };
 
 /** A DATA frame with less is small: with its head it takes 41 bytes, and 2 µs of processor time. */
@@ -40,8 +40,8 @@ const streamControlBytes = 256;
 const writtenShare = 1 / 4;
 /** Of a header: what HPACK adds to name and value. */
 const headerBytes = 8;
-const lookEveryMs = 100;
-const maxPaceMs = 1_000;
+const checkEveryMs = 100;
+const maxDelayMs = 1_000;
 
 /** What one connection sends. */
 export type ConnectionMeter = {
@@ -52,7 +52,7 @@ export type ConnectionMeter = {
   /** A stream that its client gave up. */
   seeReset(): void;
   /** Does it at once, or later where this connection had more of these than it may. */
-  pace(act: () => void, cost?: number): void;
+  delay(act: () => void, cost?: number): void;
 };
 
 export type FrameWatch = {
@@ -86,7 +86,7 @@ export function watchFrames(options: {
   const look = (): void => {
     for (const [session, meter] of meters) if (!session.destroyed) meter.look();
   };
-  const timer = setInterval(look, lookEveryMs);
+  const timer = setInterval(look, checkEveryMs);
   timer.unref();
   return {
     of: (session) => (session && meters.get(session)) ?? unmetered,
@@ -99,7 +99,7 @@ const unmetered: ConnectionMeter = {
   seeHeaders: () => undefined,
   seeData: () => undefined,
   seeReset: () => undefined,
-  pace: (act) => act(),
+  delay: (act) => act(),
 };
 
 function createMeter(
@@ -110,7 +110,7 @@ function createMeter(
   const smallFrames = createAllowance(limits.smallFrames, now);
   const controlBytes = createAllowance(limits.controlBytes, now);
   const resets = createAllowance(limits.resets, now);
-  let pace: ConnectionMeter['pace'] | undefined;
+  let delay: ConnectionMeter['delay'] | undefined;
   let expectedBytes = 0;
   let readBefore = 0;
   let writtenBefore = 0;
@@ -129,9 +129,9 @@ function createMeter(
       // With its session every open stream is given up.
       if (!session.destroyed && !resets.take(1)) onFlood('resets');
     },
-    pace: (act, cost) => {
-      pace ??= createTokenBucket({ ...limits.strangers, maxWaitMs: maxPaceMs }, clock);
-      pace(act, cost);
+    delay: (act, cost) => {
+      delay ??= createTokenBucket({ ...limits.unauthenticated, maxWaitMs: maxDelayMs }, clock);
+      delay(act, cost);
     },
     look: () => {
       const { bytesRead, bytesWritten } = session.socket;

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import { Client, credentials, Metadata, type ServiceError } from '@grpc/grpc-js';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeAll, describe, expect, it } from 'vitest';
 
 import {
   connectRaw,
@@ -11,16 +11,18 @@ import {
 import { loadLimits } from '../admission/load-limits.ts';
 import type { Limits } from '../server.ts';
 import { sessionLimits } from './sessions.ts';
-import { startStand, type Stand } from '../test-support.ts';
+import { startTestServer, type TestServer } from '../test-support.ts';
 
 const releases: (() => unknown)[] = [];
+
+let isFastPathOn = true;
 
 afterEach(async () => {
   for (const release of releases.splice(0).reverse()) await release();
 });
 
-async function start(limits: Partial<Limits> = {}, proxies: string[] = []): Promise<Stand> {
-  const stand = await startStand(limits, proxies);
+async function start(limits: Partial<Limits> = {}, proxies: string[] = []): Promise<TestServer> {
+  const stand = await startTestServer(limits, proxies, { isFastPathOn });
   releases.push(stand.stop);
   return stand;
 }
@@ -58,235 +60,161 @@ function library(address: string, user: string) {
 
 const question = [Buffer.from('?')];
 const as = (user: string) => ({ headers: { authorization: `User ${user}` }, messages: question });
-/** Nobody signed in, at this address behind a trusted proxy. */
-const from = (address: string) => ({
-  headers: { 'x-forwarded-for': address },
-  messages: question,
-});
-const proxies = ['127.0.0.1'];
 const talk = '/test.Test/talk';
 const pour = '/test.Test/pour';
 
-describe('a connection without a stream', () => {
-  const sessions = { ...sessionLimits, idleMs: 1_000 };
-
-  it('is closed after a while, pings or not', async () => {
-    const { address } = await start({ sessions });
-    const quiet = client(address);
-    const pinging = client(address);
-    const timer = setInterval(() => {
-      if (!pinging.session.destroyed) pinging.session.ping(() => undefined);
-    }, 100);
-    releases.push(() => clearInterval(timer));
-    await Promise.all([quiet.closed, pinging.closed]);
+describe.each([true, false])('with the fast path %s', (isOn) => {
+  beforeAll(() => {
+    isFastPathOn = isOn;
   });
 
-  it('is closed without an error for its client, and not while a call is in flight', async () => {
-    const { address, letGo } = await start({ sessions });
-    const raw = client(address);
-    const codes: number[] = [];
-    raw.session.on('goaway', (code: number) => codes.push(code));
-    const held = raw.call('/test.Test/wait', as('ana'));
-    await sleep(3_500);
-    expect(raw.session.closed).toBe(false);
-    letGo();
-    expect(await held).toMatchObject({ status: 0 });
-    await raw.closed;
-    expect(codes[0]).toBe(0);
-  });
+  describe('a connection without a stream', () => {
+    const sessions = { ...sessionLimits, idleMs: 1_000 };
 
-  it('is opened anew by a gRPC client, which notices nothing', async () => {
-    const { address } = await start({ sessions });
-    // As the command line and the services among themselves have it: nothing is repeated underneath.
-    const grpc = new Client(address, credentials.createInsecure(), { 'grpc.enable_retries': 0 });
-    releases.push(() => grpc.close());
-    const metadata = new Metadata();
-    metadata.set('authorization', 'User ana');
-    const call = (): Promise<ServiceError | null> =>
-      new Promise((resolve) => {
-        grpc.makeUnaryRequest('/test.Test/source', same, same, Buffer.from('?'), metadata, (err) =>
-          resolve(err),
-        );
-      });
-    const errors: (ServiceError | null)[] = [];
-    // Around the moments at which the connection is closed.
-    for (let i = 0; i < 16; i += 1) {
-      errors.push(await call());
-      await sleep(900 + i * 70);
-    }
-    expect(errors.filter((err) => err !== null)).toEqual([]);
-  });
-});
-
-describe('a stream without anything in flight', () => {
-  const load = { ...loadLimits, streamIdleMs: 1_000 };
-
-  it('is ended with a reason, whether or not anything was ever sent on it', async () => {
-    const { address } = await start({ load });
-    const raw = client(address);
-    const silent = raw.open(talk, { headers: as('ana').headers, staysOpen: true });
-    const answered = raw.open(talk, { ...as('ana'), staysOpen: true });
-    const [first, second] = await Promise.all([silent, answered].map(readAnswer));
-    expect(first).toMatchObject({ status: 10, info: { reason: 'STREAM_IDLE' } });
-    expect(first?.info?.metadata['idleSeconds']).toBe('1');
-    expect(second).toMatchObject({ status: 10, info: { reason: 'STREAM_IDLE' } });
-    // What was answered stands.
-    expect(second?.body.subarray(5).toString()).toBe('?');
-  });
-
-  it('is not ended while something is in flight, or while requests come', async () => {
-    const { address, letGo } = await start({ load });
-    const raw = client(address);
-    const waiting = raw.open(talk, {
-      headers: as('ana').headers,
-      messages: [Buffer.from('w')],
-      staysOpen: true,
+    it('is closed after a while, pings or not', async () => {
+      const { address } = await start({ sessions });
+      const quiet = client(address);
+      const pinging = client(address);
+      const timer = setInterval(() => {
+        if (!pinging.session.destroyed) pinging.session.ping(() => undefined);
+      }, 100);
+      releases.push(() => clearInterval(timer));
+      await Promise.all([quiet.closed, pinging.closed]);
     });
-    const busy = raw.open(talk, { ...as('ana'), staysOpen: true });
-    const answers = [waiting, busy].map(readAnswer);
-    for (let i = 0; i < 8; i += 1) {
-      await sleep(400);
-      busy.write(Buffer.from([0, 0, 0, 0, 1, 42]));
-    }
-    expect([waiting.closed, busy.closed]).toEqual([false, false]);
-    letGo();
-    busy.end();
-    waiting.end();
-    expect((await Promise.all(answers)).map(({ status }) => status)).toEqual([0, 0]);
-  });
-});
 
-describe('all slots for streams', () => {
-  const load = { ...loadLimits, streams: 6, userStreams: 3, streamSettleMs: 100 };
+    it('is closed without an error for its client, and not while a call is in flight', async () => {
+      const { address, answerWaiting } = await start({ sessions });
+      const raw = client(address);
+      const codes: number[] = [];
+      raw.session.on('goaway', (code: number) => codes.push(code));
+      const held = raw.call('/test.Test/wait', as('ana'));
+      await sleep(3_500);
+      expect(raw.session.closed).toBe(false);
+      answerWaiting();
+      expect(await held).toMatchObject({ status: 0 });
+      await raw.closed;
+      expect(codes[0]).toBe(0);
+    });
 
-  it('taken by idle ones are shared again: those of the largest holder end first', async () => {
-    const { address } = await start({ load });
-    const [ana, bia] = [library(address, 'ana'), library(address, 'bia')];
-    const held = [ana, ana, ana, bia, bia, bia].map((user) => user.talk());
-    await Promise.all(held.map(({ first }) => first));
-    await sleep(300);
-    expect(await ana.talk().ended).toMatchObject({ code: 8 });
-    const newcomers = ['cid', 'dan'].map((user) => library(address, user).talk());
-    await Promise.all(newcomers.map(({ first }) => first));
-    const ends = await Promise.all(held.filter((_, i) => i % 3 === 0).map(({ ended }) => ended));
-    for (const end of ends) {
-      expect(end).toMatchObject({ code: 8 });
-      expect(end.details).toContain('idle');
-    }
-    // One each: the largest holder is another after the first.
-    const others = held.filter((_, i) => i % 3 !== 0);
-    const states = others.map(({ ended }) => Promise.race([ended, Promise.resolve('open')]));
-    expect(await Promise.all(states)).toEqual(['open', 'open', 'open', 'open']);
-    for (const { call } of [...held, ...newcomers]) call.cancel();
-  });
-
-  it('are kept by those with something in flight', async () => {
-    const { address, letGo } = await start({ load });
-    const raw = client(address);
-    const open = (user: string) =>
-      raw.open(talk, { headers: as(user).headers, messages: [Buffer.from('w')], staysOpen: true });
-    const held = ['ana', 'ana', 'ana', 'bia', 'bia', 'bia'].map(open);
-    const answers = held.map(readAnswer);
-    await sleep(500);
-    expect(await raw.call(talk, as('cid'))).toMatchObject({ status: 8 });
-    letGo();
-    held.forEach((stream) => stream.end());
-    expect((await Promise.all(answers)).map(({ status }) => status)).toEqual([0, 0, 0, 0, 0, 0]);
+    it('is opened anew by a gRPC client, which notices nothing', async () => {
+      const { address } = await start({ sessions });
+      // As the command line and the services among themselves have it: nothing is repeated underneath.
+      const grpc = new Client(address, credentials.createInsecure(), { 'grpc.enable_retries': 0 });
+      releases.push(() => grpc.close());
+      const metadata = new Metadata();
+      metadata.set('authorization', 'User ana');
+      const call = (): Promise<ServiceError | null> =>
+        new Promise((resolve) => {
+          grpc.makeUnaryRequest(
+            '/test.Test/source',
+            same,
+            same,
+            Buffer.from('?'),
+            metadata,
+            (err) => resolve(err),
+          );
+        });
+      const errors: (ServiceError | null)[] = [];
+      // Around the moments at which the connection is closed.
+      for (let i = 0; i < 16; i += 1) {
+        errors.push(await call());
+        await sleep(900 + i * 70);
+      }
+      expect(errors.filter((err) => err !== null)).toEqual([]);
+    });
   });
 
-  it('are given up by readers that take nothing', async () => {
-    const limits = { load: { ...load, streams: 3, streamSettleMs: 200 } };
-    const { address } = await start(limits);
-    // A bare client: the library would read what nobody takes from it.
-    const mute = client(address);
-    for (let i = 0; i < 3; i += 1) mute.open(pour, as('ana'));
-    await sleep(1_000);
-    const other = library(address, 'bia').pour();
-    const first = new Promise((resolve) => other.call.once('data', () => resolve('served')));
-    expect(await Promise.race([first, other.ended])).toBe('served');
-    other.call.cancel();
-  });
-});
+  describe('a stream without anything in flight', () => {
+    const load = { ...loadLimits, streamIdleMs: 1_000 };
 
-describe('watches of the health', () => {
-  const load = { ...loadLimits, healthWatches: 4, healthWatchesOfSource: 2 };
-  const watch = '/grpc.health.v1.Health/Watch';
-  const whole = [Buffer.alloc(0)];
+    it('is ended with a reason, whether or not anything was ever sent on it', async () => {
+      const { address } = await start({ load });
+      const raw = client(address);
+      const silent = raw.open(talk, { headers: as('ana').headers, staysOpen: true });
+      const answered = raw.open(talk, { ...as('ana'), staysOpen: true });
+      const [first, second] = await Promise.all([silent, answered].map(readAnswer));
+      expect(first).toMatchObject({ status: 10, info: { reason: 'STREAM_IDLE' } });
+      expect(first?.info?.metadata['idleSeconds']).toBe('1');
+      expect(second).toMatchObject({ status: 10, info: { reason: 'STREAM_IDLE' } });
+      // What was answered stands.
+      expect(second?.body.subarray(5).toString()).toBe('?');
+    });
 
-  it('have a cap for each network, and the oldest makes room', async () => {
-    const { address } = await start({ load }, proxies);
-    const raw = client(address);
-    const open = (source: string) =>
-      raw.open(watch, { headers: { 'x-forwarded-for': source }, messages: whole });
-    const held = ['2001:db8:1:1::1', '2001:db8:1:1::2'].map(open);
-    const ends = held.map(readAnswer);
-    await sleep(200);
-    const third = open('2001:db8:1:1::3');
-    expect(await ends[0]).toMatchObject({ status: 8 });
-    const others = ['203.0.113.1', '203.0.113.1', '203.0.113.2'].map(open);
-    expect(await ends[1]).toMatchObject({ status: 8 });
-    await sleep(200);
-    expect([third, ...others].map((stream) => stream.closed)).toEqual([false, false, false, false]);
-  });
-});
-
-describe('calls without a credential', () => {
-  const load = { ...loadLimits, publicCalls: 8, publicCallsOfSource: 6 };
-  const signIn = '/test.Test/signIn';
-  const network = (i: number) => from(`2001:db8:5:5::${i.toString(16)}`);
-
-  it('count a /64 as one source', async () => {
-    const { address } = await start({ load }, proxies);
-    const raw = client(address);
-    for (let i = 1; i <= 6; i += 1) raw.open(signIn, network(i));
-    await sleep(200);
-    expect(await raw.call(signIn, network(7))).toMatchObject({ status: 8 });
-    const mapped = from('::ffff:203.0.113.9');
-    expect(await raw.call('/test.Test/refresh', mapped)).toMatchObject({ status: 0 });
+    it('is not ended while something is in flight, or while requests come', async () => {
+      const { address, answerWaiting } = await start({ load });
+      const raw = client(address);
+      const waiting = raw.open(talk, {
+        headers: as('ana').headers,
+        messages: [Buffer.from('w')],
+        staysOpen: true,
+      });
+      const busy = raw.open(talk, { ...as('ana'), staysOpen: true });
+      const answers = [waiting, busy].map(readAnswer);
+      for (let i = 0; i < 8; i += 1) {
+        await sleep(400);
+        busy.write(Buffer.from([0, 0, 0, 0, 1, 42]));
+      }
+      expect([waiting.closed, busy.closed]).toEqual([false, false]);
+      answerWaiting();
+      busy.end();
+      waiting.end();
+      expect((await Promise.all(answers)).map(({ status }) => status)).toEqual([0, 0]);
+    });
   });
 
-  it('get in from a network that has none, though there are as many as there may be', async () => {
-    const { address, letGo } = await start({ load }, proxies);
-    const raw = client(address);
-    const held = [1, 2, 3, 4, 5, 6].map((i) => raw.call(signIn, network(i)));
-    await sleep(100);
-    const second = [1, 2].map(() => raw.call(signIn, from('203.0.113.1')));
-    await sleep(100);
-    const newcomer = raw.call(signIn, from('203.0.113.2'));
-    await sleep(100);
-    expect(await raw.call(signIn, from('203.0.113.2'))).toMatchObject({ status: 8 });
-    const answers = Promise.all([...held, ...second, newcomer]);
-    const timer = setInterval(letGo, 50);
-    releases.push(() => clearInterval(timer));
-    expect((await answers).map(({ status }) => status)).toEqual(Array(9).fill(0));
-  });
+  describe('all slots for streams', () => {
+    const load = { ...loadLimits, streams: 6, userStreams: 3, streamSettleMs: 100 };
 
-  it('of a network that queues many do not hold up the one of another', async () => {
-    const { address, letGo } = await start({}, proxies);
-    const raw = client(address);
-    const order: string[] = [];
-    const call = (name: string, source: string) =>
-      raw.call(signIn, from(source)).then(() => order.push(name));
-    const many = Array.from({ length: 24 }, () => call('many', '198.51.100.1'));
-    await sleep(200);
-    const one = call('one', '198.51.100.2');
-    await sleep(200);
-    const timer = setInterval(letGo, 50);
-    releases.push(() => clearInterval(timer));
-    await Promise.all([...many, one]);
-    expect(order.indexOf('one')).toBeLessThan(10);
-  });
+    it('taken by idle ones are shared again: those of the largest holder end first', async () => {
+      const { address } = await start({ load });
+      const [ana, bia] = [library(address, 'ana'), library(address, 'bia')];
+      const held = [ana, ana, ana, bia, bia, bia].map((user) => user.talk());
+      await Promise.all(held.map(({ first }) => first));
+      await sleep(300);
+      expect(await ana.talk().ended).toMatchObject({ code: 8 });
+      const newcomers = ['cid', 'dan'].map((user) => library(address, user).talk());
+      await Promise.all(newcomers.map(({ first }) => first));
+      const ends = await Promise.all(held.filter((_, i) => i % 3 === 0).map(({ ended }) => ended));
+      for (const end of ends) {
+        expect(end).toMatchObject({ code: 8 });
+        expect(end.details).toContain('idle');
+      }
+      // One each: the largest holder is another after the first.
+      const others = held.filter((_, i) => i % 3 !== 0);
+      const states = others.map(({ ended }) => Promise.race([ended, Promise.resolve('open')]));
+      expect(await Promise.all(states)).toEqual(['open', 'open', 'open', 'open']);
+      for (const { call } of [...held, ...newcomers]) call.cancel();
+    });
 
-  it('straight from this machine leave room for others, also when a proxy here forwards them', async () => {
-    const limits = { load: { ...load, publicCallsOfHost: 4, publicCallsOfSource: 2 } };
-    const { address } = await start(limits);
-    const raw = client(address);
-    for (let i = 0; i < 4; i += 1) raw.open(signIn, { messages: question });
-    await sleep(200);
-    expect(await raw.call(signIn, { messages: question })).toMatchObject({ status: 8 });
-    // Nothing says who they are: all that the proxy forwards is one network.
-    for (let i = 1; i <= 2; i += 1) raw.open(signIn, from(`203.0.113.${i}`));
-    await sleep(200);
-    expect(await raw.call(signIn, from('203.0.113.3'))).toMatchObject({ status: 8 });
+    it('are kept by those with something in flight', async () => {
+      const { address, answerWaiting } = await start({ load });
+      const raw = client(address);
+      const open = (user: string) =>
+        raw.open(talk, {
+          headers: as(user).headers,
+          messages: [Buffer.from('w')],
+          staysOpen: true,
+        });
+      const held = ['ana', 'ana', 'ana', 'bia', 'bia', 'bia'].map(open);
+      const answers = held.map(readAnswer);
+      await sleep(500);
+      expect(await raw.call(talk, as('cid'))).toMatchObject({ status: 8 });
+      answerWaiting();
+      held.forEach((stream) => stream.end());
+      expect((await Promise.all(answers)).map(({ status }) => status)).toEqual([0, 0, 0, 0, 0, 0]);
+    });
+
+    it('are given up by readers that take nothing', async () => {
+      const limits = { load: { ...load, streams: 3, streamSettleMs: 200 } };
+      const { address } = await start(limits);
+      // A bare client: the library would read what nobody takes from it.
+      const mute = client(address);
+      for (let i = 0; i < 3; i += 1) mute.open(pour, as('ana'));
+      await sleep(1_000);
+      const other = library(address, 'bia').pour();
+      const first = new Promise((resolve) => other.call.once('data', () => resolve('served')));
+      expect(await Promise.race([first, other.ended])).toBe('served');
+      other.call.cancel();
+    });
   });
 });

@@ -46,7 +46,7 @@ export function guardStream(
   let isCut = false;
   let isRead = false;
   let isEndKept = false;
-  // Not while Node reads the connection: see `calmDown`.
+  // Not while Node reads the connection: see `closeWithCalmDown`.
   const cut = (): void => {
     if (!isCut) setImmediate(() => stream.close(constants.NGHTTP2_ENHANCE_YOUR_CALM));
     isCut = true;

@@ -4,7 +4,7 @@ import { createServer as createTlsServer, type SecureContextOptions } from 'node
 import { tlsCiphers } from '../../../../core/tls-ciphers.ts';
 import type { Log } from '../../log.ts';
 import { createConnections } from './connections.ts';
-import type { Presence } from './idle.ts';
+import type { Presence } from './goaway.ts';
 import type { AddressSet } from './source.ts';
 
 /** Certificate and key in PEM; with `clientCa`, clients must show a certificate of that authority. */
@@ -22,7 +22,7 @@ export type ServerTls = {
 };
 
 export type ConnectionLimits = {
-  /** Connections of everybody but this machine and the trusted proxies. */
+  /** Connections of all callers but this host and the trusted proxies. */
   readonly all: number;
   /** Of these, from one network. */
   readonly perSource: number;
@@ -64,7 +64,7 @@ export function createListener(options: {
   readonly limits: ConnectionLimits;
   readonly proxies: AddressSet;
   readonly log: Log;
-  /** Gives what tells whether the connection is idle. */
+  /** Returns what reports whether the connection is idle. */
   readonly onConnection: (socket: Socket) => Presence | undefined;
 }): Listener {
   const { tls, limits, proxies, log } = options;
@@ -118,7 +118,7 @@ function createSecure(options: {
   });
   tls.subscribe((material) => server.setSecureContext(contextOf(material)));
   server.on('secureConnection', (socket) => {
-    // Errors of a connection are told to its session, and have nobody to listen before and after.
+    // The session handles errors of its connection; before and after it nothing else listens.
     socket.on('error', () => undefined);
     if (socket.alpnProtocol === 'h2') onConnection(socket);
     else socket.destroy();

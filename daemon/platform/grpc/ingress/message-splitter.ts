@@ -1,5 +1,5 @@
-import { createAccumulator } from '../fast-path/accumulator.ts';
-import { headBytes, maxFramesOf, readSize } from '../fast-path/message.ts';
+import { createAccumulator } from './accumulator.ts';
+import { headBytes, maxFramesOf, readSize } from './message-head.ts';
 
 export type SplitterOptions = {
   readonly maxBytes: number;

@@ -4,16 +4,16 @@ import type { Socket } from 'node:net';
 import type { Log } from '../../log.ts';
 import type { FloodCause } from './frame-budget.ts';
 import { heldBytesOf } from './library-stream.ts';
-import { findGreediest, type Weight } from './greediest.ts';
-import { refuseLate } from './refuse-late.ts';
+import { findLargestHolders, type HeldBytes } from './largest-holders.ts';
+import { refuseIncomplete } from './incomplete-request.ts';
 import {
-  askAllToLeave,
-  calmDown,
+  sendGoawayToAll,
+  closeWithCalmDown,
   endOutdated,
   isUnanswered,
-  leaveIfIdle,
+  closeIfIdle,
   type Presence,
-} from './idle.ts';
+} from './goaway.ts';
 import {
   countSessions,
   trackSessions,
@@ -48,7 +48,7 @@ export const sessionLimits: SessionLimits = {
   heldBytes: 512 * 1024 * 1024,
 };
 
-const lookEveryMs = 1_000;
+const checkEveryMs = 1_000;
 /** Less than this within `stallMs` are pings and acknowledgements, and no answers. */
 const progressBytes = 16 * 1024;
 /** About what an open stream takes by itself, and what a request that is not whole may. */
@@ -79,7 +79,7 @@ export type SessionWatch = {
 };
 
 /** A last frame may be written for so long; a peer that reads nothing would keep the socket. */
-const lastWordsMs = 2_000;
+const goawayMs = 2_000;
 
 type Cause =
   | 'no greeting'
@@ -108,12 +108,12 @@ export function watchSessions(options: {
   const cut = new Map<Cause, number>();
   const count = (cause: Cause): void => void cut.set(cause, (cut.get(cause) ?? 0) + 1);
   const end = (session: ServerHttp2Session, cause: Cause): void => {
-    if (calmDown(session)) count(cause);
+    if (closeWithCalmDown(session)) count(cause);
   };
 
-  const look = (): void => {
+  const checkSessions = (): void => {
     const nowMs = performance.now();
-    const weights: Weight<SessionState>[] = [];
+    const weights: HeldBytes<SessionState>[] = [];
     for (const state of states.values()) {
       if (destroyLate(state, nowMs)) continue;
       if (!state.isGreeted && nowMs - state.sinceMs > limits.greetingMs) {
@@ -121,21 +121,21 @@ export function watchSessions(options: {
         continue;
       }
       endOutdated(state, nowMs, limits.outdatedMs, endStreams);
-      leaveIfIdle(state, nowMs, limits.idleMs);
-      const { heldBytes, unreadBytes } = lookAtStreams(state, nowMs, limits, count);
+      closeIfIdle(state, nowMs, limits.idleMs);
+      const { heldBytes, unreadBytes } = checkStreams(state, nowMs, limits, count);
       if (isStalled(state, unreadBytes, nowMs, limits.stallMs)) {
         end(state.session, 'answers unread');
         continue;
       }
       weights.push({ state, heldBytes });
     }
-    for (const state of findGreediest(weights, limits.heldBytes)) {
+    for (const state of findLargestHolders(weights, limits.heldBytes)) {
       end(state.session, 'too much held');
     }
     if (cut.size > 0) log.warn({ cut: Object.fromEntries(cut) }, 'calls or connections were cut');
     cut.clear();
   };
-  const timer = setInterval(look, lookEveryMs);
+  const timer = setInterval(checkSessions, checkEveryMs);
   timer.unref();
   return {
     begin,
@@ -143,7 +143,7 @@ export function watchSessions(options: {
     close,
     isBusy: () => [...states.values()].some((state) => isUnanswered(state, performance.now())),
     end,
-    renew: () => askAllToLeave(states.values()),
+    renew: () => sendGoawayToAll(states.values()),
     readCounts: () => countSessions(states),
     stop: () => clearInterval(timer),
   };
@@ -153,12 +153,12 @@ export function watchSessions(options: {
 function destroyLate(state: SessionState, nowMs: number): boolean {
   if (!state.session.destroyed) return false;
   state.endedAtMs ??= nowMs;
-  if (nowMs - state.endedAtMs > lastWordsMs) state.socket?.destroy();
+  if (nowMs - state.endedAtMs > goawayMs) state.socket?.destroy();
   return true;
 }
 
 /** Ends the streams that only cost, and adds up what the others make us hold. */
-function lookAtStreams(
+function checkStreams(
   state: SessionState,
   nowMs: number,
   limits: SessionLimits,
@@ -174,7 +174,7 @@ function lookAtStreams(
     }
     if (seen.isOneRequest && !isWhole && nowMs - seen.sinceMs > limits.requestMs) {
       count('request incomplete');
-      refuseLate(stream);
+      refuseIncomplete(stream);
     } else if (seen.isLeftOpen) {
       count('left open');
       stream.close(constants.NGHTTP2_NO_ERROR);

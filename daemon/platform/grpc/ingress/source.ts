@@ -33,7 +33,7 @@ const maxHops = 32;
 /**
  * Where a call comes from: the peer itself, unless it is a trusted proxy. Then it is the right-most
  * address of `x-forwarded-for` that is no trusted proxy: what stands to its left was written by
- * somebody who is not trusted. Where the header says nothing usable, the last proxy is the source.
+ * a caller who is not trusted. Where the header says nothing usable, the last proxy is the source.
  */
 export function findSource(
   peer: string,

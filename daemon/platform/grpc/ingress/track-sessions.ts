@@ -1,9 +1,11 @@
 import type { Http2Server, ServerHttp2Session, ServerHttp2Stream } from 'node:http2';
 import type { Socket } from 'node:net';
 
-import { healthWatchPath } from './health-watch.ts';
-import { presenceOf, type Presence } from './idle.ts';
+import { presenceOf, type Presence } from './goaway.ts';
 import { watchHandle, type SessionHandle } from './session-handles.ts';
+
+/** Watches of the health have no end, and are no calls in flight. */
+const healthWatchPath = '/grpc.health.v1.Health/Watch';
 
 type StreamState = {
   readonly sinceMs: number;

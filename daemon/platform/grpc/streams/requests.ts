@@ -5,7 +5,7 @@ import type { CallContext, MethodPolicy } from '../admission/admission.ts';
 import type { Read } from '../calls.ts';
 import type { Incoming } from '../admission/incoming.ts';
 import type { OpenStream } from '../admission/stream-slots.ts';
-import type { Reauthorization } from '../stream-guard.ts';
+import type { Reauthorization } from './reauthorization.ts';
 
 /** The requests of a stream; a credential that has ended meanwhile ends the stream. */
 export async function* readChecked(

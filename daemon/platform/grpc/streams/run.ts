@@ -10,7 +10,7 @@ import {
   type WrapOptions,
 } from '../calls.ts';
 import type { Incoming } from '../admission/incoming.ts';
-import { reauthorizeStream, type Reauthorization } from '../stream-guard.ts';
+import { reauthorizeStream, type Reauthorization } from './reauthorization.ts';
 import { readChecked } from './requests.ts';
 
 /** Where the answers of a stream go. */
@@ -23,7 +23,10 @@ export type Outlet = {
 
 export type OpenOutlet = (context: CallContext) => Outlet;
 
-type Options = Pick<WrapOptions, 'handler' | 'entry' | 'admission' | 'access' | 'board' | 'log'>;
+type Options = Pick<
+  WrapOptions,
+  'handler' | 'entry' | 'admission' | 'access' | 'streamRegistry' | 'log'
+>;
 type Open = (
   context: CallContext,
   guard: Reauthorization,
@@ -73,9 +76,9 @@ async function runStream(
   openOutlet: OpenOutlet,
   race: Race,
 ): Promise<Result<unknown>> {
-  const { admission, access, board, entry, log } = options;
+  const { admission, access, streamRegistry, entry, log } = options;
   const work = async (context: CallContext): Promise<Result<unknown>> => {
-    const leave = context.stream && board.add(call.peer, context.stream);
+    const leave = context.stream && streamRegistry.add(call.peer, context.stream);
     // Who is known without a credential has none that could end.
     const policy = call.principal ? 'public' : entry.policy;
     const guard = reauthorizeStream(access, call.authorization, policy);

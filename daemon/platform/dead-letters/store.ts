@@ -1,8 +1,8 @@
 import { isUtf8 } from 'node:buffer';
 import { deflateRawSync } from 'node:zlib';
 
-import type { DeadLetter } from '../broker/broker.ts';
-import { findKey, parseJson } from './replays.ts';
+import { parseJson, type DeadLetter } from '../broker/broker.ts';
+import { findKey } from './replays.ts';
 import { insertSql } from './rows.ts';
 import { redact } from './redaction.ts';
 import type { Db } from '../db/db.ts';

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 
 import type { Handling, InboundMessage } from './broker.ts';
 import { createTransientRejection } from '../transient-rejection.ts';
-import { isolate } from './isolation.ts';
+import { isolate } from './poison-isolation.ts';
 
 const done: Handling = { kind: 'done' };
 const refused = { kind: 'dead', reason: 'INTERNAL', field: 'body' };

@@ -7,17 +7,15 @@ import {
 } from '@grpc/grpc-js';
 import type { HealthImplementation } from 'grpc-health-check';
 
-import { networkOf } from '../../../../core/networks.ts';
-import { findSource, type AddressSet } from './source.ts';
-import { incomingOf } from '../admission/incoming.ts';
-import { createFairPool } from '../admission/fair-pool.ts';
-
-export const healthWatchPath = '/grpc.health.v1.Health/Watch';
+import { networkOf } from '../../../core/networks.ts';
+import { findSource, type AddressSet } from './ingress/source.ts';
+import { incomingOf } from './admission/incoming.ts';
+import { createFairPool } from '../concurrency/fair-pool.ts';
 
 type WatchLimits = {
-  /** Open watches of everybody. */
+  /** Open watches of all callers. */
   readonly healthWatches: number;
-  /** The same, of one network. */
+  /** Open watches of one network. */
   readonly healthWatchesOfSource: number;
 };
 
@@ -47,7 +45,7 @@ export function addHealthService(
       const { peerAddress, forwardedFor } = incomingOf(call);
       const network = networkOf(findSource(peerAddress, forwardedFor, proxies));
       const sinceMs = nowMs();
-      const place = pool.take(network, {
+      const place = pool.acquire(network, {
         findIdleSinceMs: () => sinceMs,
         end: () => end(call, tooMany),
       });
@@ -56,7 +54,7 @@ export function addHealthService(
         return;
       }
       open.add(call);
-      // The library tells so of every call that is over.
+      // The library emits this for every call that is over.
       call.once('cancelled', () => {
         open.delete(call);
         place.release();

@@ -9,7 +9,7 @@ const held: Handling = { kind: 'held' };
 const refused: Handling = { kind: 'dead', reason: 'INTERNAL', field: 'body' };
 /** After so many unknown failures in a row what is left of a batch is taken apart no further. */
 const maxDefects = 24;
-/** So often a message fails by itself, beside others that do not, before it is put aside. */
+/** So often a message fails alone, beside others that do not, before it is dead-lettered. */
 const maxAttempts = 5;
 
 type Attempt = {
@@ -21,8 +21,8 @@ type Attempt = {
 };
 
 /**
- * Handles messages so that one which cannot be handled fails none of its neighbours: where a batch
- * fails for its content or for a reason that is not known, its halves are handled by themselves. Content that
+ * Isolates poison messages by bisection, so that one fails none of its neighbours: where a batch
+ * fails for its content or for an unknown reason, its halves are handled separately. Content that
  * the database refuses is dead. What fails for an unknown reason is held and tried again, and is dead
  * once it has failed a few times beside others that were handled. Rejects where all have to wait, and
  * where nothing at all can be handled: then it is not for the messages.

@@ -50,7 +50,7 @@ const ending = new WeakSet<ServerHttp2Session>();
  * while Node reads the connection, and to send within that never ended where a stream had an answer
  * pending (https://github.com/nodejs/node/issues/52952). False where it is ending already.
  */
-export function calmDown(session: ServerHttp2Session): boolean {
+export function closeWithCalmDown(session: ServerHttp2Session): boolean {
   if (session.destroyed || ending.has(session)) return false;
   ending.add(session);
   setImmediate(() => {
@@ -65,7 +65,7 @@ export function calmDown(session: ServerHttp2Session): boolean {
  * taken: a call that crosses it on the wire was certainly not begun, and clients repeat it elsewhere.
  * (A GOAWAY that excludes nothing would lose such a call: nghttp2 takes none after it.)
  */
-export function leaveIfIdle(state: Session, nowMs: number, idleMs: number): void {
+export function closeIfIdle(state: Session, nowMs: number, idleMs: number): void {
   if (state.streams.size > 0) state.activeAtMs = nowMs;
   else if (nowMs - state.activeAtMs >= idleMs) state.session.close();
 }
@@ -74,7 +74,9 @@ export function leaveIfIdle(state: Session, nowMs: number, idleMs: number): void
  * Ends connections by TLS as `leaveIfIdle` does: the client begins its next call on another one, and
  * what was taken goes on here.
  */
-export function askAllToLeave(states: Iterable<Session & { readonly socket: object | undefined }>) {
+export function sendGoawayToAll(
+  states: Iterable<Session & { readonly socket: object | undefined }>,
+) {
   const nowMs = performance.now();
   for (const state of states) {
     if (!state.socket || !('encrypted' in state.socket)) continue;
@@ -103,6 +105,6 @@ export const presenceOf = (state: Session): Presence => ({
     hasCall(state, performance.now(), () => true) ? undefined : state.activeAtMs,
   close: () => {
     if (state.streams.size === 0) state.session.close();
-    else calmDown(state.session);
+    else closeWithCalmDown(state.session);
   },
 });

@@ -19,11 +19,11 @@ const pool = (all: number, ofOne: number, replacesOwn = false): FairPool =>
 /** Takes a place for each: `a1` is the first of holder `a`. */
 const fill = (places: FairPool, idle: Readonly<Record<string, number | undefined>>): void => {
   for (const [name, idleMs] of Object.entries(idle)) {
-    expect(places.take(name.charAt(0), holding(name, idleMs))).toBeTypeOf('object');
+    expect(places.acquire(name.charAt(0), holding(name, idleMs))).toBeTypeOf('object');
   }
 };
 const take = (places: FairPool, name: string): unknown =>
-  places.take(name.charAt(0), holding(name));
+  places.acquire(name.charAt(0), holding(name));
 
 describe('a pool', () => {
   it('gives no holder more than its part, whatever room there is', () => {
@@ -36,7 +36,7 @@ describe('a pool', () => {
 
   it('gives a place back once, however often it is released', () => {
     const places = pool(2, 2);
-    const first = places.take('a', holding('a1'));
+    const first = places.acquire('a', holding('a1'));
     fill(places, { b1: undefined });
     if (typeof first !== 'object') throw new Error('no place');
     first.release();
@@ -89,11 +89,11 @@ describe('a pool', () => {
     const places = pool(2_000, 200, true);
     for (let network = 0; network < 10; network += 1) {
       for (let i = 0; i < 200; i += 1) {
-        places.take(`network ${network}`, holding(`${network}`, 2_000 - i));
+        places.acquire(`network ${network}`, holding(`${network}`, 2_000 - i));
       }
     }
     for (let i = 0; i < 100; i += 1) {
-      expect(places.take('eleventh', holding('eleventh'))).toBeTypeOf('object');
+      expect(places.acquire('eleventh', holding('eleventh'))).toBeTypeOf('object');
     }
     expect(ended).toHaveLength(100);
     expect(ended).not.toContain('eleventh');
@@ -105,7 +105,7 @@ describe('a pool', () => {
     const places = pool(1, 1);
     let searches = 0;
     const busy = { findIdleSinceMs: () => void (searches += 1), end: () => undefined };
-    places.take('a', busy);
+    places.acquire('a', busy);
     for (let i = 0; i < 100; i += 1) expect(take(places, 'b1')).toBe('full');
     expect(searches).toBe(1);
     nowMs += 1_000;

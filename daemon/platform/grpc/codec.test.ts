@@ -4,7 +4,7 @@ import {
   CreateTransactionRequest,
   TransactionItem,
   WalletServiceService,
-} from '../../../../protos/gen/digitalwallet/wallet/v1/wallet.ts';
+} from '../../../protos/gen/digitalwallet/wallet/v1/wallet.ts';
 import { withOwnCodec } from './codec.ts';
 
 const { requestDeserialize: read } = withOwnCodec(WalletServiceService.createTransaction);
@@ -18,6 +18,34 @@ it('reads a request whose metadata has ordinary keys', () => {
   expect(read(encode([['order', '__proto__']]))).toMatchObject({
     ok: true,
     value: { item: { metadata: { order: '__proto__' } } },
+  });
+});
+
+it('reads a text that contains the bytes of a map entry with the key __proto__', () => {
+  const description = 'see \n\t__proto__ y';
+  const item = {
+    ...TransactionItem.fromPartial({}),
+    description,
+    metadata: { order: '\n\t__proto__', '\n\t__proto__': 'a key that only contains it' },
+  };
+  const bytes = Buffer.from(CreateTransactionRequest.encode({ item, dryRun: false }).finish());
+  expect(read(bytes)).toMatchObject({
+    ok: true,
+    value: { item: { description, metadata: item.metadata } },
+  });
+});
+
+it('refuses the metadata key __proto__ whose length is encoded in more bytes than needed', () => {
+  const entry = Buffer.concat([
+    Buffer.from([0x0a, 0x89, 0x00]),
+    Buffer.from('__proto__'),
+    Buffer.from([0x12, 1, 0x32]),
+  ]);
+  const item = Buffer.concat([Buffer.from([0x42, entry.length]), entry]);
+  const request = Buffer.concat([Buffer.from([0x0a, item.length]), item]);
+  expect(read(request)).toMatchObject({
+    ok: false,
+    rejection: { reason: 'INVALID_ARGUMENT', metadata: { field: 'metadata' } },
   });
 });
 

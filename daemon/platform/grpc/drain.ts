@@ -1,8 +1,8 @@
 import { setImmediate, setTimeout as sleep } from 'node:timers/promises';
 
-import type { Admission } from '../admission/admission.ts';
-import type { Listener } from './listener.ts';
-import type { SessionWatch } from './sessions.ts';
+import type { Admission } from './admission/admission.ts';
+import type { Listener } from './ingress/listener.ts';
+import type { SessionWatch } from './ingress/sessions.ts';
 
 /**
  * While calls still come, balancers have so long to see that the server is not ready: what crosses

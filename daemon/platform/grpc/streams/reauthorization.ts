@@ -1,6 +1,6 @@
-import type { Rejection } from '../../../core/reasons.ts';
-import type { Access, Policy } from '../access/access.ts';
-import { createTransientRejection } from '../transient-rejection.ts';
+import type { Rejection } from '../../../../core/reasons.ts';
+import type { Access, Policy } from '../../access/access.ts';
+import { createTransientRejection } from '../../transient-rejection.ts';
 
 /**
  * Authorises the caller of a stream again and again while it lasts: a sign-out, a revocation, a
@@ -11,7 +11,7 @@ export type Reauthorization = {
   refusal(): Rejection | undefined;
   /** True once the caller was refused, or could not be authorised for an unexpected reason. */
   hasEnded(): boolean;
-  /** The work's outcome, or a rejection (`createHold`) as soon as the caller is refused. */
+  /** The work's outcome, or a transient rejection as soon as the caller is refused. */
   race<T>(work: Promise<T>): Promise<T>;
   /** The same, but what was begun before the refusal has `graceMs` to be answered. */
   raceAnswer<T>(work: Promise<T>): Promise<T>;

@@ -3,7 +3,7 @@ import { constants, type ServerHttp2Stream } from 'node:http2';
 import { status } from '@grpc/grpc-js';
 
 /** Answers a request that did not become whole in time, and lets go of it. */
-export function refuseLate(stream: ServerHttp2Stream): void {
+export function refuseIncomplete(stream: ServerHttp2Stream): void {
   if (!stream.headersSent && !stream.destroyed) {
     stream.respond(
       {

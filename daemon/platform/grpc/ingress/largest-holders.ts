@@ -3,11 +3,11 @@ import type { Socket } from 'node:net';
 import { networkOf } from '../../../../core/networks.ts';
 
 /** What a connection makes us hold. */
-export type Weight<State> = { readonly state: State; readonly heldBytes: number };
+export type HeldBytes<State> = { readonly state: State; readonly heldBytes: number };
 
 /** Who has to go so that no more is held than may be: of the network that makes us hold most, first. */
-export function findGreediest<State extends { readonly socket: Socket | undefined }>(
-  weights: readonly Weight<State>[],
+export function findLargestHolders<State extends { readonly socket: Socket | undefined }>(
+  weights: readonly HeldBytes<State>[],
   maxBytes: number,
 ): State[] {
   let bytes = weights.reduce((sum, { heldBytes }) => sum + heldBytes, 0);
@@ -20,11 +20,11 @@ export function findGreediest<State extends { readonly socket: Socket | undefine
   });
   const sumOf = (network: string): number => sums.get(network) ?? 0;
   withNetwork.sort((a, b) => sumOf(b.network) - sumOf(a.network) || b.heldBytes - a.heldBytes);
-  const greediest: State[] = [];
+  const largest: State[] = [];
   for (const { state, heldBytes } of withNetwork) {
     if (bytes <= maxBytes) break;
-    greediest.push(state);
+    largest.push(state);
     bytes -= heldBytes;
   }
-  return greediest;
+  return largest;
 }

@@ -2,21 +2,17 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 import { afterEach, describe, expect, it, vi } from 'vitest';
 
-import {
-  connectRaw,
-  readAnswer,
-  type RawClient,
-} from '../../../../tests/support/grpc/raw-http2.ts';
-import { startStand, type Stand } from '../test-support.ts';
-import { loadLimits } from '../admission/load-limits.ts';
+import { connectRaw, readAnswer, type RawClient } from '../../../tests/support/grpc/raw-http2.ts';
+import { startTestServer, type TestServer } from './test-support.ts';
+import { loadLimits } from './admission/load-limits.ts';
 
 const releases: (() => unknown)[] = [];
 afterEach(async () => {
   for (const release of releases.splice(0).reverse()) await release();
 });
 
-async function start(isFastPathOn: boolean): Promise<{ stand: Stand; raw: RawClient }> {
-  const stand = await startStand({}, [], { isFastPathOn });
+async function start(isFastPathOn: boolean): Promise<{ stand: TestServer; raw: RawClient }> {
+  const stand = await startTestServer({}, [], { isFastPathOn });
   releases.push(stand.stop);
   const raw = connectRaw(stand.address);
   releases.push(() => raw.close());
@@ -57,7 +53,7 @@ describe.each([true, false])('a stop, with the fast path %s', (isFastPathOn) => 
     const stopped = stand.server.stop(5_000);
     // The first call of the connection was 1, and the one that waits is 3.
     expect(await lastOne).toBe(3);
-    stand.letGo();
+    stand.answerWaiting();
     expect(await held).toMatchObject({ status: 0 });
     await stopped;
   });
@@ -70,7 +66,7 @@ describe.each([true, false])('a stop, with the fast path %s', (isFastPathOn) => 
     await sleep(400);
     const stopped = stand.server.stop(5_000);
     await sleep(300);
-    stand.letGo();
+    stand.answerWaiting();
     expect(await held).toMatchObject({ status: 0 });
     const { status, info, body } = await talked;
     expect({ status, reason: info?.reason }).toEqual({ status: 14, reason: 'SHUTTING_DOWN' });
@@ -87,7 +83,7 @@ describe.each([true, false])('a stop, with the fast path %s', (isFastPathOn) => 
     await sleep(400);
     const stopped = stand.server.stop(5_000);
     await sleep(300);
-    stand.letGo();
+    stand.answerWaiting();
     const { status, info, body } = await talked;
     expect({ status, reason: info?.reason }).toEqual({ status: 14, reason: 'SHUTTING_DOWN' });
     expect(body).toEqual(Buffer.concat(['a', 'b', 'c'].map(frame)));
@@ -101,7 +97,7 @@ describe.each([true, false])('a stop, with the fast path %s', (isFastPathOn) => 
     await sleep(400);
     const stopped = stand.server.stop(5_000);
     expect(await idle).toMatchObject({ status: 14, info: { reason: 'SHUTTING_DOWN' } });
-    stand.letGo();
+    stand.answerWaiting();
     expect(await held).toMatchObject({ status: 0 });
     await stopped;
   });
@@ -121,16 +117,16 @@ describe.each([true, false])('a stop, with the fast path %s', (isFastPathOn) => 
   });
 
   it('answers refusals that were put off, and does not wait for their time', async () => {
-    const strangers = { perSecond: 0.001, burst: 1, maxWaitMs: 60_000, networks: 10 };
-    const load = { ...loadLimits, strangers };
-    const stand = await startStand({ load }, [], { isFastPathOn });
+    const refusedCredentials = { perSecond: 0.001, burst: 1, maxWaitMs: 60_000, networks: 10 };
+    const load = { ...loadLimits, refusedCredentials };
+    const stand = await startTestServer({ load }, [], { isFastPathOn });
     releases.push(stand.stop);
     const raw = connectRaw(stand.address);
     releases.push(() => raw.close());
     const unknown = { ...ana, headers: { authorization: 'Bearer unknown' } };
     expect(await raw.call('/test.Test/source', unknown)).toMatchObject({ status: 16 });
     const late = raw.call('/test.Test/source', unknown);
-    const countWaiting = (): number => stand.server.readCounts().strangers;
+    const countWaiting = (): number => stand.server.readCounts().unauthenticated;
     await vi.waitFor(() => expect(countWaiting()).toBe(1), 5_000);
     await stand.server.stop(5_000);
     expect(await late).toMatchObject({ status: 16 });

@@ -1,6 +1,6 @@
 const ownWords = new WeakSet<Error>();
 
-/** An error whose words are ours: they may be shown to an operator, since they quote nobody. */
+/** An error whose message quotes no data, so that it may be shown to an operator. */
 export function createPublicError(message: string): Error {
   const err = new Error(message);
   ownWords.add(err);

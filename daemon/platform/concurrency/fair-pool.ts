@@ -6,14 +6,14 @@ export type PoolMember = {
   end(): void;
 };
 
-type Place = { release(): void };
+type Permit = { release(): void };
 
 /** `full`: the pool is. `own`: the holder has as many places as one may have. */
-type Taken = Place | 'full' | 'own';
+type Taken = Permit | 'full' | 'own';
 
 export type FairPool = {
   /** A place for this holder, or why there is none. */
-  take(holder: string, holding: PoolMember): Taken;
+  acquire(holder: string, holding: PoolMember): Taken;
   /** How many places are taken. */
   size(): number;
 };
@@ -51,7 +51,7 @@ export function createFairPool(limits: PoolLimits, nowMs: () => number): FairPoo
     remove(holder, holding);
     holding.end();
   };
-  const findVictim = (holder: string, own: number): Found | undefined => {
+  const findDisplaced = (holder: string, own: number): Found | undefined => {
     const now = nowMs();
     if (now < quiet.untilMs && own >= quiet.least) return undefined;
     const found = findOfLargest(groups, own) ?? findOwn(holder);
@@ -65,11 +65,11 @@ export function createFairPool(limits: PoolLimits, nowMs: () => number): FairPoo
   };
 
   return {
-    take: (holder, holding) => {
+    acquire: (holder, holding) => {
       const own = groups.get(holder)?.size ?? 0;
       const isOwnFull = own >= limits.ofOne(holder);
       if (isOwnFull || count >= limits.all) {
-        const victim = isOwnFull ? findOwn(holder) : findVictim(holder, own);
+        const victim = isOwnFull ? findOwn(holder) : findDisplaced(holder, own);
         if (!victim) return isOwnFull ? 'own' : 'full';
         displace(victim);
       }

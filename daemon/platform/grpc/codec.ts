@@ -1,0 +1,76 @@
+import type { ServiceDefinition } from '@grpc/grpc-js';
+
+import { refuse, succeed, type Result } from '../../../core/reasons.ts';
+
+import { checkBounds, type Bounds } from './bounds.ts';
+
+type Definition = ServiceDefinition[string];
+
+/**
+ * The generated decoder assigns map entries to a plain object, so an entry with this key is lost
+ * silently: the assignment sets no property.
+ */
+const lostKey = '__proto__';
+
+const unreadable = refuse('INVALID_ARGUMENT', 'the request is not a message of this method');
+const badKey = refuse(
+  'INVALID_ARGUMENT',
+  'metadata must not have the key __proto__: take another name',
+  { field: 'metadata' },
+);
+
+/**
+ * Reads a request of this method, so that an unreadable one is refused in our words, and one with a
+ * list or text past its bound before anything is done for it.
+ */
+export function createReader(
+  definition: Definition,
+  bounds?: Bounds,
+): (bytes: Buffer) => Result<unknown> {
+  return (bytes) => {
+    try {
+      const value = definition.requestDeserialize(bytes) as object;
+      if (bytes.includes(lostKey) && hasLostKey(bytes, definition)) return badKey;
+      const bounded = checkBounds(value, bounds);
+      return bounded.ok ? succeed(value) : bounded;
+    } catch {
+      return unreadable;
+    }
+  };
+}
+
+/**
+ * Whether `__proto__` is the key of a map entry and not a part of a text. Only the decoder knows
+ * which bytes are a key, so it decodes a copy in which the key has another name, once more.
+ */
+function hasLostKey(bytes: Buffer, definition: Definition): boolean {
+  const otherKey = findUnusedKey(bytes);
+  const copy = Buffer.from(bytes);
+  for (let at = copy.indexOf(lostKey); at >= 0; at = copy.indexOf(lostKey, at)) {
+    copy.write(otherKey, at, 'latin1');
+  }
+  return hasKey(definition.requestDeserialize(copy), otherKey);
+}
+
+/** A text as long as `__proto__` that the bytes do not contain. */
+function findUnusedKey(bytes: Buffer): string {
+  for (let n = 0; ; n += 1) {
+    const key = String(n).padStart(lostKey.length, '0');
+    if (!bytes.includes(key)) return key;
+  }
+}
+
+function hasKey(value: unknown, key: string): boolean {
+  if (typeof value !== 'object' || value === null || value instanceof Uint8Array) return false;
+  if (Array.isArray(value)) return value.some((element) => hasKey(element, key));
+  return Object.hasOwn(value, key) || Object.values(value).some((part) => hasKey(part, key));
+}
+
+/**
+ * A method whose requests come as results, and whose answers go as bytes, so that what a slow
+ * reader makes us hold can be counted.
+ */
+export function withOwnCodec(definition: Definition, bounds?: Bounds): Definition {
+  const requestDeserialize = createReader(definition, bounds);
+  return { ...definition, requestDeserialize, responseSerialize: (bytes: Buffer) => bytes };
+}
