@@ -20,7 +20,7 @@ import { password } from './support/processes/world.ts';
 
 type Way = 'local' | 'remote';
 type Person = 'customer' | 'admin';
-type Who = Person | 'service' | 'nobody' | 'a stranger';
+type Who = Person | 'service' | 'anonymous' | 'a stranger';
 
 let services: AllServices;
 let callers: Readonly<Record<Way, { readonly service: Caller; readonly users: Caller }>>;
@@ -208,7 +208,7 @@ const requestsOf = (rpc: Rpc): object[] => {
   return [plain(ground), ...(more[rpc.name]?.() ?? [])].map((request) => whole(rpc, request));
 };
 
-describe.each(['nobody', 'a stranger', 'customer', 'admin', 'service'] as const)(
+describe.each(['anonymous', 'a stranger', 'customer', 'admin', 'service'] as const)(
   'a call by %s, as a function and over the wire',
   (who) => {
     it.each(rpcs)('$name', async (rpc) => {

@@ -32,7 +32,7 @@ describe("the broker's users under Docker Compose", () => {
     const connection = await connect(url.href);
     try {
       const channel = await connection.createConfirmChannel();
-      // A refused publish is told by the channel's end, whose reason comes a moment later.
+      // A refused publish closes the channel; the reason arrives a moment later.
       const refusals: Error[] = [];
       channel.on('error', (error: Error) => void refusals.push(error));
       return await work(channel).catch(async (error: unknown) => {

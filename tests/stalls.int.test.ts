@@ -151,7 +151,7 @@ describe('mails', () => {
   const append = () =>
     database.db.tx((tx) => appendMail(tx, { kind: 'test', recipient: 'ana@example.com' }));
 
-  it('whose recipient the server refuses for good are given up, and are no stall', async () => {
+  it('whose recipient the server refuses permanently are dropped, and are no stall', async () => {
     const watch = startWatch();
     startQueue(watch);
     smtp.refuseWith({ code: 550, text: 'no such user' });
@@ -175,7 +175,7 @@ describe('mails', () => {
     expect(lines).toEqual(['auth.mails: no progress', 'auth.mails: progress again']);
   });
 
-  it('that wait for a server which is away are a stall', async () => {
+  it('that wait for an unavailable server are a stall', async () => {
     const watch = startWatch();
     await smtp.stop();
     releases.splice(0, 1);

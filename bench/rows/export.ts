@@ -153,7 +153,7 @@ async function copyOnce({ server }: Bench, product: Product, file: string): Prom
   return (performance.now() - startedAt) / 1_000;
 }
 
-/** What earlier rounds wrote is on the disk, so that nobody pays for it later. */
+/** What earlier rounds wrote is on the disk, so that later rounds do not pay for it. */
 async function settle(server: Bench['server'], product: Product, file: string): Promise<void> {
   await rm(file, { force: true });
   await server.query(product.databases.nameOf('statement'), 'CHECKPOINT');

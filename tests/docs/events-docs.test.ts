@@ -196,7 +196,7 @@ describe('docs/events.md', () => {
     const given = [...source.matchAll(/poison\(([^,]*),/g)].flatMap(([, reason = '']) =>
       [...reason.matchAll(/(?<!=== )'([A-Z_]+)'/g)].map(([, name = '']) => name),
     );
-    // What waits for an operator is put aside under its own reason.
+    // A message that needs an operator becomes a dead letter with its own reason.
     const [, forOperators = ''] = /forOperators[^[]*\[([^\]]*)\]/.exec(source) ?? [];
     const handedOn = [...forOperators.matchAll(/'([A-Z_]+)'/g)].map(([, name = '']) => name);
     expect(handedOn).not.toEqual([]);

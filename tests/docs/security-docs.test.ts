@@ -14,7 +14,7 @@ const paths = folders.flatMap((folder) =>
 
 type Claim = { readonly text: string; readonly where: string; readonly shownBy: string };
 
-/** The rows of the tables that say what stops somebody. */
+/** The rows of the tables of measures. */
 function readClaims(): Claim[] {
   const claims: Claim[] = [];
   let isInTable = false;

@@ -179,7 +179,7 @@ describe.each(services)('the statements of %s', (service) => {
   });
 });
 
-it('a missing index is told', async () => {
+it('a missing index is reported', async () => {
   const wallet = databases.get('wallet');
   if (!wallet) throw new Error('no database of wallet');
   await wallet.query('ALTER TABLE transactions DROP CONSTRAINT transactions_id_wallet_id_key');

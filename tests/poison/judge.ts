@@ -76,7 +76,7 @@ async function judgeGood({ dataDir }: Site, { good }: Sent, violations: string[]
 function judgeBad(poison: Poison, letters: readonly Letter[], violations: string[]): void {
   const { kind, reason, field, body, messageId } = poison;
   if (letters.length === 0) violations.push(`${kind}: not in the table`);
-  // Without a key the same message may be put aside twice by a process that is killed.
+  // Without a key the same message may become two dead letters if a process is killed.
   if (messageId !== undefined && letters.length > 1) violations.push(`${kind}: in the table twice`);
   for (const letter of letters) {
     if (letter.reason !== reason || letter.field !== field) {

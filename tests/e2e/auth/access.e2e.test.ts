@@ -94,7 +94,7 @@ describe('freezing', () => {
 });
 
 describe('the audit log', () => {
-  it('tells admins, and nobody else, what staff moved, saw, and were denied', async () => {
+  it('shows admins only the transactions, reads and denials of staff', async () => {
     const done = await connection.call(
       WalletServiceService.createTransaction,
       {

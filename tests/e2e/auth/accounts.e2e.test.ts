@@ -41,7 +41,7 @@ async function findTokenFile(person: Person): Promise<string> {
 const runWith = (token: string, args: readonly string[]) =>
   runWallet(args, {
     env: {
-      ...{ PATH: process.env['PATH'] ?? '', HOME: join(world.folder, 'nobody'), TZ: 'UTC' },
+      ...{ PATH: process.env['PATH'] ?? '', HOME: join(world.folder, 'no-home'), TZ: 'UTC' },
       ...{ WALLET_SERVER: world.daemon().address, WALLET_TOKEN: token },
     },
   });

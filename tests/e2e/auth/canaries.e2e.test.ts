@@ -116,7 +116,7 @@ describe('secrets on their way', () => {
     const signUp = ['sign-up', '--email', 'ana@example.com', '--password-stdin'];
     await wallet(signUp, canaries.newPassword);
     expectCode(await wallet(['whoami']), 0);
-    await wallet(['deposit', '5.00', '--user', 'nobody@example.com', '--yes']);
+    await wallet(['deposit', '5.00', '--user', 'unknown@example.com', '--yes']);
   });
 
   it('credentials that are none are tried in every place', async () => {
@@ -148,7 +148,7 @@ describe('secrets on their way', () => {
     expectCode(await wallet(['whoami'], '', { WALLET_TOKEN: secret }), 0);
   });
 
-  it('servers are out of reach, or addressed wrongly', async () => {
+  it('servers are unavailable, or have a wrong address', async () => {
     await wallet(['balance', '--server', '127.0.0.1:1', '--timeout', '500ms']);
     await wallet(['balance', '--tls', '--timeout', '500ms'], '', { WALLET_TOKEN: canaries.bearer });
     const base = {
@@ -156,7 +156,7 @@ describe('secrets on their way', () => {
       LOG_LEVEL: 'trace',
       WALLETD_METRICS_LISTEN: 'off',
     };
-    const url = `postgres://somebody:${canaries.postgres}@127.0.0.1:9/db`;
+    const url = `postgres://user:${canaries.postgres}@127.0.0.1:9/db`;
     const key = join(world.dataDir, 'signing-key.pem');
     const urls = { AUTH_DATABASE_URL: url, WALLET_DATABASE_URL: url, STATEMENT_DATABASE_URL: url };
     const away = { ...base, ...urls, AUTH_SIGNING_KEY_FILE: key, WALLETD_LISTEN: '127.0.0.1:0' };

@@ -108,14 +108,14 @@ describe('the ledger refuses', () => {
 });
 
 describe('the caller', () => {
-  it('must confirm where nobody can be asked', () =>
+  it('has to confirm with --yes without a terminal', () =>
     expectRefused(['cancel', bought.id], { code: 2, reason: 'CONFIRMATION_REQUIRED' }));
 
   it.each([
     ['a truncated token', (token: string) => token.slice(0, -20)],
     ['a token with another signature', (token: string) => token.slice(0, -8) + 'AAAAAAAA'],
     ['garbage', () => 'nonsense'],
-  ])('%s is not let in', async (_what, forge) => {
+  ])('%s is refused', async (_what, forge) => {
     const { env } = ana;
     const real = 'eyJhbGciOiJFZERTQSJ9.eyJzdWIiOiJ4In0.c2lnbmF0dXJlc2lnbmF0dXJlc2lnbmF0dXJl';
     const done = await runWallet(['balance', '--json'], {
@@ -135,7 +135,7 @@ describe('the caller', () => {
     }
   });
 
-  it('is told that the session was ended elsewhere', async () => {
+  it('gets TOKEN_REVOKED after the session was ended elsewhere', async () => {
     const caio = await world.customer('caio');
     const { env } = caio;
     const home = { ...env, WALLET_SERVER: world.daemon().address };
@@ -187,7 +187,7 @@ describe('accounts', () => {
     };
     const wrong = await signIn('ana@example.com');
     expect(wrong).toContain('CREDENTIALS_INVALID');
-    expect(wrong).toBe(await signIn('nobody@example.com'));
+    expect(wrong).toBe(await signIn('unknown@example.com'));
   });
 
   it('without a keychain sign-in fails with a hint, and stores nothing', async () => {

@@ -120,7 +120,7 @@ describe('wallet batch run', () => {
     expect((await countEntries()) - before).toBe(count);
   }, 300_000);
 
-  it('tells each bad row with number, field and reason, dry or not, and does the good ones', async () => {
+  it('reports each bad row with number, field and reason, also in a dry run, and does the good ones', async () => {
     const [ana, bia] = customers as [Person, Person, Person, Person];
     const parent = crypto.randomUUID();
     const bad: [line: string, status: string, reason: string, field: string][] = [
@@ -131,8 +131,8 @@ describe('wallet batch run', () => {
       ['deposit,1,XXX,,,', 'invalid', 'CURRENCY_UNKNOWN', 'currency'],
       ['transfer,1,,,,', 'invalid', 'INVALID_ARGUMENT', 'operation'],
       [',1,,,,', 'invalid', 'INVALID_ARGUMENT', 'operation'],
-      ['deposit,1,,nobody,,', 'invalid', 'INVALID_ARGUMENT', 'user'],
-      ['deposit,1,,nobody@example.com,,', 'invalid', 'USER_NOT_FOUND', 'user'],
+      ['deposit,1,,no-address,,', 'invalid', 'INVALID_ARGUMENT', 'user'],
+      ['deposit,1,,unknown@example.com,,', 'invalid', 'USER_NOT_FOUND', 'user'],
       [`deposit,1,,${crypto.randomUUID()},,`, 'rejected', 'USER_NOT_FOUND', 'user'],
       [`deposit,1,,${operator.id},,`, 'rejected', 'STAFF_OWN_WALLET', ''],
       ['reversal,,,,,', 'invalid', 'INVALID_ARGUMENT', 'parent_id'],
@@ -207,7 +207,7 @@ describe('wallet batch run', () => {
     );
     await writeFile(file, `${rows.join('\n')}\n`);
     const results = `${file}.results.csv`;
-    // Their own addresses were never verified: the rows name nobody that can be found.
+    // Their own addresses were never verified, so they cannot be found by them.
     const unfound = await operator.run([
       'batch',
       'run',

@@ -68,7 +68,7 @@ describe('a start that cannot be', () => {
     const key = join(world.folder, 'key.pem');
     const { privateKey } = generateKeyPairSync('ed25519');
     await writeFile(key, privateKey.export({ type: 'pkcs8', format: 'pem' }), { mode: 0o600 });
-    const url = 'postgres://somebody:a-secret-password@127.0.0.1:9/db';
+    const url = 'postgres://user:a-secret-password@127.0.0.1:9/db';
     const env = {
       ...base(),
       AUTH_DATABASE_URL: url,
@@ -128,7 +128,7 @@ describe('a running daemon', () => {
     expect(readable).toEqual([]);
   });
 
-  it('ends on SIGTERM with 0, answers what is in hand, and leaves no server behind', async () => {
+  it('ends on SIGTERM with 0, answers calls in flight, and leaves no server behind', async () => {
     const client = connect(world.daemon().address);
     const email = 'drain@example.com';
     await client.call(AuthServiceService.signUp, { email, password });

@@ -35,8 +35,8 @@ describe('walletd users reset-password', () => {
   });
 
   it.each([
-    ['nobody@example.com', 'another long passphrase', 'there is no account for'],
-    ['nobody@example.com', 'short', 'at least 12 characters'],
+    ['unknown@example.com', 'another long passphrase', 'there is no account for'],
+    ['unknown@example.com', 'short', 'at least 12 characters'],
     ['no address', 'another long passphrase', 'name@example.com'],
   ])('of %j to %j is refused, with why', async (email, text, why) => {
     const done = await reset(email, text);

@@ -106,9 +106,9 @@ describe('a daemon that root started, from a folder closed to others', () => {
   });
 
   it('stays root, or becomes another user, only as WALLETD_USER says', async () => {
-    const nobody = await world.walletd(['--user', 'no-such-user', 'start']);
-    expect(nobody.code).toBe(1);
-    expect(nobody.stderr).toContain('WALLETD_USER');
+    const refused = await world.walletd(['--user', 'no-such-user', 'start']);
+    expect(refused.code).toBe(1);
+    expect(refused.stderr).toContain('WALLETD_USER');
     if (!isRoot) return;
     daemon = await world.start({ WALLETD_USER: 'root' });
     expect(idsOf(daemon.pid).uid).toEqual(['0', '0', '0', '0']);

@@ -110,7 +110,7 @@ describe('a daemon with TLS', () => {
     expect(await said('the TLS certificate ends soon')).toBe(true);
   });
 
-  it('with a client authority lets nobody in without a certificate, and itself always', async () => {
+  it('with a client authority refuses clients without a certificate, but not its own calls', async () => {
     await world.stop();
     await world.start({ ...tls(), TLS_CLIENT_CA_FILE: authority.cert });
     const ca = readFileSync(authority.cert);

@@ -20,7 +20,7 @@ type Entry = {
   metadata: Record<string, string> | null;
 };
 
-/** A message that pays into somebody's wallet. */
+/** A message that pays into a user's wallet. */
 export const deposit = (userId: string, amount = '1.00', more: object = {}): string =>
   toBody({ userId, operation: 'deposit', amount, ...more });
 

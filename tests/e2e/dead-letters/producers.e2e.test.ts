@@ -21,7 +21,7 @@ beforeAll(async () => {
   await broker.ctl('set_permissions', '-p', vhost, 'shop', '.*', '.*', '.*');
   url = broker.url(vhost);
   world = await createWorld();
-  // Withdrawing is not allowed yet: such messages are put aside.
+  // Withdrawals are not allowed yet: such messages become dead letters.
   await world.start({ RABBITMQ_URL: url, AMQP_OPERATIONS: 'deposit' });
   const asShop = new URL(url);
   asShop.username = 'shop';

@@ -92,7 +92,7 @@ describe('trouble with a broker', () => {
     await waitUntil('room again', async () => (await deposit(bia.token)) === 'OK', 30_000);
   });
 
-  it('whose queue was declared otherwise: a clear error, calls served, and mended without a restart', async () => {
+  it('whose queue was declared with other arguments: a clear error, calls served, recovery without a restart', async () => {
     const vhost = await broker.createVhost();
     const connection = await connectAmqp(broker.url(vhost));
     connection.on('error', () => undefined);

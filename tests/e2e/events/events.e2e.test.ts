@@ -169,7 +169,7 @@ describe('an undo that comes right behind what it undoes', () => {
 });
 
 describe('poison', () => {
-  it('100 of ten kinds among 1,000 good ones: put aside with reasons, the others untouched', async () => {
+  it('100 poison messages of ten kinds among 1,000 good ones become dead letters, the others are done', async () => {
     const eva = await signUp(world.daemon().address, 'eva');
     const good = { userId: eva.id, operation: 'deposit', amount: '1.00' };
     const body = (change: object) =>
@@ -181,7 +181,7 @@ describe('poison', () => {
     const kinds: readonly [string, string, string, boolean?][] = [
       ['{"pattern": "transaction_emi', 'NOT_JSON', 'body'],
       [body({ pattern: 'transaction_imagined' }), 'UNKNOWN_PATTERN', 'pattern'],
-      [data({ userId: 'somebody' }), 'INVALID_FIELD', 'data.userId'],
+      [data({ userId: 'no-uuid' }), 'INVALID_FIELD', 'data.userId'],
       [data({ userId: randomUUID() }), 'USER_NOT_FOUND', 'data.userId'],
       [transaction({ operation: 9 }), 'INVALID_FIELD', 'data.transaction.operation'],
       [transaction({ amount: '1.999' }), 'AMOUNT_INVALID', 'data.transaction.amount'],

@@ -78,7 +78,9 @@ async function countByKey(user: User, keys: readonly string[]): Promise<number[]
   return keys.map((key) => counts.get(transactionIdOf(wallet?.id ?? '', 'customer', key)) ?? 0);
 }
 
-/** Sends again what was refused, as often as it is, no earlier than it was told to. */
+/**
+ * Repeats a refused call until it succeeds, each time after the pause that the refusal asks for.
+ */
 async function persist(user: User, key: string, first: RawAnswer, client: number): Promise<void> {
   for (let answer = first; answer.status !== 0;) {
     expect([8, 14]).toContain(answer.status);

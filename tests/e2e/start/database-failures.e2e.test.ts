@@ -102,7 +102,7 @@ describe('what a server refuses', () => {
     expect(done.stderr).toMatch(/DATABASE_CONNECTIONS to 12 or less/);
   });
 
-  it('tables of somebody else under our names', async () => {
+  it('tables of another owner with our names', async () => {
     const otherSite = 'auth_taken';
     await site.server.query(`CREATE DATABASE ${otherSite} OWNER auth_owner`);
     await site.query(otherSite, 'CREATE TABLE users (id int)');

@@ -156,7 +156,7 @@ describe('a projection that was tampered with', () => {
     }
   };
 
-  it('is put right by an admin, over gRPC, and by nobody else', async () => {
+  it('is repaired over gRPC by an admin only', async () => {
     const before = await lines();
     await tamper();
     const method = StatementServiceService.rebuildProjection;
@@ -183,7 +183,7 @@ describe('a projection that was tampered with', () => {
     expect(await lines()).toEqual(before);
   });
 
-  it('is put right on the host, beside the daemon and without one', async () => {
+  it('is repaired on the host, beside a running daemon and without one', async () => {
     const before = await lines();
     for (const isRunning of [true, false]) {
       await tamper();

@@ -149,8 +149,8 @@ const madeBy = (ran: Finished): ExportJson => {
 };
 
 /**
- * Stops the writer in the middle: looks until some of the lines are written, and then lets nobody
- * write another piece. Kills the daemon while it is so. False if the export was done before.
+ * Stops the writer in the middle: polls until some of the lines are written, then blocks further
+ * chunks with a lock and kills the daemon. False if the export was done before.
  */
 async function killHalfWay(currency: string): Promise<boolean> {
   type Progress = { status: string; isHalfWay: boolean };

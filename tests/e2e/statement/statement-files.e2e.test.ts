@@ -271,7 +271,7 @@ describe('Ctrl-C while an export is waited for', () => {
       connectionString: (await readUrls(world.dataDir)).owner('statement'),
     });
     await client.connect();
-    // Nobody can write a piece as long as this is open.
+    // No chunk can be written as long as this transaction is open.
     await client.query('BEGIN');
     await client.query('LOCK TABLE export_chunks IN EXCLUSIVE MODE');
     const file = join(out, 'interrupted.csv');

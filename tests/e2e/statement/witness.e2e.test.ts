@@ -81,7 +81,7 @@ async function rebuild(walletId: string): Promise<void> {
   expect(done.code, done.stderr).toBe(0);
 }
 
-/** Publishes a `transaction_created` that nobody committed. */
+/** Publishes a `transaction_created` without a transaction. */
 async function forge(person: Person, fields: ChainedFields, previousHash: string): Promise<void> {
   const { id, operation, contraAccount, source, actor } = fields;
   const transaction = {

@@ -52,7 +52,7 @@ const waitForSeq = (people: readonly { id: string }[], seq: number) =>
     30_000,
   );
 
-/** Somebody at the database who has the wallet's row locked until the end. */
+/** Another connection that locks the wallet's row until the end. */
 const lockWallet = async (userId: string): Promise<() => Promise<void>> =>
   holdWallet((await readUrls(world.dataDir)).owner('wallet'), userId);
 

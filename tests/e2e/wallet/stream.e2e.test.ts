@@ -246,7 +246,7 @@ describe('a dry run', () => {
 });
 
 describe('a policy', () => {
-  it('lets nobody in without a credential', async () => {
+  it('refuses a stream without a credential', async () => {
     const { end } = await sendAll(address(), 'not one', [[deposit(users[0]!)]]);
     expect(end).toBe('TOKEN_INVALID');
   });

@@ -59,7 +59,7 @@ describe('many streams', () => {
     });
   });
 
-  it('a client that never reads is served a few messages only, and nobody else waits', async () => {
+  it('a client that never reads is served a few messages only, and others do not wait', async () => {
     const [ana, bia] = users as [User, User];
     const merchant = 'never read';
     const bought = { operation: Operation.PURCHASE, amountMinor: 1n, merchant };
