@@ -158,7 +158,7 @@ describe.each(services)('the statements of %s', (service) => {
   };
   const names = (): readonly string[] => namesOf.get(service) ?? [];
 
-  it('touch few pages of small tables, and scan none that has grown and has no statistics yet', async () => {
+  it('statements read few pages of small tables, and scan no grown table without statistics', async () => {
     const tables = await database().query<{ name: string }>(
       `SELECT relname AS name FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace`,
     );
@@ -172,7 +172,7 @@ describe.each(services)('the statements of %s', (service) => {
     expect(await findAllScans(database(), names(), allowed)).toEqual({});
   });
 
-  it('scan no large table, and touch no more pages of it than of a small one', async () => {
+  it('statements scan no large table, and read no more pages of it than of a small one', async () => {
     await database().query('ANALYZE');
     expect(await findAllScans(database(), names(), mayScan)).toEqual({});
     expect(await findHungry(database(), names(), sizes.many)).toEqual({});

@@ -53,7 +53,7 @@ const countEntries = async (): Promise<number> => {
 };
 
 describe('wallet batch run', () => {
-  it('does 100,000 rows once each, with the daemon killed three times and the CLI twice', async () => {
+  it('a batch does 100,000 rows once each, with the daemon killed three times, the CLI twice', async () => {
     const count = 100_000;
     const lines = Array.from({ length: count }, (_, i) =>
       i % 5 < 3
@@ -120,7 +120,7 @@ describe('wallet batch run', () => {
     expect((await countEntries()) - before).toBe(count);
   }, 300_000);
 
-  it('reports each bad row with number, field and reason, also in a dry run, and does the good ones', async () => {
+  it('a batch reports each bad row with number, field and reason, and does the good ones', async () => {
     const [ana, bia] = customers as [Person, Person, Person, Person];
     const parent = crypto.randomUUID();
     const bad: [line: string, status: string, reason: string, field: string][] = [
@@ -173,7 +173,7 @@ describe('wallet batch run', () => {
     expect(await findFaults(world.dataDir)).toEqual([]);
   });
 
-  it('a disk that is full ends a run, and the same command goes on once there is room', async () => {
+  it('a full disk ends a batch, and the same command resumes it once there is space', async () => {
     const file = join(world.folder, 'full.csv');
     const lines = Array.from({ length: 10_000 }, (_, i) => `deposit,0.01,${customer(i).id}`);
     await writeFile(file, ['operation,amount,user', ...lines, ''].join('\n'));
@@ -200,7 +200,7 @@ describe('wallet batch run', () => {
     expectCode(await operator.run([...args, '--results', nowhere]), 2);
   });
 
-  it('Ctrl-C leaves a run that the same command ends', async () => {
+  it('a batch that Ctrl-C interrupted is finished by the same command', async () => {
     const file = join(world.folder, 'interrupted.ndjson');
     const rows = Array.from({ length: 60_000 }, () =>
       JSON.stringify({ operation: 'deposit', amount: '0.01', user: customer(0).email }),

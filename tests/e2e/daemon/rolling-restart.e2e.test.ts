@@ -166,7 +166,7 @@ const newBackend = async (): Promise<Backend> => ({
 });
 
 describe.each(['plaintext', 'TLS'] as const)('two daemons behind HAProxy, with %s', (door) => {
-  it('are restarted one after the other under load, and no call is lost', async () => {
+  it('two daemons are restarted one after the other under load, and no call is lost', async () => {
     const backends = [await newBackend(), await newBackend()] as const;
     const daemons = [await startDaemon(door, backends[0]), await startDaemon(door, backends[1])];
     const balancer: Balancer = await startHaproxy(backends, door === 'TLS' ? stage.tls : undefined);

@@ -37,7 +37,7 @@ async function signIn(email: string): Promise<string> {
 const balance = { userId: '', currency: '', at: undefined };
 
 describe('two processes', () => {
-  it('refuse every call while the auth service is down, and lose nothing', async () => {
+  it('separate processes refuse every call while the auth service is down, and lose nothing', async () => {
     await ana.json(['deposit', '7.00', '--yes']);
     const token = await signIn(ana.email);
     const ledger = connect(world.ledgerAddress, world.channel(true));
@@ -58,7 +58,7 @@ describe('two processes', () => {
     expect(await ana.json(['balance'])).toMatchObject({ balance: '7.00' });
   });
 
-  it('a sign-out in one acts in the other', async () => {
+  it('a sign-out in one process takes effect in the other', async () => {
     const token = await signIn(ana.email);
     const nginx = connect(world.address, world.channel(false));
     const ledger = connect(world.ledgerAddress, world.channel(true));
@@ -73,7 +73,7 @@ describe('two processes', () => {
     nginx.close();
   });
 
-  it('are not to be reached past nginx without a certificate of the authority', async () => {
+  it('processes behind nginx refuse clients without a certificate of the authority', async () => {
     const bare = connect(world.ledgerAddress, world.channel(false));
     expect(reasonOf(await bare.call(WalletServiceService.getBalance, balance))).toContain(
       'code 14',
@@ -81,7 +81,7 @@ describe('two processes', () => {
     bare.close();
   });
 
-  it('a user’s token is no service credential, and that no user’s right', async () => {
+  it('a user’s token is no service credential, and a service credential no user’s token', async () => {
     const token = await signIn(ana.email);
     const feed = { since: undefined };
     expect(await codeOf(AuthServiceService.listRevocations, feed, `Bearer ${token}`)).toBe(7);

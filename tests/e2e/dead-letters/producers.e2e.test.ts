@@ -81,7 +81,7 @@ it('an unchanged replay has the producer as actor, as the broker validated it', 
   expect(rows.map(({ actor }) => actor)).toEqual(['shop', 'amqp', 'shop']);
 });
 
-it('what was put straight into the queue of dead letters claims no other producer', async () => {
+it('a message published directly to the dead-letter queue claims no other producer', async () => {
   const messageId = randomUUID();
   shop.channel.sendToQueue('wallet_queue.dead', Buffer.from('x'), {
     messageId,

@@ -56,7 +56,7 @@ const transactionsOf = async (userId: string): Promise<number> => {
 };
 
 describe('trouble with a broker', () => {
-  it('that is down at start: calls are served, it is said so, and it is connected later', async () => {
+  it('a broker that is down at start is reported and connected later, and calls are served', async () => {
     const vhost = await broker.createVhost();
     await broker.stopApp();
     await start(vhost);
@@ -81,7 +81,7 @@ describe('trouble with a broker', () => {
     expect(await ask('/readyz')).toEqual({ status: 200, text: 'ready\n' });
   });
 
-  it('that confirms nothing while too much waits: new transactions are refused, and taken again', async () => {
+  it('a broker without confirmations: transactions are refused past the limit, then taken again', async () => {
     const vhost = await broker.createVhost();
     await start(vhost, { OUTBOX_LIMIT: '3' });
     const bia = await signUp(world.daemon().address, 'bia');
@@ -92,7 +92,7 @@ describe('trouble with a broker', () => {
     await waitUntil('room again', async () => (await deposit(bia.token)) === 'OK', 30_000);
   });
 
-  it('whose queue was declared with other arguments: a clear error, calls served, recovery without a restart', async () => {
+  it('a queue with other arguments is reported, and the daemon recovers without a restart', async () => {
     const vhost = await broker.createVhost();
     const connection = await connectAmqp(broker.url(vhost));
     connection.on('error', () => undefined);
@@ -120,7 +120,7 @@ describe('trouble with a broker', () => {
     await waitUntil('readiness', async () => (await ask('/readyz')).text === 'ready\n', 40_000);
   });
 
-  it('whose queues are deleted under us: they are there again, and messages flow', async () => {
+  it('queues that are deleted are declared again, and messages flow', async () => {
     const vhost = await broker.createVhost();
     await start(vhost);
     const davi = await signUp(world.daemon().address, 'davi');
@@ -149,7 +149,7 @@ describe('trouble with a broker', () => {
     );
   });
 
-  it('while the database loses its connections over and over: messages wait, and none is lost', async () => {
+  it('no message is lost while the database loses its connections repeatedly', async () => {
     const vhost = await broker.createVhost();
     await start(vhost);
     const eva = await signUp(world.daemon().address, 'eva');

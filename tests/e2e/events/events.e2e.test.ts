@@ -50,7 +50,7 @@ const waitForBalance = (userId: string, balance: string) =>
   waitUntil(`a balance of ${balance}`, async () => (await balanceOf(userId)) === balance, 20_000);
 
 describe('messages in and out', () => {
-  it('a bare amqplib producer moves the money, and a bare listener hears of it', async () => {
+  it('a plain amqplib producer moves the money, and a plain listener receives the event', async () => {
     const ana = await signUp(world.daemon().address, 'ana');
     const connection = await connect(url);
     const channel = await connection.createChannel();
@@ -81,7 +81,7 @@ describe('messages in and out', () => {
     expect(statement).toMatchObject({ status: 'complete', statement: { closing: '114.50' } });
   });
 
-  it('Python’s pika, by way of the exchange wallet.commands, moves the money', async () => {
+  it('a pika producer moves the money through the exchange wallet.commands', async () => {
     const bia = await signUp(world.daemon().address, 'bia');
     const script = [
       'import pika, sys',
@@ -99,7 +99,7 @@ describe('messages in and out', () => {
     await waitForBalance(bia.id, '12.34');
   });
 
-  it('the same message many times has one effect, and one answer if it is refused', async () => {
+  it('a repeated message has one effect, and one answer if it is rejected', async () => {
     const caio = await signUp(world.daemon().address, 'caio');
     const messageId = randomUUID();
     const again = { userId: caio.id, operation: 'deposit', amount: '5.00', messageId };
@@ -126,7 +126,7 @@ describe('messages in and out', () => {
     expect(kept).toHaveLength(1);
   });
 
-  it('a purchase and its cancellation, sent one after the other', async () => {
+  it('a purchase and its cancellation are handled in order', async () => {
     const davi = await signUp(world.daemon().address, 'davi');
     await producer.emit({ userId: davi.id, operation: 0, amount: '10.00' });
     await producer.emit({ userId: davi.id, operation: 2, amount: '4.00' });
@@ -143,7 +143,7 @@ describe('messages in and out', () => {
 });
 
 describe('an undo that comes right behind what it undoes', () => {
-  it('finds its wallet by its parent, in any currency', async () => {
+  it('an undo that directly follows its parent finds the wallet, in any currency', async () => {
     const flor = await signUp(world.daemon().address, 'flor');
     const wallet = walletIdOf(flor.id, 'JPY');
     const yen = { userId: flor.id, currency: 'JPY' };

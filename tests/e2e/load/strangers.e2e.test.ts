@@ -75,7 +75,7 @@ const readBalance = async (token: string): Promise<string> => {
 };
 
 describe.each(Object.entries(kinds))(
-  'a flood of made-up %s from many connections',
+  'a flood of invented %s from many connections',
   (_kind, make) => {
     it('fails no call of a signed-in user, and admits a key that is used for the first time', async () => {
       const expiresAt = new Date(Date.now() + 86_400_000);
