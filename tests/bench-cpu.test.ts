@@ -41,7 +41,7 @@ describe('processor time of a tree of processes', () => {
     expect([before, zombie, after].map((all) => sumTrees(all, [10]))).toEqual([157, 167, 167]);
   });
 
-  it('processor time of real processes is complete before and after their children end', async () => {
+  it('processor time of processes is complete before and after their children end', async () => {
     // A shell that is asked to burn time in a child, waits for it, and lives on.
     const burn = 'i=0; while [ $i -lt 300000 ]; do i=$((i+1)); done';
     const shell = spawn('sh', ['-c', `sh -c '${burn}; echo burnt; read x'; echo over; read y`]);
@@ -62,13 +62,13 @@ describe('processor time of a tree of processes', () => {
 });
 
 describe('processor time of a transaction', () => {
-  it('processor time of a transaction is the difference divided by the transactions, if any', () => {
+  it('processor time of a transaction is the difference divided by their number, if any', () => {
     expect(perTransaction(1_000_000, 3_000_000, 40_000)).toBe(50);
     expect(perTransaction(1_000_000, 3_000_000, 0)).toBeNull();
     expect(perTransaction(1_000_000, 1_000_000, 10)).toBeNull();
   });
 
-  it('processor time in a report is the median of the rounds, of product and baseline', async () => {
+  it('processor time of product and baseline is the median of the rounds', async () => {
     const costs = [40, 90, 41];
     const measured = await runRounds(
       3,

@@ -98,7 +98,9 @@ function authorizationOf(who: Who, token?: string): { readonly authorization?: s
 
 /** Of each call its own: until when it looked, and how it learns to come back. */
 const ofItsOwn = new Set(['asOf', 'from', 'to', 'requestId', 'retryAfterMs']);
-/** What was made later was made by the calls that are compared: dry runs, since nothing is changed. */
+/**
+ * What was made later was made by the calls that are compared: dry runs, since nothing is changed.
+ */
 let filledAtMs = Infinity;
 const isNew = (value: unknown): boolean => value instanceof Date && value.getTime() > filledAtMs;
 

@@ -78,7 +78,7 @@ describe('the outbox', () => {
     relay.start();
   }
 
-  it('an unconfirmed outbox is a stall of each daemon, with the reason of that daemon', async () => {
+  it('an unconfirmed outbox is a stall of each daemon, with its own reason', async () => {
     const [first, second] = [startWatch(), startWatch()];
     let confirm: () => void = nothing;
     const stuck = createTransport(async () => {
@@ -101,7 +101,7 @@ describe('the outbox', () => {
     ]);
   });
 
-  it('an outbox that another daemon sends is no stall of a daemon waiting for the lease', async () => {
+  it('an outbox that another daemon sends is no stall while waiting for the lease', async () => {
     const [busy, waiting] = [startWatch(), startWatch()];
     const sender = createTransport(async () => {
       await sleep(100);

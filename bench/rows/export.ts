@@ -22,7 +22,10 @@ const timezone = 'America/Sao_Paulo';
 
 type Run = { readonly seconds: number; readonly daemonGrowth: number; readonly cliPeak: number };
 
-/** A wallet's year in a CSV file: by `wallet statement export`, beside psql's \copy of the same rows. */
+/**
+ * A wallet's year in a CSV file: by `wallet statement export`, beside psql's \copy of the same
+ * rows.
+ */
 export const exportRow: Row = {
   id: 'export',
   run: async (bench) => {
@@ -159,7 +162,9 @@ async function settle(server: Bench['server'], product: Product, file: string): 
   await server.query(product.databases.nameOf('statement'), 'CHECKPOINT');
 }
 
-/** Every line is there, and each balance follows from the one before. Columns are never quoted here. */
+/**
+ * Every line is there, and each balance follows from the one before. Columns are never quoted here.
+ */
 async function checkFile(file: string, lines: number): Promise<void> {
   let count = 0;
   let balanceMinor = 0n;

@@ -24,7 +24,9 @@ vi.mock(import('../../daemon/platform/db/db.ts'), async (importOriginal) => {
 
 /** Wallets and users; ten times as many entries. */
 const sizes = { few: 1_000, many: 20_000 } as const;
-/** Pages for each row that a sample concerns: a lookup in three indexes and their tables at most. */
+/**
+ * Pages for each row that a sample concerns: a lookup in three indexes and their tables at most.
+ */
 const pagesPerRow = 16;
 const pagesAtLeast = 60;
 
@@ -158,7 +160,7 @@ describe.each(services)('the statements of %s', (service) => {
   };
   const names = (): readonly string[] => namesOf.get(service) ?? [];
 
-  it('statements read few pages of small tables, and scan no grown table without statistics', async () => {
+  it('statements scan no grown table without statistics, and few pages of small ones', async () => {
     const tables = await database().query<{ name: string }>(
       `SELECT relname AS name FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace`,
     );
@@ -172,7 +174,7 @@ describe.each(services)('the statements of %s', (service) => {
     expect(await findAllScans(database(), names(), allowed)).toEqual({});
   });
 
-  it('statements scan no large table, and read no more pages of it than of a small one', async () => {
+  it('statements scan no large table, and read as few pages as of a small one', async () => {
     await database().query('ANALYZE');
     expect(await findAllScans(database(), names(), mayScan)).toEqual({});
     expect(await findHungry(database(), names(), sizes.many)).toEqual({});

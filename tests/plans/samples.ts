@@ -241,7 +241,9 @@ export const withoutSample: Readonly<Record<string, readonly string[]>> = {
   ],
 };
 
-/** Tables, and indexes of some rows only, that are small by nature: they hold what is unfinished. */
+/**
+ * Tables, and indexes of some rows only, that are small by nature: they hold what is unfinished.
+ */
 export const small: ReadonlySet<string> = new Set([
   ...['outbox', 'relay_leases', 'exports_open', 'exports_mail'],
   ...['divergences', 'divergences_open', 'exports_files'],

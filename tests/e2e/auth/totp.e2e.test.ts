@@ -115,7 +115,7 @@ describe('a second factor at the command line', () => {
     expect((await balance(operator)).code).toBe(8);
   });
 
-  it('a second factor is removed on the host, beside a running daemon, with an audit event', async () => {
+  it('a second factor is removed on the host beside a running daemon, and audited', async () => {
     const begin = ['totp', 'enable', '--password-stdin', '--json', '--quiet'];
     const begun = await operator.run(begin, `${password}\n`);
     ({ secret } = JSON.parse(begun.stdout) as Begun);

@@ -53,7 +53,7 @@ const countEntries = async (): Promise<number> => {
 };
 
 describe('wallet batch run', () => {
-  it('a batch does 100,000 rows once each, with the daemon killed three times, the CLI twice', async () => {
+  it('a batch does 100,000 rows once each through kills of daemon and CLI', async () => {
     const count = 100_000;
     const lines = Array.from({ length: count }, (_, i) =>
       i % 5 < 3
@@ -120,7 +120,7 @@ describe('wallet batch run', () => {
     expect((await countEntries()) - before).toBe(count);
   }, 300_000);
 
-  it('a batch reports each bad row with number, field and reason, and does the good ones', async () => {
+  it('a batch reports bad rows with number, field and reason, and does the others', async () => {
     const [ana, bia] = customers as [Person, Person, Person, Person];
     const parent = crypto.randomUUID();
     const bad: [line: string, status: string, reason: string, field: string][] = [
@@ -179,7 +179,8 @@ describe('wallet batch run', () => {
     await writeFile(file, ['operation,amount,user', ...lines, ''].join('\n'));
     const args = ['batch', 'run', file, '--batch-id', 'full', '--yes', '--json'];
     const env = { ...operator.env, WALLET_SERVER: world.daemon().address };
-    // No file of the shell's children may be longer than 300 KiB; writing more is an error like ENOSPC.
+    // No file of the shell's children may be longer than 300 KiB; writing more is an error like
+    // ENOSPC.
     const limited = `trap '' XFSZ; ulimit -f 300; exec "$@"`;
     const wallet = ['-', process.execPath, 'dist/cli/main.js', ...args];
     const before = await countEntries();

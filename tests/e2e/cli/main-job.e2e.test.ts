@@ -22,7 +22,7 @@ beforeAll(async () => {
 afterAll(() => world.dispose());
 
 describe('a daemon killed with -9 after it had answered', () => {
-  it('a daemon killed after its answer has the deposit and its statement line on restart', async () => {
+  it('a daemon killed after an answer has the deposit and its statement line', async () => {
     const paid = await ana.json<Transaction>(['deposit', '42.50', '--yes']);
     await world.kill();
     await world.start();

@@ -100,7 +100,7 @@ describe('a start that cannot be', () => {
 });
 
 describe('a running daemon', () => {
-  it('the embedded Postgres is not accessible over TCP, nor by others over its socket', async () => {
+  it('the embedded Postgres has no TCP port, and its socket is closed to others', async () => {
     const [pid] = await findServers('data');
     const sockets = await socketsOf(pid ?? 0);
     const tcp =
@@ -128,7 +128,7 @@ describe('a running daemon', () => {
     expect(readable).toEqual([]);
   });
 
-  it('SIGTERM ends the daemon with 0 after calls in flight, without a server left behind', async () => {
+  it('SIGTERM ends the daemon with 0 after calls in flight, and stops Postgres', async () => {
     const client = connect(world.daemon().address);
     const email = 'drain@example.com';
     await client.call(AuthServiceService.signUp, { email, password });

@@ -20,7 +20,7 @@ const reset = (email: string, text: string) =>
   world.walletd(['users', 'reset-password', '--email', email], text);
 
 describe('walletd users reset-password', () => {
-  it('reset-password sets the password beside a running daemon, and ends the sign-ins', async () => {
+  it('reset-password beside a running daemon sets the password and ends sign-ins', async () => {
     const done = await reset(admin.email, 'another long passphrase\n');
     expect(done).toMatchObject({ code: 0, stdout: '' });
     expect(done.stderr).toContain(`set the password of ${admin.email} (${admin.id})`);
@@ -56,7 +56,7 @@ describe('a word that is no command', () => {
 });
 
 describe('a previous signing key', () => {
-  it('a previous signing key that equals the current one, or is unreadable, stops the start', async () => {
+  it('a previous signing key that is the current one or unreadable stops a start', async () => {
     expect(await world.stop()).toBe(0);
     const copy = join(world.folder, 'previous.pem');
     await copyFile(join(world.dataDir, 'signing-key.pem'), copy);

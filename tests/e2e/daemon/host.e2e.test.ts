@@ -95,7 +95,7 @@ describe('a daemon that root started, from a folder closed to others', () => {
     expectCode(await world.walletd(['migrate']), 0);
   });
 
-  it('a daemon that root started stops its Postgres, and adopts one of a killed daemon', async () => {
+  it('a daemon that root started stops Postgres, and adopts one that was left', async () => {
     expect(await world.stop()).toBe(0);
     await world.start({}, checkout.walletd);
     await spend();
@@ -183,7 +183,7 @@ describe('a secret that others can read', () => {
 });
 
 describe('databases of one’s own', () => {
-  it('external databases are migrated separately; a daemon with the owners’ URLs logs it', async () => {
+  it('external databases are migrated separately, or the daemon logs a warning', async () => {
     const dataDir = path('own/data');
     const server = await startEmbedded({ dataDir, log: createLog('warn') });
     if (!server.ok) throw new Error(server.fault.fault);

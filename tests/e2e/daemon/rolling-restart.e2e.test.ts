@@ -56,7 +56,9 @@ const depositItem = () => item({ currency: 'BRL', operation: Operation.DEPOSIT, 
 
 type Load = { readonly counts: Counts; stop(): Promise<void> };
 
-/** Clients that deposit, read, and send streams, each by a connection of its own to the balancer. */
+/**
+ * Clients that deposit, read, and send streams, each by a connection of its own to the balancer.
+ */
 function startLoad(address: string, door: Door, users: readonly User[]): Load {
   const counts: Counts = {
     ...{ calls: 0, deposits: 0, streamItems: 0, retried: 0, unknown: 0, failed: 0, notes: [] },

@@ -37,7 +37,7 @@ async function signIn(email: string): Promise<string> {
 const balance = { userId: '', currency: '', at: undefined };
 
 describe('two processes', () => {
-  it('separate processes refuse every call while the auth service is down, and lose nothing', async () => {
+  it('without the auth service every call is refused, and nothing is lost', async () => {
     await ana.json(['deposit', '7.00', '--yes']);
     const token = await signIn(ana.email);
     const ledger = connect(world.ledgerAddress, world.channel(true));
@@ -81,7 +81,7 @@ describe('two processes', () => {
     bare.close();
   });
 
-  it('a user’s token is no service credential, and a service credential no user’s token', async () => {
+  it('a user’s token is no service credential, nor the other way round', async () => {
     const token = await signIn(ana.email);
     const feed = { since: undefined };
     expect(await codeOf(AuthServiceService.listRevocations, feed, `Bearer ${token}`)).toBe(7);

@@ -74,7 +74,7 @@ describe('files that cannot be used', () => {
     expect(done.stderr).toContain('/nowhere does not exist');
   });
 
-  it('with TLS files gRPC may listen beyond loopback, but metrics without TLS may not', async () => {
+  it('with TLS files gRPC may listen beyond loopback, and metrics may not', async () => {
     const good = await check({ ...tls(), WALLETD_LISTEN: '0.0.0.0:50051' });
     expectCode(good, 0);
     const open = await check({ ...tls(), WALLETD_METRICS_LISTEN: '0.0.0.0:9464' });
@@ -110,7 +110,7 @@ describe('a daemon with TLS', () => {
     expect(await said('the TLS certificate ends soon')).toBe(true);
   });
 
-  it('with a client authority, clients without a certificate are refused, own calls not', async () => {
+  it('a client authority refuses clients without a certificate, but not own calls', async () => {
     await world.stop();
     await world.start({ ...tls(), TLS_CLIENT_CA_FILE: authority.cert });
     const ca = readFileSync(authority.cert);

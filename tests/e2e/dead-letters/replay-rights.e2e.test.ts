@@ -51,7 +51,7 @@ describe('a changed body is an action of the person who replays', () => {
     expect(await letters.entriesOf(letters.operator.userId)).toEqual([]);
   });
 
-  it('an API key replays a changed letter only with transactions:write, in its bounds', async () => {
+  it('an API key replays a changed letter only with transactions:write', async () => {
     const bound = walletIdOf((await letters.newCustomer()).userId, 'BRL');
     const both = ['dead-letters:write', 'transactions:write'];
     const cases = [

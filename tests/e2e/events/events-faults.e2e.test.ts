@@ -94,7 +94,7 @@ async function sendSome(
 }
 
 describe('with everything failing around it', () => {
-  it('10,000 messages, repeated and shuffled, have one effect through 5 daemon and 2 broker kills', async () => {
+  it('10,000 repeated messages have one effect through kills of daemon and broker', async () => {
     const people = await Promise.all(
       Array.from({ length: 12 }, (_, i) => signUp(world.daemon().address, `p${i}`)),
     );
@@ -161,7 +161,7 @@ describe('with everything failing around it', () => {
     expect(await findFaults(world.dataDir)).toEqual([]);
   });
 
-  it('while the broker is down for 60 s no call fails, and the outbox drains within 30 s', async () => {
+  it('no call fails during 60 s without the broker, and the outbox drains in 30 s', async () => {
     const { token } = await signUp(world.daemon().address, 'outage');
     const client = connect(world.daemon().address);
     await broker.stopApp();

@@ -86,7 +86,7 @@ describe('the wallet command with a mail server', () => {
     }
   };
 
-  it('a code opens the account of its own sign-up, not of a later one with the address', async () => {
+  it('a code opens the account of its own sign-up, not of a later one', async () => {
     const email = 'eve@example.com';
     const signUp = ['sign-up', '--email', email, '--password-stdin'];
     expectCode(await run('owner', signUp, password), 0);

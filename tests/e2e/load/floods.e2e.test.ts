@@ -64,7 +64,9 @@ async function connectBare(): Promise<Socket> {
   return socket;
 }
 
-/** Writes as fast as the daemon takes it, and reads nothing, until it is cut off or gets no further. */
+/**
+ * Writes as fast as the daemon takes it, and reads nothing, until it is cut off or gets no further.
+ */
 async function pour(socket: Socket, chunk: Buffer, times: number): Promise<void> {
   socket.pause();
   const closing = new AbortController();

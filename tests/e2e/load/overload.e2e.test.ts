@@ -90,7 +90,7 @@ async function persist(user: User, key: string, first: RawAnswer, client: number
 }
 
 describe('more than can be done', () => {
-  it('excess load is refused at once with a hint, and accepted calls are done exactly once', async () => {
+  it('excess load is refused at once, and accepted calls are done exactly once', async () => {
     const [ana, bia] = at.users as [User, User];
     const letGo = await holdCommits();
     const answered: { key: string; answer: RawAnswer }[] = [];

@@ -70,7 +70,7 @@ describe.runIf(isRoot)('on a disk that is full', () => {
     },
   );
 
-  it('a full disk leaves no temporary file of the signing key, nor one of an earlier start', async () => {
+  it('a full disk leaves no temporary file of the signing key', async () => {
     const disk = mountDisk('32k');
     const parsed = parseConfig({});
     if (!parsed.ok) throw new Error(parsed.faults.join());

@@ -54,7 +54,7 @@ const ownEnv = (): Environment => {
 };
 
 describe.runIf(isRoot)('a user id that the host does not know', () => {
-  it('a user id without an entry runs the daemon and its commands on external databases', async () => {
+  it('a user id without an entry runs the daemon on external databases', async () => {
     const env = ownEnv();
     expectCode(await runAsNobody(walletd, ['config', 'check'], env), 0);
     expectCode(await runAsNobody(walletd, ['migrate'], { ...env, ...site.owners }), 0);
@@ -92,7 +92,7 @@ describe.runIf(isRoot)('a user id that the host does not know', () => {
     expect(other.stderr).toMatch(/WALLETD_USER: .*user id 54321/);
   });
 
-  it('a user id without an entry is refused for the embedded Postgres, with the reason', async () => {
+  it('a user id without an entry is refused for the embedded Postgres', async () => {
     const dataDir = join(site.folder, 'nobodys-data');
     mkdirSync(dataDir);
     chownSync(dataDir, nobodysId, nobodysId);
@@ -103,7 +103,7 @@ describe.runIf(isRoot)('a user id that the host does not know', () => {
     expect(started.stderr).not.toMatch(/^\s+at /m);
   });
 
-  it('a user id without an entry uses the CLI, which names folders that are not writable', async () => {
+  it('a user id without an entry uses the CLI, which names unwritable folders', async () => {
     const version = await runAsNobody(wallet, ['--version'], {});
     expectCode(version, 0);
     const listed = await runAsNobody(wallet, ['config', 'list'], {});

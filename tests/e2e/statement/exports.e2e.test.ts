@@ -183,7 +183,7 @@ describe('a projection that was tampered with', () => {
     expect(await lines()).toEqual(before);
   });
 
-  it('a damaged projection is repaired on the host, with a running daemon and without one', async () => {
+  it('a damaged projection is repaired on the host, with and without a daemon', async () => {
     const before = await lines();
     for (const isRunning of [true, false]) {
       await tamper();

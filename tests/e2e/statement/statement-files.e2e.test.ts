@@ -67,7 +67,7 @@ const exportTo = async (name: string, args: readonly string[]): Promise<string> 
 };
 
 describe('statement show', () => {
-  it('statement show answers 15 days at once and queues 16, also across a clock change', async () => {
+  it('statement show answers 15 days and queues 16, also across a clock change', async () => {
     const range = ['--from', '2025-10-20', '--timezone', 'Europe/Lisbon', '--json'];
     const inline = await ana.run(['statement', 'show', ...range, '--to', '2025-11-03']);
     expectCode(inline, 0);
@@ -200,7 +200,7 @@ describe('statement export', () => {
 });
 
 describe('a download', () => {
-  it('a killed download resumes when repeated; one that loses its connection resumes itself', async () => {
+  it('a download resumes after a kill, and by itself after a lost connection', async () => {
     const road = await openRoad(() => world.daemon().address);
     const server = () => ({ WALLET_SERVER: road.address });
     const env = await world.homeOf('ana-elsewhere');

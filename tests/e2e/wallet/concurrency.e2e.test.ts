@@ -70,7 +70,7 @@ describe('many callers at once, over gRPC', () => {
     expect(await balanceOf(token)).toBe(0n);
   });
 
-  it('50 sends of one key have one effect, and 50 answers that differ in replayed only', async () => {
+  it('50 sends of one key have one effect, and answers differ in replayed only', async () => {
     const token = await signUp('bia');
     const send = (i: number, amountMinor = 700n) =>
       create(token, { operation: Operation.DEPOSIT, amountMinor, idempotencyKey: 'one' }, i % 3);

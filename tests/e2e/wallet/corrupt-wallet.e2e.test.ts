@@ -29,7 +29,7 @@ const addToBalance = (minor: number) =>
 type Balance = { currency: string; balance?: string };
 type Listed = Balance & { status: string };
 
-it('an edited balance is neither spent nor reported, and other wallets are not affected', async () => {
+it('an edited balance is neither spent nor reported, and others are', async () => {
   await world.stop();
   await world.start();
   await addToBalance(100_000);

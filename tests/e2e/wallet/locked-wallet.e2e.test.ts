@@ -70,7 +70,7 @@ describe('a wallet whose row is locked', () => {
     expect(await queryService(world.dataDir, 'wallet', 'SELECT 1 FROM dead_letters')).toEqual([]);
   });
 
-  it('a locked wallet causes no redelivery of other messages while daemons are killed', async () => {
+  it('a locked wallet causes no redelivery of other messages, through kills', async () => {
     const release = await lockWallet(stuck.id);
     await deposit(stuck.id);
     for (const { id } of others) await deposit(id);

@@ -31,7 +31,7 @@ beforeAll(async () => {
 afterAll(() => at.world.dispose());
 
 describe('one stream', () => {
-  it('a stream answers items in order, and applies those of a wallet in order, under load', async () => {
+  it('a stream answers items in order, and applies each wallet’s in order', async () => {
     const messages = times(60, (m) =>
       times(100, (i) => deposit(users[(m + i) % 5]!, { description: `${m}.${i}` })),
     );

@@ -21,7 +21,9 @@ import { createAuthority } from '../auth/certificates.ts';
 import { findFreePort } from '../free-port.ts';
 import { expectCode, password, signInAs, type Person, type World } from './world.ts';
 
-/** Two daemons, auth | wallet and statement, that meet by mutual TLS, and nginx in front of both. */
+/**
+ * Two daemons, auth | wallet and statement, that meet by mutual TLS, and nginx in front of both.
+ */
 export type SplitWorld = Pick<World, 'customer' | 'staff'> & {
   /** Where the CLI goes: nginx. */
   readonly address: string;
