@@ -113,7 +113,7 @@ async function exportOnce(
   user: number,
   lines: number,
 ): Promise<Run> {
-  await settle(server, product, file);
+  await waitUntilWritten(server, product, file);
   const env = {
     PATH: process.env['PATH'] ?? '',
     HOME: server.folder,
@@ -142,7 +142,7 @@ async function exportOnce(
 
 /** The same columns in the same order, by the database's own means. */
 async function copyOnce({ server }: Bench, product: Product, file: string): Promise<number> {
-  await settle(server, product, file);
+  await waitUntilWritten(server, product, file);
   const { from, to } = rangeOf();
   const query = `SELECT occurred_at AS date, transaction_id, operation, description,
       CASE WHEN amount < 0 THEN -amount END AS debit,
@@ -157,7 +157,11 @@ async function copyOnce({ server }: Bench, product: Product, file: string): Prom
 }
 
 /** What earlier rounds wrote is on the disk, so that later rounds do not pay for it. */
-async function settle(server: Bench['server'], product: Product, file: string): Promise<void> {
+async function waitUntilWritten(
+  server: Bench['server'],
+  product: Product,
+  file: string,
+): Promise<void> {
   await rm(file, { force: true });
   await server.query(product.databases.nameOf('statement'), 'CHECKPOINT');
 }

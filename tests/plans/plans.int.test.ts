@@ -162,7 +162,8 @@ describe.each(services)('the statements of %s', (service) => {
 
   it('statements scan no grown table without statistics, and few pages of small ones', async () => {
     const tables = await database().query<{ name: string }>(
-      `SELECT relname AS name FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace`,
+      `SELECT relname AS name FROM pg_class
+       WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace`,
     );
     for (const { name } of tables) {
       await database().query(`ALTER TABLE ${name} SET (autovacuum_enabled = false)`);

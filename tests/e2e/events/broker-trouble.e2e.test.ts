@@ -159,7 +159,9 @@ describe('trouble with a broker', () => {
       void queryService(
         world.dataDir,
         'wallet',
-        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'walletd%' AND datname = current_database() AND pid <> pg_backend_pid()",
+        'SELECT pg_terminate_backend(pid) FROM pg_stat_activity ' +
+          "WHERE application_name LIKE 'walletd%' " +
+          'AND datname = current_database() AND pid <> pg_backend_pid()',
       ).catch(() => undefined);
     }, 50);
     for (let i = 0; i < 300; i += 1) {

@@ -89,7 +89,8 @@ describe('messages in and out', () => {
       'ch = c.channel()',
       'ch.confirm_delivery()',
       'p = pika.BasicProperties(message_id=sys.argv[2], delivery_mode=2)',
-      "ch.basic_publish('wallet.commands', 'transaction_emitted', sys.argv[3].encode(), p, mandatory=True)",
+      "x, key = 'wallet.commands', 'transaction_emitted'",
+      'ch.basic_publish(x, key, sys.argv[3].encode(), p, mandatory=True)',
       'c.close()',
     ].join('\n');
     const body = toBody({ userId: bia.id, operation: 'deposit', amount: '12.34' });
@@ -211,7 +212,8 @@ describe('poison', () => {
     const rows = await queryService<{ amount: string }>(
       world.dataDir,
       'wallet',
-      'SELECT t.amount FROM transactions t JOIN wallets w ON w.id = t.wallet_id WHERE w.user_id = $1 ORDER BY t.seq',
+      'SELECT t.amount FROM transactions t JOIN wallets w ON w.id = t.wallet_id ' +
+        'WHERE w.user_id = $1 ORDER BY t.seq',
       [eva.id],
     );
     expect(rows.map((row) => Number(row.amount))).toEqual(

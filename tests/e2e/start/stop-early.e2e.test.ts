@@ -104,7 +104,8 @@ describe('with databases of one’s own', () => {
     expect(await countSessions()).toBe(0);
     const tables = await site.query<{ name: string | null }>(
       'auth',
-      "SELECT to_regclass('email_changes')::text AS name UNION ALL SELECT to_regclass('users')::text",
+      "SELECT to_regclass('email_changes')::text AS name UNION ALL " +
+        "SELECT to_regclass('users')::text",
     );
     // Of the same migration, and of the first one.
     expect(tables).toEqual([{ name: null }, { name: 'users' }]);

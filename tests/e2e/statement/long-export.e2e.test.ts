@@ -267,7 +267,8 @@ describe(`an export of ${lineCount.toLocaleString('en')} lines`, () => {
       expect(again.peakBytes - small.peakBytes).toBeLessThan(maxGrowthBytes);
       if (isLong) {
         console.log(
-          `killed half-way: ${killed.seconds.toFixed(1)} s; undisturbed: ${again.seconds.toFixed(1)} s, ` +
+          `killed half-way: ${killed.seconds.toFixed(1)} s; ` +
+            `undisturbed: ${again.seconds.toFixed(1)} s, ` +
             `daemon +${toMiB(growth)}, command line +${toMiB(again.peakBytes - small.peakBytes)}`,
         );
       }

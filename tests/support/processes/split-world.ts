@@ -188,7 +188,8 @@ async function startNginx(
     .map((kind) => `${kind}_temp_path ${folder};`)
     .join('\n');
   const file = join(folder, 'nginx.conf');
-  const main = `daemon off;\nuser root;\npid ${folder}/nginx.pid;\nerror_log ${folder}/nginx.log;\n`;
+  const logs = `pid ${folder}/nginx.pid;\nerror_log ${folder}/nginx.log;\n`;
+  const main = `daemon off;\nuser root;\n${logs}`;
   const http = `http {\naccess_log off;\n${temporary}\n${adapt(block)}\n}\n`;
   writeFileSync(file, `${main}events {}\n${http}`);
   const child = spawn('/usr/sbin/nginx', ['-c', file, '-p', folder], { stdio: 'pipe' });
