@@ -8,7 +8,8 @@ import type { Bench, ResultRow } from './support/row.ts';
 import { startServer, type BenchServer } from './support/server.ts';
 
 // `npm run bench -- [ids] [--rounds N] [--seconds N] [--quick] [--out FILE]`; bench/README.md says
-// how it measures. Ends with 1 if a row failed, not if a target was missed: that is what the table is for.
+// how it measures. Ends with 1 if a row failed, not if a target was missed: that is what the table
+// is for.
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,

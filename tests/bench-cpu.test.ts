@@ -17,14 +17,14 @@ const times = (pid: number, parent: number, own: number, ended = 0): ProcessTime
 });
 
 describe('processor time of a tree of processes', () => {
-  it('reads user and system time, its own and that of children that have ended', () => {
+  it('processor time includes user and system time of a process and of its ended children', () => {
     const text = '42 (a) b (c) S 7 42 42 0 -1 4194560 1 2 3 4 100 20 3000 400 20 0 1 0 5 6 7';
     expect(parseStat(text)).toEqual(times(42, 7, 120, 3_400));
     expect(parseStat('')).toBeUndefined();
     expect(parseStat('42 (cut) S 7')).toBeUndefined();
   });
 
-  it('adds up the roots and all that is below them, each once, and nothing else', () => {
+  it('processor time is the sum of the roots and of all their descendants, each once', () => {
     const all = [
       ...[times(1, 0, 1_000_000, 1_000_000), times(10, 1, 1), times(11, 10, 20, 300)],
       ...[times(12, 11, 4_000), times(20, 1, 50_000), times(30, 1, 7_000_000)],
@@ -34,14 +34,14 @@ describe('processor time of a tree of processes', () => {
     expect(sumTrees(all, [99])).toBe(0);
   });
 
-  it('loses nothing and doubles nothing when a child ends', () => {
+  it('processor time of a child is counted once when the child ends', () => {
     const before = [times(10, 1, 100, 7), times(11, 10, 50)];
     const zombie = [times(10, 1, 100, 7), times(11, 10, 60)];
     const after = [times(10, 1, 100, 67)];
     expect([before, zombie, after].map((all) => sumTrees(all, [10]))).toEqual([157, 167, 167]);
   });
 
-  it('of real processes whose children end: all they used is there, before and after', async () => {
+  it('processor time of processes is complete before and after their children end', async () => {
     // A shell that is asked to burn time in a child, waits for it, and lives on.
     const burn = 'i=0; while [ $i -lt 300000 ]; do i=$((i+1)); done';
     const shell = spawn('sh', ['-c', `sh -c '${burn}; echo burnt; read x'; echo over; read y`]);
@@ -62,13 +62,13 @@ describe('processor time of a tree of processes', () => {
 });
 
 describe('processor time of a transaction', () => {
-  it('is the difference divided by the transactions; nothing where nothing was done', () => {
+  it('processor time of a transaction is the difference divided by their number, if any', () => {
     expect(perTransaction(1_000_000, 3_000_000, 40_000)).toBe(50);
     expect(perTransaction(1_000_000, 3_000_000, 0)).toBeNull();
     expect(perTransaction(1_000_000, 1_000_000, 10)).toBeNull();
   });
 
-  it('is the median over the rounds, of the product and of the baseline', async () => {
+  it('processor time of product and baseline is the median of the rounds', async () => {
     const costs = [40, 90, 41];
     const measured = await runRounds(
       3,
@@ -78,7 +78,7 @@ describe('processor time of a transaction', () => {
     expect(measured).toMatchObject({ ratio: 8, cpuMicros: 41, baselineCpuMicros: 300 });
   });
 
-  it('is null where a row has none', async () => {
+  it('processor time is null for a row without one', async () => {
     const half = () => Promise.resolve(2);
     const measured = await runRounds(3, half, half);
     expect(measured).toMatchObject({ value: 2, cpuMicros: null, baselineCpuMicros: null });

@@ -21,7 +21,7 @@ import { password } from './support/processes/world.ts';
 
 type Way = 'local' | 'remote';
 type Person = 'customer' | 'admin';
-type Who = Person | 'service' | 'nobody' | 'a stranger';
+type Who = Person | 'service' | 'anonymous' | 'a stranger';
 
 let services: AllServices;
 let callers: Readonly<Record<Way, { readonly service: Caller; readonly users: Caller }>>;
@@ -99,7 +99,9 @@ function authorizationOf(who: Who, token?: string): { readonly authorization?: s
 
 /** Of each call its own: until when it looked, and how it learns to come back. */
 const ofItsOwn = new Set(['asOf', 'from', 'to', 'requestId', 'retryAfterMs']);
-/** What was made later was made by the calls that are compared: dry runs, since nothing is changed. */
+/**
+ * What was made later was made by the calls that are compared: dry runs, since nothing is changed.
+ */
 let filledAtMs = Infinity;
 const isNew = (value: unknown): boolean => value instanceof Date && value.getTime() > filledAtMs;
 
@@ -210,7 +212,7 @@ describe.each([true, false])('with the fast path %s', (isFastPathOn) => {
     await services.stop();
   });
 
-  describe.each(['nobody', 'a stranger', 'customer', 'admin', 'service'] as const)(
+  describe.each(['anonymous', 'a stranger', 'customer', 'admin', 'service'] as const)(
     'a call by %s is answered as a function as it is over the wire',
     (who) => {
       const calls: { readonly name: string; readonly ids: Readonly<Record<Way, string>> }[] = [];

@@ -32,7 +32,7 @@ describe("the broker's users under Docker Compose", () => {
     const connection = await connect(url.href);
     try {
       const channel = await connection.createConfirmChannel();
-      // A refused publish is told by the channel's end, whose reason comes a moment later.
+      // A refused publish closes the channel; the reason arrives a moment later.
       const refusals: Error[] = [];
       channel.on('error', (error: Error) => void refusals.push(error));
       return await work(channel).catch(async (error: unknown) => {
@@ -61,14 +61,14 @@ describe("the broker's users under Docker Compose", () => {
     await rm(folder, { recursive: true, force: true });
   });
 
-  test('are written where only the broker reads them', async () => {
+  test('the definitions of the broker users can be read by the broker only', async () => {
     expect((await stat(file)).mode & 0o077).toBe(0);
     expect(JSON.parse(await readFile(file, 'utf8'))).toMatchObject({
       vhosts: [{ name: 'wallet' }],
     });
   });
 
-  test('a producer publishes commands', async () => {
+  test('the producer user of Docker Compose publishes commands', async () => {
     await as('producer', async (channel) => {
       channel.publish('wallet.commands', 'wallet_queue', Buffer.from('{}'), { persistent: true });
       await channel.waitForConfirms();
@@ -89,7 +89,7 @@ describe("the broker's users under Docker Compose", () => {
     await expect(as('producer', attempt)).rejects.toThrow('ACCESS_REFUSED');
   });
 
-  test('a missing or unfit password is named', () => {
+  test('a missing or invalid password of a broker user is named', () => {
     const { RABBITMQ_ADMIN_PASSWORD: _left, ...others } = passwords;
     expect(() => render(others)).toThrow('RABBITMQ_ADMIN_PASSWORD');
     expect(() => render({ ...passwords, RABBITMQ_ADMIN_PASSWORD: 'a"b' })).toThrow(

@@ -67,7 +67,7 @@ describe('docker-compose.yml', { timeout: 60_000 }, () => {
   }, 60_000);
   afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-  test('gives walletd only settings that it knows, and that are right together', () => {
+  test('docker-compose.yml gives walletd only valid settings', () => {
     const environment = project.services['walletd']?.environment ?? {};
     expect(Object.keys(environment).filter((name) => !(name in settings))).toEqual([]);
     const outcome = parseConfig(environment);
@@ -78,7 +78,7 @@ describe('docker-compose.yml', { timeout: 60_000 }, () => {
     expect(outcome.config.shouldMigrate).toBe(false);
   });
 
-  test('gives the owners of the databases to the service that migrates, and to no other', () => {
+  test('docker-compose.yml gives the database owners to the migrate service only', () => {
     const { migrate, walletd } = project.services;
     const environment = migrate?.environment ?? {};
     const outcome = parseConfig(environment, 'databases');
@@ -101,7 +101,7 @@ describe('docker-compose.yml', { timeout: 60_000 }, () => {
     expect(migrate?.depends_on?.['postgres']?.condition).toBe('service_healthy');
   });
 
-  test('connects with the passwords that the databases and the broker are given', () => {
+  test('docker-compose.yml uses the passwords that databases and broker are created with', () => {
     const { walletd, migrate, postgres, rabbitmq } = project.services;
     const passwordOf = (setting: string, { environment } = walletd ?? {}): string =>
       new URL(environment?.[setting] ?? '').password;
@@ -116,7 +116,7 @@ describe('docker-compose.yml', { timeout: 60_000 }, () => {
     expect(passwordOf('RABBITMQ_URL')).toBe(rabbitmq?.environment?.['RABBITMQ_WALLETD_PASSWORD']);
   });
 
-  test('believes the gateway of its network, by which a proxy on this host comes, and no other', () => {
+  test('docker-compose.yml trusts only the gateway of its network as a proxy', () => {
     const believed = project.services['walletd']?.environment?.['TRUSTED_PROXIES'] ?? '';
     const [network] = project.networks['default']?.ipam.config ?? [];
     expect(believed).toBe(network?.['gateway']);
@@ -127,13 +127,13 @@ describe('docker-compose.yml', { timeout: 60_000 }, () => {
     expect(findSource(container, client.forwardedFor, client.proxies)).toBe(container);
   });
 
-  test('publishes ports to this host alone', () => {
+  test('docker-compose.yml publishes ports to this host only', () => {
     const ports = Object.values(project.services).flatMap((service) => service.ports ?? []);
     expect(ports.length).toBeGreaterThan(0);
     expect(ports.filter((port) => !port.startsWith('127.0.0.1:'))).toEqual([]);
   });
 
-  test('has no default for any password', () => {
+  test('docker-compose.yml has no default for a password', () => {
     const passwords = names.filter((name) => name.endsWith('_PASSWORD'));
     expect(passwords.length).toBeGreaterThan(0);
     expect(lines.filter((line) => /_PASSWORD=./.test(line))).toEqual([]);
@@ -142,7 +142,7 @@ describe('docker-compose.yml', { timeout: 60_000 }, () => {
     expect(() => expand(example)).toThrow('see .env.example');
   });
 
-  test('uses every variable of .env.example, and no other', () => {
+  test('docker-compose.yml uses exactly the variables of .env.example', () => {
     const used = [...text.matchAll(/\$\{([A-Z_]+)/g)].map((match) => match[1]);
     expect([...new Set(used)].sort()).toEqual([...names].sort());
   });

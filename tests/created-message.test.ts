@@ -87,7 +87,7 @@ it('transaction_created is written byte for byte as JSON.stringify would', () =>
   );
 });
 
-it('a line is the same, whether its event came as JSON or as it was', () => {
+it('a statement line is the same, whether its event came as JSON or as an object', () => {
   fc.assert(
     fc.property(anyEvent, (event) => {
       const { messageId, body, text: json = '' } = toCreatedMessage(event);

@@ -54,7 +54,8 @@ describe('the text of every SQL statement is made as the program is loaded', () 
     }));
   });
 
-  it('of which there are many', () => expect(statements.length).toBeGreaterThan(100));
+  it('the program has more than 100 SQL statements', () =>
+    expect(statements.length).toBeGreaterThan(100));
 
   it.each(statements)('$name in $file', ({ isFixed }) => expect(isFixed).toBe(true));
 });

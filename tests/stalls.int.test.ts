@@ -78,7 +78,7 @@ describe('the outbox', () => {
     relay.start();
   }
 
-  it('that is not confirmed is a stall for each daemon on it, with the reason that each sees', async () => {
+  it('an unconfirmed outbox is a stall of each daemon, with its own reason', async () => {
     const [first, second] = [startWatch(), startWatch()];
     let confirm: () => void = nothing;
     const stuck = createTransport(async () => {
@@ -101,7 +101,7 @@ describe('the outbox', () => {
     ]);
   });
 
-  it('that another daemon sends is no stall for one that waits for the lease', async () => {
+  it('an outbox that another daemon sends is no stall while waiting for the lease', async () => {
     const [busy, waiting] = [startWatch(), startWatch()];
     const sender = createTransport(async () => {
       await sleep(100);
@@ -121,7 +121,7 @@ describe('the outbox', () => {
     expect(lines).toEqual([]);
   });
 
-  it('whose table cannot be read says so', async () => {
+  it('an outbox table that cannot be read is reported', async () => {
     const watch = startWatch();
     startRelay(createTransport(), watch);
     await database.query('ALTER TABLE outbox RENAME TO outbox_elsewhere');
@@ -151,7 +151,7 @@ describe('mails', () => {
   const append = () =>
     database.db.tx((tx) => appendMail(tx, { kind: 'test', recipient: 'ana@example.com' }));
 
-  it('whose recipient the server refuses for good are given up, and are no stall', async () => {
+  it('mails whose recipient is refused permanently are dropped, and are no stall', async () => {
     const watch = startWatch();
     startQueue(watch);
     smtp.refuseWith({ code: 550, text: 'no such user' });
@@ -164,7 +164,7 @@ describe('mails', () => {
     expect(lines).toEqual([]);
   });
 
-  it('that the server does not take now are a stall with its code, until it takes them', async () => {
+  it('mails that are refused temporarily are a stall with the reply code', async () => {
     const watch = startWatch();
     startQueue(watch);
     smtp.refuseWith({ code: 450, text: 'try again, ana@example.com' });
@@ -175,7 +175,7 @@ describe('mails', () => {
     expect(lines).toEqual(['auth.mails: no progress', 'auth.mails: progress again']);
   });
 
-  it('that wait for a server which is away are a stall', async () => {
+  it('mails that wait for an unavailable server are a stall', async () => {
     const watch = startWatch();
     await smtp.stop();
     releases.splice(0, 1);
@@ -190,7 +190,7 @@ describe('the projection', () => {
     database = await createTestDatabase('statement');
   });
 
-  it('of which a line is missing is a stall that names it, until it comes', async () => {
+  it('a missing statement line is a stall that names it, until it arrives', async () => {
     const watch = startWatch();
     const gaps = createGaps(database.db);
     watch.watchBacklog('statement.lines', gaps.findOldest);

@@ -22,7 +22,10 @@ const timezone = 'America/Sao_Paulo';
 
 type Run = { readonly seconds: number; readonly daemonGrowth: number; readonly cliPeak: number };
 
-/** A wallet's year in a CSV file: by `wallet statement export`, beside psql's \copy of the same rows. */
+/**
+ * A wallet's year in a CSV file: by `wallet statement export`, beside psql's \copy of the same
+ * rows.
+ */
 export const exportRow: Row = {
   id: 'export',
   run: async (bench) => {
@@ -110,7 +113,7 @@ async function exportOnce(
   user: number,
   lines: number,
 ): Promise<Run> {
-  await settle(server, product, file);
+  await waitUntilWritten(server, product, file);
   const env = {
     PATH: process.env['PATH'] ?? '',
     HOME: server.folder,
@@ -139,7 +142,7 @@ async function exportOnce(
 
 /** The same columns in the same order, by the database's own means. */
 async function copyOnce({ server }: Bench, product: Product, file: string): Promise<number> {
-  await settle(server, product, file);
+  await waitUntilWritten(server, product, file);
   const { from, to } = rangeOf();
   const query = `SELECT occurred_at AS date, transaction_id, operation, description,
       CASE WHEN amount < 0 THEN -amount END AS debit,
@@ -153,13 +156,19 @@ async function copyOnce({ server }: Bench, product: Product, file: string): Prom
   return (performance.now() - startedAt) / 1_000;
 }
 
-/** What earlier rounds wrote is on the disk, so that nobody pays for it later. */
-async function settle(server: Bench['server'], product: Product, file: string): Promise<void> {
+/** What earlier rounds wrote is on the disk, so that later rounds do not pay for it. */
+async function waitUntilWritten(
+  server: Bench['server'],
+  product: Product,
+  file: string,
+): Promise<void> {
   await rm(file, { force: true });
   await server.query(product.databases.nameOf('statement'), 'CHECKPOINT');
 }
 
-/** Every line is there, and each balance follows from the one before. Columns are never quoted here. */
+/**
+ * Every line is there, and each balance follows from the one before. Columns are never quoted here.
+ */
 async function checkFile(file: string, lines: number): Promise<void> {
   let count = 0;
   let balanceMinor = 0n;

@@ -15,7 +15,10 @@ const wallets = 10_000;
 const rowsPerCommit = 1_000;
 const table = 'copied';
 
-/** The stream beside COPY of the very rows that it has just left, into a table with the same indexes. */
+/**
+ * The stream beside COPY of the very rows that it has just left, into a table with the same
+ * indexes.
+ */
 export const limitRow: Row = {
   id: 'limit',
   run: async (bench) => {

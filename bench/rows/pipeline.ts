@@ -19,7 +19,9 @@ const probe = wallets;
 const longer = 6;
 const maxLagMs = 1_000;
 
-/** Posted, confirmed by RabbitMQ, visible as a statement line: how many, and how late at half that. */
+/**
+ * Sent, confirmed by RabbitMQ, visible as a statement line: how many, and how late at half that.
+ */
 export const pipelineRow: Row = {
   id: 'pipeline',
   run: async (bench) => {

@@ -44,7 +44,7 @@ export const signInRow: Row = {
       const wrong: number[] = [];
       for (let i = 0; i < count; i += 1) {
         const pair = [
-          async () => unknown.push(await time(`nobody-${i}@bench.example`)),
+          async () => unknown.push(await time(`unknown-${i}@bench.example`)),
           async () => wrong.push(await time(`user-${i}@bench.example`)),
         ];
         for (const next of i % 2 === 0 ? pair : pair.reverse()) await next();

@@ -9,7 +9,9 @@ import { judge, type Bench, type ResultRow, type Row } from '../support/row.ts';
 
 const triesPerRound = 20;
 
-/** How long the command line takes, beside a Node that does nothing. In milliseconds of wall time. */
+/**
+ * How long the command line takes, beside a Node that does nothing. In milliseconds of wall time.
+ */
 export const startRow: Row = {
   id: 'start',
   run: async (bench) => {

@@ -13,7 +13,9 @@ export type ProcessTimes = {
 /** Ticks are hundredths of a second on every Linux that Node runs on (USER_HZ). */
 const microsPerTick = 10_000;
 
-/** Reads a line of /proc/PID/stat; undefined if it is none. The name may hold spaces and brackets. */
+/**
+ * Reads a line of /proc/PID/stat; undefined if it is none. The name may hold spaces and brackets.
+ */
 export function parseStat(text: string): ProcessTimes | undefined {
   const nameEnd = text.lastIndexOf(')');
   const pid = Number.parseInt(text, 10);
@@ -25,8 +27,9 @@ export function parseStat(text: string): ProcessTimes | undefined {
 }
 
 /**
- * Ticks that the processes below these roots have used, the roots included. What a child has used is
- * in its own figures while it lives, and in its parent's `ended` once it was waited for: never in both.
+ * Ticks that the processes below these roots have used, the roots included. What a child has used
+ * is in its own figures while it lives, and in its parent's `ended` once it was waited for: never
+ * in both.
  */
 export function sumTrees(all: readonly ProcessTimes[], roots: readonly number[]): number {
   const children = new Map<number, ProcessTimes[]>();

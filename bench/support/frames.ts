@@ -20,7 +20,9 @@ const ack = 0x1;
 /** What the daemon lets one connection have open (server.ts). */
 const maxOpen = 100;
 const windowBytes = 1 << 30;
-/** Left in the daemon's window (64 KiB at first, renewed by half): more than any call here needs. */
+/**
+ * Left in the daemon's window (64 KiB at first, renewed by half): more than any call here needs.
+ */
 const reserveBytes = 4 * 1024;
 
 /**

@@ -5,7 +5,7 @@ import { perTransaction } from './cpu.ts';
 import type { Job, Load } from './jobs.ts';
 import type { Product } from './product.ts';
 
-/** A load as it was measured, with how busy everybody was meanwhile. */
+/** A load as it was measured, with the processor shares of all processes meanwhile. */
 export type Measured = Load & {
   /** The daemon's processor time, as a share of one core. */
   readonly daemonShare: number;

@@ -15,7 +15,7 @@ const messageSize = 1_000;
 /** A paced stream sends small messages, evenly. */
 const pacedSize = 100;
 const paceMs = 10;
-/** Messages sent and not yet answered; the daemon has as many in hand. */
+/** Messages sent and not yet answered; the daemon handles as many at once. */
 const inFlight = 6;
 
 /** Bodies of one stream, encoded: alternately deposits and withdrawals, over all wallets. */

@@ -27,7 +27,7 @@ export type Product = {
 };
 
 const password = 'a long enough passphrase';
-/** Each may have 1,024 calls in hand. */
+/** Each may have 1,024 calls in flight. */
 export const operatorCount = 4;
 const operatorOf = (n: number): string => `operator-${n}@bench.example`;
 

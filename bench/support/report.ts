@@ -17,7 +17,8 @@ export function describeMachine(): string {
   const [first] = cpus();
   const memory = Math.round(totalmem() / 2 ** 30);
   const { platform, arch, version } = process;
-  return `${cpus().length} × ${first?.model.trim() ?? 'unknown'}, ${memory} GiB, ${platform} ${arch}, Node ${version}`;
+  const model = first?.model.trim() ?? 'unknown';
+  return `${cpus().length} × ${model}, ${memory} GiB, ${platform} ${arch}, Node ${version}`;
 }
 
 /** The table as people read it; columns are padded, so that it also reads as Markdown. */

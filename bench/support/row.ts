@@ -23,8 +23,8 @@ export type ResultRow = {
   readonly baseline: number | null;
   readonly ratio: number | null;
   /**
-   * User and system time of daemon, Postgres and RabbitMQ for a transaction, and of Postgres for one
-   * of the baseline's; null or absent where it makes no sense.
+   * User and system time of daemon, Postgres and RabbitMQ for a transaction, and of Postgres for
+   * one of the baseline's; null or absent where it makes no sense.
    */
   readonly cpuMicros?: number | null;
   readonly baselineCpuMicros?: number | null;

@@ -2,7 +2,12 @@ import { randomUUID } from 'node:crypto';
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
-import { createPeople, reasonOf, valueOf, type Somebody } from '../../tests/support/auth/people.ts';
+import {
+  createPeople,
+  reasonOf,
+  valueOf,
+  type SignedInUser,
+} from '../../tests/support/auth/people.ts';
 import { startAuthServer, type AuthServer } from '../../tests/support/auth/server.ts';
 import {
   AuthServiceService as rpc,
@@ -12,7 +17,7 @@ import {
 } from '../../protos/gen/digitalwallet/auth/v1/auth.ts';
 
 let server: AuthServer;
-let admin: Somebody;
+let admin: SignedInUser;
 const people = createPeople(() => server);
 
 beforeAll(async () => {
@@ -143,7 +148,8 @@ describe('what is on record', () => {
 
   it('what staff read of others, a line a call; not what anybody reads of themselves', async () => {
     const [user, operator] = [await people.create('customer'), await people.create('operator')];
-    const get = (by: Somebody, userId: string) => server.call(rpc.getUser, { userId }, by.bearer);
+    const get = (by: SignedInUser, userId: string) =>
+      server.call(rpc.getUser, { userId }, by.bearer);
     await get(operator, user.id);
     await get(operator, '');
     await get(user, user.id);

@@ -1,12 +1,12 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
-import { createPeople, reasonOf, type Somebody } from '../../tests/support/auth/people.ts';
+import { createPeople, reasonOf, type SignedInUser } from '../../tests/support/auth/people.ts';
 import { startAuthServer, type AuthServer } from '../../tests/support/auth/server.ts';
 import { AuthServiceService as rpc } from '../../protos/gen/digitalwallet/auth/v1/auth.ts';
 import { resetPasswordOnHost } from './index.ts';
 
 let server: AuthServer;
-let admin: Somebody;
+let admin: SignedInUser;
 const people = createPeople(() => server);
 
 beforeAll(async () => {

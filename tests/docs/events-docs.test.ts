@@ -129,7 +129,7 @@ describe('docs/asyncapi.json', () => {
     }
   });
 
-  it('describes what toRejectedMessage makes of a refusal', () => {
+  it('asyncapi.json describes the result of toRejectedMessage', () => {
     const command = makeCommand({ operation: 'withdraw' });
     const decision = decideOn(command, 0n);
     if (decision.kind !== 'rejected') throw new Error(decision.kind);
@@ -137,7 +137,7 @@ describe('docs/asyncapi.json', () => {
     expect(findFaults('TransactionRejected', overTheWire(body))).toEqual([]);
   });
 
-  it('describes what the statement service says of exports', () => {
+  it('asyncapi.json describes the events of exports', () => {
     const { body } = toRequestedMessage(parentId);
     expect(findFaults('StatementRequested', overTheWire(body))).toEqual([]);
     for (const status of ['done', 'failed'] as const) {
@@ -146,7 +146,7 @@ describe('docs/asyncapi.json', () => {
     }
   });
 
-  it('names every operation, and every reason for which the domain rejects', () => {
+  it('asyncapi.json names every operation, and every reason of a rejection', () => {
     const domain = read('daemon/wallet/domain.ts');
     const reasons = [...domain.matchAll(/reject\(\s*'([A-Z_]+)'/g)].map(([, reason]) => reason);
     const passing = ['WALLET_CLOCK_AHEAD', 'WALLET_CORRUPT'];
@@ -167,13 +167,13 @@ function firstColumn(heading: string): string[] {
 }
 
 describe('docs/events.md', () => {
-  it('lists the reasons of poison that the code knows, and no others', () => {
+  it('docs/events.md lists exactly the reasons of dead letters', () => {
     const source =
       read('daemon/wallet/events/messages.ts') + read('daemon/wallet/events/emitted-consumer.ts');
     const given = [...source.matchAll(/poison\(([^,]*),/g)].flatMap(([, reason = '']) =>
       [...reason.matchAll(/(?<!=== )'([A-Z_]+)'/g)].map(([, name = '']) => name),
     );
-    // What waits for an operator is put aside under its own reason.
+    // A message that needs an operator becomes a dead letter with its own reason.
     const [, forOperators = ''] = /forOperators[^[]*\[([^\]]*)\]/.exec(source) ?? [];
     const handedOn = [...forOperators.matchAll(/'([A-Z_]+)'/g)].map(([, name = '']) => name);
     expect(handedOn).not.toEqual([]);
@@ -189,13 +189,13 @@ describe('docs/events.md', () => {
     );
   });
 
-  it('lists the reasons of rejection that asyncapi.json lists', () => {
+  it('docs/events.md lists the same reasons of rejection as asyncapi.json', () => {
     const { data } = api.components.schemas['TransactionRejected']!.properties!;
     const rows = firstColumn('## Out: `transaction_rejected`').filter((row) => /^[A-Z]/.test(row));
     expect(rows).toEqual(data?.properties?.['reason']?.enum);
   });
 
-  it('shows messages that are read as what they say, and fit their schemas', () => {
+  it('docs/events.md has example messages that can be read and match their schemas', () => {
     const asked = examplesOf('transaction_emitted');
     expect(asked).toHaveLength(2);
     expect(readEmitted(toInbound(asked[0]!, 'a key'), 'BRL')).toMatchObject({
@@ -220,7 +220,7 @@ describe('docs/events.md', () => {
     expect(findFaults('StatementReady', examplesOf('statement_ready')[0])).toEqual([]);
   });
 
-  it('explains every field that the schemas have', () => {
+  it('docs/events.md explains every field of the schemas', () => {
     for (const [name, heading] of [
       ['TransactionEmitted', '## In: `transaction_emitted`'],
       ['TransactionCreated', '## Out: `transaction_created`'],

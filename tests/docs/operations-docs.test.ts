@@ -40,19 +40,19 @@ const others: readonly RegExp[] = [
 ];
 
 describe('the tables of docs/operations.md', () => {
-  it('are there', () => {
+  it('docs/operations.md has tables with tests and faults', () => {
     expect(rows.length - faults.length).toBeGreaterThan(15);
     expect(faults.length).toBeGreaterThan(12);
   });
 
-  it.each(rows)('name tests that exist: $cells.1', ({ cells }) => {
+  it.each(rows)('docs/operations.md names tests that exist: $cells.1', ({ cells }) => {
     const names = quotedIn(cells.at(-2)).filter((name) => name.endsWith('.test.ts'));
     const isThere = (name: string): boolean =>
       paths.some((path) => path === name || path.endsWith(`/${name}`));
     expect(names.filter((name) => !isThere(name))).toEqual([]);
   });
 
-  it.each(faults)('say what the daemon says: $cells.1', ({ cells }) => {
+  it.each(faults)('docs/operations.md quotes texts of the daemon: $cells.1', ({ cells }) => {
     const said = quotedIn(cells[2]).filter((text) => !others.some((one) => one.test(text)));
     const words = said.map((text) =>
       text

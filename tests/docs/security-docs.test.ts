@@ -14,7 +14,7 @@ const paths = folders.flatMap((folder) =>
 
 type Claim = { readonly text: string; readonly where: string; readonly shownBy: string };
 
-/** The rows of the tables that say what stops somebody. */
+/** The rows of the tables of measures. */
 function readClaims(): Claim[] {
   const claims: Claim[] = [];
   let isInTable = false;
@@ -48,16 +48,16 @@ const claims = readClaims();
 const isTest = (name: string): boolean => /\.test\.ts$|^(tests|bench)\//.test(name);
 
 describe('what docs/security.md claims', () => {
-  it('is many things', () => expect(claims.length).toBeGreaterThan(50));
+  it('docs/security.md has more than 50 measures', () => expect(claims.length).toBeGreaterThan(50));
 
-  it.each(claims)('names a test that exists: $text', ({ shownBy }) => {
+  it.each(claims)('docs/security.md names a test that exists: $text', ({ shownBy }) => {
     const names = namesIn(shownBy);
     expect(names.filter((name) => !exists(name))).toEqual([]);
     const isOfMatrix = /the matrix|the same/.test(shownBy);
     expect(isOfMatrix || names.some(isTest)).toBe(true);
   });
 
-  it.each(claims)('is where it says: $text', ({ where }) => {
+  it.each(claims)('docs/security.md names files that exist: $text', ({ where }) => {
     expect(namesIn(where).filter((name) => !exists(name))).toEqual([]);
   });
 });

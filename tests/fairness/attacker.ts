@@ -34,7 +34,9 @@ await run(attack);
 console.log(JSON.stringify(Object.fromEntries(attack.counts)));
 process.exit(0);
 
-/** As many connections as there are to be had, each idle after its greeting, opened again at once. */
+/**
+ * As many connections as there are to be had, each idle after its greeting, opened again at once.
+ */
 async function holdConnections({ host, port, from, isOver, counts }: Attack): Promise<void> {
   const wanted = 3_000;
   const open = new Set<Socket>();

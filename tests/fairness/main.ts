@@ -9,8 +9,8 @@ import { expectCode, password } from '../support/processes/world.ts';
 import { createNetworks, findNetworkProblem, type Networks } from './network.ts';
 import type { VictimReport } from './victim.ts';
 
-// `npm run test:fairness`: one network does the worst that it can for a minute each, while somebody
-// of another signs in, deposits and streams. The networks are namespaces of this machine.
+// `npm run test:fairness`: one network runs each kind of flood for a minute, while a client of
+// another network signs in, deposits and streams. The networks are namespaces of this machine.
 
 const { values } = parseArgs({
   options: {

@@ -12,8 +12,8 @@ import {
 import { item } from '../support/grpc/client.ts';
 import { password } from '../support/processes/world.ts';
 
-// Somebody of another network who does nothing wrong: a connection, a sign-in, a deposit and a
-// stream, again and again. Prints one JSON object at the end. Arguments: address, seconds, people.
+// A correct client of another network: a connection, a sign-in, a deposit and a stream, repeatedly.
+// Prints one JSON object at the end. Arguments: address, seconds, people.
 
 export type VictimReport = Readonly<
   Record<Step, { readonly tookMs: readonly number[]; readonly failures: readonly string[] }>

@@ -14,7 +14,8 @@ export const entriesPerWallet = 10;
 
 const walletRows = `generate_series($1::int, $2::int - 1) AS n`;
 const entryRows = `(
-    SELECT n AS owner, seq FROM ${walletRows}, generate_series(1, ${entriesPerWallet}) AS seq WHERE n > 0
+    SELECT n AS owner, seq FROM ${walletRows}, generate_series(1, ${entriesPerWallet}) AS seq
+    WHERE n > 0
     UNION ALL
     SELECT 0, seq FROM generate_series(
       $1::int * ${entriesPerWallet} / 2 + 1, $2::int * ${entriesPerWallet} / 2) AS seq) AS e`;
@@ -24,10 +25,12 @@ const entryId = idSql('t', `owner || '-' || seq`);
 const entryTime = `timestamptz '2026-01-01' + seq * interval '1 minute'`;
 const audit = `INSERT INTO audit_log (id, occurred_at, actor, actor_role, action, target, result,
     request_id, details)
-  SELECT ${idSql('a')}, ${entryTime.replace('seq', 'n')}, ${idSql('u')}::text, 'customer', 'sign-in', '', 'ok', '', '{}'
+  SELECT ${idSql('a')}, ${entryTime.replace('seq', 'n')}, ${idSql('u')}::text, 'customer',
+    'sign-in', '', 'ok', '', '{}'
   FROM ${walletRows}`;
 const deadLetters = `INSERT INTO dead_letters (id, queue, reason, body, is_truncated, state)
-  SELECT ${idSql('d')}, 'wallet_queue', CASE WHEN n % 1000 = 1 THEN 'RARE' ELSE 'MALFORMED' END, '', false,
+  SELECT ${idSql('d')}, 'wallet_queue',
+    CASE WHEN n % 1000 = 1 THEN 'RARE' ELSE 'MALFORMED' END, '', false,
     CASE WHEN n % 10 = 0 THEN 'pending' ELSE 'discarded' END FROM ${walletRows}`;
 
 /**
@@ -37,7 +40,8 @@ const deadLetters = `INSERT INTO dead_letters (id, queue, reason, body, is_trunc
 export const fillSql: Readonly<Record<Service, readonly string[]>> = {
   auth: [
     `INSERT INTO users (id, email, password_hash, role, email_verified, created_at)
-     SELECT ${idSql('u')}, n || '@example.com', '', CASE WHEN n % 2000 = 0 THEN 'admin' ELSE 'customer' END, true,
+     SELECT ${idSql('u')}, n || '@example.com', '',
+       CASE WHEN n % 2000 = 0 THEN 'admin' ELSE 'customer' END, true,
        ${entryTime.replace('seq', 'n')} FROM ${walletRows}`,
     `INSERT INTO sessions (id, user_id, client, expires_at)
      SELECT ${idSql('s', `n || '-' || i`)}, ${idSql('u')}, '', clock_timestamp() + interval '1 day'
@@ -47,25 +51,27 @@ export const fillSql: Readonly<Record<Service, readonly string[]>> = {
      FROM ${walletRows}, generate_series(1, 2) AS i`,
     // A busy day's, the most that is kept; few of them are as young as the feed looks back.
     `INSERT INTO revocations (kind, subject_id, revoked_at)
-     SELECT 'session', ${idSql('s')}, clock_timestamp() - interval '1 hour' - n * interval '1 second'
+     SELECT 'session', ${idSql('s')},
+       clock_timestamp() - interval '1 hour' - n * interval '1 second'
      FROM ${walletRows}`,
     `INSERT INTO api_keys (id, owner_id, name, prefix, secret_hash, scopes, operations, expires_at)
      SELECT ${idSql('k')}, ${idSql('u')}, '', '', decode(md5('k' || n), 'hex'), '{}', '{}',
        clock_timestamp() + interval '1 day' FROM ${walletRows}`,
     `INSERT INTO attempts (bucket, count, blocked_until, expires_at)
-     SELECT decode(md5('b' || n), 'hex'), 1, 'epoch', clock_timestamp() + interval '1 day' FROM ${walletRows}`,
-    `INSERT INTO sign_ups (id, email, network, password_hash, token_hash, expires_at)
-     SELECT ${idSql('n')}, n || '@new.example.com', '', '', '', clock_timestamp() + interval '23 hours'
+     SELECT decode(md5('b' || n), 'hex'), 1, 'epoch', clock_timestamp() + interval '1 day'
      FROM ${walletRows}`,
+    `INSERT INTO sign_ups (id, email, network, password_hash, token_hash, expires_at)
+     SELECT ${idSql('n')}, n || '@new.example.com', '', '', '',
+       clock_timestamp() + interval '23 hours' FROM ${walletRows}`,
     `INSERT INTO mailed_codes (code_hash, mail_id, purpose, subject, expires_at)
      SELECT decode(md5('c' || n), 'hex'), ${idSql('m')}, 'sign-up', n || '@new.example.com',
        clock_timestamp() + interval '23 hours' FROM ${walletRows}`,
     `INSERT INTO email_changes (user_id, id, new_email, expires_at)
-     SELECT ${idSql('u')}, ${idSql('e')}, n || '@new.example.com', clock_timestamp() + interval '1 day'
-     FROM ${walletRows}`,
+     SELECT ${idSql('u')}, ${idSql('e')}, n || '@new.example.com',
+       clock_timestamp() + interval '1 day' FROM ${walletRows}`,
     `INSERT INTO mails (id, kind, recipient, details, due_at)
-     SELECT ${idSql('m')}, 'new-device', n || '@example.com', '{}', clock_timestamp() + n * interval '1 second'
-     FROM ${walletRows}`,
+     SELECT ${idSql('m')}, 'new-device', n || '@example.com', '{}',
+       clock_timestamp() + n * interval '1 second' FROM ${walletRows}`,
     `INSERT INTO totp_secrets (user_id, key_id, secret, begun_at, enabled_at, last_step)
      SELECT ${idSql('u')}, '', '', 'epoch', 'epoch', 1 FROM ${walletRows}`,
     `INSERT INTO recovery_codes (user_id, code_hash)
@@ -81,18 +87,19 @@ export const fillSql: Readonly<Record<Service, readonly string[]>> = {
      SELECT ${idSql('w', 'owner')}, seq, ${entryId}, 1, 100, 100 * seq, 'external:cash',
        CASE WHEN seq % 10 = 0 THEN ${idSql('t', `owner || '-' || seq - 1`)} END, 1, 'actor',
        ${entryTime}, '\\x00' FROM ${entryRows}`,
-    `INSERT INTO inbox (transaction_id, wallet_id, message_id, reason, message, metadata, rejected_at)
+    `INSERT INTO inbox (transaction_id, wallet_id, message_id, reason, message, metadata,
+       rejected_at)
      SELECT ${idSql('i')}, ${idSql('w')}, '', '', '', '{}', clock_timestamp() FROM ${walletRows}`,
     deadLetters,
     audit,
   ],
   statement: [
-    `INSERT INTO statement_lines (wallet_id, seq, transaction_id, user_id, currency, operation, amount,
-       balance_after, contra_account, occurred_at, hash)
-     SELECT ${idSql('w', 'owner')}, seq, ${entryId}, ${idSql('u', 'owner')}, 'BRL', 1, 100, 100 * seq,
-       'external:cash', ${entryTime}, '\\x00' FROM ${entryRows}`,
-    `INSERT INTO exports (id, requested_by, requester_role, idempotency_key, request_digest, user_id,
-       wallet_id, currency, range_from, range_to, is_end_given, timezone, locale, format,
+    `INSERT INTO statement_lines (wallet_id, seq, transaction_id, user_id, currency, operation,
+       amount, balance_after, contra_account, occurred_at, hash)
+     SELECT ${idSql('w', 'owner')}, seq, ${entryId}, ${idSql('u', 'owner')}, 'BRL', 1, 100,
+       100 * seq, 'external:cash', ${entryTime}, '\\x00' FROM ${entryRows}`,
+    `INSERT INTO exports (id, requested_by, requester_role, idempotency_key, request_digest,
+       user_id, wallet_id, currency, range_from, range_to, is_end_given, timezone, locale, format,
        has_byte_order_mark, status, attempt, expires_at)
      SELECT ${idSql('x')}, ${idSql('u')}, 'customer', '', '', ${idSql('u')}, ${idSql('w')}, 'BRL',
        '2026-01-01', '2026-02-01', true, 'UTC', 'en', 'csv', false, 'done', 1,

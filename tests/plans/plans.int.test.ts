@@ -24,7 +24,9 @@ vi.mock(import('../../daemon/platform/db/db.ts'), async (importOriginal) => {
 
 /** Wallets and users; ten times as many entries. */
 const sizes = { few: 1_000, many: 20_000 } as const;
-/** Pages for each row that a sample concerns: a lookup in three indexes and their tables at most. */
+/**
+ * Pages for each row that a sample concerns: a lookup in three indexes and their tables at most.
+ */
 const pagesPerRow = 16;
 const pagesAtLeast = 60;
 
@@ -158,9 +160,10 @@ describe.each(services)('the statements of %s', (service) => {
   };
   const names = (): readonly string[] => namesOf.get(service) ?? [];
 
-  it('touch few pages of small tables, and scan none that has grown and has no statistics yet', async () => {
+  it('statements scan no grown table without statistics, and few pages of small ones', async () => {
     const tables = await database().query<{ name: string }>(
-      `SELECT relname AS name FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace`,
+      `SELECT relname AS name FROM pg_class
+       WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace`,
     );
     for (const { name } of tables) {
       await database().query(`ALTER TABLE ${name} SET (autovacuum_enabled = false)`);
@@ -172,14 +175,14 @@ describe.each(services)('the statements of %s', (service) => {
     expect(await findAllScans(database(), names(), allowed)).toEqual({});
   });
 
-  it('scan no large table, and touch no more pages of it than of a small one', async () => {
+  it('statements scan no large table, and read as few pages as of a small one', async () => {
     await database().query('ANALYZE');
     expect(await findAllScans(database(), names(), mayScan)).toEqual({});
     expect(await findHungry(database(), names(), sizes.many)).toEqual({});
   });
 });
 
-it('a missing index is told', async () => {
+it('a missing index is reported', async () => {
   const wallet = databases.get('wallet');
   if (!wallet) throw new Error('no database of wallet');
   await wallet.query('ALTER TABLE transactions DROP CONSTRAINT transactions_id_wallet_id_key');

@@ -88,7 +88,7 @@ export function createSamples(size: number): Readonly<Record<string, Sample>> {
     dead_decide: all(letters, 'replayed', '', repeat('')),
     audit_list: all('', '', '', ...allTimes, many),
     audit_list_actor: one(user, user, '', ...allTimes, many),
-    audit_list_target: one('nobody', '', '', ...allTimes, many),
+    audit_list_target: one('no-target', '', '', ...allTimes, many),
     audit_list_action: one('rare', '', 'rare', ...allTimes, many),
     audit_append: all(added, ...Array.from({ length: 6 }, () => repeat('')), repeat('{}')),
     // Statements.
@@ -126,7 +126,7 @@ export function createSamples(size: number): Readonly<Record<string, Sample>> {
     export_list: all(null, null, '2030-01-01', idOf('x', 0), many),
     export_list_of_user: one(idOf('u', 1), null, '2030-01-01', idOf('x', 0), many),
     export_chunk_at: one(idOf('x', 1), 1, 15n),
-    // Who somebody is.
+    // A user by e-mail address.
     user_by_email: one('7@example.com'),
     user_credentials: one('7@example.com'),
     user_resolve: all(users, []),
@@ -174,7 +174,7 @@ export const withoutSample: Readonly<Record<string, readonly string[]>> = {
       'outbox_rewrite',
     ],
   ],
-  'one row by its key, by somebody’s command': [
+  'one row by its key, for a command of one user': [
     ...[
       'wallet_status',
       'user_insert',
@@ -234,7 +234,9 @@ export const withoutSample: Readonly<Record<string, readonly string[]>> = {
   ],
 };
 
-/** Tables, and indexes of some rows only, that are small by nature: they hold what is unfinished. */
+/**
+ * Tables, and indexes of some rows only, that are small by nature: they hold what is unfinished.
+ */
 export const small: ReadonlySet<string> = new Set([
   ...['outbox', 'relay_leases', 'exports_open', 'exports_mail'],
   ...['divergences', 'divergences_open', 'exports_files'],

@@ -32,7 +32,10 @@ const readLetters = async (site: Site): Promise<Letter[]> => {
   ).flat();
 };
 
-/** Good: once in the ledger and once as a line. Bad: in the table, as it was sent and for its own reason. */
+/**
+ * Good: once in the ledger and once as a line. Bad: in the table, as it was sent and for its own
+ * reason.
+ */
 export async function judge(site: Site, sent: Sent): Promise<Verdict> {
   const violations: string[] = [];
   await judgeGood(site, sent, violations);
@@ -76,7 +79,7 @@ async function judgeGood({ dataDir }: Site, { good }: Sent, violations: string[]
 function judgeBad(poison: Poison, letters: readonly Letter[], violations: string[]): void {
   const { kind, reason, field, body, messageId } = poison;
   if (letters.length === 0) violations.push(`${kind}: not in the table`);
-  // Without a key the same message may be put aside twice by a process that is killed.
+  // Without a key the same message may become two dead letters if a process is killed.
   if (messageId !== undefined && letters.length > 1) violations.push(`${kind}: in the table twice`);
   for (const letter of letters) {
     if (letter.reason !== reason || letter.field !== field) {

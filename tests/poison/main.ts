@@ -4,8 +4,8 @@ import { parseArgs } from 'node:util';
 import { ensureTestServices } from '../../scripts/test-services.ts';
 import { runPoisonRun } from './run.ts';
 
-// `npm run test:poison -- --messages 100000 --restarts 10`: good and bad messages for two daemons that are
-// restarted meanwhile. Ends with a table of the bad ones, and `violations: N`.
+// `npm run test:poison -- --messages 100000 --restarts 10`: good and bad messages for two daemons
+// that are restarted meanwhile. Ends with a table of the bad ones, and `violations: N`.
 
 const { values } = parseArgs({
   options: {

@@ -17,8 +17,9 @@ const customerCount = 8;
 const stuckMs = 90_000;
 
 /**
- * Two daemons work on messages of which 1 % are bad, and are restarted meanwhile: both at once or one
- * after the other, in good order or by kill -9. Then all that was sent is looked for. The violations.
+ * Two daemons work on messages of which 1 % are bad, and are restarted meanwhile: both at once or
+ * one after the other, in good order or by kill -9. Then all that was sent is looked for. The
+ * violations.
  */
 export async function runPoisonRun(options: PoisonRunOptions): Promise<readonly string[]> {
   const ended: string[] = [];

@@ -60,8 +60,8 @@ const kinds: readonly Kind[] = [
   kindOf('sign-in', auth.signIn, () =>
     whole({
       ...auth.signIn.requestDeserialize(Buffer.alloc(0)),
-      email: `nobody${randomBytes(2).toString('hex')}@example.com`,
-      password: 'not the password of anybody',
+      email: `unknown${randomBytes(2).toString('hex')}@example.com`,
+      password: 'a wrong password',
     }),
   ),
   kindOf('refresh', auth.refreshSession, () => ({ refreshToken: randomBytes(32).toString('hex') })),
@@ -120,7 +120,7 @@ const beRefused: Way = (raw, kind) => {
   const bad = [
     `Bearer dwk_00000000_${secret}`,
     `Bearer a.b.${secret}`,
-    'Service nobody',
+    'Service unknown',
     'Basic x',
   ];
   const authorization = bad[Math.floor(Math.random() * bad.length)] ?? '';

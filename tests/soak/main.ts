@@ -3,8 +3,8 @@ import { parseArgs } from 'node:util';
 import { ensureTestServices } from '../../scripts/test-services.ts';
 import { formatVerdicts, runSoak } from './run.ts';
 
-// `npm run test:soak -- --minutes 20`: a daemon under cancelled, late, refused and abandoned calls of
-// every kind. Ends with a table of what it holds before and after, and `left behind: N`.
+// `npm run test:soak -- --minutes 20`: a daemon under cancelled, late, refused and abandoned calls
+// of every kind. Ends with a table of what it holds before and after, and `left behind: N`.
 
 const { values } = parseArgs({ options: { minutes: { type: 'string', default: '20' } } });
 const seconds = Number(values.minutes) * 60;

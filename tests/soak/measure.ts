@@ -29,8 +29,12 @@ async function askProbe(path: string): Promise<Seen> {
 }
 
 /** The gauges of what is open and counted, which no load shall leave behind. */
-const gauges =
-  /^(walletd_(?:calls_in_flight|public_calls_in_flight|callers|streams_open|unauthenticated_waiting|connections_open|http2_streams_open|unread_answer_bytes|health_watches|outbox_events|stalled)(?:\{[^}]*\})?) (\S+)$/gm;
+const names = [
+  ...['calls_in_flight', 'public_calls_in_flight', 'callers', 'streams_open', 'unauthenticated_waiting'],
+  ...['connections_open', 'http2_streams_open', 'unread_answer_bytes', 'health_watches'],
+  ...['outbox_events', 'stalled'],
+];
+const gauges = new RegExp(String.raw`^(walletd_(?:${names.join('|')})(?:\{[^}]*\})?) (\S+)$`, 'gm');
 
 async function readGauges(url: string): Promise<Measures> {
   const text = await (await fetch(url)).text();

@@ -18,8 +18,8 @@ export type SoakOptions = {
 const lookEveryMs = 60_000;
 
 /**
- * Runs one daemon with cancelled, late, refused and abandoned calls of every kind, and says what it holds
- * before and after.
+ * Runs one daemon with cancelled, late, refused and abandoned calls of every kind, and says what it
+ * holds before and after.
  */
 export async function runSoak(options: SoakOptions): Promise<readonly Verdict[]> {
   const { seconds, warmUpSeconds, settleSeconds, spare, say } = options;

@@ -2,7 +2,7 @@ import { expect, it } from 'vitest';
 
 import { formatVerdicts, runSoak } from './run.ts';
 
-it('15 s of cancelled, late, refused and abandoned calls of every kind leave nothing behind', async () => {
+it('cancelled, late, refused and abandoned calls leave no resource behind', async () => {
   const said: string[] = [];
   const verdicts = await runSoak({
     seconds: 15,

@@ -6,7 +6,7 @@ import {
   createPeople,
   reasonOf,
   valueOf,
-  type Somebody,
+  type SignedInUser,
 } from '../../../tests/support/auth/people.ts';
 import {
   startAuthServer,
@@ -22,7 +22,7 @@ import {
 
 const dayMs = 24 * 60 * 60_000;
 let server: AuthServer;
-let admin: Somebody;
+let admin: SignedInUser;
 const people = createPeople(() => server);
 
 beforeAll(async () => {
@@ -32,20 +32,20 @@ beforeAll(async () => {
 
 afterAll(() => server.stop());
 
-const tryCreate = (by: Somebody, change: Partial<CreateApiKeyRequest> = {}) => {
+const tryCreate = (by: SignedInUser, change: Partial<CreateApiKeyRequest> = {}) => {
   const expiresAt = new Date(Date.now() + dayMs);
   const request = { name: 'job', scopes: ['wallets:read'], operations: [], expiresAt, ...change };
   return server.call(rpc.createApiKey, request, by.bearer);
 };
-const create = async (by: Somebody, change: Partial<CreateApiKeyRequest> = {}) => {
+const create = async (by: SignedInUser, change: Partial<CreateApiKeyRequest> = {}) => {
   const { apiKey, secret } = valueOf(await tryCreate(by, change));
   if (!apiKey) throw new Error('no key');
   return { apiKey, secret, id: apiKey.id };
 };
 const validate = (accessToken: string) => server.call(rpc.validateToken, { accessToken });
-const list = (by: Somebody, ownerId = '', page = { pageSize: 0, pageToken: '' }) =>
+const list = (by: SignedInUser, ownerId = '', page = { pageSize: 0, pageToken: '' }) =>
   server.call(rpc.listApiKeys, { ownerId, ...page }, by.bearer);
-const revoke = (by: Somebody, apiKeyId: string) =>
+const revoke = (by: SignedInUser, apiKeyId: string) =>
   server.call(rpc.revokeApiKey, { apiKeyId }, by.bearer);
 const whoami = async (secret: string, userId = '') =>
   reasonOf(await server.call(rpc.getUser, { userId }, `Bearer ${secret}`));

@@ -5,7 +5,7 @@ import {
   createPeople,
   reasonOf,
   valueOf,
-  type Somebody,
+  type SignedInUser,
 } from '../../../tests/support/auth/people.ts';
 import { startAuthServer, type AuthServer } from '../../../tests/support/auth/server.ts';
 import { pruneExpiredKeys, pruneRevokedKeys } from './store.ts';
@@ -19,7 +19,7 @@ beforeAll(async () => {
 
 afterAll(() => server.stop());
 
-const create = (by: Somebody) => {
+const create = (by: SignedInUser) => {
   const expiresAt = new Date(Date.now() + 86_400_000);
   const request = { name: 'job', scopes: ['wallets:read'], operations: [], expiresAt };
   return server.call(rpc.createApiKey, request, by.bearer);

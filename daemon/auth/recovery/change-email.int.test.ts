@@ -5,7 +5,7 @@ import {
   createPeople,
   reasonOf,
   valueOf,
-  type Somebody,
+  type SignedInUser,
 } from '../../../tests/support/auth/people.ts';
 import { codeIn, openMailbox, type Mailbox } from '../../../tests/support/mail/mailbox.ts';
 import { AuthServiceService as rpc } from '../../../protos/gen/digitalwallet/auth/v1/auth.ts';
@@ -15,7 +15,7 @@ const password = 'correct horse battery';
 const subject = 'Your code for a new e-mail address';
 let mailbox: Mailbox;
 let server: AuthServer;
-let admin: Somebody;
+let admin: SignedInUser;
 const people = createPeople(() => server);
 
 beforeAll(async () => {
@@ -29,12 +29,12 @@ afterAll(async () => {
   await mailbox.stop();
 });
 
-const request = ({ bearer }: Somebody, newEmail: string, text = password) =>
+const request = ({ bearer }: SignedInUser, newEmail: string, text = password) =>
   server.call(rpc.requestEmailChange, { newEmail, password: text }, bearer);
-const confirm = ({ bearer }: Somebody, code: string) =>
+const confirm = ({ bearer }: SignedInUser, code: string) =>
   server.call(rpc.confirmEmailChange, { code }, bearer);
 
-async function codeFor(owner: Somebody, newEmail: string): Promise<string> {
+async function codeFor(owner: SignedInUser, newEmail: string): Promise<string> {
   const known = mailbox.to(newEmail, subject).length;
   expect(await request(owner, newEmail)).toEqual({ ok: true, value: {} });
   return codeIn(await mailbox.next(newEmail, subject, known));

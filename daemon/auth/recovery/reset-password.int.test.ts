@@ -5,7 +5,7 @@ import {
   createPeople,
   reasonOf,
   valueOf,
-  type Somebody,
+  type SignedInUser,
 } from '../../../tests/support/auth/people.ts';
 import { codeIn, openMailbox, type Mailbox } from '../../../tests/support/mail/mailbox.ts';
 import { AuthServiceService as rpc } from '../../../protos/gen/digitalwallet/auth/v1/auth.ts';
@@ -15,7 +15,7 @@ const newPassword = 'another long password';
 const subject = 'Your code for a new password';
 let mailbox: Mailbox;
 let server: AuthServer;
-let admin: Somebody;
+let admin: SignedInUser;
 const people = createPeople(() => server);
 
 beforeAll(async () => {
@@ -39,7 +39,7 @@ async function codeFor(email: string): Promise<string> {
   return codeIn(await mailbox.next(email, subject, known));
 }
 
-async function keyOf({ bearer }: Somebody): Promise<string> {
+async function keyOf({ bearer }: SignedInUser): Promise<string> {
   const expiresAt = new Date(Date.now() + 86_400_000);
   const key = { name: 'a job', scopes: ['wallets:read'], operations: [], expiresAt };
   return valueOf(await server.call(rpc.createApiKey, key, bearer)).secret;

@@ -5,7 +5,7 @@ import {
   createPeople,
   reasonOf,
   valueOf,
-  type Somebody,
+  type SignedInUser,
 } from '../../../tests/support/auth/people.ts';
 import { AuthServiceService as rpc } from '../../../protos/gen/digitalwallet/auth/v1/auth.ts';
 import { resetPasswordOnHost } from '../index.ts';
@@ -23,7 +23,7 @@ afterEach(() => server.database.query('TRUNCATE attempts'));
 afterAll(() => server.stop());
 
 /** An API key of somebody, as an attacker would make it who knows the password. */
-async function keyOf(somebody: Somebody): Promise<string> {
+async function keyOf(somebody: SignedInUser): Promise<string> {
   const request = {
     name: 'a job',
     scopes: ['wallets:read'],
@@ -35,13 +35,13 @@ async function keyOf(somebody: Somebody): Promise<string> {
 
 const useKey = async (secret: string) =>
   reasonOf(await server.call(rpc.validateToken, { accessToken: secret }));
-const useSession = async ({ bearer }: Somebody) =>
+const useSession = async ({ bearer }: SignedInUser) =>
   reasonOf(await server.call(rpc.getUser, { userId: '' }, bearer));
 
 /** Every way in which a password is set anew, by the owner of the account. */
 const recoveries: readonly [
   string,
-  (somebody: Somebody, keepApiKeys: boolean) => Promise<unknown>,
+  (somebody: SignedInUser, keepApiKeys: boolean) => Promise<unknown>,
 ][] = [
   [
     'walletd users reset-password',

@@ -5,14 +5,14 @@ import {
   createPeople,
   reasonOf,
   valueOf,
-  type Somebody,
+  type SignedInUser,
 } from '../../../tests/support/auth/people.ts';
 import { startAuthServer, type AuthServer } from '../../../tests/support/auth/server.ts';
 import { generateSigningKey } from '../sessions/signing-keys.ts';
 
 const signingKeyPem = generateSigningKey();
 let server: AuthServer;
-let ana: Somebody;
+let ana: SignedInUser;
 const people = createPeople(() => server);
 
 beforeAll(async () => {

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { AuthServiceService as rpc } from '../../../protos/gen/digitalwallet/auth/v1/auth.ts';
-import { createPeople, reasonOf, type Somebody } from '../../../tests/support/auth/people.ts';
+import { createPeople, reasonOf, type SignedInUser } from '../../../tests/support/auth/people.ts';
 import { startAuthServer, type AuthServer } from '../../../tests/support/auth/server.ts';
 import { openMailbox, type Mailbox } from '../../../tests/support/mail/mailbox.ts';
 import { endCredentials } from '../recovery/credentials.ts';
@@ -21,7 +21,7 @@ afterAll(async () => {
   await mailbox.stop();
 });
 
-type Call = (caller: Somebody) => Promise<Parameters<typeof reasonOf>[0]>;
+type Call = (caller: SignedInUser) => Promise<Parameters<typeof reasonOf>[0]>;
 
 /** What outlasts the session that did it. */
 const calls: Readonly<Record<string, Call>> = {

@@ -6,7 +6,7 @@ import {
   createPeople,
   reasonOf,
   valueOf,
-  type Somebody,
+  type SignedInUser,
 } from '../../../tests/support/auth/people.ts';
 import {
   startAuthServer,
@@ -51,7 +51,7 @@ describe('a rotation of the signing key', () => {
     const verified = await verifier.verify(token);
     return verified.ok ? 'ok' : verified.rejection.reason;
   };
-  let user: Somebody;
+  let user: SignedInUser;
   let lost: string;
   let successor: string;
 

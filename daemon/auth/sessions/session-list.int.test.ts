@@ -7,7 +7,7 @@ import {
   createPeople,
   reasonOf,
   valueOf,
-  type Somebody,
+  type SignedInUser,
 } from '../../../tests/support/auth/people.ts';
 import {
   startAuthServer,
@@ -20,7 +20,7 @@ import {
 } from '../../../protos/gen/digitalwallet/auth/v1/auth.ts';
 
 let server: AuthServer;
-let admin: Somebody;
+let admin: SignedInUser;
 const people = createPeople(() => server);
 
 beforeAll(async () => {

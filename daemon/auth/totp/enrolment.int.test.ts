@@ -6,7 +6,7 @@ import {
   createPeople,
   reasonOf,
   valueOf,
-  type Somebody,
+  type SignedInUser,
 } from '../../../tests/support/auth/people.ts';
 import { startAuthServer, type AuthServer } from '../../../tests/support/auth/server.ts';
 import {
@@ -21,7 +21,7 @@ import { resetTotpOnHost } from '../index.ts';
 
 let server: AuthServer;
 const people = createPeople(() => server);
-let admin: Somebody;
+let admin: SignedInUser;
 
 beforeAll(async () => {
   server = await startAuthServer();

@@ -6,7 +6,7 @@ import {
   createPeople,
   reasonOf,
   valueOf,
-  type Somebody,
+  type SignedInUser,
 } from '../../../tests/support/auth/people.ts';
 import { startAuthServer, type AuthServer } from '../../../tests/support/auth/server.ts';
 import { enrol, forget, appCode, password } from '../../../tests/support/auth/totp.ts';
@@ -18,8 +18,8 @@ let optional: AuthServer;
 /** The same with STAFF_TOTP=required. */
 let required: AuthServer;
 const people = createPeople(() => optional);
-let operator: Somebody;
-let customer: Somebody;
+let operator: SignedInUser;
+let customer: SignedInUser;
 
 beforeAll(async () => {
   optional = await startAuthServer({ signingKeyPem });
@@ -38,7 +38,7 @@ const list = async (bearer: string, on = required) =>
   reasonOf(await on.call(rpc.listUsers, { ...page, role: 0, email: '' }, bearer));
 const get = async (bearer: string, userId = '', on = required) =>
   reasonOf(await on.call(rpc.getUser, { userId }, bearer));
-const keyOf = async (owner: Somebody, scopes = ['users:read']) => {
+const keyOf = async (owner: SignedInUser, scopes = ['users:read']) => {
   const expiresAt = new Date(Date.now() + 3_600_000);
   const request = { name: 'job', scopes, operations: [], expiresAt };
   return `Bearer ${valueOf(await optional.call(rpc.createApiKey, request, owner.bearer)).secret}`;
@@ -127,9 +127,9 @@ describe('STAFF_TOTP=required', () => {
 
   it('holds from a change of role on, and for a customer who enrolled it changes nothing', async () => {
     const ada = await enrol(required, await people.create('admin'));
-    const setRole = async (who: Somebody, role: Role) =>
+    const setRole = async (who: SignedInUser, role: Role) =>
       reasonOf(await required.call(rpc.updateUser, { userId: who.id, role }, ada.bearer));
-    const renew = async (who: Somebody) => {
+    const renew = async (who: SignedInUser) => {
       const { refreshToken } = who.tokens;
       const { tokens } = valueOf(await required.call(rpc.refreshSession, { refreshToken }));
       return { ...who, tokens: tokens!, bearer: bearerOf(tokens!) };

@@ -5,7 +5,7 @@ import {
   createPeople,
   reasonOf,
   valueOf,
-  type Somebody,
+  type SignedInUser,
 } from '../../../tests/support/auth/people.ts';
 import {
   startAuthServer,
@@ -28,7 +28,7 @@ let server: AuthServer;
 /** A second daemon on the same database. */
 let other: AuthServer;
 const people = createPeople(() => server);
-let admin: Somebody;
+let admin: SignedInUser;
 let ana: Enrolled;
 
 beforeAll(async () => {

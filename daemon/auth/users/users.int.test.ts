@@ -8,7 +8,7 @@ import {
   createPeople,
   reasonOf,
   valueOf,
-  type Somebody,
+  type SignedInUser,
 } from '../../../tests/support/auth/people.ts';
 import { startAuthServer, type AuthServer } from '../../../tests/support/auth/server.ts';
 import {
@@ -18,7 +18,7 @@ import {
 } from '../../../protos/gen/digitalwallet/auth/v1/auth.ts';
 
 let server: AuthServer;
-let admin: Somebody;
+let admin: SignedInUser;
 const people = createPeople(() => server);
 
 beforeAll(async () => {
@@ -28,23 +28,23 @@ beforeAll(async () => {
 
 afterAll(() => server.stop());
 
-const list = (by: Somebody, filter: Partial<ListUsersRequest> = {}) => {
+const list = (by: SignedInUser, filter: Partial<ListUsersRequest> = {}) => {
   const all = { pageSize: 0, pageToken: '', role: Role.UNSPECIFIED, email: '' };
   return server.call(rpc.listUsers, { ...all, ...filter }, by.bearer);
 };
-const setRole = (by: Somebody, user: Somebody, role: Role) =>
+const setRole = (by: SignedInUser, user: SignedInUser, role: Role) =>
   server.call(rpc.updateUser, { userId: user.id, role }, by.bearer);
-const setDisabled = (by: Somebody, user: Somebody, disabled: boolean) =>
+const setDisabled = (by: SignedInUser, user: SignedInUser, disabled: boolean) =>
   server.call(rpc.updateUser, { userId: user.id, disabled }, by.bearer);
 const verdict = async (accessToken: string) => {
   const answer = await server.call(rpc.validateToken, { accessToken });
   return answer.ok ? roleOfWireNumber(answer.value.role) : answer.reason;
 };
-const roleOf = async (user: Somebody) => {
+const roleOf = async (user: SignedInUser) => {
   const sql = 'SELECT role FROM users WHERE id = $1';
   return (await server.database.query<{ role: string }>(sql, [user.id]))[0]?.role;
 };
-const refresh = (user: Somebody) =>
+const refresh = (user: SignedInUser) =>
   server.call(rpc.refreshSession, { refreshToken: user.tokens.refreshToken });
 
 describe('listing users', () => {
@@ -207,7 +207,7 @@ describe('the last admin', () => {
 
 describe('a demotion in the middle of', () => {
   /** A token that is believed must tell the role that its user has. */
-  async function expectNoStaleToken(user: Somebody, accessToken: string): Promise<void> {
+  async function expectNoStaleToken(user: SignedInUser, accessToken: string): Promise<void> {
     const said = await verdict(accessToken);
     expect(['TOKEN_REVOKED', await roleOf(user)]).toContain(said);
   }

@@ -64,7 +64,7 @@ const hasLine = async (of: 'wallet' | 'statement', line: Partial<AuditEvent>): P
   );
 
 describe('freezing', () => {
-  it('by staff stops the owner’s money, and staff let it go again', async () => {
+  it('a wallet that staff froze takes no transactions until staff unfreeze it', async () => {
     await ana.json(['deposit', '10.00', '--yes']);
     const request = { userId: ana.id, currency: 'BRL', note: 'a stolen phone', dryRun: false };
     const { freezeWallet, unfreezeWallet } = WalletServiceService;
@@ -94,7 +94,7 @@ describe('freezing', () => {
 });
 
 describe('the audit log', () => {
-  it('tells admins, and nobody else, what staff moved, saw, and were denied', async () => {
+  it('the audit log shows admins only the transactions, reads and denials of staff', async () => {
     const done = await connection.call(
       WalletServiceService.createTransaction,
       {

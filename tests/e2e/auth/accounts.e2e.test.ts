@@ -41,13 +41,13 @@ async function findTokenFile(person: Person): Promise<string> {
 const runWith = (token: string, args: readonly string[]) =>
   runWallet(args, {
     env: {
-      ...{ PATH: process.env['PATH'] ?? '', HOME: join(world.folder, 'nobody'), TZ: 'UTC' },
+      ...{ PATH: process.env['PATH'] ?? '', HOME: join(world.folder, 'no-home'), TZ: 'UTC' },
       ...{ WALLET_SERVER: world.daemon().address, WALLET_TOKEN: token },
     },
   });
 
 describe('many processes whose access token has ended', () => {
-  it('refresh once, and all go on', async () => {
+  it('many processes with an expired access token refresh it once, and all succeed', async () => {
     const bia = await world.customer('bia');
     const path = await findTokenFile(bia);
     const stored = JSON.parse(await readFile(path, 'utf8')) as Record<string, unknown>;
@@ -65,7 +65,7 @@ describe('many processes whose access token has ended', () => {
 });
 
 describe('users', () => {
-  it('are found by an address that is not verified, and by role', async () => {
+  it('users are found by an unverified address, and by role', async () => {
     const shown = await admin.json<Account>(['users', 'show', ana.email]);
     expect(shown).toMatchObject({ id: ana.id, role: 'customer', disabled: false });
     const admins = await admin.json<Listed<Account>>(['users', 'list', '--role', 'admin']);
@@ -73,7 +73,7 @@ describe('users', () => {
     expect((await ana.run(['users', 'list'])).code).toBe(8);
   });
 
-  it('get another role, and are disabled at once', async () => {
+  it('users get another role and are disabled, with effect at once', async () => {
     const eve = await world.customer('eve');
     const made = await admin.json<Account>(['users', 'set-role', eve.email, 'operator', '--yes']);
     expect(made.role).toBe('operator');
@@ -87,7 +87,7 @@ describe('users', () => {
 });
 
 describe('sessions', () => {
-  it('are listed with the one in use marked, and ended', async () => {
+  it('sessions are listed with the current one marked, and ended', async () => {
     const { items } = await ana.json<Listed<Session>>(['sessions', 'list']);
     expect(items.filter(({ current }) => current)).toHaveLength(1);
     const own = items.find(({ current }) => current)?.id ?? '';
@@ -101,7 +101,7 @@ describe('sessions', () => {
 });
 
 describe('a changed password', () => {
-  it('is the one that counts, and other sessions can be ended with it', async () => {
+  it('a changed password replaces the old one, and can end other sessions', async () => {
     const fay = await world.customer('fay');
     const args = ['change-password', '--password-stdin', '--revoke-other-sessions'];
     expectCode(await fay.run(args, `${password}\nanother long passphrase\n`), 0);
@@ -113,7 +113,7 @@ describe('a changed password', () => {
 });
 
 describe('an API key', () => {
-  it('works within its scopes until it is revoked', async () => {
+  it('an API key works within its scopes until it is revoked', async () => {
     const create = ['api-keys', 'create', '--name', 'reader', '--scope', 'wallets:read'];
     const { id, secret } = await ana.json<Key>(create);
     const whoami = await runWith(secret, ['whoami', '--json']);
@@ -128,7 +128,7 @@ describe('an API key', () => {
     expect((await runWith(secret, ['balance'])).code).toBe(4);
   });
 
-  it('comes alone on stdout, to be kept in a file', async () => {
+  it('stdout of api-keys create is the secret alone', async () => {
     const args = ['api-keys', 'create', '--name', 'file', '--scope', 'wallets:read'];
     const created = await ana.run(args);
     expectCode(created, 0);
@@ -138,7 +138,7 @@ describe('an API key', () => {
 });
 
 describe('wallets', () => {
-  it('are listed with their owners', async () => {
+  it('wallets are listed with their owners', async () => {
     await ana.json(['deposit', '5.00', '--yes']);
     const own = await ana.json<Listed<object>>(['wallets', 'list']);
     expect(own.items).toMatchObject([{ userId: ana.id, balance: '5.00', status: 'active' }]);
@@ -146,7 +146,7 @@ describe('wallets', () => {
     expect(all.items).toEqual(own.items);
   });
 
-  it('stay as they are while frozen', async () => {
+  it('frozen wallets do not change', async () => {
     const freeze = (verb: string, ...more: string[]) =>
       admin.json(['wallets', verb, '--user', ana.id, '--note', 'asked for', '--yes', ...more]);
     expect(await freeze('freeze', '--dry-run')).toMatchObject({ dryRun: true });
@@ -158,7 +158,7 @@ describe('wallets', () => {
 });
 
 describe('the audit log', () => {
-  it('has what was done, newest first, page by page', async () => {
+  it('the audit log lists actions, newest first, page by page', async () => {
     await admin.json(['wallets', 'freeze', '--user', ana.id, '--yes']);
     await admin.json(['wallets', 'unfreeze', '--user', ana.id, '--yes']);
     type Event = { readonly id: string; readonly actor: string; readonly occurredAt: string };

@@ -104,7 +104,7 @@ async function call(method: unknown, request: object, authorization?: string): P
 }
 
 describe('secrets on their way', () => {
-  it('people sign in, wrongly and rightly, and ask for things', async () => {
+  it('secrets are sent in sign-ins, right and wrong ones, and in requests', async () => {
     const email = 'ada@example.com';
     const create = ['users', 'create', '--email', email, '--role', 'admin'];
     expectCode(note(await world.walletd(create, canaries.password)), 0);
@@ -116,10 +116,10 @@ describe('secrets on their way', () => {
     const signUp = ['sign-up', '--email', 'ana@example.com', '--password-stdin'];
     await wallet(signUp, canaries.newPassword);
     expectCode(await wallet(['whoami']), 0);
-    await wallet(['deposit', '5.00', '--user', 'nobody@example.com', '--yes']);
+    await wallet(['deposit', '5.00', '--user', 'unknown@example.com', '--yes']);
   });
 
-  it('credentials that are none are tried in every place', async () => {
+  it('secrets are sent as invalid credentials in every place', async () => {
     for (const token of [canaries.bearer, canaries.apiKey]) {
       expectCode(await wallet(['balance', '--json'], '', { WALLET_TOKEN: token }), 4);
       expectCode(await wallet(['sign-in', '--with-token'], token), 4);
@@ -148,7 +148,7 @@ describe('secrets on their way', () => {
     expectCode(await wallet(['whoami'], '', { WALLET_TOKEN: secret }), 0);
   });
 
-  it('servers are out of reach, or addressed wrongly', async () => {
+  it('secrets are used with servers that are unavailable or have a wrong address', async () => {
     await wallet(['balance', '--server', '127.0.0.1:1', '--timeout', '500ms']);
     await wallet(['balance', '--tls', '--timeout', '500ms'], '', { WALLET_TOKEN: canaries.bearer });
     const base = {
@@ -156,7 +156,7 @@ describe('secrets on their way', () => {
       LOG_LEVEL: 'trace',
       WALLETD_METRICS_LISTEN: 'off',
     };
-    const url = `postgres://somebody:${canaries.postgres}@127.0.0.1:9/db`;
+    const url = `postgres://user:${canaries.postgres}@127.0.0.1:9/db`;
     const key = join(world.dataDir, 'signing-key.pem');
     const urls = { AUTH_DATABASE_URL: url, WALLET_DATABASE_URL: url, STATEMENT_DATABASE_URL: url };
     const away = { ...base, ...urls, AUTH_SIGNING_KEY_FILE: key, WALLETD_LISTEN: '127.0.0.1:0' };
@@ -181,7 +181,7 @@ describe('secrets on their way', () => {
     said.push(deaf.log());
   });
 
-  it('a poisonous message brings secrets with it', async () => {
+  it('secrets are sent in a poison message', async () => {
     const producer = await createProducer(rabbitmqUrl);
     const data = {
       password: canaries.letterPassword,
@@ -201,7 +201,7 @@ describe('secrets on their way', () => {
     expect(listed.stdout).toContain('[redacted]');
   });
 
-  it('something breaks inside', async () => {
+  it('secrets are in requests that fail with an internal error', async () => {
     const rename = (service: string, from: string, to: string) =>
       queryService(world.dataDir, service, `ALTER TABLE ${from} RENAME TO ${to}`);
     await rename('auth', 'sessions', 'sessions_away');
@@ -240,38 +240,41 @@ describe('secrets afterwards', () => {
       .filter(([, secret]) => text.includes(secret))
       .map(([name]) => name);
 
-  it('none is in the log', () => {
+  it('no secret is in the log', () => {
     expect(world.daemon().log().length).toBeGreaterThan(1_000);
     expect(hits(world.daemon().log())).toEqual([]);
   });
 
-  it('none is in what the programs wrote or the server answered', () => {
+  it('no secret is in the output of the programs or in answers of the server', () => {
     expect(said.length).toBeGreaterThan(20);
     expect(hits(said.join('\n'))).toEqual([]);
   });
 
-  it('none is in a command line, or in the environment of a child', () => {
+  it('no secret is in a command line, or in the environment of a child process', () => {
     expect(hits(seen)).toEqual([]);
   });
 
-  it.each(['auth', 'wallet', 'statement'])('none is in a row of %s', async (service) => {
-    const tables = await queryService<{ name: string }>(
-      world.dataDir,
-      service,
-      "SELECT table_name AS name FROM information_schema.tables WHERE table_schema = 'public'",
-    );
-    expect(tables.length).toBeGreaterThan(1);
-    for (const { name } of tables) {
-      const rows = await queryService<{ row: string }>(
+  it.each(['auth', 'wallet', 'statement'])(
+    'no secret is in a row of the %s database',
+    async (service) => {
+      const tables = await queryService<{ name: string }>(
         world.dataDir,
         service,
-        `SELECT t::text AS row FROM ${name} t`,
+        "SELECT table_name AS name FROM information_schema.tables WHERE table_schema = 'public'",
       );
-      expect(hits(rows.map(({ row }) => row).join('\n')), name).toEqual([]);
-    }
-  });
+      expect(tables.length).toBeGreaterThan(1);
+      for (const { name } of tables) {
+        const rows = await queryService<{ row: string }>(
+          world.dataDir,
+          service,
+          `SELECT t::text AS row FROM ${name} t`,
+        );
+        expect(hits(rows.map(({ row }) => row).join('\n')), name).toEqual([]);
+      }
+    },
+  );
 
-  it('none is in a file, but where it was put', async () => {
+  it('no secret is in a file except those that store it', async () => {
     const secrets = all().map(([, secret]) => secret);
     const file = join(world.folder, 'service-credential');
     expect(await findInFiles(secrets, world.folder)).toEqual([

@@ -50,7 +50,7 @@ describe('a second factor at the command line', () => {
       }
     ).error;
 
-  it('is required after a restart: of the session and the API key that were there', async () => {
+  it('a second factor is required of earlier sessions and API keys after a restart', async () => {
     expect((await balance(operator)).code).toBe(0);
     await world.stop();
     await world.start({ STAFF_TOTP: 'required' });
@@ -69,7 +69,7 @@ describe('a second factor at the command line', () => {
     expect((await ana.run(['balance', '--json'])).code).toBe(0);
   });
 
-  it('is enrolled in two commands, and everything works again', async () => {
+  it('a second factor is enrolled in two commands, and all commands work again', async () => {
     const begin = ['totp', 'enable', '--password-stdin', '--json', '--quiet'];
     const begun = await operator.run(begin, `${password}\n`);
     expect(begun).toMatchObject({ code: 0, stderr: '' });
@@ -84,7 +84,7 @@ describe('a second factor at the command line', () => {
     expect((await signInByKey()).code).toBe(0);
   });
 
-  it('is asked for at sign-in', async () => {
+  it('sign-in asks for the code of a second factor', async () => {
     const without = await signIn(`${password}\n`, '--password-stdin');
     expect(without.code).toBe(4);
     expect(reasonOf(without.stderr)).toMatchObject({ reason: 'TOTP_REQUIRED' });
@@ -102,7 +102,7 @@ describe('a second factor at the command line', () => {
     });
   });
 
-  it('gives new recovery codes, and goes with password and code', async () => {
+  it('new recovery codes and disabling a second factor need password and code', async () => {
     await forget();
     const input = (code: string | undefined) => `${password}\n${code}\n`;
     const args = ['totp', 'recovery-codes', '--totp-stdin', '--json', '--quiet'];
@@ -115,7 +115,7 @@ describe('a second factor at the command line', () => {
     expect((await balance(operator)).code).toBe(8);
   });
 
-  it('is removed on the host, beside a running daemon, and on record', async () => {
+  it('a second factor is removed on the host beside a running daemon, and audited', async () => {
     const begin = ['totp', 'enable', '--password-stdin', '--json', '--quiet'];
     const begun = await operator.run(begin, `${password}\n`);
     ({ secret } = JSON.parse(begun.stdout) as Begun);
@@ -156,7 +156,7 @@ describe('a second factor where auth and wallet are processes apart', () => {
   });
   afterAll(() => world.dispose());
 
-  it('is required of the wallet process too once the auth process says so', async () => {
+  it('a separate wallet process requires a second factor if the auth process does', async () => {
     const operator = await world.staff('otto', 'operator');
     const ana = await world.customer('ana');
     const proxy = connect(world.address, world.channel(false));

@@ -57,7 +57,7 @@ describe('amounts', () => {
     ' 1',
     '0.00',
   ];
-  it.each(refused)('deposit of "%s" is refused by name', async (amount) => {
+  it.each(refused)('deposit of "%s" is refused with a reason', async (amount) => {
     await expectRefused(['deposit', amount, '--yes'], {
       code: 2,
       reason: 'AMOUNT_INVALID',
@@ -65,7 +65,7 @@ describe('amounts', () => {
     });
   });
 
-  it('an unknown currency is refused by name', async () => {
+  it('an unknown currency is refused with a reason', async () => {
     await expectRefused(['deposit', '5.00', '--currency', 'XYZ', '--yes'], {
       code: 2,
       reason: 'CURRENCY_UNKNOWN',
@@ -75,31 +75,31 @@ describe('amounts', () => {
 });
 
 describe('the ledger refuses', () => {
-  it('an overdraft', () =>
+  it('the ledger refuses an overdraft', () =>
     expectRefused(['withdraw', '95.01', '--yes'], { code: 6, reason: 'INSUFFICIENT_FUNDS' }));
 
-  it('an unknown parent', () =>
+  it('the ledger refuses an unknown parent', () =>
     expectRefused(['cancel', '5b0f7a7e-0000-4000-8000-000000000000', '--yes'], {
       code: 5,
       reason: 'PARENT_NOT_FOUND',
       field: 'parent_id',
     }));
 
-  it('another user’s transaction as parent', () =>
+  it('the ledger refuses another user’s transaction as parent', () =>
     expectRefused(['reverse', foreign.id, '--yes'], {
       code: 5,
       reason: 'PARENT_NOT_FOUND',
       field: 'parent_id',
     }));
 
-  it('a parent undone already', () =>
+  it('the ledger refuses a parent that is undone already', () =>
     expectRefused(['cancel', undone.id, '--yes'], {
       code: 6,
       reason: 'PARENT_ALREADY_UNDONE',
       field: 'parent_id',
     }));
 
-  it('a key used for other content', () =>
+  it('the ledger refuses a key that was used for other content', () =>
     expectRefused(['deposit', '100.01', '--yes', '--idempotency-key', 'used'], {
       code: 6,
       reason: 'IDEMPOTENCY_KEY_REUSED',
@@ -108,14 +108,14 @@ describe('the ledger refuses', () => {
 });
 
 describe('the caller', () => {
-  it('a money movement without a terminal needs --yes', () =>
+  it('without a terminal a cancellation needs --yes', () =>
     expectRefused(['cancel', bought.id], { code: 2, reason: 'CONFIRMATION_REQUIRED' }));
 
   it.each([
     ['a truncated token', (token: string) => token.slice(0, -20)],
     ['a token with another signature', (token: string) => token.slice(0, -8) + 'AAAAAAAA'],
     ['garbage', () => 'nonsense'],
-  ])('%s is not let in', async (_what, forge) => {
+  ])('%s is refused', async (_what, forge) => {
     const { env } = ana;
     const real = 'eyJhbGciOiJFZERTQSJ9.eyJzdWIiOiJ4In0.c2lnbmF0dXJlc2lnbmF0dXJlc2lnbmF0dXJl';
     const done = await runWallet(['balance', '--json'], {
@@ -125,7 +125,7 @@ describe('the caller', () => {
     expect((JSON.parse(done.stderr) as Failure).error.reason).toBe('TOKEN_INVALID');
   });
 
-  it('a token with odd characters is refused without being repeated', async () => {
+  it('a token with invalid characters is refused without being printed', async () => {
     const odd = 'eyJhbGciOiJFZERTQSJ9.c2VjcmV0\u00e9.c2lnbmF0dXJl';
     const env = { ...ana.env, WALLET_SERVER: world.daemon().address, WALLET_TOKEN: odd };
     for (const args of [['balance'], ['deposit', '1.00', '--yes']]) {
@@ -135,7 +135,7 @@ describe('the caller', () => {
     }
   });
 
-  it('is told that the session was ended elsewhere', async () => {
+  it('the caller gets TOKEN_REVOKED after the session was ended elsewhere', async () => {
     const caio = await world.customer('caio');
     const { env } = caio;
     const home = { ...env, WALLET_SERVER: world.daemon().address };
@@ -156,7 +156,7 @@ describe('accounts', () => {
     return { code: done.code, reason: error.reason, field: error.field };
   };
 
-  it('a password that is too short is refused by name', async () => {
+  it('a password that is too short is refused with a reason', async () => {
     expect(await signUp('new@example.com', 'too short')).toEqual({
       code: 2,
       reason: 'PASSWORD_INVALID',
@@ -164,7 +164,7 @@ describe('accounts', () => {
     });
   });
 
-  it('an address that is taken is refused by name, however it is written', async () => {
+  it('an address with an account is refused, in any spelling', async () => {
     expect(await signUp('ANA@Example.com', password)).toMatchObject({
       reason: 'EMAIL_TAKEN',
       field: 'email',
@@ -187,7 +187,7 @@ describe('accounts', () => {
     };
     const wrong = await signIn('ana@example.com');
     expect(wrong).toContain('CREDENTIALS_INVALID');
-    expect(wrong).toBe(await signIn('nobody@example.com'));
+    expect(wrong).toBe(await signIn('unknown@example.com'));
   });
 
   it('without a keychain sign-in fails with a hint, and stores nothing', async () => {

@@ -53,7 +53,7 @@ const countEntries = async (): Promise<number> => {
 };
 
 describe('wallet batch run', () => {
-  it('does 100,000 rows once each, with the daemon killed three times and the CLI twice', async () => {
+  it('a batch does 100,000 rows once each through kills of daemon and CLI', async () => {
     const count = 100_000;
     const lines = Array.from({ length: count }, (_, i) =>
       i % 5 < 3
@@ -120,7 +120,7 @@ describe('wallet batch run', () => {
     expect((await countEntries()) - before).toBe(count);
   }, 300_000);
 
-  it('tells each bad row with number, field and reason, dry or not, and does the good ones', async () => {
+  it('a batch reports bad rows with number, field and reason, and does the others', async () => {
     const [ana, bia] = customers as [Person, Person, Person, Person];
     const parent = crypto.randomUUID();
     const bad: [line: string, status: string, reason: string, field: string][] = [
@@ -131,8 +131,8 @@ describe('wallet batch run', () => {
       ['deposit,1,XXX,,,', 'invalid', 'CURRENCY_UNKNOWN', 'currency'],
       ['transfer,1,,,,', 'invalid', 'INVALID_ARGUMENT', 'operation'],
       [',1,,,,', 'invalid', 'INVALID_ARGUMENT', 'operation'],
-      ['deposit,1,,nobody,,', 'invalid', 'INVALID_ARGUMENT', 'user'],
-      ['deposit,1,,nobody@example.com,,', 'invalid', 'USER_NOT_FOUND', 'user'],
+      ['deposit,1,,no-address,,', 'invalid', 'INVALID_ARGUMENT', 'user'],
+      ['deposit,1,,unknown@example.com,,', 'invalid', 'USER_NOT_FOUND', 'user'],
       [`deposit,1,,${crypto.randomUUID()},,`, 'rejected', 'USER_NOT_FOUND', 'user'],
       [`deposit,1,,${operator.id},,`, 'rejected', 'STAFF_OWN_WALLET', ''],
       ['reversal,,,,,', 'invalid', 'INVALID_ARGUMENT', 'parent_id'],
@@ -173,13 +173,14 @@ describe('wallet batch run', () => {
     expect(await findFaults(world.dataDir)).toEqual([]);
   });
 
-  it('a disk that is full ends a run, and the same command goes on once there is room', async () => {
+  it('a full disk ends a batch, and the same command resumes it once there is space', async () => {
     const file = join(world.folder, 'full.csv');
     const lines = Array.from({ length: 10_000 }, (_, i) => `deposit,0.01,${customer(i).id}`);
     await writeFile(file, ['operation,amount,user', ...lines, ''].join('\n'));
     const args = ['batch', 'run', file, '--batch-id', 'full', '--yes', '--json'];
     const env = { ...operator.env, WALLET_SERVER: world.daemon().address };
-    // No file of the shell's children may be longer than 300 KiB; writing more is an error like ENOSPC.
+    // No file of the shell's children may be longer than 300 KiB; writing more is an error like
+    // ENOSPC.
     const limited = `trap '' XFSZ; ulimit -f 300; exec "$@"`;
     const wallet = ['-', process.execPath, 'dist/cli/main.js', ...args];
     const before = await countEntries();
@@ -200,14 +201,14 @@ describe('wallet batch run', () => {
     expectCode(await operator.run([...args, '--results', nowhere]), 2);
   });
 
-  it('Ctrl-C leaves a run that the same command ends', async () => {
+  it('a batch that Ctrl-C interrupted is finished by the same command', async () => {
     const file = join(world.folder, 'interrupted.ndjson');
     const rows = Array.from({ length: 60_000 }, () =>
       JSON.stringify({ operation: 'deposit', amount: '0.01', user: customer(0).email }),
     );
     await writeFile(file, `${rows.join('\n')}\n`);
     const results = `${file}.results.csv`;
-    // Their own addresses were never verified: the rows name nobody that can be found.
+    // Their own addresses were never verified, so they cannot be found by them.
     const unfound = await operator.run([
       'batch',
       'run',

@@ -58,7 +58,7 @@ it('the stored sign-in serves the next command, and sign-out removes it', async 
   expect(readKeychain(env)).toEqual([]);
 });
 
-it('sign-out with a locked keychain says that the session goes on, and can be repeated', async () => {
+it('sign-out with a locked keychain reports an open session, and can be repeated', async () => {
   const args = ['sign-in', '--email', 'ana@example.com', '--password-stdin'];
   expectCode(await runWallet(args, { env, input: password }), 0);
   keychain.lock();

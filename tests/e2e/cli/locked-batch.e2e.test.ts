@@ -54,7 +54,7 @@ function begin(args: readonly string[]) {
   return { child, ended, text: () => Buffer.concat(out).toString() };
 }
 
-it('a locked wallet keeps only its own rows waiting, through a kill -9, and in order', async () => {
+it('a locked wallet delays only its own rows of a batch, in order, through kill -9', async () => {
   const perWallet = 300;
   const people = [stuck, ...others];
   // One row of each wallet in turn; the locked wallet spends what it got the row before.

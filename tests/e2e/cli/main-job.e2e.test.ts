@@ -22,7 +22,7 @@ beforeAll(async () => {
 afterAll(() => world.dispose());
 
 describe('a daemon killed with -9 after it had answered', () => {
-  it('has the deposit, its balance and its statement line when it is back', async () => {
+  it('a daemon killed after an answer has the deposit and its statement line', async () => {
     const paid = await ana.json<Transaction>(['deposit', '42.50', '--yes']);
     await world.kill();
     await world.start();
@@ -36,7 +36,7 @@ describe('a daemon killed with -9 after it had answered', () => {
     expect(shown.statement.lines.map((line) => line.transactionId)).toEqual([paid.id]);
   });
 
-  it('answers the same key with the same transaction', async () => {
+  it('a daemon that was killed answers the same key with the same transaction', async () => {
     const args = ['deposit', '1.00', '--yes', '--idempotency-key', 'after the crash'];
     const first = await ana.json<Transaction>(args);
     await world.kill();

@@ -31,7 +31,7 @@ const base = () => ({
 });
 
 describe('a start that cannot be', () => {
-  it('names every fault of the configuration at once, and starts nothing', async () => {
+  it('a start names every error of the configuration at once, and starts nothing', async () => {
     const env = { ...base(), WALLETD_LISTEN: 'nowhere', WALLET_CURRENCY: 'XYZ', SIGN_UP: 'maybe' };
     const done = await runWalletd([], { env });
     expect(done.code).toBe(2);
@@ -40,14 +40,14 @@ describe('a start that cannot be', () => {
     }
   });
 
-  it('refuses plaintext beyond loopback', async () => {
+  it('a start with plaintext beyond loopback is refused', async () => {
     const env = { ...base(), WALLETD_LISTEN: '0.0.0.0:50051' };
     const done = await runWalletd(['config', 'check'], { env });
     expect(done.code).toBe(2);
     expect(done.stderr).toContain('WALLETD_ALLOW_PLAINTEXT');
   });
 
-  it('names the port that is taken', async () => {
+  it('a start names a port that is in use', async () => {
     const holder = createServer().listen(0, '127.0.0.1');
     await new Promise((resolve) => holder.on('listening', resolve));
     const { port } = holder.address() as { port: number };
@@ -64,11 +64,11 @@ describe('a start that cannot be', () => {
     expect(await findServers('other')).toEqual([]);
   });
 
-  it('names the database that is unreachable', async () => {
+  it('a start names a database that is unavailable', async () => {
     const key = join(world.folder, 'key.pem');
     const { privateKey } = generateKeyPairSync('ed25519');
     await writeFile(key, privateKey.export({ type: 'pkcs8', format: 'pem' }), { mode: 0o600 });
-    const url = 'postgres://somebody:a-secret-password@127.0.0.1:9/db';
+    const url = 'postgres://user:a-secret-password@127.0.0.1:9/db';
     const env = {
       ...base(),
       AUTH_DATABASE_URL: url,
@@ -83,7 +83,7 @@ describe('a start that cannot be', () => {
     expect(done.stderr).not.toContain('a-secret-password');
   });
 
-  it('names the folder that cannot be written', async () => {
+  it('a start names a folder that is not writable', async () => {
     const file = join(world.folder, 'a-file');
     await writeFile(file, '');
     const env = { ...base(), WALLETD_LISTEN: '127.0.0.1:0', WALLETD_DATA_DIR: join(file, 'data') };
@@ -92,7 +92,7 @@ describe('a start that cannot be', () => {
     expect(done.stderr).toContain(join(file, 'data'));
   });
 
-  it('refuses data that another walletd is using, and names its process', async () => {
+  it('a start with a data folder in use is refused, and names the process', async () => {
     const done = await world.walletd([]);
     expect(done.code).toBe(1);
     expect(done.stderr).toContain(`pid ${world.daemon().pid}`);
@@ -100,7 +100,7 @@ describe('a start that cannot be', () => {
 });
 
 describe('a running daemon', () => {
-  it('does not let its Postgres be reached over TCP, nor by others through its socket', async () => {
+  it('the embedded Postgres has no TCP port, and its socket is closed to others', async () => {
     const [pid] = await findServers('data');
     const sockets = await socketsOf(pid ?? 0);
     const tcp =
@@ -111,7 +111,7 @@ describe('a running daemon', () => {
     );
   });
 
-  it('keeps keys and passwords to itself', () => {
+  it('keys and passwords are readable by the daemon only', () => {
     const listing = execFileSync('find', [
       world.dataDir,
       '-maxdepth',
@@ -128,7 +128,7 @@ describe('a running daemon', () => {
     expect(readable).toEqual([]);
   });
 
-  it('ends on SIGTERM with 0, answers calls in flight, and leaves no server behind', async () => {
+  it('SIGTERM ends the daemon with 0 after calls in flight, and stops Postgres', async () => {
     const daemon = world.daemon();
     const client = connect(daemon.address);
     const email = 'drain@example.com';
@@ -159,7 +159,7 @@ describe('a running daemon', () => {
     await world.start();
   });
 
-  it('drains on Ctrl-C, which reaches its whole process group, as well', async () => {
+  it('Ctrl-C, which reaches the whole process group, drains the daemon too', async () => {
     await world.stop();
     const walletd = join(import.meta.dirname, '../../../dist/daemon/main.js');
     const child = spawn(process.execPath, [walletd], {
@@ -181,7 +181,7 @@ describe('a running daemon', () => {
     await world.start();
   });
 
-  it('starts with an empty environment and without standard input', async () => {
+  it('the daemon starts with an empty environment and without standard input', async () => {
     const home = join(world.folder, 'empty');
     await mkdir(home);
     await chmod(home, 0o755);

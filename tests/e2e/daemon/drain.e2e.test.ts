@@ -53,7 +53,7 @@ async function openIdle(daemon: Daemon, door: Door, token: string): Promise<Open
 }
 
 describe.each(['plaintext', 'TLS'] as const)('SIGTERM to a daemon with %s', (door) => {
-  it('answers everything in flight, and ends idle streams at once', async () => {
+  it('SIGTERM answers all calls in flight, and ends idle streams at once', async () => {
     const daemon = await stage.start(door);
     const call = (method: object, request: object, token: string) =>
       stage.call(daemon, door, method, request, token);
@@ -101,7 +101,7 @@ describe.each(['plaintext', 'TLS'] as const)('SIGTERM to a daemon with %s', (doo
     idle.close();
   });
 
-  it('is not held up by what only stays open', async () => {
+  it('SIGTERM is not delayed by idle connections and streams', async () => {
     const daemon = await stage.start(door);
     const caio = await stage.signUp(daemon, door, `caio-${door.toLowerCase()}`);
     const idle = await openIdle(daemon, door, caio.token);

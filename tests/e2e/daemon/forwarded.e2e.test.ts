@@ -86,7 +86,7 @@ it.each([
   expect(bought.info?.reason ?? 'ok').not.toBe('OPERATION_NOT_ALLOWED');
 });
 
-it('the first of them is in the log, with what to set', () => {
+it('the first forwarded request is in the log, with the settings to change', () => {
   const lines = at.world.daemon().log().split('\n');
   const reports = lines.filter((line) => line.includes('a proxy on this machine forwards'));
   expect(reports).toHaveLength(1);

@@ -20,7 +20,7 @@ const reset = (email: string, text: string) =>
   world.walletd(['users', 'reset-password', '--email', email], text);
 
 describe('walletd users reset-password', () => {
-  it('sets the password beside a running daemon, and ends the sign-ins', async () => {
+  it('reset-password beside a running daemon sets the password and ends sign-ins', async () => {
     const done = await reset(admin.email, 'another long passphrase\n');
     expect(done).toMatchObject({ code: 0, stdout: '' });
     expect(done.stderr).toContain(`set the password of ${admin.email} (${admin.id})`);
@@ -35,10 +35,10 @@ describe('walletd users reset-password', () => {
   });
 
   it.each([
-    ['nobody@example.com', 'another long passphrase', 'there is no account for'],
-    ['nobody@example.com', 'short', 'at least 12 characters'],
+    ['unknown@example.com', 'another long passphrase', 'there is no account for'],
+    ['unknown@example.com', 'short', 'at least 12 characters'],
     ['no address', 'another long passphrase', 'name@example.com'],
-  ])('of %j to %j is refused, with why', async (email, text, why) => {
+  ])('reset-password of %j to %j is refused with a reason', async (email, text, why) => {
     const done = await reset(email, text);
     expect(done.code).toBe(1);
     expect(done.stderr).toContain(why);
@@ -47,7 +47,7 @@ describe('walletd users reset-password', () => {
 });
 
 describe('a word that is no command', () => {
-  it.each([['bogus'], ['start', 'bogus']])('is named: %s', async (...args) => {
+  it.each([['bogus'], ['start', 'bogus']])('an unknown command is named: %s', async (...args) => {
     const done = await world.walletd(args);
     expect(done).toMatchObject({ code: 2, stdout: '' });
     expect(done.stderr).toContain('there is no command "bogus"');
@@ -56,7 +56,7 @@ describe('a word that is no command', () => {
 });
 
 describe('a previous signing key', () => {
-  it('that is the one that signs, or that cannot be read, stands in the way of a start', async () => {
+  it('a previous signing key that is the current one or unreadable stops a start', async () => {
     expect(await world.stop()).toBe(0);
     const copy = join(world.folder, 'previous.pem');
     await copyFile(join(world.dataDir, 'signing-key.pem'), copy);

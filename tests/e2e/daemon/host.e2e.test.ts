@@ -71,7 +71,7 @@ describe('a daemon that root started, from a folder closed to others', () => {
     await vi.waitFor(async () => expectCode(await ana.run(['statement', 'show']), 0), 30_000);
   };
 
-  it('runs as an unprivileged user, and does all that it did', async () => {
+  it('a daemon that root started runs as an unprivileged user, with all functions', async () => {
     daemon = await world.start({}, checkout.walletd);
     const { uid, gid, groups } = idsOf(daemon.pid);
     if (isRoot) {
@@ -87,7 +87,7 @@ describe('a daemon that root started, from a folder closed to others', () => {
     expect(readFileSync(path('all.csv'), 'utf8').trimEnd().split('\r\n')).toHaveLength(3);
   });
 
-  it('lets commands on the host go on beside it', async () => {
+  it('commands on the host work beside a daemon that root started', async () => {
     const admin = await world.staff('admin', 'admin');
     expectCode(await admin.run(['users', 'list', '--json']), 0);
     const rebuilt = await world.walletd(['statements', 'rebuild']);
@@ -95,7 +95,7 @@ describe('a daemon that root started, from a folder closed to others', () => {
     expectCode(await world.walletd(['migrate']), 0);
   });
 
-  it('stops its Postgres, starts again, and adopts one that a killed daemon left', async () => {
+  it('a daemon that root started stops Postgres, and adopts one that was left', async () => {
     expect(await world.stop()).toBe(0);
     await world.start({}, checkout.walletd);
     await spend();
@@ -105,10 +105,10 @@ describe('a daemon that root started, from a folder closed to others', () => {
     expect(await world.stop()).toBe(0);
   });
 
-  it('stays root, or becomes another user, only as WALLETD_USER says', async () => {
-    const nobody = await world.walletd(['--user', 'no-such-user', 'start']);
-    expect(nobody.code).toBe(1);
-    expect(nobody.stderr).toContain('WALLETD_USER');
+  it('WALLETD_USER decides whether the daemon stays root or becomes another user', async () => {
+    const refused = await world.walletd(['--user', 'no-such-user', 'start']);
+    expect(refused.code).toBe(1);
+    expect(refused.stderr).toContain('WALLETD_USER');
     if (!isRoot) return;
     daemon = await world.start({ WALLETD_USER: 'root' });
     expect(idsOf(daemon.pid).uid).toEqual(['0', '0', '0', '0']);
@@ -118,7 +118,7 @@ describe('a daemon that root started, from a folder closed to others', () => {
 });
 
 describe('SIGUSR1', () => {
-  it('opens no debugger in the daemon, which goes on', async () => {
+  it('SIGUSR1 opens no debugger in the daemon, which keeps running', async () => {
     const daemon = await world.start();
     process.kill(daemon.pid, 'SIGUSR1');
     await sleep(1_000);
@@ -128,7 +128,7 @@ describe('SIGUSR1', () => {
     expect(await world.stop()).toBe(0);
   });
 
-  it('opens none in the command line either', async () => {
+  it('SIGUSR1 opens no debugger in the command line', async () => {
     const args = ['dist/cli/main.js', 'sign-in', '--email', 'ana@example.com', '--password-stdin'];
     const child = spawn(process.execPath, args, { env: await world.homeOf('x'), stdio: 'pipe' });
     const said: Buffer[] = [];
@@ -183,7 +183,7 @@ describe('a secret that others can read', () => {
 });
 
 describe('databases of one’s own', () => {
-  it('are migrated in a step of their own; a daemon that has the owners’ URLs says so', async () => {
+  it('external databases are migrated separately, or the daemon logs a warning', async () => {
     const dataDir = path('own/data');
     const server = await startEmbedded({ dataDir, log: createLog('warn') });
     if (!server.ok) throw new Error(server.fault.fault);
@@ -221,7 +221,7 @@ describe('databases of one’s own', () => {
 });
 
 describe('the results of a batch', () => {
-  it('follow no link, and replace no file that is not theirs', async () => {
+  it('batch results follow no link, and replace no file of another user', async () => {
     await world.start();
     const operator = await world.staff('operator', 'operator');
     const file = path('rows.csv');

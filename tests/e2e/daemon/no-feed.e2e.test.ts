@@ -26,7 +26,7 @@ afterAll(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
-it('a daemon without the feed of revocations says that it is not ready, and why', async () => {
+it('a daemon without the feed of revocations is not ready, with the reason', async () => {
   const migrated = await world.walletd(['migrate']);
   expect(migrated.stderr).not.toMatch(/error/);
   const [authPort, metricsPort] = [await findFreePort(), await findFreePort()];

@@ -56,7 +56,9 @@ const depositItem = () => item({ currency: 'BRL', operation: Operation.DEPOSIT, 
 
 type Load = { readonly counts: Counts; stop(): Promise<void> };
 
-/** Clients that deposit, read, and send streams, each by a connection of its own to the balancer. */
+/**
+ * Clients that deposit, read, and send streams, each by a connection of its own to the balancer.
+ */
 function startLoad(address: string, door: Door, users: readonly User[]): Load {
   const counts: Counts = {
     ...{ calls: 0, deposits: 0, streamItems: 0, retried: 0, unknown: 0, failed: 0, notes: [] },
@@ -166,7 +168,7 @@ const newBackend = async (): Promise<Backend> => ({
 });
 
 describe.each(['plaintext', 'TLS'] as const)('two daemons behind HAProxy, with %s', (door) => {
-  it('are restarted one after the other under load, and no call is lost', async () => {
+  it('two daemons are restarted one after the other under load, and no call is lost', async () => {
     const backends = [await newBackend(), await newBackend()] as const;
     const daemons = [await startDaemon(door, backends[0]), await startDaemon(door, backends[1])];
     const balancer: Balancer = await startHaproxy(backends, door === 'TLS' ? stage.tls : undefined);

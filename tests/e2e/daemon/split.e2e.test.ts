@@ -37,7 +37,7 @@ async function signIn(email: string): Promise<string> {
 const balance = { userId: '', currency: '', at: undefined };
 
 describe('two processes', () => {
-  it('lose and regain the auth service: nobody is let in meanwhile, and nothing is lost', async () => {
+  it('without the auth service every call is refused, and nothing is lost', async () => {
     await ana.json(['deposit', '7.00', '--yes']);
     const token = await signIn(ana.email);
     const ledger = connect(world.ledgerAddress, world.channel(true));
@@ -46,19 +46,19 @@ describe('two processes', () => {
     expect(await ask()).toBe('OK');
     await world.killAuth();
     const killedAt = performance.now();
-    await waitUntil('no call let in', async () => (await ask()) === 'AUTH_UNAVAILABLE', 20_000);
+    await waitUntil('every call refused', async () => (await ask()) === 'AUTH_UNAVAILABLE', 20_000);
     console.log(`refused ${Math.round(performance.now() - killedAt)} ms after the kill`);
     const refused = await ana.run(['withdraw', '1.00', '--yes', '--json', '--quiet']);
     expect(refused.code).toBe(7);
     await world.startAuth();
     const backAt = performance.now();
-    await waitUntil('calls let in again', async () => (await ask()) === 'OK', 20_000);
-    console.log(`let in ${Math.round(performance.now() - backAt)} ms after the return`);
+    await waitUntil('calls admitted again', async () => (await ask()) === 'OK', 20_000);
+    console.log(`admitted ${Math.round(performance.now() - backAt)} ms after the return`);
     ledger.close();
     expect(await ana.json(['balance'])).toMatchObject({ balance: '7.00' });
   });
 
-  it('a sign-out in one acts in the other', async () => {
+  it('a sign-out in one process takes effect in the other', async () => {
     const token = await signIn(ana.email);
     const nginx = connect(world.address, world.channel(false));
     const ledger = connect(world.ledgerAddress, world.channel(true));
@@ -73,7 +73,7 @@ describe('two processes', () => {
     nginx.close();
   });
 
-  it('are not to be reached past nginx without a certificate of the authority', async () => {
+  it('processes behind nginx refuse clients without a certificate of the authority', async () => {
     const bare = connect(world.ledgerAddress, world.channel(false));
     expect(reasonOf(await bare.call(WalletServiceService.getBalance, balance))).toContain(
       'code 14',
@@ -81,7 +81,7 @@ describe('two processes', () => {
     bare.close();
   });
 
-  it('a user’s token is no service credential, and that no user’s right', async () => {
+  it('a user’s token is no service credential, nor the other way round', async () => {
     const token = await signIn(ana.email);
     const feed = { since: undefined };
     expect(await codeOf(AuthServiceService.listRevocations, feed, `Bearer ${token}`)).toBe(7);

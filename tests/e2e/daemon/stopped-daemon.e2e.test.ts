@@ -65,7 +65,7 @@ async function deposit(address: string, token: string): Promise<string> {
 const countOutbox = async (): Promise<number> =>
   (await queryService(world.dataDir, 'wallet', 'SELECT 1 FROM outbox')).length;
 
-it('a stopped daemon that holds the relay lease is overtaken: neither daemon reports a stall', async () => {
+it('a stopped daemon loses the relay lease, and neither daemon reports a stall', async () => {
   const daemons = await startBoth();
   const ana = await signUp(daemons[0].address, 'ana');
   expect(await deposit(daemons[0].address, ana.token)).toBe('OK');

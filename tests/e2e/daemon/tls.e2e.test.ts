@@ -61,20 +61,20 @@ describe('files that cannot be used', () => {
       'ended at',
     ],
   ];
-  it.each(faults)('%s: told by the check', async (_what, env, told) => {
+  it.each(faults)('config check reports %s', async (_what, env, told) => {
     const done = await check(env());
     expect({ code: done.code, said: done.stderr }).toMatchObject({ code: 2 });
     expect(done.stderr).toContain(told);
     expect(done.stderr).toContain('hint: ');
   });
 
-  it('keep the daemon from starting', async () => {
+  it('unusable TLS files keep the daemon from starting', async () => {
     const done = await world.walletd(['--tls-cert-file', '/nowhere', '--tls-key-file', inUse.key]);
     expect(done.code).toBe(1);
     expect(done.stderr).toContain('/nowhere does not exist');
   });
 
-  it('good ones may listen beyond loopback; metrics may not, since they have no TLS', async () => {
+  it('with TLS files gRPC may listen beyond loopback, and metrics may not', async () => {
     const good = await check({ ...tls(), WALLETD_LISTEN: '0.0.0.0:50051' });
     expectCode(good, 0);
     const open = await check({ ...tls(), WALLETD_METRICS_LISTEN: '0.0.0.0:9464' });
@@ -84,7 +84,7 @@ describe('files that cannot be used', () => {
 });
 
 describe('a daemon with TLS', () => {
-  it('serves the CLI, which checks the certificate', async () => {
+  it('a daemon with TLS serves the CLI, which checks the certificate', async () => {
     const server = (): Environment => ({
       WALLET_SERVER: world.daemon().address,
       WALLET_TLS_CA: authority.cert,
@@ -99,7 +99,7 @@ describe('a daemon with TLS', () => {
     expect((await runWallet(['balance', '--json'], { env: plain })).code).not.toBe(0);
   });
 
-  it('takes up a renewed certificate without a restart, and no half of one', async () => {
+  it('a renewed certificate is used without a restart, but not without its key', async () => {
     const renewed = authority.issue('second');
     // In two steps, with a time in between in which they do not fit together.
     renameSync(renewed.key, inUse.key);
@@ -110,7 +110,7 @@ describe('a daemon with TLS', () => {
     expect(await said('the TLS certificate ends soon')).toBe(true);
   });
 
-  it('with a client authority lets nobody in without a certificate, and itself always', async () => {
+  it('a client authority refuses clients without a certificate, but not own calls', async () => {
     await world.stop();
     await world.start({ ...tls(), TLS_CLIENT_CA_FILE: authority.cert });
     const ca = readFileSync(authority.cert);

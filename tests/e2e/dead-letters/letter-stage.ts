@@ -20,7 +20,7 @@ type Entry = {
   metadata: Record<string, string> | null;
 };
 
-/** A message that pays into somebody's wallet. */
+/** A message that pays into a user's wallet. */
 export const deposit = (userId: string, amount = '1.00', more: object = {}): string =>
   toBody({ userId, operation: 'deposit', amount, ...more });
 
@@ -68,12 +68,14 @@ export async function setLetterStage(): Promise<LetterStage> {
     },
     entriesOf: (userId, currency = 'BRL') =>
       query<Entry>(
-        'SELECT id, actor, source, amount, metadata FROM transactions WHERE wallet_id = $1 ORDER BY seq',
+        'SELECT id, actor, source, amount, metadata FROM transactions ' +
+          'WHERE wallet_id = $1 ORDER BY seq',
         [walletIdOf(userId, currency)],
       ),
     linesOf: (letterId) =>
       query<Line>(
-        'SELECT actor, action, result, details FROM audit_log WHERE target = $1 ORDER BY occurred_at',
+        'SELECT actor, action, result, details FROM audit_log ' +
+          'WHERE target = $1 ORDER BY occurred_at',
         [letterId],
       ),
     stateOf: async ({ id }) => {

@@ -21,7 +21,7 @@ beforeAll(async () => {
   await broker.ctl('set_permissions', '-p', vhost, 'shop', '.*', '.*', '.*');
   url = broker.url(vhost);
   world = await createWorld();
-  // Withdrawing is not allowed yet: such messages are put aside.
+  // Withdrawals are not allowed yet: such messages become dead letters.
   await world.start({ RABBITMQ_URL: url, AMQP_OPERATIONS: 'deposit' });
   const asShop = new URL(url);
   asShop.username = 'shop';
@@ -81,7 +81,7 @@ it('an unchanged replay has the producer as actor, as the broker validated it', 
   expect(rows.map(({ actor }) => actor)).toEqual(['shop', 'amqp', 'shop']);
 });
 
-it('what was put straight into the queue of dead letters claims no other producer', async () => {
+it('a message published directly to the dead-letter queue claims no other producer', async () => {
   const messageId = randomUUID();
   shop.channel.sendToQueue('wallet_queue.dead', Buffer.from('x'), {
     messageId,

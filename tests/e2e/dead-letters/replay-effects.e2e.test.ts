@@ -14,7 +14,7 @@ beforeAll(async () => {
 afterAll(() => letters.stage.dispose());
 
 describe('a message that took effect is never paid again', () => {
-  it('into another wallet, by a changed body', async () => {
+  it('a message that had an effect is not paid into another wallet by a changed body', async () => {
     const customer = await letters.newCustomer();
     const letter = await letters.bury(deposit(customer.userId, '3.00'));
     expect((await letters.replay(letter)).code).toBe(0);
@@ -28,7 +28,7 @@ describe('a message that took effect is never paid again', () => {
     }
   });
 
-  it('under another key, where the body has its own', async () => {
+  it('a message that had an effect is not paid again under another key', async () => {
     const customer = await letters.newCustomer();
     const own = JSON.stringify({
       pattern: 'transaction_emitted',
@@ -52,7 +52,7 @@ describe('a message that took effect is never paid again', () => {
     expect(await letters.entriesOf(customer.userId)).toEqual([]);
   });
 
-  it('by many at once', async () => {
+  it('a message that had an effect is not paid again by concurrent replays', async () => {
     const customer = await letters.newCustomer();
     const letter = await letters.bury(deposit(customer.userId, '3.00'));
     const other = await letters.newCustomer();
@@ -67,7 +67,7 @@ describe('a message that took effect is never paid again', () => {
 });
 
 describe('statement lines', () => {
-  it('are taken from no letter that the ledger does not confirm', async () => {
+  it('statement lines are taken only from letters that the ledger confirms', async () => {
     const customer = await letters.newCustomer();
     const walletId = walletIdOf(customer.userId, 'BRL');
     const forged = {

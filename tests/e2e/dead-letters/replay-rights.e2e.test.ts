@@ -19,7 +19,7 @@ afterAll(() => letters.stage.dispose());
 
 describe('a changed body is an action of the person who replays', () => {
   it.each([true, false])(
-    'staff pay nothing into a wallet of their own; dry run %s',
+    'staff cannot pay into their own wallet by a changed letter; dry run %s',
     async (dryRun) => {
       const letter = await letters.bury(deposit(randomUUID()));
       for (const currency of ['BRL', 'EUR']) {
@@ -44,14 +44,14 @@ describe('a changed body is an action of the person who replays', () => {
     },
   );
 
-  it('staff name themselves in no other letters either', async () => {
+  it('staff cannot name themselves in other letters', async () => {
     const letter = await letters.bury(deposit(randomUUID()));
     const body = deposit(letters.operator.userId.toUpperCase(), '5.00');
     expect(await letters.replay(letter, { body })).toMatchObject({ reason: 'STAFF_OWN_WALLET' });
     expect(await letters.entriesOf(letters.operator.userId)).toEqual([]);
   });
 
-  it('an API key needs transactions:write, its wallet and its operations', async () => {
+  it('an API key replays a changed letter only with transactions:write', async () => {
     const bound = walletIdOf((await letters.newCustomer()).userId, 'BRL');
     const both = ['dead-letters:write', 'transactions:write'];
     const cases = [
@@ -71,7 +71,7 @@ describe('a changed body is an action of the person who replays', () => {
     }
   });
 
-  it('is theirs in the ledger and in the audit log', async () => {
+  it('a replay with a changed body has the caller as actor in ledger and audit log', async () => {
     const letter = await letters.bury(deposit(randomUUID()));
     const customer = await letters.newCustomer();
     const body = deposit(customer.userId, '12.34');
@@ -101,7 +101,7 @@ describe('a changed body is an action of the person who replays', () => {
     ]);
   });
 
-  it('refused by the ledger, it is on record with the reason', async () => {
+  it('a changed replay that the ledger rejects is audited with the reason', async () => {
     const letter = await letters.bury(deposit(randomUUID()));
     const customer = await letters.newCustomer();
     const body = toBody({ userId: customer.userId, operation: 'withdraw', amount: '5.00' });
@@ -112,14 +112,14 @@ describe('a changed body is an action of the person who replays', () => {
     ]);
   });
 
-  it('a key that was added is one as well', async () => {
+  it('a replay with an added key counts as changed', async () => {
     const letter = await letters.bury(deposit(letters.operator.userId), { messageId: undefined });
     const outcome = await letters.replay(letter, { messageId: randomUUID() });
     expect(outcome.reason).toBe('STAFF_OWN_WALLET');
     expect(await letters.entriesOf(letters.operator.userId)).toEqual([]);
   });
 
-  it('a frozen wallet takes it no more than the message', async () => {
+  it('a frozen wallet takes neither a changed replay nor the message', async () => {
     const customer = await letters.newCustomer();
     const open = await letters.bury(deposit(customer.userId));
     expect((await letters.replay(open)).code).toBe(0);
@@ -155,7 +155,7 @@ describe('an unchanged replay stays the producer’s', () => {
     ]);
   });
 
-  it('and cannot be had where values were taken out of the body', async () => {
+  it('a letter with removed values cannot be replayed as unchanged', async () => {
     const customer = await letters.newCustomer();
     const redacted = deposit(customer.userId).replace('{', '{"token":"[redacted]",');
     const letter = await letters.bury(redacted);

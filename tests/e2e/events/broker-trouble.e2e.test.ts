@@ -56,7 +56,7 @@ const transactionsOf = async (userId: string): Promise<number> => {
 };
 
 describe('trouble with a broker', () => {
-  it('that is down at start: calls are served, it is said so, and it is connected later', async () => {
+  it('a broker that is down at start is reported, and connected later', async () => {
     const vhost = await broker.createVhost();
     await broker.stopApp();
     await start(vhost);
@@ -76,12 +76,13 @@ describe('trouble with a broker', () => {
       const { text } = await ask('/metrics');
       return text.includes('walletd_outbox_events 0') && text.includes('walletd_broker_up 1');
     });
-    // Those that publish and those that consume have connections of their own: each comes back by itself.
+    // Those that publish and those that consume have connections of their own: each comes back by
+    // itself.
     await waitUntil('no more trouble', async () => (await ask('/readyz')).text === 'ready\n');
     expect(await ask('/readyz')).toEqual({ status: 200, text: 'ready\n' });
   });
 
-  it('that confirms nothing while too much waits: new transactions are refused, and taken again', async () => {
+  it('past the outbox limit transactions are refused until the broker confirms', async () => {
     const vhost = await broker.createVhost();
     await start(vhost, { OUTBOX_LIMIT: '3' });
     const bia = await signUp(world.daemon().address, 'bia');
@@ -92,7 +93,7 @@ describe('trouble with a broker', () => {
     await waitUntil('room again', async () => (await deposit(bia.token)) === 'OK', 30_000);
   });
 
-  it('whose queue was declared otherwise: a clear error, calls served, and mended without a restart', async () => {
+  it('a queue with other arguments is reported, and recovery needs no restart', async () => {
     const vhost = await broker.createVhost();
     const connection = await connectAmqp(broker.url(vhost));
     connection.on('error', () => undefined);
@@ -120,7 +121,7 @@ describe('trouble with a broker', () => {
     await waitUntil('readiness', async () => (await ask('/readyz')).text === 'ready\n', 40_000);
   });
 
-  it('whose queues are deleted under us: they are there again, and messages flow', async () => {
+  it('queues that are deleted are declared again, and messages flow', async () => {
     const vhost = await broker.createVhost();
     await start(vhost);
     const davi = await signUp(world.daemon().address, 'davi');
@@ -149,7 +150,7 @@ describe('trouble with a broker', () => {
     );
   });
 
-  it('while the database loses its connections over and over: messages wait, and none is lost', async () => {
+  it('no message is lost while the database loses its connections repeatedly', async () => {
     const vhost = await broker.createVhost();
     await start(vhost);
     const eva = await signUp(world.daemon().address, 'eva');
@@ -158,7 +159,9 @@ describe('trouble with a broker', () => {
       void queryService(
         world.dataDir,
         'wallet',
-        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'walletd%' AND datname = current_database() AND pid <> pg_backend_pid()",
+        'SELECT pg_terminate_backend(pid) FROM pg_stat_activity ' +
+          "WHERE application_name LIKE 'walletd%' " +
+          'AND datname = current_database() AND pid <> pg_backend_pid()',
       ).catch(() => undefined);
     }, 50);
     for (let i = 0; i < 300; i += 1) {

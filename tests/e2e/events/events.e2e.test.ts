@@ -50,7 +50,7 @@ const waitForBalance = (userId: string, balance: string) =>
   waitUntil(`a balance of ${balance}`, async () => (await balanceOf(userId)) === balance, 20_000);
 
 describe('messages in and out', () => {
-  it('a bare amqplib producer moves the money, and a bare listener hears of it', async () => {
+  it('an amqplib producer moves the money, and a listener receives the event', async () => {
     const ana = await signUp(world.daemon().address, 'ana');
     const connection = await connect(url);
     const channel = await connection.createChannel();
@@ -81,7 +81,7 @@ describe('messages in and out', () => {
     expect(statement).toMatchObject({ status: 'complete', statement: { closing: '114.50' } });
   });
 
-  it('Python’s pika, by way of the exchange wallet.commands, moves the money', async () => {
+  it('a pika producer moves the money through the exchange wallet.commands', async () => {
     const bia = await signUp(world.daemon().address, 'bia');
     const script = [
       'import pika, sys',
@@ -89,7 +89,8 @@ describe('messages in and out', () => {
       'ch = c.channel()',
       'ch.confirm_delivery()',
       'p = pika.BasicProperties(message_id=sys.argv[2], delivery_mode=2)',
-      "ch.basic_publish('wallet.commands', 'transaction_emitted', sys.argv[3].encode(), p, mandatory=True)",
+      "x, key = 'wallet.commands', 'transaction_emitted'",
+      'ch.basic_publish(x, key, sys.argv[3].encode(), p, mandatory=True)',
       'c.close()',
     ].join('\n');
     const body = toBody({ userId: bia.id, operation: 'deposit', amount: '12.34' });
@@ -99,7 +100,7 @@ describe('messages in and out', () => {
     await waitForBalance(bia.id, '12.34');
   });
 
-  it('the same message many times has one effect, and one answer if it is refused', async () => {
+  it('a repeated message has one effect, and one answer if it is rejected', async () => {
     const caio = await signUp(world.daemon().address, 'caio');
     const messageId = randomUUID();
     const again = { userId: caio.id, operation: 'deposit', amount: '5.00', messageId };
@@ -126,7 +127,7 @@ describe('messages in and out', () => {
     expect(kept).toHaveLength(1);
   });
 
-  it('a purchase and its cancellation, sent one after the other', async () => {
+  it('a purchase and its cancellation are handled in order', async () => {
     const davi = await signUp(world.daemon().address, 'davi');
     await producer.emit({ userId: davi.id, operation: 0, amount: '10.00' });
     await producer.emit({ userId: davi.id, operation: 2, amount: '4.00' });
@@ -143,7 +144,7 @@ describe('messages in and out', () => {
 });
 
 describe('an undo that comes right behind what it undoes', () => {
-  it('finds its wallet by its parent, in any currency', async () => {
+  it('an undo that directly follows its parent finds the wallet, in any currency', async () => {
     const flor = await signUp(world.daemon().address, 'flor');
     const wallet = walletIdOf(flor.id, 'JPY');
     const yen = { userId: flor.id, currency: 'JPY' };
@@ -169,7 +170,7 @@ describe('an undo that comes right behind what it undoes', () => {
 });
 
 describe('poison', () => {
-  it('100 of ten kinds among 1,000 good ones: put aside with reasons, the others untouched', async () => {
+  it('100 poison messages among 1,000 good ones become dead letters', async () => {
     const eva = await signUp(world.daemon().address, 'eva');
     const good = { userId: eva.id, operation: 'deposit', amount: '1.00' };
     const body = (change: object) =>
@@ -181,7 +182,7 @@ describe('poison', () => {
     const kinds: readonly [string, string, string, boolean?][] = [
       ['{"pattern": "transaction_emi', 'NOT_JSON', 'body'],
       [body({ pattern: 'transaction_imagined' }), 'UNKNOWN_PATTERN', 'pattern'],
-      [data({ userId: 'somebody' }), 'INVALID_FIELD', 'data.userId'],
+      [data({ userId: 'no-uuid' }), 'INVALID_FIELD', 'data.userId'],
       [data({ userId: randomUUID() }), 'USER_NOT_FOUND', 'data.userId'],
       [transaction({ operation: 9 }), 'INVALID_FIELD', 'data.transaction.operation'],
       [transaction({ amount: '1.999' }), 'AMOUNT_INVALID', 'data.transaction.amount'],
@@ -211,7 +212,8 @@ describe('poison', () => {
     const rows = await queryService<{ amount: string }>(
       world.dataDir,
       'wallet',
-      'SELECT t.amount FROM transactions t JOIN wallets w ON w.id = t.wallet_id WHERE w.user_id = $1 ORDER BY t.seq',
+      'SELECT t.amount FROM transactions t JOIN wallets w ON w.id = t.wallet_id ' +
+        'WHERE w.user_id = $1 ORDER BY t.seq',
       [eva.id],
     );
     expect(rows.map((row) => Number(row.amount))).toEqual(

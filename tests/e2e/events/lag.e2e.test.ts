@@ -61,7 +61,7 @@ const untilCounted = (count: number) =>
     30_000,
   );
 
-it('tells how late events and lines are, also where that is the broker’s outage', async () => {
+it('measures the delay of events and lines, also during an outage of the broker', async () => {
   const url = broker.url(await broker.createVhost());
   await world.start({ RABBITMQ_URL: url, WALLETD_METRICS_LISTEN: metricsListen });
   const ana = await signUp(world.daemon().address, 'ana');
@@ -84,7 +84,7 @@ it('tells how late events and lines are, also where that is the broker’s outag
   }
 });
 
-it('tells the same without a broker', async () => {
+it('measures the delay of events and lines without a broker', async () => {
   await world.start({ WALLETD_METRICS_LISTEN: metricsListen });
   const bia = await signUp(world.daemon().address, 'bia');
   await deposit(bia.token);

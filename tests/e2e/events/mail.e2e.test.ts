@@ -35,7 +35,7 @@ afterAll(async () => {
 });
 
 describe('a daemon with a mail server', () => {
-  it('mails a code to who signs up, and lets them in with it', async () => {
+  it('a sign-up gets a code by mail, and sign-in works after its verification', async () => {
     const client = connect(world.daemon().address);
     const email = 'ana@example.com';
     const signIn = () =>
@@ -86,7 +86,7 @@ describe('the wallet command with a mail server', () => {
     }
   };
 
-  it('opens an account for who signed up, not for who signed up after them with the address', async () => {
+  it('a code opens the account of its own sign-up, not of a later one', async () => {
     const email = 'eve@example.com';
     const signUp = ['sign-up', '--email', email, '--password-stdin'];
     expectCode(await run('owner', signUp, password), 0);
@@ -98,7 +98,7 @@ describe('the wallet command with a mail server', () => {
     expectCode(await signIn('owner', email, password), 0);
   });
 
-  it('resets a password, ends the keys, and reports it; then changes the address', async () => {
+  it('wallet resets a password, ends the keys, reports it, and changes the address', async () => {
     const email = 'eve@example.com';
     const create = ['api-keys', 'create', '--name', 'job', '--scope', 'wallets:read'];
     const made = await run('owner', create);

@@ -77,7 +77,7 @@ const logged = (message: string): string[] =>
     .split('\n')
     .filter((line) => line.includes(message));
 
-it('what stands still for 30 s is reported with its reason, once, and so is its end', async () => {
+it('a stall of 30 s is reported with its reason, once, and so is its end', async () => {
   const env = { RABBITMQ_URL: broker.url(await broker.createVhost()) };
   await world.start(env);
   const ana = await signUp(world.daemon().address, 'ana');

@@ -34,7 +34,7 @@ type Report = {
 };
 
 describe('the benchmarks', () => {
-  it('measure, check what they did, and write a table and a report', async () => {
+  it('npm run bench measures, checks the ledger, and writes a table and a report', async () => {
     const out = join(folder, 'report.json');
     const ids = ['start', 'stream', 'export', 'batch'];
     const done = await bench(...ids, '--quick', '--skip-build', '--out', out);
@@ -71,7 +71,7 @@ describe('the benchmarks', () => {
       expect(done.stdout).toMatch(new RegExp(`^\\| ${id} +\\|`, 'm'));
   }, 300_000);
 
-  it('say which there are, where one is named that is not', async () => {
+  it('npm run bench lists the rows if an unknown one is named', async () => {
     const done = await bench('streams');
     expect(done.code).toBe(2);
     expect(done.stderr).toContain('unknown: streams; there are start, ');

@@ -64,7 +64,9 @@ async function connectBare(): Promise<Socket> {
   return socket;
 }
 
-/** Writes as fast as the daemon takes it, and reads nothing, until it is cut off or gets no further. */
+/**
+ * Writes as fast as the daemon takes it, and reads nothing, until it is cut off or gets no further.
+ */
 async function pour(socket: Socket, chunk: Buffer, times: number): Promise<void> {
   socket.pause();
   const closing = new AbortController();
@@ -82,19 +84,19 @@ const repeat = (bytes: Buffer, times: number): Buffer =>
   Buffer.concat(Array.from({ length: times }, () => bytes));
 
 describe('a flood', () => {
-  it('of pings that are not waited for', () =>
+  it('a flood of pings does not affect other clients', () =>
     survive('pings', 100, async () => {
       const pings = repeat(frame(6, 0, 0, Buffer.alloc(8)), 1_000);
       await pour(await connectBare(), pings, 500);
     }));
 
-  it('of settings', () =>
+  it('a flood of SETTINGS does not affect other clients', () =>
     survive('settings', 100, async () => {
       const settings = repeat(frame(4, 0, 0, Buffer.from([0, 3, 0, 0, 0, 100])), 1_000);
       await pour(await connectBare(), settings, 500);
     }));
 
-  it('of headers that go on and on', () =>
+  it('a flood of endless headers does not affect other clients', () =>
     survive('continuations', 100, async () => {
       const socket = await connectBare();
       const literal = Buffer.concat([
@@ -105,7 +107,7 @@ describe('a flood', () => {
       await pour(socket, repeat(frame(9, 0, 1, literal.subarray(0, 16_000)), 10), 500);
     }));
 
-  it('of streams that are opened and reset', () =>
+  it('a flood of streams that are opened and reset does not affect other clients', () =>
     survive('rapid reset', 150, async () => {
       const raw = connectRaw(world.daemon().address);
       for (let round = 0; round < 200; round += 1) {
@@ -118,7 +120,7 @@ describe('a flood', () => {
       await raw.closed;
     }));
 
-  it('of connections that say nothing', () =>
+  it('a flood of silent connections does not affect other clients', () =>
     survive('silent connections', 300, async () => {
       const [host, port] = world.daemon().address.split(':');
       const idle = openFiles();
@@ -131,7 +133,7 @@ describe('a flood', () => {
       sockets.forEach((socket) => socket.destroy());
     }));
 
-  it('of requests that never become whole', () =>
+  it('a flood of requests that are never completed does not affect other clients', () =>
     survive('requests in parts', 700, async () => {
       const half = Buffer.concat([Buffer.from([0, 0, 4, 0, 0]), Buffer.alloc(200_000)]);
       const clients = Array.from({ length: 40 }, () => connectRaw(world.daemon().address));
@@ -145,7 +147,7 @@ describe('a flood', () => {
       clients.forEach((client) => client.close());
     }));
 
-  it('of sign-ins leaves room for those who are signed in', () =>
+  it('a flood of sign-ins does not affect signed-in users', () =>
     survive('sign-ins', 200, async () => {
       const { path, requestSerialize } = AuthServiceService.signIn;
       const request = {

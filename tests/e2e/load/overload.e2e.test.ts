@@ -78,7 +78,9 @@ async function countByKey(user: User, keys: readonly string[]): Promise<number[]
   return keys.map((key) => counts.get(transactionIdOf(wallet?.id ?? '', 'customer', key)) ?? 0);
 }
 
-/** Sends again what was refused, as often as it is, no earlier than it was told to. */
+/**
+ * Repeats a refused call until it succeeds, each time after the pause that the refusal asks for.
+ */
 async function persist(user: User, key: string, first: RawAnswer, client: number): Promise<void> {
   for (let answer = first; answer.status !== 0;) {
     expect([8, 14]).toContain(answer.status);
@@ -88,7 +90,7 @@ async function persist(user: User, key: string, first: RawAnswer, client: number
 }
 
 describe('more than can be done', () => {
-  it('is refused at once with a hint, and what was accepted is done exactly once', async () => {
+  it('excess load is refused at once, and accepted calls are done exactly once', async () => {
     const [ana, bia] = at.users as [User, User];
     const letGo = await holdCommits();
     const answered: { key: string; answer: RawAnswer }[] = [];
@@ -117,7 +119,7 @@ describe('more than can be done', () => {
     expect(await at.findLedgerFaults()).toEqual([]);
   });
 
-  it('and is given up half-way is done once or not at all, which a repeat finds out', async () => {
+  it('an abandoned call is done once or not at all, as a repeat shows', async () => {
     const [, , caio] = at.users as [User, User, User];
     const letGo = await holdCommits();
     const keys = times(80, (i) => `given up ${i}`);
@@ -134,7 +136,7 @@ describe('more than can be done', () => {
     expect(await at.findLedgerFaults()).toEqual([]);
   });
 
-  it('of single calls leaves a stream its share, and streams leave them theirs', async () => {
+  it('under overload, unary calls and streams each get their share', async () => {
     const [ana, bia] = at.users as [User, User];
     let isOver = false;
     const flood = times(400, async (worker) => {

@@ -75,9 +75,9 @@ const readBalance = async (token: string): Promise<string> => {
 };
 
 describe.each(Object.entries(kinds))(
-  'a flood of made-up %s from many connections',
+  'a flood of invented %s from many connections',
   (_kind, make) => {
-    it('fails no call of a signed-in user, and lets in a key that is shown for the first time', async () => {
+    it('a credential flood fails no call of users, and new keys are admitted', async () => {
       const expiresAt = new Date(Date.now() + 86_400_000);
       const asked = { name: 'job', scopes: ['wallets:read'], operations: [], expiresAt };
       const made = await client.call(AuthServiceService.createApiKey, asked, ana.token);

@@ -94,7 +94,7 @@ describe('what a server refuses', () => {
     expect(done.stderr).toMatch(remedy);
   });
 
-  it('a role with a limit of its own', async () => {
+  it('a connection limit of the role is reported with a remedy', async () => {
     await site.server.query('ALTER ROLE wallet_app CONNECTION LIMIT 12');
     releases.push(() => site.server.query('ALTER ROLE wallet_app CONNECTION LIMIT -1'));
     const done = await run(['start']);
@@ -102,7 +102,7 @@ describe('what a server refuses', () => {
     expect(done.stderr).toMatch(/DATABASE_CONNECTIONS to 12 or less/);
   });
 
-  it('tables of somebody else under our names', async () => {
+  it('tables of another owner with our names are reported with a remedy', async () => {
     const otherSite = 'auth_taken';
     await site.server.query(`CREATE DATABASE ${otherSite} OWNER auth_owner`);
     await site.query(otherSite, 'CREATE TABLE users (id int)');
@@ -116,7 +116,7 @@ describe('what a server refuses', () => {
     expect(done.stderr).toMatch(/hint: .*must name a database that is the service's own/);
   });
 
-  it('rights to look at the schema: not taken for a schema that lacks all', async () => {
+  it('a missing privilege on the schema is not reported as an empty schema', async () => {
     await site.query('auth', 'REVOKE SELECT ON schema_migrations FROM auth_app');
     releases.push(() => site.query('auth', 'GRANT SELECT ON schema_migrations TO auth_app'));
     const done = await run(['start']);
@@ -139,7 +139,7 @@ describe('a database that goes away', () => {
     ['statements rebuild', ['statements', 'rebuild']],
     ['wallets accept-clock-ahead', ['wallets', 'accept-clock-ahead', '--all', '--note', 'x']],
   ];
-  it.each(commands)('before %s', async (_what, args, input) => {
+  it.each(commands)('a database that is lost before %s is reported', async (_what, args, input) => {
     const away = 'postgres://u@127.0.0.1:9/d';
     const env = Object.fromEntries(
       ['AUTH', 'WALLET', 'STATEMENT'].flatMap((name) => [
@@ -160,25 +160,28 @@ describe('a database that goes away', () => {
     ],
     ['start', ['start'], 'users'],
   ];
-  it.each(during)('during %s', async (_what, args, table, input) => {
-    releases.push(await holdLock(site.server.url({ database: 'auth' }), `LOCK TABLE ${table}`));
-    const running = runProcess(args, site.env);
-    running.child.stdin?.end(input ?? '');
-    const waiting = (what: string) =>
-      site.server.query(
-        `SELECT ${what} FROM pg_stat_activity
+  it.each(during)(
+    'a database that is lost during %s is reported',
+    async (_what, args, table, input) => {
+      releases.push(await holdLock(site.server.url({ database: 'auth' }), `LOCK TABLE ${table}`));
+      const running = runProcess(args, site.env);
+      running.child.stdin?.end(input ?? '');
+      const waiting = (what: string) =>
+        site.server.query(
+          `SELECT ${what} FROM pg_stat_activity
          WHERE application_name LIKE 'walletd %' AND wait_event_type = 'Lock'`,
-      );
-    await waitFor('a wait for the table', async () => (await waiting('1')).length > 0);
-    await waiting('pg_terminate_backend(pid)');
-    const code = await running.end();
-    const done = { code: typeof code === 'number' ? code : null, stderr: running.said() };
-    expectExplained(done, 1, /auth database cannot be used: .*(terminat|administrator)/i);
-  });
+        );
+      await waitFor('a wait for the table', async () => (await waiting('1')).length > 0);
+      await waiting('pg_terminate_backend(pid)');
+      const code = await running.end();
+      const done = { code: typeof code === 'number' ? code : null, stderr: running.said() };
+      expectExplained(done, 1, /auth database cannot be used: .*(terminat|administrator)/i);
+    },
+  );
 });
 
 describe('tables of others in the schema public', () => {
-  it('stop no start, with a migration and without', async () => {
+  it('tables of other owners in the schema public do not stop a start', async () => {
     const late = 'statement_late';
     await site.server.query(`CREATE DATABASE ${late} OWNER statement_owner`);
     for (const database of ['auth', 'wallet', late]) {

@@ -43,7 +43,7 @@ describe('what the configuration says is refused by the check and by the start',
     'postgres://a%00@h/d',
   ];
 
-  it.each(urls)('%s with a broken escape', async (name) => {
+  it.each(urls)('%s with an invalid escape is refused by check and start', async (name) => {
     for (const url of broken) {
       for (const args of [['config', 'check'], ['start']]) {
         expectExplained(
@@ -108,7 +108,7 @@ describe('what the configuration says is refused by the check and by the start',
 });
 
 describe('input and output', () => {
-  it('a password that is not there', () => {
+  it('a missing password on stdin is an error', () => {
     const folder = openSync('/', 'r');
     const { status, stderr } = spawnSync(process.execPath, [walletdFile, ...create], {
       env: { ...site.env },
@@ -132,7 +132,7 @@ describe('input and output', () => {
 });
 
 describe('what is right', () => {
-  it('is taken: several hosts in a URL, started by whom it may be', async () => {
+  it('a URL with several hosts is accepted, for root and other users', async () => {
     const host = `127.0.0.1:${site.server.port}`;
     const url = `postgres://auth_app@${host},${host}/auth`;
     const daemon = runProcess(['start'], { ...site.env, AUTH_DATABASE_URL: url });

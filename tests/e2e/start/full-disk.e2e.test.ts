@@ -50,7 +50,7 @@ function fill(disk: string): void {
 
 describe.runIf(isRoot)('on a disk that is full', () => {
   it.each(['4k', '8k', '64k', '20m', '70m', '100m', '110m'])(
-    'of %s, a start says so and leaves no drafts',
+    'a start on a full disk of %s reports it and leaves no temporary files',
     async (size) => {
       const dataDir = join(mountDisk(size), 'data');
       const env = {
@@ -70,7 +70,7 @@ describe.runIf(isRoot)('on a disk that is full', () => {
     },
   );
 
-  it('no draft of the signing key is left, nor the draft of an earlier start', async () => {
+  it('a full disk leaves no temporary file of the signing key', async () => {
     const disk = mountDisk('32k');
     const parsed = parseConfig({});
     if (!parsed.ok) throw new Error(parsed.faults.join());
@@ -88,7 +88,7 @@ describe.runIf(isRoot)('on a disk that is full', () => {
     expect(readdirSync(disk).sort()).toEqual(['filler', 'signing-key.pem']);
   });
 
-  it('the program that makes the key for containers says so, and leaves none either', () => {
+  it('the key program for containers reports a full disk, and leaves no temporary file', () => {
     const disk = mountDisk('32k');
     fill(disk);
     const key = join(disk, 'key.pem');

@@ -42,16 +42,19 @@ describe('the check of the container', () => {
       () => ({ ...tls, ...metrics, TLS_CLIENT_CA_FILE: other.cert }),
     ],
   ];
-  it.each(ways)('%s: healthy while it serves, and not after', async (_way, env) => {
-    const daemon = await world.start(env());
-    const asked = { ...env(), WALLETD_LISTEN: daemon.address };
-    const healthy = await check(asked);
-    expectCode(healthy, 0);
-    expect(healthy.stdout).toBe('SERVING\n');
-    expect(await world.stop()).toBe(0);
-    const gone = await check(asked);
-    expect(gone).toMatchObject({ code: 1 });
-    expect(gone.stdout).not.toContain('SERVING');
-    expect(gone.stderr).toBe('');
-  });
+  it.each(ways)(
+    'the container check with %s is healthy while the daemon serves, and not after',
+    async (_way, env) => {
+      const daemon = await world.start(env());
+      const asked = { ...env(), WALLETD_LISTEN: daemon.address };
+      const healthy = await check(asked);
+      expectCode(healthy, 0);
+      expect(healthy.stdout).toBe('SERVING\n');
+      expect(await world.stop()).toBe(0);
+      const gone = await check(asked);
+      expect(gone).toMatchObject({ code: 1 });
+      expect(gone.stdout).not.toContain('SERVING');
+      expect(gone.stderr).toBe('');
+    },
+  );
 });

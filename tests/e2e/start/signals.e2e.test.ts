@@ -54,7 +54,7 @@ const stateAfter = async (running: Running) => ({
 });
 
 describe('a daemon whose output is not read any more', () => {
-  it('stops its Postgres on Ctrl-C, which ended the reader, too', async () => {
+  it('Ctrl-C that also ends the reader of the output stops Postgres', async () => {
     const tee = spawn('tee', [join(folder, 'log')], { stdio: ['pipe', 'ignore', 'ignore'] });
     const daemon = runProcess(['start'], env, ['ignore', tee.stdin, tee.stdin]);
     tee.stdin.destroy();
@@ -66,7 +66,7 @@ describe('a daemon whose output is not read any more', () => {
     expect(await stateAfter(daemon)).toEqual(clean);
   });
 
-  it('goes on without the reader, and stops when it is asked to', async () => {
+  it('a daemon without a reader of its output keeps running, and stops on a signal', async () => {
     const daemon = runProcess(['--log-level', 'debug', 'start'], env);
     await waitFor('ready', isReady(daemon));
     daemon.child.stdout?.destroy();
@@ -79,7 +79,7 @@ describe('a daemon whose output is not read any more', () => {
     expect(await stateAfter(daemon)).toEqual(clean);
   });
 
-  it('goes on where its log is on a full disk', async () => {
+  it('a daemon whose log is on a full disk keeps running', async () => {
     // Standard error alone: the test's own pipe would tell of "ready" otherwise.
     const port = await findFreePort();
     const daemon = spawn(
@@ -110,23 +110,26 @@ describe('a daemon whose output is not read any more', () => {
 const hasTerminals = existsSync('/dev/ptmx');
 
 describe('a terminal that is closed', () => {
-  it.runIf(hasTerminals)('stops the daemon, and nothing is left behind', async () => {
-    const log = join(folder, 'typescript');
-    const command = `exec ${process.execPath} ${walletdFile} start`;
-    // util-linux' script gives it a terminal; its end closes that.
-    const terminal = spawn('script', ['-qefc', command, log], {
-      env: { ...env, SHELL: '/bin/sh' },
-      stdio: ['pipe', 'ignore', 'ignore'],
-    });
-    await waitFor('ready', () => readIfThere(log).includes('walletd ready'));
-    const [pid = 0] = findChildren(terminal.pid ?? 0);
-    expect(pid).toBeGreaterThan(0);
-    terminal.kill('SIGKILL');
-    await waitFor('its end', () => !existsSync(`/proc/${pid}`));
-    expect(findLeftovers(dataDir)).toEqual([]);
-  });
+  it.runIf(hasTerminals)(
+    'a closed terminal stops the daemon, and nothing is left behind',
+    async () => {
+      const log = join(folder, 'typescript');
+      const command = `exec ${process.execPath} ${walletdFile} start`;
+      // util-linux' script gives it a terminal; its end closes that.
+      const terminal = spawn('script', ['-qefc', command, log], {
+        env: { ...env, SHELL: '/bin/sh' },
+        stdio: ['pipe', 'ignore', 'ignore'],
+      });
+      await waitFor('ready', () => readIfThere(log).includes('walletd ready'));
+      const [pid = 0] = findChildren(terminal.pid ?? 0);
+      expect(pid).toBeGreaterThan(0);
+      terminal.kill('SIGKILL');
+      await waitFor('its end', () => !existsSync(`/proc/${pid}`));
+      expect(findLeftovers(dataDir)).toEqual([]);
+    },
+  );
 
-  it('may tell a program so more than once', async () => {
+  it('a closed terminal may send SIGHUP more than once', async () => {
     const daemon = runProcess(['start'], env);
     await waitFor('ready', isReady(daemon));
     for (let i = 0; i < 3; i += 1) {
@@ -138,7 +141,7 @@ describe('a terminal that is closed', () => {
 });
 
 describe('one Ctrl-C', () => {
-  it('may come twice, from the terminal and from npm', async () => {
+  it('one Ctrl-C may arrive twice, from the terminal and from npm', async () => {
     const daemon = runProcess(['start'], env);
     await waitFor('ready', isReady(daemon));
     signal(daemon, 'SIGINT');
@@ -152,20 +155,23 @@ describe('a command that started the embedded Postgres', () => {
   const codes = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const;
   const names = Object.keys(codes) as (keyof typeof codes)[];
 
-  it.each(names)('%s: stops it and frees the folder, and says so', async (name) => {
-    // On a new folder the schemas of three databases are still to be made by then.
-    const command = runProcess(['migrate'], env);
-    const isRunning = () => existsSync(join(dataDir, 'postgres/postmaster.pid'));
-    await waitFor('a server', isRunning);
-    signal(command, name);
-    expect(await stateAfter(command)).toEqual({ how: codes[name], leftovers: [] });
-    expect(command.said()).toContain(`interrupted by ${name}`);
-    // What was begun is taken up again.
-    const again = runProcess(['migrate'], env);
-    expect({ how: await again.end(), said: again.said() }).toMatchObject({ how: 0 });
-  });
+  it.each(names)(
+    'an interrupted %s stops its Postgres, releases the folder, and reports it',
+    async (name) => {
+      // On a new folder the schemas of three databases are still to be made by then.
+      const command = runProcess(['migrate'], env);
+      const isRunning = () => existsSync(join(dataDir, 'postgres/postmaster.pid'));
+      await waitFor('a server', isRunning);
+      signal(command, name);
+      expect(await stateAfter(command)).toEqual({ how: codes[name], leftovers: [] });
+      expect(command.said()).toContain(`interrupted by ${name}`);
+      // What was begun is taken up again.
+      const again = runProcess(['migrate'], env);
+      expect({ how: await again.end(), said: again.said() }).toMatchObject({ how: 0 });
+    },
+  );
 
-  it('is ended while the cluster is made, too', async () => {
+  it('a command is interrupted during the creation of the cluster too', async () => {
     const command = runProcess(['migrate'], env);
     await waitFor('initdb', () => findProcesses(join(dataDir, 'postgres.init-')).length > 0);
     signal(command, 'SIGINT');
@@ -173,7 +179,7 @@ describe('a command that started the embedded Postgres', () => {
     expect(findProcesses(dataDir)).toEqual([]);
   });
 
-  it.each(names)('%s: nothing is begun where it waits for a password', async (name) => {
+  it.each(names)('%s starts nothing while it waits for a password', async (name) => {
     const args = ['users', 'create', '--email', 'a@example.com', '--role', 'admin'];
     const command = runProcess(args, env);
     // It is listening by then: the signal is not lost while the program loads.

@@ -63,7 +63,7 @@ describe('with databases of one’s own', () => {
   const env = (more: Environment = {}): Environment => ({ ...site.env, ...more });
 
   it.each(['SIGTERM', 'SIGINT', 'SIGHUP'] as const)(
-    '%s ends the wait for the lock of the migrations, on the server too',
+    '%s during a start ends the wait for the migration lock, on the server too',
     async (name) => {
       const free = await holdLock(
         site.url('auth_owner', 'auth'),
@@ -78,7 +78,7 @@ describe('with databases of one’s own', () => {
     },
   );
 
-  it('ends the wait of `walletd migrate`, which says so', async () => {
+  it('a signal ends the wait of `walletd migrate`, which reports it', async () => {
     const free = await holdLock(
       site.url('auth_owner', 'auth'),
       'SELECT pg_advisory_xact_lock(7305413001)',
@@ -104,7 +104,8 @@ describe('with databases of one’s own', () => {
     expect(await countSessions()).toBe(0);
     const tables = await site.query<{ name: string | null }>(
       'auth',
-      "SELECT to_regclass('email_changes')::text AS name UNION ALL SELECT to_regclass('users')::text",
+      "SELECT to_regclass('email_changes')::text AS name UNION ALL " +
+        "SELECT to_regclass('users')::text",
     );
     // Both come before `mails` in the one migration.
     expect(tables).toEqual([{ name: null }, { name: null }]);
@@ -112,7 +113,7 @@ describe('with databases of one’s own', () => {
     expectCode(await runWalletd(['migrate'], { env: env(site.owners) }), 0);
   });
 
-  it('does not wait for a query that waits for a table', async () => {
+  it('a stop during the start does not wait for a query on a locked table', async () => {
     expectCode(await runWalletd(['migrate'], { env: env(site.owners) }), 0);
     const free = await holdLock(site.server.url({ database: 'auth' }), 'LOCK TABLE users');
     releases.push(free);
@@ -122,7 +123,7 @@ describe('with databases of one’s own', () => {
     await expectGivenUp(starting);
   });
 
-  it('does not wait for a server that does not answer', async () => {
+  it('a stop during the start does not wait for a server that does not answer', async () => {
     const silent = await listenSilently();
     releases.push(() => silent.server.close());
     const url = `postgres://auth_app@127.0.0.1:${silent.port}/auth?connect_timeout=60`;
@@ -167,7 +168,7 @@ describe('with the embedded Postgres', () => {
     rmSync(folder, { recursive: true, force: true, maxRetries: 10 });
   });
 
-  it('ends the making of the cluster', async () => {
+  it('a signal ends the creation of the embedded cluster', async () => {
     const starting = runProcess(['start'], env);
     await waitFor('initdb', () => findProcesses(join(dataDir, 'postgres.init-')).length > 0);
     starting.child.kill('SIGTERM');
@@ -176,7 +177,7 @@ describe('with the embedded Postgres', () => {
     expect(findProcesses(dataDir)).toEqual([]);
   });
 
-  it('stops the server that was just started', async () => {
+  it('a signal during the start stops the embedded server that was just started', async () => {
     const starting = runProcess(['start'], env);
     await waitFor('a server', () => existsSync(join(dataDir, 'postgres/postmaster.pid')));
     starting.child.kill('SIGTERM');
@@ -184,7 +185,7 @@ describe('with the embedded Postgres', () => {
     expect(findLeftovers(dataDir)).toEqual([]);
   });
 
-  it('ends the wait for a command that uses the folder, and leaves its lock alone', async () => {
+  it('a signal ends the wait for a command that uses the folder, and keeps its lock', async () => {
     mkdirSync(dataDir, { mode: 0o711 });
     const held = { pid: process.pid, startedAt: '', bootId: '', purpose: 'command', nonce: 'x' };
     const lock = join(dataDir, 'walletd.lock');

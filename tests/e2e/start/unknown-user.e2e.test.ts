@@ -54,7 +54,7 @@ const ownEnv = (): Environment => {
 };
 
 describe.runIf(isRoot)('a user id that the host does not know', () => {
-  it('runs the daemon and its commands, on databases of one’s own', async () => {
+  it('a user id without an entry runs the daemon on external databases', async () => {
     const env = ownEnv();
     expectCode(await runAsNobody(walletd, ['config', 'check'], env), 0);
     expectCode(await runAsNobody(walletd, ['migrate'], { ...env, ...site.owners }), 0);
@@ -80,7 +80,7 @@ describe.runIf(isRoot)('a user id that the host does not know', () => {
     expect(done.stderr).toContain('walletd ready');
   });
 
-  it('names where the data cannot go, and that WALLETD_USER is for root', async () => {
+  it('a user id without an entry gets errors about the data folder and WALLETD_USER', async () => {
     const env = { WALLETD_LISTEN: '127.0.0.1:0', WALLETD_METRICS_LISTEN: 'off' };
     const started = await runAsNobody(walletd, ['start'], env);
     expect(started).toMatchObject({ code: 1 });
@@ -92,7 +92,7 @@ describe.runIf(isRoot)('a user id that the host does not know', () => {
     expect(other.stderr).toMatch(/WALLETD_USER: .*user id 54321/);
   });
 
-  it('says what the embedded Postgres lacks', async () => {
+  it('a user id without an entry is refused for the embedded Postgres', async () => {
     const dataDir = join(site.folder, 'nobodys-data');
     mkdirSync(dataDir);
     chownSync(dataDir, nobodysId, nobodysId);
@@ -103,7 +103,7 @@ describe.runIf(isRoot)('a user id that the host does not know', () => {
     expect(started.stderr).not.toMatch(/^\s+at /m);
   });
 
-  it('uses the command line, and names the folder that cannot be written', async () => {
+  it('a user id without an entry uses the CLI, which names unwritable folders', async () => {
     const version = await runAsNobody(wallet, ['--version'], {});
     expectCode(version, 0);
     const listed = await runAsNobody(wallet, ['config', 'list'], {});

@@ -91,7 +91,7 @@ const lines = () =>
   );
 
 describe('a statement of a year', () => {
-  it('is queued, written by the daemon and downloaded, also after a kill', async () => {
+  it('a statement of a year is queued, written and downloaded, also after a kill', async () => {
     const token = await tokenOf(ana);
     const from = new Date(Date.now() - 365 * 86_400_000);
     const asked = valueOf(
@@ -125,7 +125,7 @@ describe('a statement of a year', () => {
     expect(bytes.toString().trim().split('\r\n')).toHaveLength(13);
   });
 
-  it('is not mailed where there is no mail server, and says so', async () => {
+  it('an export is not mailed without a mail server, with a warning', async () => {
     const request = CreateExportRequest.fromPartial({ email: true });
     const refused = await connection.call(
       StatementServiceService.createExport,
@@ -156,7 +156,7 @@ describe('a projection that was tampered with', () => {
     }
   };
 
-  it('is put right by an admin, over gRPC, and by nobody else', async () => {
+  it('a damaged projection is repaired over gRPC by an admin only', async () => {
     const before = await lines();
     await tamper();
     const method = StatementServiceService.rebuildProjection;
@@ -183,7 +183,7 @@ describe('a projection that was tampered with', () => {
     expect(await lines()).toEqual(before);
   });
 
-  it('is put right on the host, beside the daemon and without one', async () => {
+  it('a damaged projection is repaired on the host, with and without a daemon', async () => {
     const before = await lines();
     for (const isRunning of [true, false]) {
       await tamper();
@@ -197,7 +197,7 @@ describe('a projection that was tampered with', () => {
     expectCode(await world.walletd(['statements', 'rebuild', '--wallet', 'x']), 1);
   });
 
-  it('the ledger’s stream is for our own services only', async () => {
+  it('StreamLedger is for walletd’s own services only', async () => {
     connection.close();
     connection = connect(world.daemon().address);
     const request = StreamLedgerRequest.fromPartial({});

@@ -14,7 +14,8 @@ import { readUrls } from '../../support/ledger/ledger.ts';
 import { forgetPeak, readMemory, watchPeak } from '../../support/processes/memory.ts';
 import { createWorld, expectCode, type Person, type World } from '../../support/processes/world.ts';
 
-// A million takes about two minutes: EXPORT_LINES=1000000 npx vitest run --project e2e tests/e2e/long-export
+// A million takes about two minutes: EXPORT_LINES=1000000 npx vitest run --project e2e
+// tests/e2e/long-export
 const lineCount = Number(process.env['EXPORT_LINES'] ?? 100_000);
 const isLong = process.env['EXPORT_LINES'] !== undefined;
 const timeoutMs = 600_000;
@@ -52,7 +53,9 @@ afterAll(async () => {
 const batchRows = 20_000;
 const startMs = Date.parse('2026-01-01T00:00:00Z');
 
-/** Lines of a wallet over January 2026, and the ledger that they are of, chained as it chains them. */
+/**
+ * Lines of a wallet over January 2026, and the ledger that they are of, chained as it chains them.
+ */
 async function fillWallet(currency: string, count: number): Promise<void> {
   const id = walletIdOf(ana.id, currency);
   const ledger = new pg.Client({
@@ -149,8 +152,8 @@ const madeBy = (ran: Finished): ExportJson => {
 };
 
 /**
- * Stops the writer in the middle: looks until some of the lines are written, and then lets nobody
- * write another piece. Kills the daemon while it is so. False if the export was done before.
+ * Stops the writer in the middle: polls until some of the lines are written, then blocks further
+ * chunks with a lock and kills the daemon. False if the export was done before.
  */
 async function killHalfWay(currency: string): Promise<boolean> {
   type Progress = { status: string; isHalfWay: boolean };
@@ -264,7 +267,8 @@ describe(`an export of ${lineCount.toLocaleString('en')} lines`, () => {
       expect(again.peakBytes - small.peakBytes).toBeLessThan(maxGrowthBytes);
       if (isLong) {
         console.log(
-          `killed half-way: ${killed.seconds.toFixed(1)} s; undisturbed: ${again.seconds.toFixed(1)} s, ` +
+          `killed half-way: ${killed.seconds.toFixed(1)} s; ` +
+            `undisturbed: ${again.seconds.toFixed(1)} s, ` +
             `daemon +${toMiB(growth)}, command line +${toMiB(again.peakBytes - small.peakBytes)}`,
         );
       }

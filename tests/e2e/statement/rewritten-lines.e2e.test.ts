@@ -22,7 +22,7 @@ async function show(person: Person, args: readonly string[]) {
   return { code, stdout, ...(JSON.parse(stdout) as Shown) };
 }
 
-it('a closed past is inconsistent where its lines were rewritten with hashes that fit', async () => {
+it('a past range is inconsistent if its lines were rewritten with matching hashes', async () => {
   const leo = await world.customer('leo');
   const walletId = walletIdOf(leo.id, 'BRL');
   const times = [];

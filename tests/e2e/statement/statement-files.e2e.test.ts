@@ -67,7 +67,7 @@ const exportTo = async (name: string, args: readonly string[]): Promise<string> 
 };
 
 describe('statement show', () => {
-  it('answers 15 days at once and queues 16, also where the clock was changed', async () => {
+  it('statement show answers 15 days and queues 16, also across a clock change', async () => {
     const range = ['--from', '2025-10-20', '--timezone', 'Europe/Lisbon', '--json'];
     const inline = await ana.run(['statement', 'show', ...range, '--to', '2025-11-03']);
     expectCode(inline, 0);
@@ -83,7 +83,7 @@ describe('statement show', () => {
     expect(waited).toMatchObject({ id: made.id, status: 'done', rows: 0 });
   });
 
-  it('goes both ways, page by page, and of single operations', async () => {
+  it('statement show pages in both directions, and filters by operation', async () => {
     const whole = await ana.json<Shown>(['statement', 'show']);
     const ids = whole.statement.lines.map(({ seq }) => seq);
     expect(ids).toEqual(Array.from({ length: rowCount }, (_, i) => i + 1));
@@ -97,7 +97,7 @@ describe('statement show', () => {
     expect(taken.statement.lines).toHaveLength(rowCount / 3);
   });
 
-  it('as a journal is what the programs for it take', async () => {
+  it('the journal of statement show is accepted by hledger and ledger', async () => {
     const shown = await ana.run(['statement', 'show', '-o', 'hledger']);
     expectCode(shown, 0);
     checkJournal(shown.stdout);
@@ -118,7 +118,7 @@ function checkJournal(journal: string): void {
 }
 
 describe('statement export', () => {
-  it('in each format has every line', async () => {
+  it('statement export has every line in each format', async () => {
     const range = closedRange();
     const { statement } = await ana.json<Shown>(['statement', 'show']);
     const ids = statement.lines.map(({ transactionId }) => transactionId);
@@ -149,7 +149,7 @@ describe('statement export', () => {
     checkJournal(await readFile(await exportTo('a.journal', range), 'utf8'));
   });
 
-  it('goes to stdout as it is in the file', async () => {
+  it('statement export writes the same bytes to stdout as to a file', async () => {
     const range = closedRange();
     const file = await exportTo('stdout.csv', range);
     const printed = await ana.run(['statement', 'export', ...range, '--file', '-', '--quiet']);
@@ -158,7 +158,7 @@ describe('statement export', () => {
     expect(createHash('sha256').update(printed.stdout).digest('hex')).toBe(await sha256Of(file));
   });
 
-  it('never overwrites a file without a yes', async () => {
+  it('statement export never overwrites a file without confirmation', async () => {
     const file = join(out, 'kept.csv');
     await writeFile(file, 'mine');
     const args = ['statement', 'export', ...closedRange(), '--file', file];
@@ -169,7 +169,7 @@ describe('statement export', () => {
     expect(statSync(file).mode & 0o777).toBe(0o600);
   });
 
-  it('under one key is one export; a dry run is none', async () => {
+  it('one key makes one export, and a dry run makes none', async () => {
     const args = ['statement', 'export', ...closedRange()];
     const count = async () =>
       (await ana.json<{ items: unknown[] }>(['exports', 'list', '--all'])).items.length;
@@ -189,7 +189,7 @@ describe('statement export', () => {
     expectCode(await ana.run(other), 6);
   });
 
-  it('of others is not there', async () => {
+  it('an export of another user is not found', async () => {
     const bia = await world.customer('bia');
     const made = await ana.json<{ items: ExportJson[] }>(['exports', 'list', '--limit', '1']);
     const { id } = made.items[0]!;
@@ -200,7 +200,7 @@ describe('statement export', () => {
 });
 
 describe('a download', () => {
-  it('that is killed goes on where it was; one that is cut goes on by itself', async () => {
+  it('a download resumes after a kill, and by itself after a lost connection', async () => {
     const road = await openRoad(() => world.daemon().address);
     const server = () => ({ WALLET_SERVER: road.address });
     const env = await world.homeOf('ana-elsewhere');
@@ -241,7 +241,7 @@ describe('a download', () => {
     road.close();
   });
 
-  it('that the disk has no room for says so, and goes on where it was', async () => {
+  it('a download to a full disk reports it, and resumes where it stopped', async () => {
     const range = closedRange();
     const asked = ['statement', 'export', ...range, '--no-wait', '--json'];
     const { id } = JSON.parse((await ana.run(asked)).stdout) as ExportJson;
@@ -266,12 +266,12 @@ describe('a download', () => {
 });
 
 describe('Ctrl-C while an export is waited for', () => {
-  it('ends with 130, says how to go on, and the server goes on', async () => {
+  it('Ctrl-C while waiting for an export ends with 130, and the server continues', async () => {
     const client = new pg.Client({
       connectionString: (await readUrls(world.dataDir)).owner('statement'),
     });
     await client.connect();
-    // Nobody can write a piece as long as this is open.
+    // No chunk can be written as long as this transaction is open.
     await client.query('BEGIN');
     await client.query('LOCK TABLE export_chunks IN EXCLUSIVE MODE');
     const file = join(out, 'interrupted.csv');

@@ -81,7 +81,7 @@ async function rebuild(walletId: string): Promise<void> {
   expect(done.code, done.stderr).toBe(0);
 }
 
-/** Publishes a `transaction_created` that nobody committed. */
+/** Publishes a `transaction_created` without a transaction. */
 async function forge(person: Person, fields: ChainedFields, previousHash: string): Promise<void> {
   const { id, operation, contraAccount, source, actor } = fields;
   const transaction = {
@@ -114,7 +114,7 @@ async function lastHash(walletId: string): Promise<string> {
 }
 
 describe('a forged event', () => {
-  it('that is well formed does not become a complete statement, and a rebuild takes it out', async () => {
+  it('a well-formed forged event makes a statement inconsistent until a rebuild', async () => {
     const ana = await world.customer('ana');
     await deposit(ana, '60.00');
     const walletId = walletOf(ana);
@@ -140,7 +140,7 @@ describe('a forged event', () => {
     expect(await query('statement', kept, [walletId])).toEqual([{ resolved_by: 'host' }]);
   });
 
-  it('whose hash does not fit changes no line, is not sent again, and is reported', async () => {
+  it('a forged event with a wrong hash changes no line, and is reported', async () => {
     const bia = await world.customer('bia');
     await deposit(bia, '60.00');
     const walletId = walletOf(bia);
@@ -162,7 +162,7 @@ describe('a forged event', () => {
 });
 
 describe('a wallet database that was restored', () => {
-  it('is found by the statement, by the events of the fork, and repaired by a rebuild', async () => {
+  it('a restored wallet database is detected, and lines are repaired by a rebuild', async () => {
     const eva = await world.customer('eva');
     const walletId = walletOf(eva);
     for (const amount of ['10.00', '20.00', '30.00', '40.00']) await deposit(eva, amount);

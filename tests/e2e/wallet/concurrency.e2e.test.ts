@@ -70,7 +70,7 @@ describe('many callers at once, over gRPC', () => {
     expect(await balanceOf(token)).toBe(0n);
   });
 
-  it('of 50 sends of one key there is one effect, and 50 answers equal save replayed', async () => {
+  it('50 sends of one key have one effect, and answers differ in replayed only', async () => {
     const token = await signUp('bia');
     const send = (i: number, amountMinor = 700n) =>
       create(token, { operation: Operation.DEPOSIT, amountMinor, idempotencyKey: 'one' }, i % 3);

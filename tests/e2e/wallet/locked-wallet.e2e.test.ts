@@ -52,12 +52,12 @@ const waitForSeq = (people: readonly { id: string }[], seq: number) =>
     30_000,
   );
 
-/** Somebody at the database who has the wallet's row locked until the end. */
+/** Another connection that locks the wallet's row until the end. */
 const lockWallet = async (userId: string): Promise<() => Promise<void>> =>
   holdWallet((await readUrls(world.dataDir)).owner('wallet'), userId);
 
 describe('a wallet whose row is locked', () => {
-  it('keeps its own messages waiting, in order, and no others', async () => {
+  it('a locked wallet delays only its own messages, and keeps their order', async () => {
     const release = await lockWallet(stuck.id);
     for (let round = 0; round < 3; round += 1) {
       await deposit(stuck.id);
@@ -70,7 +70,7 @@ describe('a wallet whose row is locked', () => {
     expect(await queryService(world.dataDir, 'wallet', 'SELECT 1 FROM dead_letters')).toEqual([]);
   });
 
-  it('uses up no delivery of its neighbours while daemons die', async () => {
+  it('a locked wallet causes no redelivery of other messages, through kills', async () => {
     const release = await lockWallet(stuck.id);
     await deposit(stuck.id);
     for (const { id } of others) await deposit(id);
@@ -84,7 +84,7 @@ describe('a wallet whose row is locked', () => {
     expect(await queryService(world.dataDir, 'wallet', 'SELECT 1 FROM dead_letters')).toEqual([]);
   });
 
-  it('is refused to callers after a second, and again while it is read as of a time', async () => {
+  it('calls for a locked wallet are refused after a second, reads as of a time too', async () => {
     const release = await lockWallet(stuck.id);
     const args = ['deposit', '1.00', '--user', stuck.id, '--yes', '--timeout', '3s'];
     const refused = await olga.run(args);

@@ -31,7 +31,7 @@ beforeAll(async () => {
 afterAll(() => at.world.dispose());
 
 describe('one stream', () => {
-  it('answers each item in order, and applies each wallet’s in order, however much is under way', async () => {
+  it('a stream answers items in order, and applies each wallet’s in order', async () => {
     const messages = times(60, (m) =>
       times(100, (i) => deposit(users[(m + i) % 5]!, { description: `${m}.${i}` })),
     );
@@ -50,7 +50,7 @@ describe('one stream', () => {
     }
   });
 
-  it('is answered while it is still open, and the rest before it ends', async () => {
+  it('a stream is answered while it is open, and completely before it ends', async () => {
     const stream = openStream(address(), users[0]!.token);
     stream.send([deposit(users[0]!)]);
     await stream.waitFor(1);
@@ -63,7 +63,7 @@ describe('one stream', () => {
     stream.close();
   });
 
-  it('refuses an item in its place, and its neighbours go on', async () => {
+  it('a stream refuses an item in its place, and does the others', async () => {
     const [ana, bia] = users as [User, User];
     const ghost = { id: 'c0ffee00-0000-4000-8000-000000000000', token: '' };
     const key = crypto.randomUUID();
@@ -107,7 +107,7 @@ describe('one stream', () => {
     expect(foreign.results.map(outcomeOf)).toEqual(['USER_NOT_FOUND', 'done']);
   });
 
-  it('takes a parent and its undo, in one message or the next, in the parent’s currency', async () => {
+  it('a stream takes a parent and its undo in one message or the next', async () => {
     const [ana] = users as [User];
     const parent = (key: string) => ({
       key,
@@ -136,7 +136,7 @@ describe('one stream', () => {
     expect(later.results.map(outcomeOf)).toEqual(['PARENT_ALREADY_UNDONE']);
   });
 
-  it('ends at a message that is too large, after the results of those before it', async () => {
+  it('a stream ends at a message that is too large, after earlier results', async () => {
     const [ana] = users as [User];
     const messages = [[deposit(ana)], times(1_025, () => deposit(ana)), [deposit(ana)]];
     const { results, end } = await sendAll(address(), ana.token, messages);
@@ -144,7 +144,7 @@ describe('one stream', () => {
     expect(results.map(outcomeOf)).toEqual(['done']);
   });
 
-  it('ends when its sign-in has ended, after the results of what was sent before', async () => {
+  it('a stream ends when its sign-in has ended, after earlier results', async () => {
     const eva = users[4]!;
     const token = await at.signIn('eva@example.com');
     const stream = openStream(address(), token);
@@ -159,7 +159,7 @@ describe('one stream', () => {
     stream.close();
   });
 
-  it('of the staff’s is in the audit log with each commit, with counts', async () => {
+  it('a stream of staff is in the audit log with each commit, with counts', async () => {
     const [ana] = users as [User];
     const key = crypto.randomUUID();
     const same = deposit(ana, { idempotencyKey: key });
@@ -183,7 +183,7 @@ describe('one stream', () => {
 });
 
 describe('a dry run', () => {
-  it('gives the results that the real run then gives, and changes nothing', async () => {
+  it('a dry run has the results of the real run, and changes nothing', async () => {
     const [, bia] = users as [User, User];
     const key = crypto.randomUUID();
     const wallet = walletIdOf(bia.id, 'KWD');
@@ -234,7 +234,7 @@ describe('a dry run', () => {
     ]);
   });
 
-  it('cannot be asked for in the middle of a real one', async () => {
+  it('a stream cannot switch to a dry run', async () => {
     const [ana] = users as [User];
     const stream = openStream(address(), ana.token);
     stream.send([deposit(ana)]);
@@ -246,7 +246,7 @@ describe('a dry run', () => {
 });
 
 describe('a policy', () => {
-  it('lets nobody in without a credential', async () => {
+  it('refuses a stream without a credential', async () => {
     const { end } = await sendAll(address(), 'not one', [[deposit(users[0]!)]]);
     expect(end).toBe('TOKEN_INVALID');
   });

@@ -24,7 +24,7 @@ beforeAll(async () => {
 afterAll(() => at.world.dispose());
 
 describe('many streams', () => {
-  it('100 at once are all answered whole', async () => {
+  it('100 concurrent streams are all answered completely', async () => {
     const counted = await at.countEntries();
     const runs = await Promise.all(
       times(100, (s) => {
@@ -41,7 +41,7 @@ describe('many streams', () => {
     expect(await at.findLedgerFaults()).toEqual([]);
   });
 
-  it('one user cannot take all that there may be', async () => {
+  it('one user cannot use all streams', async () => {
     const [ana, bia] = users as [User, User];
     const open = times(40, () => openStream(address(), ana.token));
     for (const stream of open) stream.send([deposit(ana)]);
@@ -59,7 +59,7 @@ describe('many streams', () => {
     });
   });
 
-  it('a client that never reads is served a few messages only, and nobody else waits', async () => {
+  it('a client that never reads is served a few messages, and others do not wait', async () => {
     const [ana, bia] = users as [User, User];
     const merchant = 'never read';
     const bought = { operation: Operation.PURCHASE, amountMinor: 1n, merchant };
@@ -83,7 +83,7 @@ describe('many streams', () => {
     mute.close();
   });
 
-  it('what is cancelled is done or not done, message by message, and the ledger stays sound', async () => {
+  it('each message of a cancelled stream is done completely or not at all', async () => {
     for (let round = 0; round < 10; round += 1) {
       const stream = openStream(address(), staff);
       for (let m = 0; m < 8; m += 1) stream.send(times(300, (i) => deposit(users[i % 5]!)));
@@ -98,7 +98,7 @@ describe('many streams', () => {
 });
 
 describe('a daemon killed with -9 in the middle of streams', () => {
-  it('has everything exactly once after the same was sent again', async () => {
+  it('after kill -9 during streams, repeated items are in the ledger exactly once', async () => {
     const runs = times(4, (s) =>
       times(20, (m) =>
         times(200, (i) =>

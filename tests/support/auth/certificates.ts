@@ -7,7 +7,9 @@ type Certificate = { readonly cert: string; readonly key: string };
 export type Authority = {
   /** Its own certificate. */
   readonly cert: string;
-  /** Makes a certificate for this machine; `days` below 0: one that has ended. Paths of PEM files. */
+  /**
+   * Makes a certificate for this machine; `days` below 0: one that has ended. Paths of PEM files.
+   */
   issue(name: string, days?: number, keyType?: keyof typeof keyTypes): Certificate;
 };
 

@@ -8,7 +8,7 @@ import type { Answer, AuthServer } from './server.ts';
 
 const password = 'correct horse battery';
 
-export type Somebody = {
+export type SignedInUser = {
   readonly id: string;
   readonly email: string;
   readonly tokens: TokenSet;
@@ -35,7 +35,7 @@ export function createPeople(server: () => AuthServer) {
     return tokens;
   };
   /** Made on the host, then signed in. */
-  const create = async (role: 'customer' | 'operator' | 'admin'): Promise<Somebody> => {
+  const create = async (role: 'customer' | 'operator' | 'admin'): Promise<SignedInUser> => {
     const email = newEmail();
     const created = await createUserOnHost(server().database.db, { email, password, role });
     if (!created.ok) throw new Error(created.rejection.message);
@@ -43,7 +43,7 @@ export function createPeople(server: () => AuthServer) {
     return { id: created.value.id, email, tokens, bearer: bearerOf(tokens) };
   };
   /** The lines of the audit log, the newest first. */
-  const audit = async (admin: Somebody, filter: Partial<ListAuditEventsRequest>) => {
+  const audit = async (admin: SignedInUser, filter: Partial<ListAuditEventsRequest>) => {
     const all = { pageSize: 0, pageToken: '', actor: '', target: '', action: '' };
     return valueOf(await server().call(rpc.listAuditEvents, { ...all, ...filter }, admin.bearer))
       .events;

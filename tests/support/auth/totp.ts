@@ -1,7 +1,7 @@
 import { createHmac } from 'node:crypto';
 
 import { AuthServiceService as rpc } from '../../../protos/gen/digitalwallet/auth/v1/auth.ts';
-import { valueOf, type Somebody } from './people.ts';
+import { valueOf, type SignedInUser } from './people.ts';
 import type { AuthServer } from './server.ts';
 
 /** Base 32 (RFC 4648) to bytes. */
@@ -33,20 +33,20 @@ export function wrongCode(secret: string): string {
 
 export const password = 'correct horse battery';
 
-export type Enrolled = Somebody & {
+export type Enrolled = SignedInUser & {
   readonly secret: string;
   readonly recoveryCodes: readonly string[];
 };
 
-/** Enrols somebody, and gives the access token that knows of it. */
-export async function enrol(server: AuthServer, somebody: Somebody): Promise<Enrolled> {
-  const { secret } = valueOf(await server.call(rpc.beginTotp, { password }, somebody.bearer));
+/** Enrols a user in TOTP, and returns an access token that was issued after it. */
+export async function enrol(server: AuthServer, user: SignedInUser): Promise<Enrolled> {
+  const { secret } = valueOf(await server.call(rpc.beginTotp, { password }, user.bearer));
   const request = { code: appCode(secret) };
-  const { recoveryCodes } = valueOf(await server.call(rpc.enableTotp, request, somebody.bearer));
-  const { refreshToken } = somebody.tokens;
+  const { recoveryCodes } = valueOf(await server.call(rpc.enableTotp, request, user.bearer));
+  const { refreshToken } = user.tokens;
   const { tokens } = valueOf(await server.call(rpc.refreshSession, { refreshToken }));
   if (!tokens) throw new Error('a refresh without tokens');
-  return { ...somebody, secret, recoveryCodes, tokens, bearer: `Bearer ${tokens.accessToken}` };
+  return { ...user, secret, recoveryCodes, tokens, bearer: `Bearer ${tokens.accessToken}` };
 }
 
 /** Waits past the end of a time step that is near, for codes of the step before. */
@@ -56,7 +56,7 @@ export async function waitForRoom(): Promise<void> {
 }
 
 /** Forgets which code was used last and which were wrong, as time does. */
-export async function forget(server: AuthServer, { id }: Somebody): Promise<void> {
+export async function forget(server: AuthServer, { id }: SignedInUser): Promise<void> {
   const text = `UPDATE totp_secrets SET last_step = NULL, failed_at_ms = '{}' WHERE user_id = $1`;
   await server.database.query(text, [id]);
 }

@@ -4,8 +4,8 @@ const [methodFrame, headerFrame, bodyFrame, frameEnd] = [1, 2, 3, 0xce];
 const levels = 15_000;
 
 /**
- * Publishes a message with a header whose tables are nested as deeply as a frame of 128 KiB has room
- * for. Byte by byte, since no encoder of tables gets so deep.
+ * Publishes a message with a header whose tables are nested as deeply as a frame of 128 KiB has
+ * room for. Byte by byte, since no encoder of tables gets so deep.
  */
 export async function publishDeepHeaders(
   connection: ChannelModel,

@@ -46,7 +46,7 @@ describe("the run's broker", () => {
   });
   afterAll(() => vhost.drop());
 
-  test('takes a message through a quorum queue of a vhost of our own', async () => {
+  test('the shared broker passes a message through a quorum queue of its own vhost', async () => {
     const got = await withChannel(vhost.url, async (channel) => {
       await publish(channel, 'one', 'hello');
       return consumeOne(channel, 'one');
@@ -66,7 +66,7 @@ describe('a broker of our own', () => {
   }, 120_000);
   afterAll(() => broker.dispose());
 
-  test('keeps a confirmed message over kill -9 and over an orderly stop', async () => {
+  test('a private broker keeps a confirmed message through kill -9 and a clean stop', async () => {
     await withChannel(url, async (channel) => {
       await channel.assertQueue('kept', quorum);
       await delay(queueWrittenMs);
@@ -80,7 +80,7 @@ describe('a broker of our own', () => {
     expect(await withChannel(url, (channel) => consumeOne(channel, 'kept'))).toBe('survivor');
   });
 
-  test('says nothing while frozen, and goes on when thawed', async () => {
+  test('a private broker is silent while frozen, and resumes when thawed', async () => {
     await withChannel(url, async (channel) => {
       broker.freeze();
       const confirmed = publish(channel, 'cold', 'later').then(() => 'confirmed');
@@ -90,7 +90,7 @@ describe('a broker of our own', () => {
     });
   });
 
-  test('confirms nothing during a memory alarm', async () => {
+  test('a private broker confirms nothing during a memory alarm', async () => {
     await withChannel(url, async (channel, connection) => {
       await channel.assertQueue('full', quorum);
       const blocked = once(connection, 'blocked');

@@ -25,9 +25,10 @@ export type RabbitMq = {
   /** Stops the node in good order; its data stays. */
   stopApp(): Promise<void>;
   /**
-   * kill -9 of the Erlang VM. Confirmed messages outlive it, but RabbitMQ writes down a quorum queue
-   * itself only some hundred milliseconds after its declaration is answered: killed before that,
-   * the queue comes back without a leader, for good. Wait `queueWrittenMs` after declaring one.
+   * kill -9 of the Erlang VM. Confirmed messages outlive it, but RabbitMQ writes down a quorum
+   * queue itself only some hundred milliseconds after its declaration is answered: killed before
+   * that, the queue comes back without a leader, permanently. Wait `queueWrittenMs` after declaring
+   * one.
    */
   kill(): Promise<void>;
   /** Stops the VM from running, with its connections open; `thaw` lets it go on. */

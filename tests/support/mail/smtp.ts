@@ -25,7 +25,7 @@ export type TestSmtpServer = {
   stop(): Promise<void>;
 };
 
-/** A certificate for `localhost` that nobody vouches for, and its key. */
+/** A certificate for `localhost` that no authority has signed, and its key. */
 export function createCertificate(name = 'localhost'): {
   readonly key: string;
   readonly cert: string;

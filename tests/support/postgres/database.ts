@@ -28,7 +28,8 @@ export async function createTestDatabase(
     client.query(`CREATE DATABASE ${name} TEMPLATE ${template} OWNER ${service}_owner`),
   );
   const urlOf = (role: string, password: string) =>
-    `postgres://${role}:${encodeURIComponent(password)}@localhost/${name}?host=${encodeURIComponent(socketDir)}`;
+    `postgres://${role}:${encodeURIComponent(password)}@localhost/${name}` +
+    `?host=${encodeURIComponent(socketDir)}`;
   const url = urlOf(`${service}_app`, passwords[service]?.runtime ?? '');
   const ownerUrl = urlOf(`${service}_owner`, passwords[service]?.owner ?? '');
   const db = createDb({ url, name: service, maxConnections: 12, log: createLog('silent') });

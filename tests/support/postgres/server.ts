@@ -33,7 +33,7 @@ type Settings = Readonly<Record<string, string>>;
 
 export type ServerOptions = {
   readonly settings?: Settings;
-  /** Lines of pg_hba.conf; trusts everybody if not given. */
+  /** Lines of pg_hba.conf; trusts all connections by default. */
   readonly hba?: string;
   readonly tls?: { readonly cert: string; readonly key: string; readonly ca?: string };
 };

@@ -66,7 +66,8 @@ async function findAdminUrl(
       'SELECT rolname FROM pg_roles WHERE rolsuper ORDER BY oid LIMIT 1',
     );
     const role = encodeURIComponent(rows[0]?.rolname ?? '');
-    return `postgres://${role}:${secrets.adminPassword}@localhost/postgres?host=${encodeURIComponent(secrets.socketDir)}`;
+    const host = encodeURIComponent(secrets.socketDir);
+    return `postgres://${role}:${secrets.adminPassword}@localhost/postgres?host=${host}`;
   } finally {
     await owner.end();
   }

@@ -32,8 +32,8 @@ export type SteppedClock = {
 const seenWithinMs = 2_100;
 
 /**
- * A wall clock that steps, by libfaketime. Monotonic clocks and time-outs stay true. `folder` must be
- * open to the user of the processes.
+ * A wall clock that steps, by libfaketime. Monotonic clocks and time-outs stay true. `folder` must
+ * be open to the user of the processes.
  */
 export async function createSteppedClock(folder: string): Promise<SteppedClock> {
   const file = join(folder, 'clock');
@@ -51,8 +51,8 @@ export async function createSteppedClock(folder: string): Promise<SteppedClock> 
     env: {
       LD_PRELOAD: findLibrary(),
       FAKETIME_TIMESTAMP_FILE: file,
-      // Reading the file allocates, also in a signal's handler: at each look it would corrupt the heap
-      // of a Postgres under load. So a process sees a step up to a second later.
+      // Reading the file allocates, also in a signal's handler: at each look it would corrupt the
+      // heap of a Postgres under load. So a process sees a step up to a second later.
       FAKETIME_CACHE_DURATION: '1',
       FAKETIME_DONT_FAKE_MONOTONIC: '1',
       FAKETIME_DISABLE_SHM: '1',
@@ -89,8 +89,8 @@ function findLibrary(): string {
 type Postgres = { stop(): Promise<void> };
 
 /**
- * A Postgres with the roles and databases that `walletd` makes for its embedded one, but started and
- * stopped here, with `env` besides: that is how its clock is not the host's.
+ * A Postgres with the roles and databases that `walletd` makes for its embedded one, but started
+ * and stopped here, with `env` besides: that is how its clock is not the host's.
  */
 export async function startPostgres(
   dataDir: string,

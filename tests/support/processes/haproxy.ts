@@ -12,7 +12,10 @@ export type Balancer = { readonly address: string; stop(): Promise<void> };
 
 export type Backend = { readonly listen: string; readonly metrics: string };
 
-/** The configuration as docs/operations.md shows it, with these daemons, and TLS on both sides or none. */
+/**
+ * The configuration as docs/operations.md shows it, with these daemons, and TLS on both sides or
+ * none.
+ */
 export async function startHaproxy(
   backends: readonly [Backend, Backend],
   tls?: { readonly cert: string; readonly key: string; readonly ca: string },

@@ -58,7 +58,7 @@ export function describeMainJob(world: () => Pick<World, 'customer' | 'staff'>):
       expect(all.items.map((balance) => balance.currency)).toEqual(['BRL', 'JPY', 'KWD']);
     });
 
-    it('the first admin is made while the daemon runs, and makes an operator who serves a customer', async () => {
+    it('the first admin is created while the daemon runs, and creates an operator', async () => {
       const root = await world().staff('root', 'admin');
       expectCode(
         await root.run(

@@ -21,7 +21,9 @@ import { createAuthority } from '../auth/certificates.ts';
 import { findFreePort } from '../free-port.ts';
 import { expectCode, password, signInAs, type Person, type World } from './world.ts';
 
-/** Two daemons, auth | wallet and statement, that meet by mutual TLS, and nginx in front of both. */
+/**
+ * Two daemons, auth | wallet and statement, that meet by mutual TLS, and nginx in front of both.
+ */
 export type SplitWorld = Pick<World, 'customer' | 'staff'> & {
   /** Where the CLI goes: nginx. */
   readonly address: string;
@@ -186,7 +188,8 @@ async function startNginx(
     .map((kind) => `${kind}_temp_path ${folder};`)
     .join('\n');
   const file = join(folder, 'nginx.conf');
-  const main = `daemon off;\nuser root;\npid ${folder}/nginx.pid;\nerror_log ${folder}/nginx.log;\n`;
+  const logs = `pid ${folder}/nginx.pid;\nerror_log ${folder}/nginx.log;\n`;
+  const main = `daemon off;\nuser root;\n${logs}`;
   const http = `http {\naccess_log off;\n${temporary}\n${adapt(block)}\n}\n`;
   writeFileSync(file, `${main}events {}\n${http}`);
   const child = spawn('/usr/sbin/nginx', ['-c', file, '-p', folder], { stdio: 'pipe' });
