@@ -42,7 +42,10 @@ export const cliReasons = {
 
 export type CliReason = keyof typeof cliReasons;
 
-/** An expected failure, ready to be printed: what and why, what to do next, and how the process ends. */
+/**
+ * An expected failure, ready to be printed: what and why, what to do next, and how the process
+ * ends.
+ */
 export type CliFailure = {
   readonly reason: Reason | CliReason;
   readonly message: string;

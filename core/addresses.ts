@@ -27,7 +27,9 @@ const writingSystems: readonly (readonly [name: string, pattern: RegExp])[] = [
 ]);
 
 const invisible = /[\p{C}\p{Z}\p{Default_Ignorable_Code_Point}\p{Variation_Selector}]/u;
-/** Beside ASCII only letters, their marks and digits; no letter-like apostrophe, but the ー of Kana. */
+/**
+ * Beside ASCII only letters, their marks and digits; no letter-like apostrophe, but the ー of Kana.
+ */
 const foreign =
   /[^\p{ASCII}\p{L}\p{M}\p{Nd}]|(?=\p{Lm})(?!\p{Script_Extensions=Katakana})\p{Script=Common}/u;
 /** A mark without a letter, four on one, the same one twice, or a dot on what has one. */
@@ -64,8 +66,8 @@ const nameCodePoint = (character: string): string =>
   `U+${(character.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, '0')}`;
 
 /**
- * An address for people to read: one that is not all ASCII says in which script it is written, since
- * whole words of one script can look like those of another. Of Latin, the letters are named.
+ * An address for people to read: one that is not all ASCII says in which script it is written,
+ * since whole words of one script can look like those of another. Of Latin, the letters are named.
  */
 export function describeAddress(email: string): string {
   const local = email.slice(0, Math.max(0, email.lastIndexOf('@')));

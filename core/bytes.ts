@@ -38,7 +38,9 @@ export function writeHex(bytes: Buffer, hex: string, start: number): void {
   }
 }
 
-/** Writes text as UTF-8 at `start`; where it ends. There must be `maxBytesPerUnit` for each unit. */
+/**
+ * Writes text as UTF-8 at `start`; where it ends. There must be `maxBytesPerUnit` for each unit.
+ */
 export function writeText(bytes: Buffer, text: string, start: number): number {
   const { length } = text;
   for (let i = 0; i < length; i += 1) {

@@ -23,7 +23,9 @@ export type ChainedFields = {
   readonly occurredAtMs: number;
 };
 
-/** What the chain of a wallet starts from: SHA-256 (64 hex digits) over who the wallet belongs to. */
+/**
+ * What the chain of a wallet starts from: SHA-256 (64 hex digits) over who the wallet belongs to.
+ */
 export function genesisHash(walletId: string, userId: string, currency: string): string {
   return sha256('', ['genesis', walletId, userId, currency]);
 }

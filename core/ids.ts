@@ -29,8 +29,8 @@ const scratch = createScratch(4 * 1024);
 const namespaceBytes = 16;
 
 /**
- * RFC 9562 UUIDv5: the first 16 bytes of SHA-1 over the namespace's 16 bytes and the name's UTF-8, with
- * the version in the upper half of byte 6 and the variant in the two highest bits of byte 8.
+ * RFC 9562 UUIDv5: the first 16 bytes of SHA-1 over the namespace's 16 bytes and the name's UTF-8,
+ * with the version in the upper half of byte 6 and the variant in the two highest bits of byte 8.
  */
 export function uuidV5(namespace: string, name: string): string {
   const bytes = scratch.take(namespaceBytes + name.length * maxBytesPerUnit);

@@ -5,18 +5,19 @@ import { isReason, type Reason } from './reasons.ts';
  * transaction, under the same idempotency key, whose outcome is unknown.
  *
  * The ledger looks for the key before it decides anything else. One whose COMMIT hangs (a
- * synchronous standby that does not answer) keeps its wallet locked until it ends, or its wallet's opening.
- * The ledger refuses on the state of a wallet only while it holds the wallet itself, or after it has
- * found that the wallet is not being opened; else the answer is WALLET_BUSY. So no refusal that rests
- * on the wallet's state comes while an earlier attempt may yet be committed.
+ * synchronous standby that does not answer) keeps its wallet locked until it ends, or its wallet's
+ * opening. The ledger refuses on the state of a wallet only while it holds the wallet itself, or
+ * after it has found that the wallet is not being opened; else the answer is WALLET_BUSY. So no
+ * refusal that rests on the wallet's state comes while an earlier attempt may yet be committed.
  *
  * `WALLET_CLOCK_AHEAD` rests on the clock of the database, not on the wallet alone: the clock may
- * step back between the two, so it ends nothing. Nor does anything that is decided before the ledger is
- * asked: rights, limits, arguments, the person's account. And what a server says about itself (it is
- * overloaded, stops, has lost its database) says nothing about what another server did.
+ * step back between the two, so it ends nothing. Nor does anything that is decided before the
+ * ledger is asked: rights, limits, arguments, the person's account. And what a server says about
+ * itself (it is overloaded, stops, has lost its database) says nothing about what another server
+ * did.
  *
- * What this cannot rule out is an attempt that was not begun yet, on a server that was stopped for a
- * while. So a client keeps the key also after a refusal: under it, nothing is done twice.
+ * What this cannot rule out is an attempt that was not begun yet, on a server that was stopped for
+ * a while. So a client keeps the key also after a refusal: under it, nothing is done twice.
  */
 const resolvesByReason: Readonly<Record<Reason, boolean>> = {
   // By the ledger: another transaction has the key, or the parent, for good.

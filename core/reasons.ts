@@ -1,7 +1,7 @@
 /**
  * Every reason for which a call is refused or fails, with the gRPC status that carries it. The
- * names are those of `digitalwallet.common.v1.ErrorReason`; a type check in platform/grpc/errors.ts and
- * a test of docs/errors.md keep the three equal.
+ * names are those of `digitalwallet.common.v1.ErrorReason`; a type check in platform/grpc/errors.ts
+ * and a test of docs/errors.md keep the three equal.
  */
 export const reasonCodes = {
   INVALID_ARGUMENT: 'INVALID_ARGUMENT',
@@ -80,12 +80,16 @@ export const reasonCodes = {
 
 export type Reason = keyof typeof reasonCodes;
 
-/** An expected refusal. `metadata` holds every value that the message names; `field` is a key of it. */
+/**
+ * An expected refusal. `metadata` holds every value that the message names; `field` is a key of it.
+ */
 export type Rejection = {
   readonly reason: Reason;
   readonly message: string;
   readonly metadata: Readonly<Record<string, string>>;
-  /** The caller reached for what is not theirs, whatever the reason says: a line for the audit log. */
+  /**
+   * The caller reached for what is not theirs, whatever the reason says: a line for the audit log.
+   */
   readonly isDenial?: true;
   /** What that line says besides: it is for the log only, and in no answer. */
   readonly denied?: {

@@ -19,8 +19,8 @@ export type SecretProblem = {
 };
 
 /**
- * Why a file must not be used as a secret, or undefined if it may. Only its owner has access, who is
- * the reader or root. The group of a file of root may read it, if the reader is in that group:
+ * Why a file must not be used as a secret, or undefined if it may. Only its owner has access, who
+ * is the reader or root. The group of a file of root may read it, if the reader is in that group:
  * that is how Kubernetes, systemd and Debian hand secrets to a service.
  */
 export function findSecretProblem(

@@ -1,7 +1,7 @@
 /**
  * What both programs offer and accept. TLS 1.3 has forward secrecy always; of TLS 1.2 only suites
- * with ephemeral keys and authenticated encryption, so that a key that is stolen later opens nothing
- * that was recorded before.
+ * with ephemeral keys and authenticated encryption, so that a key that is stolen later opens
+ * nothing that was recorded before.
  */
 export const tlsCiphers = [
   'TLS_AES_256_GCM_SHA384',

@@ -45,8 +45,9 @@ async function take<T>(asked: Promise<Result<T>>): Promise<T> {
 const toError = ({ reason, message }: Rejection): Error => new Error(`${reason}: ${message}`);
 
 /**
- * The auth service as the others see it, by a caller that is one of our own services. `feedCaller`: for
- * the feed of revocations, which waits behind nothing else where it has a connection of its own.
+ * The auth service as the others see it, by a caller that is one of our own services. `feedCaller`:
+ * for the feed of revocations, which waits behind nothing else where it has a connection of its
+ * own.
  */
 export function createAuthPeer(caller: Caller, feedCaller = caller) {
   const { listRevocations, getJwks, resolveUsers } = AuthServiceService;
@@ -151,7 +152,9 @@ const walletRefusals: ReadonlyMap<string | undefined, Result<never>> = new Map([
   ['WALLET_BUSY', refuse('WALLET_BUSY', 'another transaction has the wallet locked: try again')],
 ]);
 
-/** The wallet service as the statement service sees it, by a caller that is one of our own services. */
+/**
+ * The wallet service as the statement service sees it, by a caller that is one of our own services.
+ */
 export function createWalletPeer(caller: Caller) {
   return {
     readHead: async (userId: string, currency: string, alsoSeq?: bigint) => {

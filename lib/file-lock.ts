@@ -23,7 +23,8 @@ export type LockOptions = {
   readonly purpose: string;
   /**
    * `local` (default): only processes of this host use the folder. The host's name is not
-   * compared, since it changes with a container. `shared`: a lock of another host expires after a minute.
+   * compared, since it changes with a container. `shared`: a lock of another host expires after a
+   * minute.
    */
   readonly scope?: 'local' | 'shared';
 };

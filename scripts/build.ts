@@ -28,8 +28,9 @@ const runBesideMain: Plugin = {
 };
 
 /**
- * The generated service clients, which the command line does not use, would load the gRPC library at
- * every start. Marked as pure they are left out, and the library loads with the first connection.
+ * The generated service clients, which the command line does not use, would load the gRPC library
+ * at every start. Marked as pure they are left out, and the library loads with the first
+ * connection.
  */
 const omitGeneratedClients: Plugin = {
   name: 'omit-generated-clients',

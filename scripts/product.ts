@@ -34,7 +34,9 @@ type RunOptions = {
   readonly onStart?: (pid: number) => void;
 };
 
-/** Runs a program to its end, with this environment and nothing of ours, and this standard input. */
+/**
+ * Runs a program to its end, with this environment and nothing of ours, and this standard input.
+ */
 export function run(
   command: string,
   args: readonly string[],

@@ -219,7 +219,8 @@ describe.each([true, false])('with the fast path %s', (isFastPathOn) => {
 
       it.each(rpcs)('$name', async (rpc) => {
         for (const request of requestsOf(rpc)) {
-          // Records of earlier calls may be written while both list them: then they list them again.
+          // Records of earlier calls may be written while both list them: then they list them
+          // again.
           await vi.waitFor(
             async () => {
               const ids = { local: randomUUID(), remote: randomUUID() };
@@ -254,7 +255,9 @@ describe.each([true, false])('with the fast path %s', (isFastPathOn) => {
   );
 });
 
-/** Reads of an export are recorded once: under another id, the next one is recorded as the first. */
+/**
+ * Reads of an export are recorded once: under another id, the next one is recorded as the first.
+ */
 const forgetRecordedOnce = () =>
   services.databases.statement.query(
     "UPDATE audit_log SET id = gen_random_uuid() WHERE action = 'export.get'",

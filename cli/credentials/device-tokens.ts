@@ -3,9 +3,9 @@ import { join } from 'node:path';
 import { parseJsonObject, readTextIfAny, writePrivateFile } from '../files/files.ts';
 
 /**
- * Tokens that a server gave this machine, for each account (`<profile>@<server>`) and e-mail address.
- * None of them opens anything by itself, so that they are kept in files, outlive a sign-out, and
- * losing one does no harm.
+ * Tokens that a server gave this machine, for each account (`<profile>@<server>`) and e-mail
+ * address. None of them opens anything by itself, so that they are kept in files, outlive a
+ * sign-out, and losing one does no harm.
  */
 export type TokensByEmail = {
   /** Empty where there is none, or none that can be read. */

@@ -48,7 +48,9 @@ export async function printObject<Row>(
 /** Prints a list as it comes: rows of CSV and NDJSON at once, a table and JSON at the end. */
 export type ListPrinter<Row> = {
   add(rows: readonly Row[]): Promise<void>;
-  /** `ifEmpty` is said, in a table, where there was no row; `more` is for JSON, beside the items. */
+  /**
+   * `ifEmpty` is said, in a table, where there was no row; `more` is for JSON, beside the items.
+   */
   end(nextPageToken: string | undefined, ifEmpty: string, more?: object): Promise<void>;
 };
 

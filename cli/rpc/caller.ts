@@ -33,7 +33,9 @@ export type RpcCaller = {
     method: Method<Request, Response>,
     request: Request,
   ): Promise<Outcome<RepeatedResult<Response>>>;
-  /** Opens a stream with the stored credential; `isRenewed`: with a new token, the last was refused. */
+  /**
+   * Opens a stream with the stored credential; `isRenewed`: with a new token, the last was refused.
+   */
   openStream<Request, Response>(
     method: Method<Request, Response>,
     isRenewed: boolean,

@@ -1,8 +1,8 @@
 import { exitCodes, type CliFailure } from '../outcome.ts';
 
 /**
- * A failure after an attempt of unknown outcome that does not resolve it (core/in-doubt.ts): whatever
- * its own reason, the outcome stays unknown.
+ * A failure after an attempt of unknown outcome that does not resolve it (core/in-doubt.ts):
+ * whatever its own reason, the outcome stays unknown.
  */
 export const toUnknownOutcome = (failure: CliFailure): CliFailure => ({
   ...failure,
@@ -11,6 +11,8 @@ export const toUnknownOutcome = (failure: CliFailure): CliFailure => ({
   exitCode: exitCodes.outcomeUnknown,
 });
 
-/** The same before anything is sent: what is wrong with this run, or was declined, stays as it is. */
+/**
+ * The same before anything is sent: what is wrong with this run, or was declined, stays as it is.
+ */
 export const toOpenFailure = (failure: CliFailure): CliFailure =>
   failure.exitCode === exitCodes.unavailable ? toUnknownOutcome(failure) : failure;

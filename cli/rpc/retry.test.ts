@@ -9,7 +9,10 @@ const unknown: CallFailure = { ...base, certainty: 'unknown' };
 const refused: CallFailure = { ...base, certainty: 'refused', reason: 'DATABASE_UNAVAILABLE' };
 const final: CallFailure = { ...refused, isTransient: false, reason: 'INSUFFICIENT_FUNDS' };
 
-/** Answers one after the other, the last for ever, each taking `tookMs` of a clock of its own, at most up to its deadline. */
+/**
+ * Answers one after the other, the last for ever, each taking `tookMs` of a clock of its own, at
+ * most up to its deadline.
+ */
 async function run(answers: readonly (CallFailure | 'done')[], timeoutMs: number, tookMs = 10) {
   let nowMs = 0;
   let count = 0;

@@ -20,7 +20,8 @@ const maxRefusedAttempts = 3;
 /**
  * Calls until there is an answer, within `timeoutMs` altogether. What is unknown is asked again
  * until the time is up, since the call names itself by a key or changes nothing; a refusal for the
- * moment at most three times, no earlier than the server says; a failed connection only if an earlier attempt got through.
+ * moment at most three times, no earlier than the server says; a failed connection only if an
+ * earlier attempt got through.
  */
 export async function callRepeatedly<T>(
   attempt: (deadlineMs: number) => Promise<CallResult<T>>,
@@ -33,7 +34,8 @@ export async function callRepeatedly<T>(
     const beganAtMs = clock.elapsed();
     const result = await attempt(Math.min(endMs, beganAtMs + attemptMs));
     const pauseMs = result.ok ? 0 : pauseAfter(result.failure, count);
-    // What was refused after a while would not be answered sooner: cut short, its outcome was unknown.
+    // What was refused after a while would not be answered sooner: cut short, its outcome was
+    // unknown.
     const isRefused = !result.ok && result.failure.certainty === 'refused';
     const neededMs = isRefused && !hadUnknownAttempt ? clock.elapsed() - beganAtMs : 0;
     const hasTime = clock.elapsed() + pauseMs + neededMs < endMs;

@@ -20,8 +20,8 @@ const names = [
 ] as const;
 
 /**
- * gRPC's status codes that the command line looks at. The library has the same table, but loading it
- * takes longer than all the rest of a command that asks no server.
+ * gRPC's status codes that the command line looks at. The library has the same table, but loading
+ * it takes longer than all the rest of a command that asks no server.
  */
 export const status = {
   UNKNOWN: 2,

@@ -16,7 +16,9 @@ export type TextOutput = {
   readonly fault: WriteFault | undefined;
 };
 
-/** `closed`: the reader has gone, as in `| head -1`, which is all right; `failed`: text was lost. */
+/**
+ * `closed`: the reader has gone, as in `| head -1`, which is all right; `failed`: text was lost.
+ */
 export type WriteFault = { readonly kind: 'closed' | 'failed'; readonly message: string };
 
 /** Everything through which a command meets its user. Tests put one of their own in its place. */
@@ -83,7 +85,9 @@ function toTextOutput(stream: NodeJS.WriteStream & { readonly fd: number }): Tex
   };
 }
 
-/** A file system that is almost full takes a part of what it is given, and the stream would not say. */
+/**
+ * A file system that is almost full takes a part of what it is given, and the stream would not say.
+ */
 function writeWhole(fd: number, text: string): void {
   const bytes = Buffer.from(text);
   for (let offset = 0; offset < bytes.length;) {

@@ -132,7 +132,9 @@ function formatFailure(failure: CliFailure, chalk: ChalkInstance): string {
   return `${lines.join('\n')}\n`;
 }
 
-/** `email is missing`, `limit: "x" is not …`; a message that is a sentence needs no name before it. */
+/**
+ * `email is missing`, `limit: "x" is not …`; a message that is a sentence needs no name before it.
+ */
 function nameField(field: string, message: string): string {
   const name = field.replaceAll('_', ' ');
   if (/^(?:is|must|cannot) /.test(message)) return `${name} `;

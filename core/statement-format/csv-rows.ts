@@ -26,7 +26,9 @@ export type CsvRowManner = {
   readonly currency: string;
   readonly exponent: number;
   readonly timezone: string;
-  /** As `line` writes it: 14 characters up to the hour and its colon, then minutes, seconds, more. */
+  /**
+   * As `line` writes it: 14 characters up to the hour and its colon, then minutes, seconds, more.
+   */
   readonly time: (instantMs: number) => string;
   readonly hasMilliseconds: boolean;
 };

@@ -77,6 +77,8 @@ export type StatementWriter = {
 type RowWriter = {
   /** At most so many bytes the row needs. */
   roomOf(row: FileRow): number;
-  /** Writes into that much room at `at`, and answers where it ended; -1 if it takes `line` to do it. */
+  /**
+   * Writes into that much room at `at`, and answers where it ended; -1 if it takes `line` to do it.
+   */
   write(row: FileRow, into: Buffer, at: number): number;
 };

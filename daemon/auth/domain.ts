@@ -52,9 +52,9 @@ const maxEmailLength = 254;
 const maxRawLength = 1_024;
 
 /**
- * One form per address: trimmed, NFC, lower case, the domain in ASCII. EMAIL_INVALID unless it looks
- * like local@domain, or where the local part could be taken for another one. Every entry of an
- * address goes through here, look-ups included.
+ * One form per address: trimmed, NFC, lower case, the domain in ASCII. EMAIL_INVALID unless it
+ * looks like local@domain, or where the local part could be taken for another one. Every entry of
+ * an address goes through here, look-ups included.
  */
 export function canonicalizeEmail(text: string): Result<string> {
   const raw = text.length > maxRawLength ? '' : text.trim().normalize('NFC').toLowerCase();
@@ -76,7 +76,9 @@ export function canonicalizeEmail(text: string): Result<string> {
     : refuse('EMAIL_INVALID', 'email must look like name@example.com', { field: 'email' });
 }
 
-/** NFC, so that the same keys typed elsewhere give the same bytes; undefined if it is far too long. */
+/**
+ * NFC, so that the same keys typed elsewhere give the same bytes; undefined if it is far too long.
+ */
 export function normalizePassword(text: string): string | undefined {
   return text.length > maxRawLength ? undefined : text.normalize('NFC');
 }
@@ -163,11 +165,12 @@ export function mayCreate(creator: Role, created: Role): boolean {
 }
 
 /**
- * How many attempts are let through. `waitsMs`: how long the next one waits after the first, second,
- * … attempt that counts; the last stands for all further ones. `forgetMs`: after how long all of them
- * are forgotten; from the latest attempt on if they are counted in a row (`isConsecutive`), otherwise
- * from the first on. A success clears those counted in a row, unless `isOnlyReturned`: then it takes
- * back its own attempt, so that others cannot see from the counter that it happened.
+ * How many attempts are let through. `waitsMs`: how long the next one waits after the first,
+ * second, … attempt that counts; the last stands for all further ones. `forgetMs`: after how long
+ * all of them are forgotten; from the latest attempt on if they are counted in a row
+ * (`isConsecutive`), otherwise from the first on. A success clears those counted in a row, unless
+ * `isOnlyReturned`: then it takes back its own attempt, so that others cannot see from the counter
+ * that it happened.
  */
 export type AttemptLimit = {
   readonly waitsMs: readonly number[];
@@ -239,8 +242,8 @@ export const codeLifeMs: Readonly<Record<CodePurpose, number>> = {
 /** Requests for a code, from one network. */
 export const resetRequestLimit = limitTo(100, 60 * 60_000);
 /**
- * Mails with a code to one address. They pause for as long as a code lives: an owner whose mails were
- * used up by others has a code that works.
+ * Mails with a code to one address. They pause for as long as a code lives: an owner whose mails
+ * were used up by others has a code that works.
  */
 export const resetMailLimit = limitTo(3, codeLifeMs['password-reset']);
 export const changeMailLimit = limitTo(3, codeLifeMs['email-change']);

@@ -116,7 +116,9 @@ export function createHandlers(options: HandlerOptions): Handlers<AuthServiceSer
   };
 }
 
-/** Looks once more at a refused code after the answer, so that timing does not reveal the reason. */
+/**
+ * Looks once more at a refused code after the answer, so that timing does not reveal the reason.
+ */
 async function reportCode<T>(
   { db, clockAlarm }: HandlerOptions,
   purpose: CodePurpose,

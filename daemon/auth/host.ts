@@ -33,9 +33,9 @@ export type HostReset = {
 };
 
 /**
- * What `walletd users reset-password` does on the host: sets the password and ends every session, and
- * every API key unless they are to go on. Daemons that run hear of it through the feed. A disabled
- * account stays so.
+ * What `walletd users reset-password` does on the host: sets the password and ends every session,
+ * and every API key unless they are to go on. Daemons that run hear of it through the feed. A
+ * disabled account stays so.
  */
 export async function resetPasswordOnHost(
   db: Db,

@@ -107,7 +107,8 @@ export async function createAuth(options: AuthOptions) {
     policies,
     bounds: {
       resolveUsers: { user_ids: maxResolved, emails: maxResolved },
-      // As long as a request can be: a credential is refused for what it is not, whatever its length.
+      // As long as a request can be: a credential is refused for what it is not, whatever its
+      // length.
       validateToken: { access_token: maxCredentialLength },
       refreshSession: { refresh_token: maxCredentialLength },
       signIn: { password: maxCredentialLength },

@@ -91,7 +91,9 @@ const lockCredentialsSql = sql(
   `SELECT ${userColumns}, u.password_hash FROM users u WHERE u.id = $1 FOR SHARE`,
 );
 
-/** Holds a user as they are until the commit: a token signed with this is void by any later change. */
+/**
+ * Holds a user as they are until the commit: a token signed with this is void by any later change.
+ */
 async function lockCredentials(tx: Tx, id: string): Promise<LockedUser | undefined> {
   const [row] = await tx.query<UserRow & { password_hash: string }>(lockCredentialsSql, [id]);
   return row && { user: toUser(row), passwordHash: row.password_hash };

@@ -10,7 +10,9 @@ import {
 } from '../config/secrets.ts';
 import { findTlsFault } from '../config/tls-files.ts';
 
-/** What is wrong with the files and users that a configuration names; starts and changes nothing. */
+/**
+ * What is wrong with the files and users that a configuration names; starts and changes nothing.
+ */
 export async function checkConfig(config: Config): Promise<Fault[]> {
   const reader = await findSecretReader(config);
   const found = [

@@ -20,7 +20,9 @@ const fileHints: Readonly<Record<string, string>> = {
   ENOMEM: 'there is too little memory: free some, and run the command again',
 };
 
-/** Says why a command ended that was interrupted, or failed in a way that it does not know itself. */
+/**
+ * Says why a command ended that was interrupted, or failed in a way that it does not know itself.
+ */
 export function explainFailure(err: unknown, stop: StopSignals, log: Log): number {
   const name = stop.findName();
   if (name !== undefined) {

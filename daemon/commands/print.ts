@@ -16,7 +16,9 @@ export function printFault({ fault, hint }: Fault): number {
   return 1;
 }
 
-/** Writes to standard output, whole; where that fails (a full disk), says so and fails the command. */
+/**
+ * Writes to standard output, whole; where that fails (a full disk), says so and fails the command.
+ */
 export function writeStdout(text: string): void {
   const bytes = Buffer.from(text);
   try {

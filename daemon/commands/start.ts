@@ -6,8 +6,8 @@ import type { StopSignals } from '../process/stop-signals.ts';
 import { printFault, printLine } from './print.ts';
 
 /**
- * Runs the daemon until it is asked to stop, and resolves to the exit code. The loss of the embedded
- * Postgres asks, too. A stop that comes before the daemon is ready ends the start.
+ * Runs the daemon until it is asked to stop, and resolves to the exit code. The loss of the
+ * embedded Postgres asks, too. A stop that comes before the daemon is ready ends the start.
  */
 export async function runDaemon(config: Config, log: Log, stop: StopSignals): Promise<number> {
   const started = await startApp(config, log, stop.signal, (detail) => {

@@ -9,7 +9,9 @@ export type PasswordReset = {
   readonly keepApiKeys: boolean;
 };
 
-/** Sets a password straight in the auth database: the way back in for an admin who forgot theirs. */
+/**
+ * Sets a password straight in the auth database: the way back in for an admin who forgot theirs.
+ */
 export function resetPassword(run: HostRun, reset: PasswordReset): Promise<Outcome<HostReset>> {
   const isMailOn = run.config.smtp !== undefined;
   return withDatabase('auth', run, (db) => resetPasswordOnHost(db, reset, isMailOn));

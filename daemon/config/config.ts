@@ -214,8 +214,8 @@ function findTlsContradictions(parsed: Parsed): string[] {
 
 function toConfig(parsed: Parsed, xdgDataHome: string | undefined): Config {
   const isOwn = usesOwnDatabases(parsed);
-  // Open to try it out only where no other host can connect: our own database, and loopback. Even then
-  // a proxy may forward requests of others, which do not count as local.
+  // Open to try it out only where no other host can connect: our own database, and loopback. Even
+  // then a proxy may forward requests of others, which do not count as local.
   const isOpen = !isOwn && isLoopback(parsed.WALLETD_LISTEN.host);
   const asked = parsed.SELF_SERVICE_OPERATIONS;
   const closed = asked.length > 0 ? asked : listOf(closedOperations);

@@ -27,7 +27,9 @@ export function usesOwnDatabases(parsed: Parsed): boolean {
   );
 }
 
-/** The URLs of each service that has some; without an owner's, the role that works stands for it. */
+/**
+ * The URLs of each service that has some; without an owner's, the role that works stands for it.
+ */
 export function databasesOf(parsed: Parsed): Partial<Record<ServiceName, DatabaseUrls>> {
   const pair = (url: string | undefined, ownerUrl: string | undefined) =>
     url === undefined ? undefined : { url, ownerUrl: ownerUrl ?? url };

@@ -35,7 +35,9 @@ export async function readSigningKey(
   return readSecret('AUTH_SIGNING_KEY_FILE', file, config);
 }
 
-/** The key that signed tokens before, or after, the one that does now; undefined if there is none. */
+/**
+ * The key that signed tokens before, or after, the one that does now; undefined if there is none.
+ */
 export async function readPreviousKey(config: Config): Promise<Outcome<string | undefined>> {
   const file = config.previousKeyFile;
   if (file === undefined) return { ok: true, value: undefined };

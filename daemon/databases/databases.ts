@@ -27,8 +27,8 @@ export type Databases = {
 
 /**
  * The databases to work with: those configured, or the embedded Postgres. `start` is for the
- * daemon, which owns the embedded server; `attach` for commands beside it. Rejects, with nothing left
- * running, once the signal is aborted.
+ * daemon, which owns the embedded server; `attach` for commands beside it. Rejects, with nothing
+ * left running, once the signal is aborted.
  */
 export async function openDatabases(
   config: Config,

@@ -18,8 +18,8 @@ import type { ServiceName } from '../config/settings.ts';
 type PoolName = keyof Pick<Deps, 'dbs' | 'reserved' | 'projecting'>;
 
 /**
- * The databases of the hosted services, migrated if that is to be done, and pools of connections for
- * each. Refused where a server allows fewer connections than the daemon may open.
+ * The databases of the hosted services, migrated if that is to be done, and pools of connections
+ * for each. Refused where a server allows fewer connections than the daemon may open.
  */
 export async function openPools(
   config: Config,
@@ -49,8 +49,9 @@ export async function openPools(
 }
 
 /**
- * Commits wait briefly for a wallet that another transaction has locked, and go on without it. Their
- * transactions are never idle for long: those of a daemon that was stopped let go of their wallets.
+ * Commits wait briefly for a wallet that another transaction has locked, and go on without it.
+ * Their transactions are never idle for long: those of a daemon that was stopped let go of their
+ * wallets.
  */
 function poolOf(pool: PoolName, name: ServiceName, config: Config): PoolOptions | undefined {
   const maxConnections = sizePools(config, name)[pool];

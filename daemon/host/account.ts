@@ -95,7 +95,9 @@ function canRegain(): boolean {
   }
 }
 
-/** Who may own the secrets of this process, and which groups it is in; for root, its account's too. */
+/**
+ * Who may own the secrets of this process, and which groups it is in; for root, its account's too.
+ */
 export async function findSecretReader({ user }: Pick<Config, 'user'>): Promise<SecretReader> {
   const uids = [0, process.geteuid?.() ?? 0];
   const gids = [process.getegid?.() ?? 0, ...(process.getgroups?.() ?? [])];

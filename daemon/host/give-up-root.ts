@@ -3,7 +3,10 @@ import type { Outcome } from '../fault.ts';
 import { parseDatabaseUrl } from '../platform/db/connection/database-url.ts';
 import { becomeAccount, findUnreadable, type Account } from './account.ts';
 
-/** Becomes the account, if there is one, and checks that it can read what is opened again while the daemon runs. */
+/**
+ * Becomes the account, if there is one, and checks that it can read what is opened again while the
+ * daemon runs.
+ */
 export async function giveUpRoot(account: Account | null, config: Config): Promise<Outcome<null>> {
   if (!account) return { ok: true, value: null };
   const became = becomeAccount(account);

@@ -9,7 +9,10 @@ export type ReadFile = { readonly bytes: Buffer; readonly facts: FileFacts };
 
 const maxBytes = 1024 * 1024;
 
-/** Reads a small file. A link is followed: Kubernetes shows secrets as links. Rejects as `open` does. */
+/**
+ * Reads a small file. A link is followed: Kubernetes shows secrets as links. Rejects as `open`
+ * does.
+ */
 export async function readWithFacts(path: string): Promise<ReadFile> {
   const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
   try {

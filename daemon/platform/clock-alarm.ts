@@ -13,7 +13,9 @@ export type ClockAlarm = {
 
 const maxLooksPerMinute = 60;
 
-/** Tells the operator of stored times that a clock has made that was ahead, or that is behind now. */
+/**
+ * Tells the operator of stored times that a clock has made that was ahead, or that is behind now.
+ */
 export function createClockAlarm(log: Log): ClockAlarm {
   const reports = createMinuteCounter();
   const looks = createMinuteCounter();

@@ -21,7 +21,8 @@ const secretPaths = [
 /**
  * Creates the daemon's logger: one JSON object a line, on stderr, so that stdout stays free for
  * data. Secrets are removed by field name at the top level and one level down; connection strings
- * and tokens are masked wherever they stand in the finished line. A line that cannot be written is lost.
+ * and tokens are masked wherever they stand in the finished line. A line that cannot be written is
+ * lost.
  */
 export function createLog(level: LogLevel): Log {
   return pino(

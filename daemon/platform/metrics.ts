@@ -32,8 +32,8 @@ export function createTiming(name: string, help: string): Timing {
 export type MetricsServer = { readonly port: number; stop(): Promise<void> };
 
 /**
- * Serves `/metrics` for Prometheus, `/healthz` (the process answers) and `/readyz` (200 or 503, with
- * what is in the way). On a listener of its own, away from users.
+ * Serves `/metrics` for Prometheus, `/healthz` (the process answers) and `/readyz` (200 or 503,
+ * with what is in the way). On a listener of its own, away from users.
  */
 export async function serveMetrics(options: {
   readonly host: string;

@@ -58,8 +58,8 @@ export type Completeness =
     };
 
 /**
- * A wallet's last transaction as the ledger has it (seq 0, no hash: none). Before `asOfMs` the ledger
- * takes on nothing more for it.
+ * A wallet's last transaction as the ledger has it (seq 0, no hash: none). Before `asOfMs` the
+ * ledger takes on nothing more for it.
  */
 export type Head = {
   readonly seq: bigint;
@@ -114,7 +114,8 @@ export function resolveRange(
 
 /**
  * False for a range whose end the ledger's clock has not reached: what is there may still change.
- * Without the ledger only lines after the end make a statement complete, and they prove that it is over.
+ * Without the ledger only lines after the end make a statement complete, and they prove that it is
+ * over.
  */
 export const isOver = ({ toMs }: Range, head: Head | undefined): boolean =>
   head === undefined || toMs <= head.asOfMs;

@@ -159,7 +159,9 @@ function statusOf({ completeness }: Generated, isPast: boolean): StatementStatus
     : StatementStatus.INCONSISTENT;
 }
 
-/** A line of a page that is not what its hash says, or is missing, makes the statement inconsistent. */
+/**
+ * A line of a page that is not what its hash says, or is missing, makes the statement inconsistent.
+ */
 async function withAltered(
   reporter: Reporter,
   wallet: Wallet,
@@ -175,7 +177,10 @@ async function withAltered(
 const isAboutWallet = ({ reason }: Rejection): boolean =>
   reason === 'WALLET_CORRUPT' || reason === 'WALLET_BUSY';
 
-/** A wallet that contradicts its last transaction in the ledger has no statement that is known to be true. */
+/**
+ * A wallet that contradicts its last transaction in the ledger has no statement that is known to be
+ * true.
+ */
 function withCorrupt(generated: Generated, { message }: Rejection): Generated {
   const { completeness } = generated;
   const known = completeness.isComplete ? undefined : completeness.inconsistency;

@@ -233,8 +233,8 @@ export async function readLines(
 }
 
 /**
- * Hands over what a file shows of the lines of an owner's wallet with `afterSeq` < seq ≤ `throughSeq`,
- * in order of seq, as rows (`FileRow`).
+ * Hands over what a file shows of the lines of an owner's wallet with `afterSeq` < seq ≤
+ * `throughSeq`, in order of seq, as rows (`FileRow`).
  */
 export async function copyFileRows(
   tx: Tx,

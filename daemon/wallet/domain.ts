@@ -98,8 +98,8 @@ export const earliestTimeMs = (wallet: WalletState): number =>
   Math.max(wallet.lastAtMs, wallet.readWatermarkMs);
 
 /**
- * True for a wallet that was used or read while the clock was ahead, by more than is passed over, and
- * for which no operator has accepted that. Accepted time stands in for the clock.
+ * True for a wallet that was used or read while the clock was ahead, by more than is passed over,
+ * and for which no operator has accepted that. Accepted time stands in for the clock.
  */
 export const isAheadUnaccepted = (wallet: WalletState, nowMs: number): boolean =>
   isAhead(wallet, Math.max(nowMs, wallet.aheadAcceptedMs));
@@ -109,9 +109,9 @@ export const isAhead = (wallet: WalletState, nowMs: number): boolean =>
   earliestTimeMs(wallet) > nowMs + clockToleranceMs;
 
 /**
- * The read watermark that a read at `nowMs` sets: no entry gets an earlier time afterwards, even if the
- * clock steps back. It lies behind the last entry, unless the wallet is far ahead of the clock: then its
- * last entries are visible once the clock has reached them.
+ * The read watermark that a read at `nowMs` sets: no entry gets an earlier time afterwards, even if
+ * the clock steps back. It lies behind the last entry, unless the wallet is far ahead of the clock:
+ * then its last entries are visible once the clock has reached them.
  */
 export function nextReadWatermarkMs(wallet: WalletState, nowMs: number): number {
   const endMs = Math.max(nowMs, wallet.readWatermarkMs);

@@ -10,7 +10,9 @@ export const marksOf = (person: Person, of: Belongings): string[] =>
     person.sessionId,
   ].filter((mark) => mark !== '');
 
-/** An outcome as it must be the same for all objects: ids that only echo the request are levelled. */
+/**
+ * An outcome as it must be the same for all objects: ids that only echo the request are levelled.
+ */
 export function level(outcome: Outcome) {
   const uuids = (text: string): string =>
     text.replace(/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/g, '<id>');

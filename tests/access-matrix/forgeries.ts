@@ -69,7 +69,8 @@ function claimsOf(changes: Claims): Claims {
     aud: tokenRules.audience,
     sid: randomUUID(),
     iat: nowSeconds(),
-    // As long as the daemon believes: its tokens live 15 minutes, and its clock may step by as much.
+    // As long as the daemon believes: its tokens live 15 minutes, and its clock may step by as
+    // much.
     exp: Math.floor(nowSeconds()) + 1_700,
     ...changes,
   };

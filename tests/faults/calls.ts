@@ -37,7 +37,9 @@ export async function runCustomer(
   }
 }
 
-/** Calls at once on everybody's wallets; one that is stuck does not keep an operator from the next. */
+/**
+ * Calls at once on everybody's wallets; one that is stuck does not keep an operator from the next.
+ */
 export async function runOperator(load: Load): Promise<void> {
   const { customers, operator } = load.site;
   const calls: Promise<void>[] = [];

@@ -100,7 +100,9 @@ async function readRows({ site, report }: Load): Promise<Map<string, Row>> {
   return byId;
 }
 
-/** What was answered OK is there once, as answered; what was refused is not; and nothing else is. */
+/**
+ * What was answered OK is there once, as answered; what was refused is not; and nothing else is.
+ */
 function judgeAnswers({ book, report }: Load, rows: ReadonlyMap<string, Row>): void {
   for (const op of book.all.values()) {
     const row = rows.get(op.id);

@@ -3,12 +3,15 @@ import type { Situation } from './timeline.ts';
 
 const classes = ['calls', 'reads', 'statements', 'streams', 'mixed stream', 'messages'] as const;
 /**
- * `streams` carry no wallet that is ever locked. `mixed stream` does, and its results come in order:
- * what is behind a stuck item waits for that one's answer. `messages`: from publish to their event.
+ * `streams` carry no wallet that is ever locked. `mixed stream` does, and its results come in
+ * order: what is behind a stuck item waits for that one's answer. `messages`: from publish to their
+ * event.
  */
 export type LatencyClass = (typeof classes)[number];
 
-/** The most that p99 may be beside a locked wallet; a statement waits for missing lines by itself. */
+/**
+ * The most that p99 may be beside a locked wallet; a statement waits for missing lines by itself.
+ */
 const limitsMs: Readonly<Partial<Record<LatencyClass, number>>> = {
   calls: 1_000,
   reads: 1_000,

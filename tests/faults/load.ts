@@ -44,7 +44,9 @@ export const randomOf = (load: Load, client: string, step: number): Random =>
 
 const tickMs = 100;
 
-/** Until about then, or the end of the load. Clients come at the same ticks, into the same commits. */
+/**
+ * Until about then, or the end of the load. Clients come at the same ticks, into the same commits.
+ */
 export async function pause(load: Load, ms: number): Promise<void> {
   const endsAtMs = Math.ceil((performance.now() + ms) / tickMs) * tickMs;
   while (performance.now() < endsAtMs && !load.isOver()) {
@@ -55,8 +57,8 @@ export async function pause(load: Load, ms: number): Promise<void> {
 const phaseMs = 12_000;
 
 /**
- * Either daemon at times, and almost only one of them at others: what a daemon remembers of a wallet
- * then is right most of the time.
+ * Either daemon at times, and almost only one of them at others: what a daemon remembers of a
+ * wallet then is right most of the time.
  */
 export function pickNode(load: Load, random: Random): Node {
   const { nodes } = load.site;

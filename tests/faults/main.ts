@@ -5,8 +5,8 @@ import { ensureTestServices } from '../../scripts/test-services.ts';
 import { longPace, runFaultRun } from './run.ts';
 import { faultKinds, type FaultKind } from './timeline.ts';
 
-// `npm run test:faults -- --minutes 20`: two daemons under load, with faults from a seed. Ends with a
-// table of what is demanded of it, and `violations: N`.
+// `npm run test:faults -- --minutes 20`: two daemons under load, with faults from a seed. Ends with
+// a table of what is demanded of it, and `violations: N`.
 
 const isKind = (text: string): text is FaultKind =>
   (faultKinds as readonly string[]).includes(text);

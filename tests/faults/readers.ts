@@ -113,7 +113,9 @@ export function createReaders(load: Load): Readers {
   };
 }
 
-/** What is reported for good, if anything is: a balance as of a past time, or a complete statement. */
+/**
+ * What is reported for good, if anything is: a balance as of a past time, or a complete statement.
+ */
 async function read(
   load: Load,
   node: Node,

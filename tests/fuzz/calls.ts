@@ -95,7 +95,10 @@ function findFault({ code, reason, message, fault }: Ending): string | undefined
 const endingOf = ({ code, reason }: Ending): string =>
   code === 0 ? 'OK' : reason || `code ${String(code)}`;
 
-/** Valid requests of every RPC, broken in their fields or their bytes, with credentials that are good. */
+/**
+ * Valid requests of every RPC, broken in their fields or their bytes, with credentials that are
+ * good.
+ */
 export async function fuzzCalls(
   report: Report,
   range: Range,

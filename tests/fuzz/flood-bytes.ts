@@ -42,7 +42,10 @@ const smallFrames = (path: string, size: number, more: readonly Buffer[] = []): 
     fill(data(1, Buffer.alloc(size, 1))),
   ]);
 
-/** Up to 1 MiB of frames that carry next to nothing, after the greeting; `size` bytes where one is free. */
+/**
+ * Up to 1 MiB of frames that carry next to nothing, after the greeting; `size` bytes where one is
+ * free.
+ */
 export const floods: Readonly<Record<string, (paths: FloodPaths, size: number) => Buffer>> = {
   'a message byte by byte': ({ unary }, size) => smallFrames(unary, size),
   'a message byte by byte, after its head': ({ unary }) =>

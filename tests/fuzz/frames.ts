@@ -195,7 +195,10 @@ const scripts: Readonly<Record<string, Script>> = {
 
 const names = Object.keys(scripts);
 
-/** Connections that do not speak as they should. One connection with all that it writes is one input. */
+/**
+ * Connections that do not speak as they should. One connection with all that it writes is one
+ * input.
+ */
 export async function fuzzFrames(report: Report, range: Range, address: string): Promise<void> {
   const [host = '', port = '0'] = address.split(':');
   let next = range.from;

@@ -77,7 +77,9 @@ export function startGoodClient(
 
 const next = () => item({ operation: Operation.DEPOSIT, currency: 'BRL', amountMinor: 1n });
 
-/** Whether a process waited for a processor for a good part of the last seconds, as Linux counts it. */
+/**
+ * Whether a process waited for a processor for a good part of the last seconds, as Linux counts it.
+ */
 function watchStarvation(pid: number): { isStarved(): boolean; stop(): void } {
   const waitedMs = (): number => {
     const text = readFileSync(`/proc/${pid}/schedstat`, 'utf8');

@@ -69,7 +69,9 @@ const extremes = [
   253_402_300_800n,
 ];
 
-/** A message near this one: fields changed, dropped, doubled or exchanged, or plain bytes broken. */
+/**
+ * A message near this one: fields changed, dropped, doubled or exchanged, or plain bytes broken.
+ */
 export function mutateMessage(random: Random, bytes: Buffer, depth = 0): Buffer {
   if (depth === 0 && random.chance(15)) return mutateBytes(random, bytes);
   const fields = readFields(bytes);

@@ -4,8 +4,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 
-// Loaded into a daemon before its own program, by NODE_OPTIONS: says what the process holds after its
-// garbage was collected. The product knows nothing of it.
+// Loaded into a daemon before its own program, by NODE_OPTIONS: says what the process holds after
+// its garbage was collected. The product knows nothing of it.
 
 setFlagsFromString('--expose-gc');
 const collect = runInNewContext('gc');

@@ -36,8 +36,8 @@ Examples:
 }
 
 /**
- * `wallet change-email`: has a code mailed to the new address, and asks for it where a person can be
- * asked; with a code gives the account that address.
+ * `wallet change-email`: has a code mailed to the new address, and asks for it where a person can
+ * be asked; with a code gives the account that address.
  */
 async function runChangeEmail(
   context: Context,

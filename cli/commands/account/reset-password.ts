@@ -49,8 +49,8 @@ All sessions end, and all API keys too unless --keep-api-keys is given.`,
 }
 
 /**
- * `wallet reset-password`: without a code has one mailed, and asks for it where a person can be asked;
- * with a code sets the new password.
+ * `wallet reset-password`: without a code has one mailed, and asks for it where a person can be
+ * asked; with a code sets the new password.
  */
 async function runResetPassword(
   context: Context,

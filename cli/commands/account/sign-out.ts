@@ -54,7 +54,10 @@ function isAboutKeychain({ reason }: CliFailure): boolean {
   return reason === 'KEYCHAIN_LOCKED' || reason === 'KEYCHAIN_UNAVAILABLE';
 }
 
-/** The token that would end the session cannot be read: nothing is removed, so that it can be ended later. */
+/**
+ * The token that would end the session cannot be read: nothing is removed, so that it can be ended
+ * later.
+ */
 function failStillOpen(failure: CliFailure): CommandOutcome {
   return {
     ok: false,

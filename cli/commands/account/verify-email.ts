@@ -44,8 +44,8 @@ On a machine other than that of the sign-up, the command prompts for the passwor
 }
 
 /**
- * `wallet verify-email`: proves with a mailed code that the address is one's own. That the sign-up is
- * one's own too is proved by its token, which this machine keeps, or else by its password.
+ * `wallet verify-email`: proves with a mailed code that the address is one's own. That the sign-up
+ * is one's own too is proved by its token, which this machine keeps, or else by its password.
  */
 async function runVerifyEmail(
   context: Context,

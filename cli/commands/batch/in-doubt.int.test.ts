@@ -14,7 +14,9 @@ import {
 } from '../../../protos/gen/digitalwallet/wallet/v1/wallet.ts';
 import { createCli, fakeToken, refusal, userId, type Cli } from '../../test-support.ts';
 
-/** For each stream in turn: how it ends with its rows unanswered, or what each row is refused for. */
+/**
+ * For each stream in turn: how it ends with its rows unanswered, or what each row is refused for.
+ */
 type Script = { readonly ends: Reason } | { readonly refuses: Reason };
 
 let server: Server;

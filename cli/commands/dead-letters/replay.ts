@@ -55,7 +55,9 @@ run the same command again; if the first one succeeded, this one is refused (6).
     });
 }
 
-/** `wallet dead-letters replay`: processes them again, one of them with a corrected body if needed. */
+/**
+ * `wallet dead-letters replay`: processes them again, one of them with a corrected body if needed.
+ */
 async function runDeadLettersReplay(
   context: Context,
   ids: readonly string[],

@@ -90,7 +90,9 @@ function isWorthAnother({ certainty, isTransient }: CallFailure, hasMoved: boole
   return certainty === 'unknown' || isTransient;
 }
 
-/** One stream to its end. Answers why it ended; a failure of the command line's own is one at once. */
+/**
+ * One stream to its end. Answers why it ended; a failure of the command line's own is one at once.
+ */
 async function fetchOnce(
   context: Context,
   made: Export,

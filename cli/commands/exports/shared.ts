@@ -42,7 +42,8 @@ const pauseAfter = (waitedMs: number): number =>
 
 /**
  * Asks with growing pauses until the export is written, however long that takes; it fails where it
- * never will be. The reason that blocks it is printed once, in a pipe too. A server that becomes unavailable meanwhile is asked again for the time of `--timeout`.
+ * never will be. The reason that blocks it is printed once, in a pipe too. A server that becomes
+ * unavailable meanwhile is asked again for the time of `--timeout`.
  */
 export async function waitForExport(context: Context, exportId: string): Promise<Outcome<Export>> {
   const { clock, settings, interrupts } = context;

@@ -31,7 +31,9 @@ export function createProgress({
   };
 }
 
-/** `[########............]  40 %  4000 of 10000 rows`, or only how many where the end is not known. */
+/**
+ * `[########............]  40 %  4000 of 10000 rows`, or only how many where the end is not known.
+ */
 export function formatProgress(part: bigint, whole: bigint, unit: string): string {
   if (whole <= 0n || part > whole) return `${part} ${unit}`;
   const width = 20;

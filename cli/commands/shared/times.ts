@@ -7,8 +7,8 @@ const rfc3339Pattern =
 const localPattern = /^(\d{4}-\d{2}-\d{2})[Tt ](\d{2}:\d{2})(:\d{2}(?:\.\d{1,9})?)?$/;
 
 /**
- * Reads a date or an RFC 3339 time, without an offset on the zone's clock. A date alone is its first instant in the zone, or, with
- * `dayEnd`, the first instant of the day after.
+ * Reads a date or an RFC 3339 time, without an offset on the zone's clock. A date alone is its
+ * first instant in the zone, or, with `dayEnd`, the first instant of the day after.
  */
 export function parseTime(
   field: string,

@@ -71,7 +71,8 @@ export function startStatementCheck(
 
 /**
  * For some operations' lines, between which others are missing: opening balance and totals must
- * lead to the closing balance, the lines be of these operations and sum up to no more than the totals.
+ * lead to the closing balance, the lines be of these operations and sum up to no more than the
+ * totals.
  */
 export function startFilteredCheck(
   statement: Statement,

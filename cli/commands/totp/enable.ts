@@ -35,8 +35,8 @@ The recovery codes are shown once. Your other sessions end.`,
 }
 
 /**
- * `wallet totp enable`: at a terminal in one go. Scripts begin with `--password-stdin`, which prints
- * the secret, and confirm with `--totp-stdin` in a second command of the same session.
+ * `wallet totp enable`: at a terminal in one go. Scripts begin with `--password-stdin`, which
+ * prints the secret, and confirm with `--totp-stdin` in a second command of the same session.
  */
 async function runTotpEnable(context: Context, options: TotpInputOptions): Promise<CommandOutcome> {
   const { passwordStdin = false, totpStdin = false } = options;

@@ -166,8 +166,8 @@ const refusals = {
 } as const;
 
 /**
- * What a key's secret stands for now. TOKEN_INVALID, TOKEN_EXPIRED, TOKEN_REVOKED; and, recorded as a
- * denial, TOTP_ENROLMENT_REQUIRED if its owner must have a second factor and has none.
+ * What a key's secret stands for now. TOKEN_INVALID, TOKEN_EXPIRED, TOKEN_REVOKED; and, recorded as
+ * a denial, TOTP_ENROLMENT_REQUIRED if its owner must have a second factor and has none.
  */
 export async function validateKey(
   { db, log, trail, isStaffTotpRequired, clockAlarm }: KeyOptions,

@@ -202,7 +202,9 @@ const pruneExpiredSql = sql(
      LIMIT $1 FOR UPDATE SKIP LOCKED))`,
 );
 
-/** The same for keys that expired 30 days ago: till then who uses one is told that it has expired. */
+/**
+ * The same for keys that expired 30 days ago: till then who uses one is told that it has expired.
+ */
 export async function pruneExpiredKeys(tx: Tx, limit: number): Promise<number> {
   return tx.execute(pruneExpiredSql, [limit]);
 }

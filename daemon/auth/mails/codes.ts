@@ -63,7 +63,9 @@ const validSql = sql(
    WHERE code_hash = $1 AND ${isValid('$2', '$3')} AND subject = $4`,
 );
 
-/** Whether a code works for this now. Looks at nothing else, so that its time tells nothing else. */
+/**
+ * Whether a code works for this now. Looks at nothing else, so that its time tells nothing else.
+ */
 export async function isCodeValid(
   tx: Tx,
   codeHash: Buffer,

@@ -20,8 +20,8 @@ import {
 export type MailContent = { readonly subject: string; readonly text: string };
 
 /**
- * Writes the text of a mail, in the transaction that claims it; undefined if it is not to be sent any
- * more.
+ * Writes the text of a mail, in the transaction that claims it; undefined if it is not to be sent
+ * any more.
  */
 export type ComposeMail = (tx: Tx, mail: QueuedMail) => Promise<MailContent | undefined>;
 
@@ -53,7 +53,9 @@ type QueueOptions = {
   readonly watch?: ProgressWatch | undefined;
 };
 
-/** Sends the mails of the table `mails`, each until the mail server has taken it or it is too old. */
+/**
+ * Sends the mails of the table `mails`, each until the mail server has taken it or it is too old.
+ */
 export function createMailQueue(options: QueueOptions): MailQueue {
   const { db, log, watch = unwatched } = options;
   const part = watch.watchBacklog('auth.mails', () => db.read(findOldestMail));

@@ -59,8 +59,8 @@ function describeSource({ source, by }: Notice): string {
 const maxTextLength = 60;
 
 /**
- * Text that a caller chose: letters, digits, spaces and hyphens only, so that it can neither hold an
- * address of a website nor look like a line of ours.
+ * Text that a caller chose: letters, digits, spaces and hyphens only, so that it can neither hold
+ * an address of a website nor look like a line of ours.
  */
 function tame(text: string, unwanted = /[^\p{L}\p{N} -]/gu): string {
   return text

@@ -32,8 +32,8 @@ function readCaller({ principal }: CallContext): Result<Caller> {
 }
 
 /**
- * Queues a mail with a code to the address that the caller wants, which counts for nothing before the
- * code comes back. Needs the password. The answer does not tell whether another account has the
+ * Queues a mail with a code to the address that the caller wants, which counts for nothing before
+ * the code comes back. Needs the password. The answer does not tell whether another account has the
  * address. MAIL_NOT_CONFIGURED, EMAIL_INVALID, CREDENTIALS_INVALID, THROTTLED.
  */
 export async function requestEmailChange(

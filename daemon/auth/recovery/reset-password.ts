@@ -37,9 +37,9 @@ export const mailNotConfigured = refuse(
 );
 
 /**
- * Queues a mail with a code for a new password. The same work and the same answer for every address:
- * whether there is an account is looked up when the mail is sent. MAIL_NOT_CONFIGURED, EMAIL_INVALID,
- * THROTTLED.
+ * Queues a mail with a code for a new password. The same work and the same answer for every
+ * address: whether there is an account is looked up when the mail is sent. MAIL_NOT_CONFIGURED,
+ * EMAIL_INVALID, THROTTLED.
  */
 export async function requestPasswordReset(
   { db, throttle, isMailOn }: RecoveryOptions,
@@ -72,7 +72,8 @@ const failed = {
 
 /**
  * Sets a new password with a mailed code, and ends what was opened with the old one. Proves the
- * address. MAIL_NOT_CONFIGURED, EMAIL_INVALID, PASSWORD_INVALID, VERIFICATION_CODE_INVALID, THROTTLED.
+ * address. MAIL_NOT_CONFIGURED, EMAIL_INVALID, PASSWORD_INVALID, VERIFICATION_CODE_INVALID,
+ * THROTTLED.
  */
 export async function resetPassword(
   options: RecoveryOptions,

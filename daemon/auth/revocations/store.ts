@@ -22,7 +22,10 @@ const revocationsSql = sql(
    ORDER BY revoked_at, kind, subject_id LIMIT $5`,
 );
 
-/** What was revoked since, as far as a token can still live that it concerns: at most `limit`, in order. */
+/**
+ * What was revoked since, as far as a token can still live that it concerns: at most `limit`, in
+ * order.
+ */
 export async function listRevocations(
   tx: Tx,
   sinceMs: number | undefined,
@@ -60,7 +63,10 @@ const pruneSql = sql(
      LIMIT $1 FOR UPDATE SKIP LOCKED)`,
 );
 
-/** Forgets what no token can be checked against any more: at most `limit` rows, and how many those were. */
+/**
+ * Forgets what no token can be checked against any more: at most `limit` rows, and how many those
+ * were.
+ */
 export async function pruneRevocations(tx: Tx, limit: number): Promise<number> {
   return tx.execute(pruneSql, [limit]);
 }

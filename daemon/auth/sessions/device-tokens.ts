@@ -6,8 +6,8 @@ export type DeviceTokens = {
   /** A token for the client that has just signed in to the account with this address. */
   issue(address: string, epoch: number): string;
   /**
-   * The device that a token stands for, and the epoch of the account that it was given in; undefined
-   * if it is no token of ours for this account.
+   * The device that a token stands for, and the epoch of the account that it was given in;
+   * undefined if it is no token of ours for this account.
    */
   read(
     token: string,
@@ -18,7 +18,8 @@ export type DeviceTokens = {
 /**
  * Tokens by which a sign-in shows that the same device signed in before (OWASP, "device cookies").
  * They open nothing: wrong passwords from a device count against the device alone. The text is a
- * random number, the epoch of the account, and an HMAC of both and of the address; nothing is stored.
+ * random number, the epoch of the account, and an HMAC of both and of the address; nothing is
+ * stored.
  */
 export function createDeviceTokens(secret: Buffer): DeviceTokens {
   const sign = (deviceId: string, epoch: number, address: string): Buffer =>
@@ -47,8 +48,8 @@ async function findEpoch(tx: Tx, address: string): Promise<number | undefined> {
 }
 
 /**
- * The device that signed in before, unless its token is void: a reset of the password, or the end of
- * all sign-ins, begins a new epoch. The database is asked for tokens of ours only.
+ * The device that signed in before, unless its token is void: a reset of the password, or the end
+ * of all sign-ins, begins a new epoch. The database is asked for tokens of ours only.
  */
 export async function findDevice(
   { db, devices }: { readonly db: Db; readonly devices: DeviceTokens },

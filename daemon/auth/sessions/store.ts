@@ -96,8 +96,9 @@ const pruneSql = sql('session_prune', 'DELETE FROM sessions WHERE id = ANY ($1::
 
 /**
  * Forgets sessions past their end, or ended an hour ago, once their refresh tokens are forgotten: a
- * session has thousands of these after a month. At most `limit` rows, and how many those were; `limit`
- * where there may be more. Their access tokens have ended by then, and the audit log keeps who signed in.
+ * session has thousands of these after a month. At most `limit` rows, and how many those were;
+ * `limit` where there may be more. Their access tokens have ended by then, and the audit log keeps
+ * who signed in.
  */
 export async function pruneSessions(tx: Tx, limit: number): Promise<number> {
   const ended = await tx.query<{ id: string }>(endedSql, [limit]);

@@ -5,9 +5,9 @@ export type WaitingSignUp = { readonly id: string; readonly network: string };
 export const maxPendingSignUps = 8;
 
 /**
- * Whether one more sign-up from `network` is kept, and which one makes room for it: none while there
- * is room, otherwise the newest of the network that has the most, if that has at least two more than
- * `network`. So a sign-up that came first stays, and one network cannot have all of them.
+ * Whether one more sign-up from `network` is kept, and which one makes room for it: none while
+ * there is room, otherwise the newest of the network that has the most, if that has at least two
+ * more than `network`. So a sign-up that came first stays, and one network cannot have all of them.
  *
  * @param pending the oldest first
  */

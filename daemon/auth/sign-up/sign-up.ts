@@ -32,8 +32,8 @@ type SignUpInput = {
 };
 
 /**
- * Opens a customer's account; or, where mail is sent, keeps the sign-up until a code comes back, with
- * an answer that does not tell whether the address has an account.
+ * Opens a customer's account; or, where mail is sent, keeps the sign-up until a code comes back,
+ * with an answer that does not tell whether the address has an account.
  */
 export async function signUp(
   options: SignUpOptions,

@@ -41,7 +41,8 @@ const longestWaitMs = ({ waitsMs }: AttemptLimit): number => Math.max(...waitsMs
 
 /**
  * Takes one attempt of a bucket and gives its number, or undefined if no attempt is let in now. One
- * statement, which looks and counts under the row's lock: of any number at once only so many get in.
+ * statement, which looks and counts under the row's lock: of any number at once only so many get
+ * in.
  */
 export async function takeAttempt(
   tx: Tx,

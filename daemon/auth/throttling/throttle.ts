@@ -36,7 +36,8 @@ export type Throttle = {
   /**
    * Takes an attempt of every bucket, and only then does the work. Where one of them lets none in
    * now, the attempt waits in line for some seconds; after that it is THROTTLED, with
-   * `retryAfterSeconds`, and the work is not begun. The first bucket is that of the narrowest group.
+   * `retryAfterSeconds`, and the work is not begun. The first bucket is that of the narrowest
+   * group.
    */
   guard<T>(
     buckets: readonly Bucket[],

@@ -79,7 +79,9 @@ export function createRecoveryCode(bytes: Uint8Array): {
 
 const issuer = 'Digital Wallet';
 
-/** What authenticator apps read: https://github.com/google/google-authenticator/wiki/Key-Uri-Format */
+/**
+ * What authenticator apps read: https://github.com/google/google-authenticator/wiki/Key-Uri-Format
+ */
 export function toUri(email: string, secret: Buffer): string {
   const label = `${encodeURIComponent(issuer)}:${encodeURIComponent(email)}`;
   const parameters = [

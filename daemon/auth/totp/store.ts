@@ -35,7 +35,9 @@ export async function findSecret(tx: Tx, userId: string): Promise<TotpSecret | u
   return row && toSecret(row);
 }
 
-/** Locks a user's secret, so that codes at once are checked one after the other. Users come first. */
+/**
+ * Locks a user's secret, so that codes at once are checked one after the other. Users come first.
+ */
 export async function lockSecret(tx: Tx, userId: string): Promise<TotpSecret | undefined> {
   const [row] = await tx.query<Row>(lockSql, [userId]);
   return row && toSecret(row);

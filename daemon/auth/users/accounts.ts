@@ -67,7 +67,9 @@ export async function createAccount(
   }
 }
 
-/** Staff who were signed out, disabled or given another role meanwhile create no account any more. */
+/**
+ * Staff who were signed out, disabled or given another role meanwhile create no account any more.
+ */
 async function checkActor(tx: Tx, actor: AuditActor | undefined): Promise<Result<void>> {
   if (actor?.principal.kind !== 'user') return succeed(undefined);
   const { userId, role } = actor.principal;

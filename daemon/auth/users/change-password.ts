@@ -89,7 +89,9 @@ async function replace(
   return { outcome: 'passed', result: succeed(done.response) };
 }
 
-/** Ends what is to end with the old password, and reports it. The caller holds the lock of the user. */
+/**
+ * Ends what is to end with the old password, and reports it. The caller holds the lock of the user.
+ */
 async function endOthers(
   tx: Tx,
   { devices, notices }: SessionOptions,

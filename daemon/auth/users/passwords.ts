@@ -28,8 +28,8 @@ export type Passwords = {
 };
 
 /**
- * argon2id, two at a time, in turn by network and account. OVERLOADED where too many wait, CANCELLED
- * where the caller has gone before its turn.
+ * argon2id, two at a time, in turn by network and account. OVERLOADED where too many wait,
+ * CANCELLED where the caller has gone before its turn.
  */
 export function createPasswords(): Passwords {
   const semaphore = createFairSemaphore(limits);

@@ -110,7 +110,8 @@ const revokeUserSql = sql(
        (extract(epoch FROM clock_timestamp()) * 1000)::bigint)
      WHERE id = $1 RETURNING id, token_generation)
    INSERT INTO revocations (kind, subject_id, revoked_at, generation)
-   -- In the feed until the user's tokens have ended, also where a clock was ahead as they were signed.
+   -- In the feed until the user's tokens have ended, also where a clock was ahead as they were
+   -- signed.
    SELECT 'user', id, GREATEST(clock_timestamp(),
      (SELECT max(last_used_at) FROM sessions WHERE user_id = $1)), token_generation FROM changed
    ON CONFLICT (kind, subject_id, revoked_at) DO UPDATE SET generation = EXCLUDED.generation

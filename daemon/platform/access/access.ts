@@ -24,9 +24,9 @@ export type Principal =
   { readonly kind: 'anonymous' } | { readonly kind: 'service' } | UserPrincipal;
 
 /**
- * Who may call a method: all callers; or users of these roles. `scope`: API keys with it may as well,
- * their owner's role still counting; without `scope` no API key may. `service`: our own services.
- * `enrolling`: staff may as well who must enrol a second factor first.
+ * Who may call a method: all callers; or users of these roles. `scope`: API keys with it may as
+ * well, their owner's role still counting; without `scope` no API key may. `service`: our own
+ * services. `enrolling`: staff may as well who must enrol a second factor first.
  */
 export type Policy =
   | 'public'
@@ -43,8 +43,8 @@ export type Access = {
   /** True for the credential of our own services in other processes. */
   isService(authorization: string | undefined): boolean;
   /**
-   * Who the `authorization` metadata of a call stands for, whatever they may do. `source`: the address
-   * that the call came from.
+   * Who the `authorization` metadata of a call stands for, whatever they may do. `source`: the
+   * address that the call came from.
    */
   identify(authorization: string | undefined, source?: string): Promise<Result<Principal>>;
   /** The same, with the method's policy. */
@@ -124,7 +124,9 @@ function toPrincipal(token: VerifiedToken, options: Verifiers): UserPrincipal {
 const isTotpRequired = ({ isStaffTotpRequired, revocations }: Verifiers): boolean =>
   isStaffTotpRequired || revocations.isStaffTotpRequired();
 
-/** Whether these are staff without a second factor: with STAFF_TOTP=required they must enrol one. */
+/**
+ * Whether these are staff without a second factor: with STAFF_TOTP=required they must enrol one.
+ */
 export const lacksRequiredTotp = (user: {
   readonly role: Role;
   readonly hasTotp: boolean;

@@ -25,13 +25,16 @@ export type VerifiedKey = {
 
 export type KeyVerifier = {
   /**
-   * TOKEN_INVALID, TOKEN_EXPIRED, TOKEN_REVOKED, OVERLOADED where too many unknown keys are shown at
-   * once, or AUTH_UNAVAILABLE where that is unknown. `source`: the address that the call came from.
+   * TOKEN_INVALID, TOKEN_EXPIRED, TOKEN_REVOKED, OVERLOADED where too many unknown keys are shown
+   * at once, or AUTH_UNAVAILABLE where that is unknown. `source`: the address that the call came
+   * from.
    */
   verify(secret: string, source?: string): Promise<Result<VerifiedKey>>;
 };
 
-/** Secrets begin with this, so that scanners for leaked secrets know them; access tokens never do. */
+/**
+ * Secrets begin with this, so that scanners for leaked secrets know them; access tokens never do.
+ */
 export const apiKeyPrefix = 'dwk_';
 
 export const isApiKey = (credential: string): boolean => credential.startsWith(apiKeyPrefix);
@@ -53,8 +56,8 @@ const unknownMs = 10_000;
 const turnMs = 5_000;
 
 /**
- * Keys that nothing is known of are asked for a few at a time, and networks take turns: a flood of made-up
- * keys takes neither the connection to the auth service nor its database from others.
+ * Keys that nothing is known of are asked for a few at a time, and networks take turns: a flood of
+ * made-up keys takes neither the connection to the auth service nor its database from others.
  */
 const lookUpLimits: FairLimits = { maxAtOnce: 4, maxWaiting: 1_000, maxWaitingOf: [500] };
 
@@ -119,7 +122,9 @@ export function createKeyVerifier(options: KeyOptions): KeyVerifier {
   };
 }
 
-/** Keys that are not ours, for a short time. A secret is random: none of them becomes one of ours. */
+/**
+ * Keys that are not ours, for a short time. A secret is random: none of them becomes one of ours.
+ */
 function createUnknownKeys() {
   const untilMs = new Map<string, number>();
   return {

@@ -25,7 +25,9 @@ export type Revocations = {
    * undefined if that was not lately.
    */
   userChangedAt(userId: string): number | undefined;
-  /** The auth database's clock, by which tokens and keys end; before the first answer, the host's. */
+  /**
+   * The auth database's clock, by which tokens and keys end; before the first answer, the host's.
+   */
   nowMs(): number;
   /** STAFF_TOTP of the auth service, as the feed last said it. */
   isStaffTotpRequired(): boolean;
@@ -52,12 +54,14 @@ const freshMs = 5_000;
 /** Rows are stamped before they commit, so each poll asks from a little before the last one. */
 const overlapMs = 60_000;
 /**
- * Longer than any access token lives, after a small step back of the clock too: what was last heard of
- * before can no longer matter.
+ * Longer than any access token lives, after a small step back of the clock too: what was last heard
+ * of before can no longer matter.
  */
 const keepMs = accessTokenLifeMs + clockStepMs + 5 * 60_000;
 
-/** What is known of a subject, and since when and until when it was heard, by the monotonic clock. */
+/**
+ * What is known of a subject, and since when and until when it was heard, by the monotonic clock.
+ */
 type Known = {
   readonly generation: number;
   /** Of revocations without a generation. */

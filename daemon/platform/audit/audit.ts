@@ -87,15 +87,15 @@ function detailsOf(
 
 export type AuditTrail = {
   /**
-   * Resolves once the line is committed; lines that come together share a commit. `id`: for what is kept
-   * once, however often it comes.
+   * Resolves once the line is committed; lines that come together share a commit. `id`: for what is
+   * kept once, however often it comes.
    */
   record(actor: AuditActor, line: AuditLine, id?: string): Promise<void>;
   /** Records a refusal for want of rights, in the background; floods are cut off. */
   recordDenial(actor: AuditActor, method: string, rejection: Rejection): void;
   /**
-   * Records a denial if `exists` finds what was refused, as owned by another user. It is called after
-   * the answer, and not for every guess of a flood.
+   * Records a denial if `exists` finds what was refused, as owned by another user. It is called
+   * after the answer, and not for every guess of a flood.
    */
   recordForeign(
     actor: AuditActor,

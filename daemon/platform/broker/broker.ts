@@ -50,8 +50,8 @@ export const patternOf = (message: OutboundMessage): string =>
   message.pattern ?? message.body.pattern;
 
 /**
- * `held`: not now; it stays with us, and is handed over again before any later message. `dead`: this
- * message can never be handled; it must not come again.
+ * `held`: not now; it stays with us, and is handed over again before any later message. `dead`:
+ * this message can never be handled; it must not come again.
  */
 export type Handling =
   | { readonly kind: 'done' }
@@ -64,8 +64,8 @@ export type Consumer = {
   readonly bindings: readonly { readonly exchange: string; readonly routingKey: string }[];
   readonly maxBatch: number;
   /**
-   * One handling per message, in order, once its effects are committed. Messages that were held come
-   * first, in their order, each time. Rejects where the cause is not the messages, such as an
+   * One handling per message, in order, once its effects are committed. Messages that were held
+   * come first, in their order, each time. Rejects where the cause is not the messages, such as an
    * unavailable database: then they are held and delivered again.
    */
   handle(messages: readonly InboundMessage[]): Promise<readonly Handling[]>;

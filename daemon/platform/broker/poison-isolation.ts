@@ -23,9 +23,9 @@ type Attempt = {
 /**
  * Isolates poison messages by bisection, so that one fails none of its neighbours: where a batch
  * fails for its content or for an unknown reason, its halves are handled separately. Content that
- * the database refuses is dead. What fails for an unknown reason is held and tried again, and is dead
- * once it has failed a few times beside others that were handled. Rejects where all have to wait, and
- * where nothing at all can be handled: then it is not for the messages.
+ * the database refuses is dead. What fails for an unknown reason is held and tried again, and is
+ * dead once it has failed a few times beside others that were handled. Rejects where all have to
+ * wait, and where nothing at all can be handled: then it is not for the messages.
  */
 export function isolate(handle: Handle, log?: Log): Handle {
   const attempts = new WeakMap<InboundMessage, number>();

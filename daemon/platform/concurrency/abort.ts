@@ -5,8 +5,8 @@ export const sleepUnlessAborted = (ms: number, signal: AbortSignal): Promise<voi
   sleep(ms, undefined, { signal }).catch(() => undefined);
 
 /**
- * Cooperative cancellation: `work`, or the signal's reason as soon as it is aborted. A result of `work` that comes
- * later is handed to `discard`, so that nothing stays open.
+ * Cooperative cancellation: `work`, or the signal's reason as soon as it is aborted. A result of
+ * `work` that comes later is handed to `discard`, so that nothing stays open.
  */
 export async function untilAborted<T>(
   signal: AbortSignal | undefined,

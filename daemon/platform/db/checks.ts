@@ -6,7 +6,9 @@ const durabilitySql = sql(
    WHERE name IN ('fsync', 'full_page_writes', 'synchronous_commit')`,
 );
 
-/** Names the settings with which this server, or (`isFailoverMeant`) a failover, may lose commits. */
+/**
+ * Names the settings with which this server, or (`isFailoverMeant`) a failover, may lose commits.
+ */
 export async function findUnsafeSettings(tx: Tx, isFailoverMeant = false): Promise<string[]> {
   const rows = await tx.query<{ name: string; setting: string }>(durabilitySql);
   const safe = ['on', 'remote_write', 'remote_apply', ...(isFailoverMeant ? [] : ['local'])];

@@ -11,8 +11,8 @@ type Connection = { readonly stream: EventEmitter };
 type CopyData = { readonly chunk: Buffer };
 
 /**
- * Runs `COPY … TO STDOUT`, and hands over each row as it comes. Resolves when the connection is free
- * again; what `take` threw rejects then, too.
+ * Runs `COPY … TO STDOUT`, and hands over each row as it comes. Resolves when the connection is
+ * free again; what `take` threw rejects then, too.
  *
  * The driver makes an object and an event of each row, and copies long ones again and again, which
  * takes longer than the database. So the rows are read from the socket beside it; it gets all else.
@@ -44,7 +44,8 @@ export function copyOut(
         if (!failed) readBeside(connection.stream, guarded);
         return failed;
       },
-      // Rows that the driver reads after all: behind a notice, for instance. It uses their memory again.
+      // Rows that the driver reads after all: behind a notice, for instance. It uses their memory
+      // again.
       handleCopyData: ({ chunk }: CopyData) => guarded(Buffer.from(chunk), 0, chunk.length),
     });
     client.query(query);
@@ -84,7 +85,10 @@ const headBytes = 5;
  * answers what is for the driver, once something else comes, and is not to be called after that.
  */
 export function createCopyReader(take: TakeRow) {
-  /** A message that is not whole yet: as much of it as has come, at its full length once that is known. */
+  /**
+   * A message that is not whole yet: as much of it as has come, at its full length once that is
+   * known.
+   */
   let part = Buffer.alloc(0);
   let partLength = 0;
   let hasBegun = false;
@@ -93,7 +97,9 @@ export function createCopyReader(take: TakeRow) {
     if (hasBegun) take(bytes, start + headBytes, end);
     hasBegun = true;
   };
-  /** Fills up the message that has begun; answers where it ends in `data`, or undefined if beyond. */
+  /**
+   * Fills up the message that has begun; answers where it ends in `data`, or undefined if beyond.
+   */
   const fillPart = (data: Buffer): number | undefined => {
     let used = 0;
     if (partLength < headBytes) {
@@ -147,8 +153,8 @@ const lengthOf = (bytes: Buffer, at: number): number => 1 + bytes.readInt32BE(at
 const signature = Buffer.from('PGCOPY\n\u00ff\r\n\0', 'latin1');
 
 /**
- * The field of a row of one column, in the binary format of COPY; undefined at the end, and for null.
- * The first row comes with a header: https://www.postgresql.org/docs/18/sql-copy.html
+ * The field of a row of one column, in the binary format of COPY; undefined at the end, and for
+ * null. The first row comes with a header: https://www.postgresql.org/docs/18/sql-copy.html
  */
 export function readOnlyField(row: Buffer): Buffer | undefined {
   const hasHeader = row.subarray(0, signature.length).equals(signature);

@@ -20,8 +20,8 @@ export type Tx = {
   /** The number of rows changed. */
   execute(statement: Statement, values?: readonly unknown[]): Promise<number>;
   /**
-   * `COPY … TO STDOUT`, row by row, without the cost of a result. It takes no values: `text` must hold
-   * nothing that was not checked.
+   * `COPY … TO STDOUT`, row by row, without the cost of a result. It takes no values: `text` must
+   * hold nothing that was not checked.
    */
   copyOut(text: string, take: TakeRow): Promise<void>;
 };
@@ -271,8 +271,8 @@ export function constraintOf(err: unknown): string | undefined {
 }
 
 /**
- * 25006: the connection leads to a standby; the next one may lead to the primary. A statement that was
- * cancelled (57014) leaves its connection as good as it was.
+ * 25006: the connection leads to a standby; the next one may lead to the primary. A statement that
+ * was cancelled (57014) leaves its connection as good as it was.
  */
 function isConnectionState(state: string | undefined): boolean {
   return state !== undefined && state !== '57014' && /^(08|57|58|25006)/.test(state);

@@ -40,8 +40,9 @@ const maxFailures = 5;
 type Tally = { rows: number; failures: number };
 
 /**
- * Deletes what is of no use any more in portions, each in a short transaction of its own, until none is
- * left: however much has piled up, each portion counts. One that takes too long is tried in half.
+ * Deletes what is of no use any more in portions, each in a short transaction of its own, until
+ * none is left: however much has piled up, each portion counts. One that takes too long is tried in
+ * half.
  */
 export function createPruner(options: PrunerOptions): Pruner {
   const { db, log, prunings } = options;

@@ -9,8 +9,8 @@ import { maxBytesPerUnit, writeHex, writeUuid } from '../../../core/bytes.ts';
 
 /**
  * SQL for a row per element of arrays of one length, which are the statement's first values. In the
- * select list they are taken apart a row at a time; in `FROM` the server would copy each column first,
- * and take half as long again for all of it.
+ * select list they are taken apart a row at a time; in `FROM` the server would copy each column
+ * first, and take half as long again for all of it.
  */
 export function rowsOfArrays(columns: Readonly<Record<string, string>>): string {
   const parts = Object.entries(columns).map(

@@ -111,8 +111,8 @@ export function checkUnbound({ principal }: Pick<CallContext, 'principal'>): Res
 }
 
 /**
- * Does what was planned, in three steps with a transaction each and none between them: the letters are
- * claimed, with what each is to do; that is done; the decision is kept. Whatever interrupts it,
+ * Does what was planned, in three steps with a transaction each and none between them: the letters
+ * are claimed, with what each is to do; that is done; the decision is kept. Whatever interrupts it,
  * the letter is pending again once the claim is over, and no replay has another effect than this.
  */
 async function runReplays(

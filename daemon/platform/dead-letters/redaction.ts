@@ -53,7 +53,10 @@ function endOfString(text: string, start: number): number {
   return text.length;
 }
 
-/** Behind a value: a string, all that brackets hold, or what is before the next blank, comma or bracket. */
+/**
+ * Behind a value: a string, all that brackets hold, or what is before the next blank, comma or
+ * bracket.
+ */
 function endOfValue(text: string, start: number): number {
   let depth = 0;
   for (let at = start; at < text.length;) {

@@ -37,7 +37,9 @@ export type ReplayChange = {
   readonly messageId: string | undefined;
 };
 
-/** The key of a message: its property, or the one in its body. Undefined where neither is usable. */
+/**
+ * The key of a message: its property, or the one in its body. Undefined where neither is usable.
+ */
 export function findKey(messageId: string | undefined, body: unknown): string | undefined {
   const { data } = (body ?? {}) as { readonly data?: { readonly messageId?: unknown } | null };
   const key = messageId ?? data?.messageId;

@@ -40,8 +40,8 @@ export async function storeLetters(db: Db, letters: readonly DeadLetter[]): Prom
 }
 
 /**
- * What is shown of a body, and its bytes where they are others. They are compressed, so that secrets do not
- * stand in the database's files for a reader of the files.
+ * What is shown of a body, and its bytes where they are others. They are compressed, so that
+ * secrets do not stand in the database's files for a reader of the files.
  */
 function toBody({ content, text }: DeadLetter) {
   const whole = content ?? Buffer.from(text);

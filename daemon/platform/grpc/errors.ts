@@ -26,7 +26,10 @@ const cut = (text: string): string =>
     ? text
     : `${text.slice(0, maxTextLength).replace(/[\ud800-\udbff]$/, '')}…`;
 
-/** Between half a second and one and a half: clients with the same delay would return at the same time. */
+/**
+ * Between half a second and one and a half: clients with the same delay would return at the same
+ * time.
+ */
 const suggestPause = (): string => String(500 + Math.floor(Math.random() * 1_000));
 
 /** What is said of a rejection: status code, message, and google.rpc.ErrorInfo in the details. */

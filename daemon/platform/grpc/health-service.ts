@@ -90,8 +90,8 @@ type InnerCall = {
 };
 
 /**
- * True for a call whose HTTP/2 stream has ended: the library may begin the handler after it said that
- * the call was cancelled, and says so once only.
+ * True for a call whose HTTP/2 stream has ended: the library may begin the handler after it said
+ * that the call was cancelled, and says so once only.
  */
 function isOver(call: object): boolean {
   const inner = call as InnerCall;

@@ -76,7 +76,9 @@ export type GrpcServer = {
   setReady(isReady: boolean): void;
   /** An entry of the health service for a part that is not a service. */
   setPartHealth(part: string, isHealthy: boolean): void;
-  /** What is open and counted now; all but connections and watches is 0 while nothing is in flight. */
+  /**
+   * What is open and counted now; all but connections and watches is 0 while nothing is in flight.
+   */
   readCounts(): ServerCounts;
   /**
    * Lets calls in flight end, within the deadline: idle streams end with SHUTTING_DOWN, and what is

@@ -11,7 +11,10 @@ import { createGrpcServer, type GrpcServer, type Limits } from './server.ts';
 import { sessionLimits } from './ingress/sessions.ts';
 import { createAddressSet } from './ingress/source.ts';
 
-/** Stands in for tokens: `User name` is that user, `Slow name` after 50 ms, `Service secret` a service. */
+/**
+ * Stands in for tokens: `User name` is that user, `Slow name` after 50 ms, `Service secret` a
+ * service.
+ */
 const access: Access = {
   validateToken: () => Promise.resolve(refuse('TOKEN_INVALID', 'no tokens here')),
   isService: (authorization) => authorization === 'Service secret',
@@ -98,7 +101,10 @@ const talkAhead = (
 ): AsyncIterable<Buffer> =>
   pipeline(requests, (it) => Promise.resolve({ settled: wait().then(() => it) }), 4);
 
-/** `wait` and `queue` answer when they are let go, `large` with as many MiB as asked for (`late` once let go), `source` with its own. */
+/**
+ * `wait` and `queue` answer when they are let go, `large` with as many MiB as asked for (`late`
+ * once let go), `source` with its own.
+ */
 export async function startTestServer(
   limits: Partial<Limits>,
   proxies: string[],

@@ -13,7 +13,9 @@ export type Lease = {
   release(): Promise<void>;
 };
 
-/** The database's clock decides; another daemon takes over at most this long after the last renewal. */
+/**
+ * The database's clock decides; another daemon takes over at most this long after the last renewal.
+ */
 const leaseMs = 4_000;
 export const renewMs = leaseMs / 4;
 

@@ -150,8 +150,9 @@ export function resolveWallet(
 }
 
 /**
- * Now, by the ledger's clock where it answered, otherwise by that of the statement database. A range
- * without an end takes in the wallet's last transaction, even if it is a little ahead of the clock.
+ * Now, by the ledger's clock where it answered, otherwise by that of the statement database. A
+ * range without an end takes in the wallet's last transaction, even if it is a little ahead of the
+ * clock.
  */
 export const readNow = async (db: Db, head: Head | undefined): Promise<number> =>
   head?.asOfMs ?? (await db.read(readClock));

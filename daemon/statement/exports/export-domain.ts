@@ -54,10 +54,14 @@ export const exportIdOf = (requestedBy: string, idempotencyKey: string): string 
 /** Of one requester, queued and running together. */
 export const maxUnfinished = 20;
 
-/** After so many attempts (crashes count) an export has failed for good: about a quarter of an hour. */
+/**
+ * After so many attempts (crashes count) an export has failed for good: about a quarter of an hour.
+ */
 export const maxAttempts = 20;
 
-/** How long an export rests after an attempt that could not be ended: 2 s, doubled up to a minute. */
+/**
+ * How long an export rests after an attempt that could not be ended: 2 s, doubled up to a minute.
+ */
 export const maxRetryDelayMs = 60_000;
 export const retryDelayMs = (attempt: number): number =>
   Math.min(maxRetryDelayMs, 1_000 * 2 ** Math.min(attempt, 6));

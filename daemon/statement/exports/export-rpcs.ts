@@ -33,7 +33,10 @@ export type ExportHandlerOptions = CreateOptions & { readonly trail: AuditTrail 
 
 const defaultPageSize = 50;
 const maxPageSize = 500;
-/** Bytes of a file in one message, which with its head has less than 64 KiB: above, the encoder takes twice that. */
+/**
+ * Bytes of a file in one message, which with its head has less than 64 KiB: above, the encoder
+ * takes twice that.
+ */
 const messageBytes = 60 * 1024;
 
 /** Exports: who may see which, and the wire. */

@@ -124,14 +124,18 @@ export async function findExisting(tx: Tx, ids: readonly string[]): Promise<Read
   return new Set(rows.map(({ id }) => id));
 }
 
-// One for each: the plan that a connection keeps for both would look for a user's among everybody's.
+// One for each: the plan that a connection keeps for both would look for a user's among
+// everybody's.
 const pageText = (ofWhom: string): string => `SELECT * FROM exports
    WHERE ${ofWhom} AND ($2::uuid IS NULL OR wallet_id = $2) AND (created_at, id) < ($3, $4)
    ORDER BY created_at DESC, id DESC LIMIT $5`;
 const listSql = sql('export_list', pageText('$1::uuid IS NULL'));
 const listOfUserSql = sql('export_list_of_user', pageText('user_id = $1::uuid'));
 
-/** Newest first, older than `before`; of one user's wallets, or of one wallet, where these are given. */
+/**
+ * Newest first, older than `before`; of one user's wallets, or of one wallet, where these are
+ * given.
+ */
 export async function listExports(
   tx: Tx,
   filter: { readonly userId: string | undefined; readonly walletId: string | undefined },

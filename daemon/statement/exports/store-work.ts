@@ -31,8 +31,8 @@ const claimSql = sql(
 );
 
 /**
- * Takes an export that is due, or whose worker has been silent for its lease: of the requester whose
- * turn was longest ago, and of theirs the one that has waited longest.
+ * Takes an export that is due, or whose worker has been silent for its lease: of the requester
+ * whose turn was longest ago, and of theirs the one that has waited longest.
  */
 export async function claimExport(tx: Tx, leaseMs: number): Promise<Export | undefined> {
   const [row] = await tx.query<ExportRow>(claimSql, [leaseMs]);
@@ -90,7 +90,10 @@ const chunkInsertSql = sql(
 
 export type Chunk = { readonly n: number; readonly startAt: bigint; readonly data: Buffer };
 
-/** Adds chunks of the file. Call `renewExport` before, in the same `tx`: it checks the fencing token. */
+/**
+ * Adds chunks of the file. Call `renewExport` before, in the same `tx`: it checks the fencing
+ * token.
+ */
 export async function appendChunks(
   tx: Tx,
   { id, attempt }: Attempt,
@@ -189,7 +192,9 @@ const chunkAtSql = sql(
    WHERE export_id = $1 AND attempt = $2 AND byte_offset <= $3 ORDER BY n DESC LIMIT 1`,
 );
 
-/** Which chunk of a file has the byte at `offset` (or is the last before it), and where it starts. */
+/**
+ * Which chunk of a file has the byte at `offset` (or is the last before it), and where it starts.
+ */
 export async function findChunk(
   tx: Tx,
   { id, attempt }: Attempt,
@@ -241,7 +246,9 @@ const resolveMailSql = sql(
    WHERE id = $1 AND mail_attempt = $2 AND mail_state = 'waiting'`,
 );
 
-/** What became of a mail; `waiting` tries it again after `delayMs`, and renews the lease meanwhile. */
+/**
+ * What became of a mail; `waiting` tries it again after `delayMs`, and renews the lease meanwhile.
+ */
 export async function completeMail(
   tx: Tx,
   { made, mailAttempt }: Mailing,

@@ -49,7 +49,10 @@ const defaultPollMs = 2_000;
 const mailPollMs = 5_000;
 const expiryPollMs = 60_000;
 
-/** Writes exports, one at a time in each daemon, mails them, and deletes them when their time is over. */
+/**
+ * Writes exports, one at a time in each daemon, mails them, and deletes them when their time is
+ * over.
+ */
 export function createExportWorker(options: WorkerOptions): ExportWorker {
   const { db, log, leaseMs = defaultLeaseMs, pollMs = defaultPollMs, mailer } = options;
   let isStopping = false;

@@ -120,7 +120,9 @@ function createPageReader(
   };
 }
 
-/** Commits chunks while the next are filled: one commit at a time, each of which renews the lease. */
+/**
+ * Commits chunks while the next are filled: one commit at a time, each of which renews the lease.
+ */
 function createCommitter(
   { db, leaseMs }: WriteOptions,
   { id, attempt }: Export,

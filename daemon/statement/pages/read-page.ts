@@ -28,8 +28,9 @@ const maxLinesRead = 5_000;
 const linesPerRead = 1_000;
 
 /**
- * Reads a page. Lines of other operations are read and checked as well: one whose operation or owner
- * was edited must not just be left out. So a page of some operations may be short, though more follow.
+ * Reads a page. Lines of other operations are read and checked as well: one whose operation or
+ * owner was edited must not just be left out. So a page of some operations may be short, though
+ * more follow.
  */
 export async function readPage(
   db: Db,

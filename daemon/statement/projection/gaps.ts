@@ -6,8 +6,8 @@ import type { Skip } from '../witness/tails.ts';
 /** Lines that should be there because a later one of their wallet is. */
 export type Gaps = {
   /**
-   * These lines were stored, and none right before them was known. `alone`: the places where none is
-   * there either.
+   * These lines were stored, and none right before them was known. `alone`: the places where none
+   * is there either.
    */
   note(skips: readonly Skip[], alone: readonly Pick<Skip, 'walletId' | 'seq'>[]): void;
   /** The line that has been missing longest. */
@@ -20,8 +20,8 @@ const maxAtOnce = 500;
 /** Of lines in one gap that have come, so many are counted. */
 const maxCounted = 1_000;
 
-// Of each gap its first missing line, and how many are missing. Where the gap's begin is not known, it
-// is the line after the last one before it.
+// Of each gap its first missing line, and how many are missing. Where the gap's begin is not known,
+// it is the line after the last one before it.
 const missingSql = sql(
   'line_missing',
   `SELECT asked.wallet_id, asked.high, hole.first, asked.high - hole.first + 1 - rest.present AS missing
@@ -56,10 +56,10 @@ type Gap = { readonly walletId: string; low: bigint; readonly high: bigint };
 const keyOf = (walletId: string, seq: bigint): string => `${walletId} ${seq}`;
 
 /**
- * Looks up the lines that others skipped until all are there: of the gaps whose later end this process
- * stores. `onClosed` gets the links to lines whose predecessor came after them; if it rejects, it gets
- * them again. `onFull` is called when there are more gaps than can be kept, and once more only after
- * all could be kept for a while.
+ * Looks up the lines that others skipped until all are there: of the gaps whose later end this
+ * process stores. `onClosed` gets the links to lines whose predecessor came after them; if it
+ * rejects, it gets them again. `onFull` is called when there are more gaps than can be kept, and
+ * once more only after all could be kept for a while.
  */
 export function createGaps(
   db: Db,

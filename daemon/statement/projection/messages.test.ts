@@ -14,7 +14,9 @@ const plainText = z.string().refine((text) => !text.includes('\0') && text.isWel
 
 const metadata = z.record(plainText, plainText);
 
-/** What docs/events.md says of `transaction_created`, as a schema: the check by hand must equal it. */
+/**
+ * What docs/events.md says of `transaction_created`, as a schema: the check by hand must equal it.
+ */
 const createdSchema = z.object({
   pattern: z.literal('transaction_created'),
   data: z.object({

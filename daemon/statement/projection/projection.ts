@@ -24,8 +24,8 @@ const clockEveryMs = 5_000;
 const carefulBatches = 16;
 
 /**
- * Turns `transaction_created` into statement lines: many messages, one commit. What contradicts itself
- * or the lines that are there is recorded as a divergence, and changes no line.
+ * Turns `transaction_created` into statement lines: many messages, one commit. What contradicts
+ * itself or the lines that are there is recorded as a divergence, and changes no line.
  */
 export function createProjection(
   db: Db,

@@ -7,8 +7,8 @@ import { findAbsentLine, findAlteredLine } from './verdict.ts';
 const linesPerPage = 1_000;
 
 /**
- * Checks each line of a complete range by its hash, page by page. What is wrong with the first that is
- * missing, or not as its hash says; undefined if none is, or `isWanted` ends it before.
+ * Checks each line of a complete range by its hash, page by page. What is wrong with the first that
+ * is missing, or not as its hash says; undefined if none is, or `isWanted` ends it before.
  */
 export async function findAlteredInRange(
   db: Db,

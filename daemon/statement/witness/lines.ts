@@ -5,7 +5,9 @@ import type { Tail, Tails } from './tails.ts';
 
 type Place = Pick<Line, 'seq' | 'hash'>;
 
-/** What contradicts: a line's own hash, a line that is there already, a neighbour, or the ledger. */
+/**
+ * What contradicts: a line's own hash, a line that is there already, a neighbour, or the ledger.
+ */
 export type DivergenceKind = 'own_hash' | 'other_hash' | 'broken_link' | 'ledger';
 
 /** What was found in a wallet's lines, and a text that says it. */
@@ -36,8 +38,8 @@ export function toDivergence(
 }
 
 /**
- * True if a line's hash is what its fields and the hash before it give, and its wallet is its owner's.
- * `tail`: a line of the same wallet for which this was true.
+ * True if a line's hash is what its fields and the hash before it give, and its wallet is its
+ * owner's. `tail`: a line of the same wallet for which this was true.
  */
 export function hasOwnHash(line: Line, tail?: Tail): boolean {
   const { walletId, userId, currency, seq, previousHash } = line;
@@ -67,10 +69,10 @@ export type Link = { readonly walletId: string; readonly seq: bigint; readonly i
 
 /**
  * The links of these lines to others, as far as neither the lines themselves nor the tails prove
- * them. Events come mostly in the order of seq: of a run of lines only the two ends are left, and of
- * a run that begins behind its wallet's tail nothing. A line after such a run can only be one that
- * another process stored before its predecessor was there: that process sees a gap, and checks the
- * link once the gap has closed.
+ * them. Events come mostly in the order of seq: of a run of lines only the two ends are left, and
+ * of a run that begins behind its wallet's tail nothing. A line after such a run can only be one
+ * that another process stored before its predecessor was there: that process sees a gap, and checks
+ * the link once the gap has closed.
  */
 export function listOpenLinks(lines: readonly Line[], tails: Pick<Tails, 'get'>): Link[] {
   const links: Link[] = [];

@@ -45,7 +45,9 @@ afterEach(async () => {
   await database.drop();
 });
 
-/** With write access to the database: these lines changed, and the hashes after them made to fit. */
+/**
+ * With write access to the database: these lines changed, and the hashes after them made to fit.
+ */
 async function rewrite(throughSeq: number, change: (line: Line) => Partial<Line>): Promise<void> {
   const forged = chainLines(lines.map((line) => ({ ...line, ...change(line) })));
   await database.query('DELETE FROM statement_lines WHERE seq <= $1', [throughSeq]);

@@ -31,8 +31,8 @@ const recordSql = sql(
 );
 
 /**
- * Keeps divergences, each once, so many of a wallet; one that was resolved at least `graceMs` ago is
- * open again. The number of those that were not open before.
+ * Keeps divergences, each once, so many of a wallet; one that was resolved at least `graceMs` ago
+ * is open again. The number of those that were not open before.
  */
 export async function recordDivergences(
   tx: Tx,
@@ -133,7 +133,8 @@ export async function findOthers(tx: Tx, lines: readonly Place[]): Promise<Place
 }
 
 /**
- * The line after the last one before a time, up to `throughSeq` at most; undefined if there is none.
+ * The line after the last one before a time, up to `throughSeq` at most; undefined if there is
+ * none.
  */
 export async function findNextSeq(
   tx: Tx,

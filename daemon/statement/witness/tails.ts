@@ -6,12 +6,15 @@ export type Tail = Pick<Line, 'seq' | 'hash' | 'userId' | 'currency'>;
 /** A line that came before those between it and `lastSeq`, which is undefined where not known. */
 export type Skip = Pick<Line, 'walletId' | 'seq'> & { readonly lastSeq: bigint | undefined };
 
-/** The last stored lines of wallets that moved lately, so that nothing is read to check the next. */
+/**
+ * The last stored lines of wallets that moved lately, so that nothing is read to check the next.
+ */
 export type Tails = {
   get(walletId: string): Tail | undefined;
   /**
-   * These lines are stored, and their own hashes were checked. `later`: lines that were there already
-   * behind some of them, which are then not the last of their wallet. Gives those that skipped others.
+   * These lines are stored, and their own hashes were checked. `later`: lines that were there
+   * already behind some of them, which are then not the last of their wallet. Gives those that
+   * skipped others.
    */
   note(lines: readonly Line[], later?: readonly Pick<Line, 'walletId' | 'seq'>[]): Skip[];
   /** These wallets have other lines than those that came. */

@@ -7,8 +7,8 @@ import { hasOwnHash, type Finding } from './lines.ts';
 import { findOpenDivergence } from './store.ts';
 
 /**
- * Asks the ledger for a wallet's head, and for the hash of the transaction `alsoSeq`. Rejects if the
- * wallet service is unavailable.
+ * Asks the ledger for a wallet's head, and for the hash of the transaction `alsoSeq`. Rejects if
+ * the wallet service is unavailable.
  */
 export type ReadHead = (
   userId: string,
@@ -83,8 +83,8 @@ export function findAlteredLine(lines: readonly Line[]): Finding | undefined {
 }
 
 /**
- * The first line that should be among those read with `afterSeq` < seq < `beforeSeq`, in order, up to
- * `limit`; undefined if none is missing. To be asked of lines that are all there.
+ * The first line that should be among those read with `afterSeq` < seq < `beforeSeq`, in order, up
+ * to `limit`; undefined if none is missing. To be asked of lines that are all there.
  */
 export function findAbsentLine(
   lines: readonly Pick<Line, 'seq'>[],
@@ -110,7 +110,9 @@ const toAbsent = (seq: bigint): Finding => ({
   text: `line ${seq} is not one of the wallet's owner`,
 });
 
-/** What a complete extent must be besides: its totals lead from the opening to the closing balance. */
+/**
+ * What a complete extent must be besides: its totals lead from the opening to the closing balance.
+ */
 export function findImbalance(extent: Extent): Finding | undefined {
   if (isBalanced(extent)) return undefined;
   const { openingSeq, closingSeq: seq } = extent;
@@ -130,9 +132,9 @@ const differs = ({ seq, hash }: EndLine, text: string): Comparison => ({
 });
 
 /**
- * Compares a wallet's last line with the ledger, and the line after the extent, whose hash covers all
- * lines before it. A line comes only after its transaction was committed: where the last line is later
- * than a head that was asked for before, the head is asked again.
+ * Compares a wallet's last line with the ledger, and the line after the extent, whose hash covers
+ * all lines before it. A line comes only after its transaction was committed: where the last line
+ * is later than a head that was asked for before, the head is asked again.
  */
 export async function compareEnds(
   { readHead, readLedger }: LedgerPeers,

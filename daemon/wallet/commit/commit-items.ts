@@ -41,7 +41,9 @@ export type CommitOptions<Command, Answer> = {
   readonly log: Log;
 };
 
-/** Commands that were submitted together; each has its index. Times are those of `performance.now`. */
+/**
+ * Commands that were submitted together; each has its index. Times are those of `performance.now`.
+ */
 export type Group<Command, Answer> = {
   readonly waiting: Waiting<Command>;
   readonly deadlineAtMs: number;
@@ -92,7 +94,9 @@ const answerMs = 150;
 const maxBackoffMs = 1_000;
 /** Before a command that failed unexpectedly, by itself, goes once more. */
 const retryAfterMs = 100;
-/** After so many failures in a row that are no item's own fault, a batch is not taken apart further. */
+/**
+ * After so many failures in a row that are no item's own fault, a batch is not taken apart further.
+ */
 const maxDefects = 24;
 
 export function createGroup<Command, Answer>(

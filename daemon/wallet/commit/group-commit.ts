@@ -22,9 +22,9 @@ const maxQueued = 16_384;
 const roomyQueue = 4 * maxBatch;
 
 /**
- * Group commit: what arrives while a commit is under way shares the next one. No timer decides when: the
- * busier the database, the larger the batches. Behind a commit that hangs, and in one, callers are
- * answered when their time is over.
+ * Group commit: what arrives while a commit is under way shares the next one. No timer decides
+ * when: the busier the database, the larger the batches. Behind a commit that hangs, and in one,
+ * callers are answered when their time is over.
  */
 export function createGroupCommit<Command, Answer>(
   options: LaneOptions<Command, Answer>,

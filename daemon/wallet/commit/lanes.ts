@@ -17,8 +17,8 @@ const smallTurnMs = 50;
 type Lane<Command, Answer> = { queue: Item<Command, Answer>[]; isBusy: boolean };
 
 /**
- * A lane with much in it is committed beside the others. What the others have is one commit together, and
- * one at a time: two of thirty each cost nearly twice what one of sixty does.
+ * A lane with much in it is committed beside the others. What the others have is one commit
+ * together, and one at a time: two of thirty each cost nearly twice what one of sixty does.
  */
 export function createLanes<Command, Answer>(
   options: LaneOptions<Command, Answer>,

@@ -55,9 +55,9 @@ export const commitLocked = (
 
 /**
  * The same without the commands whose wallets another transaction has locked: their answer is
- * `busy`. Wallets are opened by an insert, which cannot skip what another transaction inserts at the
- * moment: where one has to wait, some of them are opened one by one, and the others are `busy` too.
- * Those that had to wait are put down in `openings`, and left out for a moment.
+ * `busy`. Wallets are opened by an insert, which cannot skip what another transaction inserts at
+ * the moment: where one has to wait, some of them are opened one by one, and the others are `busy`
+ * too. Those that had to wait are put down in `openings`, and left out for a moment.
  */
 export async function commitUnlocked(
   context: CommitContext,

@@ -29,11 +29,11 @@ type Commit = (
 ) => Promise<readonly (Result<AuditedDecision> | Busy)[]>;
 
 /**
- * Optimistic commit with compare-and-set and pessimistic fallback. It decides from the states in the
- * wallet cache, and the statement that updates the wallets compares them with these states. After a
- * conflict (another daemon, a key that was used before, a freeze, a raised read watermark) it rolls
- * back and commits with `commitLocked`, which reads everything under the locks of the wallets. The
- * back-off commits the next batches with locks too.
+ * Optimistic commit with compare-and-set and pessimistic fallback. It decides from the states in
+ * the wallet cache, and the statement that updates the wallets compares them with these states.
+ * After a conflict (another daemon, a key that was used before, a freeze, a raised read watermark)
+ * it rolls back and commits with `commitLocked`, which reads everything under the locks of the
+ * wallets. The back-off commits the next batches with locks too.
  *
  * With `skip`, commands on wallets that another transaction has locked are left out, as `busy`;
  * without it, only refusals on a wallet that another transaction is opening.
@@ -95,7 +95,10 @@ export function createOptimisticCommit(
 export type Alarms = {
   /** A wallet's row and its last entry contradict each other: one of them was edited. */
   onCorrupt(walletId: string): void;
-  /** The database has an older state of a wallet than was committed: it was restored, or failed over. */
+  /**
+   * The database has an older state of a wallet than was committed: it was restored, or failed
+   * over.
+   */
   onLostCommits(wallet: WalletState, remembered: WalletState): void;
 };
 const silent: Alarms = { onCorrupt: () => undefined, onLostCommits: () => undefined };
@@ -117,7 +120,9 @@ function reportFaults(
   }
 }
 
-/** True if the database has an older state of a wallet than this, or another one of the same seq. */
+/**
+ * True if the database has an older state of a wallet than this, or another one of the same seq.
+ */
 const isLost = (wallet: WalletState, known: WalletState): boolean =>
   wallet.seq < known.seq || (wallet.seq === known.seq && wallet.lastHash !== known.lastHash);
 
@@ -189,8 +194,8 @@ async function readCachedStates(
 
 /**
  * A refusal is right if its key was not used before, and if the wallet is as in the cache: no write
- * compares these. The wallet is locked for it: a transaction whose COMMIT hangs still has it locked,
- * and may have done what is refused here. A wallet that is not open cannot be locked, and a
+ * compares these. The wallet is locked for it: a transaction whose COMMIT hangs still has it
+ * locked, and may have done what is refused here. A wallet that is not open cannot be locked, and a
  * refused message is kept in the inbox: both are left to `commitLocked`.
  */
 async function checkRejected(

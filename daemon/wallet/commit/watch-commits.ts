@@ -13,7 +13,9 @@ export type CommitWatch<Command, Answer> = {
   ): Promise<T>;
 };
 
-/** Answers callers in and behind commits that hang when their time is over; then calls `onAnswered`. */
+/**
+ * Answers callers in and behind commits that hang when their time is over; then calls `onAnswered`.
+ */
 export function watchCommits<Command, Answer>(
   onAnswered: () => void,
 ): CommitWatch<Command, Answer> {

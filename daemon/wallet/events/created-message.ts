@@ -14,7 +14,9 @@ export function toCreatedMessage(event: CreatedEvent): OutboundMessage {
   return new CreatedMessage(event);
 }
 
-/** A class for its getters: those of an object literal are made anew for each, a kilobyte in all. */
+/**
+ * A class for its getters: those of an object literal are made anew for each, a kilobyte in all.
+ */
 class CreatedMessage implements OutboundMessage {
   readonly event: CreatedEvent;
   constructor(event: CreatedEvent) {

@@ -36,7 +36,9 @@ const command = (change: Partial<Command> = {}): Command =>
     ...change,
   });
 
-/** Sends what is there until nothing is left: the messages, and how many rows had to be made again. */
+/**
+ * Sends what is there until nothing is left: the messages, and how many rows had to be made again.
+ */
 async function sendAll(load: LoadReferred = loadEvents) {
   const heard: OutboundMessage[] = [];
   const loads = vi.fn(load);

@@ -89,10 +89,10 @@ export function createKnownUsers(findUsers: FindUsers): KnownUsers {
 }
 
 /**
- * Looks for the users' wallets in this currency before it asks the auth service for the rest: who has
- * a wallet exists, since users are never deleted. The wallets are about to be updated, so the
- * new ones are put into the wallet cache, and the commit need not read them. So one that contradicts its last
- * entry is not among them: the commit reads it, and refuses.
+ * Looks for the users' wallets in this currency before it asks the auth service for the rest: who
+ * has a wallet exists, since users are never deleted. The wallets are about to be updated, so the
+ * new ones are put into the wallet cache, and the commit need not read them. So one that
+ * contradicts its last entry is not among them: the commit reads it, and refuses.
  */
 export function findByWallets(
   db: Db,

@@ -42,7 +42,9 @@ const minIdleMs = 1_000;
 
 const defaultLimits = { maxRemembered, maxAtOnce, maxOfOne, minIdleMs };
 
-/** Dry runs keep everything that they have decided in memory: bounded here, in length and number. */
+/**
+ * Dry runs keep everything that they have decided in memory: bounded here, in length and number.
+ */
 export function createDryRuns(
   limits = defaultLimits,
   nowMs: () => number = () => performance.now(),
@@ -100,7 +102,9 @@ const tooLong = (limit: number): Result<never> =>
     { field: 'items', limit: String(limit) },
   );
 
-/** What would come of a command: decided on what is there now, without a lock and without a trace. */
+/**
+ * What would come of a command: decided on what is there now, without a lock and without a trace.
+ */
 export async function decideOnly(db: Db, command: Command): Promise<Result<AuditedDecision>> {
   const [posted] = await decideMany(db, [command], newOverlay());
   if (!posted) throw new Error('a command was not decided');

@@ -111,7 +111,8 @@ export async function findHash(
 
 const balanceAtSql = sql(
   'balance_at',
-  // Times grow with seq, so the last entry up to a time is found by halving, not by an index on time.
+  // Times grow with seq, so the last entry up to a time is found by halving, not by an index on
+  // time.
   `WITH RECURSIVE search (low, high) AS (
      SELECT 0::bigint, $2::bigint
      UNION ALL

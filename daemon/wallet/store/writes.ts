@@ -122,11 +122,11 @@ const compareAndSetSql = sql(
 export type BalanceUpdate = { readonly from: WalletState; readonly to: WalletState };
 
 /**
- * Compare-and-set of wallets without a lock: updates those that are active, are still as in the cache
- * and have a read watermark not later than their new entries. False if any of them was not updated:
- * then nothing may be committed.
- * In order of id, as in `readWallets`, if the pool plans by key (`isByKey`). A plan that reads the
- * whole table locks rows in the order in which they lie: two such commits can wait for each other.
+ * Compare-and-set of wallets without a lock: updates those that are active, are still as in the
+ * cache and have a read watermark not later than their new entries. False if any of them was not
+ * updated: then nothing may be committed. In order of id, as in `readWallets`, if the pool plans by
+ * key (`isByKey`). A plan that reads the whole table locks rows in the order in which they lie: two
+ * such commits can wait for each other.
  */
 export async function compareAndSetWallets(
   tx: Tx,

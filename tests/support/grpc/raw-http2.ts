@@ -30,7 +30,9 @@ export type RawAnswer = {
   readonly info: ErrorInfo | undefined;
 };
 
-/** `settings` are sent as the client's own, like `initialWindowSize: 0` for one that never reads. */
+/**
+ * `settings` are sent as the client's own, like `initialWindowSize: 0` for one that never reads.
+ */
 export function connectRaw(
   address: string,
   settings: Readonly<Record<string, number>> = {},

@@ -45,7 +45,9 @@ export async function queryService<Row extends pg.QueryResultRow>(
   }
 }
 
-/** Everything that is wrong: within the ledger, and between it, the statement lines and the outbox. */
+/**
+ * Everything that is wrong: within the ledger, and between it, the statement lines and the outbox.
+ */
 export async function findFaults(dataDir: string): Promise<string[]> {
   const ask = (service: string) =>
     (<Row extends pg.QueryResultRow>(text: string, values?: unknown[]) =>

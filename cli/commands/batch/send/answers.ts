@@ -19,7 +19,9 @@ export type TransactionStream = MessageStream<
   StreamTransactionsResponse
 >;
 
-/** What is known of a row: what the server said, or that nothing was sent since the row is wrong. */
+/**
+ * What is known of a row: what the server said, or that nothing was sent since the row is wrong.
+ */
 export type AnsweredRow = { readonly row: PreparedRow; readonly answer?: TransactionResult };
 
 export type Answered =

@@ -18,10 +18,10 @@ const firstPauseMs = 250;
 const maxPauseMs = 5_000;
 
 /**
- * Keeps the order of each wallet while some of its rows wait: a later row of the same wallet is held
- * too. A wallet is a user's, of one currency; a row without a currency takes that of its parent, so it
- * may concern any wallet of its user. Rows are held from the moment at which it is clear that they are
- * not sent, and join the rows that are tried again in the order of the input.
+ * Keeps the order of each wallet while some of its rows wait: a later row of the same wallet is
+ * held too. A wallet is a user's, of one currency; a row without a currency takes that of its
+ * parent, so it may concern any wallet of its user. Rows are held from the moment at which it is
+ * clear that they are not sent, and join the rows that are tried again in the order of the input.
  */
 export function createDeferredRows() {
   const lanes = new Map<string, Lane>();

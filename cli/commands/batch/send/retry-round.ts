@@ -22,8 +22,8 @@ export type Round = {
 type Message = { readonly userId: string; readonly rows: readonly ItemRow[] }[];
 
 /**
- * Tries the rows of these users on a stream of its own, each user's in order and up to the first that
- * is refused; gives a failure that ends the run.
+ * Tries the rows of these users on a stream of its own, each user's in order and up to the first
+ * that is refused; gives a failure that ends the run.
  */
 export async function runRound(
   round: Round,
@@ -87,7 +87,9 @@ function takeMessage(aside: DeferredRows, users: readonly string[]): Message {
   });
 }
 
-/** Tries one message; gives the users whose rows are to go on at once, or why the stream is over. */
+/**
+ * Tries one message; gives the users whose rows are to go on at once, or why the stream is over.
+ */
 async function tryMessage(
   { shared, options }: Round,
   stream: TransactionStream,

@@ -18,8 +18,9 @@ export type Retries = {
 };
 
 /**
- * Tries rows that are set aside again, on streams of their own: one stream refuses all later rows of
- * a wallet that was locked once, so that their order holds. Each user's rows have their own pauses.
+ * Tries rows that are set aside again, on streams of their own: one stream refuses all later rows
+ * of a wallet that was locked once, so that their order holds. Each user's rows have their own
+ * pauses.
  */
 export function createRetries(shared: Shared, options: SenderOptions): Retries {
   const { aside } = shared;

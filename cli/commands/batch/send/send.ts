@@ -121,7 +121,9 @@ function askForInput(state: State, options: SenderOptions): Promise<Chunk | unde
   return state.input;
 }
 
-/** Waits for the next chunk. Time in which there was nothing to send is no time without progress. */
+/**
+ * Waits for the next chunk. Time in which there was nothing to send is no time without progress.
+ */
 async function takeInput(state: State, options: SenderOptions): Promise<void> {
   const chunk = await askForInput(state, options);
   state.input = undefined;
@@ -131,8 +133,8 @@ async function takeInput(state: State, options: SenderOptions): Promise<void> {
 }
 
 /**
- * One stream to its end: `done` once all is answered, `rested` where the server ended it while there
- * was nothing to send, otherwise why it has to go again.
+ * One stream to its end: `done` once all is answered, `rested` where the server ended it while
+ * there was nothing to send, otherwise why it has to go again.
  */
 async function runStream(
   opened: TransactionStream,
@@ -216,7 +218,10 @@ async function writeChunk(
   await stream.write({ items: entry.sent.map(({ item }) => item), dryRun: options.isDryRun });
 }
 
-/** Hands on what became of a chunk's rows; those whose wallets are locked, or that follow such, wait. */
+/**
+ * Hands on what became of a chunk's rows; those whose wallets are locked, or that follow such,
+ * wait.
+ */
 async function takeResults(
   { chunk, sent, held }: Pending,
   answers: Extract<Answered, { ok: true }>['value'],

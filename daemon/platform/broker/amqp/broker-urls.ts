@@ -5,7 +5,9 @@ export type ParsedBrokerUrls =
 
 const maxUrls = 8;
 
-/** Reads `RABBITMQ_URL`: one URL, or several with commas between them, for the nodes of a cluster. */
+/**
+ * Reads `RABBITMQ_URL`: one URL, or several with commas between them, for the nodes of a cluster.
+ */
 export function parseBrokerUrls(text: string): ParsedBrokerUrls {
   const urls = text.split(/\s*,\s*(?=amqps?:)/).map((url) => url.trim());
   const isUrl = (url: string): boolean =>

@@ -26,9 +26,9 @@ type DrainOptions = {
 };
 
 /**
- * Consumes a queue in batches: handled and committed, what is dead sent to the dead-letter queue and confirmed, then
- * one ack for all. A batch that cannot be handled now is held and tried again, as is a single message
- * that the consumer holds. What fails by itself fails no other (`isolate`).
+ * Consumes a queue in batches: handled and committed, what is dead sent to the dead-letter queue
+ * and confirmed, then one ack for all. A batch that cannot be handled now is held and tried again,
+ * as is a single message that the consumer holds. What fails by itself fails no other (`isolate`).
  */
 export function subscribe(
   consumer: Consumer,

@@ -10,9 +10,9 @@ const beforeFlags = frameHeadBytes + 12;
 const flags = { contentType: 0x8000, contentEncoding: 0x4000, headers: 0x2000 } as const;
 
 /**
- * Reads messages whose table of headers is nested so deeply that it cannot be decoded as if they had
- * no headers. amqplib decodes a table recursively, and gives the connection up where that fails: the
- * message would come again with each new one, and no other after it.
+ * Reads messages whose table of headers is nested so deeply that it cannot be decoded as if they
+ * had no headers. amqplib decodes a table recursively, and gives the connection up where that
+ * fails: the message would come again with each new one, and no other after it.
  */
 export function readDeepHeaders(model: ChannelModel): void {
   const reader = model.connection as unknown as FrameReader;
@@ -31,7 +31,9 @@ export function readDeepHeaders(model: ChannelModel): void {
   };
 }
 
-/** Frames that begin with a content header (AMQP 0-9-1, 4.2.6.1), which loses its table of headers. */
+/**
+ * Frames that begin with a content header (AMQP 0-9-1, 4.2.6.1), which loses its table of headers.
+ */
 function cutHeaders(frames: Buffer): Buffer | undefined {
   if (frames[0] !== headerFrame || frames.length < beforeFlags + 2) return undefined;
   const size = frames.readUInt32BE(3);

@@ -8,8 +8,9 @@ export type Window = {
   /** A batch was acknowledged. */
   note(messages: readonly ConsumeMessage[]): void;
   /**
-   * Nothing can be handled now: from here on few messages are taken, and most of those that `takeAll`
-   * gives go back to the queue, for any consumer that can handle them. Gives those that stay.
+   * Nothing can be handled now: from here on few messages are taken, and most of those that
+   * `takeAll` gives go back to the queue, for any consumer that can handle them. Gives those that
+   * stay.
    */
   release(takeAll: () => readonly ConsumeMessage[]): Promise<readonly ConsumeMessage[]>;
 };
@@ -27,8 +28,8 @@ export const fewMessages = 16;
 
 /**
  * Takes messages from a queue: as many as three batches, while they are small and can be handled.
- * RabbitMQ has no bound in bytes. So what comes is counted, and where it is too much the channel is given
- * up: all goes back, and the next channel takes fewer at once. The number grows again with
+ * RabbitMQ has no bound in bytes. So what comes is counted, and where it is too much the channel is
+ * given up: all goes back, and the next channel takes fewer at once. The number grows again with
  * what is done.
  */
 export function createIntake(options: {

@@ -108,7 +108,10 @@ export function toLetter(queue: string, message: ConsumeMessage, ownUserId: stri
   };
 }
 
-/** Of messages that others dead-lettered: one that comes again after a lost connection is counted once more at most. */
+/**
+ * Of messages that others dead-lettered: one that comes again after a lost connection is counted
+ * once more at most.
+ */
 const unnamedDelivery = (letterId: string, { fields }: ConsumeMessage): string =>
   fields.redelivered ? uuidV5(letterId, 'redelivered') : randomUUID();
 

@@ -59,7 +59,9 @@ export function createPump(
     if (left.length > 0) progress.hold('the wallets of some messages are locked');
     await nextTurn();
   };
-  /** All of it is tried again, with what has come besides, until the channel is lost or the stop. */
+  /**
+   * All of it is tried again, with what has come besides, until the channel is lost or the stop.
+   */
   const waitAfter = async (err: unknown): Promise<void> => {
     const messages = held.length;
     log.warn({ err, attempt: failures, messages }, 'messages are held and tried again');

@@ -27,8 +27,8 @@ export const isUnconnected = (err: unknown): boolean =>
 
 /**
  * Marks what the driver failed with where the server did not answer: a connection that was lost, a
- * time-out. The driver gives no code for these, so they are known by where they come from; misuse of
- * it is a TypeError or the like, and an answer of the server has an SQLSTATE.
+ * time-out. The driver gives no code for these, so they are known by where they come from; misuse
+ * of it is a TypeError or the like, and an answer of the server has an SQLSTATE.
  */
 export function markLost<E>(err: E): E {
   const isAnswer = err instanceof Error && 'severity' in err;

@@ -47,8 +47,8 @@ export type HangingCommits = {
   /** Throws where another COMMIT would most likely hang, too. Nothing was sent then. */
   check(): void;
   /**
-   * Keeps a connection whose COMMIT got no answer, and its place in the pool, while the server waits
-   * in it. Says whether it does so, by what the work on it failed with.
+   * Keeps a connection whose COMMIT got no answer, and its place in the pool, while the server
+   * waits in it. Says whether it does so, by what the work on it failed with.
    */
   keep(client: pg.PoolClient, err: unknown): boolean;
   /** Gives the connections up. */
@@ -58,10 +58,11 @@ export type HangingCommits = {
 type Kept = { readonly pid: number; release(): void };
 
 /**
- * The server goes on waiting in such a COMMIT also where its connection is gone: each one that is given up
- * leaves a process of the server behind, and a new connection would add the next. So half of a pool's
- * connections at most hang, and the others are left to those who read. Whether the server still waits is
- * looked at over another connection: one that is gone, or another after a failover, keeps nothing.
+ * The server goes on waiting in such a COMMIT also where its connection is gone: each one that is
+ * given up leaves a process of the server behind, and a new connection would add the next. So half
+ * of a pool's connections at most hang, and the others are left to those who read. Whether the
+ * server still waits is looked at over another connection: one that is gone, or another after a
+ * failover, keeps nothing.
  */
 export function createHangingCommits(
   maxConnections: number,

@@ -6,7 +6,9 @@ type Client = Pick<pg.ClientBase, 'query'> & { end(): Promise<void> };
 
 /** One takes what was given back last; a second what a pooler that takes turns has next. */
 const maxHelpers = 2;
-/** While others keep a pooler busy they take the connection sooner or later: each look waits longer. */
+/**
+ * While others keep a pooler busy they take the connection sooner or later: each look waits longer.
+ */
 const looksPerHelper = 5;
 const firstPauseMs = 1;
 

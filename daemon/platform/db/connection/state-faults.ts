@@ -2,7 +2,9 @@ import type { ConnectionFault } from './connection-fault.ts';
 
 const migrateHint = 'run `walletd migrate` with the owner role, or start with WALLETD_MIGRATE=on';
 
-/** What the server's answer means for who runs the daemon, by SQLSTATE. It quotes nothing of theirs. */
+/**
+ * What the server's answer means for who runs the daemon, by SQLSTATE. It quotes nothing of theirs.
+ */
 const faults: Readonly<Record<string, ConnectionFault>> = {
   '28P01': {
     fault: 'the server refuses the password of this role',

@@ -25,7 +25,9 @@ export type CallContext = {
   readonly principal: Principal;
   /** The address that the call came from, without a port: of the caller, past trusted proxies. */
   readonly source: string;
-  /** True only where the call came straight from a program on this machine: no proxy forwarded it. */
+  /**
+   * True only where the call came straight from a program on this machine: no proxy forwarded it.
+   */
   readonly isLocal?: boolean;
   /** Of a stream of a user: reports when it is idle, and may be ended then. */
   readonly stream?: OpenStream;
@@ -68,8 +70,8 @@ export type Admission = {
   /** Answers a call whose credential was refused: later where its network has many of these. */
   refuseUnauthenticated(caller: Caller, act: () => void, cost: number): void;
   /**
-   * Admits a call, runs the work, and releases the call's permits. CREDENTIALS_MISSING and the like,
-   * PERMISSION_DENIED, OVERLOADED.
+   * Admits a call, runs the work, and releases the call's permits. CREDENTIALS_MISSING and the
+   * like, PERMISSION_DENIED, OVERLOADED.
    */
   run<T>(
     call: Incoming,
@@ -266,8 +268,8 @@ async function authorize(
 }
 
 /**
- * Whether the refusal is of a caller whose credential was not accepted, or could not be looked at: at
- * once refused, a flood would take all there is, and the feed of revocations would stay away.
+ * Whether the refusal is of a caller whose credential was not accepted, or could not be looked at:
+ * at once refused, a flood would take all there is, and the feed of revocations would stay away.
  */
 export const isUnauthenticated = (rejection: Rejection): boolean =>
   reasonCodes[rejection.reason] === 'UNAUTHENTICATED' ||

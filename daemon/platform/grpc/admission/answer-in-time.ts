@@ -8,8 +8,9 @@ export type Waiting = Set<(answer: Refusal) => void>;
 export type Refusal = { readonly ok: false; readonly rejection: Rejection };
 
 /**
- * The work's result, or DEADLINE_EXCEEDED once its time is over: what hangs in the database (a COMMIT
- * that waits for a standby) is not waited for longer than the caller was promised. The work goes on.
+ * The work's result, or DEADLINE_EXCEEDED once its time is over: what hangs in the database (a
+ * COMMIT that waits for a standby) is not waited for longer than the caller was promised. The work
+ * goes on.
  */
 export async function answerInTime<T>(
   deadlineMs: number,

@@ -23,7 +23,9 @@ export type Incoming = {
   readonly deadlineMs: number;
   /** True once the caller has gone, or was answered that it is too late. */
   isCancelled(): boolean;
-  /** Calls back once the answer has been taken or the caller is gone, at once if that is so already. */
+  /**
+   * Calls back once the answer has been taken or the caller is gone, at once if that is so already.
+   */
   onceOver(listener: () => void): void;
 };
 

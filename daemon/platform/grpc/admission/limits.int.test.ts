@@ -198,14 +198,15 @@ describe.each([true, false])('with the fast path %s', (isOn) => {
       const raw = client(address);
       const held = Array.from({ length: 4 }, () => raw.call('/test.Test/queue', ana));
       await sleep(200);
-      // Neither a message nor an end: only the headers are there. The library is left to those with a
-      // credential, and reads before it is asked.
+      // Neither a message nor an end: only the headers are there. The library is left to those with
+      // a credential, and reads before it is asked.
       const headers = isOn ? {} : ana.headers;
       const messages = isOn ? [] : ana.messages;
       const half = raw.open('/test.Test/queue', { headers, messages, staysOpen: isOn });
       const refused = await readAnswer(half);
       expect(refused).toMatchObject({ status: 8, info: { reason: 'OVERLOADED' } });
-      // Not for the cap on calls of all kinds, which is as high here; the library has taken one by then.
+      // Not for the cap on calls of all kinds, which is as high here; the library has taken one by
+      // then.
       if (isOn) expect(refused.message).toContain('than it can do in time');
       expect(Number(refused.info?.metadata['retryAfterMs'])).toBeGreaterThanOrEqual(500);
       answerWaiting();

@@ -15,8 +15,8 @@ export type LoadLimits = {
   /** A stream that has done nothing for so long may be ended to make room for another. */
   readonly streamSettleMs: number;
   /**
-   * Calls in flight that need no credential, of all networks. Past it, a network with none in flight
-   * still gets one, up to twice as many in all.
+   * Calls in flight that need no credential, of all networks. Past it, a network with none in
+   * flight still gets one, up to twice as many in all.
    */
   readonly publicCalls: number;
   /** The same, from one network. */

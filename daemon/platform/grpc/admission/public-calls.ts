@@ -8,8 +8,8 @@ import { createCounts } from './counts.ts';
 
 type PublicLimits = {
   /**
-   * Calls in flight that need no credential, of all networks. Past it, a network with none in flight
-   * still gets one, up to twice as many in all.
+   * Calls in flight that need no credential, of all networks. Past it, a network with none in
+   * flight still gets one, up to twice as many in all.
    */
   readonly publicCalls: number;
   /** The same, from one network. */

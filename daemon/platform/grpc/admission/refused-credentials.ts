@@ -2,7 +2,9 @@ import { networkOf } from '../../../../core/networks.ts';
 import { createTokenBucket, type TokenBucketLimits } from '../../concurrency/token-bucket.ts';
 
 export type RefusedCredentialLimits = TokenBucketLimits & {
-  /** Networks that are remembered at once; past it the one that was quiet for longest is forgotten. */
+  /**
+   * Networks that are remembered at once; past it the one that was quiet for longest is forgotten.
+   */
   readonly networks: number;
 };
 
@@ -30,8 +32,8 @@ export type RefusedCredentials = {
 };
 
 /**
- * Slows down networks that show credentials which are not accepted: a call that is not answered keeps
- * its place among those that its connection may have open, so a flood slows down by itself.
+ * Slows down networks that show credentials which are not accepted: a call that is not answered
+ * keeps its place among those that its connection may have open, so a flood slows down by itself.
  */
 export function createRefusedCredentials(
   limits: RefusedCredentialLimits = refusedCredentialLimits,

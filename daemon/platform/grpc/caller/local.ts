@@ -30,8 +30,8 @@ export const createLocalMethod = (options: Options, bounds: Bounds | undefined):
 });
 
 /**
- * Calls services of this process as functions: no socket, no bytes. `principal`: who calls, known by
- * value; without it the caller shows the credentials of users. `find` is asked at each call.
+ * Calls services of this process as functions: no socket, no bytes. `principal`: who calls, known
+ * by value; without it the caller shows the credentials of users. `find` is asked at each call.
  */
 export function createLocalCaller(
   find: (path: string) => LocalMethod | undefined,

@@ -20,7 +20,9 @@ import type { Caller, CallOptions } from './caller.ts';
 
 /** What is shown to and expected of a peer that is reached by TLS. */
 export type PeerTls = {
-  /** PEM. Without `rootCerts` the authorities that Node trusts; `key` and `cert` for those who ask. */
+  /**
+   * PEM. Without `rootCerts` the authorities that Node trusts; `key` and `cert` for those who ask.
+   */
   current(): {
     readonly rootCerts: Buffer | undefined;
     readonly key: Buffer | undefined;

@@ -60,8 +60,8 @@ export type DirectOptions = {
 };
 
 /**
- * Answers a unary call straight from HTTP/2: half of what such a call cost was the gRPC library, and
- * what is too much must be refused before anything is read.
+ * Answers a unary call straight from HTTP/2: half of what such a call cost was the gRPC library,
+ * and what is too much must be refused before anything is read.
  */
 export function answer(
   stream: ServerHttp2Stream,

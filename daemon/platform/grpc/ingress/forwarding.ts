@@ -50,7 +50,9 @@ function isLocalAuthority(authority: string): boolean {
  */
 export type Origin = 'local' | 'forwarded' | 'remote';
 
-/** `headers` has the names in lower case; `authority` is the name for which the request was meant. */
+/**
+ * `headers` has the names in lower case; `authority` is the name for which the request was meant.
+ */
 export function findOrigin(
   isPeerLoopback: boolean,
   headers: object,

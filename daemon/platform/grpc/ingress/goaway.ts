@@ -20,7 +20,10 @@ type Session = {
   outdatedAtMs: number | undefined;
 };
 
-/** Part of a request that is younger than this is on its way; an older one may be left so on purpose. */
+/**
+ * Part of a request that is younger than this is on its way; an older one may be left so on
+ * purpose.
+ */
 const partialMs = 1_000;
 
 /** True while a call has not been answered. */
@@ -61,9 +64,9 @@ export function closeWithCalmDown(session: ServerHttp2Session): boolean {
 }
 
 /**
- * Closes a connection without a stream for `idleMs`, with a GOAWAY that names the last call that was
- * taken: a call that crosses it on the wire was certainly not begun, and clients repeat it elsewhere.
- * (A GOAWAY that excludes nothing would lose such a call: nghttp2 takes none after it.)
+ * Closes a connection without a stream for `idleMs`, with a GOAWAY that names the last call that
+ * was taken: a call that crosses it on the wire was certainly not begun, and clients repeat it
+ * elsewhere. (A GOAWAY that excludes nothing would lose such a call: nghttp2 takes none after it.)
  */
 export function closeIfIdle(state: Session, nowMs: number, idleMs: number): void {
   if (state.streams.size > 0) state.activeAtMs = nowMs;
@@ -71,8 +74,8 @@ export function closeIfIdle(state: Session, nowMs: number, idleMs: number): void
 }
 
 /**
- * Ends connections by TLS as `leaveIfIdle` does: the client begins its next call on another one, and
- * what was taken goes on here.
+ * Ends connections by TLS as `leaveIfIdle` does: the client begins its next call on another one,
+ * and what was taken goes on here.
  */
 export function sendGoawayToAll(
   states: Iterable<Session & { readonly socket: object | undefined }>,

@@ -98,7 +98,8 @@ describe.each([true, false])('with the fast path %s', (isOn) => {
 
     it('is opened anew by a gRPC client, which notices nothing', async () => {
       const { address } = await start({ sessions });
-      // As the command line and the services among themselves have it: nothing is repeated underneath.
+      // As the command line and the services among themselves have it: nothing is repeated
+      // underneath.
       const grpc = new Client(address, credentials.createInsecure(), { 'grpc.enable_retries': 0 });
       releases.push(() => grpc.close());
       const metadata = new Metadata();

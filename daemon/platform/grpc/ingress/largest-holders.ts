@@ -5,7 +5,9 @@ import { networkOf } from '../../../../core/networks.ts';
 /** What a connection makes us hold. */
 export type HeldBytes<State> = { readonly state: State; readonly heldBytes: number };
 
-/** Who has to go so that no more is held than may be: of the network that makes us hold most, first. */
+/**
+ * Who has to go so that no more is held than may be: of the network that makes us hold most, first.
+ */
 export function findLargestHolders<State extends { readonly socket: Socket | undefined }>(
   weights: readonly HeldBytes<State>[],
   maxBytes: number,

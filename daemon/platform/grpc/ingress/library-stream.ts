@@ -3,7 +3,9 @@ import { constants, type ServerHttp2Stream } from 'node:http2';
 import type { ConnectionMeter } from './frame-budget.ts';
 import { createMessageSplitter, type SplitterOptions } from './message-splitter.ts';
 
-/** What a chunk takes besides its bytes while it waits to be read: a Buffer and its place in a list. */
+/**
+ * What a chunk takes besides its bytes while it waits to be read: a Buffer and its place in a list.
+ */
 const chunkBytes = 256;
 
 /** What is pushed for a chunk that has no end of a message. */

@@ -7,7 +7,9 @@ import { createConnections } from './connections.ts';
 import type { Presence } from './goaway.ts';
 import type { AddressSet } from './source.ts';
 
-/** Certificate and key in PEM; with `clientCa`, clients must show a certificate of that authority. */
+/**
+ * Certificate and key in PEM; with `clientCa`, clients must show a certificate of that authority.
+ */
 export type TlsMaterial = {
   readonly cert: Buffer;
   readonly key: Buffer;
@@ -26,7 +28,9 @@ export type ConnectionLimits = {
   readonly all: number;
   /** Of these, from one network. */
   readonly perSource: number;
-  /** Of this machine and the trusted proxies: enough for them when the others have all of theirs. */
+  /**
+   * Of this machine and the trusted proxies: enough for them when the others have all of theirs.
+   */
   readonly trusted: number;
   readonly handshakeMs: number;
   /** A connection that is younger is not closed to make room for another. */
@@ -97,8 +101,8 @@ export function createListener(options: {
 }
 
 /**
- * A server of TLS that listens by itself. `begin` starts the handshake on a connection: the server's
- * own listener, which would start it also on those that are refused.
+ * A server of TLS that listens by itself. `begin` starts the handshake on a connection: the
+ * server's own listener, which would start it also on those that are refused.
  */
 function createSecure(options: {
   readonly tls: ServerTls;

@@ -20,7 +20,9 @@ export type MessageSplitter = {
 
 /** What a second message is cut down to. */
 const emptyMessage = Buffer.alloc(headBytes);
-/** A piece that is less than this part of what it was read with is copied, and lets go of the rest. */
+/**
+ * A piece that is less than this part of what it was read with is copied, and lets go of the rest.
+ */
 const copiedPart = 1 / 4;
 
 /**

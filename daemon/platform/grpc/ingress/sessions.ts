@@ -70,8 +70,8 @@ export type SessionWatch = {
   /** Cuts a session off, and counts why. */
   end(session: ServerHttp2Session, cause: Cause): void;
   /**
-   * Asks clients to leave connections by TLS that are there now: their certificate was replaced. Streams
-   * have a minute to end, and are ended then.
+   * Asks clients to leave connections by TLS that are there now: their certificate was replaced.
+   * Streams have a minute to end, and are ended then.
    */
   renew(): void;
   readCounts(): SessionCounts;

@@ -33,7 +33,8 @@ export function wrapBidi(options: WrapOptions) {
     const incoming = incomingOf(call);
     const readAll = (): AsyncIterable<Read> => {
       limitReadAhead(call);
-      // Not destroyed with the reading, neither at its end nor when it is left: answers are still due.
+      // Not destroyed with the reading, neither at its end nor when it is left: answers are still
+      // due.
       return call.iterator({ destroyOnReturn: false });
     };
     const running = runBidi(options, incoming, readAll, outletOf(call, options.encode));
@@ -71,8 +72,8 @@ function endWith(
 const maxFlushMs = 1_000;
 
 /**
- * Waits until what was written has left. An error destroys a call whose requests are being waited for,
- * and with it what is not written yet: answers, and the status itself.
+ * Waits until what was written has left. An error destroys a call whose requests are being waited
+ * for, and with it what is not written yet: answers, and the status itself.
  */
 async function flush(call: Reading | Talking): Promise<void> {
   const untilMs = performance.now() + maxFlushMs;
@@ -80,8 +81,8 @@ async function flush(call: Reading | Talking): Promise<void> {
 }
 
 /**
- * grpc-js takes in 16 messages before a handler asks for them, and nothing public changes that: with
- * many streams, large messages and a busy database this is memory that a client can fill.
+ * grpc-js takes in 16 messages before a handler asks for them, and nothing public changes that:
+ * with many streams, large messages and a busy database this is memory that a client can fill.
  */
 function limitReadAhead(call: object): void {
   const { _readableState: state } = call as { _readableState?: { highWaterMark: number } };
