@@ -95,7 +95,7 @@ export async function createCli(env: Record<string, string> = {}): Promise<Cli> 
     stateDir,
     run: async (argv, options = {}) => {
       const io = captureIo(options);
-      const unasked = () => Promise.reject(new Error('nobody should have been asked'));
+      const unasked = () => Promise.reject(new Error('no question was expected'));
       const exitCode = await runCommandLine(argv, {
         environment: readEnvironment({
           WALLET_CONFIG_DIR: configDir,

@@ -38,7 +38,7 @@ it('every id is a version 5 UUID in canonical form', () => {
   );
 });
 
-it('a user has another wallet in each currency, and nobody shares one', () => {
+it('each user has a wallet of their own in each currency', () => {
   fc.assert(
     fc.property(fc.uuid(), fc.uuid(), (one, other) => {
       expect(walletIdOf(one, 'BRL')).not.toBe(walletIdOf(one, 'USD'));

@@ -20,7 +20,7 @@ import { isReason, type Reason } from './reasons.ts';
  * a while. So a client keeps the key also after a refusal: under it, nothing is done twice.
  */
 const resolvesByReason: Readonly<Record<Reason, boolean>> = {
-  // By the ledger: another transaction has the key, or the parent, for good.
+  // By the ledger: another transaction has the key, or the parent, permanently.
   IDEMPOTENCY_KEY_REUSED: true,
   PARENT_ALREADY_UNDONE: true,
   // By the ledger: what the transaction itself says will not do.

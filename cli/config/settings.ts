@@ -176,7 +176,7 @@ export function typeSettings(
 
 /** The valid values, and the default for each invalid one: to repair a configuration with. */
 export function dropInvalid(values: SettingValues): SettingValues {
-  const mend = (key: SettingKey): SettingValue => {
+  const withDefault = (key: SettingKey): SettingValue => {
     const { text } = values[key];
     const isValid = text === undefined || findSettingProblem(key, text) === undefined;
     const other = clientPair.find(([of]) => of === key)?.[1];
@@ -185,7 +185,7 @@ export function dropInvalid(values: SettingValues): SettingValues {
     }
     return isValid ? values[key] : { text: settingSpecs[key].fallback, origin: 'default' };
   };
-  return Object.fromEntries(settingKeys.map((key) => [key, mend(key)])) as SettingValues;
+  return Object.fromEntries(settingKeys.map((key) => [key, withDefault(key)])) as SettingValues;
 }
 
 function toSettings(values: SettingValues, terminalTimezone: () => string): Settings {

@@ -142,7 +142,7 @@ describe('files that cannot be used', () => {
     const variable = await whoami(strict, [], { WALLET_TLS_KEY: at('client.key') });
     expect(JSON.parse(variable.err)).toMatchObject({ error: { reason: 'CONFIG_INVALID' } });
     expect(variable.err).toContain('WALLET_TLS_KEY needs WALLET_TLS_CERT beside it');
-    // The commands that mend a configuration go on.
+    // The commands that repair a configuration still work.
     const listed = await cli.run(['config', 'list', '--tls-cert', at('client.pem')]);
     expect(listed.exitCode).toBe(0);
   });

@@ -6,7 +6,7 @@ import { parseJsonObject, readTextIfAny, writePrivateFile } from '../files/files
 import type { StorageKind } from './storage.ts';
 
 /**
- * Who is signed in where: nothing secret. It tells an account that was never signed in from one
+ * Who is signed in where: nothing secret. It distinguishes an account that was never signed in from one
  * whose secret the keychain does not give.
  */
 export type AccountRecord = {

@@ -24,7 +24,7 @@ export type Credential = {
 };
 
 export type Credentials = {
-  /** What can be told without the keychain and the server: WALLET_TOKEN, or who is signed in. */
+  /** What is known without the keychain and the server: WALLET_TOKEN, or the signed-in user. */
   peek(): Promise<{ readonly token?: string; readonly record?: AccountRecord }>;
   /** The credential to use now, refreshed if it is about to end. */
   get(): Promise<Outcome<Credential>>;

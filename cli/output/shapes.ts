@@ -147,7 +147,7 @@ export type BalanceRow = { readonly wallet: Wallet; readonly asOf: Date | undefi
 
 export const isCorrupt = ({ status }: Wallet): boolean => status === WalletStatus.CORRUPT;
 
-/** Undefined where the server tells none: the wallet contradicts its last transaction. */
+/** Undefined where the server sends none: the wallet contradicts its last transaction. */
 export const formatBalance = (wallet: Wallet): string | undefined =>
   isCorrupt(wallet)
     ? undefined

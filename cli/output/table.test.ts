@@ -40,7 +40,7 @@ describe('tables', () => {
     expect(formatCard({ io, manner }, [['description', evil]])).toBe('description  a[2Jb31mcd e\n');
   });
 
-  test('the flexible column gives way on a narrow terminal', async () => {
+  test('the flexible column becomes narrower on a narrow terminal', async () => {
     const io = captureIo({ isTerminal: true, columns: 30 });
     const text = await draw({ io, manner: { ...manner, hasColor: false } }, columns, [
       ['1.00', 'a very long description of it all'],

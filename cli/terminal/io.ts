@@ -5,11 +5,11 @@ import { getSystemErrorMap } from 'node:util';
 /** A stream of text out of the process, and what is known about its reader. */
 export type TextOutput = {
   readonly isTerminal: boolean;
-  /** Width in characters; undefined where nobody looks at it. */
+  /** Width in characters; undefined if it is no terminal. */
   readonly columns: number | undefined;
   /**
    * Resolves once the text is on its way, so that a slow reader slows the writer down; never
-   * rejects. Whether it got out is told by `fault`.
+   * rejects. `fault` says whether it was written.
    */
   write(text: string): Promise<void>;
   /** Why nothing more gets out; undefined as long as everything did. */

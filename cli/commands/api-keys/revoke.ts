@@ -32,7 +32,7 @@ export function addApiKeysRevoke(apiKeys: Command, start: Start): void {
     });
 }
 
-/** `wallet api-keys revoke`: for good. */
+/** `wallet api-keys revoke`: permanently. */
 async function runApiKeysRevoke(context: Context, id: string): Promise<CommandOutcome> {
   const apiKeyId = id.toLowerCase();
   if (!isUuid(apiKeyId)) {

@@ -147,7 +147,7 @@ function createUsers({ context, self, defaults }: SourceOptions) {
         if (isUuid(user)) known.set(user, user);
         else asked.add(user);
       }
-      // To customers nobody else exists, whatever the address.
+      // For a customer no other user exists, whatever the address.
       if (asked.size === 0 || !defaults.isStaff) return succeed(known);
       for (const emails of toPages([...asked])) {
         const request = { userIds: [], emails };

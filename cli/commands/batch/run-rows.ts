@@ -27,7 +27,7 @@ export type RunOptions = {
   readonly maxErrors: number;
 };
 
-/** Sends all rows and writes all results; what is told to stop ends with nothing unanswered. */
+/** Sends all rows and writes all results. A stop ends it once every sent row has its answer. */
 export async function runChunks(context: Context, options: RunOptions): Promise<RunEnd> {
   const { source, journal, progress, resultsFormat, isDryRun } = options;
   let counts: Counts = journal.resumed?.counts ?? noCounts;

@@ -78,7 +78,7 @@ function allColumns(timezone: string): readonly Column<DeadLetterRow>[] {
   ];
 }
 
-/** How often a message was put aside; nothing where it was once. For a card, not for data. */
+/** How often the message was dead-lettered; empty for once. For a card, not for data. */
 export function deadLetterReceivedColumns(timezone: string): readonly Column<DeadLetterRow>[] {
   const isAgain = ({ receivedCount }: DeadLetter): boolean => receivedCount > 1;
   return [

@@ -21,7 +21,7 @@ export type Sink = {
   readonly length: () => number;
   /** Resolves when there is room for more. */
   write(data: Buffer): Promise<Outcome<undefined>>;
-  /** False once nobody wants more, as in `| head`. */
+  /** False once the reader has closed its end, as in `| head`. */
   readonly isOpen: () => boolean;
 };
 

@@ -212,11 +212,11 @@ describe('exports', () => {
     expect(ran.err).toBe(`note: not written yet: ${failure}; the server retries\n`);
     answers = [...waits];
     expect((await cli.run(['exports', 'wait', id, '--quiet'])).err).toBe('');
-    const other = { ...queued, failure: 'the auth service is out of reach' };
+    const other = { ...queued, failure: 'the auth service is unavailable' };
     answers = [queued, other, finished];
     const both = await cli.run(['exports', 'wait', id], { isTerminal: true });
     expect(both.err).toContain('7 transactions behind');
-    expect(both.err).toContain('the auth service is out of reach; the server retries');
+    expect(both.err).toContain('the auth service is unavailable; the server retries');
   });
 
   test('one that is not written yet is not downloaded', async () => {

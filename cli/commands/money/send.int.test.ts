@@ -120,7 +120,7 @@ describe('a movement whose outcome is not known at first', () => {
     expect(await listPending()).toEqual([`${keys()[0] ?? ''}.json`]);
   });
 
-  test('lost for good: 9, the key is shown, and the same command goes on under it', async () => {
+  test('a lost connection ends with 9 and shows the key, and the same command reuses it', async () => {
     answers = [
       () => {
         server.crash();

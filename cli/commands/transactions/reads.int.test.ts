@@ -276,6 +276,6 @@ describe('settings', () => {
   });
 
   test('an unknown profile cannot be used', async () => {
-    expect((await cli.run(['profiles', 'use', 'nobody'])).exitCode).toBe(5);
+    expect((await cli.run(['profiles', 'use', 'unknown'])).exitCode).toBe(5);
   });
 });

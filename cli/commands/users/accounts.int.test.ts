@@ -203,7 +203,7 @@ describe('users', () => {
     expect(JSON.parse(byId.out)).toMatchObject({ id: otherId });
     const byAddress = await run('users show ana@example.com --timezone UTC');
     expect(byAddress.out).toContain('state    unverified\ncreated  2026-11-22 12:00:00\n');
-    expect((await run('users show nobody@example.com')).exitCode).toBe(5);
+    expect((await run('users show unknown@example.com')).exitCode).toBe(5);
     expect((await run('users show ana')).exitCode).toBe(2);
   });
 

@@ -76,7 +76,7 @@ async function identifyKey({ caller }: Asker, accessToken: string): Promise<Outc
 }
 
 /**
- * Tells one caller's commands from another's, the same every time and without asking anybody: the
+ * Distinguishes the commands of callers, always in the same way and without a request: the
  * user's id; for an API key, which does not tell it, a hash of the key.
  */
 export async function nameActor({ credentials }: Pick<Asker, 'credentials'>): Promise<string> {

@@ -105,7 +105,7 @@ async function told(work: Promise<void>): Promise<void> {
   }
 }
 
-/** The lines of a journal, one after the other, whoever adds them. */
+/** Appends lines to a journal one after the other, for concurrent callers. */
 function createLines(file: FileHandle) {
   let last = Promise.resolve();
   return {
@@ -164,7 +164,7 @@ function createWriter({ partial, journal }: Files, resumed: Progress | undefined
       hasLate ||= (line.back ?? []).length > 0;
       if (!writing) {
         writing = writeAll();
-        // It is told to the next who hands results over, and to who closes.
+        // The next write reports it, and so does close.
         writing.catch(() => {
           hasFailed = true;
         });

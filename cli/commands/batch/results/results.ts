@@ -14,7 +14,7 @@ import { isItemRow, type ItemRow } from '../rows/chunk.ts';
 
 export type RowStatus = 'done' | 'replayed' | 'rejected' | 'unknown' | 'invalid';
 
-/** What became of a row, as the results file tells it. */
+/** The outcome of a row, as in the results file. */
 export type RowResult = {
   readonly row: number;
   readonly status: RowStatus;

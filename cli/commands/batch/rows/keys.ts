@@ -12,7 +12,7 @@ export type KeyMaker = {
 };
 
 /**
- * Keys of a batch. Equal rows are told apart by counting them, so that a corrected file run again
+ * Keys of a batch. Equal rows are distinguished by a counter, so that a corrected file run again
  * under its batch id pays only what is new, whatever the order of the rest.
  */
 export function createKeyMaker(batchId: string | undefined): KeyMaker {

@@ -205,7 +205,7 @@ describe('a wallet that stays locked', () => {
   });
 });
 
-describe('a server that becomes unavailable for good', () => {
+describe('a server that becomes permanently unavailable', () => {
   const rows = Array.from({ length: 20 }, (_, i) => toModelRow(i + 1, `user ${i % 3}`, 'BRL'));
 
   test('before anything was sent: certainly not done', async () => {

@@ -17,7 +17,7 @@ import { isItemRow, type Chunk, type ItemRow } from '../rows/chunk.ts';
 import { createRetries, type Retries } from './retry.ts';
 import { patienceMs, type SenderOptions, type Shared } from './sender.ts';
 
-/** Chunks in flight: as many as the server has in hand, and some on their way to it. */
+/** Chunks in flight: as many as the server works on, and some in transit. */
 const maxInFlight = 6;
 const maxPauseMs = 5_000;
 const maxFirstFailures = 2;
