@@ -41,7 +41,7 @@ async function take<T>(asked: Promise<Result<T>>): Promise<T> {
   return result.value;
 }
 
-/** Not what `findHeld` reads: what a peer refuses us is no answer to who asked us. */
+/** Not what `findTransientRejection` reads: what a peer refuses us is no answer to who asked us. */
 const toError = ({ reason, message }: Rejection): Error => new Error(`${reason}: ${message}`);
 
 /**

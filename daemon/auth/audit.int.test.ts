@@ -36,7 +36,7 @@ const linesOf = async (filter: Partial<ListAuditEventsRequest>) =>
     target,
     result,
   ]);
-/** Denials are written without anybody waiting for them. */
+/** Denials are written in the background. */
 const untilThere = async (filter: Partial<ListAuditEventsRequest>) => {
   for (;;) {
     const lines = await linesOf(filter);
@@ -45,7 +45,7 @@ const untilThere = async (filter: Partial<ListAuditEventsRequest>) => {
 };
 
 describe('what is on record', () => {
-  it('a sign-in, with the session and where it came from', async () => {
+  it('a sign-in is recorded with its session and its source address', async () => {
     const user = await people.create('operator');
     const [event] = await people.audit(admin, { action: 'sign_in', target: user.id });
     expect(event).toMatchObject({
@@ -58,7 +58,7 @@ describe('what is on record', () => {
     expect(event?.requestId).toMatch(/^[\w-]{8,64}$/);
   });
 
-  it('a sign-in that was refused, by the account, or by a digest where there is none', async () => {
+  it('a refused sign-in is recorded by account, or by a digest if there is none', async () => {
     const user = await people.create('customer');
     await people.trySignIn(user.email.toUpperCase(), 'not the password');
     expect(await linesOf({ target: user.id, actor: 'anonymous' })).toEqual([
@@ -66,7 +66,7 @@ describe('what is on record', () => {
     ]);
     const typed = 'my secret passphrase';
     const before = (await linesOf({ actor: 'anonymous' })).length;
-    for (const text of [typed, typed, 'nobody@example.com', 'NOBODY@example.com']) {
+    for (const text of [typed, typed, 'unknown@example.com', 'UNKNOWN@example.com']) {
       await people.trySignIn(text, 'x');
     }
     const unknown = await linesOf({ actor: 'anonymous' });
@@ -76,12 +76,12 @@ describe('what is on record', () => {
     const [row] = await server.database.query<{ text: string }>(
       'SELECT string_agg(a::text, chr(10)) AS text FROM audit_log a',
     );
-    for (const secret of [typed, 'nobody@example.com', 'not the password']) {
+    for (const secret of [typed, 'unknown@example.com', 'not the password']) {
       expect(row?.text).not.toContain(secret);
     }
   });
 
-  it('sign-out, once, and the end of sessions', async () => {
+  it('a sign-out is recorded once, and so is the end of sessions', async () => {
     const user = await people.create('customer');
     const other = await people.signIn(user.email);
     await server.call(rpc.signOut, {}, `Bearer ${other.accessToken}`);
@@ -94,7 +94,7 @@ describe('what is on record', () => {
     ]);
   });
 
-  it('a refresh token that came back', async () => {
+  it('the reuse of a refresh token is recorded', async () => {
     const user = await people.create('customer');
     const refresh = async (refreshToken: string) =>
       server.call(rpc.refreshSession, { refreshToken });
@@ -107,7 +107,7 @@ describe('what is on record', () => {
     ]);
   });
 
-  it('who created and changed a user, and how; not what changed nothing', async () => {
+  it('the creation and the change of a user are recorded, but no empty change', async () => {
     const request = {
       email: people.newEmail(),
       password: 'correct horse battery',
@@ -128,7 +128,7 @@ describe('what is on record', () => {
     ]);
   });
 
-  it('keys, without their secrets', async () => {
+  it('keys are recorded without their secrets', async () => {
     const expiresAt = new Date(Date.now() + 60_000);
     const request = { name: 'job', scopes: ['users:read'], operations: [], expiresAt };
     const { apiKey, secret } = valueOf(await server.call(rpc.createApiKey, request, admin.bearer));
@@ -146,7 +146,7 @@ describe('what is on record', () => {
     expect(row?.text).not.toContain(secret.slice(-43));
   });
 
-  it('what staff read of others, a line a call; not what anybody reads of themselves', async () => {
+  it('each read of another user by staff is recorded, and no read of own data', async () => {
     const [user, operator] = [await people.create('customer'), await people.create('operator')];
     const get = (by: SignedInUser, userId: string) =>
       server.call(rpc.getUser, { userId }, by.bearer);
@@ -165,7 +165,7 @@ describe('what is on record', () => {
     expect(await linesOf({ target: user.id, action: 'user.get' })).toHaveLength(1);
   });
 
-  it('what was denied, with whom it was about', async () => {
+  it('a denied call is recorded with its target', async () => {
     const [user, other] = [await people.create('customer'), await people.create('customer')];
     await server.call(rpc.getUser, { userId: other.id }, user.bearer);
     expect(await untilThere({ actor: user.id, action: 'denied getUser' })).toEqual([
@@ -181,7 +181,7 @@ describe('what is on record', () => {
     expect(await untilThere({ actor: user.id, action: 'denied createUser' })).toHaveLength(1);
   });
 
-  it('what was done on the host', async () => {
+  it('an action on the host is recorded', async () => {
     const user = await people.create('customer');
     expect(await linesOf({ target: user.id, actor: 'host' })).toEqual([
       ['host', 'user.create', user.id, 'ok'],
@@ -190,7 +190,7 @@ describe('what is on record', () => {
 });
 
 describe('reading the log', () => {
-  it('goes page by page, the newest first, each line once, whatever comes meanwhile', async () => {
+  it('the log is read in pages, newest first, each line once, while new lines arrive', async () => {
     const actor = randomUUID();
     await server.database.query(
       `INSERT INTO audit_log (id, occurred_at, actor, actor_role, action, target, result,
@@ -219,7 +219,7 @@ describe('reading the log', () => {
     expect(await linesOf({ actor, from: within.to })).toEqual([]);
   });
 
-  it('gives a page that fits into an answer, however long its lines are', async () => {
+  it('a page of the log fits into a response, however long its lines are', async () => {
     const actor = randomUUID();
     await server.database.query(
       `INSERT INTO audit_log (id, actor, actor_role, action, target, result, request_id, details)
@@ -242,11 +242,11 @@ describe('reading the log', () => {
     ['NUL in a filter', { actor: 'a\0' }, 'INVALID_ARGUMENT'],
     ['a time that is none', { to: new Date('+012026-01-01T00:00:00Z') }, 'INVALID_ARGUMENT'],
     ['a made-up page token', { pageToken: 'bm9uZQ' }, 'PAGE_TOKEN_INVALID'],
-  ])('refuses %s', async (_what, filter, reason) => {
+  ])('the log refuses %s', async (_what, filter, reason) => {
     expect(reasonOf(await list(filter))).toBe(reason);
   });
 
-  it('is for admins', async () => {
+  it('the log is for admins', async () => {
     expect(reasonOf(await list({}, await people.create('operator')))).toBe('PERMISSION_DENIED');
   });
 });
@@ -259,7 +259,7 @@ describe('the daemon’s role', () => {
     'SELECT 1 FROM audit_log FOR UPDATE',
     'UPDATE api_keys SET scopes = scopes',
     'UPDATE api_keys SET expires_at = expires_at',
-  ])('may not %s', async (text) => {
+  ])('the role of the daemon may not %s', async (text) => {
     const tried = server.database.db.tx((tx) => tx.execute({ name: text.slice(0, 60), text }));
     await expect(tried).rejects.toMatchObject({ code: '42501' });
   });

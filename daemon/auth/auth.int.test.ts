@@ -46,7 +46,7 @@ async function staff(role: 'operator' | 'admin') {
 const tokenOf = async (email: string) => valueOf(await signIn(email)).tokens!.accessToken;
 
 describe('sign-up', () => {
-  it('makes a customer of whoever asks, who can sign in then', async () => {
+  it('sign-up makes the caller a customer, who can sign in then', async () => {
     const email = newEmail();
     const { user } = valueOf(await signUp(`  ${email.toUpperCase()} `));
     expect(user).toMatchObject({ email, role: Role.CUSTOMER, emailVerified: false });
@@ -57,7 +57,7 @@ describe('sign-up', () => {
     });
   });
 
-  it('a second time in another case or form is refused', async () => {
+  it('a second sign-up with the same address in another case or form is refused', async () => {
     const email = newEmail();
     await signUp(email);
     for (const again of [email, email.toUpperCase(), ` ${email}`]) {
@@ -65,7 +65,7 @@ describe('sign-up', () => {
     }
   });
 
-  it('twenty times at once makes one account', async () => {
+  it('twenty concurrent sign-ups make one account', async () => {
     const email = newEmail();
     const answers = await Promise.all(
       Array.from({ length: 20 }, (_, i) => signUp(i % 2 === 0 ? email : email.toUpperCase())),
@@ -80,11 +80,11 @@ describe('sign-up', () => {
   it.each([
     ['not an address', password, 'EMAIL_INVALID'],
     ['short@example.com', 'eleven char', 'PASSWORD_INVALID'],
-  ])('as %j with %j is refused', async (email, text, reason) => {
+  ])('sign-up as %j with %j is refused', async (email, text, reason) => {
     expect(reasonOf(await signUp(email, text))).toBe(reason);
   });
 
-  it('that is open by default is refused to what did not come straight from this machine', async () => {
+  it('sign-up that is open by default is refused to requests that a proxy forwarded', async () => {
     const local = await startAuthServer({ isSignUpLocal: true });
     const request = { email: newEmail(), password };
     const refused = await local.callFrom('203.0.113.1', rpc.signUp, request);
@@ -96,7 +96,7 @@ describe('sign-up', () => {
     await local.stop();
   });
 
-  it('is refused where it is closed', async () => {
+  it('sign-up is refused where it is closed', async () => {
     const closed = await startAuthServer({ isSignUpOpen: false });
     const request = { email: newEmail(), password };
     expect(reasonOf(await closed.call(rpc.signUp, request))).toBe('SIGN_UP_CLOSED');
@@ -105,7 +105,7 @@ describe('sign-up', () => {
 });
 
 describe('sign-in', () => {
-  it('answers a wrong password, an unknown address and a disabled user alike', async () => {
+  it('sign-in answers a wrong password, an unknown address and a disabled user alike', async () => {
     const known = newEmail();
     await signUp(known);
     const disabled = newEmail();
@@ -123,13 +123,13 @@ describe('sign-in', () => {
     for (const answer of answers) expect(answer).toEqual(answers[0]);
   });
 
-  it('takes the password in whatever form its accents were typed', async () => {
+  it('sign-in takes the password in any Unicode form of its accents', async () => {
     const email = newEmail();
     await signUp(email, 'pass phrase é');
     expect(reasonOf(await signIn(email, 'pass phrase e\u0301'))).toBe('ok');
   });
 
-  it('stores the password as argon2id at the cost that OWASP names, and replaces cheaper ones', async () => {
+  it('sign-in stores argon2id at the cost of OWASP, and replaces cheaper hashes', async () => {
     const email = newEmail();
     await signUp(email);
     const hashOf = async () => {
@@ -150,7 +150,7 @@ describe('sign-in', () => {
 });
 
 describe('finding users', () => {
-  it('an unverified address leads to nobody, its id does', async () => {
+  it('an unverified address finds no user, but the id does', async () => {
     const { email, id } = await customer();
     const { bearer } = await staff('operator');
     const byEmail = await server.call(rpc.resolveUsers, { userIds: [], emails: [email] }, bearer);
@@ -159,33 +159,33 @@ describe('finding users', () => {
     expect(valueOf(both).users.map((user) => user.id)).toEqual([id]);
   });
 
-  it('an address that staff vouched for does, in any case', async () => {
+  it('an address that staff vouched for finds its user, in any case', async () => {
     const admin = await staff('admin');
-    const emails = [admin.email.toUpperCase(), 'nobody@example.com', 'no address'];
+    const emails = [admin.email.toUpperCase(), 'unknown@example.com', 'no address'];
     const answer = await server.call(rpc.resolveUsers, { userIds: [], emails }, admin.bearer);
     expect(valueOf(answer).users.map((user) => user.id)).toEqual([admin.id]);
   });
 
-  it('ids that are none, or nobody’s, are left out and break nothing', async () => {
+  it('malformed and unknown ids are left out of the result without an error', async () => {
     const { bearer, id } = await staff('operator');
     const userIds = [randomUUID(), 'x', "' OR 1=1", id];
     const answer = await server.call(rpc.resolveUsers, { userIds, emails: [] }, bearer);
     expect(valueOf(answer).users.map((user) => user.id)).toEqual([id]);
   });
 
-  it('a customer sees themselves; another is answered like one who does not exist', async () => {
+  it('a customer sees themselves; another user is answered like an absent one', async () => {
     const [one, other] = [await customer(), await customer()];
     const get = (userId: string) => server.call(rpc.getUser, { userId }, one.bearer);
     expect(valueOf(await get('')).user?.id).toBe(one.id);
     expect(valueOf(await get(one.id)).user?.id).toBe(one.id);
-    const nobody = randomUUID();
-    const [foreign, unknown] = [await get(other.id), await get(nobody)];
+    const unknownId = randomUUID();
+    const [foreign, unknown] = [await get(other.id), await get(unknownId)];
     expect(reasonOf(foreign)).toBe('USER_NOT_FOUND');
-    const asIfSame = JSON.parse(JSON.stringify(unknown).replaceAll(nobody, other.id)) as unknown;
+    const asIfSame = JSON.parse(JSON.stringify(unknown).replaceAll(unknownId, other.id)) as unknown;
     expect(foreign).toEqual(asIfSame);
   });
 
-  it('staff see anybody', async () => {
+  it('staff can look up any user', async () => {
     const { id } = await customer();
     const { bearer } = await staff('operator');
     expect(valueOf(await server.call(rpc.getUser, { userId: id }, bearer)).user?.id).toBe(id);
@@ -199,7 +199,7 @@ describe('creating users', () => {
   const create = (role: Role, bearer: string, email = newEmail()) =>
     server.call(rpc.createUser, { email, password, role }, bearer);
 
-  it('an operator creates customers only, an admin anybody, a customer nobody', async () => {
+  it('an operator creates only customers, an admin any user, a customer no user', async () => {
     const bearers = [(await customer()).bearer, (await staff('operator')).bearer];
     bearers.push((await staff('admin')).bearer);
     const table: string[][] = [];
@@ -225,7 +225,7 @@ describe('creating users', () => {
     }
   });
 
-  it('who was created by staff counts as vouched for, and can sign in', async () => {
+  it('a user whom staff created counts as vouched for, and can sign in', async () => {
     const { bearer } = await staff('operator');
     const email = newEmail();
     const { user } = valueOf(await create(Role.CUSTOMER, bearer, email));

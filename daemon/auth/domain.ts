@@ -113,8 +113,8 @@ export function canonicalizePassword(text: string): Result<string> {
 
 /**
  * What a presented refresh token gets: `rotate`, its successor for the first time; `repeat`, the
- * same successor again within the grace; `revoke`, nothing, and its session ends, since somebody
- * has a copy; `refuse`, nothing.
+ * same successor again within the grace; `revoke`, nothing, and its session ends, since the token
+ * was copied; `refuse`, nothing.
  */
 export function decideRefresh(
   presented: PresentedToken,
@@ -137,7 +137,7 @@ export type UserChange = {
 };
 
 /**
- * The user after a change. LAST_ADMIN if nobody would be left who may manage users.
+ * The user after a change. LAST_ADMIN if no user would be left who may manage users.
  *
  * @param adminIds every admin who is enabled, the user included if they are one
  */
@@ -159,7 +159,7 @@ export function decideUserChange(
   return succeed({ ...user, role, isDisabled });
 }
 
-/** Operators create customers; admins create anybody; nobody else creates. */
+/** Operators create customers, admins create any user, and customers create no user. */
 export function mayCreate(creator: Role, created: Role): boolean {
   return creator === 'admin' || (creator === 'operator' && created === 'customer');
 }
@@ -200,7 +200,7 @@ export const guessLimit = slowAfter(5, guessWaitsMs, hourMs);
 export const pairLimit = { ...slowAfter(5, guessWaitsMs, 24 * hourMs), isOnlyReturned: true };
 /**
  * Against one account, the first wrong passwords of each network: a network that made no guess in a
- * day is let in while others guess, and can do so three times.
+ * day is admitted while others guess, up to three times.
  */
 export const firstTries = 3;
 export const firstTriesLimit = { ...slowAfter(5, [500], hourMs), isOnlyReturned: true };

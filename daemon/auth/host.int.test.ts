@@ -17,7 +17,7 @@ beforeAll(async () => {
 afterAll(() => server.stop());
 
 describe('a password that is reset on the host', () => {
-  it('is the only one that works, and everybody who was signed in is not', async () => {
+  it('a password reset on the host replaces the old password and ends all sessions', async () => {
     const user = await people.create('customer');
     const { db } = server.database;
     const reset = await resetPasswordOnHost(db, {
@@ -41,7 +41,7 @@ describe('a password that is reset on the host', () => {
     ]);
   });
 
-  it('is not brought back by a sign-in with the old one that is under way', async () => {
+  it('a password reset on the host is not undone by a sign-in in flight', async () => {
     const user = await people.create('customer');
     const { hash } = await import('@node-rs/argon2');
     const cheap = await hash('correct horse battery', { memoryCost: 8_192, timeCost: 1 });
@@ -64,10 +64,10 @@ describe('a password that is reset on the host', () => {
   });
 
   it.each([
-    ['nobody@example.com', 'another long one', 'USER_NOT_FOUND'],
+    ['unknown@example.com', 'another long one', 'USER_NOT_FOUND'],
     ['no address', 'another long one', 'EMAIL_INVALID'],
-    ['nobody@example.com', 'short', 'PASSWORD_INVALID'],
-  ])('of %j to %j is refused', async (email, text, reason) => {
+    ['unknown@example.com', 'short', 'PASSWORD_INVALID'],
+  ])('a password reset on the host of %j to %j is refused', async (email, text, reason) => {
     const reset = await resetPasswordOnHost(server.database.db, { email, password: text });
     expect(reset).toMatchObject({ ok: false, rejection: { reason } });
   });

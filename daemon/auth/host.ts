@@ -13,7 +13,7 @@ import { findUserByEmail, lockUser } from './users/store.ts';
 import { setPasswordHash } from './store.ts';
 import { hostCaller } from './throttling/fair-caller.ts';
 
-/** Whoever works on the host itself; the log cannot tell more of them. */
+/** A user of the host itself; the log cannot identify them further. */
 const hostActor = (): AuditActor => ({ principal: { kind: 'host' }, requestId: randomUUID() });
 
 /** What `walletd users create` does on the host: an account that counts as vouched for. */

@@ -41,7 +41,7 @@ const maxCredentialLength = 256 * 1024;
 
 export type AuthOptions = {
   readonly db: Db;
-  /** Connections that nobody from outside can use up. */
+  /** Connections that no external caller can use up. */
   readonly feedDb: Db;
   readonly revocations: Revocations;
   readonly validateToken: (token: string) => Promise<Result<VerifiedToken>>;

@@ -1,7 +1,7 @@
 import type { AuthServiceServer } from '../../protos/gen/digitalwallet/auth/v1/auth.ts';
 import type { Policies } from '../platform/grpc/server.ts';
 
-const everybody = ['customer', 'operator', 'admin'] as const;
+const allRoles = ['customer', 'operator', 'admin'] as const;
 const staff = ['operator', 'admin'] as const;
 const admins = ['admin'] as const;
 
@@ -11,30 +11,30 @@ export const policies: Policies<AuthServiceServer> = {
   verifyEmail: 'public',
   requestPasswordReset: 'public',
   resetPassword: 'public',
-  requestEmailChange: { roles: everybody },
-  confirmEmailChange: { roles: everybody },
+  requestEmailChange: { roles: allRoles },
+  confirmEmailChange: { roles: allRoles },
   signIn: 'public',
   refreshSession: 'public',
   validateToken: 'public',
   getJwks: 'public',
-  signOut: { roles: everybody, enrolling: true },
-  getUser: { roles: everybody, scope: 'users:read', service: true, enrolling: true },
-  changePassword: { roles: everybody },
-  listSessions: { roles: everybody },
-  revokeSession: { roles: everybody },
-  revokeAllCredentials: { roles: everybody },
-  createApiKey: { roles: everybody },
-  listApiKeys: { roles: everybody },
-  revokeApiKey: { roles: everybody },
+  signOut: { roles: allRoles, enrolling: true },
+  getUser: { roles: allRoles, scope: 'users:read', service: true, enrolling: true },
+  changePassword: { roles: allRoles },
+  listSessions: { roles: allRoles },
+  revokeSession: { roles: allRoles },
+  revokeAllCredentials: { roles: allRoles },
+  createApiKey: { roles: allRoles },
+  listApiKeys: { roles: allRoles },
+  revokeApiKey: { roles: allRoles },
   resolveUsers: { roles: staff, scope: 'users:read', service: true },
   listUsers: { roles: staff, scope: 'users:read' },
   createUser: { roles: staff },
   updateUser: { roles: admins },
   listRevocations: { roles: [], service: true },
   listAuditEvents: { roles: admins },
-  getTotpStatus: { roles: everybody, enrolling: true },
-  beginTotp: { roles: everybody, enrolling: true },
-  enableTotp: { roles: everybody, enrolling: true },
-  disableTotp: { roles: everybody },
-  regenerateRecoveryCodes: { roles: everybody },
+  getTotpStatus: { roles: allRoles, enrolling: true },
+  beginTotp: { roles: allRoles, enrolling: true },
+  enableTotp: { roles: allRoles, enrolling: true },
+  disableTotp: { roles: allRoles },
+  regenerateRecoveryCodes: { roles: allRoles },
 };

@@ -179,7 +179,7 @@ function createPeers(
 ) {
   return {
     readHead: (userId: string, currency: string, alsoSeq?: bigint) => {
-      if (state.isWalletAway) return Promise.reject(new Error('the wallet service is away'));
+      if (state.isWalletAway) return Promise.reject(new Error('the wallet service is unavailable'));
       const walletId = walletIdOf(userId, currency);
       const head = heads.get(walletId) ?? { seq: 0n, hash: undefined };
       const also = ledger.find((line) => line.walletId === walletId && line.seq === alsoSeq);
@@ -187,7 +187,7 @@ function createPeers(
     },
     findUser: (userId: string) =>
       state.isAuthAway
-        ? Promise.reject(new Error('the auth service is away'))
+        ? Promise.reject(new Error('the auth service is unavailable'))
         : Promise.resolve(users.get(userId)),
     readLedger: async function* (
       walletId: string | undefined,

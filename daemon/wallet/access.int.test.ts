@@ -84,7 +84,7 @@ describe('an API key for one wallet', () => {
   const brl = walletIdOf(userId, 'BRL');
   const key = callAs(userId, 'customer', { walletId: brl });
 
-  it('reaches that one, by every call, and none of the same owner beside it', async () => {
+  it('an API key for one wallet reaches it by every call, and no other wallet', async () => {
     const { create, get, list, balance, wallets } = serve();
     const transactions: Record<string, string> = {};
     for (const currency of ['BRL', 'EUR']) {
@@ -112,7 +112,7 @@ describe('an API key for one wallet', () => {
     expect(all).toMatchObject({ ok: true, value: { wallets: [{ id: brl }] } });
   });
 
-  it('of staff, reaches that one among everybody’s', async () => {
+  it('an API key of staff for one wallet reaches only that wallet', async () => {
     const { create, get, wallets } = serve();
     for (const owner of [userId, randomUUID()]) await create({ userId: owner }, operator);
     const staffKey = callAs(operatorId, 'operator', { walletId: brl });
@@ -132,7 +132,7 @@ describe('an API key for one wallet', () => {
 });
 
 describe('an API key for some operations', () => {
-  it('posts those and no others, in a dry run too', async () => {
+  it('an API key for some operations posts those and no others, in a dry run too', async () => {
     const { create } = serve();
     const key = callAs(userId, 'customer', { operations: ['deposit'] });
     const denied = 'OPERATION_NOT_ALLOWED, denied';
@@ -141,7 +141,7 @@ describe('an API key for some operations', () => {
     expect(verdictOf(await create({ operation: Operation.WITHDRAW }, key, true))).toBe(denied);
   });
 
-  it('of staff, keeps the rules for staff', async () => {
+  it('an API key of staff for some operations keeps the rules for staff', async () => {
     const { create } = serve();
     const key = callAs(operatorId, 'operator', { operations: ['deposit'] });
     expect(verdictOf(await create({}, key))).toBe('USER_REQUIRED');
@@ -155,7 +155,7 @@ describe('an API key for some operations', () => {
 });
 
 describe('what staff do', () => {
-  it('is recorded with its outcome; what customers do is not', async () => {
+  it('an action of staff is recorded with its outcome; one of a customer is not', async () => {
     const { create } = serve();
     await create({ idempotencyKey: 'own' }, callAs(userId));
     await create({ userId, idempotencyKey: 'k' }, operator);
@@ -177,7 +177,7 @@ describe('what staff do', () => {
     }
   });
 
-  it('is recorded once though the answer to COMMIT is lost', async () => {
+  it('an action of staff is recorded once though the answer to COMMIT is lost', async () => {
     const cutter = await startCommitCutter(test.url);
     const db = createDb({ url: cutter.url, name: 'cut', maxConnections: 4, log });
     try {
@@ -200,7 +200,7 @@ describe('what staff do', () => {
     }
   });
 
-  it('has no effect without its line', async () => {
+  it('an action of staff has no effect without its line', async () => {
     await test.query('DROP TABLE audit_log');
     const rejection = { reason: 'INTERNAL', metadata: { outcome: 'not done' } };
     expect(await serve().create({ userId }, operator)).toMatchObject({ ok: false, rejection });
@@ -209,7 +209,7 @@ describe('what staff do', () => {
 });
 
 describe('what staff are shown', () => {
-  it('of another’s is recorded, dry runs too; what is one’s own is not', async () => {
+  it('a read of another user by staff is recorded, dry runs too; an own one is not', async () => {
     const { create, get, list, balance, wallets } = serve();
     const created = await create({ idempotencyKey: 'k' }, callAs(userId));
     const id = (created.ok && created.value.transaction?.id) || '';
@@ -236,7 +236,7 @@ describe('what staff are shown', () => {
     ]);
   });
 
-  it('is not shown if there is no line', async () => {
+  it('a read by staff fails without its line', async () => {
     const { create, balance } = serve();
     await create({}, callAs(userId));
     await test.query('DROP TABLE audit_log');

@@ -1,18 +1,18 @@
 import type { WalletServiceServer } from '../../protos/gen/digitalwallet/wallet/v1/wallet.ts';
 import type { Policies } from '../platform/grpc/server.ts';
 
-const everybody = ['customer', 'operator', 'admin'] as const;
+const allRoles = ['customer', 'operator', 'admin'] as const;
 const staff = ['operator', 'admin'] as const;
 const admins = ['admin'] as const;
 
 /** Who may call what. Customers reach their own wallets only; the handlers see to that. */
 export const policies: Policies<WalletServiceServer> = {
-  createTransaction: { roles: everybody, scope: 'transactions:write' },
-  streamTransactions: { roles: everybody, scope: 'transactions:write' },
-  getTransaction: { roles: everybody, scope: 'wallets:read' },
-  listTransactions: { roles: everybody, scope: 'wallets:read' },
-  getBalance: { roles: everybody, scope: 'wallets:read', service: true },
-  listWallets: { roles: everybody, scope: 'wallets:read' },
+  createTransaction: { roles: allRoles, scope: 'transactions:write' },
+  streamTransactions: { roles: allRoles, scope: 'transactions:write' },
+  getTransaction: { roles: allRoles, scope: 'wallets:read' },
+  listTransactions: { roles: allRoles, scope: 'wallets:read' },
+  getBalance: { roles: allRoles, scope: 'wallets:read', service: true },
+  listWallets: { roles: allRoles, scope: 'wallets:read' },
   freezeWallet: { roles: staff },
   unfreezeWallet: { roles: staff },
   streamLedger: { roles: [], service: true },

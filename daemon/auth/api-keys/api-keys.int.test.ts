@@ -53,7 +53,7 @@ const withoutId = (answer: Answer<unknown>, id: string) =>
   JSON.parse(JSON.stringify(answer).replaceAll(id, 'ID')) as unknown;
 
 describe('a new key', () => {
-  it('has 256 random bits behind a prefix that is shown, and only its hash is kept', async () => {
+  it('a new key has 256 random bits after a visible prefix; only its hash is stored', async () => {
     const { apiKey, secret } = await create(admin, { name: ' nightly ' });
     const [, prefix, bits = ''] = /^(dwk_[0-9a-f]{8})_([\w-]{43})$/.exec(secret) ?? [];
     expect(apiKey).toMatchObject({ name: 'nightly', prefix, ownerId: admin.id, revoked: false });
@@ -67,7 +67,7 @@ describe('a new key', () => {
     expect(JSON.stringify(valueOf(await list(admin)))).not.toContain(bits);
   });
 
-  it('says what it may do', async () => {
+  it('a new key reports what it may do', async () => {
     const operator = await people.create('operator');
     const walletId = randomUUID();
     const scopes = ['transactions:write', 'users:read'];
@@ -93,11 +93,11 @@ describe('a new key', () => {
     ['without an end', { expiresAt: undefined }, 'INVALID_ARGUMENT'],
     ['with a scope for staff', { scopes: ['users:read'] }, 'PERMISSION_DENIED'],
     ['with an unknown scope', { scopes: ['everything'] }, 'INVALID_ARGUMENT'],
-  ])('%s is refused to a customer', async (_what, change, reason) => {
+  ])('a key with %s is refused to a customer', async (_what, change, reason) => {
     expect(reasonOf(await tryCreate(await people.create('customer'), change))).toBe(reason);
   });
 
-  it('is the fifty-first only once another has ended, however many are asked for', async () => {
+  it('a fifty-first key needs another one to end first, also in concurrent calls', async () => {
     const user = await people.create('customer');
     const answers = await Promise.all(Array.from({ length: 55 }, () => tryCreate(user)));
     const refused = answers.filter((answer) => !answer.ok).map(reasonOf);
@@ -110,7 +110,7 @@ describe('a new key', () => {
 });
 
 describe('a key at work', () => {
-  it('opens what its scope is for, and nothing that only people may', async () => {
+  it('a key opens the calls of its scope, and none that only people may make', async () => {
     const operator = await people.create('operator');
     const reader = await create(operator, { scopes: ['users:read'] });
     const other = await create(operator, { scopes: ['wallets:read'] });
@@ -133,7 +133,7 @@ describe('a key at work', () => {
     expect(reasonOf(users)).toBe('ok');
   });
 
-  it('has its owner’s role as it is now', async () => {
+  it('a key has the current role of its owner', async () => {
     const operator = await people.create('operator');
     const { secret } = await create(operator, { scopes: ['users:read'] });
     expect(await whoami(secret, admin.id)).toBe('ok');
@@ -143,7 +143,7 @@ describe('a key at work', () => {
     expect(await whoami(secret)).toBe('ok');
   });
 
-  it('stops while its owner is shut out', async () => {
+  it('a key is refused while its owner is locked out', async () => {
     const operator = await people.create('operator');
     const { secret } = await create(operator, { scopes: ['users:read'] });
     expect(await whoami(secret)).toBe('ok');
@@ -156,7 +156,7 @@ describe('a key at work', () => {
     expect(await whoami(secret)).toBe('ok');
   });
 
-  it('waits for a change of its owner that is under way, and tells what came of it', async () => {
+  it('a key waits for a pending change of its owner, and follows the outcome', async () => {
     const operator = await people.create('operator');
     const { secret } = await create(operator, { scopes: ['users:read'] });
     let revokedAtMs = 0;
@@ -178,7 +178,7 @@ describe('a key at work', () => {
     expect(isNew || verdict.asOf!.getTime() <= revokedAtMs).toBe(true);
   });
 
-  it('ends at its time', async () => {
+  it('a key expires at its time', async () => {
     const { secret, id } = await create(admin);
     await server.database.query('UPDATE api_keys SET expires_at = now() WHERE id = $1', [id]);
     expect(reasonOf(await validate(secret))).toBe('TOKEN_EXPIRED');
@@ -189,11 +189,11 @@ describe('a key at work', () => {
     ['only the prefix', 'dwk_'],
     ['with NUL and half a pair', 'dwk_\0\ud83d'],
     ['very long', `dwk_${'x'.repeat(100_000)}`],
-  ])('that is %s is none', async (_what, secret) => {
+  ])('a key that is %s is invalid', async (_what, secret) => {
     expect(reasonOf(await validate(secret))).toBe('TOKEN_INVALID');
   });
 
-  it('shows when it was last used, to the minute', async () => {
+  it('a key shows when it was last used, to the minute', async () => {
     const { secret, id } = await create(admin);
     const lastUse = async () => {
       const sql = 'SELECT last_used_at::text AS at FROM api_keys WHERE id = $1';
@@ -222,7 +222,7 @@ describe('a key at work', () => {
 });
 
 describe('revoking a key', () => {
-  it('stops it at once, tells the feed, and can be said twice', async () => {
+  it('a revocation takes effect at once, is published in the feed, and is idempotent', async () => {
     const operator = await people.create('operator');
     const { secret, id } = await create(operator, { scopes: ['users:read'] });
     expect(await whoami(secret)).toBe('ok');
@@ -238,7 +238,7 @@ describe('revoking a key', () => {
     ]);
   });
 
-  it('of somebody else is like one that is not there, but for admins', async () => {
+  it('revoking a key of another user is for admins; for others it does not exist', async () => {
     const user = await people.create('customer');
     const { secret, id } = await create(user);
     const nothing = randomUUID();
@@ -256,7 +256,7 @@ describe('revoking a key', () => {
 });
 
 describe('listing keys', () => {
-  it('shows one’s own, page by page, the newest first, those that ended too', async () => {
+  it('a user lists their own keys in pages, newest first, with those that ended', async () => {
     const user = await people.create('customer');
     const ids: string[] = [];
     for (let i = 0; i < 3; i += 1) ids.unshift((await create(user)).id);
@@ -270,7 +270,7 @@ describe('listing keys', () => {
     expect(rest.nextPageToken).toBe('');
   });
 
-  it('of others is for admins', async () => {
+  it('listing another user’s keys is for admins', async () => {
     const [user, operator] = [await people.create('customer'), await people.create('operator')];
     const { id } = await create(user);
     expect(valueOf(await list(admin, user.id)).apiKeys.map((key) => key.id)).toEqual([id]);

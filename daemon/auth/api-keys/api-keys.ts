@@ -92,7 +92,7 @@ function createSecret(): { readonly secret: string; readonly prefix: string } {
 /** What the database keeps of a secret: it has too many bits to be guessed, so one hash will do. */
 const hashSecret = (secret: string): Buffer => createHash('sha256').update(secret).digest();
 
-/** A page of keys, the newest first: one's own; for admins, anybody's. */
+/** A page of keys, the newest first: the caller's own; for admins, those of any user. */
 export async function listApiKeys(
   { db, trail }: UserOptions,
   request: ListApiKeysRequest,
@@ -115,7 +115,7 @@ export async function listApiKeys(
   return succeed({ apiKeys: items.map(toWireApiKey), nextPageToken });
 }
 
-/** Ends a key for good; ending it twice is no error. */
+/** Revokes a key permanently; revoking it twice is no error. */
 export async function revokeApiKey(
   { db, trail, revocations }: UserOptions,
   request: RevokeApiKeyRequest,
@@ -194,7 +194,7 @@ export async function validateKey(
     return keyWithoutTotp;
   }
   if (key.lastUsedAtMs === undefined || key.lastUsedAtMs <= asOfMs - 60_000) {
-    // Nobody waits for it, and without it the key works all the same.
+    // The call does not wait for it: the key works without it.
     db.tx((tx) => keys.noteKeyUse(tx, key.id)).catch((err: unknown) =>
       log.warn({ err, apiKeyId: key.id }, 'the use of an API key was not noted'),
     );

@@ -35,7 +35,7 @@ export type AskedApiKey = {
 };
 
 export const maxValidKeys = 50;
-/** Of one owner, revoked ones too: each revocation is told to all daemons, and kept for a day. */
+/** Of one owner, revoked ones too: each revocation is sent to all daemons, and kept for a day. */
 export const maxKeysPerHour = 100;
 /** A year, and the day by which some years are longer. */
 export const maxKeyLifeMs = 366 * 24 * 60 * 60_000;

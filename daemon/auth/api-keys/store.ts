@@ -162,7 +162,7 @@ export async function lockKey(
 
 const existsSql = sql('key_exists', 'SELECT 1 FROM api_keys WHERE id = $1');
 
-/** Whether there is this key, whoever it belongs to. */
+/** Whether there is this key, of any owner. */
 export async function hasKey(tx: Tx, id: string): Promise<boolean> {
   return (await tx.query(existsSql, [id])).length > 0;
 }
@@ -177,7 +177,7 @@ const revokeSql = sql(
    RETURNING revoked_at`,
 );
 
-/** Ends a key for good and tells the feed; undefined if it had ended before. */
+/** Revokes a key permanently and adds it to the feed; undefined if it had ended before. */
 export async function revokeKey(tx: Tx, id: string): Promise<Revocation | undefined> {
   const [row] = await tx.query<{ revoked_at: number }>(revokeSql, [id]);
   return row && { kind: 'api-key', id, revokedAtMs: row.revoked_at };
@@ -203,7 +203,7 @@ const pruneExpiredSql = sql(
 );
 
 /**
- * The same for keys that expired 30 days ago: till then who uses one is told that it has expired.
+ * The same for keys that expired 30 days ago: until then a call with one reports that it expired.
  */
 export async function pruneExpiredKeys(tx: Tx, limit: number): Promise<number> {
   return tx.execute(pruneExpiredSql, [limit]);
@@ -220,7 +220,7 @@ const revokeAllSql = sql(
    RETURNING subject_id, revoked_at`,
 );
 
-/** Ends every key of an owner whose lock the caller holds, and tells the feed. */
+/** Revokes every key of an owner whose lock the caller holds, and adds them to the feed. */
 export async function revokeKeys(tx: Tx, ownerId: string): Promise<Revocation[]> {
   type Ended = { subject_id: string; revoked_at: number };
   const rows = await tx.query<Ended>(revokeAllSql, [ownerId]);

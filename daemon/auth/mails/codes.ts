@@ -64,7 +64,7 @@ const validSql = sql(
 );
 
 /**
- * Whether a code works for this now. Looks at nothing else, so that its time tells nothing else.
+ * Whether a code works for this now. Reads nothing else, so that its time reveals nothing else.
  */
 export async function isCodeValid(
   tx: Tx,

@@ -24,7 +24,7 @@ export type Notices = {
   /**
    * Queues a mail to the owner of an account in the transaction that does what it reports. Does
    * nothing where no mail is sent, where the address was not verified, and past a limit for each
-   * kind and address, so that nobody can flood a mailbox. The caller holds the lock of the user.
+   * kind and address, so that no caller can flood a mailbox. The caller holds the lock of the user.
    */
   notifyOwner(tx: Tx, owner: NoticeOwner, notice: Notice): Promise<void>;
 };

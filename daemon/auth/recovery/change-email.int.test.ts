@@ -41,7 +41,7 @@ async function codeFor(owner: SignedInUser, newEmail: string): Promise<string> {
 }
 
 describe('a change of the address', () => {
-  it('counts once the new address is proved; the old one is told, and the audit log', async () => {
+  it('a change counts once the new address is proved; the old one gets a notice', async () => {
     const owner = await people.create('customer');
     const newEmail = `new.${owner.email}`;
     const code = await codeFor(owner, newEmail.toUpperCase());
@@ -62,7 +62,7 @@ describe('a change of the address', () => {
     expect(reasonOf(await confirm(owner, code))).toBe('VERIFICATION_CODE_INVALID');
   });
 
-  it('needs the password, five guesses of which are free', async () => {
+  it('a change of address needs the password; five wrong guesses are not slowed down', async () => {
     const owner = await people.create('customer');
     for (let i = 0; i < 5; i += 1) {
       expect(reasonOf(await request(owner, 'x@example.net', `wrong ${i}`))).toBe(
@@ -79,14 +79,14 @@ describe('a change of the address', () => {
     expect(mailbox.to('x@example.net')).toEqual([]);
   });
 
-  it('to an address with an account is answered alike, and that account gets a mail', async () => {
+  it('a change to an address with an account is answered alike; its owner gets mail', async () => {
     const [owner, other] = [await people.create('customer'), await people.create('customer')];
     expect(await request(owner, other.email)).toEqual(await request(owner, 'free@example.net'));
     expect(await request(owner, other.email)).toEqual({ ok: true, value: {} });
     expect(codeIn(await mailbox.next(other.email, 'You have an account already'))).toBe('');
   });
 
-  it('that another account has taken meanwhile is refused, and changes nothing', async () => {
+  it('a change to an address that was taken meanwhile is refused without an effect', async () => {
     const owner = await people.create('customer');
     const newEmail = `taken.${owner.email}`;
     const code = await codeFor(owner, newEmail);
@@ -96,7 +96,7 @@ describe('a change of the address', () => {
     expect(reasonOf(await people.trySignIn(owner.email))).toBe('ok');
   });
 
-  it('two accounts that want one address at once: one gets it', async () => {
+  it('if two accounts request one address at once, one gets it', async () => {
     const [one, two] = [await people.create('customer'), await people.create('customer')];
     const newEmail = `both.${one.email}`;
     const codes = [await codeFor(one, newEmail), await codeFor(two, newEmail)];
@@ -104,7 +104,7 @@ describe('a change of the address', () => {
     expect(answers.map(reasonOf).sort()).toEqual(['EMAIL_TAKEN', 'ok']);
   });
 
-  it('is not confirmed with the code of another person, or of an earlier wish', async () => {
+  it('a change is not confirmed with a code of another user or of an earlier request', async () => {
     const [owner, other] = [await people.create('customer'), await people.create('customer')];
     const earlier = await codeFor(owner, `first.${owner.email}`);
     const code = await codeFor(owner, `second.${owner.email}`);
@@ -115,7 +115,7 @@ describe('a change of the address', () => {
     });
   });
 
-  it('that an attacker asked for is void after a recovery, and so are resets to the old address', async () => {
+  it('a recovery voids an attacker’s change of address, and resets by the old one', async () => {
     const owner = await people.create('customer');
     const code = await codeFor(owner, 'attacker@example.net');
     const revoked = await server.call(rpc.revokeAllCredentials, { userId: '' }, owner.bearer);
@@ -134,7 +134,7 @@ describe('a change of the address', () => {
     }
   });
 
-  it('to the same address proves one that was never verified', async () => {
+  it('a change to the same address proves one that was never verified', async () => {
     const owner = await people.create('customer');
     expect(reasonOf(await request(owner, owner.email))).toBe('EMAIL_INVALID');
     const unverify = 'UPDATE users SET email_verified = false WHERE id = $1';
@@ -144,7 +144,7 @@ describe('a change of the address', () => {
     });
   });
 
-  it('cannot be used to flood others: ten an hour of one person, three to one address', async () => {
+  it('changes of address are limited: ten an hour for one user, three to one address', async () => {
     const owner = await people.create('customer');
     for (let i = 0; i < 5; i += 1) {
       expect(reasonOf(await request(owner, 'flooded@example.net'))).toBe('ok');
@@ -162,7 +162,7 @@ describe('ending all credentials of a user', () => {
   const expiresAt = new Date(Date.now() + 86_400_000);
   const key = { name: 'a job', scopes: ['wallets:read'], operations: [], expiresAt };
 
-  it('ends sessions and keys in one step, by an admin, who is on record', async () => {
+  it('an admin ends all sessions and keys of a user in one step, and is recorded', async () => {
     const owner = await people.create('customer');
     const { secret } = valueOf(await server.call(rpc.createApiKey, key, owner.bearer));
     const second = await startAuthServer({ database: server.database });
@@ -190,7 +190,7 @@ describe('ending all credentials of a user', () => {
     ]);
   });
 
-  it('of others is for admins', async () => {
+  it('ending the credentials of another user is for admins', async () => {
     const [owner, other] = [await people.create('customer'), await people.create('operator')];
     const request = { userId: owner.id };
     const denied = await server.call(rpc.revokeAllCredentials, request, other.bearer);

@@ -39,7 +39,7 @@ export async function endApiKeys(
 }
 
 /**
- * Ends all that could let somebody into an account: sessions with their refresh and access tokens,
+ * Ends all credentials that could open an account: sessions with their refresh and access tokens,
  * API keys unless they are kept, device tokens, codes that were mailed, and changes of address that
  * wait. Sign-ups with its address open nothing while it has the account. The caller holds the lock
  * of the user.

@@ -53,7 +53,7 @@ async function untilSent(): Promise<void> {
 }
 
 describe('a password that is reset by mail', () => {
-  it('is the only one that works; sessions and keys end; the owner is told, and the audit log', async () => {
+  it('a reset replaces the password, ends sessions and keys, and notifies the owner', async () => {
     const owner = await people.create('operator');
     const key = await keyOf(owner);
     const code = await codeFor(owner.email.toUpperCase());
@@ -78,7 +78,7 @@ describe('a password that is reset by mail', () => {
     ]);
   });
 
-  it('keeps API keys if that is asked for, and says how many', async () => {
+  it('a reset keeps API keys if that is requested, and reports their number', async () => {
     const owner = await people.create('customer');
     const key = await keyOf(owner);
     const done = await reset(owner.email, await codeFor(owner.email), { keepApiKeys: true });
@@ -86,7 +86,7 @@ describe('a password that is reset by mail', () => {
     expect(await useKey(key)).toBe('ok');
   });
 
-  it('gives a device token that passes the throttle, and voids earlier ones', async () => {
+  it('a reset gives a device token that passes the throttle, and voids earlier ones', async () => {
     const owner = await people.create('customer');
     const { deviceToken: earlier } = valueOf(await people.trySignIn(owner.email));
     const { deviceToken } = valueOf(await reset(owner.email, await codeFor(owner.email)));
@@ -106,7 +106,7 @@ describe('a password that is reset by mail', () => {
     await server.database.query('TRUNCATE attempts');
   });
 
-  it('is answered alike for addresses without an account, which get no mail', async () => {
+  it('a reset is answered alike for addresses without an account, which get no mail', async () => {
     const owner = await people.create('customer');
     const disabled = await people.create('customer');
     const update = { userId: disabled.id, disabled: true };
@@ -126,7 +126,7 @@ describe('a password that is reset by mail', () => {
     expect(wrong.map(reasonOf)[0]).toBe('VERIFICATION_CODE_INVALID');
   });
 
-  it('needs a code for this address, and a good password; neither uses the code up', async () => {
+  it('a reset needs its own code and a good password; a refusal keeps the code valid', async () => {
     const [owner, other] = [await people.create('customer'), await people.create('customer')];
     const code = await codeFor(owner.email);
     expect(reasonOf(await reset(other.email, code))).toBe('VERIFICATION_CODE_INVALID');
@@ -137,7 +137,7 @@ describe('a password that is reset by mail', () => {
     expect(reasonOf(await people.trySignIn(other.email, password))).toBe('ok');
   });
 
-  it('ten times at once with one code happens once', async () => {
+  it('ten concurrent resets with one code succeed once', async () => {
     const owner = await people.create('customer');
     const code = await codeFor(owner.email);
     const answers = await Promise.all(Array.from({ length: 10 }, () => reset(owner.email, code)));
@@ -145,14 +145,14 @@ describe('a password that is reset by mail', () => {
     expect(new Set(answers.map(reasonOf))).toEqual(new Set(['ok', 'VERIFICATION_CODE_INVALID']));
   });
 
-  it('with two codes at once happens once: the first voids the other', async () => {
+  it('two concurrent resets with two codes succeed once: the first voids the other', async () => {
     const owner = await people.create('customer');
     const codes = [await codeFor(owner.email), await codeFor(owner.email)];
     const answers = await Promise.all(codes.map((code) => reset(owner.email, code)));
     expect(answers.map(reasonOf).sort()).toEqual(['VERIFICATION_CODE_INVALID', 'ok']);
   });
 
-  it('requests of others neither void a code nor mail more than three', async () => {
+  it('requests of other callers neither void a code nor send more than three mails', async () => {
     const owner = await people.create('customer');
     const code = await codeFor(owner.email);
     for (let i = 0; i < 6; i += 1) expect(reasonOf(await request(owner.email))).toBe('ok');
@@ -184,7 +184,7 @@ describe('a password that is reset by mail', () => {
     expect(reasonOf(await reset(owner.email, code))).toBe('VERIFICATION_CODE_INVALID');
   });
 
-  it('an account that was disabled meanwhile stays shut, with its password', async () => {
+  it('a disabled account stays disabled, with its password, after a reset', async () => {
     const owner = await people.create('customer');
     const code = await codeFor(owner.email);
     const update = (disabled: boolean) =>
@@ -195,7 +195,7 @@ describe('a password that is reset by mail', () => {
     expect(reasonOf(await people.trySignIn(owner.email, password))).toBe('ok');
   });
 
-  it('proves an address that was never verified, and takes the account from who opened it', async () => {
+  it('a reset proves an unverified address, and revokes the keys of its account', async () => {
     const squatted = await people.create('customer');
     const unverify = 'UPDATE users SET email_verified = false WHERE id = $1';
     await server.database.query(unverify, [squatted.id]);
@@ -208,7 +208,7 @@ describe('a password that is reset by mail', () => {
     });
   });
 
-  it('is asked for a hundred times an hour from one network', async () => {
+  it('one network may request a hundred resets an hour', async () => {
     const source = '203.0.113.77';
     const ask = (n: number) =>
       server.callFrom(source, rpc.requestPasswordReset, { email: `flood${n}@example.net` });
@@ -226,7 +226,7 @@ describe('a password that is reset by mail', () => {
 });
 
 describe('where no mail is sent', () => {
-  it('the calls say so, and what to do', async () => {
+  it('calls that need mail report that no mail is sent, and what to do', async () => {
     const dumb = await startAuthServer();
     const code = '7K3M-Q9XD-4T2N-8WPC-J5VH-6RBE';
     const answers = [

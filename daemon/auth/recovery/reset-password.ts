@@ -101,7 +101,7 @@ async function tryReset(
 ): Promise<Attempted<ResetPasswordResponse>> {
   const { db, passwords, revocations } = options;
   const codeHash = hashTypedCode(request.code);
-  // Only the code is looked at here: nothing tells whether the address has an account.
+  // Only the code is checked here: nothing reveals whether the address has an account.
   const isValid =
     codeHash && (await db.read((tx) => isCodeValid(tx, codeHash, 'password-reset', request.email)));
   if (!codeHash || !isValid) return failed;

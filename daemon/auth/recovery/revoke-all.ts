@@ -11,7 +11,7 @@ import { lockUser } from '../users/store.ts';
 import { describeEnded, endCredentials, factsOfEnded } from './credentials.ts';
 import type { RecoveryOptions } from './reset-password.ts';
 
-/** Ends every session and API key of a user in one step: one's own; for admins, anybody's. */
+/** Ends all sessions and API keys of the caller; for admins, of any user. In one step. */
 export async function revokeAllCredentials(
   { db, notices, revocations }: RecoveryOptions,
   request: RevokeAllCredentialsRequest,

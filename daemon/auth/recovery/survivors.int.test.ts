@@ -22,15 +22,15 @@ beforeAll(async () => {
 afterEach(() => server.database.query('TRUNCATE attempts'));
 afterAll(() => server.stop());
 
-/** An API key of somebody, as an attacker would make it who knows the password. */
-async function keyOf(somebody: SignedInUser): Promise<string> {
+/** An API key of a user, as an attacker who knows the password would create it. */
+async function keyOf(user: SignedInUser): Promise<string> {
   const request = {
     name: 'a job',
     scopes: ['wallets:read'],
     operations: [],
     expiresAt: new Date(Date.now() + 86_400_000),
   };
-  return valueOf(await server.call(rpc.createApiKey, request, somebody.bearer)).secret;
+  return valueOf(await server.call(rpc.createApiKey, request, user.bearer)).secret;
 }
 
 const useKey = async (secret: string) =>
@@ -41,7 +41,7 @@ const useSession = async ({ bearer }: SignedInUser) =>
 /** Every way in which a password is set anew, by the owner of the account. */
 const recoveries: readonly [
   string,
-  (somebody: SignedInUser, keepApiKeys: boolean) => Promise<unknown>,
+  (user: SignedInUser, keepApiKeys: boolean) => Promise<unknown>,
 ][] = [
   [
     'walletd users reset-password',
@@ -65,7 +65,7 @@ const recoveries: readonly [
 ];
 
 describe.each(recoveries)('after %s', (_name, recover) => {
-  it('API keys that were made before it work no more', async () => {
+  it('after a recovery, API keys that were made before no longer work', async () => {
     const owner = await people.create('customer');
     const key = await keyOf(owner);
     expect(await useKey(key)).toBe('ok');
@@ -73,14 +73,14 @@ describe.each(recoveries)('after %s', (_name, recover) => {
     expect(await useKey(key)).toBe('TOKEN_REVOKED');
   });
 
-  it('API keys go on where that was asked for', async () => {
+  it('after a recovery, API keys still work if that was requested', async () => {
     const owner = await people.create('customer');
     const key = await keyOf(owner);
     await recover(owner, true);
     expect(await useKey(key)).toBe('ok');
   });
 
-  it('a device token that was given before it does not pass the throttle', async () => {
+  it('after a recovery, an earlier device token does not pass the throttle', async () => {
     const owner = await people.create('customer');
     const { deviceToken } = valueOf(await people.trySignIn(owner.email));
     await recover(owner, false);
@@ -103,7 +103,7 @@ describe.each(recoveries)('after %s', (_name, recover) => {
     expect(reasonOf(await guess(5))).toBe('THROTTLED');
   });
 
-  it('another session is ended', async () => {
+  it('after a recovery, another session has ended', async () => {
     const owner = await people.create('customer');
     const tokens = await people.signIn(owner.email);
     await recover(owner, false);

@@ -8,7 +8,7 @@ import { cursorParts, decodePageToken, encodePageToken } from '../../platform/pa
 import * as store from './store.ts';
 
 type FeedOptions = {
-  /** Connections that nobody from outside can use up. */
+  /** Connections that no external caller can use up. */
   readonly feedDb: Db;
   readonly isStaffTotpRequired: boolean;
 };
@@ -19,7 +19,7 @@ const cursorShape = { micros: /^\d{1,17}$/, kind: /^(session|user|api-key)$/, id
 
 const cases = { session: 'sessionId', user: 'userId', 'api-key': 'apiKeyId' } as const;
 
-/** A page of the feed, which any number of revocations may not keep anybody from reading. */
+/** A page of the feed, which stays readable after any number of revocations. */
 export async function listRevocations(
   { feedDb, isStaffTotpRequired }: FeedOptions,
   { since, pageToken = '' }: ListRevocationsRequest,

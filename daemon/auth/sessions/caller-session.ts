@@ -16,8 +16,8 @@ type CallerSession = { readonly userId: string; readonly sessionId: string | und
 export const sessionEnded = refuse('TOKEN_REVOKED', 'this sign-in has been ended: sign in again');
 
 /**
- * TOKEN_REVOKED for a caller whose session has ended since the call was let in: it may have waited
- * for its turn and for locks meanwhile. For whatever outlasts a session (a key, a password, an
+ * TOKEN_REVOKED for a caller whose session has ended since the call was admitted: it may have
+ * waited for its turn and for locks. For whatever outlasts a session (a key, a password, an
  * address, another account). The caller holds the lock of the user, as does what ends all sessions.
  */
 export async function checkSession(

@@ -55,14 +55,14 @@ describe('a rotation of the signing key', () => {
   let lost: string;
   let successor: string;
 
-  it('starts with tokens of the old key', async () => {
+  it('before the rotation, tokens carry the old key', async () => {
     user = await people.create('customer');
     expect(await verdict(user.tokens.accessToken)).toBe('ok');
     lost = (await people.signIn(user.email)).refreshToken;
     successor = valueOf(await refresh(lost)).tokens!.refreshToken;
   });
 
-  it('signs nobody out: old tokens are believed, new ones are of the new key', async () => {
+  it('a rotation ends no session: old tokens stay valid, new ones have the new key', async () => {
     await restart({ signingKeyPem: newKey, previousKeyPem: oldKey });
     expect((await current().fetchJwks()).keys).toHaveLength(2);
     expect(await whoami(user.tokens.accessToken)).toBe('ok');
@@ -78,12 +78,12 @@ describe('a rotation of the signing key', () => {
     expect(reasonOf(await refresh(user.tokens.refreshToken))).toBe('ok');
   });
 
-  it('repeats a successor of the old key within the grace, and it works', async () => {
+  it('after a rotation, a successor of the old key is repeated within the grace', async () => {
     expect(valueOf(await refresh(lost)).tokens?.refreshToken).toBe(successor);
     expect(reasonOf(await refresh(successor))).toBe('ok');
   });
 
-  it('ends with the old key withdrawn: its tokens are refused, those of the new one are not', async () => {
+  it('once the old key is withdrawn, its tokens are refused, and new ones are not', async () => {
     const { accessToken, refreshToken } = await people.signIn(user.email);
     await restart({ signingKeyPem: newKey });
     expect(await whoami(user.tokens.accessToken)).toBe('TOKEN_INVALID');
@@ -96,7 +96,7 @@ describe('a rotation of the signing key', () => {
     expect(reasonOf(await refresh(refreshToken))).toBe('ok');
   });
 
-  it('a successor that nobody can compute any more is a sign-in, not a theft', async () => {
+  it('a lost successor of a withdrawn key requires a sign-in, and is no theft', async () => {
     await restart({ signingKeyPem: oldKey });
     const { refreshToken } = await people.signIn(user.email);
     const next = valueOf(await refresh(refreshToken)).tokens!;
@@ -111,7 +111,7 @@ describe('keys that are no use', () => {
     ['no key', 'not a key', undefined, 'signing'],
     ['a previous key that is none', newKey, 'not a key', 'previous'],
     ['the same key twice', newKey, newKey, 'previous'],
-  ])('%s', async (_what, pem, previousPem, key) => {
+  ])('a signing key is refused: %s', async (_what, pem, previousPem, key) => {
     expect(await createSigningKeys(pem, previousPem)).toMatchObject({ ok: false, key });
   });
 });

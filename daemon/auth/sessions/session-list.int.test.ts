@@ -48,7 +48,7 @@ const withoutId = (answer: Answer<unknown>, id: string) =>
   JSON.parse(JSON.stringify(answer).replaceAll(id, 'ID')) as unknown;
 
 describe('listing sessions', () => {
-  it('shows one’s own that are alive, the newest first, and which is the caller’s', async () => {
+  it('a user lists their own live sessions, newest first, and sees the current one', async () => {
     const user = await people.create('customer');
     const [second, third] = [await people.signIn(user.email), await people.signIn(user.email)];
     const fourth = await people.signIn(user.email);
@@ -64,7 +64,7 @@ describe('listing sessions', () => {
     expect(sessions[0]).toMatchObject({ userId: user.id, client: 'test' });
   });
 
-  it('goes page by page, each session once', async () => {
+  it('sessions are listed in pages, each session once', async () => {
     const user = await people.create('customer');
     const expected = [user.tokens.sessionId];
     for (let i = 0; i < 4; i += 1) expected.unshift((await people.signIn(user.email)).sessionId);
@@ -81,22 +81,24 @@ describe('listing sessions', () => {
     expect(seen).toEqual(expected);
   });
 
-  it('of others is for admins; for the rest, others do not exist', async () => {
+  it('listing sessions of another user is for admins; for others the user is absent', async () => {
     const [user, operator] = [await people.create('customer'), await people.create('operator')];
     expect(idsOf(await list(admin.bearer, user.id))).toEqual([user.tokens.sessionId]);
-    const nobody = randomUUID();
+    const unknownId = randomUUID();
     for (const { bearer } of [operator, await people.create('customer')]) {
       const foreign = await list(bearer, user.id);
       expect(reasonOf(foreign)).toBe('USER_NOT_FOUND');
-      expect(withoutId(foreign, user.id)).toEqual(withoutId(await list(bearer, nobody), nobody));
+      expect(withoutId(foreign, user.id)).toEqual(
+        withoutId(await list(bearer, unknownId), unknownId),
+      );
     }
-    expect(reasonOf(await list(admin.bearer, nobody))).toBe('USER_NOT_FOUND');
+    expect(reasonOf(await list(admin.bearer, unknownId))).toBe('USER_NOT_FOUND');
     expect(reasonOf(await list(admin.bearer, 'x'))).toBe('INVALID_ARGUMENT');
   });
 });
 
 describe('ending a session', () => {
-  it('ends its access and its refresh at once, and leaves the others', async () => {
+  it('ending a session ends its access and its refresh at once, and no other session', async () => {
     const user = await people.create('customer');
     const other = await people.signIn(user.email);
     expect(valueOf(await end(user.bearer, other.sessionId)).revoked).toBe(1);
@@ -106,7 +108,7 @@ describe('ending a session', () => {
     expect(valueOf(await end(user.bearer, other.sessionId)).revoked).toBe(0);
   });
 
-  it('of somebody else is like one that is not there, but for admins', async () => {
+  it('ending a session of another user is for admins; for others it does not exist', async () => {
     const [user, operator] = [await people.create('customer'), await people.create('operator')];
     const { sessionId } = user.tokens;
     const nothing = randomUUID();
@@ -121,14 +123,14 @@ describe('ending a session', () => {
     expect(await whoami(user.tokens)).toBe('TOKEN_REVOKED');
   });
 
-  it('needs to be told which', async () => {
+  it('ending a session requires its id', async () => {
     const answer = await server.call(rpc.revokeSession, { target: undefined }, admin.bearer);
     expect(reasonOf(answer)).toBe('INVALID_ARGUMENT');
   });
 });
 
 describe('ending all sessions', () => {
-  it('ends one’s own, this one too, and the next sign-in works', async () => {
+  it('ending all sessions ends the current one too, and the next sign-in works', async () => {
     const user = await people.create('customer');
     const other = await people.signIn(user.email);
     expect(valueOf(await endAll(user.bearer, user.id)).revoked).toBe(2);
@@ -139,7 +141,7 @@ describe('ending all sessions', () => {
     expect(await whoami(await people.signIn(user.email))).toBe('ok');
   });
 
-  it('of another is for admins', async () => {
+  it('ending all sessions of another user is for admins', async () => {
     const user = await people.create('customer');
     const [operator, customer] = [await people.create('operator'), await people.create('customer')];
     for (const { bearer } of [operator, customer]) {
@@ -151,7 +153,7 @@ describe('ending all sessions', () => {
     expect(reasonOf(await endAll(admin.bearer, randomUUID()))).toBe('USER_NOT_FOUND');
   });
 
-  it('at the same time as refreshes and sign-ins leaves none that was there before', async () => {
+  it('ending all sessions during refreshes and sign-ins leaves no earlier session', async () => {
     const user = await people.create('customer');
     const old = [user.tokens, await people.signIn(user.email), await people.signIn(user.email)];
     const answers = await Promise.all([

@@ -17,7 +17,7 @@ import * as store from '../store.ts';
 import type { UserOptions } from '../users/users.ts';
 import { toWireSession } from '../wire.ts';
 
-/** A page of living sessions, the newest first: one's own; for admins, anybody's. */
+/** A page of live sessions, the newest first: the caller's own; for admins, of any user. */
 export async function listSessions(
   { db, trail }: UserOptions,
   request: ListSessionsRequest,
@@ -103,8 +103,8 @@ async function revokeAll(
 }
 
 /**
- * Whose sessions or keys a call is about: the caller's own, or for admins whose they name. Another
- * user is answered to everybody else like one who does not exist.
+ * The owner of the sessions or keys of a call: the caller, or the user whom an admin names. For all
+ * other callers another user is answered like one who does not exist.
  */
 export function resolveOwner(
   { principal }: CallContext,

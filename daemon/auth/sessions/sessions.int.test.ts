@@ -55,7 +55,7 @@ const age = (token: string, seconds: number) =>
   );
 
 describe('refreshing', () => {
-  it('gives a new pair for the same session, whose end does not move', async () => {
+  it('a refresh gives a new pair for the same session, whose end does not move', async () => {
     const first = await signIn();
     const second = await refresh(first.refreshToken);
     const third = await refresh(second.refreshToken);
@@ -67,7 +67,7 @@ describe('refreshing', () => {
     }
   });
 
-  it('twice within the grace gives the same successor, since a reply can be lost', async () => {
+  it('a second refresh within the grace gives the same successor (a lost reply)', async () => {
     const { refreshToken } = await signIn();
     const [one, two] = [await refresh(refreshToken), await refresh(refreshToken)];
     expect(two.refreshToken).toBe(one.refreshToken);
@@ -76,7 +76,7 @@ describe('refreshing', () => {
     expect(await whoami(two)).toBe('ok');
   });
 
-  it('ten times at once gives everybody the same successor, which works', async () => {
+  it('ten concurrent refreshes return the same successor, which works', async () => {
     const { refreshToken } = await signIn();
     const answers = await Promise.all(Array.from({ length: 10 }, () => refresh(refreshToken)));
     const successors = new Set(answers.map((tokens) => tokens.refreshToken));
@@ -84,7 +84,7 @@ describe('refreshing', () => {
     expect(reasonOf(await tryRefresh([...successors][0]!))).toBe('ok');
   });
 
-  it('with an old token whose successor was used ends the session, access included', async () => {
+  it('a refresh with an old token whose successor was used ends session and access', async () => {
     const first = await signIn();
     const second = await refresh(first.refreshToken);
     const third = await refresh(second.refreshToken);
@@ -95,7 +95,7 @@ describe('refreshing', () => {
     }
   });
 
-  it('with a used token after the grace ends the session too', async () => {
+  it('a refresh with a used token after the grace ends the session too', async () => {
     const first = await signIn();
     const second = await refresh(first.refreshToken);
     await age(first.refreshToken, 11);
@@ -103,7 +103,7 @@ describe('refreshing', () => {
     expect(await whoami(second)).toBe('TOKEN_REVOKED');
   });
 
-  it('ends one session and leaves the user’s others', async () => {
+  it('a reused token ends one session and leaves the user’s others', async () => {
     const [stolen, other] = [await signIn(), await signIn()];
     await refresh((await refresh(stolen.refreshToken)).refreshToken);
     await tryRefresh(stolen.refreshToken);
@@ -116,16 +116,16 @@ describe('refreshing', () => {
     ['random text', () => randomBytes(32).toString('base64url')],
     ['NUL and half a surrogate pair', () => '\0\ud83d'],
     ['a hundred thousand characters', () => 'x'.repeat(100_000)],
-  ])('with %s is refused', async (_what, text) => {
+  ])('a refresh with %s is refused', async (_what, text) => {
     expect(reasonOf(await tryRefresh(text()))).toBe('REFRESH_TOKEN_INVALID');
   });
 
-  it('with an access token is refused', async () => {
+  it('a refresh with an access token is refused', async () => {
     const { accessToken } = await signIn();
     expect(reasonOf(await tryRefresh(accessToken))).toBe('REFRESH_TOKEN_INVALID');
   });
 
-  it('is refused to a disabled user and after the session’s end', async () => {
+  it('a refresh is refused to a disabled user and after the session’s end', async () => {
     const [one, two] = [await signIn(), await signIn()];
     const { query } = server.database;
     await query('UPDATE users SET disabled = true WHERE id = $1', [userId]);
@@ -166,7 +166,7 @@ describe('refreshing', () => {
 });
 
 describe('signing out', () => {
-  it('ends refresh and access at once, in this session alone', async () => {
+  it('a sign-out ends refresh and access at once, in this session alone', async () => {
     const [tokens, other] = [await signIn(), await signIn()];
     expect(await whoami(tokens)).toBe('ok');
     expect(reasonOf(await signOut(tokens))).toBe('ok');
@@ -175,7 +175,7 @@ describe('signing out', () => {
     expect(await whoami(other)).toBe('ok');
   });
 
-  it('is heard of by every service, through the feed', async () => {
+  it('a sign-out reaches every service through the feed', async () => {
     const since = new Date(Date.now() - 60_000);
     const tokens = await signIn();
     await signOut(tokens);
@@ -187,7 +187,7 @@ describe('signing out', () => {
     });
   });
 
-  it('at the same time as refreshes ends the session without a deadlock', async () => {
+  it('a sign-out concurrent with refreshes ends the session without a deadlock', async () => {
     for (let round = 0; round < 10; round += 1) {
       const first = await signIn();
       const second = await refresh(first.refreshToken);
@@ -205,7 +205,7 @@ describe('signing out', () => {
     }
   });
 
-  it('and refreshing take their locks in the same order', async () => {
+  it('a sign-out and a refresh take their locks in the same order', async () => {
     const tokens = await signIn();
     const { db } = server.database;
     const hold = { name: 'test_hold', text: 'SELECT 1 FROM sessions WHERE id = $1 FOR UPDATE' };
@@ -235,7 +235,7 @@ async function untilWaiting(count: number): Promise<void> {
 }
 
 describe('what is kept', () => {
-  it('of refresh tokens is their hashes only', async () => {
+  it('only the hashes of refresh tokens are stored', async () => {
     const first = await signIn();
     const second = await refresh(first.refreshToken);
     const rows = await server.database.query<{ text: string }>(
@@ -257,7 +257,7 @@ describe('what is kept', () => {
 });
 
 describe('who may call', () => {
-  it('a customer reaches nothing that is for staff or services', async () => {
+  it('a customer reaches no call that is for staff or services', async () => {
     const bearer = `Bearer ${(await signIn()).accessToken}`;
     const answers = [
       await server.call(rpc.listRevocations, { since: undefined }, bearer),
@@ -270,7 +270,7 @@ describe('who may call', () => {
     expect(new Set(answers.map(reasonOf))).toEqual(new Set(['PERMISSION_DENIED']));
   });
 
-  it('a stranger reaches only what is public', async () => {
+  it('an anonymous caller reaches only public calls', async () => {
     expect(reasonOf(await server.call(rpc.getUser, { userId: randomUUID() }))).toBe(
       'CREDENTIALS_MISSING',
     );
@@ -281,7 +281,7 @@ describe('who may call', () => {
     expect(reasonOf(await server.call(rpc.getJwks, {}))).toBe('ok');
   });
 
-  it('what is published of the signing key is its public half', async () => {
+  it('only the public half of the signing key is published', async () => {
     const { jwksJson } = valueOf(await server.call(rpc.getJwks, {}));
     const { keys } = JSON.parse(jwksJson) as { keys: Record<string, string>[] };
     expect(keys.map((key) => Object.keys(key).sort())).toEqual([

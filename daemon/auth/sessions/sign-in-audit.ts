@@ -11,8 +11,8 @@ import { findUserByEmail } from '../users/store.ts';
 const unrecorded: ReadonlySet<string> = new Set(['OVERLOADED', 'THROTTLED', 'CANCELLED']);
 
 /**
- * Records how a sign-in ended before it is told: who gets a token is on record. The account is
- * named by its id; an address that nobody has, by a digest, since people type passwords there.
+ * Records how a sign-in ended before the answer is sent, so that each issued token is on record.
+ * The account is named by its id; an unknown address by a digest: it may be a typed password.
  */
 export async function recordSignIn(
   options: { readonly db: Db; readonly trail: AuditTrail; readonly keys: SigningKeys },

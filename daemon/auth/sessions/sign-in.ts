@@ -76,7 +76,7 @@ const failed = {
 };
 
 const unverified = {
-  // Counted: a sign-up with the address of somebody else must not clear what was counted for it.
+  // Counted: a sign-up with another user's address must not clear what was counted for it.
   outcome: 'failed' as const,
   result: refuse(
     'EMAIL_UNVERIFIED',

@@ -70,7 +70,7 @@ export async function lockSession(
 
 const existsSql = sql('session_exists', 'SELECT 1 FROM sessions WHERE id = $1');
 
-/** Whether there is this session, whoever it belongs to. */
+/** Whether there is this session, of any user. */
 export async function hasSession(tx: Tx, id: string): Promise<boolean> {
   return (await tx.query(existsSql, [id])).length > 0;
 }

@@ -4,7 +4,7 @@ import { keepCode } from '../mails/codes.ts';
 import type { ComposeMail, MailContent } from '../mails/queue.ts';
 import { findUserByEmail } from '../users/store.ts';
 
-/** What an address gets when somebody signs up with it: a code, or that it has an account. */
+/** The mail to an address after a sign-up with it: a code, or that it has an account. */
 export function composeSignUpMail(makeCode: CodeMaker): ComposeMail {
   return async (tx, { id, recipient }) => {
     // Looked up here, where no caller waits: a sign-up takes the same for every address.

@@ -47,7 +47,7 @@ async function codeFor(email: string, text = password): Promise<string> {
 }
 
 describe('signing up by mail', () => {
-  it('leads from the code to an account that is verified and can sign in', async () => {
+  it('a sign-up leads from the code to an account that is verified and can sign in', async () => {
     const email = newEmail();
     const code = await codeFor(email.toUpperCase());
     expect(code).toMatch(/^[0-9A-HJKMNP-TV-Z]{4}(-[0-9A-HJKMNP-TV-Z]{4}){5}$/);
@@ -60,7 +60,7 @@ describe('signing up by mail', () => {
     expect(reasonOf(await verify(code))).toBe('VERIFICATION_CODE_INVALID');
   });
 
-  it('is answered alike for a new address, one that waits, and one that has an account', async () => {
+  it('a sign-up is answered alike for a new, a pending and a registered address', async () => {
     const [fresh, waiting, taken] = [newEmail(), newEmail(), newEmail()];
     await signUp(waiting);
     await verify(await codeFor(taken));
@@ -79,7 +79,7 @@ describe('signing up by mail', () => {
     expect(reasonOf(await signIn(taken))).toBe('ok');
   });
 
-  it('before the code: the right password is told so, a wrong one gets the usual answer', async () => {
+  it('a sign-in before the code reports the pending sign-up only to its password', async () => {
     const email = newEmail();
     const code = await codeFor(email);
     expect(reasonOf(await signIn(email))).toBe('EMAIL_UNVERIFIED');
@@ -88,7 +88,7 @@ describe('signing up by mail', () => {
     expect(reasonOf(await signIn(email))).toBe('ok');
   });
 
-  it('again leaves the first password and code as they are', async () => {
+  it('a repeated sign-up leaves the first password and code as they are', async () => {
     const email = newEmail();
     const first = await codeFor(email);
     await codeFor(email, other);
@@ -97,7 +97,7 @@ describe('signing up by mail', () => {
     expect(reasonOf(await signIn(email))).toBe('ok');
   });
 
-  it('a fourth time in an hour mails nothing, with the same answer, and waits for any code', async () => {
+  it('a fourth sign-up in an hour is answered alike, without mail; a sent code works', async () => {
     const email = newEmail();
     await codeFor(email);
     await codeFor(email);
@@ -112,7 +112,7 @@ describe('signing up by mail', () => {
     expect(reasonOf(await signIn(email, other))).toBe('ok');
   });
 
-  it('keeps so many sign-ups for one address, and the first of them stays', async () => {
+  it('the number of sign-ups for one address is limited, and the first of them stays', async () => {
     const email = newEmail();
     const code = await codeFor(email);
     const answers = [];
@@ -124,7 +124,7 @@ describe('signing up by mail', () => {
     expect(reasonOf(await verify(code))).toBe('ok');
   });
 
-  it('a code with a wrong password twenty times is void, with the right one as well', async () => {
+  it('a code is void after twenty wrong passwords, with the right one as well', async () => {
     const email = newEmail();
     const code = await codeFor(email);
     const guesses = await Promise.all(Array.from({ length: 25 }, (_, i) => verify(code, `w ${i}`)));
@@ -133,7 +133,7 @@ describe('signing up by mail', () => {
     expect(reasonOf(await verify(await codeFor(email)))).toBe('ok');
   });
 
-  it('a code alone, or with the token of a sign-up for another address, opens nothing', async () => {
+  it('a code alone, or with the token of another address, opens nothing', async () => {
     const [email, another] = [newEmail(), newEmail()];
     const code = await codeFor(email);
     const answer = await signUp(another);
@@ -147,13 +147,13 @@ describe('signing up by mail', () => {
     expect(reasonOf(await verify(code))).toBe('ok');
   });
 
-  it('a code works once, however many use it at the same time', async () => {
+  it('a code works once, however many callers use it at the same time', async () => {
     const code = await codeFor(newEmail());
     const answers = await Promise.all(Array.from({ length: 10 }, () => verify(code)));
     expect(answers.map(reasonOf).filter((reason) => reason === 'ok')).toHaveLength(1);
   });
 
-  it('a code is void after a day, and goes then', async () => {
+  it('a code is void after a day, and is deleted then', async () => {
     const email = newEmail();
     const code = await codeFor(email);
     const aged = `UPDATE sign_ups SET expires_at = expires_at - interval '24 hours' WHERE email = $1`;
@@ -165,7 +165,7 @@ describe('signing up by mail', () => {
     expect(rows).toEqual([]);
   });
 
-  it('never replaces an account that the staff made, or that was open before there was mail', async () => {
+  it('a sign-up replaces no account, neither of staff nor an unverified one', async () => {
     const email = newEmail();
     const code = await codeFor(email);
     const account = { email, password: other, role: 'customer' as const };
@@ -194,7 +194,7 @@ describe('signing up by mail', () => {
     expect(reasonOf(await verify(code))).toBe('VERIFICATION_CODE_INVALID');
   });
 
-  it('keeps neither code, token nor password as they are', async () => {
+  it('a sign-up stores no code, token or password in clear text', async () => {
     const email = newEmail();
     const answer = await signUp(email);
     const code = codeIn(await nextMail(email));
@@ -214,12 +214,12 @@ describe('signing up by mail', () => {
     }
   });
 
-  it('checks address and password before anything else', async () => {
+  it('a sign-up checks address and password before anything else', async () => {
     expect(reasonOf(await signUp('no address'))).toBe('EMAIL_INVALID');
     expect(reasonOf(await signUp(newEmail(), 'short'))).toBe('PASSWORD_INVALID');
   });
 
-  it('does not wait for the mail server, which gets the same code again', async () => {
+  it('a sign-up does not wait for the mail server, which gets the same code again', async () => {
     const email = newEmail();
     mailbox.smtp.refuseWith({ code: 451, text: 'later' });
     expect(reasonOf(await signUp(email))).toBe('ok');
@@ -232,7 +232,7 @@ describe('signing up by mail', () => {
 });
 
 describe('where sign-up is closed', () => {
-  it('it is refused before anything is looked at', async () => {
+  it('a closed sign-up is refused before anything is checked', async () => {
     const closed = await startAuthServer({ isSignUpOpen: false, mailer: mailbox.mailer });
     const asked = await closed.call(rpc.signUp, { email: 'no address', password: '' });
     expect(reasonOf(asked)).toBe('SIGN_UP_CLOSED');

@@ -68,7 +68,7 @@ export async function signUp(
 const notFromHere = refuse(
   'SIGN_UP_CLOSED',
   'sign-up is open to programs on this machine only, and a proxy forwarded this request: ' +
-    'to let anybody open an account, set SIGN_UP=open on the server',
+    'to open sign-up to all callers, set SIGN_UP=open on the server',
   { setting: 'SIGN_UP' },
 );
 

@@ -35,9 +35,9 @@ const verify = (code: string, secret: { password?: string; signUpToken?: string 
   server.call(rpc.verifyEmail, { code, password: '', signUpToken: '', ...secret });
 const signIn = (email: string, password: string) => people.trySignIn(email, password);
 
-describe('an attacker who signs up with the address of somebody else', () => {
+describe('an attacker who signs up with another user’s address', () => {
   it.each(['password', 'sign-up token'])(
-    'gets no account when the owner enters the newest code with the %s of their own',
+    'an attacker gets no account when the owner enters the newest code with the %s of their own',
     async (kind) => {
       const email = people.newEmail();
       const own = await signUpForCode(email, owners);
@@ -49,7 +49,7 @@ describe('an attacker who signs up with the address of somebody else', () => {
     },
   );
 
-  it('gets none either when the owner has never signed up, and enters the code all the same', async () => {
+  it('an attacker gets no account when an owner who never signed up enters the code', async () => {
     const email = people.newEmail();
     const { code } = await signUpForCode(email, attackers);
     const verified = await verify(code, { password: owners });
@@ -57,7 +57,7 @@ describe('an attacker who signs up with the address of somebody else', () => {
     expect(reasonOf(await signIn(email, attackers))).not.toBe('ok');
   });
 
-  it('does not make void the code and the password of an earlier sign-up', async () => {
+  it('an attacker does not void the code and the password of an earlier sign-up', async () => {
     const email = people.newEmail();
     const own = await signUpForCode(email, owners);
     await signUpForCode(email, attackers);
@@ -66,7 +66,7 @@ describe('an attacker who signs up with the address of somebody else', () => {
     expect(reasonOf(await signIn(email, attackers))).toBe('CREDENTIALS_INVALID');
   });
 
-  it('who uses up the mails of an hour does not keep the owner from an account', async () => {
+  it('an attacker who uses up the mails of an hour does not block the owner', async () => {
     const email = people.newEmail();
     for (let i = 0; i < 3; i += 1) await signUpForCode(email, attackers);
     const { signUpToken } = await signUp(email, owners);
@@ -76,7 +76,7 @@ describe('an attacker who signs up with the address of somebody else', () => {
     expect(reasonOf(await signIn(email, owners))).toBe('ok');
   });
 
-  it('who has many networks of one provider does not take every place of the address', async () => {
+  it('an attacker with many networks of one provider does not take every place', async () => {
     const email = people.newEmail();
     for (let i = 0; i < 8; i += 1) {
       const request = { email, password: attackers };
@@ -89,13 +89,13 @@ describe('an attacker who signs up with the address of somebody else', () => {
     expect(reasonOf(await signIn(email, owners))).toBe('ok');
   });
 
-  it('whose address has signs of the shell gets a command that runs nothing', async () => {
+  it('an attacker’s address with shell metacharacters gets a harmless command', async () => {
     const email = 'ana+`id`&x@example.com';
     await signUp(email, owners);
     expect(await mailbox.next(email, '', 0)).toContain(`--email '${email}'`);
   });
 
-  it('cannot tell by a sign-in whether the address has an account', async () => {
+  it('an attacker cannot learn by a sign-in whether the address has an account', async () => {
     const [free, taken] = [people.newEmail(), (await people.create('customer')).email];
     const answers = [];
     for (const email of [free, taken]) {

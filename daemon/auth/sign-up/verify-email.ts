@@ -21,8 +21,8 @@ const maxGuesses = 20;
 
 /**
  * Makes the account of the sign-up whose token or password comes with a code that was mailed to its
- * address. The code alone proves that somebody reads the mailbox, not that they signed up: others
- * can sign up with the same address. VERIFICATION_CODE_INVALID, THROTTLED.
+ * address. The code alone proves access to the mailbox, not that its reader signed up: other
+ * callers can sign up with the same address. VERIFICATION_CODE_INVALID, THROTTLED.
  */
 export async function verifyEmail(
   options: SignUpOptions,

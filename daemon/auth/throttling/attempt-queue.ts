@@ -17,7 +17,7 @@ export type Waiter = {
 export type Tried = { readonly waitMs: number } | 'done';
 
 export type AttemptQueue = {
-  /** Lets somebody wait for at most so long. Where all places are taken, the last in rank goes. */
+  /** Queues a waiter for at most `maxWaitMs`. If the queue is full, the last in rank is dropped. */
   join(waiter: Waiter, maxWaitMs: number, readyInMs: number): void;
   /** The bucket may let one in earlier than was thought. */
   wake(): void;

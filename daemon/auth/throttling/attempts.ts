@@ -8,7 +8,7 @@ import { findStates, returnAttempt, takeAttempt, type Bucket, type Taken } from 
 import type { FairCaller } from './fair-caller.ts';
 import { createAttemptQueue, type Tried, type AttemptQueue } from './attempt-queue.ts';
 
-/** So that a flood of guesses leaves connections to everybody else; in turn, as for the hashes. */
+/** A flood of guesses leaves connections to all other callers, who take turns as for hashes. */
 const takeLimits = { maxAtOnce: 4, maxWaiting: 1_000, maxWaitingOf: [100, 50] };
 
 /** Three times the longest wait of a guess. */
@@ -99,7 +99,7 @@ export function createAttempts({
 type TryOnce = (buckets: readonly Bucket[], fairCaller: FairCaller) => Promise<Result<Outcome>>;
 type Lines = ReturnType<typeof createLines>;
 
-/** One line for each bucket that somebody waits for. */
+/** One line for each bucket with a waiting caller. */
 function createLines() {
   const lines = new Map<string, AttemptQueue>();
   const keyOf = ({ key }: Bucket): string => key.toString('base64');
@@ -229,7 +229,7 @@ function createReport(log: Log | undefined): () => void {
     reportedAtMs = performance.now();
     log?.warn(
       {},
-      'attempts are blocked for longer than they can be: the clock of the database went back; they are let in',
+      'attempts are blocked for longer than they can be: the clock of the database went back; they are admitted',
     );
   };
 }

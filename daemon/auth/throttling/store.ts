@@ -40,9 +40,9 @@ const takeSql = sql(
 const longestWaitMs = ({ waitsMs }: AttemptLimit): number => Math.max(...waitsMs);
 
 /**
- * Takes one attempt of a bucket and gives its number, or undefined if no attempt is let in now. One
- * statement, which looks and counts under the row's lock: of any number at once only so many get
- * in.
+ * Takes one attempt of a bucket and returns its number, or undefined if no attempt is admitted now.
+ * One statement, which checks and counts under the row's lock: of any number of concurrent attempts
+ * only as many as are left are admitted.
  */
 export async function takeAttempt(
   tx: Tx,

@@ -31,7 +31,7 @@ const block = (seconds: number) =>
   );
 
 describe('a source', () => {
-  it('is slowed down after a hundred failures, whatever accounts they were at', async () => {
+  it('a source is slowed down after a hundred failures across all accounts', async () => {
     const source = people.newSource();
     const email = await people.customer();
     const deviceToken = await people.deviceOf(email);
@@ -44,7 +44,7 @@ describe('a source', () => {
     expect(reasonOf(await people.signIn(email, password, impatient))).toBe('ok');
     const known = { source, deviceToken, ...impatient };
     expect(reasonOf(await people.signIn(email, password, known))).toBe('ok');
-    // Who waits for some seconds is let in.
+    // A caller who waits for some seconds is admitted.
     expect(reasonOf(await people.signIn(email, password, { source }))).toBe('ok');
     await people.pass(601);
     expect(await people.guess(people.newEmail(), 1, { source, ...impatient })).toEqual([
@@ -52,7 +52,7 @@ describe('a source', () => {
     ]);
   });
 
-  it('in IPv6 is a network of 64 bits', async () => {
+  it('a source in IPv6 is a network of 64 bits', async () => {
     await fail('2001:db8:1:2::1', 100);
     await block(1);
     const same = { source: '2001:db8:1:2:3:4:5:6', ...impatient };
@@ -61,7 +61,7 @@ describe('a source', () => {
     expect(await people.guess(people.newEmail(), 1, next)).toEqual(['CREDENTIALS_INVALID']);
   });
 
-  it('in IPv6 counts against one account by 48 bits', async () => {
+  it('a source in IPv6 counts against one account by 48 bits', async () => {
     const email = people.newEmail();
     for (let i = 0; i < 5; i += 1) await people.guess(email, 1, { source: `2001:db8:9:${i}::1` });
     await server.database.query(
@@ -74,7 +74,7 @@ describe('a source', () => {
     expect(await people.guess(email, 1, other)).toEqual(['CREDENTIALS_INVALID']);
   });
 
-  it('signs up a hundred times an hour, and this host as often as it likes without mail', async () => {
+  it('a source signs up a hundred times an hour, this host without a limit', async () => {
     const bad = { email: people.newEmail(), password: 'short' };
     const source = people.newSource();
     for (let i = 0; i < 3; i += 1) await server.callFrom(source, rpc.signUp, bad);
@@ -92,7 +92,7 @@ describe('a source', () => {
 
   const guess = (code: string) => ({ code, signUpToken: '', password });
 
-  it('tries codes a hundred times without a wait, then one a second', async () => {
+  it('a source tries codes a hundred times without a wait, then one a second', async () => {
     const source = people.newSource();
     const results: Result<unknown>[] = [];
     for (let i = 0; i < 100; i += 1) {

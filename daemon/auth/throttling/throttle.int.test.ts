@@ -34,7 +34,7 @@ describe('an attempt', () => {
     ['CANCELLED', 1],
     ['OVERLOADED', 0],
     ['DATABASE_UNAVAILABLE', 0],
-  ] as const)('that ends with %s counts %d', async (reason, counted) => {
+  ] as const)('an attempt that ends with %s counts %d', async (reason, counted) => {
     const { db } = server.database;
     const throttle = createThrottle({ db, secret: Buffer.from(reason) });
     const bucket = throttle.bucketOf.session('a session');
@@ -49,7 +49,7 @@ describe('an attempt', () => {
 });
 
 describe('guesses at an account', () => {
-  it('a thousand at once from a thousand sources: few reach the check; the owner’s device signs in', async () => {
+  it('of a thousand guesses from as many sources few are checked; the owner signs in', async () => {
     const email = await people.customer();
     const deviceToken = await people.deviceOf(email);
     const guesses = Array.from({ length: 1_000 }, (_, i) =>
@@ -64,7 +64,7 @@ describe('guesses at an account', () => {
     expect(checked).toBeLessThanOrEqual(20);
   });
 
-  it('from one network: five without a wait, then 1, 2 and 4 s, which is told', async () => {
+  it('guesses from one network: five without a wait, then waits of 1, 2 and 4 s', async () => {
     await server.database.query('TRUNCATE attempts');
     const email = people.newEmail();
     const source = people.newSource();
@@ -81,13 +81,13 @@ describe('guesses at an account', () => {
     }
     expect(waits).toEqual([1, 2, 4, 4, 4]);
     const refused = await people.signIn(email, password, { source, ...impatient });
-    if (refused.ok) throw new Error('let in');
+    if (refused.ok) throw new Error('admitted');
     const { message, metadata } = refused.rejection;
     expect(message).toBe('too many attempts: try again in 4 s');
     expect(metadata).toEqual({ retryAfterSeconds: '4' });
   });
 
-  it('are answered alike whether or not there is such an account', async () => {
+  it('guesses are answered alike whether or not there is such an account', async () => {
     const answers: Result<unknown>[][] = [];
     for (const email of [await people.customer(), people.newEmail(), 'no address']) {
       const source = people.newSource();
@@ -100,7 +100,7 @@ describe('guesses at an account', () => {
     expect(new Set(answers.map((pair) => JSON.stringify(pair))).size).toBe(1);
   });
 
-  it('in another case or form count against the same account', async () => {
+  it('guesses in another case or form count against the same account', async () => {
     const email = await people.customer();
     const source = people.newSource();
     await people.guess(email, 2, { source });
@@ -111,7 +111,7 @@ describe('guesses at an account', () => {
     expect(last).toEqual(['CREDENTIALS_INVALID', 'THROTTLED']);
   });
 
-  it('stay counted when the owner signs in, who takes back their own attempt', async () => {
+  it('guesses stay counted when the owner signs in, whose own attempt is taken back', async () => {
     const email = await people.customer();
     const source = people.newSource();
     await people.guess(email, 4, { source });
@@ -123,7 +123,7 @@ describe('guesses at an account', () => {
     expect(await people.guess(email, 4, { source })).not.toContain('THROTTLED');
   });
 
-  it('a hundred takes on as many connections as there are: exactly five get one', async () => {
+  it('of a hundred concurrent attempts exactly five are admitted', async () => {
     const { db } = server.database;
     const hourMs = 3_600_000;
     const limit = { waitsMs: [0, 0, 0, 0, hourMs], forgetMs: 2 * hourMs, isConsecutive: true };
@@ -133,7 +133,7 @@ describe('guesses at an account', () => {
     expect(numbers.sort()).toEqual([1, 2, 3, 4, 5]);
   });
 
-  it('that could not be checked do not count, one after the other or all at once', async () => {
+  it('attempts that could not be checked do not count, in sequence or concurrently', async () => {
     const { db } = server.database;
     const throttle = createThrottle({ db, secret: Buffer.alloc(32, 1) });
     const bucket = throttle.bucketOf.device(people.newEmail());
@@ -164,7 +164,7 @@ describe('guesses at an account', () => {
 });
 
 describe('a device token', () => {
-  it('keeps its holder from being slowed down, and comes back the same', async () => {
+  it('a device token keeps its holder from being slowed down, and stays the same', async () => {
     const email = await people.customer();
     const deviceToken = await people.deviceOf(email);
     const source = people.newSource();
@@ -179,7 +179,7 @@ describe('a device token', () => {
     );
   });
 
-  it('has a count of its own, by the same rule', async () => {
+  it('a device token has a count of its own, by the same rule', async () => {
     const email = await people.customer();
     const deviceToken = await people.deviceOf(email);
     await people.guess(email, 5, { deviceToken });
@@ -189,7 +189,7 @@ describe('a device token', () => {
     expect(reasonOf(await people.signIn(email, password))).toBe('ok');
   });
 
-  it('of another account, changed, or of another key counts as none', async () => {
+  it('a device token that is changed, or of another account or key, counts as none', async () => {
     const email = await people.customer();
     const own = await people.deviceOf(email);
     const foreign = await people.deviceOf(await people.customer());
@@ -206,14 +206,14 @@ describe('a device token', () => {
 });
 
 describe('right passwords', () => {
-  it('forty at once at one account from one network are all accepted', async () => {
+  it('forty concurrent right passwords from one network are all accepted', async () => {
     const email = await people.customer();
     const source = people.newSource();
     const signIns = Array.from({ length: 40 }, () => people.signIn(email, password, { source }));
     expect(tally(await Promise.all(signIns))).toEqual({ ok: 40 });
   });
 
-  it('past three hundred an hour count like wrong ones, and are still accepted', async () => {
+  it('right passwords past three hundred an hour count like wrong ones, but succeed', async () => {
     const email = await people.customer();
     const deviceToken = await people.deviceOf(email);
     await people.signIn(email, password, { deviceToken });
@@ -233,7 +233,7 @@ describe('right passwords', () => {
 });
 
 describe('the counters', () => {
-  it('hold no address, and go when they count no longer', async () => {
+  it('counters hold no address, and are deleted when they no longer count', async () => {
     const email = await people.customer();
     await people.guess(email, 5);
     const rows = await server.database.query<{ text: string }>(
@@ -253,7 +253,7 @@ describe('the counters', () => {
   });
 
   it.each([['1 day'], ['10 minutes'], ['100 years']])(
-    'written by a clock that went back by %s since block nobody',
+    'counters written by a clock that has since gone back by %s block no attempt',
     async (step) => {
       const email = await people.customer();
       const source = people.newSource();

@@ -48,7 +48,7 @@ const actionsOn = async (target: string) =>
   (await people.audit(admin, { target })).map(({ action, result }) => `${action} ${result}`);
 
 describe('beginning', () => {
-  it('needs the password again, and gives secret and URI', async () => {
+  it('beginning needs the password again, and gives secret and URI', async () => {
     const ana = await people.create('customer');
     expect(await begin(ana.bearer, 'not the password')).toMatchObject({
       reason: 'CREDENTIALS_INVALID',
@@ -63,7 +63,7 @@ describe('beginning', () => {
     expect(reasonOf(await signIn(ana.email))).toBe('ok');
   });
 
-  it('guesses of the password count against the session', async () => {
+  it('wrong passwords at the beginning count against the session', async () => {
     const ana = await people.create('customer');
     for (let n = 0; n < 5; n += 1) {
       expect(reasonOf(await begin(ana.bearer, `wrong ${n}`))).toBe('CREDENTIALS_INVALID');
@@ -76,7 +76,7 @@ describe('beginning', () => {
     expect(reasonOf(await signIn(ana.email))).toBe('ok');
   });
 
-  it('stores the secret encrypted, for its user alone', async () => {
+  it('beginning stores the secret encrypted, for its user alone', async () => {
     const [ana, bia] = [await people.create('customer'), await people.create('customer')];
     const { secret } = valueOf(await begin(ana.bearer));
     valueOf(await begin(bia.bearer));
@@ -90,7 +90,7 @@ describe('beginning', () => {
 });
 
 describe('enabling', () => {
-  it('needs a first code of the secret, from the session that began', async () => {
+  it('enabling needs a first code of the secret, from the session that began', async () => {
     const ana = await people.create('operator');
     expect(reasonOf(await enable(ana.bearer, '123456'))).toBe('TOTP_NOT_BEGUN');
     const { secret } = valueOf(await begin(ana.bearer));
@@ -108,7 +108,7 @@ describe('enabling', () => {
     expect(new Set(recoveryCodes).size).toBe(10);
   });
 
-  it('ends the other sessions; the one in use refreshes its token, and is on record', async () => {
+  it('enabling ends other sessions, refreshes the current token, and is recorded', async () => {
     const ana = await people.create('operator');
     const second = await people.signIn(ana.email);
     const enrolled = await enrol(server, ana);
@@ -124,7 +124,7 @@ describe('enabling', () => {
     expect(line).toMatchObject({ actor: ana.id, result: 'ok', details: { revokedSessions: '1' } });
   });
 
-  it('the code that enabled is used: no sign-in takes it again', async () => {
+  it('the code that enabled the second factor is used: no sign-in takes it again', async () => {
     const ana = await people.create('customer');
     const { secret } = valueOf(await begin(ana.bearer));
     const code = appCode(secret);
@@ -132,7 +132,7 @@ describe('enabling', () => {
     expect(reasonOf(await signIn(ana.email, code))).toBe('TOTP_INVALID');
   });
 
-  it('is refused where there is a second factor, and the old one stays', async () => {
+  it('enabling is refused if there is a second factor, and the old one stays', async () => {
     const ana = await enrol(server, await people.create('customer'));
     expect(reasonOf(await begin(ana.bearer))).toBe('TOTP_ALREADY_ENABLED');
     expect(reasonOf(await enable(ana.bearer, appCode(ana.secret)))).toBe('TOTP_ALREADY_ENABLED');
@@ -140,7 +140,7 @@ describe('enabling', () => {
     expect(reasonOf(await signIn(ana.email, appCode(ana.secret)))).toBe('ok');
   });
 
-  it('by a session that was ended while it waited does nothing', async () => {
+  it('enabling by a session that ended while the call waited does nothing', async () => {
     const ana = await people.create('customer');
     const { secret } = valueOf(await begin(ana.bearer));
     let waiting: Promise<unknown> | undefined;
@@ -158,7 +158,7 @@ describe('enabling', () => {
     expect(reasonOf(await signIn(ana.email))).toBe('ok');
   });
 
-  it('and a sign-in at the same time: no session is left without the second factor', async () => {
+  it('a sign-in concurrent with enabling leaves no session without the second factor', async () => {
     for (let round = 0; round < 3; round += 1) {
       const ana = await people.create('customer');
       const { secret } = valueOf(await begin(ana.bearer));
@@ -180,7 +180,7 @@ describe('disabling', () => {
     await forget(server, ana);
   });
 
-  it('needs the password and a code; wrong passwords count no code', async () => {
+  it('disabling needs the password and a code; a wrong password counts no code', async () => {
     const wrong = wrongCode(ana.secret);
     for (let n = 0; n < 3; n += 1) {
       const refused = await disable(ana.bearer, wrong, `wrong password ${n}`);
@@ -195,7 +195,7 @@ describe('disabling', () => {
     expect(line).toMatchObject({ actor: ana.id, details: { failures: '1' } });
   });
 
-  it('takes the codes away, and ends the other sessions', async () => {
+  it('disabling deletes the recovery codes, and ends the other sessions', async () => {
     await forget(server, ana);
     const second = valueOf(await signIn(ana.email, appCode(ana.secret, -1 + 1))).tokens!;
     await forget(server, ana);
@@ -212,7 +212,7 @@ describe('disabling', () => {
 });
 
 describe('new recovery codes', () => {
-  it('need the password and a code, and make the old ones void', async () => {
+  it('new recovery codes need the password and a code, and void the old ones', async () => {
     const ana = await enrol(server, await people.create('customer'));
     await forget(server, ana);
     expect(reasonOf(await regenerate(ana.bearer, appCode(ana.secret), 'wrong password'))).toBe(
@@ -230,7 +230,7 @@ describe('new recovery codes', () => {
 describe('a reset on the host', () => {
   const reset = (email: string) => resetTotpOnHost(server.database.db, { email });
 
-  it('removes the second factor, ends all sessions, and is on record', async () => {
+  it('a reset on the host removes the second factor, ends all sessions, is recorded', async () => {
     const ana = await enrol(server, await people.create('admin'));
     expect(await reset(ana.email.toUpperCase())).toMatchObject({
       ok: true,
@@ -248,12 +248,12 @@ describe('a reset on the host', () => {
     expect(left).toEqual([]);
   });
 
-  it('says where there is nobody, and nothing to remove', async () => {
+  it('a reset on the host reports an unknown user and a missing second factor', async () => {
     const refused = async (email: string) => {
       const done = await reset(email);
       return done.ok ? 'ok' : done.rejection.reason;
     };
-    expect(await refused('nobody@example.com')).toBe('USER_NOT_FOUND');
+    expect(await refused('unknown@example.com')).toBe('USER_NOT_FOUND');
     expect(await refused(admin.email)).toBe('TOTP_NOT_ENABLED');
   });
 });

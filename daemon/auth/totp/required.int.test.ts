@@ -47,7 +47,7 @@ const validate = (bearer: string) =>
   required.call(rpc.validateToken, { accessToken: bearer.slice('Bearer '.length) });
 
 describe('STAFF_TOTP=required', () => {
-  it('holds for access tokens and sessions that were there before', async () => {
+  it('STAFF_TOTP=required holds for access tokens and sessions that already existed', async () => {
     expect(await list(operator.bearer, optional)).toBe('ok');
     expect(
       await required.call(rpc.listUsers, { ...page, role: 0, email: '' }, operator.bearer),
@@ -58,7 +58,7 @@ describe('STAFF_TOTP=required', () => {
     expect(await list(bearerOf(refreshed.tokens!))).toBe('TOTP_ENROLMENT_REQUIRED');
   });
 
-  it('lets staff without one see who they are, and of nobody else', async () => {
+  it('staff without a second factor may look up themselves and no other user', async () => {
     expect(await get(operator.bearer)).toBe('ok');
     expect(await get(operator.bearer, operator.id)).toBe('ok');
     expect(await get(operator.bearer, customer.id)).toBe('TOTP_ENROLMENT_REQUIRED');
@@ -68,7 +68,7 @@ describe('STAFF_TOTP=required', () => {
     expect(valueOf(await validate(operator.bearer)).totpEnrolmentRequired).toBe(true);
   });
 
-  it('says so at sign-in, and lets them sign out', async () => {
+  it('sign-in reports the missing second factor to staff, who may still sign out', async () => {
     const request = { email: operator.email, password, client: '', deviceToken: '' };
     const signedIn = valueOf(await required.call(rpc.signIn, request));
     expect(signedIn.totpEnrolmentRequired).toBe(true);
@@ -79,14 +79,14 @@ describe('STAFF_TOTP=required', () => {
     expect(await get(bearer)).toBe('TOKEN_REVOKED');
   });
 
-  it('leaves customers alone, and their keys', async () => {
+  it('STAFF_TOTP=required does not affect customers and their keys', async () => {
     expect(await get(customer.bearer)).toBe('ok');
     const sessions = { ...page, userId: '' };
     expect(reasonOf(await required.call(rpc.listSessions, sessions, customer.bearer))).toBe('ok');
     expect(reasonOf(await validate(await keyOf(customer, ['wallets:read'])))).toBe('ok');
   });
 
-  it('stops API keys of staff until their owner has enrolled', async () => {
+  it('STAFF_TOTP=required refuses API keys of staff until their owner has enrolled', async () => {
     const otto = await people.create('operator');
     const key = await keyOf(otto);
     expect(await list(key, optional)).toBe('ok');
@@ -107,7 +107,7 @@ describe('STAFF_TOTP=required', () => {
     expect(await list(bearerOf(tokens!))).toBe('TOTP_ENROLMENT_REQUIRED');
   });
 
-  it('has its refusals on record, of people and of keys', async () => {
+  it('STAFF_TOTP=required records its refusals, of people and of keys', async () => {
     const ada = await enrol(required, await people.create('admin'));
     const otto = await people.create('operator');
     const key = await keyOf(otto);
@@ -125,7 +125,7 @@ describe('STAFF_TOTP=required', () => {
       .toEqual(['denied listUsers', 'denied validateToken']);
   });
 
-  it('holds from a change of role on, and for a customer who enrolled it changes nothing', async () => {
+  it('STAFF_TOTP=required holds from a change of role on, unless already enrolled', async () => {
     const ada = await enrol(required, await people.create('admin'));
     const setRole = async (who: SignedInUser, role: Role) =>
       reasonOf(await required.call(rpc.updateUser, { userId: who.id, role }, ada.bearer));

@@ -10,7 +10,7 @@ import { findUserByEmail, lockUser, revokeUserTokens } from '../users/store.ts';
 import { removeTotp } from './store.ts';
 
 /**
- * What `walletd users reset-totp` does on the host, for whoever lost device and recovery codes:
+ * What `walletd users reset-totp` does on the host, for a user who lost device and recovery codes:
  * removes the second factor and ends every session. Daemons that run hear of it through the feed.
  * The place where a second factor is reset.
  */

@@ -45,16 +45,16 @@ const signIn = async (who: Enrolled, totpCode = appCode(who.secret)) => {
 };
 
 describe('a second factor after a change of the signing key', () => {
-  it('cannot be read without the old key: a code is refused, a recovery code works', async () => {
+  it('without the old key a TOTP code is refused, and a recovery code works', async () => {
     await restart({ signingKeyPem: newKey });
     expect(reasonOf(await signIn(ana))).toBe('TOTP_UNREADABLE');
     expect(valueOf(await signIn(ana, ana.recoveryCodes[0])).recoveryCodesLeft).toBe(9);
   });
 
-  it('is read with the previous key, and sealed with the new one as a daemon starts with both', async () => {
+  it('with both keys a starting daemon seals a second factor with the new key', async () => {
     await restart({ signingKeyPem: newKey, previousKeyPem: oldKey });
     expect(reasonOf(await signIn(ana))).toBe('ok');
-    // Nobody has signed in with this one meanwhile.
+    // No user has signed in with this secret meanwhile.
     await vi.waitFor(async () => {
       const { database } = current();
       expect(await database.query('SELECT DISTINCT key_id FROM totp_secrets')).toHaveLength(1);

@@ -8,19 +8,19 @@ const minuteMs = 60_000;
 const ago = (...minutes: number[]) => minutes.map((minute) => nowMs - minute * minuteMs);
 const stepsMs = [2_000, 10 * minuteMs, 24 * 60 * minuteMs];
 
-describe('judgeFailures', () => {
-  it('lets the fifth wrong code in, and nothing after it', () => {
+describe('checkFailures', () => {
+  it('the fifth wrong code is admitted, and none after it', () => {
     expect(checkFailures(ago(4, 3, 2, 1), nowMs).waitSeconds).toBe(0);
     expect(checkFailures(ago(5, 4, 3, 2, 1), nowMs).waitSeconds).toBe(600);
   });
 
-  it('counts any 15 minutes, not those since the first', () => {
+  it('wrong codes count within any 15 minutes, not those since the first', () => {
     expect(checkFailures(ago(16, 4, 3, 2, 1), nowMs)).toMatchObject({ waitSeconds: 0 });
     expect(checkFailures(ago(15, 4, 3, 2, 1), nowMs).recentMs).toHaveLength(4);
     expect(checkFailures(ago(14, 4, 3, 2, 1), nowMs).waitSeconds).toBe(60);
   });
 
-  it.each(stepsMs)('a clock that went back by %i ms locks nobody out', (stepMs) => {
+  it.each(stepsMs)('a clock that went back by %i ms locks no user out', (stepMs) => {
     const future = Array.from({ length: 5 }, () => nowMs + stepMs);
     const judged = checkFailures(future, nowMs);
     expect(judged).toEqual({ recentMs: [], waitSeconds: 0, hasFutureTime: true });
@@ -36,13 +36,13 @@ describe('judgeFailures', () => {
   );
 });
 
-describe('judgeLastStep', () => {
-  it('counts a step up to the skew ahead', () => {
+describe('checkLastStep', () => {
+  it('checkLastStep counts a step up to the skew ahead', () => {
     const step = stepAt(nowMs) + 1;
     expect(checkLastStep(step, nowMs)).toEqual({ lastStep: step, isFuture: false });
   });
 
-  it('does not count a later one, and says so', () => {
+  it('checkLastStep does not count a later step, and says so', () => {
     const step = stepAt(nowMs) + 2;
     expect(checkLastStep(step, nowMs)).toEqual({ lastStep: undefined, isFuture: true });
     expect(checkLastStep(undefined, nowMs)).toEqual({ lastStep: undefined, isFuture: false });
@@ -50,7 +50,7 @@ describe('judgeLastStep', () => {
 });
 
 describe('isEnrolmentOpen', () => {
-  it('for 15 minutes, and not from the future', () => {
+  it('an enrolment is open for 15 minutes, and not if it is dated in the future', () => {
     expect(ago(0, 14, 15).map((atMs) => isEnrolmentOpen(atMs, nowMs))).toEqual([true, true, false]);
     expect(isEnrolmentOpen(nowMs + 1, nowMs)).toBe(false);
   });

@@ -63,7 +63,7 @@ const countAttempts = async (): Promise<unknown> =>
 const linesOf = async (action: string) => people.audit(admin, { target: ana.id, action });
 
 describe('a sign-in of a user with a second factor', () => {
-  it('needs a code: no session is opened, and no failure counted', async () => {
+  it('a sign-in with a second factor needs a code; without one no failure is counted', async () => {
     const [sessions, attempts] = [await countSessions(), await countAttempts()];
     for (const empty of [undefined, '', ' ']) {
       expect(await signIn(empty)).toMatchObject({
@@ -79,47 +79,47 @@ describe('a sign-in of a user with a second factor', () => {
     expect(await countSessions()).toBe(sessions + 1);
   });
 
-  it('tells nothing of it before the password is right', async () => {
+  it('a sign-in reveals the second factor only after the right password', async () => {
     const wrong = { password: 'not the password of ana' };
     const plain = await people.create('operator');
     const answers: Answer<unknown>[] = [];
     for (const code of [undefined, appCode(ana.secret), '000000']) {
       answers.push(await signIn(code, wrong));
       answers.push(await signIn(code, { ...wrong, email: plain.email }));
-      answers.push(await signIn(code, { ...wrong, email: 'nobody@example.com' }));
+      answers.push(await signIn(code, { ...wrong, email: 'unknown@example.com' }));
     }
     expect(new Set(answers.map((answer) => JSON.stringify(answer))).size).toBe(1);
     expect(answers[0]).toMatchObject({ reason: 'CREDENTIALS_INVALID' });
   });
 
-  it('takes the code of the step before and of the step after', async () => {
+  it('a sign-in takes the code of the step before and of the step after', async () => {
     await waitForRoom();
     for (const offset of [-1, 1]) expect((await signIn(appCode(ana.secret, offset))).ok).toBe(true);
     expect(reasonOf(await signIn(appCode(ana.secret, 3)))).toBe('TOTP_INVALID');
   });
 
-  it('takes a code once', async () => {
+  it('a sign-in takes a code once', async () => {
     const code = appCode(ana.secret);
     expect(reasonOf(await signIn(code))).toBe('ok');
     expect(reasonOf(await signIn(code))).toBe('TOTP_INVALID');
     expect(reasonOf(await signIn(code, { on: other }))).toBe('TOTP_INVALID');
   });
 
-  it('takes a code once of many sign-ins at the same time, at two daemons', async () => {
+  it('concurrent sign-ins at two daemons take a code once', async () => {
     const code = appCode(ana.secret);
     const asked = Array.from({ length: 8 }, (_, i) => signIn(code, { on: i % 2 ? server : other }));
     const reasons = (await Promise.all(asked)).map(reasonOf);
     expect(reasons.filter((reason) => reason === 'ok')).toHaveLength(1);
   });
 
-  it('ignores a code where there is no second factor', async () => {
+  it('a sign-in ignores a code if there is no second factor', async () => {
     const plain = await people.create('customer');
     expect(reasonOf(await signIn('123456', { email: plain.email }))).toBe('ok');
   });
 });
 
 describe('wrong codes', () => {
-  it('are checked five at most of any number at once, at two daemons', async () => {
+  it('at most five of many concurrent wrong codes are checked, at two daemons', async () => {
     const before = (await linesOf('totp.failed')).length;
     const code = wrongCode(ana.secret);
     const asked = Array.from({ length: 30 }, (_, i) =>
@@ -133,7 +133,7 @@ describe('wrong codes', () => {
     expect(lines[0]).toMatchObject({ result: 'TOTP_INVALID', details: { failures: '5' } });
   });
 
-  it('block the right one, and say for how long; after 15 minutes no longer', async () => {
+  it('wrong codes block the right one for 15 minutes, and report the wait', async () => {
     const now = Date.now();
     const note = (failedAtMs: number[]) =>
       server.database.query('UPDATE totp_secrets SET failed_at_ms = $2 WHERE user_id = $1', [
@@ -152,7 +152,7 @@ describe('wrong codes', () => {
     expect(reasonOf(await signIn(appCode(ana.secret)))).toBe('ok');
   });
 
-  it('with a wrong password count nothing: nobody else can lock the account', async () => {
+  it('codes with a wrong password do not count: other users cannot lock the account', async () => {
     for (let n = 0; n < 4; n += 1)
       await signIn(wrongCode(ana.secret), { password: 'wrong password' });
     const [row] = await server.database.query<{ failed_at_ms: unknown[] }>(
@@ -162,7 +162,7 @@ describe('wrong codes', () => {
     expect(row?.failed_at_ms).toEqual([]);
   });
 
-  it('dated after a clock that went back lock nobody out', async () => {
+  it('wrong codes dated in the future by a clock that went back lock no user out', async () => {
     const inADay = Date.now() + 86_400_000;
     const inADayStep = Math.floor(inADay / 30_000);
     await server.database.query(
@@ -176,7 +176,7 @@ describe('wrong codes', () => {
 });
 
 describe('recovery codes', () => {
-  it('open one sign-in each, and say how many are left', async () => {
+  it('each recovery code opens one sign-in, which reports how many are left', async () => {
     const [first = '', second = ''] = ana.recoveryCodes;
     expect(valueOf(await signIn(first)).recoveryCodesLeft).toBe(9);
     expect(reasonOf(await signIn(first))).toBe('TOTP_INVALID');
@@ -187,7 +187,7 @@ describe('recovery codes', () => {
     expect(valueOf(await signIn(appCode(ana.secret))).recoveryCodesLeft).toBeUndefined();
   });
 
-  it('open one of many sign-ins at the same time', async () => {
+  it('a recovery code opens one of many concurrent sign-ins', async () => {
     const asked = Array.from({ length: 6 }, (_, i) =>
       signIn(ana.recoveryCodes[2], { on: i % 2 ? server : other }),
     );
@@ -195,7 +195,7 @@ describe('recovery codes', () => {
     expect(reasons.filter((reason) => reason === 'ok')).toHaveLength(1);
   });
 
-  it('are counted with the wrong codes', async () => {
+  it('wrong recovery codes are counted with the wrong codes', async () => {
     for (let n = 0; n < 5; n += 1) {
       expect(reasonOf(await signIn(n % 2 ? '0000-0000-0000-0000-0000-0000' : 'no code'))).toBe(
         'TOTP_INVALID',
@@ -204,7 +204,7 @@ describe('recovery codes', () => {
     expect(reasonOf(await signIn(ana.recoveryCodes[3]))).toBe('THROTTLED');
   });
 
-  it('are stored as hashes', async () => {
+  it('recovery codes are stored as hashes', async () => {
     const rows = await server.database.query('SELECT code_hash::text FROM recovery_codes');
     const text = JSON.stringify(rows);
     expect(rows.length).toBeGreaterThan(0);

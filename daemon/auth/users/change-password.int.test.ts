@@ -55,7 +55,7 @@ const refresh = async ({ refreshToken }: TokenSet) =>
   reasonOf(await server.call(rpc.refreshSession, { refreshToken }));
 
 describe('changing the password', () => {
-  it('puts the new one in place of the old, and leaves sessions alone', async () => {
+  it('a change of password replaces the old one, and leaves sessions alone', async () => {
     const email = await customer();
     const [here, there] = [await signIn(email), await signIn(email)];
     expect(reasonOf(await change(here, password, next))).toBe('ok');
@@ -64,7 +64,7 @@ describe('changing the password', () => {
     for (const tokens of [here, there]) expect(await whoami(tokens)).toBe('ok');
   });
 
-  it('ends all other sessions if asked, at once and for the feed; nobody else’s', async () => {
+  it('a change of password ends other sessions on request, at once and in the feed', async () => {
     const email = await customer();
     const stranger = await signIn(await customer());
     const [here, there, gone] = [await signIn(email), await signIn(email), await signIn(email)];
@@ -85,7 +85,7 @@ describe('changing the password', () => {
     expect(told.has(here.sessionId)).toBe(false);
   });
 
-  it('refuses what is too short, the same, or not the old one', async () => {
+  it('a change of password refuses a short or unchanged one, and a wrong old one', async () => {
     const tokens = await signIn(await customer());
     const answers = [
       await change(tokens, password, 'short'),
@@ -102,7 +102,7 @@ describe('changing the password', () => {
     expect(reasonOf(await change(tokens, password, next))).toBe('ok');
   });
 
-  it('lets a session guess five times; strangers’ guesses and other sessions’ do not count', async () => {
+  it('a session may guess five times; guesses of other sessions do not count', async () => {
     const email = await customer();
     const [stolen, own] = [await signIn(email), await signIn(email)];
     for (let i = 0; i < 5; i += 1) await trySignIn(email, `guess ${i}`);
@@ -124,7 +124,7 @@ describe('changing the password', () => {
     expect(reasonOf(await change(own, password, next))).toBe('ok');
   });
 
-  it('twice at once from the same old password happens once', async () => {
+  it('of two concurrent changes from the same old password one succeeds', async () => {
     const email = await customer();
     const [one, two] = [await signIn(email), await signIn(email)];
     const answers = await Promise.all([
@@ -134,7 +134,7 @@ describe('changing the password', () => {
     expect(answers.map(reasonOf).sort()).toEqual(['CREDENTIALS_INVALID', 'ok']);
   });
 
-  it('needs somebody who is signed in', async () => {
+  it('a change of password needs a signed-in user', async () => {
     const request = {
       oldPassword: password,
       newPassword: next,

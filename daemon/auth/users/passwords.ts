@@ -40,7 +40,7 @@ export function createPasswords(): Passwords {
     return fairCaller.pause(() => semaphore.run(place, work));
   };
   // Made now: the first unknown address must not take longer than the next.
-  const dummy = hash('not the password of anybody', cost);
+  const dummy = hash('not the password of any user', cost);
   dummy.catch(() => undefined);
   return {
     hash: (password, fairCaller) => run(fairCaller, () => hash(password, cost)),

@@ -74,8 +74,8 @@ const lockWithAdminsSql = sql(
 );
 
 /**
- * Locks a user and every enabled admin, so that whoever is counted on to stay an admin does stay
- * one until the commit.
+ * Locks a user and every enabled admin, so that each admin who is counted stays an admin until the
+ * commit.
  */
 export async function lockUserAndAdmins(
   tx: Tx,

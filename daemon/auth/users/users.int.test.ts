@@ -48,7 +48,7 @@ const refresh = (user: SignedInUser) =>
   server.call(rpc.refreshSession, { refreshToken: user.tokens.refreshToken });
 
 describe('listing users', () => {
-  it('goes page by page through everybody, the newest first, each once', async () => {
+  it('users are listed in pages, the newest first, each once', async () => {
     for (const role of ['customer', 'operator', 'customer'] as const) await people.create(role);
     const seen: string[] = [];
     for (let pageToken = ''; ;) {
@@ -64,7 +64,7 @@ describe('listing users', () => {
     expect(seen).toEqual(rows.map((row) => row.id));
   });
 
-  it('can be by role, and by an address that was never verified', async () => {
+  it('users can be found by role, and by an address that was never verified', async () => {
     const operators = valueOf(await list(admin, { role: Role.OPERATOR })).users;
     expect(new Set(operators.map((user) => user.role))).toEqual(new Set([Role.OPERATOR]));
     const email = people.newEmail();
@@ -72,7 +72,7 @@ describe('listing users', () => {
     const found = valueOf(await list(admin, { email: email.toUpperCase() })).users;
     expect(found).toMatchObject([{ email, emailVerified: false }]);
     expect(valueOf(await list(admin, { email, role: Role.ADMIN })).users).toEqual([]);
-    expect(valueOf(await list(admin, { email: 'nobody@example.com' })).users).toEqual([]);
+    expect(valueOf(await list(admin, { email: 'unknown@example.com' })).users).toEqual([]);
   });
 
   it.each([
@@ -80,23 +80,23 @@ describe('listing users', () => {
     ['a role that there is not', { role: 99 as Role }, 'INVALID_ARGUMENT'],
     ['a text that is no address', { email: "' OR 1=1" }, 'EMAIL_INVALID'],
     ['a made-up page token', { pageToken: 'bm9uZQ' }, 'PAGE_TOKEN_INVALID'],
-  ])('refuses %s', async (_what, filter, reason) => {
+  ])('the list of users refuses %s', async (_what, filter, reason) => {
     expect(reasonOf(await list(admin, filter))).toBe(reason);
   });
 
-  it('refuses a page token of another query', async () => {
+  it('the list of users refuses a page token of another query', async () => {
     const { nextPageToken: pageToken } = valueOf(await list(admin, { pageSize: 1 }));
     expect(reasonOf(await list(admin, { pageToken, role: Role.ADMIN }))).toBe('PAGE_TOKEN_INVALID');
   });
 
-  it('is for staff', async () => {
+  it('the list of users is for staff', async () => {
     expect(reasonOf(await list(await people.create('operator')))).toBe('ok');
     expect(reasonOf(await list(await people.create('customer')))).toBe('PERMISSION_DENIED');
   });
 });
 
 describe('a new role', () => {
-  it('voids the access tokens at once, and a refresh gives one with it', async () => {
+  it('a new role voids the access tokens at once, and a refresh gives the new role', async () => {
     const user = await people.create('operator');
     expect(await verdict(user.tokens.accessToken)).toBe('operator');
     expect(valueOf(await setRole(admin, user, Role.CUSTOMER)).user?.role).toBe(Role.CUSTOMER);
@@ -105,7 +105,7 @@ describe('a new role', () => {
     expect(await verdict(tokens!.accessToken)).toBe('customer');
   });
 
-  it('is heard of by the feed', async () => {
+  it('a new role is published in the feed', async () => {
     const user = await people.create('operator');
     await setRole(admin, user, Role.CUSTOMER);
     const request = { since: undefined };
@@ -118,18 +118,18 @@ describe('a new role', () => {
     });
   });
 
-  it('that is the old one changes nothing, and ends nothing', async () => {
+  it('an unchanged role changes nothing, and ends no session', async () => {
     const user = await people.create('operator');
     expect(reasonOf(await setRole(admin, user, Role.OPERATOR))).toBe('ok');
     expect(await verdict(user.tokens.accessToken)).toBe('operator');
   });
 
-  it('is given by admins only, to users who exist, and is a role', async () => {
+  it('a new role is given by admins only, to existing users, and must be known', async () => {
     const [operator, other] = [await people.create('operator'), await people.create('customer')];
     expect(reasonOf(await setRole(operator, other, Role.ADMIN))).toBe('PERMISSION_DENIED');
     expect(reasonOf(await setRole(other, other, Role.ADMIN))).toBe('PERMISSION_DENIED');
-    const nobody = { ...other, id: randomUUID() };
-    expect(reasonOf(await setRole(admin, nobody, Role.ADMIN))).toBe('USER_NOT_FOUND');
+    const unknown = { ...other, id: randomUUID() };
+    expect(reasonOf(await setRole(admin, unknown, Role.ADMIN))).toBe('USER_NOT_FOUND');
     for (const role of [Role.UNSPECIFIED, 99 as Role]) {
       expect(reasonOf(await setRole(admin, other, role))).toBe('INVALID_ARGUMENT');
     }
@@ -142,7 +142,7 @@ describe('a new role', () => {
 });
 
 describe('disabling', () => {
-  it('ends sessions and access at once, until somebody signs in who is enabled again', async () => {
+  it('disabling ends sessions and access at once; enabling requires a new sign-in', async () => {
     const user = await people.create('customer');
     expect(valueOf(await setDisabled(admin, user, true)).user?.disabled).toBe(true);
     expect(await verdict(user.tokens.accessToken)).toBe('TOKEN_REVOKED');
@@ -156,20 +156,20 @@ describe('disabling', () => {
 });
 
 describe('the last admin', () => {
-  it('stays one', async () => {
+  it('the last admin stays an admin', async () => {
     for (const change of [setRole(admin, admin, Role.OPERATOR), setDisabled(admin, admin, true)]) {
       expect(await change).toMatchObject({ reason: 'LAST_ADMIN', metadata: { userId: admin.id } });
     }
     expect(await verdict(admin.tokens.accessToken)).toBe('admin');
   });
 
-  it('is counted without those who are disabled', async () => {
+  it('the last admin is counted without disabled admins', async () => {
     const other = await people.create('admin');
     await setDisabled(admin, other, true);
     expect(reasonOf(await setRole(admin, admin, Role.CUSTOMER))).toBe('LAST_ADMIN');
   });
 
-  it('of two who demote each other at once is one of the two', async () => {
+  it('of two admins who demote each other at once one stays', async () => {
     for (let round = 0; round < 5; round += 1) {
       const other = await people.create('admin');
       const self = { ...admin, bearer: bearerOf(await people.signIn(admin.email)) };
@@ -186,7 +186,7 @@ describe('the last admin', () => {
     }
   });
 
-  it('a demotion that waited for one’s own demotion is refused, with a third admin too', async () => {
+  it('a demotion that waited for the caller’s own demotion is refused', async () => {
     const [one, two] = [await people.create('admin'), await people.create('admin')];
     const hold = { name: 'test_hold_user', text: 'SELECT 1 FROM users WHERE id = $1 FOR UPDATE' };
     const waiting: ReturnType<typeof setRole>[] = [];
@@ -212,7 +212,7 @@ describe('a demotion in the middle of', () => {
     expect(['TOKEN_REVOKED', await roleOf(user)]).toContain(said);
   }
 
-  it('a refresh leaves no token with the old role', async () => {
+  it('a demotion during a refresh leaves no token with the old role', async () => {
     const user = await people.create('operator');
     const hold = { name: 'test_hold_s', text: 'SELECT 1 FROM sessions WHERE id = $1 FOR UPDATE' };
     let isDemoted = false;
@@ -229,7 +229,7 @@ describe('a demotion in the middle of', () => {
     expect(await roleOf(user)).toBe('customer');
   });
 
-  it('a sign-in leaves no token with the old role', async () => {
+  it('a demotion during a sign-in leaves no token with the old role', async () => {
     const user = await people.create('operator');
     // Others before it keep the sign-in at its password while the role changes.
     const before = Array.from({ length: 6 }, () => people.trySignIn(user.email));
@@ -241,7 +241,7 @@ describe('a demotion in the middle of', () => {
     expect(await roleOf(user)).toBe('customer');
   });
 
-  it('many of both, at once', async () => {
+  it('a demotion during many refreshes and sign-ins leaves no stale token', async () => {
     const user = await people.create('operator');
     const tokens: string[] = [];
     let latest = user.tokens;

@@ -34,7 +34,7 @@ export type UserOptions = {
   readonly revocations: Pick<Revocations, 'apply'>;
 };
 
-/** One user. What staff look up of others is recorded before it is told. */
+/** One user. A lookup of another user by staff is recorded before the answer is sent. */
 export async function getUser(
   { db, trail }: UserOptions,
   request: GetUserRequest,

@@ -171,7 +171,7 @@ async function complete(options: AttemptOptions, made: Export, outcome: Outcome)
   }
 }
 
-/** Ends an export for good, and says so. */
+/** Ends an export permanently, and publishes its end. */
 export async function endWithoutFile(
   options: Pick<AttemptOptions, 'db' | 'log' | 'onReady'>,
   made: Export,

@@ -4,7 +4,7 @@ import { expect, it } from 'vitest';
 
 import { createChunks } from './chunks.ts';
 
-it('cuts a file into pieces that begin where the one before ends, between characters', () => {
+it('a file is cut into chunks that begin where the previous one ends, between characters', () => {
   const pieces = createChunks();
   const stored: Buffer[] = [];
   let bytes = 0n;
@@ -24,7 +24,7 @@ it('cuts a file into pieces that begin where the one before ends, between charac
   for (let i = 0; i < 4_000; i += 1) {
     const text = `${'é日😀'.repeat(i % 40)}${i}\n`;
     expected += text;
-    // By turns as a text and as bytes that somebody else writes.
+    // Alternately as a text and as bytes that the caller writes.
     if (i % 2 === 0) {
       pieces.text(text);
     } else {

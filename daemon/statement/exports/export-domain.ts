@@ -55,7 +55,7 @@ export const exportIdOf = (requestedBy: string, idempotencyKey: string): string 
 export const maxUnfinished = 20;
 
 /**
- * After so many attempts (crashes count) an export has failed for good: about a quarter of an hour.
+ * After this many attempts (crashes count) an export fails permanently: in about 15 minutes.
  */
 export const maxAttempts = 20;
 

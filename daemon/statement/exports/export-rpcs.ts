@@ -81,14 +81,15 @@ async function get(
   { exportId }: GetExportRequest,
   context: CallContext,
 ): Promise<Result<GetExportResponse>> {
-  // Whoever waits for a file asks again and again: that they looked at it is on record once.
+  // A client that waits for a file polls this call: its lookup is recorded only once.
   const found = await findVisible(options, exportId, context, 'export.get', true);
   return found.ok ? succeed({ export: toWireExport(found.value) }) : found;
 }
 
 /**
- * Customers see the exports of their own wallets, whoever asked for them; staff see all. So who was
- * staff once and asked for another's sees it no more. A foreign one is answered like an absent one.
+ * Customers see all exports of their own wallets, of any requester; staff see all exports. A former
+ * member of staff no longer sees an export of another user's wallet. An export that the caller may
+ * not see is answered like an absent one.
  */
 async function findVisible(
   { db, trail }: ExportHandlerOptions,

@@ -124,8 +124,8 @@ export async function findExisting(tx: Tx, ids: readonly string[]): Promise<Read
   return new Set(rows.map(({ id }) => id));
 }
 
-// One for each: the plan that a connection keeps for both would look for a user's among
-// everybody's.
+// Two statements: with one, the plan that a connection keeps would search the exports of all users
+// for those of one user.
 const pageText = (ofWhom: string): string => `SELECT * FROM exports
    WHERE ${ofWhom} AND ($2::uuid IS NULL OR wallet_id = $2) AND (created_at, id) < ($3, $4)
    ORDER BY created_at DESC, id DESC LIMIT $5`;

@@ -46,7 +46,7 @@ describe('an export', () => {
     [ExportFormat.NDJSON, 'ndjson'],
     [ExportFormat.HLEDGER, 'hledger'],
   ] as const)(
-    'of format %s is what the writer makes of its lines, whole and from any byte',
+    'an export of format %s is what the writer makes of its lines, whole and from any byte',
     async (wire, format) => {
       const { model } = await world.fill(ana.userId, 3_000);
       const { id } = await calls.made(ana, { format: wire, to: new Date(startMs + 365 * dayMs) });
@@ -79,7 +79,7 @@ describe('an export', () => {
     },
   );
 
-  it('of a closed past is the same whenever it is made, and takes its range only', async () => {
+  it('an export of a closed past is the same at any time, and has only its range', async () => {
     await world.fill(ana.userId, 500);
     const to = new Date(startMs + 5 * dayMs);
     const first = await calls.ended((await calls.made(ana, { to })).id, ana);
@@ -91,13 +91,13 @@ describe('an export', () => {
     expect(first.rows).toBeLessThan(500n);
   });
 
-  it('of a wallet that was never opened has a header and no rows', async () => {
+  it('an export of a wallet that was never opened has a header and no rows', async () => {
     const { id } = await calls.made(ana);
     expect(await calls.ended(id, ana)).toMatchObject({ status: ExportStatus.DONE, rows: 0n });
     expect((await calls.download(id, ana)).toString()).toMatch(/^date,[a-z_,]+\r\n$/);
   });
 
-  it('tells of itself: requested, and ready', async () => {
+  it('an export emits an event when it is requested and when it is ready', async () => {
     const { id } = await calls.made(ana);
     await calls.ended(id, ana);
     await vi.waitFor(() => expect(world.published).toHaveLength(2));
@@ -110,7 +110,7 @@ describe('an export', () => {
     ]);
   });
 
-  it('is the same for the same key, and another key or content is told apart', async () => {
+  it('an idempotency key names one export of a requester; other content is refused', async () => {
     const first = valueOf(await calls.create(ana, { idempotencyKey: 'year' }));
     const again = valueOf(await calls.create(ana, { idempotencyKey: 'year' }));
     expect([first.replayed, again.replayed]).toEqual([false, true]);
@@ -126,7 +126,7 @@ describe('an export', () => {
     expect(new Set(twins.map(({ id }) => id)).size).toBe(1);
   });
 
-  it('stays open for at most 20 of a requester at once, at any rate', async () => {
+  it('a requester has at most 20 unfinished exports, also when auth is unavailable', async () => {
     world.state.isAuthAway = true;
     const answers = await Promise.all(Array.from({ length: 40 }, () => calls.create(ana)));
     expect(answers.map(reasonOf).sort()).toEqual([
@@ -135,7 +135,7 @@ describe('an export', () => {
     ]);
   });
 
-  it('of a dry run leaves nothing', async () => {
+  it('a dry run of an export leaves nothing', async () => {
     const answer = await calls.made(ana, { dryRun: true });
     expect(answer.status).toBe(ExportStatus.QUEUED);
     expect(reasonOf(await calls.get(answer.id, ana))).toBe('EXPORT_NOT_FOUND');
@@ -152,7 +152,7 @@ describe('an export', () => {
     ['CURRENCY_UNKNOWN', { currency: 'XXX' }],
     ['RANGE_TOO_LONG', { from: new Date(startMs - 4_000 * dayMs) }],
     ['USER_NOT_FOUND', { userId: randomUUID() }],
-  ] as const)('is refused with %s for %o', async (reason, change) => {
+  ] as const)('an export is refused with %s for %o', async (reason, change) => {
     expect(reasonOf(await calls.create(ana, change))).toBe(reason);
   });
 });

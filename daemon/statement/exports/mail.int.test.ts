@@ -83,7 +83,7 @@ function attachmentOf(raw: string): Buffer | undefined {
 }
 
 describe('the mail of an export', () => {
-  it('goes to the owner’s verified address, with exactly the bytes of the file', async () => {
+  it('the mail goes to the owner’s verified address, with the file’s exact bytes', async () => {
     await world.fill(ana.userId, 2_000);
     const { id } = await create(ana, { locale: 'pt-BR', byteOrderMark: true });
     await untilMail(id, 'sent');
@@ -96,7 +96,7 @@ describe('the mail of an export', () => {
     expect(raw).toContain('filename=statement-BRL-2026-01-10-2027-01-10.csv');
   });
 
-  it('of a large file is compressed', async () => {
+  it('the mail of a large file is compressed', async () => {
     await world.fill(ana.userId, 90_000, { stepMs: 10_000 });
     const { id } = await create(ana, {});
     await untilMail(id, 'sent');
@@ -107,14 +107,14 @@ describe('the mail of an export', () => {
     expect(gunzipSync(attachmentOf(mail!.raw)!).equals(file)).toBe(true);
   });
 
-  it('that staff ask for goes to the owner, not to them', async () => {
+  it('the mail of an export that staff request goes to the owner, not to them', async () => {
     const operator = world.know(userOf('operator'));
     const { id } = await create(operator, { userId: ana.userId });
     await untilMail(id, 'sent');
     expect((await smtp.waitFor(1))[0]?.to).toEqual([`${ana.userId}@example.com`]);
   });
 
-  it('is sent once, and not at all where nobody asked for it', async () => {
+  it('the mail is sent once, and only if it was requested', async () => {
     const quiet = await create(ana, { email: false });
     const loud = await create(ana);
     await untilMail(loud.id, 'sent');
@@ -125,7 +125,7 @@ describe('the mail of an export', () => {
     expect(smtp.mails).toHaveLength(1);
   });
 
-  it('is tried again after a passing refusal, under the same id', async () => {
+  it('the mail is tried again after a temporary refusal, under the same id', async () => {
     smtp.refuseWith({ code: 451, text: 'later' });
     const { id } = await create(ana);
     const passing = 'the mail server could not be reached, or did not take the mail';
@@ -138,7 +138,7 @@ describe('the mail of an export', () => {
     expect(headerOf(mail!.raw, 'message-id')).toBe(`<export.${id}@bank.example>`);
   });
 
-  it('has no attachment where the server takes none of that size', async () => {
+  it('the mail has no attachment if the server accepts none of that size', async () => {
     await statement.stop();
     const small = await startSmtpServer({
       disabledCommands: ['STARTTLS'],
@@ -171,19 +171,19 @@ describe('the mail of an export', () => {
     [58, 84],
     [14_600_000, 19_978_950],
     [20_000_000, 27_368_424],
-  ])('is measured as it is sent: %d bytes take %d', (bytes, mailed) => {
+  ])('the attachment is measured as it is sent: %d bytes take %d', (bytes, mailed) => {
     expect(mailedBytesOf(bytes)).toBeGreaterThanOrEqual(mailed - 2);
     expect(mailedBytesOf(bytes)).toBeLessThanOrEqual(mailed + 2);
   });
 
-  it('is given up after a final refusal, and the file stays', async () => {
+  it('the mail fails permanently after a final refusal, and the file stays', async () => {
     smtp.refuseWith({ code: 550, text: 'no such user' });
     const { id } = await create(ana);
     await untilMail(id, 'failed', 'the mail server refused the mail');
     expect((await find(id)).status).toBe('done');
   });
 
-  it('is not sent to an address that is not verified when its time comes', async () => {
+  it('the mail is not sent to an address that is not verified at the time of sending', async () => {
     world.state.isAuthAway = false;
     await world.fill(ana.userId, 5, { missing: 1 });
     const { id } = await create(ana);
@@ -193,7 +193,7 @@ describe('the mail of an export', () => {
     expect(smtp.mails).toHaveLength(0);
   });
 
-  it('is refused at the request where it could never be sent', async () => {
+  it('the request is refused if the mail could never be sent', async () => {
     const bia = world.know(userOf(), { isEmailVerified: false });
     expect(reasonOf((await create(bia)).result)).toBe('INVALID_ARGUMENT');
     const gone = world.know(userOf(), { isDisabled: true });

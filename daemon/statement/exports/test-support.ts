@@ -23,7 +23,7 @@ const order = (change: Partial<CreateExportRequest> = {}): CreateExportRequest =
     ...change,
   });
 
-/** The RPCs of a service, called past gRPC as somebody. */
+/** The RPCs of a service, called without gRPC as a given user. */
 export function callsOf({ service }: Awaited<ReturnType<StatementWorld['start']>>) {
   const call = <T>(method: string, request: object, principal: UserPrincipal) => {
     const handler = service.handlers[method];

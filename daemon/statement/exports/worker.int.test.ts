@@ -103,7 +103,7 @@ async function checkFile(made: Export): Promise<void> {
 }
 
 describe('an attempt that is no longer the one that counts', () => {
-  it('writes no piece and no end, however late it comes', async () => {
+  it('an attempt that was taken over writes no chunk and no end, however late', async () => {
     await world.fill(ana.userId, 10);
     const { id } = await order();
     const { db } = database;
@@ -111,7 +111,7 @@ describe('an attempt that is no longer the one that counts', () => {
     expect(old).toMatchObject({ id, attempt: 1, status: 'running' });
     const fresh = (await db.tx((tx) => work.claimExport(tx, 60_000)))!;
     expect(fresh.attempt).toBe(2);
-    // Held by the new one: nobody else takes it.
+    // Held by the new one: no other worker takes it.
     expect(await db.tx((tx) => work.claimExport(tx, 60_000))).toBeUndefined();
     const file = { rows: 1n, bytes: 1n, sha256: randomBytes(32) };
     expect(await db.tx((tx) => work.renewExport(tx, old, 60_000, 5n))).toBe(false);
@@ -128,7 +128,7 @@ describe('an attempt that is no longer the one that counts', () => {
     expect(await find(id)).toMatchObject({ status: 'running', attempt: 2, rowsDone: 0n });
   });
 
-  it('two workers on one database: the silent one is taken over, and its end changes nothing', async () => {
+  it('a silent worker is taken over by another one, and its end changes nothing', async () => {
     await world.fill(ana.userId, 20_000, { stepMs: 60_000 });
     const { id } = await order();
     // Stands still in the middle of its work, with its lease running out: what a freeze looks like.
@@ -189,7 +189,7 @@ describe('an attempt that is no longer the one that counts', () => {
 });
 
 describe('a worker', () => {
-  it('gives back what it has in hand when it stops, and another makes it anew', async () => {
+  it('a worker that stops releases its exports, and another makes them again', async () => {
     await world.fill(ana.userId, 30_000, { stepMs: 60_000 });
     const { id } = await order();
     const first = startWorker();
@@ -207,7 +207,7 @@ describe('a worker', () => {
     await checkFile(await find(id));
   });
 
-  it('waits for the projection, says how far it is behind, and goes on when it is there', async () => {
+  it('a worker waits for the projection, reports its lag, and goes on after it', async () => {
     const { lines } = await world.fill(ana.userId, 100, { missing: 7 });
     const { id } = await order();
     startWorker();
@@ -223,7 +223,7 @@ describe('a worker', () => {
     expect(await find(id)).toMatchObject({ rowCount: 100n, failure: undefined });
   });
 
-  it('gives up after so many attempts, with the reason', async () => {
+  it('a worker gives up after the maximum number of attempts, with the reason', async () => {
     await world.fill(ana.userId, 10, { missing: 1 });
     const { id } = await order();
     await database.query('UPDATE exports SET attempt = $1', [maxAttempts - 1]);
@@ -233,7 +233,7 @@ describe('a worker', () => {
     expect(await chunkAttempts(id)).toEqual([]);
   });
 
-  it('waits for auth and the ledger, and takes the ledger’s head as it was first asked', async () => {
+  it('a worker waits for auth and the ledger, and keeps the first head it read', async () => {
     world.state.isWalletAway = true;
     const { id } = await order();
     expect((await find(id)).throughSeq).toBeUndefined();
@@ -254,7 +254,7 @@ describe('a worker', () => {
   it.each([
     ['the account that asked for it is disabled', { isDisabled: true }],
     ['who asked for it is no longer staff', { role: 'customer' as const }],
-  ])('makes nothing where %s', async (failure, change) => {
+  ])('a worker makes nothing where %s', async (failure, change) => {
     const operator = world.know(userOf('operator'));
     const { id } = await order(operator, ana.userId);
     world.know(operator, change);
@@ -266,7 +266,7 @@ describe('a worker', () => {
   it.each([
     ['balance_after = balance_after + 1', 'is not what its hash says'],
     ['user_id = wallet_id', "is not one of the wallet's owner"],
-  ])('is inconsistent where a line was edited: %s', async (edit, text) => {
+  ])('an export is inconsistent if a line was edited: %s', async (edit, text) => {
     await world.fill(ana.userId, 50);
     const { id } = await order();
     await database.query(`UPDATE statement_lines SET ${edit} WHERE seq = 20`);
@@ -278,7 +278,7 @@ describe('a worker', () => {
     expect(await chunkAttempts(id)).toEqual([]);
   });
 
-  it('deletes the file when its time is over', async () => {
+  it('a worker deletes the file when its time is over', async () => {
     await world.fill(ana.userId, 50);
     const { id } = await order();
     startWorker();

@@ -70,7 +70,7 @@ const askAfresh = (seq: number) => {
   return generate(test.db, wallet, range, asked);
 };
 
-it('adds up what has come since, and says what adding up all of it says', async () => {
+it('a statement adds up only new lines, with the same result as of all lines', async () => {
   await insert(0, 2_000);
   expect(await ask(2_000)).toEqual(await askAfresh(2_000));
   await insert(2_000, 3_000);
@@ -81,7 +81,7 @@ it('adds up what has come since, and says what adding up all of it says', async 
   expect(added).toEqual([2_000, 1_000, 0, 2_500]);
 });
 
-it('a line that is missing after the known part is missed, and counted when it comes', async () => {
+it('a line missing after the known part is reported, and counted when it comes', async () => {
   await insert(0, 2_000);
   await ask(2_000);
   await insert(2_001, 3_000);
@@ -97,7 +97,7 @@ const alter = (seq: number, by: number) =>
     seq,
   ]);
 
-it('where lines were put right meanwhile, all are added up again', async () => {
+it('after a repair of lines, all of them are added up again', async () => {
   await insert(0, 2_000);
   await ask(2_000);
   await alter(2_000, 7);
@@ -118,7 +118,7 @@ it('a statement whose closing line was changed is inconsistent each time', async
   for (let i = 0; i < 2; i += 1) expect(await ask(2_000)).toMatchObject({ completeness });
 });
 
-it('a head that was asked for before lines came is asked for again', async () => {
+it('a head that is older than the lines is read again', async () => {
   await insert(0, 2_000);
   const head = headOf(1_990);
   const asked = { peers: peersAt(2_000), reporter, head, throughSeq: undefined };
@@ -129,17 +129,20 @@ it('a head that was asked for before lines came is asked for again', async () =>
 it.each([
   ['a ledger that ends before the lines', { seq: 1_990 }, 'the ledger ends at seq 1990'],
   ['another transaction at the same seq', { hash: 'ab'.repeat(32) }, 'another transaction'],
-])('%s is inconsistent', async (_what, change: { seq?: number; hash?: string }, text) => {
-  await insert(0, 2_000);
-  const head = { ...headOf(change.seq ?? 2_000), ...(change.hash ? { hash: change.hash } : {}) };
-  const peers = { readHead: () => Promise.resolve(succeed(head)), readLedger };
-  const asked = { peers, reporter, head, throughSeq: undefined };
-  const { completeness } = await generate(test.db, wallet, range, asked);
-  expect(completeness).toMatchObject({ isComplete: false });
-  expect('inconsistency' in completeness && completeness.inconsistency).toContain(text);
-});
+])(
+  'a statement with %s is inconsistent',
+  async (_what, change: { seq?: number; hash?: string }, text) => {
+    await insert(0, 2_000);
+    const head = { ...headOf(change.seq ?? 2_000), ...(change.hash ? { hash: change.hash } : {}) };
+    const peers = { readHead: () => Promise.resolve(succeed(head)), readLedger };
+    const asked = { peers, reporter, head, throughSeq: undefined };
+    const { completeness } = await generate(test.db, wallet, range, asked);
+    expect(completeness).toMatchObject({ isComplete: false });
+    expect('inconsistency' in completeness && completeness.inconsistency).toContain(text);
+  },
+);
 
-it('a closed past is inconsistent where the ledger went on otherwise behind the lines', async () => {
+it('a closed past is inconsistent if the ledger went on otherwise after the lines', async () => {
   await insert(0, 2_000);
   // Restored to before line 1,900, and past line 2,000 again, before any event of that came.
   const forked: ReadLedger = async function* (_walletId, { seq }) {
@@ -154,10 +157,10 @@ it('a closed past is inconsistent where the ledger went on otherwise behind the 
   expect('inconsistency' in completeness && completeness.inconsistency).toContain('seq 2000');
 });
 
-it('lines that do not come are waited for no longer because others keep the sums meanwhile', async () => {
+it('missing lines are not waited for longer because other calls keep the totals', async () => {
   await insert(0, 2_000);
   await ask(2_000);
-  // As if somebody turned the pages of what is complete all the time.
+  // As if other calls kept reading pages of the complete part.
   const keptAgain = { ...runningTotals, forget: () => undefined };
   const head = headOf(3_000);
   const asked = {
@@ -165,7 +168,7 @@ it('lines that do not come are waited for no longer because others keep the sums
     reporter,
     head,
     throughSeq: undefined,
-    knownSums: keptAgain,
+    runningTotals: keptAgain,
   };
   const { completeness } = await generate(watched(), wallet, range, asked);
   expect(completeness).toEqual({ isComplete: false, behindBy: 1_000n });

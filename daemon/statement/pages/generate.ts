@@ -41,7 +41,7 @@ const pollMs = 25;
 /**
  * Reads a range until it is complete, for up to 2 s; then says what is missing. The ledger was
  * asked for `head` before: what it takes on later belongs to the next statement. `throughSeq`
- * pins the end for later pages. `knownSums` spares the adding up of what was added up lately.
+ * pins the end for later pages. `runningTotals` avoids adding up known lines again.
  * Where lines contradict each other or the ledger, the statement is not complete but inconsistent.
  */
 export async function generate(

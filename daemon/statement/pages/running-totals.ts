@@ -11,8 +11,8 @@ export type Totals = {
 };
 
 /**
- * Sums of long statements that were asked for lately. Lines are never changed, so whoever turns the
- * page, or looks again a moment later, needs only the sums of what came since.
+ * Sums of long statements that were read recently. Lines are never changed, so the next page, or
+ * another read soon after, needs only the sums of the lines that came since.
  */
 export type RunningTotals = {
   /** What can be gone on from, up to `closingSeq`. */

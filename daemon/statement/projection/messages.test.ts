@@ -107,7 +107,7 @@ const change = (of: object, keys: string[]) =>
     .array(fc.tuple(fc.constantFrom(...keys), wrong), { maxLength: 2 })
     .map((changes) => ({ ...of, ...Object.fromEntries(changes) }));
 
-const anyBody = fc.oneof(
+const bodies = fc.oneof(
   wrong,
   change(created, names.top),
   change(created.data, names.data).map((data) => ({ ...created, data })),
@@ -118,10 +118,10 @@ const anyBody = fc.oneof(
 );
 
 describe('the check of transaction_created', () => {
-  it('finds the fault that the schema finds, or none as it does', () => {
+  it('the check of transaction_created finds the same fault as the schema, or none', () => {
     let right = 0;
     fc.assert(
-      fc.property(anyBody, (body) => {
+      fc.property(bodies, (body) => {
         const parsed = createdSchema.safeParse(body);
         const line = readLine(inbound(body));
         if (!parsed.success) {
@@ -140,7 +140,7 @@ describe('the check of transaction_created', () => {
     expect(right).toBeGreaterThan(500);
   }, 30_000);
 
-  it('takes each field away in turn', () => {
+  it('the check of transaction_created reports each missing field', () => {
     for (const name of Object.keys(transaction)) {
       const { [name as keyof typeof transaction]: _gone, ...rest } = transaction;
       const line = readLine(inbound({ ...created, data: { ...created.data, transaction: rest } }));

@@ -51,7 +51,7 @@ const isTime = (value: unknown): boolean =>
 const timePattern = z.core.regexes.datetime({});
 const hashPattern = /^[0-9a-f]{64}$/;
 
-/** Each field of `transaction`, in the order in which faults are told. */
+/** Each field of `transaction`, in the order in which faults are reported. */
 const transactionChecks: readonly (readonly [string, (value: unknown) => boolean])[] = [
   ['id', isId],
   ['seq', (value) => Number.isSafeInteger(value) && (value as number) > 0],

@@ -25,8 +25,9 @@ export type ReplayOptions = {
 
 /**
  * Replays of the messages from which statement lines are made, and of those that name an export.
- * A line is taken only if the ledger has it like that, whoever wrote the message: so no replay can
- * make a statement say what did not happen. Dead letters of both queues go by what they say.
+ * A line is taken only if the ledger has the same line, regardless of who wrote the message: so no
+ * replay can make a statement say what did not happen. Dead letters of both queues go by their
+ * content.
  */
 export function createReplayPlan(options: ReplayOptions): PlanReplays {
   const handleLine = isolate((messages) => options.projection.handle(messages));

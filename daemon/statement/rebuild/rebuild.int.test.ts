@@ -94,12 +94,12 @@ const at = ({ walletId, seq }: { walletId: string; seq: bigint }) =>
   `wallet_id = '${walletId}' AND seq = ${seq}`;
 
 describe('the projection, compared with the ledger', () => {
-  it('is left alone where it is right', async () => {
+  it('a correct projection is left alone', async () => {
     expect(await find()).toEqual([]);
     expect(await run()).toEqual({ wallets: 7, lines: ledger.length, repaired: 0, isDone: true });
   });
 
-  it.each(faults)('%s is found, and put right', async (_what, kind, breakLine) => {
+  it.each(faults)('%s is found and repaired', async (_what, kind, breakLine) => {
     const broken = [0, 1, 999, ledger.length - 1].map((index) => ledger[index]!);
     for (const line of broken) await database.query(breakLine(line));
     const found = await find();
@@ -112,7 +112,7 @@ describe('the projection, compared with the ledger', () => {
     expect(await find()).toEqual([]);
   });
 
-  it('a line moved to another place is one too many there, and missing here', async () => {
+  it('a line moved to another place is extra there, and missing here', async () => {
     const { walletId, seq } = ledger[10]!;
     await database.query(`UPDATE statement_lines SET seq = 900000 WHERE ${at({ walletId, seq })}`);
     const kinds = (await find()).map(({ kind }) => kind).sort();
@@ -121,7 +121,7 @@ describe('the projection, compared with the ledger', () => {
     expect(await projected()).toEqual(ledger);
   });
 
-  it('lines of wallets that the ledger does not know go, however many', async () => {
+  it('lines of wallets that the ledger does not know are deleted, however many', async () => {
     for (let i = 0; i < 3; i += 1) {
       await insert(toLines(randomUUID(), 'JPY', makeLines(i, 700, startMs)));
     }
@@ -130,7 +130,7 @@ describe('the projection, compared with the ledger', () => {
     expect(await projected()).toEqual(ledger);
   });
 
-  it('an empty projection is filled, a full one of an empty ledger emptied', async () => {
+  it('an empty projection is filled, and a full one of an empty ledger is emptied', async () => {
     await database.query('TRUNCATE statement_lines');
     expect(await run()).toMatchObject({ repaired: ledger.length });
     expect(await projected()).toEqual(ledger);
@@ -139,7 +139,7 @@ describe('the projection, compared with the ledger', () => {
     expect(await projected()).toEqual([]);
   });
 
-  it('of one wallet leaves the others as they are', async () => {
+  it('a rebuild of one wallet leaves the others as they are', async () => {
     const [first, last] = [ledger[0]!, ledger.at(-1)!];
     await database.query(`UPDATE statement_lines SET amount = 7 WHERE seq = 1`);
     expect(await run(first.walletId)).toMatchObject({ wallets: 1, repaired: 1 });
@@ -150,7 +150,7 @@ describe('the projection, compared with the ledger', () => {
     expect(amountOf(last.walletId)).toBe(7n);
   });
 
-  it('what is committed and projected meanwhile is neither missed nor taken out', async () => {
+  it('lines committed and projected during a rebuild are neither missed nor removed', async () => {
     let made = 0;
     const onRead = async (): Promise<void> => {
       if (made === 60) return;
@@ -193,7 +193,7 @@ describe('divergences', () => {
   };
 
   it.each([-86_400_000, 0, 86_400_000])(
-    'found before are resolved, and no others, where the clock is set by %i ms',
+    'a rebuild resolves only divergences found before it, where the clock is set by %i ms',
     async (aheadMs) => {
       await record(1n, -aheadMs);
       await record(2n);
@@ -211,7 +211,7 @@ describe('divergences', () => {
     },
   );
 
-  it('found again during a rebuild by which they were resolved stay open', async () => {
+  it('divergences found again during the rebuild that resolved them stay open', async () => {
     await record(1n);
     await run();
     let isRecorded = false;
@@ -224,6 +224,6 @@ describe('divergences', () => {
   });
 });
 
-it('the ledger’s wallets are computed as the projection’s', () => {
+it('the wallets of the ledger are computed like those of the projection', () => {
   expect(ledger.every((l) => walletIdOf(l.userId, l.currency) === l.walletId)).toBe(true);
 });

@@ -17,10 +17,10 @@ export type RebuildProgress = {
 export type RebuildOptions = { readonly db: Db; readonly readLedger: ReadLedger };
 
 /**
- * Makes the projection equal to the ledger while both go on: what is missing is added, what was
- * altered is put right, and what the ledger does not have is taken out. A line that came after the
- * ledger was read at its place is left alone. Tells how far it is after each part. Divergences that
- * were found before it began are resolved at its end, by `resolvedBy`.
+ * Makes the projection equal to the ledger while both go on: missing lines are added, altered
+ * lines are repaired, and lines that the ledger does not have are removed. A line that came after
+ * the ledger was read at its place is left alone. Reports its progress after each part. Divergences
+ * that were found before it began are resolved at its end, by `resolvedBy`.
  */
 export async function* rebuild(
   options: RebuildOptions,

@@ -48,7 +48,7 @@ async function* sendRebuild(
   for await (const progress of rebuild(options, walletId, resolvedBy)) {
     const { wallets, lines, repaired, isDone: done } = progress;
     if (done && repaired > 0) {
-      options.log.warn({ repaired, walletId }, 'statement lines were put right from the ledger');
+      options.log.warn({ repaired, walletId }, 'statement lines were repaired from the ledger');
     }
     yield {
       wallets: BigInt(wallets),

@@ -3,7 +3,7 @@ import type { Log } from '../../platform/log.ts';
 import { toDivergence, type Divergence, type Finding } from './lines.ts';
 import { recordDivergences } from './store.ts';
 
-/** Whoever reads lines and finds a contradiction reports it here. */
+/** Readers of lines report here a contradiction that they find. */
 export type Reporter = Pick<Recorder, 'report'>;
 
 /** The command that makes the lines of a wallet what the ledger says. */

@@ -111,7 +111,7 @@ describe('under concurrency', () => {
     expect(await balanceOf()).toBe(1000n);
   });
 
-  it('keeps the order in which one client sent', async () => {
+  it('the order in which one client sent is kept', async () => {
     const submit = createDaemon();
     const amounts = Array.from({ length: 300 }, (_, i) => BigInt(i + 1));
     await Promise.all(amounts.map((amountMinor) => submit(command({ amountMinor }))));
@@ -214,7 +214,7 @@ describe('faults', () => {
     }
   });
 
-  it('a database that is away is certainly nothing done', async () => {
+  it('an unavailable database means for certain that nothing was done', async () => {
     const url = test.url.replace(/host=[^&]*/, 'host=%2Fnowhere');
     const db = createDb({ url, name: 'away', maxConnections: 2, log });
     const submit = createDaemon(db, { deadlineMs: 300 });
@@ -222,7 +222,7 @@ describe('faults', () => {
     await db.close();
   });
 
-  it('killed connections lose nothing and double nothing', async () => {
+  it('killed connections lose no commit and repeat none', async () => {
     const submit = createDaemon();
     await submit(command());
     const killing = setInterval(() => {
@@ -240,7 +240,7 @@ describe('faults', () => {
     expect(await balanceOf()).toBe(100n + 200n * 100n);
   });
 
-  it('a caller that has gone is not begun for', async () => {
+  it('a call whose client has gone is not started', async () => {
     const submit = createDaemon(test.db, { isCancelled: true });
     expect(reasonsOf([await submit(command())])).toEqual(['CANCELLED']);
     expect(await balanceOf()).toBe(0n);

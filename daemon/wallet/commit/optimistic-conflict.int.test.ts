@@ -77,7 +77,7 @@ async function createDaemons() {
 }
 
 describe('what is remembered', () => {
-  it('is neither locked nor read again', async () => {
+  it('a remembered wallet is neither locked nor read again', async () => {
     const { here } = await createDaemons();
     for (let i = 0; i < 3; i += 1) {
       expect(await here([command(), withdraw(50n)])).toMatchObject([{ ok: true }, { ok: true }]);
@@ -86,7 +86,7 @@ describe('what is remembered', () => {
     expect(sent.filter((name) => name === 'wallet_move')).toHaveLength(3);
   });
 
-  it('is proved: what another daemon did meanwhile counts', async () => {
+  it('a remembered wallet is validated: concurrent commits of another daemon count', async () => {
     const { here, there } = await createDaemons();
     meanwhile = () => there([withdraw(70n)]);
     const [answer] = await here([withdraw(70n)]);
@@ -99,14 +99,14 @@ describe('what is remembered', () => {
     }
   });
 
-  it('is proved: a freeze meanwhile counts', async () => {
+  it('a remembered wallet is validated: a concurrent freeze counts', async () => {
     const { here } = await createDaemons();
     meanwhile = () => test.db.tx((tx) => updateStatus(tx, walletIdOf(userId, 'BRL'), 'frozen'));
     const [answer] = await here([command()]);
     expect(answer).toMatchObject({ ok: false, rejection: { reason: 'WALLET_FROZEN' } });
   });
 
-  it('is proved: nothing is added to a past that was told meanwhile', async () => {
+  it('a remembered wallet is validated: no entry is dated before a concurrent read', async () => {
     const { here } = await createDaemons();
     let toldMs = 0;
     meanwhile = () =>
@@ -125,14 +125,14 @@ describe('what is remembered', () => {
 });
 
 describe('a key that was used', () => {
-  it('by another daemon meanwhile is a replay', async () => {
+  it('a key that another daemon used meanwhile is a replay', async () => {
     const { here, there } = await createDaemons();
     const twin = command({}, 'one');
     meanwhile = () => there([twin]);
     expect(await here([twin])).toMatchObject([{ ok: true, value: { isReplayed: true } }]);
   });
 
-  it('by a message that comes again is a replay, and its neighbours are done', async () => {
+  it('the key of a redelivered message is a replay, and its neighbours are done', async () => {
     const { here } = await createDaemons();
     const message = command({ callerClass: 'message' }, 'message 1');
     await here([message]);
@@ -145,7 +145,7 @@ describe('a key that was used', () => {
     }
   });
 
-  it('long ago is a replay, also where the funds would not suffice any more', async () => {
+  it('a key that was used long ago is a replay, also if the funds no longer suffice', async () => {
     const { here } = await createDaemons();
     const old = withdraw(100n, {}, 'old');
     expect(await here([old])).toMatchObject([{ ok: true, value: { isReplayed: false } }]);
@@ -161,13 +161,13 @@ describe('a key that was used', () => {
 });
 
 describe('a refusal', () => {
-  it('is not given for a balance that has grown elsewhere', async () => {
+  it('a refusal is not given for a balance that has grown elsewhere', async () => {
     const { here, there } = await createDaemons();
     await there([command({ amountMinor: 1_000n })]);
     expect(await here([withdraw(900n)])).toMatchObject([{ ok: true }]);
   });
 
-  it('stands where all is as remembered, beside what is accepted, without waiting', async () => {
+  it('a refusal by an unchanged state stands beside accepted commands, with no wait', async () => {
     const { here } = await createDaemons();
     expect(await here([withdraw(500n), command(), withdraw(150n)])).toMatchObject([
       { ok: false, rejection: { reason: 'INSUFFICIENT_FUNDS' } },
@@ -177,14 +177,14 @@ describe('a refusal', () => {
     expect(sent).not.toContain('wallet_lock');
   });
 
-  it('of a wallet that was never opened opens none', async () => {
+  it('a refusal for a wallet that was never opened opens none', async () => {
     const { here } = await createDaemons();
     userId = randomUUID();
     expect(await here([withdraw(1n)])).toMatchObject([{ ok: false }]);
     expect(await test.query('SELECT 1 FROM wallets WHERE user_id = $1', [userId])).toEqual([]);
   });
 
-  it('of a message stays, whoever gets it again and however much money there is by then', async () => {
+  it('a refusal of a message is final for any later delivery and balance', async () => {
     const { here, there } = await createDaemons();
     const message = withdraw(500n, { callerClass: 'message' }, 'message 1');
     const refused = { ok: false, rejection: { reason: 'INSUFFICIENT_FUNDS' } };
@@ -196,7 +196,7 @@ describe('a refusal', () => {
 });
 
 describe('an undo', () => {
-  it('that another daemon was quicker with is refused', async () => {
+  it('an undo is refused if another daemon was quicker with it', async () => {
     const { here, there } = await createDaemons();
     const bought = command({ operation: 'purchase', amountMinor: 40n });
     await here([bought]);

@@ -50,7 +50,7 @@ const change = <Value extends object>(of: Value) =>
     .array(fc.tuple(fc.constantFrom(...Object.keys(of), 'other'), wrong), { maxLength: 2 })
     .map((changes) => ({ ...of, ...Object.fromEntries(changes) }));
 
-const anyBody = fc.oneof(
+const bodies = fc.oneof(
   wrong.filter((body) => body !== undefined),
   change(emitted),
   change(emitted.data).map((data) => ({ ...emitted, data })),
@@ -64,10 +64,10 @@ const inbound = (body: unknown): InboundMessage => ({
   ...{ messageId: 'm', body, text: '', userId: undefined, headers: {} },
 });
 
-it('the check of transaction_emitted finds the fault that the schema finds, or none as it does', () => {
+it('the check of transaction_emitted finds the same fault as the schema, or none', () => {
   let right = 0;
   fc.assert(
-    fc.property(anyBody, (body) => {
+    fc.property(bodies, (body) => {
       const parsed = emittedSchema.safeParse(body);
       const request = readEmitted(inbound(body), 'BRL');
       if (!parsed.success) {
@@ -100,7 +100,7 @@ it('ids in upper case are the same ids', () => {
   expect(readEmitted(inbound(upper), 'BRL')).toEqual(readEmitted(inbound(lower), 'BRL'));
 });
 
-it('a key whose bytes were no UTF-8 is refused: it could be another one', () => {
+it('a key whose bytes are not UTF-8 is refused: it could be another key', () => {
   const message = { ...inbound(emitted), messageId: 'order \ufffd' };
   expect(readEmitted(message, 'BRL')).toMatchObject({
     reason: 'INVALID_FIELD',

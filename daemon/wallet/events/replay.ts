@@ -75,7 +75,7 @@ function checkReplayers(
   });
   for (const refusal of refusals) trail.recordDenial(context, 'replayDeadLetters', refusal);
   const [first] = refusals;
-  // On record by now: not to be told once more.
+  // Already recorded: the refusal must not be recorded again.
   return first ? refuse(first.reason, first.message, first.metadata) : succeed(undefined);
 }
 
@@ -124,7 +124,7 @@ function toPosting({ replay, read }: Readable, context: CallContext): AuditedCom
 
 function toOutcome(item: Readable, result: Result<AuditedDecision> | undefined): ReplayOutcome {
   const handling = toHandling(result);
-  // Whoever replays it is answered with what is in the way, and the letter stays as it is.
+  // The caller gets the transient reason, and the letter stays as it is.
   if (handling.kind === 'held' && result && !result.ok)
     throw createTransientRejection(result.rejection);
   if (!result || handling.kind === 'dead') {

@@ -64,7 +64,7 @@ export function toAuditEntries(
     const decided = [first, ...others];
     return {
       actor: audit.actor,
-      // Of one message, two lanes may commit a part each: the first transaction tells them apart.
+      // Two lanes may each commit a part of one message: the first transaction distinguishes them.
       id: uuidV5(
         audit.id,
         `${first.command.transactionId},${decided.map(({ outcome }) => resultOf(outcome)).join()}`,

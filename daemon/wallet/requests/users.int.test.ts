@@ -13,7 +13,7 @@ import { openWallets } from '../store/writes.ts';
 import { findByWallets } from './users.ts';
 
 let test: TestDatabase;
-/** Who the auth service was asked for; it knows everybody. */
+/** The ids that the auth service was asked for; it knows all of them. */
 let asked: string[];
 
 beforeEach(async () => {
@@ -30,7 +30,7 @@ const findUsers = (ids: readonly string[]) => {
 const walletOf = (userId: string, currency = 'BRL') =>
   newWallet({ id: walletIdOf(userId, currency), userId, currency, exponent: 2 });
 
-it('who has a wallet is not asked for, and the wallet is remembered', async () => {
+it('the auth service is not asked for a user with a wallet, which is remembered', async () => {
   const [owner, stranger, foreigner] = [randomUUID(), randomUUID(), randomUUID()] as const;
   const opened = [walletOf(owner), walletOf(foreigner, 'USD')];
   await test.db.tx((tx) => openWallets(tx, opened));
@@ -47,7 +47,7 @@ it('who has a wallet is not asked for, and the wallet is remembered', async () =
   expect(walletCache.get(walletIdOf(stranger, 'BRL'))).toBeUndefined();
 });
 
-it('what a commit has remembered is newer, and stays', async () => {
+it('a wallet that a commit has remembered is newer, and stays', async () => {
   const owner = randomUUID();
   await test.db.tx((tx) => openWallets(tx, [walletOf(owner)]));
   const walletCache = createWalletCache();
@@ -102,7 +102,7 @@ it('a wallet whose row is of another user proves nothing', async () => {
   expect(walletCache.get(taken.id)).toBeUndefined();
 });
 
-it('with the database away the auth service is asked for all', async () => {
+it('if the database is unavailable, the auth service is asked for all users', async () => {
   const away = { ...test.db, read: () => Promise.reject(new Error('away')) };
   const owner = randomUUID();
   await test.db.tx((tx) => openWallets(tx, [walletOf(owner)]));

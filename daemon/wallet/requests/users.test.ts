@@ -24,7 +24,7 @@ const ids = (count: number) => Array.from({ length: count }, () => randomUUID())
 const turn = () => new Promise((resolve) => setImmediate(resolve));
 
 describe('who exists', () => {
-  it('is asked in one call for all who ask at a moment, and a yes is remembered', async () => {
+  it('the auth service gets one call for concurrent callers; a yes is remembered', async () => {
     const users = ids(300);
     const auth = createAuth(new Set(users));
     const known = createKnownUsers(auth.findUsers);
@@ -36,7 +36,7 @@ describe('who exists', () => {
     expect(auth.calls).toHaveLength(1);
   });
 
-  it('a flood of strangers is asked for in calls of 1,000, one at a time', async () => {
+  it('the auth service is asked for many strangers in calls of 1,000, one at a time', async () => {
     const strangers = ids(2_500);
     const auth = createAuth(new Set(), { isHeld: true });
     const known = createKnownUsers(auth.findUsers);
@@ -52,7 +52,7 @@ describe('who exists', () => {
     expect(auth.calls.map((call) => call.length)).toEqual([1_000, 1_000, 500]);
   });
 
-  it('a no that was on its way when the user was made is not given to who asks later', async () => {
+  it('a no in flight when the user was created is not given to later callers', async () => {
     const [user = ''] = ids(1);
     const existing = new Set<string>();
     const auth = createAuth(existing, { isHeld: true });
@@ -69,7 +69,7 @@ describe('who exists', () => {
     expect((await after).ok).toBe(true);
   });
 
-  it('trouble is told to all who asked, and the next ones ask again', async () => {
+  it('a failure is reported to all waiting callers, and later callers ask again', async () => {
     const users = ids(3);
     let isAway = true;
     const known = createKnownUsers((asked) =>

@@ -20,7 +20,7 @@ export type KnownUsers = {
   findUnknown(userIds: readonly string[]): Promise<ReadonlySet<string>>;
 };
 
-/** A question that was not sent yet; everybody who asks the same meanwhile shares it. */
+/** A question that was not sent yet; all callers who ask the same until then share it. */
 type Question = {
   readonly answer: Promise<boolean>;
   resolve(exists: boolean): void;

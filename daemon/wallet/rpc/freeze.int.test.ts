@@ -63,7 +63,7 @@ const reasonOf = (result: 'busy' | { ok: boolean; rejection?: { reason: string }
   result === 'busy' ? result : (result.rejection?.reason ?? 'ok');
 
 describe('freezing', () => {
-  it('is recorded with its note in the same commit, and once', async () => {
+  it('a freeze is recorded with its note in the same commit, and once', async () => {
     await createOptimisticCommit(test.db)([command({ operation: 'deposit' })]);
     const frozen = await setStatus('frozen', { note: 'a stolen phone' });
     expect(frozen).toMatchObject({ ok: true, value: { wallet: { status: WalletStatus.FROZEN } } });
@@ -80,7 +80,7 @@ describe('freezing', () => {
     expect(lines.every((line) => line.actor === operatorId)).toBe(true);
   });
 
-  it('a dry run answers like the real thing and changes nothing', async () => {
+  it('a dry run of a freeze answers like the real thing and changes nothing', async () => {
     await createOptimisticCommit(test.db)([command({ operation: 'deposit' })]);
     expect(await setStatus('frozen', { dryRun: true })).toMatchObject({
       value: { wallet: { status: WalletStatus.FROZEN } },
@@ -89,14 +89,14 @@ describe('freezing', () => {
     expect((await readAudit(test)).map((line) => line.action)).toEqual(['wallet.balance']);
   });
 
-  it('without its line in the audit log nothing is frozen', async () => {
+  it('nothing is frozen without its line in the audit log', async () => {
     await createOptimisticCommit(test.db)([command({ operation: 'deposit' })]);
     await test.query('DROP TABLE audit_log');
     await expect(setStatus('frozen')).rejects.toThrow('audit_log');
     expect(await statusOf()).toBe('active');
   });
 
-  it('needs a user, a wallet, a note that can be stored, and somebody else to unfreeze', async () => {
+  it('a freeze needs a user, a wallet and a valid note; another user must unfreeze', async () => {
     expect(reasonOf(await setStatus('frozen', { userId: stranger }))).toBe('USER_NOT_FOUND');
     expect(reasonOf(await setStatus('frozen'))).toBe('WALLET_NOT_FOUND');
     expect(reasonOf(await setStatus('frozen', { userId: '' }))).toBe('USER_REQUIRED');
@@ -113,7 +113,7 @@ describe('freezing', () => {
 });
 
 describe('a frozen wallet', () => {
-  it('once that is answered books nothing more, in the midst of 200 withdrawals by three daemons', async () => {
+  it('a frozen wallet books nothing after the answer, amid 200 withdrawals', async () => {
     const log = createLog('silent');
     const daemons = [1, 2, 3].map(() =>
       createGroupCommit<AuditedCommand, AuditedDecision>({
@@ -149,7 +149,7 @@ describe('a frozen wallet', () => {
     expect(reasons).toEqual(new Set(['ok', 'WALLET_FROZEN']));
   });
 
-  it('refuses messages, and staff but for an undo', async () => {
+  it('a frozen wallet refuses messages, and calls of staff except an undo', async () => {
     const deposit = command({ operation: 'deposit' });
     await createOptimisticCommit(test.db)([deposit]);
     await setStatus('frozen');

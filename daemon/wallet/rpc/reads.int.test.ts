@@ -74,7 +74,7 @@ const balance = async (at?: Date, db: Db = test.db) => {
 
 describe('balance', () => {
   it.each([2_000, 120_000])(
-    'as of a time stays though the clock steps back by %d ms',
+    'a balance as of a time stays though the clock steps back by %d ms',
     async (ms) => {
       const ahead = createOptimisticCommit(withClock(0));
       const behind = createOptimisticCommit(withClock(-ms));
@@ -93,7 +93,7 @@ describe('balance', () => {
     },
   );
 
-  it('as a service sees it takes in the last entry, and no later one can have its time', async () => {
+  it('a service’s balance includes the last entry; no later one can have its time', async () => {
     await createOptimisticCommit(withClock(0))([deposit('a', 10_000n)]);
     const behind = withClock(-2_000);
     const request = { userId, currency: 'BRL', at: undefined };
@@ -109,12 +109,12 @@ describe('balance', () => {
     expect(laterMs).toBeGreaterThanOrEqual(answer.value.asOf!.getTime());
   });
 
-  it('of a wallet never opened is 0 with seq 0', async () => {
+  it('the balance of a wallet never opened is 0 with seq 0', async () => {
     expect(await balance()).toEqual({ balanceMinor: 0n, seq: 0n });
     expect(await balance(new Date())).toEqual({ balanceMinor: 0n, seq: 0n });
   });
 
-  it('as of a time is the one after the last transaction up to it', async () => {
+  it('a balance as of a time is the one after the last transaction up to it', async () => {
     for (let i = 1; i <= 33; i += 1) {
       await createOptimisticCommit(test.db)([deposit(`k${i}`, BigInt(i)), deposit(`l${i}`, 1000n)]);
     }
@@ -131,7 +131,7 @@ describe('balance', () => {
     }
   });
 
-  it('as of a time never changes once it was told, while others write', async () => {
+  it('a balance as of a time never changes once returned, despite concurrent writes', async () => {
     let isWriting = true;
     const writers = [1, 2, 3].map(async () => {
       while (isWriting) await createOptimisticCommit(test.db)([deposit(randomUUID(), 1n)]);
@@ -152,10 +152,13 @@ describe('balance', () => {
     for (const { at, seq } of told) expect((await balance(at)).seq).toBe(seq);
   });
 
-  it.each([new Date(NaN), new Date(-8e15), new Date(8e15)])('as of %s is refused', async (at) => {
-    const answer = await getBalance(options(), { userId: '', currency: '', at }, as(userId));
-    expect(answer).toMatchObject({ ok: false, rejection: { metadata: { field: 'at' } } });
-  });
+  it.each([new Date(NaN), new Date(-8e15), new Date(8e15)])(
+    'a balance as of %s is refused',
+    async (at) => {
+      const answer = await getBalance(options(), { userId: '', currency: '', at }, as(userId));
+      expect(answer).toMatchObject({ ok: false, rejection: { metadata: { field: 'at' } } });
+    },
+  );
 });
 
 describe('transactions', () => {
@@ -175,7 +178,7 @@ describe('transactions', () => {
     );
 
   it.each([true, false])(
-    'are paged without a gap while new ones come (ascending: %s)',
+    'transactions are paged without a gap while new ones come (ascending: %s)',
     async (ascending) => {
       await createOptimisticCommit(test.db)(
         Array.from({ length: 8 }, (_, i) => deposit(`k${i}`, 1n)),
@@ -194,7 +197,7 @@ describe('transactions', () => {
     },
   );
 
-  it('of another user are not found, by id as by name', async () => {
+  it('transactions of another user are not found, by id and by key', async () => {
     const [posted] = await createOptimisticCommit(test.db)([deposit('k', 1n)]);
     if (posted === undefined || posted === 'busy' || !posted.ok) throw new Error('not done');
     const { id } = posted.value.entry;
@@ -214,7 +217,7 @@ describe('transactions', () => {
     });
   });
 
-  it('a number that is no operation is refused rather than ignored', async () => {
+  it('an unknown number of an operation is refused, not ignored', async () => {
     expect(await list({ operation: 77 })).toMatchObject({
       rejection: { metadata: { field: 'operation' } },
     });
@@ -225,7 +228,7 @@ describe('wallets', () => {
   const list = (user: string, caller: CallContext) =>
     listWallets(options(), { userId: user, pageSize: 0, pageToken: '' }, caller);
 
-  it('are listed by owner in all currencies, and to nobody else', async () => {
+  it('wallets are listed by owner in all currencies, and no other user sees them', async () => {
     await createOptimisticCommit(test.db)([
       deposit('a', 1n),
       deposit('b', 1n, 'JPY', 0),
@@ -240,7 +243,7 @@ describe('wallets', () => {
     expect(staff.ok && staff.value.wallets.length).toBe(3);
   });
 
-  it('in a currency that was withdrawn are listed, read and paid out, and no new one is opened', async () => {
+  it('wallets in a withdrawn currency are listed, read and paid out; none is opened', async () => {
     const commit = createOptimisticCommit(test.db);
     const [refused] = await commit([deposit('a', 1n, 'HRK')]);
     expect(refused).toMatchObject({ ok: false, rejection: { reason: 'CURRENCY_UNKNOWN' } });

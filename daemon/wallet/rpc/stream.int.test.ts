@@ -135,7 +135,7 @@ const countEntries = async (): Promise<number> =>
   (await test.query<{ n: number }>('SELECT count(*)::int AS n FROM transactions'))[0]?.n ?? -1;
 
 describe('after trouble that passes', () => {
-  it('nothing more is begun on the stream, though the outbox has room again', async () => {
+  it('after a transient failure the stream starts nothing more, even with room again', async () => {
     const service = createService();
     const outcomes = await send(service, [
       [deposit()],
@@ -149,7 +149,7 @@ describe('after trouble that passes', () => {
     expect(await send(service, [[deposit()]])).toEqual(['done']);
   });
 
-  it('the same where nobody can tell who exists', async () => {
+  it('after a failed check of users the stream starts nothing more', async () => {
     const service = createService();
     service.state.isAuthAway = true;
     const outcomes = await send(service, [
@@ -163,7 +163,7 @@ describe('after trouble that passes', () => {
 });
 
 describe('a wallet that another transaction has locked', () => {
-  it('is refused on this stream from then on, also once it is free, and others go on', async () => {
+  it('a locked wallet stays refused on this stream, also once free; others go on', async () => {
     const limits = { maxConnections: 4, lockTimeoutMs: 100 };
     const db = createDb({ url: test.url, name: 'commits', ...limits, log });
     const service = createService(db);
@@ -185,7 +185,7 @@ describe('a wallet that another transaction has locked', () => {
 });
 
 describe('a database in trouble', () => {
-  it('is waited for; answers to COMMIT that were lost do no harm', async () => {
+  it('a stream waits for a database in trouble; lost answers to COMMIT do no harm', async () => {
     const cutter = await startCommitCutter(test.url);
     const db = createDb({ url: cutter.url, name: 'wallet', maxConnections: 4, log });
     try {
@@ -205,7 +205,7 @@ describe('a database in trouble', () => {
 });
 
 describe('an API key', () => {
-  it('reaches its wallet and its operations only, and each denial is recorded', async () => {
+  it('an API key reaches only its wallet and operations, and each denial is recorded', async () => {
     const service = createService();
     const bounds = { walletId: walletIdOf(ana, 'BRL'), operations: ['deposit' as const] };
     const items = [deposit(), deposit({ currency: 'USD' }), deposit({ operation: 2 }), deposit()];
@@ -223,7 +223,7 @@ describe('an API key', () => {
 });
 
 describe('answers', () => {
-  it('that are larger than a message are split, in order', async () => {
+  it('answers that are larger than a message are split, in order', async () => {
     const metadata = Object.fromEntries(
       Array.from({ length: 16 }, (_, i) => [`key ${i}`.padEnd(250, 'k'), 'v'.repeat(250)]),
     );
@@ -259,7 +259,7 @@ describe('dry runs', () => {
     return run.value;
   };
 
-  it('remember so many items, and say so past that', async () => {
+  it('a dry run remembers a limited number of items, and reports when it is full', async () => {
     const run = begin(createDryRuns(limits));
     const first = await run.decide([command(), command()]);
     const second = await run.decide([command(), command()]);
@@ -272,7 +272,7 @@ describe('dry runs', () => {
     expect(await countEntries()).toBe(0);
   });
 
-  it('are so many at once, until one ends', () => {
+  it('the number of concurrent dry runs is limited, until one ends', () => {
     const runs = createDryRuns(limits);
     const run = begin(runs);
     expect(runs.begin(test.db, owner)).toMatchObject({ rejection: { reason: 'OVERLOADED' } });

@@ -24,8 +24,8 @@ const openSql = sql(
 );
 
 /**
- * Opens the wallets that do not exist yet, in order of id, and gives their number. Waits for
- * whoever is opening one of them at the moment.
+ * Opens the wallets that do not exist yet, in order of id, and returns their number. Waits for
+ * a concurrent transaction that opens one of them.
  */
 export async function openWallets(tx: Tx, wallets: readonly WalletState[]): Promise<number> {
   if (wallets.length === 0) return 0;
