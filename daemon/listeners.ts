@@ -38,7 +38,7 @@ export async function listenMetrics(
     },
     {
       name: 'walletd_broker_up',
-      help: '1 if messages flow, 0 if the broker is away or blocked',
+      help: '1 if messages flow, 0 if the broker is unavailable or blocked',
       read: () => (broker.findTrouble() === undefined ? 1 : 0),
     },
     ...listLoad(server),

@@ -41,7 +41,7 @@ async function take<T>(asked: Promise<Result<T>>): Promise<T> {
   return result.value;
 }
 
-/** Not what `findTransientRejection` reads: what a peer refuses us is no answer to who asked us. */
+/** Not what `findTransientRejection` reads: a peer's refusal is not an answer to our caller. */
 const toError = ({ reason, message }: Rejection): Error => new Error(`${reason}: ${message}`);
 
 /**
@@ -133,7 +133,7 @@ function refuseKey(reason: Reason): Result<never> {
     default:
       return refuse(
         'AUTH_UNAVAILABLE',
-        'credentials cannot be checked now: the auth service is away',
+        'credentials cannot be checked now: the auth service is unavailable',
       );
   }
 }

@@ -250,7 +250,7 @@ function refuseCommand(program: Command, name: string): number {
 
 async function runStatementsRebuild(run: HostRun, options: { wallet?: string }): Promise<number> {
   const tell = ({ wallets, lines, repaired }: Record<'wallets' | 'lines' | 'repaired', number>) =>
-    `${lines} lines of ${wallets} wallets compared, ${repaired} put right`;
+    `${lines} lines of ${wallets} wallets compared, ${repaired} repaired`;
   let toldAt = performance.now();
   const done = await rebuildStatements(run, options.wallet, (progress) => {
     if (performance.now() - toldAt < progressEveryMs) return;

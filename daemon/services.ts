@@ -84,10 +84,11 @@ export const createService: Readonly<
     }
     if (isSignUpLocal) {
       notices.push(
-        'programs on this machine may sign up and use a wallet; behind a proxy nobody may: set SIGN_UP and SELF_SERVICE_OPERATIONS',
+        'programs on this machine may sign up and use a wallet; requests through a proxy ' +
+          'may not: set SIGN_UP and SELF_SERVICE_OPERATIONS',
       );
     } else if (isSignUpOpen) {
-      notices.push('anybody who reaches this port may sign up and use a wallet (SIGN_UP=open)');
+      notices.push('any client that reaches this port may sign up and use a wallet (SIGN_UP=open)');
     }
     return { ok: true, value: auth.value };
   },
@@ -121,7 +122,7 @@ export const createService: Readonly<
       };
     }
     if (config.rabbitmqUrl === undefined) {
-      notices.push('no RABBITMQ_URL: nobody outside can send transactions or hear events');
+      notices.push('no RABBITMQ_URL: other programs cannot send transactions or receive events');
     }
     return { ok: true, value: wallet };
   },

@@ -1,7 +1,7 @@
 import { chmod, readFile, rm } from 'node:fs/promises';
 import { build, type BuildOptions, type Plugin } from 'esbuild';
 
-// The command line is one file with its libraries, beside a small one that only tells the version:
+// The command line is one file with its libraries, beside a small one that only prints the version:
 // finding and linking dozens of files would be a tenth of its start. The daemon keeps its libraries
 // outside, where stack traces and audits find them.
 const common: BuildOptions = {

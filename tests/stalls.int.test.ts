@@ -181,7 +181,7 @@ describe('mails', () => {
     releases.splice(0, 1);
     startQueue(watch);
     await append();
-    await untilStalled(watch, 'auth.mails', /^the SMTP server is out of reach/);
+    await untilStalled(watch, 'auth.mails', /^the SMTP server is unavailable/);
   });
 });
 

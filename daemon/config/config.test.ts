@@ -46,13 +46,13 @@ describe('faults', () => {
     LOG_LEVEL: 'verbose',
   };
 
-  it('are listed all at once, each with its variable and what would be right', () => {
+  it('faults are listed all at once, each with its variable and what would be right', () => {
     const faults = refuse(bad);
     expect(faults.map(([variable]) => variable).sort()).toEqual(Object.keys(bad).sort());
     for (const [, text] of faults) expect(text).toMatch(/^must (be|name|start with) /);
   });
 
-  it('of one setting and of settings that contradict each other come together', () => {
+  it('faults of one setting and contradictions between settings are reported together', () => {
     const raw = {
       ...own,
       LOG_LEVEL: 'loud',
@@ -62,7 +62,7 @@ describe('faults', () => {
     expect(variables(raw).sort()).toEqual(['AUTH_SIGNING_KEY_FILE', 'LOG_LEVEL', 'WALLETD_LISTEN']);
   });
 
-  it('do not tell what a database URL holds', () => {
+  it('faults do not contain the content of a database URL', () => {
     const [fault] = refuse({ ...own, AUTH_DATABASE_URL: 'mysql://u:hunter2@db/auth' });
     expect(fault?.join()).not.toContain('hunter2');
   });
@@ -78,7 +78,7 @@ describe('faults', () => {
 });
 
 describe('defaults', () => {
-  it('on the embedded database and loopback programs of this machine may try everything', () => {
+  it('on the embedded database and loopback, programs on this machine may use everything', () => {
     const config = accept({});
     expect(config).toMatchObject({
       databases: undefined,
@@ -102,14 +102,14 @@ describe('defaults', () => {
       'the embedded one beyond loopback',
       { WALLETD_LISTEN: '0.0.0.0:1', WALLETD_ALLOW_PLAINTEXT: '1' },
     ],
-  ])('with %s nobody signs up and nobody deposits', (_what, raw) => {
+  ])('with %s no caller may sign up or deposit', (_what, raw) => {
     const config = accept(raw);
     expect(config).toMatchObject({ isSignUpOpen: false, isSignUpLocal: false });
     expect([...config.selfServiceOperations]).toEqual(['withdraw', 'purchase', 'cancellation']);
     expect(config.localOperations).toEqual(config.selfServiceOperations);
   });
 
-  it('what is set beats them, both ways', () => {
+  it('a variable that is set overrides its default, both ways', () => {
     expect(accept({ SIGN_UP: 'closed' }).isSignUpOpen).toBe(false);
     expect(accept({ SIGN_UP: 'open' })).toMatchObject({ isSignUpOpen: true, isSignUpLocal: false });
     expect(accept({ ...own, SIGN_UP: 'open' }).isSignUpOpen).toBe(true);
@@ -123,7 +123,7 @@ describe('defaults', () => {
     expect(parseConfig(empty)).toEqual(parseConfig({}));
   });
 
-  it('the owner migrates where it is named, otherwise the role that there is', () => {
+  it('the owner role migrates if one is set, otherwise the only role', () => {
     const owner = 'postgres://auth_owner:y@db/auth';
     const { databases } = accept({ ...own, AUTH_MIGRATION_DATABASE_URL: owner });
     expect(databases?.auth).toEqual({ url: own.AUTH_DATABASE_URL, ownerUrl: owner });
@@ -158,7 +158,7 @@ describe('plaintext', () => {
     },
   );
 
-  it('needs no leave where there is TLS, but for metrics, which have none', () => {
+  it('plaintext needs no permission with TLS, except for metrics, which have no TLS', () => {
     const tls = { TLS_CERT_FILE: '/cert.pem', TLS_KEY_FILE: '/key.pem' };
     const open = { ...tls, WALLETD_LISTEN: '0.0.0.0:50051' };
     expect(accept(open).tlsFiles).toMatchObject({ cert: '/cert.pem', key: '/key.pem' });
@@ -168,13 +168,13 @@ describe('plaintext', () => {
     expect(accept({ ...open, WALLETD_METRICS_LISTEN: 'off' }).metricsListen).toBeUndefined();
   });
 
-  it('an address of IPv6 is taken out of its brackets', () => {
+  it('an IPv6 address is read without its brackets', () => {
     expect(accept({ WALLETD_LISTEN: '[::1]:7' }).listen).toEqual({ host: '::1', port: 7 });
   });
 });
 
 describe('TLS', () => {
-  it('needs certificate and key, and both for a client authority', () => {
+  it('TLS needs certificate and key, and a client authority needs both', () => {
     expect(variables({ TLS_CERT_FILE: '/cert.pem' })).toEqual(['TLS_KEY_FILE']);
     expect(variables({ TLS_KEY_FILE: '/key.pem' })).toEqual(['TLS_CERT_FILE']);
     expect(variables({ TLS_CLIENT_CA_FILE: '/ca.pem' })).toEqual(['TLS_CLIENT_CA_FILE']);
@@ -182,7 +182,7 @@ describe('TLS', () => {
 });
 
 describe('trusted proxies', () => {
-  it('are addresses and ranges', () => {
+  it('trusted proxies are addresses and ranges', () => {
     const asked = accept({ TRUSTED_PROXIES: '10.0.0.7, fd00::/8' });
     expect(asked.trustedProxies).toEqual(['10.0.0.7', 'fd00::/8']);
     for (const text of ['proxy.internal', '10.0.0.0/33', '10.0.0.7;10.0.0.8']) {

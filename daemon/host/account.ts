@@ -62,7 +62,7 @@ export async function chooseAccount({
 }
 
 /**
- * Gives up root's rights for good: groups, group and user, saved ids included. Fails where the
+ * Gives up root's rights permanently: groups, group and user, saved ids included. Fails where the
  * system refuses, or where anything of root's is left.
  */
 export function becomeAccount(account: Account): Outcome<null> {

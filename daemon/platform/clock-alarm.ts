@@ -14,7 +14,8 @@ export type ClockAlarm = {
 const maxLooksPerMinute = 60;
 
 /**
- * Tells the operator of stored times that a clock has made that was ahead, or that is behind now.
+ * Warns the operator of stored times that lie in the future: the clock was ahead when they were
+ * stored, or is behind now.
  */
 export function createClockAlarm(log: Log): ClockAlarm {
   const reports = createMinuteCounter();

@@ -41,7 +41,7 @@ afterAll(async () => {
     `access matrix: ${sum} cells: ${counts.gate} at the gate (${rpcs.length} RPCs, ` +
       `${players.callers.length} callers), ${counts.objects} of objects, ` +
       `${counts.deadLetters} of dead letters\n` +
-      `unimplemented, counted as let in: ${cells.join(', ') || 'none'}\n` +
+      `unimplemented, counted as admitted: ${cells.join(', ') || 'none'}\n` +
       `callers that could not be made: ${players.missing.join(', ') || 'none'}`,
   );
   await stage.dispose();
@@ -62,7 +62,7 @@ const isMissing = (rpc: string, outcome: Outcome): boolean =>
   outcome.reason === 'UNIMPLEMENTED' && mayBeUnimplemented.has(rpc);
 
 describe('at the gate', () => {
-  it.each(rpcs)('$name: everybody who may, and nobody else', async ({ name, right }) => {
+  it.each(rpcs)('$name admits the allowed callers and no others', async ({ name, right }) => {
     const request = plainRequests[name];
     expect(request, 'a plain request in requests.ts').toBeDefined();
     const faults: string[] = [];
@@ -107,16 +107,16 @@ async function compareWithNothing(
       faults.push(`${textOf(level(other))} differs from ${textOf(level(none))}`);
     }
     const { reason } = refusalOf(none);
-    if (!rule.hidden.includes(reason)) faults.push(`absent: ${reason || 'let in'}`);
+    if (!rule.hidden.includes(reason)) faults.push(`absent: ${reason || 'admitted'}`);
   }
   const asked = textOf(request);
   const said = textOf(other);
   const leaks = marks.filter((mark) => said.includes(mark) && !asked.includes(mark));
-  return [...faults, ...leaks.map((mark) => `tells ${mark}`)];
+  return [...faults, ...leaks.map((mark) => `shows ${mark}`)];
 }
 
 describe('objects of others', () => {
-  it.each(objectRules)('$rpc by $names: like those that never were', async (rule) => {
+  it.each(objectRules)('$rpc by $names hides objects of other users', async (rule) => {
     const faults: string[] = [];
     const pairs = [
       { self: people.ana, own: things.ana, other: people.bia, foreign: things.bia },
@@ -133,7 +133,7 @@ describe('objects of others', () => {
       if (rule.hidden.includes(reason) || gateReasons.has(reason)) {
         faults.push(`${self.name} is kept from their own: ${reason}`);
       }
-      faults.push(...marks.filter((m) => textOf(outcome).includes(m)).map((m) => `own tells ${m}`));
+      faults.push(...marks.filter((m) => textOf(outcome).includes(m)).map((m) => `own shows ${m}`));
     }
     expect(faults).toEqual([]);
   });
@@ -149,13 +149,13 @@ describe('objects of others', () => {
         const outcome = await ask(rule.rpc, rule.request(things.ana), authorization);
         const { reason } = refusalOf(outcome);
         const isKeptOut = rule.hidden.includes(reason) || gateReasons.has(reason);
-        if (isKeptOut === isExpected) faults.push(`${person.role}: ${reason || 'let in'}`);
+        if (isKeptOut === isExpected) faults.push(`${person.role}: ${reason || 'admitted'}`);
       }
       expect(faults).toEqual([]);
     },
   );
 
-  it('through API keys of a customer as well', async () => {
+  it('an API key of a customer reaches no object of another user', async () => {
     const faults: string[] = [];
     for (const rule of objectRules) {
       const { right } = rpcs.find((rpc) => rpc.name === rule.rpc)!;
@@ -185,7 +185,7 @@ async function keyFor(scope: string): Promise<string | undefined> {
 describe('API keys with bounds', () => {
   const scopes = ['wallets:read', 'transactions:write', 'statements:read'];
 
-  it('for one wallet: reach it, and no other of the same owner', async () => {
+  it('an API key for one wallet reaches no other wallet of its owner', async () => {
     const key = await stage.keyOf(people.ana, { scopes, walletId: things.ana.walletId });
     if (!key) {
       expect(mayBeUnimplemented).toContain('auth.createApiKey');
@@ -203,14 +203,14 @@ describe('API keys with bounds', () => {
       const isElsewhere = /EUR|JPY/.test(rule.names);
       if (isMissing(rule.rpc, outcome)) continue;
       if (isElsewhere && reason !== 'PERMISSION_DENIED') {
-        faults.push(`${rule.rpc} by ${rule.names}: ${reason || 'let in'}`);
+        faults.push(`${rule.rpc} by ${rule.names}: ${reason || 'admitted'}`);
       }
       if (rule.names.includes('BRL') && reason !== '') {
         faults.push(`${rule.rpc} by ${rule.names}: ${reason}`);
       }
       const said = textOf(outcome);
       const leaks = [euroWalletId, euroTransactionId].filter((id) => said.includes(id));
-      faults.push(...leaks.map((id) => `${rule.rpc} by ${rule.names} tells ${id}`));
+      faults.push(...leaks.map((id) => `${rule.rpc} by ${rule.names} shows ${id}`));
     }
     const elsewhere = { ...things.ana, transactionId: euroTransactionId };
     for (const rule of objectRules.filter((r) => r.names.startsWith('transaction_id'))) {
@@ -221,7 +221,7 @@ describe('API keys with bounds', () => {
     expect(faults).toEqual([]);
   });
 
-  it('for one operation: post it, and no other', async () => {
+  it('an API key for one operation may post no other', async () => {
     const key = await stage.keyOf(people.ana, { scopes, operations: ['deposit'] });
     if (!key) {
       expect(mayBeUnimplemented).toContain('auth.createApiKey');

@@ -9,13 +9,13 @@ import type { AnyMethod, Outcome } from '../support/grpc/any-call.ts';
 import { forge } from './forgeries.ts';
 import { bearer, must, type Person, type Stage } from './people.ts';
 
-/** Somebody who calls, and what is known of them. */
+/** A caller, and what is known of it. */
 export type Caller = {
   readonly name: string;
   /** As sent. Made anew for each call where the call itself would end it. */
   readonly authorization: () => Promise<string | undefined>;
-  /** Undefined for callers whom no policy lets in: then `refusals` says how they are answered. */
-  readonly as: Role | 'service' | 'nobody' | undefined;
+  /** Undefined for callers that every policy refuses: `refusals` has the reasons to expect. */
+  readonly as: Role | 'service' | 'anonymous' | undefined;
   readonly scopes?: readonly ApiKeyScope[];
   readonly refusals?: readonly string[];
 };
@@ -29,11 +29,11 @@ export const gateReasons: ReadonlySet<string> = new Set([
   'PERMISSION_DENIED',
 ]);
 
-/** How the gate must answer: let in, or one of these reasons. */
+/** How the gate must answer: `in` if it admits the caller, or one of these reasons. */
 export function expectAtGate(right: Policy, caller: Caller): 'in' | readonly string[] {
   if (right === 'public') return 'in';
   if (caller.as === undefined) return caller.refusals ?? [];
-  if (caller.as === 'nobody') return ['CREDENTIALS_MISSING'];
+  if (caller.as === 'anonymous') return ['CREDENTIALS_MISSING'];
   const isAllowed =
     caller.as === 'service' ? right.service === true : right.roles.includes(caller.as);
   const isInScope =
@@ -55,7 +55,7 @@ export function judgeAtGate(
       : undefined;
   }
   if (expected.includes(outcome.reason) && outcome.messages.length === 0) return undefined;
-  const got = outcome.code === 0 ? 'let in' : outcome.reason;
+  const got = outcome.code === 0 ? 'admitted' : outcome.reason;
   return `${got} instead of ${expected.join(' or ')}`;
 }
 
@@ -63,7 +63,7 @@ export type Cast = {
   readonly callers: readonly Caller[];
   /** What could not be made, for want of an RPC. */
   readonly missing: readonly string[];
-  /** How often somebody came to fetch keys from where forged tokens point. */
+  /** How often keys were fetched from the address that forged tokens name. */
   lureVisits(): number;
   stop(): void;
 };
@@ -74,7 +74,7 @@ const known = (name: string, as: Caller['as'], authorization: string | undefined
   authorization: () => Promise.resolve(authorization),
 });
 
-/** Everybody there is: people, services, keys, and those who only pretend. */
+/** All callers: users, services, API keys, and forged credentials. */
 export async function cast(
   stage: Stage,
   people: Readonly<Record<'ana' | 'bia' | 'operator' | 'admin', Person>>,
@@ -101,7 +101,7 @@ export async function cast(
   const service = known('service', 'service', stage.serviceAuthorization);
   return {
     callers: [
-      known('nobody', 'nobody', undefined),
+      known('anonymous', 'anonymous', undefined),
       ...signedIn,
       service,
       ...keys,

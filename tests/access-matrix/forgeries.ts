@@ -84,7 +84,7 @@ function signWith(key: KeyObject, changes: Claims, header: Header): Promise<stri
 
 const encode = (part: unknown): string => Buffer.from(JSON.stringify(part)).toString('base64url');
 
-/** A credential that must not be let in, and what it must be answered. */
+/** A credential that must be refused, and the reasons to expect. */
 export type Forgery = {
   readonly name: string;
   readonly authorization: string;
@@ -98,8 +98,8 @@ type Victim = {
 };
 
 /**
- * Credentials that somebody could make up, or change, or take from another place. `lureUrl` is an
- * address where the caller sees whether anybody comes for keys.
+ * Credentials that an attacker could invent, change, or take from another place. `lureUrl` is an
+ * address where the caller sees whether keys are fetched.
  */
 export async function forge(mint: Mint, victim: Victim, lureUrl: string): Promise<Forgery[]> {
   const bearers = [
@@ -200,7 +200,7 @@ async function forgeClaims({ sign }: Mint, { userId }: Victim): Promise<Named[]>
   const good = { sub: userId, role: 'admin' };
   const past = Math.floor(nowSeconds()) - 60;
   const wrong: readonly (readonly [string, Claims, Header?])[] = [
-    ['wrong iss', { ...good, iss: 'somebody-else' }],
+    ['wrong iss', { ...good, iss: 'another-issuer' }],
     ['no iss', { ...good, iss: undefined }],
     ['wrong aud', { ...good, aud: 'another-service' }],
     ['no aud', { ...good, aud: undefined }],
@@ -278,7 +278,7 @@ function useOtherSchemes({ accessToken, refreshToken }: Victim): Forgery[] {
     ['Service, the word undefined', 'Service undefined'],
     ['Service as Bearer', 'Bearer Service'],
   ] as const;
-  // HTTP/2 drops a value that ends with a blank, before anybody looks at it.
+  // HTTP/2 drops a value that ends with a blank, before the daemon reads it.
   const dropped = { name: 'Bearer and a blank', authorization: 'Bearer ' };
   return [
     { ...dropped, reasons: ['TOKEN_INVALID', 'CREDENTIALS_MISSING'] },

@@ -4,8 +4,9 @@ import type { Belongings } from './people.ts';
 import { exportOf } from './requests.ts';
 
 /**
- * One way to name somebody's object in a request. A customer gets what is their own (`own: 'in'`),
- * and for another's exactly the answer for one that never existed, with `hidden` as its reason.
+ * One way to name a user's object in a request. A customer reaches their own (`own: 'in'`). For an
+ * object of another user they get the same answer as for one that does not exist, with a reason of
+ * `hidden`.
  */
 export type ObjectRule = {
   readonly rpc: string;
@@ -15,7 +16,7 @@ export type ObjectRule = {
   readonly hidden: readonly string[];
   /** Who of the staff reaches any customer's. Others get `hidden` or PERMISSION_DENIED. */
   readonly staff: 'operator admin' | 'admin' | 'as the service likes';
-  /** How an owner is let in where there is nothing wrong with the request. */
+  /** Whether the owner is admitted with a valid request. */
   readonly own?: 'in' | 'not asked';
 };
 
@@ -211,7 +212,7 @@ export const objectRules: readonly ObjectRule[] = [
     },
     {
       rpc: 'wallet.createTransaction',
-      names: `parent_id, operation ${operation}, for good`,
+      names: `parent_id, operation ${operation}, no dry run`,
       request: (of) => ({ item: undo(of, operation), dryRun: false }),
       hidden: ['PARENT_NOT_FOUND'],
       staff: 'as the service likes',

@@ -23,7 +23,7 @@ import { createWorld, expectCode, password, type World } from '../support/proces
 import { createMint, type Mint } from './forgeries.ts';
 import { exportOf } from './requests.ts';
 
-/** Somebody with an account, signed in. */
+/** A user with an account, signed in. */
 export type Person = {
   readonly name: string;
   readonly role: Role;
@@ -41,7 +41,7 @@ export type Belongings = {
   /** A second wallet, in euros. */
   readonly euroWalletId: string;
   readonly transactionId: string;
-  /** A purchase that nobody has undone. */
+  /** A purchase that was not reversed. */
   readonly purchaseId: string;
   readonly euroTransactionId: string;
   readonly idempotencyKey: string;
@@ -72,7 +72,7 @@ type KeyBounds = {
 };
 type ApiKey = { readonly id: string; readonly secret: string };
 
-/** What nobody has: the same questions about it must get the same answers. */
+/** Objects of no user: requests for them must get the same answers as those for hidden ones. */
 export const nothing = (): Belongings => ({
   userId: randomUUID(),
   walletId: randomUUID(),
@@ -80,7 +80,7 @@ export const nothing = (): Belongings => ({
   transactionId: randomUUID(),
   purchaseId: randomUUID(),
   euroTransactionId: randomUUID(),
-  idempotencyKey: `nobody used ${randomUUID()}`,
+  idempotencyKey: `unused ${randomUUID()}`,
   pageToken: Buffer.from(JSON.stringify(['AAAAAAAAAAAAAAAA', { seq: '1' }])).toString('base64url'),
   sessionId: randomUUID(),
   apiKeyId: randomUUID(),

@@ -14,7 +14,7 @@ type Bounds = { readonly scopes: readonly ApiKeyScope[]; wallet?: 'ana' | 'bia';
 type Caller = {
   readonly name: string;
   readonly authorization: string | undefined;
-  readonly as: Person | 'nobody' | 'service';
+  readonly as: Person | 'anonymous' | 'service';
   readonly key?: Bounds;
 };
 
@@ -42,7 +42,7 @@ beforeAll(async () => {
   bia = await stage.person('bia', 'customer');
   const staff = [await stage.person('otto', 'operator'), await stage.person('ada', 'admin')];
   const made: Caller[] = [
-    { name: 'nobody', authorization: undefined, as: 'nobody' },
+    { name: 'anonymous', authorization: undefined, as: 'anonymous' },
     { name: 'service', authorization: stage.serviceAuthorization, as: 'service' },
   ];
   for (const person of [ana, ...staff]) {
@@ -78,7 +78,7 @@ const ask = (rpc: string, request: object, { authorization }: Caller) =>
 
 /** Whether the caller gets past the policy of a method with this scope. */
 function atGate({ as, key }: Caller, scope: ApiKeyScope): string {
-  if (as === 'nobody') return 'CREDENTIALS_MISSING';
+  if (as === 'anonymous') return 'CREDENTIALS_MISSING';
   if (as === 'service' || as.role === 'customer') return 'PERMISSION_DENIED';
   return !key || key.scopes.includes(scope) ? '' : 'PERMISSION_DENIED';
 }
@@ -132,67 +132,73 @@ async function entries(): Promise<Entry[]> {
 }
 
 describe.each(kinds)('a replay, %s', (kind) => {
-  it.each(['ana', 'bia', 'self'] as const)('on the wallet of %s', async (target) => {
-    const cells = callers.flatMap((caller) =>
-      [true, false].map((dryRun) => toCell(caller, kind, target, dryRun)),
-    );
-    await buryIn(
-      stage.world.dataDir,
-      'wallet',
-      cells.map(({ letter }) => letter),
-    );
-    const faults: string[] = [];
-    for (const { caller, request } of cells) {
-      counts.replays += 1;
-      const before = await entries();
-      const outcome = await ask('wallet.replayDeadLetters', request, caller);
-      const expected = expectReplay(caller, kind, target);
-      const { dryRun } = request as { dryRun: boolean };
-      const where = `${caller.name}, dry run ${String(dryRun)}`;
-      if (outcome.reason !== expected) faults.push(`${where}: ${outcome.reason || 'let in'}`);
-      const after = await entries();
-      const moved = after.length - before.length;
-      if (moved !== (expected === '' && !dryRun ? 1 : 0)) faults.push(`${where}: ${moved} moved`);
-    }
-    const own = kind === 'changed body' || kind === 'added key';
-    const replayed = new Map((await entries()).map(({ letter, actor }) => [letter, actor]));
-    for (const { caller, letter } of cells) {
-      const actor = replayed.get(letter.id);
-      const as = typeof caller.as === 'string' ? caller.as : caller.as.userId;
-      if (actor !== undefined && (!own || actor !== as)) faults.push(`${caller.name}: ${actor}`);
-    }
-    expect(faults).toEqual([]);
-  });
+  it.each(['ana', 'bia', 'self'] as const)(
+    'a replay on the wallet of %s needs the right to it',
+    async (target) => {
+      const cells = callers.flatMap((caller) =>
+        [true, false].map((dryRun) => toCell(caller, kind, target, dryRun)),
+      );
+      await buryIn(
+        stage.world.dataDir,
+        'wallet',
+        cells.map(({ letter }) => letter),
+      );
+      const faults: string[] = [];
+      for (const { caller, request } of cells) {
+        counts.replays += 1;
+        const before = await entries();
+        const outcome = await ask('wallet.replayDeadLetters', request, caller);
+        const expected = expectReplay(caller, kind, target);
+        const { dryRun } = request as { dryRun: boolean };
+        const where = `${caller.name}, dry run ${String(dryRun)}`;
+        if (outcome.reason !== expected) faults.push(`${where}: ${outcome.reason || 'admitted'}`);
+        const after = await entries();
+        const moved = after.length - before.length;
+        if (moved !== (expected === '' && !dryRun ? 1 : 0)) faults.push(`${where}: ${moved} moved`);
+      }
+      const own = kind === 'changed body' || kind === 'added key';
+      const replayed = new Map((await entries()).map(({ letter, actor }) => [letter, actor]));
+      for (const { caller, letter } of cells) {
+        const actor = replayed.get(letter.id);
+        const as = typeof caller.as === 'string' ? caller.as : caller.as.userId;
+        if (actor !== undefined && (!own || actor !== as)) faults.push(`${caller.name}: ${actor}`);
+      }
+      expect(faults).toEqual([]);
+    },
+  );
 });
 
 describe('reading dead letters', () => {
-  it.each(['wallet', 'statement'] as const)('of %s', async (service) => {
-    const letter = letterOf('x');
-    await buryIn(stage.world.dataDir, service, [letter]);
-    const faults: string[] = [];
-    for (const caller of callers) {
-      for (const deadLetterIds of [[], [letter.id]]) {
-        counts.reads += 1;
-        const page = { pageSize: 1, pageToken: '', state: 0, reason: '', deadLetterIds };
-        const { reason, messages } = await ask(`${service}.listDeadLetters`, page, caller);
-        const isBound = caller.key?.wallet !== undefined;
-        const expected = atGate(caller, read) || (isBound ? 'PERMISSION_DENIED' : '');
-        if (reason !== expected) faults.push(`${caller.name}: ${reason || 'let in'}`);
-        if (messages.length > 0 !== (expected === '')) faults.push(`${caller.name}: sees some`);
-        if (expected !== '' || typeof caller.as === 'string') continue;
-        const text = `SELECT 1 FROM audit_log WHERE actor = $1 AND action = $2`;
-        const action = deadLetterIds.length > 0 ? 'dead_letters.show' : 'dead_letters.list';
-        const values = [caller.as.userId, action];
-        const lines = await queryService(stage.world.dataDir, service, text, values);
-        if (lines.length === 0) faults.push(`${caller.name}: no line for ${action}`);
+  it.each(['wallet', 'statement'] as const)(
+    'dead letters of %s are listed for callers with the scope only',
+    async (service) => {
+      const letter = letterOf('x');
+      await buryIn(stage.world.dataDir, service, [letter]);
+      const faults: string[] = [];
+      for (const caller of callers) {
+        for (const deadLetterIds of [[], [letter.id]]) {
+          counts.reads += 1;
+          const page = { pageSize: 1, pageToken: '', state: 0, reason: '', deadLetterIds };
+          const { reason, messages } = await ask(`${service}.listDeadLetters`, page, caller);
+          const isBound = caller.key?.wallet !== undefined;
+          const expected = atGate(caller, read) || (isBound ? 'PERMISSION_DENIED' : '');
+          if (reason !== expected) faults.push(`${caller.name}: ${reason || 'admitted'}`);
+          if (messages.length > 0 !== (expected === '')) faults.push(`${caller.name}: sees some`);
+          if (expected !== '' || typeof caller.as === 'string') continue;
+          const text = `SELECT 1 FROM audit_log WHERE actor = $1 AND action = $2`;
+          const action = deadLetterIds.length > 0 ? 'dead_letters.show' : 'dead_letters.list';
+          const values = [caller.as.userId, action];
+          const lines = await queryService(stage.world.dataDir, service, text, values);
+          if (lines.length === 0) faults.push(`${caller.name}: no line for ${action}`);
+        }
       }
-    }
-    expect(faults).toEqual([]);
-  });
+      expect(faults).toEqual([]);
+    },
+  );
 });
 
 describe('a statement line', () => {
-  it('is forged by nobody', async () => {
+  it('no caller can forge a statement line with a replay', async () => {
     const transaction = {
       ...{ id: randomUUID(), seq: 999, operation: 'deposit', amount: '9.00', direction: 'credit' },
       ...{ balanceAfter: '9.00', contraAccount: 'external:cash', hash: '0'.repeat(64) },

@@ -6,7 +6,7 @@ import { mayBeUnimplemented } from './rights.ts';
 import { rpcs } from './rpcs.ts';
 
 describe('who may call what', () => {
-  it.each(rpcs)('$name is as rights.ts has it', ({ policy, right }) => {
+  it.each(rpcs)('the policy of $name equals rights.ts', ({ policy, right }) => {
     expect(policy).toEqual(right);
   });
 
@@ -14,7 +14,7 @@ describe('who may call what', () => {
     expect(Object.keys(plainRequests).sort()).toEqual(rpcs.map((rpc) => rpc.name).sort());
   });
 
-  it('names RPCs that there are', () => {
+  it('rights.ts and objects.ts name existing RPCs only', () => {
     const names = new Set(rpcs.map((rpc) => rpc.name));
     const named = [...mayBeUnimplemented, ...objectRules.map((rule) => rule.rpc)];
     expect(named.filter((name) => !names.has(name))).toEqual([]);

@@ -3,23 +3,23 @@ import type { ApiKeyScope } from '../../core/scopes.ts';
 import type { Policy } from '../../daemon/platform/access/access.ts';
 
 /**
- * Who may call each RPC, written down a second time: `anybody`; or roles, the scope with which an
+ * Who may call each RPC, written down a second time: `public`; or roles, the scope with which an
  * API key may as well (after `key`), `service` for our own services, and `enrolling` for staff who
  * must enrol a second factor before they may do anything else. It is held against the
  * policies and against the running daemon: a change of either fails until it is made here too.
  */
 export const rights = {
   auth: {
-    signUp: 'anybody',
-    verifyEmail: 'anybody',
-    requestPasswordReset: 'anybody',
-    resetPassword: 'anybody',
+    signUp: 'public',
+    verifyEmail: 'public',
+    requestPasswordReset: 'public',
+    resetPassword: 'public',
     requestEmailChange: 'customer operator admin',
     confirmEmailChange: 'customer operator admin',
-    signIn: 'anybody',
-    refreshSession: 'anybody',
-    validateToken: 'anybody',
-    getJwks: 'anybody',
+    signIn: 'public',
+    refreshSession: 'public',
+    validateToken: 'public',
+    getJwks: 'public',
     signOut: 'customer operator admin, enrolling',
     getUser: 'customer operator admin, key users:read, service, enrolling',
     changePassword: 'customer operator admin',
@@ -73,8 +73,8 @@ export const rights = {
 } as const satisfies Readonly<Record<string, Readonly<Record<string, string>>>>;
 
 /**
- * What this version may still answer with UNIMPLEMENTED. That counts as let in; anything else that
- * answers so is a violation. To be emptied.
+ * RPCs that may still return UNIMPLEMENTED in this version. That counts as admitted; for any other
+ * RPC it is a violation. This set must become empty.
  */
 export const mayBeUnimplemented: ReadonlySet<string> = new Set([
   'wallet.verifyLedger',
@@ -83,7 +83,7 @@ export const mayBeUnimplemented: ReadonlySet<string> = new Set([
 
 /** A line of `rights` in the shape of a policy. */
 export function readRight(text: string): Policy {
-  if (text === 'anybody') return 'public';
+  if (text === 'public') return 'public';
   const parts = text.split(', ');
   const scope = parts.find((part) => part.startsWith('key '))?.slice(4);
   const others = new Set(['service', 'enrolling']);

@@ -34,7 +34,7 @@ export function expectWithTotp(
   return right.enrolling && !caller.isKey ? 'in' : ['TOTP_ENROLMENT_REQUIRED'];
 }
 
-/** Somebody with a second factor, and what opens it. */
+/** A user with a second factor, its secret and its recovery codes. */
 export type EnrolledPerson = Person & {
   readonly secret: string;
   readonly recoveryCodes: readonly string[];

@@ -59,7 +59,7 @@ const isAtGate = (outcome: Outcome): boolean =>
 async function judge(name: string, caller: TotpCaller, mode: Mode): Promise<string | undefined> {
   const { right, definition } = rpcs.find((one) => one.name === name)!;
   const userId = caller.as === 'customer' || right === 'public' ? '' : ana.userId;
-  // Of themselves: those who must enrol may look up nobody else.
+  // Of themselves: users who must enrol cannot look up other users.
   const isSelf = name === 'auth.getUser' && !caller.isKey && !caller.hasTotp;
   const ground = { userId: isSelf ? '' : userId, validToken: ana.accessToken };
   const request = plainRequests[name]!(ground);
@@ -68,7 +68,7 @@ async function judge(name: string, caller: TotpCaller, mode: Mode): Promise<stri
   const expected = expectWithTotp(right, caller, mode);
   const fault =
     expected === 'in' && isAtGate(outcome)
-      ? `${outcome.reason} instead of let in`
+      ? `${outcome.reason} instead of admitted`
       : judgeAtGate(outcome, expected);
   return fault && `${caller.name}: ${fault}`;
 }
@@ -80,14 +80,14 @@ describe.each(['optional', 'required'] as const)('with STAFF_TOTP=%s', (mode) =>
   beforeAll(() => restart(mode));
 
   it.each(repeatable)(
-    '$name: whom the second factor lets in, and nobody else',
+    '$name admits callers by their second factor, and refuses all others',
     async ({ name }) => {
       const judged = await Promise.all(callers.map((caller) => judge(name, caller, mode)));
       expect(judged.filter((fault) => fault !== undefined)).toEqual([]);
     },
   );
 
-  it('sign-in asks for what the account has, and tells nothing before the password', async () => {
+  it('sign-in asks for the second factor only after a correct password', async () => {
     const forget = `UPDATE totp_secrets SET last_step = NULL, failed_at_ms = '{}'`;
     const codes = [
       [undefined, 'TOTP_REQUIRED'],
@@ -107,7 +107,7 @@ describe.each(['optional', 'required'] as const)('with STAFF_TOTP=%s', (mode) =>
           const expected = typed === password ? ofRight : 'CREDENTIALS_INVALID';
           counts.signIn += 1;
           if (outcome.reason === expected) continue;
-          faults.push(`${who.name}, ${String(totpCode)}: ${outcome.reason || 'let in'}`);
+          faults.push(`${who.name}, ${String(totpCode)}: ${outcome.reason || 'admitted'}`);
         }
       }
     }
@@ -117,7 +117,7 @@ describe.each(['optional', 'required'] as const)('with STAFF_TOTP=%s', (mode) =>
 
 describe('at last, with STAFF_TOTP=required', () => {
   const signOut = rpcs.filter(({ name }) => name === 'auth.signOut');
-  it.each(signOut)('$name: staff without a second factor too', async ({ name }) => {
+  it.each(signOut)('$name admits staff without a second factor too', async ({ name }) => {
     const judged = await Promise.all(callers.map((caller) => judge(name, caller, 'required')));
     expect(judged.filter((fault) => fault !== undefined)).toEqual([]);
   });

@@ -63,7 +63,7 @@ async function balanceAt(userId: string, at: Date): Promise<bigint | undefined> 
   return answer.value.wallet?.balanceMinor;
 }
 
-it('steps while the server runs', async () => {
+it('the clock of the database steps while the server runs', async () => {
   for (const offsetS of [0, dayS, -dayS]) {
     await server.clock.step(offsetS);
     const clockMs = await wallet.read(readClock);
@@ -110,7 +110,7 @@ it.each([600, dayS])('a relay lease from %d s ahead is taken over', async (s) =>
   await next.release();
 });
 
-it('attempts while the clock is 40 days ahead block nobody afterwards', async () => {
+it('attempts while the clock is 40 days ahead block no caller afterwards', async () => {
   const bucket = randomBytes(32);
   const take = () => auth.tx((tx) => takeAttempt(tx, bucket, guessLimit));
   await server.clock.step(40 * dayS);

@@ -37,7 +37,7 @@ export type Op = Asked & {
 /** Everything that was asked of the ledger in a run. */
 export type Book = {
   ask(asked: Asked): Op;
-  /** Remembers one attempt and what was answered, for whoever reads of a violation. */
+  /** Records one attempt and its answer, for the report of a violation. */
   note(op: Op, daemon: string, fromMs: number, answer: string): void;
   /** An answer that ends the doubt; one that contradicts an earlier one is a violation. */
   settle(op: Op, outcome: Outcome): void;

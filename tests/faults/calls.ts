@@ -37,9 +37,7 @@ export async function runCustomer(
   }
 }
 
-/**
- * Calls at once on everybody's wallets; one that is stuck does not keep an operator from the next.
- */
+/** Concurrent calls on all wallets; a call that hangs does not delay the next one. */
 export async function runOperator(load: Load): Promise<void> {
   const { customers, operator } = load.site;
   const calls: Promise<void>[] = [];

@@ -6,7 +6,7 @@ import { faultKinds } from './timeline.ts';
 /** How long an answer takes depends on the machine; the long run judges that. */
 const aboutTime: ReadonlySet<string> = new Set(['latency', 'false refusals']);
 
-it('40 s of faults of all kinds: no cent astray, and nothing that was reported changes', async () => {
+it('40 s of faults of all kinds: no money is lost, and no reported result changes', async () => {
   const said: string[] = [];
   const { report, checks } = await runFaultRun({
     seed: 'the short profile',

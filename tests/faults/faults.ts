@@ -9,7 +9,7 @@ import { between, pause, pickNode, randomOf, type Load } from './load.ts';
 import type { Person } from './site.ts';
 import type { FaultKind } from './timeline.ts';
 
-/** Makes one fault within so many milliseconds, and mends it. */
+/** Causes one fault within so many milliseconds, and ends it. */
 type Fault = (load: Load, random: Random, withinMs: number) => Promise<void>;
 
 export type FaultOptions = {
@@ -19,8 +19,8 @@ export type FaultOptions = {
 };
 
 /**
- * First each kind alone, then mixes; after each one everything is mended for a while. A lock lasts
- * as long as several mixes of the other kinds.
+ * First each kind alone, then mixes; after each one there is no fault for a while. A lock lasts as
+ * long as several mixes of the other kinds.
  */
 export async function runFaults(load: Load, { kinds, lockable }: FaultOptions): Promise<void> {
   const { pace } = load;

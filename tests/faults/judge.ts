@@ -126,18 +126,18 @@ function judgeAnswers({ book, report }: Load, rows: ReadonlyMap<string, Row>): v
   }
 }
 
-/** Each entry was told once in effect, gapless from 1, as the ledger has it. */
+/** Each entry was published once in effect, without a gap from 1, as the ledger has it. */
 function judgeEvents({ report }: Load, rows: ReadonlyMap<string, Row>, listener: Listener): void {
   for (const row of rows.values()) {
     const event = listener.heard.get(row.wallet_id)?.get(BigInt(row.seq));
     const where = `${row.wallet_id} seq ${row.seq}`;
     if (!event) report.violate('events', `no event of ${where}`);
     else if (event.id !== row.id || event.hash !== row.hash.toString('hex')) {
-      report.violate('events', `${where} was told otherwise`, event.text);
+      report.violate('events', `${where} differs from its event`, event.text);
     }
   }
-  const told = [...listener.heard.values()].reduce((sum, wallet) => sum + wallet.size, 0);
-  if (told > rows.size) report.violate('events', `${told} told, ${rows.size} in the ledger`);
+  const heard = [...listener.heard.values()].reduce((sum, wallet) => sum + wallet.size, 0);
+  if (heard > rows.size) report.violate('events', `${heard} heard, ${rows.size} in the ledger`);
 }
 
 async function judgeDeadLetters({ site, report }: Load, messages: Messages): Promise<void> {

@@ -20,7 +20,7 @@ export type Load = {
   readonly pace: Pace;
   /** Nothing new is to be asked; what has no answer yet is still asked for one. */
   isOver(): boolean;
-  /** All faults are mended, and still no answer: give up. */
+  /** All faults have ended, and there is still no answer: give up. */
   isHopeless(): boolean;
 };
 

@@ -113,9 +113,7 @@ export function createReaders(load: Load): Readers {
   };
 }
 
-/**
- * What is reported for good, if anything is: a balance as of a past time, or a complete statement.
- */
+/** What must never change once reported: a balance as of a past time, or a complete statement. */
 async function read(
   load: Load,
   node: Node,

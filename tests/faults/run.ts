@@ -104,7 +104,7 @@ async function runOn(
   ]);
   // Neither outlives the other's failure unseen.
   await Promise.all([clients, runFaults(load, { kinds, lockable })]).finally(machine.stop);
-  say(`${timeline.secondsOf(performance.now())} s: all is mended, and the load has ended`);
+  say(`${timeline.secondsOf(performance.now())} s: all faults and the load have ended`);
 
   await site.clock.set(0);
   await wait(1_000);

@@ -18,8 +18,8 @@ import type { Node } from './site.ts';
 export type Sent = { readonly op: Op; readonly sentMs: number };
 
 /**
- * `answered`: for good. `busy`: its stream refuses its wallet from now on. `again`: its stream is
- * to be ended, and this sent on another one.
+ * `answered`: the result is final. `busy`: its stream refuses its wallet from now on. `again`: end
+ * its stream, and send it on another one.
  */
 type Taken = 'answered' | 'busy' | 'again';
 

@@ -217,7 +217,7 @@ export async function fuzzFrames(report: Report, range: Range, address: string):
   await Promise.all(Array.from({ length: width }, lane));
 }
 
-/** Writes and goes, by the door or through the wall; whether a connection was had at all. */
+/** Writes the bytes and closes the socket. Returns whether a connection was established. */
 function converse(
   host: string,
   port: number,

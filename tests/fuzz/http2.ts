@@ -37,7 +37,7 @@ export function createHttp2(address: string, connections: number): Http2 {
     send: async (path, body, headers = {}) => {
       turn = (turn + 1) % connections;
       const first = await sendOnce(sessionOf(turn), path, body, headers);
-      // A stream that came just when its connection ended was not looked at by anybody.
+      // A stream that was opened just when its connection ended was not processed.
       return first.fault === 'no stream' ? sendOnce(sessionOf(turn), path, body, headers) : first;
     },
     close: () => sessions.forEach((session) => session?.destroy()),

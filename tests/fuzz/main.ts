@@ -4,7 +4,7 @@ import { parseArgs } from 'node:util';
 import { fuzz, kinds, type Kind } from './run.ts';
 
 // `npm run test:fuzz -- --count 1000000`: broken inputs of every kind against a daemon of its own,
-// with somebody beside who does nothing wrong. Ends with `inputs: N, violations: M`.
+// beside a client that sends valid calls. Ends with `inputs: N, violations: M`.
 
 const isKind = (text: string): text is Kind => Object.hasOwn(kinds, text);
 

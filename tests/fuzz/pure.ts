@@ -18,7 +18,7 @@ import { createRandom, type Random } from './random.ts';
 import { createYielder, type Report } from './report.ts';
 import { anyText, mutateText } from './values.ts';
 
-/** No single text may take so long: whoever sends it again and again would stop everybody else. */
+/** No single text may take so long: a client that repeats it would block all other clients. */
 const tooLongMs = 2_000;
 
 export type Range = { readonly from: number; readonly count: number };

@@ -75,7 +75,7 @@ async function attack(
   const resources = watchResources(report, daemon);
   const client = startGoodClient(report, daemon, mint, good);
 
-  // Code is compiled and caches fill up at first, whoever calls.
+  // At first code is compiled and caches fill up, with any caller.
   const warming = createReport('warm-up', () => undefined);
   await fuzzCalls(warming, { from: 0, count: warmUp }, daemon.address, players);
   resources.setBaseline();

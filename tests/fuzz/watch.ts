@@ -25,9 +25,9 @@ export type GoodClient = {
 };
 
 /**
- * Somebody who does nothing wrong: a deposit each 100 ms, and each must be answered well. A daemon
- * that got no processor for seconds refuses for want of news of revocations: that is the machine's
- * fault, the deposit is made again under its key, and it is told at the end.
+ * A client that sends a valid deposit each 100 ms, all of which must succeed. A daemon that got no
+ * processor for seconds refuses calls, since its feed of revocations is stale. That is a fault of
+ * the machine: the deposit is retried under its key, and counted as starved.
  */
 export function startGoodClient(
   report: Report,
@@ -90,7 +90,7 @@ function watchStarvation(pid: number): { isStarved(): boolean; stop(): void } {
     try {
       looks.push(waitedMs());
     } catch {
-      // Gone: whoever waits for its end will say so.
+      // Gone: the code that waits for its end reports that.
     }
     if (looks.length > 20) looks.shift();
   }, 500).unref();
@@ -135,7 +135,7 @@ export function watchResources(report: Report, daemon: Daemon): Resources {
     try {
       look();
     } catch {
-      // Gone: whoever waits for its end will say so.
+      // Gone: the code that waits for its end reports that.
     }
   }, 500).unref();
   const isAtRest = (now: { bytes: number; fds: number }): boolean =>

@@ -6,6 +6,7 @@ import type { MethodDefinition } from '@grpc/grpc-js';
 import { AuthServiceService as auth } from '../../protos/gen/digitalwallet/auth/v1/auth.ts';
 import { StatementServiceService as statement } from '../../protos/gen/digitalwallet/statement/v1/statement.ts';
 import { WalletServiceService as wallet } from '../../protos/gen/digitalwallet/wallet/v1/wallet.ts';
+import { createRandom, type Random } from '../fuzz/random.ts';
 import { item } from '../support/grpc/client.ts';
 import { connectRaw, readAnswer, type RawClient } from '../support/grpc/raw-http2.ts';
 import type { SoakSite } from './site.ts';
@@ -90,7 +91,7 @@ function serviceName(service: string): Buffer {
 }
 
 type Headers = Readonly<Record<string, string>>;
-type Way = (raw: RawClient, kind: Kind, headers: Headers) => Promise<unknown>;
+type Way = (raw: RawClient, kind: Kind, headers: Headers, random: Random) => Promise<unknown>;
 
 /** A watch never ends by itself, nor does a stream that is left open. */
 const maxMs = 400;
@@ -103,70 +104,67 @@ const finish: Way = async (raw, { path, makeMessages }, headers) => {
 };
 
 const cancelAfter =
-  (delayMs: () => number): Way =>
-  async (raw, { path, makeMessages, isOpen = false }, headers) => {
+  (maxDelayMs: number): Way =>
+  async (raw, { path, makeMessages, isOpen = false }, headers, random) => {
     const stream = raw.open(path, { headers, messages: makeMessages(), staysOpen: isOpen });
     const answer = readAnswer(stream);
-    await sleep(delayMs());
+    await sleep(random.int(maxDelayMs + 1));
     stream.close(8);
     await answer;
   };
 
-const beLate: Way = (raw, kind, headers) =>
-  finish(raw, kind, { ...headers, 'grpc-timeout': `${1 + Math.floor(Math.random() * 20)}m` });
+const beLate: Way = (raw, kind, headers, random) =>
+  finish(raw, kind, { ...headers, 'grpc-timeout': `${1 + random.int(20)}m` }, random);
 
-const beRefused: Way = (raw, kind) => {
-  const secret = randomBytes(32).toString('base64url');
+const beRefused: Way = (raw, kind, _headers, random) => {
+  const secret = random.bytes(32).toString('base64url');
   const bad = [
     `Bearer dwk_00000000_${secret}`,
     `Bearer a.b.${secret}`,
     'Service unknown',
     'Basic x',
   ];
-  const authorization = bad[Math.floor(Math.random() * bad.length)] ?? '';
-  return finish(raw, kind, { authorization });
+  return finish(raw, kind, { authorization: random.pick(bad) }, random);
 };
 
-const beBroken: Way = async (raw, { path }, headers) => {
+const beBroken: Way = async (raw, { path }, headers, random) => {
   const stream = raw.open(path, { headers, staysOpen: true });
   const answer = readAnswer(stream);
-  stream.write(randomBytes(1 + Math.floor(Math.random() * 200)));
+  stream.write(random.bytes(1 + random.int(200)));
   stream.end();
   const timer = setTimeout(() => stream.close(8), maxMs);
   await answer;
   clearTimeout(timer);
 };
 
-const ways: readonly Way[] = [
-  finish,
-  cancelAfter(() => 0),
-  cancelAfter(() => Math.random() * 30),
-  beLate,
-  beRefused,
-  beBroken,
-];
-
-const pick = <T>(list: readonly T[]): T => list[Math.floor(Math.random() * list.length)] as T;
+const ways: readonly Way[] = [finish, cancelAfter(0), cancelAfter(30), beLate, beRefused, beBroken];
 
 /** Calls of every kind in every way, over one connection that is then left, or lost. */
-async function visit({ address, customers }: SoakSite, count: (what: string) => void) {
-  const isDeaf = Math.random() < 0.1;
+async function visit(
+  { address, customers }: SoakSite,
+  randomOf: (kind: string) => Random,
+  count: (what: string) => void,
+): Promise<void> {
+  const random = randomOf('visit');
+  const isDeaf = random.chance(10);
   const raw = connectRaw(address, isDeaf ? { initialWindowSize: 0 } : {});
-  const { token } = pick(customers);
+  const { token } = random.pick(customers);
   const headers = { authorization: `Bearer ${token}` };
-  const some = Array.from({ length: 12 }, async () => {
-    const kind = Math.random() < 0.005 ? makeExport : pick(kinds);
-    await pick(isDeaf ? [cancelAfter(() => Math.random() * 50)] : ways)(raw, kind, headers);
+  const some = Array.from({ length: 12 }, async (_, i) => {
+    // Calls run concurrently: each has its own choices, so that their order changes none.
+    const own = randomOf(`call ${i}`);
+    const kind = own.int(200) === 0 ? makeExport : own.pick(kinds);
+    await own.pick(isDeaf ? [cancelAfter(50)] : ways)(raw, kind, headers, own);
     count(kind.name);
   });
   await Promise.all(some);
-  if (Math.random() < 0.3) {
+  if (random.chance(30)) {
     // Left in the middle of calls of every kind.
     for (const { path, makeMessages, isOpen = false } of kinds) {
       raw.open(path, { headers, messages: makeMessages(), staysOpen: isOpen });
       count('abandoned');
     }
-    await sleep(Math.random() * 40);
+    await sleep(random.int(41));
     raw.session.destroy();
   } else {
     await new Promise<void>((resolve) => raw.session.close(resolve));
@@ -174,8 +172,8 @@ async function visit({ address, customers }: SoakSite, count: (what: string) => 
 }
 
 /** Messages, good ones, doubled ones, and ones that can never be handled. */
-async function emit({ producer, customers }: SoakSite): Promise<void> {
-  const { id } = pick(customers);
+async function emit({ producer, customers }: SoakSite, random: Random): Promise<void> {
+  const { id } = random.pick(customers);
   const messageId = randomUUID();
   await producer.emit({ userId: id, operation: 'deposit', amount: '1.00', messageId });
   await producer.emit({ userId: id, operation: 'deposit', amount: '1.00', messageId });
@@ -184,21 +182,27 @@ async function emit({ producer, customers }: SoakSite): Promise<void> {
 
 const visitors = 6;
 
-/** All of it, until the time is over. Resolves once the last call has ended; how many of each. */
+/**
+ * All of it, until the time is over. The same seed makes the same choices. Resolves once the last
+ * call has ended; how many of each.
+ */
 export async function act(
   site: SoakSite,
   durationMs: number,
+  seed: string,
 ): Promise<ReadonlyMap<string, number>> {
   const endsAtMs = performance.now() + durationMs;
   const counts = new Map<string, number>();
   const count = (what: string): void => void counts.set(what, (counts.get(what) ?? 0) + 1);
   const isOver = (): boolean => performance.now() >= endsAtMs;
-  const visiting = Array.from({ length: visitors }, async () => {
-    while (!isOver()) await visit(site, count);
+  const visiting = Array.from({ length: visitors }, async (_, visitor) => {
+    for (let i = 0; !isOver(); i += 1) {
+      await visit(site, (kind) => createRandom(seed, `visitor ${visitor}, ${kind}`, i), count);
+    }
   });
   const emitting = async (): Promise<void> => {
-    while (!isOver()) {
-      await emit(site);
+    for (let i = 0; !isOver(); i += 1) {
+      await emit(site, createRandom(seed, 'messages', i));
       count('messages');
       await sleep(100);
     }

@@ -5,6 +5,8 @@ import { compare, lookOnce, measure, type Measures, type Verdict } from './measu
 import { createSoakSite } from './site.ts';
 
 export type SoakOptions = {
+  /** Repeats the choices of a run: kinds of calls, how they end, delays. */
+  readonly seed: string;
   readonly seconds: number;
   /** Before the first look: caches and pools are filled as they are by any load. */
   readonly warmUpSeconds: number;
@@ -22,16 +24,18 @@ const lookEveryMs = 60_000;
  * holds before and after.
  */
 export async function runSoak(options: SoakOptions): Promise<readonly Verdict[]> {
-  const { seconds, warmUpSeconds, settleSeconds, spare, say } = options;
+  const { seed, seconds, warmUpSeconds, settleSeconds, spare, say } = options;
   const site = await createSoakSite();
   try {
-    await act(site, warmUpSeconds * 1_000);
+    await act(site, warmUpSeconds * 1_000, `${seed}, warm-up`);
     await sleep(Math.min(settleSeconds, 90) * 1_000);
     const before = await measure(site);
     let counts = new Map<string, number>();
+    let round = 0;
     const endsAtMs = performance.now() + seconds * 1_000;
     for (let leftMs = seconds * 1_000; leftMs > 0; leftMs = endsAtMs - performance.now()) {
-      const done = await act(site, Math.min(leftMs, lookEveryMs));
+      const done = await act(site, Math.min(leftMs, lookEveryMs), `${seed}, round ${round}`);
+      round += 1;
       counts = sum(counts, done);
       const calls = [...counts.values()].reduce((all, n) => all + n, 0);
       const { 'heap MB after gc': heap = 0, sockets = 0 } = await lookOnce(site);
@@ -45,7 +49,10 @@ export async function runSoak(options: SoakOptions): Promise<readonly Verdict[]>
       verdicts = compare(before, await measure(site), spare);
     }
     const warning = /MaxListenersExceeded|UnhandledRejection|INTERNAL/;
-    const warnings = site.log().split('\n').filter((line) => warning.test(line));
+    const warnings = site
+      .log()
+      .split('\n')
+      .filter((line) => warning.test(line));
     for (const line of warnings.slice(0, 5)) say(line.slice(0, 1_000));
     const name = 'warnings in the log';
     const found = warnings.length;

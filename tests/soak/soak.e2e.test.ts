@@ -5,6 +5,7 @@ import { formatVerdicts, runSoak } from './run.ts';
 it('cancelled, late, refused and abandoned calls leave no resource behind', async () => {
   const said: string[] = [];
   const verdicts = await runSoak({
+    seed: 'the short profile',
     seconds: 15,
     warmUpSeconds: 5,
     settleSeconds: 6,

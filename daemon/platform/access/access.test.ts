@@ -58,9 +58,9 @@ const sign = (role: Role = 'customer', issuedAtMs = startMs, gen?: number): Prom
     .sign(privateKey);
 
 const staff: Exclude<Policy, 'public'> = { roles: ['operator', 'admin'] };
-const everybody: Exclude<Policy, 'public'> = { roles, service: true };
+const allCallers: Exclude<Policy, 'public'> = { roles, service: true };
 
-async function reasonOf(authorization: string | undefined, policy: Policy = everybody) {
+async function reasonOf(authorization: string | undefined, policy: Policy = allCallers) {
   const result = await access.authorize(authorization, policy);
   return result.ok ? 'ok' : result.rejection.reason;
 }
@@ -68,13 +68,13 @@ async function reasonOf(authorization: string | undefined, policy: Policy = ever
 describe('policies', () => {
   beforeEach(() => revocations.start());
 
-  it('each lets in whom it names and nobody else', async () => {
+  it('each policy admits the callers that it names and refuses all others', async () => {
     const policies: Exclude<Policy, 'public'>[] = [
       ...roles.map((role) => ({ roles: [role] })),
       { roles: [], service: true },
       staff,
       { roles: ['customer'], service: true },
-      everybody,
+      allCallers,
       { roles: [] },
     ];
     const callers = [
@@ -95,18 +95,18 @@ describe('policies', () => {
     }
   });
 
-  it('tell the handler who calls', async () => {
+  it('authorize returns the identity of the caller', async () => {
     expect(await access.authorize(`Bearer ${await sign('operator')}`, staff)).toEqual({
       ok: true,
       value: { kind: 'user', userId, role: 'operator', sessionId, apiKey: undefined },
     });
-    expect(await access.authorize(`Service ${serviceCredential}`, everybody)).toEqual({
+    expect(await access.authorize(`Service ${serviceCredential}`, allCallers)).toEqual({
       ok: true,
       value: { kind: 'service' },
     });
   });
 
-  it('what is public asks for no credential, and gives no rights for one', async () => {
+  it('a public method needs no credential, and a credential gives no rights there', async () => {
     for (const authorization of [undefined, 'Bearer rubbish', `Service ${serviceCredential}`]) {
       expect(await access.authorize(authorization, 'public')).toEqual({
         ok: true,
@@ -144,7 +144,7 @@ describe('credentials', () => {
 
   it('a refused credential is not repeated in the answer', async () => {
     const token = await sign();
-    const result = await access.authorize(`Bearer ${token.slice(0, -4)}`, everybody);
+    const result = await access.authorize(`Bearer ${token.slice(0, -4)}`, allCallers);
     expect(JSON.stringify(result)).not.toContain(token.slice(0, 20));
   });
 });
@@ -153,7 +153,7 @@ describe('revocation', () => {
   const revoke = (kind: 'session' | 'user', id: string, revokedAtMs = startMs) =>
     revocations.apply({ kind, id, revokedAtMs });
 
-  it('of a session ends its token at once, though the verdict on it was cached', async () => {
+  it('revoking a session ends its token at once, even if its verdict was cached', async () => {
     await revocations.start();
     const token = await sign();
     expect(await reasonOf(`Bearer ${token}`)).toBe('ok');
@@ -164,7 +164,7 @@ describe('revocation', () => {
     });
   });
 
-  it('of another session or user leaves the token alone', async () => {
+  it('revoking another session or user leaves the token valid', async () => {
     await revocations.start();
     revoke('session', otherId);
     revoke('user', otherId);
@@ -172,7 +172,7 @@ describe('revocation', () => {
     expect(await reasonOf(`Bearer ${await sign()}`)).toBe('ok');
   });
 
-  it('of a user ends what was issued until then, to the millisecond, and nothing later', async () => {
+  it('revoking a user ends tokens issued until that millisecond, and none later', async () => {
     await revocations.start();
     revoke('user', userId, startMs + 500);
     expect(await reasonOf(`Bearer ${await sign('customer', startMs)}`)).toBe('TOKEN_REVOKED');
@@ -181,7 +181,7 @@ describe('revocation', () => {
     expect(await reasonOf(`Bearer ${await sign('customer', startMs + 501)}`)).toBe('ok');
   });
 
-  it('of a user twice counts the later, in whatever order they come', async () => {
+  it('of two revocations of a user the later counts, in either order of arrival', async () => {
     await revocations.start();
     revoke('user', userId, startMs + 500);
     revoke('user', userId, startMs + 100);
@@ -205,7 +205,7 @@ describe('revocation', () => {
     },
   );
 
-  it('is remembered though the clock jumps on by a day', async () => {
+  it('a revocation is remembered when the clock jumps ahead by a day', async () => {
     let asOfMs = startMs - dayMs;
     let isHeard = false;
     const jumping = createRevocations({
@@ -224,7 +224,7 @@ describe('revocation', () => {
     expect(jumping.isRevoked({ userId, sessionId, issuedAtMs: startMs, generation: 0 })).toBe(true);
   });
 
-  it('comes from the feed', async () => {
+  it('revocations come from the feed', async () => {
     fed = [{ kind: 'session', id: sessionId, revokedAtMs: startMs }];
     await revocations.start();
     expect(await reasonOf(`Bearer ${await sign()}`)).toBe('TOKEN_REVOKED');
@@ -232,21 +232,21 @@ describe('revocation', () => {
 });
 
 describe('without a fresh feed', () => {
-  it('no user is let in, since a revocation could be missing', async () => {
+  it('without a fresh feed users are refused, since a revocation could be missing', async () => {
     expect(await reasonOf(`Bearer ${await sign()}`)).toBe('AUTH_UNAVAILABLE');
     expect(await access.validateToken(await sign())).toMatchObject({
       rejection: { reason: 'AUTH_UNAVAILABLE' },
     });
   });
 
-  it('a service is, and a forged token is still called one', async () => {
+  it('without a fresh feed services are admitted, and forged tokens are invalid', async () => {
     expect(await reasonOf(`Service ${serviceCredential}`)).toBe('ok');
     expect(await reasonOf('Bearer forged')).toBe('TOKEN_INVALID');
   });
 
   it('a feed that fails is not fresh', async () => {
     const failing = createRevocations({
-      feed: () => Promise.reject(new Error('auth is away')),
+      feed: () => Promise.reject(new Error('auth is unavailable')),
       log: createLog('silent'),
     });
     await failing.start();
@@ -264,13 +264,13 @@ describe('resolveSubject', () => {
     apiKey: undefined,
   });
 
-  it('a customer is always meant themselves', () => {
+  it('a request of a customer always refers to that customer', () => {
     for (const named of ['', userId]) {
       expect(resolveSubject(user('customer'), named)).toEqual({ ok: true, value: userId });
     }
   });
 
-  it('to a customer another user does not exist', () => {
+  it('for a customer another user does not exist', () => {
     expect(resolveSubject(user('customer'), otherId)).toMatchObject({
       rejection: { reason: 'USER_NOT_FOUND', metadata: { userId: otherId } },
     });

@@ -200,7 +200,7 @@ async function identifyKey(
 
 const unheard = refuse(
   'AUTH_UNAVAILABLE',
-  'credentials cannot be checked now: the auth service is away',
+  'credentials cannot be checked now: the auth service is unavailable',
 );
 
 async function validate(token: string, options: Verifiers): Promise<Result<VerifiedToken>> {

@@ -113,7 +113,7 @@ export function createRevocations(options: {
         for (const [id, known] of map) if (known.heardAt < startedAt - keepMs) map.delete(id);
       }
     } catch (err) {
-      options.log.warn({ err }, 'the feed of revocations is out of reach');
+      options.log.warn({ err }, 'the feed of revocations is unavailable');
     }
     // What took so long to read is not new any more: the next look reads the last minute only.
     const delayMs = performance.now() - startedAt > pollMs ? 0 : pollMs;

@@ -70,7 +70,7 @@ async function expectReason(token: string, reason: string): Promise<void> {
   expect(await verifier.verify(token)).toMatchObject({ ok: false, rejection: { reason } });
 }
 
-it('a good token tells who, in what role, in which session, and until when', async () => {
+it('a valid token gives the user, the role, the session and the time of expiry', async () => {
   expect(await verifier.verify(await sign())).toEqual({
     ok: true,
     value: {
@@ -99,7 +99,7 @@ it.each([
 });
 
 describe('forged', () => {
-  it('alg none is refused', async () => {
+  it('a token with alg none is refused', async () => {
     await expectReason(new UnsecuredJWT(claims).encode(), 'TOKEN_INVALID');
     const [header, payload] = [{ alg: 'none', typ: tokenRules.type, kid }, claims].map((part) =>
       base64url.encode(JSON.stringify(part)),
@@ -204,14 +204,14 @@ describe('claims', () => {
 });
 
 describe('the end of a token', () => {
-  it('is told apart from a forged one', async () => {
+  it('an expired token has another reason than a forged one', async () => {
     await expectReason(await sign({ exp: startMs / 1000 }), 'TOKEN_EXPIRED');
     await expectReason(await sign({ exp: startMs / 1000 - 3_600 }), 'TOKEN_EXPIRED');
     const forged = await sign({ exp: startMs / 1000 - 1 }, {}, theirs.privateKey);
     await expectReason(forged, 'TOKEN_INVALID');
   });
 
-  it('ends its cached verdict too, on the second', async () => {
+  it('the expiry of a token also ends its cached verdict, to the second', async () => {
     const token = await sign();
     expect(await verifier.verify(token)).toMatchObject({ ok: true });
     nowMs = startMs + 899_999;
@@ -222,14 +222,14 @@ describe('the end of a token', () => {
 });
 
 describe('keys', () => {
-  it('are fetched once for all tokens', async () => {
+  it('keys are fetched once for all tokens', async () => {
     for (const role of ['customer', 'operator', 'admin']) {
       expect(await verifier.verify(await sign({ role }))).toMatchObject({ ok: true });
     }
     expect(fetches).toBe(1);
   });
 
-  it('are fetched again for a new kid, so that keys can rotate', async () => {
+  it('keys are fetched again for a new kid, so that they can rotate', async () => {
     await verifier.verify(await sign());
     keySet = () => publish('key-2', theirs.publicKey);
     nowMs += 6_000;
@@ -237,7 +237,7 @@ describe('keys', () => {
     expect(await verifier.verify(rotated)).toMatchObject({ ok: true });
   });
 
-  it('that are withdrawn while a token is checked are not believed past that check', async () => {
+  it('keys withdrawn while a token is checked are not trusted after that check', async () => {
     await verifier.verify(await sign());
     const token = await sign({ sid: userId });
     keySet = () => publish('key-2', theirs.publicKey);
@@ -249,14 +249,14 @@ describe('keys', () => {
     });
   });
 
-  it('are not fetched for every unknown kid: strangers cannot make us ask', async () => {
+  it('keys are not fetched for every unknown kid: forged tokens cause no load', async () => {
     await verifier.verify(await sign());
     nowMs += 6_000;
     for (let i = 0; i < 20; i += 1) await verifier.verify(await sign({}, { kid: `unknown-${i}` }));
     expect(fetches).toBe(2);
   });
 
-  it('that cannot be had make nobody’s token invalid, and are asked for again', async () => {
+  it('while keys cannot be fetched no token is invalid, and the fetch is retried', async () => {
     const token = await sign();
     keySet = () => Promise.reject(new Error('14 UNAVAILABLE'));
     await expectReason(token, 'AUTH_UNAVAILABLE');

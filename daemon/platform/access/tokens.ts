@@ -77,7 +77,7 @@ export function createTokenVerifier(options: {
   const { run: fetchKeys, sinceFailureMs } = oneAtATime(fetchNow);
 
   let refetching: Promise<unknown> | undefined;
-  /** In the background: while the auth service is away the known keys go on. */
+  /** In the background: the known keys stay in use while the auth service is unavailable. */
   const refetchOld = (): void => {
     if (!keys || ageMs(keys, options.nowMs()) < maxKeysAgeMs) return;
     refetching ??= fetchKeys()
@@ -179,7 +179,10 @@ function explain(err: unknown): Result<never> {
   if (err instanceof errors.JOSEError || err instanceof TypeError) {
     return refuse('TOKEN_INVALID', 'the access token is not valid: sign in again');
   }
-  return refuse('AUTH_UNAVAILABLE', 'credentials cannot be checked now: the auth service is away');
+  return refuse(
+    'AUTH_UNAVAILABLE',
+    'credentials cannot be checked now: the auth service is unavailable',
+  );
 }
 
 function judgeClaims(

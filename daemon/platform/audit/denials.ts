@@ -20,9 +20,9 @@ const maxPerMinute = 600;
 const maxWaiting = 2_000;
 
 /**
- * Tells a refused id that is another's from one that does not exist: after the answer, which is the
- * same for both and takes the same time. Guesses are counted apart from denials, so that guessing
- * what does not exist hides nothing.
+ * Distinguishes a refused id that belongs to another user from one that does not exist. It does so
+ * after the answer, which is the same for both and takes the same time. Guesses are counted apart
+ * from denials, so that guessing ids that do not exist hides no denial.
  */
 export function createDenialReport(options: {
   readonly recordDenial: (actor: Actor, method: string, rejection: Rejection) => void;

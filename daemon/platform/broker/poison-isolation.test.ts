@@ -31,7 +31,7 @@ function createStore(faults: Readonly<Record<string, Error>>) {
 
 const outside = createTransientRejection({
   reason: 'AUTH_UNAVAILABLE',
-  message: 'out of reach',
+  message: 'unavailable',
   metadata: {},
 });
 
@@ -47,13 +47,13 @@ describe('a message that cannot be handled', () => {
     },
   );
 
-  it('is dead also where a whole batch is like that', async () => {
+  it('every message of a batch that cannot be handled is dead-lettered', async () => {
     const store = createStore({ bad: databaseError('22021') });
     const handlings = await isolate(store.handle)(toMessages(many(500, 'bad')));
     expect(handlings).toEqual(many(500).map(() => refused));
   });
 
-  it('for an unknown reason is held, and dead after five times beside others', async () => {
+  it('a message that fails for an unknown reason is dead after five attempts', async () => {
     const store = createStore({ bad: new TypeError('a defect') });
     const handle = isolate(store.handle);
     const [bad] = toMessages(['bad']) as [InboundMessage];
@@ -64,7 +64,7 @@ describe('a message that cannot be handled', () => {
     expect(store.handled).toHaveLength(45);
   });
 
-  it('for an unknown reason, by itself, is not to blame', async () => {
+  it('a batch whose messages all fail for an unknown reason is retried as a whole', async () => {
     const store = createStore({ bad: new TypeError('a defect') });
     const handle = isolate(store.handle);
     for (let i = 0; i < 20; i += 1) {
@@ -72,7 +72,7 @@ describe('a message that cannot be handled', () => {
     }
   });
 
-  it('like many beside it keeps none of the others', async () => {
+  it('many messages that cannot be handled do not block the others', async () => {
     const store = createStore({ bad: new TypeError('a defect') });
     const texts = [...many(64, 'bad'), ...many(64)];
     const handlings = await isolate(store.handle)(toMessages(texts));
@@ -101,7 +101,7 @@ describe('trouble that is not of a message', () => {
     expect(store.handled).not.toContain('bad');
   });
 
-  it('for which nothing at all is handled is never taken for the messages’ fault', async () => {
+  it('trouble that stops every message is never taken for a fault of the messages', async () => {
     const denied = databaseError('42501');
     const store = createStore({ good: denied });
     const handle = isolate(store.handle);

@@ -44,7 +44,7 @@ export function isolate(handle: Handle, log?: Log): Handle {
       const count = (attempts.get(message) ?? 0) + 1;
       attempts.set(message, count);
       if (count < maxAttempts) return held;
-      log?.error({ err: state.failed.get(message) }, 'a message fails by itself: it is put aside');
+      log?.error({ err: state.failed.get(message) }, 'a message fails by itself: dead-lettered');
       return refused;
     });
   };
@@ -66,7 +66,7 @@ async function handlePart(
     if (kind === 'transient') throw err;
     const [only] = messages.length === 1 ? messages : [];
     if (only && kind === 'data') {
-      log?.error({ err }, 'the database refuses the content of a message: it is put aside');
+      log?.error({ err }, 'the database refuses the content of a message: it is dead-lettered');
       return [refused];
     }
     if (kind === 'unexpected') {

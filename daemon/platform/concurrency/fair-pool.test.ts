@@ -16,7 +16,7 @@ const holding = (name: string, idleMs?: number): PoolMember => {
 };
 const pool = (all: number, ofOne: number, replacesOwn = false): FairPool =>
   createFairPool({ all, ofOne: () => ofOne, replacesOwn }, () => nowMs);
-/** Takes a place for each: `a1` is the first of holder `a`. */
+/** Acquires one permit for each name: `a1` is the first of holder `a`. */
 const fill = (places: FairPool, idle: Readonly<Record<string, number | undefined>>): void => {
   for (const [name, idleMs] of Object.entries(idle)) {
     expect(places.acquire(name.charAt(0), holding(name, idleMs))).toBeTypeOf('object');
@@ -26,7 +26,7 @@ const take = (places: FairPool, name: string): unknown =>
   places.acquire(name.charAt(0), holding(name));
 
 describe('a pool', () => {
-  it('gives no holder more than its part, whatever room there is', () => {
+  it('a pool gives no holder more than its share, even if permits are free', () => {
     const places = pool(10, 2);
     fill(places, { a1: 500, a2: 500 });
     expect(take(places, 'a3')).toBe('own');
@@ -34,7 +34,7 @@ describe('a pool', () => {
     expect(ended).toEqual([]);
   });
 
-  it('gives a place back once, however often it is released', () => {
+  it('a permit is returned once, however often it is released', () => {
     const places = pool(2, 2);
     const first = places.acquire('a', holding('a1'));
     fill(places, { b1: undefined });
@@ -46,7 +46,7 @@ describe('a pool', () => {
     expect(take(places, 'd1')).toBe('full');
   });
 
-  it('that is full ends the longest idle of the largest holder for a smaller one', () => {
+  it('a full pool ends the longest idle member of the largest holder for a smaller one', () => {
     const places = pool(6, 4);
     fill(places, { a1: 10, a2: 300, a3: 20, b1: 900, b2: 900, c1: 900 });
     expect(take(places, 'd1')).toBeTypeOf('object');
@@ -56,7 +56,7 @@ describe('a pool', () => {
     expect(ended).toEqual(['a2', 'b1']);
   });
 
-  it('never ends what is busy: the next largest holder with something idle is asked', () => {
+  it('a full pool ends no busy member: it takes the next largest holder with an idle one', () => {
     const places = pool(5, 3);
     fill(places, { a1: undefined, a2: undefined, a3: undefined, b1: 5, b2: undefined });
     expect(take(places, 'c1')).toBeTypeOf('object');
@@ -66,7 +66,7 @@ describe('a pool', () => {
     expect(ended).toEqual(['b1']);
   });
 
-  it('ends nothing of a holder who has no more than the newcomer', () => {
+  it('a full pool ends no member of a holder that has no more than the newcomer', () => {
     const places = pool(4, 4);
     fill(places, { a1: 500, a2: 500, b1: 500, b2: 500 });
     expect(take(places, 'b3')).toBe('full');
@@ -74,7 +74,7 @@ describe('a pool', () => {
     expect(take(places, 'c1')).toBeTypeOf('object');
   });
 
-  it('may replace a holder’s own: at its cap, and when all others have no more', () => {
+  it('a pool may replace a member of the same holder, at its cap or if others have no more', () => {
     const places = pool(3, 2, true);
     fill(places, { a1: 5, a2: 50, b1: undefined });
     expect(take(places, 'a3')).toBeTypeOf('object');
@@ -85,7 +85,7 @@ describe('a pool', () => {
     expect(ended).toEqual(['a2', 'a1']);
   });
 
-  it('lets an eleventh network in, though ten hold everything with a tenth each', () => {
+  it('a pool admits an eleventh network though ten hold a tenth each', () => {
     const places = pool(2_000, 200, true);
     for (let network = 0; network < 10; network += 1) {
       for (let i = 0; i < 200; i += 1) {
@@ -101,7 +101,7 @@ describe('a pool', () => {
     expect(new Set(ended).size).toBe(10);
   });
 
-  it('does not search again at once where nothing was idle', () => {
+  it('a pool does not search again at once if no member was idle', () => {
     const places = pool(1, 1);
     let searches = 0;
     const busy = { findIdleSinceMs: () => void (searches += 1), end: () => undefined };

@@ -12,7 +12,7 @@ type Permit = { release(): void };
 type Taken = Permit | 'full' | 'own';
 
 export type FairPool = {
-  /** A place for this holder, or why there is none. */
+  /** A permit for this holder, or the reason why there is none. */
   acquire(holder: string, holding: PoolMember): Taken;
   /** How many places are taken. */
   size(): number;

@@ -9,7 +9,7 @@ async function* count(to: number): AsyncGenerator<number> {
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 describe('a pipeline', () => {
-  it('gives outcomes in order, whatever order they come in', async () => {
+  it('a pipeline returns outcomes in the order of the inputs', async () => {
     const finish: (() => void)[] = [];
     const begin = (n: number) =>
       Promise.resolve({
@@ -28,7 +28,7 @@ describe('a pipeline', () => {
     expect(outcomes).toEqual([10, 20, 30]);
   });
 
-  it('begins no more than its limit before the reader takes the first', async () => {
+  it('a pipeline starts no more than its limit before the first outcome is read', async () => {
     let begun = 0;
     const begin = (n: number) => {
       begun += 1;
@@ -43,7 +43,7 @@ describe('a pipeline', () => {
     expect(begun).toBe(5);
   });
 
-  it('tells an error of the inputs after the outcomes before it', async () => {
+  it('a pipeline reports an error of the inputs after the outcomes before it', async () => {
     const inputs = async function* () {
       yield* count(2);
       throw new Error('the inputs broke');
@@ -57,7 +57,7 @@ describe('a pipeline', () => {
     expect(outcomes).toEqual([1, 2]);
   });
 
-  it('tells an error of a piece of work in its place, and begins nothing after it is left', async () => {
+  it('a pipeline reports an error in order, and starts nothing after it was left', async () => {
     let begun = 0;
     const begin = (n: number) => {
       begun += 1;
@@ -75,7 +75,7 @@ describe('a pipeline', () => {
     expect(begun).toBe(whenLeft);
   });
 
-  it('ends at once where nothing comes', async () => {
+  it('a pipeline without inputs ends at once', async () => {
     const begin = (n: number) => Promise.resolve({ settled: Promise.resolve(n) });
     expect(await pipeline(count(0), begin, 4).next()).toEqual({ done: true, value: undefined });
   });

@@ -12,7 +12,7 @@ afterAll(() => database.drop());
 const one = sql('copy_test_one', 'SELECT 1 AS one');
 
 describe('COPY beside other statements of a transaction', () => {
-  it('gives every row in order, and leaves the connection to the driver', async () => {
+  it('COPY returns every row in order, and leaves the connection to the driver', async () => {
     const texts: string[] = [];
     await database.db.tx(async (tx) => {
       expect(await tx.query(one)).toEqual([{ one: 1 }]);
@@ -29,7 +29,7 @@ describe('COPY beside other statements of a transaction', () => {
     }
   });
 
-  it('of no rows ends, too', async () => {
+  it('COPY of no rows ends, too', async () => {
     await database.db.read((tx) =>
       tx.copyOut('COPY (SELECT 1 WHERE false) TO STDOUT', () => {
         throw new Error('there is no row');
@@ -37,7 +37,7 @@ describe('COPY beside other statements of a transaction', () => {
     );
   });
 
-  it('that fails at once or half-way rejects, and the connection serves on', async () => {
+  it('COPY that fails at once or half-way rejects, and the connection stays usable', async () => {
     await database.db.read(async (tx) => {
       const [before] = await tx.query<{ pid: number }>(
         sql('copy_test_pid', 'SELECT pg_backend_pid() AS pid'),
@@ -63,7 +63,7 @@ describe('COPY beside other statements of a transaction', () => {
     });
   });
 
-  it('whose connection is lost rejects', async () => {
+  it('COPY rejects if its connection is lost', async () => {
     const copying = database.db.read((tx) =>
       tx.copyOut(
         'COPY (SELECT n, pg_terminate_backend(pg_backend_pid()) FROM generate_series(1, 2) AS n) TO STDOUT',
@@ -73,11 +73,11 @@ describe('COPY beside other statements of a transaction', () => {
     await expect(copying).rejects.toThrow();
   });
 
-  it('goes on with rows behind a notice', async () => {
+  it('COPY continues with the rows after a notice', async () => {
     const rows: string[] = [];
     await database.db.read(async (tx) => {
       await tx.execute(sql('copy_test_level', "SET client_min_messages = 'debug1'"));
-      // A temporary function that tells something for each row.
+      // A temporary function that raises a notice for each row.
       await tx.execute(
         sql(
           'copy_test_function',

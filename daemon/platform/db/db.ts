@@ -111,7 +111,7 @@ export function createDb(options: DbOptions): Db {
   };
 }
 
-/** Work that waits for a connection: past this, more of it would only wait in vain. */
+/** How many pieces of work may wait for a connection. More would only reach their deadline. */
 const maxWaiting = 500;
 
 async function useClient<T>(
@@ -120,7 +120,7 @@ async function useClient<T>(
   work: (client: pg.PoolClient) => Promise<T>,
 ): Promise<T> {
   if (pool.waitingCount >= maxWaiting) {
-    const message = 'the server has too much in hand: try again shortly';
+    const message = 'the server has too much in flight: try again shortly';
     throw createTransientRejection({ reason: 'OVERLOADED', message, metadata: {} });
   }
   const client = await connect();

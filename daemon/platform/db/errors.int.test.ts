@@ -47,7 +47,7 @@ const errorOf = (work: Promise<unknown>): Promise<unknown> =>
 const options = () => ({ name: 'test', maxConnections: 2, log: createLog('silent') });
 
 describe('trouble', () => {
-  it('what only reads is never in doubt, whichever of its answers is lost', async () => {
+  it('a read is never in doubt, whichever of its answers is lost', async () => {
     const cutter = await startCommitCutter(database.url);
     const cutDb = createDb({ ...options(), url: cutter.url });
     try {
@@ -79,7 +79,7 @@ describe('trouble', () => {
     expect(await countRows()).toBe(1);
   });
 
-  it('is the first error in time, not what it made of the statements behind it', async () => {
+  it('a transaction rejects with its first error, not with those that follow from it', async () => {
     const err = await errorOf(
       db.tx(async (tx) => {
         const broken = insert(tx, 'a', null as unknown as number);
@@ -129,7 +129,7 @@ describe('trouble', () => {
     await db.tx((tx) => insert(tx, 'later'));
   });
 
-  it('a lock that is not had in time is transient', async () => {
+  it('a lock that is not acquired in time is transient', async () => {
     await db.tx((tx) => insert(tx, 'a'));
     const lockSql = sql('test_lock', 'SELECT id FROM outbox FOR UPDATE');
     await db.tx(async (holder) => {
@@ -197,7 +197,7 @@ describe('trouble', () => {
     if (state === '23505') expect(constraintOf(err)).toBe('relay_leases_pkey');
   });
 
-  it('what is none of these is a defect', async () => {
+  it('any other error is a defect', async () => {
     const err = await errorOf(db.read((tx) => tx.query(sql('test_typo', 'SELECT nothing'))));
     expect(classifyDbError(err)).toBe('unexpected');
     expect(classifyDbError(new TypeError('x is not a function'))).toBe('unexpected');
@@ -208,7 +208,7 @@ describe('trouble', () => {
 describe('what an error is, by where it comes from', () => {
   const sleepSql = sql('test_sleep', 'SELECT pg_sleep(30)');
 
-  it('a statement that was cancelled is no database that is away, and keeps its connection', async () => {
+  it('a cancelled statement keeps its connection: the database is not unavailable', async () => {
     const pids: number[] = [];
     const one = createDb({ ...options(), maxConnections: 1, url: database.url });
     try {
@@ -239,7 +239,7 @@ describe('what an error is, by where it comes from', () => {
     },
   );
 
-  it('a server that gives no answer, or no connection in time, is away', async () => {
+  it('a server that gives no answer, or no connection in time, is unavailable', async () => {
     const one = createDb({ ...options(), maxConnections: 1, url: database.url });
     try {
       const holding = errorOf(one.read((tx) => tx.query(sleepSql)));

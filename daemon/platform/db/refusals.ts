@@ -21,7 +21,7 @@ export const isDatabaseBusy = (err: unknown): boolean =>
 
 export const databaseUnavailable = refuse(
   'DATABASE_UNAVAILABLE',
-  'the database is out of reach: nothing was done, try again',
+  'the database is unavailable: nothing was done, try again',
 );
 
 export const databaseBusy = refuse(

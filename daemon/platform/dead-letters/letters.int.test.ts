@@ -72,7 +72,7 @@ const discard = (letters: ReturnType<typeof open>['letters'], ...ids: string[]) 
   letters.discard({ ids, note: '', isDryRun: false }, operator);
 
 describe('what is kept', () => {
-  it('is what came, however deeply it is nested; secrets are taken out when it is shown', async () => {
+  it('a letter is stored as it came, however nested; secrets are redacted when shown', async () => {
     const depth = 60_000;
     const text = `{"token":"x","a":${'['.repeat(depth)}${']'.repeat(depth)}}`;
     const other = letterOf('{}');
@@ -98,7 +98,7 @@ describe('what is kept', () => {
     expect(reasonOf(await replay(open(test.db).letters, letter.id))).toBe('INVALID_ARGUMENT');
   });
 
-  it('has names of any length', async () => {
+  it('a stored letter has names of any length', async () => {
     const long = 'x'.repeat(100_000);
     const letter = letterOf('{}', { reason: long, field: `\0${long}`, userId: long });
     await storeLetters(test.db, [letter]);
@@ -129,7 +129,7 @@ describe('a message that is sent again', () => {
     return { state: shown?.state, count: shown?.receivedCount, by: shown?.decidedBy };
   };
 
-  it.each(['discard', 'replay'] as const)('is pending again after a %s', async (decision) => {
+  it.each(['discard', 'replay'] as const)('a redelivery after %s is pending', async (decision) => {
     const letter = letterOf('{}');
     await storeLetters(test.db, [letter]);
     const { letters } = open(test.db);
@@ -141,7 +141,7 @@ describe('a message that is sent again', () => {
     valueOf(await discard(letters, letter.id));
   });
 
-  it('is counted each time, also within one batch', async () => {
+  it('a message that is sent again is counted each time, also within one batch', async () => {
     const letter = letterOf('{}');
     await storeLetters(test.db, [letter, again(letter), letterOf('{}'), again(letter)]);
     expect(await stateOf(letter)).toMatchObject({ count: 3 });
@@ -149,7 +149,7 @@ describe('a message that is sent again', () => {
     expect(await stateOf(letter)).toMatchObject({ count: 4 });
   });
 
-  it('is not counted where the same delivery comes twice', async () => {
+  it('a delivery that comes twice is counted once', async () => {
     const letter = letterOf('{}');
     await storeLetters(test.db, [letter]);
     valueOf(await discard(open(test.db).letters, letter.id));
@@ -159,7 +159,7 @@ describe('a message that is sent again', () => {
 });
 
 describe('a list', () => {
-  it('has as many letters on a page as an answer has room for, and all of them on its pages', async () => {
+  it('a page has as many letters as fit in an answer, and the pages have all of them', async () => {
     const bodies = [70_000, 10, 250_000].map((size) => Buffer.alloc(size, 0xfe));
     const letters = Array.from({ length: 60 }, (_, i) => {
       const content = bodies[i % 3] ?? Buffer.alloc(0);
@@ -182,7 +182,7 @@ describe('a list', () => {
     expect(pages).toBeGreaterThan(3);
   });
 
-  it('of one state and reason goes on where a page ended', async () => {
+  it('a list of one state and reason continues where a page ended', async () => {
     const reason = `R${randomUUID()}`;
     const letters = Array.from({ length: 5 }, () => letterOf('{}', { reason }));
     for (const letter of letters) await storeLetters(test.db, [letter]);
@@ -217,7 +217,7 @@ it('decisions on large letters are answered, though not all bodies fit', async (
 });
 
 describe('replays', () => {
-  it('ten at once need no more than one connection', async () => {
+  it('ten concurrent replays need no more than one connection', async () => {
     const db = createDb({ url: test.url, name: 'one', maxConnections: 1, log });
     try {
       const letters = Array.from({ length: 10 }, () => letterOf('{}'));
@@ -230,7 +230,7 @@ describe('replays', () => {
     }
   });
 
-  it('of one letter at once have one effect', async () => {
+  it('concurrent replays of one letter have one effect', async () => {
     const letter = letterOf('{}');
     await storeLetters(test.db, [letter]);
     let effects = 0;
@@ -248,7 +248,7 @@ describe('replays', () => {
     expect(effects).toBe(1);
   });
 
-  it('of letters that overlap never wait in a circle', async () => {
+  it('replays of overlapping sets of letters do not deadlock', async () => {
     const [a, b] = [letterOf('{}'), letterOf('{}')];
     for (let i = 0; i < 10; i += 1) {
       await storeLetters(
@@ -262,15 +262,15 @@ describe('replays', () => {
     }
   });
 
-  it('that fail leave the letter as it was, for any caller', async () => {
+  it('a replay that fails leaves the letter as it was, for any caller', async () => {
     const letter = letterOf('{}');
     await storeLetters(test.db, [letter]);
-    const failing = open(test.db, () => Promise.reject(new Error('out of reach')));
-    await expect(replay(failing.letters, letter.id)).rejects.toThrow('out of reach');
+    const failing = open(test.db, () => Promise.reject(new Error('unavailable')));
+    await expect(replay(failing.letters, letter.id)).rejects.toThrow('unavailable');
     expect(reasonOf(await replay(open(test.db).letters, letter.id))).toBe('ok');
   });
 
-  it('that never end hold the letter for a minute, and are not decided later', async () => {
+  it('a replay that never ends holds the letter for a minute, without a later effect', async () => {
     const letter = letterOf('{}');
     await storeLetters(test.db, [letter]);
     let end: () => void = () => undefined;
@@ -288,7 +288,7 @@ describe('replays', () => {
     expect(reasonOf(await lost)).toBe('DEAD_LETTER_RESOLVED');
   });
 
-  it('are not kept from a letter by a claim of a clock that went back', async () => {
+  it('a claim from a clock that went back does not block a replay', async () => {
     const letter = letterOf('{}');
     await storeLetters(test.db, [letter]);
     const text = `UPDATE dead_letters SET claim_id = id,

@@ -30,7 +30,7 @@ const talk = (raw: RawClient, texts: readonly string[], staysOpen = true) =>
   raw.open('/test.Test/talk', { headers: ana.headers, messages: texts.map(message), staysOpen });
 
 describe.each([true, false])('a stop, with the fast path %s', (isFastPathOn) => {
-  it('serves those who still call, while balancers learn that it stops', async () => {
+  it('a stop serves callers while load balancers learn of it', async () => {
     const { stand, raw } = await start(isFastPathOn);
     const stopped = stand.server.stop(8_000);
     await sleep(100);
@@ -43,7 +43,7 @@ describe.each([true, false])('a stop, with the fast path %s', (isFastPathOn) => 
     await stopped;
   });
 
-  it('tells clients which calls were not begun: those are repeated elsewhere', async () => {
+  it('a stop reports which calls were not started, so that clients retry them', async () => {
     const { stand, raw } = await start(isFastPathOn);
     const held = raw.call('/test.Test/wait', ana);
     await sleep(500);
@@ -58,7 +58,7 @@ describe.each([true, false])('a stop, with the fast path %s', (isFastPathOn) => 
     await stopped;
   });
 
-  it('finishes what is in flight: calls, and the messages of a stream that have arrived', async () => {
+  it('a stop finishes calls in flight, and the stream messages that have arrived', async () => {
     const { stand, raw } = await start(isFastPathOn);
     const held = raw.call('/test.Test/wait', ana);
     const stream = talk(raw, ['w', 'a', 'b']);
@@ -74,7 +74,7 @@ describe.each([true, false])('a stop, with the fast path %s', (isFastPathOn) => 
     await stopped;
   });
 
-  it('answers messages of a stream that are in flight at once, and says why it ends after them', async () => {
+  it('a stop answers stream messages in flight, then ends the stream with a reason', async () => {
     const { stand, raw } = await start(isFastPathOn);
     const { headers } = ana;
     const messages = ['a', 'b', 'c'].map(message);
@@ -90,7 +90,7 @@ describe.each([true, false])('a stop, with the fast path %s', (isFastPathOn) => 
     await stopped;
   });
 
-  it('ends an idle stream at once, beside a call that goes on', async () => {
+  it('a stop ends an idle stream at once, beside a call that continues', async () => {
     const { stand, raw } = await start(isFastPathOn);
     const held = raw.call('/test.Test/wait', ana);
     const idle = readAnswer(talk(raw, ['a']));
@@ -102,7 +102,7 @@ describe.each([true, false])('a stop, with the fast path %s', (isFastPathOn) => 
     await stopped;
   });
 
-  it('tells what is not finished in time that its outcome is not known', async () => {
+  it('a stop reports an unknown outcome for calls that are not finished in time', async () => {
     const { stand, raw } = await start(isFastPathOn);
     const held = raw.call('/test.Test/wait', ana);
     const stuck = readAnswer(talk(raw, ['w']));
@@ -116,7 +116,7 @@ describe.each([true, false])('a stop, with the fast path %s', (isFastPathOn) => 
     expect(await poured).toMatchObject({ status: 14, info: { reason: 'SHUTTING_DOWN' } });
   });
 
-  it('answers refusals that were put off, and does not wait for their time', async () => {
+  it('a stop sends delayed refusals at once', async () => {
     const refusedCredentials = { perSecond: 0.001, burst: 1, maxWaitMs: 60_000, networks: 10 };
     const load = { ...loadLimits, refusedCredentials };
     const stand = await startTestServer({ load }, [], { isFastPathOn });

@@ -46,7 +46,7 @@ const failureOf = (sent: Promise<void>) =>
   );
 
 describe('a mail', () => {
-  it('arrives encrypted where the server offers STARTTLS, with what it was given', async () => {
+  it('a mail arrives encrypted where the server offers STARTTLS, with its content', async () => {
     const server = await smtp();
     await mailer(`smtp://localhost:${server.port}`).send(mail);
     const [got] = server.mails;
@@ -61,7 +61,7 @@ describe('a mail', () => {
     expect(got?.raw).toContain('Auto-Submitted: auto-generated');
   });
 
-  it('takes attachments from streams and buffers, of many megabytes', async () => {
+  it('a mail takes attachments of many megabytes from streams and buffers', async () => {
     const server = await smtp({ size: 64 * 1024 * 1024 });
     const chunk = Buffer.alloc(1024 * 1024, 'x');
     const content = Readable.from(Array.from({ length: 20 }, () => chunk));
@@ -80,7 +80,7 @@ describe('a mail', () => {
     expect(body.length).toBeGreaterThan((20 * 1024 * 1024 * 4) / 3);
   });
 
-  it('signs in with the user and password of the URL', async () => {
+  it('the mailer signs in with the user and password of the URL', async () => {
     const server = await smtp({
       authOptional: false,
       onAuth: ({ username, password }, _session, done) =>
@@ -94,7 +94,7 @@ describe('a mail', () => {
     expect(await wrong).toMatchObject({ code: 'EAUTH', isFinal: false });
   });
 
-  it('goes over TLS from the start with smtps', async () => {
+  it('a mail goes over TLS from the start with smtps', async () => {
     const server = await smtp({ secure: true });
     await mailer(`smtps://localhost:${server.port}`).send(mail);
     expect(server.mails[0]?.isEncrypted).toBe(true);
@@ -102,7 +102,7 @@ describe('a mail', () => {
 });
 
 describe('a mail is not sent', () => {
-  it('to a server whose certificate nobody vouches for, or that is another’s', async () => {
+  it('a mail is not sent to a server with an untrusted or foreign certificate', async () => {
     const server = await smtp();
     const foreign = createCertificate('mail.example.com');
     const other = await smtp({ ...foreign });
@@ -116,7 +116,7 @@ describe('a mail is not sent', () => {
     expect([...server.mails, ...other.mails]).toEqual([]);
   });
 
-  it('in the clear where STARTTLS is required and not offered', async () => {
+  it('a mail is not sent in the clear where STARTTLS is required and not offered', async () => {
     const server = await smtp({ disabledCommands: ['STARTTLS'] });
     const url = `smtp://localhost:${server.port}`;
     expect(await failureOf(mailer(`${url}?starttls=required`).send(mail))).not.toBe('sent');
@@ -125,7 +125,7 @@ describe('a mail is not sent', () => {
     expect(server.mails[0]?.isEncrypted).toBe(false);
   });
 
-  it('after a refusal, which says whether another try makes sense, and no address', async () => {
+  it('a refusal of a mail says whether a retry makes sense, and contains no address', async () => {
     const server = await smtp();
     const { send } = mailer(`smtp://localhost:${server.port}`);
     server.refuseWith({ code: 550, text: 'no mailbox ana@example.org' });
@@ -138,7 +138,7 @@ describe('a mail is not sent', () => {
     expect(await failureOf(send(mail))).toBe('sent');
   });
 
-  it('without a server', async () => {
+  it('a mail is not sent without a server', async () => {
     const server = await startSmtpServer(certificate);
     await server.stop();
     const failure = await failureOf(mailer(`smtp://127.0.0.1:${server.port}`).send(mail));
@@ -174,7 +174,7 @@ describe('a mail is not sent', () => {
 });
 
 describe('stopping', () => {
-  it('lets what is being sent arrive', async () => {
+  it('stopping waits for a mail that is being sent', async () => {
     const server = await smtp();
     const sender = mailer(`smtp://localhost:${server.port}`);
     const sent = failureOf(sender.send(mail));
@@ -183,7 +183,7 @@ describe('stopping', () => {
     expect(await failureOf(sender.send(mail))).not.toBe('sent');
   });
 
-  it('does not wait for a server that says nothing', async () => {
+  it('stopping does not wait for a server that does not answer', async () => {
     const server = await smtp({ onData: () => undefined });
     const sender = mailer(`smtp://localhost:${server.port}`);
     const sent = failureOf(sender.send(mail));

@@ -142,7 +142,7 @@ export function describeMailFailure(err: unknown): {
   const code = err instanceof Error && 'code' in err ? String(err.code) : 'UNKNOWN';
   const given = err instanceof Error && 'responseCode' in err ? err.responseCode : undefined;
   const response = typeof given === 'number' ? { response: given } : {};
-  // A refused password may be put right on the server while we wait.
+  // An operator may correct a refused password on the server while the mail waits.
   const isFinal = typeof given === 'number' && given >= 500 && code !== 'EAUTH';
   return { isFinal, code, ...response };
 }

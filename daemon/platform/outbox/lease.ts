@@ -8,7 +8,7 @@ export type Lease = {
   readonly holder: string;
   /** The fence, or undefined while another holds it. */
   hold(): Promise<bigint | undefined>;
-  /** Somebody else has it. */
+  /** Another daemon holds it. */
   forget(): void;
   release(): Promise<void>;
 };

@@ -46,7 +46,7 @@ const until = (check: () => Promise<void> | void, timeout = 10_000) =>
 const untilEmpty = () => until(async () => expect(await kept()).toEqual([]));
 
 describe('the relay', () => {
-  it('sends rows in order of id, each row’s messages in theirs, and deletes them', async () => {
+  it('the relay sends rows in order of id, their messages in order, and deletes them', async () => {
     const ids = Array.from({ length: 100 }, (_, i) => `m${i}`);
     for (let i = 0; i < ids.length; i += 2) await append(...ids.slice(i, i + 2));
     const transport = createTransport();
@@ -55,7 +55,7 @@ describe('the relay', () => {
     expect(transport.sent).toEqual(ids);
   });
 
-  it('hands on a message as it was given', async () => {
+  it('the relay passes on a message unchanged', async () => {
     await append('é "quoted" \\ 日本');
     const given: OutboundMessage[] = [];
     startRelay(
@@ -68,7 +68,7 @@ describe('the relay', () => {
     expect(given).toEqual([messageOf('é "quoted" \\ 日本')]);
   });
 
-  it('finds what is left when it starts, and what comes later, woken or not', async () => {
+  it('the relay finds rows from before its start, and later ones, woken or not', async () => {
     await append('before');
     const transport = createTransport();
     const relay = startRelay(transport);
@@ -102,10 +102,10 @@ describe('the relay', () => {
 });
 
 describe('what is not confirmed', () => {
-  it('is kept while publishing fails, and sent in order once it works', async () => {
+  it('a row is kept while publishing fails, and sent in order once it works', async () => {
     await append('a', 'b');
     await append('c');
-    const transport = createTransport(() => Promise.reject(new Error('the broker is away')));
+    const transport = createTransport(() => Promise.reject(new Error('the broker is unavailable')));
     startRelay(transport);
     await until(() => expect(transport.calls.length).toBeGreaterThanOrEqual(2));
     expect(await kept()).toEqual([['a', 'b'], ['c']]);
@@ -114,7 +114,7 @@ describe('what is not confirmed', () => {
     expect(transport.sent).toEqual(['a', 'b', 'c']);
   });
 
-  it('stays alone in its row; what was confirmed is not sent again', async () => {
+  it('an unconfirmed message stays in its row; a confirmed one is not sent again', async () => {
     await append('a', 'b', 'c');
     await append('d');
     const transport = createTransport((messages) =>
@@ -127,9 +127,9 @@ describe('what is not confirmed', () => {
     expect(transport.sent).toEqual(['a', 'c', 'd', 'b']);
   });
 
-  it('is not tried faster because more is committed: the pauses hold', async () => {
+  it('more commits do not make the relay retry faster', async () => {
     await append('a');
-    const transport = createTransport(() => Promise.reject(new Error('the broker is away')));
+    const transport = createTransport(() => Promise.reject(new Error('the broker is unavailable')));
     const relay = startRelay(transport);
     await until(() => expect(transport.calls.length).toBeGreaterThanOrEqual(1));
     for (let i = 0; i < 60; i += 1) {
@@ -140,7 +140,7 @@ describe('what is not confirmed', () => {
     expect(transport.calls.length).toBeLessThanOrEqual(3);
   });
 
-  it('is kept when the database goes away between publishing and deleting', async () => {
+  it('a row is kept when the database is lost between publishing and deleting', async () => {
     await append('a');
     const dying = createDb({ url: database.url, name: 'dying', maxConnections: 2, log });
     const transport = createTransport(async () => {
@@ -158,7 +158,7 @@ describe('what is not confirmed', () => {
   });
 });
 
-it('stop ends after the round in hand, and leaves no timer behind', async () => {
+it('stop ends after the round in flight, and leaves no timer behind', async () => {
   const countTimers = () =>
     process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length;
   await append('a');

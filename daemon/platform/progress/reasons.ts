@@ -10,12 +10,12 @@ export function describeTrouble(err: unknown): string {
   if (held) return held.message;
   if (hasPublicMessage(err)) return err.message;
   const state = sqlStateOf(err);
-  if (state === '55P03') return 'the database: a lock is held by somebody else (55P03)';
+  if (state === '55P03') return 'the database: a lock is held by another session (55P03)';
   if (state === '57014') return 'the database does not finish a statement in time (57014)';
   const fault = findStateFault(err);
   if (fault) return `the database: ${fault.fault}; ${fault.hint} (SQLSTATE ${state ?? ''})`;
   if (state !== undefined) return `the database answers with SQLSTATE ${state}`;
-  if (classifyDbError(err) === 'transient') return 'the database is out of reach';
+  if (classifyDbError(err) === 'transient') return 'the database is unavailable';
   return 'an unexpected error, which is in the log';
 }
 
@@ -25,5 +25,5 @@ export function describeMailTrouble(err: unknown): string {
   if (code === 'EAUTH') return 'the SMTP server refuses the user or the password of SMTP_URL';
   if (response !== undefined) return `the SMTP server refuses: ${response} (${code})`;
   if (code === 'ETIMEDOUT') return 'the SMTP server does not answer (ETIMEDOUT)';
-  return `the SMTP server is out of reach (${code})`;
+  return `the SMTP server is unavailable (${code})`;
 }

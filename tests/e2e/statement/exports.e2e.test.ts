@@ -190,7 +190,7 @@ describe('a projection that was tampered with', () => {
       if (!isRunning) await world.stop();
       const done = await world.walletd(['statements', 'rebuild']);
       expectCode(done, 0);
-      expect(done.stderr).toContain('12 lines of 1 wallets compared, 5 put right');
+      expect(done.stderr).toContain('12 lines of 1 wallets compared, 5 repaired');
       if (!isRunning) await world.start();
       expect(await lines()).toEqual(before);
     }

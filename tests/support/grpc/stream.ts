@@ -101,7 +101,7 @@ export async function sendAll(
 }
 
 /**
- * A client that sends and never reads an answer: not grpc-js, which takes in what nobody asked for.
+ * A client that sends and never reads an answer. Not grpc-js, which reads answers unasked.
  */
 export function openMuteStream(
   address: string,

@@ -113,7 +113,7 @@ export function createLockedLedger(
       Promise.resolve(
         succeed(
           options.isAway?.()
-            ? { ok: false as const, failure: toUnsentFailure('the server is away') }
+            ? { ok: false as const, failure: toUnsentFailure('the server is unavailable') }
             : { ok: true as const, value: open() },
         ),
       ),

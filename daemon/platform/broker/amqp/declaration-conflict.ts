@@ -12,7 +12,7 @@ export const isConflict = (problem: string | undefined): boolean => conflict.tes
 export function findHint(problem: string): string | undefined {
   const kind = conflict.exec(problem)?.[1];
   if (kind === 'queue') {
-    return 'somebody declared it otherwise: delete it once it is empty, or name another queue';
+    return 'another program declared it otherwise: delete it once empty, or name another queue';
   }
   if (kind === 'exchange') {
     return 'another program declared it otherwise: delete the exchange, and walletd declares it again';

@@ -91,7 +91,7 @@ describe('a message that the database refuses', () => {
   });
   afterEach(() => database.drop());
 
-  it('is put aside, and all its neighbours are handled', async () => {
+  it('a message that the database refuses is dead-lettered; others are handled', async () => {
     await consume(async (messages) => {
       await database.db.tx(async (tx) => {
         for (const { body } of messages) await tx.query(storeSql, [(body as { a: string }).a]);
@@ -111,7 +111,7 @@ describe('a message that the database refuses', () => {
   });
 });
 
-it('a message that fails by itself is put aside, and its neighbours are handled meanwhile', async () => {
+it('a message that fails by itself is dead-lettered; others are handled meanwhile', async () => {
   await consume((messages) => {
     if (messages.some(({ messageId }) => messageId === 'bad')) throw new TypeError('a defect');
     return handleAll(messages);
@@ -154,7 +154,7 @@ it('bytes that are no UTF-8, and a body that is too large, are never read as JSO
 });
 
 describe('messages that were not handled lose nothing', () => {
-  it('by 25 stops while the database is unavailable', async () => {
+  it('25 stops while the database is unavailable lose no message', async () => {
     const names = namesOf(200);
     const first = await consume(() => Promise.reject(unavailable));
     await first.stop();
@@ -172,7 +172,7 @@ describe('messages that were not handled lose nothing', () => {
     await until(() => expect(new Set([...handled, ...letters])).toEqual(new Set(names)));
   }, 120_000);
 
-  it('by the daemon that cannot handle them: another one gets nearly all', async () => {
+  it('messages that one daemon cannot handle nearly all go to another one', async () => {
     const names = namesOf(1_000);
     await consume(() => Promise.reject(unavailable));
     await sendMany(names);
@@ -182,7 +182,7 @@ describe('messages that were not handled lose nothing', () => {
     expect(letters).toEqual([]);
   });
 
-  it('and come at full pace again once they can be handled', async () => {
+  it('messages are delivered at full pace again once they can be handled', async () => {
     let isAway = true;
     const batches: number[] = [];
     await consume((messages) => {

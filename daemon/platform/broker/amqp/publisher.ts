@@ -50,7 +50,7 @@ export function createPublisher(url: string, log: Log): Publisher {
   const connected = (): ConfirmChannel => {
     const channel = session.channel();
     if (!channel)
-      throw createPublicError(`RabbitMQ is out of reach: ${session.findTrouble() ?? 'closing'}`);
+      throw createPublicError(`RabbitMQ is unavailable: ${session.findTrouble() ?? 'closing'}`);
     return channel;
   };
 

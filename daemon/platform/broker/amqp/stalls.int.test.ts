@@ -57,7 +57,7 @@ const send = () => channel.sendToQueue(queue, Buffer.from('{}'));
 const done = { kind: 'done' } as const;
 
 it('messages that are held are a stall with the reason, until they are handled', async () => {
-  const message = 'the auth service is out of reach: nothing was done, try again';
+  const message = 'the auth service is unavailable: nothing was done, try again';
   let isAway = true;
   await consume((messages) =>
     isAway
@@ -68,7 +68,7 @@ it('messages that are held are a stall with the reason, until they are handled',
   );
   await untilWell();
   send();
-  await untilStalled(/^the message at the head of wallet_queue waits: the auth service is out of/);
+  await untilStalled(/^the message at the head of wallet_queue waits: the auth service is/);
   expect(stateOf(`${queue}.dead`)).toMatchObject({ isStalled: false });
   isAway = false;
   await untilWell();
@@ -133,12 +133,12 @@ it('messages that wait and are not delivered are a stall, until none waits', asy
   progress.stop();
 });
 
-it('a batch whose dead messages cannot be put aside is a stall for the reason of that', async () => {
+it('dead messages that cannot be published stall with the reason of the publisher', async () => {
   const publishing = () => 'the broker takes no messages: low on memory';
   const progress = watchQueue(queue, watch, { consuming: () => undefined, publishing });
   progress.begin();
   await untilStalled(/^the broker takes no messages: low on memory$/);
-  progress.hold('the database is out of reach');
+  progress.hold('the database is unavailable');
   expect(stateOf(queue)?.reason).toMatch(/the head of wallet_queue waits: the database/);
   progress.stop();
 });

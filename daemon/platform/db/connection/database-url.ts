@@ -183,7 +183,7 @@ function readSsl(params: ReadonlyMap<string, string>): Ssl {
     refuse('sslmode=verify-ca needs sslrootcert, a file with the authority to trust');
   }
   if (sslRootCert === 'system' && sslMode !== undefined && sslMode !== 'verify-full') {
-    refuse('sslrootcert=system needs sslmode=verify-full: anybody can get such a certificate');
+    refuse('sslrootcert=system needs sslmode=verify-full: anyone can get such a certificate');
   }
   return {
     sslMode: sslRootCert === 'system' ? 'verify-full' : sslMode,

@@ -54,7 +54,7 @@ const faults: Readonly<Record<string, ConnectionFault>> = {
     hint: 'see in pg_stat_activity what it waits for',
   },
   '55P03': {
-    fault: 'a lock is held by somebody else',
+    fault: 'a lock is held by another session',
     hint: 'see in pg_locks who holds it',
   },
 };

@@ -121,7 +121,7 @@ describe('sslmode', () => {
     expect(await tryUrl(server.url({ query: 'sslrootcert=system' }))).toMatch(untrusted);
   });
 
-  it('sslcert and sslkey let in whom the server knows by a certificate', async () => {
+  it('sslcert and sslkey authenticate a role by its client certificate', async () => {
     const { cert, key } = authority.issue('with_cert');
     const query = `sslmode=verify-full&sslrootcert=${authority.cert}`;
     const url = (more: string) =>

@@ -14,7 +14,7 @@ function createQueue(rate: number) {
   return {
     fit,
     pace,
-    /** So many ask to be let in; the rest is refused. */
+    /** How many of `count` calls are admitted; the rest is refused. */
     offer: (count: number): number => {
       let admitted = 0;
       for (; admitted < count && !fit.isFull(); admitted += 1) {
@@ -48,11 +48,11 @@ const run = (queue: ReturnType<typeof createQueue>, ticks: number, offered: numb
 };
 
 describe('how many are taken on at once', () => {
-  it('as many as there may be, until they take too long', () => {
+  it('the maximum is admitted until calls take too long', () => {
     expect(createQueue(1_000).offer(2_000)).toBe(1_000);
   });
 
-  it('what is let in under four times the load is answered in time, at the full pace', () => {
+  it('calls admitted under four times the load are answered in time, at the full pace', () => {
     const queue = createQueue(600);
     run(queue, 1_000, 24);
     queue.takeLongestMs();
@@ -60,7 +60,7 @@ describe('how many are taken on at once', () => {
     expect(queue.takeLongestMs()).toBeLessThanOrEqual(600);
   });
 
-  it('follows the pace down, and up again', () => {
+  it('the limit follows the pace down, and up again', () => {
     const queue = createQueue(600);
     run(queue, 500, 24);
     queue.pace.rate = 200;
@@ -73,14 +73,14 @@ describe('how many are taken on at once', () => {
     expect(run(queue, 500, 24)).toBe(4_000);
   });
 
-  it('never fewer than the min, however slow', () => {
+  it('the limit is never below the minimum, however slow calls are', () => {
     const queue = createQueue(100);
     queue.offer(1_000);
     run(queue, 2_000, 0);
     expect(queue.offer(1_000)).toBeGreaterThanOrEqual(limits.min);
   });
 
-  it('a pause with few in hand closes nothing', () => {
+  it('a pause with few calls in flight does not lower the limit', () => {
     let nowMs = 0;
     const fit = createAdaptiveLimit(limits, () => nowMs);
     const visit = fit.acquire();
@@ -90,7 +90,7 @@ describe('how many are taken on at once', () => {
     expect(fit.isFull()).toBe(false);
   });
 
-  it('what failed says nothing of the pace, and gives its place back', () => {
+  it('a failed call does not change the limit, and returns its permit', () => {
     let nowMs = 0;
     const fit = createAdaptiveLimit(limits, () => nowMs);
     const visits = Array.from({ length: 1_000 }, () => fit.acquire());

@@ -44,7 +44,7 @@ describe.each([true, false])('with the fast path %s', (isOn) => {
   });
 
   describe('a request', () => {
-    it('that does not become whole in time is refused, and its stream is closed', async () => {
+    it('a request that is not complete in time is refused, and its stream is closed', async () => {
       const { address } = await start({ sessions: { ...sessionLimits, requestMs: 500 } });
       const raw = client(address);
       // With a credential: without one the library is not let read at all.
@@ -74,7 +74,7 @@ describe.each([true, false])('with the fast path %s', (isOn) => {
       5_000,
     );
 
-    it('that is over before its sender is known is answered', async () => {
+    it('a request that ends before its sender is known is answered', async () => {
       const { address } = await start();
       const slow = { headers: { authorization: 'Slow ana' } };
       const raw = client(address);
@@ -87,7 +87,7 @@ describe.each([true, false])('with the fast path %s', (isOn) => {
       ).toMatchObject({ status: 0 });
     }, 5_000);
 
-    it('of a method that takes many has no such deadline', async () => {
+    it('a request of many messages has no such deadline', async () => {
       const { address } = await start({ sessions: { ...sessionLimits, requestMs: 500 } });
       const raw = client(address);
       const stream = raw.open('/test.Test/talk', { ...ana, staysOpen: true });
@@ -98,7 +98,7 @@ describe.each([true, false])('with the fast path %s', (isOn) => {
       expect(await answer).toMatchObject({ status: 0 });
     });
 
-    it('refused early is let go of, though its sender goes on', async () => {
+    it('a request that is refused early is released, even if its sender continues', async () => {
       const { address } = await start();
       const raw = client(address);
       const stream = raw.open('/test.Test/talk', { staysOpen: true });
@@ -107,7 +107,7 @@ describe.each([true, false])('with the fast path %s', (isOn) => {
       expect(answer.status).not.toBe(0);
     });
 
-    it('with 20 KiB of headers does not get in', async () => {
+    it('a request with 20 KiB of headers is refused', async () => {
       const { address } = await start();
       const raw = client(address);
       await new Promise((resolve) => raw.session.once('remoteSettings', resolve));
@@ -118,21 +118,21 @@ describe.each([true, false])('with the fast path %s', (isOn) => {
   });
 
   describe('answers that are not read', () => {
-    it('end the connection after a time without progress', async () => {
+    it('unread answers end the connection after a time without progress', async () => {
       const { address } = await start({ sessions: { ...sessionLimits, stallMs: 1_500 } });
       const raw = client(address, { initialWindowSize: 0 });
       raw.open('/test.Test/source', ana);
       await raw.closed;
     });
 
-    it('end an endless stream the same way', async () => {
+    it('unread answers end an endless stream the same way', async () => {
       const { address } = await start({ sessions: { ...sessionLimits, stallMs: 1_500 } });
       const raw = client(address, { initialWindowSize: 0 });
       raw.open('/test.Test/pour', ana);
       await raw.closed;
     });
 
-    it('do not end a connection that reads slowly', async () => {
+    it('a connection that reads slowly stays open', async () => {
       const { address } = await start({ sessions: { ...sessionLimits, stallMs: 2_000 } });
       const raw = client(address);
       const stream = raw.open('/test.Test/pour', ana);
@@ -145,7 +145,7 @@ describe.each([true, false])('with the fast path %s', (isOn) => {
       expect(raw.session.closed).toBe(false);
     });
 
-    it('are refused as OVERLOADED past 16 MiB a connection, and no longer once they are read', async () => {
+    it('calls are OVERLOADED past 16 MiB of unread answers, until these are read', async () => {
       const { address } = await start();
       const raw = client(address, { initialWindowSize: 0 });
       const large = { ...ana, messages: [Buffer.from([3])] };
@@ -163,7 +163,7 @@ describe.each([true, false])('with the fast path %s', (isOn) => {
       expect(await raw.call('/test.Test/large', large)).toMatchObject({ status: 0 });
     });
 
-    it('cost the connection that holds most, once all hold too much', async () => {
+    it('past the cap on all unread answers the connection that holds most is closed', async () => {
       const heldBytes = 8 * 1024 * 1024;
       const { address } = await start({ sessions: { ...sessionLimits, heldBytes } });
       const modest = client(address, { initialWindowSize: 0 });
@@ -177,10 +177,10 @@ describe.each([true, false])('with the fast path %s', (isOn) => {
     });
   });
 
-  describe('calls in hand', () => {
+  describe('calls in flight', () => {
     const limits = { load: { ...loadLimits, userCalls: 5, userStreams: 2, publicCalls: 6 } };
 
-    it('of one user have a cap, and others are served', async () => {
+    it('calls of one user in flight have a cap, and others are served', async () => {
       const { address, answerWaiting } = await start(limits);
       const raw = client(address);
       const held = Array.from({ length: 5 }, () => raw.call('/test.Test/wait', ana));
@@ -193,7 +193,7 @@ describe.each([true, false])('with the fast path %s', (isOn) => {
       expect(await raw.call('/test.Test/source', ana)).toMatchObject({ status: 0 });
     });
 
-    it('that wait in a queue have a cap, past which a call is refused before it is read', async () => {
+    it('calls in a queue have a cap, past which a call is refused before it is read', async () => {
       const { address, answerWaiting } = await start({ load: { ...loadLimits, all: 4 } });
       const raw = client(address);
       const held = Array.from({ length: 4 }, () => raw.call('/test.Test/queue', ana));
@@ -217,7 +217,7 @@ describe.each([true, false])('with the fast path %s', (isOn) => {
       expect(await next).toMatchObject({ status: 0 });
     });
 
-    it('streams of one user have one of their own', async () => {
+    it('streams of one user have a separate cap', async () => {
       const { address } = await start(limits);
       const raw = client(address);
       for (let i = 0; i < 2; i += 1) raw.open('/test.Test/talk', { ...ana, staysOpen: true });
@@ -226,7 +226,7 @@ describe.each([true, false])('with the fast path %s', (isOn) => {
       expect(await raw.call('/test.Test/source', ana)).toMatchObject({ status: 0 });
     });
 
-    it('without a credential have a cap, which users and our own services do not feel', async () => {
+    it('calls without a credential have a cap that does not affect others', async () => {
       const { address } = await start(limits);
       const raw = client(address);
       for (let i = 0; i < 6; i += 1) raw.open('/test.Test/signIn', as(''));
@@ -241,7 +241,7 @@ describe.each([true, false])('with the fast path %s', (isOn) => {
       expect(await raw.call('/test.Test/source', ana)).toMatchObject({ status: 0 });
     });
 
-    it('of one public method do not hold up another', async () => {
+    it('calls of one public method do not delay another', async () => {
       const { address } = await start();
       const raw = client(address);
       for (let i = 0; i < 50; i += 1) raw.open('/test.Test/signIn', as(''));
@@ -249,7 +249,7 @@ describe.each([true, false])('with the fast path %s', (isOn) => {
       expect(await raw.call('/test.Test/refresh', as(''))).toMatchObject({ status: 0 });
     });
 
-    it('of one source without a credential have a cap; a trusted proxy names the source', async () => {
+    it('calls of one source have a cap; a trusted proxy names the source', async () => {
       const load = { ...loadLimits, publicCallsOfSource: 3 };
       const { address } = await start({ load }, ['127.0.0.1']);
       const raw = client(address);
@@ -266,14 +266,14 @@ describe.each([true, false])('with the fast path %s', (isOn) => {
       });
     });
 
-    it('say where they come from: the header of a stranger is not believed', async () => {
+    it('a forwarding header of an unknown proxy is ignored', async () => {
       const { address } = await start();
       const headers = { ...ana.headers, 'x-forwarded-for': '203.0.113.1' };
       const { body } = await client(address).call('/test.Test/source', { ...ana, headers });
       expect(body.subarray(5).toString()).toBe('127.0.0.1');
     });
 
-    it('are finished during a drain, which refuses new connections', async () => {
+    it('calls in flight are finished during a drain, which refuses new connections', async () => {
       const { address, server, answerWaiting } = await start();
       const raw = client(address);
       const held = raw.call('/test.Test/wait', ana);

@@ -27,7 +27,8 @@ export type Caller = {
   ): Promise<Result<Res>>;
   /**
    * The answers to one request; for a stream of requests, to all of `request`. Read no faster than
-   * they are taken. Rejects with what `findTransientRejection` reads.
+   * they are taken. Rejects with an error that
+   * `findTransientRejection` reads.
    */
   stream<Req, Res>(
     method: MethodDefinition<Req, Res>,

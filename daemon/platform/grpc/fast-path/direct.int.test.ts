@@ -42,7 +42,7 @@ describe.each([true, false])('with the fast path %s', (isOn) => {
   });
 
   describe('a unary call', () => {
-    it('is answered with headers, one message and a status after it', async () => {
+    it('a unary call is answered with headers, one message and a status after it', async () => {
       const { raw } = await start();
       const stream = raw.open(source, { headers, messages: [message] });
       const seen: string[] = [];
@@ -57,7 +57,7 @@ describe.each([true, false])('with the fast path %s', (isOn) => {
       expect(seen).toEqual(['headers 200 application/grpc+proto', 'message 127.0.0.1', 'status 0']);
     });
 
-    it('in pieces is one call', async () => {
+    it('a unary call in pieces is one call', async () => {
       const { raw } = await start();
       const stream = raw.open(source, { headers, staysOpen: true });
       const answer = readAnswer(stream);
@@ -69,7 +69,7 @@ describe.each([true, false])('with the fast path %s', (isOn) => {
       expect(await answer).toMatchObject({ status: 0 });
     });
 
-    it('without a message, with half of one, or with two is refused', async () => {
+    it('a unary call without a message, with half of one, or with two is refused', async () => {
       const { raw } = await start();
       expect(await raw.call(source, { headers })).toMatchObject({ status: 12 });
       const half = raw.open(source, { headers, staysOpen: true });
@@ -79,7 +79,7 @@ describe.each([true, false])('with the fast path %s', (isOn) => {
       expect(await raw.call(source, two)).toMatchObject({ status: 12 });
     });
 
-    it('of more than 256 KiB is refused before it is there', async () => {
+    it('a unary call of more than 256 KiB is refused before it has arrived', async () => {
       const { raw } = await start();
       const stream = raw.open(source, { headers, staysOpen: true });
       stream.write(Buffer.from([0, 0x7f, 0xff, 0xff, 0xff]));
@@ -88,7 +88,7 @@ describe.each([true, false])('with the fast path %s', (isOn) => {
       expect(await raw.call(source, most)).toMatchObject({ status: 0 });
     });
 
-    it('that is compressed is read all the same', async () => {
+    it('a compressed unary call is read', async () => {
       const { raw } = await start();
       const stream = raw.open(source, {
         headers: { ...headers, 'grpc-encoding': 'gzip' },
@@ -98,7 +98,7 @@ describe.each([true, false])('with the fast path %s', (isOn) => {
       expect(await readAnswer(stream)).toMatchObject({ status: 0 });
     });
 
-    it('of no method, or that is not gRPC, is told so', async () => {
+    it('a unary call of no method, or that is not gRPC, is refused with that reason', async () => {
       const { raw } = await start();
       expect(await raw.call('/test.Test/nothing', { headers })).toMatchObject({ status: 12 });
       const json = { ...headers, 'content-type': 'application/json' };
@@ -107,7 +107,7 @@ describe.each([true, false])('with the fast path %s', (isOn) => {
       expect(answer[':status']).toBe(415);
     });
 
-    it('is refused without a credential, with everything that a refusal says', async () => {
+    it('a unary call without a credential gets a complete refusal', async () => {
       const { raw } = await start();
       const given = { 'x-request-id': 'given-by-the-caller' };
       const answer = await raw.call(source, { headers: given, messages: [message] });
@@ -121,7 +121,7 @@ describe.each([true, false])('with the fast path %s', (isOn) => {
       });
     });
 
-    it('is answered at its deadline, and counts as over', async () => {
+    it('a unary call is answered at its deadline, and is no longer counted', async () => {
       const { raw, server, answerWaiting } = await start();
       const late = { ...headers, 'grpc-timeout': '300m' };
       const answer = await raw.call('/test.Test/wait', { headers: late, messages: [message] });
@@ -131,7 +131,7 @@ describe.each([true, false])('with the fast path %s', (isOn) => {
       await server.stop(2_000);
     });
 
-    it('that is given up holds nothing up, and its connection goes on', async () => {
+    it('a cancelled unary call does not block its connection', async () => {
       const { raw, server, answerWaiting } = await start();
       const streams = Array.from({ length: 50 }, () =>
         raw.open('/test.Test/wait', { headers, messages: [message] }),
@@ -143,7 +143,7 @@ describe.each([true, false])('with the fast path %s', (isOn) => {
       await server.stop(2_000);
     });
 
-    it('given up before its message is whole is never begun', async () => {
+    it('a unary call cancelled before its message is complete is never started', async () => {
       const { raw } = await start();
       const streams = Array.from({ length: 20 }, () => {
         const stream = raw.open(source, { headers, staysOpen: true });

@@ -68,20 +68,23 @@ const framed = (bytes: Buffer, flag = 0): Buffer => {
 
 describe.each([true, false])('with the fast path %s', (isFastPathOn) => {
   describe('a connection that sends', () => {
-    it.each(Object.keys(floods))('%s is cut, and another is served', async (name) => {
-      const { address } = await start(isFastPathOn);
-      const good = open(address);
-      const socket = await connectBare(address);
-      const closed = once(socket, 'close');
-      socket.write(floods[name]?.(paths, 1) ?? none);
-      expect(await good.call(unary, ana)).toMatchObject({ status: 0 });
-      await closed;
-      expect(await good.call(unary, ana)).toMatchObject({ status: 0 });
-      expect(good.session.closed).toBe(false);
-    });
+    it.each(Object.keys(floods))(
+      'a connection that sends %s is cut, and another is served',
+      async (name) => {
+        const { address } = await start(isFastPathOn);
+        const good = open(address);
+        const socket = await connectBare(address);
+        const closed = once(socket, 'close');
+        socket.write(floods[name]?.(paths, 1) ?? none);
+        expect(await good.call(unary, ana)).toMatchObject({ status: 0 });
+        await closed;
+        expect(await good.call(unary, ana)).toMatchObject({ status: 0 });
+        expect(good.session.closed).toBe(false);
+      },
+    );
   });
 
-  it('who is cut is told to calm down', async () => {
+  it('a connection that is cut gets ENHANCE_YOUR_CALM', async () => {
     const { address } = await start(isFastPathOn);
     const socket = await connectBare(address);
     const chunks: Buffer[] = [];
@@ -94,7 +97,7 @@ describe.each([true, false])('with the fast path %s', (isFastPathOn) => {
   });
 
   describe('what is in order', () => {
-    it('is a short message byte by byte, on any path', async () => {
+    it('a short message byte by byte is allowed, on any path', async () => {
       const { address } = await start(isFastPathOn);
       const raw = open(address);
       for (const path of [unary, bidi]) {
@@ -109,7 +112,7 @@ describe.each([true, false])('with the fast path %s', (isFastPathOn) => {
       }
     });
 
-    it('is the largest message in frames of 16 KiB, of a kilobyte, and of 64 bytes', async () => {
+    it('the largest message in frames of 16 KiB, 1 KiB and 64 bytes is allowed', async () => {
       const { address } = await start(isFastPathOn);
       const message = framed(Buffer.alloc(256 * 1024, 7));
       for (const size of [16_384, 1_000, 64]) {
@@ -124,7 +127,7 @@ describe.each([true, false])('with the fast path %s', (isFastPathOn) => {
       }
     });
 
-    it('is a stream of many small messages, each in its frame, beside cancelled calls', async () => {
+    it('a stream of many small frames beside cancelled calls is allowed', async () => {
       const { address } = await start(isFastPathOn);
       const raw = open(address);
       const stream = raw.open(bidi, { ...ana, messages: [], staysOpen: true });
@@ -141,7 +144,7 @@ describe.each([true, false])('with the fast path %s', (isFastPathOn) => {
       expect(raw.session.closed).toBe(false);
     }, 60_000);
 
-    it('is an answer that is read in small parts', async () => {
+    it('an answer that is read in small parts is allowed', async () => {
       const { address } = await start(isFastPathOn);
       const raw = open(address);
       const large = { ...ana, messages: [Buffer.from([3])] };
@@ -152,7 +155,7 @@ describe.each([true, false])('with the fast path %s', (isFastPathOn) => {
       expect(raw.session.closed).toBe(false);
     }, 60_000);
 
-    it('is a client without a credential that asks again and again, if only so fast', async () => {
+    it('repeated calls without a credential are allowed up to a rate', async () => {
       const { address } = await start(isFastPathOn);
       const raw = open(address);
       const ask = async (): Promise<void> => {
@@ -180,11 +183,11 @@ describe.each([true, false])('with the fast path %s', (isFastPathOn) => {
     expect(body.toString('latin1').match(/message \d+/g)).toEqual(texts);
   });
 
-  it('who calls a stream is asked before a message is read', async () => {
+  it('the credential of a stream is checked before a message is read', async () => {
     const { address } = await start(isFastPathOn);
     const raw = open(address);
     const answer = await raw.call(bidi, {
-      headers: { authorization: 'Nobody', 'x-request-id': 'given-by-the-caller' },
+      headers: { authorization: 'Unknown', 'x-request-id': 'given-by-the-caller' },
       messages: [Buffer.from('?')],
     });
     expect(answer).toMatchObject({

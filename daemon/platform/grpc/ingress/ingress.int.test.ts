@@ -71,7 +71,7 @@ describe.each([true, false])('with the fast path %s', (isOn) => {
   describe('a connection without a stream', () => {
     const sessions = { ...sessionLimits, idleMs: 1_000 };
 
-    it('is closed after a while, pings or not', async () => {
+    it('a connection without a stream is closed after a while, with or without pings', async () => {
       const { address } = await start({ sessions });
       const quiet = client(address);
       const pinging = client(address);
@@ -82,7 +82,7 @@ describe.each([true, false])('with the fast path %s', (isOn) => {
       await Promise.all([quiet.closed, pinging.closed]);
     });
 
-    it('is closed without an error for its client, and not while a call is in flight', async () => {
+    it('a connection is closed without an error, and not while a call is in flight', async () => {
       const { address, answerWaiting } = await start({ sessions });
       const raw = client(address);
       const codes: number[] = [];
@@ -96,7 +96,7 @@ describe.each([true, false])('with the fast path %s', (isOn) => {
       expect(codes[0]).toBe(0);
     });
 
-    it('is opened anew by a gRPC client, which notices nothing', async () => {
+    it('a gRPC client reconnects after an idle close without an error', async () => {
       const { address } = await start({ sessions });
       // As the command line and the services among themselves have it: nothing is repeated
       // underneath.
@@ -128,7 +128,7 @@ describe.each([true, false])('with the fast path %s', (isOn) => {
   describe('a stream without anything in flight', () => {
     const load = { ...loadLimits, streamIdleMs: 1_000 };
 
-    it('is ended with a reason, whether or not anything was ever sent on it', async () => {
+    it('an idle stream ends with a reason, whether or not it ever had a message', async () => {
       const { address } = await start({ load });
       const raw = client(address);
       const silent = raw.open(talk, { headers: as('ana').headers, staysOpen: true });
@@ -141,7 +141,7 @@ describe.each([true, false])('with the fast path %s', (isOn) => {
       expect(second?.body.subarray(5).toString()).toBe('?');
     });
 
-    it('is not ended while something is in flight, or while requests come', async () => {
+    it('a stream does not end while a message is in flight, or while requests arrive', async () => {
       const { address, answerWaiting } = await start({ load });
       const raw = client(address);
       const waiting = raw.open(talk, {
@@ -166,7 +166,7 @@ describe.each([true, false])('with the fast path %s', (isOn) => {
   describe('all slots for streams', () => {
     const load = { ...loadLimits, streams: 6, userStreams: 3, streamSettleMs: 100 };
 
-    it('taken by idle ones are shared again: those of the largest holder end first', async () => {
+    it('idle streams of the largest holder end first when all slots are in use', async () => {
       const { address } = await start({ load });
       const [ana, bia] = [library(address, 'ana'), library(address, 'bia')];
       const held = [ana, ana, ana, bia, bia, bia].map((user) => user.talk());
@@ -187,7 +187,7 @@ describe.each([true, false])('with the fast path %s', (isOn) => {
       for (const { call } of [...held, ...newcomers]) call.cancel();
     });
 
-    it('are kept by those with something in flight', async () => {
+    it('streams with a message in flight keep their slots', async () => {
       const { address, answerWaiting } = await start({ load });
       const raw = client(address);
       const open = (user: string) =>
@@ -205,10 +205,10 @@ describe.each([true, false])('with the fast path %s', (isOn) => {
       expect((await Promise.all(answers)).map(({ status }) => status)).toEqual([0, 0, 0, 0, 0, 0]);
     });
 
-    it('are given up by readers that take nothing', async () => {
+    it('readers that take nothing lose their stream slots', async () => {
       const limits = { load: { ...load, streams: 3, streamSettleMs: 200 } };
       const { address } = await start(limits);
-      // A bare client: the library would read what nobody takes from it.
+      // A bare client: the library would read answers that its caller does not take.
       const mute = client(address);
       for (let i = 0; i < 3; i += 1) mute.open(pour, as('ana'));
       await sleep(1_000);

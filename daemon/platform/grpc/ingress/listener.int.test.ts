@@ -108,14 +108,14 @@ function shake(port: number, options: ConnectionOptions = {}): Promise<TLSSocket
 }
 
 describe('the caps on connections', () => {
-  it('leave loopback out of the cap on each source, but not out of all', async () => {
+  it('loopback has no cap on each source, but counts in the cap on all', async () => {
     const { port, accepted } = await open({ perSource: 1, trusted: 3 });
     const kept = await Promise.all([1, 2, 3, 4].map(() => stays(from(port, '127.0.0.1'))));
     expect(kept.filter(Boolean)).toHaveLength(3);
     expect(accepted).toHaveLength(3);
   });
 
-  it('hold for each source, and a trusted proxy is let off', async () => {
+  it('the cap holds for each source, except a trusted proxy', async () => {
     expect(stranger).toBeDefined();
     const { port } = await open({ perSource: 2 });
     const kept = await Promise.all([1, 2, 3].map(() => stays(from(port, stranger ?? ''))));
@@ -126,7 +126,7 @@ describe('the caps on connections', () => {
     expect(all).toEqual([true, true, true]);
   });
 
-  it('make room by the longest idle connection of a network that is at its own', async () => {
+  it('a network at its cap loses its longest idle connection to a new one', async () => {
     const { port } = await open({ perSource: 2, settleMs: 100 });
     const first = from(port, stranger ?? '');
     const isFirstGone = closing(first);
@@ -135,14 +135,14 @@ describe('the caps on connections', () => {
     await isFirstGone;
   });
 
-  it('leave loopback its own places when strangers have all of theirs', async () => {
+  it('loopback has reserved connections when others have used all of theirs', async () => {
     const { port } = await open({ all: 1 });
     expect(await stays(from(port, stranger ?? ''))).toBe(true);
     expect(await stays(from(port, stranger ?? ''))).toBe(false);
     expect(await stays(from(port, '127.0.0.1'))).toBe(true);
   });
 
-  it('give the place of a closed connection to the next, with and without TLS', async () => {
+  it('a closed connection makes room for the next, with and without TLS', async () => {
     for (const tls of [undefined, fixed(materialOf('place'))]) {
       const { port, accepted } = await open({ trusted: 1 }, tls);
       const connectOne = (): Promise<unknown> =>
@@ -160,7 +160,7 @@ describe('the caps on connections', () => {
 });
 
 describe('TLS', () => {
-  it('is 1.2 or newer, and speaks HTTP/2 only', async () => {
+  it('TLS is 1.2 or newer, and offers HTTP/2 only', async () => {
     const { port, accepted } = await open({}, fixed(materialOf('server')));
     const old = { minVersion: 'TLSv1', maxVersion: 'TLSv1.1' } as const;
     expect(await shake(port, { ...old, ciphers: 'DEFAULT@SECLEVEL=0' })).toBeInstanceOf(Error);
@@ -174,7 +174,7 @@ describe('TLS', () => {
     expect(accepted).toHaveLength(2);
   });
 
-  it('1.2 has forward secrecy: a client that offers RSA key exchange only is refused', async () => {
+  it('TLS 1.2 has forward secrecy: a client with RSA key exchange only is refused', async () => {
     const { port, accepted } = await open(
       {},
       fixed(readPair(authority.issue('secrecy', 1, 'rsa'))),
@@ -200,7 +200,7 @@ describe('TLS', () => {
     }
   });
 
-  it('with a client authority lets in its certificates only', async () => {
+  it('TLS with a client authority accepts its certificates only', async () => {
     const stranger = createAuthority(folder, 'other');
     const { port, accepted } = await open({}, fixed(materialOf('mutual', authority.cert)));
     const read = ({ cert, key }: { cert: string; key: string }) => ({
@@ -215,12 +215,12 @@ describe('TLS', () => {
     expect(accepted).toHaveLength(1);
   });
 
-  it('cuts who does not finish the handshake', async () => {
+  it('TLS cuts a client that does not finish the handshake', async () => {
     const { port } = await open({ handshakeMs: 300 }, fixed(materialOf('slow')));
     expect(await stays(from(port, '127.0.0.1'))).toBe(false);
   });
 
-  it('shows a renewed certificate to the next who come, and cuts nobody', async () => {
+  it('TLS shows a renewed certificate to new connections, and cuts no open one', async () => {
     let material = materialOf('first');
     let renew: (material: TlsMaterial) => void = () => undefined;
     const tls: ServerTls = { current: () => material, subscribe: (on) => (renew = on) };
@@ -235,7 +235,7 @@ describe('TLS', () => {
   });
 });
 
-it('whoever connects and does not speak HTTP/2 is cut', async () => {
+it('a client that connects and does not speak HTTP/2 is cut', async () => {
   const server = createGrpcServer({
     services: [],
     access: {} as never,

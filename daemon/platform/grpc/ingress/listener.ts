@@ -57,7 +57,7 @@ export type Listener = {
 };
 
 const tcp = { keepAlive: true, keepAliveInitialDelay: 60_000 };
-const tellEveryMs = 10_000;
+const reportEveryMs = 10_000;
 
 /**
  * Accepts connections, by TLS where there is material for it, and hands on those that may come in:
@@ -78,13 +78,13 @@ export function createListener(options: {
     if (presence) connections.begin(socket, presence);
   };
   const open = new Set<Socket>();
-  const tellRefusals = createTeller(log);
+  const reportRefusals = createRefusalReporter(log);
   const { server, begin } = tls
     ? createSecure({ tls, limits, log, onConnection })
     : { server: createServer(tcp), begin: onConnection };
   server.on('connection', (socket: Socket) => {
     if (!connections.take(socket)) {
-      tellRefusals(socket.remoteAddress ?? '');
+      reportRefusals(socket.remoteAddress ?? '');
       socket.destroy();
       return;
     }
@@ -146,8 +146,8 @@ const contextOf = ({ cert, key, clientCa }: TlsMaterial): SecureContextOptions =
   ...(clientCa ? { ca: clientCa } : {}),
 });
 
-/** Tells of refused connections, but not of each: a flood must not flood the log. */
-function createTeller(log: Log): (address: string) => void {
+/** Reports refused connections as one line for each interval: a flood must not fill the log. */
+function createRefusalReporter(log: Log): (address: string) => void {
   let refused = 0;
   let timer: NodeJS.Timeout | undefined;
   return (address) => {
@@ -156,7 +156,7 @@ function createTeller(log: Log): (address: string) => void {
       log.warn({ refused, lastSource: address }, 'connections were refused: there are too many');
       refused = 0;
       timer = undefined;
-    }, tellEveryMs).unref();
+    }, reportEveryMs).unref();
   };
 }
 

@@ -179,7 +179,7 @@ const unavailable = 14;
 const permissionDenied = 7;
 
 describe.each(['idle', 'busy'] as const)('an %s stream', (kind) => {
-  it.each(streams)('$rpc ends with the session', async ({ definition }) => {
+  it.each(streams)('a stream of $rpc ends with the session', async ({ definition }) => {
     const { client, revoke, seen } = await start(kind);
     const { ended } = await open(client, definition, 'Bearer token');
     revoke({ kind: 'session', id: sessionId });
@@ -192,7 +192,7 @@ describe.each(['idle', 'busy'] as const)('an %s stream', (kind) => {
   it.each([
     ['the user is shut out', { kind: 'user', id: userId }, 'Bearer token', unauthenticated],
     ['the API key is revoked', { kind: 'api-key', id: keyId }, 'Bearer dwk_1', unauthenticated],
-  ] as const)('ends when %s', async (_name, revocation, authorization, code) => {
+  ] as const)('a stream ends when %s', async (_name, revocation, authorization, code) => {
     const { client, revoke } = await start(kind);
     const { definition } = streams.find(({ rpc }) => rpc === 'statement.downloadExport')!;
     const { ended } = await open(client, definition, authorization);
@@ -200,7 +200,7 @@ describe.each(['idle', 'busy'] as const)('an %s stream', (kind) => {
     expect(await endOf(ended)).toBe(code);
   });
 
-  it('ends when the owner of the API key loses the role', async () => {
+  it('a stream ends when the owner of its API key loses the role', async () => {
     const { client, loseRole } = await start(kind);
     const { definition } = streams.find(({ rpc }) => rpc === 'statement.rebuildProjection')!;
     const { ended } = await open(client, definition, 'Bearer dwk_1');
@@ -208,7 +208,7 @@ describe.each(['idle', 'busy'] as const)('an %s stream', (kind) => {
     expect(await endOf(ended)).toBe(permissionDenied);
   });
 
-  it('ends when nobody can say whether it still may, and not when one of ours reads', async () => {
+  it('a stream of a user ends when the feed is lost, and that of a service does not', async () => {
     const { client, loseFeed } = await start(kind);
     const { definition } = streams.find(({ rpc }) => rpc === 'wallet.streamLedger')!;
     const service = await open(client, definition, 'Service secret');
