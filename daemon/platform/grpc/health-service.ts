@@ -19,6 +19,8 @@ type WatchLimits = {
   readonly healthWatchesOfSource: number;
 };
 
+const sweepEveryMs = 10_000;
+
 type Watch = (call: ServerWritableStream<unknown, unknown>) => void;
 
 /**
@@ -38,10 +40,17 @@ export function addHealthService(
   const pool = createFairPool({ all, ofOne: () => ofOne, replacesOwn: true }, nowMs);
   const open = new Set<ServerWritableStream<unknown, unknown>>();
   let isStopping = false;
+  let sweptAtMs = nowMs();
+  // A call can end without the library's word of it: nothing else would give its place back.
+  const sweep = (): void => {
+    sweptAtMs = nowMs();
+    for (const call of open) if (isOver(call)) call.emit('cancelled', 'cancelled');
+  };
   const bound =
     (watch: Watch): Watch =>
     (call) => {
       if (isOver(call)) return;
+      if (nowMs() - sweptAtMs > sweepEveryMs) sweep();
       const { peerAddress, forwardedFor } = incomingOf(call);
       const network = networkOf(findSource(peerAddress, forwardedFor, proxies));
       const sinceMs = nowMs();
@@ -74,7 +83,10 @@ export function addHealthService(
   };
   health.addToServer(adder);
   return {
-    size: () => Math.max(pool.size(), watchersOf(health).size),
+    size: () => {
+      sweep();
+      return Math.max(pool.size(), watchersOf(health).size);
+    },
     /** Ends all watches, those that are still opened too: the server stops. */
     end: () => {
       isStopping = true;
@@ -87,17 +99,20 @@ type InnerCall = {
   readonly call?: InnerCall;
   readonly nextCall?: InnerCall;
   readonly stream?: { readonly destroyed: boolean; readonly closed: boolean };
+  /** Also where the deadline passed and the status is on its way. */
+  readonly cancelled?: boolean;
 };
 
 /**
- * True for a call whose HTTP/2 stream has ended: the library may begin the handler after it said
- * that the call was cancelled, and says so once only.
+ * True for a call that has ended: the library may begin the handler after it said that the call was
+ * cancelled, and says so once only.
  */
 function isOver(call: object): boolean {
   const inner = call as InnerCall;
   const next = inner.call ?? inner.nextCall;
   if (next) return isOver(next);
-  return inner.stream?.destroyed === true || inner.stream?.closed === true;
+  const { stream, cancelled } = inner;
+  return cancelled === true || stream?.destroyed === true || stream?.closed === true;
 }
 
 /** The library declares no type for it. */

@@ -187,6 +187,27 @@ describe.each([true, false])('with the fast path %s', (isOn) => {
     });
   });
 
+  it('a watch of the health whose request meets its deadline is not counted', async () => {
+    const stand = await start();
+    const raw = client(stand.address);
+    const path = '/grpc.health.v1.Health/Watch';
+    const message = nameOf('a.B');
+    const request = Buffer.concat([Buffer.from([0, 0, 0, 0, message.length]), message]);
+    for (let round = 0; round < 40; round += 1) {
+      const answers = Array.from({ length: 20 }, (_, i) => {
+        const ms = 1 + (i % 4);
+        const headers = { 'grpc-timeout': `${ms}m` };
+        const stream = raw.open(path, { headers, staysOpen: true });
+        setTimeout(() => stream.end(request), ms);
+        return readAnswer(stream);
+      });
+      expect(new Set((await Promise.all(answers)).map(({ status }) => status))).toEqual(
+        new Set([4]),
+      );
+    }
+    expect(await settled(stand)).toMatchObject({ healthWatches: 0 });
+  });
+
   it('names of services that were watched once are forgotten', async () => {
     const stand = await start();
     const raw = client(stand.address);
