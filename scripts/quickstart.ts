@@ -89,7 +89,7 @@ function quote(text: string): string {
 function explainNext(): string {
   return `All of this ran on a database that is removed again now. To go on for real:
 
-  npm start                                  a daemon on 127.0.0.1:50051; data is kept between starts
+  npm start                                  a daemon on 127.0.0.1:50051; it keeps its data
   npx walletd users create --email you@example.com --role admin
                                              the first admin, in another terminal
   npx wallet sign-in --email you@example.com finds that daemon by its defaults

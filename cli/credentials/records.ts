@@ -6,8 +6,8 @@ import { parseJsonObject, readTextIfAny, writePrivateFile } from '../files/files
 import type { StorageKind } from './storage.ts';
 
 /**
- * Who is signed in where: nothing secret. It distinguishes an account that was never signed in from one
- * whose secret the keychain does not give.
+ * Who is signed in where: nothing secret. It distinguishes an account that was never signed in from
+ * one whose secret the keychain does not give.
  */
 export type AccountRecord = {
   readonly profile: string;

@@ -94,7 +94,8 @@ const beforeSql = sql(
   `WITH RECURSIVE search (low, high) AS (
      SELECT 0::bigint, $2::bigint
      UNION ALL
-     SELECT CASE WHEN l.occurred_at < $3 THEN m.middle WHEN l.seq IS NULL THEN m.middle ELSE s.low END,
+     SELECT CASE WHEN l.occurred_at < $3 THEN m.middle
+              WHEN l.seq IS NULL THEN m.middle ELSE s.low END,
             CASE WHEN l.occurred_at >= $3 THEN l.seq - 1 ELSE s.high END
      FROM search s
      CROSS JOIN LATERAL (SELECT (s.low + s.high + 1) / 2 AS middle) m

@@ -59,7 +59,8 @@ Examples:
   WALLET_TOKEN=$(cat key) wallet whoami
 
 In table format, stdout has only the secret; the rest goes to stderr. In json, ndjson and csv the
-secret is a field. A key has its owner's permissions within its scopes, and cannot change accounts.`,
+secret is a field. A key has its owner's permissions within its scopes, and cannot change
+accounts.`,
     )
     .action(async (options: ApiKeysCreateOptions, command: Command) => {
       await start(command, (context) => runApiKeysCreate(context, options));

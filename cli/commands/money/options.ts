@@ -13,8 +13,8 @@ type Declaration = {
 };
 
 const keyNote = `
-Without --idempotency-key a new key is generated. If the outcome is unknown (exit code 9), the key is
-stored, and the same command run again reuses it: nothing is done twice.
+Without --idempotency-key a new key is generated. If the outcome is unknown (exit code 9), the key
+is stored, and the same command run again reuses it: nothing is done twice.
 A key names one transaction within one wallet (a user's, in one currency). The same key with another
 operation, amount, parent or merchant is refused; the description is not compared.`;
 

@@ -59,7 +59,8 @@ const returnSql = sql(
   'attempt_return',
   `UPDATE attempts SET count = count - 1,
      blocked_until = CASE
-       WHEN count = $2 OR COALESCE(($3::integer[])[LEAST(count - 1, cardinality($3::integer[]))], 0) = 0
+       WHEN count = $2
+         OR COALESCE(($3::integer[])[LEAST(count - 1, cardinality($3::integer[]))], 0) = 0
        THEN clock_timestamp() ELSE blocked_until END
    WHERE bucket = $1 AND count > 0`,
 );

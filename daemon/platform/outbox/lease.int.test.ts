@@ -53,7 +53,8 @@ it('a lease from a time when the clock was a day ahead holds nothing up', async 
   startRelay(createTransport());
   await untilEmpty();
   const [lease] = await database.query<{ fencing_token: string; is_sound: boolean }>(`SELECT
-    fencing_token, expires_at < clock_timestamp() + interval '5 seconds' AS is_sound FROM relay_leases`);
+    fencing_token, expires_at < clock_timestamp() + interval '5 seconds' AS is_sound
+    FROM relay_leases`);
   expect(lease).toEqual({ fencing_token: '8', is_sound: true });
 });
 

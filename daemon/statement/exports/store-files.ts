@@ -22,7 +22,8 @@ const expireSql = sql(
   `UPDATE exports
    SET status = 'expired',
      mail_state = CASE WHEN mail_state = 'waiting' THEN 'failed' ELSE mail_state END,
-     mail_failure = CASE WHEN mail_state = 'waiting' THEN 'the file has expired' ELSE mail_failure END
+     mail_failure =
+       CASE WHEN mail_state = 'waiting' THEN 'the file has expired' ELSE mail_failure END
    WHERE id = (
      SELECT id FROM exports WHERE status = 'done' AND expires_at <= clock_timestamp()
      ORDER BY expires_at LIMIT 1 FOR UPDATE SKIP LOCKED)

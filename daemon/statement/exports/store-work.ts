@@ -107,7 +107,8 @@ export async function appendChunks(
 const finishSql = sql(
   'export_finish',
   `UPDATE exports
-   SET status = 'done', row_count = $3, rows_done = $3, byte_count = $4, sha256 = $5, failure = NULL,
+   SET status = 'done', row_count = $3, rows_done = $3, byte_count = $4, sha256 = $5,
+     failure = NULL,
      finished_at = clock_timestamp(), expires_at = clock_timestamp() + $6 * interval '1 day',
      mail_due_at = clock_timestamp()
    WHERE ${isHeld}`,

@@ -77,7 +77,8 @@ const ledgerSql = sql(
 const ledgerOfWalletSql = sql(
   'entry_ledger_of_wallet',
   `SELECT ${entryColumns} FROM (
-     SELECT * FROM transactions WHERE wallet_id = $1 AND seq > $2 ORDER BY seq LIMIT $3) t ${joinWallet}
+     SELECT * FROM transactions WHERE wallet_id = $1 AND seq > $2 ORDER BY seq LIMIT $3
+   ) t ${joinWallet}
    ORDER BY t.seq`,
 );
 

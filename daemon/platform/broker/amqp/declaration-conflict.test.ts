@@ -22,7 +22,8 @@ describe('what RabbitMQ answers with PRECONDITION_FAILED', () => {
 
   it('is a late acknowledgement, which asks for nothing to be deleted', () => {
     const text = closed(
-      'delivery acknowledgement on channel 1 timed out. Timeout value used: 1800000 ms. This timeout value can be configured, see consumers doc guide to learn more',
+      'delivery acknowledgement on channel 1 timed out. Timeout value used: 1800000 ms. ' +
+        'This timeout value can be configured, see consumers doc guide to learn more',
     );
     expect(isConflict(text)).toBe(false);
     expect(findHint(text)).toMatch(/consumer_timeout/);
