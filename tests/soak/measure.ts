@@ -30,7 +30,13 @@ async function askProbe(path: string): Promise<Seen> {
 
 /** The gauges of what is open and counted, which no load shall leave behind. */
 const names = [
-  ...['calls_in_flight', 'public_calls_in_flight', 'callers', 'streams_open', 'unauthenticated_waiting'],
+  ...[
+    'calls_in_flight',
+    'public_calls_in_flight',
+    'callers',
+    'streams_open',
+    'unauthenticated_waiting',
+  ],
   ...['connections_open', 'http2_streams_open', 'unread_answer_bytes', 'health_watches'],
   ...['outbox_events', 'stalled'],
 ];
