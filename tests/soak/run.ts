@@ -45,7 +45,10 @@ export async function runSoak(options: SoakOptions): Promise<readonly Verdict[]>
       verdicts = compare(before, await measure(site), spare);
     }
     const warning = /MaxListenersExceeded|UnhandledRejection|INTERNAL/;
-    const warnings = site.log().split('\n').filter((line) => warning.test(line));
+    const warnings = site
+      .log()
+      .split('\n')
+      .filter((line) => warning.test(line));
     for (const line of warnings.slice(0, 5)) say(line.slice(0, 1_000));
     const name = 'warnings in the log';
     const found = warnings.length;
