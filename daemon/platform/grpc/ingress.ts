@@ -20,6 +20,7 @@ import {
 import { toRefused } from './errors.ts';
 import type { ConnectionMeter, FrameWatch } from './frame-budget.ts';
 import { toRequestId } from './incoming.ts';
+import { isEnding } from './ingress/idle.ts';
 import { guardStream } from './library-stream.ts';
 import { createPace } from './pace.ts';
 
@@ -55,6 +56,10 @@ export function routeStreams(http2Server: Http2Server, options: Options): void {
     flags: number,
     rawHeaders: readonly string[],
   ): void => {
+    if (isEnding(stream.session)) {
+      stream.on('error', () => undefined);
+      return;
+    }
     const meter = frames.of(stream.session);
     meter.seeHeaders(rawHeaders);
     stream.once('close', () => {

@@ -108,7 +108,8 @@ export function watchSessions(options: {
   const cut = new Map<Cause, number>();
   const count = (cause: Cause): void => void cut.set(cause, (cut.get(cause) ?? 0) + 1);
   const end = (session: ServerHttp2Session, cause: Cause): void => {
-    if (calmDown(session)) count(cause);
+    const streams = states.get(session)?.streams.keys() ?? [];
+    if (calmDown(session, streams)) count(cause);
   };
 
   const look = (): void => {
