@@ -1,5 +1,13 @@
 import { execFileSync } from 'node:child_process';
-import { existsSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 
 /** Programs that tests run for real, and the Debian packages that bring them. */
 const needed = [
@@ -32,6 +40,7 @@ const systemBrokerData = '/var/lib/rabbitmq/mnesia';
  * install. A missing service is an error, never a skipped test.
  */
 export function ensureTestServices(): void {
+  ensureTerminals();
   const missing = needed.filter(({ program }) => !existsSync(program)).map((n) => n.package);
   if (missing.length === 0) return;
   const command = `apt-get install --yes --no-install-recommends ${missing.join(' ')}`;
@@ -47,6 +56,15 @@ export function ensureTestServices(): void {
     const flags = ['--yes', '-qq', '--no-install-recommends'];
     execFileSync('apt-get', ['install', ...flags, ...missing], options);
   });
+}
+
+/** A chroot may have no pseudo-terminals: root gives it some. */
+function ensureTerminals(): void {
+  const isRootOnLinux = process.platform === 'linux' && process.getuid?.() === 0;
+  if (existsSync('/dev/ptmx') || !isRootOnLinux) return;
+  mkdirSync('/dev/pts', { recursive: true });
+  execFileSync('mount', ['-t', 'devpts', '-o', 'ptmxmode=0666', 'devpts', '/dev/pts']);
+  symlinkSync('pts/ptmx', '/dev/ptmx');
 }
 
 /** Packages start their services when installed; the tests start their own, so nothing should. */

@@ -106,28 +106,22 @@ describe('a daemon whose output is not read any more', () => {
   });
 });
 
-// Not where the system gives no pseudo-terminals, as in a bare chroot.
-const hasTerminals = existsSync('/dev/ptmx');
-
 describe('a terminal that is closed', () => {
-  it.runIf(hasTerminals)(
-    'a closed terminal stops the daemon, and nothing is left behind',
-    async () => {
-      const log = join(folder, 'typescript');
-      const command = `exec ${process.execPath} ${walletdFile} start`;
-      // util-linux' script gives it a terminal; its end closes that.
-      const terminal = spawn('script', ['-qefc', command, log], {
-        env: { ...env, SHELL: '/bin/sh' },
-        stdio: ['pipe', 'ignore', 'ignore'],
-      });
-      await waitFor('ready', () => readIfThere(log).includes('walletd ready'));
-      const [pid = 0] = findChildren(terminal.pid ?? 0);
-      expect(pid).toBeGreaterThan(0);
-      terminal.kill('SIGKILL');
-      await waitFor('its end', () => !existsSync(`/proc/${pid}`));
-      expect(findLeftovers(dataDir)).toEqual([]);
-    },
-  );
+  it('a closed terminal stops the daemon, and nothing is left behind', async () => {
+    const log = join(folder, 'typescript');
+    const command = `exec ${process.execPath} ${walletdFile} start`;
+    // util-linux' script gives it a terminal; its end closes that.
+    const terminal = spawn('script', ['-qefc', command, log], {
+      env: { ...env, SHELL: '/bin/sh' },
+      stdio: ['pipe', 'ignore', 'ignore'],
+    });
+    await waitFor('ready', () => readIfThere(log).includes('walletd ready'));
+    const [pid = 0] = findChildren(terminal.pid ?? 0);
+    expect(pid).toBeGreaterThan(0);
+    terminal.kill('SIGKILL');
+    await waitFor('its end', () => !existsSync(`/proc/${pid}`));
+    expect(findLeftovers(dataDir)).toEqual([]);
+  });
 
   it('a closed terminal may send SIGHUP more than once', async () => {
     const daemon = runProcess(['start'], env);

@@ -20,6 +20,7 @@ import {
 import { toRefused } from '../errors.ts';
 import type { ConnectionMeter, FrameWatch } from '../ingress/frame-budget.ts';
 import { toRequestId } from '../admission/incoming.ts';
+import { isEnding } from '../ingress/goaway.ts';
 import { guardStream } from '../ingress/library-stream.ts';
 import { createTokenBucket } from '../../concurrency/token-bucket.ts';
 
@@ -58,6 +59,10 @@ export function routeStreams(http2Server: Http2Server, options: Options): void {
     flags: number,
     rawHeaders: readonly string[],
   ): void => {
+    if (isEnding(stream.session)) {
+      stream.on('error', () => undefined);
+      return;
+    }
     const meter = frames.of(stream.session);
     meter.seeHeaders(rawHeaders);
     stream.once('close', () => {

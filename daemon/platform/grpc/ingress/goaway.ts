@@ -46,20 +46,30 @@ function hasCall(
   return false;
 }
 
-const ending = new WeakSet<ServerHttp2Session>();
+const ending = new WeakSet<object>();
+
+/** True once a connection is about to be ended: what still comes on it is not worth any work. */
+export const isEnding = (session: object | undefined): boolean =>
+  session !== undefined && ending.has(session);
 
 /**
- * Ends a connection with a GOAWAY of ENHANCE_YOUR_CALM. Not at once: events of a stream are raised
- * while Node reads the connection, and to send within that never ended where a stream had an answer
- * pending (https://github.com/nodejs/node/issues/52952). False where it is ending already.
+ * Ends a connection with a GOAWAY of ENHANCE_YOUR_CALM. Where it has an answer to send, not at once:
+ * events of a stream are raised while Node reads the connection, and to send such an answer within
+ * them never ends (https://github.com/nodejs/node/issues/52952). False where it is ending already.
  */
-export function closeWithCalmDown(session: ServerHttp2Session): boolean {
+export function closeWithCalmDown(
+  session: ServerHttp2Session,
+  streams: Iterable<ServerHttp2Stream>,
+): boolean {
   if (session.destroyed || ending.has(session)) return false;
   ending.add(session);
-  setImmediate(() => {
-    // The code stands where an error may: beside `undefined`, Node would send NO_ERROR.
-    session.destroy(constants.NGHTTP2_ENHANCE_YOUR_CALM as unknown as Error);
-  });
+  // The code stands where an error may: beside `undefined`, Node would send NO_ERROR.
+  const code = constants.NGHTTP2_ENHANCE_YOUR_CALM as unknown as Error;
+  if ([...streams].some(({ headersSent }) => headersSent)) {
+    setImmediate(() => session.destroy(code));
+  } else {
+    session.destroy(code);
+  }
   return true;
 }
 
@@ -108,6 +118,6 @@ export const presenceOf = (state: Session): Presence => ({
     hasCall(state, performance.now(), () => true) ? undefined : state.activeAtMs,
   close: () => {
     if (state.streams.size === 0) state.session.close();
-    else closeWithCalmDown(state.session);
+    else closeWithCalmDown(state.session, state.streams.keys());
   },
 });

@@ -108,7 +108,8 @@ export function watchSessions(options: {
   const cut = new Map<Cause, number>();
   const count = (cause: Cause): void => void cut.set(cause, (cut.get(cause) ?? 0) + 1);
   const end = (session: ServerHttp2Session, cause: Cause): void => {
-    if (closeWithCalmDown(session)) count(cause);
+    const streams = states.get(session)?.streams.keys() ?? [];
+    if (closeWithCalmDown(session, streams)) count(cause);
   };
 
   const checkSessions = (): void => {
