@@ -33,7 +33,9 @@ function findLines(paths: readonly string[], pattern: RegExp): string[] {
 
 describe('the length of lines', () => {
   const files = tracked.filter((path) => isCode(path) || /\.(proto|sql)$/.test(path));
-  /** One word of 40 characters or more (a path, a text, a pattern) that the formatter keeps whole. */
+  /**
+   * One word of 40 characters or more (a path, a text, a pattern) that the formatter keeps whole.
+   */
   const isOneText =
     /(['"`]).{40,}\1|`.{40,}$|^[^'"]{40,}`|\/.{40,}\/[a-z]*|^\s*(rpc|SELECT|UPDATE) /;
 

@@ -53,9 +53,10 @@ export const isEnding = (session: object | undefined): boolean =>
   session !== undefined && ending.has(session);
 
 /**
- * Ends a connection with a GOAWAY of ENHANCE_YOUR_CALM. Where it has an answer to send, not at once:
- * events of a stream are raised while Node reads the connection, and to send such an answer within
- * them never ends (https://github.com/nodejs/node/issues/52952). False where it is ending already.
+ * Ends a connection with a GOAWAY of ENHANCE_YOUR_CALM. Where it has an answer to send, not at
+ * once: events of a stream are raised while Node reads the connection, and to send such an answer
+ * within them never ends (https://github.com/nodejs/node/issues/52952). False where it is ending
+ * already.
  */
 export function closeWithCalmDown(
   session: ServerHttp2Session,
