@@ -3,6 +3,7 @@ import type { ConsumeMessage } from 'amqplib';
 import type { Consumer, Handling, InboundMessage } from '../broker.ts';
 import { isolate } from '../poison-isolation.ts';
 import type { Log } from '../../log.ts';
+import type { Serial } from '../../concurrency/serial.ts';
 import type { ProgressWatch } from '../../progress/watch.ts';
 import { createIntake } from './intake.ts';
 import { findSizeFault, toAside, toInbound, toLetter, userIdOf } from './letters.ts';
@@ -22,6 +23,8 @@ type DrainOptions = {
   readonly url: string;
   readonly log: Log;
   readonly watch: ProgressWatch;
+  /** Declares while no other session of this daemon does. */
+  readonly declare: Serial;
   readonly publisher?: Publisher;
 };
 
@@ -86,7 +89,7 @@ export function subscribeDead(consumer: Consumer, options: DrainOptions): Subscr
 function drainQueue(
   queue: string,
   consumer: Consumer,
-  { url, log, watch, publisher }: DrainOptions,
+  { url, log, watch, declare, publisher }: DrainOptions,
   work: Work,
 ): Subscription {
   let isStopping = false;
@@ -107,8 +110,10 @@ function drainQueue(
         isOpen = false;
         progress.close();
       });
-      await assertExchanges(channel);
-      await assertQueues(channel, consumer);
+      await declare(async () => {
+        await assertExchanges(channel);
+        await assertQueues(channel, consumer);
+      });
       const isWanted = (): boolean => isOpen && !isStopping;
       const window = intake.open(channel, (message) => {
         progress.begin();

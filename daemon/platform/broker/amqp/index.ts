@@ -1,4 +1,5 @@
 import type { Broker } from '../broker.ts';
+import { createSerial } from '../../concurrency/serial.ts';
 import type { Log } from '../../log.ts';
 import { unwatched, type ProgressWatch } from '../../progress/watch.ts';
 import { subscribe, subscribeDead, type Subscription } from './consumer.ts';
@@ -10,6 +11,9 @@ import { createPublisher } from './publisher.ts';
  */
 export function createAmqpBroker(url: string, log: Log, watch: ProgressWatch = unwatched): Broker {
   const publisher = createPublisher(url, log);
+  // RabbitMQ answers a second declaration of a quorum queue before the first has started the queue,
+  // and a consumer that begins then loses its connection (541, noproc; seen on 3.10).
+  const declare = createSerial();
   let subscriptions: readonly Subscription[] = [];
   const stopConsuming = async (): Promise<void> => {
     const stopping = subscriptions;
@@ -19,7 +23,7 @@ export function createAmqpBroker(url: string, log: Log, watch: ProgressWatch = u
   return {
     publish: publisher.publish,
     start: (consumers) => {
-      const options = { url, log, publisher, watch };
+      const options = { url, log, publisher, watch, declare };
       subscriptions = consumers.flatMap((consumer) => [
         subscribe(consumer, options),
         subscribeDead(consumer, options),

@@ -1,5 +1,6 @@
 import type { ConfirmChannel, ConsumeMessage } from 'amqplib';
 
+import { createSerial } from '../../concurrency/serial.ts';
 import type { Log } from '../../log.ts';
 
 /** How much is taken from the broker over one channel, before it is acknowledged. */
@@ -105,7 +106,7 @@ function createSubscription(
 ) {
   let tag: string | undefined;
   let isStopped = false;
-  let last: Promise<void> = Promise.resolve();
+  const inOrder = createSerial();
   const cancel = async (): Promise<void> => {
     const cancelled = tag;
     tag = undefined;
@@ -122,18 +123,12 @@ function createSubscription(
     });
     tag = reply.consumerTag;
   };
-  // Where the channel is lost, so is what was asked of it.
-  const enqueue = (work: () => Promise<void>): Promise<void> => {
-    const next = last.then(work);
-    last = next.catch(() => undefined);
-    return next;
-  };
   return {
-    take: (limit: number): Promise<void> => enqueue(() => begin(limit)),
-    pause: (): Promise<void> => enqueue(cancel),
+    take: (limit: number): Promise<void> => inOrder(() => begin(limit)),
+    pause: (): Promise<void> => inOrder(cancel),
     stop: (): Promise<void> => {
       isStopped = true;
-      return enqueue(cancel).catch(() => undefined);
+      return inOrder(cancel).catch(() => undefined);
     },
   };
 }
