@@ -1,25 +1,13 @@
 import { addDays, isStorableTime, isTimezone, isWithinDays } from '../../core/time/calendar.ts';
-import type { Operation } from '../../core/operations.ts';
+import type { ChainedFields } from '../../core/chain.ts';
 import { refuse, succeed, type Result } from '../../core/reasons.ts';
 
 /** One transaction as a statement shows it; every value comes from the ledger's event. */
-export type Line = {
+export type Line = Omit<ChainedFields, 'id'> & {
   readonly walletId: string;
-  readonly seq: bigint;
   readonly transactionId: string;
   readonly userId: string;
   readonly currency: string;
-  readonly operation: Operation;
-  /** Above 0 credits the wallet, below 0 debits it. */
-  readonly amountMinor: bigint;
-  readonly balanceAfterMinor: bigint;
-  readonly contraAccount: string;
-  readonly parentId: string | undefined;
-  readonly source: string;
-  readonly actor: string;
-  readonly description: string | undefined;
-  readonly metadata: Readonly<Record<string, string>>;
-  readonly occurredAtMs: number;
   /** The hash of the transaction before, or the wallet's genesis hash; 64 hex digits. */
   readonly previousHash: string;
   /** 64 hex digits. */

@@ -8,18 +8,17 @@ import {
   deadLetterMethods,
   deadLetterPageSize,
 } from './shared.ts';
-import { done, type CommandOutcome } from '../../outcome.ts';
+import { succeed, type CommandOutcome } from '../../outcome.ts';
 import { deadLetterColumns, toDeadLetterJson } from './columns.ts';
 import { createListPrinter } from '../../output/print.ts';
-import { checkLimit, noteMore, type LimitOptions } from '../shared/paging.ts';
+import { checkLimit, printPages, type PageOptions } from '../shared/paging.ts';
 import { addPageOptions, zoneOption } from '../shared/options.ts';
 import type { Start } from '../shared/start.ts';
 
-type DeadLettersListOptions = LimitOptions & {
+type DeadLettersListOptions = PageOptions & {
   readonly service?: string;
   readonly state?: string;
   readonly reason?: string;
-  readonly pageToken?: string;
 };
 
 /** Adds `wallet dead-letters list`. */
@@ -56,24 +55,19 @@ async function runDeadLettersList(
   if (!state.ok) return state;
   const columns = deadLetterColumns(context.settings.timezone, 'list');
   const list = createListPrinter(context, columns, toDeadLetterJson);
-  let left = limit.value;
-  let pageToken = options.pageToken ?? '';
-  do {
-    const request = {
-      pageSize: Math.min(left, deadLetterPageSize),
-      pageToken,
-      state: state.value,
-      reason: options.reason ?? '',
-      deadLetterIds: [],
-    };
-    const listed = await context.caller.call(deadLetterMethods[service].list, request, 'read');
+  const filter = { state: state.value, reason: options.reason ?? '', deadLetterIds: [] };
+  const range = {
+    limit: limit.value,
+    pageToken: options.pageToken,
+    ifEmpty: 'no dead letters',
+    maxPageSize: deadLetterPageSize,
+  };
+  return printPages(context, list, range, async (pageSize, pageToken) => {
+    const method = deadLetterMethods[service].list;
+    const listed = await context.caller.call(method, { ...filter, pageSize, pageToken }, 'read');
     if (!listed.ok) return listed;
     const { deadLetters, nextPageToken } = listed.value;
-    await list.add(deadLetters.map((letter) => ({ service, letter, isDryRun: false })));
-    left -= deadLetters.length;
-    pageToken = nextPageToken;
-  } while (pageToken !== '' && left > 0 && !context.io.stdout.fault);
-  await list.end(pageToken === '' ? undefined : pageToken, 'no dead letters');
-  await noteMore(context, pageToken);
-  return done;
+    const rows = deadLetters.map((letter) => ({ service, letter, isDryRun: false }));
+    return succeed({ rows, nextPageToken });
+  });
 }

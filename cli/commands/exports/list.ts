@@ -5,12 +5,10 @@ import type { Context } from '../../context.ts';
 import { succeed, type CommandOutcome } from '../../outcome.ts';
 import { exportColumns, toExportJson } from './columns.ts';
 import { createListPrinter } from '../../output/print.ts';
-import { checkLimit, printPages, type PageOptions } from '../shared/paging.ts';
-import { resolveUser } from '../users/actor.ts';
+import { printPages } from '../shared/paging.ts';
+import { readUserList, type UserListOptions } from '../shared/user-list.ts';
 import { addPageOptions, zoneOption } from '../shared/options.ts';
 import type { Start } from '../shared/start.ts';
-
-type ExportsListOptions = PageOptions & { readonly user?: string };
 
 /** Adds `wallet exports list`. */
 export function addExportsList(exports: Command, start: Start): void {
@@ -19,29 +17,20 @@ export function addExportsList(exports: Command, start: Start): void {
   addPageOptions(list)
     .option(...zoneOption)
     .addHelpText('after', '\nExamples:\n  wallet exports list\n  wallet exports list --all --json')
-    .action(async (options: ExportsListOptions, command: Command) => {
+    .action(async (options: UserListOptions, command: Command) => {
       await start(command, (context) => runExportsList(context, options));
     });
 }
 
 /** `wallet exports list`: of one's own wallets; for staff of all wallets, or of one user. */
-async function runExportsList(
-  context: Context,
-  options: ExportsListOptions,
-): Promise<CommandOutcome> {
-  const limit = checkLimit(options);
-  if (!limit.ok) return limit;
-  const user = await resolveUser(context, options.user, false);
-  if (!user.ok) return user;
-  const userId = user.value?.id ?? '';
+async function runExportsList(context: Context, options: UserListOptions): Promise<CommandOutcome> {
+  const query = await readUserList(context, options);
+  if (!query.ok) return query;
+  const { userId, ...range } = query.value;
   const columns = exportColumns(context.settings.timezone);
   const list = createListPrinter(context, columns, toExportJson);
-  const paging = {
-    limit: limit.value,
-    pageToken: options.pageToken ?? '',
-    ifEmpty: 'no exports yet: wallet statement export',
-  };
-  return printPages(context, list, paging, async (pageSize, pageToken) => {
+  const shown = { ...range, ifEmpty: 'no exports yet: wallet statement export' };
+  return printPages(context, list, shown, async (pageSize, pageToken) => {
     const method = StatementServiceService.listExports;
     const listed = await context.caller.call(method, { userId, pageSize, pageToken }, 'read');
     if (!listed.ok) return listed;

@@ -5,12 +5,10 @@ import type { Context } from '../../context.ts';
 import { succeed, type CommandOutcome } from '../../outcome.ts';
 import { createListPrinter } from '../../output/print.ts';
 import { sessionColumns, toSessionJson } from './columns.ts';
-import { checkLimit, printPages, type PageOptions } from '../shared/paging.ts';
-import { resolveUser } from '../users/actor.ts';
+import { printPages } from '../shared/paging.ts';
+import { readUserList, type UserListOptions } from '../shared/user-list.ts';
 import { addPageOptions, zoneOption } from '../shared/options.ts';
 import type { Start } from '../shared/start.ts';
-
-type SessionsListOptions = PageOptions & { readonly user?: string };
 
 /** Adds `wallet sessions list`. */
 export function addSessionsList(sessions: Command, start: Start): void {
@@ -27,7 +25,7 @@ Examples:
   wallet sessions list
   wallet sessions list --user ana@example.com`,
     )
-    .action(async (options: SessionsListOptions, command: Command) => {
+    .action(async (options: UserListOptions, command: Command) => {
       await start(command, (context) => runSessionsList(context, options));
     });
 }
@@ -35,20 +33,17 @@ Examples:
 /** `wallet sessions list`: where the caller, or a user that staff name, is signed in. */
 async function runSessionsList(
   context: Context,
-  options: SessionsListOptions,
+  options: UserListOptions,
 ): Promise<CommandOutcome> {
-  const limit = checkLimit(options);
-  if (!limit.ok) return limit;
-  const user = await resolveUser(context, options.user, false);
-  if (!user.ok) return user;
-  const userId = user.value?.id ?? '';
+  const query = await readUserList(context, options);
+  if (!query.ok) return query;
+  const { userId, ...range } = query.value;
   const columns = sessionColumns(context.settings.timezone);
   const list = createListPrinter(context, columns, toSessionJson);
-  const { pageToken = '' } = options;
   return printPages(
     context,
     list,
-    { limit: limit.value, pageToken, ifEmpty: 'no sessions' },
+    { ...range, ifEmpty: 'no sessions' },
     async (pageSize, token) => {
       const request = { userId, pageSize, pageToken: token };
       const listed = await context.caller.call(AuthServiceService.listSessions, request, 'read');

@@ -31,19 +31,26 @@ export function checkLimit(options: LimitOptions): Outcome<number> {
   return succeed(options.all ? Number.POSITIVE_INFINITY : Number(text));
 }
 
-type Page<Row> = { readonly rows: readonly Row[]; readonly nextPageToken: string };
+/** A list to print: from `pageToken` on, `limit` rows at most. */
+type ListRange = {
+  readonly limit: number;
+  readonly pageToken: string | undefined;
+  readonly ifEmpty: string;
+  /** What the server gives at once; default 100. */
+  readonly maxPageSize?: number;
+};
 
-const maxPageSize = 100;
+type Page<Row> = { readonly rows: readonly Row[]; readonly nextPageToken: string };
 
 /** Prints a list page by page, up to its limit, and says whether it goes on. */
 export async function printPages<Row>(
   context: Pick<Context, 'reporter' | 'manner' | 'io'>,
   list: ListPrinter<Row>,
-  options: { readonly limit: number; readonly pageToken: string; readonly ifEmpty: string },
+  { limit, ifEmpty, maxPageSize = 100, pageToken: firstToken = '' }: ListRange,
   fetch: (pageSize: number, pageToken: string) => Promise<Outcome<Page<Row>>>,
 ): Promise<CommandOutcome> {
-  let left = options.limit;
-  let { pageToken } = options;
+  let left = limit;
+  let pageToken = firstToken;
   do {
     const page = await fetch(Math.min(left, maxPageSize), pageToken);
     if (!page.ok) return page;
@@ -51,7 +58,7 @@ export async function printPages<Row>(
     left -= page.value.rows.length;
     pageToken = page.value.nextPageToken;
   } while (pageToken !== '' && left > 0 && !context.io.stdout.fault);
-  await list.end(pageToken === '' ? undefined : pageToken, options.ifEmpty);
+  await list.end(pageToken === '' ? undefined : pageToken, ifEmpty);
   await noteMore(context, pageToken);
   return done;
 }

@@ -6,19 +6,18 @@ import {
   WalletServiceService,
 } from '../../../protos/gen/digitalwallet/wallet/v1/wallet.ts';
 import type { Context } from '../../context.ts';
-import { done, type CommandOutcome } from '../../outcome.ts';
+import { succeed, type CommandOutcome } from '../../outcome.ts';
 import { failUnknownCurrency } from '../money/command.ts';
 import { createListPrinter } from '../../output/print.ts';
 import { toTransactionJson, transactionColumns } from '../../output/shapes.ts';
-import { checkLimit, noteMore, type LimitOptions } from '../shared/paging.ts';
+import { checkLimit, printPages, type PageOptions } from '../shared/paging.ts';
 import { resolveUser } from '../users/actor.ts';
 import { addPageOptions, addWalletOptions, zoneOption } from '../shared/options.ts';
 import type { Start } from '../shared/start.ts';
 
-type TransactionsListOptions = LimitOptions & {
+type TransactionsListOptions = PageOptions & {
   readonly user?: string;
   readonly currency?: string;
-  readonly pageToken?: string;
 };
 
 const maxPageSize = 500;
@@ -53,28 +52,28 @@ async function runTransactionsList(
   if (!user.ok) return user;
   const columns = transactionColumns(context.settings.timezone);
   const list = createListPrinter(context, columns, toTransactionJson);
-  let left = limit.value;
-  let pageToken = options.pageToken ?? '';
-  do {
-    const request = {
-      userId: user.value?.id ?? '',
-      currency,
-      pageSize: Math.min(left, maxPageSize),
-      pageToken,
-      ascending: false,
-      operation: Operation.UNSPECIFIED,
-    };
+  const filter = {
+    userId: user.value?.id ?? '',
+    currency,
+    ascending: false,
+    operation: Operation.UNSPECIFIED,
+  };
+  const range = {
+    limit: limit.value,
+    pageToken: options.pageToken,
+    ifEmpty: 'no transactions',
+    maxPageSize,
+  };
+  return printPages(context, list, range, async (pageSize, pageToken) => {
     const method = WalletServiceService.listTransactions;
-    const listed = await context.caller.call(method, request, 'read');
+    const listed = await context.caller.call(method, { ...filter, pageSize, pageToken }, 'read');
     if (!listed.ok) return listed;
     const { transactions, nextPageToken } = listed.value;
-    await list.add(
-      transactions.map((transaction) => ({ transaction, replayed: false, isDryRun: false })),
-    );
-    left -= transactions.length;
-    pageToken = nextPageToken;
-  } while (pageToken !== '' && left > 0 && !context.io.stdout.fault);
-  await list.end(pageToken === '' ? undefined : pageToken, 'no transactions');
-  await noteMore(context, pageToken);
-  return done;
+    const rows = transactions.map((transaction) => ({
+      transaction,
+      replayed: false,
+      isDryRun: false,
+    }));
+    return succeed({ rows, nextPageToken });
+  });
 }

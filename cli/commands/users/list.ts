@@ -46,11 +46,10 @@ async function runUsersList(context: Context, options: UsersListOptions): Promis
     role: role ? roleNumbers[role.value] : Role.UNSPECIFIED,
     email: options.email ?? '',
   };
-  const { pageToken = '' } = options;
   return printPages(
     context,
     list,
-    { limit: limit.value, pageToken, ifEmpty: 'no accounts' },
+    { limit: limit.value, pageToken: options.pageToken, ifEmpty: 'no accounts' },
     async (pageSize, token) => {
       const request = { ...filter, pageSize, pageToken: token };
       const listed = await context.caller.call(AuthServiceService.listUsers, request, 'read');
