@@ -249,15 +249,19 @@ function refuseCommand(program: Command, name: string): number {
 }
 
 async function runStatementsRebuild(run: HostRun, options: { wallet?: string }): Promise<number> {
-  const tell = ({ wallets, lines, repaired }: Record<'wallets' | 'lines' | 'repaired', number>) =>
+  const describeProgress = ({
+    wallets,
+    lines,
+    repaired,
+  }: Record<'wallets' | 'lines' | 'repaired', number>) =>
     `${lines} lines of ${wallets} wallets compared, ${repaired} repaired`;
   let toldAt = performance.now();
   const done = await rebuildStatements(run, options.wallet, (progress) => {
     if (performance.now() - toldAt < progressEveryMs) return;
     toldAt = performance.now();
-    printLine(`walletd: ${tell(progress)} so far`);
+    printLine(`walletd: ${describeProgress(progress)} so far`);
   });
   if (!done.ok) return printFault(done.fault);
-  printLine(`walletd: ${tell(done.value)}`);
+  printLine(`walletd: ${describeProgress(done.value)}`);
   return 0;
 }

@@ -63,7 +63,7 @@ function askHelper(options: KeychainOptions, request: KeychainRequest): Promise<
       stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
     });
     let isSettled = false;
-    const settle = (answer: KeychainAnswer): void => {
+    const finish = (answer: KeychainAnswer): void => {
       if (isSettled) return;
       isSettled = true;
       clearTimeout(timer);
@@ -72,19 +72,19 @@ function askHelper(options: KeychainOptions, request: KeychainRequest): Promise<
       resolve(answer);
     };
     const timer = setTimeout(() => {
-      settle({ ok: false, problem: `no answer within ${options.timeoutMs / 1000} s` });
+      finish({ ok: false, problem: `no answer within ${options.timeoutMs / 1000} s` });
     }, options.timeoutMs);
     helper.once('message', (message) => {
-      settle(message as KeychainAnswer);
+      finish(message as KeychainAnswer);
     });
     helper.once('error', (error) => {
-      settle({ ok: false, problem: error.message });
+      finish({ ok: false, problem: error.message });
     });
     helper.once('exit', (code, signal) => {
-      settle({ ok: false, problem: `its helper ended with ${signal ?? `code ${code ?? ''}`}` });
+      finish({ ok: false, problem: `its helper ended with ${signal ?? `code ${code ?? ''}`}` });
     });
     helper.send(request, (error) => {
-      if (error) settle({ ok: false, problem: error.message });
+      if (error) finish({ ok: false, problem: error.message });
     });
   });
 }

@@ -70,10 +70,10 @@ export function createReporter(io: Io, manner: Manner): Reporter {
       if (isJson) await say('note', message);
       else await stderr.write(`${chalk.dim(stripControls(message))}\n`);
     },
-    error: (told) => {
-      const { hint } = told;
+    error: (reported) => {
+      const { hint } = reported;
       const failure =
-        hint === undefined ? told : { ...told, hint: repeatGiven(hint, manner.given) };
+        hint === undefined ? reported : { ...reported, hint: repeatGiven(hint, manner.given) };
       return stderr.write(isJson ? formatJsonFailure(failure) : formatFailure(failure, chalk));
     },
   };

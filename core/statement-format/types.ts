@@ -65,7 +65,7 @@ export type FileRow = {
   noteEnd: number;
 };
 
-/** Writes a file piece by piece: `begin`, each line in order of seq, `end`. */
+/** Writes a file part by part: `begin`, each line in order of seq, `end`. */
 export type StatementWriter = {
   begin(): string;
   line(line: StatementFileLine): string;

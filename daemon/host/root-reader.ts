@@ -35,19 +35,19 @@ export function startRootReader(paths: readonly string[]): RootReader {
   let lastId = 0;
   const waiting = new Map<number, { resolve(file: ReadFile): void; reject(error: Error): void }>();
   // Only while something is asked may it keep this process alive.
-  const settle = (): void => {
+  const unrefIfIdle = (): void => {
     if (waiting.size === 0) child.channel?.unref();
   };
   const failAll = (): void => {
     for (const { reject } of waiting.values()) reject(readerLost());
     waiting.clear();
-    settle();
+    unrefIfIdle();
   };
   child.on('message', (message) => {
     const answer = message as FileAnswer;
     const asked = waiting.get(answer.id);
     waiting.delete(answer.id);
-    settle();
+    unrefIfIdle();
     if ('base64' in answer) asked?.resolve(toReadFile(answer));
     else asked?.reject(Object.assign(new Error(answer.message), { code: answer.code }));
   });

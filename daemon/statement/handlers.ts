@@ -220,7 +220,7 @@ async function queueStatement(
   });
 }
 
-/** A later page keeps the times that the first one settled. */
+/** A later page keeps the times that the first one resolved. */
 function readRange(
   request: GenerateStatementRequest,
   cursor: Readonly<Record<string, string>> | undefined,

@@ -254,7 +254,7 @@ export async function copyFileRows(
   await tx.copyOut(`COPY (${query}) TO STDOUT`, take);
 }
 
-/** What is no JSON object was changed by hand: it cannot fit the hash. */
+/** What is no JSON object was changed by hand: it cannot match the hash. */
 function readMetadata(text: string | null): Line['metadata'] {
   if (text === null) return noMetadata;
   try {
@@ -281,7 +281,7 @@ export function toLine(row: LineRow): Line {
     description: row.description ?? undefined,
     occurredAtMs: row.occurred_at,
     hash: row.hash.toString('hex'),
-    // Absent in lines of before these columns: their hash then does not fit.
+    // Absent in lines of before these columns: their hash then does not match.
     previousHash: row.previous_hash?.toString('hex') ?? '',
     source: row.source ?? '',
     actor: row.actor ?? '',

@@ -35,7 +35,7 @@ const maxAsked = 1_000;
 const maxKnownUsers = 100_000;
 
 /**
- * Reads, checks and names rows, a chunk at a time; first those that an earlier run had set aside.
+ * Reads, checks and names rows, a chunk at a time; first those that an earlier run had deferred.
  * Throws InputError where the input is none.
  */
 export async function* prepareChunks(options: SourceOptions): AsyncGenerator<Outcome<Chunk>, void> {
@@ -44,8 +44,8 @@ export async function* prepareChunks(options: SourceOptions): AsyncGenerator<Out
   const users = createUsers(options);
   const digest = createHash('sha256');
   const late: PreparedRow[] = [];
-  for await (const piece of reader.rows) {
-    for (const raws of cut(piece, resumed?.row ?? 0)) {
+  for await (const rawRows of reader.rows) {
+    for (const raws of cut(rawRows, resumed?.row ?? 0)) {
       digest.update(raws.map(toDigested).join(''));
       const checked = raws.map((raw) => checkRow(raw, options.defaults));
       const known = await users.resolve(checked.filter(isValid));
@@ -56,7 +56,7 @@ export async function* prepareChunks(options: SourceOptions): AsyncGenerator<Out
       const rows = checked.map((row) => (isValid(row) ? prepare(row, known.value, keys) : row));
       const last = raws.at(-1)?.row ?? 0;
       if (resumed && last <= resumed.row) {
-        late.push(...markSent(rows, resumed).filter(({ row }) => resumed.aside.has(row)));
+        late.push(...markSent(rows, resumed).filter(({ row }) => resumed.deferred.has(row)));
         if (last < resumed.row) continue;
         checkSame(digest, resumed);
         while (late.length > 0) {
@@ -72,10 +72,10 @@ export async function* prepareChunks(options: SourceOptions): AsyncGenerator<Out
 }
 
 /** Pieces of at most so many rows and bytes; one ends where an earlier run ended. */
-function* cut(piece: readonly RawRow[], resumedRow: number): Iterable<readonly RawRow[]> {
+function* cut(rawRows: readonly RawRow[], resumedRow: number): Iterable<readonly RawRow[]> {
   let rows: RawRow[] = [];
   let bytes = 0;
-  for (const raw of piece) {
+  for (const raw of rawRows) {
     rows.push(raw);
     const { description, merchant, key } = raw.cells;
     bytes += sizeOf(description, merchant, key);

@@ -3,7 +3,7 @@ import { paintFor, type Manner } from '../../terminal/reporter.ts';
 import { failedOf, totalOf, type Counts } from './results/run-files.ts';
 
 export type ProgressLine = {
-  /** `waiting`: rows that are set aside. */
+  /** `waiting`: rows that are deferred. */
   update(counts: Counts, waiting: number): Promise<void>;
   /** Removes the line, so that other lines can follow. */
   clear(): Promise<void>;

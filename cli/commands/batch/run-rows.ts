@@ -11,7 +11,7 @@ import { sendChunks } from './send/send.ts';
 /** How a run ended, with what became of all its rows, earlier runs of the batch included. */
 export type RunEnd = {
   readonly counts: Counts;
-  /** Rows that are set aside: their wallets are locked. */
+  /** Rows that are deferred: their wallets are locked. */
   readonly waiting: number;
 } & (
   | { readonly kind: 'finished' | 'interrupted' | 'too-many-errors' }
@@ -34,26 +34,26 @@ export async function runChunks(context: Context, options: RunOptions): Promise<
   let stop: 'interrupted' | 'too-many-errors' | undefined;
   let failure: CliFailure | undefined;
   let place: Place = journal.resumed ?? { row: 0, digest: '' };
-  const aside = new Set(journal.resumed?.aside);
+  const deferred = new Set(journal.resumed?.deferred);
   const warnBusy = createBusyWarning(context, progress);
   const take = async (
     answered: readonly AnsweredRow[],
-    moved: { readonly aside?: readonly number[]; readonly back?: readonly number[] },
+    moved: { readonly deferred?: readonly number[]; readonly back?: readonly number[] },
   ): Promise<void> => {
     const results = toResults(answered, { startedAtMs: journal.startedAtMs, isDryRun });
     counts = add(
       counts,
       results.map(({ status }) => status),
     );
-    for (const row of moved.aside ?? []) aside.add(row);
-    for (const row of moved.back ?? []) aside.delete(row);
+    for (const row of moved.deferred ?? []) deferred.add(row);
+    for (const row of moved.back ?? []) deferred.delete(row);
     const { row, digest } = place;
     // Handed over at once: an earlier line never reports what happened later.
     const text = formatResults(resultsFormat, results);
     const written = journal.append(text, { row, digest, counts, ...moved });
     if (failedOf(counts) >= options.maxErrors) stop ??= 'too-many-errors';
     await written;
-    await progress.update(counts, aside.size);
+    await progress.update(counts, deferred.size);
   };
   const giveBack = context.interrupts.takeOver(() => {
     stop = 'interrupted';
@@ -77,7 +77,7 @@ export async function runChunks(context: Context, options: RunOptions): Promise<
     onSend: journal.noteSent,
     onResults: (chunk, answered, waiting) => {
       place = { row: lastRow(chunk), digest: chunk.digest };
-      return take(answered, { aside: waiting.map(({ row }) => row) });
+      return take(answered, { deferred: waiting.map(({ row }) => row) });
     },
     onLateResults: (answered) => take(answered, { back: answered.map(({ row }) => row.row) }),
     onBusy: warnBusy,
@@ -87,7 +87,7 @@ export async function runChunks(context: Context, options: RunOptions): Promise<
     },
   });
   giveBack();
-  const end = { counts, waiting: aside.size };
+  const end = { counts, waiting: deferred.size };
   if (!sent.ok) return { kind: 'failed', failure: sent.failure, ...end };
   if (failure) return { kind: 'failed', failure, ...end };
   return { kind: stop ?? 'finished', ...end };
@@ -97,10 +97,10 @@ type Place = { readonly row: number; readonly digest: string };
 
 /** Says which wallets are locked, each once, and of a few only. */
 function createBusyWarning(context: Context, progress: ProgressLine) {
-  const told = new Set<string>();
+  const reported = new Set<string>();
   return async ({ row, userId }: ItemRow): Promise<void> => {
-    if (told.has(userId) || told.size >= maxToldBusy) return;
-    told.add(userId);
+    if (reported.has(userId) || reported.size >= maxReportedBusy) return;
+    reported.add(userId);
     await progress.clear();
     await context.reporter.warn(
       `row ${row}: the wallet of user ${userId} is locked by another transaction; its rows wait ` +
@@ -109,7 +109,7 @@ function createBusyWarning(context: Context, progress: ProgressLine) {
   };
 }
 
-const maxToldBusy = 5;
+const maxReportedBusy = 5;
 
 const lastRow = ({ rows }: Chunk): number => rows.at(-1)?.row ?? 0;
 

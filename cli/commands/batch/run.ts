@@ -199,8 +199,8 @@ async function runInto(
   }
 }
 
-function describeResume({ row, aside }: Progress): string {
-  const left = aside.size > 0 ? `with ${aside.size} deferred rows and ` : '';
+function describeResume({ row, deferred }: Progress): string {
+  const left = deferred.size > 0 ? `with ${deferred.size} deferred rows and ` : '';
   return `resuming ${left}after row ${row}, where an earlier run stopped`;
 }
 

@@ -101,18 +101,18 @@ export function failUnknownCurrency(currency: string): Outcome<never> {
 
 /** What the server is asked. An empty user is the caller. */
 export function toItem(
-  move: MoneyCommand,
+  moneyCommand: MoneyCommand,
   userId: string,
   idempotencyKey: string,
 ): TransactionItem {
   return {
     userId,
-    currency: move.currency,
-    operation: operationNumbers[move.operation],
-    amountMinor: move.amountMinor,
-    parentId: move.parentId,
-    description: move.description,
-    merchant: move.merchant,
+    currency: moneyCommand.currency,
+    operation: operationNumbers[moneyCommand.operation],
+    amountMinor: moneyCommand.amountMinor,
+    parentId: moneyCommand.parentId,
+    description: moneyCommand.description,
+    merchant: moneyCommand.merchant,
     metadata: {},
     idempotencyKey,
   };

@@ -13,7 +13,7 @@ import { identifyActor, type KnownUser } from '../users/actor.ts';
 /** Asks for leave to move money, showing where, as whom, whose and how much. */
 export async function confirmMoneyCommand(
   context: Context,
-  move: MoneyCommand,
+  moneyCommand: MoneyCommand,
   user: KnownUser | undefined,
 ): Promise<Outcome<undefined>> {
   if (context.isConfirmed) return succeed(undefined);
@@ -22,7 +22,7 @@ export async function confirmMoneyCommand(
   const caller = identified.value;
   const owner = user ?? caller;
   if (!user && isStaff(caller?.role)) return failUserRequired();
-  const sum = await findSum(context, move, user);
+  const sum = await findSum(context, moneyCommand, user);
   if (!sum.ok) return sum;
   const card = formatCard(
     { io: { ...context.io, stdout: context.io.stderr }, manner: context.manner },
@@ -30,16 +30,19 @@ export async function confirmMoneyCommand(
       ['server', context.settings.server.text],
       ['role', caller?.role],
       ['user', owner && describeUser(owner)],
-      [move.parentId === undefined ? move.operation : sum.value.label, sum.value.text],
-      ['merchant', move.merchant],
-      ['description', move.description],
+      [
+        moneyCommand.parentId === undefined ? moneyCommand.operation : sum.value.label,
+        sum.value.text,
+      ],
+      ['merchant', moneyCommand.merchant],
+      ['description', moneyCommand.description],
     ],
   );
   await context.io.stderr.write(card);
   const question =
-    move.parentId === undefined
-      ? `${capitalise(move.operation)} ${sum.value.text}?`
-      : `Make this ${move.operation}?`;
+    moneyCommand.parentId === undefined
+      ? `${capitalise(moneyCommand.operation)} ${sum.value.text}?`
+      : `Make this ${moneyCommand.operation}?`;
   return askYes(context, question);
 }
 
@@ -60,20 +63,20 @@ export function failUserRequired(): Outcome<never> {
 /** The amount; for an undo the parent's, which only the server knows. */
 async function findSum(
   context: Context,
-  move: MoneyCommand,
+  moneyCommand: MoneyCommand,
   user: KnownUser | undefined,
 ): Promise<Outcome<{ label: string; text: string }>> {
-  if (move.amountMinor !== undefined) {
-    const text = `${formatMoney(move.amountMinor, move.currency)} ${move.currency}`;
-    return succeed({ label: move.operation, text });
+  if (moneyCommand.amountMinor !== undefined) {
+    const text = `${formatMoney(moneyCommand.amountMinor, moneyCommand.currency)} ${moneyCommand.currency}`;
+    return succeed({ label: moneyCommand.operation, text });
   }
-  const transactionId = move.parentId ?? '';
+  const transactionId = moneyCommand.parentId ?? '';
   const got = await context.caller.call(
     WalletServiceService.getTransaction,
     {
       by: { $case: 'transactionId', value: transactionId },
       userId: user?.id ?? '',
-      currency: move.currency,
+      currency: moneyCommand.currency,
     },
     'read',
   );
@@ -83,7 +86,10 @@ async function findSum(
   const { amountMinor, currency, operation, description } = parent;
   const what = `${nameOperation(operation)} ${formatMoney(amountMinor, currency)} ${currency}`;
   const note = description === undefined ? '' : ` (${stripControls(description)})`;
-  return succeed({ label: `${move.operation} of`, text: `${what}${note}, ${transactionId}` });
+  return succeed({
+    label: `${moneyCommand.operation} of`,
+    text: `${what}${note}, ${transactionId}`,
+  });
 }
 
 function describeUser({ email, id }: KnownUser): string {

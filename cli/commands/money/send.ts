@@ -44,7 +44,7 @@ export async function runMoneyCommand(
 ): Promise<CommandOutcome> {
   const checked = checkMoneyCommand(operation, argument, options, context.settings.currency);
   if (!checked.ok) return checked;
-  const move = checked.value;
+  const moneyCommand = checked.value;
   const confirmable = options.dryRun ? done : checkConfirmable(context, 'moving money');
   if (!confirmable.ok) return confirmable;
   const { record } = await context.credentials.peek();
@@ -54,20 +54,20 @@ export async function runMoneyCommand(
     const isNamed = options.dryRun === true || options.idempotencyKey !== undefined;
     return isNamed ? user : openIfAnyPending(context, user);
   }
-  if (options.dryRun) return tryMove(context, move, user.value, options.idempotencyKey);
+  if (options.dryRun) return runDryRun(context, moneyCommand, user.value, options.idempotencyKey);
   if (options.idempotencyKey !== undefined) {
-    const confirmed = await confirmMoneyCommand(context, move, user.value);
+    const confirmed = await confirmMoneyCommand(context, moneyCommand, user.value);
     if (!confirmed.ok) return confirmed;
-    return sendUnder(context, move, user.value, options.idempotencyKey, undefined);
+    return sendUnder(context, moneyCommand, user.value, options.idempotencyKey, undefined);
   }
   const command: CanonicalCommand = {
-    ...move,
+    ...moneyCommand,
     profile: context.profile,
     server: context.settings.server.text,
     actor: await nameActor(context),
     user: user.value?.id ?? '',
   };
-  return runRemembered(context, command, move, user.value);
+  return runRemembered(context, command, moneyCommand, user.value);
 }
 
 /** This run did nothing; whether an earlier one of the same command did cannot be found out. */
@@ -77,13 +77,13 @@ async function openIfAnyPending(context: Context, failed: Failed): Promise<Comma
 }
 
 /** The server decides, and changes nothing. */
-async function tryMove(
+async function runDryRun(
   context: Context,
-  move: MoneyCommand,
+  moneyCommand: MoneyCommand,
   user: KnownUser | undefined,
   key: string | undefined,
 ): Promise<CommandOutcome> {
-  const item = toItem(move, user?.id ?? '', key ?? context.newKey());
+  const item = toItem(moneyCommand, user?.id ?? '', key ?? context.newKey());
   const { caller } = context;
   const called = await caller.call(
     WalletServiceService.createTransaction,
@@ -98,7 +98,7 @@ async function tryMove(
 async function runRemembered(
   context: Context,
   command: CanonicalCommand,
-  move: MoneyCommand,
+  moneyCommand: MoneyCommand,
   user: KnownUser | undefined,
 ): Promise<CommandOutcome> {
   const left = await context.pendingKeys.claim(command);
@@ -109,26 +109,26 @@ async function runRemembered(
         `this run reuses its idempotency key ${left.key}, so nothing is done twice`,
     );
   }
-  const confirmed = await confirmMoneyCommand(context, move, user);
+  const confirmed = await confirmMoneyCommand(context, moneyCommand, user);
   if (!confirmed.ok) {
     await left?.keep();
     return left ? { ok: false, failure: toOpenFailure(confirmed.failure) } : confirmed;
   }
   const pending = left ?? (await context.pendingKeys.add(command, context.newKey()));
-  return sendUnder(context, move, user, pending.key, pending);
+  return sendUnder(context, moneyCommand, user, pending.key, pending);
 }
 
 async function sendUnder(
   context: Context,
-  move: MoneyCommand,
+  moneyCommand: MoneyCommand,
   user: KnownUser | undefined,
   key: string,
   pending: PendingKey | undefined,
 ): Promise<CommandOutcome> {
   const withdrawWarning = context.interrupts.add(() => {
-    void context.reporter.noteAlways(explainUnknown(move, key, pending !== undefined));
+    void context.reporter.noteAlways(explainUnknown(moneyCommand, key, pending !== undefined));
   });
-  const item = toItem(move, user?.id ?? '', key);
+  const item = toItem(moneyCommand, user?.id ?? '', key);
   const method = WalletServiceService.createTransaction;
   const called = await context.caller.callKeyed(method, { item, dryRun: false });
   withdrawWarning();
@@ -153,22 +153,22 @@ async function sendUnder(
     if (context.io.stdout.fault?.kind === 'failed') {
       await pending?.keep();
       const why = context.io.stdout.fault.message;
-      return failUnprinted(move, result.value, key, pending !== undefined, why);
+      return failUnprinted(moneyCommand, result.value, key, pending !== undefined, why);
     }
     await pending?.forget();
     return printed;
   }
   const isOpen = isStillOpen(called.value, pending);
   await (isOpen ? pending?.keep() : pending?.forget());
-  const told = toCliFailure(result.failure, 'write');
+  const refusal = toCliFailure(result.failure, 'write');
   const isOlderOpen =
     (hadUnknownAttempt || pending?.isTakenOver === true) && !resolvesInDoubt(result.failure.reason);
-  const failure = isOlderOpen ? toUnknownOutcome(told) : told;
+  const failure = isOlderOpen ? toUnknownOutcome(refusal) : refusal;
   const isUnknown =
     failure.exitCode === exitCodes.outcomeUnknown || result.failure.certainty === 'unknown';
   return {
     ok: false,
-    failure: isUnknown ? nameKey(failure, move, key, pending !== undefined) : failure,
+    failure: isUnknown ? nameKey(failure, moneyCommand, key, pending !== undefined) : failure,
   };
 }
 
@@ -187,13 +187,13 @@ function isStillOpen(
 
 function nameKey(
   failure: CliFailure,
-  move: MoneyCommand,
+  moneyCommand: MoneyCommand,
   key: string,
   isKept: boolean,
 ): CliFailure {
   return {
     ...failure,
-    message: `${failure.message}; ${explainUnknown(move, key, isKept)}`,
+    message: `${failure.message}; ${explainUnknown(moneyCommand, key, isKept)}`,
     hint: isKept
       ? 'run the same command again'
       : `run the same command again with --idempotency-key ${key}`,
@@ -202,7 +202,7 @@ function nameKey(
 
 /** The money has moved, but the result was not printed: the key stays stored. */
 function failUnprinted(
-  move: MoneyCommand,
+  moneyCommand: MoneyCommand,
   { transaction }: CreateTransactionResponse,
   key: string,
   isKept: boolean,
@@ -213,17 +213,17 @@ function failUnprinted(
     : `run the same command again with --idempotency-key ${key}: it changes nothing`;
   return fail(
     'OUTPUT_FAILED',
-    `the ${describeMoneyCommand(move)} was done (transaction ${transaction?.id ?? 'unknown'}, idempotency ` +
+    `the ${describeMoneyCommand(moneyCommand)} was done (transaction ${transaction?.id ?? 'unknown'}, idempotency ` +
       `key ${key}), but the result cannot be written: ${why}`,
     { hint: again },
   );
 }
 
-function explainUnknown(move: MoneyCommand, key: string, isKept: boolean): string {
+function explainUnknown(moneyCommand: MoneyCommand, key: string, isKept: boolean): string {
   const after = isKept
     ? 'the same command reuses it, so nothing is done twice'
     : 'a command with that key cannot do it twice';
-  return `the outcome of the ${describeMoneyCommand(move)} is unknown. Its idempotency key is ${key}; ${after}`;
+  return `the outcome of the ${describeMoneyCommand(moneyCommand)} is unknown. Its idempotency key is ${key}; ${after}`;
 }
 
 async function printResponse(

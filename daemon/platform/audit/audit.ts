@@ -109,7 +109,7 @@ export type AuditTrail = {
 const maxDenialsPerMinute = 60;
 const maxPending = 10_000;
 
-type Pending = AuditEntry & { settle(err?: unknown): void };
+type Pending = AuditEntry & { complete(err?: unknown): void };
 
 /** Lines that belong to no other transaction: reads by staff, denials. */
 export function createAuditTrail(options: { readonly db: Db; readonly log: Log }): AuditTrail {
@@ -128,7 +128,7 @@ export function createAuditTrail(options: { readonly db: Db; readonly log: Log }
         continue;
       }
       if (failure) log.warn({ ...failure, lines: batch.length }, 'no lines in the audit log');
-      batch.forEach((entry) => entry.settle(failure?.err));
+      batch.forEach((entry) => entry.complete(failure?.err));
     }
     writing = undefined;
   };
@@ -136,7 +136,7 @@ export function createAuditTrail(options: { readonly db: Db; readonly log: Log }
   /** One line that cannot be stored does not keep the others out. */
   const writeEach = async (batch: readonly Pending[]): Promise<void> => {
     for (const entry of batch) {
-      await db.tx((tx) => appendAudits(tx, [entry])).then(() => entry.settle(), entry.settle);
+      await db.tx((tx) => appendAudits(tx, [entry])).then(() => entry.complete(), entry.complete);
     }
   };
 
@@ -146,11 +146,11 @@ export function createAuditTrail(options: { readonly db: Db; readonly log: Log }
         reject(new Error('too many lines wait for the audit log'));
         return;
       }
-      const settle = (err?: unknown): void => {
+      const complete = (err?: unknown): void => {
         if (err === undefined) resolve();
         else reject(err instanceof Error ? err : new Error('no line in the audit log'));
       };
-      pending.push({ actor, line, ...(id === undefined ? {} : { id }), settle });
+      pending.push({ actor, line, ...(id === undefined ? {} : { id }), complete });
       writing ??= new Promise<void>((begin) => setImmediate(begin)).then(write);
     });
 

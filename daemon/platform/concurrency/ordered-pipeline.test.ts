@@ -13,7 +13,7 @@ describe('a pipeline', () => {
     const finish: (() => void)[] = [];
     const begin = (n: number) =>
       Promise.resolve({
-        settled: new Promise<number>((resolve) => finish.push(() => resolve(n * 10))),
+        completed: new Promise<number>((resolve) => finish.push(() => resolve(n * 10))),
       });
     const outcomes: number[] = [];
     const reading = (async () => {
@@ -32,7 +32,7 @@ describe('a pipeline', () => {
     let begun = 0;
     const begin = (n: number) => {
       begun += 1;
-      return Promise.resolve({ settled: Promise.resolve(n) });
+      return Promise.resolve({ completed: Promise.resolve(n) });
     };
     const run = pipeline(count(20), begin, 4);
     await run.next();
@@ -50,7 +50,7 @@ describe('a pipeline', () => {
     };
     const outcomes: number[] = [];
     const read = async () => {
-      const begin = (n: number) => Promise.resolve({ settled: turn().then(() => n) });
+      const begin = (n: number) => Promise.resolve({ completed: turn().then(() => n) });
       for await (const outcome of pipeline(inputs(), begin, 4)) outcomes.push(outcome);
     };
     await expect(read()).rejects.toThrow('the inputs broke');
@@ -61,8 +61,8 @@ describe('a pipeline', () => {
     let begun = 0;
     const begin = (n: number) => {
       begun += 1;
-      const settled = n === 2 ? Promise.reject(new Error('two')) : Promise.resolve(n);
-      return Promise.resolve({ settled });
+      const completed = n === 2 ? Promise.reject(new Error('two')) : Promise.resolve(n);
+      return Promise.resolve({ completed });
     };
     const outcomes: number[] = [];
     const read = async () => {
@@ -76,7 +76,7 @@ describe('a pipeline', () => {
   });
 
   it('a pipeline without inputs ends at once', async () => {
-    const begin = (n: number) => Promise.resolve({ settled: Promise.resolve(n) });
+    const begin = (n: number) => Promise.resolve({ completed: Promise.resolve(n) });
     expect(await pipeline(count(0), begin, 4).next()).toEqual({ done: true, value: undefined });
   });
 });

@@ -1,7 +1,7 @@
 import { createWakeUp } from './wake-up.ts';
 
-/** Work that has been begun: `settled` is its outcome. */
-export type Begun<Out> = { readonly settled: Promise<Out> };
+/** Work that has been begun: `completed` is its outcome. */
+export type Begun<Out> = { readonly completed: Promise<Out> };
 
 /**
  * Begins work on one input after the other and gives the outcomes in the same order, with at most
@@ -25,10 +25,10 @@ export async function* pipeline<In, Out>(
     for (;;) {
       const next = await iterator.next();
       if (next.done === true || state.isAbandoned) return;
-      const { settled } = await begin(next.value);
+      const { completed } = await begin(next.value);
       // Its failure is thrown when its turn comes.
-      settled.catch(() => undefined);
-      pending.push(settled);
+      completed.catch(() => undefined);
+      pending.push(completed);
       onBegun.wake();
       while (isFull()) await onTaken.wait();
     }

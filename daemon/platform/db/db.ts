@@ -111,7 +111,7 @@ export function createDb(options: DbOptions): Db {
   };
 }
 
-/** How many pieces of work may wait for a connection. More would only reach their deadline. */
+/** How many callers may wait for a connection. More would only reach their deadline. */
 const maxWaiting = 500;
 
 async function useClient<T>(

@@ -240,12 +240,12 @@ function findIdProblem(ids: readonly string[]) {
 function findStateProblem(ids: readonly string[], letters: readonly StoredLetter[]) {
   const missing = ids.find((id) => !letters.some((letter) => letter.id === id));
   if (missing !== undefined) return notFound(missing);
-  const settled = letters.find((letter) => letter.state !== 'pending');
+  const resolved = letters.find((letter) => letter.state !== 'pending');
   return (
-    settled &&
-    refuse('DEAD_LETTER_RESOLVED', `dead letter ${settled.id} was ${settled.state} already`, {
-      deadLetterId: settled.id,
-      state: settled.state,
+    resolved &&
+    refuse('DEAD_LETTER_RESOLVED', `dead letter ${resolved.id} was ${resolved.state} already`, {
+      deadLetterId: resolved.id,
+      state: resolved.state,
     })
   );
 }

@@ -99,7 +99,7 @@ const talkAhead = (
   requests: AsyncIterable<Buffer>,
   wait: () => Promise<unknown>,
 ): AsyncIterable<Buffer> =>
-  pipeline(requests, (it) => Promise.resolve({ settled: wait().then(() => it) }), 4);
+  pipeline(requests, (it) => Promise.resolve({ completed: wait().then(() => it) }), 4);
 
 /**
  * `wait` and `queue` answer when they are let go, `large` with as many MiB as asked for (`late`

@@ -6,7 +6,7 @@ import type { Log } from '../log.ts';
 /** The right to send, by the database's clock; renewed a few times within its life. */
 export type Lease = {
   readonly holder: string;
-  /** The fence, or undefined while another holds it. */
+  /** The fencing token, or undefined while another holds it. */
   hold(): Promise<bigint | undefined>;
   /** Another daemon holds it. */
   forget(): void;

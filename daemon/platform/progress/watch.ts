@@ -1,6 +1,6 @@
 import type { Log } from '../log.ts';
 
-/** The oldest piece of unfinished work; `level` grows while it is worked on. */
+/** The oldest unfinished work; `level` grows while it is worked on. */
 export type Oldest = {
   readonly key: string;
   readonly level?: number;
@@ -35,8 +35,8 @@ export type ProgressWatch = {
   /** Work that only the worker sees, such as messages in flight. */
   watchWork(part: string, explain?: Explain): Part;
   /**
-   * Work that waits in a database: `look` gives the oldest piece, undefined if there is none. It is
-   * finished work when another piece becomes the oldest, whichever daemon did it.
+   * Work that waits in a database: `look` gives the oldest work, undefined if there is none. It is
+   * finished work when other work becomes the oldest, whichever daemon did it.
    */
   watchBacklog(
     part: string,
@@ -85,7 +85,7 @@ export function createProgressWatch(options: {
     clock.tick();
     for (const part of parts) {
       if (part.look) lookAt(part, part.look, clock.nowMs, describe);
-      judge(part, clock.nowMs(), stallMs, log);
+      reportStalls(part, clock.nowMs(), stallMs, log);
     }
   };
   const add = (part: string, explain: Explain, look: Watched['look']): Watched => {
@@ -207,7 +207,7 @@ function hasMoved(before: Oldest | undefined, now: Oldest | undefined): boolean 
   return before.key !== now.key || (now.level ?? 0) > (before.level ?? 0);
 }
 
-function judge(part: Watched, nowMs: number, stallMs: number, log: Log): void {
+function reportStalls(part: Watched, nowMs: number, stallMs: number, log: Log): void {
   const isStalled = ageOf(part, nowMs) >= stallMs;
   if (isStalled === part.isStalled) return;
   part.isStalled = isStalled;

@@ -81,7 +81,7 @@ export async function createExport(
   return created;
 }
 
-/** Everything that can be settled before the transaction. */
+/** Everything that can be decided before the transaction. */
 async function toOrder(
   options: CreateOptions,
   asked: AskedExport,

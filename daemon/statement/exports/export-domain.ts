@@ -35,7 +35,7 @@ export type Export = ExportOrder & {
   readonly rowsDone: bigint;
   readonly byteCount: bigint | undefined;
   readonly sha256: Buffer | undefined;
-  /** Grows each time a worker takes the export: the fence against older ones. */
+  /** Grows each time a worker takes the export: the fencing token against older ones. */
   readonly attempt: number;
   readonly failure: string | undefined;
   readonly createdAtMs: number;

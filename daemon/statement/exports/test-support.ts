@@ -50,10 +50,10 @@ export function callsOf({ service }: Awaited<ReturnType<StatementWorld['start']>
         { timeout: 30_000, interval: 30 },
       ),
     download: async (exportId: string, principal: UserPrincipal, offset = 0n): Promise<Buffer> => {
-      type Pieces = AsyncIterable<DownloadExportResponse>;
-      const pieces = await call<Pieces>('downloadExport', { exportId, offset }, principal);
+      type Chunks = AsyncIterable<DownloadExportResponse>;
+      const chunks = await call<Chunks>('downloadExport', { exportId, offset }, principal);
       const parts: Uint8Array[] = [];
-      for await (const { data } of valueOf(pieces)) {
+      for await (const { data } of valueOf(chunks)) {
         expect(data.length).toBeLessThanOrEqual(64 * 1024);
         parts.push(data);
       }

@@ -38,15 +38,15 @@ describe('many commands at once', () => {
     });
     const parts = [commandsOf(3_000), commandsOf(3_000).map((c) => ({ ...c, n: c.n + 3_000 }))];
     const answers = await Promise.all(
-      parts.map(async (part) => (await group.submitMany(part, waiting)).settled),
+      parts.map(async (part) => (await group.submitMany(part, waiting)).completed),
     );
     expect(answers.flat().map(reasonOf)).toEqual(parts.flat().map(({ n }) => n));
     for (const order of seen.values()) expect(order).toEqual([...order].sort((a, b) => a - b));
   });
 
-  it('an empty run is settled at once', async () => {
-    const { settled } = await create(() => Promise.resolve([])).submitMany([], waiting);
-    expect(await settled).toEqual([]);
+  it('an empty run is completed at once', async () => {
+    const { completed } = await create(() => Promise.resolve([])).submitMany([], waiting);
+    expect(await completed).toEqual([]);
   });
 
   it('one bad item is refused in its place, and its neighbours go on', async () => {
@@ -55,8 +55,8 @@ describe('many commands at once', () => {
         ? Promise.reject(dataFault())
         : Promise.resolve(answerAll(commands)),
     );
-    const { settled } = await group.submitMany(commandsOf(20), waiting);
-    expect((await settled).map(reasonOf)).toEqual(
+    const { completed } = await group.submitMany(commandsOf(20), waiting);
+    expect((await completed).map(reasonOf)).toEqual(
       commandsOf(20).map(({ n }) => (n === 5 ? 'INTERNAL' : n)),
     );
   });
@@ -79,7 +79,7 @@ describe('many commands at once', () => {
     const single = group.submit({ wallet: 'w', n: -1 }, waiting);
     release();
     expect(reasonOf(await single)).toBe(-1);
-    await Promise.all(runs.map(async (run) => (await run).settled));
+    await Promise.all(runs.map(async (run) => (await run).completed));
     // Behind what was inside already, and before what had waited outside.
     expect(order.indexOf(-1)).toBeLessThan(6 * 1_024);
     expect(order.filter((n) => n >= 0)).toEqual([...Array(8 * 1_024).keys()]);
@@ -103,9 +103,9 @@ describe('many commands at once', () => {
     const patient = { ...impatient, patienceMs: 60_000 };
     const first = await group.submitMany([{ wallet: 'w', n: 1 }], impatient);
     const second = await group.submitMany([{ wallet: 'w', n: 2 }], patient);
-    expect((await first.settled).map(reasonOf)).toEqual(['DATABASE_UNAVAILABLE']);
+    expect((await first.completed).map(reasonOf)).toEqual(['DATABASE_UNAVAILABLE']);
     isDown = false;
-    expect((await second.settled).map(reasonOf)).toEqual(['CANCELLED']);
+    expect((await second.completed).map(reasonOf)).toEqual(['CANCELLED']);
     await group.drain();
     expect(committed).toEqual([]);
   });
@@ -202,9 +202,9 @@ describe('while a commit hangs', () => {
     const behind = group.submit(one(4), wait(10_000, 300));
     const stream = await group.submitMany([one(5), one(6)], wait(10_000, 400));
     expect(reasonOf(await behind)).toBe('DATABASE_UNAVAILABLE');
-    expect((await stream.settled).map(reasonOf)).toEqual(Array(2).fill('DATABASE_UNAVAILABLE'));
+    expect((await stream.completed).map(reasonOf)).toEqual(Array(2).fill('DATABASE_UNAVAILABLE'));
     expect(reasonOf(await first)).toBe('OUTCOME_UNKNOWN');
-    expect((await run.settled).map(reasonOf)).toEqual(Array(2).fill('OUTCOME_UNKNOWN'));
+    expect((await run.completed).map(reasonOf)).toEqual(Array(2).fill('OUTCOME_UNKNOWN'));
     expect(done).toEqual([]);
     release();
     await group.drain();
@@ -236,8 +236,8 @@ describe('while a commit hangs', () => {
     const first = await group.submitMany([one(1)], waits);
     await new Promise((resolve) => setTimeout(resolve, 20));
     const second = await group.submitMany([one(2)], { ...waits, deadlineMs: Infinity });
-    expect((await first.settled).map(reasonOf)).toEqual(['OUTCOME_UNKNOWN']);
-    expect((await second.settled).map(reasonOf)).toEqual(['CANCELLED']);
+    expect((await first.completed).map(reasonOf)).toEqual(['OUTCOME_UNKNOWN']);
+    expect((await second.completed).map(reasonOf)).toEqual(['CANCELLED']);
     release();
     await group.drain();
     expect(given).toEqual(['OUTCOME_UNKNOWN']);
@@ -262,8 +262,8 @@ describe('while a commit hangs', () => {
         ),
       ),
     );
-    const settled = (await Promise.all(runs.map((run) => run.settled))).flat();
-    expect(new Set(settled.map(reasonOf))).toEqual(new Set(['DATABASE_UNAVAILABLE']));
+    const completed = (await Promise.all(runs.map((run) => run.completed))).flat();
+    expect(new Set(completed.map(reasonOf))).toEqual(new Set(['DATABASE_UNAVAILABLE']));
     release();
     expect(reasonOf(await first)).toBe(-1);
     await group.drain();

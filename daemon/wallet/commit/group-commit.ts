@@ -6,13 +6,13 @@ export type GroupCommit<Command, Answer> = {
   /** Resolves once the command's commit is durable, or refused. */
   submit(command: Command, waiting: Waiting<Command>): Promise<Result<Answer>>;
   /**
-   * Many commands of one caller, in order. Resolves when there was room for them; `settled` gives
+   * Many commands of one caller, in order. Resolves when there was room for them; `completed` gives
    * an answer for each once all have one, and never rejects.
    */
   submitMany(
     commands: readonly Command[],
     waiting: Waiting<Command>,
-  ): Promise<{ readonly settled: Promise<readonly Result<Answer>[]> }>;
+  ): Promise<{ readonly completed: Promise<readonly Result<Answer>[]> }>;
   /** Resolves when nothing is queued or in flight any more. */
   drain(): Promise<void>;
 };
@@ -54,9 +54,9 @@ export function createGroupCommit<Command, Answer>(
     submitMany: (commands, waiting) =>
       new Promise((resolve) => {
         waitingGroups.push(() => {
-          const { group, settled } = createLargeGroup<Command, Answer>(commands.length, waiting);
+          const { group, completed } = createLargeGroup<Command, Answer>(commands.length, waiting);
           commands.forEach((command, place) => lanes.push(createItem(command, group, place)));
-          resolve({ settled });
+          resolve({ completed });
         });
         admitGroups();
       }),
@@ -71,17 +71,17 @@ function createLargeGroup<Command, Answer>(
   waiting: Waiting<Command>,
 ): {
   readonly group: Group<Command, Answer>;
-  readonly settled: Promise<readonly Result<Answer>[]>;
+  readonly completed: Promise<readonly Result<Answer>[]>;
 } {
   const results: Result<Answer>[] = [];
   let left = count;
   let finish: (results: readonly Result<Answer>[]) => void = () => undefined;
-  const settled = new Promise<readonly Result<Answer>[]>((resolve) => (finish = resolve));
+  const completed = new Promise<readonly Result<Answer>[]>((resolve) => (finish = resolve));
   if (count === 0) finish(results);
   const group = createGroup<Command, Answer>(waiting, (place, result) => {
     results[place] = result;
     left -= 1;
     if (left === 0) finish(results);
   });
-  return { group, settled };
+  return { group, completed };
 }

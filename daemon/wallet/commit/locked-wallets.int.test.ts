@@ -109,7 +109,7 @@ describe('while another transaction has a wallet locked', () => {
     await Promise.all([stuck, other].map((one) => submit(one)));
     const release = await lockWallet(stuck);
     const stopped = new Set<string>();
-    const { settled } = await group.submitMany(
+    const { completed } = await group.submitMany(
       Array.from({ length: 60 }, (_, i) => buildCommand(i % 2 ? other : stuck)),
       {
         ...waiting(),
@@ -117,7 +117,7 @@ describe('while another transaction has a wallet locked', () => {
         onGivenUp: (_rejection: Rejection, { wallet }: Command) => void stopped.add(wallet.id),
       },
     );
-    const results = await settled;
+    const results = await completed;
     await release();
     const ofStuck = results.filter((_result, i) => i % 2 === 0).map(reasonOf);
     expect(ofStuck[0]).toBe('WALLET_BUSY');
@@ -193,11 +193,11 @@ describe('what another transaction may be about to commit', () => {
        VALUES ($1, $2, 'm', 'INSUFFICIENT_FUNDS', '', '{}', now())`,
       [message.transactionId, message.wallet.id],
     );
-    const { settled } = await group.submitMany(
+    const { completed } = await group.submitMany(
       [message, ...others.map((other) => buildCommand(other))],
       waiting(),
     );
-    const [first, ...rest] = (await settled).map(reasonOf);
+    const [first, ...rest] = (await completed).map(reasonOf);
     expect(first).toBe('WALLET_BUSY');
     expect(new Set(rest)).toEqual(new Set(['seq 2']));
     await release();

@@ -132,8 +132,8 @@ export async function commitAll(
       if (!stopped.has(wallet.id)) stopped.set(wallet.id, rejection);
     },
   };
-  const { settled } = await groupCommit.submitMany(commands, waiting);
-  const results = await settled;
+  const { completed } = await groupCommit.submitMany(commands, waiting);
+  const results = await completed;
   return results.map((result, i) => {
     const walletId = commands[i]?.wallet.id ?? '';
     const rejection = result.ok ? undefined : stopped.get(walletId);

@@ -38,7 +38,7 @@ export type HandlerOptions = ReadOptions &
     readonly isOutboxFull: () => boolean;
   };
 
-/** Wire to domain and back; who may touch which wallet is settled here and in the SQL. */
+/** Wire to domain and back; who may touch which wallet is decided here and in the SQL. */
 export function createHandlers(options: HandlerOptions): Handlers<WalletServiceServer> {
   const { trail } = options;
   return {

@@ -96,11 +96,11 @@ async function begin(
   const read = await readAll(run, request);
   const commands: Command[] = [];
   for (const item of read) if (item.ok) commands.push(item.value);
-  const { settled } =
+  const { completed } =
     mode.value === 'real'
       ? await submit(run, commands)
       : await decideDry(run, mode.value, commands);
-  return { settled: settled.then((posted) => merge(run, read, posted)) };
+  return { completed: completed.then((posted) => merge(run, read, posted)) };
 }
 
 /** A command, or a refusal, for each item. Denials are recorded in the audit log. */
@@ -182,7 +182,7 @@ async function decideDry(
     run.failure ??= rejection;
     return commands.map(() => refusalOf(rejection));
   });
-  return { settled: Promise.resolve(posted) };
+  return { completed: Promise.resolve(posted) };
 }
 
 /** The answers to the commands in the places of their items, counted. */

@@ -103,18 +103,18 @@ describe('a run', () => {
     expect(await readFile(`${path}.journal`, 'utf8')).toMatch(/^\{"run":\{"batchId":"b"\}/);
   });
 
-  test('keeps which rows are set aside, and puts late results in their places', async () => {
+  test('keeps which rows are deferred, and puts late results in their places', async () => {
     const journal = await begin();
-    const first = { row: 4, digest: '', counts, aside: [1, 3] };
+    const first = { row: 4, digest: '', counts, deferred: [1, 3] };
     await journal.append('2,done\r\n4,done\r\n', first);
     await journal.append('1,done\r\n', { row: 4, digest: '', counts, back: [1] });
     await journal.close();
     const again = await begin();
     expect(again.resumed?.row).toBe(4);
-    expect([...(again.resumed?.aside ?? [])]).toEqual([3]);
+    expect([...(again.resumed?.deferred ?? [])]).toEqual([3]);
     await again.append('5,done\r\n12,done\r\n', { row: 12, digest: '', counts });
     // Handed over before the one above was written: both are one line.
-    void again.append('13,done\r\n', { row: 14, digest: '', counts, aside: [14] });
+    void again.append('13,done\r\n', { row: 14, digest: '', counts, deferred: [14] });
     await again.append('3,done\r\n14,done\r\n', { row: 14, digest: '', counts, back: [3, 14] });
     await again.finish();
     const rows = [1, 2, 3, 4, 5, 12, 13, 14].map((row) => `${row},done\r\n`).join('');
@@ -124,11 +124,11 @@ describe('a run', () => {
 
   test('does not count what a crash kept from the journal', async () => {
     const journal = await begin();
-    await journal.append('2,done\r\n', { row: 2, digest: '', counts, aside: [1] });
+    await journal.append('2,done\r\n', { row: 2, digest: '', counts, deferred: [1] });
     await journal.close();
     await writeFile(`${path}.partial`, `${head}2,done\r\n1,done\r\n`);
     const again = await begin();
-    expect([...(again.resumed?.aside ?? [])]).toEqual([1]);
+    expect([...(again.resumed?.deferred ?? [])]).toEqual([1]);
     await again.append('1,done\r\n', { row: 2, digest: '', counts, back: [1] });
     await again.finish();
     expect(await readFile(path, 'utf8')).toBe(`${head}1,done\r\n2,done\r\n`);
@@ -141,7 +141,7 @@ describe('a run', () => {
     const late = all.filter((row) => row % 7 === 0);
     const others = all.filter((row) => row % 7 !== 0);
     const place = { row: 20_000, digest: '', counts };
-    await journal.append(others.map(line).join(''), { ...place, aside: late });
+    await journal.append(others.map(line).join(''), { ...place, deferred: late });
     await journal.append(late.map(line).join(''), { ...place, back: late });
     await journal.finish();
     expect(await readFile(path, 'utf8')).toBe(head + all.map(line).join(''));
@@ -149,7 +149,7 @@ describe('a run', () => {
 
   test('does not overwrite another file in putting results in their places', async () => {
     const journal = await begin();
-    await journal.append('2,done\r\n', { row: 2, digest: '', counts, aside: [1] });
+    await journal.append('2,done\r\n', { row: 2, digest: '', counts, deferred: [1] });
     await journal.append('1,done\r\n', { row: 2, digest: '', counts, back: [1] });
     await writeFile(`${path}.sorted`, 'dear diary\n', { mode: 0o600 });
     await expect(journal.finish()).rejects.toThrow('remove it');

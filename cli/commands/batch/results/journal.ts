@@ -15,9 +15,9 @@ import { sortedOf, sortResults } from './sort.ts';
 
 /** How far a run got with some results. */
 type Line = Pick<Progress, 'row' | 'digest' | 'counts'> & {
-  /** Rows that are set aside from now on. */
-  readonly aside?: readonly number[];
-  /** Rows that were set aside and have results now. */
+  /** Rows that are deferred from now on. */
+  readonly deferred?: readonly number[];
+  /** Rows that were deferred and have results now. */
   readonly back?: readonly number[];
 };
 
@@ -70,7 +70,7 @@ async function openFiles(options: JournalOptions): Promise<Outcome<Journal>> {
   const close = async (): Promise<void> => {
     try {
       await writer.drain();
-      await sent.settle();
+      await sent.finish();
       await partial.sync();
     } finally {
       await partial.close();
@@ -90,14 +90,14 @@ async function openFiles(options: JournalOptions): Promise<Outcome<Journal>> {
   return succeed({
     resumed,
     startedAtMs,
-    noteSent: (row) => told(sent.note(row)),
-    append: (text, line) => told(writer.append(text, line)),
-    finish: () => told(finish()),
-    close: () => told(close()),
+    noteSent: (row) => asResultsError(sent.note(row)),
+    append: (text, line) => asResultsError(writer.append(text, line)),
+    finish: () => asResultsError(finish()),
+    close: () => asResultsError(close()),
   });
 }
 
-async function told(work: Promise<void>): Promise<void> {
+async function asResultsError(work: Promise<void>): Promise<void> {
   try {
     await work;
   } catch (error) {
@@ -174,16 +174,16 @@ function createWriter({ partial, journal }: Files, resumed: Progress | undefined
   };
 }
 
-/** Several lines as one. A row that is set aside and back within them is back. */
+/** Several lines as one. A row that is deferred and back within them is back. */
 function join(lines: readonly Line[]): Line {
-  const aside = lines.flatMap((line) => line.aside ?? []);
+  const deferred = lines.flatMap((line) => line.deferred ?? []);
   const back = lines.flatMap((line) => line.back ?? []);
   const last = lines.at(-1);
   if (!last) throw new Error('there is no line');
   const { row, digest, counts } = last;
   return {
     ...{ row, digest, counts },
-    ...(aside.length > 0 && { aside }),
+    ...(deferred.length > 0 && { deferred }),
     ...(back.length > 0 && { back }),
   };
 }
@@ -203,7 +203,7 @@ function createSentNotes(journal: Files['journal'], startRow: number) {
       await journal.datasync();
     },
     /** At an orderly end it is known exactly. */
-    settle: async (): Promise<void> => {
+    finish: async (): Promise<void> => {
       await journal.add({ sentRow });
       await journal.datasync();
     },

@@ -24,7 +24,7 @@ export const totalOf = (counts: Counts): number => counts.done + counts.replayed
 
 /** How far a run got. */
 export type Progress = {
-  /** The last row that has a result or is set aside. */
+  /** The last row that has a result or is deferred. */
   readonly row: number;
   /** No row after this one was sent. */
   readonly sentRow: number;
@@ -35,7 +35,7 @@ export type Progress = {
   readonly counts: Counts;
   readonly startedAtMs: number;
   /** Rows up to `row` without a result: their wallets were locked. */
-  readonly aside: ReadonlySet<number>;
+  readonly deferred: ReadonlySet<number>;
   /** Some results came after those of later rows. */
   readonly hasLate: boolean;
 };
@@ -181,16 +181,16 @@ function readJournal(text: string): Begun | undefined {
   return { run: head['run'] as Begun['run'], startedAtMs, progress: progress ?? sentOnly };
 }
 
-/** Which rows lines of a journal leave set aside. */
+/** Which rows lines of a journal leave deferred. */
 function readAside(lines: readonly (Record<string, unknown> | undefined)[]) {
-  const aside = new Set<number>();
+  const deferred = new Set<number>();
   let hasLate = false;
   for (const line of lines) {
-    for (const row of (line?.['aside'] as number[] | undefined) ?? []) aside.add(row);
+    for (const row of (line?.['deferred'] as number[] | undefined) ?? []) deferred.add(row);
     for (const row of (line?.['back'] as number[] | undefined) ?? []) {
-      aside.delete(row);
+      deferred.delete(row);
       hasLate = true;
     }
   }
-  return { aside, hasLate };
+  return { deferred, hasLate };
 }

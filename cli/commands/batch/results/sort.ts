@@ -10,8 +10,8 @@ export const sortedOf = (path: string): string => `${path}.sorted`;
 
 /**
  * Copies results into a file beside them, in order of their rows, and gives that file. Results are
- * written as they come, and those of rows that were set aside come late. Only the places of late
- * results are held.
+ * written as they come, and those of rows that were deferred come late. Only the places of late
+ * results are kept in memory.
  */
 export async function sortResults(results: FileHandle, path: string): Promise<FileHandle> {
   const opened = await openOwnFile(sortedOf(path), 'results');

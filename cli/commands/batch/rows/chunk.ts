@@ -18,7 +18,7 @@ export type Chunk = {
   readonly rows: readonly PreparedRow[];
   /** Of the input up to the last row. */
   readonly digest: string;
-  /** The rows were set aside by an earlier run: later ones have their results already. */
+  /** The rows were deferred by an earlier run: later ones have their results already. */
   readonly isLate: boolean;
 };
 

@@ -2,8 +2,8 @@
 export type CsvRecord = readonly string[] | undefined;
 
 export type CsvReader = {
-  /** The records that end in this piece of the text; with the last piece, all that is left. */
-  read(piece: string, isLast: boolean): CsvRecord[];
+  /** The records that end in this chunk of the text; with the last chunk, all that is left. */
+  read(chunk: string, isLast: boolean): CsvRecord[];
   /** True once a record was longer than may be: nothing after it can be read. */
   isOverlong(): boolean;
 };
@@ -23,8 +23,8 @@ export function createCsvReader(maxRecordCharacters: number): CsvReader {
   let isAtStart = true;
   let isOverlong = false;
   return {
-    read: (piece, isLast) => {
-      let text = rest + piece;
+    read: (chunk, isLast) => {
+      let text = rest + chunk;
       if (isAtStart && text !== '') {
         isAtStart = false;
         if (text.startsWith('\uFEFF')) text = text.slice(1);

@@ -31,7 +31,7 @@ export type InputFormat = 'csv' | 'ndjson';
 /** The input as a whole is none: wrong header, unreadable file. */
 export class InputError extends Error {}
 
-/** What is read, in pieces, with the number of bytes and rows read so far. */
+/** What is read, in chunks, with the number of bytes and rows read so far. */
 export type RowReader = {
   readonly rows: AsyncIterable<readonly RawRow[]>;
   bytesRead(): number;
@@ -40,7 +40,7 @@ export type RowReader = {
 
 const maxRecordCharacters = 65_536;
 
-/** Reads rows piece by piece: however long the input, only a piece is held. */
+/** Reads rows chunk by chunk: however long the input, only one chunk is in memory. */
 export function readRows(input: AsyncIterable<Buffer>, format: InputFormat): RowReader {
   let bytes = 0;
   let count = 0;
@@ -109,8 +109,8 @@ function readHeader(record: CsvRecord): readonly BatchColumn[] {
     throw new InputError(`${problem}; ${known}`);
   }
   if (unknown.length > 0) {
-    const told = unknown.map((name) => JSON.stringify(name)).join(', ');
-    throw new InputError(`unknown column ${told}; ${known}`);
+    const names = unknown.map((name) => JSON.stringify(name)).join(', ');
+    throw new InputError(`unknown column ${names}; ${known}`);
   }
   const doubled = names.find((name, i) => names.indexOf(name) !== i);
   if (doubled !== undefined) throw new InputError(`the column ${doubled} is there twice`);

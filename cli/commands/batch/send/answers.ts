@@ -119,7 +119,7 @@ export function withPeek(stream: TransactionStream): PeekStream {
 
 /** Why a run ends; `isInDoubt`: of some row that was sent no outcome is known. */
 export function toEnd(failure: CallFailure, isInDoubt: boolean): CliFailure {
-  const told = toCliFailure(failure, 'write');
-  const end = isInDoubt ? toOpenFailure(told) : told;
+  const refusal = toCliFailure(failure, 'write');
+  const end = isInDoubt ? toOpenFailure(refusal) : refusal;
   return { ...end, hint: end.hint ?? 'run the same command again to continue' };
 }

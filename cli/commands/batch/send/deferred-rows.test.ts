@@ -12,7 +12,7 @@ import { sendChunks } from './send.ts';
 import type { SenderOptions } from './sender.ts';
 
 /** What the sender said of each row, in the order in which it said it. */
-type Said = { readonly row: number; readonly what: 'answered' | 'aside' | 'back' };
+type Said = { readonly row: number; readonly what: 'answered' | 'deferred' | 'back' };
 
 function toChunks(rows: readonly ModelRow[], size: number): ModelRow[][] {
   return Array.from({ length: Math.ceil(rows.length / size) }, (_, i) =>
@@ -35,9 +35,9 @@ async function send(
       return Promise.resolve(rows && { rows, digest: '', isLate: false });
     },
     onSend: () => Promise.resolve(),
-    onResults: (_chunk, answered, aside) => {
+    onResults: (_chunk, answered, deferred) => {
       said.push(...answered.map(({ row }) => ({ row: row.row, what: 'answered' as const })));
-      said.push(...aside.map(({ row }) => ({ row, what: 'aside' as const })));
+      said.push(...deferred.map(({ row }) => ({ row, what: 'deferred' as const })));
       return Promise.resolve();
     },
     onLateResults: (answered) => {
@@ -111,13 +111,13 @@ test('each row is done once and in the order of its wallet, however locks and lo
         wallets.set(wallet, [...(wallets.get(wallet) ?? []), row.item.idempotencyKey]);
       }
       expect(ledger.done).toEqual(wallets);
-      const aside = rowsThatAre(said, 'aside');
-      expect(rowsThatAre(said, 'back').sort((a, b) => a - b)).toEqual(aside);
-      const all = [...rowsThatAre(said, 'answered'), ...aside].sort((a, b) => a - b);
+      const deferred = rowsThatAre(said, 'deferred');
+      expect(rowsThatAre(said, 'back').sort((a, b) => a - b)).toEqual(deferred);
+      const all = [...rowsThatAre(said, 'answered'), ...deferred].sort((a, b) => a - b);
       expect(all).toEqual(rows.map(({ row }) => row));
-      for (const row of aside) {
+      for (const row of deferred) {
         const [first] = said.filter((one) => one.row === row);
-        expect(first?.what).toBe('aside');
+        expect(first?.what).toBe('deferred');
       }
     }),
     { numRuns: 150 },
@@ -170,7 +170,7 @@ describe('a wallet that stays locked', () => {
       toChunks(rows, 7),
     );
     expect(sent.ok).toBe(true);
-    expect(rowsThatAre(said, 'aside')).toHaveLength(10);
+    expect(rowsThatAre(said, 'deferred')).toHaveLength(10);
     expect(rowsThatAre(said, 'back')).toEqual([]);
   });
 
@@ -224,7 +224,7 @@ describe('a server that becomes permanently unavailable', () => {
     expect(sent).toMatchObject({ ok: false, failure: { reason: 'OUTCOME_UNKNOWN', exitCode: 9 } });
   });
 
-  test('after rows that were set aside were sent without an answer: unknown', async () => {
+  test('after rows that were deferred were sent without an answer: unknown', async () => {
     let messages = 0;
     const clock = createModelClock(() => ledger.locked.clear());
     const isLost = (): boolean => (messages += 1) > 1;
@@ -232,7 +232,7 @@ describe('a server that becomes permanently unavailable', () => {
     const ledger = createLockedLedger(rows, { clock, isLost, isAway });
     ledger.locked.add('user 0 BRL');
     const { sent, said } = await send({ caller: ledger.caller, clock }, toChunks(rows, 20));
-    expect(rowsThatAre(said, 'aside')).toHaveLength(7);
+    expect(rowsThatAre(said, 'deferred')).toHaveLength(7);
     expect(sent).toMatchObject({ ok: false, failure: { reason: 'OUTCOME_UNKNOWN', exitCode: 9 } });
   });
 });

@@ -3,8 +3,8 @@ import type { ItemRow } from '../rows/chunk.ts';
 /** The rows of one user that wait, in order, and when they are tried again. */
 type Lane = {
   rows: ItemRow[];
-  /** How many rows of each currency are held, those that are not in `rows` yet among them. */
-  readonly held: Map<string, number>;
+  /** How many rows of each currency are blocked, those that are not in `rows` yet among them. */
+  readonly blocked: Map<string, number>;
   tries: number;
   dueAtMs: number;
 };
@@ -19,8 +19,8 @@ const maxPauseMs = 5_000;
 
 /**
  * Keeps the order of each wallet while some of its rows wait: a later row of the same wallet is
- * held too. A wallet is a user's, of one currency; a row without a currency takes that of its
- * parent, so it may concern any wallet of its user. Rows are held from the moment at which it is
+ * blocked too. A wallet is a user's, of one currency; a row without a currency takes that of its
+ * parent, so it may concern any wallet of its user. Rows are blocked from the moment at which it is
  * clear that they are not sent, and join the rows that are tried again in the order of the input.
  */
 export function createDeferredRows() {
@@ -30,16 +30,16 @@ export function createDeferredRows() {
   const laneOf = (userId: string): Lane => {
     const found = lanes.get(userId);
     if (found) return found;
-    const lane = { rows: [], held: new Map<string, number>(), tries: 0, dueAtMs: 0 };
+    const lane = { rows: [], blocked: new Map<string, number>(), tries: 0, dueAtMs: 0 };
     lanes.set(userId, lane);
     return lane;
   };
   const release = ({ userId, item }: ItemRow): void => {
     const lane = laneOf(userId);
-    const left = (lane.held.get(item.currency) ?? 0) - 1;
-    if (left > 0) lane.held.set(item.currency, left);
-    else lane.held.delete(item.currency);
-    if (lane.held.size === 0) lanes.delete(userId);
+    const left = (lane.blocked.get(item.currency) ?? 0) - 1;
+    if (left > 0) lane.blocked.set(item.currency, left);
+    else lane.blocked.delete(item.currency);
+    if (lane.blocked.size === 0) lanes.delete(userId);
   };
 
   return {
@@ -53,18 +53,18 @@ export function createDeferredRows() {
     isInDoubt: () => [...lanes.values()].some(({ rows }) => rows.some((row) => row.wasSent)),
     /** True if an earlier row of its wallet waits, or may do so. */
     mustWait: ({ userId, item }: ItemRow): boolean => {
-      const held = lanes.get(userId)?.held;
-      if (!held) return false;
-      return item.currency === '' || held.has('') || held.has(item.currency);
+      const blocked = lanes.get(userId)?.blocked;
+      if (!blocked) return false;
+      return item.currency === '' || blocked.has('') || blocked.has(item.currency);
     },
     /** From now on later rows of its wallet must wait. */
-    hold: ({ userId, item }: ItemRow): void => {
-      const { held } = laneOf(userId);
-      held.set(item.currency, (held.get(item.currency) ?? 0) + 1);
+    block: ({ userId, item }: ItemRow): void => {
+      const { blocked } = laneOf(userId);
+      blocked.set(item.currency, (blocked.get(item.currency) ?? 0) + 1);
     },
-    /** Undoes `hold`. */
+    /** Undoes `block`. */
     release,
-    /** A row that is held is tried again from now on, after those that came before. */
+    /** A row that is blocked is tried again from now on, after those that came before. */
     enqueue: (row: ItemRow, nowMs: number): void => {
       const lane = laneOf(row.userId);
       if (lane.rows.length === 0) Object.assign(lane, { tries: 0, dueAtMs: nowMs + firstPauseMs });
@@ -82,7 +82,7 @@ export function createDeferredRows() {
       ),
     rowsOf: (userId: string): readonly ItemRow[] => lanes.get(userId)?.rows ?? [],
     /** The first `count` rows of a user were tried; those in `busy` go on waiting. */
-    settle: (userId: string, count: number, busy: readonly ItemRow[]): void => {
+    finish: (userId: string, count: number, busy: readonly ItemRow[]): void => {
       const lane = laneOf(userId);
       const tried = lane.rows.slice(0, count);
       lane.rows = [...busy, ...lane.rows.slice(count)];

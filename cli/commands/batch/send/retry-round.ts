@@ -30,21 +30,22 @@ export async function runRound(
   due: readonly string[],
 ): Promise<CliFailure | undefined> {
   const { shared, options } = round;
-  const { aside } = shared;
+  const { deferred } = shared;
   const wasRenewed = round.isRenewed;
   const method = WalletServiceService.streamTransactions;
   const opened = await options.caller.openStream(method, wasRenewed);
-  if (!opened.ok) return aside.isInDoubt() ? toOpenFailure(opened.failure) : opened.failure;
+  if (!opened.ok) return deferred.isInDoubt() ? toOpenFailure(opened.failure) : opened.failure;
   const end = opened.value.ok ? await runOn(round, opened.value.value, due) : opened.value.failure;
   round.isRenewed = end !== undefined && isAboutToken(end);
   if (end === undefined) return undefined;
   for (const userId of due) {
-    if (aside.rowsOf(userId).length > 0) aside.postpone(userId, options.clock.elapsed(), false);
+    if (deferred.rowsOf(userId).length > 0)
+      deferred.postpone(userId, options.clock.elapsed(), false);
   }
   round.failures += 1;
   const canPass = end.isTransient || end.reason === 'CANCELLED';
   const isHopeless = round.isRenewed ? wasRenewed && round.failures > 1 : !canPass;
-  if (isHopeless || round.isLate()) return toEnd(end, aside.isInDoubt());
+  if (isHopeless || round.isLate()) return toEnd(end, deferred.isInDoubt());
   // Otherwise the main stream has the same trouble, and says so.
   if (shared.blockedSinceMs !== undefined) await options.onRetry(end.message);
   return undefined;
@@ -58,7 +59,7 @@ async function runOn(
   try {
     let users = due;
     for (;;) {
-      const message = takeMessage(round.shared.aside, users);
+      const message = takeMessage(round.shared.deferred, users);
       if (message.length === 0) break;
       const end = await tryMessage(round, stream, message);
       if ('certainty' in end) return end;
@@ -76,9 +77,9 @@ async function runOn(
 }
 
 /** An equal share for each user, so that one who waits does not keep another from being tried. */
-function takeMessage(aside: DeferredRows, users: readonly string[]): Message {
+function takeMessage(deferred: DeferredRows, users: readonly string[]): Message {
   const share = Math.max(1, Math.floor(maxRows / users.length));
-  const shares = users.map((userId) => aside.rowsOf(userId).slice(0, share));
+  const shares = users.map((userId) => deferred.rowsOf(userId).slice(0, share));
   let room = countFitting(shares.flat());
   return users.flatMap((userId, i) => {
     const rows = (shares[i] ?? []).slice(0, room);
@@ -95,7 +96,7 @@ async function tryMessage(
   stream: TransactionStream,
   message: Message,
 ): Promise<readonly string[] | CallFailure> {
-  const { aside } = shared;
+  const { deferred } = shared;
   const sent = message.flatMap(({ rows }) => rows);
   await options.onSend(Math.max(...sent.map(({ row }) => row)));
   await stream.write({ items: sent.map(({ item }) => item), dryRun: false });
@@ -115,9 +116,9 @@ async function tryMessage(
   const free: string[] = [];
   for (const { userId, rows } of message) {
     const left = rows.filter((row) => busy.has(row));
-    aside.settle(userId, rows.length, left);
+    deferred.finish(userId, rows.length, left);
     if (left.length === 0) free.push(userId);
-    else aside.postpone(userId, nowMs, left.length < rows.length);
+    else deferred.postpone(userId, nowMs, left.length < rows.length);
   }
   if (answered.length > 0) {
     shared.progressAtMs = nowMs;

@@ -23,7 +23,7 @@ const maxPauseMs = 5_000;
 const maxFirstFailures = 2;
 
 /** A chunk without an answer: which of its rows were written to the stream, and which must wait. */
-type Pending = { readonly chunk: Chunk; sent: ItemRow[]; held: Set<ItemRow> };
+type Pending = { readonly chunk: Chunk; sent: ItemRow[]; blocked: Set<ItemRow> };
 
 /** What outlives a stream: the rows without an answer, and the input that is being waited for. */
 type State = {
@@ -40,12 +40,12 @@ type State = {
  * will pass, everything that has no answer yet goes again from there on, in order and under the
  * same keys; so nothing is done twice, and no row overtakes an earlier one of its wallet. A stream
  * that the server ends while the input has no rows is opened again with the next of them. Rows of a
- * wallet that is locked are set aside and tried again beside the others (retry.ts).
+ * wallet that is locked are deferred and tried again beside the others (retry.ts).
  */
 export async function sendChunks(options: SenderOptions): Promise<Outcome<undefined>> {
   const progressAtMs = options.clock.elapsed();
   const shared: Shared = {
-    ...{ aside: createDeferredRows(), progressAtMs, blockedSinceMs: undefined, isOver: false },
+    ...{ deferred: createDeferredRows(), progressAtMs, blockedSinceMs: undefined, isOver: false },
   };
   const retries = createRetries(shared, options);
   const state: State = {
@@ -93,7 +93,7 @@ async function sendAll(state: State, options: SenderOptions): Promise<Outcome<un
       clock.elapsed() - shared.progressAtMs > patienceMs ||
       (failures >= maxFirstFailures && !pending.some(({ chunk }) => isSent(chunk)));
     if (isHopeless || isLate || (options.isDryRun && hasProgress)) {
-      const isOpen = pending.some(({ chunk }) => isSent(chunk)) || shared.aside.isInDoubt();
+      const isOpen = pending.some(({ chunk }) => isSent(chunk)) || shared.deferred.isInDoubt();
       const failure = options.isDryRun ? toCliFailure(end, 'read') : toEnd(end, isOpen);
       return { ok: false, failure };
     }
@@ -128,7 +128,7 @@ async function takeInput(state: State, options: SenderOptions): Promise<void> {
   const chunk = await askForInput(state, options);
   state.input = undefined;
   if (state.pending.length === 0) state.shared.progressAtMs = options.clock.elapsed();
-  if (chunk) state.pending.push({ chunk, sent: [], held: new Set() });
+  if (chunk) state.pending.push({ chunk, sent: [], blocked: new Set() });
   else state.isAtEnd = true;
 }
 
@@ -190,8 +190,8 @@ async function runStream(
     stream.cancel();
     for (const entry of pending) {
       for (const row of entry.sent) row.wasSent = true;
-      for (const row of entry.held) shared.aside.release(row);
-      Object.assign(entry, { sent: [], held: new Set() });
+      for (const row of entry.blocked) shared.deferred.release(row);
+      Object.assign(entry, { sent: [], blocked: new Set() });
     }
   }
 }
@@ -200,17 +200,17 @@ async function runStream(
 async function writeChunk(
   stream: TransactionStream,
   entry: Pending,
-  { aside }: Shared,
+  { deferred }: Shared,
   options: SenderOptions,
 ): Promise<void> {
   for (const row of entry.chunk.rows) {
     if (!isItemRow(row)) continue;
-    if (!aside.mustWait(row)) {
+    if (!deferred.mustWait(row)) {
       entry.sent.push(row);
       continue;
     }
-    aside.hold(row);
-    entry.held.add(row);
+    deferred.block(row);
+    entry.blocked.add(row);
   }
   const last = entry.sent.at(-1);
   if (!last) return;
@@ -223,9 +223,9 @@ async function writeChunk(
  * wait.
  */
 async function takeResults(
-  { chunk, sent, held }: Pending,
+  { chunk, sent, blocked }: Pending,
   answers: Extract<Answered, { ok: true }>['value'],
-  { shared: { aside }, retries }: State,
+  { shared: { deferred }, retries }: State,
   options: SenderOptions,
 ): Promise<void> {
   const nowMs = options.clock.elapsed();
@@ -238,16 +238,16 @@ async function takeResults(
       answered.push({ row });
       continue;
     }
-    const isHeld = held.has(row);
-    const answer = isHeld ? undefined : answers[next++];
+    const isBlocked = blocked.has(row);
+    const answer = isBlocked ? undefined : answers[next++];
     if (!options.isDryRun && isBusy(answer)) {
-      aside.hold(row);
+      deferred.block(row);
       busy.push(row);
-    } else if (!isHeld) {
+    } else if (!isBlocked) {
       answered.push({ row, ...(answer && { answer }) });
       continue;
     }
-    aside.enqueue(row, nowMs);
+    deferred.enqueue(row, nowMs);
     waiting.push(row);
   }
   if (next !== sent.length) throw new Error('the answers are not those of the rows');

@@ -17,13 +17,13 @@ export type SenderOptions = {
   readonly isStopped: () => boolean;
   /** Before rows up to this one are sent. */
   readonly onSend: (row: number) => Promise<void>;
-  /** What became of a chunk's rows, in order, without those that are set aside. */
+  /** What became of a chunk's rows, in order, without those that are deferred. */
   readonly onResults: (
     chunk: Chunk,
     answered: readonly AnsweredRow[],
-    aside: readonly ItemRow[],
+    deferred: readonly ItemRow[],
   ) => Promise<void>;
-  /** What became of rows that had been set aside. */
+  /** What became of rows that had been deferred. */
   readonly onLateResults: (answered: readonly AnsweredRow[]) => Promise<void>;
   /** A row was refused since its wallet is locked. */
   readonly onBusy: (row: ItemRow) => Promise<void>;
@@ -32,9 +32,9 @@ export type SenderOptions = {
 
 /** What the sending and the retries know of each other. */
 export type Shared = {
-  readonly aside: DeferredRows;
+  readonly deferred: DeferredRows;
   progressAtMs: number;
-  /** Since when nothing is left to do but what is set aside. */
+  /** Since when nothing is left to do but what is deferred. */
   blockedSinceMs: number | undefined;
   /** No more retries: the run is over. */
   isOver: boolean;

@@ -6,7 +6,7 @@ import type { Log } from '../../log.ts';
 import type { Serial } from '../../concurrency/serial.ts';
 import type { ProgressWatch } from '../../progress/watch.ts';
 import { createIntake } from './intake.ts';
-import { findSizeFault, toAside, toInbound, toLetter, userIdOf } from './letters.ts';
+import { findSizeFault, toDeadLetterMessage, toInbound, toLetter, userIdOf } from './letters.ts';
 import type { Publisher } from './publisher.ts';
 import { createPump, type Work } from './pump.ts';
 import { watchQueue } from './queue-progress.ts';
@@ -47,8 +47,8 @@ export function subscribe(
       messages.map(async (message, i) => {
         const handling = handlings[i];
         if (handling?.kind !== 'dead') return;
-        const aside = toAside(queue, message, handling, ownUserId);
-        await publisher.sendToQueue(deadQueueOf(queue), message.content, aside);
+        const letter = toDeadLetterMessage(queue, message, handling, ownUserId);
+        await publisher.sendToQueue(deadQueueOf(queue), message.content, letter);
       }),
     );
     return messages.filter((_message, i) => handlings[i]?.kind === 'held');

@@ -64,7 +64,7 @@ export function createIntake(options: {
         onMessage(message);
       });
       stopNow = subscription.stop;
-      const settle = (messages: readonly ConsumeMessage[]): number => {
+      const removeUnacked = (messages: readonly ConsumeMessage[]): number => {
         const size = messages.reduce((sum, { content }) => sum + content.length, 0);
         unacked -= messages.length;
         bytes -= size;
@@ -73,7 +73,7 @@ export function createIntake(options: {
       return {
         start: () => subscription.take(limit),
         note: (messages) => {
-          done.bytes += settle(messages);
+          done.bytes += removeUnacked(messages);
           done.count += messages.length;
           if (limit >= most || done.count < 2 * limit) return;
           const fitting = (done.count * maxBytes) / (2 * Math.max(1, done.bytes));
@@ -86,7 +86,7 @@ export function createIntake(options: {
           await subscription.pause().catch(ignoreLoss);
           const messages = takeAll();
           const back = messages.slice(fewMessages);
-          settle(back);
+          removeUnacked(back);
           for (const message of back) giveBack(channel, message);
           limit = Math.min(limit, fewMessages);
           await subscription.take(limit).catch(ignoreLoss);

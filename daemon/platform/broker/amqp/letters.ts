@@ -47,11 +47,11 @@ export function userIdOf(url: string): string {
   return username === '' ? 'guest' : decodeURIComponent(username);
 }
 
-/** The same for each attempt to put a delivery aside. */
+/** The same for each attempt to dead-letter a delivery. */
 const deliveryIds = new WeakMap<ConsumeMessage, string>();
 
 /** Properties of a dead-lettered message: its name, its producer, and the reason. */
-export function toAside(
+export function toDeadLetterMessage(
   queue: string,
   message: ConsumeMessage,
   { reason, field }: Dead,

@@ -28,7 +28,7 @@ export function watchQueue(
   watch: ProgressWatch,
   troubles: {
     readonly consuming: () => string | undefined;
-    /** Of what puts dead messages aside: named where handling has reported nothing itself. */
+    /** Of dead-lettering: named where handling has reported nothing itself. */
     readonly publishing?: (() => string | undefined) | undefined;
   },
   lookEveryMs = defaultLookEveryMs,

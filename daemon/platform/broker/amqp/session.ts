@@ -12,7 +12,7 @@ import { readDeepHeaders } from './deep-headers.ts';
 export type Session = {
   /** The channel, while it stands. */
   channel(): ConfirmChannel | undefined;
-  /** Why it does not stand, or does not move; undefined if all is well. */
+  /** Why it does not stand, or makes no progress; undefined if all is well. */
   findTrouble(): string | undefined;
   stop(): Promise<void>;
 };
@@ -46,9 +46,9 @@ export function keepSession(options: SessionOptions): Session {
   const { signal: stopped } = stopping;
   const nodes = createNodes(options.url);
 
-  const reportTrouble = (told: string): void => {
-    const hint = findHint(told);
-    const problem = hint === undefined ? told : `${told} (${hint})`;
+  const reportTrouble = (cause: string): void => {
+    const hint = findHint(cause);
+    const problem = hint === undefined ? cause : `${cause} (${hint})`;
     if (problem !== trouble)
       options.log.warn({ session: options.name, problem }, 'RabbitMQ trouble');
     trouble = problem;
@@ -81,7 +81,7 @@ export function keepSession(options: SessionOptions): Session {
       await ended;
       if (!isDone()) reportTrouble(problem ?? 'the connection was lost');
     } catch (err) {
-      nodes.moveOn();
+      nodes.useNext();
       throw problem === undefined ? err : new Error(problem, { cause: err });
     } finally {
       stopListening();
@@ -123,9 +123,9 @@ function createNodes(text: string) {
   if (!parsed.ok) throw new Error(`RABBITMQ_URL ${parsed.problem}`);
   const { urls } = parsed;
   let current = randomInt(urls.length);
-  const moveOn = (): void => void (current = (current + 1) % urls.length);
+  const useNext = (): void => void (current = (current + 1) % urls.length);
   return {
-    moveOn,
+    useNext,
     /** Tries each once; undefined if that is not wanted any more. */
     connect: async (name: string, isDone: () => boolean): Promise<ChannelModel | undefined> => {
       const problems: string[] = [];
@@ -139,7 +139,7 @@ function createNodes(text: string) {
           });
         } catch (err) {
           problems.push(urls.length > 1 ? `${hostOf(url)}: ${explain(err)}` : explain(err));
-          moveOn();
+          useNext();
         }
       }
       // In one order, so that the same failure is reported once.

@@ -3,7 +3,7 @@ import type { ConfirmChannel } from 'amqplib';
 import { commandsExchange, eventsExchange, type Consumer } from '../broker.ts';
 
 /**
- * So high that the broker never puts a message aside by itself: it counts each time that a message
+ * So high that the broker never dead-letters a message by itself: it counts each time that a message
  * came back to the queue, also where a connection was lost or a daemon was stopped with the message
  * unread. Left out, it would be 20 from RabbitMQ 4 on. What fails for its own content is found by
  * `isolate`.

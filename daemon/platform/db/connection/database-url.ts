@@ -111,8 +111,8 @@ function unescape(text: string): string | undefined {
 
 function readParams(query: string): ReadonlyMap<string, string> {
   const params = new Map<string, string>();
-  for (const part of query.split('&').filter((piece) => piece !== '')) {
-    const [name = '', value = ''] = part.split(/=(.*)/s).map((piece) => unescape(piece) ?? '');
+  for (const part of query.split('&').filter((text) => text !== '')) {
+    const [name = '', value = ''] = part.split(/=(.*)/s).map((text) => unescape(text) ?? '');
     if (!known.includes(name)) {
       const safe = /^\w{1,40}$/.test(name) ? ` "${name}"` : '';
       refuse(`has an unknown parameter${safe}; known are ${known.join(', ')}`);

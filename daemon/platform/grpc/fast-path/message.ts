@@ -15,7 +15,7 @@ export type MessageReader = {
   end(): Buffer | MessageFault;
 };
 
-/** Puts the one message of a unary call together; most come in one piece, which is not copied. */
+/** Puts the one message of a unary call together; most come in one chunk, which is not copied. */
 export function createMessageReader(maxBytes: number): MessageReader {
   let only: Buffer | undefined;
   let parts: Accumulator | undefined;

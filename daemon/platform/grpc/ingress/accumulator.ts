@@ -1,4 +1,4 @@
-/** Bytes that come in pieces, in one buffer. */
+/** Bytes that come in chunks, in one buffer. */
 export type Accumulator = {
   readonly length: number;
   append(bytes: Buffer): void;
@@ -11,8 +11,8 @@ export type Accumulator = {
 const leastBytes = 256;
 
 /**
- * Copies pieces into one buffer that doubles when it is full: a byte is copied at most three times,
- * however many pieces there are, and a piece of one byte takes one byte. Kept as it came, it would
+ * Copies chunks into one buffer that doubles when it is full: a byte is copied at most three times,
+ * however many chunks there are, and a chunk of one byte takes one byte. Kept as it came, it would
  * take an object, and hold all of what was read from the connection with it. `maxBytes` bounds the
  * buffer's growth; more than that must not be appended.
  */

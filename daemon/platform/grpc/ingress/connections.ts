@@ -20,7 +20,7 @@ export type Connections = {
 };
 
 /** A last frame may be written for so long. */
-const lastWordsMs = 500;
+const lingerMs = 500;
 
 /**
  * Neither this machine nor one trusted proxy takes all places of the trusted: the last tenth is for
@@ -63,7 +63,7 @@ export function createConnections(limits: Limits, proxies: AddressSet): Connecti
             return;
           }
           presence.close();
-          setTimeout(() => socket.destroy(), lastWordsMs).unref();
+          setTimeout(() => socket.destroy(), lingerMs).unref();
         },
       });
       if (typeof place !== 'object') return false;

@@ -42,7 +42,7 @@ const nothing = {
 };
 
 /** Bounded: 5 s. */
-async function settled(stand: TestServer): Promise<object> {
+async function untilIdle(stand: TestServer): Promise<object> {
   for (let i = 0; i < 100; i += 1) {
     const counts = stand.server.readCounts();
     if (JSON.stringify(counts) === JSON.stringify(nothing)) break;
@@ -128,7 +128,7 @@ describe.each([true, false])('with the fast path %s', (isOn) => {
     }
     expect(await raw.call('/test.Test/large', asked)).toMatchObject({ status: 0 });
     raw.close();
-    expect(await settled(stand)).toEqual(nothing);
+    expect(await untilIdle(stand)).toEqual(nothing);
   });
 
   describe.each(Object.entries(ways))('a call of each kind that %s', (_name, act) => {
@@ -143,7 +143,7 @@ describe.each([true, false])('with the fast path %s', (isOn) => {
       await sleep(20);
       stand.answerWaiting();
       raw.close();
-      expect(await settled(stand)).toEqual(nothing);
+      expect(await untilIdle(stand)).toEqual(nothing);
     });
   });
 
@@ -161,7 +161,7 @@ describe.each([true, false])('with the fast path %s', (isOn) => {
     }
     await sleep(20);
     stand.answerWaiting();
-    expect(await settled(stand)).toEqual(nothing);
+    expect(await untilIdle(stand)).toEqual(nothing);
   });
 
   it('watches of the health that are reset at once are not counted, and stop nothing', async () => {
@@ -181,7 +181,7 @@ describe.each([true, false])('with the fast path %s', (isOn) => {
       await Promise.all(answers);
       raw.close();
     }
-    expect(await settled(stand)).toEqual(nothing);
+    expect(await untilIdle(stand)).toEqual(nothing);
     expect(await client(stand.address).call('/test.Test/large', asked)).toMatchObject({
       status: 0,
     });
@@ -205,7 +205,7 @@ describe.each([true, false])('with the fast path %s', (isOn) => {
         new Set([4]),
       );
     }
-    expect(await settled(stand)).toMatchObject({ healthWatches: 0 });
+    expect(await untilIdle(stand)).toMatchObject({ healthWatches: 0 });
   });
 
   it('names of services that were watched once are forgotten', async () => {
@@ -220,6 +220,6 @@ describe.each([true, false])('with the fast path %s', (isOn) => {
     }
     expect(stand.server.readCounts().healthWatches).toBeLessThan(5);
     raw.close();
-    expect(await settled(stand)).toEqual(nothing);
+    expect(await untilIdle(stand)).toEqual(nothing);
   });
 });

@@ -58,7 +58,7 @@ export const isEnding = (session: object | undefined): boolean =>
  * within them never ends (https://github.com/nodejs/node/issues/52952). False where it is ending
  * already.
  */
-export function closeWithCalmDown(
+export function closeWithGoaway(
   session: ServerHttp2Session,
   streams: Iterable<ServerHttp2Stream>,
 ): boolean {
@@ -119,6 +119,6 @@ export const presenceOf = (state: Session): Presence => ({
     hasCall(state, performance.now(), () => true) ? undefined : state.activeAtMs,
   close: () => {
     if (state.streams.size === 0) state.session.close();
-    else closeWithCalmDown(state.session, state.streams.keys());
+    else closeWithGoaway(state.session, state.streams.keys());
   },
 });

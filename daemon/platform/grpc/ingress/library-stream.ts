@@ -48,7 +48,7 @@ export function guardStream(
   let isCut = false;
   let isRead = false;
   let isEndKept = false;
-  // Not while Node reads the connection: see `closeWithCalmDown`.
+  // Not while Node reads the connection: see `closeWithGoaway`.
   const cut = (): void => {
     if (!isCut) setImmediate(() => stream.close(constants.NGHTTP2_ENHANCE_YOUR_CALM));
     isCut = true;
@@ -63,14 +63,14 @@ export function guardStream(
     frames += 1;
     meter.seeData(chunk.length, frames);
     if (stream.readableLength === 0) waiting = 0;
-    const pieces = isDropped || isCut ? [] : splitter.add(chunk);
-    for (const piece of pieces) {
+    const parts = isDropped || isCut ? [] : splitter.add(chunk);
+    for (const part of parts) {
       waiting += 1;
-      push(piece);
+      push(part);
     }
     // A stream asks for more only once something was pushed after it asked: also where its reader
     // is slow and nothing is whole yet.
-    if (pieces.length === 0) push(nothing);
+    if (parts.length === 0) push(nothing);
     if (splitter.isFragmented) cut();
     // As if it had been pushed: more may come while there is room.
     return stream.readableLength < stream.readableHighWaterMark;

@@ -5,7 +5,7 @@ export type SplitterOptions = {
   readonly maxBytes: number;
   /** Whether there is one message; of what follows it, just enough is handed on to be refused. */
   readonly isSingle: boolean;
-  /** Whether each message is a piece of its own. */
+  /** Whether each message is a part of its own. */
   readonly isOneByOne: boolean;
 };
 
@@ -21,7 +21,7 @@ export type MessageSplitter = {
 /** What a second message is cut down to. */
 const emptyMessage = Buffer.alloc(headBytes);
 /**
- * A piece that is less than this part of what it was read with is copied, and lets go of the rest.
+ * A part that is less than this part of what it was read with is copied, and lets go of the rest.
  */
 const copiedPart = 1 / 4;
 
@@ -48,7 +48,7 @@ export function createMessageSplitter(options: SplitterOptions): MessageSplitter
     return false;
   };
   /** Up to the end of the message whose begin is held; where the rest of the chunk begins. */
-  const complete = (chunk: Buffer, pieces: Buffer[]): number => {
+  const complete = (chunk: Buffer, parts: Buffer[]): number => {
     frames += 1;
     const held = partial.length;
     if (wanted === undefined && held + chunk.length >= headBytes) {
@@ -59,18 +59,18 @@ export function createMessageSplitter(options: SplitterOptions): MessageSplitter
     partial.append(chunk.subarray(0, isTooLarge ? Math.min(used, headBytes - held) : used));
     if (isTooLarge) isOver = true;
     if (isTooLarge || partial.length === wanted) {
-      pieces.push(admit() ? partial.take() : emptyMessage);
+      parts.push(admit() ? partial.take() : emptyMessage);
       wanted = undefined;
       frames = 0;
     } else isFragmented = frames > maxFramesOf(partial.length);
     return used;
   };
   /** The whole messages in a chunk from here on; where they end. */
-  const passWhole = (chunk: Buffer, from: number, pieces: Buffer[]): number => {
+  const passWhole = (chunk: Buffer, from: number, parts: Buffer[]): number => {
     let at = from;
     let start = from;
     const pass = (): void => {
-      if (at > start) pieces.push(release(chunk, start, at));
+      if (at > start) parts.push(release(chunk, start, at));
       start = at;
     };
     while (!isOver && chunk.length - at >= headBytes) {
@@ -79,7 +79,7 @@ export function createMessageSplitter(options: SplitterOptions): MessageSplitter
       if (admit()) at = next;
       else {
         pass();
-        pieces.push(emptyMessage);
+        parts.push(emptyMessage);
       }
       if (isOneByOne) pass();
     }
@@ -88,12 +88,12 @@ export function createMessageSplitter(options: SplitterOptions): MessageSplitter
   };
   return {
     add: (chunk) => {
-      const pieces: Buffer[] = [];
-      if (isDone()) return pieces;
-      let at = partial.length > 0 ? complete(chunk, pieces) : 0;
-      if (!isDone() && partial.length === 0) at = passWhole(chunk, at, pieces);
-      if (!isDone() && at < chunk.length) complete(chunk.subarray(at), pieces);
-      return pieces;
+      const parts: Buffer[] = [];
+      if (isDone()) return parts;
+      let at = partial.length > 0 ? complete(chunk, parts) : 0;
+      if (!isDone() && partial.length === 0) at = passWhole(chunk, at, parts);
+      if (!isDone() && at < chunk.length) complete(chunk.subarray(at), parts);
+      return parts;
     },
     get isFragmented() {
       return isFragmented;
@@ -105,6 +105,6 @@ export function createMessageSplitter(options: SplitterOptions): MessageSplitter
 }
 
 function release(chunk: Buffer, start: number, end: number): Buffer {
-  const piece = chunk.subarray(start, end);
-  return piece.length < chunk.buffer.byteLength * copiedPart ? Buffer.from(piece) : piece;
+  const part = chunk.subarray(start, end);
+  return part.length < chunk.buffer.byteLength * copiedPart ? Buffer.from(part) : part;
 }

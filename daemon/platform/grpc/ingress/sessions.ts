@@ -8,7 +8,7 @@ import { findLargestHolders, type HeldBytes } from './largest-holders.ts';
 import { refuseIncomplete } from './incomplete-request.ts';
 import {
   sendGoawayToAll,
-  closeWithCalmDown,
+  closeWithGoaway,
   endOutdated,
   isUnanswered,
   closeIfIdle,
@@ -109,7 +109,7 @@ export function watchSessions(options: {
   const count = (cause: Cause): void => void cut.set(cause, (cut.get(cause) ?? 0) + 1);
   const end = (session: ServerHttp2Session, cause: Cause): void => {
     const streams = states.get(session)?.streams.keys() ?? [];
-    if (closeWithCalmDown(session, streams)) count(cause);
+    if (closeWithGoaway(session, streams)) count(cause);
   };
 
   const checkSessions = (): void => {
