@@ -3,10 +3,10 @@ import type { ConfirmChannel } from 'amqplib';
 import { commandsExchange, eventsExchange, type Consumer } from '../broker.ts';
 
 /**
- * So high that the broker never dead-letters a message by itself: it counts each time that a message
- * came back to the queue, also where a connection was lost or a daemon was stopped with the message
- * unread. Left out, it would be 20 from RabbitMQ 4 on. What fails for its own content is found by
- * `isolate`.
+ * So high that the broker never dead-letters a message by itself: it counts each time that a
+ * message came back to the queue, also where a connection was lost or a daemon was stopped with the
+ * message unread. Left out, it would be 20 from RabbitMQ 4 on. What fails for its own content is
+ * found by `isolate`.
  */
 const deliveryLimit = 1_000_000_000;
 
