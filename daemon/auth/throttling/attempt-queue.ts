@@ -1,4 +1,4 @@
-/** One who waits for an attempt of a bucket. */
+/** A caller that waits for an attempt of a bucket. */
 export type Waiter = {
   /** Wrong attempts that count against them already: those with fewer go first. */
   readonly failures: number;
@@ -6,11 +6,11 @@ export type Waiter = {
   readonly group: string;
   isGone(): boolean;
   /**
-   * Tries to take the attempt. `done`: taken, or given up. Otherwise how long the bucket lets none
-   * in, or that the waiter went on to the line of another bucket.
+   * Tries to take the attempt. `done`: taken, given up, or the waiter joined the queue of another
+   * bucket. Otherwise the time until the bucket has an attempt.
    */
   attempt(): Promise<Tried>;
-  /** Told that there is no room, or that it has waited for too long. */
+  /** Called when the queue is full, or when the waiter has waited for too long. */
   giveUp(retryAfterMs: number): void;
 };
 
@@ -19,7 +19,7 @@ export type Tried = { readonly waitMs: number } | 'done';
 export type AttemptQueue = {
   /** Queues a waiter for at most `maxWaitMs`. If the queue is full, the last in rank is dropped. */
   join(waiter: Waiter, maxWaitMs: number, readyInMs: number): void;
-  /** The bucket may let one in earlier than was thought. */
+  /** The bucket may have an attempt earlier than expected. */
   wake(): void;
 };
 
@@ -51,7 +51,7 @@ function noteServed(servedAt: Map<string, number>, group: string, sequence: numb
 }
 
 /**
- * Waiters for one bucket, tried one after the other as soon as it lets one in. First those against
+ * Waiters for one bucket, tried one after the other as soon as it has an attempt. First those against
  * whom little is known; among equals the group that was served longest ago; in a group the newest:
  * a flood of guesses is older than the next right password, and is not answered before it.
  */
