@@ -33,7 +33,7 @@ function run(argv: readonly string[], env: Record<string, string>) {
   });
 }
 
-test('a TZ that is no time zone is named, unless another one is chosen', () => {
+test('an invalid TZ variable is reported, unless a time zone is configured', () => {
   const env = { TZ: 'Nonsense/Zone' };
   const wrong = run(['balance'], env);
   expect(wrong.status).toBe(2);
@@ -42,7 +42,7 @@ test('a TZ that is no time zone is named, unless another one is chosen', () => {
   expect(run(['balance', '--server', '127.0.0.1:1'], env).status).toBe(7);
 });
 
-test('TLS with an address that is none of it: no warnings for developers', async () => {
+test('a TLS connection to a server without TLS prints no library warnings', async () => {
   server = createServer((socket) => socket.end('HTTP/1.1 400 Bad Request\r\n\r\n'));
   await new Promise<void>((resolve) => server?.listen(0, '127.0.0.1', resolve));
   const { port } = server.address() as AddressInfo;

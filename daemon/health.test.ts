@@ -2,7 +2,7 @@ import { expect, it } from 'vitest';
 
 import { watchReadiness } from './health.ts';
 
-it('a daemon is ready while it hears the feed of revocations, and not once it drains', () => {
+it('a daemon is ready while the revocation feed is fresh, and not once it drains', () => {
   const state = { isFresh: false };
   const reported: boolean[] = [];
   const readiness = watchReadiness({

@@ -12,7 +12,7 @@ describe('parseServerAddress', () => {
     ['wallet.example.com:443', 'wallet.example.com:443', false],
     ['10.0.0.1:65535', '10.0.0.1:65535', false],
     ['127.0.0.1.example.com:443', '127.0.0.1.example.com:443', false],
-  ])('%s is %s', (text, spelling, isLoopback) => {
+  ])('the server address %s is read as %s, loopback: %s', (text, spelling, isLoopback) => {
     expect(parseServerAddress(text)).toMatchObject({ text: spelling, isLoopback });
   });
 
@@ -34,7 +34,7 @@ describe('parseServerAddress', () => {
     '../x:1',
     '256.1.1.1:1',
     '1.2.3:1',
-  ])('%j is refused', (text) => {
+  ])('the server address %j is refused', (text) => {
     expect(parseServerAddress(text)).toBeUndefined();
   });
 });

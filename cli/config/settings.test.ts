@@ -11,7 +11,7 @@ import {
 const none: Layers = { flags: {}, environment: {}, profile: {} };
 
 describe('layerSettings', () => {
-  test('a flag overrides the environment, which overrides the profile, which overrides the default', () => {
+  test('settings are taken from flag, environment, profile and default, in this order', () => {
     const flags = { server: 'flag.example:1' };
     const environment = { server: 'env.example:1', currency: 'EUR' };
     const profile = { server: 'profile.example:1', currency: 'USD', timeout: '5s' };
@@ -22,14 +22,14 @@ describe('layerSettings', () => {
     expect(values.output).toEqual({ text: 'table', origin: 'default' });
   });
 
-  test('empty text counts as absent', () => {
+  test('a setting with an empty text counts as absent', () => {
     const values = layerSettings({ ...none, environment: { server: '' } });
     expect(values.server.origin).toBe('default');
   });
 });
 
 describe('typeSettings', () => {
-  test('types the defaults', () => {
+  test('the default settings are valid, and get their types', () => {
     expect(typeSettings(layerSettings(none), () => 'Europe/Lisbon')).toMatchObject({
       ok: true,
       value: {
@@ -44,7 +44,7 @@ describe('typeSettings', () => {
     });
   });
 
-  test('lists every fault and where it came from', () => {
+  test('invalid settings are all reported, each with its origin', () => {
     const values = layerSettings({
       flags: { timeout: 'soon' },
       environment: { output: 'xml' },

@@ -78,8 +78,8 @@ const client = (cert = 'client.pem', key = 'client.key') => [
   at(key),
 ];
 
-describe('a client certificate', () => {
-  test('opens a server that asks for one: by flags, variables and profile', async () => {
+describe('client certificates', () => {
+  test('a client certificate is accepted from flags, variables and profile', async () => {
     expect(await whoami(strict, [...ca(), ...client()])).toMatchObject({ exitCode: 0, err: '' });
     const env = {
       WALLET_TLS_CA: at('ca.pem'),
@@ -97,7 +97,7 @@ describe('a client certificate', () => {
     expect((await whoami(strict, ['--profile', 'p'])).exitCode).toBe(0);
   });
 
-  test('is not used while other users can read its key', async () => {
+  test('a client certificate is refused while other users can read its key', async () => {
     await copyFile(at('client.key'), at('open.key'));
     await chmod(at('open.key'), 0o644);
     const ran = await whoami(strict, [...ca(), ...client('client.pem', 'open.key')]);
@@ -105,21 +105,21 @@ describe('a client certificate', () => {
     expect(ran.err).toContain(`chmod 600 ${at('open.key')}`);
   });
 
-  test('is not needed where none is asked for, and implies TLS', async () => {
+  test('a client certificate is needed only if the server asks, and implies TLS', async () => {
     expect((await whoami(open, ca())).exitCode).toBe(0);
     const untrusted = await whoami(open, client());
     expect(untrusted.exitCode).toBe(7);
     expect(untrusted.err).toMatch(/certificate/);
   });
 
-  test('that is missing is a failed connection, not an unknown outcome', async () => {
+  test('a missing client certificate is a failed connection, with exit code 7', async () => {
     const ran = await whoami(strict, [...ca(), '--timeout', '3s']);
     expect(ran.exitCode).toBe(7);
     expect(ran.err).toContain('certificate');
   });
 });
 
-describe('files that cannot be used', () => {
+describe('unusable TLS files', () => {
   test.each([
     ['no such file', () => client('nowhere.pem'), 'tls-cert', 'nowhere.pem'],
     ['no such key', () => client('client.pem', 'nowhere.key'), 'tls-key', 'nowhere.key'],
@@ -128,14 +128,14 @@ describe('files that cannot be used', () => {
     ['a passphrase', () => client('client.pem', 'locked.key'), 'tls-key', 'passphrase'],
     ['of two pairs', () => client('client.pem', 'other.key'), 'tls-key', 'is not the key of'],
     ['no authority', () => ['--tls-ca', at('junk.pem')], 'tls-ca', 'holds no certificate in PEM'],
-  ])('%s', async (_name, options, field, told) => {
+  ])('TLS files are refused with CONFIG_INVALID: %s', async (_name, options, field, told) => {
     const ran = await whoami(strict, [...ca(), ...options()]);
     expect(ran.exitCode).toBe(2);
     expect(JSON.parse(ran.err)).toMatchObject({ error: { reason: 'CONFIG_INVALID', field } });
     expect(ran.err).toContain(told);
   });
 
-  test('one without the other', async () => {
+  test('a certificate without its key, or a key without its certificate, is refused', async () => {
     const flag = await whoami(strict, ['--tls-cert', at('client.pem')]);
     expect(flag.exitCode).toBe(2);
     expect(flag.err).toContain('--tls-cert needs --tls-key beside it');

@@ -53,8 +53,8 @@ const signIn = (...options: string[]) =>
     stdin: 'right password\n',
   });
 
-describe('the device token', () => {
-  test('shows what the server knows this machine by, for each account, after a sign-out too', async () => {
+describe('device tokens', () => {
+  test('sign-in sends the device token of its account, after a sign-out too', async () => {
     const files = join(cli.configDir, 'devices');
     await signIn('--insecure-storage');
     await cli.run(['sign-out']);
@@ -74,7 +74,7 @@ describe('the device token', () => {
     for (const name of names) expect((await stat(join(files, name))).mode & 0o777).toBe(0o600);
   });
 
-  test('goes on without it where it cannot be kept', async () => {
+  test('sign-in succeeds with a warning if the device token cannot be stored', async () => {
     await mkdir(cli.configDir, { recursive: true });
     await writeFile(join(cli.configDir, 'devices'), 'in the way');
     const ran = await signIn('--insecure-storage');
@@ -82,7 +82,7 @@ describe('the device token', () => {
     expect(ran.err).toContain('cannot be stored');
   });
 
-  test('throttled: says for how long, and tries once', async () => {
+  test('a sign-in that is throttled for minutes says for how long, and is tried once', async () => {
     const argv = ['sign-in', '--email', 'a@example.com', '--password-stdin', '--insecure-storage'];
     const ran = await cli.run(argv, { stdin: 'guessed\n' });
     expect(ran.exitCode).toBe(7);
@@ -91,7 +91,7 @@ describe('the device token', () => {
     expect(shownDevices).toHaveLength(1);
   });
 
-  test('throttled for some seconds: waits, says so, and tries again', async () => {
+  test('a sign-in that is throttled for a second is tried up to three times', async () => {
     const argv = ['sign-in', '--email', 'a@example.com', '--password-stdin', '--insecure-storage'];
     const ran = await cli.run(argv, { stdin: 'soon\n' });
     expect(ran.exitCode).toBe(0);

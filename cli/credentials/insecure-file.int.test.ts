@@ -46,13 +46,13 @@ describe('secrets in files', () => {
     expect(await files.load(account)).toEqual({ ok: true, value: undefined });
   });
 
-  test('an account cannot name a file elsewhere', async () => {
+  test('an account name cannot place a secret file outside its folder', async () => {
     const files = openInsecureFiles(dir);
     await files.save('../../x', 'secret');
     expect(await readdir(home)).toEqual(['credentials']);
   });
 
-  test('a symbolic link is refused, to read and to write', async () => {
+  test('a symbolic link as a secret file is refused, to read and to write', async () => {
     const files = openInsecureFiles(dir);
     await mkdir(dir, { mode: 0o700 });
     await writeFile(join(home, 'elsewhere'), 'x', { mode: 0o600 });
@@ -61,14 +61,14 @@ describe('secrets in files', () => {
     expect(await files.save(account, 'secret')).toMatchObject(unsafe);
   });
 
-  test('a hard link is refused', async () => {
+  test('a secret file with a second hard link is refused', async () => {
     const files = openInsecureFiles(dir);
     await files.save(account, 'secret');
     await link(path, join(home, 'other'));
     expect(await files.load(account)).toMatchObject(unsafe);
   });
 
-  test('what others can read is refused, with what to do', async () => {
+  test('a secret file or folder that others can read is refused', async () => {
     const files = openInsecureFiles(dir);
     await files.save(account, 'secret');
     await chmod(path, 0o640);
@@ -81,14 +81,14 @@ describe('secrets in files', () => {
     expect(await files.save(account, 'secret')).toMatchObject(unsafe);
   });
 
-  test('a folder that is a link is refused', async () => {
+  test('a secrets folder that is a symbolic link is refused', async () => {
     await openInsecureFiles(dir).save(account, 'secret');
     await rename(dir, join(home, 'moved'));
     await symlink(join(home, 'moved'), dir);
     expect(await openInsecureFiles(dir).load(account)).toMatchObject(unsafe);
   });
 
-  test('a folder in place of the file is refused', async () => {
+  test('a folder in place of a secret file is refused', async () => {
     await mkdir(path, { recursive: true, mode: 0o700 });
     expect(await openInsecureFiles(dir).load(account)).toMatchObject(unsafe);
   });

@@ -34,7 +34,7 @@ afterAll(async () => {
 const open = (timeoutMs = 10_000, env = service.env) => openKeychain({ helperUrl, env, timeoutMs });
 
 describe('a real Secret Service', () => {
-  test('a keychain stores, loads, replaces and removes', async () => {
+  test('a keychain stores, loads, replaces and removes a secret', async () => {
     const keychain = open();
     expect(await keychain.load(account)).toEqual({ ok: true, value: undefined });
     expect(await keychain.save(account, 'première')).toEqual({ ok: true, value: undefined });
@@ -47,7 +47,7 @@ describe('a real Secret Service', () => {
     expect(await keychain.remove(account)).toEqual({ ok: true, value: undefined });
   });
 
-  test('a call to a frozen service ends at the limit, and leaves no helper behind', async () => {
+  test('a call to a frozen keychain ends at its time limit, and leaves no helper', async () => {
     const keychain = open(2000);
     service.freeze();
     const loading = keychain.load(account);
@@ -86,7 +86,7 @@ describe('a real Secret Service', () => {
     expect(stored.ok ? '' : stored.failure.message).toContain('locked, or the token was removed');
   });
 
-  test('without a bus the failure says so and what to do', async () => {
+  test('a keychain without a session bus fails and suggests --insecure-storage', async () => {
     const { DBUS_SESSION_BUS_ADDRESS: _bus, DISPLAY: _display, ...env } = service.env;
     const saved = await open(10_000, env).save(account, 'secret');
     expect(saved).toMatchObject({ ok: false, failure: { reason: 'KEYCHAIN_UNAVAILABLE' } });

@@ -43,8 +43,8 @@ const refusal = async (name: string): Promise<string> => {
   throw new Error('it was opened');
 };
 
-describe('a file that is filled', () => {
-  test('is made for its owner only, and opened again', async () => {
+describe('output files', () => {
+  test('an output file is created with mode 0600, and can be opened again', async () => {
     const made = await openOwnFile(path, 'file');
     if (!made.ok) throw new Error(made.failure.message);
     await made.value.file.close();
@@ -55,7 +55,7 @@ describe('a file that is filled', () => {
     expect(again.value.isNew).toBe(false);
   });
 
-  test.each(['there', 'missing'])('is never behind a link whose target is %s', async (name) => {
+  test.each(['there', 'missing'])('a link whose target is %s is not followed', async (name) => {
     const target = join(folder, name);
     if (name === 'there') await writeFile(target, 'precious');
     await symlink(target, path);
@@ -65,42 +65,42 @@ describe('a file that is filled', () => {
     );
   });
 
-  test.each([0o666, 0o620, 0o602])('is refused with mode %o', async (mode) => {
+  test.each([0o666, 0o620, 0o602])('an output file with mode %o is refused', async (mode) => {
     await writeFile(path, 'x');
     await chmod(path, mode);
     expect(await refusal(path)).toContain('changed by other users');
   });
 
-  test('is refused with a second name', async () => {
+  test('an output file with a second hard link is refused', async () => {
     await writeFile(join(folder, 'other'), 'precious');
     await link(join(folder, 'other'), path);
     expect(await refusal(path)).toContain('hard link');
   });
 
-  test('is refused if another user owns it', async () => {
+  test('an output file that another user owns is refused', async () => {
     expect(await refusal(await makeForeign())).toMatch(/another user|cannot be written/);
   });
 
-  test('is no pipe, which would hold the command up', async () => {
+  test('a named pipe in place of an output file is refused', async () => {
     expect(spawnSync('sh', ['-c', `mkfifo ${path}`]).status).toBe(0);
     expect(await refusal(path)).toMatch(/not a regular file|cannot be written/);
   });
 });
 
-describe('a finished file', () => {
+describe('finished files', () => {
   const begin = async () => {
     await writeFile(path, 'new', { mode: 0o600 });
     return { file: await lstat(path), partial: path };
   };
   const place = () => join(folder, 'out');
 
-  test('gets its name', async () => {
+  test('a finished file is renamed to its final name', async () => {
     expect(await publishFile(await begin(), place(), undefined)).toBe(true);
     expect(await readFile(place(), 'utf8')).toBe('new');
     await expect(lstat(path)).rejects.toThrow('ENOENT');
   });
 
-  test('leaves a file that came meanwhile, and a link likewise', async () => {
+  test('a finished file does not replace a file or link that was created meanwhile', async () => {
     const made = await begin();
     await writeFile(place(), 'precious');
     expect(await publishFile(made, place(), undefined)).toBe(false);
@@ -110,7 +110,7 @@ describe('a finished file', () => {
     expect(await publishFile(made, place(), undefined)).toBe(false);
   });
 
-  test('replaces the file that was agreed on, and no other', async () => {
+  test('a finished file replaces only the file that was confirmed', async () => {
     const made = await begin();
     await writeFile(place(), 'old');
     const agreed = await lstat(place());
@@ -123,7 +123,7 @@ describe('a finished file', () => {
     expect(await readFile(join(folder, 'other'), 'utf8')).toBe('precious');
   });
 
-  test('a published file is not one that another process put in its place', async () => {
+  test('a partial file that another process replaced is not published', async () => {
     const made = await begin();
     await rm(path);
     await writeFile(join(folder, 'filler'), '');
@@ -132,15 +132,15 @@ describe('a finished file', () => {
   });
 });
 
-describe('a file of settings', () => {
-  test('is read, also through a link', async () => {
+describe('settings files', () => {
+  test('a settings file is read, also through a link', async () => {
     await writeFile(path, 'text');
     await symlink(path, join(folder, 'link'));
     expect(await readTextIfAny(join(folder, 'link'))).toBe('text');
     expect(await readTextIfAny(join(folder, 'none'))).toBeUndefined();
   });
 
-  test('that all may change, or that another user owns, is not', async () => {
+  test('a settings file writable by all, or of another user than root, is refused', async () => {
     await writeFile(path, 'text');
     await chmod(path, 0o666);
     await expect(readTextIfAny(path)).rejects.toThrow('changed by other users');

@@ -22,7 +22,7 @@ const take = (waitMs = 0) => withLock(dir, 'x', waitMs, () => Promise.resolve(su
 const leave = (holder: object) =>
   writeFile(join(dir, 'x.lock'), JSON.stringify({ ...holder, nonce: 'n' }));
 
-test('processes take turns with a lock, and it leaves no file behind', async () => {
+test('concurrent commands take turns with a lock, and leave no lock file', async () => {
   let inside = 0;
   let most = 0;
   const work = async () => {

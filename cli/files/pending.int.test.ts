@@ -36,8 +36,8 @@ beforeEach(async () => {
 
 afterEach(() => rm(dir, { recursive: true, force: true }));
 
-describe('a canonical command', () => {
-  test('is another one as soon as anything differs', () => {
+describe('canonical commands', () => {
+  test('commands that differ in any field have different hashes', () => {
     const others: Partial<CanonicalCommand>[] = [
       { profile: 'prod' },
       { server: '127.0.0.1:50052' },
@@ -59,7 +59,7 @@ describe('a canonical command', () => {
 });
 
 describe('pending keys', () => {
-  test('one that was kept is taken over, once, by the same command only', async () => {
+  test('a kept pending key is taken over once, by the same command only', async () => {
     const added = await pending.add(command, key);
     expect(added.isTakenOver).toBe(false);
     await added.keep();
@@ -72,12 +72,12 @@ describe('pending keys', () => {
     expect(await readdir(dir)).toEqual([]);
   });
 
-  test('one that a live process works on is left to it', async () => {
+  test('a pending key of a live process is not taken over', async () => {
     await pending.add(command, key);
     expect(await pending.claim(command)).toBeUndefined();
   });
 
-  test('one of a process that died is taken over', async () => {
+  test('a pending key of a dead process is taken over', async () => {
     await pending.add(command, key);
     const folder = join(dir, hashCommand(command));
     const [name = ''] = await readdir(folder);
@@ -87,7 +87,7 @@ describe('pending keys', () => {
     expect(await pending.claim(command)).toMatchObject({ key, isTakenOver: true });
   });
 
-  test('nothing of the command is stored but its operation', async () => {
+  test('a pending key is stored with the operation of its command only', async () => {
     await pending.add(command, key);
     const folder = join(dir, hashCommand(command));
     const [name = ''] = await readdir(folder);

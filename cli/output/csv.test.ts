@@ -12,18 +12,18 @@ const columns: readonly CsvColumn<Row>[] = [
 const pipe = { isTerminal: false };
 
 describe('CSV', () => {
-  test.each(['=1+1', '＝1+1', '\n=1+1', '\ufeff=1+1'])('%j cannot start a formula', (text) => {
+  test.each(['=1+1', '＝1+1', '\n=1+1', '\ufeff=1+1'])('CSV cell %j is no formula', (text) => {
     const written =
       formatCsvHeader(columns) + formatCsvRows(pipe, columns, [{ text, amount: text }]);
     const rows: unknown = parse(written, { columns: true, record_delimiter: '\r\n' });
     expect(rows).toEqual([{ text: `'${text}`, amount: `'${text}` }]);
   });
 
-  test('amounts are never touched', () => {
+  test('a negative amount in CSV gets no apostrophe', () => {
     expect(formatCsvRows(pipe, columns, [{ text: '-5', amount: '-5.00' }])).toBe("'-5,-5.00\r\n");
   });
 
-  test('is RFC 4180: CR LF, quotes doubled, and any line break quoted', () => {
+  test('CSV follows RFC 4180: CR LF, doubled quotes, and quoted line breaks', () => {
     const rows: Row[] = [
       { text: 'a,b', amount: '1' },
       { text: 'say "hi"', amount: '2' },

@@ -19,28 +19,28 @@ const draw = async (
 const controls = /[\u0000-\u0009\u000b-\u001f\u007f-\u009f]/;
 
 describe('tables', () => {
-  test('a pipe gets plain text', async () => {
+  test('a table in a pipe is plain text', async () => {
     const io = captureIo();
     const text = await draw({ io, manner }, columns, [['1.00', 'first']]);
     expect(text).toBe('AMOUNT  DESCRIPTION\n  1.00  first\n');
     expect(formatCard({ io, manner }, [['balance', '1.00']])).toBe('balance  1.00\n');
   });
 
-  test('a terminal gets colours, unless they are switched off', async () => {
+  test('a table at a terminal has colours, unless they are switched off', async () => {
     const io = captureIo({ isTerminal: true });
     expect(await draw({ io, manner }, columns, [['1', 'x']])).toContain('\u001b[1mAMOUNT');
     const plain = await draw({ io, manner: { ...manner, hasColor: false } }, columns, [['1', 'x']]);
     expect(plain).not.toMatch(controls);
   });
 
-  test('what others wrote cannot steer the terminal', async () => {
+  test('control characters are removed from the cells of tables and cards', async () => {
     const io = captureIo();
     const evil = 'a\u001b[2Jb\u009b31mc\u202ed\ne';
     expect(await draw({ io, manner }, columns, [['1', evil]])).not.toMatch(controls);
     expect(formatCard({ io, manner }, [['description', evil]])).toBe('description  a[2Jb31mcd e\n');
   });
 
-  test('the flexible column becomes narrower on a narrow terminal', async () => {
+  test('the flexible column of a table is shortened on a narrow terminal', async () => {
     const io = captureIo({ isTerminal: true, columns: 30 });
     const text = await draw({ io, manner: { ...manner, hasColor: false } }, columns, [
       ['1.00', 'a very long description of it all'],
@@ -54,7 +54,7 @@ describe('tables', () => {
     ['a letter with a combining accent', 'e\u0301', 1],
     ['an emoji outside the basic plane', '\u{1f600}', 2],
     ['a family of joined emoji', '\u{1f468}\u200d\u{1f469}\u200d\u{1f467}', 2],
-  ])('the next column begins at the same place after %s', async (_, text, width) => {
+  ])('the next table column begins at the same place after %s', async (_, text, width) => {
     const titled: readonly TableColumn[] = [{ title: 'A' }, { title: 'B' }];
     const rows = [
       [text, 'x'],

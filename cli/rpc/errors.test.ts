@@ -36,18 +36,18 @@ describe('exit codes', () => {
     DEADLINE_EXCEEDED: 9,
     INTERNAL: 1,
   };
-  test.each(Object.entries(expected))('%s ends a write with %s', (reason, exitCode) => {
+  test.each(Object.entries(expected))('%s ends a write with exit code %s', (reason, exitCode) => {
     const failure = readCallFailure(refusal(reason as Reason, 'why'), 'sent');
     expect(toCliFailure(failure, 'write')).toMatchObject({ reason, exitCode, message: 'why' });
   });
 
-  test('every reason has one of the documented codes', () => {
+  test('every reason has one of the documented exit codes', () => {
     expect(Object.keys(exitCodeByReason).sort()).toEqual(Object.keys(reasonCodes).sort());
     const documented = new Set([1, 2, 4, 5, 6, 7, 8, 9]);
     for (const code of Object.values(exitCodeByReason)) expect(documented).toContain(code);
   });
 
-  test('a read changes nothing, so its unknown end is 7', () => {
+  test('a read of unknown outcome ends with exit code 7', () => {
     const reasons = ['OUTCOME_UNKNOWN', 'DEADLINE_EXCEEDED'] as const;
     for (const reason of reasons) {
       const failure = readCallFailure(refusal(reason, 'why'), 'sent');
@@ -56,8 +56,8 @@ describe('exit codes', () => {
   });
 });
 
-describe('what is certain', () => {
-  test('never connected: not done', () => {
+describe('certainty of outcomes', () => {
+  test('a write that never connected ends with UNREACHABLE, exit code 7', () => {
     const failure = toUnsentFailure('cannot connect');
     expect(toCliFailure(failure, 'write')).toMatchObject({ reason: 'UNREACHABLE', exitCode: 7 });
   });
@@ -70,14 +70,14 @@ describe('what is certain', () => {
     status.UNKNOWN,
     status.RESOURCE_EXHAUSTED,
     status.ABORTED,
-  ])('code %s without a reason may have been done', (code) => {
+  ])('gRPC code %s without a reason is an unknown outcome', (code) => {
     const failure = readCallFailure(bare(code), 'sent');
     expect(failure.certainty).toBe('unknown');
     expect(toCliFailure(failure, 'write').exitCode).toBe(9);
     expect(toCliFailure(failure, 'read').exitCode).toBe(7);
   });
 
-  test('a reason that a newer server brings may have been done', () => {
+  test('an error with unreadable details is an unknown outcome', () => {
     const error = refusal('OVERLOADED', 'x');
     error.metadata.set('grpc-status-details-bin', Buffer.from('nonsense'));
     expect(readCallFailure(error, 'sent').certainty).toBe('unknown');
@@ -88,19 +88,19 @@ describe('what is certain', () => {
     [status.PERMISSION_DENIED, 8],
     [status.INVALID_ARGUMENT, 2],
     [status.UNIMPLEMENTED, 1],
-  ])('code %s without a reason is a refusal, %s', (code, exitCode) => {
+  ])('gRPC code %s without a reason is a refusal, with exit code %s', (code, exitCode) => {
     const failure = readCallFailure(bare(code), 'sent');
     expect(failure.certainty).toBe('refused');
     expect(toCliFailure(failure, 'write').exitCode).toBe(exitCode);
   });
 });
 
-test('the library’s own words for a time-out are not passed on', () => {
+test('a time-out is reported without the text of the gRPC library', () => {
   const error = bare(status.DEADLINE_EXCEEDED, 'Deadline exceeded after 0.8s,LB pick: 0.1s');
   expect(readCallFailure(error, 'sent').message).toBe('the server did not answer in time');
 });
 
-test('the request id is the one of the details, the trailer, or what was sent', () => {
+test('the request id is that of the error details, of the trailer, or the one sent', () => {
   expect(readCallFailure(refusal('INTERNAL', 'x', { requestId: 'a' }), 'sent').requestId).toBe('a');
   const error = bare(status.UNAVAILABLE);
   expect(readCallFailure(error, 'sent').requestId).toBe('sent');

@@ -45,12 +45,12 @@ async function run(answers: readonly (CallFailure | 'done')[], timeoutMs: number
 }
 
 describe('callRepeatedly', () => {
-  test('an answer is an answer', async () => {
+  test('an answer or a final refusal is not followed by a retry', async () => {
     expect(await run(['done'], 1000)).toMatchObject({ count: 1, hadUnknownAttempt: false });
     expect(await run([final], 30_000)).toMatchObject({ count: 1, hadUnknownAttempt: false });
   });
 
-  test('a refusal that says when to come back is not asked again before', async () => {
+  test('a refusal with retryAfterMs is not retried before that time', async () => {
     const overloaded = { ...refused, metadata: { retryAfterMs: '1400' } };
     const { count, nowMs } = await run([overloaded, 'done'], 30_000);
     expect(count).toBe(2);
@@ -58,7 +58,7 @@ describe('callRepeatedly', () => {
     expect((await run([overloaded, 'done'], 1_000)).count).toBe(1);
   });
 
-  test('a refusal that took a while is not asked for again where less time is left', async () => {
+  test('a refusal is not retried if less time is left than its attempt took', async () => {
     const busy = { ...refused, reason: 'WALLET_BUSY' } as const;
     const { result, count, deadlines, nowMs } = await run([busy], 3_000, 1_000);
     expect(result).toMatchObject({ ok: false, failure: { certainty: 'refused' } });
@@ -69,28 +69,28 @@ describe('callRepeatedly', () => {
     expect(await run([unknown, busy], 3_000, 1_000)).toMatchObject({ count: 3, nowMs: 3_000 });
   });
 
-  test('a connection that never stood is not tried again', async () => {
+  test('a call that could not connect is not retried', async () => {
     expect((await run([unsent], 30_000)).count).toBe(1);
   });
 
-  test('a refusal for the moment is tried three times', async () => {
+  test('a call with a transient refusal is tried three times', async () => {
     expect((await run([refused], 30_000)).count).toBe(3);
     expect(await run([refused, 'done'], 30_000)).toMatchObject({ count: 2, result: { ok: true } });
   });
 
-  test('the unknown is asked for until the time is up', async () => {
+  test('a call of unknown outcome is retried until its timeout', async () => {
     const { count, nowMs, hadUnknownAttempt } = await run([unknown], 30_000);
     expect(count).toBeGreaterThan(8);
     expect(nowMs).toBeLessThanOrEqual(30_000);
     expect(hadUnknownAttempt).toBe(true);
   });
 
-  test('after the unknown, connecting is tried until the time is up too', async () => {
+  test('a call of unknown outcome is retried after failed connections too', async () => {
     const ran = await run([unknown, unsent, unsent, unsent, unsent, 'done'], 30_000);
     expect(ran).toMatchObject({ count: 6, result: { ok: true }, hadUnknownAttempt: true });
   });
 
-  test('no attempt may take all of the time, and none goes past its end', async () => {
+  test('the first attempt may take a third of the timeout, and no attempt exceeds it', async () => {
     const { deadlines } = await run([unknown], 30_000, 10_000);
     expect(deadlines[0]).toBe(10_000);
     for (const deadlineMs of deadlines) expect(deadlineMs).toBeLessThanOrEqual(30_000);

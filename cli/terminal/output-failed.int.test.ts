@@ -57,10 +57,10 @@ async function listPending(): Promise<string[]> {
   return (await Promise.all(folders.map((folder) => readdir(join(dir, folder))))).flat();
 }
 
-describe('a movement whose result cannot be written', () => {
+describe('movements whose results cannot be written', () => {
   const argv = ['withdraw', '1', '--yes', '--json'];
 
-  test('ends with 1, names key and transaction, and goes on under the key', async () => {
+  test('a withdrawal whose result cannot be written names its key, and is replayed', async () => {
     const lost = await cli.run(argv, { stdoutFault });
     expect(lost).toMatchObject({ exitCode: 1, out: '' });
     expect(lost.err.trimEnd().split('\n')).toHaveLength(1);
@@ -81,20 +81,20 @@ describe('a movement whose result cannot be written', () => {
     expect(await listPending()).toEqual([]);
   });
 
-  test('with a key of the user: 1, and how to repeat it', async () => {
+  test('a result that cannot be written is reported with the given --idempotency-key', async () => {
     const lost = await cli.run([...argv, '--idempotency-key', 'order-1'], { stdoutFault });
     expect(lost.exitCode).toBe(1);
     expect(lost.err).toContain('--idempotency-key order-1');
   });
 
-  test('a reader that has gone is no failure, and the key is settled', async () => {
+  test('a closed pipe as stdout is no failure, and no pending key is kept', async () => {
     const closed = await cli.run(argv, { stdoutFault: { kind: 'closed', message: 'EPIPE' } });
     expect(closed).toMatchObject({ exitCode: 0, err: '' });
     expect(await listPending()).toEqual([]);
   });
 });
 
-test('a read whose output cannot be written ends with 1 and one line', async () => {
+test('a read whose output cannot be written ends with exit code 1 and one line', async () => {
   const lost = await cli.run(['balance'], { stdoutFault });
   expect(lost.exitCode).toBe(1);
   expect(lost.err).toMatch(/^error: .*ENOSPC.* \(OUTPUT_FAILED\)\n$/);
@@ -102,7 +102,7 @@ test('a read whose output cannot be written ends with 1 and one line', async () 
 });
 
 test.runIf(existsSync('/dev/full'))(
-  'a full device as stdout: no stack trace, no second payment',
+  'a full device as stdout causes no stack trace and no second payment',
   async () => {
     const run = async (argv: readonly string[], stdout: 'pipe' | number) => {
       const main = fileURLToPath(new URL('../main.ts', import.meta.url));

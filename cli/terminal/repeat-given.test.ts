@@ -10,15 +10,15 @@ const lines = commands.flatMap((command) =>
     : command.commands.map((one) => `wallet ${command.name()} ${one.name()}`),
 );
 
-describe('a hint', () => {
-  it.each(lines)('that names %s repeats the server that was given', (line) => {
+describe('hints', () => {
+  it.each(lines)('a hint that names %s repeats the --server that was given', (line) => {
     expect(repeatGiven(`run it: ${line} --all`, { server: 'x:1' })).toBe(
       `run it: ${line} --server x:1 --all`,
     );
   });
 
   it.each(['use a wallet of your own', 'the wallet balances agree', 'wallet service'])(
-    'that speaks of other things does not: %s',
+    'a hint that names no command is not changed: %s',
     (text) => {
       expect(repeatGiven(text, { server: 'x:1' })).toBe(text);
     },

@@ -102,8 +102,8 @@ afterEach(async () => {
 const terminal = { isTerminal: true, columns: 80 };
 const list = ['transactions', 'list', '--limit', '3', '--no-color'];
 
-describe('text that could steer a terminal', () => {
-  test.each(['csv', 'ndjson', 'json', 'table'])('%s at a terminal is harmless', async (format) => {
+describe('control characters', () => {
+  test.each(['csv', 'ndjson', 'json', 'table'])('%s has no terminal controls', async (format) => {
     for (const argv of [list, ['statement', 'show', '--no-color']]) {
       const ran = await cli.run([...argv, '-o', format], terminal);
       expect(ran.exitCode).toBe(0);
@@ -111,7 +111,7 @@ describe('text that could steer a terminal', () => {
     }
   });
 
-  test('files and pipes get it as it is, and JSON as the same data', async () => {
+  test('CSV in a pipe keeps control characters, and NDJSON escapes them', async () => {
     expect((await cli.run([...list, '-o', 'csv'])).out).toContain(evil);
     const ran = await cli.run([...list, '-o', 'ndjson']);
     expect(ran.out).not.toMatch(steering);
@@ -121,7 +121,7 @@ describe('text that could steer a terminal', () => {
 });
 
 describe('tables', () => {
-  test.each([80, 60])('fit %i columns', async (columns) => {
+  test.each([80, 60])('tables fit a terminal of %i columns', async (columns) => {
     owners = [userId, userId, userId];
     for (const argv of [list, ['statement', 'show'], ['balance', '--all']]) {
       const ran = await cli.run([...argv, '--no-color'], { isTerminal: true, columns });
@@ -130,7 +130,7 @@ describe('tables', () => {
     }
   });
 
-  test('show the merchant where there is no description', async () => {
+  test('tables, CSV and NDJSON show the merchant if there is no description', async () => {
     description = undefined;
     expect((await cli.run(list, terminal)).out).toContain('Book shop');
     expect((await cli.run(['statement', 'show'])).out).toContain('Book shop');
@@ -144,7 +144,7 @@ describe('tables', () => {
 });
 
 describe('balance', () => {
-  test('staff name the user with --all as well', async () => {
+  test('balance --all requires --user from staff', async () => {
     role = 2;
     const ran = await cli.run(['balance', '--all', '--json']);
     expect(ran).toMatchObject({ exitCode: 2, out: '' });
@@ -152,12 +152,12 @@ describe('balance', () => {
     expect((await cli.run(['balance', '--all', '--user', userId])).exitCode).toBe(0);
   });
 
-  test('wallets of several users are never mixed', async () => {
+  test('balance --all refuses an answer with wallets of several users', async () => {
     owners = [userId, otherId];
     expect((await cli.run(['balance', '--all', '--json'])).exitCode).toBe(2);
   });
 
-  test('--at in the future is refused, and today is not', async () => {
+  test('balance --at refuses a date in the future, and accepts today', async () => {
     expect((await cli.run(['balance', '--at', '2999-01-01'])).exitCode).toBe(2);
     const today = new Date().toISOString().slice(0, 10);
     expect((await cli.run(['balance', '--at', today, '--timezone', 'UTC'])).exitCode).toBe(0);
@@ -167,13 +167,13 @@ describe('balance', () => {
 describe('movements', () => {
   const argv = ['deposit', '1', '--yes', '--idempotency-key', 'k'];
 
-  test('a replay is one on its card', async () => {
+  test('a replayed deposit is printed as replayed', async () => {
     expect((await cli.run(argv)).out).not.toContain('replayed');
     isReplay = true;
     expect((await cli.run(argv)).out).toMatch(/^replayed +yes$/m);
   });
 
-  test('a trial has no id and no number yet, unless it is a replay', async () => {
+  test('a dry-run deposit has no id and no seq, unless it is a replay', async () => {
     const tried = await cli.run([...argv, '--dry-run', '--json']);
     const json = JSON.parse(tried.out) as object;
     expect(json).toMatchObject({ dryRun: true, replayed: false });
@@ -185,7 +185,7 @@ describe('movements', () => {
     expect(replay.out).toMatch(/^id +b4013d1d/m);
   });
 
-  test('an empty description is left out; a currency in small letters is asked about', async () => {
+  test('an empty description is omitted, and a lower-case currency gets a suggestion', async () => {
     await cli.run([...argv, '--description', '']);
     expect(requests[0]?.item?.description).toBeUndefined();
     const ran = await cli.run([...argv, '--currency', 'brl']);
@@ -195,7 +195,7 @@ describe('movements', () => {
 });
 
 describe('hints', () => {
-  test('keep the server and the profile that were given', async () => {
+  test('a hint repeats the --server and --profile that were given', async () => {
     await cli.run(['config', 'set', 'currency', 'BRL', '--profile', 'p']);
     const options = ['--server', server.address, '--profile', 'p'];
     const ran = await cli.run(['balance', ...options], { env: { WALLET_TOKEN: '' } });
@@ -203,7 +203,7 @@ describe('hints', () => {
     expect(ran.err).toContain(`wallet sign-in --server ${server.address} --profile p\n`);
   });
 
-  test('an unknown profile is not found', async () => {
+  test('a command with an unknown profile ends with exit code 5', async () => {
     const ran = await cli.run(['balance', '--json'], { env: { WALLET_PROFILE: 'typo' } });
     expect(ran.exitCode).toBe(5);
     expect(JSON.parse(ran.err)).toMatchObject({ error: { reason: 'PROFILE_NOT_FOUND' } });
@@ -211,14 +211,14 @@ describe('hints', () => {
     expect(listed.out).not.toContain('zzz');
   });
 
-  test('staff get no sign-in hint for an address that is taken', async () => {
+  test('users create with a taken address gives no sign-in hint', async () => {
     const argv = ['users', 'create', '--email', 'a@example.com', '--password-stdin'];
     const ran = await cli.run(argv, { stdin: 'long enough\n' });
     expect(ran.exitCode).toBe(6);
     expect(ran.err).not.toContain('sign-in');
   });
 
-  test('a list that goes on says so, also into a pipe', async () => {
+  test('a list with more pages names --page-token, in a pipe too', async () => {
     for (const format of ['csv', 'ndjson']) {
       expect((await cli.run([...list, '-o', format])).err).toContain('--page-token more');
       expect((await cli.run([...list, '-o', format, '--quiet'])).err).toBe('');
@@ -233,7 +233,7 @@ describe('hints', () => {
 });
 
 describe('times', () => {
-  test('a range that is too long is answered with one that is not', async () => {
+  test('a statement range that is too long is answered with a shorter one', async () => {
     const argv = ['statement', 'show', '--from', '2025-03-01', '--timezone', 'UTC'];
     const ran = await cli.run(argv);
     expect(ran.exitCode).toBe(2);
@@ -253,7 +253,7 @@ describe('settings', () => {
     ['tls', 'yes', 'true'],
     ['timeout', '5', '5s'],
     ['insecure-storage', 'OFF', 'false'],
-  ])('%s %s is written as %s', async (key, value, written) => {
+  ])('config set %s %s is stored as %s', async (key, value, written) => {
     await cli.run(['config', 'set', key, value]);
     expect((await cli.run(['config', 'get', key])).out).toBe(`${written}\n`);
   });

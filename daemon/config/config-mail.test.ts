@@ -25,7 +25,7 @@ const variables = (raw: RawConfig): string[] => refuse(raw).map(([variable]) => 
 describe('mail', () => {
   const mail = { SMTP_URL: 'smtp://u:p%40@mail.example:2525', MAIL_FROM: 'wallet@example.com' };
 
-  it('is off, or has a server and a sender', () => {
+  it('mail is off, or has a server and a sender', () => {
     expect(accept({}).smtp).toBeUndefined();
     expect(accept(mail).smtp).toEqual({
       url: mail.SMTP_URL,
@@ -35,7 +35,7 @@ describe('mail', () => {
     expect(accept({ ...mail, SMTP_CA_FILE: '/ca.pem' }).smtp?.caFile).toBe('/ca.pem');
   });
 
-  it('half of it is a fault', () => {
+  it('SMTP_URL without MAIL_FROM, or MAIL_FROM without SMTP_URL, is a fault', () => {
     expect(variables({ SMTP_URL: mail.SMTP_URL })).toEqual(['MAIL_FROM']);
     expect(variables({ MAIL_FROM: mail.MAIL_FROM, SMTP_CA_FILE: '/ca.pem' })).toEqual([
       'MAIL_FROM',
@@ -54,7 +54,7 @@ describe('mail', () => {
     ['MAIL_FROM', 'wallet'],
     ['MAIL_FROM', 'Wallet <wallet@example.com>, eve@example.com'],
     ['MAIL_FROM', 'Wallet\r\nBcc: eve@example.com <wallet@example.com>'],
-  ])('%s refuses %j, and does not repeat it', (variable, text) => {
+  ])('%s refuses %j, and its fault contains no credentials', (variable, text) => {
     const [fault] = refuse({ ...mail, [variable]: text });
     expect(fault?.[0]).toBe(variable);
     expect(fault?.[1]).not.toContain('u:%zz');
@@ -66,7 +66,7 @@ describe('mail', () => {
     ['smtp://u:p%40@mail.example:25', { port: 25, isTlsRequired: true }],
     ['smtp://u:p@127.0.0.1:25', { isTlsRequired: false, auth: { user: 'u', pass: 'p' } }],
     ['smtps://u:p%40@[2001:db8::1]', { port: 465, host: '2001:db8::1', isTlsFromStart: true }],
-  ])('%s is read', (url, server) => {
+  ])('the SMTP URL %s is parsed', (url, server) => {
     expect(parseSmtpUrl(url)).toMatchObject(server);
   });
 });

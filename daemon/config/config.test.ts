@@ -133,7 +133,7 @@ describe('defaults', () => {
 
 describe('plaintext', () => {
   it.each(['0.0.0.0:50051', '[::]:50051', '192.168.1.2:50051', 'wallet.example:50051', '[::2]:1'])(
-    'on %s is refused unless allowed',
+    'plaintext on %s is refused unless allowed',
     (listen) => {
       expect(variables({ WALLETD_LISTEN: listen })).toEqual(['WALLETD_LISTEN']);
       expect(variables({ WALLETD_LISTEN: listen, WALLETD_ALLOW_PLAINTEXT: '0' })).toEqual([
@@ -145,14 +145,14 @@ describe('plaintext', () => {
   );
 
   it.each(['127.0.0.1:0', 'localhost:50051', '[::1]:50051', '127.8.9.10:1'])(
-    'on %s needs no leave',
+    'plaintext on %s needs no permission',
     (listen) => {
       expect(accept({ WALLETD_LISTEN: listen }).isPlaintextAllowed).toBe(false);
     },
   );
 
   it.each(['127.0.0.1.example.com', 'localhost.example.com', '1127.0.0.1', '', '::', '128.0.0.1'])(
-    '%j is not loopback',
+    'the host %j is not loopback',
     (host) => {
       expect(isLoopback(host)).toBe(false);
     },
@@ -182,7 +182,7 @@ describe('TLS', () => {
 });
 
 describe('trusted proxies', () => {
-  it('trusted proxies are addresses and ranges', () => {
+  it('trusted proxies must be addresses or ranges', () => {
     const asked = accept({ TRUSTED_PROXIES: '10.0.0.7, fd00::/8' });
     expect(asked.trustedProxies).toEqual(['10.0.0.7', 'fd00::/8']);
     for (const text of ['proxy.internal', '10.0.0.0/33', '10.0.0.7;10.0.0.8']) {
@@ -192,7 +192,7 @@ describe('trusted proxies', () => {
 });
 
 describe('contradictions', () => {
-  it('one database of one’s own asks for those of all hosted services, and a signing key', () => {
+  it('a custom database requires those of all hosted services, and a signing key', () => {
     expect(variables({ WALLET_DATABASE_URL: own.WALLET_DATABASE_URL }).sort()).toEqual([
       'AUTH_DATABASE_URL',
       'AUTH_SIGNING_KEY_FILE',
@@ -215,7 +215,7 @@ describe('contradictions', () => {
     });
   });
 
-  it('a peer on another machine is refused without TLS unless said so', () => {
+  it('a peer on another machine is refused without TLS unless plaintext is allowed', () => {
     const split = {
       WALLETD_SERVICES: 'wallet,statement',
       AUTH_SERVICE_URL: 'auth.example.com:50051',
@@ -234,7 +234,7 @@ describe('contradictions', () => {
     }
   });
 
-  it('an owner without the role that works is refused, and one can offer nothing', () => {
+  it('a migration URL without its database URL is refused; self-service can be none', () => {
     expect(variables({ WALLET_MIGRATION_DATABASE_URL: own.WALLET_DATABASE_URL })).toEqual([
       'WALLET_MIGRATION_DATABASE_URL',
     ]);
@@ -252,7 +252,7 @@ describe('contradictions', () => {
     expect(Object.keys(config.databases ?? {})).toEqual(['wallet', 'statement']);
   });
 
-  it('wallet without statement is refused where no broker connects them', () => {
+  it('the wallet service without statement is refused if there is no broker', () => {
     expect(variables({ WALLETD_SERVICES: 'auth,wallet' })).toContain('WALLETD_SERVICES');
   });
 

@@ -21,7 +21,7 @@ const faultsOf = (raw: RawConfig): readonly string[] => {
   return outcome.ok ? [] : outcome.faults;
 };
 
-it('addresses of services that are hosted here, or that none here asks, are not looked at', () => {
+it('addresses of hosted services, and of peers that no hosted service calls, are ignored', () => {
   const elsewhere = {
     AUTH_SERVICE_URL: 'auth.example.com:50051',
     WALLET_SERVICE_URL: 'wallet.example.com:50051',
@@ -37,7 +37,7 @@ it('addresses of services that are hosted here, or that none here asks, are not 
   ]);
 });
 
-it('one environment serves all daemons of a system that is split', () => {
+it('one environment configures all daemons of a split system', () => {
   const shared = {
     ...own,
     AUTH_SERVICE_URL: 'https://auth.example.com:50051',

@@ -21,8 +21,8 @@ const limits = (
     ['statement', { ...unlimited, ...statement }],
   ]);
 
-describe('connections', () => {
-  it('of a service are never more than the setting says', () => {
+describe('connections of the daemon', () => {
+  it('the pools of each service add up to DATABASE_CONNECTIONS', () => {
     for (const databaseConnections of [10, 16, 1_000]) {
       for (const name of ['auth', 'wallet', 'statement'] as const) {
         const { dbs, reserved, projecting } = sizePools({ databaseConnections }, name);
@@ -33,14 +33,14 @@ describe('connections', () => {
     }
   });
 
-  it('that the embedded Postgres allows are enough for all services, and commands beside them', () => {
+  it('the embedded Postgres allows enough connections for all services and commands', () => {
     expect(embeddedConnections({ databaseConnections: 16 })).toBe(100);
     expect(embeddedConnections({ databaseConnections: 100 })).toBeGreaterThan(300 + 3);
   });
 });
 
-describe('a server', () => {
-  it('must allow all that the services on it may open, down to the last', () => {
+describe('limits of a server', () => {
+  it('a server must allow all connections that its services may open', () => {
     expect(findLimitFault(limits(), 32)).toBeUndefined();
     expect(findLimitFault(limits(), 33)).toEqual({
       fault:
@@ -50,18 +50,18 @@ describe('a server', () => {
     });
   });
 
-  it('counts for its own databases only', () => {
+  it('the limit of a server counts for its own databases only', () => {
     const apart = limits({ server: 'a' }, { server: 'b' }, { server: 'c' });
     expect(findLimitFault(apart, 97)).toBeUndefined();
     expect(findLimitFault(apart, 98)?.fault).toContain('the server of the auth database allows 97');
   });
 
-  it('is not asked for fewer than a daemon needs', () => {
+  it('the hint suggests no DATABASE_CONNECTIONS below what a daemon needs', () => {
     const fault = findLimitFault(limits({ max: 20 }, { max: 20 }, { max: 20 }), 16);
     expect(fault?.hint).toBe('set max_connections to 51 or more');
   });
 
-  it('may limit a role or a database, where 0 is a limit and -1 is none', () => {
+  it('the limit of a role or a database is checked; 0 is a limit, and -1 is none', () => {
     expect(findLimitFault(limits({ roleLimit: 16 }), 16)).toBeUndefined();
     expect(findLimitFault(limits({ roleLimit: 15 }), 16)?.fault).toBe(
       'the auth database allows its role 15 connections, and the daemon may open 16',
@@ -71,7 +71,7 @@ describe('a server', () => {
     );
   });
 
-  it('whose connections others have is named, and no obstacle', () => {
+  it('connections in use by others are reported, but are not a fault', () => {
     const used = (count: number) => limits({ used: count }, { used: count }, { used: count });
     expect(listLimitNotices(used(7 + 49), 16)).toEqual([]);
     const [notice] = listLimitNotices(used(7 + 50), 16);

@@ -67,7 +67,7 @@ describe.each(zones)('a server in %s', (zone) => {
     ['directly', undefined],
     ['through a pooler in session mode', []],
     ['through a pooler in session mode that drops start-up parameters', [ignored]],
-  ])('%s: times are right, and the time-outs hold', async (_way, lines) => {
+  ])('connected %s, times are exact and the time-outs are set', async (_way, lines) => {
     const server = serverOf(zone);
     const pooler = lines && (await poolerOf(zone, 'session', lines));
     const url = pooler ? pooler.url('super', 'postgres') : server.url();
@@ -89,8 +89,8 @@ describe.each(zones)('a server in %s', (zone) => {
   });
 });
 
-describe('a pooler', () => {
-  it('in session mode carries migrations, and the daemon after them', async () => {
+describe('poolers', () => {
+  it('a pooler in session mode carries migrations and the daemon', async () => {
     const pooler = await poolerOf('Asia/Tokyo', 'session');
     const url = pooler.url('wallet_app', 'wallet');
     const urls = { wallet: { url, ownerUrl: pooler.url('wallet_owner', 'wallet') } };
@@ -103,7 +103,7 @@ describe('a pooler', () => {
     if (opened.ok) await opened.value.close();
   });
 
-  it('in session mode may have no connection to spare', async () => {
+  it('a pooler in session mode with a single connection is enough for one client', async () => {
     const pooler = await poolerOf('Asia/Tokyo', 'session', ['default_pool_size = 1']);
     const url = pooler.url('super', 'postgres');
     const db = createDb({ url, name: 'test', maxConnections: 1, log });
@@ -120,7 +120,7 @@ describe('a pooler', () => {
     ['transaction', [ignored, 'default_pool_size = 1']],
     ['transaction', [ignored, 'server_round_robin = 1', 'min_pool_size = 2']],
     ['statement', [ignored]],
-  ] as const)('in %s mode is refused by name (%j)', async (mode, lines) => {
+  ] as const)('a pooler in %s mode is refused by name (%j)', async (mode, lines) => {
     const pooler = await poolerOf('America/Sao_Paulo', mode, lines);
     const opened = await connectDatabase('wallet', pooler.url('super', 'postgres'), config(), log);
     if (opened.ok) await opened.value.close();
@@ -130,7 +130,7 @@ describe('a pooler', () => {
     expect(opened.fault.hint).toContain('pool_mode = session');
   });
 
-  it('in transaction mode is refused while others use it, and for migrations', async () => {
+  it('a busy pooler in transaction mode is refused for migrations', async () => {
     const pooler = await poolerOf('America/Sao_Paulo', 'transaction', [ignored]);
     const others = new pg.Pool({ connectionString: pooler.url('wallet_owner', 'wallet'), max: 4 });
     let isBusy = true;
@@ -151,7 +151,7 @@ describe('a pooler', () => {
     }
   });
 
-  it('that changes to transaction mode under the daemon makes calls fail for the moment', async () => {
+  it('calls fail as transient while a pooler is in transaction mode', async () => {
     const pooler = await poolerOf('Asia/Tokyo', 'session', [ignored]);
     const url = pooler.url('super', 'postgres');
     const db = createDb({ url, name: 'test', maxConnections: 2, log });

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 
 import { sharedBuffersMebibytes } from './cluster.ts';
 
-describe('the memory of the server', () => {
+describe('memory of the embedded Postgres', () => {
   const gibibyte = 1024 ** 3;
 
   it.each([
@@ -12,7 +12,7 @@ describe('the memory of the server', () => {
     [24 * gibibyte, 3072],
     [32 * gibibyte, 4096],
     [1024 * gibibyte, 4096],
-  ])('of %d bytes is %d MiB', (memoryBytes, mebibytes) => {
+  ])('shared_buffers for %d bytes of memory is %d MiB', (memoryBytes, mebibytes) => {
     expect(sharedBuffersMebibytes(memoryBytes)).toBe(mebibytes);
   });
 });

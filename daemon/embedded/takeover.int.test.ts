@@ -91,7 +91,7 @@ test('the end of a started or adopted server is reported, and its data recovers'
   expect(ends).toHaveLength(2);
 });
 
-test('of two that race for a dead walletd exactly one wins', async () => {
+test('exactly one of two concurrent starts takes over from a killed walletd', async () => {
   const dataDir = workshop.newDataDir('race');
   const dead = workshop.spawn({ dataDir });
   await dead.report;
@@ -128,7 +128,7 @@ test('an initialisation that was killed is started again', async () => {
   expect((await readdir(dataDir)).filter((name) => /init-|tmp-|lock/.test(name))).toEqual([]);
 });
 
-test('a pid file whose number was used again does not stop the start', async () => {
+test('a pid file with a reused pid does not prevent a start', async () => {
   const dataDir = workshop.newDataDir('recycled');
   await (await start({ dataDir })).stop();
   const pidFile = path.join(dataDir, 'postgres', 'postmaster.pid');
@@ -143,7 +143,7 @@ test('a pid file whose number was used again does not stop the start', async () 
   }
 });
 
-test('an orphan that lost its socket is restarted', async () => {
+test('an orphaned Postgres without its socket is restarted', async () => {
   const dataDir = workshop.newDataDir('socket');
   const leaver = workshop.spawn({ dataDir, leave: true });
   const { databases } = await leaver.report;
@@ -188,7 +188,7 @@ test('a command without a daemon starts and stops the server; a daemon waits for
   await exitOf(daemon.child);
 });
 
-test('an ordinary user needs neither environment nor a copy of the binaries', async () => {
+test('an ordinary user starts walletd without environment or copy of the binaries', async () => {
   const dataDir = workshop.newDataDir('ordinary');
   await makeOrdinaryHome(dataDir);
   const walletd = workshop.spawn({ dataDir, unprivileged: true, env: {} });
@@ -202,7 +202,7 @@ test('an ordinary user needs neither environment nor a copy of the binaries', as
   expect(await readServerPid(dataDir)).toBe(0);
 });
 
-test('an empty environment is enough', async () => {
+test('walletd starts the embedded Postgres with an empty environment', async () => {
   const dataDir = workshop.newDataDir('empty');
   const walletd = workshop.spawn({ dataDir, env: {} });
   expect(await walletd.report).toMatchObject({ ok: true, adopted: false });

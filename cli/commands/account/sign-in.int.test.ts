@@ -90,7 +90,7 @@ async function expireStored(): Promise<void> {
 }
 
 describe('sign-in', () => {
-  test('--insecure-storage keeps the session in a file, with a warning each time', async () => {
+  test('sign-in --insecure-storage keeps the session in a file; each later use warns', async () => {
     const ran = await signIn('--insecure-storage');
     expect(ran.exitCode).toBe(0);
     expect(JSON.parse(ran.out)).toMatchObject({
@@ -105,14 +105,14 @@ describe('sign-in', () => {
     expect((await cli.run(['whoami', '--json', '--quiet'])).err).toBe('');
   });
 
-  test('a wrong password ends with 4, and nothing is stored', async () => {
+  test('sign-in with a wrong password ends with exit code 4 and stores no session', async () => {
     const argv = ['sign-in', '--email', 'a@example.com', '--password-stdin', '--insecure-storage'];
     const ran = await cli.run(argv, { stdin: 'wrong\n' });
     expect(ran.exitCode).toBe(4);
     expect((await cli.run(['whoami'])).err).toContain('not signed in');
   });
 
-  test('without a keychain it fails before the password is sent', async () => {
+  test('sign-in without a keychain fails before the password is sent', async () => {
     const ran = await signIn();
     expect(ran.exitCode).toBe(4);
     expect(JSON.parse(ran.err)).toMatchObject({ error: { reason: 'KEYCHAIN_UNAVAILABLE' } });
@@ -120,7 +120,7 @@ describe('sign-in', () => {
     expect(calls).toEqual([]);
   });
 
-  test('--json does not ask for a password', async () => {
+  test('sign-in --json asks for no password, and requires --password-stdin', async () => {
     const ran = await cli.run(
       ['sign-in', '--email', 'a@example.com', '--insecure-storage', '--json'],
       {
@@ -131,7 +131,7 @@ describe('sign-in', () => {
     expect(ran.err).toContain('--password-stdin');
   });
 
-  test('a server named by flag becomes the profile’s', async () => {
+  test('sign-in --server stores that server in the profile', async () => {
     await signIn('--insecure-storage', '--profile', 'p', '--server', server.address);
     const got = await cli.run(['config', 'get', 'server', '--profile', 'p'], {
       env: { WALLET_SERVER: '' },
@@ -139,7 +139,7 @@ describe('sign-in', () => {
     expect(got.out).toBe(`${server.address}\n`);
   });
 
-  test('a profile with a session elsewhere does not change its server silently', async () => {
+  test('sign-in --server warns if the profile has a session or server elsewhere', async () => {
     await signIn('--insecure-storage');
     const other = await startFakeServer({
       signIn: () => ({ tokens: issue(), user, deviceToken: '' }),
@@ -155,12 +155,12 @@ describe('sign-in', () => {
     expect(back.err).toContain(`keeps its server ${other.address}`);
   });
 
-  test('--with-token takes no address and no password', async () => {
+  test('sign-in refuses --with-token together with --email', async () => {
     const ran = await cli.run(['sign-in', '--with-token', '--email', 'a@example.com', '--json']);
     expect(ran.exitCode).toBe(2);
   });
 
-  test('new passwords that differ are asked for again, three times', async () => {
+  test('sign-up asks three times for a new password if its repetition differs', async () => {
     const asked: string[] = [];
     const prompter = {
       password: (message: string) => {
@@ -175,7 +175,7 @@ describe('sign-in', () => {
     expect(ran.err).toContain('error: the two passwords are not the same');
   });
 
-  test('--with-token stores a token that the server knows', async () => {
+  test('sign-in --with-token stores a token that the server accepts', async () => {
     current = 'key-1';
     const ran = await cli.run(['sign-in', '--with-token', '--insecure-storage', '--json'], {
       stdin: 'key-1\n',
@@ -185,8 +185,8 @@ describe('sign-in', () => {
   });
 });
 
-describe('a stored session', () => {
-  test('is refreshed silently before it ends', async () => {
+describe('stored sessions', () => {
+  test('a stored session is refreshed silently if its access token has expired', async () => {
     await signIn('--insecure-storage');
     await expireStored();
     const ran = await cli.run(['whoami', '--json', '--quiet']);
@@ -194,7 +194,7 @@ describe('a stored session', () => {
     expect(calls).toEqual(['signIn', 'refresh refresh-1', 'getUser']);
   });
 
-  test('is refreshed once by many that need it at the same time', async () => {
+  test('an expired access token is refreshed once by four concurrent commands', async () => {
     await signIn('--insecure-storage');
     await expireStored();
     const all = await Promise.all([1, 2, 3, 4].map(() => cli.run(['whoami', '--json'])));
@@ -202,7 +202,7 @@ describe('a stored session', () => {
     expect(calls.filter((call) => call.startsWith('refresh'))).toEqual(['refresh refresh-1']);
   });
 
-  test('is refreshed where the server says that it has ended, whatever the clock says', async () => {
+  test('an access token that the server reports as expired is refreshed', async () => {
     await signIn('--insecure-storage');
     current = 'another';
     const ran = await cli.run(['whoami', '--json']);
@@ -210,7 +210,7 @@ describe('a stored session', () => {
     expect(calls).toEqual(['signIn', 'getUser', 'refresh refresh-1', 'getUser']);
   });
 
-  test('sign-out ends it at the server and here', async () => {
+  test('sign-out ends the session at the server, and removes it locally', async () => {
     await signIn('--insecure-storage');
     const ran = await cli.run(['sign-out', '--json']);
     expect(JSON.parse(ran.out)).toMatchObject({ revoked: true });
@@ -219,7 +219,7 @@ describe('a stored session', () => {
     expect((await cli.run(['whoami'])).exitCode).toBe(4);
   });
 
-  test('sign-out without its keychain says that the session goes on, and forgets nothing', async () => {
+  test('sign-out without its keychain warns of the valid session, and keeps it', async () => {
     await signIn('--insecure-storage');
     const dir = join(cli.configDir, 'accounts');
     const [name = ''] = await readdir(dir);
@@ -233,7 +233,7 @@ describe('a stored session', () => {
     expect(calls).toEqual(['signIn']);
   });
 
-  test('sign-out while the server is unavailable says so, and removes the session here', async () => {
+  test('sign-out without the server warns, and removes the session locally', async () => {
     await signIn('--insecure-storage');
     server.crash();
     const ran = await cli.run(['sign-out']);

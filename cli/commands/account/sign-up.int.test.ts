@@ -61,7 +61,7 @@ describe('sign-up', () => {
   const signUp = (...more: string[]) =>
     run(['sign-up --email eve@example.com --password-stdin', ...more].join(' '), { stdin: 'pw\n' });
 
-  test('names the mailed code as the next step, in pipes too', async () => {
+  test('sign-up in a pipe names the mailed code as the next step', async () => {
     const ran = await signUp();
     expect(ran.exitCode).toBe(0);
     expect(ran.out).toMatch(/state +unverified/);
@@ -69,7 +69,7 @@ describe('sign-up', () => {
     expect(await signUp('--json')).toMatchObject({ exitCode: 0, err: '' });
   });
 
-  test('says what to do next at a terminal', async () => {
+  test('sign-up at a terminal prints the next command, verify-email or sign-in', async () => {
     const options = { isTerminal: true, prompter: { password: () => Promise.resolve('pw') } };
     const line = 'sign-up --email eve@example.com --profile p';
     const ran = await run(line, options);
@@ -85,7 +85,7 @@ describe('verify-email', () => {
   const signUp = (email: string) =>
     run(`sign-up --email ${email} --password-stdin`, { stdin: 'pw\n' });
 
-  test('sends the code with the token of the sign-up, once', async () => {
+  test('verify-email sends the code with the token of its sign-up, once', async () => {
     await signUp('eve@example.com');
     const ran = await run('verify-email right --json');
     expect(JSON.parse(ran.out)).toMatchObject({ id: otherId, emailVerified: true });
@@ -96,14 +96,14 @@ describe('verify-email', () => {
     expect(codes).toHaveLength(1);
   });
 
-  test('keeps the token where others cannot read it, and nowhere on the screen', async () => {
+  test('the sign-up token is stored in a file with mode 0600, and not printed', async () => {
     const ran = await signUp('eve@example.com');
     expect(ran.out + ran.err).not.toContain('token of');
     const [file = ''] = await readdir(join(cli.configDir, 'sign-ups'));
     expect((await stat(join(cli.configDir, 'sign-ups', file))).mode & 0o777).toBe(0o600);
   });
 
-  test('wants to know which sign-up is meant where several wait', async () => {
+  test('verify-email requires --email if several sign-ups are pending', async () => {
     await signUp('eve@example.com');
     await signUp('bob@example.com');
     expect((await run('verify-email right --json')).exitCode).toBe(2);
@@ -111,7 +111,7 @@ describe('verify-email', () => {
     expect(codes).toMatchObject([{ signUpToken: 'token of bob@example.com' }]);
   });
 
-  test('takes the password on another machine, from stdin or a question', async () => {
+  test('verify-email without a stored sign-up needs the password, by stdin or prompt', async () => {
     expect((await run('verify-email right --json')).exitCode).toBe(2);
     const piped = await run('verify-email right --json --password-stdin', { stdin: 'pw\n' });
     expect(piped.exitCode).toBe(0);
@@ -121,7 +121,7 @@ describe('verify-email', () => {
     expect(codes).toEqual([request, request]);
   });
 
-  test('asks for the password where the code belongs to another sign-up', async () => {
+  test('verify-email asks for the password if the code is of another sign-up', async () => {
     await signUp('wrong@example.com');
     const prompter = { password: () => Promise.resolve('pw') };
     const ran = await run('verify-email right', { isTerminal: true, prompter });
@@ -129,7 +129,7 @@ describe('verify-email', () => {
     expect(codes).toMatchObject([{ password: '' }, { password: 'pw', signUpToken: '' }]);
   });
 
-  test('a wrong code ends with 4, and says how to get another', async () => {
+  test('verify-email with a wrong code ends with exit code 4 and names sign-up', async () => {
     const ran = await run('verify-email wrong --json --password-stdin', { stdin: 'pw\n' });
     expect(ran.exitCode).toBe(4);
     expect(JSON.parse(ran.err)).toMatchObject({ error: { reason: 'VERIFICATION_CODE_INVALID' } });

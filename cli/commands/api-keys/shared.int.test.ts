@@ -90,7 +90,7 @@ const run = (line: string, options?: Parameters<Cli['run']>[1]) =>
 const create = 'api-keys create --name shop --scope transactions:write';
 
 describe('api-keys create', () => {
-  test('a table’s stdout is the secret alone, the rest goes to stderr', async () => {
+  test('api-keys create prints only the secret to stdout, the rest to stderr', async () => {
     const ran = await run(create);
     expect(ran).toMatchObject({ exitCode: 0, out: `${secret}\n` });
     for (const shown of [keyId, 'shop', 'dwk_ab12cd34', 'shown only once']) {
@@ -100,7 +100,7 @@ describe('api-keys create', () => {
     expect(await run(`${create} --quiet`)).toMatchObject({ out: `${secret}\n`, err: '' });
   });
 
-  test('the other formats have it as a field', async () => {
+  test('api-keys create has the secret as a field of JSON, NDJSON and CSV', async () => {
     const json = await run(`${create} --json`);
     expect(json.err).toBe('');
     expect(JSON.parse(json.out)).toMatchObject({ id: keyId, name: 'shop', secret });
@@ -110,7 +110,7 @@ describe('api-keys create', () => {
     expect(row).toMatch(new RegExp(`,${secret}$`));
   });
 
-  test('sends each bound of an API key once, and by default an end in 90 days', async () => {
+  test('api-keys create sends each restriction once, and by default a 90-day expiry', async () => {
     const operations = '--operation purchase --operation deposit --operation purchase';
     await run(`${create} --scope wallets:read --wallet ${walletId.toUpperCase()} ${operations}`);
     expect(creates[0]).toMatchObject({
@@ -146,7 +146,7 @@ describe('api-keys create', () => {
     expect(creates).toEqual([]);
   });
 
-  test('a secret that could not be written is reported, with the command that revokes it', async () => {
+  test('a secret that cannot be written is reported with the command to revoke it', async () => {
     for (const kind of ['failed', 'closed'] as const) {
       const ran = await run(create, { stdoutFault: { kind, message: 'no space left' } });
       expect(ran.exitCode).toBe(1);
@@ -154,7 +154,7 @@ describe('api-keys create', () => {
     }
   });
 
-  test('an unknown outcome is sent once, and ends with 9', async () => {
+  test('api-keys create of unknown outcome is sent once, and ends with exit code 9', async () => {
     const ran = await run(`${create} --name lost --json`);
     expect(ran.exitCode).toBe(9);
     expect(ran.err).toContain('wallet api-keys list');
@@ -163,7 +163,7 @@ describe('api-keys create', () => {
 });
 
 describe('api-keys list and revoke', () => {
-  test('list shows what works still, and never a secret', async () => {
+  test('api-keys list shows which API keys are active, expired or revoked', async () => {
     const ran = await run('api-keys list');
     expect(ran.out.split('\n').map((line) => /active|expired|revoked/.exec(line)?.[0])).toEqual([
       undefined,
@@ -183,7 +183,7 @@ describe('api-keys list and revoke', () => {
     expect(lists.at(-1)).toEqual({ ownerId: otherId, pageSize: 5, pageToken: '' });
   });
 
-  test('revoke asks with the key before one’s eyes', async () => {
+  test('api-keys revoke shows the server, the role and the API key, and asks', async () => {
     canReadUsers = true;
     const confirm = () => Promise.resolve(false);
     const ran = await run(`api-keys revoke ${keyId}`, { isTerminal: true, prompter: { confirm } });
@@ -200,10 +200,10 @@ describe('api-keys list and revoke', () => {
   });
 });
 
-describe('an API key as the credential', () => {
+describe('API keys as credentials', () => {
   const env = { WALLET_TOKEN: secret };
 
-  test('whoami says what it is, also where it may not look its owner up', async () => {
+  test('whoami shows the API key in use, even if that may not read its owner', async () => {
     const ran = await run('whoami', { env });
     expect(ran.exitCode).toBe(0);
     expect(ran.out).toContain('API key shop (dwk_ab12cd34…), WALLET_TOKEN\n');
@@ -233,7 +233,7 @@ describe('an API key as the credential', () => {
     expect(ran.err).not.toContain('dwk_other');
   });
 
-  test('sign-in stores an API key, and whoami shows it', async () => {
+  test('sign-in --with-token stores an API key, and whoami shows it', async () => {
     const none = { WALLET_TOKEN: '' };
     const signedIn = await run('sign-in --with-token --insecure-storage --json', {
       env: none,
@@ -247,7 +247,7 @@ describe('an API key as the credential', () => {
     });
   });
 
-  test('questions show its owner’s role', async () => {
+  test('a confirmation with an API key shows the role of its owner', async () => {
     const confirm = () => Promise.resolve(true);
     const options = { env, isTerminal: true, prompter: { confirm } };
     const ran = await run(`dead-letters discard ${keyId}`, options);

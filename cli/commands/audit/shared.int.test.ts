@@ -92,7 +92,7 @@ const allIds = (): string[] =>
     .map(({ id }) => id);
 
 describe('audit log', () => {
-  test('merges the logs of all services, newest first', async () => {
+  test('audit log merges the logs of all services, newest first', async () => {
     const all = await json('--all');
     expect(all.items.map(({ id }) => id)).toEqual(allIds());
     expect(all.nextPageToken).toBeUndefined();
@@ -104,7 +104,7 @@ describe('audit log', () => {
   });
 
   test.each([1, 7, 50])(
-    'pages of %i have each event once, also those that come meanwhile not',
+    'audit log pages of %i list each event once, without events that are added meanwhile',
     async (limit) => {
       const expected = allIds();
       const seen: string[] = [];
@@ -120,7 +120,7 @@ describe('audit log', () => {
     },
   );
 
-  test('tables and CSV strip what could steer a terminal', async () => {
+  test('an audit table has no escape characters, and CSV has all its columns', async () => {
     const ran = await run('--limit 3 --timezone UTC');
     expect(ran.out).toMatch(/^TIME +SERVICE +ACTION +RESULT +ACTOR +AS +TARGET +DETAILS\n/);
     expect(ran.out).not.toContain('\u001b');
@@ -131,7 +131,7 @@ describe('audit log', () => {
     );
   });
 
-  test('filters go to every service; addresses become ids', async () => {
+  test('audit log sends its filters to each service, with the id of a known address', async () => {
     const line = '--actor ana@example.com --target bob@example.com --action user.update';
     await run(`${line} --from 2026-11-01 --to 2026-11-02 --timezone UTC`);
     expect([...new Set(requests.map(({ service }) => service))].sort()).toEqual([
@@ -150,7 +150,7 @@ describe('audit log', () => {
     }
   });
 
-  test('--service asks one alone', async () => {
+  test('audit log --service requests the log of that service only', async () => {
     const printed = await json('--service statement');
     expect(printed.items.map(({ id }) => id)).toEqual([
       'statement-0',
@@ -166,14 +166,14 @@ describe('audit log', () => {
     ['--from yesterday', 'from'],
     ['--page-token abc', 'page_token'],
     ['--page-token eyJzZXJ2aWNlcyI6WyJhdXRoIl0sImF0Ijp7fX0', 'page_token'],
-  ])('%s is refused before anything is sent', async (line, field) => {
+  ])('audit log %s is refused before anything is sent', async (line, field) => {
     const ran = await run(`${line} --json`);
     expect(ran.exitCode).toBe(2);
     expect(JSON.parse(ran.err)).toMatchObject({ error: { field } });
     expect(requests).toEqual([]);
   });
 
-  test('a token of other services is refused', async () => {
+  test('a page token of other services is refused with PAGE_TOKEN_INVALID', async () => {
     const { nextPageToken } = await json('--service auth --limit 1');
     expect((await run(`--page-token ${nextPageToken ?? ''} --json`)).err).toContain(
       'PAGE_TOKEN_INVALID',
@@ -181,8 +181,8 @@ describe('audit log', () => {
   });
 });
 
-describe('a service that is unavailable', () => {
-  test('an unavailable service is reported despite --quiet, ends with 10, and a page token continues later', async () => {
+describe('unavailable services', () => {
+  test('audit log without one service warns, and continues later by a page token', async () => {
     answers.wallet = () => refusal('DATABASE_UNAVAILABLE', 'the database does not answer');
     const ran = await run('--all --json --quiet');
     expect(ran.exitCode).toBe(10);
@@ -200,7 +200,7 @@ describe('a service that is unavailable', () => {
     expect(later.nextPageToken).toBeUndefined();
   });
 
-  test('in the middle: what was read stays, and the rest can be had later', async () => {
+  test('after a failure between pages, a later page token yields the other events', async () => {
     let calls = 0;
     answers.auth = () => {
       calls += 1;
@@ -215,7 +215,7 @@ describe('a service that is unavailable', () => {
     expect([...seen].sort()).toEqual(allIds().sort());
   });
 
-  test('a service without an audit log is reported, and not requested again', async () => {
+  test('a service without an audit log is reported, and yields no page token', async () => {
     answers.statement = () => refusal('UNIMPLEMENTED', 'this server does not offer this call');
     const ran = await run('--all --json');
     expect(ran.exitCode).toBe(10);
@@ -224,12 +224,12 @@ describe('a service that is unavailable', () => {
     expect(printed.nextPageToken).toBeUndefined();
   });
 
-  test('none at all is a failure', async () => {
+  test('audit log fails with exit code 7 if no service is available', async () => {
     server.crash();
     expect(await run('--json')).toMatchObject({ exitCode: 7, out: '' });
   });
 
-  test('a refusal is meant for all of it', async () => {
+  test('PERMISSION_DENIED from one service ends audit log with exit code 8', async () => {
     answers.wallet = () => refusal('PERMISSION_DENIED', 'a customer may not do this');
     expect(await run('--json')).toMatchObject({ exitCode: 8, out: '' });
   });

@@ -80,7 +80,7 @@ async function runBatch() {
   return { ran, statuses };
 }
 
-test('rows that were lost once, and refused before the ledger saw them, stay unknown', async () => {
+test('a row of unknown outcome stays unknown after a refusal outside the ledger', async () => {
   script = [{ ends: 'OUTCOME_UNKNOWN' }, { refuses: 'OPERATION_NOT_ALLOWED' }];
   const { ran, statuses } = await runBatch();
   expect(statuses).toEqual(['unknown', 'unknown', 'unknown']);
@@ -89,7 +89,7 @@ test('rows that were lost once, and refused before the ledger saw them, stay unk
   expect(new Set(keys).size).toBe(3);
 });
 
-test('an unknown outcome of a row stays unknown in the next process', async () => {
+test('an unknown outcome of a row stays unknown in the next run of its batch', async () => {
   script = [{ ends: 'PERMISSION_DENIED' }, { refuses: 'WALLET_CLOCK_AHEAD' }];
   const first = await runBatch();
   expect(first.ran.exitCode).toBe(8);
@@ -98,14 +98,14 @@ test('an unknown outcome of a row stays unknown in the next process', async () =
   expect(ran.exitCode).toBe(9);
 });
 
-test('the ledger ends it', async () => {
+test('a refusal by the ledger turns a row of unknown outcome into a rejected one', async () => {
   script = [{ ends: 'OUTCOME_UNKNOWN' }, { refuses: 'INSUFFICIENT_FUNDS' }];
   const { ran, statuses } = await runBatch();
   expect(statuses).toEqual(['rejected', 'rejected', 'rejected']);
   expect(ran.exitCode).toBe(3);
 });
 
-test('rows without an earlier attempt are rejected by any refusal', async () => {
+test('rows without an earlier attempt are rejected by a refusal outside the ledger', async () => {
   script = [{ refuses: 'OPERATION_NOT_ALLOWED' }];
   expect((await runBatch()).statuses).toEqual(['rejected', 'rejected', 'rejected']);
 });

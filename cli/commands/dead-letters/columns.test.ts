@@ -23,7 +23,7 @@ const row = (letter: Partial<DeadLetter> = {}): DeadLetterRow => ({
 });
 
 describe('a dead letter as JSON', () => {
-  test('leaves out what there is not', () => {
+  test('the JSON of a dead letter omits fields without a value', () => {
     const json: unknown = JSON.parse(JSON.stringify(toDeadLetterJson(row())));
     expect(json).toEqual({
       id: '0b7c1f52-6a0e-4a59-9d5c-2f6f1f0c9a11',
@@ -36,7 +36,7 @@ describe('a dead letter as JSON', () => {
     });
   });
 
-  test('says what was decided, by whom, and what was only tried', () => {
+  test('the JSON of a dead letter has its decision, by whom, and a dry-run mark', () => {
     const decided = row({
       messageId: 'order-1042',
       field: 'amount',
@@ -62,7 +62,7 @@ describe('a table of dead letters', () => {
   const manner = { output: 'table', isQuiet: false, isVerbose: false, hasColor: false } as const;
   const columns = deadLetterColumns('UTC', 'list');
 
-  test('has one line each, in full where the output is a pipe', async () => {
+  test('a table of dead letters in a pipe has one line for each, with its whole body', async () => {
     const text = await formatRows({ io: captureIo(), manner }, columns, [row()]);
     expect(text.split('\n').map((line) => line.trimEnd().split(/ {2,}/))).toEqual([
       ['CREATED', 'ID', 'REASON', 'FIELD', 'MESSAGE ID', 'BODY'],
@@ -76,7 +76,7 @@ describe('a table of dead letters', () => {
     ]);
   });
 
-  test("shortens the body to the terminal's width, and removes its control characters", async () => {
+  test('a table of dead letters fits the terminal and strips control characters', async () => {
     const body = `\u001b[31m{"description": "${'é'.repeat(60_000)}"}`;
     const io = captureIo({ isTerminal: true, columns: 140 });
     const text = await formatRows({ io, manner }, columns, [row({ body })]);
@@ -85,7 +85,7 @@ describe('a table of dead letters', () => {
     expect(text).not.toContain('\u001b');
   });
 
-  test('of a decision shows the state instead of the time', () => {
+  test('the table of a decision shows the state of dead letters instead of the time', () => {
     const shown = deadLetterColumns('UTC', 'decision').filter(
       ({ table }) => table && !table.isCardOnly,
     );

@@ -39,7 +39,7 @@ const run = (line: string, options?: Parameters<Cli['run']>[1]) =>
   cli.run(['dead-letters', ...line.split(' ')], options);
 
 describe('dead-letters replay', () => {
-  test('a replay sends each id once, and prints the new state', async () => {
+  test('dead-letters replay sends each id once, and prints the new state', async () => {
     const ran = await run(`replay ${first} ${second} ${first} --service statement -y --json`);
     expect(ran).toMatchObject({ exitCode: 0, err: '' });
     expect(seen.replays).toEqual([
@@ -54,7 +54,7 @@ describe('dead-letters replay', () => {
     });
   });
 
-  test('a replay takes a corrected body from a file or stdin, and a message id', async () => {
+  test('dead-letters replay takes a body from a file or stdin, and a message id', async () => {
     const path = join(cli.configDir, '..', 'body.json');
     await writeFile(path, '\ufeff{"a":"é"}\n');
     expect((await run(`replay ${first} -y --body ${path} --message-id k1`)).exitCode).toBe(0);
@@ -69,14 +69,14 @@ describe('dead-letters replay', () => {
     ['a key that is too long', `${first} --message-id ${'k'.repeat(256)}`, 'message_id'],
     ['an empty body', `${first} --body -`, 'body'],
     ['a body that is not there', `${first} --body /nowhere/body.json`, 'body'],
-  ])('%s is refused before anything is sent', async (_name, line, field) => {
+  ])('a replay with %s is refused before anything is sent', async (_name, line, field) => {
     const ran = await run(`replay ${line} -y --json`);
     expect(ran.exitCode).toBe(2);
     expect(JSON.parse(ran.err)).toMatchObject({ error: { field } });
     expect(seen.replays).toEqual([]);
   });
 
-  test('a body that is too long or not UTF-8 is not sent', async () => {
+  test('a replay body over 128 KiB or not in UTF-8 is not sent', async () => {
     const path = join(cli.configDir, '..', 'body.bin');
     await writeFile(path, Buffer.from([0x22, 0xff, 0x22]));
     expect((await run(`replay ${first} -y --body ${path}`)).err).toContain('must be UTF-8');
@@ -85,7 +85,7 @@ describe('dead-letters replay', () => {
     expect(seen.replays).toEqual([]);
   });
 
-  test('a dry run asks for no confirmation and is marked in the data', async () => {
+  test('a dry-run replay asks for no confirmation and is marked in the data', async () => {
     const ran = await run(`replay ${first} --dry-run --json`);
     expect(ran.exitCode).toBe(0);
     expect(seen.replays[0]).toMatchObject({ dryRun: true });
@@ -93,13 +93,13 @@ describe('dead-letters replay', () => {
     expect((await run(`replay ${first} --dry-run`)).out).toContain('nothing was changed');
   });
 
-  test('a dead letter that was decided on before ends with 6', async () => {
+  test('a replay of a dead letter with an earlier decision ends with exit code 6', async () => {
     const ran = await run(`replay ${missing} -y --json`);
     expect(ran.exitCode).toBe(6);
     expect(JSON.parse(ran.err)).toMatchObject({ error: { reason: 'DEAD_LETTER_RESOLVED' } });
   });
 
-  test('a replay of unknown outcome ends with 9, and is not retried', async () => {
+  test('a replay of unknown outcome ends with exit code 9, and is not retried', async () => {
     server.crash();
     let calls = 0;
     const port = Number(server.address.split(':')[1]);
@@ -117,8 +117,8 @@ describe('dead-letters replay', () => {
   });
 });
 
-describe('the question', () => {
-  test('a decision without a terminal needs --yes', async () => {
+describe('confirmation', () => {
+  test('dead-letters replay and discard without a terminal need --yes', async () => {
     const ran = await run(`replay ${first}`);
     expect(ran).toMatchObject({ exitCode: 2 });
     expect(ran.err).toContain('CONFIRMATION_REQUIRED');
@@ -128,7 +128,7 @@ describe('the question', () => {
     expect([...seen.replays, ...seen.discards]).toEqual([]);
   });
 
-  test('a confirmation shows server, role and dead letters; a no ends with 130', async () => {
+  test('a confirmation shows server, role and dead letters; declining ends with 130', async () => {
     const questions: string[] = [];
     const ran = await run(`discard ${first} ${second} --note why`, {
       isTerminal: true,
@@ -148,13 +148,13 @@ describe('the question', () => {
     expect(seen.discards).toEqual([]);
   });
 
-  test('an unknown dead letter fails before the confirmation', async () => {
+  test('a discard of an unknown dead letter fails before the confirmation', async () => {
     const ran = await run(`discard ${first} ${missing}`, { isTerminal: true });
     expect(ran.exitCode).toBe(5);
     expect(ran.err).toContain(missing);
   });
 
-  test('a confirmed discard is sent', async () => {
+  test('a confirmed discard is sent with its note', async () => {
     const prompter = { confirm: () => Promise.resolve(true) };
     const ran = await run(`discard ${first} --note why`, { isTerminal: true, prompter });
     expect(ran.exitCode).toBe(0);

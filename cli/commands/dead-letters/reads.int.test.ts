@@ -57,7 +57,7 @@ describe('dead-letters list', () => {
     );
   });
 
-  test('dead letters have a CSV column for each key', async () => {
+  test('dead letters are listed as CSV with all columns', async () => {
     const ran = await run('list --limit 1 -o csv');
     expect(ran.out.split('\r\n')[0]).toBe(
       'created_at,id,state,service,queue,reason,field,message_id,body,decided_at,decided_by',
@@ -69,7 +69,7 @@ describe('dead-letters list', () => {
     ['--state all', 'state'],
     ['--limit 0', 'limit'],
     ['--limit 1 --all', 'all'],
-  ])('%s is refused before anything is sent', async (options, field) => {
+  ])('dead-letters list %s is refused before anything is sent', async (options, field) => {
     const ran = await run(`list ${options} --json`);
     expect(ran.exitCode).toBe(2);
     expect(JSON.parse(ran.err)).toMatchObject({ error: { reason: 'USAGE', field } });
@@ -78,7 +78,7 @@ describe('dead-letters list', () => {
 });
 
 describe('dead-letters show', () => {
-  test('a dead letter shows how often its message came, if more than once', async () => {
+  test('dead-letters show prints how often and when a message was received', async () => {
     seen.received = { receivedCount: 3, receivedAt: new Date('2026-11-23T12:00:00Z') };
     const ran = await run(`show ${first} --timezone UTC`);
     expect(ran.out).toMatch(/received +3 times\n/);
@@ -101,7 +101,7 @@ describe('dead-letters show', () => {
     );
   });
 
-  test('an unknown dead letter ends with 5', async () => {
+  test('dead-letters show of an unknown id ends with exit code 5', async () => {
     const ran = await run(`show ${missing} --service statement --json`);
     expect(ran.exitCode).toBe(5);
     expect(JSON.parse(ran.err)).toMatchObject({

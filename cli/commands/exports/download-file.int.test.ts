@@ -91,8 +91,8 @@ afterEach(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
-describe('a token that ends in the middle of a download', () => {
-  test('is renewed, and the download goes on where it was', async () => {
+describe('token expiry during a download', () => {
+  test('a token that expires during a download is renewed, and the download resumes', async () => {
     const file = join(folder, 'f.csv');
     valid = (token) => token !== tokenOf(0) || downloads.length === 1;
     const ran = await cli.run(['exports', 'download', id, '--file', file]);
@@ -103,7 +103,7 @@ describe('a token that ends in the middle of a download', () => {
     expect(new Set(downloads.map(({ token }) => token)).size).toBe(2);
   });
 
-  test('and whose successor is refused as well ends it, with what came kept', async () => {
+  test('a download whose renewed token is refused ends, and keeps its partial file', async () => {
     const file = join(folder, 'f.csv');
     valid = () => downloads.length === 1;
     const ran = await cli.run(['exports', 'download', id, '--file', file]);

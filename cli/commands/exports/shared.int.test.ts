@@ -83,14 +83,14 @@ afterEach(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
-describe('an answer that would name a file elsewhere', () => {
+describe('file names from answers', () => {
   test.each([
     ['currency', { currency: '/../../x' }],
     ['currency', { currency: '../../../tmp/owned' }],
     ['currency', { currency: 'BRL\u001b[2J' }],
     ['time zone', { timezone: '../../x' }],
     ['times', { from: new Date(-8.64e15) }],
-  ])('by its %s makes none: %j', async (_what, answer) => {
+  ])('an export with an unsafe %s names no file: %j', async (_what, answer) => {
     answers = [{ ...finished, ...answer }];
     const ran = await cli.run(['exports', 'download', id]);
     expect(ran.exitCode).toBe(1);
@@ -99,7 +99,7 @@ describe('an answer that would name a file elsewhere', () => {
     expect(ran.err).not.toContain('\u001b');
   });
 
-  test('by its id makes no command to copy', async () => {
+  test('an export id that is not a UUID is not printed as part of a command', async () => {
     answers = [{ ...finished, id: 'x; rm -rf ~' }];
     const ran = await cli.run(['exports', 'download', id]);
     expect(ran.exitCode).toBe(1);
@@ -111,7 +111,7 @@ describe('an answer that would name a file elsewhere', () => {
 describe('statement export', () => {
   const range = ['--from', '2026-01-01', '--to', '2026-01-31', '--timezone', 'America/Sao_Paulo'];
 
-  test('asks for what was typed, and with --no-wait ends with 10', async () => {
+  test('statement export sends its options; with --no-wait it ends with exit code 10', async () => {
     const more = ['--locale', 'pt-BR', '--bom', '--email', '--no-wait', '--json'];
     const ran = await cli.run(['statement', 'export', ...range, ...more]);
     expect(ran.exitCode).toBe(10);
@@ -133,7 +133,7 @@ describe('statement export', () => {
     expect(ran.err).toContain(`wallet exports download ${id} --wait`);
   });
 
-  test('is asked for again under the same key', async () => {
+  test('an export of unknown outcome is requested again with its idempotency key', async () => {
     creation = 'lost once';
     const ran = await cli.run(['statement', 'export', ...range, '--no-wait', '--json']);
     expect(ran.exitCode).toBe(10);
@@ -146,7 +146,7 @@ describe('statement export', () => {
     ['year.JSONL', ExportFormat.NDJSON],
     ['year.journal', ExportFormat.HLEDGER],
     ['year.txt', ExportFormat.CSV],
-  ])('%s says its format', async (name, format) => {
+  ])('the file name %s sets the export format', async (name, format) => {
     creation = 'refused';
     await cli.run(['statement', 'export', ...range, '--file', join(folder, name)]);
     expect(requests[0]?.format).toBe(format);
@@ -161,14 +161,14 @@ describe('statement export', () => {
     [['--file', tmpdir()], 'not a file that can be replaced'],
     [['--file', '/nowhere/at/all.csv'], 'the folder /nowhere/at does not exist'],
     [['--idempotency-key', ''], 'empty'],
-  ])('%j ends with 2 and asks for nothing', async (args, text) => {
+  ])('statement export with %j ends with exit code 2 and sends nothing', async (args, text) => {
     const ran = await cli.run(['statement', 'export', ...range, ...args]);
     expect(ran.exitCode).toBe(2);
     expect(ran.err).toContain(text);
     expect(requests).toHaveLength(0);
   });
 
-  test('that fails says why', async () => {
+  test('a failed export ends with exit code 6 and the reason of its failure', async () => {
     const failed = { status: ExportStatus.FAILED, failure: 'the lines do not add up' };
     answers = [{}, { status: ExportStatus.RUNNING, rows: 9n, rowsDone: 3n }, failed];
     const file = join(folder, 'f.csv');
@@ -180,7 +180,7 @@ describe('statement export', () => {
 });
 
 describe('exports', () => {
-  test('list and show', async () => {
+  test('exports list, show and wait report the status of an export', async () => {
     const listed = await cli.run(['exports', 'list', '-o', 'csv']);
     expect(listed.out).toContain(`${id},queued,BRL,2026-01-01T00:00:00.000-03:00`);
     answers = [{ status: ExportStatus.EXPIRED }];
@@ -190,7 +190,7 @@ describe('exports', () => {
     expect((await cli.run(['exports', 'wait', id])).err).toContain('EXPORT_EXPIRED');
   });
 
-  test('a terminal sees how far a wait is; a pipe and JSON do not', async () => {
+  test('exports wait shows progress at a terminal, not in a pipe or with --json', async () => {
     const running = { status: ExportStatus.RUNNING, rows: 9n, rowsDone: 3n };
     answers = [running, finished];
     const seen = await cli.run(['exports', 'wait', id], { isTerminal: true });
@@ -202,7 +202,7 @@ describe('exports', () => {
     expect(json.err).toBe('');
   });
 
-  test('the reason of a wait is printed once, in a pipe as well, but not with --quiet', async () => {
+  test('exports wait prints the reason of a delay once, but not with --quiet', async () => {
     const failure = 'incomplete: the statement is 7 transactions behind';
     const queued = { status: ExportStatus.QUEUED, failure };
     const waits = [queued, queued, { status: ExportStatus.RUNNING }, queued, finished];
@@ -219,14 +219,14 @@ describe('exports', () => {
     expect(both.err).toContain('the auth service is unavailable; the server retries');
   });
 
-  test('one that is not written yet is not downloaded', async () => {
+  test('exports download of an unfinished export ends with exit code 6', async () => {
     answers = [{}];
     const ran = await cli.run(['exports', 'download', id, '--file', join(folder, 'f.csv')]);
     expect(ran.exitCode).toBe(6);
     expect(ran.err).toContain('--wait');
   });
 
-  test('a complete partial file of an interrupted download needs no more bytes', async () => {
+  test('a complete partial file becomes the export without another download', async () => {
     const file = join(folder, 'f.csv');
     await writeFile(`${file}.partial`, content);
     const ran = await cli.run(['exports', 'download', id, '--file', file, '--json']);

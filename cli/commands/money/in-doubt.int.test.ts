@@ -47,7 +47,7 @@ async function listPending(): Promise<string[]> {
   return (await Promise.all(folders.map((folder) => readdir(join(dir, folder))))).flat();
 }
 
-describe('after an attempt of unknown outcome', () => {
+describe('refusals after an unknown outcome', () => {
   test.each([
     'TOKEN_EXPIRED',
     'PERMISSION_DENIED',
@@ -57,7 +57,7 @@ describe('after an attempt of unknown outcome', () => {
     'INVALID_ARGUMENT',
     'WALLET_CLOCK_AHEAD',
     'INTERNAL',
-  ] as const)('an unknown attempt, then %s: 9, and the key is kept and shown', async (reason) => {
+  ] as const)('after an unknown outcome, %s keeps the key, with exit code 9', async (reason) => {
     answers = [() => refusal('OUTCOME_UNKNOWN', 'lost'), () => refusal(reason, 'no')];
     const ran = await cli.run(['withdraw', '1', '--yes', '--json']);
     expect(ran.exitCode).toBe(9);
@@ -66,7 +66,7 @@ describe('after an attempt of unknown outcome', () => {
     expect(await listPending()).toEqual([`${keys()[0] ?? ''}.json`]);
   });
 
-  test('an unknown outcome of an earlier run stays unknown when this one is refused', async () => {
+  test('an unknown outcome of an earlier run stays unknown if the next is refused', async () => {
     answers = [() => refusal('INTERNAL', 'something went wrong')];
     await cli.run(['withdraw', '1', '--yes']);
     answers = [() => refusal('OPERATION_NOT_ALLOWED', 'no')];

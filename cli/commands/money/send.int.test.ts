@@ -47,8 +47,8 @@ async function listPending(): Promise<string[]> {
   return (await Promise.all(folders.map((folder) => readdir(join(dir, folder))))).flat();
 }
 
-describe('a movement that is answered', () => {
-  test('is printed, and nothing is remembered of it', async () => {
+describe('answered movements', () => {
+  test('a completed deposit is printed, and no pending key is kept', async () => {
     const ran = await cli.run(['deposit', '1.50', '--yes', '--json']);
     expect(ran).toMatchObject({ exitCode: 0, err: '' });
     expect(JSON.parse(ran.out)).toEqual({
@@ -66,13 +66,13 @@ describe('a movement that is answered', () => {
     expect(await listPending()).toEqual([]);
   });
 
-  test('is a new one each time, with a key of its own', async () => {
+  test('the same deposit, run twice, is sent with two idempotency keys', async () => {
     await cli.run(['deposit', '1', '--yes']);
     await cli.run(['deposit', '1', '--yes']);
     expect(new Set(keys()).size).toBe(2);
   });
 
-  test('an undo sends the parent, no amount, and no currency but its flag', async () => {
+  test('cancel and reverse send the parent, and a currency only with --currency', async () => {
     const parentId = '642a0d09-b8ef-5e8c-82b3-a375a5b6aa31';
     const env = { WALLET_CURRENCY: 'EUR' };
     await cli.run(['cancel', parentId.toUpperCase(), '--yes'], { env });
@@ -81,7 +81,7 @@ describe('a movement that is answered', () => {
     expect(requests[1]?.item).toMatchObject({ parentId, currency: 'USD' });
   });
 
-  test('a refusal by the ledger ends with 6, and its key is forgotten', async () => {
+  test('INSUFFICIENT_FUNDS ends with exit code 6, and no pending key is kept', async () => {
     answers = [() => refusal('INSUFFICIENT_FUNDS', 'the balance is 0.00 BRL', { requestId: 'r1' })];
     const ran = await cli.run(['withdraw', '1', '--yes', '--json']);
     expect(ran.exitCode).toBe(6);
@@ -97,8 +97,8 @@ describe('a movement that is answered', () => {
   });
 });
 
-describe('a movement whose outcome is not known at first', () => {
-  test('is asked for again under the same key, and found out', async () => {
+describe('movements of unknown outcome', () => {
+  test('an unknown outcome is resolved by a retry with the same idempotency key', async () => {
     answers = [
       () => refusal('OUTCOME_UNKNOWN', 'the answer to COMMIT was lost'),
       (request) => created(request, true),
@@ -110,7 +110,7 @@ describe('a movement whose outcome is not known at first', () => {
     expect(await listPending()).toEqual([]);
   });
 
-  test('keeps its key where a refusal follows, since the first may be under way', async () => {
+  test('a refusal after an unknown outcome keeps the pending key of the withdrawal', async () => {
     answers = [
       () => refusal('OUTCOME_UNKNOWN', 'lost'),
       () => refusal('INSUFFICIENT_FUNDS', 'too little'),
@@ -120,7 +120,7 @@ describe('a movement whose outcome is not known at first', () => {
     expect(await listPending()).toEqual([`${keys()[0] ?? ''}.json`]);
   });
 
-  test('a lost connection ends with 9 and shows the key, and the same command reuses it', async () => {
+  test('a lost connection ends with exit code 9, and the same command reuses its key', async () => {
     answers = [
       () => {
         server.crash();
@@ -159,7 +159,7 @@ describe('a movement whose outcome is not known at first', () => {
     expect(await listPending()).toEqual([]);
   });
 
-  test('with a key of the user: 9, and nothing is remembered', async () => {
+  test('a lost deposit with --idempotency-key ends with 9 and keeps no pending key', async () => {
     answers = [
       () => {
         server.crash();
@@ -174,8 +174,8 @@ describe('a movement whose outcome is not known at first', () => {
   });
 });
 
-describe('a movement that was certainly not made', () => {
-  test('no server: 7 at once, and nothing is remembered', async () => {
+describe('movements that were not made', () => {
+  test('a deposit without a server ends with exit code 7, and no pending key is kept', async () => {
     server.crash();
     const ran = await cli.run(['deposit', '1', '--yes', '--json']);
     expect(ran.exitCode).toBe(7);
@@ -184,7 +184,7 @@ describe('a movement that was certainly not made', () => {
     expect(await listPending()).toEqual([]);
   });
 
-  test('no database: tried three times, then 7', async () => {
+  test('a deposit is tried three times on DATABASE_UNAVAILABLE, then ends with 7', async () => {
     answers = [1, 2, 3].map(() => () => refusal('DATABASE_UNAVAILABLE', 'no database'));
     const ran = await cli.run(['deposit', '1', '--yes']);
     expect(ran.exitCode).toBe(7);
@@ -194,14 +194,14 @@ describe('a movement that was certainly not made', () => {
 });
 
 describe('confirmation', () => {
-  test('without a terminal --yes is required, before anything is asked of the server', async () => {
+  test('a deposit without a terminal requires --yes, before anything is sent', async () => {
     const ran = await cli.run(['deposit', '1', '--json']);
     expect(ran.exitCode).toBe(2);
     expect(JSON.parse(ran.err)).toMatchObject({ error: { reason: 'CONFIRMATION_REQUIRED' } });
     expect(requests).toEqual([]);
   });
 
-  test('at a terminal it shows server, role, user and amount; declined ends with 130', async () => {
+  test('a confirmation shows server, role, user and amount; declining ends with 130', async () => {
     const ran = await cli.run(['deposit', '1', '--currency', 'EUR', '--no-color'], {
       isTerminal: true,
       prompter: { confirm: () => Promise.resolve(false) },
@@ -213,14 +213,14 @@ describe('confirmation', () => {
     expect(requests).toEqual([]);
   });
 
-  test('--no-input and --json never ask, even at a terminal', async () => {
+  test('a deposit with --no-input or --json requires --yes, even at a terminal', async () => {
     for (const flag of ['--no-input', '--json']) {
       const ran = await cli.run(['deposit', '1', flag], { isTerminal: true });
       expect(ran.exitCode).toBe(2);
     }
   });
 
-  test('--dry-run needs none, and says so with the data', async () => {
+  test('a dry-run deposit needs no confirmation, and says that nothing was changed', async () => {
     const ran = await cli.run(['deposit', '1', '--dry-run']);
     expect(ran.exitCode).toBe(0);
     expect(ran.out).toContain('nothing was changed');
@@ -229,7 +229,7 @@ describe('confirmation', () => {
   });
 });
 
-describe('arguments that cannot be right', () => {
+describe('invalid arguments', () => {
   test.each([
     [['deposit', '-5', '--yes'], 'AMOUNT_INVALID', 'amount'],
     [['deposit', '-5x', '--yes'], 'AMOUNT_INVALID', 'amount'],
@@ -247,8 +247,8 @@ describe('arguments that cannot be right', () => {
   });
 });
 
-describe('what stands before an earlier outcome is known', () => {
-  test('declined: the key stays for the next run', async () => {
+describe('pending keys of earlier runs', () => {
+  test('a declined confirmation keeps the pending key of an earlier run', async () => {
     answers = [
       () => {
         server.crash();
@@ -269,7 +269,7 @@ describe('what stands before an earlier outcome is known', () => {
     expect(await listPending()).toEqual([`${keys()[0] ?? ''}.json`]);
   });
 
-  test('an API key is an actor of its own, without the server being asked', async () => {
+  test('a pending idempotency key is reused by the same API key only', async () => {
     answers = [() => refusal('INTERNAL', 'something went wrong')];
     const env = { WALLET_TOKEN: 'dwk_opaque' };
     const failed = await cli.run(['withdraw', '1', '--yes'], { env });

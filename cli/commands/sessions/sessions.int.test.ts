@@ -78,7 +78,7 @@ const answering = (isYes: boolean, questions: string[]) => ({
 });
 
 describe('sessions', () => {
-  test('list marks the one in use, and prints no controls', async () => {
+  test('sessions list marks the session in use, and strips control characters', async () => {
     const ran = await run('sessions list --timezone UTC');
     expect(ran.out).toMatch(new RegExp(`${sessionId} +\\* +wallet on \\[2Jhost `));
     expect(ran.out).not.toContain('\u001b');
@@ -90,7 +90,7 @@ describe('sessions', () => {
     expect(sessionLists[0]).toEqual({ userId: '', pageSize: 50, pageToken: '' });
   });
 
-  test('lists the sessions of another user', async () => {
+  test('sessions list --user resolves an address, and suggests users list if unknown', async () => {
     await run('sessions list --user bob@example.com');
     expect(sessionLists[0]).toMatchObject({ userId: otherId });
     const unverified = await run('sessions list --user ana@example.com --json');
@@ -98,7 +98,7 @@ describe('sessions', () => {
     expect(unverified.err).toContain('wallet users list --email ana@example.com');
   });
 
-  test('revoke ends one, and warns where it is the one in use', async () => {
+  test('sessions revoke ends one session, and warns if it is the one in use', async () => {
     const other = await run(`sessions revoke ${otherId} -y --json`);
     expect(other).toMatchObject({ exitCode: 0, err: '' });
     expect(JSON.parse(other.out)).toEqual({ revoked: 1 });
@@ -110,7 +110,7 @@ describe('sessions', () => {
     ]);
   });
 
-  test('revoke --all means the caller’s own, or those of a user', async () => {
+  test('sessions revoke --all ends the sessions of the caller, or of --user', async () => {
     const own = await run('sessions revoke --all -y');
     expect(own.err).toContain('the session in use is among them');
     const others = await run('sessions revoke --all --user bob@example.com -y');
@@ -121,7 +121,7 @@ describe('sessions', () => {
     ]);
   });
 
-  test('revoke asks, showing where, as whom and whose', async () => {
+  test('sessions revoke asks with the server, the role and the user', async () => {
     const questions: string[] = [];
     const ran = await run(
       'sessions revoke --all --user bob@example.com',
@@ -138,7 +138,7 @@ describe('sessions', () => {
     [`revoke ${otherId} --all -y`, 'session_id'],
     [`revoke ${otherId} --user ${otherId} -y`, 'user'],
     ['revoke abc -y', 'session_id'],
-  ])('%s is refused before anything is sent', async (line, field) => {
+  ])('sessions %s is refused before anything is sent', async (line, field) => {
     const ran = await run(`sessions ${line} --json`);
     expect(ran.exitCode).toBe(2);
     expect(JSON.parse(ran.err)).toMatchObject({ error: { field } });

@@ -29,25 +29,25 @@ const check = (head: Statement, ...pages: StatementLine[][]) => {
 };
 
 describe('the check that a statement adds up', () => {
-  test('over pages', () => {
+  test('a statement that adds up over two pages is accepted', () => {
     expect(check(statement, [credit], [debit])).toBe('adds up');
   });
 
-  test('a line that does not follow is named', () => {
+  test('a statement line that does not follow from the one before is named', () => {
     expect(check(statement, [debit, credit])).toContain('line 3');
     expect(check(statement, [credit, { ...debit, balanceAfterMinor: 119n }])).toContain('1.19 BRL');
   });
 
-  test('a line that is missing shows in the closing balance', () => {
+  test('a missing statement line is reported as a wrong closing balance', () => {
     expect(check(statement, [credit])).toContain('the closing balance is 1.20 BRL');
   });
 
-  test('totals must be the sums', () => {
+  test('a statement whose totals are not the sums of its lines is refused', () => {
     const wrong = { ...statement, totalDebitMinor: 31n };
     expect(check(wrong, [credit, debit])).toContain('totals');
   });
 
-  test('newest first it leads back to the opening balance', () => {
+  test('a statement read newest first must lead back to the opening balance', () => {
     const part = { isReversed: true, startsMidway: false };
     const right = startStatementCheck(statement, part);
     expect(right.addLines([debit, credit]).ok && right.end().ok).toBe(true);
@@ -58,7 +58,7 @@ describe('the check that a statement adds up', () => {
     expect(ended.ok ? '' : ended.failure.message).toContain('the opening balance is 1.00 BRL');
   });
 
-  test('from a later page on it must still lead to the closing balance', () => {
+  test('a statement read from a later page on must lead to the closing balance', () => {
     const part = { isReversed: false, startsMidway: true };
     const right = startStatementCheck(statement, part);
     expect(right.addLines([debit]).ok && right.end().ok).toBe(true);
@@ -68,16 +68,16 @@ describe('the check that a statement adds up', () => {
   });
 });
 
-describe('the check of single operations', () => {
+describe('the check of a statement filtered by operation', () => {
   const deposit = { ...credit, operation: Operation.DEPOSIT };
 
-  test('takes lines between which others are missing, of these operations only', () => {
+  test('the filtered check accepts gaps between lines, and no other operations', () => {
     const right = startFilteredCheck(statement, [Operation.DEPOSIT]);
     expect(right.addLines([deposit]).ok && right.end().ok).toBe(true);
     expect(startFilteredCheck(statement, [Operation.WITHDRAW]).addLines([deposit]).ok).toBe(false);
   });
 
-  test('needs totals that lead to the closing balance and hold the lines', () => {
+  test('the filtered check refuses wrong totals, and lines that exceed the totals', () => {
     const wrong = { ...statement, closingMinor: 121n };
     expect(startFilteredCheck(wrong, [Operation.DEPOSIT]).end().ok).toBe(false);
     const twice = startFilteredCheck(statement, [Operation.DEPOSIT]);

@@ -103,7 +103,7 @@ function answering(...answers: string[]) {
 }
 
 describe('sign-in with a second factor', () => {
-  test('asks for the code after the password, and only then', async () => {
+  test('sign-in asks for the password first, and then for the TOTP code', async () => {
     const asked = answering(password, rightCode);
     const ran = await cli.run(signInArgs, { isTerminal: true, prompter: asked.prompter });
     expect(ran.exitCode).toBe(0);
@@ -114,7 +114,7 @@ describe('sign-in with a second factor', () => {
     expect(codes).toEqual(['', rightCode]);
   });
 
-  test('asks again for a wrong code, three times in all', async () => {
+  test('sign-in asks for a TOTP code again if it is wrong, three times in all', async () => {
     const asked = answering(password, '1', '2', '3');
     const ran = await cli.run(signInArgs, { isTerminal: true, prompter: asked.prompter });
     expect(ran.exitCode).toBe(4);
@@ -122,14 +122,14 @@ describe('sign-in with a second factor', () => {
     expect(codes).toEqual(['', '1', '2', '3']);
   });
 
-  test('does not ask for a code where the password is wrong', async () => {
+  test('sign-in with a wrong password does not ask for a TOTP code', async () => {
     const asked = answering('wrong password');
     const ran = await cli.run(signInArgs, { isTerminal: true, prompter: asked.prompter });
     expect(ran.exitCode).toBe(4);
     expect(ran.err).toContain('e-mail or password is not right');
   });
 
-  test('--totp-stdin reads password and code from two lines, with --password-stdin or without', async () => {
+  test('sign-in --totp-stdin reads two lines, with or without --password-stdin', async () => {
     for (const flags of [['--totp-stdin'], ['--password-stdin', '--totp-stdin']]) {
       const stdin = `${password}\n${rightCode}\n`;
       const ran = await cli.run([...signInArgs, '--json', ...flags], { stdin });
@@ -138,7 +138,7 @@ describe('sign-in with a second factor', () => {
     expect(codes).toEqual([rightCode, rightCode]);
   });
 
-  test('--totp-stdin without a second line is a usage error, and nothing is sent', async () => {
+  test('sign-in --totp-stdin with one line ends with exit code 2 and sends no code', async () => {
     const ran = await cli.run([...signInArgs, '--json', '--totp-stdin'], {
       stdin: `${password}\n`,
     });
@@ -147,7 +147,7 @@ describe('sign-in with a second factor', () => {
     expect(codes).toEqual([]);
   });
 
-  test.each([['--json'], ['--no-input']])('%s does not ask: 4, and what to run', async (flag) => {
+  test.each([['--json'], ['--no-input']])('sign-in %s requires --totp-stdin', async (flag) => {
     const ran = await cli.run([...signInArgs, flag, '--password-stdin'], {
       stdin: `${password}\n`,
     });
@@ -156,7 +156,7 @@ describe('sign-in with a second factor', () => {
     expect(codes).toEqual(['']);
   });
 
-  test('a recovery code is reported with how many are left', async () => {
+  test('sign-in with a recovery code reports how many are left', async () => {
     const stdin = `${password}\n${recoveryCodes[0]}\n`;
     const ran = await cli.run([...signInArgs, '--totp-stdin'], { stdin });
     expect(ran.exitCode).toBe(0);
@@ -164,7 +164,7 @@ describe('sign-in with a second factor', () => {
     expect(ran.err).toContain('wallet totp recovery-codes');
   });
 
-  test('says to enrol where the server requires it', async () => {
+  test('sign-in names totp enable if the server requires enrolment', async () => {
     isEnrolmentRequired = true;
     const stdin = `${password}\n${rightCode}\n`;
     const ran = await cli.run([...signInArgs, '--totp-stdin'], { stdin });
@@ -172,14 +172,14 @@ describe('sign-in with a second factor', () => {
     expect(ran.err).toContain('wallet totp enable');
   });
 
-  test('--with-token excludes --totp-stdin', async () => {
+  test('sign-in refuses --with-token together with --totp-stdin', async () => {
     const ran = await cli.run(['sign-in', '--with-token', '--totp-stdin'], { stdin: 'x\ny\n' });
     expect(ran.exitCode).toBe(2);
   });
 });
 
 describe('totp enable', () => {
-  test('at a terminal: password, secret, code, recovery codes', async () => {
+  test('totp enable at a terminal prints the secret, and then the recovery codes', async () => {
     const asked = answering(password, '000000', rightCode);
     const ran = await cli.run(['totp', 'enable', '--no-color'], {
       ...{ env, isTerminal: true, prompter: asked.prompter },
@@ -191,7 +191,7 @@ describe('totp enable', () => {
     expect(codes).toEqual(['000000', rightCode]);
   });
 
-  test('in scripts: begins with the password, and confirms with the code', async () => {
+  test('totp enable in scripts begins with the password, and confirms with the code', async () => {
     const begun = await cli.run(['totp', 'enable', '--password-stdin', '--json', '--quiet'], {
       ...{ env, stdin: `${password}\n` },
     });
@@ -209,13 +209,13 @@ describe('totp enable', () => {
     expect((await cli.run(both, { env, stdin: 'x\ny\n' })).exitCode).toBe(2);
   });
 
-  test('a wrong password is said as such', async () => {
+  test('totp enable with a wrong password ends with exit code 4 and says so', async () => {
     const ran = await cli.run(['totp', 'enable', '--password-stdin'], { env, stdin: 'wrong\n' });
     expect(ran.exitCode).toBe(4);
     expect(ran.err).toContain('check the password; nothing was changed');
   });
 
-  test('recovery codes that did not get out are no success', async () => {
+  test('totp enable ends with exit code 1 if its recovery codes cannot be written', async () => {
     const ran = await cli.run(['totp', 'enable', '--totp-stdin', '--json'], {
       ...{ env, stdin: `${rightCode}\n` },
       stdoutFault: { kind: 'failed', message: 'no space left on device' },
@@ -228,7 +228,7 @@ describe('totp enable', () => {
 describe('totp disable, recovery-codes, status', () => {
   const stdin = `${password}\n${rightCode}\n`;
 
-  test('disable takes password and code', async () => {
+  test('totp disable takes password and code, from stdin or a prompt', async () => {
     const ran = await cli.run(['totp', 'disable', '--totp-stdin', '--json'], { env, stdin });
     expect(JSON.parse(ran.out)).toEqual({ enabled: false, revokedSessions: 1 });
     const wrong = { env, stdin: `${password}\n000000\n` };
@@ -238,7 +238,7 @@ describe('totp disable, recovery-codes, status', () => {
     expect((await cli.run(['totp', 'disable'], options)).exitCode).toBe(0);
   });
 
-  test('recovery-codes prints new ones', async () => {
+  test('totp recovery-codes prints new recovery codes', async () => {
     const args = ['totp', 'recovery-codes', '--password-stdin', '--totp-stdin'];
     const ran = await cli.run([...args, '--json'], { env, stdin });
     expect(JSON.parse(ran.out)).toEqual({ recoveryCodes });
@@ -246,13 +246,13 @@ describe('totp disable, recovery-codes, status', () => {
     expect(table.out).toBe(recoveryCodes.map((code) => `${code}\n`).join(''));
   });
 
-  test('nothing is asked with --no-input', async () => {
+  test('totp disable --no-input requires --totp-stdin', async () => {
     const ran = await cli.run(['totp', 'disable', '--no-input'], { env, isTerminal: true });
     expect(ran.exitCode).toBe(2);
     expect(ran.err).toContain('--totp-stdin');
   });
 
-  test('status says what there is', async () => {
+  test('totp status prints its state, whether it is required, and the codes left', async () => {
     const ran = await cli.run(['totp', 'status', '--json'], { env });
     expect(JSON.parse(ran.out)).toEqual({
       ...{ enabled: true, enabledAt: new Date(0).toISOString() },

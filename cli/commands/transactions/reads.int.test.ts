@@ -101,7 +101,7 @@ afterEach(async () => {
 });
 
 describe('statement show', () => {
-  test('JSON has all pages, and the shape that is documented', async () => {
+  test('statement show --json has the lines of all pages, in the documented shape', async () => {
     const ran = await cli.run([
       ...['statement', 'show', '--from', '2026-11-01', '--to', '2026-11-15'],
       ...['--timezone', 'America/Sao_Paulo', '--json'],
@@ -147,7 +147,7 @@ describe('statement show', () => {
     });
   });
 
-  test('CSV has the documented columns, and no formula', async () => {
+  test('statement show as CSV has the documented columns, and no formula', async () => {
     const ran = await cli.run(['statement', 'show', '-o', 'csv']);
     expect(ran.out).toBe(
       'date,transaction_id,operation,description,debit,credit,balance,currency\r\n' +
@@ -156,21 +156,21 @@ describe('statement show', () => {
     );
   });
 
-  test('a table prints the zone, opening, totals and closing', async () => {
+  test('statement show prints the time zone, opening, totals and closing', async () => {
     const ran = await cli.run(['statement', 'show']);
     for (const text of ['America/Sao_Paulo', 'opening', '1.50 BRL', 'closing', '1.00 BRL']) {
       expect(ran.out).toContain(text);
     }
   });
 
-  test('one that does not add up ends with 1, and is not shown', async () => {
+  test('a statement that does not add up is not shown, and ends with exit code 1', async () => {
     closingMinor = 99n;
     const ran = await cli.run(['statement', 'show', '--json']);
     expect(ran).toMatchObject({ exitCode: 1, out: '' });
     expect(JSON.parse(ran.err)).toMatchObject({ error: { reason: 'STATEMENT_MISMATCH' } });
   });
 
-  test('an incomplete one is shown, says how far behind, and ends with 10', async () => {
+  test('an incomplete statement is shown with its lag, and ends with exit code 10', async () => {
     status = StatementStatus.INCOMPLETE;
     const ran = await cli.run(['statement', 'show', '--json']);
     expect(ran.exitCode).toBe(10);
@@ -178,7 +178,7 @@ describe('statement show', () => {
     expect(ran.err).toContain('3 transactions');
   });
 
-  test('one of a period that is not over is shown, says so, and ends with 10', async () => {
+  test('a statement of a period that has not ended is shown, with exit code 10', async () => {
     status = StatementStatus.INCOMPLETE;
     missing = 0n;
     const ran = await cli.run(['statement', 'show', '--json']);
@@ -188,7 +188,7 @@ describe('statement show', () => {
     expect(ran.err).toContain('omit --to');
   });
 
-  test('a range that is too long ends with 2 and a hint', async () => {
+  test('a statement range that is too long ends with exit code 2 and a hint', async () => {
     const ran = await cli.run(['statement', 'show', '--currency', 'USD', '--json']);
     expect(ran.exitCode).toBe(2);
     expect(ran.err).toContain('--from');
@@ -196,7 +196,7 @@ describe('statement show', () => {
 });
 
 describe('lists', () => {
-  test('fetch as many pages as the limit needs', async () => {
+  test('transactions list --limit fetches as many pages as needed', async () => {
     const ran = await cli.run(['transactions', 'list', '--limit', '700', '--json']);
     expect(listRequests.map(({ pageSize }) => pageSize)).toEqual([500, 200]);
     const list = JSON.parse(ran.out) as { items: unknown[]; nextPageToken?: string };
@@ -204,14 +204,14 @@ describe('lists', () => {
     expect(list.nextPageToken).toBe('more');
   });
 
-  test('--all goes to the end', async () => {
+  test('transactions list --all fetches all pages', async () => {
     const ran = await cli.run(['transactions', 'list', '--all', '-o', 'ndjson']);
     expect(ran.out.trimEnd().split('\n')).toHaveLength(1500);
   });
 });
 
 describe('balance', () => {
-  test('JSON has the shape that is documented', async () => {
+  test('balance --json has the documented shape', async () => {
     const ran = await cli.run(['balance', '--json']);
     expect(JSON.parse(ran.out)).toEqual({
       walletId,
@@ -234,14 +234,14 @@ describe('usage', () => {
     [['balance', '--server', 'nowhere'], 'HOST:PORT'],
     [['balance', '--server', '10.0.0.1:1'], '--tls'],
     [['config', 'get', 'nothing'], 'unknown setting'],
-  ])('%j ends with 2 and says why', async (argv, text) => {
+  ])('the command line %j ends with exit code 2 and the cause', async (argv, text) => {
     const ran = await cli.run(argv);
     expect(ran.exitCode).toBe(2);
     expect(ran.err).toContain(text);
     expect(ran.out).toBe('');
   });
 
-  test('with --json its error is JSON as well', async () => {
+  test('a usage error with --json is printed as JSON', async () => {
     const ran = await cli.run(['balanse', '--json']);
     expect(JSON.parse(ran.err)).toMatchObject({
       error: { reason: 'USAGE', hint: 'wallet --help' },
@@ -249,7 +249,7 @@ describe('usage', () => {
   });
 
   test.each([[[]], [['--help']], [['help', 'deposit']], [['statement', 'show', '--help']]])(
-    '%j prints help to stdout and ends with 0',
+    '%j prints help to stdout and ends with exit code 0',
     async (argv) => {
       const ran = await cli.run(argv);
       expect(ran).toMatchObject({ exitCode: 0, err: '' });
@@ -259,7 +259,7 @@ describe('usage', () => {
 });
 
 describe('settings', () => {
-  test('set, layered, shown with their origin, and removed', async () => {
+  test('a setting is set, layered, shown with its origin, and removed', async () => {
     await cli.run(['config', 'set', 'currency', 'EUR']);
     await cli.run(['config', 'set', 'currency', 'USD', '--profile', 'p']);
     const origins = async (env: Record<string, string>) => {
@@ -275,7 +275,7 @@ describe('settings', () => {
     expect(await origins({})).toEqual({ key: 'currency', value: 'BRL', origin: 'default' });
   });
 
-  test('an unknown profile cannot be used', async () => {
+  test('profiles use of an unknown profile ends with exit code 5', async () => {
     expect((await cli.run(['profiles', 'use', 'unknown'])).exitCode).toBe(5);
   });
 });

@@ -107,7 +107,7 @@ const answering = (isYes: boolean, questions: string[] = []) => ({
 });
 
 describe('change-password', () => {
-  test('takes the old and the new from two lines of stdin', async () => {
+  test('change-password reads the old and the new password from two lines of stdin', async () => {
     const ran = await run('change-password --password-stdin --json --revoke-other-sessions', {
       stdin: 'old one\r\nnew one\r\n',
     });
@@ -119,7 +119,7 @@ describe('change-password', () => {
     expect(passwords).toEqual([{ ...sent, revokeOtherSessions: true }]);
   });
 
-  test('asks about API keys at a terminal where some work, unless an option says it', async () => {
+  test('change-password asks about active API keys, unless an option decides', async () => {
     hasKeys = true;
     const prompter = (isYes: boolean | undefined) => ({
       isTerminal: true,
@@ -148,12 +148,12 @@ describe('change-password', () => {
     ['one line', 'old one\n'],
     ['an empty second line', 'old one\n\n'],
     ['the same twice', 'same\nsame\n'],
-  ])('%s is refused before anything is sent', async (_name, stdin) => {
+  ])('change-password with %s is refused before anything is sent', async (_name, stdin) => {
     expect((await run('change-password --password-stdin', { stdin })).exitCode).toBe(2);
     expect(passwords).toEqual([]);
   });
 
-  test('asks for the old one once and the new one twice', async () => {
+  test('change-password asks for the old password once and for the new one twice', async () => {
     const asked: string[] = [];
     const answers = ['old one', 'new one', 'new one'];
     const password = (message: string) => Promise.resolve(answers[asked.push(message) - 1]);
@@ -163,7 +163,7 @@ describe('change-password', () => {
     expect(ran.err).toContain('other sessions ended: 0, kept: 2');
   });
 
-  test('a wrong old password ends with 4; an unknown outcome is sent once, and ends with 9', async () => {
+  test('change-password ends with 4 for a wrong password, 9 for an unknown outcome', async () => {
     const wrong = await run('change-password --password-stdin --json', { stdin: 'no\nnew\n' });
     expect(wrong.exitCode).toBe(4);
     expect(wrong.err).toContain('check the old password');
@@ -174,7 +174,7 @@ describe('change-password', () => {
 });
 
 describe('users', () => {
-  test('list pages through all, with filters', async () => {
+  test('users list --all fetches all pages, with its filters', async () => {
     const ran = await run('users list --all --role admin --json');
     const printed = JSON.parse(ran.out) as { items: unknown[] };
     expect(printed.items).toHaveLength(200);
@@ -190,7 +190,7 @@ describe('users', () => {
     expect((await run('users list --role root')).exitCode).toBe(2);
   });
 
-  test('a list that goes on says so', async () => {
+  test('users list --limit names the token of the next page', async () => {
     const ran = await run('users list --limit 1');
     expect(ran.err).toContain('--page-token two');
     expect(JSON.parse((await run('users list --limit 1 --json')).out)).toMatchObject({
@@ -198,7 +198,7 @@ describe('users', () => {
     });
   });
 
-  test('show takes an id or an address, verified or not', async () => {
+  test('users show takes an id or an address, verified or not', async () => {
     const byId = await run(`users show ${otherId.toUpperCase()} --json`);
     expect(JSON.parse(byId.out)).toMatchObject({ id: otherId });
     const byAddress = await run('users show ana@example.com --timezone UTC');
@@ -207,7 +207,7 @@ describe('users', () => {
     expect((await run('users show ana')).exitCode).toBe(2);
   });
 
-  test('set-role names the account, and asks', async () => {
+  test('users set-role shows the account and both roles, and asks', async () => {
     const questions: string[] = [];
     const no = await run('users set-role ana@example.com admin', answering(false, questions));
     expect(no).toMatchObject({ exitCode: 130, out: '' });
@@ -227,7 +227,7 @@ describe('users', () => {
     expect(updates).toEqual([{ userId: otherId, role: Role.ADMIN, disabled: undefined }]);
   });
 
-  test('disable and enable change nothing else', async () => {
+  test('users disable and users enable change nothing else', async () => {
     expect(JSON.parse((await run(`users disable ${otherId} -y --json`)).out)).toMatchObject({
       disabled: true,
     });
@@ -238,7 +238,7 @@ describe('users', () => {
     ]);
   });
 
-  test('changes need --yes without a terminal', async () => {
+  test('users disable, enable and set-role need --yes without a terminal', async () => {
     for (const line of [`disable ${otherId}`, `enable ${otherId}`, `set-role ${otherId} admin`]) {
       const ran = await run(`users ${line} --json`);
       expect(ran.exitCode).toBe(2);
@@ -249,7 +249,7 @@ describe('users', () => {
     expect(updates).toEqual([]);
   });
 
-  test('revoke-all ends everything of one account, or of one’s own, once confirmed', async () => {
+  test('users revoke-all ends sessions and API keys of an account, once confirmed', async () => {
     const questions: string[] = [];
     const no = await run('users revoke-all ana@example.com', answering(false, questions));
     expect(no.exitCode).toBe(130);
@@ -265,7 +265,7 @@ describe('users', () => {
     expect(revoked).toEqual([otherId, userId]);
   });
 
-  test('one’s own account is warned about; the last admin stays', async () => {
+  test('users set-role of the own account warns, and reports LAST_ADMIN', async () => {
     const ran = await run(`users set-role ${userId} operator -y`);
     expect(ran.exitCode).toBe(6);
     expect(ran.err).toContain('that you are signed in with');

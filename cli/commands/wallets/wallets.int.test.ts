@@ -65,7 +65,7 @@ const run = (line: string, options?: Parameters<Cli['run']>[1]) =>
   cli.run(['wallets', ...line.split(' ')], options);
 
 describe('wallets list', () => {
-  test('shows whose each is, and whether it is frozen', async () => {
+  test('wallets list shows the owner of each wallet, and whether it is frozen', async () => {
     const ran = await run('list --timezone UTC');
     expect(ran.out).toMatch(new RegExp(`123\\.45 +EUR +active +7 +2026-11-22 .* +${otherId}`));
     expect(ran.out).toMatch(new RegExp(`frozen .*${userId}`));
@@ -82,7 +82,7 @@ describe('wallets list', () => {
 });
 
 describe('wallets freeze and unfreeze', () => {
-  test('send whose wallet it is and why', async () => {
+  test('wallets freeze and unfreeze send the user, the currency and the note', async () => {
     const ran = await cli.run([
       'wallets',
       'freeze',
@@ -103,7 +103,7 @@ describe('wallets freeze and unfreeze', () => {
     expect(unfreezes).toEqual([{ userId: otherId, currency: 'BRL', note: '', dryRun: false }]);
   });
 
-  test('ask, showing where, as whom and whose', async () => {
+  test('wallets freeze asks with server, role, user, currency and note', async () => {
     const questions: string[] = [];
     const confirm = (question: string) => {
       questions.push(question);
@@ -120,7 +120,7 @@ describe('wallets freeze and unfreeze', () => {
     expect([...freezes, ...unfreezes]).toEqual([]);
   });
 
-  test('a dry run asks for no confirmation and is marked in the data', async () => {
+  test('wallets freeze --dry-run asks for no confirmation, and marks the data', async () => {
     const ran = await run(`freeze --user ${otherId} --dry-run --json`);
     expect(JSON.parse(ran.out)).toMatchObject({ status: 'active', dryRun: true });
     expect(freezes).toMatchObject([{ dryRun: true }]);
@@ -131,14 +131,14 @@ describe('wallets freeze and unfreeze', () => {
     ['freeze -y', 'user', 2],
     [`freeze --user ${otherId} --currency XXA -y`, 'currency', 2],
     [`freeze --user ${otherId} --note ${'x'.repeat(501)} -y`, 'note', 2],
-  ])('%s is refused before anything is sent', async (line, field, exitCode) => {
+  ])('wallets %s is refused before anything is sent', async (line, field, exitCode) => {
     const ran = await run(`${line} --json`);
     expect(ran.exitCode).toBe(exitCode);
     expect(JSON.parse(ran.err)).toMatchObject({ error: { field } });
     expect(freezes).toEqual([]);
   });
 
-  test('a wallet that is not there ends with 5', async () => {
+  test('wallets freeze of an unknown wallet ends with exit code 5', async () => {
     const ran = await run(`freeze --user ${otherId} --currency USD -y --json`);
     expect(ran.exitCode).toBe(5);
     expect(ran.err).toContain('wallet wallets list');

@@ -41,7 +41,7 @@ async function refusal(): Promise<string> {
 }
 
 describe.each(['partial', 'journal'])('a file at .%s', (ending) => {
-  test('that is a link is not followed', async () => {
+  test('a symbolic link in place of a batch file is not followed', async () => {
     await writeFile(join(folder, 'precious'), 'precious');
     await symlink(join(folder, 'precious'), `${path}.${ending}`);
     expect(await refusal()).toContain('symbolic link');
@@ -49,7 +49,7 @@ describe.each(['partial', 'journal'])('a file at .%s', (ending) => {
     expect((await readdir(folder)).sort()).toEqual(['precious', `results.csv.${ending}`]);
   });
 
-  test('that all may change, or of another user, is not used', async () => {
+  test('a batch file of another user, or writable by all, is not used', async () => {
     await writeFile(`${path}.${ending}`, '');
     await chmod(`${path}.${ending}`, 0o666);
     expect(await refusal()).toContain('changed by other users');
@@ -59,15 +59,15 @@ describe.each(['partial', 'journal'])('a file at .%s', (ending) => {
     expect(await refusal()).toContain('another user');
   });
 
-  test('that is something else is not overwritten', async () => {
+  test('a file with other content in place of a batch file is not overwritten', async () => {
     await writeFile(`${path}.${ending}`, 'dear diary\nof mine\n');
     expect(await refusal()).toContain('not overwritten');
     expect(await readFile(`${path}.${ending}`, 'utf8')).toBe('dear diary\nof mine\n');
   });
 });
 
-describe('a run', () => {
-  test('leaves a file that came while it ran, and its results beside it', async () => {
+describe('batch runs', () => {
+  test('a file created during a run is not overwritten, and the results are kept', async () => {
     const journal = await begin();
     await journal.append('1,done\r\n', { row: 1, digest: '', counts });
     await writeFile(path, 'precious');
@@ -82,7 +82,7 @@ describe('a run', () => {
     expect(await readdir(folder)).toEqual(['results.csv']);
   });
 
-  test('goes on after what is on the disk, and not without it', async () => {
+  test('a batch resumes after the results on disk, and fails if these are missing', async () => {
     const journal = await begin();
     await journal.append('1,done\r\n', { row: 1, digest: '', counts });
     await journal.close();
@@ -95,7 +95,7 @@ describe('a run', () => {
     expect(await refusal()).toContain('lacks results');
   });
 
-  test('begins again over a journal of which a crash left half a line', async () => {
+  test('a journal with half a line, as left by a crash, is started again', async () => {
     await writeFile(`${path}.journal`, '{"run":{"ba');
     const journal = await begin();
     expect(journal.resumed).toBeUndefined();
@@ -103,7 +103,7 @@ describe('a run', () => {
     expect(await readFile(`${path}.journal`, 'utf8')).toMatch(/^\{"run":\{"batchId":"b"\}/);
   });
 
-  test('keeps which rows are deferred, and puts late results in their places', async () => {
+  test('deferred rows survive a restart, and late results are written in row order', async () => {
     const journal = await begin();
     const first = { row: 4, digest: '', counts, deferred: [1, 3] };
     await journal.append('2,done\r\n4,done\r\n', first);
@@ -122,7 +122,7 @@ describe('a run', () => {
     expect(await readdir(folder)).toEqual(['results.csv']);
   });
 
-  test('does not count what a crash kept from the journal', async () => {
+  test('a late result that is not in the journal is not counted after a crash', async () => {
     const journal = await begin();
     await journal.append('2,done\r\n', { row: 2, digest: '', counts, deferred: [1] });
     await journal.close();
@@ -134,7 +134,7 @@ describe('a run', () => {
     expect(await readFile(path, 'utf8')).toBe(`${head}1,done\r\n2,done\r\n`);
   });
 
-  test('puts late results in their places in a file of any length', async () => {
+  test('late results among 20,000 rows are written in row order', async () => {
     const journal = await begin();
     const line = (row: number): string => `${row},done,${'x'.repeat(60)}\r\n`;
     const all = Array.from({ length: 20_000 }, (_, i) => i + 1);
@@ -147,7 +147,7 @@ describe('a run', () => {
     expect(await readFile(path, 'utf8')).toBe(head + all.map(line).join(''));
   });
 
-  test('does not overwrite another file in putting results in their places', async () => {
+  test('sorting the results does not overwrite another file at .sorted', async () => {
     const journal = await begin();
     await journal.append('2,done\r\n', { row: 2, digest: '', counts, deferred: [1] });
     await journal.append('1,done\r\n', { row: 2, digest: '', counts, back: [1] });

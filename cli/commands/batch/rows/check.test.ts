@@ -30,7 +30,7 @@ it.each<[RawRow['cells'], object]>([
   ],
   [{ operation: 'purchase', amount: '1', merchant: 'M' }, { merchant: 'M' }],
   [{ operation: 'deposit', amount: '1', user: 'Ana@Example.com' }, { user: 'ana@example.com' }],
-])('%o is sent', (cells, expected) => {
+])('the batch row %o is valid', (cells, expected) => {
   const row = check(cells);
   expect(isValid(row)).toBe(true);
   expect(row).toMatchObject({ row: 7, ...expected });
@@ -60,11 +60,11 @@ it.each<[RawRow['cells'], string, string, Partial<RowDefaults>?]>([
   [{ operation: 'deposit', amount: '1', user: 'ana' }, 'INVALID_ARGUMENT', 'user'],
   [{ operation: 'deposit', amount: '1' }, 'INVALID_ARGUMENT', 'key', { isKeyNeeded: true }],
   [{ operation: 'deposit', amount: '1' }, 'USER_REQUIRED', 'user', { isStaff: true }],
-])('%j is refused: %s, %s', (cells, reason, field, over) => {
+])('the batch row %j is refused: %s, field %s', (cells, reason, field, over) => {
   expect(check(cells, over)).toMatchObject({ row: 7, reason, field });
 });
 
-it('a row that could not be read says why', () => {
+it('a batch row that could not be read is refused with the problem', () => {
   const raw = { row: 3, cells: {}, problem: 'is not JSON' };
   expect(checkRow(raw, defaults)).toMatchObject({
     row: 3,

@@ -23,7 +23,7 @@ const readByLibrary = (text: string): string[][] =>
     skip_records_with_error: true,
   });
 
-it('reads what csv-parse reads, well formed or not, however it is cut', () => {
+it('the CSV reader agrees with csv-parse on any text, in chunks of any size', () => {
   const token = fc.constantFrom(
     'a',
     'é',
@@ -49,12 +49,12 @@ it('reads what csv-parse reads, well formed or not, however it is cut', () => {
   );
 });
 
-it('a record with wrong quotes is one record, and those around it are read', () => {
+it('a CSV record with wrong quotes is one record, and those around it are read', () => {
   const csv = 'a,b\nx"y"z",1\nc,d\n"e"f",2\ng,"h';
   expect(read(csv, 3)).toEqual([['a', 'b'], undefined, ['c', 'd'], undefined, undefined]);
 });
 
-it('reading ends at a record above the limit, complete or not', () => {
+it('the CSV reader ends at a record above the limit, complete or not', () => {
   for (const csv of ['a\nbcdef\ng\n', 'a\n"bcdef']) {
     const reader = createCsvReader(5);
     expect([reader.read(csv, false), reader.isOverlong()]).toEqual([[['a']], true]);

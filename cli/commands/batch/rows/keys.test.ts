@@ -14,18 +14,18 @@ const keysOf = (rows: readonly CheckedRow[], batchId = 'batch', userId = 'ana'):
   return rows.map((one) => keys.keyOf(one, userId));
 };
 
-it('a row’s own key is its key', () => {
+it('a row with an idempotency key of its own keeps it', () => {
   expect(keysOf([row({ key: 'mine' }), row({ key: 'mine' })])).toEqual(['mine', 'mine']);
 });
 
-it('the same batch gives the same keys, and equal rows in it differ', () => {
+it('a batch has the same idempotency keys each time, distinct ones for equal rows', () => {
   const rows = [row(), row(), row({ amountMinor: 200n }), row()];
   const keys = keysOf(rows);
   expect(new Set(keys).size).toBe(4);
   expect(keysOf(rows)).toEqual(keys);
 });
 
-it('a corrected row gets a new key, and all others keep theirs wherever they stand', () => {
+it('a corrected row gets a new idempotency key, and other rows keep theirs in any order', () => {
   const rows = [row(), row({ amountMinor: 5n }), row(), row({ description: 'x' })];
   const before = keysOf(rows);
   const after = keysOf([row({ description: 'x' }), row({ amountMinor: 6n }), row(), row()]);
@@ -34,7 +34,7 @@ it('a corrected row gets a new key, and all others keep theirs wherever they sta
   expect(before).not.toContain(after[1]);
 });
 
-it('whatever says what a row does is part of its key', () => {
+it('each field that defines a row is part of its idempotency key, its position is not', () => {
   const variants: CheckedRow[] = [
     row(),
     row({ operation: 'withdraw' }),
@@ -55,7 +55,7 @@ it('whatever says what a row does is part of its key', () => {
   expect(keysOf([row({ row: 9, user: 'ana@example.com' })])).toEqual(keysOf([row()]));
 });
 
-it('counts equal rows right among many others', () => {
+it('30,000 rows, with equal ones among them, have distinct idempotency keys', () => {
   const keys = createKeyMaker('batch');
   const all = new Set<string>();
   for (let i = 0; i < 30_000; i += 1)
@@ -63,7 +63,7 @@ it('counts equal rows right among many others', () => {
   expect(all.size).toBe(30_000);
 });
 
-it('keys stay what they were: a batch that is run again years later pays nothing twice', () => {
+it('the idempotency keys of given rows stay the same in all releases', () => {
   const rows = [row(), row(), row({ description: 'say "é"', merchant: '\\' })];
   const undo = row({ operation: 'reversal', amountMinor: undefined, currency: '', parentId: 'p' });
   expect(keysOf([...rows, undo])).toEqual([

@@ -19,7 +19,7 @@ async function rowsOf(text: string, format: InputFormat = 'csv', pieceBytes = 7)
 }
 
 describe('CSV', () => {
-  it('is read row by row, whatever the pieces that it comes in', async () => {
+  it('CSV is read row by row, in chunks of any size', async () => {
     const text =
       '\uFEFFoperation,amount,user,description\r\n' +
       'deposit,10.00,ana@example.com,"a ""quoted"", long\r\none"\r\n' +
@@ -46,7 +46,7 @@ describe('CSV', () => {
     }
   });
 
-  it('bad rows are reported in their places, and the others are read', async () => {
+  it('bad CSV rows are reported in their places, and the others are read', async () => {
     const text = [
       'operation,amount',
       'deposit,1.00',
@@ -73,12 +73,12 @@ describe('CSV', () => {
     ['operation,amount,colour\n', /unknown column "colour"/],
     ['operation,amount,amount\n', /amount is there twice/],
     [`operation\ndeposit\n"${'x'.repeat(70_000)}`, /row 2 has over 65536 characters/],
-  ])('a header that is none is refused: %j', async (text, message) => {
+  ])('CSV with a bad header or an overlong row is refused: %j', async (text, message) => {
     await expect(rowsOf(text)).rejects.toThrow(InputError);
     await expect(rowsOf(text)).rejects.toThrow(message);
   });
 
-  it('every text that can be written comes back', async () => {
+  it('any text in a CSV cell is read back unchanged', async () => {
     const cell = fc.string({ unit: 'grapheme', minLength: 1, maxLength: 40 });
     await fc.assert(
       fc.asyncProperty(
@@ -100,7 +100,7 @@ describe('CSV', () => {
 });
 
 describe('NDJSON', () => {
-  it('has one object a line', async () => {
+  it('NDJSON is read as one object per line, without empty lines', async () => {
     const text = '{"operation":"deposit","amount":"1.10"}\n\n{"operation":"withdraw","amount":2.5}';
     expect(await rowsOf(text, 'ndjson')).toEqual([
       { row: 1, cells: { operation: 'deposit', amount: '1.10' } },
@@ -116,7 +116,7 @@ describe('NDJSON', () => {
     ['{"operation":7}', 'has a operation that is not a string'],
     ['{"operation":{"a":1}}', 'has a operation that is not a string'],
     [`{"operation":"${'x'.repeat(70_000)}"}`, 'is too long'],
-  ])('%.40j … %s', async (line, problem) => {
+  ])('the NDJSON line $0 is reported as $1, and the next line is read', async (line, problem) => {
     for (const pieceBytes of [1_000, 100_000]) {
       const rows = await rowsOf(`${line}\n{"operation":"deposit"}\n`, 'ndjson', pieceBytes);
       expect(rows).toEqual([

@@ -81,7 +81,7 @@ const plan = fc.record({
   ),
 });
 
-test('each row is done once and in the order of its wallet, however locks and losses come', () =>
+test('each row is done once, in the order of its wallet, under any locks and lost streams', () =>
   fc.assert(
     fc.asyncProperty(plan, async ({ rows: planned, chunkSize, steps }) => {
       const rows = planned.map(({ user, trueCurrency, isUnnamed }, i) =>
@@ -123,12 +123,12 @@ test('each row is done once and in the order of its wallet, however locks and lo
     { numRuns: 150 },
   ));
 
-describe('a wallet that stays locked', () => {
+describe('wallets that stay locked', () => {
   const rows = Array.from({ length: 50 }, (_, i) =>
     toModelRow(i + 1, i % 5 === 0 ? 'ana' : `user ${i % 5}`, 'BRL'),
   );
 
-  test('ends the run after all others, with its rows to be gone on with', async () => {
+  test('a locked wallet ends the run with WALLET_BUSY after all other rows', async () => {
     const clock = createModelClock();
     const ledger = createLockedLedger(rows, { clock });
     ledger.locked.add('ana BRL');
@@ -147,7 +147,7 @@ describe('a wallet that stays locked', () => {
     expect(ledger.streams()).toBeLessThan(60);
   });
 
-  test('leaves the outcome unknown where an attempt was lost before', async () => {
+  test('a locked wallet after a lost attempt ends the run with OUTCOME_UNKNOWN', async () => {
     let messages = 0;
     const clock = createModelClock();
     const isLost = (): boolean => (messages += 1) === 1;
@@ -160,7 +160,7 @@ describe('a wallet that stays locked', () => {
     });
   });
 
-  test('is not waited for once the run is to stop', async () => {
+  test('a run that is to stop does not wait for a locked wallet', async () => {
     let isStopped = false;
     const clock = createModelClock(() => (isStopped = true));
     const ledger = createLockedLedger(rows, { clock });
@@ -174,7 +174,7 @@ describe('a wallet that stays locked', () => {
     expect(rowsThatAre(said, 'back')).toEqual([]);
   });
 
-  test('holds no more rows in memory than there may be', async () => {
+  test('the number of deferred rows in memory is bounded while a wallet is locked', async () => {
     const many = Array.from({ length: 2 * maxDeferred }, (_, i) => toModelRow(i + 1, 'ana', 'BRL'));
     const startMs = createModelClock().now();
     let rowsRead = (): number => 0;
@@ -208,14 +208,14 @@ describe('a wallet that stays locked', () => {
 describe('a server that becomes permanently unavailable', () => {
   const rows = Array.from({ length: 20 }, (_, i) => toModelRow(i + 1, `user ${i % 3}`, 'BRL'));
 
-  test('before anything was sent: certainly not done', async () => {
+  test('a batch that cannot reach the server ends with UNREACHABLE, exit code 7', async () => {
     const clock = createModelClock();
     const { caller } = createLockedLedger(rows, { clock, isAway: () => true });
     const { sent } = await send({ caller, clock }, toChunks(rows, 7));
     expect(sent).toMatchObject({ ok: false, failure: { reason: 'UNREACHABLE', exitCode: 7 } });
   });
 
-  test('after rows were sent without an answer: unknown', async () => {
+  test('a batch with unanswered rows ends with OUTCOME_UNKNOWN, exit code 9', async () => {
     let isAway = false;
     const clock = createModelClock();
     const isLost = (): boolean => (isAway = true);
@@ -224,7 +224,7 @@ describe('a server that becomes permanently unavailable', () => {
     expect(sent).toMatchObject({ ok: false, failure: { reason: 'OUTCOME_UNKNOWN', exitCode: 9 } });
   });
 
-  test('after rows that were deferred were sent without an answer: unknown', async () => {
+  test('a batch with unanswered deferred rows ends with OUTCOME_UNKNOWN', async () => {
     let messages = 0;
     const clock = createModelClock(() => ledger.locked.clear());
     const isLost = (): boolean => (messages += 1) > 1;
