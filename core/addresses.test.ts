@@ -11,7 +11,7 @@ describe('describeAddress', () => {
     ['桜さくら@example.jp', '桜さくら@example.jp [Japanese]'],
     ['p\u0430ul@example.com', 'p\u0430ul@example.com [several scripts, U+0430]'],
     ['', ''],
-  ])('%s is shown as %s', (email, shown) => {
+  ])('describeAddress shows %s as %s', (email, shown) => {
     expect(describeAddress(email)).toBe(shown);
   });
 });
@@ -24,7 +24,7 @@ describe('toAsciiDomain', () => {
     ['bücher.example/x', undefined],
     ['bü\u200dcher.example', undefined],
     ['\uff45xample.com', undefined],
-  ])('%j is %j', (domain, ascii) => {
+  ])('toAsciiDomain maps %j to %j', (domain, ascii) => {
     expect(toAsciiDomain(domain)).toBe(ascii);
   });
 });

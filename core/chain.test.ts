@@ -27,13 +27,13 @@ const fields: ChainedFields = {
 const hex = (previous: string, change: Partial<ChainedFields> = {}): string =>
   chainHash(previous, { ...fields, ...change });
 
-describe('the layout is fixed for ever', () => {
-  it('the hash of these fields is this one', () => {
+describe('hash layout', () => {
+  it('the genesis hash and the chain hash of fixed fields never change', () => {
     expect(genesis).toBe('c1fbc051c8eb504c595ef0d70a7555ed77c235b9b76d07f0c943313f9a80a547');
     expect(hex(genesis)).toBe('39e33bc79d71f0115d9e8428e19287bc995477c6b5f1e514b222395f4908f47e');
   });
 
-  it('it is what docs describe: version, hash before, each field behind its length in bytes', () => {
+  it('the chain hash covers version, previous hash and each field behind its byte length', () => {
     const text =
       `36:${fields.id};1:7;8:purchase;5:-1234;4:8766;14:merchant:Café;-;4:grpc;36:${userId};` +
       `11:Lunch; 2:ab;26:[["a","b"],["order","42"]];13:${fields.occurredAtMs};`;
@@ -42,7 +42,7 @@ describe('the layout is fixed for ever', () => {
   });
 });
 
-describe('the hash covers', () => {
+describe('fields of the hash', () => {
   const changes: { [Field in keyof ChainedFields]: ChainedFields[Field] } = {
     id: '99999999-8888-5777-8666-555555555556',
     seq: 8n,
@@ -58,21 +58,21 @@ describe('the hash covers', () => {
     occurredAtMs: fields.occurredAtMs + 1,
   };
 
-  it.each(Object.entries(changes))('%s', (name, value) => {
+  it.each(Object.entries(changes))('a change of %s changes the hash', (name, value) => {
     expect(hex(genesis, { [name]: value })).not.toBe(hex(genesis));
   });
 
-  it('the sign of an amount', () => {
+  it('the sign of an amount changes the hash', () => {
     expect(hex(genesis, { amountMinor: 1_234n })).not.toBe(hex(genesis));
   });
 
-  it('the hash before, by one bit', () => {
+  it('one bit of the previous hash changes the hash', () => {
     const other = Buffer.from(genesis, 'hex');
     other[31]! ^= 1;
     expect(hex(other.toString('hex'))).not.toBe(hex(genesis));
   });
 
-  it('the owner and the currency of the wallet, from the start', () => {
+  it('the owner and the currency of a wallet change its genesis hash', () => {
     const others = [
       genesisHash(walletId, userId, 'USD'),
       genesisHash(userId, walletId, 'BRL'),
@@ -82,14 +82,14 @@ describe('the hash covers', () => {
   });
 });
 
-it('a text beyond the room that is kept for it is hashed whole', () => {
+it('a text that is longer than the buffer is hashed whole', () => {
   const long = 'é'.repeat(40_000);
   const hashOf = (description: string) => hex(genesis, { description });
   expect(hashOf(`${long}a`)).not.toBe(hashOf(`${long}b`));
   expect(hashOf(`${long}a`)).toBe(hashOf(`${long}a`));
 });
 
-it('an absent field differs from an empty one', () => {
+it('an absent field and an empty one have different hashes', () => {
   for (const name of ['parentId', 'description'] as const) {
     expect(hex(genesis, { [name]: '' })).not.toBe(hex(genesis, { [name]: undefined }));
     expect(hex(genesis, { [name]: '-' })).not.toBe(hex(genesis, { [name]: undefined }));
@@ -113,7 +113,7 @@ it('text that is shifted between neighbouring fields changes the hash', () => {
   );
 });
 
-it('no two contents have the same hash, with separators in any text', () => {
+it('different contents have different hashes, also with separators in any text', () => {
   const text = fc.string({
     unit: fc.constantFrom('a', '1', ':', ';', '-', '[', '"', ','),
     maxLength: 6,
@@ -144,16 +144,16 @@ it('no two contents have the same hash, with separators in any text', () => {
 });
 
 describe('metadata', () => {
-  it('has one text, whatever the order it came in', () => {
+  it('metadata has one canonical text, in any order of its keys', () => {
     expect(canonicalMetadata({ b: '2', a: '1' })).toBe(canonicalMetadata({ a: '1', b: '2' }));
     expect(hex(genesis, { metadata: { a: 'b', order: '42' } })).toBe(hex(genesis));
   });
 
-  it('that is empty is absent', () => {
+  it('empty metadata is absent', () => {
     expect(canonicalMetadata({})).toBeUndefined();
   });
 
-  it('keeps keys and values apart', () => {
+  it('canonical metadata separates keys from values', () => {
     expect(canonicalMetadata({ a: 'b', c: 'd' })).not.toBe(canonicalMetadata({ a: 'b,c', d: '' }));
   });
 });

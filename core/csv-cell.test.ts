@@ -5,8 +5,8 @@ import { formulaLeadBytes, neutraliseFormula } from './csv-cell.ts';
 const signs = ['=', '+', '-', '@', '＝', '＋', '－', '＠', '﹦', '﹢', '﹣', '﹫', '−'];
 const hidden = ['', ' ', '\u00a0', '\u3000', '\ufeff', '\u200b', '\u200e', '\u0000', '\u001b'];
 
-describe('a cell that could start a formula', () => {
-  test.each(signs)('begins with %s, also behind what a spreadsheet skips', (sign) => {
+describe('formula cells', () => {
+  test.each(signs)('a cell with %s first or behind skipped characters is neutralised', (sign) => {
     for (const before of hidden) {
       const text = `${before}${sign}1+1`;
       expect(neutraliseFormula(text)).toBe(`'${text}`);
@@ -14,18 +14,21 @@ describe('a cell that could start a formula', () => {
   });
 
   test.each(['\tx', '\rx', '\nx', '\n', '\r\n=1'])(
-    'begins with the control character of %j',
+    'a cell that begins with a control character is neutralised: %j',
     (text) => {
       expect(neutraliseFormula(text)).toBe(`'${text}`);
     },
   );
 
-  test.each(['', 'a=b', '1+1', "'=x", 'é', ' x', 'Ａ＝１', '\u200bx'])('is not %j', (text) => {
-    expect(neutraliseFormula(text)).toBe(text);
-  });
+  test.each(['', 'a=b', '1+1', "'=x", 'é', ' x', 'Ａ＝１', '\u200bx'])(
+    'the cell %j is no formula and stays unchanged',
+    (text) => {
+      expect(neutraliseFormula(text)).toBe(text);
+    },
+  );
 });
 
-test('the lead bytes cover every character that may be skipped or begin a formula', () => {
+test('the lead bytes cover every character that is skipped or begins a formula', () => {
   const missing: string[] = [];
   for (let code = 0; code <= 0x10ffff; code += 1) {
     if (code >= 0xd800 && code <= 0xdfff) continue;

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 
 import { currencyCodes, exponentOf, findExponent, isWithdrawn } from './currencies.ts';
 
-describe('decimals of a currency are ISO 4217’s, not Intl’s', () => {
+describe('decimals by ISO 4217, not by Intl', () => {
   it.each([
     ['BRL', 2],
     ['HUF', 2],
@@ -18,7 +18,7 @@ describe('decimals of a currency are ISO 4217’s, not Intl’s', () => {
     ['TND', 3],
     ['CLF', 4],
     ['UYW', 4],
-  ])('%s has %i', (code, exponent) => {
+  ])('%s has %i decimals', (code, exponent) => {
     expect(findExponent(code)).toBe(exponent);
     expect(exponentOf(code)).toBe(exponent);
   });
@@ -41,17 +41,17 @@ it.each([
   ['ANG', 2],
   ['BGN', 2],
   ['BYR', 0],
-])('%s was withdrawn, and is read with %i decimals', (code, exponent) => {
+])('the withdrawn currency %s is read with %i decimals', (code, exponent) => {
   expect(isWithdrawn(code)).toBe(true);
   expect(findExponent(code)).toBe(exponent);
 });
 
-it('every code is three capitals, in order', () => {
+it('every currency code is three capitals, in alphabetical order', () => {
   expect(currencyCodes.filter((code) => !/^[A-Z]{3}$/.test(code))).toEqual([]);
   expect([...currencyCodes].sort()).toEqual(currencyCodes);
 });
 
-it('the list is as long as ISO’s', () => {
+it('the list has as many current currencies with 0, 2, 3 and 4 decimals as ISO 4217', () => {
   const current = currencyCodes.filter((code) => !isWithdrawn(code));
   const counts = [0, 2, 3, 4].map(
     (exponent) => current.filter((code) => findExponent(code) === exponent).length,

@@ -7,11 +7,11 @@ import { isUuid, transactionIdOf, uuidV5, walletIdOf, type CallerClass } from '.
 const dnsNamespace = '6ba7b810-9dad-11d1-80b4-00c04fd430c8';
 const userId = '6f1c3f3e-0000-4000-8000-000000000001';
 
-it('UUIDv5 as in RFC 9562, A.4', () => {
+it('uuidV5 returns the UUID of the example in RFC 9562, A.4', () => {
   expect(uuidV5(dnsNamespace, 'www.example.com')).toBe('2ed6657d-e927-568b-95e1-2665a8aea6a2');
 });
 
-it('a name is hashed as UTF-8', () => {
+it('uuidV5 hashes a name as UTF-8', () => {
   expect(uuidV5(dnsNamespace, 'é')).not.toBe(uuidV5(dnsNamespace, 'e\u0301'));
   expect(uuidV5(dnsNamespace, 'bücher.example')).toBe('849d4d8f-6c8e-59fa-9721-89ccba396bf9');
 });
@@ -47,7 +47,7 @@ it('each user has a wallet of their own in each currency', () => {
   );
 });
 
-it('keys of different callers never meet, whatever they are', () => {
+it('idempotency keys of different caller classes never give the same transaction id', () => {
   const classes: readonly CallerClass[] = ['customer', 'staff', 'message'];
   const keyArbitrary = fc.oneof(
     fc.string(),
@@ -63,7 +63,7 @@ it('keys of different callers never meet, whatever they are', () => {
   );
 });
 
-it('the same key on another wallet is another transaction', () => {
+it('the same idempotency key on another wallet is another transaction', () => {
   const [brl, usd] = ['BRL', 'USD'].map((currency) => walletIdOf(userId, currency));
   expect(transactionIdOf(brl!, 'customer', 'k')).not.toBe(transactionIdOf(usd!, 'customer', 'k'));
 });

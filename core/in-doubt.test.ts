@@ -8,7 +8,7 @@ import { reasonCodes } from './reasons.ts';
 /** A row of docs/errors.md begins with: | `REASON` | `CODE` | */
 const rowPattern = /^\|\s*`([A-Z_]+)`\s*\|\s*`([A-Z_]+)`\s*\|/gm;
 
-it('only refusals of the ledger about a transaction end a doubt, of all that docs/errors.md has', () => {
+it('of the reasons in docs/errors.md, only ledger refusals resolve an unknown outcome', () => {
   const text = readFileSync(new URL('../docs/errors.md', import.meta.url), 'utf8');
   const reasons = [...text.matchAll(rowPattern)].map(([, reason = '']) => reason);
   expect(reasons.length).toBe(Object.keys(reasonCodes).length);
@@ -24,6 +24,6 @@ it('only refusals of the ledger about a transaction end a doubt, of all that doc
   ]);
 });
 
-it('no reason, or one of a newer server, ends a doubt', () => {
+it('an absent or unknown reason does not resolve an unknown outcome', () => {
   expect([undefined, '', 'A_NEW_REASON', 'toString'].filter(resolvesInDoubt)).toEqual([]);
 });

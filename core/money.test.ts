@@ -41,7 +41,7 @@ describe('parseAmount', () => {
     ['10^18 minor units', '10000000000000000.00', 2],
     ['10^18 without decimals', '1000000000000000000', 0],
     ['a million digits', '9'.repeat(1_000_000), 2],
-  ])('refuses %s', (_what, text, exponent) => {
+  ])('parseAmount refuses %s', (_what, text, exponent) => {
     const parsed = parseAmount(text, exponent);
     expect(parsed.ok).toBe(false);
     expect(parsed).toHaveProperty('problem', expect.stringMatching(/^[a-z]/));
@@ -57,11 +57,11 @@ describe('parseAmount', () => {
     ['1.0001', 4, 10_001n],
     ['9999999999999999.99', 2, amountLimitMinor - 1n],
     ['999999999999999999', 0, amountLimitMinor - 1n],
-  ])('reads %s with %i decimals', (text, exponent, minor) => {
+  ])('parseAmount reads %s with %i decimals', (text, exponent, minor) => {
     expect(parseAmount(text, exponent)).toEqual({ ok: true, minor });
   });
 
-  it('says how many decimals the currency has', () => {
+  it('parseAmount names the number of decimals of the currency in its problem', () => {
     expect(parseAmount('1.999', 2)).toHaveProperty(
       'problem',
       expect.stringContaining('at most 2 decimals'),
@@ -81,12 +81,12 @@ describe('formatMinor', () => {
     [-7n, 0, '-7'],
     [1n, 4, '0.0001'],
     [9_223_372_036_854_775_807n, 2, '92233720368547758.07'],
-  ])('writes %s with %i decimals as %s', (minor, exponent, text) => {
+  ])('formatMinor writes %s with %i decimals as %s', (minor, exponent, text) => {
     expect(formatMinor(minor, exponent)).toBe(text);
   });
 });
 
-it.each([0, 2, 3, 4])('every amount survives being written and read, exponent %i', (exponent) => {
+it.each([0, 2, 3, 4])('an amount survives formatMinor and parseAmount, exponent %i', (exponent) => {
   fc.assert(
     fc.property(fc.bigInt({ min: 1n, max: amountLimitMinor - 1n }), (minor) => {
       expect(parseAmount(formatMinor(minor, exponent), exponent)).toEqual({ ok: true, minor });
@@ -94,7 +94,7 @@ it.each([0, 2, 3, 4])('every amount survives being written and read, exponent %i
   );
 });
 
-it('whatever text is accepted, it is plain digits within the limit', () => {
+it('any text that parseAmount accepts is plain digits within the limit', () => {
   const textArbitrary = fc.oneof(
     fc.string(),
     fc.string({ unit: fc.constantFrom(...Array.from('0123456789.,-+e ')), maxLength: 24 }),

@@ -19,11 +19,11 @@ describe('networkOf', () => {
     ['unknown', 'unknown'],
     ['1::2::3', '1::2::3'],
     ['', ''],
-  ])('%s is in %s', (address, network) => {
+  ])('%s is in network %s', (address, network) => {
     expect(networkOf(address)).toBe(network);
   });
 
-  it('is one for all addresses of a /64, however they are written', () => {
+  it('networkOf is the same for all addresses of a /64, in any spelling', () => {
     const written = [
       '2001:db8:0:7::1',
       '2001:db8:0:7:8000::',

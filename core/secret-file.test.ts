@@ -5,13 +5,13 @@ import { findSecretProblem } from './secret-file.ts';
 const reader = { uids: [0, 1000], gids: [1000, 2000] };
 const facts = (uid: number, gid: number, mode: number) => ({ uid, gid, mode, isFile: () => true });
 
-describe('a secret', () => {
+describe('secret files', () => {
   test.each([
     ['of the process', 1000, 1000, 0o100600],
     ['read-only', 1000, 1000, 0o100400],
     ['of root, for the group of the process', 0, 2000, 0o100640],
     ['of root, as Kubernetes mounts it', 0, 2000, 0o100440],
-  ])('%s is used', (_what, uid, gid, mode) => {
+  ])('a secret file (%s) is accepted', (_what, uid, gid, mode) => {
     expect(findSecretProblem('/k', facts(uid, gid, mode), reader)).toBeUndefined();
   });
 
@@ -21,13 +21,13 @@ describe('a secret', () => {
     ['of root, for another group', 0, 3000, 0o100640, 'can be read'],
     ['of root, for the group to change', 0, 2000, 0o100660, 'can be changed'],
     ['of another user', 1001, 1000, 0o100600, 'belongs to'],
-  ])('%s is refused, with the command that helps', (_what, uid, gid, mode, problem) => {
+  ])('a secret file (%s) is refused with a remedy', (_what, uid, gid, mode, problem) => {
     const found = findSecretProblem('/a b', facts(uid, gid, mode), reader);
     expect(found?.problem).toContain(problem);
     expect(found?.command).toBe(uid === 1001 ? "chown 1000 '/a b'" : "chmod 600 '/a b'");
   });
 
-  test('that is no file is refused', () => {
+  test('a secret file that is a folder is refused', () => {
     const folder = { ...facts(0, 0, 0o40700), isFile: () => false };
     expect(findSecretProblem('/k', folder, reader)?.problem).toContain('not a regular file');
   });

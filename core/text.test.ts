@@ -5,7 +5,7 @@ import { findTextProblem, stripControls } from './text.ts';
 
 describe('findTextProblem', () => {
   it.each(['', 'plain', 'line\nbreak', 'São Paulo', '日本', '😀', 'x'.repeat(20)])(
-    'finds nothing wrong with %j',
+    'findTextProblem finds nothing wrong with %j',
     (text) => {
       expect(findTextProblem(text, 20)).toBeUndefined();
     },
@@ -18,11 +18,11 @@ describe('findTextProblem', () => {
     ['a high surrogate alone', 'a\ud83d', 'valid Unicode'],
     ['a low surrogate alone', '\ude00a', 'valid Unicode'],
     ['surrogates in the wrong order', '\ude00\ud83d', 'valid Unicode'],
-  ])('names %s', (_what, text, problem) => {
+  ])('findTextProblem names %s', (_what, text, problem) => {
     expect(findTextProblem(text, 20)).toContain(problem);
   });
 
-  it('what passes comes back unchanged from UTF-8', () => {
+  it('a text without a problem is unchanged after UTF-8 encoding', () => {
     fc.assert(
       fc.property(fc.string({ unit: 'binary' }), (text) => {
         if (findTextProblem(text, 1_000) !== undefined) return;
@@ -43,16 +43,16 @@ describe('stripControls', () => {
     ['an override of direction', 'a\u202egpj.exe', 'agpj.exe'],
     ['isolates', '\u2066a\u2067b\u2068c\u2069', 'abc'],
     ['marks of direction', '\u200ea\u200fb\u061c', 'ab'],
-  ])('removes %s', (_what, text, stripped) => {
+  ])('stripControls removes %s', (_what, text, stripped) => {
     expect(stripControls(text)).toBe(stripped);
   });
 
-  it('leaves what people write', () => {
+  it('stripControls leaves printable text of any script', () => {
     const text = 'Café “São João” — 日本 😀 עברית العربية ~!@#';
     expect(stripControls(text)).toBe(text);
   });
 
-  it('leaves nothing that a terminal obeys', () => {
+  it('stripControls leaves no control character and no bidi control', () => {
     const nasty = fc.string({
       unit: fc.integer({ min: 0, max: 0x20_70 }).map(String.fromCharCode),
     });

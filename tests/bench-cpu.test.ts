@@ -62,7 +62,7 @@ describe('processor time of a tree of processes', () => {
 });
 
 describe('processor time of a transaction', () => {
-  it('processor time of a transaction is the difference divided by their number, if any', () => {
+  it('processor time per transaction is the difference divided by the count, or null', () => {
     expect(perTransaction(1_000_000, 3_000_000, 40_000)).toBe(50);
     expect(perTransaction(1_000_000, 3_000_000, 0)).toBeNull();
     expect(perTransaction(1_000_000, 1_000_000, 10)).toBeNull();
@@ -78,7 +78,7 @@ describe('processor time of a transaction', () => {
     expect(measured).toMatchObject({ ratio: 8, cpuMicros: 41, baselineCpuMicros: 300 });
   });
 
-  it('processor time is null for a row without one', async () => {
+  it('processor time is null for rounds that measure none', async () => {
     const half = () => Promise.resolve(2);
     const measured = await runRounds(3, half, half);
     expect(measured).toMatchObject({ value: 2, cpuMicros: null, baselineCpuMicros: null });

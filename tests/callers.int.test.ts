@@ -186,7 +186,7 @@ const requestsOf = (rpc: Rpc): object[] => {
   return [plain(ground), ...(more[rpc.name]?.() ?? [])].map((request) => whole(rpc, request));
 };
 
-describe.each([true, false])('with the fast path %s', (isFastPathOn) => {
+describe.each([true, false])('fast path: %s', (isFastPathOn) => {
   beforeAll(async () => {
     services = await startAllServices(isFastPathOn);
     const { server, address, serviceCredential } = services;
@@ -213,11 +213,11 @@ describe.each([true, false])('with the fast path %s', (isFastPathOn) => {
   });
 
   describe.each(['anonymous', 'a stranger', 'customer', 'admin', 'service'] as const)(
-    'a call by %s is answered as a function as it is over the wire',
+    'calls by %s',
     (who) => {
       const calls: { readonly name: string; readonly ids: Readonly<Record<Way, string>> }[] = [];
 
-      it.each(rpcs)('$name', async (rpc) => {
+      it.each(rpcs)('$name has the same answer locally and over the wire', async (rpc) => {
         for (const request of requestsOf(rpc)) {
           // Records of earlier calls may be written while both list them: then they list them
           // again.
@@ -236,7 +236,7 @@ describe.each([true, false])('with the fast path %s', (isFastPathOn) => {
         }
       });
 
-      it(`each call by ${who} has the same audit records in both ways`, async () => {
+      it(`each call by ${who} has the same audit records locally and over the wire`, async () => {
         // Some are recorded after the answer.
         await sleep(500);
         const readBoth = async () => {

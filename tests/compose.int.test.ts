@@ -85,7 +85,7 @@ describe("the broker's users under Docker Compose", () => {
     ['publish past the exchange', (channel) => confirmed(channel, '', 'wallet_queue')],
     ['publish elsewhere', (channel) => confirmed(channel, 'amq.topic', 'transaction.created')],
     ['publish to a longer name', (channel) => confirmed(channel, 'walletXcommands', 'x')],
-  ])('a producer may not %s', async (_what, attempt) => {
+  ])('the producer user may not %s', async (_what, attempt) => {
     await expect(as('producer', attempt)).rejects.toThrow('ACCESS_REFUSED');
   });
 

@@ -76,7 +76,7 @@ const expectedText = (event: CreatedEvent): string => {
   });
 };
 
-it('transaction_created is written byte for byte as JSON.stringify would', () => {
+it('the text of transaction_created equals JSON.stringify byte for byte', () => {
   fc.assert(
     fc.property(anyEvent, (event) => {
       const message = toCreatedMessage(event);
@@ -87,7 +87,7 @@ it('transaction_created is written byte for byte as JSON.stringify would', () =>
   );
 });
 
-it('a statement line is the same, whether its event came as JSON or as an object', () => {
+it('a statement line is the same from an event as JSON and from one as an object', () => {
   fc.assert(
     fc.property(anyEvent, (event) => {
       const { messageId, body, text: json = '' } = toCreatedMessage(event);

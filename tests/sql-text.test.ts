@@ -43,7 +43,7 @@ function isMadeAtLoad({ within }: Call, source: ts.SourceFile): boolean {
   );
 }
 
-describe('the text of every SQL statement is made as the program is loaded', () => {
+describe('SQL statements', () => {
   const statements = files.flatMap((file) => {
     const text = readFileSync(join(daemon, file), 'utf8');
     const source = ts.createSourceFile(file, text, ts.ScriptTarget.Latest, true);
@@ -57,5 +57,5 @@ describe('the text of every SQL statement is made as the program is loaded', () 
   it('the program has more than 100 SQL statements', () =>
     expect(statements.length).toBeGreaterThan(100));
 
-  it.each(statements)('$name in $file', ({ isFixed }) => expect(isFixed).toBe(true));
+  it.each(statements)('SQL $name in $file is fixed', ({ isFixed }) => expect(isFixed).toBe(true));
 });

@@ -66,7 +66,7 @@ const untilWell = (watch: ProgressWatch) =>
     { timeout: 20_000, interval: 50 },
   );
 
-describe('the outbox', () => {
+describe('outbox', () => {
   beforeEach(async () => {
     database = await createTestDatabase('wallet');
   });
@@ -185,7 +185,7 @@ describe('mails', () => {
   });
 });
 
-describe('the projection', () => {
+describe('projection', () => {
   beforeEach(async () => {
     database = await createTestDatabase('statement');
   });

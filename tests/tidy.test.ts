@@ -31,7 +31,7 @@ function findLines(paths: readonly string[], pattern: RegExp): string[] {
     );
 }
 
-describe('the length of lines', () => {
+describe('length of lines', () => {
   const files = tracked.filter((path) => isCode(path) || /\.(proto|sql)$/.test(path));
   /**
    * One word of 40 characters or more (a path, a text, a pattern) that the formatter keeps whole.
@@ -39,17 +39,17 @@ describe('the length of lines', () => {
   const isOneText =
     /(['"`]).{40,}\1|`.{40,}$|^[^'"]{40,}`|\/.{40,}\/[a-z]*|^\s*(rpc|SELECT|UPDATE) /;
 
-  it('is at most 100 characters in code, protos and SQL, but for texts that stay whole', () => {
+  it('lines of code, protos and SQL have at most 100 characters, but for whole texts', () => {
     const long = findLines(files, /^.{101}/u);
     expect(long.filter((line) => !isOneText.test(line))).toEqual([]);
   });
 
-  it('is at most 160 characters in any case', () => {
+  it('lines of code, protos and SQL have at most 160 characters in any case', () => {
     expect(findLines(files, /^.{161}/u)).toEqual([]);
   });
 });
 
-describe('the number of files in a folder', () => {
+describe('number of files in a folder', () => {
   const maxFiles = 20;
   const countByFolder = (paths: readonly string[]): [string, number][] => {
     const counts = new Map<string, number>();
@@ -60,7 +60,7 @@ describe('the number of files in a folder', () => {
   it.each([
     ['sources', code.filter((path) => !isTest(path))],
     ['tests', code.filter(isTest)],
-  ])(`is at most ${maxFiles} %s`, (_kind, paths) => {
+  ])(`a folder has at most ${maxFiles} %s`, (_kind, paths) => {
     expect(paths.length).toBeGreaterThan(100);
     expect(countByFolder(paths).filter(([, count]) => count > maxFiles)).toEqual([]);
   });
@@ -90,12 +90,12 @@ const escape = (text: string): string => text.replace(/[.*+?^${}()|[\]\\]/g, '\\
 const anyOf = (words: readonly string[], flags: string): RegExp =>
   new RegExp(`(?<![\\w-])(${words.map(escape).join('|')})(?![\\w-])`, flags);
 
-describe('the vocabulary', () => {
-  it('has no private name where the mechanism has a standard one', () => {
+describe('vocabulary', () => {
+  it('code and docs use no private name for a mechanism with a standard one', () => {
     expect(findLines(prose, anyOf(bannedIdentifiers, 'u'))).toEqual([]);
   });
 
-  it('has no phrase where technical English has a word', () => {
+  it('code and docs use no banned phrase', () => {
     expect(findLines(prose, anyOf(bannedPhrases, 'iu'))).toEqual([]);
   });
 });
@@ -114,7 +114,7 @@ describe('SQL', () => {
     /^daemon\/(platform\/progress|wallet\/events)\/outbox\.ts$/,
   ];
 
-  it('stands in the stores of services, in the platform’s own tables, and nowhere else', () => {
+  it('SQL occurs only in the stores of services and the tables of the platform', () => {
     const begins = /[`'"]\s*(SELECT|INSERT INTO|UPDATE|DELETE FROM|WITH)\s/;
     const others = code.filter(
       (path) =>
@@ -130,12 +130,12 @@ describe('SQL', () => {
 describe('tests', () => {
   const tests = code.filter((path) => isTest(path) || path.startsWith('tests/'));
 
-  it('assert no elapsed time', () => {
+  it('tests assert no elapsed time', () => {
     expect(findLines(tests, /expect\((performance|Date)\.now\(\)\s*-/)).toEqual([]);
     expect(findLines(tests, /expect\([^)]*([eE]lapsed|[tT]ook)\w*\)/)).toEqual([]);
   });
 
-  it('use no randomness without a seed', () => {
+  it('tests use no randomness without a seed', () => {
     expect(findLines(tests, /Math\.random\(/)).toEqual([]);
   });
 });
@@ -158,7 +158,7 @@ describe('documents', () => {
     expect(findMissing(path)).toEqual([]);
   });
 
-  it('link to files that exist', () => {
+  it('documents link to existing files only', () => {
     const broken = docs.flatMap((path) =>
       [...read(path).matchAll(/\]\((?!https?:|#|mailto:)([^)#\s]+)[^)]*\)/g)]
         .map(([, target = '']) => join(dirname(path), target))
@@ -169,7 +169,7 @@ describe('documents', () => {
     expect(broken).toEqual([]);
   });
 
-  it('number decisions without a gap, but for the numbers that the index explains', () => {
+  it('decisions are numbered without a gap, but for the numbers that the index explains', () => {
     const folder = 'docs/decisions';
     const numbers = tracked
       .map((path) => new RegExp(`^${folder}/(\\d{4})-`).exec(path)?.[1])
@@ -181,7 +181,7 @@ describe('documents', () => {
     expect(all).toEqual(all.map((_number, index) => index + 1));
   });
 
-  it('list each decision in the index, under its own title', () => {
+  it('the index of decisions lists each one under its own title', () => {
     const index = read('docs/decisions/README.md');
     for (const path of docs.filter((file) => /^docs\/decisions\/\d/.test(file))) {
       const title = /^# (\d+)\. (.+)$/m.exec(read(path));

@@ -63,8 +63,8 @@ const edges: readonly StatementFileLine[] = [
 ];
 const lines = [...makeLines(7, 2_000, Date.parse('2025-10-01T00:00:00Z')), ...edges];
 
-describe('a row', () => {
-  it('reads back as the line that it is of, at any place in its bytes', () => {
+describe('row reader', () => {
+  it('a row that follows other bytes reads back as its statement line', () => {
     const { row, read } = createRowReader();
     for (const one of lines) {
       const text = toRow(one);
@@ -73,7 +73,7 @@ describe('a row', () => {
     }
   });
 
-  it('that is cut or is none is refused', () => {
+  it('a cut or malformed row is refused', () => {
     const { read } = createRowReader();
     const text = toRow(line);
     for (let length = 0; length < text.length; length += 1) {
@@ -86,7 +86,7 @@ describe('a row', () => {
 const zones = ['UTC', 'America/Sao_Paulo', 'Asia/Kathmandu', 'Europe/Lisbon', 'Africa/Monrovia'];
 
 describe.each(exportLocales)('a CSV file in %s', (locale) => {
-  it.each(['BRL', 'JPY', 'KWD'])('in %s has the same bytes by both ways', (currency) => {
+  it.each(['BRL', 'JPY', 'KWD'])('CSV in %s has the same bytes by row as by line', (currency) => {
     let written = 0;
     for (const timezone of zones) {
       const head = headOf(currency, lines, 0, timezone);
@@ -115,7 +115,7 @@ describe.each(exportLocales)('a CSV file in %s', (locale) => {
     expect(written).toBeGreaterThan((lines.length * zones.length) / 2);
   });
 
-  it('leaves to the long way what needs more than copying', () => {
+  it('a row with a text that needs more than copying is left to the line writer', () => {
     const writer = createStatementWriter('csv', headOf('BRL', lines, 0, 'UTC'), {
       ...{ locale, hasByteOrderMark: false },
     });

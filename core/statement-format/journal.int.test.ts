@@ -38,7 +38,7 @@ describe.each(['BRL', 'JPY', 'KWD'])('the journal of 1,000 random operations in 
   const journal = writeJournal(headOf(currency, all, skipped, zone), lines);
   const closing = all.at(-1)!.balanceAfterMinor;
 
-  it('passes hledger check, and has every line', () => {
+  it('the journal passes hledger check, and has every line', () => {
     run('hledger', ['-f', '-', 'check'], journal);
     const args = ['-f', '-', 'register', 'assets:wallet', '-O', 'csv'];
     const rows = run('hledger', args, journal).trim().split('\n').slice(1);
@@ -54,7 +54,7 @@ describe.each(['BRL', 'JPY', 'KWD'])('the journal of 1,000 random operations in 
     });
   });
 
-  it('has the same closing balance in both programs, to the last unit', () => {
+  it('the journal has the same closing balance in hledger and ledger, to the last unit', () => {
     const hledger = run('hledger', ['-f', '-', 'bal', 'assets:wallet', '-N'], journal);
     expect(toMinor(hledger, exponent)).toBe(closing);
     const ledger = run('ledger', ['-f', '-', 'bal', 'assets:wallet'], journal);
@@ -63,7 +63,7 @@ describe.each(['BRL', 'JPY', 'KWD'])('the journal of 1,000 random operations in 
     expect(run('hledger', ['-f', '-', 'bal'], journal).trim().split('\n').at(-1)?.trim()).toBe('0');
   });
 
-  it('is refused by both where one amount is changed', () => {
+  it('a journal with one changed balance is refused by hledger and ledger', () => {
     const target = lines[500]!;
     const at = journal.indexOf(target.transactionId);
     const changed = `${journal.slice(0, at)}${journal.slice(at).replace(/= (\d)/, '= 9$1')}`;

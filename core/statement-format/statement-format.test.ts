@@ -44,7 +44,7 @@ describe.each(['BRL', 'JPY', 'KWD'])('1,000 random operations in %s', (currency)
   const isoOf = (line: StatementFileLine) =>
     `${new Date(line.occurredAtMs - 3 * 3_600_000).toISOString().slice(0, 23)}-03:00`;
 
-  it.each(['en', 'pt-BR'] as const)('CSV (%s) reads back as them', (locale) => {
+  it.each(['en', 'pt-BR'] as const)('CSV (%s) of random operations reads back equal', (locale) => {
     const text = write('csv', head, lines, { locale, hasByteOrderMark: true });
     expect(text.startsWith('\ufeff')).toBe(true);
     const delimiter = locale === 'en' ? ',' : ';';
@@ -74,7 +74,7 @@ describe.each(['BRL', 'JPY', 'KWD'])('1,000 random operations in %s', (currency)
     });
   });
 
-  it('JSON and NDJSON read back as them', () => {
+  it('JSON and NDJSON of random operations read back equal', () => {
     type Shape = Record<string, string> & { seq: number };
     type Doc = { status: string; statement: Record<string, string> & { lines: Shape[] } };
     const { status, statement } = JSON.parse(write('json', head, lines)) as unknown as Doc;
@@ -103,38 +103,38 @@ describe.each(['BRL', 'JPY', 'KWD'])('1,000 random operations in %s', (currency)
   });
 });
 
-describe('files', () => {
+describe('statement files', () => {
   const lines = makeLines(7, 50, startMs);
   const head = headOf('BRL', lines, 0, 'UTC');
 
-  it('are the same however often they are written', () => {
+  it('a statement file has the same bytes each time it is written', () => {
     for (const format of ['csv', 'json', 'ndjson', 'hledger'] as const) {
       expect(write(format, head, lines)).toBe(write(format, head, lines));
     }
   });
 
-  it('without lines are whole all the same', () => {
+  it('a statement file without lines is valid in CSV, JSON and NDJSON', () => {
     const empty = { ...head, totalDebitMinor: 0n, totalCreditMinor: 0n };
     expect(write('csv', empty, [])).toMatch(/^date,.*\r\n$/);
     expect(JSON.parse(write('json', empty, []))).toMatchObject({ statement: { lines: [] } });
     expect(write('ndjson', empty, [])).toBe('');
   });
 
-  it('neutralise what a spreadsheet would take for a formula, also where quotes are needed', () => {
+  it('a CSV file neutralises a formula, also in a quoted cell', () => {
     const line = { ...lines[0]!, description: '=HYPERLINK("http://x", "y")' };
     expect(write('csv', head, [line])).toContain(`,"'=HYPERLINK(""http://x"", ""y"")",`);
     const carriage = { ...lines[0]!, description: '\rx' };
     expect(write('csv', head, [carriage])).toContain(`,"'\rx",`);
   });
 
-  it('keep nasty texts of journals on their line, behind the code', () => {
+  it('a journal keeps hostile texts on their line, behind the code', () => {
     const nasty = nastyTexts.map((description, i) => ({ ...lines[i]!, description }));
     const text = write('hledger', head, nasty);
     expect(text).not.toMatch(/[\t\r\u202e]/);
     expect(text.split('\n\n')).toHaveLength(nasty.length + 1);
   });
 
-  it('show a clock that is set back within a day by its offset', () => {
+  it('a CSV file shows a clock that is set back within a day by its offset', () => {
     const shown = (iso: string) => {
       const line = { ...lines[0]!, occurredAtMs: Date.parse(iso) };
       return write('csv', { ...head, timezone: 'America/New_York' }, [line]).split('\r\n')[1];
@@ -144,7 +144,7 @@ describe('files', () => {
     expect(shown('2026-03-08T07:00:00Z')).toMatch(/^2026-03-08T03:00:00\.000-04:00,/);
   });
 
-  it('are named by currency and days', () => {
+  it('a statement file is named by currency and days', () => {
     const range = { fromMs: Date.parse('2026-01-01'), toMs: Date.parse('2026-02-01') };
     expect(statementFileName('hledger', { currency: 'BRL', ...range })).toBe(
       'statement-BRL-2026-01-01-2026-02-01.journal',

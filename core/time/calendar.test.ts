@@ -66,11 +66,11 @@ describe('instantOfWallClock', () => {
       '2025-12-31T13:00:00.000Z',
     ],
     ['a day left out', 'Pacific/Apia', '2011-12-30T12:00', '2011-12-30T22:00:00.000Z'],
-  ])('%s: %s %s is %s', (_what, timezone, text, instant) => {
+  ])('instantOfWallClock of %s: %s %s is %s', (_what, timezone, text, instant) => {
     expect(isoOf(instantOfWallClock(wall(text), timezone))).toBe(instant);
   });
 
-  it('is the instant whose clock shows it, or one after the clock has jumped past it', () => {
+  it('instantOfWallClock finds the first instant whose clock shows the time', () => {
     const minuteArbitrary = fc.integer({
       min: at('2010-01-01T00:00Z') / 60_000,
       max: at('2030-01-01T00:00Z') / 60_000,
@@ -89,7 +89,7 @@ describe('instantOfWallClock', () => {
   });
 });
 
-describe('isWithinDays counts calendar days', () => {
+describe('isWithinDays', () => {
   // 15 days of 24 hours are 360 hours; across a change of clocks they are 359 or 361.
   it.each([
     ['America/New_York', '2026-03-01T00:00', '2026-03-16T00:00', 359],
@@ -110,7 +110,7 @@ describe('isWithinDays counts calendar days', () => {
 
 describe('parseDate', () => {
   it.each(['2026-11-22', '2024-02-29', '2000-02-29', '0001-01-01', '9999-12-31'])(
-    'reads %s',
+    'parseDate reads %s',
     (text) => {
       expect(isoOf(parseDate(text) ?? NaN)).toBe(`${text}T00:00:00.000Z`);
     },
@@ -133,16 +133,16 @@ describe('parseDate', () => {
     '2026-01-01\n',
     '+02026-01-01',
     '',
-  ])('there is no date %j', (text) => {
+  ])('parseDate refuses %j', (text) => {
     expect(parseDate(text)).toBeUndefined();
   });
 
-  it('the next day is the next date, also at the end of a year', () => {
+  it('the next day of 31 December is 1 January', () => {
     expect(isoOf(nextDay(wall('2026-12-31T00:00')))).toBe('2027-01-01T00:00:00.000Z');
   });
 });
 
-it('knows the zones of IANA and nothing else', () => {
+it('isTimezone accepts IANA zones and nothing else', () => {
   expect(zones.filter((zone) => !isTimezone(zone))).toEqual([]);
   expect(['', 'Mars/Olympus', 'America', '../etc/passwd', 'UTC\n'].filter(isTimezone)).toEqual([]);
 });

@@ -61,7 +61,7 @@ async function ask(rpc: string, request: object, authorization: string | undefin
 const isMissing = (rpc: string, outcome: Outcome): boolean =>
   outcome.reason === 'UNIMPLEMENTED' && mayBeUnimplemented.has(rpc);
 
-describe('at the gate', () => {
+describe('authorisation', () => {
   it.each(rpcs)('$name admits the allowed callers and no others', async ({ name, right }) => {
     const request = plainRequests[name];
     expect(request, 'a plain request in requests.ts').toBeDefined();
@@ -115,7 +115,7 @@ async function compareWithNothing(
   return [...faults, ...leaks.map((mark) => `shows ${mark}`)];
 }
 
-describe('objects of others', () => {
+describe('objects of other users', () => {
   it.each(objectRules)('$rpc by $names hides objects of other users', async (rule) => {
     const faults: string[] = [];
     const pairs = [
@@ -139,7 +139,7 @@ describe('objects of others', () => {
   });
 
   it.each(objectRules.filter((rule) => rule.staff !== 'as the service likes'))(
-    '$rpc by $names: within reach of $staff',
+    '$rpc by $names finds objects of customers for $staff only',
     async (rule) => {
       const faults: string[] = [];
       for (const person of [people.operator, people.admin]) {
@@ -247,7 +247,7 @@ describe('API keys with bounds', () => {
 describe('staff', () => {
   const moves = objectRules.filter((rule) => /createTr|streamTr/.test(rule.rpc));
   it.each(moves.filter((rule) => rule.names.startsWith('user_id')))(
-    '$rpc by $names: not on a wallet of their own, and never without a name',
+    '$rpc by $names refuses staff on their own wallet and without a user',
     async (rule) => {
       for (const person of [people.operator, people.admin]) {
         const reasons = [];
@@ -265,7 +265,7 @@ describe('staff', () => {
 
 describe('dead letters', () => {
   it.each(['wallet', 'statement'])(
-    'of %s: found by staff only, absent ones by none',
+    'dead letters of %s are found by staff only, and absent ones by no caller',
     async (service) => {
       const id = crypto.randomUUID();
       const columns = 'id, queue, reason, body, is_truncated';

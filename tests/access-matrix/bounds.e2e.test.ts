@@ -87,8 +87,8 @@ const credentials: Readonly<Record<string, string>> = {
   'auth.validateToken.access_token': 'TOKEN_INVALID',
 };
 
-describe('every list and text of a request has a bound', () => {
-  it.each(rpcs)('$name', async (rpc) => {
+describe('bounds of requests', () => {
+  it.each(rpcs)('every list and text field of a $name request has a bound', async (rpc) => {
     const [service = ''] = rpc.name.split('.');
     const { messages, requests } = await readProto(service);
     const fields = messages.get(requests.get(rpc.name) ?? '');
@@ -116,7 +116,7 @@ describe('every list and text of a request has a bound', () => {
   });
 
   it.each(['wallet.createTransaction', 'wallet.streamTransactions'])(
-    '%s: its items',
+    'every list and text field of an item of %s has a bound',
     async (name) => {
       const rpc = rpcs.find((one) => one.name === name)!;
       const { messages } = await readProto('wallet');

@@ -37,8 +37,8 @@ const ask = (rpc: string, request: object, credential: string) =>
 /** Neither a page token nor an idempotency key names an object: they are looked up in one's own. */
 const naming = objectRules.filter(({ names }) => !/^(page_token|idempotency_key)$/.test(names));
 
-describe('an object of another', () => {
-  it.each(naming)('$rpc by $names: the refusal leaves a line that names it', async (rule) => {
+describe('objects of other users', () => {
+  it.each(naming)('$rpc by $names of another user is audited as denied', async (rule) => {
     const [service = '', method = ''] = rule.rpc.split('.');
     const isSame = ({ action, target, result }: Line): boolean =>
       action === `denied ${method}` && ids.includes(target) && rule.hidden.includes(result);
@@ -57,8 +57,8 @@ describe('an object of another', () => {
   });
 });
 
-describe('an object that does not exist', () => {
-  it('leaves no line where its id says nothing of whose it would be', async () => {
+describe('absent objects', () => {
+  it('a request for an absent object without an owner id leaves no audit record', async () => {
     const person = await stage.person('caio', 'customer');
     const rules = naming.filter(({ names }) => !/user_id|owner_id/.test(names));
     for (const rule of rules) await ask(rule.rpc, rule.request(nothing()), person.accessToken);
@@ -75,8 +75,8 @@ describe('an object that does not exist', () => {
   });
 });
 
-describe('a flood', () => {
-  it('of guesses is bounded, said once, and does not hide what is found later', async () => {
+describe('floods of denials', () => {
+  it('audit records of denials are bounded, and guesses of absent ids leave none', async () => {
     const person = await stage.person('dora', 'customer');
     const get = (value: string) =>
       ask(

@@ -131,7 +131,7 @@ async function entries(): Promise<Entry[]> {
   return queryService<Entry>(stage.world.dataDir, 'wallet', text);
 }
 
-describe.each(kinds)('a replay, %s', (kind) => {
+describe.each(kinds)('replays (%s)', (kind) => {
   it.each(['ana', 'bia', 'self'] as const)(
     'a replay on the wallet of %s needs the right to it',
     async (target) => {
@@ -197,7 +197,7 @@ describe('reading dead letters', () => {
   );
 });
 
-describe('a statement line', () => {
+describe('statement lines', () => {
   it('no caller can forge a statement line with a replay', async () => {
     const transaction = {
       ...{ id: randomUUID(), seq: 999, operation: 'deposit', amount: '9.00', direction: 'credit' },

@@ -5,7 +5,7 @@ import { plainRequests } from './requests.ts';
 import { mayBeUnimplemented } from './rights.ts';
 import { rpcs } from './rpcs.ts';
 
-describe('who may call what', () => {
+describe('access rights', () => {
   it.each(rpcs)('the policy of $name equals rights.ts', ({ policy, right }) => {
     expect(policy).toEqual(right);
   });

@@ -115,7 +115,7 @@ describe.each(['optional', 'required'] as const)('with STAFF_TOTP=%s', (mode) =>
   });
 });
 
-describe('at last, with STAFF_TOTP=required', () => {
+describe('sign-out, with STAFF_TOTP=required', () => {
   const signOut = rpcs.filter(({ name }) => name === 'auth.signOut');
   it.each(signOut)('$name admits staff without a second factor too', async ({ name }) => {
     const judged = await Promise.all(callers.map((caller) => judge(name, caller, 'required')));

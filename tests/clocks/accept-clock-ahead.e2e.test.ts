@@ -123,7 +123,7 @@ async function useWalletAhead(): Promise<void> {
   await site.serverClock.step(0);
 }
 
-it('a wallet used while the clock was ahead goes on once an operator has accepted that', async () => {
+it('a wallet used while the clock was ahead works again after accept-clock-ahead', async () => {
   const begin = new Date(Date.now() - hourMs);
   await useWalletAhead();
   // The second time from what the daemon remembers of the wallet.
@@ -183,7 +183,7 @@ it('a wallet used while the clock was ahead goes on once an operator has accepte
   await site.serverClock.step(0);
 });
 
-it('a wallet that is not ahead is refused, and so is one that does not exist', async () => {
+it('accept-clock-ahead refuses a wallet that is not ahead, and one that is absent', async () => {
   const { id } = await signUp(site.daemon().address, 'bob');
   const none = await accept('--user-id', id, '--currency', 'BRL');
   expect(none.code).toBe(1);
@@ -201,7 +201,7 @@ it('a wallet that is not ahead is refused, and so is one that does not exist', a
   expect(await readAudit()).toHaveLength(1);
 });
 
-it('all wallets that are ahead are accepted at once with --all', async () => {
+it('accept-clock-ahead --all accepts every wallet that is ahead and not locked', async () => {
   const two = [
     await signUp(site.daemon().address, 'carla'),
     await signUp(site.daemon().address, 'dora'),

@@ -100,9 +100,9 @@ async function finishExport({ token }: Signed): Promise<void> {
   });
 }
 
-describe('a daemon whose clock is wrong, and the database has a right one', () => {
+describe('wrong clock of the daemon', () => {
   it.each([2, -2, 600, -600, dayS, -dayS, 40 * dayS, -40 * dayS])(
-    'by %d s from its start on works as any other',
+    'a daemon whose clock is wrong by %d s from its start works as any other',
     async (offsetS) => {
       await site.daemonClock.set(offsetS);
       client = await site.start();
@@ -116,7 +116,7 @@ describe('a daemon whose clock is wrong, and the database has a right one', () =
   );
 
   it.each([2, -2, dayS, -dayS, 40 * dayS])(
-    'works on while it steps by %d s and back',
+    'a daemon keeps working while its clock steps by %d s and back',
     async (offsetS) => {
       await site.daemonClock.set(0);
       client = await site.start();

@@ -96,7 +96,7 @@ async function createKey(token: string): Promise<string> {
 }
 const verifyKey = (key: string) => readBalance(key);
 
-it('sessions from a clock that was a day ahead end, others and new ones go on', async () => {
+it('sessions from a clock a day ahead expire, and earlier and new ones go on', async () => {
   const email = await signUpNew();
   const before = await signIn(email);
   await site.serverClock.step(dayS);
@@ -121,7 +121,7 @@ it('sessions from a clock that was a day ahead end, others and new ones go on', 
 });
 
 it.each([dayS, -dayS, 600])(
-  'tokens made void while the clock was wrong by %d s stay void, and new ones work',
+  'tokens revoked while the clock was wrong by %d s stay revoked, and new ones work',
   async (offsetS) => {
     const email = await signUpNew();
     const before = await signIn(email);
@@ -139,7 +139,7 @@ it.each([dayS, -dayS, 600])(
   },
 );
 
-it('tokens of a clock that was a day ahead do not come alive if they were ended after it', async () => {
+it('revoked tokens from a clock a day ahead stay revoked when that time comes', async () => {
   const emails = [await signUpNew(), await signUpNew()] as const;
   await site.serverClock.step(dayS);
   const ahead = [await signIn(emails[0]), await signIn(emails[1])] as const;
@@ -163,7 +163,7 @@ it('tokens of a clock that was a day ahead do not come alive if they were ended 
   }
 });
 
-it('a sign-out while the clock was a day behind lasts', async () => {
+it('a session that is revoked while the clock is a day behind stays revoked', async () => {
   const email = await signUpNew();
   const one = await signIn(email);
   await site.serverClock.step(-dayS);
@@ -195,7 +195,7 @@ async function readStatement(token: string, from: Date, to?: Date) {
   return answer.value;
 }
 
-it('complete statements stay as they were, and none is complete before its end', async () => {
+it('complete statements stay the same across clock steps, and none is complete early', async () => {
   const email = await signUpNew();
   const before = await signIn(email);
   const from = new Date(Date.now() - 3_600_000);
@@ -234,7 +234,7 @@ it('complete statements stay as they were, and none is complete before its end',
   expect(await findFaults(site.dataDir)).toEqual([]);
 });
 
-it('events leave while the clock is a day ahead and after it, also past a daemon that was killed', async () => {
+it('events are sent while the clock is a day ahead and after it, also after a kill', async () => {
   const connection = await connectBroker(url);
   connection.on('error', () => undefined);
   const channel = await connection.createChannel();

@@ -63,7 +63,7 @@ async function balanceAt(userId: string, at: Date): Promise<bigint | undefined> 
   return answer.value.wallet?.balanceMinor;
 }
 
-it('the clock of the database steps while the server runs', async () => {
+it('the test server steps the clock of its database while it runs', async () => {
   for (const offsetS of [0, dayS, -dayS]) {
     await server.clock.step(offsetS);
     const clockMs = await wallet.read(readClock);
@@ -73,7 +73,7 @@ it('the clock of the database steps while the server runs', async () => {
 });
 
 it.each([2, 600, dayS])(
-  'a balance as of a time stays though the clock steps by %d s',
+  'a balance as of a time stays the same when the clock steps by %d s',
   async (s) => {
     for (const offsets of [
       [0, -s],
@@ -100,7 +100,7 @@ it.each([2, 600, dayS])(
   },
 );
 
-it.each([600, dayS])('a relay lease from %d s ahead is taken over', async (s) => {
+it.each([600, dayS])('a relay lease from a clock %d s ahead is taken over', async (s) => {
   await server.clock.step(s);
   const log = createLog('silent');
   expect(await createLease(wallet, log).hold()).toBeDefined();
@@ -120,7 +120,7 @@ it('attempts while the clock is 40 days ahead block no caller afterwards', async
   expect(await take()).toBe(1);
 });
 
-it('an account mail that was claimed while the clock was a day ahead is due', async () => {
+it('an account mail claimed while the clock was a day ahead is due once corrected', async () => {
   await auth.tx((tx) => appendMail(tx, { kind: 'any', recipient: 'ana@example.com' }));
   await server.clock.step(dayS);
   const first = await auth.tx((tx) => claimMail(tx, 60_000));
@@ -130,7 +130,7 @@ it('an account mail that was claimed while the clock was a day ahead is due', as
   expect(await auth.tx((tx) => claimMail(tx, 60_000))).toMatchObject({ id: first!.id, attempt: 2 });
 });
 
-it('a mailed code from a clock that was a day ahead is void, and known for that', async () => {
+it('a mailed code from a clock a day ahead is invalid, and recognised as such', async () => {
   await server.clock.step(dayS);
   const recipient = 'ana@example.com';
   const text = '0123-4567-89AB-CDEF-GHJK-MNPQ';
@@ -144,7 +144,7 @@ it('a mailed code from a clock that was a day ahead is void, and known for that'
   expect([await isValid(), await isPastBound()]).toEqual([false, true]);
 });
 
-it('an export that was claimed while the clock was a day ahead is due', async () => {
+it('an export claimed while the clock was a day ahead is due once corrected', async () => {
   const away = () => Promise.reject(new Error('away'));
   const readLedger = () => {
     throw new Error('away');

@@ -120,7 +120,7 @@ describe('docs/asyncapi.json', () => {
     makeCommand({ description: 'Invoice 17' }),
     makeCommand({ operation: 'withdraw', metadata: { order: '4711' } }),
     makeCommand({ operation: 'purchase', merchant: 'Bookshop' }),
-  ])('describes what toCreatedMessage makes of a $operation', (command) => {
+  ])('asyncapi.json describes the result of toCreatedMessage for a $operation', (command) => {
     const decision = decideOn(command, 20_000n);
     if (decision.kind !== 'accepted') throw new Error(decision.kind);
     for (const entry of [decision.entries[0]!, { ...decision.entries[0]!, parentId }]) {

@@ -39,7 +39,7 @@ const others: readonly RegExp[] = [
   /^(ready, degraded|consumer\.wallet_queue|… a pooler with transaction pooling …)$/,
 ];
 
-describe('the tables of docs/operations.md', () => {
+describe('tables of docs/operations.md', () => {
   it('docs/operations.md has tables with tests and faults', () => {
     expect(rows.length - faults.length).toBeGreaterThan(15);
     expect(faults.length).toBeGreaterThan(12);

@@ -47,7 +47,7 @@ function exists(name: string): boolean {
 const claims = readClaims();
 const isTest = (name: string): boolean => /\.test\.ts$|^(tests|bench)\//.test(name);
 
-describe('what docs/security.md claims', () => {
+describe('claims of docs/security.md', () => {
   it('docs/security.md has more than 50 measures', () => expect(claims.length).toBeGreaterThan(50));
 
   it.each(claims)('docs/security.md names a test that exists: $text', ({ shownBy }) => {

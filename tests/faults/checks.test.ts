@@ -27,8 +27,8 @@ const good: Findings = {
 const listUnmet = (findings: Findings): string[] =>
   listChecks(findings).flatMap(({ isMet, name }) => (isMet ? [] : [name]));
 
-describe('the checks of a fault run', () => {
-  it('are all met by a run without violations', () => {
+describe('checks of a fault run', () => {
+  it('a fault run without violations meets all checks', () => {
     expect(listUnmet(good)).toEqual([]);
     expect(formatChecks(listChecks(good))).toHaveLength(1 + 11);
   });
@@ -42,17 +42,17 @@ describe('the checks of a fault run', () => {
     ['answers', 'other violations'],
     ['rest', 'other violations'],
     ['a kind that is new', 'other violations'],
-  ])('a violation of "%s" fails one: %s', (kind, name) => {
+  ])('a violation of "%s" fails exactly the check "%s"', (kind, name) => {
     const report = createEmptyReport();
     report.violate(kind, 'planted');
     expect(listUnmet({ ...good, counts: report.counts })).toEqual([name]);
   });
 
-  it.each([3, undefined])('%s rows in the outbox fail one', (outboxRows) => {
+  it.each([3, undefined])('a final outbox of %s rows fails exactly one check', (outboxRows) => {
     expect(listUnmet({ ...good, outboxRows })).toEqual(['rows in the outbox at the end']);
   });
 
-  it('more than a hundredth above the limit, or too few, fail each class', () => {
+  it('over a hundredth of slow answers, or too few answers, fail each latency class', () => {
     for (const tookMs of [[...fast, 1_300, 1_300, 1_300], fast.slice(0, 49), []]) {
       const { latencies, report } = judgeLatencies(tookMs);
       expect(listUnmet({ ...good, latencies })).toHaveLength(5);

@@ -152,7 +152,7 @@ it('every statement has one text, a database, and a sample or a reason for none'
   expect(allowed.filter((name) => !statements.has(name))).toEqual([]);
 });
 
-describe.each(services)('the statements of %s', (service) => {
+describe.each(services)('statements of %s', (service) => {
   const database = (): TestDatabase => {
     const found = databases.get(service);
     if (!found) throw new Error(`no database of ${service}`);
@@ -175,14 +175,14 @@ describe.each(services)('the statements of %s', (service) => {
     expect(await findAllScans(database(), names(), allowed)).toEqual({});
   });
 
-  it('statements scan no large table, and read as few pages as of a small one', async () => {
+  it('statements scan no large table, and read as few pages as with a small one', async () => {
     await database().query('ANALYZE');
     expect(await findAllScans(database(), names(), mayScan)).toEqual({});
     expect(await findHungry(database(), names(), sizes.many)).toEqual({});
   });
 });
 
-it('a missing index is reported', async () => {
+it('a missing index is found by its scans and its pages', async () => {
   const wallet = databases.get('wallet');
   if (!wallet) throw new Error('no database of wallet');
   await wallet.query('ALTER TABLE transactions DROP CONSTRAINT transactions_id_wallet_id_key');

@@ -3,7 +3,7 @@ import { expect, it } from 'vitest';
 import { poisonKinds } from './kinds.ts';
 import { runPoisonRun } from './run.ts';
 
-it('good messages are done once, bad ones are in the table, through restarts', async () => {
+it('good messages are done once and poison ones become dead letters, across restarts', async () => {
   expect(poisonKinds.length).toBeGreaterThanOrEqual(20);
   const said: string[] = [];
   const violations = await runPoisonRun({

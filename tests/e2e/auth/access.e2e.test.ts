@@ -63,7 +63,7 @@ const hasLine = async (of: 'wallet' | 'statement', line: Partial<AuditEvent>): P
     Object.entries(line).every(([name, value]) => event[name as keyof AuditEvent] === value),
   );
 
-describe('freezing', () => {
+describe('frozen wallets', () => {
   it('a wallet that staff froze takes no transactions until staff unfreeze it', async () => {
     await ana.json(['deposit', '10.00', '--yes']);
     const request = { userId: ana.id, currency: 'BRL', note: 'a stolen phone', dryRun: false };
@@ -93,7 +93,7 @@ describe('freezing', () => {
   });
 });
 
-describe('the audit log', () => {
+describe('audit log', () => {
   it('the audit log shows admins only the transactions, reads and denials of staff', async () => {
     const done = await connection.call(
       WalletServiceService.createTransaction,

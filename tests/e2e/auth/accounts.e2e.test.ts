@@ -46,7 +46,7 @@ const runWith = (token: string, args: readonly string[]) =>
     },
   });
 
-describe('many processes whose access token has ended', () => {
+describe('expired access tokens', () => {
   it('many processes with an expired access token refresh it once, and all succeed', async () => {
     const bia = await world.customer('bia');
     const path = await findTokenFile(bia);
@@ -73,7 +73,7 @@ describe('users', () => {
     expect((await ana.run(['users', 'list'])).code).toBe(8);
   });
 
-  it('users get another role and are disabled, with effect at once', async () => {
+  it('an admin sets the role of a user, and a disabled account is refused at once', async () => {
     const eve = await world.customer('eve');
     const made = await admin.json<Account>(['users', 'set-role', eve.email, 'operator', '--yes']);
     expect(made.role).toBe('operator');
@@ -87,7 +87,7 @@ describe('users', () => {
 });
 
 describe('sessions', () => {
-  it('sessions are listed with the current one marked, and ended', async () => {
+  it('sessions are listed with the current one marked, and one can be revoked', async () => {
     const { items } = await ana.json<Listed<Session>>(['sessions', 'list']);
     expect(items.filter(({ current }) => current)).toHaveLength(1);
     const own = items.find(({ current }) => current)?.id ?? '';
@@ -100,8 +100,8 @@ describe('sessions', () => {
   });
 });
 
-describe('a changed password', () => {
-  it('a changed password replaces the old one, and can end other sessions', async () => {
+describe('change of password', () => {
+  it('a changed password replaces the old one, and the current session stays valid', async () => {
     const fay = await world.customer('fay');
     const args = ['change-password', '--password-stdin', '--revoke-other-sessions'];
     expectCode(await fay.run(args, `${password}\nanother long passphrase\n`), 0);
@@ -112,7 +112,7 @@ describe('a changed password', () => {
   });
 });
 
-describe('an API key', () => {
+describe('API keys', () => {
   it('an API key works within its scopes until it is revoked', async () => {
     const create = ['api-keys', 'create', '--name', 'reader', '--scope', 'wallets:read'];
     const { id, secret } = await ana.json<Key>(create);
@@ -146,7 +146,7 @@ describe('wallets', () => {
     expect(all.items).toEqual(own.items);
   });
 
-  it('frozen wallets do not change', async () => {
+  it('a frozen wallet refuses a deposit until it is unfrozen', async () => {
     const freeze = (verb: string, ...more: string[]) =>
       admin.json(['wallets', verb, '--user', ana.id, '--note', 'asked for', '--yes', ...more]);
     expect(await freeze('freeze', '--dry-run')).toMatchObject({ dryRun: true });
@@ -157,7 +157,7 @@ describe('wallets', () => {
   });
 });
 
-describe('the audit log', () => {
+describe('audit log', () => {
   it('the audit log lists actions, newest first, page by page', async () => {
     await admin.json(['wallets', 'freeze', '--user', ana.id, '--yes']);
     await admin.json(['wallets', 'unfreeze', '--user', ana.id, '--yes']);

@@ -103,8 +103,8 @@ async function call(method: unknown, request: object, authorization?: string): P
   return outcome;
 }
 
-describe('secrets on their way', () => {
-  it('secrets are sent in sign-ins, right and wrong ones, and in requests', async () => {
+describe('requests with secrets', () => {
+  it('sign-ins with a right and a wrong password, and requests, carry secrets', async () => {
     const email = 'ada@example.com';
     const create = ['users', 'create', '--email', email, '--role', 'admin'];
     expectCode(note(await world.walletd(create, canaries.password)), 0);
@@ -119,7 +119,7 @@ describe('secrets on their way', () => {
     await wallet(['deposit', '5.00', '--user', 'unknown@example.com', '--yes']);
   });
 
-  it('secrets are sent as invalid credentials in every place', async () => {
+  it('invalid credentials of every kind carry secrets', async () => {
     for (const token of [canaries.bearer, canaries.apiKey]) {
       expectCode(await wallet(['balance', '--json'], '', { WALLET_TOKEN: token }), 4);
       expectCode(await wallet(['sign-in', '--with-token'], token), 4);
@@ -148,7 +148,7 @@ describe('secrets on their way', () => {
     expectCode(await wallet(['whoami'], '', { WALLET_TOKEN: secret }), 0);
   });
 
-  it('secrets are used with servers that are unavailable or have a wrong address', async () => {
+  it('settings of unavailable servers and invalid URLs carry secrets', async () => {
     await wallet(['balance', '--server', '127.0.0.1:1', '--timeout', '500ms']);
     await wallet(['balance', '--tls', '--timeout', '500ms'], '', { WALLET_TOKEN: canaries.bearer });
     const base = {
@@ -181,7 +181,7 @@ describe('secrets on their way', () => {
     said.push(deaf.log());
   });
 
-  it('secrets are sent in a poison message', async () => {
+  it('a poison message with secrets is kept as a dead letter with redacted values', async () => {
     const producer = await createProducer(rabbitmqUrl);
     const data = {
       password: canaries.letterPassword,
@@ -201,7 +201,7 @@ describe('secrets on their way', () => {
     expect(listed.stdout).toContain('[redacted]');
   });
 
-  it('secrets are in requests that fail with an internal error', async () => {
+  it('requests with secrets fail with an internal error', async () => {
     const rename = (service: string, from: string, to: string) =>
       queryService(world.dataDir, service, `ALTER TABLE ${from} RENAME TO ${to}`);
     await rename('auth', 'sessions', 'sessions_away');
@@ -230,7 +230,7 @@ describe('secrets on their way', () => {
   });
 });
 
-describe('secrets afterwards', () => {
+describe('search for secrets', () => {
   const all = (): [string, string][] => [
     ...Object.entries(canaries),
     ...issued.map((secret, i): [string, string] => [`issued ${i}`, secret]),

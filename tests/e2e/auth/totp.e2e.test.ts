@@ -149,14 +149,14 @@ describe('a second factor at the command line', () => {
   });
 });
 
-describe('a second factor where auth and wallet are processes apart', () => {
+describe('a second factor with separate processes for auth and wallet', () => {
   let world: SplitWorld;
   beforeAll(async () => {
     world = await createSplitWorld();
   });
   afterAll(() => world.dispose());
 
-  it('a separate wallet process requires a second factor if the auth process does', async () => {
+  it('a separate wallet process requires a second factor once the auth process does', async () => {
     const operator = await world.staff('otto', 'operator');
     const ana = await world.customer('ana');
     const proxy = connect(world.address, world.channel(false));

@@ -57,7 +57,7 @@ describe('amounts', () => {
     ' 1',
     '0.00',
   ];
-  it.each(refused)('deposit of "%s" is refused with a reason', async (amount) => {
+  it.each(refused)('a deposit of "%s" is refused with AMOUNT_INVALID', async (amount) => {
     await expectRefused(['deposit', amount, '--yes'], {
       code: 2,
       reason: 'AMOUNT_INVALID',
@@ -65,7 +65,7 @@ describe('amounts', () => {
     });
   });
 
-  it('an unknown currency is refused with a reason', async () => {
+  it('an unknown currency is refused with CURRENCY_UNKNOWN, field currency', async () => {
     await expectRefused(['deposit', '5.00', '--currency', 'XYZ', '--yes'], {
       code: 2,
       reason: 'CURRENCY_UNKNOWN',
@@ -74,32 +74,32 @@ describe('amounts', () => {
   });
 });
 
-describe('the ledger refuses', () => {
-  it('the ledger refuses an overdraft', () =>
+describe('refusals of the ledger', () => {
+  it('the ledger refuses an overdraft with INSUFFICIENT_FUNDS', () =>
     expectRefused(['withdraw', '95.01', '--yes'], { code: 6, reason: 'INSUFFICIENT_FUNDS' }));
 
-  it('the ledger refuses an unknown parent', () =>
+  it('the ledger refuses an unknown parent with PARENT_NOT_FOUND', () =>
     expectRefused(['cancel', '5b0f7a7e-0000-4000-8000-000000000000', '--yes'], {
       code: 5,
       reason: 'PARENT_NOT_FOUND',
       field: 'parent_id',
     }));
 
-  it('the ledger refuses another user’s transaction as parent', () =>
+  it('the ledger refuses another user’s transaction as parent with PARENT_NOT_FOUND', () =>
     expectRefused(['reverse', foreign.id, '--yes'], {
       code: 5,
       reason: 'PARENT_NOT_FOUND',
       field: 'parent_id',
     }));
 
-  it('the ledger refuses a parent that is undone already', () =>
+  it('the ledger refuses an undone parent with PARENT_ALREADY_UNDONE', () =>
     expectRefused(['cancel', undone.id, '--yes'], {
       code: 6,
       reason: 'PARENT_ALREADY_UNDONE',
       field: 'parent_id',
     }));
 
-  it('the ledger refuses a key that was used for other content', () =>
+  it('the ledger refuses a key of other content with IDEMPOTENCY_KEY_REUSED', () =>
     expectRefused(['deposit', '100.01', '--yes', '--idempotency-key', 'used'], {
       code: 6,
       reason: 'IDEMPOTENCY_KEY_REUSED',
@@ -107,15 +107,15 @@ describe('the ledger refuses', () => {
     }));
 });
 
-describe('the caller', () => {
-  it('without a terminal a cancellation needs --yes', () =>
+describe('callers', () => {
+  it('without a terminal a cancellation without --yes is refused', () =>
     expectRefused(['cancel', bought.id], { code: 2, reason: 'CONFIRMATION_REQUIRED' }));
 
   it.each([
     ['a truncated token', (token: string) => token.slice(0, -20)],
     ['a token with another signature', (token: string) => token.slice(0, -8) + 'AAAAAAAA'],
     ['garbage', () => 'nonsense'],
-  ])('%s is refused', async (_what, forge) => {
+  ])('%s is refused with TOKEN_INVALID', async (_what, forge) => {
     const { env } = ana;
     const real = 'eyJhbGciOiJFZERTQSJ9.eyJzdWIiOiJ4In0.c2lnbmF0dXJlc2lnbmF0dXJlc2lnbmF0dXJl';
     const done = await runWallet(['balance', '--json'], {
@@ -135,7 +135,7 @@ describe('the caller', () => {
     }
   });
 
-  it('the caller gets TOKEN_REVOKED after the session was ended elsewhere', async () => {
+  it('a token is refused with TOKEN_REVOKED after the sign-out of its session', async () => {
     const caio = await world.customer('caio');
     const { env } = caio;
     const home = { ...env, WALLET_SERVER: world.daemon().address };
@@ -156,7 +156,7 @@ describe('accounts', () => {
     return { code: done.code, reason: error.reason, field: error.field };
   };
 
-  it('a password that is too short is refused with a reason', async () => {
+  it('a password that is too short is refused with PASSWORD_INVALID, field password', async () => {
     expect(await signUp('new@example.com', 'too short')).toEqual({
       code: 2,
       reason: 'PASSWORD_INVALID',
@@ -164,7 +164,7 @@ describe('accounts', () => {
     });
   });
 
-  it('an address with an account is refused, in any spelling', async () => {
+  it('a sign-up with the address of an account in other letter case is refused', async () => {
     expect(await signUp('ANA@Example.com', password)).toMatchObject({
       reason: 'EMAIL_TAKEN',
       field: 'email',
@@ -190,7 +190,7 @@ describe('accounts', () => {
     expect(wrong).toBe(await signIn('unknown@example.com'));
   });
 
-  it('without a keychain sign-in fails with a hint, and stores nothing', async () => {
+  it('without a keychain a sign-in fails with a hint, and stores no sign-in', async () => {
     const env = { ...(await world.homeOf('bare')), WALLET_SERVER: world.daemon().address };
     const args = ['sign-in', '--email', 'ana@example.com', '--password-stdin', '--json'];
     const done = await runWallet(args, { env, input: password });

@@ -47,7 +47,7 @@ it('sign-in keeps the token in the keychain: in no file, in no argv and in no lo
   expect(commandLines).toContain('sign-in');
 });
 
-it('the stored sign-in serves the next command, and sign-out removes it', async () => {
+it('a stored sign-in serves the next command, and sign-out removes it', async () => {
   const shown = await runWallet(['whoami', '--json'], { env });
   expect(JSON.parse(shown.stdout)).toMatchObject({
     user: { email: 'ana@example.com' },

@@ -21,7 +21,7 @@ beforeAll(async () => {
 
 afterAll(() => world.dispose());
 
-describe('a daemon killed with -9 after it had answered', () => {
+describe('kill -9 after an answer', () => {
   it('a daemon killed after an answer has the deposit and its statement line', async () => {
     const paid = await ana.json<Transaction>(['deposit', '42.50', '--yes']);
     await world.kill();

@@ -30,8 +30,8 @@ const base = () => ({
   WALLETD_METRICS_LISTEN: 'off',
 });
 
-describe('a start that cannot be', () => {
-  it('a start names every error of the configuration at once, and starts nothing', async () => {
+describe('failed starts', () => {
+  it('a start names every error of the configuration at once, and exits with 2', async () => {
     const env = { ...base(), WALLETD_LISTEN: 'nowhere', WALLET_CURRENCY: 'XYZ', SIGN_UP: 'maybe' };
     const done = await runWalletd([], { env });
     expect(done.code).toBe(2);
@@ -40,7 +40,7 @@ describe('a start that cannot be', () => {
     }
   });
 
-  it('a start with plaintext beyond loopback is refused', async () => {
+  it('config check refuses plaintext beyond loopback', async () => {
     const env = { ...base(), WALLETD_LISTEN: '0.0.0.0:50051' };
     const done = await runWalletd(['config', 'check'], { env });
     expect(done.code).toBe(2);
@@ -100,7 +100,7 @@ describe('a start that cannot be', () => {
 });
 
 describe('a running daemon', () => {
-  it('the embedded Postgres has no TCP port, and its socket is closed to others', async () => {
+  it('the embedded Postgres listens on no TCP port', async () => {
     const [pid] = await findServers('data');
     const sockets = await socketsOf(pid ?? 0);
     const tcp =
@@ -111,7 +111,7 @@ describe('a running daemon', () => {
     );
   });
 
-  it('keys and passwords are readable by the daemon only', () => {
+  it('no file of keys or passwords in the data folder is readable by other users', () => {
     const listing = execFileSync('find', [
       world.dataDir,
       '-maxdepth',
@@ -159,7 +159,7 @@ describe('a running daemon', () => {
     await world.start();
   });
 
-  it('Ctrl-C, which reaches the whole process group, drains the daemon too', async () => {
+  it('Ctrl-C to the whole process group ends the daemon with 0', async () => {
     await world.stop();
     const walletd = join(import.meta.dirname, '../../../dist/daemon/main.js');
     const child = spawn(process.execPath, [walletd], {

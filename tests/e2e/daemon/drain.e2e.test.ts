@@ -53,7 +53,7 @@ async function openIdle(daemon: Daemon, door: Door, token: string): Promise<Open
 }
 
 describe.each(['plaintext', 'TLS'] as const)('SIGTERM to a daemon with %s', (door) => {
-  it('SIGTERM answers all calls in flight, and ends idle streams at once', async () => {
+  it('SIGTERM lets all calls in flight be answered, and ends idle streams at once', async () => {
     const daemon = await stage.start(door);
     const call = (method: object, request: object, token: string) =>
       stage.call(daemon, door, method, request, token);

@@ -72,7 +72,7 @@ it.each([
   ['cf-connecting-ip', '203.0.113.1'],
   ['true-client-ip', '203.0.113.1'],
   [':authority', 'wallet.example.com'],
-])('behind a proxy that adds %s: %s neither is open, and a purchase is', async (name, value) => {
+])('a request with %s: %s may purchase, but not sign up or deposit', async (name, value) => {
   const headers = { [name]: value };
   const closed = await signUp(headers);
   expect(closed.info).toMatchObject({ reason: 'SIGN_UP_CLOSED', metadata: { setting: 'SIGN_UP' } });
@@ -86,7 +86,7 @@ it.each([
   expect(bought.info?.reason ?? 'ok').not.toBe('OPERATION_NOT_ALLOWED');
 });
 
-it('the first forwarded request is in the log, with the settings to change', () => {
+it('the first forwarded request alone is logged, with the settings to change', () => {
   const lines = at.world.daemon().log().split('\n');
   const reports = lines.filter((line) => line.includes('a proxy on this machine forwards'));
   expect(reports).toHaveLength(1);

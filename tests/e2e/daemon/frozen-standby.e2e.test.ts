@@ -149,7 +149,7 @@ const seqOf = async (user: User): Promise<number> => {
 /** An answer in time, as docs/operations.md says, and some time for a loaded machine. */
 const streamMs = 30_000 + 3_000;
 
-it('calls are answered in time with a frozen synchronous standby, and done once', async () => {
+it('calls beside a frozen synchronous standby are answered in time, and done once', async () => {
   const [byCli, first, second, third, brief, emitted, emittedLater, ...streaming] = users;
   if (!byCli || !first || !second || !third || !brief || !emitted || !emittedLater) {
     throw new Error('there are too few users');

@@ -46,7 +46,7 @@ describe('walletd users reset-password', () => {
   });
 });
 
-describe('a word that is no command', () => {
+describe('unknown commands', () => {
   it.each([['bogus'], ['start', 'bogus']])('an unknown command is named: %s', async (...args) => {
     const done = await world.walletd(args);
     expect(done).toMatchObject({ code: 2, stdout: '' });
@@ -55,8 +55,8 @@ describe('a word that is no command', () => {
   });
 });
 
-describe('a previous signing key', () => {
-  it('a previous signing key that is the current one or unreadable stops a start', async () => {
+describe('previous signing keys', () => {
+  it('a previous signing key that is the current one or absent stops a start', async () => {
     expect(await world.stop()).toBe(0);
     const copy = join(world.folder, 'previous.pem');
     await copyFile(join(world.dataDir, 'signing-key.pem'), copy);

@@ -60,7 +60,7 @@ const base = (): Environment => ({
   WALLETD_LISTEN: '127.0.0.1:0',
 });
 
-describe('a daemon that root started, from a folder closed to others', () => {
+describe('a daemon started by root, from a folder closed to others', () => {
   let daemon: Daemon;
   let ana: Person;
 
@@ -105,7 +105,7 @@ describe('a daemon that root started, from a folder closed to others', () => {
     expect(await world.stop()).toBe(0);
   });
 
-  it('WALLETD_USER decides whether the daemon stays root or becomes another user', async () => {
+  it('WALLETD_USER=root keeps the daemon root, and an unknown user is refused', async () => {
     const refused = await world.walletd(['--user', 'no-such-user', 'start']);
     expect(refused.code).toBe(1);
     expect(refused.stderr).toContain('WALLETD_USER');
@@ -147,7 +147,7 @@ describe('SIGUSR1', () => {
   });
 });
 
-describe('a secret that others can read', () => {
+describe('secret files', () => {
   const names = [
     'AUTH_SIGNING_KEY_FILE',
     'AUTH_PREVIOUS_KEY_FILE',
@@ -155,7 +155,7 @@ describe('a secret that others can read', () => {
   ];
 
   it.each(names)(
-    '%s keeps the daemon from starting, and names the command that helps',
+    '%s that others can read keeps the daemon from starting, with the remedy',
     async (name) => {
       const file = path(name);
       const { privateKey } = generateKeyPairSync('ed25519');
@@ -182,7 +182,7 @@ describe('a secret that others can read', () => {
   );
 });
 
-describe('databases of one’s own', () => {
+describe('external databases', () => {
   it('external databases are migrated separately, or the daemon logs a warning', async () => {
     const dataDir = path('own/data');
     const server = await startEmbedded({ dataDir, log: createLog('warn') });
@@ -220,8 +220,8 @@ describe('databases of one’s own', () => {
   });
 });
 
-describe('the results of a batch', () => {
-  it('batch results follow no link, and replace no file of another user', async () => {
+describe('batch results', () => {
+  it('batch results follow no link, and replace no file without --overwrite', async () => {
     await world.start();
     const operator = await world.staff('operator', 'operator');
     const file = path('rows.csv');

@@ -39,7 +39,7 @@ afterAll(async () => {
   await server.stop();
 });
 
-it('times are right behind a pooler in session mode and a server in Asia/Tokyo', async () => {
+it('times are right behind a pooler in session mode, with a server in Asia/Tokyo', async () => {
   expectCode(await world.walletd(['migrate']), 0);
   const daemon = await world.start();
   const connection = connect(daemon.address);
@@ -80,7 +80,7 @@ it('times are right behind a pooler in session mode and a server in Asia/Tokyo',
   }
 });
 
-it('start and migration name a pooler in transaction mode, and are refused', async () => {
+it('start and migrate refuse a pooler in transaction mode, and name it', async () => {
   await pooler.restart('transaction');
   await expect(world.start()).rejects.toThrow(/transaction pooling[\s\S]*pool_mode = session/);
   const migration = await world.walletd(['migrate']);

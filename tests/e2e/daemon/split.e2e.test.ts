@@ -36,7 +36,7 @@ async function signIn(email: string): Promise<string> {
 
 const balance = { userId: '', currency: '', at: undefined };
 
-describe('two processes', () => {
+describe('separate processes', () => {
   it('without the auth service every call is refused, and nothing is lost', async () => {
     await ana.json(['deposit', '7.00', '--yes']);
     const token = await signIn(ana.email);
@@ -73,7 +73,7 @@ describe('two processes', () => {
     nginx.close();
   });
 
-  it('processes behind nginx refuse clients without a certificate of the authority', async () => {
+  it('a process refuses clients without a certificate of its client authority', async () => {
     const bare = connect(world.ledgerAddress, world.channel(false));
     expect(reasonOf(await bare.call(WalletServiceService.getBalance, balance))).toContain(
       'code 14',
@@ -81,7 +81,7 @@ describe('two processes', () => {
     bare.close();
   });
 
-  it('a user’s token is no service credential, nor the other way round', async () => {
+  it('a user’s token is no service credential, and the credential is no user’s token', async () => {
     const token = await signIn(ana.email);
     const feed = { since: undefined };
     expect(await codeOf(AuthServiceService.listRevocations, feed, `Bearer ${token}`)).toBe(7);

@@ -37,7 +37,7 @@ afterAll(() => world.dispose());
 const check = (env: Environment) =>
   runWalletd(['config', 'check'], { env: { PATH: process.env['PATH'] ?? '', ...env } });
 
-describe('files that cannot be used', () => {
+describe('unusable TLS files', () => {
   const faults: [string, () => Environment, string][] = [
     ['a certificate without a key', () => ({ TLS_CERT_FILE: inUse.cert }), 'TLS_KEY_FILE'],
     ['a key without a certificate', () => ({ TLS_KEY_FILE: inUse.key }), 'TLS_CERT_FILE'],
@@ -61,7 +61,7 @@ describe('files that cannot be used', () => {
       'ended at',
     ],
   ];
-  it.each(faults)('config check reports %s', async (_what, env, told) => {
+  it.each(faults)('config check refuses TLS files with a hint: %s', async (_what, env, told) => {
     const done = await check(env());
     expect({ code: done.code, said: done.stderr }).toMatchObject({ code: 2 });
     expect(done.stderr).toContain(told);

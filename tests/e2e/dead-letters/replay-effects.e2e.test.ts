@@ -13,7 +13,7 @@ beforeAll(async () => {
 });
 afterAll(() => letters.stage.dispose());
 
-describe('a message that took effect is never paid again', () => {
+describe('messages that took effect', () => {
   it('a message that had an effect is not paid into another wallet by a changed body', async () => {
     const customer = await letters.newCustomer();
     const letter = await letters.bury(deposit(customer.userId, '3.00'));
@@ -28,7 +28,7 @@ describe('a message that took effect is never paid again', () => {
     }
   });
 
-  it('a message that had an effect is not paid again under another key', async () => {
+  it('a dead letter with an idempotency key is not replayed under another key', async () => {
     const customer = await letters.newCustomer();
     const own = JSON.stringify({
       pattern: 'transaction_emitted',
@@ -52,7 +52,7 @@ describe('a message that took effect is never paid again', () => {
     expect(await letters.entriesOf(customer.userId)).toEqual([]);
   });
 
-  it('a message that had an effect is not paid again by concurrent replays', async () => {
+  it('of 10 concurrent replays of one dead letter exactly one has an effect', async () => {
     const customer = await letters.newCustomer();
     const letter = await letters.bury(deposit(customer.userId, '3.00'));
     const other = await letters.newCustomer();
@@ -67,7 +67,7 @@ describe('a message that took effect is never paid again', () => {
 });
 
 describe('statement lines', () => {
-  it('statement lines are taken only from letters that the ledger confirms', async () => {
+  it('a replay of a forged statement line is refused, stored or as a changed body', async () => {
     const customer = await letters.newCustomer();
     const walletId = walletIdOf(customer.userId, 'BRL');
     const forged = {

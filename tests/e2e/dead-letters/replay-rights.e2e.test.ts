@@ -17,7 +17,7 @@ beforeAll(async () => {
 });
 afterAll(() => letters.stage.dispose());
 
-describe('a changed body is an action of the person who replays', () => {
+describe('changed replays', () => {
   it.each([true, false])(
     'staff cannot pay into their own wallet by a changed letter; dry run %s',
     async (dryRun) => {
@@ -44,14 +44,14 @@ describe('a changed body is an action of the person who replays', () => {
     },
   );
 
-  it('staff cannot name themselves in other letters', async () => {
+  it('staff cannot pay into their own wallet by their user id in upper case', async () => {
     const letter = await letters.bury(deposit(randomUUID()));
     const body = deposit(letters.operator.userId.toUpperCase(), '5.00');
     expect(await letters.replay(letter, { body })).toMatchObject({ reason: 'STAFF_OWN_WALLET' });
     expect(await letters.entriesOf(letters.operator.userId)).toEqual([]);
   });
 
-  it('an API key replays a changed letter only with transactions:write', async () => {
+  it('an API key replays a changed letter only with transactions:write in its bounds', async () => {
     const bound = walletIdOf((await letters.newCustomer()).userId, 'BRL');
     const both = ['dead-letters:write', 'transactions:write'];
     const cases = [
@@ -119,7 +119,7 @@ describe('a changed body is an action of the person who replays', () => {
     expect(await letters.entriesOf(letters.operator.userId)).toEqual([]);
   });
 
-  it('a frozen wallet takes neither a changed replay nor the message', async () => {
+  it('a changed replay on a frozen wallet has no effect, audited as WALLET_FROZEN', async () => {
     const customer = await letters.newCustomer();
     const open = await letters.bury(deposit(customer.userId));
     expect((await letters.replay(open)).code).toBe(0);
@@ -135,12 +135,12 @@ describe('a changed body is an action of the person who replays', () => {
   });
 });
 
-describe('an unchanged replay stays the producer’s', () => {
+describe('unchanged replays', () => {
   it.each([
     ['without a body', () => ({})],
     ['with the same body', (body: string) => ({ body })],
     ['with the same JSON in other words', (body: string) => ({ body: reword(body) })],
-  ])('%s', async (_name, change) => {
+  ])('an unchanged replay %s keeps the producer as actor', async (_name, change) => {
     const customer = await letters.newCustomer();
     const letter = await letters.bury(deposit(customer.userId, '2.00'));
     expect(await letters.replay(letter, change(letter.body))).toMatchObject({ code: 0 });
@@ -155,7 +155,7 @@ describe('an unchanged replay stays the producer’s', () => {
     ]);
   });
 
-  it('a letter with removed values cannot be replayed as unchanged', async () => {
+  it('a dead letter with redacted values is replayed only as a changed one', async () => {
     const customer = await letters.newCustomer();
     const redacted = deposit(customer.userId).replace('{', '{"token":"[redacted]",');
     const letter = await letters.bury(redacted);

@@ -55,7 +55,7 @@ const transactionsOf = async (userId: string): Promise<number> => {
   return rows.length;
 };
 
-describe('trouble with a broker', () => {
+describe('broker trouble', () => {
   it('a broker that is down at start is reported, and connected later', async () => {
     const vhost = await broker.createVhost();
     await broker.stopApp();
@@ -121,7 +121,7 @@ describe('trouble with a broker', () => {
     await waitUntil('readiness', async () => (await ask('/readyz')).text === 'ready\n', 40_000);
   });
 
-  it('queues that are deleted are declared again, and messages flow', async () => {
+  it('queues that are deleted are declared again, and messages take effect', async () => {
     const vhost = await broker.createVhost();
     await start(vhost);
     const davi = await signUp(world.daemon().address, 'davi');

@@ -100,7 +100,7 @@ describe('messages in and out', () => {
     await waitForBalance(bia.id, '12.34');
   });
 
-  it('a repeated message has one effect, and one answer if it is rejected', async () => {
+  it('a repeated message has one effect, and a rejected one stays rejected', async () => {
     const caio = await signUp(world.daemon().address, 'caio');
     const messageId = randomUUID();
     const again = { userId: caio.id, operation: 'deposit', amount: '5.00', messageId };
@@ -127,7 +127,7 @@ describe('messages in and out', () => {
     expect(kept).toHaveLength(1);
   });
 
-  it('a purchase and its cancellation are handled in order', async () => {
+  it('a cancellation by message undoes a purchase by message', async () => {
     const davi = await signUp(world.daemon().address, 'davi');
     await producer.emit({ userId: davi.id, operation: 0, amount: '10.00' });
     await producer.emit({ userId: davi.id, operation: 2, amount: '4.00' });
@@ -143,8 +143,8 @@ describe('messages in and out', () => {
   });
 });
 
-describe('an undo that comes right behind what it undoes', () => {
-  it('an undo that directly follows its parent finds the wallet, in any currency', async () => {
+describe('undo directly after its parent', () => {
+  it('an undo that directly follows its parent finds the wallet, in another currency', async () => {
     const flor = await signUp(world.daemon().address, 'flor');
     const wallet = walletIdOf(flor.id, 'JPY');
     const yen = { userId: flor.id, currency: 'JPY' };
@@ -169,7 +169,7 @@ describe('an undo that comes right behind what it undoes', () => {
   });
 });
 
-describe('poison', () => {
+describe('poison messages', () => {
   it('100 poison messages among 1,000 good ones become dead letters', async () => {
     const eva = await signUp(world.daemon().address, 'eva');
     const good = { userId: eva.id, operation: 'deposit', amount: '1.00' };

@@ -61,7 +61,7 @@ const untilCounted = (count: number) =>
     30_000,
   );
 
-it('measures the delay of events and lines, also during an outage of the broker', async () => {
+it('metrics measure the delay of events and lines, also during a broker outage', async () => {
   const url = broker.url(await broker.createVhost());
   await world.start({ RABBITMQ_URL: url, WALLETD_METRICS_LISTEN: metricsListen });
   const ana = await signUp(world.daemon().address, 'ana');
@@ -84,7 +84,7 @@ it('measures the delay of events and lines, also during an outage of the broker'
   }
 });
 
-it('measures the delay of events and lines without a broker', async () => {
+it('metrics measure the delay of events and lines without a broker', async () => {
   await world.start({ WALLETD_METRICS_LISTEN: metricsListen });
   const bia = await signUp(world.daemon().address, 'bia');
   await deposit(bia.token);

@@ -33,8 +33,8 @@ type Report = {
   }[];
 };
 
-describe('the benchmarks', () => {
-  it('npm run bench measures, checks the ledger, and writes a table and a report', async () => {
+describe('benchmarks', () => {
+  it('npm run bench measures rows, and writes a table and a report', async () => {
     const out = join(folder, 'report.json');
     const ids = ['start', 'stream', 'export', 'batch'];
     const done = await bench(...ids, '--quick', '--skip-build', '--out', out);

@@ -83,20 +83,20 @@ async function pour(socket: Socket, chunk: Buffer, times: number): Promise<void>
 const repeat = (bytes: Buffer, times: number): Buffer =>
   Buffer.concat(Array.from({ length: times }, () => bytes));
 
-describe('a flood', () => {
-  it('a flood of pings does not affect other clients', () =>
+describe('floods', () => {
+  it('a flood of pings has bounded memory, and the daemon serves after it', () =>
     survive('pings', 100, async () => {
       const pings = repeat(frame(6, 0, 0, Buffer.alloc(8)), 1_000);
       await pour(await connectBare(), pings, 500);
     }));
 
-  it('a flood of SETTINGS does not affect other clients', () =>
+  it('a flood of SETTINGS has bounded memory, and the daemon serves after it', () =>
     survive('settings', 100, async () => {
       const settings = repeat(frame(4, 0, 0, Buffer.from([0, 3, 0, 0, 0, 100])), 1_000);
       await pour(await connectBare(), settings, 500);
     }));
 
-  it('a flood of endless headers does not affect other clients', () =>
+  it('a flood of endless headers has bounded memory, and the daemon serves after it', () =>
     survive('continuations', 100, async () => {
       const socket = await connectBare();
       const literal = Buffer.concat([
@@ -107,7 +107,7 @@ describe('a flood', () => {
       await pour(socket, repeat(frame(9, 0, 1, literal.subarray(0, 16_000)), 10), 500);
     }));
 
-  it('a flood of streams that are opened and reset does not affect other clients', () =>
+  it('a flood of opened and reset streams has bounded memory, and the daemon serves after it', () =>
     survive('rapid reset', 150, async () => {
       const raw = connectRaw(world.daemon().address);
       for (let round = 0; round < 200; round += 1) {
@@ -120,7 +120,7 @@ describe('a flood', () => {
       await raw.closed;
     }));
 
-  it('a flood of silent connections does not affect other clients', () =>
+  it('2,500 silent connections are cut, and the daemon serves after them', () =>
     survive('silent connections', 300, async () => {
       const [host, port] = world.daemon().address.split(':');
       const idle = openFiles();
@@ -133,7 +133,7 @@ describe('a flood', () => {
       sockets.forEach((socket) => socket.destroy());
     }));
 
-  it('a flood of requests that are never completed does not affect other clients', () =>
+  it('a flood of incomplete requests has bounded memory, and the daemon serves after it', () =>
     survive('requests in parts', 700, async () => {
       const half = Buffer.concat([Buffer.from([0, 0, 4, 0, 0]), Buffer.alloc(200_000)]);
       const clients = Array.from({ length: 40 }, () => connectRaw(world.daemon().address));
@@ -147,7 +147,7 @@ describe('a flood', () => {
       clients.forEach((client) => client.close());
     }));
 
-  it('a flood of sign-ins does not affect signed-in users', () =>
+  it('a flood of sign-ins is refused in part, and signed-in users are served during it', () =>
     survive('sign-ins', 200, async () => {
       const { path, requestSerialize } = AuthServiceService.signIn;
       const request = {

@@ -89,7 +89,7 @@ async function persist(user: User, key: string, first: RawAnswer, client: number
   }
 }
 
-describe('more than can be done', () => {
+describe('overload', () => {
   it('excess load is refused at once, and accepted calls are done exactly once', async () => {
     const [ana, bia] = at.users as [User, User];
     const letGo = await holdCommits();
@@ -119,7 +119,7 @@ describe('more than can be done', () => {
     expect(await at.findLedgerFaults()).toEqual([]);
   });
 
-  it('an abandoned call is done once or not at all, as a repeat shows', async () => {
+  it('an abandoned call that is repeated is done exactly once', async () => {
     const [, , caio] = at.users as [User, User, User];
     const letGo = await holdCommits();
     const keys = times(80, (i) => `given up ${i}`);
@@ -136,7 +136,7 @@ describe('more than can be done', () => {
     expect(await at.findLedgerFaults()).toEqual([]);
   });
 
-  it('under overload, unary calls and streams each get their share', async () => {
+  it('under overload, streams beside calls and calls beside streams are completed', async () => {
     const [ana, bia] = at.users as [User, User];
     let isOver = false;
     const flood = times(400, async (worker) => {

@@ -77,7 +77,7 @@ const readBalance = async (token: string): Promise<string> => {
 describe.each(Object.entries(kinds))(
   'a flood of invented %s from many connections',
   (_kind, make) => {
-    it('a credential flood fails no call of users, and new keys are admitted', async () => {
+    it('a flood of invalid credentials fails no call of users, nor of new API keys', async () => {
       const expiresAt = new Date(Date.now() + 86_400_000);
       const asked = { name: 'job', scopes: ['wallets:read'], operations: [], expiresAt };
       const made = await client.call(AuthServiceService.createApiKey, asked, ana.token);

@@ -26,7 +26,7 @@ const counts = () =>
 it.each([
   ['as documented', {}, 16],
   ['as set', { DATABASE_CONNECTIONS: '10' }, 10],
-])('a service opens no more connections than it may, %s', async (_what, env: Environment, most) => {
+])('database connections stay within the limit, %s', async (_what, env: Environment, most) => {
   const args = ['users', 'create', '--email', `u${most}@example.com`, '--role', 'customer'];
   expectCode(await runWalletd(args, { env: site.env, input: password }), 0);
   const daemon = await startWalletd({ ...site.env, ...env });

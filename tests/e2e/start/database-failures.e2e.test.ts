@@ -26,7 +26,7 @@ const run = (args: readonly string[], env: Environment = {}, input?: string) =>
   });
 const create = ['users', 'create', '--email', 'ana@example.com', '--role', 'admin'];
 
-describe('what a server refuses', () => {
+describe('refused starts and migrations', () => {
   const other = (user: string, database: string) => ({
     AUTH_DATABASE_URL: site.url(user, database),
   });
@@ -88,7 +88,7 @@ describe('what a server refuses', () => {
       /hint: .*WALLETD_LISTEN/,
     ],
   ];
-  it.each(cases)('%s', async (_what, args, env, told, remedy) => {
+  it.each(cases)('walletd reports %s, with a remedy', async (_what, args, env, told, remedy) => {
     const done = await run(args, env());
     expectExplained(done, 1, told);
     expect(done.stderr).toMatch(remedy);
@@ -102,7 +102,7 @@ describe('what a server refuses', () => {
     expect(done.stderr).toMatch(/DATABASE_CONNECTIONS to 12 or less/);
   });
 
-  it('tables of another owner with our names are reported with a remedy', async () => {
+  it('existing tables with names of the service are reported with a remedy', async () => {
     const otherSite = 'auth_taken';
     await site.server.query(`CREATE DATABASE ${otherSite} OWNER auth_owner`);
     await site.query(otherSite, 'CREATE TABLE users (id int)');
@@ -116,7 +116,7 @@ describe('what a server refuses', () => {
     expect(done.stderr).toMatch(/hint: .*must name a database that is the service's own/);
   });
 
-  it('a missing privilege on the schema is not reported as an empty schema', async () => {
+  it('a missing privilege on schema_migrations is not reported as an empty schema', async () => {
     await site.query('auth', 'REVOKE SELECT ON schema_migrations FROM auth_app');
     releases.push(() => site.query('auth', 'GRANT SELECT ON schema_migrations TO auth_app'));
     const done = await run(['start']);
@@ -129,7 +129,7 @@ describe('what a server refuses', () => {
   });
 });
 
-describe('a database that goes away', () => {
+describe('lost databases', () => {
   const commands: [string, string[], string?][] = [
     ['start', ['start']],
     ['migrate', ['migrate']],
@@ -139,7 +139,7 @@ describe('a database that goes away', () => {
     ['statements rebuild', ['statements', 'rebuild']],
     ['wallets accept-clock-ahead', ['wallets', 'accept-clock-ahead', '--all', '--note', 'x']],
   ];
-  it.each(commands)('a database that is lost before %s is reported', async (_what, args, input) => {
+  it.each(commands)('a database unavailable before %s is reported', async (_what, args, input) => {
     const away = 'postgres://u@127.0.0.1:9/d';
     const env = Object.fromEntries(
       ['AUTH', 'WALLET', 'STATEMENT'].flatMap((name) => [

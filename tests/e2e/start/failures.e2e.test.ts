@@ -32,7 +32,7 @@ const rsaKey = (): string =>
     .privateKey.export({ type: 'pkcs8', format: 'pem' })
     .toString();
 
-describe('what the configuration says is refused by the check and by the start', () => {
+describe('refusals of the configuration', () => {
   const urls = ['AUTH', 'WALLET', 'STATEMENT'].flatMap((name) => [
     `${name}_DATABASE_URL`,
     `${name}_MIGRATION_DATABASE_URL`,
@@ -61,7 +61,7 @@ describe('what the configuration says is refused by the check and by the start',
     ['SMTP_URL', 'smtp://a%zz:b@127.0.0.1'],
     ['DATABASE_CONNECTIONS', '9'],
     ['DATABASE_CONNECTIONS', 'many'],
-  ])('%s=%s', async (name, text) => {
+  ])('%s=%s is refused by check and start', async (name, text) => {
     for (const args of [['config', 'check'], ['start']]) {
       expectExplained(await run(args, { [name]: text }), 2, new RegExp(`^walletd: ${name}: `, 'm'));
     }
@@ -101,14 +101,14 @@ describe('what the configuration says is refused by the check and by the start',
     ],
     ['a user that is not there', () => ({ WALLETD_USER: 'no-such-user' }), /WALLETD_USER: /],
   ];
-  it.each(files)('%s', async (_what, env, told) => {
+  it.each(files)('%s is refused by check and start', async (_what, env, told) => {
     expectExplained(await run(['config', 'check'], env()), 2, told);
     expectExplained(await run(['start'], env()), 1, told);
   });
 });
 
 describe('input and output', () => {
-  it('a missing password on stdin is an error', () => {
+  it('an unreadable stdin is reported as a missing password', () => {
     const folder = openSync('/', 'r');
     const { status, stderr } = spawnSync(process.execPath, [walletdFile, ...create], {
       env: { ...site.env },
@@ -119,7 +119,7 @@ describe('input and output', () => {
     expectExplained({ code: status, stderr }, 1, /password must have at least 12 characters/);
   });
 
-  it.each(['--help', '--version'])('%s to a full disk fails', (flag) => {
+  it.each(['--help', '--version'])('walletd %s to a full disk fails with ENOSPC', (flag) => {
     const full = openSync('/dev/full', 'w');
     const { status, stderr } = spawnSync(process.execPath, [walletdFile, flag], {
       env: {},
@@ -131,8 +131,8 @@ describe('input and output', () => {
   });
 });
 
-describe('what is right', () => {
-  it('a URL with several hosts is accepted, for root and other users', async () => {
+describe('accepted configuration', () => {
+  it('a database URL with several hosts is accepted', async () => {
     const host = `127.0.0.1:${site.server.port}`;
     const url = `postgres://auth_app@${host},${host}/auth`;
     const daemon = runProcess(['start'], { ...site.env, AUTH_DATABASE_URL: url });

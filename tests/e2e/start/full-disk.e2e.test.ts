@@ -48,9 +48,9 @@ function fill(disk: string): void {
   expect(statfsSync(disk).bavail).toBe(0);
 }
 
-describe.runIf(isRoot)('on a disk that is full', () => {
+describe.runIf(isRoot)('full disk', () => {
   it.each(['4k', '8k', '64k', '20m', '70m', '100m', '110m'])(
-    'a start on a full disk of %s reports it and leaves no temporary files',
+    'a start on a disk of %s reports that it is full, and leaves no temporary file',
     async (size) => {
       const dataDir = join(mountDisk(size), 'data');
       const env = {
@@ -70,7 +70,7 @@ describe.runIf(isRoot)('on a disk that is full', () => {
     },
   );
 
-  it('a full disk leaves no temporary file of the signing key', async () => {
+  it('a signing key that cannot be written to a full disk leaves no temporary file', async () => {
     const disk = mountDisk('32k');
     const parsed = parseConfig({});
     if (!parsed.ok) throw new Error(parsed.faults.join());

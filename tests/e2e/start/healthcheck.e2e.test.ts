@@ -32,7 +32,7 @@ const check = (env: Environment) =>
     env: { PATH: process.env['PATH'] ?? '', WALLETD_METRICS_LISTEN: 'off', ...env },
   });
 
-describe('the check of the container', () => {
+describe('check of the container', () => {
   const ways: [string, () => Environment][] = [
     ['in the clear', () => ({})],
     ['with TLS', () => tls],
@@ -43,7 +43,7 @@ describe('the check of the container', () => {
     ],
   ];
   it.each(ways)(
-    'the container check with %s is healthy while the daemon serves, and not after',
+    'the container check %s is healthy while the daemon serves, and not after',
     async (_way, env) => {
       const daemon = await world.start(env());
       const asked = { ...env(), WALLETD_LISTEN: daemon.address };

@@ -53,7 +53,7 @@ const stateAfter = async (running: Running) => ({
   leftovers: findLeftovers(dataDir),
 });
 
-describe('a daemon whose output is not read any more', () => {
+describe('a daemon whose output is not read', () => {
   it('Ctrl-C that also ends the reader of the output stops Postgres', async () => {
     const tee = spawn('tee', [join(folder, 'log')], { stdio: ['pipe', 'ignore', 'ignore'] });
     const daemon = runProcess(['start'], env, ['ignore', tee.stdin, tee.stdin]);
@@ -79,7 +79,7 @@ describe('a daemon whose output is not read any more', () => {
     expect(await stateAfter(daemon)).toEqual(clean);
   });
 
-  it('a daemon whose log is on a full disk keeps running', async () => {
+  it('a daemon whose log is on a full disk serves, and stops with 0', async () => {
     // Standard error alone: the test's own pipe would tell of "ready" otherwise.
     const port = await findFreePort();
     const daemon = spawn(
@@ -106,7 +106,7 @@ describe('a daemon whose output is not read any more', () => {
   });
 });
 
-describe('a terminal that is closed', () => {
+describe('closed terminals', () => {
   it('a closed terminal stops the daemon, and nothing is left behind', async () => {
     const log = join(folder, 'typescript');
     const command = `exec ${process.execPath} ${walletdFile} start`;
@@ -123,7 +123,7 @@ describe('a terminal that is closed', () => {
     expect(findLeftovers(dataDir)).toEqual([]);
   });
 
-  it('a closed terminal may send SIGHUP more than once', async () => {
+  it('a closed terminal that sends SIGHUP three times stops the daemon with 0', async () => {
     const daemon = runProcess(['start'], env);
     await waitFor('ready', isReady(daemon));
     for (let i = 0; i < 3; i += 1) {
@@ -134,8 +134,8 @@ describe('a terminal that is closed', () => {
   });
 });
 
-describe('one Ctrl-C', () => {
-  it('one Ctrl-C may arrive twice, from the terminal and from npm', async () => {
+describe('repeated Ctrl-C', () => {
+  it('Ctrl-C that arrives twice, from terminal and npm, stops the daemon with 0', async () => {
     const daemon = runProcess(['start'], env);
     await waitFor('ready', isReady(daemon));
     signal(daemon, 'SIGINT');
@@ -150,7 +150,7 @@ describe('a command that started the embedded Postgres', () => {
   const names = Object.keys(codes) as (keyof typeof codes)[];
 
   it.each(names)(
-    'an interrupted %s stops its Postgres, releases the folder, and reports it',
+    'a command interrupted by %s stops its Postgres, releases the folder, and reports it',
     async (name) => {
       // On a new folder the schemas of three databases are still to be made by then.
       const command = runProcess(['migrate'], env);
@@ -165,7 +165,7 @@ describe('a command that started the embedded Postgres', () => {
     },
   );
 
-  it('a command is interrupted during the creation of the cluster too', async () => {
+  it('a command interrupted while it creates the cluster leaves nothing running', async () => {
     const command = runProcess(['migrate'], env);
     await waitFor('initdb', () => findProcesses(join(dataDir, 'postgres.init-')).length > 0);
     signal(command, 'SIGINT');
@@ -173,7 +173,7 @@ describe('a command that started the embedded Postgres', () => {
     expect(findProcesses(dataDir)).toEqual([]);
   });
 
-  it.each(names)('%s starts nothing while it waits for a password', async (name) => {
+  it.each(names)('%s ends a command that waits for a password without a change', async (name) => {
     const args = ['users', 'create', '--email', 'a@example.com', '--role', 'admin'];
     const command = runProcess(args, env);
     // It is listening by then: the signal is not lost while the program loads.

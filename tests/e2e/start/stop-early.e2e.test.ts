@@ -35,7 +35,7 @@ async function expectGivenUp(starting: Running): Promise<void> {
   expect(starting.said()).not.toMatch(/^\s+at .*:\d+:\d+\)?$/m);
 }
 
-describe('with databases of one’s own', () => {
+describe('with external databases', () => {
   let site: OwnSite;
   const releases: (() => unknown)[] = [];
 
@@ -78,7 +78,7 @@ describe('with databases of one’s own', () => {
     },
   );
 
-  it('a signal ends the wait of `walletd migrate`, which reports it', async () => {
+  it('a signal ends the wait of walletd migrate for the lock, and is reported', async () => {
     const free = await holdLock(
       site.url('auth_owner', 'auth'),
       'SELECT pg_advisory_xact_lock(7305413001)',

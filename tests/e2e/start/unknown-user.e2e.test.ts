@@ -53,7 +53,7 @@ const ownEnv = (): Environment => {
   return { ...site.env, AUTH_SIGNING_KEY_FILE: key };
 };
 
-describe.runIf(isRoot)('a user id that the host does not know', () => {
+describe.runIf(isRoot)('user id without an entry in passwd', () => {
   it('a user id without an entry runs the daemon on external databases', async () => {
     const env = ownEnv();
     expectCode(await runAsNobody(walletd, ['config', 'check'], env), 0);

@@ -125,7 +125,7 @@ describe('a statement of a year', () => {
     expect(bytes.toString().trim().split('\r\n')).toHaveLength(13);
   });
 
-  it('an export is not mailed without a mail server, with a warning', async () => {
+  it('an export by e-mail is refused without a mail server, with field email', async () => {
     const request = CreateExportRequest.fromPartial({ email: true });
     const refused = await connection.call(
       StatementServiceService.createExport,
@@ -140,7 +140,7 @@ describe('a statement of a year', () => {
   });
 });
 
-describe('a projection that was tampered with', () => {
+describe('damaged projections', () => {
   const tamper = async () => {
     const { default: pg } = await import('pg');
     const client = new pg.Client({
@@ -156,7 +156,7 @@ describe('a projection that was tampered with', () => {
     }
   };
 
-  it('a damaged projection is repaired over gRPC by an admin only', async () => {
+  it('a damaged projection is repaired over gRPC by an admin, not by a customer', async () => {
     const before = await lines();
     await tamper();
     const method = StatementServiceService.rebuildProjection;
@@ -197,7 +197,7 @@ describe('a projection that was tampered with', () => {
     expectCode(await world.walletd(['statements', 'rebuild', '--wallet', 'x']), 1);
   });
 
-  it('StreamLedger is for walletd’s own services only', async () => {
+  it('StreamLedger refuses an admin with PERMISSION_DENIED', async () => {
     connection.close();
     connection = connect(world.daemon().address);
     const request = StreamLedgerRequest.fromPartial({});

@@ -243,7 +243,7 @@ const toMiB = (bytes: number): string => `${Math.round(bytes / 2 ** 20)} MiB`;
 
 describe(`an export of ${lineCount.toLocaleString('en')} lines`, () => {
   it(
-    'whose daemon is killed half-way is whole, and the same again without',
+    'an export whose daemon is killed half-way has the same bytes as an undisturbed one',
     async () => {
       const killed = await exportWithKill('EUR', join(out, 'killed.csv'));
       const made = madeBy(killed);

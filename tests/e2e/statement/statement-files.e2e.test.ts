@@ -158,7 +158,7 @@ describe('statement export', () => {
     expect(createHash('sha256').update(printed.stdout).digest('hex')).toBe(await sha256Of(file));
   });
 
-  it('statement export never overwrites a file without confirmation', async () => {
+  it('statement export overwrites no file without confirmation', async () => {
     const file = join(out, 'kept.csv');
     await writeFile(file, 'mine');
     const args = ['statement', 'export', ...closedRange(), '--file', file];
@@ -169,7 +169,7 @@ describe('statement export', () => {
     expect(statSync(file).mode & 0o777).toBe(0o600);
   });
 
-  it('one key makes one export, and a dry run makes none', async () => {
+  it('one idempotency key makes one export, and a dry run makes none', async () => {
     const args = ['statement', 'export', ...closedRange()];
     const count = async () =>
       (await ana.json<{ items: unknown[] }>(['exports', 'list', '--all'])).items.length;
@@ -199,7 +199,7 @@ describe('statement export', () => {
   });
 });
 
-describe('a download', () => {
+describe('downloads', () => {
   it('a download resumes after a kill, and by itself after a lost connection', async () => {
     const road = await openRoad(() => world.daemon().address);
     const server = () => ({ WALLET_SERVER: road.address });
@@ -265,7 +265,7 @@ describe('a download', () => {
   });
 });
 
-describe('Ctrl-C while an export is waited for', () => {
+describe('Ctrl-C while waiting for an export', () => {
   it('Ctrl-C while waiting for an export ends with 130, and the server continues', async () => {
     const client = new pg.Client({
       connectionString: (await readUrls(world.dataDir)).owner('statement'),

@@ -56,7 +56,7 @@ async function balanceOf(token: string): Promise<bigint | undefined> {
 const times = <T>(count: number, work: (i: number) => Promise<T>): Promise<T[]> =>
   Promise.all(Array.from({ length: count }, (_, i) => work(i)));
 
-describe('many callers at once, over gRPC', () => {
+describe('concurrent callers', () => {
   it('of 200 withdrawals of 1.00 from 100.00 exactly 100 succeed', async () => {
     const token = await signUp('ana');
     await create(token, { operation: Operation.DEPOSIT, amountMinor: 10_000n });
@@ -86,7 +86,7 @@ describe('many callers at once, over gRPC', () => {
     expect(await balanceOf(token)).toBe(700n);
   });
 
-  it('of 50 undos of one purchase one succeeds', async () => {
+  it('of 50 concurrent undos of one purchase exactly one succeeds', async () => {
     const token = await signUp('caio');
     await create(token, { operation: Operation.DEPOSIT, amountMinor: 1_000n });
     const bought = await create(token, { operation: Operation.PURCHASE, amountMinor: 400n });

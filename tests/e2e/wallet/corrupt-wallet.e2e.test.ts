@@ -29,7 +29,7 @@ const addToBalance = (minor: number) =>
 type Balance = { currency: string; balance?: string };
 type Listed = Balance & { status: string };
 
-it('an edited balance is neither spent nor reported, and others are', async () => {
+it('a wallet with an edited balance is refused as WALLET_CORRUPT; others are shown', async () => {
   await world.stop();
   await world.start();
   await addToBalance(100_000);
@@ -74,7 +74,7 @@ it('an edited balance is neither spent nor reported, and others are', async () =
   expectCode(await ana.run(['balance', '--all']), 0);
 });
 
-it('an export of a locked wallet reports it, and is written afterwards', async () => {
+it('an export of a locked wallet reports the lock, and is written after it', async () => {
   await waitUntil('the statement is complete', async () => {
     return (await ana.run(['statement', 'show', '--json', '--quiet'])).code === 0;
   });

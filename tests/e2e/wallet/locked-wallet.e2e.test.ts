@@ -56,7 +56,7 @@ const waitForSeq = (people: readonly { id: string }[], seq: number) =>
 const lockWallet = async (userId: string): Promise<() => Promise<void>> =>
   holdWallet((await readUrls(world.dataDir)).owner('wallet'), userId);
 
-describe('a wallet whose row is locked', () => {
+describe('locked wallets', () => {
   it('a locked wallet delays only its own messages, and keeps their order', async () => {
     const release = await lockWallet(stuck.id);
     for (let round = 0; round < 3; round += 1) {
@@ -70,7 +70,7 @@ describe('a wallet whose row is locked', () => {
     expect(await queryService(world.dataDir, 'wallet', 'SELECT 1 FROM dead_letters')).toEqual([]);
   });
 
-  it('a locked wallet causes no redelivery of other messages, through kills', async () => {
+  it('messages beside a locked wallet have one effect each, across daemon kills', async () => {
     const release = await lockWallet(stuck.id);
     await deposit(stuck.id);
     for (const { id } of others) await deposit(id);
@@ -84,7 +84,7 @@ describe('a wallet whose row is locked', () => {
     expect(await queryService(world.dataDir, 'wallet', 'SELECT 1 FROM dead_letters')).toEqual([]);
   });
 
-  it('calls for a locked wallet are refused after a second, reads as of a time too', async () => {
+  it('a deposit and a balance as of a time are refused while the wallet is locked', async () => {
     const release = await lockWallet(stuck.id);
     const args = ['deposit', '1.00', '--user', stuck.id, '--yes', '--timeout', '3s'];
     const refused = await olga.run(args);

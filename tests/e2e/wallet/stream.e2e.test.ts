@@ -31,7 +31,7 @@ beforeAll(async () => {
 afterAll(() => at.world.dispose());
 
 describe('one stream', () => {
-  it('a stream answers items in order, and applies each wallet’s in order', async () => {
+  it('a stream answers items in order, and applies those of each wallet in order', async () => {
     const messages = times(60, (m) =>
       times(100, (i) => deposit(users[(m + i) % 5]!, { description: `${m}.${i}` })),
     );
@@ -63,7 +63,7 @@ describe('one stream', () => {
     stream.close();
   });
 
-  it('a stream refuses an item in its place, and does the others', async () => {
+  it('a stream refuses an invalid item in its place, and does the others', async () => {
     const [ana, bia] = users as [User, User];
     const ghost = { id: 'c0ffee00-0000-4000-8000-000000000000', token: '' };
     const key = crypto.randomUUID();
@@ -144,7 +144,7 @@ describe('one stream', () => {
     expect(results.map(outcomeOf)).toEqual(['done']);
   });
 
-  it('a stream ends when its sign-in has ended, after earlier results', async () => {
+  it('a stream ends with TOKEN_REVOKED after a sign-out, and keeps earlier results', async () => {
     const eva = users[4]!;
     const token = await at.signIn('eva@example.com');
     const stream = openStream(address(), token);
@@ -159,7 +159,7 @@ describe('one stream', () => {
     stream.close();
   });
 
-  it('a stream of staff is in the audit log with each commit, with counts', async () => {
+  it('a stream of staff is audited with role, user and counts of its items', async () => {
     const [ana] = users as [User];
     const key = crypto.randomUUID();
     const same = deposit(ana, { idempotencyKey: key });
@@ -182,8 +182,8 @@ describe('one stream', () => {
   });
 });
 
-describe('a dry run', () => {
-  it('a dry run has the results of the real run, and changes nothing', async () => {
+describe('dry runs', () => {
+  it('a dry run of a stream has the results of the real run, and changes nothing', async () => {
     const [, bia] = users as [User, User];
     const key = crypto.randomUUID();
     const wallet = walletIdOf(bia.id, 'KWD');
@@ -245,8 +245,8 @@ describe('a dry run', () => {
   });
 });
 
-describe('a policy', () => {
-  it('refuses a stream without a credential', async () => {
+describe('credentials', () => {
+  it('a stream with an invalid token is refused with TOKEN_INVALID', async () => {
     const { end } = await sendAll(address(), 'not one', [[deposit(users[0]!)]]);
     expect(end).toBe('TOKEN_INVALID');
   });

@@ -39,7 +39,7 @@ function consumeOne(channel: ConfirmChannel, queue: string): Promise<string> {
   });
 }
 
-describe("the run's broker", () => {
+describe('the shared broker', () => {
   let vhost: TestVhost;
   beforeAll(async () => {
     vhost = await createTestVhost();
@@ -57,7 +57,7 @@ describe("the run's broker", () => {
   });
 });
 
-describe('a broker of our own', () => {
+describe('private brokers', () => {
   let broker: RabbitMq;
   let url: string;
   beforeAll(async () => {

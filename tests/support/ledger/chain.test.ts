@@ -23,11 +23,11 @@ const purchase: LedgerRow = {
   at_ms: '1795348800123',
 };
 
-it('the genesis hash of a wallet is the literal vector', () => {
+it('the expected genesis hash of a wallet is the literal vector', () => {
   expect(expectedGenesis(walletId, userId, 'BRL')).toBe(genesis);
 });
 
-it('the hash of a purchase is the literal vector', () => {
+it('the expected hash of a purchase is the literal vector', () => {
   const expected = '39e33bc79d71f0115d9e8428e19287bc995477c6b5f1e514b222395f4908f47e';
   expect(expectedHash(genesis, purchase)).toBe(expected);
 });

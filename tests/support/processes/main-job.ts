@@ -18,7 +18,7 @@ export function describeMainJob(world: () => Pick<World, 'customer' | 'staff'>):
       await ana.json(['deposit', '1.00', '--yes']);
     });
 
-    it('deposit, withdraw, purchase, cancel, reverse: balance and statement agree', async () => {
+    it('balance and statement agree after deposits, withdrawals, purchases and undos', async () => {
       const bia = await world().customer('bia');
       await bia.json(['deposit', '100.00', '--yes', '--description', 'salary']);
       const taken = await bia.json<Transaction>(['withdraw', '30', '--yes']);
@@ -41,7 +41,7 @@ export function describeMainJob(world: () => Pick<World, 'customer' | 'staff'>):
       expect(shown.statement.lines).toHaveLength(5);
     });
 
-    it('a dry run changes nothing', async () => {
+    it('a dry run of a deposit changes nothing', async () => {
       const before = await ana.json(['balance']);
       await ana.json(['deposit', '5.00', '--dry-run', '--yes']);
       expect(await ana.json(['balance'])).toMatchObject({
@@ -49,7 +49,7 @@ export function describeMainJob(world: () => Pick<World, 'customer' | 'staff'>):
       });
     });
 
-    it('currencies of 0 and 3 decimals are wallets of their own', async () => {
+    it('currencies of 0 and 3 decimals have wallets of their own', async () => {
       await ana.json(['deposit', '500', '--currency', 'JPY', '--yes']);
       await ana.json(['deposit', '1.234', '--currency', 'KWD', '--yes']);
       expect(await ana.json(['balance', '--currency', 'JPY'])).toMatchObject({ balance: '500' });
@@ -91,7 +91,7 @@ export function describeMainJob(world: () => Pick<World, 'customer' | 'staff'>):
       expect(unnamed.stderr).toContain('USER_REQUIRED');
     });
 
-    it('another user’s money is answered exactly like money that does not exist', async () => {
+    it('wallets and transactions of another user are answered like absent ones', async () => {
       const eve = await world().customer('eve');
       const { items } = await ana.json<{ items: Transaction[] }>(['transactions', 'list']);
       const absent = 'c0ffee00-0000-4000-8000-000000000000';
