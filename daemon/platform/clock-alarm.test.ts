@@ -9,7 +9,7 @@ function createAlarm() {
   return { alarm: createClockAlarm(log), lines };
 }
 
-it('warns once of each kind, however many are refused', () => {
+it('100 reports of two kinds log at most 4 warnings, one of each kind first', () => {
   const { alarm, lines } = createAlarm();
   for (let i = 0; i < 100; i += 1) {
     alarm.report('session');
@@ -19,7 +19,7 @@ it('warns once of each kind, however many are refused', () => {
   expect(lines.slice(0, 2)).toEqual([{ what: 'session' }, { what: 'API key' }]);
 });
 
-it('looks later, and warns of what is found only', async () => {
+it('a deferred check warns only if it resolves to true, and not if it fails', async () => {
   const { alarm, lines } = createAlarm();
   alarm.lookLater('mailed code', () => Promise.resolve(false));
   alarm.lookLater('mailed code', () => Promise.reject(new Error('away')));
@@ -30,7 +30,7 @@ it('looks later, and warns of what is found only', async () => {
   expect(lines).toEqual([{ what: 'mailed code' }]);
 });
 
-it('does not look for every guess of a flood', () => {
+it('of 1,000 deferred checks in a row at most 120 are run', () => {
   const { alarm } = createAlarm();
   let looks = 0;
   for (let i = 0; i < 1_000; i += 1) {

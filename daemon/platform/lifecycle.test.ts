@@ -8,7 +8,7 @@ import { createLog } from './log.ts';
 const log = createLog('silent');
 const never = () => new Promise<void>(() => undefined);
 
-it('releases in turn, the last first, each after the one before has ended', async () => {
+it('a release ends the parts one after another, the last registered first', async () => {
   const lifecycle = createLifecycle(log);
   const steps: string[] = [];
   for (const name of ['database', 'broker', 'server']) {
@@ -29,7 +29,7 @@ it('releases in turn, the last first, each after the one before has ended', asyn
   ]);
 });
 
-it('releases once, however often and early it is called; every caller waits for it', async () => {
+it('concurrent and repeated calls release once, and every caller waits for the end', async () => {
   const lifecycle = createLifecycle(log);
   let releases = 0;
   lifecycle.defer('part', async () => {
@@ -66,7 +66,7 @@ it.each([
   },
 );
 
-it('the deadline is for all releasers together; past it each has a tenth of a second', async () => {
+it('four releasers that never end share one deadline of a second', async () => {
   const lifecycle = createLifecycle(log);
   for (const name of ['a', 'b', 'c', 'd']) lifecycle.defer(name, never);
   // Together they have 1.3 s. If each had the full second, the limit of the race would come first.
@@ -74,7 +74,7 @@ it('the deadline is for all releasers together; past it each has a tenth of a se
   expect(await Promise.race([lifecycle.release(1_000), limit])).toEqual({ clean: false });
 });
 
-it('what is registered while it releases is released as well', async () => {
+it('a part registered during the release is released as well', async () => {
   const lifecycle = createLifecycle(log);
   let isReleased = false;
   lifecycle.defer('late starter', () => {
@@ -86,7 +86,7 @@ it('what is registered while it releases is released as well', async () => {
   expect(isReleased).toBe(true);
 });
 
-it('what is registered after the release is released at once, and its failure ends nothing', async () => {
+it('a part registered after the release is released at once; its failure is handled', async () => {
   const lifecycle = createLifecycle(log);
   await lifecycle.release(1_000);
   let isReleased = false;

@@ -27,7 +27,7 @@ afterEach(() => {
 const lines = () => written.split('\n').slice(0, -1);
 const parsed = () => lines().map((line) => JSON.parse(line) as Record<string, unknown>);
 
-describe('a secret is not written', () => {
+describe('secrets', () => {
   it.each([
     'password',
     'token',
@@ -37,14 +37,14 @@ describe('a secret is not written', () => {
     'url',
     'connectionString',
     'secret',
-  ])('as %s, at the top or one level down', (name) => {
+  ])('a field named %s is redacted, at the top or one level down', (name) => {
     const log = createLog('info');
     log.info({ [name]: canary, request: { [name]: canary } }, 'called');
     expect(written).not.toContain(canary);
     expect(parsed()).toMatchObject([{ [name]: '[redacted]', request: { [name]: '[redacted]' } }]);
   });
 
-  it('as a part of a connection string in a message', () => {
+  it('the credentials of a connection string in a message are masked', () => {
     const log = createLog('info');
     log.info(`cannot reach ${url}`);
     log.info({ database: 'wallet' }, `cannot reach ${url}`);
@@ -55,13 +55,13 @@ describe('a secret is not written', () => {
     );
   });
 
-  it('as a part of a connection string in any field', () => {
+  it('the credentials of a connection string in any field are masked', () => {
     createLog('info').info({ address: url, nested: { list: [url] } }, 'connecting');
     expect(written).not.toContain(canary);
     expect(parsed()).toMatchObject([{ address: 'postgres://***@db.example:5432/wallet' }]);
   });
 
-  it('in an error, its stack or its cause', () => {
+  it('a secret in an error, its stack or its cause is not written', () => {
     const log = createLog('info');
     const cause = new Error(`refused by amqp://guest:${canary}@broker`);
     log.error({ err: new Error(`no ${url}`, { cause }) }, 'failed');
@@ -76,7 +76,7 @@ describe('a secret is not written', () => {
     ['an access token', `eyJhbGciOiJFZERTQSJ9.${canary}.${canary}`],
     ['a header', `authorization: Bearer ${canary}-and-more-of-it`],
     ['a service credential', `Service ${canary}-and-more-of-it`],
-  ])('as %s in a message or an error', (_what, text) => {
+  ])('%s in a message or an error is not written', (_what, text) => {
     const log = createLog('info');
     log.info({ metadata: { text } }, `called with ${text}`);
     log.error({ err: new Error(text) }, 'failed');
@@ -84,15 +84,15 @@ describe('a secret is not written', () => {
     expect(parsed()).toHaveLength(2);
   });
 
-  it('through a child of the log', () => {
+  it('a child log writes no secret, neither in its fields nor in a message', () => {
     createLog('info').child({ connectionString: url, where: url }).info(`at ${url}`);
     expect(written).not.toContain(canary);
     expect(parsed()).toHaveLength(1);
   });
 });
 
-describe('a line', () => {
-  it('cannot be forged by CR or LF', () => {
+describe('log lines', () => {
+  it('a log line cannot be forged by CR or LF in a message, a field or an error', () => {
     const forged = '\r\n{"level":"info","msg":"payment accepted"}\n';
     const log = createLog('info');
     log.info({ client: forged, [forged]: forged, err: new Error(forged) }, forged);
@@ -101,12 +101,12 @@ describe('a line', () => {
     expect(parsed()[0]).toMatchObject({ msg: forged, client: forged });
   });
 
-  it('is JSON, also where a URL and an @ stand in different fields', () => {
+  it('a log line is JSON, also if a URL and an @ are in different fields', () => {
     createLog('info').info({ site: 'https://wallet.example:80', email: 'a@b.example' }, 'both');
     expect(parsed()).toMatchObject([{ site: 'https://wallet.example:80', email: 'a@b.example' }]);
   });
 
-  it('has level, time and message, and keeps an error’s code', () => {
+  it('a log line has level, time and message, and the code of an error', () => {
     const err = Object.assign(new Error('gone'), { code: 'ECONNRESET' });
     createLog('info').warn({ err }, 'lost');
     expect(parsed()).toMatchObject([
@@ -115,7 +115,7 @@ describe('a line', () => {
     expect(parsed()[0]?.['err']).toMatchObject({ code: 'ECONNRESET', message: 'gone' });
   });
 
-  it('below the level is not written', () => {
+  it('a line below the log level is not written', () => {
     createLog('warn').info('quiet');
     createLog('silent').fatal('quiet');
     expect(written).toBe('');
@@ -132,7 +132,7 @@ describe('maskConnectionString', () => {
     ['postgres://h/db?user=u&password=p&x=1', 'postgres://h/db?user=u&password=***&x=1'],
     ['https://example.com/a@b', 'https://example.com/a@b'],
     ['mail to a@b.example', 'mail to a@b.example'],
-  ])('%s becomes %s', (text, masked) => {
+  ])('maskConnectionString turns "%s" into "%s"', (text, masked) => {
     expect(maskConnectionString(text)).toBe(masked);
   });
 });

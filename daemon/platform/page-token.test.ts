@@ -20,8 +20,8 @@ const reasonOf = (token: string, asked: object = query) => {
   return result.ok ? 'ok' : result.rejection.reason;
 };
 
-describe('a page token', () => {
-  it('brings back the cursor for the same query', () => {
+describe('page tokens', () => {
+  it('a page token gives back the cursor for the same query', () => {
     const cursorArbitrary = fc.record({
       seq: fc.bigInt({ min: 0n, max: 10n ** 18n - 1n }).map(String),
       id: fc.constantFrom('a', 'z'),
@@ -35,7 +35,7 @@ describe('a page token', () => {
     );
   });
 
-  it('that is empty means the first page', () => {
+  it('an empty page token means the first page', () => {
     expect(decodePageToken(query, '', shape)).toEqual({ ok: true, value: undefined });
   });
 
@@ -45,7 +45,7 @@ describe('a page token', () => {
     ['another int64', { ...query, seq: 6n }],
     ['one filter less', { userId: 'u', from: 1 }],
     ['one filter more', { ...query, to: 9 }],
-  ])('is refused with %s', (_what, other) => {
+  ])('a page token that is used with %s is refused as PAGE_TOKEN_INVALID', (_what, other) => {
     expect(reasonOf(encodePageToken(query, cursor), other)).toBe('PAGE_TOKEN_INVALID');
   });
 
@@ -71,11 +71,11 @@ describe('a page token', () => {
     ['a seq past int64', crafted([digest, { ...cursor, seq: '9'.repeat(19) }])],
     ['a line feed behind a part', crafted([digest, { ...cursor, seq: '7\n' }])],
     ['a cut', encodePageToken(query, cursor).slice(0, -4)],
-  ])('with %s is refused', (_what, token) => {
+  ])('a malformed page token is refused as PAGE_TOKEN_INVALID: %s', (_what, token) => {
     expect(reasonOf(token)).toBe('PAGE_TOKEN_INVALID');
   });
 
-  it('whatever it is, it is answered and never thrown at', () => {
+  it('any text as a page token is accepted or refused, without an exception', () => {
     fc.assert(
       fc.property(fc.oneof(fc.string(), fc.base64String(), fc.json().map(crafted)), (token) => {
         expect(['ok', 'PAGE_TOKEN_INVALID']).toContain(reasonOf(token));
@@ -91,11 +91,11 @@ describe('pageSizeOf', () => {
     [200, 200],
     [201, 200],
     [2_147_483_647, 200],
-  ])('%i asked for gives %i', (asked, size) => {
+  ])('a requested page size of %i becomes %i', (asked, size) => {
     expect(pageSizeOf(asked, 50, 200)).toEqual({ ok: true, value: size });
   });
 
-  it.each([-1, -2_147_483_648])('%i is refused', (asked) => {
+  it.each([-1, -2_147_483_648])('the page size %i is refused with INVALID_ARGUMENT', (asked) => {
     expect(pageSizeOf(asked, 50, 200)).toMatchObject({
       ok: false,
       rejection: { reason: 'INVALID_ARGUMENT', metadata: { field: 'page_size' } },
@@ -107,19 +107,19 @@ describe('takePage', () => {
   const itself = (bytes: number): number => bytes;
   const half = maxPageBytes / 2;
 
-  it('takes as many as were asked for, and says where there is more', () => {
+  it('a page has up to the requested number of items, and its last one if more follow', () => {
     expect(takePage([1, 2, 3], 2, itself)).toEqual({ page: [1, 2], last: 2 });
     expect(takePage([1, 2], 2, itself)).toEqual({ page: [1, 2], last: undefined });
     expect(takePage([], 2, itself)).toEqual({ page: [], last: undefined });
   });
 
-  it('takes as many as an answer has room for, and at least one', () => {
+  it('a page has as many items as fit in an answer, and at least one', () => {
     expect(takePage([half, half, 1], 9, itself)).toEqual({ page: [half, half], last: half });
     expect(takePage([9 * half, 1], 9, itself)).toEqual({ page: [9 * half], last: 9 * half });
     expect(takePage([9 * half], 9, itself)).toEqual({ page: [9 * half], last: undefined });
   });
 
-  it('leaves nothing out between pages', () => {
+  it('consecutive pages contain all items in order', () => {
     const all = Array.from({ length: 50 }, (_, i) => (i % 7) * 100_000);
     const found: number[] = [];
     for (let start = 0; start < all.length;) {

@@ -130,7 +130,7 @@ describe('credentials', () => {
     [`Service ${serviceCredential.slice(0, -1)}`, 'a secret cut short'],
     [`Service ${serviceCredential}x`, 'a secret made longer'],
     [`Bearer ${serviceCredential}`, 'the service’s secret as a user’s token'],
-  ])('%.12j… is refused: %s', async (authorization) => {
+  ])('a malformed or wrong credential is refused with TOKEN_INVALID: $1', async (authorization) => {
     expect(await reasonOf(authorization)).toBe('TOKEN_INVALID');
   });
 
@@ -138,7 +138,7 @@ describe('credentials', () => {
     expect(await reasonOf(`Service ${await sign('admin')}`)).toBe('TOKEN_INVALID');
   });
 
-  it('the name of the scheme Bearer is taken in any case, as HTTP has it', async () => {
+  it('the scheme bearer is accepted in lower case', async () => {
     expect(await reasonOf(`bearer ${await sign()}`)).toBe('ok');
   });
 
@@ -181,7 +181,7 @@ describe('revocation', () => {
     expect(await reasonOf(`Bearer ${await sign('customer', startMs + 501)}`)).toBe('ok');
   });
 
-  it('of two revocations of a user the later counts, in either order of arrival', async () => {
+  it('of two revocations of a user the later one counts, also if it arrived first', async () => {
     await revocations.start();
     revoke('user', userId, startMs + 500);
     revoke('user', userId, startMs + 100);
@@ -191,7 +191,7 @@ describe('revocation', () => {
   const dayMs = 86_400_000;
 
   it.each([dayMs, 0, -dayMs])(
-    'of a user counts by the generation, also where the clock was wrong by %d ms',
+    'a revocation of a user applies by generation, even if the clock is off by %d ms',
     async (offMs) => {
       await revocations.start();
       const revokedAtMs = startMs + offMs;
@@ -270,14 +270,14 @@ describe('resolveSubject', () => {
     }
   });
 
-  it('for a customer another user does not exist', () => {
+  it('another user named by a customer is refused with USER_NOT_FOUND', () => {
     expect(resolveSubject(user('customer'), otherId)).toMatchObject({
       rejection: { reason: 'USER_NOT_FOUND', metadata: { userId: otherId } },
     });
   });
 
   it.each([user('operator'), user('admin'), { kind: 'service' } as const])(
-    '%j names the user, and forgetting it does not mean oneself',
+    '%j must name the user: a request without one is refused with USER_REQUIRED',
     (principal) => {
       expect(resolveSubject(principal, otherId)).toEqual({ ok: true, value: otherId });
       expect(resolveSubject(principal, '')).toMatchObject({

@@ -46,7 +46,7 @@ function createStand() {
 
 const reasonOf = (result: Result<unknown>): string => (result.ok ? 'ok' : result.rejection.reason);
 
-it('unknown keys are asked for four at a time, and networks take turns', async () => {
+it('unknown API keys are looked up four at a time, and networks take turns', async () => {
   const { state, verifier, answerAll, waiting } = createStand();
   const flood = Array.from({ length: 400 }, (_, i) => verifier.verify(`made-up-${i}`, '10.0.0.1'));
   const order: string[] = [];
@@ -63,7 +63,7 @@ it('unknown keys are asked for four at a time, and networks take turns', async (
   expect(new Set((await Promise.all(flood)).map(reasonOf))).toEqual(new Set(['TOKEN_INVALID']));
 });
 
-it('a network with 500 waiting gets no more places, others do', async () => {
+it('a network with 500 API keys waiting for a lookup gets OVERLOADED; others do not', async () => {
   const { verifier, answerAll } = createStand();
   const flood = Array.from({ length: 600 }, (_, i) => verifier.verify(`made-up-${i}`, '10.0.0.1'));
   const other = verifier.verify('ours-1', '10.0.0.2');
@@ -73,7 +73,7 @@ it('a network with 500 waiting gets no more places, others do', async () => {
   expect(reasonOf(await other)).toBe('ok');
 });
 
-it('a key that is not ours is asked for once, however often it is shown', async () => {
+it('an invalid API key that is sent 101 times is looked up at most four times', async () => {
   const { state, verifier, answerAll } = createStand();
   const shown = Array.from({ length: 100 }, () => verifier.verify('made-up', '10.0.0.1'));
   await answerAll();
@@ -82,7 +82,7 @@ it('a key that is not ours is asked for once, however often it is shown', async 
   expect(state.asked).toBeLessThanOrEqual(4);
 });
 
-it('a key that was ours lately does not wait behind those that never were', async () => {
+it('a recently valid API key does not wait behind unknown ones', async () => {
   const { state, verifier, answerAll, waiting } = createStand();
   const first = verifier.verify('ours-1', '10.0.0.1');
   await answerAll();

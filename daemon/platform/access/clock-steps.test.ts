@@ -34,7 +34,7 @@ function createWorld() {
 }
 
 describe('access tokens', () => {
-  it('signed by a clock that was a day ahead have expired, also if they were verified then', async () => {
+  it('an access token of a clock a day ahead is expired once the clock is right', async () => {
     const { state, verifier } = createWorld();
     const token = await sign(startMs + dayMs);
     state.nowMs = startMs + dayMs;
@@ -44,14 +44,14 @@ describe('access tokens', () => {
     expect(verifier.recall(token)).toBeUndefined();
   });
 
-  it.each([-2_000, -600_000])('go on working after a step of %d ms', async (stepMs) => {
+  it.each([-2_000, -600_000])('tokens stay valid after a clock step of %d ms', async (stepMs) => {
     const { state, verifier } = createWorld();
     const token = await sign(startMs);
     state.nowMs = startMs + stepMs;
     expect(await verifier.verify(token)).toMatchObject({ ok: true });
   });
 
-  it('are checked with keys that are fetched anew after a step back', async () => {
+  it('signing keys of access tokens are fetched again after the clock steps back', async () => {
     const { state, verifier } = createWorld();
     await verifier.verify(await sign(startMs));
     state.nowMs = startMs - dayMs;
@@ -60,7 +60,7 @@ describe('access tokens', () => {
   });
 });
 
-it('an API key is asked for anew after a step back, and not remembered for a day', async () => {
+it('an API key is looked up again after the clock steps back by a day', async () => {
   let nowMs = startMs;
   let asked = 0;
   const verifier = createKeyVerifier({

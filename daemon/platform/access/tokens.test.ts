@@ -91,14 +91,14 @@ it.each([
   ['otp', false],
   [{ otp: true }, false],
   [undefined, false],
-])('amr %j: with a second factor, %j', async (amr, hasTotp) => {
+])('a token with the amr %j has a second factor: %j', async (amr, hasTotp) => {
   expect(await verifier.verify(await sign({ ...claims, amr }))).toMatchObject({
     ok: true,
     value: { hasTotp },
   });
 });
 
-describe('forged', () => {
+describe('forged tokens', () => {
   it('a token with alg none is refused', async () => {
     await expectReason(new UnsecuredJWT(claims).encode(), 'TOKEN_INVALID');
     const [header, payload] = [{ alg: 'none', typ: tokenRules.type, kid }, claims].map((part) =>
@@ -107,7 +107,7 @@ describe('forged', () => {
     await expectReason(`${header}.${payload}.`, 'TOKEN_INVALID');
   });
 
-  it('HS256 with our public key as the secret is refused', async () => {
+  it('a token signed by HS256 with our public key as the secret is refused', async () => {
     const { x = '' } = await exportJWK(ours.publicKey);
     const secrets = [Buffer.from(await exportSPKI(ours.publicKey)), base64url.decode(x)];
     for (const secret of secrets) {
@@ -115,17 +115,17 @@ describe('forged', () => {
     }
   });
 
-  it('another algorithm is refused even if its key were published', async () => {
+  it('a token of another algorithm is refused even if its key is published', async () => {
     const rsa = await generateKeyPair('RS256');
     keySet = async () => ({ keys: [{ ...(await exportJWK(rsa.publicKey)), kid }] });
     await expectReason(await sign({}, { alg: 'RS256' }, rsa.privateKey), 'TOKEN_INVALID');
   });
 
-  it('another key under the same kid is refused', async () => {
+  it('a token signed by another key under the same kid is refused', async () => {
     await expectReason(await sign({}, {}, theirs.privateKey), 'TOKEN_INVALID');
   });
 
-  it('a key that the token brings along, or points at, is not looked at', async () => {
+  it('a key in the header of a token, or a URL of one, is ignored', async () => {
     const jwk = await exportJWK(theirs.publicKey);
     const jku = 'https://attacker.example/jwks.json';
     for (const header of [{ jwk }, { jku }, { jwk, jku, x5u: jku, kid: 'theirs' }]) {
@@ -142,7 +142,7 @@ describe('forged', () => {
     '__proto__',
     '',
     'k'.repeat(10_000),
-  ])('a kid like %.20j finds no key', async (forged) => {
+  ])('a token with the kid $0 is refused', async (forged) => {
     const token = await sign({}, { kid: forged }, theirs.privateKey);
     await expectReason(token, 'TOKEN_INVALID');
     if (forged !== '') await expectReason(await sign({}, { kid: forged }), 'TOKEN_INVALID');
@@ -161,7 +161,7 @@ describe('forged', () => {
   });
 
   it.each(['', '.', '..', '...', 'a.b.c', 'null', '{}', 'é.é.é', '\0', 'x'.repeat(100_000)])(
-    'garbage is refused: %.12j',
+    'a text that is no token is refused: $0',
     async (text) => expectReason(text, 'TOKEN_INVALID'),
   );
 
@@ -187,18 +187,18 @@ describe('claims', () => {
     ['exp', 'never'],
     ['iat', 'now'],
     ['nbf', startMs / 1000 + 60],
-  ])('%s %j is refused', async (name, value) => {
+  ])('a token with the claim %s = %j is refused', async (name, value) => {
     await expectReason(await sign({ [name]: value }), 'TOKEN_INVALID');
   });
 
   it.each(['iss', 'aud', 'sub', 'sid', 'role', 'iat', 'exp'])(
-    'without %s refused',
+    'a token without the claim %s is refused',
     async (name) => {
       await expectReason(await sign({ [name]: undefined }), 'TOKEN_INVALID');
     },
   );
 
-  it.each([undefined, 'JWT', 'rt+jwt'])('typ %s is refused', async (typ) => {
+  it.each([undefined, 'JWT', 'rt+jwt'])('a token with the typ %s is refused', async (typ) => {
     await expectReason(await sign({}, { typ }), 'TOKEN_INVALID');
   });
 });

@@ -22,8 +22,8 @@ const actorOf = (userId: string): AuditActor => ({
   requestId: 'r',
 });
 
-describe('text that Postgres does not take', () => {
-  it('keeps neither its own line nor those beside it out of the log', async () => {
+describe('text that Postgres refuses', () => {
+  it('audit events with text that Postgres refuses are stored with U+FFFD instead', async () => {
     const trail = createAuditTrail({ db: test.db, log: createLog('silent') });
     const actor = randomUUID();
     const line = { action: 'read', target: 'plain', result: 'ok' };

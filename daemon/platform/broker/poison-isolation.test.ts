@@ -35,9 +35,9 @@ const outside = createTransientRejection({
   metadata: {},
 });
 
-describe('a message that cannot be handled', () => {
+describe('messages that cannot be handled', () => {
   it.each(['22021', '22008', '22003', '23514'])(
-    'is dead where the database refuses its content (%s), and no neighbour with it',
+    'a message whose content the database refuses (%s) is dead-lettered, and no other',
     async (code) => {
       const store = createStore({ bad: databaseError(code) });
       const texts = [...many(700), 'bad', ...many(300), 'bad', 'bad', ...many(1_045)];
@@ -53,7 +53,7 @@ describe('a message that cannot be handled', () => {
     expect(handlings).toEqual(many(500).map(() => refused));
   });
 
-  it('a message that fails for an unknown reason is dead after five attempts', async () => {
+  it('a message that fails for an unknown reason is dead-lettered after 5 attempts', async () => {
     const store = createStore({ bad: new TypeError('a defect') });
     const handle = isolate(store.handle);
     const [bad] = toMessages(['bad']) as [InboundMessage];
@@ -81,27 +81,27 @@ describe('a message that cannot be handled', () => {
   });
 });
 
-describe('trouble that is not of a message', () => {
+describe('failures that no message causes', () => {
   it.each([
     ['another service', outside],
     ['the connection', Object.assign(new Error('connect'), { code: 'ECONNREFUSED' })],
     ['a server that shuts down', databaseError('57P01')],
     ['a lock', databaseError('55P03')],
-  ])('rejects at once, and takes nothing apart: %s', async (_name, err) => {
+  ])('a failure of %s rejects the batch at once, without splitting it', async (_name, err) => {
     const store = createStore({ bad: err });
     const handle = isolate(store.handle);
     await expect(handle(toMessages([...many(99), 'bad']))).rejects.toBe(err);
     expect(store.batches).toEqual([100]);
   });
 
-  it('is distinguished from content within a batch that is taken apart', async () => {
+  it('a transient failure within a batch that is split rejects the batch', async () => {
     const store = createStore({ bad: databaseError('22021'), late: outside });
     const texts = ['bad', ...many(8), 'late'];
     await expect(isolate(store.handle)(toMessages(texts))).rejects.toBe(outside);
     expect(store.handled).not.toContain('bad');
   });
 
-  it('trouble that stops every message is never taken for a fault of the messages', async () => {
+  it('a failure of every message is never taken for a fault of the messages', async () => {
     const denied = databaseError('42501');
     const store = createStore({ good: denied });
     const handle = isolate(store.handle);

@@ -21,7 +21,7 @@ afterAll(async () => {
 const patterns = ['', '#', '*', 'a', 'a.b', 'a.*', 'a.#', '#.b', '*.b', 'a.#.b', '#.a.#', '*.#.*'];
 const keys = ['', 'a', 'b', 'a.b', 'a.', '.b', 'a.x.b', 'a..b', 'a.x.y.b', 'b.a.b', 'x.y', 'A.b'];
 
-it('the keys that match a pattern are those that RabbitMQ routes to a queue bound with it', async () => {
+it('matchesTopic accepts exactly the keys that RabbitMQ routes for a pattern', async () => {
   const exchange = 'topic-pattern';
   await channel.assertExchange(exchange, 'topic', { durable: false });
   for (const pattern of patterns) {

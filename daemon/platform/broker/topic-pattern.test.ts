@@ -49,7 +49,7 @@ it('any pattern matches the keys that the rules of AMQP say', () => {
   );
 });
 
-it('a pattern of many # is matched in time linear in its length', () => {
+it('a pattern with 40 # is matched in a short time', () => {
   const key = Array(100).fill('a').join('.');
   expect(matchesTopic(`${'#.a.'.repeat(40)}b`, key)).toBe(false);
 });

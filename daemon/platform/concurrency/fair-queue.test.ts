@@ -13,7 +13,7 @@ function fill(paths: readonly (readonly [string, string])[]) {
 }
 
 describe('a fair queue', () => {
-  it('serves networks in turn, and within each its accounts', () => {
+  it('a fair queue serves networks in turn, and within each its accounts in turn', () => {
     const queue = fill([
       ...['1', '1', '1', '2'].map((account) => ['attacker', account] as const),
       ['victim', '1'],
@@ -25,7 +25,7 @@ describe('a fair queue', () => {
     ]);
   });
 
-  it('of any content: between two items of a network, each other one that waits has a turn', () => {
+  it('between two items of a network, a fair queue serves each other waiting network', () => {
     fc.assert(
       fc.property(items, (paths) => {
         const queue = fill(paths);
@@ -46,7 +46,7 @@ describe('a fair queue', () => {
     );
   });
 
-  it('of any content: gives each item once, in order within a path', () => {
+  it('a fair queue returns each item once, in order within its path', () => {
     fc.assert(
       fc.property(items, (paths) => {
         const queue = fill(paths);
@@ -62,7 +62,7 @@ describe('a fair queue', () => {
     );
   });
 
-  it('of any content: gives up the newest of the longest network and account', () => {
+  it('a fair queue gives up the newest item of an account of its longest network', () => {
     fc.assert(
       fc.property(
         items.filter((paths) => paths.length > 0),
@@ -82,7 +82,7 @@ describe('a fair queue', () => {
     );
   });
 
-  it('of any content: sweeps what is unwanted, and keeps the sizes right', () => {
+  it('a fair queue sweeps unwanted items, and its size stays right', () => {
     fc.assert(
       fc.property(items, (paths) => {
         const queue = fill(paths);

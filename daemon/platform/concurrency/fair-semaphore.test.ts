@@ -34,7 +34,7 @@ function createBench(own: FairLimits = limits) {
 }
 
 describe('a fair semaphore', () => {
-  it('starts so many at once, and then one of each network in turn', async () => {
+  it('a fair semaphore starts maxAtOnce calls, and then one of each network in turn', async () => {
     const { run, started, finish } = createBench({ ...limits, maxAtOnce: 2 });
     const results = ['a/1', 'a/1', 'a/1', 'a/1', 'b/1', 'b/1'].map((path) => run(path));
     await turnOver();
@@ -44,7 +44,7 @@ describe('a fair semaphore', () => {
     expect((await Promise.all(results)).map(reasonOf)).toEqual(Array(6).fill('ok'));
   });
 
-  it('bounds how many wait of a network, and of an account', async () => {
+  it('a fair semaphore limits the waiting calls of each network and each account', async () => {
     const { run, finish } = createBench();
     const paths = ['x/1', ...Array<string>(5).fill('a/1'), 'a/2', 'a/2', 'a/3'];
     const results = paths.map((path) => run(path));
@@ -53,7 +53,7 @@ describe('a fair semaphore', () => {
     expect(reasons).toEqual(paths.map((_, i) => (i === 5 || i === 8 ? 'OVERLOADED' : 'ok')));
   });
 
-  it('where it is full, refuses the newest of the longest network for one of another', async () => {
+  it('a full fair semaphore refuses the newest call of the network with most calls', async () => {
     const { run, finish } = createBench();
     const paths = ['x/1', 'a/1', 'a/1', 'a/1', 'a/1', 'a/2', 'a/2', 'b/1', 'b/2', 'c/1'];
     const results = paths.map((path) => run(path));
@@ -62,7 +62,7 @@ describe('a fair semaphore', () => {
     expect(reasons).toEqual(paths.map((_, i) => (i === 4 ? 'OVERLOADED' : 'ok')));
   });
 
-  it('does not start what no caller waits for', async () => {
+  it('a fair semaphore does not start cancelled or late calls', async () => {
     const { run, started, finish } = createBench();
     let isGone = false;
     const held = run('x/1');
@@ -78,7 +78,7 @@ describe('a fair semaphore', () => {
   });
 
   it.each([86_400_000, -86_400_000])(
-    'keeps deadlines though the wall clock steps by %d ms',
+    'a fair semaphore keeps deadlines when the wall clock steps by %d ms',
     async (stepMs) => {
       const { run, started, finish } = createBench();
       const held = run('x/1');
@@ -95,14 +95,14 @@ describe('a fair semaphore', () => {
     },
   );
 
-  it('gives the permit back when the work throws', async () => {
+  it('a fair semaphore gets its permit back when the work throws', async () => {
     const { semaphore } = createBench();
     const failed = semaphore.run(turn('a/1'), () => Promise.reject(new Error('broken')));
     await expect(failed).rejects.toThrow('broken');
     expect(reasonOf(await semaphore.run(turn('a/1'), () => Promise.resolve(1)))).toBe('ok');
   });
 
-  it('lends its permit while work pauses, and takes it back after', async () => {
+  it('work that pauses lends its permit, and waits for one before it resumes', async () => {
     const { semaphore, run, started, finish } = createBench();
     let endPause = (): void => undefined;
     const events: string[] = [];

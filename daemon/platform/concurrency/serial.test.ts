@@ -2,7 +2,7 @@ import { expect, it } from 'vitest';
 
 import { createSerial } from './serial.ts';
 
-it('serial work begins only once the work before it has ended, also where that failed', async () => {
+it('serial work begins only once the work before it has ended, even if it failed', async () => {
   const runOneByOne = createSerial();
   const events: string[] = [];
   let fail: (err: Error) => void = () => undefined;

@@ -29,8 +29,8 @@ function createStand() {
   };
 }
 
-describe('what is done at a pace', () => {
-  it('is done at once while there is little, and again after a quiet time', () => {
+describe('token bucket', () => {
+  it('a token bucket runs a burst of work at once, and again after a quiet time', () => {
     const { give, pass, done } = createStand();
     give(0, 10);
     expect(done).toHaveLength(10);
@@ -39,7 +39,7 @@ describe('what is done at a pace', () => {
     expect(done).toHaveLength(20);
   });
 
-  it('is put off past the rate, in order, and all of it is done', () => {
+  it('a token bucket delays work above its rate, and runs all of it in order', () => {
     const { give, pass, done } = createStand();
     give(0, 110);
     expect(done).toHaveLength(10);
@@ -51,7 +51,7 @@ describe('what is done at a pace', () => {
     expect(done.map(({ n }) => n)).toEqual(Array.from({ length: 111 }, (_, n) => n));
   });
 
-  it('is never put off for long, however much there is', () => {
+  it('a token bucket delays no work for more than its maximum, however much there is', () => {
     const { give, pass, done } = createStand();
     give(0, 100_000);
     pass(300);

@@ -50,7 +50,7 @@ it('a wake-up that was reset does not end the next wait', async () => {
   expect(await waiting).toBe(false);
 });
 
-it('a sleep ends when its signal is aborted, also where that was before', async () => {
+it('a sleep ends when its signal is aborted, also if that was before the sleep', async () => {
   vi.useRealTimers();
   const controller = new AbortController();
   const sleeping = sleepUnlessAborted(60_000, controller.signal);

@@ -11,7 +11,7 @@ afterAll(() => database.drop());
 
 const one = sql('copy_test_one', 'SELECT 1 AS one');
 
-describe('COPY beside other statements of a transaction', () => {
+describe('COPY', () => {
   it('COPY returns every row in order, and leaves the connection to the driver', async () => {
     const texts: string[] = [];
     await database.db.tx(async (tx) => {
@@ -29,7 +29,7 @@ describe('COPY beside other statements of a transaction', () => {
     }
   });
 
-  it('COPY of no rows ends, too', async () => {
+  it('COPY of no rows ends without a row', async () => {
     await database.db.read((tx) =>
       tx.copyOut('COPY (SELECT 1 WHERE false) TO STDOUT', () => {
         throw new Error('there is no row');

@@ -27,7 +27,7 @@ function readParts(parts: readonly Buffer[]) {
 }
 
 describe('the rows of COPY', () => {
-  it.each([1, 2, 3, 4, 5, 6, 7, 11, 64, 1_000, 100_000])('come whole in parts of %i', (size) => {
+  it.each([1, 2, 3, 4, 5, 6, 7, 11, 64, 1_000, 100_000])('COPY is read in parts of %i', (size) => {
     const parts: Buffer[] = [];
     for (let at = 0; at < whole.length; at += size) parts.push(whole.subarray(at, at + size));
     const { taken, rest } = readParts(parts);
@@ -35,7 +35,7 @@ describe('the rows of COPY', () => {
     expect(rest).toEqual(end);
   });
 
-  it('come whole wherever the bytes are cut in two', () => {
+  it('the rows of COPY are read whole wherever the bytes are split in two', () => {
     for (let at = 0; at <= whole.length; at += 1) {
       const { taken, rest } = readParts([whole.subarray(0, at), whole.subarray(at)]);
       const isRight = taken.every((row, i) => rows[i]?.equals(row)) && rest.equals(end);
@@ -43,7 +43,7 @@ describe('the rows of COPY', () => {
     }
   });
 
-  it('are left to the driver behind anything else', () => {
+  it('the bytes of COPY after any other message are left to the driver', () => {
     const notice = message('N', Buffer.from('SNOTICE\0\0'));
     expect(readParts([notice, whole])).toEqual({ taken: [], rest: Buffer.concat([notice, whole]) });
     const late = Buffer.concat([begin, message('d', rows[0]!), notice, message('d', rows[1]!)]);
@@ -53,7 +53,7 @@ describe('the rows of COPY', () => {
   });
 });
 
-describe('a field of the binary format', () => {
+describe('fields of the binary format', () => {
   const field = (length: number, text = '') => {
     const head = Buffer.alloc(6);
     head.writeInt16BE(1, 0);
@@ -64,13 +64,13 @@ describe('a field of the binary format', () => {
   const extended = Buffer.concat([header, Buffer.from('ext')]);
   extended.writeInt32BE(3, header.length - 4);
 
-  it('is read with a header before it and without', () => {
+  it('a field of the binary format is read with or without a header before it', () => {
     for (const before of [Buffer.alloc(0), header, extended]) {
       expect(readOnlyField(Buffer.concat([before, field(5, 'bytes')]))?.toString()).toBe('bytes');
     }
   });
 
-  it('is none at the end, for null and behind a header alone', () => {
+  it('a binary row without a value gives undefined, and one of two fields is refused', () => {
     for (const row of [Buffer.from([0xff, 0xff]), field(-1), header]) {
       expect(readOnlyField(row)).toBeUndefined();
     }

@@ -48,7 +48,7 @@ describe('values', () => {
   };
 
   it.each([0n, -1n, 9_007_199_254_740_993n, 9_223_372_036_854_775_807n])(
-    'int8 %s comes back as it went',
+    'the int8 value %s is read as it was written',
     async (value) => {
       expect(await read('SELECT $1::int8 AS v', [value])).toBe(value);
     },
@@ -61,11 +61,11 @@ describe('values', () => {
     ['2026-11-22T10:00:00.999999Z', '2026-11-22T10:00:00.999Z'],
     ['2026-11-22T10:00:00.000001+05:30', '2026-11-22T04:30:00.000Z'],
     ['1969-12-31T23:59:59.25Z', '1969-12-31T23:59:59.250Z'],
-  ])('timestamptz %s is milliseconds, cut not rounded', async (text, iso) => {
+  ])('timestamptz %s is read as milliseconds, truncated and not rounded', async (text, iso) => {
     expect(await read('SELECT $1::timestamptz AS v', [text])).toBe(Date.parse(iso));
   });
 
-  it('a time is read right in whatever zone the database lives', async () => {
+  it('a time is read correctly from a database with another time zone', async () => {
     await database.query(`DO $$ BEGIN EXECUTE format(
       'ALTER DATABASE %I SET timezone = ''Asia/Kolkata''', current_database()); END $$`);
     const fresh = createDb({ ...options(), url: database.url });
@@ -76,7 +76,7 @@ describe('values', () => {
     expect(rows[0]?.v).toBe(Date.parse('2026-11-22T10:00:00Z'));
   });
 
-  it('bytea is bytes, and what is absent is null', async () => {
+  it('bytea is read as bytes, and an absent value as null', async () => {
     const bytes = Buffer.from([0, 1, 255, 92, 39]);
     expect(await read('SELECT $1::bytea AS v', [bytes])).toEqual(bytes);
     expect(await read('SELECT NULL::int8 AS v')).toBeNull();
@@ -86,7 +86,7 @@ describe('values', () => {
 const options = () => ({ name: 'test', maxConnections: 2, log: createLog('silent') });
 
 describe('a transaction', () => {
-  it('commits all or, after a failed statement, nothing', async () => {
+  it('a transaction commits all or, after a failed statement, nothing', async () => {
     await db.tx(async (tx) => [await insert(tx, 'a'), await insert(tx, 'b')]);
     expect(await countRows()).toBe(2);
     const err = await errorOf(
@@ -99,7 +99,7 @@ describe('a transaction', () => {
     expect(await countRows()).toBe(2);
   });
 
-  it('rolls back for an error of our own too, and rejects with that very error', async () => {
+  it('a transaction whose work throws is rolled back, and rejects with that error', async () => {
     const mistake = new Error('ours');
     const err = await errorOf(
       db.tx(async (tx) => {
@@ -111,7 +111,7 @@ describe('a transaction', () => {
     expect(await countRows()).toBe(0);
   });
 
-  it('whose COMMIT is answered ROLLBACK is an error, never a success', async () => {
+  it('a transaction whose COMMIT is answered with ROLLBACK rejects', async () => {
     const err = await errorOf(
       db.tx(async (tx) => {
         await insert(tx, 'a');
@@ -124,7 +124,7 @@ describe('a transaction', () => {
     expect(await countRows()).toBe(0);
   });
 
-  it('leaves its connection fit for the next, also after it failed', async () => {
+  it('a transaction leaves its connection usable for the next, also after a failure', async () => {
     const single = createDb({ ...options(), url: database.url, maxConnections: 1 });
     for (let i = 0; i < 5; i += 1) {
       await errorOf(single.tx((tx) => tx.query(failSql)));
@@ -134,7 +134,7 @@ describe('a transaction', () => {
     expect(await countRows()).toBe(5);
   });
 
-  it('counts the rows that it changed', async () => {
+  it('execute returns the number of rows that it changed', async () => {
     await db.tx((tx) => insert(tx, 'a'));
     await db.tx((tx) => insert(tx, 'b'));
     const changed = await db.tx((tx) =>
@@ -168,7 +168,7 @@ describe('reading', () => {
 });
 
 describe('checks at start', () => {
-  it('the owner could change the ledger, the daemon’s role could not', async () => {
+  it('the owner has rights to change the ledger, and the daemon’s role has none', async () => {
     expect(await db.read((tx) => findChangeRights(tx, 'transactions'))).toEqual([]);
     const owner = createDb({ ...options(), url: database.ownerUrl });
     const rights = await owner.read((tx) => findChangeRights(tx, 'transactions'));
@@ -180,12 +180,12 @@ describe('checks at start', () => {
     ['GRANT DELETE ON transactions TO wallet_app', ['DELETE']],
     ['GRANT TRUNCATE ON transactions TO PUBLIC', ['TRUNCATE']],
     ['GRANT UPDATE (amount) ON transactions TO wallet_app', ['column UPDATE']],
-  ])('after %s it could', async (grant, rights) => {
+  ])('after %s the daemon’s role has the rights %j to change the ledger', async (grant, rights) => {
     await database.query(grant);
     expect(await db.read((tx) => findChangeRights(tx, 'transactions'))).toEqual(rights);
   });
 
-  it('a server that could lose commits is named', async () => {
+  it('a setting with which the server could lose commits is named', async () => {
     expect(await db.read(findUnsafeSettings)).toEqual([]);
     await database.query(`DO $$ BEGIN EXECUTE format(
       'ALTER DATABASE %I SET synchronous_commit = off', current_database()); END $$`);
@@ -194,7 +194,7 @@ describe('checks at start', () => {
     await fresh.close();
   });
 
-  it('a server that could lose commits in a failover is named', async () => {
+  it('a setting with which a failover could lose commits is named', async () => {
     expect(await db.read((tx) => findUnsafeSettings(tx, true))).toEqual([]);
     await database.query(`DO $$ BEGIN EXECUTE format(
       'ALTER DATABASE %I SET synchronous_commit = local', current_database()); END $$`);
@@ -206,7 +206,7 @@ describe('checks at start', () => {
   });
 });
 
-it('each connection that is lost is reported once, and none while the pool is closed', async () => {
+it('each lost database connection is reported once, and none while the pool closes', async () => {
   const log = createLog('silent');
   const warn = vi.spyOn(log, 'warn');
   const lost = () => warn.mock.calls.filter(([, text]) => text === 'database connection lost');

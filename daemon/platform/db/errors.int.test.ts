@@ -46,8 +46,8 @@ const errorOf = (work: Promise<unknown>): Promise<unknown> =>
 
 const options = () => ({ name: 'test', maxConnections: 2, log: createLog('silent') });
 
-describe('trouble', () => {
-  it('a read is never in doubt, whichever of its answers is lost', async () => {
+describe('database errors', () => {
+  it('a lost answer leaves the outcome of a write in doubt, and not that of a read', async () => {
     const cutter = await startCommitCutter(database.url);
     const cutDb = createDb({ ...options(), url: cutter.url });
     try {
@@ -65,7 +65,7 @@ describe('trouble', () => {
     }
   });
 
-  it('a killed backend is transient, and the pool recovers', async () => {
+  it('a killed backend is a transient error, and the pool recovers', async () => {
     const err = await errorOf(
       db.tx(async (tx) => {
         await insert(tx, 'a');
@@ -103,7 +103,7 @@ describe('trouble', () => {
     expect(classifyDbError(err)).toBe('transient');
   });
 
-  it('a server that has turned read-only is transient, and its connection is dropped', async () => {
+  it('a server that is now read-only is a transient error; its connection is dropped', async () => {
     const readOnlySql = sql('test_read_only', 'SET default_transaction_read_only = on');
     const held = await db.read(async (tx) => {
       await tx.execute(readOnlySql);
@@ -129,7 +129,7 @@ describe('trouble', () => {
     await db.tx((tx) => insert(tx, 'later'));
   });
 
-  it('a lock that is not acquired in time is transient', async () => {
+  it('a lock that is not acquired in time is a transient error', async () => {
     await db.tx((tx) => insert(tx, 'a'));
     const lockSql = sql('test_lock', 'SELECT id FROM outbox FOR UPDATE');
     await db.tx(async (holder) => {
@@ -145,7 +145,7 @@ describe('trouble', () => {
     });
   });
 
-  it('a statement that takes too long is transient', async () => {
+  it('a statement that takes too long is a transient error', async () => {
     const err = await errorOf(
       db.tx(async (tx) => {
         await tx.execute(sql('test_limit2', "SET LOCAL statement_timeout = '30ms'"));
@@ -155,13 +155,13 @@ describe('trouble', () => {
     expect(classifyDbError(err)).toBe('transient');
   });
 
-  it('a server that is not there is transient', async () => {
+  it('a server that is unavailable is a transient error', async () => {
     const away = createDb({ ...options(), url: 'postgres://u@127.0.0.1:1/none' });
     expect(classifyDbError(await errorOf(away.read(pidOf)))).toBe('transient');
     await away.close();
   });
 
-  it('time-outs are set on every connection', async () => {
+  it('connections have time-outs for statements, locks and idle transactions', async () => {
     const rows = await db.read((tx) =>
       tx.query<{ name: string }>(
         sql(
@@ -190,14 +190,14 @@ describe('trouble', () => {
       '23502',
       'INSERT INTO outbox (events, event_count) VALUES (to_json($1::text), NULL)',
     ],
-  ])('%s is the data’s fault', async (_what, state, text) => {
+  ])('%s is classified as an error of the data', async (_what, state, text) => {
     const err = await errorOf(db.tx((tx) => tx.execute(sql(`bad ${state}`, text), ['x'])));
     expect(sqlStateOf(err)).toBe(state);
     expect(classifyDbError(err)).toBe('data');
     if (state === '23505') expect(constraintOf(err)).toBe('relay_leases_pkey');
   });
 
-  it('any other error is a defect', async () => {
+  it('any other error is classified as unexpected', async () => {
     const err = await errorOf(db.read((tx) => tx.query(sql('test_typo', 'SELECT nothing'))));
     expect(classifyDbError(err)).toBe('unexpected');
     expect(classifyDbError(new TypeError('x is not a function'))).toBe('unexpected');
@@ -205,10 +205,10 @@ describe('trouble', () => {
   });
 });
 
-describe('what an error is, by where it comes from', () => {
+describe('classification of errors', () => {
   const sleepSql = sql('test_sleep', 'SELECT pg_sleep(30)');
 
-  it('a cancelled statement keeps its connection: the database is not unavailable', async () => {
+  it('a cancelled statement keeps its connection, and is reported as DATABASE_BUSY', async () => {
     const pids: number[] = [];
     const one = createDb({ ...options(), maxConnections: 1, url: database.url });
     try {
@@ -231,7 +231,7 @@ describe('what an error is, by where it comes from', () => {
   });
 
   it.each(['Connection dropped', 'timeout', 'terminated', '14 UNAVAILABLE: No connection'])(
-    'words say nothing: %s',
+    'an error from elsewhere is unexpected, whatever its text is: %s',
     async (words) => {
       const thrown = Object.assign(new Error(words), { code: 14 });
       const err = await errorOf(db.tx(() => Promise.reject(thrown)));
@@ -239,7 +239,7 @@ describe('what an error is, by where it comes from', () => {
     },
   );
 
-  it('a server that gives no answer, or no connection in time, is unavailable', async () => {
+  it('a pool that gives no connection in time is reported as DATABASE_UNAVAILABLE', async () => {
     const one = createDb({ ...options(), maxConnections: 1, url: database.url });
     try {
       const holding = errorOf(one.read((tx) => tx.query(sleepSql)));

@@ -47,7 +47,7 @@ const row = fc.record({
   hash: maybe(fc.uint8Array({ minLength: 32, maxLength: 32 })),
 });
 
-it('what is written as an array is what the server reads, for every type', async () => {
+it('values of every type that are written as an array are read back unchanged', async () => {
   await fc.assert(
     fc.asyncProperty(fc.array(row, { maxLength: 40 }), async (rows) => {
       type Row = Record<keyof (typeof rows)[number], unknown>;

@@ -17,7 +17,7 @@ beforeAll(async () => {
 afterAll(() => test.drop());
 
 it.each(['a\0b', 'x'.repeat(70_000)])(
-  'a reason that no letter can have finds none',
+  'no dead letter is found for a reason that none can have: $0',
   async (reason) => {
     const letters = createDeadLetters({
       db: test.db,

@@ -71,8 +71,8 @@ const replay = (letters: ReturnType<typeof open>['letters'], ...ids: string[]) =
 const discard = (letters: ReturnType<typeof open>['letters'], ...ids: string[]) =>
   letters.discard({ ids, note: '', isDryRun: false }, operator);
 
-describe('what is kept', () => {
-  it('a letter is stored as it came, however nested; secrets are redacted when shown', async () => {
+describe('storage', () => {
+  it('a dead letter is stored as it came, and shown with its secrets redacted', async () => {
     const depth = 60_000;
     const text = `{"token":"x","a":${'['.repeat(depth)}${']'.repeat(depth)}}`;
     const other = letterOf('{}');
@@ -91,14 +91,14 @@ describe('what is kept', () => {
   it.each([
     ['bytes that are no UTF-8', Buffer.from([0x7b, 0xff, 0x00, 0x7d])],
     ['more than is kept of one', Buffer.alloc(300_000, 'a')],
-  ])('is %s, which need a body to be replayed', async (_name, content) => {
+  ])('a replay of a dead letter with %s needs a body', async (_name, content) => {
     const letter = letterOf(content.toString(), { content });
     await storeLetters(test.db, [letter]);
     expect((await list(test.db, [letter.id])).deadLetters[0]).toMatchObject({ altered: true });
     expect(reasonOf(await replay(open(test.db).letters, letter.id))).toBe('INVALID_ARGUMENT');
   });
 
-  it('a stored letter has names of any length', async () => {
+  it('a dead letter with very long names is stored, its reason cut to 255 characters', async () => {
     const long = 'x'.repeat(100_000);
     const letter = letterOf('{}', { reason: long, field: `\0${long}`, userId: long });
     await storeLetters(test.db, [letter]);
@@ -107,7 +107,7 @@ describe('what is kept', () => {
   });
 });
 
-it('a letter whose secrets are not shown is replayed as it came', async () => {
+it('a dead letter with redacted secrets is replayed as it came', async () => {
   const letter = letterOf('{"token":"x","a":1}');
   await storeLetters(test.db, [letter]);
   const replayed: unknown[] = [];
@@ -122,7 +122,7 @@ it('a letter whose secrets are not shown is replayed as it came', async () => {
   expect(replayed).toEqual([[{ token: 'x', a: 1 }, false]]);
 });
 
-describe('a message that is sent again', () => {
+describe('redelivery', () => {
   const again = (letter: DeadLetter): DeadLetter => ({ ...letter, deliveryId: randomUUID() });
   const stateOf = async ({ id }: DeadLetter) => {
     const [shown] = (await list(test.db, [id])).deadLetters;
@@ -149,7 +149,7 @@ describe('a message that is sent again', () => {
     expect(await stateOf(letter)).toMatchObject({ count: 4 });
   });
 
-  it('a delivery that comes twice is counted once', async () => {
+  it('a delivery that is stored twice is counted once', async () => {
     const letter = letterOf('{}');
     await storeLetters(test.db, [letter]);
     valueOf(await discard(open(test.db).letters, letter.id));
@@ -158,8 +158,8 @@ describe('a message that is sent again', () => {
   });
 });
 
-describe('a list', () => {
-  it('a page has as many letters as fit in an answer, and the pages have all of them', async () => {
+describe('lists of dead letters', () => {
+  it('a page has as many dead letters as fit in an answer, and the pages have all', async () => {
     const bodies = [70_000, 10, 250_000].map((size) => Buffer.alloc(size, 0xfe));
     const letters = Array.from({ length: 60 }, (_, i) => {
       const content = bodies[i % 3] ?? Buffer.alloc(0);
@@ -182,7 +182,7 @@ describe('a list', () => {
     expect(pages).toBeGreaterThan(3);
   });
 
-  it('a list of one state and reason continues where a page ended', async () => {
+  it('a list of dead letters by state and reason continues where a page ended', async () => {
     const reason = `R${randomUUID()}`;
     const letters = Array.from({ length: 5 }, () => letterOf('{}', { reason }));
     for (const letter of letters) await storeLetters(test.db, [letter]);
@@ -205,7 +205,7 @@ describe('a list', () => {
   });
 });
 
-it('decisions on large letters are answered, though not all bodies fit', async () => {
+it('a discard of large dead letters is answered, without the bodies that do not fit', async () => {
   const letters = Array.from({ length: 20 }, () => letterOf('x'.repeat(200_000)));
   for (const letter of letters) await storeLetters(test.db, [letter]);
   const request = { deadLetterIds: letters.map(({ id }) => id), note: '', dryRun: false };
@@ -230,7 +230,7 @@ describe('replays', () => {
     }
   });
 
-  it('concurrent replays of one letter have one effect', async () => {
+  it('concurrent replays of one dead letter have one effect', async () => {
     const letter = letterOf('{}');
     await storeLetters(test.db, [letter]);
     let effects = 0;
@@ -248,7 +248,7 @@ describe('replays', () => {
     expect(effects).toBe(1);
   });
 
-  it('replays of overlapping sets of letters do not deadlock', async () => {
+  it('concurrent replays of overlapping sets of dead letters do not deadlock', async () => {
     const [a, b] = [letterOf('{}'), letterOf('{}')];
     for (let i = 0; i < 10; i += 1) {
       await storeLetters(
@@ -262,7 +262,7 @@ describe('replays', () => {
     }
   });
 
-  it('a replay that fails leaves the letter as it was, for any caller', async () => {
+  it('a dead letter whose replay failed can be replayed again', async () => {
     const letter = letterOf('{}');
     await storeLetters(test.db, [letter]);
     const failing = open(test.db, () => Promise.reject(new Error('unavailable')));
@@ -270,7 +270,7 @@ describe('replays', () => {
     expect(reasonOf(await replay(open(test.db).letters, letter.id))).toBe('ok');
   });
 
-  it('a replay that never ends holds the letter for a minute, without a later effect', async () => {
+  it('a replay that hangs claims its letter for a minute, and fails if it ends later', async () => {
     const letter = letterOf('{}');
     await storeLetters(test.db, [letter]);
     let end: () => void = () => undefined;
@@ -288,7 +288,7 @@ describe('replays', () => {
     expect(reasonOf(await lost)).toBe('DEAD_LETTER_RESOLVED');
   });
 
-  it('a claim from a clock that went back does not block a replay', async () => {
+  it('a claim of a dead letter from a clock that was ahead does not block a replay', async () => {
     const letter = letterOf('{}');
     await storeLetters(test.db, [letter]);
     const text = `UPDATE dead_letters SET claim_id = id,

@@ -5,7 +5,7 @@ import { redact } from './redaction.ts';
 
 const taken = '"[redacted]"';
 
-describe('what is shown of a dead letter', () => {
+describe('redaction of dead letters', () => {
   it.each([
     ['{"password":"x"}', `{"password":${taken}}`],
     [
@@ -23,11 +23,11 @@ describe('what is shown of a dead letter', () => {
     ['{"a":"token"}', '{"a":"token"}'],
     ['the password is x', 'the password is x'],
     ['', ''],
-  ])('of %s', (text, shown) => {
+  ])('the dead letter %s is shown as %s', (text, shown) => {
     expect(redact(text)).toBe(shown);
   });
 
-  it('is found at any depth', () => {
+  it('a secret in a dead letter is redacted at any depth', () => {
     const depth = 200_000;
     const text = `${'['.repeat(depth)}{"token":"x"}${']'.repeat(depth)}`;
     expect(redact(text)).toBe(`${'['.repeat(depth)}{"token":${taken}}${']'.repeat(depth)}`);
@@ -35,7 +35,7 @@ describe('what is shown of a dead letter', () => {
     expect(redact(inside)).toBe(`{"secret":${taken},"b":2}`);
   });
 
-  it('has no value under such a name, and stays JSON', () => {
+  it('a redacted dead letter stays JSON, and has no value under the name of a secret', () => {
     const json = fc.json({ maxDepth: 4 });
     fc.assert(
       fc.property(json, json, (before, secret) => {

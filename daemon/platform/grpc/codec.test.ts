@@ -14,14 +14,14 @@ const encode = (entries: readonly (readonly [string, string])[]): Buffer => {
   return Buffer.from(CreateTransactionRequest.encode({ item, dryRun: false }).finish());
 };
 
-it('reads a request whose metadata has ordinary keys', () => {
+it('a request with __proto__ as a metadata value is read', () => {
   expect(read(encode([['order', '__proto__']]))).toMatchObject({
     ok: true,
     value: { item: { metadata: { order: '__proto__' } } },
   });
 });
 
-it('reads a text that contains the bytes of a map entry with the key __proto__', () => {
+it('a text that contains the bytes of a map entry with the key __proto__ is read', () => {
   const description = 'see \n\t__proto__ y';
   const item = {
     ...TransactionItem.fromPartial({}),
@@ -35,7 +35,7 @@ it('reads a text that contains the bytes of a map entry with the key __proto__',
   });
 });
 
-it('refuses the metadata key __proto__ whose length is encoded in more bytes than needed', () => {
+it('the metadata key __proto__ with an overlong length encoding is refused', () => {
   const entry = Buffer.concat([
     Buffer.from([0x0a, 0x89, 0x00]),
     Buffer.from('__proto__'),
@@ -49,7 +49,7 @@ it('refuses the metadata key __proto__ whose length is encoded in more bytes tha
   });
 });
 
-it('refuses the key __proto__, which decoding would drop without a word', () => {
+it('the metadata key __proto__, which decoding would drop silently, is refused', () => {
   const bytes = encode([
     ['a', '1'],
     ['__proto__', '2'],
@@ -61,7 +61,7 @@ it('refuses the key __proto__, which decoding would drop without a word', () => 
   });
 });
 
-it('refuses bytes that are no message', () => {
+it('bytes that are no message are refused with INVALID_ARGUMENT', () => {
   expect(read(Buffer.from('0aff', 'hex'))).toMatchObject({
     ok: false,
     rejection: { reason: 'INVALID_ARGUMENT' },

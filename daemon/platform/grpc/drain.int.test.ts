@@ -30,7 +30,7 @@ const talk = (raw: RawClient, texts: readonly string[], staysOpen = true) =>
   raw.open('/test.Test/talk', { headers: ana.headers, messages: texts.map(message), staysOpen });
 
 describe.each([true, false])('a stop, with the fast path %s', (isFastPathOn) => {
-  it('a stop serves callers while load balancers learn of it', async () => {
+  it('a stopping server still serves calls and new connections at first', async () => {
     const { stand, raw } = await start(isFastPathOn);
     const stopped = stand.server.stop(8_000);
     await sleep(100);

@@ -3,8 +3,8 @@ import { describe, expect, it } from 'vitest';
 import { ErrorInfo, Status } from '../../../protos/gen/digitalwallet/common/v1/error.ts';
 import { toServiceError } from './errors.ts';
 
-describe('a rejection on the wire', () => {
-  it('repeats no more of a request than trailers have room for', () => {
+describe('rejections on the wire', () => {
+  it('a rejection cuts long texts of a request to what trailers have room for', () => {
     const long = '🧾'.repeat(40_000);
     const error = toServiceError(
       { reason: 'DEAD_LETTER_NOT_FOUND', message: `no ${long}`, metadata: { deadLetterId: long } },
@@ -17,7 +17,7 @@ describe('a rejection on the wire', () => {
     expect(info.metadata['deadLetterId']).toBe(`${'🧾'.repeat(500)}…`);
   });
 
-  it('keeps short texts as they are', () => {
+  it('a rejection keeps a short message unchanged', () => {
     const metadata = { field: 'amount' };
     const error = toServiceError({ reason: 'AMOUNT_INVALID', message: 'a text', metadata }, 'r');
     expect(error.details).toBe('a text');

@@ -94,7 +94,7 @@ it('an injector has one HTTP/2 server with one stream listener (fast-path/router
   expect(http2Server.listeners('stream')).toHaveLength(1);
 });
 
-it('injecting a connection announces its session before it returns (track-sessions.ts)', async () => {
+it('injectConnection emits the session before it returns (track-sessions.ts)', async () => {
   const { injector, http2Server } = open();
   const sessions: ServerHttp2Session[] = [];
   http2Server.on('session', (session) => sessions.push(session));
@@ -112,7 +112,7 @@ it('injecting a connection announces its session before it returns (track-sessio
   expect(counts).toEqual([1]);
 });
 
-it('the stream listener serves streams that it is called with later (fast-path/router.ts)', async () => {
+it('a stream listener that is called later serves its stream (fast-path/router.ts)', async () => {
   const opened = open();
   const { http2Server } = opened;
   const [listener] = http2Server.listeners('stream');
@@ -125,7 +125,7 @@ it('the stream listener serves streams that it is called with later (fast-path/r
   expect(answer).toMatchObject({ status: 0 });
 });
 
-it('every call that is over emits "cancelled", also one that was answered (incoming.ts)', async () => {
+it('every call that is over emits "cancelled", even if it was answered (incoming.ts)', async () => {
   const { address, path, overs } = await serve(open());
   const raw = clientOf(address);
   await raw.call(path, { messages: [Buffer.from('?')] });

@@ -101,7 +101,7 @@ describe('a mail', () => {
   });
 });
 
-describe('a mail is not sent', () => {
+describe('mails that are not sent', () => {
   it('a mail is not sent to a server with an untrusted or foreign certificate', async () => {
     const server = await smtp();
     const foreign = createCertificate('mail.example.com');
@@ -116,7 +116,7 @@ describe('a mail is not sent', () => {
     expect([...server.mails, ...other.mails]).toEqual([]);
   });
 
-  it('a mail is not sent in the clear where STARTTLS is required and not offered', async () => {
+  it('a mail is not sent in plaintext if STARTTLS is required and not offered', async () => {
     const server = await smtp({ disabledCommands: ['STARTTLS'] });
     const url = `smtp://localhost:${server.port}`;
     expect(await failureOf(mailer(`${url}?starttls=required`).send(mail))).not.toBe('sent');
@@ -138,7 +138,7 @@ describe('a mail is not sent', () => {
     expect(await failureOf(send(mail))).toBe('sent');
   });
 
-  it('a mail is not sent without a server', async () => {
+  it('a mail to an unavailable server fails, and the failure is not final', async () => {
     const server = await startSmtpServer(certificate);
     await server.stop();
     const failure = await failureOf(mailer(`smtp://127.0.0.1:${server.port}`).send(mail));
@@ -163,7 +163,7 @@ describe('a mail is not sent', () => {
         attachments: [{ filename: 'a', content: Buffer.from(''), contentType: 'text/csv\r\nX: y' }],
       },
     ],
-  ])('if %s would change its headers', async (_what, part) => {
+  ])('a mail is not sent if %s would change its headers', async (_what, part) => {
     const server = await smtp();
     const failure = await failureOf(
       mailer(`smtp://localhost:${server.port}`).send({ ...mail, ...part }),
@@ -174,7 +174,7 @@ describe('a mail is not sent', () => {
 });
 
 describe('stopping', () => {
-  it('stopping waits for a mail that is being sent', async () => {
+  it('a stop of the mailer waits for a mail that is being sent', async () => {
     const server = await smtp();
     const sender = mailer(`smtp://localhost:${server.port}`);
     const sent = failureOf(sender.send(mail));
@@ -183,7 +183,7 @@ describe('stopping', () => {
     expect(await failureOf(sender.send(mail))).not.toBe('sent');
   });
 
-  it('stopping does not wait for a server that does not answer', async () => {
+  it('a stop of the mailer does not wait for a server that does not answer', async () => {
     const server = await smtp({ onData: () => undefined });
     const sender = mailer(`smtp://localhost:${server.port}`);
     const sent = failureOf(sender.send(mail));

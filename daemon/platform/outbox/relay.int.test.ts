@@ -95,14 +95,14 @@ describe('the relay', () => {
     expect(transport.sent).toEqual(['real']);
   });
 
-  it('a commit without messages leaves no row', async () => {
+  it('a commit without messages leaves no outbox row', async () => {
     await append();
     expect(await kept()).toEqual([]);
   });
 });
 
-describe('what is not confirmed', () => {
-  it('a row is kept while publishing fails, and sent in order once it works', async () => {
+describe('unconfirmed messages', () => {
+  it('an outbox row is kept while publishing fails, and sent in order once it works', async () => {
     await append('a', 'b');
     await append('c');
     const transport = createTransport(() => Promise.reject(new Error('the broker is unavailable')));
@@ -140,7 +140,7 @@ describe('what is not confirmed', () => {
     expect(transport.calls.length).toBeLessThanOrEqual(3);
   });
 
-  it('a row is kept when the database is lost between publishing and deleting', async () => {
+  it('an outbox row is deleted later if the database was lost after it was published', async () => {
     await append('a');
     const dying = createDb({ url: database.url, name: 'dying', maxConnections: 2, log });
     const transport = createTransport(async () => {
@@ -158,7 +158,7 @@ describe('what is not confirmed', () => {
   });
 });
 
-it('stop ends after the round in flight, and leaves no timer behind', async () => {
+it('a stop of the relay ends after the round in flight, and leaves no timer behind', async () => {
   const countTimers = () =>
     process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length;
   await append('a');

@@ -19,11 +19,11 @@ it.each<[unknown, string]>([
     createTransientRejection({ reason: 'AUTH_UNAVAILABLE', message: 'auth is down', metadata: {} }),
     'auth is down',
   ],
-])('%s is described', (err, expected) => {
+])('the public description of %s contains "%s"', (err, expected) => {
   expect(describeTrouble(err)).toContain(expected);
 });
 
-it('says nothing of an error that it does not know: it could quote anything', () => {
+it('an unknown error is described without its text, which could contain a secret', () => {
   const described = describeTrouble(errorOf('postgres://user:secret@host/db said no'));
   expect(described).not.toMatch(/secret|host/);
   expect(described).toContain('in the log');
@@ -34,7 +34,7 @@ it.each<[Error, RegExp]>([
   [errorOf('bad login', { code: 'EAUTH', responseCode: 535 }), /user or the password/],
   [errorOf('Greeting never received', { code: 'ETIMEDOUT' }), /does not answer/],
   [errorOf('connect', { code: 'ECONNECTION' }), /unavailable \(ECONNECTION\)/],
-])('of a mail: %s', (err, expected) => {
+])('a mail failure (%s) is described by %s, without the text of the server', (err, expected) => {
   expect(describeMailTrouble(err)).toMatch(expected);
   expect(describeMailTrouble(err)).not.toMatch(/ana@|bad login/);
 });

@@ -29,7 +29,7 @@ const untilStalled = (part: string, isStalled = true) =>
     interval: 10,
   });
 
-it('who has nothing to do is not stalled, however long', async () => {
+it('an idle part and an empty backlog are not stalled, even past the time limit', async () => {
   const part = start().watchWork('idle');
   watch.watchBacklog('empty', () => Promise.resolve(undefined));
   part.begin();
@@ -42,7 +42,7 @@ it('who has nothing to do is not stalled, however long', async () => {
   expect(lines).toEqual([]);
 });
 
-it('work of which none is finished is a stall: one line at its begin, one at its end', async () => {
+it('work without progress is a stall, logged once at its start and once at its end', async () => {
   const part = start().watchWork('w');
   part.begin();
   part.wait('first');
@@ -55,7 +55,7 @@ it('work of which none is finished is a stall: one line at its begin, one at its
   expect(lines).toEqual(['warn|w|no progress|the reason', 'info|w|progress again|']);
 });
 
-it('work of which some is finished now and then is not a stall', async () => {
+it('work that progresses now and then is not a stall', async () => {
   const part = start().watchWork('w');
   part.begin();
   for (let i = 0; i < 20; i += 1) {
@@ -65,7 +65,7 @@ it('work of which some is finished now and then is not a stall', async () => {
   expect(lines).toEqual([]);
 });
 
-it('a backlog moves when another piece is the oldest, or when more of that one is done', async () => {
+it('a backlog is a stall once its oldest item neither changes nor advances', async () => {
   let oldest: Oldest | undefined = { key: 'a', level: 0 };
   start().watchBacklog('b', () => Promise.resolve(oldest));
   for (let level = 1; level < 10; level += 1) {
@@ -84,7 +84,7 @@ it('a backlog moves when another piece is the oldest, or when more of that one i
   await untilStalled('b', false);
 });
 
-it('a piece that is begun anew again and again has not moved', async () => {
+it('a backlog whose oldest item is restarted again and again is a stall', async () => {
   let level = 0;
   start().watchBacklog('b', () =>
     Promise.resolve({ key: 'a', level: (level = level === 0 ? 5 : 0) }),
@@ -92,7 +92,7 @@ it('a piece that is begun anew again and again has not moved', async () => {
   await untilStalled('b');
 });
 
-it('a backlog that cannot be looked at, or gives no answer, is a stall with that reason', async () => {
+it('a backlog whose check fails or never ends is a stall; the error is its reason', async () => {
   start().watchBacklog('failing', () => Promise.reject(new Error('away')));
   watch.watchBacklog('silent', () => new Promise(() => undefined));
   await untilStalled('failing');
@@ -100,7 +100,7 @@ it('a backlog that cannot be looked at, or gives no answer, is a stall with that
   expect(stateOf('failing')?.reason).toBe('failed: Error: away');
 });
 
-it('what explains a part comes before what it reported, as one line', () => {
+it('an explanation of a part precedes the reason that it reported, as one line', () => {
   let trouble: string | undefined = 'an\nalarm';
   const part = start().watchWork('w', () => trouble);
   part.wait('own');
@@ -109,7 +109,7 @@ it('what explains a part comes before what it reported, as one line', () => {
   expect(stateOf('w')?.reason).toBe('own');
 });
 
-it('the time in which the process was stopped is not counted', async () => {
+it('the time in which the process was stopped does not count as a stall', async () => {
   const part = start().watchWork('w');
   part.begin();
   await sleep(stallMs / 3);

@@ -6,7 +6,7 @@ it.each([
   ['amqp://u:p@a/v', ['amqp://u:p@a/v']],
   ['amqp://u:p@a/v, amqps://u:p@b:1/v', ['amqp://u:p@a/v', 'amqps://u:p@b:1/v']],
   ['amqp://u:p,q@a/v,amqp://u:p,q@b/v', ['amqp://u:p,q@a/v', 'amqp://u:p,q@b/v']],
-])('%s', (text, urls) => {
+])('the broker URLs %s are read as %j', (text, urls) => {
   expect(parseBrokerUrls(text)).toEqual({ ok: true, urls });
 });
 
@@ -17,7 +17,7 @@ it.each([
   ['amqp://u:secret@a/v,amqp://', 'in each place of its list'],
   ['amqp://u:secret@a/v,amqp://u:secret@b/w', 'the same vhost'],
   [Array(9).fill('amqp://u:secret@a/v').join(), 'at most 8'],
-])('%s is refused', (text, problem) => {
+])('the broker URLs %s are refused: %s', (text, problem) => {
   const parsed = parseBrokerUrls(text);
   expect(parsed).toMatchObject({ ok: false, problem: expect.stringContaining(problem) as string });
   expect(JSON.stringify(parsed)).not.toContain('secret');

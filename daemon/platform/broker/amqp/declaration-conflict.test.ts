@@ -5,7 +5,7 @@ import { findHint, isConflict } from './declaration-conflict.ts';
 const closed = (text: string): string =>
   `Channel closed by server: 406 (PRECONDITION-FAILED) with message "PRECONDITION_FAILED - ${text}"`;
 
-describe('what RabbitMQ answers with PRECONDITION_FAILED', () => {
+describe('PRECONDITION_FAILED answers of RabbitMQ', () => {
   it.each([
     [
       "inequivalent arg 'x-queue-type' for queue 'wallet_queue' in vhost '/': received the value 'quorum' of type 'longstr' but current is none",
@@ -15,12 +15,12 @@ describe('what RabbitMQ answers with PRECONDITION_FAILED', () => {
       "inequivalent arg 'type' for exchange 'wallet.events' in vhost '/': received 'topic' but current is 'fanout'",
       /delete the exchange/,
     ],
-  ])('is a conflict: %s', (text, hint) => {
+  ])('PRECONDITION_FAILED for other properties is a conflict with a hint: %s', (text, hint) => {
     expect(isConflict(closed(text))).toBe(true);
     expect(findHint(closed(text))).toMatch(hint);
   });
 
-  it('is a late acknowledgement, which asks for nothing to be deleted', () => {
+  it('PRECONDITION_FAILED for a late ack is no conflict, and its hint deletes nothing', () => {
     const text = closed(
       'delivery acknowledgement on channel 1 timed out. Timeout value used: 1800000 ms. ' +
         'This timeout value can be configured, see consumers doc guide to learn more',
@@ -34,7 +34,7 @@ describe('what RabbitMQ answers with PRECONDITION_FAILED', () => {
     "invalid arg 'x-delivery-limit' for queue 'wallet_queue' in vhost '/'",
     'unknown delivery tag 7',
     'fast reply consumer does not exist',
-  ])('is something else: %s', (text) => {
+  ])('PRECONDITION_FAILED for another reason is no conflict, and has no hint: %s', (text) => {
     expect(isConflict(closed(text))).toBe(false);
     expect(findHint(closed(text))).toBeUndefined();
   });

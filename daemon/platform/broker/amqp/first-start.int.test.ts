@@ -27,6 +27,6 @@ async function startOnEmptyVhost(): Promise<readonly unknown[]> {
   return warnings;
 }
 
-it('the consumers of one daemon declare the queues of an empty RabbitMQ without losing a connection', async () => {
+it('consumers of a daemon declare the queues of an empty RabbitMQ without a warning', async () => {
   for (let i = 0; i < 6; i += 1) expect(await startOnEmptyVhost()).toEqual([]);
 }, 60_000);

@@ -83,7 +83,7 @@ const countReady = async (): Promise<number> => (await channel.checkQueue(queue)
 const namesOf = (count: number, prefix = 'm'): string[] =>
   Array.from({ length: count }, (_, i) => `${prefix}${i}`);
 
-describe('a message that the database refuses', () => {
+describe('messages that the database refuses', () => {
   let database: TestDatabase;
   const storeSql = sql('test_poison', 'SELECT $1::text');
   beforeEach(async () => {
@@ -127,7 +127,7 @@ it('a message that fails by itself is dead-lettered; others are handled meanwhil
   expect(handled.length).toBeGreaterThan(3);
 });
 
-it('a message whose headers are nested too deeply stops no other', async () => {
+it('a message with deeply nested headers is handled, and blocks no other', async () => {
   await consume(handleAll);
   send('before');
   await channel.waitForConfirms();
@@ -153,7 +153,7 @@ it('bytes that are no UTF-8, and a body that is too large, are never read as JSO
   expect(letters[0]?.content).toHaveLength(300_008);
 });
 
-describe('messages that were not handled lose nothing', () => {
+describe('messages that were not handled', () => {
   it('25 stops while the database is unavailable lose no message', async () => {
     const names = namesOf(200);
     const first = await consume(() => Promise.reject(unavailable));
@@ -182,7 +182,7 @@ describe('messages that were not handled lose nothing', () => {
     expect(letters).toEqual([]);
   });
 
-  it('messages are delivered at full pace again once they can be handled', async () => {
+  it('messages are delivered in large batches again once they can be handled', async () => {
     let isAway = true;
     const batches: number[] = [];
     await consume((messages) => {
@@ -200,7 +200,7 @@ describe('messages that were not handled lose nothing', () => {
   });
 });
 
-it('large messages are taken a few at a time, and all are handled', async () => {
+it('large messages are fetched a few at a time, and all are handled', async () => {
   let open: () => void = () => undefined;
   const gate = new Promise<void>((resolve) => (open = resolve));
   await consume(async (messages) => {
@@ -217,7 +217,7 @@ it('large messages are taken a few at a time, and all are handled', async () => 
   expect(letters).toEqual([]);
 }, 120_000);
 
-it('a message that is sent again is another delivery of the same letter', async () => {
+it('a message that is sent again is another delivery of the same dead letter', async () => {
   await consume((messages) =>
     Promise.resolve(messages.map(() => ({ kind: 'dead', reason: 'R', field: 'f' }) as const)),
   );

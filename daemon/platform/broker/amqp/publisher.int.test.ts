@@ -40,7 +40,7 @@ const cases = {
 };
 
 it.each(['plain', 'long', 'named'] as const)(
-  '%s messages that reach no queue are not taken for sent, though the broker confirms them',
+  '%s messages that reach no queue are returned as unsent, though they are confirmed',
   async (kind) => {
     const sent = cases[kind]();
     const left = await publisher.publish(sent);
@@ -70,7 +70,7 @@ it('a message with its text and pattern is published without reading its body', 
 });
 
 it.each(['plain', 'long', 'named'] as const)(
-  '%s messages arrive as they are, in order, and are confirmed',
+  '%s messages arrive unchanged, in order, and are confirmed',
   async (kind) => {
     const { queue } = await channel.assertQueue('', { exclusive: true });
     await channel.bindQueue(queue, 'wallet.events', 'transaction.created');

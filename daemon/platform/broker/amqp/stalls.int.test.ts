@@ -100,7 +100,7 @@ it('a queue that is deleted under its consumer is declared again, and consumed',
   await untilWell();
 });
 
-it('a queue that was deleted and declared otherwise is a stall with what the broker says', async () => {
+it('a queue declared again with other arguments is a stall with the broker’s error', async () => {
   await consume((messages) => Promise.resolve(messages.map(() => done)));
   await channel.deleteQueue(queue);
   await channel.assertQueue(queue, { durable: true });
@@ -109,7 +109,7 @@ it('a queue that was deleted and declared otherwise is a stall with what the bro
   await untilWell(40_000);
 });
 
-it('a consumer whose connection was closed and is refused is a stall, until it gets in again', async () => {
+it('a consumer whose connection is closed and refused is a stall until it reconnects', async () => {
   await consume((messages) => Promise.resolve(messages.map(() => done)));
   await untilWell();
   await vhost.ctl('clear_permissions', '-p', vhost.name, userOf());
@@ -133,7 +133,7 @@ it('messages that wait and are not delivered are a stall, until none waits', asy
   progress.stop();
 });
 
-it('dead messages that cannot be published stall with the reason of the publisher', async () => {
+it('dead letters that cannot be published are a stall with the publisher’s reason', async () => {
   const publishing = () => 'the broker takes no messages: low on memory';
   const progress = watchQueue(queue, watch, { consuming: () => undefined, publishing });
   progress.begin();

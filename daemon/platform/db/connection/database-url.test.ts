@@ -8,8 +8,8 @@ const read = (text: string) => {
   return parsed.value;
 };
 
-describe('a database URL', () => {
-  it('of one host has the parts that it had before', () => {
+describe('database URLs', () => {
+  it('a database URL of one host is split into user, password, database and host', () => {
     expect(read('postgresql://us%40er:p%3Aw@db.internal/wallet')).toMatchObject({
       user: 'us@er',
       password: 'p:w',
@@ -59,12 +59,12 @@ describe('a database URL', () => {
     ['u:p@localhost/d?host=%2Ftmp%2Fx', [['/tmp/x', 5432]]],
     ['u:p@%2Ftmp%2Fx:7/d', [['/tmp/x', 7]]],
     ['u:p@/d', [[undefined, 5432]]],
-  ])('%s', (rest, hosts) => {
+  ])('the database URL postgres://%s has the hosts %j', (rest, hosts) => {
     const expected = hosts.map(([host, port]) => ({ host, port }));
     expect(read(`postgres://${rest}`).hosts).toEqual(expected);
   });
 
-  it('of several hosts asks for one that takes writes, unless it says otherwise', () => {
+  it('a database URL of several hosts requires a writable one by default', () => {
     expect(read('postgres://a,b/d').target).toBe('read-write');
     expect(read('postgres://a,b/d?target_session_attrs=any').target).toBe('any');
     expect(read('postgres://a/d?target_session_attrs=primary').target).toBe('primary');
@@ -90,7 +90,7 @@ describe('a database URL', () => {
     ['postgres://u:secret@a/d?channel_binding=require', 'can only be disable or prefer'],
     ['postgres://u:secret@a/d?sslcrl=/x', 'an unknown parameter "sslcrl"'],
     ['postgres://u:secret@a/d?connect_timeout=0', '1 to 60 seconds'],
-  ])('%s is refused', (text, problem) => {
+  ])('the database URL %s is refused: %s', (text, problem) => {
     const parsed = parseDatabaseUrl(text);
     expect(parsed).toMatchObject({
       ok: false,

@@ -57,7 +57,7 @@ async function countBackends(): Promise<number> {
 
 const read = async () => (await db.read((tx) => tx.query<{ n: number }>(readSql)))[0]?.n;
 
-it('COMMITs that hang leave no more processes at the server than half of the pool', async () => {
+it('COMMITs that hang leave no more backends than the pool has connections', async () => {
   expect(await add(1)).toBe('done');
   standby.freeze();
   expect(await Promise.all([add(2), add(3)])).toEqual(Array(2).fill('transient, in doubt'));
@@ -79,7 +79,7 @@ it('a pool whose COMMITs hang can be closed', async () => {
   expect(await read()).toBe(4);
 });
 
-it('COMMITs that take long for another reason keep nothing: others are begun', async () => {
+it('slow COMMITs that wait for no standby do not block other transactions', async () => {
   standby.thaw();
   await waitUntil('the standby answers', async () => (await add(50)) === 'done');
   const slow = await Promise.all([1, 2, 3].map((n) => add(n, addSlowSql)));

@@ -42,27 +42,27 @@ async function findServer(ports: readonly number[], query = ''): Promise<string 
   }
 }
 
-describe('of several database hosts', () => {
-  it('one that is not there is passed over', async () => {
+describe('several database hosts', () => {
+  it('a database host that is unavailable is skipped', async () => {
     expect(await findServer([deadPort, primary.port])).toBe(String(primary.port));
   });
 
-  it('a standby is passed over', async () => {
+  it('a standby among several database hosts is skipped', async () => {
     expect(await findServer([standby.port, primary.port])).toBe(String(primary.port));
     const primaryOnly = '?target_session_attrs=primary';
     expect(await findServer([standby.port, primary.port], primaryOnly)).toBe(String(primary.port));
   });
 
-  it('a server that takes no writes is passed over', async () => {
+  it('a read-only server among several database hosts is skipped', async () => {
     expect(await findServer([readOnly.port, primary.port])).toBe(String(primary.port));
   });
 
-  it('the first will do where any is asked for', async () => {
+  it('the first database host is used with target_session_attrs=any', async () => {
     const port = await findServer([standby.port, primary.port], '?target_session_attrs=any');
     expect(port).toBe(String(standby.port));
   });
 
-  it('each is named where none will do, and nothing was done', async () => {
+  it('if no database host is usable, a transient error names each with its fault', async () => {
     const err: unknown = await findServer([deadPort, standby.port]).catch((e: unknown) => e);
     expect(classifyDbError(err)).toBe('transient');
     const { fault, hint } = findConnectionFault(err) ?? { fault: '', hint: '' };
@@ -71,7 +71,7 @@ describe('of several database hosts', () => {
     expect(hint).toContain('name the primary');
   });
 
-  it('migrations find the primary', async () => {
+  it('migrations run on the primary among several database hosts', async () => {
     await primary.query('CREATE ROLE wallet_app LOGIN');
     await primary.query('CREATE DATABASE wallet');
     const hosts = `127.0.0.1:${standby.port},127.0.0.1:${primary.port}`;
@@ -81,7 +81,7 @@ describe('of several database hosts', () => {
     expect(outcome).toMatchObject({ ok: true });
   });
 
-  it('one that takes no writes any more is left by a pool that only reads', async () => {
+  it('a pool that only reads leaves a database host that has become read-only', async () => {
     const fenced = await startPostgres();
     const url = `postgres://super@127.0.0.1:${fenced.port},127.0.0.1:${primary.port}/postgres`;
     const db = createDb({ url, name: 'test', maxConnections: 2, maxConnectionAgeMs: 300, log });
@@ -98,7 +98,7 @@ describe('of several database hosts', () => {
     }
   });
 
-  it('a pool goes over to the next when its own is gone, and back again', async () => {
+  it('a pool fails over to the next database host, and back again', async () => {
     const ways = [await startForwarder(primary.port), await startForwarder(primary.port)] as const;
     const hosts = ways.map(({ port }) => `127.0.0.1:${port}`).join();
     const url = `postgres://super@${hosts}/postgres`;
@@ -151,8 +151,8 @@ async function startForwarder(target: number) {
   };
 }
 
-describe('of several nodes of RabbitMQ', () => {
-  it('one that is not there is passed over', async () => {
+describe('several RabbitMQ nodes', () => {
+  it('a RabbitMQ node that is unavailable is skipped', async () => {
     const vhost = await createTestVhost();
     const dead = new URL(vhost.url);
     dead.port = String(deadPort);
@@ -165,7 +165,7 @@ describe('of several nodes of RabbitMQ', () => {
     }
   });
 
-  it('each is named where none is there, without its password', async () => {
+  it('each RabbitMQ node is named, without its password, if none is available', async () => {
     const url = `amqp://u:secret@127.0.0.1:${deadPort}/v`;
     const publisher = createPublisher(`${url},${url.replace('127.0.0.1', 'localhost')}`, log);
     try {

@@ -69,7 +69,7 @@ describe('sslmode', () => {
     ['allow', 'clear'],
     ['prefer', 'tls'],
     ['require', 'tls'],
-  ])('%s at a server that has both', async (mode, expected) => {
+  ])('sslmode=%s gives %s at a server that allows TLS and plaintext', async (mode, expected) => {
     expect(await tryUrl(server.url({ query: `sslmode=${mode}` }))).toBe(expected);
   });
 
@@ -79,7 +79,7 @@ describe('sslmode', () => {
     ['prefer', 'clear'],
     ['require', noTls],
     ['verify-full', noTls],
-  ])('%s at a server without TLS', async (mode, expected) => {
+  ])('sslmode=%s at a server without TLS gives %s', async (mode, expected) => {
     expect(await tryUrl(plain.url({ query: `sslmode=${mode}` }))).toMatch(expected);
   });
 
@@ -88,26 +88,26 @@ describe('sslmode', () => {
     ['sslmode=allow', 'tls'],
     ['sslmode=prefer', 'tls'],
     ['sslmode=disable', /no pg_hba.conf entry/],
-  ])('%j where the server wants TLS', async (query, expected) => {
+  ])('the query %j at a server that requires TLS gives %s', async (query, expected) => {
     const url = server.url({ query }).replace('super@', 'tls_only@');
     expect(await tryUrl(url)).toMatch(expected);
   });
 
-  it('require takes any certificate, and with sslrootcert only those of its authority', async () => {
+  it('sslmode=require accepts any certificate, with sslrootcert only its authority’s', async () => {
     expect(await tryUrl(stranger.url({ query: 'sslmode=require' }))).toBe('tls');
     const ca = `sslmode=require&sslrootcert=${authority.cert}`;
     expect(await tryUrl(server.url({ query: ca }))).toBe('tls');
     expect(await tryUrl(stranger.url({ query: ca }))).toMatch(untrusted);
   });
 
-  it('verify-ca wants a certificate of its authority, for whatever host', async () => {
+  it('sslmode=verify-ca requires a certificate of its authority, for any host', async () => {
     const query = (cert: string) => ({ query: `sslmode=verify-ca&sslrootcert=${cert}` });
     expect(await tryUrl(server.url(query(authority.cert)))).toBe('tls');
     expect(await tryUrl(stranger.url(query(strangerCa)))).toBe('tls');
     expect(await tryUrl(server.url(query(strangerCa)))).toMatch(untrusted);
   });
 
-  it('verify-full wants the host in it besides', async () => {
+  it('sslmode=verify-full requires a certificate of its authority for that host', async () => {
     const query = (cert: string) => ({ query: `sslmode=verify-full&sslrootcert=${cert}` });
     expect(await tryUrl(server.url(query(authority.cert)))).toBe('tls');
     const byName = { host: 'localhost', ...query(authority.cert) };
@@ -116,7 +116,7 @@ describe('sslmode', () => {
     expect(await tryUrl(server.url(query(strangerCa)))).toMatch(untrusted);
   });
 
-  it('verify-full trusts the public authorities where none is named, and no other', async () => {
+  it('sslmode=verify-full without an own authority refuses a private certificate', async () => {
     expect(await tryUrl(server.url({ query: 'sslmode=verify-full' }))).toMatch(untrusted);
     expect(await tryUrl(server.url({ query: 'sslrootcert=system' }))).toMatch(untrusted);
   });
@@ -130,7 +130,7 @@ describe('sslmode', () => {
     expect(await tryUrl(url(''))).toMatch(/certificate/);
   });
 
-  it('a certificate that is refused means that nothing was done', async () => {
+  it('a refused server certificate is a transient error', async () => {
     const url = server.url({ query: `sslmode=verify-full&sslrootcert=${strangerCa}` });
     const db = createDb({ url, name: 'test', maxConnections: 1, log: createLog('silent') });
     const err: unknown = await db.read((tx) => tx.query(sslSql)).catch((e: unknown) => e);
@@ -138,7 +138,7 @@ describe('sslmode', () => {
     expect(classifyDbError(err)).toBe('transient');
   });
 
-  it('a file that is missing, or holds something else, is named by its parameter', async () => {
+  it('a sslrootcert file that is missing or holds no PEM is named by its parameter', async () => {
     const missing = server.url({ query: `sslmode=require&sslrootcert=${folder}/none` });
     expect(await tryUrl(missing)).toMatch(/sslrootcert .*ENOENT/);
     await writeFile(join(folder, 'text'), 'no certificate');

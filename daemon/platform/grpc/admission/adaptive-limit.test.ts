@@ -47,12 +47,12 @@ const run = (queue: ReturnType<typeof createQueue>, ticks: number, offered: numb
   return done;
 };
 
-describe('how many are taken on at once', () => {
-  it('the maximum is admitted until calls take too long', () => {
+describe('adaptive admission limit', () => {
+  it('the maximum number of calls is admitted until calls take too long', () => {
     expect(createQueue(1_000).offer(2_000)).toBe(1_000);
   });
 
-  it('calls admitted under four times the load are answered in time, at the full pace', () => {
+  it('at four times the load the admitted calls are answered in time, at the full rate', () => {
     const queue = createQueue(600);
     run(queue, 1_000, 24);
     queue.takeLongestMs();
@@ -60,7 +60,7 @@ describe('how many are taken on at once', () => {
     expect(queue.takeLongestMs()).toBeLessThanOrEqual(600);
   });
 
-  it('the limit follows the pace down, and up again', () => {
+  it('the limit follows the rate of answers down, and up again', () => {
     const queue = createQueue(600);
     run(queue, 500, 24);
     queue.pace.rate = 200;
@@ -80,7 +80,7 @@ describe('how many are taken on at once', () => {
     expect(queue.offer(1_000)).toBeGreaterThanOrEqual(limits.min);
   });
 
-  it('a pause with few calls in flight does not lower the limit', () => {
+  it('a slow call with few others in flight does not lower the limit', () => {
     let nowMs = 0;
     const fit = createAdaptiveLimit(limits, () => nowMs);
     const visit = fit.acquire();

@@ -30,7 +30,7 @@ const admit = () =>
 
 const insertSql = sql('test_insert', 'INSERT INTO times VALUES (1)');
 
-it('a COMMIT that waits for a frozen standby is not waited for past the deadline', async () => {
+it('a call whose COMMIT hangs on a frozen standby gets DEADLINE_EXCEEDED', async () => {
   const primary = await startPostgres();
   const standby = await primary.startStandby();
   try {

@@ -43,7 +43,7 @@ describe.each([true, false])('with the fast path %s', (isOn) => {
     isFastPathOn = isOn;
   });
 
-  describe('a request', () => {
+  describe('requests', () => {
     it('a request that is not complete in time is refused, and its stream is closed', async () => {
       const { address } = await start({ sessions: { ...sessionLimits, requestMs: 500 } });
       const raw = client(address);
@@ -57,7 +57,7 @@ describe.each([true, false])('with the fast path %s', (isOn) => {
     });
 
     it.each(['wait', 'pour', 'stream'])(
-      'that ends within a message is refused: %s',
+      'a request of %s that ends within a message is refused',
       async (name) => {
         const { address } = await start();
         const raw = client(address);
@@ -74,7 +74,7 @@ describe.each([true, false])('with the fast path %s', (isOn) => {
       5_000,
     );
 
-    it('a request that ends before its sender is known is answered', async () => {
+    it('a request that ends before its credential is checked is answered', async () => {
       const { address } = await start();
       const slow = { headers: { authorization: 'Slow ana' } };
       const raw = client(address);
@@ -87,7 +87,7 @@ describe.each([true, false])('with the fast path %s', (isOn) => {
       ).toMatchObject({ status: 0 });
     }, 5_000);
 
-    it('a request of many messages has no such deadline', async () => {
+    it('a stream of requests has no deadline to be complete', async () => {
       const { address } = await start({ sessions: { ...sessionLimits, requestMs: 500 } });
       const raw = client(address);
       const stream = raw.open('/test.Test/talk', { ...ana, staysOpen: true });
@@ -98,7 +98,7 @@ describe.each([true, false])('with the fast path %s', (isOn) => {
       expect(await answer).toMatchObject({ status: 0 });
     });
 
-    it('a request that is refused early is released, even if its sender continues', async () => {
+    it('a stream without a credential is refused while its sender keeps it open', async () => {
       const { address } = await start();
       const raw = client(address);
       const stream = raw.open('/test.Test/talk', { staysOpen: true });
@@ -125,7 +125,7 @@ describe.each([true, false])('with the fast path %s', (isOn) => {
       await raw.closed;
     });
 
-    it('unread answers end an endless stream the same way', async () => {
+    it('an endless stream whose answers are not read ends its connection', async () => {
       const { address } = await start({ sessions: { ...sessionLimits, stallMs: 1_500 } });
       const raw = client(address, { initialWindowSize: 0 });
       raw.open('/test.Test/pour', ana);

@@ -47,7 +47,7 @@ describe.each([true, false])('with the fast path %s', (isOn) => {
   const watch = '/grpc.health.v1.Health/Watch';
   const whole = [Buffer.alloc(0)];
 
-  it('health watches have a limit for each network, and a new one replaces the oldest', async () => {
+  it('health watches have a limit for each network: a new one replaces the oldest', async () => {
     const { address } = await start({ load: watchLoad }, proxies);
     const raw = client(address);
     const open = (source: string) =>
@@ -77,7 +77,7 @@ describe.each([true, false])('with the fast path %s', (isOn) => {
     expect(await raw.call('/test.Test/refresh', mapped)).toMatchObject({ status: 0 });
   });
 
-  it('a public call from a network without any is admitted while the limit is reached', async () => {
+  it('a public call from a network without any is admitted at the limit', async () => {
     const { address, answerWaiting } = await start({ load }, proxies);
     const raw = client(address);
     const held = [1, 2, 3, 4, 5, 6].map((i) => raw.call(signIn, network(i)));
@@ -109,7 +109,7 @@ describe.each([true, false])('with the fast path %s', (isOn) => {
     expect(order.indexOf('one')).toBeLessThan(10);
   });
 
-  it('public calls from this host leave room for forwarded ones, which have a limit of their own', async () => {
+  it('public calls from this host and forwarded ones have separate limits', async () => {
     const limits = { load: { ...load, publicCallsOfHost: 4, publicCallsOfSource: 2 } };
     const { address } = await start(limits);
     const raw = client(address);

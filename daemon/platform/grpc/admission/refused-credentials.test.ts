@@ -6,7 +6,7 @@ import { createRefusedCredentials } from './refused-credentials.ts';
 
 const limits = { perSecond: 30, burst: 30, maxWaitMs: 60_000, networks: 3 };
 
-it('a network that shows many bad credentials waits for its answers; others do not', () => {
+it('a network that sends many bad credentials waits for its answers; others do not', () => {
   const strangers = createRefusedCredentials({ ...limits, maxWaitMs: 0 });
   const answered: string[] = [];
   const show = (source: string, count: number): void => {
@@ -23,7 +23,7 @@ it('a network that shows many bad credentials waits for its answers; others do n
   expect(answered.filter((source) => source.startsWith('2001')).length).toBe(10);
 });
 
-it('every answer comes, and nothing stays counted', async () => {
+it('every delayed refusal is answered, and none stays counted', async () => {
   const strangers = createRefusedCredentials({ ...limits, maxWaitMs: 50 });
   let count = 0;
   for (let i = 0; i < 100; i += 1) strangers.answer(`10.0.${i}.1`, () => (count += 1), 3);
@@ -33,7 +33,7 @@ it('every answer comes, and nothing stays counted', async () => {
   expect(strangers.size()).toBe(0);
 });
 
-it('a stop answers at once what waits, and what still comes, each once', async () => {
+it('a stop answers delayed and new refusals at once, each once', async () => {
   const strangers = createRefusedCredentials({ ...limits, maxWaitMs: 50 });
   let count = 0;
   const show = (): void => strangers.answer('10.0.0.1', () => (count += 1), 3);

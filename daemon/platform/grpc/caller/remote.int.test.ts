@@ -32,7 +32,7 @@ describe.each([true, false])('with the fast path %s', (isOn) => {
     isFastPathOn = isOn;
   });
 
-  it('a stream begins with renewed certificates, as a call does', async () => {
+  it('the next stream or call after a renewal of certificates opens a new connection', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'dw-remote-'));
     releases.push(() => rm(folder, { recursive: true, force: true }));
     const authority = createAuthority(folder, 'authority');
@@ -61,7 +61,7 @@ describe.each([true, false])('with the fast path %s', (isOn) => {
     expect(countConnections()).toBe(3);
   });
 
-  it('a caller apart has a connection of its own, others of an address share one', async () => {
+  it('a caller with isApart has its own connection; others of an address share one', async () => {
     const stand = await startTestServer({}, [], { isFastPathOn });
     releases.push(stand.stop);
     const { address } = stand;

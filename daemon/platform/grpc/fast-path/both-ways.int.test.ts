@@ -128,7 +128,7 @@ it.each(Object.keys(calls))('%s is answered alike with and without the fast path
   }
 });
 
-it('a part of a second message is refused by the fast path, and ignored by the library', async () => {
+it('the fast path refuses a part of a second message, and the library ignores it', async () => {
   const sent = { bytes: Buffer.concat([message, message.subarray(0, 2)]) };
   expect(await answerOf(fast, sent)).toMatchObject({ status: 12 });
   expect(await answerOf(library, sent)).toMatchObject({ status: 0 });

@@ -41,7 +41,7 @@ describe.each([true, false])('with the fast path %s', (isOn) => {
     isFastPathOn = isOn;
   });
 
-  describe('a unary call', () => {
+  describe('unary calls', () => {
     it('a unary call is answered with headers, one message and a status after it', async () => {
       const { raw } = await start();
       const stream = raw.open(source, { headers, messages: [message] });
@@ -57,7 +57,7 @@ describe.each([true, false])('with the fast path %s', (isOn) => {
       expect(seen).toEqual(['headers 200 application/grpc+proto', 'message 127.0.0.1', 'status 0']);
     });
 
-    it('a unary call in pieces is one call', async () => {
+    it('a unary call whose message arrives byte by byte is answered', async () => {
       const { raw } = await start();
       const stream = raw.open(source, { headers, staysOpen: true });
       const answer = readAnswer(stream);
@@ -98,7 +98,7 @@ describe.each([true, false])('with the fast path %s', (isOn) => {
       expect(await readAnswer(stream)).toMatchObject({ status: 0 });
     });
 
-    it('a unary call of no method, or that is not gRPC, is refused with that reason', async () => {
+    it('a unary call of an unknown method, or that is not gRPC, is refused', async () => {
       const { raw } = await start();
       expect(await raw.call('/test.Test/nothing', { headers })).toMatchObject({ status: 12 });
       const json = { ...headers, 'content-type': 'application/json' };
@@ -121,7 +121,7 @@ describe.each([true, false])('with the fast path %s', (isOn) => {
       });
     });
 
-    it('a unary call is answered at its deadline, and is no longer counted', async () => {
+    it('a unary call is answered with DEADLINE_EXCEEDED at its deadline', async () => {
       const { raw, server, answerWaiting } = await start();
       const late = { ...headers, 'grpc-timeout': '300m' };
       const answer = await raw.call('/test.Test/wait', { headers: late, messages: [message] });
@@ -143,7 +143,7 @@ describe.each([true, false])('with the fast path %s', (isOn) => {
       await server.stop(2_000);
     });
 
-    it('a unary call cancelled before its message is complete is never started', async () => {
+    it('unary calls cancelled within their message do not block the connection', async () => {
       const { raw } = await start();
       const streams = Array.from({ length: 20 }, () => {
         const stream = raw.open(source, { headers, staysOpen: true });

@@ -43,8 +43,8 @@ function countCopied(work: () => void): number {
 
 afterEach(() => vi.restoreAllMocks());
 
-describe('the one message of a call', () => {
-  it('is read whole, however it is cut', () => {
+describe('the message of a unary call', () => {
+  it('a message is read whole, wherever its bytes are split', () => {
     const bytes = framed('a message');
     expect(read([bytes])).toBe('a message');
     for (let at = 1; at < bytes.length; at += 1) {
@@ -54,27 +54,27 @@ describe('the one message of a call', () => {
     expect(read([framed('')])).toBe('');
   });
 
-  it('is none if nothing came, or not all of it', () => {
+  it('a missing or incomplete message is reported as none', () => {
     expect(read([])).toMatchObject({ kind: 'none' });
     expect(read([Buffer.from([0, 0])])).toMatchObject({ kind: 'none' });
     expect(read([framed('a message').subarray(0, 8)])).toMatchObject({ kind: 'none' });
   });
 
-  it('is refused as soon as its length is known to be too much', () => {
+  it('a message that is too large is refused as soon as its length is known', () => {
     const reader = createMessageReader(100);
     expect(reader.add(Buffer.from([0, 0, 0, 0]))).toBeUndefined();
     expect(reader.add(Buffer.from([101]))).toMatchObject({ kind: 'too large', bytes: 101 });
     expect(read([framed('m'.repeat(100))])).toBe('m'.repeat(100));
   });
 
-  it('has nothing behind it', () => {
+  it('bytes after the message are reported as several messages', () => {
     expect(read([framed('one'), framed('two')])).toMatchObject({ kind: 'several' });
     expect(read([Buffer.concat([framed('one'), Buffer.from([0])])])).toMatchObject({
       kind: 'several',
     });
   });
 
-  it('costs as much as it has bytes, however it is cut', () => {
+  it('the bytes copied for a message are linear in its size, however it is split', () => {
     for (const size of [500, 1_000, 200_000]) {
       const bytes = framed('m'.repeat(size));
       for (const width of size > 1_000 ? [64, 1_000, 16_384] : [1, 2, 64]) {
@@ -88,7 +88,7 @@ describe('the one message of a call', () => {
     }
   });
 
-  it('is refused once it comes in far more frames than such a message has', () => {
+  it('a message in far too many small frames is refused as fragmented', () => {
     const reader = createMessageReader(256 * 1024);
     const add = (bytes: number[]) => reader.add(Buffer.from(bytes));
     for (const byte of [0, 0, 3, 0, 0]) expect(add([byte])).toBeUndefined();
@@ -103,7 +103,7 @@ describe('the one message of a call', () => {
     expect(reader.end()).toMatchObject({ kind: 'fragmented' });
   });
 
-  it('holds its own bytes, and not what was read from the connection with them', () => {
+  it('a message keeps copies of its bytes, not the buffer that was read with them', () => {
     const read64 = Buffer.alloc(65_536);
     const reader = createMessageReader(1_000);
     reader.add(read64.subarray(10, 13));

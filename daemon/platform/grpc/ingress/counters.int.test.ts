@@ -113,7 +113,7 @@ describe.each([true, false])('with the fast path %s', (isOn) => {
     isFastPathOn = isOn;
   });
 
-  it('60 large answers that come too late leave their connection as it was', async () => {
+  it('60 late large answers leave their connection usable, and nothing counted', async () => {
     const stand = await start();
     const raw = client(stand.address);
     const headers = { authorization: 'User ana', 'grpc-timeout': '50m' };
@@ -132,7 +132,7 @@ describe.each([true, false])('with the fast path %s', (isOn) => {
   });
 
   describe.each(Object.entries(ways))('a call of each kind that %s', (_name, act) => {
-    it('leaves nothing counted', async () => {
+    it('calls that are cancelled, late or refused leave nothing counted', async () => {
       const stand = await start();
       const raw = client(stand.address);
       const headers = { authorization: 'User ana' };
@@ -164,7 +164,7 @@ describe.each([true, false])('with the fast path %s', (isOn) => {
     expect(await untilIdle(stand)).toEqual(nothing);
   });
 
-  it('watches of the health that are reset at once are not counted, and stop nothing', async () => {
+  it('health watches that are reset at once are not counted, and calls are served', async () => {
     const stand = await start();
     const path = '/grpc.health.v1.Health/Watch';
     for (let round = 0; round < 60; round += 1) {
@@ -187,7 +187,7 @@ describe.each([true, false])('with the fast path %s', (isOn) => {
     });
   });
 
-  it('a watch of the health whose request meets its deadline is not counted', async () => {
+  it('a health watch whose request arrives at its deadline is not counted', async () => {
     const stand = await start();
     const raw = client(stand.address);
     const path = '/grpc.health.v1.Health/Watch';
@@ -208,7 +208,7 @@ describe.each([true, false])('with the fast path %s', (isOn) => {
     expect(await untilIdle(stand)).toMatchObject({ healthWatches: 0 });
   });
 
-  it('names of services that were watched once are forgotten', async () => {
+  it('names of services that are no longer watched are removed', async () => {
     const stand = await start();
     const raw = client(stand.address);
     for (let i = 0; i < 50; i += 1) {

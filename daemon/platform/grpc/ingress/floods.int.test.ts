@@ -67,7 +67,7 @@ const framed = (bytes: Buffer, flag = 0): Buffer => {
 };
 
 describe.each([true, false])('with the fast path %s', (isFastPathOn) => {
-  describe('a connection that sends', () => {
+  describe('floods', () => {
     it.each(Object.keys(floods))(
       'a connection that sends %s is cut, and another is served',
       async (name) => {
@@ -84,7 +84,7 @@ describe.each([true, false])('with the fast path %s', (isFastPathOn) => {
     );
   });
 
-  it('a connection that is cut gets ENHANCE_YOUR_CALM', async () => {
+  it('a connection that is cut for a flood gets ENHANCE_YOUR_CALM', async () => {
     const { address } = await start(isFastPathOn);
     const socket = await connectBare(address);
     const chunks: Buffer[] = [];
@@ -96,7 +96,7 @@ describe.each([true, false])('with the fast path %s', (isFastPathOn) => {
     expect(goneAway?.payload.readUInt32BE(4)).toBe(constants.NGHTTP2_ENHANCE_YOUR_CALM);
   });
 
-  describe('what is in order', () => {
+  describe('allowed traffic', () => {
     it('a short message byte by byte is allowed, on any path', async () => {
       const { address } = await start(isFastPathOn);
       const raw = open(address);
@@ -155,7 +155,7 @@ describe.each([true, false])('with the fast path %s', (isFastPathOn) => {
       expect(raw.session.closed).toBe(false);
     }, 60_000);
 
-    it('repeated calls without a credential are allowed up to a rate', async () => {
+    it('2,000 calls without a credential do not close their connection', async () => {
       const { address } = await start(isFastPathOn);
       const raw = open(address);
       const ask = async (): Promise<void> => {
@@ -170,7 +170,7 @@ describe.each([true, false])('with the fast path %s', (isFastPathOn) => {
     }, 60_000);
   });
 
-  it('compressed messages of a stream are unpacked one after the other', async () => {
+  it('compressed messages of a stream are unpacked and answered in order', async () => {
     const { address } = await start(isFastPathOn);
     const raw = open(address);
     const encoded = { ...ana.headers, 'grpc-encoding': 'gzip' };
@@ -183,7 +183,7 @@ describe.each([true, false])('with the fast path %s', (isFastPathOn) => {
     expect(body.toString('latin1').match(/message \d+/g)).toEqual(texts);
   });
 
-  it('the credential of a stream is checked before a message is read', async () => {
+  it('a stream with an unknown credential is refused with TOKEN_INVALID', async () => {
     const { address } = await start(isFastPathOn);
     const raw = open(address);
     const answer = await raw.call(bidi, {

@@ -33,7 +33,7 @@ describe.each([true, false])('with the fast path %s', (isOn) => {
     isFastPathOn = isOn;
   });
 
-  describe('a request that carries a forwarding header', () => {
+  describe('requests with a forwarding header', () => {
     const isLocal = async (raw: RawClient, path: string, headers: Record<string, string>) => {
       const { body } = await raw.call(path, {
         headers: { authorization, ...headers },
@@ -43,7 +43,7 @@ describe.each([true, false])('with the fast path %s', (isOn) => {
     };
 
     it.each([['/test.Test/local'], ['/test.Test/stream']])(
-      'is not local, by %s, and compressed or not',
+      'a request of %s with a forwarding header is not local, compressed or not',
       async (path) => {
         for (const trusted of [[], proxies]) {
           const raw = client((await start(trusted)).address);
@@ -60,7 +60,7 @@ describe.each([true, false])('with the fast path %s', (isOn) => {
       },
     );
 
-    it('is reported once', async () => {
+    it('requests with a forwarding header are reported once, without its address', async () => {
       const lines: string[] = [];
       const log = pino({}, { write: (line: string) => void lines.push(line) });
       const stand = await startTestServer({}, [], { log, isFastPathOn });

@@ -42,7 +42,7 @@ describe('findOrigin', () => {
     ['localhost.example.com', 'forwarded'],
     ['[2001:db8::1]:443', 'forwarded'],
     ['', 'forwarded'],
-  ])('a request for %s is %s', (authority, origin) => {
+  ])('a request for the authority %s is %s', (authority, origin) => {
     expect(findOrigin(true, plain, authority)).toBe(origin);
   });
 });
@@ -55,7 +55,7 @@ describe('the report of a proxy on this machine', () => {
   };
   const call = { peerAddress: '127.0.0.1', listForwardingHeaders: () => ['x-real-ip'] };
 
-  it('is made once, and says what to set', () => {
+  it('a proxy on this machine is reported once, with the settings to change', () => {
     const { report, lines } = collect([]);
     report(call);
     report(call);
@@ -67,7 +67,7 @@ describe('the report of a proxy on this machine', () => {
     });
   });
 
-  it('does not ask for what is set already', () => {
+  it('the report of a proxy in TRUSTED_PROXIES does not name that setting', () => {
     const { report, lines } = collect(['127.0.0.1']);
     report(call);
     expect(lines[0]?.settings).toEqual(['SIGN_UP', 'SELF_SERVICE_OPERATIONS']);

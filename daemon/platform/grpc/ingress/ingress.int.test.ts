@@ -68,7 +68,7 @@ describe.each([true, false])('with the fast path %s', (isOn) => {
     isFastPathOn = isOn;
   });
 
-  describe('a connection without a stream', () => {
+  describe('connections without a stream', () => {
     const sessions = { ...sessionLimits, idleMs: 1_000 };
 
     it('a connection without a stream is closed after a while, with or without pings', async () => {
@@ -82,7 +82,7 @@ describe.each([true, false])('with the fast path %s', (isOn) => {
       await Promise.all([quiet.closed, pinging.closed]);
     });
 
-    it('a connection is closed without an error, and not while a call is in flight', async () => {
+    it('an idle connection is closed without an error, not during a call in flight', async () => {
       const { address, answerWaiting } = await start({ sessions });
       const raw = client(address);
       const codes: number[] = [];
@@ -125,7 +125,7 @@ describe.each([true, false])('with the fast path %s', (isOn) => {
     });
   });
 
-  describe('a stream without anything in flight', () => {
+  describe('idle streams', () => {
     const load = { ...loadLimits, streamIdleMs: 1_000 };
 
     it('an idle stream ends with a reason, whether or not it ever had a message', async () => {
@@ -163,7 +163,7 @@ describe.each([true, false])('with the fast path %s', (isOn) => {
     });
   });
 
-  describe('all slots for streams', () => {
+  describe('stream slots', () => {
     const load = { ...loadLimits, streams: 6, userStreams: 3, streamSettleMs: 100 };
 
     it('idle streams of the largest holder end first when all slots are in use', async () => {
@@ -205,7 +205,7 @@ describe.each([true, false])('with the fast path %s', (isOn) => {
       expect((await Promise.all(answers)).map(({ status }) => status)).toEqual([0, 0, 0, 0, 0, 0]);
     });
 
-    it('readers that take nothing lose their stream slots', async () => {
+    it('streams whose answers are not read lose their slots', async () => {
       const limits = { load: { ...load, streams: 3, streamSettleMs: 200 } };
       const { address } = await start(limits);
       // A bare client: the library would read answers that its caller does not take.

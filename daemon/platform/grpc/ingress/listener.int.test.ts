@@ -108,14 +108,14 @@ function shake(port: number, options: ConnectionOptions = {}): Promise<TLSSocket
 }
 
 describe('the caps on connections', () => {
-  it('loopback has no cap on each source, but counts in the cap on all', async () => {
+  it('loopback has no cap for each source, but counts in the cap on all connections', async () => {
     const { port, accepted } = await open({ perSource: 1, trusted: 3 });
     const kept = await Promise.all([1, 2, 3, 4].map(() => stays(from(port, '127.0.0.1'))));
     expect(kept.filter(Boolean)).toHaveLength(3);
     expect(accepted).toHaveLength(3);
   });
 
-  it('the cap holds for each source, except a trusted proxy', async () => {
+  it('the cap on connections holds for each source, except a trusted proxy', async () => {
     expect(stranger).toBeDefined();
     const { port } = await open({ perSource: 2 });
     const kept = await Promise.all([1, 2, 3].map(() => stays(from(port, stranger ?? ''))));

@@ -19,8 +19,8 @@ const texts = ['one', '', 'three', 'm'.repeat(300)];
 const bytes = Buffer.concat(texts.map(framed));
 const messages = texts.map((text) => framed(text).toString('latin1'));
 
-describe('the bytes of a stream', () => {
-  it('are handed on between messages, wherever they are cut', () => {
+describe('message splitter', () => {
+  it('messages of a stream are passed on whole, wherever their bytes are split', () => {
     for (let at = 1; at < bytes.length; at += 1) {
       const { pieces } = split([bytes.subarray(0, at), bytes.subarray(at)]);
       expect(pieces.join('')).toBe(messages.join(''));
@@ -28,31 +28,31 @@ describe('the bytes of a stream', () => {
     expect(split([...bytes].map((byte) => Buffer.from([byte]))).pieces).toEqual(messages);
   });
 
-  it('are handed on at once where they are whole, and one by one where that is asked for', () => {
+  it('whole messages are passed on at once, or one by one with isOneByOne', () => {
     expect(split([bytes]).pieces).toEqual([messages.join('')]);
     expect(split([bytes], { isOneByOne: true }).pieces).toEqual(messages);
   });
 
-  it('are held until a message is whole', () => {
+  it('bytes are held until their message is complete', () => {
     const { splitter, pieces } = split([framed('a message').subarray(0, 8)]);
     expect(pieces).toEqual([]);
     expect(splitter.heldBytes).toBe(8);
   });
 
-  it('end after the head of a message that is too large', () => {
+  it('the bytes end after the head of a message that is too large', () => {
     const large = Buffer.from([0, 0, 0, 4, 0, 1, 2, 3]);
     const head = large.subarray(0, 5).toString('latin1');
     expect(split([framed('one'), large, large]).pieces).toEqual([messages[0], head]);
     expect(split([large.subarray(0, 2), large.subarray(2), large]).pieces).toEqual([head]);
   });
 
-  it('of a call with one message end with a second one, which is empty', () => {
+  it('a second message of a call with one is passed on empty, and nothing after it', () => {
     const empty = Buffer.alloc(5).toString('latin1');
     const { pieces } = split([bytes, bytes], { isSingle: true });
     expect(pieces.join('')).toBe(`${messages[0]}${empty}`);
   });
 
-  it('end once a message came in far too many frames', () => {
+  it('a message in far too many frames is reported as fragmented and not passed on', () => {
     const head = Buffer.from([0, 0, 0, 3, 0]);
     const bits = Array.from({ length: 700 }, () => Buffer.from([1]));
     expect(split([head, ...bits]).splitter.isFragmented).toBe(false);

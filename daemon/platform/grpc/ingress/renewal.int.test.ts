@@ -34,7 +34,7 @@ describe.each([true, false])('with the fast path %s', (isOn) => {
     isFastPathOn = isOn;
   });
 
-  it('a renewed certificate reaches clients with a long stream, which loses no answer', async () => {
+  it('a renewed certificate reaches clients with a long stream; no answer is lost', async () => {
     let material = materialOf('first');
     const renewals: ((material: TlsMaterial) => void)[] = [];
     const tls: ServerTls = { current: () => material, subscribe: (on) => void renewals.push(on) };
@@ -90,7 +90,7 @@ describe.each([true, false])('with the fast path %s', (isOn) => {
     }
   }, 40_000);
 
-  it('calls that cross the request to leave are done on another connection', async () => {
+  it('calls that cross a GOAWAY of a certificate renewal are all answered', async () => {
     const material = materialOf('third');
     const renewals: ((material: TlsMaterial) => void)[] = [];
     const tls: ServerTls = { current: () => material, subscribe: (on) => void renewals.push(on) };

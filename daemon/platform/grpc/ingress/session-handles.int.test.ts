@@ -15,8 +15,8 @@ async function run(): Promise<{ code: number | null; said: string }> {
   return { code, said: (await out) + (await err) };
 }
 
-describe('trailers that never end, of a call whose answer is not read', () => {
-  it('do not end the process when the connection is cut', async () => {
+describe('unfinished trailers', () => {
+  it('unfinished trailers of cut connections do not end the process', async () => {
     const { code, said } = await run();
     expect(said).toContain('connections cut: 60');
     expect(code).toBe(0);

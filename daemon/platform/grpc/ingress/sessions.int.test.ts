@@ -67,7 +67,7 @@ async function countAlive(objects: readonly WeakRef<object>[]): Promise<number> 
   return count();
 }
 
-describe('a session that is over', () => {
+describe('sessions that are over', () => {
   // Node keeps a session whose SETTINGS were never acknowledged for as long as its handle lives.
   // What ends such a session is an error whose stack holds the handle, and its socket holds that.
   const broken = {
@@ -75,7 +75,7 @@ describe('a session that is over', () => {
     'a window opened by nothing': frame(types.window, 0, 0, u32(0)),
     'settings that may not be': settings([4, 2 ** 31]),
   };
-  it.each(Object.entries(broken))('by %s lets go of its socket', async (_, bytes) => {
+  it.each(Object.entries(broken))('a session ended by %s releases its socket', async (_, bytes) => {
     const { port, sessions, sockets } = await start();
     const whole = Buffer.concat([preface, settings(), bytes]);
     for (let i = 0; i < connections; i += 1) await write(port, whole);

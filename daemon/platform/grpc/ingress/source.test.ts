@@ -30,7 +30,7 @@ describe('the source of a call', () => {
     ['an empty entry', '10.1.2.3', ['198.51.100.1,'], '10.1.2.3'],
     ['a name', '10.1.2.3', ['evil.example'], '10.1.2.3'],
     ['a Unix socket', 'unknown', ['198.51.100.1'], 'unknown'],
-  ])('%s', (_what, peer, header, source) => {
+  ])('%s: the source of peer %s with %j is %s', (_what, peer, header, source) => {
     expect(findSource(peer, header, proxies)).toBe(source);
   });
 
@@ -42,11 +42,11 @@ describe('the source of a call', () => {
     ['fe80::1%eth0:4711', 'fe80::1'],
     ['unknown', 'unknown'],
     ['', 'unknown'],
-  ])('of a peer %j is %j', (peer, address) => expect(addressOfPeer(peer)).toBe(address));
+  ])('the address of peer %j is %j', (peer, address) => expect(addressOfPeer(peer)).toBe(address));
 });
 
 describe('a header of thousands of proxies', () => {
-  it('is looked at as far as there can be proxies in a row', () => {
+  it('of a header with 8,000 proxies fewer than 100 addresses are looked up', () => {
     let looked = 0;
     const counting = { has: (address: string) => ((looked += 1), proxies.has(address)) };
     const header = Array.from({ length: 8_000 }, () => '10.0.0.9').join(',');
@@ -57,7 +57,7 @@ describe('a header of thousands of proxies', () => {
 
 describe('addresses and ranges', () => {
   it.each(['10.0.0.7', '10.0.0.0/8', '::1', 'fd00::/8', '::ffff:10.0.0.7', '0.0.0.0/0'])(
-    '%s is one',
+    '%s is an address or a range',
     (text) => expect(isAddressOrRange(text)).toBe(true),
   );
 
@@ -70,9 +70,9 @@ describe('addresses and ranges', () => {
     '10.0.0.0/8/8',
     'a',
     'fe80::1%eth0',
-  ])('%j is none', (text) => expect(isAddressOrRange(text)).toBe(false));
+  ])('%j is neither an address nor a range', (text) => expect(isAddressOrRange(text)).toBe(false));
 
-  it('hold what is in them, in either notation', () => {
+  it('an address set contains its addresses and ranges, in IPv4 or mapped notation', () => {
     expect(proxies.has('10.255.0.1')).toBe(true);
     expect(proxies.has('::ffff:10.255.0.1')).toBe(true);
     expect(proxies.has('192.0.2.8')).toBe(false);

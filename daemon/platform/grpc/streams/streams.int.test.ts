@@ -179,7 +179,7 @@ const unavailable = 14;
 const permissionDenied = 7;
 
 describe.each(['idle', 'busy'] as const)('an %s stream', (kind) => {
-  it.each(streams)('a stream of $rpc ends with the session', async ({ definition }) => {
+  it.each(streams)('a stream of $rpc ends when its session is revoked', async ({ definition }) => {
     const { client, revoke, seen } = await start(kind);
     const { ended } = await open(client, definition, 'Bearer token');
     revoke({ kind: 'session', id: sessionId });
@@ -208,7 +208,7 @@ describe.each(['idle', 'busy'] as const)('an %s stream', (kind) => {
     expect(await endOf(ended)).toBe(permissionDenied);
   });
 
-  it('a stream of a user ends when the feed is lost, and that of a service does not', async () => {
+  it('a user stream ends when the revocation feed is lost; a service stream does not', async () => {
     const { client, loseFeed } = await start(kind);
     const { definition } = streams.find(({ rpc }) => rpc === 'wallet.streamLedger')!;
     const service = await open(client, definition, 'Service secret');
