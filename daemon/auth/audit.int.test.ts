@@ -44,7 +44,7 @@ const untilThere = async (filter: Partial<ListAuditEventsRequest>) => {
   }
 };
 
-describe('what is on record', () => {
+describe('audited actions', () => {
   it('a sign-in is recorded with its session and its source address', async () => {
     const user = await people.create('operator');
     const [event] = await people.audit(admin, { action: 'sign_in', target: user.id });
@@ -128,7 +128,7 @@ describe('what is on record', () => {
     ]);
   });
 
-  it('keys are recorded without their secrets', async () => {
+  it('API keys are recorded in the audit log without their secrets', async () => {
     const expiresAt = new Date(Date.now() + 60_000);
     const request = { name: 'job', scopes: ['users:read'], operations: [], expiresAt };
     const { apiKey, secret } = valueOf(await server.call(rpc.createApiKey, request, admin.bearer));
@@ -181,7 +181,7 @@ describe('what is on record', () => {
     expect(await untilThere({ actor: user.id, action: 'denied createUser' })).toHaveLength(1);
   });
 
-  it('an action on the host is recorded', async () => {
+  it('an action on the host is recorded in the audit log', async () => {
     const user = await people.create('customer');
     expect(await linesOf({ target: user.id, actor: 'host' })).toEqual([
       ['host', 'user.create', user.id, 'ok'],
@@ -189,8 +189,8 @@ describe('what is on record', () => {
   });
 });
 
-describe('reading the log', () => {
-  it('the log is read in pages, newest first, each line once, while new lines arrive', async () => {
+describe('reading the audit log', () => {
+  it('the audit log is read in pages, newest first, each line once, as lines arrive', async () => {
     const actor = randomUUID();
     await server.database.query(
       `INSERT INTO audit_log (id, occurred_at, actor, actor_role, action, target, result,
@@ -219,7 +219,7 @@ describe('reading the log', () => {
     expect(await linesOf({ actor, from: within.to })).toEqual([]);
   });
 
-  it('a page of the log fits into a response, however long its lines are', async () => {
+  it('a page of the audit log fits into a response, however long its lines are', async () => {
     const actor = randomUUID();
     await server.database.query(
       `INSERT INTO audit_log (id, actor, actor_role, action, target, result, request_id, details)
@@ -242,16 +242,16 @@ describe('reading the log', () => {
     ['NUL in a filter', { actor: 'a\0' }, 'INVALID_ARGUMENT'],
     ['a time that is none', { to: new Date('+012026-01-01T00:00:00Z') }, 'INVALID_ARGUMENT'],
     ['a made-up page token', { pageToken: 'bm9uZQ' }, 'PAGE_TOKEN_INVALID'],
-  ])('the log refuses %s', async (_what, filter, reason) => {
+  ])('listing the audit log refuses %s', async (_what, filter, reason) => {
     expect(reasonOf(await list(filter))).toBe(reason);
   });
 
-  it('the log is for admins', async () => {
+  it('an operator cannot read the audit log', async () => {
     expect(reasonOf(await list({}, await people.create('operator')))).toBe('PERMISSION_DENIED');
   });
 });
 
-describe('the daemon’s role', () => {
+describe('database role of the daemon', () => {
   it.each([
     'UPDATE audit_log SET result = result',
     'DELETE FROM audit_log',
@@ -259,7 +259,7 @@ describe('the daemon’s role', () => {
     'SELECT 1 FROM audit_log FOR UPDATE',
     'UPDATE api_keys SET scopes = scopes',
     'UPDATE api_keys SET expires_at = expires_at',
-  ])('the role of the daemon may not %s', async (text) => {
+  ])('the database role of the daemon may not %s', async (text) => {
     const tried = server.database.db.tx((tx) => tx.execute({ name: text.slice(0, 60), text }));
     await expect(tried).rejects.toMatchObject({ code: '42501' });
   });

@@ -80,7 +80,7 @@ describe('sign-up', () => {
   it.each([
     ['not an address', password, 'EMAIL_INVALID'],
     ['short@example.com', 'eleven char', 'PASSWORD_INVALID'],
-  ])('sign-up as %j with %j is refused', async (email, text, reason) => {
+  ])('a sign-up with address %j and password %j is refused', async (email, text, reason) => {
     expect(reasonOf(await signUp(email, text))).toBe(reason);
   });
 
@@ -96,7 +96,7 @@ describe('sign-up', () => {
     await local.stop();
   });
 
-  it('sign-up is refused where it is closed', async () => {
+  it('sign-up is refused with SIGN_UP_CLOSED where it is closed', async () => {
     const closed = await startAuthServer({ isSignUpOpen: false });
     const request = { email: newEmail(), password };
     expect(reasonOf(await closed.call(rpc.signUp, request))).toBe('SIGN_UP_CLOSED');
@@ -150,7 +150,7 @@ describe('sign-in', () => {
 });
 
 describe('finding users', () => {
-  it('an unverified address finds no user, but the id does', async () => {
+  it('a user with an unverified address is found by id, but not by address', async () => {
     const { email, id } = await customer();
     const { bearer } = await staff('operator');
     const byEmail = await server.call(rpc.resolveUsers, { userIds: [], emails: [email] }, bearer);
@@ -159,7 +159,7 @@ describe('finding users', () => {
     expect(valueOf(both).users.map((user) => user.id)).toEqual([id]);
   });
 
-  it('an address that staff vouched for finds its user, in any case', async () => {
+  it('a verified address finds its user, in any case', async () => {
     const admin = await staff('admin');
     const emails = [admin.email.toUpperCase(), 'unknown@example.com', 'no address'];
     const answer = await server.call(rpc.resolveUsers, { userIds: [], emails }, admin.bearer);
@@ -218,14 +218,14 @@ describe('creating users', () => {
     ]);
   });
 
-  it('a role that is missing or unknown is refused, not guessed', async () => {
+  it('creating a user with a missing or unknown role is refused', async () => {
     const { bearer } = await staff('admin');
     for (const role of [Role.UNSPECIFIED, 99 as Role]) {
       expect(reasonOf(await create(role, bearer))).toBe('INVALID_ARGUMENT');
     }
   });
 
-  it('a user whom staff created counts as vouched for, and can sign in', async () => {
+  it('a user whom staff created has a verified address, and can sign in', async () => {
     const { bearer } = await staff('operator');
     const email = newEmail();
     const { user } = valueOf(await create(Role.CUSTOMER, bearer, email));

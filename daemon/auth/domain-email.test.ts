@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 
 import { canonicalizeEmail } from './domain.ts';
 
-describe('canonicalizeEmail, of addresses that could be taken for others,', () => {
+describe('canonicalizeEmail, confusable addresses', () => {
   it.each([
     ['p\u0430ypal@example.com', 'Cyrillic а among Latin letters'],
     ['\u0430dmin@example.com', 'Cyrillic а before Latin letters'],
@@ -30,7 +30,7 @@ describe('canonicalizeEmail, of addresses that could be taken for others,', () =
     ['😀@example.com', 'a symbol'],
     ['ana@ex\u0430mple.com', 'mixed scripts in the domain'],
     ['ana@exam\u200dple.com', 'a joiner in the domain'],
-  ])('refuses %j: %s', (text) => {
+  ])('canonicalizeEmail refuses %j: %s', (text) => {
     expect(canonicalizeEmail(text)).toMatchObject({
       ok: false,
       rejection: { reason: 'EMAIL_INVALID', metadata: { field: 'email' } },
@@ -48,11 +48,11 @@ describe('canonicalizeEmail, of addresses that could be taken for others,', () =
     ['ana@bücher.example', 'ana@xn--bcher-kva.example'],
     ['ana@BÜCHER.example', 'ana@xn--bcher-kva.example'],
     ['ana@пример.example', 'ana@xn--e1afmkfd.example'],
-  ])('takes one script, and writes a domain in ASCII: %j is %j', (text, email) => {
+  ])('an address in one script is accepted, its domain in ASCII: %j becomes %j', (text, email) => {
     expect(canonicalizeEmail(text)).toEqual({ ok: true, value: email });
   });
 
-  it('gives itself back, and nothing that is not of one form', () => {
+  it('canonicalizeEmail is idempotent, and gives NFKC without invisible characters', () => {
     fc.assert(
       fc.property(fc.string({ unit: 'grapheme', maxLength: 12 }), (local) => {
         const once = canonicalizeEmail(`${local}@example.com`);

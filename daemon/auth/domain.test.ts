@@ -36,7 +36,7 @@ describe('canonicalizeEmail', () => {
     ['JOS\u00c9@example.com', 'josé@example.com'],
     ['root@localhost', 'root@localhost'],
     ['用户@xn--fsqu00a.example', '用户@xn--fsqu00a.example'],
-  ])('%j is %j', (text, email) => {
+  ])('canonicalizeEmail turns %j into %j', (text, email) => {
     expect(canonicalizeEmail(text)).toEqual({ ok: true, value: email });
   });
 
@@ -64,14 +64,14 @@ describe('canonicalizeEmail', () => {
     '\ud83d@example.com',
     `${'a'.repeat(65)}@example.com`,
     `a@${'b'.repeat(252)}.c`,
-  ])('%j is refused', (text) => {
+  ])('canonicalizeEmail refuses %j', (text) => {
     expect(canonicalizeEmail(text)).toMatchObject({
       ok: false,
       rejection: { reason: 'EMAIL_INVALID', metadata: { field: 'email' } },
     });
   });
 
-  it('a form once canonical stays as it is', () => {
+  it('a canonical address stays as it is', () => {
     fc.assert(
       fc.property(fc.string({ unit: 'grapheme', minLength: 1, maxLength: 12 }), (local) => {
         const once = canonicalizeEmail(`${local}@Example.com`);
@@ -81,13 +81,13 @@ describe('canonicalizeEmail', () => {
     );
   });
 
-  it('a long text is refused without long work', () => {
+  it('canonicalizeEmail refuses a text of a million characters', () => {
     const text = `a@${'a-'.repeat(500_000)}`;
     expect(canonicalizeEmail(text).ok).toBe(false);
   });
 });
 
-describe('text from strangers', () => {
+describe('untrusted text', () => {
   it.each([
     'a\u200bna@x.com',
     '\u202eana@x.com',
@@ -100,7 +100,7 @@ describe('text from strangers', () => {
     expect(canonicalizeEmail(text).ok).toBe(false);
   });
 
-  it('is not normalised while it is far too long: that takes time with its square', () => {
+  it('a text of four million combining marks is refused as address and as password', () => {
     const marks = '\u0315'.repeat(2_000_000) + '\u0316'.repeat(2_000_000);
     expect(canonicalizePassword(marks).ok).toBe(false);
     expect(canonicalizeEmail(`${marks}@x.com`).ok).toBe(false);
@@ -108,7 +108,7 @@ describe('text from strangers', () => {
   });
 });
 
-describe('a change of a user', () => {
+describe('changes of users', () => {
   const admin: User = {
     id: 'a',
     email: 'a@example.com',
@@ -142,7 +142,7 @@ describe('a change of a user', () => {
       'accepted',
     ],
     ['disabling a customer', { ...admin, role: 'customer' as const }, ['b'], disable, 'accepted'],
-  ])('%s is decided', (_what, user, adminIds, change, outcome) => {
+  ])('%s is refused only if no enabled admin is left', (_what, user, adminIds, change, outcome) => {
     const { role = user.role, isDisabled = user.isDisabled } = change;
     const value = { ...user, role, isDisabled };
     const properties = outcome === 'accepted' ? { value } : {};
@@ -158,7 +158,7 @@ describe('canonicalizePassword', () => {
     ['blanks and symbols', ' correct horse battery! '],
     ['no letter at all', '123456789012'],
     ['twelve emoji', '😀'.repeat(12)],
-  ])('takes %s as they are', (_what, text) => {
+  ])('canonicalizePassword takes %s as they are', (_what, text) => {
     expect(canonicalizePassword(text)).toEqual({ ok: true, value: text });
   });
 
@@ -170,13 +170,13 @@ describe('canonicalizePassword', () => {
     ['257 characters', 'a'.repeat(257)],
     ['NUL', `${'a'.repeat(12)}\0`],
     ['half a surrogate pair', `${'a'.repeat(12)}\ud83d`],
-  ])('refuses %s', (_what, text) => {
+  ])('canonicalizePassword refuses %s', (_what, text) => {
     const result = canonicalizePassword(text);
     expect(result).toMatchObject({ ok: false, rejection: { reason: 'PASSWORD_INVALID' } });
     if (text !== '') expect(JSON.stringify(result)).not.toContain(text.slice(0, 11));
   });
 
-  it('the same keys on another system give the same bytes', () => {
+  it('canonicalizePassword gives composed and decomposed accents the same bytes', () => {
     const [composed, decomposed] = ['pass phrase é\u00fc', 'pass phrase e\u0301u\u0308'].map(
       canonicalizePassword,
       normalizePassword,
@@ -185,7 +185,7 @@ describe('canonicalizePassword', () => {
   });
 });
 
-describe('a refresh token', () => {
+describe('refresh tokens', () => {
   const { given } = specify<PresentedToken, number, ReturnType<typeof decideRefresh>>({
     decide: decideRefresh,
     outcomeOf: (decision) => decision,
@@ -232,7 +232,7 @@ describe('a refresh token', () => {
     ['of a disabled user', { ...fresh, isUserDisabled: true }, 'refuse'],
     ['used, of a disabled user', { ...used(0), isUserDisabled: true }, 'refuse'],
   ] as const)(
-    'a refresh token presented %s is decided by its past',
+    'a refresh token presented %s is decided by its session and its earlier use',
     (_when, presented, decision) => {
       given(presented).when(nowMs).then(decision);
     },
@@ -243,7 +243,7 @@ it.each([
   ['customer', []],
   ['operator', ['customer']],
   ['admin', ['customer', 'operator', 'admin']],
-] as const)('%s may create %j', (creator, allowed) => {
+] as const)('a user with role %s may create users with roles %j', (creator, allowed) => {
   expect(roles.filter((role) => mayCreate(creator, role))).toEqual(allowed);
 });
 
@@ -260,14 +260,14 @@ describe('limits of attempts', () => {
     },
   );
 
-  it('a source is slowed down after a hundred; mails to an address stop after three', () => {
+  it('a source waits after a hundred attempts; mails to an address stop after three', () => {
     expect(sourceLimit.waitsMs).toEqual([...Array<number>(99).fill(0), 1_000]);
     expect(signUpMailLimit.waitsMs).toEqual([0, 0, signUpMailLimit.forgetMs]);
   });
 });
 
-describe('codes', () => {
-  it('hold all the random bits, and are read however they are typed', () => {
+describe('mailed codes', () => {
+  it('a mailed code holds all random bits, and is read in any case and spacing', () => {
     const zeros = formatCode(new Uint8Array(15));
     expect(zeros).toBe('0000-0000-0000-0000-0000-0000');
     const all = formatCode(new Uint8Array(15).fill(255));
@@ -285,7 +285,7 @@ describe('codes', () => {
   });
 
   it.each(['', '0000', '0'.repeat(25), 'U000-0000-0000-0000-0000-0000', 'x'.repeat(10_000)])(
-    '%j is none',
+    'canonicalizeCode refuses %j',
     (text) => {
       expect(canonicalizeCode(text)).toBeUndefined();
     },

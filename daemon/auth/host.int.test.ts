@@ -16,7 +16,7 @@ beforeAll(async () => {
 
 afterAll(() => server.stop());
 
-describe('a password that is reset on the host', () => {
+describe('password reset on the host', () => {
   it('a password reset on the host replaces the old password and ends all sessions', async () => {
     const user = await people.create('customer');
     const { db } = server.database;

@@ -31,8 +31,8 @@ const count = async (table: string): Promise<number> =>
 const read = (of: Pruner, name: string): number =>
   of.readings.find((reading) => reading.name === name)?.read() ?? -1;
 
-describe('a backlog', () => {
-  it('that takes longer than a statement may is deleted all the same', async () => {
+describe('pruning of a backlog', () => {
+  it('a backlog whose deletion takes longer than a statement timeout is deleted', async () => {
     await database.query(
       `INSERT INTO mailed_codes (code_hash, purpose, subject, mail_id, expires_at)
        SELECT sha256(n::text::bytea), 'sign-up', 'x' || n, gen_random_uuid(),
@@ -53,7 +53,7 @@ describe('a backlog', () => {
     await vi.waitFor(() => expect(read(running, 'walletd_pruned_rows_total')).toBe(4_000));
   });
 
-  it('of sessions is deleted with their refresh tokens, of which one has thousands', async () => {
+  it('expired sessions with thousands of refresh tokens are deleted in portions', async () => {
     const userId = 'a0000000-0000-4000-8000-000000000001';
     await database.query(
       `INSERT INTO users (id, email, password_hash, role, email_verified)
@@ -87,7 +87,7 @@ describe('a backlog', () => {
   });
 });
 
-it('a portion that takes too long is tried in half, and what fails keeps the others going', async () => {
+it('a slow portion is retried at half its size; other prunings go on after a failure', async () => {
   const wait = sql('test_sleep', 'SELECT pg_sleep($1), set_config($2, $3, true)');
   const limits: number[] = [];
   const running = start(

@@ -59,7 +59,7 @@ describe('completeness of a statement', () => {
     given({ nextSeq: 12n }).when(40n).then('behind by 2');
   });
 
-  it('without an answer of the ledger it is not complete, by an unknown number', () => {
+  it('without an answer of the ledger, a statement is behind by an unknown number', () => {
     given().when(undefined).then('behind by an unknown number');
   });
 
@@ -75,14 +75,14 @@ describe('completeness of a statement', () => {
 });
 
 describe('hasCarriableTotals', () => {
-  it('is false where the totals pass an int64', () => {
+  it('hasCarriableTotals is false where a total exceeds an int64', () => {
     expect(hasCarriableTotals({ ...whole, totalDebitMinor: 2n ** 63n - 1n })).toBe(true);
     expect(hasCarriableTotals({ ...whole, totalCreditMinor: 2n ** 63n })).toBe(false);
   });
 });
 
 describe('isBalanced', () => {
-  it('opening and totals give the closing balance, or the projection is damaged', () => {
+  it('isBalanced is true only where opening and totals give the closing balance', () => {
     expect(isBalanced(whole)).toBe(true);
     expect(isBalanced({ ...whole, closingMinor: 161n })).toBe(false);
   });
@@ -109,7 +109,7 @@ describe('resolveRange', () => {
       });
   });
 
-  it('a range without a start begins 15 calendar days earlier, across a change of the clock', () => {
+  it('a range without a start begins 15 calendar days earlier, across a time change', () => {
     given(15)
       .when({ to: '2026-03-15T12:00:00Z', timezone: 'America/New_York' })
       .then('accepted', { value: { fromMs: Date.parse('2026-02-28T13:00:00Z') } });
@@ -132,7 +132,7 @@ describe('resolveRange', () => {
     ['an unknown time zone', undefined, undefined, 'Mars/Olympus'],
     ['a time that is none', 'never', undefined, 'UTC'],
     ['a year before the first', '-000200-01-01T00:00:00Z', '-000200-01-02T00:00:00Z', 'UTC'],
-  ])('%s is refused', (_what, from, to, timezone) => {
+  ])('resolveRange refuses %s', (_what, from, to, timezone) => {
     given(15)
       .when({ ...(from && { from }), ...(to && { to }), timezone })
       .then('INVALID_ARGUMENT');
@@ -143,7 +143,7 @@ describe('isInline', () => {
   const isAnswered = (from: string, to: string, timezone: string) =>
     isInline({ fromMs: Date.parse(from), toMs: Date.parse(to), timezone }, 15);
 
-  it('takes 15 calendar days and not one more', () => {
+  it('isInline accepts 15 calendar days and not one more', () => {
     expect(isAnswered('2026-11-01T00:00:00Z', '2026-11-16T00:00:00Z', 'UTC')).toBe(true);
     expect(isAnswered('2026-11-01T00:00:00Z', '2026-11-17T00:00:00Z', 'UTC')).toBe(false);
   });
@@ -151,7 +151,7 @@ describe('isInline', () => {
   it.each([
     ['a day of 25 hours', '2026-10-25T04:00:00Z', '2026-11-09T05:00:00Z'],
     ['a day of 23 hours', '2026-03-01T05:00:00Z', '2026-03-16T04:00:00Z'],
-  ])('counts %s as one day', (_what, from, to) => {
+  ])('isInline counts %s as one day', (_what, from, to) => {
     const zone = 'America/New_York';
     const later = new Date(Date.parse(to) + 1_000).toISOString();
     const nextDay = new Date(Date.parse(to) + 86_400_000).toISOString();

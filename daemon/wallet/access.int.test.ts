@@ -154,7 +154,7 @@ describe('an API key for some operations', () => {
   });
 });
 
-describe('what staff do', () => {
+describe('actions of staff', () => {
   it('an action of staff is recorded with its outcome; one of a customer is not', async () => {
     const { create } = serve();
     await create({ idempotencyKey: 'own' }, callAs(userId));
@@ -200,7 +200,7 @@ describe('what staff do', () => {
     }
   });
 
-  it('an action of staff has no effect without its line', async () => {
+  it('an action of staff has no effect if the audit log cannot be written', async () => {
     await test.query('DROP TABLE audit_log');
     const rejection = { reason: 'INTERNAL', metadata: { outcome: 'not done' } };
     expect(await serve().create({ userId }, operator)).toMatchObject({ ok: false, rejection });
@@ -208,7 +208,7 @@ describe('what staff do', () => {
   });
 });
 
-describe('what staff are shown', () => {
+describe('reads by staff', () => {
   it('a read of another user by staff is recorded, dry runs too; an own one is not', async () => {
     const { create, get, list, balance, wallets } = serve();
     const created = await create({ idempotencyKey: 'k' }, callAs(userId));
@@ -236,7 +236,7 @@ describe('what staff are shown', () => {
     ]);
   });
 
-  it('a read by staff fails without its line', async () => {
+  it('a read by staff fails if the audit log cannot be written', async () => {
     const { create, balance } = serve();
     await create({}, callAs(userId));
     await test.query('DROP TABLE audit_log');

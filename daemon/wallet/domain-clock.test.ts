@@ -22,30 +22,30 @@ function decideOn(change: Partial<WalletState>, clockMs = nowMs) {
   return decision.entries[0]?.occurredAtMs;
 }
 
-describe('a wallet that is a day ahead of the clock', () => {
+describe('wallets a day ahead of the clock', () => {
   const tomorrow = nowMs + dayMs;
   const accepted = { lastAtMs: tomorrow, aheadAcceptedMs: tomorrow };
 
-  it('is refused until an operator accepts that', () => {
+  it('a wallet a day ahead of the clock is refused until an operator accepts that', () => {
     expect(decideOn({ lastAtMs: tomorrow })).toBe('WALLET_CLOCK_AHEAD');
     expect(decideOn({ readWatermarkMs: tomorrow })).toBe('WALLET_CLOCK_AHEAD');
     expect(decideOn(accepted)).toBe(tomorrow);
     expect(decideOn({ ...accepted, lastAtMs: nowMs, readWatermarkMs: tomorrow })).toBe(tomorrow);
   });
 
-  it('goes by the clock again once that has caught up', () => {
+  it('a wallet whose time was accepted uses the clock again once it has caught up', () => {
     expect(decideOn(accepted, tomorrow - 1)).toBe(tomorrow);
     expect(decideOn(accepted, tomorrow + 1)).toBe(tomorrow + 1);
   });
 
-  it('is refused once more where it got further ahead than what was accepted', () => {
+  it('a wallet is refused again when it is further ahead than was accepted', () => {
     const further = tomorrow + clockToleranceMs;
     expect(decideOn({ ...accepted, lastAtMs: further })).toBe(further);
     expect(decideOn({ ...accepted, lastAtMs: further + 1 })).toBe('WALLET_CLOCK_AHEAD');
   });
 });
 
-describe('the next read watermark', () => {
+describe('next read watermark', () => {
   const watermarkOf = (changes: Partial<WalletState>) =>
     nextReadWatermarkMs({ ...newWallet(ref), ...changes }, nowMs);
 

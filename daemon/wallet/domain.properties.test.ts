@@ -72,7 +72,7 @@ function play(commands: readonly Command[], sizes: readonly number[]) {
   return { ledger, wallets, outcomes };
 }
 
-describe('whatever is asked for', () => {
+describe('arbitrary commands', () => {
   it('money is conserved: each balance is the sum of its entries, none is below zero', () => {
     fc.assert(
       fc.property(runArbitrary, (commands) => {
@@ -92,7 +92,7 @@ describe('whatever is asked for', () => {
     );
   });
 
-  it('sequences are gapless and every chain verifies', () => {
+  it('the seqs of a wallet have no gap, and its hash chain verifies', () => {
     fc.assert(
       fc.property(runArbitrary, (commands) => {
         const { ledger, wallets } = play(commands, [3, 11]);
@@ -112,7 +112,7 @@ describe('whatever is asked for', () => {
     );
   });
 
-  it('a parent is undone at most once, with the opposite amount', () => {
+  it('a transaction is undone at most once, with the opposite amount', () => {
     fc.assert(
       fc.property(runArbitrary, (commands) => {
         const { ledger } = play(commands, [5]);
@@ -146,7 +146,7 @@ describe('whatever is asked for', () => {
     );
   });
 
-  it('a batch decides as one after the other would', () => {
+  it('a batch of commands is decided as one command after the other would be', () => {
     fc.assert(
       fc.property(
         runArbitrary,
@@ -164,7 +164,7 @@ describe('whatever is asked for', () => {
     );
   });
 
-  it('every kind of outcome occurs in these runs', () => {
+  it('the generated commands reach every kind of outcome that is listed', () => {
     const seen = new Set<string>();
     fc.assert(
       fc.property(runArbitrary, (commands) => {
@@ -184,7 +184,7 @@ describe('whatever is asked for', () => {
     ]);
   });
 
-  it('a new wallet starts at nothing', () => {
+  it('a new wallet is active, with balance 0 and seq 0', () => {
     const [ref] = refs;
     expect(ref && newWallet(ref)).toMatchObject({ balanceMinor: 0n, seq: 0n, status: 'active' });
   });

@@ -74,7 +74,7 @@ describe('deposit, withdraw, purchase', () => {
     funded.when(purchase('b', 100n)).then('accepted', { entries: [{ contraAccount: 'merchant' }] });
   });
 
-  it('given a balance just below the limit, when depositing past it, then refused', () => {
+  it('a deposit past the balance limit is refused with BALANCE_LIMIT_EXCEEDED', () => {
     givenWallet({ balanceMinor: amountLimitMinor - 1n, seq: 1n })
       .when(deposit('b', 1n))
       .then('BALANCE_LIMIT_EXCEEDED');
@@ -193,7 +193,7 @@ describe('frozen wallets and clocks', () => {
   const frozen = givenWallet({ status: 'frozen' }, deposit('d', 1000n), bought);
 
   it.each(['deposit', 'withdraw', 'purchase'] as const)(
-    'a frozen wallet takes no %s, from staff neither',
+    'a frozen wallet takes no %s, not even from staff',
     (operation) => {
       frozen
         .when(command({ key: 'x', operation, amountMinor: 1n, callerClass: 'staff' }))

@@ -52,8 +52,8 @@ const whoami = async (secret: string, userId = '') =>
 const withoutId = (answer: Answer<unknown>, id: string) =>
   JSON.parse(JSON.stringify(answer).replaceAll(id, 'ID')) as unknown;
 
-describe('a new key', () => {
-  it('a new key has 256 random bits after a visible prefix; only its hash is stored', async () => {
+describe('new API keys', () => {
+  it('an API key has 256 random bits after a visible prefix; only its hash is stored', async () => {
     const { apiKey, secret } = await create(admin, { name: ' nightly ' });
     const [, prefix, bits = ''] = /^(dwk_[0-9a-f]{8})_([\w-]{43})$/.exec(secret) ?? [];
     expect(apiKey).toMatchObject({ name: 'nightly', prefix, ownerId: admin.id, revoked: false });
@@ -67,7 +67,7 @@ describe('a new key', () => {
     expect(JSON.stringify(valueOf(await list(admin)))).not.toContain(bits);
   });
 
-  it('a new key reports what it may do', async () => {
+  it('an API key reports its scopes, wallet and operations, also when validated', async () => {
     const operator = await people.create('operator');
     const walletId = randomUUID();
     const scopes = ['transactions:write', 'users:read'];
@@ -93,11 +93,11 @@ describe('a new key', () => {
     ['without an end', { expiresAt: undefined }, 'INVALID_ARGUMENT'],
     ['with a scope for staff', { scopes: ['users:read'] }, 'PERMISSION_DENIED'],
     ['with an unknown scope', { scopes: ['everything'] }, 'INVALID_ARGUMENT'],
-  ])('a key with %s is refused to a customer', async (_what, change, reason) => {
+  ])('an API key %s is refused to a customer', async (_what, change, reason) => {
     expect(reasonOf(await tryCreate(await people.create('customer'), change))).toBe(reason);
   });
 
-  it('a fifty-first key needs another one to end first, also in concurrent calls', async () => {
+  it('a user has at most fifty API keys at once, also after concurrent calls', async () => {
     const user = await people.create('customer');
     const answers = await Promise.all(Array.from({ length: 55 }, () => tryCreate(user)));
     const refused = answers.filter((answer) => !answer.ok).map(reasonOf);
@@ -109,8 +109,8 @@ describe('a new key', () => {
   });
 });
 
-describe('a key at work', () => {
-  it('a key opens the calls of its scope, and none that only people may make', async () => {
+describe('use of API keys', () => {
+  it('an API key allows the calls of its scopes, and none that only people may make', async () => {
     const operator = await people.create('operator');
     const reader = await create(operator, { scopes: ['users:read'] });
     const other = await create(operator, { scopes: ['wallets:read'] });
@@ -133,7 +133,7 @@ describe('a key at work', () => {
     expect(reasonOf(users)).toBe('ok');
   });
 
-  it('a key has the current role of its owner', async () => {
+  it('an API key has the current role of its owner', async () => {
     const operator = await people.create('operator');
     const { secret } = await create(operator, { scopes: ['users:read'] });
     expect(await whoami(secret, admin.id)).toBe('ok');
@@ -143,7 +143,7 @@ describe('a key at work', () => {
     expect(await whoami(secret)).toBe('ok');
   });
 
-  it('a key is refused while its owner is locked out', async () => {
+  it('an API key is refused while its owner is disabled', async () => {
     const operator = await people.create('operator');
     const { secret } = await create(operator, { scopes: ['users:read'] });
     expect(await whoami(secret)).toBe('ok');
@@ -156,7 +156,7 @@ describe('a key at work', () => {
     expect(await whoami(secret)).toBe('ok');
   });
 
-  it('a key waits for a pending change of its owner, and follows the outcome', async () => {
+  it('an API key validated during a role change has the new role or an earlier asOf', async () => {
     const operator = await people.create('operator');
     const { secret } = await create(operator, { scopes: ['users:read'] });
     let revokedAtMs = 0;
@@ -178,7 +178,7 @@ describe('a key at work', () => {
     expect(isNew || verdict.asOf!.getTime() <= revokedAtMs).toBe(true);
   });
 
-  it('a key expires at its time', async () => {
+  it('an API key is refused as expired from its expiry time on', async () => {
     const { secret, id } = await create(admin);
     await server.database.query('UPDATE api_keys SET expires_at = now() WHERE id = $1', [id]);
     expect(reasonOf(await validate(secret))).toBe('TOKEN_EXPIRED');
@@ -189,11 +189,11 @@ describe('a key at work', () => {
     ['only the prefix', 'dwk_'],
     ['with NUL and half a pair', 'dwk_\0\ud83d'],
     ['very long', `dwk_${'x'.repeat(100_000)}`],
-  ])('a key that is %s is invalid', async (_what, secret) => {
+  ])('an API key that is %s is invalid', async (_what, secret) => {
     expect(reasonOf(await validate(secret))).toBe('TOKEN_INVALID');
   });
 
-  it('a key shows when it was last used, to the minute', async () => {
+  it('an API key shows when it was last used, to the minute', async () => {
     const { secret, id } = await create(admin);
     const lastUse = async () => {
       const sql = 'SELECT last_used_at::text AS at FROM api_keys WHERE id = $1';
@@ -221,8 +221,8 @@ describe('a key at work', () => {
   });
 });
 
-describe('revoking a key', () => {
-  it('a revocation takes effect at once, is published in the feed, and is idempotent', async () => {
+describe('revocation of API keys', () => {
+  it('revoking an API key takes effect at once, is in the feed, and is idempotent', async () => {
     const operator = await people.create('operator');
     const { secret, id } = await create(operator, { scopes: ['users:read'] });
     expect(await whoami(secret)).toBe('ok');
@@ -238,7 +238,7 @@ describe('revoking a key', () => {
     ]);
   });
 
-  it('revoking a key of another user is for admins; for others it does not exist', async () => {
+  it('only an admin can revoke another user’s API key; for others it does not exist', async () => {
     const user = await people.create('customer');
     const { secret, id } = await create(user);
     const nothing = randomUUID();
@@ -255,8 +255,8 @@ describe('revoking a key', () => {
   });
 });
 
-describe('listing keys', () => {
-  it('a user lists their own keys in pages, newest first, with those that ended', async () => {
+describe('lists of API keys', () => {
+  it('a user lists their own API keys in pages, newest first, with the revoked ones', async () => {
     const user = await people.create('customer');
     const ids: string[] = [];
     for (let i = 0; i < 3; i += 1) ids.unshift((await create(user)).id);
@@ -270,7 +270,7 @@ describe('listing keys', () => {
     expect(rest.nextPageToken).toBe('');
   });
 
-  it('listing another user’s keys is for admins', async () => {
+  it('only an admin can list another user’s API keys', async () => {
     const [user, operator] = [await people.create('customer'), await people.create('operator')];
     const { id } = await create(user);
     expect(valueOf(await list(admin, user.id)).apiKeys.map((key) => key.id)).toEqual([id]);

@@ -15,7 +15,7 @@ const check = (change: Partial<AskedApiKey>, role: (typeof roles)[number] = 'ope
   checkNewKey({ ...asked, ...change }, role, nowMs);
 
 describe('checkNewKey', () => {
-  it('takes what is in order, each scope and operation once', () => {
+  it('checkNewKey accepts a valid key, and takes each scope and operation once', () => {
     const twice = { scopes: ['wallets:read', 'transactions:write', 'wallets:read'] };
     const result = check({ ...twice, name: ' job ', operations: ['deposit', 'deposit'] });
     expect(result).toEqual({
@@ -45,18 +45,18 @@ describe('checkNewKey', () => {
     ['an end that is now', { expiresAt: new Date(nowMs) }, 'expires_at'],
     ['an end past a year', { expiresAt: new Date(nowMs + maxKeyLifeMs + 1) }, 'expires_at'],
     ['an end that is no time', { expiresAt: new Date(NaN) }, 'expires_at'],
-  ])('refuses %s', (_what, change, field) => {
+  ])('checkNewKey refuses %s', (_what, change, field) => {
     expect(check(change)).toMatchObject({
       ok: false,
       rejection: { reason: 'INVALID_ARGUMENT', metadata: { field } },
     });
   });
 
-  it('takes the last moment of 366 days', () => {
+  it('checkNewKey accepts the longest life of a key, 366 days', () => {
     expect(check({ expiresAt: new Date(nowMs + maxKeyLifeMs) }).ok).toBe(true);
   });
 
-  it('gives a role the scopes that it has a use for', () => {
+  it('checkNewKey allows a role only the scopes of that role', () => {
     for (const role of roles) {
       for (const scope of apiKeyScopes) {
         const result = check({ scopes: [scope], operations: [] }, role);
@@ -71,7 +71,7 @@ describe('checkNewKey', () => {
   });
 });
 
-describe('judgeKey', () => {
+describe('checkKey', () => {
   const key = { isRevoked: false, expiresAtMs: nowMs + 1 };
   it.each([
     ['works', key, false, undefined],
@@ -90,7 +90,7 @@ describe('judgeKey', () => {
     ],
     ['is revoked, expired or not', { isRevoked: true, expiresAtMs: 0 }, false, 'TOKEN_REVOKED'],
     ['opens nothing for an owner who is shut out', key, true, 'TOKEN_REVOKED'],
-  ] as const)('a key %s', (_what, judged, isOwnerDisabled, reason) => {
+  ] as const)('an API key %s', (_what, judged, isOwnerDisabled, reason) => {
     expect(checkKey(judged, isOwnerDisabled, nowMs)).toBe(reason);
   });
 });

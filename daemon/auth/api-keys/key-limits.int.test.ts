@@ -25,7 +25,7 @@ const create = (by: SignedInUser) => {
   return server.call(rpc.createApiKey, request, by.bearer);
 };
 
-it('100 keys within an hour are the most, revoked ones included', async () => {
+it('a user can create at most 100 API keys within an hour, revoked ones included', async () => {
   const ana = await people.create('customer');
   for (let i = 0; i < 100; i += 1) {
     const { apiKey } = valueOf(await create(ana));
@@ -42,7 +42,7 @@ it('100 keys within an hour are the most, revoked ones included', async () => {
   }
 });
 
-it('keys are forgotten a day after they were revoked, and 30 days after they expired', async () => {
+it('API keys are deleted a day after revocation, and 30 days after expiry', async () => {
   const bia = await people.create('customer');
   const ids: string[] = [];
   for (let i = 0; i < 5; i += 1) ids.push(valueOf(await create(bia)).apiKey!.id);

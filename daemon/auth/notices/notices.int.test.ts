@@ -36,8 +36,8 @@ async function untilSent(): Promise<void> {
   while ((await server.database.query('SELECT 1 FROM mails')).length > 0);
 }
 
-describe('the owner of an account', () => {
-  it('gets a mail about a sign-in from a new device, not from a known one', async () => {
+describe('notices to the owner', () => {
+  it('an owner gets a mail about a sign-in from a new device, not from a known one', async () => {
     const { email } = await people.create('customer');
     await mailbox.next(email, newDevice);
     const { deviceToken } = valueOf(await signIn(email));
@@ -51,7 +51,7 @@ describe('the owner of an account', () => {
     expect(mailbox.to(email, newDevice)).toHaveLength(2);
   });
 
-  it('gets a mail about a new API key and a changed password, without their secrets', async () => {
+  it('an owner gets mails about a new API key and a new password, without secrets', async () => {
     const { email, bearer } = await people.create('customer');
     const expiresAt = new Date(Date.now() + 86_400_000);
     const key = { name: 'nightly job', scopes: ['wallets:read'], operations: [], expiresAt };
@@ -71,7 +71,7 @@ describe('the owner of an account', () => {
     expect(mails.join()).not.toContain('another long');
   });
 
-  it('reads no text of a caller that could be a link, a header or a line of ours', async () => {
+  it('a notice contains no link, header or markup from the text of a caller', async () => {
     const { email } = await people.create('customer');
     const client = 'x\r\nBcc: a@b.example\n\nVisit https://evil.example/now <b>or else</b>';
     expect(reasonOf(await signIn(email, { client }))).toBe('ok');
@@ -80,7 +80,7 @@ describe('the owner of an account', () => {
     expect(mail).toMatch(/With: +x Bcc a b example Visit https evil example now/);
   });
 
-  it('gets five mails of one kind in an hour, and the other kinds all the same', async () => {
+  it('an owner gets at most five mails of one kind in an hour, and still other kinds', async () => {
     const { email, bearer } = await people.create('customer');
     for (let i = 0; i < 9; i += 1) expect(reasonOf(await signIn(email))).toBe('ok');
     const revoked = await server.call(rpc.revokeAllCredentials, { userId: '' }, bearer);
@@ -90,7 +90,7 @@ describe('the owner of an account', () => {
     expect(mailbox.to(email, newDevice)).toHaveLength(5);
   });
 
-  it('gets a mail about a password that was reset on the host', async () => {
+  it('an owner gets a mail about a password that was reset on the host', async () => {
     const { email } = await people.create('customer');
     const account = { email, password: 'another long password' };
     expect(await resetPasswordOnHost(server.database.db, account, true)).toMatchObject({
@@ -99,7 +99,7 @@ describe('the owner of an account', () => {
     expect(await mailbox.next(email, 'was reset')).toMatch(/From: +the host of the server\n/);
   });
 
-  it('gets nothing at an address that was not verified', async () => {
+  it('an owner gets no mail at an address that was not verified', async () => {
     const { email, id } = await people.create('customer');
     await untilSent();
     const unverify = 'UPDATE users SET email_verified = false WHERE id = $1';
@@ -111,8 +111,8 @@ describe('the owner of an account', () => {
   });
 });
 
-describe('mails about accounts', () => {
-  it('wait in the database while the server is down, and are sent by the next daemon', async () => {
+describe('account mails', () => {
+  it('an account mail that the server refuses for now is sent by the next daemon', async () => {
     const { email } = await people.create('customer');
     await mailbox.next(email, newDevice);
     const first = await startAuthServer({ database: server.database, mailer: mailbox.mailer });
@@ -128,7 +128,7 @@ describe('mails about accounts', () => {
     expect(mailbox.to(email, newDevice)).toHaveLength(2);
   });
 
-  it('are given up after a final refusal; the log has neither address nor words of the server', async () => {
+  it('a finally refused mail is given up, and logged without address and reply text', async () => {
     const database = await createTestDatabase('auth');
     const { db } = database;
     const lines: string[] = [];
@@ -145,7 +145,7 @@ describe('mails about accounts', () => {
     await database.drop();
   });
 
-  it('six senders at once send each mail once', async () => {
+  it('six concurrent senders send each mail once', async () => {
     const database = await createTestDatabase('auth');
     const { db } = database;
     const log = pino({ level: 'silent' });
@@ -159,7 +159,7 @@ describe('mails about accounts', () => {
     await database.drop();
   });
 
-  it('that are due later than any delay are sent at once: the clock was set back', async () => {
+  it('the time of a mail due later than the longest delay is corrected once', async () => {
     const database = await createTestDatabase('auth');
     await database.db.tx((tx) => appendMail(tx, { kind: 'new-device', recipient: 'a@b.example' }));
     await database.query(`UPDATE mails SET due_at = clock_timestamp() + interval '1 day'`);
@@ -169,7 +169,7 @@ describe('mails about accounts', () => {
     await database.drop();
   });
 
-  it('are not queued by a transaction that is rolled back, or where no mail is sent', async () => {
+  it('no mail is queued by a transaction that is rolled back, or where mail is off', async () => {
     const database = await createTestDatabase('auth');
     const owner = { email: 'ana@example.org', isEmailVerified: true };
     const notice = { kind: 'new-device' } as const;

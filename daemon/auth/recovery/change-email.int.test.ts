@@ -40,8 +40,8 @@ async function codeFor(owner: SignedInUser, newEmail: string): Promise<string> {
   return codeIn(await mailbox.next(newEmail, subject, known));
 }
 
-describe('a change of the address', () => {
-  it('a change counts once the new address is proved; the old one gets a notice', async () => {
+describe('change of address', () => {
+  it('a new address counts once it is verified, and the old one gets a notice', async () => {
     const owner = await people.create('customer');
     const newEmail = `new.${owner.email}`;
     const code = await codeFor(owner, newEmail.toUpperCase());
@@ -104,7 +104,7 @@ describe('a change of the address', () => {
     expect(answers.map(reasonOf).sort()).toEqual(['EMAIL_TAKEN', 'ok']);
   });
 
-  it('a change is not confirmed with a code of another user or of an earlier request', async () => {
+  it('a change of address is not confirmed by a code of another user or request', async () => {
     const [owner, other] = [await people.create('customer'), await people.create('customer')];
     const earlier = await codeFor(owner, `first.${owner.email}`);
     const code = await codeFor(owner, `second.${owner.email}`);
@@ -115,7 +115,7 @@ describe('a change of the address', () => {
     });
   });
 
-  it('a recovery voids an attacker’s change of address, and resets by the old one', async () => {
+  it('ending credentials voids a change of address, and a change voids reset codes', async () => {
     const owner = await people.create('customer');
     const code = await codeFor(owner, 'attacker@example.net');
     const revoked = await server.call(rpc.revokeAllCredentials, { userId: '' }, owner.bearer);
@@ -134,7 +134,7 @@ describe('a change of the address', () => {
     }
   });
 
-  it('a change to the same address proves one that was never verified', async () => {
+  it('a change to the user’s own address verifies one that was never verified', async () => {
     const owner = await people.create('customer');
     expect(reasonOf(await request(owner, owner.email))).toBe('EMAIL_INVALID');
     const unverify = 'UPDATE users SET email_verified = false WHERE id = $1';
@@ -190,7 +190,7 @@ describe('ending all credentials of a user', () => {
     ]);
   });
 
-  it('ending the credentials of another user is for admins', async () => {
+  it('only an admin can end the credentials of another user', async () => {
     const [owner, other] = [await people.create('customer'), await people.create('operator')];
     const request = { userId: owner.id };
     const denied = await server.call(rpc.revokeAllCredentials, request, other.bearer);

@@ -52,8 +52,8 @@ async function untilSent(): Promise<void> {
   while ((await server.database.query('SELECT 1 FROM mails')).length > 0);
 }
 
-describe('a password that is reset by mail', () => {
-  it('a reset replaces the password, ends sessions and keys, and notifies the owner', async () => {
+describe('password reset by mail', () => {
+  it('a reset by mail replaces the password, ends sessions and keys, sends a notice', async () => {
     const owner = await people.create('operator');
     const key = await keyOf(owner);
     const code = await codeFor(owner.email.toUpperCase());
@@ -78,7 +78,7 @@ describe('a password that is reset by mail', () => {
     ]);
   });
 
-  it('a reset keeps API keys if that is requested, and reports their number', async () => {
+  it('a reset by mail keeps API keys if that is requested, and reports their number', async () => {
     const owner = await people.create('customer');
     const key = await keyOf(owner);
     const done = await reset(owner.email, await codeFor(owner.email), { keepApiKeys: true });
@@ -86,7 +86,7 @@ describe('a password that is reset by mail', () => {
     expect(await useKey(key)).toBe('ok');
   });
 
-  it('a reset gives a device token that passes the throttle, and voids earlier ones', async () => {
+  it('a device token of a reset by mail passes the throttle, and earlier ones do not', async () => {
     const owner = await people.create('customer');
     const { deviceToken: earlier } = valueOf(await people.trySignIn(owner.email));
     const { deviceToken } = valueOf(await reset(owner.email, await codeFor(owner.email)));
@@ -106,7 +106,7 @@ describe('a password that is reset by mail', () => {
     await server.database.query('TRUNCATE attempts');
   });
 
-  it('a reset is answered alike for addresses without an account, which get no mail', async () => {
+  it('a reset by mail is answered alike for unknown and disabled users, without mail', async () => {
     const owner = await people.create('customer');
     const disabled = await people.create('customer');
     const update = { userId: disabled.id, disabled: true };
@@ -126,7 +126,7 @@ describe('a password that is reset by mail', () => {
     expect(wrong.map(reasonOf)[0]).toBe('VERIFICATION_CODE_INVALID');
   });
 
-  it('a reset needs its own code and a good password; a refusal keeps the code valid', async () => {
+  it('a reset by mail needs its own code and a good password; refusals keep the code', async () => {
     const [owner, other] = [await people.create('customer'), await people.create('customer')];
     const code = await codeFor(owner.email);
     expect(reasonOf(await reset(other.email, code))).toBe('VERIFICATION_CODE_INVALID');
@@ -137,7 +137,7 @@ describe('a password that is reset by mail', () => {
     expect(reasonOf(await people.trySignIn(other.email, password))).toBe('ok');
   });
 
-  it('ten concurrent resets with one code succeed once', async () => {
+  it('ten concurrent resets by mail with one code succeed once', async () => {
     const owner = await people.create('customer');
     const code = await codeFor(owner.email);
     const answers = await Promise.all(Array.from({ length: 10 }, () => reset(owner.email, code)));
@@ -152,7 +152,7 @@ describe('a password that is reset by mail', () => {
     expect(answers.map(reasonOf).sort()).toEqual(['VERIFICATION_CODE_INVALID', 'ok']);
   });
 
-  it('requests of other callers neither void a code nor send more than three mails', async () => {
+  it('reset requests of other callers neither void a code nor send over three mails', async () => {
     const owner = await people.create('customer');
     const code = await codeFor(owner.email);
     for (let i = 0; i < 6; i += 1) expect(reasonOf(await request(owner.email))).toBe('ok');
@@ -164,7 +164,7 @@ describe('a password that is reset by mail', () => {
   it.each([
     ['has expired', `- interval '30 minutes'`],
     ['ends later than it can', `+ interval '5 minutes'`],
-  ])('a code that %s does not work', async (_name, shift) => {
+  ])('a reset code that %s is refused', async (_name, shift) => {
     const owner = await people.create('customer');
     const code = await codeFor(owner.email);
     const move = `UPDATE mailed_codes SET expires_at = expires_at ${shift} WHERE subject = $1`;
@@ -173,7 +173,7 @@ describe('a password that is reset by mail', () => {
     expect(reasonOf(await people.trySignIn(owner.email, password))).toBe('ok');
   });
 
-  it('a code is void after a change of password with the other sessions', async () => {
+  it('a reset code is void after a change of password that ends other sessions', async () => {
     const owner = await people.create('customer');
     const code = await codeFor(owner.email);
     const change = {
@@ -184,7 +184,7 @@ describe('a password that is reset by mail', () => {
     expect(reasonOf(await reset(owner.email, code))).toBe('VERIFICATION_CODE_INVALID');
   });
 
-  it('a disabled account stays disabled, with its password, after a reset', async () => {
+  it('a reset by mail of a disabled account is refused, and keeps its password', async () => {
     const owner = await people.create('customer');
     const code = await codeFor(owner.email);
     const update = (disabled: boolean) =>
@@ -195,7 +195,7 @@ describe('a password that is reset by mail', () => {
     expect(reasonOf(await people.trySignIn(owner.email, password))).toBe('ok');
   });
 
-  it('a reset proves an unverified address, and revokes the keys of its account', async () => {
+  it('a reset by mail verifies an unverified address, and revokes its account’s keys', async () => {
     const squatted = await people.create('customer');
     const unverify = 'UPDATE users SET email_verified = false WHERE id = $1';
     await server.database.query(unverify, [squatted.id]);
@@ -208,7 +208,7 @@ describe('a password that is reset by mail', () => {
     });
   });
 
-  it('one network may request a hundred resets an hour', async () => {
+  it('one network may request a hundred password resets an hour', async () => {
     const source = '203.0.113.77';
     const ask = (n: number) =>
       server.callFrom(source, rpc.requestPasswordReset, { email: `flood${n}@example.net` });
@@ -225,8 +225,8 @@ describe('a password that is reset by mail', () => {
   });
 });
 
-describe('where no mail is sent', () => {
-  it('calls that need mail report that no mail is sent, and what to do', async () => {
+describe('mail switched off', () => {
+  it('without a mailer, a reset by mail is refused with MAIL_NOT_CONFIGURED', async () => {
     const dumb = await startAuthServer();
     const code = '7K3M-Q9XD-4T2N-8WPC-J5VH-6RBE';
     const answers = [

@@ -25,7 +25,7 @@ afterAll(() => server.stop());
 const whoami = async (by: AuthServer, bearer: string): Promise<string> =>
   reasonOf(await by.call(rpc.getUser, { userId: '' }, bearer));
 
-it('a daemon that starts after 120,000 revocations lets people in, and none of those', async () => {
+it('a daemon that starts after 120,000 revocations refuses only the revoked tokens', async () => {
   const ended = await people.create('customer');
   await server.database.query(
     `INSERT INTO revocations (kind, subject_id, revoked_at)
@@ -42,7 +42,7 @@ it('a daemon that starts after 120,000 revocations lets people in, and none of t
   }
 });
 
-it('pages have all revocations once, also those of one moment, and belong to their question', async () => {
+it('pages of revocations have each one once, and a page token is bound to its query', async () => {
   await server.database.query('DELETE FROM revocations');
   await server.database.query(
     `INSERT INTO revocations (kind, subject_id, revoked_at)

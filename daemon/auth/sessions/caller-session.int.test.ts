@@ -43,8 +43,8 @@ const calls: Readonly<Record<string, Call>> = {
   'a second factor': ({ bearer }) => server.call(rpc.beginTotp, { password }, bearer),
 };
 
-describe('a call that waits while all credentials of its caller are ended', () => {
-  it.each(Object.entries(calls))('does not leave %s behind', async (_what, call) => {
+describe('calls in flight while all credentials of the caller are ended', () => {
+  it.each(Object.entries(calls))('a call for %s, revoked in flight, fails', async (_what, call) => {
     const owner = await people.create('admin');
     const { db } = server.database;
     const waiting: ReturnType<Call>[] = [];

@@ -40,7 +40,7 @@ const whoami = async (accessToken: string) =>
   reasonOf(await current().call(rpc.getUser, { userId: '' }, `Bearer ${accessToken}`));
 const refresh = (refreshToken: string) => current().call(rpc.refreshSession, { refreshToken });
 
-describe('a rotation of the signing key', () => {
+describe('rotation of the signing key', () => {
   // Another process, which goes on through all of it.
   let nowMs = Date.now();
   const verifier = createTokenVerifier({
@@ -55,14 +55,14 @@ describe('a rotation of the signing key', () => {
   let lost: string;
   let successor: string;
 
-  it('before the rotation, tokens carry the old key', async () => {
+  it('before a rotation of the signing key, an access token is valid', async () => {
     user = await people.create('customer');
     expect(await verdict(user.tokens.accessToken)).toBe('ok');
     lost = (await people.signIn(user.email)).refreshToken;
     successor = valueOf(await refresh(lost)).tokens!.refreshToken;
   });
 
-  it('a rotation ends no session: old tokens stay valid, new ones have the new key', async () => {
+  it('a key rotation ends no session: old tokens stay valid, new ones have a new key', async () => {
     await restart({ signingKeyPem: newKey, previousKeyPem: oldKey });
     expect((await current().fetchJwks()).keys).toHaveLength(2);
     expect(await whoami(user.tokens.accessToken)).toBe('ok');
@@ -78,12 +78,12 @@ describe('a rotation of the signing key', () => {
     expect(reasonOf(await refresh(user.tokens.refreshToken))).toBe('ok');
   });
 
-  it('after a rotation, a successor of the old key is repeated within the grace', async () => {
+  it('after a key rotation, a refresh token’s successor is repeated within the grace', async () => {
     expect(valueOf(await refresh(lost)).tokens?.refreshToken).toBe(successor);
     expect(reasonOf(await refresh(successor))).toBe('ok');
   });
 
-  it('once the old key is withdrawn, its tokens are refused, and new ones are not', async () => {
+  it('once an old signing key is withdrawn, its tokens are refused, new ones are not', async () => {
     const { accessToken, refreshToken } = await people.signIn(user.email);
     await restart({ signingKeyPem: newKey });
     expect(await whoami(user.tokens.accessToken)).toBe('TOKEN_INVALID');
@@ -96,7 +96,7 @@ describe('a rotation of the signing key', () => {
     expect(reasonOf(await refresh(refreshToken))).toBe('ok');
   });
 
-  it('a lost successor of a withdrawn key requires a sign-in, and is no theft', async () => {
+  it('a lost refresh token of a withdrawn signing key is refused; its session stays', async () => {
     await restart({ signingKeyPem: oldKey });
     const { refreshToken } = await people.signIn(user.email);
     const next = valueOf(await refresh(refreshToken)).tokens!;
@@ -106,7 +106,7 @@ describe('a rotation of the signing key', () => {
   });
 });
 
-describe('keys that are no use', () => {
+describe('unusable signing keys', () => {
   it.each([
     ['no key', 'not a key', undefined, 'signing'],
     ['a previous key that is none', newKey, 'not a key', 'previous'],

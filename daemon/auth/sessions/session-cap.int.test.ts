@@ -38,7 +38,7 @@ const listIds = async ({ accessToken }: TokenSet): Promise<string[]> => {
 };
 
 describe('sessions of one user', { timeout: 60_000 }, () => {
-  it('are fifty at most: the oldest ends when one more is opened, as by signing out', async () => {
+  it('a user has at most fifty sessions: one more ends the oldest, as by signing out', async () => {
     const email = 'many@example.com';
     const { id: userId } = valueOf(await server.call(rpc.signUp, { email, password })).user!;
     const tokens: TokenSet[] = [];
@@ -64,7 +64,7 @@ describe('sessions of one user', { timeout: 60_000 }, () => {
     expect(lines).toEqual([{ actor: userId, target: userId, session: oldest.sessionId }]);
   });
 
-  it('are no more when many are opened at once, also after the clock went back', async () => {
+  it('a user has fifty sessions after concurrent sign-ins and a clock set back', async () => {
     const email = 'at-once@example.com';
     const { id: userId } = valueOf(await server.call(rpc.signUp, { email, password })).user!;
     await server.database.query(
@@ -81,7 +81,7 @@ describe('sessions of one user', { timeout: 60_000 }, () => {
     expect(opened).toHaveLength(10);
   });
 
-  it('leave no rows an hour after they ended', async () => {
+  it('a session leaves no rows an hour after it ended', async () => {
     const email = 'ended@example.com';
     valueOf(await server.call(rpc.signUp, { email, password }));
     const { sessionId, accessToken } = await signIn(email);
@@ -103,7 +103,7 @@ describe('sessions of one user', { timeout: 60_000 }, () => {
 });
 
 describe('refresh tokens of one session', { timeout: 60_000 }, () => {
-  it('are a hundred without a wait, then one a minute; the session goes on', async () => {
+  it('the 101st refresh of a session is throttled, and is accepted after the wait', async () => {
     const email = 'refresher@example.com';
     valueOf(await server.call(rpc.signUp, { email, password }));
     let { refreshToken } = await signIn(email);

@@ -103,7 +103,7 @@ describe('refreshing', () => {
     expect(await whoami(second)).toBe('TOKEN_REVOKED');
   });
 
-  it('a reused token ends one session and leaves the user’s others', async () => {
+  it('a reused refresh token ends its session, and leaves the user’s other sessions', async () => {
     const [stolen, other] = [await signIn(), await signIn()];
     await refresh((await refresh(stolen.refreshToken)).refreshToken);
     await tryRefresh(stolen.refreshToken);
@@ -234,7 +234,7 @@ async function untilWaiting(count: number): Promise<void> {
   }
 }
 
-describe('what is kept', () => {
+describe('stored secrets', () => {
   it('only the hashes of refresh tokens are stored', async () => {
     const first = await signIn();
     const second = await refresh(first.refreshToken);
@@ -256,7 +256,7 @@ describe('what is kept', () => {
   });
 });
 
-describe('who may call', () => {
+describe('access to calls', () => {
   it('a customer reaches no call that is for staff or services', async () => {
     const bearer = `Bearer ${(await signIn()).accessToken}`;
     const answers = [

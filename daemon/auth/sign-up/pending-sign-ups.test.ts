@@ -7,7 +7,7 @@ const signUpsOf = (...networks: string[]): WaitingSignUp[] =>
 const full = (network: string): WaitingSignUp[] =>
   signUpsOf(...Array<string>(maxPendingSignUps).fill(network));
 
-describe('one more sign-up for an address', () => {
+describe('pending sign-ups of an address', () => {
   it.each([
     ['an empty list', [], 'a', { isKept: true }],
     ['room left by the same network', full('a').slice(1), 'a', { isKept: true }],
@@ -31,11 +31,11 @@ describe('one more sign-up for an address', () => {
       'a',
       { isKept: false },
     ],
-  ] as const)('%s', (_name, pending, network, decision) => {
+  ] as const)('admitSignUp decides on another sign-up: %s', (_name, pending, network, decision) => {
     expect(admitSignUp(pending, network)).toEqual(decision);
   });
 
-  it('never remove the first of a network, whatever comes from elsewhere', () => {
+  it('the first sign-up of a network is never removed, whatever comes from elsewhere', () => {
     let pending = signUpsOf('owner');
     for (let i = 0; i < 1_000; i += 1) {
       const network = `attacker ${i % 7}`;

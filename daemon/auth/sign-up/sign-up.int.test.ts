@@ -46,7 +46,7 @@ async function codeFor(email: string, text = password): Promise<string> {
   return codeIn(await nextMail(email, known));
 }
 
-describe('signing up by mail', () => {
+describe('sign-up by mail', () => {
   it('a sign-up leads from the code to an account that is verified and can sign in', async () => {
     const email = newEmail();
     const code = await codeFor(email.toUpperCase());
@@ -79,7 +79,7 @@ describe('signing up by mail', () => {
     expect(reasonOf(await signIn(taken))).toBe('ok');
   });
 
-  it('a sign-in before the code reports the pending sign-up only to its password', async () => {
+  it('a sign-in before verification reports the pending sign-up only to its password', async () => {
     const email = newEmail();
     const code = await codeFor(email);
     expect(reasonOf(await signIn(email))).toBe('EMAIL_UNVERIFIED');
@@ -124,7 +124,7 @@ describe('signing up by mail', () => {
     expect(reasonOf(await verify(code))).toBe('ok');
   });
 
-  it('a code is void after twenty wrong passwords, with the right one as well', async () => {
+  it('a sign-up code is void after twenty wrong passwords, even with the right one', async () => {
     const email = newEmail();
     const code = await codeFor(email);
     const guesses = await Promise.all(Array.from({ length: 25 }, (_, i) => verify(code, `w ${i}`)));
@@ -133,7 +133,7 @@ describe('signing up by mail', () => {
     expect(reasonOf(await verify(await codeFor(email)))).toBe('ok');
   });
 
-  it('a code alone, or with the token of another address, opens nothing', async () => {
+  it('a sign-up code alone, or with the token of another address, opens nothing', async () => {
     const [email, another] = [newEmail(), newEmail()];
     const code = await codeFor(email);
     const answer = await signUp(another);
@@ -147,13 +147,13 @@ describe('signing up by mail', () => {
     expect(reasonOf(await verify(code))).toBe('ok');
   });
 
-  it('a code works once, however many callers use it at the same time', async () => {
+  it('a sign-up code works once, however many callers use it at the same time', async () => {
     const code = await codeFor(newEmail());
     const answers = await Promise.all(Array.from({ length: 10 }, () => verify(code)));
     expect(answers.map(reasonOf).filter((reason) => reason === 'ok')).toHaveLength(1);
   });
 
-  it('a code is void after a day, and is deleted then', async () => {
+  it('a sign-up code is void after a day, and is deleted then', async () => {
     const email = newEmail();
     const code = await codeFor(email);
     const aged = `UPDATE sign_ups SET expires_at = expires_at - interval '24 hours' WHERE email = $1`;
@@ -186,7 +186,7 @@ describe('signing up by mail', () => {
     expect(reasonOf(await signIn(old, other))).toBe('ok');
   });
 
-  it('a code that ends later than it can was written by a wrong clock, and is void', async () => {
+  it('a sign-up code that ends later than any code can is void', async () => {
     const email = newEmail();
     const code = await codeFor(email);
     const shift = `UPDATE mailed_codes SET expires_at = expires_at + interval '1 hour' WHERE subject = $1`;
@@ -231,7 +231,7 @@ describe('signing up by mail', () => {
   });
 });
 
-describe('where sign-up is closed', () => {
+describe('closed sign-up', () => {
   it('a closed sign-up is refused before anything is checked', async () => {
     const closed = await startAuthServer({ isSignUpOpen: false, mailer: mailbox.mailer });
     const asked = await closed.call(rpc.signUp, { email: 'no address', password: '' });

@@ -35,7 +35,7 @@ const verify = (code: string, secret: { password?: string; signUpToken?: string 
   server.call(rpc.verifyEmail, { code, password: '', signUpToken: '', ...secret });
 const signIn = (email: string, password: string) => people.trySignIn(email, password);
 
-describe('an attacker who signs up with another user’s address', () => {
+describe('sign-up with another user’s address', () => {
   it.each(['password', 'sign-up token'])(
     'an attacker gets no account when the owner enters the newest code with the %s of their own',
     async (kind) => {
@@ -76,7 +76,7 @@ describe('an attacker who signs up with another user’s address', () => {
     expect(reasonOf(await signIn(email, owners))).toBe('ok');
   });
 
-  it('an attacker with many networks of one provider does not take every place', async () => {
+  it('an attacker with many networks of one provider does not keep the owner out', async () => {
     const email = people.newEmail();
     for (let i = 0; i < 8; i += 1) {
       const request = { email, password: attackers };
@@ -89,7 +89,7 @@ describe('an attacker who signs up with another user’s address', () => {
     expect(reasonOf(await signIn(email, owners))).toBe('ok');
   });
 
-  it('an attacker’s address with shell metacharacters gets a harmless command', async () => {
+  it('a mail to an address with shell metacharacters quotes it in its command', async () => {
     const email = 'ana+`id`&x@example.com';
     await signUp(email, owners);
     expect(await mailbox.next(email, '', 0)).toContain(`--email '${email}'`);

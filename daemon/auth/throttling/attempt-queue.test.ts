@@ -34,8 +34,8 @@ function createBench(maxWaiting = 10) {
 
 const pass = (ms: number) => vi.advanceTimersByTimeAsync(ms);
 
-describe('a waiting line', () => {
-  it('lets those in first against whom least is known', async () => {
+describe('attempt queue', () => {
+  it('the attempt queue admits callers with the fewest failures first', async () => {
     const { join, events } = createBench();
     join('guesser', { failures: 12 });
     join('careless', { failures: 2 });
@@ -44,7 +44,7 @@ describe('a waiting line', () => {
     expect(events).toEqual(['owner', 'careless', 'guesser']);
   });
 
-  it('lets groups in by turns, and of a group the newest', async () => {
+  it('the attempt queue admits groups in turn, and the newest of each group first', async () => {
     const { join, events } = createBench();
     for (const name of ['a1', 'a2', 'a3']) join(name, { group: 'a' });
     join('b1', { group: 'b' });
@@ -52,7 +52,7 @@ describe('a waiting line', () => {
     expect(events).toEqual(['b1', 'a3', 'a2', 'a1']);
   });
 
-  it('waits no longer than asked for, and says for how long the bucket is blocked', async () => {
+  it('a queued attempt gives up after its longest wait, and reports the wait left', async () => {
     const { join, events, isEmpty } = createBench();
     join('impatient', {}, 400);
     await pass(500);
@@ -61,7 +61,7 @@ describe('a waiting line', () => {
     expect(isEmpty()).toBe(true);
   });
 
-  it('gives up the last in rank where it is full', async () => {
+  it('a full attempt queue gives up the attempt with the most failures', async () => {
     const { join, events } = createBench(2);
     join('guesser', { failures: 9 });
     join('other', { failures: 1 });
@@ -70,7 +70,7 @@ describe('a waiting line', () => {
     expect(events).toEqual(['guesser gives up, 1000', 'owner', 'other']);
   });
 
-  it('starts nothing for those who have gone', async () => {
+  it('the attempt queue starts no attempt of a caller who has gone', async () => {
     const { join, events } = createBench();
     join('gone', { isGone: () => true });
     join('owner');
@@ -78,7 +78,7 @@ describe('a waiting line', () => {
     expect(events.filter((event) => !event.includes('gives up'))).toEqual(['owner']);
   });
 
-  it('tries again at once when an attempt was given back', async () => {
+  it('the attempt queue tries an attempt again at once on a wake-up', async () => {
     const { join, line, events } = createBench();
     let isOpen = false;
     const attempt = () => Promise.resolve(isOpen ? ('done' as const) : { waitMs: 5_000 });

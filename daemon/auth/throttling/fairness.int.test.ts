@@ -67,8 +67,8 @@ async function during<T>(
   return result;
 }
 
-describe('while one account keeps 280 sign-ins in flight', { timeout: 60_000 }, () => {
-  it('each of 40 sign-ins from another network succeeds within its deadline', async () => {
+describe('an account with 280 sign-ins in flight', { timeout: 60_000 }, () => {
+  it('forty sign-ins from another network succeed while an account has 280 in flight', async () => {
     const [attacker, victim] = [await customer(), await customer()];
     const tokens: string[] = [];
     for (let i = 0; i < 40; i += 1) {
@@ -90,8 +90,8 @@ describe('while one account keeps 280 sign-ins in flight', { timeout: 60_000 }, 
   });
 });
 
-describe('a source with wrong passwords', { timeout: 60_000 }, () => {
-  it('at 150 accounts signs in with the right one', async () => {
+describe('wrong passwords from one source', { timeout: 60_000 }, () => {
+  it('a source with 150 wrong passwords at other accounts signs in with a right one', async () => {
     const email = await customer();
     const source = newSource();
     const guesses = Array.from({ length: 150 }, () =>
@@ -101,7 +101,7 @@ describe('a source with wrong passwords', { timeout: 60_000 }, () => {
     expect(reasonOf(await signIn({ email, source }))).toBe('ok');
   });
 
-  it('at the same account, 100 of them, signs in with the right one', async () => {
+  it('a source with 100 wrong passwords at one account signs in with the right one', async () => {
     const email = await customer();
     const source = newSource();
     const guesses = Array.from({ length: 100 }, (_, i) =>
@@ -111,7 +111,7 @@ describe('a source with wrong passwords', { timeout: 60_000 }, () => {
     expect(reasonOf(await signIn({ email, source }))).toBe('ok');
   });
 
-  it('does not hold up its neighbours: they sign in while it goes on', async () => {
+  it('an account signs in from a source that keeps guessing passwords of others', async () => {
     const email = await customer();
     const source = newSource();
     const attack = () => signIn({ email: newEmail(), text: 'wrong password', source });
@@ -121,8 +121,8 @@ describe('a source with wrong passwords', { timeout: 60_000 }, () => {
   });
 });
 
-describe('an account under attack from many networks', { timeout: 60_000 }, () => {
-  it('lets its owner in from a network that made no guess', async () => {
+describe('account under attack from many networks', { timeout: 60_000 }, () => {
+  it('an owner signs in from a new network while many networks guess the password', async () => {
     const email = await customer();
     const guess = (index: number) =>
       signIn({ email, text: `wrong ${index}`, source: `203.0.${index % 12}.7` }, '', 3_000);

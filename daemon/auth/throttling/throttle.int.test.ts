@@ -111,7 +111,7 @@ describe('guesses at an account', () => {
     expect(last).toEqual(['CREDENTIALS_INVALID', 'THROTTLED']);
   });
 
-  it('guesses stay counted when the owner signs in, whose own attempt is taken back', async () => {
+  it('guesses stay counted when the owner signs in, and the owner’s attempt does not', async () => {
     const email = await people.customer();
     const source = people.newSource();
     await people.guess(email, 4, { source });
@@ -179,7 +179,7 @@ describe('a device token', () => {
     );
   });
 
-  it('a device token has a count of its own, by the same rule', async () => {
+  it('a device token has its own count of wrong passwords, with the same limit', async () => {
     const email = await people.customer();
     const deviceToken = await people.deviceOf(email);
     await people.guess(email, 5, { deviceToken });
@@ -189,7 +189,7 @@ describe('a device token', () => {
     expect(reasonOf(await people.signIn(email, password))).toBe('ok');
   });
 
-  it('a device token that is changed, or of another account or key, counts as none', async () => {
+  it('a device token that is changed, malformed or of another account counts as none', async () => {
     const email = await people.customer();
     const own = await people.deviceOf(email);
     const foreign = await people.deviceOf(await people.customer());
@@ -232,8 +232,8 @@ describe('right passwords', () => {
   });
 });
 
-describe('the counters', () => {
-  it('counters hold no address, and are deleted when they no longer count', async () => {
+describe('attempt counters', () => {
+  it('attempt counters hold no address, and are deleted when they no longer count', async () => {
     const email = await people.customer();
     await people.guess(email, 5);
     const rows = await server.database.query<{ text: string }>(
@@ -253,7 +253,7 @@ describe('the counters', () => {
   });
 
   it.each([['1 day'], ['10 minutes'], ['100 years']])(
-    'counters written by a clock that has since gone back by %s block no attempt',
+    'attempt counters written by a clock that has since gone back by %s block no attempt',
     async (step) => {
       const email = await people.customer();
       const source = people.newSource();

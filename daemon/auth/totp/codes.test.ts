@@ -21,12 +21,12 @@ const vectors = [
   [20_000_000_000, '65353130'],
 ] as const;
 
-describe('codes', () => {
-  it.each(vectors)('at %i s is as in RFC 6238', (seconds, code) => {
+describe('TOTP codes', () => {
+  it.each(vectors)('the TOTP code at %i s is as in RFC 6238', (seconds, code) => {
     expect(codeOfStep(secret, stepAt(seconds * 1000))).toBe(code.slice(-6));
   });
 
-  it('of the step before and after are taken, and of no other', () => {
+  it('TOTP codes of the step before and after are accepted, and of no further step', () => {
     const nowMs = 1_111_111_111_000;
     const now = stepAt(nowMs);
     const found = [-2, -1, 0, 1, 2].map((offset) =>
@@ -35,7 +35,7 @@ describe('codes', () => {
     expect(found).toEqual([undefined, now - 1, now, now + 1, undefined]);
   });
 
-  it('are taken after the last used step only', () => {
+  it('a TOTP code is accepted only if it is of a step after the last used one', () => {
     const nowMs = 1_111_111_111_000;
     const now = stepAt(nowMs);
     const find = (offset: number) => findStep(secret, codeOfStep(secret, now + offset), nowMs, now);
@@ -47,13 +47,13 @@ describe('encodeBase32', () => {
   it.each([
     ['fooba', 'MZXW6YTB'],
     ['12345678901234567890', 'GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ'],
-  ])('of %s is as in RFC 4648', (text, encoded) => {
+  ])('encodeBase32 of %s is as in RFC 4648', (text, encoded) => {
     expect(encodeBase32(Buffer.from(text))).toBe(encoded);
   });
 });
 
 describe('toUri', () => {
-  it('names issuer and account, and escapes both', () => {
+  it('toUri names issuer and account, and escapes both', () => {
     expect(toUri("o'neil&co+1@example.com", secret)).toBe(
       "otpauth://totp/Digital%20Wallet:o'neil%26co%2B1%40example.com" +
         '?secret=GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ&issuer=Digital%20Wallet' +
@@ -63,11 +63,11 @@ describe('toUri', () => {
 });
 
 describe('readCode', () => {
-  it.each(['123456', ' 123 456\n', '123-456'])('takes %j as six digits', (text) => {
+  it.each(['123456', ' 123 456\n', '123-456'])('readCode takes %j as six digits', (text) => {
     expect(readCode(text)).toEqual({ kind: 'totp', digits: '123456' });
   });
 
-  it('takes a recovery code however it is typed', () => {
+  it('readCode takes a recovery code in any case and spacing', () => {
     const { text, hash } = createRecoveryCode(Buffer.alloc(15, 0x08));
     expect(text).toMatch(/^[0-9A-HJKMNP-TV-Z]{4}(-[0-9A-HJKMNP-TV-Z]{4}){5}$/);
     const typed = text.toLowerCase().replaceAll('-', ' ').replaceAll('0', 'o').replaceAll('1', 'l');
@@ -76,7 +76,7 @@ describe('readCode', () => {
   });
 
   it.each(['', '12345', '1234567', '١٢٣٤٥٦', '12345a', 'x'.repeat(101), '7K3M-Q9XD'])(
-    'does not take %j',
+    'readCode refuses %j',
     (text) => {
       expect(readCode(text)).toBeUndefined();
     },

@@ -47,8 +47,8 @@ const signIn = (email: string, totpCode?: string) =>
 const actionsOn = async (target: string) =>
   (await people.audit(admin, { target })).map(({ action, result }) => `${action} ${result}`);
 
-describe('beginning', () => {
-  it('beginning needs the password again, and gives secret and URI', async () => {
+describe('beginning of enrolment', () => {
+  it('beginning enrolment needs the password again, and gives secret and URI', async () => {
     const ana = await people.create('customer');
     expect(await begin(ana.bearer, 'not the password')).toMatchObject({
       reason: 'CREDENTIALS_INVALID',
@@ -63,7 +63,7 @@ describe('beginning', () => {
     expect(reasonOf(await signIn(ana.email))).toBe('ok');
   });
 
-  it('wrong passwords at the beginning count against the session', async () => {
+  it('wrong passwords at the beginning of enrolment count against the session', async () => {
     const ana = await people.create('customer');
     for (let n = 0; n < 5; n += 1) {
       expect(reasonOf(await begin(ana.bearer, `wrong ${n}`))).toBe('CREDENTIALS_INVALID');
@@ -76,7 +76,7 @@ describe('beginning', () => {
     expect(reasonOf(await signIn(ana.email))).toBe('ok');
   });
 
-  it('beginning stores the secret encrypted, for its user alone', async () => {
+  it('beginning enrolment stores the secret encrypted, for its user alone', async () => {
     const [ana, bia] = [await people.create('customer'), await people.create('customer')];
     const { secret } = valueOf(await begin(ana.bearer));
     valueOf(await begin(bia.bearer));
@@ -89,8 +89,8 @@ describe('beginning', () => {
   });
 });
 
-describe('enabling', () => {
-  it('enabling needs a first code of the secret, from the session that began', async () => {
+describe('enabling the second factor', () => {
+  it('enabling a second factor needs a first code, from the session that began', async () => {
     const ana = await people.create('operator');
     expect(reasonOf(await enable(ana.bearer, '123456'))).toBe('TOTP_NOT_BEGUN');
     const { secret } = valueOf(await begin(ana.bearer));
@@ -108,7 +108,7 @@ describe('enabling', () => {
     expect(new Set(recoveryCodes).size).toBe(10);
   });
 
-  it('enabling ends other sessions, refreshes the current token, and is recorded', async () => {
+  it('enabling a second factor ends other sessions, refreshes the token, is recorded', async () => {
     const ana = await people.create('operator');
     const second = await people.signIn(ana.email);
     const enrolled = await enrol(server, ana);
@@ -132,7 +132,7 @@ describe('enabling', () => {
     expect(reasonOf(await signIn(ana.email, code))).toBe('TOTP_INVALID');
   });
 
-  it('enabling is refused if there is a second factor, and the old one stays', async () => {
+  it('enabling a second factor is refused if there is one, and the old one stays', async () => {
     const ana = await enrol(server, await people.create('customer'));
     expect(reasonOf(await begin(ana.bearer))).toBe('TOTP_ALREADY_ENABLED');
     expect(reasonOf(await enable(ana.bearer, appCode(ana.secret)))).toBe('TOTP_ALREADY_ENABLED');
@@ -140,7 +140,7 @@ describe('enabling', () => {
     expect(reasonOf(await signIn(ana.email, appCode(ana.secret)))).toBe('ok');
   });
 
-  it('enabling by a session that ended while the call waited does nothing', async () => {
+  it('enabling a second factor by a session that ended meanwhile does nothing', async () => {
     const ana = await people.create('customer');
     const { secret } = valueOf(await begin(ana.bearer));
     let waiting: Promise<unknown> | undefined;
@@ -173,14 +173,14 @@ describe('enabling', () => {
   });
 });
 
-describe('disabling', () => {
+describe('disabling the second factor', () => {
   let ana: Enrolled;
   beforeAll(async () => {
     ana = await enrol(server, await people.create('operator'));
     await forget(server, ana);
   });
 
-  it('disabling needs the password and a code; a wrong password counts no code', async () => {
+  it('disabling a second factor needs password and code; only wrong codes count', async () => {
     const wrong = wrongCode(ana.secret);
     for (let n = 0; n < 3; n += 1) {
       const refused = await disable(ana.bearer, wrong, `wrong password ${n}`);
@@ -195,7 +195,7 @@ describe('disabling', () => {
     expect(line).toMatchObject({ actor: ana.id, details: { failures: '1' } });
   });
 
-  it('disabling deletes the recovery codes, and ends the other sessions', async () => {
+  it('disabling a second factor ends other sessions; a sign-in needs no code then', async () => {
     await forget(server, ana);
     const second = valueOf(await signIn(ana.email, appCode(ana.secret, -1 + 1))).tokens!;
     await forget(server, ana);
@@ -227,7 +227,7 @@ describe('new recovery codes', () => {
   });
 });
 
-describe('a reset on the host', () => {
+describe('second-factor reset on the host', () => {
   const reset = (email: string) => resetTotpOnHost(server.database.db, { email });
 
   it('a reset on the host removes the second factor, ends all sessions, is recorded', async () => {

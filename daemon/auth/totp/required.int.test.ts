@@ -58,7 +58,7 @@ describe('STAFF_TOTP=required', () => {
     expect(await list(bearerOf(refreshed.tokens!))).toBe('TOTP_ENROLMENT_REQUIRED');
   });
 
-  it('staff without a second factor may look up themselves and no other user', async () => {
+  it('with STAFF_TOTP=required, staff who are not enrolled look up only themselves', async () => {
     expect(await get(operator.bearer)).toBe('ok');
     expect(await get(operator.bearer, operator.id)).toBe('ok');
     expect(await get(operator.bearer, customer.id)).toBe('TOTP_ENROLMENT_REQUIRED');

@@ -45,13 +45,13 @@ const signIn = async (who: Enrolled, totpCode = appCode(who.secret)) => {
 };
 
 describe('a second factor after a change of the signing key', () => {
-  it('without the old key a TOTP code is refused, and a recovery code works', async () => {
+  it('without the old signing key a TOTP code is refused, and a recovery code works', async () => {
     await restart({ signingKeyPem: newKey });
     expect(reasonOf(await signIn(ana))).toBe('TOTP_UNREADABLE');
     expect(valueOf(await signIn(ana, ana.recoveryCodes[0])).recoveryCodesLeft).toBe(9);
   });
 
-  it('with both keys a starting daemon seals a second factor with the new key', async () => {
+  it('a starting daemon with both signing keys seals second factors with the new one', async () => {
     await restart({ signingKeyPem: newKey, previousKeyPem: oldKey });
     expect(reasonOf(await signIn(ana))).toBe('ok');
     // No user has signed in with this secret meanwhile.

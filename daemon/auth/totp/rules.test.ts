@@ -9,12 +9,12 @@ const ago = (...minutes: number[]) => minutes.map((minute) => nowMs - minute * m
 const stepsMs = [2_000, 10 * minuteMs, 24 * 60 * minuteMs];
 
 describe('checkFailures', () => {
-  it('the fifth wrong code is admitted, and none after it', () => {
+  it('checkFailures admits a code after four wrong ones, and none after five', () => {
     expect(checkFailures(ago(4, 3, 2, 1), nowMs).waitSeconds).toBe(0);
     expect(checkFailures(ago(5, 4, 3, 2, 1), nowMs).waitSeconds).toBe(600);
   });
 
-  it('wrong codes count within any 15 minutes, not those since the first', () => {
+  it('checkFailures counts only the wrong codes of the last 15 minutes', () => {
     expect(checkFailures(ago(16, 4, 3, 2, 1), nowMs)).toMatchObject({ waitSeconds: 0 });
     expect(checkFailures(ago(15, 4, 3, 2, 1), nowMs).recentMs).toHaveLength(4);
     expect(checkFailures(ago(14, 4, 3, 2, 1), nowMs).waitSeconds).toBe(60);
@@ -42,7 +42,7 @@ describe('checkLastStep', () => {
     expect(checkLastStep(step, nowMs)).toEqual({ lastStep: step, isFuture: false });
   });
 
-  it('checkLastStep does not count a later step, and says so', () => {
+  it('checkLastStep ignores a step further ahead, and reports it', () => {
     const step = stepAt(nowMs) + 2;
     expect(checkLastStep(step, nowMs)).toEqual({ lastStep: undefined, isFuture: true });
     expect(checkLastStep(undefined, nowMs)).toEqual({ lastStep: undefined, isFuture: false });

@@ -10,22 +10,22 @@ const userId = randomUUID();
 const before = createSealer([oldKey]);
 
 describe('createSealer', () => {
-  it('opens what it sealed, and what a previous key sealed', () => {
+  it('a sealer opens what it sealed, and what a previous key sealed', () => {
     const sealed = before.seal(userId, secret);
     expect(before.open(userId, sealed)).toEqual(secret);
     expect(createSealer([newKey, oldKey]).open(userId, sealed)).toEqual(secret);
     expect(sealed.bytes.includes(secret)).toBe(false);
   });
 
-  it('does not open what an unknown key sealed', () => {
+  it('a sealer does not open what an unknown key sealed', () => {
     expect(createSealer([newKey]).open(userId, before.seal(userId, secret))).toBeUndefined();
   });
 
-  it('does not open the secret of another user', () => {
+  it('a sealer does not open the secret of another user', () => {
     expect(before.open(randomUUID(), before.seal(userId, secret))).toBeUndefined();
   });
 
-  it('does not open what was changed or cut', () => {
+  it('a sealer does not open a secret that was changed or cut', () => {
     const { keyId, bytes } = before.seal(userId, secret);
     for (let i = 0; i < bytes.length; i += 1) {
       const changed = Buffer.from(bytes);

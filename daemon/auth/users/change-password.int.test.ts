@@ -102,7 +102,7 @@ describe('changing the password', () => {
     expect(reasonOf(await change(tokens, password, next))).toBe('ok');
   });
 
-  it('a session may guess five times; guesses of other sessions do not count', async () => {
+  it('a session may guess the password five times; guesses elsewhere do not count', async () => {
     const email = await customer();
     const [stolen, own] = [await signIn(email), await signIn(email)];
     for (let i = 0; i < 5; i += 1) await trySignIn(email, `guess ${i}`);

@@ -89,7 +89,7 @@ describe('listing users', () => {
     expect(reasonOf(await list(admin, { pageToken, role: Role.ADMIN }))).toBe('PAGE_TOKEN_INVALID');
   });
 
-  it('the list of users is for staff', async () => {
+  it('staff can list users, and customers cannot', async () => {
     expect(reasonOf(await list(await people.create('operator')))).toBe('ok');
     expect(reasonOf(await list(await people.create('customer')))).toBe('PERMISSION_DENIED');
   });
@@ -141,8 +141,8 @@ describe('a new role', () => {
   });
 });
 
-describe('disabling', () => {
-  it('disabling ends sessions and access at once; enabling requires a new sign-in', async () => {
+describe('disabling users', () => {
+  it('disabling a user ends sessions and access at once, and enabling restores none', async () => {
     const user = await people.create('customer');
     expect(valueOf(await setDisabled(admin, user, true)).user?.disabled).toBe(true);
     expect(await verdict(user.tokens.accessToken)).toBe('TOKEN_REVOKED');
@@ -163,7 +163,7 @@ describe('the last admin', () => {
     expect(await verdict(admin.tokens.accessToken)).toBe('admin');
   });
 
-  it('the last admin is counted without disabled admins', async () => {
+  it('the last enabled admin stays an admin, even if there is a disabled one', async () => {
     const other = await people.create('admin');
     await setDisabled(admin, other, true);
     expect(reasonOf(await setRole(admin, admin, Role.CUSTOMER))).toBe('LAST_ADMIN');
@@ -205,7 +205,7 @@ describe('the last admin', () => {
   });
 });
 
-describe('a demotion in the middle of', () => {
+describe('demotion during other calls', () => {
   /** A token that is believed must tell the role that its user has. */
   async function expectNoStaleToken(user: SignedInUser, accessToken: string): Promise<void> {
     const said = await verdict(accessToken);

@@ -43,7 +43,7 @@ afterEach(async () => {
   await database.drop();
 });
 
-describe('who may see an export', () => {
+describe('access to exports', () => {
   const asked = { reason: '' };
   const seenBy = async (id: string, principal: UserPrincipal) => {
     asked.reason = reasonOf(await calls.get(id, principal));
@@ -65,7 +65,7 @@ describe('who may see an export', () => {
     return asked.reason;
   };
 
-  it('its wallet’s owner and staff may; others are answered as if there were none', async () => {
+  it('an export is visible to its wallet’s owner and to staff, and absent for others', async () => {
     const operator = world.know(userOf('operator'));
     const { id } = await calls.made(operator, { userId: ana.userId });
     await calls.ended(id, ana);
@@ -82,7 +82,7 @@ describe('who may see an export', () => {
     expect(await seenBy(id, { ...operator, role: 'customer' })).toBe('EXPORT_NOT_FOUND');
   });
 
-  it('an API key for one wallet reaches that wallet’s only', async () => {
+  it('an API key for one wallet reaches the exports of that wallet only', async () => {
     const brl = await calls.ended((await calls.made(ana)).id, ana);
     const jpy = await calls.ended((await calls.made(ana, { currency: 'JPY' })).id, ana);
     const apiKey: VerifiedKey = {
@@ -101,7 +101,7 @@ describe('who may see an export', () => {
     expect(reasonOf(await calls.create(key, { currency: 'JPY' }))).toBe('PERMISSION_DENIED');
   });
 
-  it('what staff do with another’s is in the audit log', async () => {
+  it('what staff do with another user’s export is recorded in the audit log', async () => {
     const operator = world.know(userOf('operator'));
     const { id } = await calls.made(operator, { userId: ana.userId });
     await calls.ended(id, ana);
@@ -120,7 +120,7 @@ describe('who may see an export', () => {
     expect(own).toEqual([]);
   });
 
-  it('lists are paged, newest first', async () => {
+  it('a user’s exports are listed in pages, each once, without those of other users', async () => {
     const ids = [];
     for (let i = 0; i < 5; i += 1) ids.push((await calls.made(ana)).id);
     await calls.made(world.know(userOf()));
@@ -149,7 +149,7 @@ describe('GenerateStatement', () => {
     // Both cross a change of the clock: 15 days and an hour, and 15 days less an hour.
     ['America/New_York', '2025-10-25T04:00:00Z', '2025-11-09T05:00:00Z', '2025-11-10T05:00:00Z'],
     ['America/New_York', '2026-03-01T05:00:00Z', '2026-03-16T04:00:00Z', '2026-03-17T04:00:00Z'],
-  ])('in %s answers 15 days at once and queues 16', async (timezone, from, inline, queued) => {
+  ])('GenerateStatement in %s queues more than 15 days', async (timezone, from, inline, queued) => {
     expect(valueOf(await ask(from, inline, timezone)).status).toBe(StatementStatus.COMPLETE);
     const answer = valueOf(await ask(from, queued, timezone));
     expect(answer).toMatchObject({ status: StatementStatus.QUEUED, statement: undefined });
@@ -157,7 +157,7 @@ describe('GenerateStatement', () => {
     expect((await calls.ended(answer.export!.id, ana)).status).toBe(ExportStatus.DONE);
   });
 
-  it('asked again gives the export that it has made, as long as that still answers', async () => {
+  it('GenerateStatement repeated gives the same export until that has expired', async () => {
     const [from, to] = ['2026-01-01T00:00:00Z', '2026-03-01T00:00:00Z'];
     const exportOf = async () => valueOf(await ask(from, to, 'UTC')).export!;
     const first = await exportOf();
@@ -167,7 +167,7 @@ describe('GenerateStatement', () => {
     expect((await exportOf()).id).not.toBe(first.id);
   });
 
-  it('of some operations only is not queued', async () => {
+  it('a long statement of some operations is refused with RANGE_TOO_LONG, not queued', async () => {
     const request = GenerateStatementRequest.fromPartial({
       from: new Date(startMs),
       to: new Date(startMs + 40 * dayMs),

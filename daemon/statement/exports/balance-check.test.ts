@@ -32,8 +32,8 @@ function check(openingMinor: bigint, lines: readonly (readonly [bigint, bigint])
 const nothing = { nextSeq: undefined, brokenSeq: undefined };
 const exact = 10n ** 15n;
 
-describe('balances of lines', () => {
-  it.each([0n, 5n, exact - 2n, exact, 2n ** 53n, 10n ** 17n])('follow from %s on', (opening) => {
+describe('check of balances', () => {
+  it.each([0n, 5n, exact - 2n, exact, 2n ** 53n, 10n ** 17n])('lines from %s add up', (opening) => {
     const amounts = [1n, 1n, 1n, 7n, -3n, exact - 1n, -exact, exact + 1n, -9n, 2n];
     let after = opening;
     const lines = amounts.map((amount) => [amount, (after += amount)] as const);
@@ -52,7 +52,7 @@ describe('balances of lines', () => {
     }
   });
 
-  it('are all there', () => {
+  it('the check of balances finds that the last line is missing', () => {
     const extent: Extent = {
       ...{ openingSeq: 0n, openingMinor: 0n, closingSeq: 2n, closingMinor: 2n, lineCount: 2n },
       ...{ totalDebitMinor: 0n, totalCreditMinor: 2n, ...nothing },

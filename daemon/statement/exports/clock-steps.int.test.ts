@@ -81,8 +81,8 @@ const until = (id: string, wanted: Partial<Export>) =>
   vi.waitFor(async () => expect(await find(id)).toMatchObject(wanted), { timeout: 15_000 });
 const reports = () => JSON.stringify(warnings).match(/clock was set back/g)?.length ?? 0;
 
-describe('a clock that was a day ahead and is right again', () => {
-  it.each(['running', 'queued'])('holds no %s export up', async (status) => {
+describe('clock set back by a day', () => {
+  it.each(['running', 'queued'])('a %s export due a day ahead is made at once', async (status) => {
     await world.fill(ana.userId, 10);
     const { id } = await order();
     await database.query(
@@ -95,7 +95,7 @@ describe('a clock that was a day ahead and is right again', () => {
     expect(reports()).toBe(1);
   });
 
-  it('holds no mail of an export up', async () => {
+  it('a mail of an export due a day ahead is sent at once', async () => {
     await world.fill(ana.userId, 10);
     const { id } = await order({ shallMail: true });
     await database.query('UPDATE exports SET mail_attempt = 1');
@@ -111,7 +111,7 @@ describe('a clock that was a day ahead and is right again', () => {
     expect(reports()).toBe(1);
   });
 
-  it('keeps a file for as long as it was promised, from now on', async () => {
+  it('a file finished 40 days in the future is kept for its retention from now on', async () => {
     const { id } = await order();
     startWorker();
     await until(id, { status: 'done' });
@@ -129,8 +129,8 @@ describe('a clock that was a day ahead and is right again', () => {
   });
 });
 
-describe('an end in the future', () => {
-  it('makes a statement incomplete, with nothing missing', async () => {
+describe('end in the future', () => {
+  it('a statement with an end in the future is incomplete, with 0 lines missing', async () => {
     const statement = await world.start();
     await world.fill(ana.userId, 3, { stepMs: 1_000 });
     const ask = (toMs: number) =>
@@ -149,7 +149,7 @@ describe('an end in the future', () => {
     await statement.stop();
   });
 
-  it.each([false, true])('is cut to now in an export (ledger away at first: %s)', async (away) => {
+  it.each([false, true])('an export ends now at most (ledger unavailable: %s)', async (away) => {
     await world.fill(ana.userId, 3);
     world.state.isWalletAway = away;
     const { id } = await order({ toMs: ledgerNowMs + 5 * dayMs });
@@ -162,7 +162,7 @@ describe('an end in the future', () => {
     if (!away) expect(isEndGiven).toBe(false);
   });
 
-  it('refuses an export that lies in the future as a whole', async () => {
+  it('an export of a range that lies wholly in the future is refused', async () => {
     const statement = await world.start();
     const calls = callsOf(statement);
     const from = new Date(ledgerNowMs + dayMs);

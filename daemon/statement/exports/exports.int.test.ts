@@ -135,7 +135,7 @@ describe('an export', () => {
     ]);
   });
 
-  it('a dry run of an export leaves nothing', async () => {
+  it('a dry run of an export stores no export', async () => {
     const answer = await calls.made(ana, { dryRun: true });
     expect(answer.status).toBe(ExportStatus.QUEUED);
     expect(reasonOf(await calls.get(answer.id, ana))).toBe('EXPORT_NOT_FOUND');

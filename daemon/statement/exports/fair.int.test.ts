@@ -51,7 +51,7 @@ it('requesters take turns: one user’s many exports do not hold up those of oth
   expect(await database.db.tx((tx) => work.claimExport(tx, 60_000))).toBeUndefined();
 });
 
-it('staff who wait for an export leave one line in the audit log, however often they ask', async () => {
+it('staff who poll an export leave one audit line each, and one for each download', async () => {
   const operator = world.know(userOf('operator'));
   const ana = world.know(userOf());
   const calls = callsOf(statement);
@@ -71,7 +71,7 @@ it('staff who wait for an export leave one line in the audit log, however often 
   expect(downloads.length).toBe(2);
 });
 
-it('a file of any size is deleted in portions, also where that was interrupted', async () => {
+it('an expired file is deleted in portions, also after a restart', async () => {
   const ana = world.know(userOf());
   const calls = callsOf(statement);
   const { id } = await calls.made(ana);

@@ -82,8 +82,8 @@ function attachmentOf(raw: string): Buffer | undefined {
   return body === undefined ? undefined : Buffer.from(body, 'base64');
 }
 
-describe('the mail of an export', () => {
-  it('the mail goes to the owner’s verified address, with the file’s exact bytes', async () => {
+describe('export mails', () => {
+  it('an export mail goes to the owner’s verified address, with the exact file', async () => {
     await world.fill(ana.userId, 2_000);
     const { id } = await create(ana, { locale: 'pt-BR', byteOrderMark: true });
     await untilMail(id, 'sent');
@@ -96,7 +96,7 @@ describe('the mail of an export', () => {
     expect(raw).toContain('filename=statement-BRL-2026-01-10-2027-01-10.csv');
   });
 
-  it('the mail of a large file is compressed', async () => {
+  it('an export mail of a large file is compressed', async () => {
     await world.fill(ana.userId, 90_000, { stepMs: 10_000 });
     const { id } = await create(ana, {});
     await untilMail(id, 'sent');
@@ -114,7 +114,7 @@ describe('the mail of an export', () => {
     expect((await smtp.waitFor(1))[0]?.to).toEqual([`${ana.userId}@example.com`]);
   });
 
-  it('the mail is sent once, and only if it was requested', async () => {
+  it('an export mail is sent once, and only if it was requested', async () => {
     const quiet = await create(ana, { email: false });
     const loud = await create(ana);
     await untilMail(loud.id, 'sent');
@@ -125,7 +125,7 @@ describe('the mail of an export', () => {
     expect(smtp.mails).toHaveLength(1);
   });
 
-  it('the mail is tried again after a temporary refusal, under the same id', async () => {
+  it('an export mail is tried again after a temporary refusal, under the same id', async () => {
     smtp.refuseWith({ code: 451, text: 'later' });
     const { id } = await create(ana);
     const passing = 'the mail server could not be reached, or did not take the mail';
@@ -138,7 +138,7 @@ describe('the mail of an export', () => {
     expect(headerOf(mail!.raw, 'message-id')).toBe(`<export.${id}@bank.example>`);
   });
 
-  it('the mail has no attachment if the server accepts none of that size', async () => {
+  it('an export mail has no attachment if the server accepts none of that size', async () => {
     await statement.stop();
     const small = await startSmtpServer({
       disabledCommands: ['STARTTLS'],
@@ -171,19 +171,19 @@ describe('the mail of an export', () => {
     [58, 84],
     [14_600_000, 19_978_950],
     [20_000_000, 27_368_424],
-  ])('the attachment is measured as it is sent: %d bytes take %d', (bytes, mailed) => {
+  ])('an attachment is measured as it is sent: %d bytes take %d', (bytes, mailed) => {
     expect(mailedBytesOf(bytes)).toBeGreaterThanOrEqual(mailed - 2);
     expect(mailedBytesOf(bytes)).toBeLessThanOrEqual(mailed + 2);
   });
 
-  it('the mail fails permanently after a final refusal, and the file stays', async () => {
+  it('an export mail fails permanently after a final refusal, and the file stays', async () => {
     smtp.refuseWith({ code: 550, text: 'no such user' });
     const { id } = await create(ana);
     await untilMail(id, 'failed', 'the mail server refused the mail');
     expect((await find(id)).status).toBe('done');
   });
 
-  it('the mail is not sent to an address that is not verified at the time of sending', async () => {
+  it('an export mail is not sent to an address that is no longer verified', async () => {
     world.state.isAuthAway = false;
     await world.fill(ana.userId, 5, { missing: 1 });
     const { id } = await create(ana);
@@ -193,7 +193,7 @@ describe('the mail of an export', () => {
     expect(smtp.mails).toHaveLength(0);
   });
 
-  it('the request is refused if the mail could never be sent', async () => {
+  it('an export with mail is refused if the mail could never be sent', async () => {
     const bia = world.know(userOf(), { isEmailVerified: false });
     expect(reasonOf((await create(bia)).result)).toBe('INVALID_ARGUMENT');
     const gone = world.know(userOf(), { isDisabled: true });

@@ -102,8 +102,8 @@ async function checkFile(made: Export): Promise<void> {
   expect(hash.digest().equals(made.sha256!)).toBe(true);
 }
 
-describe('an attempt that is no longer the one that counts', () => {
-  it('an attempt that was taken over writes no chunk and no end, however late', async () => {
+describe('superseded attempts', () => {
+  it('an export attempt that was taken over writes no chunk and no end, however late', async () => {
     await world.fill(ana.userId, 10);
     const { id } = await order();
     const { db } = database;
@@ -128,7 +128,7 @@ describe('an attempt that is no longer the one that counts', () => {
     expect(await find(id)).toMatchObject({ status: 'running', attempt: 2, rowsDone: 0n });
   });
 
-  it('a silent worker is taken over by another one, and its end changes nothing', async () => {
+  it('an export of a silent worker is taken over, and its late end changes nothing', async () => {
     await world.fill(ana.userId, 20_000, { stepMs: 60_000 });
     const { id } = await order();
     // Stands still in the middle of its work, with its lease running out: what a freeze looks like.
@@ -176,7 +176,7 @@ describe('an attempt that is no longer the one that counts', () => {
     await checkFile(done);
   });
 
-  it('many workers make each export once', async () => {
+  it('four workers make each of twelve exports once', async () => {
     await world.fill(ana.userId, 50);
     const ids = [];
     for (let i = 0; i < 12; i += 1) ids.push((await order()).id);
@@ -188,8 +188,8 @@ describe('an attempt that is no longer the one that counts', () => {
   });
 });
 
-describe('a worker', () => {
-  it('a worker that stops releases its exports, and another makes them again', async () => {
+describe('export worker', () => {
+  it('an export worker that stops releases its exports, and another one makes them', async () => {
     await world.fill(ana.userId, 30_000, { stepMs: 60_000 });
     const { id } = await order();
     const first = startWorker();
@@ -207,7 +207,7 @@ describe('a worker', () => {
     await checkFile(await find(id));
   });
 
-  it('a worker waits for the projection, reports its lag, and goes on after it', async () => {
+  it('an export worker waits for the projection, reports its lag, and then goes on', async () => {
     const { lines } = await world.fill(ana.userId, 100, { missing: 7 });
     const { id } = await order();
     startWorker();
@@ -223,7 +223,7 @@ describe('a worker', () => {
     expect(await find(id)).toMatchObject({ rowCount: 100n, failure: undefined });
   });
 
-  it('a worker gives up after the maximum number of attempts, with the reason', async () => {
+  it('an export worker gives up after the last attempt, with the reason', async () => {
     await world.fill(ana.userId, 10, { missing: 1 });
     const { id } = await order();
     await database.query('UPDATE exports SET attempt = $1', [maxAttempts - 1]);
@@ -233,7 +233,7 @@ describe('a worker', () => {
     expect(await chunkAttempts(id)).toEqual([]);
   });
 
-  it('a worker waits for auth and the ledger, and keeps the first head it read', async () => {
+  it('an export worker waits while auth and the ledger are unavailable', async () => {
     world.state.isWalletAway = true;
     const { id } = await order();
     expect((await find(id)).throughSeq).toBeUndefined();
@@ -254,7 +254,7 @@ describe('a worker', () => {
   it.each([
     ['the account that asked for it is disabled', { isDisabled: true }],
     ['who asked for it is no longer staff', { role: 'customer' as const }],
-  ])('a worker makes nothing where %s', async (failure, change) => {
+  ])('an export fails where %s', async (failure, change) => {
     const operator = world.know(userOf('operator'));
     const { id } = await order(operator, ana.userId);
     world.know(operator, change);
@@ -278,7 +278,7 @@ describe('a worker', () => {
     expect(await chunkAttempts(id)).toEqual([]);
   });
 
-  it('a worker deletes the file when its time is over', async () => {
+  it('an export worker deletes a file when its retention is over', async () => {
     await world.fill(ana.userId, 50);
     const { id } = await order();
     startWorker();

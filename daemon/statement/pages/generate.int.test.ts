@@ -81,7 +81,7 @@ it('a statement adds up only new lines, with the same result as of all lines', a
   expect(added).toEqual([2_000, 1_000, 0, 2_500]);
 });
 
-it('a line missing after the known part is reported, and counted when it comes', async () => {
+it('a line missing after the running totals is reported, and counted when it comes', async () => {
   await insert(0, 2_000);
   await ask(2_000);
   await insert(2_001, 3_000);
@@ -97,7 +97,7 @@ const alter = (seq: number, by: number) =>
     seq,
   ]);
 
-it('after a repair of lines, all of them are added up again', async () => {
+it('after a repair of lines, a statement adds up all of them again', async () => {
   await insert(0, 2_000);
   await ask(2_000);
   await alter(2_000, 7);
@@ -118,7 +118,7 @@ it('a statement whose closing line was changed is inconsistent each time', async
   for (let i = 0; i < 2; i += 1) expect(await ask(2_000)).toMatchObject({ completeness });
 });
 
-it('a head that is older than the lines is read again', async () => {
+it('a ledger head that is older than the lines is read again', async () => {
   await insert(0, 2_000);
   const head = headOf(1_990);
   const asked = { peers: peersAt(2_000), reporter, head, throughSeq: undefined };
@@ -142,7 +142,7 @@ it.each([
   },
 );
 
-it('a closed past is inconsistent if the ledger went on otherwise after the lines', async () => {
+it('a statement of a closed past is inconsistent if the ledger forked after it', async () => {
   await insert(0, 2_000);
   // Restored to before line 1,900, and past line 2,000 again, before any event of that came.
   const forked: ReadLedger = async function* (_walletId, { seq }) {
@@ -157,7 +157,7 @@ it('a closed past is inconsistent if the ledger went on otherwise after the line
   expect('inconsistency' in completeness && completeness.inconsistency).toContain('seq 2000');
 });
 
-it('missing lines are not waited for longer because other calls keep the totals', async () => {
+it('a statement that misses lines adds up all, even if other calls keep its totals', async () => {
   await insert(0, 2_000);
   await ask(2_000);
   // As if other calls kept reading pages of the complete part.

@@ -20,7 +20,7 @@ function create() {
   return { clock, known: createRunningTotals(() => clock.ms) };
 }
 
-it('gives the sums of a part that begins where the range begins', () => {
+it('running totals are found for a range with the same start that is no shorter', () => {
   const { known } = create();
   known.keep('w', extent(5n, 2_005n));
   const sums = { openingSeq: 5n, throughSeq: 2_005n, lineCount: 2_000n };
@@ -33,13 +33,13 @@ it('gives the sums of a part that begins where the range begins', () => {
   expect(known.find('w', 5n, 2_005n)).toBeUndefined();
 });
 
-it('keeps nothing of a short one', () => {
+it('running totals of a short range are not kept', () => {
   const { known } = create();
   known.keep('w', extent(0n, 999n));
   expect(known.find('w', 0n, 999n)).toBeUndefined();
 });
 
-it('is no younger for being gone on from: what was added up first counts', () => {
+it('running totals expire a minute after their first sum, also if they were extended', () => {
   const { clock, known } = create();
   known.keep('w', extent(0n, 1_000n));
   clock.ms = 50_000;
@@ -53,7 +53,7 @@ it('is no younger for being gone on from: what was added up first counts', () =>
   expect(known.find('w', 0n, 1_600n)?.throughSeq).toBe(1_600n);
 });
 
-it('drops those that were asked for longest ago', () => {
+it('the running-total cache keeps 5,000 entries, and drops the oldest', () => {
   const { known } = create();
   for (let n = 0; n < 6_000; n += 1) known.keep(`w${n}`, extent(0n, 1_000n));
   const kept = Array.from({ length: 6_000 }, (_, n) => known.find(`w${n}`, 0n, 1_000n));

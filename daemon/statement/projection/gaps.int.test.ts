@@ -52,7 +52,7 @@ async function store(from: readonly Line[], ...seqs: number[]): Promise<void> {
 const reason = async (): Promise<string | undefined> => (await gaps.findOldest())?.reason;
 const rebuild = (id: string = walletId): string => `walletd statements rebuild --wallet ${id}`;
 
-it('names all lines of a gap, until the last of them has come', async () => {
+it('a gap is reported with its missing lines until the last of them has come', async () => {
   await store(lines, 1, 2, 7);
   expect(await reason()).toBe(`lines 3 to 6 of wallet ${walletId} are missing: ${rebuild()}`);
   await store(lines, 6);
@@ -63,7 +63,7 @@ it('names all lines of a gap, until the last of them has come', async () => {
   expect(await gaps.findOldest()).toBeUndefined();
 });
 
-it('counts what comes as progress with the same gap', async () => {
+it('a line that comes within a gap counts as progress of the same gap', async () => {
   await store(lines, 1, 10);
   const before = await gaps.findOldest();
   await store(lines, 5);
@@ -72,7 +72,7 @@ it('counts what comes as progress with the same gap', async () => {
   expect(after?.level).toBeGreaterThan(before?.level ?? 0);
 });
 
-it('finds the begin of a gap that was there before the process started', async () => {
+it('the start of a gap is found in lines from before the process started', async () => {
   await store(lines, 1, 2, 3);
   restart();
   await store(lines, 9);
@@ -81,14 +81,14 @@ it('finds the begin of a gap that was there before the process started', async (
   expect(await reason()).toMatch(/^4 of lines 4 to 8 /);
 });
 
-it('finds nothing missing where a wallet is met in its middle', async () => {
+it('a wallet whose earlier lines are stored has no gap after a restart', async () => {
   await store(lines, 1, 2, 3);
   restart();
   await store(lines, 4);
   expect(await gaps.findOldest()).toBeUndefined();
 });
 
-it('names the oldest gap, and how many more there are', async () => {
+it('the oldest gap is reported, with the number of further gaps', async () => {
   const other = linesOf(randomUUID());
   await store(other, 1, 3);
   await store(lines, 1, 4, 9);
@@ -100,7 +100,7 @@ it('names the oldest gap, and how many more there are', async () => {
   expect(await reason()).toMatch(/^lines 2 to 3 of wallet .* are missing \(and 1 more gap\): /);
 });
 
-it('gives the link to a line whose predecessor came later, until it is taken', async () => {
+it('the link to a line whose predecessor came later is passed on until accepted', async () => {
   const links: unknown[] = [];
   let isAway = true;
   gaps = createGaps(test.db, (closed) => {
@@ -123,7 +123,7 @@ it('gives the link to a line whose predecessor came later, until it is taken', a
   expect(links).toHaveLength(2);
 });
 
-describe('a restart', () => {
+describe('gaps after a restart', () => {
   const create = (warned: unknown[]): Consumer => {
     gaps = createGaps(test.db, undefined, () => warned.push('full'));
     const recorder = createRecorder(test.db, createLog('silent'));
@@ -141,7 +141,7 @@ describe('a restart', () => {
     }
   };
 
-  it('makes no gap of the first lines of wallets, however many, and keeps the real ones', async () => {
+  it('a restart makes no gap of the first lines of wallets, and keeps the real ones', async () => {
     const wallets = makeWallets(6_000, 2);
     const warned: unknown[] = [];
     await handle(
@@ -160,7 +160,7 @@ describe('a restart', () => {
     expect(warned).toEqual([]);
   });
 
-  it('a wallet whose later lines were there before makes none either', async () => {
+  it('after a restart, a gap that is filled from its start is not reported', async () => {
     const warned: unknown[] = [];
     await create(warned).handle([lines[0]!, lines[1]!, lines[5]!].map(toMessage));
     const projection = create(warned);
@@ -171,7 +171,7 @@ describe('a restart', () => {
     expect(await gaps.findOldest()).toBeUndefined();
   });
 
-  it('says once that there are more gaps than can be watched', async () => {
+  it('more gaps than can be watched are reported once', async () => {
     const warned: unknown[] = [];
     const thirds = makeWallets(5_100, 3).map(([, , third]) => third!);
     const projection = create(warned);

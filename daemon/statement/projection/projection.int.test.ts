@@ -53,7 +53,7 @@ const extentOf = (fromHour: number, toHour: number, throughSeq?: bigint) =>
   test.db.snapshot((tx) => readExtent(tx, wallet.id, range(fromHour, toHour), throughSeq));
 
 describe('the projection', () => {
-  it('takes messages twice, shuffled and in several batches, and has each line once', async () => {
+  it('the projection stores each line once for shuffled and repeated messages', async () => {
     const projection = createProjection(test.db, 'q', createRecorder(test.db, createLog('silent')));
     const sent = Array.from({ length: 60 }, (_, i) => message(i + 1));
     const shuffled = [...sent, ...sent];
@@ -67,7 +67,7 @@ describe('the projection', () => {
     expect(checkCompleteness(extent, 60n)).toEqual({ isComplete: true });
   });
 
-  it('names what is wrong with a message, and stores its neighbours', async () => {
+  it('the projection names the bad field of a message, and stores its neighbours', async () => {
     const bad = {
       ...message(2),
       event: undefined,
@@ -83,7 +83,7 @@ describe('the projection', () => {
     expect(await extentOf(0, 100)).toMatchObject({ lineCount: 2n });
   });
 
-  it('finds a range by halving, whatever lines are missing', async () => {
+  it('the projection finds a range whatever lines are missing', async () => {
     await fc.assert(
       fc.asyncProperty(
         fc.uniqueArray(fc.integer({ min: 1, max: 40 }), { minLength: 1, maxLength: 25 }),
@@ -107,7 +107,7 @@ describe('the projection', () => {
     );
   });
 
-  it('a pinned end does not move when more lines come', async () => {
+  it('a pinned end of a range does not move when more lines come', async () => {
     const projection = createProjection(test.db, 'q', createRecorder(test.db, createLog('silent')));
     await projection.handle([1, 2, 3].map(message));
     const pinned = await extentOf(0, 100, 3n);
@@ -115,7 +115,7 @@ describe('the projection', () => {
     expect(await extentOf(0, 100, 3n)).toEqual({ ...pinned, nextSeq: 4n });
   });
 
-  it('gives another user none of the lines', async () => {
+  it('the projection gives another user none of the lines', async () => {
     await createProjection(test.db, 'q', createRecorder(test.db, createLog('silent'))).handle([
       message(1),
     ]);
@@ -125,7 +125,7 @@ describe('the projection', () => {
     expect(await test.db.read((tx) => readLines(tx, wallet, page))).toHaveLength(1);
   });
 
-  it('reads pages in both directions', async () => {
+  it('the projection reads a page in descending order, within its bounds', async () => {
     await createProjection(test.db, 'q', createRecorder(test.db, createLog('silent'))).handle(
       [1, 2, 3, 4, 5].map(message),
     );
@@ -135,7 +135,7 @@ describe('the projection', () => {
   });
 });
 
-describe('events that contradict', () => {
+describe('contradicting events', () => {
   const create = () => createProjection(test.db, 'q', createRecorder(test.db, createLog('silent')));
   const divergences = async () => {
     const text = 'SELECT seq::int AS seq, kind FROM divergences ORDER BY seq, kind';
@@ -151,7 +151,7 @@ describe('events that contradict', () => {
     return test.db.read((tx) => readLines(tx, wallet, page));
   };
 
-  it('are none among 200 events, shuffled and sent twice to two daemons', async () => {
+  it('no divergence is found in 200 events, shuffled and sent twice to two daemons', async () => {
     const sent = [...lines, ...lines].map(toMessage);
     shuffle(sent, createRandom('projection', 'divergences', 0));
     const daemons = [create(), create()];
@@ -162,7 +162,7 @@ describe('events that contradict', () => {
     expect(await stored()).toEqual(lines);
   });
 
-  it('are found where another daemon stores the line between behind its tail', async () => {
+  it('a broken link is found where another daemon stored the line in between', async () => {
     const recorder = createRecorder(test.db, createLog('silent'));
     const gaps = createGaps(test.db, async (links) => {
       const { broken } = await checkLinks(test.db, links);
@@ -179,7 +179,7 @@ describe('events that contradict', () => {
     expect(await divergences()).toEqual([{ seq: 3, kind: 'broken_link' }]);
   });
 
-  it('with another hash under a known seq change nothing, and are kept once', async () => {
+  it('an event with another hash under a known seq changes no line, and is kept once', async () => {
     const projection = create();
     await projection.handle([first, second, third].map(toMessage));
     const other = toMessage(change(second, { amountMinor: 99n, transactionId: randomUUID() }));
@@ -194,7 +194,7 @@ describe('events that contradict', () => {
     expect(JSON.parse(event)).toMatchObject({ seq: '2', amountMinor: '99' });
   });
 
-  it('both under one seq in one batch: one is a line, the other kept', async () => {
+  it('of two events under one seq in one batch, one is a line, the other is kept', async () => {
     const other = change(first, { amountMinor: 99n });
     await create().handle([first, other].map(toMessage));
     expect(await stored()).toHaveLength(1);
@@ -204,7 +204,7 @@ describe('events that contradict', () => {
   it.each([
     ['the later', [first, change(second, { previousHash: 'ab'.repeat(32) })]],
     ['the earlier', [change(second, { previousHash: 'ab'.repeat(32) }), first]],
-  ])('a link to a neighbour is found broken when %s comes last', async (_which, batch) => {
+  ])('a broken link is found when %s of two lines comes last', async (_which, batch) => {
     const projection = create();
     for (const line of batch) expect(await projection.handle([toMessage(line)])).toEqual([done]);
     expect(await divergences()).toEqual([{ seq: 2, kind: 'broken_link' }]);
@@ -218,13 +218,13 @@ describe('events that contradict', () => {
     ['another currency', { ...second, currency: 'USD' }],
     ['a first line that does not begin the chain', change(first, { previousHash: '0'.repeat(64) })],
   ];
-  it.each(wrong)('%s does not fit the hash: no line', async (_what, line) => {
+  it.each(wrong)('an event whose hash does not fit is no line: %s', async (_what, line) => {
     expect(await create().handle([toMessage(line)])).toEqual([done]);
     expect(await divergences()).toEqual([{ seq: Number(line.seq), kind: 'own_hash' }]);
     expect(await stored()).toEqual([]);
   });
 
-  it('are kept up to a bound for each wallet', async () => {
+  it('at most 100 divergences are kept for a wallet', async () => {
     const projection = create();
     const forged = (i: number) => toMessage({ ...second, hash: i.toString(16).padStart(64, '0') });
     for (let i = 0; i < 300; i += 10) {

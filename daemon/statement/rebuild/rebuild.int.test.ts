@@ -93,13 +93,13 @@ const faults: readonly (readonly [string, Finding['kind'], (line: Line) => strin
 const at = ({ walletId, seq }: { walletId: string; seq: bigint }) =>
   `wallet_id = '${walletId}' AND seq = ${seq}`;
 
-describe('the projection, compared with the ledger', () => {
-  it('a correct projection is left alone', async () => {
+describe('comparison of projection and ledger', () => {
+  it('a rebuild leaves a correct projection as it is', async () => {
     expect(await find()).toEqual([]);
     expect(await run()).toEqual({ wallets: 7, lines: ledger.length, repaired: 0, isDone: true });
   });
 
-  it.each(faults)('%s is found and repaired', async (_what, kind, breakLine) => {
+  it.each(faults)('a rebuild finds and repairs a fault: %s', async (_what, kind, breakLine) => {
     const broken = [0, 1, 999, ledger.length - 1].map((index) => ledger[index]!);
     for (const line of broken) await database.query(breakLine(line));
     const found = await find();
@@ -112,7 +112,7 @@ describe('the projection, compared with the ledger', () => {
     expect(await find()).toEqual([]);
   });
 
-  it('a line moved to another place is extra there, and missing here', async () => {
+  it('a moved line is extra at one seq and missing at another, and is repaired', async () => {
     const { walletId, seq } = ledger[10]!;
     await database.query(`UPDATE statement_lines SET seq = 900000 WHERE ${at({ walletId, seq })}`);
     const kinds = (await find()).map(({ kind }) => kind).sort();
@@ -121,7 +121,7 @@ describe('the projection, compared with the ledger', () => {
     expect(await projected()).toEqual(ledger);
   });
 
-  it('lines of wallets that the ledger does not know are deleted, however many', async () => {
+  it('a rebuild deletes lines of wallets that the ledger does not know, however many', async () => {
     for (let i = 0; i < 3; i += 1) {
       await insert(toLines(randomUUID(), 'JPY', makeLines(i, 700, startMs)));
     }
@@ -130,7 +130,7 @@ describe('the projection, compared with the ledger', () => {
     expect(await projected()).toEqual(ledger);
   });
 
-  it('an empty projection is filled, and a full one of an empty ledger is emptied', async () => {
+  it('a rebuild fills an empty projection, and empties that of an empty ledger', async () => {
     await database.query('TRUNCATE statement_lines');
     expect(await run()).toMatchObject({ repaired: ledger.length });
     expect(await projected()).toEqual(ledger);
@@ -224,6 +224,6 @@ describe('divergences', () => {
   });
 });
 
-it('the wallets of the ledger are computed like those of the projection', () => {
+it('the wallet ids of the test ledger are those that walletIdOf computes', () => {
   expect(ledger.every((l) => walletIdOf(l.userId, l.currency) === l.walletId)).toBe(true);
 });

@@ -30,8 +30,8 @@ const resolve = () =>
 
 const open = { by: null, is_open: true, is_recent: true };
 
-describe('a divergence that was resolved', () => {
-  it('is open again when it is found again, and counts as new', async () => {
+describe('resolved divergences', () => {
+  it('a resolved divergence that is found again is opened again, and counted again', async () => {
     await recorder.record([found(7n), found(8n)]);
     await resolve();
     await recorder.record([found(7n)]);
@@ -44,7 +44,7 @@ describe('a divergence that was resolved', () => {
     expect(recorder.count()).toBe(3);
   });
 
-  it('is opened by no statement that may have read its lines before they were repaired', async () => {
+  it('a resolved divergence is not opened by a report within seconds of its repair', async () => {
     const report = () =>
       recorder.report(walletId, { kind: 'own_hash', seq: 7n, hash: 'ab'.repeat(32), text: '' });
     await report();
@@ -63,7 +63,7 @@ describe('a divergence that was resolved', () => {
     }
   });
 
-  it('is opened once where one batch has it several times', async () => {
+  it('a divergence that is several times in one batch is opened and counted once', async () => {
     await recorder.record([found(7n), found(7n)]);
     expect(recorder.count()).toBe(1);
     await resolve();

@@ -67,12 +67,12 @@ const raise = (line: Line) => ({
   balanceAfterMinor: line.balanceAfterMinor + 1_000n,
 });
 
-describe('lines that were rewritten with hashes that fit', () => {
+describe('rewritten lines with matching hashes', () => {
   it.each([
     ['the line before the first that is left', 20],
     ['a line far before', 5],
     ['no line at all', 0],
-  ])('are found by a statement that ends with %s', async (_what, endSeq) => {
+  ])('rewritten lines are found by a statement that ends with %s', async (_what, endSeq) => {
     const toMs = endSeq === 0 ? startMs : lineAt(endSeq).occurredAtMs + 1;
     expect((await statementUntil(toMs)).status).toBe(StatementStatus.COMPLETE);
     await rewrite(21, raise);
@@ -82,7 +82,7 @@ describe('lines that were rewritten with hashes that fit', () => {
   });
 
   it.each([21, 1])(
-    'line %i, moved past the end, is found by the statement without it',
+    'a statement without line %i, which was moved past its end, is inconsistent',
     async (seq) => {
       const { occurredAtMs } = lineAt(seq);
       const laterMs = lineAt(seq + 1).occurredAtMs;
@@ -94,7 +94,7 @@ describe('lines that were rewritten with hashes that fit', () => {
     },
   );
 
-  it('do not get into the file of an export', async () => {
+  it('rewritten lines make an export inconsistent', async () => {
     await rewrite(21, raise);
     const to = new Date(lineAt(20).occurredAtMs + 1);
     const { id } = await calls.made(ana, { to });
@@ -108,15 +108,15 @@ describe('lines that were rewritten with hashes that fit', () => {
   });
 });
 
-describe('a statement of a closed past', () => {
-  it.each([0, 5, 20, 39, 40])('that ends with line %i asks the ledger once', async (endSeq) => {
+describe('statements of a closed past', () => {
+  it.each([0, 5, 20, 39, 40])('a statement to line %i asks the ledger once', async (endSeq) => {
     const toMs = endSeq === 0 ? startMs : lineAt(endSeq).occurredAtMs + 1;
     expect((await statementUntil(toMs)).status).toBe(StatementStatus.COMPLETE);
     expect(asked.heads()).toBe(1);
     expect(asked.ledger()).toBe(0);
   });
 
-  it('is not complete while the ledger cannot be asked', async () => {
+  it('a statement of a closed past is incomplete while the ledger is unavailable', async () => {
     world.state.isWalletAway = true;
     const { status } = await statementUntil(lineAt(20).occurredAtMs + 1);
     expect(status).toBe(StatementStatus.INCOMPLETE);

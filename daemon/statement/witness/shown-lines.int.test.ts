@@ -74,7 +74,7 @@ const edit = (seq: number, text: string) =>
   database.query(`UPDATE statement_lines SET ${text} WHERE seq = $1`, [seq]);
 const giveAway = (seq: number) => edit(seq, `user_id = '${randomUUID()}'`);
 
-describe('a line that was given to another user', () => {
+describe('lines given to another user', () => {
   it.each([
     [1, false, 0],
     [10, false, 0],
@@ -83,7 +83,7 @@ describe('a line that was given to another user', () => {
     [29, false, 2],
     [15, true, 1],
     [30, true, 0],
-  ])('line %i (descending: %s) is missed on page %i', async (seq, descending, page) => {
+  ])('missing line %i (descending: %s) is found on page %i', async (seq, descending, page) => {
     await world.fill(ana.userId, 30);
     expect((await readAll({ descending })).statuses).toEqual([COMPLETE, COMPLETE, COMPLETE]);
     await giveAway(seq);
@@ -92,7 +92,7 @@ describe('a line that was given to another user', () => {
     expect(text).toContain(`line ${seq} `);
   });
 
-  it('is missed by a statement of some operations, whichever the line has', async () => {
+  it('a line given to another user makes statements of other operations inconsistent', async () => {
     const { lines } = await world.fill(ana.userId, 30);
     await giveAway(15);
     for (const wanted of ['deposit', 'withdraw'] as const) {
@@ -103,8 +103,8 @@ describe('a line that was given to another user', () => {
   });
 });
 
-describe('a statement of some operations', () => {
-  it('is inconsistent where the operation of a line was edited, so that it is not shown', async () => {
+describe('statements of some operations', () => {
+  it('an edited operation makes a statement of some operations inconsistent', async () => {
     const { lines } = await world.fill(ana.userId, 30);
     const [seq = 0] = seqsOf(lines.slice(4, -2), ['withdraw']);
     expect(seq).toBeGreaterThan(4);
@@ -117,7 +117,7 @@ describe('a statement of some operations', () => {
     }
   });
 
-  it.each([false, true])('has each of them once (descending: %s)', async (descending) => {
+  it.each([false, true])('rare operations are listed once (descending: %s)', async (descending) => {
     // So rare that there are thousands of others between.
     const isRare = (seq: bigint): boolean => seq % 3_000n < 3n && seq > 5n;
     const { lines } = await world.fill(ana.userId, 12_000, {

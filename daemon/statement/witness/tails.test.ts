@@ -82,7 +82,7 @@ describe('links between lines', () => {
     );
   });
 
-  it('lines behind their tails need no look', () => {
+  it('lines that follow a remembered tail have no open links', () => {
     const tails = createTails();
     const lines = makeLines(userIds[0] ?? '', 9);
     tails.note(lines.slice(0, 4));
@@ -92,8 +92,8 @@ describe('links between lines', () => {
   });
 });
 
-describe('the hash of a line behind a tail', () => {
-  it('is checked as any other, and so is its owner', () => {
+describe('hashes and tails', () => {
+  it('hasOwnHash is false for a changed amount, owner, currency or wallet', () => {
     const [first, second] = makeLines(userIds[0] ?? '', 2);
     const [foreign] = makeLines(userIds[1] ?? '', 1);
     if (!first || !second || !foreign) throw new Error('no lines');
@@ -104,7 +104,7 @@ describe('the hash of a line behind a tail', () => {
     expect(hasOwnHash({ ...second, walletId: foreign.walletId }, foreign)).toBe(false);
   });
 
-  it('is remembered for the wallets that moved last', () => {
+  it('the tails of the wallets that moved last are remembered', () => {
     const tails = createTails(2);
     const walletIds = ['a', 'b', 'c', 'd', 'e'];
     for (const walletId of walletIds) {

@@ -16,7 +16,7 @@ vi.mock('../domain.ts', async (importOriginal) => ({
     wallet.id === payer.wallet.id ? [wallet, payee.wallet] : [wallet],
 }));
 
-it('a failed commit makes every wallet of each of its commands stale in the wallet cache', async () => {
+it('a failed commit drops every wallet of its commands from the wallet state cache', async () => {
   const other = buildCommand('00000000-0000-4000-8000-000000000003');
   const untouched = buildCommand('00000000-0000-4000-8000-000000000004');
   const walletCache = createWalletCache();

@@ -28,8 +28,8 @@ const waiting = { deadlineMs: Infinity, isCancelled: () => false };
 const answerAll = (commands: readonly Command[]) => commands.map(({ n }) => succeed(n));
 const reasonOf = (result: Result<number>) => (result.ok ? result.value : result.rejection.reason);
 
-describe('many commands at once', () => {
-  it('get their answers in their own places, and each wallet its commands in order', async () => {
+describe('runs of commands', () => {
+  it('each command gets its own answer, and each wallet its commands in order', async () => {
     const seen = new Map<string, number[]>();
     const group = create(async (commands) => {
       await new Promise((resolve) => setTimeout(resolve, commands[0]?.wallet === 'w0' ? 5 : 0));
@@ -44,12 +44,12 @@ describe('many commands at once', () => {
     for (const order of seen.values()) expect(order).toEqual([...order].sort((a, b) => a - b));
   });
 
-  it('an empty run is completed at once', async () => {
+  it('an empty run of commands is answered with no results', async () => {
     const { completed } = await create(() => Promise.resolve([])).submitMany([], waiting);
     expect(await completed).toEqual([]);
   });
 
-  it('one bad item is refused in its place, and its neighbours go on', async () => {
+  it('a command that cannot be stored is refused in its place, and others are done', async () => {
     const group = create((commands) =>
       commands.some(({ n }) => n === 5)
         ? Promise.reject(dataFault())
@@ -61,7 +61,7 @@ describe('many commands at once', () => {
     );
   });
 
-  it('past what a lane should hold they wait outside, and a single one gets its turn', async () => {
+  it('a single command is committed before runs that wait for room in its lane', async () => {
     let release: () => void = () => undefined;
     const held = new Promise<void>((resolve) => (release = resolve));
     const order: number[] = [];
@@ -85,7 +85,7 @@ describe('many commands at once', () => {
     expect(order.filter((n) => n >= 0)).toEqual([...Array(8 * 1_024).keys()]);
   });
 
-  it('after one was given up, a caller may have nothing later begun', async () => {
+  it('after a command was given up, a later command of its caller can be cancelled', async () => {
     let isDown = true;
     const committed: number[] = [];
     const group = create((commands) => {
@@ -132,7 +132,7 @@ describe('lanes', () => {
     return { begun, group, send, turn, release: () => releases.shift()?.() };
   }
 
-  it('with little in them share a commit, and what comes meanwhile shares the next', async () => {
+  it('two lanes with few commands share a commit, and later commands share the next', async () => {
     const { begun, group, send, turn, release } = createHeld();
     await Promise.all([send(one, 1, 1), send(other, 1, 2)]);
     await turn();
@@ -146,7 +146,7 @@ describe('lanes', () => {
     await group.drain();
   });
 
-  it('with much in them commit beside one another', async () => {
+  it('two lanes with many commands commit concurrently', async () => {
     const { begun, group, send, turn, release } = createHeld();
     await send(one, 300, 0);
     await turn();
@@ -158,7 +158,7 @@ describe('lanes', () => {
     await group.drain();
   });
 
-  it('one that is held up holds the others up for a moment only', async () => {
+  it('a lane whose commit hangs delays another lane for a moment only', async () => {
     const { begun, group, send, turn, release } = createHeld();
     await send(one, 1, 1);
     await turn();
@@ -176,7 +176,7 @@ describe('lanes', () => {
   });
 });
 
-describe('while a commit hangs', () => {
+describe('hanging commits', () => {
   /** A group commit whose commits of one wallet hang until they are let. */
   function createHanging() {
     const done: number[] = [];
@@ -194,7 +194,7 @@ describe('while a commit hangs', () => {
     return { group, done, wait, one, release: () => release() };
   }
 
-  it('what it has is answered at its deadline, what is behind it is given up, and none is begun later', async () => {
+  it('commands of a hanging commit get OUTCOME_UNKNOWN, those behind it are given up', async () => {
     const { group, done, wait, one, release } = createHanging();
     const first = group.submit(one(1), wait(600, 300));
     const run = await group.submitMany([one(2), one(3)], wait(700, 10_000));
@@ -212,7 +212,7 @@ describe('while a commit hangs', () => {
     expect(reasonOf(await group.submit(one(4), wait(1_000, 1_000)))).toBe(4);
   });
 
-  it('what failed after its caller was answered is not begun again', async () => {
+  it('a command that fails after its caller was answered is not tried again', async () => {
     let begun = 0;
     const group = create(async () => {
       begun += 1;
@@ -225,7 +225,7 @@ describe('while a commit hangs', () => {
     expect(begun).toBe(1);
   });
 
-  it('the caller hears it once, so that nothing later is begun', async () => {
+  it('a caller is notified once of an unknown outcome, and nothing later is begun', async () => {
     const { group, done, wait, one, release } = createHanging();
     const given: string[] = [];
     const waits = {
@@ -244,7 +244,7 @@ describe('while a commit hangs', () => {
     expect(done).toEqual([1]);
   });
 
-  it('as many as may wait are given up, and make room for others', async () => {
+  it('commands behind a hanging commit are limited, and make room when given up', async () => {
     const { group, wait, one, release } = createHanging();
     const submit = (count: number) =>
       Promise.all(Array.from({ length: count }, (_, n) => group.submit(one(n), wait(600, 300))));

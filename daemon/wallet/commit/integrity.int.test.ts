@@ -55,8 +55,8 @@ const cases = [
   ...Object.entries(editsOfRow).map(([name, edit]) => ({ name, edit, isRemembered: true })),
 ];
 
-describe('an edit of the database', () => {
-  it.each(cases)('$name: not spent or reported ($isRemembered)', async ({ edit, isRemembered }) => {
+describe('edits of the database', () => {
+  it.each(cases)('$name is detected (cached: $isRemembered)', async ({ edit, isRemembered }) => {
     const commit = createOptimisticCommit(test.db, createWalletCache(), alarms);
     await commit([command()]);
     await commit([command()]);
@@ -76,10 +76,10 @@ describe('an edit of the database', () => {
   });
 });
 
-describe('a database that lost commits', () => {
+describe('lost commits', () => {
   const outages = { 'at once': 0, 'after an outage in which commits failed': 3 };
 
-  it.each(Object.entries(outages))('is noticed by who committed them, %s', async (_n, failures) => {
+  it.each(Object.entries(outages))('lost commits raise an alarm %s', async (_n, failures) => {
     let isOut = false;
     const lostConnection = Object.assign(new Error('connection lost'), { code: 'ECONNRESET' });
     const db: Db = {

@@ -75,8 +75,8 @@ function holdOpenings(userIds: readonly string[]): Promise<() => Promise<void>> 
 
 const people = (count: number): string[] => Array.from({ length: count }, () => randomUUID());
 
-describe('while another transaction has a wallet locked', () => {
-  it.each(['remembered', 'not remembered'])('the others go on: %s', async (how) => {
+describe('wallets locked by another transaction', () => {
+  it.each(['remembered', 'not remembered'])('a locked wallet blocks no other: %s', async (how) => {
     const [stuck = '', ...others] = people(30);
     await Promise.all([stuck, ...others].map((one) => submit(one)));
     const release = await lockWallet(stuck);
@@ -92,7 +92,7 @@ describe('while another transaction has a wallet locked', () => {
     expect(reasonOf(await submit(stuck))).toBe('seq 2');
   });
 
-  it('its own transactions wait for it in order, and are done once it is free', async () => {
+  it('transactions on a locked wallet wait in order, and are done once it is free', async () => {
     const [stuck = ''] = people(1);
     await submit(stuck);
     const release = await lockWallet(stuck);
@@ -104,7 +104,7 @@ describe('while another transaction has a wallet locked', () => {
     expect(results.map(reasonOf)).toEqual(keys.map((_key, i) => `seq ${i + 2}`));
   });
 
-  it('a run of many leaves out what comes after a refusal, on that wallet only', async () => {
+  it('a run cancels what comes after a refusal, on the locked wallet only', async () => {
     const [stuck = '', other = ''] = people(2);
     await Promise.all([stuck, other].map((one) => submit(one)));
     const release = await lockWallet(stuck);
@@ -126,7 +126,7 @@ describe('while another transaction has a wallet locked', () => {
     expect(ofOther).toEqual(ofOther.map((_reason, i) => `seq ${i + 2}`));
   });
 
-  it('a wallet that is just being opened elsewhere does not keep others from being opened', async () => {
+  it('a wallet being opened elsewhere does not keep others from being opened', async () => {
     const [stuck = '', ...others] = people(20);
     const release = await holdOpenings([stuck]);
     const first = submit(stuck);
@@ -137,7 +137,7 @@ describe('while another transaction has a wallet locked', () => {
     expect(reasonOf(await submit(stuck))).toBe('seq 1');
   });
 
-  it('a hundred wallets locked at once are refused, and others go on', async () => {
+  it('a hundred locked wallets are refused with WALLET_BUSY, and others go on', async () => {
     const stuck = people(100);
     const others = people(20);
     await Promise.all([...stuck, ...others].map((one) => submit(one)));
@@ -157,11 +157,11 @@ describe('while another transaction has a wallet locked', () => {
   });
 });
 
-describe('what another transaction may be about to commit', () => {
+describe('decisions during another transaction', () => {
   const tooMuch = { operation: 'withdraw', amountMinor: 1_000_000n } as const;
   const fields = { 'by a call': {}, 'by a message': { callerClass: 'message' } } as const;
 
-  it.each(Object.entries(fields))('is not refused for want of funds, %s', async (_by, by) => {
+  it.each(Object.entries(fields))('a debit %s on a locked wallet is busy', async (_by, by) => {
     const [owner = ''] = people(1);
     await submit(owner);
     const release = await lockWallet(owner);
@@ -171,7 +171,7 @@ describe('what another transaction may be about to commit', () => {
     expect(reasonOf(await submit(owner, tooMuch))).toBe('INSUFFICIENT_FUNDS');
   });
 
-  it.each(Object.entries(fields))('nor where it opens the wallet, %s', async (_by, by) => {
+  it.each(Object.entries(fields))('a debit %s while a wallet opens is busy', async (_by, by) => {
     const [owner = '', ...others] = people(10);
     const release = await holdOpenings([owner]);
     const results = Promise.all(others.map((other) => submit(other, tooMuch)));
@@ -183,7 +183,7 @@ describe('what another transaction may be about to commit', () => {
     expect(await test.query('SELECT 1 FROM wallets')).toEqual([]);
   });
 
-  it('a lock that is not a wallet’s holds up its own command only', async () => {
+  it('a lock on another row than a wallet’s refuses only the command that needs it', async () => {
     const [owner = '', ...others] = people(20);
     await Promise.all([owner, ...others].map((one) => submit(one)));
     const message = buildCommand(owner, { ...tooMuch, callerClass: 'message', key: 'm' });
@@ -204,7 +204,7 @@ describe('what another transaction may be about to commit', () => {
   });
 });
 
-it('what was committed is answered, also where a later opening of the same batch fails', async () => {
+it('a committed command is answered even if a later opening of its batch fails', async () => {
   const [stuck = '', known = '', fresh = ''] = people(3);
   await submit(known);
   const release = await holdOpenings([stuck]);
@@ -226,7 +226,7 @@ it('what was committed is answered, also where a later opening of the same batch
   await release();
 });
 
-it('an opening that had to wait is left out of the next commits, and the others are opened', async () => {
+it('an opening that is busy is left out of the next commit, and others are done', async () => {
   const [stuck = '', ...fresh] = people(5);
   const release = await holdOpenings([stuck]);
   let transactions = 0;
@@ -247,8 +247,8 @@ it('an opening that had to wait is left out of the next commits, and the others 
   await release();
 });
 
-describe('a defect of one wallet', () => {
-  it('fails its own transactions, and says that nothing was done', async () => {
+describe('defects of one wallet', () => {
+  it('a defect of one wallet fails only its own transactions, with outcome not done', async () => {
     const [broken = '', other = ''] = people(2);
     await Promise.all([broken, other].map((one) => submit(one)));
     // An operation that this program does not know: reading the twin throws.

@@ -66,7 +66,7 @@ async function balanceOf(owner = userId): Promise<bigint> {
   return BigInt(rows[0]?.balance ?? 0);
 }
 
-describe('under concurrency', () => {
+describe('concurrency', () => {
   it('of 200 withdrawals of 1.00 from 100.00, by three daemons, exactly 100 succeed', async () => {
     const daemons = [createDaemon(), createDaemon(), createDaemon()];
     await daemons[0]!(command({ amountMinor: 10_000n }));
@@ -78,7 +78,7 @@ describe('under concurrency', () => {
     expect(await balanceOf()).toBe(0n);
   });
 
-  it('of 50 sends of one key, by three daemons, one has an effect and all answers are equal', async () => {
+  it('50 sends of one key to three daemons have one effect and equal answers', async () => {
     const daemons = [createDaemon(), createDaemon(), createDaemon()];
     const results = await Promise.all(
       Array.from({ length: 50 }, (_, i) => daemons[i % 3]!(command({ key: 'one' }))),
@@ -111,7 +111,7 @@ describe('under concurrency', () => {
     expect(await balanceOf()).toBe(1000n);
   });
 
-  it('the order in which one client sent is kept', async () => {
+  it('the commands of one client are committed in the order in which they were sent', async () => {
     const submit = createDaemon();
     const amounts = Array.from({ length: 300 }, (_, i) => BigInt(i + 1));
     await Promise.all(amounts.map((amountMinor) => submit(command({ amountMinor }))));
@@ -123,7 +123,7 @@ describe('under concurrency', () => {
 });
 
 describe('faults', () => {
-  it('one item that cannot be stored does not fail its neighbours', async () => {
+  it('a command that cannot be stored does not fail its neighbours', async () => {
     const submit = createDaemon();
     const bad = command({ description: 'a NUL \0 that was let through' });
     const items = [...Array.from({ length: 40 }, () => command()), bad, command()];
@@ -133,7 +133,7 @@ describe('faults', () => {
     expect(await balanceOf()).toBe(4100n);
   });
 
-  it('a lost answer to COMMIT is asked for again, and nothing is done twice', async () => {
+  it('an in-doubt commit is resolved by another try, and nothing is done twice', async () => {
     const cutter = await startCommitCutter(test.url);
     const db = createDb({ url: cutter.url, name: 'cut', maxConnections: 4, log });
     try {
@@ -152,7 +152,7 @@ describe('faults', () => {
     }
   });
 
-  it('what was a replay before the answer was lost is still one after it', async () => {
+  it('a replay stays a replay after an in-doubt commit', async () => {
     const cutter = await startCommitCutter(test.url);
     const db = createDb({ url: cutter.url, name: 'cut', maxConnections: 4, log });
     try {
@@ -174,7 +174,7 @@ describe('faults', () => {
     }
   });
 
-  it('a defect in the next try does not make the outcome known', async () => {
+  it('a defect in the next try leaves the outcome of an in-doubt commit unknown', async () => {
     const cutter = await startCommitCutter(test.url);
     const db = createDb({ url: cutter.url, name: 'cut', maxConnections: 4, log });
     const commitOnce = createOptimisticCommit(db);
@@ -197,7 +197,7 @@ describe('faults', () => {
     }
   });
 
-  it('an outcome that stays unknown is said to be unknown', async () => {
+  it('an in-doubt commit at the deadline is OUTCOME_UNKNOWN, and a retry is a replay', async () => {
     const cutter = await startCommitCutter(test.url);
     const db = createDb({ url: cutter.url, name: 'cut', maxConnections: 4, log });
     try {
@@ -214,7 +214,7 @@ describe('faults', () => {
     }
   });
 
-  it('an unavailable database means for certain that nothing was done', async () => {
+  it('a commit on an unreachable database is answered with DATABASE_UNAVAILABLE', async () => {
     const url = test.url.replace(/host=[^&]*/, 'host=%2Fnowhere');
     const db = createDb({ url, name: 'away', maxConnections: 2, log });
     const submit = createDaemon(db, { deadlineMs: 300 });
@@ -240,14 +240,14 @@ describe('faults', () => {
     expect(await balanceOf()).toBe(100n + 200n * 100n);
   });
 
-  it('a call whose client has gone is not started', async () => {
+  it('a cancelled call is not started', async () => {
     const submit = createDaemon(test.db, { isCancelled: true });
     expect(reasonsOf([await submit(command())])).toEqual(['CANCELLED']);
     expect(await balanceOf()).toBe(0n);
   });
 });
 
-describe('traces', () => {
+describe('stored effects', () => {
   it('a commit leaves one outbox row with all its events, a refusal leaves none', async () => {
     const commands = [command(), command(), command({ operation: 'withdraw', amountMinor: 900n })];
     await createOptimisticCommit(test.db)(commands);
@@ -266,7 +266,7 @@ describe('traces', () => {
     expect(await test.query('SELECT 1 FROM wallets')).toEqual([]);
   });
 
-  it('a dry run answers like the real thing and changes nothing', async () => {
+  it('a dry run gives the answer of a real run, and changes nothing', async () => {
     const dry = await decideOnly(test.db, command({ key: 'k' }));
     expect(dry).toMatchObject({ ok: true, value: { entry: { seq: 1n, balanceAfterMinor: 100n } } });
     const refused = await decideOnly(test.db, command({ operation: 'withdraw' }));

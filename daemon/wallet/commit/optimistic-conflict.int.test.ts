@@ -76,8 +76,8 @@ async function createDaemons() {
   return { here, there };
 }
 
-describe('what is remembered', () => {
-  it('a remembered wallet is neither locked nor read again', async () => {
+describe('wallet state cache', () => {
+  it('a cached wallet state is neither locked nor read again', async () => {
     const { here } = await createDaemons();
     for (let i = 0; i < 3; i += 1) {
       expect(await here([command(), withdraw(50n)])).toMatchObject([{ ok: true }, { ok: true }]);
@@ -86,7 +86,7 @@ describe('what is remembered', () => {
     expect(sent.filter((name) => name === 'wallet_move')).toHaveLength(3);
   });
 
-  it('a remembered wallet is validated: concurrent commits of another daemon count', async () => {
+  it('a cached wallet state is validated: concurrent commits of another daemon count', async () => {
     const { here, there } = await createDaemons();
     meanwhile = () => there([withdraw(70n)]);
     const [answer] = await here([withdraw(70n)]);
@@ -99,14 +99,14 @@ describe('what is remembered', () => {
     }
   });
 
-  it('a remembered wallet is validated: a concurrent freeze counts', async () => {
+  it('a cached wallet state is validated: a concurrent freeze counts', async () => {
     const { here } = await createDaemons();
     meanwhile = () => test.db.tx((tx) => updateStatus(tx, walletIdOf(userId, 'BRL'), 'frozen'));
     const [answer] = await here([command()]);
     expect(answer).toMatchObject({ ok: false, rejection: { reason: 'WALLET_FROZEN' } });
   });
 
-  it('a remembered wallet is validated: no entry is dated before a concurrent read', async () => {
+  it('a cached wallet state is validated: no entry is dated before a concurrent read', async () => {
     const { here } = await createDaemons();
     let toldMs = 0;
     meanwhile = () =>
@@ -124,8 +124,8 @@ describe('what is remembered', () => {
   });
 });
 
-describe('a key that was used', () => {
-  it('a key that another daemon used meanwhile is a replay', async () => {
+describe('used idempotency keys', () => {
+  it('an idempotency key that another daemon used meanwhile is a replay', async () => {
     const { here, there } = await createDaemons();
     const twin = command({}, 'one');
     meanwhile = () => there([twin]);
@@ -145,7 +145,7 @@ describe('a key that was used', () => {
     }
   });
 
-  it('a key that was used long ago is a replay, also if the funds no longer suffice', async () => {
+  it('an idempotency key used long ago is a replay, even if funds no longer suffice', async () => {
     const { here } = await createDaemons();
     const old = withdraw(100n, {}, 'old');
     expect(await here([old])).toMatchObject([{ ok: true, value: { isReplayed: false } }]);
@@ -160,14 +160,14 @@ describe('a key that was used', () => {
   });
 });
 
-describe('a refusal', () => {
-  it('a refusal is not given for a balance that has grown elsewhere', async () => {
+describe('refusals', () => {
+  it('a withdrawal is not refused for a cached balance that has grown elsewhere', async () => {
     const { here, there } = await createDaemons();
     await there([command({ amountMinor: 1_000n })]);
     expect(await here([withdraw(900n)])).toMatchObject([{ ok: true }]);
   });
 
-  it('a refusal by an unchanged state stands beside accepted commands, with no wait', async () => {
+  it('a refusal on an unchanged state takes no lock, and other commands are accepted', async () => {
     const { here } = await createDaemons();
     expect(await here([withdraw(500n), command(), withdraw(150n)])).toMatchObject([
       { ok: false, rejection: { reason: 'INSUFFICIENT_FUNDS' } },
@@ -177,7 +177,7 @@ describe('a refusal', () => {
     expect(sent).not.toContain('wallet_lock');
   });
 
-  it('a refusal for a wallet that was never opened opens none', async () => {
+  it('a refusal on a wallet that was never opened does not open it', async () => {
     const { here } = await createDaemons();
     userId = randomUUID();
     expect(await here([withdraw(1n)])).toMatchObject([{ ok: false }]);
@@ -195,8 +195,8 @@ describe('a refusal', () => {
   });
 });
 
-describe('an undo', () => {
-  it('an undo is refused if another daemon was quicker with it', async () => {
+describe('undos', () => {
+  it('an undo is refused if another daemon has undone the same purchase meanwhile', async () => {
     const { here, there } = await createDaemons();
     const bought = command({ operation: 'purchase', amountMinor: 40n });
     await here([bought]);

@@ -87,7 +87,7 @@ it('the check of transaction_emitted finds the same fault as the schema, or none
   expect(right).toBeGreaterThan(500);
 });
 
-it('ids in upper case are the same ids', () => {
+it('ids of transaction_emitted in upper case are read as the same ids in lower case', () => {
   const asked = (change: (id: string) => string) => ({
     ...emitted,
     data: {
@@ -100,7 +100,7 @@ it('ids in upper case are the same ids', () => {
   expect(readEmitted(inbound(upper), 'BRL')).toEqual(readEmitted(inbound(lower), 'BRL'));
 });
 
-it('a key whose bytes are not UTF-8 is refused: it could be another key', () => {
+it('a message id whose bytes are not UTF-8 is refused', () => {
   const message = { ...inbound(emitted), messageId: 'order \ufffd' };
   expect(readEmitted(message, 'BRL')).toMatchObject({
     reason: 'INVALID_FIELD',

@@ -91,8 +91,8 @@ const context: CallContext = {
 const countRows = async (table: 'transactions' | 'wallets'): Promise<number> =>
   (await test.query<{ n: number }>(`SELECT count(*)::int AS n FROM ${table}`))[0]?.n ?? -1;
 
-describe('while the outbox has no room', () => {
-  it('a call that was done before is answered, a new one is refused', async () => {
+describe('full outbox', () => {
+  it('with a full outbox, a call done before is answered, and a new one is refused', async () => {
     const service = createService();
     const first = deposit();
     expect(await service.post(first)).toBe('done');
@@ -105,13 +105,13 @@ describe('while the outbox has no room', () => {
     expect(await service.post(deposit())).toBe('done');
   });
 
-  it('a refused deposit opens no wallet', async () => {
+  it('with a full outbox, a refused deposit opens no wallet', async () => {
     state.isOutboxFull = true;
     expect(await createService().post(deposit())).toBe('OUTBOX_FULL');
     expect(await countRows('wallets')).toBe(0);
   });
 
-  it('a stream that is sent again gets an answer for each item that was done', async () => {
+  it('with a full outbox, a repeated stream gets an answer for each item done before', async () => {
     const service = createService();
     const [a, b, c] = [deposit(), deposit(), deposit()];
     expect(await service.stream([a, b])).toEqual(['done', 'done']);

@@ -71,7 +71,7 @@ const plain = (messages: readonly OutboundMessage[]) =>
 const forgetBatches = () => test.query('UPDATE outbox SET batch = gen_random_uuid()');
 
 describe('events by reference', () => {
-  it('are the same, remembered or made again from the ledger, in the order of the commit', async () => {
+  it('events from memory and from the ledger are equal, in the order of the commit', async () => {
     const refused = command({ operation: 'withdraw', amountMinor: 10n ** 9n });
     const [first, second] = [command(), command({ operation: 'purchase', amountMinor: 50n })];
     await createOptimisticCommit(test.db)([first, refused, second]);
@@ -95,7 +95,7 @@ describe('events by reference', () => {
     expect(ids).toEqual([first.transactionId, second.transactionId]);
   });
 
-  it('go on beside rows that an older program wrote whole', async () => {
+  it('events by reference are sent beside rows that an older version wrote whole', async () => {
     await createOptimisticCommit(test.db)([command()]);
     const { heard } = await sendAll();
     await test.db.tx((tx) => appendOutbox(tx, heard));
@@ -106,7 +106,7 @@ describe('events by reference', () => {
     expect(again.heard).toHaveLength(2);
   });
 
-  it('of a commit that was rolled back are never sent, though they were remembered', async () => {
+  it('events of a commit that was rolled back are never sent', async () => {
     const failed = test.db.tx(async (tx) => {
       const entry = { wallet: command().wallet, seq: 1n } as Parameters<typeof appendEvents>[1][0];
       await appendEvents(tx, [entry], []);
@@ -118,7 +118,7 @@ describe('events by reference', () => {
     expect(heard).toHaveLength(1);
   });
 
-  it('that the ledger does not have are not taken for sent', async () => {
+  it('events that the ledger does not have are not sent, and their row stays', async () => {
     await createOptimisticCommit(test.db)([command()]);
     await forgetBatches();
     await test.query(`UPDATE outbox SET entry_refs = entry_refs || $1 || ' 99' || chr(10)`, [
@@ -134,7 +134,7 @@ describe('events by reference', () => {
     expect(await test.query('SELECT 1 FROM outbox')).toHaveLength(1);
   });
 
-  it('that were not confirmed stay in their row, whole, and are sent again', async () => {
+  it('unconfirmed events stay in their row, whole, and are sent again', async () => {
     await createOptimisticCommit(test.db)([command(), command(), command()]);
     const log = createLog('silent');
     const transport = createTransport((messages) => Promise.resolve(messages.slice(1, 2)));

@@ -37,8 +37,8 @@ function post(given: Command, isReplayed = false): Result<AuditedDecision> {
 
 const refused: Result<AuditedDecision> = refuse('INSUFFICIENT_FUNDS', 'too little');
 
-describe('lines', () => {
-  it('tell of each command of staff what it was and what came of it', () => {
+describe('audit lines', () => {
+  it('each command of staff has an audit line with its data and its outcome', () => {
     const commands = [command(), command(), command({ operation: 'withdraw' })];
     const postings = commands.map((c) => withAudit(c, actor));
     const outcomes = [post(commands[0]!), post(commands[1]!, true), refused];
@@ -61,14 +61,14 @@ describe('lines', () => {
     expect(new Set(entries.map(({ id }) => id)).size).toBe(3);
   });
 
-  it('there are none of what customers and messages ask for', () => {
+  it('commands of customers and messages have no audit line', () => {
     const others = (['customer', 'message'] as const).map((callerClass) =>
       withAudit(command({ callerClass }), actor),
     );
     expect(toAuditEntries(others, [refused, refused])).toEqual([]);
   });
 
-  it('decided again with the same outcome, a line keeps its id; with another it is another', () => {
+  it('an audit line has the same id for the same outcome, and another one otherwise', () => {
     const posting = withAudit(command(), actor);
     const idOf = (outcome: Result<AuditedDecision>) => toAuditEntries([posting], [outcome])[0]?.id;
     expect(idOf(post(posting))).toBe(idOf(post(posting)));
@@ -77,7 +77,7 @@ describe('lines', () => {
     expect(toAuditEntries([sentAgain], [refused])[0]?.id).not.toBe(idOf(refused));
   });
 
-  it('the amount of an undo that names none is its parent’s, once it is known', () => {
+  it('the audit line of an undo without amount has its parent’s, once that is known', () => {
     const parent = command();
     const undo = command(
       { operation: 'reversal', amountMinor: undefined, parentId: parent.transactionId },
@@ -87,7 +87,7 @@ describe('lines', () => {
     expect(lineOf(undo, post(parent)).details).toMatchObject({ amount: '123.45' });
   });
 
-  it('a stream has one per commit, with counts, beside those of single commands', () => {
+  it('a stream has one audit line per commit, with counts, beside single commands', () => {
     const commands = [command(), command(), command(), command()];
     const streamed = withAudits(commands.slice(0, 3), actor, 'stream-1');
     const postings = [...streamed, ...commands.slice(3).map((c) => withAudit(c, actor))];

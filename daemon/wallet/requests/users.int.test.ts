@@ -30,7 +30,7 @@ const findUsers = (ids: readonly string[]) => {
 const walletOf = (userId: string, currency = 'BRL') =>
   newWallet({ id: walletIdOf(userId, currency), userId, currency, exponent: 2 });
 
-it('the auth service is not asked for a user with a wallet, which is remembered', async () => {
+it('the auth service is not asked for the owner of a wallet, which is cached', async () => {
   const [owner, stranger, foreigner] = [randomUUID(), randomUUID(), randomUUID()] as const;
   const opened = [walletOf(owner), walletOf(foreigner, 'USD')];
   await test.db.tx((tx) => openWallets(tx, opened));
@@ -47,7 +47,7 @@ it('the auth service is not asked for a user with a wallet, which is remembered'
   expect(walletCache.get(walletIdOf(stranger, 'BRL'))).toBeUndefined();
 });
 
-it('a wallet that a commit has remembered is newer, and stays', async () => {
+it('a wallet that a commit has cached is newer, and stays', async () => {
   const owner = randomUUID();
   await test.db.tx((tx) => openWallets(tx, [walletOf(owner)]));
   const walletCache = createWalletCache();
@@ -57,7 +57,7 @@ it('a wallet that a commit has remembered is newer, and stays', async () => {
 });
 
 it.each(['a larger balance', 'an older seq'])(
-  'an edited row is not remembered: %s',
+  'an edited wallet row is not cached: %s',
   async (edit) => {
     const owner = randomUUID();
     const commit = createOptimisticCommit(test.db);
@@ -76,7 +76,7 @@ it.each(['a larger balance', 'an older seq'])(
   },
 );
 
-it('a time in the future that was corrected is no longer refused', async () => {
+it('a wallet time in the future that was corrected is no longer refused', async () => {
   const owner = randomUUID();
   await createOptimisticCommit(test.db)([buildCommand(owner)]);
   const walletCache = createWalletCache();
@@ -92,7 +92,7 @@ it('a time in the future that was corrected is no longer refused', async () => {
   expect(await ask()).toMatchObject([{ ok: true, value: { entry: { seq: 2n } } }]);
 });
 
-it('a wallet whose row is of another user proves nothing', async () => {
+it('the auth service is asked where a wallet’s row is of another user', async () => {
   const [owner, other] = [randomUUID(), randomUUID()] as const;
   const taken = { ...walletOf(owner), userId: other };
   await test.db.tx((tx) => openWallets(tx, [taken]));

@@ -23,8 +23,8 @@ function createAuth(existing: ReadonlySet<string>, { isHeld = false } = {}) {
 const ids = (count: number) => Array.from({ length: count }, () => randomUUID());
 const turn = () => new Promise((resolve) => setImmediate(resolve));
 
-describe('who exists', () => {
-  it('the auth service gets one call for concurrent callers; a yes is remembered', async () => {
+describe('known users', () => {
+  it('concurrent checks of users need one call to auth, and found users are cached', async () => {
     const users = ids(300);
     const auth = createAuth(new Set(users));
     const known = createKnownUsers(auth.findUsers);
@@ -36,7 +36,7 @@ describe('who exists', () => {
     expect(auth.calls).toHaveLength(1);
   });
 
-  it('the auth service is asked for many strangers in calls of 1,000, one at a time', async () => {
+  it('the auth service is asked for 2,500 users in calls of 1,000, one at a time', async () => {
     const strangers = ids(2_500);
     const auth = createAuth(new Set(), { isHeld: true });
     const known = createKnownUsers(auth.findUsers);
@@ -52,7 +52,7 @@ describe('who exists', () => {
     expect(auth.calls.map((call) => call.length)).toEqual([1_000, 1_000, 500]);
   });
 
-  it('a no in flight when the user was created is not given to later callers', async () => {
+  it('a user created during a call to auth is found by later callers', async () => {
     const [user = ''] = ids(1);
     const existing = new Set<string>();
     const auth = createAuth(existing, { isHeld: true });
@@ -69,7 +69,7 @@ describe('who exists', () => {
     expect((await after).ok).toBe(true);
   });
 
-  it('a failure is reported to all waiting callers, and later callers ask again', async () => {
+  it('a failed call to auth fails all waiting callers, and later callers ask again', async () => {
     const users = ids(3);
     let isAway = true;
     const known = createKnownUsers((asked) =>

@@ -10,7 +10,7 @@ const ref = (userId: string, currency: string) => ({
   exponent: 2,
 });
 
-it('what is kept is bounded over all currencies together', () => {
+it('the number of cached wallet refs is bounded over all currencies together', () => {
   const refs = createWalletRefs(100);
   for (let n = 0; n < 50; n += 1) {
     for (const currency of currencyCodes) refs.keep(ref(`u${n}`, currency));
@@ -22,7 +22,7 @@ it('what is kept is bounded over all currencies together', () => {
   }
 });
 
-it('finds what was kept last, of this owner in this currency only', () => {
+it('the wallet ref cached last is found for its owner in its currency only', () => {
   const refs = createWalletRefs(4);
   for (const user of ['a', 'b', 'c', 'd', 'e']) refs.keep(ref(user, 'BRL'));
   refs.keep(ref('e', 'BRL'));

@@ -63,7 +63,7 @@ const reasonOf = (result: 'busy' | { ok: boolean; rejection?: { reason: string }
   result === 'busy' ? result : (result.rejection?.reason ?? 'ok');
 
 describe('freezing', () => {
-  it('a freeze is recorded with its note in the same commit, and once', async () => {
+  it('a freeze and an unfreeze are each recorded once, with their notes', async () => {
     await createOptimisticCommit(test.db)([command({ operation: 'deposit' })]);
     const frozen = await setStatus('frozen', { note: 'a stolen phone' });
     expect(frozen).toMatchObject({ ok: true, value: { wallet: { status: WalletStatus.FROZEN } } });
@@ -80,7 +80,7 @@ describe('freezing', () => {
     expect(lines.every((line) => line.actor === operatorId)).toBe(true);
   });
 
-  it('a dry run of a freeze answers like the real thing and changes nothing', async () => {
+  it('a dry run of a freeze gives the answer of a real one, and changes nothing', async () => {
     await createOptimisticCommit(test.db)([command({ operation: 'deposit' })]);
     expect(await setStatus('frozen', { dryRun: true })).toMatchObject({
       value: { wallet: { status: WalletStatus.FROZEN } },
@@ -89,7 +89,7 @@ describe('freezing', () => {
     expect((await readAudit(test)).map((line) => line.action)).toEqual(['wallet.balance']);
   });
 
-  it('nothing is frozen without its line in the audit log', async () => {
+  it('a wallet is not frozen if the audit log cannot be written', async () => {
     await createOptimisticCommit(test.db)([command({ operation: 'deposit' })]);
     await test.query('DROP TABLE audit_log');
     await expect(setStatus('frozen')).rejects.toThrow('audit_log');

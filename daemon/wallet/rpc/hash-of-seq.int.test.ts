@@ -45,7 +45,7 @@ async function ask(principal: CallContext['principal'], hashOfSeq: bigint | unde
 }
 
 it.each([{ kind: 'service' as const }, asUser(owner)])(
-  'the hash of a transaction comes with the balance, for $kind',
+  'a balance comes with the hash of a requested transaction, for $kind',
   async (principal) => {
     const rows = await test.query<{ hash: string }>(
       "SELECT encode(hash, 'hex') AS hash FROM transactions ORDER BY seq",
@@ -61,6 +61,6 @@ it.each([{ kind: 'service' as const }, asUser(owner)])(
   },
 );
 
-it('another user gets that of none', async () => {
+it('a balance request of another user gets no hash of the owner’s transaction', async () => {
   expect((await ask(asUser(randomUUID()), 1n)).hash).toBeUndefined();
 });

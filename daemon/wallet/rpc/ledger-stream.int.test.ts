@@ -52,7 +52,7 @@ async function read(change: Partial<StreamLedgerRequest>): Promise<Transaction[]
 }
 
 describe('streamLedger', () => {
-  it('gives every transaction once, in order of wallet and seq', async () => {
+  it('streamLedger gives every transaction once, in order of wallet and seq', async () => {
     const all = await read({});
     expect(all).toHaveLength(counts.reduce((a, b) => a + b));
     const places = all.map(({ walletId, seq }) => `${walletId} ${String(seq).padStart(9, '0')}`);
@@ -60,7 +60,7 @@ describe('streamLedger', () => {
     expect([...new Set(all.map(({ walletId }) => walletId))]).toEqual(ids());
   });
 
-  it('goes on after any place', async () => {
+  it('streamLedger goes on after any place', async () => {
     const all = await read({});
     for (const index of [0, 1, 999, 1_000, 1_001, all.length - 2, all.length - 1]) {
       const { walletId, seq } = all[index]!;
@@ -69,7 +69,7 @@ describe('streamLedger', () => {
     }
   });
 
-  it('gives one wallet only, from a place on', async () => {
+  it('streamLedger gives the transactions of one wallet only, from a place on', async () => {
     const all = await read({});
     for (const walletId of ids()) {
       const own = all.filter((transaction) => transaction.walletId === walletId);
@@ -80,7 +80,7 @@ describe('streamLedger', () => {
     expect(await read({ walletId: randomUUID() })).toEqual([]);
   });
 
-  it('refuses what is no place', () => {
+  it('streamLedger refuses a malformed wallet id and a negative seq', () => {
     for (const change of [{ walletId: 'x' }, { afterWalletId: 'x' }, { afterSeq: -1n }]) {
       const request = StreamLedgerRequest.fromPartial(change);
       expect(streamLedger(database.db, request)).toMatchObject({

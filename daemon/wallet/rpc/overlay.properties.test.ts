@@ -63,8 +63,8 @@ const textOf = (decision: Decision) =>
         .map((e) => [e.id, e.seq, e.amountMinor, e.balanceAfterMinor, e.contraAccount].join())
         .join(';')}`;
 
-describe('a dry run over many messages', () => {
-  it('says what the real run then says, and has changed nothing', () => {
+describe('dry runs over many messages', () => {
+  it('a dry run over many messages decides like the real run, and changes nothing', () => {
     fc.assert(
       fc.property(runArbitrary, runArbitrary, sizesArbitrary, (before, commands, sizes) => {
         const ledger = createLedger();
@@ -85,7 +85,7 @@ describe('a dry run over many messages', () => {
     );
   });
 
-  it('reaches replays, second undos and refusals across its messages', () => {
+  it('the generated dry runs reach replays, second undos and refusals', () => {
     const seen = new Set<string>();
     fc.assert(
       fc.property(runArbitrary, (commands) => {

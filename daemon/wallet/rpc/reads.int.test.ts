@@ -74,7 +74,7 @@ const balance = async (at?: Date, db: Db = test.db) => {
 
 describe('balance', () => {
   it.each([2_000, 120_000])(
-    'a balance as of a time stays though the clock steps back by %d ms',
+    'a balance as of a time stays the same when the clock steps back by %d ms',
     async (ms) => {
       const ahead = createOptimisticCommit(withClock(0));
       const behind = createOptimisticCommit(withClock(-ms));
@@ -197,7 +197,7 @@ describe('transactions', () => {
     },
   );
 
-  it('transactions of another user are not found, by id and by key', async () => {
+  it('a transaction of another user is not found; its owner and staff can read it', async () => {
     const [posted] = await createOptimisticCommit(test.db)([deposit('k', 1n)]);
     if (posted === undefined || posted === 'busy' || !posted.ok) throw new Error('not done');
     const { id } = posted.value.entry;
@@ -217,7 +217,7 @@ describe('transactions', () => {
     });
   });
 
-  it('an unknown number of an operation is refused, not ignored', async () => {
+  it('listing the transactions of an unknown operation number is refused', async () => {
     expect(await list({ operation: 77 })).toMatchObject({
       rejection: { metadata: { field: 'operation' } },
     });
@@ -228,7 +228,7 @@ describe('wallets', () => {
   const list = (user: string, caller: CallContext) =>
     listWallets(options(), { userId: user, pageSize: 0, pageToken: '' }, caller);
 
-  it('wallets are listed by owner in all currencies, and no other user sees them', async () => {
+  it('wallets are listed in all currencies, to their owner and to staff only', async () => {
     await createOptimisticCommit(test.db)([
       deposit('a', 1n),
       deposit('b', 1n, 'JPY', 0),
@@ -266,7 +266,7 @@ describe('wallets', () => {
   });
 });
 
-it.each([undefined, new Date(1_000)])('a balance (at %s) is never in doubt', async (at) => {
+it.each([undefined, new Date(1_000)])('a balance (at %s) is no in-doubt commit', async (at) => {
   await createOptimisticCommit(test.db)([deposit('k', 100n)]);
   const cutter = await startCommitCutter(test.url);
   const log = createLog('silent');

@@ -134,7 +134,7 @@ async function send(
 const countEntries = async (): Promise<number> =>
   (await test.query<{ n: number }>('SELECT count(*)::int AS n FROM transactions'))[0]?.n ?? -1;
 
-describe('after trouble that passes', () => {
+describe('transient failures', () => {
   it('after a transient failure the stream starts nothing more, even with room again', async () => {
     const service = createService();
     const outcomes = await send(service, [
@@ -162,8 +162,8 @@ describe('after trouble that passes', () => {
   });
 });
 
-describe('a wallet that another transaction has locked', () => {
-  it('a locked wallet stays refused on this stream, also once free; others go on', async () => {
+describe('wallets locked by another transaction', () => {
+  it('a locked wallet stays refused for the rest of a stream, and others go on', async () => {
     const limits = { maxConnections: 4, lockTimeoutMs: 100 };
     const db = createDb({ url: test.url, name: 'commits', ...limits, log });
     const service = createService(db);
@@ -184,8 +184,8 @@ describe('a wallet that another transaction has locked', () => {
   });
 });
 
-describe('a database in trouble', () => {
-  it('a stream waits for a database in trouble; lost answers to COMMIT do no harm', async () => {
+describe('database failures', () => {
+  it('a stream goes on after lost answers to COMMIT, and nothing is done twice', async () => {
     const cutter = await startCommitCutter(test.url);
     const db = createDb({ url: cutter.url, name: 'wallet', maxConnections: 4, log });
     try {
@@ -222,8 +222,8 @@ describe('an API key', () => {
   });
 });
 
-describe('answers', () => {
-  it('answers that are larger than a message are split, in order', async () => {
+describe('large answers', () => {
+  it('answers that are larger than a message are split', async () => {
     const metadata = Object.fromEntries(
       Array.from({ length: 16 }, (_, i) => [`key ${i}`.padEnd(250, 'k'), 'v'.repeat(250)]),
     );

@@ -5,7 +5,7 @@ import { createWalletCache } from './wallet-cache.ts';
 
 const wallet = (id: string) => newWallet({ id, userId: id, currency: 'BRL', exponent: 2 });
 
-it('keeps what was set last, and never more than its limit', () => {
+it('the wallet state cache keeps what was set last, and never exceeds its limit', () => {
   const walletCache = createWalletCache(100);
   for (let n = 0; n < 1_000; n += 1) walletCache.set(wallet(`w${n}`));
   const kept = Array.from({ length: 1_000 }, (_, n) => walletCache.get(`w${n}`)).filter(Boolean);
@@ -13,7 +13,7 @@ it('keeps what was set last, and never more than its limit', () => {
   for (let n = 951; n < 1_000; n += 1) expect(walletCache.get(`w${n}`)?.id).toBe(`w${n}`);
 });
 
-it('forgets, also what was set long ago, and gives the newest of two states', () => {
+it('the wallet state cache gives the newer of two states, and forgets on request', () => {
   const walletCache = createWalletCache(4);
   walletCache.set(wallet('a'));
   for (const id of ['b', 'c', 'd']) walletCache.set(wallet(id));
