@@ -51,9 +51,9 @@ function noteServed(servedAt: Map<string, number>, group: string, sequence: numb
 }
 
 /**
- * Waiters for one bucket, tried one after the other as soon as it has an attempt. First those against
- * whom little is known; among equals the group that was served longest ago; in a group the newest:
- * a flood of guesses is older than the next right password, and is not answered before it.
+ * Waiters for one bucket, tried one after the other as soon as it has an attempt. First those
+ * against whom little is known; among equals the group that was served longest ago; in a group the
+ * newest: a flood of guesses is older than the next right password, and is not answered before it.
  */
 export function createAttemptQueue(maxWaiting: number, onEmpty: () => void): AttemptQueue {
   const queued = new Set<QueuedAttempt>();
