@@ -66,6 +66,19 @@ describe('number of files in a folder', () => {
   });
 });
 
+describe('titles of tests', () => {
+  // A report and a search show the title of a test without that of its group.
+  const verbs =
+    'is|are|has|have|does|do|can|cannot|must|takes|gives|keeps|refuses|shows|lists|prints|ends|' +
+    'fails|says|sends|makes|asks|reads|writes|returns|accepts|rejects|stops|starts|finds|tries';
+  const isFragment = new RegExp(`^\\s*(it|test)\\(['"\`](${verbs}|and|or|that|whose|whom)\\b`);
+
+  it('a title of a test does not begin in the middle of a sentence', () => {
+    expect(isFragment.test("  it('is refused', () => {")).toBe(true);
+    expect(findLines(code.filter(isTest), isFragment)).toEqual([]);
+  });
+});
+
 /** Private names of mechanisms that have a standard name (docs/glossary.md). */
 const bannedIdentifiers = [
   ...['createGate', 'createNap', 'createPace', 'createFit', 'createHeads', 'createHold'],
