@@ -46,7 +46,7 @@ it('a wallet with an edited balance is refused as WALLET_CORRUPT; others are sho
     ['BRL', undefined],
     ['EUR', '50.00'],
   ]);
-  expect(all.stderr).toContain('the wallet in BRL does not agree');
+  expect(all.stderr).toContain('the wallet in BRL does not match its last transaction');
   const at = new Date().toISOString();
   expectCode(await ana.run(['balance', '--all', '--at', at]), 6);
   for (const person of [ana, olga]) {
