@@ -97,12 +97,12 @@ it('an absent field and an empty one have different hashes', () => {
 });
 
 it('text that is shifted between neighbouring fields changes the hash', () => {
-  const pieces = fc.string({
+  const parts = fc.string({
     unit: fc.constantFrom('a', 'é', '1', ':', ';', '-', '0'),
     minLength: 1,
   });
   fc.assert(
-    fc.property(pieces, pieces, fc.nat(), (one, other, at) => {
+    fc.property(parts, parts, fc.nat(), (one, other, at) => {
       const whole = one + other;
       const cut = at % (whole.length + 1);
       const [source, actor] = [whole.slice(0, cut), whole.slice(cut)];

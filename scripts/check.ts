@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 
 // `npm run check`: everything that reads the code without running it, side by side; each one's
-// output in a piece, and the exit code 1 if any fails.
+// output in one block, and the exit code 1 if any fails.
 const checks: readonly (readonly [name: string, command: string])[] = [
   ['eslint', 'eslint . --max-warnings 0'],
   ['tsc', 'tsc -p .'],

@@ -9,7 +9,7 @@ import { perTransaction } from '../support/cpu.ts';
 import { fund } from '../support/generator.ts';
 import { emailOf, startProduct, type Product } from '../support/product.ts';
 import { runRounds, type Measure } from '../support/rounds.ts';
-import { judge, type Bench, type Row } from '../support/row.ts';
+import { evaluate, type Bench, type Row } from '../support/row.ts';
 import { measureStream, percent } from './stream.ts';
 
 const users = 10_000;
@@ -48,7 +48,7 @@ export const batchRow: Row = {
         },
       );
       const what = `wallet batch run of ${count.toLocaleString('en')} rows`;
-      return [judge({ id: 'batch', what, unit: 'transactions/s' }, measured, { atLeast: 0.6 })];
+      return [evaluate({ id: 'batch', what, unit: 'transactions/s' }, measured, { atLeast: 0.6 })];
     } finally {
       await product.stop();
     }

@@ -9,7 +9,7 @@ import { perTransaction } from '../support/cpu.ts';
 import { fund } from '../support/generator.ts';
 import { startProduct, userIdOf, type Product } from '../support/product.ts';
 import { runRounds } from '../support/rounds.ts';
-import { judge, type Bench, type Row } from '../support/row.ts';
+import { evaluate, type Bench, type Row } from '../support/row.ts';
 
 const wallets = 10_000;
 const queue = 'wallet_queue';
@@ -65,7 +65,7 @@ async function measure(bench: Bench, product: Product, url: string) {
     },
   );
   const what = `${count.toLocaleString('en')} messages that wait in ${queue}`;
-  return judge({ id: 'events-in', what, unit: 'messages/s' }, measured, { atLeast: 4 });
+  return evaluate({ id: 'events-in', what, unit: 'messages/s' }, measured, { atLeast: 4 });
 }
 
 /** Persistent messages, all confirmed: half deposits, half withdrawals. */

@@ -9,7 +9,7 @@ import { fill } from '../support/fill.ts';
 import { forgetPeak, readMemory, watchPeak } from '../../tests/support/processes/memory.ts';
 import { startProduct, userIdOf, type Product } from '../support/product.ts';
 import { runRounds } from '../support/rounds.ts';
-import { judge, type Bench, type ResultRow, type Row } from '../support/row.ts';
+import { evaluate, type Bench, type ResultRow, type Row } from '../support/row.ts';
 import { runTool } from '../support/tools.ts';
 
 const lineCount = 1_000_000;
@@ -70,13 +70,13 @@ async function measure(
   );
   const what = `${lines.toLocaleString('en')} lines to CSV through the command line`;
   return [
-    judge({ id: 'export', what, unit: 's' }, measured, { atMost: 3 }),
-    judgeGrowth(
+    evaluate({ id: 'export', what, unit: 's' }, measured, { atMost: 3 }),
+    evaluateGrowth(
       'export-daemon-memory',
       'the daemon’s memory meanwhile, above what it was',
       runs.map(({ daemonGrowth }) => daemonGrowth),
     ),
-    judgeGrowth(
+    evaluateGrowth(
       'export-cli-memory',
       `the command line’s peak, above that of ${smallLineCount.toLocaleString('en')} lines`,
       runs.map(({ cliPeak }) => cliPeak - small.cliPeak),
@@ -87,7 +87,7 @@ async function measure(
 const toMiB = (bytes: number): number => Math.round(bytes / 2 ** 20);
 
 /** Of the rounds the worst: a limit on memory holds always or not at all. */
-function judgeGrowth(id: string, what: string, growths: readonly number[]): ResultRow {
+function evaluateGrowth(id: string, what: string, growths: readonly number[]): ResultRow {
   const worst = Math.max(...growths);
   return {
     ...{ id, what, unit: 'MiB' },

@@ -3,7 +3,7 @@ import { fill } from '../support/fill.ts';
 import { fund } from '../support/generator.ts';
 import { startProduct } from '../support/product.ts';
 import { runRounds } from '../support/rounds.ts';
-import { judge, type Row } from '../support/row.ts';
+import { evaluate, type Row } from '../support/row.ts';
 import { measureStream } from './stream.ts';
 
 const smallWallets = 10_000;
@@ -46,7 +46,7 @@ export const largeRow: Row = {
         },
       );
       const what = `one stream, ${wallets.toLocaleString('en')} wallets, beside 10,000`;
-      return [judge({ id: 'large', what, unit: 'transactions/s' }, measured, { atLeast: 0.7 })];
+      return [evaluate({ id: 'large', what, unit: 'transactions/s' }, measured, { atLeast: 0.7 })];
     } finally {
       await small.stop();
       await large.stop();

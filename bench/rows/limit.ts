@@ -6,7 +6,7 @@ import { fund } from '../support/generator.ts';
 import { startProduct, type Product } from '../support/product.ts';
 import { perTransaction, readCpuMicros } from '../support/cpu.ts';
 import { summarize, type Measure, type Pair } from '../support/rounds.ts';
-import { judge, type Bench, type Row } from '../support/row.ts';
+import { evaluate, type Bench, type Row } from '../support/row.ts';
 import type { BenchServer } from '../support/server.ts';
 import { runTool } from '../support/tools.ts';
 import { measureStream } from './stream.ts';
@@ -40,7 +40,7 @@ export const limitRow: Row = {
       }
       const measured = summarize(pairs);
       const what = `one stream beside COPY, ${rowsPerCommit} rows per commit`;
-      return [judge({ id: 'limit', what, unit: 'transactions/s' }, measured, { atLeast: 0.4 })];
+      return [evaluate({ id: 'limit', what, unit: 'transactions/s' }, measured, { atLeast: 0.4 })];
     } finally {
       await product.stop();
     }

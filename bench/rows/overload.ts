@@ -3,7 +3,7 @@ import { fund, generate } from '../support/generator.ts';
 import type { Job } from '../support/jobs.ts';
 import { operatorCount, startProduct, type Product } from '../support/product.ts';
 import { median, runRounds } from '../support/rounds.ts';
-import { judge, type Bench, type Row } from '../support/row.ts';
+import { evaluate, type Bench, type Row } from '../support/row.ts';
 
 const wallets = 10_000;
 /** Calls at any time, of whose rates the best is the peak. */
@@ -13,7 +13,7 @@ const maxWaitMs = 1_000;
 
 type State = { readonly tokens: readonly string[]; entries: bigint; peak: number };
 
-/** Four times as many calls as it can do, at their own pace: what is done, and what is refused. */
+/** Four times as many calls as it can do, at a fixed rate: what is done, and what is refused. */
 export const overloadRow: Row = {
   id: 'overload',
   run: async (bench) => {
@@ -38,8 +38,8 @@ export const overloadRow: Row = {
       const waited = { value: median(waits), baseline: maxWaitMs };
       const ratio = waited.value / waited.baseline;
       return [
-        judge({ id: 'overload', what, unit: 'transactions/s' }, measured, { atLeast: 0.9 }),
-        judge(
+        evaluate({ id: 'overload', what, unit: 'transactions/s' }, measured, { atLeast: 0.9 }),
+        evaluate(
           { id: 'overload-wait', what: 'p99 of what is done meanwhile', unit: 'ms' },
           { ...waited, ratio },
           { atMost: 1 },

@@ -10,7 +10,7 @@ import { checkLedger, waitUntilDrained, waitUntilEmpty } from '../support/check.
 import { fund, generate, readCost } from '../support/generator.ts';
 import { startProduct, userIdOf, type Product } from '../support/product.ts';
 import { median, percentile, runRounds, type Measure } from '../support/rounds.ts';
-import { judge, type Bench, type ResultRow, type Row } from '../support/row.ts';
+import { evaluate, type Bench, type ResultRow, type Row } from '../support/row.ts';
 
 const wallets = 10_000;
 /** A user of its own, whose lines tell the lag. */
@@ -58,7 +58,7 @@ async function measure(bench: Bench, product: Product): Promise<ResultRow[]> {
   const what = 'posted, confirmed, visible as a line';
   const lag = median(lags);
   return [
-    judge({ id: 'pipeline', what, unit: 'lines/s' }, measured, { atLeast: 5 }),
+    evaluate({ id: 'pipeline', what, unit: 'lines/s' }, measured, { atLeast: 5 }),
     {
       id: 'pipeline-lag',
       what: 'from answer to line at half that rate, p99',

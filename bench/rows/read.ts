@@ -5,7 +5,7 @@ import { checkLedger } from '../support/check.ts';
 import { fill } from '../support/fill.ts';
 import { startProduct, userIdOf, type Product } from '../support/product.ts';
 import { median, runRounds } from '../support/rounds.ts';
-import { judge, type Bench, type ResultRow, type Row } from '../support/row.ts';
+import { evaluate, type Bench, type ResultRow, type Row } from '../support/row.ts';
 
 const smallRows = 10_000;
 const largeRows = 5_000_000;
@@ -74,7 +74,7 @@ async function compare(
     () => measure(before),
     () => measure(after),
   );
-  return judge({ id, what, unit: 'ms, p50' }, measured, { atMost: 1.5 });
+  return evaluate({ id, what, unit: 'ms, p50' }, measured, { atMost: 1.5 });
 }
 
 async function measureReads(

@@ -5,7 +5,7 @@ import { run, runWallet, type Environment } from '../../scripts/product.ts';
 import { fund } from '../support/generator.ts';
 import { startProduct, userIdOf } from '../support/product.ts';
 import { median } from '../support/rounds.ts';
-import { judge, type Bench, type ResultRow, type Row } from '../support/row.ts';
+import { evaluate, type Bench, type ResultRow, type Row } from '../support/row.ts';
 
 const triesPerRound = 20;
 
@@ -67,7 +67,7 @@ async function compare(
     baseline: median(times.map((t) => t.nothing)),
     ratio: median(times.map((t) => t.work / t.nothing)),
   };
-  return judge({ id, what, unit: 'ms' }, measured, { atMost });
+  return evaluate({ id, what, unit: 'ms' }, measured, { atMost });
 }
 
 async function time(work: () => Promise<void>): Promise<number> {

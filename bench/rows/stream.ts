@@ -2,7 +2,7 @@ import { checkLedger, waitUntilDrained, waitUntilEmpty } from '../support/check.
 import { fund, generate, readCost } from '../support/generator.ts';
 import { startProduct, type Product } from '../support/product.ts';
 import { runRounds, type Measure } from '../support/rounds.ts';
-import { judge, type Bench, type Row } from '../support/row.ts';
+import { evaluate, type Bench, type Row } from '../support/row.ts';
 
 /** One stream over so many wallets, in transactions a second. */
 export async function measureStream(
@@ -45,7 +45,7 @@ const createStreamRow = (id: string, wallets: number, atLeast: number): Row => (
         },
       );
       const what = `one stream, ${wallets.toLocaleString('en')} wallet${wallets > 1 ? 's' : ''}`;
-      return [judge({ id, what, unit: 'transactions/s' }, measured, { atLeast })];
+      return [evaluate({ id, what, unit: 'transactions/s' }, measured, { atLeast })];
     } finally {
       await product.stop();
     }

@@ -2,7 +2,7 @@ import { checkLedger, waitUntilDrained, waitUntilEmpty } from '../support/check.
 import { fund, generate, readCost } from '../support/generator.ts';
 import { startProduct } from '../support/product.ts';
 import { runRounds } from '../support/rounds.ts';
-import { judge, type Row } from '../support/row.ts';
+import { evaluate, type Row } from '../support/row.ts';
 import { percent } from './stream.ts';
 
 const wallets = 10_000;
@@ -37,7 +37,7 @@ export const unaryRow: Row = {
         },
       );
       const what = 'CreateTransaction, 64 in flight';
-      return [judge({ id: 'unary', what, unit: 'transactions/s' }, measured, { atLeast: 3 })];
+      return [evaluate({ id: 'unary', what, unit: 'transactions/s' }, measured, { atLeast: 3 })];
     } finally {
       await product.stop();
     }

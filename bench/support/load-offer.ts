@@ -11,7 +11,7 @@ export const prepareOffer = (job: Job): Buffer[] =>
   encodeCalls(job, Math.ceil((job.rate ?? 0) * job.seconds));
 
 /**
- * Calls that come at their own pace, whatever becomes of those before them. One that is due while
+ * Calls that come at a fixed rate, whatever becomes of those before them. One that is due while
  * all streams are taken would wait within its client; it is counted and not sent.
  */
 export async function runOffer(

@@ -45,7 +45,7 @@ export type Row = {
 type Bound = { readonly atLeast: number } | { readonly atMost: number };
 
 /** Judges a ratio by its target. */
-export function judge(
+export function evaluate(
   row: Pick<ResultRow, 'id' | 'what' | 'unit'>,
   measured: Pick<Paired, 'value' | 'baseline' | 'ratio'> & Partial<Paired>,
   bound: Bound,

@@ -33,7 +33,7 @@ export function frame(body: Uint8Array): Buffer {
   return Buffer.concat([head, body]);
 }
 
-/** Takes bytes as they come and gives whole messages, without their heads. */
+/** Takes bytes as they come and gives whole messages, without their headers. */
 export function createUnframer(onMessage: (body: Buffer) => void): (chunk: Buffer) => void {
   let parts: Buffer[] = [];
   let length = 0;

@@ -128,11 +128,11 @@ describe('unusable TLS files', () => {
     ['a passphrase', () => client('client.pem', 'locked.key'), 'tls-key', 'passphrase'],
     ['of two pairs', () => client('client.pem', 'other.key'), 'tls-key', 'is not the key of'],
     ['no authority', () => ['--tls-ca', at('junk.pem')], 'tls-ca', 'holds no certificate in PEM'],
-  ])('TLS files are refused with CONFIG_INVALID: %s', async (_name, options, field, told) => {
+  ])('TLS files are refused with CONFIG_INVALID: %s', async (_name, options, field, reported) => {
     const ran = await whoami(strict, [...ca(), ...options()]);
     expect(ran.exitCode).toBe(2);
     expect(JSON.parse(ran.err)).toMatchObject({ error: { reason: 'CONFIG_INVALID', field } });
-    expect(ran.err).toContain(told);
+    expect(ran.err).toContain(reported);
   });
 
   test('a certificate without its key, or a key without its certificate, is refused', async () => {

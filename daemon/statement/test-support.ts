@@ -101,11 +101,14 @@ export type StatementWorld = ReturnType<typeof createStatementWorld>;
 /** The statement service over a database of its own, with the other two as tables in memory. */
 export function createStatementWorld(database: TestDatabase) {
   const users = new Map<string, KnownUser>();
-  const heads = new Map<string, { readonly seq: bigint; readonly hash: string | undefined }>();
+  const lastEntries = new Map<
+    string,
+    { readonly seq: bigint; readonly hash: string | undefined }
+  >();
   const ledger: Line[] = [];
   const published: OutboundMessage[] = [];
   const state = { isWalletAway: false, isAuthAway: false };
-  const peers = createPeers(users, heads, ledger, state);
+  const peers = createPeers(users, lastEntries, ledger, state);
   const know = (principal: UserPrincipal, change: Partial<KnownUser> = {}): UserPrincipal => {
     const { role, userId } = principal;
     users.set(userId, {
@@ -158,7 +161,10 @@ export function createStatementWorld(database: TestDatabase) {
     ) => {
       const model = makeLines(count, count, startMs, stepMs).map(change);
       const lines = toLines(userId, currency, model);
-      heads.set(walletIdOf(userId, currency), { seq: BigInt(count), hash: lines.at(-1)?.hash });
+      lastEntries.set(walletIdOf(userId, currency), {
+        seq: BigInt(count),
+        hash: lines.at(-1)?.hash,
+      });
       for (const line of lines) ledger.push(line);
       const there = lines.slice(0, count - missing);
       for (let i = 0; i < there.length; i += 5_000) {
@@ -173,7 +179,7 @@ export function createStatementWorld(database: TestDatabase) {
 /** The other two services, as far as they are not away. */
 function createPeers(
   users: ReadonlyMap<string, KnownUser>,
-  heads: ReadonlyMap<string, { readonly seq: bigint; readonly hash: string | undefined }>,
+  lastEntries: ReadonlyMap<string, { readonly seq: bigint; readonly hash: string | undefined }>,
   ledger: readonly Line[],
   state: { readonly isWalletAway: boolean; readonly isAuthAway: boolean },
 ) {
@@ -181,7 +187,7 @@ function createPeers(
     readHead: (userId: string, currency: string, alsoSeq?: bigint) => {
       if (state.isWalletAway) return Promise.reject(new Error('the wallet service is unavailable'));
       const walletId = walletIdOf(userId, currency);
-      const head = heads.get(walletId) ?? { seq: 0n, hash: undefined };
+      const head = lastEntries.get(walletId) ?? { seq: 0n, hash: undefined };
       const also = ledger.find((line) => line.walletId === walletId && line.seq === alsoSeq);
       return Promise.resolve(succeed({ ...head, asOfMs: startMs + 400 * 86_400_000, also }));
     },

@@ -3,7 +3,13 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { textOf, type Outcome } from '../support/grpc/any-call.ts';
 import { queryService } from '../support/ledger/ledger.ts';
 import { level, marksOf, refusalOf } from './answers.ts';
-import { cast, expectAtGate, gateReasons, judgeAtGate, type Cast } from './callers.ts';
+import {
+  cast,
+  expectAtAdmission,
+  admissionReasons,
+  checkAtAdmission,
+  type Cast,
+} from './callers.ts';
 import { objectRules, type ObjectRule } from './objects.ts';
 import { bearer, nothing, setStage, type Belongings, type Person, type Stage } from './people.ts';
 import { plainRequests } from './requests.ts';
@@ -74,7 +80,7 @@ describe('authorisation', () => {
           validToken: people.bia.accessToken,
         };
         const outcome = await ask(name, request!(ground), await caller.authorization());
-        const fault = judgeAtGate(outcome, expectAtGate(right, caller));
+        const fault = checkAtAdmission(outcome, expectAtAdmission(right, caller));
         if (fault !== undefined) faults.push(`${caller.name}: ${fault}`);
         if (outcome.reason === 'UNIMPLEMENTED' && !isMissing(name, outcome)) {
           faults.push(`${caller.name}: UNIMPLEMENTED`);
@@ -130,7 +136,7 @@ describe('objects of other users', () => {
       counts.objects += 1;
       const outcome = await ask(rule.rpc, rule.request(own), authorization);
       const { reason } = refusalOf(outcome);
-      if (rule.hidden.includes(reason) || gateReasons.has(reason)) {
+      if (rule.hidden.includes(reason) || admissionReasons.has(reason)) {
         faults.push(`${self.name} is kept from their own: ${reason}`);
       }
       faults.push(...marks.filter((m) => textOf(outcome).includes(m)).map((m) => `own shows ${m}`));
@@ -148,7 +154,7 @@ describe('objects of other users', () => {
         const authorization = bearer(person.accessToken);
         const outcome = await ask(rule.rpc, rule.request(things.ana), authorization);
         const { reason } = refusalOf(outcome);
-        const isKeptOut = rule.hidden.includes(reason) || gateReasons.has(reason);
+        const isKeptOut = rule.hidden.includes(reason) || admissionReasons.has(reason);
         if (isKeptOut === isExpected) faults.push(`${person.role}: ${reason || 'admitted'}`);
       }
       expect(faults).toEqual([]);

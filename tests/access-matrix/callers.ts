@@ -21,7 +21,7 @@ export type Caller = {
 };
 
 /** The refusals of those who are not known, and of those who may not. */
-export const gateReasons: ReadonlySet<string> = new Set([
+export const admissionReasons: ReadonlySet<string> = new Set([
   'CREDENTIALS_MISSING',
   'TOKEN_INVALID',
   'TOKEN_EXPIRED',
@@ -30,7 +30,7 @@ export const gateReasons: ReadonlySet<string> = new Set([
 ]);
 
 /** How the gate must answer: `in` if it admits the caller, or one of these reasons. */
-export function expectAtGate(right: Policy, caller: Caller): 'in' | readonly string[] {
+export function expectAtAdmission(right: Policy, caller: Caller): 'in' | readonly string[] {
   if (right === 'public') return 'in';
   if (caller.as === undefined) return caller.refusals ?? [];
   if (caller.as === 'anonymous') return ['CREDENTIALS_MISSING'];
@@ -42,7 +42,7 @@ export function expectAtGate(right: Policy, caller: Caller): 'in' | readonly str
 }
 
 /** What is wrong with an answer at the gate; undefined if nothing is. */
-export function judgeAtGate(
+export function checkAtAdmission(
   outcome: Outcome,
   expected: 'in' | readonly string[],
 ): string | undefined {
@@ -50,7 +50,7 @@ export function judgeAtGate(
     return `answered ${outcome.reason}: ${outcome.message}`;
   }
   if (expected === 'in') {
-    return gateReasons.has(outcome.reason)
+    return admissionReasons.has(outcome.reason)
       ? `kept out with ${outcome.reason}: ${outcome.message}`
       : undefined;
   }

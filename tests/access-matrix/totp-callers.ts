@@ -8,7 +8,7 @@ import {
 import type { AnyMethod, Outcome } from '../support/grpc/any-call.ts';
 import { appCode } from '../support/auth/totp.ts';
 import { password } from '../support/processes/world.ts';
-import { expectAtGate, type Caller } from './callers.ts';
+import { expectAtAdmission, type Caller } from './callers.ts';
 import { bearer, must, type Person, type Stage } from './people.ts';
 
 /** Whether the daemon runs with STAFF_TOTP=optional or =required. */
@@ -29,7 +29,7 @@ export function expectWithTotp(
 ): 'in' | readonly string[] {
   const mustEnrol = mode === 'required' && caller.as !== 'customer' && !caller.hasTotp;
   if (caller.as === undefined || right === 'public' || !mustEnrol) {
-    return expectAtGate(right, caller);
+    return expectAtAdmission(right, caller);
   }
   return right.enrolling && !caller.isKey ? 'in' : ['TOTP_ENROLMENT_REQUIRED'];
 }

@@ -8,7 +8,7 @@ import type { Outcome } from '../support/grpc/any-call.ts';
 import { queryService } from '../support/ledger/ledger.ts';
 import { appCode, wrongCode } from '../support/auth/totp.ts';
 import { password } from '../support/processes/world.ts';
-import { gateReasons, judgeAtGate } from './callers.ts';
+import { admissionReasons, checkAtAdmission } from './callers.ts';
 import { setStage, type Person, type Stage } from './people.ts';
 import { plainRequests } from './requests.ts';
 import { rpcs } from './rpcs.ts';
@@ -54,9 +54,9 @@ async function restart(mode: Mode): Promise<void> {
 }
 
 const isAtGate = (outcome: Outcome): boolean =>
-  gateReasons.has(outcome.reason) || outcome.reason === 'TOTP_ENROLMENT_REQUIRED';
+  admissionReasons.has(outcome.reason) || outcome.reason === 'TOTP_ENROLMENT_REQUIRED';
 
-async function judge(name: string, caller: TotpCaller, mode: Mode): Promise<string | undefined> {
+async function evaluate(name: string, caller: TotpCaller, mode: Mode): Promise<string | undefined> {
   const { right, definition } = rpcs.find((one) => one.name === name)!;
   const userId = caller.as === 'customer' || right === 'public' ? '' : ana.userId;
   // Of themselves: users who must enrol cannot look up other users.
@@ -69,7 +69,7 @@ async function judge(name: string, caller: TotpCaller, mode: Mode): Promise<stri
   const fault =
     expected === 'in' && isAtGate(outcome)
       ? `${outcome.reason} instead of admitted`
-      : judgeAtGate(outcome, expected);
+      : checkAtAdmission(outcome, expected);
   return fault && `${caller.name}: ${fault}`;
 }
 
@@ -82,8 +82,8 @@ describe.each(['optional', 'required'] as const)('with STAFF_TOTP=%s', (mode) =>
   it.each(repeatable)(
     '$name admits callers by their second factor, and refuses all others',
     async ({ name }) => {
-      const judged = await Promise.all(callers.map((caller) => judge(name, caller, mode)));
-      expect(judged.filter((fault) => fault !== undefined)).toEqual([]);
+      const evaluated = await Promise.all(callers.map((caller) => evaluate(name, caller, mode)));
+      expect(evaluated.filter((fault) => fault !== undefined)).toEqual([]);
     },
   );
 
@@ -118,7 +118,9 @@ describe.each(['optional', 'required'] as const)('with STAFF_TOTP=%s', (mode) =>
 describe('sign-out, with STAFF_TOTP=required', () => {
   const signOut = rpcs.filter(({ name }) => name === 'auth.signOut');
   it.each(signOut)('$name admits staff without a second factor too', async ({ name }) => {
-    const judged = await Promise.all(callers.map((caller) => judge(name, caller, 'required')));
-    expect(judged.filter((fault) => fault !== undefined)).toEqual([]);
+    const evaluated = await Promise.all(
+      callers.map((caller) => evaluate(name, caller, 'required')),
+    );
+    expect(evaluated.filter((fault) => fault !== undefined)).toEqual([]);
   });
 });

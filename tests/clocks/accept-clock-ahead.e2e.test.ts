@@ -130,9 +130,9 @@ it('a wallet used while the clock was ahead works again after accept-clock-ahead
   for (let i = 0; i < 2; i += 1) expect(reasonOf(await deposit(500n))).toBe('WALLET_CLOCK_AHEAD');
   await producer.emit({ userId: ana.id, operation: 'deposit', amount: '7.00' });
   const letterId = await untilDeadLetter();
-  const told = await readStatement(begin);
-  expect(told.status).toBe(StatementStatus.COMPLETE);
-  expect(told.statement).toMatchObject({ closingMinor: 10_000n, lines: [{ seq: 1n }] });
+  const reported = await readStatement(begin);
+  expect(reported.status).toBe(StatementStatus.COMPLETE);
+  expect(reported.statement).toMatchObject({ closingMinor: 10_000n, lines: [{ seq: 1n }] });
 
   const shown = await acceptHers('--dry-run');
   expect(shown).toMatchObject({ code: 0, stdout: '' });
@@ -178,7 +178,7 @@ it('a wallet used while the clock was ahead works again after accept-clock-ahead
   const whole = await readStatement(begin);
   expect(whole.status).toBe(StatementStatus.COMPLETE);
   expect(whole.statement).toMatchObject({ closingMinor: 16_201n });
-  expect(await readStatement(begin, told.statement!.to)).toEqual(told);
+  expect(await readStatement(begin, reported.statement!.to)).toEqual(reported);
   expect(await findFaults(site.dataDir)).toEqual([]);
   await site.serverClock.step(0);
 });

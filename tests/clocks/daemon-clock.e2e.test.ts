@@ -70,10 +70,10 @@ async function useEverything(user: Signed): Promise<void> {
     const rows = await queryService(site.dataDir, 'wallet', 'SELECT 1 FROM outbox LIMIT 1');
     return rows.length === 0;
   });
-  const told = await readStatement(user);
-  expect(told.status).toBe(StatementStatus.COMPLETE);
-  expect(Math.abs(told.statement!.to!.getTime() - before)).toBeLessThan(minuteMs);
-  expect(told.statement?.lines.at(-1)?.transactionId).toBeDefined();
+  const reported = await readStatement(user);
+  expect(reported.status).toBe(StatementStatus.COMPLETE);
+  expect(Math.abs(reported.statement!.to!.getTime() - before)).toBeLessThan(minuteMs);
+  expect(reported.statement?.lines.at(-1)?.transactionId).toBeDefined();
   const later = await readStatement(user, new Date(Date.now() + 30 * minuteMs));
   expect(later.status).toBe(StatementStatus.INCOMPLETE);
   await finishExport(user);

@@ -213,8 +213,8 @@ it('complete statements stay the same across clock steps, and none is complete e
   await site.serverClock.step(0);
   const { accessToken } = await signIn(email);
   const both = [first, second];
-  for (const told of both) {
-    expect(await readStatement(accessToken, from, told.statement!.to)).toEqual(told);
+  for (const reported of both) {
+    expect(await readStatement(accessToken, from, reported.statement!.to)).toEqual(reported);
   }
   const beyond = new Date(second.statement!.to!.getTime() + 60_000);
   expect((await readStatement(accessToken, from, beyond)).status).toBe(StatementStatus.INCOMPLETE);
@@ -228,8 +228,8 @@ it('complete statements stay the same across clock steps, and none is complete e
   await site.serverClock.step(dayS + 120);
   const later = await signIn(email);
   expect(reasonOf(await deposit(later.accessToken, 7n))).toBe('ok');
-  for (const told of both) {
-    expect(await readStatement(later.accessToken, from, told.statement!.to)).toEqual(told);
+  for (const reported of both) {
+    expect(await readStatement(later.accessToken, from, reported.statement!.to)).toEqual(reported);
   }
   expect(await findFaults(site.dataDir)).toEqual([]);
 });

@@ -9,20 +9,20 @@ const silent = (): void => undefined;
 const createEmptyReport = () => createReport(createTimeline(silent), silent);
 
 /** A run without any violation, with `tookMs` for each operation beside a locked wallet. */
-function judgeLatencies(tookMs: readonly number[]) {
+function evaluateLatencies(tookMs: readonly number[]) {
   const latencies = createLatencies();
   const report = createEmptyReport();
   for (const of of ['calls', 'reads', 'streams', 'mixed stream', 'messages'] as const) {
     for (const ms of tookMs) latencies.record(of, 'beside a lock', ms);
   }
-  return { latencies: latencies.judge(report), report };
+  return { latencies: latencies.evaluate(report), report };
 }
 
 const fast = Array.from({ length: 200 }, () => 20);
 const good: Findings = {
   counts: new Map(),
   outboxRows: 0,
-  latencies: judgeLatencies(fast).latencies,
+  latencies: evaluateLatencies(fast).latencies,
 };
 const listUnmet = (findings: Findings): string[] =>
   listChecks(findings).flatMap(({ isMet, name }) => (isMet ? [] : [name]));
@@ -54,11 +54,11 @@ describe('checks of a fault run', () => {
 
   it('over a hundredth of slow answers, or too few answers, fail each latency class', () => {
     for (const tookMs of [[...fast, 1_300, 1_300, 1_300], fast.slice(0, 49), []]) {
-      const { latencies, report } = judgeLatencies(tookMs);
+      const { latencies, report } = evaluateLatencies(tookMs);
       expect(listUnmet({ ...good, latencies })).toHaveLength(5);
       expect(report.counts.get('latency')).toBe(5);
     }
-    const { latencies } = judgeLatencies([...fast, 1_300]);
+    const { latencies } = evaluateLatencies([...fast, 1_300]);
     expect(listUnmet({ ...good, latencies })).toEqual([]);
   });
 });

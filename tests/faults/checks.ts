@@ -8,7 +8,7 @@ export type Check = {
   readonly isMet: boolean;
 };
 
-/** What a run is judged by. */
+/** What a run is evaluated by. */
 export type Findings = {
   /** Violations by kind. */
   readonly counts: ReadonlyMap<string, number>;

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 
-import { runFaultRun, shortPace } from './run.ts';
+import { runFaultRun, shortTiming } from './run.ts';
 import { faultKinds } from './timeline.ts';
 
 /** How long an answer takes depends on the machine; the long run judges that. */
@@ -12,7 +12,7 @@ it('40 s of faults of all kinds: no money is lost, and no reported result change
     seed: 'the short profile',
     seconds: 40,
     kinds: faultKinds,
-    pace: shortPace,
+    timing: shortTiming,
     say: (line) => said.push(line),
   });
   const found = [...report.counts.keys()].filter((kind) => !aboutTime.has(kind));

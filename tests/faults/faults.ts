@@ -23,7 +23,7 @@ export type FaultOptions = {
  * long as several mixes of the other kinds.
  */
 export async function runFaults(load: Load, { kinds, lockable }: FaultOptions): Promise<void> {
-  const { pace } = load;
+  const { timing } = load;
   const others = kinds.filter((kind) => kind !== 'locks');
   const oneDown = createTurns();
   const faults: Readonly<Record<FaultKind, Fault>> = {
@@ -33,25 +33,25 @@ export async function runFaults(load: Load, { kinds, lockable }: FaultOptions): 
     kills: (_load, random) => oneDown(() => kill(load, random)),
     broker: (_load, random) => cutBroker(load, random),
   };
-  await pause(load, between(randomOf(load, 'faults', 0), pace.quietMs));
+  await pause(load, between(randomOf(load, 'faults', 0), timing.quietMs));
   for (let episode = 0; !load.isOver(); episode += 1) {
     const random = randomOf(load, 'faults', episode + 1);
     const alone = kinds[episode];
     const hasLock = alone ? alone === 'locks' : kinds.includes('locks') && random.chance(60);
-    const mixes = hasLock ? Math.max(1, Math.round(pace.lockMs / pace.mixMs)) : 1;
-    const locked = hasLock ? faults.locks(load, random, pace.lockMs) : Promise.resolve();
+    const mixes = hasLock ? Math.max(1, Math.round(timing.lockMs / timing.mixMs)) : 1;
+    const locked = hasLock ? faults.locks(load, random, timing.lockMs) : Promise.resolve();
     for (let mix = 0; mix < mixes && !load.isOver(); mix += 1) {
       const chosen = alone
         ? others.filter((kind) => kind === alone)
         : others.filter(() => random.chance(hasLock ? 35 : 60));
-      const withinMs = pace.mixMs;
+      const withinMs = timing.mixMs;
       await Promise.all([
         ...chosen.map((kind) => faults[kind](load, random, withinMs)),
         pause(load, withinMs),
       ]);
     }
     await locked;
-    await pause(load, between(random, pace.quietMs));
+    await pause(load, between(random, timing.quietMs));
   }
 }
 
@@ -65,7 +65,7 @@ async function lock(load: Load, random: Random, lockable: readonly Person[]): Pr
     await client.query('BEGIN');
     await client.query('SELECT 1 FROM wallets WHERE id = $1 FOR UPDATE', [walletId]);
     const end = load.timeline.begin('locks', walletId);
-    await pause(load, load.pace.lockMs);
+    await pause(load, load.timing.lockMs);
     await client.query('ROLLBACK');
     end();
   } finally {
@@ -78,7 +78,7 @@ async function stop(load: Load, random: Random, withinMs: number): Promise<void>
   const node = pickNode(load, random);
   const end = load.timeline.begin('stops', node.name);
   node.signal('SIGSTOP');
-  await pause(load, between(random, load.pace.stopMs));
+  await pause(load, between(random, load.timing.stopMs));
   node.signal('SIGCONT');
   end();
 }

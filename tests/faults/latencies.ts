@@ -29,7 +29,7 @@ export type Latencies = {
   refused(of: LatencyClass, situation: Situation): void;
   print(say: (line: string) => void): void;
   /** p99 beside a locked wallet: each that is above its limit, or of too few, is a violation. */
-  judge(report: Report): readonly LockedLatency[];
+  evaluate(report: Report): readonly LockedLatency[];
 };
 
 /** How long other wallets took while one was locked. */
@@ -63,7 +63,7 @@ export function createLatencies(): Latencies {
         say(formatRow(of, situation, [String(tookMs.length), ...numbers, String(refusals)]));
       }
     },
-    judge: (report) =>
+    evaluate: (report) =>
       classes.flatMap((of) => {
         const limitMs = limitsMs[of];
         if (limitMs === undefined) return [];

@@ -17,14 +17,14 @@ export type Load = {
   readonly report: Report;
   readonly latencies: Latencies;
   readonly book: Book;
-  readonly pace: Pace;
+  readonly timing: Timing;
   /** Nothing new is to be asked; what has no answer yet is still asked for one. */
   isOver(): boolean;
   /** All faults have ended, and there is still no answer: give up. */
   isHopeless(): boolean;
 };
 
-export type Pace = {
+export type Timing = {
   readonly lockMs: number;
   readonly stopMs: readonly [number, number];
   readonly mixMs: number;

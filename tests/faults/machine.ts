@@ -18,7 +18,7 @@ const probeText = "SELECT pg_logical_emit_message(true, 'probe', '')";
 
 /**
  * Looks for what no daemon can help: commits of a transaction that locks nothing, and timers of
- * this process, that take long. They are put on the timeline, so that a slow machine is not judged
+ * this process, that take long. They are put on the timeline, so that a slow machine is not evaluated
  * as a slow daemon.
  */
 export async function watchMachine(site: Site, timeline: Timeline): Promise<MachineWatch> {

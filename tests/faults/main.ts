@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { parseArgs } from 'node:util';
 
 import { ensureTestServices } from '../../scripts/test-services.ts';
-import { longPace, runFaultRun } from './run.ts';
+import { longTiming, runFaultRun } from './run.ts';
 import { faultKinds, type FaultKind } from './timeline.ts';
 
 // `npm run test:faults -- --minutes 20`: two daemons under load, with faults from a seed. Ends with
@@ -31,7 +31,7 @@ const { report, checks } = await runFaultRun({
   seed: values.seed,
   seconds,
   kinds: kinds.filter(isKind),
-  pace: longPace,
+  timing: longTiming,
   say: (line) => console.log(line),
 });
 console.log(`violations: ${report.violations}`);

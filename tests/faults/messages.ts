@@ -71,7 +71,7 @@ export function createMessages(load: Load): Messages {
     if (!random.chance(10)) return;
     duplicates += 1;
     if (random.chance(50)) sendOp(op);
-    else late.push({ op, atMs: performance.now() + between(random, load.pace.lateMs) });
+    else late.push({ op, atMs: performance.now() + between(random, load.timing.lateMs) });
   };
   const sendLate = (): void => {
     const now = performance.now();

@@ -19,15 +19,15 @@ type Reported = {
   readonly from: Date | undefined;
   /** By the database's clock, when it was asked for. */
   readonly wasFuture: boolean;
-  readonly told: string;
+  readonly text: string;
   readonly by: string;
-  readonly toldMs: number;
+  readonly readMs: number;
   againMs: number;
   /** Found once: not again. */
   hasChanged: boolean;
 };
 
-type Answer = { readonly told: string; readonly at: Date } | undefined;
+type Answer = { readonly text: string; readonly at: Date } | undefined;
 
 export type Readers = {
   run(): Promise<void>;
@@ -56,10 +56,12 @@ export function createReaders(load: Load): Readers {
     const from = isStatement ? new Date(at.getTime() - statementMs) : undefined;
     return read(load, node, person, at, from).then((answer) => {
       if (!answer) return;
-      const againMs = performance.now() + between(random, load.pace.rereadMs);
+      const againMs = performance.now() + between(random, load.timing.rereadMs);
       const wasFuture = answer.at.getTime() > askedMs;
-      const told = { person, from, wasFuture, at: answer.at, told: answer.told, by: node.name };
-      reported.push({ ...told, toldMs: performance.now(), againMs, hasChanged: false });
+      reported.push({
+        ...{ person, from, wasFuture, at: answer.at, text: answer.text, by: node.name },
+        ...{ readMs: performance.now(), againMs, hasChanged: false },
+      });
     });
   };
   const reread = async (node: Node, before: Reported): Promise<boolean> => {
@@ -68,9 +70,9 @@ export function createReaders(load: Load): Readers {
     // An honest "not yet", or an earlier time than was asked for, takes nothing back.
     if (answer?.at.getTime() !== at.getTime()) return false;
     rereads += 1;
-    if (answer.told === before.told || before.hasChanged) return true;
+    if (answer.text === before.text || before.hasChanged) return true;
     before.hasChanged = true;
-    load.report.violate(...describeChange(load, before, answer.told, node));
+    load.report.violate(...describeChange(load, before, answer.text, node));
     return true;
   };
   return {
@@ -82,7 +84,7 @@ export function createReaders(load: Load): Readers {
         const now = performance.now();
         const due = reported.filter(({ againMs }) => againMs <= now).slice(0, 3);
         for (const before of due) {
-          before.againMs = now + between(random, load.pace.rereadMs) * 4;
+          before.againMs = now + between(random, load.timing.rereadMs) * 4;
           reads.push(reread(pickNode(load, random), before));
         }
         await pause(load, between(random, [120, 280]));
@@ -149,7 +151,7 @@ async function readBalance(node: Node, person: Person, at: Date): Promise<Answer
   const answer = await node.connection().call(method, request, person.token, timeoutMs);
   if (!answer.ok) return answer.reason;
   const { wallet, asOf } = answer.value;
-  return { told: `${wallet?.balanceMinor} at seq ${wallet?.seq}`, at: asOf ?? at };
+  return { text: `${wallet?.balanceMinor} at seq ${wallet?.seq}`, at: asOf ?? at };
 }
 
 /** All pages of it; undefined unless it says that it is complete. */
@@ -181,28 +183,28 @@ async function readStatement(
     ({ seq, transactionId, balanceAfterMinor, hash }) =>
       `${seq} ${transactionId} ${balanceAfterMinor} ${Buffer.from(hash).toString('hex', 0, 4)}`,
   );
-  const told = `${[...sums, first?.closingMinor].join(' ')}; ${lines.length} lines: ${texts.join(', ')}`;
-  return { told, at: to };
+  const text = `${[...sums, first?.closingMinor].join(' ')}; ${lines.length} lines: ${texts.join(', ')}`;
+  return { text, at: to };
 }
 
 function describeChange(
   load: Load,
   before: Reported,
-  told: string,
+  text: string,
   node: Node,
 ): [kind: string, what: string, asked: string] {
-  const { person, at, from, wasFuture, toldMs } = before;
+  const { person, at, from, wasFuture, readMs } = before;
   const { timeline } = load;
   const what = from
     ? `the complete statement of ${from.toISOString()} to ${at.toISOString()}`
     : `the balance as of ${at.toISOString()}`;
-  const where = firstDifference(before.told, told);
+  const where = firstDifference(before.text, text);
   return [
     from ? `statements ${wasFuture ? 'of the future ' : ''}that changed` : 'balances that changed',
     `${what} of user ${person.id}`,
-    `${before.by} said at ${timeline.secondsOf(toldMs)} s: …${before.told.slice(where, where + 200)}\n` +
-      `  ${node.name} says now: …${told.slice(where, where + 200)}\n` +
-      `  faults between: ${timeline.describe(toldMs, performance.now())}`,
+    `${before.by} said at ${timeline.secondsOf(readMs)} s: …${before.text.slice(where, where + 200)}\n` +
+      `  ${node.name} says now: …${text.slice(where, where + 200)}\n` +
+      `  faults between: ${timeline.describe(readMs, performance.now())}`,
   ];
 }
 

@@ -4,10 +4,10 @@ import { createBook } from './book.ts';
 import { fund, runCustomer, runOperator } from './calls.ts';
 import { formatChecks, listChecks, type Check } from './checks.ts';
 import { runFaults } from './faults.ts';
-import { judge } from './judge.ts';
+import { evaluate } from './evaluate.ts';
 import { createLatencies } from './latencies.ts';
 import { startListener } from './listener.ts';
-import type { Load, Pace } from './load.ts';
+import type { Load, Timing } from './load.ts';
 import { watchMachine } from './machine.ts';
 import { createMessages } from './messages.ts';
 import { createReaders } from './readers.ts';
@@ -20,11 +20,11 @@ export type FaultRunOptions = {
   readonly seed: string;
   readonly seconds: number;
   readonly kinds: readonly FaultKind[];
-  readonly pace: Pace;
+  readonly timing: Timing;
   readonly say: (line: string) => void;
 };
 
-export const longPace: Pace = {
+export const longTiming: Timing = {
   lockMs: 30_000,
   stopMs: [5_000, 15_000],
   mixMs: 10_000,
@@ -33,7 +33,7 @@ export const longPace: Pace = {
   rereadMs: [1_000, 8_000],
 };
 
-export const shortPace: Pace = {
+export const shortTiming: Timing = {
   lockMs: 6_000,
   stopMs: [1_500, 3_000],
   mixMs: 4_000,
@@ -70,12 +70,12 @@ async function runOn(
   site: Site,
   timeline: Timeline,
   report: Report,
-  { seed, seconds, kinds, pace, say }: FaultRunOptions,
+  { seed, seconds, kinds, timing, say }: FaultRunOptions,
 ): Promise<readonly Check[]> {
   let endsAtMs = Infinity;
   const latencies = createLatencies();
   const load: Load = {
-    ...{ seed, site, timeline, report, latencies, pace },
+    ...{ seed, site, timeline, report, latencies, timing },
     book: createBook(report, timeline),
     isOver: () => performance.now() >= endsAtMs,
     isHopeless: () => performance.now() >= endsAtMs + hopelessMs,
@@ -108,10 +108,10 @@ async function runOn(
 
   await site.clock.set(0);
   await wait(1_000);
-  const { facts, outboxRows } = await judge(load, messages, listener);
+  const { facts, outboxRows } = await evaluate(load, messages, listener);
   await readers.rereadAll();
   await listener.stop();
-  const besideLocks = kinds.includes('locks') ? latencies.judge(report) : [];
+  const besideLocks = kinds.includes('locks') ? latencies.evaluate(report) : [];
   latencies.print(say);
   const rate = load.book.all.size / seconds;
   say(`${load.book.all.size} operations, ${rate.toFixed(0)} a second`);

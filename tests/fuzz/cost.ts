@@ -78,10 +78,10 @@ function makeCutMessages(random: Random): Input {
     parts.push(frame(types.headers, 4, id, block));
     left -= block.length + 9;
     for (let at = 0; at < body.length && left > 0;) {
-      const piece = body.subarray(at, at + 1 + random.int(most));
-      parts.push(frame(types.data, 0, id, piece));
-      at += piece.length;
-      left -= piece.length + 9;
+      const chunk = body.subarray(at, at + 1 + random.int(most));
+      parts.push(frame(types.data, 0, id, chunk));
+      at += chunk.length;
+      left -= chunk.length + 9;
       if (random.chance(1)) parts.push(frame(types.data, 0, id, Buffer.alloc(0)));
     }
     if (random.chance(80)) parts.push(frame(types.data, 1, id, Buffer.alloc(0)));

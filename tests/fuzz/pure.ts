@@ -134,7 +134,7 @@ function handleMessage(random: Random) {
   const base = isEmitted ? emitted : created;
   let value: unknown = base;
   for (let i = 1 + random.int(2); i > 0; i -= 1) {
-    // The envelope is soon told; it is what lies in it that goes deep.
+    // The envelope is soon reported; it is what lies in it that goes deep.
     value = random.chance(85)
       ? { ...(value as Json), data: mutateJson(random, (value as Json)['data'] ?? base.data) }
       : mutateJson(random, value);

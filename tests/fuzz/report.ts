@@ -54,7 +54,7 @@ export function createReport(seed: string, say: (line: string) => void): Report 
   };
 }
 
-/** Leaves the event loop to others once this piece of work has gone on for a while. */
+/** Leaves the event loop to others once this work has gone on for a while. */
 export function createYielder(sliceMs = 20): () => Promise<void> {
   let since = performance.now();
   return async () => {

@@ -116,9 +116,9 @@ async function attack(
     );
   }
   await new Promise((resolve) => setTimeout(resolve, 3_000));
-  say(await resources.judge());
+  say(await resources.evaluate());
   say(await judgeLedger(report, world.dataDir));
-  watched.judge();
+  watched.evaluate();
   report.print();
   say(`good client: ${deposits} deposits; ${starved} tries more while the daemon got no processor`);
   say(`${took.toFixed(0)} s, ${Math.round(report.inputs / took)} inputs a second`);

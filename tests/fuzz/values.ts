@@ -102,7 +102,7 @@ const nastyTimes: readonly string[] = [
   '1970-01-01T00:00:00Z',
 ];
 
-const pieces = [
+const fragments = [
   'a',
   'Z',
   '0',
@@ -132,7 +132,7 @@ export function anyText(random: Random): string {
     case 3:
       return random.bytes(random.int(24)).toString(random.chance(50) ? 'latin1' : 'utf8');
     case 4:
-      return Array.from({ length: random.int(40) }, () => random.pick(pieces)).join('');
+      return Array.from({ length: random.int(40) }, () => random.pick(fragments)).join('');
     default:
       return String.fromCharCode(
         ...Array.from({ length: random.int(12) }, () => random.int(0x1_0000)),
@@ -152,7 +152,7 @@ export function mutateText(random: Random, text: string): string {
     case 2:
       return text.slice(0, until) + text.slice(at);
     case 3:
-      return text.slice(0, at) + random.pick(pieces) + text.slice(until);
+      return text.slice(0, at) + random.pick(fragments) + text.slice(until);
     case 4:
       return anyText(random);
     default:

@@ -16,7 +16,7 @@ const answerMs = 20_000;
 const settleMs = 60_000;
 
 export type GoodClient = {
-  /** Ends it; how many deposits of 1 were answered, each of them OK or told as a violation. */
+  /** Ends it; how many deposits of 1 were answered, each of them OK or reported as a violation. */
   stop(): Promise<{
     readonly deposits: number;
     readonly starved: number;
@@ -111,7 +111,7 @@ export type Resources = {
   /** From here on growth counts. */
   setBaseline(): void;
   /** The last look, once everything has come to rest. */
-  judge(): Promise<string>;
+  evaluate(): Promise<string>;
 };
 
 const maxGrowthBytes = 100 * 1024 * 1024;
@@ -144,7 +144,7 @@ export function watchResources(report: Report, daemon: Daemon): Resources {
     setBaseline: () => {
       Object.assign(first, look());
     },
-    judge: async () => {
+    evaluate: async () => {
       const startedAt = Date.now();
       while (!isAtRest(look()) && Date.now() - startedAt < restMs) {
         await new Promise((resolve) => setTimeout(resolve, 500));
@@ -164,14 +164,14 @@ export function watchResources(report: Report, daemon: Daemon): Resources {
 }
 
 /** The daemon may not end, and may not meet anything that it did not expect. */
-export function watchDaemon(report: Report, daemon: Daemon): { judge(): void } {
+export function watchDaemon(report: Report, daemon: Daemon): { evaluate(): void } {
   let isWatched = true;
   void daemon.exited.then((code) => {
     if (isWatched)
       report.violate('daemon', undefined, `ended with ${String(code)}`, daemon.log().slice(-4_000));
   });
   return {
-    judge: () => {
+    evaluate: () => {
       isWatched = false;
       for (const line of daemon.log().split('\n')) {
         const isBad =

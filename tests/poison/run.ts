@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 import { createSite, type Site } from '../faults/site.ts';
 import { findFaults, queryService } from '../support/ledger/ledger.ts';
-import { judge } from './judge.ts';
+import { evaluate } from './evaluate.ts';
 import { sendAll, type Sent } from './send.ts';
 
 export type PoisonRunOptions = {
@@ -51,7 +51,7 @@ async function runOn(
   tell(`all is sent, ${sent.duplicates} good ones twice; ${done} restarts`);
   const stuck = await waitForRest(site, sent);
   tell('all is at rest');
-  const { table, violations } = await judge(site, sent);
+  const { table, violations } = await evaluate(site, sent);
   for (const line of table) say(line);
   say(`good: ${sent.good.size}; bad: ${sent.bad.length}`);
   const missed = done < restarts ? [`only ${done} of ${restarts} restarts were made`] : [];

@@ -80,9 +80,9 @@ describe('changing the password', () => {
     const rows = await server.database.query<{ subject_id: string }>(
       `SELECT subject_id FROM revocations WHERE kind = 'session'`,
     );
-    const told = new Set(rows.map((row) => row.subject_id));
-    expect(told.has(there.sessionId) && told.has(gone.sessionId)).toBe(true);
-    expect(told.has(here.sessionId)).toBe(false);
+    const reported = new Set(rows.map((row) => row.subject_id));
+    expect(reported.has(there.sessionId) && reported.has(gone.sessionId)).toBe(true);
+    expect(reported.has(here.sessionId)).toBe(false);
   });
 
   it('a change of password refuses a short or unchanged one, and a wrong old one', async () => {

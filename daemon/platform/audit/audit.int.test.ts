@@ -30,8 +30,8 @@ describe('text that Postgres refuses', () => {
     const details = { field: 'a\0b', half: '\ud800' };
     const { rejection } = refuse('EXPORT_NOT_FOUND', 'no export', { exportId: 'x\0y' });
     trail.recordDenial(actorOf(actor), 'getExport', rejection);
-    const told = { ...rejection, denied: { target: '\udfff', details } };
-    trail.recordDenial(actorOf(actor), 'listUsers', told);
+    const reported = { ...rejection, denied: { target: '\udfff', details } };
+    trail.recordDenial(actorOf(actor), 'listUsers', reported);
     await trail.record(actorOf(actor), line);
     const text = 'SELECT target, details FROM audit_log WHERE actor = $1 ORDER BY target';
     const rows = await test.query<{ target: string; details: object }>(text, [actor]);

@@ -6,7 +6,7 @@ function createStand() {
   let nowMs = 0;
   let timers: { atMs: number; onTime: () => void }[] = [];
   const done: { n: number; atMs: number }[] = [];
-  const pace = createTokenBucket(
+  const bucket = createTokenBucket(
     { perSecond: 1_000, burst: 10, maxWaitMs: 250 },
     {
       nowMs: () => nowMs,
@@ -16,7 +16,7 @@ function createStand() {
   return {
     done,
     give: (from: number, count: number) => {
-      for (let n = from; n < from + count; n += 1) pace(() => done.push({ n, atMs: nowMs }));
+      for (let n = from; n < from + count; n += 1) bucket(() => done.push({ n, atMs: nowMs }));
     },
     pass: (durationMs: number) => {
       for (const endMs = nowMs + durationMs; nowMs < endMs;) {

@@ -5,20 +5,20 @@ import { expect, it } from 'vitest';
 import { createChunks } from './chunks.ts';
 
 it('a file is cut into chunks that begin where the previous one ends, between characters', () => {
-  const pieces = createChunks();
+  const chunks = createChunks();
   const stored: Buffer[] = [];
   let bytes = 0n;
   const store = (): void => {
-    const full = pieces.takeFull();
+    const full = chunks.takeFull();
     for (const { n, startAt, data } of full) {
       expect(n).toBe(stored.length);
       expect(startAt).toBe(bytes);
-      // Throws at a piece of a character.
+      // Throws at a chunk of a character.
       new TextDecoder('utf8', { fatal: true }).decode(data);
       stored.push(Buffer.from(data));
       bytes += BigInt(data.length);
     }
-    pieces.release(full);
+    chunks.release(full);
   };
   let expected = '';
   for (let i = 0; i < 4_000; i += 1) {
@@ -26,21 +26,21 @@ it('a file is cut into chunks that begin where the previous one ends, between ch
     expected += text;
     // Alternately as a text and as bytes that the caller writes.
     if (i % 2 === 0) {
-      pieces.text(text);
+      chunks.text(text);
     } else {
       const room = Buffer.byteLength(text);
-      expect(pieces.makeRoom(room)).toBe(true);
-      pieces.fillTo(pieces.filled() + pieces.current().write(text, pieces.filled()));
+      expect(chunks.makeRoom(room)).toBe(true);
+      chunks.fillTo(chunks.filled() + chunks.current().write(text, chunks.filled()));
     }
     if (i % 500 === 0) store();
   }
-  pieces.text('x'.repeat(600_000));
+  chunks.text('x'.repeat(600_000));
   expected += 'x'.repeat(600_000);
-  pieces.close();
+  chunks.close();
   store();
   const whole = Buffer.concat(stored);
   expect(whole.toString() === expected).toBe(true);
   const sha256 = createHash('sha256').update(whole).digest();
-  expect(pieces.result()).toEqual({ bytes: BigInt(whole.length), sha256 });
-  expect(pieces.makeRoom(10_000_000)).toBe(false);
+  expect(chunks.result()).toEqual({ bytes: BigInt(whole.length), sha256 });
+  expect(chunks.makeRoom(10_000_000)).toBe(false);
 });

@@ -65,7 +65,7 @@ const untilMail = (id: string, mailState: string, mailFailure?: string) =>
 
 async function fileOf(id: string): Promise<Buffer> {
   const parts: Buffer[] = [];
-  for await (const piece of readFile(database.db, await find(id))) parts.push(piece);
+  for await (const chunk of readFile(database.db, await find(id))) parts.push(chunk);
   return Buffer.concat(parts);
 }
 

@@ -94,9 +94,9 @@ const chunkAttempts = async (id: string) =>
 async function checkFile(made: Export): Promise<void> {
   const hash = createHash('sha256');
   let bytes = 0n;
-  for await (const piece of readFile(database.db, made)) {
-    hash.update(piece);
-    bytes += BigInt(piece.length);
+  for await (const chunk of readFile(database.db, made)) {
+    hash.update(chunk);
+    bytes += BigInt(chunk.length);
   }
   expect(bytes).toBe(made.byteCount);
   expect(hash.digest().equals(made.sha256!)).toBe(true);

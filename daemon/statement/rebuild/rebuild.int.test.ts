@@ -55,11 +55,11 @@ async function projected(): Promise<Line[]> {
 }
 
 async function run(walletId?: string, read = readLedger()) {
-  const told = [];
+  const reported = [];
   for await (const progress of rebuild({ db: database.db, readLedger: read }, walletId, 'test')) {
-    told.push(progress);
+    reported.push(progress);
   }
-  return told.at(-1)!;
+  return reported.at(-1)!;
 }
 
 async function find(walletId?: string, read = readLedger()): Promise<Finding[]> {

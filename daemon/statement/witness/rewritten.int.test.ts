@@ -26,7 +26,7 @@ let statement: Awaited<ReturnType<StatementWorld['start']>>;
 let calls: ReturnType<typeof callsOf>;
 let ana: UserPrincipal;
 let lines: readonly Line[];
-let asked: { heads: () => number; ledger: () => number };
+let asked: { lastEntries: () => number; ledger: () => number };
 
 /** 40 lines, an hour apart at most; statements of the first 20 have a closed past. */
 beforeEach(async () => {
@@ -34,9 +34,12 @@ beforeEach(async () => {
   world = createStatementWorld(database);
   ana = world.know(userOf());
   ({ lines } = await world.fill(ana.userId, 40));
-  const heads = vi.spyOn(world.peers, 'readHead');
+  const lastEntries = vi.spyOn(world.peers, 'readHead');
   const ledger = vi.spyOn(world.peers, 'readLedger');
-  asked = { heads: () => heads.mock.calls.length, ledger: () => ledger.mock.calls.length };
+  asked = {
+    lastEntries: () => lastEntries.mock.calls.length,
+    ledger: () => ledger.mock.calls.length,
+  };
   statement = await world.start();
   calls = callsOf(statement);
 });
@@ -112,7 +115,7 @@ describe('statements of a closed past', () => {
   it.each([0, 5, 20, 39, 40])('a statement to line %i asks the ledger once', async (endSeq) => {
     const toMs = endSeq === 0 ? startMs : lineAt(endSeq).occurredAtMs + 1;
     expect((await statementUntil(toMs)).status).toBe(StatementStatus.COMPLETE);
-    expect(asked.heads()).toBe(1);
+    expect(asked.lastEntries()).toBe(1);
     expect(asked.ledger()).toBe(0);
   });
 

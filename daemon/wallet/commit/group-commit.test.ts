@@ -112,7 +112,7 @@ describe('runs of commands', () => {
 });
 
 describe('lanes', () => {
-  /** A wallet in each of the two lanes, told by which commits go beside each other. */
+  /** A wallet in each of the two lanes, reported by which commits go beside each other. */
   const [one, other] = ['w0', 'w1'] as const;
 
   /** A group commit whose commits end when they are let. */

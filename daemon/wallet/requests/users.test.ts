@@ -37,10 +37,10 @@ describe('known users', () => {
   });
 
   it('the auth service is asked for 2,500 users in calls of 1,000, one at a time', async () => {
-    const strangers = ids(2_500);
+    const unknownIds = ids(2_500);
     const auth = createAuth(new Set(), { isHeld: true });
     const known = createKnownUsers(auth.findUsers);
-    const answers = Promise.all(strangers.map((id) => known.check(id)));
+    const answers = Promise.all(unknownIds.map((id) => known.check(id)));
     for (let sent = 1; sent <= 3; sent += 1) {
       await turn();
       await turn();

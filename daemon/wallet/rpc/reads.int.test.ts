@@ -136,7 +136,7 @@ describe('balance', () => {
     const writers = [1, 2, 3].map(async () => {
       while (isWriting) await createOptimisticCommit(test.db)([deposit(randomUUID(), 1n)]);
     });
-    const told: { at: Date; seq: bigint | undefined }[] = [];
+    const reported: { at: Date; seq: bigint | undefined }[] = [];
     for (let i = 0; i < 60; i += 1) {
       const answer = await getBalance(
         options(),
@@ -145,11 +145,11 @@ describe('balance', () => {
       );
       if (!answer.ok) throw new Error(answer.rejection.reason);
       const { asOf, wallet } = answer.value;
-      told.push({ at: asOf ?? new Date(0), seq: wallet?.seq });
+      reported.push({ at: asOf ?? new Date(0), seq: wallet?.seq });
     }
     isWriting = false;
     await Promise.all(writers);
-    for (const { at, seq } of told) expect((await balance(at)).seq).toBe(seq);
+    for (const { at, seq } of reported) expect((await balance(at)).seq).toBe(seq);
   });
 
   it.each([new Date(NaN), new Date(-8e15), new Date(8e15)])(

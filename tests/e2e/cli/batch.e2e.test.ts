@@ -100,12 +100,12 @@ describe('wallet batch run', () => {
       expect.stringContaining('"complete": true'),
     ]);
 
-    const told = await readResults(results);
-    expect(told.map(({ row }) => Number(row))).toEqual(
+    const reported = await readResults(results);
+    expect(reported.map(({ row }) => Number(row))).toEqual(
       Array.from({ length: count }, (_, i) => i + 1),
     );
-    expect(new Set(told.map(({ status }) => status))).toEqual(new Set(['done']));
-    expect(new Set(told.map((row) => row.transaction_id)).size).toBe(count);
+    expect(new Set(reported.map(({ status }) => status))).toEqual(new Set(['done']));
+    expect(new Set(reported.map((row) => row.transaction_id)).size).toBe(count);
     expect((await countEntries()) - before).toBe(count);
     const share = count / 5 / customers.length;
     for (const person of customers) expect(await balanceOf(person)).toBe(`${share * 20}.00`);
@@ -162,14 +162,14 @@ describe('wallet batch run', () => {
     expectCode(real, 3);
     expect(JSON.parse(real.stdout)).toMatchObject({ rows: 2_000, done: 1_980, replayed: 0 });
 
-    const told = await readResults(`${file}.results.csv`);
-    const failed = told.filter(({ status }) => status !== 'done');
+    const reported = await readResults(`${file}.results.csv`);
+    const failed = reported.filter(({ status }) => status !== 'done');
     expect(failed.map(({ row, status, reason, field }) => [row, status, reason, field])).toEqual(
       bad.map(([, ...expected], i) => [String(100 * (i + 1)), ...expected]),
     );
     const dryTold = await readResults(`${file}.dry-run.csv`);
     const essence = ({ row, status, reason, field }: Result) => ({ row, status, reason, field });
-    expect(dryTold.map(essence)).toEqual(told.map(essence));
+    expect(dryTold.map(essence)).toEqual(reported.map(essence));
     expect(await findFaults(world.dataDir)).toEqual([]);
   });
 
@@ -186,9 +186,9 @@ describe('wallet batch run', () => {
     const before = await countEntries();
     const full = await run('bash', ['-c', limited, ...wallet], { env });
     expect([full.code, full.stderr]).toEqual([1, expect.stringContaining('OUTPUT_FAILED')]);
-    const told = await lastRowOf(`${file}.results.csv`);
-    expect(told).toBeGreaterThan(0);
-    expect(told).toBeLessThan(10_000);
+    const reported = await lastRowOf(`${file}.results.csv`);
+    expect(reported).toBeGreaterThan(0);
+    expect(reported).toBeLessThan(10_000);
 
     const resumed = await operator.run([...args, '--resume']);
     expectCode(resumed, 0);

@@ -97,11 +97,11 @@ it('a locked wallet delays only its own rows of a batch, in order, through kill 
 
   const entries = await readEntries();
   for (const id of people) {
-    const told = entries.filter(({ wallet_id }) => wallet_id === brlOf(id));
+    const reported = entries.filter(({ wallet_id }) => wallet_id === brlOf(id));
     const before = id === stuck ? ['opening'] : [];
     const mine = rows.filter(({ user }) => user === id).map(({ row }) => `row ${row}`);
-    expect(told.map(({ description }) => description)).toEqual([...before, ...mine]);
-    expect(told.at(-1)?.balance_after).toBe(String(45_000 + (id === stuck ? 100 : 0)));
+    expect(reported.map(({ description }) => description)).toEqual([...before, ...mine]);
+    expect(reported.at(-1)?.balance_after).toBe(String(45_000 + (id === stuck ? 100 : 0)));
   }
   const text = await readFile(`${file}.results.csv`, 'utf8');
   const results: Record<string, string>[] = parse(text, { columns: true });

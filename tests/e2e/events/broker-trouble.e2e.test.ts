@@ -104,7 +104,7 @@ describe('broker trouble', () => {
     expect(await deposit(caio.token)).toBe('OK');
     const word = /inequivalent arg '[^']+' for queue 'wallet_queue'.*delete it/s;
     await waitUntil('a word about it', async () => word.test((await ask('/readyz')).text));
-    const told =
+    const reported =
       world
         .daemon()
         .log()
@@ -115,7 +115,7 @@ describe('broker trouble', () => {
         .daemon()
         .log()
         .match(/PRECONDITION_FAILED/g)?.length,
-    ).toBe(told);
+    ).toBe(reported);
     await channel.deleteQueue('wallet_queue');
     await connection.close();
     await waitUntil('readiness', async () => (await ask('/readyz')).text === 'ready\n', 40_000);

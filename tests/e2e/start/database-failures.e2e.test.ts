@@ -88,11 +88,14 @@ describe('refused starts and migrations', () => {
       /hint: .*WALLETD_LISTEN/,
     ],
   ];
-  it.each(cases)('walletd reports %s, with a remedy', async (_what, args, env, told, remedy) => {
-    const done = await run(args, env());
-    expectExplained(done, 1, told);
-    expect(done.stderr).toMatch(remedy);
-  });
+  it.each(cases)(
+    'walletd reports %s, with a remedy',
+    async (_what, args, env, reported, remedy) => {
+      const done = await run(args, env());
+      expectExplained(done, 1, reported);
+      expect(done.stderr).toMatch(remedy);
+    },
+  );
 
   it('a connection limit of the role is reported with a remedy', async () => {
     await site.server.query('ALTER ROLE wallet_app CONNECTION LIMIT 12');

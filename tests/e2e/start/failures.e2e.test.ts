@@ -101,9 +101,9 @@ describe('refusals of the configuration', () => {
     ],
     ['a user that is not there', () => ({ WALLETD_USER: 'no-such-user' }), /WALLETD_USER: /],
   ];
-  it.each(files)('%s is refused by check and start', async (_what, env, told) => {
-    expectExplained(await run(['config', 'check'], env()), 2, told);
-    expectExplained(await run(['start'], env()), 1, told);
+  it.each(files)('%s is refused by check and start', async (_what, env, reported) => {
+    expectExplained(await run(['config', 'check'], env()), 2, reported);
+    expectExplained(await run(['start'], env()), 1, reported);
   });
 });
 

@@ -114,13 +114,13 @@ describe('a statement of a year', () => {
     await waitUntil('the export is done', async () => (await get()).status === ExportStatus.DONE);
     const file = await get();
     expect(file.rows).toBe(12n);
-    const pieces = await stream(
+    const chunks = await stream(
       StatementServiceService.downloadExport,
       { exportId, offset: 0n },
       again,
     );
-    if (typeof pieces === 'number') throw new Error(`code ${pieces}`);
-    const bytes = Buffer.concat(pieces.map(({ data }) => data));
+    if (typeof chunks === 'number') throw new Error(`code ${chunks}`);
+    const bytes = Buffer.concat(chunks.map(({ data }) => data));
     expect(createHash('sha256').update(bytes).digest('hex')).toBe(file.sha256);
     expect(bytes.toString().trim().split('\r\n')).toHaveLength(13);
   });
@@ -177,9 +177,9 @@ describe('damaged projections', () => {
       'line_missing',
       'line_missing',
     ]);
-    const told = await stream(method, { walletId: undefined }, await tokenOf(admin));
-    if (typeof told === 'number') throw new Error(`code ${told}`);
-    expect(told.at(-1)).toEqual({ wallets: 1n, lines: 12n, repaired: 5n, done: true });
+    const reported = await stream(method, { walletId: undefined }, await tokenOf(admin));
+    if (typeof reported === 'number') throw new Error(`code ${reported}`);
+    expect(reported.at(-1)).toEqual({ wallets: 1n, lines: 12n, repaired: 5n, done: true });
     expect(await lines()).toEqual(before);
   });
 

@@ -51,8 +51,8 @@ it('a wallet with an edited balance is refused as WALLET_CORRUPT; others are sho
   expectCode(await ana.run(['balance', '--all', '--at', at]), 6);
   for (const person of [ana, olga]) {
     const list = await person.json<{ items: Listed[] }>(['wallets', 'list']);
-    const told = list.items.map(({ currency, balance, status }) => [currency, balance, status]);
-    expect(told.sort()).toEqual([
+    const reported = list.items.map(({ currency, balance, status }) => [currency, balance, status]);
+    expect(reported.sort()).toEqual([
       ['BRL', undefined, 'corrupt'],
       ['EUR', '50.00', 'active'],
     ]);

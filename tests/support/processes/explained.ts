@@ -6,7 +6,7 @@ import type { Finished } from '../../../scripts/product.ts';
 export function expectExplained(
   done: Pick<Finished, 'code' | 'stderr'>,
   code: number,
-  told: RegExp,
+  reported: RegExp,
 ) {
   // The log is for those who look further.
   const stderr = done.stderr
@@ -14,7 +14,7 @@ export function expectExplained(
     .filter((line) => !line.startsWith('{'))
     .join('\n');
   expect({ code: done.code, stderr }).toMatchObject({ code });
-  expect(stderr).toMatch(told);
+  expect(stderr).toMatch(reported);
   expect(stderr).toMatch(/^walletd: /m);
   expect(stderr).toMatch(/^hint: \S/m);
   expect(stderr).not.toMatch(/^\s+at .*:\d+:\d+\)?$/m);

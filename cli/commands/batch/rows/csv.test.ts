@@ -4,7 +4,7 @@ import { expect, it } from 'vitest';
 
 import { createCsvReader, type CsvRecord } from './csv.ts';
 
-/** The records of a text that arrives in pieces of so many characters. */
+/** The records of a text that arrives in chunks of so many characters. */
 function read(text: string, pieceLength: number, maxCharacters = 65_536): CsvRecord[] {
   const reader = createCsvReader(maxCharacters);
   const records: CsvRecord[] = [];

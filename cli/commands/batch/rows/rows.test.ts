@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 
 import { InputError, readRows, type InputFormat, type RawRow } from './rows.ts';
 
-/** The rows of a text that arrives in pieces of so many bytes. */
+/** The rows of a text that arrives in chunks of so many bytes. */
 async function rowsOf(text: string, format: InputFormat = 'csv', pieceBytes = 7) {
   const bytes = Buffer.from(text);
   const input = async function* () {
@@ -13,7 +13,7 @@ async function rowsOf(text: string, format: InputFormat = 'csv', pieceBytes = 7)
   };
   const rows: RawRow[] = [];
   const reader = readRows(input(), format);
-  for await (const piece of reader.rows) rows.push(...piece);
+  for await (const chunk of reader.rows) rows.push(...chunk);
   expect(reader.bytesRead()).toBe(bytes.length);
   return rows;
 }

@@ -7,13 +7,13 @@ const limits = { targetMs: 500, min: 10, max: 1_000 };
 /** A queue of which `rate` calls are answered in a second, at a clock of its own. */
 function createQueue(rate: number) {
   let nowMs = 0;
-  const pace = { rate };
+  const server = { rate };
   const waiting: { readonly visit: Permit; readonly sinceMs: number }[] = [];
   const fit = createAdaptiveLimit(limits, () => nowMs);
   let longestMs = 0;
   return {
     fit,
-    pace,
+    server,
     /** How many of `count` calls are admitted; the rest is refused. */
     offer: (count: number): number => {
       let admitted = 0;
@@ -25,7 +25,7 @@ function createQueue(rate: number) {
     /** Ten milliseconds pass, and what can be answered in them is. */
     tick: (): number => {
       nowMs += 10;
-      const done = waiting.splice(0, Math.round(pace.rate / 100));
+      const done = waiting.splice(0, Math.round(server.rate / 100));
       longestMs = Math.max(longestMs, ...done.map(({ sinceMs }) => nowMs - sinceMs));
       for (const { visit } of done) visit.release(true);
       return done.length;
@@ -63,12 +63,12 @@ describe('adaptive admission limit', () => {
   it('the limit follows the rate of answers down, and up again', () => {
     const queue = createQueue(600);
     run(queue, 500, 24);
-    queue.pace.rate = 200;
+    queue.server.rate = 200;
     run(queue, 500, 24);
     queue.takeLongestMs();
     run(queue, 500, 24);
     expect(queue.takeLongestMs()).toBeLessThanOrEqual(600);
-    queue.pace.rate = 800;
+    queue.server.rate = 800;
     run(queue, 500, 24);
     expect(run(queue, 500, 24)).toBe(4_000);
   });

@@ -79,9 +79,9 @@ describe('the message of a unary call', () => {
       const bytes = framed('m'.repeat(size));
       for (const width of size > 1_000 ? [64, 1_000, 16_384] : [1, 2, 64]) {
         // The head byte by byte: what is joined again for each frame is joined then.
-        const pieces = [...cut(bytes.subarray(0, 5), 1), ...cut(bytes.subarray(5), width)];
+        const chunks = [...cut(bytes.subarray(0, 5), 1), ...cut(bytes.subarray(5), width)];
         let text: unknown;
-        const copied = countCopied(() => (text = read(pieces, 256 * 1024)));
+        const copied = countCopied(() => (text = read(chunks, 256 * 1024)));
         expect(text).toBe('m'.repeat(size));
         expect(copied).toBeLessThan(4 * bytes.length + 1_000);
       }
@@ -115,7 +115,7 @@ describe('the message of a unary call', () => {
 });
 
 function cut(bytes: Buffer, width: number): Buffer[] {
-  const pieces: Buffer[] = [];
-  for (let at = 0; at < bytes.length; at += width) pieces.push(bytes.subarray(at, at + width));
-  return pieces;
+  const chunks: Buffer[] = [];
+  for (let at = 0; at < bytes.length; at += width) chunks.push(bytes.subarray(at, at + width));
+  return chunks;
 }

@@ -6,10 +6,14 @@ import type { Messages } from './messages.ts';
 const settleMs = 90_000;
 const maxShown = 10;
 
-export type Judged = { readonly facts: readonly string[]; readonly outboxRows: number };
+export type Evaluated = { readonly facts: readonly string[]; readonly outboxRows: number };
 
 /** What must be so once everything is repaired and has come to rest. */
-export async function judge(load: Load, messages: Messages, listener: Listener): Promise<Judged> {
+export async function evaluate(
+  load: Load,
+  messages: Messages,
+  listener: Listener,
+): Promise<Evaluated> {
   await waitForRest(load, messages);
   const outboxRows = await count(load, 'wallet', 'outbox');
   if (outboxRows !== 0) load.report.violate('outbox', `${outboxRows} rows are left`);

@@ -36,7 +36,7 @@ const readLetters = async (site: Site): Promise<Letter[]> => {
  * Good: once in the ledger and once as a line. Bad: in the table, as it was sent and for its own
  * reason.
  */
-export async function judge(site: Site, sent: Sent): Promise<Verdict> {
+export async function evaluate(site: Site, sent: Sent): Promise<Verdict> {
   const violations: string[] = [];
   await judgeGood(site, sent, violations);
   const letters = await readLetters(site);
