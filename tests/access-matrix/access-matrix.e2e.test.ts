@@ -20,7 +20,7 @@ let stage: Stage;
 let players: Cast;
 let people: Record<'ana' | 'bia' | 'operator' | 'admin', Person>;
 let things: { readonly ana: Belongings; readonly bia: Belongings };
-const counts = { gate: 0, objects: 0, deadLetters: 0 };
+const counts = { admission: 0, objects: 0, deadLetters: 0 };
 const unimplemented = new Map<string, number>();
 
 beforeAll(async () => {
@@ -41,10 +41,10 @@ beforeAll(async () => {
 afterAll(async () => {
   // Where there is no stage, beforeAll has said why.
   (players as Cast | undefined)?.stop();
-  const sum = counts.gate + counts.objects + counts.deadLetters;
+  const sum = counts.admission + counts.objects + counts.deadLetters;
   const cells = [...unimplemented].map(([rpc, count]) => `${rpc} (${count})`);
   console.info(
-    `access matrix: ${sum} cells: ${counts.gate} at the gate (${rpcs.length} RPCs, ` +
+    `access matrix: ${sum} cells: ${counts.admission} at admission (${rpcs.length} RPCs, ` +
       `${players.callers.length} callers), ${counts.objects} of objects, ` +
       `${counts.deadLetters} of dead letters\n` +
       `unimplemented, counted as admitted: ${cells.join(', ') || 'none'}\n` +
@@ -55,7 +55,7 @@ afterAll(async () => {
 
 const methodOf = (name: string) => rpcs.find((rpc) => rpc.name === name)!.definition;
 
-/** Calls, and notes where nothing is behind the gate yet. */
+/** Calls, and notes where nothing is behind admission yet. */
 async function ask(rpc: string, request: object, authorization: string | undefined) {
   const outcome = await stage.call(methodOf(rpc), request, authorization);
   if (outcome.reason === 'UNIMPLEMENTED') {
@@ -74,7 +74,7 @@ describe('authorisation', () => {
     const faults: string[] = [];
     await Promise.all(
       players.callers.map(async (caller) => {
-        counts.gate += 1;
+        counts.admission += 1;
         const ground = {
           userId: caller.as === 'customer' ? '' : people.ana.userId,
           validToken: people.bia.accessToken,

@@ -29,7 +29,7 @@ export const admissionReasons: ReadonlySet<string> = new Set([
   'PERMISSION_DENIED',
 ]);
 
-/** How the gate must answer: `in` if it admits the caller, or one of these reasons. */
+/** How admission must answer: `in` if it admits the caller, or one of these reasons. */
 export function expectAtAdmission(right: Policy, caller: Caller): 'in' | readonly string[] {
   if (right === 'public') return 'in';
   if (caller.as === undefined) return caller.refusals ?? [];
@@ -41,7 +41,7 @@ export function expectAtAdmission(right: Policy, caller: Caller): 'in' | readonl
   return isAllowed && isInScope ? 'in' : ['PERMISSION_DENIED'];
 }
 
-/** What is wrong with an answer at the gate; undefined if nothing is. */
+/** What is wrong with an answer at admission; undefined if nothing is. */
 export function checkAtAdmission(
   outcome: Outcome,
   expected: 'in' | readonly string[],

@@ -5,7 +5,7 @@ import { ExportFormat } from '../../protos/gen/digitalwallet/statement/v1/statem
 import { Operation } from '../../protos/gen/digitalwallet/wallet/v1/wallet.ts';
 import { item } from '../support/grpc/client.ts';
 
-/** What a request at the gate is about: it changes nothing, whichever caller sends it. */
+/** What a request at admission is about: it changes nothing, whichever caller sends it. */
 export type Ground = {
   /** Whose wallet is meant; empty for oneself. */
   readonly userId: string;

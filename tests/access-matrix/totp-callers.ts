@@ -20,7 +20,7 @@ export type TotpCaller = Caller & { readonly hasTotp: boolean; readonly isKey: b
 type Call = (method: unknown, request: object, authorization?: string) => Promise<Outcome>;
 
 /**
- * What the gate must answer, written down a second time beside `daemon/platform/access/access.ts`.
+ * What admission must answer, written down a second time beside `daemon/platform/access/access.ts`.
  */
 export function expectWithTotp(
   right: Policy,

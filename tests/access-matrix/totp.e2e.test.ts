@@ -27,7 +27,7 @@ let callers: readonly TotpCaller[];
 let ana: Person;
 let plain: Person;
 let enrolled: EnrolledPerson;
-const counts = { gate: 0, signIn: 0 };
+const counts = { admission: 0, signIn: 0 };
 
 beforeAll(async () => {
   stage = await setStage();
@@ -39,7 +39,7 @@ beforeAll(async () => {
 
 afterAll(async () => {
   console.info(
-    `access matrix, second factor: ${counts.gate + counts.signIn} cells: ${counts.gate} at the gate ` +
+    `access matrix, second factor: ${counts.admission + counts.signIn} cells: ${counts.admission} at admission ` +
       `(${rpcs.length} RPCs, ${callers.length} callers, 2 modes), ${counts.signIn} of sign-in`,
   );
   await stage.dispose();
@@ -64,7 +64,7 @@ async function evaluate(name: string, caller: TotpCaller, mode: Mode): Promise<s
   const ground = { userId: isSelf ? '' : userId, validToken: ana.accessToken };
   const request = plainRequests[name]!(ground);
   const outcome = await stage.call(definition, request, await caller.authorization());
-  counts.gate += 1;
+  counts.admission += 1;
   const expected = expectWithTotp(right, caller, mode);
   const fault =
     expected === 'in' && isAtGate(outcome)

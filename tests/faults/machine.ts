@@ -18,8 +18,8 @@ const probeText = "SELECT pg_logical_emit_message(true, 'probe', '')";
 
 /**
  * Looks for what no daemon can help: commits of a transaction that locks nothing, and timers of
- * this process, that take long. They are put on the timeline, so that a slow machine is not evaluated
- * as a slow daemon.
+ * this process, that take long. They are put on the timeline, so that a slow machine does not look
+ * like a slow daemon.
  */
 export async function watchMachine(site: Site, timeline: Timeline): Promise<MachineWatch> {
   const client = new pg.Client({ connectionString: site.ownerUrl });

@@ -202,9 +202,9 @@ describe('messages that were not handled', () => {
 
 it('large messages are fetched a few at a time, and all are handled', async () => {
   let open: () => void = () => undefined;
-  const gate = new Promise<void>((resolve) => (open = resolve));
+  const opened = new Promise<void>((resolve) => (open = resolve));
   await consume(async (messages) => {
-    await gate;
+    await opened;
     return handleAll(messages);
   });
   const body = Buffer.alloc(200_000, ' ');
