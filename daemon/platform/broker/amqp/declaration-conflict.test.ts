@@ -9,7 +9,7 @@ describe('PRECONDITION_FAILED answers of RabbitMQ', () => {
   it.each([
     [
       "inequivalent arg 'x-queue-type' for queue 'wallet_queue' in vhost '/': received the value 'quorum' of type 'longstr' but current is none",
-      /delete it once it is empty/,
+      /delete it once empty/,
     ],
     [
       "inequivalent arg 'type' for exchange 'wallet.events' in vhost '/': received 'topic' but current is 'fanout'",
