@@ -2,7 +2,6 @@ import type { RefreshSessionResponse } from '../../protos/gen/digitalwallet/auth
 import { toCliFailure, type CallResult } from '../rpc/errors.ts';
 import { fail, succeed, type Outcome } from '../outcome.ts';
 import { withLock } from '../files/lock.ts';
-import { nameRole } from '../rpc/names.ts';
 import type { AccountRecord, AccountRecords } from './records.ts';
 import {
   decodeSecret,
@@ -12,6 +11,7 @@ import {
   type StoredSecret,
 } from './storage.ts';
 import { secretOfTokens } from './tokens.ts';
+import { nameRole } from '../../lib/json/names.ts';
 
 /** What a call authenticates with, and what is known of its owner without asking. */
 export type Credential = {

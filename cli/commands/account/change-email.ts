@@ -5,9 +5,10 @@ import type { Context } from '../../context.ts';
 import { done, fail, failUsage, type CliFailure, type CommandOutcome } from '../../outcome.ts';
 import { keepDeviceToken } from './keep-device-token.ts';
 import { printObject } from '../../output/print.ts';
-import { toUserJson, userColumns } from '../users/columns.ts';
+import { userColumns } from '../users/columns.ts';
 import { askCode, askEmail, askPassword } from '../shared/password.ts';
 import type { Start } from '../shared/start.ts';
+import { toUserJson } from '../../../lib/json/accounts.ts';
 
 type ChangeEmailOptions = {
   readonly email?: string;

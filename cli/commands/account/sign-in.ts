@@ -9,13 +9,13 @@ import { encodeSecret, type SecretStorage, type StoredSecret } from '../../crede
 import { secretOfTokens } from '../../credentials/tokens.ts';
 import { toCliFailure } from '../../rpc/errors.ts';
 import { fail, failUsage, succeed, type CommandOutcome, type Outcome } from '../../outcome.ts';
-import { nameRole } from '../../rpc/names.ts';
 import { askEmail, askPassword, readSecret } from '../shared/password.ts';
 import { changeSetting, readProfileFile } from '../../config/profiles.ts';
 import { sendSignIn } from './send-sign-in.ts';
 import { readPasswordAndCode } from '../totp/shared.ts';
 import { printWhoami } from './whoami.ts';
 import type { Start } from '../shared/start.ts';
+import { nameRole } from '../../../lib/json/names.ts';
 
 type SignInOptions = {
   readonly email?: string;

@@ -6,9 +6,10 @@ import type { Context } from '../../context.ts';
 import { toCliFailure } from '../../rpc/errors.ts';
 import { done, fail, type CommandOutcome } from '../../outcome.ts';
 import { printObject } from '../../output/print.ts';
-import { toUserJson, userColumns } from '../users/columns.ts';
+import { userColumns } from '../users/columns.ts';
 import { askEmail, askPassword } from '../shared/password.ts';
 import type { Start } from '../shared/start.ts';
+import { toUserJson } from '../../../lib/json/accounts.ts';
 
 type SignUpOptions = { readonly email?: string; readonly passwordStdin?: boolean };
 

@@ -13,9 +13,10 @@ import {
   type Outcome,
 } from '../../outcome.ts';
 import { printObject } from '../../output/print.ts';
-import { toUserJson, userColumns } from '../users/columns.ts';
+import { userColumns } from '../users/columns.ts';
 import { askPassword } from '../shared/password.ts';
 import type { Start } from '../shared/start.ts';
+import { toUserJson } from '../../../lib/json/accounts.ts';
 
 type VerifyEmailOptions = { readonly email?: string; readonly passwordStdin?: boolean };
 

@@ -6,9 +6,9 @@ import type { Credential } from '../../credentials/session.ts';
 import { isApiKey } from '../../credentials/tokens.ts';
 import { done, fail, type CommandOutcome } from '../../outcome.ts';
 import { printObject, type Column } from '../../output/print.ts';
-import { nameRole } from '../../rpc/names.ts';
 import { formatLocalTime } from '../../output/time.ts';
 import type { Start } from '../shared/start.ts';
+import { nameRole } from '../../../lib/json/names.ts';
 
 export type WhoamiRow = {
   readonly user: {

@@ -2,23 +2,6 @@ import type { ApiKey } from '../../../protos/gen/digitalwallet/auth/v1/auth.ts';
 import { textColumn, timeColumn } from '../../output/columns.ts';
 import type { Column } from '../../output/print.ts';
 
-/** docs/cli.md, "JSON": the shape of an API key. */
-export function toApiKeyJson(key: ApiKey): object {
-  return {
-    id: key.id,
-    ownerId: key.ownerId,
-    name: key.name,
-    prefix: key.prefix,
-    scopes: key.scopes,
-    walletId: key.walletId,
-    operations: key.operations.length > 0 ? key.operations : undefined,
-    createdAt: key.createdAt?.toISOString(),
-    expiresAt: key.expiresAt?.toISOString(),
-    lastUsedAt: key.lastUsedAt?.toISOString(),
-    revoked: key.revoked,
-  };
-}
-
 /** The columns of API keys at the time `nowMs`. Times in tables are of `timezone`. */
 export function apiKeyColumns(timezone: string, nowMs: number): readonly Column<ApiKey>[] {
   const nameState = ({ revoked, expiresAt }: ApiKey): string => {

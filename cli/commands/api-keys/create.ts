@@ -20,10 +20,11 @@ import {
   type CommandOutcome,
   type Outcome,
 } from '../../outcome.ts';
-import { apiKeyColumns, toApiKeyJson } from './columns.ts';
+import { apiKeyColumns } from './columns.ts';
 import { printObject } from '../../output/print.ts';
 import { collect, zoneOption } from '../shared/options.ts';
 import type { Start } from '../shared/start.ts';
+import { toApiKeyJson } from '../../../lib/json/accounts.ts';
 
 type ApiKeysCreateOptions = ExpiryOptions & {
   readonly name?: string;

@@ -3,12 +3,13 @@ import type { Command } from 'commander';
 import { AuthServiceService } from '../../../protos/gen/digitalwallet/auth/v1/auth.ts';
 import type { Context } from '../../context.ts';
 import { succeed, type CommandOutcome } from '../../outcome.ts';
-import { apiKeyColumns, toApiKeyJson } from './columns.ts';
+import { apiKeyColumns } from './columns.ts';
 import { createListPrinter } from '../../output/print.ts';
 import { printPages } from '../shared/paging.ts';
 import { readUserList, type UserListOptions } from '../shared/user-list.ts';
 import { addPageOptions, zoneOption } from '../shared/options.ts';
 import type { Start } from '../shared/start.ts';
+import { toApiKeyJson } from '../../../lib/json/accounts.ts';
 
 /** Adds `wallet api-keys list`. */
 export function addApiKeysList(apiKeys: Command, start: Start): void {

@@ -13,9 +13,10 @@ import {
   type CommandOutcome,
   type Outcome,
 } from '../../outcome.ts';
-import { apiKeyColumns, toApiKeyJson } from './columns.ts';
+import { apiKeyColumns } from './columns.ts';
 import { printObject } from '../../output/print.ts';
 import type { Start } from '../shared/start.ts';
+import { toApiKeyJson } from '../../../lib/json/accounts.ts';
 
 /** Adds `wallet api-keys revoke`. */
 export function addApiKeysRevoke(apiKeys: Command, start: Start): void {

@@ -4,7 +4,6 @@ import { isUuid } from '../../../core/ids.ts';
 import { AuthServiceService } from '../../../protos/gen/digitalwallet/auth/v1/auth.ts';
 import type { Context } from '../../context.ts';
 import { fail, succeed, type Outcome } from '../../outcome.ts';
-import { operationNumbers } from '../../rpc/names.ts';
 import type { Actor } from '../users/actor.ts';
 import { checkRow, isValid, type CheckedRow, type RowDefaults } from './rows/check.ts';
 import type { Progress } from './results/run-files.ts';
@@ -19,6 +18,7 @@ import {
   type Chunk,
   type PreparedRow,
 } from './rows/chunk.ts';
+import { operationNumbers } from '../../../lib/json/names.ts';
 
 export type SourceOptions = {
   readonly context: Pick<Context, 'caller'>;

@@ -3,12 +3,13 @@ import type { Command } from 'commander';
 import { StatementServiceService } from '../../../protos/gen/digitalwallet/statement/v1/statement.ts';
 import type { Context } from '../../context.ts';
 import { succeed, type CommandOutcome } from '../../outcome.ts';
-import { exportColumns, toExportJson } from './columns.ts';
+import { exportColumns } from './columns.ts';
 import { createListPrinter } from '../../output/print.ts';
 import { printPages } from '../shared/paging.ts';
 import { readUserList, type UserListOptions } from '../shared/user-list.ts';
 import { addPageOptions, zoneOption } from '../shared/options.ts';
 import type { Start } from '../shared/start.ts';
+import { toExportJson } from '../../../lib/json/exports.ts';
 
 /** Adds `wallet exports list`. */
 export function addExportsList(exports: Command, start: Start): void {

@@ -15,7 +15,7 @@ import { fetchFile } from './download-file.ts';
 import { fail, failUsage, succeed, type Outcome } from '../../outcome.ts';
 import { lookAt, openOwnFile, publishFile, type FileIdentity } from '../../files/files.ts';
 import { withLock } from '../../files/lock.ts';
-import { nameFormat } from './columns.ts';
+import { nameFormat } from '../../../lib/json/exports.ts';
 
 /** Standard output, in place of a file's name. */
 export const stdoutName = '-';

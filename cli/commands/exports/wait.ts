@@ -1,12 +1,13 @@
 import type { Command } from 'commander';
 
 import type { Context } from '../../context.ts';
-import { exportColumns, toExportJson } from './columns.ts';
+import { exportColumns } from './columns.ts';
 import { printObject } from '../../output/print.ts';
 import { done, type CommandOutcome } from '../../outcome.ts';
 import { zoneOption } from '../shared/options.ts';
 import type { Start } from '../shared/start.ts';
 import { exampleId, waitForExport } from './shared.ts';
+import { toExportJson } from '../../../lib/json/exports.ts';
 
 /** Adds `wallet exports wait`. */
 export function addExportsWait(exports: Command, start: Start): void {

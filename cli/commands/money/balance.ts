@@ -14,7 +14,6 @@ import {
 } from '../../outcome.ts';
 import { failUnknownCurrency } from './command.ts';
 import { createListPrinter, printObject, type Column } from '../../output/print.ts';
-import { formatBalance, isCorrupt, toBalanceJson, type BalanceRow } from '../../output/shapes.ts';
 import { formatLocalTime } from '../../output/time.ts';
 import { failUserRequired, isStaff } from './confirm.ts';
 import type { Settings } from '../../config/settings.ts';
@@ -22,6 +21,12 @@ import { parseTime } from '../shared/times.ts';
 import { identifyActor, resolveUser } from '../users/actor.ts';
 import { addWalletOptions, zoneOption } from '../shared/options.ts';
 import type { Start } from '../shared/start.ts';
+import {
+  formatBalance,
+  isCorrupt,
+  toBalanceJson,
+  type BalanceRow,
+} from '../../../lib/json/transactions.ts';
 
 type BalanceOptions = {
   readonly user?: string;

@@ -5,9 +5,9 @@ import { isUndo, type Operation } from '../../../core/operations.ts';
 import { findTextProblem, textLimits } from '../../../core/text.ts';
 import type { TransactionItem } from '../../../protos/gen/digitalwallet/wallet/v1/wallet.ts';
 import { failUsage, succeed, type Outcome } from '../../outcome.ts';
-import { operationNumbers } from '../../rpc/names.ts';
 import { suggestCurrency } from '../../config/settings.ts';
-import { formatMoney } from '../../output/shapes.ts';
+import { formatMoney } from '../../../lib/json/money.ts';
+import { operationNumbers } from '../../../lib/json/names.ts';
 
 /** The options of deposit, withdraw, purchase, cancel and reverse, as they were typed. */
 export type MoneyOptions = {

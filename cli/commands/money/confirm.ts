@@ -6,9 +6,9 @@ import type { Context } from '../../context.ts';
 import { fail, failUsage, succeed, type Outcome } from '../../outcome.ts';
 import type { MoneyCommand } from './command.ts';
 import { formatCard } from '../../output/card.ts';
-import { nameOperation } from '../../rpc/names.ts';
-import { formatMoney } from '../../output/shapes.ts';
 import { identifyActor, type KnownUser } from '../users/actor.ts';
+import { formatMoney } from '../../../lib/json/money.ts';
+import { nameOperation } from '../../../lib/json/names.ts';
 
 /** Asks for leave to move money, showing where, as whom, whose and how much. */
 export async function confirmMoneyCommand(

@@ -26,14 +26,10 @@ import {
 } from './command.ts';
 import { toOpenFailure, toUnknownOutcome } from '../../rpc/in-doubt.ts';
 import { printObject } from '../../output/print.ts';
-import {
-  dryRunColumn,
-  replayedColumn,
-  toTransactionJson,
-  transactionColumns,
-} from '../../output/shapes.ts';
+import { dryRunColumn, replayedColumn, transactionColumns } from '../../output/transaction-columns.ts';
 import type { CanonicalCommand, PendingKey } from '../../files/pending.ts';
 import { nameActor, resolveUser, type KnownUser } from '../users/actor.ts';
+import { toTransactionJson } from '../../../lib/json/transactions.ts';
 
 /** Runs one of the five commands that move money. `argument` is the amount or the parent's id. */
 export async function runMoneyCommand(

@@ -2,19 +2,6 @@ import type { Session } from '../../../protos/gen/digitalwallet/auth/v1/auth.ts'
 import { textColumn, timeColumn } from '../../output/columns.ts';
 import type { Column } from '../../output/print.ts';
 
-/** docs/cli.md, "JSON": the shape of a session. */
-export function toSessionJson(session: Session): object {
-  return {
-    id: session.id,
-    userId: session.userId,
-    client: session.client === '' ? undefined : session.client,
-    createdAt: session.createdAt?.toISOString(),
-    lastUsedAt: session.lastUsedAt?.toISOString(),
-    expiresAt: session.expiresAt?.toISOString(),
-    current: session.current,
-  };
-}
-
 /** The columns of sessions. Times in tables are of `timezone`. */
 export function sessionColumns(timezone: string): readonly Column<Session>[] {
   return [

@@ -4,11 +4,12 @@ import { AuthServiceService } from '../../../protos/gen/digitalwallet/auth/v1/au
 import type { Context } from '../../context.ts';
 import { succeed, type CommandOutcome } from '../../outcome.ts';
 import { createListPrinter } from '../../output/print.ts';
-import { sessionColumns, toSessionJson } from './columns.ts';
+import { sessionColumns } from './columns.ts';
 import { printPages } from '../shared/paging.ts';
 import { readUserList, type UserListOptions } from '../shared/user-list.ts';
 import { addPageOptions, zoneOption } from '../shared/options.ts';
 import type { Start } from '../shared/start.ts';
+import { toSessionJson } from '../../../lib/json/accounts.ts';
 
 /** Adds `wallet sessions list`. */
 export function addSessionsList(sessions: Command, start: Start): void {

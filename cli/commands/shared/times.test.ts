@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest';
 
-import { formatLocalTime, formatZonedTime } from '../../output/time.ts';
+import { formatLocalTime } from '../../output/time.ts';
 import { parseTime } from './times.ts';
+import { formatZonedTime } from '../../../lib/json/time.ts';
 
 const zone = 'America/Sao_Paulo';
 const instantOf = (text: string, edge: 'dayStart' | 'dayEnd', timezone = zone) => {

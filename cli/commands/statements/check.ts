@@ -4,7 +4,7 @@ import type {
 } from '../../../protos/gen/digitalwallet/statement/v1/statement.ts';
 import type { Operation } from '../../../protos/gen/digitalwallet/wallet/v1/wallet.ts';
 import { fail, succeed, type Outcome } from '../../outcome.ts';
-import { formatMoney } from '../../output/shapes.ts';
+import { formatMoney } from '../../../lib/json/money.ts';
 
 /** Adds a statement's lines up, page by page, and says where they do not fit. */
 export type StatementCheck = {

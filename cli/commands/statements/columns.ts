@@ -1,73 +1,15 @@
 import { merchantOf } from '../../../core/contra-account.ts';
-import {
-  StatementStatus,
-  type Statement,
-  type StatementLine,
+import type {
+  Statement,
+  StatementLine,
 } from '../../../protos/gen/digitalwallet/statement/v1/statement.ts';
 import type { Context } from '../../context.ts';
 import { formatRows, type Column } from '../../output/print.ts';
-import { nameOperation } from '../../rpc/names.ts';
-import { formatMoney } from '../../output/shapes.ts';
 import { formatCard } from '../../output/card.ts';
-import { formatLocalTime, formatZonedTime } from '../../output/time.ts';
-
-export type StatementStatusName = 'complete' | 'incomplete' | 'queued' | 'inconsistent';
-
-/** Undefined for a number from a newer server. */
-export function nameStatus(status: StatementStatus): StatementStatusName | undefined {
-  switch (status) {
-    case StatementStatus.COMPLETE:
-      return 'complete';
-    case StatementStatus.INCOMPLETE:
-      return 'incomplete';
-    case StatementStatus.QUEUED:
-      return 'queued';
-    case StatementStatus.INCONSISTENT:
-      return 'inconsistent';
-    default:
-      return undefined;
-  }
-}
-
-/** docs/cli.md, "JSON": the shape of a statement, with the lines of all its pages. */
-export function toStatementJson(statement: Statement, lines: readonly StatementLine[]): object {
-  const { walletId, currency, exponent, timezone, behindBy, inconsistency } = statement;
-  const money = (minor: bigint): string => formatMoney(minor, currency, exponent);
-  const zoned = (time: Date | undefined): string | undefined =>
-    time && formatZonedTime(time, timezone);
-  return {
-    walletId,
-    currency,
-    from: zoned(statement.from),
-    to: zoned(statement.to),
-    timezone,
-    opening: money(statement.openingMinor),
-    totalDebit: money(statement.totalDebitMinor),
-    totalCredit: money(statement.totalCreditMinor),
-    closing: money(statement.closingMinor),
-    lines: lines.map((line) => toLineJson(statement, line)),
-    ...(behindBy === undefined || behindBy === 0n ? {} : { behindBy: Number(behindBy) }),
-    ...(inconsistency === '' ? {} : { inconsistency }),
-  };
-}
-
-export function toLineJson(
-  { currency, exponent, timezone }: Statement,
-  line: StatementLine,
-): object {
-  const money = (minor: bigint): string => formatMoney(minor, currency, exponent);
-  return {
-    seq: Number(line.seq),
-    date: line.occurredAt && formatZonedTime(line.occurredAt, timezone),
-    transactionId: line.transactionId,
-    operation: nameOperation(line.operation),
-    description: line.description,
-    merchant: merchantOf(line.contraAccount),
-    debit: line.debitMinor > 0n ? money(line.debitMinor) : undefined,
-    credit: line.creditMinor > 0n ? money(line.creditMinor) : undefined,
-    balance: money(line.balanceAfterMinor),
-  };
-}
+import { formatLocalTime } from '../../output/time.ts';
+import { formatMoney } from '../../../lib/json/money.ts';
+import { nameOperation } from '../../../lib/json/names.ts';
+import { formatZonedTime } from '../../../lib/json/time.ts';
 
 /** `date,transaction_id,operation,description,debit,credit,balance,currency`, and a table's. */
 export function statementColumns({

@@ -25,7 +25,7 @@ import {
   type CommandOutcome,
   type Outcome,
 } from '../../outcome.ts';
-import { exportColumns, exportFormatNumbers, toExportJson } from '../exports/columns.ts';
+import { exportColumns } from '../exports/columns.ts';
 import { printObject } from '../../output/print.ts';
 import {
   checkTarget,
@@ -37,6 +37,7 @@ import {
 import { addRangeOptions, readRange, type RangeOptions } from './request.ts';
 import { repeatGiven } from '../../terminal/reporter.ts';
 import type { Start } from '../shared/start.ts';
+import { exportFormatNumbers, toExportJson } from '../../../lib/json/exports.ts';
 
 type StatementExportOptions = RangeOptions & {
   readonly format?: string;

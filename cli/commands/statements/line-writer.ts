@@ -5,10 +5,11 @@ import type {
   StatementLine,
 } from '../../../protos/gen/digitalwallet/statement/v1/statement.ts';
 import type { TextOutput } from '../../terminal/io.ts';
-import { nameOperation } from '../../rpc/names.ts';
 import { formatCsvHeader, formatCsvRows } from '../../output/csv.ts';
 import { toJsonText } from '../../terminal/plain.ts';
-import { statementColumns, toLineJson } from './columns.ts';
+import { statementColumns } from './columns.ts';
+import { nameOperation } from '../../../lib/json/names.ts';
+import { toLineJson } from '../../../lib/json/statements.ts';
 
 /** The formats in which a statement is printed line by line. */
 export type LineFormat = 'csv' | 'ndjson' | 'hledger';

@@ -6,10 +6,10 @@ import type { Operation } from '../../../protos/gen/digitalwallet/wallet/v1/wall
 import type { Context } from '../../context.ts';
 import { failUsage, succeed, type Outcome } from '../../outcome.ts';
 import { failUnknownCurrency } from '../money/command.ts';
-import { operationNumbers } from '../../rpc/names.ts';
 import { parseTime } from '../shared/times.ts';
 import { addWalletOptions, zoneOption } from '../shared/options.ts';
 import { resolveUser } from '../users/actor.ts';
+import { operationNumbers } from '../../../lib/json/names.ts';
 
 /** Whose statement, and of when: --user, --currency, --from, --to and --timezone. */
 export function addRangeOptions(command: Command): Command {

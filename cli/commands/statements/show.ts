@@ -20,23 +20,23 @@ import {
   type Outcome,
 } from '../../outcome.ts';
 import { checkExport } from '../exports/shared.ts';
-import { toExportJson } from '../exports/columns.ts';
 import { toJsonText } from '../../terminal/plain.ts';
 import { formatJson } from '../../output/print.ts';
 import { createLineWriter, type LineFormat } from './line-writer.ts';
-import {
-  formatStatement,
-  nameStatus,
-  toStatementJson,
-  type StatementStatusName,
-} from './columns.ts';
-import { formatZonedTime } from '../../output/time.ts';
+import { formatStatement } from './columns.ts';
 import { checkLimit, noteMore } from '../shared/paging.ts';
 import { startFilteredCheck, startStatementCheck, type StatementCheck } from './check.ts';
 import { addRangeOptions, readOperations, readRange, type RangeOptions } from './request.ts';
 import { repeatGiven } from '../../terminal/reporter.ts';
 import { collect } from '../shared/options.ts';
 import type { GlobalOptions, Start } from '../shared/start.ts';
+import { toExportJson } from '../../../lib/json/exports.ts';
+import {
+  nameStatementStatus,
+  toStatementJson,
+  type StatementStatusName,
+} from '../../../lib/json/statements.ts';
+import { formatZonedTime } from '../../../lib/json/time.ts';
 
 type StatementShowOptions = RangeOptions & {
   readonly operation?: readonly string[];
@@ -178,7 +178,7 @@ async function fetchPage(context: Context, { request, limit }: Query): Promise<O
   const sized = { ...request, pageSize: Math.min(limit, maxPageSize) };
   const got = await context.caller.call(method, sized, 'read');
   if (!got.ok) return got;
-  const status = nameStatus(got.value.status);
+  const status = nameStatementStatus(got.value.status);
   if (!status)
     return fail('UNEXPECTED', 'the server answered with a status that this version does not know');
   return succeed({ status, page: got.value });

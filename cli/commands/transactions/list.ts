@@ -9,11 +9,12 @@ import type { Context } from '../../context.ts';
 import { succeed, type CommandOutcome } from '../../outcome.ts';
 import { failUnknownCurrency } from '../money/command.ts';
 import { createListPrinter } from '../../output/print.ts';
-import { toTransactionJson, transactionColumns } from '../../output/shapes.ts';
+import { transactionColumns } from '../../output/transaction-columns.ts';
 import { checkLimit, printPages, type PageOptions } from '../shared/paging.ts';
 import { resolveUser } from '../users/actor.ts';
 import { addPageOptions, addWalletOptions, zoneOption } from '../shared/options.ts';
 import type { Start } from '../shared/start.ts';
+import { toTransactionJson } from '../../../lib/json/transactions.ts';
 
 type TransactionsListOptions = PageOptions & {
   readonly user?: string;

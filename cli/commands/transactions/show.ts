@@ -7,10 +7,11 @@ import type { Context } from '../../context.ts';
 import { done, fail, failUsage, type CommandOutcome } from '../../outcome.ts';
 import { failUnknownCurrency } from '../money/command.ts';
 import { printObject } from '../../output/print.ts';
-import { toTransactionJson, transactionColumns } from '../../output/shapes.ts';
+import { transactionColumns } from '../../output/transaction-columns.ts';
 import { resolveUser } from '../users/actor.ts';
 import { addWalletOptions, zoneOption } from '../shared/options.ts';
 import type { Start } from '../shared/start.ts';
+import { toTransactionJson } from '../../../lib/json/transactions.ts';
 
 type TransactionsShowOptions = {
   readonly user?: string;

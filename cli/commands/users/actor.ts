@@ -6,7 +6,7 @@ import { AuthServiceService, type User } from '../../../protos/gen/digitalwallet
 import type { Context } from '../../context.ts';
 import { isApiKey, readSubject } from '../../credentials/tokens.ts';
 import { failUsage, succeed, type Outcome } from '../../outcome.ts';
-import { nameRole } from '../../rpc/names.ts';
+import { nameRole } from '../../../lib/json/names.ts';
 
 /** Someone as far as is known; the e-mail address may not be. */
 export type KnownUser = { readonly id: string; readonly email: string | undefined };

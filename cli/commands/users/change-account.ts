@@ -4,11 +4,12 @@ import { findAccount } from './accounts.ts';
 import { checkConfirmable, confirmChange } from '../shared/confirm.ts';
 import type { Context } from '../../context.ts';
 import { done, fail, type CommandOutcome } from '../../outcome.ts';
-import { nameRole, roleNumbers } from '../../rpc/names.ts';
 import type { Role } from '../../../core/roles.ts';
 import { printObject } from '../../output/print.ts';
-import { toUserJson, userColumns } from './columns.ts';
+import { userColumns } from './columns.ts';
 import { identifyActor } from './actor.ts';
+import { toUserJson } from '../../../lib/json/accounts.ts';
+import { nameRole, roleNumbers } from '../../../lib/json/names.ts';
 
 type AccountChange = {
   readonly changes: { readonly role?: Role; readonly disabled?: boolean };

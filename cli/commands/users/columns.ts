@@ -1,21 +1,8 @@
 import { describeAddress } from '../../../core/addresses.ts';
 import type { User } from '../../../protos/gen/digitalwallet/auth/v1/auth.ts';
-import { nameRole } from '../../rpc/names.ts';
 import { textColumn, timeColumn } from '../../output/columns.ts';
 import type { Column } from '../../output/print.ts';
-
-/** docs/cli.md, "JSON": the shape of a user. */
-export function toUserJson(user: User): object {
-  return {
-    id: user.id,
-    email: user.email,
-    role: nameRole(user.role),
-    disabled: user.disabled,
-    emailVerified: user.emailVerified,
-    createdAt: user.createdAt?.toISOString(),
-    totpEnabled: user.totpEnabled,
-  };
-}
+import { nameRole } from '../../../lib/json/names.ts';
 
 /** The columns of accounts. Times in tables are of `timezone`. */
 export function userColumns(timezone: string): readonly Column<User>[] {

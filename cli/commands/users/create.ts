@@ -6,10 +6,11 @@ import { checkRole } from './accounts.ts';
 import type { Context } from '../../context.ts';
 import { done, fail, type CommandOutcome } from '../../outcome.ts';
 import { printObject } from '../../output/print.ts';
-import { roleNumbers } from '../../rpc/names.ts';
-import { toUserJson, userColumns } from './columns.ts';
+import { userColumns } from './columns.ts';
 import { askEmail, askPassword } from '../shared/password.ts';
 import type { Start } from '../shared/start.ts';
+import { toUserJson } from '../../../lib/json/accounts.ts';
+import { roleNumbers } from '../../../lib/json/names.ts';
 
 type UsersCreateOptions = {
   readonly email?: string;

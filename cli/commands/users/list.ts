@@ -4,12 +4,13 @@ import { AuthServiceService, Role } from '../../../protos/gen/digitalwallet/auth
 import { checkRole } from './accounts.ts';
 import type { Context } from '../../context.ts';
 import { succeed, type CommandOutcome } from '../../outcome.ts';
-import { roleNumbers } from '../../rpc/names.ts';
 import { createListPrinter } from '../../output/print.ts';
-import { toUserJson, userColumns } from './columns.ts';
+import { userColumns } from './columns.ts';
 import { checkLimit, printPages, type PageOptions } from '../shared/paging.ts';
 import { addPageOptions, zoneOption } from '../shared/options.ts';
 import type { Start } from '../shared/start.ts';
+import { toUserJson } from '../../../lib/json/accounts.ts';
+import { roleNumbers } from '../../../lib/json/names.ts';
 
 type UsersListOptions = PageOptions & { readonly role?: string; readonly email?: string };
 

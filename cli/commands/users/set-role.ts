@@ -4,8 +4,8 @@ import { checkRole } from './accounts.ts';
 import { changeAccount } from './change-account.ts';
 import type { Context } from '../../context.ts';
 import type { CommandOutcome } from '../../outcome.ts';
-import { nameRole } from '../../rpc/names.ts';
 import type { Start } from '../shared/start.ts';
+import { nameRole } from '../../../lib/json/names.ts';
 
 /** Adds `wallet users set-role`. */
 export function addUsersSetRole(users: Command, start: Start): void {

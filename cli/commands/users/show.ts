@@ -4,9 +4,10 @@ import { findAccount } from './accounts.ts';
 import type { Context } from '../../context.ts';
 import { done, type CommandOutcome } from '../../outcome.ts';
 import { printObject } from '../../output/print.ts';
-import { toUserJson, userColumns } from './columns.ts';
+import { userColumns } from './columns.ts';
 import { zoneOption } from '../shared/options.ts';
 import type { Start } from '../shared/start.ts';
+import { toUserJson } from '../../../lib/json/accounts.ts';
 
 /** Adds `wallet users show`. */
 export function addUsersShow(users: Command, start: Start): void {

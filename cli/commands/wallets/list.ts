@@ -4,11 +4,12 @@ import { WalletServiceService } from '../../../protos/gen/digitalwallet/wallet/v
 import type { Context } from '../../context.ts';
 import { succeed, type CommandOutcome } from '../../outcome.ts';
 import { createListPrinter } from '../../output/print.ts';
-import { toWalletJson, walletColumns } from './columns.ts';
+import { walletColumns } from './columns.ts';
 import { printPages } from '../shared/paging.ts';
 import { readUserList, type UserListOptions } from '../shared/user-list.ts';
 import { addPageOptions, zoneOption } from '../shared/options.ts';
 import type { Start } from '../shared/start.ts';
+import { toWalletJson } from '../../../lib/json/transactions.ts';
 
 /** Adds `wallet wallets list`. */
 export function addWalletsList(wallets: Command, start: Start): void {

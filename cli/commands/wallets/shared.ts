@@ -16,9 +16,10 @@ import {
 } from '../../outcome.ts';
 import { failUnknownCurrency } from '../money/command.ts';
 import { printObject } from '../../output/print.ts';
-import { toWalletJson, walletColumns, walletDryRunColumn } from './columns.ts';
+import { walletColumns, walletDryRunColumn } from './columns.ts';
 import { currencyOption, zoneOption } from '../shared/options.ts';
 import { resolveUser, type KnownUser } from '../users/actor.ts';
+import { toWalletJson } from '../../../lib/json/transactions.ts';
 
 export type FreezeOptions = {
   readonly user?: string;

@@ -1,47 +1,9 @@
-import { exponentOf } from '../../core/currencies.ts';
-import { formatMinor } from '../../core/money.ts';
-import {
-  Direction,
-  type Transaction,
-  type Wallet,
-  WalletStatus,
-} from '../../protos/gen/digitalwallet/wallet/v1/wallet.ts';
-import { nameOperation } from '../rpc/names.ts';
+import { Direction, type Transaction } from '../../protos/gen/digitalwallet/wallet/v1/wallet.ts';
 import type { Column } from './print.ts';
 import { formatLocalTime } from './time.ts';
-
-/** Minor units of a currency as a decimal string, with the server's exponent where it gives one. */
-export function formatMoney(minor: bigint, currency: string, exponent?: number): string {
-  return formatMinor(minor, exponent ?? exponentOf(currency));
-}
-
-/** A transaction as printed; `replayed` and `isDryRun` say how it was come by. */
-export type TransactionRow = {
-  readonly transaction: Transaction;
-  readonly replayed: boolean;
-  readonly isDryRun: boolean;
-};
-
-/** docs/cli.md, "JSON": the shape of a transaction. */
-export function toTransactionJson({ transaction, replayed, isDryRun }: TransactionRow): object {
-  const { currency } = transaction;
-  const isImagined = isDryRun && !replayed;
-  return {
-    ...(isImagined ? {} : { id: transaction.id }),
-    walletId: transaction.walletId,
-    ...(isImagined ? {} : { seq: Number(transaction.seq) }),
-    operation: nameOperation(transaction.operation),
-    amount: formatMoney(transaction.amountMinor, currency),
-    currency,
-    balanceAfter: formatMoney(transaction.balanceAfterMinor, currency),
-    parentId: transaction.parentId,
-    description: transaction.description,
-    merchant: transaction.merchant,
-    occurredAt: transaction.occurredAt?.toISOString(),
-    replayed,
-    ...(isDryRun ? { dryRun: true } : {}),
-  };
-}
+import { formatMoney } from '../../lib/json/money.ts';
+import { nameOperation } from '../../lib/json/names.ts';
+import { type TransactionRow } from '../../lib/json/transactions.ts';
 
 /** The columns of transactions. Times in tables are of `timezone`. */
 export function transactionColumns(timezone: string): readonly Column<TransactionRow>[] {
@@ -142,28 +104,6 @@ export const dryRunColumn: Column<TransactionRow> = {
   value: ({ isDryRun }) => String(isDryRun),
   table: { title: 'DRY RUN', cell: () => 'nothing was changed' },
 };
-
-export type BalanceRow = { readonly wallet: Wallet; readonly asOf: Date | undefined };
-
-export const isCorrupt = ({ status }: Wallet): boolean => status === WalletStatus.CORRUPT;
-
-/** Undefined where the server sends none: the wallet contradicts its last transaction. */
-export const formatBalance = (wallet: Wallet): string | undefined =>
-  isCorrupt(wallet)
-    ? undefined
-    : formatMoney(wallet.balanceMinor, wallet.currency, wallet.exponent);
-
-/** docs/cli.md, "JSON": the shape of a balance. */
-export function toBalanceJson({ wallet, asOf }: BalanceRow): object {
-  return {
-    walletId: wallet.id,
-    userId: wallet.userId,
-    currency: wallet.currency,
-    balance: formatBalance(wallet),
-    seq: Number(wallet.seq),
-    asOf: asOf?.toISOString(),
-  };
-}
 
 /** People read a table's amounts by what they did to the wallet: a debit has a minus. */
 function signed({ amountMinor, direction, currency }: Transaction): string {
