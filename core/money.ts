@@ -31,6 +31,18 @@ export function parseAmount(text: string, exponent: number): ParsedAmount {
   return { ok: true, minor };
 }
 
+/**
+ * Reads an amount that came as JSON: a decimal string or a number. Numbers are binary fractions,
+ * rounded before they come here: one so large that its minor units could be rounded is refused.
+ * Strings are the safe way.
+ */
+export function readAmount(value: string | number, exponent: number): ParsedAmount {
+  if (typeof value === 'number' && Math.abs(value) * 10 ** exponent > Number.MAX_SAFE_INTEGER) {
+    return { ok: false, problem: 'a number this large may be rounded: write it as a text' };
+  }
+  return parseAmount(String(value), exponent);
+}
+
 export const absoluteMinor = (minor: bigint): bigint => (minor < 0n ? -minor : minor);
 
 /** Minor units to a decimal string: (15999n, 2) → "159.99"; negative values keep their sign. */

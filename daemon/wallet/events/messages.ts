@@ -1,6 +1,6 @@
 import { findExponent } from '../../../core/currencies.ts';
 import { canonicalUuid, uuidV5 } from '../../../core/ids.ts';
-import { parseAmount } from '../../../core/money.ts';
+import { readAmount } from '../../../core/money.ts';
 import {
   isOperation,
   isUndo,
@@ -89,7 +89,7 @@ export function readEmitted(
   if (currency !== undefined && findExponent(currency) === undefined) {
     return poison('CURRENCY_UNKNOWN', 'data.transaction.currency');
   }
-  const amountMinor = readAmount(data, currency);
+  const amountMinor = readEmittedAmount(data, currency);
   if (typeof amountMinor === 'object') return amountMinor;
   const { id } = data.transaction;
   return {
@@ -113,24 +113,16 @@ function readOperation(value: string | number): Operation | undefined {
   return isOperation(value) ? value : undefined;
 }
 
-/**
- * A decimal string, or a number. JSON numbers are binary fractions, rounded before they come here:
- * one so large that its cents could be rounded is refused. Strings are the safe way.
- */
-function readAmount(
+/** The amount in minor units; undefined where none is given. */
+function readEmittedAmount(
   { transaction: { amount } }: Emitted,
   currency: string | undefined,
 ): bigint | undefined | Poison {
   if (amount === undefined || amount === null) return undefined;
-  const field = 'data.transaction.amount';
   // An undo of unknown currency: its amount cannot be read without an exponent.
   if (currency === undefined) return poison('CURRENCY_REQUIRED', 'data.transaction.currency');
-  const exponent = findExponent(currency) ?? 0;
-  if (typeof amount === 'number' && Math.abs(amount) * 10 ** exponent > Number.MAX_SAFE_INTEGER) {
-    return poison('AMOUNT_INVALID', field);
-  }
-  const parsed = parseAmount(String(amount), exponent);
-  return parsed.ok ? parsed.minor : poison('AMOUNT_INVALID', field);
+  const parsed = readAmount(amount, findExponent(currency) ?? 0);
+  return parsed.ok ? parsed.minor : poison('AMOUNT_INVALID', 'data.transaction.amount');
 }
 
 /** `transaction_rejected`: the business answer to a message, for its sender. */

@@ -1,6 +1,10 @@
 import type { MethodDefinition } from '@grpc/grpc-js';
 
 import type { Result } from '../../../../core/reasons.ts';
+import type { Origin } from '../ingress/forwarding.ts';
+
+/** A method of a service, as the generated definitions have it. */
+export type Method<Req, Res> = MethodDefinition<Req, Res>;
 
 export type CallOptions = {
   /** `Bearer …` of the user who asks. Unused by a caller that is one of our own services. */
@@ -8,6 +12,8 @@ export type CallOptions = {
   /** The address that the user's call came from, without a port. */
   readonly source?: string;
   readonly requestId?: string;
+  /** How the user's call came to this process; `remote` by default. Unused by a remote caller. */
+  readonly origin?: Origin;
   /** By the monotonic clock (`performance.now()`). */
   readonly deadlineMs?: number;
   /** Gives the call up. */
@@ -21,7 +27,7 @@ export type CallOptions = {
 export type Caller = {
   /** The answer, or why there is none. A service that cannot be reached: OUTCOME_UNKNOWN. */
   call<Req, Res>(
-    method: MethodDefinition<Req, Res>,
+    method: Method<Req, Res>,
     request: Req,
     options?: CallOptions,
   ): Promise<Result<Res>>;
@@ -31,7 +37,7 @@ export type Caller = {
    * `findTransientRejection` reads.
    */
   stream<Req, Res>(
-    method: MethodDefinition<Req, Res>,
+    method: Method<Req, Res>,
     request: Req | AsyncIterable<Req>,
     options?: CallOptions,
   ): AsyncIterable<Res>;

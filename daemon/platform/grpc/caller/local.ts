@@ -61,6 +61,7 @@ export function createLocalCaller(
 
 function toIncoming(options: CallOptions, principal: Principal | undefined): Incoming {
   const { authorization, source, requestId, deadlineMs = Infinity, signal } = options;
+  const { origin = 'remote' } = options;
   return {
     requestId: requestId === undefined ? randomUUID() : toRequestId(requestId),
     authorization: principal ? undefined : authorization,
@@ -68,7 +69,7 @@ function toIncoming(options: CallOptions, principal: Principal | undefined): Inc
     peer: 'local',
     peerAddress: source ?? 'unknown',
     forwardedFor: [],
-    origin: 'remote',
+    origin,
     listForwardingHeaders: () => [],
     deadlineMs,
     isCancelled: () => signal?.aborted ?? false,

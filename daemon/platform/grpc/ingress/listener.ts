@@ -137,7 +137,7 @@ function createSecure(options: {
   return { server, begin: (socket) => void shake.call(server, socket) };
 }
 
-const contextOf = ({ cert, key, clientCa }: TlsMaterial): SecureContextOptions => ({
+export const contextOf = ({ cert, key, clientCa }: TlsMaterial): SecureContextOptions => ({
   cert,
   key,
   minVersion: 'TLSv1.2',

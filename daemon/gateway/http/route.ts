@@ -1,0 +1,83 @@
+import type { z } from 'zod';
+
+import type { Caller, CallOptions, Method } from '../../platform/grpc/caller/caller.ts';
+import type { Fault, Found, ProblemReason } from './problems.ts';
+
+export type ServiceName = 'auth' | 'wallet' | 'statement';
+
+/** An answer, or why there is none. */
+export type Answer =
+  | {
+      readonly ok: true;
+      readonly status: number;
+      /** Undefined: no body. A text is sent as it is, with the content type of `headers`. */
+      readonly body?: unknown;
+      readonly headers?: Readonly<Record<string, string>>;
+      /** Set, or ended where the value is empty, as the cookie of the session. */
+      readonly session?: { readonly token: string; readonly maxAgeSeconds: number };
+      /** Instead of a body: bytes or texts as they come. */
+      readonly stream?: AsyncIterable<Uint8Array | string>;
+    }
+  | { readonly ok: false; readonly fault: Fault };
+
+/** How a route asks a service: with the credential, source, deadline and id of its request. */
+export type ServiceCall = <Req, Res>(
+  service: ServiceName,
+  method: Method<Req, Res>,
+  request: Req,
+) => Promise<Found<Res>>;
+
+export type RouteInput<Params, Query, Body> = {
+  readonly params: Params;
+  readonly query: Query;
+  readonly body: Body;
+  readonly headers: Readonly<Record<string, string | undefined>>;
+  readonly call: ServiceCall;
+  /** The callers themselves, for streams. */
+  readonly callers: Readonly<Record<ServiceName, Caller>>;
+  /** The options of a call of this request, for streams. */
+  readonly callOptions: CallOptions;
+  readonly requestId: string;
+  /** Aborted once the client has gone, or the gateway stops. */
+  readonly signal: AbortSignal;
+  readonly isTls: boolean;
+};
+
+/** An answer as the OpenAPI document describes it. */
+export type DescribedAnswer = {
+  readonly description: string;
+  readonly schema?: z.ZodType;
+  /** Where it is not JSON. */
+  readonly contentTypes?: readonly string[];
+  readonly example?: unknown;
+  readonly headers?: Readonly<Record<string, string>>;
+};
+
+type RouteOf<Params, Query, Body> = {
+  readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
+  /** With `:name` for parameters. */
+  readonly path: string;
+  readonly tag: string;
+  readonly summary: string;
+  readonly description?: string;
+  /** `none`: anyone may call it. */
+  readonly credential: 'none' | 'required';
+  readonly params?: z.ZodType<Params>;
+  readonly query?: z.ZodType<Query>;
+  readonly body?: z.ZodType<Body>;
+  readonly bodyExample?: unknown;
+  /** Takes an `Idempotency-Key`. */
+  readonly idempotency?: 'required' | 'optional';
+  readonly answers: Readonly<Record<number, DescribedAnswer>>;
+  /** Reasons that this route can end with, besides those of every route. */
+  readonly problems: readonly ProblemReason[];
+  readonly run: (input: RouteInput<Params, Query, Body>) => Promise<Answer>;
+};
+
+export type Route = RouteOf<unknown, unknown, unknown>;
+
+/** A row of the route table, from which the server and the OpenAPI document are made. */
+export const defineRoute = <Params, Query, Body>(route: RouteOf<Params, Query, Body>): Route =>
+  route as unknown as Route;
+
+export const answer = (status: number, body?: unknown): Answer => ({ ok: true, status, body });

@@ -1,0 +1,70 @@
+import { createGateway } from '../../../daemon/gateway/index.ts';
+import { createAddressSet } from '../../../daemon/platform/grpc/ingress/source.ts';
+import { createLog } from '../../../daemon/platform/log.ts';
+import { startAllServices, type AllServices } from '../processes/all-services.ts';
+
+export type GatewayWorld = {
+  readonly services: AllServices;
+  readonly port: number;
+  readonly url: string;
+  stop(): Promise<void>;
+};
+
+/** A gateway before the three services, all in this process. */
+export async function startGateway(allowedHosts = ['127.0.0.1']): Promise<GatewayWorld> {
+  const services = await startAllServices();
+  const caller = services.server.createCaller();
+  const gateway = createGateway({
+    callers: { auth: caller, wallet: caller, statement: caller },
+    log: createLog('silent'),
+    proxies: createAddressSet([]),
+    tls: undefined,
+    config: { defaultCurrency: 'BRL', allowedHosts },
+  });
+  const { port } = await gateway.listen('127.0.0.1', 0);
+  return {
+    services,
+    port,
+    url: `http://127.0.0.1:${port}`,
+    stop: async () => {
+      await gateway.stop(1_000);
+      await services.stop();
+    },
+  };
+}
+
+export type HttpAnswer = {
+  readonly status: number;
+  readonly headers: Headers;
+  /** Parsed where it is JSON. */
+  readonly body: Record<string, unknown>;
+  readonly text: string;
+};
+
+/** Sends a request with an optional JSON body, and reads the whole answer. */
+export async function send(
+  url: string,
+  method: string,
+  path: string,
+  options: {
+    readonly token?: string;
+    readonly body?: unknown;
+    headers?: Record<string, string>;
+  } = {},
+): Promise<HttpAnswer> {
+  const { token, body, headers = {} } = options;
+  const response = await fetch(`${url}${path}`, {
+    method,
+    redirect: 'manual',
+    headers: {
+      ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
+      ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+      ...headers,
+    },
+    ...(body === undefined ? {} : { body: typeof body === 'string' ? body : JSON.stringify(body) }),
+  });
+  const text = await response.text();
+  const isJson = /json/.test(response.headers.get('content-type') ?? '');
+  const parsed = isJson && text !== '' ? (JSON.parse(text) as Record<string, unknown>) : {};
+  return { status: response.status, headers: response.headers, body: parsed, text };
+}
