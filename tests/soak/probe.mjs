@@ -20,6 +20,22 @@ const countBy = (names) => {
 const countListeners = (emitter) =>
   emitter.eventNames().reduce((sum, name) => sum + emitter.listenerCount(name), 0);
 
+/** Of a TCP socket what tells why it is still open. */
+function describeSocket(socket) {
+  const { remotePort, destroyed, readableEnded, writableEnded, readableFlowing, timeout } = socket;
+  const { bytesRead, bytesWritten, writableLength } = socket;
+  const symbols = Object.getOwnPropertySymbols(socket);
+  const session = symbols.map((key) => socket[key]).find((value) => value?.socket && value.state);
+  const http2 = session && {
+    ...{ closed: session.closed, destroyed: session.destroyed, state: session.state },
+    pendingSettings: session.pendingSettingsAck,
+  };
+  return {
+    ...{ remotePort, destroyed, readableEnded, writableEnded, readableFlowing, timeout },
+    ...{ bytesRead, bytesWritten, writableLength, http2 },
+  };
+}
+
 async function look() {
   for (let i = 0; i < 4; i += 1) {
     collect();
@@ -32,6 +48,7 @@ async function look() {
     rssBytes: rss,
     resources: countBy(process.getActiveResourcesInfo()),
     processListeners: countListeners(process),
+    sockets: handles.filter((one) => one.remotePort !== undefined).map(describeSocket),
     handleListeners: handles.reduce((sum, one) => sum + countListeners(one), 0),
   };
 }
