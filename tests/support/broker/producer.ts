@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 
 import { connect, type ChannelModel, type ConfirmChannel } from 'amqplib';
 
@@ -25,24 +26,38 @@ export type Producer = {
   close(): Promise<void>;
 };
 
-/** A bare producer, as docs/events.md shows one. */
+/** How long a message that reached no queue, or was refused by it, is published again. */
+const retryMs = 10_000;
+
+/**
+ * A bare producer, as docs/events.md shows one: what is returned or not confirmed is published
+ * again, as it happens while a daemon that has just started declares its queues.
+ */
 export async function createProducer(url: string): Promise<Producer> {
   const connection: ChannelModel = await connect(url);
   connection.on('error', () => undefined);
   const channel = await connection.createConfirmChannel();
   channel.on('error', () => undefined);
-  const send = (body: string, properties: { messageId?: string } = {}): Promise<void> =>
-    new Promise((resolve, reject) => {
-      channel.sendToQueue(
-        'wallet_queue',
-        Buffer.from(body),
-        { persistent: true, ...properties },
-        (err: unknown) => {
-          if (err) reject(err instanceof Error ? err : new Error('not confirmed'));
-          else resolve();
-        },
-      );
+  const returned = new Set<string>();
+  channel.on('return', ({ properties, content }) => {
+    returned.add((properties.messageId as string | undefined) ?? content.toString());
+  });
+  const publish = (body: string, properties: { messageId?: string }): Promise<boolean> =>
+    new Promise((resolve) => {
+      const options = { persistent: true, mandatory: true, ...properties };
+      channel.sendToQueue('wallet_queue', Buffer.from(body), options, (err: unknown) => {
+        // An unroutable message is confirmed too: its return comes before.
+        const isReturned = returned.delete(properties.messageId ?? body);
+        resolve(!err && !isReturned);
+      });
     });
+  const send = async (body: string, properties: { messageId?: string } = {}): Promise<void> => {
+    const endsAtMs = performance.now() + retryMs;
+    while (!(await publish(body, properties))) {
+      if (performance.now() > endsAtMs) throw new Error('not confirmed');
+      await sleep(100);
+    }
+  };
   return {
     channel,
     send,

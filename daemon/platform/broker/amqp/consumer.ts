@@ -23,7 +23,7 @@ type DrainOptions = {
   readonly url: string;
   readonly log: Log;
   readonly watch: ProgressWatch;
-  /** Declares while no other session of this daemon does. */
+  /** Declares while no other session declares the same queues. */
   readonly declare: Serial;
   readonly publisher?: Publisher;
 };

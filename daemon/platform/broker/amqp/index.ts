@@ -11,9 +11,6 @@ import { createPublisher } from './publisher.ts';
  */
 export function createAmqpBroker(url: string, log: Log, watch: ProgressWatch = unwatched): Broker {
   const publisher = createPublisher(url, log);
-  // RabbitMQ answers a second declaration of a quorum queue before the first has started the queue,
-  // and a consumer that begins then loses its connection (541, noproc; seen on 3.10).
-  const declare = createSerial();
   let subscriptions: readonly Subscription[] = [];
   const stopConsuming = async (): Promise<void> => {
     const stopping = subscriptions;
@@ -23,11 +20,14 @@ export function createAmqpBroker(url: string, log: Log, watch: ProgressWatch = u
   return {
     publish: publisher.publish,
     start: (consumers) => {
-      const options = { url, log, publisher, watch, declare };
-      subscriptions = consumers.flatMap((consumer) => [
-        subscribe(consumer, options),
-        subscribeDead(consumer, options),
-      ]);
+      subscriptions = consumers.flatMap((consumer) => {
+        // Both sessions declare both queues. RabbitMQ answers a second declaration of a quorum
+        // queue before the first has started the queue, and a consumer that begins then loses its
+        // connection (541, noproc; seen on 3.10).
+        const declare = createSerial();
+        const options = { url, log, publisher, watch, declare };
+        return [subscribe(consumer, options), subscribeDead(consumer, options)];
+      });
       return Promise.resolve();
     },
     stopConsuming,
