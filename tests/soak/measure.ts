@@ -14,7 +14,7 @@ type Seen = {
   readonly resources: Readonly<Record<string, number>>;
   readonly processListeners: number;
   readonly handleListeners: number;
-  readonly sockets: readonly object[];
+  readonly sessions: readonly object[];
 };
 
 /** Asks the probe in the daemon. */

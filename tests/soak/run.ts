@@ -49,8 +49,8 @@ export async function runSoak(options: SoakOptions): Promise<readonly Verdict[]>
       verdicts = compare(before, await measure(site), spare);
     }
     if (verdicts.some(({ isMet }) => !isMet)) {
-      const { sockets } = await askProbe(site.probe);
-      say(`sockets of the daemon: ${JSON.stringify(sockets)}`);
+      const { sessions } = await askProbe(site.probe);
+      say(`HTTP/2 sessions that have not ended: ${JSON.stringify(sessions)}`);
     }
     const warning = /MaxListenersExceeded|UnhandledRejection|INTERNAL/;
     const warnings = site

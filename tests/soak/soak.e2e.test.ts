@@ -8,7 +8,7 @@ it('cancelled, late, refused and abandoned calls leave no resource behind', asyn
     seed: 'the short profile',
     seconds: 15,
     warmUpSeconds: 5,
-    settleSeconds: 6,
+    settleSeconds: 8,
     // Connections to the database are kept for a minute; the long run waits for that.
     spare: {
       ...{ 'pg connections': 45, 'node PipeWrap': 45, 'open files': 45, sockets: 45 },
