@@ -37,7 +37,7 @@ http2.createServer = (...given) => {
   return server;
 };
 
-/** What tells why they are still there. */
+/** The state of a session and of its streams, for a report. */
 const describeSession = ([session, streams]) => ({
   ...{ closed: session.closed, destroyed: session.destroyed, type: session.type },
   socket: session.socket?.destroyed,
