@@ -20,6 +20,11 @@ export default defineConfig({
     pool: 'forks',
     // Most tests wait for processes most of the time.
     maxWorkers: availableParallelism() + 1,
+    coverage: {
+      include: ['{core,cli,daemon,lib}/**/*.ts'],
+      exclude: ['**/*.test.ts', '**/test-support.ts'],
+      reporter: ['text-summary'],
+    },
     projects: [
       {
         test: {

@@ -96,15 +96,14 @@ export const toLedger = (lines: readonly Line[]): Transaction[] =>
     hash: Buffer.from(line.hash, 'hex'),
   }));
 
+type LastEntry = { readonly seq: bigint; readonly hash: string | undefined };
+
 export type StatementWorld = ReturnType<typeof createStatementWorld>;
 
 /** The statement service over a database of its own, with the other two as tables in memory. */
 export function createStatementWorld(database: TestDatabase) {
   const users = new Map<string, KnownUser>();
-  const lastEntries = new Map<
-    string,
-    { readonly seq: bigint; readonly hash: string | undefined }
-  >();
+  const lastEntries = new Map<string, LastEntry>();
   const ledger: Line[] = [];
   const published: OutboundMessage[] = [];
   const state = { isWalletAway: false, isAuthAway: false };
@@ -161,10 +160,8 @@ export function createStatementWorld(database: TestDatabase) {
     ) => {
       const model = makeLines(count, count, startMs, stepMs).map(change);
       const lines = toLines(userId, currency, model);
-      lastEntries.set(walletIdOf(userId, currency), {
-        seq: BigInt(count),
-        hash: lines.at(-1)?.hash,
-      });
+      const last = { seq: BigInt(count), hash: lines.at(-1)?.hash };
+      lastEntries.set(walletIdOf(userId, currency), last);
       for (const line of lines) ledger.push(line);
       const there = lines.slice(0, count - missing);
       for (let i = 0; i < there.length; i += 5_000) {
@@ -179,7 +176,7 @@ export function createStatementWorld(database: TestDatabase) {
 /** The other two services, as far as they are not away. */
 function createPeers(
   users: ReadonlyMap<string, KnownUser>,
-  lastEntries: ReadonlyMap<string, { readonly seq: bigint; readonly hash: string | undefined }>,
+  lastEntries: ReadonlyMap<string, LastEntry>,
   ledger: readonly Line[],
   state: { readonly isWalletAway: boolean; readonly isAuthAway: boolean },
 ) {

@@ -14,10 +14,11 @@ type Seen = {
   readonly resources: Readonly<Record<string, number>>;
   readonly processListeners: number;
   readonly handleListeners: number;
+  readonly sessions: readonly object[];
 };
 
 /** Asks the probe in the daemon. */
-async function askProbe(path: string): Promise<Seen> {
+export async function askProbe(path: string): Promise<Seen> {
   const chunks: Buffer[] = [];
   await new Promise<void>((resolve, reject) => {
     const socket = connect(path);

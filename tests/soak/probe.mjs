@@ -1,4 +1,5 @@
 import { rmSync } from 'node:fs';
+import http2 from 'node:http2';
 import { createServer } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { setFlagsFromString } from 'node:v8';
@@ -20,6 +21,38 @@ const countBy = (names) => {
 const countListeners = (emitter) =>
   emitter.eventNames().reduce((sum, name) => sum + emitter.listenerCount(name), 0);
 
+/** HTTP/2 sessions whose end was not announced. */
+const sessions = new Map();
+const { createServer: createHttp2Server } = http2;
+http2.createServer = (...given) => {
+  const server = createHttp2Server(...given);
+  server.on('session', (session) => {
+    const streams = new Set();
+    sessions.set(session, streams);
+    session.once('close', () => sessions.delete(session));
+    session.on('stream', (stream, headers) => {
+      streams.add([stream, headers[':path']]);
+    });
+  });
+  return server;
+};
+
+/** The state of a session and of its streams, for a report. */
+const describeSession = ([session, streams]) => ({
+  ...{ closed: session.closed, destroyed: session.destroyed, type: session.type },
+  socket: session.socket?.destroyed,
+  streams: [...streams]
+    .filter(([stream]) => !stream.closed || !stream.destroyed)
+    .map(([stream, path]) => ({
+      path,
+      ...{ id: stream.id, closed: stream.closed, destroyed: stream.destroyed },
+      ...{ readableEnded: stream.readableEnded, writableEnded: stream.writableEnded },
+      ...{ writableFinished: stream.writableFinished, writableLength: stream.writableLength },
+      ...{ headersSent: stream.headersSent, rstCode: stream.rstCode, aborted: stream.aborted },
+      ...{ readableLength: stream.readableLength, flowing: stream.readableFlowing },
+    })),
+});
+
 async function look() {
   for (let i = 0; i < 4; i += 1) {
     collect();
@@ -32,6 +65,7 @@ async function look() {
     rssBytes: rss,
     resources: countBy(process.getActiveResourcesInfo()),
     processListeners: countListeners(process),
+    sessions: [...sessions].map(describeSession),
     handleListeners: handles.reduce((sum, one) => sum + countListeners(one), 0),
   };
 }

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import { act } from './acts.ts';
-import { compare, lookOnce, measure, type Measures, type Verdict } from './measure.ts';
+import { askProbe, compare, lookOnce, measure, type Measures, type Verdict } from './measure.ts';
 import { createSoakSite } from './site.ts';
 
 export type SoakOptions = {
@@ -47,6 +47,10 @@ export async function runSoak(options: SoakOptions): Promise<readonly Verdict[]>
     while (verdicts.some(({ isMet }) => !isMet) && performance.now() < settledBy) {
       await sleep(1_000);
       verdicts = compare(before, await measure(site), spare);
+    }
+    if (verdicts.some(({ isMet }) => !isMet)) {
+      const { sessions } = await askProbe(site.probe);
+      say(`HTTP/2 sessions that have not ended: ${JSON.stringify(sessions)}`);
     }
     const warning = /MaxListenersExceeded|UnhandledRejection|INTERNAL/;
     const warnings = site

@@ -1,4 +1,9 @@
-import { constants, type Http2Server, type ServerHttp2Session } from 'node:http2';
+import {
+  constants,
+  type Http2Server,
+  type ServerHttp2Session,
+  type ServerHttp2Stream,
+} from 'node:http2';
 import type { Socket } from 'node:net';
 
 import type { Log } from '../../log.ts';
@@ -19,6 +24,7 @@ import {
   trackSessions,
   type SessionCounts,
   type SessionState,
+  type StreamState,
 } from './track-sessions.ts';
 
 export type SessionLimits = {
@@ -158,6 +164,19 @@ function destroyLate(state: SessionState, nowMs: number): boolean {
   return true;
 }
 
+/** A stream that is closed may have something to write for so long. */
+const closedMs = 3_000;
+
+/**
+ * A client that resets its calls with NO_ERROR and leaves can make Node wait for writes that never
+ * end. Then it keeps the stream and its session, and no longer reads that the connection is gone.
+ */
+function destroyClosed(stream: ServerHttp2Stream, seen: StreamState, nowMs: number): void {
+  if (!stream.closed || stream.destroyed) return;
+  seen.closedAtMs ??= nowMs;
+  if (nowMs - seen.closedAtMs > closedMs) stream.destroy();
+}
+
 /** Ends the streams that only cost, and adds up what the others make us hold. */
 function checkStreams(
   state: SessionState,
@@ -168,6 +187,7 @@ function checkStreams(
   let heldBytes = 0;
   let unreadBytes = 0;
   for (const [stream, seen] of state.streams) {
+    destroyClosed(stream, seen, nowMs);
     const isWhole = stream.readableEnded;
     if (stream.writableLength !== seen.unreadBytes || stream.writableLength === 0) {
       seen.movedAtMs = nowMs;

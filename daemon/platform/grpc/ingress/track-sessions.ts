@@ -7,7 +7,8 @@ import { watchHandle, type SessionHandle } from './session-handles.ts';
 /** Watches of the health have no end, and are no calls in flight. */
 const healthWatchPath = '/grpc.health.v1.Health/Watch';
 
-type StreamState = {
+/** A call as it was last seen. */
+export type StreamState = {
   readonly sinceMs: number;
   readonly isOneRequest: boolean;
   readonly isWatch: boolean;
@@ -15,6 +16,8 @@ type StreamState = {
   movedAtMs: number;
   /** At the last look the answer was out, and the request not over. */
   isLeftOpen: boolean;
+  /** When it was first seen closed, and not gone yet. */
+  closedAtMs: number | undefined;
 };
 
 /** A connection as it was last seen. */
@@ -123,7 +126,8 @@ function addStream(
   const isLeftOpen = false;
   const request = { isOneRequest, isWatch, isLeftOpen };
   const since = { sinceMs: nowMs, ...request, unreadBytes: 0, movedAtMs: nowMs };
-  state.streams.set(stream, since);
+  const seen = { ...since, closedAtMs: undefined };
+  state.streams.set(stream, seen);
   stream.once('close', () => {
     state.streams.delete(stream);
     state.handle.see(stream);
