@@ -6,6 +6,7 @@ import { watchReadiness } from './health.ts';
 import { chooseAccount, findSecretReader, type Account } from './host/account.ts';
 import { giveUpRoot, listHostNotices } from './host/give-up-root.ts';
 import { canRead, startRootReader } from './host/root-reader.ts';
+import { openHttpGateway } from './http-gateway.ts';
 import { listen, listenMetrics } from './listeners.ts';
 import { onAbort, untilAborted } from './platform/concurrency/abort.ts';
 import { createAccess } from './platform/access/access.ts';
@@ -31,6 +32,8 @@ import { openTlsFiles, type TlsFiles } from './config/tls-files.ts';
 export type App = {
   /** HOST:PORT where gRPC is served, with the real port. */
   readonly address: string;
+  /** HOST:PORT where HTTP is served; undefined where it is not. */
+  readonly httpAddress: string | undefined;
   /** What an operator should know at start: a line each. */
   readonly notices: readonly string[];
   stop(): Promise<{ readonly clean: boolean }>;
@@ -62,7 +65,7 @@ export async function startApp(
     if (!signal.aborted) throw err;
     log.debug({ err }, 'the start was given up');
     const stop = () => Promise.resolve(released);
-    return { ok: true, value: { address: '', notices: [], stop } };
+    return { ok: true, value: { address: '', httpAddress: undefined, notices: [], stop } };
   } finally {
     stopListening();
   }
@@ -125,6 +128,8 @@ async function compose(
   await step(revocations.start());
   const bound = await step(listen(server, config.listen, tls.server));
   if (!bound.ok) return bound;
+  const http = await step(openHttpGateway(config, { server, tls, lifecycle, log }));
+  if (!http.ok) return http;
   const readiness = watchReadiness({ server, broker, revocations });
   lifecycle.defer('readiness', readiness.end);
   const parts = { broker, readiness, running, server, watch };
@@ -140,7 +145,10 @@ async function compose(
   readiness.begin();
   return {
     ok: true,
-    value: { address: bound.value, notices, stop: () => lifecycle.release(drainMs) },
+    value: {
+      ...{ address: bound.value, httpAddress: http.value, notices },
+      stop: () => lifecycle.release(drainMs),
+    },
   };
 }
 

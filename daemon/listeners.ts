@@ -81,7 +81,8 @@ const listLoad = (server: Pick<GrpcServer, 'readCounts'>): Reading[] =>
     read: () => server.readCounts()[key],
   }));
 
-function cannotListen(address: HostPort, variable: string, err: unknown): Outcome<never> {
+/** The fault of a port that is taken, or an address that is not of this machine. */
+export function cannotListen(address: HostPort, variable: string, err: unknown): Outcome<never> {
   const why = err instanceof Error ? err.message : String(err);
   return {
     ok: false,

@@ -42,16 +42,17 @@ export function connectPeers(
  * their own, so that they do not wait behind others.
  */
 export function callRemote(
-  config: Config,
+  config: Pick<Config, 'peerAddresses'>,
   name: PeerName,
-  serviceCredential: string,
+  serviceCredential: string | undefined,
   tls: PeerTls,
   isApart = false,
 ): Caller {
   const peer = config.peerAddresses[name];
   const address = peer ? formatHostPort(peer) : undefined;
   const material = peer?.hasTls ? tls : undefined;
-  return createRemoteCaller({ address, serviceCredential, tls: material, isApart });
+  const shown = serviceCredential === undefined ? {} : { serviceCredential };
+  return createRemoteCaller({ address, ...shown, tls: material, isApart });
 }
 
 /** Services are made with the callers by which they reach each other, and hosted after that. */

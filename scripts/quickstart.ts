@@ -30,6 +30,7 @@ try {
     ...env,
     WALLETD_LISTEN: '127.0.0.1:0',
     WALLETD_METRICS_LISTEN: 'off',
+    WALLETD_HTTP_LISTEN: 'off',
     WALLETD_DATA_DIR: join(folder, 'data'),
     LOG_LEVEL: 'warn',
   });

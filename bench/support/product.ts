@@ -60,6 +60,7 @@ export async function startProduct(
     HOME: server.folder,
     WALLETD_LISTEN: '127.0.0.1:0',
     WALLETD_METRICS_LISTEN: 'off',
+    WALLETD_HTTP_LISTEN: 'off',
     LOG_LEVEL: 'warn',
     AUTH_SIGNING_KEY_FILE: keyFile,
     ...databases.env,

@@ -23,7 +23,8 @@ export async function runDaemon(config: Config, log: Log, stop: StopSignals): Pr
   }
   // In one write: what reads the line for "ready" has the notices too.
   const notices = app.notices.map((notice) => `walletd: ${notice}`);
-  printLine([`walletd ready: gRPC on ${app.address}`, ...notices].join('\n'));
+  const http = app.httpAddress === undefined ? [] : [`walletd: HTTP on ${app.httpAddress}`];
+  printLine([`walletd ready: gRPC on ${app.address}`, ...http, ...notices].join('\n'));
   await new Promise<void>((resolve) => onAbort(stop.signal, resolve));
   printLine('walletd stopping: new calls are refused, those in flight are finished');
   const { clean } = await app.stop();

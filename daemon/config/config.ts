@@ -29,6 +29,9 @@ import type { TlsFileNames } from './tls-files.ts';
 export type Config = {
   readonly listen: HostPort;
   readonly services: readonly ServiceName[];
+  /** Undefined: no HTTP. */
+  readonly http:
+    { readonly listen: HostPort; readonly allowedHosts: readonly string[] } | undefined;
   /** Undefined: the embedded Postgres in `dataDir`. */
   readonly databases: Readonly<Partial<Record<ServiceName, DatabaseUrls>>> | undefined;
   /** For each hosted service, at most. */
@@ -139,7 +142,7 @@ function listFaults(texts: Readonly<Record<string, string>>, error: z.ZodError):
 function findContradictions(parsed: Parsed): string[] {
   const faults: string[] = [];
   const isOwn = usesOwnDatabases(parsed);
-  const hosted = parsed.WALLETD_SERVICES;
+  const hosted = hostedServices(parsed);
   for (const name of serviceNames) {
     const upper = name.toUpperCase() as Uppercase<ServiceName>;
     const variable = `${upper}_DATABASE_URL` as const;
@@ -186,6 +189,7 @@ function findMailContradictions(parsed: Parsed): string[] {
 function findTlsContradictions(parsed: Parsed): string[] {
   const faults: string[] = [];
   const { TLS_CERT_FILE: cert, TLS_KEY_FILE: key, WALLETD_METRICS_LISTEN: metrics } = parsed;
+  const { WALLETD_HTTP_LISTEN: http } = parsed;
   if (cert === undefined && key !== undefined) {
     faults.push('TLS_CERT_FILE: is missing, while TLS_KEY_FILE is given');
   }
@@ -203,6 +207,13 @@ function findTlsContradictions(parsed: Parsed): string[] {
         'on 127.0.0.1',
     );
   }
+  if (cert === undefined && http !== undefined && !isLoopback(http.host)) {
+    faults.push(
+      'WALLETD_HTTP_LISTEN: is reachable from outside without TLS; give TLS_CERT_FILE and ' +
+        'TLS_KEY_FILE, or put a TLS proxy in front and set WALLETD_ALLOW_PLAINTEXT=1, or listen ' +
+        'on 127.0.0.1',
+    );
+  }
   if (metrics !== undefined && !isLoopback(metrics.host)) {
     faults.push(
       'WALLETD_METRICS_LISTEN: is reachable from outside, and has no TLS; listen on 127.0.0.1, ' +
@@ -210,6 +221,16 @@ function findTlsContradictions(parsed: Parsed): string[] {
     );
   }
   return faults;
+}
+
+const hostedServices = ({ WALLETD_SERVICES: parts }: Parsed): ServiceName[] =>
+  serviceNames.filter((name) => parts.includes(name));
+
+function httpOf(parsed: Parsed): Config['http'] {
+  const { WALLETD_HTTP_LISTEN: listen, HTTP_ALLOWED_HOSTS: allowed } = parsed;
+  if (!listen || !parsed.WALLETD_SERVICES.includes('gateway')) return undefined;
+  const own = ['localhost', '127.0.0.1', '[::1]', listen.host];
+  return { listen, allowedHosts: [...own, ...allowed] };
 }
 
 function toConfig(parsed: Parsed, xdgDataHome: string | undefined): Config {
@@ -222,7 +243,8 @@ function toConfig(parsed: Parsed, xdgDataHome: string | undefined): Config {
   const local = isOpen && asked.length === 0 ? [...operations] : closed;
   return {
     listen: parsed.WALLETD_LISTEN,
-    services: parsed.WALLETD_SERVICES,
+    services: hostedServices(parsed),
+    http: httpOf(parsed),
     databases: isOwn ? databasesOf(parsed) : undefined,
     databaseConnections: parsed.DATABASE_CONNECTIONS,
     ownerSettings: ownersIn(parsed),

@@ -1,13 +1,21 @@
-import { isLoopback, type Parsed, type PeerAddress, type ServiceName } from './settings.ts';
+import {
+  isLoopback,
+  serviceNames,
+  type Parsed,
+  type PeerAddress,
+  type ServiceName,
+} from './settings.ts';
 
-/** The services that others call. */
-export type PeerName = 'auth' | 'wallet';
+/** The services that others call: the gateway calls all of them. */
+export type PeerName = ServiceName;
 
 export type PeerAddresses = Readonly<Partial<Record<PeerName, PeerAddress>>>;
 
-/** Which services the hosted ones call: all ask auth, statement asks wallet. */
-const peersOf = (hosted: readonly ServiceName[]): readonly PeerName[] =>
-  hosted.includes('statement') ? ['auth', 'wallet'] : ['auth'];
+/** Which services the hosted parts call: all ask auth, statement asks wallet. */
+function peersOf(hosted: Parsed['WALLETD_SERVICES']): readonly PeerName[] {
+  if (hosted.includes('gateway')) return serviceNames;
+  return hosted.includes('statement') ? ['auth', 'wallet'] : ['auth'];
+}
 
 const settingOf = (name: PeerName) =>
   `${name.toUpperCase() as Uppercase<PeerName>}_SERVICE_URL` as const;
@@ -34,7 +42,7 @@ export function findPeerContradictions(parsed: Parsed): string[] {
 /** Of the services that are not hosted here: one environment may name all for all daemons. */
 export function addressesOf(parsed: Parsed): PeerAddresses {
   const addresses: Partial<Record<PeerName, PeerAddress>> = {};
-  for (const name of ['auth', 'wallet'] as const) {
+  for (const name of serviceNames) {
     const address = parsed[settingOf(name)];
     if (address && !parsed.WALLETD_SERVICES.includes(name)) addresses[name] = address;
   }

@@ -9,13 +9,20 @@ import { parseSender, parseSmtpUrl } from '../platform/mail/settings.ts';
 
 export const serviceNames = ['auth', 'wallet', 'statement'] as const;
 export type ServiceName = (typeof serviceNames)[number];
+/** What a process may host: the services, and the HTTP gateway before them. */
+export const partNames = [...serviceNames, 'gateway'] as const;
 
 export type HostPort = { readonly host: string; readonly port: number };
 
 /** Every setting: its variable, its help text, and its default. */
 export const settings = {
   WALLETD_LISTEN: ['HOST:PORT for gRPC; port 0 selects a free one', '127.0.0.1:50051'],
-  WALLETD_SERVICES: ['services to host', 'auth,wallet,statement'],
+  WALLETD_SERVICES: ['services to host, and gateway for HTTP', partNames.join(',')],
+  WALLETD_HTTP_LISTEN: ['HOST:PORT for HTTP, or off', '127.0.0.1:3000'],
+  HTTP_ALLOWED_HOSTS: [
+    'names by which browsers may address the gateway; default: loopback and the listener’s own',
+    '',
+  ],
   WALLETD_DATA_DIR: ['folder of the embedded Postgres and its keys', ''],
   WALLETD_USER: ['user to run as when started as root, or root (default digital-wallet)', ''],
   AUTH_DATABASE_URL: ['URL of the auth database, as the role that reads and writes it', ''],
@@ -35,7 +42,7 @@ export const settings = {
   ],
   WALLET_SERVICE_URL: ['HOST:PORT or https://HOST:PORT of the wallet service, likewise', ''],
   STATEMENT_SERVICE_URL: [
-    'unused, since no service calls statement; may be set so that one file serves all daemons',
+    'HOST:PORT of the statement service, likewise; only the gateway asks it',
     '',
   ],
   WALLETD_SERVICE_CREDENTIAL_FILE: ['a file with the secret that the services share', ''],
@@ -137,8 +144,8 @@ export const schema = z.object({
     .transform((names) => [...new Set(names)])
     .pipe(
       z
-        .array(z.enum(serviceNames, `must name some of ${serviceNames.join(', ')}`))
-        .min(1, `must name some of ${serviceNames.join(', ')}`),
+        .array(z.enum(partNames, `must name some of ${partNames.join(', ')}`))
+        .min(1, `must name some of ${partNames.join(', ')}`),
     ),
   WALLETD_DATA_DIR: optional,
   WALLETD_USER: optional,
@@ -155,7 +162,7 @@ export const schema = z.object({
   WALLETD_MIGRATE: z.enum(['', 'on', 'off'], 'must be on or off'),
   AUTH_SERVICE_URL: peerUrl,
   WALLET_SERVICE_URL: peerUrl,
-  STATEMENT_SERVICE_URL: z.string(),
+  STATEMENT_SERVICE_URL: peerUrl,
   WALLETD_SERVICE_CREDENTIAL_FILE: optional,
   AUTH_SIGNING_KEY_FILE: optional,
   AUTH_PREVIOUS_KEY_FILE: optional,
@@ -172,6 +179,17 @@ export const schema = z.object({
     .string()
     .regex(/^[1-9]\d{0,9}$/, 'must be a number of events above 0')
     .transform(Number),
+  WALLETD_HTTP_LISTEN: z.union([z.literal('off').transform(() => undefined), hostPort]),
+  HTTP_ALLOWED_HOSTS: z
+    .string()
+    .transform(listOf)
+    .refine(
+      (names) =>
+        names.every((name) =>
+          /^[A-Za-z0-9.-]+(:\d{1,5})?$|^\[[0-9a-f:]+\](:\d{1,5})?$/i.test(name),
+        ),
+      'must be a list of host names, like wallet.example.com',
+    ),
   WALLETD_METRICS_LISTEN: z.union([z.literal('off').transform(() => undefined), hostPort]),
   STATEMENT_QUEUE: queueName,
   STATEMENT_EXPORT_QUEUE: queueName,

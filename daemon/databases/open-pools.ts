@@ -28,6 +28,11 @@ export async function openPools(
   signal: AbortSignal,
   onLost: (detail: string) => void,
 ): Promise<Outcome<Pick<Deps, 'dataDir' | PoolName> & { notices: string[] }>> {
+  // The HTTP gateway alone has none.
+  if (config.services.length === 0) {
+    const none = { dbs: {}, reserved: {}, projecting: {} };
+    return { ok: true, value: { dataDir: undefined, notices: [], ...none } };
+  }
   const opened = await openDatabases(config, log, 'start', signal, onLost);
   if (!opened.ok) return opened;
   const { dataDir, stop } = opened.value;

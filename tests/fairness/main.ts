@@ -35,6 +35,7 @@ const env = {
   WALLETD_LISTEN: '[::]:50051',
   WALLETD_ALLOW_PLAINTEXT: '1',
   WALLETD_METRICS_LISTEN: 'off',
+  WALLETD_HTTP_LISTEN: 'off',
   SELF_SERVICE_OPERATIONS: 'deposit,withdraw',
   LOG_LEVEL: 'warn',
 };

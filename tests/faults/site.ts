@@ -114,6 +114,7 @@ async function createEnvironment(
       PATH: process.env['PATH'] ?? '',
       RABBITMQ_URL: rabbitmqUrl,
       WALLETD_METRICS_LISTEN: 'off',
+      WALLETD_HTTP_LISTEN: 'off',
       SIGN_UP: 'open',
       SELF_SERVICE_OPERATIONS: 'deposit,withdraw,purchase,reversal,cancellation',
       AUTH_SIGNING_KEY_FILE: keyFile,

@@ -155,6 +155,7 @@ describe('requests with secrets', () => {
       PATH: process.env['PATH'] ?? '',
       LOG_LEVEL: 'trace',
       WALLETD_METRICS_LISTEN: 'off',
+      WALLETD_HTTP_LISTEN: 'off',
     };
     const url = `postgres://user:${canaries.postgres}@127.0.0.1:9/db`;
     const key = join(world.dataDir, 'signing-key.pem');

@@ -28,6 +28,7 @@ const base = () => ({
   PATH: process.env['PATH'] ?? '',
   LOG_LEVEL: 'warn',
   WALLETD_METRICS_LISTEN: 'off',
+  WALLETD_HTTP_LISTEN: 'off',
 });
 
 describe('failed starts', () => {

@@ -57,6 +57,7 @@ const base = (): Environment => ({
   PATH: process.env['PATH'] ?? '',
   LOG_LEVEL: 'warn',
   WALLETD_METRICS_LISTEN: 'off',
+  WALLETD_HTTP_LISTEN: 'off',
   WALLETD_LISTEN: '127.0.0.1:0',
 });
 

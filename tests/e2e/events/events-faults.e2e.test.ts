@@ -196,6 +196,7 @@ describe('faults of daemon and broker', () => {
       ...env,
       WALLETD_LISTEN: '127.0.0.1:0',
       WALLETD_METRICS_LISTEN: 'off',
+      WALLETD_HTTP_LISTEN: 'off',
       SELF_SERVICE_OPERATIONS: 'deposit',
       AUTH_SIGNING_KEY_FILE: `${world.dataDir}/signing-key.pem`,
       AUTH_DATABASE_URL: runtime('auth'),

@@ -12,6 +12,8 @@ import { expectExplained } from '../../support/processes/explained.ts';
 import { createOwnSite, type OwnSite } from '../../support/processes/own-site.ts';
 import { expectCode } from '../../support/processes/world.ts';
 
+const notListening = { WALLETD_METRICS_LISTEN: 'off', WALLETD_HTTP_LISTEN: 'off' };
+
 const earlier = /created this database: it has migration 0001-accounts, this version has 0001-/;
 
 /** The table of migrations as earlier development versions left it. */
@@ -70,7 +72,7 @@ describe('a database of an earlier development version', () => {
     const env = { PATH: process.env['PATH'] ?? '', WALLETD_DATA_DIR: dataDir, ...runAs };
     for (const command of ['start', 'migrate']) {
       const done = await runWalletd([command], {
-        env: { ...env, WALLETD_LISTEN: '127.0.0.1:0', WALLETD_METRICS_LISTEN: 'off' },
+        env: { ...env, WALLETD_LISTEN: '127.0.0.1:0', ...notListening },
       });
       expectExplained(done, 1, earlier);
       expect(done.stderr).toContain(`run \`mv ${dataDir} ${dataDir}.old\`, then \`walletd start\``);

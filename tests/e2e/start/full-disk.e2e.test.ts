@@ -58,6 +58,7 @@ describe.runIf(isRoot)('full disk', () => {
         LOG_LEVEL: 'warn',
         WALLETD_LISTEN: '127.0.0.1:0',
         WALLETD_METRICS_LISTEN: 'off',
+        WALLETD_HTTP_LISTEN: 'off',
         WALLETD_DATA_DIR: dataDir,
       };
       if (size === '4k') fill(join(dataDir, '..'));

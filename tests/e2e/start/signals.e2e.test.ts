@@ -32,6 +32,7 @@ beforeEach(() => {
     LOG_LEVEL: 'info',
     WALLETD_LISTEN: '127.0.0.1:0',
     WALLETD_METRICS_LISTEN: 'off',
+    WALLETD_HTTP_LISTEN: 'off',
     WALLETD_DATA_DIR: dataDir,
     WALLETD_USER: 'root',
   };

@@ -159,6 +159,7 @@ describe('with the embedded Postgres', () => {
       LOG_LEVEL: 'info',
       WALLETD_LISTEN: '127.0.0.1:0',
       WALLETD_METRICS_LISTEN: 'off',
+      WALLETD_HTTP_LISTEN: 'off',
       WALLETD_DATA_DIR: dataDir,
       WALLETD_USER: 'root',
     };

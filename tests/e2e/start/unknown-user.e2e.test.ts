@@ -10,6 +10,8 @@ import { createOwnSite, type OwnSite } from '../../support/processes/own-site.ts
 import { waitFor } from '../../support/processes/process.ts';
 import { expectCode, password } from '../../support/processes/world.ts';
 
+const notListening = { WALLETD_METRICS_LISTEN: 'off', WALLETD_HTTP_LISTEN: 'off' };
+
 // Only root can take a user id that no account has.
 const isRoot = process.geteuid?.() === 0;
 const nobodysId = 54_321;
@@ -81,7 +83,7 @@ describe.runIf(isRoot)('user id without an entry in passwd', () => {
   });
 
   it('a user id without an entry gets errors about the data folder and WALLETD_USER', async () => {
-    const env = { WALLETD_LISTEN: '127.0.0.1:0', WALLETD_METRICS_LISTEN: 'off' };
+    const env = { WALLETD_LISTEN: '127.0.0.1:0', ...notListening };
     const started = await runAsNobody(walletd, ['start'], env);
     expect(started).toMatchObject({ code: 1 });
     expect(started.stderr).toMatch(/user with id 54321 has no home folder/);

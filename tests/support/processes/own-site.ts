@@ -56,6 +56,7 @@ export async function createOwnSite(
       PATH: process.env['PATH'] ?? '',
       WALLETD_LISTEN: '127.0.0.1:0',
       WALLETD_METRICS_LISTEN: 'off',
+      WALLETD_HTTP_LISTEN: 'off',
       AUTH_SIGNING_KEY_FILE: key,
       ...urls('app', ''),
     },

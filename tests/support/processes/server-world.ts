@@ -49,6 +49,7 @@ export async function createServerWorld(
     PATH: process.env['PATH'] ?? '',
     WALLETD_LISTEN: '127.0.0.1:0',
     WALLETD_METRICS_LISTEN: 'off',
+    WALLETD_HTTP_LISTEN: 'off',
     SIGN_UP: 'open',
     SELF_SERVICE_OPERATIONS: 'deposit,withdraw,purchase,reversal,cancellation',
     AUTH_SIGNING_KEY_FILE: keyFile,

@@ -82,6 +82,7 @@ async function buildSplitWorld(
   const shared: Environment = {
     PATH: process.env['PATH'] ?? '',
     WALLETD_METRICS_LISTEN: 'off',
+    WALLETD_HTTP_LISTEN: 'off',
     WALLETD_SERVICE_CREDENTIAL_FILE: path('service-credential'),
     TLS_CERT_FILE: daemonTls.cert,
     TLS_KEY_FILE: daemonTls.key,

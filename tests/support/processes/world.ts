@@ -58,6 +58,7 @@ export async function createWorld(): Promise<World> {
     WALLETD_LISTEN: listen,
     WALLETD_DATA_DIR: dataDir,
     WALLETD_METRICS_LISTEN: 'off',
+    WALLETD_HTTP_LISTEN: 'off',
     LOG_LEVEL: 'info',
     ...extra,
   });

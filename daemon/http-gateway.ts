@@ -1,0 +1,55 @@
+import type { Config } from './config/config.ts';
+import { formatHostPort, serviceNames, type ServiceName } from './config/settings.ts';
+import type { TlsFiles } from './config/tls-files.ts';
+import type { Outcome } from './fault.ts';
+import { createGateway } from './gateway/index.ts';
+import { cannotListen } from './listeners.ts';
+import { callRemote } from './peer-clients.ts';
+import type { Caller } from './platform/grpc/caller/caller.ts';
+import type { GrpcServer } from './platform/grpc/server.ts';
+import { createAddressSet } from './platform/grpc/ingress/source.ts';
+import type { Lifecycle } from './platform/lifecycle.ts';
+import type { Log } from './platform/log.ts';
+
+const drainMs = 8_000;
+
+/**
+ * Starts the HTTP gateway where this process hosts it: `HOST:PORT`, or undefined. It calls services
+ * of this process as functions, and the others over gRPC, both with the credentials of its users.
+ */
+export async function openHttpGateway(
+  config: Config,
+  parts: {
+    readonly server: Pick<GrpcServer, 'createCaller'>;
+    readonly tls: TlsFiles;
+    readonly lifecycle: Lifecycle;
+    readonly log: Log;
+  },
+): Promise<Outcome<string | undefined>> {
+  const { http } = config;
+  if (!http) return { ok: true, value: undefined };
+  const { server, tls, lifecycle, log } = parts;
+  const local = server.createCaller();
+  const callerOf = (name: ServiceName): Caller => {
+    if (config.services.includes(name)) return local;
+    const remote = callRemote(config, name, undefined, tls.peer);
+    lifecycle.defer(`HTTP calls to ${name}`, () => remote.close());
+    return remote;
+  };
+  const callers = Object.fromEntries(serviceNames.map((name) => [name, callerOf(name)]));
+  const gateway = createGateway({
+    callers: callers as Record<ServiceName, Caller>,
+    log,
+    proxies: createAddressSet(config.trustedProxies),
+    tls: tls.server,
+    config: { defaultCurrency: config.defaultCurrency, allowedHosts: http.allowedHosts },
+  });
+  try {
+    const { port } = await gateway.listen(http.listen.host, http.listen.port);
+    lifecycle.defer('http', () => gateway.stop(drainMs));
+    return { ok: true, value: formatHostPort({ ...http.listen, port }) };
+  } catch (err) {
+    await gateway.stop(0);
+    return cannotListen(http.listen, 'WALLETD_HTTP_LISTEN', err);
+  }
+}
