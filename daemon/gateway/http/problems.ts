@@ -29,6 +29,7 @@ const statusOfReason: Readonly<Partial<Record<Reason, number>>> = {
 /** Faults of HTTP itself, which have no reason of the services. */
 export const httpFaults = {
   BODY_TOO_LARGE: { status: 413, title: 'Body too large' },
+  HEADERS_TOO_LARGE: { status: 431, title: 'Headers too large' },
   IDEMPOTENCY_KEY_REQUIRED: { status: 400, title: 'Idempotency key required' },
   JSON_INVALID: { status: 400, title: 'Invalid JSON' },
   MEDIA_TYPE_UNSUPPORTED: { status: 415, title: 'Unsupported media type' },
@@ -37,6 +38,7 @@ export const httpFaults = {
   ORIGIN_REFUSED: { status: 403, title: 'Origin refused' },
   HOST_UNKNOWN: { status: 421, title: 'Host unknown' },
   RANGE_NOT_SATISFIABLE: { status: 416, title: 'Range not satisfiable' },
+  REQUEST_MALFORMED: { status: 400, title: 'Malformed request' },
   REQUEST_TIMEOUT: { status: 408, title: 'Request timeout' },
   ROUTE_NOT_FOUND: { status: 404, title: 'Route not found' },
   URI_INVALID: { status: 400, title: 'Invalid URI' },

@@ -70,6 +70,10 @@ export function createHttpServer(options: HttpServerOptions): FastifyInstance {
   server.decorateRequest('ingress', null as never);
   server.addHook('onRequest', (request, reply, done) => {
     request.ingress = ingressOf(request, proxies);
+    if (request.headers.host === undefined) {
+      sendFault(options, request, reply, fault('REQUEST_MALFORMED', 'the header Host is missing'));
+      return;
+    }
     void reply.headers({
       ...securityHeaders,
       'x-request-id': request.id,
@@ -96,6 +100,8 @@ function openServer(handler: RequestListener, tls: ServerTls | undefined): Serve
     connectionsCheckingInterval: 5_000,
     // Refused by the parser: a chunked body that also says how long it is (request smuggling).
     insecureHTTPParser: false,
+    // Answered below, with a problem.
+    requireHostHeader: false,
   };
   if (!tls) return createServer(limits, handler);
   const material = tls.current();
@@ -154,6 +160,8 @@ function faultOf(err: unknown, log: Log, requestId: string): Fault {
   const code = err instanceof Error && 'code' in err ? String(err.code) : '';
   const known = reasonOfCode[code];
   if (known) return fault(...known);
+  // The client has gone: no one reads the answer.
+  if (code === 'ECONNRESET') return fault('CANCELLED', 'the request was given up');
   log.error({ err, requestId }, 'unexpected error');
   return fault(
     'INTERNAL',
@@ -193,23 +201,24 @@ export function sendFault(
     .send(Buffer.from(JSON.stringify(decorateProblem(request.url, problem))));
 }
 
+const malformed = fault('REQUEST_MALFORMED', 'the request is not HTTP/1.1');
+/** By the codes of Node's parser. */
+const badRequests: Readonly<Record<string, Fault>> = {
+  HPE_HEADER_OVERFLOW: fault('HEADERS_TOO_LARGE', 'the headers have at most 8 KiB in all'),
+  ERR_HTTP_REQUEST_TIMEOUT: fault('REQUEST_TIMEOUT', 'the request did not arrive within 30 s'),
+};
+
 /** What is not HTTP, or too large or too slow to become a request, has no request to answer. */
 function endBadConnection(err: NodeJS.ErrnoException, socket: Socket): void {
   if (!socket.writable) {
     socket.destroy();
     return;
   }
-  const [reason, message] =
-    err.code === 'HPE_HEADER_OVERFLOW'
-      ? (['URI_INVALID', 'the head of a request has at most 8 KiB'] as const)
-      : err.code === 'ERR_HTTP_REQUEST_TIMEOUT'
-        ? (['REQUEST_TIMEOUT', 'the request did not arrive within 30 s'] as const)
-        : (['URI_INVALID', 'the request is not HTTP/1.1'] as const);
-  const status =
-    reason === 'REQUEST_TIMEOUT' ? 408 : err.code === 'HPE_HEADER_OVERFLOW' ? 431 : 400;
-  const body = JSON.stringify({ ...toProblem(fault(reason, message), requestIdOf({})), status });
+  const cause = badRequests[err.code ?? ''] ?? malformed;
+  const problem = toProblem(cause, requestIdOf({}));
+  const body = JSON.stringify(problem);
   socket.end(
-    `HTTP/1.1 ${status} Bad Request\r\nConnection: close\r\n` +
+    `HTTP/1.1 ${problem.status} ${problem.title}\r\nConnection: close\r\n` +
       'Content-Type: application/problem+json\r\n' +
       `Content-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
   );
