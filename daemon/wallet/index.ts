@@ -17,6 +17,7 @@ import { createOptimisticCommit } from './commit/optimistic-commit.ts';
 import { createEmittedConsumer } from './events/emitted-consumer.ts';
 import { createLedgerAlarms, explainDefects } from './commit/alarms.ts';
 import { createGroupCommit, type GroupCommit } from './commit/group-commit.ts';
+import { createBatchHandlers, maxBatchItems } from './rpc/batch.ts';
 import { createHandlers } from './rpc/handlers.ts';
 import { createWalletCache } from './store/wallet-cache.ts';
 import { loadEvents } from './events/outbox.ts';
@@ -96,12 +97,18 @@ export function createWallet(options: WalletOptions) {
     handlers: {
       ...createHandlers({ ...calls, commitDb }),
       ...createStreamHandlers({ ...calls, log }),
+      ...createBatchHandlers(calls),
       ...createDeadLetterHandlers(deadLetters, trail),
       ...createAuditHandlers({ db }),
     },
     policies,
     queued: ['createTransaction'],
-    bounds: { ...deadLetterBounds, streamTransactions: { items: maxStreamItems } },
+    largeWrites: ['batchCreateTransactions'],
+    bounds: {
+      ...deadLetterBounds,
+      streamTransactions: { items: maxStreamItems },
+      batchCreateTransactions: { items: maxBatchItems },
+    },
     onDenied: trail.recordDenial,
   };
   return {
