@@ -53,6 +53,17 @@ export type WalletOptions = {
   readonly watch: ProgressWatch;
 };
 
+const admission = {
+  policies,
+  queued: ['createTransaction'],
+  largeWrites: ['batchCreateTransactions'],
+  bounds: {
+    ...deadLetterBounds,
+    streamTransactions: { items: maxStreamItems },
+    batchCreateTransactions: { items: maxBatchItems },
+  },
+} satisfies Partial<HostedService>;
+
 /** The ledger's service. `checkRights` names what its database role could do and must not. */
 export function createWallet(options: WalletOptions) {
   const { db, commitDb, broker, peers, config, log, watch } = options;
@@ -101,14 +112,7 @@ export function createWallet(options: WalletOptions) {
       ...createDeadLetterHandlers(deadLetters, trail),
       ...createAuditHandlers({ db }),
     },
-    policies,
-    queued: ['createTransaction'],
-    largeWrites: ['batchCreateTransactions'],
-    bounds: {
-      ...deadLetterBounds,
-      streamTransactions: { items: maxStreamItems },
-      batchCreateTransactions: { items: maxBatchItems },
-    },
+    ...admission,
     onDenied: trail.recordDenial,
   };
   return {
