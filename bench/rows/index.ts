@@ -10,7 +10,7 @@ import { readRow } from './read.ts';
 import { signInRow } from './sign-in.ts';
 import { startRow } from './start.ts';
 import { hotRow, streamRow } from './stream.ts';
-import { unaryRow } from './unary.ts';
+import { batchUnaryRow, unaryRow } from './unary.ts';
 
 /** In the order in which they run. */
 export const rows: readonly Row[] = [
@@ -20,6 +20,7 @@ export const rows: readonly Row[] = [
   hotRow,
   limitRow,
   unaryRow,
+  batchUnaryRow,
   overloadRow,
   eventsInRow,
   pipelineRow,

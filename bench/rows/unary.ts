@@ -7,12 +7,16 @@ import { percent } from './stream.ts';
 
 const wallets = 10_000;
 
-/** CreateTransaction, 64 calls in flight. */
-export const unaryRow: Row = {
-  id: 'unary',
+const createUnaryRow = (
+  kind: 'unary' | 'batch',
+  id: string,
+  what: string,
+  atLeast: number,
+): Row => ({
+  id,
   run: async (bench) => {
     const { server, seconds } = bench;
-    const product = await startProduct(server, 'unary', { users: wallets });
+    const product = await startProduct(server, id, { users: wallets });
     try {
       await fund(product, wallets);
       const pgbench = await bench.pgbench();
@@ -22,8 +26,8 @@ export const unaryRow: Row = {
         () => pgbench.measure(seconds),
         async (round) => {
           await waitUntilDrained(server, product);
-          const prefix = `unary ${round}`;
-          const load = await generate(product, { kind: 'unary', prefix, wallets, seconds });
+          const prefix = `${id} ${round}`;
+          const load = await generate(product, { kind, prefix, wallets, seconds });
           const rate = load.done / load.seconds;
           bench.note(
             `${prefix}: ${Math.round(rate)}/s; of one core the generator had ` +
@@ -36,10 +40,20 @@ export const unaryRow: Row = {
           return { value: rate, cpuMicros };
         },
       );
-      const what = 'CreateTransaction, 64 in flight';
-      return [evaluate({ id: 'unary', what, unit: 'transactions/s' }, measured, { atLeast: 3 })];
+      return [evaluate({ id, what, unit: 'transactions/s' }, measured, { atLeast })];
     } finally {
       await product.stop();
     }
   },
-};
+});
+
+/** CreateTransaction, 64 calls in flight. */
+export const unaryRow = createUnaryRow('unary', 'unary', 'CreateTransaction, 64 in flight', 3);
+
+/** BatchCreateTransactions, 20 items a call, 64 calls in flight. */
+export const batchUnaryRow = createUnaryRow(
+  'batch',
+  'batch-unary',
+  'BatchCreateTransactions, 20 items a call, 64 in flight',
+  6,
+);

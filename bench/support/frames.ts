@@ -2,15 +2,18 @@ import { connect } from 'node:net';
 
 import { frame, literal, settings, types, u32 } from '../../tests/fuzz/http2-bytes.ts';
 
+type OnEnd = (status: number, answer: Buffer) => void;
+
 /** One connection with calls on it, whose frames are written and read here. */
 export type FrameClient = {
   /** Calls that may be opened before one has ended. */
   room(): number;
   /**
    * Sends a call; `body` is one gRPC message with its head. `onEnd` gets `grpc-status`, or -1 where
-   * the stream was reset. What is sent in one turn of the loop goes out in one write.
+   * the stream was reset, and the bytes of the answer. What is sent in one turn of the loop goes
+   * out in one write.
    */
-  call(body: Buffer, onEnd: (status: number) => void): void;
+  call(body: Buffer, onEnd: OnEnd): void;
   close(): void;
 };
 
@@ -45,7 +48,7 @@ export function connectFrames(
 ): Promise<FrameClient> {
   const [host, port] = address.split(':');
   const socket = connect({ host, port: Number(port), noDelay: true });
-  const open = new Map<number, (status: number) => void>();
+  const open = new Map<number, { readonly onEnd: OnEnd; readonly answer: Buffer[] }>();
   const parts: Buffer[] = [];
   let next = 1;
   let windowLeft = 65_535;
@@ -61,12 +64,15 @@ export function connectFrames(
     parts.push(bytes);
   };
   const finish = (id: number, status: number): void => {
-    const onEnd = open.get(id);
+    const call = open.get(id);
     open.delete(id);
-    onEnd?.(status);
+    if (!call) return;
+    const [only = none, ...others] = call.answer;
+    call.onEnd(status, others.length === 0 ? only : Buffer.concat(call.answer));
   };
   const onFrame = (type: number, flags: number, id: number, payload: Buffer): void => {
     if (type === types.headers && (flags & endStream) !== 0) finish(id, readStatus(payload));
+    else if (type === types.data) open.get(id)?.answer.push(payload);
     else if (type === types.reset) finish(id, -1);
     else if (type === types.settings && (flags & ack) === 0)
       send(frame(types.settings, ack, 0, none));
@@ -91,7 +97,7 @@ export function connectFrames(
     call: (body, onEnd) => {
       const id = next;
       next += 2;
-      open.set(id, onEnd);
+      open.set(id, { onEnd, answer: [] });
       windowLeft -= body.length;
       send(frame(types.headers, endHeaders, id, id === 1 ? first : indexed));
       send(frame(types.data, endStream, id, body));

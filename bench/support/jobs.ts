@@ -1,6 +1,6 @@
 /** What a generator process is to do. Times are in seconds, amounts in minor units. */
 export type Job = {
-  readonly kind: 'stream' | 'unary' | 'offer' | 'fund';
+  readonly kind: 'stream' | 'unary' | 'batch' | 'offer' | 'fund';
   readonly address: string;
   readonly token: string;
   /** Of several users, whose connections share the load; for `unary` and `offer`. */
@@ -12,7 +12,7 @@ export type Job = {
   readonly seconds: number;
   /** Transactions a second; absent: as many as the daemon takes. For `stream` and `offer`. */
   readonly rate?: number;
-  /** Calls at any time; 64 if absent. For `unary`. */
+  /** Calls at any time; 64 if absent. For `unary` and `batch`. */
   readonly inFlight?: number;
 };
 

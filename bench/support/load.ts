@@ -1,7 +1,7 @@
 import type { Job, Load } from './jobs.ts';
 import { prepareOffer, runOffer } from './load-offer.ts';
 import { prepareStream, runStream } from './load-stream.ts';
-import { prepareUnary, runUnary } from './load-unary.ts';
+import { prepareBatches, prepareUnary, runBatches, runUnary } from './load-unary.ts';
 
 // A generator: a process of its own, so that its work is not the product's, nor the benchmark's.
 // Gets its job as argument, says `ready` once all bodies are encoded, begins at `go`.
@@ -11,6 +11,7 @@ const kinds = {
   stream: [prepareStream, runStream],
   fund: [prepareStream, runStream],
   unary: [prepareUnary, runUnary],
+  batch: [prepareBatches, runBatches],
   offer: [prepareOffer, runOffer],
 } as const;
 const [prepare, work] = kinds[job.kind];

@@ -26,6 +26,9 @@ export function openCall(
   });
 }
 
+/** Before a gRPC message: whether it is compressed, and its length. */
+export const headBytes = 5;
+
 /** A gRPC message as it stands on the wire: not compressed, and its length in four bytes. */
 export function frame(body: Uint8Array): Buffer {
   const head = Buffer.alloc(5);

@@ -90,10 +90,6 @@ export function createStatement(options: StatementOptions) {
   watch.watchBacklog('statement.lines', gaps.findOldest);
   const divergences = watchDivergences(workDb, log);
   const projection = createProjection(projectionDb, config.queue, recorder, lag, gaps);
-  const requests = createRequestConsumer(projectionDb, config.exportQueue, worker.wake);
-  const { readLedger } = peers;
-  const plan = createReplayPlan({ projection, requests, readLedger, trail });
-  const deadLetters = createDeadLetters({ db, plan });
   const handlerOptions = {
     ...{ db, peers, trail, reporter: recorder },
     defaultCurrency: config.defaultCurrency,
@@ -101,6 +97,13 @@ export function createStatement(options: StatementOptions) {
     canMail: mailer !== undefined,
     onQueued: relay.wake,
   };
+  const requests = createRequestConsumer({
+    ...{ ...handlerOptions, db: projectionDb },
+    ...{ queue: config.exportQueue, wake: worker.wake },
+  });
+  const { readLedger } = peers;
+  const plan = createReplayPlan({ projection, requests, readLedger, trail });
+  const deadLetters = createDeadLetters({ db, plan });
   const service: HostedService = {
     name: 'digitalwallet.statement.v1.StatementService',
     definition: StatementServiceService,

@@ -11,7 +11,7 @@ import type { TestDatabase } from '../../tests/support/postgres/database.ts';
 import { makeLines } from '../../tests/support/ledger/statement-model.ts';
 import type { UserPrincipal } from '../platform/access/access.ts';
 import { createLocalBroker } from '../platform/broker/local.ts';
-import type { InboundMessage, OutboundMessage } from '../platform/broker/broker.ts';
+import type { Broker, InboundMessage, OutboundMessage } from '../platform/broker/broker.ts';
 import type { CallContext } from '../platform/grpc/calls.ts';
 import { createLog } from '../platform/log.ts';
 import type { Mailer } from '../platform/mail/mail.ts';
@@ -116,29 +116,9 @@ export function createStatementWorld(database: TestDatabase) {
     });
     return principal;
   };
-  const broker = createLocalBroker();
-  const start = async (mailer?: Pick<Mailer, 'send'>) => {
-    const statement = createStatement({
-      db: database.db,
-      workDb: database.db,
-      broker: {
-        publish: (messages) => {
-          published.push(...messages);
-          return broker.publish(messages);
-        },
-      },
-      peers,
-      mailer,
-      config: {
-        ...{ defaultCurrency: 'BRL', inlineDays: 15, queue: 'q', exportQueue: 'e' },
-        exportRetentionDays: 30,
-      },
-      log: createLog('silent'),
-    });
-    await broker.start(statement.consumers);
-    statement.start();
-    return statement;
-  };
+  const localBroker = createLocalBroker();
+  const start = (mailer?: Pick<Mailer, 'send'>, broker: Broker = localBroker) =>
+    startStatement(database, peers, mailer, broker, published);
   return {
     users,
     published,
@@ -171,6 +151,32 @@ export function createStatementWorld(database: TestDatabase) {
       return { model, lines };
     },
   };
+}
+
+/** The service with a broker; `published` gets what it sends. */
+async function startStatement(
+  { db }: TestDatabase,
+  peers: ReturnType<typeof createPeers>,
+  mailer: Pick<Mailer, 'send'> | undefined,
+  broker: Broker,
+  published: OutboundMessage[],
+) {
+  const statement = createStatement({
+    ...{ db, workDb: db, peers, mailer, log: createLog('silent') },
+    broker: {
+      publish: (messages) => {
+        published.push(...messages);
+        return broker.publish(messages);
+      },
+    },
+    config: {
+      ...{ defaultCurrency: 'BRL', inlineDays: 15, queue: 'q', exportQueue: 'e' },
+      exportRetentionDays: 30,
+    },
+  });
+  await broker.start(statement.consumers);
+  statement.start();
+  return statement;
 }
 
 /** The other two services, as far as they are not away. */

@@ -17,6 +17,7 @@ import { createOptimisticCommit } from './commit/optimistic-commit.ts';
 import { createEmittedConsumer } from './events/emitted-consumer.ts';
 import { createLedgerAlarms, explainDefects } from './commit/alarms.ts';
 import { createGroupCommit, type GroupCommit } from './commit/group-commit.ts';
+import { createBatchHandlers, maxBatchItems } from './rpc/batch.ts';
 import { createHandlers } from './rpc/handlers.ts';
 import { createWalletCache } from './store/wallet-cache.ts';
 import { loadEvents } from './events/outbox.ts';
@@ -51,6 +52,17 @@ export type WalletOptions = {
   readonly log: Log;
   readonly watch: ProgressWatch;
 };
+
+const admission = {
+  policies,
+  queued: ['createTransaction'],
+  largeWrites: ['batchCreateTransactions'],
+  bounds: {
+    ...deadLetterBounds,
+    streamTransactions: { items: maxStreamItems },
+    batchCreateTransactions: { items: maxBatchItems },
+  },
+} satisfies Partial<HostedService>;
 
 /** The ledger's service. `checkRights` names what its database role could do and must not. */
 export function createWallet(options: WalletOptions) {
@@ -96,12 +108,11 @@ export function createWallet(options: WalletOptions) {
     handlers: {
       ...createHandlers({ ...calls, commitDb }),
       ...createStreamHandlers({ ...calls, log }),
+      ...createBatchHandlers(calls),
       ...createDeadLetterHandlers(deadLetters, trail),
       ...createAuditHandlers({ db }),
     },
-    policies,
-    queued: ['createTransaction'],
-    bounds: { ...deadLetterBounds, streamTransactions: { items: maxStreamItems } },
+    ...admission,
     onDenied: trail.recordDenial,
   };
   return {

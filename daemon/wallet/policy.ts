@@ -9,6 +9,7 @@ const admins = ['admin'] as const;
 export const policies: Policies<WalletServiceServer> = {
   createTransaction: { roles: allRoles, scope: 'transactions:write' },
   streamTransactions: { roles: allRoles, scope: 'transactions:write' },
+  batchCreateTransactions: { roles: allRoles, scope: 'transactions:write' },
   getTransaction: { roles: allRoles, scope: 'wallets:read' },
   listTransactions: { roles: allRoles, scope: 'wallets:read' },
   getBalance: { roles: allRoles, scope: 'wallets:read', service: true },

@@ -28,7 +28,7 @@ export function level(outcome: Outcome) {
 
 type Refusal = Pick<Outcome, 'code' | 'reason' | 'message' | 'metadata'>;
 
-/** The refusal of the call, or that of the one item in a stream of results. */
+/** The refusal of the call, or that of the one item of a stream or batch. */
 export function refusalOf(outcome: Outcome): Refusal {
   const [first] = outcome.messages as {
     results?: { outcome?: { $case: string; value: object } }[];

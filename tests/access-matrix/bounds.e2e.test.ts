@@ -115,7 +115,8 @@ describe('bounds of requests', () => {
     }
   });
 
-  it.each(['wallet.createTransaction', 'wallet.streamTransactions'])(
+  const movers = ['createTransaction', 'streamTransactions', 'batchCreateTransactions'];
+  it.each(movers.map((method) => `wallet.${method}`))(
     'every list and text field of an item of %s has a bound',
     async (name) => {
       const rpc = rpcs.find((one) => one.name === name)!;

@@ -76,13 +76,13 @@ const inWallet: readonly ObjectRule[] = (['BRL', 'EUR', 'JPY'] as const).flatMap
     hidden: noUser,
     staff: both,
   })),
-  {
-    rpc: 'wallet.streamTransactions',
+  ...['wallet.streamTransactions', 'wallet.batchCreateTransactions'].map((rpc): ObjectRule => ({
+    rpc,
     names: `user_id, ${currency}`,
-    request: ({ userId }: Belongings) => ({ items: [move({ userId, currency })], dryRun: true }),
+    request: ({ userId }) => ({ items: [move({ userId, currency })], dryRun: true }),
     hidden: noUser,
     staff: both,
-  },
+  })),
 ]);
 
 /** Every RPC that names an object, and each way in which it does. */
@@ -218,13 +218,13 @@ export const objectRules: readonly ObjectRule[] = [
       staff: 'as the service likes',
       own: 'not asked',
     },
-    {
-      rpc: 'wallet.streamTransactions',
+    ...['wallet.streamTransactions', 'wallet.batchCreateTransactions'].map((rpc): ObjectRule => ({
+      rpc,
       names: `parent_id, operation ${operation}`,
       request: (of) => ({ items: [undo(of, operation)], dryRun: true }),
       hidden: ['PARENT_NOT_FOUND'],
       staff: 'as the service likes',
-    },
+    })),
   ]),
   {
     rpc: 'statement.getExport',

@@ -64,6 +64,7 @@ export const plainRequests: Readonly<Record<string, (ground: Ground) => object>>
   'auth.listAuditEvents': () => ({ ...page, actor: '', target: '', action: '' }),
   'wallet.createTransaction': ({ userId }) => ({ item: deposit(userId), dryRun: true }),
   'wallet.streamTransactions': ({ userId }) => ({ items: [deposit(userId)], dryRun: true }),
+  'wallet.batchCreateTransactions': ({ userId }) => ({ items: [deposit(userId)], dryRun: true }),
   'wallet.getTransaction': ({ userId }) => ({
     by: { $case: 'transactionId', value: randomUUID() },
     userId,

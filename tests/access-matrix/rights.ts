@@ -44,6 +44,7 @@ export const rights = {
   wallet: {
     createTransaction: 'customer operator admin, key transactions:write',
     streamTransactions: 'customer operator admin, key transactions:write',
+    batchCreateTransactions: 'customer operator admin, key transactions:write',
     getTransaction: 'customer operator admin, key wallets:read',
     listTransactions: 'customer operator admin, key wallets:read',
     getBalance: 'customer operator admin, key wallets:read, service',

@@ -214,7 +214,13 @@ describe('docs/events.md', () => {
     expect(readLine(toInbound(created!))).toMatchObject({ seq: 3n, amountMinor: -15_999n });
     const [rejected] = examplesOf('transaction_rejected');
     expect(findFaults('TransactionRejected', rejected)).toEqual([]);
-    const [requested] = examplesOf('statement_requested');
+    const [askedFor, requested] = examplesOf('statement_requested');
+    expect(findFaults('StatementAsked', askedFor)).toEqual([]);
+    expect(readRequested(toInbound(askedFor!, 'a key'))).toEqual({
+      userId,
+      fromMs: Date.parse('2026-11-01'),
+      key: 'a key',
+    });
     expect(findFaults('StatementRequested', requested)).toEqual([]);
     expect(readRequested(toInbound(requested!))).toEqual(requested?.data);
     expect(findFaults('StatementReady', examplesOf('statement_ready')[0])).toEqual([]);
@@ -225,6 +231,7 @@ describe('docs/events.md', () => {
       ['TransactionEmitted', '## In: `transaction_emitted`'],
       ['TransactionCreated', '## Out: `transaction_created`'],
       ['TransactionRejected', '## Out: `transaction_rejected`'],
+      ['StatementAsked', '## In: `statement_requested`'],
       ['StatementRequested', '## Out: `statement_requested`'],
       ['StatementReady', '## Out: `statement_ready`'],
     ] as const) {

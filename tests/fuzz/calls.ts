@@ -30,6 +30,12 @@ const heavy = new Set([
   'statement.verifyProjection',
   'statement.rebuildProjection',
 ]);
+/** They take valid items, and so change the ledger. */
+const movers = new Set([
+  'wallet.createTransaction',
+  'wallet.streamTransactions',
+  'wallet.batchCreateTransactions',
+]);
 const heavyPercent = 1;
 const inFlight = 96;
 const connections = 4;
@@ -61,7 +67,6 @@ function startFrom(random: Random, players: Players) {
   const customers = players.users.filter((user) => user.role === 'customer');
   const userId =
     caller.role === 'customer' && random.chance(70) ? '' : random.pick(customers).userId;
-  const movers = new Set(['wallet.createTransaction', 'wallet.streamTransactions']);
   const move = item({
     userId,
     currency: random.pick(['', 'BRL', 'EUR', 'JPY', 'KWD']),

@@ -47,6 +47,10 @@ const kinds: readonly Kind[] = [
     () => ({ items: [deposit(), deposit()], dryRun: false }),
     3,
   ),
+  kindOf('batch', wallet.batchCreateTransactions, () => ({
+    items: [deposit(), deposit()],
+    dryRun: false,
+  })),
   kindOf('dry stream', wallet.streamTransactions, () => ({ items: [deposit()], dryRun: true })),
   kindOf('transactions', wallet.listTransactions, () =>
     wallet.listTransactions.requestDeserialize(Buffer.alloc(0)),

@@ -72,10 +72,14 @@ export const notOffered = refuse('UNIMPLEMENTED', 'this server does not offer th
  */
 export type Unary<Answer = Buffer> = (call: Incoming, read: () => Read) => Promise<Result<Answer>>;
 
-/** `finish` makes of the handler's answer what the caller gets. */
+/**
+ * `finish` makes of the handler's answer what the caller gets; `begin` may refuse before there is
+ * one.
+ */
 export function createUnary<Answer>(
   options: Pick<WrapOptions, 'handler' | 'entry' | 'admission' | 'log'>,
   finish: (answer: unknown, call: Incoming) => Result<Answer>,
+  begin: (call: Incoming) => Result<void> = () => succeed(undefined),
 ): Unary<Answer> {
   const { admission, entry, log } = options;
   const handler = options.handler as UnaryHandler<unknown, unknown> | undefined;
@@ -84,6 +88,8 @@ export function createUnary<Answer>(
       return await admission.run(call, entry, async (context) => {
         const request = read();
         if (!request.ok) return request;
+        const begun = begin(call);
+        if (!begun.ok) return begun;
         const result = handler ? await handler(request.value, context) : notOffered;
         return result.ok ? finish(result.value, call) : reportDenial(result, entry, context);
       });
@@ -95,7 +101,15 @@ export function createUnary<Answer>(
 
 /** The answer as it goes over the wire. */
 export const createWireUnary = (options: WrapOptions): Unary => {
-  const { encode, unread } = options;
+  const { encode, unread, entry } = options;
+  if (entry.isLargeWrite) {
+    const finish = (answer: unknown, call: Incoming): Result<Buffer> => {
+      const bytes = encode(answer);
+      unread.count(call, bytes.length);
+      return succeed(bytes);
+    };
+    return createUnary(options, finish, unread.checkRoom);
+  }
   return createUnary(options, (answer, call) => {
     const bytes = encode(answer);
     const kept = unread.keep(call, bytes.length);

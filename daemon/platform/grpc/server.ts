@@ -59,6 +59,8 @@ export type HostedService = {
   readonly policies: Readonly<Record<string, Policy>>;
   /** Methods whose calls wait for one another: so many are taken on as are answered in time. */
   readonly queued?: readonly string[];
+  /** Methods that commit and have large answers: they are not refused once they are done. */
+  readonly largeWrites?: readonly string[];
   /** Bounds of requests' fields, by method, where the default does not fit. */
   readonly bounds?: Readonly<Record<string, Bounds>>;
   /** Told of each refusal for want of rights, with the method's name. */
@@ -271,6 +273,7 @@ function host(
         isOneRequest: !definition.requestStream,
         onDenied: (context, rejection) => service.onDenied?.(context, method, rejection),
         limit: service.queued?.includes(method) ? createQueueLimit() : undefined,
+        isLargeWrite: service.largeWrites?.includes(method) ?? false,
       },
     };
     const bounds = service.bounds?.[method];

@@ -51,6 +51,7 @@ export const definition = {
   queue: method('queue'),
   large: method('large'),
   late: method('late'),
+  lateWrite: method('lateWrite'),
   source: method('source'),
   pour: method('pour', false, true),
   talk: method('talk', true, true),
@@ -66,6 +67,7 @@ const policies: Record<string, Policy> = {
   queue: user,
   large: user,
   late: user,
+  lateWrite: user,
   source: user,
   pour: user,
   talk: user,
@@ -102,8 +104,8 @@ const talkAhead = (
   pipeline(requests, (it) => Promise.resolve({ completed: wait().then(() => it) }), 4);
 
 /**
- * `wait` and `queue` answer when they are let go, `large` with as many MiB as asked for (`late`
- * once let go), `source` with its own.
+ * `wait` and `queue` answer when they are let go, `large` with as many MiB as asked for (`late` and
+ * `lateWrite`, which commits, once let go), `source` with its own.
  */
 export async function startTestServer(
   limits: Partial<Limits>,
@@ -115,6 +117,8 @@ export async function startTestServer(
     await new Promise<void>((resolve) => waiting.push(resolve));
     return succeed(Buffer.from('done'));
   };
+  const late = (request: Buffer) =>
+    wait().then(() => succeed(Buffer.alloc((request[0] ?? 0) << 20)));
   async function* pour(): AsyncGenerator<Buffer> {
     for (;;) yield await Promise.resolve(megabyte);
   }
@@ -134,6 +138,7 @@ export async function startTestServer(
         definition,
         policies,
         queued: ['queue'],
+        largeWrites: ['lateWrite'],
         handlers: {
           signIn: wait,
           refresh: () => Promise.resolve(succeed(Buffer.from('refreshed'))),
@@ -141,8 +146,8 @@ export async function startTestServer(
           queue: wait,
           large: (request: Buffer) =>
             Promise.resolve(succeed(Buffer.alloc((request[0] ?? 0) << 20))),
-          late: (request: Buffer) =>
-            wait().then(() => succeed(Buffer.alloc((request[0] ?? 0) << 20))),
+          late,
+          lateWrite: late,
           source: (_request: Buffer, { source }: { source: string }) =>
             Promise.resolve(succeed(Buffer.from(source))),
           pour: () => Promise.resolve(succeed(pour())),

@@ -70,7 +70,7 @@ export type CreatedExport = { readonly made: Export; readonly isReplayed: boolea
 export async function createExport(
   options: CreateOptions,
   asked: AskedExport,
-  context: CallContext,
+  context: Pick<CallContext, 'principal' | 'requestId'>,
 ): Promise<Result<CreatedExport>> {
   const { principal } = context;
   if (principal.kind !== 'user') return refuse('PERMISSION_DENIED', 'a user must ask for exports');
@@ -181,7 +181,7 @@ async function placeOrder(
   tx: Tx,
   order: ExportOrder,
   asked: AskedExport,
-  context: CallContext,
+  context: Pick<CallContext, 'principal' | 'requestId'>,
 ): Promise<Result<CreatedExport>> {
   await store.lockRequester(tx, order.requestedBy);
   const same = asked.canReuse

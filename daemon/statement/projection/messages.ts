@@ -1,11 +1,12 @@
 import { z } from 'zod';
 
 import type { CreatedEvent } from '../../../core/created-event.ts';
-import { isStorableTime } from '../../../core/time/calendar.ts';
+import { isStorableTime, parseDate } from '../../../core/time/calendar.ts';
 import { findExponent } from '../../../core/currencies.ts';
-import { isUuid, uuidV5 } from '../../../core/ids.ts';
+import { canonicalUuid, isUuid, uuidV5 } from '../../../core/ids.ts';
 import { parseAmount } from '../../../core/money.ts';
 import { isOperation, type Operation } from '../../../core/operations.ts';
+import { findTextProblem, textLimits } from '../../../core/text.ts';
 import type { Handling, InboundMessage, OutboundMessage } from '../../platform/broker/broker.ts';
 import type { Line } from '../domain.ts';
 
@@ -172,12 +173,46 @@ export const toReadyMessage = (
   body: { pattern: 'statement_ready', data: { exportId, userId, status } },
 });
 
-/** The export that a message names, or why it can never be handled. */
-export function readRequested(message: InboundMessage): { readonly exportId: string } | Poison {
+/** A statement that another program asks for; `fromMs` is the midnight of a date in UTC. */
+export type AskedStatement = {
+  readonly userId: string;
+  readonly fromMs: number;
+  readonly key: string;
+};
+
+/** The export that a message names, or asks for, or why it can never be handled. */
+export function readRequested(
+  message: InboundMessage,
+): { readonly exportId: string } | AskedStatement | Poison {
+  if (message.body === undefined) return { kind: 'dead', reason: 'NOT_JSON', field: 'body' };
+  if (isObject(message.body) && message.body['pattern'] === requestedPattern) {
+    const { data } = message.body;
+    if (isObject(data) && data['exportId'] === undefined) return readAsked(message, data);
+  }
   const parsed = requestedSchema.safeParse(message.body);
   return parsed.success
     ? parsed.data.data
-    : poison(parsed.error.issues[0]?.path.join('.') ?? 'body');
+    : poison(parsed.error.issues[0]?.path.join('.') || 'body');
+}
+
+function readAsked(
+  message: InboundMessage,
+  { userId, maxDate, messageId }: Readonly<Record<string, unknown>>,
+): AskedStatement | Poison {
+  const owner = isText(userId) ? canonicalUuid(userId) : undefined;
+  if (owner === undefined) return poison('data.userId');
+  const fromMs = isText(maxDate) ? parseDate(maxDate) : undefined;
+  if (fromMs === undefined) return poison('data.maxDate');
+  const key = message.messageId ?? messageId;
+  // Without an id a redelivery would be a new message.
+  if (key === undefined) return { kind: 'dead', reason: 'MESSAGE_ID_MISSING', field: 'messageId' };
+  // Bytes that are no UTF-8 all come as U+FFFD: two keys could be taken for one.
+  const isKey =
+    isText(key) &&
+    key !== '' &&
+    !key.includes('\ufffd') &&
+    findTextProblem(key, textLimits.idempotencyKey) === undefined;
+  return isKey ? { userId: owner, fromMs, key } : poison('messageId');
 }
 
 /** The message names an export that is not there: another database's, say. */

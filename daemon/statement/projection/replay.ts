@@ -12,6 +12,7 @@ import {
   type PlanReplays,
 } from '../../platform/dead-letters/dead-letters.ts';
 import type { CallContext } from '../../platform/grpc/calls.ts';
+import { createTransientRejection } from '../../platform/transient-rejection.ts';
 import { findAltered, toExpected, type ReadLedger } from '../rebuild/compare.ts';
 import type { Line } from '../domain.ts';
 import { readLine, requestedPattern } from './messages.ts';
@@ -24,7 +25,7 @@ export type ReplayOptions = {
 };
 
 /**
- * Replays of the messages from which statement lines are made, and of those that name an export.
+ * Replays of the messages from which statement lines are made, and of those about an export.
  * A line is taken only if the ledger has the same line, regardless of who wrote the message: so no
  * replay can make a statement say what did not happen. Dead letters of both queues go by their
  * content.
@@ -55,6 +56,8 @@ export function createReplayPlan(options: ReplayOptions): PlanReplays {
         for (const [i, { message }] of replays.entries()) {
           const [handling] = await (lines[i] ? handleLine : handleRequest)([message]);
           if (!handling) throw new Error('a message got no answer');
+          // The caller gets the transient reason, and the letter stays as it is.
+          if (handling.kind === 'held') throw createTransientRejection(notNow);
           if (handling.kind === 'dead') outcomes.push(handling);
           else outcomes.push({ ...done, details: detailsOf(lines[i]) });
         }
@@ -64,9 +67,14 @@ export function createReplayPlan(options: ReplayOptions): PlanReplays {
   };
 }
 
+const { rejection: notNow } = refuse(
+  'OVERLOADED',
+  'the message cannot be handled now (20 exports of the user may not be finished): try again later',
+);
+
 const done = { kind: 'done', result: 'ok', isRecorded: false } as const;
 
-/** The line that a message brings; undefined for one that names an export. */
+/** The line that a message brings; undefined for one about an export. */
 function readReplay({ message }: Replay): ReturnType<typeof readLine> | undefined {
   const { pattern } = (message.body ?? {}) as { readonly pattern?: unknown };
   return pattern === requestedPattern ? undefined : readLine(message);

@@ -116,7 +116,7 @@ function toPosting({ replay, read }: Readable, context: CallContext): AuditedCom
     audit: {
       actor: context,
       id: randomUUID(),
-      stream: undefined,
+      group: undefined,
       deadLetter: { id: deadLetterId, details: keysOfReplay({ replay, read }) },
     },
   };

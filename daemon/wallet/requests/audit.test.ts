@@ -87,17 +87,20 @@ describe('audit lines', () => {
     expect(lineOf(undo, post(parent)).details).toMatchObject({ amount: '123.45' });
   });
 
-  it('a stream has one audit line per commit, with counts, beside single commands', () => {
+  it.each([
+    ['stream', 'transaction.stream'],
+    ['batch', 'transaction.batch'],
+  ] as const)('a %s has one audit line per commit, with counts', (kind, action) => {
     const commands = [command(), command(), command(), command()];
-    const streamed = withAudits(commands.slice(0, 3), actor, 'stream-1');
+    const streamed = withAudits(commands.slice(0, 3), actor, { kind, id: 'group-1' });
     const postings = [...streamed, ...commands.slice(3).map((c) => withAudit(c, actor))];
     const outcomes = [post(commands[0]!), post(commands[1]!, true), refused, post(commands[3]!)];
     const entries = toAuditEntries(postings, outcomes);
     expect(entries.map(({ line }) => line)).toMatchObject([
       {
-        action: 'transaction.stream',
+        action,
         target: '3 users',
-        details: { stream: 'stream-1', created: '1', replayed: '1', rejected: '1' },
+        details: { [kind]: 'group-1', created: '1', replayed: '1', rejected: '1' },
       },
       { action: 'transaction.create', target: commands[3]?.wallet.userId },
     ]);

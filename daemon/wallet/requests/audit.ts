@@ -5,20 +5,25 @@ import { absoluteMinor, formatMinor } from '../../../core/money.ts';
 import type { Result } from '../../../core/reasons.ts';
 import type { AuditActor, AuditEntry, AuditLine } from '../../platform/audit/audit.ts';
 import type { Command } from '../domain.ts';
-import type { CommandAudit, AuditedDecision, AuditedCommand } from './audited-command.ts';
+import type {
+  AuditedCommand,
+  AuditedDecision,
+  AuditGroup,
+  CommandAudit,
+} from './audited-command.ts';
 
 /** Staff's commands are recorded: they are always on another's wallet. Customers' are not. */
 export function withAudit(command: Command, actor: AuditActor): AuditedCommand {
-  return addAudit(command, { actor, id: randomUUID(), stream: undefined });
+  return addAudit(command, { actor, id: randomUUID(), group: undefined });
 }
 
-/** The same for many that are submitted together on a stream. */
+/** The same for many that are submitted together, on a stream or in a batch. */
 export function withAudits(
   commands: readonly Command[],
   actor: AuditActor,
-  stream: string,
+  group: AuditGroup,
 ): readonly AuditedCommand[] {
-  const audit = { actor, id: randomUUID(), stream };
+  const audit = { actor, id: randomUUID(), group };
   return commands.map((command) => addAudit(command, audit));
 }
 
@@ -55,9 +60,10 @@ export function toAuditEntries(
     const { audit } = command;
     const outcome = outcomes[i];
     if (!audit || !outcome) return;
-    const line = lines.get(audit.stream ?? audit.id) ?? { audit, decided: [] };
+    const name = audit.group?.id ?? audit.id;
+    const line = lines.get(name) ?? { audit, decided: [] };
     line.decided.push({ command, outcome });
-    lines.set(audit.stream ?? audit.id, line);
+    lines.set(name, line);
   });
   return [...lines.values()].map(({ audit, decided: [first, ...others] }): AuditEntry => {
     if (!first) throw new Error('a line of the audit log is about nothing');
@@ -70,9 +76,9 @@ export function toAuditEntries(
         `${first.command.transactionId},${decided.map(({ outcome }) => resultOf(outcome)).join()}`,
       ),
       line:
-        audit.stream === undefined
+        audit.group === undefined
           ? commandLineOf(audit, first.command, first.outcome)
-          : streamLineOf(audit.stream, decided),
+          : groupLineOf(audit.group, decided),
     };
   });
 }
@@ -115,8 +121,8 @@ export function detailsOf(
   };
 }
 
-function streamLineOf(
-  stream: string,
+function groupLineOf(
+  { kind, id }: AuditGroup,
   decided: readonly {
     readonly command: AuditedCommand;
     readonly outcome: Result<AuditedDecision>;
@@ -127,11 +133,11 @@ function streamLineOf(
     String(decided.filter(({ outcome }) => isCounted(outcome)).length);
   const [owner = ''] = owners;
   return {
-    action: 'transaction.stream',
+    action: `transaction.${kind}`,
     target: owners.size === 1 ? owner : `${owners.size} users`,
     result: 'ok',
     details: {
-      stream,
+      [kind]: id,
       created: count((outcome) => resultOf(outcome) === 'ok'),
       replayed: count((outcome) => resultOf(outcome) === 'replayed'),
       rejected: count((outcome) => !outcome.ok),

@@ -1,13 +1,16 @@
 import type { AuditActor } from '../../platform/audit/audit.ts';
 import type { Command, Entry } from '../domain.ts';
 
+/** Commands of one call, by an id that the caller has no say in. */
+export type AuditGroup = { readonly kind: 'stream' | 'batch'; readonly id: string };
+
 /** How a command is recorded, in the commit that decides it. */
 export type CommandAudit = {
   readonly actor: AuditActor;
   /** One of its own for each time that something is submitted: a command, or many together. */
   readonly id: string;
-  /** Commands of the same stream share a line per commit, which names counts. */
-  readonly stream: string | undefined;
+  /** Commands of the same stream or batch share a line per commit, which names counts. */
+  readonly group: AuditGroup | undefined;
   /** The letter whose changed message this is, and what its line says besides the movement. */
   readonly deadLetter?: {
     readonly id: string;

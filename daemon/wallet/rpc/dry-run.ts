@@ -106,16 +106,16 @@ const tooLong = (limit: number): Result<never> =>
  * What would come of a command: decided on what is there now, without a lock and without a trace.
  */
 export async function decideOnly(db: Db, command: Command): Promise<Result<AuditedDecision>> {
-  const [posted] = await decideMany(db, [command], newOverlay());
+  const [posted] = await decideMany(db, [command]);
   if (!posted) throw new Error('a command was not decided');
   return posted;
 }
 
 /** The same for many, one after the other, on top of what `overlay` remembers; adds to it. */
-async function decideMany(
+export async function decideMany(
   db: Db,
   commands: readonly Command[],
-  overlay: Overlay,
+  overlay: Overlay = newOverlay(),
 ): Promise<readonly Result<AuditedDecision>[]> {
   const { states, nowMs } = await db.snapshot(async (tx) => ({
     states: await readStates(

@@ -33,6 +33,32 @@ export function* splitResults(
   }
 }
 
+/** Far more than the items of one request hold, and far less than what a message may have. */
+const maxTextBytes = 1024 * 1024;
+
+/**
+ * The results of a batch, which are one message: replays may hold more text than the request, so
+ * texts past 1 MiB are left out. A transaction without them takes at most 1 KiB.
+ */
+export function limitTexts(results: readonly TransactionResult[]): TransactionResult[] {
+  let leftBytes = maxTextBytes;
+  return results.map((result) => {
+    if (result.outcome?.$case !== 'created' || !result.outcome.value.transaction) return result;
+    const { transaction, ...created } = result.outcome.value;
+    const { description, metadata, ...others } = transaction;
+    const bytes = maxBytesPerUnit * countUnits([description, ...Object.entries(metadata).flat()]);
+    if (bytes <= leftBytes) {
+      leftBytes -= bytes;
+      return result;
+    }
+    const value = { ...created, transaction: { ...others, metadata: {} }, abridged: true };
+    return { outcome: { $case: 'created', value } };
+  });
+}
+
+const countUnits = (texts: readonly (string | undefined)[]): number =>
+  texts.reduce((sum, text) => sum + (text?.length ?? 0), 0);
+
 /** Ids, numbers and hash of a transaction, and the keys and lengths around them. */
 const fixedBytes = 512;
 const maxBytesPerUnit = 3;
@@ -42,9 +68,6 @@ function estimateBytes({ outcome }: TransactionResult): number {
   if (outcome?.$case !== 'created') return fixedBytes + maxBytesPerUnit * 512;
   const { transaction } = outcome.value;
   const texts = Object.entries(transaction?.metadata ?? {}).flat();
-  const units = [transaction?.description, transaction?.contraAccount, ...texts].reduce(
-    (sum, text) => sum + (text?.length ?? 0),
-    0,
-  );
+  const units = countUnits([transaction?.description, transaction?.contraAccount, ...texts]);
   return fixedBytes + maxBytesPerUnit * units;
 }

@@ -167,7 +167,7 @@ function submit(
       else if (!run.stopped.has(wallet.id)) run.stopped.set(wallet.id, rejection);
     },
   };
-  const added = withAudits(commands, context, run.id);
+  const added = withAudits(commands, context, { kind: 'stream', id: run.id });
   const audited = run.isOutboxFull ? added.map(onlyIfDone) : added;
   return options.groupCommit.submitMany(audited, waiting);
 }

@@ -55,6 +55,8 @@ export type MethodPolicy = {
   readonly onDenied: (context: CallContext, rejection: Rejection) => void;
   /** Where calls wait for one another: the adaptive limit of how many are in flight. */
   readonly limit: AdaptiveLimit | undefined;
+  /** Commits, and has a large answer: refused for unread answers before it begins, never after. */
+  readonly isLargeWrite?: boolean;
 };
 
 /** Admission limits: calls in flight are counted, in all and for each caller. */

@@ -6,47 +6,62 @@ import { createTransientRejection } from '../../transient-rejection.ts';
 import type { Incoming } from './incoming.ts';
 import type { OpenStream } from './stream-slots.ts';
 
+type Answered = Pick<Incoming, 'peer' | 'onceOver' | 'isCancelled'>;
+
 /** What clients have been answered and have not taken yet. */
 export type Unread = {
   /**
    * Counts an answer until its client has taken it or is gone. OVERLOADED for a large answer on a
-   * connection that leaves too much unread already; only reads have large answers.
+   * connection that leaves too much unread already, where refusing it loses nothing: reads.
    */
-  keep(call: Pick<Incoming, 'peer' | 'onceOver' | 'isCancelled'>, bytes: number): Result<void>;
+  keep(call: Answered, bytes: number): Result<void>;
+  /**
+   * The same for a large answer about what was committed. It is never refused: `checkRoom` is asked
+   * before the call is begun.
+   */
+  count(call: Answered, bytes: number): void;
+  /** OVERLOADED on a connection that leaves too much unread already. */
+  checkRoom(call: Answered): Result<void>;
   /** Bytes of all answers that are counted now. */
   readBytes(): number;
 };
 
-/** What changes money is answered with far less, so it is never refused here. */
+/** A single transaction is answered with far less, so it is never refused here. */
 const smallBytes = 64 * 1024;
 const maxUnreadBytes = 16 * 1024 * 1024;
 
 /** Bounds what is held for each connection in large answers that are not read. */
 export function createUnread(): Unread {
   const byPeer = new Map<string, number>();
+  const hasRoom = ({ peer }: Answered, bytes: number): boolean =>
+    (byPeer.get(peer) ?? 0) + bytes <= maxUnreadBytes;
+  const count: Unread['count'] = (call, bytes) => {
+    // An answer that comes too late is not sent, so it is not counted.
+    if (bytes <= smallBytes || call.isCancelled()) return;
+    const { peer } = call;
+    byPeer.set(peer, (byPeer.get(peer) ?? 0) + bytes);
+    call.onceOver(() => {
+      const left = (byPeer.get(peer) ?? bytes) - bytes;
+      if (left === 0) byPeer.delete(peer);
+      else byPeer.set(peer, left);
+    });
+  };
   return {
     keep: (call, bytes) => {
-      // An answer that comes too late is not sent, so it is not counted.
-      if (bytes <= smallBytes || call.isCancelled()) return succeed(undefined);
-      const { peer } = call;
-      const before = byPeer.get(peer) ?? 0;
-      if (before + bytes > maxUnreadBytes) {
-        return refuse(
-          'OVERLOADED',
-          'earlier answers on this connection have not been read yet: read them, then ask again',
-        );
-      }
-      byPeer.set(peer, before + bytes);
-      call.onceOver(() => {
-        const left = (byPeer.get(peer) ?? bytes) - bytes;
-        if (left === 0) byPeer.delete(peer);
-        else byPeer.set(peer, left);
-      });
+      if (bytes > smallBytes && !call.isCancelled() && !hasRoom(call, bytes)) return tooMuchUnread;
+      count(call, bytes);
       return succeed(undefined);
     },
+    count,
+    checkRoom: (call) => (hasRoom(call, smallBytes) ? succeed(undefined) : tooMuchUnread),
     readBytes: () => [...byPeer.values()].reduce((sum, bytes) => sum + bytes, 0),
   };
 }
+
+const tooMuchUnread = refuse(
+  'OVERLOADED',
+  'earlier answers on this connection have not been read yet: read them, then ask again',
+);
 
 type StreamCall = ServerWritableStream<unknown, Buffer> | ServerDuplexStream<unknown, Buffer>;
 

@@ -8,17 +8,17 @@ export function createCounts() {
     /** Permits of all keys. */
     total: (): number => total,
     has: (key: string): boolean => counts.has(key),
-    /** Takes a permit for this key; false if it has `most` already. */
-    take: (key: string, most: number): boolean => {
-      const count = counts.get(key) ?? 0;
-      if (count >= most) return false;
-      counts.set(key, count + 1);
-      total += 1;
+    /** Takes so many permits for this key; false if it would have more than `most`. */
+    take: (key: string, most: number, permits = 1): boolean => {
+      const count = (counts.get(key) ?? 0) + permits;
+      if (count > most) return false;
+      counts.set(key, count);
+      total += permits;
       return true;
     },
-    release: (key: string): void => {
-      total -= 1;
-      const count = (counts.get(key) ?? 1) - 1;
+    release: (key: string, permits = 1): void => {
+      total -= permits;
+      const count = (counts.get(key) ?? permits) - permits;
       if (count === 0) counts.delete(key);
       else counts.set(key, count);
     },

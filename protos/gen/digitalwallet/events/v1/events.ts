@@ -32,6 +32,15 @@ export interface EmittedTransaction {
   merchant: string;
 }
 
+/** Pattern `statement_requested`, into statement_export_queue: the request of a statement by mail. */
+export interface StatementAsked {
+  userId: string;
+  /** YYYY-MM-DD: the first day, in UTC. */
+  maxDate: string;
+  /** Replaces the AMQP property messageId for producers that cannot set it. */
+  messageId: string;
+}
+
 /** Pattern `transaction_created`, routing key transaction.created. */
 export interface TransactionCreated {
   userId: string;
@@ -333,6 +342,119 @@ export const EmittedTransaction: MessageFns<EmittedTransaction> = {
     message.currency = object.currency ?? "";
     message.description = object.description ?? "";
     message.merchant = object.merchant ?? "";
+    return message;
+  },
+};
+
+function createBaseStatementAsked(): StatementAsked {
+  return { userId: "", maxDate: "", messageId: "" };
+}
+
+export const StatementAsked: MessageFns<StatementAsked> = {
+  encode(message: StatementAsked, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.userId !== "") {
+      writer.uint32(10).string(message.userId);
+    }
+    if (message.maxDate !== "") {
+      writer.uint32(18).string(message.maxDate);
+    }
+    if (message.messageId !== "") {
+      writer.uint32(26).string(message.messageId);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): StatementAsked {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseStatementAsked();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.userId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.maxDate = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.messageId = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): StatementAsked {
+    return {
+      userId: isSet(object.userId)
+        ? globalThis.String(object.userId)
+        : isSet(object.user_id)
+        ? globalThis.String(object.user_id)
+        : "",
+      maxDate: isSet(object.maxDate)
+        ? globalThis.String(object.maxDate)
+        : isSet(object.max_date)
+        ? globalThis.String(object.max_date)
+        : "",
+      messageId: isSet(object.messageId)
+        ? globalThis.String(object.messageId)
+        : isSet(object.message_id)
+        ? globalThis.String(object.message_id)
+        : "",
+    };
+  },
+
+  toJSON(message: StatementAsked): unknown {
+    const obj: any = {};
+    if (message.userId !== "") {
+      obj.userId = message.userId;
+    }
+    if (message.maxDate !== "") {
+      obj.maxDate = message.maxDate;
+    }
+    if (message.messageId !== "") {
+      obj.messageId = message.messageId;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<StatementAsked>): StatementAsked {
+    return StatementAsked.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<StatementAsked>): StatementAsked {
+    const message = createBaseStatementAsked();
+    message.userId = object.userId ?? "";
+    message.maxDate = object.maxDate ?? "";
+    message.messageId = object.messageId ?? "";
     return message;
   },
 };

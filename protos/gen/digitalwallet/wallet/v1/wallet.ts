@@ -278,6 +278,21 @@ export interface CreateTransactionResponse {
     | undefined;
   /** True if the idempotency key was used before: the transaction is the original one. */
   replayed: boolean;
+  /**
+   * True if `description` and `metadata` were left out, because the response would be too large.
+   * Only in BatchCreateTransactions, for replays that have more text than the items of the request.
+   */
+  abridged?: boolean | undefined;
+}
+
+export interface BatchCreateTransactionsRequest {
+  items: TransactionItem[];
+  /** Decide without a change. Each item sees what the earlier ones would have done. */
+  dryRun: boolean;
+}
+
+export interface BatchCreateTransactionsResponse {
+  results: TransactionResult[];
 }
 
 export interface StreamTransactionsRequest {
@@ -1447,7 +1462,7 @@ export const CreateTransactionRequest: MessageFns<CreateTransactionRequest> = {
 };
 
 function createBaseCreateTransactionResponse(): CreateTransactionResponse {
-  return { transaction: undefined, replayed: false };
+  return { transaction: undefined, replayed: false, abridged: undefined };
 }
 
 export const CreateTransactionResponse: MessageFns<CreateTransactionResponse> = {
@@ -1457,6 +1472,9 @@ export const CreateTransactionResponse: MessageFns<CreateTransactionResponse> = 
     }
     if (message.replayed !== false) {
       writer.uint32(16).bool(message.replayed);
+    }
+    if (message.abridged !== undefined) {
+      writer.uint32(24).bool(message.abridged);
     }
     return writer;
   },
@@ -1490,6 +1508,14 @@ export const CreateTransactionResponse: MessageFns<CreateTransactionResponse> = 
             message.replayed = reader.bool();
             continue;
           }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.abridged = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1506,6 +1532,7 @@ export const CreateTransactionResponse: MessageFns<CreateTransactionResponse> = 
     return {
       transaction: isSet(object.transaction) ? Transaction.fromJSON(object.transaction) : undefined,
       replayed: isSet(object.replayed) ? globalThis.Boolean(object.replayed) : false,
+      abridged: isSet(object.abridged) ? globalThis.Boolean(object.abridged) : undefined,
     };
   },
 
@@ -1516,6 +1543,9 @@ export const CreateTransactionResponse: MessageFns<CreateTransactionResponse> = 
     }
     if (message.replayed !== false) {
       obj.replayed = message.replayed;
+    }
+    if (message.abridged !== undefined) {
+      obj.abridged = message.abridged;
     }
     return obj;
   },
@@ -1529,6 +1559,167 @@ export const CreateTransactionResponse: MessageFns<CreateTransactionResponse> = 
       ? Transaction.fromPartial(object.transaction)
       : undefined;
     message.replayed = object.replayed ?? false;
+    message.abridged = object.abridged ?? undefined;
+    return message;
+  },
+};
+
+function createBaseBatchCreateTransactionsRequest(): BatchCreateTransactionsRequest {
+  return { items: [], dryRun: false };
+}
+
+export const BatchCreateTransactionsRequest: MessageFns<BatchCreateTransactionsRequest> = {
+  encode(message: BatchCreateTransactionsRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.items) {
+      TransactionItem.encode(v!, writer.uint32(10).fork()).join();
+    }
+    if (message.dryRun !== false) {
+      writer.uint32(16).bool(message.dryRun);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): BatchCreateTransactionsRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseBatchCreateTransactionsRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.items.push(TransactionItem.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.dryRun = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): BatchCreateTransactionsRequest {
+    return {
+      items: globalThis.Array.isArray(object?.items) ? object.items.map((e: any) => TransactionItem.fromJSON(e)) : [],
+      dryRun: isSet(object.dryRun)
+        ? globalThis.Boolean(object.dryRun)
+        : isSet(object.dry_run)
+        ? globalThis.Boolean(object.dry_run)
+        : false,
+    };
+  },
+
+  toJSON(message: BatchCreateTransactionsRequest): unknown {
+    const obj: any = {};
+    if (message.items?.length) {
+      obj.items = message.items.map((e) => TransactionItem.toJSON(e));
+    }
+    if (message.dryRun !== false) {
+      obj.dryRun = message.dryRun;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<BatchCreateTransactionsRequest>): BatchCreateTransactionsRequest {
+    return BatchCreateTransactionsRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<BatchCreateTransactionsRequest>): BatchCreateTransactionsRequest {
+    const message = createBaseBatchCreateTransactionsRequest();
+    message.items = object.items?.map((e) => TransactionItem.fromPartial(e)) || [];
+    message.dryRun = object.dryRun ?? false;
+    return message;
+  },
+};
+
+function createBaseBatchCreateTransactionsResponse(): BatchCreateTransactionsResponse {
+  return { results: [] };
+}
+
+export const BatchCreateTransactionsResponse: MessageFns<BatchCreateTransactionsResponse> = {
+  encode(message: BatchCreateTransactionsResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.results) {
+      TransactionResult.encode(v!, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): BatchCreateTransactionsResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseBatchCreateTransactionsResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.results.push(TransactionResult.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): BatchCreateTransactionsResponse {
+    return {
+      results: globalThis.Array.isArray(object?.results)
+        ? object.results.map((e: any) => TransactionResult.fromJSON(e))
+        : [],
+    };
+  },
+
+  toJSON(message: BatchCreateTransactionsResponse): unknown {
+    const obj: any = {};
+    if (message.results?.length) {
+      obj.results = message.results.map((e) => TransactionResult.toJSON(e));
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<BatchCreateTransactionsResponse>): BatchCreateTransactionsResponse {
+    return BatchCreateTransactionsResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<BatchCreateTransactionsResponse>): BatchCreateTransactionsResponse {
+    const message = createBaseBatchCreateTransactionsResponse();
+    message.results = object.results?.map((e) => TransactionResult.fromPartial(e)) || [];
     return message;
   },
 };
@@ -5088,6 +5279,25 @@ export const WalletServiceService = {
       Buffer.from(StreamTransactionsResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): StreamTransactionsResponse => StreamTransactionsResponse.decode(value),
   },
+  /**
+   * Up to 1,000 items, in at most 256 KiB. One result per item, in the order of the items. Items on
+   * one wallet are applied in order, and a refused item does not affect other items. After an item
+   * that met a locked wallet, an unavailable database or an error, or whose outcome is unknown, no
+   * later item on its wallet is started: it is refused for the same reason. Send the same request
+   * again: what was done is returned again, with `replayed`.
+   */
+  batchCreateTransactions: {
+    path: "/digitalwallet.wallet.v1.WalletService/BatchCreateTransactions" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: BatchCreateTransactionsRequest): Buffer =>
+      Buffer.from(BatchCreateTransactionsRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): BatchCreateTransactionsRequest => BatchCreateTransactionsRequest.decode(value),
+    responseSerialize: (value: BatchCreateTransactionsResponse): Buffer =>
+      Buffer.from(BatchCreateTransactionsResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): BatchCreateTransactionsResponse =>
+      BatchCreateTransactionsResponse.decode(value),
+  },
   getTransaction: {
     path: "/digitalwallet.wallet.v1.WalletService/GetTransaction" as const,
     requestStream: false as const,
@@ -5232,6 +5442,14 @@ export interface WalletServiceServer extends UntypedServiceImplementation {
    * stream.
    */
   streamTransactions: handleBidiStreamingCall<StreamTransactionsRequest, StreamTransactionsResponse>;
+  /**
+   * Up to 1,000 items, in at most 256 KiB. One result per item, in the order of the items. Items on
+   * one wallet are applied in order, and a refused item does not affect other items. After an item
+   * that met a locked wallet, an unavailable database or an error, or whose outcome is unknown, no
+   * later item on its wallet is started: it is refused for the same reason. Send the same request
+   * again: what was done is returned again, with `replayed`.
+   */
+  batchCreateTransactions: handleUnaryCall<BatchCreateTransactionsRequest, BatchCreateTransactionsResponse>;
   getTransaction: handleUnaryCall<GetTransactionRequest, GetTransactionResponse>;
   /** A wallet's transactions, newest first by default. */
   listTransactions: handleUnaryCall<ListTransactionsRequest, ListTransactionsResponse>;
@@ -5284,6 +5502,28 @@ export interface WalletServiceClient extends Client {
     metadata: Metadata,
     options?: Partial<CallOptions>,
   ): ClientDuplexStream<StreamTransactionsRequest, StreamTransactionsResponse>;
+  /**
+   * Up to 1,000 items, in at most 256 KiB. One result per item, in the order of the items. Items on
+   * one wallet are applied in order, and a refused item does not affect other items. After an item
+   * that met a locked wallet, an unavailable database or an error, or whose outcome is unknown, no
+   * later item on its wallet is started: it is refused for the same reason. Send the same request
+   * again: what was done is returned again, with `replayed`.
+   */
+  batchCreateTransactions(
+    request: BatchCreateTransactionsRequest,
+    callback: (error: ServiceError | null, response: BatchCreateTransactionsResponse) => void,
+  ): ClientUnaryCall;
+  batchCreateTransactions(
+    request: BatchCreateTransactionsRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: BatchCreateTransactionsResponse) => void,
+  ): ClientUnaryCall;
+  batchCreateTransactions(
+    request: BatchCreateTransactionsRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: BatchCreateTransactionsResponse) => void,
+  ): ClientUnaryCall;
   getTransaction(
     request: GetTransactionRequest,
     callback: (error: ServiceError | null, response: GetTransactionResponse) => void,
