@@ -33,6 +33,7 @@ import { routeStreams, type Method } from './fast-path/router.ts';
 import { drain } from './drain.ts';
 import { createForwardReport } from './ingress/forwarding.ts';
 import { loadLimits, type LoadLimits } from './admission/load-limits.ts';
+import type { StreamShare } from './admission/stream-slots.ts';
 import { createStreamRegistry } from './admission/stream-registry.ts';
 import type { SessionCounts } from './ingress/track-sessions.ts';
 import { addHealthService } from './health-service.ts';
@@ -59,6 +60,8 @@ export type HostedService = {
   readonly policies: Readonly<Record<string, Policy>>;
   /** Methods whose calls wait for one another: so many are taken on as are answered in time. */
   readonly queued?: readonly string[];
+  /** Slots of streams, by method, where the default is too many. */
+  readonly streams?: Readonly<Record<string, StreamShare>>;
   /** Bounds of requests' fields, by method, where the default does not fit. */
   readonly bounds?: Readonly<Record<string, Bounds>>;
   /** Told of each refusal for want of rights, with the method's name. */
@@ -271,6 +274,7 @@ function host(
         isOneRequest: !definition.requestStream,
         onDenied: (context, rejection) => service.onDenied?.(context, method, rejection),
         limit: service.queued?.includes(method) ? createQueueLimit() : undefined,
+        slots: service.streams?.[method],
       },
     };
     const bounds = service.bounds?.[method];
