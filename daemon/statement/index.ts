@@ -33,8 +33,15 @@ import { listReadings, watchDivergences } from './witness/watch.ts';
 export type { ReadLedger, RebuildProgress } from './rebuild/rebuild.ts';
 export { rebuild as rebuildOnHost } from './rebuild/rebuild.ts';
 
-/** Watches of lines are held open for long: fewer than streams that end. */
-const watchLimits = { all: 100, ofOne: 8 };
+const limits: Pick<HostedService, 'bounds' | 'streams'> = {
+  bounds: {
+    ...deadLetterBounds,
+    generateStatement: { operations: operations.length },
+    watchLines: { user_ids: maxUsers, cursor: maxCursorLength },
+  },
+  // They are held open for long: fewer than streams that end.
+  streams: { watchLines: { all: 100, ofOne: 8 } },
+};
 
 export type StatementOptions = {
   readonly db: Db;
@@ -96,8 +103,7 @@ export function createStatement(options: StatementOptions) {
   watch.watchBacklog('statement.lines', gaps.findOldest);
   const divergences = watchDivergences(workDb, log);
   const hub = createWatchHub(db, log);
-  const { queue } = config;
-  const projection = createProjection(projectionDb, queue, recorder, lag, gaps, hub.note);
+  const projection = createProjection(projectionDb, config.queue, recorder, lag, gaps, hub.note);
   const requests = createRequestConsumer(projectionDb, config.exportQueue, worker.wake);
   const { readLedger } = peers;
   const plan = createReplayPlan({ projection, requests, readLedger, trail });
@@ -121,12 +127,7 @@ export function createStatement(options: StatementOptions) {
       ...createAuditHandlers({ db }),
     },
     policies,
-    bounds: {
-      ...deadLetterBounds,
-      generateStatement: { operations: operations.length },
-      watchLines: { user_ids: maxUsers, cursor: maxCursorLength },
-    },
-    streams: { watchLines: watchLimits },
+    ...limits,
     onDenied: trail.recordDenial,
   };
   return {

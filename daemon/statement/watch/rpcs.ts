@@ -149,9 +149,9 @@ async function* sendSteps(
   const { hub, reporter, heartbeatMs = defaultHeartbeatMs } = options;
   const { isCancelled } = context;
   const wakeUp = createWakeUp();
-  let isStopping = false;
+  const stop = new AbortController();
   const end = (): void => {
-    isStopping = true;
+    stop.abort();
     wakeUp.wake();
   };
   const wake = (walletId: string): void => {
@@ -163,7 +163,7 @@ async function* sendSteps(
     yield toResponse(state, { lines: [], inconsistencies: [] });
     let beatAtMs = nowMs() + heartbeatMs;
     for (;;) {
-      if (isStopping) throw createTransientRejection(stopping);
+      if (stop.signal.aborted) throw createTransientRejection(stopping);
       if (isCancelled()) return;
       const isDue = state.isDue();
       if (!isDue && nowMs() < beatAtMs) {

@@ -16,9 +16,11 @@ import {
   reasonOf,
   startMs,
   toLines,
+  toMessage,
   userOf,
   type StatementWorld,
 } from '../test-support.ts';
+import { createProjection } from '../projection/projection.ts';
 import { insertLines } from '../store.ts';
 import { createWatchHub } from './hub.ts';
 import { createWatchHandlers } from './rpcs.ts';
@@ -162,19 +164,38 @@ describe('cursors of others', () => {
   });
 });
 
-it('a watch without new lines sends a response now and then', async () => {
+/** A service with watches only, and a hub that never looks for lines of other processes. */
+function startWatches(heartbeatMs: number) {
   const hub = createWatchHub(database.db, createLog('silent'));
-  const options = { db: database.db, hub, peers: world.peers, defaultCurrency: 'BRL' };
-  const trail = { record: () => Promise.resolve() };
   const handlers = createWatchHandlers({
-    ...{ ...options, reporter: world.reporter, trail, heartbeatMs: 30 },
+    ...{ db: database.db, hub, peers: world.peers, defaultCurrency: 'BRL', heartbeatMs },
+    ...{ reporter: world.reporter, trail: { record: () => Promise.resolve() } },
   });
-  const service = { handlers } as unknown as typeof statement.service;
-  const watch = await openWatch({ service }, ana);
+  return { hub, service: { handlers } as unknown as typeof statement.service };
+}
+
+it('a watch without new lines sends a response now and then', async () => {
+  const watch = await openWatch(startWatches(30), ana);
   await watch.waitForResponses(4);
   expect(watch.responses.map((response) => response.lines)).toEqual(watch.responses.map(() => []));
   expect(new Set(watch.responses.map(({ cursor }) => cursor)).size).toBe(1);
   expect(await watch.close()).toBe('closed');
+});
+
+it('the projection wakes watches of the users whose lines it has stored', async () => {
+  const watches = startWatches(60_000);
+  const { note } = watches.hub;
+  const { db } = database;
+  const projection = createProjection(db, 'q', world.reporter, undefined, undefined, note);
+  const watch = await openWatch(watches, ana);
+  const caio = userOf();
+  const known = toLines(ana.userId, 'BRL', makeLines(4, 4, startMs)).slice(3);
+  const opened = toLines(ana.userId, 'JPY', makeLines(1, 1, startMs));
+  const lines = [known, toLines(caio.userId, 'BRL', makeLines(1, 1, startMs)), opened].flat();
+  await projection.handle(lines.map(toMessage));
+  await watch.waitFor(2);
+  expect([...watch.seen].sort()).toEqual(['BRL 4', 'JPY 1']);
+  await watch.close();
 });
 
 it('a watch ends with SHUTTING_DOWN when calls are finished, and when the service stops', async () => {

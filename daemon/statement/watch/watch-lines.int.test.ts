@@ -190,7 +190,7 @@ describe('wallets of a watch', () => {
       codes.slice(1).flatMap((code) => linesOf(ana.userId, 1, code)),
     );
     const watch = await openWatch(statement, ana);
-    await project(statement, linesOf(ana.userId, 1, codes[0]!));
+    await project(statement, linesOf(ana.userId, 1, codes[0]));
     expect(await watch.ended).toBe('INVALID_ARGUMENT user_ids');
     const refused = await askWatch(statement, ana);
     expect(refused).toMatchObject({
