@@ -96,15 +96,14 @@ export const toLedger = (lines: readonly Line[]): Transaction[] =>
     hash: Buffer.from(line.hash, 'hex'),
   }));
 
+type LastEntry = { readonly seq: bigint; readonly hash: string | undefined };
+
 export type StatementWorld = ReturnType<typeof createStatementWorld>;
 
 /** The statement service over a database of its own, with the other two as tables in memory. */
 export function createStatementWorld(database: TestDatabase) {
   const users = new Map<string, KnownUser>();
-  const lastEntries = new Map<
-    string,
-    { readonly seq: bigint; readonly hash: string | undefined }
-  >();
+  const lastEntries = new Map<string, LastEntry>();
   const ledger: Line[] = [];
   const published: OutboundMessage[] = [];
   const state = { isWalletAway: false, isAuthAway: false };
@@ -167,19 +166,22 @@ export function createStatementWorld(database: TestDatabase) {
       });
       for (const line of lines) ledger.push(line);
       const there = lines.slice(0, count - missing);
-      for (let i = 0; i < there.length; i += 5_000) {
-        const part = there.slice(i, i + 5_000);
-        await database.db.tx((tx) => insertLines(tx, part));
-      }
+      await storeLines(database, there);
       return { model, lines };
     },
   };
 }
 
+async function storeLines({ db }: TestDatabase, lines: readonly Line[]): Promise<void> {
+  for (let i = 0; i < lines.length; i += 5_000) {
+    await db.tx((tx) => insertLines(tx, lines.slice(i, i + 5_000)));
+  }
+}
+
 /** The other two services, as far as they are not away. */
 function createPeers(
   users: ReadonlyMap<string, KnownUser>,
-  lastEntries: ReadonlyMap<string, { readonly seq: bigint; readonly hash: string | undefined }>,
+  lastEntries: ReadonlyMap<string, LastEntry>,
   ledger: readonly Line[],
   state: { readonly isWalletAway: boolean; readonly isAuthAway: boolean },
 ) {

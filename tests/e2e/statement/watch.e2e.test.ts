@@ -165,7 +165,8 @@ const toPair = ({ walletId, line }: WatchedLine): readonly [string, string] => [
 
 it('a watch that is resumed through kills of a daemon misses and repeats no line', async () => {
   const names = ['ana', 'bia', 'caio'];
-  const people = await Promise.all(names.map((name) => signUp(second.address, name)));
+  const { address: open } = world.daemon();
+  const people = await Promise.all(names.map((name) => signUp(open, name)));
   const token = await createOperator('olga');
   const userIds = people.map(({ id }) => id);
   const seen: WatchedLine[] = [];
@@ -208,7 +209,7 @@ it('a watch that is resumed through kills of a daemon misses and repeats no line
 
 it('a sign-out at one daemon ends a watch at the other', async () => {
   const token = await createOperator('otto');
-  const dora = await signUp(second.address, 'dora');
+  const dora = await signUp(world.daemon().address, 'dora');
   let responses = 0;
   const watching = watch({
     ...{ address: second.address, token, request: { userIds: [dora.id] } },
