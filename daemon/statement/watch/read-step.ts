@@ -1,4 +1,5 @@
 import { refuse, type Rejection } from '../../../core/reasons.ts';
+import type { Tx } from '../../platform/db/db.ts';
 import { createTransientRejection } from '../../platform/transient-rejection.ts';
 import type { Line } from '../domain.ts';
 import type { Finding } from '../witness/lines.ts';
@@ -7,7 +8,7 @@ import { toFinding } from '../witness/verdict.ts';
 import { maxWallets } from './cursor.ts';
 import type { WatchHub } from './hub.ts';
 import { advance, type Position } from './positions.ts';
-import { tooManyWallets, type WatchState } from './state.ts';
+import { toPlace, tooManyWallets, type WatchState } from './state.ts';
 import * as store from './store.ts';
 
 type Inconsistency = Pick<Line, 'walletId' | 'userId' | 'currency'> & {
@@ -19,6 +20,8 @@ type Inconsistency = Pick<Line, 'walletId' | 'userId' | 'currency'> & {
 export type Step = {
   readonly lines: readonly Line[];
   readonly inconsistencies: readonly Inconsistency[];
+  /** More lines wait. */
+  readonly isFull: boolean;
 };
 
 type Reading = {
@@ -33,36 +36,26 @@ type Reading = {
 const maxLines = 250;
 
 /**
- * Reads the next lines of all wallets in one statement, and moves the state behind them. A wallet
- * whose lines contradict each other or the ledger is held back, as its statement is inconsistent;
- * that is said once. Rejects with INVALID_ARGUMENT where the watch cannot go on.
+ * Reads the next lines of all wallets that may have some, in one statement, and moves the state
+ * behind them. A wallet whose lines contradict each other or the ledger is held back, as its
+ * statement is inconsistent; that is said once. Rejects with INVALID_ARGUMENT where the watch
+ * cannot go on.
  */
 export async function readStep(reading: Reading, state: WatchState): Promise<Step> {
   const { hub, userId, isCancelled } = reading;
-  const { hasNewWallets } = state.takeDue();
-  const { read, open, limit } = await hub.read(userId, isCancelled, async (tx) => {
-    if (hasNewWallets) {
-      const wallets = await store.findWallets(tx, state.scope, maxWallets + 1);
-      if (!state.add(wallets)) throw createTransientRejection(tooManyWallets.rejection);
-    }
-    const places = state.listPlaces();
-    const mostOfOne = Math.max(2, Math.floor(maxLines / Math.max(1, places.length)));
-    const walletIds = places.map(({ walletId }) => walletId);
-    const [lines, divergences] = await Promise.all([
-      store.readNextLines(tx, places, mostOfOne),
-      store.findOpenDivergences(tx, walletIds),
-    ]);
-    return { read: lines, open: divergences, limit: mostOfOne };
-  });
+  const { positions, read, open, limit } = await hub.read(userId, isCancelled, (tx) =>
+    readDue(tx, state),
+  );
   const lines: Line[] = [];
   const inconsistencies: Inconsistency[] = [];
+  let isFull = false;
   const hold = async (position: Position, found: Finding): Promise<void> => {
     if (!state.tell(position, found)) return;
     const { walletId, currency } = position;
     const text = await reading.reporter.report(walletId, found);
     inconsistencies.push({ walletId, userId: position.userId, currency, text });
   };
-  for (const position of state.positions()) {
+  for (const position of positions) {
     const next = read.get(position.walletId);
     if (!next) continue;
     const divergence = open.get(position.walletId);
@@ -78,9 +71,27 @@ export async function readStep(reading: Reading, state: WatchState): Promise<Ste
     if (step.found) await hold(position, step.found);
     const isToBeReadAgain = position.isConfirmed && !step.position.isConfirmed;
     const hasMore = step.lines.length > 0 && next.length === limit;
-    if (isToBeReadAgain || hasMore) state.goOn();
+    if (isToBeReadAgain || hasMore) state.note(position.walletId);
+    isFull ||= hasMore;
   }
-  return { lines, inconsistencies };
+  return { lines, inconsistencies, isFull };
+}
+
+/** The next lines of the wallets that may have some, and what is known to contradict in them. */
+async function readDue(tx: Tx, state: WatchState) {
+  if (state.takeOthers()) {
+    const wallets = await store.findWallets(tx, state.scope, maxWallets + 1);
+    if (!state.add(wallets)) throw createTransientRejection(tooManyWallets.rejection);
+  }
+  const positions = state.takeDue();
+  // The anchor of a resumed watch, and one line more at least.
+  const limit = Math.max(2, Math.floor(maxLines / Math.max(1, positions.length)));
+  const walletIds = positions.map(({ walletId }) => walletId);
+  const [read, open] = await Promise.all([
+    store.readNextLines(tx, positions.map(toPlace), limit),
+    store.findOpenDivergences(tx, walletIds),
+  ]);
+  return { positions, read, open, limit };
 }
 
 const replaced = ({ walletId, seq }: Position): Rejection =>

@@ -160,7 +160,7 @@ async function* sendSteps(
   context.stream?.onFinish(end);
   const leave = hub.join({ ...state.scope, listPlaces: state.listPlaces, wake, end });
   try {
-    yield toResponse(state, { lines: [], inconsistencies: [] });
+    yield toResponse(state, noStep);
     let beatAtMs = nowMs() + heartbeatMs;
     for (;;) {
       if (stop.signal.aborted) throw createTransientRejection(stopping);
@@ -176,16 +176,14 @@ async function* sendSteps(
         yield toResponse(state, step);
         beatAtMs = nowMs() + heartbeatMs;
       }
-      if (isDue && step.lines.length < fullStep) await pause(readAtMs + readEveryMs - nowMs());
+      if (isDue && !step.isFull) await pause(readAtMs + readEveryMs - nowMs());
     }
   } finally {
     leave();
   }
 }
 
-/** So many lines at once mean that more wait. */
-const fullStep = 50;
-const noStep: Step = { lines: [], inconsistencies: [] };
+const noStep: Step = { lines: [], inconsistencies: [], isFull: false };
 const nowMs = (): number => performance.now();
 const pause = (ms: number): Promise<void> =>
   new Promise((resolve) => setTimeout(resolve, Math.max(0, ms)));

@@ -14,43 +14,42 @@ export function createWatchState(scope: WatchScope, start: readonly Position[]) 
   /** What was said of wallets that are held back. */
   const told = new Map<string, string>();
   // Wallets may have been opened, and lines stored, since the start was read.
-  const due = { lines: true, wallets: true };
+  const due = new Set(positions.keys());
+  let mayHaveOthers = true;
   return {
     scope,
-    positions: (): readonly Position[] => [...positions.values()],
-    listPlaces: (): AskedPlace[] =>
-      [...positions.values()].map((position) => ({
-        walletId: position.walletId,
-        userId: position.userId,
-        firstSeq: firstSeqOf(position),
-      })),
+    listPlaces: (): AskedPlace[] => [...positions.values()].map(toPlace),
     encodeCursor: (): string => encodeCursor(scope, positions.values()),
     /** There may be lines of a wallet. False if they are not for this watch. */
     note: (walletId: string): boolean => {
       const isKnown = positions.has(walletId);
       const { onlyWalletId = walletId } = scope;
       if (!isKnown && onlyWalletId !== walletId) return false;
-      due.lines = true;
-      due.wallets ||= !isKnown;
+      if (isKnown) due.add(walletId);
+      else mayHaveOthers = true;
       return true;
     },
-    isDue: (): boolean => due.lines,
-    /** What has to be read now. */
-    takeDue: () => {
-      const { wallets: hasNewWallets } = due;
-      Object.assign(due, { lines: false, wallets: false });
-      return { hasNewWallets };
-    },
-    /** There is more to read. */
-    goOn: (): void => {
-      due.lines = true;
+    isDue: (): boolean => due.size > 0 || mayHaveOthers,
+    /** True once after wallets may have been opened that this watch does not know. */
+    takeOthers: (): boolean => {
+      const taken = mayHaveOthers;
+      mayHaveOthers = false;
+      return taken;
     },
     /** Includes wallets that were opened since the start. False if they are too many. */
     add: (wallets: readonly WatchedWallet[]): boolean => {
       for (const position of wallets.filter(isOfOwner).map(beforeFirst)) {
-        if (!positions.has(position.walletId)) positions.set(position.walletId, position);
+        if (positions.has(position.walletId)) continue;
+        positions.set(position.walletId, position);
+        due.add(position.walletId);
       }
       return positions.size <= maxWallets;
+    },
+    /** The wallets that may have new lines, once. */
+    takeDue: (): Position[] => {
+      const taken = [...due].flatMap((walletId) => positions.get(walletId) ?? []);
+      due.clear();
+      return taken;
     },
     set: (position: Position): void => {
       positions.set(position.walletId, position);
@@ -71,6 +70,12 @@ export function createWatchState(scope: WatchScope, start: readonly Position[]) 
     },
   };
 }
+
+export const toPlace = (position: Position): AskedPlace => ({
+  walletId: position.walletId,
+  userId: position.userId,
+  firstSeq: firstSeqOf(position),
+});
 
 /** The id follows from owner and currency: a line that says otherwise was changed by hand. */
 const isOfOwner = ({ walletId, userId, currency }: WatchedWallet): boolean =>
