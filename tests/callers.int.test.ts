@@ -15,6 +15,7 @@ import * as wallet from '../protos/gen/digitalwallet/wallet/v1/wallet.ts';
 import { plainRequests } from './access-matrix/requests.ts';
 import { rpcs, type Rpc } from './access-matrix/rpcs.ts';
 import { startAllServices, type AllServices } from './support/processes/all-services.ts';
+import { isEndless } from './support/grpc/any-call.ts';
 import { readAudit } from './support/grpc/calls.ts';
 import { item } from './support/grpc/client.ts';
 import { password } from './support/processes/world.ts';
@@ -82,7 +83,10 @@ async function send(
   }
   try {
     const asked = definition.requestStream ? one() : request;
-    for await (const answer of caller.stream(definition, asked, options)) answers.push(answer);
+    for await (const answer of caller.stream(definition, asked, options)) {
+      answers.push(answer);
+      if (isEndless(definition)) break;
+    }
     return { answers, rejection: undefined };
   } catch (err) {
     const rejection = findTransientRejection(err);

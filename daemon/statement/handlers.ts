@@ -1,12 +1,11 @@
 import { isStorableTime } from '../../core/time/calendar.ts';
 import { exponentOf } from '../../core/currencies.ts';
-import { operationOfWireNumber, operationTable } from '../../core/operations.ts';
+import { operationOfWireNumber } from '../../core/operations.ts';
 import { refuse, succeed, type Rejection, type Result } from '../../core/reasons.ts';
 import {
   StatementStatus,
   type GenerateStatementRequest,
   type GenerateStatementResponse,
-  type StatementLine,
   type StatementServiceServer,
 } from '../../protos/gen/digitalwallet/statement/v1/statement.ts';
 import { auditRead } from '../platform/audit/reads.ts';
@@ -34,6 +33,7 @@ import { toWireExport } from './exports/export-wire.ts';
 import { generate, type Generated, type Wallet } from './pages/generate.ts';
 import { createRunningTotals, type RunningTotals } from './pages/running-totals.ts';
 import { readPage, type PageQuery } from './pages/read-page.ts';
+import { toWireLine } from './wire.ts';
 import type { Finding } from './witness/lines.ts';
 import type { Reporter } from './witness/record.ts';
 import { findNextSeq } from './witness/store.ts';
@@ -266,22 +266,5 @@ function toStatement(wallet: Wallet, range: Range, { extent, completeness }: Gen
     closingMinor: extent.closingMinor,
     behindBy: completeness.isComplete ? 0n : completeness.behindBy,
     inconsistency: (!completeness.isComplete && completeness.inconsistency) || '',
-  };
-}
-
-function toWireLine(line: Line): StatementLine {
-  const { amountMinor } = line;
-  return {
-    seq: line.seq,
-    occurredAt: new Date(line.occurredAtMs),
-    transactionId: line.transactionId,
-    operation: operationTable[line.operation].wireNumber,
-    description: line.description,
-    debitMinor: amountMinor < 0n ? -amountMinor : 0n,
-    creditMinor: amountMinor > 0n ? amountMinor : 0n,
-    balanceAfterMinor: line.balanceAfterMinor,
-    contraAccount: line.contraAccount,
-    parentId: line.parentId,
-    hash: Buffer.from(line.hash, 'hex'),
   };
 }

@@ -24,11 +24,24 @@ import { checkLinks, createProjection } from './projection/projection.ts';
 import { createRebuildHandlers } from './rebuild/rpcs.ts';
 import type { ReadLedger } from './rebuild/rebuild.ts';
 import { createReplayPlan } from './projection/replay.ts';
+import { createWatchHub } from './watch/hub.ts';
+import { createWatchHandlers, maxUsers } from './watch/rpcs.ts';
+import { maxCursorLength } from './watch/cursor.ts';
 import { createRecorder, type Recorder } from './witness/record.ts';
 import { listReadings, watchDivergences } from './witness/watch.ts';
 
 export type { ReadLedger, RebuildProgress } from './rebuild/rebuild.ts';
 export { rebuild as rebuildOnHost } from './rebuild/rebuild.ts';
+
+const limits: Pick<HostedService, 'bounds' | 'streams'> = {
+  bounds: {
+    ...deadLetterBounds,
+    generateStatement: { operations: operations.length },
+    watchLines: { user_ids: maxUsers, cursor: maxCursorLength },
+  },
+  // They are held open for long: fewer than streams that end.
+  streams: { watchLines: { all: 100, ofOne: 8 } },
+};
 
 export type StatementOptions = {
   readonly db: Db;
@@ -89,7 +102,8 @@ export function createStatement(options: StatementOptions) {
   const gaps = watchGaps(db, recorder, log);
   watch.watchBacklog('statement.lines', gaps.findOldest);
   const divergences = watchDivergences(workDb, log);
-  const projection = createProjection(projectionDb, config.queue, recorder, lag, gaps);
+  const hub = createWatchHub(db, log);
+  const projection = createProjection(projectionDb, config.queue, recorder, lag, gaps, hub.note);
   const handlerOptions = {
     ...{ db, peers, trail, reporter: recorder },
     defaultCurrency: config.defaultCurrency,
@@ -110,12 +124,13 @@ export function createStatement(options: StatementOptions) {
     handlers: {
       ...createHandlers(handlerOptions),
       ...createExportHandlers(handlerOptions),
+      ...createWatchHandlers({ ...handlerOptions, hub }),
       ...createRebuildHandlers({ db: workDb, readLedger, trail, log }),
       ...createDeadLetterHandlers(deadLetters, trail),
       ...createAuditHandlers({ db }),
     },
     policies,
-    bounds: { ...deadLetterBounds, generateStatement: { operations: operations.length } },
+    ...limits,
     onDenied: trail.recordDenial,
   };
   return {
@@ -128,8 +143,10 @@ export function createStatement(options: StatementOptions) {
       relay.start();
       worker.start();
       divergences.start();
+      hub.start();
     },
     stop: async () => {
+      await hub.stop();
       await divergences.stop();
       await worker.stop();
       await relay.stop();

@@ -8,6 +8,7 @@ const admins = ['admin'] as const;
 /** Who may call what. Customers reach their own statements only; the handlers see to that. */
 export const policies: Policies<StatementServiceServer> = {
   generateStatement: { roles: allRoles, scope: 'statements:read' },
+  watchLines: { roles: allRoles, scope: 'statements:read' },
   createExport: { roles: allRoles, scope: 'statements:read' },
   getExport: { roles: allRoles, scope: 'statements:read' },
   listExports: { roles: allRoles, scope: 'statements:read' },

@@ -144,10 +144,7 @@ export function createStatementWorld(database: TestDatabase) {
       lastEntries.set(walletIdOf(userId, currency), last);
       for (const line of lines) ledger.push(line);
       const there = lines.slice(0, count - missing);
-      for (let i = 0; i < there.length; i += 5_000) {
-        const part = there.slice(i, i + 5_000);
-        await database.db.tx((tx) => insertLines(tx, part));
-      }
+      await storeLines(database, there);
       return { model, lines };
     },
   };
@@ -177,6 +174,12 @@ async function startStatement(
   await broker.start(statement.consumers);
   statement.start();
   return statement;
+}
+
+async function storeLines({ db }: TestDatabase, lines: readonly Line[]): Promise<void> {
+  for (let i = 0; i < lines.length; i += 5_000) {
+    await db.tx((tx) => insertLines(tx, lines.slice(i, i + 5_000)));
+  }
 }
 
 /** The other two services, as far as they are not away. */

@@ -25,6 +25,8 @@ CREATE TABLE statement_lines (
   hash bytea NOT NULL,
   PRIMARY KEY (wallet_id, seq)
 );
+-- The wallets of a user: one row for each, whatever the number of lines.
+CREATE INDEX statement_lines_first ON statement_lines (user_id, wallet_id) WHERE seq = 1;
 
 -- Where events or lines contradict each other or the ledger. Kept after they are resolved, for
 -- audit. id is derived from wallet, seq, kind and hash: a contradiction that is found twice is one

@@ -1,7 +1,7 @@
 import { Operation } from '../../protos/gen/digitalwallet/wallet/v1/wallet.ts';
 import { item } from '../support/grpc/client.ts';
 import type { Belongings } from './people.ts';
-import { exportOf } from './requests.ts';
+import { exportOf, watchOf } from './requests.ts';
 
 /**
  * One way to name a user's object in a request. A customer reaches their own (`own: 'in'`). For an
@@ -226,6 +226,13 @@ export const objectRules: readonly ObjectRule[] = [
       staff: 'as the service likes',
     })),
   ]),
+  {
+    rpc: 'statement.watchLines',
+    names: 'user_ids',
+    request: ({ userId }) => watchOf(userId),
+    hidden: noUser,
+    staff: both,
+  },
   {
     rpc: 'statement.getExport',
     names: 'export_id',

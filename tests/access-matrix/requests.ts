@@ -96,6 +96,7 @@ export const plainRequests: Readonly<Record<string, (ground: Ground) => object>>
     operations: [],
     descending: false,
   }),
+  'statement.watchLines': ({ userId }) => watchOf(userId),
   'statement.createExport': ({ userId }) => exportOf(userId, 'BRL', true),
   'statement.getExport': () => ({ exportId: randomUUID() }),
   'statement.listExports': ({ userId }) => ({ userId, ...page }),
@@ -106,6 +107,11 @@ export const plainRequests: Readonly<Record<string, (ground: Ground) => object>>
   'statement.replayDeadLetters': ofDeadLetters,
   'statement.discardDeadLetters': () => ({ ...ofDeadLetters(), note: '' }),
 };
+
+export const watchOf = (userId: string): object => ({
+  userIds: userId === '' ? [] : [userId],
+  cursor: '',
+});
 
 export const exportOf = (userId: string, currency: string, dryRun: boolean): object => ({
   userId,

@@ -61,6 +61,7 @@ export const rights = {
   statement: {
     listAuditEvents: 'admin',
     generateStatement: 'customer operator admin, key statements:read',
+    watchLines: 'customer operator admin, key statements:read',
     createExport: 'customer operator admin, key statements:read',
     getExport: 'customer operator admin, key statements:read',
     listExports: 'customer operator admin, key statements:read',

@@ -5,6 +5,7 @@ import type { Role } from '../../core/roles.ts';
 import type { Mint } from '../access-matrix/forgeries.ts';
 import { plainRequests } from '../access-matrix/requests.ts';
 import { rpcs } from '../access-matrix/rpcs.ts';
+import { isEndless } from '../support/grpc/any-call.ts';
 import { item } from '../support/grpc/client.ts';
 import { createHttp2, frameOf, type Ending } from './http2.ts';
 import type { Range } from './pure.ts';
@@ -29,6 +30,7 @@ const heavy = new Set([
   'wallet.verifyLedger',
   'statement.verifyProjection',
   'statement.rebuildProjection',
+  'statement.watchLines',
 ]);
 /** They take valid items, and so change the ledger. */
 const movers = new Set([
@@ -153,6 +155,7 @@ export async function fuzzFraming(
   await runMany(range, 24, async (index) => {
     const random = createRandom(report.seed, 'framing', index);
     const { rpc, caller, message } = startFrom(random, players);
+    if (isEndless(rpc.definition)) return;
     const token = await players.mint.tokenOf(caller.userId, caller.role);
     const { path, body, headers } = breakFraming(random, rpc.definition.path, message);
     const all = { authorization: `Bearer ${token}`, ...headers };

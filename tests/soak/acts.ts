@@ -60,6 +60,7 @@ const kinds: readonly Kind[] = [
   ),
   kindOf('exports', statement.listExports, () => whole({ userId: '', ...page })),
   kindOf('download', statement.downloadExport, () => whole({ exportId: randomUUID(), offset: 0n })),
+  kindOf('lines', statement.watchLines, () => ({ userIds: [], cursor: '' })),
   kindOf('sessions', auth.listSessions, () => whole({ userId: '', ...page })),
   kindOf('user', auth.getUser, () => ({ userId: '' })),
   kindOf('sign-in', auth.signIn, () =>

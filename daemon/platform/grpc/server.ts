@@ -33,6 +33,7 @@ import { routeStreams, type Method } from './fast-path/router.ts';
 import { drain } from './drain.ts';
 import { createForwardReport } from './ingress/forwarding.ts';
 import { loadLimits, type LoadLimits } from './admission/load-limits.ts';
+import type { StreamShare } from './admission/stream-slots.ts';
 import { createStreamRegistry } from './admission/stream-registry.ts';
 import type { SessionCounts } from './ingress/track-sessions.ts';
 import { addHealthService } from './health-service.ts';
@@ -61,6 +62,8 @@ export type HostedService = {
   readonly queued?: readonly string[];
   /** Methods that commit and have large answers: they are not refused once they are done. */
   readonly largeWrites?: readonly string[];
+  /** Slots of streams, by method, where the default is too many. */
+  readonly streams?: Readonly<Record<string, StreamShare>>;
   /** Bounds of requests' fields, by method, where the default does not fit. */
   readonly bounds?: Readonly<Record<string, Bounds>>;
   /** Told of each refusal for want of rights, with the method's name. */
@@ -274,6 +277,7 @@ function host(
         onDenied: (context, rejection) => service.onDenied?.(context, method, rejection),
         limit: service.queued?.includes(method) ? createQueueLimit() : undefined,
         isLargeWrite: service.largeWrites?.includes(method) ?? false,
+        slots: service.streams?.[method],
       },
     };
     const bounds = service.bounds?.[method];

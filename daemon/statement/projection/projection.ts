@@ -25,7 +25,8 @@ const carefulBatches = 16;
 
 /**
  * Turns `transaction_created` into statement lines: many messages, one commit. What contradicts
- * itself or the lines that are there is recorded as a divergence, and changes no line.
+ * itself or the lines that are there is recorded as a divergence, and changes no line. `onStored`
+ * is called with stored lines, after what contradicts them has been recorded.
  */
 export function createProjection(
   db: Db,
@@ -33,6 +34,7 @@ export function createProjection(
   recorder: Pick<Recorder, 'record'>,
   lag?: Timing,
   gaps?: Gaps,
+  onStored?: (lines: readonly Line[]) => void,
 ): Consumer {
   const clock = createClock();
   const insert = createInsert(db);
@@ -63,6 +65,7 @@ export function createProjection(
           tails.forget(divergences.map(({ walletId }) => walletId));
           await recorder.record(divergences);
         }
+        onStored?.(sound);
         const oldestMs = lines.reduce((ms, line) => Math.min(ms, line.occurredAtMs), Infinity);
         lag?.observe((clock.nowMs() - oldestMs) / 1_000);
       }

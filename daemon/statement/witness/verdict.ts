@@ -3,7 +3,7 @@ import type { Tx } from '../../platform/db/db.ts';
 import type { ReadLedger } from '../rebuild/compare.ts';
 import { isBalanced, type Extent, type Head, type Line } from '../domain.ts';
 import { readLastLine, readLinesAt } from '../rebuild/store.ts';
-import { hasOwnHash, type Finding } from './lines.ts';
+import { hasOwnHash, type Divergence, type Finding } from './lines.ts';
 import { findOpenDivergence } from './store.ts';
 
 /**
@@ -40,11 +40,15 @@ export async function readEvidence(tx: Tx, walletId: string, extent: Extent): Pr
   const places = [...seqs].filter((seq) => seq > 0n).map((seq) => ({ walletId, seq }));
   const lines = places.length === 0 ? [] : await readLinesAt(tx, places);
   const open = await findOpenDivergence(tx, walletId);
-  const found = open
-    ? { ...open, text: `${describe[open.kind]} at seq ${open.seq}` }
-    : findContradiction(extent, lines);
+  const found = open ? toFinding(open) : findContradiction(extent, lines);
   return { last, next: isFollowed ? lines.find(({ seq }) => seq === nextSeq) : undefined, found };
 }
+
+/** What an open divergence says of a wallet's lines. */
+export const toFinding = (open: Pick<Divergence, 'seq' | 'kind' | 'hash'>): Finding => ({
+  ...open,
+  text: `${describe[open.kind]} at seq ${open.seq}`,
+});
 
 const describe = {
   own_hash: 'an event or line is not what its hash says',
@@ -68,7 +72,8 @@ function findContradiction(extent: Extent, lines: readonly Line[]): Finding | un
 
 const noHash = '0'.repeat(64);
 
-const toBroken = (seq: bigint, hash: string): Finding => ({
+/** A line that is not linked to the one before it. */
+export const toBroken = (seq: bigint, hash: string): Finding => ({
   ...{ kind: 'broken_link', seq, hash },
   text: `line ${seq} does not follow the line before it`,
 });

@@ -23,6 +23,10 @@ export type Outcome = {
 
 const timeoutMs = 20_000;
 
+/** The streams that have no end of their own: of these the first answer is all that is read. */
+export const isEndless = ({ path }: Pick<AnyMethod, 'path'>): boolean =>
+  path.endsWith('/WatchLines');
+
 /** Calls an RPC of any kind, with one request; a stream of answers is read to its end. */
 export function callAny(
   client: Client,
@@ -54,7 +58,12 @@ export function callAny(
       return;
     }
     const listen = (stream: ClientReadableStream<object>): void => {
-      stream.on('data', (message: object) => messages.push(message));
+      stream.on('data', (message: object) => {
+        messages.push(message);
+        if (!isEndless(method)) return;
+        end(null);
+        stream.cancel();
+      });
       stream.on('error', (err) => end(err as ServiceError));
       stream.on('end', () => end(null));
     };
@@ -70,7 +79,8 @@ export function callAny(
   });
 }
 
-function readEnd(err: ServiceError | null): Omit<Outcome, 'messages'> {
+/** Code, reason and metadata of the end of a call. */
+export function readEnd(err: ServiceError | null): Omit<Outcome, 'messages'> {
   if (!err) return { code: 0, reason: '', message: '', metadata: {} };
   const { code, details: message } = err;
   const [bytes] = err.metadata.get('grpc-status-details-bin');

@@ -13,7 +13,7 @@ import type { AdaptiveLimit } from './adaptive-limit.ts';
 import type { Incoming } from './incoming.ts';
 import type { ForwardReport } from '../ingress/forwarding.ts';
 import { createPublicCalls } from './public-calls.ts';
-import type { OpenStream } from './stream-slots.ts';
+import type { OpenStream, StreamShare } from './stream-slots.ts';
 import type { LoadLimits } from './load-limits.ts';
 import { createRefusedCredentials } from './refused-credentials.ts';
 import { createUserCalls, overloaded } from './user-calls.ts';
@@ -51,6 +51,8 @@ export type MethodPolicy = {
   readonly isStream: boolean;
   /** The caller sends one message only; false for a stream of requests. */
   readonly isOneRequest: boolean;
+  /** Of a method whose streams have fewer slots than others; absent: as many. */
+  readonly slots?: StreamShare | undefined;
   /** Called for each refusal for want of rights. */
   readonly onDenied: (context: CallContext, rejection: Rejection) => void;
   /** Where calls wait for one another: the adaptive limit of how many are in flight. */

@@ -1,11 +1,14 @@
 import { refuse, succeed, type Rejection, type Result } from '../../../../core/reasons.ts';
 import { createFairPool } from '../../concurrency/fair-pool.ts';
 
-export type StreamLimits = {
+export type StreamShare = {
   /** Open streams of one method, of all users. */
   readonly all: number;
   /** Of these, of one caller. */
   readonly ofOne: number;
+};
+
+export type StreamLimits = StreamShare & {
   /** A stream without a request and without anything in flight is ended after so long. */
   readonly idleMs: number;
   /** No stream is ended to make room before it has done nothing for so long. */

@@ -1,7 +1,12 @@
 import { refuse, type Rejection, type Result } from '../../../../core/reasons.ts';
 import type { AdaptiveLimit } from './adaptive-limit.ts';
 import { createCounts } from './counts.ts';
-import { createStreamSlots, type OpenStream, type StreamLimits } from './stream-slots.ts';
+import {
+  createStreamSlots,
+  type OpenStream,
+  type StreamLimits,
+  type StreamShare,
+} from './stream-slots.ts';
 
 type UserLimits = {
   /** Unary calls in flight of one user. */
@@ -18,6 +23,7 @@ type Method = {
   readonly isStream: boolean;
   readonly isOneRequest: boolean;
   readonly limit: AdaptiveLimit | undefined;
+  readonly slots?: StreamShare | undefined;
 };
 
 /**
@@ -31,7 +37,7 @@ export function createUserCalls(limits: UserLimits) {
   const openSlots = (entry: Method): ReturnType<typeof createStreamSlots> => {
     const known = slotsOf.get(entry);
     if (known) return known;
-    const slots = createStreamSlots(toStreamLimits(limits), nowMs);
+    const slots = createStreamSlots(toStreamLimits(limits, entry.slots), nowMs);
     if (stopping) slots.finish(stopping);
     slotsOf.set(entry, slots);
     return slots;
@@ -71,9 +77,9 @@ export function createUserCalls(limits: UserLimits) {
 
 const nowMs = (): number => performance.now();
 
-const toStreamLimits = (limits: UserLimits): StreamLimits => ({
-  all: limits.streams,
-  ofOne: limits.userStreams,
+const toStreamLimits = (limits: UserLimits, slots?: StreamShare): StreamLimits => ({
+  all: Math.min(limits.streams, slots?.all ?? Infinity),
+  ofOne: Math.min(limits.userStreams, slots?.ofOne ?? Infinity),
   idleMs: limits.streamIdleMs,
   settleMs: limits.streamSettleMs,
 });

@@ -6,6 +6,7 @@ import { createTransientRejection } from '../../transient-rejection.ts';
 import { createWakeUp } from '../../concurrency/wake-up.ts';
 import { checkBounds, type Bounds } from '../bounds.ts';
 import { createUnary, type Read, type Unary, type WrapOptions } from '../calls.ts';
+import type { CallContext } from '../admission/admission.ts';
 import { toRequestId, type Incoming } from '../admission/incoming.ts';
 import { runBidi, runServerStream, type Outlet } from '../streams/run.ts';
 import type { Caller, CallOptions } from './caller.ts';
@@ -95,7 +96,16 @@ async function* openStream(
 ): AsyncGenerator {
   const handover = createHandover();
   const leaving = { ...call, isCancelled: () => handover.isLeft() || call.isCancelled() };
-  const outlet = (): Outlet => ({ write: handover.write, isGone: leaving.isCancelled });
+  const outlet = ({ stream }: CallContext): Outlet => {
+    // As over the wire: a reader who takes nothing does not keep the slot.
+    stream?.onEnd(handover.refuse);
+    const write = async (answer: unknown): Promise<void> => {
+      stream?.beginStall();
+      await handover.write(answer);
+      stream?.finishStall();
+    };
+    return { write, isGone: leaving.isCancelled };
+  };
   const running = options.entry.isOneRequest
     ? runServerStream(options, leaving, () => check(request, bounds), outlet)
     : runBidi(options, leaving, () => checkAll(request as AsyncIterable<unknown>, bounds), outlet);
@@ -129,21 +139,28 @@ async function* checkAll(
 
 /** Passes answers from the handler to the reader, one ahead: backpressure. */
 function createHandover() {
-  let offered: { readonly answer: unknown; readonly take: () => void } | undefined;
+  type Offer = {
+    readonly answer: unknown;
+    readonly take: () => void;
+    readonly fail: (err: Error) => void;
+  };
+  let offered: Offer | undefined;
   let result: Result<unknown> | undefined;
   let isLeft = false;
   const reader = createWakeUp();
   return {
     isLeft: () => isLeft,
     write: (answer: unknown): Promise<void> =>
-      new Promise((resolve) => {
+      new Promise((resolve, reject) => {
         if (isLeft) {
           resolve();
           return;
         }
-        offered = { answer, take: resolve };
+        offered = { answer, take: resolve, fail: reject };
         reader.wake();
       }),
+    /** Ends the wait for the reader; the answer can still be taken. */
+    refuse: (rejection: Rejection): void => offered?.fail(createTransientRejection(rejection)),
     end: (ended: Result<unknown>): void => {
       result ??= ended;
       reader.wake();

@@ -365,6 +365,48 @@ export interface GenerateStatementResponse {
   nextPageToken: string;
 }
 
+export interface WatchLinesRequest {
+  /**
+   * Whose wallets, at most 50 in all. Customers may leave it empty for their own; staff name users.
+   * A wallet that is opened later is included from its first line on.
+   */
+  userIds: string[];
+  /**
+   * Of the last response that was received for the same users: the lines after it follow. Empty:
+   * from now on. It gives no rights.
+   */
+  cursor: string;
+}
+
+export interface WatchLinesResponse {
+  /** Empty in the first response, and where there was nothing new for some time. */
+  lines: WatchedLine[];
+  /** Where to go on after this response. */
+  cursor: string;
+  /**
+   * Wallets whose lines and ledger contradict each other. Their next lines follow once this is
+   * repaired; the other wallets' go on.
+   */
+  inconsistencies: WalletInconsistency[];
+}
+
+export interface WatchedLine {
+  walletId: string;
+  userId: string;
+  currency: string;
+  exponent: number;
+  line: StatementLine | undefined;
+}
+
+/** What makes the statement of a wallet STATEMENT_STATUS_INCONSISTENT. */
+export interface WalletInconsistency {
+  walletId: string;
+  userId: string;
+  currency: string;
+  /** The contradiction, and the command that repairs it. */
+  inconsistency: string;
+}
+
 export interface Export {
   id: string;
   status: ExportStatus;
@@ -1509,6 +1551,466 @@ export const GenerateStatementResponse: MessageFns<GenerateStatementResponse> = 
       ? Export.fromPartial(object.export)
       : undefined;
     message.nextPageToken = object.nextPageToken ?? "";
+    return message;
+  },
+};
+
+function createBaseWatchLinesRequest(): WatchLinesRequest {
+  return { userIds: [], cursor: "" };
+}
+
+export const WatchLinesRequest: MessageFns<WatchLinesRequest> = {
+  encode(message: WatchLinesRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.userIds) {
+      writer.uint32(10).string(v!);
+    }
+    if (message.cursor !== "") {
+      writer.uint32(18).string(message.cursor);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): WatchLinesRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseWatchLinesRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.userIds.push(reader.string());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.cursor = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): WatchLinesRequest {
+    return {
+      userIds: globalThis.Array.isArray(object?.userIds)
+        ? object.userIds.map((e: any) => globalThis.String(e))
+        : globalThis.Array.isArray(object?.user_ids)
+        ? object.user_ids.map((e: any) => globalThis.String(e))
+        : [],
+      cursor: isSet(object.cursor) ? globalThis.String(object.cursor) : "",
+    };
+  },
+
+  toJSON(message: WatchLinesRequest): unknown {
+    const obj: any = {};
+    if (message.userIds?.length) {
+      obj.userIds = message.userIds;
+    }
+    if (message.cursor !== "") {
+      obj.cursor = message.cursor;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<WatchLinesRequest>): WatchLinesRequest {
+    return WatchLinesRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<WatchLinesRequest>): WatchLinesRequest {
+    const message = createBaseWatchLinesRequest();
+    message.userIds = object.userIds?.map((e) => e) || [];
+    message.cursor = object.cursor ?? "";
+    return message;
+  },
+};
+
+function createBaseWatchLinesResponse(): WatchLinesResponse {
+  return { lines: [], cursor: "", inconsistencies: [] };
+}
+
+export const WatchLinesResponse: MessageFns<WatchLinesResponse> = {
+  encode(message: WatchLinesResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.lines) {
+      WatchedLine.encode(v!, writer.uint32(10).fork()).join();
+    }
+    if (message.cursor !== "") {
+      writer.uint32(18).string(message.cursor);
+    }
+    for (const v of message.inconsistencies) {
+      WalletInconsistency.encode(v!, writer.uint32(26).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): WatchLinesResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseWatchLinesResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.lines.push(WatchedLine.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.cursor = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.inconsistencies.push(WalletInconsistency.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): WatchLinesResponse {
+    return {
+      lines: globalThis.Array.isArray(object?.lines) ? object.lines.map((e: any) => WatchedLine.fromJSON(e)) : [],
+      cursor: isSet(object.cursor) ? globalThis.String(object.cursor) : "",
+      inconsistencies: globalThis.Array.isArray(object?.inconsistencies)
+        ? object.inconsistencies.map((e: any) => WalletInconsistency.fromJSON(e))
+        : [],
+    };
+  },
+
+  toJSON(message: WatchLinesResponse): unknown {
+    const obj: any = {};
+    if (message.lines?.length) {
+      obj.lines = message.lines.map((e) => WatchedLine.toJSON(e));
+    }
+    if (message.cursor !== "") {
+      obj.cursor = message.cursor;
+    }
+    if (message.inconsistencies?.length) {
+      obj.inconsistencies = message.inconsistencies.map((e) => WalletInconsistency.toJSON(e));
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<WatchLinesResponse>): WatchLinesResponse {
+    return WatchLinesResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<WatchLinesResponse>): WatchLinesResponse {
+    const message = createBaseWatchLinesResponse();
+    message.lines = object.lines?.map((e) => WatchedLine.fromPartial(e)) || [];
+    message.cursor = object.cursor ?? "";
+    message.inconsistencies = object.inconsistencies?.map((e) => WalletInconsistency.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseWatchedLine(): WatchedLine {
+  return { walletId: "", userId: "", currency: "", exponent: 0, line: undefined };
+}
+
+export const WatchedLine: MessageFns<WatchedLine> = {
+  encode(message: WatchedLine, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.walletId !== "") {
+      writer.uint32(10).string(message.walletId);
+    }
+    if (message.userId !== "") {
+      writer.uint32(18).string(message.userId);
+    }
+    if (message.currency !== "") {
+      writer.uint32(26).string(message.currency);
+    }
+    if (message.exponent !== 0) {
+      writer.uint32(32).int32(message.exponent);
+    }
+    if (message.line !== undefined) {
+      StatementLine.encode(message.line, writer.uint32(42).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): WatchedLine {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseWatchedLine();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.walletId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.userId = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.currency = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.exponent = reader.int32();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.line = StatementLine.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): WatchedLine {
+    return {
+      walletId: isSet(object.walletId)
+        ? globalThis.String(object.walletId)
+        : isSet(object.wallet_id)
+        ? globalThis.String(object.wallet_id)
+        : "",
+      userId: isSet(object.userId)
+        ? globalThis.String(object.userId)
+        : isSet(object.user_id)
+        ? globalThis.String(object.user_id)
+        : "",
+      currency: isSet(object.currency) ? globalThis.String(object.currency) : "",
+      exponent: isSet(object.exponent) ? globalThis.Number(object.exponent) : 0,
+      line: isSet(object.line) ? StatementLine.fromJSON(object.line) : undefined,
+    };
+  },
+
+  toJSON(message: WatchedLine): unknown {
+    const obj: any = {};
+    if (message.walletId !== "") {
+      obj.walletId = message.walletId;
+    }
+    if (message.userId !== "") {
+      obj.userId = message.userId;
+    }
+    if (message.currency !== "") {
+      obj.currency = message.currency;
+    }
+    if (message.exponent !== 0) {
+      obj.exponent = Math.round(message.exponent);
+    }
+    if (message.line !== undefined) {
+      obj.line = StatementLine.toJSON(message.line);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<WatchedLine>): WatchedLine {
+    return WatchedLine.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<WatchedLine>): WatchedLine {
+    const message = createBaseWatchedLine();
+    message.walletId = object.walletId ?? "";
+    message.userId = object.userId ?? "";
+    message.currency = object.currency ?? "";
+    message.exponent = object.exponent ?? 0;
+    message.line = (object.line !== undefined && object.line !== null)
+      ? StatementLine.fromPartial(object.line)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseWalletInconsistency(): WalletInconsistency {
+  return { walletId: "", userId: "", currency: "", inconsistency: "" };
+}
+
+export const WalletInconsistency: MessageFns<WalletInconsistency> = {
+  encode(message: WalletInconsistency, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.walletId !== "") {
+      writer.uint32(10).string(message.walletId);
+    }
+    if (message.userId !== "") {
+      writer.uint32(18).string(message.userId);
+    }
+    if (message.currency !== "") {
+      writer.uint32(26).string(message.currency);
+    }
+    if (message.inconsistency !== "") {
+      writer.uint32(34).string(message.inconsistency);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): WalletInconsistency {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseWalletInconsistency();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.walletId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.userId = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.currency = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.inconsistency = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): WalletInconsistency {
+    return {
+      walletId: isSet(object.walletId)
+        ? globalThis.String(object.walletId)
+        : isSet(object.wallet_id)
+        ? globalThis.String(object.wallet_id)
+        : "",
+      userId: isSet(object.userId)
+        ? globalThis.String(object.userId)
+        : isSet(object.user_id)
+        ? globalThis.String(object.user_id)
+        : "",
+      currency: isSet(object.currency) ? globalThis.String(object.currency) : "",
+      inconsistency: isSet(object.inconsistency) ? globalThis.String(object.inconsistency) : "",
+    };
+  },
+
+  toJSON(message: WalletInconsistency): unknown {
+    const obj: any = {};
+    if (message.walletId !== "") {
+      obj.walletId = message.walletId;
+    }
+    if (message.userId !== "") {
+      obj.userId = message.userId;
+    }
+    if (message.currency !== "") {
+      obj.currency = message.currency;
+    }
+    if (message.inconsistency !== "") {
+      obj.inconsistency = message.inconsistency;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<WalletInconsistency>): WalletInconsistency {
+    return WalletInconsistency.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<WalletInconsistency>): WalletInconsistency {
+    const message = createBaseWalletInconsistency();
+    message.walletId = object.walletId ?? "";
+    message.userId = object.userId ?? "";
+    message.currency = object.currency ?? "";
+    message.inconsistency = object.inconsistency ?? "";
     return message;
   },
 };
@@ -4109,6 +4611,19 @@ export const StatementServiceService = {
       Buffer.from(GenerateStatementResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): GenerateStatementResponse => GenerateStatementResponse.decode(value),
   },
+  /**
+   * The lines of wallets as they are added, each wallet's in order of seq without a gap. The first
+   * response comes at once and says where the stream begins; then there is one at least every 15 s.
+   */
+  watchLines: {
+    path: "/digitalwallet.statement.v1.StatementService/WatchLines" as const,
+    requestStream: false as const,
+    responseStream: true as const,
+    requestSerialize: (value: WatchLinesRequest): Buffer => Buffer.from(WatchLinesRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): WatchLinesRequest => WatchLinesRequest.decode(value),
+    responseSerialize: (value: WatchLinesResponse): Buffer => Buffer.from(WatchLinesResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): WatchLinesResponse => WatchLinesResponse.decode(value),
+  },
   createExport: {
     path: "/digitalwallet.statement.v1.StatementService/CreateExport" as const,
     requestStream: false as const,
@@ -4220,6 +4735,11 @@ export const StatementServiceService = {
 export interface StatementServiceServer extends UntypedServiceImplementation {
   /** A statement over a half-open range [from, to). Its status says whether it is complete. */
   generateStatement: handleUnaryCall<GenerateStatementRequest, GenerateStatementResponse>;
+  /**
+   * The lines of wallets as they are added, each wallet's in order of seq without a gap. The first
+   * response comes at once and says where the stream begins; then there is one at least every 15 s.
+   */
+  watchLines: handleServerStreamingCall<WatchLinesRequest, WatchLinesResponse>;
   createExport: handleUnaryCall<CreateExportRequest, CreateExportResponse>;
   getExport: handleUnaryCall<GetExportRequest, GetExportResponse>;
   listExports: handleUnaryCall<ListExportsRequest, ListExportsResponse>;
@@ -4250,6 +4770,16 @@ export interface StatementServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: GenerateStatementResponse) => void,
   ): ClientUnaryCall;
+  /**
+   * The lines of wallets as they are added, each wallet's in order of seq without a gap. The first
+   * response comes at once and says where the stream begins; then there is one at least every 15 s.
+   */
+  watchLines(request: WatchLinesRequest, options?: Partial<CallOptions>): ClientReadableStream<WatchLinesResponse>;
+  watchLines(
+    request: WatchLinesRequest,
+    metadata?: Metadata,
+    options?: Partial<CallOptions>,
+  ): ClientReadableStream<WatchLinesResponse>;
   createExport(
     request: CreateExportRequest,
     callback: (error: ServiceError | null, response: CreateExportResponse) => void,
