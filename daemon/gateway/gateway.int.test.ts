@@ -72,6 +72,102 @@ describe('POST /v1/transactions', () => {
   );
 });
 
+describe('POST /v1/transactions/batch', () => {
+  const batch = (body: unknown, headers: Record<string, string> = {}) =>
+    send(world.url, 'POST', '/v1/transactions/batch', { token, body, headers });
+
+  it('a batch answers each item in order, and the same batch again changes nothing', async () => {
+    const items = [
+      { operation: 'deposit', amount: '10', currency: 'EUR', idempotencyKey: randomUUID() },
+      { operation: 'deposit', amount: '0.001', currency: 'EUR', idempotencyKey: randomUUID() },
+      { operation: 'withdraw', amount: 4, currency: 'EUR', idempotencyKey: randomUUID() },
+      { operation: 'withdraw', amount: '400', currency: 'EUR', idempotencyKey: randomUUID() },
+    ];
+    const made = await batch({ items });
+    expect(made.body).toMatchObject({
+      items: [
+        { status: 201, transaction: { balanceAfter: '10.00', seq: 1 } },
+        { status: 400, problem: { reason: 'AMOUNT_INVALID' } },
+        { status: 201, transaction: { balanceAfter: '6.00', seq: 2 } },
+        { status: 409, problem: { reason: 'INSUFFICIENT_FUNDS' } },
+      ],
+    });
+    const lines = items.map((item) => JSON.stringify(item)).join('\n');
+    const ndjson = { 'content-type': 'application/x-ndjson', accept: 'application/x-ndjson' };
+    const again = await batch(lines, ndjson);
+    expect(again.headers.get('content-type')).toBe('application/x-ndjson');
+    const statuses = again.text
+      .trim()
+      .split('\n')
+      .map((line) => (JSON.parse(line) as { status: number }).status);
+    expect(statuses).toEqual([200, 400, 200, 409]);
+    const balance = await send(world.url, 'GET', '/v1/wallets/me/EUR', { token });
+    expect(balance.body).toMatchObject({ balance: '6.00', seq: 2 });
+  });
+
+  it.each([
+    ['no item', { items: [] }, {}],
+    ['1,001 items', { items: Array(1_001).fill(0) }, {}],
+    ['a header with a key', { items: [itemOf('1')] }, key()],
+    ['a broken line', '{"operation":', { 'content-type': 'application/x-ndjson' }],
+  ])('a batch with %s is refused whole', async (_what, body, headers) => {
+    expect((await batch(body, headers)).status).toBe(400);
+  });
+});
+
+describe('GET /v1/events', () => {
+  it('a line is sent as it is made, and Last-Event-ID resumes after it', async () => {
+    const next = await followEvents();
+    const first = await post({ operation: 'deposit', amount: '1', currency: 'USD' }, key());
+    const seen = await next();
+    expect(seen).toMatchObject({ transactionId: first.body['id'], currency: 'USD', seq: 1 });
+    await next.leave();
+    const second = await post({ operation: 'deposit', amount: '2', currency: 'USD' }, key());
+    const resumed = await followEvents(next.lastId());
+    expect(await resumed()).toMatchObject({ transactionId: second.body['id'], seq: 2 });
+    await resumed.leave();
+  });
+
+  it('a stream of another user is refused before it begins', async () => {
+    const refused = await send(world.url, 'GET', `/v1/events?user=${randomUUID()}`, { token });
+    expect(refused.body).toMatchObject({ status: 403, reason: 'PERMISSION_DENIED' });
+  });
+});
+
+/** Reads the lines of a stream one by one. */
+async function followEvents(lastEventId?: string) {
+  const leaving = new AbortController();
+  const response = await fetch(`${world.url}/v1/events`, {
+    headers: {
+      authorization: `Bearer ${token}`,
+      ...(lastEventId === undefined ? {} : { 'last-event-id': lastEventId }),
+    },
+    signal: leaving.signal,
+  });
+  expect(response.headers.get('content-type')).toBe('text/event-stream');
+  const reader = response.body!.pipeThrough(new TextDecoderStream()).getReader();
+  let text = '';
+  let id = '';
+  const next = async (): Promise<Record<string, unknown>> => {
+    for (;;) {
+      const event = /^event: line\n(?:id: (.*)\n)?data: (.*)\n\n/m.exec(text);
+      id = /^id: (.*)$/m.exec(text)?.[1] ?? id;
+      if (event) {
+        text = text.slice(event.index + event[0].length);
+        return JSON.parse(event[2]!) as Record<string, unknown>;
+      }
+      text += (await reader.read()).value ?? '';
+    }
+  };
+  return Object.assign(next, {
+    lastId: () => id,
+    leave: async () => {
+      leaving.abort();
+      await reader.cancel().catch(() => undefined);
+    },
+  });
+}
+
 describe('every route', () => {
   it.each([
     ['GET', '/nothing', 404, 'ROUTE_NOT_FOUND'],
@@ -89,6 +185,8 @@ describe('every route', () => {
     expect(refused.headers.get('www-authenticate')).toBe('Bearer');
   });
 });
+
+const itemOf = (amount: string) => ({ operation: 'deposit', amount, idempotencyKey: randomUUID() });
 
 function key(): Record<string, string> {
   return { 'idempotency-key': randomUUID() };

@@ -9,6 +9,8 @@ import { mountRoutes } from './http/mount.ts';
 import { createHostCheck } from './http/request.ts';
 import type { Route, ServiceName } from './http/route.ts';
 import { createHttpServer } from './http/server.ts';
+import { batchRoute } from './routes/transaction-batch.ts';
+import { eventRoutes } from './routes/events.ts';
 import { transactionRoutes } from './routes/transactions.ts';
 import { walletRoutes } from './routes/wallets.ts';
 
@@ -36,7 +38,9 @@ export type Gateway = {
 /** Every route of the table, from which the OpenAPI document is made too. */
 export const listRoutes = (defaultCurrency: string): readonly Route[] => [
   ...transactionRoutes(defaultCurrency),
+  batchRoute(defaultCurrency),
   ...walletRoutes,
+  ...eventRoutes,
 ];
 
 /** The HTTP gateway: it has no rules of its own and no database. */

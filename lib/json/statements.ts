@@ -50,7 +50,7 @@ export function toStatementJson(statement: Statement, lines: readonly StatementL
 
 /** A line of a statement; money and times as the statement has them. */
 export function toLineJson(
-  { currency, exponent, timezone }: Statement,
+  { currency, exponent, timezone }: Pick<Statement, 'currency' | 'exponent' | 'timezone'>,
   line: StatementLine,
 ): object {
   const money = (minor: bigint): string => formatMoney(minor, currency, exponent);

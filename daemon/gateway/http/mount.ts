@@ -33,6 +33,7 @@ export function mountRoutes(
     server.route({
       method: route.method,
       url: route.path,
+      ...(route.bodyLimitBytes === undefined ? {} : { bodyLimit: route.bodyLimitBytes }),
       handler: async (request, reply) => {
         const answered = await answerRequest(route, request, reply, options);
         if (!answered.ok) sendFault(options, request, reply, answered.fault);

@@ -66,6 +66,8 @@ type RouteOf<Params, Query, Body> = {
   readonly query?: z.ZodType<Query>;
   readonly body?: z.ZodType<Body>;
   readonly bodyExample?: unknown;
+  /** Where 256 KiB are too few. */
+  readonly bodyLimitBytes?: number;
   /** Takes an `Idempotency-Key`. */
   readonly idempotency?: 'required' | 'optional';
   readonly answers: Readonly<Record<number, DescribedAnswer>>;

@@ -67,6 +67,26 @@ export function createHttpServer(options: HttpServerOptions): FastifyInstance {
     if (parsed.ok) done(null, parsed.value);
     else done(new RequestFault(describeJson(parsed.problem)));
   });
+  server.addContentTypeParser(
+    'application/x-ndjson',
+    { parseAs: 'string' },
+    (_request, body, done) => {
+      const lines = (body as string).split('\n').filter((line) => line.trim() !== '');
+      const items: unknown[] = [];
+      for (const [i, line] of lines.entries()) {
+        const parsed = parseJson(line);
+        if (!parsed.ok) {
+          const { reason, message } = describeJson(parsed.problem);
+          done(
+            new RequestFault(fault(reason, `line ${i + 1}: ${message}`, { line: String(i + 1) })),
+          );
+          return;
+        }
+        items.push(parsed.value);
+      }
+      done(null, { items });
+    },
+  );
   server.decorateRequest('ingress', null as never);
   server.addHook('onRequest', (request, reply, done) => {
     request.ingress = ingressOf(request, proxies);

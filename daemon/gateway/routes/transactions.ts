@@ -47,7 +47,8 @@ export const transaction = z.object({
   dryRun: z.literal(true).optional(),
 });
 
-const item = {
+/** The fields of a transaction that is to be made. */
+export const itemFields = {
   operation,
   user,
   currency: currency.optional().meta({
@@ -77,7 +78,7 @@ export function toItem(
   body: ItemBody,
   key: string,
   defaultCurrency: string,
-): Found<Parameters<typeof CreateTransactionRequest.fromPartial>[0]['item']> {
+): Found<NonNullable<Parameters<typeof CreateTransactionRequest.fromPartial>[0]['item']>> {
   const ofCurrency = body.currency ?? (isUndo(body.operation) ? '' : defaultCurrency);
   if (ofCurrency === '' && body.amount !== undefined) {
     const message = 'currency is required for a reversal or cancellation that has an amount';
@@ -144,7 +145,7 @@ export const transactionRoutes = (defaultCurrency: string): readonly Route[] => 
       'transaction with status 200 and `Idempotency-Replayed: true`.',
     credential: 'required',
     idempotency: 'required',
-    body: z.strictObject({ ...item, dryRun: z.boolean().optional() }),
+    body: z.strictObject({ ...itemFields, dryRun: z.boolean().optional() }),
     bodyExample: { operation: 'deposit', amount: '100.00', currency: 'BRL' },
     answers: {
       200: { description: 'It had been made before, or a dry run', schema: transaction, example },
