@@ -85,7 +85,8 @@ type Row = { id: string; status: string; user_id: string; mail_state: string; ma
 const readExports = () =>
   database.query<Row & Record<string, unknown>>(
     `SELECT id, status, user_id, requested_by, currency, timezone, format, mail_state,
-       to_char(range_from AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI') AS range_from FROM exports ORDER BY created_at`,
+       to_char(range_from AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI') AS range_from
+     FROM exports ORDER BY created_at`,
   );
 const readLetters = () =>
   database.query<{ id: string; reason: string; field: string; state: string }>(
