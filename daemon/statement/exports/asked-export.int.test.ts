@@ -85,7 +85,8 @@ type Row = { id: string; status: string; user_id: string; mail_state: string; ma
 const readExports = () =>
   database.query<Row & Record<string, unknown>>(
     `SELECT id, status, user_id, requested_by, currency, timezone, format, mail_state,
-       to_char(range_from AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI') AS range_from FROM exports ORDER BY created_at`,
+       to_char(range_from AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI') AS range_from
+     FROM exports ORDER BY created_at`,
   );
 const readLetters = () =>
   database.query<{ id: string; reason: string; field: string; state: string }>(
@@ -200,15 +201,22 @@ describe('statements that cannot be made now', () => {
     expect(await readLetters()).toEqual([]);
   });
 
+  const dateOf = (day: number): string =>
+    new Date(Date.parse('2026-01-20') + day * dayMs).toISOString().slice(0, 10);
+  const countOf = async ({ userId }: UserPrincipal): Promise<number> =>
+    (await readExports()).filter((row) => row.user_id === userId).length;
+
+  /** Asks for so many statements of Ana, which are not finished before the ledger is back. */
+  async function askMany(count: number): Promise<void> {
+    world.state.isWalletAway = true;
+    for (let i = 0; i < count; i += 1) {
+      await ask({ userId: ana.userId, maxDate: dateOf(i) }, randomUUID());
+    }
+  }
+
   it('a user’s 21st unfinished statement waits, and those of others are queued', async () => {
     const bia = world.know(userOf());
-    world.state.isWalletAway = true;
-    const countOf = async ({ userId }: UserPrincipal): Promise<number> =>
-      (await readExports()).filter((row) => row.user_id === userId).length;
-    for (let i = 0; i < 21; i += 1) {
-      const maxDate = new Date(Date.parse('2026-01-20') + i * dayMs).toISOString().slice(0, 10);
-      await ask({ userId: ana.userId, maxDate }, randomUUID());
-    }
+    await askMany(21);
     await ask({ userId: bia.userId, maxDate: '2026-01-20' }, randomUUID());
     await until(async () => expect(await countOf(bia)).toBe(1));
     expect(await countOf(ana)).toBe(20);
@@ -217,5 +225,20 @@ describe('statements that cannot be made now', () => {
     await until(async () => expect(await countOf(ana)).toBe(21));
     await smtp.waitFor(22);
     expect(await readLetters()).toEqual([]);
+  });
+
+  it('a replay beside 20 unfinished statements is refused, and its letter stays pending', async () => {
+    await askMany(20);
+    await ask({ userId: ana.userId, maxDate: 'soon' }, randomUUID());
+    await untilLetter('INVALID_ARGUMENT', 'data.maxDate');
+    await until(async () => expect(await countOf(ana)).toBe(20));
+    const data = { userId: ana.userId, maxDate: '2026-01-20' };
+    const body = JSON.stringify({ pattern: 'statement_requested', data });
+    const request = { deadLetterIds: [(await readLetters())[0]?.id], body, dryRun: false };
+    const replay = statement.service.handlers['replayDeadLetters']!;
+    const replaying = replay(request as never, contextOf(userOf('operator')));
+    await expect(replaying).rejects.toThrow('20 exports of the user may not be finished');
+    expect(await readLetters()).toMatchObject([{ state: 'pending' }]);
+    expect(await countOf(ana)).toBe(20);
   });
 });

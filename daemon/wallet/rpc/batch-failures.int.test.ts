@@ -1,10 +1,8 @@
 import { describe, expect, it } from 'vitest';
 
-import type { TransactionItem } from '../../../protos/gen/digitalwallet/wallet/v1/wallet.ts';
 import { startCommitCutter } from '../../../tests/support/postgres/commit-cutter.ts';
 import { holdWallet } from '../../../tests/support/postgres/hold-lock.ts';
 import { createDb } from '../../platform/db/db.ts';
-import type { CallContext } from '../../platform/grpc/calls.ts';
 import { createLog } from '../../platform/log.ts';
 import {
   contextOf,
@@ -90,21 +88,24 @@ describe('failures', () => {
   it('a batch that finds no room in the queue is refused whole, and is not done later', async () => {
     let answer: () => void = () => undefined;
     const answered = new Promise<void>((resolve) => (answer = resolve));
-    const service = createBatchService(at.database(), { afterCommit: () => answered });
-    const soon = (): CallContext => contextOf({ deadlineMs: performance.now() + 1_500 });
-    const large = (): TransactionItem[] => times(1_000, () => deposit(ana));
-    const full = times(8, () => service.send(large(), { context: contextOf() }));
+    const limits = { all: 10_000, ofOne: 10_000, waitMs: 500 };
+    const service = createBatchService(at.database(), { limits, afterCommit: () => answered });
+    const large = times(8, () => times(1_000, () => deposit(ana)));
+    const full = large.map((items) => service.send(items));
     const late = [deposit(bia)];
-    expect(await service.outcomes(late, { context: soon() })).toEqual(['call: OVERLOADED']);
+    expect(await service.outcomes(late)).toEqual(['call: OVERLOADED']);
     answer();
     await Promise.all(full);
     await service.groupCommit.drain();
-    expect(await countEntries(at.database())).toBe(8_000);
+    const { length } = await at.database().query('SELECT 1 FROM wallets WHERE user_id = $1', [bia]);
+    expect(length).toBe(0);
     expect(await service.outcomes(late)).toEqual(['done']);
   });
 
   it('batches have a limit of items in flight, of all users and of one', async () => {
-    const service = createBatchService(at.database(), { limits: { all: 30, ofOne: 20 } });
+    const service = createBatchService(at.database(), {
+      limits: { all: 30, ofOne: 20, waitMs: 5_000 },
+    });
     const [ten, eleven] = [10, 11].map((count) => times(count, () => deposit(ana)));
     const other = contextOf({ principal: { ...staff, userId: bia, apiKey: undefined } });
     const answers = await Promise.all([

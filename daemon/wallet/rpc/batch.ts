@@ -29,8 +29,14 @@ export type BatchOptions = ItemOptions & {
   readonly limits?: BatchLimits;
 };
 
-/** Items of batches in flight: an item of a request that waits for its commit takes some 1 KiB. */
-export type BatchLimits = { readonly all: number; readonly ofOne: number };
+export type BatchLimits = {
+  /** Items of batches in flight: one that waits for its commit takes some 1 KiB. */
+  readonly all: number;
+  /** The same, of one user. */
+  readonly ofOne: number;
+  /** How long a batch waits for room in the queue. */
+  readonly waitMs: number;
+};
 
 type Handler = NonNullable<Handlers<WalletServiceServer>['batchCreateTransactions']>;
 type Outcomes = readonly Result<AuditedDecision>[];
@@ -38,10 +44,8 @@ type Outcomes = readonly Result<AuditedDecision>[];
 /** In one request: about as many as one commit takes. */
 export const maxBatchItems = 1_000;
 /** All of them together are committed in some 3 seconds. */
-const defaultLimits: BatchLimits = { all: 131_072, ofOne: 65_536 };
+const defaultLimits: BatchLimits = { all: 131_072, ofOne: 65_536, waitMs: 5_000 };
 const method = 'batchCreateTransactions';
-/** How long a batch waits for room in the queue, at most. */
-const patienceMs = 5_000;
 /** So long before the caller's deadline the items without an outcome are answered: in time. */
 const answerMs = 250;
 
@@ -99,6 +103,7 @@ async function commit(
   if (commands.length === 0) return succeed([]);
   const leftMs = context.deadlineMs - performance.now();
   const deadlineMs = context.deadlineMs - Math.min(answerMs, Math.max(0, leftMs / 4));
+  const { waitMs } = options.limits ?? defaultLimits;
   /** Wallets on which nothing more is begun, by id. */
   const stopped = new Map<string, Rejection>();
   let isRefused = false;
@@ -112,7 +117,7 @@ async function commit(
   };
   const audited = withAudits(commands, context, { kind: 'batch', id: randomUUID() });
   const added = options.isOutboxFull() ? audited.map(onlyIfDone) : audited;
-  const waitsUntilMs = Math.min(deadlineMs, performance.now() + patienceMs);
+  const waitsUntilMs = Math.min(deadlineMs, performance.now() + waitMs);
   const begun = await untilMs(waitsUntilMs, options.groupCommit.submitMany(added, waiting));
   if (!begun) {
     // Whatever finds room later is given up before it is begun.
