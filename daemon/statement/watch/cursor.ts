@@ -26,6 +26,8 @@ const digestBytes = 8;
 const currencyBytes = 3;
 const seqBytes = 8;
 const hashBytes = 8;
+/** As in events. */
+const maxSeq = BigInt(Number.MAX_SAFE_INTEGER);
 const headBytes = 1 + digestBytes;
 const entryBytes = 1 + currencyBytes + seqBytes + hashBytes;
 
@@ -78,7 +80,8 @@ function decodeEntry({ userIds, onlyWalletId }: WatchScope, entry: Buffer): Posi
   const userId = userIds[entry.readUInt8(0)];
   const currency = entry.toString('latin1', 1, 1 + currencyBytes);
   const seq = entry.readBigInt64BE(1 + currencyBytes);
-  if (userId === undefined || findExponent(currency) === undefined || seq < 0n) return undefined;
+  if (userId === undefined || findExponent(currency) === undefined) return undefined;
+  if (seq < 0n || seq > maxSeq) return undefined;
   const walletId = walletIdOf(userId, currency);
   if (onlyWalletId !== undefined && onlyWalletId !== walletId) return undefined;
   const hash = entry.toString('hex', entryBytes - hashBytes);

@@ -50,12 +50,14 @@ const linesSql = sql(
   `SELECT l.* FROM unnest($1::uuid[], $2::uuid[], $3::bigint[])
      AS asked (wallet_id, user_id, first_seq)
    CROSS JOIN LATERAL (SELECT * FROM statement_lines
-     WHERE wallet_id = asked.wallet_id AND user_id = asked.user_id AND seq >= asked.first_seq
-     ORDER BY seq LIMIT $4) AS l
+     WHERE wallet_id = asked.wallet_id AND user_id = asked.user_id
+       -- Both ends by seq: a limit alone may be met by sorting all lines of a wallet.
+       AND seq >= asked.first_seq AND seq < asked.first_seq + $4
+     OFFSET 0) AS l
    ORDER BY l.wallet_id, l.seq`,
 );
 
-/** The next lines of each wallet in order of seq, at most `limit` of one. */
+/** The lines of each wallet from its first seq on, in order, as far as `limit` seqs reach. */
 export async function readNextLines(
   tx: Tx,
   places: readonly AskedPlace[],

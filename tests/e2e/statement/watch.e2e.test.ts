@@ -25,6 +25,8 @@ import { createWorld, expectCode, password, type World } from '../../support/pro
 
 let broker: RabbitMq;
 let world: World;
+/** The same after each start. */
+let first: string;
 let second: Daemon;
 let env: Record<string, string>;
 
@@ -32,7 +34,7 @@ beforeAll(async () => {
   broker = await startRabbitMq();
   env = { RABBITMQ_URL: broker.url(await broker.createVhost()) };
   world = await createWorld();
-  await world.start(env);
+  first = (await world.start(env)).address;
   const { runtime } = await readUrls(world.dataDir);
   second = await startWalletd({
     ...env,
@@ -125,7 +127,7 @@ function startLoad(people: readonly { readonly token: string }[]): () => Promise
   const work = people.map(async ({ token }, i) => {
     let done = 0;
     for (let n = 0; !isOver; n += 1) {
-      const address = (n + i) % 2 === 0 ? world.daemon().address : second.address;
+      const address = (n + i) % 2 === 0 ? first : second.address;
       const currency = currencies[Math.min(3, Math.floor(n / 40))] ?? '';
       if (await deposit(address, token, currency)) done += 1;
       else await sleep(100);
@@ -165,8 +167,7 @@ const toPair = ({ walletId, line }: WatchedLine): readonly [string, string] => [
 
 it('a watch that is resumed through kills of a daemon misses and repeats no line', async () => {
   const names = ['ana', 'bia', 'caio'];
-  const { address: open } = world.daemon();
-  const people = await Promise.all(names.map((name) => signUp(open, name)));
+  const people = await Promise.all(names.map((name) => signUp(first, name)));
   const token = await createOperator('olga');
   const userIds = people.map(({ id }) => id);
   const seen: WatchedLine[] = [];
@@ -176,7 +177,7 @@ it('a watch that is resumed through kills of a daemon misses and repeats no line
   const watching = (async () => {
     for (let turn = 0; seen.length < most; turn += 1) {
       const before = seen.length;
-      const address = turn % 2 === 0 ? world.daemon().address : second.address;
+      const address = turn % 2 === 0 ? first : second.address;
       const onResponse = (response: WatchLinesResponse): void => {
         seen.push(...response.lines);
         ({ cursor } = response);
@@ -209,14 +210,14 @@ it('a watch that is resumed through kills of a daemon misses and repeats no line
 
 it('a sign-out at one daemon ends a watch at the other', async () => {
   const token = await createOperator('otto');
-  const dora = await signUp(world.daemon().address, 'dora');
+  const dora = await signUp(first, 'dora');
   let responses = 0;
   const watching = watch({
     ...{ address: second.address, token, request: { userIds: [dora.id] } },
     onResponse: () => (responses += 1),
   });
   await waitUntil('a first response', () => Promise.resolve(responses > 0));
-  const client = connect(world.daemon().address);
+  const client = connect(first);
   expect((await client.call(AuthServiceService.signOut, {}, token)).ok).toBe(true);
   client.close();
   expect(await watching).toBe('TOKEN_REVOKED');

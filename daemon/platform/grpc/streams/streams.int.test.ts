@@ -148,7 +148,7 @@ async function open(
   const metadata = new Metadata();
   metadata.set('authorization', authorization);
   const empty = { path, items: [], walletId: '', exportId: '', afterWalletId: '', offset: 0n };
-  const request = { ...empty, afterSeq: 0n };
+  const request = { ...empty, afterSeq: 0n, userIds: [], cursor: '' };
   let stream: ClientReadableStream<object>;
   if (requestStream) {
     stream = client.makeBidiStreamRequest(path, requestSerialize, responseDeserialize, metadata);
