@@ -84,6 +84,7 @@ function credentialOf({ right }: Rpc): string | undefined {
 const credentials: Readonly<Record<string, string>> = {
   'auth.signIn.password': 'CREDENTIALS_INVALID',
   'auth.refreshSession.refresh_token': 'REFRESH_TOKEN_INVALID',
+  'auth.exchangeSession.browser_token': 'TOKEN_INVALID',
   'auth.validateToken.access_token': 'TOKEN_INVALID',
 };
 

@@ -4,8 +4,12 @@ import type { AddressInfo } from 'node:net';
 import { roleTable, type Role } from '../../core/roles.ts';
 import { apiKeyScopes, type ApiKeyScope } from '../../core/scopes.ts';
 import type { Policy } from '../../daemon/platform/access/access.ts';
-import { AuthServiceService } from '../../protos/gen/digitalwallet/auth/v1/auth.ts';
+import {
+  AuthServiceService,
+  type SignInResponse,
+} from '../../protos/gen/digitalwallet/auth/v1/auth.ts';
 import type { AnyMethod, Outcome } from '../support/grpc/any-call.ts';
+import { password } from '../support/processes/world.ts';
 import { forge } from './forgeries.ts';
 import { bearer, must, type Person, type Stage } from './people.ts';
 
@@ -151,6 +155,11 @@ async function castEnded(stage: Stage, admin: Person, missing: string[]): Promis
   const gone = await stage.person('gone', 'admin');
   must(await run(AuthServiceService.signOut, {}, bearer(gone.accessToken)));
   add('signed-out admin', gone.accessToken, ['TOKEN_REVOKED']);
+
+  const browser = { email: admin.email, password, client: '', deviceToken: '', browser: true };
+  const opened = await call(AuthServiceService.signIn as unknown as AnyMethod, browser);
+  const { browserToken } = must<SignInResponse>(opened);
+  add('browser token of an admin', browserToken, ['TOKEN_INVALID']);
 
   const disabled = await stage.person('disabled', 'admin');
   const keyOfDisabled = await stage.keyOf(disabled, { scopes: all });

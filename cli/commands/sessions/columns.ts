@@ -1,4 +1,4 @@
-import type { Session } from '../../../protos/gen/digitalwallet/auth/v1/auth.ts';
+import { SessionKind, type Session } from '../../../protos/gen/digitalwallet/auth/v1/auth.ts';
 import { textColumn, timeColumn } from '../../output/columns.ts';
 import type { Column } from '../../output/print.ts';
 
@@ -12,8 +12,13 @@ export function toSessionJson(session: Session): object {
     lastUsedAt: session.lastUsedAt?.toISOString(),
     expiresAt: session.expiresAt?.toISOString(),
     current: session.current,
+    kind: nameKind(session),
   };
 }
+
+/** Undefined where the server is older than kinds of sessions are. */
+const nameKind = ({ kind }: Session): string | undefined =>
+  kind === SessionKind.BROWSER ? 'browser' : kind === SessionKind.TOKENS ? 'tokens' : undefined;
 
 /** The columns of sessions. Times in tables are of `timezone`. */
 export function sessionColumns(timezone: string): readonly Column<Session>[] {
@@ -34,5 +39,6 @@ export function sessionColumns(timezone: string): readonly Column<Session>[] {
       isFlexible: true,
     }),
     { header: 'user_id', value: ({ userId }) => userId },
+    { header: 'kind', value: nameKind },
   ];
 }
