@@ -53,12 +53,13 @@ export function checkAtAdmission(
   if (outcome.reason === 'INTERNAL' || outcome.reason.startsWith('code ')) {
     return `answered ${outcome.reason}: ${outcome.message}`;
   }
+  // A refusal that names a field is about the request: its caller was admitted.
+  const isOfCaller = admissionReasons.has(outcome.reason) && !('field' in outcome.metadata);
   if (expected === 'in') {
-    return admissionReasons.has(outcome.reason)
-      ? `kept out with ${outcome.reason}: ${outcome.message}`
-      : undefined;
+    return isOfCaller ? `kept out with ${outcome.reason}: ${outcome.message}` : undefined;
   }
-  if (expected.includes(outcome.reason) && outcome.messages.length === 0) return undefined;
+  const isExpected = expected.includes(outcome.reason) && !('field' in outcome.metadata);
+  if (isExpected && outcome.messages.length === 0) return undefined;
   const got = outcome.code === 0 ? 'admitted' : outcome.reason;
   return `${got} instead of ${expected.join(' or ')}`;
 }

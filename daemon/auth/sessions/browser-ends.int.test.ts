@@ -107,7 +107,8 @@ describe('the end of a browser session', () => {
       expect(await get(bearer)).toBe('TOKEN_REVOKED');
       for (const on of [server, other]) {
         const refused = await exchange(session.token, on);
-        expect(refused).toMatchObject({ code: 16, reason: 'TOKEN_REVOKED' });
+        const metadata = { field: 'browser_token' };
+        expect(refused).toMatchObject({ code: 16, reason: 'TOKEN_REVOKED', metadata });
       }
       await expect
         .poll(() => get(bearer, other), { timeout: 10_000, interval: 100 })

@@ -118,7 +118,8 @@ describe('exchanging a browser token', () => {
     ['NUL and half a surrogate pair', () => `dws_${'\0\ud83d'.padEnd(43, 'x')}`],
     ['a hundred thousand characters', () => `dws_${'x'.repeat(100_000)}`],
   ])('an exchange of %s is refused with TOKEN_INVALID', async (_what, text) => {
-    expect(await exchange(text())).toMatchObject({ code: 16, reason: 'TOKEN_INVALID' });
+    const refusal = { code: 16, reason: 'TOKEN_INVALID', metadata: { field: 'browser_token' } };
+    expect(await exchange(text())).toMatchObject(refusal);
   });
 
   it('a refusal does not repeat the token', async () => {

@@ -13,8 +13,8 @@ type Caller = Pick<CallContext, 'source' | 'deadlineMs' | 'isCancelled'>;
 export type BrowserSessions = {
   /**
    * An access token for the token of a browser session, without a refresh token. TOKEN_INVALID,
-   * TOKEN_EXPIRED, TOKEN_REVOKED; OVERLOADED where too many are exchanged at once. `caller.source`:
-   * the address of the browser, as far as it is known.
+   * TOKEN_EXPIRED or TOKEN_REVOKED, which name the field; OVERLOADED where too many are exchanged
+   * at once. `caller.source`: the address of the browser, as far as it is known.
    */
   exchange(browserToken: string, caller: Caller): Promise<Result<SignedIn>>;
 };
@@ -41,12 +41,17 @@ export function createBrowserSessions(options: SessionOptions): BrowserSessions 
   };
 }
 
-const unknownToken = refuse('TOKEN_INVALID', 'the browser token is not valid: sign in again');
+/** Sets these apart from the same refusals of the credential that the service calls with. */
+const field = 'browser_token';
+const unknownToken = refuse('TOKEN_INVALID', 'browser_token is not valid: sign in again', {
+  field,
+});
 const refusals = {
-  revoked: refuse('TOKEN_REVOKED', 'this sign-in has been ended: sign in again'),
+  revoked: refuse('TOKEN_REVOKED', 'this sign-in has been ended: sign in again', { field }),
   expired: refuse(
     'TOKEN_EXPIRED',
     'this sign-in has ended: it was not used for 12 hours, or is 30 days old; sign in again',
+    { field },
   ),
 };
 
@@ -54,7 +59,7 @@ async function exchangeHash(
   { db, keys, clockAlarm }: SessionOptions,
   hash: Buffer,
 ): Promise<Result<SignedIn>> {
-  // An unknown one costs this look-up, and no transaction.
+  // An unknown one costs this lookup, and no transaction.
   const found = await db.read((tx) => findBrowserSession(tx, hash));
   if (!found) return unknownToken;
   return db.tx(async (tx) => {

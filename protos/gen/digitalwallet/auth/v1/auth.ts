@@ -7488,7 +7488,8 @@ export const AuthServiceService = {
   },
   /**
    * Exchanges the token of a browser session for an access token. For our own services only: the
-   * HTTP gateway, which gets the token in a cookie. Each exchange is a use of the session.
+   * HTTP gateway, which gets the token in a cookie. Each exchange is a use of the session. A
+   * refusal that names the field browser_token is about the token, others are about the caller.
    */
   exchangeSession: {
     path: "/digitalwallet.auth.v1.AuthService/ExchangeSession" as const,
@@ -7754,7 +7755,8 @@ export interface AuthServiceServer extends UntypedServiceImplementation {
   refreshSession: handleUnaryCall<RefreshSessionRequest, RefreshSessionResponse>;
   /**
    * Exchanges the token of a browser session for an access token. For our own services only: the
-   * HTTP gateway, which gets the token in a cookie. Each exchange is a use of the session.
+   * HTTP gateway, which gets the token in a cookie. Each exchange is a use of the session. A
+   * refusal that names the field browser_token is about the token, others are about the caller.
    */
   exchangeSession: handleUnaryCall<ExchangeSessionRequest, ExchangeSessionResponse>;
   /** Revokes the session of the caller's access token. */
@@ -7928,7 +7930,8 @@ export interface AuthServiceClient extends Client {
   ): ClientUnaryCall;
   /**
    * Exchanges the token of a browser session for an access token. For our own services only: the
-   * HTTP gateway, which gets the token in a cookie. Each exchange is a use of the session.
+   * HTTP gateway, which gets the token in a cookie. Each exchange is a use of the session. A
+   * refusal that names the field browser_token is about the token, others are about the caller.
    */
   exchangeSession(
     request: ExchangeSessionRequest,
