@@ -30,6 +30,7 @@ const people: Record<Person, { id: string; email: string; token: string }> = {
   customer: { id: '', email: 'ana@example.com', token: '' },
   admin: { id: '', email: 'root@example.com', token: '' },
 };
+let browserToken = '';
 let exportId = '';
 let transactionId = '';
 
@@ -102,7 +103,10 @@ function authorizationOf(who: Who, token?: string): { readonly authorization?: s
 }
 
 /** Of each call its own: until when it looked, and how it learns to come back. */
-const ofItsOwn = new Set(['asOf', 'from', 'to', 'requestId', 'retryAfterMs']);
+const ofItsOwn = new Set([
+  ...['asOf', 'from', 'to', 'requestId', 'retryAfterMs'],
+  ...['accessToken', 'accessTokenExpiresAt'],
+]);
 /**
  * What was made later was made by the calls that are compared: dry runs, since nothing is changed.
  */
@@ -128,6 +132,11 @@ function toComparable(value: unknown): unknown {
 async function fill(): Promise<void> {
   const options = authorizationOf('customer');
   const { users } = callers.local;
+  const browser = { email: people.customer.email, password, browser: true };
+  const opening = auth.SignInRequest.fromPartial(browser);
+  const opened = await users.call(auth.AuthServiceService.signIn, opening);
+  if (!opened.ok) throw new Error(opened.rejection.message);
+  browserToken = opened.value.browserToken ?? '';
   for (let i = 0; i < 3; i += 1) {
     const deposit = item({
       operation: wallet.Operation.DEPOSIT,
@@ -181,6 +190,7 @@ const more: Readonly<Record<string, () => object[]>> = {
     { userIds: Array(1_001).fill('') },
   ],
   'auth.listRevocations': () => [{}],
+  'auth.exchangeSession': () => [{ browserToken }],
 };
 
 const requestsOf = (rpc: Rpc): object[] => {

@@ -31,7 +31,8 @@ import {
 import { revokeAllCredentials } from './recovery/revoke-all.ts';
 import { listRevocations } from './revocations/feed.ts';
 import { listSessions, revokeSession } from './sessions/session-list.ts';
-import { refreshSession, signOut } from './sessions/sessions.ts';
+import { createBrowserSessions } from './sessions/browser-sessions.ts';
+import { refreshSession, signOut, type SignedIn } from './sessions/sessions.ts';
 import { signIn } from './sessions/sign-in.ts';
 import { recordSignIn } from './sessions/sign-in-audit.ts';
 import { hashTypedCode, isCodePastBound } from './mails/codes.ts';
@@ -65,6 +66,7 @@ export const maxResolved = 1_000;
 
 /** Wire to domain and back. */
 export function createHandlers(options: HandlerOptions): Handlers<AuthServiceServer> {
+  const browserSessions = createBrowserSessions(options);
   return {
     signUp: (request, context) => signUp(options, { ...request, caller: context }),
     verifyEmail: (request, context) =>
@@ -88,6 +90,8 @@ export function createHandlers(options: HandlerOptions): Handlers<AuthServiceSer
     changePassword: (request, context) => changePassword(options, request, context),
     refreshSession: async (request, { requestId }) =>
       mapSignedIn(options, await refreshSession(options, request.refreshToken, requestId)),
+    exchangeSession: async ({ browserToken }, context) =>
+      mapExchanged(options, await browserSessions.exchange(browserToken, context)),
     signOut: async (_request, { principal, requestId }) =>
       principal.kind === 'user'
         ? signOut(options, { principal, requestId })
@@ -208,13 +212,21 @@ async function createUser(
 
 function mapSignedIn(options: HandlerOptions, result: Awaited<ReturnType<typeof signIn>>) {
   if (!result.ok) return result;
-  const { tokens, user, deviceToken = '', recoveryCodesLeft } = result.value;
+  const { tokens, user, deviceToken = '', recoveryCodesLeft, browserToken } = result.value;
   const totpEnrolmentRequired = mustEnrol(options, user);
   const signedIn = { tokens, user: toWireUser(user), deviceToken, totpEnrolmentRequired };
   return succeed({
     ...signedIn,
     ...(recoveryCodesLeft === undefined ? {} : { recoveryCodesLeft }),
+    ...(browserToken === undefined ? {} : { browserToken }),
   });
+}
+
+function mapExchanged(options: HandlerOptions, result: Result<SignedIn>) {
+  if (!result.ok) return result;
+  const { tokens, user } = result.value;
+  const totpEnrolmentRequired = mustEnrol(options, user);
+  return succeed({ tokens, user: toWireUser(user), totpEnrolmentRequired });
 }
 
 const mustEnrol = (

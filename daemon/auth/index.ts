@@ -111,6 +111,7 @@ export async function createAuth(options: AuthOptions) {
       // length.
       validateToken: { access_token: maxCredentialLength },
       refreshSession: { refresh_token: maxCredentialLength },
+      exchangeSession: { browser_token: maxCredentialLength },
       signIn: { password: maxCredentialLength },
     },
     onDenied: (context, method, rejection) => trail.recordDenial(context, method, rejection),

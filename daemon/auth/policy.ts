@@ -15,6 +15,7 @@ export const policies: Policies<AuthServiceServer> = {
   confirmEmailChange: { roles: allRoles },
   signIn: 'public',
   refreshSession: 'public',
+  exchangeSession: { roles: [], service: true },
   validateToken: 'public',
   getJwks: 'public',
   signOut: { roles: allRoles, enrolling: true },

@@ -94,7 +94,7 @@ const lockCredentialsSql = sql(
 /**
  * Holds a user as they are until the commit: a token signed with this is void by any later change.
  */
-async function lockCredentials(tx: Tx, id: string): Promise<LockedUser | undefined> {
+export async function lockCredentials(tx: Tx, id: string): Promise<LockedUser | undefined> {
   const [row] = await tx.query<UserRow & { password_hash: string }>(lockCredentialsSql, [id]);
   return row && { user: toUser(row), passwordHash: row.password_hash };
 }
@@ -154,7 +154,8 @@ export async function countAdmins(tx: Tx): Promise<bigint> {
 
 const insertSessionSql = sql(
   'session_insert',
-  'INSERT INTO sessions (id, user_id, client, expires_at) VALUES ($1, $2, $3, $4)',
+  `INSERT INTO sessions (id, user_id, client, expires_at, browser_token_hash)
+   VALUES ($1, $2, $3, $4, $5)`,
 );
 
 export async function insertSession(
@@ -164,10 +165,13 @@ export async function insertSession(
     readonly userId: string;
     readonly client: string;
     readonly expiresAtMs: number;
+    /** Undefined for a session with refresh tokens. */
+    readonly browserTokenHash: Buffer | undefined;
   },
 ): Promise<void> {
+  const { id, userId, client, browserTokenHash } = session;
   const expiresAt = new Date(session.expiresAtMs).toISOString();
-  await tx.execute(insertSessionSql, [session.id, session.userId, session.client, expiresAt]);
+  await tx.execute(insertSessionSql, [id, userId, client, expiresAt, browserTokenHash]);
 }
 
 const insertTokenSql = sql(

@@ -1,5 +1,6 @@
 import { roleTable } from '../../core/roles.ts';
 import {
+  SessionKind,
   type ApiKey as WireApiKey,
   type Session as WireSession,
   type User as WireUser,
@@ -29,6 +30,7 @@ export function toWireSession(session: ListedSession, currentId: string | undefi
     lastUsedAt: new Date(session.lastUsedAtMs),
     expiresAt: new Date(session.expiresAtMs),
     current: session.id === currentId,
+    kind: session.isBrowser ? SessionKind.BROWSER : SessionKind.TOKENS,
   };
 }
 

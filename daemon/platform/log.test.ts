@@ -33,6 +33,7 @@ describe('secrets', () => {
     'token',
     'accessToken',
     'refreshToken',
+    'browserToken',
     'authorization',
     'url',
     'connectionString',
@@ -76,6 +77,8 @@ describe('secrets', () => {
     ['an access token', `eyJhbGciOiJFZERTQSJ9.${canary}.${canary}`],
     ['a header', `authorization: Bearer ${canary}-and-more-of-it`],
     ['a service credential', `Service ${canary}-and-more-of-it`],
+    ['an API key', `the key dwk_0a1b2c3d_${canary}-and-more-of-it`],
+    ['a browser token', `the cookie token=dws_${canary}-and-more-of-it`],
   ])('%s in a message or an error is not written', (_what, text) => {
     const log = createLog('info');
     log.info({ metadata: { text } }, `called with ${text}`);

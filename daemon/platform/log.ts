@@ -10,6 +10,7 @@ const secretPaths = [
   'token',
   'accessToken',
   'refreshToken',
+  'browserToken',
   'authorization',
   'url',
   'connectionString',
@@ -57,9 +58,16 @@ export function maskConnectionString(text: string): string {
     .replace(/([?&]password=)[^&\s"]+/gi, '$1***');
 }
 
-/** Replaces credentials as they stand in an `authorization` header, and JSON Web Tokens. */
+/**
+ * Replaces credentials as they stand in an `authorization` header, JSON Web Tokens, and what begins
+ * like an API key or a browser token.
+ */
 function maskTokens(text: string): string {
-  return text
+  return maskPrefixedTokens(text)
     .replace(/\b(Bearer|Service) [\w.~+/=-]{16,}/gi, '$1 ***')
     .replace(/\beyJ[\w-]{8,}\.[\w-]+\.[\w-]*/g, '***');
 }
+
+/** Replaces API keys and browser tokens, which have a prefix, wherever they stand in `text`. */
+export const maskPrefixedTokens = (text: string, mask = '***'): string =>
+  text.replace(/dw[ks]_[\w-]{20,}/g, mask);

@@ -1,4 +1,9 @@
-import type { ApiKey, Session, User } from '../../protos/gen/digitalwallet/auth/v1/auth.ts';
+import {
+  SessionKind,
+  type ApiKey,
+  type Session,
+  type User,
+} from '../../protos/gen/digitalwallet/auth/v1/auth.ts';
 import { nameRole } from './names.ts';
 
 /** docs/cli.md, "JSON": the shape of a user. */
@@ -24,8 +29,13 @@ export function toSessionJson(session: Session): object {
     lastUsedAt: session.lastUsedAt?.toISOString(),
     expiresAt: session.expiresAt?.toISOString(),
     current: session.current,
+    kind: nameSessionKind(session),
   };
 }
+
+/** Undefined where the server is older than kinds of sessions are. */
+export const nameSessionKind = ({ kind }: Session): string | undefined =>
+  kind === SessionKind.BROWSER ? 'browser' : kind === SessionKind.TOKENS ? 'tokens' : undefined;
 
 /** docs/cli.md, "JSON": the shape of an API key. */
 export function toApiKeyJson(key: ApiKey): object {

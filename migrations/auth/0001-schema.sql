@@ -22,6 +22,8 @@ CREATE TABLE users (
 CREATE INDEX users_created_at ON users (created_at, id);
 CREATE INDEX users_role ON users (role, created_at, id);
 
+-- browser_token_hash: of a browser session, the SHA-256 of its token. Such a session ends at
+-- expires_at unless it is used before: each use moves that, up to 30 days after created_at.
 CREATE TABLE sessions (
   id uuid PRIMARY KEY,
   user_id uuid NOT NULL REFERENCES users (id),
@@ -29,8 +31,11 @@ CREATE TABLE sessions (
   created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
   last_used_at timestamptz NOT NULL DEFAULT clock_timestamp(),
   expires_at timestamptz NOT NULL,
-  revoked_at timestamptz
+  revoked_at timestamptz,
+  browser_token_hash bytea
 );
+CREATE UNIQUE INDEX sessions_browser_token ON sessions (browser_token_hash)
+  WHERE browser_token_hash IS NOT NULL;
 CREATE INDEX sessions_of_user ON sessions (user_id, created_at, id);
 CREATE INDEX sessions_expires_at ON sessions (expires_at);
 -- Revoked sessions are deleted after an hour: opening many leaves no rows for a month.

@@ -84,8 +84,13 @@ function credentialOf({ right }: Rpc): string | undefined {
 const credentials: Readonly<Record<string, string>> = {
   'auth.signIn.password': 'CREDENTIALS_INVALID',
   'auth.refreshSession.refresh_token': 'REFRESH_TOKEN_INVALID',
+  'auth.exchangeSession.browser_token': 'TOKEN_INVALID',
   'auth.validateToken.access_token': 'TOKEN_INVALID',
 };
+
+/** The caller of this RPC has another credential: its refusal says which one is meant. */
+const isNamedCredential = ({ name }: Rpc, field: Field): boolean =>
+  `${name}.${field.name}` === 'auth.exchangeSession.browser_token';
 
 describe('bounds of requests', () => {
   it.each(rpcs)('every list and text field of a $name request has a bound', async (rpc) => {
@@ -109,7 +114,8 @@ describe('bounds of requests', () => {
             : { [camel(field.oneof)]: { $case: key, value } };
         const { reason, metadata } = await send({ ...plain, ...part });
         const expected = credentials[`${rpc.name}.${field.name}`] ?? 'INVALID_ARGUMENT';
-        const named = expected === 'INVALID_ARGUMENT' ? field.name : undefined;
+        const isNamed = expected === 'INVALID_ARGUMENT' || isNamedCredential(rpc, field);
+        const named = isNamed ? field.name : undefined;
         expect([field.name, reason, metadata['field']]).toEqual([field.name, expected, named]);
       }
     }

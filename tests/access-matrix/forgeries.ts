@@ -258,6 +258,8 @@ function guessKeys(): Named[] {
     ['API key, wildcard', 'dwk_%'],
     ['API key, an id', `dwk_${randomUUID()}`],
     ['API key, huge', `dwk_${'A'.repeat(8_000)}`],
+    ['browser token, its prefix alone', 'dws_'],
+    ['browser token, random', `dws_${randomBytes(32).toString('base64url')}`],
   ];
 }
 

@@ -37,6 +37,7 @@ export const plainRequests: Readonly<Record<string, (ground: Ground) => object>>
     deviceToken: '',
   }),
   'auth.refreshSession': () => ({ refreshToken: 'not one of ours' }),
+  'auth.exchangeSession': () => ({ browserToken: 'not one of ours' }),
   'auth.validateToken': ({ validToken }) => ({ accessToken: validToken }),
   'auth.getJwks': () => ({}),
   'auth.signOut': () => ({}),

@@ -18,6 +18,7 @@ export const rights = {
     confirmEmailChange: 'customer operator admin',
     signIn: 'public',
     refreshSession: 'public',
+    exchangeSession: 'service',
     validateToken: 'public',
     getJwks: 'public',
     signOut: 'customer operator admin, enrolling',

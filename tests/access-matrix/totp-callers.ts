@@ -3,6 +3,7 @@ import { apiKeyScopes } from '../../core/scopes.ts';
 import type { Policy } from '../../daemon/platform/access/access.ts';
 import {
   AuthServiceService as rpc,
+  type ExchangeSessionResponse,
   type SignInResponse,
 } from '../../protos/gen/digitalwallet/auth/v1/auth.ts';
 import type { AnyMethod, Outcome } from '../support/grpc/any-call.ts';
@@ -63,6 +64,23 @@ async function refreshPerson<P extends Person>(call: Call, person: P): Promise<P
   return { ...person, accessToken: tokens.accessToken, refreshToken: tokens.refreshToken };
 }
 
+/** The access token of a browser session, as the gateway gets it; `token` is its browser token. */
+async function exchangeBrowserToken(stage: Stage, token: string): Promise<string> {
+  const request = { browserToken: token };
+  const exchanged = await createCall(stage)(
+    rpc.exchangeSession,
+    request,
+    stage.serviceAuthorization,
+  );
+  return must<ExchangeSessionResponse>(exchanged).tokens?.accessToken ?? '';
+}
+
+async function openBrowserSession(stage: Stage, who: Person, totpCode?: string): Promise<string> {
+  const request = { email: who.email, password, client: 'browser', deviceToken: '', browser: true };
+  const signedIn = await createCall(stage)(rpc.signIn, { ...request, totpCode });
+  return must<SignInResponse>(signedIn).browserToken ?? '';
+}
+
 const caller = (name: string, as: Role, token: string, hasTotp: boolean): TotpCaller => ({
   ...{ name, as, hasTotp, isKey: false },
   authorization: () => Promise.resolve(bearer(token)),
@@ -76,8 +94,14 @@ export async function castRole(stage: Stage, role: Role): Promise<readonly TotpC
   const second = must<SignInResponse>(
     await call(rpc.signIn, { email: before.email, password, client: 'second', deviceToken: '' }),
   );
+  const browsers = {
+    plain: await exchangeBrowserToken(stage, await openBrowserSession(stage, plain)),
+    before: await exchangeBrowserToken(stage, await openBrowserSession(stage, before)),
+  };
   const keys = [await castKey(stage, plain, false), await castKey(stage, before, true)];
   const enrolled = await enrolPerson(call, before);
+  const [browserCode] = enrolled.recoveryCodes;
+  const withCode = await openBrowserSession(stage, before, browserCode);
   const left = await enrolPerson(call, await stage.person(`left-${role}`, role));
   const [code] = left.recoveryCodes;
   must(await call(rpc.disableTotp, { password, code }, bearer(left.accessToken)));
@@ -90,6 +114,15 @@ export async function castRole(stage: Stage, role: Role): Promise<readonly TotpC
     caller(`${role} without a second factor`, role, plain.accessToken, false),
     caller(`${role} with a second factor`, role, enrolled.accessToken, true),
     caller(`${role} who disabled it`, role, disabled.accessToken, false),
+    caller(`${role} in a browser without a second factor`, role, browsers.plain, false),
+    caller(
+      `${role} in a browser with a second factor`,
+      role,
+      await exchangeBrowserToken(stage, withCode),
+      true,
+    ),
+    ended(`${role}, browser session from before enrolling`, browsers.before),
+    { ...ended(`${role}, browser token itself`, withCode), refusals: ['TOKEN_INVALID'] },
     ended(`${role}, token from before enrolling`, before.accessToken),
     ended(`${role}, other session from before enrolling`, second.tokens?.accessToken ?? ''),
     ended(`${role}, token from before disabling`, left.accessToken),

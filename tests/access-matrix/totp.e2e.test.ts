@@ -87,32 +87,36 @@ describe.each(['optional', 'required'] as const)('with STAFF_TOTP=%s', (mode) =>
     },
   );
 
-  it('sign-in asks for the second factor only after a correct password', async () => {
-    const forget = `UPDATE totp_secrets SET last_step = NULL, failed_at_ms = '{}'`;
-    const codes = [
-      [undefined, 'TOTP_REQUIRED'],
-      [wrongCode(enrolled.secret), 'TOTP_INVALID'],
-      ['0000-0000-0000-0000-0000-0000', 'TOTP_INVALID'],
-      [appCode(enrolled.secret), ''],
-      [enrolled.recoveryCodes[mode === 'optional' ? 0 : 1], ''],
-    ] as const;
-    const faults: string[] = [];
-    for (const [totpCode, reason] of codes) {
-      await queryService(stage.world.dataDir, 'auth', forget);
-      for (const who of [plain, enrolled]) {
-        for (const typed of ['not the password', password]) {
-          const request = { email: who.email, password: typed, client: '', deviceToken: '' };
-          const outcome = await createCall(stage)(rpc.signIn, { ...request, totpCode });
-          const ofRight = who === plain ? '' : reason;
-          const expected = typed === password ? ofRight : 'CREDENTIALS_INVALID';
-          counts.signIn += 1;
-          if (outcome.reason === expected) continue;
-          faults.push(`${who.name}, ${String(totpCode)}: ${outcome.reason || 'admitted'}`);
+  it.each([false, true])(
+    'sign-in (browser: %s) asks for the second factor only after a correct password',
+    async (browser) => {
+      const forget = `UPDATE totp_secrets SET last_step = NULL, failed_at_ms = '{}'`;
+      const codes = [
+        [undefined, 'TOTP_REQUIRED'],
+        [wrongCode(enrolled.secret), 'TOTP_INVALID'],
+        ['0000-0000-0000-0000-0000-0000', 'TOTP_INVALID'],
+        [appCode(enrolled.secret), ''],
+        [enrolled.recoveryCodes[(mode === 'optional' ? 0 : 1) + (browser ? 2 : 0)], ''],
+      ] as const;
+      const faults: string[] = [];
+      for (const [totpCode, reason] of codes) {
+        await queryService(stage.world.dataDir, 'auth', forget);
+        for (const who of [plain, enrolled]) {
+          for (const typed of ['not the password', password]) {
+            const asked = { email: who.email, password: typed, client: '', deviceToken: '' };
+            const request = { ...asked, browser };
+            const outcome = await createCall(stage)(rpc.signIn, { ...request, totpCode });
+            const ofRight = who === plain ? '' : reason;
+            const expected = typed === password ? ofRight : 'CREDENTIALS_INVALID';
+            counts.signIn += 1;
+            if (outcome.reason === expected) continue;
+            faults.push(`${who.name}, ${String(totpCode)}: ${outcome.reason || 'admitted'}`);
+          }
         }
       }
-    }
-    expect(faults).toEqual([]);
-  });
+      expect(faults).toEqual([]);
+    },
+  );
 });
 
 describe('sign-out, with STAFF_TOTP=required', () => {

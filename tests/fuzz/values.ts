@@ -54,6 +54,7 @@ const nastyTexts: readonly string[] = [
   '5AA80F22-6EFA-4BFD-9A2B-2C2AC937D82B',
   '5aa80f22-6efa-4bfd-9a2b-2c2ac937d82b',
   'dwk_x',
+  'dws_x',
   'eyJhbGciOiJub25lIn0.e30.',
 ];
 

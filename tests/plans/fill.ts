@@ -43,8 +43,10 @@ export const fillSql: Readonly<Record<Service, readonly string[]>> = {
      SELECT ${idSql('u')}, n || '@example.com', '',
        CASE WHEN n % 2000 = 0 THEN 'admin' ELSE 'customer' END, true,
        ${entryTime.replace('seq', 'n')} FROM ${walletRows}`,
-    `INSERT INTO sessions (id, user_id, client, expires_at)
-     SELECT ${idSql('s', `n || '-' || i`)}, ${idSql('u')}, '', clock_timestamp() + interval '1 day'
+    // One session in two is a browser's.
+    `INSERT INTO sessions (id, user_id, client, expires_at, browser_token_hash)
+     SELECT ${idSql('s', `n || '-' || i`)}, ${idSql('u')}, '', clock_timestamp() + interval '1 day',
+       CASE WHEN i = 2 THEN decode(md5('o' || n), 'hex') END
      FROM ${walletRows}, generate_series(1, 2) AS i`,
     `INSERT INTO refresh_tokens (token_hash, session_id)
      SELECT decode(md5('r' || n || '-' || i), 'hex'), ${idSql('s', `n || '-' || i`)}

@@ -144,7 +144,14 @@ export function createSamples(size: number): Readonly<Record<string, Sample>> {
     email_change_of_user: one(user),
     mail_claim: one(60_000),
     mail_oldest: one(),
-    session_insert: one(idOf('added', 0), user, '', '2030-01-01'),
+    // The session, and its user for the foreign key.
+    session_insert: {
+      values: [idOf('added', 0), user, '', '2030-01-01', Buffer.alloc(16)],
+      rows: 2,
+    },
+    browser_session_owner: one(md5Bytes('o', size - 1)),
+    browser_session_lock: one(session),
+    browser_session_record_use: one(session, '2030-01-01', '2030-01-02'),
     session_lock: one(session),
     session_list: all('9000000000000000', idOf('x', 0), many, user),
     session_touch: one(session),

@@ -1,6 +1,7 @@
 import type { Session } from '../../../protos/gen/digitalwallet/auth/v1/auth.ts';
 import { textColumn, timeColumn } from '../../output/columns.ts';
 import type { Column } from '../../output/print.ts';
+import { nameSessionKind } from '../../../lib/json/accounts.ts';
 
 /** The columns of sessions. Times in tables are of `timezone`. */
 export function sessionColumns(timezone: string): readonly Column<Session>[] {
@@ -21,5 +22,6 @@ export function sessionColumns(timezone: string): readonly Column<Session>[] {
       isFlexible: true,
     }),
     { header: 'user_id', value: ({ userId }) => userId },
+    { header: 'kind', value: nameKind },
   ];
 }

@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 
 import {
   Role,
+  SessionKind,
   User,
   type GetUserRequest,
   type ListSessionsRequest,
@@ -44,8 +45,11 @@ beforeEach(async () => {
       const session = { userId, client: evil, createdAt: new Date(0), lastUsedAt: new Date(1000) };
       return {
         sessions: [
-          { ...session, id: sessionId, current: true, expiresAt: new Date(4e12) },
-          { ...session, id: otherId, current: false, client: '' },
+          {
+            ...{ ...session, id: sessionId, current: true, expiresAt: new Date(4e12) },
+            kind: SessionKind.BROWSER,
+          },
+          { ...session, id: otherId, current: false, client: '', kind: SessionKind.TOKENS },
         ],
         nextPageToken: '',
       };
@@ -85,8 +89,9 @@ describe('sessions', () => {
     const json = JSON.parse((await run('sessions list --json')).out) as { items: unknown[] };
     expect(json.items[1]).toEqual({
       ...{ id: otherId, userId, current: false, createdAt: '1970-01-01T00:00:00.000Z' },
-      lastUsedAt: '1970-01-01T00:00:01.000Z',
+      ...{ lastUsedAt: '1970-01-01T00:00:01.000Z', kind: 'tokens' },
     });
+    expect(json.items[0]).toMatchObject({ id: sessionId, kind: 'browser' });
     expect(sessionLists[0]).toEqual({ userId: '', pageSize: 50, pageToken: '' });
   });
 

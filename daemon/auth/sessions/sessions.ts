@@ -16,7 +16,7 @@ import {
 } from '../domain.ts';
 import type { Notices } from '../notices/notices.ts';
 import type { Passwords } from '../users/passwords.ts';
-import { hashRefreshToken, type SigningKeys } from './signing-keys.ts';
+import { hashRefreshToken, isBrowserToken, type SigningKeys } from './signing-keys.ts';
 import * as store from '../store.ts';
 import { revokeSession } from './revoke.ts';
 import type { Throttle } from '../throttling/throttle.ts';
@@ -41,6 +41,8 @@ export type SignedIn = {
   readonly deviceToken?: string;
   /** Present after a sign-in with a recovery code. */
   readonly recoveryCodesLeft?: number;
+  /** Present after a sign-in for a browser session; then the other tokens are empty. */
+  readonly browserToken?: string;
 };
 
 const anonymous = { principal: { kind: 'anonymous' } } as const;
@@ -52,6 +54,7 @@ export async function refreshSession(
   requestId: string,
 ): Promise<Result<SignedIn>> {
   const { db, keys, revocations, throttle } = options;
+  if (isBrowserToken(refreshToken)) return notRefreshed;
   const hash = hashRefreshToken(refreshToken);
   const successors = keys.deriveSuccessors(refreshToken);
   const refreshed = await db.tx(async (tx) => {
@@ -97,6 +100,11 @@ function reportClock(
 }
 
 const sessionEnded = refuse('REFRESH_TOKEN_INVALID', 'this sign-in has ended: sign in again');
+const notRefreshed = refuse(
+  'TOKEN_INVALID',
+  'refresh_token is the token of a browser session, which cannot be refreshed: use it as cookie',
+  { field: 'refresh_token' },
+);
 const tokenReused = refuse(
   'REFRESH_TOKEN_INVALID',
   'this refresh token was used twice, so its sign-in has been ended: sign in again',

@@ -22,13 +22,14 @@ export async function recordSignIn(
 ): Promise<Result<SignedIn>> {
   const { source, requestId } = context;
   if (result.ok) {
-    const { user, tokens } = result.value;
+    const { user, tokens, browserToken } = result.value;
     const { sessionId } = tokens;
     const actor: AuditActor = {
       requestId,
       principal: { kind: 'user', userId: user.id, role: user.role, sessionId, apiKey: undefined },
     };
-    const details = { source, sessionId };
+    const kind = browserToken === undefined ? {} : { kind: 'browser' };
+    const details = { source, sessionId, ...kind };
     await options.trail.record(actor, {
       action: 'sign_in',
       target: user.id,

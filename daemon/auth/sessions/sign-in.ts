@@ -5,9 +5,15 @@ import { readClock, type Tx } from '../../platform/db/db.ts';
 import type { CallContext } from '../../platform/grpc/calls.ts';
 import { findDevice, issueDeviceToken } from './device-tokens.ts';
 import { canonicalizeEmail, normalizePassword, sessionLifeMs, type User } from '../domain.ts';
+import { browserIdleMs, browserLifeMs } from './browser-domain.ts';
 import { endExcessSessions } from './session-cap.ts';
 import { signTokens, type SessionOptions, type SignedIn } from './sessions.ts';
-import { createRefreshToken, hashRefreshToken } from './signing-keys.ts';
+import {
+  createBrowserToken,
+  createRefreshToken,
+  hashBrowserToken,
+  hashRefreshToken,
+} from './signing-keys.ts';
 import * as store from '../store.ts';
 import type { Attempted, Throttle } from '../throttling/throttle.ts';
 import { fairCallerOf, type FairCaller } from '../throttling/fair-caller.ts';
@@ -19,6 +25,8 @@ type SignInInput = {
   readonly client: string;
   readonly deviceToken: string;
   readonly totpCode?: string | undefined;
+  /** For a browser session. */
+  readonly browser?: boolean | undefined;
   readonly caller: Pick<
     CallContext,
     'requestId' | 'source' | 'deadlineMs' | 'isCancelled' | 'pause'
@@ -174,19 +182,52 @@ async function openSession(
   const { user } = held;
   const checked = await checkSecondFactor(tx, options, user, input);
   if (!checked.ok) return checked;
-  const nowMs = await readClock(tx);
   const session = {
     id: randomUUID(),
     userId: user.id,
     // Only shown in lists: what cannot be stored is left out rather than refused.
     client: input.client.replace(/[^\p{L}\p{N}\p{P}\p{Zs}]/gu, '').slice(0, maxClientLength),
-    expiresAtMs: nowMs + sessionLifeMs,
   };
+  const opened =
+    input.browser === true
+      ? await insertBrowserSession(tx, session)
+      : await insertTokenSession(tx, options, user, session);
+  return succeed({ user, ...opened, ...checked.value });
+}
+
+type NewSession = { readonly id: string; readonly userId: string; readonly client: string };
+type Opened = Pick<SignedIn, 'tokens' | 'browserToken'>;
+
+async function insertTokenSession(
+  tx: Tx,
+  { keys }: SessionOptions,
+  user: User,
+  session: NewSession,
+): Promise<Opened> {
+  const nowMs = await readClock(tx);
+  const expiresAtMs = nowMs + sessionLifeMs;
   const refreshToken = createRefreshToken();
-  await store.insertSession(tx, session);
+  await store.insertSession(tx, { ...session, expiresAtMs, browserTokenHash: undefined });
   await store.insertRefreshToken(tx, hashRefreshToken(refreshToken), session.id);
-  const tokens = await signTokens(options.keys, user, session, refreshToken, nowMs);
-  return succeed({ user, tokens, ...checked.value });
+  const { id } = session;
+  return { tokens: await signTokens(keys, user, { id, expiresAtMs }, refreshToken, nowMs) };
+}
+
+/** Its token is always a new one: none that a client brings becomes that of a session. */
+async function insertBrowserSession(tx: Tx, session: NewSession): Promise<Opened> {
+  const nowMs = await readClock(tx);
+  const browserToken = createBrowserToken();
+  const browserTokenHash = hashBrowserToken(browserToken);
+  const expiresAtMs = nowMs + browserIdleMs;
+  await store.insertSession(tx, { ...session, expiresAtMs, browserTokenHash });
+  const tokens = {
+    accessToken: '',
+    accessTokenExpiresAt: undefined,
+    refreshToken: '',
+    sessionExpiresAt: new Date(nowMs + browserLifeMs),
+    sessionId: session.id,
+  };
+  return { tokens, browserToken };
 }
 
 /** The step between the password and the session; nothing for users without a second factor. */

@@ -145,3 +145,17 @@ export const createRefreshToken = (): string => randomBytes(32).toString('base64
 /** What the database keeps of a refresh token. */
 export const hashRefreshToken = (token: string): Buffer =>
   createHash('sha256').update(token).digest();
+
+/** Begins the tokens of browser sessions, for scanners of leaked secrets; no other token has it. */
+const browserTokenPrefix = 'dws_';
+
+/** 256 random bits after the prefix. */
+export const createBrowserToken = (): string =>
+  `${browserTokenPrefix}${randomBytes(32).toString('base64url')}`;
+
+export const isBrowserToken = (credential: string): boolean =>
+  credential.startsWith(browserTokenPrefix);
+
+/** What the database keeps of a browser token; undefined for a text that cannot be one. */
+export const hashBrowserToken = (token: string): Buffer | undefined =>
+  /^dws_[\w-]{43}$/.test(token) ? createHash('sha256').update(token).digest() : undefined;

@@ -9,6 +9,7 @@ export type ListedSession = {
   readonly createdAtMs: number;
   readonly lastUsedAtMs: number;
   readonly expiresAtMs: number;
+  readonly isBrowser: boolean;
 };
 
 type Row = {
@@ -18,13 +19,14 @@ type Row = {
   created_at: number;
   last_used_at: number;
   expires_at: number;
+  is_browser: boolean;
   micros: bigint;
 };
 
 const listSql = sql(
   'session_list',
   `SELECT s.id, s.user_id, s.client, s.created_at, s.last_used_at, s.expires_at,
-     ${microsOf('s.created_at')}
+     s.browser_token_hash IS NOT NULL AS is_browser, ${microsOf('s.created_at')}
    FROM sessions s
    WHERE ${isAfterCursor('s')} AND s.user_id = $4 AND s.revoked_at IS NULL
      AND s.expires_at > clock_timestamp()
@@ -48,6 +50,7 @@ export async function listSessions(
       createdAtMs: row.created_at,
       lastUsedAtMs: row.last_used_at,
       expiresAtMs: row.expires_at,
+      isBrowser: row.is_browser,
     },
     cursor: { micros: String(row.micros), id: row.id },
   }));

@@ -22,6 +22,12 @@ describe('redaction of dead letters', () => {
     ['{"a":1,"token":[{"b":', `{"a":1,"token":${taken}`],
     ['{"a":"token"}', '{"a":"token"}'],
     ['the password is x', 'the password is x'],
+    [
+      `{"note":"key dwk_0a1b2c3d_${'x'.repeat(43)}, cookie dws_${'y'.repeat(43)}."}`,
+      '{"note":"key [redacted], cookie [redacted]."}',
+    ],
+    [`token=dws_${'y'.repeat(43)}`, 'token=[redacted]'],
+    ['{"note":"dws_ and dwk_0a1b2c3d"}', '{"note":"dws_ and dwk_0a1b2c3d"}'],
     ['', ''],
   ])('the dead letter %s is shown as %s', (text, shown) => {
     expect(redact(text)).toBe(shown);

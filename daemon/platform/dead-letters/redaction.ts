@@ -1,11 +1,16 @@
+import { maskPrefixedTokens } from '../log.ts';
+
 const secretName = /password|secret|token|authorization/i;
 
 /**
  * A body as it is shown: in JSON, or what begins like it, values under names that tell of a secret
- * are taken out. All else stays as it is. The text is read once from its start to its end, without
- * parsing it: it may be nested to any depth, cut, or broken.
+ * are taken out; in any text, API keys and browser tokens. All else stays as it is. The text is
+ * read from its start to its end, without parsing it: it may be nested to any depth, cut, or
+ * broken.
  */
-export function redact(text: string): string {
+export const redact = (text: string): string => maskPrefixedTokens(redactNamed(text), '[redacted]');
+
+function redactNamed(text: string): string {
   if (!secretName.test(text) && !text.includes('\\u')) return text;
   const parts: string[] = [];
   let copied = 0;

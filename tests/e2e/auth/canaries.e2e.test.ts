@@ -15,6 +15,7 @@ import { startRabbitMq, type RabbitMq } from '../../support/broker/rabbitmq.ts';
 import { startSecretService, type SecretService } from '../../support/auth/secret-service.ts';
 import { findInFiles, readKeychain, watchProcesses } from '../../support/processes/traces.ts';
 import { createWorld, expectCode, type World } from '../../support/processes/world.ts';
+import { misplaceBrowserToken, openBrowserSession } from './browser-token.ts';
 
 const canary = (name: string): string => `canary-${name}-${randomBytes(9).toString('hex')}`;
 
@@ -26,6 +27,7 @@ const canaries = {
   refreshToken: canary('refresh-token'),
   bearer: canary('bearer'),
   apiKey: `dwk_${canary('api-key')}`,
+  browserToken: `dws_${randomBytes(32).toString('base64url')}`,
   service: canary('service'),
   guessedService: canary('guessed-service'),
   basic: canary('basic'),
@@ -96,6 +98,9 @@ const note = (done: Finished): Finished => {
 const wallet = async (args: readonly string[], input = '', extra: Record<string, string> = {}) =>
   note(await runWallet([...args, '--verbose'], { env: { ...env, ...extra }, input }));
 
+const renameTable = (service: string, from: string, to: string) =>
+  queryService(world.dataDir, service, `ALTER TABLE ${from} RENAME TO ${to}`);
+
 /** Calls past the command line, and keeps what comes back of a refusal. */
 async function call(method: unknown, request: object, authorization?: string): Promise<Outcome> {
   const outcome = await callAny(client, method as AnyMethod, request, authorization);
@@ -132,20 +137,28 @@ describe('requests with secrets', () => {
     const asAda = `Bearer ${issued[0] ?? ''}`;
     const change = { oldPassword: canaries.wrongPassword, newPassword: canaries.newPassword };
     await call(AuthServiceService.changePassword, { ...change, revokeOtherSessions: false }, asAda);
-    const key = {
-      name: 'a key',
-      scopes: ['users:read'],
-      operations: [],
-      expiresAt: new Date(Date.now() + 3_600_000),
-    };
+    const expiresAt = new Date(Date.now() + 3_600_000);
+    const key = { name: 'a key', scopes: ['users:read'], operations: [], expiresAt };
     const made = await call(AuthServiceService.createApiKey, key, asAda);
     const { secret } = (made.messages[0] ?? {}) as { secret?: string };
-    if (secret === undefined) {
-      expect(made.reason).toBe('UNIMPLEMENTED');
-      return;
-    }
+    if (secret === undefined) throw new Error(made.reason);
     issued.push(secret);
     expectCode(await wallet(['whoami'], '', { WALLET_TOKEN: secret }), 0);
+  });
+
+  it('a browser token is issued, exchanged and sent to wrong places', async () => {
+    const service = `Service ${canaries.service}`;
+    const account = { email: 'ada@example.com', password: canaries.password };
+    const { browserToken, accessToken } = await openBrowserSession(call, account, service);
+    issued.push(browserToken, accessToken);
+    for (const token of [browserToken, canaries.browserToken]) {
+      await misplaceBrowserToken(call, token, service);
+      expectCode(await wallet(['balance', '--json'], '', { WALLET_TOKEN: token }), 4);
+    }
+    await renameTable('auth', 'sessions', 'sessions_away');
+    const broken = await call(AuthServiceService.exchangeSession, { browserToken }, service);
+    await renameTable('auth', 'sessions_away', 'sessions');
+    expect(broken.reason).toBe('INTERNAL');
   });
 
   it('settings of unavailable servers and invalid URLs carry secrets', async () => {
@@ -188,6 +201,7 @@ describe('requests with secrets', () => {
       password: canaries.letterPassword,
       nested: [{ clientSecret: canaries.letterNested, Authorization: canaries.letterNested }],
       accessToken: canaries.letterToken,
+      note: `the cookie was ${canaries.browserToken}`,
     };
     await producer.send(JSON.stringify({ pattern: 'transaction_emitted', data }), {
       messageId: 'poison',
@@ -203,9 +217,7 @@ describe('requests with secrets', () => {
   });
 
   it('requests with secrets fail with an internal error', async () => {
-    const rename = (service: string, from: string, to: string) =>
-      queryService(world.dataDir, service, `ALTER TABLE ${from} RENAME TO ${to}`);
-    await rename('auth', 'sessions', 'sessions_away');
+    await renameTable('auth', 'sessions', 'sessions_away');
     const request = {
       email: 'ada@example.com',
       password: canaries.password,
@@ -213,15 +225,15 @@ describe('requests with secrets', () => {
       deviceToken: '',
     };
     const broken = await call(AuthServiceService.signIn, request);
-    await rename('auth', 'sessions_away', 'sessions');
+    await renameTable('auth', 'sessions_away', 'sessions');
     expect(broken.reason).toBe('INTERNAL');
-    await rename('wallet', 'transactions', 'transactions_away');
+    await renameTable('wallet', 'transactions', 'transactions_away');
     const listed = await call(
       WalletServiceService.getTransaction,
       { by: { $case: 'transactionId', value: crypto.randomUUID() }, userId: '', currency: '' },
       `Bearer ${issued[0] ?? ''}`,
     );
-    await rename('wallet', 'transactions_away', 'transactions');
+    await renameTable('wallet', 'transactions_away', 'transactions');
     expect(listed.reason).toBe('INTERNAL');
     expect(world.daemon().log()).toContain('unexpected error');
     expectCode(await wallet(['sign-out']), 0);

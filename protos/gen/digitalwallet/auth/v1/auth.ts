@@ -74,6 +74,56 @@ export function roleToJSON(object: Role): string {
   }
 }
 
+export const SessionKind = {
+  UNSPECIFIED: 0,
+  /** TOKENS - Its client holds an access token and a refresh token. */
+  TOKENS: 1,
+  /** BROWSER - Its client holds a browser token, in a cookie. */
+  BROWSER: 2,
+  UNRECOGNIZED: -1,
+} as const;
+
+export type SessionKind = typeof SessionKind[keyof typeof SessionKind];
+
+export namespace SessionKind {
+  export type UNSPECIFIED = typeof SessionKind.UNSPECIFIED;
+  export type TOKENS = typeof SessionKind.TOKENS;
+  export type BROWSER = typeof SessionKind.BROWSER;
+  export type UNRECOGNIZED = typeof SessionKind.UNRECOGNIZED;
+}
+
+export function sessionKindFromJSON(object: any): SessionKind {
+  switch (object) {
+    case 0:
+    case "SESSION_KIND_UNSPECIFIED":
+      return SessionKind.UNSPECIFIED;
+    case 1:
+    case "SESSION_KIND_TOKENS":
+      return SessionKind.TOKENS;
+    case 2:
+    case "SESSION_KIND_BROWSER":
+      return SessionKind.BROWSER;
+    case -1:
+    case "UNRECOGNIZED":
+    default:
+      return SessionKind.UNRECOGNIZED;
+  }
+}
+
+export function sessionKindToJSON(object: SessionKind): string {
+  switch (object) {
+    case SessionKind.UNSPECIFIED:
+      return "SESSION_KIND_UNSPECIFIED";
+    case SessionKind.TOKENS:
+      return "SESSION_KIND_TOKENS";
+    case SessionKind.BROWSER:
+      return "SESSION_KIND_BROWSER";
+    case SessionKind.UNRECOGNIZED:
+    default:
+      return "UNRECOGNIZED";
+  }
+}
+
 export interface User {
   id: string;
   email: string;
@@ -94,15 +144,23 @@ export interface Session {
   /** The name that the client gave at sign-in. */
   client: string;
   createdAt: Date | undefined;
-  lastUsedAt: Date | undefined;
+  lastUsedAt:
+    | Date
+    | undefined;
+  /** Of a browser session: unless it is used before. */
   expiresAt: Date | undefined;
   current: boolean;
+  kind: SessionKind;
 }
 
 export interface TokenSet {
   accessToken: string;
   accessTokenExpiresAt: Date | undefined;
   refreshToken: string;
+  /**
+   * However often it is used, the session ends then. A browser session ends earlier if it is not
+   * used for 12 hours.
+   */
   sessionExpiresAt: Date | undefined;
   sessionId: string;
 }
@@ -202,10 +260,15 @@ export interface SignInRequest {
   /** From an earlier sign-in to this account: exempts the caller from throttling caused by others. */
   deviceToken: string;
   /** Required if the user has a second factor: six digits, or a recovery code. Ignored otherwise. */
-  totpCode?: string | undefined;
+  totpCode?:
+    | string
+    | undefined;
+  /** Opens a browser session: the response has a browser token instead of access and refresh token. */
+  browser?: boolean | undefined;
 }
 
 export interface SignInResponse {
+  /** Of a browser session: without access and refresh token. */
   tokens: TokenSet | undefined;
   user:
     | User
@@ -215,7 +278,14 @@ export interface SignInResponse {
   /** STAFF_TOTP=required, and the user has no second factor: the session can only enrol one. */
   totpEnrolmentRequired: boolean;
   /** Present if a recovery code was used: the number of unused ones. */
-  recoveryCodesLeft?: number | undefined;
+  recoveryCodesLeft?:
+    | number
+    | undefined;
+  /**
+   * Present if a browser session was opened: its secret, which stays the same until the session
+   * ends. Returned only here.
+   */
+  browserToken?: string | undefined;
 }
 
 export interface RefreshSessionRequest {
@@ -225,6 +295,20 @@ export interface RefreshSessionRequest {
 export interface RefreshSessionResponse {
   tokens: TokenSet | undefined;
   user: User | undefined;
+}
+
+export interface ExchangeSessionRequest {
+  browserToken: string;
+}
+
+export interface ExchangeSessionResponse {
+  /** Without refresh token. */
+  tokens: TokenSet | undefined;
+  user:
+    | User
+    | undefined;
+  /** Like SignInResponse.totp_enrolment_required. */
+  totpEnrolmentRequired: boolean;
 }
 
 export interface SignOutRequest {
@@ -713,6 +797,7 @@ function createBaseSession(): Session {
     lastUsedAt: undefined,
     expiresAt: undefined,
     current: false,
+    kind: 0,
   };
 }
 
@@ -738,6 +823,9 @@ export const Session: MessageFns<Session> = {
     }
     if (message.current !== false) {
       writer.uint32(56).bool(message.current);
+    }
+    if (message.kind !== 0) {
+      writer.uint32(64).int32(message.kind);
     }
     return writer;
   },
@@ -811,6 +899,14 @@ export const Session: MessageFns<Session> = {
             message.current = reader.bool();
             continue;
           }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.kind = reader.int32() as any;
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -848,6 +944,7 @@ export const Session: MessageFns<Session> = {
         ? fromJsonTimestamp(object.expires_at)
         : undefined,
       current: isSet(object.current) ? globalThis.Boolean(object.current) : false,
+      kind: isSet(object.kind) ? sessionKindFromJSON(object.kind) : 0,
     };
   },
 
@@ -874,6 +971,9 @@ export const Session: MessageFns<Session> = {
     if (message.current !== false) {
       obj.current = message.current;
     }
+    if (message.kind !== 0) {
+      obj.kind = sessionKindToJSON(message.kind);
+    }
     return obj;
   },
 
@@ -889,6 +989,7 @@ export const Session: MessageFns<Session> = {
     message.lastUsedAt = object.lastUsedAt ?? undefined;
     message.expiresAt = object.expiresAt ?? undefined;
     message.current = object.current ?? false;
+    message.kind = object.kind ?? 0;
     return message;
   },
 };
@@ -2356,7 +2457,7 @@ export const ConfirmEmailChangeResponse: MessageFns<ConfirmEmailChangeResponse> 
 };
 
 function createBaseSignInRequest(): SignInRequest {
-  return { email: "", password: "", client: "", deviceToken: "", totpCode: undefined };
+  return { email: "", password: "", client: "", deviceToken: "", totpCode: undefined, browser: undefined };
 }
 
 export const SignInRequest: MessageFns<SignInRequest> = {
@@ -2375,6 +2476,9 @@ export const SignInRequest: MessageFns<SignInRequest> = {
     }
     if (message.totpCode !== undefined) {
       writer.uint32(42).string(message.totpCode);
+    }
+    if (message.browser !== undefined) {
+      writer.uint32(48).bool(message.browser);
     }
     return writer;
   },
@@ -2432,6 +2536,14 @@ export const SignInRequest: MessageFns<SignInRequest> = {
             message.totpCode = reader.string();
             continue;
           }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.browser = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2459,6 +2571,7 @@ export const SignInRequest: MessageFns<SignInRequest> = {
         : isSet(object.totp_code)
         ? globalThis.String(object.totp_code)
         : undefined,
+      browser: isSet(object.browser) ? globalThis.Boolean(object.browser) : undefined,
     };
   },
 
@@ -2479,6 +2592,9 @@ export const SignInRequest: MessageFns<SignInRequest> = {
     if (message.totpCode !== undefined) {
       obj.totpCode = message.totpCode;
     }
+    if (message.browser !== undefined) {
+      obj.browser = message.browser;
+    }
     return obj;
   },
 
@@ -2492,6 +2608,7 @@ export const SignInRequest: MessageFns<SignInRequest> = {
     message.client = object.client ?? "";
     message.deviceToken = object.deviceToken ?? "";
     message.totpCode = object.totpCode ?? undefined;
+    message.browser = object.browser ?? undefined;
     return message;
   },
 };
@@ -2503,6 +2620,7 @@ function createBaseSignInResponse(): SignInResponse {
     deviceToken: "",
     totpEnrolmentRequired: false,
     recoveryCodesLeft: undefined,
+    browserToken: undefined,
   };
 }
 
@@ -2522,6 +2640,9 @@ export const SignInResponse: MessageFns<SignInResponse> = {
     }
     if (message.recoveryCodesLeft !== undefined) {
       writer.uint32(40).int32(message.recoveryCodesLeft);
+    }
+    if (message.browserToken !== undefined) {
+      writer.uint32(50).string(message.browserToken);
     }
     return writer;
   },
@@ -2579,6 +2700,14 @@ export const SignInResponse: MessageFns<SignInResponse> = {
             message.recoveryCodesLeft = reader.int32();
             continue;
           }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.browserToken = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2610,6 +2739,11 @@ export const SignInResponse: MessageFns<SignInResponse> = {
         : isSet(object.recovery_codes_left)
         ? globalThis.Number(object.recovery_codes_left)
         : undefined,
+      browserToken: isSet(object.browserToken)
+        ? globalThis.String(object.browserToken)
+        : isSet(object.browser_token)
+        ? globalThis.String(object.browser_token)
+        : undefined,
     };
   },
 
@@ -2630,6 +2764,9 @@ export const SignInResponse: MessageFns<SignInResponse> = {
     if (message.recoveryCodesLeft !== undefined) {
       obj.recoveryCodesLeft = Math.round(message.recoveryCodesLeft);
     }
+    if (message.browserToken !== undefined) {
+      obj.browserToken = message.browserToken;
+    }
     return obj;
   },
 
@@ -2645,6 +2782,7 @@ export const SignInResponse: MessageFns<SignInResponse> = {
     message.deviceToken = object.deviceToken ?? "";
     message.totpEnrolmentRequired = object.totpEnrolmentRequired ?? false;
     message.recoveryCodesLeft = object.recoveryCodesLeft ?? undefined;
+    message.browserToken = object.browserToken ?? undefined;
     return message;
   },
 };
@@ -2805,6 +2943,186 @@ export const RefreshSessionResponse: MessageFns<RefreshSessionResponse> = {
       ? TokenSet.fromPartial(object.tokens)
       : undefined;
     message.user = (object.user !== undefined && object.user !== null) ? User.fromPartial(object.user) : undefined;
+    return message;
+  },
+};
+
+function createBaseExchangeSessionRequest(): ExchangeSessionRequest {
+  return { browserToken: "" };
+}
+
+export const ExchangeSessionRequest: MessageFns<ExchangeSessionRequest> = {
+  encode(message: ExchangeSessionRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.browserToken !== "") {
+      writer.uint32(10).string(message.browserToken);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ExchangeSessionRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseExchangeSessionRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.browserToken = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ExchangeSessionRequest {
+    return {
+      browserToken: isSet(object.browserToken)
+        ? globalThis.String(object.browserToken)
+        : isSet(object.browser_token)
+        ? globalThis.String(object.browser_token)
+        : "",
+    };
+  },
+
+  toJSON(message: ExchangeSessionRequest): unknown {
+    const obj: any = {};
+    if (message.browserToken !== "") {
+      obj.browserToken = message.browserToken;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<ExchangeSessionRequest>): ExchangeSessionRequest {
+    return ExchangeSessionRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ExchangeSessionRequest>): ExchangeSessionRequest {
+    const message = createBaseExchangeSessionRequest();
+    message.browserToken = object.browserToken ?? "";
+    return message;
+  },
+};
+
+function createBaseExchangeSessionResponse(): ExchangeSessionResponse {
+  return { tokens: undefined, user: undefined, totpEnrolmentRequired: false };
+}
+
+export const ExchangeSessionResponse: MessageFns<ExchangeSessionResponse> = {
+  encode(message: ExchangeSessionResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.tokens !== undefined) {
+      TokenSet.encode(message.tokens, writer.uint32(10).fork()).join();
+    }
+    if (message.user !== undefined) {
+      User.encode(message.user, writer.uint32(18).fork()).join();
+    }
+    if (message.totpEnrolmentRequired !== false) {
+      writer.uint32(24).bool(message.totpEnrolmentRequired);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ExchangeSessionResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseExchangeSessionResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.tokens = TokenSet.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.user = User.decode(reader, reader.uint32());
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.totpEnrolmentRequired = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ExchangeSessionResponse {
+    return {
+      tokens: isSet(object.tokens) ? TokenSet.fromJSON(object.tokens) : undefined,
+      user: isSet(object.user) ? User.fromJSON(object.user) : undefined,
+      totpEnrolmentRequired: isSet(object.totpEnrolmentRequired)
+        ? globalThis.Boolean(object.totpEnrolmentRequired)
+        : isSet(object.totp_enrolment_required)
+        ? globalThis.Boolean(object.totp_enrolment_required)
+        : false,
+    };
+  },
+
+  toJSON(message: ExchangeSessionResponse): unknown {
+    const obj: any = {};
+    if (message.tokens !== undefined) {
+      obj.tokens = TokenSet.toJSON(message.tokens);
+    }
+    if (message.user !== undefined) {
+      obj.user = User.toJSON(message.user);
+    }
+    if (message.totpEnrolmentRequired !== false) {
+      obj.totpEnrolmentRequired = message.totpEnrolmentRequired;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<ExchangeSessionResponse>): ExchangeSessionResponse {
+    return ExchangeSessionResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ExchangeSessionResponse>): ExchangeSessionResponse {
+    const message = createBaseExchangeSessionResponse();
+    message.tokens = (object.tokens !== undefined && object.tokens !== null)
+      ? TokenSet.fromPartial(object.tokens)
+      : undefined;
+    message.user = (object.user !== undefined && object.user !== null) ? User.fromPartial(object.user) : undefined;
+    message.totpEnrolmentRequired = object.totpEnrolmentRequired ?? false;
     return message;
   },
 };
@@ -7168,6 +7486,22 @@ export const AuthServiceService = {
       Buffer.from(RefreshSessionResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): RefreshSessionResponse => RefreshSessionResponse.decode(value),
   },
+  /**
+   * Exchanges the token of a browser session for an access token. For our own services only: the
+   * HTTP gateway, which gets the token in a cookie. Each exchange is a use of the session. A
+   * refusal that names the field browser_token is about the token, others are about the caller.
+   */
+  exchangeSession: {
+    path: "/digitalwallet.auth.v1.AuthService/ExchangeSession" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ExchangeSessionRequest): Buffer =>
+      Buffer.from(ExchangeSessionRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ExchangeSessionRequest => ExchangeSessionRequest.decode(value),
+    responseSerialize: (value: ExchangeSessionResponse): Buffer =>
+      Buffer.from(ExchangeSessionResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ExchangeSessionResponse => ExchangeSessionResponse.decode(value),
+  },
   /** Revokes the session of the caller's access token. */
   signOut: {
     path: "/digitalwallet.auth.v1.AuthService/SignOut" as const,
@@ -7419,6 +7753,12 @@ export interface AuthServiceServer extends UntypedServiceImplementation {
   signIn: handleUnaryCall<SignInRequest, SignInResponse>;
   /** Exchanges a refresh token for its successor. The same token within 10 s gets the same response. */
   refreshSession: handleUnaryCall<RefreshSessionRequest, RefreshSessionResponse>;
+  /**
+   * Exchanges the token of a browser session for an access token. For our own services only: the
+   * HTTP gateway, which gets the token in a cookie. Each exchange is a use of the session. A
+   * refusal that names the field browser_token is about the token, others are about the caller.
+   */
+  exchangeSession: handleUnaryCall<ExchangeSessionRequest, ExchangeSessionResponse>;
   /** Revokes the session of the caller's access token. */
   signOut: handleUnaryCall<SignOutRequest, SignOutResponse>;
   validateToken: handleUnaryCall<ValidateTokenRequest, ValidateTokenResponse>;
@@ -7587,6 +7927,26 @@ export interface AuthServiceClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: RefreshSessionResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * Exchanges the token of a browser session for an access token. For our own services only: the
+   * HTTP gateway, which gets the token in a cookie. Each exchange is a use of the session. A
+   * refusal that names the field browser_token is about the token, others are about the caller.
+   */
+  exchangeSession(
+    request: ExchangeSessionRequest,
+    callback: (error: ServiceError | null, response: ExchangeSessionResponse) => void,
+  ): ClientUnaryCall;
+  exchangeSession(
+    request: ExchangeSessionRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ExchangeSessionResponse) => void,
+  ): ClientUnaryCall;
+  exchangeSession(
+    request: ExchangeSessionRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ExchangeSessionResponse) => void,
   ): ClientUnaryCall;
   /** Revokes the session of the caller's access token. */
   signOut(
