@@ -66,11 +66,15 @@ type RouteOf<Params, Query, Body> = {
   readonly query?: z.ZodType<Query>;
   readonly body?: z.ZodType<Body>;
   readonly bodyExample?: unknown;
+  /** Sets the cookie of a session: asked for by pages of this server, and under a known name. */
+  readonly startsSession?: true;
   /** Takes an `Idempotency-Key`. */
   readonly idempotency?: 'required' | 'optional';
   readonly answers: Readonly<Record<number, DescribedAnswer>>;
   /** Reasons that this route can end with, besides those of every route. */
   readonly problems: readonly ProblemReason[];
+  /** Statuses of this route alone, where they differ from those of `statusOf`. */
+  readonly problemStatuses?: Readonly<Partial<Record<ProblemReason, number>>>;
   readonly run: (input: RouteInput<Params, Query, Body>) => Promise<Answer>;
 };
 
