@@ -128,6 +128,13 @@ describe('access tokens of session cookies', () => {
     expect(await exchange(cookieOf('b'), grant('another of b'))).toEqual(succeed('another of b'));
   });
 
+  it('a refusal of the token names the cookie, and one of the caller does not', async () => {
+    const { exchange } = createWorld();
+    const of = (field: string) => refuse('TOKEN_INVALID', 'refused', { field });
+    expect(await exchange(cookieOf('a'), of('browser_token'))).toEqual(of('Cookie'));
+    expect(await exchange(cookieOf('a'), of('authorization'))).toEqual(of('authorization'));
+  });
+
   it.each([
     ['an empty text', ''],
     ['an access token', 'eyJhbGciOiJFZERTQSJ9.e30.c2lnbmF0dXJl'],
@@ -138,7 +145,9 @@ describe('access tokens of session cookies', () => {
   ])('%s in the cookie is refused without a call', async (_what, cookie) => {
     const { sessions, asked } = createWorld();
     const refused = await sessions.exchange(cookie, bearer);
-    expect(refused).toMatchObject({ ok: false, rejection: { reason: 'TOKEN_INVALID' } });
+    expect(refused).toMatchObject({
+      rejection: { reason: 'TOKEN_INVALID', metadata: { field: 'Cookie' } },
+    });
     expect(asked).toEqual([]);
   });
 });

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 
-import { refuse, succeed, type Result } from '../../core/reasons.ts';
+import { refuse, succeed, type Rejection, type Result } from '../../core/reasons.ts';
 
 /** An access token of a session, which the services accept until `expiresAtMs` (Unix time). */
 export type AccessGrant = { readonly accessToken: string; readonly expiresAtMs: number };
@@ -16,8 +16,8 @@ export type ExchangeSession = (
 
 export type BrowserSessions = {
   /**
-   * An access token for a session cookie: one that is kept, or a new one. TOKEN_INVALID for a text
-   * that is no token of a session; otherwise what the auth service refuses with.
+   * An access token for a session cookie: one that is kept, or a new one; or what the auth service
+   * refuses with. A refusal of the cookie itself names the field `Cookie`.
    */
   exchange(sessionToken: string, bearer: CookieBearer): Promise<Result<string>>;
   /**
@@ -91,7 +91,7 @@ export function createBrowserSessions(options: BrowserSessionOptions): BrowserSe
     exchange: async (sessionToken, bearer) => {
       if (!isSessionToken(sessionToken)) return notASession;
       const exchanged = await use(hashToken(sessionToken), sessionToken, bearer).exchanging;
-      return exchanged.ok ? succeed(exchanged.value.accessToken) : exchanged;
+      return exchanged.ok ? succeed(exchanged.value.accessToken) : nameCookie(exchanged);
     },
     forget: (sessionToken, accessToken) => {
       const key = hashToken(sessionToken);
@@ -103,6 +103,17 @@ export function createBrowserSessions(options: BrowserSessionOptions): BrowserSe
 
 const hashToken = (token: string): string => createHash('sha256').update(token).digest('base64');
 
+/** Named by a refusal of the cookie itself: its session does not exist, or has ended. */
+export const sessionField = 'Cookie';
+
 const notASession = refuse('TOKEN_INVALID', 'the session cookie is not known: sign in', {
-  field: 'Cookie',
+  field: sessionField,
 });
+
+/** The auth service knows the token by the name of its field. */
+function nameCookie({ rejection }: { readonly rejection: Rejection }): Result<never> {
+  const { reason, message, metadata } = rejection;
+  return metadata['field'] === 'browser_token'
+    ? refuse(reason, message, { ...metadata, field: sessionField })
+    : refuse(reason, message, metadata);
+}

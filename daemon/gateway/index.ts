@@ -9,7 +9,11 @@ import { mountRoutes } from './http/mount.ts';
 import { createHostCheck } from './http/request.ts';
 import type { Route, ServiceName } from './http/route.ts';
 import { createHttpServer } from './http/server.ts';
+import { apiKeyRoutes } from './routes/api-keys.ts';
+import { sessionRoutes } from './routes/sessions.ts';
+import { signInRoutes } from './routes/sign-in.ts';
 import { transactionRoutes } from './routes/transactions.ts';
+import { userRoutes } from './routes/users.ts';
 import { walletRoutes } from './routes/wallets.ts';
 
 export type GatewayOptions = {
@@ -39,6 +43,10 @@ export type Gateway = {
 export const listRoutes = (defaultCurrency: string): readonly Route[] => [
   ...transactionRoutes(defaultCurrency),
   ...walletRoutes,
+  ...signInRoutes,
+  ...sessionRoutes,
+  ...userRoutes,
+  ...apiKeyRoutes,
 ];
 
 /** The HTTP gateway: it has no rules of its own and no database. */

@@ -4,7 +4,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 
 import type { Caller, CallOptions } from '../../platform/grpc/caller/caller.ts';
-import type { BrowserSessions, CookieBearer } from '../browser-sessions.ts';
+import { sessionField, type BrowserSessions, type CookieBearer } from '../browser-sessions.ts';
 import { fault, found, type Fault, type Found } from './problems.ts';
 import { findForgery, formatCookie, readCookie, sessionCookie, type HostCheck } from './request.ts';
 import type { Answer, Route, RouteInput, ServiceName } from './route.ts';
@@ -33,19 +33,18 @@ export function mountRoutes(
       method: route.method,
       url: route.path,
       handler: async (request, reply) => {
-        const credential = await findCredential(route, request, options);
-        const answered = credential.ok
-          ? await answerRequest(route, request, reply, { ...options, credential: credential.value })
-          : credential;
-        const cookie = credential.ok ? credential.value.cookie : credential.cookie;
-        if (!answered.ok) {
-          if (cookie !== undefined && isSessionOver(answered.fault)) endCookie(request, reply);
-          sendFault(options, request, reply, answered.fault, route.problemStatuses);
-        } else {
-          if (cookie !== undefined && answered.session?.token === '') {
-            options.sessions.forget(cookie);
-          }
+        const shown = await findCredential(route, request, options);
+        const answered: Answer = shown.ok
+          ? await answerRequest(route, request, reply, { ...options, credential: shown.value })
+          : shown;
+        const cookie = shown.ok ? shown.value.cookie : undefined;
+        if (answered.ok) {
+          if (cookie && answered.session?.token === '') options.sessions.forget(cookie.token);
           sendAnswer(answered, request, reply, cookie !== undefined);
+        } else {
+          if (isSessionOver(answered.fault) || cookie?.isOver) endCookie(request, reply);
+          if (answered.headers) void reply.headers(answered.headers);
+          sendFault(options, request, reply, answered.fault, route.problemStatuses);
         }
         return reply;
       },
@@ -53,12 +52,15 @@ export function mountRoutes(
   }
 }
 
-/** What a request shows: nothing, a token, or a cookie and the access token that it stands for. */
-type Credential = { readonly accessToken?: string; readonly cookie?: string };
+/** The cookie of a request; `isOver`: its session has ended, so that the cookie is of no use. */
+type Cookie = { readonly token: string; isOver: boolean };
 
-/** A session that does not exist any more: its cookie is of no use. */
-const isSessionOver = ({ reason }: Fault): boolean =>
-  reason === 'TOKEN_INVALID' || reason === 'TOKEN_REVOKED' || reason === 'TOKEN_EXPIRED';
+/** What a request shows: nothing, a token, or a cookie and the access token that it stands for. */
+type Credential = { readonly accessToken?: string; readonly cookie?: Cookie };
+
+/** A refusal of the cookie itself, not of what was asked for with it. */
+const isSessionOver = ({ metadata }: Pick<Fault, 'metadata'>): boolean =>
+  metadata['field'] === sessionField;
 
 async function answerRequest(
   route: Route,
@@ -107,27 +109,25 @@ function createRenewal(
   { cookie, accessToken }: Credential,
   bearer: CookieBearer,
 ): (refused: Pick<Fault, 'reason'>) => Promise<string | undefined> {
-  let isTried = cookie === undefined;
+  let isTried = false;
   return async ({ reason }) => {
-    if (isTried || cookie === undefined) return undefined;
+    if (isTried || !cookie) return undefined;
     if (reason !== 'TOKEN_REVOKED' && reason !== 'TOKEN_EXPIRED') return undefined;
     isTried = true;
-    sessions.forget(cookie, accessToken);
-    const exchanged = await sessions.exchange(cookie, bearer);
-    return exchanged.ok ? exchanged.value : undefined;
+    sessions.forget(cookie.token, accessToken);
+    const exchanged = await sessions.exchange(cookie.token, bearer);
+    if (exchanged.ok) return exchanged.value;
+    cookie.isOver = isSessionOver(exchanged.rejection);
+    return undefined;
   };
 }
-
-type FoundCredential =
-  | { readonly ok: true; readonly value: Credential }
-  | { readonly ok: false; readonly fault: Fault; readonly cookie?: string };
 
 /** The token of the header `Authorization`; of a cookie, the access token that it stands for. */
 async function findCredential(
   route: Route,
   request: FastifyRequest,
   { hosts, sessions }: MountOptions,
-): Promise<FoundCredential> {
+): Promise<Found<Credential>> {
   const { headers, ingress } = request;
   const { authorization } = headers;
   if (authorization !== undefined) {
@@ -154,8 +154,8 @@ async function findCredential(
   const { source, requestId } = ingress;
   const exchanged = await sessions.exchange(cookie, { source, requestId });
   return exchanged.ok
-    ? found({ accessToken: exchanged.value, cookie })
-    : { ok: false, fault: exchanged.rejection, cookie };
+    ? found({ accessToken: exchanged.value, cookie: { token: cookie, isOver: false } })
+    : { ok: false, fault: exchanged.rejection };
 }
 
 type Input = { readonly params: unknown; readonly query: unknown; readonly body: unknown };

@@ -18,7 +18,12 @@ export type Answer =
       /** Instead of a body: bytes or texts as they come. */
       readonly stream?: AsyncIterable<Uint8Array | string>;
     }
-  | { readonly ok: false; readonly fault: Fault };
+  | {
+      readonly ok: false;
+      readonly fault: Fault;
+      /** Besides those of every problem. */
+      readonly headers?: Readonly<Record<string, string>>;
+    };
 
 /** How a route asks a service: with the credential, source, deadline and id of its request. */
 export type ServiceCall = <Req, Res>(
