@@ -15,6 +15,11 @@ import { signInRoutes } from './routes/sign-in.ts';
 import { transactionRoutes } from './routes/transactions.ts';
 import { userRoutes } from './routes/users.ts';
 import { walletRoutes } from './routes/wallets.ts';
+import { simpleAuthRoutes } from './simple/auth.ts';
+import { simpleExportRoutes } from './simple/exports.ts';
+import { decorateSimpleProblem } from './simple/problems.ts';
+import { simpleStatementRoutes } from './simple/statements.ts';
+import { simpleWalletRoutes } from './simple/wallet.ts';
 
 export type GatewayOptions = {
   /** Of a service in this process a function call, otherwise gRPC. */
@@ -47,13 +52,17 @@ export const listRoutes = (defaultCurrency: string): readonly Route[] => [
   ...sessionRoutes,
   ...userRoutes,
   ...apiKeyRoutes,
+  ...simpleAuthRoutes,
+  ...simpleWalletRoutes(defaultCurrency),
+  ...simpleStatementRoutes,
+  ...simpleExportRoutes,
 ];
 
 /** The HTTP gateway: it has no rules of its own and no database. */
 export function createGateway(options: GatewayOptions): Gateway {
   const { callers, exchangeSession, log, proxies, tls, config } = options;
   const stopping = new AbortController();
-  const decorateProblem = (_path: string, problem: object): object => problem;
+  const decorateProblem = decorateSimpleProblem;
   const server = createHttpServer({ log, proxies, tls, decorateProblem });
   mountRoutes(server, listRoutes(config.defaultCurrency), {
     callers,
