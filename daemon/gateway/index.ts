@@ -1,22 +1,33 @@
 import type { AddressInfo } from 'node:net';
 
-import { refuse, type Result } from '../../core/reasons.ts';
 import type { Caller } from '../platform/grpc/caller/caller.ts';
 import type { ServerTls } from '../platform/grpc/ingress/listener.ts';
 import type { AddressSet } from '../platform/grpc/ingress/source.ts';
 import type { Log } from '../platform/log.ts';
+import { createBrowserSessions, type ExchangeSession } from './browser-sessions.ts';
 import { mountRoutes } from './http/mount.ts';
 import { createHostCheck } from './http/request.ts';
 import type { Route, ServiceName } from './http/route.ts';
 import { createHttpServer } from './http/server.ts';
 import { batchRoute } from './routes/transaction-batch.ts';
 import { eventRoutes } from './routes/events.ts';
+import { apiKeyRoutes } from './routes/api-keys.ts';
+import { sessionRoutes } from './routes/sessions.ts';
+import { signInRoutes } from './routes/sign-in.ts';
 import { transactionRoutes } from './routes/transactions.ts';
+import { userRoutes } from './routes/users.ts';
 import { walletRoutes } from './routes/wallets.ts';
+import { simpleAuthRoutes } from './simple/auth.ts';
+import { simpleExportRoutes } from './simple/exports.ts';
+import { decorateSimpleProblem } from './simple/problems.ts';
+import { simpleStatementRoutes } from './simple/statements.ts';
+import { simpleWalletRoutes } from './simple/wallet.ts';
 
 export type GatewayOptions = {
   /** Of a service in this process a function call, otherwise gRPC. */
   readonly callers: Readonly<Record<ServiceName, Caller>>;
+  /** As one of our own services: the token of a browser's session is no credential of a user. */
+  readonly exchangeSession: ExchangeSession;
   readonly log: Log;
   /** Addresses whose `x-forwarded-for` is believed. */
   readonly proxies: AddressSet;
@@ -41,19 +52,27 @@ export const listRoutes = (defaultCurrency: string): readonly Route[] => [
   batchRoute(defaultCurrency),
   ...walletRoutes,
   ...eventRoutes,
+  ...signInRoutes,
+  ...sessionRoutes,
+  ...userRoutes,
+  ...apiKeyRoutes,
+  ...simpleAuthRoutes,
+  ...simpleWalletRoutes(defaultCurrency),
+  ...simpleStatementRoutes,
+  ...simpleExportRoutes,
 ];
 
 /** The HTTP gateway: it has no rules of its own and no database. */
 export function createGateway(options: GatewayOptions): Gateway {
-  const { callers, log, proxies, tls, config } = options;
+  const { callers, exchangeSession, log, proxies, tls, config } = options;
   const stopping = new AbortController();
-  const decorateProblem = (_path: string, problem: object): object => problem;
+  const decorateProblem = decorateSimpleProblem;
   const server = createHttpServer({ log, proxies, tls, decorateProblem });
   mountRoutes(server, listRoutes(config.defaultCurrency), {
     callers,
     decorateProblem,
     hosts: createHostCheck(config.allowedHosts),
-    exchange: refuseCookies,
+    sessions: createBrowserSessions({ exchange: exchangeSession }),
     stopping: stopping.signal,
   });
   return {
@@ -69,6 +88,3 @@ export function createGateway(options: GatewayOptions): Gateway {
     },
   };
 }
-
-const refuseCookies = (): Promise<Result<string>> =>
-  Promise.resolve(refuse('TOKEN_INVALID', 'the session cookie is not known: sign in'));

@@ -22,6 +22,6 @@ export function sessionColumns(timezone: string): readonly Column<Session>[] {
       isFlexible: true,
     }),
     { header: 'user_id', value: ({ userId }) => userId },
-    { header: 'kind', value: nameKind },
+    { header: 'kind', value: nameSessionKind },
   ];
 }

@@ -4,8 +4,8 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 
 import type { Caller, CallOptions } from '../../platform/grpc/caller/caller.ts';
-import type { Result } from '../../../core/reasons.ts';
-import { fault, found, type Found } from './problems.ts';
+import { sessionField, type BrowserSessions, type CookieBearer } from '../browser-sessions.ts';
+import { fault, found, type Fault, type Found } from './problems.ts';
 import { findForgery, formatCookie, readCookie, sessionCookie, type HostCheck } from './request.ts';
 import type { Answer, Route, RouteInput, ServiceName } from './route.ts';
 import { sendFault, type HttpServerOptions } from './server.ts';
@@ -17,8 +17,7 @@ const maxCredentialLength = 4_096;
 export type MountOptions = Pick<HttpServerOptions, 'decorateProblem'> & {
   readonly callers: Readonly<Record<ServiceName, Caller>>;
   readonly hosts: HostCheck;
-  /** An access token for the token of a browser's session. */
-  readonly exchange: (sessionToken: string) => Promise<Result<string>>;
+  readonly sessions: BrowserSessions;
   /** Aborted when the gateway stops. */
   readonly stopping: AbortSignal;
 };
@@ -35,36 +34,65 @@ export function mountRoutes(
       url: route.path,
       ...(route.bodyLimitBytes === undefined ? {} : { bodyLimit: route.bodyLimitBytes }),
       handler: async (request, reply) => {
-        const answered = await answerRequest(route, request, reply, options);
-        if (!answered.ok) sendFault(options, request, reply, answered.fault);
-        else sendAnswer(answered, request, reply);
+        const shown = await findCredential(route, request, options);
+        const answered: Answer = shown.ok
+          ? await answerRequest(route, request, reply, { ...options, credential: shown.value })
+          : shown;
+        const cookie = shown.ok ? shown.value.cookie : undefined;
+        if (answered.ok) {
+          if (cookie && answered.session?.token === '') options.sessions.forget(cookie.token);
+          sendAnswer(answered, request, reply, cookie !== undefined);
+        } else {
+          if (isSessionOver(answered.fault) || cookie?.isOver) endCookie(request, reply);
+          if (answered.headers) void reply.headers(answered.headers);
+          sendFault(options, request, reply, answered.fault, route.problemStatuses);
+        }
         return reply;
       },
     });
   }
 }
 
+/** The cookie of a request; `isOver`: its session has ended, so that the cookie is of no use. */
+type Cookie = { readonly token: string; isOver: boolean };
+
+/** What a request shows: nothing, a token, or a cookie and the access token that it stands for. */
+type Credential = { readonly accessToken?: string; readonly cookie?: Cookie };
+
+/** A refusal of the cookie itself, not of what was asked for with it. */
+const isSessionOver = ({ metadata }: Pick<Fault, 'metadata'>): boolean =>
+  metadata['field'] === sessionField;
+
 async function answerRequest(
   route: Route,
   request: FastifyRequest,
   reply: FastifyReply,
-  options: MountOptions,
+  options: MountOptions & { readonly credential: Credential },
 ): Promise<Answer> {
-  const credential = await findCredential(route, request, options);
-  if (!credential.ok) return credential;
   const input = readInput(route, request);
   if (!input.ok) return input;
+  const { callers, stopping, credential } = options;
   const leaving = new AbortController();
   reply.raw.once('close', () => leaving.abort());
   const { source, origin, requestId, isTls } = request.ingress;
-  const callOptions: CallOptions = {
+  const callOptions: { -readonly [Name in keyof CallOptions]: CallOptions[Name] } = {
     ...{ source, origin, requestId, signal: leaving.signal },
     deadlineMs: performance.now() + callTimeoutMs,
-    ...(credential.value === undefined ? {} : { authorization: credential.value }),
   };
-  const { callers, stopping } = options;
+  if (credential.accessToken !== undefined) {
+    callOptions.authorization = `Bearer ${credential.accessToken}`;
+  }
+  const renew = createRenewal(options, credential, { source, requestId });
   const call: RouteInput<unknown, unknown, unknown>['call'] = async (service, method, message) => {
-    const result = await callers[service].call(method, message, callOptions);
+    const ask = () => callers[service].call(method, message, callOptions);
+    let result = await ask();
+    if (!result.ok) {
+      const renewed = await renew(result.rejection);
+      if (renewed !== undefined) {
+        callOptions.authorization = `Bearer ${renewed}`;
+        result = await ask();
+      }
+    }
     return result.ok ? result : { ok: false, fault: result.rejection };
   };
   const signal = AbortSignal.any([leaving.signal, stopping]);
@@ -73,26 +101,49 @@ async function answerRequest(
   return route.run({ ...input.value, ...shared });
 }
 
-/** The header `Authorization` for the services; of a cookie, the access token that it stands for. */
+/**
+ * A kept access token may have been revoked while its session goes on, as after a change of the
+ * role: another one is then asked for, once a request. The refused call had no effect.
+ */
+function createRenewal(
+  { sessions }: MountOptions,
+  { cookie, accessToken }: Credential,
+  bearer: CookieBearer,
+): (refused: Pick<Fault, 'reason'>) => Promise<string | undefined> {
+  let isTried = false;
+  return async ({ reason }) => {
+    if (isTried || !cookie) return undefined;
+    if (reason !== 'TOKEN_REVOKED' && reason !== 'TOKEN_EXPIRED') return undefined;
+    isTried = true;
+    sessions.forget(cookie.token, accessToken);
+    const exchanged = await sessions.exchange(cookie.token, bearer);
+    if (exchanged.ok) return exchanged.value;
+    cookie.isOver = isSessionOver(exchanged.rejection);
+    return undefined;
+  };
+}
+
+/** The token of the header `Authorization`; of a cookie, the access token that it stands for. */
 async function findCredential(
   route: Route,
   request: FastifyRequest,
-  { hosts, exchange }: MountOptions,
-): Promise<Found<string | undefined>> {
+  { hosts, sessions }: MountOptions,
+): Promise<Found<Credential>> {
   const { headers, ingress } = request;
   const { authorization } = headers;
   if (authorization !== undefined) {
-    return authorization.length <= maxCredentialLength && /^Bearer /i.test(authorization)
-      ? { ok: true, value: authorization }
+    const accessToken = /^Bearer (.+)$/i.exec(authorization.slice(0, maxCredentialLength + 1))?.[1];
+    return accessToken !== undefined && authorization.length <= maxCredentialLength
+      ? found({ accessToken })
       : {
           ok: false,
           fault: fault('TOKEN_INVALID', 'the header Authorization must be: Bearer TOKEN'),
         };
   }
   const cookie = readCookie(headers.cookie, sessionCookie);
-  if (cookie === undefined || cookie === '') return found(undefined);
   // Signing in again needs no session that works, and must not fail for one that has ended.
-  if (route.credential === 'none') return found(undefined);
+  const isCookieUsed = cookie !== undefined && cookie !== '' && route.credential !== 'none';
+  if (!isCookieUsed && route.startsSession !== true) return found({});
   if (!hosts.isKnown(headers.host)) {
     const message =
       'the header Host names no known host of this server: add it to HTTP_ALLOWED_HOSTS';
@@ -100,9 +151,11 @@ async function findCredential(
   }
   const forgery = findForgery(request, ingress.isTls);
   if (forgery) return { ok: false, fault: forgery };
-  const exchanged = await exchange(cookie);
+  if (!isCookieUsed) return found({});
+  const { source, requestId } = ingress;
+  const exchanged = await sessions.exchange(cookie, { source, requestId });
   return exchanged.ok
-    ? { ok: true, value: `Bearer ${exchanged.value}` }
+    ? found({ accessToken: exchanged.value, cookie: { token: cookie, isOver: false } })
     : { ok: false, fault: exchanged.rejection };
 }
 
@@ -138,12 +191,11 @@ function sendAnswer(
   { status, body, headers = {}, session, stream }: Extract<Answer, { ok: true }>,
   request: FastifyRequest,
   reply: FastifyReply,
+  isByCookie: boolean,
 ): void {
   void reply.code(status).headers(headers);
-  if (session) {
-    const isSecure = request.ingress.isTls;
-    void reply.header('set-cookie', formatCookie(session.token, session.maxAgeSeconds, isSecure));
-  }
+  // Who signs out with an access token keeps the cookie of another session.
+  if (session && (session.token !== '' || isByCookie)) setCookie(request, reply, session);
   if (stream) {
     void reply.send(Readable.from(stream, { objectMode: false }));
     return;
@@ -157,4 +209,17 @@ function sendAnswer(
     return;
   }
   void reply.header('content-type', 'application/json; charset=utf-8').send(JSON.stringify(body));
+}
+
+const endCookie = (request: FastifyRequest, reply: FastifyReply): void =>
+  setCookie(request, reply, { token: '', maxAgeSeconds: 0 });
+
+/** `Secure`, unless this machine itself asks without TLS: its clients would not send it back. */
+function setCookie(
+  { ingress: { isTls, origin } }: FastifyRequest,
+  reply: FastifyReply,
+  { token, maxAgeSeconds }: { readonly token: string; readonly maxAgeSeconds: number },
+): void {
+  const isSecure = isTls || origin !== 'local';
+  void reply.header('set-cookie', formatCookie(token, maxAgeSeconds, isSecure));
 }

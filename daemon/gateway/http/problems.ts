@@ -79,8 +79,13 @@ export type Problem = {
 export const isHttpFault = (reason: string): reason is HttpFault =>
   Object.hasOwn(httpFaults, reason);
 
-/** The status with which a reason is answered. */
-export function statusOf(reason: ProblemReason): number {
+/** The status with which a reason is answered; `ownStatuses`: those of a route. */
+export function statusOf(
+  reason: ProblemReason,
+  ownStatuses: Readonly<Partial<Record<ProblemReason, number>>> = {},
+): number {
+  const ownStatus = ownStatuses[reason];
+  if (ownStatus !== undefined) return ownStatus;
   if (isHttpFault(reason)) return httpFaults[reason].status;
   return statusOfReason[reason] ?? statusOfCode[reasonCodes[reason]];
 }
@@ -99,11 +104,15 @@ export const fault = (
   metadata: Readonly<Record<string, string>> = {},
 ): Fault => ({ reason, message, metadata });
 
-/** What is answered: `fault` is a service's rejection, or one of HTTP. */
-export function toProblem(cause: Fault | Rejection, requestId: string): Problem {
+/** What is answered: `cause` is a service's rejection, or one of HTTP. */
+export function toProblem(
+  cause: Fault | Rejection,
+  requestId: string,
+  ownStatuses?: Readonly<Partial<Record<ProblemReason, number>>>,
+): Problem {
   const { reason, message, metadata } = cause;
   const { field, ...others } = metadata;
-  const status = statusOf(reason);
+  const status = statusOf(reason, ownStatuses);
   const retryAfterMs = findRetryAfterMs(metadata, status);
   const isUuid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(requestId);
   return {
@@ -113,13 +122,17 @@ export function toProblem(cause: Fault | Rejection, requestId: string): Problem 
     detail: message,
     instance: isUuid ? `urn:uuid:${requestId}` : `urn:request:${requestId}`,
     reason,
-    ...(field === undefined ? {} : { field }),
+    ...(field === undefined ? {} : { field: toCamelCase(field) }),
     ...(Object.keys(others).length === 0 ? {} : { metadata: others }),
     requestId,
     ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
     ...(reason === 'OUTCOME_UNKNOWN' ? { outcome: 'unknown' } : {}),
   };
 }
+
+/** Fields of services are named as in the protos, those of requests here as in JSON. */
+const toCamelCase = (field: string): string =>
+  field.replace(/_([a-z])/g, (_match, letter: string) => letter.toUpperCase());
 
 /** A refusal that passes by itself says when to come back. */
 function findRetryAfterMs(

@@ -18,7 +18,12 @@ export type Answer =
       /** Instead of a body: bytes or texts as they come. */
       readonly stream?: AsyncIterable<Uint8Array | string>;
     }
-  | { readonly ok: false; readonly fault: Fault };
+  | {
+      readonly ok: false;
+      readonly fault: Fault;
+      /** Besides those of every problem. */
+      readonly headers?: Readonly<Record<string, string>>;
+    };
 
 /** How a route asks a service: with the credential, source, deadline and id of its request. */
 export type ServiceCall = <Req, Res>(
@@ -68,11 +73,15 @@ type RouteOf<Params, Query, Body> = {
   readonly bodyExample?: unknown;
   /** Where 256 KiB are too few. */
   readonly bodyLimitBytes?: number;
+  /** Sets the cookie of a session: asked for by pages of this server, and under a known name. */
+  readonly startsSession?: true;
   /** Takes an `Idempotency-Key`. */
   readonly idempotency?: 'required' | 'optional';
   readonly answers: Readonly<Record<number, DescribedAnswer>>;
   /** Reasons that this route can end with, besides those of every route. */
   readonly problems: readonly ProblemReason[];
+  /** Statuses of this route alone, where they differ from those of `statusOf`. */
+  readonly problemStatuses?: Readonly<Partial<Record<ProblemReason, number>>>;
   readonly run: (input: RouteInput<Params, Query, Body>) => Promise<Answer>;
 };
 

@@ -208,8 +208,9 @@ export function sendFault(
   request: FastifyRequest,
   reply: FastifyReply,
   cause: Fault,
+  ownStatuses?: Readonly<Partial<Record<ProblemReason, number>>>,
 ): void {
-  const problem = toProblem(cause, request.id);
+  const problem = toProblem(cause, request.id, ownStatuses);
   if (problem.retryAfterMs !== undefined) {
     void reply.header('retry-after', String(Math.max(1, Math.ceil(problem.retryAfterMs / 1_000))));
   }

@@ -133,6 +133,8 @@ const example = {
   replayed: false,
 };
 
+export { example as transactionExample, refusals as transactionRefusals };
+
 /** `/v1/transactions` */
 export const transactionRoutes = (defaultCurrency: string): readonly Route[] => [
   defineRoute({

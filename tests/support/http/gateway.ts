@@ -1,3 +1,4 @@
+import { refuse } from '../../../core/reasons.ts';
 import { createGateway } from '../../../daemon/gateway/index.ts';
 import { createAddressSet } from '../../../daemon/platform/grpc/ingress/source.ts';
 import { createLog } from '../../../daemon/platform/log.ts';
@@ -16,6 +17,7 @@ export async function startGateway(allowedHosts = ['127.0.0.1']): Promise<Gatewa
   const caller = services.server.createCaller();
   const gateway = createGateway({
     callers: { auth: caller, wallet: caller, statement: caller },
+    exchangeSession: () => Promise.resolve(refuse('TOKEN_INVALID', 'there is no such session')),
     log: createLog('silent'),
     proxies: createAddressSet([]),
     tls: undefined,
