@@ -128,7 +128,7 @@ async function compose(
   await step(revocations.start());
   const bound = await step(listen(server, config.listen, tls.server));
   if (!bound.ok) return bound;
-  const http = await step(openHttpGateway(config, { server, tls, lifecycle, log }));
+  const http = await step(openHttpGateway(config, { server, auth, tls, lifecycle, log }));
   if (!http.ok) return http;
   const readiness = watchReadiness({ server, broker, revocations });
   lifecycle.defer('readiness', readiness.end);

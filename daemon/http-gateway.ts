@@ -4,7 +4,7 @@ import type { TlsFiles } from './config/tls-files.ts';
 import type { Outcome } from './fault.ts';
 import { createGateway } from './gateway/index.ts';
 import { cannotListen } from './listeners.ts';
-import { callRemote } from './peer-clients.ts';
+import { callRemote, type Peers } from './peer-clients.ts';
 import type { Caller } from './platform/grpc/caller/caller.ts';
 import type { GrpcServer } from './platform/grpc/server.ts';
 import { createAddressSet } from './platform/grpc/ingress/source.ts';
@@ -21,6 +21,7 @@ export async function openHttpGateway(
   config: Config,
   parts: {
     readonly server: Pick<GrpcServer, 'createCaller'>;
+    readonly auth: Pick<Peers['auth'], 'exchangeSession'>;
     readonly tls: TlsFiles;
     readonly lifecycle: Lifecycle;
     readonly log: Log;
@@ -28,7 +29,7 @@ export async function openHttpGateway(
 ): Promise<Outcome<string | undefined>> {
   const { http } = config;
   if (!http) return { ok: true, value: undefined };
-  const { server, tls, lifecycle, log } = parts;
+  const { server, auth, tls, lifecycle, log } = parts;
   const local = server.createCaller();
   const callerOf = (name: ServiceName): Caller => {
     if (config.services.includes(name)) return local;
@@ -39,6 +40,7 @@ export async function openHttpGateway(
   const callers = Object.fromEntries(serviceNames.map((name) => [name, callerOf(name)]));
   const gateway = createGateway({
     callers: callers as Record<ServiceName, Caller>,
+    exchangeSession: auth.exchangeSession,
     log,
     proxies: createAddressSet(config.trustedProxies),
     tls: tls.server,

@@ -6,6 +6,7 @@ import { roleOfWireNumber } from '../core/roles.ts';
 import { isApiKeyScope } from '../core/scopes.ts';
 import {
   AuthServiceService,
+  ExchangeSessionRequest,
   GetJwksRequest,
   ListRevocationsRequest,
   ResolveUsersRequest,
@@ -84,6 +85,7 @@ export function createAuthPeer(caller: Caller, feedCaller = caller) {
     },
     findUser: (userId: string) => findUser(caller, userId),
     verifyKey: (secret: string) => verifyKey(caller, secret),
+    exchangeSession: (token: string, bearer: Bearer) => exchangeSession(caller, token, bearer),
   };
 }
 
@@ -97,6 +99,30 @@ async function findUser(caller: Caller, userId: string) {
   if (!user || !role) return undefined;
   const { email, emailVerified: isEmailVerified, disabled: isDisabled } = user;
   return { email, role, isEmailVerified, isDisabled };
+}
+
+/** Who shows a session cookie: for the limits and the log of the auth service. */
+type Bearer = { readonly source: string; readonly requestId: string };
+
+/** An access token for the token of a browser's session. */
+async function exchangeSession(
+  caller: Caller,
+  browserToken: string,
+  bearer: Bearer,
+): Promise<Result<{ readonly accessToken: string; readonly expiresAtMs: number }>> {
+  const method = AuthServiceService.exchangeSession;
+  const request = ExchangeSessionRequest.fromPartial({ browserToken });
+  const answer = await caller.call(method, request, { ...bearer, ...within() });
+  if (answer.ok) {
+    const { accessToken = '', accessTokenExpiresAt } = answer.value.tokens ?? {};
+    return succeed({ accessToken, expiresAtMs: accessTokenExpiresAt?.getTime() ?? 0 });
+  }
+  const { reason, message, metadata } = answer.rejection;
+  // Of the cookie, or passing by itself; anything else is about our own credential.
+  const isOfCookie = metadata['field'] === 'browser_token';
+  if (isOfCookie) return refuse(reason, message, { field: 'Cookie' });
+  if (reason === 'OVERLOADED' || reason === 'SHUTTING_DOWN') return answer;
+  return refuse('AUTH_UNAVAILABLE', 'the session cookie cannot be checked now: try again');
 }
 
 /** What the auth service says of an API key. */

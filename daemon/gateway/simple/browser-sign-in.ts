@@ -1,7 +1,6 @@
 import {
   AuthServiceService as auth,
   SignInRequest,
-  type SignInResponse,
   type User,
 } from '../../../protos/gen/digitalwallet/auth/v1/auth.ts';
 import { fault, found, type Found } from '../http/problems.ts';
@@ -13,10 +12,6 @@ export type BrowserSignIn = {
   readonly session: { readonly token: string; readonly maxAgeSeconds: number };
 };
 
-/** What SignIn takes and answers with for a session whose token is in a cookie. */
-type BrowserRequest = Parameters<typeof SignInRequest.fromPartial>[0] & { browser: true };
-type BrowserResponse = SignInResponse & { readonly browserToken?: string | undefined };
-
 /** Opens a session whose token does not change, for a cookie that no script can read. */
 export async function signInBrowser(
   call: ServiceCall,
@@ -27,20 +22,19 @@ export async function signInBrowser(
   },
   client: string | undefined,
 ): Promise<Found<BrowserSignIn>> {
-  const request: BrowserRequest = {
+  const request = {
     ...person,
     browser: true,
     client: (client ?? '').replace(/[^\x20-\x7e]/g, '').slice(0, 100),
   };
   const signedIn = await call('auth', auth.signIn, SignInRequest.fromPartial(request));
   if (!signedIn.ok) return signedIn;
-  const answered: BrowserResponse = signedIn.value;
-  const { browserToken: token, tokens } = answered;
+  const { browserToken: token, tokens } = signedIn.value;
   if (token === undefined || token === '') {
     const message = 'the auth service opens no sessions for browsers: update it';
     return { ok: false, fault: fault('UNIMPLEMENTED', message) };
   }
   const lifeMs = (tokens?.sessionExpiresAt?.getTime() ?? 0) - Date.now();
   const maxAgeSeconds = Math.max(1, Math.floor(lifeMs / 1_000));
-  return found({ user: userOf(answered), session: { token, maxAgeSeconds } });
+  return found({ user: userOf(signedIn.value), session: { token, maxAgeSeconds } });
 }
