@@ -1,7 +1,7 @@
-import { refuse } from '../../../core/reasons.ts';
 import { createGateway } from '../../../daemon/gateway/index.ts';
 import { createAddressSet } from '../../../daemon/platform/grpc/ingress/source.ts';
 import { createLog } from '../../../daemon/platform/log.ts';
+import { createAuthPeer } from '../../../daemon/peers.ts';
 import { startAllServices, type AllServices } from '../processes/all-services.ts';
 
 export type GatewayWorld = {
@@ -17,7 +17,8 @@ export async function startGateway(allowedHosts = ['127.0.0.1']): Promise<Gatewa
   const caller = services.server.createCaller();
   const gateway = createGateway({
     callers: { auth: caller, wallet: caller, statement: caller },
-    exchangeSession: () => Promise.resolve(refuse('TOKEN_INVALID', 'there is no such session')),
+    exchangeSession: createAuthPeer(services.server.createCaller({ kind: 'service' }))
+      .exchangeSession,
     log: createLog('silent'),
     proxies: createAddressSet([]),
     tls: undefined,
