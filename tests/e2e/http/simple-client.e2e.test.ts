@@ -32,7 +32,7 @@ function createClient() {
       status: response.status,
       setCookie: response.headers.getSetCookie()[0],
       text,
-      body: (text === '' ? {} : JSON.parse(text)) as Record<string, never>,
+      body: (text === '' ? {} : JSON.parse(text)) as unknown,
     };
   };
 }
