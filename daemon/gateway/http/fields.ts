@@ -64,6 +64,13 @@ export const page = {
   }),
 } as const;
 
+/** What a list answers with. */
+export const pageOf = <T extends z.ZodType>(item: T) =>
+  z.object({
+    items: z.array(item),
+    nextPageToken: z.string().optional().meta({ description: 'Absent on the last page' }),
+  });
+
 /** Minor units, where the currency is known. */
 export function amountOf(
   value: string | number | undefined,

@@ -35,8 +35,12 @@ export function mountRoutes(
       url: route.path,
       handler: async (request, reply) => {
         const answered = await answerRequest(route, request, reply, options);
-        if (!answered.ok) sendFault(options, request, reply, answered.fault);
-        else sendAnswer(answered, request, reply);
+        if (answered.ok) {
+          sendAnswer(answered, request, reply);
+        } else {
+          void reply.headers(answered.headers ?? {});
+          sendFault(options, request, reply, answered.fault);
+        }
         return reply;
       },
     });

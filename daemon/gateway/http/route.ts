@@ -18,7 +18,11 @@ export type Answer =
       /** Instead of a body: bytes or texts as they come. */
       readonly stream?: AsyncIterable<Uint8Array | string>;
     }
-  | { readonly ok: false; readonly fault: Fault };
+  | {
+      readonly ok: false;
+      readonly fault: Fault;
+      readonly headers?: Readonly<Record<string, string>>;
+    };
 
 /** How a route asks a service: with the credential, source, deadline and id of its request. */
 export type ServiceCall = <Req, Res>(
@@ -47,7 +51,7 @@ export type RouteInput<Params, Query, Body> = {
 export type DescribedAnswer = {
   readonly description: string;
   readonly schema?: z.ZodType;
-  /** Where it is not JSON. */
+  /** Besides JSON; without a schema, instead of it. */
   readonly contentTypes?: readonly string[];
   readonly example?: unknown;
   readonly headers?: Readonly<Record<string, string>>;
@@ -66,6 +70,8 @@ type RouteOf<Params, Query, Body> = {
   readonly query?: z.ZodType<Query>;
   readonly body?: z.ZodType<Body>;
   readonly bodyExample?: unknown;
+  /** Request headers of this route alone, by name. */
+  readonly headers?: Readonly<Record<string, { description: string; example?: string }>>;
   /** Takes an `Idempotency-Key`. */
   readonly idempotency?: 'required' | 'optional';
   readonly answers: Readonly<Record<number, DescribedAnswer>>;

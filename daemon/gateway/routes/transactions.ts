@@ -19,6 +19,7 @@ import {
   money,
   operation,
   page,
+  pageOf,
   time,
   user,
   uuid,
@@ -31,21 +32,23 @@ import { answer, defineRoute, type Route } from '../http/route.ts';
 const tag = 'transactions';
 
 /** docs/cli.md, "JSON": a transaction. */
-export const transaction = z.object({
-  id: uuid.optional().meta({ description: 'Absent in a dry run' }),
-  walletId: uuid,
-  seq: z.int().optional().meta({ description: 'Gapless within the wallet, from 1' }),
-  operation,
-  amount: money,
-  currency,
-  balanceAfter: money,
-  parentId: uuid.optional().meta({ description: 'The transaction that this one undoes' }),
-  description: z.string().optional(),
-  merchant: z.string().optional(),
-  occurredAt: time,
-  replayed: z.boolean().meta({ description: 'It had been made before, by the same key' }),
-  dryRun: z.literal(true).optional(),
-});
+export const transaction = z
+  .object({
+    id: uuid.optional().meta({ description: 'Absent in a dry run' }),
+    walletId: uuid,
+    seq: z.int().optional().meta({ description: 'Gapless within the wallet, from 1' }),
+    operation,
+    amount: money,
+    currency,
+    balanceAfter: money,
+    parentId: uuid.optional().meta({ description: 'The transaction that this one undoes' }),
+    description: z.string().optional(),
+    merchant: z.string().optional(),
+    occurredAt: time,
+    replayed: z.boolean().meta({ description: 'It had been made before, by the same key' }),
+    dryRun: z.literal(true).optional(),
+  })
+  .meta({ id: 'Transaction' });
 
 const item = {
   operation,
@@ -188,7 +191,7 @@ export const transactionRoutes = (defaultCurrency: string): readonly Route[] => 
     answers: {
       200: {
         description: 'A page',
-        schema: z.object({ items: z.array(transaction), nextPageToken: z.string().optional() }),
+        schema: pageOf(transaction),
         example: { items: [example] },
         headers: { Link: 'The next page, with rel="next"' },
       },
