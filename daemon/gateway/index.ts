@@ -5,10 +5,12 @@ import type { Caller } from '../platform/grpc/caller/caller.ts';
 import type { ServerTls } from '../platform/grpc/ingress/listener.ts';
 import type { AddressSet } from '../platform/grpc/ingress/source.ts';
 import type { Log } from '../platform/log.ts';
+import { mountPages } from './docs-page/pages.ts';
 import { mountRoutes } from './http/mount.ts';
 import { createHostCheck } from './http/request.ts';
 import type { Route, ServiceName } from './http/route.ts';
 import { createHttpServer } from './http/server.ts';
+import { createOpenApi } from './openapi/document.ts';
 import { transactionRoutes } from './routes/transactions.ts';
 import { walletRoutes } from './routes/wallets.ts';
 
@@ -19,6 +21,8 @@ export type GatewayOptions = {
   /** Addresses whose `x-forwarded-for` is believed. */
   readonly proxies: AddressSet;
   readonly tls: ServerTls | undefined;
+  /** False while calls would be refused: during the start and the drain. */
+  readonly isReady: () => boolean;
   readonly config: {
     readonly defaultCurrency: string;
     /** Names by which requests with a cookie may address this gateway. */
@@ -41,11 +45,16 @@ export const listRoutes = (defaultCurrency: string): readonly Route[] => [
 
 /** The HTTP gateway: it has no rules of its own and no database. */
 export function createGateway(options: GatewayOptions): Gateway {
-  const { callers, log, proxies, tls, config } = options;
+  const { callers, log, proxies, tls, isReady, config } = options;
   const stopping = new AbortController();
   const decorateProblem = (_path: string, problem: object): object => problem;
   const server = createHttpServer({ log, proxies, tls, decorateProblem });
-  mountRoutes(server, listRoutes(config.defaultCurrency), {
+  const routes = listRoutes(config.defaultCurrency);
+  mountPages(server, {
+    document: createOpenApi(routes),
+    isReady: () => isReady() && !stopping.signal.aborted,
+  });
+  mountRoutes(server, routes, {
     callers,
     decorateProblem,
     hosts: createHostCheck(config.allowedHosts),

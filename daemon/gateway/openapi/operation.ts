@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import type { z } from 'zod';
 
 import type { DescribedAnswer, Route } from '../http/route.ts';
 import { referHeaders, type ProblemCollection } from './problems.ts';

@@ -7,6 +7,7 @@ export type GatewayWorld = {
   readonly services: AllServices;
   readonly port: number;
   readonly url: string;
+  setReady(isReady: boolean): void;
   stop(): Promise<void>;
 };
 
@@ -14,11 +15,13 @@ export type GatewayWorld = {
 export async function startGateway(allowedHosts = ['127.0.0.1']): Promise<GatewayWorld> {
   const services = await startAllServices();
   const caller = services.server.createCaller();
+  let isReady = true;
   const gateway = createGateway({
     callers: { auth: caller, wallet: caller, statement: caller },
     log: createLog('silent'),
     proxies: createAddressSet([]),
     tls: undefined,
+    isReady: () => isReady,
     config: { defaultCurrency: 'BRL', allowedHosts },
   });
   const { port } = await gateway.listen('127.0.0.1', 0);
@@ -26,6 +29,9 @@ export async function startGateway(allowedHosts = ['127.0.0.1']): Promise<Gatewa
     services,
     port,
     url: `http://127.0.0.1:${port}`,
+    setReady: (next) => {
+      isReady = next;
+    },
     stop: async () => {
       await gateway.stop(1_000);
       await services.stop();
