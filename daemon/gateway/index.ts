@@ -11,6 +11,8 @@ import { createHostCheck } from './http/request.ts';
 import type { Route, ServiceName } from './http/route.ts';
 import { createHttpServer } from './http/server.ts';
 import { createOpenApi } from './openapi/document.ts';
+import { exportRoutes } from './routes/exports.ts';
+import { statementRoutes } from './routes/statements.ts';
 import { transactionRoutes } from './routes/transactions.ts';
 import { walletRoutes } from './routes/wallets.ts';
 
@@ -41,6 +43,8 @@ export type Gateway = {
 export const listRoutes = (defaultCurrency: string): readonly Route[] => [
   ...transactionRoutes(defaultCurrency),
   ...walletRoutes,
+  ...statementRoutes,
+  ...exportRoutes,
 ];
 
 /** The HTTP gateway: it has no rules of its own and no database. */

@@ -1,7 +1,7 @@
 /**
- * HTML of the Markdown that docs/errors.md is written in: headings, paragraphs, lists, tables, code,
- * strong text and links. Everything else is text. A row of a table whose first cell is code has that
- * text as its id.
+ * HTML of the Markdown that docs/errors.md is written in: headings, paragraphs, lists, tables,
+ * code, strong text and links. Everything else is text. A row of a table whose first cell is code
+ * has that text as its id.
  */
 export function renderMarkdown(text: string): string {
   const blocks = text.split(/\n{2,}/).map((block) => block.trim());

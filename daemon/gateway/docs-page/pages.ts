@@ -6,7 +6,7 @@ import { isUnchanged } from '../http/conditional.ts';
 import { readDocsFile, type DocsFile } from './files.ts';
 import { renderMarkdown } from './markdown.ts';
 
-export type PagesOptions = {
+type PagesOptions = {
   /** The OpenAPI document. */
   readonly document: object;
   /** False while calls would be refused: during the start and the drain. */

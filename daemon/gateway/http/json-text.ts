@@ -16,8 +16,8 @@ const reserved: ReadonlySet<string> = new Set(['__proto__']);
 const whitespace: ReadonlySet<string> = new Set([' ', '\t', '\n', '\r']);
 
 /**
- * Parses JSON (RFC 8259), and refuses what RFC 8785 and I-JSON call not interoperable. Linear in the
- * length of the text.
+ * Parses JSON (RFC 8259), and refuses what RFC 8785 and I-JSON call not interoperable. Linear in
+ * the length of the text.
  */
 export function parseJson(text: string): ParsedJson {
   let value: unknown;

@@ -10,7 +10,7 @@ import { findForgery, formatCookie, readCookie, sessionCookie, type HostCheck } 
 import type { Answer, Route, RouteInput, ServiceName } from './route.ts';
 import { sendFault, type HttpServerOptions } from './server.ts';
 
-/** What a call may take in all; a service answers earlier that it is too late. */
+/** What one call may take; a service answers earlier that it is too late. */
 const callTimeoutMs = 25_000;
 const maxCredentialLength = 4_096;
 
@@ -67,7 +67,8 @@ async function answerRequest(
   };
   const { callers, stopping } = options;
   const call: RouteInput<unknown, unknown, unknown>['call'] = async (service, method, message) => {
-    const result = await callers[service].call(method, message, callOptions);
+    const deadlineMs = performance.now() + callTimeoutMs;
+    const result = await callers[service].call(method, message, { ...callOptions, deadlineMs });
     return result.ok ? result : { ok: false, fault: result.rejection };
   };
   const signal = AbortSignal.any([leaving.signal, stopping]);

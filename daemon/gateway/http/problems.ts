@@ -111,13 +111,24 @@ export function toProblem(cause: Fault | Rejection, requestId: string): Problem 
     detail: message,
     instance: isUuid ? `urn:uuid:${requestId}` : `urn:request:${requestId}`,
     reason,
-    ...(field === undefined ? {} : { field }),
+    ...(field === undefined ? {} : { field: nameField(field) }),
     ...(Object.keys(others).length === 0 ? {} : { metadata: others }),
     requestId,
     ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
     ...(reason === 'OUTCOME_UNKNOWN' ? { outcome: 'unknown' } : {}),
   };
 }
+
+/** Fields of the services that have other names over HTTP. */
+const httpFields: Readonly<Record<string, string>> = {
+  user_id: 'user',
+  page_size: 'limit',
+  page_token: 'pageToken',
+  idempotency_key: 'Idempotency-Key',
+};
+
+const nameField = (field: string): string =>
+  httpFields[field] ?? field.replace(/_([a-z])/g, (_part, letter: string) => letter.toUpperCase());
 
 /** A refusal that passes by itself says when to come back. */
 function findRetryAfterMs(

@@ -8,7 +8,7 @@ import type { JsonSchema, SchemaCollection } from './schemas.ts';
 export const templateOf = (path: string): string => path.replace(/:(\w+)/g, '{$1}');
 
 /** `GET /v1/wallets/:user/:currency` is `getWalletsByUserByCurrency`. */
-export function operationIdOf({ method, path }: Pick<Route, 'method' | 'path'>): string {
+function operationIdOf({ method, path }: Pick<Route, 'method' | 'path'>): string {
   const parts = path
     .split('/')
     .filter((part) => part !== '' && part !== 'v1')

@@ -2,6 +2,7 @@ import { z } from 'zod';
 
 import { canonicalUuid } from '../../../core/ids.ts';
 import { isUndo, type Operation } from '../../../core/operations.ts';
+import { textLimits } from '../../../core/text.ts';
 import { operationNumbers } from '../../../lib/json/names.ts';
 import { toTransactionJson } from '../../../lib/json/transactions.ts';
 import {
@@ -59,7 +60,7 @@ const item = {
   amount: amount.optional().meta({ description: 'Required but for a reversal or cancellation' }),
   parentId: uuid.optional().meta({ description: 'Required for a reversal or cancellation' }),
   description,
-  merchant: z.string().max(255).optional().meta({ description: 'For a purchase' }),
+  merchant: z.string().max(textLimits.merchant).optional().meta({ description: 'For a purchase' }),
   metadata: z.record(z.string().max(64), z.string().max(512)).optional(),
 };
 
@@ -135,8 +136,7 @@ const example = {
   replayed: false,
 };
 
-/** `/v1/transactions` */
-export const transactionRoutes = (defaultCurrency: string): readonly Route[] => [
+const createRoute = (defaultCurrency: string): Route =>
   defineRoute({
     method: 'POST',
     path: '/v1/transactions',
@@ -175,7 +175,9 @@ export const transactionRoutes = (defaultCurrency: string): readonly Route[] => 
         },
       };
     },
-  }),
+  });
+
+const readRoutes: readonly Route[] = [
   defineRoute({
     method: 'GET',
     path: '/v1/transactions',
@@ -243,6 +245,12 @@ export const transactionRoutes = (defaultCurrency: string): readonly Route[] => 
       return getBy(call, { by, userId: query.user ?? '', currency: query.currency ?? '' });
     },
   }),
+];
+
+/** `/v1/transactions` */
+export const transactionRoutes = (defaultCurrency: string): readonly Route[] => [
+  createRoute(defaultCurrency),
+  ...readRoutes,
 ];
 
 async function getBy(
