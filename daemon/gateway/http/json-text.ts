@@ -2,7 +2,7 @@
  * What `JSON.parse` gives without a word: the last of two equal keys, a `__proto__` that a careless
  * merge takes for the prototype, and numbers rounded to a double.
  */
-export type JsonProblem =
+type JsonProblem =
   | { readonly kind: 'syntax' }
   | { readonly kind: 'duplicate-key' | 'reserved-key' | 'inexact-number'; readonly text: string };
 

@@ -111,7 +111,7 @@ describe('GET /v1/statements', () => {
     ['?user=00000000-0000-4000-8000-000000000000', {}, 404, 'USER_NOT_FOUND', 'user'],
   ])('%s with the headers %j is refused with %i %s', async (query, headers, status, ...rest) => {
     const [reason, field] = rest;
-    const refused = await get(query, headers as Record<string, string>);
+    const refused = await get(query, headers);
     expect(refused.body).toMatchObject({ status, reason });
     expect(refused.body['field']).toBe(field);
   });
