@@ -128,10 +128,11 @@ async function compose(
   await step(revocations.start());
   const bound = await step(listen(server, config.listen, tls.server));
   if (!bound.ok) return bound;
-  const http = await step(openHttpGateway(config, { server, auth, tls, lifecycle, log }));
-  if (!http.ok) return http;
   const readiness = watchReadiness({ server, broker, revocations });
   lifecycle.defer('readiness', readiness.end);
+  const { isReady } = readiness;
+  const http = await step(openHttpGateway(config, { server, auth, tls, lifecycle, log, isReady }));
+  if (!http.ok) return http;
   const parts = { broker, readiness, running, server, watch };
   const metrics = await step(listenMetrics(config.metricsListen, parts));
   if (!metrics.ok) return metrics;

@@ -25,11 +25,12 @@ export async function openHttpGateway(
     readonly tls: TlsFiles;
     readonly lifecycle: Lifecycle;
     readonly log: Log;
+    readonly isReady: () => boolean;
   },
 ): Promise<Outcome<string | undefined>> {
   const { http } = config;
   if (!http) return { ok: true, value: undefined };
-  const { server, auth, tls, lifecycle, log } = parts;
+  const { server, auth, tls, lifecycle, log, isReady } = parts;
   const local = server.createCaller();
   const callerOf = (name: ServiceName): Caller => {
     if (config.services.includes(name)) return local;
@@ -41,7 +42,7 @@ export async function openHttpGateway(
   const gateway = createGateway({
     callers: callers as Record<ServiceName, Caller>,
     exchangeSession: auth.exchangeSession,
-    log,
+    ...{ log, isReady },
     proxies: createAddressSet(config.trustedProxies),
     tls: tls.server,
     config: { defaultCurrency: config.defaultCurrency, allowedHosts: http.allowedHosts },

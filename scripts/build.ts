@@ -1,5 +1,7 @@
-import { chmod, readFile, rm } from 'node:fs/promises';
+import { chmod, copyFile, mkdir, readFile, rm } from 'node:fs/promises';
 import { build, type BuildOptions, type Plugin } from 'esbuild';
+
+import { docsFiles } from '../daemon/gateway/docs-page/files.ts';
 
 // The command line is one file with its libraries, beside a small one that only prints the version:
 // finding and linking dozens of files would be a tenth of its start. The daemon keeps its libraries
@@ -70,4 +72,8 @@ await Promise.all([
     packages: 'external',
   }),
 ]);
+await mkdir('dist/daemon/docs-page');
+for (const [name, source] of Object.entries(docsFiles)) {
+  await copyFile(source, `dist/daemon/docs-page/${name}`);
+}
 await Promise.all(['dist/cli/main.js', 'dist/daemon/main.js'].map((file) => chmod(file, 0o755)));

@@ -12,6 +12,7 @@ const checks: readonly (readonly [name: string, command: string])[] = [
   ],
   ['knip', 'knip'],
   ['buf', 'buf lint'],
+  ['openapi', 'tsx scripts/openapi.ts --check'],
 ];
 
 function run(command: string): Promise<{ readonly code: number | null; readonly output: string }> {

@@ -5,6 +5,7 @@ import type { ServerTls } from '../platform/grpc/ingress/listener.ts';
 import type { AddressSet } from '../platform/grpc/ingress/source.ts';
 import type { Log } from '../platform/log.ts';
 import { createBrowserSessions, type ExchangeSession } from './browser-sessions.ts';
+import { mountPages } from './docs-page/pages.ts';
 import { mountRoutes } from './http/mount.ts';
 import { createHostCheck } from './http/request.ts';
 import type { Route, ServiceName } from './http/route.ts';
@@ -14,6 +15,9 @@ import { eventRoutes } from './routes/events.ts';
 import { apiKeyRoutes } from './routes/api-keys.ts';
 import { sessionRoutes } from './routes/sessions.ts';
 import { signInRoutes } from './routes/sign-in.ts';
+import { createOpenApi } from './openapi/document.ts';
+import { exportRoutes } from './routes/exports.ts';
+import { statementRoutes } from './routes/statements.ts';
 import { transactionRoutes } from './routes/transactions.ts';
 import { userRoutes } from './routes/users.ts';
 import { walletRoutes } from './routes/wallets.ts';
@@ -32,6 +36,8 @@ export type GatewayOptions = {
   /** Addresses whose `x-forwarded-for` is believed. */
   readonly proxies: AddressSet;
   readonly tls: ServerTls | undefined;
+  /** False while calls would be refused: during the start and the drain. */
+  readonly isReady: () => boolean;
   readonly config: {
     readonly defaultCurrency: string;
     /** Names by which requests with a cookie may address this gateway. */
@@ -60,15 +66,22 @@ export const listRoutes = (defaultCurrency: string): readonly Route[] => [
   ...simpleWalletRoutes(defaultCurrency),
   ...simpleStatementRoutes,
   ...simpleExportRoutes,
+  ...statementRoutes,
+  ...exportRoutes,
 ];
 
 /** The HTTP gateway: it has no rules of its own and no database. */
 export function createGateway(options: GatewayOptions): Gateway {
-  const { callers, exchangeSession, log, proxies, tls, config } = options;
+  const { callers, exchangeSession, log, proxies, tls, isReady, config } = options;
   const stopping = new AbortController();
   const decorateProblem = decorateSimpleProblem;
   const server = createHttpServer({ log, proxies, tls, decorateProblem });
-  mountRoutes(server, listRoutes(config.defaultCurrency), {
+  const routes = listRoutes(config.defaultCurrency);
+  mountPages(server, {
+    document: createOpenApi(routes),
+    isReady: () => isReady() && !stopping.signal.aborted,
+  });
+  mountRoutes(server, routes, {
     callers,
     decorateProblem,
     hosts: createHostCheck(config.allowedHosts),

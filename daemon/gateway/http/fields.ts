@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { findExponent } from '../../../core/currencies.ts';
 import { readAmount } from '../../../core/money.ts';
 import { operations, type Operation } from '../../../core/operations.ts';
+import { textLimits } from '../../../core/text.ts';
 import { parseDate } from '../../../core/time/calendar.ts';
 import { fault, found, type Found } from './problems.ts';
 
@@ -44,9 +45,9 @@ export const user = z.string().max(254).optional().meta({
   description: 'Staff: the id of a user. Customers leave it out.',
 });
 
-export const description = z.string().max(1_000).optional();
+export const description = z.string().max(textLimits.description).optional();
 
-export const idempotencyKey = z.string().min(1).max(255).meta({
+export const idempotencyKey = z.string().min(1).max(textLimits.idempotencyKey).meta({
   description: 'Identifies the transaction within its wallet; never expires.',
 });
 
@@ -63,6 +64,13 @@ export const page = {
     description: '`nextPageToken` of the page before',
   }),
 } as const;
+
+/** What a list answers with. */
+export const pageOf = <T extends z.ZodType>(item: T) =>
+  z.object({
+    items: z.array(item),
+    nextPageToken: z.string().optional().meta({ description: 'Absent on the last page' }),
+  });
 
 /** Minor units, where the currency is known. */
 export function amountOf(

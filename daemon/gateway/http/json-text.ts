@@ -2,7 +2,7 @@
  * What `JSON.parse` gives without a word: the last of two equal keys, a `__proto__` that a careless
  * merge takes for the prototype, and numbers rounded to a double.
  */
-export type JsonProblem =
+type JsonProblem =
   | { readonly kind: 'syntax' }
   | { readonly kind: 'duplicate-key' | 'reserved-key' | 'inexact-number'; readonly text: string };
 
@@ -16,8 +16,8 @@ const reserved: ReadonlySet<string> = new Set(['__proto__']);
 const whitespace: ReadonlySet<string> = new Set([' ', '\t', '\n', '\r']);
 
 /**
- * Parses JSON (RFC 8259), and refuses what RFC 8785 and I-JSON call not interoperable. Linear in the
- * length of the text.
+ * Parses JSON (RFC 8259), and refuses what RFC 8785 and I-JSON call not interoperable. Linear in
+ * the length of the text.
  */
 export function parseJson(text: string): ParsedJson {
   let value: unknown;

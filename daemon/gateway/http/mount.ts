@@ -10,7 +10,7 @@ import { findForgery, formatCookie, readCookie, sessionCookie, type HostCheck } 
 import type { Answer, Route, RouteInput, ServiceName } from './route.ts';
 import { sendFault, type HttpServerOptions } from './server.ts';
 
-/** What a call may take in all; a service answers earlier that it is too late. */
+/** What one call may take; a service answers earlier that it is too late. */
 const callTimeoutMs = 25_000;
 const maxCredentialLength = 4_096;
 
@@ -84,7 +84,10 @@ async function answerRequest(
   }
   const renew = createRenewal(options, credential, { source, requestId });
   const call: RouteInput<unknown, unknown, unknown>['call'] = async (service, method, message) => {
-    const ask = () => callers[service].call(method, message, callOptions);
+    const ask = () => {
+      const deadlineMs = performance.now() + callTimeoutMs;
+      return callers[service].call(method, message, { ...callOptions, deadlineMs });
+    };
     let result = await ask();
     if (!result.ok) {
       const renewed = await renew(result.rejection);

@@ -122,7 +122,7 @@ export function toProblem(
     detail: message,
     instance: isUuid ? `urn:uuid:${requestId}` : `urn:request:${requestId}`,
     reason,
-    ...(field === undefined ? {} : { field: toCamelCase(field) }),
+    ...(field === undefined ? {} : { field: nameField(field) }),
     ...(Object.keys(others).length === 0 ? {} : { metadata: others }),
     requestId,
     ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
@@ -130,9 +130,16 @@ export function toProblem(
   };
 }
 
-/** Fields of services are named as in the protos, those of requests here as in JSON. */
-const toCamelCase = (field: string): string =>
-  field.replace(/_([a-z])/g, (_match, letter: string) => letter.toUpperCase());
+/** Fields of the services that have other names over HTTP. */
+const httpFields: Readonly<Record<string, string>> = {
+  user_id: 'user',
+  page_size: 'limit',
+  page_token: 'pageToken',
+  idempotency_key: 'Idempotency-Key',
+};
+
+const nameField = (field: string): string =>
+  httpFields[field] ?? field.replace(/_([a-z])/g, (_part, letter: string) => letter.toUpperCase());
 
 /** A refusal that passes by itself says when to come back. */
 function findRetryAfterMs(

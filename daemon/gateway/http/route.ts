@@ -52,7 +52,7 @@ export type RouteInput<Params, Query, Body> = {
 export type DescribedAnswer = {
   readonly description: string;
   readonly schema?: z.ZodType;
-  /** Where it is not JSON. */
+  /** Besides JSON; without a schema, instead of it. */
   readonly contentTypes?: readonly string[];
   readonly example?: unknown;
   readonly headers?: Readonly<Record<string, string>>;
@@ -75,6 +75,8 @@ type RouteOf<Params, Query, Body> = {
   readonly bodyLimitBytes?: number;
   /** Sets the cookie of a session: asked for by pages of this server, and under a known name. */
   readonly startsSession?: true;
+  /** Request headers of this route alone, by name. */
+  readonly headers?: Readonly<Record<string, { description: string; example?: string }>>;
   /** Takes an `Idempotency-Key`. */
   readonly idempotency?: 'required' | 'optional';
   readonly answers: Readonly<Record<number, DescribedAnswer>>;

@@ -193,7 +193,7 @@ function faultOf(err: unknown, log: Log, requestId: string): Fault {
 function notFound(server: FastifyInstance, request: FastifyRequest): Fault {
   const [path = '/'] = request.url.split('?');
   const methods = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'] as const;
-  const others = methods.filter((method) => server.findRoute({ method, url: path }) !== null);
+  const others = methods.filter((method) => server.hasRoute({ method, url: path }));
   if (others.length > 0) {
     return fault('METHOD_NOT_ALLOWED', `${path} takes ${others.join(', ')}`, {
       allow: others.join(', '),

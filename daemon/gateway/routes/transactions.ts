@@ -2,6 +2,7 @@ import { z } from 'zod';
 
 import { canonicalUuid } from '../../../core/ids.ts';
 import { isUndo, type Operation } from '../../../core/operations.ts';
+import { textLimits } from '../../../core/text.ts';
 import { operationNumbers } from '../../../lib/json/names.ts';
 import { toTransactionJson } from '../../../lib/json/transactions.ts';
 import {
@@ -19,6 +20,7 @@ import {
   money,
   operation,
   page,
+  pageOf,
   time,
   user,
   uuid,
@@ -31,21 +33,23 @@ import { answer, defineRoute, type Route } from '../http/route.ts';
 const tag = 'transactions';
 
 /** docs/cli.md, "JSON": a transaction. */
-export const transaction = z.object({
-  id: uuid.optional().meta({ description: 'Absent in a dry run' }),
-  walletId: uuid,
-  seq: z.int().optional().meta({ description: 'Gapless within the wallet, from 1' }),
-  operation,
-  amount: money,
-  currency,
-  balanceAfter: money,
-  parentId: uuid.optional().meta({ description: 'The transaction that this one undoes' }),
-  description: z.string().optional(),
-  merchant: z.string().optional(),
-  occurredAt: time,
-  replayed: z.boolean().meta({ description: 'It had been made before, by the same key' }),
-  dryRun: z.literal(true).optional(),
-});
+export const transaction = z
+  .object({
+    id: uuid.optional().meta({ description: 'Absent in a dry run' }),
+    walletId: uuid,
+    seq: z.int().optional().meta({ description: 'Gapless within the wallet, from 1' }),
+    operation,
+    amount: money,
+    currency,
+    balanceAfter: money,
+    parentId: uuid.optional().meta({ description: 'The transaction that this one undoes' }),
+    description: z.string().optional(),
+    merchant: z.string().optional(),
+    occurredAt: time,
+    replayed: z.boolean().meta({ description: 'It had been made before, by the same key' }),
+    dryRun: z.literal(true).optional(),
+  })
+  .meta({ id: 'Transaction' });
 
 /** The fields of a transaction that is to be made. */
 export const itemFields = {
@@ -57,7 +61,7 @@ export const itemFields = {
   amount: amount.optional().meta({ description: 'Required but for a reversal or cancellation' }),
   parentId: uuid.optional().meta({ description: 'Required for a reversal or cancellation' }),
   description,
-  merchant: z.string().max(255).optional().meta({ description: 'For a purchase' }),
+  merchant: z.string().max(textLimits.merchant).optional().meta({ description: 'For a purchase' }),
   metadata: z.record(z.string().max(64), z.string().max(512)).optional(),
 };
 
@@ -135,8 +139,7 @@ const example = {
 
 export { example as transactionExample, refusals as transactionRefusals };
 
-/** `/v1/transactions` */
-export const transactionRoutes = (defaultCurrency: string): readonly Route[] => [
+const createRoute = (defaultCurrency: string): Route =>
   defineRoute({
     method: 'POST',
     path: '/v1/transactions',
@@ -175,7 +178,9 @@ export const transactionRoutes = (defaultCurrency: string): readonly Route[] => 
         },
       };
     },
-  }),
+  });
+
+const readRoutes: readonly Route[] = [
   defineRoute({
     method: 'GET',
     path: '/v1/transactions',
@@ -191,7 +196,7 @@ export const transactionRoutes = (defaultCurrency: string): readonly Route[] => 
     answers: {
       200: {
         description: 'A page',
-        schema: z.object({ items: z.array(transaction), nextPageToken: z.string().optional() }),
+        schema: pageOf(transaction),
         example: { items: [example] },
         headers: { Link: 'The next page, with rel="next"' },
       },
@@ -243,6 +248,12 @@ export const transactionRoutes = (defaultCurrency: string): readonly Route[] => 
       return getBy(call, { by, userId: query.user ?? '', currency: query.currency ?? '' });
     },
   }),
+];
+
+/** `/v1/transactions` */
+export const transactionRoutes = (defaultCurrency: string): readonly Route[] => [
+  createRoute(defaultCurrency),
+  ...readRoutes,
 ];
 
 async function getBy(

@@ -8,31 +8,35 @@ import {
   UnfreezeWalletRequest,
   WalletServiceService as wallet,
 } from '../../../protos/gen/digitalwallet/wallet/v1/wallet.ts';
-import { currency, money, page, time, timeOf, user, uuid } from '../http/fields.ts';
+import { currency, money, page, pageOf, time, timeOf, user, uuid } from '../http/fields.ts';
 import { readPage, toPage } from '../http/pages.ts';
 import { answer, defineRoute, type Route } from '../http/route.ts';
 
 const tag = 'wallets';
 
-const walletShape = z.object({
-  id: uuid,
-  userId: uuid,
-  currency,
-  balance: money.optional().meta({ description: 'Absent if the wallet is corrupt' }),
-  seq: z.int().meta({ description: 'Of the last transaction' }),
-  status: z.enum(['active', 'frozen', 'corrupt', 'unknown']),
-  lastAt: time.optional(),
-  dryRun: z.literal(true).optional(),
-});
+const walletShape = z
+  .object({
+    id: uuid,
+    userId: uuid,
+    currency,
+    balance: money.optional().meta({ description: 'Absent if the wallet is corrupt' }),
+    seq: z.int().meta({ description: 'Of the last transaction' }),
+    status: z.enum(['active', 'frozen', 'corrupt', 'unknown']),
+    lastAt: time.optional(),
+    dryRun: z.literal(true).optional(),
+  })
+  .meta({ id: 'Wallet' });
 
-const balanceShape = z.object({
-  walletId: uuid,
-  userId: uuid,
-  currency,
-  balance: money.optional(),
-  seq: z.int(),
-  asOf: time,
-});
+const balanceShape = z
+  .object({
+    walletId: uuid,
+    userId: uuid,
+    currency,
+    balance: money.optional(),
+    seq: z.int(),
+    asOf: time,
+  })
+  .meta({ id: 'Balance' });
 
 const example = {
   id: '5b0f7a3d-56d0-5e35-9c2f-a3a2f7c1d9a4',
@@ -68,7 +72,7 @@ export const walletRoutes: readonly Route[] = [
     answers: {
       200: {
         description: 'A page',
-        schema: z.object({ items: z.array(walletShape), nextPageToken: z.string().optional() }),
+        schema: pageOf(walletShape),
         example: { items: [example] },
         headers: { Link: 'The next page, with rel="next"' },
       },

@@ -1,4 +1,10 @@
+import {
+  AuthServiceService as auth,
+  SignInRequest,
+  SignUpRequest,
+} from '../../../protos/gen/digitalwallet/auth/v1/auth.ts';
 import { createGateway } from '../../../daemon/gateway/index.ts';
+import type { Caller } from '../../../daemon/platform/grpc/caller/caller.ts';
 import { createAddressSet } from '../../../daemon/platform/grpc/ingress/source.ts';
 import { createLog } from '../../../daemon/platform/log.ts';
 import { createAuthPeer } from '../../../daemon/peers.ts';
@@ -8,13 +14,26 @@ export type GatewayWorld = {
   readonly services: AllServices;
   readonly port: number;
   readonly url: string;
+  setReady(isReady: boolean): void;
+  /** The paths of the calls that the gateway has made. */
+  readonly calls: readonly string[];
+  stopGateway(): Promise<void>;
   stop(): Promise<void>;
 };
 
 /** A gateway before the three services, all in this process. */
 export async function startGateway(allowedHosts = ['127.0.0.1']): Promise<GatewayWorld> {
   const services = await startAllServices();
-  const caller = services.server.createCaller();
+  const calls: string[] = [];
+  const inner = services.server.createCaller();
+  const caller: Caller = {
+    ...inner,
+    call: (method, request, options) => {
+      calls.push(method.path);
+      return inner.call(method, request, options);
+    },
+  };
+  let isReady = true;
   const gateway = createGateway({
     callers: { auth: caller, wallet: caller, statement: caller },
     exchangeSession: createAuthPeer(services.server.createCaller({ kind: 'service' }))
@@ -22,6 +41,7 @@ export async function startGateway(allowedHosts = ['127.0.0.1']): Promise<Gatewa
     log: createLog('silent'),
     proxies: createAddressSet([]),
     tls: undefined,
+    isReady: () => isReady,
     config: { defaultCurrency: 'BRL', allowedHosts },
   });
   const { port } = await gateway.listen('127.0.0.1', 0);
@@ -29,11 +49,26 @@ export async function startGateway(allowedHosts = ['127.0.0.1']): Promise<Gatewa
     services,
     port,
     url: `http://127.0.0.1:${port}`,
+    setReady: (next) => {
+      isReady = next;
+    },
+    calls,
+    stopGateway: () => gateway.stop(1_000),
     stop: async () => {
       await gateway.stop(1_000);
       await services.stop();
     },
   };
+}
+
+/** Opens an account, and signs in: an access token. */
+export async function openAccount({ services }: GatewayWorld, email: string): Promise<string> {
+  const caller = services.server.createCaller();
+  const person = { email, password: 'correct horse battery' };
+  await caller.call(auth.signUp, SignUpRequest.fromPartial(person));
+  const signedIn = await caller.call(auth.signIn, SignInRequest.fromPartial(person));
+  if (!signedIn.ok) throw new Error(signedIn.rejection.message);
+  return signedIn.value.tokens?.accessToken ?? '';
 }
 
 export type HttpAnswer = {

@@ -1,0 +1,114 @@
+import { createHash } from 'node:crypto';
+
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+
+import { isUnchanged } from '../http/conditional.ts';
+import { readDocsFile, type DocsFile } from './files.ts';
+import { renderMarkdown } from './markdown.ts';
+
+type PagesOptions = {
+  /** The OpenAPI document. */
+  readonly document: object;
+  /** False while calls would be refused: during the start and the drain. */
+  readonly isReady: () => boolean;
+};
+
+/** No other host, no inline code, no frames. */
+const contentSecurityPolicy = [
+  "default-src 'none'",
+  "script-src 'self'",
+  "style-src 'self'",
+  "img-src 'self' data:",
+  "connect-src 'self'",
+  "base-uri 'none'",
+  "frame-ancestors 'none'",
+  "form-action 'none'",
+].join('; ');
+
+type Page = {
+  readonly path: string;
+  readonly type: string;
+  readonly body: Buffer;
+  readonly headers: Readonly<Record<string, string>>;
+};
+
+/**
+ * Serves the OpenAPI document, the pages about it, and the health of the process. Files are read
+ * once, here; throws where one of them is missing.
+ */
+export function mountPages(server: FastifyInstance, { document, isReady }: PagesOptions): void {
+  for (const page of listPages(document)) {
+    const etag = `"${hashOf(page.body)}"`;
+    server.get(page.path, (request: FastifyRequest, reply: FastifyReply) => {
+      void reply.headers({ ...page.headers, etag, 'content-type': page.type });
+      if (isUnchanged(request.headers['if-none-match'], etag)) return reply.code(304).send();
+      return reply.send(page.body);
+    });
+  }
+  const plain = 'text/plain; charset=utf-8';
+  server.get('/healthz', (_request, reply) => reply.header('content-type', plain).send('ok\n'));
+  server.get('/readyz', (_request, reply) => {
+    const [status, text] = isReady() ? [200, 'ready\n'] : [503, 'not ready\n'];
+    return reply.code(status).header('content-type', plain).send(text);
+  });
+}
+
+const hashOf = (body: Buffer): string =>
+  createHash('sha256').update(body).digest('hex').slice(0, 32);
+
+function listPages(document: object): Page[] {
+  const css = toAsset('swagger-ui.css', 'text/css; charset=utf-8');
+  const bundle = toAsset('swagger-ui-bundle.js', 'text/javascript; charset=utf-8');
+  const initializer = toAsset('initializer.js', 'text/javascript; charset=utf-8');
+  const errorsCss = toAsset('errors.css', 'text/css; charset=utf-8');
+  let index = readDocsFile('index.html').toString();
+  for (const { name, path } of [css, bundle, initializer]) {
+    index = index.replace(`{{${name}}}`, path);
+  }
+  return [
+    ...[css, bundle, initializer, errorsCss],
+    toHtml('/docs', index),
+    toHtml('/docs/errors', renderErrors(errorsCss.path)),
+    {
+      path: '/openapi.json',
+      type: 'application/json; charset=utf-8',
+      body: Buffer.from(JSON.stringify(document)),
+      headers: { 'cache-control': 'no-cache' },
+    },
+  ];
+}
+
+/** The name changes with the content, so that no copy is ever out of date. */
+function toAsset(name: DocsFile, type: string): Page & { readonly name: string } {
+  const body = readDocsFile(name);
+  const path = `/docs/assets/${name.replace('.', `-${hashOf(body).slice(0, 12)}.`)}`;
+  const headers = { 'cache-control': 'public, max-age=31536000, immutable' };
+  return { name, path, type, body, headers };
+}
+
+const toHtml = (path: string, html: string): Page => ({
+  path,
+  type: 'text/html; charset=utf-8',
+  body: Buffer.from(html),
+  headers: {
+    'cache-control': 'no-cache',
+    'content-security-policy': contentSecurityPolicy,
+  },
+});
+
+const renderErrors = (stylesheet: string): string => `<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>Errors of Digital Wallet</title>
+<link rel="icon" href="data:,">
+<link rel="stylesheet" href="${stylesheet}">
+</head>
+<body>
+<main>
+${renderMarkdown(readDocsFile('errors.md').toString())}
+</main>
+</body>
+</html>
+`;
