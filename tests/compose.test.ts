@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
@@ -145,5 +145,28 @@ describe('docker-compose.yml', { timeout: 60_000 }, () => {
   test('docker-compose.yml uses exactly the variables of .env.example', () => {
     const used = [...text.matchAll(/\$\{([A-Z_]+)/g)].map((match) => match[1]);
     expect([...new Set(used)].sort()).toEqual([...names].sort());
+  });
+});
+
+describe('image', () => {
+  const allowed = readFileSync('.dockerignore', 'utf8')
+    .split('\n')
+    .filter((line) => line.startsWith('!'))
+    .map((line) => line.slice(1));
+  const files = execFileSync('git', ['ls-files', 'cli', 'daemon', 'scripts/build.ts'], {
+    encoding: 'utf8',
+  })
+    .split('\n')
+    .filter((path) => /\.ts$/.test(path) && !/(\.test|test-support)\.ts$/.test(path));
+
+  test('the build of the image gets every folder that its sources import', () => {
+    const needed = new Set<string>();
+    for (const file of files) {
+      for (const [, path = ''] of readFileSync(file, 'utf8').matchAll(/from '(\.[^']+)'/g)) {
+        needed.add(join(dirname(file), path).split('/')[0] ?? '');
+      }
+    }
+    expect([...needed]).toEqual(expect.arrayContaining(['core', 'lib', 'protos']));
+    expect([...needed].filter((folder) => !allowed.includes(folder))).toEqual([]);
   });
 });
