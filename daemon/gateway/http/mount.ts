@@ -3,6 +3,7 @@ import { Readable } from 'node:stream';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 
+import type { Result } from '../../../core/reasons.ts';
 import type { Caller, CallOptions } from '../../platform/grpc/caller/caller.ts';
 import { sessionField, type BrowserSessions, type CookieBearer } from '../browser-sessions.ts';
 import { fault, found, type Fault, type Found } from './problems.ts';
@@ -40,10 +41,12 @@ export function mountRoutes(
           : shown;
         const cookie = shown.ok ? shown.value.cookie : undefined;
         if (answered.ok) {
-          if (cookie && answered.session?.token === '') options.sessions.forget(cookie.token);
+          if (cookie !== undefined && answered.session?.token === '') {
+            options.sessions.forget(cookie);
+          }
           sendAnswer(answered, request, reply, cookie !== undefined);
         } else {
-          if (isSessionOver(answered.fault) || cookie?.isOver) endCookie(request, reply);
+          if (isSessionOver(answered.fault)) endCookie(request, reply);
           if (answered.headers) void reply.headers(answered.headers);
           sendFault(options, request, reply, answered.fault, route.problemStatuses);
         }
@@ -53,13 +56,10 @@ export function mountRoutes(
   }
 }
 
-/** The cookie of a request; `isOver`: its session has ended, so that the cookie is of no use. */
-type Cookie = { readonly token: string; isOver: boolean };
-
 /** What a request shows: nothing, a token, or a cookie and the access token that it stands for. */
-type Credential = { readonly accessToken?: string; readonly cookie?: Cookie };
+type Credential = { readonly accessToken?: string; readonly cookie?: string };
 
-/** A refusal of the cookie itself, not of what was asked for with it. */
+/** The session of the cookie has ended or never existed: the cookie is of no use. */
 const isSessionOver = ({ metadata }: Pick<Fault, 'metadata'>): boolean =>
   metadata['field'] === sessionField;
 
@@ -91,8 +91,9 @@ async function answerRequest(
     let result = await ask();
     if (!result.ok) {
       const renewed = await renew(result.rejection);
-      if (renewed !== undefined) {
-        callOptions.authorization = `Bearer ${renewed}`;
+      if (renewed?.ok === false) return { ok: false, fault: renewed.rejection };
+      if (renewed) {
+        callOptions.authorization = `Bearer ${renewed.value}`;
         result = await ask();
       }
     }
@@ -112,17 +113,14 @@ function createRenewal(
   { sessions }: MountOptions,
   { cookie, accessToken }: Credential,
   bearer: CookieBearer,
-): (refused: Pick<Fault, 'reason'>) => Promise<string | undefined> {
+): (refused: Pick<Fault, 'reason'>) => Promise<Result<string> | undefined> {
   let isTried = false;
   return async ({ reason }) => {
-    if (isTried || !cookie) return undefined;
+    if (isTried || cookie === undefined) return undefined;
     if (reason !== 'TOKEN_REVOKED' && reason !== 'TOKEN_EXPIRED') return undefined;
     isTried = true;
-    sessions.forget(cookie.token, accessToken);
-    const exchanged = await sessions.exchange(cookie.token, bearer);
-    if (exchanged.ok) return exchanged.value;
-    cookie.isOver = isSessionOver(exchanged.rejection);
-    return undefined;
+    sessions.forget(cookie, accessToken);
+    return sessions.exchange(cookie, bearer);
   };
 }
 
@@ -158,7 +156,7 @@ async function findCredential(
   const { source, requestId } = ingress;
   const exchanged = await sessions.exchange(cookie, { source, requestId });
   return exchanged.ok
-    ? found({ accessToken: exchanged.value, cookie: { token: cookie, isOver: false } })
+    ? found({ accessToken: exchanged.value, cookie })
     : { ok: false, fault: exchanged.rejection };
 }
 

@@ -2,16 +2,19 @@ import { randomUUID } from 'node:crypto';
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
-import { createUserOnHost } from '../../auth/index.ts';
 import { send, startGateway, type GatewayWorld } from '../../../tests/support/http/gateway.ts';
+import {
+  createPeople,
+  password,
+  type Person,
+  type Tokens,
+} from '../../../tests/support/http/people.ts';
 
-const password = 'correct horse battery';
 let world: GatewayWorld;
 let admin: Person;
 let operator: Person;
 
-type Person = { readonly id: string; readonly email: string; readonly token: string };
-type Tokens = { accessToken: string; refreshToken: string; sessionId: string };
+const { newEmail, signIn, create: createPerson } = createPeople(() => world);
 
 beforeAll(async () => {
   world = await startGateway();
@@ -25,23 +28,6 @@ const ask = (
   path: string,
   options: { readonly token?: string; readonly body?: unknown } = {},
 ) => send(world.url, method, path, options);
-
-let people = 0;
-const newEmail = (): string => `person${(people += 1)}@example.com`;
-
-async function signIn(email: string): Promise<Tokens> {
-  const { status, body } = await ask('POST', '/v1/sign-in', { body: { email, password } });
-  expect(status).toBe(200);
-  return body['tokens'] as Tokens;
-}
-
-async function createPerson(role: 'customer' | 'operator' | 'admin'): Promise<Person> {
-  const email = newEmail();
-  const { db } = world.services.databases.auth;
-  const created = await createUserOnHost(db, { email, password, role });
-  if (!created.ok) throw new Error(created.rejection.message);
-  return { id: created.value.id, email, token: (await signIn(email)).accessToken };
-}
 
 describe('sign-up and sign-in', () => {
   it('who signs up and in gets tokens, and no cookie', async () => {

@@ -102,7 +102,9 @@ export const userRoutes: readonly Route[] = [
     path: '/v1/users/:id',
     tag,
     summary: 'Change the role of a user, or disable or enable one (admins)',
-    description: 'Either ends the sessions of the user.',
+    description:
+      'Disabling ends the sessions of the user, and the API keys stop working. With another role ' +
+      'the access tokens are void, and the sessions go on.',
     credential: 'required',
     params,
     body: z

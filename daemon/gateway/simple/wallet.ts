@@ -31,7 +31,7 @@ import {
 } from '../http/fields.ts';
 import { readIdempotencyKey } from '../http/idempotency.ts';
 import { readPage, toPage } from '../http/pages.ts';
-import { answer, defineRoute, type Route } from '../http/route.ts';
+import { answer, defineRoute, type Route, type RouteInput } from '../http/route.ts';
 import {
   toItem,
   transaction,
@@ -60,40 +60,70 @@ const made = z.object({
   replayed: z.boolean().meta({ description: 'It had been made before, by the same key' }),
 });
 
-/** `/wallet/…` */
-export const simpleWalletRoutes = (defaultCurrency: string): readonly Route[] => [
-  defineRoute({
-    method: 'GET',
-    path: '/wallet/balance',
-    tag,
-    summary: 'Get the balance',
-    credential: 'required',
-    query: z.strictObject({ user, currency: currency.optional() }),
-    answers: {
-      200: {
-        description: 'The balance',
-        schema: z.object({
-          status: z.literal(200),
-          balance: z.number().meta({ description: 'Exact in the text of the answer' }),
-          balanceText: money,
-          currency,
-        }),
-        example: { status: 200, balance: 159.99, balanceText: '159.99', currency: 'BRL' },
-      },
+const balanceRoute = defineRoute({
+  method: 'GET',
+  path: '/wallet/balance',
+  tag,
+  summary: 'Get the balance',
+  credential: 'required',
+  query: z.strictObject({ user, currency: currency.optional() }),
+  answers: {
+    200: {
+      description: 'The balance',
+      schema: z.object({
+        status: z.literal(200),
+        balance: z.number().meta({ description: 'Exact in the text of the answer' }),
+        balanceText: money,
+        currency,
+      }),
+      example: { status: 200, balance: 159.99, balanceText: '159.99', currency: 'BRL' },
     },
-    problems: ['CURRENCY_UNKNOWN', 'USER_REQUIRED', 'WALLET_BUSY', 'WALLET_CORRUPT'],
-    problemStatuses: simpleStatuses,
-    run: async ({ query, call }) => {
-      const request = { userId: query.user ?? '', currency: query.currency ?? '' };
-      const got = await call('wallet', wallet.getBalance, GetBalanceRequest.fromPartial(request));
-      if (!got.ok) return got;
-      if (!got.value.wallet) throw new Error('the answer has no wallet');
-      return {
-        ...answer(200, formatBalance(got.value.wallet)),
-        headers: { 'content-type': 'application/json; charset=utf-8' },
-      };
-    },
+  },
+  problems: ['CURRENCY_UNKNOWN', 'USER_REQUIRED', 'WALLET_BUSY', 'WALLET_CORRUPT'],
+  problemStatuses: simpleStatuses,
+  run: async ({ query, call }) => {
+    const request = { userId: query.user ?? '', currency: query.currency ?? '' };
+    const got = await call('wallet', wallet.getBalance, GetBalanceRequest.fromPartial(request));
+    if (!got.ok) return got;
+    if (!got.value.wallet) throw new Error('the answer has no wallet');
+    return {
+      ...answer(200, formatBalance(got.value.wallet)),
+      headers: { 'content-type': 'application/json; charset=utf-8' },
+    };
+  },
+});
+
+const transactionBody = z.strictObject({
+  operation: operationOrNumber,
+  transactionId: uuid.optional().meta({
+    description: 'The transaction that a reversal or cancellation undoes',
   }),
+  amount: amount.optional(),
+  user,
+  currency: currency.optional(),
+  description,
+  merchant: z.string().max(255).optional().meta({ description: 'For a purchase' }),
+});
+
+const transactionAnswers = {
+  200: {
+    description: 'It had been made before, by the same key',
+    schema: made,
+    example: {
+      status: 200,
+      transaction: { ...transactionExample, replayed: true },
+      replayed: true,
+    },
+  },
+  201: {
+    description: 'Made',
+    schema: made,
+    example: { status: 201, transaction: transactionExample, replayed: false },
+    headers: { 'Idempotency-Key': 'The key of the transaction' },
+  },
+};
+
+const transactionRoute = (defaultCurrency: string): Route =>
   defineRoute({
     method: 'POST',
     path: '/wallet/transaction',
@@ -104,106 +134,92 @@ export const simpleWalletRoutes = (defaultCurrency: string): readonly Route[] =>
       'request can be sent again without making another transaction.',
     credential: 'required',
     idempotency: 'optional',
-    body: z.strictObject({
-      operation: operationOrNumber,
-      transactionId: uuid.optional().meta({
-        description: 'The transaction that a reversal or cancellation undoes',
-      }),
-      amount: amount.optional(),
-      user,
-      currency: currency.optional(),
-      description,
-      merchant: z.string().max(255).optional().meta({ description: 'For a purchase' }),
-    }),
+    body: transactionBody,
     bodyExample: { operation: 0, amount: 100 },
-    answers: {
-      200: {
-        description: 'It had been made before, by the same key',
-        schema: made,
-        example: {
-          status: 200,
-          transaction: { ...transactionExample, replayed: true },
-          replayed: true,
-        },
-      },
-      201: {
-        description: 'Made',
-        schema: made,
-        example: { status: 201, transaction: transactionExample, replayed: false },
-        headers: { 'Idempotency-Key': 'The key of the transaction' },
-      },
-    },
+    answers: transactionAnswers,
     problems: transactionRefusals.filter((reason) => reason !== 'IDEMPOTENCY_KEY_REQUIRED'),
     problemStatuses: simpleStatuses,
-    run: async ({ body, headers, call }) => {
-      const given = readIdempotencyKey(headers['idempotency-key']);
-      if (!given.ok) return given;
-      const key = given.value ?? randomUUID();
-      const named = nameOperation(body.operation);
-      const { transactionId: parentId, ...others } = body;
-      const ofCurrency =
-        body.currency ?? (isUndo(named) && body.amount === undefined ? undefined : defaultCurrency);
-      const asked = { ...others, parentId, operation: named, currency: ofCurrency };
-      const item = toItem(asked, key, defaultCurrency);
-      if (!item.ok) return item;
-      const request = CreateTransactionRequest.fromPartial({ item: item.value });
-      const created = await call('wallet', wallet.createTransaction, request);
-      const keyHeader = { 'idempotency-key': JSON.stringify(key) };
-      if (!created.ok) return { ...created, headers: keyHeader };
-      const { transaction: entry, replayed } = created.value;
-      if (!entry) throw new Error('the answer has no transaction');
-      const status = replayed ? 200 : 201;
-      const json = toTransactionJson({ transaction: entry, replayed, isDryRun: false });
-      return {
-        ...answer(status, { status, transaction: json, replayed }),
-        headers: { ...keyHeader, ...(replayed ? { 'idempotency-replayed': 'true' } : {}) },
-      };
-    },
+    run: (input) => makeTransaction(defaultCurrency, input),
+  });
+
+const transactionsRoute = defineRoute({
+  method: 'GET',
+  path: '/wallet/transactions',
+  tag,
+  summary: 'List transactions, newest first',
+  credential: 'required',
+  query: z.strictObject({
+    user,
+    currency: currency.optional(),
+    operation: operation.optional(),
+    ...page,
   }),
-  defineRoute({
-    method: 'GET',
-    path: '/wallet/transactions',
-    tag,
-    summary: 'List transactions, newest first',
-    credential: 'required',
-    query: z.strictObject({
-      user,
-      currency: currency.optional(),
-      operation: operation.optional(),
-      ...page,
-    }),
-    answers: {
-      200: {
-        description: 'A page',
-        schema: z.object({
-          status: z.literal(200),
-          items: z.array(transaction),
-          nextPageToken: z.string().optional(),
-        }),
-        example: { status: 200, items: [transactionExample] },
-        headers: { Link: 'The next page, with rel="next"' },
-      },
+  answers: {
+    200: {
+      description: 'A page',
+      schema: z.object({
+        status: z.literal(200),
+        items: z.array(transaction),
+        nextPageToken: z.string().optional(),
+      }),
+      example: { status: 200, items: [transactionExample] },
+      headers: { Link: 'The next page, with rel="next"' },
     },
-    problems: ['CURRENCY_UNKNOWN', 'PAGE_TOKEN_INVALID', 'USER_REQUIRED'],
-    problemStatuses: simpleStatuses,
-    run: async ({ query, call }) => {
-      const request = ListTransactionsRequest.fromPartial({
-        userId: query.user ?? '',
-        currency: query.currency ?? '',
-        ...(query.operation ? { operation: operationNumbers[query.operation] } : {}),
-        ...readPage(query),
-      });
-      const listed = await call('wallet', wallet.listTransactions, request);
-      if (!listed.ok) return listed;
-      const { transactions, nextPageToken } = listed.value;
-      const items = transactions.map((entry) =>
-        toTransactionJson({ transaction: entry, replayed: false, isDryRun: false }),
-      );
-      const paged = toPage('/wallet/transactions', query, items, nextPageToken);
-      return paged.ok ? { ...paged, body: { status: 200, ...(paged.body as object) } } : paged;
-    },
-  }),
+  },
+  problems: ['CURRENCY_UNKNOWN', 'PAGE_TOKEN_INVALID', 'USER_REQUIRED'],
+  problemStatuses: simpleStatuses,
+  run: async ({ query, call }) => {
+    const request = ListTransactionsRequest.fromPartial({
+      userId: query.user ?? '',
+      currency: query.currency ?? '',
+      ...(query.operation ? { operation: operationNumbers[query.operation] } : {}),
+      ...readPage(query),
+    });
+    const listed = await call('wallet', wallet.listTransactions, request);
+    if (!listed.ok) return listed;
+    const { transactions, nextPageToken } = listed.value;
+    const items = transactions.map((entry) =>
+      toTransactionJson({ transaction: entry, replayed: false, isDryRun: false }),
+    );
+    const paged = toPage('/wallet/transactions', query, items, nextPageToken);
+    return paged.ok ? { ...paged, body: { status: 200, ...(paged.body as object) } } : paged;
+  },
+});
+
+/** `/wallet/…` */
+export const simpleWalletRoutes = (defaultCurrency: string): readonly Route[] => [
+  balanceRoute,
+  transactionRoute(defaultCurrency),
+  transactionsRoute,
 ];
+
+async function makeTransaction(
+  defaultCurrency: string,
+  { body, headers, call }: RouteInput<unknown, unknown, z.infer<typeof transactionBody>>,
+): ReturnType<Route['run']> {
+  const given = readIdempotencyKey(headers['idempotency-key']);
+  if (!given.ok) return given;
+  const key = given.value ?? randomUUID();
+  const named = nameOperation(body.operation);
+  const { transactionId: parentId, ...others } = body;
+  const ofCurrency =
+    body.currency ?? (isUndo(named) && body.amount === undefined ? undefined : defaultCurrency);
+  const asked = { ...others, parentId, operation: named, currency: ofCurrency };
+  const item = toItem(asked, key, defaultCurrency);
+  if (!item.ok) return item;
+  const request = CreateTransactionRequest.fromPartial({ item: item.value });
+  const created = await call('wallet', wallet.createTransaction, request);
+  const keyHeader = { 'idempotency-key': JSON.stringify(key) };
+  if (!created.ok) return { ...created, headers: keyHeader };
+  const { transaction: entry, replayed } = created.value;
+  if (!entry) throw new Error('the answer has no transaction');
+  const status = replayed ? 200 : 201;
+  const json = toTransactionJson({ transaction: entry, replayed, isDryRun: false });
+  return {
+    ...answer(status, { status, transaction: json, replayed }),
+    headers: { ...keyHeader, ...(replayed ? { 'idempotency-replayed': 'true' } : {}) },
+  };
+}
 
 function nameOperation(value: Operation | number): Operation {
   if (typeof value === 'string') return value;
