@@ -173,6 +173,7 @@ describe('every route', () => {
     ['GET', '/nothing', 404, 'ROUTE_NOT_FOUND'],
     ['DELETE', '/v1/transactions', 405, 'METHOD_NOT_ALLOWED'],
     ['GET', '/v1/wallets/%ff/BRL', 400, 'URI_INVALID'],
+    ['DELETE', '/v1/transactions/0b7c1f52-6a0e-4a59-9d5c-2f6f1f0c9a11', 405, 'METHOD_NOT_ALLOWED'],
     ['GET', '/v1/transactions?limit=0', 400, 'INVALID_ARGUMENT'],
   ])('%s %s is answered with %i %s', async (method, path, status, reason) => {
     const refused = await send(world.url, method, path, { token });

@@ -6,7 +6,7 @@ import type { AddressSet } from '../platform/grpc/ingress/source.ts';
 import type { Log } from '../platform/log.ts';
 import { createBrowserSessions, type ExchangeSession } from './browser-sessions.ts';
 import { mountPages } from './docs-page/pages.ts';
-import { mountRoutes } from './http/mount.ts';
+import { createMethodLookup, mountRoutes } from './http/mount.ts';
 import { createHostCheck } from './http/request.ts';
 import type { Route, ServiceName } from './http/route.ts';
 import { createHttpServer } from './http/server.ts';
@@ -75,8 +75,9 @@ export function createGateway(options: GatewayOptions): Gateway {
   const { callers, exchangeSession, log, proxies, tls, isReady, config } = options;
   const stopping = new AbortController();
   const decorateProblem = decorateSimpleProblem;
-  const server = createHttpServer({ log, proxies, tls, decorateProblem });
   const routes = listRoutes(config.defaultCurrency);
+  const methodsOf = createMethodLookup(routes);
+  const server = createHttpServer({ log, proxies, tls, methodsOf, decorateProblem });
   mountPages(server, {
     document: createOpenApi(routes),
     isReady: () => isReady() && !stopping.signal.aborted,

@@ -23,6 +23,16 @@ export type MountOptions = Pick<HttpServerOptions, 'decorateProblem'> & {
   readonly stopping: AbortSignal;
 };
 
+/** The methods that the routes of a table take at a path. */
+export function createMethodLookup(routes: readonly Route[]): (path: string) => readonly string[] {
+  const patterns = routes.map(({ method, path }) => ({
+    method,
+    pattern: new RegExp(`^${path.replace(/:\w+/g, '[^/]+')}$`),
+  }));
+  return (path) =>
+    patterns.flatMap(({ method, pattern }) => (pattern.test(path) ? [method] : [])).sort();
+}
+
 /** Serves the routes of a table. */
 export function mountRoutes(
   server: FastifyInstance,

@@ -34,6 +34,8 @@ export type HttpServerOptions = {
   readonly log: Log;
   readonly proxies: AddressSet;
   readonly tls: ServerTls | undefined;
+  /** The methods that a path takes; none where there is no such path. */
+  readonly methodsOf: (path: string) => readonly string[];
   /** Answers whose body is not a problem, like those of the simple API, add to it. */
   readonly decorateProblem: (path: string, problem: object) => object;
 };
@@ -103,7 +105,7 @@ export function createHttpServer(options: HttpServerOptions): FastifyInstance {
     done();
   });
   server.setNotFoundHandler((request, reply) => {
-    sendFault(options, request, reply, notFound(server, request));
+    sendFault(options, request, reply, notFound(options.methodsOf, request));
   });
   server.setErrorHandler((err, request, reply) => {
     sendFault(options, request, reply, faultOf(err, log, request.id));
@@ -190,10 +192,9 @@ function faultOf(err: unknown, log: Log, requestId: string): Fault {
 }
 
 /** 405 where the path has other methods. */
-function notFound(server: FastifyInstance, request: FastifyRequest): Fault {
+function notFound(methodsOf: HttpServerOptions['methodsOf'], request: FastifyRequest): Fault {
   const [path = '/'] = request.url.split('?');
-  const methods = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'] as const;
-  const others = methods.filter((method) => server.hasRoute({ method, url: path }));
+  const others = methodsOf(path);
   if (others.length > 0) {
     return fault('METHOD_NOT_ALLOWED', `${path} takes ${others.join(', ')}`, {
       allow: others.join(', '),
