@@ -51,7 +51,13 @@ function createWorld(accepted: readonly string[], exchanges: readonly Result<Acc
   const decorateProblem = (_path: string, problem: object): object => problem;
   const log = createLog('silent');
   const proxies = createAddressSet([]);
-  const server = createHttpServer({ log, proxies, tls: undefined, decorateProblem });
+  const server = createHttpServer({
+    methodsOf: () => [],
+    log,
+    proxies,
+    tls: undefined,
+    decorateProblem,
+  });
   mountRoutes(server, [route], {
     callers: { auth: caller, wallet: caller, statement: caller },
     decorateProblem,
