@@ -1,8 +1,9 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { generateKeyPairSync } from 'node:crypto';
+import { statSync } from 'node:fs';
 import { chmod, mkdir, readFile, readlink, readdir, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
@@ -111,21 +112,12 @@ describe('a running daemon', () => {
     );
   });
 
-  it('no file of keys or passwords in the data folder is readable by other users', () => {
-    const listing = execFileSync('find', [
-      world.dataDir,
-      '-maxdepth',
-      '1',
-      '-type',
-      'f',
-      '-perm',
-      '/077',
-    ]);
-    const readable = listing
-      .toString()
-      .split('\n')
-      .filter((file) => /json|pem|key/.test(file));
-    expect(readable).toEqual([]);
+  it('keys and passwords in the data folder are readable by the daemon’s user only', () => {
+    const listing = execFileSync('find', [world.dataDir, '-maxdepth', '1', '-type', 'f']);
+    const files = listing.toString().split('\n').filter(Boolean);
+    const secrets = files.map((file) => basename(file)).filter((name) => /json|pem|key/.test(name));
+    expect(secrets.sort()).toEqual(['embedded.json', 'signing-key.pem']);
+    expect(files.filter((file) => (statSync(file).mode & 0o077) !== 0)).toEqual([]);
   });
 
   it('SIGTERM ends the daemon with 0 after calls in flight, and stops Postgres', async () => {
