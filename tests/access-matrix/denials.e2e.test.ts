@@ -93,7 +93,7 @@ describe('floods of denials', () => {
     const isBound = ({ result }: Line): boolean => result === 'MANY_DENIALS';
     await waitUntil('the bound', async () => (await lines()).some(isBound));
     const all = await lines();
-    // The minute may have turned once meanwhile: each has 60 denials, and says once that it is full.
+    // The minute may have turned once meanwhile. Each has 60 denials, and a line for the rest.
     expect(all.length).toBeLessThanOrEqual(122);
     expect(all.filter(isBound)).toHaveLength(all.length === 122 ? 2 : 1);
   });
