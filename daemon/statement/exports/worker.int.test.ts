@@ -45,9 +45,9 @@ afterEach(async () => {
 type Peers = Parameters<typeof createExportWorker>[0]['peers'];
 
 function startWorker(
-  peers = world.peers as Peers,
+  peers: Peers = world.peers,
   leaseMs = 60_000,
-  db = database.db,
+  db: Db = database.db,
 ): ExportWorker {
   const worker = createExportWorker({
     ...{ db, peers, mailer: undefined, retentionDays: 30, log, leaseMs },
