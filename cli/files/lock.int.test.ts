@@ -1,5 +1,6 @@
-import { spawnSync } from 'node:child_process';
-import { mkdtemp, readdir, rm, utimes, writeFile } from 'node:fs/promises';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, readdir, readFile, rm, utimes, writeFile } from 'node:fs/promises';
 import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -36,6 +37,36 @@ test('concurrent commands take turns with a lock, and leave no lock file', async
   expect(all.every(({ ok }) => ok)).toBe(true);
   expect(most).toBe(1);
   expect(await readdir(dir)).toEqual([]);
+});
+
+test('processes take turns with a lock, and leave no lock file', async () => {
+  // Each reads a number, waits, and writes the next one: without turns some would be lost.
+  const module = (name: string) => JSON.stringify(new URL(name, import.meta.url).href);
+  const script = `
+    import { readFile, writeFile } from 'node:fs/promises';
+    import { setTimeout as delay } from 'node:timers/promises';
+    const { withLock } = await import(${module('./lock.ts')});
+    const [dir, file] = process.argv.slice(1);
+    for (let i = 0; i < 10; i += 1) {
+      const done = await withLock(dir, 'x', 30_000, async () => {
+        const count = Number(await readFile(file, 'utf8'));
+        await delay(5);
+        await writeFile(file, String(count + 1));
+        return { ok: true, value: undefined };
+      });
+      if (!done.ok) process.exit(1);
+    }`;
+  const file = join(dir, 'count');
+  await writeFile(file, '0');
+  const codes = [1, 2].map(async () => {
+    const args = ['--import', 'tsx', '--input-type=module', '-e', script, dir, file];
+    const child = spawn(process.execPath, args, { stdio: 'inherit' });
+    const [code] = (await once(child, 'exit')) as [number | null];
+    return code;
+  });
+  expect(await Promise.all(codes)).toEqual([0, 0]);
+  expect(await readFile(file, 'utf8')).toBe('20');
+  expect(await readdir(dir)).toEqual(['count']);
 });
 
 test('a command waits for a live holder of the lock, then fails with LOCK_BUSY', async () => {

@@ -126,15 +126,6 @@ describe('roles', () => {
     await query(ownerUrl, 'CREATE TABLE roles_probe (x int); DROP TABLE roles_probe');
   });
 
-  test('no wallet role can connect to the databases auth, statement or postgres', async () => {
-    for (const database of ['auth', 'statement', 'postgres', 'template1']) {
-      for (const url of Object.values(embedded.databases.wallet)) {
-        const foreign = url.replace('/wallet?', `/${database}?`);
-        await expect(query(foreign, 'SELECT 1')).rejects.toThrow(/permission denied for database/);
-      }
-    }
-  });
-
   test('a wrong database password is refused', async () => {
     const wrong = embedded.databases.auth.runtimeUrl.replace(/auth_app:[^@]+/, 'auth_app:wrong');
     await expect(query(wrong, 'SELECT 1')).rejects.toThrow(/password authentication failed/);

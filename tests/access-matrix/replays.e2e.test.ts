@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { walletIdOf } from '../../core/ids.ts';
 import type { ApiKeyScope } from '../../core/scopes.ts';
+import { forgeCreated, withWrongHash } from '../support/ledger/forged-created.ts';
 import { queryService } from '../support/ledger/ledger.ts';
 import { buryIn, letterOf, type GivenLetter } from '../support/broker/letters.ts';
 import { toBody } from '../support/broker/producer.ts';
@@ -199,27 +200,22 @@ describe('reading dead letters', () => {
 
 describe('statement lines', () => {
   it('no caller can forge a statement line with a replay', async () => {
-    const transaction = {
-      ...{ id: randomUUID(), seq: 999, operation: 'deposit', amount: '9.00', direction: 'credit' },
-      ...{ balanceAfter: '9.00', contraAccount: 'external:cash', hash: '0'.repeat(64) },
-      occurredAt: new Date().toISOString(),
-    };
-    const walletId = walletIdOf(ana.userId, 'BRL');
-    const data = { userId: ana.userId, walletId, currency: 'BRL', transaction };
-    const forged = JSON.stringify({ pattern: 'transaction_created', data });
+    const forged = forgeCreated(ana.userId, 999_999);
     const faults: string[] = [];
     for (const caller of callers) {
-      for (const body of [undefined, forged]) {
-        counts.statements += 1;
-        const letter = letterOf(body === undefined ? forged : 'x');
-        await buryIn(stage.world.dataDir, 'statement', [letter]);
-        const request = { deadLetterIds: [letter.id], dryRun: false, body };
-        const { code } = await ask('statement.replayDeadLetters', request, caller);
-        if (code === 0) faults.push(caller.name);
+      for (const line of [withWrongHash(forged), forged]) {
+        for (const body of [undefined, line]) {
+          counts.statements += 1;
+          const letter = letterOf(body === undefined ? line : 'x');
+          await buryIn(stage.world.dataDir, 'statement', [letter]);
+          const request = { deadLetterIds: [letter.id], dryRun: false, body };
+          const { code } = await ask('statement.replayDeadLetters', request, caller);
+          if (code === 0) faults.push(caller.name);
+        }
       }
     }
     expect(faults).toEqual([]);
-    const text = 'SELECT 1 FROM statement_lines WHERE seq = 999';
+    const text = 'SELECT 1 FROM statement_lines WHERE seq = 999999';
     expect(await queryService(stage.world.dataDir, 'statement', text)).toEqual([]);
   });
 });

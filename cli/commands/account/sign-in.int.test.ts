@@ -7,6 +7,7 @@ import type {
   RefreshSessionRequest,
   SignInRequest,
   TokenSet,
+  ValidateTokenRequest,
 } from '../../../protos/gen/digitalwallet/auth/v1/auth.ts';
 import {
   createCli,
@@ -66,7 +67,12 @@ beforeEach(async () => {
       calls.push('getUser');
       return token === current ? { user } : refusal('TOKEN_EXPIRED', 'the token has expired');
     },
-    validateToken: () => ({ userId, role: 1, sessionId: '', expiresAt: new Date(4e12) }),
+    validateToken: ({ accessToken }: ValidateTokenRequest) => {
+      calls.push('validateToken');
+      return accessToken === current
+        ? { userId, role: 1, sessionId: '', expiresAt: new Date(4e12) }
+        : refusal('TOKEN_REVOKED', 'this API key has been revoked');
+    },
   });
   cli = await createCli({ WALLET_SERVER: server.address });
 });
@@ -80,6 +86,10 @@ const signIn = (...options: string[]) =>
   cli.run(['sign-in', '--email', 'ana@example.com', '--password-stdin', '--json', ...options], {
     stdin: 'right password\n',
   });
+
+/** The files of stored credentials. */
+const listStored = (): Promise<string[]> =>
+  readdir(join(cli.configDir, 'credentials')).catch(() => []);
 
 /** Makes the stored access token look as if it had ended. */
 async function expireStored(): Promise<void> {
@@ -155,10 +165,20 @@ describe('sign-in', () => {
     expect(back.err).toContain(`keeps its server ${other.address}`);
   });
 
-  test('sign-in refuses --with-token together with --email', async () => {
-    const ran = await cli.run(['sign-in', '--with-token', '--email', 'a@example.com', '--json']);
-    expect(ran.exitCode).toBe(2);
-  });
+  test.each([['--email', 'a@example.com'], ['--password-stdin'], ['--totp-stdin']])(
+    'sign-in --with-token takes neither address nor password: %s is refused',
+    async (...others) => {
+      current = 'key-1';
+      const argv = ['sign-in', '--with-token', ...others, '--insecure-storage', '--json'];
+      const ran = await cli.run(argv, { stdin: 'key-1\n' });
+      expect(ran.exitCode).toBe(2);
+      expect(JSON.parse(ran.err)).toMatchObject({
+        error: { reason: 'USAGE', field: 'with_token' },
+      });
+      expect(calls).toEqual([]);
+      expect(await listStored()).toEqual([]);
+    },
+  );
 
   test('sign-up asks three times for a new password if its repetition differs', async () => {
     const asked: string[] = [];
@@ -181,7 +201,19 @@ describe('sign-in', () => {
       stdin: 'key-1\n',
     });
     expect(ran.exitCode).toBe(0);
+    expect(await listStored()).toHaveLength(1);
     expect((await cli.run(['whoami', '--json'])).exitCode).toBe(0);
+  });
+
+  test('sign-in --with-token does not store a token that the server refuses', async () => {
+    const ran = await cli.run(['sign-in', '--with-token', '--insecure-storage', '--json'], {
+      stdin: 'key-1\n',
+    });
+    expect(ran).toMatchObject({ exitCode: 4, out: '' });
+    expect(JSON.parse(ran.err)).toMatchObject({ error: { reason: 'TOKEN_REVOKED' } });
+    expect(calls).toEqual(['validateToken']);
+    expect(await listStored()).toEqual([]);
+    expect((await cli.run(['whoami'])).err).toContain('not signed in');
   });
 });
 

@@ -1,7 +1,10 @@
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 
 import {
   ApiKey,
+  AuthServiceService as rpc,
+  ListApiKeysResponse,
+  RevokeApiKeyResponse,
   Role,
   type CreateApiKeyRequest,
   type ListApiKeysRequest,
@@ -182,6 +185,35 @@ describe('api-keys list and revoke', () => {
     await run(`api-keys list --user ${otherId} --limit 5`);
     expect(lists.at(-1)).toEqual({ ownerId: otherId, pageSize: 5, pageToken: '' });
   });
+
+  test.each(['-o table', '--json', '-o ndjson', '-o csv'])(
+    'api-keys list and revoke %s print no secret, even if the server returned one',
+    async (format) => {
+      const withSecret = (keys: readonly ApiKey[]) => keys.map((one) => ({ ...one, secret }));
+      const listed = vi
+        .spyOn(rpc.listApiKeys, 'responseDeserialize')
+        .mockImplementation((bytes) => {
+          const answer = ListApiKeysResponse.decode(bytes);
+          return { ...answer, apiKeys: withSecret(answer.apiKeys) };
+        });
+      const revoked = vi
+        .spyOn(rpc.revokeApiKey, 'responseDeserialize')
+        .mockImplementation((bytes) => {
+          const { apiKey } = RevokeApiKeyResponse.decode(bytes);
+          return { apiKey: withSecret([apiKey!])[0] };
+        });
+      for (const line of ['api-keys list', `api-keys revoke ${keyId} -y`]) {
+        const ran = await run(`${line} ${format}`);
+        expect(ran).toMatchObject({ exitCode: 0 });
+        expect(ran.out).toContain('dwk_ab12cd34');
+        expect(ran.out + ran.err).not.toContain(secret);
+      }
+      expect(listed).toHaveBeenCalled();
+      expect(revoked).toHaveBeenCalled();
+      listed.mockRestore();
+      revoked.mockRestore();
+    },
+  );
 
   test('api-keys revoke shows the server, the role and the API key, and asks', async () => {
     canReadUsers = true;

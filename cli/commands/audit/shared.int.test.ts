@@ -120,15 +120,22 @@ describe('audit log', () => {
     },
   );
 
-  test('an audit table has no escape characters, and CSV has all its columns', async () => {
+  test('an audit table, and CSV at a terminal, have no characters that control it', async () => {
     const ran = await run('--limit 3 --timezone UTC');
     expect(ran.out).toMatch(/^TIME +SERVICE +ACTION +RESULT +ACTOR +AS +TARGET +DETAILS\n/);
-    expect(ran.out).not.toContain('\u001b');
+    expect(ran.out).not.toMatch(/[\u001b\u202e]/);
     expect(ran.err).toContain('--page-token');
-    const csv = await run('--limit 1 -o csv');
-    expect(csv.out.split('\r\n')[0]).toBe(
+    const csv = (isTerminal: boolean) =>
+      cli.run(['audit', 'log', '--limit', '1', '-o', 'csv'], { isTerminal });
+    const rows = (target: string) => [
       'occurred_at,service,action,result,actor,actor_role,target,details,request_id,id',
-    );
+      `2026-11-22T12:00:00.000Z,auth,auth.do,ok,${userId},admin,${target},` +
+        '"{""note"":""a\\u001b[31m\\u202eb""}",r,auth-0',
+      '',
+    ];
+    expect((await csv(true)).out.split('\r\n')).toEqual(rows('a[31mb'));
+    // A file or a pipe gets each text as it is.
+    expect((await csv(false)).out.split('\r\n')).toEqual(rows(evil));
   });
 
   test('audit log sends its filters to each service, with the id of a known address', async () => {

@@ -213,11 +213,17 @@ describe('confirmation', () => {
     expect(requests).toEqual([]);
   });
 
-  test('a deposit with --no-input or --json requires --yes, even at a terminal', async () => {
+  test('a deposit with --no-input or --json never asks, and requires --yes', async () => {
     for (const flag of ['--no-input', '--json']) {
-      const ran = await cli.run(['deposit', '1', flag], { isTerminal: true });
-      expect(ran.exitCode).toBe(2);
+      const asked: string[] = [];
+      const confirm = (message: string) => (asked.push(message), Promise.resolve(true));
+      const argv = ['deposit', '1', flag];
+      const ran = await cli.run(argv, { isTerminal: true, prompter: { confirm } });
+      expect(ran).toMatchObject({ exitCode: 2, out: '' });
+      expect(ran.err).toContain('--yes');
+      expect(asked).toEqual([]);
     }
+    expect(requests).toEqual([]);
   });
 
   test('a dry-run deposit needs no confirmation, and says that nothing was changed', async () => {

@@ -189,14 +189,19 @@ describe('a device token', () => {
     expect(reasonOf(await people.signIn(email, password))).toBe('ok');
   });
 
-  it('a device token that is changed, malformed or of another account counts as none', async () => {
+  it('a device token that is malformed, or of another account or key, counts as none', async () => {
     const email = await people.customer();
     const own = await people.deviceOf(email);
     const foreign = await people.deviceOf(await people.customer());
+    // A daemon with another signing key, on the same accounts.
+    const other = await startAuthServer({ database: server.database });
+    const otherKey = await createPeople(other).deviceOf(email);
+    await other.stop();
     const changed = own.replace(/.{8}$/, 'AAAAAAAA');
     const source = people.newSource();
     await people.guess(email, 5, { source });
-    for (const deviceToken of [foreign, changed, 'dwd_', `${own}x`, 'x'.repeat(100_000)]) {
+    const malformed = ['dwd_', `${own}x`, 'x'.repeat(100_000)];
+    for (const deviceToken of [foreign, otherKey, changed, ...malformed]) {
       await block();
       const refused = await people.signIn(email, password, { source, deviceToken, ...impatient });
       expect(reasonOf(refused)).toBe('THROTTLED');

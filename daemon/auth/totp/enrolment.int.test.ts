@@ -195,11 +195,17 @@ describe('disabling the second factor', () => {
     expect(line).toMatchObject({ actor: ana.id, details: { failures: '1' } });
   });
 
-  it('disabling a second factor ends other sessions; a sign-in needs no code then', async () => {
+  it('disabling a second factor deletes its recovery codes, and ends the other sessions', async () => {
     await forget(server, ana);
     const second = valueOf(await signIn(ana.email, appCode(ana.secret, -1 + 1))).tokens!;
     await forget(server, ana);
+    const countCodes = async () => {
+      const text = 'SELECT 1 FROM recovery_codes WHERE user_id = $1';
+      return (await server.database.query(text, [ana.id])).length;
+    };
+    expect(await countCodes()).toBe(10);
     expect(valueOf(await disable(ana.bearer, appCode(ana.secret))).revokedSessions).toBe(1);
+    expect(await countCodes()).toBe(0);
     expect(await whoami(bearerOf(second))).toBe('TOKEN_REVOKED');
     expect(reasonOf(await signIn(ana.email))).toBe('ok');
     expect(reasonOf(await signIn(ana.email, ana.recoveryCodes[0]))).toBe('ok');

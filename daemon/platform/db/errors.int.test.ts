@@ -161,17 +161,22 @@ describe('database errors', () => {
     await away.close();
   });
 
-  it('connections have time-outs for statements, locks and idle transactions', async () => {
-    const rows = await db.read((tx) =>
-      tx.query<{ name: string }>(
-        sql(
-          'test_timeouts',
-          `SELECT name FROM pg_settings WHERE setting <> '0' AND name IN
-           ('statement_timeout', 'lock_timeout', 'idle_in_transaction_session_timeout')`,
-        ),
-      ),
+  it('every connection has time-outs for statements, locks and idle transactions', async () => {
+    const timeoutsSql = sql(
+      'test_timeouts',
+      `SELECT pg_backend_pid() AS pid FROM pg_settings WHERE setting <> '0' AND name IN
+       ('statement_timeout', 'lock_timeout', 'idle_in_transaction_session_timeout')`,
     );
-    expect(rows).toHaveLength(3);
+    const readTimeouts = (tx: Tx) => tx.query<{ pid: number }>(timeoutsSql);
+    // One within the other, so that each has a connection of its own.
+    const read = (count: number): Promise<{ pid: number }[]> =>
+      db.read(async (tx) => [
+        ...(await readTimeouts(tx)),
+        ...(count > 1 ? await read(count - 1) : []),
+      ]);
+    const rows = await read(3);
+    expect(new Set(rows.map(({ pid }) => pid)).size).toBe(3);
+    expect(rows).toHaveLength(3 * 3);
   });
 
   it.each([

@@ -4,7 +4,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
 import { createTransport, messageOf } from '../../../tests/support/grpc/transport.ts';
 import type { OutboundMessage } from '../broker/broker.ts';
-import { createDb } from '../db/db.ts';
+import { createDb, sql } from '../db/db.ts';
 import { createLog } from '../log.ts';
 import { appendOutbox } from './relay.ts';
 import { createRelayWorld, until, type RelayWorld } from './test-support.ts';
@@ -111,21 +111,35 @@ describe('unconfirmed messages', () => {
     expect(transport.calls.length).toBeLessThanOrEqual(3);
   });
 
-  it('an outbox row is deleted later if the database was lost after it was published', async () => {
+  it('an outbox row is kept while the database is lost after it was published', async () => {
     await world.append('a');
     const dying = createDb({ url: world.database.url, name: 'dying', maxConnections: 2, log });
+    const { username, pathname } = new URL(world.database.url);
+    const setLimit = (limit: number) =>
+      world.database.query(`ALTER DATABASE ${pathname.slice(1)} CONNECTION LIMIT ${limit}`);
     const transport = createTransport(async () => {
+      // No new connection of the role, and no old one.
+      await setLimit(0);
       await world.database.query(
-        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'walletd dying'",
+        `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+         WHERE datname = current_database() AND usename = $1`,
+        [username],
       );
-      transport.answer = () => Promise.resolve([]);
       return [];
     });
     const relay = world.startRelay(transport, dying);
+    await until(() => expect(transport.sent).toEqual(['a']));
+    const oneSql = sql('test_one', 'SELECT 1');
+    await until(() => expect(dying.read((tx) => tx.query(oneSql))).rejects.toThrow());
+    expect(await world.readOutbox()).toEqual([['a']]);
+    transport.answer = () => Promise.resolve([]);
+    await setLimit(-1);
     await world.untilEmpty();
     await relay.stop();
     await dying.close();
     expect([...new Set(transport.sent)]).toEqual(['a']);
+    // Sent again, as its row was still there.
+    expect(transport.sent.length).toBeGreaterThan(1);
   });
 });
 

@@ -44,9 +44,13 @@ afterEach(async () => {
 
 type Peers = Parameters<typeof createExportWorker>[0]['peers'];
 
-function startWorker(peers: Peers = world.peers, leaseMs = 60_000): ExportWorker {
+function startWorker(
+  peers: Peers = world.peers,
+  leaseMs = 60_000,
+  db: Db = database.db,
+): ExportWorker {
   const worker = createExportWorker({
-    ...{ db: database.db, peers, mailer: undefined, retentionDays: 30, log, leaseMs },
+    ...{ db, peers, mailer: undefined, retentionDays: 30, log, leaseMs },
     reporter: world.reporter,
     pollMs: 30,
     onReady: () => undefined,
@@ -192,18 +196,31 @@ describe('export worker', () => {
   it('an export worker that stops releases its exports, and another one makes them', async () => {
     await world.fill(ana.userId, 30_000, { stepMs: 60_000 });
     const { id } = await order();
-    const first = startWorker();
+    // Gets no further than its first chunk before it is stopped.
+    let release: () => void = () => undefined;
+    const isStopping = new Promise<void>((resolve) => (release = resolve));
+    const { db } = database;
+    const slowDb: Db = {
+      ...db,
+      tx: async (run) => {
+        const done = await db.tx(run);
+        if ((await chunkAttempts(id)).length > 0) await isStopping;
+        return done;
+      },
+    };
+    const first = startWorker(world.peers, 60_000, slowDb);
     await vi.waitFor(async () => expect(await chunkAttempts(id)).toEqual([1]), {
       timeout: 20_000,
       interval: 5,
     });
-    await first.stop();
-    const between = await find(id);
-    if (between.status !== 'done') {
-      expect(between).toMatchObject({ status: 'queued', attempt: 1 });
-      startWorker();
-    }
+    const stopped = first.stop();
+    release();
+    await stopped;
+    expect(await find(id)).toMatchObject({ status: 'queued', attempt: 1 });
+    startWorker();
     await until(id, 'done');
+    expect(await find(id)).toMatchObject({ attempt: 2, rowsDone: 30_000n });
+    expect(await chunkAttempts(id)).toEqual([2]);
     await checkFile(await find(id));
   });
 

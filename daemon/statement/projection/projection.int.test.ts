@@ -125,13 +125,18 @@ describe('the projection', () => {
     expect(await test.db.read((tx) => readLines(tx, wallet, page))).toHaveLength(1);
   });
 
-  it('the projection reads a page in descending order, within its bounds', async () => {
+  it.each([
+    [false, [2n, 3n]],
+    [true, [4n, 3n]],
+  ])('pages are read within their bounds (descending: %s)', async (isDescending, seqs) => {
     await createProjection(test.db, 'q', createRecorder(test.db, createLog('silent'))).handle(
       [1, 2, 3, 4, 5].map(message),
     );
-    const page = { afterSeq: 1n, beforeSeq: 5n, isDescending: true, limit: 2 };
+    const page = { afterSeq: 1n, beforeSeq: 5n, isDescending, limit: 2 };
     const lines = await test.db.read((tx) => readLines(tx, wallet, page));
-    expect(lines.map((line) => line.seq)).toEqual([4n, 3n]);
+    expect(lines.map((line) => line.seq)).toEqual(seqs);
+    const all = await test.db.read((tx) => readLines(tx, wallet, { ...page, limit: 9 }));
+    expect(all.map((line) => line.seq).sort()).toEqual([2n, 3n, 4n]);
   });
 });
 

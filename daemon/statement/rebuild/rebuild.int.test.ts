@@ -2,7 +2,6 @@ import { randomUUID } from 'node:crypto';
 
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
-import { walletIdOf } from '../../../core/ids.ts';
 import { createTestDatabase, type TestDatabase } from '../../../tests/support/postgres/database.ts';
 import { makeLines } from '../../../tests/support/ledger/statement-model.ts';
 import type { ReadLedger } from './compare.ts';
@@ -222,8 +221,4 @@ describe('divergences', () => {
     await run(undefined, readLedger(onRead));
     expect(await openSeqs()).toEqual([1]);
   });
-});
-
-it('the wallet ids of the test ledger are those that walletIdOf computes', () => {
-  expect(ledger.every((l) => walletIdOf(l.userId, l.currency) === l.walletId)).toBe(true);
 });

@@ -93,13 +93,15 @@ describe('lines given to another user', () => {
   });
 
   it('a line given to another user makes statements of other operations inconsistent', async () => {
-    const { lines } = await world.fill(ana.userId, 30);
+    await world.fill(ana.userId, 30);
+    for (const wanted of ['deposit', 'withdraw'] as const) {
+      expect((await readAll({ operations: [wanted] })).statuses).not.toContain(INCONSISTENT);
+    }
     await giveAway(15);
     for (const wanted of ['deposit', 'withdraw'] as const) {
       const { statuses } = await readAll({ operations: [wanted] });
       expect(statuses).toContain(INCONSISTENT);
     }
-    expect(lines).toHaveLength(30);
   });
 });
 

@@ -214,11 +214,14 @@ describe('faults', () => {
     }
   });
 
-  it('a commit on an unreachable database is answered with DATABASE_UNAVAILABLE', async () => {
+  it('an unreachable database is answered with DATABASE_UNAVAILABLE; nothing was done', async () => {
     const url = test.url.replace(/host=[^&]*/, 'host=%2Fnowhere');
     const db = createDb({ url, name: 'away', maxConnections: 2, log });
     const submit = createDaemon(db, { deadlineMs: 300 });
     expect(reasonsOf([await submit(command())])).toEqual(['DATABASE_UNAVAILABLE']);
+    const rows = 'SELECT id FROM wallets UNION ALL SELECT id FROM transactions';
+    expect(await test.query(rows)).toEqual([]);
+    expect(await test.query('SELECT 1 FROM outbox')).toEqual([]);
     await db.close();
   });
 

@@ -197,7 +197,7 @@ describe('transactions', () => {
     },
   );
 
-  it('a transaction of another user is not found; its owner and staff can read it', async () => {
+  it('a transaction of another user is not found, by id or key; its owner and staff read it', async () => {
     const [posted] = await createOptimisticCommit(test.db)([deposit('k', 1n)]);
     if (posted === undefined || posted === 'busy' || !posted.ok) throw new Error('not done');
     const { id } = posted.value.entry;
@@ -208,6 +208,17 @@ describe('transactions', () => {
         { by: { $case: 'transactionId', value }, userId: user, currency: '' },
         caller,
       );
+    const askByKey = (caller: CallContext, user = '') =>
+      getTransaction(
+        options(),
+        { by: { $case: 'idempotencyKey', value: 'k' }, userId: user, currency: '' },
+        caller,
+      );
+    expect(await askByKey(as(userId))).toMatchObject({ ok: true, value: { transaction: { id } } });
+    expect(await askByKey(other)).toMatchObject({ rejection: { reason: 'TRANSACTION_NOT_FOUND' } });
+    expect(await askByKey(other, userId)).toMatchObject({
+      rejection: { reason: 'USER_NOT_FOUND' },
+    });
     expect(await ask(id, other)).toMatchObject({ rejection: { reason: 'TRANSACTION_NOT_FOUND' } });
     expect(await ask(id, other, userId)).toMatchObject({ rejection: { reason: 'USER_NOT_FOUND' } });
     expect(await ask(id, as(userId))).toMatchObject({ ok: true });

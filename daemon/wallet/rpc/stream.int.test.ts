@@ -223,7 +223,7 @@ describe('an API key', () => {
 });
 
 describe('large answers', () => {
-  it('answers that are larger than a message are split', async () => {
+  it('answers that are larger than a message are split, in order', async () => {
     const metadata = Object.fromEntries(
       Array.from({ length: 16 }, (_, i) => [`key ${i}`.padEnd(250, 'k'), 'v'.repeat(250)]),
     );
@@ -231,7 +231,10 @@ describe('large answers', () => {
     const service = createService();
     const large = keys.map((idempotencyKey) => deposit({ idempotencyKey, metadata }));
     await send(service, [large]);
-    const small = keys.map((idempotencyKey) => deposit({ idempotencyKey }));
+    // Each seventh asks for another amount, so that the results differ.
+    const small = keys.map((idempotencyKey, i) =>
+      deposit({ idempotencyKey, amountMinor: i % 7 === 3 ? 101n : 100n }),
+    );
     const opened = await service.streamTransactions(
       (async function* () {
         yield await Promise.resolve({ items: small, dryRun: false });
@@ -240,12 +243,19 @@ describe('large answers', () => {
     );
     if (!opened.ok) throw new Error(opened.rejection.reason);
     const sizes: number[] = [];
+    const outcomes: string[] = [];
     for await (const { results } of opened.value) {
       sizes.push(results.length);
-      expect(new Set(results.map(outcomeOf))).toEqual(new Set(['replayed']));
+      for (const result of results) {
+        const { outcome } = result;
+        const seq = outcome?.$case === 'created' ? outcome.value.transaction?.seq : undefined;
+        outcomes.push(`${outcomeOf(result)} ${seq ?? '-'}`);
+      }
     }
     expect(sizes.length).toBeGreaterThan(4);
-    expect(sizes.reduce((a, b) => a + b)).toBe(600);
+    expect(outcomes).toEqual(
+      keys.map((_key, i) => (i % 7 === 3 ? 'IDEMPOTENCY_KEY_REUSED -' : `replayed ${i + 1}`)),
+    );
   });
 });
 

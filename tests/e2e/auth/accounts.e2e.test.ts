@@ -8,6 +8,7 @@ import {
   createWorld,
   expectCode,
   password,
+  signInAs,
   type Person,
   type World,
 } from '../../support/processes/world.ts';
@@ -101,11 +102,16 @@ describe('sessions', () => {
 });
 
 describe('change of password', () => {
-  it('a changed password replaces the old one, and the current session stays valid', async () => {
+  it('a changed password replaces the old one, and can end the other sessions', async () => {
     const fay = await world.customer('fay');
+    const server = () => ({ WALLET_SERVER: world.daemon().address });
+    const elsewhere = await signInAs(fay.email, await world.homeOf('fay-elsewhere'), server);
+    expectCode(await elsewhere.run(['whoami']), 0);
     const args = ['change-password', '--password-stdin', '--revoke-other-sessions'];
     expectCode(await fay.run(args, `${password}\nanother long passphrase\n`), 0);
     expectCode(await fay.run(['whoami']), 0);
+    const ended = await elsewhere.run(['whoami', '--json', '--quiet']);
+    expect(ended).toMatchObject({ code: 4, stdout: '' });
     const signIn = ['sign-in', '--email', fay.email, '--password-stdin', '--insecure-storage'];
     expect((await fay.run(signIn, password)).code).toBe(4);
     expectCode(await fay.run(signIn, 'another long passphrase'), 0);

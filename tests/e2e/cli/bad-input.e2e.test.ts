@@ -113,16 +113,24 @@ describe('callers', () => {
 
   it.each([
     ['a truncated token', (token: string) => token.slice(0, -20)],
+    ['a token without its signature', (token: string) => token.replace(/[^.]+$/, '')],
     ['a token with another signature', (token: string) => token.slice(0, -8) + 'AAAAAAAA'],
+    ['a token with other claims', asAdmin],
     ['garbage', () => 'nonsense'],
   ])('%s is refused with TOKEN_INVALID', async (_what, forge) => {
-    const { env } = ana;
-    const real = 'eyJhbGciOiJFZERTQSJ9.eyJzdWIiOiJ4In0.c2lnbmF0dXJlc2lnbmF0dXJlc2lnbmF0dXJl';
-    const done = await runWallet(['balance', '--json'], {
-      env: { ...env, WALLET_SERVER: world.daemon().address, WALLET_TOKEN: forge(real) },
-    });
-    expect(done.code).toBe(4);
-    expect((JSON.parse(done.stderr) as Failure).error.reason).toBe('TOKEN_INVALID');
+    const real = await readToken(ana);
+    const forged = forge(real);
+    expect(forged).not.toBe(real);
+    const [accepted, refused] = await Promise.all(
+      [real, forged].map((token) =>
+        runWallet(['balance', '--json'], {
+          env: { ...ana.env, WALLET_SERVER: world.daemon().address, WALLET_TOKEN: token },
+        }),
+      ),
+    );
+    expect(accepted).toMatchObject({ code: 0 });
+    expect(refused).toMatchObject({ code: 4, stdout: '' });
+    expect((JSON.parse(refused!.stderr) as Failure).error.reason).toBe('TOKEN_INVALID');
   });
 
   it('a token with invalid characters is refused without being printed', async () => {
@@ -201,6 +209,14 @@ describe('accounts', () => {
     expect(asked.code).toBe(4);
   });
 });
+
+/** The token with its own signature, and another role in its claims. */
+function asAdmin(token: string): string {
+  const [header = '', payload = '', signature = ''] = token.split('.');
+  const claims = JSON.parse(Buffer.from(payload, 'base64url').toString()) as object;
+  const changed = Buffer.from(JSON.stringify({ ...claims, role: 'admin' })).toString('base64url');
+  return [header, changed, signature].join('.');
+}
 
 /** The access token in the person's file, as the CLI stored it. */
 async function readToken(person: Person): Promise<string> {

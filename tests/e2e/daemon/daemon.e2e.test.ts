@@ -1,8 +1,9 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { generateKeyPairSync } from 'node:crypto';
+import { statSync } from 'node:fs';
 import { chmod, mkdir, readFile, readlink, readdir, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
-import { join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
@@ -32,20 +33,26 @@ const base = () => ({
 });
 
 describe('failed starts', () => {
-  it('a start names every error of the configuration at once, and exits with 2', async () => {
-    const env = { ...base(), WALLETD_LISTEN: 'nowhere', WALLET_CURRENCY: 'XYZ', SIGN_UP: 'maybe' };
-    const done = await runWalletd([], { env });
+  it('a start names every error of the configuration at once, and starts nothing', async () => {
+    const unused = { WALLETD_DATA_DIR: join(world.folder, 'unused') };
+    const wrong = { WALLETD_LISTEN: 'nowhere', WALLET_CURRENCY: 'XYZ', SIGN_UP: 'maybe' };
+    const done = await runWalletd([], { env: { ...base(), ...unused, ...wrong } });
     expect(done.code).toBe(2);
+    expect(await readdir(world.folder)).not.toContain('unused');
     for (const name of ['WALLETD_LISTEN', 'WALLET_CURRENCY', 'SIGN_UP']) {
       expect(done.stderr).toContain(name);
     }
   });
 
-  it('config check refuses plaintext beyond loopback', async () => {
-    const env = { ...base(), WALLETD_LISTEN: '0.0.0.0:50051' };
-    const done = await runWalletd(['config', 'check'], { env });
-    expect(done.code).toBe(2);
-    expect(done.stderr).toContain('WALLETD_ALLOW_PLAINTEXT');
+  it('a start and config check refuse plaintext beyond loopback', async () => {
+    const unused = { WALLETD_DATA_DIR: join(world.folder, 'unused') };
+    const env = { ...base(), ...unused, WALLETD_LISTEN: '0.0.0.0:50051' };
+    const commands = [[], ['config', 'check']];
+    for (const done of await Promise.all(commands.map((args) => runWalletd(args, { env })))) {
+      expect(done.code).toBe(2);
+      expect(done.stderr).toContain('WALLETD_ALLOW_PLAINTEXT');
+    }
+    expect(await readdir(world.folder)).not.toContain('unused');
   });
 
   it('a start names a port that is in use', async () => {
@@ -101,9 +108,15 @@ describe('failed starts', () => {
 });
 
 describe('a running daemon', () => {
-  it('the embedded Postgres listens on no TCP port', async () => {
+  it('the embedded Postgres has no TCP port, and its socket is closed to others', async () => {
     const [pid] = await findServers('data');
     const sockets = await socketsOf(pid ?? 0);
+    const unix = (await readFile('/proc/net/unix', 'utf8')).split('\n');
+    const paths = unix
+      .map((line) => line.trim().split(/\s+/))
+      .flatMap(([, , , , , , inode = '', path]) => (sockets.includes(inode) && path ? [path] : []));
+    expect(paths).toHaveLength(1);
+    expect(statSync(dirname(paths[0]!)).mode & 0o777).toBe(0o700);
     const tcp =
       (await readFile('/proc/net/tcp', 'utf8')) + (await readFile('/proc/net/tcp6', 'utf8'));
     const listening = tcp.split('\n').filter((line) => line.trim().split(/\s+/)[3] === '0A');
@@ -112,55 +125,27 @@ describe('a running daemon', () => {
     );
   });
 
-  it('no file of keys or passwords in the data folder is readable by other users', () => {
-    const listing = execFileSync('find', [
-      world.dataDir,
-      '-maxdepth',
-      '1',
-      '-type',
-      'f',
-      '-perm',
-      '/077',
-    ]);
-    const readable = listing
-      .toString()
-      .split('\n')
-      .filter((file) => /json|pem|key/.test(file));
-    expect(readable).toEqual([]);
+  it('keys and passwords in the data folder are readable by the daemon’s user only', () => {
+    const listing = execFileSync('find', [world.dataDir, '-maxdepth', '1', '-type', 'f']);
+    const files = listing.toString().split('\n').filter(Boolean);
+    const secrets = files.map((file) => basename(file)).filter((name) => /json|pem|key/.test(name));
+    expect(secrets.sort()).toEqual(['embedded.json', 'signing-key.pem']);
+    expect(files.filter((file) => (statSync(file).mode & 0o077) !== 0)).toEqual([]);
   });
 
   it('SIGTERM ends the daemon with 0 after calls in flight, and stops Postgres', async () => {
     const daemon = world.daemon();
-    const client = connect(daemon.address);
-    const email = 'drain@example.com';
-    await client.call(AuthServiceService.signUp, { email, password });
-    const signedIn = await client.call(AuthServiceService.signIn, {
-      email,
-      password,
-      client: '',
-      deviceToken: '',
-    });
-    const token = signedIn.ok ? (signedIn.value.tokens?.accessToken ?? '') : '';
-    const deposit = () =>
-      client.call(
-        WalletServiceService.createTransaction,
-        { item: item({ operation: Operation.DEPOSIT, amountMinor: 1n }), dryRun: false },
-        token,
-      );
-    const inFlight = Promise.all(Array.from({ length: 100 }, deposit));
-    await deposit();
+    const calls = await beginDeposits(daemon.address, 'drain@example.com');
     const code = await world.stop();
-    const answers = await inFlight;
-    client.close();
     expect(code).toBe(0);
-    expect(answers.filter((answer) => answer.ok)).toHaveLength(100);
+    expect(await calls.countDone()).toBe(100);
     expect(await findServers('data')).toEqual([]);
     // Connections that end with their server are no news during a stop.
     expect(daemon.log()).not.toContain('"level":"warn"');
     await world.start();
   });
 
-  it('Ctrl-C to the whole process group ends the daemon with 0', async () => {
+  it('Ctrl-C, which reaches the whole process group, drains the daemon too', async () => {
     await world.stop();
     const walletd = join(import.meta.dirname, '../../../dist/daemon/main.js');
     const child = spawn(process.execPath, [walletd], {
@@ -169,15 +154,18 @@ describe('a running daemon', () => {
       stdio: ['ignore', 'ignore', 'pipe'],
     });
     let said = '';
-    await new Promise<void>((resolve) =>
+    const address = await new Promise<string>((resolve) =>
       child.stderr.on('data', (chunk: Buffer) => {
         said += chunk.toString();
-        if (said.includes('ready')) resolve();
+        const ready = /ready.* (127\.0\.0\.1:\d+)/.exec(said);
+        if (ready) resolve(ready[1]!);
       }),
     );
+    const calls = await beginDeposits(address, 'ctrl-c@example.com');
     process.kill(-(child.pid ?? 0), 'SIGINT');
     const code = await new Promise((resolve) => child.on('close', resolve));
     expect({ code, said }).toMatchObject({ code: 0 });
+    expect(await calls.countDone()).toBe(100);
     expect(said).not.toMatch(/embedded Postgres \(pid \d+\) ended/);
     await world.start();
   });
@@ -205,6 +193,30 @@ describe('a running daemon', () => {
     expect(said).toContain('walletd ready');
   });
 });
+
+/** A hundred deposits that are in flight once one more is answered, by a new customer. */
+async function beginDeposits(address: string, email: string) {
+  const client = connect(address);
+  await client.call(AuthServiceService.signUp, { email, password });
+  const secrets = { password, client: '', deviceToken: '' };
+  const signedIn = await client.call(AuthServiceService.signIn, { email, ...secrets });
+  const token = signedIn.ok ? (signedIn.value.tokens?.accessToken ?? '') : '';
+  const deposit = () =>
+    client.call(
+      WalletServiceService.createTransaction,
+      { item: item({ operation: Operation.DEPOSIT, amountMinor: 1n }), dryRun: false },
+      token,
+    );
+  const inFlight = Promise.all(Array.from({ length: 100 }, deposit));
+  await deposit();
+  return {
+    countDone: async (): Promise<number> => {
+      const answers = await inFlight;
+      client.close();
+      return answers.filter((answer) => answer.ok).length;
+    },
+  };
+}
 
 /** Postmasters that work on a folder of this world. */
 async function findServers(folder: string): Promise<number[]> {

@@ -3,6 +3,8 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { walletIdOf } from '../../../core/ids.ts';
+import type { GivenLetter } from '../../support/broker/letters.ts';
+import { forgeCreated, withWrongHash } from '../../support/ledger/forged-created.ts';
 import { queryService } from '../../support/ledger/ledger.ts';
 import { deposit, setLetterStage, type LetterStage } from './letter-stage.ts';
 
@@ -67,44 +69,45 @@ describe('messages that took effect', () => {
 });
 
 describe('statement lines', () => {
-  it('a replay of a forged statement line is refused, stored or as a changed body', async () => {
-    const customer = await letters.newCustomer();
-    const walletId = walletIdOf(customer.userId, 'BRL');
-    const forged = {
-      pattern: 'transaction_created',
-      data: {
-        userId: customer.userId,
-        walletId,
-        currency: 'BRL',
-        transaction: {
-          ...{ id: randomUUID(), seq: 1, operation: 'deposit', amount: '9.00' },
-          ...{ direction: 'credit', balanceAfter: '9.00', contraAccount: 'external:cash' },
-          ...{ occurredAt: new Date().toISOString(), hash: '0'.repeat(64) },
-        },
-      },
-    };
-    const body = JSON.stringify(forged);
-    const stored = await letters.bury(body, {}, 'statement');
-    const other = await letters.bury('x', {}, 'statement');
-    for (const dryRun of [true, false]) {
-      const unchanged = await letters.replay(
-        stored,
-        { dryRun },
-        letters.operator.accessToken,
-        'statement',
-      );
-      if (!dryRun) expect(unchanged.reason).toBe('INVALID_ARGUMENT');
-      const changed = await letters.replay(
-        other,
-        { body, dryRun },
-        letters.admin.accessToken,
-        'statement',
-      );
-      expect(changed.reason).toBe('INVALID_ARGUMENT');
-    }
-    const text = 'SELECT * FROM statement_lines WHERE wallet_id = $1';
-    expect(await queryService(letters.stage.world.dataDir, 'statement', text, [walletId])).toEqual(
-      [],
+  const replayLine = (letter: GivenLetter, change: { body?: string; dryRun: boolean }) =>
+    letters.replay(letter, change, letters.admin.accessToken, 'statement');
+  const linesOf = (userId: string) =>
+    queryService<{ amount: string }>(
+      letters.stage.world.dataDir,
+      'statement',
+      'SELECT amount FROM statement_lines WHERE wallet_id = $1',
+      [walletIdOf(userId, 'BRL')],
     );
+
+  it.each([
+    ['a right hash', (body: string) => body],
+    ['a wrong hash', withWrongHash],
+  ])(
+    'a replay of a forged statement line with %s is refused, stored or as a changed body',
+    async (_which, forge) => {
+      const customer = await letters.newCustomer();
+      const forged = forge(forgeCreated(customer.userId, 1));
+      const stored = await letters.bury(forged, {}, 'statement');
+      const other = await letters.bury('x', {}, 'statement');
+      for (const dryRun of [true, false]) {
+        expect((await replayLine(stored, { dryRun })).reason).toBe('INVALID_ARGUMENT');
+        const changed = await replayLine(other, { body: forged, dryRun });
+        expect(changed.reason).toBe('INVALID_ARGUMENT');
+      }
+      expect(await linesOf(customer.userId)).toEqual([]);
+    },
+  );
+
+  it('a replay of a forged line in place of a known transaction is refused', async () => {
+    const customer = await letters.newCustomer();
+    const paid = await letters.bury(deposit(customer.userId, '3.00'));
+    expect((await letters.replay(paid)).code).toBe(0);
+    const forged = await letters.bury(forgeCreated(customer.userId, 1), {}, 'statement');
+    expect(await replayLine(forged, { dryRun: false })).toMatchObject({
+      reason: 'INVALID_ARGUMENT',
+      metadata: { field: 'body' },
+    });
+    const altered = (await linesOf(customer.userId)).filter(({ amount }) => amount !== '300');
+    expect(altered).toEqual([]);
   });
 });

@@ -127,19 +127,33 @@ describe('messages in and out', () => {
     expect(kept).toHaveLength(1);
   });
 
-  it('a cancellation by message undoes a purchase by message', async () => {
+  it('purchases and their cancellations are handled in the order of the messages', async () => {
     const davi = await signUp(world.daemon().address, 'davi');
-    await producer.emit({ userId: davi.id, operation: 0, amount: '10.00' });
-    await producer.emit({ userId: davi.id, operation: 2, amount: '4.00' });
-    await waitForBalance(davi.id, '6.00');
-    const { items } = await olga.json<{ items: { id: string }[] }>([
-      'transactions',
-      'list',
-      '--user',
-      davi.id,
-    ]);
-    await producer.emit({ userId: davi.id, operation: 4, id: items[0]?.id ?? '' });
-    await waitForBalance(davi.id, '10.00');
+    const wallet = walletIdOf(davi.id, 'BRL');
+    const deposit = { userId: davi.id, operation: 0, amount: '4.00', messageId: 'davi 0' };
+    // Each purchase takes all that there is: it has funds only after the cancellation before it.
+    const pairs = Array.from({ length: 20 }, (_, i) => {
+      const messageId = `davi purchase ${i}`;
+      const id = transactionIdOf(wallet, 'message', messageId);
+      return [
+        { userId: davi.id, operation: 2, amount: '4.00', messageId },
+        { userId: davi.id, operation: 4, id, messageId: `davi cancellation ${i}` },
+      ];
+    });
+    const sent = [deposit, ...pairs.flat()];
+    await Promise.all(sent.map((fields) => producer.emit(fields)));
+    const entries = () =>
+      queryService<{ id: string }>(
+        world.dataDir,
+        'wallet',
+        'SELECT id FROM transactions WHERE wallet_id = $1 ORDER BY seq',
+        [wallet],
+      );
+    await waitUntil('all entries', async () => (await entries()).length === sent.length, 20_000);
+    expect((await entries()).map(({ id }) => id)).toEqual(
+      sent.map(({ messageId }) => transactionIdOf(wallet, 'message', messageId)),
+    );
+    expect(await balanceOf(davi.id)).toBe('4.00');
   });
 });
 

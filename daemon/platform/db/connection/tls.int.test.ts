@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { createAuthority, type Authority } from '../../../../tests/support/auth/certificates.ts';
 import { startPostgres, type PostgresServer } from '../../../../tests/support/postgres/server.ts';
-import { classifyDbError, createDb, sql } from '../db.ts';
+import { classifyDbError, createDb, isCommitInDoubt, sql } from '../db.ts';
 import { createLog } from '../../log.ts';
 
 let folder: string;
@@ -130,12 +130,16 @@ describe('sslmode', () => {
     expect(await tryUrl(url(''))).toMatch(/certificate/);
   });
 
-  it('a refused server certificate is a transient error', async () => {
+  it('a refused server certificate is a transient error, and nothing was done', async () => {
     const url = server.url({ query: `sslmode=verify-full&sslrootcert=${strangerCa}` });
     const db = createDb({ url, name: 'test', maxConnections: 1, log: createLog('silent') });
-    const err: unknown = await db.read((tx) => tx.query(sslSql)).catch((e: unknown) => e);
+    let isBegun = false;
+    const work = db.tx((tx) => ((isBegun = true), tx.query(sslSql)));
+    const err: unknown = await work.catch((e: unknown) => e);
     await db.close();
     expect(classifyDbError(err)).toBe('transient');
+    expect(isCommitInDoubt(err)).toBe(false);
+    expect(isBegun).toBe(false);
   });
 
   it('a sslrootcert file that is missing or holds no PEM is named by its parameter', async () => {

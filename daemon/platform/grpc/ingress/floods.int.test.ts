@@ -183,6 +183,22 @@ describe.each([true, false])('with the fast path %s', (isFastPathOn) => {
     expect(body.toString('latin1').match(/message \d+/g)).toEqual(texts);
   });
 
+  it('the credential of a stream is checked before a message is read', async () => {
+    const { address } = await start(isFastPathOn);
+    const raw = open(address);
+    const headers = { authorization: 'Unknown', 'grpc-encoding': 'gzip' };
+    const refused = { status: 16, info: { reason: 'TOKEN_INVALID' } };
+    // Neither a message that never comes nor one that cannot be unpacked matters.
+    const silent = raw.open(bidi, { headers, staysOpen: true });
+    expect(await readAnswer(silent)).toMatchObject(refused);
+    const broken = raw.open(bidi, { headers, staysOpen: true });
+    broken.write(framed(Buffer.from('not gzip'), 1));
+    expect(await readAnswer(broken)).toMatchObject(refused);
+    const known = raw.open(bidi, { headers: { ...headers, ...ana.headers }, staysOpen: true });
+    known.write(framed(Buffer.from('not gzip'), 1));
+    expect(await readAnswer(known)).not.toMatchObject({ status: 16 });
+  });
+
   it('a stream with an unknown credential is refused with TOKEN_INVALID', async () => {
     const { address } = await start(isFastPathOn);
     const raw = open(address);
