@@ -29,6 +29,15 @@ const route = defineRoute({
   },
 });
 
+const signOut = defineRoute({
+  ...{ method: 'POST', path: '/sign-out', tag: 'test', summary: 'End the session' },
+  credential: 'required',
+  answers: {},
+  problems: [],
+  run: () =>
+    Promise.resolve({ ok: true, status: 204, session: { token: '', maxAgeSeconds: 0 } } as const),
+});
+
 const grantOf = (accessToken: string): Result<AccessGrant> =>
   succeed({ accessToken, expiresAtMs: Date.now() + 15 * 60_000 });
 
@@ -58,7 +67,7 @@ function createWorld(accepted: readonly string[], exchanges: readonly Result<Acc
     tls: undefined,
     decorateProblem,
   });
-  mountRoutes(server, [route], {
+  mountRoutes(server, [route, signOut], {
     callers: { auth: caller, wallet: caller, statement: caller },
     decorateProblem,
     hosts: createHostCheck(['localhost']),
@@ -72,7 +81,12 @@ function createWorld(accepted: readonly string[], exchanges: readonly Result<Acc
   });
   const ask = (headers: Record<string, string> = { cookie: `token=dws_${'a'.repeat(43)}` }) =>
     server.inject({ method: 'GET', url: '/me', headers: { host: 'localhost', ...headers } });
-  return { ask, calls, countExchanges: () => exchanged };
+  const leave = () =>
+    server.inject({
+      ...{ method: 'POST', url: '/sign-out' },
+      headers: { host: 'localhost', cookie: `token=dws_${'a'.repeat(43)}` },
+    });
+  return { ask, leave, calls, countExchanges: () => exchanged };
 }
 
 it('a kept access token that was revoked is replaced, and the call is made again', async () => {
@@ -93,6 +107,14 @@ it('an access token is replaced once in a request, and the cookie stays', async 
   expect(refused.json()).toMatchObject({ status: 401, reason: 'TOKEN_REVOKED' });
   expect(refused.headers['set-cookie']).toBeUndefined();
   expect(calls).toEqual(['Bearer old', 'Bearer new']);
+});
+
+it('after a sign-out no access token is kept for the cookie', async () => {
+  const ended = refuse('TOKEN_INVALID', 'the session has ended', { field: 'browser_token' });
+  const { ask, leave, calls } = createWorld(['Bearer first'], [grantOf('first'), ended]);
+  expect((await leave()).statusCode).toBe(204);
+  expect((await ask()).statusCode).toBe(401);
+  expect(calls).toEqual([]);
 });
 
 it.each([
