@@ -16,7 +16,7 @@ export async function withAdminClient<T>(
   return await withClient({ ...access, user: adminRole, database }, work);
 }
 
-/** The same as any role. */
+/** Runs `work` with a connection of this role to this database. */
 export async function withClient<T>(
   login: AdminAccess & { readonly user: string; readonly database: string },
   work: (client: Client) => Promise<T>,

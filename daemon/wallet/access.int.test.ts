@@ -75,8 +75,8 @@ function serve(commitDb: Db = test.db) {
 }
 
 const page = { pageSize: 0, pageToken: '' };
-const any = Operation.UNSPECIFIED;
-const listing = { userId: '', currency: '', ...page, ascending: false, operation: any };
+const anyOperation = Operation.UNSPECIFIED;
+const listing = { userId: '', currency: '', ...page, ascending: false, operation: anyOperation };
 const verdictOf = (result: Result<unknown>) =>
   result.ok ? 'ok' : `${result.rejection.reason}${result.rejection.isDenial ? ', denied' : ''}`;
 

@@ -93,7 +93,7 @@ async function requestAccount(
   const network = throttle.bucketOf.signUpPlacesOf(caller.source).key;
   await db.tx(async (tx) => {
     // Sign-ups with one address take turns from here on. Past the limit nothing is mailed, but the
-    // sign-up waits all the same: any code that was mailed to the address does for it.
+    // sign-up waits all the same: any code that was mailed to the address completes it.
     const isMailed = await throttle.count(tx, throttle.bucketOf.mailsTo(email));
     const waiting = await listWaiting(tx, email, codeLifeMs['sign-up']);
     const place = admitSignUp(waiting, network.toString('hex'));

@@ -19,7 +19,7 @@ export type Session = {
 
 export type SessionOptions = {
   readonly name: string;
-  /** One URL, or several with commas: any of them will do. */
+  /** One URL, or several with commas: one that answers is used. */
   readonly url: string;
   readonly log: Log;
   /** Declares and subscribes; run again after each loss. Rejects to try again later. */
