@@ -96,18 +96,8 @@ async function compose(
   if (!mailer.ok) return mailer;
   const notices = [...(await step(listFailoverNotices(databases.value.dbs)))];
   notices.push(...databases.value.notices, ...listHostNotices(config, account));
-  const deps = {
-    config,
-    ...databases.value,
-    log,
-    broker,
-    auth,
-    wallet,
-    revocations,
-    access,
-    mailer: mailer.value,
-    watch,
-  };
+  const shared = { config, log, broker, auth, wallet, revocations, access, watch };
+  const deps = { ...shared, ...databases.value, mailer: mailer.value };
   const created = await step(createServices(deps, notices, signal));
   if (!created.ok) return created;
   const running = created.value;

@@ -10,7 +10,7 @@ import { parseSender, parseSmtpUrl } from '../platform/mail/settings.ts';
 export const serviceNames = ['auth', 'wallet', 'statement'] as const;
 export type ServiceName = (typeof serviceNames)[number];
 /** What a process may host: the services, and the HTTP gateway before them. */
-export const partNames = [...serviceNames, 'gateway'] as const;
+const partNames = [...serviceNames, 'gateway'] as const;
 
 export type HostPort = { readonly host: string; readonly port: number };
 

@@ -53,8 +53,7 @@ const provoke: Readonly<Record<HttpFault, ((route: Route) => Promise<HttpAnswer>
   MEDIA_TYPE_UNSUPPORTED: (route) =>
     ask(route, { ...requestOf(route), body: 'x', headers: { 'content-type': 'text/plain' } }),
   IDEMPOTENCY_KEY_REQUIRED: (route) => ask(route, { ...requestOf(route), headers: {} }),
-  NOT_ACCEPTABLE: (route) =>
-    ask(route, { ...requestOf(route), headers: { accept: 'image/png' } }),
+  NOT_ACCEPTABLE: (route) => ask(route, { ...requestOf(route), headers: { accept: 'image/png' } }),
   ORIGIN_REFUSED: (route) => askByCookie(route, { origin: 'https://attacker.example' }),
   HOST_UNKNOWN: (route) => askByCookie(route, { host: 'attacker.example' }),
   URI_INVALID: (route) => ask(route, requestOf(route), `${pathOf(route)}%ff`),
@@ -68,10 +67,7 @@ const provoke: Readonly<Record<HttpFault, ((route: Route) => Promise<HttpAnswer>
 };
 
 /** With the session cookie, and headers that `fetch` does not let one set. */
-async function askByCookie(
-  route: Route,
-  headers: Record<string, string>,
-): Promise<HttpAnswer> {
+async function askByCookie(route: Route, headers: Record<string, string>): Promise<HttpAnswer> {
   const { body, headers: ofRoute } = requestOf(route);
   const sent = body === undefined ? '' : JSON.stringify(body);
   const answer = await new Promise<HttpAnswer>((resolve, reject) => {
@@ -87,15 +83,17 @@ async function askByCookie(
     });
     request.on('error', reject).on('response', (response) => {
       const chunks: Buffer[] = [];
-      response.on('data', (chunk: Buffer) => chunks.push(chunk)).on('end', () => {
-        const text = Buffer.concat(chunks).toString();
-        resolve({
-          status: response.statusCode ?? 0,
-          headers: new Headers(response.headers as Record<string, string>),
-          body: JSON.parse(text) as Record<string, unknown>,
-          text,
+      response
+        .on('data', (chunk: Buffer) => chunks.push(chunk))
+        .on('end', () => {
+          const text = Buffer.concat(chunks).toString();
+          resolve({
+            status: response.statusCode ?? 0,
+            headers: new Headers(response.headers as Record<string, string>),
+            body: JSON.parse(text) as Record<string, unknown>,
+            text,
+          });
         });
-      });
     });
     request.end(sent);
   });
@@ -152,6 +150,6 @@ describe('each problem of each route is answered as documented', () => {
       'REQUEST_MALFORMED',
       'REQUEST_TIMEOUT',
     ]);
-    console.log(`${cells.length - left.length} problems of ${routes.length} routes answered`);
+    expect(cells.length - left.length).toBeGreaterThan(900);
   });
 });

@@ -87,13 +87,9 @@ export function createStatement(options: StatementOptions) {
   const trail = createAuditTrail({ db, log });
   const recorder = createRecorder(db, log);
   const worker = createExportWorker({
-    reporter: recorder,
-    db: workDb,
-    peers,
-    mailer,
+    ...{ db: workDb, reporter: recorder, peers, mailer, log, watch },
     retentionDays: config.exportRetentionDays,
     onReady: relay.wake,
-    ...{ log, watch },
   });
   const lag = createTiming(
     'walletd_projection_lag_seconds',

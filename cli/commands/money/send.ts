@@ -26,7 +26,11 @@ import {
 } from './command.ts';
 import { toOpenFailure, toUnknownOutcome } from '../../rpc/in-doubt.ts';
 import { printObject } from '../../output/print.ts';
-import { dryRunColumn, replayedColumn, transactionColumns } from '../../output/transaction-columns.ts';
+import {
+  dryRunColumn,
+  replayedColumn,
+  transactionColumns,
+} from '../../output/transaction-columns.ts';
 import type { CanonicalCommand, PendingKey } from '../../files/pending.ts';
 import { nameActor, resolveUser, type KnownUser } from '../users/actor.ts';
 import { toTransactionJson } from '../../../lib/json/transactions.ts';

@@ -10,7 +10,7 @@ import {
   type ProblemReason,
 } from '../http/problems.ts';
 import type { Route } from '../http/route.ts';
-import { isSimplePath } from '../simple/problems.ts';
+import { decorateSimpleProblem, isSimplePath } from '../simple/problems.ts';
 import type { JsonSchema } from './schemas.ts';
 
 /** What every answer that is a refusal has: RFC 9457, with our members. */
@@ -126,35 +126,29 @@ export type ProblemCollection = {
 };
 
 /** Describes refusals; those that several routes have become components. */
-export function createProblems(problems: {
+export function createProblems(schemas: {
   readonly plain: JsonSchema;
   readonly simple: JsonSchema;
 }): ProblemCollection {
   const responses = new Map<string, JsonSchema>();
-  const reasonsSeen = new Set<ProblemReason>();
-  const nameOf = (status: number, reasons: readonly ProblemReason[]) =>
-    sharedNames.get(keyOf(status, reasons));
+  const examples = new Map<string, JsonSchema>();
   return {
     add: (route) => {
       const made: Record<string, JsonSchema> = {};
       const isSimple = isSimplePath(route.path);
+      const [schema, prefix] = isSimple ? [schemas.simple, 'Simple'] : [schemas.plain, ''];
       for (const [status, reasons] of groupProblems(route)) {
-        reasons.forEach((reason) => reasonsSeen.add(reason));
-        const response = toResponse(status, reasons, isSimple ? problems.simple : problems.plain);
-        const shared = nameOf(status, reasons);
-        if (shared === undefined) {
-          made[status] = response;
-          continue;
-        }
-        const name = isSimple ? `Simple${shared}` : shared;
-        responses.set(name, response);
-        made[status] = { $ref: `#/components/responses/${name}` };
+        for (const reason of reasons) examples.set(`${prefix}${reason}`, toExample(reason, route));
+        const response = toResponse(status, reasons, schema, prefix);
+        const shared = sharedNames.get(keyOf(status, reasons));
+        if (shared !== undefined) responses.set(`${prefix}${shared}`, response);
+        const reference = `#/components/responses/${prefix}${shared ?? ''}`;
+        made[status] = shared === undefined ? response : { $ref: reference };
       }
       return made;
     },
     listResponses: () => sorted(responses),
-    listExamples: () =>
-      Object.fromEntries([...reasonsSeen].sort().map((reason) => [reason, toExample(reason)])),
+    listExamples: () => sorted(examples),
   };
 }
 
@@ -165,6 +159,7 @@ function toResponse(
   status: number,
   reasons: readonly ProblemReason[],
   problem: JsonSchema,
+  prefix: string,
 ): JsonSchema {
   const headers = [
     'X-Request-Id',
@@ -172,7 +167,10 @@ function toResponse(
     ...(status === 429 || status === 503 ? ['Retry-After'] : []),
     ...(status === 416 ? ['Content-Range'] : []),
   ];
-  const examples = reasons.map((reason) => [reason, { $ref: `#/components/examples/${reason}` }]);
+  const examples = reasons.map((reason) => [
+    reason,
+    { $ref: `#/components/examples/${prefix}${reason}` },
+  ]);
   return {
     description: reasons.map((reason) => `\`${reason}\``).join(', '),
     headers: referHeaders(headers),
@@ -192,12 +190,13 @@ export const referHeaders = (names: readonly string[]): JsonSchema =>
 const exampleRequestId = '0d0c2f0e-7a55-4a0c-9d0e-3f1c6a1e5b77';
 
 /** What is answered for a reason; the same at every time. */
-function toExample(reason: ProblemReason): JsonSchema {
-  const status = statusOf(reason);
+function toExample(reason: ProblemReason, { path, problemStatuses }: Kind): JsonSchema {
+  const status = statusOf(reason, problemStatuses);
   const metadata: Record<string, string> = {};
   if (status === 503) metadata['retryAfterMs'] = '1000';
   if (status === 429) metadata['retryAfterSeconds'] = '30';
   const detail = isHttpFault(reason) ? httpFaults[reason].title : titleOf(reason);
-  const value = toProblem(fault(reason, detail, metadata), exampleRequestId);
+  const problem = toProblem(fault(reason, detail, metadata), exampleRequestId, problemStatuses);
+  const value = decorateSimpleProblem(path, problem);
   return { summary: titleOf(reason), value };
 }

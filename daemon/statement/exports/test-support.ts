@@ -10,6 +10,7 @@ import {
   type GetExportResponse,
 } from '../../../protos/gen/digitalwallet/statement/v1/statement.ts';
 import type { UserPrincipal } from '../../platform/access/access.ts';
+import type { Db } from '../../platform/db/db.ts';
 import { contextOf, startMs, valueOf, type StatementWorld } from '../test-support.ts';
 
 export const dayMs = 86_400_000;
@@ -60,4 +61,19 @@ export function callsOf({ service }: Awaited<ReturnType<StatementWorld['start']>
       return Buffer.concat(parts);
     },
   };
+}
+
+/** Transactions end, but are not answered while the condition holds, until they are released. */
+export function holdTransactions(
+  db: Db,
+  isHeld: () => Promise<boolean>,
+): { readonly db: Db; readonly release: () => void } {
+  let release: () => void = () => undefined;
+  const released = new Promise<void>((resolve) => (release = resolve));
+  const tx: Db['tx'] = async (run) => {
+    const done = await db.tx(run);
+    if (await isHeld()) await released;
+    return done;
+  };
+  return { db: { ...db, tx }, release: () => release() };
 }

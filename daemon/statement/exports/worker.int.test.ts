@@ -19,6 +19,7 @@ import { insertLines, readExtent } from '../store.ts';
 import { createExport } from './create.ts';
 import { maxAttempts, type Export } from './export-domain.ts';
 import { readFile } from './read-file.ts';
+import { holdTransactions } from './test-support.ts';
 import * as work from './store-work.ts';
 import * as store from './export-store.ts';
 import { createExportWorker, type ExportWorker } from './worker.ts';
@@ -63,13 +64,8 @@ function startWorker(
 const dayMs = 86_400_000;
 async function order(principal = ana, userId = ''): Promise<Export> {
   const options = {
-    ...{
-      db: database.db,
-      peers: world.peers,
-      reporter: world.reporter,
-      defaultCurrency: 'BRL',
-      inlineDays: 15,
-    },
+    ...{ db: database.db, peers: world.peers, reporter: world.reporter },
+    ...{ defaultCurrency: 'BRL', inlineDays: 15 },
     ...{ canMail: false, onQueued: () => undefined },
   };
   const asked = {
@@ -197,17 +193,8 @@ describe('export worker', () => {
     await world.fill(ana.userId, 30_000, { stepMs: 60_000 });
     const { id } = await order();
     // Gets no further than its first chunk before it is stopped.
-    let release: () => void = () => undefined;
-    const isStopping = new Promise<void>((resolve) => (release = resolve));
-    const { db } = database;
-    const slowDb: Db = {
-      ...db,
-      tx: async (run) => {
-        const done = await db.tx(run);
-        if ((await chunkAttempts(id)).length > 0) await isStopping;
-        return done;
-      },
-    };
+    const isFirst = async () => (await chunkAttempts(id)).length > 0;
+    const { db: slowDb, release } = holdTransactions(database.db, isFirst);
     const first = startWorker(world.peers, 60_000, slowDb);
     await vi.waitFor(async () => expect(await chunkAttempts(id)).toEqual([1]), {
       timeout: 20_000,

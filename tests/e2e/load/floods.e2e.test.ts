@@ -39,16 +39,16 @@ async function callDuring(flood: Promise<unknown>): Promise<{ calls: number; ref
   const client = connect(world.daemon().address);
   const request = { userId: '', currency: '', at: undefined };
   const refused: string[] = [];
-  let isOver = false;
-  const over = flood.finally(() => (isOver = true));
+  const over = new AbortController();
+  const ended = flood.finally(() => over.abort());
   let calls = 0;
-  for (; !isOver; calls += 1) {
+  for (; !over.signal.aborted; calls += 1) {
     const answer = await client.call(WalletServiceService.getBalance, request, bia.token, 30_000);
     if (!answer.ok) refused.push(answer.reason);
     await sleep(50);
   }
   client.close();
-  await over;
+  await ended;
   return { calls, refused };
 }
 

@@ -79,7 +79,6 @@ export async function startGateway(allowedHosts = ['127.0.0.1']): Promise<Gatewa
 }
 
 /** A stream that is refused before its first answer. */
-// eslint-disable-next-line require-yield
 async function* endStream(rejection: Rejection): AsyncGenerator<never> {
   await Promise.resolve();
   throw createTransientRejection(rejection);
