@@ -6,6 +6,7 @@ import { walletIdOf } from '../../../core/ids.ts';
 import type { Result } from '../../../core/reasons.ts';
 import { startCommitCutter } from '../../../tests/support/postgres/commit-cutter.ts';
 import { createTestDatabase, type TestDatabase } from '../../../tests/support/postgres/database.ts';
+import { killConnections } from '../../../tests/support/postgres/kill-connections.ts';
 import { buildCommand } from '../../../tests/support/ledger/build-command.ts';
 import { createDb, type Db } from '../../platform/db/db.ts';
 import { createLog } from '../../platform/log.ts';
@@ -227,17 +228,14 @@ describe('faults', () => {
   it('killed connections lose no commit and repeat none', async () => {
     const submit = createDaemon();
     await submit(command());
-    const killing = setInterval(() => {
-      void test.query(
-        `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
-         WHERE datname = current_database() AND application_name LIKE 'walletd%'`,
-      );
-    }, 40);
+    let done = 0;
+    const killing = killConnections(test, () => done);
+    const send = () => submit(command()).finally(() => (done += 1));
     const results = [];
     for (let i = 0; i < 25; i += 1) {
-      results.push(...(await Promise.all(Array.from({ length: 8 }, () => submit(command())))));
+      results.push(...(await Promise.all(Array.from({ length: 8 }, send))));
     }
-    clearInterval(killing);
+    killing.stop();
     expect(reasonsOf(results)).toEqual([]);
     expect(await balanceOf()).toBe(100n + 200n * 100n);
   });

@@ -115,7 +115,9 @@ function startLoad(address: string, door: Door, users: readonly User[]): Load {
         const results = stream.results.slice(answered);
         answered += results.length;
         counts.streamItems += results.length;
-        counts.failed += results.filter((result) => outcomeOf(result) !== 'done').length;
+        const others = results.map(outcomeOf).filter((outcome) => outcome !== 'done');
+        others.forEach((reason) => note({ reason, message: 'stream item' }));
+        counts.failed += others.length;
         waiting = waiting.slice(results.length);
         if (waiting.length === 0) waiting = [depositItem(), depositItem(), depositItem()];
         await sleep(5);

@@ -1,0 +1,22 @@
+import type { TestDatabase } from './database.ts';
+
+/**
+ * Ends the connections of the product to a database every 40 ms until it is stopped, but not twice
+ * without progress: to connect again may take longer than that.
+ */
+export function killConnections(
+  { query }: Pick<TestDatabase, 'query'>,
+  countDone: () => number,
+): { stop(): void } {
+  let doneAtKill = -1;
+  const timer = setInterval(() => {
+    const done = countDone();
+    if (done === doneAtKill) return;
+    doneAtKill = done;
+    void query(
+      `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+       WHERE datname = current_database() AND application_name LIKE 'walletd%'`,
+    );
+  }, 40);
+  return { stop: () => clearInterval(timer) };
+}
