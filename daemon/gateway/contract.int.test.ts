@@ -85,7 +85,7 @@ describe('answers are as the OpenAPI document says', () => {
     await callAccounts();
     await callStaff();
     await callSimpleApi();
-    // That takes mail: `tests/e2e/http`.
+    // That takes mail: `tests/e2e/events/mail.e2e.test.ts`.
     expect(contract.listMissing('well')).toEqual(['POST /v1/verify-email']);
   });
 });

@@ -10,11 +10,13 @@ import {
   startSmtpServer,
   type TestSmtpServer,
 } from '../../support/mail/smtp.ts';
+import { findFreePort } from '../../support/free-port.ts';
 import { runWallet, type Environment } from '../../../scripts/product.ts';
 import { createWorld, expectCode, password, type World } from '../../support/processes/world.ts';
 
 let world: World;
 let smtp: TestSmtpServer;
+let http: string;
 
 beforeAll(async () => {
   const certificate = createCertificate();
@@ -22,7 +24,9 @@ beforeAll(async () => {
   world = await createWorld();
   const caFile = join(world.folder, 'smtp-ca.pem');
   await writeFile(caFile, certificate.cert);
+  http = `127.0.0.1:${await findFreePort()}`;
   await world.start({
+    WALLETD_HTTP_LISTEN: http,
     SMTP_URL: `smtp://localhost:${smtp.port}?starttls=required`,
     MAIL_FROM: 'Wallet <wallet@example.com>',
     SMTP_CA_FILE: caFile,
@@ -52,6 +56,44 @@ describe('a daemon with a mail server', () => {
     });
     expect(await signIn()).toMatchObject({ ok: true });
     client.close();
+  });
+});
+
+describe('the gateway of a daemon with a mail server', () => {
+  const post = async (path: string, body: object) => {
+    const answer = await fetch(`http://${http}${path}`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify(body),
+    });
+    const cookie = answer.headers.get('set-cookie');
+    return { status: answer.status, cookie, body: (await answer.json()) as object };
+  };
+  const mailTo = async (email: string): Promise<string> => {
+    for (;;) {
+      const found = smtp.mails.find(({ to }) => to.includes(email));
+      if (found) return found.raw.replace(/=\r\n/g, '');
+      await smtp.waitFor(smtp.mails.length + 1);
+    }
+  };
+
+  it.each([
+    ['/v1/sign-up', {}, '/v1/sign-in'],
+    ['/auth/sign-up', { confirmPassword: password }, '/auth/sign-in'],
+  ])('POST %s mails a code, without which no sign-in works', async (path, more, signIn) => {
+    const person = { email: `http${path.length}@example.com`, password };
+    const signedUp = await post(path, { ...person, ...more });
+    expect(signedUp).toMatchObject({ status: 202, body: { verificationRequired: true } });
+    expect(signedUp.cookie).toBeNull();
+    const early = await post(signIn, person);
+    expect(early.body).toMatchObject({ reason: 'EMAIL_UNVERIFIED' });
+    const code = /verify-email (\S+)/.exec(await mailTo(person.email))?.[1] ?? '';
+    const { signUpToken } = signedUp.body as { signUpToken: string };
+    const wrong = await post('/v1/verify-email', { code: 'ABCD-EFGH', signUpToken });
+    expect(wrong).toMatchObject({ status: 401, body: { reason: 'VERIFICATION_CODE_INVALID' } });
+    const verified = await post('/v1/verify-email', { code, signUpToken });
+    expect(verified).toMatchObject({ status: 200, body: { email: person.email } });
+    expect((await post(signIn, person)).status).toBe(200);
   });
 });
 
