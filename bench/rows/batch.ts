@@ -6,11 +6,11 @@ import { finished } from 'node:stream/promises';
 import { runWallet, type Environment } from '../../scripts/product.ts';
 import { checkLedger, waitUntilDrained, waitUntilEmpty } from '../support/check.ts';
 import { perTransaction } from '../support/cpu.ts';
-import { fund } from '../support/generator.ts';
+import { fund, percent } from '../support/generator.ts';
 import { emailOf, startProduct, type Product } from '../support/product.ts';
 import { runRounds, type Measure } from '../support/rounds.ts';
 import { evaluate, type Bench, type Row } from '../support/row.ts';
-import { measureStream, percent } from './stream.ts';
+import { measureStream } from './stream.ts';
 
 const users = 10_000;
 const allRows = 100_000;

@@ -2,6 +2,7 @@ import type { Row } from '../support/row.ts';
 import { batchRow } from './batch.ts';
 import { eventsInRow } from './events-in.ts';
 import { exportRow } from './export.ts';
+import { httpBatchRow, httpNdjsonRow, httpRow } from './http.ts';
 import { largeRow } from './large.ts';
 import { limitRow } from './limit.ts';
 import { overloadRow } from './overload.ts';
@@ -21,6 +22,9 @@ export const rows: readonly Row[] = [
   limitRow,
   unaryRow,
   batchUnaryRow,
+  httpRow,
+  httpBatchRow,
+  httpNdjsonRow,
   overloadRow,
   eventsInRow,
   pipelineRow,

@@ -1,29 +1,15 @@
-import { checkLedger, waitUntilDrained, waitUntilEmpty } from '../support/check.ts';
-import { fund, generate, readCost } from '../support/generator.ts';
+import { checkLedger } from '../support/check.ts';
+import { fund, measureLoad } from '../support/generator.ts';
 import { startProduct, type Product } from '../support/product.ts';
-import { runRounds, type Measure } from '../support/rounds.ts';
+import { runRounds } from '../support/rounds.ts';
 import { evaluate, type Bench, type Row } from '../support/row.ts';
 
 /** One stream over so many wallets, in transactions a second. */
-export async function measureStream(
+export const measureStream = (
   bench: Bench,
   product: Product,
   job: { readonly prefix: string; readonly wallets: number },
-): Promise<{ readonly rate: number; readonly done: number; readonly measure: Measure }> {
-  const { server, seconds } = bench;
-  await waitUntilDrained(server, product);
-  const load = await generate(product, { kind: 'stream', seconds, ...job });
-  const rate = load.done / load.seconds;
-  bench.note(
-    `${job.prefix}: ${Math.round(rate)}/s; of one core the generator had ` +
-      `${percent(load.cpuShare)}, the daemon ${percent(load.daemonShare)}`,
-  );
-  await waitUntilEmpty(server, product);
-  const cpuMicros = await readCost(product, load);
-  return { rate, done: load.done, measure: { value: rate, cpuMicros } };
-}
-
-export const percent = (share: number): string => `${Math.round(share * 100)} %`;
+): ReturnType<typeof measureLoad> => measureLoad(bench, product, { kind: 'stream', ...job });
 
 const createStreamRow = (id: string, wallets: number, atLeast: number): Row => ({
   id,

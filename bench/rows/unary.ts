@@ -1,9 +1,8 @@
-import { checkLedger, waitUntilDrained, waitUntilEmpty } from '../support/check.ts';
-import { fund, generate, readCost } from '../support/generator.ts';
+import { checkLedger } from '../support/check.ts';
+import { fund, measureLoad } from '../support/generator.ts';
 import { startProduct } from '../support/product.ts';
 import { runRounds } from '../support/rounds.ts';
 import { evaluate, type Row } from '../support/row.ts';
-import { percent } from './stream.ts';
 
 const wallets = 10_000;
 
@@ -25,19 +24,11 @@ const createUnaryRow = (
         bench.rounds,
         () => pgbench.measure(seconds),
         async (round) => {
-          await waitUntilDrained(server, product);
-          const prefix = `${id} ${round}`;
-          const load = await generate(product, { kind, prefix, wallets, seconds });
-          const rate = load.done / load.seconds;
-          bench.note(
-            `${prefix}: ${Math.round(rate)}/s; of one core the generator had ` +
-              `${percent(load.cpuShare)}, the daemon ${percent(load.daemonShare)}`,
-          );
-          await waitUntilEmpty(server, product);
-          const cpuMicros = await readCost(product, load);
-          expected += BigInt(load.done);
+          const job = { kind, prefix: `${id} ${round}`, wallets } as const;
+          const { measure, done } = await measureLoad(bench, product, job);
+          expected += BigInt(done);
           await checkLedger(server, product, expected);
-          return { value: rate, cpuMicros };
+          return measure;
         },
       );
       return [evaluate({ id, what, unit: 'transactions/s' }, measured, { atLeast })];

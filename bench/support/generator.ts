@@ -1,9 +1,12 @@
 import { fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 
+import { waitUntilDrained, waitUntilEmpty } from './check.ts';
 import { perTransaction } from './cpu.ts';
 import type { Job, Load } from './jobs.ts';
 import type { Product } from './product.ts';
+import type { Measure } from './rounds.ts';
+import type { Bench } from './row.ts';
 
 /** A load as it was measured, with the processor shares of all processes meanwhile. */
 export type Measured = Load & {
@@ -23,7 +26,8 @@ export async function generate(
   { mayBeRefused = false } = {},
 ): Promise<Measured> {
   const token = await product.signIn();
-  const whole: Job = { ...job, address: product.address, token };
+  const address = job.kind.startsWith('http') ? product.httpAddress : product.address;
+  const whole: Job = { ...job, address, token };
   const child = fork(fileURLToPath(new URL('load.ts', import.meta.url)), [JSON.stringify(whole)], {
     execArgv: ['--import', 'tsx', '--max-old-space-size=4096'],
   });
@@ -57,3 +61,24 @@ export async function readCost(product: Product, load: Measured): Promise<number
 export async function fund(product: Product, wallets: number): Promise<void> {
   await generate(product, { kind: 'fund', prefix: 'fund', wallets, seconds: 600 });
 }
+
+/** One load from beginning to end, in transactions a second. */
+export async function measureLoad(
+  bench: Bench,
+  product: Product,
+  job: Pick<Job, 'kind' | 'prefix' | 'wallets'>,
+): Promise<{ readonly rate: number; readonly done: number; readonly measure: Measure }> {
+  const { server, seconds } = bench;
+  await waitUntilDrained(server, product);
+  const load = await generate(product, { seconds, ...job });
+  const rate = load.done / load.seconds;
+  bench.note(
+    `${job.prefix}: ${Math.round(rate)}/s; of one core the generator had ` +
+      `${percent(load.cpuShare)}, the daemon ${percent(load.daemonShare)}`,
+  );
+  await waitUntilEmpty(server, product);
+  const cpuMicros = await readCost(product, load);
+  return { rate, done: load.done, measure: { value: rate, cpuMicros } };
+}
+
+export const percent = (share: number): string => `${Math.round(share * 100)} %`;

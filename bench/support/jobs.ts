@@ -1,6 +1,8 @@
 /** What a generator process is to do. Times are in seconds, amounts in minor units. */
 export type Job = {
-  readonly kind: 'stream' | 'unary' | 'batch' | 'offer' | 'fund';
+  readonly kind:
+    'stream' | 'unary' | 'batch' | 'offer' | 'fund' | 'http' | 'http-batch' | 'http-ndjson';
+  /** Of the HTTP gateway for `http…`, otherwise of gRPC. */
   readonly address: string;
   readonly token: string;
   /** Of several users, whose connections share the load; for `unary` and `offer`. */

@@ -1,4 +1,5 @@
 import type { Job, Load } from './jobs.ts';
+import { prepareHttp, prepareHttpBatches, runHttp, runHttpBatches } from './load-http.ts';
 import { prepareOffer, runOffer } from './load-offer.ts';
 import { prepareStream, runStream } from './load-stream.ts';
 import { prepareBatches, prepareUnary, runBatches, runUnary } from './load-unary.ts';
@@ -7,19 +8,32 @@ import { prepareBatches, prepareUnary, runBatches, runUnary } from './load-unary
 // Gets its job as argument, says `ready` once all bodies are encoded, begins at `go`.
 
 const job = JSON.parse(process.argv[2] ?? '') as Job;
-const kinds = {
-  stream: [prepareStream, runStream],
-  fund: [prepareStream, runStream],
-  unary: [prepareUnary, runUnary],
-  batch: [prepareBatches, runBatches],
-  offer: [prepareOffer, runOffer],
-} as const;
-const [prepare, work] = kinds[job.kind];
-const bodies = prepare(job);
+type Work = () => Promise<Omit<Load, 'cpuShare'>>;
+/** Makes all bodies at once, and gives what sends them. */
+const prepare =
+  <Body>(
+    toBodies: (job: Job) => Body[],
+    send: (job: Job, bodies: readonly Body[]) => ReturnType<Work>,
+  ) =>
+  (): Work => {
+    const bodies = toBodies(job);
+    return () => send(job, bodies);
+  };
+const kinds: Readonly<Record<Job['kind'], () => Work>> = {
+  stream: prepare(prepareStream, runStream),
+  fund: prepare(prepareStream, runStream),
+  unary: prepare(prepareUnary, runUnary),
+  batch: prepare(prepareBatches, runBatches),
+  offer: prepare(prepareOffer, runOffer),
+  http: prepare(prepareHttp, runHttp),
+  'http-batch': prepare(prepareHttpBatches, runHttpBatches),
+  'http-ndjson': prepare(prepareHttpBatches, runHttpBatches),
+};
+const work = kinds[job.kind]();
 
 process.once('message', () => {
   const before = process.cpuUsage();
-  work(job, bodies).then(
+  work().then(
     (result) => {
       const { user, system } = process.cpuUsage(before);
       const cpuShare = (user + system) / 1e6 / result.seconds;

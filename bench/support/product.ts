@@ -13,6 +13,8 @@ import type { BenchServer, DatabaseSet } from './server.ts';
 /** A daemon of the built product, alone on its three databases. */
 export type Product = {
   readonly address: string;
+  /** Of the HTTP gateway; empty where it was not turned on. */
+  readonly httpAddress: string;
   readonly pid: number;
   /** Again on the same databases, after a stop. The port is another one. */
   start(): Promise<void>;
@@ -76,6 +78,9 @@ export async function startProduct(
   return {
     get address() {
       return daemon.address;
+    },
+    get httpAddress() {
+      return /^walletd: HTTP on (\S+)$/m.exec(daemon.log())?.[1] ?? '';
     },
     get pid() {
       return daemon.pid;

@@ -83,7 +83,10 @@ async function answerRequest(
   if (!input.ok) return input;
   const { callers, stopping, credential } = options;
   const leaving = new AbortController();
-  reply.raw.once('close', () => leaving.abort());
+  // Aborting costs more than the rest of this function: not where all was sent.
+  reply.raw.once('close', () => {
+    if (!reply.raw.writableFinished) leaving.abort();
+  });
   const { source, origin, requestId, isTls } = request.ingress;
   const callOptions: { -readonly [Name in keyof CallOptions]: CallOptions[Name] } = {
     ...{ source, origin, requestId, signal: leaving.signal },
@@ -109,10 +112,17 @@ async function answerRequest(
     }
     return result.ok ? result : { ok: false, fault: result.rejection };
   };
-  const signal = AbortSignal.any([leaving.signal, stopping]);
-  const headers = request.headers as Readonly<Record<string, string | undefined>>;
-  const shared = { call, callers, callOptions, requestId, signal, isTls, headers };
-  return route.run({ ...input.value, ...shared });
+  return route.run({
+    params: input.value.params,
+    query: input.value.query,
+    body: input.value.body,
+    headers: request.headers as Readonly<Record<string, string | undefined>>,
+    ...{ call, callers, callOptions, requestId, isTls },
+    // Made for the few routes that ask for it.
+    get signal() {
+      return AbortSignal.any([leaving.signal, stopping]);
+    },
+  });
 }
 
 /**

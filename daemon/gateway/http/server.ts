@@ -22,8 +22,9 @@ declare module 'fastify' {
   }
 }
 
-/** What every answer says to browsers. */
-const securityHeaders = {
+/** What every answer says to browsers and caches. */
+const fixedHeaders = {
+  'cache-control': 'no-store',
   'x-content-type-options': 'nosniff',
   'referrer-policy': 'no-referrer',
   'cross-origin-opener-policy': 'same-origin',
@@ -110,11 +111,7 @@ export function createHttpServer(options: HttpServerOptions): FastifyInstance {
 /** What is known of each request, and said in each answer, whatever becomes of it. */
 function prepareAnswer(proxies: AddressSet, request: FastifyRequest, reply: FastifyReply): void {
   request.ingress = ingressOf(request, proxies);
-  void reply.headers({
-    ...securityHeaders,
-    'x-request-id': request.id,
-    'cache-control': 'no-store',
-  });
+  void reply.headers(fixedHeaders).header('x-request-id', request.id);
   if (request.ingress.isTls) void reply.header('strict-transport-security', 'max-age=31536000');
 }
 

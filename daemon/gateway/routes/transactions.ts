@@ -169,14 +169,10 @@ const createRoute = (defaultCurrency: string): Route =>
       const { transaction: entry, replayed } = made.value;
       if (!entry) throw new Error('the answer has no transaction');
       const json = toTransactionJson({ transaction: entry, replayed, isDryRun });
-      return {
-        ...answer(replayed || isDryRun ? 200 : 201, json),
-        headers: {
-          'idempotency-key': JSON.stringify(key.value),
-          ...(replayed ? { 'idempotency-replayed': 'true' } : {}),
-          ...(isDryRun ? {} : { location: `/v1/transactions/${entry.id}` }),
-        },
-      };
+      const sent: Record<string, string> = { 'idempotency-key': JSON.stringify(key.value) };
+      if (replayed) sent['idempotency-replayed'] = 'true';
+      if (!isDryRun) sent['location'] = `/v1/transactions/${entry.id}`;
+      return { ok: true, status: replayed || isDryRun ? 200 : 201, body: json, headers: sent };
     },
   });
 

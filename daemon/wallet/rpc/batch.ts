@@ -1,5 +1,4 @@
 import { randomUUID } from 'node:crypto';
-import { setTimeout as sleep } from 'node:timers/promises';
 
 import { refuse, succeed, type Rejection, type Result } from '../../../core/reasons.ts';
 import type {
@@ -136,12 +135,14 @@ async function commit(
 
 /** What the work gives, or undefined where that takes longer. */
 async function untilMs<T>(timeMs: number, work: Promise<T>): Promise<T | undefined> {
-  const timer = new AbortController();
-  const late = sleep(Math.max(0, timeMs - performance.now()), undefined, { signal: timer.signal });
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<undefined>((resolve) => {
+    timer = setTimeout(() => resolve(undefined), Math.max(0, timeMs - performance.now()));
+  });
   try {
     return await Promise.race([work, late]);
   } finally {
-    timer.abort();
+    clearTimeout(timer);
   }
 }
 

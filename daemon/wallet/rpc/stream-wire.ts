@@ -1,6 +1,7 @@
 import type { Result } from '../../../core/reasons.ts';
 import type {
   StreamTransactionsResponse,
+  Transaction,
   TransactionResult,
 } from '../../../protos/gen/digitalwallet/wallet/v1/wallet.ts';
 import type { AuditedDecision } from '../requests/audited-command.ts';
@@ -43,21 +44,28 @@ const maxTextBytes = 1024 * 1024;
 export function limitTexts(results: readonly TransactionResult[]): TransactionResult[] {
   let leftBytes = maxTextBytes;
   return results.map((result) => {
-    if (result.outcome?.$case !== 'created' || !result.outcome.value.transaction) return result;
-    const { transaction, ...created } = result.outcome.value;
-    const { description, metadata, ...others } = transaction;
-    const bytes = maxBytesPerUnit * countUnits([description, ...Object.entries(metadata).flat()]);
-    if (bytes <= leftBytes) {
-      leftBytes -= bytes;
-      return result;
-    }
-    const value = { ...created, transaction: { ...others, metadata: {} }, abridged: true };
-    return { outcome: { $case: 'created', value } };
+    const created = result.outcome?.$case === 'created' ? result.outcome.value : undefined;
+    if (!created?.transaction) return result;
+    const { description, metadata } = created.transaction;
+    const bytes = maxBytesPerUnit * (countUnits(metadata) + (description?.length ?? 0));
+    if (bytes > leftBytes) return abridge(created, created.transaction);
+    leftBytes -= bytes;
+    return result;
   });
 }
 
-const countUnits = (texts: readonly (string | undefined)[]): number =>
-  texts.reduce((sum, text) => sum + (text?.length ?? 0), 0);
+type Created = Extract<TransactionResult['outcome'], { $case: 'created' }>['value'];
+
+function abridge(created: Created, { description: _, ...others }: Transaction): TransactionResult {
+  const value = { ...created, transaction: { ...others, metadata: {} }, abridged: true };
+  return { outcome: { $case: 'created', value } };
+}
+
+function countUnits(metadata: Readonly<Record<string, string>>): number {
+  let units = 0;
+  for (const key in metadata) units += key.length + (metadata[key]?.length ?? 0);
+  return units;
+}
 
 /** Ids, numbers and hash of a transaction, and the keys and lengths around them. */
 const fixedBytes = 512;
@@ -66,8 +74,9 @@ const maxBytesPerUnit = 3;
 /** No less than the encoded size: texts count with the most that UTF-8 takes. */
 function estimateBytes({ outcome }: TransactionResult): number {
   if (outcome?.$case !== 'created') return fixedBytes + maxBytesPerUnit * 512;
-  const { transaction } = outcome.value;
-  const texts = Object.entries(transaction?.metadata ?? {}).flat();
-  const units = countUnits([transaction?.description, transaction?.contraAccount, ...texts]);
+  const { description, contraAccount, metadata } = outcome.value.transaction ?? none;
+  const units = (description?.length ?? 0) + contraAccount.length + countUnits(metadata);
   return fixedBytes + maxBytesPerUnit * units;
 }
+
+const none = { description: undefined, contraAccount: '', metadata: {} };

@@ -81,3 +81,12 @@ describe('addresses and ranges', () => {
     expect(proxies.has('no address')).toBe(false);
   });
 });
+
+it('an address set gives the same answer for an address again, whatever was asked meanwhile', () => {
+  const inside = Array.from({ length: 300 }, (_, n) => `10.0.${n >> 8}.${n & 255}`);
+  const outside = inside.map((address) => address.replace('10.', '11.'));
+  for (let count = 0; count < 2; count += 1) {
+    expect(inside.filter((address) => !proxies.has(address))).toEqual([]);
+    expect(outside.filter((address) => proxies.has(address))).toEqual([]);
+  }
+});

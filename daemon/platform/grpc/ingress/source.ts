@@ -16,14 +16,24 @@ export function createAddressSet(entries: readonly string[]): AddressSet {
     if (!range) throw new Error(`${entry} is neither an address nor a range`);
     list.addSubnet(range.address, range.bits, range.family);
   }
+  const remembered = new Map<string, boolean>();
   return {
     has: (text) => {
+      const known = remembered.get(text);
+      if (known !== undefined) return known;
       const address = plainAddress(text);
       const family = familyOf(address);
-      return family !== undefined && list.check(address, family);
+      if (family === undefined) return false;
+      const isIn = list.check(address, family);
+      if (remembered.size >= maxRemembered) remembered.clear();
+      remembered.set(text, isIn);
+      return isIn;
     },
   };
 }
+
+/** The peers of a server repeat with each request, and looking one up takes microseconds. */
+const maxRemembered = 256;
 
 export const loopback = createAddressSet(['127.0.0.0/8', '::1']);
 
