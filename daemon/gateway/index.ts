@@ -6,6 +6,7 @@ import type { AddressSet } from '../platform/grpc/ingress/source.ts';
 import type { Log } from '../platform/log.ts';
 import { createBrowserSessions, type ExchangeSession } from './browser-sessions.ts';
 import { mountPages } from './docs-page/pages.ts';
+import { createTroubleFinder } from './docs-page/readiness.ts';
 import { createMethodLookup, mountRoutes } from './http/mount.ts';
 import { createHostCheck } from './http/request.ts';
 import type { Route, ServiceName } from './http/route.ts';
@@ -38,6 +39,8 @@ export type GatewayOptions = {
   readonly tls: ServerTls | undefined;
   /** False while calls would be refused: during the start and the drain. */
   readonly isReady: () => boolean;
+  /** Services of other processes that do not answer: a text for each. */
+  readonly findTroubles?: () => Promise<readonly string[]>;
   readonly config: {
     readonly defaultCurrency: string;
     /** Names by which requests with a cookie may address this gateway. */
@@ -73,6 +76,7 @@ export const listRoutes = (defaultCurrency: string): readonly Route[] => [
 /** The HTTP gateway: it has no rules of its own and no database. */
 export function createGateway(options: GatewayOptions): Gateway {
   const { callers, exchangeSession, log, proxies, tls, isReady, config } = options;
+  const { findTroubles = () => Promise.resolve([]) } = options;
   const stopping = new AbortController();
   const decorateProblem = decorateSimpleProblem;
   const routes = listRoutes(config.defaultCurrency);
@@ -81,6 +85,7 @@ export function createGateway(options: GatewayOptions): Gateway {
   mountPages(server, {
     document: createOpenApi(routes),
     isReady: () => isReady() && !stopping.signal.aborted,
+    findTroubles: createTroubleFinder(findTroubles),
   });
   mountRoutes(server, routes, {
     callers,
