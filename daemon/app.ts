@@ -123,7 +123,8 @@ async function compose(
   // Calls in flight need both to the end.
   lifecycle.defer('revocations', () => revocations.stop());
   lifecycle.defer('consumers', () => broker.stopConsuming());
-  lifecycle.defer('grpc', () => server.stop(drainMs - 1_000));
+  const stopGrpc = once(() => server.stop(drainMs - 1_000));
+  lifecycle.defer('grpc', stopGrpc);
   // The feed is heard before the port opens: without it every call would be refused.
   await step(revocations.start());
   const bound = await step(listen(server, config.listen, tls.server));
@@ -131,7 +132,10 @@ async function compose(
   const readiness = watchReadiness({ server, broker, revocations });
   lifecycle.defer('readiness', readiness.end);
   const { isReady } = readiness;
-  const http = await step(openHttpGateway(config, { server, auth, tls, lifecycle, log, isReady }));
+  // What fails is seen by the release of gRPC.
+  const beginDrain = (): void => void stopGrpc().catch(() => undefined);
+  const gateway = { server, auth, tls, lifecycle, log, isReady, beginDrain };
+  const http = await step(openHttpGateway(config, gateway));
   if (!http.ok) return http;
   const parts = { broker, readiness, running, server, watch };
   const metrics = await step(listenMetrics(config.metricsListen, parts));
@@ -151,6 +155,12 @@ async function compose(
       stop: () => lifecycle.release(drainMs),
     },
   };
+}
+
+/** The same work for all who ask. */
+function once<T>(work: () => Promise<T>): () => Promise<T> {
+  let begun: Promise<T> | undefined;
+  return () => (begun ??= work());
 }
 
 async function createServices(

@@ -27,11 +27,13 @@ export async function openHttpGateway(
     readonly lifecycle: Lifecycle;
     readonly log: Log;
     readonly isReady: () => boolean;
+    /** Begins the drain of gRPC: that of HTTP does not come before it. */
+    readonly beginDrain: () => void;
   },
 ): Promise<Outcome<string | undefined>> {
   const { http } = config;
   if (!http) return { ok: true, value: undefined };
-  const { server, auth, tls, lifecycle, log, isReady } = parts;
+  const { server, auth, tls, lifecycle, log, isReady, beginDrain } = parts;
   const local = server.createCaller();
   const callerOf = (name: ServiceName): Caller => {
     if (config.services.includes(name)) return local;
@@ -52,7 +54,10 @@ export async function openHttpGateway(
   });
   try {
     const { port } = await gateway.listen(http.listen.host, http.listen.port);
-    lifecycle.defer('http', () => gateway.stop(drainMs));
+    lifecycle.defer('http', () => {
+      beginDrain();
+      return gateway.stop(drainMs);
+    });
     return { ok: true, value: formatHostPort({ ...http.listen, port }) };
   } catch (err) {
     await gateway.stop(0);

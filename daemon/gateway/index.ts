@@ -1,4 +1,5 @@
 import type { AddressInfo } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 
 import type { Caller } from '../platform/grpc/caller/caller.ts';
 import type { ServerTls } from '../platform/grpc/ingress/listener.ts';
@@ -55,12 +56,19 @@ export type Gateway = {
   stop(timeoutMs: number): Promise<void>;
 };
 
+const noticeMs = 1_000;
+/** Without a request for so long, no client is taken to send any more. */
+const quietMs = 300;
+const lookEveryMs = 20;
+/** So long before its time is over a gateway that stops answers what is still in flight. */
+const answerMs = 500;
+
 /** Every route of the table, from which the OpenAPI document is made too. */
 export const listRoutes = (defaultCurrency: string): readonly Route[] => [
   ...transactionRoutes(defaultCurrency),
   batchRoute(defaultCurrency),
   ...walletRoutes,
-  ...eventRoutes,
+  ...eventRoutes(),
   ...signInRoutes,
   ...sessionRoutes,
   ...userRoutes,
@@ -87,8 +95,14 @@ export function createGateway(options: GatewayOptions): Gateway {
     isReady: () => isReady() && !stopping.signal.aborted,
     findTroubles: createTroubleFinder(findTroubles),
   });
+  let calledAtMs = -Infinity;
+  server.addHook('onRequest', (_request, _reply, done) => {
+    calledAtMs = performance.now();
+    done();
+  });
+  const inFlight = new Set<() => void>();
   mountRoutes(server, routes, {
-    callers,
+    ...{ callers, inFlight },
     decorateProblem,
     hosts: createHostCheck(config.allowedHosts),
     sessions: createBrowserSessions({ exchange: exchangeSession }),
@@ -101,9 +115,17 @@ export function createGateway(options: GatewayOptions): Gateway {
     },
     stop: async (timeoutMs) => {
       stopping.abort();
-      const timer = setTimeout(() => server.server.closeAllConnections(), timeoutMs);
+      const endsAtMs = performance.now() + timeoutMs;
+      const cut = setTimeout(() => inFlight.forEach((giveUp) => giveUp()), timeoutMs - answerMs);
+      const end = setTimeout(() => server.server.closeAllConnections(), timeoutMs);
+      // While requests still come, balancers have a moment to see that this gateway is not ready.
+      const noticedAtMs = Math.min(performance.now() + noticeMs, endsAtMs - answerMs);
+      while (performance.now() < Math.min(calledAtMs + quietMs, noticedAtMs)) {
+        await sleep(lookEveryMs);
+      }
       await server.close();
-      clearTimeout(timer);
+      clearTimeout(cut);
+      clearTimeout(end);
     },
   };
 }

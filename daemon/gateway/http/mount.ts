@@ -21,6 +21,8 @@ export type MountOptions = Pick<HttpServerOptions, 'decorateProblem'> & {
   readonly sessions: BrowserSessions;
   /** Aborted when the gateway stops. */
   readonly stopping: AbortSignal;
+  /** What gives up each request in flight: called when the gateway can wait for it no longer. */
+  readonly inFlight: Set<() => void>;
 };
 
 /** The methods that the routes of a table take at a path. */
@@ -50,6 +52,7 @@ export function mountRoutes(
           ? await answerRequest(route, request, reply, { ...options, credential: shown.value })
           : shown;
         const cookie = shown.ok ? shown.value.cookie : undefined;
+        if (options.stopping.aborted) void reply.header('connection', 'close');
         if (answered.ok) {
           if (cookie !== undefined && answered.session?.token === '') {
             options.sessions.forget(cookie);
@@ -83,7 +86,16 @@ async function answerRequest(
   if (!input.ok) return input;
   const { callers, stopping, credential } = options;
   const leaving = new AbortController();
-  reply.raw.once('close', () => leaving.abort());
+  let isCut = false;
+  const cut = (): void => {
+    isCut = true;
+    leaving.abort();
+  };
+  options.inFlight.add(cut);
+  reply.raw.once('close', () => {
+    options.inFlight.delete(cut);
+    leaving.abort();
+  });
   const { source, origin, requestId, isTls } = request.ingress;
   const callOptions: { -readonly [Name in keyof CallOptions]: CallOptions[Name] } = {
     ...{ source, origin, requestId, signal: leaving.signal },
@@ -107,13 +119,20 @@ async function answerRequest(
         result = await ask();
       }
     }
-    return result.ok ? result : { ok: false, fault: result.rejection };
+    if (result.ok) return result;
+    const isCutShort = isCut && result.rejection.reason === 'CANCELLED';
+    return { ok: false, fault: isCutShort ? stoppedTooSoon : result.rejection };
   };
   const signal = AbortSignal.any([leaving.signal, stopping]);
   const headers = request.headers as Readonly<Record<string, string | undefined>>;
   const shared = { call, callers, callOptions, requestId, signal, isTls, headers };
   return route.run({ ...input.value, ...shared });
 }
+
+const stoppedTooSoon = fault(
+  'OUTCOME_UNKNOWN',
+  'the server stopped before the request had ended; whether it was done is not known: send it again',
+);
 
 /**
  * A kept access token may have been revoked while its session goes on, as after a change of the

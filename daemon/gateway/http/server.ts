@@ -52,6 +52,8 @@ export function createHttpServer(options: HttpServerOptions): FastifyInstance {
     routerOptions: { maxParamLength: 300 },
     exposeHeadRoutes: false,
     forceCloseConnections: 'idle',
+    // What arrives while the server stops is served: it would be refused without a problem.
+    return503OnClosing: false,
     frameworkErrors: (err, request, reply) => {
       request.ingress = ingressOf(request, proxies);
       sendFault(options, request, reply, faultOf(err, log, request.id));

@@ -79,7 +79,6 @@ async function download({
   call,
   callers,
   callOptions,
-  signal,
 }: RouteInput<{ readonly id: string }, unknown, unknown>): ReturnType<Route['run']> {
   const got = await getExport(call, id);
   if (!got.ok) return got;
@@ -88,7 +87,7 @@ async function download({
   const { deadlineMs: _unused, ...options } = callOptions;
   const request = DownloadExportRequest.fromPartial({ exportId: made.id, offset: 0n });
   const chunks = callers.statement
-    .stream(statements.downloadExport, request, { ...options, signal })
+    .stream(statements.downloadExport, request, options)
     [Symbol.asyncIterator]();
   // A refusal comes in place of the first chunk.
   const first = await chunks.next().catch((err: unknown) => {

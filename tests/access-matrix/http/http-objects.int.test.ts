@@ -6,7 +6,7 @@ import type { Route } from '../../../daemon/gateway/http/route.ts';
 import { admissionReasons } from '../callers.ts';
 import { rpcs } from '../rpcs.ts';
 import { bearer } from './callers.ts';
-import { readContents } from './contents.ts';
+import { readContents, readSettledContents } from './contents.ts';
 import { httpObjectRules, objectNames, staffOnly, type HttpObjectRule } from './objects.ts';
 import { absent, rows, type Things } from './requests.ts';
 import { setHttpStage, type Asking, type HttpStage } from './stage.ts';
@@ -103,7 +103,7 @@ describe('objects of other users over HTTP', () => {
       const { ana, bia } = stage.things;
       const faults: string[] = [];
       const forms = await formsOf(rule);
-      const before = await readContents(stage.world.services);
+      const before = await readSettledContents(stage.world.services);
       for (const [form, headers] of forms) {
         const ask = (of: Things) => stage.ask(routeOf(rule), rule.request(of), headers);
         const foreign = await ask(ana);
