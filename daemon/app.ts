@@ -14,7 +14,7 @@ import { createKeyVerifier } from './platform/access/api-keys.ts';
 import { createClockAlarm } from './platform/clock-alarm.ts';
 import { createLocalBroker } from './platform/broker/local.ts';
 import { createAmqpBroker } from './platform/broker/amqp/index.ts';
-import { createGrpcServer } from './platform/grpc/server.ts';
+import { createGrpcServer, type GrpcServer } from './platform/grpc/server.ts';
 import { createAddressSet } from './platform/grpc/ingress/source.ts';
 import { createLifecycle, type Lifecycle } from './platform/lifecycle.ts';
 import type { Log } from './platform/log.ts';
@@ -97,16 +97,9 @@ async function compose(
   const notices = [...(await step(listFailoverNotices(databases.value.dbs)))];
   notices.push(...databases.value.notices, ...listHostNotices(config, account));
   const deps = {
-    config,
+    ...{ config, log, broker, auth, wallet, revocations, access, watch },
     ...databases.value,
-    log,
-    broker,
-    auth,
-    wallet,
-    revocations,
-    access,
     mailer: mailer.value,
-    watch,
   };
   const created = await step(createServices(deps, notices, signal));
   if (!created.ok) return created;
@@ -123,8 +116,8 @@ async function compose(
   // Calls in flight need both to the end.
   lifecycle.defer('revocations', () => revocations.stop());
   lifecycle.defer('consumers', () => broker.stopConsuming());
-  const stopGrpc = once(() => server.stop(drainMs - 1_000));
-  lifecycle.defer('grpc', stopGrpc);
+  const draining = createDrain(server);
+  lifecycle.defer('grpc', draining.stop);
   // The feed is heard before the port opens: without it every call would be refused.
   await step(revocations.start());
   const bound = await step(listen(server, config.listen, tls.server));
@@ -132,9 +125,7 @@ async function compose(
   const readiness = watchReadiness({ server, broker, revocations });
   lifecycle.defer('readiness', readiness.end);
   const { isReady } = readiness;
-  // What fails is seen by the release of gRPC.
-  const beginDrain = (): void => void stopGrpc().catch(() => undefined);
-  const gateway = { server, auth, tls, lifecycle, log, isReady, beginDrain };
+  const gateway = { server, auth, tls, lifecycle, log, isReady, beginDrain: draining.begin };
   const http = await step(openHttpGateway(config, gateway));
   if (!http.ok) return http;
   const parts = { broker, readiness, running, server, watch };
@@ -157,10 +148,12 @@ async function compose(
   };
 }
 
-/** The same work for all who ask. */
-function once<T>(work: () => Promise<T>): () => Promise<T> {
-  let begun: Promise<T> | undefined;
-  return () => (begun ??= work());
+/** The drain of gRPC, which that of HTTP begins: calls over HTTP count as calls in flight. */
+function createDrain(server: Pick<GrpcServer, 'stop'>) {
+  let stopped: Promise<void> | undefined;
+  const stop = (): Promise<void> => (stopped ??= server.stop(drainMs - 1_000));
+  // What fails is seen where it is released.
+  return { stop, begin: (): void => void stop().catch(() => undefined) };
 }
 
 async function createServices(

@@ -8,7 +8,14 @@ import type { Caller, CallOptions } from '../../platform/grpc/caller/caller.ts';
 import { sessionField, type BrowserSessions, type CookieBearer } from '../browser-sessions.ts';
 import { fault, found, type Fault, type Found } from './problems.ts';
 import { findForgery, formatCookie, readCookie, sessionCookie, type HostCheck } from './request.ts';
-import type { Answer, Route, RouteInput, ServiceName } from './route.ts';
+import {
+  cutShort,
+  explainCut,
+  type Answer,
+  type Route,
+  type RouteInput,
+  type ServiceName,
+} from './route.ts';
 import { sendFault, type HttpServerOptions } from './server.ts';
 
 /** What one call may take; a service answers earlier that it is too late. */
@@ -86,11 +93,7 @@ async function answerRequest(
   if (!input.ok) return input;
   const { callers, stopping, credential } = options;
   const leaving = new AbortController();
-  let isCut = false;
-  const cut = (): void => {
-    isCut = true;
-    leaving.abort();
-  };
+  const cut = (): void => leaving.abort(cutShort);
   options.inFlight.add(cut);
   reply.raw.once('close', () => {
     options.inFlight.delete(cut);
@@ -120,8 +123,7 @@ async function answerRequest(
       }
     }
     if (result.ok) return result;
-    const isCutShort = isCut && result.rejection.reason === 'CANCELLED';
-    return { ok: false, fault: isCutShort ? stoppedTooSoon : result.rejection };
+    return { ok: false, fault: explainCut(result.rejection, leaving.signal, stoppedTooSoon) };
   };
   const signal = AbortSignal.any([leaving.signal, stopping]);
   const headers = request.headers as Readonly<Record<string, string | undefined>>;

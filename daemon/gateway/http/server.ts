@@ -40,6 +40,9 @@ export type HttpServerOptions = {
   readonly decorateProblem: (path: string, problem: object) => object;
 };
 
+/** What still arrives is served: it would be refused without a problem. */
+const whileStopping = { forceCloseConnections: 'idle', return503OnClosing: false } as const;
+
 /** A fastify instance with what all routes share: limits, ids, headers, and faults as problems. */
 export function createHttpServer(options: HttpServerOptions): FastifyInstance {
   const { proxies, tls, log } = options;
@@ -51,9 +54,7 @@ export function createHttpServer(options: HttpServerOptions): FastifyInstance {
     requestIdHeader: false,
     routerOptions: { maxParamLength: 300 },
     exposeHeadRoutes: false,
-    forceCloseConnections: 'idle',
-    // What arrives while the server stops is served: it would be refused without a problem.
-    return503OnClosing: false,
+    ...whileStopping,
     frameworkErrors: (err, request, reply) => {
       request.ingress = ingressOf(request, proxies);
       sendFault(options, request, reply, faultOf(err, log, request.id));

@@ -14,6 +14,7 @@ import { found, type Found } from '../http/problems.ts';
 import {
   answer,
   defineRoute,
+  explainCut,
   type Route,
   type RouteInput,
   type ServiceCall,
@@ -95,7 +96,7 @@ async function download({
     if (!rejection) throw err;
     return rejection;
   });
-  if ('reason' in first) return { ok: false, fault: first };
+  if ('reason' in first) return { ok: false, fault: explainCut(first, options.signal) };
   const format = nameFormat(made.format) ?? 'csv';
   const range = { fromMs: made.from?.getTime() ?? 0, toMs: made.to?.getTime() ?? 0 };
   const name = statementFileName(format, { currency: made.currency, ...range });

@@ -77,9 +77,10 @@ const account: Readonly<Record<string, Row>> = {
     plain: () => ({ body: { code: 'AAAA-AAAA', password: 'not one' } }),
     effective: () => ({ body: { code: 'AAAA-AAAA', password } }),
   },
+  // An address of its own for each: attempts at one wait for one another.
   'POST /v1/sign-in': {
     rpc: 'auth.signIn',
-    plain: () => ({ body: { email: newEmail(), password: 'no' } }),
+    plain: () => ({ body: { email: `no address ${randomUUID()}`, password: 'no' } }),
     effective: ({ email }) => ({ body: { email, password } }),
   },
   'POST /v1/sessions/refresh': {
@@ -198,7 +199,7 @@ const statements: Readonly<Record<string, Row>> = {
 const simple: Readonly<Record<string, Row>> = {
   'POST /auth/sign-in': {
     rpc: 'auth.signIn',
-    plain: () => ({ body: { email: newEmail(), password: 'no' } }),
+    plain: () => ({ body: { email: `no address ${randomUUID()}`, password: 'no' } }),
     effective: ({ email }) => ({ body: { email, password } }),
   },
   'POST /auth/sign-up': {

@@ -5,7 +5,12 @@ import { vi } from 'vitest';
 
 import type { Role } from '../../../core/roles.ts';
 import type { Route } from '../../../daemon/gateway/http/route.ts';
-import { send, startGateway, type GatewayWorld, type HttpAnswer } from '../../support/http/gateway.ts';
+import {
+  send,
+  startGateway,
+  type GatewayWorld,
+  type HttpAnswer,
+} from '../../support/http/gateway.ts';
 import { createPeople, password, type Tokens } from '../../support/http/people.ts';
 import { bearer } from './callers.ts';
 import type { HttpRequest, Things } from './requests.ts';
@@ -35,7 +40,11 @@ export type HttpStage = {
   /** Sends what must be done. */
   must(method: string, path: string, asked: Asked): Promise<HttpAnswer>;
   /** Sends a request of a route with exactly these headers, `Host` as well. */
-  ask(route: Route, request: HttpRequest, headers: Readonly<Record<string, string>>): Promise<Asking>;
+  ask(
+    route: Route,
+    request: HttpRequest,
+    headers: Readonly<Record<string, string>>,
+  ): Promise<Asking>;
   stop(): Promise<void>;
 };
 
