@@ -91,6 +91,7 @@ const resolvesByReason: Readonly<Record<Reason, boolean>> = {
   DATABASE_BUSY: false,
   AUTH_UNAVAILABLE: false,
   WALLET_UNAVAILABLE: false,
+  STATEMENT_UNAVAILABLE: false,
   SHUTTING_DOWN: false,
   STREAM_IDLE: false,
   UNIMPLEMENTED: false,

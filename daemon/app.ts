@@ -14,7 +14,7 @@ import { createKeyVerifier } from './platform/access/api-keys.ts';
 import { createClockAlarm } from './platform/clock-alarm.ts';
 import { createLocalBroker } from './platform/broker/local.ts';
 import { createAmqpBroker } from './platform/broker/amqp/index.ts';
-import { createGrpcServer } from './platform/grpc/server.ts';
+import { createGrpcServer, type GrpcServer } from './platform/grpc/server.ts';
 import { createAddressSet } from './platform/grpc/ingress/source.ts';
 import { createLifecycle, type Lifecycle } from './platform/lifecycle.ts';
 import type { Log } from './platform/log.ts';
@@ -113,7 +113,8 @@ async function compose(
   // Calls in flight need both to the end.
   lifecycle.defer('revocations', () => revocations.stop());
   lifecycle.defer('consumers', () => broker.stopConsuming());
-  lifecycle.defer('grpc', () => server.stop(drainMs - 1_000));
+  const draining = createDrain(server);
+  lifecycle.defer('grpc', draining.stop);
   // The feed is heard before the port opens: without it every call would be refused.
   await step(revocations.start());
   const bound = await step(listen(server, config.listen, tls.server));
@@ -121,7 +122,8 @@ async function compose(
   const readiness = watchReadiness({ server, broker, revocations });
   lifecycle.defer('readiness', readiness.end);
   const { isReady } = readiness;
-  const http = await step(openHttpGateway(config, { server, auth, tls, lifecycle, log, isReady }));
+  const gateway = { server, auth, tls, lifecycle, log, isReady, beginDrain: draining.begin };
+  const http = await step(openHttpGateway(config, gateway));
   if (!http.ok) return http;
   const parts = { broker, readiness, running, server, watch };
   const metrics = await step(listenMetrics(config.metricsListen, parts));
@@ -141,6 +143,14 @@ async function compose(
       stop: () => lifecycle.release(drainMs),
     },
   };
+}
+
+/** The drain of gRPC, which that of HTTP begins: calls over HTTP count as calls in flight. */
+function createDrain(server: Pick<GrpcServer, 'stop'>) {
+  let stopped: Promise<void> | undefined;
+  const stop = (): Promise<void> => (stopped ??= server.stop(drainMs - 1_000));
+  // What fails is seen where it is released.
+  return { stop, begin: (): void => void stop().catch(() => undefined) };
 }
 
 async function createServices(

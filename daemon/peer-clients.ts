@@ -1,4 +1,5 @@
 import type { Config } from './config/config.ts';
+import type { Reason } from '../core/reasons.ts';
 import { createAuthPeer, createWalletPeer } from './peers.ts';
 import type { Caller } from './platform/grpc/caller/caller.ts';
 import { createRemoteCaller, type PeerTls } from './platform/grpc/caller/remote.ts';
@@ -52,8 +53,15 @@ export function callRemote(
   const address = peer ? formatHostPort(peer) : undefined;
   const material = peer?.hasTls ? tls : undefined;
   const shown = serviceCredential === undefined ? {} : { serviceCredential };
-  return createRemoteCaller({ address, ...shown, tls: material, isApart });
+  const unreachable = unreachables[name];
+  return createRemoteCaller({ address, ...shown, tls: material, isApart, unreachable });
 }
+
+const unreachables = {
+  auth: 'AUTH_UNAVAILABLE',
+  wallet: 'WALLET_UNAVAILABLE',
+  statement: 'STATEMENT_UNAVAILABLE',
+} as const satisfies Record<PeerName, Reason>;
 
 /** Services are made with the callers by which they reach each other, and hosted after that. */
 export function createHostedCaller(): {

@@ -30,6 +30,7 @@ describe('exit codes', () => {
     OUTBOX_FULL: 7,
     SHUTTING_DOWN: 7,
     AUTH_UNAVAILABLE: 7,
+    STATEMENT_UNAVAILABLE: 7,
     SIGN_UP_CLOSED: 8,
     STAFF_OWN_WALLET: 8,
     OUTCOME_UNKNOWN: 9,

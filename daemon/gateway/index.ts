@@ -1,4 +1,5 @@
 import type { AddressInfo } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 
 import type { Caller } from '../platform/grpc/caller/caller.ts';
 import type { ServerTls } from '../platform/grpc/ingress/listener.ts';
@@ -6,6 +7,7 @@ import type { AddressSet } from '../platform/grpc/ingress/source.ts';
 import type { Log } from '../platform/log.ts';
 import { createBrowserSessions, type ExchangeSession } from './browser-sessions.ts';
 import { mountPages } from './docs-page/pages.ts';
+import { createTroubleFinder } from './docs-page/readiness.ts';
 import { createMethodLookup, mountRoutes } from './http/mount.ts';
 import { createHostCheck } from './http/request.ts';
 import type { Route, ServiceName } from './http/route.ts';
@@ -38,6 +40,8 @@ export type GatewayOptions = {
   readonly tls: ServerTls | undefined;
   /** False while calls would be refused: during the start and the drain. */
   readonly isReady: () => boolean;
+  /** Services of other processes that do not answer: a text for each. */
+  readonly findTroubles?: () => Promise<readonly string[]>;
   readonly config: {
     readonly defaultCurrency: string;
     /** Names by which requests with a cookie may address this gateway. */
@@ -52,12 +56,19 @@ export type Gateway = {
   stop(timeoutMs: number): Promise<void>;
 };
 
+const noticeMs = 1_000;
+/** Without a request for so long, no client is taken to send any more. */
+const quietMs = 300;
+const lookEveryMs = 20;
+/** So long before its time is over a gateway that stops answers what is still in flight. */
+const answerMs = 500;
+
 /** Every route of the table, from which the OpenAPI document is made too. */
 export const listRoutes = (defaultCurrency: string): readonly Route[] => [
   ...transactionRoutes(defaultCurrency),
   batchRoute(defaultCurrency),
   ...walletRoutes,
-  ...eventRoutes,
+  ...eventRoutes(),
   ...signInRoutes,
   ...sessionRoutes,
   ...userRoutes,
@@ -73,6 +84,7 @@ export const listRoutes = (defaultCurrency: string): readonly Route[] => [
 /** The HTTP gateway: it has no rules of its own and no database. */
 export function createGateway(options: GatewayOptions): Gateway {
   const { callers, exchangeSession, log, proxies, tls, isReady, config } = options;
+  const { findTroubles = () => Promise.resolve([]) } = options;
   const stopping = new AbortController();
   const decorateProblem = decorateSimpleProblem;
   const routes = listRoutes(config.defaultCurrency);
@@ -81,9 +93,16 @@ export function createGateway(options: GatewayOptions): Gateway {
   mountPages(server, {
     document: createOpenApi(routes),
     isReady: () => isReady() && !stopping.signal.aborted,
+    findTroubles: createTroubleFinder(findTroubles),
   });
+  let calledAtMs = -Infinity;
+  server.addHook('onRequest', (_request, _reply, done) => {
+    calledAtMs = performance.now();
+    done();
+  });
+  const inFlight = new Set<() => void>();
   mountRoutes(server, routes, {
-    callers,
+    ...{ callers, inFlight },
     decorateProblem,
     hosts: createHostCheck(config.allowedHosts),
     sessions: createBrowserSessions({ exchange: exchangeSession }),
@@ -96,9 +115,17 @@ export function createGateway(options: GatewayOptions): Gateway {
     },
     stop: async (timeoutMs) => {
       stopping.abort();
-      const timer = setTimeout(() => server.server.closeAllConnections(), timeoutMs);
+      const endsAtMs = performance.now() + timeoutMs;
+      const cut = setTimeout(() => inFlight.forEach((giveUp) => giveUp()), timeoutMs - answerMs);
+      const end = setTimeout(() => server.server.closeAllConnections(), timeoutMs);
+      // While requests still come, balancers have a moment to see that this gateway is not ready.
+      const noticedAtMs = Math.min(performance.now() + noticeMs, endsAtMs - answerMs);
+      while (performance.now() < Math.min(calledAtMs + quietMs, noticedAtMs)) {
+        await sleep(lookEveryMs);
+      }
       await server.close();
-      clearTimeout(timer);
+      clearTimeout(cut);
+      clearTimeout(end);
     },
   };
 }

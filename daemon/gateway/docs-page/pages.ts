@@ -5,12 +5,15 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { isUnchanged } from '../http/conditional.ts';
 import { readDocsFile, type DocsFile } from './files.ts';
 import { renderMarkdown } from './markdown.ts';
+import { describeReadiness } from './readiness.ts';
 
 type PagesOptions = {
   /** The OpenAPI document. */
   readonly document: object;
   /** False while calls would be refused: during the start and the drain. */
   readonly isReady: () => boolean;
+  /** What is missing: a text for each. */
+  readonly findTroubles: () => Promise<readonly string[]>;
 };
 
 /** No other host, no inline code, no frames. */
@@ -36,7 +39,10 @@ type Page = {
  * Serves the OpenAPI document, the pages about it, and the health of the process. Files are read
  * once, here; throws where one of them is missing.
  */
-export function mountPages(server: FastifyInstance, { document, isReady }: PagesOptions): void {
+export function mountPages(
+  server: FastifyInstance,
+  { document, isReady, findTroubles }: PagesOptions,
+): void {
   for (const page of listPages(document)) {
     const etag = `"${hashOf(page.body)}"`;
     server.get(page.path, (request: FastifyRequest, reply: FastifyReply) => {
@@ -47,8 +53,8 @@ export function mountPages(server: FastifyInstance, { document, isReady }: Pages
   }
   const plain = 'text/plain; charset=utf-8';
   server.get('/healthz', (_request, reply) => reply.header('content-type', plain).send('ok\n'));
-  server.get('/readyz', (_request, reply) => {
-    const [status, text] = isReady() ? [200, 'ready\n'] : [503, 'not ready\n'];
+  server.get('/readyz', async (_request, reply) => {
+    const { status, text } = describeReadiness(isReady(), await findTroubles());
     return reply.code(status).header('content-type', plain).send(text);
   });
 }

@@ -77,6 +77,7 @@ function createWorld(accepted: readonly string[], exchanges: readonly Result<Acc
         return Promise.resolve(exchanges[exchanged - 1] ?? refuse('INTERNAL', 'one too many'));
       },
     }),
+    inFlight: new Set(),
     stopping: new AbortController().signal,
   });
   const ask = (headers: Record<string, string> = { cookie: `token=dws_${'a'.repeat(43)}` }) =>

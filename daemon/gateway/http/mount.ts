@@ -8,7 +8,14 @@ import type { Caller, CallOptions } from '../../platform/grpc/caller/caller.ts';
 import { sessionField, type BrowserSessions, type CookieBearer } from '../browser-sessions.ts';
 import { fault, found, type Fault, type Found } from './problems.ts';
 import { findForgery, formatCookie, readCookie, sessionCookie, type HostCheck } from './request.ts';
-import type { Answer, Route, RouteInput, ServiceName } from './route.ts';
+import {
+  cutShort,
+  explainCut,
+  type Answer,
+  type Route,
+  type RouteInput,
+  type ServiceName,
+} from './route.ts';
 import { sendFault, type HttpServerOptions } from './server.ts';
 
 /** What one call may take; a service answers earlier that it is too late. */
@@ -21,6 +28,8 @@ export type MountOptions = Pick<HttpServerOptions, 'decorateProblem'> & {
   readonly sessions: BrowserSessions;
   /** Aborted when the gateway stops. */
   readonly stopping: AbortSignal;
+  /** What gives up each request in flight: called when the gateway can wait for it no longer. */
+  readonly inFlight: Set<() => void>;
 };
 
 /** The methods that the routes of a table take at a path. */
@@ -50,6 +59,7 @@ export function mountRoutes(
           ? await answerRequest(route, request, reply, { ...options, credential: shown.value })
           : shown;
         const cookie = shown.ok ? shown.value.cookie : undefined;
+        if (options.stopping.aborted) void reply.header('connection', 'close');
         if (answered.ok) {
           if (cookie !== undefined && answered.session?.token === '') {
             options.sessions.forget(cookie);
@@ -83,8 +93,11 @@ async function answerRequest(
   if (!input.ok) return input;
   const { callers, stopping, credential } = options;
   const leaving = new AbortController();
+  const cut = (): void => leaving.abort(cutShort);
+  options.inFlight.add(cut);
   // Aborting costs more than the rest of this function: not where all was sent.
   reply.raw.once('close', () => {
+    options.inFlight.delete(cut);
     if (!reply.raw.writableFinished) leaving.abort();
   });
   const { source, origin, requestId, isTls } = request.ingress;
@@ -110,7 +123,8 @@ async function answerRequest(
         result = await ask();
       }
     }
-    return result.ok ? result : { ok: false, fault: result.rejection };
+    if (result.ok) return result;
+    return { ok: false, fault: explainCut(result.rejection, leaving.signal, stoppedTooSoon) };
   };
   return route.run({
     params: input.value.params,
@@ -124,6 +138,11 @@ async function answerRequest(
     },
   });
 }
+
+const stoppedTooSoon = fault(
+  'OUTCOME_UNKNOWN',
+  'the server stopped before the request had ended; whether it was done is not known: send it again',
+);
 
 /**
  * A kept access token may have been revoked while its session goes on, as after a change of the

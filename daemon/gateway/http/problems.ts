@@ -126,9 +126,14 @@ export function toProblem(
     ...(Object.keys(others).length === 0 ? {} : { metadata: others }),
     requestId,
     ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
-    ...(reason === 'OUTCOME_UNKNOWN' ? { outcome: 'unknown' } : {}),
+    ...(unknownOutcomes.has(reason) ? { outcome: 'unknown' } : {}),
   };
 }
+
+/** What was asked for may have been done all the same. */
+const unknownOutcomes: ReadonlySet<ProblemReason> = new Set<ProblemReason>([
+  ...(['OUTCOME_UNKNOWN', 'DEADLINE_EXCEEDED'] as const),
+]);
 
 /** Fields of the services that have other names over HTTP. */
 const httpFields: Readonly<Record<string, string>> = {

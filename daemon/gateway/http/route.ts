@@ -1,7 +1,7 @@
 import type { z } from 'zod';
 
 import type { Caller, CallOptions, Method } from '../../platform/grpc/caller/caller.ts';
-import type { Fault, Found, ProblemReason } from './problems.ts';
+import { fault, type Fault, type Found, type ProblemReason } from './problems.ts';
 
 export type ServiceName = 'auth' | 'wallet' | 'statement';
 
@@ -94,5 +94,20 @@ export type Route = RouteOf<unknown, unknown, unknown>;
 /** A row of the route table, from which the server and the OpenAPI document are made. */
 export const defineRoute = <Params, Query, Body>(route: RouteOf<Params, Query, Body>): Route =>
   route as unknown as Route;
+
+/** Why the signal of a request is aborted where it is not the client that has gone. */
+export const cutShort = Symbol('the gateway stops');
+
+/** `cause`, but for a call that was given up because the gateway waits for it no longer. */
+export const explainCut = (
+  cause: Fault,
+  signal: AbortSignal | undefined,
+  stopped: Fault = shuttingDown,
+): Fault => (cause.reason === 'CANCELLED' && signal?.reason === cutShort ? stopped : cause);
+
+export const shuttingDown = fault(
+  'SHUTTING_DOWN',
+  'the server is stopping: ask again for what has not arrived',
+);
 
 export const answer = (status: number, body?: unknown): Answer => ({ ok: true, status, body });

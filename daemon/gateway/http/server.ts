@@ -41,6 +41,9 @@ export type HttpServerOptions = {
   readonly decorateProblem: (path: string, problem: object) => object;
 };
 
+/** What still arrives is served: it would be refused without a problem. */
+const whileStopping = { forceCloseConnections: 'idle', return503OnClosing: false } as const;
+
 /** A fastify instance with what all routes share: limits, ids, headers, and faults as problems. */
 export function createHttpServer(options: HttpServerOptions): FastifyInstance {
   const { proxies, tls, log } = options;
@@ -52,7 +55,7 @@ export function createHttpServer(options: HttpServerOptions): FastifyInstance {
     requestIdHeader: false,
     routerOptions: { maxParamLength: 300 },
     exposeHeadRoutes: false,
-    forceCloseConnections: 'idle',
+    ...whileStopping,
     frameworkErrors: (err, request, reply) => {
       prepareAnswer(proxies, request, reply);
       sendFault(options, request, reply, faultOf(err, log, request.id));

@@ -48,7 +48,8 @@ const ofEveryRoute: readonly ProblemReason[] = [
   ...(['INVALID_ARGUMENT', 'URI_INVALID', 'REQUEST_MALFORMED', 'HEADERS_TOO_LARGE'] as const),
   ...(['REQUEST_TIMEOUT', 'THROTTLED'] as const),
   ...(['INTERNAL', 'UNIMPLEMENTED', 'OVERLOADED', 'DATABASE_UNAVAILABLE'] as const),
-  ...(['DATABASE_BUSY', 'AUTH_UNAVAILABLE', 'SHUTTING_DOWN'] as const),
+  ...(['DATABASE_BUSY', 'AUTH_UNAVAILABLE', 'WALLET_UNAVAILABLE'] as const),
+  ...(['STATEMENT_UNAVAILABLE', 'SHUTTING_DOWN'] as const),
   ...(['DEADLINE_EXCEEDED', 'OUTCOME_UNKNOWN'] as const),
 ];
 

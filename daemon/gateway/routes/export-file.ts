@@ -11,7 +11,7 @@ import {
 import { findTransientRejection } from '../../platform/transient-rejection.ts';
 import { isUnchanged, readRange, type ByteRange } from '../http/conditional.ts';
 import { fault } from '../http/problems.ts';
-import type { Answer, RouteInput } from '../http/route.ts';
+import { explainCut, type Answer, type RouteInput } from '../http/route.ts';
 import { nameStatementFile } from './statement-text.ts';
 
 /** What a download may take: a client that is slower goes on with `Range`. */
@@ -89,7 +89,7 @@ async function answerPart(
   } catch (err) {
     const rejection = findTransientRejection(err);
     if (!rejection) throw err;
-    return { ok: false, fault: rejection };
+    return { ok: false, fault: explainCut(rejection, signal) };
   }
 }
 

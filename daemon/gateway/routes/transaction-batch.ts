@@ -7,9 +7,10 @@ import {
   type TransactionResult,
 } from '../../../protos/gen/digitalwallet/wallet/v1/wallet.ts';
 import { isReason } from '../../../core/reasons.ts';
+import { splitByBytes } from '../../../core/split-by-bytes.ts';
 import { idempotencyKey } from '../http/fields.ts';
-import { fault, toProblem, type Fault } from '../http/problems.ts';
-import { answer, defineRoute, type Route } from '../http/route.ts';
+import { fault, found, toProblem, type Fault, type Found } from '../http/problems.ts';
+import { answer, defineRoute, type Route, type ServiceCall } from '../http/route.ts';
 import { itemFields, toItem, transaction } from './transactions.ts';
 
 const maxItems = 1_000;
@@ -80,18 +81,16 @@ export const batchRoute = (defaultCurrency: string): Route =>
       }
       const read = items.map((each) => toItem(each, each.idempotencyKey, defaultCurrency));
       const valid = read.flatMap((each) => (each.ok ? [each.value] : []));
-      const request = BatchCreateTransactionsRequest.fromPartial({ items: valid, dryRun });
-      const made =
-        valid.length === 0
-          ? { ok: true as const, value: { results: [] } }
-          : await call('wallet', wallet.batchCreateTransactions, request);
+      const made = await createInParts(call, valid, dryRun);
       if (!made.ok) return made;
-      const results = made.value.results[Symbol.iterator]();
-      const shown = read.map((each) =>
-        each.ok
-          ? toResult(results.next().value, dryRun, requestId)
-          : refused(each.fault, requestId),
-      );
+      const outcomes = made.value[Symbol.iterator]();
+      const shown = read.map((each) => {
+        if (!each.ok) return refused(each.fault, requestId);
+        const outcome = outcomes.next().value;
+        return outcome?.ok === false
+          ? refused(outcome.fault, requestId)
+          : toResult(outcome?.value, dryRun, requestId);
+      });
       if (!/\bapplication\/x-ndjson\b/.test(headers['accept'] ?? '')) {
         return answer(200, { items: shown });
       }
@@ -99,6 +98,51 @@ export const batchRoute = (defaultCurrency: string): Route =>
       return { ...answer(200, lines), headers: { 'content-type': 'application/x-ndjson' } };
     },
   });
+
+/** A message to a service has at most 256 KiB; the rest is for its frame. */
+const maxPartBytes = 240 * 1024;
+
+/**
+ * In messages that the service takes, one after the other, so that the order stays. Where it
+ * refuses the first one, nothing was done; where a later one, its items and those after it have
+ * that refusal.
+ */
+async function createInParts(
+  call: ServiceCall,
+  items: readonly Item[],
+  dryRun: boolean,
+): Promise<Found<readonly Found<TransactionResult>[]>> {
+  const outcomes: Found<TransactionResult>[] = [];
+  for (const part of splitByBytes(items, maxPartBytes, countBytes)) {
+    const request = BatchCreateTransactionsRequest.fromPartial({ items: part, dryRun });
+    const made = await call('wallet', wallet.batchCreateTransactions, request);
+    if (made.ok) {
+      outcomes.push(...made.value.results.map(found));
+    } else {
+      if (outcomes.length === 0) return made;
+      outcomes.push(...items.slice(outcomes.length).map(() => made));
+      break;
+    }
+  }
+  return found(outcomes);
+}
+
+type Item = Extract<ReturnType<typeof toItem>, { ok: true }>['value'];
+
+/** Tags, lengths and numbers of an item. */
+const itemOverheadBytes = 64;
+const entryOverheadBytes = 12;
+
+/** No less than the item has in a message. */
+export function countBytes(of: Item): number {
+  const texts = [of.userId, of.currency, of.parentId, of.description, of.merchant];
+  const entries = Object.entries(of.metadata ?? {});
+  let bytes = itemOverheadBytes + entryOverheadBytes * entries.length;
+  for (const text of [...texts, of.idempotencyKey, ...entries.flat()]) {
+    if (text !== undefined) bytes += Buffer.byteLength(text);
+  }
+  return bytes;
+}
 
 function toResult(
   made: TransactionResult | undefined,

@@ -14,6 +14,7 @@ import { found, type Found } from '../http/problems.ts';
 import {
   answer,
   defineRoute,
+  explainCut,
   type Route,
   type RouteInput,
   type ServiceCall,
@@ -79,7 +80,6 @@ async function download({
   call,
   callers,
   callOptions,
-  signal,
 }: RouteInput<{ readonly id: string }, unknown, unknown>): ReturnType<Route['run']> {
   const got = await getExport(call, id);
   if (!got.ok) return got;
@@ -88,7 +88,7 @@ async function download({
   const { deadlineMs: _unused, ...options } = callOptions;
   const request = DownloadExportRequest.fromPartial({ exportId: made.id, offset: 0n });
   const chunks = callers.statement
-    .stream(statements.downloadExport, request, { ...options, signal })
+    .stream(statements.downloadExport, request, options)
     [Symbol.asyncIterator]();
   // A refusal comes in place of the first chunk.
   const first = await chunks.next().catch((err: unknown) => {
@@ -96,7 +96,7 @@ async function download({
     if (!rejection) throw err;
     return rejection;
   });
-  if ('reason' in first) return { ok: false, fault: first };
+  if ('reason' in first) return { ok: false, fault: explainCut(first, options.signal) };
   const format = nameFormat(made.format) ?? 'csv';
   const range = { fromMs: made.from?.getTime() ?? 0, toMs: made.to?.getTime() ?? 0 };
   const name = statementFileName(format, { currency: made.currency, ...range });

@@ -27,6 +27,8 @@ export type GatewayWorld = {
   refuse(rejection: Rejection | undefined): void;
   /** The paths of the calls that the gateway has made. */
   readonly calls: readonly string[];
+  /** Those of one request, streams too. */
+  callsOf(requestId: string): readonly string[];
   stopGateway(): Promise<void>;
   stop(): Promise<void>;
 };
@@ -35,17 +37,24 @@ export type GatewayWorld = {
 export async function startGateway(allowedHosts = ['127.0.0.1']): Promise<GatewayWorld> {
   const services = await startAllServices();
   const calls: string[] = [];
+  const byRequest = new Map<string, string[]>();
+  const note = (path: string, requestId = ''): void => {
+    byRequest.set(requestId, [...(byRequest.get(requestId) ?? []), path]);
+  };
   const inner = services.server.createCaller();
   let refusal: Rejection | undefined;
   const caller: Caller = {
     ...inner,
     call: (method, request, options) => {
       calls.push(method.path);
+      note(method.path, options?.requestId);
       if (refusal) return Promise.resolve({ ok: false, rejection: refusal });
       return inner.call(method, request, options);
     },
-    stream: (method, request, options) =>
-      refusal ? endStream(refusal) : inner.stream(method, request, options),
+    stream: (method, request, options) => {
+      note(method.path, options?.requestId);
+      return refusal ? endStream(refusal) : inner.stream(method, request, options);
+    },
   };
   let isReady = true;
   const gateway = createGateway({
@@ -70,6 +79,7 @@ export async function startGateway(allowedHosts = ['127.0.0.1']): Promise<Gatewa
       refusal = rejection;
     },
     calls,
+    callsOf: (requestId) => byRequest.get(requestId) ?? [],
     stopGateway: () => gateway.stop(1_000),
     stop: async () => {
       await gateway.stop(1_000);

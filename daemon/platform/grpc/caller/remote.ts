@@ -12,7 +12,7 @@ import {
   type ServiceError,
 } from '@grpc/grpc-js';
 
-import { refuse, succeed, type Rejection } from '../../../../core/reasons.ts';
+import { refuse, succeed, type Reason, type Rejection } from '../../../../core/reasons.ts';
 import { tlsCiphers } from '../../../../core/tls-ciphers.ts';
 import { createTransientRejection } from '../../transient-rejection.ts';
 import { readServiceError } from '../errors.ts';
@@ -45,8 +45,10 @@ export function createRemoteCaller(options: {
   readonly tls?: PeerTls | undefined;
   /** On a connection that no other caller of the address uses. */
   readonly isApart?: boolean;
+  /** Of a call that could not be sent, so that it has no effect; OUTCOME_UNKNOWN if not given. */
+  readonly unreachable?: Reason;
 }): Caller {
-  const { address, serviceCredential, tls, isApart } = options;
+  const { address, serviceCredential, tls, isApart, unreachable } = options;
   let client: Client | undefined;
   let material: ReturnType<PeerTls['current']> | undefined;
   const connect = (): Client => {
@@ -77,7 +79,7 @@ export function createRemoteCaller(options: {
           toMetadata(call, serviceCredential),
           toGrpcOptions(call),
           (err, answer) => {
-            if (err) resolve({ ok: false, rejection: toRejection(err) });
+            if (err) resolve({ ok: false, rejection: toRejection(err, unreachable) });
             else resolve(succeed(answer as NonNullable<typeof answer>));
           },
         );
@@ -91,7 +93,7 @@ export function createRemoteCaller(options: {
       try {
         for await (const answer of answers) yield answer as never;
       } catch (err) {
-        throw createTransientRejection(toRejection(err as ServiceError), err);
+        throw createTransientRejection(toRejection(err as ServiceError, unreachable), err);
       } finally {
         answers.cancel();
       }
@@ -156,12 +158,19 @@ function toCredentials(material: ReturnType<PeerTls['current']> | undefined): Ch
   return credentials.createFromSecureContext(context);
 }
 
+/** The library's words for a call that it had no connection for: nothing was sent. */
+const unsent = /^(No connection established|Name resolution failed)/;
+
 /** Answers without a reason of ours: the peer cannot be reached, or is none of ours. */
-function toRejection(err: ServiceError): Rejection {
+function toRejection(err: ServiceError, unreachable: Reason | undefined): Rejection {
   const stated = readServiceError(err);
   if (stated) return stated;
   const message = err.details;
   if (err.code === status.DEADLINE_EXCEEDED) return refuse('DEADLINE_EXCEEDED', message).rejection;
   if (err.code === status.CANCELLED) return refuse('CANCELLED', message).rejection;
+  if (unreachable && err.code === status.UNAVAILABLE && unsent.test(message)) {
+    return refuse(unreachable, 'the service cannot be reached, and nothing was done: try again')
+      .rejection;
+  }
   return refuse('OUTCOME_UNKNOWN', `${status[err.code]}: ${message}`).rejection;
 }

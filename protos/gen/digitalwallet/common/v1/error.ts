@@ -88,6 +88,7 @@ export const ErrorReason = {
   STREAM_IDLE: 90,
   WALLET_BUSY: 91,
   DATABASE_BUSY: 92,
+  STATEMENT_UNAVAILABLE: 93,
   UNIMPLEMENTED: 98,
   INTERNAL: 99,
   UNRECOGNIZED: -1,
@@ -161,6 +162,7 @@ export namespace ErrorReason {
   export type STREAM_IDLE = typeof ErrorReason.STREAM_IDLE;
   export type WALLET_BUSY = typeof ErrorReason.WALLET_BUSY;
   export type DATABASE_BUSY = typeof ErrorReason.DATABASE_BUSY;
+  export type STATEMENT_UNAVAILABLE = typeof ErrorReason.STATEMENT_UNAVAILABLE;
   export type UNIMPLEMENTED = typeof ErrorReason.UNIMPLEMENTED;
   export type INTERNAL = typeof ErrorReason.INTERNAL;
   export type UNRECOGNIZED = typeof ErrorReason.UNRECOGNIZED;
@@ -363,6 +365,9 @@ export function errorReasonFromJSON(object: any): ErrorReason {
     case 92:
     case "ERROR_REASON_DATABASE_BUSY":
       return ErrorReason.DATABASE_BUSY;
+    case 93:
+    case "ERROR_REASON_STATEMENT_UNAVAILABLE":
+      return ErrorReason.STATEMENT_UNAVAILABLE;
     case 98:
     case "ERROR_REASON_UNIMPLEMENTED":
       return ErrorReason.UNIMPLEMENTED;
@@ -508,6 +513,8 @@ export function errorReasonToJSON(object: ErrorReason): string {
       return "ERROR_REASON_WALLET_BUSY";
     case ErrorReason.DATABASE_BUSY:
       return "ERROR_REASON_DATABASE_BUSY";
+    case ErrorReason.STATEMENT_UNAVAILABLE:
+      return "ERROR_REASON_STATEMENT_UNAVAILABLE";
     case ErrorReason.UNIMPLEMENTED:
       return "ERROR_REASON_UNIMPLEMENTED";
     case ErrorReason.INTERNAL:
