@@ -1,9 +1,10 @@
 /**
  * What `JSON.parse` gives without a word: the last of two equal keys, a `__proto__` that a careless
- * merge takes for the prototype, and numbers rounded to a double.
+ * merge takes for the prototype, numbers rounded to a double, and halves of surrogate pairs, which
+ * have no UTF-8.
  */
 type JsonProblem =
-  | { readonly kind: 'syntax' }
+  | { readonly kind: 'syntax' | 'too-deep' | 'too-many' | 'half-character' }
   | { readonly kind: 'duplicate-key' | 'reserved-key' | 'inexact-number'; readonly text: string };
 
 export type ParsedJson =
@@ -12,81 +13,146 @@ export type ParsedJson =
 
 /** A double holds each decimal number of so many significant digits. */
 const maxDigits = 15;
+/** Objects and arrays within each other; no request needs more than five. */
+export const maxDepth = 64;
+/** Values of objects and arrays; a batch of 1,000 items has about 12,000. */
+export const maxValues = 50_000;
 const reserved: ReadonlySet<string> = new Set(['__proto__']);
-const whitespace: ReadonlySet<string> = new Set([' ', '\t', '\n', '\r']);
 
 /**
  * Parses JSON (RFC 8259), and refuses what RFC 8785 and I-JSON call not interoperable. Linear in
- * the length of the text.
+ * the length of the text, which has no lone surrogates itself.
  */
 export function parseJson(text: string): ParsedJson {
-  let value: unknown;
   try {
-    value = JSON.parse(text);
+    const problem = findProblem(text);
+    return problem ? { ok: false, problem } : { ok: true, value: JSON.parse(text) as unknown };
   } catch {
     return { ok: false, problem: { kind: 'syntax' } };
   }
-  const problem = findProblem(text);
-  return problem ? { ok: false, problem } : { ok: true, value };
 }
 
-/** The text is known to be JSON: only keys and numbers are looked at. */
+const quote = 0x22;
+const comma = 0x2c;
+const backslash = 0x5c;
+const code = (char: string): number => char.charCodeAt(0);
+const openObject = code('{');
+const openArray = code('[');
+const closeObject = code('}');
+const closeArray = code(']');
+
+/** The keys of the objects that are open, by depth. Most have one: it needs no set. */
+type Keys = {
+  readonly first: (string | undefined)[];
+  readonly all: (Set<string> | undefined)[];
+};
+
+/**
+ * Looks at keys, numbers, escapes and depth only. A text that is no JSON may get another problem
+ * than its syntax, or throw a SyntaxError.
+ */
 function findProblem(text: string): JsonProblem | undefined {
-  const open: (Set<string> | undefined)[] = [];
+  const keys: Keys = { first: [], all: [] };
+  const isObject: boolean[] = [];
+  let depth = 0;
   let isKey = false;
+  let values = 0;
   for (let at = 0; at < text.length; at += 1) {
-    const char = text.charAt(at);
-    if (char === '"') {
+    const char = text.charCodeAt(at);
+    if (char === quote) {
       const end = endOfString(text, at);
+      const isPlain = end > 0;
+      const after = Math.abs(end);
+      const value = isPlain ? text.slice(at + 1, after - 1) : readEscaped(text.slice(at, after));
+      if (!isPlain && !value.isWellFormed()) return { kind: 'half-character' };
       if (isKey) {
-        const key = JSON.parse(text.slice(at, end)) as string;
-        const keys = open.at(-1);
-        if (reserved.has(key)) return { kind: 'reserved-key', text: key };
-        if (keys?.has(key)) return { kind: 'duplicate-key', text: key };
-        keys?.add(key);
+        const problem = addKey(keys, depth, value);
+        if (problem) return problem;
         isKey = false;
       }
-      at = end - 1;
-    } else if (char === '{') {
-      open.push(new Set());
-      isKey = true;
-    } else if (char === '[') {
-      open.push(undefined);
-    } else if (char === '}' || char === ']') {
-      open.pop();
+      at = after - 1;
+    } else if (char === comma) {
+      values += 1;
+      if (values === maxValues) return { kind: 'too-many' };
+      isKey = isObject[depth] === true;
+    } else if (char === openObject || char === openArray) {
+      if (depth === maxDepth) return { kind: 'too-deep' };
+      isKey = char === openObject;
+      depth += 1;
+      isObject[depth] = isKey;
+      keys.first[depth] = undefined;
+      keys.all[depth] = undefined;
+    } else if (char === closeObject || char === closeArray) {
+      depth = Math.max(0, depth - 1);
       isKey = false;
-    } else if (char === ',') {
-      isKey = open.at(-1) !== undefined;
-    } else if (char === '-' || (char >= '0' && char <= '9')) {
+    } else if (isNumeric(char)) {
       const end = endOfNumber(text, at);
-      const number = text.slice(at, end);
-      if (!isExact(number)) return { kind: 'inexact-number', text: number };
+      if (!isExact(text, at, end)) return { kind: 'inexact-number', text: text.slice(at, end) };
       at = end - 1;
-    } else if (!whitespace.has(char) && char !== ':') {
-      // true, false, null
-      at += char === 'f' ? 4 : 3;
     }
   }
   return undefined;
 }
 
-function endOfString(text: string, start: number): number {
-  for (let at = start + 1; at < text.length; at += 1) {
-    const char = text.charAt(at);
-    if (char === '\\') at += 1;
-    else if (char === '"') return at + 1;
+function addKey({ first, all }: Keys, depth: number, key: string): JsonProblem | undefined {
+  if (reserved.has(key)) return { kind: 'reserved-key', text: key };
+  const before = first[depth];
+  if (before === undefined) {
+    first[depth] = key;
+    return undefined;
   }
-  return text.length;
+  const seen = (all[depth] ??= new Set([before]));
+  if (seen.has(key)) return { kind: 'duplicate-key', text: key };
+  seen.add(key);
+  return undefined;
 }
 
+const readEscaped = (text: string): string => JSON.parse(text) as string;
+
+/** One past the closing quote; negative where the string has an escape. */
+function endOfString(text: string, start: number): number {
+  let sign = 1;
+  for (let at = start + 1; at < text.length; at += 1) {
+    const char = text.charCodeAt(at);
+    if (char === backslash) {
+      sign = -1;
+      at += 1;
+    } else if (char === quote) {
+      return sign * (at + 1);
+    }
+  }
+  return sign * text.length;
+}
+
+const isDigit = (char: number): boolean => char >= 0x30 && char <= 0x39;
+const isNumeric = (char: number): boolean => isDigit(char) || char === 0x2d;
+/** Of a number after its first character: digits and `+-.eE`. */
+const isOfNumber = (char: number): boolean =>
+  isNumeric(char) || char === 0x2b || char === 0x2e || char === 0x65 || char === 0x45;
+
 function endOfNumber(text: string, start: number): number {
-  let at = start;
-  while (at < text.length && '+-.0123456789eE'.includes(text.charAt(at))) at += 1;
+  let at = start + 1;
+  while (at < text.length && isOfNumber(text.charCodeAt(at))) at += 1;
   return at;
 }
 
-function isExact(number: string): boolean {
+function isExact(text: string, start: number, end: number): boolean {
+  if (end - start <= maxDigits && !hasExponent(text, start, end)) return true;
+  const number = text.slice(start, end);
   const [mantissa = ''] = number.split(/[eE]/);
   const digits = mantissa.replace(/[-.]/g, '').replace(/^0+/, '').replace(/0+$/, '');
-  return digits.length <= maxDigits && Number.isFinite(Number(number));
+  if (digits.length > maxDigits) return false;
+  const value = Math.abs(Number(number));
+  // Below the least normal number a double has fewer digits, down to none.
+  return digits === '' || (value >= leastNormal && Number.isFinite(value));
+}
+
+const leastNormal = 2 ** -1022;
+
+function hasExponent(text: string, start: number, end: number): boolean {
+  for (let at = start; at < end; at += 1) {
+    const char = text.charCodeAt(at);
+    if (char === 0x65 || char === 0x45) return true;
+  }
+  return false;
 }

@@ -35,7 +35,13 @@ export const problemSchema = z
   .meta({ id: 'Problem' });
 
 const ofEveryRoute: readonly ProblemReason[] = [
-  ...(['INVALID_ARGUMENT', 'URI_INVALID', 'REQUEST_TIMEOUT', 'THROTTLED'] as const),
+  ...([
+    'INVALID_ARGUMENT',
+    'REQUEST_MALFORMED',
+    'URI_INVALID',
+    'REQUEST_TIMEOUT',
+    'THROTTLED',
+  ] as const),
   ...(['INTERNAL', 'UNIMPLEMENTED', 'OVERLOADED', 'DATABASE_UNAVAILABLE'] as const),
   ...(['DATABASE_BUSY', 'AUTH_UNAVAILABLE', 'SHUTTING_DOWN'] as const),
   ...(['DEADLINE_EXCEEDED', 'OUTCOME_UNKNOWN'] as const),
