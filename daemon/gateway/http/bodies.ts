@@ -43,7 +43,7 @@ function receive(
   payload: NodeJS.ReadableStream,
   done: (received: Found<string>) => void,
 ): void {
-  const limit = request.routeOptions.bodyLimit ?? maxBodyBytes;
+  const limit = request.routeOptions.bodyLimit;
   const refuse = (cause: Fault): void => done({ ok: false, fault: cause });
   if (!isCharsetKnown(request.headers['content-type'] ?? '')) {
     refuse(

@@ -67,26 +67,17 @@ const nowMs = (): number => performance.now();
  */
 export function createConnectionState(socket: Socket, handle: RequestListener): ConnectionState {
   const allowance = createAllowance(unknownCallers, nowMs);
+  const reading = createReading(socket);
   const waiting: Exchange[] = [];
   let current: Exchange | undefined;
   let lastWord: Fault | undefined;
   let isOver = false;
-  let isHeld = false;
   let idleSinceMs = nowMs();
 
-  // After the bytes at hand: at the end of each request in them Node starts reading again.
-  const stopReading = (): void => {
-    if (isHeld) return;
-    isHeld = true;
-    process.nextTick(() => {
-      if (isHeld) socket.pause();
-    });
-  };
   const sayLastWord = (): void => {
-    if (lastWord && !isOver) {
-      isOver = true;
-      writeProblem(socket, lastWord);
-    }
+    if (!lastWord || isOver) return;
+    isOver = true;
+    writeProblem(socket, lastWord);
   };
   const begin = (exchange: Exchange): void => {
     current = exchange;
@@ -99,61 +90,72 @@ export function createConnectionState(socket: Socket, handle: RequestListener): 
       return;
     }
     isOver = true;
-    waiting.length = 0;
-    stopReading();
+    reading.hold();
     const { status, head, body } = formatProblem(isWordy ? tooManyHeaders : tooMany);
     response.writeHead(status, { ...head, connection: 'close' }).end(body);
   };
   const finish = (): void => {
     idleSinceMs = nowMs();
-    // An answer after which the connection is closed: what waits was not done, and is not answered.
+    // An answer after which the connection is closed: what waits is neither done nor answered.
     if (current?.response.shouldKeepAlive === false) isOver = true;
     current = undefined;
     if (isOver || socket.destroyed) return;
     const next = waiting.shift();
-    if (waiting.length === 0 && isHeld && !lastWord) {
-      isHeld = false;
-      socket.resume();
-    }
+    if (waiting.length === 0 && !lastWord) reading.release();
     if (next) begin(next);
     else sayLastWord();
   };
   const endWith = (cause: Fault): void => {
     if (isOver || lastWord) return;
     lastWord = cause;
-    stopReading();
+    reading.hold();
     const last = waiting.at(-1) ?? current;
-    const isPart = last?.request.complete === false;
-    if (isPart && last === current) {
+    const isBroken = last?.request.complete === false;
+    if (isBroken && last === current) {
       // Its own body is broken: this is its answer, unless that has begun.
-      if (current?.response.headersSent) socket.destroy();
+      if (last.response.headersSent) socket.destroy();
       else sayLastWord();
       return;
     }
-    if (isPart) waiting.pop();
+    if (isBroken) waiting.pop();
     if (current) setTimeout(() => socket.destroy(), lastWordMs).unref();
     else sayLastWord();
   };
+  const receive = (request: IncomingMessage, response: ServerResponse): void => {
+    if (isOver || lastWord) return;
+    if (!current) {
+      begin({ request, response });
+      return;
+    }
+    reading.hold();
+    if (waiting.length < maxWaiting) waiting.push({ request, response });
+    else endWith(tooFarAhead);
+  };
   return {
-    receive: (request, response) => {
-      if (isOver || lastWord) return;
-      if (!current) {
-        begin({ request, response });
-        return;
-      }
-      if (waiting.length < maxWaiting) {
-        waiting.push({ request, response });
-        stopReading();
-        return;
-      }
-      endWith(tooFarAhead);
-    },
+    receive,
     endWith,
-    stopReading,
-    take: allowance.take,
-    charge: allowance.charge,
-    giveBack: allowance.giveBack,
+    stopReading: reading.hold,
+    ...{ take: allowance.take, charge: allowance.charge, giveBack: allowance.giveBack },
     findIdleSinceMs: () => (current?.request.complete === true ? undefined : idleSinceMs),
+  };
+}
+
+/** Stops reading after the bytes at hand: at the end of each request in them Node starts it again. */
+function createReading(socket: Socket): { hold(): void; release(): void } {
+  let isHeld = false;
+  return {
+    hold: () => {
+      if (isHeld) return;
+      isHeld = true;
+      process.nextTick(() => {
+        if (isHeld) socket.pause();
+      });
+    },
+    release: () => {
+      if (!isHeld) return;
+      isHeld = false;
+      socket.resume();
+    },
   };
 }
 

@@ -1,6 +1,7 @@
 import { createServer, type IncomingMessage, type RequestListener, type Server } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
 import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 
 import { createConnections } from '../../platform/grpc/ingress/connections.ts';
 import {
@@ -32,7 +33,7 @@ export type ListenerOptions = {
   readonly limits?: ConnectionLimits;
 };
 
-const states = new WeakMap<Socket, ConnectionState>();
+const states = new WeakMap<Duplex, ConnectionState>();
 
 /** The connection of a request; none where a test calls the server without one. */
 export const connectionOf = ({ socket }: Pick<IncomingMessage, 'socket'>) => states.get(socket);
@@ -73,9 +74,7 @@ export function createHttpListener(options: ListenerOptions): Server {
     socket.on('error', () => undefined);
     states.get(socket)?.endWith(noTunnel);
   });
-  server.on('clientError', (err: NodeJS.ErrnoException, socket) =>
-    endBroken(err, socket as Socket),
-  );
+  server.on('clientError', (err: NodeJS.ErrnoException, socket: Duplex) => endBroken(err, socket));
   return server;
 }
 
@@ -119,7 +118,7 @@ const badRequests: Readonly<Record<string, Fault>> = {
 };
 
 /** What is not HTTP, or too large or too slow to become a request, has no request to answer. */
-function endBroken(err: NodeJS.ErrnoException, socket: Socket): void {
+function endBroken(err: NodeJS.ErrnoException, socket: Duplex): void {
   const state = states.get(socket);
   if (!state || socket.destroyed || err.code === 'ECONNRESET' || err.code === 'EPIPE') {
     socket.destroy();

@@ -1,4 +1,6 @@
+import { readdirSync } from 'node:fs';
 import { connect } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 
 import { afterAll, beforeAll, expect, it } from 'vitest';
 
@@ -140,7 +142,7 @@ it('slow requests are cut after 30 s, and delay no one', async () => {
   }
 });
 
-it('an event stream whose client reads nothing is cut, and one caller has 100 at most', async () => {
+it('one caller has 8 event streams at most', async () => {
   const open = toRequest('GET', '/v1/events', { Authorization: authorization });
   const streams = Array.from({ length: 200 }, () => {
     const socket = connect(port, '127.0.0.1');
@@ -156,7 +158,23 @@ it('an event stream whose client reads nothing is cut, and one caller has 100 at
         ),
     ),
   );
-  expect(statuses.filter((status) => status === '200')).toHaveLength(100);
-  expect(statuses.filter((status) => status === '503')).toHaveLength(100);
+  expect(statuses.filter((status) => status === '200')).toHaveLength(8);
+  expect(statuses.filter((status) => status === '503')).toHaveLength(192);
   for (const socket of streams) socket.destroy();
+});
+
+it('connections whose client takes no byte of an answer are cut', async () => {
+  const page = await sendRaw(port, toRequest('GET', '/docs'));
+  const bundle = /\/docs\/assets\/swagger-ui-bundle-\w+\.js/.exec(page.text)?.[0] ?? '';
+  const countOpen = (): number => readdirSync(`/proc/${world.daemon().pid}/fd`).length;
+  const before = countOpen();
+  const sockets = Array.from({ length: 60 }, () => {
+    const socket = connect(port, '127.0.0.1');
+    socket.on('error', () => undefined).pause();
+    socket.write(toRequest('GET', bundle));
+    return socket;
+  });
+  while (countOpen() < before + 50) await sleep(20);
+  while (countOpen() > before + 10) await sleep(500);
+  for (const socket of sockets) socket.destroy();
 });

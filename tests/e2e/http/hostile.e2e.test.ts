@@ -1,67 +1,27 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 
-import { httpFaults } from '../../../daemon/gateway/http/problems.ts';
-import { isReason } from '../../../core/reasons.ts';
-import { findFreePort } from '../../support/free-port.ts';
-import { sendRaw, toRequest, type RawAnswer } from '../../support/http/raw.ts';
-import { createWorld, type World } from '../../support/processes/world.ts';
-import { queryService } from '../../support/ledger/ledger.ts';
+import { sendRaw } from '../../support/http/raw.ts';
+import {
+  deposit,
+  expectProblem,
+  json,
+  startHostileWorld,
+  type Headers,
+  type HostileWorld,
+} from './hostile-world.ts';
 
-let world: World;
+let world: HostileWorld;
 let port: number;
 let cookie: string;
-let token: string;
-let entries: string;
-
-const person = { email: 'ana@example.com', password: 'correct horse battery' };
-const json = { 'Content-Type': 'application/json' };
-
-const countEntries = async (): Promise<string> => {
-  const text = 'SELECT count(*)::text AS count FROM transactions';
-  const [row] = await queryService<{ count: string }>(world.dataDir, 'wallet', text);
-  return row?.count ?? '';
-};
-
 beforeAll(async () => {
-  world = await createWorld();
-  port = await findFreePort();
-  await world.start({ WALLETD_HTTP_LISTEN: `127.0.0.1:${port}` });
-  const signUp = { ...person, confirmPassword: person.password };
-  const signedUp = await send('POST', '/auth/sign-up', json, JSON.stringify(signUp));
-  cookie = signedUp.headers['set-cookie']?.split(';')[0] ?? '';
-  const signedIn = await send('POST', '/v1/sign-in', json, JSON.stringify(person));
-  token = (signedIn.body['tokens'] as { accessToken: string }).accessToken;
-  expect((await move({ Cookie: cookie })).status).toBe(201);
-  entries = await countEntries();
+  world = await startHostileWorld();
+  ({ port, cookie } = world);
 });
 afterAll(() => world.dispose());
+afterEach(() => world.expectUnchanged());
 
-/** After each of these requests the ledger is as before, and the daemon has met no surprise. */
-afterEach(async () => {
-  expect(await countEntries()).toBe(entries);
-  expect(world.daemon().log()).not.toMatch(/"level":"(error|fatal)"|Warning:/);
-});
-
-type Headers = Readonly<Record<string, string>>;
-const send = (method: string, target: string, headers?: Headers, body?: string | Buffer) =>
-  sendRaw(port, toRequest(method, target, headers, body));
-const deposit = JSON.stringify({ operation: 0, amount: 1 });
-const move = (headers: Headers, body: string | Buffer = deposit) =>
-  send('POST', '/wallet/transaction', { ...json, ...headers }, body);
 const moveByToken = (body: string | Buffer, headers: Headers = {}) =>
-  move({ Authorization: `Bearer ${token}`, ...headers }, body);
-
-function expectProblem(answer: RawAnswer, status: number, reason: string): void {
-  expect(answer.body, answer.text.slice(0, 300)).toMatchObject({ status, reason });
-  expect(answer.status).toBe(status);
-  expect(isReason(reason) || Object.hasOwn(httpFaults, reason)).toBe(true);
-  expect(answer.headers).toMatchObject({
-    'content-type': 'application/problem+json',
-    'x-content-type-options': 'nosniff',
-    'cache-control': 'no-store',
-    'x-request-id': answer.body['requestId'],
-  });
-}
+  world.move({ Authorization: world.authorization, ...headers }, body);
 
 const nested = (depth: number, open: string, close: string) =>
   open.repeat(depth) + close.repeat(depth);
@@ -105,9 +65,9 @@ describe('a body', () => {
       'JSON_INVALID',
     ],
     ['with a byte order mark', `\ufeff${deposit}`, 400, 'JSON_INVALID'],
-  ])('%s is refused, and nothing is done', async (_what, body, status, reason) => {
+  ])('a body %s is refused, and nothing is done', async (_what, body, status, reason) => {
     expectProblem(await moveByToken(body), status, reason);
-    expectProblem(await move({ Cookie: cookie }, body), status, reason);
+    expectProblem(await world.move({ Cookie: cookie }, body), status, reason);
   });
 
   it.each([
@@ -119,15 +79,15 @@ describe('a body', () => {
     ['of a form in parts', { 'Content-Type': 'multipart/form-data; boundary=x' }],
     ['of no type', { 'Content-Type': '' }],
     ['of a type like JSON', { 'Content-Type': 'application/jsonx' }],
-  ])('%s is refused with 415', async (_what, headers) => {
+  ])('a body %s is refused with 415', async (_what, headers) => {
     expectProblem(await moveByToken(deposit, headers), 415, 'MEDIA_TYPE_UNSUPPORTED');
-    expectProblem(await move({ Cookie: cookie, ...headers }), 415, 'MEDIA_TYPE_UNSUPPORTED');
+    expectProblem(await world.move({ Cookie: cookie, ...headers }), 415, 'MEDIA_TYPE_UNSUPPORTED');
   });
 
-  it('of 1,001 items, or of lines without end, is no batch', async () => {
+  it('a body of 1,001 items, or of lines without end, is no batch', async () => {
     const item = depositOf('"amount":1,"idempotencyKey":"k"');
     const batch = (body: string, type: string) =>
-      send('POST', '/v1/transactions/batch', { 'Content-Type': type, Cookie: cookie }, body);
+      world.send('POST', '/v1/transactions/batch', { 'Content-Type': type, Cookie: cookie }, body);
     const items = `{"items":[${Array(1_001).fill(item).join()}]}`;
     expectProblem(await batch(items, 'application/json'), 400, 'INVALID_ARGUMENT');
     const lines = `${item}\n`.repeat(1_001);
@@ -224,7 +184,7 @@ describe('a request', () => {
       400,
       'REQUEST_MALFORMED',
     ],
-  ])('%s is refused, and its connection closed', async (_what, bytes, status, reason) => {
+  ])('a request %s is refused, and its connection closed', async (_what, bytes, status, reason) => {
     const answer = await sendRaw(port, bytes());
     expectProblem(answer, status, reason);
     expect(answer.isClosed || reason === 'REQUEST_MALFORMED').toBe(true);
@@ -253,88 +213,25 @@ describe('a request', () => {
     ['GET', '/v1/transactions?constructor=1', 400, 'INVALID_ARGUMENT', undefined],
     ['GET', '/v1/transactions?limit=1&limit=2', 400, 'INVALID_ARGUMENT', undefined],
   ])('%s %s is answered with %i %s', async (method, target, status, reason, allow) => {
-    const answer = await send(method, target, { Authorization: `Bearer ${token}` });
+    const answer = await world.send(method, target, { Authorization: world.authorization });
     expectProblem(answer, status, reason);
     expect(answer.headers['allow']).toBe(allow);
   });
 
   it('HEAD is answered with the methods of the path, and without a body', async () => {
-    const answer = await send('HEAD', '/v1/me');
+    const answer = await world.send('HEAD', '/v1/me');
     expect(answer).toMatchObject({ status: 405, text: '', headers: { allow: 'GET' } });
   });
 
-  it('that asks for another protocol is answered in this one', async () => {
+  it('a request for another protocol is answered in this one', async () => {
     const upgrade = { Connection: 'Upgrade', Upgrade: 'websocket' };
-    expectProblem(await send('GET', '/v1/me', upgrade), 401, 'CREDENTIALS_MISSING');
+    expectProblem(await world.send('GET', '/v1/me', upgrade), 401, 'CREDENTIALS_MISSING');
     expectProblem(await moveByToken('{', { Expect: '100-continue' }), 400, 'JSON_INVALID');
   });
 
   it('a field that is named like a member of each object is named by the refusal', async () => {
     const body = JSON.stringify({ email: 'a@b.co', password: 'x', constructor: 1 });
-    const refused = await send('POST', '/v1/sign-in', json, body);
+    const refused = await world.send('POST', '/v1/sign-in', json, body);
     expect(refused.body).toMatchObject({ reason: 'INVALID_ARGUMENT', field: 'constructor' });
-  });
-});
-
-describe('a cookie', () => {
-  const session = `token=dws_${'a'.repeat(43)}`;
-  it.each<[string, () => Headers, number, string]>([
-    [
-      'from a page of another site',
-      () => ({ Cookie: cookie, Origin: 'http://evil.example' }),
-      403,
-      'ORIGIN_REFUSED',
-    ],
-    ['from a sandboxed page', () => ({ Cookie: cookie, Origin: 'null' }), 403, 'ORIGIN_REFUSED'],
-    [
-      'from a site beside it',
-      () => ({ Cookie: cookie, 'Sec-Fetch-Site': 'same-site' }),
-      403,
-      'ORIGIN_REFUSED',
-    ],
-    ['under another name', () => ({ Cookie: cookie, Host: 'evil.example' }), 421, 'HOST_UNKNOWN'],
-    ['under no name', () => ({ Cookie: cookie, Host: '' }), 421, 'HOST_UNKNOWN'],
-    ['of no session', () => ({ Cookie: session }), 401, 'TOKEN_INVALID'],
-    [
-      'beside another of its name',
-      () => ({ Cookie: `${session}; ${cookie}` }),
-      400,
-      'REQUEST_MALFORMED',
-    ],
-    [
-      'behind another of its name',
-      () => ({ Cookie: `${cookie}; ${session}` }),
-      400,
-      'REQUEST_MALFORMED',
-    ],
-    [
-      'beside a bad token',
-      () => ({ Cookie: cookie, Authorization: 'Bearer x' }),
-      401,
-      'TOKEN_INVALID',
-    ],
-    [
-      'beside another scheme',
-      () => ({ Cookie: cookie, Authorization: 'Basic YTpi' }),
-      401,
-      'TOKEN_INVALID',
-    ],
-  ])('%s moves no money', async (_what, headers, status, reason) => {
-    expectProblem(await move(headers()), status, reason);
-  });
-
-  it('a target that names another server counts, and not the header Host', async () => {
-    const headers = { ...json, Cookie: cookie, Host: '127.0.0.1' };
-    const answer = await send('POST', 'http://evil.example/wallet/transaction', headers, deposit);
-    expectProblem(answer, 421, 'HOST_UNKNOWN');
-  });
-
-  it('of a session that has ended moves no money', async () => {
-    const signedIn = await send('POST', '/auth/sign-in', json, JSON.stringify(person));
-    const ended = { Cookie: signedIn.headers['set-cookie']?.split(';')[0] ?? '' };
-    expect((await send('POST', '/auth/sign-out', ended)).status).toBe(200);
-    const answer = await move(ended);
-    expect(answer.status).toBe(401);
-    expectProblem(answer, 401, String(answer.body['reason']));
   });
 });
