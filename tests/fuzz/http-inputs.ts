@@ -33,7 +33,7 @@ const queryNames = [
   ...['limit', 'pageToken', 'user', 'currency', 'operation', 'from', 'to', 'timezone', 'at'],
   ...['wait', 'cursor', 'includeHolds', '__proto__', 'constructor', 'x', ''],
 ];
-const goodQueries: Readonly<Record<string, readonly string[]>> = {
+const goodQueries = toMap({
   limit: ['1', '5', '500', '501', '0'],
   currency: ['BRL', 'EUR', 'JPY', 'XXX'],
   operation: ['deposit', 'withdraw', 'reversal'],
@@ -41,14 +41,14 @@ const goodQueries: Readonly<Record<string, readonly string[]>> = {
   to: ['2026-11-30', '9999-12-31', '2026-11-30T00:00:00-03:00'],
   timezone: ['UTC', 'America/Sao_Paulo', 'Etc/GMT+12'],
   wait: ['0', '1'],
-};
+});
 const headerNames = [
   ...['Accept', 'Origin', 'Sec-Fetch-Site', 'Range', 'If-None-Match', 'If-Range', 'Prefer'],
   ...['Last-Event-ID', 'X-Request-Id', 'User-Agent', 'Content-Encoding', 'Expect', 'Upgrade'],
   ...['Host', 'Cookie', 'Authorization', 'Idempotency-Key', 'Content-Type', 'Trailer', 'Via'],
   ...['X-Forwarded-For', 'X-Forwarded-Proto', 'Forwarded', 'Accept-Encoding', '__proto__'],
 ];
-const goodHeaders: Readonly<Record<string, readonly string[]>> = {
+const goodHeaders = toMap({
   Accept: ['application/json', 'text/csv', 'text/x-hledger', 'application/x-ndjson', '*/*;q=0'],
   Origin: ['http://127.0.0.1', 'null', 'http://evil.example'],
   'Sec-Fetch-Site': ['same-origin', 'cross-site', 'none'],
@@ -62,7 +62,7 @@ const goodHeaders: Readonly<Record<string, readonly string[]>> = {
   'Content-Encoding': ['identity', 'gzip', 'br'],
   Expect: ['100-continue', 'tea'],
   Upgrade: ['websocket', 'h2c'],
-};
+});
 
 /** One input: a request near to one of a route, or bytes that are none. */
 export function makeHttpInput(random: Random, player: HttpPlayer, index: number): HttpInput {
@@ -99,7 +99,7 @@ function makeTarget(random: Random, player: HttpPlayer, path: string): string {
   const count = random.chance(60) ? 0 : 1 + random.int(3);
   for (let i = 0; i < count; i += 1) {
     const name = random.pick(queryNames);
-    const good = goodQueries[name] ?? [];
+    const good = goodQueries.get(name) ?? [];
     const value = good.length > 0 && random.chance(60) ? random.pick(good) : anyText(random);
     target += `${i === 0 ? '?' : '&'}${name}=${encode(random, value)}`;
   }
@@ -129,7 +129,7 @@ function makeHeaders(
   const count = random.chance(60) ? 0 : 1 + random.int(3);
   for (let i = 0; i < count; i += 1) {
     const name = random.pick(headerNames);
-    const good = goodHeaders[name] ?? [];
+    const good = goodHeaders.get(name) ?? [];
     const value = good.length > 0 && random.chance(70) ? random.pick(good) : anyText(random);
     headers[name] = value.replace(/[^\t\x20-\x7e\x80-\xff]/g, '').trim();
   }
@@ -176,7 +176,7 @@ function fill(random: Random, player: HttpPlayer, example: unknown): unknown {
     if (key === 'amount') return random.pick(['1.00', '0.01', '3', 2, 0.5, '1000000']);
     if (key === 'currency') return random.pick(currencies);
     if (key === 'idempotencyKey') return `item-${random.int(1_000_000_000)}`;
-    if (key === 'email') return `nobody${random.int(100)}@example.com`;
+    if (key === 'email') return `stranger${random.int(100)}@example.com`;
     if (key === 'user') return player.userId;
     return value;
   });
@@ -252,4 +252,8 @@ function split(random: Random, bytes: Buffer): Buffer[] {
     at = end;
   }
   return parts;
+}
+
+function toMap(values: Readonly<Record<string, readonly string[]>>) {
+  return new Map(Object.entries(values));
 }

@@ -11,6 +11,7 @@ import { createWorld, type World } from '../../support/processes/world.ts';
 let world: World;
 let port: number;
 let authorization: string;
+let filesAtFirst: number;
 
 const person = { email: 'ana@example.com', password: 'correct horse battery' };
 const json = { 'Content-Type': 'application/json' };
@@ -24,12 +25,19 @@ beforeAll(async () => {
   const signedIn = await sendRaw(port, toRequest('POST', '/v1/sign-in', json, body));
   const { accessToken } = signedIn.body['tokens'] as { accessToken: string };
   authorization = `Bearer ${accessToken}`;
+  filesAtFirst = countFiles();
 });
 afterAll(async () => {
   const log = world.daemon().log();
   await world.dispose();
   expect(log).not.toMatch(/"level":"(error|fatal)"|Warning:/);
 });
+
+const countFiles = (): number => readdirSync(`/proc/${world.daemon().pid}/fd`).length;
+/** Besides connections, the daemon may have opened some to its database. */
+const waitForFewFiles = async (): Promise<void> => {
+  while (countFiles() > filesAtFirst + 20) await sleep(200);
+};
 
 let keys = 0;
 const moveOf = (operation: string, amount: string, currency: string): Buffer => {
@@ -166,15 +174,14 @@ it('one caller has 8 event streams at most', async () => {
 it('connections whose client takes no byte of an answer are cut', async () => {
   const page = await sendRaw(port, toRequest('GET', '/docs'));
   const bundle = /\/docs\/assets\/swagger-ui-bundle-\w+\.js/.exec(page.text)?.[0] ?? '';
-  const countOpen = (): number => readdirSync(`/proc/${world.daemon().pid}/fd`).length;
-  const before = countOpen();
+  await waitForFewFiles();
   const sockets = Array.from({ length: 60 }, () => {
     const socket = connect(port, '127.0.0.1');
     socket.on('error', () => undefined).pause();
     socket.write(toRequest('GET', bundle));
     return socket;
   });
-  while (countOpen() < before + 50) await sleep(20);
-  while (countOpen() > before + 10) await sleep(500);
+  while (countFiles() < filesAtFirst + 50) await sleep(20);
+  await waitForFewFiles();
   for (const socket of sockets) socket.destroy();
 });
