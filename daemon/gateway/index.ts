@@ -6,7 +6,7 @@ import type { ServerTls } from '../platform/grpc/ingress/listener.ts';
 import type { AddressSet } from '../platform/grpc/ingress/source.ts';
 import type { Log } from '../platform/log.ts';
 import { createBrowserSessions, type ExchangeSession } from './browser-sessions.ts';
-import { mountPages } from './docs-page/pages.ts';
+import { listPagePaths, listPages, mountPages } from './docs-page/pages.ts';
 import { createTroubleFinder } from './docs-page/readiness.ts';
 import { createMethodLookup, mountRoutes } from './http/mount.ts';
 import { createHostCheck } from './http/request.ts';
@@ -88,10 +88,11 @@ export function createGateway(options: GatewayOptions): Gateway {
   const stopping = new AbortController();
   const decorateProblem = decorateSimpleProblem;
   const routes = listRoutes(config.defaultCurrency);
-  const methodsOf = createMethodLookup(routes);
+  const pages = listPages(createOpenApi(routes));
+  const methodsOf = createMethodLookup([...routes, ...listPagePaths(pages)]);
   const server = createHttpServer({ log, proxies, tls, methodsOf, decorateProblem });
   mountPages(server, {
-    document: createOpenApi(routes),
+    pages,
     isReady: () => isReady() && !stopping.signal.aborted,
     findTroubles: createTroubleFinder(findTroubles),
   });

@@ -12,10 +12,10 @@ import { createRandom, type Random } from './random.ts';
 import type { Report } from './report.ts';
 
 /** What an input of up to 1 MiB may cost before its caller is known. */
-const maxCostMs = 100;
+export const maxCostMs = 100;
 /** A pause of the garbage collector hits one try, not each. */
-const tries = 4;
-const baselineMs = 2_000;
+export const tries = 4;
+export const baselineMs = 2_000;
 const quietMs = 150;
 const longestMs = 20_000;
 
@@ -23,7 +23,7 @@ const longestMs = 20_000;
  * Nanoseconds of processor time of all threads of a process: what `schedstat` counts, and not the
  * clock ticks of 10 ms.
  */
-function processorNs(pid: number): number {
+export function processorNs(pid: number): number {
   let sum = 0;
   for (const task of readdirSync(`/proc/${pid}/task`)) {
     try {
@@ -115,7 +115,10 @@ export async function fuzzCost(
     const input = makeInput(createRandom(report.seed, 'floods', index), index);
     let costMs = Infinity;
     for (let i = 0; i < tries && costMs > maxCostMs; i += 1) {
-      costMs = Math.min(costMs, await measure(input.bytes, daemon, idleShare));
+      costMs = Math.min(
+        costMs,
+        await measureCost(Buffer.concat([greeting, input.bytes]), daemon, idleShare),
+      );
     }
     report.count('floods', input.name.replace(/[ ,]*\d.*/, ''));
     if (costMs > worst.costMs) worst = { costMs, name: input.name };
@@ -130,14 +133,14 @@ export async function fuzzCost(
   );
 }
 
-type Measured = {
+export type Measured = {
   readonly address: string;
   readonly pid: number;
   /** Resolves once the daemon has answered: one that got no processor looks idle. */
   ask(): Promise<void>;
 };
 
-async function measure(
+export async function measureCost(
   bytes: Buffer,
   { address, pid, ask }: Measured,
   idleShare: number,
@@ -148,7 +151,7 @@ async function measure(
   const socket = connect(Number(port), host);
   socket.on('error', () => undefined);
   socket.on('data', () => undefined);
-  socket.write(Buffer.concat([greeting, bytes]));
+  socket.write(bytes);
   // Until it is quiet again: as much as without, and a little.
   let last = before;
   for (let isQuiet = false; !isQuiet && performance.now() - startedAt < longestMs;) {

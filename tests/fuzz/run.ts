@@ -2,11 +2,14 @@ import { AuthServiceService } from '../../protos/gen/digitalwallet/auth/v1/auth.
 import type { Daemon } from '../../scripts/product.ts';
 import { createMint, type Mint } from '../access-matrix/forgeries.ts';
 import { connect } from '../support/grpc/client.ts';
+import { findFreePort } from '../support/free-port.ts';
 import { createWorld, expectCode, password, type World } from '../support/processes/world.ts';
 import { fuzzArgv, fuzzProcesses } from './argv.ts';
 import { fuzzCalls, fuzzFraming, type Players } from './calls.ts';
 import { fuzzCost } from './cost.ts';
 import { fuzzFrames } from './frames.ts';
+import { fuzzHttpCost } from './http-cost.ts';
+import { fuzzHttp, judgeHttpLedger, type Accepted } from './http.ts';
 import { fuzzMessages, fuzzTexts } from './pure.ts';
 import { createReport, type Report } from './report.ts';
 import { judgeLedger, startGoodClient, watchDaemon, watchResources } from './watch.ts';
@@ -14,8 +17,9 @@ import { judgeLedger, startGoodClient, watchDaemon, watchResources } from './wat
 /**
  * What an input is: of `calls` and `framing` one call; of `frames` one connection with all that is
  * written to it; of `messages` one body; of `texts` one text; of `argv` one command line in this
- * process; of `processes` one process; of `floods` one connection with up to 1 MiB, whose processor
- * time is measured, after all others. The numbers are parts of a thousand.
+ * process; of `processes` one process; of `http` one request, or what is none; of `floods` and
+ * `httpFloods` one connection with up to 1 MiB, whose processor time is measured, after all others.
+ * The numbers are shares.
  */
 export const kinds = {
   calls: 300,
@@ -24,8 +28,10 @@ export const kinds = {
   messages: 330,
   texts: 310,
   argv: 30,
+  http: 300,
   processes: 0,
   floods: 0,
+  httpFloods: 0,
 } as const;
 
 export type Kind = keyof typeof kinds;
@@ -40,6 +46,8 @@ export type FuzzOptions = {
 };
 
 const warmUp = 3_000;
+/** Their keys are not those of the run. */
+const warmUpFrom = 1_000_000_000;
 const maxProcesses = 20;
 /** Each takes some tenths of a second, since nothing else may go on meanwhile. */
 const floodsOf = (count: number): number =>
@@ -50,9 +58,16 @@ export async function fuzz(options: FuzzOptions): Promise<Report> {
   const report = createReport(options.seed, options.say);
   const world = await createWorld();
   try {
-    const daemon = await world.start({ LOG_LEVEL: 'warn', TRUSTED_PROXIES: '127.0.0.1' });
+    const port = await findFreePort();
+    const isHttpOnly = options.kinds.every((kind) => kind.startsWith('http'));
+    const daemon = await world.start({
+      LOG_LEVEL: 'warn',
+      WALLETD_HTTP_LISTEN: `127.0.0.1:${port}`,
+      // Over HTTP alone the settings are the defaults.
+      ...(isHttpOnly ? {} : { TRUSTED_PROXIES: '127.0.0.1' }),
+    });
     const mint = await createMint(world.dataDir);
-    await attack({ world, daemon, mint }, report, options);
+    await attack({ world, daemon, mint, port }, report, options);
     await mint.close();
   } finally {
     await world.dispose();
@@ -60,10 +75,15 @@ export async function fuzz(options: FuzzOptions): Promise<Report> {
   return report;
 }
 
-type Target = { readonly world: World; readonly daemon: Daemon; readonly mint: Mint };
+type Target = {
+  readonly world: World;
+  readonly daemon: Daemon;
+  readonly mint: Mint;
+  readonly port: number;
+};
 
 async function attack(
-  { world, daemon, mint }: Target,
+  { world, daemon, mint, port }: Target,
   report: Report,
   options: FuzzOptions,
 ): Promise<void> {
@@ -71,6 +91,8 @@ async function attack(
   const good = await createUser(world, 'good', 'customer');
   const players: Players = { mint, users: await createPlayers(world) };
   const counts = share(options);
+  const http = { port, mint, users: await createPlayers(world, 'http') };
+  const accepted: Accepted = { amounts: new Map(), unknown: 0 };
   const watched = watchDaemon(report, daemon);
   const resources = watchResources(report, daemon);
   const client = startGoodClient(report, daemon, mint, good);
@@ -78,6 +100,7 @@ async function attack(
   // At first code is compiled and caches fill up, with any caller.
   const warming = createReport('warm-up', () => undefined);
   await fuzzCalls(warming, { from: 0, count: warmUp }, daemon.address, players);
+  await fuzzHttp(warming, { from: warmUpFrom, count: warmUp }, http, accepted);
   resources.setBaseline();
 
   const startedAt = performance.now();
@@ -92,8 +115,10 @@ async function attack(
     texts: () => fuzzTexts(report, range('texts')),
     argv: () => fuzzArgv(report, range('argv')),
     processes: () => fuzzProcesses(report, range('processes'), env),
+    http: async () => say(await fuzzHttp(report, range('http'), http, accepted)),
     // Measured alone, below.
     floods: () => Promise.resolve(),
+    httpFloods: () => Promise.resolve(),
   };
   await Promise.all(
     options.kinds.map(async (kind) => {
@@ -104,6 +129,10 @@ async function attack(
   if (counts.floods > 0) {
     say(await fuzzCost(report, range('floods'), daemon.address, daemon.pid));
     say(`floods: through after ${seconds().toFixed(1)} s`);
+  }
+  if (counts.httpFloods > 0) {
+    say(await fuzzHttpCost(report, range('httpFloods'), port, daemon.pid));
+    say(`httpFloods: through after ${seconds().toFixed(1)} s`);
   }
   const took = seconds();
 
@@ -118,6 +147,7 @@ async function attack(
   await new Promise((resolve) => setTimeout(resolve, 3_000));
   say(await resources.evaluate());
   say(await judgeLedger(report, world.dataDir));
+  say(await judgeHttpLedger(report, world.dataDir, http.users, accepted));
   watched.evaluate();
   report.print();
   say(`good client: ${deposits} deposits; ${starved} tries more while the daemon got no processor`);
@@ -136,6 +166,7 @@ function share({ count, kinds: asked }: FuzzOptions): Record<Kind, number> {
   }
   if (asked.includes('processes') && whole > 0) counts.processes = Math.min(maxProcesses, count);
   if (asked.includes('floods')) counts.floods = floodsOf(count);
+  if (asked.includes('httpFloods')) counts.httpFloods = floodsOf(count);
   // What rounding left over.
   const sum = Object.values(counts).reduce((a, b) => a + b, 0);
   const [first] = asked;
@@ -143,11 +174,11 @@ function share({ count, kinds: asked }: FuzzOptions): Record<Kind, number> {
   return counts;
 }
 
-async function createPlayers(world: World): Promise<Players['users']> {
+async function createPlayers(world: World, group = 'player'): Promise<Players['users']> {
   const roles = ['customer', 'customer', 'operator', 'admin'] as const;
   const users = [];
   for (const [i, role] of roles.entries()) {
-    users.push({ role, userId: await createUser(world, `player${i}`, role) });
+    users.push({ role, userId: await createUser(world, `${group}${i}`, role) });
   }
   return users;
 }

@@ -3,13 +3,13 @@ import { createHash } from 'node:crypto';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 
 import { isUnchanged } from '../http/conditional.ts';
+import { connectionOf } from '../http/listener.ts';
 import { readDocsFile, type DocsFile } from './files.ts';
 import { renderMarkdown } from './markdown.ts';
 import { describeReadiness } from './readiness.ts';
 
 type PagesOptions = {
-  /** The OpenAPI document. */
-  readonly document: object;
+  readonly pages: readonly Page[];
   /** False while calls would be refused: during the start and the drain. */
   readonly isReady: () => boolean;
   /** What is missing: a text for each. */
@@ -35,19 +35,30 @@ type Page = {
   readonly headers: Readonly<Record<string, string>>;
 };
 
+/** Bytes of a page that cost as much as a request. */
+const bytesPerRequest = 16 * 1024;
+
+/** The paths of the pages and of the health, for `GET`. */
+export const listPagePaths = (pages: readonly Page[]) =>
+  [...pages.map(({ path }) => path), '/healthz', '/readyz'].map((path) => ({
+    method: 'GET' as const,
+    path,
+  }));
+
 /**
- * Serves the OpenAPI document, the pages about it, and the health of the process. Files are read
- * once, here; throws where one of them is missing.
+ * Serves the pages, and the health of the process. `isReady`: false while calls would be refused,
+ * during the start and the drain.
  */
 export function mountPages(
   server: FastifyInstance,
-  { document, isReady, findTroubles }: PagesOptions,
+  { pages, isReady, findTroubles }: PagesOptions,
 ): void {
-  for (const page of listPages(document)) {
+  for (const page of pages) {
     const etag = `"${hashOf(page.body)}"`;
     server.get(page.path, (request: FastifyRequest, reply: FastifyReply) => {
       void reply.headers({ ...page.headers, etag, 'content-type': page.type });
       if (isUnchanged(request.headers['if-none-match'], etag)) return reply.code(304).send();
+      connectionOf(request.raw)?.charge(page.body.length / bytesPerRequest);
       return reply.send(page.body);
     });
   }
@@ -62,7 +73,8 @@ export function mountPages(
 const hashOf = (body: Buffer): string =>
   createHash('sha256').update(body).digest('hex').slice(0, 32);
 
-function listPages(document: object): Page[] {
+/** The OpenAPI document and the pages about it. Throws where one of their files is missing. */
+export function listPages(document: object): readonly Page[] {
   const css = toAsset('swagger-ui.css', 'text/css; charset=utf-8');
   const bundle = toAsset('swagger-ui-bundle.js', 'text/javascript; charset=utf-8');
   const initializer = toAsset('initializer.js', 'text/javascript; charset=utf-8');

@@ -1,9 +1,10 @@
 /**
  * What `JSON.parse` gives without a word: the last of two equal keys, a `__proto__` that a careless
- * merge takes for the prototype, and numbers rounded to a double.
+ * merge takes for the prototype, numbers rounded to a double, and halves of surrogate pairs, which
+ * have no UTF-8.
  */
 type JsonProblem =
-  | { readonly kind: 'syntax' }
+  | { readonly kind: 'syntax' | 'too-deep' | 'too-many' | 'half-character' }
   | { readonly kind: 'duplicate-key' | 'reserved-key' | 'inexact-number'; readonly text: string };
 
 export type ParsedJson =
@@ -12,96 +13,146 @@ export type ParsedJson =
 
 /** A double holds each decimal number of so many significant digits. */
 const maxDigits = 15;
-const reserved = '__proto__';
+/** Objects and arrays within each other; no request needs more than five. */
+export const maxDepth = 64;
+/** Values of objects and arrays; a batch of 1,000 items has about 12,000. */
+export const maxValues = 50_000;
+const reserved: ReadonlySet<string> = new Set(['__proto__']);
 
 /**
  * Parses JSON (RFC 8259), and refuses what RFC 8785 and I-JSON call not interoperable. Linear in
- * the length of the text.
+ * the length of the text, which has no lone surrogates itself.
  */
 export function parseJson(text: string): ParsedJson {
-  let value: unknown;
   try {
-    value = JSON.parse(text);
+    const problem = findProblem(text);
+    return problem ? { ok: false, problem } : { ok: true, value: JSON.parse(text) as unknown };
   } catch {
     return { ok: false, problem: { kind: 'syntax' } };
   }
-  const problem = findProblem(text);
-  return problem ? { ok: false, problem } : { ok: true, value };
 }
 
-const codeOf = (char: string): number => char.charCodeAt(0);
-const quote = codeOf('"');
-const backslash = codeOf('\\');
-const comma = codeOf(',');
-const minus = codeOf('-');
-const zero = codeOf('0');
-const nine = codeOf('9');
-const openObject = codeOf('{');
-const closeObject = codeOf('}');
-const openArray = codeOf('[');
-const closeArray = codeOf(']');
+const quote = 0x22;
+const comma = 0x2c;
+const backslash = 0x5c;
+const code = (char: string): number => char.charCodeAt(0);
+const openObject = code('{');
+const openArray = code('[');
+const closeObject = code('}');
+const closeArray = code(']');
 
-/** The text is known to be JSON: only keys and numbers are looked at. */
+/** The keys of the objects that are open, by depth. Most have one: it needs no set. */
+type Keys = {
+  readonly first: (string | undefined)[];
+  readonly all: (Set<string> | undefined)[];
+};
+
+/**
+ * Looks at keys, numbers, escapes and depth only. A text that is no JSON may get another problem
+ * than its syntax, or throw a SyntaxError.
+ */
 function findProblem(text: string): JsonProblem | undefined {
-  /** The keys of each object that is open so far; undefined for an array. */
-  const outer: (Set<string> | undefined)[] = [];
-  let keys: Set<string> | undefined;
+  const keys: Keys = { first: [], all: [] };
+  const isObject: boolean[] = [];
+  let depth = 0;
   let isKey = false;
+  let values = 0;
   for (let at = 0; at < text.length; at += 1) {
-    const code = text.charCodeAt(at);
-    if (code === quote) {
+    const char = text.charCodeAt(at);
+    if (char === quote) {
       const end = endOfString(text, at);
-      if (isKey && keys) {
-        const key = readKey(text, at, end);
-        if (key === reserved) return { kind: 'reserved-key', text: key };
-        if (keys.has(key)) return { kind: 'duplicate-key', text: key };
-        keys.add(key);
+      const isPlain = end > 0;
+      const after = Math.abs(end);
+      const value = isPlain ? text.slice(at + 1, after - 1) : readEscaped(text.slice(at, after));
+      if (!isPlain && !value.isWellFormed()) return { kind: 'half-character' };
+      if (isKey) {
+        const problem = addKey(keys, depth, value);
+        if (problem) return problem;
         isKey = false;
       }
-      at = end;
-    } else if (code === comma) {
-      isKey = keys !== undefined;
-    } else if (code === openObject || code === openArray) {
-      outer.push(keys);
-      isKey = code === openObject;
-      keys = isKey ? new Set() : undefined;
-    } else if (code === closeObject || code === closeArray) {
-      keys = outer.pop();
+      at = after - 1;
+    } else if (char === comma) {
+      values += 1;
+      if (values === maxValues) return { kind: 'too-many' };
+      isKey = isObject[depth] === true;
+    } else if (char === openObject || char === openArray) {
+      if (depth === maxDepth) return { kind: 'too-deep' };
+      isKey = char === openObject;
+      depth += 1;
+      isObject[depth] = isKey;
+      keys.first[depth] = undefined;
+      keys.all[depth] = undefined;
+    } else if (char === closeObject || char === closeArray) {
+      depth = Math.max(0, depth - 1);
       isKey = false;
-    } else if (code === minus || (code >= zero && code <= nine)) {
+    } else if (isNumeric(char)) {
       const end = endOfNumber(text, at);
-      const number = text.slice(at, end);
-      if (!isExact(number)) return { kind: 'inexact-number', text: number };
+      if (!isExact(text, at, end)) return { kind: 'inexact-number', text: text.slice(at, end) };
       at = end - 1;
     }
   }
   return undefined;
 }
 
-/** The place of the quotation mark that ends a string: one with no backslash of its own before. */
-function endOfString(text: string, start: number): number {
-  for (let end = text.indexOf('"', start + 1); end >= 0; end = text.indexOf('"', end + 1)) {
-    let before = end - 1;
-    while (text.charCodeAt(before) === backslash) before -= 1;
-    if ((end - before) % 2 === 1) return end;
+function addKey({ first, all }: Keys, depth: number, key: string): JsonProblem | undefined {
+  if (reserved.has(key)) return { kind: 'reserved-key', text: key };
+  const before = first[depth];
+  if (before === undefined) {
+    first[depth] = key;
+    return undefined;
   }
-  return text.length;
+  const seen = (all[depth] ??= new Set([before]));
+  if (seen.has(key)) return { kind: 'duplicate-key', text: key };
+  seen.add(key);
+  return undefined;
 }
 
-function readKey(text: string, start: number, end: number): string {
-  const key = text.slice(start + 1, end);
-  return key.includes('\\') ? (JSON.parse(`"${key}"`) as string) : key;
+const readEscaped = (text: string): string => JSON.parse(text) as string;
+
+/** One past the closing quote; negative where the string has an escape. */
+function endOfString(text: string, start: number): number {
+  let sign = 1;
+  for (let at = start + 1; at < text.length; at += 1) {
+    const char = text.charCodeAt(at);
+    if (char === backslash) {
+      sign = -1;
+      at += 1;
+    } else if (char === quote) {
+      return sign * (at + 1);
+    }
+  }
+  return sign * text.length;
 }
+
+const isDigit = (char: number): boolean => char >= 0x30 && char <= 0x39;
+const isNumeric = (char: number): boolean => isDigit(char) || char === 0x2d;
+/** Of a number after its first character: digits and `+-.eE`. */
+const isOfNumber = (char: number): boolean =>
+  isNumeric(char) || char === 0x2b || char === 0x2e || char === 0x65 || char === 0x45;
 
 function endOfNumber(text: string, start: number): number {
   let at = start + 1;
-  while (at < text.length && '+-.0123456789eE'.includes(text.charAt(at))) at += 1;
+  while (at < text.length && isOfNumber(text.charCodeAt(at))) at += 1;
   return at;
 }
 
-function isExact(number: string): boolean {
-  if (number.length <= maxDigits && !/[eE]/.test(number)) return true;
+function isExact(text: string, start: number, end: number): boolean {
+  if (end - start <= maxDigits && !hasExponent(text, start, end)) return true;
+  const number = text.slice(start, end);
   const [mantissa = ''] = number.split(/[eE]/);
   const digits = mantissa.replace(/[-.]/g, '').replace(/^0+/, '').replace(/0+$/, '');
-  return digits.length <= maxDigits && Number.isFinite(Number(number));
+  if (digits.length > maxDigits) return false;
+  const value = Math.abs(Number(number));
+  // Below the least normal number a double has fewer digits, down to none.
+  return digits === '' || (value >= leastNormal && Number.isFinite(value));
+}
+
+const leastNormal = 2 ** -1022;
+
+function hasExponent(text: string, start: number, end: number): boolean {
+  for (let at = start; at < end; at += 1) {
+    const char = text.charCodeAt(at);
+    if (char === 0x65 || char === 0x45) return true;
+  }
+  return false;
 }

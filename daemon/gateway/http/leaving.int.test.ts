@@ -48,7 +48,7 @@ async function start(run: (asked: Asked) => Promise<void>) {
   });
   const stopping = new AbortController();
   mountRoutes(server, [route], {
-    callers: { auth: caller, wallet: caller, statement: caller },
+    ...{ callers: { auth: caller, wallet: caller, statement: caller }, inFlight: new Set() },
     decorateProblem,
     hosts: createHostCheck(['localhost']),
     sessions: createBrowserSessions({ exchange: () => Promise.reject(new Error('not used')) }),

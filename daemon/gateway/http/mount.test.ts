@@ -1,3 +1,5 @@
+import type { AddressInfo, Socket } from 'node:net';
+
 import { expect, it } from 'vitest';
 
 import { refuse, succeed, type Result } from '../../../core/reasons.ts';
@@ -5,13 +7,14 @@ import {
   AuthServiceService,
   GetUserRequest,
 } from '../../../protos/gen/digitalwallet/auth/v1/auth.ts';
+import { openRaw, toRequest } from '../../../tests/support/http/raw.ts';
 import type { Caller } from '../../platform/grpc/caller/caller.ts';
 import { createAddressSet } from '../../platform/grpc/ingress/source.ts';
 import { createLog } from '../../platform/log.ts';
 import { createBrowserSessions, type AccessGrant } from '../browser-sessions.ts';
 import { mountRoutes } from './mount.ts';
 import { createHostCheck } from './request.ts';
-import { answer, defineRoute } from './route.ts';
+import { answer, defineRoute, type Route } from './route.ts';
 import { createHttpServer } from './server.ts';
 
 const route = defineRoute({
@@ -38,11 +41,28 @@ const signOut = defineRoute({
     Promise.resolve({ ok: true, status: 204, session: { token: '', maxAgeSeconds: 0 } } as const),
 });
 
+/** Says whether the client had gone when the route began. */
+const leftRoute = (onRun: (hasLeft: boolean) => void) =>
+  defineRoute({
+    ...{ method: 'GET', path: '/left', tag: 'test', summary: 'Say whether the client has gone' },
+    credential: 'required',
+    answers: {},
+    problems: [],
+    run: ({ signal }) => {
+      onRun(signal.aborted);
+      return Promise.resolve(answer(200, {}));
+    },
+  });
+
 const grantOf = (accessToken: string): Result<AccessGrant> =>
   succeed({ accessToken, expiresAtMs: Date.now() + 15 * 60_000 });
 
 /** A gateway before a service that accepts some tokens, with what exchanges answer in turn. */
-function createWorld(accepted: readonly string[], exchanges: readonly Result<AccessGrant>[]) {
+function createWorld(
+  accepted: readonly string[],
+  exchanges: readonly (Result<AccessGrant> | Promise<Result<AccessGrant>>)[],
+  routes: readonly Route[] = [route, signOut],
+) {
   const calls: (string | undefined)[] = [];
   let exchanged = 0;
   const caller: Caller = {
@@ -67,7 +87,7 @@ function createWorld(accepted: readonly string[], exchanges: readonly Result<Acc
     tls: undefined,
     decorateProblem,
   });
-  mountRoutes(server, [route, signOut], {
+  mountRoutes(server, routes, {
     callers: { auth: caller, wallet: caller, statement: caller },
     decorateProblem,
     hosts: createHostCheck(['localhost']),
@@ -87,7 +107,7 @@ function createWorld(accepted: readonly string[], exchanges: readonly Result<Acc
       ...{ method: 'POST', url: '/sign-out' },
       headers: { host: 'localhost', cookie: `token=dws_${'a'.repeat(43)}` },
     });
-  return { ask, leave, calls, countExchanges: () => exchanged };
+  return { ask, leave, calls, server, countExchanges: () => exchanged };
 }
 
 it('a kept access token that was revoked is replaced, and the call is made again', async () => {
@@ -142,4 +162,26 @@ it('a revoked token of the header Authorization is not replaced', async () => {
   expect(refused.json()).toMatchObject({ status: 401, reason: 'TOKEN_REVOKED' });
   expect(calls).toEqual(['Bearer old']);
   expect(countExchanges()).toBe(0);
+});
+
+it('a client that leaves while its cookie is looked at has left when the route begins', async () => {
+  let grant = (_granted: Result<AccessGrant>): void => undefined;
+  const granting = new Promise<Result<AccessGrant>>((resolve) => (grant = resolve));
+  let onRun = (_hasLeft: boolean): void => undefined;
+  const running = new Promise<boolean>((resolve) => (onRun = resolve));
+  const { server, countExchanges } = createWorld([], [granting], [leftRoute(onRun)]);
+  await server.listen({ host: '127.0.0.1', port: 0 });
+  const { port } = server.server.address() as AddressInfo;
+  const connection = openRaw(port);
+  const left = new Promise<void>((resolve) => {
+    server.server.once('connection', (socket: Socket) => socket.once('close', () => resolve()));
+  });
+  const cookie = `token=dws_${'a'.repeat(43)}`;
+  connection.write(toRequest('GET', '/left', { Host: 'localhost', Cookie: cookie }));
+  while (countExchanges() === 0) await new Promise((resolve) => setImmediate(resolve));
+  connection.close();
+  await left;
+  grant(grantOf('token'));
+  expect(await running).toBe(true);
+  await server.close();
 });

@@ -3,11 +3,18 @@ import { Readable } from 'node:stream';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 
-import type { Result } from '../../../core/reasons.ts';
+import { reasonCodes, type Result } from '../../../core/reasons.ts';
 import type { Caller, CallOptions } from '../../platform/grpc/caller/caller.ts';
 import { sessionField, type BrowserSessions, type CookieBearer } from '../browser-sessions.ts';
-import { fault, found, type Fault, type Found } from './problems.ts';
-import { findForgery, formatCookie, readCookie, sessionCookie, type HostCheck } from './request.ts';
+import { connectionOf } from './listener.ts';
+import { fault, found, isHttpFault, type Fault, type Found } from './problems.ts';
+import {
+  findForgery,
+  formatCookie,
+  readCookies,
+  sessionCookie,
+  type HostCheck,
+} from './request.ts';
 import {
   cutShort,
   explainCut,
@@ -33,10 +40,12 @@ export type MountOptions = Pick<HttpServerOptions, 'decorateProblem'> & {
 };
 
 /** The methods that the routes of a table take at a path. */
-export function createMethodLookup(routes: readonly Route[]): (path: string) => readonly string[] {
+export function createMethodLookup(
+  routes: readonly Pick<Route, 'method' | 'path'>[],
+): (path: string) => readonly string[] {
   const patterns = routes.map(({ method, path }) => ({
     method,
-    pattern: new RegExp(`^${path.replace(/:\w+/g, '[^/]+')}$`),
+    pattern: new RegExp(`^${path.replace(/[.]/g, '\\.').replace(/:\w+/g, '[^/]+')}$`),
   }));
   return (path) =>
     patterns.flatMap(({ method, pattern }) => (pattern.test(path) ? [method] : [])).sort();
@@ -58,6 +67,7 @@ export function mountRoutes(
         const answered: Answer = shown.ok
           ? await answerRequest(route, request, reply, { ...options, credential: shown.value })
           : shown;
+        if (isOfKnownCaller(route, answered)) connectionOf(request.raw)?.giveBack(1);
         const cookie = shown.ok ? shown.value.cookie : undefined;
         if (options.stopping.aborted) void reply.header('connection', 'close');
         if (answered.ok) {
@@ -75,6 +85,20 @@ export function mountRoutes(
     });
   }
 }
+
+/** Such an answer is given only once a service has accepted the credential. */
+function isOfKnownCaller({ credential }: Route, answered: Answer): boolean {
+  if (credential === 'none') return false;
+  if (answered.ok) return true;
+  const { reason } = answered.fault;
+  return !isHttpFault(reason) && codesOfKnown.has(reasonCodes[reason]);
+}
+
+const codesOfKnown: ReadonlySet<string> = new Set([
+  'FAILED_PRECONDITION',
+  'NOT_FOUND',
+  'PERMISSION_DENIED',
+]);
 
 /** What a request shows: nothing, a token, or a cookie and the access token that it stands for. */
 type Credential = { readonly accessToken?: string; readonly cookie?: string };
@@ -94,12 +118,17 @@ async function answerRequest(
   const { callers, stopping, credential } = options;
   const leaving = new AbortController();
   const cut = (): void => leaving.abort(cutShort);
-  options.inFlight.add(cut);
-  // Aborting costs more than the rest of this function: not where all was sent.
-  reply.raw.once('close', () => {
-    options.inFlight.delete(cut);
-    if (!reply.raw.writableFinished) leaving.abort();
-  });
+  // It may have gone while the credential was looked at.
+  if (reply.raw.destroyed) {
+    leaving.abort();
+  } else {
+    options.inFlight.add(cut);
+    // Aborting costs more than the rest of this function: not where all was sent.
+    reply.raw.once('close', () => {
+      options.inFlight.delete(cut);
+      if (!reply.raw.writableFinished) leaving.abort();
+    });
+  }
   const { source, origin, requestId, isTls } = request.ingress;
   const callOptions: { -readonly [Name in keyof CallOptions]: CallOptions[Name] } = {
     ...{ source, origin, requestId, signal: leaving.signal },
@@ -180,7 +209,7 @@ async function findCredential(
           fault: fault('TOKEN_INVALID', 'the header Authorization must be: Bearer TOKEN'),
         };
   }
-  const cookie = readCookie(headers.cookie, sessionCookie);
+  const [cookie, otherCookie] = readCookies(headers.cookie, sessionCookie);
   // Signing in again needs no session that works, and must not fail for one that has ended.
   const isCookieUsed = cookie !== undefined && cookie !== '' && route.credential !== 'none';
   if (!isCookieUsed && route.startsSession !== true) return found({});
@@ -192,6 +221,10 @@ async function findCredential(
   const forgery = findForgery(request, ingress.isTls);
   if (forgery) return { ok: false, fault: forgery };
   if (!isCookieUsed) return found({});
+  if (otherCookie !== undefined) {
+    const message = `there are two cookies ${sessionCookie}, maybe of another site: delete one`;
+    return { ok: false, fault: fault('REQUEST_MALFORMED', message) };
+  }
   const { source, requestId } = ingress;
   const exchanged = await sessions.exchange(cookie, { source, requestId });
   return exchanged.ok

@@ -136,16 +136,17 @@ const unknownOutcomes: ReadonlySet<ProblemReason> = new Set<ProblemReason>([
 ]);
 
 /** Fields of the services that have other names over HTTP. */
-const httpFields: Readonly<Record<string, string>> = {
-  user_id: 'user',
-  user_ids: 'user',
-  page_size: 'limit',
-  page_token: 'pageToken',
-  idempotency_key: 'Idempotency-Key',
-};
+const httpFields: ReadonlyMap<string, string> = new Map([
+  ['user_id', 'user'],
+  ['user_ids', 'user'],
+  ['page_size', 'limit'],
+  ['page_token', 'pageToken'],
+  ['idempotency_key', 'Idempotency-Key'],
+]);
 
 const nameField = (field: string): string =>
-  httpFields[field] ?? field.replace(/_([a-z])/g, (_part, letter: string) => letter.toUpperCase());
+  httpFields.get(field) ??
+  field.replace(/_([a-z])/g, (_part, letter: string) => letter.toUpperCase());
 
 /** A refusal that passes by itself says when to come back. */
 function findRetryAfterMs(

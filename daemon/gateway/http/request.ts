@@ -38,13 +38,17 @@ export function ingressOf(request: FastifyRequest, proxies: AddressSet): Ingress
 /** The name of the session cookie; that of the system after which the simple API is made. */
 export const sessionCookie = 'token';
 
-/** A cookie's value; the first of several with one name, as RFC 6265 sends the most specific one. */
-export function readCookie(header: string | undefined, name: string): string | undefined {
+/**
+ * The different values of the cookies with a name. There are two where another site of the same
+ * domain has set one for itself: which of them is meant is then not known.
+ */
+export function readCookies(header: string | undefined, name: string): readonly string[] {
+  const values = new Set<string>();
   for (const pair of (header ?? '').split(';')) {
     const at = pair.indexOf('=');
-    if (at > 0 && pair.slice(0, at).trim() === name) return pair.slice(at + 1).trim();
+    if (at > 0 && pair.slice(0, at).trim() === name) values.add(pair.slice(at + 1).trim());
   }
-  return undefined;
+  return [...values];
 }
 
 /** `Set-Cookie` for a session; an empty token ends it. */

@@ -1,35 +1,20 @@
-import { createServer, type RequestListener, type Server } from 'node:http';
-import { createServer as createTlsServer } from 'node:https';
-import type { Socket } from 'node:net';
-
 import { fastify, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 
-import { contextOf, type ServerTls } from '../../platform/grpc/ingress/listener.ts';
+import type { ServerTls } from '../../platform/grpc/ingress/listener.ts';
 import type { AddressSet } from '../../platform/grpc/ingress/source.ts';
 import type { Log } from '../../platform/log.ts';
-import { parseJson } from './json-text.ts';
+import { addBodyParsers, maxBodyBytes, RequestFault } from './bodies.ts';
+import { securityHeaders } from './connection.ts';
+import { connectionOf, createHttpListener } from './listener.ts';
 import { fault, toProblem, type Fault, type ProblemReason } from './problems.ts';
 import { ingressOf, requestIdOf, type Ingress } from './request.ts';
-
-const maxBodyBytes = 256 * 1024;
-const maxHeaderBytes = 8 * 1024;
-const requestTimeoutMs = 30_000;
-const keepAliveTimeoutMs = 65_000;
+import { findMalformation, hasBody, toOriginForm } from './well-formed.ts';
 
 declare module 'fastify' {
   interface FastifyRequest {
     ingress: Ingress;
   }
 }
-
-/** What every answer says to browsers and caches. */
-const fixedHeaders = {
-  'cache-control': 'no-store',
-  'x-content-type-options': 'nosniff',
-  'referrer-policy': 'no-referrer',
-  'cross-origin-opener-policy': 'same-origin',
-  'permissions-policy': '',
-} as const;
 
 export type HttpServerOptions = {
   readonly log: Log;
@@ -49,137 +34,53 @@ export function createHttpServer(options: HttpServerOptions): FastifyInstance {
   const { proxies, tls, log } = options;
   const server = fastify({
     logger: false,
-    serverFactory: (handler) => openServer(handler, tls),
+    serverFactory: (handle) => createHttpListener({ handle, tls, proxies, log }),
     bodyLimit: maxBodyBytes,
     genReqId: (request) => requestIdOf(request.headers),
     requestIdHeader: false,
+    rewriteUrl: toOriginForm,
     routerOptions: { maxParamLength: 300 },
     exposeHeadRoutes: false,
     ...whileStopping,
     frameworkErrors: (err, request, reply) => {
-      prepareAnswer(proxies, request, reply);
+      begin(request, reply, proxies);
       sendFault(options, request, reply, faultOf(err, log, request.id));
     },
-    clientErrorHandler: (err, socket) => endBadConnection(err, socket),
+    // Those of the listener above.
+    clientErrorHandler: () => undefined,
   });
-  server.removeAllContentTypeParsers();
-  server.addContentTypeParser('application/json', { parseAs: 'string' }, (_request, body, done) => {
-    const text = body as string;
-    if (text === '') {
-      done(null, undefined);
-      return;
-    }
-    const parsed = parseJson(text);
-    if (parsed.ok) done(null, parsed.value);
-    else done(new RequestFault(describeJson(parsed.problem)));
-  });
-  server.addContentTypeParser(
-    'application/x-ndjson',
-    { parseAs: 'string' },
-    (_request, body, done) => {
-      const lines = (body as string).split('\n').filter((line) => line.trim() !== '');
-      const items: unknown[] = [];
-      for (const [i, line] of lines.entries()) {
-        const parsed = parseJson(line);
-        if (!parsed.ok) {
-          const { reason, message } = describeJson(parsed.problem);
-          done(
-            new RequestFault(fault(reason, `line ${i + 1}: ${message}`, { line: String(i + 1) })),
-          );
-          return;
-        }
-        items.push(parsed.value);
-      }
-      done(null, { items });
-    },
-  );
+  addBodyParsers(server);
   server.decorateRequest('ingress', null as never);
   server.addHook('onRequest', (request, reply, done) => {
-    prepareAnswer(proxies, request, reply);
-    if (request.headers.host === undefined) {
-      sendFault(options, request, reply, fault('REQUEST_MALFORMED', 'the header Host is missing'));
-      return;
-    }
-    done();
+    begin(request, reply, proxies);
+    const isBodiless = request.method === 'GET' || request.method === 'HEAD';
+    const found = findMalformation(request.raw, isBodiless) ?? findNoRoute(options, request);
+    if (found) sendFault(options, request, reply, found);
+    else done();
   });
-  server.setNotFoundHandler((request, reply) => {
-    sendFault(options, request, reply, notFound(options.methodsOf, request));
-  });
+  // Answered by the hook above, before a body is read.
+  server.setNotFoundHandler(() => undefined);
   server.setErrorHandler((err, request, reply) => {
     sendFault(options, request, reply, faultOf(err, log, request.id));
   });
   return server;
 }
 
-/** What is known of each request, and said in each answer, whatever becomes of it. */
-function prepareAnswer(proxies: AddressSet, request: FastifyRequest, reply: FastifyReply): void {
+/** What an answer has in any case. */
+function begin(request: FastifyRequest, reply: FastifyReply, proxies: AddressSet): void {
   request.ingress = ingressOf(request, proxies);
-  void reply.headers(fixedHeaders).header('x-request-id', request.id);
+  void reply.headers(securityHeaders).header('x-request-id', request.id);
   if (request.ingress.isTls) void reply.header('strict-transport-security', 'max-age=31536000');
-}
-
-function openServer(handler: RequestListener, tls: ServerTls | undefined): Server {
-  const limits = {
-    maxHeaderSize: maxHeaderBytes,
-    requestTimeout: requestTimeoutMs,
-    headersTimeout: requestTimeoutMs,
-    keepAliveTimeout: keepAliveTimeoutMs,
-    connectionsCheckingInterval: 5_000,
-    // Refused by the parser: a chunked body that also says how long it is (request smuggling).
-    insecureHTTPParser: false,
-    // Answered below, with a problem.
-    requireHostHeader: false,
-  };
-  if (!tls) return createServer(limits, handler);
-  const material = tls.current();
-  const mutual = material.clientCa ? { requestCert: true, rejectUnauthorized: true } : {};
-  const server = createTlsServer({ ...limits, ...mutual, ...contextOf(material) }, handler);
-  tls.subscribe((renewed) => server.setSecureContext(contextOf(renewed)));
-  return server;
-}
-
-/** Thrown by a parser of bodies; everything else that is thrown is a defect. */
-class RequestFault extends Error {
-  readonly fault: Fault;
-  constructor(cause: Fault) {
-    super(cause.message);
-    this.fault = cause;
-  }
-}
-
-function describeJson(
-  problem: Extract<ReturnType<typeof parseJson>, { ok: false }>['problem'],
-): Fault {
-  switch (problem.kind) {
-    case 'syntax':
-      return fault('JSON_INVALID', 'the body is not JSON');
-    case 'duplicate-key':
-      return fault('JSON_INVALID', `the key ${JSON.stringify(problem.text)} is given twice`);
-    case 'reserved-key':
-      return fault('JSON_INVALID', `the key ${JSON.stringify(problem.text)} is not allowed`);
-    case 'inexact-number':
-      return fault(
-        'JSON_INVALID',
-        `the number ${problem.text.slice(0, 40)} has more than 15 digits, which programs round: ` +
-          'write it as a text',
-      );
-  }
 }
 
 /** Faults of fastify by their codes. */
 const reasonOfCode: Readonly<Record<string, readonly [ProblemReason, string]>> = {
-  FST_ERR_CTP_BODY_TOO_LARGE: ['BODY_TOO_LARGE', `a body has at most ${maxBodyBytes} bytes`],
   FST_ERR_CTP_INVALID_MEDIA_TYPE: [
     'MEDIA_TYPE_UNSUPPORTED',
     'the header Content-Type must be application/json',
   ],
-  FST_ERR_CTP_INVALID_CONTENT_LENGTH: [
-    'JSON_INVALID',
-    'the body is not as long as the header Content-Length says',
-  ],
   FST_ERR_BAD_URL: ['URI_INVALID', 'the path is not a valid URI'],
   FST_ERR_MAX_PARAM_LENGTH: ['URI_INVALID', 'a part of the path is too long'],
-  FST_ERR_REQ_INVALID_VALIDATION_INVOCATION: ['INVALID_ARGUMENT', 'the request is invalid'],
 };
 
 function faultOf(err: unknown, log: Log, requestId: string): Fault {
@@ -187,8 +88,10 @@ function faultOf(err: unknown, log: Log, requestId: string): Fault {
   const code = err instanceof Error && 'code' in err ? String(err.code) : '';
   const known = reasonOfCode[code];
   if (known) return fault(...known);
-  // The client has gone: no one reads the answer.
-  if (code === 'ECONNRESET') return fault('CANCELLED', 'the request was given up');
+  // Whatever else fastify finds wrong with a request.
+  if (code.startsWith('FST_') && isClientFault(err)) {
+    return fault('REQUEST_MALFORMED', 'the request is malformed');
+  }
   log.error({ err, requestId }, 'unexpected error');
   return fault(
     'INTERNAL',
@@ -196,9 +99,15 @@ function faultOf(err: unknown, log: Log, requestId: string): Fault {
   );
 }
 
+function isClientFault(err: unknown): boolean {
+  const status = err instanceof Error && 'statusCode' in err ? Number(err.statusCode) : 500;
+  return status >= 400 && status < 500;
+}
+
 /** 405 where the path has other methods. */
-function notFound(methodsOf: HttpServerOptions['methodsOf'], request: FastifyRequest): Fault {
-  const [path = '/'] = request.url.split('?');
+function findNoRoute({ methodsOf }: HttpServerOptions, request: FastifyRequest): Fault | undefined {
+  if (!request.is404) return undefined;
+  const [path = '/'] = request.url.split(/[?#]/);
   const others = methodsOf(path);
   if (others.length > 0) {
     return fault('METHOD_NOT_ALLOWED', `${path} takes ${others.join(', ')}`, {
@@ -220,34 +129,15 @@ export function sendFault(
   if (problem.retryAfterMs !== undefined) {
     void reply.header('retry-after', String(Math.max(1, Math.ceil(problem.retryAfterMs / 1_000))));
   }
+  // What is left of the body is not worth reading.
+  if (hasBody(request.headers) && !request.raw.complete) {
+    void reply.header('connection', 'close');
+    connectionOf(request.raw)?.stopReading();
+  }
   if (problem.status === 401) void reply.header('www-authenticate', 'Bearer');
   if (cause.metadata['allow'] !== undefined) void reply.header('allow', cause.metadata['allow']);
   void reply
     .code(problem.status)
     .header('content-type', 'application/problem+json')
     .send(Buffer.from(JSON.stringify(decorateProblem(request.url, problem))));
-}
-
-const malformed = fault('REQUEST_MALFORMED', 'the request is not HTTP/1.1');
-/** By the codes of Node's parser. */
-const badRequests: Readonly<Record<string, Fault>> = {
-  HPE_HEADER_OVERFLOW: fault('HEADERS_TOO_LARGE', 'the headers have at most 8 KiB in all'),
-  ERR_HTTP_REQUEST_TIMEOUT: fault('REQUEST_TIMEOUT', 'the request did not arrive within 30 s'),
-};
-
-/** What is not HTTP, or too large or too slow to become a request, has no request to answer. */
-function endBadConnection(err: NodeJS.ErrnoException, socket: Socket): void {
-  if (!socket.writable) {
-    socket.destroy();
-    return;
-  }
-  const cause = badRequests[err.code ?? ''] ?? malformed;
-  const problem = toProblem(cause, requestIdOf({}));
-  const body = JSON.stringify(problem);
-  socket.end(
-    `HTTP/1.1 ${problem.status} ${problem.title}\r\nConnection: close\r\n` +
-      'Content-Type: application/problem+json\r\n' +
-      `X-Request-Id: ${problem.requestId}\r\n` +
-      `Content-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
-  );
 }

@@ -1,8 +1,7 @@
 import type { Http2Server, Http2Session, ServerHttp2Session } from 'node:http2';
 
+import { createAllowance, type Rate } from '../../concurrency/allowance.ts';
 import { createTokenBucket } from '../../concurrency/token-bucket.ts';
-
-type Rate = { readonly burst: number; readonly perSecond: number };
 
 export type FrameLimits = {
   /** DATA frames of a few bytes, past the first ones of each stream. */
@@ -154,24 +153,3 @@ const clock = {
   nowMs: now,
   wait: (durationMs: number, onTime: () => void): void => void setTimeout(onTime, durationMs),
 };
-
-/** A token bucket that is asked and does not wait. */
-function createAllowance(
-  { burst, perSecond }: Rate,
-  nowMs: () => number,
-): { take(count: number): boolean } {
-  let left = burst;
-  let countedAtMs = nowMs();
-  return {
-    take: (count) => {
-      if (left < count) {
-        const atMs = nowMs();
-        left = Math.min(burst, left + ((atMs - countedAtMs) / 1_000) * perSecond);
-        countedAtMs = atMs;
-      }
-      if (left < count) return false;
-      left -= count;
-      return true;
-    },
-  };
-}

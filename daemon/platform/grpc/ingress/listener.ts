@@ -147,7 +147,7 @@ export const contextOf = ({ cert, key, clientCa }: TlsMaterial): SecureContextOp
 });
 
 /** Reports refused connections as one line for each interval: a flood must not fill the log. */
-function createRefusalReporter(log: Log): (address: string) => void {
+export function createRefusalReporter(log: Log): (address: string) => void {
   let refused = 0;
   let timer: NodeJS.Timeout | undefined;
   return (address) => {
