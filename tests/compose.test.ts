@@ -135,7 +135,9 @@ describe('docker-compose.yml', { timeout: 60_000 }, () => {
 
   test('docker-compose.yml publishes each port of the image', () => {
     const exposed = /^EXPOSE (.+)$/m.exec(readFileSync('Dockerfile', 'utf8'))?.[1]?.split(' ');
-    const inside = project.services['walletd']?.ports?.map((port) => port.split(':').at(-1) ?? '');
+    const inside = project.services['walletd']?.ports?.map(
+      (port) => /:(\d+)(?:\/tcp)?$/.exec(port)?.[1],
+    );
     expect(inside?.sort()).toEqual(exposed?.sort());
     expect(inside).toContain('3000');
   });

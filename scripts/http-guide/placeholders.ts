@@ -18,6 +18,10 @@ const secrets: Readonly<Record<string, string>> = {
   sha256: '<sha-256>',
 };
 
+/** The daemon writes UTC both ways. */
+const withZoneOf = (text: string, time: string): string =>
+  text.endsWith('+00:00') ? time.replace('Z', '+00:00') : time;
+
 export type Placeholders = { readonly apply: (text: string) => string };
 
 /**
@@ -43,10 +47,10 @@ export function createPlaceholders(nowMs: number, url: string): Placeholders {
     const atMs = Date.parse(text);
     if (atMs % dayMs === 0) {
       const day = new Date(dayOf(atMs)).toISOString();
-      return text.length === 10 ? day.slice(0, 10) : day;
+      return text.length === 10 ? day.slice(0, 10) : withZoneOf(text, day);
     }
     const offsetMs = Math.round((atMs - nowMs) / stepMs) * stepMs;
-    return new Date(shownNowMs + offsetMs).toISOString();
+    return withZoneOf(text, new Date(shownNowMs + offsetMs).toISOString());
   };
   const toSlashes = (atMs: number): string =>
     new Date(atMs).toISOString().slice(0, 10).split('-').reverse().join('/');

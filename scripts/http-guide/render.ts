@@ -25,11 +25,15 @@ export function readAnswer(output: string): HttpAnswer | undefined {
   return { status: Number(status), head, body: output.slice(at + 4) };
 }
 
-/** A command and its output, as Markdown. */
-export function renderStep(step: Step, output: string, hasAllHeaders: boolean): string {
+/** A command and its output, as Markdown; `replace` is for what is shown of the output. */
+export function renderStep(
+  step: Step,
+  output: string,
+  { hasAllHeaders, replace }: { hasAllHeaders: boolean; replace: (text: string) => string },
+): string {
   const { text, command, keep = {}, isSilent } = step;
   const parts = [...(text === undefined ? [] : [text]), toBlock('sh', command)];
-  if (isSilent !== true) parts.push(toBlock('http', renderOutput(output, hasAllHeaders)));
+  if (isSilent !== true) parts.push(toBlock('http', replace(renderOutput(output, hasAllHeaders))));
   const kept = Object.entries(keep).map(([name, path]) => `\`${path}\` as \`${name}\``);
   if (kept.length > 0) parts.push(`Keep ${kept.join(', ')}.`);
   return parts.join('\n\n');

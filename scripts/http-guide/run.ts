@@ -53,7 +53,8 @@ export async function runGuide(intro: string, chapters: readonly Chapter[]): Pro
       texts.push(`## ${title}`, text);
       for (const step of steps) {
         const output = await runStep(step, site, folder);
-        texts.push(renderStep(step, placeholders.apply(output), isFirst));
+        const options = { hasAllHeaders: isFirst, replace: placeholders.apply };
+        texts.push(renderStep(step, output, options));
         isFirst = false;
       }
       if (end !== undefined) texts.push(end);

@@ -4,8 +4,9 @@ const bearer = '-H "Authorization: Bearer $TOKEN"';
 
 export const batches: Chapter = {
   title: 'Batches',
-  text: `Up to 1,000 transactions, and 1 MiB, in one request. Each item has its own key, so that the whole batch can be sent again. The
-answer is 200 with a result for each item, in order; a refused item does not affect the others. So look at each \`status\`.`,
+  text: `Up to 1,000 transactions, and 1 MiB, in one request. Each item has its own key, so that
+the whole batch can be sent again. The answer is 200 with a result for each item, in order; a
+refused item does not affect the others. So look at each \`status\`.`,
   steps: [
     {
       command: `curl -i "$WALLET/v1/transactions/batch" ${bearer} --json '{"items":[

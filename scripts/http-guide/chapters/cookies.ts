@@ -5,10 +5,11 @@ const carla = `"email":"carla@example.com","password":"${password}"`;
 
 export const cookies: Chapter = {
   title: 'The simple API, with a cookie',
-  text: `For clients of [the original](original.md), and for pages of the daemon's own origin: the sign-in sets the cookie \`token\`, which
-no script can read. It lives for 30 days at most and 12 hours without use. Answers have \`status\` in their body; refusals also have
-\`error\`, and the ledger's are 400 instead of 409. A request with the cookie must come from a page of this server, under a name that
-it knows (\`HTTP_ALLOWED_HOSTS\`); a bearer token works here too.`,
+  text: `For clients of [the original](original.md), and for pages of the daemon's own origin: the
+sign-in sets the cookie \`token\`, which no script can read. It lives for 30 days at most and 12
+hours without use. Answers have \`status\` in their body; refusals also have \`error\`, and the
+ledger's are 400 instead of 409. A request with the cookie must come from a page of this server,
+under a name that it knows (\`HTTP_ALLOWED_HOSTS\`); a bearer token works here too.`,
   steps: [
     {
       command: `curl -i ${jar} "$WALLET/auth/sign-up" \\
@@ -26,7 +27,8 @@ it knows (\`HTTP_ALLOWED_HOSTS\`); a bearer token works here too.`,
     { command: `curl -i ${jar} "$WALLET/wallet/balance"`, status: 200 },
     { command: `curl -i ${jar} "$WALLET/wallet/transactions"`, status: 200 },
     {
-      text: `\`maxDate\` is the first day of the statement. It waits a moment for the lines of recent transactions.`,
+      text: `\`maxDate\` is the first day of the statement. It waits a moment for the lines of
+recent transactions.`,
       command: `curl -i ${jar} "$WALLET/statement/generate" --json '{"maxDate":"'$TODAY'"}'`,
       status: 200,
     },

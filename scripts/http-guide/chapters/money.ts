@@ -4,9 +4,11 @@ const bearer = '-H "Authorization: Bearer $TOKEN"';
 
 export const money: Chapter = {
   title: 'Move money safely',
-  text: `\`Idempotency-Key\` is required: a text of your own with up to 255 characters, in quotation marks as
-[the draft](https://datatracker.ietf.org/doc/draft-ietf-httpapi-idempotency-key-header/) has it, or without. Store it with your
-decision to pay, before the first attempt. The transaction is durable when the answer arrives.`,
+  text: `\`Idempotency-Key\` is required: a text of your own with up to 255 characters, in
+quotation marks as [the
+draft](https://datatracker.ietf.org/doc/draft-ietf-httpapi-idempotency-key-header/) has it, or
+without. Store it with your decision to pay, before the first attempt. The transaction is durable
+when the answer arrives.`,
   steps: [
     {
       command: `curl -i "$WALLET/v1/transactions" ${bearer} \\
@@ -16,9 +18,10 @@ decision to pay, before the first attempt. The transaction is durable when the a
       keep: { DEPOSIT_ID: 'id', PAID_AT: 'occurredAt' },
     },
     {
-      text: `No answer, a time-out, a \`503\`, or \`504\` with \`"outcome": "unknown"\`: send **the same request with the same key**. If the
-first one was done, the answer is 200 with \`Idempotency-Replayed: true\`, and nothing is done twice. Two at the same time are safe
-too: one waits for the other.`,
+      text: `No answer, a time-out, a \`503\`, or \`504\` with \`"outcome": "unknown"\`: send **the
+same request with the same key**. If the first one was done, the answer is 200 with
+\`Idempotency-Replayed: true\`, and nothing is done twice. Two at the same time are safe too: one
+waits for the other.`,
       command: `curl -i "$WALLET/v1/transactions" ${bearer} \\
   -H 'Idempotency-Key: "invoice-17"' \\
   --json '{"operation":"deposit","amount":"150.00","currency":"BRL","description":"Invoice 17"}'`,
@@ -61,8 +64,9 @@ too: one waits for the other.`,
       keep: { PURCHASE_ID: 'id' },
     },
     {
-      text: `A \`cancellation\` gives a purchase back; a \`reversal\` undoes a deposit, withdraw or purchase. Each transaction can be undone
-once, whole. \`parentId\` names it; currency and amount are the parent's.`,
+      text: `A \`cancellation\` gives a purchase back; a \`reversal\` undoes a deposit, withdraw or
+purchase. Each transaction can be undone once, whole. \`parentId\` names it; currency and amount
+are the parent's.`,
       command: `curl -i "$WALLET/v1/transactions" ${bearer} \\
   -H 'Idempotency-Key: "order-4711-cancelled"' \\
   --json '{"operation":"cancellation","parentId":"'$PURCHASE_ID'"}'`,
@@ -84,15 +88,16 @@ export const reading: Chapter = {
     { command: `curl -i "$WALLET/v1/wallets" ${bearer}`, status: 200 },
     { command: `curl -i "$WALLET/v1/wallets/me/BRL" ${bearer}`, status: 200 },
     {
-      text: `The balance as of a time. What was reported up to a time never changes afterwards: no later transaction gets an earlier
-time.`,
+      text: `The balance as of a time. What was reported up to a time never changes afterwards: no
+later transaction gets an earlier time.`,
       command: `curl -i "$WALLET/v1/wallets/me/BRL?at=$PAID_AT" ${bearer}`,
       status: 200,
     },
     { command: `curl -i "$WALLET/v1/transactions/$DEPOSIT_ID" ${bearer}`, status: 200 },
     {
-      text: `A page of a list, newest first. \`limit\` is at most 500, 50 if it is left out. While there are more, \`nextPageToken\` and
-\`Link\` lead to the next page. A token belongs to its query: change nothing else.`,
+      text: `A page of a list, newest first. \`limit\` is at most 500, 50 if it is left out. While
+there are more, \`nextPageToken\` and \`Link\` lead to the next page. A token belongs to its query:
+change nothing else.`,
       command: `curl -i "$WALLET/v1/transactions?limit=2" ${bearer}`,
       status: 200,
       keep: { PAGE: 'nextPageToken' },

@@ -7,8 +7,9 @@ const createAdmin = (site: Site): Promise<void> => site.createStaff('root@exampl
 
 export const staff: Chapter = {
   title: 'Staff',
-  text: `Operators and admins work on the wallets of others, and name the user each time. The first admin is created on the host
-(\`walletd users create --email root@example.com --role admin\`). What a caller may not see is answered as if it did not exist.`,
+  text: `Operators and admins work on the wallets of others, and name the user each time. The first
+admin is created on the host (\`walletd users create --email root@example.com --role admin\`). What
+a caller may not see is answered as if it did not exist.`,
   steps: [
     {
       before: createAdmin,
