@@ -23,7 +23,7 @@ COPY --from=build /app/migrations migrations
 COPY --from=build /app/dist/daemon dist/daemon
 COPY docker/healthcheck.mjs docker/create-signing-key.mjs docker/
 USER walletd
-EXPOSE 50051 9464
+EXPOSE 3000 50051 9464
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=10s --timeout=5s --start-period=60s --retries=3 \
   CMD ["node", "docker/healthcheck.mjs"]

@@ -15,7 +15,7 @@ import { createUser, type NewUser } from './commands/users-create.ts';
 import { resetPassword } from './commands/users-reset-password.ts';
 import { resetTotp } from './commands/users-reset-totp.ts';
 import { acceptClockAhead, type AcceptOptions } from './commands/wallets-accept-clock-ahead.ts';
-import { parseConfig, readEnvironment, type Config } from './config/config.ts';
+import { parseConfig, readEnvironment, type Config, type Environment } from './config/config.ts';
 import { settings, type SettingName } from './config/settings.ts';
 import { createLog } from './platform/log.ts';
 import { exitCodeOf, type StopSignals } from './process/stop-signals.ts';
@@ -157,7 +157,7 @@ function flagOf(name: string): string {
 /** The environment, with flags of the same name over it; says every fault at once. */
 function configure(program: Command, scope?: 'databases'): Config | undefined {
   const flags = program.opts<Record<string, string>>();
-  const raw: Partial<Record<SettingName, string>> & { XDG_DATA_HOME?: string } = {
+  const raw: { -readonly [Name in keyof Environment]: Environment[Name] } = {
     ...readEnvironment(),
   };
   for (const name of Object.keys(settings) as SettingName[]) {

@@ -22,6 +22,7 @@ const needed = [
   { program: '/usr/sbin/nginx', package: 'nginx-light' },
   { program: '/usr/sbin/haproxy', package: 'haproxy' },
   { program: '/usr/bin/openssl', package: 'openssl' },
+  { program: '/usr/bin/curl', package: 'curl' },
   // psql and pgbench, for the benchmarks.
   { program: '/usr/share/doc/postgresql', package: 'postgresql' },
   { program: '/usr/sbin/pgbouncer', package: 'pgbouncer' },
@@ -30,25 +31,29 @@ const needed = [
   // Clocks of servers that a test steps.
   { program: '/usr/share/doc/libfaketime', package: 'libfaketime' },
 ] as const;
+type Needed = (typeof needed)[number];
 
 const policy = '/usr/sbin/policy-rc.d';
 const policyAside = `${policy}.before-tests`;
 const systemBrokerData = '/var/lib/rabbitmq/mnesia';
 
 /**
- * Sees that what the tests need is there: installs it as root on Debian, and otherwise says what to
- * install. A missing service is an error, never a skipped test.
+ * Sees that what the tests need is there, or these packages of it: installs it as root on Debian,
+ * and otherwise says what to install. A missing service is an error, never a skipped test.
  */
-export function ensureTestServices(): void {
+export function ensureTestServices(packages?: readonly Needed['package'][]): void {
   ensureTerminals();
-  const missing = needed.filter(({ program }) => !existsSync(program)).map((n) => n.package);
+  const missing = needed
+    .filter((each) => packages?.includes(each.package) ?? true)
+    .filter(({ program }) => !existsSync(program))
+    .map((each) => each.package);
   if (missing.length === 0) return;
   const command = `apt-get install --yes --no-install-recommends ${missing.join(' ')}`;
   if (process.getuid?.() !== 0 || !existsSync('/usr/bin/apt-get')) {
-    console.error(`The tests need ${missing.join(', ')}. On Debian, run as root:\n  ${command}`);
+    console.error(`Missing: ${missing.join(', ')}. On Debian, run as root:\n  ${command}`);
     process.exit(1);
   }
-  console.log(`Installing ${missing.join(', ')} for the tests …`);
+  console.log(`Installing ${missing.join(', ')} …`);
   const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
   const options = { env, stdio: ['ignore', 'ignore', 'inherit'] as ('ignore' | 'inherit')[] };
   execFileSync('apt-get', ['update', '-qq'], options);

@@ -133,6 +133,15 @@ describe('docker-compose.yml', { timeout: 60_000 }, () => {
     expect(ports.filter((port) => !port.startsWith('127.0.0.1:'))).toEqual([]);
   });
 
+  test('docker-compose.yml publishes each port of the image', () => {
+    const exposed = /^EXPOSE (.+)$/m.exec(readFileSync('Dockerfile', 'utf8'))?.[1]?.split(' ');
+    const inside = project.services['walletd']?.ports?.map(
+      (port) => /:(\d+)(?:\/tcp)?$/.exec(port)?.[1],
+    );
+    expect(inside?.sort()).toEqual(exposed?.sort());
+    expect(inside).toContain('3000');
+  });
+
   test('docker-compose.yml has no default for a password', () => {
     const passwords = names.filter((name) => name.endsWith('_PASSWORD'));
     expect(passwords.length).toBeGreaterThan(0);

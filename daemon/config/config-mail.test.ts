@@ -1,17 +1,16 @@
 import { describe, expect, it } from 'vitest';
 
-import { parseConfig, type Config } from './config.ts';
+import { parseConfig, type Config, type Environment } from './config.ts';
 import { parseSmtpUrl } from '../platform/mail/settings.ts';
-import type { RawConfig } from './settings.ts';
 
-function accept(raw: RawConfig): Config {
+function accept(raw: Environment): Config {
   const outcome = parseConfig(raw);
   if (!outcome.ok) throw new Error(outcome.faults.join('\n'));
   return outcome.config;
 }
 
 /** The faults, each as [variable, text]. */
-function refuse(raw: RawConfig): [string, string][] {
+function refuse(raw: Environment): [string, string][] {
   const outcome = parseConfig(raw);
   if (outcome.ok) throw new Error('accepted');
   return outcome.faults.map((fault) => {
@@ -20,7 +19,7 @@ function refuse(raw: RawConfig): [string, string][] {
   });
 }
 
-const variables = (raw: RawConfig): string[] => refuse(raw).map(([variable]) => variable);
+const variables = (raw: Environment): string[] => refuse(raw).map(([variable]) => variable);
 
 describe('mail', () => {
   const mail = { SMTP_URL: 'smtp://u:p%40@mail.example:2525', MAIL_FROM: 'wallet@example.com' };
@@ -69,5 +68,19 @@ describe('mail', () => {
     ['smtps://u:p%40@[2001:db8::1]', { port: 465, host: '2001:db8::1', isTlsFromStart: true }],
   ])('the SMTP URL %s is parsed', (url, server) => {
     expect(parseSmtpUrl(url)).toMatchObject(server);
+  });
+});
+
+describe('mail server of the original', () => {
+  it('a mail server in MAIL_HOST is refused with the name of the setting, unless SMTP_URL is given', () => {
+    expect(refuse({ MAIL_HOST: 'mail.example' })).toEqual([
+      ['MAIL_HOST', expect.stringContaining('SMTP_URL, like smtp://') as unknown],
+    ]);
+    const others = { MAIL_HOST: 'mail.example', LOG_LEVEL: 'loud' };
+    expect(variables(others)).toEqual(['LOG_LEVEL', 'MAIL_HOST']);
+    const smtp = { SMTP_URL: 'smtp://mail.example', MAIL_FROM: 'wallet@example.com' };
+    expect(accept({ ...smtp, MAIL_HOST: 'mail.example' }).smtp?.from).toBe('wallet@example.com');
+    expect(accept({ MAIL_HOST: ' ' }).smtp).toBeUndefined();
+    expect(parseConfig({ MAIL_HOST: 'mail.example' }, 'databases').ok).toBe(true);
   });
 });

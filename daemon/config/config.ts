@@ -10,6 +10,7 @@ import {
   type OwnerSetting,
 } from './database-settings.ts';
 import { findHome, type Home } from '../host/home.ts';
+import { findForeignMail, findMailContradictions } from './mail-settings.ts';
 import { addressesOf, findPeerContradictions, type PeerAddresses } from './peer-settings.ts';
 import type { LogLevel } from '../platform/log.ts';
 import {
@@ -88,8 +89,15 @@ export type ConfigOutcome =
 /** What customers may do by default on a system of one's own (contracts: closed defaults). */
 const closedOperations = 'withdraw,purchase,cancellation';
 
+/** Variables that are read, and are no settings. */
+export type Environment = RawConfig & {
+  readonly XDG_DATA_HOME?: string;
+  /** Of the system that this one takes after. */
+  readonly MAIL_HOST?: string;
+};
+
 /** First step: what the environment says, nothing judged yet. */
-export function readEnvironment(): RawConfig & { readonly XDG_DATA_HOME?: string } {
+export function readEnvironment(): Environment {
   return process.env;
 }
 
@@ -108,10 +116,7 @@ export function forgetOwners({ databases, ownerSettings }: Config): void {
  * Second step: raw texts to a configuration, or every fault at once. For `databases` alone what is
  * missing for other work is no fault.
  */
-export function parseConfig(
-  raw: RawConfig & { readonly XDG_DATA_HOME?: string },
-  scope: 'all' | 'databases' = 'all',
-): ConfigOutcome {
+export function parseConfig(raw: Environment, scope: 'all' | 'databases' = 'all'): ConfigOutcome {
   const texts = Object.fromEntries(
     Object.entries(settings).map(([name, [, fallback]]) => {
       const given = raw[name as SettingName]?.trim() ?? '';
@@ -119,8 +124,10 @@ export function parseConfig(
     }),
   );
   const parsed = schema.safeParse(texts);
-  if (!parsed.success) return { ok: false, faults: listFaults(texts, parsed.error) };
-  const faults = findContradictions(parsed.data).filter(
+  const foreign = findForeignMail(raw, texts);
+  if (!parsed.success)
+    return { ok: false, faults: [...listFaults(texts, parsed.error), ...foreign] };
+  const faults = [...findContradictions(parsed.data), ...foreign].filter(
     (fault) => scope === 'all' || /^[A-Z_]+_DATABASE_URL:/.test(fault),
   );
   if (faults.length > 0) return { ok: false, faults };
@@ -171,19 +178,6 @@ function findContradictions(parsed: Parsed): string[] {
     );
   }
   return [...faults, ...findMailContradictions(parsed), ...findTlsContradictions(parsed)];
-}
-
-function findMailContradictions(parsed: Parsed): string[] {
-  const faults: string[] = [];
-  if (parsed.SMTP_URL !== undefined && parsed.MAIL_FROM === undefined) {
-    faults.push('MAIL_FROM: is missing, and SMTP_URL needs an address that mail comes from');
-  }
-  for (const name of ['MAIL_FROM', 'SMTP_CA_FILE'] as const) {
-    if (parsed.SMTP_URL === undefined && parsed[name] !== undefined) {
-      faults.push(`${name}: is given without SMTP_URL`);
-    }
-  }
-  return faults;
 }
 
 function findTlsContradictions(parsed: Parsed): string[] {

@@ -21,14 +21,16 @@ const faultsOf = (raw: RawConfig): readonly string[] => {
   return outcome.ok ? [] : outcome.faults;
 };
 
-it('addresses of hosted services, and of peers that no hosted service calls, are ignored', () => {
+it('addresses of hosted services are ignored, and those that no hosted service calls may be without TLS', () => {
   const elsewhere = {
     AUTH_SERVICE_URL: 'auth.example.com:50051',
     WALLET_SERVICE_URL: 'wallet.example.com:50051',
     STATEMENT_SERVICE_URL: 'statement.example.com:50051',
   };
   expect(accept(elsewhere).peerAddresses).toEqual({});
-  expect(accept({ STATEMENT_SERVICE_URL: 'what is nowhere read' }).peerAddresses).toEqual({});
+  expect(faultsOf({ STATEMENT_SERVICE_URL: 'no address' })).toEqual([
+    expect.stringMatching(/^STATEMENT_SERVICE_URL: must be HOST:PORT/),
+  ]);
   const auth = { WALLETD_SERVICES: 'auth', WALLETD_SERVICE_CREDENTIAL_FILE: '/run/secret' };
   expect(accept({ ...elsewhere, ...auth }).services).toEqual(['auth']);
   const ledger = { ...auth, WALLETD_SERVICES: 'wallet,statement' };
@@ -46,15 +48,29 @@ it('one environment configures all daemons of a split system', () => {
     WALLETD_SERVICE_CREDENTIAL_FILE: '/run/secret',
     RABBITMQ_URL: 'amqp://127.0.0.1/wallet',
   };
-  const hosts = { auth: 'auth.example.com', wallet: 'wallet.example.com' };
+  const hosts = {
+    auth: 'auth.example.com',
+    wallet: 'wallet.example.com',
+    statement: 'statement.example.com',
+  };
   for (const [services, asked] of [
-    ['auth', ['wallet']],
-    ['wallet', ['auth']],
+    ['auth', ['wallet', 'statement']],
+    ['wallet', ['auth', 'statement']],
     ['statement', ['auth', 'wallet']],
+    ['gateway', ['auth', 'wallet', 'statement']],
     ['auth,wallet,statement', []],
+    ['auth,wallet,statement,gateway', []],
   ] as const) {
     const { peerAddresses } = accept({ ...shared, WALLETD_SERVICES: services });
     const expected = asked.map((name) => [name, hosts[name]]);
     expect(Object.entries(peerAddresses).map(([name, { host }]) => [name, host])).toEqual(expected);
   }
+});
+
+it('a gateway alone needs the addresses of all three services, and the service credential', () => {
+  const faults = faultsOf({ WALLETD_SERVICES: 'gateway' });
+  expect(faults.map((fault) => fault.slice(0, fault.indexOf(':'))).sort()).toEqual([
+    ...['AUTH_SERVICE_URL', 'STATEMENT_SERVICE_URL', 'WALLETD_SERVICE_CREDENTIAL_FILE'],
+    'WALLET_SERVICE_URL',
+  ]);
 });

@@ -74,7 +74,10 @@ export const settings = {
     'optional or required: whether operators and admins need a second factor',
     'optional',
   ],
-  TLS_CERT_FILE: ['the certificate chain (PEM) for TLS on WALLETD_LISTEN', ''],
+  TLS_CERT_FILE: [
+    'the certificate chain (PEM) for TLS on WALLETD_LISTEN and WALLETD_HTTP_LISTEN',
+    '',
+  ],
   TLS_KEY_FILE: ['its private key (PEM)', ''],
   TLS_CLIENT_CA_FILE: ['authorities (PEM); clients must present a certificate of one of them', ''],
   PEER_CA_FILE: ['authorities (PEM) of peer services behind https://', ''],

@@ -3,6 +3,8 @@ import { join } from 'node:path';
 
 import { describe, expect, it } from 'vitest';
 
+import { settings } from '../../daemon/config/settings.ts';
+
 const root = join(import.meta.dirname, '../..');
 const paths = ['core', 'daemon', 'tests'].flatMap((folder) =>
   readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' }).map((path) =>
@@ -62,4 +64,18 @@ describe('tables of docs/operations.md', () => {
     );
     expect(words.filter((text) => !source.includes(text))).toEqual([]);
   });
+});
+
+it('docs/operations.md has a row for every setting, and its default', () => {
+  const text = readFileSync(join(root, 'docs/operations.md'), 'utf8');
+  const rowOf = (name: string): string =>
+    new RegExp(`^\\| \`${name}\` \\|.*$`, 'm').exec(text)?.[0] ?? '';
+  const names = Object.keys(settings) as (keyof typeof settings)[];
+  expect(names.filter((name) => rowOf(name) === '')).toEqual([]);
+  const isUnsaid = (name: keyof typeof settings): boolean => {
+    const shown = rowOf(name).split('|')[2] ?? '';
+    const [, fallback] = settings[name];
+    return fallback !== '' && !shown.includes(`\`${fallback}\``) && shown.trim() !== 'all five';
+  };
+  expect(names.filter(isUnsaid)).toEqual([]);
 });

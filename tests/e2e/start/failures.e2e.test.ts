@@ -59,6 +59,7 @@ describe('refusals of the configuration', () => {
     ['RABBITMQ_URL', 'amqp://a%zz:b@127.0.0.1/v'],
     ['RABBITMQ_URL', 'amqp://a:b@127.0.0.1/%zz'],
     ['SMTP_URL', 'smtp://a%zz:b@127.0.0.1'],
+    ['MAIL_HOST', 'mail.example.com'],
     ['DATABASE_CONNECTIONS', '9'],
     ['DATABASE_CONNECTIONS', 'many'],
   ])('%s=%s is refused by check and start', async (name, text) => {
