@@ -2,7 +2,9 @@ import { createHash } from 'node:crypto';
 
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 
+import { chooseEncoding } from '../http/accept.ts';
 import { isUnchanged } from '../http/conditional.ts';
+import { createCompressed } from './compress.ts';
 import { readDocsFile, type DocsFile } from './files.ts';
 import { renderMarkdown } from './markdown.ts';
 
@@ -38,11 +40,17 @@ type Page = {
  */
 export function mountPages(server: FastifyInstance, { document, isReady }: PagesOptions): void {
   for (const page of listPages(document)) {
-    const etag = `"${hashOf(page.body)}"`;
-    server.get(page.path, (request: FastifyRequest, reply: FastifyReply) => {
-      void reply.headers({ ...page.headers, etag, 'content-type': page.type });
+    const hash = hashOf(page.body);
+    const compressed = createCompressed(page.body);
+    server.get(page.path, async (request: FastifyRequest, reply: FastifyReply) => {
+      const encoding = chooseEncoding(request.headers['accept-encoding']);
+      // Each encoding has a tag of its own (RFC 9110, 8.8.3.3).
+      const etag = encoding === undefined ? `"${hash}"` : `"${hash}-${encoding}"`;
+      const headers = { ...page.headers, etag, vary: 'accept-encoding', 'content-type': page.type };
+      void reply.headers(headers);
       if (isUnchanged(request.headers['if-none-match'], etag)) return reply.code(304).send();
-      return reply.send(page.body);
+      if (encoding === undefined) return reply.send(page.body);
+      return reply.header('content-encoding', encoding).send(await compressed(encoding));
     });
   }
   const plain = 'text/plain; charset=utf-8';
