@@ -130,7 +130,7 @@ describe('GET /v1/events', () => {
 
   it('a stream of another user is refused before it begins', async () => {
     const refused = await send(world.url, 'GET', `/v1/events?user=${randomUUID()}`, { token });
-    expect(refused.body).toMatchObject({ status: 403, reason: 'PERMISSION_DENIED' });
+    expect(refused.body).toMatchObject({ status: 404, reason: 'USER_NOT_FOUND' });
   });
 });
 
@@ -150,13 +150,16 @@ async function followEvents(lastEventId?: string) {
   let id = '';
   const next = async (): Promise<Record<string, unknown>> => {
     for (;;) {
-      const event = /^event: line\n(?:id: (.*)\n)?data: (.*)\n\n/m.exec(text);
-      id = /^id: (.*)$/m.exec(text)?.[1] ?? id;
-      if (event) {
-        text = text.slice(event.index + event[0].length);
-        return JSON.parse(event[2]!) as Record<string, unknown>;
+      const end = text.indexOf('\n\n');
+      if (end === -1) {
+        text += (await reader.read()).value ?? '';
+        continue;
       }
-      text += (await reader.read()).value ?? '';
+      const event = text.slice(0, end);
+      text = text.slice(end + 2);
+      id = /^id: (.*)$/m.exec(event)?.[1] ?? id;
+      const data = /^event: line$[^]*^data: (.*)$/m.exec(event)?.[1];
+      if (data !== undefined) return JSON.parse(data) as Record<string, unknown>;
     }
   };
   return Object.assign(next, {

@@ -216,7 +216,8 @@ function sendAnswer(
     return;
   }
   if (typeof body === 'string') {
-    void reply.send(body);
+    // As bytes, so that the content type stays as it is.
+    void reply.send(Buffer.from(body));
     return;
   }
   void reply.header('content-type', 'application/json; charset=utf-8').send(JSON.stringify(body));

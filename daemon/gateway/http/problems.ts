@@ -133,6 +133,7 @@ export function toProblem(
 /** Fields of the services that have other names over HTTP. */
 const httpFields: Readonly<Record<string, string>> = {
   user_id: 'user',
+  user_ids: 'user',
   page_size: 'limit',
   page_token: 'pageToken',
   idempotency_key: 'Idempotency-Key',

@@ -55,7 +55,9 @@ export type DescribedAnswer = {
   /** Besides JSON; without a schema, instead of it. */
   readonly contentTypes?: readonly string[];
   readonly example?: unknown;
+  /** On every answer, by name; `optionalHeaders` on some. */
   readonly headers?: Readonly<Record<string, string>>;
+  readonly optionalHeaders?: Readonly<Record<string, string>>;
 };
 
 type RouteOf<Params, Query, Body> = {

@@ -53,7 +53,7 @@ export function createHttpServer(options: HttpServerOptions): FastifyInstance {
     exposeHeadRoutes: false,
     forceCloseConnections: 'idle',
     frameworkErrors: (err, request, reply) => {
-      request.ingress = ingressOf(request, proxies);
+      prepareAnswer(proxies, request, reply);
       sendFault(options, request, reply, faultOf(err, log, request.id));
     },
     clientErrorHandler: (err, socket) => endBadConnection(err, socket),
@@ -91,17 +91,11 @@ export function createHttpServer(options: HttpServerOptions): FastifyInstance {
   );
   server.decorateRequest('ingress', null as never);
   server.addHook('onRequest', (request, reply, done) => {
-    request.ingress = ingressOf(request, proxies);
+    prepareAnswer(proxies, request, reply);
     if (request.headers.host === undefined) {
       sendFault(options, request, reply, fault('REQUEST_MALFORMED', 'the header Host is missing'));
       return;
     }
-    void reply.headers({
-      ...securityHeaders,
-      'x-request-id': request.id,
-      'cache-control': 'no-store',
-    });
-    if (request.ingress.isTls) void reply.header('strict-transport-security', 'max-age=31536000');
     done();
   });
   server.setNotFoundHandler((request, reply) => {
@@ -111,6 +105,17 @@ export function createHttpServer(options: HttpServerOptions): FastifyInstance {
     sendFault(options, request, reply, faultOf(err, log, request.id));
   });
   return server;
+}
+
+/** What is known of each request, and said in each answer, whatever becomes of it. */
+function prepareAnswer(proxies: AddressSet, request: FastifyRequest, reply: FastifyReply): void {
+  request.ingress = ingressOf(request, proxies);
+  void reply.headers({
+    ...securityHeaders,
+    'x-request-id': request.id,
+    'cache-control': 'no-store',
+  });
+  if (request.ingress.isTls) void reply.header('strict-transport-security', 'max-age=31536000');
 }
 
 function openServer(handler: RequestListener, tls: ServerTls | undefined): Server {
@@ -242,6 +247,7 @@ function endBadConnection(err: NodeJS.ErrnoException, socket: Socket): void {
   socket.end(
     `HTTP/1.1 ${problem.status} ${problem.title}\r\nConnection: close\r\n` +
       'Content-Type: application/problem+json\r\n' +
+      `X-Request-Id: ${problem.requestId}\r\n` +
       `Content-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
   );
 }

@@ -2,7 +2,7 @@ import packageJson from '../../../package.json' with { type: 'json' };
 import type { Route } from '../http/route.ts';
 import { sessionCookie } from '../http/request.ts';
 import { templateOf, toOperation } from './operation.ts';
-import { createProblems, problemSchema } from './problems.ts';
+import { createProblems, problemSchema, simpleProblemSchema } from './problems.ts';
 import { createSchemas, type JsonSchema } from './schemas.ts';
 
 /** A document of OpenAPI 3.1, as far as programs of ours look into it. */
@@ -31,16 +31,25 @@ status of 503 or 504, or no answer, send the same request with the same key.
 
 /** What the tags of routes are about. */
 const tagDescriptions: Readonly<Record<string, string>> = {
+  'sign-in': 'Accounts of one’s own, and tokens',
+  sessions: 'The caller, its sessions and its password',
+  users: 'Accounts, for staff',
+  'API keys': 'Credentials for programs',
   transactions: 'Movements of money, and what undoes them',
   wallets: 'Balances of users, and who may use them',
   statements: 'All transactions of a wallet in a period',
   exports: 'Statements as files, written in the background',
+  events: 'Transactions as they are made',
+  'simple API': 'Few routes, a session cookie, and the shapes of the API that came before',
 };
 
 /** Makes the document of the routes: the same for the same routes. */
 export function createOpenApi(routes: readonly Route[]): OpenApi {
   const schemas = createSchemas();
-  const problems = createProblems(schemas.add(problemSchema, 'output'));
+  const problems = createProblems({
+    plain: schemas.add(problemSchema, 'output'),
+    simple: schemas.add(simpleProblemSchema, 'output'),
+  });
   const paths: Record<string, Record<string, JsonSchema>> = {};
   for (const route of routes) {
     const item = (paths[templateOf(route.path)] ??= {});
@@ -122,9 +131,13 @@ const parameters = {
 const headers = {
   'X-Request-Id': {
     description: 'Names the request in the log of the server',
+    required: true,
     schema: { type: 'string' },
   },
-  'Retry-After': { description: 'Seconds until another try', schema: { type: 'integer' } },
-  'WWW-Authenticate': { description: '`Bearer`', schema: { type: 'string' } },
-  'Content-Range': { description: '`bytes */SIZE`', schema: { type: 'string' } },
+  'Retry-After': {
+    ...{ description: 'Seconds until another try', required: true },
+    schema: { type: 'integer' },
+  },
+  'WWW-Authenticate': { description: '`Bearer`', required: true, schema: { type: 'string' } },
+  'Content-Range': { description: '`bytes */SIZE`', required: true, schema: { type: 'string' } },
 };

@@ -97,7 +97,8 @@ function listAnswers({ answers }: Route, schemas: SchemaCollection): Record<stri
 }
 
 function toResponse(answer: DescribedAnswer, schemas: SchemaCollection): JsonSchema {
-  const { description, schema, contentTypes = [], example, headers = {} } = answer;
+  const { description, schema, contentTypes = [], example } = answer;
+  const { headers = {}, optionalHeaders = {} } = answer;
   const ofJson = schema && {
     'application/json': {
       schema: schemas.add(schema, 'output'),
@@ -108,11 +109,18 @@ function toResponse(answer: DescribedAnswer, schemas: SchemaCollection): JsonSch
   const content = { ...ofJson, ...(Object.fromEntries(ofTexts) as object) };
   const own = Object.entries(headers).map(([name, says]) => [
     name,
+    { description: says, required: true, schema: { type: 'string' } },
+  ]);
+  const sometimes = Object.entries(optionalHeaders).map(([name, says]) => [
+    name,
     { description: says, schema: { type: 'string' } },
   ]);
   return {
     description,
-    headers: { ...referHeaders(['X-Request-Id']), ...(Object.fromEntries(own) as object) },
+    headers: {
+      ...referHeaders(['X-Request-Id']),
+      ...(Object.fromEntries([...own, ...sometimes]) as object),
+    },
     ...(Object.keys(content).length === 0 ? {} : { content }),
   };
 }

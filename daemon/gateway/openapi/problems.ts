@@ -10,6 +10,7 @@ import {
   type ProblemReason,
 } from '../http/problems.ts';
 import type { Route } from '../http/route.ts';
+import { isSimplePath } from '../simple/problems.ts';
 import type { JsonSchema } from './schemas.ts';
 
 /** What every answer that is a refusal has: RFC 9457, with our members. */
@@ -34,8 +35,18 @@ export const problemSchema = z
   })
   .meta({ id: 'Problem' });
 
+/** Refusals of the simple API, with the members that clients of the original read. */
+export const simpleProblemSchema = problemSchema
+  .extend({
+    error: z.array(z.string()).meta({ description: 'The detail, for clients of the original' }),
+    statusCode: z.literal(401).optional(),
+    message: z.literal('Unauthorized').optional(),
+  })
+  .meta({ id: 'SimpleProblem' });
+
 const ofEveryRoute: readonly ProblemReason[] = [
-  ...(['INVALID_ARGUMENT', 'URI_INVALID', 'REQUEST_TIMEOUT', 'THROTTLED'] as const),
+  ...(['INVALID_ARGUMENT', 'URI_INVALID', 'REQUEST_MALFORMED', 'HEADERS_TOO_LARGE'] as const),
+  ...(['REQUEST_TIMEOUT', 'THROTTLED'] as const),
   ...(['INTERNAL', 'UNIMPLEMENTED', 'OVERLOADED', 'DATABASE_UNAVAILABLE'] as const),
   ...(['DATABASE_BUSY', 'AUTH_UNAVAILABLE', 'SHUTTING_DOWN'] as const),
   ...(['DEADLINE_EXCEEDED', 'OUTCOME_UNKNOWN'] as const),
@@ -44,26 +55,29 @@ const ofEveryRoute: readonly ProblemReason[] = [
 const ofCredentials: readonly ProblemReason[] = [
   ...(['CREDENTIALS_MISSING', 'TOKEN_INVALID', 'TOKEN_EXPIRED', 'TOKEN_REVOKED'] as const),
   ...(['PERMISSION_DENIED', 'TOTP_ENROLMENT_REQUIRED'] as const),
-  ...(['ORIGIN_REFUSED', 'HOST_UNKNOWN'] as const),
+  'HOST_UNKNOWN',
 ];
 
 const ofBodies: readonly ProblemReason[] = [
   ...(['JSON_INVALID', 'BODY_TOO_LARGE', 'MEDIA_TYPE_UNSUPPORTED'] as const),
 ];
 
-type Kind = Pick<Route, 'credential' | 'method' | 'problems'>;
+const originRefused: ProblemReason = 'ORIGIN_REFUSED';
+
+type Kind = Pick<Route, 'path' | 'credential' | 'method' | 'problems' | 'problemStatuses'>;
 
 /** The reasons with which a route can refuse, its own and those of every route, by status. */
 export function groupProblems(route: Kind): ReadonlyMap<number, readonly ProblemReason[]> {
   const reasons = new Set([
     ...ofEveryRoute,
     ...(route.credential === 'required' ? ofCredentials : []),
+    ...(route.credential === 'required' && route.method !== 'GET' ? [originRefused] : []),
     ...(route.method === 'GET' ? [] : ofBodies),
     ...route.problems,
   ]);
   const groups = new Map<number, ProblemReason[]>();
   for (const reason of [...reasons].sort()) {
-    const status = statusOf(reason);
+    const status = statusOf(reason, route.problemStatuses);
     groups.set(status, [...(groups.get(status) ?? []), reason]);
   }
   return new Map([...groups].sort(([a], [b]) => a - b));
@@ -79,6 +93,7 @@ const responseNames: Readonly<Record<number, string>> = {
   415: 'UnsupportedMediaType',
   421: 'UnknownHost',
   429: 'Throttled',
+  431: 'HeadersTooLarge',
   500: 'Internal',
   501: 'Unimplemented',
   503: 'Unavailable',
@@ -89,7 +104,8 @@ const responseNames: Readonly<Record<number, string>> = {
 const sharedNames = new Map<string, string>();
 for (const credential of ['required', 'none'] as const) {
   for (const method of ['GET', 'POST'] as const) {
-    for (const [status, reasons] of groupProblems({ credential, method, problems: [] })) {
+    const kind = { path: '', credential, method, problems: [] };
+    for (const [status, reasons] of groupProblems(kind)) {
       const key = keyOf(status, reasons);
       const name = responseNames[status] ?? `Status${status}`;
       const isTaken = [...sharedNames.values()].includes(name);
@@ -110,21 +126,29 @@ export type ProblemCollection = {
 };
 
 /** Describes refusals; those that several routes have become components. */
-export function createProblems(problem: JsonSchema): ProblemCollection {
+export function createProblems(problems: {
+  readonly plain: JsonSchema;
+  readonly simple: JsonSchema;
+}): ProblemCollection {
   const responses = new Map<string, JsonSchema>();
   const reasonsSeen = new Set<ProblemReason>();
-  const describe = (status: number, reasons: readonly ProblemReason[]): JsonSchema => {
-    reasons.forEach((reason) => reasonsSeen.add(reason));
-    return toResponse(status, reasons, problem);
-  };
+  const nameOf = (status: number, reasons: readonly ProblemReason[]) =>
+    sharedNames.get(keyOf(status, reasons));
   return {
     add: (route) => {
       const made: Record<string, JsonSchema> = {};
+      const isSimple = isSimplePath(route.path);
       for (const [status, reasons] of groupProblems(route)) {
-        const response = describe(status, reasons);
-        const name = sharedNames.get(keyOf(status, reasons));
-        if (name !== undefined) responses.set(name, response);
-        made[status] = name === undefined ? response : { $ref: `#/components/responses/${name}` };
+        reasons.forEach((reason) => reasonsSeen.add(reason));
+        const response = toResponse(status, reasons, isSimple ? problems.simple : problems.plain);
+        const shared = nameOf(status, reasons);
+        if (shared === undefined) {
+          made[status] = response;
+          continue;
+        }
+        const name = isSimple ? `Simple${shared}` : shared;
+        responses.set(name, response);
+        made[status] = { $ref: `#/components/responses/${name}` };
       }
       return made;
     },

@@ -58,7 +58,7 @@ export const apiKeyRoutes: readonly Route[] = [
         description: 'A page',
         schema: z.object({ items: z.array(apiKey), nextPageToken: z.string().optional() }),
         example: { items: [example] },
-        headers: { Link: 'The next page, with rel="next"' },
+        optionalHeaders: { Link: 'The next page, with rel="next"' },
       },
     },
     problems: ['PAGE_TOKEN_INVALID', 'USER_NOT_FOUND'],

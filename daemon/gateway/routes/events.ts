@@ -37,7 +37,7 @@ export const eventRoutes: readonly Route[] = [
     credential: 'required',
     query,
     answers: { 200: { description: 'The events', contentTypes: ['text/event-stream'] } },
-    problems: ['INVALID_ARGUMENT', 'USER_REQUIRED', 'OVERLOADED', 'SHUTTING_DOWN'],
+    problems: ['USER_NOT_FOUND', 'USER_REQUIRED'],
     run: async ({
       query: { user = [], cursor },
       headers,

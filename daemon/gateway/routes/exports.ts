@@ -94,7 +94,7 @@ export const exportRoutes: readonly Route[] = [
         description: 'A page',
         schema: pageOf(exportShape),
         example: { items: [doneExample] },
-        headers: { Link: 'The next page, with rel="next"' },
+        optionalHeaders: { Link: 'The next page, with rel="next"' },
       },
     },
     problems: ['PAGE_TOKEN_INVALID'],

@@ -35,6 +35,7 @@ const session = z.object({
   lastUsedAt: time,
   expiresAt: time,
   current: z.boolean().meta({ description: 'The session of this request' }),
+  kind: z.enum(['tokens', 'browser']).meta({ description: 'What it was given: tokens, a cookie' }),
 });
 
 const sessionExample = {
@@ -45,6 +46,7 @@ const sessionExample = {
   lastUsedAt: '2026-11-22T21:42:10.123Z',
   expiresAt: '2026-12-22T21:42:10.123Z',
   current: true,
+  kind: 'tokens',
 };
 
 const me = z.object({
@@ -150,7 +152,7 @@ export const sessionRoutes: readonly Route[] = [
         description: 'A page',
         schema: z.object({ items: z.array(session), nextPageToken: z.string().optional() }),
         example: { items: [sessionExample] },
-        headers: { Link: 'The next page, with rel="next"' },
+        optionalHeaders: { Link: 'The next page, with rel="next"' },
       },
     },
     problems: ['PAGE_TOKEN_INVALID', 'USER_NOT_FOUND'],

@@ -127,8 +127,8 @@ export const statementRoutes: readonly Route[] = [
         example,
         headers: {
           'Statement-Status': '`complete`, `incomplete` or `inconsistent`',
-          Link: 'The next page, with rel="next"',
         },
+        optionalHeaders: { Link: 'The next page, with rel="next"' },
       },
       202: {
         description: 'The range is long: the statement is written to a file',

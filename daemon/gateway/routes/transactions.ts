@@ -198,7 +198,7 @@ const readRoutes: readonly Route[] = [
         description: 'A page',
         schema: pageOf(transaction),
         example: { items: [example] },
-        headers: { Link: 'The next page, with rel="next"' },
+        optionalHeaders: { Link: 'The next page, with rel="next"' },
       },
     },
     problems: ['CURRENCY_UNKNOWN', 'PAGE_TOKEN_INVALID', 'USER_REQUIRED'],

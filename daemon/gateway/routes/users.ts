@@ -35,7 +35,7 @@ export const userRoutes: readonly Route[] = [
         description: 'A page',
         schema: z.object({ items: z.array(user), nextPageToken: z.string().optional() }),
         example: { items: [userExample] },
-        headers: { Link: 'The next page, with rel="next"' },
+        optionalHeaders: { Link: 'The next page, with rel="next"' },
       },
     },
     problems: ['EMAIL_INVALID', 'PAGE_TOKEN_INVALID'],

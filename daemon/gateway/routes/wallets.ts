@@ -74,7 +74,7 @@ export const walletRoutes: readonly Route[] = [
         description: 'A page',
         schema: pageOf(walletShape),
         example: { items: [example] },
-        headers: { Link: 'The next page, with rel="next"' },
+        optionalHeaders: { Link: 'The next page, with rel="next"' },
       },
     },
     problems: ['PAGE_TOKEN_INVALID'],

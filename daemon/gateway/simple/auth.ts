@@ -116,7 +116,7 @@ export const simpleAuthRoutes: readonly Route[] = [
         description: 'Ended',
         schema: z.object({ status: z.literal(200) }),
         example: { status: 200 },
-        headers: cookie,
+        optionalHeaders: { 'Set-Cookie': 'Ends the cookie, where the request has it' },
       },
     },
     problems: [],

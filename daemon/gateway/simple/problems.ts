@@ -4,7 +4,9 @@ import type { ProblemReason } from '../http/problems.ts';
 /** Where the simple API is. */
 const prefixes = ['/auth/', '/wallet/', '/statement/'];
 
-const isSimplePath = (path: string): boolean => prefixes.some((prefix) => path.startsWith(prefix));
+/** Whether a route is of the simple API. */
+export const isSimplePath = (path: string): boolean =>
+  prefixes.some((prefix) => path.startsWith(prefix));
 
 /**
  * Problems of the simple API have the members too that clients of the system after which it is made

@@ -163,7 +163,7 @@ const transactionsRoute = defineRoute({
         nextPageToken: z.string().optional(),
       }),
       example: { status: 200, items: [transactionExample] },
-      headers: { Link: 'The next page, with rel="next"' },
+      optionalHeaders: { Link: 'The next page, with rel="next"' },
     },
   },
   problems: ['CURRENCY_UNKNOWN', 'PAGE_TOKEN_INVALID', 'USER_REQUIRED'],

@@ -2,21 +2,28 @@ import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js';
 import addFormats from 'ajv-formats';
 
 import type { OpenApi } from '../../../daemon/gateway/openapi/document.ts';
-import { send, type HttpAnswer } from './gateway.ts';
 
 type Json = Readonly<Record<string, unknown>>;
 type Response = { readonly headers?: Json; readonly content?: Readonly<Record<string, Json>> };
 
-type Contract = {
+export type HttpAnswer = {
+  readonly status: number;
+  readonly headers: Headers;
+  /** Parsed where it is JSON. */
+  readonly body: Record<string, unknown>;
+  readonly text: string;
+};
+
+export type Contract = {
+  /** Whether the document describes requests with this method and path. */
+  describes(method: string, path: string): boolean;
   /** Throws, and says how, unless the answer is as the document says of its route and status. */
   check(method: string, path: string, answer: HttpAnswer): void;
-  /** Sends a request, and checks the answer. */
-  send(url: string, ...request: SendArguments): Promise<HttpAnswer>;
+  /** `METHOD /path STATUS` of the checked answers, with the reason where it is a problem. */
+  readonly seen: ReadonlySet<string>;
   /** `METHOD /path` of the operations that no checked answer of the kind was of. */
   listMissing(kind: 'well' | 'refused'): string[];
 };
-
-type SendArguments = Parameters<typeof send> extends [string, ...infer Rest] ? Rest : never;
 
 /** Compares answers with an OpenAPI document. A member that it does not name is a difference. */
 export function createContract(document: OpenApi): Contract {
@@ -43,21 +50,33 @@ export function createContract(document: OpenApi): Contract {
     validators.set(key, made);
     return made;
   };
-  const check = (method: string, path: string, answer: HttpAnswer): void => {
+  const find = (method: string, path: string) => {
     const [pathname = ''] = path.split('?');
     // Of two paths the concrete one counts.
     const [operation] = operations
       .filter((each) => each.method === method && each.pattern.test(pathname))
       .sort((a, b) => a.parameterCount - b.parameterCount);
-    if (!operation) throw new Error(`the document has no ${method} ${pathname}`);
+    return operation;
+  };
+  const seen = new Set<string>();
+  const check = (method: string, path: string, answer: HttpAnswer): void => {
+    const operation = find(method, path);
+    if (!operation) throw new Error(`the document has no ${method} ${path}`);
     const what = `${operation.name}, status ${answer.status}`;
-    const response = resolve(document, operation.responses[answer.status]);
+    const response = resolve(
+      document.components['responses'],
+      operation.responses[answer.status],
+    ) as Response | undefined;
     if (!response) throw new Error(`${what} is not documented: ${answer.text.slice(0, 500)}`);
-    for (const name of ['x-request-id', ...Object.keys(response.headers ?? {})]) {
-      if (optionalHeaders.has(name) || answer.headers.has(name)) continue;
+    for (const [name, described] of Object.entries(response.headers ?? {})) {
+      const header = resolve(document.components['headers'], described as Json);
+      if (header?.['required'] !== true || answer.headers.has(name)) continue;
       throw new Error(`${what} has no header ${name}`);
     }
     operation.seen.add(answer.status < 400 ? 'well' : 'refused');
+    const { reason } = answer.body;
+    const suffix = typeof reason === 'string' ? ` ${reason}` : '';
+    seen.add(`${operation.name} ${answer.status}${suffix}`);
     const { content } = response;
     if (!content) {
       if (answer.text !== '') throw new Error(`${what} has a body, and none is documented`);
@@ -73,26 +92,23 @@ export function createContract(document: OpenApi): Contract {
     throw new Error(`${what} is not as documented: ${errors}: ${answer.text.slice(0, 500)}`);
   };
   return {
+    describes: (method, path) => find(method, path) !== undefined,
     check,
-    send: async (url, ...request) => {
-      const answer = await send(url, ...request);
-      check(request[0], request[1], answer);
-      return answer;
-    },
+    seen,
     listMissing: (kind) => operations.filter(({ seen }) => !seen.has(kind)).map(({ name }) => name),
   };
 }
 
-/** Not on each answer of their route. */
-const optionalHeaders: ReadonlySet<string> = new Set(['Link']);
-
 const isText = (schema: unknown): boolean => (schema as Json)['type'] === 'string';
 
-/** A response, where it is a reference that of the components. */
-function resolve(document: OpenApi, response: Json | undefined): Response | undefined {
-  const reference = response?.['$ref'];
-  if (typeof reference !== 'string') return response;
-  return document.components['responses']?.[reference.split('/').at(-1) ?? ''];
+/** What is described; where it is a reference, that of the components. */
+function resolve(
+  components: Readonly<Record<string, Json>> | undefined,
+  described: Json | undefined,
+): Json | undefined {
+  const reference = described?.['$ref'];
+  if (typeof reference !== 'string') return described;
+  return components?.[reference.split('/').at(-1) ?? ''];
 }
 
 /** Objects take no other members than those that they name. */

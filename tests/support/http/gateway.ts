@@ -3,18 +3,28 @@ import {
   SignInRequest,
   SignUpRequest,
 } from '../../../protos/gen/digitalwallet/auth/v1/auth.ts';
-import { createGateway } from '../../../daemon/gateway/index.ts';
+import { createGateway, listRoutes } from '../../../daemon/gateway/index.ts';
+import { createOpenApi } from '../../../daemon/gateway/openapi/document.ts';
+import type { Rejection } from '../../../core/reasons.ts';
 import type { Caller } from '../../../daemon/platform/grpc/caller/caller.ts';
 import { createAddressSet } from '../../../daemon/platform/grpc/ingress/source.ts';
+import { createTransientRejection } from '../../../daemon/platform/transient-rejection.ts';
 import { createLog } from '../../../daemon/platform/log.ts';
 import { createAuthPeer } from '../../../daemon/peers.ts';
 import { startAllServices, type AllServices } from '../processes/all-services.ts';
+import { createContract, type HttpAnswer } from './contract.ts';
+
+/** What the OpenAPI document says of the gateways of these tests. */
+export type { HttpAnswer };
+export const contract = createContract(createOpenApi(listRoutes('BRL')));
 
 export type GatewayWorld = {
   readonly services: AllServices;
   readonly port: number;
   readonly url: string;
   setReady(isReady: boolean): void;
+  /** From now on each call of the gateway is refused so; undefined: by the services themselves. */
+  refuse(rejection: Rejection | undefined): void;
   /** The paths of the calls that the gateway has made. */
   readonly calls: readonly string[];
   stopGateway(): Promise<void>;
@@ -26,12 +36,16 @@ export async function startGateway(allowedHosts = ['127.0.0.1']): Promise<Gatewa
   const services = await startAllServices();
   const calls: string[] = [];
   const inner = services.server.createCaller();
+  let refusal: Rejection | undefined;
   const caller: Caller = {
     ...inner,
     call: (method, request, options) => {
       calls.push(method.path);
+      if (refusal) return Promise.resolve({ ok: false, rejection: refusal });
       return inner.call(method, request, options);
     },
+    stream: (method, request, options) =>
+      refusal ? endStream(refusal) : inner.stream(method, request, options),
   };
   let isReady = true;
   const gateway = createGateway({
@@ -52,6 +66,9 @@ export async function startGateway(allowedHosts = ['127.0.0.1']): Promise<Gatewa
     setReady: (next) => {
       isReady = next;
     },
+    refuse: (rejection) => {
+      refusal = rejection;
+    },
     calls,
     stopGateway: () => gateway.stop(1_000),
     stop: async () => {
@@ -59,6 +76,13 @@ export async function startGateway(allowedHosts = ['127.0.0.1']): Promise<Gatewa
       await services.stop();
     },
   };
+}
+
+/** A stream that is refused before its first answer. */
+// eslint-disable-next-line require-yield
+async function* endStream(rejection: Rejection): AsyncGenerator<never> {
+  await Promise.resolve();
+  throw createTransientRejection(rejection);
 }
 
 /** Opens an account, and signs in: an access token. */
@@ -71,15 +95,10 @@ export async function openAccount({ services }: GatewayWorld, email: string): Pr
   return signedIn.value.tokens?.accessToken ?? '';
 }
 
-export type HttpAnswer = {
-  readonly status: number;
-  readonly headers: Headers;
-  /** Parsed where it is JSON. */
-  readonly body: Record<string, unknown>;
-  readonly text: string;
-};
-
-/** Sends a request with an optional JSON body, and reads the whole answer. */
+/**
+ * Sends a request with an optional JSON body, and reads the whole answer. Throws if it is not as the
+ * OpenAPI document says.
+ */
 export async function send(
   url: string,
   method: string,
@@ -102,7 +121,9 @@ export async function send(
     ...(body === undefined ? {} : { body: typeof body === 'string' ? body : JSON.stringify(body) }),
   });
   const text = await response.text();
-  const isJson = /json/.test(response.headers.get('content-type') ?? '');
+  const isJson = /[/+]json/.test(response.headers.get('content-type') ?? '');
   const parsed = isJson && text !== '' ? (JSON.parse(text) as Record<string, unknown>) : {};
-  return { status: response.status, headers: response.headers, body: parsed, text };
+  const answer = { status: response.status, headers: response.headers, body: parsed, text };
+  if (contract.describes(method, path)) contract.check(method, path, answer);
+  return answer;
 }
