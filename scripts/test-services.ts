@@ -28,6 +28,8 @@ const needed = [
   { program: '/usr/sbin/pgbouncer', package: 'pgbouncer' },
   { program: '/usr/bin/hledger', package: 'hledger' },
   { program: '/usr/bin/ledger', package: 'ledger' },
+  // The documentation page in a browser.
+  { program: '/usr/bin/chromium', package: 'chromium' },
   // Clocks of servers that a test steps.
   { program: '/usr/share/doc/libfaketime', package: 'libfaketime' },
 ] as const;

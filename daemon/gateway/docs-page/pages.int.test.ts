@@ -1,3 +1,6 @@
+import { request, type IncomingHttpHeaders } from 'node:http';
+import { brotliDecompressSync, gunzipSync } from 'node:zlib';
+
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { send, startGateway, type GatewayWorld } from '../../../tests/support/http/gateway.ts';
@@ -8,6 +11,30 @@ beforeAll(async () => {
   world = await startGateway();
 });
 afterAll(() => world.stop());
+
+const decoders = [
+  ['br', brotliDecompressSync],
+  ['gzip', gunzipSync],
+] as const;
+
+/** The bytes as they are on the wire, which fetch does not show. */
+function getBytes(path: string, acceptEncoding: string, etag = '') {
+  const headers = { 'accept-encoding': acceptEncoding, 'if-none-match': etag };
+  return new Promise<{ status: number; headers: IncomingHttpHeaders; bytes: Buffer }>(
+    (resolve, reject) => {
+      const sent = request(`${world.url}${path}`, { headers }, (response) => {
+        const chunks: Buffer[] = [];
+        response.on('data', (chunk: Buffer) => chunks.push(chunk));
+        response.on('error', reject);
+        response.on('end', () => {
+          const { statusCode: status = 0 } = response;
+          resolve({ status, headers: response.headers, bytes: Buffer.concat(chunks) });
+        });
+      });
+      sent.on('error', reject).end();
+    },
+  );
+}
 
 const get = (path: string, headers: Record<string, string> = {}) =>
   send(world.url, 'GET', path, { headers });
@@ -42,6 +69,28 @@ describe('the pages of the gateway', () => {
     expect(page.text).toContain(`<tr id="${anchor}">`);
     const stylesheet = /href="(\/docs\/assets\/errors-\w+\.css)"/.exec(page.text)?.[1] ?? '';
     expect((await get(stylesheet)).status).toBe(200);
+  });
+
+  it('pages are sent compressed to a client that accepts it, and as they are to others', async () => {
+    const { text: html } = await get('/docs');
+    const bundle = /src="([^"]+swagger-ui-bundle[^"]+)"/.exec(html)?.[1] ?? '';
+    for (const path of [bundle, '/docs', '/docs/errors', '/openapi.json']) {
+      const plain = await getBytes(path, 'identity');
+      expect(plain.headers['content-encoding']).toBeUndefined();
+      expect(plain.headers['vary']).toBe('accept-encoding');
+      const tags = new Set([plain.headers.etag]);
+      for (const [encoding, expand] of decoders) {
+        const small = await getBytes(path, `${encoding}, deflate;q=0.5`);
+        expect(small.headers['content-encoding']).toBe(encoding);
+        expect(small.headers['vary']).toBe('accept-encoding');
+        expect(expand(small.bytes).equals(plain.bytes)).toBe(true);
+        expect(small.bytes.length).toBeLessThan(plain.bytes.length * 0.6);
+        tags.add(small.headers.etag);
+        const again = await getBytes(path, encoding, small.headers.etag);
+        expect([again.status, again.bytes.length]).toEqual([304, 0]);
+      }
+      expect(tags.size).toBe(3);
+    }
   });
 
   it('/openapi.json is sent once to a client that keeps it', async () => {

@@ -2,8 +2,10 @@ import { createHash } from 'node:crypto';
 
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 
+import { chooseEncoding } from '../http/accept.ts';
 import { isUnchanged } from '../http/conditional.ts';
 import { connectionOf } from '../http/listener.ts';
+import { createCompressed } from './compress.ts';
 import { readDocsFile, type DocsFile } from './files.ts';
 import { renderMarkdown } from './markdown.ts';
 import { describeReadiness } from './readiness.ts';
@@ -54,12 +56,19 @@ export function mountPages(
   { pages, isReady, findTroubles }: PagesOptions,
 ): void {
   for (const page of pages) {
-    const etag = `"${hashOf(page.body)}"`;
-    server.get(page.path, (request: FastifyRequest, reply: FastifyReply) => {
-      void reply.headers({ ...page.headers, etag, 'content-type': page.type });
+    const hash = hashOf(page.body);
+    const compressed = createCompressed(page.body);
+    server.get(page.path, async (request: FastifyRequest, reply: FastifyReply) => {
+      const encoding = chooseEncoding(request.headers['accept-encoding']);
+      // Each encoding has a tag of its own (RFC 9110, 8.8.3.3).
+      const etag = encoding === undefined ? `"${hash}"` : `"${hash}-${encoding}"`;
+      const headers = { ...page.headers, etag, vary: 'accept-encoding', 'content-type': page.type };
+      void reply.headers(headers);
       if (isUnchanged(request.headers['if-none-match'], etag)) return reply.code(304).send();
-      connectionOf(request.raw)?.charge(page.body.length / bytesPerRequest);
-      return reply.send(page.body);
+      const body = encoding === undefined ? page.body : await compressed(encoding);
+      connectionOf(request.raw)?.charge(body.length / bytesPerRequest);
+      if (encoding === undefined) return reply.send(body);
+      return reply.header('content-encoding', encoding).send(body);
     });
   }
   const plain = 'text/plain; charset=utf-8';

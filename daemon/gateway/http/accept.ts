@@ -36,3 +36,22 @@ function qualityOf(type: string, ranges: readonly MediaRange[]): number {
   }
   return 0;
 }
+
+/** In our order of preference. */
+const encodings = ['br', 'gzip'] as const;
+export type Encoding = (typeof encodings)[number];
+
+/**
+ * The encoding in which a text is sent, by `Accept-Encoding` (RFC 9110, 12.5.3); undefined: as it
+ * is. Of equals the smaller one.
+ */
+export function chooseEncoding(header: string | undefined): Encoding | undefined {
+  const ranges = (header ?? '').slice(0, maxLength).split(',').map(readMediaRange);
+  let best: { readonly encoding: Encoding; readonly quality: number } | undefined;
+  for (const encoding of encodings) {
+    const match =
+      ranges.find(({ range }) => range === encoding) ?? ranges.find(({ range }) => range === '*');
+    if (match && match.quality > (best?.quality ?? 0)) best = { encoding, quality: match.quality };
+  }
+  return best?.encoding;
+}

@@ -1,0 +1,236 @@
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+
+import type { Browser, Locator, Page } from 'playwright-core';
+import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
+
+import { findFreePort } from '../../support/free-port.ts';
+import { startBrowser, watchPage, type Findings } from '../../support/http/browser.ts';
+import { createWorld, type World } from '../../support/processes/world.ts';
+
+// `npm run docs:screenshots` sets the folder into which this test writes pictures of the pages.
+const pictures = process.env['DOCS_SCREENSHOTS'];
+
+let world: World;
+let browser: Browser;
+let url: string;
+let page: Page;
+let findings: Findings;
+
+beforeAll(async () => {
+  world = await createWorld();
+  const port = await findFreePort();
+  url = `http://127.0.0.1:${port}`;
+  [browser] = await Promise.all([
+    startBrowser(),
+    world.start({ WALLETD_HTTP_LISTEN: `127.0.0.1:${port}` }),
+  ]);
+});
+afterAll(async () => {
+  await browser.close();
+  await world.dispose();
+});
+
+beforeEach(async (context) => {
+  const { pages } = await newPage();
+  context.onTestFinished(() => pages.close());
+});
+
+/** A page with cookies of its own. */
+async function newPage() {
+  const pages = await browser.newContext({ viewport: { width: 1280, height: 900 } });
+  page = await pages.newPage();
+  findings = await watchPage(page);
+  return { pages };
+}
+
+const person = { email: 'ana@example.com', password: 'correct horse battery' };
+
+type Answer = { readonly status: string; readonly text: string };
+
+/** The block of an operation on the page. */
+const blockOf = (tag: string, operationId: string): Locator =>
+  page.locator(`[id="operations-${tag.replaceAll(' ', '_')}-${operationId}"]`);
+
+/** Opens an operation, tries it out with this body and these parameters, and reads the answer. */
+async function tryOut(
+  [tag, operationId]: readonly [string, string],
+  input: { readonly body?: object; readonly parameters?: Record<string, string> } = {},
+): Promise<Answer> {
+  const block = blockOf(tag, operationId);
+  const control = block.locator('.opblock-summary-control');
+  if ((await control.getAttribute('aria-expanded')) === 'false') {
+    await control.click();
+    await block.getByRole('button', { name: 'Try it out' }).click();
+  }
+  if (input.body) await block.locator('textarea').fill(JSON.stringify(input.body));
+  for (const [name, value] of Object.entries(input.parameters ?? {})) {
+    await block.getByPlaceholder(name, { exact: true }).fill(value);
+  }
+  const answered = page.waitForResponse((response) => response.request().method() !== 'OPTIONS');
+  await block.getByRole('button', { name: 'Execute' }).click();
+  await answered;
+  const row = block.locator('.live-responses-table tbody tr').first();
+  await row.locator('.microlight').first().waitFor();
+  return {
+    status: (await row.locator('.response-col_status').innerText()).trim(),
+    text: await row.innerText(),
+  };
+}
+
+async function openDocs(): Promise<void> {
+  await page.goto(`${url}/docs`);
+  await page.locator('.opblock').first().waitFor();
+}
+
+/** Nothing that the policy forbids, no error but of expected refusals, and no other host. */
+function expectClean(): void {
+  expect(findings.violations).toEqual([]);
+  expect(findings.errors).toEqual([]);
+  const others = findings.requests.filter(
+    (request) => !request.includes(` ${url}/`) && !/^GET data:/.test(request),
+  );
+  expect(others).toEqual([]);
+  expect(findings.requests.length).toBeGreaterThan(0);
+}
+
+async function takePicture(name: string): Promise<void> {
+  if (pictures === undefined) return;
+  await mkdir(pictures, { recursive: true });
+  await page.screenshot({ path: join(pictures, `${name}.png`) });
+}
+
+it('a visitor signs up, signs in and moves money with the simple API and its cookie', async () => {
+  await openDocs();
+  await takePicture('docs-page');
+  const signUp = { ...person, confirmPassword: person.password };
+  const signedUp = await tryOut(['simple API', 'postAuthSignUp'], { body: signUp });
+  expect(signedUp).toMatchObject({ status: '200' });
+  expect(signedUp.text).toContain(person.email);
+  expect(await tryOut(['simple API', 'postAuthSignIn'], { body: person })).toMatchObject({
+    status: '200',
+  });
+  // The script of the page cannot read the cookie of the session.
+  expect(await page.evaluate('document.cookie')).toBe('');
+
+  const deposit = { operation: 0, amount: 159.99 };
+  const made = await tryOut(['simple API', 'postWalletTransaction'], { body: deposit });
+  expect(made).toMatchObject({ status: '201' });
+  expect(made.text).toContain('159.99');
+  await blockOf('simple API', 'postWalletTransaction').scrollIntoViewIfNeeded();
+  await takePicture('docs-transaction');
+  const balance = await tryOut(['simple API', 'getWalletBalance']);
+  expect(balance).toMatchObject({ status: '200' });
+  expect(balance.text).toContain('"balanceText": "159.99"');
+  const maxDate = new Date().toISOString().slice(0, 10);
+  const statement = await tryOut(['simple API', 'postStatementGenerate'], { body: { maxDate } });
+  expect(statement).toMatchObject({ status: '200' });
+  expect(statement.text).toContain('R$159.99');
+  expectClean();
+});
+
+it('a visitor signs in under /v1, authorizes the page with the token, and moves money', async () => {
+  const email = 'bia@example.com';
+  await openDocs();
+  const body = { email, password: person.password };
+  expect(await tryOut(['sign-in', 'postSignUp'], { body })).toMatchObject({ status: '201' });
+  const signedIn = await tryOut(['sign-in', 'postSignIn'], { body });
+  expect(signedIn).toMatchObject({ status: '200' });
+  const token = /"accessToken": "([^"]+)"/.exec(signedIn.text)?.[1] ?? '';
+  expect(token).not.toBe('');
+
+  await page.getByRole('button', { name: 'Authorize' }).first().click();
+  const dialog = page.locator('.modal-ux');
+  const bearer = dialog.locator('.auth-container', { hasText: 'http, Bearer' });
+  await bearer.locator('input').fill(token);
+  await bearer.getByRole('button', { name: 'Apply credentials' }).click();
+  await dialog.getByRole('button', { name: 'Close' }).first().click();
+
+  const deposit = { operation: 'deposit', amount: '20.00', currency: 'BRL' };
+  const made = await tryOut(['transactions', 'postTransactions'], { body: deposit });
+  expect(made).toMatchObject({ status: '201' });
+  expect(made.text).toContain('"balanceAfter": "20.00"');
+  const again = await tryOut(['transactions', 'postTransactions'], {
+    body: { ...deposit, amount: '5.00' },
+    parameters: { 'Idempotency-Key': 'typed-1' },
+  });
+  expect(again.text).toContain('"balanceAfter": "25.00"');
+  const statement = await tryOut(['statements', 'getStatements']);
+  expect(statement).toMatchObject({ status: '200' });
+  expect(statement.text).toContain('"closing": "25.00"');
+  expectClean();
+  // A new visit begins without the credential.
+  await page.reload();
+  await page.locator('.opblock').first().waitFor();
+  expect(await page.evaluate('localStorage.length + sessionStorage.length')).toBe(0);
+});
+
+it('the keyboard alone opens an operation and sends it', async () => {
+  await openDocs();
+  await page.keyboard.press('Tab');
+  await tabTo('.btn.authorize');
+  await page.keyboard.press('Enter');
+  await page.locator('.modal-ux').waitFor();
+  await tabTo('.modal-ux .btn-done');
+  await page.keyboard.press('Enter');
+  await page.locator('.modal-ux').waitFor({ state: 'detached' });
+
+  const block = '#operations-sign-in-postSignIn';
+  await tabTo(`${block} .opblock-summary-control`);
+  await page.keyboard.press('Enter');
+  await page.locator(`${block} .try-out__btn`).waitFor();
+  await tabTo(`${block} .try-out__btn`);
+  await page.keyboard.press('Enter');
+  await tabTo(`${block} textarea`);
+  await page.keyboard.press('Control+A');
+  await page.keyboard.type('{"email":"nemo@example.com","password":"not the password"}');
+  await tabTo(`${block} .execute`);
+  await page.keyboard.press('Enter');
+  const status = page.locator(`${block} .live-responses-table tbody .response-col_status`).first();
+  await status.waitFor();
+  expect((await status.innerText()).trim()).toMatch(/^401/);
+  expect(findings.violations).toEqual([]);
+});
+
+/** Presses Tab until an element that matches has the focus. */
+async function tabTo(selector: string): Promise<void> {
+  const seen: string[] = [];
+  for (let presses = 0; presses < 200; presses += 1) {
+    const focus = await page.evaluate<[boolean, string]>(
+      `[document.activeElement.matches(${JSON.stringify(selector)}),
+        document.activeElement.className]`,
+    );
+    if (focus[0]) return;
+    seen.push(focus[1]);
+    await page.keyboard.press('Tab');
+  }
+  throw new Error(`the focus never came to ${selector}; it was on ${seen.slice(-20).join(' | ')}`);
+}
+
+it.each([360, 1280])('the pages fit a window of %i pixels', async (width) => {
+  await page.setViewportSize({ width, height: 800 });
+  await openDocs();
+  const widthOf = () => page.evaluate('document.documentElement.scrollWidth');
+  expect(await widthOf()).toBeLessThanOrEqual(width);
+  const block = blockOf('simple API', 'postWalletTransaction');
+  await block.locator('.opblock-summary-control').click();
+  await block.getByRole('button', { name: 'Try it out' }).click();
+  await block.getByRole('button', { name: 'Execute' }).scrollIntoViewIfNeeded();
+  for (const control of [block.locator('textarea'), block.locator('.execute')]) {
+    const box = await control.boundingBox();
+    expect(box?.x).toBeGreaterThanOrEqual(0);
+    expect((box?.x ?? 0) + (box?.width ?? 0)).toBeLessThanOrEqual(width);
+  }
+  expect(await widthOf()).toBeLessThanOrEqual(width);
+  if (width === 360) await takePicture('docs-page-narrow');
+
+  await page.goto(`${url}/docs/errors#INSUFFICIENT_FUNDS`);
+  const row = page.locator('#INSUFFICIENT_FUNDS');
+  expect(await row.innerText()).toContain('INSUFFICIENT_FUNDS');
+  const top = (await row.boundingBox())?.y ?? -1;
+  expect(top).toBeGreaterThanOrEqual(0);
+  expect(top).toBeLessThan(800);
+  expect(await widthOf()).toBeLessThanOrEqual(width);
+  if (width === 1280) await takePicture('errors-page');
+  expectClean();
+});
