@@ -15,6 +15,8 @@ const maxBodyBytes = 256 * 1024;
 const maxHeaderBytes = 8 * 1024;
 const requestTimeoutMs = 30_000;
 const keepAliveTimeoutMs = 65_000;
+/** Longer than any request waits before its answer begins. */
+const defaultStallTimeoutMs = 120_000;
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -38,6 +40,8 @@ export type HttpServerOptions = {
   readonly methodsOf: (path: string) => readonly string[];
   /** Answers whose body is not a problem, like those of the simple API, add to it. */
   readonly decorateProblem: (path: string, problem: object) => object;
+  /** A client that takes nothing of its answer for so long loses the connection. */
+  readonly stallTimeoutMs?: number;
 };
 
 /** What still arrives is served: it would be refused without a problem. */
@@ -45,10 +49,10 @@ const whileStopping = { forceCloseConnections: 'idle', return503OnClosing: false
 
 /** A fastify instance with what all routes share: limits, ids, headers, and faults as problems. */
 export function createHttpServer(options: HttpServerOptions): FastifyInstance {
-  const { proxies, tls, log } = options;
+  const { proxies, log } = options;
   const server = fastify({
     logger: false,
-    serverFactory: (handler) => openServer(handler, tls),
+    serverFactory: (handler) => openServer(handler, options),
     bodyLimit: maxBodyBytes,
     genReqId: (request) => requestIdOf(request.headers),
     requestIdHeader: false,
@@ -116,7 +120,10 @@ export function createHttpServer(options: HttpServerOptions): FastifyInstance {
   return server;
 }
 
-function openServer(handler: RequestListener, tls: ServerTls | undefined): Server {
+function openServer(
+  handler: RequestListener,
+  { tls, stallTimeoutMs = defaultStallTimeoutMs }: HttpServerOptions,
+): Server {
   const limits = {
     maxHeaderSize: maxHeaderBytes,
     requestTimeout: requestTimeoutMs,
@@ -128,11 +135,20 @@ function openServer(handler: RequestListener, tls: ServerTls | undefined): Serve
     // Answered below, with a problem.
     requireHostHeader: false,
   };
-  if (!tls) return createServer(limits, handler);
+  if (!tls) return bindTimeout(createServer(limits, handler), stallTimeoutMs);
   const material = tls.current();
   const mutual = material.clientCa ? { requestCert: true, rejectUnauthorized: true } : {};
-  const server = createTlsServer({ ...limits, ...mutual, ...contextOf(material) }, handler);
+  const server = bindTimeout(
+    createTlsServer({ ...limits, ...mutual, ...contextOf(material) }, handler),
+    stallTimeoutMs,
+  );
   tls.subscribe((renewed) => server.setSecureContext(contextOf(renewed)));
+  return server;
+}
+
+/** Of a connection on which nothing is sent or taken, while a request is in flight. */
+function bindTimeout<T extends Server>(server: T, stallTimeoutMs: number): T {
+  server.timeout = stallTimeoutMs;
   return server;
 }
 
