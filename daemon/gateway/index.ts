@@ -46,6 +46,9 @@ export type GatewayOptions = {
     readonly defaultCurrency: string;
     /** Names by which requests with a cookie may address this gateway. */
     readonly allowedHosts: readonly string[];
+    /** As the limits of the gateway if not given. */
+    readonly maxEventStreams?: number;
+    readonly stallTimeoutMs?: number;
   };
 };
 
@@ -64,11 +67,11 @@ const lookEveryMs = 20;
 const answerMs = 500;
 
 /** Every route of the table, from which the OpenAPI document is made too. */
-export const listRoutes = (defaultCurrency: string): readonly Route[] => [
+export const listRoutes = (defaultCurrency: string, maxEventStreams?: number): readonly Route[] => [
   ...transactionRoutes(defaultCurrency),
   batchRoute(defaultCurrency),
   ...walletRoutes,
-  ...eventRoutes(),
+  ...eventRoutes(maxEventStreams),
   ...signInRoutes,
   ...sessionRoutes,
   ...userRoutes,
@@ -87,10 +90,12 @@ export function createGateway(options: GatewayOptions): Gateway {
   const { findTroubles = () => Promise.resolve([]) } = options;
   const stopping = new AbortController();
   const decorateProblem = decorateSimpleProblem;
-  const routes = listRoutes(config.defaultCurrency);
+  const routes = listRoutes(config.defaultCurrency, config.maxEventStreams);
   const pages = listPages(createOpenApi(routes));
   const methodsOf = createMethodLookup([...routes, ...listPagePaths(pages)]);
-  const server = createHttpServer({ log, proxies, tls, methodsOf, decorateProblem });
+  const { stallTimeoutMs } = config;
+  const stall = stallTimeoutMs === undefined ? {} : { stallTimeoutMs };
+  const server = createHttpServer({ log, proxies, tls, methodsOf, decorateProblem, ...stall });
   mountPages(server, {
     pages,
     isReady: () => isReady() && !stopping.signal.aborted,

@@ -19,11 +19,8 @@ import { fault, type Fault } from './problems.ts';
 const maxHeaderBytes = 8 * 1024;
 const requestTimeoutMs = 30_000;
 const keepAliveTimeoutMs = 65_000;
-/**
- * Nothing is sent, and nothing taken: longer than any call takes to be answered, and than the
- * comments of an event stream are apart.
- */
-const stallTimeoutMs = 60_000;
+/** Longer than any call takes to be answered, and than the comments of an event stream are apart. */
+const defaultStallTimeoutMs = 60_000;
 
 export type ListenerOptions = {
   readonly handle: RequestListener;
@@ -31,6 +28,8 @@ export type ListenerOptions = {
   readonly proxies: AddressSet;
   readonly log: Log;
   readonly limits?: ConnectionLimits;
+  /** A connection on which nothing is sent, and nothing taken, for so long is ended. */
+  readonly stallTimeoutMs?: number;
 };
 
 const states = new WeakMap<Duplex, ConnectionState>();
@@ -46,7 +45,9 @@ export function createHttpListener(options: ListenerOptions): Server {
   const { handle, proxies, log, limits = connectionLimits } = options;
   const connections = createConnections(limits, proxies);
   const reportRefusals = createRefusalReporter(log);
+  const { stallTimeoutMs = defaultStallTimeoutMs } = options;
   const server = openServer(options.tls, limits);
+  server.timeout = stallTimeoutMs;
   const take = (socket: Socket): void => {
     if (connections.take(socket)) return;
     reportRefusals(socket.remoteAddress ?? '');
@@ -97,7 +98,6 @@ function openServer(tls: ServerTls | undefined, { handshakeMs }: ConnectionLimit
     : createServer(limits);
   // Counted later. Node would drop what is past the number, without a word.
   server.maxHeadersCount = 0;
-  server.timeout = stallTimeoutMs;
   return server;
 }
 

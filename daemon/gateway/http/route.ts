@@ -105,7 +105,7 @@ export const explainCut = (
   stopped: Fault = shuttingDown,
 ): Fault => (cause.reason === 'CANCELLED' && signal?.reason === cutShort ? stopped : cause);
 
-export const shuttingDown = fault(
+const shuttingDown = fault(
   'SHUTTING_DOWN',
   'the server is stopping: ask again for what has not arrived',
 );

@@ -24,6 +24,8 @@ export type HttpServerOptions = {
   readonly methodsOf: (path: string) => readonly string[];
   /** Answers whose body is not a problem, like those of the simple API, add to it. */
   readonly decorateProblem: (path: string, problem: object) => object;
+  /** A client that takes nothing of its answer for so long loses the connection. */
+  readonly stallTimeoutMs?: number;
 };
 
 /** What still arrives is served: it would be refused without a problem. */
@@ -31,10 +33,10 @@ const whileStopping = { forceCloseConnections: 'idle', return503OnClosing: false
 
 /** A fastify instance with what all routes share: limits, ids, headers, and faults as problems. */
 export function createHttpServer(options: HttpServerOptions): FastifyInstance {
-  const { proxies, tls, log } = options;
+  const { proxies, log } = options;
   const server = fastify({
     logger: false,
-    serverFactory: (handle) => createHttpListener({ handle, tls, proxies, log }),
+    serverFactory: (handle) => createHttpListener({ ...options, handle }),
     bodyLimit: maxBodyBytes,
     genReqId: (request) => requestIdOf(request.headers),
     requestIdHeader: false,

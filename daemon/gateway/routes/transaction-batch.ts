@@ -107,7 +107,7 @@ const maxPartBytes = 240 * 1024;
  * refuses the first one, nothing was done; where a later one, its items and those after it have
  * that refusal.
  */
-async function createInParts(
+export async function createInParts(
   call: ServiceCall,
   items: readonly Item[],
   dryRun: boolean,
@@ -127,7 +127,7 @@ async function createInParts(
   return found(outcomes);
 }
 
-type Item = Extract<ReturnType<typeof toItem>, { ok: true }>['value'];
+export type Item = Extract<ReturnType<typeof toItem>, { ok: true }>['value'];
 
 /** Tags, lengths and numbers of an item. */
 const itemOverheadBytes = 64;

@@ -4,6 +4,7 @@ import type { Role } from '../../../core/roles.ts';
 import { apiKeyScopes, type ApiKeyScope } from '../../../core/scopes.ts';
 import type { Policy } from '../../../daemon/platform/access/access.ts';
 import type { Route } from '../../../daemon/gateway/http/route.ts';
+import { bearer } from '../../support/http/client.ts';
 import { send } from '../../support/http/gateway.ts';
 import { password } from '../../support/http/people.ts';
 import { expectAtAdmission, type Caller } from '../callers.ts';
@@ -90,8 +91,6 @@ export async function castOverHttp(stage: HttpStage): Promise<readonly HttpCalle
     ...(await castRefused(stage)),
   ];
 }
-
-export const bearer = (token: string): Headers => ({ authorization: `Bearer ${token}` });
 
 const one = (
   name: string,

@@ -3,9 +3,9 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { listRoutes } from '../../../daemon/gateway/index.ts';
 import type { Route } from '../../../daemon/gateway/http/route.ts';
+import { bearer } from '../../support/http/client.ts';
 import { admissionReasons } from '../callers.ts';
 import { rpcs } from '../rpcs.ts';
-import { bearer } from './callers.ts';
 import { readContents, readSettledContents } from './contents.ts';
 import { httpObjectRules, objectNames, staffOnly, type HttpObjectRule } from './objects.ts';
 import { absent, rows, type Things } from './requests.ts';

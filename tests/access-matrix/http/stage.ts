@@ -5,6 +5,7 @@ import { vi } from 'vitest';
 
 import type { Role } from '../../../core/roles.ts';
 import type { Route } from '../../../daemon/gateway/http/route.ts';
+import { bearer } from '../../support/http/client.ts';
 import {
   send,
   startGateway,
@@ -12,7 +13,6 @@ import {
   type HttpAnswer,
 } from '../../support/http/gateway.ts';
 import { createPeople, password, type Tokens } from '../../support/http/people.ts';
-import { bearer } from './callers.ts';
 import type { HttpRequest, Things } from './requests.ts';
 
 export type Who = {

@@ -195,7 +195,8 @@ describe('a gateway without one of its services', () => {
   it('without the auth service it is not ready, and serves again once that is back', async () => {
     await at.kill('auth');
     const unready = await until(readyz, ({ status }) => status === 503);
-    expect(unready.text).toBe('not ready; the auth service does not serve (AUTH_SERVICE_URL)\n');
+    const missing = 'not ready; the auth service does not serve (AUTH_SERVICE_URL)';
+    expect(unready.text.startsWith(missing), unready.text).toBe(true);
     const refused = await send('GET', '/v1/me', ana);
     expect(refused).toMatchObject({ status: 503, body: { reason: 'AUTH_UNAVAILABLE' } });
     expect(Number(refused.headers['retry-after'])).toBeGreaterThan(0);
@@ -204,7 +205,7 @@ describe('a gateway without one of its services', () => {
     expect(unknown.body).toMatchObject({ reason: 'AUTH_UNAVAILABLE' });
     await at.start('auth');
     await until(balance, ({ status }) => status === 200);
-    expect(await until(readyz, ({ status }) => status === 200)).toMatchObject({ text: 'ready\n' });
+    expect(await until(readyz, ({ text }) => text === 'ready\n')).toMatchObject({ status: 200 });
   });
 });
 

@@ -34,7 +34,10 @@ export type GatewayWorld = {
 };
 
 /** A gateway before the three services, all in this process. */
-export async function startGateway(allowedHosts = ['127.0.0.1']): Promise<GatewayWorld> {
+export async function startGateway(
+  allowedHosts = ['127.0.0.1'],
+  limits: { readonly maxEventStreams?: number; readonly stallTimeoutMs?: number } = {},
+): Promise<GatewayWorld> {
   const services = await startAllServices();
   const calls: string[] = [];
   const byRequest = new Map<string, string[]>();
@@ -65,7 +68,7 @@ export async function startGateway(allowedHosts = ['127.0.0.1']): Promise<Gatewa
     proxies: createAddressSet([]),
     tls: undefined,
     isReady: () => isReady,
-    config: { defaultCurrency: 'BRL', allowedHosts },
+    config: { defaultCurrency: 'BRL', allowedHosts, ...limits },
   });
   const { port } = await gateway.listen('127.0.0.1', 0);
   return {
