@@ -22,6 +22,7 @@ export type ServerReason =
   | 'EXPORT_EXPIRED'
   | 'EXPORT_NOT_FOUND'
   | 'EXPORT_NOT_READY'
+  | 'HEADERS_TOO_LARGE'
   | 'HOST_UNKNOWN'
   | 'IDEMPOTENCY_KEY_REQUIRED'
   | 'IDEMPOTENCY_KEY_REUSED'
@@ -46,6 +47,7 @@ export type ServerReason =
   | 'RANGE_NOT_SATISFIABLE'
   | 'RANGE_TOO_LONG'
   | 'REFRESH_TOKEN_INVALID'
+  | 'REQUEST_MALFORMED'
   | 'REQUEST_TIMEOUT'
   | 'SESSION_NOT_FOUND'
   | 'SHUTTING_DOWN'
@@ -152,6 +154,38 @@ export type Problem = {
 
   /** It may have been done: send it again with the same `Idempotency-Key` */
   readonly outcome?: 'unknown';
+};
+
+export type SimpleProblem = {
+  /** What the reason means */
+  readonly type: string;
+  readonly title: string;
+  readonly status: number;
+
+  /** For people; the text may change */
+  readonly detail: string;
+  readonly instance: string;
+
+  /** For programs; docs: `/docs/errors` */
+  readonly reason: string;
+
+  /** The field of the request that is wrong */
+  readonly field?: string;
+
+  /** Values that the detail names */
+  readonly metadata?: Readonly<Record<string, string>>;
+  readonly requestId: string;
+
+  /** When to send it again */
+  readonly retryAfterMs?: number;
+
+  /** It may have been done: send it again with the same `Idempotency-Key` */
+  readonly outcome?: 'unknown';
+
+  /** The detail, for clients of the original */
+  readonly error: readonly string[];
+  readonly statusCode?: 401;
+  readonly message?: 'Unauthorized';
 };
 
 export type Statement = {
@@ -370,7 +404,24 @@ export type Operations = {
       }[];
       readonly dryRun?: boolean | undefined;
     };
-    readonly answer: string;
+    readonly answer: {
+      readonly items: readonly {
+        /** As POST /v1/transactions would answer */
+        readonly status: number;
+        readonly transaction?: Transaction;
+        readonly problem?: {
+          readonly type: string;
+          readonly title: string;
+          readonly status: number;
+          readonly detail: string;
+          readonly reason: string;
+          readonly field?: string;
+          readonly metadata?: Readonly<Record<string, string>>;
+          readonly retryAfterMs?: number;
+          readonly outcome?: 'unknown';
+        };
+      }[];
+    };
   };
 
   /** List wallets */
@@ -727,6 +778,9 @@ export type Operations = {
 
         /** The session of this request */
         readonly current: boolean;
+
+        /** What it was given: tokens, a cookie */
+        readonly kind: 'tokens' | 'browser';
       }[];
       readonly nextPageToken?: string;
     };
