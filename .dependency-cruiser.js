@@ -98,13 +98,19 @@ export default {
     only(
       'core-and-protos-below-all',
       { path: '^(core|lib|protos)/', pathNot: tests },
-      { path: '^(cli|daemon|bench|tests|scripts)/' },
+      { path: '^(cli|client|daemon|bench|tests|scripts)/' },
       'They are what both sides share.',
     ),
     only(
       'core-imports-nothing',
       { path: '^core/', pathNot: tests },
       { pathNot: ['^core/', '^crypto$', '^node:crypto$'] },
+    ),
+    only(
+      'client-on-core-only',
+      { path: '^client/', pathNot: tests },
+      { pathNot: ['^client/', '^core/'] },
+      'The TypeScript client runs wherever fetch does.',
     ),
     only('domain-is-pure', { path: '[/-]domain\\.ts$' }, { pathNot: ['^core/'] }),
     ...walletRules,
@@ -153,7 +159,7 @@ export default {
     ),
     only(
       'no-production-on-tests',
-      { path: '^(cli|daemon|core|protos)/', pathNot: tests },
+      { path: '^(cli|client|daemon|core|protos)/', pathNot: tests },
       { path: ['^tests/', tests] },
     ),
   ],

@@ -2,7 +2,7 @@ import { defineConfig } from 'eslint/config';
 import tseslint from 'typescript-eslint';
 
 export default defineConfig(
-  { ignores: ['dist', 'coverage', 'protos/gen', 'bench/results'] },
+  { ignores: ['dist', 'coverage', 'protos/gen', 'client/gen', 'bench/results'] },
   {
     files: ['**/*.ts'],
     extends: [tseslint.configs.strictTypeChecked],

@@ -21,7 +21,7 @@ export default defineConfig({
     // Most tests wait for processes most of the time.
     maxWorkers: availableParallelism() + 1,
     coverage: {
-      include: ['{core,cli,daemon,lib}/**/*.ts'],
+      include: ['{core,cli,client,daemon,lib}/**/*.ts'],
       exclude: ['**/*.test.ts', '**/test-support.ts'],
       reporter: ['text-summary'],
     },
@@ -29,7 +29,7 @@ export default defineConfig({
       {
         test: {
           name: 'unit',
-          include: ['{core,cli,daemon,lib,tests}/**/*.test.ts'],
+          include: ['{core,cli,client,daemon,lib,tests}/**/*.test.ts'],
           exclude: [...exclude, '**/*.int.test.ts', '**/*.e2e.test.ts'],
           // Properties take some seconds, and longer on a loaded machine.
           testTimeout: 60_000,
@@ -38,7 +38,7 @@ export default defineConfig({
       {
         test: {
           name: 'int',
-          include: ['{core,cli,daemon,lib,tests}/**/*.int.test.ts'],
+          include: ['{core,cli,client,daemon,lib,tests}/**/*.int.test.ts'],
           exclude,
           globalSetup: ['tests/support/postgres/setup.ts', 'tests/support/broker/setup.ts'],
           testTimeout: 60_000,

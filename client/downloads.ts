@@ -86,8 +86,9 @@ async function* resumeChunks(file: Resumable): AsyncGenerator<Uint8Array, void, 
 }
 
 async function* readChunks(response: Response): AsyncGenerator<Uint8Array, void, undefined> {
-  const reader = response.body?.getReader();
-  if (!reader) return;
+  const body: ReadableStream<Uint8Array> | null = response.body;
+  if (!body) return;
+  const reader = body.getReader();
   try {
     for (;;) {
       const { done, value } = await reader.read();

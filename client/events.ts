@@ -112,8 +112,9 @@ function toEvent({ event, data }: ServerEvent): LineEvent | InconsistencyEvent {
 }
 
 async function* readEvents(response: Response): AsyncGenerator<ServerEvent, void, undefined> {
-  if (!response.body) return;
-  const reader = response.body.getReader();
+  const body: ReadableStream<Uint8Array> | null = response.body;
+  if (!body) return;
+  const reader = body.getReader();
   const decoder = new TextDecoder();
   const parser = createSseParser();
   try {

@@ -12,14 +12,14 @@ type ListName = {
     : never;
 }[OperationName];
 
-type AnyPage = { readonly items: readonly unknown[]; readonly nextPageToken?: string };
-
 export function createList<Name extends ListName>(sender: Sender, name: Name): List<Name> {
   const read = (query: QueryOf<Name> | undefined, options = {}) =>
     sender.call(name, { query } as Request<Name>, options);
   const listAll = (query: object = {}, options = {}) =>
-    iteratePages<unknown>(
-      (next) => read({ ...query, ...next } as QueryOf<Name>, options) as Promise<AnyPage>,
-    ) as AsyncGenerator<ItemOf<Name>, void, undefined>;
+    iteratePages<unknown>((next) => read({ ...query, ...next }, options)) as AsyncGenerator<
+      ItemOf<Name>,
+      void,
+      undefined
+    >;
   return { list: read, listAll };
 }

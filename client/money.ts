@@ -91,7 +91,8 @@ async function waitForExport(
   const endMs = performance.now() + timeoutMs;
   for (;;) {
     const leftMs = endMs - performance.now();
-    const wait = Math.max(0, Math.min(longestWaitSeconds, Math.floor(leftMs / 1_000)));
+    const longestMs = Math.min(leftMs, sender.attemptTimeoutMs / 2);
+    const wait = Math.max(0, Math.min(longestWaitSeconds, Math.floor(longestMs / 1_000)));
     const request = { path: { id }, query: { wait } };
     const found = await sender.call('getExportsById', request, { signal });
     if (found.status !== 'queued' && found.status !== 'running') return found;

@@ -46,7 +46,7 @@ export type Settings = {
   readonly credential: Credential;
 };
 
-export type Credential = {
+type Credential = {
   /** The token to send; undefined: none. */
   get(): Promise<string | undefined>;
   /** Another one than that which the server has refused; undefined: there is none. */
@@ -95,9 +95,13 @@ function createCredential({ token, apiKey, onToken }: ClientOptions): Credential
   return {
     get: () => current ?? ask(undefined),
     renew: async (refused) => {
-      const known = await current;
-      const next = known !== undefined && known !== refused ? known : await ask(refused);
-      return next === refused ? undefined : next;
+      const before = current;
+      const known = await before;
+      // Another call may have asked meanwhile.
+      const isAsked = current !== undefined && current !== before;
+      const next = known !== refused && known !== undefined ? known : undefined;
+      const token = next ?? (await (isAsked ? current : ask(refused)));
+      return token === refused ? undefined : token;
     },
   };
 }

@@ -30,7 +30,7 @@ export type ProblemDetails = {
 
 /** Thrown by every method that does not get what it asks for. */
 export class WalletProblem extends Error {
-  override readonly name: 'WalletProblem' = 'WalletProblem';
+  override readonly name: string = 'WalletProblem';
   readonly reason: ProblemReason;
   /** The HTTP status; 0 where there was no answer. */
   readonly status: number;
@@ -111,11 +111,11 @@ export function parseObject(text: string): Json | undefined {
 function readMetadata(value: unknown): Readonly<Record<string, string>> {
   if (typeof value !== 'object' || value === null) return {};
   const entries = Object.entries(value).filter(([, text]) => typeof text === 'string');
-  return Object.fromEntries(entries) as Record<string, string>;
+  return Object.fromEntries(entries);
 }
 
 /** `Retry-After` (RFC 9110, 10.2.3), seconds or a time, in milliseconds from now. */
-export function readRetryAfter(header: string | null, nowMs: number): number | undefined {
+function readRetryAfter(header: string | null, nowMs: number): number | undefined {
   if (header === null) return undefined;
   if (/^\d{1,6}$/.test(header.trim())) return Number(header) * 1_000;
   const at = Date.parse(header);

@@ -13,6 +13,8 @@ export type Request<Name extends OperationName> = {
 };
 
 export type Sender = {
+  /** Of one attempt: a request that waits at the server must be answered earlier. */
+  readonly attemptTimeoutMs: number;
   /** The answer as JSON; undefined where it has no body. Throws a WalletProblem. */
   call<Name extends OperationName>(
     name: Name,
@@ -74,9 +76,10 @@ export function createSender(settings: Settings): Sender {
     };
   };
   return {
-    call: (name, request = {}, options = {}) =>
+    attemptTimeoutMs: settings.attemptTimeoutMs,
+    call: async (name, request = {}, options = {}) =>
       sendCall(settings, prepare(name, request, options, readJson)),
-    open: (name, request = {}, options = {}) =>
+    open: async (name, request = {}, options = {}) =>
       sendCall(
         settings,
         prepare(name, request, options, (response) => Promise.resolve(response)),
@@ -92,6 +95,7 @@ async function sendCall<T>(settings: Settings, call: Call<T>): Promise<T> {
   let isRenewed = false;
   let wasInDoubt = false;
   for (let attempts = 1; ; attempts += 1) {
+    if (isAborted(call.signal)) throw toError(call, cancelled(call.signal), wasInDoubt);
     const leftMs = Math.max(1, endMs - performance.now());
     const attempt = await tryOnce(settings, call, token, leftMs);
     if (attempt.ok) return attempt.value;
@@ -112,17 +116,15 @@ async function sendCall<T>(settings: Settings, call: Call<T>): Promise<T> {
       leftMs: endMs - performance.now(),
       jitter: Math.random(),
     });
-    if (!decision.isAgain || call.signal?.aborted === true) {
+    if (!decision.isAgain || isAborted(call.signal)) {
       throw toError(call, details, wasInDoubt);
     }
     await sleep(decision.delayMs, call.signal);
-    if (isAborted(call.signal)) throw toError(call, cancelled(call.signal), wasInDoubt);
   }
 }
 
 /** The signal may be aborted while something else is awaited. */
-const isAborted = (signal: AbortSignal | undefined): signal is AbortSignal =>
-  signal?.aborted === true;
+const isAborted = (signal: AbortSignal | undefined): boolean => signal?.aborted === true;
 
 const isTokenRefused = ({ reason }: ProblemDetails): boolean =>
   reason === 'TOKEN_EXPIRED' || reason === 'TOKEN_REVOKED' || reason === 'TOKEN_INVALID';
@@ -197,10 +199,10 @@ function describe(cause: unknown): string {
   return inner instanceof Error && inner.message !== '' ? inner.message : cause.message;
 }
 
-const cancelled = (signal: AbortSignal): ProblemDetails => ({
+const cancelled = (signal: AbortSignal | undefined): ProblemDetails => ({
   reason: 'CANCELLED',
   message: 'the signal of the call was aborted',
-  cause: signal.reason as unknown,
+  cause: signal?.reason as unknown,
 });
 
 function toError<T>(
@@ -257,9 +259,12 @@ function fillPath(path: string, values: object | undefined): string {
   });
 }
 
+type QueryValue = string | number | boolean;
+type QueryValues = Readonly<Record<string, QueryValue | readonly QueryValue[] | undefined>>;
+
 function formatQuery(values: object | undefined): string {
   const query = new URLSearchParams();
-  for (const [name, value] of Object.entries(values ?? {}) as [string, unknown][]) {
+  for (const [name, value] of Object.entries((values ?? {}) as QueryValues)) {
     for (const each of [value].flat()) if (each !== undefined) query.append(name, String(each));
   }
   return query.size === 0 ? '' : `?${query.toString()}`;

@@ -1,5 +1,8 @@
-import { chmod, copyFile, mkdir, readFile, rm } from 'node:fs/promises';
+import { chmod, copyFile, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { basename, dirname } from 'node:path';
+
 import { build, type BuildOptions, type Plugin } from 'esbuild';
+import ts from 'typescript';
 
 import { docsFiles } from '../daemon/gateway/docs-page/files.ts';
 
@@ -13,6 +16,14 @@ const common: BuildOptions = {
   target: 'node20.19',
   sourcemap: true,
   logLevel: 'warning',
+};
+
+const declarationOptions: ts.CompilerOptions = {
+  target: ts.ScriptTarget.ES2023,
+  module: ts.ModuleKind.NodeNext,
+  isolatedDeclarations: true,
+  strict: true,
+  exactOptionalPropertyTypes: true,
 };
 
 const requireForCommonJs =
@@ -50,6 +61,25 @@ const omitGeneratedClients: Plugin = {
   },
 };
 
+/** The types of the client, from the annotations of each file alone: a check would take seconds. */
+async function writeDeclarations(): Promise<void> {
+  const names = await readdir('client', { recursive: true });
+  for (const name of names.filter((each) => /(?<!\.test)\.ts$/.test(each))) {
+    const { outputText, diagnostics = [] } = ts.transpileDeclaration(
+      await readFile(`client/${name}`, 'utf8'),
+      { fileName: basename(name), reportDiagnostics: true, compilerOptions: declarationOptions },
+    );
+    const faults = diagnostics.map(({ messageText }) =>
+      ts.flattenDiagnosticMessageText(messageText, ' '),
+    );
+    if (faults.length > 0) throw new Error(`client/${name}: ${faults.join('; ')}`);
+    // Programs of others do not import .ts files.
+    const text = outputText.replace(/(from '\.[^']*)\.ts(?=')/g, '$1.js');
+    await mkdir(dirname(`dist/client/${name}`), { recursive: true });
+    await writeFile(`dist/client/${name.replace(/\.ts$/, '.d.ts')}`, text);
+  }
+}
+
 await rm('dist', { recursive: true, force: true });
 await Promise.all([
   build({
@@ -71,7 +101,14 @@ await Promise.all([
     chunkNames: 'chunks/[name]-[hash]',
     packages: 'external',
   }),
+  build({
+    ...common,
+    platform: 'neutral',
+    entryPoints: ['client/index.ts'],
+    outdir: 'dist/client',
+  }),
 ]);
+await writeDeclarations();
 await mkdir('dist/daemon/docs-page');
 for (const [name, source] of Object.entries(docsFiles)) {
   await copyFile(source, `dist/daemon/docs-page/${name}`);

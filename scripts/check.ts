@@ -8,11 +8,12 @@ const checks: readonly (readonly [name: string, command: string])[] = [
   ['prettier', 'prettier --check --log-level warn .'],
   [
     'dependency-cruiser',
-    'depcruise --config .dependency-cruiser.js cli core daemon lib protos scripts tests',
+    'depcruise --config .dependency-cruiser.js cli client core daemon lib protos scripts tests',
   ],
   ['knip', 'knip'],
   ['buf', 'buf lint'],
   ['openapi', 'tsx scripts/openapi.ts --check'],
+  ['client types', 'tsx scripts/client-types.ts --check'],
 ];
 
 function run(command: string): Promise<{ readonly code: number | null; readonly output: string }> {

@@ -22,6 +22,7 @@ export type ServerReason =
   | 'EXPORT_EXPIRED'
   | 'EXPORT_NOT_FOUND'
   | 'EXPORT_NOT_READY'
+  | 'HEADERS_TOO_LARGE'
   | 'HOST_UNKNOWN'
   | 'IDEMPOTENCY_KEY_REQUIRED'
   | 'IDEMPOTENCY_KEY_REUSED'
@@ -46,11 +47,73 @@ export type ServerReason =
   | 'RANGE_NOT_SATISFIABLE'
   | 'RANGE_TOO_LONG'
   | 'REFRESH_TOKEN_INVALID'
+  | 'REQUEST_MALFORMED'
   | 'REQUEST_TIMEOUT'
   | 'SESSION_NOT_FOUND'
   | 'SHUTTING_DOWN'
   | 'SIGN_UP_CLOSED'
   | 'STAFF_OWN_WALLET'
+  | 'STATEMENT_UNAVAILABLE'
+  | 'SimpleAMOUNT_INVALID'
+  | 'SimpleAMOUNT_MISMATCH'
+  | 'SimpleAUTH_UNAVAILABLE'
+  | 'SimpleBALANCE_LIMIT_EXCEEDED'
+  | 'SimpleBODY_TOO_LARGE'
+  | 'SimpleCREDENTIALS_INVALID'
+  | 'SimpleCREDENTIALS_MISSING'
+  | 'SimpleCURRENCY_UNKNOWN'
+  | 'SimpleDATABASE_BUSY'
+  | 'SimpleDATABASE_UNAVAILABLE'
+  | 'SimpleDEADLINE_EXCEEDED'
+  | 'SimpleEMAIL_INVALID'
+  | 'SimpleEMAIL_TAKEN'
+  | 'SimpleEMAIL_UNVERIFIED'
+  | 'SimpleEXPORT_EXPIRED'
+  | 'SimpleEXPORT_NOT_FOUND'
+  | 'SimpleEXPORT_NOT_READY'
+  | 'SimpleHEADERS_TOO_LARGE'
+  | 'SimpleHOST_UNKNOWN'
+  | 'SimpleIDEMPOTENCY_KEY_REUSED'
+  | 'SimpleINSUFFICIENT_FUNDS'
+  | 'SimpleINTERNAL'
+  | 'SimpleINVALID_ARGUMENT'
+  | 'SimpleJSON_INVALID'
+  | 'SimpleMEDIA_TYPE_UNSUPPORTED'
+  | 'SimpleOPERATION_NOT_ALLOWED'
+  | 'SimpleORIGIN_REFUSED'
+  | 'SimpleOUTBOX_FULL'
+  | 'SimpleOUTCOME_UNKNOWN'
+  | 'SimpleOVERLOADED'
+  | 'SimplePAGE_TOKEN_INVALID'
+  | 'SimplePARENT_ALREADY_UNDONE'
+  | 'SimplePARENT_NOT_FOUND'
+  | 'SimplePARENT_NOT_UNDOABLE'
+  | 'SimplePASSWORD_INVALID'
+  | 'SimplePERMISSION_DENIED'
+  | 'SimpleREQUEST_MALFORMED'
+  | 'SimpleREQUEST_TIMEOUT'
+  | 'SimpleSHUTTING_DOWN'
+  | 'SimpleSIGN_UP_CLOSED'
+  | 'SimpleSTAFF_OWN_WALLET'
+  | 'SimpleSTATEMENT_UNAVAILABLE'
+  | 'SimpleTHROTTLED'
+  | 'SimpleTOKEN_EXPIRED'
+  | 'SimpleTOKEN_INVALID'
+  | 'SimpleTOKEN_REVOKED'
+  | 'SimpleTOTP_ENROLMENT_REQUIRED'
+  | 'SimpleTOTP_INVALID'
+  | 'SimpleTOTP_REQUIRED'
+  | 'SimpleTOTP_UNREADABLE'
+  | 'SimpleTRANSACTION_NOT_FOUND'
+  | 'SimpleUNIMPLEMENTED'
+  | 'SimpleURI_INVALID'
+  | 'SimpleUSER_NOT_FOUND'
+  | 'SimpleUSER_REQUIRED'
+  | 'SimpleWALLET_BUSY'
+  | 'SimpleWALLET_CLOCK_AHEAD'
+  | 'SimpleWALLET_CORRUPT'
+  | 'SimpleWALLET_FROZEN'
+  | 'SimpleWALLET_UNAVAILABLE'
   | 'THROTTLED'
   | 'TOKEN_EXPIRED'
   | 'TOKEN_INVALID'
@@ -69,7 +132,8 @@ export type ServerReason =
   | 'WALLET_CLOCK_AHEAD'
   | 'WALLET_CORRUPT'
   | 'WALLET_FROZEN'
-  | 'WALLET_NOT_FOUND';
+  | 'WALLET_NOT_FOUND'
+  | 'WALLET_UNAVAILABLE';
 
 export type Balance = {
   readonly walletId: string;
@@ -152,6 +216,38 @@ export type Problem = {
 
   /** It may have been done: send it again with the same `Idempotency-Key` */
   readonly outcome?: 'unknown';
+};
+
+export type SimpleProblem = {
+  /** What the reason means */
+  readonly type: string;
+  readonly title: string;
+  readonly status: number;
+
+  /** For people; the text may change */
+  readonly detail: string;
+  readonly instance: string;
+
+  /** For programs; docs: `/docs/errors` */
+  readonly reason: string;
+
+  /** The field of the request that is wrong */
+  readonly field?: string;
+
+  /** Values that the detail names */
+  readonly metadata?: Readonly<Record<string, string>>;
+  readonly requestId: string;
+
+  /** When to send it again */
+  readonly retryAfterMs?: number;
+
+  /** It may have been done: send it again with the same `Idempotency-Key` */
+  readonly outcome?: 'unknown';
+
+  /** The detail, for clients of the original */
+  readonly error: readonly string[];
+  readonly statusCode?: 401;
+  readonly message?: 'Unauthorized';
 };
 
 export type Statement = {
@@ -370,7 +466,24 @@ export type Operations = {
       }[];
       readonly dryRun?: boolean | undefined;
     };
-    readonly answer: string;
+    readonly answer: {
+      readonly items: readonly {
+        /** As POST /v1/transactions would answer */
+        readonly status: number;
+        readonly transaction?: Transaction;
+        readonly problem?: {
+          readonly type: string;
+          readonly title: string;
+          readonly status: number;
+          readonly detail: string;
+          readonly reason: string;
+          readonly field?: string;
+          readonly metadata?: Readonly<Record<string, string>>;
+          readonly retryAfterMs?: number;
+          readonly outcome?: 'unknown';
+        };
+      }[];
+    };
   };
 
   /** List wallets */
@@ -727,6 +840,9 @@ export type Operations = {
 
         /** The session of this request */
         readonly current: boolean;
+
+        /** What it was given: tokens, a cookie */
+        readonly kind: 'tokens' | 'browser';
       }[];
       readonly nextPageToken?: string;
     };

@@ -9,6 +9,7 @@ const swaggerUi = 'node_modules/swagger-ui-dist';
 export const docsFiles = {
   'index.html': `${own}/index.html`,
   'initializer.js': `${own}/initializer.js`,
+  'docs.css': `${own}/docs.css`,
   'errors.css': `${own}/errors.css`,
   'errors.md': 'docs/errors.md',
   'swagger-ui.css': `${swaggerUi}/swagger-ui.css`,

@@ -50,7 +50,7 @@ describe('the pages of the gateway', () => {
     expect(policy).not.toContain('unsafe');
     expect(page.text).not.toMatch(/https?:|<script>|<style|\{\{/);
     const assets = [...page.text.matchAll(/(?:src|href)="(\/docs\/assets\/[^"]+)"/g)];
-    expect(assets).toHaveLength(3);
+    expect(assets).toHaveLength(4);
     for (const [, path = ''] of assets) {
       expect(path).toMatch(/-[0-9a-f]{12}\.(css|js)$/);
       const asset = await get(path);

@@ -87,13 +87,14 @@ export function listPages(document: object): readonly Page[] {
   const css = toAsset('swagger-ui.css', 'text/css; charset=utf-8');
   const bundle = toAsset('swagger-ui-bundle.js', 'text/javascript; charset=utf-8');
   const initializer = toAsset('initializer.js', 'text/javascript; charset=utf-8');
+  const docsCss = toAsset('docs.css', 'text/css; charset=utf-8');
   const errorsCss = toAsset('errors.css', 'text/css; charset=utf-8');
   let index = readDocsFile('index.html').toString();
-  for (const { name, path } of [css, bundle, initializer]) {
+  for (const { name, path } of [css, docsCss, bundle, initializer]) {
     index = index.replace(`{{${name}}}`, path);
   }
   return [
-    ...[css, bundle, initializer, errorsCss],
+    ...[css, docsCss, bundle, initializer, errorsCss],
     toHtml('/docs', index),
     toHtml('/docs/errors', renderErrors(errorsCss.path)),
     {

@@ -29,6 +29,7 @@ const problem = z.object({
   reason: z.string(),
   field: z.string().optional(),
   metadata: z.record(z.string(), z.string()).optional(),
+  retryAfterMs: z.int().optional(),
   outcome: z.literal('unknown').optional(),
 });
 const result = z.object({
@@ -67,7 +68,7 @@ export const batchRoute = (defaultCurrency: string): Route =>
       200: {
         description: 'A result for each item',
         schema: z.object({ items: z.array(result) }),
-        contentTypes: ['application/json', 'application/x-ndjson'],
+        contentTypes: ['application/x-ndjson'],
       },
     },
     problems: ['INVALID_ARGUMENT', 'OUTBOX_FULL'],

@@ -19,11 +19,11 @@ export function startBrowser(): Promise<Browser> {
 /** What a page must not do: each is a text that says what happened. */
 export type Findings = {
   /** Reports of the Content-Security-Policy. */
-  readonly violations: readonly string[];
+  readonly violations: string[];
   /** Errors and warnings on the console, and errors that no code caught. */
-  readonly errors: readonly string[];
+  readonly errors: string[];
   /** Requests, as `METHOD URL`. */
-  readonly requests: readonly string[];
+  readonly requests: string[];
 };
 
 /** Watches a page from its next navigation on. */
