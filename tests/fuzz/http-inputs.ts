@@ -1,3 +1,4 @@
+import type { Route } from '../../daemon/gateway/http/route.ts';
 import { listRoutes } from '../../daemon/gateway/index.ts';
 import { toRequest } from '../support/http/raw.ts';
 import type { Random } from './random.ts';
@@ -66,9 +67,9 @@ const goodHeaders = toMap({
 
 /** One input: a request near to one of a route, or bytes that are none. */
 export function makeHttpInput(random: Random, player: HttpPlayer, index: number): HttpInput {
-  const route = random.pick(routes);
+  const route = pickRoute(random);
   const method = random.chance(94) ? route.method : random.pick(methods);
-  const target = makeTarget(random, player, route.path);
+  const target = makeTarget(random, player, route);
   const isSignedIn = route.credential === 'required' && random.chance(80);
   const headers = makeHeaders(random, player, index, isSignedIn);
   const hasBody =
@@ -83,24 +84,34 @@ export function makeHttpInput(random: Random, player: HttpPlayer, index: number)
   return { ...shared, parts: split(random, bytes), isSignedIn: isClean };
 }
 
+/** A session that ends makes a player sign in again: not too often. */
+function pickRoute(random: Random): Route {
+  const route = random.pick(routes);
+  const isEnd = /sign-out|sessions|password/.test(route.path) && route.credential === 'required';
+  return isEnd && random.chance(90) ? random.pick(routes) : route;
+}
+
 const touchesCredential = (headers: Readonly<Record<string, string>>, { header }: HttpPlayer) =>
   Object.entries(headers).some(
     ([name, value]) => /^(?:authorization|cookie|host)$/i.test(name) && value !== header[1],
   );
 
-function makeTarget(random: Random, player: HttpPlayer, path: string): string {
+function makeTarget(random: Random, player: HttpPlayer, { path, query }: Route): string {
   if (random.chance(3)) return random.pick(pages);
+  const { shape = {} } = (query ?? {}) as { readonly shape?: object };
+  const ownNames = Object.keys(shape);
   let target = path.replace(/:(\w+)/g, (_all, name: string) => {
     if (random.chance(15)) return encode(random, anyText(random));
     if (name === 'user') return random.chance(50) ? 'me' : player.userId;
     if (name === 'currency') return random.pick(['BRL', 'EUR', 'JPY', 'brl']);
     return name === 'key' ? `key-${random.int(1_000)}` : random.pick(uuids);
   });
-  const count = random.chance(60) ? 0 : 1 + random.int(3);
+  const count = random.chance(ownNames.length > 0 ? 40 : 90) ? 0 : 1 + random.int(3);
   for (let i = 0; i < count; i += 1) {
-    const name = random.pick(queryNames);
+    const isOwn = ownNames.length > 0 && random.chance(80);
+    const name = random.pick(isOwn ? ownNames : queryNames);
     const good = goodQueries.get(name) ?? [];
-    const value = good.length > 0 && random.chance(60) ? random.pick(good) : anyText(random);
+    const value = good.length > 0 && random.chance(75) ? random.pick(good) : anyText(random);
     target += `${i === 0 ? '?' : '&'}${name}=${encode(random, value)}`;
   }
   if (random.chance(2)) target = `http://127.0.0.1${target}`;
@@ -156,13 +167,13 @@ function makeBody(
   example: unknown,
   headers: Readonly<Record<string, string>>,
 ): string | Buffer {
-  const json = mutateJson(random, fill(random, player, example), random.chance(30) ? 0 : 25);
+  const json = mutateJson(random, fill(random, player, example), random.chance(60) ? 0 : 25);
   const lines = headers['Content-Type'] === 'application/x-ndjson';
   const { items } = (json ?? {}) as { items?: unknown };
   let text = JSON.stringify(json);
   if (lines && Array.isArray(items)) text = items.map((item) => JSON.stringify(item)).join('\n');
-  if (random.chance(12)) return mutateText(random, text);
-  if (random.chance(10)) return mutateBytes(random, Buffer.from(text));
+  if (random.chance(8)) return mutateText(random, text);
+  if (random.chance(6)) return mutateBytes(random, Buffer.from(text));
   if (random.chance(1))
     return random.pick(['[', '{"a":', '1,', '"\\u0000']).repeat(random.int(40_000));
   return text;

@@ -227,6 +227,8 @@ async function findCredential(
   }
   const { source, requestId } = ingress;
   const exchanged = await sessions.exchange(cookie, { source, requestId });
+  // The auth service has looked for its session.
+  if (!exchanged.ok) connectionOf(request.raw)?.charge(1);
   return exchanged.ok
     ? found({ accessToken: exchanged.value, cookie })
     : { ok: false, fault: exchanged.rejection };
