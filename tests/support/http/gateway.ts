@@ -108,8 +108,8 @@ export async function openAccount({ services }: GatewayWorld, email: string): Pr
 }
 
 /**
- * Sends a request with an optional JSON body, and reads the whole answer. Throws if it is not as the
- * OpenAPI document says.
+ * Sends a request with an optional JSON body, and reads the whole answer. Throws if it is not as
+ * the OpenAPI document says.
  */
 export async function send(
   url: string,
