@@ -58,9 +58,9 @@ function mayBeDone(failure: Failure): boolean {
 }
 
 /**
- * Whether it is unknown if the request was carried out, given that from the attempts before. Once in
- * doubt, only an answer of the ledger ends it: that a later attempt did not reach the server says
- * nothing about an earlier one.
+ * Whether it is unknown if the request was carried out, given that from the attempts before. Only
+ * an answer of the ledger ends a doubt: that a later attempt did not reach the server says nothing
+ * about an earlier one.
  */
 export function isInDoubt(wasInDoubt: boolean, failure: Failure): boolean {
   if (failure.kind === 'refused' && resolvesInDoubt(failure.reason)) return false;

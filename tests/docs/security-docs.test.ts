@@ -5,7 +5,17 @@ import { describe, expect, it } from 'vitest';
 
 const root = join(import.meta.dirname, '../..');
 const rootFiles = readdirSync(root);
-const folders = ['bench', 'cli', 'core', 'daemon', 'docker', 'migrations', 'protos', 'tests'];
+const folders = [
+  'bench',
+  'cli',
+  'client',
+  'core',
+  'daemon',
+  'docker',
+  'migrations',
+  'protos',
+  'tests',
+];
 const paths = folders.flatMap((folder) =>
   readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' }).map((path) =>
     join(folder, path),

@@ -86,7 +86,8 @@ it('the example of docs/client.md compiles under the strict rules of a program f
 
 const typed = `import { createClient, WalletProblem, type Transaction } from 'digital-wallet/client';
 const client = createClient({ baseUrl: 'https://wallet.example', apiKey: 'dwk_x' });
-const made: Transaction = await client.transactions.create({ operation: 'deposit', amount: '1.00' });
+const body = { operation: 'deposit', amount: '1.00' } as const;
+const made: Transaction = await client.transactions.create(body);
 const file: { stream: ReadableStream<Uint8Array> } = await client.exports.download(made.id ?? '');
 for await (const event of client.events.follow()) if (event.type === 'line') event.seq.toFixed();
 export const isFunds = (error: unknown) =>

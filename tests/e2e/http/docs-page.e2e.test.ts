@@ -215,10 +215,7 @@ it.each([1280, 360])('the pages fit a window of %i pixels', async (width) => {
   expect(await widthOf()).toBeLessThanOrEqual(width);
   await takePicture(`docs-${width}`);
 
-  const errors = await page.context().newPage();
-  await errors.setViewportSize({ width, height: 800 });
-  const found = await watchPage(errors);
-  await errors.goto(`${url}/docs/errors#INSUFFICIENT_FUNDS`);
+  const { errors, found } = await openErrors(width);
   const row = errors.locator('#INSUFFICIENT_FUNDS');
   expect(await row.innerText()).toContain('INSUFFICIENT_FUNDS');
   const top = Math.round((await row.boundingBox())?.y ?? -1);
@@ -229,4 +226,28 @@ it.each([1280, 360])('the pages fit a window of %i pixels', async (width) => {
   expect([found.violations, found.errors]).toEqual([[], []]);
   await errors.close();
   expectClean();
+});
+
+async function openErrors(width: number) {
+  const errors = await page.context().newPage();
+  await errors.setViewportSize({ width, height: 800 });
+  const found = await watchPage(errors);
+  await errors.goto(`${url}/docs/errors#INSUFFICIENT_FUNDS`);
+  return { errors, found };
+}
+
+it('the browser reports an inline style, and a request to another host, to these tests', async () => {
+  const { errors, found } = await openErrors(1280);
+  await errors.evaluate(`(async () => {
+    document.head.append(Object.assign(document.createElement('style'), { textContent: 'a {}' }));
+    await fetch('http://127.0.0.2:9/').catch(() => undefined);
+  })()`);
+  await expect
+    .poll(() => found.violations)
+    .toEqual([
+      expect.stringMatching(/^style-src(-elem)? inline/),
+      expect.stringMatching(/^connect-src http:\/\/127\.0\.0\.2:9/),
+    ]);
+  expect(found.errors.length).toBeGreaterThanOrEqual(2);
+  await errors.close();
 });
