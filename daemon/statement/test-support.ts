@@ -155,22 +155,26 @@ export function createStatementWorld(database: TestDatabase) {
         currency = 'BRL',
         missing = 0,
         stepMs = 3_600_000,
-        change = (line: StatementFileLine): StatementFileLine => line,
+        change = (line: StatementFileLine) => line,
+        complete = (line: Line) => line,
       } = {},
     ) => {
       const model = makeLines(count, count, startMs, stepMs).map(change);
-      const lines = toLines(userId, currency, model);
-      const last = { seq: BigInt(count), hash: lines.at(-1)?.hash };
-      lastEntries.set(walletIdOf(userId, currency), last);
-      for (const line of lines) ledger.push(line);
+      const lines = chainLines(toLines(userId, currency, model).map(complete));
+      const { hash } = lines.at(-1) ?? { hash: undefined };
+      lastEntries.set(walletIdOf(userId, currency), { seq: BigInt(count), hash });
+      lines.forEach((line) => ledger.push(line));
       const there = lines.slice(0, count - missing);
-      for (let i = 0; i < there.length; i += 5_000) {
-        const part = there.slice(i, i + 5_000);
-        await database.db.tx((tx) => insertLines(tx, part));
-      }
+      await insertInParts(database, there);
       return { model, lines };
     },
   };
+}
+
+async function insertInParts({ db }: TestDatabase, lines: readonly Line[]): Promise<void> {
+  for (let i = 0; i < lines.length; i += 5_000) {
+    await db.tx((tx) => insertLines(tx, lines.slice(i, i + 5_000)));
+  }
 }
 
 /** The other two services, as far as they are not away. */

@@ -114,6 +114,7 @@ export function createSamples(size: number): Readonly<Record<string, Sample>> {
     line_next_seq: one(wallet, middle),
     line_before: search(wallet, lastSeq, middleTime),
     line_sums: all(wallet, middle, middle + many),
+    line_unlinked_sums: all(wallet, middle, middle + many),
     line_page_asc: all(wallet, user, middle, lastSeq, many),
     line_page_desc: all(wallet, user, 0, middle, many),
     rebuild_page: all(wallets[7], 3n, many),
