@@ -4,7 +4,7 @@ import { createMint, type Mint } from '../access-matrix/forgeries.ts';
 import { connect } from '../support/grpc/client.ts';
 import { createWorld, expectCode, password, type World } from '../support/processes/world.ts';
 import { fuzzArgv, fuzzProcesses } from './argv.ts';
-import { fuzzCalls, fuzzFraming, type Players } from './calls.ts';
+import { fuzzCalls, fuzzFraming, maxRevokedShare, revoked, type Players } from './calls.ts';
 import { fuzzCost } from './cost.ts';
 import { fuzzFrames } from './frames.ts';
 import { fuzzMessages, fuzzTexts } from './pure.ts';
@@ -101,6 +101,11 @@ async function attack(
       say(`${kind}: through after ${seconds().toFixed(1)} s`);
     }),
   );
+  const revokedShare = report.shareOf('calls', revoked);
+  if (revokedShare > maxRevokedShare) {
+    const percent = Math.round(revokedShare * 100);
+    report.violate('calls', undefined, `${percent} % of them ended with ${revoked}`);
+  }
   if (counts.floods > 0) {
     say(await fuzzCost(report, range('floods'), daemon.address, daemon.pid));
     say(`floods: through after ${seconds().toFixed(1)} s`);
