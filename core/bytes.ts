@@ -53,10 +53,67 @@ export function writeText(bytes: Buffer, text: string, start: number): number {
   return start + length;
 }
 
+/** Copies a few bytes; where they end. A call out of the engine takes longer than this loop. */
+export function copyBytes(
+  from: Buffer,
+  start: number,
+  end: number,
+  into: Buffer,
+  at: number,
+): number {
+  let to = at;
+  for (let i = start; i < end; i += 1) {
+    into[to] = from[i] ?? 0;
+    to += 1;
+  }
+  return to;
+}
+
+const zero = 0x30;
+const maxInt32 = 2 ** 31 - 1;
+
+/** How many digits a whole number from 0 up to 10^15 has. */
+export function countDigits(value: number): number {
+  let count = 1;
+  for (let limit = 10; value >= limit; limit *= 10) count += 1;
+  return count;
+}
+
+/** Writes the last `count` digits of a whole number from 0 up to 10^15; where they end. */
+export function writeDigits(bytes: Buffer, value: number, count: number, start: number): number {
+  let rest = value;
+  let at = start + count - 1;
+  for (; rest > maxInt32; at -= 1) {
+    const tenth = Math.floor(rest / 10);
+    bytes[at] = zero + (rest - tenth * 10);
+    rest = tenth;
+  }
+  // With whole numbers of 32 bits, which is faster.
+  for (let small = rest | 0; at >= start; at -= 1) {
+    const tenth = (small / 10) | 0;
+    bytes[at] = zero + small - tenth * 10;
+    small = tenth;
+  }
+  return start + count;
+}
+
 const uuidDigits = Buffer.alloc(36, '-');
+const hyphen = 0x2d;
 const hexDigits = Buffer.from('0123456789abcdef');
 /** Where in a UUID the digits of each of its 16 bytes stand. */
 const uuidPlaces = [0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34];
+
+/** Writes the canonical form of the UUID whose 16 bytes are at `from`; where it ends. */
+export function writeUuidText(bytes: Buffer, uuid: Buffer, from: number, start: number): number {
+  for (let i = 0; i < 16; i += 1) {
+    const byte = uuid[from + i] ?? 0;
+    const at = start + (uuidPlaces[i] ?? 0);
+    bytes[at] = hexDigits[byte >> 4] ?? 0;
+    bytes[at + 1] = hexDigits[byte & 0xf] ?? 0;
+  }
+  for (let i = 8; i <= 23; i += 5) bytes[start + i] = hyphen;
+  return start + 36;
+}
 
 /** The canonical form of the UUID with these 16 bytes. */
 export function toUuid(byteAt: (i: number) => number): string {

@@ -4,7 +4,7 @@ import { createScratch, maxBytesPerUnit, writeHex, writeText } from './bytes.ts'
 import type { Operation } from './operations.ts';
 
 /** Version of the layout below; the first byte that is hashed. */
-const chainVersion = 1;
+export const chainVersion = 1;
 
 /** What a transaction's hash covers, besides the hash before it. */
 export type ChainedFields = {
@@ -33,7 +33,7 @@ export function genesisHash(walletId: string, userId: string, currency: string):
 /**
  * SHA-256 (64 hex digits) over the version, the 32 bytes of the hash before, and each field behind
  * its length in bytes, so that no two different transactions have the same bytes. An absent field
- * differs from an empty one.
+ * differs from an empty one. `statement-format/rows.ts` writes the same bytes from rows.
  */
 export function chainHash(previous: string, fields: ChainedFields): string {
   return sha256(previous, [
@@ -59,6 +59,15 @@ export function canonicalMetadata(metadata: Readonly<Record<string, string>>): s
     return JSON.stringify(keys.map((key) => [key, metadata[key]]));
   }
   return undefined;
+}
+
+/** What is no JSON object was changed by hand: it cannot match the hash. */
+export function parseMetadata(text: string): Readonly<Record<string, string>> {
+  try {
+    return JSON.parse(text) as Readonly<Record<string, string>>;
+  } catch {
+    return { text };
+  }
 }
 
 const scratch = createScratch(32 * 1024);

@@ -3,7 +3,15 @@ import { createHledgerWriter } from './hledger.ts';
 import { createJsonWriter, createNdjsonWriter } from './json.ts';
 import type { ExportFormat, ExportLocale, StatementHead, StatementWriter } from './types.ts';
 
-export { createRowReader, readMinor, toFileLine } from './rows.ts';
+export {
+  chainedColumns,
+  createRowReader,
+  hasCurrency,
+  hasDigest,
+  hashOf,
+  readMinor,
+  toFileLine,
+} from './rows.ts';
 export * from './types.ts';
 
 /**

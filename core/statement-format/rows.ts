@@ -1,69 +1,121 @@
-import { operationOfCode } from '../operations.ts';
+import { hash } from 'node:crypto';
+
+import { copyBytes, createScratch } from '../bytes.ts';
+import { chainVersion } from '../chain.ts';
+import { operationOfCode, operations, operationTable } from '../operations.ts';
+import * as fields from './chained-fields.ts';
+import { failRow, hashBytes, type Cursor } from './chained-fields.ts';
 import type { FileRow, StatementFileLine } from './types.ts';
 
-const tab = 0x09;
-const newline = 0x0a;
-const minus = 0x2d;
-const zero = 0x30;
-const backslash = 0x5c;
-const idLength = 36;
-/** So many digits, and a sum of two such numbers, are exact. */
-const exactDigits = 15;
+/** The columns of a row, in the order in which the hash covers them. */
+export const chainedColumns = [
+  ...['previous_hash', 'transaction_id', 'seq', 'operation', 'amount', 'balance_after'],
+  ...['contra_account', 'parent_id', 'source', 'actor', 'description', 'metadata'],
+  ...['occurred_at', 'hash', 'currency'],
+] as const;
 
-/** Reads rows into `row`; `read` answers where the next one begins. Throws where it is no row. */
+const idLength = 36;
+const scratchBytes = 32 * 1024;
+/** What the hash covers of a row without texts takes less. */
+const fixedRoom = 512;
+/** Canonical metadata is less than twice as long as what was stored; other cannot match anyway. */
+const maxGrowth = 2;
+
+const operationNames: (Buffer | undefined)[] = [];
+for (const operation of operations) {
+  operationNames[operationTable[operation].code] = Buffer.from(operation);
+}
+
+/**
+ * Reads rows of `chainedColumns` in the binary format of COPY (the number of fields, and each
+ * behind its length) into `row`, with the bytes that `chainHash` hashes of the same line. `read`
+ * throws where it is no such row. What it gave is overwritten by the next.
+ */
 export function createRowReader() {
-  const row: FileRow = {
-    ...{ bytes: Buffer.alloc(0), idAt: 0, operation: 0, occurredAtMs: 0 },
-    ...{ amountAt: 0, amountEnd: 0, balanceAt: 0, balanceEnd: 0, amount: 0, balance: 0 },
-    ...{ contraAt: 0, contraEnd: 0, hasNote: false, noteAt: 0, noteEnd: 0 },
+  const scratch = createScratch(scratchBytes);
+  const row = createRow();
+  const cursor: Cursor = {
+    ...{ bytes: row.source, from: 0, end: 0 },
+    ...{ into: row.bytes, at: 0, valueAt: 0, valueEnd: 0 },
   };
-  const read = (bytes: Buffer, start: number): number => {
-    row.bytes = bytes;
-    row.idAt = start;
-    const operationAt = start + idLength + 1;
-    row.operation = (bytes[operationAt] ?? 0) - zero;
-    row.amountAt = operationAt + 2;
-    row.amountEnd = findEnd(bytes, row.amountAt, tab);
-    row.amount = readNumber(bytes, row.amountAt, row.amountEnd);
-    row.balanceAt = row.amountEnd + 1;
-    row.balanceEnd = findEnd(bytes, row.balanceAt, tab);
-    row.balance = readNumber(bytes, row.balanceAt, row.balanceEnd);
-    const timeAt = row.balanceEnd + 1;
-    const timeEnd = findEnd(bytes, timeAt, tab);
-    row.occurredAtMs = readNumber(bytes, timeAt, timeEnd);
-    row.contraAt = timeEnd + 1;
-    row.contraEnd = findEnd(bytes, row.contraAt, tab);
-    row.noteAt = row.contraEnd + 1;
-    row.noteEnd = findEnd(bytes, row.noteAt, newline);
-    // A text of a backslash and an N has its backslash doubled.
-    row.hasNote =
-      row.noteEnd - row.noteAt !== 2 ||
-      bytes[row.noteAt] !== backslash ||
-      bytes[row.noteAt + 1] !== 0x4e;
-    if (bytes[operationAt - 1] !== tab || bytes[operationAt + 1] !== tab) failRow();
-    return row.noteEnd + 1;
+  const read = (bytes: Buffer, start: number, end: number): void => {
+    if (start + 2 > end || fields.readInt16(bytes, start) !== chainedColumns.length) failRow();
+    cursor.bytes = bytes;
+    cursor.from = start + 2;
+    cursor.end = end;
+    cursor.into = scratch.take(fixedRoom + maxGrowth * (end - start));
+    readChained(cursor, row);
+    row.hashAt = fields.skipHash(cursor);
+    const currencyLength = fields.readLength(cursor);
+    row.currencyAt = cursor.from;
+    row.currencyEnd = cursor.from + currencyLength;
+    if (row.currencyEnd !== end) failRow();
+    row.source = bytes;
+    row.bytes = scratch.upTo(cursor.into, cursor.at);
   };
   return { row, read };
 }
 
-function failRow(): never {
-  throw new Error('a row of a statement cannot be read');
+/** Writes what the hash covers, and takes down where the parts lie. */
+function readChained(cursor: Cursor, row: FileRow): void {
+  const { bytes, into } = cursor;
+  into[0] = chainVersion;
+  row.previousHashAt = fields.skipHash(cursor);
+  const { previousHashAt } = row;
+  cursor.at =
+    previousHashAt < 0 ? 1 : copyBytes(bytes, previousHashAt, previousHashAt + hashBytes, into, 1);
+  fields.writeUuid(cursor);
+  row.idAt = cursor.valueAt;
+  row.seq = fields.writeLong(cursor);
+  row.operation = fields.writeName(cursor, operationNames);
+  row.amount = fields.writeLong(cursor);
+  row.amountAt = cursor.valueAt;
+  row.amountEnd = cursor.valueEnd;
+  row.balance = fields.writeLong(cursor);
+  row.balanceAt = cursor.valueAt;
+  row.balanceEnd = cursor.valueEnd;
+  fields.writeText(cursor);
+  row.contraAt = cursor.valueAt;
+  row.contraEnd = cursor.valueEnd;
+  fields.writeUuid(cursor);
+  fields.writeTextOrEmpty(cursor);
+  fields.writeTextOrEmpty(cursor);
+  row.hasNote = fields.writeText(cursor);
+  row.noteAt = cursor.valueAt;
+  row.noteEnd = cursor.valueEnd;
+  fields.writeMetadata(cursor);
+  row.occurredAtMs = fields.writeTime(cursor);
 }
 
-function findEnd(bytes: Buffer, start: number, end: number): number {
-  for (let at = start; at < bytes.length; at += 1) {
-    if (bytes[at] === end) return at;
+function createRow(): FileRow {
+  const nothing = Buffer.alloc(0);
+  return {
+    ...{ bytes: nothing, idAt: 0, operation: 0, seq: 0, amount: 0, balance: 0, occurredAtMs: 0 },
+    ...{ amountAt: 0, amountEnd: 0, balanceAt: 0, balanceEnd: 0, contraAt: 0, contraEnd: 0 },
+    ...{ hasNote: false, noteAt: 0, noteEnd: 0, source: nothing, previousHashAt: 0, hashAt: 0 },
+    ...{ currencyAt: 0, currencyEnd: 0 },
+  };
+}
+
+/** SHA-256 of what a row's hash covers, a character for each byte. */
+export const hashOf = ({ bytes }: FileRow): string => hash('sha256', bytes, 'binary');
+
+/** Whether the 32 bytes at `at` are these; false for -1. */
+export function hasDigest(bytes: Buffer, at: number, digest: string): boolean {
+  if (at < 0) return false;
+  for (let i = 0; i < hashBytes; i += 1) {
+    if (bytes[at + i] !== digest.charCodeAt(i)) return false;
   }
-  return failRow();
+  return true;
 }
 
-function readNumber(bytes: Buffer, start: number, end: number): number {
-  const isNegative = bytes[start] === minus;
-  const first = isNegative ? start + 1 : start;
-  if (end - first > exactDigits) return NaN;
-  let value = 0;
-  for (let at = first; at < end; at += 1) value = value * 10 + ((bytes[at] ?? 0) - zero);
-  return isNegative ? -value : value;
+/** Whether a row is in this currency. */
+export function hasCurrency({ source, currencyAt, currencyEnd }: FileRow, code: string): boolean {
+  if (currencyEnd - currencyAt !== code.length) return false;
+  for (let i = 0; i < code.length; i += 1) {
+    if (source[currencyAt + i] !== code.charCodeAt(i)) return false;
+  }
+  return true;
 }
 
 /** A whole number of a row, however long. */
@@ -78,19 +130,9 @@ export function toFileLine(row: FileRow, seq: bigint): StatementFileLine {
     occurredAtMs: row.occurredAtMs,
     transactionId: bytes.toString('latin1', idAt, idAt + idLength),
     operation: operationOfCode(row.operation),
-    description: row.hasNote ? readText(bytes, row.noteAt, row.noteEnd) : undefined,
+    description: row.hasNote ? bytes.toString('utf8', row.noteAt, row.noteEnd) : undefined,
     amountMinor: readMinor(row, row.amountAt, row.amountEnd),
     balanceAfterMinor: readMinor(row, row.balanceAt, row.balanceEnd),
-    contraAccount: readText(bytes, row.contraAt, row.contraEnd),
+    contraAccount: bytes.toString('utf8', row.contraAt, row.contraEnd),
   };
-}
-
-const escapes: Readonly<Record<string, string>> = {
-  ...{ b: '\b', f: '\f', n: '\n', r: '\r', t: '\t', v: '\v' },
-};
-
-function readText(bytes: Buffer, start: number, end: number): string {
-  const text = bytes.toString('utf8', start, end);
-  if (!text.includes('\\')) return text;
-  return text.replaceAll(/\\(.)/gsu, (_all: string, after: string) => escapes[after] ?? after);
 }

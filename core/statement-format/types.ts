@@ -38,18 +38,19 @@ export type StatementFileLine = {
 };
 
 /**
- * A line as bytes: transaction id, number of the operation (from 1), amount, balance, time in
- * milliseconds, contra account, description, in the text format of Postgres' COPY. Tabs between
- * them, `\n` at the end, `\N` for what is not there, backslashes before what would be mistaken.
+ * A line as its hash covers it, with the places of what a file shows: what is written is what was
+ * hashed. Texts are UTF-8, numbers have decimal digits.
  *
- * One such object is filled again and again: a million lines make no garbage. Places are offsets
- * into `bytes`.
+ * One such object is filled again and again: a million lines make no garbage.
  */
 export type FileRow = {
+  /** What is hashed; most places are offsets into it. */
   bytes: Buffer;
   /** 36 bytes. */
   idAt: number;
   operation: number;
+  /** Like `amount` and `balance`, exact or NaN. */
+  seq: number;
   amountAt: number;
   amountEnd: number;
   balanceAt: number;
@@ -60,9 +61,16 @@ export type FileRow = {
   occurredAtMs: number;
   contraAt: number;
   contraEnd: number;
+  /** Without a note it is empty. */
   hasNote: boolean;
   noteAt: number;
   noteEnd: number;
+  /** The row as it came, with what is compared only. -1 for a hash that is not there. */
+  source: Buffer;
+  previousHashAt: number;
+  hashAt: number;
+  currencyAt: number;
+  currencyEnd: number;
 };
 
 /** Writes a file part by part: `begin`, each line in order of seq, `end`. */

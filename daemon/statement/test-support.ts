@@ -135,14 +135,15 @@ export function createStatementWorld(database: TestDatabase) {
         currency = 'BRL',
         missing = 0,
         stepMs = 3_600_000,
-        change = (line: StatementFileLine): StatementFileLine => line,
+        change = (line: StatementFileLine) => line,
+        complete = (line: Line) => line,
       } = {},
     ) => {
       const model = makeLines(count, count, startMs, stepMs).map(change);
-      const lines = toLines(userId, currency, model);
-      const last = { seq: BigInt(count), hash: lines.at(-1)?.hash };
-      lastEntries.set(walletIdOf(userId, currency), last);
-      for (const line of lines) ledger.push(line);
+      const lines = chainLines(toLines(userId, currency, model).map(complete));
+      const { hash } = lines.at(-1) ?? { hash: undefined };
+      lastEntries.set(walletIdOf(userId, currency), { seq: BigInt(count), hash });
+      lines.forEach((line) => ledger.push(line));
       const there = lines.slice(0, count - missing);
       await storeLines(database, there);
       return { model, lines };

@@ -33,9 +33,14 @@ export type Mint = {
   close(): Promise<void>;
 };
 
-/** Old, so that the limit of sessions of a user ends these and no others. */
-const insertSession = `INSERT INTO sessions (id, user_id, client, created_at, expires_at)
-  VALUES ($1, $2, 'test', '2020-01-01Z', clock_timestamp() + interval '1 day')`;
+/**
+ * Old, so that the limit of sessions of a user ends these and no others. A token of an earlier
+ * generation than its user's is revoked.
+ */
+const insertSession = `WITH inserted AS (
+    INSERT INTO sessions (id, user_id, client, created_at, expires_at)
+    VALUES ($1, $2, 'test', '2020-01-01Z', clock_timestamp() + interval '1 day'))
+  SELECT token_generation AS generation FROM users WHERE id = $2`;
 
 export async function createMint(dataDir: string): Promise<Mint> {
   const privateKey = createPrivateKey(await readFile(join(dataDir, 'signing-key.pem'), 'utf8'));
@@ -54,8 +59,8 @@ export async function createMint(dataDir: string): Promise<Mint> {
     tokenOf: (userId, role) => sign({ sub: userId, role }),
     signIn: async (userId, role) => {
       const sid = randomUUID();
-      await auth.query(insertSession, [sid, userId]);
-      return sign({ sub: userId, role, sid });
+      const { rows } = await auth.query<{ generation: string }>(insertSession, [sid, userId]);
+      return sign({ sub: userId, role, sid, gen: Number(rows[0]?.generation) });
     },
     close: () => auth.end(),
   };

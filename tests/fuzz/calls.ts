@@ -17,8 +17,10 @@ import { mutateMessage } from './wire.ts';
 /** Those in whose name is called. None of them is the good client beside. */
 export type Players = {
   readonly mint: Mint;
-  readonly users: readonly { readonly userId: string; readonly role: Role }[];
+  readonly users: readonly Player[];
 };
+
+type Player = { readonly userId: string; readonly role: Role };
 
 /** What takes long or much of the processor, and is bounded elsewhere: seldom. */
 const heavy = new Set([
@@ -102,6 +104,41 @@ function findFault({ code, reason, message, fault }: Ending): string | undefined
 const endingOf = ({ code, reason }: Ending): string =>
   code === 0 ? 'OK' : reason || `code ${String(code)}`;
 
+/** These get a session of their own, which no other call uses. */
+const endsSessions = new Set(['auth.signOut', 'auth.revokeSession', 'auth.revokeAllCredentials']);
+
+export const revoked = 'TOKEN_REVOKED';
+/** Calls that end like this test nothing behind the authentication. */
+export const maxRevokedShare = 0.2;
+
+/**
+ * A session of each caller that many calls share. A call may revoke it, and all others of its
+ * caller: then `forget` has the next call sign in again.
+ */
+function createTokens(mint: Mint) {
+  const tokens = new Map<string, { readonly token: Promise<string>; readonly untilMs: number }>();
+  return {
+    of: ({ userId, role }: Player, rpc: string): Promise<string> => {
+      if (endsSessions.has(rpc)) return mint.signIn(userId, role);
+      const known = tokens.get(userId);
+      if (known && known.untilMs > Date.now()) return known.token;
+      const token = mint.signIn(userId, role);
+      tokens.set(userId, { token, untilMs: Date.now() + tokenLifeMs });
+      return token;
+    },
+    forget: async (userId: string, token: string): Promise<void> => {
+      const known = tokens.get(userId);
+      // Another call may have made a new one meanwhile.
+      if (known && (await known.token) === token && tokens.get(userId) === known) {
+        tokens.delete(userId);
+      }
+    },
+  };
+}
+
+/** Far less than the life of a token. */
+const tokenLifeMs = 60_000;
+
 /**
  * Valid requests of every RPC, broken in their fields or their bytes, with credentials that are
  * good.
@@ -113,26 +150,19 @@ export async function fuzzCalls(
   players: Players,
 ): Promise<void> {
   const http2 = createHttp2(address, connections);
-  const tokens = new Map<string, { readonly token: string; readonly untilMs: number }>();
-  const tokenOf = async (userId: string, role: Role, isLast: boolean): Promise<string> => {
-    const known = tokens.get(userId);
-    if (known && known.untilMs > Date.now() && !isLast) return known.token;
-    // Anew all the time: a request may have ended its caller's sessions.
-    const token = await players.mint.signIn(userId, role);
-    tokens.set(userId, { token, untilMs: Date.now() + 200 });
-    return token;
-  };
+  const tokens = createTokens(players.mint);
   await runMany(range, inFlight, async (index) => {
     const random = createRandom(report.seed, 'calls', index);
     const { rpc, caller, message } = startFrom(random, players);
     const body = mutateMessage(random, message);
-    const token = await tokenOf(caller.userId, caller.role, rpc.name === 'auth.signOut');
+    const token = await tokens.of(caller, rpc.name);
     const ending = await http2.send(rpc.definition.path, frameOf(body), {
       authorization: `Bearer ${token}`,
       // Attempts of one network, or at one account, wait in line: that would be most of the time.
       'x-forwarded-for': `198.${18 + random.int(2)}.${random.int(256)}.${random.int(256)}`,
       'grpc-timeout': '1S',
     });
+    if (ending.reason === revoked) await tokens.forget(caller.userId, token);
     report.count('calls', endingOf(ending));
     const fault = findFault(ending);
     if (fault !== undefined) {
@@ -152,11 +182,12 @@ export async function fuzzFraming(
   players: Players,
 ): Promise<void> {
   const http2 = createHttp2(address, 2);
+  const tokens = createTokens(players.mint);
   await runMany(range, 24, async (index) => {
     const random = createRandom(report.seed, 'framing', index);
     const { rpc, caller, message } = startFrom(random, players);
     if (isEndless(rpc.definition)) return;
-    const token = await players.mint.tokenOf(caller.userId, caller.role);
+    const token = await tokens.of(caller, rpc.name);
     const { path, body, headers } = breakFraming(random, rpc.definition.path, message);
     const all = { authorization: `Bearer ${token}`, ...headers };
     const ending = await http2.send(path, body, all).catch((err: unknown) => {
@@ -164,6 +195,7 @@ export async function fuzzFraming(
       return undefined;
     });
     if (!ending) return;
+    if (ending.reason === revoked) await tokens.forget(caller.userId, token);
     report.count('framing', endingOf(ending));
     const isOurs = ending.reason === 'INTERNAL' || ending.fault === 'no end';
     // A length that promises more than comes is rightly waited for, until the stream ends.

@@ -5,6 +5,8 @@ export type Report = {
   violate(kind: string, index: number | undefined, what: string, input?: string): void;
   /** One more input of this kind, and how it ended. */
   count(kind: string, ending: string): void;
+  /** The part of a kind's inputs that ended like this, from 0 to 1. */
+  shareOf(kind: string, ending: string): number;
   readonly inputs: number;
   readonly violations: number;
   print(): void;
@@ -18,6 +20,8 @@ export function createReport(seed: string, say: (line: string) => void): Report 
   const same = new Map<string, number>();
   let inputs = 0;
   let violations = 0;
+  const totalOf = (of: ReadonlyMap<string, number>): number =>
+    [...of.values()].reduce((sum, count) => sum + count, 0);
   return {
     seed,
     violate: (kind, index, what, input = '') => {
@@ -37,6 +41,10 @@ export function createReport(seed: string, say: (line: string) => void): Report 
       endings.set(kind, of);
       of.set(ending, (of.get(ending) ?? 0) + 1);
     },
+    shareOf: (kind, ending) => {
+      const of = endings.get(kind);
+      return of ? (of.get(ending) ?? 0) / totalOf(of) : 0;
+    },
     get inputs() {
       return inputs;
     },
@@ -45,8 +53,10 @@ export function createReport(seed: string, say: (line: string) => void): Report 
     },
     print: () => {
       for (const [kind, of] of endings) {
-        const total = [...of.values()].reduce((sum, count) => sum + count, 0);
-        const parts = [...of].sort((a, b) => b[1] - a[1]).map(([name, n]) => `${name} ${n}`);
+        const total = totalOf(of);
+        const parts = [...of]
+          .sort((a, b) => b[1] - a[1])
+          .map(([name, n]) => `${name} ${n} (${((n / total) * 100).toFixed(1)} %)`);
         say(`${kind}: ${total}: ${parts.join(', ')}`);
       }
       for (const [what, count] of same) if (count > 2) say(`${count} times: ${what}`);

@@ -5,7 +5,7 @@ import { connect } from '../support/grpc/client.ts';
 import { findFreePort } from '../support/free-port.ts';
 import { createWorld, expectCode, password, type World } from '../support/processes/world.ts';
 import { fuzzArgv, fuzzProcesses } from './argv.ts';
-import { fuzzCalls, fuzzFraming, type Players } from './calls.ts';
+import { fuzzCalls, fuzzFraming, maxRevokedShare, revoked, type Players } from './calls.ts';
 import { fuzzCost } from './cost.ts';
 import { fuzzFrames } from './frames.ts';
 import { fuzzHttpCost } from './http-cost.ts';
@@ -126,6 +126,11 @@ async function attack(
       say(`${kind}: through after ${seconds().toFixed(1)} s`);
     }),
   );
+  const revokedShare = report.shareOf('calls', revoked);
+  if (revokedShare > maxRevokedShare) {
+    const percent = Math.round(revokedShare * 100);
+    report.violate('calls', undefined, `${percent} % of them ended with ${revoked}`);
+  }
   if (counts.floods > 0) {
     say(await fuzzCost(report, range('floods'), daemon.address, daemon.pid));
     say(`floods: through after ${seconds().toFixed(1)} s`);

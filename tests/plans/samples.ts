@@ -118,6 +118,7 @@ export function createSamples(size: number): Readonly<Record<string, Sample>> {
     watch_lines: all(wallets, users, repeat(5n), 2),
     watch_moved: all(wallets, users, repeat(1_000_000n), users),
     watch_divergences: all(wallets),
+    line_unlinked_sums: all(wallet, middle, middle + many),
     line_page_asc: all(wallet, user, middle, lastSeq, many),
     line_page_desc: all(wallet, user, 0, middle, many),
     rebuild_page: all(wallets[7], 3n, many),

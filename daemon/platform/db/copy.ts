@@ -153,16 +153,25 @@ const lengthOf = (bytes: Buffer, at: number): number => 1 + bytes.readInt32BE(at
 const signature = Buffer.from('PGCOPY\n\u00ff\r\n\0', 'latin1');
 
 /**
- * The field of a row of one column, in the binary format of COPY; undefined at the end, and for
- * null. The first row comes with a header: https://www.postgresql.org/docs/18/sql-copy.html
+ * Where the fields of a row in the binary format of COPY begin: their number, and each behind its
+ * length. Undefined at the end. The first row comes behind a header:
+ * https://www.postgresql.org/docs/18/sql-copy.html
  */
+export function findFields(bytes: Buffer, start: number, end: number): number | undefined {
+  let at = start;
+  // No row has so many fields that it begins like the header.
+  if (bytes[at] === signature[0]) {
+    // Behind the signature stand flags, and an extension with its length.
+    at += signature.length + 8 + bytes.readInt32BE(at + signature.length + 4);
+  }
+  return at === end || bytes.readInt16BE(at) === -1 ? undefined : at;
+}
+
+/** The field of a row of one column, in the binary format of COPY; undefined at the end, or null. */
 export function readOnlyField(row: Buffer): Buffer | undefined {
-  const hasHeader = row.subarray(0, signature.length).equals(signature);
-  // Behind it stand flags, and an extension with its length.
-  const start = hasHeader ? signature.length + 8 + row.readInt32BE(signature.length + 4) : 0;
-  if (start === row.length) return undefined;
+  const start = findFields(row, 0, row.length);
+  if (start === undefined) return undefined;
   const fields = row.readInt16BE(start);
-  if (fields === -1) return undefined;
   if (fields !== 1) throw new Error(`a row of ${fields} fields instead of one`);
   const length = row.readInt32BE(start + 2);
   return length < 0 ? undefined : row.subarray(start + 6, start + 6 + length);

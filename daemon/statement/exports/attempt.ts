@@ -9,7 +9,6 @@ import { generate, type LedgerPeers } from '../pages/generate.ts';
 import { toReadyMessage } from '../projection/messages.ts';
 import { maxAttempts, retryDelayMs, type Export } from './export-domain.ts';
 import type { FindUser } from './peers.ts';
-import { findAlteredInRange } from '../witness/check-range.ts';
 import type { Reporter } from '../witness/record.ts';
 import { pruneChunks } from './store-files.ts';
 import * as work from './store-work.ts';
@@ -82,7 +81,7 @@ async function makeFile(
     return { kind: 'abandoned' };
   }
   const wallet = { id: made.walletId, userId: made.userId, currency: made.currency };
-  const read = { peers, reporter, head, throughSeq, neededSeq: throughSeq };
+  const read = { peers, reporter, head, throughSeq, neededSeq: throughSeq, areLinksLeft: true };
   const { extent, completeness } = await generate(db, wallet, range, read);
   if (!completeness.isComplete) {
     const { inconsistency, behindBy } = completeness;
@@ -90,15 +89,15 @@ async function makeFile(
     if (behindBy === undefined) return later('the wallet service is unavailable');
     return later(`incomplete: the statement is ${behindBy} transactions behind`);
   }
-  const altered = await findAlteredInRange(db, wallet, extent, isWanted);
-  if (altered) return inconsistent(await reporter.report(wallet.id, altered));
   const rows = extent.closingSeq - extent.openingSeq;
   if (!(await db.tx((tx) => work.pinExport(tx, made, end, rows)))) {
     return { kind: 'abandoned' };
   }
   const cut = { ...made, range };
   const file = await writeFile({ db, leaseMs: options.leaseMs, isWanted }, cut, extent);
-  return file === abandoned ? { kind: 'abandoned' } : { kind: 'done', file };
+  if (file === abandoned) return { kind: 'abandoned' };
+  if ('found' in file) return inconsistent(await reporter.report(wallet.id, file.found));
+  return { kind: 'done', file };
 }
 
 /** Who asked may have lost the right since; whose wallet it is must exist. */

@@ -1,11 +1,19 @@
 import { describe, expect, it } from 'vitest';
 
 import { createRowReader } from '../../../core/statement-format/index.ts';
+import { toCopyRow } from '../../../tests/support/ledger/copy-row.ts';
 import type { Extent } from '../domain.ts';
 import { startBalanceCheck } from './balance-check.ts';
 
 const id = '7b0c1f52-6a0e-5a59-9d5c-2f6f1f0c9a11';
 const { row, read } = createRowReader();
+
+function readLine(amountMinor: bigint, balanceAfterMinor: bigint): void {
+  const fixed = { seq: 1n, transactionId: id, occurredAtMs: 0, contraAccount: 'external:cash' };
+  const rest = { operation: 'deposit', description: undefined } as const;
+  const bytes = toCopyRow({ ...fixed, ...rest, amountMinor, balanceAfterMinor });
+  read(bytes, 0, bytes.length);
+}
 
 /** Checks lines of these amounts and balances as the ones after `openingMinor`. */
 function check(openingMinor: bigint, lines: readonly (readonly [bigint, bigint])[]): void {
@@ -22,7 +30,7 @@ function check(openingMinor: bigint, lines: readonly (readonly [bigint, bigint])
   };
   const balance = startBalanceCheck('w', extent);
   for (const [amount, after] of lines) {
-    read(Buffer.from(`${id}\t1\t${amount}\t${after}\t0\texternal:cash\t\\N\n`), 0);
+    readLine(amount, after);
     balance.add(row);
   }
   balance.checkSeq(closingSeq);
@@ -58,7 +66,7 @@ describe('check of balances', () => {
       ...{ totalDebitMinor: 0n, totalCreditMinor: 2n, ...nothing },
     };
     const balance = startBalanceCheck('w', extent);
-    read(Buffer.from(`${id}\t1\t1\t1\t0\texternal:cash\t\\N\n`), 0);
+    readLine(1n, 1n);
     balance.add(row);
     expect(() => balance.checkSeq(2n)).toThrow('up to seq 2');
     expect(() => balance.end()).toThrow('at the end');

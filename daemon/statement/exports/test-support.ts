@@ -45,7 +45,8 @@ export function callsOf({ service }: Awaited<ReturnType<StatementWorld['start']>
       vi.waitFor(
         async () => {
           const found = valueOf(await get(id, principal)).export as Export;
-          expect([ExportStatus.DONE, ExportStatus.FAILED]).toContain(found.status);
+          const { DONE, FAILED, INCONSISTENT } = ExportStatus;
+          expect([DONE, FAILED, INCONSISTENT]).toContain(found.status);
           return found;
         },
         { timeout: 30_000, interval: 30 },

@@ -136,7 +136,7 @@ describe('superseded attempts', () => {
     const frozen = new Promise<void>((resolve) => (thaw = resolve));
     const { db } = database;
     let reads = 0;
-    const whenThawed = () => (reads > 22 ? frozen : Promise.resolve());
+    const whenThawed = () => (reads > 2 ? frozen : Promise.resolve());
     const freezing: Db = {
       ...db,
       tx: async (run) => {

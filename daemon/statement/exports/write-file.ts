@@ -1,12 +1,14 @@
 import {
-  createRowReader,
   createStatementWriter,
   toFileLine,
   type StatementHead,
 } from '../../../core/statement-format/index.ts';
 import type { Db } from '../../platform/db/db.ts';
 import type { Extent } from '../domain.ts';
-import { copyFileRows } from '../store.ts';
+import { readLinesAt } from '../rebuild/store.ts';
+import { copyLines } from '../store.ts';
+import { startRowCheck } from '../witness/check-rows.ts';
+import type { Finding } from '../witness/lines.ts';
 import { startBalanceCheck } from './balance-check.ts';
 import type { Export } from './export-domain.ts';
 import { createChunks } from './chunks.ts';
@@ -20,6 +22,9 @@ export type WrittenFile = {
 
 /** The attempt is no longer the one that counts, or shall not go on: nothing more was written. */
 export const abandoned = Symbol('abandoned');
+
+/** What is wrong with the lines: there is no file. */
+export type Inconsistent = { readonly found: Finding };
 
 /** About so many bytes are read, written and committed at a time, whatever a line has. */
 const pageBytes = 1024 * 1024;
@@ -35,22 +40,26 @@ export type WriteOptions = {
 
 /**
  * Writes the lines of a complete range into chunks, page by page, whatever their number: two pages
- * are in memory at a time, the one that is written and the one that is being committed. Rejects
- * where the lines do not add up to the closing balance.
+ * are in memory at a time, the one that is written and the one that is being committed. Each line
+ * is verified before it is written. With one that is missing or altered it ends; chunks that were
+ * committed by then are no file yet. Rejects where the lines do not add up to the closing balance.
  */
 export async function writeFile(
   options: WriteOptions,
   made: Export,
   extent: Extent,
-): Promise<WrittenFile | typeof abandoned> {
+): Promise<WrittenFile | Inconsistent | typeof abandoned> {
   const writer = createStatementWriter(made.format, headOf(made, extent), made);
   const chunks = createChunks();
   const committer = createCommitter(options, made, chunks.release);
-  const pages = createPageReader(options.db, made, extent, { writer, chunks });
+  const hash = await readOpeningHash(options.db, made, extent);
+  const check = startRowCheck({ ...made, id: made.walletId }, { seq: extent.openingSeq, hash });
+  const pages = createPageReader(options.db, made, extent, { writer, chunks, check });
   chunks.text(writer.begin());
   while (pages.hasMore()) {
     if (!options.isWanted()) return abandoned;
-    await pages.next();
+    const found = await pages.next();
+    if (found) return (await committer.end()) ? { found } : abandoned;
     if (!(await committer.commit(chunks.takeFull(), pages.rows()))) return abandoned;
   }
   pages.end();
@@ -61,13 +70,24 @@ export async function writeFile(
   return { rows: pages.rows(), ...chunks.result() };
 }
 
+async function readOpeningHash(
+  db: Db,
+  { walletId }: Export,
+  { openingSeq: seq }: Extent,
+): Promise<string | undefined> {
+  if (seq === 0n) return undefined;
+  const [line] = await db.read((tx) => readLinesAt(tx, [{ walletId, seq }]));
+  if (!line) throw new Error(`line ${seq} of wallet ${walletId} was removed meanwhile`);
+  return line.hash;
+}
+
 function headOf({ walletId, currency, range }: Export, extent: Extent): StatementHead {
   const { openingMinor, totalDebitMinor, totalCreditMinor, closingMinor } = extent;
   const totals = { openingMinor, totalDebitMinor, totalCreditMinor, closingMinor };
   return { walletId, currency, ...range, ...totals };
 }
 
-/** Reads lines in order of seq, and has them written into chunks as they come. */
+/** Reads lines in order of seq, and has them verified and written into chunks as they come. */
 function createPageReader(
   db: Db,
   { walletId, userId }: Export,
@@ -75,10 +95,11 @@ function createPageReader(
   into: {
     readonly writer: ReturnType<typeof createStatementWriter>;
     readonly chunks: ReturnType<typeof createChunks>;
+    readonly check: ReturnType<typeof startRowCheck>;
   },
 ) {
-  const { writer, chunks } = into;
-  const { row, read } = createRowReader();
+  const { writer, chunks, check } = into;
+  const { row } = check;
   const balance = startBalanceCheck(walletId, extent);
   let afterSeq = extent.openingSeq;
   let lines = firstLines;
@@ -100,20 +121,25 @@ function createPageReader(
 
   return {
     hasMore: (): boolean => afterSeq < extent.closingSeq,
-    next: async (): Promise<void> => {
+    /** The next page; what is wrong with its first line that is not as it must be. */
+    next: async (): Promise<Finding | undefined> => {
       const last = afterSeq + BigInt(lines);
       const throughSeq = last < extent.closingSeq ? last : extent.closingSeq;
       const before = chunks.bytes();
+      let found: Finding | undefined;
       await db.read((tx) =>
-        copyFileRows(tx, { id: walletId, userId }, { afterSeq, throughSeq }, (bytes, start) => {
-          read(bytes, start);
-          writeRow();
+        copyLines(tx, { id: walletId, userId }, { afterSeq, throughSeq }, (bytes, start, end) => {
+          found ??= check.next(bytes, start, end);
+          if (!found) writeRow();
         }),
       );
+      found ??= check.findMissing(throughSeq);
+      if (found) return found;
       balance.checkSeq(throughSeq);
       const perLine = Number(chunks.bytes() - before) / lines;
       lines = Math.max(1, Math.min(maxLinesPerPage, Math.floor(pageBytes / (perLine + 1))));
       afterSeq = throughSeq;
+      return undefined;
     },
     end: balance.end,
     rows,

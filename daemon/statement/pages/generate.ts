@@ -32,6 +32,8 @@ export type GenerateOptions = {
   /** The seq up to which lines are needed; absent: the head's. */
   readonly neededSeq?: bigint;
   readonly runningTotals?: RunningTotals;
+  /** For a caller that reads all lines of a complete range, and verifies their links itself. */
+  readonly areLinksLeft?: boolean;
 };
 
 /** How long a statement waits for the projection to catch up with the ledger. */
@@ -53,6 +55,7 @@ export async function generate(
   const { head, throughSeq, neededSeq, runningTotals } = options;
   const endsAt = performance.now() + catchUpMs;
   let isAddedUpAfresh = false;
+  let hasLinks = options.areLinksLeft !== true;
   for (;;) {
     let known: Totals | undefined;
     const findSums = (openingSeq: bigint, closingSeq: bigint): Totals | undefined =>
@@ -60,7 +63,9 @@ export async function generate(
         ? undefined
         : (known = runningTotals?.find(wallet.id, openingSeq, closingSeq));
     const { extent, evidence } = await db.snapshot(async (tx) => {
-      const read = await store.readExtent(tx, wallet.id, range, throughSeq, findSums);
+      const read = await store.readExtent(tx, wallet.id, range, throughSeq, {
+        ...{ findSums, hasLinks },
+      });
       return { extent: read, evidence: await readEvidence(tx, wallet.id, read) };
     });
     const completeness = checkCompleteness(extent, neededSeq ?? head?.seq);
@@ -72,6 +77,11 @@ export async function generate(
       // keep of this wallet meanwhile.
       runningTotals?.forget(wallet.id);
       isAddedUpAfresh = true;
+      continue;
+    }
+    if (!completeness.isComplete && !hasLinks) {
+      // The caller reads no incomplete range.
+      hasLinks = true;
       continue;
     }
     if (found) return { extent, completeness: await toInconsistent(options, wallet, found) };

@@ -59,7 +59,7 @@ const describe = {
 
 function findContradiction(extent: Extent, lines: readonly Line[]): Finding | undefined {
   const { brokenSeq, closingSeq } = extent;
-  if (brokenSeq !== undefined) return toBroken(brokenSeq, noHash);
+  if (brokenSeq !== undefined) return toBroken(brokenSeq);
   const altered = findAlteredLine(lines);
   if (altered !== undefined) return altered;
   const closing = lines.find(({ seq }) => seq === closingSeq);
@@ -73,7 +73,7 @@ function findContradiction(extent: Extent, lines: readonly Line[]): Finding | un
 const noHash = '0'.repeat(64);
 
 /** A line that is not linked to the one before it. */
-export const toBroken = (seq: bigint, hash: string): Finding => ({
+export const toBroken = (seq: bigint, hash = noHash): Finding => ({
   ...{ kind: 'broken_link', seq, hash },
   text: `line ${seq} does not follow the line before it`,
 });
@@ -83,9 +83,13 @@ export function findAlteredLine(lines: readonly Line[]): Finding | undefined {
   const [first] = lines;
   const altered = lines.find((line) => !hasOwnHash(line, line === first ? undefined : first));
   if (!altered) return undefined;
-  const { seq, hash } = altered;
-  return { kind: 'own_hash', seq, hash, text: `line ${seq} is not what its hash says` };
+  return toAltered(altered.seq, altered.hash);
 }
+
+export const toAltered = (seq: bigint, hash: string): Finding => ({
+  ...{ kind: 'own_hash', seq, hash },
+  text: `line ${seq} is not what its hash says`,
+});
 
 /**
  * The first line that should be among those read with `afterSeq` < seq < `beforeSeq`, in order, up
@@ -110,7 +114,7 @@ export function findAbsentLine(
   return isAtEnd || lines.length === limit ? undefined : toAbsent(seq);
 }
 
-const toAbsent = (seq: bigint): Finding => ({
+export const toAbsent = (seq: bigint): Finding => ({
   ...{ kind: 'own_hash', seq, hash: noHash },
   text: `line ${seq} is not one of the wallet's owner`,
 });
