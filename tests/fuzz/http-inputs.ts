@@ -84,11 +84,11 @@ export function makeHttpInput(random: Random, player: HttpPlayer, index: number)
   return { ...shared, parts: split(random, bytes), isSignedIn: isClean };
 }
 
-/** A session that ends makes a player sign in again: not too often. */
+/** Sessions that end make players sign in again, and passwords cost much: not too often. */
 function pickRoute(random: Random): Route {
   const route = random.pick(routes);
-  const isEnd = /sign-out|sessions|password/.test(route.path) && route.credential === 'required';
-  return isEnd && random.chance(90) ? random.pick(routes) : route;
+  const isRare = /sign-|sessions|password|verify|users/.test(route.path) && route.method !== 'GET';
+  return isRare && random.chance(90) ? random.pick(routes) : route;
 }
 
 const touchesCredential = (headers: Readonly<Record<string, string>>, { header }: HttpPlayer) =>

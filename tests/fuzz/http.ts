@@ -9,7 +9,9 @@ import type { Range } from './pure.ts';
 import { createRandom } from './random.ts';
 import type { Report } from './report.ts';
 
-const connectionCount = 12;
+/** Some answers take seconds: guesses of passwords wait in a queue. */
+const connectionCount = 64;
+const progressMs = 30_000;
 const answerMs = 60_000;
 /** A stream of events has no end: it is left. */
 const streamMs = 150;
@@ -33,10 +35,16 @@ export async function fuzzHttp(
   { from, count }: Range,
   target: Target,
   accepted: Accepted,
+  say: (line: string) => void,
 ): Promise<string> {
   const players = createPlayers(target);
   const startedAt = performance.now();
   let next = from;
+  const describeRate = (done: number): string => {
+    const perSecond = Math.round((done * 1_000) / (performance.now() - startedAt));
+    return `http: ${done} inputs, ${perSecond} a second over ${connectionCount} connections`;
+  };
+  const progress = setInterval(() => say(describeRate(next - from)), progressMs);
   const lane = async (): Promise<void> => {
     let connection: Lane | undefined;
     while (next < from + count) {
@@ -54,8 +62,8 @@ export async function fuzzHttp(
     connection?.connection.close();
   };
   await Promise.all(Array.from({ length: connectionCount }, lane));
-  const seconds = (performance.now() - startedAt) / 1_000;
-  return `http: ${Math.round(count / seconds)} inputs a second over ${connectionCount} connections`;
+  clearInterval(progress);
+  return describeRate(count);
 }
 
 type Lane = { readonly connection: RawConnection; readonly methods: string[]; isSpent: boolean };

@@ -100,7 +100,7 @@ async function attack(
   // At first code is compiled and caches fill up, with any caller.
   const warming = createReport('warm-up', () => undefined);
   await fuzzCalls(warming, { from: 0, count: warmUp }, daemon.address, players);
-  await fuzzHttp(warming, { from: warmUpFrom, count: warmUp }, http, accepted);
+  await fuzzHttp(warming, { from: warmUpFrom, count: warmUp }, http, accepted, () => undefined);
   resources.setBaseline();
 
   const startedAt = performance.now();
@@ -115,7 +115,7 @@ async function attack(
     texts: () => fuzzTexts(report, range('texts')),
     argv: () => fuzzArgv(report, range('argv')),
     processes: () => fuzzProcesses(report, range('processes'), env),
-    http: async () => say(await fuzzHttp(report, range('http'), http, accepted)),
+    http: async () => say(await fuzzHttp(report, range('http'), http, accepted, say)),
     // Measured alone, below.
     floods: () => Promise.resolve(),
     httpFloods: () => Promise.resolve(),
