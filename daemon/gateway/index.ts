@@ -46,9 +46,8 @@ export type GatewayOptions = {
     readonly defaultCurrency: string;
     /** Names by which requests with a cookie may address this gateway. */
     readonly allowedHosts: readonly string[];
-    /** As the limits of the gateway if not given. */
+    /** 100 if not given. */
     readonly maxEventStreams?: number;
-    readonly stallTimeoutMs?: number;
   };
 };
 
@@ -92,9 +91,7 @@ export function createGateway(options: GatewayOptions): Gateway {
   const decorateProblem = decorateSimpleProblem;
   const routes = listRoutes(config.defaultCurrency, config.maxEventStreams);
   const methodsOf = createMethodLookup(routes);
-  const { stallTimeoutMs } = config;
-  const stall = stallTimeoutMs === undefined ? {} : { stallTimeoutMs };
-  const server = createHttpServer({ log, proxies, tls, methodsOf, decorateProblem, ...stall });
+  const server = createHttpServer({ log, proxies, tls, methodsOf, decorateProblem });
   mountPages(server, {
     document: createOpenApi(routes),
     isReady: () => isReady() && !stopping.signal.aborted,
