@@ -46,9 +46,8 @@ export type GatewayOptions = {
     readonly defaultCurrency: string;
     /** Names by which requests with a cookie may address this gateway. */
     readonly allowedHosts: readonly string[];
-    /** As the limits of the gateway if not given. */
+    /** 100 if not given. */
     readonly maxEventStreams?: number;
-    readonly stallTimeoutMs?: number;
   };
 };
 
@@ -93,9 +92,7 @@ export function createGateway(options: GatewayOptions): Gateway {
   const routes = listRoutes(config.defaultCurrency, config.maxEventStreams);
   const pages = listPages(createOpenApi(routes));
   const methodsOf = createMethodLookup([...routes, ...listPagePaths(pages)]);
-  const { stallTimeoutMs } = config;
-  const stall = stallTimeoutMs === undefined ? {} : { stallTimeoutMs };
-  const server = createHttpServer({ log, proxies, tls, methodsOf, decorateProblem, ...stall });
+  const server = createHttpServer({ log, proxies, tls, methodsOf, decorateProblem });
   mountPages(server, {
     pages,
     isReady: () => isReady() && !stopping.signal.aborted,

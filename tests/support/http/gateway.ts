@@ -36,7 +36,7 @@ export type GatewayWorld = {
 /** A gateway before the three services, all in this process. */
 export async function startGateway(
   allowedHosts = ['127.0.0.1'],
-  limits: { readonly maxEventStreams?: number; readonly stallTimeoutMs?: number } = {},
+  limits: { readonly maxEventStreams?: number } = {},
 ): Promise<GatewayWorld> {
   const services = await startAllServices();
   const calls: string[] = [];
