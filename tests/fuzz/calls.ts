@@ -1,7 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { gzipSync } from 'node:zlib';
 
-import type { Role } from '../../core/roles.ts';
 import type { Mint } from '../access-matrix/forgeries.ts';
 import { plainRequests } from '../access-matrix/requests.ts';
 import { rpcs } from '../access-matrix/rpcs.ts';
@@ -11,6 +10,7 @@ import { createHttp2, frameOf, type Ending } from './http2.ts';
 import type { Range } from './pure.ts';
 import { createRandom, type Random } from './random.ts';
 import type { Report } from './report.ts';
+import { createTokens, revoked, type Player } from './tokens.ts';
 import { anyText } from './values.ts';
 import { mutateMessage } from './wire.ts';
 
@@ -19,8 +19,6 @@ export type Players = {
   readonly mint: Mint;
   readonly users: readonly Player[];
 };
-
-type Player = { readonly userId: string; readonly role: Role };
 
 /** What takes long or much of the processor, and is bounded elsewhere: seldom. */
 const heavy = new Set([
@@ -103,41 +101,6 @@ function findFault({ code, reason, message, fault }: Ending): string | undefined
 
 const endingOf = ({ code, reason }: Ending): string =>
   code === 0 ? 'OK' : reason || `code ${String(code)}`;
-
-/** These get a session of their own, which no other call uses. */
-const endsSessions = new Set(['auth.signOut', 'auth.revokeSession', 'auth.revokeAllCredentials']);
-
-export const revoked = 'TOKEN_REVOKED';
-/** Calls that end like this test nothing behind the authentication. */
-export const maxRevokedShare = 0.2;
-
-/**
- * A session of each caller that many calls share. A call may revoke it, and all others of its
- * caller: then `forget` has the next call sign in again.
- */
-function createTokens(mint: Mint) {
-  const tokens = new Map<string, { readonly token: Promise<string>; readonly untilMs: number }>();
-  return {
-    of: ({ userId, role }: Player, rpc: string): Promise<string> => {
-      if (endsSessions.has(rpc)) return mint.signIn(userId, role);
-      const known = tokens.get(userId);
-      if (known && known.untilMs > Date.now()) return known.token;
-      const token = mint.signIn(userId, role);
-      tokens.set(userId, { token, untilMs: Date.now() + tokenLifeMs });
-      return token;
-    },
-    forget: async (userId: string, token: string): Promise<void> => {
-      const known = tokens.get(userId);
-      // Another call may have made a new one meanwhile.
-      if (known && (await known.token) === token && tokens.get(userId) === known) {
-        tokens.delete(userId);
-      }
-    },
-  };
-}
-
-/** Far less than the life of a token. */
-const tokenLifeMs = 60_000;
 
 /**
  * Valid requests of every RPC, broken in their fields or their bytes, with credentials that are
