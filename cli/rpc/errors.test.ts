@@ -2,7 +2,8 @@ import { Metadata, status, type ServiceError } from '@grpc/grpc-js';
 import { describe, expect, test } from 'vitest';
 
 import { reasonCodes, type Reason } from '../../core/reasons.ts';
-import { exitCodeByReason, readCallFailure, toCliFailure, toUnsentFailure } from './errors.ts';
+import { exitCodeByReason } from './exit-codes.ts';
+import { readCallFailure, toCliFailure, toUnsentFailure } from './errors.ts';
 import { refusal } from '../test-support.ts';
 import { nameStatusCode, status as ownStatus } from './status.ts';
 

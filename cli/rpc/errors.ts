@@ -1,9 +1,10 @@
 import type { ServiceError } from '@grpc/grpc-js';
 
 import { isReason, type Reason } from '../../core/reasons.ts';
+import { exitCodeByReason } from './exit-codes.ts';
 import { nameStatusCode, status } from './status.ts';
 import { decodeErrorInfo } from './error-info.ts';
-import { cliReasons, exitCodes, type CliFailure, type ExitCode } from '../outcome.ts';
+import { cliReasons, exitCodes, type CliFailure } from '../outcome.ts';
 
 /** A call that did not succeed. */
 export type CallFailure = {
@@ -26,77 +27,6 @@ export type CallFailure = {
 
 export type CallResult<T> =
   { readonly ok: true; readonly value: T } | { readonly ok: false; readonly failure: CallFailure };
-
-/** How the process ends for each reason, given that the answer is all that was needed to know. */
-export const exitCodeByReason: Readonly<Record<Reason, ExitCode>> = {
-  INVALID_ARGUMENT: exitCodes.usage,
-  AMOUNT_INVALID: exitCodes.usage,
-  CURRENCY_UNKNOWN: exitCodes.usage,
-  USER_REQUIRED: exitCodes.usage,
-  PAGE_TOKEN_INVALID: exitCodes.usage,
-  EMAIL_INVALID: exitCodes.usage,
-  PASSWORD_INVALID: exitCodes.usage,
-  RANGE_TOO_LONG: exitCodes.usage,
-  CREDENTIALS_MISSING: exitCodes.signInNeeded,
-  CREDENTIALS_INVALID: exitCodes.signInNeeded,
-  TOKEN_INVALID: exitCodes.signInNeeded,
-  TOKEN_EXPIRED: exitCodes.signInNeeded,
-  TOKEN_REVOKED: exitCodes.signInNeeded,
-  REFRESH_TOKEN_INVALID: exitCodes.signInNeeded,
-  EMAIL_UNVERIFIED: exitCodes.signInNeeded,
-  VERIFICATION_CODE_INVALID: exitCodes.signInNeeded,
-  TOTP_REQUIRED: exitCodes.signInNeeded,
-  TOTP_INVALID: exitCodes.signInNeeded,
-  PERMISSION_DENIED: exitCodes.notAllowed,
-  SIGN_UP_CLOSED: exitCodes.notAllowed,
-  STAFF_OWN_WALLET: exitCodes.notAllowed,
-  OPERATION_NOT_ALLOWED: exitCodes.notAllowed,
-  TOTP_ENROLMENT_REQUIRED: exitCodes.notAllowed,
-  USER_NOT_FOUND: exitCodes.notFound,
-  TRANSACTION_NOT_FOUND: exitCodes.notFound,
-  EXPORT_NOT_FOUND: exitCodes.notFound,
-  DEAD_LETTER_NOT_FOUND: exitCodes.notFound,
-  SESSION_NOT_FOUND: exitCodes.notFound,
-  API_KEY_NOT_FOUND: exitCodes.notFound,
-  WALLET_NOT_FOUND: exitCodes.notFound,
-  PARENT_NOT_FOUND: exitCodes.notFound,
-  INSUFFICIENT_FUNDS: exitCodes.refused,
-  BALANCE_LIMIT_EXCEEDED: exitCodes.refused,
-  WALLET_FROZEN: exitCodes.refused,
-  PARENT_NOT_UNDOABLE: exitCodes.refused,
-  PARENT_ALREADY_UNDONE: exitCodes.refused,
-  AMOUNT_MISMATCH: exitCodes.refused,
-  IDEMPOTENCY_KEY_REUSED: exitCodes.refused,
-  EMAIL_TAKEN: exitCodes.refused,
-  WALLET_CLOCK_AHEAD: exitCodes.refused,
-  WALLET_CORRUPT: exitCodes.refused,
-  DEAD_LETTER_RESOLVED: exitCodes.refused,
-  LAST_ADMIN: exitCodes.refused,
-  API_KEY_LIMIT: exitCodes.refused,
-  EXPORT_NOT_READY: exitCodes.refused,
-  EXPORT_EXPIRED: exitCodes.refused,
-  TOTP_ALREADY_ENABLED: exitCodes.refused,
-  TOTP_NOT_ENABLED: exitCodes.refused,
-  TOTP_NOT_BEGUN: exitCodes.refused,
-  TOTP_UNREADABLE: exitCodes.refused,
-  MAIL_NOT_CONFIGURED: exitCodes.refused,
-  OVERLOADED: exitCodes.unavailable,
-  THROTTLED: exitCodes.unavailable,
-  OUTBOX_FULL: exitCodes.unavailable,
-  DATABASE_UNAVAILABLE: exitCodes.unavailable,
-  DATABASE_BUSY: exitCodes.unavailable,
-  AUTH_UNAVAILABLE: exitCodes.unavailable,
-  WALLET_UNAVAILABLE: exitCodes.unavailable,
-  STATEMENT_UNAVAILABLE: exitCodes.unavailable,
-  WALLET_BUSY: exitCodes.unavailable,
-  SHUTTING_DOWN: exitCodes.unavailable,
-  STREAM_IDLE: exitCodes.unavailable,
-  DEADLINE_EXCEEDED: exitCodes.outcomeUnknown,
-  CANCELLED: exitCodes.outcomeUnknown,
-  OUTCOME_UNKNOWN: exitCodes.outcomeUnknown,
-  UNIMPLEMENTED: exitCodes.unexpected,
-  INTERNAL: exitCodes.unexpected,
-};
 
 /** What to do next, where there is something. Exhaustive, so that a new reason asks for one. */
 const hintByReason: Readonly<Record<Reason, string | undefined>> = {
