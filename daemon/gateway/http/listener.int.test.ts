@@ -11,7 +11,7 @@ import { createHttpListener } from './listener.ts';
 const close: (() => void)[] = [];
 afterEach(() => close.splice(0).forEach((end) => end()));
 
-/** A listener with room for two connections, which answers each request when it is told to. */
+/** A listener with room for two connections; the caller ends each answer. */
 async function startListener() {
   const answers: (() => void)[] = [];
   let onRequest = (): void => undefined;
