@@ -36,8 +36,8 @@ export type CsvRowManner = {
 
 /**
  * Writes a row into `into` from `at` on, with `csvRoomOf` bytes of room, and answers where it ends;
- * -1 where the row needs more than copying (quotes, an apostrophe): then `line` is to write it. The same
- * bytes as `line`'s, at a tenth of its cost.
+ * -1 where the row needs more than copying (quotes, an apostrophe): then `line` is to write it. The
+ * same bytes as `line`'s, at a tenth of its cost.
  */
 export function createCsvRowWriter(
   manner: CsvRowManner,
