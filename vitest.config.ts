@@ -10,6 +10,7 @@ const alone = [
   'tests/e2e/events/events-faults.e2e.test.ts',
   'tests/soak/soak.e2e.test.ts',
   'tests/faults/faults.e2e.test.ts',
+  'tests/fuzz/fuzz.e2e.test.ts',
   'tests/poison/poison.e2e.test.ts',
 ];
 

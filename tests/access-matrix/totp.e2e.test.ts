@@ -90,7 +90,9 @@ describe.each(['optional', 'required'] as const)('with STAFF_TOTP=%s', (mode) =>
   it.each([false, true])(
     'sign-in (browser: %s) asks for the second factor only after a correct password',
     async (browser) => {
-      const forget = `UPDATE totp_secrets SET last_step = NULL, failed_at_ms = '{}'`;
+      // With the failed attempts, for which sign-ins would wait.
+      const forget = `UPDATE totp_secrets SET last_step = NULL, failed_at_ms = '{}';
+        DELETE FROM attempts`;
       const codes = [
         [undefined, 'TOTP_REQUIRED'],
         [wrongCode(enrolled.secret), 'TOTP_INVALID'],
