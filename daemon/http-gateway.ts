@@ -50,7 +50,11 @@ export async function openHttpGateway(
     findTroubles: () => findMissing(others, callers as Record<ServiceName, Caller>),
     proxies: createAddressSet(config.trustedProxies),
     tls: tls.server,
-    config: { defaultCurrency: config.defaultCurrency, allowedHosts: http.allowedHosts },
+    config: {
+      defaultCurrency: config.defaultCurrency,
+      allowedHosts: http.allowedHosts,
+      corsOrigins: http.corsOrigins,
+    },
   });
   try {
     const { port } = await gateway.listen(http.listen.host, http.listen.port);

@@ -32,7 +32,12 @@ export type Config = {
   readonly services: readonly ServiceName[];
   /** Undefined: no HTTP. */
   readonly http:
-    { readonly listen: HostPort; readonly allowedHosts: readonly string[] } | undefined;
+    | {
+        readonly listen: HostPort;
+        readonly allowedHosts: readonly string[];
+        readonly corsOrigins: readonly string[];
+      }
+    | undefined;
   /** Undefined: the embedded Postgres in `dataDir`. */
   readonly databases: Readonly<Partial<Record<ServiceName, DatabaseUrls>>> | undefined;
   /** For each hosted service, at most. */
@@ -224,7 +229,7 @@ function httpOf(parsed: Parsed): Config['http'] {
   const { WALLETD_HTTP_LISTEN: listen, HTTP_ALLOWED_HOSTS: allowed } = parsed;
   if (!listen || !parsed.WALLETD_SERVICES.includes('gateway')) return undefined;
   const own = ['localhost', '127.0.0.1', '[::1]', listen.host];
-  return { listen, allowedHosts: [...own, ...allowed] };
+  return { listen, allowedHosts: [...own, ...allowed], corsOrigins: parsed.HTTP_CORS_ORIGINS };
 }
 
 function toConfig(parsed: Parsed, xdgDataHome: string | undefined): Config {

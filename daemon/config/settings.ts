@@ -23,6 +23,7 @@ export const settings = {
     'names by which browsers may address the gateway; default: loopback and the listener’s own',
     '',
   ],
+  HTTP_CORS_ORIGINS: ['origins whose pages may read answers under /v1, by a bearer token', ''],
   WALLETD_DATA_DIR: ['folder of the embedded Postgres and its keys', ''],
   WALLETD_USER: ['user to run as when started as root, or root (default digital-wallet)', ''],
   AUTH_DATABASE_URL: ['URL of the auth database, as the role that reads and writes it', ''],
@@ -192,6 +193,13 @@ export const schema = z.object({
           /^[A-Za-z0-9.-]+(:\d{1,5})?$|^\[[0-9a-f:]+\](:\d{1,5})?$/i.test(name),
         ),
       'must be a list of host names, like wallet.example.com',
+    ),
+  HTTP_CORS_ORIGINS: z
+    .string()
+    .transform(listOf)
+    .refine(
+      (origins) => origins.every((one) => URL.canParse(one) && new URL(one).origin === one),
+      'must be a list of origins, like https://app.example.com',
     ),
   WALLETD_METRICS_LISTEN: z.union([z.literal('off').transform(() => undefined), hostPort]),
   STATEMENT_QUEUE: queueName,

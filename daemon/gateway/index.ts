@@ -46,6 +46,8 @@ export type GatewayOptions = {
     readonly defaultCurrency: string;
     /** Names by which requests with a cookie may address this gateway. */
     readonly allowedHosts: readonly string[];
+    /** Origins whose pages may read answers under `/v1`, like `https://app.example.com`. */
+    readonly corsOrigins?: readonly string[];
     /** 100 if not given. */
     readonly maxEventStreams?: number;
   };
@@ -92,7 +94,8 @@ export function createGateway(options: GatewayOptions): Gateway {
   const routes = listRoutes(config.defaultCurrency, config.maxEventStreams);
   const pages = listPages(createOpenApi(routes));
   const methodsOf = createMethodLookup([...routes, ...listPagePaths(pages)]);
-  const server = createHttpServer({ log, proxies, tls, methodsOf, decorateProblem });
+  const { corsOrigins = [] } = config;
+  const server = createHttpServer({ log, proxies, tls, corsOrigins, methodsOf, decorateProblem });
   mountPages(server, {
     pages,
     isReady: () => isReady() && !stopping.signal.aborted,

@@ -143,6 +143,9 @@ export function createConnectionState(socket: Socket, handle: RequestListener): 
 /** Stops reading after the bytes at hand: at the end of each request in them Node starts it again. */
 function createReading(socket: Socket): { hold(): void; release(): void } {
   let isHeld = false;
+  const endAtOnce = socket.destroySoon.bind(socket);
+  // With this Node ends the connection after the answer that is the last one.
+  socket.destroySoon = () => (isHeld ? linger(socket) : endAtOnce());
   return {
     hold: () => {
       if (isHeld) return;
@@ -169,7 +172,17 @@ function writeProblem(socket: Socket, cause: Fault): void {
   const lines = Object.entries({ ...head, connection: 'close' }).map(
     ([name, value]) => `${name}: ${value}\r\n`,
   );
-  socket.end(`HTTP/1.1 ${status} ${title}\r\n${lines.join('')}\r\n${body}`);
+  socket.write(`HTTP/1.1 ${status} ${title}\r\n${lines.join('')}\r\n${body}`);
+  linger(socket);
+}
+
+/**
+ * Ends a connection on which bytes wait that are not read any more. The system would reset it if it
+ * were closed at once, and the client would lose answers that it has not read yet.
+ */
+function linger(socket: Socket): void {
+  socket.on('resume', () => socket.pause()).pause();
+  if (socket.writable) socket.end();
   setTimeout(() => socket.destroy(), lingerMs).unref();
 }
 

@@ -5,6 +5,7 @@ import type { AddressSet } from '../../platform/grpc/ingress/source.ts';
 import type { Log } from '../../platform/log.ts';
 import { addBodyParsers, maxBodyBytes, RequestFault } from './bodies.ts';
 import { securityHeaders } from './connection.ts';
+import { createCors, type Cors } from './cors.ts';
 import { connectionOf, createHttpListener } from './listener.ts';
 import { fault, toProblem, type Fault, type ProblemReason } from './problems.ts';
 import { ingressOf, requestIdOf, type Ingress } from './request.ts';
@@ -20,6 +21,8 @@ export type HttpServerOptions = {
   readonly log: Log;
   readonly proxies: AddressSet;
   readonly tls: ServerTls | undefined;
+  /** Origins whose pages may read answers; none if not given. */
+  readonly corsOrigins?: readonly string[];
   /** The methods that a path takes; none where there is no such path. */
   readonly methodsOf: (path: string) => readonly string[];
   /** Answers whose body is not a problem, like those of the simple API, add to it. */
@@ -33,7 +36,8 @@ const whileStopping = { forceCloseConnections: 'idle', return503OnClosing: false
 
 /** A fastify instance with what all routes share: limits, ids, headers, and faults as problems. */
 export function createHttpServer(options: HttpServerOptions): FastifyInstance {
-  const { proxies, log } = options;
+  const { log, methodsOf, proxies } = options;
+  const cors = createCors(options.corsOrigins ?? []);
   const server = fastify({
     logger: false,
     serverFactory: (handle) => createHttpListener({ ...options, handle }),
@@ -45,7 +49,7 @@ export function createHttpServer(options: HttpServerOptions): FastifyInstance {
     exposeHeadRoutes: false,
     ...whileStopping,
     frameworkErrors: (err, request, reply) => {
-      begin(request, reply, proxies);
+      begin(request, reply, { proxies, cors });
       sendFault(options, request, reply, faultOf(err, log, request.id));
     },
     // Those of the listener above.
@@ -54,11 +58,21 @@ export function createHttpServer(options: HttpServerOptions): FastifyInstance {
   addBodyParsers(server);
   server.decorateRequest('ingress', null as never);
   server.addHook('onRequest', (request, reply, done) => {
-    begin(request, reply, proxies);
+    begin(request, reply, { proxies, cors });
     const isBodiless = request.method === 'GET' || request.method === 'HEAD';
-    const found = findMalformation(request.raw, isBodiless) ?? findNoRoute(options, request);
-    if (found) sendFault(options, request, reply, found);
+    const malformation = findMalformation(request.raw, isBodiless);
+    const preflight = malformation
+      ? undefined
+      : cors.answerPreflight(request, methodsOf(pathOf(request)));
+    const found = malformation ?? findNoRoute(options, request);
+    if (preflight) void reply.code(204).headers(preflight).send();
+    else if (found) sendFault(options, request, reply, found);
     else done();
+  });
+  server.addHook('onSend', (request, reply, payload, done) => {
+    const vary = cors.varyOf(request, reply.getHeader('vary') as string | undefined);
+    if (vary !== undefined) void reply.header('vary', vary);
+    done(null, payload);
   });
   // Answered by the hook above, before a body is read.
   server.setNotFoundHandler(() => undefined);
@@ -69,9 +83,14 @@ export function createHttpServer(options: HttpServerOptions): FastifyInstance {
 }
 
 /** What an answer has in any case. */
-function begin(request: FastifyRequest, reply: FastifyReply, proxies: AddressSet): void {
+function begin(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  { proxies, cors }: { readonly proxies: AddressSet; readonly cors: Cors },
+): void {
   request.ingress = ingressOf(request, proxies);
   void reply.headers(securityHeaders).header('x-request-id', request.id);
+  void reply.headers(cors.headersOf(request));
   if (request.ingress.isTls) void reply.header('strict-transport-security', 'max-age=31536000');
 }
 
@@ -106,10 +125,12 @@ function isClientFault(err: unknown): boolean {
   return status >= 400 && status < 500;
 }
 
+const pathOf = ({ url }: FastifyRequest): string => url.split(/[?#]/)[0] ?? '/';
+
 /** 405 where the path has other methods. */
 function findNoRoute({ methodsOf }: HttpServerOptions, request: FastifyRequest): Fault | undefined {
   if (!request.is404) return undefined;
-  const [path = '/'] = request.url.split(/[?#]/);
+  const path = pathOf(request);
   const others = methodsOf(path);
   if (others.length > 0) {
     return fault('METHOD_NOT_ALLOWED', `${path} takes ${others.join(', ')}`, {

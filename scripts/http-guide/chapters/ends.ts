@@ -49,9 +49,10 @@ within 30 seconds. A call is given up after 25 seconds, but for events, download
 user has at most 512 calls and 8 event streams at once. More is 503 with \`Retry-After\`. The
 numbers of all limits are in [operations.md](operations.md#limits).
 
-**Browsers of other origins.** No answer has CORS headers, so that no page of another origin can
-read one. Such a page calls its own server, and that server calls the gateway with an API key: a
-key in a page would belong to each visitor.`,
+**Browsers of other origins.** A page of another origin can read an answer only where
+\`HTTP_CORS_ORIGINS\` names its origin: those under \`/v1\`, asked for with the access token of
+its visitor. Any other page calls its own server, and that server calls the gateway with an API
+key: a key in a page would belong to each visitor.`,
 };
 
 export const mail: Chapter = {

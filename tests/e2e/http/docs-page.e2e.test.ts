@@ -6,6 +6,7 @@ import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
 
 import { findFreePort } from '../../support/free-port.ts';
 import { startBrowser, watchPage, type Findings } from '../../support/http/browser.ts';
+import { serveOtherOrigin } from '../../support/http/other-origin.ts';
 import { createWorld } from '../../support/processes/world.ts';
 
 // `npm run docs:screenshots` sets the folder into which this test writes pictures of the pages.
@@ -16,6 +17,8 @@ const started: { stop: () => Promise<void> }[] = [];
 let url: string;
 let page: Page;
 let findings: Findings;
+let named: string;
+let unnamed: string;
 
 // One visit for all tests: the page is large, and each load of it takes its time.
 beforeAll(async () => {
@@ -25,7 +28,10 @@ beforeAll(async () => {
   started.push({ stop: () => world.dispose() });
   const port = await findFreePort();
   url = `http://127.0.0.1:${port}`;
-  await world.start({ WALLETD_HTTP_LISTEN: `127.0.0.1:${port}` });
+  const others = await Promise.all([serveOtherOrigin(), serveOtherOrigin()]);
+  started.push(...others);
+  [named, unnamed] = others.map(({ origin }) => origin) as [string, string];
+  await world.start({ WALLETD_HTTP_LISTEN: `127.0.0.1:${port}`, HTTP_CORS_ORIGINS: named });
   const visit = await browser.newContext({ viewport: { width: 1280, height: 900 } });
   page = await visit.newPage();
   findings = await watchPage(page);
@@ -250,4 +256,34 @@ it('the browser reports an inline style, and a request to another host, to these
     ]);
   expect(found.errors.length).toBeGreaterThanOrEqual(2);
   await errors.close();
+});
+
+it('a page of an origin of HTTP_CORS_ORIGINS calls /v1 with a token, and no other page does', async () => {
+  const body = { email: 'cleo@example.com', password: person.password };
+  const headers = { 'content-type': 'application/json' };
+  const post = { method: 'POST', headers, body: JSON.stringify(body) };
+  expect((await fetch(`${url}/v1/sign-up`, post)).status).toBe(201);
+  const other = await page.context().newPage();
+  const ask = (path: string, init: object): Promise<unknown> =>
+    other.evaluate(
+      `fetch(${JSON.stringify(`${url}${path}`)}, ${JSON.stringify(init)})
+        .then(async (answer) => [answer.status, await answer.json()], (err) => err.message)`,
+    );
+  await other.goto(named);
+  const signedIn = (await ask('/v1/sign-in', post)) as [number, { tokens: object }];
+  expect(signedIn[0]).toBe(200);
+  const { accessToken } = signedIn[1].tokens as { accessToken: string };
+  const withToken = { ...headers, authorization: `Bearer ${accessToken}` };
+  const deposit = {
+    ...{ method: 'POST', headers: { ...withToken, 'idempotency-key': 'of-a-page' } },
+    body: JSON.stringify({ operation: 'deposit', amount: '3.00' }),
+  };
+  expect(await ask('/v1/transactions', deposit)).toMatchObject([201, { amount: '3.00' }]);
+  const isRefused = 'Failed to fetch';
+  expect(await ask('/v1/me', { credentials: 'include' })).toBe(isRefused);
+  expect(await ask('/wallet/balance', { headers: withToken })).toBe(isRefused);
+  await other.goto(unnamed);
+  expect(await ask('/v1/transactions', deposit)).toBe(isRefused);
+  expect(await ask('/v1/me', {})).toBe(isRefused);
+  await other.close();
 });

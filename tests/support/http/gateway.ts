@@ -36,7 +36,7 @@ export type GatewayWorld = {
 /** A gateway before the three services, all in this process. */
 export async function startGateway(
   allowedHosts = ['127.0.0.1'],
-  limits: { readonly maxEventStreams?: number } = {},
+  settings: { readonly maxEventStreams?: number; readonly corsOrigins?: readonly string[] } = {},
 ): Promise<GatewayWorld> {
   const services = await startAllServices();
   const calls: string[] = [];
@@ -68,7 +68,7 @@ export async function startGateway(
     proxies: createAddressSet([]),
     tls: undefined,
     isReady: () => isReady,
-    config: { defaultCurrency: 'BRL', allowedHosts, ...limits },
+    config: { defaultCurrency: 'BRL', allowedHosts, ...settings },
   });
   const { port } = await gateway.listen('127.0.0.1', 0);
   return {

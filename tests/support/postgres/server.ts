@@ -147,16 +147,18 @@ async function run(folder: string, settings: Settings): Promise<PostgresServer> 
   };
 }
 
-/** The server and its processes: one that is stopped alone leaves the others at work. */
+/**
+ * Stops the server and its processes, or lets them go on: one that is stopped alone leaves the
+ * others at work. The server itself is the first to stop and the last to go on: meanwhile it starts
+ * no process, and the id of one that has ended stays its own.
+ */
 function signalAll(child: ChildProcess, signal: 'SIGSTOP' | 'SIGCONT'): void {
-  const found = execFileSync('ps', ['-o', 'pid=', '--ppid', String(child.pid)], {
-    encoding: 'utf8',
-  });
-  const pids = found
-    .split('\n')
-    .map(Number)
-    .filter((pid) => pid > 0);
-  for (const pid of [child.pid ?? 0, ...pids]) if (pid > 0) process.kill(pid, signal);
+  const { pid } = child;
+  if (pid === undefined) return;
+  if (signal === 'SIGSTOP') process.kill(pid, signal);
+  const found = execFileSync('ps', ['-o', 'pid=', '--ppid', String(pid)], { encoding: 'utf8' });
+  for (const line of found.trim().split('\n')) process.kill(Number(line), signal);
+  if (signal === 'SIGCONT') process.kill(pid, signal);
 }
 
 export async function waitUntil(probe: () => Promise<unknown>, child: ChildProcess): Promise<void> {
