@@ -5,10 +5,11 @@ import { expect, it } from 'vitest';
 import { findMalformation, toOriginForm } from './well-formed.ts';
 
 /** As Node reads them: a repeated Host or Authorization is left out, others are joined. */
-function requestOf(pairs: readonly (readonly [string, string])[], url = '/') {
+function requestOf(pairs: readonly (readonly [string, string])[], url = '/', httpVersion = '1.1') {
   const headers: Record<string, string> = {};
   for (const [name, value] of pairs) headers[name.toLowerCase()] ??= value;
-  return { headers, rawHeaders: pairs.flat(), url } as unknown as IncomingMessage;
+  const rawHeaders = pairs.flat();
+  return { headers, rawHeaders, httpVersion, url } as unknown as IncomingMessage;
 }
 
 it.each<[string, readonly (readonly [string, string])[], string | undefined]>([
@@ -49,7 +50,7 @@ it.each<[string, readonly (readonly [string, string])[], string | undefined]>([
   expect(findMalformation(request, false)?.reason).toBe(reason);
 });
 
-it('a GET with a body, and a request without a Host, are malformed', () => {
+it('a GET with a body is malformed, and a request without a Host, but for HTTP/1.0', () => {
   const length = requestOf([
     ['Host', 'a'],
     ['Content-Length', '1'],
@@ -62,6 +63,7 @@ it('a GET with a body, and a request without a Host, are malformed', () => {
   ]);
   expect(findMalformation(empty, true)).toBeUndefined();
   expect(findMalformation(requestOf([]), false)?.metadata).toEqual({ field: 'Host' });
+  expect(findMalformation(requestOf([], '/readyz', '1.0'), false)).toBeUndefined();
 });
 
 it.each([

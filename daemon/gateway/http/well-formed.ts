@@ -12,15 +12,20 @@ const single: ReadonlySet<string> = new Set([
   'last-event-id',
 ]);
 
+type Head = Pick<IncomingMessage, 'headers' | 'rawHeaders' | 'httpVersion' | 'url'>;
+
 /**
  * What is wrong with a request besides its body: programs on the way, or this one, might read it in
  * another way than its sender meant.
  */
 export function findMalformation(
-  { headers, rawHeaders, url = '' }: Pick<IncomingMessage, 'headers' | 'rawHeaders' | 'url'>,
+  { headers, rawHeaders, httpVersion, url = '' }: Head,
   hasBodyForbidden: boolean,
 ): Fault | undefined {
-  if (headers.host === undefined) return malformed('the header Host is missing', 'Host');
+  // HTTP/1.0 has none; health checks of proxies use it.
+  if (headers.host === undefined && httpVersion !== '1.0') {
+    return malformed('the header Host is missing', 'Host');
+  }
   const twice = findRepeated(rawHeaders);
   if (twice !== undefined) return malformed(`the header ${twice} is given twice`, twice);
   if (headers.expect !== undefined && headers.expect.toLowerCase() !== '100-continue') {

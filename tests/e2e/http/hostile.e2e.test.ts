@@ -149,7 +149,7 @@ describe('a request', () => {
       'REQUEST_MALFORMED',
     ],
     ['without a Host', () => 'GET /v1/me HTTP/1.1\r\n\r\n', 400, 'REQUEST_MALFORMED'],
-    ['of HTTP/1.0 without a Host', () => 'GET /v1/me HTTP/1.0\r\n\r\n', 400, 'REQUEST_MALFORMED'],
+    ['of HTTP/1.0 without a Host', () => 'GET /v1/me HTTP/1.0\r\n\r\n', 401, 'CREDENTIALS_MISSING'],
     ['with two Hosts', () => raw(`Host: evil.example\r\n${length}`), 400, 'REQUEST_MALFORMED'],
     [
       'with two keys',

@@ -1,8 +1,6 @@
-import { spawn, type ChildProcess } from 'node:child_process';
 import { generateKeyPairSync, randomBytes } from 'node:crypto';
 import { chmodSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
-import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -19,6 +17,7 @@ import {
 } from '../../../scripts/product.ts';
 import { createAuthority } from '../auth/certificates.ts';
 import { findFreePort } from '../free-port.ts';
+import { readDocumentedProxy, replaceAll, startNginx } from './proxy.ts';
 import { expectCode, password, signInAs, type Person, type World } from './world.ts';
 
 /**
@@ -123,8 +122,10 @@ async function buildSplitWorld(
   };
   let auth = await startDaemon(authEnv);
   const ledger = await startDaemon(ledgerEnv);
-  const nginx = await startNginx(folder, proxyPort, (text) =>
-    replaceAll(text, [
+  const nginx = await startNginx(
+    folder,
+    proxyPort,
+    replaceAll(readDocumentedProxy('nginx'), [
       ['auth.internal:50051', `127.0.0.1:${authPort}`],
       ['ledger.internal:50051', `127.0.0.1:${ledgerPort}`],
       ['listen 443 ', `listen 127.0.0.1:${proxyPort} `],
@@ -135,7 +136,7 @@ async function buildSplitWorld(
       ['/etc/digital-wallet/tls/ca.pem', authority.cert],
     ]),
   );
-  releases.push(() => nginx.kill('SIGTERM'));
+  releases.push(() => nginx.stop());
   const address = `127.0.0.1:${proxyPort}`;
   const server = (): Environment => ({ WALLET_SERVER: address, WALLET_TLS_CA: authority.cert });
   const homeOf = (name: string): Environment => {
@@ -174,50 +175,4 @@ async function buildSplitWorld(
     },
     dispose,
   };
-}
-
-/** The configuration as docs/operations.md shows it, with this world's addresses and files. */
-async function startNginx(
-  folder: string,
-  port: number,
-  adapt: (text: string) => string,
-): Promise<ChildProcess> {
-  const documented = readFileSync(join(import.meta.dirname, '../../../docs/operations.md'), 'utf8');
-  const block = /```nginx\n([^`]+)```/.exec(documented)?.[1];
-  if (block === undefined) throw new Error('docs/operations.md shows no nginx configuration');
-  const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi']
-    .map((kind) => `${kind}_temp_path ${folder};`)
-    .join('\n');
-  const file = join(folder, 'nginx.conf');
-  const logs = `pid ${folder}/nginx.pid;\nerror_log ${folder}/nginx.log;\n`;
-  const main = `daemon off;\nuser root;\n${logs}`;
-  const http = `http {\naccess_log off;\n${temporary}\n${adapt(block)}\n}\n`;
-  writeFileSync(file, `${main}events {}\n${http}`);
-  const child = spawn('/usr/sbin/nginx', ['-c', file, '-p', folder], { stdio: 'pipe' });
-  let said = '';
-  child.stderr.on('data', (chunk: Buffer) => (said += chunk.toString()));
-  for (let tries = 0; !(await isListening(port)); tries += 1) {
-    if (child.exitCode !== null || tries > 200) throw new Error(`nginx does not run:\n${said}`);
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
-  return child;
-}
-
-/** Everything that is to be replaced must be there: the document may not drift away. */
-function replaceAll(text: string, pairs: readonly (readonly [string, string])[]): string {
-  return pairs.reduce((before, [from, to]) => {
-    if (!before.includes(from)) throw new Error(`docs/operations.md no longer has ${from}`);
-    return before.replaceAll(from, to);
-  }, text);
-}
-
-function isListening(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect(port, '127.0.0.1');
-    socket.once('connect', () => {
-      socket.destroy();
-      resolve(true);
-    });
-    socket.once('error', () => resolve(false));
-  });
 }
