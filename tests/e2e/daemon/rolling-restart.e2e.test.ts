@@ -112,13 +112,17 @@ function startLoad(address: string, door: Door, users: readonly User[]): Load {
       while (goesOn()) {
         stream.send(waiting);
         await stream.waitFor(answered + waiting.length);
-        const results = stream.results.slice(answered);
-        answered += results.length;
-        counts.streamItems += results.length;
-        const others = results.map(outcomeOf).filter((outcome) => outcome !== 'done');
+        const outcomes = stream.results.slice(answered).map(outcomeOf);
+        answered += outcomes.length;
+        const others = outcomes.filter((outcome) => outcome !== 'done');
         others.forEach((reason) => note({ reason, message: 'stream item' }));
-        counts.failed += others.length;
-        waiting = waiting.slice(results.length);
+        const refused = others.filter((reason) => certain.has(reason));
+        counts.streamItems += outcomes.length - others.length;
+        counts.retried += refused.length;
+        counts.failed += others.length - refused.length;
+        const isSentAgain = (outcome?: string): boolean =>
+          outcome === undefined || certain.has(outcome);
+        waiting = waiting.filter((_item, i) => isSentAgain(outcomes[i]));
         if (waiting.length === 0) waiting = [depositItem(), depositItem(), depositItem()];
         await sleep(5);
       }
