@@ -27,9 +27,11 @@ const example = readFileSync('.env.example', 'utf8');
 const lines = example.split('\n').filter((line) => /^[A-Z_]+=/.test(line));
 const names = lines.map((line) => line.slice(0, line.indexOf('=')));
 
-/** As a person would fill it in: what is empty gets a value of its own. */
+/** As a person would fill it in: each password gets a value of its own. */
 const filled = (): string =>
-  lines.map((line, index) => (line.endsWith('=') ? `${line}secret-${index}-x` : line)).join('\n');
+  lines
+    .map((line, index) => (line.endsWith('_PASSWORD=') ? `${line}secret-${index}-x` : line))
+    .join('\n');
 
 function run(command: string, args: readonly string[], input?: string): string {
   try {
