@@ -28,6 +28,10 @@ const needed = [
   { program: '/usr/sbin/pgbouncer', package: 'pgbouncer' },
   { program: '/usr/bin/hledger', package: 'hledger' },
   { program: '/usr/bin/ledger', package: 'ledger' },
+  // A spreadsheet program that re-saves a batch file.
+  { program: '/usr/bin/soffice', package: 'libreoffice-calc-nogui' },
+  // A terminal that can be read.
+  { program: '/usr/bin/tmux', package: 'tmux' },
   // The documentation page in a browser.
   { program: '/usr/bin/chromium', package: 'chromium' },
   // Clocks of servers that a test steps.

@@ -1,4 +1,3 @@
-import { spawn } from 'node:child_process';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -7,7 +6,8 @@ import { findFreePort } from '../../tests/support/free-port.ts';
 import { startSmtpServer, type TestSmtpServer } from '../../tests/support/mail/smtp.ts';
 import { createWorld } from '../../tests/support/processes/world.ts';
 import { password, type Chapter, type Site, type Step } from './chapter.ts';
-import { createPlaceholders } from './placeholders.ts';
+import { createPlaceholders } from '../guide/placeholders.ts';
+import { runShell } from '../guide/run-shell.ts';
 import { readAnswer, renderStep } from './render.ts';
 
 /**
@@ -68,16 +68,17 @@ export async function runGuide(intro: string, chapters: readonly Chapter[]): Pro
 
 async function runStep(step: Step, site: Site, folder: string): Promise<string> {
   await step.before?.(site);
-  const { code, output, complaint } = await runShell(step.command, site.variables, folder);
-  const answer = readAnswer(output);
+  const variables = Object.fromEntries(site.variables);
+  const { code, stdout, stderr } = await runShell(step.command, variables, folder);
+  const answer = readAnswer(stdout);
   const isExpected = code === (step.exitCode ?? 0) && answer?.status === step.status;
   if (!isExpected) {
-    throw new Error(`unexpected end ${String(code)} of ${step.command}\n${output}\n${complaint}`);
+    throw new Error(`unexpected end ${String(code)} of ${step.command}\n${stdout}\n${stderr}`);
   }
   for (const [name, path] of Object.entries(step.keep ?? {})) {
-    site.variables.set(name, findValue(answer?.body ?? output, path));
+    site.variables.set(name, findValue(answer?.body ?? stdout, path));
   }
-  return output;
+  return stdout;
 }
 
 function findValue(body: string, path: string): string {
@@ -87,26 +88,6 @@ function findValue(body: string, path: string): string {
   for (const name of path.split('.')) value = (value as Record<string, unknown>)[name];
   if (typeof value !== 'string') throw new Error(`no ${path} in ${body}`);
   return value;
-}
-
-function runShell(
-  command: string,
-  variables: ReadonlyMap<string, string>,
-  cwd: string,
-): Promise<{ code: number | null; output: string; complaint: string }> {
-  return new Promise((resolve, reject) => {
-    const env = { PATH: process.env['PATH'] ?? '', HOME: cwd, ...Object.fromEntries(variables) };
-    const child = spawn('sh', ['-c', command], { cwd, env, stdio: ['ignore', 'pipe', 'pipe'] });
-    const out: Buffer[] = [];
-    const err: Buffer[] = [];
-    child.stdout.on('data', (chunk: Buffer) => out.push(chunk));
-    child.stderr.on('data', (chunk: Buffer) => err.push(chunk));
-    child.on('error', reject);
-    child.on('close', (code) => {
-      const [output, complaint] = [out, err].map((chunks) => Buffer.concat(chunks).toString());
-      resolve({ code, output: output ?? '', complaint: complaint ?? '' });
-    });
-  });
 }
 
 /** Lines come a moment after their transactions. */

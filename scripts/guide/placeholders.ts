@@ -26,9 +26,10 @@ export type Placeholders = { readonly apply: (text: string) => string };
 
 /**
  * Replaces what differs from run to run (ids, times, tokens, the port) by what does not. Ids are
- * numbered in the order in which they occur; times keep their distance from `nowMs`.
+ * numbered in the order in which they occur; times keep their distance from `nowMs`. `url`: of the
+ * gateway.
  */
-export function createPlaceholders(nowMs: number, url: string): Placeholders {
+export function createPlaceholders(nowMs: number, url?: string): Placeholders {
   const ids = new Map<string, string>();
   const idOf = (id: string): string => {
     const known = ids.get(id);
@@ -57,8 +58,7 @@ export function createPlaceholders(nowMs: number, url: string): Placeholders {
   const names = Object.keys(secrets).join('|');
   return {
     apply: (text) =>
-      text
-        .replaceAll(url, 'http://127.0.0.1:3000')
+      (url === undefined ? text : text.replaceAll(url, 'http://127.0.0.1:3000'))
         .replace(
           new RegExp(`"(${names})":( ?)"[^"]+"`, 'g'),
           (_all, name: string, space: string) => `"${name}":${space}"${secrets[name] ?? ''}"`,
