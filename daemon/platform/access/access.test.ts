@@ -282,9 +282,7 @@ describe('resolveSubject', () => {
   it.each([user('operator'), user('admin'), { kind: 'service' } as const])(
     '%j must name the user: a request without one is refused with USER_REQUIRED',
     (principal) => {
-      for (const named of [otherId, ` ${otherId.toUpperCase()}\n`]) {
-        expect(resolveSubject(principal, named)).toEqual({ ok: true, value: otherId });
-      }
+      expect(resolveSubject(principal, `${otherId} `)).toEqual({ ok: true, value: otherId });
       expect(resolveSubject(principal, '')).toMatchObject({
         rejection: { reason: 'USER_REQUIRED' },
       });
