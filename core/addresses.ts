@@ -1,3 +1,6 @@
+import { refuse, succeed, type Result } from './reasons.ts';
+import { canonicalText, findTextProblem } from './text.ts';
+
 /**
  * Scripts in which addresses are written: the recommended ones of Unicode (UAX 31, table 5). Others
  * are rare in addresses, and some of them look like Latin throughout.
@@ -92,4 +95,34 @@ export function toAsciiDomain(domain: string): string | undefined {
   } catch {
     return undefined;
   }
+}
+
+const maxEmailLength = 254;
+
+/** What is far too long is not looked at: the patterns take time. */
+const maxRawLength = 1_024;
+
+/**
+ * One form per address: trimmed, NFC, lower case, the domain in ASCII. EMAIL_INVALID unless it
+ * looks like local@domain, or where the local part could be taken for another one. Every entry of
+ * an address goes through here, look-ups included.
+ */
+export function canonicalizeEmail(text: string): Result<string> {
+  const raw = text.length > maxRawLength ? '' : canonicalText(text).toLowerCase();
+  const [, local = '', rest = ''] = /^([^@]*)@(.*)$/s.exec(raw.normalize('NFC')) ?? [];
+  const problem = local === '' || !local.isWellFormed() ? undefined : findLookAlike(local);
+  if (problem !== undefined) {
+    return refuse('EMAIL_INVALID', `email ${problem}`, { field: 'email' });
+  }
+  const domain = rest.isWellFormed() ? toAsciiDomain(rest) : undefined;
+  const email = `${local}@${domain ?? ''}`;
+  const isWellFormed =
+    !/^\.|\.\.|\.@/.test(email) &&
+    findTextProblem(email, maxEmailLength) === undefined &&
+    /^[^\s@<>,;:"()[\]\\\p{Cc}]{1,64}@[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)*$/u.test(
+      email,
+    );
+  return isWellFormed
+    ? succeed(email)
+    : refuse('EMAIL_INVALID', 'email must look like name@example.com', { field: 'email' });
 }

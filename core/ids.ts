@@ -1,6 +1,7 @@
 import { hash } from 'node:crypto';
 
 import { createScratch, maxBytesPerUnit, toUuid, writeText, writeUuid } from './bytes.ts';
+import { canonicalText } from './text.ts';
 
 /** Namespace of wallet ids: UUIDv5 of the DNS namespace and `wallet.digital-wallet`. */
 const walletNamespace = '0fce9ee4-c2ea-5886-b403-99d8567e324d';
@@ -16,14 +17,17 @@ export function isUuid(text: string): boolean {
 }
 
 /**
- * The canonical form of a UUID that programs of others have written: RFC 9562 reads upper case like
- * lower case. Undefined for a text that is no UUID.
+ * The canonical form of a UUID that people or programs of others have written: RFC 9562 reads upper
+ * case like lower case. Undefined for a text that is no UUID.
  */
 export function canonicalUuid(text: string): string | undefined {
   if (isUuid(text)) return text;
-  const lowered = text.toLowerCase();
-  return isUuid(lowered) ? lowered : undefined;
+  const id = canonicalId(text);
+  return isUuid(id) ? id : undefined;
 }
+
+/** An id as it was typed or pasted, in its canonical form if it is one; otherwise still none. */
+export const canonicalId = (text: string): string => canonicalText(text).toLowerCase();
 
 const scratch = createScratch(4 * 1024);
 const namespaceBytes = 16;

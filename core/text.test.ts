@@ -1,7 +1,50 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 
-import { findTextProblem, stripControls } from './text.ts';
+import { canonicalText, findTextProblem, stripControls } from './text.ts';
+
+describe('canonicalText', () => {
+  it.each([
+    ['decomposed letters', 'sala\u0301rio', 'sal\u00e1rio'],
+    ['CRLF and CR as line ends', 'a\r\nb\rc\n\nd', 'a\nb\nc\n\nd'],
+    ['blanks, tabs, no-break spaces and a BOM around', '\uFEFF\t ref 1\u00a0 \r\n', 'ref 1'],
+    ['nothing but blanks', ' \t\u00a0', ''],
+  ])('the canonical form of a text has one form of %s', (_what, text, expected) => {
+    expect(canonicalText(text)).toBe(expected);
+    expect(canonicalText(expected)).toBe(expected);
+  });
+
+  it('equivalent forms of any text have one canonical form, which is its own', () => {
+    const unit = fc.constantFrom(
+      'a',
+      'e\u0301',
+      '\u00e9',
+      ' ',
+      '\n',
+      '\u00a0',
+      '\u1100\u1161',
+      '=',
+    );
+    fc.assert(
+      fc.property(
+        fc.string({ unit, maxLength: 40 }),
+        fc.constantFrom('\r\n', '\r'),
+        (text, end) => {
+          const canonical = canonicalText(text);
+          expect(canonicalText(canonical)).toBe(canonical);
+          expect(canonicalText(text.normalize('NFD').replaceAll('\n', end))).toBe(canonical);
+          expect(canonicalText(`${end} ${text}\u00a0`)).toBe(canonical);
+        },
+      ),
+    );
+  });
+
+  it('a text far above every limit is not normalised, and stays too long', () => {
+    const text = 'a' + '\u0301\u0323'.repeat(100_000);
+    expect(findTextProblem(canonicalText(text), 500)).toContain('at most');
+    expect(canonicalText(text)).toBe(text);
+  });
+});
 
 describe('findTextProblem', () => {
   it.each(['', 'plain', 'line\nbreak', 'São Paulo', '日本', '😀', 'x'.repeat(20)])(

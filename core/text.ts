@@ -2,6 +2,26 @@
 export const textLimits = { idempotencyKey: 255, description: 500, merchant: 100 } as const;
 
 /**
+ * To normalise text takes time with the square of its combining marks: a longer one stays as it is.
+ * Every limit above refuses it.
+ */
+const maxNormalized = 1_024;
+
+/** Most texts are in their canonical form already. */
+const isPlainAscii = /^[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?$/;
+
+/**
+ * The one form of a text that people and programs write in several: NFC, without white space around
+ * it, line ends as LF. Every text that names something or is stored goes through here at its entry:
+ * idempotency keys, merchants, descriptions, e-mail addresses, ids, cells of batches.
+ */
+export function canonicalText(text: string): string {
+  if (isPlainAscii.test(text)) return text;
+  const trimmed = text.replace(/\r\n?/g, '\n').trim();
+  return trimmed.length > maxNormalized ? trimmed : trimmed.normalize('NFC');
+}
+
+/**
  * Why `value` cannot be stored as text, or undefined if it can: Postgres takes no NUL, and a lone
  * surrogate has no UTF-8. The length counts UTF-16 code units.
  */

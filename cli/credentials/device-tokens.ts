@@ -1,5 +1,7 @@
 import { join } from 'node:path';
 
+import { canonicalizeEmail } from '../../core/addresses.ts';
+import { canonicalText } from '../../core/text.ts';
 import { parseJsonObject, readTextIfAny, writePrivateFile } from '../files/files.ts';
 
 /**
@@ -41,4 +43,7 @@ export function openTokensByEmail(dir: string): TokensByEmail {
   };
 }
 
-const keyOf = (email: string): string => email.trim().toLowerCase();
+function keyOf(text: string): string {
+  const email = canonicalizeEmail(text);
+  return email.ok ? email.value : canonicalText(text).toLowerCase();
+}

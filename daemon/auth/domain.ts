@@ -1,4 +1,4 @@
-import { findLookAlike, toAsciiDomain } from '../../core/addresses.ts';
+import { canonicalizeEmail } from '../../core/addresses.ts';
 import { refuse, succeed, type Result } from '../../core/reasons.ts';
 import type { Role } from '../../core/roles.ts';
 import { findTextProblem } from '../../core/text.ts';
@@ -33,7 +33,7 @@ export type PresentedToken = {
   readonly isSuccessorUsed: boolean;
 };
 
-export { accessTokenLifeMs };
+export { accessTokenLifeMs, canonicalizeEmail };
 /** However often a session is refreshed, it ends after 30 days. */
 export const sessionLifeMs = 30 * 24 * 60 * 60_000;
 /** How long a used refresh token gets its successor once more, for a reply that was lost. */
@@ -43,38 +43,11 @@ export const refreshGraceMs = 10_000;
 const minPasswordLength = 12;
 const maxPasswordLength = 256;
 
-const maxEmailLength = 254;
-
 /**
  * Looked at before anything else: to normalise text takes time with the square of its combining
  * marks, so what is far too long must not get that far.
  */
 const maxRawLength = 1_024;
-
-/**
- * One form per address: trimmed, NFC, lower case, the domain in ASCII. EMAIL_INVALID unless it
- * looks like local@domain, or where the local part could be taken for another one. Every entry of
- * an address goes through here, look-ups included.
- */
-export function canonicalizeEmail(text: string): Result<string> {
-  const raw = text.length > maxRawLength ? '' : text.trim().normalize('NFC').toLowerCase();
-  const [, local = '', rest = ''] = /^([^@]*)@(.*)$/s.exec(raw.normalize('NFC')) ?? [];
-  const problem = local === '' || !local.isWellFormed() ? undefined : findLookAlike(local);
-  if (problem !== undefined) {
-    return refuse('EMAIL_INVALID', `email ${problem}`, { field: 'email' });
-  }
-  const domain = rest.isWellFormed() ? toAsciiDomain(rest) : undefined;
-  const email = `${local}@${domain ?? ''}`;
-  const isWellFormed =
-    !/^\.|\.\.|\.@/.test(email) &&
-    findTextProblem(email, maxEmailLength) === undefined &&
-    /^[^\s@<>,;:"()[\]\\\p{Cc}]{1,64}@[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)*$/u.test(
-      email,
-    );
-  return isWellFormed
-    ? succeed(email)
-    : refuse('EMAIL_INVALID', 'email must look like name@example.com', { field: 'email' });
-}
 
 /**
  * NFC, so that the same keys typed elsewhere give the same bytes; undefined if it is far too long.

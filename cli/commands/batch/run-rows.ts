@@ -40,7 +40,7 @@ export async function runChunks(context: Context, options: RunOptions): Promise<
     answered: readonly AnsweredRow[],
     moved: { readonly deferred?: readonly number[]; readonly back?: readonly number[] },
   ): Promise<void> => {
-    const results = toResults(answered, { startedAtMs: journal.startedAtMs, isDryRun });
+    const results = toResults(answered, { isDryRun });
     counts = add(
       counts,
       results.map(({ status }) => status),
@@ -75,6 +75,8 @@ export async function runChunks(context: Context, options: RunOptions): Promise<
     },
     isStopped: () => stop !== undefined,
     onSend: journal.noteSent,
+    position: journal.position,
+    onPosition: journal.notePosition,
     onResults: (chunk, answered, waiting) => {
       place = { row: lastRow(chunk), digest: chunk.digest };
       return take(answered, { deferred: waiting.map(({ row }) => row) });

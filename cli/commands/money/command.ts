@@ -1,8 +1,8 @@
 import { findExponent } from '../../../core/currencies.ts';
-import { isUuid } from '../../../core/ids.ts';
+import { canonicalId, isUuid } from '../../../core/ids.ts';
 import { parseAmount } from '../../../core/money.ts';
 import { isUndo, type Operation } from '../../../core/operations.ts';
-import { findTextProblem, textLimits } from '../../../core/text.ts';
+import { canonicalText, findTextProblem, textLimits } from '../../../core/text.ts';
 import type { TransactionItem } from '../../../protos/gen/digitalwallet/wallet/v1/wallet.ts';
 import { failUsage, succeed, type Outcome } from '../../outcome.ts';
 import { suggestCurrency } from '../../config/settings.ts';
@@ -43,15 +43,16 @@ export function checkMoneyCommand(
 ): Outcome<MoneyCommand> {
   // An empty text says nothing, as one that is not given.
   const texts = {
-    description: options.description === '' ? undefined : options.description,
-    merchant: options.merchant === '' ? undefined : options.merchant,
+    description: canonicalText(options.description ?? '') || undefined,
+    merchant: canonicalText(options.merchant ?? '') || undefined,
   };
   for (const field of ['description', 'merchant'] as const) {
     const text = texts[field];
     const problem = text === undefined ? undefined : findTextProblem(text, textLimits[field]);
     if (problem !== undefined) return failUsage(field, problem);
   }
-  const key = options.idempotencyKey;
+  const key =
+    options.idempotencyKey === undefined ? undefined : canonicalText(options.idempotencyKey);
   if (key !== undefined) {
     const problem =
       key === '' ? 'must not be empty' : findTextProblem(key, textLimits.idempotencyKey);
@@ -77,7 +78,7 @@ function checkUndo(
   options: MoneyOptions,
   texts: Pick<MoneyCommand, 'description' | 'merchant'>,
 ): Outcome<MoneyCommand> {
-  const parentId = argument.toLowerCase();
+  const parentId = canonicalId(argument);
   if (!isUuid(parentId)) {
     return failUsage(
       'transaction_id',

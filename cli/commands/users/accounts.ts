@@ -1,4 +1,3 @@
-import { isUuid } from '../../../core/ids.ts';
 import { roles, type Role as RoleName } from '../../../core/roles.ts';
 import {
   AuthServiceService,
@@ -7,6 +6,7 @@ import {
 } from '../../../protos/gen/digitalwallet/auth/v1/auth.ts';
 import type { Context } from '../../context.ts';
 import { exitCodes, fail, failUsage, succeed, type Outcome } from '../../outcome.ts';
+import { readUserName } from './actor.ts';
 
 /**
  * The account that staff name by id or e-mail address, verified or not. USER_NOT_FOUND where
@@ -16,23 +16,21 @@ export async function findAccount(
   { caller }: Pick<Context, 'caller'>,
   user: string,
 ): Promise<Outcome<User>> {
-  const userId = user.toLowerCase();
-  if (isUuid(userId)) {
+  const named = readUserName(user);
+  if (!named.ok) return named;
+  const { id: userId, email } = named.value;
+  if (userId !== undefined) {
     const got = await caller.call(AuthServiceService.getUser, { userId }, 'read');
     if (!got.ok) return got;
     return got.value.user
       ? succeed(got.value.user)
       : fail('UNEXPECTED', 'the server answered without a user');
   }
-  if (!user.includes('@')) {
-    const what = JSON.stringify(user);
-    return failUsage('user', `${what} is neither an e-mail address nor a user's id`);
-  }
-  const request = { pageSize: 1, pageToken: '', role: Role.UNSPECIFIED, email: user };
+  const request = { pageSize: 1, pageToken: '', role: Role.UNSPECIFIED, email };
   const listed = await caller.call(AuthServiceService.listUsers, request, 'read');
   if (!listed.ok) return listed;
   const [found] = listed.value.users;
-  return found ? succeed(found) : failNoAccount(user);
+  return found ? succeed(found) : failNoAccount(email);
 }
 
 /** A role's name as it was typed. */

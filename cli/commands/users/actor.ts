@@ -1,7 +1,8 @@
 import { quoteForShell } from '../../../core/shell-word.ts';
 import { createHash } from 'node:crypto';
 
-import { isUuid } from '../../../core/ids.ts';
+import { canonicalizeEmail } from '../../../core/addresses.ts';
+import { canonicalUuid } from '../../../core/ids.ts';
 import { AuthServiceService, type User } from '../../../protos/gen/digitalwallet/auth/v1/auth.ts';
 import type { Context } from '../../context.ts';
 import { isApiKey, readSubject } from '../../credentials/tokens.ts';
@@ -24,35 +25,48 @@ export async function resolveUser(
   needsEmail: boolean,
 ): Promise<Outcome<KnownUser | undefined>> {
   if (user === undefined) return succeed(undefined);
-  const id = user.toLowerCase();
-  if (isUuid(id)) {
+  const named = readUserName(user);
+  if (!named.ok) return named;
+  const { id, email } = named.value;
+  if (id !== undefined) {
     if (!needsEmail) return succeed({ id, email: undefined });
     const found = await lookUp(context, { userIds: [id], emails: [] });
     // Not everyone may look users up; the server decides about the id all the same.
     return succeed(found.ok && found.value ? found.value : { id, email: undefined });
   }
-  if (!user.includes('@')) {
-    return failUsage(
-      'user',
-      `${JSON.stringify(user)} is neither an e-mail address nor a user's id`,
-    );
-  }
   const { record } = await context.credentials.peek();
-  if (record?.email?.toLowerCase() === user.toLowerCase())
-    return succeed({ id: record.userId, email: record.email });
-  const found = await lookUp(context, { userIds: [], emails: [user] });
+  if (record?.email === email) return succeed({ id: record.userId, email });
+  const found = await lookUp(context, { userIds: [], emails: [email] });
   if (!found.ok) return found;
   if (found.value) return succeed(found.value);
   return {
     ok: false,
     failure: {
       reason: 'USER_NOT_FOUND',
-      message: `no user has the e-mail address ${user}, or it is not verified`,
+      message: `no user has the e-mail address ${email}, or it is not verified`,
       exitCode: 5,
       field: 'user',
-      hint: `check whether it is verified: wallet users list --email ${quoteForShell(user)}; an id always works: --user ID`,
+      hint: `check whether it is verified: wallet users list --email ${quoteForShell(email)}; an id always works: --user ID`,
     },
   };
+}
+
+/** What names a user, in its canonical form. */
+export type UserName =
+  | { readonly id: string; readonly email?: undefined }
+  | { readonly id?: undefined; readonly email: string };
+
+/** Reads how a user was named: by an id or an e-mail address. */
+export function readUserName(text: string): Outcome<UserName> {
+  const id = canonicalUuid(text);
+  if (id !== undefined) return succeed({ id });
+  const email = canonicalizeEmail(text);
+  if (email.ok) return succeed({ email: email.value });
+  const why = text.includes('@') ? `: ${email.rejection.message}` : '';
+  return failUsage(
+    'user',
+    `${JSON.stringify(text)} is neither an e-mail address nor a user's id${why}`,
+  );
 }
 
 /** Who is calling, by what is stored or else by asking the server. */

@@ -1,4 +1,4 @@
-import { isUuid } from '../../../core/ids.ts';
+import { canonicalUuid, isUuid } from '../../../core/ids.ts';
 import { refuse, succeed, type Rejection, type Result } from '../../../core/reasons.ts';
 import type {
   ListSessionsRequest,
@@ -112,10 +112,10 @@ export function resolveOwner(
   field: string,
 ): Result<{ readonly userId: string; readonly caller: UserPrincipal }> {
   if (principal.kind !== 'user') return deny('only a user can do this');
-  if (named !== '' && !isUuid(named)) {
-    return refuse('INVALID_ARGUMENT', `${field} must be a UUID in lower case`, { field });
+  const userId = named === '' ? principal.userId : canonicalUuid(named);
+  if (userId === undefined) {
+    return refuse('INVALID_ARGUMENT', `${field} must be a UUID`, { field });
   }
-  const userId = named === '' ? principal.userId : named;
   if (userId === principal.userId || principal.role === 'admin') {
     return succeed({ userId, caller: principal });
   }

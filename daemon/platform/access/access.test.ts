@@ -282,14 +282,14 @@ describe('resolveSubject', () => {
   it.each([user('operator'), user('admin'), { kind: 'service' } as const])(
     '%j must name the user: a request without one is refused with USER_REQUIRED',
     (principal) => {
-      expect(resolveSubject(principal, otherId)).toEqual({ ok: true, value: otherId });
+      expect(resolveSubject(principal, `${otherId} `)).toEqual({ ok: true, value: otherId });
       expect(resolveSubject(principal, '')).toMatchObject({
         rejection: { reason: 'USER_REQUIRED' },
       });
     },
   );
 
-  it.each(['1', userId.toUpperCase(), `${userId} `, "' OR 1=1"])('%j is no user id', (named) => {
+  it.each(['1', `${userId}1`, "' OR 1=1"])('%j is no user id', (named) => {
     for (const role of roles) {
       expect(resolveSubject(user(role), named)).toMatchObject({
         rejection: { reason: 'INVALID_ARGUMENT' },

@@ -1,6 +1,6 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 
-import { isUuid } from '../../../core/ids.ts';
+import { canonicalUuid } from '../../../core/ids.ts';
 import { refuse, succeed, type Rejection, type Result } from '../../../core/reasons.ts';
 import type { Role } from '../../../core/roles.ts';
 import type { ApiKeyScope } from '../../../core/scopes.ts';
@@ -237,12 +237,13 @@ export const userNotFound = (
   refuse('USER_NOT_FOUND', `there is no user ${userId}`, { field: 'user_id', userId });
 
 /**
- * Whose objects a call is about: a customer's own; for staff, the user they name. `named` is the
- * request's user_id, empty if absent.
+ * Whose objects a call is about: a customer's own; for staff, the user they name. `userId` is the
+ * request's, empty if absent.
  */
-export function resolveSubject(principal: Principal, named: string): Result<string> {
-  if (named !== '' && !isUuid(named)) {
-    return refuse('INVALID_ARGUMENT', 'user_id must be a UUID in lower case', { field: 'user_id' });
+export function resolveSubject(principal: Principal, userId: string): Result<string> {
+  const named = userId === '' ? '' : canonicalUuid(userId);
+  if (named === undefined) {
+    return refuse('INVALID_ARGUMENT', 'user_id must be a UUID', { field: 'user_id' });
   }
   if (principal.kind === 'user' && principal.role === 'customer') {
     if (named === '' || named === principal.userId) return succeed(principal.userId);

@@ -6,16 +6,17 @@ import { isUuid } from '../../../core/ids.ts';
 import type { InboundMessage } from '../../platform/broker/broker.ts';
 import { readEmitted } from './messages.ts';
 
-const isUuidInAnyCase = (text: string): boolean => isUuid(text.toLowerCase());
+/** In any letter case, and with white space around it. */
+const isWrittenUuid = (text: string): boolean => isUuid(text.trim().toLowerCase());
 
 /** The shape that docs/events.md gives `transaction_emitted`: the check by hand must equal it. */
 const emittedSchema = z.object({
   pattern: z.literal('transaction_emitted'),
   data: z.object({
-    userId: z.string().refine(isUuidInAnyCase),
+    userId: z.string().refine(isWrittenUuid),
     messageId: z.string().optional(),
     transaction: z.object({
-      id: z.string().refine(isUuidInAnyCase).nullish(),
+      id: z.string().refine(isWrittenUuid).nullish(),
       amount: z.union([z.string(), z.number()]).nullish(),
       operation: z.union([z.string(), z.int()]),
       currency: z.string().nullish(),
@@ -79,7 +80,7 @@ it('the check of transaction_emitted finds the same fault as the schema, or none
         expect(request.field).toMatch(/^data\.transaction\.(amount|operation|currency)$/);
       } else {
         right += 1;
-        expect(request.userId).toBe(parsed.data.data.userId.toLowerCase());
+        expect(request.userId).toBe(parsed.data.data.userId.trim().toLowerCase());
       }
     }),
     { numRuns: 20_000 },

@@ -3,7 +3,7 @@ import { transactionIdOf, isUuid, walletIdOf, type CallerClass } from '../../../
 import { amountLimitMinor } from '../../../core/money.ts';
 import { isUndo, type Operation } from '../../../core/operations.ts';
 import { refuse, succeed, type Result } from '../../../core/reasons.ts';
-import { findTextProblem, textLimits } from '../../../core/text.ts';
+import { canonicalText, findTextProblem, textLimits } from '../../../core/text.ts';
 import type { Command, WalletRef } from '../domain.ts';
 import type { WalletRefs } from './wallet-refs.ts';
 
@@ -43,22 +43,36 @@ export function refOf(userId: string, currency: string, cache?: WalletRefs): Res
   return succeed(ref);
 }
 
+/** The texts of a request, each in its canonical form. */
+type Texts = {
+  readonly key: string;
+  readonly merchant: string | undefined;
+  readonly description: string | undefined;
+};
+
+const readTexts = ({ idempotencyKey, merchant, description }: TransactionRequest): Texts => ({
+  key: canonicalText(idempotencyKey),
+  merchant: merchant === undefined ? undefined : canonicalText(merchant),
+  description: description === undefined ? undefined : canonicalText(description),
+});
+
 /** Checks everything that needs no state, and names the transaction. */
 export function toCommand(request: TransactionRequest, cache?: WalletRefs): Result<Command> {
   const ref = refOf(request.userId, request.currency, cache);
   if (!ref.ok) return ref;
-  const problem = findFieldProblem(request) ?? findAmountProblem(request);
+  const texts = readTexts(request);
+  const problem = findFieldProblem(request, texts) ?? findAmountProblem(request);
   if (problem) return problem;
   // Spelt out: copying by spread is several times as slow, for each transaction.
   return succeed({
-    transactionId: transactionIdOf(ref.value.id, request.callerClass, request.idempotencyKey),
-    key: request.idempotencyKey,
+    transactionId: transactionIdOf(ref.value.id, request.callerClass, texts.key),
+    key: texts.key,
     wallet: ref.value,
     operation: request.operation,
     amountMinor: request.amountMinor,
     parentId: request.parentId,
-    merchant: request.merchant,
-    description: request.description,
+    merchant: texts.merchant,
+    description: texts.description,
     metadata: request.metadata,
     callerClass: request.callerClass,
     actor: request.actor,
@@ -79,9 +93,11 @@ function findAmountProblem({ operation, amountMinor }: TransactionRequest): Refu
   return undefined;
 }
 
-function findFieldProblem(request: TransactionRequest): Refusal | undefined {
-  const { operation, parentId, merchant, metadata, idempotencyKey } = request;
-  if (idempotencyKey === '') return invalid('idempotency_key', 'must be given');
+function findFieldProblem(
+  { operation, parentId, metadata }: TransactionRequest,
+  { key, merchant, description }: Texts,
+): Refusal | undefined {
+  if (key === '') return invalid('idempotency_key', 'must be given');
   if (isUndo(operation) && parentId === undefined) {
     return invalid('parent_id', `must name the transaction that the ${operation} undoes`);
   }
@@ -96,8 +112,8 @@ function findFieldProblem(request: TransactionRequest): Refusal | undefined {
   }
   if (merchant === '') return invalid('merchant', 'must not be empty');
   return (
-    findTextFault('idempotency_key', idempotencyKey, textLimits.idempotencyKey) ??
-    findTextFault('description', request.description, textLimits.description) ??
+    findTextFault('idempotency_key', key, textLimits.idempotencyKey) ??
+    findTextFault('description', description, textLimits.description) ??
     findTextFault('merchant', merchant, textLimits.merchant) ??
     findMetadataFault(metadata)
   );

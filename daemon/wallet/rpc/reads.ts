@@ -1,6 +1,7 @@
 import { isStorableTime } from '../../../core/time/calendar.ts';
 import { currencyCodes, exponentOf } from '../../../core/currencies.ts';
 import { isUuid, transactionIdOf, walletIdOf } from '../../../core/ids.ts';
+import { canonicalText } from '../../../core/text.ts';
 import { operationOfWireNumber } from '../../../core/operations.ts';
 import { refuse, succeed, type Result } from '../../../core/reasons.ts';
 import {
@@ -60,7 +61,8 @@ export async function getTransaction(
   if (by?.$case === 'idempotencyKey') {
     const ref = readRef(options, request, principal);
     if (!ref.ok) return ref;
-    const id = transactionIdOf(ref.value.id, isStaff ? 'staff' : 'customer', by.value);
+    const callerClass = isStaff ? 'staff' : 'customer';
+    const id = transactionIdOf(ref.value.id, callerClass, canonicalText(by.value));
     return findTransaction(options, principal, id, ref.value.userId, 'this idempotency key');
   }
   if (!by || !isUuid(by.value)) {

@@ -78,6 +78,9 @@ export function checkRow(raw: RawRow, defaults: RowDefaults): CheckedRow | Inval
   if (user !== undefined && !isUuid(user) && !user.includes('@')) {
     return invalid('user', 'is neither an e-mail address nor a user’s id');
   }
+  if (raw.amountProblem !== undefined) {
+    return invalid('amount', `is not a valid amount: ${raw.amountProblem}`, 'AMOUNT_INVALID');
+  }
   const sum = checkSum(operation, cells, defaults.currency);
   if (!sum.ok) return invalid(sum.field, sum.message, sum.reason);
   const { amountMinor, currency } = sum;

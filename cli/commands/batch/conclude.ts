@@ -1,0 +1,48 @@
+import type { Context } from '../../context.ts';
+import { exitCodes, fail, succeed, type CommandOutcome } from '../../outcome.ts';
+import { printObject } from '../../output/print.ts';
+import type { Journal } from './results/journal.ts';
+import { failedOf } from './results/run-files.ts';
+import type { RunEnd } from './run-rows.ts';
+import { summaryColumns, toSummaryJson, type Summary } from './summary.ts';
+
+/** Says how it ended: the sums on stdout, the rest as an exit code. */
+export async function conclude(
+  context: Context,
+  run: Pick<Summary, 'isDryRun' | 'results'>,
+  journal: Journal,
+  end: RunEnd,
+): Promise<CommandOutcome> {
+  const { counts } = end;
+  const failed = failedOf(counts);
+  if (end.kind === 'finished') await journal.finish();
+  else await journal.close();
+  const isComplete = end.kind === 'finished';
+  const summary: Summary = { ...counts, ...run, waiting: end.waiting, isComplete };
+  await printObject(context, summary, summaryColumns, toSummaryJson);
+  if (end.kind === 'failed') return { ok: false, failure: end.failure };
+  if (end.kind === 'interrupted') {
+    return fail('INTERRUPTED', 'interrupted; every row that was sent has its result', {
+      hint: 'run the same command again to continue',
+    });
+  }
+  if (end.kind === 'too-many-errors') {
+    await context.reporter.warnAlways(
+      `stopped after ${failed} failed rows; the same command continues after the last row`,
+    );
+    return succeed(exitCodes.rowsFailed);
+  }
+  if (counts.unknown > 0) {
+    await context.reporter.warnAlways(
+      `the outcome of ${counts.unknown} rows is unknown: run the same command again; no row is run twice`,
+    );
+    return succeed(exitCodes.outcomeUnknown);
+  }
+  if (counts.replayed > 0 && counts.done + failed === 0) {
+    await context.reporter.warnAlways(
+      'no new transactions: every row was done before under the same key; ' +
+        'to run an equal batch as a new one, use another --batch-id',
+    );
+  }
+  return succeed(failed > 0 ? exitCodes.rowsFailed : exitCodes.done);
+}

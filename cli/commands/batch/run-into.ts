@@ -1,0 +1,114 @@
+import { createHash } from 'node:crypto';
+import { join, resolve } from 'node:path';
+
+import type { Context } from '../../context.ts';
+import type { FileIdentity } from '../../files/files.ts';
+import { withLock } from '../../files/lock.ts';
+import { fail, failUsage, type CommandOutcome, type Outcome } from '../../outcome.ts';
+import type { Actor } from '../users/actor.ts';
+import { conclude } from './conclude.ts';
+import { createProgressLine } from './progress.ts';
+import { openJournal } from './results/journal.ts';
+import { formatHead, type ResultsFormat } from './results/results.ts';
+import { ResultsError, type Progress } from './results/run-files.ts';
+import type { Chunk } from './rows/chunk.ts';
+import { InputError } from './rows/rows.ts';
+import { runChunks } from './run-rows.ts';
+
+/** Where the results of a run go, as `checkResultsTarget` found it. */
+export type RunTarget = {
+  readonly results: string;
+  readonly resultsFormat: ResultsFormat;
+  /** The file that may be replaced; any other one stays. */
+  readonly replaced: FileIdentity | undefined;
+  readonly mustResume: boolean;
+};
+
+/** What is run: rows of a file, or what another command makes of one. */
+export type RunInput = {
+  /** The file that is read, as errors of the input name it. */
+  readonly file: string;
+  /** What a run that is resumed must have in common with this one, beside server and caller. */
+  readonly identity: Readonly<Record<string, string>>;
+  readonly isDryRun: boolean;
+  readonly maxErrors: number;
+  /** Opens the rows, from the first on, where an earlier run ended at `resumed`. */
+  open(resumed: Progress | undefined): Promise<OpenRows>;
+};
+
+export type OpenRows = {
+  /** May throw InputError. */
+  readonly source: AsyncGenerator<Outcome<Chunk>, void>;
+  /** The part of the input that so many rows are, 0 to 1; undefined where its size is not known. */
+  partOf(rows: number): number | undefined;
+};
+
+/** Runs rows into a file of results, under a lock, and says how it ended. */
+export async function runInto(
+  context: Context,
+  self: Actor,
+  target: RunTarget,
+  input: RunInput,
+): Promise<CommandOutcome> {
+  const name = createHash('sha256').update(resolve(target.results)).digest('hex').slice(0, 32);
+  const lockDir = join(context.environment.paths.stateDir, 'locks');
+  return withLock(lockDir, `batch-${name}`, 0, () => runLocked(context, self, target, input));
+}
+
+async function runLocked(
+  context: Context,
+  self: Actor,
+  target: RunTarget,
+  input: RunInput,
+): Promise<CommandOutcome> {
+  const { clock, settings } = context;
+  const { results, resultsFormat } = target;
+  const { isDryRun, maxErrors } = input;
+  const opened = await openJournal({
+    path: results,
+    run: {
+      server: settings.server.text,
+      caller: self.id,
+      ...input.identity,
+      dryRun: String(isDryRun),
+    },
+    head: formatHead(resultsFormat),
+    mustResume: target.mustResume,
+    replaced: target.replaced,
+  });
+  if (!opened.ok) return opened;
+  const journal = opened.value;
+  const { resumed } = journal;
+  if (resumed && isDryRun) {
+    return failUsage('dry-run', `${results} has an unfinished dry run: remove its journal`);
+  }
+  if (resumed) await context.reporter.note(describeResume(resumed));
+  const { source, partOf } = await input.open(resumed);
+  const progress = createProgressLine({
+    stderr: context.io.stderr,
+    manner: context.manner,
+    now: clock.now,
+    partOf,
+  });
+  try {
+    const options = { source, journal, progress, resultsFormat, isDryRun, maxErrors };
+    const end = await runChunks(context, options);
+    await progress.clear();
+    return await conclude(context, { results, isDryRun }, journal, end);
+  } catch (error) {
+    await progress.clear();
+    await journal.close().catch(() => undefined);
+    if (error instanceof InputError) return failUsage('file', `${input.file}: ${error.message}`);
+    if (error instanceof ResultsError) {
+      return fail('OUTPUT_FAILED', `cannot write ${results}: ${error.message}`, {
+        hint: 'fix the cause and run the same command again to continue; no row is run twice',
+      });
+    }
+    throw error;
+  }
+}
+
+function describeResume({ row, deferred }: Progress): string {
+  const left = deferred.size > 0 ? `with ${deferred.size} deferred rows and ` : '';
+  return `resuming ${left}after row ${row}, where an earlier run stopped`;
+}
