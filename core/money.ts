@@ -1,3 +1,5 @@
+import { isExactNumber, maxExactDigits } from './json/number-text.ts';
+
 /**
  * No amount and no balance reaches this many minor units. It leaves room below 2^63
  * (about 9.2 × 10^18), so that sums of a few amounts cannot overflow an int64.
@@ -31,16 +33,30 @@ export function parseAmount(text: string, exponent: number): ParsedAmount {
   return { ok: true, minor };
 }
 
+export type ReadNumber =
+  { readonly ok: true; readonly text: string } | { readonly ok: false; readonly problem: string };
+
 /**
- * Reads an amount that came as JSON: a decimal string or a number. Numbers are binary fractions,
- * rounded before they come here: one so large that its minor units could be rounded is refused.
- * Strings are the safe way.
+ * The decimal string of a JSON number, exact or refused. `source` is how the number was written:
+ * parsing rounds more than 15 significant digits, so a number that has them is refused. `1e2` and
+ * `100.0` are `100`. Without `source`, the number must come from a text whose numbers are known to
+ * be exact.
  */
-export function readAmount(value: string | number, exponent: number): ParsedAmount {
-  if (typeof value === 'number' && Math.abs(value) * 10 ** exponent > Number.MAX_SAFE_INTEGER) {
-    return { ok: false, problem: 'a number this large may be rounded: write it as a text' };
-  }
-  return parseAmount(String(value), exponent);
+export function readNumber(value: number, source = String(value)): ReadNumber {
+  if (isExactNumber(source) && Number(source) === value) return { ok: true, text: String(value) };
+  const problem = `a number of more than ${maxExactDigits} digits is rounded: write it as a text`;
+  return { ok: false, problem };
+}
+
+/** Reads an amount that came as JSON: a decimal string, or a number as `readNumber` takes it. */
+export function readAmount(
+  value: string | number,
+  exponent: number,
+  source?: string,
+): ParsedAmount {
+  if (typeof value === 'string') return parseAmount(value, exponent);
+  const read = readNumber(value, source);
+  return read.ok ? parseAmount(read.text, exponent) : read;
 }
 
 export const absoluteMinor = (minor: bigint): bigint => (minor < 0n ? -minor : minor);

@@ -52,6 +52,8 @@ export function createSamples(size: number): Readonly<Record<string, Sample>> {
     wallet_read: all(wallets, users),
     wait_briefly: one('50ms'),
     entry_last: all(wallets),
+    entry_made_since: all(entries, '3'),
+    ledger_position: one(),
     wallet_read_watermark: one(wallet, '2026-06-01'),
     wallet_accept_ahead: one(wallet, '2026-06-01'),
     wallet_update: all(wallets, repeat(5n), newSeqs, times, hashes),

@@ -1,3 +1,4 @@
+import { findNumberText } from '../../../core/json/number-text.ts';
 import { operationOfMessageNumber } from '../../../core/operations.ts';
 import { stripControls } from '../../../core/text.ts';
 import type { DeadLetter } from '../../../protos/gen/digitalwallet/common/v1/dead_letter.ts';
@@ -71,7 +72,10 @@ function describeMovement(body: string): string {
   if (userId === undefined || operation === undefined) return 'not known: the body is not readable';
   const name =
     typeof operation === 'number' ? (operationOfMessageNumber(operation) ?? operation) : operation;
-  const parts = [name, amount, currency, id === undefined ? undefined : `of ${textOf(id)}`];
+  // As it is written: parsing rounds a number of many digits, and the server refuses it.
+  const moved =
+    typeof amount === 'number' ? findNumberText(body, ['data', 'transaction', 'amount']) : amount;
+  const parts = [name, moved, currency, id === undefined ? undefined : `of ${textOf(id)}`];
   const what = parts.filter((part) => part !== undefined && part !== null).map(textOf);
   return stripControls(`${what.join(' ')}, user ${textOf(userId)}`);
 }

@@ -1,3 +1,10 @@
+import {
+  endOfNumber,
+  endOfString,
+  isExactNumber,
+  isNumberStart,
+} from '../../../core/json/number-text.ts';
+
 /**
  * What `JSON.parse` gives without a word: the last of two equal keys, a `__proto__` that a careless
  * merge takes for the prototype, numbers rounded to a double, and halves of surrogate pairs, which
@@ -11,8 +18,6 @@ export type ParsedJson =
   | { readonly ok: true; readonly value: unknown }
   | { readonly ok: false; readonly problem: JsonProblem };
 
-/** A double holds each decimal number of so many significant digits. */
-const maxDigits = 15;
 /** Objects and arrays within each other; no request needs more than five. */
 export const maxDepth = 64;
 /** Values of objects and arrays; a batch of 1,000 items has about 12,000. */
@@ -34,7 +39,6 @@ export function parseJson(text: string): ParsedJson {
 
 const quote = 0x22;
 const comma = 0x2c;
-const backslash = 0x5c;
 const code = (char: string): number => char.charCodeAt(0);
 const openObject = code('{');
 const openArray = code('[');
@@ -85,9 +89,10 @@ function findProblem(text: string): JsonProblem | undefined {
     } else if (char === closeObject || char === closeArray) {
       depth = Math.max(0, depth - 1);
       isKey = false;
-    } else if (isNumeric(char)) {
+    } else if (isNumberStart(char)) {
       const end = endOfNumber(text, at);
-      if (!isExact(text, at, end)) return { kind: 'inexact-number', text: text.slice(at, end) };
+      if (!isExactNumber(text, at, end))
+        return { kind: 'inexact-number', text: text.slice(at, end) };
       at = end - 1;
     }
   }
@@ -108,51 +113,3 @@ function addKey({ first, all }: Keys, depth: number, key: string): JsonProblem |
 }
 
 const readEscaped = (text: string): string => JSON.parse(text) as string;
-
-/** One past the closing quote; negative where the string has an escape. */
-function endOfString(text: string, start: number): number {
-  let sign = 1;
-  for (let at = start + 1; at < text.length; at += 1) {
-    const char = text.charCodeAt(at);
-    if (char === backslash) {
-      sign = -1;
-      at += 1;
-    } else if (char === quote) {
-      return sign * (at + 1);
-    }
-  }
-  return sign * text.length;
-}
-
-const isDigit = (char: number): boolean => char >= 0x30 && char <= 0x39;
-const isNumeric = (char: number): boolean => isDigit(char) || char === 0x2d;
-/** Of a number after its first character: digits and `+-.eE`. */
-const isOfNumber = (char: number): boolean =>
-  isNumeric(char) || char === 0x2b || char === 0x2e || char === 0x65 || char === 0x45;
-
-function endOfNumber(text: string, start: number): number {
-  let at = start + 1;
-  while (at < text.length && isOfNumber(text.charCodeAt(at))) at += 1;
-  return at;
-}
-
-function isExact(text: string, start: number, end: number): boolean {
-  if (end - start <= maxDigits && !hasExponent(text, start, end)) return true;
-  const number = text.slice(start, end);
-  const [mantissa = ''] = number.split(/[eE]/);
-  const digits = mantissa.replace(/[-.]/g, '').replace(/^0+/, '').replace(/0+$/, '');
-  if (digits.length > maxDigits) return false;
-  const value = Math.abs(Number(number));
-  // Below the least normal number a double has fewer digits, down to none.
-  return digits === '' || (value >= leastNormal && Number.isFinite(value));
-}
-
-const leastNormal = 2 ** -1022;
-
-function hasExponent(text: string, start: number, end: number): boolean {
-  for (let at = start; at < end; at += 1) {
-    const char = text.charCodeAt(at);
-    if (char === 0x65 || char === 0x45) return true;
-  }
-  return false;
-}

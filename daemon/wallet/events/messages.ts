@@ -1,5 +1,6 @@
 import { findExponent } from '../../../core/currencies.ts';
 import { canonicalUuid, uuidV5 } from '../../../core/ids.ts';
+import { findNumberText } from '../../../core/json/number-text.ts';
 import { readAmount } from '../../../core/money.ts';
 import {
   isOperation,
@@ -89,7 +90,7 @@ export function readEmitted(
   if (currency !== undefined && findExponent(currency) === undefined) {
     return poison('CURRENCY_UNKNOWN', 'data.transaction.currency');
   }
-  const amountMinor = readEmittedAmount(data, currency);
+  const amountMinor = readEmittedAmount(data, currency, message.text);
   if (typeof amountMinor === 'object') return amountMinor;
   const { id } = data.transaction;
   return {
@@ -113,15 +114,20 @@ function readOperation(value: string | number): Operation | undefined {
   return isOperation(value) ? value : undefined;
 }
 
+const amountPath = ['data', 'transaction', 'amount'];
+
 /** The amount in minor units; undefined where none is given. */
 function readEmittedAmount(
   { transaction: { amount } }: Emitted,
   currency: string | undefined,
+  text: string,
 ): bigint | undefined | Poison {
   if (amount === undefined || amount === null) return undefined;
   // An undo of unknown currency: its amount cannot be read without an exponent.
   if (currency === undefined) return poison('CURRENCY_REQUIRED', 'data.transaction.currency');
-  const parsed = readAmount(amount, findExponent(currency) ?? 0);
+  // A number of a message that never was a text is as exact as its producer made it.
+  const source = typeof amount === 'number' ? findNumberText(text, amountPath) : undefined;
+  const parsed = readAmount(amount, findExponent(currency) ?? 0, source);
   return parsed.ok ? parsed.minor : poison('AMOUNT_INVALID', 'data.transaction.amount');
 }
 

@@ -14,6 +14,7 @@ import type { CallContext } from '../../platform/grpc/calls.ts';
 import type { Command } from '../domain.ts';
 import { toCommand } from './request.ts';
 import { checkOperation } from './operation-rights.ts';
+import { isPosition } from '../store/positions.ts';
 import * as reads from '../store/reads.ts';
 import type { KnownUsers } from './users.ts';
 import type { WalletRefs } from './wallet-refs.ts';
@@ -125,6 +126,11 @@ function admit(options: ItemOptions, item: TransactionItem, caller: ItemCaller):
   const operation = operationOfWireNumber(item.operation);
   if (!operation) {
     return refuse('INVALID_ARGUMENT', 'operation is missing or unknown', { field: 'operation' });
+  }
+  if (item.sentSince !== undefined && !isPosition(item.sentSince)) {
+    return refuse('INVALID_ARGUMENT', 'sent_since is not a ledger position', {
+      field: 'sent_since',
+    });
   }
   if (principal.kind !== 'user') return deny('a user must move money');
   const subject = resolveSubject(principal, item.userId);

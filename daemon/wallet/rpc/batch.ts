@@ -19,6 +19,7 @@ import type { AuditedCommand, AuditedDecision } from '../requests/audited-comman
 import { reportDenial } from '../requests/denials.ts';
 import { readItems, type ItemOptions } from '../requests/items.ts';
 import { decideMany } from './dry-run.ts';
+import { claimOwnReplays } from './sent-again.ts';
 import { limitTexts, toWireResult } from './stream-wire.ts';
 
 export type BatchOptions = ItemOptions & {
@@ -84,7 +85,8 @@ async function createAll(
     ? succeed(commands.length > 0 ? await decideMany(options.db, commands) : [])
     : await commit(options, commands, context);
   if (!decided.ok) return decided;
-  const outcomes = merge(read, decided.value);
+  const merged = merge(read, decided.value);
+  const outcomes = dryRun ? merged : await claimOwnReplays(options.db, items, merged);
   if (dryRun) {
     const recorded = await recordDryRun(options, outcomes, context);
     if (!recorded.ok) return recorded;

@@ -11,6 +11,7 @@ import type { Db } from '../../platform/db/db.ts';
 import type { CallContext, Handlers, UnaryHandler } from '../../platform/grpc/calls.ts';
 import { lineOf, withAudit } from '../requests/audit.ts';
 import type { Command } from '../domain.ts';
+import { claimOwnReplays } from './sent-again.ts';
 import { decideOnly } from './dry-run.ts';
 import { reportDenial } from '../requests/denials.ts';
 import { changeStatus } from './freeze.ts';
@@ -115,8 +116,10 @@ async function createTransaction(
         options.isOutboxFull() ? onlyIfDone(audited) : audited,
         context,
       );
-  if (!posted.ok) return posted;
-  const { entry, isReplayed } = posted.value;
+  const outcomes = dryRun ? [posted] : await claimOwnReplays(options.db, [item], [posted]);
+  const outcome = outcomes[0] ?? posted;
+  if (!outcome.ok) return outcome;
+  const { entry, isReplayed } = outcome.value;
   return succeed({ transaction: toWireTransaction(entry), replayed: isReplayed });
 }
 

@@ -27,8 +27,9 @@ export function toWireResult(result: Result<AuditedDecision>): TransactionResult
  */
 export function* splitResults(
   results: readonly TransactionResult[],
+  ledgerPosition?: string,
 ): Generator<StreamTransactionsResponse> {
-  if (results.length === 0) yield { results: [] };
+  if (results.length === 0 || ledgerPosition !== undefined) yield { results: [], ledgerPosition };
   for (const chunk of splitByBytes(results, maxResponseBytes, estimateBytes)) {
     yield { results: chunk };
   }

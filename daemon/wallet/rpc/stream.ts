@@ -26,6 +26,8 @@ import {
   type StreamOptions,
   type StreamRun,
 } from './stream-run.ts';
+import { claimOwnReplays } from './sent-again.ts';
+import { readPosition } from '../store/positions.ts';
 import { splitResults, toWireResult } from './stream-wire.ts';
 
 type Handler = BidiHandler<StreamTransactionsRequest, StreamTransactionsResponse>;
@@ -53,8 +55,9 @@ async function* answer(
 ): AsyncGenerator<StreamTransactionsResponse, void> {
   let result: string = 'CANCELLED';
   try {
-    for await (const results of pipeline(requests, (request) => begin(run, request), maxInFlight)) {
-      yield* splitResults(results.map(toWireResult));
+    const answers = pipeline(requests, (request) => begin(run, request), maxInFlight);
+    for await (const { results, ledgerPosition } of answers) {
+      yield* splitResults(results.map(toWireResult), ledgerPosition);
       run.context.stream?.finishRequest();
     }
     result = 'ok';
@@ -89,9 +92,10 @@ async function record(
 async function begin(
   run: StreamRun,
   request: StreamTransactionsRequest,
-): Promise<Begun<readonly Result<AuditedDecision>[]>> {
+): Promise<Begun<Answer>> {
   const mode = chooseMode(run, request);
   if (!mode.ok) throw createTransientRejection(mode.rejection);
+  const ledgerPosition = await findPosition(run, request);
   run.counts.items += request.items.length;
   const read = await readAll(run, request);
   const commands: Command[] = [];
@@ -100,7 +104,34 @@ async function begin(
     mode.value === 'real'
       ? await submit(run, commands)
       : await decideDry(run, mode.value, commands);
-  return { completed: completed.then((posted) => merge(run, read, posted)) };
+  const completeAll = async (): Promise<Answer> => {
+    const merged = merge(run, read, await completed);
+    const isReal = mode.value === 'real';
+    const { db } = run.options;
+    const results = isReal ? await claimOwnReplays(db, request.items, merged) : merged;
+    count(run, results);
+    return { results, ledgerPosition };
+  };
+  return { completed: completeAll() };
+}
+
+/** What a message is answered with. */
+type Answer = {
+  readonly results: readonly Result<AuditedDecision>[];
+  readonly ledgerPosition: string | undefined;
+};
+
+/** The position from before the items of a message, where it asks for that. */
+async function findPosition(
+  run: StreamRun,
+  { withPosition }: StreamTransactionsRequest,
+): Promise<string | undefined> {
+  if (!withPosition) return undefined;
+  try {
+    return await run.options.db.read(readPosition);
+  } catch (err) {
+    throw createTransientRejection(explainFailure(run, err));
+  }
 }
 
 /** A command, or a refusal, for each item. Denials are recorded in the audit log. */
@@ -185,14 +216,14 @@ async function decideDry(
   return { completed: Promise.resolve(posted) };
 }
 
-/** The answers to the commands in the places of their items, counted. */
+/** The answers to the commands in the places of their items. */
 function merge(
   run: StreamRun,
   read: readonly Result<Command>[],
   posted: readonly Result<AuditedDecision>[],
 ): readonly Result<AuditedDecision>[] {
   let next = 0;
-  const results = read.map((item): Result<AuditedDecision> => {
+  return read.map((item): Result<AuditedDecision> => {
     if (!item.ok) return item;
     run.pending.delete(item.value.transactionId);
     const result = posted[next++] ?? refuse('INTERNAL', 'an item was not answered');
@@ -200,6 +231,9 @@ function merge(
     const refusal = run.failure ?? run.stopped.get(item.value.wallet.id);
     return refusal ? refusalOf(refusal) : result;
   });
+}
+
+function count(run: StreamRun, results: readonly Result<AuditedDecision>[]): void {
   for (const result of results) {
     if (!result.ok) {
       run.counts.refused += 1;
@@ -207,5 +241,4 @@ function merge(
     } else if (result.value.isReplayed) run.counts.replayed += 1;
     else run.counts.done += 1;
   }
-  return results;
 }

@@ -100,6 +100,9 @@ export function checkRow(raw: RawRow, defaults: RowDefaults): CheckedRow | Inval
   }
   const user = checkUser(cells.user, defaults);
   if (!user.ok) return invalid('user', user.message, user.reason);
+  if (raw.amountProblem !== undefined) {
+    return invalid('amount', `is not a valid amount: ${raw.amountProblem}`, 'AMOUNT_INVALID');
+  }
   const sum = checkSum(operation, cells, defaults);
   if (!sum.ok) return invalid(sum.field, sum.message, sum.reason);
   const { amountMinor, currency } = sum;

@@ -1,6 +1,8 @@
 import { createReadStream } from 'node:fs';
 import { StringDecoder } from 'node:string_decoder';
 
+import { findNumberText } from '../../../../core/json/number-text.ts';
+import { readNumber } from '../../../../core/money.ts';
 import { createCsvReader, type CsvRecord } from './csv.ts';
 
 /** The columns of a batch; operation and, but for undos, amount are needed in each row. */
@@ -24,6 +26,8 @@ export type RawRow = {
   readonly cells: Readonly<Partial<Record<BatchColumn, string>>>;
   /** Why it cannot be read at all. */
   readonly problem?: string;
+  /** Why its amount, a JSON number, is not taken. */
+  readonly amountProblem?: string;
 };
 
 export type InputFormat = 'csv' | 'ndjson';
@@ -151,8 +155,9 @@ async function* readNdjson(input: AsyncIterable<Buffer>): AsyncIterable<readonly
 
 function readObject(line: string): Omit<RawRow, 'row'> {
   let value: unknown;
+  const text = line.replace(/^\uFEFF/, '');
   try {
-    value = JSON.parse(line.replace(/^\uFEFF/, ''));
+    value = JSON.parse(text);
   } catch {
     return { cells: {}, problem: 'is not JSON' };
   }
@@ -160,15 +165,21 @@ function readObject(line: string): Omit<RawRow, 'row'> {
     return { cells: {}, problem: 'is not a JSON object' };
   }
   const cells: Record<string, string> = {};
+  let amountProblem: string | undefined;
   for (const [name, cell] of Object.entries(value as Record<string, unknown>)) {
     if (!isBatchColumn(name))
       return { cells: {}, problem: `has an unknown key ${JSON.stringify(name)}` };
     if (cell === null || cell === '') continue;
-    // A number is taken as it is written again: 10 and 10.5, but never 1e21.
-    if (typeof cell !== 'string' && !(name === 'amount' && typeof cell === 'number')) {
+    if (name === 'amount' && typeof cell === 'number') {
+      const read = readNumber(cell, findNumberText(text, ['amount']));
+      if (read.ok) cells[name] = read.text;
+      else amountProblem = read.problem;
+      continue;
+    }
+    if (typeof cell !== 'string') {
       return { cells: {}, problem: `has a ${name} that is not a string` };
     }
-    cells[name] = String(cell);
+    cells[name] = cell;
   }
-  return { cells };
+  return { cells, ...(amountProblem !== undefined && { amountProblem }) };
 }

@@ -257,6 +257,12 @@ export interface TransactionItem {
   metadata: { [key: string]: string };
   /** Any text of 1 to 255 characters. Identifies the transaction within its wallet; never expires. */
   idempotencyKey: string;
+  /**
+   * For an item that is sent again because its answer was lost: a ledger position from before it was
+   * first sent. A transaction that was made after it counts as made by this item, not as `replayed`.
+   * A dry run ignores it.
+   */
+  sentSince?: string | undefined;
 }
 
 export interface TransactionItem_MetadataEntry {
@@ -276,7 +282,10 @@ export interface CreateTransactionResponse {
   transaction:
     | Transaction
     | undefined;
-  /** True if the idempotency key was used before: the transaction is the original one. */
+  /**
+   * True if the idempotency key was used before: the transaction is the original one. See
+   * `TransactionItem.sent_since` for items that are sent again.
+   */
   replayed: boolean;
   /**
    * True if `description` and `metadata` were left out, because the response would be too large.
@@ -302,10 +311,18 @@ export interface StreamTransactionsRequest {
    * its own earlier items, up to 100,000.
    */
   dryRun: boolean;
+  /** The response has the ledger position from before the items of this message. */
+  withPosition?: boolean | undefined;
 }
 
 export interface StreamTransactionsResponse {
   results: TransactionResult[];
+  /**
+   * An opaque position in the order of commits of the ledger's database, as asked for by
+   * `with_position`: whatever is sent after the response arrives is committed after it. It does not
+   * depend on any clock.
+   */
+  ledgerPosition?: string | undefined;
 }
 
 export interface TransactionResult {
@@ -1038,6 +1055,7 @@ function createBaseTransactionItem(): TransactionItem {
     merchant: undefined,
     metadata: {},
     idempotencyKey: "",
+    sentSince: undefined,
   };
 }
 
@@ -1072,6 +1090,9 @@ export const TransactionItem: MessageFns<TransactionItem> = {
     });
     if (message.idempotencyKey !== "") {
       writer.uint32(74).string(message.idempotencyKey);
+    }
+    if (message.sentSince !== undefined) {
+      writer.uint32(82).string(message.sentSince);
     }
     return writer;
   },
@@ -1164,6 +1185,14 @@ export const TransactionItem: MessageFns<TransactionItem> = {
             message.idempotencyKey = reader.string();
             continue;
           }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.sentSince = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1216,6 +1245,11 @@ export const TransactionItem: MessageFns<TransactionItem> = {
         : isSet(object.idempotency_key)
         ? globalThis.String(object.idempotency_key)
         : "",
+      sentSince: isSet(object.sentSince)
+        ? globalThis.String(object.sentSince)
+        : isSet(object.sent_since)
+        ? globalThis.String(object.sent_since)
+        : undefined,
     };
   },
 
@@ -1254,6 +1288,9 @@ export const TransactionItem: MessageFns<TransactionItem> = {
     if (message.idempotencyKey !== "") {
       obj.idempotencyKey = message.idempotencyKey;
     }
+    if (message.sentSince !== undefined) {
+      obj.sentSince = message.sentSince;
+    }
     return obj;
   },
 
@@ -1281,6 +1318,7 @@ export const TransactionItem: MessageFns<TransactionItem> = {
       {},
     );
     message.idempotencyKey = object.idempotencyKey ?? "";
+    message.sentSince = object.sentSince ?? undefined;
     return message;
   },
 };
@@ -1725,7 +1763,7 @@ export const BatchCreateTransactionsResponse: MessageFns<BatchCreateTransactions
 };
 
 function createBaseStreamTransactionsRequest(): StreamTransactionsRequest {
-  return { items: [], dryRun: false };
+  return { items: [], dryRun: false, withPosition: undefined };
 }
 
 export const StreamTransactionsRequest: MessageFns<StreamTransactionsRequest> = {
@@ -1735,6 +1773,9 @@ export const StreamTransactionsRequest: MessageFns<StreamTransactionsRequest> = 
     }
     if (message.dryRun !== false) {
       writer.uint32(16).bool(message.dryRun);
+    }
+    if (message.withPosition !== undefined) {
+      writer.uint32(24).bool(message.withPosition);
     }
     return writer;
   },
@@ -1768,6 +1809,14 @@ export const StreamTransactionsRequest: MessageFns<StreamTransactionsRequest> = 
             message.dryRun = reader.bool();
             continue;
           }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.withPosition = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1788,6 +1837,11 @@ export const StreamTransactionsRequest: MessageFns<StreamTransactionsRequest> = 
         : isSet(object.dry_run)
         ? globalThis.Boolean(object.dry_run)
         : false,
+      withPosition: isSet(object.withPosition)
+        ? globalThis.Boolean(object.withPosition)
+        : isSet(object.with_position)
+        ? globalThis.Boolean(object.with_position)
+        : undefined,
     };
   },
 
@@ -1799,6 +1853,9 @@ export const StreamTransactionsRequest: MessageFns<StreamTransactionsRequest> = 
     if (message.dryRun !== false) {
       obj.dryRun = message.dryRun;
     }
+    if (message.withPosition !== undefined) {
+      obj.withPosition = message.withPosition;
+    }
     return obj;
   },
 
@@ -1809,18 +1866,22 @@ export const StreamTransactionsRequest: MessageFns<StreamTransactionsRequest> = 
     const message = createBaseStreamTransactionsRequest();
     message.items = object.items?.map((e) => TransactionItem.fromPartial(e)) || [];
     message.dryRun = object.dryRun ?? false;
+    message.withPosition = object.withPosition ?? undefined;
     return message;
   },
 };
 
 function createBaseStreamTransactionsResponse(): StreamTransactionsResponse {
-  return { results: [] };
+  return { results: [], ledgerPosition: undefined };
 }
 
 export const StreamTransactionsResponse: MessageFns<StreamTransactionsResponse> = {
   encode(message: StreamTransactionsResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     for (const v of message.results) {
       TransactionResult.encode(v!, writer.uint32(10).fork()).join();
+    }
+    if (message.ledgerPosition !== undefined) {
+      writer.uint32(18).string(message.ledgerPosition);
     }
     return writer;
   },
@@ -1846,6 +1907,14 @@ export const StreamTransactionsResponse: MessageFns<StreamTransactionsResponse> 
             message.results.push(TransactionResult.decode(reader, reader.uint32()));
             continue;
           }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.ledgerPosition = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1863,6 +1932,11 @@ export const StreamTransactionsResponse: MessageFns<StreamTransactionsResponse> 
       results: globalThis.Array.isArray(object?.results)
         ? object.results.map((e: any) => TransactionResult.fromJSON(e))
         : [],
+      ledgerPosition: isSet(object.ledgerPosition)
+        ? globalThis.String(object.ledgerPosition)
+        : isSet(object.ledger_position)
+        ? globalThis.String(object.ledger_position)
+        : undefined,
     };
   },
 
@@ -1870,6 +1944,9 @@ export const StreamTransactionsResponse: MessageFns<StreamTransactionsResponse> 
     const obj: any = {};
     if (message.results?.length) {
       obj.results = message.results.map((e) => TransactionResult.toJSON(e));
+    }
+    if (message.ledgerPosition !== undefined) {
+      obj.ledgerPosition = message.ledgerPosition;
     }
     return obj;
   },
@@ -1880,6 +1957,7 @@ export const StreamTransactionsResponse: MessageFns<StreamTransactionsResponse> 
   fromPartial(object: DeepPartial<StreamTransactionsResponse>): StreamTransactionsResponse {
     const message = createBaseStreamTransactionsResponse();
     message.results = object.results?.map((e) => TransactionResult.fromPartial(e)) || [];
+    message.ledgerPosition = object.ledgerPosition ?? undefined;
     return message;
   },
 };

@@ -1,0 +1,60 @@
+import { refuse, succeed, type Result } from '../../../core/reasons.ts';
+import type { TransactionItem } from '../../../protos/gen/digitalwallet/wallet/v1/wallet.ts';
+import { classifyDbError, type Db } from '../../platform/db/db.ts';
+import type { AuditedDecision } from '../requests/audited-command.ts';
+import { findMadeSince } from '../store/positions.ts';
+
+type Outcomes = readonly Result<AuditedDecision>[];
+type Item = Pick<TransactionItem, 'sentSince'>;
+
+/**
+ * The outcomes of items, in their order. A replay of a transaction that was made after the position
+ * from before its item was first sent is the item's own doing, so it counts as made by it. Where
+ * that cannot be read now, the outcome is unknown until the item is sent again.
+ */
+export async function claimOwnReplays(
+  db: Db,
+  items: readonly Item[],
+  outcomes: Outcomes,
+): Promise<Outcomes> {
+  const asked = new Map<string, string[]>();
+  outcomes.forEach((outcome, i) => {
+    const position = items[i]?.sentSince;
+    if (!outcome.ok || !outcome.value.isReplayed || position === undefined) return;
+    const ids = asked.get(position) ?? [];
+    ids.push(outcome.value.entry.id);
+    asked.set(position, ids);
+  });
+  if (asked.size === 0) return outcomes;
+  try {
+    const own = await findOwn(db, asked);
+    return outcomes.map((outcome, i) =>
+      outcome.ok && own.get(items[i]?.sentSince ?? '')?.has(outcome.value.entry.id)
+        ? succeed({ ...outcome.value, isReplayed: false })
+        : outcome,
+    );
+  } catch (err) {
+    if (classifyDbError(err) !== 'transient') throw err;
+    return outcomes.map((outcome, i) =>
+      outcome.ok && outcome.value.isReplayed && items[i]?.sentSince !== undefined
+        ? unread
+        : outcome,
+    );
+  }
+}
+
+const unread = refuse(
+  'OUTCOME_UNKNOWN',
+  'the transaction is there, but the database was lost before it said since when: send it again',
+);
+
+function findOwn(
+  db: Db,
+  asked: ReadonlyMap<string, readonly string[]>,
+): Promise<ReadonlyMap<string, ReadonlySet<string>>> {
+  return db.read(async (tx) => {
+    const own = new Map<string, ReadonlySet<string>>();
+    for (const [position, ids] of asked) own.set(position, await findMadeSince(tx, ids, position));
+    return own;
+  });
+}
