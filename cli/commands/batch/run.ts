@@ -6,6 +6,7 @@ import { confirmBatch } from './confirm.ts';
 import { prepareChunks } from './prepare.ts';
 import { checkResultsTarget } from './results/target.ts';
 import { openInput, readRows } from './rows/rows.ts';
+import { createBatchUsers } from './rows/users.ts';
 import { runInto, type RunInput } from './run-into.ts';
 import { checkConfirmable } from '../shared/confirm.ts';
 import { isStaff } from '../money/confirm.ts';
@@ -108,7 +109,7 @@ function toRunInput(context: Context, batch: Batch, self: Actor): RunInput {
         partOf: (rows) =>
           size ? Math.min(1, (reader.bytesRead() / size) * (rows / reader.rowsRead())) : undefined,
         source: prepareChunks({
-          ...{ context, reader, self, resumed, batchId },
+          ...{ reader, resumed, batchId, users: createBatchUsers(context, self) },
           defaults: {
             ...{ currency, user, isStaff: isStaff(self.role) },
             isKeyNeeded: batchId === undefined,
