@@ -1,4 +1,5 @@
 import type { Reason } from '../core/reasons.ts';
+import { suggest } from '../lib/suggest.ts';
 
 /** What the process ends with; docs/cli.md explains each. */
 export const exitCodes = {
@@ -78,3 +79,11 @@ export const fail = (reason: CliReason, message: string, details: Details = {}):
 /** A value that cannot be used, found before anything was sent. */
 export const failUsage = (field: string, message: string, hint?: string): Failed =>
   fail('USAGE', message, hint === undefined ? { field } : { field, hint });
+
+/** A value that is none of the known ones, with the one that was probably meant. */
+export const failUnknown = (field: string, text: string, known: readonly string[]): Failed =>
+  failUsage(
+    field,
+    `${JSON.stringify(text)} is not one of ${known.join(', ')}`,
+    suggest(text, known),
+  );

@@ -6,6 +6,8 @@ import { addAuditCommands } from './commands/audit/index.ts';
 import { addBatchCommands } from './commands/batch/index.ts';
 import { addConfigCommands } from './commands/config/index.ts';
 import { addDeadLettersCommands } from './commands/dead-letters/index.ts';
+import { addGroupExamples } from '../lib/help/notes.ts';
+import { addHelpCommand, helpTopicNames } from './commands/help/index.ts';
 import { addExportsCommands } from './commands/exports/index.ts';
 import { addMoneyCommands } from './commands/money/index.ts';
 import { addProfilesCommands } from './commands/profiles/index.ts';
@@ -56,10 +58,7 @@ Examples:
   wallet deposit 100.00 --currency BRL --description "first"
   wallet statement show --from 2026-11-01 --to 2026-11-15 -o csv > november.csv
 
-Precedence of settings: flag, environment, profile, default (wallet config list --show-origin).
-Exit codes: 0 done, 1 unexpected, 2 usage, 3 some rows of a batch failed, 4 sign-in needed,
-5 not found, 6 refused by the ledger, 7 unavailable and certainly not done, 8 not allowed,
-9 outcome unknown (run the command again), 10 incomplete or queued, 130 interrupted or declined.`,
+Help topics: ${helpTopicNames.map((name) => `wallet help ${name}`).join(', ')}`,
     );
   addAccountCommands(program, start);
   addTotpCommands(program, start);
@@ -76,5 +75,7 @@ Exit codes: 0 done, 1 unexpected, 2 usage, 3 some rows of a batch failed, 4 sign
   addDeadLettersCommands(program, start);
   addConfigCommands(program, start);
   addProfilesCommands(program, start);
+  addHelpCommand(program);
+  addGroupExamples(program);
   return program;
 }

@@ -19,7 +19,7 @@ import {
   isProfileName,
   readProfileFile,
 } from './config/profiles.ts';
-import { isKnownProfile } from './credentials/known-profile.ts';
+import { listProfileNames } from './credentials/known-profile.ts';
 import { buildProgram } from './program.ts';
 import type { GlobalOptions, StartOptions } from './commands/shared/start.ts';
 import { createPrompter, type Prompter } from './terminal/prompter.ts';
@@ -165,8 +165,11 @@ async function prepareContext(
   if (!isProfileName(profile)) {
     return failUsage('profile', `${JSON.stringify(profile)} is not a profile's name`);
   }
-  const known = canBeNewProfile || (await isKnownProfile(file.value, configDir, profile));
-  if (!known) return failNoProfile(profile, profileOrigin === 'environment');
+  if (!canBeNewProfile) {
+    const known = await listProfileNames(file.value, configDir);
+    const isFromEnvironment = profileOrigin === 'environment';
+    if (!known.includes(profile)) return failNoProfile(profile, known, isFromEnvironment);
+  }
   const settingValues = layerSettings({
     flags: toFlagLayer(options, hasJournal),
     environment: environment.settings,

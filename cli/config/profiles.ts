@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 
+import { suggest } from '../../lib/suggest.ts';
 import { fail, succeed, type Failed, type Outcome } from '../outcome.ts';
 import { parseJsonObject, readTextIfAny, writePrivateFile } from '../files/files.ts';
 import { withLock } from '../files/lock.ts';
@@ -45,11 +46,19 @@ export async function readProfileFile(configDir: string): Promise<Outcome<Profil
   });
 }
 
-export function failNoProfile(name: string, isFromEnvironment: boolean): Failed {
+/** PROFILE_NOT_FOUND; `known` are the names of those that there are. */
+export function failNoProfile(
+  name: string,
+  known: readonly string[],
+  isFromEnvironment = false,
+): Failed {
   const where = isFromEnvironment ? ', which WALLET_PROFILE names' : '';
+  const meant = suggest(name, known);
+  const others =
+    'wallet profiles list, or create it: wallet sign-in --profile NAME --server HOST:PORT';
   return fail('PROFILE_NOT_FOUND', `there is no profile ${JSON.stringify(name)}${where}`, {
     field: 'profile',
-    hint: 'wallet profiles list, or create it: wallet sign-in --profile NAME --server HOST:PORT',
+    hint: meant === undefined ? others : `${meant} Otherwise: ${others}`,
   });
 }
 

@@ -1,25 +1,40 @@
 import { isTimezone } from '../../core/time/calendar.ts';
-import { findExponent } from '../../core/currencies.ts';
+import { currencyCodes, findExponent, isWithdrawn } from '../../core/currencies.ts';
+import { suggest } from '../../lib/suggest.ts';
 import { fail, succeed, type Outcome } from '../outcome.ts';
 import { parseServerAddress, type ServerAddress } from './server-address.ts';
 
 export const outputFormats = ['table', 'json', 'ndjson', 'csv'] as const;
 export type OutputFormat = (typeof outputFormats)[number];
 
+type SettingSpec = {
+  readonly env: string;
+  readonly fallback: string | undefined;
+  readonly help: string;
+};
+
 /** What a profile can hold, with the environment variable that overrides it and its default. */
 export const settingSpecs = {
-  server: { env: 'WALLET_SERVER', fallback: '127.0.0.1:50051' },
-  output: { env: 'WALLET_OUTPUT', fallback: 'table' },
-  currency: { env: 'WALLET_CURRENCY', fallback: 'BRL' },
-  timezone: { env: 'WALLET_TIMEZONE', fallback: undefined },
-  timeout: { env: 'WALLET_TIMEOUT', fallback: '30s' },
-  tls: { env: 'WALLET_TLS', fallback: 'false' },
-  'tls-ca': { env: 'WALLET_TLS_CA', fallback: undefined },
-  'tls-cert': { env: 'WALLET_TLS_CERT', fallback: undefined },
-  'tls-key': { env: 'WALLET_TLS_KEY', fallback: undefined },
-  'insecure-plaintext': { env: 'WALLET_INSECURE_PLAINTEXT', fallback: 'false' },
-  'insecure-storage': { env: 'WALLET_INSECURE_STORAGE', fallback: 'false' },
-} as const satisfies Record<string, { env: string; fallback: string | undefined }>;
+  server: { env: 'WALLET_SERVER', fallback: '127.0.0.1:50051', help: 'HOST:PORT of the server' },
+  output: { env: 'WALLET_OUTPUT', fallback: 'table', help: outputFormats.join(', ') },
+  currency: { env: 'WALLET_CURRENCY', fallback: 'BRL', help: 'ISO 4217 code of the wallet' },
+  timezone: { env: 'WALLET_TIMEZONE', fallback: undefined, help: 'IANA time zone for all times' },
+  timeout: { env: 'WALLET_TIMEOUT', fallback: '30s', help: 'limit for a request and its retries' },
+  tls: { env: 'WALLET_TLS', fallback: 'false', help: "TLS with the system's authorities" },
+  'tls-ca': { env: 'WALLET_TLS_CA', fallback: undefined, help: 'PEM file of authorities' },
+  'tls-cert': { env: 'WALLET_TLS_CERT', fallback: undefined, help: 'client certificate (PEM)' },
+  'tls-key': { env: 'WALLET_TLS_KEY', fallback: undefined, help: 'private key of the certificate' },
+  'insecure-plaintext': {
+    env: 'WALLET_INSECURE_PLAINTEXT',
+    fallback: 'false',
+    help: 'no encryption, also to other machines',
+  },
+  'insecure-storage': {
+    env: 'WALLET_INSECURE_STORAGE',
+    fallback: 'false',
+    help: 'sign-in keeps the token in a file, not in the keychain',
+  },
+} as const satisfies Record<string, SettingSpec>;
 
 export type SettingKey = keyof typeof settingSpecs;
 export const settingKeys = Object.keys(settingSpecs) as readonly SettingKey[];
@@ -105,8 +120,14 @@ export function normaliseSetting(key: SettingKey, text: string): string {
 
 /** The currency code that `text` was probably meant to be. */
 export function suggestCurrency(text: string): string {
-  const upper = text.trim().toUpperCase();
-  return findExponent(upper) === undefined ? 'for instance BRL' : `did you mean ${upper}?`;
+  const current = currencyCodes.filter((code) => !isWithdrawn(code));
+  return suggest(text.trim(), current) ?? 'for instance BRL';
+}
+
+function explainUnknown(text: string, known: readonly string[]): string {
+  const list = `is not one of ${known.join(', ')}`;
+  const meant = suggest(text, known);
+  return meant === undefined ? list : `${list}; ${meant}`;
 }
 
 /** Why `text` cannot be the value of `key`, or undefined if it can. */
@@ -117,7 +138,7 @@ export function findSettingProblem(key: SettingKey, text: string): string | unde
         ? undefined
         : 'is not HOST:PORT, for instance 127.0.0.1:50051 or [::1]:50051';
     case 'output':
-      return isOutputFormat(text) ? undefined : `is not one of ${outputFormats.join(', ')}`;
+      return isOutputFormat(text) ? undefined : explainUnknown(text, outputFormats);
     case 'currency':
       return findExponent(text) === undefined
         ? `is not an ISO 4217 code, ${suggestCurrency(text)}`

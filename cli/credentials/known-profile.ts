@@ -3,13 +3,14 @@ import { join } from 'node:path';
 import { defaultProfile, type ProfileFile } from '../config/profiles.ts';
 import { openAccountRecords } from './records.ts';
 
-/** True for a profile that has settings, or that a user has signed in with. */
-export async function isKnownProfile(
+/**
+ * The profiles that have settings or that a user has signed in with, and the default one, sorted.
+ */
+export async function listProfileNames(
   file: ProfileFile,
   configDir: string,
-  name: string,
-): Promise<boolean> {
-  if (name === defaultProfile || file.profiles[name] !== undefined) return true;
+): Promise<readonly string[]> {
   const records = await openAccountRecords(join(configDir, 'accounts')).list();
-  return records.some(({ profile }) => profile === name);
+  const signedIn = records.map(({ profile }) => profile);
+  return [...new Set([defaultProfile, ...Object.keys(file.profiles), ...signedIn])].sort();
 }

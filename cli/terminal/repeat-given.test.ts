@@ -4,11 +4,15 @@ import { buildProgram } from '../program.ts';
 import { repeatGiven } from './reporter.ts';
 
 const { commands } = buildProgram('0', () => Promise.resolve());
-const lines = commands.flatMap((command) =>
-  command.commands.length === 0
-    ? [`wallet ${command.name()}`]
-    : command.commands.map((one) => `wallet ${command.name()} ${one.name()}`),
-);
+/** These ask no server. */
+const local = ['help', 'completion'];
+const lines = commands
+  .filter((command) => !local.includes(command.name()))
+  .flatMap((command) =>
+    command.commands.length === 0
+      ? [`wallet ${command.name()}`]
+      : command.commands.map((one) => `wallet ${command.name()} ${one.name()}`),
+  );
 
 describe('hints', () => {
   it.each(lines)('a hint that names %s repeats the --server that was given', (line) => {

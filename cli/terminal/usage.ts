@@ -14,7 +14,7 @@ export function explainUsage(
 ): CliFailure {
   const path = findCommandPath(argv, program);
   const message = error.message.replace(/^error: /, '').replaceAll('\n', ' ');
-  const hint = `${['wallet', ...path].join(' ')} --help`;
+  const hint = path[0] === 'help' ? 'wallet help' : `${['wallet', ...path].join(' ')} --help`;
   const negative = /unknown option '(-\.?[0-9].*)'/.exec(message)?.[1];
   if (negative !== undefined && sumCommands.includes(path[0] ?? '')) {
     const text = `${JSON.stringify(negative)} is not a valid amount: it must be above 0`;

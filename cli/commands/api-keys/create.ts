@@ -15,6 +15,7 @@ import { readExpiry, type ExpiryOptions } from './expiry.ts';
 import {
   done,
   fail,
+  failUnknown,
   failUsage,
   succeed,
   type CommandOutcome,
@@ -131,13 +132,11 @@ function readRequest(
   }
   const unknownScope = scope.find((text) => !apiKeyScopes.some((known) => known === text));
   if (unknownScope !== undefined) {
-    const what = JSON.stringify(unknownScope);
-    return failUsage('scope', `${what} is not one of ${apiKeyScopes.join(', ')}`);
+    return failUnknown('scope', unknownScope, apiKeyScopes);
   }
   const unknownOperation = operation.find((text) => !operations.some((known) => known === text));
   if (unknownOperation !== undefined) {
-    const what = JSON.stringify(unknownOperation);
-    return failUsage('operation', `${what} is not one of ${operations.join(', ')}`);
+    return failUnknown('operation', unknownOperation, operations);
   }
   const walletId = options.wallet?.toLowerCase();
   if (walletId !== undefined && !isUuid(walletId)) {

@@ -10,7 +10,14 @@ import {
 import { findNewest, openAuditSource, type AuditFilter, type AuditSource } from './shared.ts';
 import { findAccount } from '../users/accounts.ts';
 import type { Context } from '../../context.ts';
-import { exitCodes, failUsage, succeed, type CommandOutcome, type Outcome } from '../../outcome.ts';
+import {
+  exitCodes,
+  failUnknown,
+  failUsage,
+  succeed,
+  type CommandOutcome,
+  type Outcome,
+} from '../../outcome.ts';
 import { auditColumns, toAuditJson, type AuditRow } from './columns.ts';
 import { createListPrinter, type ListPrinter } from '../../output/print.ts';
 import { checkLimit, noteMore, type PageOptions } from '../shared/paging.ts';
@@ -131,9 +138,7 @@ async function end(
 function checkServices(text: string): Outcome<readonly AuditService[]> {
   if (text === 'all') return succeed(auditServices);
   const service = auditServices.find((name) => name === text);
-  return service
-    ? succeed([service])
-    : failUsage('service', `must be one of ${auditServices.join(', ')}, all`);
+  return service ? succeed([service]) : failUnknown('service', text, [...auditServices, 'all']);
 }
 
 function readPositions(

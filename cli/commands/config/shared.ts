@@ -1,3 +1,4 @@
+import { suggest } from '../../../lib/suggest.ts';
 import { settingKeys } from '../../config/settings.ts';
 import { failUsage, type Failed } from '../../outcome.ts';
 import type { Column } from '../../output/print.ts';
@@ -16,7 +17,8 @@ export type SettingRow = {
 
 export function failUnknownKey(key: string): Failed {
   const known = settingKeys.join(', ');
-  return failUsage('key', `unknown setting ${JSON.stringify(key)}; the settings are ${known}`);
+  const message = `unknown setting ${JSON.stringify(key)}; the settings are ${known}`;
+  return failUsage('key', message, suggest(key, settingKeys));
 }
 
 export function toSettingJson({ key, text, origin }: SettingRow, showOrigin: boolean): object {

@@ -17,7 +17,7 @@ import {
 } from '../../../protos/gen/digitalwallet/wallet/v1/wallet.ts';
 import type { Method } from '../../rpc/method.ts';
 import type { Context } from '../../context.ts';
-import { exitCodes, failUsage, succeed, type Outcome } from '../../outcome.ts';
+import { exitCodes, failUnknown, failUsage, succeed, type Outcome } from '../../outcome.ts';
 
 const services = ['wallet', 'statement'] as const;
 const states = ['pending', 'replayed', 'discarded'] as const;
@@ -68,14 +68,14 @@ export function nameDeadLetterState(state: DeadLetterState): StateName | 'unknow
   return states.find((name) => deadLetterStateNumbers[name] === state) ?? 'unknown';
 }
 
-export function checkService(service: string | undefined): Outcome<DeadLetterService> {
-  const known = services.find((name) => name === (service ?? 'wallet'));
-  return known ? succeed(known) : failUsage('service', `must be one of ${services.join(', ')}`);
+export function checkService(text = 'wallet'): Outcome<DeadLetterService> {
+  const known = services.find((name) => name === text);
+  return known ? succeed(known) : failUnknown('service', text, services);
 }
 
-export function checkState(state: string | undefined): Outcome<DeadLetterState> {
-  const known = states.find((name) => name === (state ?? 'pending'));
-  if (!known) return failUsage('state', `must be one of ${states.join(', ')}`);
+export function checkState(text = 'pending'): Outcome<DeadLetterState> {
+  const known = states.find((name) => name === text);
+  if (!known) return failUnknown('state', text, states);
   return succeed(deadLetterStateNumbers[known]);
 }
 

@@ -3,7 +3,8 @@ import type { Command } from 'commander';
 import type { Context } from '../../context.ts';
 import { done, type CommandOutcome } from '../../outcome.ts';
 import { createListPrinter, type Column } from '../../output/print.ts';
-import { defaultProfile, readProfileFile } from '../../config/profiles.ts';
+import { readProfileFile } from '../../config/profiles.ts';
+import { listProfileNames } from '../../credentials/known-profile.ts';
 import type { Start } from '../shared/start.ts';
 
 type Row = {
@@ -27,15 +28,12 @@ export function addProfilesList(profiles: Command, start: Start): void {
 
 /** `wallet profiles list` */
 async function runProfilesList(context: Context): Promise<CommandOutcome> {
-  const file = await readProfileFile(context.environment.paths.configDir);
+  const { configDir } = context.environment.paths;
+  const file = await readProfileFile(configDir);
   if (!file.ok) return file;
   const records = await context.records.list();
-  const names = new Set([
-    defaultProfile,
-    ...Object.keys(file.value.profiles),
-    ...records.map(({ profile }) => profile),
-  ]);
-  const rows = [...names].sort().map((name): Row => ({
+  const names = await listProfileNames(file.value, configDir);
+  const rows = names.map((name): Row => ({
     name,
     isCurrent: name === context.profile,
     server: file.value.profiles[name]?.server,

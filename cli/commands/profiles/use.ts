@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 
 import { failNoProfile, readProfileFile, useProfile } from '../../config/profiles.ts';
-import { isKnownProfile } from '../../credentials/known-profile.ts';
+import { listProfileNames } from '../../credentials/known-profile.ts';
 import type { Context } from '../../context.ts';
 import { done, type CommandOutcome } from '../../outcome.ts';
 import type { Start } from '../shared/start.ts';
@@ -23,7 +23,8 @@ async function runProfilesUse(context: Context, name: string): Promise<CommandOu
   const { configDir } = context.environment.paths;
   const file = await readProfileFile(configDir);
   if (!file.ok) return file;
-  if (!(await isKnownProfile(file.value, configDir, name))) return failNoProfile(name, false);
+  const known = await listProfileNames(file.value, configDir);
+  if (!known.includes(name)) return failNoProfile(name, known);
   const used = await useProfile(configDir, name);
   if (!used.ok) return used;
   if (context.profileOrigin === 'environment') {

@@ -20,6 +20,7 @@ import {
   done,
   exitCodes,
   fail,
+  failUnknown,
   failUsage,
   succeed,
   type CommandOutcome,
@@ -146,8 +147,7 @@ async function buildRequest(
   if (!format.ok) return format;
   const { locale = '', bom: byteOrderMark = false, idempotencyKey } = options;
   if (locale !== '' && !isExportLocale(locale)) {
-    const message = `${JSON.stringify(locale)} is not one of ${exportLocales.join(', ')}`;
-    return failUsage('locale', message);
+    return failUnknown('locale', locale, exportLocales);
   }
   if (byteOrderMark && format.value !== 'csv') return failUsage('bom', '--bom is for CSV only');
   const problem =
@@ -185,8 +185,7 @@ function chooseFormat({ format, file }: StatementExportOptions): Outcome<ExportF
   }
   const known = exportFormats.find((name) => name === format);
   if (known) return succeed(known);
-  const message = `${JSON.stringify(format)} is not one of ${exportFormats.join(', ')}`;
-  return failUsage('format', message);
+  return failUnknown('format', format, exportFormats);
 }
 
 /** Asked again under the same key until there is an answer, within `--timeout`. */

@@ -4,7 +4,7 @@ import { findExponent } from '../../../core/currencies.ts';
 import type { Operation as OperationName } from '../../../core/operations.ts';
 import type { Operation } from '../../../protos/gen/digitalwallet/wallet/v1/wallet.ts';
 import type { Context } from '../../context.ts';
-import { failUsage, succeed, type Outcome } from '../../outcome.ts';
+import { failUnknown, failUsage, succeed, type Outcome } from '../../outcome.ts';
 import { failUnknownCurrency } from '../money/command.ts';
 import { parseTime } from '../shared/times.ts';
 import { addWalletOptions, zoneOption } from '../shared/options.ts';
@@ -80,10 +80,7 @@ export function readOperations(texts: readonly string[] = []): Outcome<Operation
   const numbers = new Set<Operation>();
   for (const text of texts) {
     const name = known.find((candidate) => candidate === text);
-    if (!name) {
-      const message = `${JSON.stringify(text)} is not one of ${known.join(', ')}`;
-      return failUsage('operation', message);
-    }
+    if (!name) return failUnknown('operation', text, known);
     numbers.add(operationNumbers[name]);
   }
   return succeed([...numbers]);

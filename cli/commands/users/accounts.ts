@@ -5,7 +5,7 @@ import {
   type User,
 } from '../../../protos/gen/digitalwallet/auth/v1/auth.ts';
 import type { Context } from '../../context.ts';
-import { exitCodes, fail, failUsage, succeed, type Outcome } from '../../outcome.ts';
+import { exitCodes, fail, failUnknown, failUsage, succeed, type Outcome } from '../../outcome.ts';
 import { readUserName } from './actor.ts';
 
 /**
@@ -36,7 +36,7 @@ export async function findAccount(
 /** A role's name as it was typed. */
 export function checkRole(text: string): Outcome<RoleName> {
   const role = roles.find((name) => name === text);
-  return role ? succeed(role) : failUsage('role', `must be one of ${roles.join(', ')}`);
+  return role ? succeed(role) : failUnknown('role', text, roles);
 }
 
 function failNoAccount(email: string): Outcome<never> {
