@@ -65,6 +65,8 @@ export function addStatementShow(statement: Command, start: Start): void {
 Examples:
   wallet statement show
   wallet statement show --from 2026-11-01 --to 2026-11-15
+  wallet statement show --last 7d
+  wallet statement show --from monday --to yesterday
   wallet statement show --operation purchase --reverse --limit 10
   wallet statement show --user ana@example.com --timezone America/Sao_Paulo -o csv
   wallet statement show -o hledger | hledger -f - balance
@@ -138,7 +140,9 @@ async function buildQuery(
       'a journal asserts each balance, so it has all lines in order: leave out --operation, --reverse, --limit and --page-token',
     );
   }
-  const range = await readRange(context, options);
+  const { output } = context.manner;
+  const isPrinted = !options.isJournal && (output === 'table' || output === 'json');
+  const range = await readRange(context, options, isPrinted);
   if (!range.ok) return range;
   return succeed({
     limit: limit.value,
@@ -159,7 +163,8 @@ function suggestTo(
   { from, timezone }: GenerateStatementRequest,
 ): Failed {
   const { failure } = failed;
-  if (failure.reason !== 'RANGE_TOO_LONG' || !from) return failed;
+  const isFromTyped = options.from !== undefined && /^\d/.test(options.from);
+  if (failure.reason !== 'RANGE_TOO_LONG' || !from || !isFromTyped) return failed;
   const days = Number(/ (\d+) days/.exec(failure.message)?.[1] ?? '15');
   const endMs = addDays(from.getTime(), days, timezone);
   // A date includes its day, a time excludes itself.
