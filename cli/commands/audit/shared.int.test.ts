@@ -165,7 +165,7 @@ describe('audit log', () => {
         to: new Date('2026-10-31T23:00:00Z'),
       });
     }
-    expect(requests).toHaveLength(3);
+    expect(new Set(requests.map(({ service }) => service)).size).toBe(3);
     expect(ran.err).toContain('note: from 2026-10-01 00:00:00 to 2026-11-01 00:00:00');
   });
 

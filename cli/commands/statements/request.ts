@@ -1,10 +1,13 @@
 import type { Command } from 'commander';
 
 import { findExponent } from '../../../core/currencies.ts';
+import { quoteForShell } from '../../../core/shell-word.ts';
+import { addDays } from '../../../core/time/calendar.ts';
 import type { Operation as OperationName } from '../../../core/operations.ts';
+import type { GenerateStatementRequest } from '../../../protos/gen/digitalwallet/statement/v1/statement.ts';
 import type { Operation } from '../../../protos/gen/digitalwallet/wallet/v1/wallet.ts';
 import type { Context } from '../../context.ts';
-import { failUsage, succeed, type Outcome } from '../../outcome.ts';
+import { failUsage, succeed, type Failed, type Outcome } from '../../outcome.ts';
 import { failUnknownCurrency } from '../money/command.ts';
 import {
   addTimeRangeOptions,
@@ -15,6 +18,7 @@ import {
 import { addWalletOptions, zoneOption } from '../shared/options.ts';
 import { resolveUser } from '../users/actor.ts';
 import { operationNumbers } from '../../../lib/json/names.ts';
+import { formatZonedTime } from '../../../lib/json/time.ts';
 
 /** Whose statement, and of when: --user, --currency, a range of times and --timezone. */
 export function addRangeOptions(command: Command): Command {
@@ -54,6 +58,26 @@ export async function readRange(
   const { from, to, note } = range.value;
   if (note !== undefined && !isPrinted) await context.reporter.note(note);
   return succeed({ userId: user.value?.id ?? '', currency, from, to, timezone });
+}
+
+/** A range that is too long can begin where it was meant to. */
+export function suggestTo(
+  failed: Failed,
+  typed: string | undefined,
+  { from, timezone }: GenerateStatementRequest,
+): Failed {
+  const { failure } = failed;
+  const isWord = typed === undefined || /^\D/.test(typed);
+  if (failure.reason !== 'RANGE_TOO_LONG' || !from || isWord) return failed;
+  const days = Number(/ (\d+) days/.exec(failure.message)?.[1] ?? '15');
+  const endMs = addDays(from.getTime(), days, timezone);
+  // A date includes its day, a time excludes itself.
+  const to =
+    typed.length === 10
+      ? formatZonedTime(new Date(endMs - 1), timezone).slice(0, 10)
+      : formatZonedTime(new Date(endMs), timezone);
+  const hint = `the first ${days} days of it: --from ${quoteForShell(typed)} --to ${to}`;
+  return { ok: false, failure: { ...failure, hint } };
 }
 
 /** The operations that a statement shall be of, each once; none stands for all. */
