@@ -17,6 +17,7 @@ import { addTotpCommands } from './commands/totp/index.ts';
 import { addTransactionsCommands } from './commands/transactions/index.ts';
 import { addUsersCommands } from './commands/users/index.ts';
 import { addWalletsCommands } from './commands/wallets/index.ts';
+import { collect } from './commands/shared/options.ts';
 import type { Start } from './commands/shared/start.ts';
 import { outputFormats } from './config/settings.ts';
 
@@ -36,6 +37,7 @@ export function buildProgram(version: string, start: Start): Command {
       `${outputFormats.join(', ')} (default table); statement show: hledger too`,
     )
     .option('--json', 'short for --output json')
+    .option('--field <NAMES>', 'print only these fields of the JSON, a line for each row', collect)
     .option('--no-input', 'never prompt')
     .option('-y, --yes', 'answer yes to every confirmation')
     .option('--quiet', 'print no warnings and hints')
@@ -55,6 +57,7 @@ export function buildProgram(version: string, start: Start): Command {
 Examples:
   wallet sign-in --email ana@example.com
   wallet balance
+  wallet balance --field balance
   wallet deposit 100.00 --currency BRL --description "first"
   wallet statement show --from 2026-11-01 --to 2026-11-15 -o csv > november.csv
 

@@ -32,7 +32,9 @@ import {
   type OutputFormat,
 } from './config/settings.ts';
 import { createReporter, type Manner } from './terminal/reporter.ts';
-import { explainUsage, findOutput } from './terminal/usage.ts';
+import { explainUsage, findOutput, nameCommand } from './terminal/usage.ts';
+import { readFields, type Field } from './output/fields.ts';
+import { jsonFields } from './output/json-fields.ts';
 import { version } from './config/version.ts';
 
 /** What a command line runs in. Tests bring their own. */
@@ -158,6 +160,8 @@ async function prepareContext(
   if (options.json && options.output !== undefined && options.output !== 'json') {
     return failUsage('output', '--json and --output exclude each other');
   }
+  const fields = chooseFields(command, options);
+  if (!fields.ok) return fields;
   const { configDir } = environment.paths;
   const file = await readProfileFile(configDir);
   if (!file.ok) return file;
@@ -188,6 +192,7 @@ async function prepareContext(
   if (!settings.ok) return settings;
   const manner: Manner = {
     output: settings.value.output,
+    fields: fields.value,
     isQuiet: options.quiet === true,
     isVerbose: options.verbose === true,
     hasColor: environment.hasColor && options.color,
@@ -197,13 +202,13 @@ async function prepareContext(
       hasInsecureStorage: options.insecureStorage === true,
     },
   };
-  const isForMachines = manner.output === 'json' || manner.output === 'ndjson';
+  const isData = manner.output === 'json' || manner.output === 'ndjson';
   return succeed(
     createContext({
       ...world,
       manner,
       reporter: createReporter(io, manner),
-      canPrompt: io.isStdinTerminal && io.stderr.isTerminal && options.input && !isForMachines,
+      canPrompt: io.isStdinTerminal && io.stderr.isTerminal && options.input && !isData,
       isConfirmed: options.yes === true,
       settings: settings.value,
       settingValues,
@@ -211,6 +216,19 @@ async function prepareContext(
       profileOrigin,
     }),
   );
+}
+
+/** The fields of `--field`, which are known before the command does anything. */
+function chooseFields(
+  command: Command,
+  { field, json, output }: GlobalOptions,
+): Outcome<readonly Field[] | undefined> {
+  if (field === undefined) return succeed(undefined);
+  if (json || output !== undefined) {
+    return failUsage('field', `--field and --${json ? 'json' : 'output'} exclude each other`);
+  }
+  const name = nameCommand(command);
+  return readFields(field, jsonFields[name] ?? [], name);
 }
 
 /** Options of single commands that stand for settings. */
@@ -221,7 +239,7 @@ function toFlagLayer(options: GlobalOptions & CommandFlags, hasJournal: boolean)
   const text = (isSet: boolean | undefined): string | undefined => (isSet ? 'true' : undefined);
   return {
     server: options.server,
-    output: options.json ? 'json' : output,
+    output: options.json || options.field ? 'json' : output,
     timezone: options.timezone,
     timeout: options.timeout,
     tls: text(options.tls),

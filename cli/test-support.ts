@@ -27,6 +27,7 @@ import {
 } from '../protos/gen/digitalwallet/wallet/v1/wallet.ts';
 import { readEnvironment } from './config/config.ts';
 import type { ExitCode } from './outcome.ts';
+import { findUnlistedKeys } from './output/test-support.ts';
 import type { Io, WriteFault } from './terminal/io.ts';
 import type { Prompter } from './terminal/prompter.ts';
 import { runCommandLine } from './run.ts';
@@ -108,6 +109,8 @@ export async function createCli(env: Record<string, string> = {}): Promise<Cli> 
         interrupts: { add: () => () => undefined, takeOver: () => () => undefined },
         keychainHelperUrl: new URL('./keychain-helper.ts', import.meta.url),
       });
+      const unlisted = findUnlistedKeys(argv, io.out());
+      if (unlisted.length > 0) throw new Error(`not in jsonFields: ${unlisted.join(', ')}`);
       return { exitCode, out: io.out(), err: io.err() };
     },
     remove: () => rm(home, { recursive: true, force: true }),

@@ -1,5 +1,6 @@
 import type { Context } from '../context.ts';
 import { formatCsvHeader, formatCsvRows, type CsvColumn } from './csv.ts';
+import { formatFields, formatItemFields } from './fields.ts';
 import { toJsonText } from '../terminal/plain.ts';
 import { formatCard } from './card.ts';
 import type { TableColumn } from './table.ts';
@@ -25,7 +26,7 @@ export async function printObject<Row>(
   const { stdout } = writer.io;
   switch (writer.manner.output) {
     case 'json':
-      await stdout.write(formatJson(toJson(row)));
+      await stdout.write(formatData(writer, toJson(row)));
       return;
     case 'ndjson':
       await stdout.write(`${toJsonText(toJson(row))}\n`);
@@ -60,7 +61,8 @@ export function createListPrinter<Row>(
   toJson: (row: Row) => unknown,
 ): ListPrinter<Row> {
   const { stdout, stderr } = writer.io;
-  const { output } = writer.manner;
+  const { output, fields } = writer.manner;
+  const isOfItems = fields?.every(({ itemPath }) => itemPath !== undefined);
   const kept: Row[] = [];
   let hasHeader = false;
   const startCsv = async (): Promise<void> => {
@@ -69,7 +71,9 @@ export function createListPrinter<Row>(
   };
   return {
     add: async (rows) => {
-      if (output === 'ndjson') {
+      if (fields) {
+        if (isOfItems) await stdout.write(formatItemFields(stdout, fields, rows.map(toJson)));
+      } else if (output === 'ndjson') {
         await stdout.write(rows.map((row) => `${toJsonText(toJson(row))}\n`).join(''));
       } else if (output === 'csv') {
         await startCsv();
@@ -80,7 +84,10 @@ export function createListPrinter<Row>(
     },
     end: async (nextPageToken, ifEmpty, more = {}) => {
       await startCsv();
-      if (output === 'json') {
+      if (fields) {
+        const list = { nextPageToken, ...more };
+        if (!isOfItems) await stdout.write(formatFields(stdout, fields, list));
+      } else if (output === 'json') {
         await stdout.write(formatJson({ items: kept.map(toJson), nextPageToken, ...more }));
       } else if (output === 'table' && kept.length > 0) {
         await stdout.write(await formatRows(writer, columns, kept));
@@ -126,6 +133,11 @@ function fillCells<Row>(
   return { shown, cells };
 }
 
-export function formatJson(value: unknown): string {
+/** A JSON document, or the fields of it that `--field` chose. */
+export function formatData({ io, manner }: Writer, value: unknown): string {
+  return manner.fields ? formatFields(io.stdout, manner.fields, value) : formatJson(value);
+}
+
+function formatJson(value: unknown): string {
   return `${toJsonText(value, 2)}\n`;
 }

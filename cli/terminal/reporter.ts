@@ -5,10 +5,13 @@ import type { CliFailure } from '../outcome.ts';
 import type { Io, TextOutput } from './io.ts';
 import { toJsonText } from './plain.ts';
 import type { OutputFormat } from '../config/settings.ts';
+import type { Field } from '../output/fields.ts';
 
 /** How a command may speak. */
 export type Manner = {
   readonly output: OutputFormat;
+  /** Chosen by --field: then `output` is JSON, and only these of it are printed, as text. */
+  readonly fields?: readonly Field[] | undefined;
   readonly isQuiet: boolean;
   readonly isVerbose: boolean;
   /** False with --no-color, NO_COLOR or a dumb terminal; a pipe never gets colours anyhow. */
@@ -80,8 +83,8 @@ export function createReporter(io: Io, manner: Manner): Reporter {
 }
 
 /** What is written is JSON, on stderr too. */
-export const isForMachines = ({ output }: Pick<Manner, 'output'>): boolean =>
-  output === 'json' || output === 'ndjson';
+export const isForMachines = ({ output, fields }: Pick<Manner, 'output' | 'fields'>): boolean =>
+  fields === undefined && (output === 'json' || output === 'ndjson');
 
 /** The commands that hints may name, so that other words after "wallet" are left alone. */
 const commands = [

@@ -35,7 +35,14 @@ export function findOutput(argv: readonly string[], environment: Environment): O
     if (joined !== undefined) asked = joined;
     if (argument === '--output' || argument === '-o') asked = argv[index + 1];
   });
+  if (argv.some((argument) => /^--field(?:=|$)/.test(argument))) return 'table';
   return outputFormats.find((format) => format === asked) ?? 'table';
+}
+
+/** `transactions list`: the names of a command and its parents, without the program's. */
+export function nameCommand(command: Command): string {
+  const { parent } = command;
+  return parent ? `${nameCommand(parent)} ${command.name()}`.trim() : '';
 }
 
 function findCommandPath(argv: readonly string[], program: Command): string[] {

@@ -1,7 +1,7 @@
 import { copyBytes } from '../bytes.ts';
 import { merchantPrefix } from '../contra-account.ts';
 import { formulaLeadBytes } from '../csv-cell.ts';
-import { operations, operationTable } from '../operations.ts';
+import { operations, operationTable, type Operation } from '../operations.ts';
 import { createZoneClock } from '../time/zone-clock.ts';
 import type { FileRow } from './types.ts';
 
@@ -24,9 +24,12 @@ export const csvRoomOf = ({ contraAt, contraEnd, noteAt, noteEnd }: FileRow): nu
 export type CsvRowManner = {
   readonly separator: string;
   readonly decimalPoint: string;
-  readonly currency: string;
   readonly exponent: number;
   readonly timezone: string;
+  /** The names that the file has for them. */
+  readonly operations: Readonly<Record<Operation, string>>;
+  /** What is behind the last separator, by the offset of the row's time from UTC. */
+  readonly end: (offsetMs: number) => string;
   /**
    * As `line` writes it: 14 characters up to the hour and its colon, then minutes, seconds, more.
    */
@@ -48,10 +51,12 @@ export function createCsvRowWriter(
   const writeTime = createTimeWriter(manner);
   const operationCells: (Buffer | undefined)[] = [];
   for (const operation of operations) {
-    const cell = Buffer.from(`${manner.separator}${operation}${manner.separator}`);
+    const cell = Buffer.from(
+      `${manner.separator}${manner.operations[operation]}${manner.separator}`,
+    );
     operationCells[operationTable[operation].code] = cell;
   }
-  const end = Buffer.from(`${manner.separator}${manner.currency}\r\n`);
+  const endOf = createEndWriter(manner);
   return (row, into, start) => {
     const { bytes, amountAt, amountEnd } = row;
     const cell = operationCells[row.operation];
@@ -79,7 +84,23 @@ export function createCsvRowWriter(
       balanceAt += 1;
     }
     at = writeMoney(bytes, balanceAt, row.balanceEnd, exponent, point, into, at);
+    const end = endOf(row.occurredAtMs);
     return copyBytes(end, 0, end.length, into, at);
+  };
+}
+
+/** The end of a row, made once for all rows of an offset. */
+function createEndWriter({ separator, timezone, end }: CsvRowManner): (ms: number) => Buffer {
+  const offsetOf = createZoneClock(timezone);
+  let lastOffsetMs = NaN;
+  let bytes = Buffer.alloc(0);
+  return (instantMs) => {
+    const offsetMs = offsetOf(instantMs);
+    if (offsetMs !== lastOffsetMs) {
+      lastOffsetMs = offsetMs;
+      bytes = Buffer.from(separator + end(offsetMs));
+    }
+    return bytes;
   };
 }
 

@@ -2,7 +2,8 @@ import { merchantOf } from '../contra-account.ts';
 import { formatCsvRow, neutraliseFormula, quoteCsvCell, type CsvSeparator } from '../csv-cell.ts';
 import { exponentOf } from '../currencies.ts';
 import { absoluteMinor, formatMinor } from '../money.ts';
-import { createZoneClock, createZonedFormatter } from '../time/zone-clock.ts';
+import { operations, type Operation } from '../operations.ts';
+import { createZoneClock, createZonedFormatter, formatOffset } from '../time/zone-clock.ts';
 import { createCsvRowWriter, csvRoomOf } from './csv-rows.ts';
 import { type ExportLocale, type StatementHead, type StatementWriter } from './types.ts';
 
@@ -13,7 +14,15 @@ type Manner = {
   readonly timeIn: (timezone: string) => (instantMs: number) => string;
   readonly hasMilliseconds: boolean;
   readonly decimalPoint: string;
+  readonly operations: Readonly<Record<Operation, string>>;
+  /** A last column with the offset from UTC, where spreadsheets would not read it in the time. */
+  readonly hasOffset: boolean;
 };
+
+const englishNames = Object.fromEntries(operations.map((name) => [name, name])) as Record<
+  Operation,
+  string
+>;
 
 const manners: Readonly<Record<ExportLocale, Manner>> = {
   en: {
@@ -31,6 +40,8 @@ const manners: Readonly<Record<ExportLocale, Manner>> = {
     timeIn: createZonedFormatter,
     hasMilliseconds: true,
     decimalPoint: '.',
+    operations: englishNames,
+    hasOffset: false,
   },
   'pt-BR': {
     separator: ';',
@@ -43,10 +54,19 @@ const manners: Readonly<Record<ExportLocale, Manner>> = {
       'crédito',
       'saldo',
       'moeda',
+      'fuso_horário',
     ],
     timeIn: createBrazilianFormatter,
     hasMilliseconds: false,
     decimalPoint: ',',
+    operations: {
+      deposit: 'depósito',
+      withdraw: 'saque',
+      purchase: 'compra',
+      reversal: 'estorno',
+      cancellation: 'cancelamento',
+    },
+    hasOffset: true,
   },
 };
 
@@ -58,12 +78,15 @@ export function createCsvWriter(
   head: StatementHead,
   { locale, hasByteOrderMark }: { locale: ExportLocale; hasByteOrderMark: boolean },
 ): StatementWriter {
-  const { separator, headers, timeIn, hasMilliseconds, decimalPoint } = manners[locale];
+  const manner = manners[locale];
+  const { separator, headers, timeIn, decimalPoint } = manner;
   const { currency, timezone } = head;
   const exponent = exponentOf(currency);
   const time = timeIn(timezone);
   const money = (minor: bigint): string => formatMinor(minor, exponent).replace('.', decimalPoint);
-  const rowManner = { separator, decimalPoint, currency, exponent, timezone };
+  const offsetOf = createZoneClock(timezone);
+  const endOf = (offsetMs: number): readonly string[] =>
+    manner.hasOffset ? [currency, `UTC${formatOffset(offsetMs)}`] : [currency];
   return {
     begin: () => (hasByteOrderMark ? '\ufeff' : '') + formatCsvRow(headers, separator),
     line: (line) => {
@@ -73,19 +96,24 @@ export function createCsvWriter(
       const cells = [
         time(occurredAtMs),
         line.transactionId,
-        line.operation,
+        manner.operations[line.operation],
         quoteCsvCell(neutraliseFormula(note), separator),
         amountMinor < 0n ? amount : '',
         amountMinor > 0n ? amount : '',
         money(line.balanceAfterMinor),
-        currency,
+        ...endOf(offsetOf(occurredAtMs)),
       ];
       return formatCsvRow(cells, separator);
     },
     end: () => '',
     rows: {
       roomOf: csvRoomOf,
-      write: createCsvRowWriter({ ...rowManner, time: timeIn(timezone), hasMilliseconds }),
+      write: createCsvRowWriter({
+        ...{ separator, decimalPoint, exponent, timezone },
+        ...{ operations: manner.operations, hasMilliseconds: manner.hasMilliseconds },
+        time: timeIn(timezone),
+        end: (offsetMs) => formatCsvRow(endOf(offsetMs), separator),
+      }),
     },
   };
 }

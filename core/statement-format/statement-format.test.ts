@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 
 import { headOf, makeLines, nastyTexts } from '../../tests/support/ledger/statement-model.ts';
 import { exponentOf } from '../currencies.ts';
+import type { Operation } from '../operations.ts';
 import {
   createStatementWriter,
   statementFileName,
@@ -33,6 +34,14 @@ function toMinor(text: string, exponent: number): bigint {
   return BigInt(whole) * 10n ** BigInt(exponent) + BigInt(decimals || '0');
 }
 
+const brazilianNames: Readonly<Record<Operation, string>> = {
+  deposit: 'depósito',
+  withdraw: 'saque',
+  purchase: 'compra',
+  reversal: 'estorno',
+  cancellation: 'cancelamento',
+};
+
 const merchantOf = (contra: string) => contra.split('merchant:')[1];
 
 describe.each(['BRL', 'JPY', 'KWD'])('1,000 random operations in %s', (currency) => {
@@ -52,14 +61,15 @@ describe.each(['BRL', 'JPY', 'KWD'])('1,000 random operations in %s', (currency)
     expect(rows[0]?.join(',')).toBe(
       locale === 'en'
         ? 'date,transaction_id,operation,description,debit,credit,balance,currency'
-        : 'data,id_da_transação,operação,descrição,débito,crédito,saldo,moeda',
+        : 'data,id_da_transação,operação,descrição,débito,crédito,saldo,moeda,fuso_horário',
     );
     expect(rows).toHaveLength(lines.length + 1);
     lines.forEach((line, i) => {
       const [date = '', id, operation, description = '', debit = '', credit = '', balance = ''] =
         rows[i + 1]!;
       const note = line.description ?? merchantOf(line.contraAccount) ?? '';
-      expect([id, operation]).toEqual([line.transactionId, line.operation]);
+      const name = locale === 'en' ? line.operation : brazilianNames[line.operation];
+      expect([id, operation]).toEqual([line.transactionId, name]);
       expect(description.replace(/^'(?=[=+\-@\t\r])/, '')).toBe(note);
       expect(description).not.toMatch(/^[=+\-@\t\r]/);
       const [taken, given] = [debit, credit].map((t) => (t === '' ? 0n : toMinor(t, exponent)));
@@ -70,7 +80,8 @@ describe.each(['BRL', 'JPY', 'KWD'])('1,000 random operations in %s', (currency)
       const [year, month, day] = iso.slice(0, 10).split('-');
       const brazilian = `${day}/${month}/${year} ${iso.slice(11, 19)}`;
       expect(date).toBe(locale === 'en' ? iso : brazilian);
-      expect(rows[i + 1]?.[7]).toBe(currency);
+      const end = locale === 'en' ? [currency] : [currency, 'UTC-03:00'];
+      expect(rows[i + 1]?.slice(7)).toEqual(end);
     });
   });
 
@@ -101,6 +112,20 @@ describe.each(['BRL', 'JPY', 'KWD'])('1,000 random operations in %s', (currency)
       expect(toMinor(shape['balance']!, exponent)).toBe(line.balanceAfterMinor);
     });
   });
+});
+
+it('a pt-BR file tells the two hours apart that a clock shows twice', () => {
+  const times = ['2018-02-18T01:30:00Z', '2018-02-18T02:30:00Z'];
+  const twice = makeLines(3, 2, Date.parse('2018-02-18T01:30:00Z'), 1).map((line, i) => ({
+    ...line,
+    occurredAtMs: Date.parse(times[i]!),
+  }));
+  const head = headOf('BRL', twice, 0, 'America/Sao_Paulo');
+  const rows = parse(write('csv', head, twice, { locale: 'pt-BR' }), { delimiter: ';' });
+  expect(rows.slice(1).map((row) => [row[0], row[8]])).toEqual([
+    ['17/02/2018 23:30:00', 'UTC-02:00'],
+    ['17/02/2018 23:30:00', 'UTC-03:00'],
+  ]);
 });
 
 describe('statement files', () => {

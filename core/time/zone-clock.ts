@@ -32,12 +32,16 @@ export function createZoneClock(timezone: string): (instantMs: number) => number
 
 /** RFC 3339 with the zone's offset of that moment: `2026-11-22T21:42:10.123-03:00`. */
 export function formatZonedInstant(instantMs: number, offsetMs: number): string {
+  return new Date(instantMs + offsetMs).toISOString().slice(0, 23) + formatOffset(offsetMs);
+}
+
+/** `-03:00`, to the minute. */
+export function formatOffset(offsetMs: number): string {
   const minutes = Math.round(offsetMs / 60_000);
   const absolute = Math.abs(minutes);
   const digits = (value: number): string => String(value).padStart(2, '0');
   const offset = `${digits(Math.floor(absolute / 60))}:${digits(absolute % 60)}`;
-  const wall = new Date(instantMs + offsetMs).toISOString().slice(0, 23);
-  return `${wall}${minutes < 0 ? '-' : '+'}${offset}`;
+  return `${minutes < 0 ? '-' : '+'}${offset}`;
 }
 
 /** Writes many instants in one zone, those of an hour after each other fastest. As above. */

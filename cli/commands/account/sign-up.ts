@@ -6,6 +6,7 @@ import type { Context } from '../../context.ts';
 import { toCliFailure } from '../../rpc/errors.ts';
 import { done, fail, type CommandOutcome } from '../../outcome.ts';
 import { printObject } from '../../output/print.ts';
+import { isForMachines } from '../../terminal/reporter.ts';
 import { userColumns } from '../users/columns.ts';
 import { askEmail, askPassword } from '../shared/password.ts';
 import type { Start } from '../shared/start.ts';
@@ -57,7 +58,7 @@ async function runSignUp(context: Context, options: SignUpOptions): Promise<Comm
     ...toUserJson(row),
     verificationRequired,
   }));
-  if (verificationRequired && context.manner.output !== 'json') {
+  if (verificationRequired && !isForMachines(context.manner)) {
     await context.reporter.note(
       `a code was mailed to ${user.email}: verify the address before the first sign-in`,
     );

@@ -143,7 +143,7 @@ function readRequest(
     const what = JSON.stringify(options.wallet);
     return failUsage('wallet', `${what} is not a wallet's id`, 'find it with: wallet wallets list');
   }
-  const expiresAt = readExpiry(options, context.settings.timezone, context.clock.now());
+  const expiresAt = readExpiry(options, context);
   if (!expiresAt.ok) return expiresAt;
   return succeed({
     name,

@@ -1,3 +1,4 @@
+import type { Context } from '../../context.ts';
 import { failUsage, succeed, type Outcome } from '../../outcome.ts';
 import { parseTime } from '../shared/times.ts';
 
@@ -7,7 +8,11 @@ const dayMs = 86_400_000;
 const defaultDays = 90;
 
 /** When something is to end: so long from now, or at a time; in 90 days by default. */
-export function readExpiry(options: ExpiryOptions, timezone: string, nowMs: number): Outcome<Date> {
+export function readExpiry(
+  options: ExpiryOptions,
+  context: Pick<Context, 'clock' | 'settings'>,
+): Outcome<Date> {
+  const nowMs = context.clock.now();
   const { expiresIn, expiresAt } = options;
   if (expiresIn !== undefined && expiresAt !== undefined) {
     return failUsage('expires_at', '--expires-in and --expires-at exclude each other');
@@ -18,10 +23,10 @@ export function readExpiry(options: ExpiryOptions, timezone: string, nowMs: numb
       ? failUsage('expires_in', `${JSON.stringify(expiresIn)} is not a time like 90d, 12h or 2w`)
       : succeed(new Date(nowMs + lifetimeMs));
   }
-  const parsed = parseTime('expires_at', expiresAt, timezone, 'dayEnd');
+  const parsed = parseTime('expires_at', expiresAt, context, 'next');
   if (!parsed.ok) return parsed;
-  return parsed.value.getTime() > nowMs
-    ? parsed
+  return parsed.value.endMs > nowMs
+    ? succeed(new Date(parsed.value.endMs))
     : failUsage('expires_at', '--expires-at must be in the future');
 }
 

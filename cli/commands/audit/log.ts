@@ -21,18 +21,17 @@ import {
 import { auditColumns, toAuditJson, type AuditRow } from './columns.ts';
 import { createListPrinter, type ListPrinter } from '../../output/print.ts';
 import { checkLimit, noteMore, type PageOptions } from '../shared/paging.ts';
-import { parseTime } from '../shared/times.ts';
+import { addTimeRangeOptions, readTimeRange, type TimeRangeOptions } from '../shared/times.ts';
 import { addPageOptions, zoneOption } from '../shared/options.ts';
 import type { Start } from '../shared/start.ts';
 
-type AuditLogOptions = PageOptions & {
-  readonly actor?: string;
-  readonly target?: string;
-  readonly action?: string;
-  readonly from?: string;
-  readonly to?: string;
-  readonly service?: string;
-};
+type AuditLogOptions = PageOptions &
+  TimeRangeOptions & {
+    readonly actor?: string;
+    readonly target?: string;
+    readonly action?: string;
+    readonly service?: string;
+  };
 
 /** Adds `wallet audit log`. */
 export function addAuditLog(audit: Command, start: Start): void {
@@ -42,10 +41,8 @@ export function addAuditLog(audit: Command, start: Start): void {
     .option('--actor <USER>', 'only by this user (id or e-mail address), or part of the system')
     .option('--target <TARGET>', 'only on this: an id, an e-mail address of an account, or a name')
     .option('--action <ACTION>', 'only this action, as listed, like user.create')
-    .option('--from <TIME>', 'a date or a time')
-    .option('--to <TIME>', 'a date (included) or a time (not included)')
     .option('--service <SERVICE>', 'auth, wallet, statement or all (default all)');
-  addPageOptions(log)
+  addPageOptions(addTimeRangeOptions(log))
     .option(...zoneOption)
     .addHelpText(
       'after',
@@ -53,6 +50,7 @@ export function addAuditLog(audit: Command, start: Start): void {
 Examples:
   wallet audit log
   wallet audit log --actor ana@example.com --from 2026-11-01
+  wallet audit log --last 7d --action user.update
   wallet audit log --service auth --action user.update --all -o ndjson
 
 If a service is unavailable, the events of the others are printed, a warning names the service, and
@@ -153,27 +151,16 @@ async function readFilter(
   context: Context,
   options: AuditLogOptions,
 ): Promise<Outcome<AuditFilter>> {
-  const { timezone } = context.settings;
-  const times: { from: Date | undefined; to: Date | undefined } = {
-    from: undefined,
-    to: undefined,
-  };
-  for (const field of ['from', 'to'] as const) {
-    const text = options[field];
-    if (text === undefined) continue;
-    const parsed = parseTime(field, text, timezone, field === 'from' ? 'dayStart' : 'dayEnd');
-    if (!parsed.ok) return parsed;
-    times[field] = parsed.value;
-  }
-  if (times.from && times.to && times.from >= times.to) {
-    return failUsage('from', '--from must be before --to');
-  }
+  const range = readTimeRange(context, options);
+  if (!range.ok) return range;
+  const { from, to, note } = range.value;
   const actor = await resolveName(context, options.actor);
   if (!actor.ok) return actor;
   const target = await resolveName(context, options.target);
   if (!target.ok) return target;
   const action = options.action ?? '';
-  return succeed({ actor: actor.value, target: target.value, action, ...times });
+  if (note !== undefined) await context.reporter.note(note);
+  return succeed({ actor: actor.value, target: target.value, action, from, to });
 }
 
 /** The log names users by id. Anything but an address of an account is looked for as it is. */

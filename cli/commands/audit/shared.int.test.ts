@@ -157,6 +157,18 @@ describe('audit log', () => {
     }
   });
 
+  test('audit log takes a month, and says on stderr what range that is', async () => {
+    const ran = await run('--month 2026-10 --timezone Europe/Berlin');
+    for (const request of requests) {
+      expect(request).toMatchObject({
+        from: new Date('2026-09-30T22:00:00Z'),
+        to: new Date('2026-10-31T23:00:00Z'),
+      });
+    }
+    expect(new Set(requests.map(({ service }) => service)).size).toBe(3);
+    expect(ran.err).toContain('note: from 2026-10-01 00:00:00 to 2026-11-01 00:00:00');
+  });
+
   test('audit log --service requests the log of that service only', async () => {
     const printed = await json('--service statement');
     expect(printed.items.map(({ id }) => id)).toEqual([
@@ -170,7 +182,9 @@ describe('audit log', () => {
   test.each([
     ['--service ledger', 'service'],
     ['--from 2026-11-02 --to 2026-11-01', 'from'],
-    ['--from yesterday', 'from'],
+    ['--from tomorrow', 'from'],
+    ['--from recently', 'from'],
+    ['--last 7d --from yesterday', 'last'],
     ['--page-token abc', 'page_token'],
     ['--page-token eyJzZXJ2aWNlcyI6WyJhdXRoIl0sImF0Ijp7fX0', 'page_token'],
   ])('audit log %s is refused before anything is sent', async (line, field) => {

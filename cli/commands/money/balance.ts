@@ -42,7 +42,7 @@ export function addBalance(program: Command, start: Start): void {
     .option('--all', 'every wallet of the user')
     .option(
       '--at <TIME>',
-      'as of a date (its end) or a time like 2026-11-22T18:00, not in the future',
+      'as of a date (its end), yesterday, or a time like 2026-11-22T18:00, not in the future',
     )
     .option(...zoneOption)
     .addHelpText(
@@ -51,6 +51,7 @@ export function addBalance(program: Command, start: Start): void {
 Examples:
   wallet balance
   wallet balance --user ana@example.com --all
+  wallet balance --at yesterday
   wallet balance --at 2026-10-31 --json`,
     )
     .action(async (options: BalanceOptions, command: Command) => {
@@ -60,7 +61,7 @@ Examples:
 
 /** `wallet balance`: of one wallet, or with --all of every wallet of a user. */
 async function runBalance(context: Context, options: BalanceOptions): Promise<CommandOutcome> {
-  const { settings, clock } = context;
+  const { settings } = context;
   if (options.all && options.currency !== undefined) {
     return failUsage('all', '--all and --currency exclude each other');
   }
@@ -68,7 +69,7 @@ async function runBalance(context: Context, options: BalanceOptions): Promise<Co
   if (findExponent(currency) === undefined) return failUnknownCurrency(currency);
   let at: Date | undefined;
   if (options.at !== undefined) {
-    const parsed = parseAt(options.at, settings.timezone, clock.now());
+    const parsed = parseAt(context, options.at);
     if (!parsed.ok) return parsed;
     at = parsed.value;
   }
@@ -86,17 +87,14 @@ async function runBalance(context: Context, options: BalanceOptions): Promise<Co
   return done;
 }
 
-/** A time, or the last moment of a day; today's has not come yet. */
-function parseAt(text: string, timezone: string, nowMs: number): Outcome<Date> {
-  const begin = parseTime('at', text, timezone, 'dayStart');
-  const end = parseTime('at', text, timezone, 'dayEnd');
-  if (!begin.ok) return begin;
-  if (!end.ok) return end;
-  if (begin.value.getTime() > nowMs) {
-    return failUsage('at', '--at must not be in the future');
-  }
-  const isWholeDay = begin.value < end.value;
-  return succeed(isWholeDay ? new Date(Math.min(end.value.getTime() - 1, nowMs)) : end.value);
+/** A time, or the last moment of a day or a month; today's has not come yet. */
+function parseAt(context: Context, text: string): Outcome<Date> {
+  const parsed = parseTime('at', text, context);
+  if (!parsed.ok) return parsed;
+  const { startMs, endMs } = parsed.value;
+  const nowMs = context.clock.now();
+  if (startMs > nowMs) return failUsage('at', '--at must not be in the future');
+  return succeed(new Date(startMs < endMs ? Math.min(endMs - 1, nowMs) : startMs));
 }
 
 /** Where it cannot be found out, the server decides who may list what. */

@@ -75,6 +75,6 @@ export async function noteMore(
   { reporter, manner }: Pick<Context, 'reporter' | 'manner'>,
   pageToken: string,
 ): Promise<void> {
-  if (pageToken === '' || manner.output === 'json') return;
+  if (pageToken === '' || (manner.output === 'json' && !manner.fields)) return;
   await reporter.note(`more items: --all, or --page-token ${pageToken}`);
 }

@@ -25,6 +25,7 @@ export type GlobalOptions = {
   readonly profile?: string;
   readonly output?: string;
   readonly json?: boolean;
+  readonly field?: readonly string[];
   readonly input: boolean;
   readonly yes?: boolean;
   readonly quiet?: boolean;

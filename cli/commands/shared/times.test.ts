@@ -1,46 +1,79 @@
 import { describe, expect, test } from 'vitest';
 
 import { formatLocalTime } from '../../output/time.ts';
-import { parseTime } from './times.ts';
+import type { Settings } from '../../config/settings.ts';
+import { readTimeRange, type TimeRangeOptions } from './times.ts';
 import { formatZonedTime } from '../../../lib/json/time.ts';
 
 const zone = 'America/Sao_Paulo';
-const instantOf = (text: string, edge: 'dayStart' | 'dayEnd', timezone = zone) => {
-  const parsed = parseTime('from', text, timezone, edge);
-  return parsed.ok ? parsed.value.toISOString() : parsed.failure.reason;
+// A Saturday, 22:30 in São Paulo.
+const nowMs = Date.parse('2026-11-22T01:30:00Z');
+const context = {
+  clock: { now: () => nowMs, elapsed: () => 0, sleep: () => Promise.resolve() },
+  settings: { timezone: zone } as Settings,
+};
+const rangeOf = (options: TimeRangeOptions) => {
+  const range = readTimeRange(context, options);
+  if (!range.ok) return `${range.failure.field ?? ''}: ${range.failure.message}`;
+  return [range.value.from?.toISOString() ?? '', range.value.to?.toISOString() ?? ''];
 };
 
-describe('parseTime', () => {
-  test('a date is parsed as the first instant of that day in its zone, or of the next', () => {
-    expect(instantOf('2026-11-22', 'dayStart')).toBe('2026-11-22T03:00:00.000Z');
-    expect(instantOf('2026-11-22', 'dayEnd')).toBe('2026-11-23T03:00:00.000Z');
+describe('readTimeRange', () => {
+  test.each<[TimeRangeOptions, string[]]>([
+    [{}, ['', '']],
+    [{ from: '2026-11-20' }, ['2026-11-20T03:00:00.000Z', '']],
+    [{ to: '2026-11-20' }, ['', '2026-11-21T03:00:00.000Z']],
+    [{ from: 'monday', to: 'yesterday' }, ['2026-11-16T03:00:00.000Z', '2026-11-21T03:00:00.000Z']],
+    [
+      { from: '2026-11-20T10:00', to: '2026-11-20T14:00:00Z' },
+      ['2026-11-20T13:00:00.000Z', '2026-11-20T14:00:00.000Z'],
+    ],
+    [{ last: '30d' }, ['2026-10-23T03:00:00.000Z', '']],
+    [{ last: '12h' }, ['2026-11-21T13:30:00.000Z', '']],
+    [{ month: '2026-10' }, ['2026-10-01T03:00:00.000Z', '2026-11-01T03:00:00.000Z']],
+  ])('%j is the range %j', (options, expected) => {
+    expect(rangeOf(options)).toEqual(expected);
   });
 
-  test('days of 23 and 25 hours end at midnight of their time zone', () => {
-    expect(instantOf('2026-03-29', 'dayEnd', 'Europe/Lisbon')).toBe('2026-03-29T23:00:00.000Z');
-    expect(instantOf('2026-10-25', 'dayEnd', 'Europe/Lisbon')).toBe('2026-10-26T00:00:00.000Z');
+  test('what has not ended is open: this month, today', () => {
+    expect(rangeOf({ month: '2026-11' })).toEqual(['2026-11-01T03:00:00.000Z', '']);
+    expect(rangeOf({ from: 'today', to: 'today' })).toEqual(['2026-11-21T03:00:00.000Z', '']);
+    expect(rangeOf({ to: 'saturday' })).toEqual(['', '']);
+    // A date was typed on purpose: the server says that it has not ended.
+    expect(rangeOf({ to: '2026-11-21' })).toEqual(['', '2026-11-22T03:00:00.000Z']);
   });
 
-  test('a time with an offset is parsed as that instant', () => {
-    expect(instantOf('2026-11-22T18:00:00-03:00', 'dayEnd')).toBe('2026-11-22T21:00:00.000Z');
-    expect(instantOf('2026-11-22T18:00:00.250Z', 'dayStart')).toBe('2026-11-22T18:00:00.250Z');
+  test.each<[TimeRangeOptions, string]>([
+    [{ last: '30d', from: 'monday' }, 'last: --last and --from exclude each other'],
+    [{ last: '30d', to: 'today' }, 'last: --last and --to exclude each other'],
+    [{ last: '30d', month: '2026-10' }, 'last: --last and --month exclude each other'],
+    [{ month: '2026-10', to: 'today' }, 'month: --month and --to exclude each other'],
+    [{ from: 'tomorrow' }, 'from: --from must not be in the future'],
+    [{ from: '2026-11-22T01:30:01Z' }, 'from: --from must not be in the future'],
+    [{ month: '2026-12' }, 'month: --month must not be in the future'],
+    [{ from: 'yesterday', to: 'monday' }, 'from: --from must be before --to'],
+    [{ month: 'october' }, 'month: "october" is not a month: write it like 2026-10'],
+    [{ last: '30m' }, 'last: "30m" is not a span: write hours (12h), days (30d)'],
+    [{ from: 'last week' }, 'from: "last week" is not a time: write a date like 2026-11-22'],
+    [{ to: '22/11/2026' }, 'to: "22/11/2026" is not a time: write a date like 2026-11-22'],
+  ])('%j is refused', (options, message) => {
+    expect(rangeOf(options)).toContain(message);
   });
 
-  test('a time without an offset is parsed in the time zone', () => {
-    expect(instantOf('2026-11-22T18:00', 'dayEnd')).toBe('2026-11-22T21:00:00.000Z');
-    expect(instantOf('2026-11-22 18:00:30.5', 'dayEnd')).toBe('2026-11-22T21:00:30.500Z');
-  });
-
-  test.each([
-    '',
-    'yesterday',
-    '2026-02-30',
-    '2026-11-22T25:00',
-    '2026-02-30T18:00',
-    '2026-02-30T00:00:00Z',
-    '22/11/2026',
-  ])('the time %j is refused', (text) => {
-    expect(instantOf(text, 'dayStart')).toBe('USAGE');
+  test('a relative range says what it came to, and one that is written out does not', () => {
+    const noteOf = (options: TimeRangeOptions) => {
+      const range = readTimeRange(context, options);
+      return range.ok ? range.value.note : range.failure.message;
+    };
+    expect(noteOf({ last: '2d' })).toBe('from 2026-11-20 00:00:00 until now, America/Sao_Paulo');
+    expect(noteOf({ month: '2026-10' })).toBe(
+      'from 2026-10-01 00:00:00 to 2026-11-01 00:00:00 (not included), America/Sao_Paulo',
+    );
+    expect(noteOf({ to: 'yesterday' })).toBe(
+      'to 2026-11-21 00:00:00 (not included), America/Sao_Paulo',
+    );
+    expect(noteOf({ from: '2026-11-01', to: '2026-11-02' })).toBeUndefined();
+    expect(noteOf({})).toBeUndefined();
   });
 });
 

@@ -68,6 +68,7 @@ export function addStatementExport(statement: Command, start: Start): void {
 Examples:
   wallet statement export --from 2026-01-01 --to 2026-06-30
   wallet statement export --from 2026-01-01 --file year.journal
+  wallet statement export --month 2026-10
   wallet statement export --from 2026-01-01 --locale pt-BR --bom --file extrato.csv
   wallet statement export --from 2026-01-01 --format ndjson --file - | gzip > year.gz
   wallet statement export --from 2026-01-01 --email --no-wait
@@ -157,7 +158,7 @@ async function buildRequest(
   if (problem !== undefined || idempotencyKey === '') {
     return failUsage('idempotency-key', problem ?? 'must not be empty');
   }
-  const range = await readRange(context, options);
+  const range = await readRange(context, options, false);
   if (!range.ok) return range;
   return succeed({
     ...range.value,

@@ -5,11 +5,14 @@ import type {
   StatementLine,
 } from '../../../protos/gen/digitalwallet/statement/v1/statement.ts';
 import type { TextOutput } from '../../terminal/io.ts';
+import { formatFields, type Field } from '../../output/fields.ts';
 import { formatCsvHeader, formatCsvRows } from '../../output/csv.ts';
 import { toJsonText } from '../../terminal/plain.ts';
 import { statementColumns } from './columns.ts';
 import { nameOperation } from '../../../lib/json/names.ts';
 import { toLineJson } from '../../../lib/json/statements.ts';
+
+type Stdout = Pick<TextOutput, 'isTerminal'>;
 
 /** The formats in which a statement is printed line by line. */
 export type LineFormat = 'csv' | 'ndjson' | 'hledger';
@@ -23,7 +26,7 @@ export type LineWriter = {
 export function createLineWriter(
   format: LineFormat,
   statement: Statement,
-  stdout: Pick<TextOutput, 'isTerminal'>,
+  stdout: Stdout,
 ): LineWriter {
   const { currency } = statement;
   switch (format) {
@@ -42,6 +45,19 @@ export function createLineWriter(
     case 'hledger':
       return createJournalWriter(statement);
   }
+}
+
+/** The fields that `--field` chose of each line; undefined if they are not all of lines. */
+export function createFieldWriter(
+  fields: readonly Field[] | undefined,
+  statement: Statement,
+  stdout: Stdout,
+): LineWriter | undefined {
+  if (!fields?.every(({ path }) => path?.startsWith('statement.lines[].'))) return undefined;
+  const toData = (lines: readonly StatementLine[]): object => ({
+    statement: { lines: lines.map((line) => toLineJson(statement, line)) },
+  });
+  return { begin: () => '', lines: (lines) => formatFields(stdout, fields, toData(lines)) };
 }
 
 /** The journal that an export has, from the same lines. */

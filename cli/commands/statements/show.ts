@@ -1,7 +1,5 @@
 import type { Command } from 'commander';
 
-import { quoteForShell } from '../../../core/shell-word.ts';
-import { addDays } from '../../../core/time/calendar.ts';
 import {
   StatementServiceService,
   type GenerateStatementRequest,
@@ -16,17 +14,22 @@ import {
   failUsage,
   succeed,
   type CommandOutcome,
-  type Failed,
   type Outcome,
 } from '../../outcome.ts';
 import { checkExport } from '../exports/shared.ts';
 import { toJsonText } from '../../terminal/plain.ts';
-import { formatJson } from '../../output/print.ts';
-import { createLineWriter, type LineFormat } from './line-writer.ts';
+import { formatData } from '../../output/print.ts';
+import { createFieldWriter, createLineWriter, type LineWriter } from './line-writer.ts';
 import { formatStatement } from './columns.ts';
 import { checkLimit, noteMore } from '../shared/paging.ts';
 import { startFilteredCheck, startStatementCheck, type StatementCheck } from './check.ts';
-import { addRangeOptions, readOperations, readRange, type RangeOptions } from './request.ts';
+import {
+  addRangeOptions,
+  readOperations,
+  readRange,
+  suggestTo,
+  type RangeOptions,
+} from './request.ts';
 import { repeatGiven } from '../../terminal/reporter.ts';
 import { collect } from '../shared/options.ts';
 import type { GlobalOptions, Start } from '../shared/start.ts';
@@ -36,7 +39,6 @@ import {
   toStatementJson,
   type StatementStatusName,
 } from '../../../lib/json/statements.ts';
-import { formatZonedTime } from '../../../lib/json/time.ts';
 
 type StatementShowOptions = RangeOptions & {
   readonly operation?: readonly string[];
@@ -65,6 +67,8 @@ export function addStatementShow(statement: Command, start: Start): void {
 Examples:
   wallet statement show
   wallet statement show --from 2026-11-01 --to 2026-11-15
+  wallet statement show --last 7d
+  wallet statement show --from monday --to yesterday
   wallet statement show --operation purchase --reverse --limit 10
   wallet statement show --user ana@example.com --timezone America/Sao_Paulo -o csv
   wallet statement show -o hledger | hledger -f - balance
@@ -88,20 +92,24 @@ async function runStatementShow(
   if (!query.ok) return query;
   const { request } = query.value;
   const first = await fetchPage(context, query.value);
-  if (!first.ok) return suggestTo(first, options, request);
+  if (!first.ok) return suggestTo(first, options.from, request);
   const { status, page } = first.value;
   if (status === 'queued') return showQueued(context, page);
   const { statement } = page;
   if (!statement) return fail('UNEXPECTED', 'the server answered without a statement');
-  const { output } = context.manner;
+  const { output, fields } = context.manner;
   const format = options.isJournal ? 'hledger' : output;
-  const shown =
+  const { stdout } = context.io;
+  const writer =
     format === 'table' || format === 'json'
-      ? await showWhole(context, query.value, first.value, statement)
-      : await streamLines(context, query.value, first.value, statement, format);
+      ? createFieldWriter(fields, statement, stdout)
+      : createLineWriter(format, statement, stdout);
+  const shown = writer
+    ? await streamLines(context, query.value, first.value, writer)
+    : await showWhole(context, query.value, first.value, statement);
   if (!shown.ok) return shown;
   const { pageToken, inconsistency } = shown.value;
-  if (options.isJournal || output !== 'json') await noteMore(context, pageToken ?? '');
+  if (options.isJournal || output !== 'json' || fields) await noteMore(context, pageToken ?? '');
   if (inconsistency !== undefined) {
     await context.reporter.noteAlways(
       `inconsistent: this statement may be wrong: ${inconsistency}`,
@@ -138,7 +146,9 @@ async function buildQuery(
       'a journal asserts each balance, so it has all lines in order: leave out --operation, --reverse, --limit and --page-token',
     );
   }
-  const range = await readRange(context, options);
+  const { output } = context.manner;
+  const isPrinted = !options.isJournal && (output === 'table' || output === 'json');
+  const range = await readRange(context, options, isPrinted);
   if (!range.ok) return range;
   return succeed({
     limit: limit.value,
@@ -150,25 +160,6 @@ async function buildQuery(
       descending: isReversed,
     },
   });
-}
-
-/** A range that is too long can begin where it was meant to. */
-function suggestTo(
-  failed: Failed,
-  options: StatementShowOptions,
-  { from, timezone }: GenerateStatementRequest,
-): Failed {
-  const { failure } = failed;
-  if (failure.reason !== 'RANGE_TOO_LONG' || !from) return failed;
-  const days = Number(/ (\d+) days/.exec(failure.message)?.[1] ?? '15');
-  const endMs = addDays(from.getTime(), days, timezone);
-  // A date includes its day, a time excludes itself.
-  const to =
-    options.from?.length === 10
-      ? formatZonedTime(new Date(endMs - 1), timezone).slice(0, 10)
-      : formatZonedTime(new Date(endMs), timezone);
-  const hint = `the first ${days} days of it: --from ${quoteForShell(options.from ?? '')} --to ${to}`;
-  return { ok: false, failure: { ...failure, hint } };
 }
 
 type Page = { readonly status: StatementStatusName; readonly page: GenerateStatementResponse };
@@ -256,7 +247,7 @@ async function showWhole(
   const json = toStatementJson({ ...statement, inconsistency: inconsistency ?? '' }, lines);
   await context.io.stdout.write(
     context.manner.output === 'json'
-      ? formatJson({ status, statement: json, nextPageToken })
+      ? formatData(context, { status, statement: json, nextPageToken })
       : await formatStatement(context, statement, lines),
   );
   return collected;
@@ -267,11 +258,9 @@ async function streamLines(
   context: Context,
   query: Query,
   first: Page,
-  statement: Statement,
-  format: LineFormat,
+  writer: LineWriter,
 ): Promise<Outcome<Ended>> {
   const { stdout } = context.io;
-  const writer = createLineWriter(format, statement, stdout);
   await stdout.write(writer.begin());
   return eachPage(context, query, first, (lines) => stdout.write(writer.lines(lines)));
 }
@@ -286,10 +275,10 @@ async function showQueued(
   const checked = checkExport(made);
   if (!checked.ok) return checked;
   const { output, given } = context.manner;
+  const answer = { status: 'queued', export: toExportJson({ made }) };
   if (output === 'json') {
-    await context.io.stdout.write(formatJson({ status: 'queued', export: toExportJson({ made }) }));
+    await context.io.stdout.write(formatData(context, answer));
   } else if (output === 'ndjson') {
-    const answer = { status: 'queued', export: toExportJson({ made }) };
     await context.io.stdout.write(`${toJsonText(answer)}\n`);
   }
   const next = repeatGiven(`wallet exports download ${made.id} --wait`, given);

@@ -1,0 +1,114 @@
+/**
+ * The keys of what `--json` prints, by command (docs/cli.md, "JSON"): dotted paths, with `[]` behind
+ * an array of objects. Below a path that ends in `.*` any key may come. `--field` is checked against
+ * them before a command does anything. cli/test-support.ts compares each answer with them.
+ */
+export type JsonPaths = readonly string[];
+
+const words = (text: string): JsonPaths => text.split(' ');
+const within = (prefix: string, paths: JsonPaths): JsonPaths =>
+  paths.map((path) => `${prefix}.${path}`);
+const listOf = (paths: JsonPaths): JsonPaths => [...within('items[]', paths), 'nextPageToken'];
+
+const transaction = words(
+  'id walletId seq operation amount currency balanceAfter parentId description merchant ' +
+    'occurredAt replayed dryRun',
+);
+const balance = words('walletId userId currency balance seq asOf');
+const exported = words(
+  'id status userId walletId currency from to timezone locale format rows rowsDone bytes sha256 ' +
+    'requestedBy createdAt finishedAt expiresAt failure mail mailFailure file dryRun',
+);
+const line = words('seq date transactionId operation description merchant debit credit balance');
+const statement = [
+  ...words('walletId currency from to timezone opening totalDebit totalCredit closing'),
+  ...within('lines[]', line),
+  ...words('behindBy inconsistency'),
+];
+const user = words('id email role disabled emailVerified createdAt totpEnabled');
+const wallet = words('id userId currency balance seq status lastAt dryRun');
+const session = words('id userId client createdAt lastUsedAt expiresAt current kind');
+const apiKey = words(
+  'id ownerId name prefix scopes walletId operations createdAt expiresAt lastUsedAt revoked',
+);
+const deadLetter = words(
+  'id service queue messageId reason field body state createdAt decidedAt decidedBy result ' +
+    'producer altered receivedCount receivedAt dryRun',
+);
+const auditEvent = words(
+  'id service occurredAt actor actorRole action target result requestId details.*',
+);
+const identity = [
+  ...within('user', words('id email role')),
+  ...words('server profile'),
+  ...within('credential', [
+    ...words('source expiresAt sessionExpiresAt'),
+    ...within('apiKey', words('id name prefix scopes walletId operations')),
+  ]),
+];
+const setting = words('key value origin');
+const batchSummary = words(
+  'rows done replayed rejected unknown invalid waiting complete results dryRun',
+);
+
+export const jsonFields: Readonly<Record<string, JsonPaths>> = {
+  'sign-up': [...user, 'verificationRequired'],
+  'verify-email': user,
+  'reset-password': words('requested email revokedSessions revokedApiKeys keptApiKeys'),
+  'change-email': [...words('requested newEmail'), ...user],
+  'sign-in': identity,
+  'sign-out': words('profile server revoked'),
+  whoami: identity,
+  'change-password': words(
+    'changed otherSessionsRevoked revokedSessions revokedApiKeys keptSessions keptApiKeys',
+  ),
+  'totp enable': words('secret uri expiresAt enabled revokedSessions recoveryCodes'),
+  'totp disable': words('enabled revokedSessions'),
+  'totp recovery-codes': words('recoveryCodes'),
+  'totp status': words('enabled enabledAt required recoveryCodesLeft'),
+  deposit: transaction,
+  withdraw: transaction,
+  purchase: transaction,
+  cancel: transaction,
+  reverse: transaction,
+  balance: [...balance, ...listOf(balance)],
+  'transactions list': listOf(transaction),
+  'transactions show': transaction,
+  'statement show': [
+    'status',
+    ...within('statement', statement),
+    ...within('export', exported),
+    'nextPageToken',
+  ],
+  'statement export': exported,
+  'exports list': listOf(exported),
+  'exports show': exported,
+  'exports wait': exported,
+  'exports download': exported,
+  'wallets list': listOf(wallet),
+  'wallets freeze': wallet,
+  'wallets unfreeze': wallet,
+  'batch run': batchSummary,
+  'users list': listOf(user),
+  'users show': user,
+  'users create': user,
+  'users set-role': user,
+  'users disable': user,
+  'users enable': user,
+  'users revoke-all': words('userId revokedSessions revokedApiKeys'),
+  'sessions list': listOf(session),
+  'sessions revoke': words('revoked'),
+  'api-keys create': [...apiKey, 'secret'],
+  'api-keys list': listOf(apiKey),
+  'api-keys revoke': apiKey,
+  'audit log': [...listOf(auditEvent), 'missingServices'],
+  'dead-letters list': listOf(deadLetter),
+  'dead-letters show': deadLetter,
+  'dead-letters replay': listOf(deadLetter),
+  'dead-letters discard': listOf(deadLetter),
+  'config list': listOf(setting),
+  'config get': setting,
+  'config set': [],
+  'profiles list': listOf(words('name current server signedIn')),
+  'profiles use': [],
+};
