@@ -1,6 +1,5 @@
-import { join } from 'node:path';
-
 import { defaultProfile, type ProfileFile } from '../config/profiles.ts';
+import { recordsDir } from './accounts.ts';
 import { openAccountRecords } from './records.ts';
 
 /** True for a profile that has settings, or that a user has signed in with. */
@@ -10,6 +9,6 @@ export async function isKnownProfile(
   name: string,
 ): Promise<boolean> {
   if (name === defaultProfile || file.profiles[name] !== undefined) return true;
-  const records = await openAccountRecords(join(configDir, 'accounts')).list();
+  const records = await openAccountRecords(recordsDir(configDir)).list();
   return records.some(({ profile }) => profile === name);
 }

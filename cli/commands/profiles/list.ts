@@ -29,7 +29,7 @@ export function addProfilesList(profiles: Command, start: Start): void {
 async function runProfilesList(context: Context): Promise<CommandOutcome> {
   const file = await readProfileFile(context.environment.paths.configDir);
   if (!file.ok) return file;
-  const records = await context.records.list();
+  const records = await context.accounts.list();
   const names = new Set([
     defaultProfile,
     ...Object.keys(file.value.profiles),
