@@ -31,6 +31,8 @@ import {
   type Origin,
   type OutputFormat,
 } from './config/settings.ts';
+import { collectGiven } from './terminal/hints.ts';
+import { nameFolderVariable } from './files/storage-failure.ts';
 import { createReporter, type Manner } from './terminal/reporter.ts';
 import { explainUsage, findOutput, nameCommand } from './terminal/usage.ts';
 import { readFields, type Field } from './output/fields.ts';
@@ -87,7 +89,7 @@ async function runParsed(argv: readonly string[], world: World): Promise<ExitCod
   let exitCode: ExitCode = exitCodes.done;
   const tellFailure = async (failure: CliFailure, output: OutputFormat): Promise<void> => {
     const manner = { output, isQuiet: false, isVerbose: false, hasColor: environment.hasColor };
-    await createReporter(io, manner).error(failure);
+    await createReporter(io, manner).error(nameFolderVariable(failure, environment.paths));
     exitCode = failure.exitCode;
   };
   const program = buildProgram(version, async (command, run, options) => {
@@ -123,8 +125,9 @@ async function runToEnd(
   try {
     const outcome = await run(context);
     if (outcome.ok) return outcome.value;
-    await context.reporter.error(outcome.failure);
-    return outcome.failure.exitCode;
+    const failure = nameFolderVariable(outcome.failure, context.environment.paths);
+    await context.reporter.error(failure);
+    return failure.exitCode;
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);
     await context.reporter.error(fail('UNEXPECTED', message).failure);
@@ -196,19 +199,18 @@ async function prepareContext(
     isQuiet: options.quiet === true,
     isVerbose: options.verbose === true,
     hasColor: environment.hasColor && options.color,
-    given: {
-      server: options.server,
-      profile: options.profile,
-      hasInsecureStorage: options.insecureStorage === true,
-    },
+    given: collectGiven(command),
   };
-  const isData = manner.output === 'json' || manner.output === 'ndjson';
+  const isForMachines = manner.output === 'json' || manner.output === 'ndjson';
+  const reporter = createReporter(io, manner);
+  if (file.value.isOutOfReach) {
+    const message = `${configDir} cannot be entered, so that no settings and sign-ins are used`;
+    await reporter.warnAlways(`${message}; choose another folder with WALLET_CONFIG_DIR`);
+  }
   return succeed(
     createContext({
-      ...world,
-      manner,
-      reporter: createReporter(io, manner),
-      canPrompt: io.isStdinTerminal && io.stderr.isTerminal && options.input && !isData,
+      ...{ ...world, manner, reporter },
+      canPrompt: io.isStdinTerminal && io.stderr.isTerminal && options.input && !isForMachines,
       isConfirmed: options.yes === true,
       settings: settings.value,
       settingValues,

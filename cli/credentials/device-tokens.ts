@@ -2,6 +2,7 @@ import { join } from 'node:path';
 
 import { canonicalizeEmail } from '../../core/addresses.ts';
 import { canonicalText } from '../../core/text.ts';
+import type { Outcome } from '../outcome.ts';
 import { parseJsonObject, readTextIfAny, writePrivateFile } from '../files/files.ts';
 
 /**
@@ -15,7 +16,7 @@ export type TokensByEmail = {
   /** The addresses that there is a token for. */
   list(account: string): Promise<readonly string[]>;
   /** In place of an earlier one; an empty token removes it. */
-  save(account: string, email: string, token: string): Promise<void>;
+  save(account: string, email: string, token: string): Promise<Outcome<undefined>>;
 };
 
 /** Tokens in a folder, one 0600 file for each account. */
@@ -38,7 +39,7 @@ export function openTokensByEmail(dir: string): TokensByEmail {
       const { [keyOf(email)]: _earlier, ...others } = await read(account);
       const tokens = token === '' ? others : { ...others, [keyOf(email)]: token };
       const text = JSON.stringify({ version: 1, tokens }, null, 2);
-      await writePrivateFile(pathOf(account), `${text}\n`);
+      return writePrivateFile(pathOf(account), `${text}\n`);
     },
   };
 }

@@ -13,7 +13,6 @@ import type { Context } from '../../context.ts';
 import {
   exitCodes,
   failUnknown,
-  failUsage,
   succeed,
   type CommandOutcome,
   type Outcome,

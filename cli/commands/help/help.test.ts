@@ -84,12 +84,15 @@ describe('help topics', () => {
   it('the environment topic names each variable that is read', () => {
     const read = new Set<string>();
     readEnvironment(
-      new Proxy({}, {
-        get: (_target, name) => {
-          read.add(String(name));
-          return undefined;
+      new Proxy(
+        {},
+        {
+          get: (_target, name) => {
+            read.add(String(name));
+            return undefined;
+          },
         },
-      }),
+      ),
     );
     expect(read.size).toBeGreaterThan(15);
     for (const name of read) expect(textOf('environment')).toMatch(new RegExp(`^  ${name} `, 'm'));

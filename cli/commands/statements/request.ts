@@ -7,7 +7,7 @@ import type { Operation as OperationName } from '../../../core/operations.ts';
 import type { GenerateStatementRequest } from '../../../protos/gen/digitalwallet/statement/v1/statement.ts';
 import type { Operation } from '../../../protos/gen/digitalwallet/wallet/v1/wallet.ts';
 import type { Context } from '../../context.ts';
-import { failUnknown, failUsage, succeed, type Failed, type Outcome } from '../../outcome.ts';
+import { failUnknown, succeed, type Failed, type Outcome } from '../../outcome.ts';
 import { failUnknownCurrency } from '../money/command.ts';
 import {
   addTimeRangeOptions,

@@ -5,7 +5,7 @@ import {
   type User,
 } from '../../../protos/gen/digitalwallet/auth/v1/auth.ts';
 import type { Context } from '../../context.ts';
-import { exitCodes, fail, failUnknown, failUsage, succeed, type Outcome } from '../../outcome.ts';
+import { exitCodes, fail, failUnknown, succeed, type Outcome } from '../../outcome.ts';
 import { readUserName } from './actor.ts';
 
 /**
