@@ -17,6 +17,7 @@ import { createDb, type Db, type DbOptions } from '../platform/db/db.ts';
 import { untilAborted } from '../platform/concurrency/abort.ts';
 import { findUnsafeSettings } from '../platform/db/checks.ts';
 import type { Log } from '../platform/log.ts';
+import { readMigrations } from '../platform/db/migrate/migration-files.ts';
 import { checkSchema, migrate } from '../platform/db/migrate/migrate.ts';
 
 export type Databases = {
@@ -97,6 +98,17 @@ export async function prepareSchemas(
     }
   }
   return undefined;
+}
+
+/** The newest migration that this program has for each of these services. */
+export async function readSchemaVersions(
+  names: readonly ServiceName[],
+): Promise<Partial<Record<ServiceName, number>>> {
+  const read = async (name: ServiceName) => {
+    const migrations = await readMigrations(join(migrationsRoot(), name));
+    return [name, migrations.length] as const;
+  };
+  return Object.fromEntries(await Promise.all(names.map(read)));
 }
 
 export type PoolOptions = Omit<DbOptions, 'url' | 'name' | 'log'>;
