@@ -28,6 +28,7 @@ const needed = [
   { program: '/usr/sbin/pgbouncer', package: 'pgbouncer' },
   { program: '/usr/bin/hledger', package: 'hledger' },
   { program: '/usr/bin/ledger', package: 'ledger' },
+  { program: '/usr/bin/bean-check', package: 'beancount' },
   // The documentation page in a browser.
   { program: '/usr/bin/chromium', package: 'chromium' },
   // Clocks of servers that a test steps.
