@@ -32,6 +32,7 @@ const needed = [
   { program: '/usr/bin/soffice', package: 'libreoffice-calc-nogui' },
   // A terminal that can be read.
   { program: '/usr/bin/tmux', package: 'tmux' },
+  { program: '/usr/bin/bean-check', package: 'beancount' },
   // The documentation page in a browser.
   { program: '/usr/bin/chromium', package: 'chromium' },
   // Clocks of servers that a test steps.

@@ -159,6 +159,19 @@ describe('statement files', () => {
     expect(text.split('\n\n')).toHaveLength(nasty.length + 1);
   });
 
+  it.each([
+    ['external:cash', 'equity:external:cash'],
+    ['merchant', 'expenses:merchants:unknown'],
+    ['merchant:', 'expenses:merchants:unknown'],
+    ['merchant: \u200b\n', 'expenses:merchants:unknown'],
+    ['merchant:Café  24:7; (b) [c]', 'expenses:merchants:Café 24-7, (b) [c]'],
+    ['merchant::', 'expenses:merchants:-'],
+    ['external:', 'equity:external:unknown'],
+  ])('a journal has the contra account %j as %s', (contraAccount, account) => {
+    const text = write('hledger', head, [{ ...lines[0]!, contraAccount }]);
+    expect(text).toContain(`\n    ${account}  -`);
+  });
+
   it('a CSV file shows a clock that is set back within a day by its offset', () => {
     const shown = (iso: string) => {
       const line = { ...lines[0]!, occurredAtMs: Date.parse(iso) };

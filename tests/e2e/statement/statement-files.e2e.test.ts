@@ -112,9 +112,9 @@ function checkJournal(journal: string): void {
     return execFileSync(program, [...args], { input: journal, encoding: 'utf8', env });
   };
   run('hledger', ['-f', '-', 'check']);
-  const rows = run('hledger', ['-f', '-', 'register', 'assets:wallet', '-O', 'csv']);
+  const rows = run('hledger', ['-f', '-', 'register', 'assets:wallets', '-O', 'csv']);
   expect(rows.trim().split('\n')).toHaveLength(rowCount + 1);
-  expect(run('ledger', ['-f', '-', 'bal', 'assets:wallet'])).toMatch(/15000\.00 BRL/);
+  expect(run('ledger', ['-f', '-', 'bal', 'assets:wallets'])).toMatch(/15000\.00 BRL/);
 }
 
 describe('statement export', () => {
