@@ -4,6 +4,7 @@ import { addAccountCommands } from './commands/account/index.ts';
 import { addApiKeysCommands } from './commands/api-keys/index.ts';
 import { addAuditCommands } from './commands/audit/index.ts';
 import { addBatchCommands } from './commands/batch/index.ts';
+import { addCompletionCommand } from './commands/completion/index.ts';
 import { addConfigCommands } from './commands/config/index.ts';
 import { addDeadLettersCommands } from './commands/dead-letters/index.ts';
 import { addGroupExamples } from '../lib/help/notes.ts';
@@ -78,6 +79,7 @@ Help topics: ${helpTopicNames.map((name) => `wallet help ${name}`).join(', ')}`,
   addDeadLettersCommands(program, start);
   addConfigCommands(program, start);
   addProfilesCommands(program, start);
+  addCompletionCommand(program);
   addHelpCommand(program);
   addGroupExamples(program);
   return program;

@@ -1,5 +1,7 @@
 import { CommanderError, type Command } from 'commander';
 
+import { answerCompletion } from './completion/answer.ts';
+import { completionCommand } from './completion/scripts.ts';
 import { readEnvironment, type Environment } from './config/config.ts';
 import { createContext, type Context, type Interrupts } from './context.ts';
 import {
@@ -66,6 +68,11 @@ export async function runProcess(keychainHelperUrl: URL): Promise<void> {
 /** Runs one command line and answers how the process should end. Never throws. */
 export async function runCommandLine(argv: readonly string[], world: World): Promise<ExitCode> {
   const { io, environment } = world;
+  const [name, ...rest] = argv;
+  if (name === completionCommand) {
+    await io.stdout.write(await runCompletion(rest, world));
+    return exitCodes.done;
+  }
   const exitCode = await runParsed(argv, world);
   // Both may be pipes that still hold text.
   await Promise.all([io.stdout.write(''), io.stderr.write('')]);
@@ -93,7 +100,8 @@ async function runParsed(argv: readonly string[], world: World): Promise<ExitCod
     exitCode = failure.exitCode;
   };
   const program = buildProgram(version, async (command, run, options) => {
-    const prepared = await prepareContext(world, command, options);
+    const globals = command.optsWithGlobals<GlobalOptions & CommandFlags>();
+    const prepared = await prepareContext(world, globals, options);
     if (!prepared.ok) {
       await tellFailure(prepared.failure, findOutput(argv, environment));
       return;
@@ -153,13 +161,23 @@ function prepareParsing(program: Command, io: Io): void {
   prepare(program);
 }
 
+/** Answers a completion script. Whatever fails, it prompts for nothing and writes no error. */
+function runCompletion(argv: readonly string[], world: World): Promise<string> {
+  const silent = { ...world.io.stderr, isTerminal: false, write: () => Promise.resolve() };
+  const quietWorld = { ...world, io: { ...world.io, isStdinTerminal: false, stderr: silent } };
+  return answerCompletion(argv, {
+    program: buildProgram(version, () => Promise.resolve()),
+    configDir: world.environment.paths.configDir,
+    openContext: (options) => prepareContext(quietWorld, options),
+  });
+}
+
 async function prepareContext(
   world: World,
-  command: Command,
+  options: GlobalOptions & CommandFlags,
   { isLenient = false, canBeNewProfile = isLenient, hasJournal = false }: StartOptions = {},
 ): Promise<Outcome<Context>> {
   const { environment, io } = world;
-  const options = command.optsWithGlobals<GlobalOptions & CommandFlags>();
   if (options.json && options.output !== undefined && options.output !== 'json') {
     return failUsage('output', '--json and --output exclude each other');
   }

@@ -35,6 +35,11 @@ const needed = [
   { program: '/usr/bin/bean-check', package: 'beancount' },
   // The documentation page in a browser.
   { program: '/usr/bin/chromium', package: 'chromium' },
+  // Shells in which completion is tried, and a checker of man pages.
+  { program: '/usr/share/bash-completion/bash_completion', package: 'bash-completion' },
+  { program: '/usr/bin/zsh', package: 'zsh' },
+  { program: '/usr/bin/fish', package: 'fish' },
+  { program: '/usr/bin/mandoc', package: 'mandoc' },
   // Clocks of servers that a test steps.
   { program: '/usr/share/doc/libfaketime', package: 'libfaketime' },
 ] as const;

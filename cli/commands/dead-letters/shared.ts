@@ -19,12 +19,12 @@ import type { Method } from '../../rpc/method.ts';
 import type { Context } from '../../context.ts';
 import { exitCodes, failUnknown, failUsage, succeed, type Outcome } from '../../outcome.ts';
 
-const services = ['wallet', 'statement'] as const;
-const states = ['pending', 'replayed', 'discarded'] as const;
+export const deadLetterServices = ['wallet', 'statement'] as const;
+export const deadLetterStates = ['pending', 'replayed', 'discarded'] as const;
 
 /** The services that take messages, and keep those that they cannot handle. */
-export type DeadLetterService = (typeof services)[number];
-type StateName = (typeof states)[number];
+export type DeadLetterService = (typeof deadLetterServices)[number];
+type StateName = (typeof deadLetterStates)[number];
 
 /** The id in the examples of the help. */
 export const exampleId = '0b7c1f52-6a0e-4a59-9d5c-2f6f1f0c9a11';
@@ -65,17 +65,17 @@ export const deadLetterPageSize = 50;
 
 /** `unknown` for a number from a newer server. */
 export function nameDeadLetterState(state: DeadLetterState): StateName | 'unknown' {
-  return states.find((name) => deadLetterStateNumbers[name] === state) ?? 'unknown';
+  return deadLetterStates.find((name) => deadLetterStateNumbers[name] === state) ?? 'unknown';
 }
 
 export function checkService(text = 'wallet'): Outcome<DeadLetterService> {
-  const known = services.find((name) => name === text);
-  return known ? succeed(known) : failUnknown('service', text, services);
+  const known = deadLetterServices.find((name) => name === text);
+  return known ? succeed(known) : failUnknown('service', text, deadLetterServices);
 }
 
 export function checkState(text = 'pending'): Outcome<DeadLetterState> {
-  const known = states.find((name) => name === text);
-  if (!known) return failUnknown('state', text, states);
+  const known = deadLetterStates.find((name) => name === text);
+  if (!known) return failUnknown('state', text, deadLetterStates);
   return succeed(deadLetterStateNumbers[known]);
 }
 
