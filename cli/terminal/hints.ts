@@ -24,6 +24,7 @@ const commands = [
   'totp (?:enable|disable|recovery-codes|status)',
   '(?:transactions|statement|exports|wallets|batch|users|sessions) [a-z][a-z-]*',
   '(?:api-keys|audit|dead-letters|config|profiles) [a-z][a-z-]*',
+  'doctor|version',
 ];
 const commandPattern = new RegExp(`\\bwallet (${commands.join('|')})(?![\\w-])( ID\\b)?`, 'g');
 
