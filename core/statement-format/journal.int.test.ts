@@ -28,14 +28,14 @@ const run = (program: string, args: readonly string[], input: string): string =>
     maxBuffer: 64 * 2 ** 20,
   });
 
-type Posting = {
+type PrintedSide = {
   readonly paccount: string;
   readonly pamount: readonly { readonly acommodity: string; readonly aquantity: object }[];
 };
 type Printed = {
   readonly tdate: string;
   readonly tdescription: string;
-  readonly tpostings: Posting[];
+  readonly tpostings: PrintedSide[];
 };
 
 /** An account as beancount takes it: capital first letters, and no other than letters and digits. */

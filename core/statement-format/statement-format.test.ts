@@ -114,7 +114,7 @@ describe.each(['BRL', 'JPY', 'KWD'])('1,000 random operations in %s', (currency)
   });
 });
 
-it('a pt-BR file tells the two hours apart that a clock shows twice', () => {
+it('a pt-BR file distinguishes the two hours that a clock shows twice', () => {
   const times = ['2018-02-18T01:30:00Z', '2018-02-18T02:30:00Z'];
   const twice = makeLines(3, 2, Date.parse('2018-02-18T01:30:00Z'), 1).map((line, i) => ({
     ...line,
