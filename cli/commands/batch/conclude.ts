@@ -4,7 +4,13 @@ import { printObject } from '../../output/print.ts';
 import type { Journal } from './results/journal.ts';
 import { failedOf } from './results/run-files.ts';
 import type { RunEnd } from './run-rows.ts';
-import { summaryColumns, toSummaryJson, type Summary } from './summary.ts';
+import {
+  columnsOf,
+  describeFailed,
+  resultsFileOf,
+  toSummaryJson,
+  type Summary,
+} from './summary.ts';
 
 /** Says how it ended: the sums on stdout, the rest as an exit code. */
 export async function conclude(
@@ -18,8 +24,15 @@ export async function conclude(
   if (end.kind === 'finished') await journal.finish();
   else await journal.close();
   const isComplete = end.kind === 'finished';
-  const summary: Summary = { ...counts, ...run, waiting: end.waiting, isComplete };
-  await printObject(context, summary, summaryColumns, toSummaryJson);
+  const { waiting, totals } = end;
+  const summary: Summary = { ...counts, ...run, waiting, totals, isComplete };
+  await printObject(context, summary, columnsOf(context, summary), toSummaryJson);
+  if (failed > 0) {
+    await context.reporter.warnAlways(
+      `${failed === 1 ? '1 row' : `${failed} rows`} failed (${describeFailed(counts)}): see the column message in ` +
+        resultsFileOf(summary),
+    );
+  }
   if (end.kind === 'failed') return { ok: false, failure: end.failure };
   if (end.kind === 'interrupted') {
     return fail('INTERRUPTED', 'interrupted; every row that was sent has its result', {

@@ -16,7 +16,8 @@ import {
   type KeyMaker,
   type OwnKeys,
 } from './rows/keys.ts';
-import { InputError, type RawRow, type RowReader } from './rows/rows.ts';
+import { InputError, type RawRow } from './rows/raw-row.ts';
+import type { RowReader } from './rows/rows.ts';
 import type { BatchUsers } from './rows/users.ts';
 import {
   countFitting,

@@ -2,17 +2,19 @@ import type { Context } from '../../context.ts';
 import type { CliFailure, Outcome } from '../../outcome.ts';
 import type { Journal } from './results/journal.ts';
 import type { ProgressLine } from './progress.ts';
-import { formatResults, toResults, type ResultsFormat } from './results/results.ts';
+import { formatResults, toResults, type ResultsFormat, type RowResult } from './results/results.ts';
 import { failedOf, noCounts, type Counts } from './results/run-files.ts';
 import type { AnsweredRow } from './send/answers.ts';
-import type { Chunk, ItemRow } from './rows/chunk.ts';
+import { isItemRow, type Chunk, type ItemRow } from './rows/chunk.ts';
 import { sendChunks } from './send/send.ts';
+import { createTotals, type Total, type Totals } from './totals.ts';
 
 /** How a run ended, with what became of all its rows, earlier runs of the batch included. */
 export type RunEnd = {
   readonly counts: Counts;
   /** Rows that are deferred: their wallets are locked. */
   readonly waiting: number;
+  readonly totals: readonly Total[];
 } & (
   | { readonly kind: 'finished' | 'interrupted' | 'too-many-errors' }
   | { readonly kind: 'failed'; readonly failure: CliFailure }
@@ -35,6 +37,8 @@ export async function runChunks(context: Context, options: RunOptions): Promise<
   let failure: CliFailure | undefined;
   let place: Place = journal.resumed ?? { row: 0, digest: '' };
   const deferred = new Set(journal.resumed?.deferred);
+  const totals = createTotals();
+  journal.resumed?.totals.forEach(totals.add);
   const warnBusy = createBusyWarning(context, progress);
   const take = async (
     answered: readonly AnsweredRow[],
@@ -48,9 +52,13 @@ export async function runChunks(context: Context, options: RunOptions): Promise<
     for (const row of moved.deferred ?? []) deferred.add(row);
     for (const row of moved.back ?? []) deferred.delete(row);
     const { row, digest } = place;
+    const added = createTotals();
+    for (const result of results) addResult(added, result);
+    added.list().forEach(totals.add);
     // Handed over at once: an earlier line never reports what happened later.
     const text = formatResults(resultsFormat, results);
-    const written = journal.append(text, { row, digest, counts, ...moved });
+    const line = { row, digest, counts, totals: added.list(), ...moved };
+    const written = journal.append(text, line, isDryRun ? [] : findPaidKeys(answered, results));
     if (failedOf(counts) >= options.maxErrors) stop ??= 'too-many-errors';
     await written;
     await progress.update(counts, deferred.size);
@@ -89,10 +97,27 @@ export async function runChunks(context: Context, options: RunOptions): Promise<
     },
   });
   giveBack();
-  const end = { counts, waiting: deferred.size };
+  const end = { counts, waiting: deferred.size, totals: totals.list() };
   if (!sent.ok) return { kind: 'failed', failure: sent.failure, ...end };
   if (failure) return { kind: 'failed', failure, ...end };
   return { kind: stop ?? 'finished', ...end };
+}
+
+/** What cannot be read has no total. */
+function addResult(totals: Totals, { status, operation, amount, currency }: RowResult): void {
+  if (status === 'invalid') return;
+  const isKnown = amount !== undefined && currency !== undefined;
+  const sum = isKnown
+    ? { currency, amountMinor: BigInt(amount.replace('.', '')) }
+    : { currency: '', amountMinor: 0n };
+  totals.add({ status, operation, rows: 1, ...sum });
+}
+
+function findPaidKeys(answered: readonly AnsweredRow[], results: readonly RowResult[]): string[] {
+  return answered.flatMap(({ row }, i) => {
+    const isPaid = results[i]?.status === 'done' || results[i]?.status === 'replayed';
+    return isPaid && isItemRow(row) ? [row.item.idempotencyKey] : [];
+  });
 }
 
 type Place = { readonly row: number; readonly digest: string };

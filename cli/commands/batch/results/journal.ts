@@ -1,4 +1,4 @@
-import { open, type FileHandle } from 'node:fs/promises';
+import type { FileHandle } from 'node:fs/promises';
 import { dirname } from 'node:path';
 
 import { syncFolder } from '../../../../lib/files.ts';
@@ -11,6 +11,7 @@ import {
   type JournalOptions,
   type Progress,
 } from './run-files.ts';
+import { createTotals, storeTotal, type Total } from '../totals.ts';
 import { sortedOf, sortResults } from './sort.ts';
 
 /** How far a run got with some results. */
@@ -19,6 +20,8 @@ type Line = Pick<Progress, 'row' | 'digest' | 'counts'> & {
   readonly deferred?: readonly number[];
   /** Rows that were deferred and have results now. */
   readonly back?: readonly number[];
+  /** Of the results that the line is about. */
+  readonly totals?: readonly Total[];
 };
 
 /**
@@ -34,8 +37,11 @@ export type Journal = {
   notePosition(position: string): Promise<void>;
   /** Before rows up to this one are sent. */
   noteSent(row: number): Promise<void>;
-  /** Hands over results, to be written in order. Resolves once there is room for more. */
-  append(text: string, progress: Line): Promise<void>;
+  /**
+   * Hands over results, to be written in order, with the keys of rows that are paid. Resolves once
+   * there is room for more.
+   */
+  append(text: string, progress: Line, paidKeys?: readonly string[]): Promise<void>;
   /** All is done: the results get their name, and the journal goes. */
   finish(): Promise<void>;
   /** Whatever was handed over is written. */
@@ -59,7 +65,8 @@ async function openFiles(options: JournalOptions): Promise<Outcome<Journal>> {
   const { path, run } = options;
   const resumed = begun?.progress;
   await partial.truncate(resumed?.bytes ?? 0);
-  const files = { partial, journal: createLines(journal) };
+  const { addPaid } = options;
+  const files = { partial, journal: createLines(journal), addPaid };
   if (!begun) await journal.truncate(0);
   // A line that was cut off must not take the next one with it.
   else if (!left.endsWith('\n')) await journal.appendFile('\n');
@@ -94,7 +101,7 @@ async function openFiles(options: JournalOptions): Promise<Outcome<Journal>> {
     position: begun?.position,
     notePosition: (position) => asResultsError(files.journal.addNow({ position })),
     noteSent: (row) => asResultsError(sent.note(row)),
-    append: (text, line) => asResultsError(writer.append(text, line)),
+    append: (text, line, paidKeys = []) => asResultsError(writer.append({ text, line, paidKeys })),
     finish: () => asResultsError(finish()),
     close: () => asResultsError(close()),
   });
@@ -123,8 +130,15 @@ function createLines(file: FileHandle) {
   };
 }
 
-type Files = { readonly partial: FileHandle; readonly journal: ReturnType<typeof createLines> };
-type Results = { readonly text: string; readonly line: Line };
+type Files = Pick<JournalOptions, 'addPaid'> & {
+  readonly partial: FileHandle;
+  readonly journal: ReturnType<typeof createLines>;
+};
+type Results = {
+  readonly text: string;
+  readonly line: Line;
+  readonly paidKeys: readonly string[];
+};
 
 /** Results that are handed over and not yet written, in chunks. */
 const maxWaiting = 16;
@@ -134,7 +148,7 @@ const maxWaiting = 16;
  * line in the journal follows them to the disk in its own time: without it, rows are only asked
  * for again under their keys.
  */
-function createWriter({ partial, journal }: Files, resumed: Progress | undefined) {
+function createWriter({ partial, journal, addPaid }: Files, resumed: Progress | undefined) {
   let bytes = resumed?.bytes ?? 0;
   let hasLate = resumed?.hasLate ?? false;
   let waiting: Results[] = [];
@@ -152,10 +166,12 @@ function createWriter({ partial, journal }: Files, resumed: Progress | undefined
     while (waiting.length > 0) {
       const text = waiting.map((results) => results.text).join('');
       const line = join(waiting.map((results) => results.line));
+      const paidKeys = waiting.flatMap((results) => results.paidKeys);
       waiting = [];
+      await addPaid?.(paidKeys);
       await write(text);
       await partial.datasync();
-      await journal.add({ ...line, bytes });
+      await journal.add({ ...line, totals: (line.totals ?? []).map(storeTotal), bytes });
     }
     writing = undefined;
   };
@@ -167,9 +183,9 @@ function createWriter({ partial, journal }: Files, resumed: Progress | undefined
     drain,
     /** True if results came after those of later rows. */
     hasLate: () => hasLate,
-    append: async (text: string, line: Line): Promise<void> => {
-      waiting.push({ text, line });
-      hasLate ||= (line.back ?? []).length > 0;
+    append: async (results: Results): Promise<void> => {
+      waiting.push(results);
+      hasLate ||= (results.line.back ?? []).length > 0;
       if (!writing) {
         writing = writeAll();
         // The next write reports it, and so does close.
@@ -189,8 +205,10 @@ function join(lines: readonly Line[]): Line {
   const last = lines.at(-1);
   if (!last) throw new Error('there is no line');
   const { row, digest, counts } = last;
+  const totals = createTotals();
+  for (const line of lines) line.totals?.forEach(totals.add);
   return {
-    ...{ row, digest, counts },
+    ...{ row, digest, counts, totals: totals.list() },
     ...(deferred.length > 0 && { deferred }),
     ...(back.length > 0 && { back }),
   };
@@ -212,18 +230,4 @@ function createSentNotes(journal: Files['journal'], startRow: number) {
     /** At an orderly end it is known exactly. */
     finish: (): Promise<void> => journal.addNow({ sentRow }),
   };
-}
-
-/** True if a file can be read at all, for a plain word before anything is begun. */
-export async function findReadProblem(path: string): Promise<string | undefined> {
-  try {
-    const file = await open(path, 'r');
-    const isFolder = (await file.stat()).isDirectory();
-    await file.close();
-    return isFolder ? 'it is a folder' : undefined;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'ENOENT'
-      ? 'there is no such file'
-      : (error as Error).message;
-  }
 }

@@ -8,7 +8,7 @@ import { unknownReasons } from '../../../rpc/errors.ts';
 import { formatCsvHeader, formatCsvRows, type CsvColumn } from '../../../output/csv.ts';
 import { toJsonText } from '../../../terminal/plain.ts';
 import type { InvalidRow, RowText } from '../rows/check.ts';
-import { batchColumns } from '../rows/rows.ts';
+import { batchColumns } from '../rows/raw-row.ts';
 import type { AnsweredRow } from '../send/answers.ts';
 import { isItemRow, type ItemRow } from '../rows/chunk.ts';
 

@@ -10,6 +10,7 @@ import {
   type FileIdentity,
   type OwnFile,
 } from '../../../files/files.ts';
+import { createTotals, loadTotal, type StoredTotal, type Total } from '../totals.ts';
 import { isResultsHead, type RowStatus } from './results.ts';
 
 export type Counts = Readonly<Record<RowStatus, number>>;
@@ -37,6 +38,7 @@ export type Progress = {
   readonly deferred: ReadonlySet<number>;
   /** Some results came after those of later rows. */
   readonly hasLate: boolean;
+  readonly totals: readonly Total[];
 };
 
 /** The results or their journal cannot be written. */
@@ -52,6 +54,8 @@ export type JournalOptions = {
   readonly mustResume: boolean;
   /** The file of results that may be replaced; any other one stays. */
   readonly replaced: FileIdentity | undefined;
+  /** Makes the keys of rows that are paid durable, before their results count. */
+  readonly addPaid?: ((keys: readonly string[]) => Promise<void>) | undefined;
 };
 
 export const partialOf = (path: string): string => `${path}.partial`;
@@ -178,16 +182,20 @@ function readJournal(text: string): Begun | undefined {
   return { run: head['run'] as Begun['run'], position, progress: progress ?? sentOnly };
 }
 
-/** Which rows lines of a journal leave deferred. */
+/** Which rows lines of a journal leave deferred, and the sum of their totals. */
 function readAside(lines: readonly (Record<string, unknown> | undefined)[]) {
   const deferred = new Set<number>();
+  const totals = createTotals();
   let hasLate = false;
   for (const line of lines) {
+    for (const total of (line?.['totals'] as StoredTotal[] | undefined) ?? []) {
+      totals.add(loadTotal(total));
+    }
     for (const row of (line?.['deferred'] as number[] | undefined) ?? []) deferred.add(row);
     for (const row of (line?.['back'] as number[] | undefined) ?? []) {
       deferred.delete(row);
       hasLate = true;
     }
   }
-  return { deferred, hasLate };
+  return { deferred, hasLate, totals: totals.list() };
 }

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 
 import { checkRow, isValid, type RowDefaults } from './check.ts';
-import type { RawRow } from './rows.ts';
+import type { RawRow } from './raw-row.ts';
 
 const parent = '6f1c3f3e-0000-4000-8000-000000000001';
 const defaults: RowDefaults = {

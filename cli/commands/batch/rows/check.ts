@@ -5,7 +5,7 @@ import { isOperation, isUndo, type Operation } from '../../../../core/operations
 import type { Reason } from '../../../../core/reasons.ts';
 import { canonicalText, findTextProblem, textLimits } from '../../../../core/text.ts';
 import { readUserName } from '../../users/actor.ts';
-import { batchColumns, type BatchColumn, type RawRow } from './rows.ts';
+import { batchColumns, type BatchColumn, type RawRow } from './raw-row.ts';
 
 /** What a row says, as far as it can be read, for the results. */
 export type RowText = {

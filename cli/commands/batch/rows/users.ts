@@ -63,7 +63,7 @@ function toPages(emails: readonly string[]): readonly string[][] {
 }
 
 /** Only staff's sessions, and API keys with that scope, may look users up. */
-const failLookUp: Failed = {
+export const failLookUp: Failed = {
   ok: false,
   failure: {
     reason: 'PERMISSION_DENIED',
