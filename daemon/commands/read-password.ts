@@ -1,5 +1,6 @@
-import { text as readText } from 'node:stream/consumers';
+import { buffer as readBytes } from 'node:stream/consumers';
 
+import { decodeUtf8, findSecretProblem } from '../../core/text.ts';
 import type { Outcome } from '../fault.ts';
 import { untilAborted } from '../platform/concurrency/abort.ts';
 import { printLine } from './print.ts';
@@ -8,7 +9,11 @@ import { printLine } from './print.ts';
 export async function readPassword(signal: AbortSignal): Promise<Outcome<string | undefined>> {
   try {
     const reading = process.stdin.isTTY ? askTwice() : readPiped();
-    return { ok: true, value: await untilAborted(signal, reading) };
+    const password = await untilAborted(signal, reading);
+    const problem = findSecretProblem(password);
+    if (problem === undefined) return { ok: true, value: password };
+    const hint = 'give it in UTF-8: the terminal, or the file, has another encoding';
+    return { ok: false, fault: { fault: `the password ${problem}`, hint } };
   } catch (err) {
     if (signal.aborted || process.stdin.isTTY) return { ok: true, value: undefined };
     const why = err instanceof Error ? err.message : String(err);
@@ -17,8 +22,11 @@ export async function readPassword(signal: AbortSignal): Promise<Outcome<string 
   }
 }
 
-const readPiped = async (): Promise<string> =>
-  (await readText(process.stdin)).replace(/\r?\n$/, '');
+/** Without a byte order mark. What is not UTF-8 comes out as a text that is refused. */
+const readPiped = async (): Promise<string> => {
+  const bytes = await readBytes(process.stdin);
+  return (decodeUtf8(bytes) ?? bytes.toString('utf8')).replace(/\r?\n$/, '');
+};
 
 async function askTwice(): Promise<string> {
   const { default: inquirer } = await import('inquirer');
