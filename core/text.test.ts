@@ -1,7 +1,13 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 
-import { canonicalText, findTextProblem, stripControls } from './text.ts';
+import {
+  canonicalText,
+  decodeUtf8,
+  findSecretProblem,
+  findTextProblem,
+  stripControls,
+} from './text.ts';
 
 describe('canonicalText', () => {
   it.each([
@@ -73,6 +79,32 @@ describe('findTextProblem', () => {
         expect(text).not.toContain('\0');
       }),
     );
+  });
+});
+
+describe('secrets', () => {
+  it('two passwords that are taken have different bytes wherever they are different', () => {
+    const texts = fc.string({ unit: 'binary', maxLength: 4 });
+    fc.assert(
+      fc.property(texts, texts, (one, other) => {
+        if (one === other || findSecretProblem(one) !== undefined) return;
+        expect(Buffer.from(one).equals(Buffer.from(other))).toBe(false);
+      }),
+    );
+  });
+
+  it.each([
+    ['replaced bytes', 'se\ufffdor', 'UTF-8'],
+    ['a lone surrogate', 'a\ud83d', 'UTF-8'],
+    ['NUL, as UTF-16 has it', 'a\0b\0', 'UTF-16'],
+  ])('findSecretProblem names %s', (_what, secret, problem) => {
+    expect(findSecretProblem(secret)).toContain(problem);
+  });
+
+  it('decodeUtf8 drops a byte order mark, and refuses bytes that are not UTF-8', () => {
+    expect(decodeUtf8(Buffer.from('\ufeffsecret'))).toBe('secret');
+    expect(decodeUtf8(Buffer.from('señor', 'latin1'))).toBeUndefined();
+    expect(decodeUtf8(Buffer.from('\ufeffsecret', 'utf16le'))).toBeUndefined();
   });
 });
 

@@ -32,6 +32,28 @@ export function findTextProblem(value: string, maxLength: number): string | unde
   return undefined;
 }
 
+/** Stands for bytes that could not be decoded, so that all such texts look the same. */
+const replacement = '\ufffd';
+
+/**
+ * Why `secret`, a password or a token, cannot be distinguished from others, or undefined if it can:
+ * where bytes were not UTF-8, any bad byte would match any other.
+ */
+export function findSecretProblem(secret: string): string | undefined {
+  if (secret.includes(replacement) || !secret.isWellFormed()) return 'is not valid UTF-8';
+  if (secret.includes('\0')) return 'has a NUL character: it may be UTF-16';
+  return undefined;
+}
+
+/** UTF-8 as a text, without a byte order mark; undefined where the bytes are none. */
+export function decodeUtf8(bytes: Uint8Array): string | undefined {
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+  } catch {
+    return undefined;
+  }
+}
+
 /**
  * Text from others made safe for a terminal: ESC and other control characters (C0, DEL, C1) and
  * the bidirectional overrides, which could rewrite what the reader sees, are removed.

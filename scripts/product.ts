@@ -30,7 +30,7 @@ const readyTimeoutMs = 60_000;
 
 type RunOptions = {
   readonly env: Environment;
-  readonly input?: string;
+  readonly input?: string | Buffer;
   readonly onStart?: (pid: number) => void;
 };
 

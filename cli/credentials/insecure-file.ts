@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { syncFolder } from '../../lib/files.ts';
 import { fail, succeed, type Failed, type Outcome } from '../outcome.ts';
 import { makePrivateDir, reserveFile, writePrivateFile } from '../files/files.ts';
-import { tryStorage } from '../files/storage-failure.ts';
+import { notSent, tryStorage } from '../files/storage-failure.ts';
 import type { SecretStorage } from './storage.ts';
 
 /**
@@ -25,11 +25,11 @@ export function openInsecureFiles(dir: string): SecretStorage {
           : folder;
     },
     save: async (account, secret) => {
-      const checked = await checkPlace(dir, pathOf(account));
+      const checked = await checkPlace(dir, pathOf(account), '');
       return checked.ok ? writePrivateFile(pathOf(account), `${secret}\n`) : checked;
     },
     reserve: async (account, current = '') => {
-      const checked = await checkPlace(dir, pathOf(account));
+      const checked = await checkPlace(dir, pathOf(account), notSent);
       if (!checked.ok) return checked;
       return reserveFile(pathOf(account), Buffer.byteLength(current) + spareBytes);
     },
@@ -51,8 +51,12 @@ export function openInsecureFiles(dir: string): SecretStorage {
 const spareBytes = 4_096;
 
 /** That nobody else has put anything where a secret is to be written. */
-async function checkPlace(dir: string, path: string): Promise<Outcome<undefined>> {
-  const made = await makePrivateDir(dir);
+async function checkPlace(
+  dir: string,
+  path: string,
+  consequence: string,
+): Promise<Outcome<undefined>> {
+  const made = await makePrivateDir(dir, consequence);
   if (!made.ok) return made;
   const folder = await checkDir(dir);
   if (!folder.ok) return folder;

@@ -2,6 +2,8 @@ import { fstatSync, writeSync } from 'node:fs';
 import type { Readable } from 'node:stream';
 import { getSystemErrorMap } from 'node:util';
 
+import { decodeUtf8 } from '../../core/text.ts';
+
 /** A stream of text out of the process, and what is known about its reader. */
 export type TextOutput = {
   readonly isTerminal: boolean;
@@ -112,10 +114,13 @@ function toWriteFault({ code, errno, message }: NodeJS.ErrnoException): WriteFau
 }
 
 /**
- * The first `count` lines of a stream, without their ends, for secrets that are piped in; fewer
- * where it has fewer. At most 64 KiB.
+ * The first `count` lines of a stream, without their ends and a byte order mark, for secrets that
+ * are piped in; fewer where it has fewer. A line that is not UTF-8 is undefined. At most 64 KiB.
  */
-export async function readFirstLines(stream: Readable, count: number): Promise<string[]> {
+export async function readFirstLines(
+  stream: Readable,
+  count: number,
+): Promise<(string | undefined)[]> {
   const limitBytes = 65_536;
   const chunks: Buffer[] = [];
   let size = 0;
@@ -127,8 +132,9 @@ export async function readFirstLines(stream: Readable, count: number): Promise<s
     lineEnds += countLineEnds(bytes);
     if (lineEnds >= count || size >= limitBytes) break;
   }
-  const lines = Buffer.concat(chunks).toString('utf8').split('\n', count);
-  return lines.map((line) => line.replace(/\r$/, ''));
+  // Split as bytes: what follows the lines is nobody's concern.
+  const lines = Buffer.concat(chunks).toString('latin1').split('\n', count);
+  return lines.map((line) => decodeUtf8(Buffer.from(line, 'latin1'))?.replace(/\r$/, ''));
 }
 
 const countLineEnds = (bytes: Buffer): number => bytes.filter((byte) => byte === 0x0a).length;

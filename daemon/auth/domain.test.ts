@@ -176,6 +176,17 @@ describe('canonicalizePassword', () => {
     if (text !== '') expect(JSON.stringify(result)).not.toContain(text.slice(0, 11));
   });
 
+  it.each(['a long enough passw\ufffdrd', 'a long enough passw\ud83drd'])(
+    'a password with undecodable characters is refused, and matches no other: %j',
+    (text) => {
+      expect(canonicalizePassword(text)).toMatchObject({
+        ok: false,
+        rejection: { reason: 'PASSWORD_INVALID', metadata: { field: 'password' } },
+      });
+      expect(normalizePassword(text)).toBeUndefined();
+    },
+  );
+
   it('canonicalizePassword gives composed and decomposed accents the same bytes', () => {
     const composed = 'pass phrase \u00e9\u00fc';
     const decomposed = 'pass phrase e\u0301u\u0308';

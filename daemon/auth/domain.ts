@@ -1,7 +1,7 @@
 import { canonicalizeEmail } from '../../core/addresses.ts';
 import { refuse, succeed, type Result } from '../../core/reasons.ts';
 import type { Role } from '../../core/roles.ts';
-import { findTextProblem } from '../../core/text.ts';
+import { findSecretProblem, findTextProblem } from '../../core/text.ts';
 import { accessTokenLifeMs, isEndInvalid } from '../../core/time/stored-times.ts';
 
 export type User = {
@@ -50,14 +50,20 @@ const maxPasswordLength = 256;
 const maxRawLength = 1_024;
 
 /**
- * NFC, so that the same keys typed elsewhere give the same bytes; undefined if it is far too long.
+ * NFC, so that the same keys typed elsewhere give the same bytes; undefined if it is far too long, or
+ * has what a decoder puts in place of bad bytes: it would match every password with other bad bytes.
  */
 export function normalizePassword(text: string): string | undefined {
-  return text.length > maxRawLength ? undefined : text.normalize('NFC');
+  const isUsable = text.length <= maxRawLength && findSecretProblem(text) === undefined;
+  return isUsable ? text.normalize('NFC') : undefined;
 }
 
 /** A password to be set, in its normal form. PASSWORD_INVALID by length. */
 export function canonicalizePassword(text: string): Result<string> {
+  const undecodable = findSecretProblem(text);
+  if (undecodable !== undefined) {
+    return refuse('PASSWORD_INVALID', `password ${undecodable}`, { field: 'password' });
+  }
   const password = normalizePassword(text);
   if (password === undefined) {
     return refuse(

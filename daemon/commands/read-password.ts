@@ -2,6 +2,7 @@ import { buffer as readBuffer } from 'node:stream/consumers';
 
 import { Option, type Command } from 'commander';
 
+import { decodeUtf8, findSecretProblem } from '../../core/text.ts';
 import { fail, succeed, type Outcome } from '../fault.ts';
 import { untilAborted } from '../platform/concurrency/abort.ts';
 import { exitCodeOf, type StopSignals } from '../process/stop-signals.ts';
@@ -41,7 +42,9 @@ async function readFrom(
   signal: AbortSignal,
 ): Promise<Outcome<string | undefined>> {
   try {
-    return await untilAborted(signal, read());
+    const password = await untilAborted(signal, read());
+    const problem = password?.ok ? findSecretProblem(password.value) : undefined;
+    return problem === undefined ? password : fail(`the password ${problem}`, encodingHint);
   } catch (err) {
     if (signal.aborted || process.stdin.isTTY) return succeed(undefined);
     const why = err instanceof Error ? err.message : String(err);
@@ -50,19 +53,14 @@ async function readFrom(
 }
 
 const pipeHint = 'give it on standard input, or run the command at a terminal';
+const encodingHint = 'give it in UTF-8: the terminal, or the file, has another encoding';
 
-/** A byte order mark is not part of it; of bytes that are no UTF-8, any would equal any other. */
+/** Without a byte order mark. */
 async function readPiped(): Promise<Outcome<string>> {
-  const bytes = await readBuffer(process.stdin);
-  try {
-    const text = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
-    return succeed(text.split(/\r?\n/, 1)[0] ?? '');
-  } catch {
-    return fail(
-      'the password on standard input is not valid UTF-8',
-      'convert it, for instance with iconv, and run the command again',
-    );
-  }
+  const text = decodeUtf8(await readBuffer(process.stdin));
+  return text === undefined
+    ? fail('the password on standard input is not valid UTF-8', encodingHint)
+    : succeed(text.split(/\r?\n/, 1)[0] ?? '');
 }
 
 async function askTwice(): Promise<Outcome<string>> {

@@ -145,15 +145,25 @@ describe('statement export', () => {
     ['year.json', ExportFormat.JSON],
     ['year.JSONL', ExportFormat.NDJSON],
     ['year.journal', ExportFormat.HLEDGER],
-    ['year.txt', ExportFormat.CSV],
+    ['year.csv', ExportFormat.CSV],
+    ['year', ExportFormat.CSV],
   ])('the file name %s sets the export format', async (name, format) => {
     creation = 'refused';
     await cli.run(['statement', 'export', ...range, '--file', join(folder, name)]);
     expect(requests[0]?.format).toBe(format);
   });
 
+  test('statement export -o hledger exports a journal', async () => {
+    creation = 'refused';
+    await cli.run(['statement', 'export', ...range, '-o', 'hledger']);
+    expect(requests[0]?.format).toBe(ExportFormat.HLEDGER);
+  });
+
   test.each([
     [['--format', 'pdf'], 'csv, json, ndjson, hledger'],
+    [['--file', 'x.pdf'], '--format csv|json|ndjson|hledger'],
+    [['--file', 'year.csv.gz'], '".gz"'],
+    [['-o', 'hledger', '--format', 'csv'], 'exclude each other'],
     [['--locale', 'pt'], 'pt-BR'],
     [['--bom', '--format', 'json'], 'CSV only'],
     [['--file', 'x', '--no-wait'], 'exclude each other'],

@@ -1,3 +1,4 @@
+import { findSecretProblem } from '../../../core/text.ts';
 import type { Context } from '../../context.ts';
 import { fail, failUsage, succeed, type Outcome } from '../../outcome.ts';
 import { readFirstLines } from '../../terminal/io.ts';
@@ -39,7 +40,9 @@ export async function askPasswordChange(
 ): Promise<Outcome<{ readonly old: string; readonly new: string }>> {
   if (fromStdin) {
     if (context.io.isStdinTerminal) return failTerminal('password');
-    const [old = '', next = ''] = await readFirstLines(context.io.stdin, 2);
+    const lines = await readSecretLines(context, 'password', 2);
+    if (!lines.ok) return lines;
+    const [old = '', next = ''] = lines.value;
     if (old === '' || next === '') {
       const message = 'stdin must have two lines: the old password, then the new one';
       return failUsage('password', message);
@@ -75,7 +78,30 @@ async function askNewPassword(context: Asker): Promise<Outcome<string>> {
 async function askOnce(context: Asker, message: string): Promise<Outcome<string>> {
   const password = await context.prompter.password(message);
   if (password === undefined) return failInterrupted();
-  return password === '' ? failUsage('password', 'must not be empty') : succeed(password);
+  return password === '' ? failUsage('password', 'must not be empty') : checkSecret(password);
+}
+
+/** Refuses what another password or token could be decoded to as well. */
+function checkSecret(secret: string | undefined, field = 'password'): Outcome<string> {
+  const problem = secret === undefined ? 'is not valid UTF-8' : findSecretProblem(secret);
+  if (secret !== undefined && problem === undefined) return succeed(secret);
+  const hint = 'give it in UTF-8: the terminal, or the file, has another encoding';
+  return failUsage(field, `the ${field} ${problem ?? ''}; nothing was sent`, hint);
+}
+
+/** The first lines of stdin, each of which can be told from other ones. */
+export async function readSecretLines(
+  context: Pick<Context, 'io'>,
+  field: 'password' | 'token',
+  count: number,
+): Promise<Outcome<readonly string[]>> {
+  const lines: string[] = [];
+  for (const line of await readFirstLines(context.io.stdin, count)) {
+    const checked = checkSecret(line, field);
+    if (!checked.ok) return checked;
+    lines.push(checked.value);
+  }
+  return succeed(lines);
 }
 
 /** The first line of stdin. */
@@ -84,7 +110,9 @@ export async function readSecret(
   field: 'password' | 'token',
 ): Promise<Outcome<string>> {
   if (context.io.isStdinTerminal) return failTerminal(field);
-  const [secret = ''] = await readFirstLines(context.io.stdin, 1);
+  const lines = await readSecretLines(context, field, 1);
+  if (!lines.ok) return lines;
+  const [secret = ''] = lines.value;
   return secret === '' ? failUsage(field, `no ${field} on stdin`) : succeed(secret);
 }
 

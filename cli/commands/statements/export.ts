@@ -36,7 +36,7 @@ import {
   type Target,
 } from '../exports/save.ts';
 import { addRangeOptions, readRange, type RangeOptions } from './request.ts';
-import type { Start } from '../shared/start.ts';
+import type { GlobalOptions, Start } from '../shared/start.ts';
 import { exportFormatNumbers, toExportJson } from '../../../lib/json/exports.ts';
 
 type StatementExportOptions = RangeOptions & {
@@ -75,8 +75,24 @@ Examples:
 An existing file is overwritten only after confirmation, or with --yes.`,
     )
     .action(async (options: StatementExportOptions, command: Command) => {
-      await start(command, (context) => runStatementExport(context, options));
+      const { output } = command.optsWithGlobals<GlobalOptions>();
+      const run = (context: Context) =>
+        output === 'hledger'
+          ? runJournalExport(context, options)
+          : runStatementExport(context, options);
+      await start(command, run, { hasJournal: true });
     });
+}
+
+/** `-o hledger` can only mean the file, since what the command prints has no such form. */
+function runJournalExport(
+  context: Context,
+  options: StatementExportOptions,
+): Promise<CommandOutcome> {
+  const { format = 'hledger' } = options;
+  if (format === 'hledger') return runStatementExport(context, { ...options, format });
+  const message = `-o hledger and --format ${format} exclude each other`;
+  return Promise.resolve(failUsage('format', message, 'choose the format of the file: --format'));
 }
 
 /** `wallet statement export`: has a statement written to a file, waits for it and fetches it. */
@@ -170,6 +186,8 @@ async function buildRequest(
 }
 
 const formatByEnding: Readonly<Record<string, ExportFormat>> = {
+  '': 'csv',
+  '.csv': 'csv',
   '.json': 'json',
   '.ndjson': 'ndjson',
   '.jsonl': 'ndjson',
@@ -178,10 +196,15 @@ const formatByEnding: Readonly<Record<string, ExportFormat>> = {
   '.ledger': 'hledger',
 };
 
-/** What `--format` says, else the ending of the file's name, else CSV. */
+/** What `--format` says, else the ending of the file's name; a name without one is CSV. */
 function chooseFormat({ format, file }: StatementExportOptions): Outcome<ExportFormat> {
   if (format === undefined) {
-    return succeed(formatByEnding[extname(file ?? '').toLowerCase()] ?? 'csv');
+    const ending = extname(file ?? '').toLowerCase();
+    const known = Object.hasOwn(formatByEnding, ending) ? formatByEnding[ending] : undefined;
+    if (known) return succeed(known);
+    const message = `the ending ${JSON.stringify(ending)} is of no format that a statement can have`;
+    const hint = `name the format: --format ${exportFormats.join('|')}`;
+    return failUsage('file', message, hint);
   }
   const known = exportFormats.find((name) => name === format);
   if (known) return succeed(known);

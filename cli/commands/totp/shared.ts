@@ -2,8 +2,7 @@ import type { Command } from 'commander';
 
 import type { Context } from '../../context.ts';
 import { fail, failUsage, succeed, type CliFailure, type Outcome } from '../../outcome.ts';
-import { readFirstLines } from '../../terminal/io.ts';
-import { askPassword } from '../shared/password.ts';
+import { askPassword, readSecretLines } from '../shared/password.ts';
 
 type Asker = Pick<Context, 'canPrompt' | 'io' | 'prompter'>;
 
@@ -34,7 +33,9 @@ export async function askCode(context: Asker): Promise<Outcome<string>> {
 /** The first line of stdin as the code. */
 export async function readCode(context: Asker): Promise<Outcome<string>> {
   if (context.io.isStdinTerminal) return failTerminal();
-  const [code = ''] = await readFirstLines(context.io.stdin, 1);
+  const lines = await readSecretLines(context, 'password', 1);
+  if (!lines.ok) return lines;
+  const [code = ''] = lines.value;
   return code.trim() === '' ? failUsage('totp_code', 'no code on stdin') : succeed(code);
 }
 
@@ -43,7 +44,9 @@ export async function readPasswordAndCode(
   context: Asker,
 ): Promise<Outcome<{ readonly password: string; readonly code: string }>> {
   if (context.io.isStdinTerminal) return failTerminal();
-  const [password = '', code = ''] = await readFirstLines(context.io.stdin, 2);
+  const lines = await readSecretLines(context, 'password', 2);
+  if (!lines.ok) return lines;
+  const [password = '', code = ''] = lines.value;
   return password === '' || code.trim() === ''
     ? failUsage('totp_code', 'stdin must have two lines: the password, then the code')
     : succeed({ password, code });

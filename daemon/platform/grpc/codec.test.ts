@@ -67,3 +67,25 @@ it('bytes that are no message are refused with INVALID_ARGUMENT', () => {
     rejection: { reason: 'INVALID_ARGUMENT' },
   });
 });
+
+it.each([
+  ['Latin-1', Buffer.from('señor', 'latin1')],
+  ['a cut character', Buffer.from('se\u00f1').subarray(0, 3)],
+  ['an encoded surrogate', Buffer.from([0xed, 0xa0, 0x80])],
+])('a text of %s is refused, not replaced', (_what, bad) => {
+  const marker = 'x'.repeat(bad.length);
+  const item = { ...TransactionItem.fromPartial({}), description: marker };
+  const bytes = Buffer.from(CreateTransactionRequest.encode({ item, dryRun: false }).finish());
+  bad.copy(bytes, bytes.indexOf(marker));
+  expect(read(bytes)).toMatchObject({
+    ok: false,
+    rejection: { reason: 'INVALID_ARGUMENT', message: expect.stringContaining('UTF-8') as string },
+  });
+});
+
+it('a text that begins with a byte order mark, or has U+FFFD, is read as it is', () => {
+  const description = '\ufeffa \ufffd';
+  const item = { ...TransactionItem.fromPartial({}), description };
+  const bytes = Buffer.from(CreateTransactionRequest.encode({ item, dryRun: false }).finish());
+  expect(read(bytes)).toMatchObject({ ok: true, value: { item: { description } } });
+});

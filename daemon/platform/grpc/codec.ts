@@ -1,6 +1,8 @@
+import { BinaryReader } from '@bufbuild/protobuf/wire';
 import type { ServiceDefinition } from '@grpc/grpc-js';
 
 import { refuse, succeed, type Result } from '../../../core/reasons.ts';
+import { codeOf } from '../../../lib/error-code.ts';
 
 import { checkBounds, type Bounds } from './bounds.ts';
 
@@ -13,6 +15,7 @@ type Definition = ServiceDefinition[string];
 const lostKey = '__proto__';
 
 const unreadable = refuse('INVALID_ARGUMENT', 'the request is not a message of this method');
+const badText = refuse('INVALID_ARGUMENT', 'a text of the request is not valid UTF-8');
 const badKey = refuse(
   'INVALID_ARGUMENT',
   'metadata must not have the key __proto__: take another name',
@@ -29,14 +32,26 @@ export function createReader(
 ): (bytes: Buffer) => Result<unknown> {
   return (bytes) => {
     try {
-      const value = definition.requestDeserialize(bytes) as object;
+      const value = decodeStrictly(definition, bytes);
       if (bytes.includes(lostKey) && hasLostKey(bytes, definition)) return badKey;
       const bounded = checkBounds(value, bounds);
       return bounded.ok ? succeed(value) : bounded;
-    } catch {
-      return unreadable;
+    } catch (err) {
+      return codeOf(err) === 'ERR_ENCODING_INVALID_ENCODED_DATA' ? badText : unreadable;
     }
   };
+}
+
+const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+
+/**
+ * The generated decoder replaces bytes that are not UTF-8, so that two passwords with different bad
+ * bytes would be the same text. It takes a reader in place of bytes, and this one refuses them.
+ */
+function decodeStrictly(definition: Definition, bytes: Buffer): object {
+  const reader = new BinaryReader(bytes, (text) => decoder.decode(text));
+  const decode = definition.requestDeserialize as unknown as (input: BinaryReader) => object;
+  return decode(reader);
 }
 
 /**

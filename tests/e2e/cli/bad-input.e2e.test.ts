@@ -1,7 +1,14 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { runWallet } from '../../../scripts/product.ts';
-import { createWorld, password, type Person, type World } from '../../support/processes/world.ts';
+import {
+  createWorld,
+  expectCode,
+  password,
+  signInAs,
+  type Person,
+  type World,
+} from '../../support/processes/world.ts';
 
 type Failure = { error: { reason: string; message: string; field?: string; hint?: string } };
 type Transaction = { id: string };
@@ -207,6 +214,48 @@ describe('accounts', () => {
     expect(error.hint).toContain('--insecure-storage');
     const asked = await runWallet(['balance', '--json'], { env });
     expect(asked.code).toBe(4);
+  });
+});
+
+describe('passwords', () => {
+  const latin1 = Buffer.from('una contraseña larga', 'latin1');
+  const other = Buffer.from('una contrase\u00f3a larga', 'latin1');
+  const marked = (text: string) => Buffer.from(`\ufeff${text}\n`);
+
+  const signUp = async (name: string, input: string | Buffer) => {
+    const env = { ...(await world.homeOf(name)), WALLET_SERVER: world.daemon().address };
+    const args = ['sign-up', '--email', `${name}@example.com`, '--password-stdin', '--json'];
+    return runWallet(args, { env, input });
+  };
+
+  it.each([
+    ['Latin-1', latin1],
+    ['UTF-16', Buffer.from('\ufeffa long enough passphrase\n', 'utf16le')],
+    ['UTF-16 without a mark', Buffer.from('a long enough passphrase\n', 'utf16le')],
+  ])('a piped password in %s is refused before anything is sent', async (_what, input) => {
+    const done = await signUp('undecodable', input);
+    expect(done).toMatchObject({ code: 2, stdout: '' });
+    expect((JSON.parse(done.stderr) as Failure).error.message).toMatch(
+      /UTF-(8|16).*nothing was sent/,
+    );
+  });
+
+  it('walletd refuses a password that is not UTF-8, so that no other one matches it', async () => {
+    const args = ['users', 'create', '--email', 'host@example.com', '--role', 'customer'];
+    const refused = await world.walletd(args, other);
+    expect(refused.code).not.toBe(0);
+    expect(refused.stderr).toMatch(/not valid UTF-8[\s\S]*hint: /);
+  });
+
+  it('a byte order mark before a piped password is dropped, by wallet and walletd', async () => {
+    expectCode(await signUp('marked', marked(password)), 0);
+    const args = ['users', 'create', '--email', 'host@example.com', '--role', 'customer'];
+    expectCode(await world.walletd(args, marked(password)), 0);
+    for (const name of ['marked', 'host']) {
+      const env = { ...(await world.homeOf(name)), WALLET_SERVER: world.daemon().address };
+      const person = await signInAs(`${name}@example.com`, env, () => ({}));
+      expect(person.email).toBe(`${name}@example.com`);
+    }
   });
 });
 

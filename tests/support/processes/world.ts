@@ -40,7 +40,7 @@ export type World = {
   customer(name: string): Promise<Person>;
   /** Made on the host, then signed in. */
   staff(name: string, role: 'operator' | 'admin'): Promise<Person>;
-  walletd(args: readonly string[], input?: string): Promise<Finished>;
+  walletd(args: readonly string[], input?: string | Buffer): Promise<Finished>;
   dispose(): Promise<void>;
 };
 
