@@ -29,6 +29,26 @@ export function canonicalUuid(text: string): string | undefined {
 /** An id as it was typed or pasted, in its canonical form if it is one; otherwise still none. */
 export const canonicalId = (text: string): string => canonicalText(text).toLowerCase();
 
+const lowestId = '00000000-0000-0000-0000-000000000000';
+const highestId = 'ffffffff-ffff-ffff-ffff-ffffffffffff';
+
+/** So many characters of an id find few others, however many ids there are. */
+export const minIdPrefixLength = 8;
+
+/** The ids from `first` to `last` are those that begin with a prefix. */
+export type IdRange = { readonly first: string; readonly last: string };
+
+/**
+ * The ids that begin with `prefix`, 8 or more characters of a UUID in its canonical form. Undefined
+ * for any other text.
+ */
+export function idRangeOf(prefix: string): IdRange | undefined {
+  const first = prefix + lowestId.slice(prefix.length);
+  const last = prefix + highestId.slice(prefix.length);
+  const isPrefix = prefix.length >= minIdPrefixLength && isUuid(first) && isUuid(last);
+  return isPrefix ? { first, last } : undefined;
+}
+
 const scratch = createScratch(4 * 1024);
 const namespaceBytes = 16;
 

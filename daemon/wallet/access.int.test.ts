@@ -76,7 +76,8 @@ function serve(commitDb: Db = test.db) {
 
 const page = { pageSize: 0, pageToken: '' };
 const anyOperation = Operation.UNSPECIFIED;
-const listing = { userId: '', currency: '', ...page, ascending: false, operation: anyOperation };
+const all = { ascending: false, operation: anyOperation, idPrefix: '' };
+const listing = { userId: '', currency: '', ...page, ...all };
 const verdictOf = (result: Result<unknown>) =>
   result.ok ? 'ok' : `${result.rejection.reason}${result.rejection.isDenial ? ', denied' : ''}`;
 

@@ -5,6 +5,12 @@ export type Sample = { readonly values: readonly unknown[]; readonly rows: numbe
 
 const many = 100;
 
+/** The ids that begin with the first 8 characters of this one. */
+const prefixOf = (id = ''): readonly [string, string] => [
+  `${id.slice(0, 8)}-0000-0000-0000-000000000000`,
+  `${id.slice(0, 8)}-ffff-ffff-ffff-ffffffffffff`,
+];
+
 const repeat = <T>(value: T): T[] => Array.from({ length: many }, () => value);
 
 /**
@@ -68,6 +74,8 @@ export function createSamples(size: number): Readonly<Record<string, Sample>> {
     entry_currencies_of_owners: all(entries, users),
     entry_list_asc: all(wallet, user, middle, null, many),
     entry_list_desc: all(wallet, user, middle, null, many),
+    entry_list_prefix_asc: one(wallet, user, 0n, null, many, ...prefixOf(entries[0])),
+    entry_list_prefix_desc: one(wallet, user, lastSeq, null, many, ...prefixOf(entries[0])),
     entry_ledger: all(wallets[7], 3n, many),
     entry_ledger_of_wallet: all(wallet, middle, many),
     entry_hash: one(wallet, 5n),
@@ -134,6 +142,10 @@ export function createSamples(size: number): Readonly<Record<string, Sample>> {
     export_mail_oldest: one(),
     export_list: all(null, null, '2030-01-01', idOf('x', 0), many),
     export_list_of_user: one(idOf('u', 1), null, '2030-01-01', idOf('x', 0), many),
+    export_list_prefix: one(
+      ...[null, null, '2030-01-01', idOf('x', 0), many],
+      ...prefixOf(idOf('x', 1)),
+    ),
     export_chunk_at: one(idOf('x', 1), 1, 15n),
     // A user by e-mail address.
     user_by_email: one('7@example.com'),

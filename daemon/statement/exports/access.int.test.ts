@@ -49,19 +49,14 @@ describe('access to exports', () => {
     asked.reason = reasonOf(await calls.get(id, principal));
     const stream = await calls.call('downloadExport', { exportId: id, offset: 0n }, principal);
     expect(reasonOf(stream)).toBe(asked.reason);
-    const listed = valueOf(
-      await calls.call<ListExportsResponse>(
-        'listExports',
-        {
-          userId: '',
-          pageSize: 0,
-          pageToken: '',
-        },
-        principal,
-      ),
-    );
-    const isListed = listed.exports.some((found) => found.id === id);
-    expect(isListed).toBe(asked.reason === 'ok');
+    for (const idPrefix of ['', id.slice(0, 8), id.slice(0, 14), id]) {
+      const request = { userId: '', pageSize: 0, pageToken: '', idPrefix };
+      const listed = valueOf(
+        await calls.call<ListExportsResponse>('listExports', request, principal),
+      );
+      const isListed = listed.exports.some((found) => found.id === id);
+      expect(isListed).toBe(asked.reason === 'ok');
+    }
     return asked.reason;
   };
 
@@ -127,13 +122,37 @@ describe('access to exports', () => {
     const found: string[] = [];
     for (let pageToken = '', i = 0; i === 0 || pageToken !== ''; i += 1) {
       const page: ListExportsResponse = valueOf(
-        await calls.call('listExports', { userId: '', pageSize: 2, pageToken }, ana),
+        await calls.call('listExports', { userId: '', pageSize: 2, pageToken, idPrefix: '' }, ana),
       );
       found.push(...page.exports.map(({ id }) => id));
       pageToken = page.nextPageToken;
     }
     expect(found).toEqual(ids.toReversed());
   });
+});
+
+describe('exports by the beginning of their id', () => {
+  const find = (idPrefix: string) =>
+    calls.call<ListExportsResponse>(
+      'listExports',
+      { userId: '', pageSize: 0, pageToken: '', idPrefix },
+      ana,
+    );
+
+  it('a list by id_prefix has only the exports whose id begins with it', async () => {
+    const ids = [(await calls.made(ana)).id, (await calls.made(ana)).id];
+    const found = valueOf(await find(ids[1]?.slice(0, 13) ?? ''));
+    expect(found.exports.map(({ id }) => id)).toEqual([ids[1]]);
+    expect(valueOf(await find('00000000')).exports).toEqual([]);
+  });
+
+  it.each(['7b0c1f5', '7B0C1F52', '7b0c1f52x', '7b0c1f526a', '%7b0c1f5'])(
+    'id_prefix %j is refused',
+    async (idPrefix) => {
+      const found = await find(idPrefix);
+      expect(found).toMatchObject({ ok: false, rejection: { metadata: { field: 'id_prefix' } } });
+    },
+  );
 });
 
 describe('GenerateStatement', () => {

@@ -23,6 +23,7 @@ import {
   takePage,
   textBytes,
 } from '../../platform/page-token.ts';
+import { readIdPrefix } from '../../platform/id-prefix.ts';
 import { createExport, type CreateOptions } from './create.ts';
 import type { Export } from './export-domain.ts';
 import { readFile } from './read-file.ts';
@@ -151,7 +152,9 @@ async function list(
   if (!subject.ok) return subject;
   const userId = subject.value;
   const walletId = principal.kind === 'user' ? principal.apiKey?.walletId : undefined;
-  const query = ['exports', userId, walletId];
+  const ids = readIdPrefix(request.idPrefix);
+  if (!ids.ok) return ids;
+  const query = ['exports', userId, walletId, request.idPrefix];
   const cursor = decodePageToken(query, request.pageToken, {
     createdAt: cursorParts.timeMs,
     id: cursorParts.id,
@@ -164,7 +167,7 @@ async function list(
     id: cursor.value?.['id'] ?? lastId,
   };
   const found = await options.db.read((tx) =>
-    store.listExports(tx, { userId, walletId }, before, size.value + 1),
+    store.listExports(tx, { userId, walletId, ids: ids.value }, before, size.value + 1),
   );
   const { page, last } = takePage(found, size.value, bytesOf);
   await recordForeign(options.trail, context, 'export.list', {

@@ -1,3 +1,4 @@
+import type { IdRange } from '../../../core/ids.ts';
 import type { Role } from '../../../core/roles.ts';
 import type { ExportFormat, ExportLocale } from '../../../core/statement-format/index.ts';
 import { sql, type Tx } from '../../platform/db/db.ts';
@@ -126,11 +127,19 @@ export async function findExisting(tx: Tx, ids: readonly string[]): Promise<Read
 
 // Two statements: with one, the plan that a connection keeps would search the exports of all users
 // for those of one user.
-const pageText = (ofWhom: string): string => `SELECT * FROM exports
+const pageText = (ofWhom: string, source = 'exports'): string => `SELECT * FROM ${source}
    WHERE ${ofWhom} AND ($2::uuid IS NULL OR wallet_id = $2) AND (created_at, id) < ($3, $4)
    ORDER BY created_at DESC, id DESC LIMIT $5`;
 const listSql = sql('export_list', pageText('$1::uuid IS NULL'));
 const listOfUserSql = sql('export_list_of_user', pageText('user_id = $1::uuid'));
+/** Few exports, by the index on ids, and then those of the user. */
+const listByPrefixSql = sql(
+  'export_list_prefix',
+  pageText(
+    '($1::uuid IS NULL OR user_id = $1)',
+    '(SELECT * FROM exports WHERE id BETWEEN $6 AND $7 OFFSET 0) AS found',
+  ),
+);
 
 /**
  * Newest first, older than `before`; of one user's wallets, or of one wallet, where these are
@@ -138,12 +147,20 @@ const listOfUserSql = sql('export_list_of_user', pageText('user_id = $1::uuid'))
  */
 export async function listExports(
   tx: Tx,
-  filter: { readonly userId: string | undefined; readonly walletId: string | undefined },
+  filter: {
+    readonly userId: string | undefined;
+    readonly walletId: string | undefined;
+    readonly ids: IdRange | undefined;
+  },
   before: { readonly createdAtMs: number; readonly id: string },
   limit: number,
 ): Promise<Export[]> {
   const time = new Date(before.createdAtMs).toISOString();
   const values = [filter.userId, filter.walletId, time, before.id, limit];
+  if (filter.ids) {
+    const { first, last } = filter.ids;
+    return (await tx.query<ExportRow>(listByPrefixSql, [...values, first, last])).map(toExport);
+  }
   const statement = filter.userId === undefined ? listSql : listOfUserSql;
   return (await tx.query<ExportRow>(statement, values)).map(toExport);
 }

@@ -172,6 +172,7 @@ describe('transactions', () => {
         pageToken: '',
         ascending: false,
         operation: 0,
+        idPrefix: '',
         ...fields,
       },
       caller,

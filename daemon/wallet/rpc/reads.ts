@@ -24,6 +24,7 @@ import {
 } from '../../platform/access/access.ts';
 import { readClock, type Db, type Tx } from '../../platform/db/db.ts';
 import type { CallContext } from '../../platform/grpc/calls.ts';
+import { readIdPrefix } from '../../platform/id-prefix.ts';
 import {
   cursorParts,
   decodePageToken,
@@ -108,7 +109,9 @@ export async function listTransactions(
   if (!operation && request.operation !== WireOperation.UNSPECIFIED) {
     return refuse('INVALID_ARGUMENT', 'operation is unknown', { field: 'operation' });
   }
-  const query = [ref.value.id, request.ascending, request.operation];
+  const ids = readIdPrefix(request.idPrefix);
+  if (!ids.ok) return ids;
+  const query = [ref.value.id, request.ascending, request.operation, request.idPrefix];
   const cursor = decodePageToken(query, request.pageToken, { seq: cursorParts.seq });
   if (!cursor.ok) return cursor;
   const size = pageSizeOf(request.pageSize, defaultPageSize, maxPageSize);
@@ -119,6 +122,7 @@ export async function listTransactions(
       isAscending: request.ascending,
       afterSeq: BigInt(cursor.value?.['seq'] ?? start),
       operation,
+      ids: ids.value,
       limit: size.value + 1,
     }),
   );

@@ -1,3 +1,4 @@
+import type { IdRange } from '../../../core/ids.ts';
 import { operationTable, type Operation } from '../../../core/operations.ts';
 import { sql, type Tx } from '../../platform/db/db.ts';
 import type { Entry, WalletRef, WalletState } from '../domain.ts';
@@ -32,18 +33,24 @@ export async function findEntry(
   return row && toEntry(row);
 }
 
-const listSql = (direction: 'ASC' | 'DESC') =>
+const listSql = (direction: 'ASC' | 'DESC', name = 'entry_list', source = 'transactions') =>
   sql(
-    `entry_list_${direction.toLowerCase()}`,
+    `${name}_${direction.toLowerCase()}`,
     `SELECT ${entryColumns} FROM (
-       SELECT * FROM transactions
+       SELECT * FROM ${source}
        WHERE wallet_id = $1 AND seq ${direction === 'ASC' ? '>' : '<'} $3
          AND ($4::smallint IS NULL OR operation = $4)
        ORDER BY seq ${direction} LIMIT $5) t ${joinWallet}
      WHERE w.user_id = $2 ORDER BY t.seq ${direction}`,
   );
-const listAscendingSql = listSql('ASC');
-const listDescendingSql = listSql('DESC');
+/** Few entries of all wallets, by the index on ids: not all of the wallet's. */
+const inIdRange = '(SELECT * FROM transactions WHERE id BETWEEN $6 AND $7 OFFSET 0) AS found';
+const listStatements = {
+  ascending: listSql('ASC'),
+  descending: listSql('DESC'),
+  ascendingByPrefix: listSql('ASC', 'entry_list_prefix', inIdRange),
+  descendingByPrefix: listSql('DESC', 'entry_list_prefix', inIdRange),
+};
 
 /** A page of a wallet's entries, beyond `afterSeq` in the direction asked. */
 export async function listEntries(
@@ -53,17 +60,21 @@ export async function listEntries(
     readonly isAscending: boolean;
     readonly afterSeq: bigint;
     readonly operation: Operation | undefined;
+    readonly ids: IdRange | undefined;
     readonly limit: number;
   },
 ): Promise<Entry[]> {
-  const rows = await tx.query<EntryRow>(page.isAscending ? listAscendingSql : listDescendingSql, [
+  const direction = page.isAscending ? 'ascending' : 'descending';
+  const statement = listStatements[page.ids ? (`${direction}ByPrefix` as const) : direction];
+  const values = [
     wallet.id,
     wallet.userId,
     page.afterSeq,
     page.operation && operationTable[page.operation].code,
     page.limit,
-  ]);
-  return rows.map(toEntry);
+    ...(page.ids ? [page.ids.first, page.ids.last] : []),
+  ];
+  return (await tx.query<EntryRow>(statement, values)).map(toEntry);
 }
 
 const ledgerSql = sql(

@@ -476,6 +476,8 @@ export interface ListExportsRequest {
   userId: string;
   pageSize: number;
   pageToken: string;
+  /** Filter: ids that begin with these characters, 8 or more of the canonical form. */
+  idPrefix: string;
 }
 
 export interface ListExportsResponse {
@@ -2987,7 +2989,7 @@ export const GetExportResponse: MessageFns<GetExportResponse> = {
 };
 
 function createBaseListExportsRequest(): ListExportsRequest {
-  return { userId: "", pageSize: 0, pageToken: "" };
+  return { userId: "", pageSize: 0, pageToken: "", idPrefix: "" };
 }
 
 export const ListExportsRequest: MessageFns<ListExportsRequest> = {
@@ -3000,6 +3002,9 @@ export const ListExportsRequest: MessageFns<ListExportsRequest> = {
     }
     if (message.pageToken !== "") {
       writer.uint32(26).string(message.pageToken);
+    }
+    if (message.idPrefix !== "") {
+      writer.uint32(34).string(message.idPrefix);
     }
     return writer;
   },
@@ -3041,6 +3046,14 @@ export const ListExportsRequest: MessageFns<ListExportsRequest> = {
             message.pageToken = reader.string();
             continue;
           }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.idPrefix = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -3070,6 +3083,11 @@ export const ListExportsRequest: MessageFns<ListExportsRequest> = {
         : isSet(object.page_token)
         ? globalThis.String(object.page_token)
         : "",
+      idPrefix: isSet(object.idPrefix)
+        ? globalThis.String(object.idPrefix)
+        : isSet(object.id_prefix)
+        ? globalThis.String(object.id_prefix)
+        : "",
     };
   },
 
@@ -3084,6 +3102,9 @@ export const ListExportsRequest: MessageFns<ListExportsRequest> = {
     if (message.pageToken !== "") {
       obj.pageToken = message.pageToken;
     }
+    if (message.idPrefix !== "") {
+      obj.idPrefix = message.idPrefix;
+    }
     return obj;
   },
 
@@ -3095,6 +3116,7 @@ export const ListExportsRequest: MessageFns<ListExportsRequest> = {
     message.userId = object.userId ?? "";
     message.pageSize = object.pageSize ?? 0;
     message.pageToken = object.pageToken ?? "";
+    message.idPrefix = object.idPrefix ?? "";
     return message;
   },
 };

@@ -360,6 +360,8 @@ export interface ListTransactionsRequest {
   /** Oldest first. */
   ascending: boolean;
   operation: Operation;
+  /** Filter: ids that begin with these characters, 8 or more of the canonical form. */
+  idPrefix: string;
 }
 
 export interface ListTransactionsResponse {
@@ -2498,7 +2500,7 @@ export const GetTransactionResponse: MessageFns<GetTransactionResponse> = {
 };
 
 function createBaseListTransactionsRequest(): ListTransactionsRequest {
-  return { userId: "", currency: "", pageSize: 0, pageToken: "", ascending: false, operation: 0 };
+  return { userId: "", currency: "", pageSize: 0, pageToken: "", ascending: false, operation: 0, idPrefix: "" };
 }
 
 export const ListTransactionsRequest: MessageFns<ListTransactionsRequest> = {
@@ -2520,6 +2522,9 @@ export const ListTransactionsRequest: MessageFns<ListTransactionsRequest> = {
     }
     if (message.operation !== 0) {
       writer.uint32(48).int32(message.operation);
+    }
+    if (message.idPrefix !== "") {
+      writer.uint32(58).string(message.idPrefix);
     }
     return writer;
   },
@@ -2585,6 +2590,14 @@ export const ListTransactionsRequest: MessageFns<ListTransactionsRequest> = {
             message.operation = reader.int32() as any;
             continue;
           }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.idPrefix = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2617,6 +2630,11 @@ export const ListTransactionsRequest: MessageFns<ListTransactionsRequest> = {
         : "",
       ascending: isSet(object.ascending) ? globalThis.Boolean(object.ascending) : false,
       operation: isSet(object.operation) ? operationFromJSON(object.operation) : 0,
+      idPrefix: isSet(object.idPrefix)
+        ? globalThis.String(object.idPrefix)
+        : isSet(object.id_prefix)
+        ? globalThis.String(object.id_prefix)
+        : "",
     };
   },
 
@@ -2640,6 +2658,9 @@ export const ListTransactionsRequest: MessageFns<ListTransactionsRequest> = {
     if (message.operation !== 0) {
       obj.operation = operationToJSON(message.operation);
     }
+    if (message.idPrefix !== "") {
+      obj.idPrefix = message.idPrefix;
+    }
     return obj;
   },
 
@@ -2654,6 +2675,7 @@ export const ListTransactionsRequest: MessageFns<ListTransactionsRequest> = {
     message.pageToken = object.pageToken ?? "";
     message.ascending = object.ascending ?? false;
     message.operation = object.operation ?? 0;
+    message.idPrefix = object.idPrefix ?? "";
     return message;
   },
 };
