@@ -36,8 +36,8 @@ export function findTextProblem(value: string, maxLength: number): string | unde
 const replacement = '\ufffd';
 
 /**
- * Why `secret`, a password or a token, cannot be distinguished from others, or undefined if it can:
- * where bytes were not UTF-8, any bad byte would match any other.
+ * Why `secret`, a password or a token, may be the same text as another one, or undefined if it is
+ * not: where bytes were not UTF-8, any bad byte would match any other.
  */
 export function findSecretProblem(secret: string): string | undefined {
   if (secret.includes(replacement) || !secret.isWellFormed()) return 'is not valid UTF-8';

@@ -20,7 +20,7 @@ export type Accounts = {
   /** Who is signed in, by the list of accounts: not for decisions about money. */
   find(account: string): Promise<AccountRecord | undefined>;
   list(): Promise<readonly AccountRecord[]>;
-  /** Undefined where nobody is signed in; a failure where the tokens are not to be had. */
+  /** Undefined without a sign-in; a failure where its tokens cannot be read. */
   load(account: string): Promise<Outcome<StoredAccount | undefined>>;
   /** Runs `work` while no other process changes the account. */
   withAccountLock<T>(

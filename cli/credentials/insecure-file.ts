@@ -50,7 +50,7 @@ export function openInsecureFiles(dir: string): SecretStorage {
 /** How much longer than the tokens of now those of later may be. */
 const spareBytes = 4_096;
 
-/** That nobody else has put anything where a secret is to be written. */
+/** Checks that no other user has put anything where a secret is to be written. */
 async function checkPlace(
   dir: string,
   path: string,

@@ -22,7 +22,7 @@ export type Credential = {
 export type Credentials = {
   /**
    * The credential to use now, refreshed if it is about to end. All that one command gets are of
-   * the same user: after a sign-in of somebody else meanwhile, ACCOUNT_CHANGED.
+   * the same user: after a sign-in of another user meanwhile, ACCOUNT_CHANGED.
    */
   get(): Promise<Outcome<Credential>>;
   /** A successor of one that the server no longer takes; undefined if it has none. */
@@ -117,7 +117,7 @@ function refreshStored(
 }
 
 /**
- * A refresh token can be used once: room for its successor is made before. Where somebody signed in
+ * A refresh token can be used once: room for its successor is made before. After another sign-in
  * meanwhile (a lock that was lost), the new tokens are dropped, and what is stored holds.
  */
 async function refreshUnderLock(
@@ -166,7 +166,7 @@ function failChanged(
   next: AccountRecord | undefined,
 ): Outcome<never> {
   const nameOf = (record: AccountRecord | undefined): string =>
-    record?.email ?? record?.userId ?? 'somebody else';
+    record?.email ?? record?.userId ?? 'another user';
   return fail(
     'ACCOUNT_CHANGED',
     `${nameOf(next)} signed in as ${account} while this command ran as ${nameOf(earlier)}; ` +

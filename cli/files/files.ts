@@ -109,7 +109,7 @@ export async function readTextIfAny(path: string): Promise<string | undefined> {
   }
 }
 
-/** True where this user may not even see whether there is a file: the home of somebody else. */
+/** True where this user may not even see whether there is a file: the home of another user. */
 export async function isOutOfReach(path: string): Promise<boolean> {
   return lstat(path).then(
     () => false,

@@ -125,8 +125,8 @@ export const transientReasons: ReadonlySet<Reason> = new Set<Reason>([
 ]);
 
 /**
- * How a refusal is taken that has no reason which this version knows: the server may be a newer one,
- * or a proxy may have dropped the details. Only codes with which the call was certainly not done.
+ * How to take a refusal without a reason that this version knows: the server may be a newer one, or
+ * a proxy may have dropped the details. Only codes with which the call was certainly not done.
  */
 const refusalByCode: ReadonlyMap<number, Refusal> = new Map<number, Refusal>([
   [status.INVALID_ARGUMENT, { reason: 'INVALID_ARGUMENT', exitCode: exitCodes.usage }],
@@ -185,7 +185,7 @@ export function readCallFailure(error: ServiceError, requestId: string): CallFai
   };
 }
 
-/** A web server or a proxy that turned the call down, and passed it to nobody. */
+/** A web server or a proxy that refused the call, and did not pass it on. */
 function findHttpRefusal({ details }: ServiceError): number | undefined {
   const found = Number(/^Received HTTP status code (4\d\d)$/.exec(details)?.[1] ?? 0);
   // With these the call may have been passed on.

@@ -132,7 +132,7 @@ export async function readFirstLines(
     lineEnds += countLineEnds(bytes);
     if (lineEnds >= count || size >= limitBytes) break;
   }
-  // Split as bytes: what follows the lines is nobody's concern.
+  // Split as bytes: what follows the lines is not looked at.
   const lines = Buffer.concat(chunks).toString('latin1').split('\n', count);
   return lines.map((line) => decodeUtf8(Buffer.from(line, 'latin1'))?.replace(/\r$/, ''));
 }

@@ -50,8 +50,8 @@ const maxPasswordLength = 256;
 const maxRawLength = 1_024;
 
 /**
- * NFC, so that the same keys typed elsewhere give the same bytes; undefined if it is far too long, or
- * has what a decoder puts in place of bad bytes: it would match every password with other bad bytes.
+ * NFC, so that the same keys typed elsewhere give the same bytes. Undefined if it is far too long,
+ * or has what a decoder puts in place of bad bytes: it would match passwords with other bad bytes.
  */
 export function normalizePassword(text: string): string | undefined {
   const isUsable = text.length <= maxRawLength && findSecretProblem(text) === undefined;

@@ -24,7 +24,7 @@ export type WhoamiRow = {
   readonly apiKey: ApiKey | undefined;
 };
 
-/** Said where somebody looks at how they are signed in, and not with every command. */
+/** For the two commands that show the credential, not for every command. */
 export const plainFileWarning =
   'the token is stored in a plain file, not in the keychain (--insecure-storage)';
 

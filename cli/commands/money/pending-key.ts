@@ -8,9 +8,9 @@ const hourMs = 60 * minuteMs;
 const dayMs = 24 * hourMs;
 
 /**
- * What an unfinished earlier run of the same command left, to be continued. After a day somebody
- * may well mean another payment by the same command (the next month's rent), so that an old key is
- * used only after a question; --yes does not answer it.
+ * What an unfinished earlier run of the same command left, to be continued. After a day the
+ * same command may be meant as another payment (next month's rent), so that an old key is used only
+ * after a question; --yes does not answer it.
  */
 export async function claimLeft(
   context: Context,

@@ -89,7 +89,7 @@ function checkSecret(secret: string | undefined, field = 'password'): Outcome<st
   return failUsage(field, `the ${field} ${problem ?? ''}; nothing was sent`, hint);
 }
 
-/** The first lines of stdin, each of which can be told from other ones. */
+/** The first lines of stdin, each of them decoded without a replacement. */
 export async function readSecretLines(
   context: Pick<Context, 'io'>,
   field: 'password' | 'token',

@@ -279,11 +279,11 @@ describe('servers and hints', () => {
   it('a hint for staff names the user, and can be pasted', async () => {
     const operator = await world.staff('operator', 'operator');
     await ana.json(['deposit', '1.00', '--currency', 'EUR', '--yes']);
-    const args = ['withdraw', '5000.00', '--user', ana.email, '--currency', 'EUR', '--yes'];
+    const args = ['withdraw', '5000.00', '--user', ana.id, '--currency', 'EUR', '--yes'];
     const refused = await operator.run([...args, '--json']);
     expect(refused.code).toBe(6);
     const { hint = '' } = failureOf(refused);
-    expect(hint).toBe(`wallet balance --user ${ana.email} --currency EUR`);
+    expect(hint).toBe(`wallet balance --user ${ana.id} --currency EUR`);
     expectCode(await operator.run(hint.split(' ').slice(1)), 0);
   });
 });

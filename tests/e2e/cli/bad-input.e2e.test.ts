@@ -198,7 +198,8 @@ describe('accounts', () => {
         '--insecure-storage',
       ];
       const done = await runWallet([...args, '--quiet'], { env, input: 'not the password at all' });
-      return `${String(done.code)} ${done.stderr.replace(/"requestId": ?"[^"]*"/, '')}`;
+      const answer = done.stderr.replace(/"requestId": ?"[^"]*"/, '').replace(email, 'EMAIL');
+      return `${String(done.code)} ${answer}`;
     };
     const wrong = await signIn('ana@example.com');
     expect(wrong).toContain('CREDENTIALS_INVALID');

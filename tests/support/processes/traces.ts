@@ -13,8 +13,10 @@ export function readKeychain(env: Readonly<Record<string, string>>): string[] {
   } catch {
     return [];
   }
-  const stored = JSON.parse(text) as Record<string, unknown>;
-  return [stored['accessToken'], stored['refreshToken']].map(String);
+  const stored = JSON.parse(text) as { readonly secret: Record<string, string> };
+  const { accessToken, refreshToken } = stored.secret;
+  if (accessToken === undefined || refreshToken === undefined) throw new Error('no tokens found');
+  return [accessToken, refreshToken];
 }
 
 /**
