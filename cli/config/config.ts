@@ -1,24 +1,11 @@
-import { homedir, hostname } from 'node:os';
+import { hostname } from 'node:os';
 import { join } from 'node:path';
+
+import './home.ts';
+import envPaths from 'env-paths';
 
 import { isTimezone } from '../../core/time/calendar.ts';
 import { settingKeys, settingSpecs, type Layer } from './settings.ts';
-
-/** A folder that is on no host, by convention. What is to be written there is refused by name. */
-const noHome = '/nonexistent';
-
-/** A container may run under a user id without an entry on the host, and without HOME. */
-function ensureHome(): void {
-  try {
-    homedir();
-  } catch {
-    process.env['HOME'] = noHome;
-  }
-}
-
-// The library asks for the home folder while it is loaded.
-ensureHome();
-const { default: envPaths } = await import('env-paths');
 
 /** The folders that the command line writes to. */
 type Paths = {
