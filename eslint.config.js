@@ -40,6 +40,7 @@ export default defineConfig(
     files: [
       'daemon/config/config.ts',
       'cli/config/config.ts',
+      'cli/config/home.ts',
       'tests/**',
       'scripts/**',
       'bench/**',

@@ -5,13 +5,15 @@ process.on('SIGUSR1', () => undefined);
 
 const [argument, ...others] = process.argv.slice(2);
 
+// No await at the top level: built, this is CommonJS.
 if ((argument === '--version' || argument === '-V') && others.length === 0) {
   // Before anything else is loaded: scripts ask for it often.
-  const { printVersion } = await import('./config/version.ts');
-  process.exitCode = printVersion() ? 0 : 1;
+  void import('./config/version.ts').then(({ printVersion }) => {
+    process.exitCode = printVersion() ? 0 : 1;
+  });
 } else {
-  const { runProcess } = await import('./run.ts');
   // The helper stands beside this file, from source as well as built.
   const ending = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
-  await runProcess(new URL(`./keychain-helper.${ending}`, import.meta.url));
+  const helperUrl = new URL(`./keychain-helper.${ending}`, import.meta.url);
+  void import('./run.ts').then(({ runProcess }) => runProcess(helperUrl));
 }

@@ -1,14 +1,16 @@
 import { chmod, copyFile, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
-import { basename, dirname } from 'node:path';
+import { basename, dirname, resolve } from 'node:path';
 
 import { build, type BuildOptions, type Plugin } from 'esbuild';
 import ts from 'typescript';
 
+import { writeCodeCache } from './code-cache.ts';
 import { docsFiles } from '../daemon/gateway/docs-page/files.ts';
 
-// The command line is one file with its libraries, beside a small one that only prints the version:
-// finding and linking dozens of files would be a tenth of its start. The daemon keeps its libraries
-// outside, where stack traces and audits find them.
+// The command line is one file with its libraries, beside a small one that prints the version or
+// loads the other with the code that V8 made of it (decision 78). Both are CommonJS: ES modules
+// load more of what is built in. The daemon keeps its libraries outside, where stack traces and
+// audits find them.
 const common: BuildOptions = {
   bundle: true,
   platform: 'node',
@@ -26,16 +28,12 @@ const declarationOptions: ts.CompilerOptions = {
   exactOptionalPropertyTypes: true,
 };
 
-const requireForCommonJs =
-  "import { createRequire as __createRequire } from 'node:module';" +
-  'const require = __createRequire(import.meta.url);';
-
 /** `cli/main.ts` loads the rest from the file beside it, when it needs it. */
-const runBesideMain: Plugin = {
-  name: 'run-beside-main',
+const loadRun: Plugin = {
+  name: 'load-run',
   setup: ({ onResolve }) => {
     onResolve({ filter: /^\.\/run\.ts$/ }, ({ importer }) =>
-      importer.endsWith('/cli/main.ts') ? { path: './run.js', external: true } : undefined,
+      importer.endsWith('/cli/main.ts') ? { path: resolve('cli/load-run.ts') } : undefined,
     );
   },
 };
@@ -84,14 +82,16 @@ await rm('dist', { recursive: true, force: true });
 await Promise.all([
   build({
     ...common,
+    format: 'cjs',
     entryPoints: ['main', 'run', 'keychain-helper'].map((name) => `cli/${name}.ts`),
     outdir: 'dist/cli',
     // The loader of .proto files is for services that the command line has not.
     external: ['keytar', '@grpc/proto-loader'],
-    plugins: [runBesideMain, omitGeneratedClients],
+    plugins: [loadRun, omitGeneratedClients],
+    define: { 'import.meta.url': '__url' },
     minifySyntax: true,
     minifyWhitespace: true,
-    banner: { js: requireForCommonJs },
+    banner: { js: "const __url = require('node:url').pathToFileURL(__filename).href;" },
   }),
   build({
     ...common,
@@ -108,7 +108,8 @@ await Promise.all([
     outdir: 'dist/client',
   }),
 ]);
-await writeDeclarations();
+await writeFile('dist/cli/package.json', '{ "type": "commonjs" }\n');
+await Promise.all([writeCodeCache(), writeDeclarations()]);
 await mkdir('dist/daemon/docs-page');
 for (const [name, source] of Object.entries(docsFiles)) {
   await copyFile(source, `dist/daemon/docs-page/${name}`);

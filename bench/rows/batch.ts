@@ -48,7 +48,7 @@ export const batchRow: Row = {
         },
       );
       const what = `wallet batch run of ${count.toLocaleString('en')} rows`;
-      return [evaluate({ id: 'batch', what, unit: 'transactions/s' }, measured, { atLeast: 0.6 })];
+      return [evaluate({ id: 'batch', what, unit: 'transactions/s' }, measured, { atLeast: 0.7 })];
     } finally {
       await product.stop();
     }

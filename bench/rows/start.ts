@@ -2,6 +2,7 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { run, runWallet, type Environment } from '../../scripts/product.ts';
+import { readEndedCpuMicros } from '../support/cpu.ts';
 import { fund } from '../support/generator.ts';
 import { startProduct, userIdOf } from '../support/product.ts';
 import { median } from '../support/rounds.ts';
@@ -10,7 +11,8 @@ import { evaluate, type Bench, type ResultRow, type Row } from '../support/row.t
 const triesPerRound = 20;
 
 /**
- * How long the command line takes, beside a Node that does nothing. In milliseconds of wall time.
+ * How long the command line takes, beside a Node that does nothing. In milliseconds of wall time,
+ * with the user and system time of a process beside it.
  */
 export const startRow: Row = {
   id: 'start',
@@ -29,10 +31,10 @@ export const startRow: Row = {
       const version = () => runWallet(['--version'], { env });
       const args = ['balance', '--user', userIdOf(3), '--json'];
       return [
-        await compare(bench, env, 'start-version', 'wallet --version', 2, async () =>
+        await compare(bench, env, 'start-version', 'wallet --version', 1.5, async () =>
           /\d+\.\d+\.\d+/.test((await version()).stdout),
         ),
-        await compare(bench, env, 'start-balance', 'wallet balance --json', 5, async () => {
+        await compare(bench, env, 'start-balance', 'wallet balance --json', 4, async () => {
           const { stdout } = await runWallet(args, { env });
           return (JSON.parse(stdout) as { balance: string }).balance === '10000000.00';
         }),
@@ -52,7 +54,7 @@ async function compare(
   work: () => Promise<boolean>,
 ): Promise<ResultRow> {
   const tries = bench.isQuick ? 2 : bench.rounds * triesPerRound;
-  const times: { nothing: number; work: number }[] = [];
+  const times: { nothing: Taken; work: Taken }[] = [];
   for (let i = 0; i < tries; i += 1) {
     const nothing = await time(async () => {
       await run(process.execPath, ['-e', '0'], { env });
@@ -63,15 +65,26 @@ async function compare(
     times.push({ nothing, work: measured });
   }
   const measured = {
-    value: median(times.map((t) => t.work)),
-    baseline: median(times.map((t) => t.nothing)),
-    ratio: median(times.map((t) => t.work / t.nothing)),
+    value: median(times.map((t) => t.work.ms)),
+    baseline: median(times.map((t) => t.nothing.ms)),
+    ratio: median(times.map((t) => t.work.ms / t.nothing.ms)),
+    // Means: the clock of processor time has steps of 10 ms.
+    cpuMicros: mean(times.map((t) => t.work.cpuMicros)),
+    baselineCpuMicros: mean(times.map((t) => t.nothing.cpuMicros)),
   };
   return evaluate({ id, what, unit: 'ms' }, measured, { atMost });
 }
 
-async function time(work: () => Promise<void>): Promise<number> {
+type Taken = { readonly ms: number; readonly cpuMicros: number };
+
+/** Wall time, and the processor time of the child processes that ended meanwhile. */
+async function time(work: () => Promise<void>): Promise<Taken> {
+  const cpuBefore = await readEndedCpuMicros();
   const startedAt = performance.now();
   await work();
-  return performance.now() - startedAt;
+  const ms = performance.now() - startedAt;
+  return { ms, cpuMicros: (await readEndedCpuMicros()) - cpuBefore };
 }
+
+const mean = (values: readonly number[]): number =>
+  values.reduce((total, value) => total + value, 0) / values.length;

@@ -69,3 +69,9 @@ export function perTransaction(
   const micros = afterMicros - beforeMicros;
   return transactions > 0 && micros > 0 ? micros / transactions : null;
 }
+
+/** Processor time of the children of this process that have ended, in microseconds; Linux only. */
+export async function readEndedCpuMicros(): Promise<number> {
+  const times = parseStat(await readFile('/proc/self/stat', 'utf8'));
+  return (times?.ended ?? 0) * microsPerTick;
+}

@@ -1,7 +1,8 @@
 import { dirname } from 'node:path';
 import { getSystemErrorMap } from 'node:util';
 
-import { noHome, type Paths } from '../config/config.ts';
+import type { Paths } from '../config/config.ts';
+import { noHome } from '../config/home.ts';
 import { fail, succeed, type CliFailure, type Outcome } from '../outcome.ts';
 
 /** For failures before a command has asked the server for anything. */
