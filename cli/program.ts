@@ -6,6 +6,7 @@ import { addAuditCommands } from './commands/audit/index.ts';
 import { addBatchCommands } from './commands/batch/index.ts';
 import { addConfigCommands } from './commands/config/index.ts';
 import { addDeadLettersCommands } from './commands/dead-letters/index.ts';
+import { addDoctorCommand } from './commands/doctor/index.ts';
 import { addExportsCommands } from './commands/exports/index.ts';
 import { addMoneyCommands } from './commands/money/index.ts';
 import { addProfilesCommands } from './commands/profiles/index.ts';
@@ -76,5 +77,6 @@ Exit codes: 0 done, 1 unexpected, 2 usage, 3 some rows of a batch failed, 4 sign
   addDeadLettersCommands(program, start);
   addConfigCommands(program, start);
   addProfilesCommands(program, start);
+  addDoctorCommand(program, start);
   return program;
 }

@@ -85,7 +85,7 @@ export const isForMachines = ({ output }: Pick<Manner, 'output'>): boolean =>
 
 /** The commands that hints may name, so that other words after "wallet" are left alone. */
 const commands = [
-  'sign-(?:up|in|out)|verify-email|whoami|change-(?:password|email)|reset-password',
+  'sign-(?:up|in|out)|verify-email|whoami|doctor|change-(?:password|email)|reset-password',
   'deposit|withdraw|purchase|cancel|reverse|balance',
   'totp (?:enable|disable|recovery-codes|status)',
   '(?:transactions|statement|exports|wallets|batch|users|sessions) [a-z][a-z-]*',
