@@ -1,5 +1,6 @@
 import { Command, Option } from 'commander';
 
+import { addGroupExamples } from '../lib/help/notes.ts';
 import { addAccountCommands } from './commands/account/index.ts';
 import { addApiKeysCommands } from './commands/api-keys/index.ts';
 import { addAuditCommands } from './commands/audit/index.ts';
@@ -7,7 +8,7 @@ import { addBatchCommands } from './commands/batch/index.ts';
 import { addCompletionCommand } from './commands/completion/index.ts';
 import { addConfigCommands } from './commands/config/index.ts';
 import { addDeadLettersCommands } from './commands/dead-letters/index.ts';
-import { addGroupExamples } from '../lib/help/notes.ts';
+import { addDoctorCommand } from './commands/doctor/index.ts';
 import { addHelpCommand, helpTopicNames } from './commands/help/index.ts';
 import { addExportsCommands } from './commands/exports/index.ts';
 import { addMoneyCommands } from './commands/money/index.ts';
@@ -79,6 +80,7 @@ Help topics: ${helpTopicNames.map((name) => `wallet help ${name}`).join(', ')}`,
   addDeadLettersCommands(program, start);
   addConfigCommands(program, start);
   addProfilesCommands(program, start);
+  addDoctorCommand(program, start);
   addCompletionCommand(program);
   addHelpCommand(program);
   addGroupExamples(program);

@@ -110,6 +110,10 @@ describe.runIf(isRoot)('user id without an entry in passwd', () => {
     expectCode(version, 0);
     const listed = await runAsNobody(wallet, ['config', 'list'], {});
     expectCode(listed, 0);
+    const checked = await runAsNobody(wallet, ['doctor'], {});
+    expect(checked).toMatchObject({ code: 1, stderr: '' });
+    expect(checked.stdout).toMatch(/^problem +folders +\/nonexistent.* cannot be written/m);
+    expect(checked.stdout).toContain('fix: set WALLET_CONFIG_DIR to a folder that you may write');
     const set = await runAsNobody(wallet, ['config', 'set', 'currency', 'EUR'], {});
     expect(set.code).not.toBe(0);
     expect(set.stderr).not.toMatch(/^\s+at /m);

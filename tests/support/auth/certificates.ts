@@ -19,22 +19,22 @@ const keyTypes = {
 };
 
 /** A certificate authority of the test's own, made with openssl in this folder. */
-export function createAuthority(folder: string, name: string): Authority {
+export function createAuthority(folder: string, name: string, days = 2): Authority {
   const path = (file: string): string => join(folder, file);
   const openssl = (...args: string[]): void =>
     void execFileSync('openssl', args, { cwd: folder, stdio: 'pipe' });
   const own = { key: path(`${name}.key`), cert: path(`${name}.pem`) };
-  const subject = ['-subj', `/CN=${name}`, '-days', '2'];
+  const subject = ['-subj', `/CN=${name}`, '-days', String(days)];
   openssl('req', '-x509', ...keyTypes.ec, '-keyout', own.key, '-out', own.cert, ...subject);
   writeFileSync(path('names'), 'subjectAltName=IP:127.0.0.1,DNS:localhost,DNS:walletd.internal\n');
   return {
     cert: own.cert,
-    issue: (holder, days = 1, keyType = 'ec') => {
+    issue: (holder, lifeDays = 1, keyType = 'ec') => {
       const files = { key: path(`${holder}.key`), cert: path(`${holder}.pem`) };
       const request = path(`${holder}.csr`);
       const newKey = keyTypes[keyType];
       openssl('req', ...newKey, '-keyout', files.key, '-out', request, '-subj', `/CN=${holder}`);
-      const by = ['-CA', own.cert, '-CAkey', own.key, '-CAcreateserial', '-days', String(days)];
+      const by = ['-CA', own.cert, '-CAkey', own.key, '-CAcreateserial', '-days', String(lifeDays)];
       openssl('x509', '-req', '-in', request, ...by, '-extfile', path('names'), '-out', files.cert);
       return files;
     },
