@@ -10,7 +10,8 @@ import type { Environment } from './config/config.ts';
 import { openTokensByEmail, type TokensByEmail } from './credentials/device-tokens.ts';
 import { openInsecureFiles } from './credentials/insecure-file.ts';
 import { openKeychain } from './credentials/keychain.ts';
-import { accountOf, openAccountRecords, type AccountRecords } from './credentials/records.ts';
+import { openAccounts, type Accounts } from './credentials/accounts.ts';
+import { accountOf } from './credentials/records.ts';
 import { openCredentials, type Credentials } from './credentials/session.ts';
 import type { SecretStorage, StorageKind } from './credentials/storage.ts';
 import type { Outcome } from './outcome.ts';
@@ -51,12 +52,11 @@ export type Context = {
   readonly account: string;
   readonly caller: RpcCaller;
   readonly credentials: Credentials;
-  readonly records: AccountRecords;
+  readonly accounts: Accounts;
   /** What the server knows this machine by at the next sign-in. */
   readonly deviceTokens: TokensByEmail;
   /** Of sign-ups that wait for their mailed code. */
   readonly signUpTokens: TokensByEmail;
-  readonly storageOf: (kind: StorageKind) => SecretStorage;
   readonly pendingKeys: PendingKeys;
   readonly interrupts: Interrupts;
   readonly clock: Clock;
@@ -91,7 +91,6 @@ export function createContext(parts: ContextParts): Context {
     sleep: (durationMs) => delay(durationMs),
   };
   const lazy = createLazyConnection(settings);
-  const records = openAccountRecords(join(configDir, 'accounts'));
   const storageOf = (kind: StorageKind): SecretStorage =>
     kind === 'file'
       ? openInsecureFiles(join(configDir, 'credentials'))
@@ -100,17 +99,19 @@ export function createContext(parts: ContextParts): Context {
           env: environment.helperEnv,
           timeoutMs: keychainTimeoutMs,
         });
+  const accounts = openAccounts({
+    ...{ configDir, stateDir, storageOf },
+    lockWaitMs: settings.timeoutMs,
+  });
   const credentials = openCredentials({
     account,
     token: environment.token,
-    records,
-    storageOf,
-    lockDir: join(stateDir, 'locks'),
-    lockWaitMs: settings.timeoutMs,
+    accounts,
     now: clock.now,
     refresh: (refreshToken) =>
       caller.callAs(undefined, AuthServiceService.refreshSession, { refreshToken }, 'refresh'),
-    warn: (message) => reporter.warn(message),
+    checkServer: () => caller.checkServer(),
+    warn: (message) => reporter.warnAlways(message),
   });
   const caller = createCaller({
     connect: lazy.connect,
@@ -124,10 +125,9 @@ export function createContext(parts: ContextParts): Context {
     account,
     caller,
     credentials,
-    records,
+    accounts,
     deviceTokens: openTokensByEmail(join(configDir, 'devices')),
     signUpTokens: openTokensByEmail(join(configDir, 'sign-ups')),
-    storageOf,
     pendingKeys: openPendingKeys(join(stateDir, 'pending'), clock.now),
     clock,
     newKey: randomUUID,

@@ -32,10 +32,13 @@ export const cliReasons = {
   KEYCHAIN_UNAVAILABLE: exitCodes.signInNeeded,
   KEYCHAIN_LOCKED: exitCodes.signInNeeded,
   CREDENTIAL_FILE_UNSAFE: exitCodes.signInNeeded,
+  ACCOUNT_CHANGED: exitCodes.signInNeeded,
   PROFILE_NOT_FOUND: exitCodes.notFound,
   UNREACHABLE: exitCodes.unavailable,
   CONNECTION_LOST: exitCodes.unavailable,
   LOCK_BUSY: exitCodes.unavailable,
+  STORAGE_UNAVAILABLE: exitCodes.unavailable,
+  REFUSED: exitCodes.refused,
   STATEMENT_MISMATCH: exitCodes.unexpected,
   OUTPUT_FAILED: exitCodes.unexpected,
   UNEXPECTED: exitCodes.unexpected,
@@ -56,6 +59,10 @@ export type CliFailure = {
   readonly requestId?: string;
   /** The argument, option or request field that is wrong. */
   readonly field?: string;
+  /** The file or folder of our own that cannot be used. */
+  readonly path?: string;
+  /** The server's word for a refusal that this version has no reason for. */
+  readonly serverReason?: string;
 };
 
 export type Failed = { readonly ok: false; readonly failure: CliFailure };

@@ -33,6 +33,8 @@ import {
   type Origin,
   type OutputFormat,
 } from './config/settings.ts';
+import { collectGiven, type Given } from './terminal/hints.ts';
+import { nameFolderVariable } from './files/storage-failure.ts';
 import { createReporter, type Manner } from './terminal/reporter.ts';
 import { explainUsage, findOutput } from './terminal/usage.ts';
 import { version } from './config/version.ts';
@@ -92,12 +94,13 @@ async function runParsed(argv: readonly string[], world: World): Promise<ExitCod
   let exitCode: ExitCode = exitCodes.done;
   const tellFailure = async (failure: CliFailure, output: OutputFormat): Promise<void> => {
     const manner = { output, isQuiet: false, isVerbose: false, hasColor: environment.hasColor };
-    await createReporter(io, manner).error(failure);
+    await createReporter(io, manner).error(nameFolderVariable(failure, environment.paths));
     exitCode = failure.exitCode;
   };
   const program = buildProgram(version, async (command, run, options) => {
-    const globals = command.optsWithGlobals<GlobalOptions & CommandFlags>();
-    const prepared = await prepareContext(world, globals, options);
+    const typed = command.optsWithGlobals<GlobalOptions & CommandFlags>();
+    const globals = { ...typed, ...(options?.profile && { profile: options.profile }) };
+    const prepared = await prepareContext(world, globals, options, collectGiven(command));
     if (!prepared.ok) {
       await tellFailure(prepared.failure, findOutput(argv, environment));
       return;
@@ -129,8 +132,9 @@ async function runToEnd(
   try {
     const outcome = await run(context);
     if (outcome.ok) return outcome.value;
-    await context.reporter.error(outcome.failure);
-    return outcome.failure.exitCode;
+    const failure = nameFolderVariable(outcome.failure, context.environment.paths);
+    await context.reporter.error(failure);
+    return failure.exitCode;
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);
     await context.reporter.error(fail('UNEXPECTED', message).failure);
@@ -171,6 +175,7 @@ async function prepareContext(
   world: World,
   options: GlobalOptions & CommandFlags,
   { isLenient = false, canBeNewProfile = isLenient, hasJournal = false }: StartOptions = {},
+  given: Given = { options: [] },
 ): Promise<Outcome<Context>> {
   const { environment, io } = world;
   if (options.json && options.output !== undefined && options.output !== 'json') {
@@ -209,18 +214,17 @@ async function prepareContext(
     isQuiet: options.quiet === true,
     isVerbose: options.verbose === true,
     hasColor: environment.hasColor && options.color,
-    given: {
-      server: options.server,
-      profile: options.profile,
-      hasInsecureStorage: options.insecureStorage === true,
-    },
+    given,
   };
   const isForMachines = manner.output === 'json' || manner.output === 'ndjson';
+  const reporter = createReporter(io, manner);
+  if (file.value.isOutOfReach) {
+    const message = `${configDir} cannot be entered, so that no settings and sign-ins are used`;
+    await reporter.warnAlways(`${message}; choose another folder with WALLET_CONFIG_DIR`);
+  }
   return succeed(
     createContext({
-      ...world,
-      manner,
-      reporter: createReporter(io, manner),
+      ...{ ...world, manner, reporter },
       canPrompt: io.isStdinTerminal && io.stderr.isTerminal && options.input && !isForMachines,
       isConfirmed: options.yes === true,
       settings: settings.value,

@@ -8,7 +8,6 @@ import { readProfileFile } from '../config/profiles.ts';
 import type { GlobalOptions } from '../commands/shared/start.ts';
 import type { Context } from '../context.ts';
 import { listProfileNames } from '../credentials/known-profile.ts';
-import { loadStored } from '../credentials/session.ts';
 import { readSubject } from '../credentials/tokens.ts';
 import type { Outcome } from '../outcome.ts';
 import { complete } from './complete.ts';
@@ -126,12 +125,12 @@ function toOptions(given: Position['given']): GlobalOptions {
 }
 
 async function findToken(context: Context): Promise<string | undefined> {
-  const { environment, records, account, clock } = context;
+  const { environment, accounts, account, clock } = context;
   if (environment.token !== undefined) return environment.token;
-  const record = await records.find(account);
+  const record = await accounts.find(account);
   if (record?.storage !== 'file') return undefined;
-  const stored = await loadStored(context);
-  if (!stored.ok) return undefined;
+  const stored = await accounts.load(account);
+  if (!stored.ok || !stored.value) return undefined;
   const { accessToken, accessTokenExpiresAtMs = Infinity } = stored.value.secret;
   return accessTokenExpiresAtMs > clock.now() ? accessToken : undefined;
 }

@@ -1,31 +1,46 @@
 import { homedir, hostname } from 'node:os';
-import { join } from 'node:path';
+import { isAbsolute, join } from 'node:path';
 
 import { isTimezone } from '../../core/time/calendar.ts';
 import { settingKeys, settingSpecs, type Layer } from './settings.ts';
 
-/** A folder that is on no host, by convention. What is to be written there is refused by name. */
-const noHome = '/nonexistent';
+/** A folder that no user can make, root included. What is to be written there is refused by name. */
+export const noHome = '/dev/null/nonexistent';
 
-/** A container may run under a user id without an entry on the host, and without HOME. */
-function ensureHome(): void {
-  try {
-    homedir();
-  } catch {
-    process.env['HOME'] = noHome;
+/**
+ * Makes sure that the home folder is an absolute path, and answers why there is none. A container
+ * may run under a user id without an entry on the host, and without HOME. A relative one would put
+ * tokens and keys into whatever folder a command is run in.
+ */
+function ensureHome(env: NodeJS.ProcessEnv): string | undefined {
+  for (const name of ['XDG_CONFIG_HOME', 'XDG_STATE_HOME', 'XDG_DATA_HOME']) {
+    // As the specification of these variables says.
+    if (!isAbsolute(env[name] ?? '/')) env[name] = '';
   }
+  const given = env['HOME'];
+  if (given === '') delete env['HOME'];
+  try {
+    if (isAbsolute(homedir())) return undefined;
+  } catch {
+    env['HOME'] = noHome;
+    return 'HOME is not set, and this user has no home folder';
+  }
+  env['HOME'] = noHome;
+  return `HOME is not an absolute path: ${JSON.stringify(given)}`;
 }
 
 // The library asks for the home folder while it is loaded.
-ensureHome();
+const homeProblem = ensureHome(process.env);
 const { default: envPaths } = await import('env-paths');
 
 /** The folders that the command line writes to. */
-type Paths = {
+export type Paths = {
   /** config.json, and who is signed in where. */
   readonly configDir: string;
   /** Locks, and commands whose outcome is not known. */
   readonly stateDir: string;
+  /** Why neither can be below the user's home folder. */
+  readonly homeProblem: string | undefined;
 };
 
 /** All that the environment says. Nothing else in the command line reads it. */
@@ -58,6 +73,7 @@ export function readEnvironment(
     paths: {
       configDir: presence(env['WALLET_CONFIG_DIR']) ?? own.config,
       stateDir: presence(env['WALLET_STATE_DIR']) ?? join(state, 'cli'),
+      homeProblem,
     },
     host: hostname(),
     get timezone() {

@@ -2,7 +2,8 @@ import { join } from 'node:path';
 
 import { suggest } from '../../lib/suggest.ts';
 import { fail, succeed, type Failed, type Outcome } from '../outcome.ts';
-import { parseJsonObject, readTextIfAny, writePrivateFile } from '../files/files.ts';
+import { isOutOfReach, parseJsonObject, readTextIfAny, writePrivateFile } from '../files/files.ts';
+import { notSent } from '../files/storage-failure.ts';
 import { withLock } from '../files/lock.ts';
 import { settingKeys, type Layer, type SettingKey } from './settings.ts';
 
@@ -12,6 +13,8 @@ export const defaultProfile = 'default';
 export type ProfileFile = {
   readonly current: string | undefined;
   readonly profiles: Readonly<Record<string, Layer>>;
+  /** This user may not enter the folder, so that there may be settings which are not used. */
+  readonly isOutOfReach?: boolean;
 };
 
 /** True for a name that is safe in file names and keychain accounts. */
@@ -23,7 +26,10 @@ export function isProfileName(name: string): boolean {
 export async function readProfileFile(configDir: string): Promise<Outcome<ProfileFile>> {
   const path = join(configDir, 'config.json');
   const text = await readTextIfAny(path);
-  if (text === undefined) return succeed({ current: undefined, profiles: {} });
+  if (text === undefined) {
+    const isHidden = await isOutOfReach(path);
+    return succeed({ current: undefined, profiles: {}, isOutOfReach: isHidden });
+  }
   const value = parseJsonObject(text);
   const profiles = value?.['profiles'] ?? {};
   if (!value || typeof profiles !== 'object') {
@@ -89,8 +95,7 @@ function changeFile(
     if (!file.ok) return file;
     const { current, profiles } = change(file.value);
     const text = JSON.stringify({ profile: current, profiles }, null, 2);
-    await writePrivateFile(join(configDir, 'config.json'), `${text}\n`);
-    return succeed(undefined);
+    return writePrivateFile(join(configDir, 'config.json'), `${text}\n`, notSent);
   });
 }
 

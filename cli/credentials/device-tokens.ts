@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 
+import type { Outcome } from '../outcome.ts';
 import { parseJsonObject, readTextIfAny, writePrivateFile } from '../files/files.ts';
 
 /**
@@ -13,7 +14,7 @@ export type TokensByEmail = {
   /** The addresses that there is a token for. */
   list(account: string): Promise<readonly string[]>;
   /** In place of an earlier one; an empty token removes it. */
-  save(account: string, email: string, token: string): Promise<void>;
+  save(account: string, email: string, token: string): Promise<Outcome<undefined>>;
 };
 
 /** Tokens in a folder, one 0600 file for each account. */
@@ -36,7 +37,7 @@ export function openTokensByEmail(dir: string): TokensByEmail {
       const { [keyOf(email)]: _earlier, ...others } = await read(account);
       const tokens = token === '' ? others : { ...others, [keyOf(email)]: token };
       const text = JSON.stringify({ version: 1, tokens }, null, 2);
-      await writePrivateFile(pathOf(account), `${text}\n`);
+      return writePrivateFile(pathOf(account), `${text}\n`);
     },
   };
 }

@@ -4,7 +4,8 @@ import { join } from 'node:path';
 
 import { syncFolder } from '../../lib/files.ts';
 import { fail, succeed, type Failed, type Outcome } from '../outcome.ts';
-import { makePrivateDir, writePrivateFile } from '../files/files.ts';
+import { makePrivateDir, reserveFile, writePrivateFile } from '../files/files.ts';
+import { tryStorage } from '../files/storage-failure.ts';
 import type { SecretStorage } from './storage.ts';
 
 /**
@@ -24,20 +25,39 @@ export function openInsecureFiles(dir: string): SecretStorage {
           : folder;
     },
     save: async (account, secret) => {
-      await makePrivateDir(dir);
-      const folder = await checkDir(dir);
-      if (!folder.ok) return folder;
-      const existing = await readChecked(pathOf(account));
-      if (!existing.ok) return existing;
-      await writePrivateFile(pathOf(account), `${secret}\n`);
-      return succeed(undefined);
+      const checked = await checkPlace(dir, pathOf(account));
+      return checked.ok ? writePrivateFile(pathOf(account), `${secret}\n`) : checked;
     },
-    remove: async (account) => {
-      await rm(pathOf(account), { force: true });
-      await syncFolder(dir).catch(() => undefined);
-      return succeed(undefined);
+    reserve: async (account, current = '') => {
+      const checked = await checkPlace(dir, pathOf(account));
+      if (!checked.ok) return checked;
+      return reserveFile(pathOf(account), Buffer.byteLength(current) + spareBytes);
     },
+    remove: (account) =>
+      tryStorage(
+        pathOf(account),
+        '',
+        async () => {
+          await rm(pathOf(account), { force: true });
+          await syncFolder(dir).catch(() => undefined);
+          return undefined;
+        },
+        'remove',
+      ),
   };
+}
+
+/** How much longer than the tokens of now those of later may be. */
+const spareBytes = 4_096;
+
+/** That nobody else has put anything where a secret is to be written. */
+async function checkPlace(dir: string, path: string): Promise<Outcome<undefined>> {
+  const made = await makePrivateDir(dir);
+  if (!made.ok) return made;
+  const folder = await checkDir(dir);
+  if (!folder.ok) return folder;
+  const existing = await readChecked(path);
+  return existing.ok ? succeed(undefined) : existing;
 }
 
 /** True if the folder is there and private, false if it is not there. */

@@ -1,12 +1,15 @@
 import { readFileSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import { startSecretService, type SecretService } from '../../tests/support/auth/secret-service.ts';
+import { openAccounts } from './accounts.ts';
 import { openKeychain } from './keychain.ts';
 import { accountOf, type AccountRecord } from './records.ts';
-import { loadStored } from './session.ts';
 
 const helperUrl = new URL('../keychain-helper.ts', import.meta.url);
 const account = accountOf('default', '127.0.0.1:50051');
@@ -18,6 +21,13 @@ const record: AccountRecord = {
   role: 'customer',
   storage: 'keychain',
   sessionExpiresAtMs: undefined,
+};
+
+const secret = {
+  accessToken: 'access',
+  accessTokenExpiresAtMs: 1,
+  refreshToken: 'refresh',
+  sessionExpiresAtMs: 2,
 };
 
 let service: SecretService;
@@ -66,19 +76,19 @@ describe('a real Secret Service', () => {
   });
 
   test('a locked keychain is reported as locked or removed, not as signed out', async () => {
+    const dir = await mkdtemp(join(tmpdir(), 'wallet-keychain-'));
     const keychain = open();
-    await keychain.save(account, 'secret');
+    const parts = { configDir: dir, stateDir: dir, lockWaitMs: 1_000, storageOf: () => keychain };
+    const accounts = openAccounts(parts);
+    const next = { record, secret };
+    const written = await accounts.withAccountLock(account, (lock) =>
+      accounts.writeAccount(lock, next),
+    );
+    expect(written).toEqual({ ok: true, value: true });
+    expect(await accounts.load(account)).toEqual({ ok: true, value: next });
     service.lock();
-    const stored = await loadStored({
-      account,
-      storageOf: () => keychain,
-      records: {
-        find: () => Promise.resolve(record),
-        list: () => Promise.resolve([record]),
-        save: () => Promise.resolve(),
-        remove: () => Promise.resolve(),
-      },
-    });
+    const stored = await accounts.load(account);
+    await rm(dir, { recursive: true });
     expect(stored).toMatchObject({
       ok: false,
       failure: { reason: 'KEYCHAIN_LOCKED', exitCode: 4 },

@@ -38,15 +38,25 @@ export function openKeychain(options: KeychainOptions): SecretStorage {
     if (answer.ok) return succeed(answer.secret);
     return fail('KEYCHAIN_UNAVAILABLE', explainProblem(answer.problem), { hint: storageHint });
   };
+  const save = async (account: string, secret: string): Promise<Outcome<undefined>> => {
+    const saved = await run(account, { action: 'save', secret });
+    return saved.ok ? succeed(undefined) : saved;
+  };
   return {
     kind: 'keychain',
     load: async (account) => {
       const loaded = await run(account, { action: 'load' });
       return loaded.ok ? succeed(loaded.value ?? undefined) : loaded;
     },
-    save: async (account, secret) => {
-      const saved = await run(account, { action: 'save', secret });
-      return saved.ok ? succeed(undefined) : saved;
+    save,
+    reserve: async (account, current) => {
+      // Written again as it is: a keychain that cannot be written to says so now.
+      const usable = await (current === undefined
+        ? run(account, { action: 'load' })
+        : save(account, current));
+      if (!usable.ok) return usable;
+      const commit = (secret: string) => save(account, secret);
+      return succeed({ commit, release: () => Promise.resolve() });
     },
     remove: async (account) => {
       const removed = await run(account, { action: 'remove' });

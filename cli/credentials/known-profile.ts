@@ -1,6 +1,5 @@
-import { join } from 'node:path';
-
 import { defaultProfile, type ProfileFile } from '../config/profiles.ts';
+import { recordsDir } from './accounts.ts';
 import { openAccountRecords } from './records.ts';
 
 /**
@@ -10,7 +9,7 @@ export async function listProfileNames(
   file: ProfileFile,
   configDir: string,
 ): Promise<readonly string[]> {
-  const records = await openAccountRecords(join(configDir, 'accounts')).list();
+  const records = await openAccountRecords(recordsDir(configDir)).list();
   const signedIn = records.map(({ profile }) => profile);
   return [...new Set([defaultProfile, ...Object.keys(file.profiles), ...signedIn])].sort();
 }

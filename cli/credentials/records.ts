@@ -3,11 +3,13 @@ import { join } from 'node:path';
 
 import { syncFolder } from '../../lib/files.ts';
 import { parseJsonObject, readTextIfAny, writePrivateFile } from '../files/files.ts';
+import type { Outcome } from '../outcome.ts';
 import type { StorageKind } from './storage.ts';
 
 /**
- * Who is signed in where: nothing secret. It distinguishes an account that was never signed in from
- * one whose secret the keychain does not give.
+ * Who is signed in where: nothing secret. It is stored with the tokens, in one write, and alone, as
+ * a list of the accounts: that distinguishes one that was never signed in from one whose tokens the
+ * keychain does not give. Where the two differ, that with the tokens holds.
  */
 export type AccountRecord = {
   readonly profile: string;
@@ -23,7 +25,7 @@ export type AccountRecord = {
 export type AccountRecords = {
   find(account: string): Promise<AccountRecord | undefined>;
   list(): Promise<readonly AccountRecord[]>;
-  save(account: string, record: AccountRecord): Promise<void>;
+  save(account: string, record: AccountRecord): Promise<Outcome<undefined>>;
   remove(account: string): Promise<void>;
 };
 
@@ -54,7 +56,11 @@ export function openAccountRecords(dir: string): AccountRecords {
 
 function decodeRecord(text: string | undefined): AccountRecord | undefined {
   const value = text === undefined ? undefined : parseJsonObject(text);
-  if (!value) return undefined;
+  return value && toRecord(value);
+}
+
+/** A record from what was read as JSON, checked; undefined if it is none. */
+export function toRecord(value: Readonly<Record<string, unknown>>): AccountRecord | undefined {
   const { profile, server, userId, email, role, storage, sessionExpiresAtMs } = value;
   const isComplete =
     typeof profile === 'string' && typeof server === 'string' && typeof userId === 'string';

@@ -1,35 +1,102 @@
+import { randomBytes } from 'node:crypto';
 import { constants, type Stats } from 'node:fs';
 import { link, lstat, mkdir, open, rename, rm, type FileHandle } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 
 import { quoteForShell } from '../../core/shell-word.ts';
-import { syncFolder, writeFileAtomic } from '../../lib/files.ts';
+import { syncFolder, writeFileAtomic, writeFileSynced } from '../../lib/files.ts';
 import { failUsage, succeed, type Failed, type Outcome } from '../outcome.ts';
+import { notSent, tryStorage } from './storage-failure.ts';
 
 /** A file beyond its name, which can be given to another one. */
 export type FileIdentity = { readonly dev: number; readonly ino: number };
 
 /** Makes a folder that only its owner can read, and those above it. */
-export async function makePrivateDir(dir: string): Promise<void> {
-  await mkdir(dir, { recursive: true, mode: 0o700 });
+export function makePrivateDir(dir: string, consequence = ''): Promise<Outcome<undefined>> {
+  return tryStorage(dir, consequence, async () => {
+    await mkdir(dir, { recursive: true, mode: 0o700 });
+    return undefined;
+  });
 }
 
 /** Replaces a 0600 file atomically, in a folder that is created if absent. */
-export async function writePrivateFile(path: string, text: string): Promise<void> {
-  await makePrivateDir(dirname(path));
-  await writeFileAtomic(path, text);
+export async function writePrivateFile(
+  path: string,
+  text: string,
+  consequence = '',
+): Promise<Outcome<undefined>> {
+  const made = await makePrivateDir(dirname(path), consequence);
+  if (!made.ok) return made;
+  return tryStorage(path, consequence, async () => {
+    await writeFileAtomic(path, text);
+    return undefined;
+  });
+}
+
+/** Room on the disk for what is to become a file. Of the two, one is called, once. */
+export type Room = {
+  /** Writes the file, into room that is there. */
+  commit(text: string): Promise<Outcome<undefined>>;
+  release(): Promise<void>;
+};
+
+/**
+ * Makes room for the next content of a 0600 file: a temporary file beside it that has its size, on
+ * the disk. So what cannot be had twice is not spent for a file that cannot be written.
+ */
+export async function reserveFile(path: string, sizeBytes: number): Promise<Outcome<Room>> {
+  const made = await makePrivateDir(dirname(path), notSent);
+  if (!made.ok) return made;
+  const temp = join(dirname(path), `.${basename(path)}.${randomBytes(8).toString('hex')}.tmp`);
+  const written = await tryStorage(path, notSent, () =>
+    writeFileSynced(temp, ' '.repeat(sizeBytes)),
+  );
+  if (!written.ok) return written;
+  return succeed({
+    commit: (text) => tryStorage(path, '', () => fillAndRename(temp, path, text)),
+    release: () => rm(temp, { force: true }),
+  });
+}
+
+/** The blanks that are left stay: to cut them off could need room again. */
+async function fillAndRename(temp: string, path: string, text: string): Promise<undefined> {
+  try {
+    const file = await open(temp, 'r+');
+    try {
+      await writeWhole(file, Buffer.from(text), 0);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    await rename(temp, path);
+  } catch (error) {
+    await rm(temp, { force: true });
+    throw error;
+  }
+  await syncFolder(dirname(path)).catch(() => undefined);
+  return undefined;
+}
+
+/** A disk that is almost full takes a part of what it is given. */
+export async function writeWhole(file: FileHandle, data: Buffer, position: number): Promise<void> {
+  for (let done = 0; done < data.length;) {
+    const { bytesWritten } = await file.write(data, done, data.length - done, position + done);
+    done += bytesWritten;
+  }
 }
 
 /**
- * The text of a file of our own, or undefined if there is none. Rejects one that another user could
- * have written. A link is followed: people keep their settings elsewhere.
+ * The text of a file of our own, or undefined if there is none, or its folder cannot be entered.
+ * Rejects one that another user could have written. A link is followed: people keep their settings
+ * elsewhere.
  */
 export async function readTextIfAny(path: string): Promise<string | undefined> {
   let file: FileHandle;
   try {
     file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'ENOENT' || code === 'ENOTDIR' || (await isOutOfReach(path))) return undefined;
     throw error;
   }
   try {
@@ -40,6 +107,14 @@ export async function readTextIfAny(path: string): Promise<string | undefined> {
   } finally {
     await file.close();
   }
+}
+
+/** True where this user may not even see whether there is a file: the home of somebody else. */
+export async function isOutOfReach(path: string): Promise<boolean> {
+  return lstat(path).then(
+    () => false,
+    (error: unknown) => (error as NodeJS.ErrnoException).code === 'EACCES',
+  );
 }
 
 export type OwnFile = { readonly file: FileHandle; readonly isNew: boolean };

@@ -4,24 +4,32 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { acquireFileLock } from '../../lib/file-lock.ts';
 import { fail, type Outcome } from '../outcome.ts';
 import { makePrivateDir } from './files.ts';
+import { notSent, tryStorage } from './storage-failure.ts';
 
 const pollMs = 25;
 
 /**
  * Runs `work` while no other process has the lock of that name. Takes over the lock of a process
- * that has ended; waits for a live one up to `waitMs`, then fails with LOCK_BUSY.
+ * that has ended; waits for a live one up to `waitMs`, then fails with LOCK_BUSY. `consequence`: what
+ * has not happened where the lock cannot be written.
  */
 export async function withLock<T>(
   dir: string,
   name: string,
   waitMs: number,
   work: () => Promise<Outcome<T>>,
+  consequence = notSent,
 ): Promise<Outcome<T>> {
-  await makePrivateDir(dir);
+  const made = await makePrivateDir(dir, consequence);
+  if (!made.ok) return made;
   const path = join(dir, `${name}.lock`);
   const endsAt = performance.now() + waitMs;
   for (;;) {
-    const acquired = await acquireFileLock(path, { purpose: 'command', scope: 'shared' });
+    const tried = await tryStorage(path, consequence, () =>
+      acquireFileLock(path, { purpose: 'command', scope: 'shared' }),
+    );
+    if (!tried.ok) return tried;
+    const acquired = tried.value;
     if (acquired.ok) {
       try {
         return await work();

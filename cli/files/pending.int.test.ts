@@ -34,6 +34,15 @@ beforeEach(async () => {
   pending = openPendingKeys(dir, () => 1_000);
 });
 
+const claim = async (of = command, wanted?: string) => {
+  const claimed = await pending.claim(of, wanted);
+  return claimed.ok ? claimed.value : undefined;
+};
+const add = async (added = key) => {
+  const done = await pending.add(command, added);
+  return done.ok ? done.value : undefined;
+};
+
 afterEach(() => rm(dir, { recursive: true, force: true }));
 
 describe('canonical commands', () => {
@@ -60,35 +69,42 @@ describe('canonical commands', () => {
 
 describe('pending keys', () => {
   test('a kept pending key is taken over once, by the same command only', async () => {
-    const added = await pending.add(command, key);
-    expect(added.isTakenOver).toBe(false);
-    await added.keep();
-    expect(await pending.claim({ ...command, amountMinor: 1n })).toBeUndefined();
-    const claims = await Promise.all([1, 2, 3].map(() => pending.claim(command)));
+    const added = await add();
+    expect(added?.isTakenOver).toBe(false);
+    await added?.keep();
+    expect(await claim({ ...command, amountMinor: 1n })).toBeUndefined();
+    const claims = await Promise.all([1, 2, 3].map(() => claim()));
     const taken = claims.filter((claim) => claim !== undefined);
     expect(taken).toMatchObject([{ key, createdAtMs: 1_000, isTakenOver: true }]);
     await taken[0]?.forget();
-    expect(await pending.claim(command)).toBeUndefined();
+    expect(await claim()).toBeUndefined();
     expect(await readdir(dir)).toEqual([]);
   });
 
+  test('a pending key can be taken over by its name', async () => {
+    const other = 'c4013d1d-f8a6-54ce-835e-4d4f030245d6';
+    for (const one of [key, other]) await (await add(one))?.keep();
+    expect(await claim(command, 'd4013d1d-f8a6-54ce-835e-4d4f030245d6')).toBeUndefined();
+    expect(await claim(command, other)).toMatchObject({ key: other, isTakenOver: true });
+  });
+
   test('a pending key of a live process is not taken over', async () => {
-    await pending.add(command, key);
-    expect(await pending.claim(command)).toBeUndefined();
+    await add();
+    expect(await claim()).toBeUndefined();
   });
 
   test('a pending key of a dead process is taken over', async () => {
-    await pending.add(command, key);
+    await add();
     const folder = join(dir, hashCommand(command));
     const [name = ''] = await readdir(folder);
     const { pid } = spawnSync('true');
     const host = Buffer.from(hostname()).toString('hex');
     await rename(join(folder, name), join(folder, `${key}.${pid}.1.${host}.run`));
-    expect(await pending.claim(command)).toMatchObject({ key, isTakenOver: true });
+    expect(await claim()).toMatchObject({ key, isTakenOver: true });
   });
 
   test('a pending key is stored with the operation of its command only', async () => {
-    await pending.add(command, key);
+    await add();
     const folder = join(dir, hashCommand(command));
     const [name = ''] = await readdir(folder);
     const text = await readFile(join(folder, name), 'utf8');

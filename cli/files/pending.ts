@@ -4,7 +4,9 @@ import { basename, join } from 'node:path';
 
 import { syncFolder } from '../../lib/files.ts';
 import { isUuid } from '../../core/ids.ts';
+import { succeed, type Outcome } from '../outcome.ts';
 import { makePrivateDir, readTextIfAny, parseJsonObject, writePrivateFile } from './files.ts';
+import { notSent, tryStorage } from './storage-failure.ts';
 import {
   findLiveness,
   identifyOwnProcess,
@@ -17,17 +19,20 @@ import {
  * the file's name has the identity of the process; only one process wins the rename of a takeover.
  */
 export type PendingKeys = {
-  /** A key that an earlier run of the same command left behind, now taken over by this one. */
-  claim(command: CanonicalCommand): Promise<PendingKey | undefined>;
+  /**
+   * A key that an earlier run of the same command left behind, now taken over by this one: the
+   * oldest, or the given one.
+   */
+  claim(command: CanonicalCommand, key?: string): Promise<Outcome<PendingKey | undefined>>;
   /** Whether the outcome of any command is unknown. */
   hasAny(): Promise<boolean>;
   /** A new key, on the disk before anything is sent. */
-  add(command: CanonicalCommand, key: string): Promise<PendingKey>;
+  add(command: CanonicalCommand, key: string): Promise<Outcome<PendingKey>>;
 };
 
 export type PendingKey = {
   readonly key: string;
-  /** When the first run began, in milliseconds since the epoch. */
+  /** When the first run began, in milliseconds since the epoch; 0 if the file does not say it. */
   readonly createdAtMs: number;
   readonly isTakenOver: boolean;
   /** The outcome is known: the next run of the command is a new one. */
@@ -74,24 +79,30 @@ export function hashCommand(command: CanonicalCommand): string {
 export function openPendingKeys(dir: string, now: () => number): PendingKeys {
   const dirOf = (command: CanonicalCommand): string => join(dir, hashCommand(command));
   return {
-    claim: (command) => claimOldest(dirOf(command)),
-    hasAny: async () => (await listNames(dir)).length > 0,
+    claim: (command, key) =>
+      tryStorage(dir, notSent, () => claimOldest(dirOf(command), key), 'read'),
+    hasAny: async () => (await listNames(dir).catch(() => [])).length > 0,
     add: async (command, key) => {
       const path = join(dirOf(command), workedOnName(key, await identifyOwnProcess()));
       const createdAtMs = now();
       const text = JSON.stringify({ operation: command.operation, createdAtMs });
-      await makePrivateDir(dir);
-      await writePrivateFile(path, `${text}\n`);
-      return toPendingKey(path, { key, createdAtMs, isTakenOver: false });
+      const made = await makePrivateDir(dir, notSent);
+      if (!made.ok) return made;
+      const written = await writePrivateFile(path, `${text}\n`, notSent);
+      if (!written.ok) return written;
+      return succeed(toPendingKey(path, { key, createdAtMs, isTakenOver: false }));
     },
   };
 }
 
-async function claimOldest(dir: string): Promise<PendingKey | undefined> {
+async function claimOldest(
+  dir: string,
+  wanted: string | undefined,
+): Promise<PendingKey | undefined> {
   const found: { name: string; key: string; createdAtMs: number }[] = [];
   for (const name of await listNames(dir)) {
     const key = await findFreeKey(name);
-    if (key === undefined) continue;
+    if (key === undefined || (wanted !== undefined && key !== wanted)) continue;
     const text = await readTextIfAny(join(dir, name));
     const createdAtMs = parseJsonObject(text ?? '')?.['createdAtMs'];
     found.push({ name, key, createdAtMs: typeof createdAtMs === 'number' ? createdAtMs : 0 });
@@ -151,7 +162,8 @@ async function listNames(dir: string): Promise<string[]> {
   try {
     return await readdir(dir);
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'ENOENT' || code === 'ENOTDIR') return [];
     throw error;
   }
 }

@@ -53,6 +53,8 @@ export type RpcCaller = {
     request: Request,
     kind: CallKind,
   ): Promise<Outcome<CallResult<Response>>>;
+  /** UNREACHABLE, if no gRPC server answers. */
+  checkServer(): Promise<Outcome<undefined>>;
 };
 
 /** What a call needs to know of a credential. */
@@ -143,7 +145,15 @@ export function createCaller(parts: CallerParts): RpcCaller {
       const called = await repeat(method, request, kind, token);
       return called.ok ? succeed(called.value.result) : called;
     },
+    checkServer: () => checkServer(parts),
   };
+}
+
+async function checkServer(parts: CallerParts): Promise<Outcome<undefined>> {
+  const connection = await parts.connect();
+  if (!connection.ok) return connection;
+  const problem = await connection.value.check(parts.clock.elapsed() + parts.timeoutMs);
+  return problem ? { ok: false, failure: toCliFailure(problem, 'read') } : succeed(undefined);
 }
 
 function createStreamOpeners(parts: CallerParts): Pick<RpcCaller, 'openStream' | 'openAnswers'> {

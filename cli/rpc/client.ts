@@ -50,6 +50,8 @@ export type Connection = {
     request: Request,
     options: Omit<CallOptions, 'deadlineMs'>,
   ): Promise<CallResult<AnswerStream<Response>>>;
+  /** Why no gRPC server answers; undefined if one does. */
+  check(deadlineMs: number): Promise<CallFailure | undefined>;
   close(): void;
 };
 
@@ -97,6 +99,14 @@ export function openConnection(settings: Settings): Outcome<Connection> {
       if (!ready.ok) return ready;
       const stream = openAnswerStream(client, method, request, ready.value, options.requestId);
       return { ok: true, value: stream };
+    },
+    check: async (deadlineMs) => {
+      const checkDeadlineMs = Math.min(deadlineMs, performance.now() + connectTimeoutMs);
+      const problem =
+        (await connect(client, checkDeadlineMs)) ?? (await askHealth(client, checkDeadlineMs));
+      return problem === undefined
+        ? undefined
+        : toUnsentFailure(`cannot connect to ${text}: ${problem}`);
     },
     close: () => {
       client.close();
@@ -166,7 +176,28 @@ async function connect(client: Client, deadlineMs: number): Promise<string | und
 }
 
 /** Only a call learns why there is no connection; this one would do nothing if it got through. */
-function explainNoConnection(client: Client): Promise<string> {
+async function explainNoConnection(client: Client): Promise<string> {
+  const error = await callHealth(client, Date.now() + 500);
+  if (error?.code === status.DEADLINE_EXCEEDED) return 'no answer in time';
+  const match = /Last error: (?:Error: )?(.*?)(?:\. Resolution note:.*)?$/s.exec(
+    error?.details ?? '',
+  );
+  const why = match?.[1] ?? error?.details ?? 'the connection failed';
+  // Some end in the time of the attempt.
+  return explainTls(why.replace(/ \(\d{4}-[0-9T:.-]+Z\)$/, ''));
+}
+
+/** Whether what stands at the other end of a connection is a gRPC server: undefined if it is. */
+async function askHealth(client: Client, deadlineMs: number): Promise<string | undefined> {
+  const error = await callHealth(client, toWallTime(deadlineMs));
+  if (!error) return undefined;
+  const { certainty, message } = readCallFailure(error, '');
+  if (certainty === 'unsent') return message;
+  if (error.code === status.DEADLINE_EXCEEDED) return 'no answer in time';
+  return error.code === status.UNAVAILABLE ? error.details : undefined;
+}
+
+function callHealth(client: Client, deadline: number): Promise<ServiceError | null> {
   return new Promise((resolve) => {
     client.makeUnaryRequest(
       '/grpc.health.v1.Health/Check',
@@ -174,25 +205,15 @@ function explainNoConnection(client: Client): Promise<string> {
       () => undefined,
       undefined,
       new Metadata(),
-      { deadline: Date.now() + 500 },
-      (error) => {
-        if (error?.code === status.DEADLINE_EXCEEDED) {
-          resolve('no answer in time');
-          return;
-        }
-        const match = /Last error: (?:Error: )?(.*?)(?:\. Resolution note:.*)?$/s.exec(
-          error?.details ?? '',
-        );
-        const why = match?.[1] ?? error?.details ?? 'the connection failed';
-        // Some end in the time of the attempt.
-        resolve(explainTls(why.replace(/ \(\d{4}-[0-9T:.-]+Z\)$/, '')));
-      },
+      { deadline },
+      resolve,
     );
   });
 }
 
 /** What OpenSSL says is for those who know its source. */
 function explainTls(why: string): string {
+  if (why === 'Protocol error') return 'what listens there does not speak gRPC';
   if (!/SSL routines|EPROTO/.test(why)) return why;
   if (/wrong version number|packet length too long|record layer failure/.test(why)) {
     return 'the server does not speak TLS';

@@ -2,13 +2,25 @@ import { Metadata, status, type ServiceError } from '@grpc/grpc-js';
 import { describe, expect, test } from 'vitest';
 
 import { reasonCodes, type Reason } from '../../core/reasons.ts';
+import { ErrorInfo, Status } from '../../protos/gen/digitalwallet/common/v1/error.ts';
 import { exitCodeByReason } from './exit-codes.ts';
-import { readCallFailure, toCliFailure, toUnsentFailure } from './errors.ts';
+import { readCallFailure, toCliFailure, toUnsentFailure, unknownReasons } from './errors.ts';
 import { refusal } from '../test-support.ts';
 import { nameStatusCode, status as ownStatus } from './status.ts';
 
 const bare = (code: status, details = 'x'): ServiceError =>
   Object.assign(new Error(details), { code, details, metadata: new Metadata() });
+
+/** A refusal with a reason that this version does not have. */
+function newer(code: status, domain = 'digitalwallet'): ServiceError {
+  const error = bare(code, 'more than the limit');
+  const info = ErrorInfo.fromPartial({ reason: 'SPENDING_LIMIT', domain });
+  const typeUrl = 'type.googleapis.com/google.rpc.ErrorInfo';
+  const value = Buffer.from(ErrorInfo.encode(info).finish());
+  const details = Status.fromPartial({ code, details: [{ typeUrl, value }] });
+  error.metadata.set('grpc-status-details-bin', Buffer.from(Status.encode(details).finish()));
+  return error;
+}
 
 describe('exit codes', () => {
   const expected: Partial<Record<Reason, number>> = {
@@ -90,10 +102,68 @@ describe('certainty of outcomes', () => {
     [status.PERMISSION_DENIED, 8],
     [status.INVALID_ARGUMENT, 2],
     [status.UNIMPLEMENTED, 1],
+    [status.NOT_FOUND, 5],
+    [status.ALREADY_EXISTS, 6],
+    [status.FAILED_PRECONDITION, 6],
   ])('gRPC code %s without a reason is a refusal, with exit code %s', (code, exitCode) => {
     const failure = readCallFailure(bare(code), 'sent');
     expect(failure.certainty).toBe('refused');
     expect(toCliFailure(failure, 'write').exitCode).toBe(exitCode);
+  });
+
+  test.each([
+    [status.INVALID_ARGUMENT, 2],
+    [status.UNAUTHENTICATED, 4],
+    [status.NOT_FOUND, 5],
+    [status.FAILED_PRECONDITION, 6],
+    [status.ALREADY_EXISTS, 6],
+    [status.RESOURCE_EXHAUSTED, 7],
+    [status.ABORTED, 7],
+    [status.UNAVAILABLE, 7],
+    [status.PERMISSION_DENIED, 8],
+  ])('a reason of a newer server with gRPC code %s is a refusal, with exit code %s', (...row) => {
+    const [code, exitCode] = row;
+    const failure = readCallFailure(newer(code), 'sent');
+    expect(failure).toMatchObject({ certainty: 'refused', serverReason: 'SPENDING_LIMIT' });
+    expect(toCliFailure(failure, 'write')).toMatchObject({
+      exitCode,
+      serverReason: 'SPENDING_LIMIT',
+      message: 'more than the limit',
+    });
+  });
+
+  test.each([status.UNKNOWN, status.INTERNAL, status.CANCELLED, status.DEADLINE_EXCEEDED])(
+    'a reason of a newer server with gRPC code %s is an unknown outcome',
+    (code) => {
+      const failure = readCallFailure(newer(code), 'sent');
+      expect(failure.certainty).toBe('unknown');
+      expect(toCliFailure(failure, 'write').exitCode).toBe(9);
+    },
+  );
+
+  test('details of another domain make no refusal of a code that proxies use', () => {
+    const failure = readCallFailure(newer(status.UNAVAILABLE, 'envoy'), 'sent');
+    expect(failure.certainty).toBe('unknown');
+  });
+
+  test('the gRPC code of every reason says whether the outcome is known', () => {
+    const unknownCodes = ['UNKNOWN', 'INTERNAL', 'CANCELLED', 'DEADLINE_EXCEEDED'];
+    for (const [reason, code] of Object.entries(reasonCodes)) {
+      const isUnknown = unknownReasons.has(reason as Reason);
+      expect({ reason, isUnknown }).toEqual({ reason, isUnknown: unknownCodes.includes(code) });
+    }
+  });
+
+  test.each([
+    [404, 'unsent'],
+    [403, 'unsent'],
+    [415, 'unsent'],
+    [408, 'unknown'],
+    [502, 'unknown'],
+  ])('an answer with HTTP %s instead of gRPC is %s', (httpStatus, certainty) => {
+    const error = bare(status.UNIMPLEMENTED, `Received HTTP status code ${httpStatus}`);
+    error.code = httpStatus >= 404 ? status.UNKNOWN : status.PERMISSION_DENIED;
+    expect(readCallFailure(error, 'sent').certainty).toBe(certainty);
   });
 });
 

@@ -4,7 +4,7 @@ import { isReason, type Reason } from '../../core/reasons.ts';
 import { exitCodeByReason } from './exit-codes.ts';
 import { nameStatusCode, status } from './status.ts';
 import { decodeErrorInfo } from './error-info.ts';
-import { cliReasons, exitCodes, type CliFailure } from '../outcome.ts';
+import { cliReasons, exitCodes, type CliFailure, type ExitCode } from '../outcome.ts';
 
 /** A call that did not succeed. */
 export type CallFailure = {
@@ -23,13 +23,15 @@ export type CallFailure = {
   readonly metadata: Readonly<Record<string, string>>;
   /** A better hint than the reason's own. */
   readonly hint?: string;
+  /** What the server gave as the reason, where this version does not know it. */
+  readonly serverReason?: string;
 };
 
 export type CallResult<T> =
   { readonly ok: true; readonly value: T } | { readonly ok: false; readonly failure: CallFailure };
 
 /** What to do next, where there is something. Exhaustive, so that a new reason asks for one. */
-const hintByReason: Readonly<Record<Reason, string | undefined>> = {
+export const hintByReason: Readonly<Record<Reason, string | undefined>> = {
   INVALID_ARGUMENT: undefined,
   AMOUNT_INVALID: 'write plain digits with a point for decimals, like 1234.50',
   CURRENCY_UNKNOWN: 'use an ISO 4217 code, for instance --currency BRL',
@@ -57,7 +59,7 @@ const hintByReason: Readonly<Record<Reason, string | undefined>> = {
   USER_NOT_FOUND: 'check the address or the id: wallet users list --email EMAIL',
   TRANSACTION_NOT_FOUND: 'wallet transactions list',
   EXPORT_NOT_FOUND: undefined,
-  DEAD_LETTER_NOT_FOUND: 'check the id and --service: wallet dead-letters list',
+  DEAD_LETTER_NOT_FOUND: 'check the id and the service: wallet dead-letters list',
   SESSION_NOT_FOUND: 'wallet sessions list',
   API_KEY_NOT_FOUND: 'wallet api-keys list',
   WALLET_NOT_FOUND: 'wallet wallets list',
@@ -83,7 +85,7 @@ const hintByReason: Readonly<Record<Reason, string | undefined>> = {
   EMAIL_TAKEN: 'wallet sign-in',
   WALLET_CLOCK_AHEAD: 'have the operator check the clock: walletd wallets accept-clock-ahead',
   WALLET_CORRUPT: "all transactions on it are blocked; ask the server's operator to repair it",
-  DEAD_LETTER_RESOLVED: 'see its state: wallet dead-letters show ID, with the same --service',
+  DEAD_LETTER_RESOLVED: 'see its state: wallet dead-letters show ID',
   OVERLOADED: 'run the command again in a moment',
   THROTTLED: 'wait for that time, then run the command again',
   OUTBOX_FULL: 'run the command again in a moment',
@@ -122,14 +124,32 @@ export const transientReasons: ReadonlySet<Reason> = new Set<Reason>([
   'OUTCOME_UNKNOWN',
 ]);
 
-/** Codes that say, even without a reason of ours, that the server turned the call down. */
-const reasonByBareCode: ReadonlyMap<number, Reason> = new Map<number, Reason>([
-  [status.INVALID_ARGUMENT, 'INVALID_ARGUMENT'],
-  [status.OUT_OF_RANGE, 'INVALID_ARGUMENT'],
-  [status.UNAUTHENTICATED, 'TOKEN_INVALID'],
-  [status.PERMISSION_DENIED, 'PERMISSION_DENIED'],
-  [status.UNIMPLEMENTED, 'UNIMPLEMENTED'],
+/**
+ * How a refusal is taken that has no reason which this version knows: the server may be a newer one,
+ * or a proxy may have dropped the details. Only codes with which the call was certainly not done.
+ */
+const refusalByCode: ReadonlyMap<number, Refusal> = new Map<number, Refusal>([
+  [status.INVALID_ARGUMENT, { reason: 'INVALID_ARGUMENT', exitCode: exitCodes.usage }],
+  [status.OUT_OF_RANGE, { reason: 'INVALID_ARGUMENT', exitCode: exitCodes.usage }],
+  [status.UNAUTHENTICATED, { reason: 'TOKEN_INVALID', exitCode: exitCodes.signInNeeded }],
+  [status.PERMISSION_DENIED, { reason: 'PERMISSION_DENIED', exitCode: exitCodes.notAllowed }],
+  [status.UNIMPLEMENTED, { reason: 'UNIMPLEMENTED', exitCode: exitCodes.unexpected }],
+  [status.NOT_FOUND, { reason: undefined, exitCode: exitCodes.notFound }],
+  [status.ALREADY_EXISTS, { reason: undefined, exitCode: exitCodes.refused }],
+  [status.FAILED_PRECONDITION, { reason: undefined, exitCode: exitCodes.refused }],
 ]);
+
+/**
+ * The same for codes that the gRPC library and proxies use as well, for answers that were lost: a
+ * refusal only with details, which our server alone makes.
+ */
+const statedRefusalByCode: ReadonlyMap<number, Refusal> = new Map<number, Refusal>([
+  [status.RESOURCE_EXHAUSTED, { reason: undefined, exitCode: exitCodes.unavailable }],
+  [status.ABORTED, { reason: undefined, exitCode: exitCodes.unavailable }],
+  [status.UNAVAILABLE, { reason: undefined, exitCode: exitCodes.unavailable }],
+]);
+
+type Refusal = { readonly reason: Reason | undefined; readonly exitCode: ExitCode };
 
 /**
  * Reads what the server said about a call that failed. `requestId` is the one that was sent; the
@@ -137,19 +157,39 @@ const reasonByBareCode: ReadonlyMap<number, Reason> = new Map<number, Reason>([
  */
 export function readCallFailure(error: ServiceError, requestId: string): CallFailure {
   const info = decodeErrorInfo(error.metadata.get('grpc-status-details-bin')[0]);
-  const stated = info !== undefined && isReason(info.reason) ? info.reason : undefined;
-  const reason = stated ?? reasonByBareCode.get(error.code);
-  const isUnknown = reason === undefined || unknownReasons.has(reason);
   const trailer = error.metadata.get('x-request-id')[0];
-  return {
-    reason,
-    certainty: isUnknown ? 'unknown' : 'refused',
-    isTransient: reason === undefined ? isTransientCode(error.code) : transientReasons.has(reason),
-    message: describeError(error, info !== undefined),
+  const common = {
     code: error.code,
     requestId: info?.metadata['requestId'] ?? trailer?.toString() ?? requestId,
     metadata: info?.metadata ?? {},
   };
+  const httpStatus = info ? undefined : findHttpRefusal(error);
+  if (httpStatus !== undefined) {
+    const message = `what listens there is no gRPC server: it answered with HTTP ${httpStatus}`;
+    return { ...toUnsentFailure(message), isTransient: false, code: error.code };
+  }
+  const message = describeError(error, info !== undefined);
+  if (info !== undefined && isReason(info.reason)) {
+    const { reason } = info;
+    const certainty = unknownReasons.has(reason) ? 'unknown' : 'refused';
+    return { ...common, reason, certainty, isTransient: transientReasons.has(reason), message };
+  }
+  const isOurs = info?.domain === 'digitalwallet';
+  const stated = isOurs ? statedRefusalByCode.get(error.code) : undefined;
+  const refusal = refusalByCode.get(error.code) ?? stated;
+  return {
+    ...common,
+    ...{ message, reason: refusal?.reason, certainty: refusal ? 'refused' : 'unknown' },
+    isTransient: stated !== undefined || isTransientCode(error.code),
+    ...(info === undefined ? {} : { serverReason: info.reason }),
+  };
+}
+
+/** A web server or a proxy that turned the call down, and passed it to nobody. */
+function findHttpRefusal({ details }: ServiceError): number | undefined {
+  const found = Number(/^Received HTTP status code (4\d\d)$/.exec(details)?.[1] ?? 0);
+  // With these the call may have been passed on.
+  return found === 0 || found === 408 || found === 499 ? undefined : found;
 }
 
 /** The connection was never there. */
@@ -179,8 +219,10 @@ export function toCliFailure(failure: CallFailure, kind: 'read' | 'write'): CliF
   const { reason, requestId, metadata } = failure;
   const message = addWait(failure);
   const field = metadata['field'];
+  const { serverReason } = failure;
   const common = {
     message,
+    ...(serverReason === undefined ? {} : { serverReason }),
     ...(requestId === undefined ? {} : { requestId }),
     ...(field === undefined ? {} : { field }),
   };
@@ -191,6 +233,11 @@ export function toCliFailure(failure: CallFailure, kind: 'read' | 'write'): CliF
       exitCode: cliReasons.UNREACHABLE,
       hint: 'check that walletd runs there and whether it requires --tls, or use another server: --server HOST:PORT',
     };
+  }
+  if (reason === undefined && failure.certainty === 'refused') {
+    const refusal = refusalByCode.get(failure.code) ?? statedRefusalByCode.get(failure.code);
+    const exitCode = refusal?.exitCode ?? cliReasons.REFUSED;
+    return { ...common, reason: 'REFUSED', exitCode, hint: newerServerHint };
   }
   if (reason === undefined) {
     const isWrite = kind === 'write';
@@ -211,6 +258,9 @@ export function toCliFailure(failure: CallFailure, kind: 'read' | 'write'): CliF
     ...(hint === undefined ? {} : { hint }),
   };
 }
+
+const newerServerHint =
+  'this version of wallet does not know this refusal: a newer one may say more';
 
 /** How long a throttled caller has to wait, where the server's message does not say it. */
 function addWait({ reason, message, metadata }: CallFailure): string {

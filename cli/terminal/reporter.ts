@@ -2,6 +2,7 @@ import { Chalk, type ChalkInstance } from 'chalk';
 
 import { stripControls } from '../../core/text.ts';
 import type { CliFailure } from '../outcome.ts';
+import { repeatGiven, type Given } from './hints.ts';
 import type { Io, TextOutput } from './io.ts';
 import { toJsonText } from './plain.ts';
 import type { OutputFormat } from '../config/settings.ts';
@@ -14,13 +15,7 @@ export type Manner = {
   /** False with --no-color, NO_COLOR or a dumb terminal; a pipe never gets colours anyhow. */
   readonly hasColor: boolean;
   /** What the user gave and a suggested command has to repeat. */
-  readonly given?: GivenOptions;
-};
-
-type GivenOptions = {
-  readonly server?: string | undefined;
-  readonly profile?: string | undefined;
-  readonly hasInsecureStorage?: boolean;
+  readonly given?: Given;
 };
 
 /** What goes to stderr beside the data. Where stdout is JSON, each message is a line of JSON. */
@@ -44,7 +39,8 @@ export function createReporter(io: Io, manner: Manner): Reporter {
   const { stderr } = io;
   const chalk = paintFor(stderr, manner);
   const isJson = isForMachines(manner);
-  const say = async (kind: 'warning' | 'note', message: string): Promise<void> => {
+  const say = async (kind: 'warning' | 'note', text: string): Promise<void> => {
+    const message = repeatGiven(text, manner.given);
     const line = isJson
       ? toJsonText({ [kind]: { message } })
       : `${kind === 'warning' ? chalk.yellow('warning:') : chalk.bold('note:')} ${stripControls(message)}`;
@@ -83,32 +79,6 @@ export function createReporter(io: Io, manner: Manner): Reporter {
 export const isForMachines = ({ output }: Pick<Manner, 'output'>): boolean =>
   output === 'json' || output === 'ndjson';
 
-/** The commands that hints may name, so that other words after "wallet" are left alone. */
-const commands = [
-  'sign-(?:up|in|out)|verify-email|whoami|change-(?:password|email)|reset-password',
-  'deposit|withdraw|purchase|cancel|reverse|balance',
-  'totp (?:enable|disable|recovery-codes|status)',
-  '(?:transactions|statement|exports|wallets|batch|users|sessions) [a-z][a-z-]*',
-  '(?:api-keys|audit|dead-letters|config|profiles) [a-z][a-z-]*',
-];
-const commandPattern = new RegExp(`\\bwallet (?:${commands.join('|')})(?![\\w-])`, 'g');
-
-/** Gives the commands in a text the options that decided where this one went. */
-export function repeatGiven(hint: string, given: GivenOptions = {}): string {
-  return hint.replace(commandPattern, (command) => {
-    const options: (readonly [flag: string, value: string | undefined])[] = [
-      ['--server', given.server],
-      ['--profile', given.profile],
-      [
-        '--insecure-storage',
-        given.hasInsecureStorage && command === 'wallet sign-in' ? '' : undefined,
-      ],
-    ];
-    const missing = options.filter(([flag, value]) => value !== undefined && !hint.includes(flag));
-    return [command, ...missing.map((option) => option.join(' ').trim())].join(' ');
-  });
-}
-
 /** Colours for a stream, or none. */
 export function paintFor(stream: TextOutput, manner: Pick<Manner, 'hasColor'>): ChalkInstance {
   return new Chalk({ level: stream.isTerminal && manner.hasColor ? 1 : 0 });
@@ -116,16 +86,17 @@ export function paintFor(stream: TextOutput, manner: Pick<Manner, 'hasColor'>): 
 
 /** `{ error: { reason, message, hint?, requestId?, field? } }`, on one line. */
 function formatJsonFailure(failure: CliFailure): string {
-  const { reason, message, hint, requestId, field } = failure;
+  const { message, hint, requestId, field } = failure;
+  const reason = failure.serverReason ?? failure.reason;
   return `${toJsonText({ error: { reason, message, hint, requestId, field } })}\n`;
 }
 
 function formatFailure(failure: CliFailure, chalk: ChalkInstance): string {
-  const { reason, message, hint, requestId, field } = failure;
+  const { reason, serverReason = reason, message, hint, requestId, field } = failure;
   // The server's messages name their fields themselves.
   const where = reason === 'USAGE' && field !== undefined ? nameField(field, message) : '';
   const lines = [
-    `${chalk.red('error:')} ${stripControls(where + message)} ${chalk.dim(`(${reason})`)}`,
+    `${chalk.red('error:')} ${stripControls(where + message)} ${chalk.dim(`(${stripControls(serverReason)})`)}`,
     ...(hint === undefined ? [] : [`${chalk.cyan('hint:')} ${stripControls(hint)}`]),
     ...(requestId === undefined ? [] : [chalk.dim(`request id: ${stripControls(requestId)}`)]),
   ];

@@ -1,8 +1,17 @@
 import type { Command } from 'commander';
 
-import { AuthServiceService } from '../../../protos/gen/digitalwallet/auth/v1/auth.ts';
+import { AuthServiceService, type User } from '../../../protos/gen/digitalwallet/auth/v1/auth.ts';
 import type { Context } from '../../context.ts';
-import { done, fail, failUsage, type CliFailure, type CommandOutcome } from '../../outcome.ts';
+import type { AccountLock } from '../../credentials/accounts.ts';
+import {
+  done,
+  fail,
+  failUsage,
+  succeed,
+  type CliFailure,
+  type CommandOutcome,
+  type Outcome,
+} from '../../outcome.ts';
 import { keepDeviceToken } from './keep-device-token.ts';
 import { printObject } from '../../output/print.ts';
 import { userColumns } from '../users/columns.ts';
@@ -84,12 +93,24 @@ async function confirm(context: Context, code: string): Promise<CommandOutcome> 
   const { user, deviceToken } = called.value;
   if (!user) return fail('UNEXPECTED', 'the server answered without a user');
   await keepDeviceToken(context, user.email, deviceToken);
-  const record = await context.records.find(context.account);
-  if (record?.userId === user.id) {
-    await context.records.save(context.account, { ...record, email: user.email });
-  }
+  await storeEmail(context, user);
   await printObject(context, user, userColumns(context.settings.timezone), toUserJson);
   return done;
+}
+
+/** What is stored of the sign-in names the new address; a command goes on without that. */
+async function storeEmail({ account, accounts, reporter }: Context, user: User): Promise<void> {
+  if ((await accounts.find(account))?.userId !== user.id) return;
+  const consequence = 'the address was changed all the same';
+  const store = async (lock: AccountLock): Promise<Outcome<boolean>> => {
+    const stored = await accounts.load(account);
+    if (!stored.ok) return stored;
+    if (stored.value?.record.userId !== user.id) return succeed(false);
+    const { record, secret } = stored.value;
+    return accounts.writeAccount(lock, { record: { ...record, email: user.email }, secret });
+  };
+  const stored = await accounts.withAccountLock(account, store, consequence);
+  if (!stored.ok) await reporter.warn(`the new address is not stored: ${stored.failure.message}`);
 }
 
 function explain(failure: CliFailure): CliFailure {

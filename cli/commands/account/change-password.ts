@@ -77,7 +77,7 @@ async function runChangePassword(
     'write',
   );
   if (!changed.ok) return { ok: false, failure: explain(changed.failure) };
-  const { record } = await context.credentials.peek();
+  const { record } = credential.value;
   if (record?.email !== undefined) {
     await keepDeviceToken(context, record.email, changed.value.deviceToken);
   }

@@ -7,8 +7,9 @@ export async function keepDeviceToken(
   token: string,
 ): Promise<void> {
   if (token === '') return;
-  await context.deviceTokens.save(context.account, email, token).catch((error: unknown) => {
-    const why = error instanceof Error ? error.message : String(error);
-    return context.reporter.warn(`the device token of this machine cannot be stored: ${why}`);
-  });
+  const saved = await context.deviceTokens.save(context.account, email, token);
+  if (saved.ok) return;
+  await context.reporter.warn(
+    `the device token of this machine cannot be stored: ${saved.failure.message}`,
+  );
 }

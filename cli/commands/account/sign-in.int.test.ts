@@ -67,6 +67,7 @@ beforeEach(async () => {
       calls.push('getUser');
       return token === current ? { user } : refusal('TOKEN_EXPIRED', 'the token has expired');
     },
+    listSessions: () => ({ sessions: [], nextPageToken: '' }),
     validateToken: ({ accessToken }: ValidateTokenRequest) => {
       calls.push('validateToken');
       return accessToken === current
@@ -95,14 +96,18 @@ const listStored = (): Promise<string[]> =>
 async function expireStored(): Promise<void> {
   const dir = join(cli.configDir, 'credentials');
   const [name = ''] = await readdir(dir);
-  const secret = JSON.parse(await readFile(join(dir, name), 'utf8')) as object;
-  await writeFile(join(dir, name), JSON.stringify({ ...secret, accessTokenExpiresAtMs: 1 }));
+  const text = await readFile(join(dir, name), 'utf8');
+  const ended = text.replace(/"accessTokenExpiresAtMs":\d+/, '"accessTokenExpiresAtMs":1');
+  expect(ended).not.toBe(text);
+  await writeFile(join(dir, name), ended);
 }
 
 describe('sign-in', () => {
-  test('sign-in --insecure-storage keeps the session in a file; each later use warns', async () => {
+  test('sign-in and whoami warn of a session in a plain file, other commands do not', async () => {
     const ran = await signIn('--insecure-storage');
     expect(ran.exitCode).toBe(0);
+    expect(ran.err).toContain('stored in a plain file');
+    expect(await cli.run(['sessions', 'list', '--json'])).toMatchObject({ exitCode: 0, err: '' });
     expect(JSON.parse(ran.out)).toMatchObject({
       user: { id: userId, email: 'ana@example.com', role: 'customer' },
       profile: 'default',

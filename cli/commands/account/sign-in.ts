@@ -5,7 +5,7 @@ import { AuthServiceService, type ApiKey } from '../../../protos/gen/digitalwall
 import type { Context } from '../../context.ts';
 import type { AccountRecord } from '../../credentials/records.ts';
 import { keepDeviceToken } from './keep-device-token.ts';
-import { encodeSecret, type SecretStorage, type StoredSecret } from '../../credentials/storage.ts';
+import type { StorageKind, StoredSecret } from '../../credentials/storage.ts';
 import { secretOfTokens } from '../../credentials/tokens.ts';
 import { toCliFailure } from '../../rpc/errors.ts';
 import { fail, failUsage, succeed, type CommandOutcome, type Outcome } from '../../outcome.ts';
@@ -13,7 +13,7 @@ import { askEmail, askPassword, readSecret } from '../shared/password.ts';
 import { changeSetting, readProfileFile } from '../../config/profiles.ts';
 import { sendSignIn } from './send-sign-in.ts';
 import { readPasswordAndCode } from '../totp/shared.ts';
-import { printWhoami } from './whoami.ts';
+import { plainFileWarning, printWhoami } from './whoami.ts';
 import type { Start } from '../shared/start.ts';
 import { nameRole } from '../../../lib/json/names.ts';
 
@@ -63,11 +63,9 @@ async function runSignIn(context: Context, options: SignInOptions): Promise<Comm
     const others = '--email, --password-stdin and --totp-stdin';
     return failUsage('with_token', `--with-token excludes ${others}`);
   }
-  const storage = context.storageOf(
-    context.settings.isInsecureStorageAllowed ? 'file' : 'keychain',
-  );
+  const storage = context.settings.isInsecureStorageAllowed ? 'file' : 'keychain';
   // Before the password is asked for and a session begun that could not be kept.
-  const usable = await storage.load(context.account);
+  const usable = await checkStorage(context, storage);
   if (!usable.ok) return usable;
   const signedIn = options.withToken
     ? await signInWithToken(context)
@@ -78,7 +76,7 @@ async function runSignIn(context: Context, options: SignInOptions): Promise<Comm
   await rememberServer(context);
   return printWhoami(context, {
     user: { id: kept.value.userId, email: kept.value.email, role: kept.value.role },
-    source: storage.kind,
+    source: storage,
     expiresAtMs: signedIn.value.secret.accessTokenExpiresAtMs,
     sessionExpiresAtMs: signedIn.value.secret.sessionExpiresAtMs,
     apiKey: signedIn.value.apiKey,
@@ -153,38 +151,44 @@ async function signInWithToken(context: Context): Promise<Outcome<SignedIn>> {
   });
 }
 
-/** Stores the secret, then the record that speaks of it; a session that cannot be kept is ended. */
+/** That a sign-in can be stored; asks for the keychain's leave, if it has to. */
+function checkStorage(context: Context, storage: StorageKind): Promise<Outcome<undefined>> {
+  return context.accounts.withAccountLock(context.account, async (lock) => {
+    const room = await context.accounts.reserve(lock, storage);
+    if (!room.ok) return room;
+    await room.value.release();
+    return succeed(undefined);
+  });
+}
+
+/** Stores the sign-in; a session that cannot be kept is ended. */
 async function keep(
   context: Context,
-  storage: SecretStorage,
+  storage: StorageKind,
   { secret, user }: SignedIn,
 ): Promise<Outcome<AccountRecord>> {
-  const previous = await context.records.find(context.account);
-  const saved = await storage.save(context.account, encodeSecret(secret));
+  const { account, accounts, reporter } = context;
+  const record: AccountRecord = {
+    profile: context.profile,
+    server: context.settings.server.text,
+    ...user,
+    storage,
+    sessionExpiresAtMs: secret.sessionExpiresAtMs,
+  };
+  const saved = await accounts.withAccountLock(
+    account,
+    (lock) => accounts.writeAccount(lock, { record, secret }),
+    'the sign-in was not kept',
+  );
   if (!saved.ok) {
     if (secret.refreshToken !== undefined) {
       await context.caller.callAs(secret.accessToken, AuthServiceService.signOut, {}, 'read');
     }
     return saved;
   }
-  if (previous && previous.storage !== storage.kind) {
-    await context.storageOf(previous.storage).remove(context.account);
-  }
-  const record: AccountRecord = {
-    profile: context.profile,
-    server: context.settings.server.text,
-    ...user,
-    storage: storage.kind,
-    sessionExpiresAtMs: secret.sessionExpiresAtMs,
-  };
-  await context.records.save(context.account, record);
-  if (storage.kind === 'file') {
-    await context.reporter.warn(
-      'the token is stored in a plain file, not in the keychain (--insecure-storage)',
-    );
-  }
+  if (storage === 'file') await reporter.warn(plainFileWarning);
   if (context.environment.token !== undefined) {
-    await context.reporter.warn('WALLET_TOKEN is set and overrides the stored session');
+    await reporter.warn('WALLET_TOKEN is set and overrides the stored session');
   }
   return succeed(record);
 }
@@ -210,7 +214,7 @@ async function rememberServer(context: Context): Promise<void> {
   }
   const changed = await changeSetting(configDir, profile, 'server', text);
   if (!changed.ok) return;
-  const records = await context.records.list();
+  const records = await context.accounts.list();
   const elsewhere = records.filter(
     (record) => record.profile === profile && record.server !== text,
   );

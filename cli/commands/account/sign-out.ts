@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 
 import { AuthServiceService } from '../../../protos/gen/digitalwallet/auth/v1/auth.ts';
 import type { Context } from '../../context.ts';
-import { loadStored } from '../../credentials/session.ts';
+import type { AccountLock } from '../../credentials/accounts.ts';
 import { toCliFailure } from '../../rpc/errors.ts';
 import {
   done,
@@ -27,27 +27,32 @@ export function addSignOut(program: Command, start: Start): void {
 
 /** `wallet sign-out`: ends the session at the server and removes what is stored here. */
 async function runSignOut(context: Context): Promise<CommandOutcome> {
-  const { account, records, storageOf, reporter } = context;
-  const record = await records.find(account);
-  if (!record) {
+  const { account, accounts, reporter } = context;
+  if (!(await accounts.find(account))) {
     await reporter.hint(`not signed in as ${account}`);
     return print(context, false);
   }
+  // Under the lock: a refresh at the same time would store the session again.
+  const ended = await accounts.withAccountLock(account, (lock) => endAndRemove(context, lock));
+  if (!ended.ok) return ended;
+  if (context.environment.token !== undefined) {
+    await reporter.warn('WALLET_TOKEN is set and remains in use; unset it too');
+  }
+  return print(context, ended.value);
+}
+
+/** True if a session was ended at the server. */
+async function endAndRemove(context: Context, lock: AccountLock): Promise<Outcome<boolean>> {
   const ended = await endSession(context);
   if (!ended.ok) {
     if (isAboutKeychain(ended.failure)) return failStillOpen(ended.failure);
-    await reporter.warn(
+    await context.reporter.warn(
       `the session was not ended at the server: ${ended.failure.message}. ` +
         'It is removed here, and ends there by itself',
     );
   }
-  const removed = await storageOf(record.storage).remove(account);
-  if (!removed.ok) return removed;
-  await records.remove(account);
-  if (context.environment.token !== undefined) {
-    await reporter.warn('WALLET_TOKEN is set and remains in use; unset it too');
-  }
-  return print(context, ended.ok && ended.value);
+  const removed = await context.accounts.removeAccount(lock);
+  return removed.ok ? succeed(ended.ok && ended.value) : removed;
 }
 
 function isAboutKeychain({ reason }: CliFailure): boolean {
@@ -58,7 +63,7 @@ function isAboutKeychain({ reason }: CliFailure): boolean {
  * The token that would end the session cannot be read: nothing is removed, so that it can be ended
  * later.
  */
-function failStillOpen(failure: CliFailure): CommandOutcome {
+function failStillOpen(failure: CliFailure): Outcome<never> {
   return {
     ok: false,
     failure: {
@@ -73,8 +78,9 @@ function failStillOpen(failure: CliFailure): CommandOutcome {
 
 /** True if a session was ended, false if there was none to end (an API key, or it had ended). */
 async function endSession(context: Context): Promise<Outcome<boolean>> {
-  const stored = await loadStored(context);
+  const stored = await context.accounts.load(context.account);
   if (!stored.ok) return stored;
+  if (!stored.value) return succeed(false);
   if (stored.value.secret.refreshToken === undefined) return succeed(false);
   let { accessToken } = stored.value.secret;
   const { caller } = context;

@@ -72,10 +72,10 @@ async function runSignUp(context: Context, options: SignUpOptions): Promise<Comm
 
 /** Without it the password is asked for with the code. */
 async function keepSignUpToken(context: Context, email: string, token: string): Promise<void> {
-  await context.signUpTokens.save(context.account, email, token).catch((error: unknown) => {
-    const why = error instanceof Error ? error.message : String(error);
-    return context.reporter.warn(
-      `the token of the sign-up cannot be stored, so verify-email will prompt for the password: ${why}`,
-    );
-  });
+  const saved = await context.signUpTokens.save(context.account, email, token);
+  if (saved.ok) return;
+  await context.reporter.warn(
+    'the token of the sign-up cannot be stored, so verify-email will prompt for the password: ' +
+      saved.failure.message,
+  );
 }

@@ -61,7 +61,7 @@ async function runVerifyEmail(
   if (!verified.ok) return verified;
   const user = verified.value;
   if (email.value !== undefined) {
-    await context.signUpTokens.save(context.account, email.value, '').catch(() => undefined);
+    await context.signUpTokens.save(context.account, email.value, '');
   }
   await printObject(context, user, userColumns(context.settings.timezone), toUserJson);
   await context.reporter.hint(`next: wallet sign-in --email ${quoteForShell(user.email)}`);

@@ -24,6 +24,10 @@ export type WhoamiRow = {
   readonly apiKey: ApiKey | undefined;
 };
 
+/** Said where somebody looks at how they are signed in, and not with every command. */
+export const plainFileWarning =
+  'the token is stored in a plain file, not in the keychain (--insecure-storage)';
+
 /** Adds `wallet whoami`. */
 export function addWhoami(program: Command, start: Start): void {
   program
@@ -40,6 +44,7 @@ async function runWhoami(context: Context): Promise<CommandOutcome> {
   const { caller, credentials } = context;
   const held = await credentials.get();
   if (!held.ok) return held;
+  if (held.value.source === 'file') await context.reporter.warn(plainFileWarning);
   if (isApiKey(held.value.token)) return showKey(context, held.value);
   const got = await caller.call(AuthServiceService.getUser, { userId: '' }, 'read');
   if (!got.ok) return got;

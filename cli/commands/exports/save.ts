@@ -1,7 +1,7 @@
 import { createHash, type Hash } from 'node:crypto';
 import { constants } from 'node:fs';
 import { access, type FileHandle } from 'node:fs/promises';
-import { dirname, join, resolve } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 import { StringDecoder } from 'node:string_decoder';
 
 import { isTimezone, wallClockMs } from '../../../core/time/calendar.ts';
@@ -13,7 +13,13 @@ import { askYes } from '../shared/confirm.ts';
 import type { Context } from '../../context.ts';
 import { fetchFile } from './download-file.ts';
 import { fail, failUsage, succeed, type Outcome } from '../../outcome.ts';
-import { lookAt, openOwnFile, publishFile, type FileIdentity } from '../../files/files.ts';
+import {
+  lookAt,
+  openOwnFile,
+  publishFile,
+  writeWhole,
+  type FileIdentity,
+} from '../../files/files.ts';
 import { withLock } from '../../files/lock.ts';
 import { nameFormat } from '../../../lib/json/exports.ts';
 
@@ -113,9 +119,11 @@ export async function saveExport(
     if (file === stdoutName) return await printFile(context, made);
     const lockName = createHash('sha256').update(resolve(file)).digest('hex').slice(0, 32);
     const lockDir = join(context.environment.paths.stateDir, 'locks');
-    return await withLock(lockDir, `download-${lockName}`, 0, () =>
-      saveFile(context, made, file, target),
-    );
+    const save = () => saveFile(context, made, file, target);
+    const saved = await withLock(lockDir, `download-${lockName}`, 0, save);
+    if (saved.ok || saved.failure.reason !== 'STORAGE_UNAVAILABLE') return saved;
+    // Without a folder of our own: the file's own folder can be written.
+    return await withLock(dirname(file), `.${basename(file)}`, 0, save, 'nothing was downloaded');
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
     if (code === undefined || !/^E[A-Z]+$/.test(code)) throw error;
@@ -190,14 +198,6 @@ async function hashOf(handle: FileHandle): Promise<{ hash: Hash; length: number 
     if (bytesRead === 0) return { hash, length };
     hash.update(buffer.subarray(0, bytesRead));
     length += bytesRead;
-  }
-}
-
-/** A disk that is almost full takes a part of what it is given. */
-async function writeWhole(handle: FileHandle, data: Buffer, position: number): Promise<void> {
-  for (let done = 0; done < data.length;) {
-    const { bytesWritten } = await handle.write(data, done, data.length - done, position + done);
-    done += bytesWritten;
   }
 }
 

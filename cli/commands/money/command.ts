@@ -16,6 +16,8 @@ export type MoneyOptions = {
   readonly description?: string;
   readonly merchant?: string;
   readonly idempotencyKey?: string;
+  /** Not the key that an unfinished earlier run of the same command left. */
+  readonly newKey?: boolean;
   readonly dryRun?: boolean;
 };
 
@@ -56,6 +58,9 @@ export function checkMoneyCommand(
     const problem =
       key === '' ? 'must not be empty' : findTextProblem(key, textLimits.idempotencyKey);
     if (problem !== undefined) return failUsage('idempotency_key', problem);
+    if (options.newKey) {
+      return failUsage('new_key', '--new-key and --idempotency-key exclude each other');
+    }
   }
   if (isUndo(operation)) return checkUndo(operation, argument, options, texts);
   const currency = options.currency ?? chosenCurrency;

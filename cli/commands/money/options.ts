@@ -14,7 +14,9 @@ type Declaration = {
 
 const keyNote = `
 Without --idempotency-key a new key is generated. If the outcome is unknown (exit code 9), the key
-is stored, and the same command run again reuses it: nothing is done twice.
+is stored, and the same command run again reuses it: nothing is done twice. After a day the command
+asks first, and without a terminal it fails: --idempotency-key KEY continues the earlier run, and
+--new-key does it anew.
 A key names one transaction within one wallet (a user's, in one currency). The same key with another
 operation, amount, parent or merchant is refused; the description is not compared.`;
 
@@ -57,6 +59,7 @@ function addMoneyOptions(
       '--idempotency-key <KEY>',
       'names this transaction within its wallet (user and currency): the same key returns the same transaction',
     )
+    .option('--new-key', 'do it anew, whatever an earlier run of the same command left unfinished')
     .option('--dry-run', 'let the server check the command, and change nothing')
     .addHelpText('after', `\nExamples:\n${lines}${keyNote}`)
     .action(async (argument: string, options: MoneyOptions, self: Command) => {

@@ -13,6 +13,7 @@ import {
   done,
   exitCodes,
   fail,
+  succeed,
   type CliFailure,
   type CommandOutcome,
   type Failed,
@@ -32,6 +33,7 @@ import {
   transactionColumns,
 } from '../../output/transaction-columns.ts';
 import type { CanonicalCommand, PendingKey } from '../../files/pending.ts';
+import { addKey, claimLeft } from './pending-key.ts';
 import { nameActor, resolveUser, type KnownUser } from '../users/actor.ts';
 import { toTransactionJson } from '../../../lib/json/transactions.ts';
 
@@ -47,27 +49,30 @@ export async function runMoneyCommand(
   const moneyCommand = checked.value;
   const confirmable = options.dryRun ? done : checkConfirmable(context, 'moving money');
   if (!confirmable.ok) return confirmable;
-  const { record } = await context.credentials.peek();
-  if (options.user === undefined && isStaff(record?.role)) return failUserRequired();
+  const isNamed = options.dryRun === true || options.idempotencyKey !== undefined;
+  const notBegun = (failed: Failed): Promise<CommandOutcome> | Failed =>
+    isNamed ? failed : openIfAnyPending(context, failed);
+  const held = await context.credentials.get();
+  if (!held.ok) return notBegun(held);
+  if (options.user === undefined && isStaff(held.value.record?.role)) return failUserRequired();
   const user = await resolveUser(context, options.user, !context.isConfirmed);
-  if (!user.ok) {
-    const isNamed = options.dryRun === true || options.idempotencyKey !== undefined;
-    return isNamed ? user : openIfAnyPending(context, user);
-  }
+  if (!user.ok) return notBegun(user);
   if (options.dryRun) return runDryRun(context, moneyCommand, user.value, options.idempotencyKey);
-  if (options.idempotencyKey !== undefined) {
-    const confirmed = await confirmMoneyCommand(context, moneyCommand, user.value);
-    if (!confirmed.ok) return confirmed;
-    return sendUnder(context, moneyCommand, user.value, options.idempotencyKey, undefined);
-  }
   const command: CanonicalCommand = {
     ...moneyCommand,
     profile: context.profile,
     server: context.settings.server.text,
-    actor: await nameActor(context),
+    actor: nameActor(held.value),
     user: user.value?.id ?? '',
   };
-  return runRemembered(context, command, moneyCommand, user.value);
+  if (options.idempotencyKey === undefined) {
+    return runRemembered(context, command, moneyCommand, user.value, options.newKey === true);
+  }
+  const confirmed = await confirmMoneyCommand(context, moneyCommand, user.value);
+  if (!confirmed.ok) return confirmed;
+  const left = await context.pendingKeys.claim(command, options.idempotencyKey);
+  const pending = left.ok ? left.value : undefined;
+  return sendUnder(context, moneyCommand, user.value, options.idempotencyKey, pending);
 }
 
 /** This run did nothing; whether an earlier one of the same command did cannot be found out. */
@@ -100,22 +105,19 @@ async function runRemembered(
   command: CanonicalCommand,
   moneyCommand: MoneyCommand,
   user: KnownUser | undefined,
+  isFresh: boolean,
 ): Promise<CommandOutcome> {
-  const left = await context.pendingKeys.claim(command);
-  if (left) {
-    const since = new Date(left.createdAtMs).toISOString();
-    await context.reporter.noteAlways(
-      `an earlier run of this command (${since}) ended with an unknown outcome; ` +
-        `this run reuses its idempotency key ${left.key}, so nothing is done twice`,
-    );
-  }
+  const claimed = isFresh ? succeed(undefined) : await claimLeft(context, command);
+  if (!claimed.ok) return claimed;
+  const left = claimed.value;
   const confirmed = await confirmMoneyCommand(context, moneyCommand, user);
   if (!confirmed.ok) {
     await left?.keep();
     return left ? { ok: false, failure: toOpenFailure(confirmed.failure) } : confirmed;
   }
-  const pending = left ?? (await context.pendingKeys.add(command, context.newKey()));
-  return sendUnder(context, moneyCommand, user, pending.key, pending);
+  const pending = left ? succeed(left) : await addKey(context, command, isFresh);
+  if (!pending.ok) return pending;
+  return sendUnder(context, moneyCommand, user, pending.value.key, pending.value);
 }
 
 async function sendUnder(

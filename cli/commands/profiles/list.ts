@@ -31,7 +31,7 @@ async function runProfilesList(context: Context): Promise<CommandOutcome> {
   const { configDir } = context.environment.paths;
   const file = await readProfileFile(configDir);
   if (!file.ok) return file;
-  const records = await context.records.list();
+  const records = await context.accounts.list();
   const names = await listProfileNames(file.value, configDir);
   const rows = names.map((name): Row => ({
     name,

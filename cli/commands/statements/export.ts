@@ -36,7 +36,6 @@ import {
   type Target,
 } from '../exports/save.ts';
 import { addRangeOptions, readRange, type RangeOptions } from './request.ts';
-import { repeatGiven } from '../../terminal/reporter.ts';
 import type { Start } from '../shared/start.ts';
 import { exportFormatNumbers, toExportJson } from '../../../lib/json/exports.ts';
 
@@ -104,7 +103,7 @@ async function runStatementExport(
   if (!isFetched) {
     await printObject(context, { made, isDryRun }, columns, toExportJson);
     if (isDryRun) return done;
-    const next = repeatGiven(`wallet exports download ${made.id} --wait`, context.manner.given);
+    const next = `wallet exports download ${made.id} --wait`;
     await context.reporter.noteAlways(`queued: to get the file: ${next}`);
     return succeed(exitCodes.statementNotComplete);
   }

@@ -27,7 +27,6 @@ import { formatStatement } from './columns.ts';
 import { checkLimit, noteMore } from '../shared/paging.ts';
 import { startFilteredCheck, startStatementCheck, type StatementCheck } from './check.ts';
 import { addRangeOptions, readOperations, readRange, type RangeOptions } from './request.ts';
-import { repeatGiven } from '../../terminal/reporter.ts';
 import { collect } from '../shared/options.ts';
 import type { GlobalOptions, Start } from '../shared/start.ts';
 import { toExportJson } from '../../../lib/json/exports.ts';
@@ -285,14 +284,14 @@ async function showQueued(
   if (!made) return fail('UNEXPECTED', 'the server answered without an export');
   const checked = checkExport(made);
   if (!checked.ok) return checked;
-  const { output, given } = context.manner;
+  const { output } = context.manner;
   if (output === 'json') {
     await context.io.stdout.write(formatJson({ status: 'queued', export: toExportJson({ made }) }));
   } else if (output === 'ndjson') {
     const answer = { status: 'queued', export: toExportJson({ made }) };
     await context.io.stdout.write(`${toJsonText(answer)}\n`);
   }
-  const next = repeatGiven(`wallet exports download ${made.id} --wait`, given);
+  const next = `wallet exports download ${made.id} --wait`;
   await context.reporter.noteAlways(
     `queued: the server writes this statement to a CSV file, export ${made.id}; to get it: ${next}`,
   );

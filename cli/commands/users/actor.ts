@@ -4,6 +4,7 @@ import { createHash } from 'node:crypto';
 import { isUuid } from '../../../core/ids.ts';
 import { AuthServiceService, type User } from '../../../protos/gen/digitalwallet/auth/v1/auth.ts';
 import type { Context } from '../../context.ts';
+import type { Credential } from '../../credentials/session.ts';
 import { isApiKey, readSubject } from '../../credentials/tokens.ts';
 import { failUsage, succeed, type Outcome } from '../../outcome.ts';
 import { nameRole } from '../../../lib/json/names.ts';
@@ -37,7 +38,9 @@ export async function resolveUser(
       `${JSON.stringify(user)} is neither an e-mail address nor a user's id`,
     );
   }
-  const { record } = await context.credentials.peek();
+  const held = await context.credentials.get();
+  if (!held.ok) return held;
+  const { record } = held.value;
   if (record?.email?.toLowerCase() === user.toLowerCase())
     return succeed({ id: record.userId, email: record.email });
   const found = await lookUp(context, { userIds: [], emails: [user] });
@@ -55,12 +58,17 @@ export async function resolveUser(
   };
 }
 
-/** Who is calling, by what is stored or else by asking the server. */
+/**
+ * Who is calling: whose token the calls of this command send, by what is stored with it, or else by
+ * asking the server with it.
+ */
 export async function identifyActor(context: Asker): Promise<Outcome<Actor | undefined>> {
-  const { record, token } = await context.credentials.peek();
+  const held = await context.credentials.get();
+  if (!held.ok) return held;
+  const { record, token } = held.value;
   if (record) return succeed({ id: record.userId, email: record.email, role: record.role });
   // Not every API key may look its owner up.
-  if (token !== undefined && isApiKey(token)) return identifyKey(context, token);
+  if (isApiKey(token)) return identifyKey(context, token);
   const got = await context.caller.call(AuthServiceService.getUser, { userId: '' }, 'read');
   if (!got.ok) return got;
   const { user } = got.value;
@@ -79,10 +87,8 @@ async function identifyKey({ caller }: Asker, accessToken: string): Promise<Outc
  * Distinguishes the commands of callers, always in the same way and without a request: the
  * user's id; for an API key, which does not tell it, a hash of the key.
  */
-export async function nameActor({ credentials }: Pick<Asker, 'credentials'>): Promise<string> {
-  const { record, token } = await credentials.peek();
+export function nameActor({ record, token }: Pick<Credential, 'record' | 'token'>): string {
   if (record) return record.userId;
-  if (token === undefined) return '';
   return readSubject(token) ?? createHash('sha256').update(token).digest('hex');
 }
 
