@@ -50,7 +50,7 @@ export default {
       'platform-dead-letters-on-top',
       { path: '^daemon/platform/(?!dead-letters/)', pathNot: tests },
       { path: '^daemon/platform/dead-letters/' },
-      'dead-letters/ > audit/ > outbox/, grpc/ > broker/ > db/, access/ > the rest.',
+      'dead-letters/ > audit/, status/ > outbox/, grpc/ > broker/ > db/, access/ > the rest.',
     ),
     only(
       'platform-audit-below-dead-letters',
@@ -59,7 +59,7 @@ export default {
     ),
     only(
       'platform-outbox-and-grpc-above-broker',
-      { path: '^daemon/platform/(?!dead-letters/|audit/|outbox/|grpc/)', pathNot: tests },
+      { path: '^daemon/platform/(?!dead-letters/|audit/|status/|outbox/|grpc/)', pathNot: tests },
       { path: '^daemon/platform/(outbox|grpc)/' },
     ),
     only(

@@ -27,6 +27,7 @@ import { openPools } from './databases/open-pools.ts';
 import { connectPeers, type Peers } from './peer-clients.ts';
 import { findKeyFileFault, readServiceCredential, readSmtpCa } from './config/secrets.ts';
 import { createService, type Deps, type Running } from './services.ts';
+import { addStatus } from './status.ts';
 import { openTlsFiles, type TlsFiles } from './config/tls-files.ts';
 
 export type App = {
@@ -165,7 +166,7 @@ async function createServices(
     const service = await explainLoss(name, { log, signal }, create);
     if (!service.ok) return service;
     if (!service.value.ok) return service.value;
-    running.push(service.value.value);
+    running.push(addStatus(name, service.value.value, deps));
   }
   return { ok: true, value: running };
 }

@@ -24,6 +24,8 @@ export type Running = {
   readonly outbox?: () => OutboxDepth;
   readonly timings?: readonly Timing[];
   readonly readings?: readonly Reading[];
+  /** From a transaction until its statement line was there: the last that was observed. */
+  readonly projectionLag?: Timing['readLast'];
   /** What an operator should know, and does not keep the service from serving. */
   findTrouble?(): string | undefined;
   start(): void;
@@ -41,6 +43,8 @@ export type Deps = {
   readonly reserved: Readonly<Partial<Record<ServiceName, Db>>>;
   /** For the projection alone: neither readers nor exports nor replays keep it waiting. */
   readonly projecting: Readonly<Partial<Record<ServiceName, Db>>>;
+  /** The newest migration that this program has for each hosted service. */
+  readonly schemaVersions: Readonly<Partial<Record<ServiceName, number>>>;
   readonly log: Log;
   readonly broker: Broker;
   readonly auth: Peers['auth'];

@@ -38,4 +38,5 @@ export const policies: Policies<AuthServiceServer> = {
   enableTotp: { roles: allRoles, enrolling: true },
   disableTotp: { roles: allRoles },
   regenerateRecoveryCodes: { roles: allRoles },
+  getStatus: { roles: allRoles, scope: 'any' },
 };

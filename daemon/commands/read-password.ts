@@ -1,26 +1,71 @@
-import { text as readText } from 'node:stream/consumers';
+import { buffer as readBuffer } from 'node:stream/consumers';
 
-import type { Outcome } from '../fault.ts';
+import { Option, type Command } from 'commander';
+
+import { fail, succeed, type Outcome } from '../fault.ts';
 import { untilAborted } from '../platform/concurrency/abort.ts';
-import { printLine } from './print.ts';
+import { exitCodeOf, type StopSignals } from '../process/stop-signals.ts';
+import { usageExitCode } from './command-line.ts';
+import { printFault, printLine } from './print.ts';
 
-/** From standard input; at a terminal it is asked for, twice. Undefined if that was broken off. */
-export async function readPassword(signal: AbortSignal): Promise<Outcome<string | undefined>> {
+export type PasswordOptions = { readonly passwordStdin?: boolean };
+
+/** Adds --password-stdin. */
+export const addPasswordOption = (command: Command): Command =>
+  command.addOption(
+    new Option('--password-stdin', 'read the password from the first line of standard input'),
+  );
+
+/**
+ * The password: asked for twice at a terminal, otherwise the first line of standard input. An exit
+ * code where there is none; the reason was printed then.
+ */
+export async function readPassword(
+  { passwordStdin = false }: PasswordOptions,
+  stop: StopSignals,
+): Promise<string | number> {
+  const { isTTY } = process.stdin;
+  if (passwordStdin && isTTY) {
+    const fault = 'standard input is a terminal, which would show the password';
+    printFault({ fault, hint: 'pipe it in, or leave --password-stdin out' });
+    return usageExitCode;
+  }
+  const read = await readFrom(isTTY ? askTwice : readPiped, stop.signal);
+  if (!read.ok) return printFault(read.fault);
+  return read.value ?? reportInterrupted(stop);
+}
+
+/** Undefined if it was interrupted. */
+async function readFrom(
+  read: () => Promise<Outcome<string>>,
+  signal: AbortSignal,
+): Promise<Outcome<string | undefined>> {
   try {
-    const reading = process.stdin.isTTY ? askTwice() : readPiped();
-    return { ok: true, value: await untilAborted(signal, reading) };
+    return await untilAborted(signal, read());
   } catch (err) {
-    if (signal.aborted || process.stdin.isTTY) return { ok: true, value: undefined };
+    if (signal.aborted || process.stdin.isTTY) return succeed(undefined);
     const why = err instanceof Error ? err.message : String(err);
-    const hint = 'give it on standard input, or run the command at a terminal';
-    return { ok: false, fault: { fault: `the password cannot be read: ${why}`, hint } };
+    return fail(`the password cannot be read: ${why}`, pipeHint);
   }
 }
 
-const readPiped = async (): Promise<string> =>
-  (await readText(process.stdin)).replace(/\r?\n$/, '');
+const pipeHint = 'give it on standard input, or run the command at a terminal';
 
-async function askTwice(): Promise<string> {
+/** A byte order mark is not part of it; of bytes that are no UTF-8, any would equal any other. */
+async function readPiped(): Promise<Outcome<string>> {
+  const bytes = await readBuffer(process.stdin);
+  try {
+    const text = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+    return succeed(text.split(/\r?\n/, 1)[0] ?? '');
+  } catch {
+    return fail(
+      'the password on standard input is not valid UTF-8',
+      'convert it, for instance with iconv, and run the command again',
+    );
+  }
+}
+
+async function askTwice(): Promise<Outcome<string>> {
   const { default: inquirer } = await import('inquirer');
   const ask = async (message: string): Promise<string> => {
     const prompt = { type: 'password', name: 'password', message, mask: true } as const;
@@ -28,7 +73,13 @@ async function askTwice(): Promise<string> {
   };
   for (;;) {
     const password = await ask('Password (12 characters or more):');
-    if (password === (await ask('The same again:'))) return password;
+    if (password === (await ask('The same again:'))) return succeed(password);
     printLine('The two are not the same.');
   }
+}
+
+/** By Ctrl-C, which the prompt takes itself, or by a signal. */
+function reportInterrupted(stop: StopSignals): number {
+  printLine('walletd: interrupted: nothing was changed');
+  return exitCodeOf[stop.findName() ?? 'SIGINT'];
 }

@@ -1,7 +1,9 @@
 import type { Result } from '../../core/reasons.ts';
 import { explainLoss } from '../databases/faults.ts';
 import { connectDatabase, openDatabases, prepareSchemas } from '../databases/databases.ts';
-import type { Outcome } from '../fault.ts';
+import type { Config } from '../config/config.ts';
+import { findNoEmbedded } from '../databases/places.ts';
+import type { Fault, Outcome } from '../fault.ts';
 import type { Db } from '../platform/db/db.ts';
 import { createLifecycle } from '../platform/lifecycle.ts';
 import type { ServiceName } from '../config/settings.ts';
@@ -9,7 +11,7 @@ import type { HostRun } from './host-run.ts';
 
 /**
  * Does something straight in a service's database. Works beside a running daemon, and starts the
- * embedded Postgres for itself where none runs.
+ * embedded Postgres for itself where none runs. Creates neither database nor schema.
  */
 export async function withDatabase<T>(
   name: ServiceName,
@@ -19,13 +21,13 @@ export async function withDatabase<T>(
   const { config, log, signal } = run;
   const lifecycle = createLifecycle(log);
   try {
-    const opened = await openDatabases(config, log, 'attach', signal);
+    const opened = await openDatabases(config, log, 'use', signal);
     if (!opened.ok) return opened;
     const databases = opened.value;
     lifecycle.defer('databases', () => databases.stop());
     const url = databases.urls[name]?.url;
     if (url === undefined) return { ok: false, fault: noDatabase(name) };
-    const unready = await prepareSchemas(databases, [name], config.shouldMigrate, log, signal);
+    const unready = await prepareSchemas(databases, [name], false, log, signal);
     if (unready) return { ok: false, fault: unready };
     const connected = await connectDatabase(name, url, config, log, commandPool(signal));
     if (!connected.ok) return connected;
@@ -42,6 +44,15 @@ export async function withDatabase<T>(
 
 /** The connections of a command: they are cut when it is interrupted. */
 export const commandPool = (signal: AbortSignal) => ({ maxConnections: 10, signal });
+
+/** Why there is no database to work on, before a command asks for anything. */
+export async function findNoDatabaseFault(
+  name: ServiceName,
+  config: Config,
+): Promise<Fault | undefined> {
+  if (config.databases) return config.databases[name] ? undefined : noDatabase(name);
+  return await findNoEmbedded(config);
+}
 
 /** The fault where this host has no database of the service. */
 export const noDatabase = (name: ServiceName) => ({

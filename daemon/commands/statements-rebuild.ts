@@ -38,7 +38,7 @@ export async function rebuildStatements(
   const { config, log, signal } = run;
   const lifecycle = createLifecycle(log);
   try {
-    const opened = await openDatabases(config, log, 'attach', signal);
+    const opened = await openDatabases(config, log, 'use', signal);
     if (!opened.ok) return opened;
     lifecycle.defer('databases', () => opened.value.stop());
     const statement = await connect('statement', opened.value, run, lifecycle);
@@ -75,7 +75,7 @@ async function connect(
 ): Promise<Outcome<Db>> {
   const url = databases.urls[name]?.url;
   if (url === undefined) return { ok: false, fault: noDatabase(name) };
-  const unready = await prepareSchemas(databases, [name], config.shouldMigrate, log, signal);
+  const unready = await prepareSchemas(databases, [name], false, log, signal);
   if (unready) return { ok: false, fault: unready };
   const connected = await connectDatabase(name, url, config, log, commandPool(signal));
   if (connected.ok) lifecycle.defer(`database ${name}`, () => connected.value.close());

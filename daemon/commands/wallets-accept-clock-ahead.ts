@@ -1,10 +1,13 @@
+import type { Command } from 'commander';
+
 import { succeed, type Result } from '../../core/reasons.ts';
 import { acceptClockAheadOnHost, type AheadRequest, type AheadWallet } from '../wallet/index.ts';
+import { addExamples, addGroup, usageExitCode, type CommandLine } from './command-line.ts';
 import type { HostRun } from './host-run.ts';
 import { printFault, printLine } from './print.ts';
 import { withDatabase } from './service-database.ts';
 
-export type AcceptOptions = {
+type AcceptOptions = {
   readonly wallet?: string;
   readonly userId?: string;
   readonly currency?: string;
@@ -13,10 +16,36 @@ export type AcceptOptions = {
   readonly dryRun?: boolean;
 };
 
-const usageExitCode = 2;
+const examples = [
+  'walletd wallets accept-clock-ahead --all --note "clock was an hour ahead" --dry-run',
+  'walletd wallets accept-clock-ahead --user-id ID --currency BRL --note "clock was set right"',
+];
+
+/** Adds `walletd wallets accept-clock-ahead`. */
+export function addWalletsCommands(program: Command, { withConfig }: CommandLine): void {
+  const wallets = addGroup(program, 'wallets', 'the wallet database, on this host', examples);
+  const command = wallets
+    .command('accept-clock-ahead')
+    .description(
+      'let wallets that were used while the clock was ahead go on, at the time of their last ' +
+        'transaction, until the clock has caught up; set the clock right first',
+    )
+    .option('--wallet <id>', 'this wallet')
+    .option('--user-id <id>', 'the wallet of this user; with --currency')
+    .option('--currency <code>', 'which wallet of the user')
+    .option('--all', 'every wallet that is ahead, instead of one')
+    .requiredOption('--note <text>', 'why, for the audit log (required)')
+    .option('--dry-run', 'say which wallets are ahead, and change nothing')
+    .action(
+      withConfig((run, options: AcceptOptions) => acceptClockAhead(run, options), {
+        databases: ['wallet'],
+      }),
+    );
+  addExamples(command, examples);
+}
 
 /** Lets wallets that are ahead of the clock go on, straight in the wallet database. */
-export async function acceptClockAhead(run: HostRun, options: AcceptOptions): Promise<number> {
+async function acceptClockAhead(run: HostRun, options: AcceptOptions): Promise<number> {
   const wallet = readWallet(options);
   if (!wallet) {
     printLine('walletd: name one wallet (--wallet, or --user-id and --currency), or all (--all)');

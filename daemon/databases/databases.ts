@@ -8,7 +8,8 @@ import { explainDbError, urlSetting } from './faults.ts';
 import type { DatabaseUrls } from '../config/database-settings.ts';
 import { serviceNames, type ServiceName } from '../config/settings.ts';
 import { embeddedConnections } from './connection-limits.ts';
-import { attachEmbedded, defaultDataDir, startEmbedded } from '../embedded/index.ts';
+import { dataDirOf, findNoEmbedded, noHome } from './places.ts';
+import { attachEmbedded, startEmbedded } from '../embedded/index.ts';
 import type { Fault, Outcome } from '../fault.ts';
 import { chooseAccount } from '../host/account.ts';
 import { parseDatabaseUrl } from '../platform/db/connection/database-url.ts';
@@ -16,6 +17,7 @@ import { createDb, type Db, type DbOptions } from '../platform/db/db.ts';
 import { untilAborted } from '../platform/concurrency/abort.ts';
 import { findUnsafeSettings } from '../platform/db/checks.ts';
 import type { Log } from '../platform/log.ts';
+import { readMigrations } from '../platform/db/migrate/migration-files.ts';
 import { checkSchema, migrate } from '../platform/db/migrate/migrate.ts';
 
 export type Databases = {
@@ -27,13 +29,13 @@ export type Databases = {
 
 /**
  * The databases to work with: those configured, or the embedded Postgres. `start` is for the
- * daemon, which owns the embedded server; `attach` for commands beside it. Rejects, with nothing
- * left running, once the signal is aborted.
+ * daemon, which owns the embedded server; the others for commands beside it, of which `use`
+ * creates nothing. Rejects, with nothing left running, once the signal is aborted.
  */
 export async function openDatabases(
   config: Config,
   log: Log,
-  mode: 'start' | 'attach',
+  mode: 'start' | 'migrate' | 'use',
   signal: AbortSignal,
   onLost: (detail: string) => void = () => undefined,
 ): Promise<Outcome<Databases>> {
@@ -41,13 +43,17 @@ export async function openDatabases(
     const value = { urls: config.databases, dataDir: undefined, stop: () => Promise.resolve() };
     return { ok: true, value };
   }
+  const folder = dataDirOf(config);
+  if (folder === undefined) return { ok: false, fault: noHome(config.home.uid) };
+  // Before the account, which may be created.
+  const missing = mode === 'use' ? await findNoEmbedded(config) : undefined;
+  if (missing) return { ok: false, fault: missing };
   const account = await chooseAccount(config);
   if (!account.ok) return account;
-  const folder = config.dataDir ?? defaultDataDir(config.home);
-  if (folder === undefined) return noHome(config.home.uid);
   const options = {
     ...{ dataDir: folder, log, signal },
     onUnexpectedExit: onLost,
+    canCreate: mode !== 'use',
     extraSettings: { max_connections: String(embeddedConnections(config)) },
     ...(account.value ? { runAs: account.value } : {}),
   };
@@ -92,6 +98,17 @@ export async function prepareSchemas(
     }
   }
   return undefined;
+}
+
+/** The newest migration that this program has for each of these services. */
+export async function readSchemaVersions(
+  names: readonly ServiceName[],
+): Promise<Partial<Record<ServiceName, number>>> {
+  const read = async (name: ServiceName) => {
+    const migrations = await readMigrations(join(migrationsRoot(), name));
+    return [name, migrations.length] as const;
+  };
+  return Object.fromEntries(await Promise.all(names.map(read)));
 }
 
 export type PoolOptions = Omit<DbOptions, 'url' | 'name' | 'log'>;
@@ -178,14 +195,6 @@ const sameRole = (name: ServiceName): Fault => ({
 const noRole = (name: ServiceName): Fault => ({
   fault: `${urlSetting(name)}: names no role, and the migrations give the rights to one`,
   hint: 'write it as postgres://ROLE:PASSWORD@HOST/DATABASE',
-});
-
-const noHome = (uid: number): Outcome<never> => ({
-  ok: false,
-  fault: {
-    fault: `there is no folder for the data: the user with id ${uid} has no home folder on this host`,
-    hint: 'name a folder with WALLETD_DATA_DIR, or use a Postgres of your own (AUTH_DATABASE_URL and so on)',
-  },
 });
 
 function roleOf(url: string): string {

@@ -4,6 +4,7 @@ import {
   connectDatabase,
   openDatabases,
   prepareSchemas,
+  readSchemaVersions,
   type Databases,
   type PoolOptions,
 } from './databases.ts';
@@ -27,10 +28,10 @@ export async function openPools(
   lifecycle: Lifecycle,
   signal: AbortSignal,
   onLost: (detail: string) => void,
-): Promise<Outcome<Pick<Deps, 'dataDir' | PoolName> & { notices: string[] }>> {
+): Promise<Outcome<Pick<Deps, 'dataDir' | 'schemaVersions' | PoolName> & { notices: string[] }>> {
   // The HTTP gateway alone has none.
   if (config.services.length === 0) {
-    const none = { dbs: {}, reserved: {}, projecting: {} };
+    const none = { dbs: {}, reserved: {}, projecting: {}, schemaVersions: {} };
     return { ok: true, value: { dataDir: undefined, notices: [], ...none } };
   }
   const opened = await openDatabases(config, log, 'start', signal, onLost);
@@ -50,7 +51,8 @@ export async function openPools(
   const fault = findLimitFault(limits, databaseConnections);
   if (fault) return { ok: false, fault };
   const notices = listLimitNotices(limits, databaseConnections);
-  return { ok: true, value: { dataDir, notices, ...pools.value } };
+  const schemaVersions = await readSchemaVersions(services);
+  return { ok: true, value: { dataDir, notices, schemaVersions, ...pools.value } };
 }
 
 /**

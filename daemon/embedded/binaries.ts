@@ -1,11 +1,13 @@
 import { constants } from 'node:fs';
 import { randomBytes } from 'node:crypto';
 import { createRequire } from 'node:module';
-import { access, copyFile, lchown, lstat, mkdir, open, readFile } from 'node:fs/promises';
-import { readdir, readlink, rename, symlink } from 'node:fs/promises';
+import { access, chmod, copyFile, lchown, lstat, mkdir, mkdtemp, open } from 'node:fs/promises';
+import { readdir, readFile, readlink, rename, symlink } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { z } from 'zod';
 
+import { quoteForShell } from '../../core/shell-word.ts';
 import { removeTree, syncFolder } from '../../lib/files.ts';
 import { findBlockingFolder } from './data-dir.ts';
 import { codeOf } from '../../lib/error-code.ts';
@@ -63,6 +65,32 @@ export async function prepareBinaries(
   const home = inPlace ? source.native : path.join(dataDir, `bin-${source.version}`);
   if (!inPlace && !(await isUsable(home, links))) await copyPackage(source, links, home, runAs);
   return await checkBinaries(home, runAs);
+}
+
+/** Characters that mean something to a shell between double quotes. */
+const shellCharacters = /["$`\\]/;
+
+/**
+ * Runs `work` with an initdb that can run its programs: it does that through a shell, with their
+ * path between double quotes. Copies them to a temporary folder where their path is unfit for that.
+ */
+export async function withInitdb<T>(
+  { initdb }: Binaries,
+  runAs: RunAs | null,
+  work: (initdb: string) => Promise<T>,
+): Promise<T> {
+  const home = path.dirname(path.dirname(initdb));
+  if (!shellCharacters.test(home)) return await work(initdb);
+  const parent = shellCharacters.test(tmpdir()) ? '/tmp' : tmpdir();
+  const temp = await mkdtemp(path.join(parent, 'walletd-initdb-'));
+  try {
+    await chmod(temp, 0o755);
+    const copy = path.join(temp, 'native');
+    await copyFolder(home, copy, runAs);
+    return await work(path.join(copy, 'bin', 'initdb'));
+  } finally {
+    await removeTree(temp);
+  }
 }
 
 /** Removes copies of other versions and incomplete copies. No server may run from them. */
@@ -162,7 +190,7 @@ async function checkBinaries(home: string, runAs: RunAs | null): Promise<Outcome
   if (runAs !== null && blocked !== null) {
     return fail(
       `The user ${runAs.name}, as whom Postgres runs, cannot pass through the folder ${blocked}.`,
-      `Allow it (chmod o+x ${blocked}), or name another data folder with WALLETD_DATA_DIR.`,
+      `Allow it (chmod o+x ${quoteForShell(blocked)}), or name another data folder with WALLETD_DATA_DIR.`,
     );
   }
   if (ran.startError !== null) return explainStartError(postgres, ran.startError, runAs);

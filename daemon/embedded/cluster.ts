@@ -2,8 +2,9 @@ import { randomBytes } from 'node:crypto';
 import { chown, mkdir, readdir, rename, stat } from 'node:fs/promises';
 import path from 'node:path';
 
+import { quoteForShell } from '../../core/shell-word.ts';
 import { adminRole } from './admin-client.ts';
-import { type Binaries } from './binaries.ts';
+import { withInitdb, type Binaries } from './binaries.ts';
 import { type DataPaths } from './data-dir.ts';
 import { readIfPresent, removeTree, syncFolder, writeFileSynced } from '../../lib/files.ts';
 import { codeOf } from '../../lib/error-code.ts';
@@ -47,7 +48,7 @@ export async function inspectCluster(
     return fail(
       `The data in ${pgData} belongs to the user with id ${found.uid}, but Postgres runs as ` +
         `${expected.user} (id ${expected.uid}).`,
-      `If no Postgres uses it: chown -R ${expected.uid} ${pgData}`,
+      `If no Postgres uses it: chown -R ${expected.uid} ${quoteForShell(pgData)}`,
     );
   }
   return succeed({ exists: true });
@@ -68,7 +69,7 @@ export async function removeLeftovers({ root }: DataPaths): Promise<void> {
  */
 export async function createCluster(
   { root, pgData }: DataPaths,
-  { initdb }: Binaries,
+  binaries: Binaries,
   runAs: RunAs | null,
   adminPassword: string,
   signal: AbortSignal | undefined,
@@ -92,11 +93,10 @@ export async function createCluster(
       '--auth=scram-sha-256',
       '--no-instructions',
     ];
-    const { code, output, startError } = await runToEnd(initdb, args, {
-      runAs,
-      timeoutMs: initTimeoutMs,
-      signal,
-    });
+    const options = { runAs, timeoutMs: initTimeoutMs, signal };
+    const { code, output, startError } = await withInitdb(binaries, runAs, (initdb) =>
+      runToEnd(initdb, args, options),
+    );
     signal?.throwIfAborted();
     if (code !== 0) {
       return explainOutput(

@@ -5,6 +5,11 @@ export const ownDatabaseHint =
   'Or use a Postgres of your own: set AUTH_DATABASE_URL, WALLET_DATABASE_URL and ' +
   'STATEMENT_DATABASE_URL.';
 
+/** For commands, which never create a database. */
+export const noDatabaseHint =
+  'Name the folder of the database with WALLETD_DATA_DIR, or create one with `walletd start` or ' +
+  `\`walletd migrate\`. ${ownDatabaseHint}`;
+
 /** Hints for errors of the file system, by their code. */
 export const folderHints: Readonly<Record<string, string>> = {
   ENOENT: 'No folder can be made there: name another with WALLETD_DATA_DIR.',

@@ -4,11 +4,11 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 import { acquireFileLock, readLiveHolder, type LockHolder } from '../../lib/file-lock.ts';
 import { untilAborted } from '../platform/concurrency/abort.ts';
-import { openDataDir, pathsIn, type DataPaths } from './data-dir.ts';
+import { exists, inspectDataDir, openDataDir, pathsIn, type DataPaths } from './data-dir.ts';
 import { superviseServer, type Embedded, type EmbeddedOptions } from './supervise.ts';
 import { readyTimeoutMs } from './start-server.ts';
-import { fail, succeed, type Outcome } from '../fault.ts';
-import { explainFolderError } from './explain.ts';
+import { fail, succeed, type Failure, type Outcome } from '../fault.ts';
+import { explainFolderError, noDatabaseHint } from './explain.ts';
 import { checkDatabases, describeDatabases } from './roles.ts';
 import { readSecrets } from './secrets.ts';
 
@@ -33,7 +33,9 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<Outcome<E
     const deadline = performance.now() + readyTimeoutMs;
     for (let waited = false; ; waited = true) {
       const acquired = await acquireFileLock(paths.lockFile, { purpose: 'daemon' });
-      if (acquired.ok) return await superviseServer(options, paths, acquired.lock, uid);
+      if (acquired.ok) {
+        return await superviseServer({ ...options, canCreate: true }, paths, acquired.lock, uid);
+      }
       const { holder } = acquired;
       if (holder.purpose === 'daemon' || performance.now() >= deadline) {
         return refuse(holder, paths);
@@ -45,9 +47,10 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<Outcome<E
 }
 
 /**
- * For `walletd users create`, `verify` and the like: uses the server of the live daemon, and its
- * `stop()` then leaves that alone. Without a daemon it takes the lock and starts the server, and
- * `stop()` stops it. Faults are those of `startEmbedded`; two commands take turns.
+ * For commands: uses the server of the live daemon, and its `stop()` then leaves that alone.
+ * Without a daemon it takes the lock and starts the server, and `stop()` stops it. Only with
+ * `canCreate` does it create a folder and databases. Faults are those of `startEmbedded`; two
+ * commands take turns.
  */
 export async function attachEmbedded(options: EmbeddedOptions): Promise<Outcome<Embedded>> {
   return await guard(options, async () => {
@@ -61,6 +64,8 @@ export async function attachEmbedded(options: EmbeddedOptions): Promise<Outcome<
         const joined = await untilAborted(options.signal, joinServer(seen, holder));
         if (joined.ok || performance.now() >= deadline) return joined;
       } else if (holder === null) {
+        const missing = options.canCreate ? undefined : await findMissing(options.dataDir, uid);
+        if (missing) return missing;
         const opened = await openDataDir(options.dataDir, uid);
         if (!opened.ok) return opened;
         const acquired = await acquireFileLock(opened.value.lockFile, { purpose: 'command' });
@@ -73,6 +78,38 @@ export async function attachEmbedded(options: EmbeddedOptions): Promise<Outcome<
       await untilAborted(options.signal, sleep(waitStepMs));
     }
   });
+}
+
+/**
+ * Why a command has no database to work on: nothing is at the place of the data folder, or it must
+ * not be used. Undefined while a daemon runs on it. Changes nothing.
+ */
+export async function findNoDatabase(dataDir: string): Promise<Failure | undefined> {
+  const found = await guard({ dataDir }, async () => {
+    const missing = await findMissing(dataDir, currentUid());
+    if (!missing) return succeed(null);
+    const asked = path.resolve(dataDir);
+    const { lockFile } = pathsIn(await realpath(asked).catch(() => asked));
+    return (await readLiveHolder(lockFile)) === null ? missing : succeed(null);
+  });
+  return found.ok ? undefined : found;
+}
+
+/** Why the data folder must not be used; undefined too where there is none yet. Changes nothing. */
+export async function findDataDirFault(dataDir: string): Promise<Failure | undefined> {
+  const found = await guard({ dataDir }, () => inspectDataDir(dataDir, currentUid()));
+  return found.ok ? undefined : found;
+}
+
+async function findMissing(dataDir: string, uid: number): Promise<Failure | undefined> {
+  const found = await inspectDataDir(dataDir, uid);
+  if (!found.ok) return found;
+  if (found.value === null) {
+    return fail(`There is no data folder ${path.resolve(dataDir)}.`, noDatabaseHint);
+  }
+  const { root, pgData } = found.value.paths;
+  if (await exists(pgData)) return undefined;
+  return fail(`There is no database in the data folder ${root}.`, noDatabaseHint);
 }
 
 /** The server of a live daemon; fails while that is still starting it. */
@@ -115,7 +152,7 @@ function refuse(holder: LockHolder, { root }: DataPaths): Outcome<Embedded> {
 }
 
 async function guard<T>(
-  { dataDir }: EmbeddedOptions,
+  { dataDir }: Pick<EmbeddedOptions, 'dataDir'>,
   work: () => Promise<Outcome<T>>,
 ): Promise<Outcome<T>> {
   try {

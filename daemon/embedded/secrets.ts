@@ -3,7 +3,7 @@ import { chmod } from 'node:fs/promises';
 import { z } from 'zod';
 
 import { readIfPresent, writeFileAtomic } from '../../lib/files.ts';
-import { fail, succeed, type Outcome } from '../fault.ts';
+import { fail, succeed, type Failure, type Outcome } from '../fault.ts';
 
 const secret = z.string().min(43);
 const rolePasswords = z.object({ owner: secret, runtime: secret });
@@ -44,7 +44,7 @@ export async function ensureSecrets(
     return succeed(read.value);
   }
   if (options.clusterExists) {
-    return fail(`The file ${file} with the passwords of the database is missing.`, lostHint);
+    return failLostSecrets(file);
   }
   const made: Secrets = {
     majorVersion: options.majorVersion,
@@ -59,6 +59,10 @@ export async function ensureSecrets(
 export async function saveSecrets(file: string, secrets: Secrets): Promise<void> {
   await writeFileAtomic(file, `${JSON.stringify(secrets, null, 2)}\n`);
 }
+
+/** A cluster without its passwords. */
+export const failLostSecrets = (file: string): Failure =>
+  fail(`The file ${file} with the passwords of the database is missing.`, lostHint);
 
 const lostHint =
   'Restore it from a backup. Without one, set new passwords with ' +

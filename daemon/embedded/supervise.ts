@@ -12,8 +12,13 @@ import { truncateLog, changeLogOwner, readLogTail } from './log-file.ts';
 import { startServer, type StartedServer } from './start-server.ts';
 import { codeOf } from '../../lib/error-code.ts';
 import { fail, succeed, type Outcome } from '../fault.ts';
-import { folderHints, ownDatabaseHint } from './explain.ts';
-import { describeDatabases, ensureDatabases, type EmbeddedDatabase } from './roles.ts';
+import { folderHints, noDatabaseHint, ownDatabaseHint } from './explain.ts';
+import {
+  checkDatabases,
+  describeDatabases,
+  ensureDatabases,
+  type EmbeddedDatabase,
+} from './roles.ts';
 import { type RunAs } from './run.ts';
 import { ensureSecrets, saveSecrets, type Secrets } from './secrets.ts';
 import { stopServer } from './server-process.ts';
@@ -27,6 +32,8 @@ export type EmbeddedOptions = {
   readonly extraSettings?: Readonly<Record<string, string>>;
   /** if walletd is root: the user that Postgres runs as; default: the system user */
   readonly runAs?: RunAs;
+  /** may create a folder and databases where there are none; `startEmbedded` always may */
+  readonly canCreate?: boolean;
   /** called once if the server ends without `stop()`; `detail` is for a log or an error message */
   readonly onUnexpectedExit?: (detail: string) => void;
   /** cancels the start: what it started is stopped, and it rejects with the signal's reason */
@@ -101,7 +108,7 @@ async function startAll(
   });
   if (!started.ok) return started;
   if (!started.value.adopted) await removeOldBinaries(paths.root, source.value.version);
-  const ready = await setUpDatabases(access, secrets.value, signal);
+  const ready = await setUpDatabases(options, access, secrets.value);
   if (!ready.ok) {
     if (!started.value.adopted || signal?.aborted) await stopStarted(options, started.value);
     signal?.throwIfAborted();
@@ -125,7 +132,7 @@ async function chooseServerUser(
 
 /** Creates the cluster if it is absent, and returns its passwords. */
 async function ensureCluster(
-  { signal, log }: EmbeddedOptions,
+  { canCreate = false, signal, log }: EmbeddedOptions,
   paths: DataPaths,
   uid: number,
   runAs: RunAs | null,
@@ -136,6 +143,9 @@ async function ensureCluster(
   const cluster = await inspectCluster(paths, { majorVersion, ...owner });
   if (!cluster.ok) return cluster;
   const clusterExists = cluster.value.exists;
+  if (!clusterExists && !canCreate) {
+    return fail(`There is no database in the data folder ${paths.root}.`, noDatabaseHint);
+  }
   const secrets = await ensureSecrets(paths.secretsFile, { clusterExists, majorVersion });
   if (!secrets.ok || clusterExists) return secrets;
   log.info({ dataDir: paths.root }, 'creating the embedded database');
@@ -160,16 +170,21 @@ async function chooseSocketDir(
   return found;
 }
 
+/** Creates what is missing; a command only looks whether all is there. */
 async function setUpDatabases(
+  { canCreate = false, signal }: EmbeddedOptions,
   access: AdminAccess,
   secrets: Secrets,
-  signal: AbortSignal | undefined,
 ): Promise<Outcome<null>> {
+  const prepare = canCreate ? ensureDatabases : checkDatabases;
   try {
-    await untilAborted(signal, ensureDatabases(access, secrets));
+    await untilAborted(signal, prepare(access, secrets));
     return succeed(null);
   } catch (err) {
     const message = err instanceof Error ? err.message : String(err);
+    if (!canCreate) {
+      return fail(`The databases are not complete: ${message}.`, 'Run `walletd migrate`.');
+    }
     const hint = codeOf(err) === diskFullState ? folderHints['ENOSPC'] : undefined;
     return fail(
       `The databases could not be set up: ${message}.`,

@@ -175,7 +175,7 @@ test('a command attaches to a live daemon and leaves it running', async () => {
 
 test('a command without a daemon starts and stops the server; a daemon waits for it', async () => {
   const dataDir = workshop.newDataDir('command');
-  const command = await attachEmbedded({ dataDir, log });
+  const command = await attachEmbedded({ dataDir, log, canCreate: true });
   if (!command.ok) throw new Error(command.fault.fault);
   const server = await identifyProcess(await readServerPid(dataDir));
   const daemon = workshop.spawn({ dataDir });

@@ -18,6 +18,8 @@ export type Reading = {
 /** How long something took, counted in buckets. */
 export type Timing = {
   observe(seconds: number): void;
+  /** What was observed last, and when (milliseconds since the epoch); undefined before that. */
+  readLast(): { readonly seconds: number; readonly atMs: number } | undefined;
   readonly histogram: Histogram;
 };
 
@@ -26,7 +28,16 @@ const bucketsSeconds = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10,
 /** A histogram from 5 ms to 5 minutes; served where it is listed. */
 export function createTiming(name: string, help: string): Timing {
   const histogram = new Histogram({ name, help, buckets: bucketsSeconds, registers: [] });
-  return { histogram, observe: (seconds) => histogram.observe(Math.max(0, seconds)) };
+  let last: ReturnType<Timing['readLast']>;
+  return {
+    histogram,
+    readLast: () => last,
+    observe: (given) => {
+      const seconds = Math.max(0, given);
+      last = { seconds, atMs: Date.now() };
+      histogram.observe(seconds);
+    },
+  };
 }
 
 export type MetricsServer = { readonly port: number; stop(): Promise<void> };

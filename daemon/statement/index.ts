@@ -133,6 +133,7 @@ export function createStatement(options: StatementOptions) {
     service,
     consumers: [projection, requests],
     timings: [lag],
+    projectionLag: lag.readLast,
     readings: listReadings(recorder, divergences),
     findTrouble: divergences.findTrouble,
     start: () => {

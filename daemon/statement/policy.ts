@@ -19,4 +19,5 @@ export const policies: Policies<StatementServiceServer> = {
   replayDeadLetters: { roles: staff, scope: 'dead-letters:write' },
   discardDeadLetters: { roles: staff, scope: 'dead-letters:write' },
   listAuditEvents: { roles: admins },
+  getStatus: { roles: allRoles, scope: 'any' },
 };

@@ -22,4 +22,5 @@ export const policies: Policies<WalletServiceServer> = {
   replayDeadLetters: { roles: staff, scope: 'dead-letters:write' },
   discardDeadLetters: { roles: staff, scope: 'dead-letters:write' },
   listAuditEvents: { roles: admins },
+  getStatus: { roles: allRoles, scope: 'any' },
 };

@@ -41,7 +41,9 @@ export function expectAtAdmission(right: Policy, caller: Caller): 'in' | readonl
   const isAllowed =
     caller.as === 'service' ? right.service === true : right.roles.includes(caller.as);
   const isInScope =
-    !caller.scopes || (right.scope !== undefined && caller.scopes.includes(right.scope));
+    !caller.scopes ||
+    right.scope === 'any' ||
+    (right.scope !== undefined && caller.scopes.includes(right.scope));
   return isAllowed && isInScope ? 'in' : ['PERMISSION_DENIED'];
 }
 

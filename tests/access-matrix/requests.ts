@@ -88,6 +88,9 @@ export const plainRequests: Readonly<Record<string, (ground: Ground) => object>>
   'wallet.replayDeadLetters': ofDeadLetters,
   'wallet.discardDeadLetters': () => ({ ...ofDeadLetters(), note: '' }),
   'statement.listAuditEvents': () => ({ ...page, actor: '', target: '', action: '' }),
+  'auth.getStatus': () => ({}),
+  'wallet.getStatus': () => ({}),
+  'statement.getStatus': () => ({}),
   'wallet.listAuditEvents': () => ({ ...page, actor: '', target: '', action: '' }),
   'statement.generateStatement': ({ userId }) => ({
     userId,

@@ -4,8 +4,8 @@ import type { Policy } from '../../daemon/platform/access/access.ts';
 
 /**
  * Who may call each RPC, written down a second time: `public`; or roles, the scope with which an
- * API key may as well (after `key`), `service` for our own services, and `enrolling` for staff who
- * must enrol a second factor before they may do anything else. It is held against the
+ * API key may as well (after `key`; `any` is every key), `service` for our own services, and
+ * `enrolling` for staff who must enrol a second factor before they may do anything else. It is held against the
  * policies and against the running daemon: a change of either fails until it is made here too.
  */
 export const rights = {
@@ -41,6 +41,7 @@ export const rights = {
     enableTotp: 'customer operator admin, enrolling',
     disableTotp: 'customer operator admin',
     regenerateRecoveryCodes: 'customer operator admin',
+    getStatus: 'customer operator admin, key any',
   },
   wallet: {
     createTransaction: 'customer operator admin, key transactions:write',
@@ -58,6 +59,7 @@ export const rights = {
     replayDeadLetters: 'operator admin, key dead-letters:write',
     discardDeadLetters: 'operator admin, key dead-letters:write',
     listAuditEvents: 'admin',
+    getStatus: 'customer operator admin, key any',
   },
   statement: {
     listAuditEvents: 'admin',
@@ -72,6 +74,7 @@ export const rights = {
     listDeadLetters: 'operator admin, key dead-letters:read',
     replayDeadLetters: 'operator admin, key dead-letters:write',
     discardDeadLetters: 'operator admin, key dead-letters:write',
+    getStatus: 'customer operator admin, key any',
   },
 } as const satisfies Readonly<Record<string, Readonly<Record<string, string>>>>;
 
@@ -93,7 +96,7 @@ export function readRight(text: string): Policy {
   const roles = parts.filter((part) => !others.has(part) && !part.startsWith('key '));
   return {
     roles: roles.flatMap((part) => part.split(' ')) as Role[],
-    ...(scope === undefined ? {} : { scope: scope as ApiKeyScope }),
+    ...(scope === undefined ? {} : { scope: scope as ApiKeyScope | 'any' }),
     ...(parts.includes('service') ? { service: true as const } : {}),
     ...(parts.includes('enrolling') ? { enrolling: true as const } : {}),
   };

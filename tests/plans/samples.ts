@@ -75,6 +75,8 @@ export function createSamples(size: number): Readonly<Record<string, Sample>> {
     outbox_append: one('[]', 1, null, null),
     outbox_read: all([], many, many),
     outbox_entries: all(wallets, repeat(5n)),
+    // Up to 1,001 of those that wait, which are a tenth.
+    status_letters: { values: [], rows: Math.min(1_001, Math.ceil(size / 10)) },
     dead_list: all('', '', 0, idOf('x', 0), many, 2_000_000),
     dead_list_state: all('pending', '', 0, idOf('x', 0), many, 2_000_000),
     dead_list_reason: all('', 'RARE', 0, idOf('x', 0), many, 2_000_000),
@@ -239,6 +241,7 @@ export const withoutSample: Readonly<Record<string, readonly string[]>> = {
     ...['rebuild_remove', 'rebuild_repair', 'rebuild_some'],
     ...['divergence_last', 'divergence_resolve', 'divergence_resolve_all'],
   ],
+  'the migrations, a row each': ['status_schema'],
   'pruning, now and then': [
     ...['attempt_prune', 'revocation_prune', 'session_ended', 'session_prune', 'refresh_prune'],
     ...['key_prune_revoked', 'key_prune_expired', 'sign_up_prune', 'code_prune'],
@@ -257,6 +260,7 @@ export const small: ReadonlySet<string> = new Set([
 /** Statements that may read a whole table, and why. */
 export const mayScan: Readonly<Record<string, string>> = {
   db_connection_limits: 'once at a start; the server’s roles and databases are few',
+  status_schema: 'a row for each migration, once a second at most',
   attempt_prune: 'deletes up to 10,000 rows: much of a table that is small',
   revocation_prune: 'deletes up to 10,000 rows: much of a table that is small',
   code_prune: 'deletes up to 10,000 rows: much of a table that is small',

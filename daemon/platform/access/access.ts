@@ -25,14 +25,14 @@ export type Principal =
 
 /**
  * Who may call a method: all callers; or users of these roles. `scope`: API keys with it may as
- * well, their owner's role still counting; without `scope` no API key may. `service`: our own
+ * well, their owner's role still counting; `any`: every API key may; without `scope` none may. `service`: our own
  * services. `enrolling`: staff may as well who must enrol a second factor first.
  */
 export type Policy =
   | 'public'
   | {
       readonly roles: readonly Role[];
-      readonly scope?: ApiKeyScope;
+      readonly scope?: ApiKeyScope | 'any';
       readonly service?: true;
       readonly enrolling?: true;
     };
@@ -169,7 +169,7 @@ export function checkPolicy(principal: Principal, policy: Policy): Result<Princi
   if (principal.kind === 'service' || !principal.apiKey) return succeed(principal);
   const { scope } = policy;
   if (scope === undefined) return deny('an API key may not do this: sign in as a person');
-  return principal.apiKey.scopes.includes(scope)
+  return scope === 'any' || principal.apiKey.scopes.includes(scope)
     ? succeed(principal)
     : deny(`this API key lacks the scope ${scope}`, { scope });
 }

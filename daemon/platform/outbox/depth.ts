@@ -1,4 +1,4 @@
-import { sql, type Db } from '../db/db.ts';
+import { sql, type Db, type Tx } from '../db/db.ts';
 import type { Log } from '../log.ts';
 
 /** How much waits to be sent, and since when the oldest does. */
@@ -20,6 +20,12 @@ const depthSql = sql(
    FROM outbox`,
 );
 
+/** How much waits in the outbox now. */
+export async function readOutboxDepth(tx: Tx): Promise<OutboxDepth> {
+  const [row] = await tx.query<{ events: bigint; lag_ms: bigint }>(depthSql);
+  return { events: Number(row?.events ?? 0n), lagMs: Number(row?.lag_ms ?? 0n) };
+}
+
 /** Watches the outbox, for the metrics and for the cap on what may pile up. */
 export function createOutboxGauge(db: Db, log: Log): OutboxGauge {
   let depth: OutboxDepth = { events: 0, lagMs: 0 };
@@ -27,9 +33,7 @@ export function createOutboxGauge(db: Db, log: Log): OutboxGauge {
   let isStopped = false;
   const look = async (): Promise<void> => {
     try {
-      type Row = { events: bigint; lag_ms: bigint };
-      const [row] = await db.read((tx) => tx.query<Row>(depthSql));
-      if (row) depth = { events: Number(row.events), lagMs: Number(row.lag_ms) };
+      depth = await db.read(readOutboxDepth);
     } catch (err) {
       log.debug({ err }, 'the outbox could not be measured');
     }

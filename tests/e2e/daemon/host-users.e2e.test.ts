@@ -47,11 +47,14 @@ describe('walletd users reset-password', () => {
 });
 
 describe('unknown commands', () => {
-  it.each([['bogus'], ['start', 'bogus']])('an unknown command is named: %s', async (...args) => {
+  it.each([
+    [['bogus'], "unknown command 'bogus'"],
+    [['start', 'bogus'], "too many arguments for 'start'"],
+  ])('an unknown command is refused: %j', async (args, reported) => {
     const done = await world.walletd(args);
     expect(done).toMatchObject({ code: 2, stdout: '' });
-    expect(done.stderr).toContain('there is no command "bogus"');
-    expect(done.stderr).toContain('start, migrate, config, users');
+    expect(done.stderr).toContain(`walletd: ${reported}`);
+    expect(done.stderr).toMatch(/^hint: see `walletd.* --help`$/m);
   });
 });
 

@@ -119,6 +119,22 @@ describe('refused starts and migrations', () => {
     expect(done.stderr).toMatch(/hint: .*must name a database that is the service's own/);
   });
 
+  it('commands on an empty database refuse it, and create no schema', async () => {
+    await site.server.query('CREATE DATABASE auth_empty OWNER auth_owner');
+    const env = {
+      AUTH_DATABASE_URL: site.url('auth_app', 'auth_empty'),
+      AUTH_MIGRATION_DATABASE_URL: site.url('auth_owner', 'auth_empty'),
+      WALLETD_MIGRATE: 'on',
+    };
+    const done = await run(create, env, password);
+    expectExplained(done, 1, /auth database: the schema lacks 0001-/);
+    const place = `auth database "auth_empty" at 127.0.0.1:${site.server.port}`;
+    expect(done.stderr).toContain(`walletd: ${place} (AUTH_DATABASE_URL)\n`);
+    expect(done.stderr).toMatch(/hint: run `walletd migrate`/);
+    const tables = "SELECT 1 FROM pg_tables WHERE schemaname = 'public'";
+    expect(await site.query('auth_empty', tables)).toEqual([]);
+  });
+
   it('a missing privilege on schema_migrations is not reported as an empty schema', async () => {
     await site.query('auth', 'REVOKE SELECT ON schema_migrations FROM auth_app');
     releases.push(() => site.query('auth', 'GRANT SELECT ON schema_migrations TO auth_app'));

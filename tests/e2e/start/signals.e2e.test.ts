@@ -1,5 +1,14 @@
 import { spawn } from 'node:child_process';
-import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -175,13 +184,15 @@ describe('a command that started the embedded Postgres', () => {
   });
 
   it.each(names)('%s ends a command that waits for a password without a change', async (name) => {
+    // What a command takes for a database before it asks for the password.
+    mkdirSync(join(dataDir, 'postgres'), { recursive: true });
+    writeFileSync(join(dataDir, 'embedded.json'), '{}');
     const args = ['users', 'create', '--email', 'a@example.com', '--role', 'admin'];
     const command = runProcess(args, env);
-    // It is listening by then: the signal is not lost while the program loads.
-    await sleep(1_500);
+    await waitFor('the data folder', () => command.said().includes(`data folder ${dataDir}`));
     signal(command, name);
     expect(await command.end()).toBe(codes[name]);
     expect(command.said()).toContain('nothing was changed');
-    expect(existsSync(dataDir)).toBe(false);
+    expect(readdirSync(dataDir).sort()).toEqual(['embedded.json', 'postgres']);
   });
 });
