@@ -5,6 +5,7 @@ import { build, type BuildOptions, type Plugin } from 'esbuild';
 import ts from 'typescript';
 
 import { docsFiles } from '../daemon/gateway/docs-page/files.ts';
+import { writeManPages } from './man/write.ts';
 
 // The command line is one file with its libraries, beside a small one that only prints the version:
 // finding and linking dozens of files would be a tenth of its start. The daemon keeps its libraries
@@ -109,6 +110,7 @@ await Promise.all([
   }),
 ]);
 await writeDeclarations();
+await writeManPages('dist/man');
 await mkdir('dist/daemon/docs-page');
 for (const [name, source] of Object.entries(docsFiles)) {
   await copyFile(source, `dist/daemon/docs-page/${name}`);
