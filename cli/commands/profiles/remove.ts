@@ -25,7 +25,7 @@ Examples:
   wallet profiles remove staging
   wallet profiles remove staging --yes --json
 
-The session at the profile's server is ended, as by sign-out. One at another server ends by itself.`,
+The session at the profile's server is ended. One at another server ends there by itself.`,
     )
     .action(async (name: string, _options: unknown, command: Command) => {
       await start(command, (context) => runProfilesRemove(context, name), {
