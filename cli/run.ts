@@ -66,7 +66,8 @@ async function runParsed(argv: readonly string[], world: World): Promise<ExitCod
     exitCode = failure.exitCode;
   };
   const program = buildProgram(version, async (command, run, options) => {
-    const globals = command.optsWithGlobals<GlobalOptions & CommandFlags>();
+    const typed = command.optsWithGlobals<GlobalOptions & CommandFlags>();
+    const globals = { ...typed, ...(options?.profile && { profile: options.profile }) };
     const prepared = await prepareContext(world, globals, { ...options, command });
     if (!prepared.ok) {
       await tellFailure(prepared.failure, findOutput(argv, environment));

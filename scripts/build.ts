@@ -6,6 +6,7 @@ import ts from 'typescript';
 
 import { writeCodeCache } from './code-cache.ts';
 import { docsFiles } from '../daemon/gateway/docs-page/files.ts';
+import { writeManPages } from './man/write.ts';
 
 // The command line is one file with its libraries, beside a small one that prints the version or
 // loads the other with the code that V8 made of it (decision 78). Both are CommonJS: ES modules
@@ -110,6 +111,7 @@ await Promise.all([
 ]);
 await writeFile('dist/cli/package.json', '{ "type": "commonjs" }\n');
 await Promise.all([writeCodeCache(), writeDeclarations()]);
+await writeManPages('dist/man');
 await mkdir('dist/daemon/docs-page');
 for (const [name, source] of Object.entries(docsFiles)) {
   await copyFile(source, `dist/daemon/docs-page/${name}`);

@@ -16,7 +16,7 @@ import type { OwnWallet, Sources } from './sources.ts';
 import { shells, splitLine, type Shell } from './split-line.ts';
 import type { Position } from './walk.ts';
 
-/** Somebody waits at a prompt. */
+/** A person waits at a prompt. */
 const completionLimitMs = 1000;
 
 export type CompletionParts = {

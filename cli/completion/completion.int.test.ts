@@ -54,15 +54,11 @@ afterEach(async () => {
 async function storeSession(expiresAtMs: number): Promise<void> {
   const name = `${encodeURIComponent(`default@${server.address}`)}.json`;
   const record = { profile: 'default', server: server.address, userId, storage: 'file' };
-  const secret = {
-    version: 1,
-    accessToken: fakeToken(),
-    accessTokenExpiresAtMs: expiresAtMs,
-    refreshToken: 'r',
-  };
+  const secret = { accessToken: fakeToken(), accessTokenExpiresAtMs: expiresAtMs };
+  const account = { version: 2, record, secret: { ...secret, refreshToken: 'r' } };
   for (const [folder, content] of [
     ['accounts', record],
-    ['credentials', secret],
+    ['credentials', account],
   ] as const) {
     await mkdir(join(cli.configDir, folder), { recursive: true, mode: 0o700 });
     await writeFile(join(cli.configDir, folder, name), JSON.stringify(content), { mode: 0o600 });

@@ -125,7 +125,19 @@ const byPlaceholder: Readonly<Record<string, Source>> = {
   COMMAND_OR_TOPIC: helpWords,
   ...Object.fromEntries(
     [
-      ...['HOST:PORT', 'TIME', 'EMAIL', 'USER', 'TEXT', 'N', 'TOKEN', 'TARGET', 'ACTION', 'CODE'],
+      ...[
+        'HOST:PORT',
+        'URL',
+        'TIME',
+        'EMAIL',
+        'USER',
+        'TEXT',
+        'N',
+        'TOKEN',
+        'TARGET',
+        'ACTION',
+        'CODE',
+      ],
       ...['NAME', 'KEY'],
       ...['AMOUNT', 'TRANSACTION_ID', 'ID', 'SESSION_ID', 'API_KEY_ID', 'NEW_NAME'],
     ].map((name) => [name, none]),

@@ -24,6 +24,8 @@ export type Environment = {
   readonly token: string | undefined;
   readonly hasColor: boolean;
   readonly paths: Paths;
+  /** A graphical session, in which a browser can be opened. */
+  readonly hasDisplay: boolean;
   readonly host: string;
   /** The terminal's; undefined where TZ names none. Found when asked for: that takes 10 ms. */
   readonly timezone: string | undefined;
@@ -49,6 +51,9 @@ export function readEnvironment(
       stateDir: presence(env['WALLET_STATE_DIR']) ?? join(state, 'cli'),
       homeProblem,
     },
+    hasDisplay:
+      process.platform === 'darwin' ||
+      [env['DISPLAY'], env['WAYLAND_DISPLAY']].some((name) => presence(name) !== undefined),
     host: hostname(),
     get timezone() {
       return findTerminalTimezone();

@@ -86,6 +86,27 @@ export function useProfile(configDir: string, profile: string): Promise<Outcome<
   return changeFile(configDir, (file) => ({ ...file, current: profile }));
 }
 
+/** Renames a profile. The one in use stays in use. */
+export function renameProfile(
+  configDir: string,
+  from: string,
+  to: string,
+): Promise<Outcome<undefined>> {
+  return changeFile(configDir, ({ current = defaultProfile, profiles }) => {
+    const { [from]: settings = {}, ...others } = profiles;
+    const next = current === from ? to : current;
+    return { current: next, profiles: { ...others, [to]: settings } };
+  });
+}
+
+/** Removes the settings of a profile. If it was in use, the default one is from now on. */
+export function removeProfile(configDir: string, name: string): Promise<Outcome<undefined>> {
+  return changeFile(configDir, ({ current, profiles }) => {
+    const { [name]: _removed, ...others } = profiles;
+    return { current: current === name ? undefined : current, profiles: others };
+  });
+}
+
 function changeFile(
   configDir: string,
   change: (file: ProfileFile) => ProfileFile,

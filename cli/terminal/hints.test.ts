@@ -6,11 +6,15 @@ import { hintByReason } from '../rpc/errors.ts';
 import { collectGiven, repeatGiven } from './hints.ts';
 
 const { commands } = buildProgram('0', () => Promise.resolve());
-const lines = commands.flatMap((command) =>
-  command.commands.length === 0
-    ? [`wallet ${command.name()}`]
-    : command.commands.map((one) => `wallet ${command.name()} ${one.name()}`),
-);
+/** These ask no server. */
+const local = ['help', 'completion', 'version'];
+const lines = commands
+  .filter((command) => !local.includes(command.name()))
+  .flatMap((command) =>
+    command.commands.length === 0
+      ? [`wallet ${command.name()}`]
+      : command.commands.map((one) => `wallet ${command.name()} ${one.name()}`),
+  );
 
 /** A hint as a command line would get it. */
 async function hintAfter(argv: readonly string[], hint: string): Promise<string> {

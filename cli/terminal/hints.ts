@@ -23,7 +23,7 @@ const commands = [
   'deposit|withdraw|purchase|cancel|reverse|balance',
   'totp (?:enable|disable|recovery-codes|status)',
   '(?:transactions|statement|exports|wallets|batch|users|sessions) [a-z][a-z-]*',
-  '(?:api-keys|audit|dead-letters|config|profiles) [a-z][a-z-]*',
+  '(?:api-keys|audit|dead-letters|config|profiles|open) [a-z][a-z-]*',
   'doctor|version',
 ];
 const commandPattern = new RegExp(`\\bwallet (${commands.join('|')})(?![\\w-])( ID\\b)?`, 'g');

@@ -32,8 +32,7 @@ async function runSignOut(context: Context): Promise<CommandOutcome> {
     await reporter.hint(`not signed in as ${account}`);
     return print(context, false);
   }
-  // Under the lock: a refresh at the same time would store the session again.
-  const ended = await accounts.withAccountLock(account, (lock) => endAndRemove(context, lock));
+  const ended = await endStoredSession(context);
   if (!ended.ok) return ended;
   if (context.environment.token !== undefined) {
     await reporter.warn('WALLET_TOKEN is set and remains in use; unset it too');
@@ -41,7 +40,13 @@ async function runSignOut(context: Context): Promise<CommandOutcome> {
   return print(context, ended.value);
 }
 
-/** True if a session was ended at the server. */
+/** Ends the session at the server and removes it here. True if one was ended at the server. */
+export function endStoredSession(context: Context): Promise<Outcome<boolean>> {
+  const { account, accounts } = context;
+  // Under the lock: a refresh at the same time would store the session again.
+  return accounts.withAccountLock(account, (lock) => endAndRemove(context, lock));
+}
+
 async function endAndRemove(context: Context, lock: AccountLock): Promise<Outcome<boolean>> {
   const ended = await endSession(context);
   if (!ended.ok) {

@@ -11,6 +11,8 @@ const others: readonly (readonly [name: string, help: string])[] = [
   ['HOME', 'the home folder, above the folders that no other variable names'],
   ['NO_COLOR', 'any text: print without colours'],
   ['TERM', 'dumb: print without colours'],
+  ['DISPLAY', 'a graphical session, in which open docs opens a browser'],
+  ['WAYLAND_DISPLAY', 'the same'],
   ['TZ', 'the time zone of the terminal, where none is configured'],
 ];
 

@@ -15,6 +15,8 @@ export type StartOptions = {
   readonly isLenient?: boolean;
   /** The command can be the first that a profile is named in. */
   readonly canBeNewProfile?: boolean;
+  /** The command is about this profile, whichever is in use. */
+  readonly profile?: string;
   /** `-o hledger` is known, and the command's own affair. */
   readonly hasJournal?: boolean;
 };
