@@ -31,6 +31,7 @@ import {
   replayedColumn,
   transactionColumns,
 } from '../../output/transaction-columns.ts';
+import { nameParent } from './parent.ts';
 import type { CanonicalCommand, PendingKey } from '../../files/pending.ts';
 import { nameActor, resolveUser, type KnownUser } from '../users/actor.ts';
 import { toTransactionJson } from '../../../lib/json/transactions.ts';
@@ -44,16 +45,16 @@ export async function runMoneyCommand(
 ): Promise<CommandOutcome> {
   const checked = checkMoneyCommand(operation, argument, options, context.settings.currency);
   if (!checked.ok) return checked;
-  const moneyCommand = checked.value;
   const confirmable = options.dryRun ? done : checkConfirmable(context, 'moving money');
   if (!confirmable.ok) return confirmable;
   const { record } = await context.credentials.peek();
   if (options.user === undefined && isStaff(record?.role)) return failUserRequired();
   const user = await resolveUser(context, options.user, !context.isConfirmed);
-  if (!user.ok) {
-    const isNamed = options.dryRun === true || options.idempotencyKey !== undefined;
-    return isNamed ? user : openIfAnyPending(context, user);
-  }
+  const hasKey = options.dryRun === true || options.idempotencyKey !== undefined;
+  if (!user.ok) return hasKey ? user : openIfAnyPending(context, user);
+  const named = await nameParent(context, checked.value, user.value);
+  if (!named.ok) return hasKey ? named : openIfAnyPending(context, named);
+  const moneyCommand = named.value;
   if (options.dryRun) return runDryRun(context, moneyCommand, user.value, options.idempotencyKey);
   if (options.idempotencyKey !== undefined) {
     const confirmed = await confirmMoneyCommand(context, moneyCommand, user.value);
