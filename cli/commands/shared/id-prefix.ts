@@ -5,7 +5,7 @@ import { exitCodes, fail, failUsage, succeed, type Outcome } from '../../outcome
 /** An object whose id begins with what was typed. */
 export type Candidate = {
   readonly id: string;
-  /** What tells it from the others, like `deposit 10.00 BRL`. */
+  /** What distinguishes it from the others, like `deposit 10.00 BRL`. */
   readonly description: string;
 };
 
