@@ -53,6 +53,8 @@ export type Context = {
   readonly caller: RpcCaller;
   readonly credentials: Credentials;
   readonly accounts: Accounts;
+  /** Where tokens are kept; for checks of the storage itself. */
+  readonly storageOf: (kind: StorageKind) => SecretStorage;
   /** What the server knows this machine by at the next sign-in. */
   readonly deviceTokens: TokensByEmail;
   /** Of sign-ups that wait for their mailed code. */
@@ -126,6 +128,7 @@ export function createContext(parts: ContextParts): Context {
     caller,
     credentials,
     accounts,
+    storageOf,
     deviceTokens: openTokensByEmail(join(configDir, 'devices')),
     signUpTokens: openTokensByEmail(join(configDir, 'sign-ups')),
     pendingKeys: openPendingKeys(join(stateDir, 'pending'), clock.now),

@@ -26,6 +26,7 @@ export const cliReasons = {
   CONFIG_INVALID: exitCodes.usage,
   PLAINTEXT_REFUSED: exitCodes.usage,
   CONFIRMATION_REQUIRED: exitCodes.usage,
+  ID_AMBIGUOUS: exitCodes.usage,
   DECLINED: exitCodes.interrupted,
   INTERRUPTED: exitCodes.interrupted,
   SIGN_IN_REQUIRED: exitCodes.signInNeeded,

@@ -3,32 +3,30 @@ import Table from 'cli-table3';
 import type { Context } from '../context.ts';
 import { paintFor } from '../terminal/reporter.ts';
 import { toPlainLine } from '../terminal/plain.ts';
+import { gapWidth, layOut, type LayoutColumn, type LayoutOptions } from './layout.ts';
+import { cutText, loadTextWidth, type TextWidth } from './text-width.ts';
 
-export type TableColumn = {
+export type TableColumn = LayoutColumn & {
   readonly title: string;
   readonly align?: 'right';
-  /** The first to give way where the terminal is too narrow for everything. */
-  readonly isId?: true;
-  /** The next to give way. */
-  readonly isFlexible?: true;
   /** Shown of one object, but too much for a list. */
   readonly isCardOnly?: true;
+  /** Left out where no row of the first page has a value. */
+  readonly isHiddenIfEmpty?: true;
 };
 
 type Writer = Pick<Context, 'io' | 'manner'>;
+type Rows = readonly (readonly string[])[];
 
-/** How many columns of a terminal a text takes. */
-type TextWidth = (text: string) => number;
+/** A table that is written row by row: the first rows decide how wide its columns are. */
+export type TableWriter = {
+  /** The text of these rows; before the first ones stand the titles. */
+  addRows(rows: Rows): Promise<string>;
+  /** The titles of what the terminal has no room for, once there were rows. */
+  dropped(): readonly string[];
+};
 
-/** Each of these characters takes one column. */
-const narrowText = /^[\x20-\x7e\u00c0-\u024f\u2026]*$/;
-
-/** Measures texts like these. The library for all of Unicode loads only where they need it. */
-export async function loadTextWidth(rows: readonly (readonly string[])[]): Promise<TextWidth> {
-  if (rows.every((row) => row.every((text) => narrowText.test(text)))) return (text) => text.length;
-  const { default: stringWidth } = await import('string-width');
-  return stringWidth;
-}
+type PlacedColumn = TableColumn & { readonly index: number; readonly width: number };
 
 const noLines = {
   top: '',
@@ -45,87 +43,86 @@ const noLines = {
   'mid-mid': '',
   right: '',
   'right-mid': '',
-  middle: '  ',
+  middle: ' '.repeat(gapWidth),
 };
 
 /**
- * Rows under titles, as text. Cells are stripped of control characters; colours appear on a
- * terminal only, so that a piped table is plain text.
+ * Cells are stripped of control characters; colours appear on a terminal only, so that a piped
+ * table is plain text. The library draws the titles. It takes 0.1 ms for a row, and longer the more
+ * rows there are, so that the rows are written without it (decision 75).
  */
-export function formatTable(
-  { io, manner }: Writer,
+export function createTableWriter(
+  writer: Writer,
   columns: readonly TableColumn[],
-  rows: readonly (readonly string[])[],
-  widthOf: TextWidth,
-): string {
+  { room, canDrop }: LayoutOptions,
+): TableWriter {
+  let placed: readonly PlacedColumn[] | undefined;
+  let droppedTitles: readonly string[] = [];
+  const place = (cells: Rows, widthOf: TextWidth): readonly PlacedColumn[] => {
+    const shown = columns
+      .map((column, index) => ({ ...column, index }))
+      .filter(
+        ({ isHiddenIfEmpty, index }) =>
+          !isHiddenIfEmpty || cells.some((row) => (row[index] ?? '') !== ''),
+      );
+    const natural = shown.map(({ title, index }) =>
+      cells.reduce((width, row) => Math.max(width, widthOf(row[index] ?? '')), title.length),
+    );
+    const layout = layOut(shown, natural, { room, canDrop });
+    droppedTitles = shown.filter((_, at) => layout[at] === undefined).map(({ title }) => title);
+    return shown.flatMap((column, at) => {
+      const width = layout[at];
+      return width === undefined ? [] : [{ ...column, width }];
+    });
+  };
+  return {
+    addRows: async (rows) => {
+      const cells = rows.map((row) => row.map(toPlainLine));
+      const widthOf = await loadTextWidth(cells);
+      const isFirst = placed === undefined;
+      placed ??= place(cells, widthOf);
+      const text = { columns: placed, canCut: room !== undefined, widthOf };
+      const body = cells.map((row) => formatRow(row, text)).join('');
+      return isFirst ? formatTitles(writer, placed) + body : body;
+    },
+    dropped: () => droppedTitles,
+  };
+}
+
+/** The line of titles. */
+function formatTitles({ io, manner }: Writer, columns: readonly PlacedColumn[]): string {
   const chalk = paintFor(io.stdout, manner);
-  const allCells = rows.map((row) => row.map(toPlainLine));
-  const layout = layOut(columns, allCells, io.stdout.columns, widthOf);
-  const isShown = (_: unknown, index: number): boolean => layout[index] !== 'dropped';
-  const shown = columns.filter(isShown);
-  const cells = allCells.map((row) => row.filter(isShown));
   const table = new Table({
-    head: shown.map(({ title }) => chalk.bold(title)),
-    colAligns: shown.map(({ align }) => align ?? 'left'),
-    colWidths: layout.filter(isShown).map((width) => (typeof width === 'number' ? width : null)),
+    colAligns: columns.map(({ align }) => align ?? 'left'),
+    colWidths: columns.map(({ width }) => width),
     chars: noLines,
     style: { head: [], border: [], 'padding-left': 0, 'padding-right': 0 },
   });
-  table.push(...cells);
-  return trimLines(table.toString());
+  table.push(columns.map(({ title }) => chalk.bold(title)));
+  return `${table.toString().trimEnd()}\n`;
 }
 
-/** How wide a column is, that it has room for all of its content, or that it is left out. */
-type ColumnLayout = number | 'whole' | 'dropped';
-
-const gapWidth = 2;
-const cutIdWidth = 9;
-const flexibleWidth = 12;
+type RowStyle = {
+  readonly columns: readonly PlacedColumn[];
+  readonly canCut: boolean;
+  readonly widthOf: TextWidth;
+};
 
 /**
- * Fits columns into a terminal: ids are cut to their beginnings, then the flexible ones; then ids
- * are left out, and then the flexible ones. The rest is never cut. A pipe has room for everything.
+ * One line. A text that is longer than its column and must not be cut shifts those behind it only
+ * as far as they have no blanks to give.
  */
-export function layOut(
-  columns: readonly TableColumn[],
-  cells: readonly (readonly string[])[],
-  terminalColumns: number | undefined,
-  widthOf: TextWidth,
-): readonly ColumnLayout[] {
-  const natural = columns.map(({ title }, index) =>
-    cells.reduce((width, row) => Math.max(width, widthOf(row[index] ?? '')), title.length),
-  );
-  const widths: (number | undefined)[] = [...natural];
-  const findExcess = (): number => {
-    const left = widths.filter((width) => width !== undefined);
-    const gaps = gapWidth * Math.max(left.length - 1, 0);
-    const total = left.reduce((sum, width) => sum + width, gaps);
-    return total - (terminalColumns ?? Number.POSITIVE_INFINITY);
-  };
-  const cut = (key: 'isId' | 'isFlexible', leastWidth: number): void => {
-    columns.forEach((column, index) => {
-      const width = widths[index];
-      if (!column[key] || width === undefined || width <= leastWidth) return;
-      widths[index] = Math.max(leastWidth, width - Math.max(findExcess(), 0));
-    });
-  };
-  const drop = (key: 'isId' | 'isFlexible'): void => {
-    columns.forEach((column, index) => {
-      if (column[key] && findExcess() > 0) widths[index] = undefined;
-    });
-  };
-  cut('isId', cutIdWidth);
-  cut('isFlexible', flexibleWidth);
-  drop('isId');
-  drop('isFlexible');
-  return widths.map((width, index) =>
-    width === undefined ? 'dropped' : width === natural[index] ? 'whole' : width,
-  );
-}
-
-function trimLines(text: string): string {
-  return text
-    .split('\n')
-    .map((line) => `${line.trimEnd()}\n`)
-    .join('');
+function formatRow(row: readonly string[], { columns, canCut, widthOf }: RowStyle): string {
+  let line = '';
+  let excess = 0;
+  for (const { index, width, align, isFlexible, shorterWidths } of columns) {
+    let text = row[index] ?? '';
+    if (canCut && isFlexible) text = cutText(text, Math.max(width - excess, 1), widthOf);
+    else if (canCut && shorterWidths?.includes(width)) text = text.slice(0, width);
+    const blanks = width - excess - widthOf(text);
+    const fill = ' '.repeat(Math.max(blanks, 0));
+    line += (align === 'right' ? fill + text : text + fill) + noLines.middle;
+    excess = Math.max(-blanks, 0);
+  }
+  return `${line.trimEnd()}\n`;
 }

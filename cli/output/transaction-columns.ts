@@ -1,6 +1,7 @@
 import { Direction, type Transaction } from '../../protos/gen/digitalwallet/wallet/v1/wallet.ts';
 import type { Column } from './print.ts';
-import { formatLocalTime } from './time.ts';
+import { groupThousands } from './amount.ts';
+import { textColumn, timeColumn } from './columns.ts';
 import { formatMoney } from '../../lib/json/money.ts';
 import { nameOperation } from '../../lib/json/names.ts';
 import { type TransactionRow } from '../../lib/json/transactions.ts';
@@ -8,49 +9,38 @@ import { type TransactionRow } from '../../lib/json/transactions.ts';
 /** The columns of transactions. Times in tables are of `timezone`. */
 export function transactionColumns(timezone: string): readonly Column<TransactionRow>[] {
   return [
-    {
-      header: 'seq',
-      value: seqOf,
-      table: { title: 'SEQ', align: 'right', cell: seqOf },
-    },
-    {
-      header: 'occurred_at',
-      value: ({ transaction }) => transaction.occurredAt?.toISOString(),
-      table: {
-        title: 'DATE',
-        cell: ({ transaction: { occurredAt } }) =>
-          occurredAt && formatLocalTime(occurredAt, timezone),
-      },
-    },
+    textColumn('seq', 'SEQ', seqOf, { align: 'right' }),
+    timeColumn('occurred_at', 'DATE', timezone, ({ transaction }) => transaction.occurredAt, {
+      priority: 5,
+    }),
     {
       header: 'operation',
       value: ({ transaction }) => nameOperation(transaction.operation),
       table: {
         title: 'OPERATION',
+        priority: 4,
         cell: ({ transaction }) => nameOperation(transaction.operation),
       },
     },
     {
       header: 'amount',
       value: ({ transaction }) => formatMoney(transaction.amountMinor, transaction.currency),
-      table: { title: 'AMOUNT', align: 'right', cell: ({ transaction }) => signed(transaction) },
+      table: {
+        ...{ title: 'AMOUNT', align: 'right', priority: 6 },
+        cell: ({ transaction }) => signed(transaction),
+      },
     },
     { header: 'currency', value: ({ transaction }) => transaction.currency },
     {
       header: 'balance_after',
       value: ({ transaction }) => formatMoney(transaction.balanceAfterMinor, transaction.currency),
       table: {
-        title: 'BALANCE',
-        align: 'right',
+        ...{ title: 'BALANCE', align: 'right', priority: 3 },
         cell: ({ transaction: { balanceAfterMinor, currency } }) =>
-          `${formatMoney(balanceAfterMinor, currency)} ${currency}`,
+          `${groupThousands(formatMoney(balanceAfterMinor, currency))} ${currency}`,
       },
     },
-    {
-      header: 'id',
-      value: idOf,
-      table: { title: 'ID', isId: true, cell: idOf },
-    },
+    { header: 'id', value: idOf, table: { title: 'ID', isKey: true, cell: idOf } },
     ...noteColumns,
   ];
 }
@@ -107,5 +97,6 @@ export const dryRunColumn: Column<TransactionRow> = {
 
 /** People read a table's amounts by what they did to the wallet: a debit has a minus. */
 function signed({ amountMinor, direction, currency }: Transaction): string {
-  return formatMoney(direction === Direction.DEBIT ? -amountMinor : amountMinor, currency);
+  const minor = direction === Direction.DEBIT ? -amountMinor : amountMinor;
+  return groupThousands(formatMoney(minor, currency));
 }

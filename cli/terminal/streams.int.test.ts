@@ -132,7 +132,7 @@ describe('tables', () => {
 
   test('tables, CSV and NDJSON show the merchant if there is no description', async () => {
     description = undefined;
-    expect((await cli.run(list, terminal)).out).toContain('Book shop');
+    expect((await cli.run(list, { ...terminal, columns: 132 })).out).toContain('Book shop');
     expect((await cli.run(['statement', 'show'])).out).toContain('Book shop');
     const csv = await cli.run(['statement', 'show', '-o', 'csv']);
     expect(csv.out).toContain(',purchase,Book shop,0.05,');

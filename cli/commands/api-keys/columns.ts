@@ -9,8 +9,12 @@ export function apiKeyColumns(timezone: string, nowMs: number): readonly Column<
     return expiresAt && expiresAt.getTime() <= nowMs ? 'expired' : 'active';
   };
   return [
-    { header: 'id', value: ({ id }) => id, table: { title: 'ID', cell: ({ id }) => id } },
-    textColumn('name', 'NAME', ({ name }) => name, { isFlexible: true }),
+    {
+      header: 'id',
+      value: ({ id }) => id,
+      table: { title: 'ID', isKey: true, cell: ({ id }) => id },
+    },
+    textColumn('name', 'NAME', ({ name }) => name, { isFlexible: true, priority: 5 }),
     textColumn('prefix', 'PREFIX', ({ prefix }) => prefix, { isId: true }),
     textColumn('scopes', 'SCOPES', ({ scopes }) => scopes.join(' '), { isFlexible: true }),
     textColumn('wallet_id', 'WALLET', ({ walletId }) => walletId, { isCardOnly: true }),
@@ -20,14 +24,10 @@ export function apiKeyColumns(timezone: string, nowMs: number): readonly Column<
     {
       header: 'revoked',
       value: ({ revoked }) => String(revoked),
-      table: { title: 'STATE', cell: nameState },
+      table: { title: 'STATE', priority: 4, cell: nameState },
     },
-    timeColumn('expires_at', 'UNTIL', timezone, ({ expiresAt }) => expiresAt, {
-      isFlexible: true,
-    }),
-    timeColumn('last_used_at', 'LAST USED', timezone, ({ lastUsedAt }) => lastUsedAt, {
-      isFlexible: true,
-    }),
+    timeColumn('expires_at', 'UNTIL', timezone, ({ expiresAt }) => expiresAt),
+    timeColumn('last_used_at', 'LAST USED', timezone, ({ lastUsedAt }) => lastUsedAt),
     timeColumn('created_at', 'CREATED', timezone, (key) => key.createdAt, { isCardOnly: true }),
     { header: 'owner_id', value: ({ ownerId }) => ownerId },
   ];

@@ -1,12 +1,11 @@
 import type { Command } from 'commander';
 
-import { AuthServiceService } from '../../../protos/gen/digitalwallet/auth/v1/auth.ts';
 import type { Context } from '../../context.ts';
-import { succeed, type CommandOutcome } from '../../outcome.ts';
+import { fetchApiKeys } from './shared.ts';
+import type { CommandOutcome } from '../../outcome.ts';
 import { apiKeyColumns } from './columns.ts';
-import { createListPrinter } from '../../output/print.ts';
-import { printPages } from '../shared/paging.ts';
-import { readUserList, type UserListOptions } from '../shared/user-list.ts';
+import { openList, printPages, type UserListOptions } from '../shared/paging.ts';
+import { resolveUser } from '../users/actor.ts';
 import { addPageOptions, zoneOption } from '../shared/options.ts';
 import type { Start } from '../shared/start.ts';
 import { toApiKeyJson } from '../../../lib/json/accounts.ts';
@@ -27,21 +26,11 @@ export function addApiKeysList(apiKeys: Command, start: Start): void {
 
 /** `wallet api-keys list`: the caller's, or those of a user that staff name; never a secret. */
 async function runApiKeysList(context: Context, options: UserListOptions): Promise<CommandOutcome> {
-  const query = await readUserList(context, options);
-  if (!query.ok) return query;
-  const { userId: ownerId, ...range } = query.value;
   const columns = apiKeyColumns(context.settings.timezone, context.clock.now());
-  const list = createListPrinter(context, columns, toApiKeyJson);
-  return printPages(
-    context,
-    list,
-    { ...range, ifEmpty: 'no API keys' },
-    async (pageSize, token) => {
-      const request = { ownerId, pageSize, pageToken: token };
-      const listed = await context.caller.call(AuthServiceService.listApiKeys, request, 'read');
-      if (!listed.ok) return listed;
-      const { apiKeys, nextPageToken } = listed.value;
-      return succeed({ rows: apiKeys, nextPageToken });
-    },
-  );
+  const list = openList(context, options, columns, toApiKeyJson);
+  if (!list.ok) return list;
+  const user = await resolveUser(context, options.user, false);
+  if (!user.ok) return user;
+  const fetch = fetchApiKeys(context, user.value?.id ?? '');
+  return printPages(context, list.value, { ifEmpty: 'no API keys', fetch });
 }

@@ -1,47 +1,47 @@
 import type { Command } from 'commander';
 
-import { isUuid } from '../../../core/ids.ts';
 import { AuthServiceService } from '../../../protos/gen/digitalwallet/auth/v1/auth.ts';
-import { findOwnKey } from './shared.ts';
+import { findOwnKey, resolveApiKeyId } from './shared.ts';
 import { checkConfirmable, confirmChange } from '../shared/confirm.ts';
 import type { Context } from '../../context.ts';
-import {
-  done,
-  fail,
-  failUsage,
-  succeed,
-  type CommandOutcome,
-  type Outcome,
-} from '../../outcome.ts';
+import { done, fail, succeed, type CommandOutcome, type Outcome } from '../../outcome.ts';
 import { apiKeyColumns } from './columns.ts';
+import { resolveUser } from '../users/actor.ts';
 import { printObject } from '../../output/print.ts';
 import type { Start } from '../shared/start.ts';
 import { toApiKeyJson } from '../../../lib/json/accounts.ts';
+
+type RevokeOptions = { readonly user?: string };
 
 /** Adds `wallet api-keys revoke`. */
 export function addApiKeysRevoke(apiKeys: Command, start: Start): void {
   apiKeys
     .command('revoke')
     .description('revoke an API key permanently')
-    .argument('<API_KEY_ID>', 'id of the API key')
+    .argument('<API_KEY_ID>', 'id of the API key, or 8 or more characters of its beginning')
+    .option('--user <USER>', 'with a part of an id: of this user, by e-mail address or id (admins)')
     .addHelpText(
       'after',
       '\nExamples:\n  wallet api-keys revoke 2f9f5b0e-6c1d-4e0a-9a38-7b1f5d0c4e21',
     )
-    .action(async (id: string, _options: unknown, command: Command) => {
-      await start(command, (context) => runApiKeysRevoke(context, id));
+    .action(async (id: string, options: RevokeOptions, command: Command) => {
+      await start(command, (context) => runApiKeysRevoke(context, id, options));
     });
 }
 
 /** `wallet api-keys revoke`: permanently. */
-async function runApiKeysRevoke(context: Context, id: string): Promise<CommandOutcome> {
-  const apiKeyId = id.toLowerCase();
-  if (!isUuid(apiKeyId)) {
-    const what = JSON.stringify(id);
-    return failUsage('api_key_id', `${what} is not the id of an API key`, 'wallet api-keys list');
-  }
+async function runApiKeysRevoke(
+  context: Context,
+  id: string,
+  options: RevokeOptions,
+): Promise<CommandOutcome> {
   const confirmable = checkConfirmable(context, 'revoking an API key', false);
   if (!confirmable.ok) return confirmable;
+  const user = await resolveUser(context, options.user, false);
+  if (!user.ok) return user;
+  const resolved = await resolveApiKeyId(context, id, user.value?.id ?? '');
+  if (!resolved.ok) return resolved;
+  const apiKeyId = resolved.value;
   const confirmed = await confirm(context, apiKeyId);
   if (!confirmed.ok) return confirmed;
   const method = AuthServiceService.revokeApiKey;

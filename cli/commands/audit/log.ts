@@ -18,8 +18,9 @@ import {
   type Outcome,
 } from '../../outcome.ts';
 import { auditColumns, toAuditJson, type AuditRow } from './columns.ts';
-import { createListPrinter, type ListPrinter } from '../../output/print.ts';
-import { checkLimit, noteMore, type PageOptions } from '../shared/paging.ts';
+import type { ListPrinter } from '../../output/list-printer.ts';
+import { noteMore, openList, type PageOptions } from '../shared/paging.ts';
+import { createEmailFinder } from '../users/emails.ts';
 import { addTimeRangeOptions, readTimeRange, type TimeRangeOptions } from '../shared/times.ts';
 import { addPageOptions, zoneOption } from '../shared/options.ts';
 import type { Start } from '../shared/start.ts';
@@ -62,8 +63,9 @@ the exit code is 10. --page-token continues, with the missing events once the se
 
 /** `wallet audit log`: the logs of the services as one, newest first. */
 async function runAuditLog(context: Context, options: AuditLogOptions): Promise<CommandOutcome> {
-  const limit = checkLimit(options);
-  if (!limit.ok) return limit;
+  const list = openList(context, options, auditColumns(context.settings.timezone), toAuditJson);
+  if (!list.ok) return list;
+  const { printer, limit } = list.value;
   const services = checkServices(options.service ?? 'all');
   if (!services.ok) return services;
   const positions = readPositions(services.value, options.pageToken ?? '');
@@ -73,24 +75,42 @@ async function runAuditLog(context: Context, options: AuditLogOptions): Promise<
   const sources = [...positions.value].map(([service, position]) =>
     openAuditSource(context, service, filter.value, position),
   );
-  const columns = auditColumns(context.settings.timezone);
-  const list = createListPrinter(context, columns, toAuditJson);
-  const printed = await printMerged(context, list, sources, limit.value);
+  const printed = await printMerged(context, printer, sources, limit);
   if (!printed.ok) return printed;
-  return end(context, list, services.value, sources);
+  return end(context, printer, services.value, sources);
 }
+
+/** Printed at once. */
+const pageSize = 100;
 
 /** Prints events until there are enough; fails where no service answers. */
 async function printMerged(
-  { io }: Context,
-  list: ListPrinter<AuditRow>,
+  context: Context,
+  printer: ListPrinter<AuditRow>,
   sources: readonly AuditSource[],
   limit: number,
 ): Promise<Outcome<undefined>> {
+  let page: AuditRow[] = [];
+  const { io } = context;
+  const findEmails = createEmailFinder(context);
+  const flush = async (): Promise<void> => {
+    const emails = await findEmails(page.flatMap(({ event }) => [event.actor, event.target]));
+    await printer.add(
+      page.map((row) => ({
+        ...row,
+        actorEmail: emails.get(row.event.actor),
+        targetEmail: emails.get(row.event.target),
+      })),
+    );
+    page = [];
+  };
   for (let left = limit; left > 0 && !io.stdout.fault; left -= 1) {
     const filled = await Promise.all(sources.map((source) => source.fill()));
     const refused = filled.find((outcome) => !outcome.ok);
-    if (refused) return refused;
+    if (refused) {
+      await flush();
+      return refused;
+    }
     const absences = sources.map((source) => source.absence());
     const isFirst = left === limit;
     if (isFirst && absences[0] && absences.every((absence) => absence !== undefined)) {
@@ -100,15 +120,17 @@ async function printMerged(
     const event = source?.head();
     if (!source || !event) break;
     source.take();
-    await list.add([{ service: source.service, event }]);
+    page.push({ service: source.service, event });
+    if (page.length === pageSize) await flush();
   }
+  await flush();
   return succeed(undefined);
 }
 
 /** What is missing is said, and the exit code says so too. */
 async function end(
   context: Context,
-  list: ListPrinter<AuditRow>,
+  printer: ListPrinter<AuditRow>,
   services: readonly AuditService[],
   sources: readonly AuditSource[],
 ): Promise<CommandOutcome> {
@@ -122,7 +144,7 @@ async function end(
   const cursor = encodeCursor(services, positions);
   const missingServices = missing.map(({ service }) => service);
   const more = missing.length > 0 ? { missingServices } : {};
-  await list.end(cursor, 'no events', more);
+  await printer.end(cursor, 'no events', more);
   for (const source of missing) {
     const why = source.absence()?.message ?? '';
     const message = `events of the ${source.service} service are missing: ${why}`;

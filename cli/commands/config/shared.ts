@@ -27,12 +27,16 @@ export function toSettingJson({ key, text, origin }: SettingRow, showOrigin: boo
 
 export function settingColumns(showOrigin: boolean): readonly Column<SettingRow>[] {
   const shown: Column<SettingRow>[] = [
-    { header: 'key', value: ({ key }) => key, table: { title: 'KEY', cell: ({ key }) => key } },
+    {
+      header: 'key',
+      value: ({ key }) => key,
+      table: { title: 'KEY', isKey: true, cell: ({ key }) => key },
+    },
     {
       header: 'value',
       value: ({ text }) => text,
       isText: true,
-      table: { title: 'VALUE', cell: ({ text }) => text },
+      table: { title: 'VALUE', isKey: true, cell: ({ text }) => text },
     },
   ];
   const origin: Column<SettingRow> = {

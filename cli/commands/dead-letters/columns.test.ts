@@ -6,7 +6,7 @@ import {
 } from '../../../protos/gen/digitalwallet/common/v1/dead_letter.ts';
 import { captureIo } from '../../test-support.ts';
 import { deadLetterColumns, toDeadLetterJson, type DeadLetterRow } from './columns.ts';
-import { formatRows } from '../../output/print.ts';
+import { formatRows } from '../../output/list-printer.ts';
 
 const row = (letter: Partial<DeadLetter> = {}): DeadLetterRow => ({
   service: 'wallet',

@@ -1,7 +1,9 @@
 import type { DeadLetter } from '../../../protos/gen/digitalwallet/common/v1/dead_letter.ts';
 import { nameDeadLetterState, type DeadLetterService } from './shared.ts';
 import { formatExcerpt } from '../../output/json-text.ts';
+import { shorterTimes } from '../../output/columns.ts';
 import type { Column } from '../../output/print.ts';
+import type { TableColumn } from '../../output/table.ts';
 import { formatLocalTime } from '../../output/time.ts';
 
 /** A dead letter as printed; `isDryRun` says that what was decided was not done. */
@@ -56,13 +58,18 @@ export function deadLetterColumns(
 function allColumns(timezone: string): readonly Column<DeadLetterRow>[] {
   return [
     timeColumn('created_at', 'CREATED', timezone, ({ createdAt }) => createdAt),
-    textColumn('id', 'ID', ({ letter }) => letter.id, true),
-    textColumn('state', 'STATE', ({ letter }) => nameDeadLetterState(letter.state)),
+    textColumn('id', 'ID', ({ letter }) => letter.id, { isKey: true }),
+    textColumn('state', 'STATE', ({ letter }) => nameDeadLetterState(letter.state), {
+      priority: 5,
+    }),
     textColumn('service', 'SERVICE', ({ service }) => service),
     textColumn('queue', 'QUEUE', ({ letter }) => letter.queue),
-    textColumn('reason', 'REASON', ({ letter }) => letter.reason),
+    textColumn('reason', 'REASON', ({ letter }) => letter.reason, { priority: 4 }),
     textColumn('field', 'FIELD', ({ letter }) => letter.field),
-    textColumn('message_id', 'MESSAGE ID', ({ letter }) => letter.messageId, true),
+    textColumn('message_id', 'MESSAGE ID', ({ letter }) => letter.messageId, {
+      isId: true,
+      priority: 2,
+    }),
     {
       header: 'body',
       value: ({ letter }) => letter.body,
@@ -103,10 +110,10 @@ function textColumn(
   header: string,
   title: string,
   value: (row: DeadLetterRow) => string,
-  isId = false,
+  look: Omit<TableColumn, 'title'> = {},
 ): Column<DeadLetterRow> {
-  const table = { title, cell: (row: DeadLetterRow) => nonEmpty(value(row)) };
-  return { header, value, isText: true, table: isId ? { ...table, isId: true } : table };
+  const table = { title, cell: (row: DeadLetterRow) => nonEmpty(value(row)), ...look };
+  return { header, value, isText: true, table };
 }
 
 function timeColumn(
@@ -122,7 +129,7 @@ function timeColumn(
   return {
     header,
     value: ({ letter }) => value(letter)?.toISOString(),
-    table: { title, cell },
+    table: { title, cell, shorterWidths: shorterTimes },
   };
 }
 

@@ -6,8 +6,15 @@ import { askYes } from '../shared/confirm.ts';
 import type { Context } from '../../context.ts';
 import { findDeadLetters, type DeadLetterService } from './shared.ts';
 import { done, succeed, type CommandOutcome, type Outcome } from '../../outcome.ts';
-import { deadLetterColumns, deadLetterDryRunColumn, toDeadLetterJson } from './columns.ts';
-import { createListPrinter, formatRows } from '../../output/print.ts';
+import {
+  deadLetterColumns,
+  deadLetterDryRunColumn,
+  toDeadLetterJson,
+  type DeadLetterRow,
+} from './columns.ts';
+import type { ViewOptions } from '../../output/choose-columns.ts';
+import { formatRows, type ListPrinter } from '../../output/list-printer.ts';
+import { openPrinter } from '../shared/paging.ts';
 import { formatCard } from '../../output/card.ts';
 import { identifyActor } from '../users/actor.ts';
 
@@ -17,6 +24,8 @@ export type Decision = {
   readonly service: DeadLetterService;
   readonly ids: readonly string[];
   readonly isDryRun: boolean;
+  /** Where they are printed after the decision. */
+  readonly printer: ListPrinter<DeadLetterRow>;
   /** What else there is to know before saying yes. */
   readonly details: readonly (readonly [label: string, value: string | undefined])[];
   /** The body that is to take the place of the one letter's own. */
@@ -98,19 +107,27 @@ function readJson(text: string): unknown {
   }
 }
 
-/** Prints the dead letters as they are after the decision. */
-export async function printDecided(
+/** Checks how they are to be printed, before anything is sent. */
+export function openDecided(
   context: Context,
-  { service, isDryRun }: Decision,
-  letters: readonly DeadLetter[],
-): Promise<CommandOutcome> {
+  options: ViewOptions,
+  isDryRun: boolean,
+): Outcome<ListPrinter<DeadLetterRow>> {
   const columns = [
     ...(isDryRun ? [deadLetterDryRunColumn] : []),
     ...deadLetterColumns(context.settings.timezone, 'decision'),
   ];
-  const list = createListPrinter(context, columns, toDeadLetterJson);
-  await list.add(letters.map((letter) => ({ service, letter, isDryRun })));
-  await list.end(undefined, 'no dead letters');
+  return openPrinter(context, options, columns, toDeadLetterJson);
+}
+
+/** Prints the dead letters as they are after the decision. */
+export async function printDecided(
+  context: Context,
+  { service, isDryRun, printer }: Decision,
+  letters: readonly DeadLetter[],
+): Promise<CommandOutcome> {
+  await printer.add(letters.map((letter) => ({ service, letter, isDryRun })));
+  await printer.end(undefined, 'no dead letters');
   for (const { id, result } of letters) {
     if (['', 'ok', 'replayed'].includes(result)) continue;
     await context.reporter.warnAlways(

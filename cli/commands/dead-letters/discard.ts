@@ -10,12 +10,13 @@ import {
   deadLetterMethods,
   exampleId,
 } from './shared.ts';
-import { confirmDecision, printDecided, type Decision } from './decide.ts';
+import { confirmDecision, openDecided, printDecided, type Decision } from './decide.ts';
 import { done, failUsage, type CommandOutcome } from '../../outcome.ts';
-import { dryRunOption } from '../shared/options.ts';
+import type { ViewOptions } from '../../output/choose-columns.ts';
+import { addViewOptions, dryRunOption } from '../shared/options.ts';
 import type { Start } from '../shared/start.ts';
 
-type DeadLettersDiscardOptions = {
+type DeadLettersDiscardOptions = ViewOptions & {
   readonly service?: string;
   readonly note?: string;
   readonly dryRun?: boolean;
@@ -23,7 +24,11 @@ type DeadLettersDiscardOptions = {
 
 /** Adds `wallet dead-letters discard`. */
 export function addDeadLettersDiscard(deadLetters: Command, start: Start): void {
-  addServiceOption(deadLetters.command('discard').description('discard dead letters permanently'))
+  addViewOptions(
+    addServiceOption(
+      deadLetters.command('discard').description('discard dead letters permanently'),
+    ),
+  )
     .argument('<ID...>', 'ids of the dead letters')
     .option('--note <TEXT>', 'the reason, kept with the change')
     .option(...dryRunOption)
@@ -53,6 +58,8 @@ async function runDeadLettersDiscard(
   const problem = findTextProblem(note, textLimits.description);
   if (problem !== undefined) return failUsage('note', problem);
   const isDryRun = options.dryRun === true;
+  const printer = openDecided(context, options, isDryRun);
+  if (!printer.ok) return printer;
   const confirmable = isDryRun ? done : checkConfirmable(context, 'discarding dead letters');
   if (!confirmable.ok) return confirmable;
   const decision: Decision = {
@@ -60,6 +67,7 @@ async function runDeadLettersDiscard(
     service: service.value,
     ids: checkedIds.value,
     isDryRun,
+    printer: printer.value,
     details: [['note', options.note]],
   };
   const confirmed = await confirmDecision(context, decision);

@@ -10,8 +10,7 @@ import {
 } from './shared.ts';
 import { succeed, type CommandOutcome } from '../../outcome.ts';
 import { deadLetterColumns, toDeadLetterJson } from './columns.ts';
-import { createListPrinter } from '../../output/print.ts';
-import { checkLimit, printPages, type PageOptions } from '../shared/paging.ts';
+import { openList, printPages, type PageOptions } from '../shared/paging.ts';
 import { addPageOptions, zoneOption } from '../shared/options.ts';
 import type { Start } from '../shared/start.ts';
 
@@ -46,28 +45,23 @@ async function runDeadLettersList(
   context: Context,
   options: DeadLettersListOptions,
 ): Promise<CommandOutcome> {
-  const limit = checkLimit(options);
-  if (!limit.ok) return limit;
+  const columns = deadLetterColumns(context.settings.timezone, 'list');
+  const list = openList(context, options, columns, toDeadLetterJson);
+  if (!list.ok) return list;
   const checkedService = checkService(options.service);
   if (!checkedService.ok) return checkedService;
   const service = checkedService.value;
   const state = checkState(options.state);
   if (!state.ok) return state;
-  const columns = deadLetterColumns(context.settings.timezone, 'list');
-  const list = createListPrinter(context, columns, toDeadLetterJson);
   const filter = { state: state.value, reason: options.reason ?? '', deadLetterIds: [] };
-  const range = {
-    limit: limit.value,
-    pageToken: options.pageToken,
-    ifEmpty: 'no dead letters',
-    maxPageSize: deadLetterPageSize,
-  };
-  return printPages(context, list, range, async (pageSize, pageToken) => {
+  const fetch = async (pageSize: number, pageToken: string) => {
     const method = deadLetterMethods[service].list;
     const listed = await context.caller.call(method, { ...filter, pageSize, pageToken }, 'read');
     if (!listed.ok) return listed;
     const { deadLetters, nextPageToken } = listed.value;
     const rows = deadLetters.map((letter) => ({ service, letter, isDryRun: false }));
     return succeed({ rows, nextPageToken });
-  });
+  };
+  const pages = { ifEmpty: 'no dead letters', maxPageSize: deadLetterPageSize, fetch };
+  return printPages(context, list.value, pages);
 }

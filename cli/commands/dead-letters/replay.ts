@@ -11,14 +11,15 @@ import {
   deadLetterMethods,
   exampleId,
 } from './shared.ts';
-import { confirmDecision, printDecided, type Decision } from './decide.ts';
+import { confirmDecision, openDecided, printDecided, type Decision } from './decide.ts';
 import { done, failUsage, succeed, type CommandOutcome, type Outcome } from '../../outcome.ts';
 import { readBounded } from '../../terminal/io.ts';
 import { formatExcerpt } from '../../output/json-text.ts';
-import { dryRunOption } from '../shared/options.ts';
+import type { ViewOptions } from '../../output/choose-columns.ts';
+import { addViewOptions, dryRunOption } from '../shared/options.ts';
 import type { Start } from '../shared/start.ts';
 
-type DeadLettersReplayOptions = {
+type DeadLettersReplayOptions = ViewOptions & {
   readonly service?: string;
   readonly body?: string;
   readonly messageId?: string;
@@ -30,7 +31,9 @@ const bodyLimitBytes = 128 * 1024;
 
 /** Adds `wallet dead-letters replay`. */
 export function addDeadLettersReplay(deadLetters: Command, start: Start): void {
-  addServiceOption(deadLetters.command('replay').description('process dead letters again'))
+  addViewOptions(
+    addServiceOption(deadLetters.command('replay').description('process dead letters again')),
+  )
     .argument('<ID...>', 'ids of the dead letters')
     .option('--body <FILE>', 'a corrected body for exactly one; - reads stdin')
     .option('--message-id <KEY>', 'the key for exactly one dead letter that has none')
@@ -70,6 +73,8 @@ async function runDeadLettersReplay(
   const correction = checkCorrection(checkedIds.value.length, options);
   if (!correction.ok) return correction;
   const isDryRun = options.dryRun === true;
+  const printer = openDecided(context, options, isDryRun);
+  if (!printer.ok) return printer;
   const confirmable = isDryRun ? done : checkConfirmable(context, 'replaying dead letters');
   if (!confirmable.ok) return confirmable;
   const body = await readBody(context, options.body);
@@ -80,6 +85,7 @@ async function runDeadLettersReplay(
     service: service.value,
     ids: checkedIds.value,
     isDryRun,
+    printer: printer.value,
     details: [
       ['message id', options.messageId],
       ['new body', body.value === undefined ? undefined : formatExcerpt(body.value)],

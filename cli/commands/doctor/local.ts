@@ -6,7 +6,7 @@ import { findSettingProblem, settingKeys, settingSpecs } from '../../config/sett
 import { readTlsFiles } from '../../config/tls.ts';
 import { version } from '../../config/version.ts';
 import type { Context } from '../../context.ts';
-import { isKnownProfile } from '../../credentials/known-profile.ts';
+import { listProfileNames } from '../../credentials/known-profile.ts';
 import { readProfileFile } from '../../config/profiles.ts';
 import { ok, problem, toProblem, type Finding } from './finding.ts';
 
@@ -36,7 +36,8 @@ async function checkProfile(context: Context): Promise<Finding> {
   const details = { profile, origin: profileOrigin };
   const file = await readProfileFile(configDir);
   if (!file.ok) return toProblem('profile', file);
-  if (await isKnownProfile(file.value, configDir, profile)) {
+  const known = await listProfileNames(file.value, configDir);
+  if (known.includes(profile)) {
     return ok('profile', `${profile}, from ${origins[profileOrigin]}`, { details });
   }
   const message = `there is no profile ${JSON.stringify(profile)}, from ${origins[profileOrigin]}`;

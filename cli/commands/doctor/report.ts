@@ -1,7 +1,9 @@
 import type { Context } from '../../context.ts';
-import { createListPrinter, type Column } from '../../output/print.ts';
+import { createListPrinter } from '../../output/list-printer.ts';
+import type { Column } from '../../output/print.ts';
+import { repeatGiven } from '../../terminal/hints.ts';
 import { toPlainLine } from '../../terminal/plain.ts';
-import { paintFor, repeatGiven } from '../../terminal/reporter.ts';
+import { paintFor } from '../../terminal/reporter.ts';
 import type { Finding, FindingState } from './finding.ts';
 import { wrapWords } from './wrap-words.ts';
 
@@ -24,7 +26,8 @@ const columns: readonly Column<Finding>[] = [
 /** Prints findings as they come; a list in JSON, with the worst state beside it. */
 export function openReport(context: Context): Report {
   const counts: Record<FindingState, number> = { problem: 0, warning: 0, skipped: 0, ok: 0 };
-  const list = createListPrinter(context, columns, (finding) => finding);
+  const view = { columns, isWide: false, areChosen: false };
+  const list = createListPrinter(context, view, (finding) => finding);
   const isTable = context.manner.output === 'table';
   return {
     add: async (given) => {

@@ -14,14 +14,15 @@ type Checked = { readonly findings: readonly Finding[]; readonly token: string |
 
 /** Who is signed in, with which role and until when; as the server sees it, if it can be asked. */
 export async function checkSession(context: Context, canAsk: boolean): Promise<Checked> {
-  const { credentials, account } = context;
-  const peeked = await credentials.peek().catch(() => undefined);
-  if (!peeked || (!peeked.token && !peeked.record)) {
+  const { credentials, account, accounts, environment } = context;
+  const record = await accounts.find(account).catch(() => undefined);
+  if (environment.token === undefined && !record) {
     const fix = 'wallet sign-in';
     return without(skipped('session', `not signed in as ${account}`, { fix }));
   }
   if (!canAsk) {
-    const who = peeked.record?.email ?? peeked.record?.userId ?? 'the owner of WALLET_TOKEN';
+    const isStored = environment.token === undefined;
+    const who = (isStored && (record?.email ?? record?.userId)) || 'the owner of WALLET_TOKEN';
     return without(skipped('session', `${who}: not verified, since the server cannot be asked`));
   }
   const held = await settle(credentials.get());

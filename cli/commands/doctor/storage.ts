@@ -7,11 +7,11 @@ import { ok, problem, skipped, toProblem, type Finding } from './finding.ts';
 
 /** Whether tokens can be kept: in the keychain, or in files where that was chosen. */
 export async function checkStorage(context: Context): Promise<readonly Finding[]> {
-  const { environment, settings, account, records } = context;
+  const { environment, settings, account, accounts } = context;
   if (environment.token !== undefined) {
     return [skipped('keychain', 'not used: the credential comes from WALLET_TOKEN')];
   }
-  const record = await records.find(account).catch(() => undefined);
+  const record = await accounts.find(account).catch(() => undefined);
   const isFile = record ? record.storage === 'file' : settings.isInsecureStorageAllowed;
   return [isFile ? await checkFile(context) : await checkKeychain(context)];
 }

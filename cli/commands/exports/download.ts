@@ -4,6 +4,7 @@ import type { Context } from '../../context.ts';
 import { checkDone, exampleId, getExport, waitForExport } from './shared.ts';
 import { succeed, type CommandOutcome } from '../../outcome.ts';
 import { checkTarget } from './save.ts';
+import { resolveExportId } from './find.ts';
 import { fetchInto } from '../statements/export.ts';
 import { zoneOption } from '../shared/options.ts';
 import type { Start } from '../shared/start.ts';
@@ -16,7 +17,7 @@ export function addExportsDownload(exports: Command, start: Start): void {
     .command('download')
     .description('download the file of an export')
     .option(...zoneOption)
-    .argument('<ID>', 'its id')
+    .argument('<ID>', 'its id, or 8 or more characters of its beginning')
     .option('--file <FILE>', 'output file; - is stdout (default: named by currency and range)')
     .option('--wait', 'wait until it is written')
     .addHelpText(
@@ -41,10 +42,11 @@ async function runExportsDownload(
 ): Promise<CommandOutcome> {
   const target = file === undefined ? succeed(undefined) : await checkTarget(context, file);
   if (!target.ok) return target;
-  const exportId = id.toLowerCase();
+  const exportId = await resolveExportId(context, id);
+  if (!exportId.ok) return exportId;
   const got = isAwaited
-    ? await waitForExport(context, exportId)
-    : await getExport(context, exportId);
+    ? await waitForExport(context, exportId.value)
+    : await getExport(context, exportId.value);
   if (!got.ok) return got;
   const ready = checkDone(got.value);
   if (!ready.ok) return ready;

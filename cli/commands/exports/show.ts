@@ -7,6 +7,7 @@ import { done, type CommandOutcome } from '../../outcome.ts';
 import { zoneOption } from '../shared/options.ts';
 import type { Start } from '../shared/start.ts';
 import { exampleId, getExport } from './shared.ts';
+import { resolveExportId } from './find.ts';
 import { toExportJson } from '../../../lib/json/exports.ts';
 
 /** Adds `wallet exports show`. */
@@ -15,7 +16,7 @@ export function addExportsShow(exports: Command, start: Start): void {
     .command('show')
     .description('show the status of an export')
     .option(...zoneOption)
-    .argument('<ID>', 'its id')
+    .argument('<ID>', 'its id, or 8 or more characters of its beginning')
     .addHelpText('after', `\nExamples:\n  wallet exports show ${exampleId}`)
     .action(async (id: string, _options: unknown, command: Command) => {
       await start(command, (context) => runExportsShow(context, id));
@@ -24,7 +25,9 @@ export function addExportsShow(exports: Command, start: Start): void {
 
 /** `wallet exports show`: the export as it is now. */
 async function runExportsShow(context: Context, id: string): Promise<CommandOutcome> {
-  const got = await getExport(context, id.toLowerCase());
+  const exportId = await resolveExportId(context, id);
+  if (!exportId.ok) return exportId;
+  const got = await getExport(context, exportId.value);
   if (!got.ok) return got;
   const columns = exportColumns(context.settings.timezone);
   await printObject(context, { made: got.value }, columns, toExportJson);

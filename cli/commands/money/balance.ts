@@ -13,13 +13,16 @@ import {
   type Outcome,
 } from '../../outcome.ts';
 import { failUnknownCurrency } from './command.ts';
-import { createListPrinter, printObject, type Column } from '../../output/print.ts';
+import { chooseColumns, type View, type ViewOptions } from '../../output/choose-columns.ts';
+import { createListPrinter } from '../../output/list-printer.ts';
+import { numberColumn, shorterTimes, textColumn } from '../../output/columns.ts';
+import { printObject, type Column } from '../../output/print.ts';
 import { formatLocalTime } from '../../output/time.ts';
 import { failUserRequired, isStaff } from './confirm.ts';
 import type { Settings } from '../../config/settings.ts';
 import { parseTime } from '../shared/times.ts';
 import { identifyActor, resolveUser } from '../users/actor.ts';
-import { addWalletOptions, zoneOption } from '../shared/options.ts';
+import { addViewOptions, addWalletOptions, zoneOption } from '../shared/options.ts';
 import type { Start } from '../shared/start.ts';
 import {
   formatBalance,
@@ -28,7 +31,7 @@ import {
   type BalanceRow,
 } from '../../../lib/json/transactions.ts';
 
-type BalanceOptions = {
+type BalanceOptions = ViewOptions & {
   readonly user?: string;
   readonly currency?: string;
   readonly all?: boolean;
@@ -38,7 +41,8 @@ type BalanceOptions = {
 
 /** Adds `wallet balance`. */
 export function addBalance(program: Command, start: Start): void {
-  addWalletOptions(program.command('balance').description('show the balance of a wallet'))
+  const balance = program.command('balance').description('show the balance of a wallet');
+  addViewOptions(addWalletOptions(balance))
     .option('--all', 'every wallet of the user')
     .option(
       '--at <TIME>',
@@ -67,6 +71,8 @@ async function runBalance(context: Context, options: BalanceOptions): Promise<Co
   }
   const currency = options.currency ?? settings.currency;
   if (findExponent(currency) === undefined) return failUnknownCurrency(currency);
+  const view = chooseColumns(columns(settings), options, context.manner.output);
+  if (!view.ok) return view;
   let at: Date | undefined;
   if (options.at !== undefined) {
     const parsed = parseAt(context, options.at);
@@ -80,10 +86,10 @@ async function runBalance(context: Context, options: BalanceOptions): Promise<Co
   const user = await resolveUser(context, options.user, false);
   if (!user.ok) return user;
   const userId = user.value?.id ?? '';
-  if (options.all) return printAll(context, userId, at);
+  if (options.all) return printAll(context, view.value, userId, at);
   const balance = await getBalance(context, userId, currency, at);
   if (!balance.ok) return balance;
-  await printObject(context, balance.value, columns(settings), toBalanceJson);
+  await printObject(context, balance.value, view.value.columns, toBalanceJson);
   return done;
 }
 
@@ -119,10 +125,11 @@ async function getBalance(
 
 async function printAll(
   context: Context,
+  view: View<BalanceRow>,
   userId: string,
   at: Date | undefined,
 ): Promise<CommandOutcome> {
-  const list = createListPrinter(context, columns(context.settings), toBalanceJson);
+  const list = createListPrinter(context, view, toBalanceJson);
   let pageToken = '';
   let owner: string | undefined;
   const corrupt: string[] = [];
@@ -158,31 +165,26 @@ async function printAll(
 function columns(settings: Settings): readonly Column<BalanceRow>[] {
   const balanceOf = ({ wallet }: BalanceRow): string | undefined => formatBalance(wallet);
   return [
-    {
-      header: 'balance',
-      value: balanceOf,
-      table: { title: 'BALANCE', align: 'right', cell: balanceOf },
-    },
+    numberColumn('balance', 'BALANCE', balanceOf, { isKey: true }),
     {
       header: 'currency',
       value: ({ wallet }) => wallet.currency,
-      table: { title: 'CURRENCY', cell: ({ wallet }) => wallet.currency },
+      table: { title: 'CURRENCY', isKey: true, cell: ({ wallet }) => wallet.currency },
     },
     {
       header: 'as_of',
       value: ({ asOf }) => asOf?.toISOString(),
       table: {
         title: 'AS OF',
+        shorterWidths: shorterTimes,
         cell: ({ asOf }) =>
           asOf && `${formatLocalTime(asOf, settings.timezone)} (${settings.timezone})`,
         listCell: ({ asOf }) => asOf && formatLocalTime(asOf, settings.timezone),
       },
     },
-    {
-      header: 'seq',
-      value: ({ wallet }) => wallet.seq.toString(),
-      table: { title: 'SEQ', align: 'right', cell: ({ wallet }) => wallet.seq.toString() },
-    },
+    textColumn('seq', 'SEQ', ({ wallet }) => wallet.seq.toString(), {
+      ...{ align: 'right', priority: 1 },
+    }),
     {
       header: 'wallet_id',
       value: ({ wallet }) => wallet.id,

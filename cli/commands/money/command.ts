@@ -1,10 +1,12 @@
 import { findExponent } from '../../../core/currencies.ts';
-import { canonicalId, isUuid } from '../../../core/ids.ts';
+import { canonicalId } from '../../../core/ids.ts';
 import { parseAmount } from '../../../core/money.ts';
 import { isUndo, type Operation } from '../../../core/operations.ts';
 import { canonicalText, findTextProblem, textLimits } from '../../../core/text.ts';
 import type { TransactionItem } from '../../../protos/gen/digitalwallet/wallet/v1/wallet.ts';
 import { failUsage, succeed, type Outcome } from '../../outcome.ts';
+import { failNoId, isIdOrPrefix } from '../shared/id-prefix.ts';
+import { transactionSearch } from '../transactions/find.ts';
 import { suggestCurrency } from '../../config/settings.ts';
 import { formatMoney } from '../../../lib/json/money.ts';
 import { operationNumbers } from '../../../lib/json/names.ts';
@@ -28,6 +30,7 @@ export type MoneyCommand = {
   readonly amountMinor: bigint | undefined;
   /** Empty: the parent's. */
   readonly currency: string;
+  /** As typed it may be the beginning of an id; what is confirmed and sent has the whole id. */
   readonly parentId: string | undefined;
   readonly description: string | undefined;
   readonly merchant: string | undefined;
@@ -84,13 +87,7 @@ function checkUndo(
   texts: Pick<MoneyCommand, 'description' | 'merchant'>,
 ): Outcome<MoneyCommand> {
   const parentId = canonicalId(argument);
-  if (!isUuid(parentId)) {
-    return failUsage(
-      'transaction_id',
-      `${JSON.stringify(argument)} is not a transaction's id`,
-      'wallet transactions list',
-    );
-  }
+  if (!isIdOrPrefix(parentId)) return failNoId(argument, transactionSearch);
   // Only the flag counts: an exported default must not hide a parent in another currency.
   const currency = options.currency ?? '';
   if (currency !== '' && findExponent(currency) === undefined) return failUnknownCurrency(currency);

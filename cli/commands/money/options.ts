@@ -39,8 +39,11 @@ export function addUndoCommand(program: Command, start: Start, declaration: Decl
   const command = program
     .command(declaration.name)
     .description(declaration.description)
-    .argument('<TRANSACTION_ID>', 'the transaction to undo')
-    .option('--currency <CODE>', "ISO 4217 code of the wallet (default: the transaction's own)");
+    .argument('<TRANSACTION_ID>', 'the transaction to undo: its id, or 8 or more characters of it')
+    .option(
+      '--currency <CODE>',
+      "ISO 4217 code of the wallet (default: the transaction's own; for a part of an id WALLET_CURRENCY, the profile, BRL)",
+    );
   const examples = ['6b6a2f0c-8f5e-5c1b-9f43-0d8f2a1c7e55'];
   return addMoneyOptions(command, start, declaration.operation, examples);
 }

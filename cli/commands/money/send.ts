@@ -32,6 +32,7 @@ import {
   replayedColumn,
   transactionColumns,
 } from '../../output/transaction-columns.ts';
+import { nameParent } from './parent.ts';
 import type { CanonicalCommand, PendingKey } from '../../files/pending.ts';
 import { addKey, claimLeft } from './pending-key.ts';
 import { nameActor, resolveUser, type KnownUser } from '../users/actor.ts';
@@ -46,7 +47,6 @@ export async function runMoneyCommand(
 ): Promise<CommandOutcome> {
   const checked = checkMoneyCommand(operation, argument, options, context.settings.currency);
   if (!checked.ok) return checked;
-  const moneyCommand = checked.value;
   const confirmable = options.dryRun ? done : checkConfirmable(context, 'moving money');
   if (!confirmable.ok) return confirmable;
   const isNamed = options.dryRun === true || options.idempotencyKey !== undefined;
@@ -57,6 +57,9 @@ export async function runMoneyCommand(
   if (options.user === undefined && isStaff(held.value.record?.role)) return failUserRequired();
   const user = await resolveUser(context, options.user, !context.isConfirmed);
   if (!user.ok) return notBegun(user);
+  const named = await nameParent(context, checked.value, user.value);
+  if (!named.ok) return notBegun(named);
+  const moneyCommand = named.value;
   if (options.dryRun) return runDryRun(context, moneyCommand, user.value, options.idempotencyKey);
   const command: CanonicalCommand = {
     ...moneyCommand,

@@ -2,9 +2,12 @@ import type { Command } from 'commander';
 
 import type { Context } from '../../context.ts';
 import { done, type CommandOutcome } from '../../outcome.ts';
-import { createListPrinter, type Column } from '../../output/print.ts';
+import type { ViewOptions } from '../../output/choose-columns.ts';
+import type { Column } from '../../output/print.ts';
 import { readProfileFile } from '../../config/profiles.ts';
 import { listProfileNames } from '../../credentials/known-profile.ts';
+import { addViewOptions } from '../shared/options.ts';
+import { openPrinter } from '../shared/paging.ts';
 import type { Start } from '../shared/start.ts';
 
 type Row = {
@@ -17,17 +20,17 @@ type Row = {
 
 /** Adds `wallet profiles list`. */
 export function addProfilesList(profiles: Command, start: Start): void {
-  profiles
-    .command('list')
-    .description('list the profiles')
+  addViewOptions(profiles.command('list').description('list the profiles'))
     .addHelpText('after', '\nExamples:\n  wallet profiles list')
-    .action(async (_options: unknown, command: Command) => {
-      await start(command, runProfilesList, { isLenient: true });
+    .action(async (options: ViewOptions, command: Command) => {
+      await start(command, (context) => runProfilesList(context, options), { isLenient: true });
     });
 }
 
 /** `wallet profiles list` */
-async function runProfilesList(context: Context): Promise<CommandOutcome> {
+async function runProfilesList(context: Context, options: ViewOptions): Promise<CommandOutcome> {
+  const list = openPrinter(context, options, columns, toProfileJson);
+  if (!list.ok) return list;
   const { configDir } = context.environment.paths;
   const file = await readProfileFile(configDir);
   if (!file.ok) return file;
@@ -41,22 +44,27 @@ async function runProfilesList(context: Context): Promise<CommandOutcome> {
       .filter(({ profile }) => profile === name)
       .map(({ email, userId, server }) => `${email ?? userId} at ${server}`),
   }));
-  const list = createListPrinter(context, columns, ({ name, isCurrent, server, users }: Row) => ({
-    name,
-    current: isCurrent,
-    server,
-    signedIn: users,
-  }));
-  await list.add(rows);
-  await list.end(undefined, '');
+  await list.value.add(rows);
+  await list.value.end(undefined, '');
   return done;
 }
+
+const toProfileJson = ({ name, isCurrent, server, users }: Row): object => ({
+  name,
+  current: isCurrent,
+  server,
+  signedIn: users,
+});
 
 const columns: readonly Column<Row>[] = [
   {
     header: 'name',
     value: ({ name }) => name,
-    table: { title: 'NAME', cell: ({ name, isCurrent }) => `${name}${isCurrent ? ' *' : ''}` },
+    table: {
+      title: 'NAME',
+      isKey: true,
+      cell: ({ name, isCurrent }) => `${name}${isCurrent ? ' *' : ''}`,
+    },
   },
   { header: 'current', value: ({ isCurrent }) => String(isCurrent) },
   {

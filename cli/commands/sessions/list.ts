@@ -1,12 +1,11 @@
 import type { Command } from 'commander';
 
-import { AuthServiceService } from '../../../protos/gen/digitalwallet/auth/v1/auth.ts';
 import type { Context } from '../../context.ts';
-import { succeed, type CommandOutcome } from '../../outcome.ts';
-import { createListPrinter } from '../../output/print.ts';
+import { fetchSessions } from './shared.ts';
+import type { CommandOutcome } from '../../outcome.ts';
 import { sessionColumns } from './columns.ts';
-import { printPages } from '../shared/paging.ts';
-import { readUserList, type UserListOptions } from '../shared/user-list.ts';
+import { openList, printPages, type UserListOptions } from '../shared/paging.ts';
+import { resolveUser } from '../users/actor.ts';
 import { addPageOptions, zoneOption } from '../shared/options.ts';
 import type { Start } from '../shared/start.ts';
 import { toSessionJson } from '../../../lib/json/accounts.ts';
@@ -36,21 +35,11 @@ async function runSessionsList(
   context: Context,
   options: UserListOptions,
 ): Promise<CommandOutcome> {
-  const query = await readUserList(context, options);
-  if (!query.ok) return query;
-  const { userId, ...range } = query.value;
   const columns = sessionColumns(context.settings.timezone);
-  const list = createListPrinter(context, columns, toSessionJson);
-  return printPages(
-    context,
-    list,
-    { ...range, ifEmpty: 'no sessions' },
-    async (pageSize, token) => {
-      const request = { userId, pageSize, pageToken: token };
-      const listed = await context.caller.call(AuthServiceService.listSessions, request, 'read');
-      if (!listed.ok) return listed;
-      const { sessions, nextPageToken } = listed.value;
-      return succeed({ rows: sessions, nextPageToken });
-    },
-  );
+  const list = openList(context, options, columns, toSessionJson);
+  if (!list.ok) return list;
+  const user = await resolveUser(context, options.user, false);
+  if (!user.ok) return user;
+  const fetch = fetchSessions(context, user.value?.id ?? '');
+  return printPages(context, list.value, { ifEmpty: 'no sessions', fetch });
 }

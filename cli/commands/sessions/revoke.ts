@@ -17,6 +17,7 @@ import {
   type CommandOutcome,
   type Outcome,
 } from '../../outcome.ts';
+import { resolveSessionId } from './shared.ts';
 import { printObject } from '../../output/print.ts';
 import { identifyActor, resolveUser } from '../users/actor.ts';
 import type { Start } from '../shared/start.ts';
@@ -37,9 +38,12 @@ export function addSessionsRevoke(sessions: Command, start: Start): void {
   sessions
     .command('revoke')
     .description('end a session, or all of them')
-    .argument('[SESSION_ID]', 'id of the session')
+    .argument('[SESSION_ID]', 'id of the session, or 8 or more characters of its beginning')
     .option('--all', 'all sessions, including the one in use')
-    .option('--user <USER>', 'with --all: of this user, by e-mail address or id (staff)')
+    .option(
+      '--user <USER>',
+      'with --all or a part of an id: of this user, by e-mail address or id (staff)',
+    )
     .addHelpText(
       'after',
       `
@@ -62,12 +66,14 @@ async function runSessionsRevoke(
   if ((id === undefined) === (options.all !== true)) {
     return failUsage('session_id', 'give either the id of a session or --all');
   }
-  if (id !== undefined && options.user !== undefined) {
+  const isWhole = id !== undefined && isUuid(id.toLowerCase());
+  if (isWhole && options.user !== undefined) {
     return failUsage('user', '--user goes with --all: an id names one session already');
   }
   const confirmable = checkConfirmable(context, 'ending sessions', false);
   if (!confirmable.ok) return confirmable;
-  const target = id === undefined ? await aimAtAll(context, options) : await aimAtOne(context, id);
+  const target =
+    id === undefined ? await aimAtAll(context, options) : await aimAtOne(context, id, options);
   if (!target.ok) return target;
   const { request, detail, question, isOwn } = target.value;
   if (isOwn) {
@@ -93,11 +99,16 @@ async function runSessionsRevoke(
   return done;
 }
 
-async function aimAtOne(context: Context, id: string): Promise<Outcome<Target>> {
-  const sessionId = id.toLowerCase();
-  if (!isUuid(sessionId)) {
-    return failUsage('session_id', `${JSON.stringify(id)} is not the id of a session`);
-  }
+async function aimAtOne(
+  context: Context,
+  id: string,
+  options: SessionsRevokeOptions,
+): Promise<Outcome<Target>> {
+  const user = await resolveUser(context, options.user, false);
+  if (!user.ok) return user;
+  const resolved = await resolveSessionId(context, id, user.value?.id ?? '');
+  if (!resolved.ok) return resolved;
+  const sessionId = resolved.value;
   const credential = await context.credentials.get();
   if (!credential.ok) return credential;
   return succeed({

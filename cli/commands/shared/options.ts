@@ -21,12 +21,23 @@ export function addWalletOptions(command: Command): Command {
     .option(...currencyOption);
 }
 
-/** How much of a list: --limit, --all, --page-token. */
+/** How much of a list, and which columns of it: the options of every list. */
 export function addPageOptions(command: Command): Command {
-  return command
+  command
     .option('--limit <N>', 'how many at most (default 50)')
     .option('--all', 'all of them')
     .option('--page-token <TOKEN>', 'continue a list from this token');
+  return addViewOptions(command);
+}
+
+/** The columns of what is printed as a list. */
+export function addViewOptions(command: Command): Command {
+  return command
+    .option('--wide', 'cut nothing and leave no column out, however narrow the terminal is')
+    .option(
+      '--columns <NAMES>',
+      'only these columns, in this order, like date,amount (table, csv)',
+    );
 }
 
 /** For options that can be given more than once. */

@@ -4,7 +4,9 @@ import type {
   StatementLine,
 } from '../../../protos/gen/digitalwallet/statement/v1/statement.ts';
 import type { Context } from '../../context.ts';
-import { formatRows, type Column } from '../../output/print.ts';
+import { groupThousands } from '../../output/amount.ts';
+import { numberColumn, shorterTimes } from '../../output/columns.ts';
+import type { Column } from '../../output/print.ts';
 import { formatCard } from '../../output/card.ts';
 import { formatLocalTime } from '../../output/time.ts';
 import { formatMoney } from '../../../lib/json/money.ts';
@@ -16,9 +18,10 @@ export function statementColumns({
   currency,
   exponent,
   timezone,
-}: Statement): readonly Column<StatementLine>[] {
+}: Pick<Statement, 'currency' | 'exponent' | 'timezone'>): readonly Column<StatementLine>[] {
   const money = (minor: bigint): string =>
     minor > 0n ? formatMoney(minor, currency, exponent) : '';
+  const amounts = { isKey: true } as const;
   const balanceOf = ({ balanceAfterMinor }: StatementLine): string =>
     formatMoney(balanceAfterMinor, currency, exponent);
   return [
@@ -26,7 +29,7 @@ export function statementColumns({
       header: 'date',
       value: ({ occurredAt }) => occurredAt && formatZonedTime(occurredAt, timezone),
       table: {
-        title: 'DATE',
+        ...{ title: 'DATE', isKey: true, shorterWidths: shorterTimes },
         cell: ({ occurredAt }) => occurredAt && formatLocalTime(occurredAt, timezone),
       },
     },
@@ -42,21 +45,9 @@ export function statementColumns({
       isText: true,
       table: { title: 'DESCRIPTION', isFlexible: true, cell: noteOf },
     },
-    {
-      header: 'debit',
-      value: ({ debitMinor }) => money(debitMinor),
-      table: { title: 'DEBIT', align: 'right', cell: ({ debitMinor }) => money(debitMinor) },
-    },
-    {
-      header: 'credit',
-      value: ({ creditMinor }) => money(creditMinor),
-      table: { title: 'CREDIT', align: 'right', cell: ({ creditMinor }) => money(creditMinor) },
-    },
-    {
-      header: 'balance',
-      value: balanceOf,
-      table: { title: 'BALANCE', align: 'right', cell: balanceOf },
-    },
+    numberColumn('debit', 'DEBIT', ({ debitMinor }) => money(debitMinor), amounts),
+    numberColumn('credit', 'CREDIT', ({ creditMinor }) => money(creditMinor), amounts),
+    numberColumn('balance', 'BALANCE', balanceOf, { priority: 5 }),
     { header: 'currency', value: () => currency },
   ];
 }
@@ -65,31 +56,30 @@ export function statementColumns({
 const noteOf = (line: StatementLine): string | undefined =>
   line.description ?? merchantOf(line.contraAccount);
 
-/** A statement for people: whose and when, opening, the lines, totals, closing. */
-export async function formatStatement(
-  writer: Pick<Context, 'io' | 'manner'>,
-  statement: Statement,
-  lines: readonly StatementLine[],
-): Promise<string> {
-  const { currency, exponent, timezone, from, to } = statement;
-  const money = (minor: bigint): string => `${formatMoney(minor, currency, exponent)} ${currency}`;
+type Writer = Pick<Context, 'io' | 'manner'>;
+
+/** What stands before the lines, for people: whose and when, and the opening balance. */
+export function formatHead(writer: Writer, statement: Statement): string {
+  const { timezone, from, to } = statement;
   const local = (time: Date | undefined): string =>
     time === undefined ? '' : formatLocalTime(time, timezone);
-  const head = formatCard(writer, [
+  return formatCard(writer, [
     ['wallet', statement.walletId],
     ['from', local(from)],
     ['to', `${local(to)} (not included)`],
     ['time zone', timezone],
-    ['opening', money(statement.openingMinor)],
+    ['opening', moneyOf(statement, statement.openingMinor)],
   ]);
-  const foot = formatCard(writer, [
-    ['total debit', money(statement.totalDebitMinor)],
-    ['total credit', money(statement.totalCreditMinor)],
-    ['closing', money(statement.closingMinor)],
-  ]);
-  const body =
-    lines.length === 0
-      ? 'no transactions in this range\n'
-      : await formatRows(writer, statementColumns(statement), lines);
-  return `${head}\n${body}\n${foot}`;
 }
+
+/** What stands behind them: the totals and the closing balance. */
+export function formatFoot(writer: Writer, statement: Statement): string {
+  return formatCard(writer, [
+    ['total debit', moneyOf(statement, statement.totalDebitMinor)],
+    ['total credit', moneyOf(statement, statement.totalCreditMinor)],
+    ['closing', moneyOf(statement, statement.closingMinor)],
+  ]);
+}
+
+const moneyOf = ({ currency, exponent }: Statement, minor: bigint): string =>
+  `${groupThousands(formatMoney(minor, currency, exponent))} ${currency}`;

@@ -5,10 +5,10 @@ import type {
   StatementLine,
 } from '../../../protos/gen/digitalwallet/statement/v1/statement.ts';
 import type { TextOutput } from '../../terminal/io.ts';
+import type { Column } from '../../output/print.ts';
 import { formatFields, type Field } from '../../output/fields.ts';
 import { formatCsvHeader, formatCsvRows } from '../../output/csv.ts';
 import { toJsonText } from '../../terminal/plain.ts';
-import { statementColumns } from './columns.ts';
 import { nameOperation } from '../../../lib/json/names.ts';
 import { toLineJson } from '../../../lib/json/statements.ts';
 
@@ -26,17 +26,16 @@ export type LineWriter = {
 export function createLineWriter(
   format: LineFormat,
   statement: Statement,
+  columns: readonly Column<StatementLine>[],
   stdout: Stdout,
 ): LineWriter {
   const { currency } = statement;
   switch (format) {
-    case 'csv': {
-      const columns = statementColumns(statement);
+    case 'csv':
       return {
         begin: () => formatCsvHeader(columns),
         lines: (lines) => formatCsvRows(stdout, columns, lines),
       };
-    }
     case 'ndjson': {
       const write = (line: StatementLine): string =>
         `${toJsonText({ ...toLineJson(statement, line), currency })}\n`;

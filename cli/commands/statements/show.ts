@@ -1,12 +1,6 @@
 import type { Command } from 'commander';
 
-import {
-  StatementServiceService,
-  type GenerateStatementRequest,
-  type GenerateStatementResponse,
-  type Statement,
-  type StatementLine,
-} from '../../../protos/gen/digitalwallet/statement/v1/statement.ts';
+import type { GenerateStatementResponse } from '../../../protos/gen/digitalwallet/statement/v1/statement.ts';
 import type { Context } from '../../context.ts';
 import {
   exitCodes,
@@ -19,10 +13,13 @@ import {
 import { checkExport } from '../exports/shared.ts';
 import { toJsonText } from '../../terminal/plain.ts';
 import { formatData } from '../../output/print.ts';
-import { createFieldWriter, createLineWriter, type LineWriter } from './line-writer.ts';
-import { formatStatement } from './columns.ts';
+import { createFieldWriter, createLineWriter } from './line-writer.ts';
+import { chooseColumns, type ViewOptions } from '../../output/choose-columns.ts';
+import type { OutputFormat } from '../../config/settings.ts';
+import { statementColumns } from './columns.ts';
+import { fetchPage, maxPageSize, type Ended, type Query } from './pages.ts';
+import { showWhole, streamLines, type Shown } from './print-lines.ts';
 import { checkLimit, noteMore } from '../shared/paging.ts';
-import { startFilteredCheck, startStatementCheck, type StatementCheck } from './check.ts';
 import {
   addRangeOptions,
   readOperations,
@@ -30,32 +27,23 @@ import {
   suggestTo,
   type RangeOptions,
 } from './request.ts';
-import { collect } from '../shared/options.ts';
+import { addViewOptions, collect } from '../shared/options.ts';
 import type { GlobalOptions, Start } from '../shared/start.ts';
 import { toExportJson } from '../../../lib/json/exports.ts';
-import {
-  nameStatementStatus,
-  toStatementJson,
-  type StatementStatusName,
-} from '../../../lib/json/statements.ts';
 
-type StatementShowOptions = RangeOptions & {
-  readonly operation?: readonly string[];
-  readonly reverse?: boolean;
-  readonly limit?: string;
-  readonly pageToken?: string;
-  /** `-o hledger`, which only a statement has. */
-  readonly isJournal?: boolean;
-};
-
-/** The request for the next page, and how many lines may still be shown. */
-type Query = { readonly request: GenerateStatementRequest; readonly limit: number };
-
-const maxPageSize = 500;
+type StatementShowOptions = RangeOptions &
+  ViewOptions & {
+    readonly operation?: readonly string[];
+    readonly reverse?: boolean;
+    readonly limit?: string;
+    readonly pageToken?: string;
+    /** `-o hledger`, which only a statement has. */
+    readonly isJournal?: boolean;
+  };
 
 /** Adds `wallet statement show`. */
 export function addStatementShow(statement: Command, start: Start): void {
-  addRangeOptions(statement.command('show').description('show a statement'))
+  addViewOptions(addRangeOptions(statement.command('show').description('show a statement')))
     .option('--operation <OPERATION>', 'only lines of this operation; can be repeated', collect)
     .option('--reverse', 'newest first')
     .option('--limit <N>', 'how many lines at most (default: all)')
@@ -66,8 +54,6 @@ export function addStatementShow(statement: Command, start: Start): void {
 Examples:
   wallet statement show
   wallet statement show --from 2026-11-01 --to 2026-11-15
-  wallet statement show --last 7d
-  wallet statement show --from monday --to yesterday
   wallet statement show --operation purchase --reverse --limit 10
   wallet statement show --user ana@example.com --timezone America/Sao_Paulo -o csv
   wallet statement show -o hledger | hledger -f - balance
@@ -90,24 +76,20 @@ async function runStatementShow(
   const query = await buildQuery(context, options);
   if (!query.ok) return query;
   const { request } = query.value;
+  const view = chooseColumns(statementColumns(noHead), options, formatOf(context, options));
+  if (!view.ok) return view;
   const first = await fetchPage(context, query.value);
   if (!first.ok) return suggestTo(first, options.from, request);
   const { status, page } = first.value;
   if (status === 'queued') return showQueued(context, page);
   const { statement } = page;
   if (!statement) return fail('UNEXPECTED', 'the server answered without a statement');
-  const { output, fields } = context.manner;
-  const format = options.isJournal ? 'hledger' : output;
-  const { stdout } = context.io;
-  const writer =
-    format === 'table' || format === 'json'
-      ? createFieldWriter(fields, statement, stdout)
-      : createLineWriter(format, statement, stdout);
-  const shown = writer
-    ? await streamLines(context, query.value, first.value, writer)
-    : await showWhole(context, query.value, first.value, statement);
+  const shown = await printStatement(context, options, {
+    ...{ query: query.value, first: first.value, statement },
+  });
   if (!shown.ok) return shown;
   const { pageToken, inconsistency } = shown.value;
+  const { output, fields } = context.manner;
   if (options.isJournal || output !== 'json' || fields) await noteMore(context, pageToken ?? '');
   if (inconsistency !== undefined) {
     await context.reporter.noteAlways(
@@ -118,6 +100,32 @@ async function runStatementShow(
   if (status === 'complete') return succeed(exitCodes.done);
   await context.reporter.noteAlways(`incomplete: ${explainGap(statement.behindBy)}`);
   return succeed(exitCodes.statementNotComplete);
+}
+
+const formatOf = (
+  { manner }: Context,
+  { isJournal }: StatementShowOptions,
+): OutputFormat | 'hledger' => (isJournal ? 'hledger' : manner.output);
+
+/** The columns have the same names whatever the statement says. */
+const noHead = { currency: '', exponent: 0, timezone: 'UTC' };
+
+async function printStatement(
+  context: Context,
+  options: StatementShowOptions,
+  pages: Omit<Shown, 'view'>,
+): Promise<Outcome<Ended>> {
+  const format = formatOf(context, options);
+  const view = chooseColumns(statementColumns(pages.statement), options, format);
+  if (!view.ok) return view;
+  const { stdout } = context.io;
+  const writer =
+    format === 'table' || format === 'json'
+      ? createFieldWriter(context.manner.fields, pages.statement, stdout)
+      : createLineWriter(format, pages.statement, view.value.columns, stdout);
+  return writer
+    ? streamLines(context, pages, writer)
+    : showWhole(context, { ...pages, view: view.value });
 }
 
 function explainGap(behindBy: bigint | undefined): string {
@@ -159,109 +167,6 @@ async function buildQuery(
       descending: isReversed,
     },
   });
-}
-
-type Page = { readonly status: StatementStatusName; readonly page: GenerateStatementResponse };
-
-async function fetchPage(context: Context, { request, limit }: Query): Promise<Outcome<Page>> {
-  const method = StatementServiceService.generateStatement;
-  const sized = { ...request, pageSize: Math.min(limit, maxPageSize) };
-  const got = await context.caller.call(method, sized, 'read');
-  if (!got.ok) return got;
-  const status = nameStatementStatus(got.value.status);
-  if (!status)
-    return fail('UNEXPECTED', 'the server answered with a status that this version does not know');
-  return succeed({ status, page: got.value });
-}
-
-/** Where the pages ended, and what contradicts the ledger on any of them. */
-type Ended = {
-  /** Of the page after the last one; undefined where there is none. */
-  readonly pageToken: string | undefined;
-  readonly inconsistency: string | undefined;
-};
-
-const inconsistencyOf = ({ status, page }: Page): string | undefined =>
-  status === 'inconsistent' ? (page.statement?.inconsistency ?? '') : undefined;
-
-/** Runs `use` on the lines of each page, in order, after they have been checked. */
-async function eachPage(
-  context: Context,
-  { request, limit }: Query,
-  first: Page,
-  use: (lines: readonly StatementLine[]) => Promise<void>,
-): Promise<Outcome<Ended>> {
-  const check = first.status === 'complete' ? startCheck(first, request) : undefined;
-  let { page } = first;
-  let inconsistency = inconsistencyOf(first);
-  let left = limit;
-  for (;;) {
-    const lines = page.statement?.lines ?? [];
-    const sound = inconsistency === undefined ? check : undefined;
-    const added = sound?.addLines(lines) ?? succeed(undefined);
-    if (!added.ok) return added;
-    await use(lines);
-    left -= lines.length;
-    const { nextPageToken: pageToken } = page;
-    if (pageToken === '') {
-      const ended = sound?.end() ?? succeed(undefined);
-      return ended.ok ? succeed({ pageToken: undefined, inconsistency }) : ended;
-    }
-    if (left <= 0 || context.io.stdout.fault) return succeed({ pageToken, inconsistency });
-    const next = await fetchPage(context, { request: { ...request, pageToken }, limit: left });
-    if (!next.ok) return next;
-    ({ page } = next.value);
-    inconsistency ??= inconsistencyOf(next.value);
-  }
-}
-
-function startCheck(
-  { page }: Page,
-  { operations, descending, pageToken }: GenerateStatementRequest,
-): StatementCheck | undefined {
-  if (!page.statement) return undefined;
-  return operations.length > 0
-    ? startFilteredCheck(page.statement, operations)
-    : startStatementCheck(page.statement, {
-        isReversed: descending,
-        startsMidway: pageToken !== '',
-      });
-}
-
-/** A table or JSON: all lines are in before anything is printed. */
-async function showWhole(
-  context: Context,
-  query: Query,
-  first: Page,
-  statement: Statement,
-): Promise<Outcome<Ended>> {
-  const lines: StatementLine[] = [];
-  const collected = await eachPage(context, query, first, (pageLines) => {
-    for (const line of pageLines) lines.push(line);
-    return Promise.resolve();
-  });
-  if (!collected.ok) return collected;
-  const { pageToken: nextPageToken, inconsistency } = collected.value;
-  const status = inconsistency === undefined ? first.status : 'inconsistent';
-  const json = toStatementJson({ ...statement, inconsistency: inconsistency ?? '' }, lines);
-  await context.io.stdout.write(
-    context.manner.output === 'json'
-      ? formatData(context, { status, statement: json, nextPageToken })
-      : await formatStatement(context, statement, lines),
-  );
-  return collected;
-}
-
-/** Each page is checked against the balance before it, printed, and forgotten. */
-async function streamLines(
-  context: Context,
-  query: Query,
-  first: Page,
-  writer: LineWriter,
-): Promise<Outcome<Ended>> {
-  const { stdout } = context.io;
-  await stdout.write(writer.begin());
-  return eachPage(context, query, first, (lines) => stdout.write(writer.lines(lines)));
 }
 
 /** A range that the server writes to a file instead. */

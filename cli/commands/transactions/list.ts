@@ -8,9 +8,8 @@ import {
 import type { Context } from '../../context.ts';
 import { succeed, type CommandOutcome } from '../../outcome.ts';
 import { failUnknownCurrency } from '../money/command.ts';
-import { createListPrinter } from '../../output/print.ts';
 import { transactionColumns } from '../../output/transaction-columns.ts';
-import { checkLimit, printPages, type PageOptions } from '../shared/paging.ts';
+import { openList, printPages, type PageOptions } from '../shared/paging.ts';
 import { resolveUser } from '../users/actor.ts';
 import { addPageOptions, addWalletOptions, zoneOption } from '../shared/options.ts';
 import type { Start } from '../shared/start.ts';
@@ -45,27 +44,21 @@ async function runTransactionsList(
   context: Context,
   options: TransactionsListOptions,
 ): Promise<CommandOutcome> {
-  const limit = checkLimit(options);
-  if (!limit.ok) return limit;
+  const columns = transactionColumns(context.settings.timezone);
+  const list = openList(context, options, columns, toTransactionJson);
+  if (!list.ok) return list;
   const currency = options.currency ?? context.settings.currency;
   if (currency !== '' && findExponent(currency) === undefined) return failUnknownCurrency(currency);
   const user = await resolveUser(context, options.user, false);
   if (!user.ok) return user;
-  const columns = transactionColumns(context.settings.timezone);
-  const list = createListPrinter(context, columns, toTransactionJson);
   const filter = {
     userId: user.value?.id ?? '',
     currency,
     ascending: false,
     operation: Operation.UNSPECIFIED,
+    idPrefix: '',
   };
-  const range = {
-    limit: limit.value,
-    pageToken: options.pageToken,
-    ifEmpty: 'no transactions',
-    maxPageSize,
-  };
-  return printPages(context, list, range, async (pageSize, pageToken) => {
+  const fetch = async (pageSize: number, pageToken: string) => {
     const method = WalletServiceService.listTransactions;
     const listed = await context.caller.call(method, { ...filter, pageSize, pageToken }, 'read');
     if (!listed.ok) return listed;
@@ -76,5 +69,6 @@ async function runTransactionsList(
       isDryRun: false,
     }));
     return succeed({ rows, nextPageToken });
-  });
+  };
+  return printPages(context, list.value, { ifEmpty: 'no transactions', maxPageSize, fetch });
 }

@@ -7,21 +7,26 @@ import { nameRole } from '../../../lib/json/names.ts';
 /** The columns of accounts. Times in tables are of `timezone`. */
 export function userColumns(timezone: string): readonly Column<User>[] {
   return [
-    { header: 'id', value: ({ id }) => id, table: { title: 'ID', isId: true, cell: (u) => u.id } },
+    {
+      header: 'id',
+      value: ({ id }) => id,
+      table: { title: 'ID', isId: true, priority: 5, cell: (u) => u.id },
+    },
     {
       header: 'email',
       value: ({ email }) => email,
       isText: true,
       table: {
-        ...{ title: 'EMAIL', isFlexible: true },
+        // Beside an id there are 42 columns of 80.
+        ...{ title: 'EMAIL', isKey: true, isFlexible: true, leastWidth: 42 },
         cell: ({ email }) => describeAddress(email),
       },
     },
-    textColumn('role', 'ROLE', ({ role }) => nameRole(role)),
+    textColumn('role', 'ROLE', ({ role }) => nameRole(role), { priority: 4 }),
     {
       header: 'disabled',
       value: ({ disabled }) => String(disabled),
-      table: { title: 'STATE', cell: nameState },
+      table: { title: 'STATE', priority: 3, cell: nameState },
     },
     { header: 'email_verified', value: ({ emailVerified }) => String(emailVerified) },
     timeColumn('created_at', 'CREATED', timezone, ({ createdAt }) => createdAt),

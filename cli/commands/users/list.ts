@@ -4,9 +4,8 @@ import { AuthServiceService, Role } from '../../../protos/gen/digitalwallet/auth
 import { checkRole } from './accounts.ts';
 import type { Context } from '../../context.ts';
 import { succeed, type CommandOutcome } from '../../outcome.ts';
-import { createListPrinter } from '../../output/print.ts';
 import { userColumns } from './columns.ts';
-import { checkLimit, printPages, type PageOptions } from '../shared/paging.ts';
+import { openList, printPages, type PageOptions } from '../shared/paging.ts';
 import { addPageOptions, zoneOption } from '../shared/options.ts';
 import type { Start } from '../shared/start.ts';
 import { toUserJson } from '../../../lib/json/accounts.ts';
@@ -38,25 +37,20 @@ Examples:
 
 /** `wallet users list` */
 async function runUsersList(context: Context, options: UsersListOptions): Promise<CommandOutcome> {
-  const limit = checkLimit(options);
-  if (!limit.ok) return limit;
+  const list = openList(context, options, userColumns(context.settings.timezone), toUserJson);
+  if (!list.ok) return list;
   const role = options.role === undefined ? undefined : checkRole(options.role);
   if (role && !role.ok) return role;
-  const list = createListPrinter(context, userColumns(context.settings.timezone), toUserJson);
   const filter = {
     role: role ? roleNumbers[role.value] : Role.UNSPECIFIED,
     email: options.email ?? '',
   };
-  return printPages(
-    context,
-    list,
-    { limit: limit.value, pageToken: options.pageToken, ifEmpty: 'no accounts' },
-    async (pageSize, token) => {
-      const request = { ...filter, pageSize, pageToken: token };
-      const listed = await context.caller.call(AuthServiceService.listUsers, request, 'read');
-      if (!listed.ok) return listed;
-      const { users, nextPageToken } = listed.value;
-      return succeed({ rows: users, nextPageToken });
-    },
-  );
+  const fetch = async (pageSize: number, pageToken: string) => {
+    const request = { ...filter, pageSize, pageToken };
+    const listed = await context.caller.call(AuthServiceService.listUsers, request, 'read');
+    if (!listed.ok) return listed;
+    const { users, nextPageToken } = listed.value;
+    return succeed({ rows: users, nextPageToken });
+  };
+  return printPages(context, list.value, { ifEmpty: 'no accounts', fetch });
 }

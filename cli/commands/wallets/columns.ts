@@ -1,25 +1,34 @@
-import { textColumn, timeColumn } from '../../output/columns.ts';
+import { emailColumn, numberColumn, textColumn, timeColumn } from '../../output/columns.ts';
 import type { Column } from '../../output/print.ts';
-import { type WalletRow, formatBalance, nameWalletStatus } from '../../../lib/json/transactions.ts';
+import {
+  type WalletRow,
+  formatBalance,
+  nameWalletStatus,
+  toWalletJson,
+} from '../../../lib/json/transactions.ts';
+
+/** A wallet in a list, with its owner's address where the caller may know it. */
+type OwnedWallet = WalletRow & { readonly userEmail?: string | undefined };
+
+/** docs/cli.md, "JSON": a wallet of a list. */
+export const toOwnedWalletJson = (row: OwnedWallet): object => ({
+  ...toWalletJson(row),
+  userEmail: row.userEmail,
+});
 
 /** The columns of wallets. Times in tables are of `timezone`. */
-export function walletColumns(timezone: string): readonly Column<WalletRow>[] {
+export function walletColumns(timezone: string): readonly Column<OwnedWallet>[] {
   return [
-    {
-      header: 'balance',
-      value: balanceOf,
-      table: { title: 'BALANCE', align: 'right', cell: balanceOf },
-    },
-    textColumn('currency', 'CURRENCY', ({ wallet }) => wallet.currency),
+    numberColumn('balance', 'BALANCE', balanceOf, { priority: 6 }),
+    textColumn('currency', 'CURRENCY', ({ wallet }) => wallet.currency, { priority: 6 }),
     textColumn('status', 'STATUS', ({ wallet }) => nameWalletStatus(wallet.status)),
-    {
-      header: 'seq',
-      value: ({ wallet }) => wallet.seq.toString(),
-      table: { title: 'SEQ', align: 'right', cell: ({ wallet }) => wallet.seq.toString() },
-    },
-    timeColumn('last_at', 'LAST', timezone, ({ wallet }) => wallet.lastAt, { isFlexible: true }),
+    textColumn('seq', 'SEQ', ({ wallet }) => wallet.seq.toString(), {
+      ...{ align: 'right', priority: 1 },
+    }),
+    timeColumn('last_at', 'LAST', timezone, ({ wallet }) => wallet.lastAt),
     textColumn('user_id', 'USER', ({ wallet }) => wallet.userId, { isId: true }),
-    textColumn('id', 'WALLET', ({ wallet }) => wallet.id, { isId: true }),
+    emailColumn('user_email', 'EMAIL', ({ userEmail }) => userEmail, { priority: 5 }),
+    textColumn('id', 'WALLET', ({ wallet }) => wallet.id, { isKey: true }),
   ];
 }
 

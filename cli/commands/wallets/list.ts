@@ -3,13 +3,12 @@ import type { Command } from 'commander';
 import { WalletServiceService } from '../../../protos/gen/digitalwallet/wallet/v1/wallet.ts';
 import type { Context } from '../../context.ts';
 import { succeed, type CommandOutcome } from '../../outcome.ts';
-import { createListPrinter } from '../../output/print.ts';
-import { walletColumns } from './columns.ts';
-import { printPages } from '../shared/paging.ts';
-import { readUserList, type UserListOptions } from '../shared/user-list.ts';
+import { toOwnedWalletJson, walletColumns } from './columns.ts';
+import { openList, printPages, type UserListOptions } from '../shared/paging.ts';
+import { resolveUser } from '../users/actor.ts';
 import { addPageOptions, zoneOption } from '../shared/options.ts';
 import type { Start } from '../shared/start.ts';
-import { toWalletJson } from '../../../lib/json/transactions.ts';
+import { createEmailFinder } from '../users/emails.ts';
 
 /** Adds `wallet wallets list`. */
 export function addWalletsList(wallets: Command, start: Start): void {
@@ -33,24 +32,27 @@ Examples:
 
 /** `wallet wallets list`: a customer's own; for staff all wallets, or those of one user. */
 async function runWalletsList(context: Context, options: UserListOptions): Promise<CommandOutcome> {
-  const query = await readUserList(context, options);
-  if (!query.ok) return query;
-  const { userId, ...range } = query.value;
   const columns = walletColumns(context.settings.timezone);
-  const list = createListPrinter(context, columns, toWalletJson);
-  return printPages(
-    context,
-    list,
-    { ...range, ifEmpty: 'no wallets yet: the first deposit creates one' },
-    async (pageSize, token) => {
-      const request = { userId, pageSize, pageToken: token };
-      const listed = await context.caller.call(WalletServiceService.listWallets, request, 'read');
-      if (!listed.ok) return listed;
-      const { wallets, nextPageToken } = listed.value;
-      return succeed({
-        rows: wallets.map((wallet) => ({ wallet, isDryRun: false })),
-        nextPageToken,
-      });
-    },
-  );
+  const list = openList(context, options, columns, toOwnedWalletJson);
+  if (!list.ok) return list;
+  const user = await resolveUser(context, options.user, false);
+  if (!user.ok) return user;
+  const userId = user.value?.id ?? '';
+  const findEmails = createEmailFinder(context);
+  const fetch = async (pageSize: number, pageToken: string) => {
+    const method = WalletServiceService.listWallets;
+    const listed = await context.caller.call(method, { userId, pageSize, pageToken }, 'read');
+    if (!listed.ok) return listed;
+    const { wallets, nextPageToken } = listed.value;
+    const emails = await findEmails(wallets.map((wallet) => wallet.userId));
+    const rows = wallets.map((wallet) => ({
+      ...{ wallet, isDryRun: false },
+      userEmail: emails.get(wallet.userId),
+    }));
+    return succeed({ rows, nextPageToken });
+  };
+  return printPages(context, list.value, {
+    ifEmpty: 'no wallets yet: the first deposit creates one',
+    fetch,
+  });
 }
