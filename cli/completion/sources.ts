@@ -138,7 +138,7 @@ const byPlaceholder: Readonly<Record<string, Source>> = {
         'ACTION',
         'CODE',
       ],
-      ...['NAME', 'KEY'],
+      ...['NAME', 'NAMES', 'KEY', 'SPAN', 'MONTH'],
       ...['AMOUNT', 'TRANSACTION_ID', 'ID', 'SESSION_ID', 'API_KEY_ID', 'NEW_NAME'],
     ].map((name) => [name, none]),
   ),

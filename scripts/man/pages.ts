@@ -4,7 +4,7 @@ import { readHelpNotes } from '../../lib/help/notes.ts';
 import { definition, paragraph, section, title, toLine, verbatim } from './roff.ts';
 
 /** A section that only the page of the program has. */
-export type ExtraSection = { readonly title: string; readonly text: string };
+type ExtraSection = { readonly title: string; readonly text: string };
 
 export type ManPage = { readonly file: string; readonly text: string };
 
