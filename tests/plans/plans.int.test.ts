@@ -188,7 +188,8 @@ it('a missing index is found by its scans and its pages', async () => {
   await wallet.query('ALTER TABLE transactions DROP CONSTRAINT transactions_id_wallet_id_key');
   const found = await findAllScans(wallet, namesOf.get('wallet') ?? [], mayScan);
   expect(Object.keys(found).sort()).toEqual([
-    ...['entry_currencies_of_owners', 'entry_of_owner', 'entry_wallet_of_owner'],
+    ...['entry_currencies_of_owners', 'entry_made_since', 'entry_of_owner'],
+    ...['entry_wallet_of_owner'],
   ]);
   expect(await findHungry(wallet, ['entry_by_id'], sizes.many)).not.toEqual({});
 });

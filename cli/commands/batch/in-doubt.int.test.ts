@@ -24,12 +24,21 @@ let cli: Cli;
 let folder: string;
 let script: Script[];
 let keys: string[];
+/** What each item that arrived said of its earlier attempts. */
+let sentSince: (string | undefined)[];
+/** Asked for this often, as 1, 2, … */
+let positions: number;
 
 const stream: handleBidiStreamingCall<StreamTransactionsRequest, StreamTransactionsResponse> = (
   call,
 ) => {
   const step = script.shift();
   call.on('data', ({ items }: StreamTransactionsRequest) => {
+    if (items.length === 0) {
+      positions += 1;
+      return void call.write({ results: [], ledgerPosition: String(positions) });
+    }
+    sentSince.push(...items.map((item) => item.sentSince));
     keys.push(...items.map((item) => item.idempotencyKey));
     if (!step) return;
     if ('ends' in step) return void call.emit('error', refusal(step.ends, 'it ends'));
@@ -47,6 +56,8 @@ beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'wallet-doubt-'));
   script = [];
   keys = [];
+  sentSince = [];
+  positions = 0;
   server = new Server();
   server.addService(WalletServiceService, { streamTransactions: stream });
   server.addService(AuthServiceService, {
@@ -108,4 +119,19 @@ test('a refusal by the ledger turns a row of unknown outcome into a rejected one
 test('rows without an earlier attempt are rejected by a refusal outside the ledger', async () => {
   script = [{ refuses: 'OPERATION_NOT_ALLOWED' }];
   expect((await runBatch()).statuses).toEqual(['rejected', 'rejected', 'rejected']);
+});
+
+test('rows that are sent again name the position from before their first attempt', async () => {
+  script = [{ ends: 'OUTCOME_UNKNOWN' }, { ends: 'PERMISSION_DENIED' }];
+  expect((await runBatch()).ran.exitCode).toBe(8);
+  expect(sentSince).toEqual([undefined, undefined, undefined, '1', '1', '1']);
+  script = [{ refuses: 'INSUFFICIENT_FUNDS' }];
+  expect((await runBatch()).ran.exitCode).toBe(3);
+  expect(sentSince.slice(6)).toEqual(['1', '1', '1']);
+  expect(positions).toBe(1);
+  // A run of its own, after the end of that one.
+  script = [{ refuses: 'INSUFFICIENT_FUNDS' }];
+  await runBatch();
+  expect(sentSince.slice(9)).toEqual([undefined, undefined, undefined]);
+  expect(positions).toBe(2);
 });

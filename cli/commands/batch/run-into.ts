@@ -77,7 +77,6 @@ async function runLocked(
       dryRun: String(isDryRun),
     },
     head: formatHead(resultsFormat),
-    nowMs: clock.now(),
     mustResume: target.mustResume,
     replaced: target.replaced,
     addPaid: input.addPaid,

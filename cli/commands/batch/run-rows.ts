@@ -44,11 +44,8 @@ export async function runChunks(context: Context, options: RunOptions): Promise<
     answered: readonly AnsweredRow[],
     moved: { readonly deferred?: readonly number[]; readonly back?: readonly number[] },
   ): Promise<void> => {
-    const results = toResults(answered, { startedAtMs: journal.startedAtMs, isDryRun });
-    counts = add(
-      counts,
-      results.map(({ status }) => status),
-    );
+    const results = toResults(answered, { isDryRun });
+    counts = add(counts, results);
     for (const row of moved.deferred ?? []) deferred.add(row);
     for (const row of moved.back ?? []) deferred.delete(row);
     const { row, digest } = place;
@@ -83,6 +80,8 @@ export async function runChunks(context: Context, options: RunOptions): Promise<
     },
     isStopped: () => stop !== undefined,
     onSend: journal.noteSent,
+    position: journal.position,
+    onPosition: journal.notePosition,
     onResults: (chunk, answered, waiting) => {
       place = { row: lastRow(chunk), digest: chunk.digest };
       return take(answered, { deferred: waiting.map(({ row }) => row) });
@@ -138,8 +137,8 @@ const maxReportedBusy = 5;
 
 const lastRow = ({ rows }: Chunk): number => rows.at(-1)?.row ?? 0;
 
-function add(counts: Counts, statuses: readonly (keyof Counts)[]): Counts {
+function add(counts: Counts, results: readonly RowResult[]): Counts {
   const sum = { ...counts };
-  for (const status of statuses) sum[status] += 1;
+  for (const { status } of results) sum[status] += 1;
   return sum;
 }

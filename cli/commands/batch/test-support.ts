@@ -68,17 +68,8 @@ export async function createBatchWorld(): Promise<BatchWorld> {
     const value = { transaction: made, replayed: earlier !== undefined };
     return { $case: 'created' as const, value };
   };
-  const stream: handleBidiStreamingCall<StreamTransactionsRequest, StreamTransactionsResponse> = (
-    call,
-  ) => {
-    call.on('data', ({ items, dryRun }: StreamTransactionsRequest) => {
-      if (items.length === 0) return;
-      call.write({ results: items.map((item, index) => ({ index, outcome: pay(item, dryRun) })) });
-    });
-    call.on('end', () => call.end());
-  };
   const server = new Server();
-  server.addService(WalletServiceService, { streamTransactions: stream });
+  server.addService(WalletServiceService, { streamTransactions: toStream(pay) });
   server.addService(AuthServiceService, {
     getUser: (_call: unknown, answer: (error: null, value: object) => void) =>
       answer(null, { user: { id: userId, email: 'op@example.com', role: 2 } }),
@@ -120,3 +111,22 @@ export async function createBatchWorld(): Promise<BatchWorld> {
   };
   return world;
 }
+
+type Pay = (
+  item: TransactionItem,
+  isDryRun: boolean,
+) => StreamTransactionsResponse['results'][number]['outcome'];
+
+const toStream =
+  (pay: Pay): handleBidiStreamingCall<StreamTransactionsRequest, StreamTransactionsResponse> =>
+  (call) => {
+    call.on('data', ({ items, dryRun }: StreamTransactionsRequest) => {
+      if (items.length === 0) {
+        call.write({ results: [], ledgerPosition: '1' });
+        return;
+      }
+      const results = items.map((item, index) => ({ index, outcome: pay(item, dryRun) }));
+      call.write({ results });
+    });
+    call.on('end', () => call.end());
+  };

@@ -146,7 +146,9 @@ async function sendUnder(
     // A key of our own was made for this very movement.
     if (result.value.replayed && !pending) {
       await context.reporter.warn(
-        `the key ${key} was used before: this is the original transaction`,
+        hadUnknownAttempt
+          ? `an attempt without an answer was done, by this command or an earlier one of the key ${key}`
+          : `the key ${key} was used before: this is the original transaction`,
       );
     }
     const printed = await printResponse(context, result.value, false);

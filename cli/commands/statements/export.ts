@@ -98,7 +98,10 @@ async function runStatementExport(
   const created = await createExport(context, request.value);
   if (!created.ok) return created;
   const { made, isReplayed } = created.value;
-  if (isReplayed) await context.reporter.note('this key was used before: this is the same export');
+  if (isReplayed)
+    await context.reporter.note(
+      'an export was requested under this key already: this is that export',
+    );
   const columns = exportColumns(context.settings.timezone);
   if (!isFetched) {
     await printObject(context, { made, isDryRun }, columns, toExportJson);

@@ -89,10 +89,7 @@ async function record(
 }
 
 /** Reads a message and hands its commands on; resolves once there is room for them. */
-async function begin(
-  run: StreamRun,
-  request: StreamTransactionsRequest,
-): Promise<Begun<Answer>> {
+async function begin(run: StreamRun, request: StreamTransactionsRequest): Promise<Begun<Answer>> {
   const mode = chooseMode(run, request);
   if (!mode.ok) throw createTransientRejection(mode.rejection);
   const ledgerPosition = await findPosition(run, request);

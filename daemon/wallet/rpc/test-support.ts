@@ -21,6 +21,7 @@ import { createGroupCommit } from '../commit/group-commit.ts';
 import { createOptimisticCommit } from '../commit/optimistic-commit.ts';
 import type { AuditedCommand, AuditedDecision } from '../requests/audited-command.ts';
 import { createKnownUsers } from '../requests/users.ts';
+import { createStreamHandlers } from './stream.ts';
 import { createBatchHandlers, type BatchLimits } from './batch.ts';
 
 const log = createLog('silent');
@@ -104,6 +105,29 @@ export function createBatchService(test: TestDatabase, options: Options = {}) {
   const outcomes = async (...asked: Parameters<typeof send>): Promise<string[]> =>
     (await send(...asked)).map(outcomeOf);
   return { state, groupCommit, send, outcomes };
+}
+
+/** The RPC StreamTransactions, on the same terms. */
+export function createStreamService(test: TestDatabase) {
+  const { streamTransactions } = createStreamHandlers({
+    db: test.db,
+    groupCommit: createGroupCommit<AuditedCommand, AuditedDecision>({
+      laneKey: (c) => c.wallet.id,
+      laneCount: 2,
+      log,
+      explain: explainDefects(log),
+      commit: createOptimisticCommit(test.db),
+    }),
+    users: createKnownUsers((ids) => Promise.resolve(new Set(ids))),
+    defaultCurrency: 'BRL',
+    selfServiceOperations: new Set(operations),
+    localOperations: new Set(operations),
+    isOutboxFull: () => false,
+    trail: createAuditTrail({ db: test.db, log }),
+    log,
+  });
+  if (!streamTransactions) throw new Error('no such handler');
+  return streamTransactions;
 }
 
 export const staff = { kind: 'user', userId: otto, role: 'operator', sessionId: 's' } as const;

@@ -23,7 +23,6 @@ const open = () =>
     path,
     run: { batchId: 'b' },
     head,
-    nowMs: 1,
     mustResume: false,
     replaced: undefined,
   });

@@ -31,7 +31,10 @@ type Line = Pick<Progress, 'row' | 'digest' | 'counts'> & {
 export type Journal = {
   /** Where to go on; undefined at the beginning. */
   readonly resumed: Progress | undefined;
-  readonly startedAtMs: number;
+  /** The ledger position from before the first row was sent, if an earlier run has noted it. */
+  readonly position: string | undefined;
+  /** Notes that position on the disk, before any row is sent. */
+  notePosition(position: string): Promise<void>;
   /** Before rows up to this one are sent. */
   noteSent(row: number): Promise<void>;
   /**
@@ -62,13 +65,12 @@ async function openFiles(options: JournalOptions): Promise<Outcome<Journal>> {
   const { path, run } = options;
   const resumed = begun?.progress;
   await partial.truncate(resumed?.bytes ?? 0);
-  const startedAtMs = begun?.startedAtMs ?? options.nowMs;
   const { addPaid } = options;
   const files = { partial, journal: createLines(journal), addPaid };
   if (!begun) await journal.truncate(0);
   // A line that was cut off must not take the next one with it.
   else if (!left.endsWith('\n')) await journal.appendFile('\n');
-  if (!begun) await files.journal.add({ run, startedAtMs });
+  if (!begun) await files.journal.add({ run });
   const writer = createWriter(files, resumed);
   const sent = createSentNotes(files.journal, resumed?.sentRow ?? 0);
   if (!resumed?.bytes) await writer.write(options.head);
@@ -96,7 +98,8 @@ async function openFiles(options: JournalOptions): Promise<Outcome<Journal>> {
   };
   return succeed({
     resumed,
-    startedAtMs,
+    position: begun?.position,
+    notePosition: (position) => asResultsError(files.journal.addNow({ position })),
     noteSent: (row) => asResultsError(sent.note(row)),
     append: (text, line, paidKeys = []) => asResultsError(writer.append({ text, line, paidKeys })),
     finish: () => asResultsError(finish()),
@@ -115,10 +118,15 @@ async function asResultsError(work: Promise<void>): Promise<void> {
 /** Appends lines to a journal one after the other, for concurrent callers. */
 function createLines(file: FileHandle) {
   let last = Promise.resolve();
+  const add = (value: object): Promise<void> =>
+    (last = last.then(() => file.appendFile(`${JSON.stringify(value)}\n`)));
   return {
-    add: (value: object): Promise<void> =>
-      (last = last.then(() => file.appendFile(`${JSON.stringify(value)}\n`))),
-    datasync: () => file.datasync(),
+    add,
+    /** Resolves once the line is on the disk. */
+    addNow: async (value: object): Promise<void> => {
+      await add(value);
+      await file.datasync();
+    },
   };
 }
 
@@ -217,13 +225,9 @@ function createSentNotes(journal: Files['journal'], startRow: number) {
       sentRow = Math.max(sentRow, row);
       if (row <= notedRow) return;
       notedRow = row + notedAheadRows;
-      await journal.add({ sentRow: notedRow });
-      await journal.datasync();
+      await journal.addNow({ sentRow: notedRow });
     },
     /** At an orderly end it is known exactly. */
-    finish: async (): Promise<void> => {
-      await journal.add({ sentRow });
-      await journal.datasync();
-    },
+    finish: (): Promise<void> => journal.addNow({ sentRow }),
   };
 }

@@ -74,21 +74,15 @@ export async function isResultsHead(file: FileHandle): Promise<boolean> {
   );
 }
 
-/** The clock may differ from the server's by this much. */
-const skewMs = 60_000;
-
-/**
- * What became of rows. A row that was sent before without an answer and
- * is found there is this run's own doing, unless it is older than the run.
- */
+/** What became of rows. The server says which of them were done by this run, or before. */
 export function toResults(
   answered: readonly AnsweredRow[],
-  run: { readonly startedAtMs: number; readonly isDryRun: boolean },
+  { isDryRun }: { readonly isDryRun: boolean },
 ): RowResult[] {
   return answered.map(({ row, answer }) => {
     if (!isItemRow(row)) return toInvalid(row);
     // A dry run leaves nothing behind that could be in doubt.
-    return toResult(row, answer, row.wasSent && !run.isDryRun, run.startedAtMs);
+    return toResult(row, answer, row.wasSent && !isDryRun);
   });
 }
 
@@ -121,17 +115,15 @@ function toResult(
   { row, userId, text }: ItemRow,
   answer: TransactionResult | undefined,
   isInDoubt: boolean,
-  startedAtMs: number,
 ): RowResult {
   const outcome = answer?.outcome;
   if (outcome?.$case === 'created' && outcome.value.transaction) {
     const { transaction, replayed } = outcome.value;
-    const { id, amountMinor, balanceAfterMinor, currency, occurredAt } = transaction;
+    const { id, amountMinor, balanceAfterMinor, currency } = transaction;
     const exponent = exponentOf(currency);
-    const isOurs = isInDoubt && (occurredAt?.getTime() ?? 0) > startedAtMs - skewMs;
     return {
       row,
-      status: replayed && !isOurs ? 'replayed' : 'done',
+      status: replayed ? 'replayed' : 'done',
       ...toCells(text),
       amount: formatMinor(amountMinor, exponent),
       currency,

@@ -34,7 +34,6 @@ export type Progress = {
   /** Of the input up to that row, to tell whether it is still the same. */
   readonly digest: string;
   readonly counts: Counts;
-  readonly startedAtMs: number;
   /** Rows up to `row` without a result: their wallets were locked. */
   readonly deferred: ReadonlySet<number>;
   /** Some results came after those of later rows. */
@@ -51,7 +50,6 @@ export type JournalOptions = {
   /** What identifies a run: to resume under another identity would mix two batches. */
   readonly run: Readonly<Record<string, string>>;
   readonly head: string;
-  readonly nowMs: number;
   /** Fails unless there is a run to go on with. */
   readonly mustResume: boolean;
   /** The file of results that may be replaced; any other one stays. */
@@ -157,7 +155,7 @@ async function findUnfit(
 
 type Begun = {
   readonly run: Readonly<Record<string, unknown>>;
-  readonly startedAtMs: number;
+  readonly position: string | undefined;
   readonly progress: Progress | undefined;
 };
 
@@ -165,24 +163,23 @@ type Begun = {
 function readJournal(text: string): Begun | undefined {
   const lines = text.split('\n').map(parseJsonObject);
   const [head] = lines;
-  if (!head || typeof head['run'] !== 'object' || typeof head['startedAtMs'] !== 'number') {
-    return undefined;
-  }
-  const startedAtMs = head['startedAtMs'];
+  if (!head || typeof head['run'] !== 'object') return undefined;
   const counted = lines.filter((line) => typeof line?.['bytes'] === 'number');
   const last = counted.at(-1);
   const sent = lines.findLast((line) => typeof line?.['sentRow'] === 'number');
+  // Before anything was sent, a later position is as good, and tells more.
+  const noted = sent && lines.findLast((line) => typeof line?.['position'] === 'string');
+  const position = noted?.['position'] as string | undefined;
   const progress = last && {
-    ...(last as unknown as Omit<Progress, 'sentRow' | 'startedAtMs'>),
+    ...(last as unknown as Omit<Progress, 'sentRow'>),
     sentRow: (sent?.['sentRow'] as number | undefined) ?? 0,
-    startedAtMs,
     ...readAside(counted),
   };
   const sentOnly = sent && {
-    ...{ row: 0, bytes: 0, digest: '', counts: noCounts, startedAtMs, ...readAside([]) },
+    ...{ row: 0, bytes: 0, digest: '', counts: noCounts, ...readAside([]) },
     sentRow: sent['sentRow'] as number,
   };
-  return { run: head['run'] as Begun['run'], startedAtMs, progress: progress ?? sentOnly };
+  return { run: head['run'] as Begun['run'], position, progress: progress ?? sentOnly };
 }
 
 /** Which rows lines of a journal leave deferred, and the sum of their totals. */

@@ -64,6 +64,18 @@ export async function readResults(
   return { ok: true, value: results };
 }
 
+/** Asks for the ledger position from before any row is sent, or gives why the stream is over. */
+export async function askPosition(
+  stream: TransactionStream,
+  timeoutMs: number,
+): Promise<{ readonly position: string } | CallFailure> {
+  await stream.write({ items: [], dryRun: false, withPosition: true });
+  const read = await readInTime(stream, timeoutMs);
+  if (!read.ok) return read.failure;
+  const position = read.value?.ledgerPosition;
+  return position === undefined ? toLostFailure('the stream ended early') : { position };
+}
+
 /** The time for one request separates a server that hangs from one that is busy. */
 async function readInTime(stream: TransactionStream, timeoutMs: number) {
   const late = { isLate: false };

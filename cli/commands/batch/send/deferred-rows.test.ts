@@ -28,6 +28,8 @@ async function send(
   let next = 0;
   const sent = await sendChunks({
     isDryRun: false,
+    position: '1',
+    onPosition: () => Promise.resolve(),
     timeoutMs: 60_000,
     isStopped: () => false,
     next: () => {

@@ -6,7 +6,7 @@ import { toOpenFailure } from '../../../rpc/in-doubt.ts';
 import { isBusy, readResults, toEnd, type AnsweredRow, type TransactionStream } from './answers.ts';
 import type { DeferredRows } from './deferred-rows.ts';
 import { countFitting, maxRows, type ItemRow } from '../rows/chunk.ts';
-import type { SenderOptions, Shared } from './sender.ts';
+import { toSentItem, type SenderOptions, type Shared } from './sender.ts';
 
 /** What the rounds know of each other. */
 export type Round = {
@@ -99,7 +99,7 @@ async function tryMessage(
   const { deferred } = shared;
   const sent = message.flatMap(({ rows }) => rows);
   await options.onSend(Math.max(...sent.map(({ row }) => row)));
-  await stream.write({ items: sent.map(({ item }) => item), dryRun: false });
+  await stream.write({ items: sent.map((row) => toSentItem(row, shared)), dryRun: false });
   const read = await readResults(stream, sent, { ...options, mayBeBusy: true });
   if (!read.ok) {
     for (const row of sent) row.wasSent = true;

@@ -3,6 +3,7 @@ import { isAboutToken } from '../../../rpc/caller.ts';
 import { toCliFailure, toLostFailure, type CallFailure } from '../../../rpc/errors.ts';
 import { succeed, type Outcome } from '../../../outcome.ts';
 import {
+  askPosition,
   isBusy,
   readResults,
   toEnd,
@@ -15,7 +16,7 @@ import {
 import { createDeferredRows } from './deferred-rows.ts';
 import { isItemRow, type Chunk, type ItemRow } from '../rows/chunk.ts';
 import { createRetries, type Retries } from './retry.ts';
-import { patienceMs, type SenderOptions, type Shared } from './sender.ts';
+import { patienceMs, toSentItem, type SenderOptions, type Shared } from './sender.ts';
 
 /** Chunks in flight: as many as the server works on, and some in transit. */
 const maxInFlight = 6;
@@ -46,6 +47,7 @@ export async function sendChunks(options: SenderOptions): Promise<Outcome<undefi
   const progressAtMs = options.clock.elapsed();
   const shared: Shared = {
     ...{ deferred: createDeferredRows(), progressAtMs, blockedSinceMs: undefined, isOver: false },
+    position: options.position,
   };
   const retries = createRetries(shared, options);
   const state: State = {
@@ -147,6 +149,12 @@ async function runStream(
   let written = 0;
   let answer: Promise<Answered> | undefined;
   try {
+    if (!isDryRun && shared.position === undefined) {
+      const asked = await askPosition(stream, timeoutMs);
+      if ('certainty' in asked) return asked;
+      await options.onPosition(asked.position);
+      shared.position = asked.position;
+    }
     for (;;) {
       for (let next = pending[written]; next; next = pending[written]) {
         await writeChunk(stream, next, shared, options);
@@ -200,9 +208,10 @@ async function runStream(
 async function writeChunk(
   stream: TransactionStream,
   entry: Pending,
-  { deferred }: Shared,
+  shared: Shared,
   options: SenderOptions,
 ): Promise<void> {
+  const { deferred } = shared;
   for (const row of entry.chunk.rows) {
     if (!isItemRow(row)) continue;
     if (!deferred.mustWait(row)) {
@@ -215,7 +224,8 @@ async function writeChunk(
   const last = entry.sent.at(-1);
   if (!last) return;
   if (entry.sent.some(({ wasSent }) => !wasSent)) await options.onSend(last.row);
-  await stream.write({ items: entry.sent.map(({ item }) => item), dryRun: options.isDryRun });
+  const items = entry.sent.map((row) => (options.isDryRun ? row.item : toSentItem(row, shared)));
+  await stream.write({ items, dryRun: options.isDryRun });
 }
 
 /**

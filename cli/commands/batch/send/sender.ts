@@ -1,3 +1,4 @@
+import type { TransactionItem } from '../../../../protos/gen/digitalwallet/wallet/v1/wallet.ts';
 import type { Clock } from '../../../rpc/retry.ts';
 import type { RpcCaller } from '../../../rpc/caller.ts';
 import type { AnsweredRow } from './answers.ts';
@@ -17,6 +18,10 @@ export type SenderOptions = {
   readonly isStopped: () => boolean;
   /** Before rows up to this one are sent. */
   readonly onSend: (row: number) => Promise<void>;
+  /** The ledger position from before the first row was sent, if an earlier run has noted it. */
+  readonly position: string | undefined;
+  /** Notes it durably, before any row is sent. */
+  readonly onPosition: (position: string) => Promise<void>;
   /** What became of a chunk's rows, in order, without those that are deferred. */
   readonly onResults: (
     chunk: Chunk,
@@ -33,9 +38,21 @@ export type SenderOptions = {
 /** What the sending and the retries know of each other. */
 export type Shared = {
   readonly deferred: DeferredRows;
+  /** The ledger position from before the first row was sent. */
+  position: string | undefined;
   progressAtMs: number;
   /** Since when nothing is left to do but what is deferred. */
   blockedSinceMs: number | undefined;
   /** No more retries: the run is over. */
   isOver: boolean;
 };
+
+/**
+ * What is sent for a row. One that was sent before without an answer names the position, so that
+ * the server does not take for a replay what this run has done itself.
+ */
+export const toSentItem = (
+  row: ItemRow,
+  { position }: Pick<Shared, 'position'>,
+): TransactionItem =>
+  row.wasSent && position !== undefined ? { ...row.item, sentSince: position } : row.item;
