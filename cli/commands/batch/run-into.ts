@@ -4,13 +4,15 @@ import { join, resolve } from 'node:path';
 import type { Context } from '../../context.ts';
 import type { FileIdentity } from '../../files/files.ts';
 import { withLock } from '../../files/lock.ts';
+import type { FileLock } from '../../../lib/file-lock.ts';
 import { fail, failUsage, type CommandOutcome, type Outcome } from '../../outcome.ts';
 import type { Actor } from '../users/actor.ts';
 import { conclude } from './conclude.ts';
 import { createProgressLine } from './progress.ts';
 import { openJournal } from './results/journal.ts';
 import { formatHead, type ResultsFormat } from './results/results.ts';
-import { ResultsError, type Progress } from './results/run-files.ts';
+import { LockLostError, ResultsError } from './results/files.ts';
+import type { Progress } from './results/run-files.ts';
 import type { Chunk } from './rows/chunk.ts';
 import { InputError } from './rows/rows.ts';
 import { runChunks } from './run-rows.ts';
@@ -52,13 +54,15 @@ export async function runInto(
 ): Promise<CommandOutcome> {
   const name = createHash('sha256').update(resolve(target.results)).digest('hex').slice(0, 32);
   const lockDir = join(context.environment.paths.stateDir, 'locks');
-  return withLock(lockDir, `batch-${name}`, 0, () => runLocked(context, self, target, input));
+  return withLock(lockDir, `batch-${name}`, 0, (lock) =>
+    runLocked(context, self, { ...target, lock }, input),
+  );
 }
 
 async function runLocked(
   context: Context,
   self: Actor,
-  target: RunTarget,
+  target: RunTarget & { readonly lock: FileLock },
   input: RunInput,
 ): Promise<CommandOutcome> {
   const { clock, settings } = context;
@@ -75,6 +79,7 @@ async function runLocked(
     head: formatHead(resultsFormat),
     mustResume: target.mustResume,
     replaced: target.replaced,
+    lock: target.lock,
   });
   if (!opened.ok) return opened;
   const journal = opened.value;
@@ -99,6 +104,14 @@ async function runLocked(
     await progress.clear();
     await journal.close().catch(() => undefined);
     if (error instanceof InputError) return failUsage('file', `${input.file}: ${error.message}`);
+    if (error instanceof LockLostError) {
+      const message =
+        'this process was stopped for over a minute, and another one has taken the run over: ' +
+        'this one sends and writes nothing more';
+      return fail('LOCK_LOST', message, {
+        hint: 'wait for the other process; its results are those of the run',
+      });
+    }
     if (error instanceof ResultsError) {
       return fail('OUTPUT_FAILED', `cannot write ${results}: ${error.message}`, {
         hint: 'fix the cause and run the same command again to continue; no row is run twice',
