@@ -110,7 +110,8 @@ const maxRawLength = 1_024;
 export function canonicalizeEmail(text: string): Result<string> {
   const raw = text.length > maxRawLength ? '' : canonicalText(text).toLowerCase();
   const [, local = '', rest = ''] = /^([^@]*)@(.*)$/s.exec(raw.normalize('NFC')) ?? [];
-  const problem = local === '' || !local.isWellFormed() ? undefined : findLookAlike(local);
+  const isAsciiOnly = /^[\x21-\x7e]*$/.test(local);
+  const problem = isAsciiOnly || !local.isWellFormed() ? undefined : findLookAlike(local);
   if (problem !== undefined) {
     return refuse('EMAIL_INVALID', `email ${problem}`, { field: 'email' });
   }

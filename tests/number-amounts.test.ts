@@ -16,7 +16,9 @@ const userId = '0b6f3f0e-6f0c-4f0e-9a51-5b1b5c1f7a10';
 const entries = {
   batch: async (number: string): Promise<bigint | string> => {
     const line = `{"operation":"deposit","user":"${userId}","key":"k","amount":${number}}`;
-    const { rows } = readRows(Readable.from([Buffer.from(line)]), 'ndjson');
+    const options = { delimiter: ',', isPiped: false, isKeyNeeded: false };
+    const input = Readable.from([Buffer.from(line)]);
+    const { rows } = readRows(input, { format: 'ndjson', ...options });
     for await (const [raw] of rows) {
       if (!raw) continue;
       const defaults = { currency: 'BRL', user: undefined, isStaff: true, isKeyNeeded: true };

@@ -1,8 +1,10 @@
-import { findTextProblem, textLimits } from '../../../core/text.ts';
+import { findExponent } from '../../../core/currencies.ts';
+import { canonicalText, findTextProblem, textLimits } from '../../../core/text.ts';
 import type { Context } from '../../context.ts';
 import { failUsage, succeed, type Outcome } from '../../outcome.ts';
-import { findReadProblem } from './results/journal.ts';
+import { failUnknownCurrency } from '../money/command.ts';
 import type { ResultsFormat } from './results/results.ts';
+import { delimiters } from './rows/csv-rows.ts';
 import type { InputFormat } from './rows/rows.ts';
 
 /** The options of `wallet batch run`, as they were typed. */
@@ -16,6 +18,9 @@ export type BatchRunOptions = {
   readonly overwrite?: boolean;
   readonly dryRun?: boolean;
   readonly maxErrors?: string;
+  readonly delimiter?: string;
+  readonly allowEmpty?: boolean;
+  readonly allowNewRows?: boolean;
 };
 
 /** A batch as it was asked for, checked. */
@@ -27,18 +32,25 @@ export type Batch = {
   readonly currency: string;
   readonly results: string;
   readonly resultsFormat: ResultsFormat;
+  /** With --results. */
+  readonly areResultsNamed: boolean;
+  readonly mayOverwrite: boolean;
   readonly mustResume: boolean;
   readonly isDryRun: boolean;
   readonly maxErrors: number;
+  readonly delimiter: string;
+  readonly mayBeEmpty: boolean;
+  readonly mayHaveNewRows: boolean;
 };
 
-/** Checks the options of `wallet batch run`, and that its file can be read. */
-export async function checkBatch(
-  context: Context,
+/** Checks the options of `wallet batch run`. */
+export function checkBatch(
+  context: Pick<Context, 'settings'>,
   file: string,
   options: BatchRunOptions,
-): Promise<Outcome<Batch>> {
-  const { inputFormat, batchId, results } = options;
+): Outcome<Batch> {
+  const { inputFormat, results } = options;
+  const batchId = options.batchId === undefined ? undefined : canonicalText(options.batchId);
   if (inputFormat !== undefined && inputFormat !== 'csv' && inputFormat !== 'ndjson') {
     return failUsage('input-format', `${JSON.stringify(inputFormat)} is neither csv nor ndjson`);
   }
@@ -57,10 +69,12 @@ export async function checkBatch(
       'is missing: name the results file when reading from standard input',
     );
   }
-  if (file !== '-') {
-    const unreadable = await findReadProblem(file);
-    if (unreadable !== undefined) return failUsage('file', `cannot read ${file}: ${unreadable}`);
+  const delimiter = readDelimiter(options.delimiter);
+  if (delimiter === undefined) {
+    return failUsage('delimiter', `must be one of ${Object.keys(delimiters).join(', ')}`);
   }
+  const currency = canonicalText(options.currency ?? context.settings.currency).toUpperCase();
+  if (findExponent(currency) === undefined) return failUnknownCurrency(currency);
   const isDryRun = options.dryRun === true;
   const fallback = `${file}.${isDryRun ? 'dry-run' : 'results'}.csv`;
   return succeed({
@@ -68,11 +82,23 @@ export async function checkBatch(
     format: inputFormat ?? (/\.(ndjson|jsonl)$/i.test(file) ? 'ndjson' : 'csv'),
     batchId,
     user: options.user,
-    currency: options.currency ?? context.settings.currency,
+    currency,
     results: results ?? fallback,
     resultsFormat: /\.(ndjson|jsonl)$/i.test(results ?? '') ? 'ndjson' : 'csv',
+    areResultsNamed: results !== undefined,
+    mayOverwrite: options.overwrite === true,
     mustResume: options.resume === true,
     isDryRun,
     maxErrors,
+    delimiter,
+    mayBeEmpty: options.allowEmpty === true,
+    mayHaveNewRows: options.allowNewRows === true,
   });
+}
+
+/** A delimiter by its name or as it is; undefined for any other text. */
+function readDelimiter(text = 'comma'): string | undefined {
+  if (text === '\\t') return delimiters.tab;
+  const found = Object.entries(delimiters).find(([name, one]) => text === name || text === one);
+  return found?.[1];
 }

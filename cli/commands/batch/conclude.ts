@@ -2,9 +2,15 @@ import type { Context } from '../../context.ts';
 import { exitCodes, fail, succeed, type CommandOutcome } from '../../outcome.ts';
 import { printObject } from '../../output/print.ts';
 import type { Journal } from './results/journal.ts';
-import { failedOf } from './results/run-files.ts';
+import { failedOf, totalOf } from './results/run-files.ts';
 import type { RunEnd } from './run-rows.ts';
-import { summaryColumns, toSummaryJson, type Summary } from './summary.ts';
+import {
+  columnsOf,
+  describeFailed,
+  resultsFileOf,
+  toSummaryJson,
+  type Summary,
+} from './summary.ts';
 
 /** Says how it ended: the sums on stdout, the rest as an exit code. */
 export async function conclude(
@@ -15,11 +21,18 @@ export async function conclude(
 ): Promise<CommandOutcome> {
   const { counts } = end;
   const failed = failedOf(counts);
-  if (end.kind === 'finished') await journal.finish();
-  else await journal.close();
+  const isPublished = end.kind === 'finished' || end.kind === 'past-dry-run-limit';
+  await (isPublished ? journal.finish() : journal.close());
   const isComplete = end.kind === 'finished';
-  const summary: Summary = { ...counts, ...run, waiting: end.waiting, isComplete };
-  await printObject(context, summary, summaryColumns, toSummaryJson);
+  const { waiting, totals } = end;
+  const summary: Summary = { ...counts, ...run, waiting, totals, isComplete, isPublished };
+  await printObject(context, summary, columnsOf(context, summary), toSummaryJson);
+  if (failed > 0) {
+    await context.reporter.warnAlways(
+      `${failed === 1 ? '1 row' : `${failed} rows`} failed (${describeFailed(counts)}): see the column message in ` +
+        resultsFileOf(summary),
+    );
+  }
   if (end.kind === 'failed') return { ok: false, failure: end.failure };
   if (end.kind === 'interrupted') {
     return fail('INTERRUPTED', 'interrupted; every row that was sent has its result', {
@@ -28,7 +41,15 @@ export async function conclude(
   }
   if (end.kind === 'too-many-errors') {
     await context.reporter.warnAlways(
-      `stopped after ${failed} failed rows; the same command continues after the last row`,
+      'stopped by --max-errors, which counts the rows that failed in this run; the same command ' +
+        'continues after the last row',
+    );
+    return succeed(exitCodes.rowsFailed);
+  }
+  if (end.kind === 'past-dry-run-limit') {
+    await context.reporter.warnAlways(
+      `checked up to row ${totalOf(counts)}: a dry run has room for no more rows, and the others are ` +
+        'not checked; to check them too, run the batch in several files, one after the other',
     );
     return succeed(exitCodes.rowsFailed);
   }

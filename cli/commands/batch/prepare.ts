@@ -1,14 +1,24 @@
 import { createHash, type Hash } from 'node:crypto';
 
-import { isUuid } from '../../../core/ids.ts';
-import { AuthServiceService } from '../../../protos/gen/digitalwallet/auth/v1/auth.ts';
-import type { Context } from '../../context.ts';
-import { fail, succeed, type Outcome } from '../../outcome.ts';
-import type { Actor } from '../users/actor.ts';
-import { checkRow, isValid, type CheckedRow, type RowDefaults } from './rows/check.ts';
+import { succeed, type Outcome } from '../../outcome.ts';
+import {
+  checkRow,
+  isValid,
+  type CheckedRow,
+  type InvalidRow,
+  type RowDefaults,
+} from './rows/check.ts';
 import type { Progress } from './results/run-files.ts';
-import { createKeyMaker, type KeyMaker } from './rows/keys.ts';
-import { InputError, type RawRow, type RowReader } from './rows/rows.ts';
+import {
+  createKeyMaker,
+  createOwnKeys,
+  isShortenedNumber,
+  type KeyMaker,
+  type OwnKeys,
+} from './rows/keys.ts';
+import { InputError, type RawRow } from './rows/raw-row.ts';
+import type { RowReader } from './rows/rows.ts';
+import type { BatchUsers } from './rows/users.ts';
 import {
   countFitting,
   isItemRow,
@@ -21,18 +31,13 @@ import {
 import { operationNumbers } from '../../../lib/json/names.ts';
 
 export type SourceOptions = {
-  readonly context: Pick<Context, 'caller'>;
   readonly reader: RowReader;
   readonly defaults: RowDefaults;
   readonly batchId: string | undefined;
-  readonly self: Actor;
+  readonly users: BatchUsers;
   /** Where an earlier run ended: rows up to there are read, and not sent again. */
   readonly resumed: Progress | undefined;
 };
-
-/** The most users that may be asked for at once. */
-const maxAsked = 1_000;
-const maxKnownUsers = 100_000;
 
 /**
  * Reads, checks and names rows, a chunk at a time; first those that an earlier run had deferred.
@@ -41,14 +46,14 @@ const maxKnownUsers = 100_000;
 export async function* prepareChunks(options: SourceOptions): AsyncGenerator<Outcome<Chunk>, void> {
   const { reader, resumed } = options;
   const keys = createKeyMaker(options.batchId);
-  const users = createUsers(options);
+  const ownKeys = createOwnKeys();
   const digest = createHash('sha256');
   const late: PreparedRow[] = [];
   for await (const rawRows of reader.rows) {
     for (const raws of cut(rawRows, resumed?.row ?? 0)) {
       digest.update(raws.map(toDigested).join(''));
-      const checked = raws.map((raw) => checkRow(raw, options.defaults));
-      const known = await users.resolve(checked.filter(isValid));
+      const checked = raws.map((raw) => refuseSameKey(checkRow(raw, options.defaults), ownKeys));
+      const known = await options.users.resolve(checked.filter(isValid));
       if (!known.ok) {
         yield known;
         return;
@@ -113,7 +118,7 @@ function prepare(
   const userId = row.user === undefined ? userIds.get('') : userIds.get(row.user);
   if (userId === undefined) {
     const message = `no user has the e-mail address ${row.user ?? ''}, or it is not verified`;
-    return { row: row.row, reason: 'USER_NOT_FOUND', field: 'user', message };
+    return toInvalid(row, 'user', message, 'USER_NOT_FOUND');
   }
   const item = {
     userId,
@@ -126,56 +131,23 @@ function prepare(
     metadata: {},
     idempotencyKey: keys.keyOf(row, userId),
   };
-  return { row: row.row, userId, item, wasSent: false };
+  return { row: row.row, userId, item, text: row.text, wasSent: false };
 }
 
-/** Users by what rows call them: ids stand for themselves, addresses are asked for in bulk. */
-function createUsers({ context, self, defaults }: SourceOptions) {
-  const known = new Map<string, string>();
-  const seed = (): void => {
-    known.clear();
-    known.set('', self.id);
-    if (self.email !== undefined) known.set(self.email.toLowerCase(), self.id);
-  };
-  seed();
-  return {
-    resolve: async (rows: readonly CheckedRow[]): Promise<Outcome<ReadonlyMap<string, string>>> => {
-      if (known.size > maxKnownUsers) seed();
-      const asked = new Set<string>();
-      for (const { user } of rows) {
-        if (user === undefined || known.has(user)) continue;
-        if (isUuid(user)) known.set(user, user);
-        else asked.add(user);
-      }
-      // For a customer no other user exists, whatever the address.
-      if (asked.size === 0 || !defaults.isStaff) return succeed(known);
-      for (const emails of toPages([...asked])) {
-        const request = { userIds: [], emails };
-        const found = await context.caller.call(AuthServiceService.resolveUsers, request, 'read');
-        if (!found.ok) return found.failure.exitCode === 8 ? failLookUp : found;
-        for (const { email, id } of found.value.users) known.set(email.toLowerCase(), id);
-      }
-      return succeed(known);
-    },
-  };
-}
+const toInvalid = (
+  { row, key, text }: CheckedRow,
+  field: InvalidRow['field'],
+  message: string,
+  reason: InvalidRow['reason'] = 'INVALID_ARGUMENT',
+): InvalidRow => ({ row, reason, field, message, key, text });
 
-/** Addresses in as many requests as it takes: each has room for 1,000, and for so many bytes. */
-function toPages(emails: readonly string[]): readonly string[][] {
-  const pages: string[][] = [];
-  let bytes = maxBytes;
-  for (const email of emails) {
-    bytes += 3 * email.length;
-    if (bytes > maxBytes || pages.at(-1)?.length === maxAsked) {
-      pages.push([]);
-      bytes = 3 * email.length;
-    }
-    pages.at(-1)?.push(email);
-  }
-  return pages;
+/** The same key twice would make one transaction of two rows. */
+function refuseSameKey(row: CheckedRow | InvalidRow, ownKeys: OwnKeys): CheckedRow | InvalidRow {
+  if (row.key === undefined) return row;
+  const earlier = ownKeys.claim(row.key, row.row);
+  if (earlier === undefined || !isValid(row)) return row;
+  const why = isShortenedNumber(row.key)
+    ? '; a spreadsheet may have shortened it: format the column as text'
+    : '';
+  return toInvalid(row, 'key', `is also the key of row ${earlier}${why}`);
 }
-
-const failLookUp = fail('USAGE', 'this credential cannot look up users by e-mail address', {
-  field: 'user',
-  hint: 'use user ids, or a credential with the scope users:read',
-});

@@ -5,7 +5,7 @@ import type { Context } from '../../context.ts';
 import type { FileIdentity } from '../../files/files.ts';
 import { withLock } from '../../files/lock.ts';
 import type { FileLock } from '../../../lib/file-lock.ts';
-import { fail, failUsage, type CommandOutcome, type Outcome } from '../../outcome.ts';
+import { fail, failUsage, type CommandOutcome, type Failed, type Outcome } from '../../outcome.ts';
 import type { Actor } from '../users/actor.ts';
 import { conclude } from './conclude.ts';
 import { createProgressLine } from './progress.ts';
@@ -14,8 +14,8 @@ import { formatHead, type ResultsFormat } from './results/results.ts';
 import { LockLostError, ResultsError } from './results/files.ts';
 import type { Progress } from './results/run-files.ts';
 import type { Chunk } from './rows/chunk.ts';
-import { InputError } from './rows/rows.ts';
-import { runChunks } from './run-rows.ts';
+import { InputError } from './rows/raw-row.ts';
+import { runChunks, type RunEnd } from './run-rows.ts';
 
 /** Where the results of a run go, as `checkResultsTarget` found it. */
 export type RunTarget = {
@@ -35,7 +35,11 @@ export type RunInput = {
   readonly isDryRun: boolean;
   readonly maxErrors: number;
   /** Opens the rows, from the first on, where an earlier run ended at `resumed`. */
-  open(resumed: Progress | undefined): Promise<OpenRows>;
+  open(resumed: Progress | undefined): OpenRows;
+  /** Keys of rows that are paid, to be made durable before their results count. */
+  readonly addPaid?: (keys: readonly string[]) => Promise<void>;
+  /** After the last result is on the disk. */
+  readonly onEnd?: (end: RunEnd) => Promise<void>;
 };
 
 export type OpenRows = {
@@ -80,15 +84,17 @@ async function runLocked(
     mustResume: target.mustResume,
     replaced: target.replaced,
     lock: target.lock,
+    addPaid: input.addPaid,
   });
   if (!opened.ok) return opened;
   const journal = opened.value;
   const { resumed } = journal;
   if (resumed && isDryRun) {
+    await journal.close();
     return failUsage('dry-run', `${results} has an unfinished dry run: remove its journal`);
   }
   if (resumed) await context.reporter.note(describeResume(resumed));
-  const { source, partOf } = await input.open(resumed);
+  const { source, partOf } = input.open(resumed);
   const progress = createProgressLine({
     stderr: context.io.stderr,
     manner: context.manner,
@@ -99,11 +105,13 @@ async function runLocked(
     const options = { source, journal, progress, resultsFormat, isDryRun, maxErrors };
     const end = await runChunks(context, options);
     await progress.clear();
-    return await conclude(context, { results, isDryRun }, journal, end);
+    const outcome = await conclude(context, { results, isDryRun }, journal, end);
+    await input.onEnd?.(end);
+    return outcome;
   } catch (error) {
     await progress.clear();
     await journal.close().catch(() => undefined);
-    if (error instanceof InputError) return failUsage('file', `${input.file}: ${error.message}`);
+    if (error instanceof InputError) return failInput(input.file, error);
     if (error instanceof LockLostError) {
       const message =
         'this process was stopped for over a minute, and another one has taken the run over: ' +
@@ -120,6 +128,10 @@ async function runLocked(
     throw error;
   }
 }
+
+/** What is wrong with the input as a whole. */
+export const failInput = (file: string, { message, hint }: InputError): Failed =>
+  failUsage('file', `${file === '-' ? 'standard input' : file}: ${message}`, hint);
 
 function describeResume({ row, deferred }: Progress): string {
   const left = deferred.size > 0 ? `with ${deferred.size} deferred rows and ` : '';

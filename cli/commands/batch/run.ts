@@ -1,31 +1,33 @@
 import type { Command } from 'commander';
-import { stat } from 'node:fs/promises';
 
-import { checkBatch, type Batch, type BatchRunOptions } from './check-options.ts';
-import { confirmBatch } from './confirm.ts';
-import { prepareChunks } from './prepare.ts';
-import { checkResultsTarget } from './results/target.ts';
-import { openInput, readRows } from './rows/rows.ts';
-import { runInto, type RunInput } from './run-into.ts';
+import { checkBatch, type BatchRunOptions } from './check-options.ts';
+import { checkAndRun } from './check-and-run.ts';
+import { openBatchInput } from './rows/input.ts';
+import { InputError } from './rows/raw-row.ts';
+import { failInput } from './run-into.ts';
 import { checkConfirmable } from '../shared/confirm.ts';
-import { isStaff } from '../money/confirm.ts';
 import type { Context } from '../../context.ts';
-import { fail, succeed, type CommandOutcome } from '../../outcome.ts';
-import { identifyActor, resolveUser, type Actor } from '../users/actor.ts';
+import { succeed, type CommandOutcome } from '../../outcome.ts';
 import type { Start } from '../shared/start.ts';
 
 const help = `
 Columns: operation, amount, currency, user, parent_id, description, merchant, key. The first line of
-a CSV file names its columns; an NDJSON file has one object per line.
+a CSV file names its columns; an NDJSON file has one object per line. Rows without any text are
+skipped, blanks around cells are too. UTF-16 with a byte order mark is read as well as UTF-8.
 
-The key of a row is its column key. Without one, it is made from --batch-id, the content of the row,
-and how many equal rows came before it. So the same file can be run again, corrected or after a
-failure, and only new rows are run. To run an equal file as a new batch (next month's, for example),
-use another batch id.
+The key of a row is its column key; no two rows may have the same. Without one, it is made from
+--batch-id, what the row moves (operation, amount, currency, user, parent, merchant; not its
+description), and how many equal rows came before it. So the same file can be run again, corrected
+or after a failure, and only new rows are run. To run an equal file as a new batch (next month's,
+for example), use another batch id. Without --batch-id, each row needs a key.
 
-Results, one row each: row, status (done, replayed, rejected, unknown, invalid), transaction_id,
-user_id, balance, reason, field. Rows count from 1, without the header. Ctrl-C waits for the rows
-that were sent; the same command resumes after them.
+All rows are checked before the first is sent. If rows that were paid under the same batch id have
+changed, or there are more new rows than the last file had unpaid ones, the command asks. Without a
+terminal, or with --yes, that needs --allow-new-rows.
+
+Results, one row each: row, status (done, replayed, rejected, unknown, invalid), operation, amount,
+currency, user, transaction_id, user_id, balance, reason, field, message. Rows count from 1, without
+the header. Ctrl-C waits for the rows that were sent; the same command resumes after them.
 
 Results of an earlier run are replaced after confirmation, or with --yes. Any other existing file is
 kept unless --overwrite is given. Links, and files that other users own or can change, are refused.
@@ -44,11 +46,14 @@ export function addBatchRun(batch: Command, start: Start): void {
     .description('run every row of a CSV or NDJSON file exactly once')
     .argument('<FILE>', 'the file, or - for standard input')
     .option('--input-format <FORMAT>', 'csv or ndjson (default: by the ending of the name)')
+    .option('--delimiter <NAME>', 'of CSV: comma, semicolon, tab or pipe (default: comma)')
     .option('--batch-id <NAME>', 'name of the batch; rows without a key get one made from it')
     .option('--user <USER>', 'e-mail or id of the user, for rows without one')
     .option('--currency <CODE>', 'for rows without one (default WALLET_CURRENCY, the profile, BRL)')
     .option('--results <FILE>', 'file for the result of each row (default FILE.results.csv)')
     .option('--overwrite', 'replace any file that has the name of the results')
+    .option('--allow-empty', 'take a file without rows')
+    .option('--allow-new-rows', 'pay new rows of a batch that was run before')
     .option('--resume', 'only resume an unfinished run')
     .option('--dry-run', 'let the server check the rows, and change nothing')
     .option('--max-errors <N>', 'stop after this many failed rows')
@@ -64,57 +69,21 @@ async function runBatchRun(
   file: string,
   options: BatchRunOptions,
 ): Promise<CommandOutcome> {
-  const checked = await checkBatch(context, file, options);
+  const checked = checkBatch(context, file, options);
   if (!checked.ok) return checked;
   const batch = checked.value;
   const confirmable = batch.isDryRun
     ? succeed(undefined)
     : checkConfirmable(context, 'running a batch');
   if (!confirmable.ok) return confirmable;
-  const target = await checkResultsTarget(context, {
-    path: batch.results,
-    mayOverwrite: options.overwrite === true,
-    isKnownToBeOurs: batch.isDryRun && options.results === undefined,
-  });
-  if (!target.ok) return target;
-  const self = await identifyActor(context);
-  if (!self.ok) return self;
-  if (!self.value) return fail('UNEXPECTED', 'the server answered without a user');
-  const user = await resolveUser(context, batch.user, true);
-  if (!user.ok) return user;
-  const confirmed = await confirmBatch(context, batch, self.value);
-  if (!confirmed.ok) return confirmed;
-  return runInto(
-    context,
-    self.value,
-    { ...batch, replaced: target.value },
-    toRunInput(context, { ...batch, user: user.value?.id }, self.value),
-  );
-}
-
-function toRunInput(context: Context, batch: Batch, self: Actor): RunInput {
-  const { file, format, isDryRun, maxErrors, batchId, user, currency } = batch;
-  return {
-    ...{ file, isDryRun, maxErrors },
-    identity: { batchId: batchId ?? '', user: user ?? '', currency, format },
-    open: async (resumed) => {
-      const size = file === '-' ? undefined : (await stat(file)).size;
-      const reader = readRows(
-        file === '-' ? (context.io.stdin as AsyncIterable<Buffer>) : openInput(file),
-        format,
-      );
-      return {
-        // Rows are read ahead of their results.
-        partOf: (rows) =>
-          size ? Math.min(1, (reader.bytesRead() / size) * (rows / reader.rowsRead())) : undefined,
-        source: prepareChunks({
-          ...{ context, reader, self, resumed, batchId },
-          defaults: {
-            ...{ currency, user, isStaff: isStaff(self.role) },
-            isKeyNeeded: batchId === undefined,
-          },
-        }),
-      };
-    },
-  };
+  const input = await openBatchInput(context, file);
+  if (!input.ok) return input;
+  try {
+    return await checkAndRun(context, batch, input.value);
+  } catch (error) {
+    if (error instanceof InputError) return failInput(file, error);
+    throw error;
+  } finally {
+    await input.value.close();
+  }
 }

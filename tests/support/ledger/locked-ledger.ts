@@ -24,7 +24,8 @@ export function toModelRow(
   trueCurrency = currency,
 ): ModelRow {
   const item = TransactionItem.fromPartial({ userId, currency, idempotencyKey: `key ${row}` });
-  return { row, userId, item, wasSent: false, trueCurrency };
+  const text = { operation: 'deposit', amount: '1.00', currency: trueCurrency, user: userId };
+  return { row, userId, item, text, wasSent: false, trueCurrency };
 }
 
 /**

@@ -2,7 +2,7 @@ import { chmod, chown, mkdtemp, readdir, readFile, rm, symlink, writeFile } from
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 
 import { LockLostError } from './files.ts';
 import { openJournal, type Journal } from './journal.ts';
@@ -170,6 +170,9 @@ describe('a run that another host takes over', () => {
     const journal = await begin();
     await journal.append('1,done\r\n', { row: 1, digest: '', counts });
     await journal.noteSent(1);
+    await vi.waitFor(async () => {
+      expect(await readFile(`${path}.journal`, 'utf8')).toContain('"row":1');
+    });
     isHeld = false;
     await expect(journal.noteSent(2)).rejects.toThrow(LockLostError);
     await journal.append('2,done\r\n', { row: 2, digest: '', counts }).catch(() => undefined);
@@ -182,6 +185,9 @@ describe('a run that another host takes over', () => {
   test('what a stopped process still writes does not reach the files of its successor', async () => {
     const stopped = await begin();
     await stopped.append('1,done\r\n', { row: 1, digest: '', counts });
+    await vi.waitFor(async () => {
+      expect(await readFile(`${path}.journal`, 'utf8')).toContain('"row":1');
+    });
     isFromOtherHost = true;
     const next = await begin();
     expect(next.resumed).toMatchObject({ row: 1 });

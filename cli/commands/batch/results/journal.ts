@@ -1,8 +1,9 @@
-import { open, type FileHandle } from 'node:fs/promises';
+import type { FileHandle } from 'node:fs/promises';
 import { dirname } from 'node:path';
 
 import { syncFolder } from '../../../../lib/files.ts';
 import { failUsage, succeed, type Outcome } from '../../../outcome.ts';
+import { createTotals, storeTotal, type Total } from '../totals.ts';
 import { describePublished } from './publication.ts';
 import { LockLostError, partialOf, ResultsError, sortedOf } from './files.ts';
 import { openBoth, publish, type JournalOptions, type Progress } from './run-files.ts';
@@ -14,6 +15,8 @@ type Line = Pick<Progress, 'row' | 'digest' | 'counts'> & {
   readonly deferred?: readonly number[];
   /** Rows that were deferred and have results now. */
   readonly back?: readonly number[];
+  /** Of the results that the line is about. */
+  readonly totals?: readonly Total[];
 };
 
 /**
@@ -29,8 +32,11 @@ export type Journal = {
   notePosition(position: string): Promise<void>;
   /** Before rows up to this one are sent. */
   noteSent(row: number): Promise<void>;
-  /** Hands over results, to be written in order. Resolves once there is room for more. */
-  append(text: string, progress: Line): Promise<void>;
+  /**
+   * Hands over results, to be written in order, with the keys of rows that are paid. Resolves once
+   * there is room for more.
+   */
+  append(text: string, progress: Line, paidKeys?: readonly string[]): Promise<void>;
   /** All is done: the results get their name, and the journal goes. */
   finish(): Promise<void>;
   /** Whatever was handed over is written. */
@@ -57,7 +63,8 @@ async function openFiles(options: JournalOptions): Promise<Outcome<Journal>> {
   const checkLock = async (): Promise<void> => {
     if (!(await lock.isHeld())) throw new LockLostError(path);
   };
-  const files = { partial, journal: createLines(journal), checkLock };
+  const { addPaid } = options;
+  const files = { partial, journal: createLines(journal), checkLock, addPaid };
   if (!begun) await journal.truncate(0);
   // A line that was cut off must not take the next one with it.
   else if (!left.endsWith('\n')) await journal.appendFile('\n');
@@ -93,7 +100,7 @@ async function openFiles(options: JournalOptions): Promise<Outcome<Journal>> {
     position: begun?.position,
     notePosition: (position) => asResultsError(files.journal.addNow({ position })),
     noteSent: (row) => asResultsError(sent.note(row)),
-    append: (text, line) => asResultsError(writer.append(text, line)),
+    append: (text, line, paidKeys = []) => asResultsError(writer.append({ text, line, paidKeys })),
     finish: () => asResultsError(finish()),
     close: () => asResultsError(close()),
   });
@@ -123,13 +130,17 @@ function createLines(file: FileHandle) {
   };
 }
 
-type Files = {
+type Files = Pick<JournalOptions, 'addPaid'> & {
   readonly partial: FileHandle;
   readonly journal: ReturnType<typeof createLines>;
   /** Throws LockLostError. */
   readonly checkLock: () => Promise<void>;
 };
-type Results = { readonly text: string; readonly line: Line };
+type Results = {
+  readonly text: string;
+  readonly line: Line;
+  readonly paidKeys: readonly string[];
+};
 
 /** Results that are handed over and not yet written, in chunks. */
 const maxWaiting = 16;
@@ -139,7 +150,10 @@ const maxWaiting = 16;
  * line in the journal follows them to the disk in its own time: without it, rows are only asked
  * for again under their keys.
  */
-function createWriter({ partial, journal, checkLock }: Files, resumed: Progress | undefined) {
+function createWriter(
+  { partial, journal, checkLock, addPaid }: Files,
+  resumed: Progress | undefined,
+) {
   let bytes = resumed?.bytes ?? 0;
   let hasLate = resumed?.hasLate ?? false;
   let waiting: Results[] = [];
@@ -157,11 +171,13 @@ function createWriter({ partial, journal, checkLock }: Files, resumed: Progress 
     while (waiting.length > 0) {
       const text = waiting.map((results) => results.text).join('');
       const line = join(waiting.map((results) => results.line));
+      const paidKeys = waiting.flatMap((results) => results.paidKeys);
       waiting = [];
       await checkLock();
+      await addPaid?.(paidKeys);
       await write(text);
       await partial.datasync();
-      await journal.add({ ...line, bytes });
+      await journal.add({ ...line, totals: (line.totals ?? []).map(storeTotal), bytes });
     }
     writing = undefined;
   };
@@ -173,9 +189,9 @@ function createWriter({ partial, journal, checkLock }: Files, resumed: Progress 
     drain,
     /** True if results came after those of later rows. */
     hasLate: () => hasLate,
-    append: async (text: string, line: Line): Promise<void> => {
-      waiting.push({ text, line });
-      hasLate ||= (line.back ?? []).length > 0;
+    append: async (results: Results): Promise<void> => {
+      waiting.push(results);
+      hasLate ||= (results.line.back ?? []).length > 0;
       if (!writing) {
         writing = writeAll();
         // The next write reports it, and so does close.
@@ -195,8 +211,10 @@ function join(lines: readonly Line[]): Line {
   const last = lines.at(-1);
   if (!last) throw new Error('there is no line');
   const { row, digest, counts } = last;
+  const totals = createTotals();
+  for (const line of lines) line.totals?.forEach(totals.add);
   return {
-    ...{ row, digest, counts },
+    ...{ row, digest, counts, totals: totals.list() },
     ...(deferred.length > 0 && { deferred }),
     ...(back.length > 0 && { back }),
   };
@@ -219,18 +237,4 @@ function createSentNotes({ journal, checkLock }: Files, startRow: number) {
     /** At an orderly end it is known exactly. */
     finish: (): Promise<void> => journal.addNow({ sentRow }),
   };
-}
-
-/** True if a file can be read at all, for a plain word before anything is begun. */
-export async function findReadProblem(path: string): Promise<string | undefined> {
-  try {
-    const file = await open(path, 'r');
-    const isFolder = (await file.stat()).isDirectory();
-    await file.close();
-    return isFolder ? 'it is a folder' : undefined;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'ENOENT'
-      ? 'there is no such file'
-      : (error as Error).message;
-  }
 }

@@ -7,8 +7,8 @@ import type { TransactionResult } from '../../../../protos/gen/digitalwallet/wal
 import { unknownReasons } from '../../../rpc/errors.ts';
 import { formatCsvHeader, formatCsvRows, type CsvColumn } from '../../../output/csv.ts';
 import { toJsonText } from '../../../terminal/plain.ts';
-import type { InvalidRow } from '../rows/check.ts';
-import { batchColumns } from '../rows/rows.ts';
+import type { InvalidRow, RowText } from '../rows/check.ts';
+import { batchColumns } from '../rows/raw-row.ts';
 import type { AnsweredRow } from '../send/answers.ts';
 import { isItemRow, type ItemRow } from '../rows/chunk.ts';
 
@@ -18,12 +18,20 @@ export type RowStatus = 'done' | 'replayed' | 'rejected' | 'unknown' | 'invalid'
 export type RowResult = {
   readonly row: number;
   readonly status: RowStatus;
+  readonly operation: string;
+  /** As in the row; of what is done, a decimal string in the currency's form. */
+  readonly amount: string | undefined;
+  readonly currency: string | undefined;
+  /** As the row, or `--user`, names it. */
+  readonly user: string | undefined;
   readonly transactionId: string | undefined;
   readonly userId: string | undefined;
   /** The wallet's balance after it, a decimal string. */
   readonly balance: string | undefined;
   readonly reason: string | undefined;
   readonly field: string | undefined;
+  /** Why it was not done, for people to read. */
+  readonly message: string | undefined;
 };
 
 export type ResultsFormat = 'csv' | 'ndjson';
@@ -31,11 +39,16 @@ export type ResultsFormat = 'csv' | 'ndjson';
 const columns: readonly CsvColumn<RowResult>[] = [
   { header: 'row', value: ({ row }) => row },
   { header: 'status', value: ({ status }) => status },
+  { header: 'operation', value: ({ operation }) => operation },
+  { header: 'amount', value: ({ amount }) => amount },
+  { header: 'currency', value: ({ currency }) => currency },
+  { header: 'user', value: ({ user }) => user },
   { header: 'transaction_id', value: ({ transactionId }) => transactionId },
   { header: 'user_id', value: ({ userId }) => userId },
   { header: 'balance', value: ({ balance }) => balance },
   { header: 'reason', value: ({ reason }) => reason },
   { header: 'field', value: ({ field }) => field },
+  { header: 'message', value: ({ message }) => message },
 ];
 
 export const formatHead = (format: ResultsFormat): string =>
@@ -75,38 +88,62 @@ export function toResults(
 
 const nothing = { transactionId: undefined, balance: undefined };
 
-function toInvalid({ row, reason, field }: InvalidRow): RowResult {
-  return { row, status: 'invalid', userId: undefined, ...nothing, reason, field };
+const orNone = (text: string): string | undefined => (text === '' ? undefined : text);
+
+const toCells = ({ operation, amount, currency, user }: RowText) => ({
+  operation,
+  amount: orNone(amount),
+  currency: orNone(currency),
+  user: orNone(user),
+});
+
+function toInvalid({ row, reason, field, message, text }: InvalidRow): RowResult {
+  const cells = toCells(text);
+  return {
+    row,
+    status: 'invalid',
+    ...cells,
+    userId: undefined,
+    ...nothing,
+    reason,
+    field,
+    message,
+  };
 }
 
 function toResult(
-  { row, userId }: ItemRow,
+  { row, userId, text }: ItemRow,
   answer: TransactionResult | undefined,
   isInDoubt: boolean,
 ): RowResult {
   const outcome = answer?.outcome;
   if (outcome?.$case === 'created' && outcome.value.transaction) {
     const { transaction, replayed } = outcome.value;
-    const { id, balanceAfterMinor, currency } = transaction;
+    const { id, amountMinor, balanceAfterMinor, currency } = transaction;
+    const exponent = exponentOf(currency);
     return {
       row,
       status: replayed ? 'replayed' : 'done',
+      ...toCells(text),
+      amount: formatMinor(amountMinor, exponent),
+      currency,
       transactionId: id,
       userId: transaction.userId,
-      balance: formatMinor(balanceAfterMinor, exponentOf(currency)),
-      reason: undefined,
-      field: undefined,
+      balance: formatMinor(balanceAfterMinor, exponent),
+      ...{ reason: undefined, field: undefined, message: undefined },
     };
   }
   if (outcome?.$case !== 'refusal') throw new Error(`row ${row} was answered with nothing`);
-  const { reason, metadata } = outcome.value;
+  const { reason, message, metadata } = outcome.value;
   return {
     row,
     status: toStatus(reason, isInDoubt),
+    ...toCells(text),
     userId: userId === '' ? undefined : userId,
     ...nothing,
     reason,
     field: toColumn(metadata['field']),
+    message,
   };
 }
 

@@ -14,6 +14,7 @@ import {
 import { journalOf, partialOf, ResultsError } from './files.ts';
 import { readPublished, takeBack, type Published } from './publication.ts';
 import { renewBoth } from './renewal.ts';
+import { createTotals, loadTotal, type StoredTotal, type Total } from '../totals.ts';
 import { isResultsHead, type RowStatus } from './results.ts';
 
 export type Counts = Readonly<Record<RowStatus, number>>;
@@ -41,6 +42,7 @@ export type Progress = {
   readonly deferred: ReadonlySet<number>;
   /** Some results came after those of later rows. */
   readonly hasLate: boolean;
+  readonly totals: readonly Total[];
 };
 
 export type JournalOptions = {
@@ -55,6 +57,8 @@ export type JournalOptions = {
   readonly replaced: FileIdentity | undefined;
   /** Of the run: whoever has it writes its files. */
   readonly lock: Pick<FileLock, 'isHeld' | 'isFromOtherHost'>;
+  /** Makes the keys of rows that are paid durable, before their results count. */
+  readonly addPaid?: ((keys: readonly string[]) => Promise<void>) | undefined;
 };
 
 /** Both files, open, and what the journal says of an earlier run. */
@@ -191,16 +195,20 @@ function readJournal(text: string): Begun | undefined {
   };
 }
 
-/** Which rows lines of a journal leave deferred. */
+/** Which rows lines of a journal leave deferred, and the sum of their totals. */
 function readAside(lines: readonly (Record<string, unknown> | undefined)[]) {
   const deferred = new Set<number>();
+  const totals = createTotals();
   let hasLate = false;
   for (const line of lines) {
+    for (const total of (line?.['totals'] as StoredTotal[] | undefined) ?? []) {
+      totals.add(loadTotal(total));
+    }
     for (const row of (line?.['deferred'] as number[] | undefined) ?? []) deferred.add(row);
     for (const row of (line?.['back'] as number[] | undefined) ?? []) {
       deferred.delete(row);
       hasLate = true;
     }
   }
-  return { deferred, hasLate };
+  return { deferred, hasLate, totals: totals.list() };
 }

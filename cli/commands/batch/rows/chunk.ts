@@ -1,11 +1,12 @@
 import type { TransactionItem } from '../../../../protos/gen/digitalwallet/wallet/v1/wallet.ts';
-import type { InvalidRow } from './check.ts';
+import type { InvalidRow, RowText } from './check.ts';
 
 /** A row with the item that is sent for it. */
 export type ItemRow = {
   readonly row: number;
   readonly userId: string;
   readonly item: TransactionItem;
+  readonly text: RowText;
   /** Sent before without an answer: what is found there may be our own doing. */
   wasSent: boolean;
 };

@@ -4,12 +4,13 @@ export type CsvRecord = readonly string[] | undefined;
 export type CsvReader = {
   /** The records that end in this chunk of the text; with the last chunk, all that is left. */
   read(chunk: string, isLast: boolean): CsvRecord[];
+  /** True if the last record that was read ended with the text, and not with a line end. */
+  isLastOpen(): boolean;
   /** True once a record was longer than may be: nothing after it can be read. */
   isOverlong(): boolean;
 };
 
 const quoteCode = 0x22;
-const commaCode = 0x2c;
 const crCode = 0x0d;
 const lfCode = 0x0a;
 
@@ -18,7 +19,9 @@ const lfCode = 0x0a;
  * reading is on the way of each row of a batch (docs/decisions/0043): a test holds it against
  * csv-parse.
  */
-export function createCsvReader(maxRecordCharacters: number): CsvReader {
+export function createCsvReader(maxRecordCharacters: number, delimiter = ','): CsvReader {
+  const delimiterCode = delimiter.charCodeAt(0);
+  let isLastOpen = false;
   let rest = '';
   let isAtStart = true;
   let isOverlong = false;
@@ -29,18 +32,20 @@ export function createCsvReader(maxRecordCharacters: number): CsvReader {
         isAtStart = false;
         if (text.startsWith('\uFEFF')) text = text.slice(1);
       }
-      const scan = createScan(text, isLast);
+      const scan = createScan(text, isLast, delimiterCode);
       const records: CsvRecord[] = [];
       let start = 0;
       while (!isOverlong && start < text.length && readRecord(scan)) {
         isOverlong = scan.at - start > maxRecordCharacters;
         start = scan.at;
+        isLastOpen = scan.isOpen;
         if (!isOverlong && !scan.isEmpty) records.push(scan.isBad ? undefined : scan.fields);
       }
       rest = text.slice(start);
       isOverlong ||= rest.length > maxRecordCharacters;
       return records;
     },
+    isLastOpen: () => isLastOpen,
     isOverlong: () => isOverlong,
   };
 }
@@ -50,15 +55,18 @@ type Scan = {
   readonly text: string;
   /** No more text will come: its end ends a record. */
   readonly isLast: boolean;
+  readonly delimiterCode: number;
   at: number;
   fields: string[];
   isBad: boolean;
   isEmpty: boolean;
+  /** The record has no line end. */
+  isOpen: boolean;
 };
 
-const createScan = (text: string, isLast: boolean): Scan => ({
-  ...{ text, isLast, at: 0 },
-  ...{ fields: [], isBad: false, isEmpty: true },
+const createScan = (text: string, isLast: boolean, delimiterCode: number): Scan => ({
+  ...{ text, isLast, delimiterCode, at: 0 },
+  ...{ fields: [], isBad: false, isEmpty: true, isOpen: false },
 });
 
 /** Reads a record, and the end of its line; false if the text ends before it does. */
@@ -71,12 +79,13 @@ function readRecord(scan: Scan): boolean {
     const isQuoted = text.charCodeAt(scan.at) === quoteCode;
     if (!(isQuoted ? readQuoted(scan) : readPlain(scan))) return false;
     const code = text.charCodeAt(scan.at);
-    if (code === commaCode) {
+    if (code === scan.delimiterCode) {
       scan.at += 1;
       continue;
     }
     scan.isEmpty = scan.at === start;
-    if (scan.at === text.length) return scan.isLast;
+    scan.isOpen = scan.at === text.length;
+    if (scan.isOpen) return scan.isLast;
     if (code === crCode) {
       // Whether a line feed belongs to it is not known yet.
       if (scan.at + 1 === text.length && !scan.isLast) return false;
@@ -87,8 +96,8 @@ function readRecord(scan: Scan): boolean {
   }
 }
 
-const isFieldEnd = (code: number): boolean =>
-  code === commaCode || code === lfCode || code === crCode;
+const isFieldEnd = (code: number, { delimiterCode }: Scan): boolean =>
+  code === delimiterCode || code === lfCode || code === crCode;
 
 function readPlain(scan: Scan): boolean {
   const { text } = scan;
@@ -96,7 +105,7 @@ function readPlain(scan: Scan): boolean {
   let end = start;
   for (; end < text.length; end += 1) {
     const code = text.charCodeAt(end);
-    if (isFieldEnd(code)) break;
+    if (isFieldEnd(code, scan)) break;
     if (code === quoteCode) scan.isBad = true;
   }
   scan.fields.push(text.slice(start, end));
@@ -117,7 +126,7 @@ function readQuoted(scan: Scan): boolean {
       scan.at = text.length;
       return true;
     }
-    if (next === text.length || isFieldEnd(text.charCodeAt(next))) {
+    if (next === text.length || isFieldEnd(text.charCodeAt(next), scan)) {
       const value = text.slice(start, end);
       scan.fields.push(isDoubled ? value.replaceAll('""', '"') : value);
       scan.at = next;

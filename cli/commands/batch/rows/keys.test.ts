@@ -1,11 +1,12 @@
 import { expect, it } from 'vitest';
 
 import type { CheckedRow } from './check.ts';
-import { createKeyMaker } from './keys.ts';
+import { createKeyMaker, createOwnKeys, isShortenedNumber } from './keys.ts';
 
 const row = (fields: Partial<CheckedRow> = {}): CheckedRow => ({
   ...{ row: 1, operation: 'deposit', amountMinor: 100n, currency: 'BRL', user: undefined },
   ...{ parentId: undefined, description: undefined, merchant: undefined, key: undefined },
+  text: { operation: 'deposit', amount: '1.00', currency: 'BRL', user: '' },
   ...fields,
 });
 
@@ -26,12 +27,19 @@ it('a batch has the same idempotency keys each time, distinct ones for equal row
 });
 
 it('a corrected row gets a new idempotency key, and other rows keep theirs in any order', () => {
-  const rows = [row(), row({ amountMinor: 5n }), row(), row({ description: 'x' })];
+  const rows = [row(), row({ amountMinor: 5n }), row(), row({ currency: 'EUR' })];
   const before = keysOf(rows);
-  const after = keysOf([row({ description: 'x' }), row({ amountMinor: 6n }), row(), row()]);
+  const after = keysOf([row({ currency: 'EUR' }), row({ amountMinor: 6n }), row(), row()]);
   const kept = after.filter((key) => before.includes(key));
   expect(kept.length).toBe(3);
   expect(before).not.toContain(after[1]);
+});
+
+it('a description is no part of an idempotency key: an edited one pays nothing again', () => {
+  const rows = [row({ description: 'May' }), row({ description: 'June' }), row()];
+  const edited = [row(), row({ description: 'june' }), row({ description: 'July' })];
+  expect(keysOf(edited)).toEqual(keysOf(rows));
+  expect(new Set(keysOf(rows)).size).toBe(3);
 });
 
 it('each field that defines a row is part of its idempotency key, its position is not', () => {
@@ -42,7 +50,6 @@ it('each field that defines a row is part of its idempotency key, its position i
     row({ amountMinor: undefined }),
     row({ currency: 'EUR' }),
     row({ parentId: 'p' }),
-    row({ description: 'd' }),
     row({ merchant: 'd' }),
   ];
   const keys = [
@@ -64,12 +71,33 @@ it('30,000 rows, with equal ones among them, have distinct idempotency keys', ()
 });
 
 it('the idempotency keys of given rows stay the same in all releases', () => {
-  const rows = [row(), row(), row({ description: 'say "é"', merchant: '\\' })];
+  const rows = [row(), row(), row({ merchant: 'say "é" \\' })];
   const undo = row({ operation: 'reversal', amountMinor: undefined, currency: '', parentId: 'p' });
   expect(keysOf([...rows, undo])).toEqual([
-    '92b18703-bc42-5c5d-aa9c-1bc1e220ca46',
-    'db704359-8993-5afd-be74-dec838e465e4',
-    'f19efdd7-44c3-5979-9c90-cf488d20de30',
-    '052d50b3-8907-5424-bb70-19e7edb9471c',
+    '018ba8c0-8b40-55be-a6f7-381726beedf8',
+    '8457956a-64b7-50a1-aabd-a1d3b02add58',
+    'beef4b83-89d2-5250-8ffc-e02a688577ca',
+    '91856fec-de12-5ff6-b278-66f60b86c036',
   ]);
 });
+
+it('of rows with the same key of their own, all but the first are found, with its number', () => {
+  const keys = createOwnKeys();
+  for (let n = 1; n <= 20_000; n += 1) expect(keys.claim(`order-${n}`, n)).toBeUndefined();
+  expect(keys.claim('order-7', 20_001)).toBe(7);
+  expect(keys.claim('order-19999', 20_002)).toBe(19_999);
+});
+
+it.each(['4.711E+15', '4,711E+15', '5e+12'])(
+  '%s is a number that a spreadsheet shortened',
+  (key) => {
+    expect(isShortenedNumber(key)).toBe(true);
+  },
+);
+
+it.each(['4711000000000000', 'E+15', 'order-1E+15', '4.711E15'])(
+  '%s is a key as any other',
+  (key) => {
+    expect(isShortenedNumber(key)).toBe(false);
+  },
+);

@@ -1,18 +1,27 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 
-import { InputError, readRows, type InputFormat, type RawRow } from './rows.ts';
+import { InputError, type RawRow } from './raw-row.ts';
+import { readRows, type InputFormat, type ReadOptions } from './rows.ts';
 
 /** The rows of a text that arrives in chunks of so many bytes. */
-async function rowsOf(text: string, format: InputFormat = 'csv', pieceBytes = 7) {
-  const bytes = Buffer.from(text);
+async function rowsOf(
+  text: string | Buffer,
+  format: InputFormat = 'csv',
+  pieceBytes = 7,
+  options: Partial<ReadOptions> = {},
+) {
+  const bytes = Buffer.from(text as string);
   const input = async function* () {
     for (let at = 0; at < bytes.length; at += pieceBytes) {
       yield await Promise.resolve(bytes.subarray(at, at + pieceBytes));
     }
   };
   const rows: RawRow[] = [];
-  const reader = readRows(input(), format);
+  const reader = readRows(input(), {
+    ...{ format, delimiter: ',', isPiped: false, isKeyNeeded: false },
+    ...options,
+  });
   for await (const chunk of reader.rows) rows.push(...chunk);
   expect(reader.bytesRead()).toBe(bytes.length);
   return rows;

@@ -1,0 +1,79 @@
+import { isUuid } from '../../../../core/ids.ts';
+import { AuthServiceService } from '../../../../protos/gen/digitalwallet/auth/v1/auth.ts';
+import type { Context } from '../../../context.ts';
+import { exitCodes, succeed, type Failed, type Outcome } from '../../../outcome.ts';
+import { isStaff } from '../../money/confirm.ts';
+import type { Actor } from '../../users/actor.ts';
+import type { CheckedRow } from './check.ts';
+import { maxBytes } from './chunk.ts';
+
+export type BatchUsers = {
+  /** The ids of the users that rows name; '' is the caller. Users who do not exist are missing. */
+  resolve(rows: readonly CheckedRow[]): Promise<Outcome<ReadonlyMap<string, string>>>;
+};
+
+/** The most users that may be asked for at once. */
+const maxAsked = 1_000;
+const maxKnownUsers = 100_000;
+
+/** Users by what rows call them: ids stand for themselves, addresses are asked for in bulk. */
+export function createBatchUsers({ caller }: Pick<Context, 'caller'>, self: Actor): BatchUsers {
+  const known = new Map<string, string>();
+  const seed = (): void => {
+    known.clear();
+    known.set('', self.id);
+    if (self.email !== undefined) known.set(self.email, self.id);
+  };
+  seed();
+  return {
+    resolve: async (rows) => {
+      if (known.size > maxKnownUsers) seed();
+      const asked = new Set<string>();
+      for (const { user } of rows) {
+        if (user === undefined || known.has(user)) continue;
+        if (isUuid(user)) known.set(user, user);
+        else asked.add(user);
+      }
+      // For a customer no other user exists, whatever the address.
+      if (asked.size === 0 || !isStaff(self.role)) return succeed(known);
+      for (const emails of toPages([...asked])) {
+        const request = { userIds: [], emails };
+        const found = await caller.call(AuthServiceService.resolveUsers, request, 'read');
+        if (!found.ok) return found.failure.exitCode === 8 ? failLookUp : found;
+        for (const { email, id } of found.value.users) known.set(email, id);
+      }
+      return succeed(known);
+    },
+  };
+}
+
+/** Addresses in as many requests as it takes: each has room for 1,000, and for so many bytes. */
+function toPages(emails: readonly string[]): readonly string[][] {
+  const pages: string[][] = [];
+  let bytes = maxBytes;
+  for (const email of emails) {
+    bytes += 3 * email.length;
+    if (bytes > maxBytes || pages.at(-1)?.length === maxAsked) {
+      pages.push([]);
+      bytes = 3 * email.length;
+    }
+    pages.at(-1)?.push(email);
+  }
+  return pages;
+}
+
+/** Only staff's sessions, and API keys with that scope, may look users up. */
+export const failLookUp: Failed = {
+  ok: false,
+  failure: {
+    reason: 'PERMISSION_DENIED',
+    exitCode: exitCodes.notAllowed,
+    message:
+      'this credential may not look up users by the e-mail addresses of the rows: it lacks the ' +
+      'scope users:read; nothing was sent',
+    field: 'user',
+    hint:
+      'use an API key with that scope (wallet api-keys create --scope users:read --scope ' +
+      'transactions:write), or name users by their ids',
+  },
+};
