@@ -15,7 +15,7 @@ import {
 /** Says how it ended: the sums on stdout, the rest as an exit code. */
 export async function conclude(
   context: Context,
-  run: Pick<Summary, 'isDryRun' | 'results'>,
+  run: Pick<Summary, 'isDryRun' | 'results'> & { readonly onlyReplayed: string },
   journal: Journal,
   end: RunEnd,
 ): Promise<CommandOutcome> {
@@ -60,10 +60,7 @@ export async function conclude(
     return succeed(exitCodes.outcomeUnknown);
   }
   if (counts.replayed > 0 && counts.done + failed === 0) {
-    await context.reporter.warnAlways(
-      'no new transactions: every row was done before under the same key; ' +
-        'to run an equal batch as a new one, use another --batch-id',
-    );
+    await context.reporter.warnAlways(`no new transactions: ${run.onlyReplayed}`);
   }
   return succeed(failed > 0 ? exitCodes.rowsFailed : exitCodes.done);
 }

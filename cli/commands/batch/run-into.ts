@@ -34,6 +34,8 @@ export type RunInput = {
   readonly identity: Readonly<Record<string, string>>;
   readonly isDryRun: boolean;
   readonly maxErrors: number;
+  /** What a run says that did nothing, since all was done before. */
+  readonly onlyReplayed: string;
   /** Opens the rows, from the first on, where an earlier run ended at `resumed`. */
   open(resumed: Progress | undefined): OpenRows;
   /** Keys of rows that are paid, to be made durable before their results count. */
@@ -71,7 +73,7 @@ async function runLocked(
 ): Promise<CommandOutcome> {
   const { clock, settings } = context;
   const { results, resultsFormat } = target;
-  const { isDryRun, maxErrors } = input;
+  const { isDryRun, maxErrors, onlyReplayed } = input;
   const opened = await openJournal({
     path: results,
     run: {
@@ -105,7 +107,7 @@ async function runLocked(
     const options = { source, journal, progress, resultsFormat, isDryRun, maxErrors };
     const end = await runChunks(context, options);
     await progress.clear();
-    const outcome = await conclude(context, { results, isDryRun }, journal, end);
+    const outcome = await conclude(context, { results, isDryRun, onlyReplayed }, journal, end);
     await input.onEnd?.(end);
     return outcome;
   } catch (error) {
