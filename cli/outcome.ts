@@ -35,6 +35,7 @@ export const cliReasons = {
   UNREACHABLE: exitCodes.unavailable,
   CONNECTION_LOST: exitCodes.unavailable,
   LOCK_BUSY: exitCodes.unavailable,
+  LOCK_LOST: exitCodes.outcomeUnknown,
   STATEMENT_MISMATCH: exitCodes.unexpected,
   OUTPUT_FAILED: exitCodes.unexpected,
   UNEXPECTED: exitCodes.unexpected,

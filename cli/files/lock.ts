@@ -1,7 +1,8 @@
+import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 
-import { acquireFileLock } from '../../lib/file-lock.ts';
+import { acquireFileLock, type FileLock, type LockHolder } from '../../lib/file-lock.ts';
 import { fail, type Outcome } from '../outcome.ts';
 import { makePrivateDir } from './files.ts';
 
@@ -9,13 +10,14 @@ const pollMs = 25;
 
 /**
  * Runs `work` while no other process has the lock of that name. Takes over the lock of a process
- * that has ended; waits for a live one up to `waitMs`, then fails with LOCK_BUSY.
+ * that has ended; waits for a live one up to `waitMs`, then fails with LOCK_BUSY. A process that
+ * was stopped for a minute may have lost the lock to one of another host: `lock.isHeld()` tells.
  */
 export async function withLock<T>(
   dir: string,
   name: string,
   waitMs: number,
-  work: () => Promise<Outcome<T>>,
+  work: (lock: FileLock) => Promise<Outcome<T>>,
 ): Promise<Outcome<T>> {
   await makePrivateDir(dir);
   const path = join(dir, `${name}.lock`);
@@ -24,7 +26,7 @@ export async function withLock<T>(
     const acquired = await acquireFileLock(path, { purpose: 'command', scope: 'shared' });
     if (acquired.ok) {
       try {
-        return await work();
+        return await work(acquired.lock);
       } finally {
         await acquired.lock.release();
       }
@@ -32,7 +34,7 @@ export async function withLock<T>(
     if (performance.now() >= endsAt) {
       return fail(
         'LOCK_BUSY',
-        `another wallet process (pid ${acquired.holder.pid}) holds ${path}`,
+        `another wallet process (${describeHolder(acquired.holder)}) holds ${path}`,
         {
           hint: 'wait for it to end and run the command again',
         },
@@ -41,3 +43,6 @@ export async function withLock<T>(
     await delay(pollMs);
   }
 }
+
+const describeHolder = ({ pid, host }: LockHolder): string =>
+  host === '' || host === hostname() ? `pid ${pid}` : `pid ${pid} on ${host}`;

@@ -83,8 +83,7 @@ export async function createBatchWorld(): Promise<BatchWorld> {
         return;
       }
       const emails = request.emails.filter((email) => ids[email] !== undefined);
-      const users = emails.map((email) => ({ id: ids[email], email, role: 1 }));
-      answer(null, { users });
+      answer(null, { users: emails.map((email) => ({ id: ids[email], email, role: 1 })) });
     },
   });
   const port = await new Promise<number>((resolve, reject) => {
