@@ -40,6 +40,7 @@ export const cliReasons = {
   LOCK_BUSY: exitCodes.unavailable,
   STORAGE_UNAVAILABLE: exitCodes.unavailable,
   REFUSED: exitCodes.refused,
+  LOCK_LOST: exitCodes.outcomeUnknown,
   STATEMENT_MISMATCH: exitCodes.unexpected,
   OUTPUT_FAILED: exitCodes.unexpected,
   UNEXPECTED: exitCodes.unexpected,

@@ -13,7 +13,13 @@ export type LockHolder = ProcessIdentity & {
   readonly nonce: string;
 };
 
-export type FileLock = { release(): Promise<void> };
+export type FileLock = {
+  /** False once another process has taken the lock over: this one was stopped for too long. */
+  isHeld(): Promise<boolean>;
+  /** It was taken from a process of another host, which may only be stopped, and continue. */
+  readonly isFromOtherHost: boolean;
+  release(): Promise<void>;
+};
 export type Acquisition =
   | { readonly ok: true; readonly lock: FileLock }
   | { readonly ok: false; readonly holder: LockHolder };
@@ -23,19 +29,23 @@ export type LockOptions = {
   readonly purpose: string;
   /**
    * `local` (default): only processes of this host use the folder. The host's name is not
-   * compared, since it changes with a container. `shared`: a lock of another host expires after a
-   * minute.
+   * compared, since it changes with a container. `shared`: the lock is a lease. Its holder renews
+   * it, and a lock of another host that was not renewed for a minute has expired.
    */
   readonly scope?: 'local' | 'shared';
 };
 
 type LockFile = { readonly digest: string; readonly holder: LockHolder | null };
 type TakeOver = { readonly won: boolean; readonly rival: LockHolder | null };
+/** What this process writes into the lock file, and its digest. */
+type Own = { readonly content: string; readonly digest: string; readonly isLease: boolean };
 
 const attempts = 100;
 const retryDelayMs = 20;
-/** A lock whose holder cannot be checked is stale after this long. */
-const foreignLimitMs = 60_000;
+/** A lock whose holder cannot be checked is stale once it was not renewed for this long. */
+const leaseMs = 60_000;
+/** A few renewals may fail or be late before the lease ends. */
+const renewalMs = leaseMs / 5;
 /** Content that cannot be parsed is stale if it stays the same for this long. */
 const incompleteMs = 500;
 const noLinkCodes = ['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK'];
@@ -55,18 +65,19 @@ export async function acquireFileLock(
   const host = scope === 'shared' ? identity.host : '';
   const own: LockHolder = { ...identity, host, purpose, nonce: randomUUID() };
   const content = JSON.stringify(own);
+  const mine: Own = { content, digest: digestOf(content), isLease: scope === 'shared' };
   const temp = `${file}.tmp-${own.nonce}`;
   await writeExclusive(temp, content);
   try {
     let rival: LockHolder = own;
     for (let attempt = 0; attempt < attempts; attempt += 1) {
-      if (await linkExclusive(temp, file)) return await complete(file, digestOf(content));
+      if (await linkExclusive(temp, file)) return await complete(file, mine, null);
       const current = await readLockFile(file);
       if (current === null) continue;
       const holder = await findLiveHolder(file, current);
       if (holder !== null) return { ok: false, holder };
       const outcome = await takeOver(file, temp, current.digest);
-      if (outcome.won) return await complete(file, digestOf(content));
+      if (outcome.won) return await complete(file, mine, current.holder);
       rival = outcome.rival ?? rival;
       await sleep(retryDelayMs);
     }
@@ -111,7 +122,7 @@ async function takeOver(file: string, temp: string, stale: string): Promise<Take
 }
 
 /** Removes temporary files and claims of processes that have ended, and returns the lock. */
-async function complete(file: string, digest: string): Promise<Acquisition> {
+async function complete(file: string, own: Own, before: LockHolder | null): Promise<Acquisition> {
   const folder = path.dirname(file);
   const prefix = `${path.basename(file)}.`;
   for (const name of await readdir(folder)) {
@@ -121,7 +132,37 @@ async function complete(file: string, digest: string): Promise<Acquisition> {
     // Without an owner, a live process may be writing it.
     if (owner && (await findLiveness(owner)) === 'dead') await rm(left, { force: true });
   }
-  return { ok: true, lock: { release: () => release(file, digest) } };
+  const isFromOtherHost = before !== null && (await findLiveness(before)) === 'unknown';
+  const endRenewals = own.isLease ? await renewRegularly(file, own) : () => Promise.resolve();
+  const lock: FileLock = {
+    isFromOtherHost,
+    isHeld: async () => (await readLockFile(file))?.digest === own.digest,
+    release: async () => {
+      await endRenewals();
+      await release(file, own.digest);
+    },
+  };
+  return { ok: true, lock };
+}
+
+/**
+ * Renews a lease: writes the same content again, so that the file system sets the time of the file
+ * by the clock that it sets all of them by. The file stays open: what another process has put in
+ * its place is not written to.
+ */
+async function renewRegularly(file: string, { content }: Own): Promise<() => Promise<void>> {
+  const handle = await open(file, 'r+');
+  let renewal: Promise<unknown> = Promise.resolve();
+  const renew = (): void => {
+    // A failure is another host's reason to take the lock over, and isHeld tells.
+    renewal = renewal.then(() => handle.write(content, 0)).catch(() => undefined);
+  };
+  const timer = setInterval(renew, renewalMs).unref();
+  return async () => {
+    clearInterval(timer);
+    await renewal;
+    await handle.close();
+  };
 }
 
 /** A process that has dropped root's privileges cannot remove the file; its end frees the lock. */
@@ -148,7 +189,22 @@ async function findLiveHolder(file: string, seen: LockFile): Promise<LockHolder 
 async function isExpired(file: string): Promise<boolean> {
   const stats = await stat(file).catch(() => undefined);
   // A time in the future was written while a clock was ahead, and would never expire.
-  return stats === undefined || Math.abs(Date.now() - stats.mtimeMs) > foreignLimitMs;
+  return stats === undefined || Math.abs((await readFileClock(file)) - stats.mtimeMs) > leaseMs;
+}
+
+/** The clock that sets the times of files in a folder: on a shared one, that of its server. */
+async function readFileClock(file: string): Promise<number> {
+  const nonce = randomUUID();
+  const probe = `${file}.tmp-${nonce}`;
+  const owner = { ...(await identifyOwnProcess()), purpose: 'clock', nonce };
+  try {
+    await writeExclusive(probe, JSON.stringify(owner));
+    return (await stat(probe)).mtimeMs;
+  } catch {
+    return Date.now();
+  } finally {
+    await rm(probe, { force: true });
+  }
 }
 
 async function readLockFile(file: string): Promise<LockFile | null> {

@@ -1,6 +1,6 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, readdir, readFile, rm, utimes, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -107,4 +107,83 @@ test('a lock from another host with a time far in the future is expired', async 
   const future = new Date(Date.now() + 86_400_000);
   await utimes(join(dir, 'x.lock'), future, future);
   expect(await take()).toMatchObject({ ok: true });
+});
+
+/** A process on a host of that name which holds the lock, and says so, until it is stopped. */
+async function holdElsewhere(host: string) {
+  const module = (name: string) => JSON.stringify(new URL(name, import.meta.url).href);
+  const script = `
+    import os from 'node:os';
+    import { syncBuiltinESMExports } from 'node:module';
+    os.hostname = () => process.argv[2];
+    syncBuiltinESMExports();
+    const every = setInterval;
+    // Time passes a hundred times as fast for the renewals, as it does for the waiting test.
+    globalThis.setInterval = (work, ms) => every(work, ms / 100);
+    const { withLock } = await import(${module('./lock.ts')});
+    const done = await withLock(process.argv[1], 'x', 0, async (lock) => {
+      process.stdout.write('held\\n');
+      await new Promise((resolve) => process.stdin.once('data', resolve));
+      process.stdout.write(String(await lock.isHeld()) + '\\n');
+      return { ok: true, value: undefined };
+    });
+    process.exit(done.ok ? 0 : 7);`;
+  const args = ['--import', 'tsx', '--input-type=module', '-e', script, dir, host];
+  const child = spawn(process.execPath, args, { stdio: ['pipe', 'pipe', 'inherit'] });
+  const exited = once(child, 'exit');
+  const [said] = (await once(child.stdout, 'data')) as [Buffer];
+  expect(String(said)).toBe('held\n');
+  return {
+    child,
+    /** Lets it go on; gives whether it has the lock still, and its exit code. */
+    end: async () => {
+      const said = once(child.stdout, 'data');
+      child.stdin.write('\n');
+      const [text] = (await said) as [Buffer];
+      const [code] = (await exited) as [number | null];
+      return [String(text).trim(), code];
+    },
+  };
+}
+
+const age = async (ms: number): Promise<void> => {
+  const past = new Date(Date.now() - ms);
+  await utimes(join(dir, 'x.lock'), past, past);
+};
+
+test('a process of another host keeps its lock for as long as it renews it', async () => {
+  const other = await holdElsewhere('elsewhere');
+  try {
+    for (let minute = 0; minute < 3; minute += 1) {
+      await age(61_000);
+      const { mtimeMs } = await stat(join(dir, 'x.lock'));
+      while ((await stat(join(dir, 'x.lock'))).mtimeMs === mtimeMs) await delay(10);
+      expect(await take()).toMatchObject({
+        failure: {
+          reason: 'LOCK_BUSY',
+          message: expect.stringContaining('on elsewhere') as string,
+        },
+      });
+    }
+  } finally {
+    expect(await other.end()).toEqual(['true', 0]);
+  }
+  expect(await take()).toMatchObject({ ok: true });
+});
+
+test('a process that is stopped for over a minute loses its lock to another host', async () => {
+  const other = await holdElsewhere('elsewhere');
+  other.child.kill('SIGSTOP');
+  await age(30_000);
+  expect(await take()).toMatchObject({ failure: { reason: 'LOCK_BUSY' } });
+  await age(61_000);
+  const taken = await withLock(dir, 'x', 0, async (lock) => {
+    expect(lock.isFromOtherHost).toBe(true);
+    other.child.kill('SIGCONT');
+    // Its renewals, and its end, leave this process the lock.
+    expect(await other.end()).toEqual(['false', 0]);
+    return succeed(await lock.isHeld());
+  });
+  expect(taken).toEqual({ ok: true, value: true });
+  expect(await readdir(dir)).toEqual([]);
 });

@@ -1,7 +1,8 @@
+import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 
-import { acquireFileLock } from '../../lib/file-lock.ts';
+import { acquireFileLock, type FileLock, type LockHolder } from '../../lib/file-lock.ts';
 import { fail, type Outcome } from '../outcome.ts';
 import { makePrivateDir } from './files.ts';
 import { notSent, tryStorage } from './storage-failure.ts';
@@ -10,14 +11,15 @@ const pollMs = 25;
 
 /**
  * Runs `work` while no other process has the lock of that name. Takes over the lock of a process
- * that has ended; waits for a live one up to `waitMs`, then fails with LOCK_BUSY. `consequence`: what
- * has not happened where the lock cannot be written.
+ * that has ended; waits for a live one up to `waitMs`, then fails with LOCK_BUSY. A process that
+ * was stopped for a minute may have lost the lock to one of another host: `lock.isHeld()` says so.
+ * `consequence`: what has not happened where the lock cannot be written.
  */
 export async function withLock<T>(
   dir: string,
   name: string,
   waitMs: number,
-  work: () => Promise<Outcome<T>>,
+  work: (lock: FileLock) => Promise<Outcome<T>>,
   consequence = notSent,
 ): Promise<Outcome<T>> {
   const made = await makePrivateDir(dir, consequence);
@@ -32,7 +34,7 @@ export async function withLock<T>(
     const acquired = tried.value;
     if (acquired.ok) {
       try {
-        return await work();
+        return await work(acquired.lock);
       } finally {
         await acquired.lock.release();
       }
@@ -40,7 +42,7 @@ export async function withLock<T>(
     if (performance.now() >= endsAt) {
       return fail(
         'LOCK_BUSY',
-        `another wallet process (pid ${acquired.holder.pid}) holds ${path}`,
+        `another wallet process (${describeHolder(acquired.holder)}) holds ${path}`,
         {
           hint: 'wait for it to end and run the command again',
         },
@@ -49,3 +51,6 @@ export async function withLock<T>(
     await delay(pollMs);
   }
 }
+
+const describeHolder = ({ pid, host }: LockHolder): string =>
+  host === '' || host === hostname() ? `pid ${pid}` : `pid ${pid} on ${host}`;

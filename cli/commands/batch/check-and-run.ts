@@ -168,6 +168,9 @@ function toRunInput(checks: Checks, known: KnownBatch | undefined): RunInput {
   const { file, format, isDryRun, maxErrors, batchId, user, currency } = batch;
   return {
     ...{ file, isDryRun, maxErrors },
+    onlyReplayed:
+      'every row was done before under the same key; to run an equal batch as a new one, use ' +
+      'another --batch-id',
     identity: { batchId: batchId ?? '', user: user ?? '', currency, format },
     open: (resumed) => {
       const { reader, source } = openRows(checks, resumed);

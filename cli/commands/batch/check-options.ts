@@ -59,10 +59,8 @@ export function checkBatch(
   if (problem !== undefined || batchId === '') {
     return failUsage('batch-id', problem ?? 'must not be empty');
   }
-  const maxErrors = options.maxErrors === undefined ? Infinity : Number(options.maxErrors);
-  if (options.maxErrors !== undefined && !/^[1-9]\d{0,8}$/.test(options.maxErrors)) {
-    return failUsage('max-errors', 'must be a number above 0');
-  }
+  const maxErrors = readMaxErrors(options.maxErrors);
+  if (!maxErrors.ok) return maxErrors;
   if (file === '-' && results === undefined) {
     return failUsage(
       'results',
@@ -89,11 +87,18 @@ export function checkBatch(
     mayOverwrite: options.overwrite === true,
     mustResume: options.resume === true,
     isDryRun,
-    maxErrors,
+    maxErrors: maxErrors.value,
     delimiter,
     mayBeEmpty: options.allowEmpty === true,
     mayHaveNewRows: options.allowNewRows === true,
   });
+}
+
+/** The value of --max-errors; without one, no number of errors stops a run. */
+export function readMaxErrors(text: string | undefined): Outcome<number> {
+  if (text === undefined) return succeed(Infinity);
+  if (!/^[1-9]\d{0,8}$/.test(text)) return failUsage('max-errors', 'must be a number above 0');
+  return succeed(Number(text));
 }
 
 /** A delimiter by its name or as it is; undefined for any other text. */

@@ -2,7 +2,7 @@ import type { Context } from '../../context.ts';
 import { exitCodes, fail, succeed, type CommandOutcome } from '../../outcome.ts';
 import { printObject } from '../../output/print.ts';
 import type { Journal } from './results/journal.ts';
-import { failedOf } from './results/run-files.ts';
+import { failedOf, totalOf } from './results/run-files.ts';
 import type { RunEnd } from './run-rows.ts';
 import {
   columnsOf,
@@ -15,17 +15,17 @@ import {
 /** Says how it ended: the sums on stdout, the rest as an exit code. */
 export async function conclude(
   context: Context,
-  run: Pick<Summary, 'isDryRun' | 'results'>,
+  run: Pick<Summary, 'isDryRun' | 'results'> & { readonly onlyReplayed: string },
   journal: Journal,
   end: RunEnd,
 ): Promise<CommandOutcome> {
   const { counts } = end;
   const failed = failedOf(counts);
-  if (end.kind === 'finished') await journal.finish();
-  else await journal.close();
+  const isPublished = end.kind === 'finished' || end.kind === 'past-dry-run-limit';
+  await (isPublished ? journal.finish() : journal.close());
   const isComplete = end.kind === 'finished';
   const { waiting, totals } = end;
-  const summary: Summary = { ...counts, ...run, waiting, totals, isComplete };
+  const summary: Summary = { ...counts, ...run, waiting, totals, isComplete, isPublished };
   await printObject(context, summary, columnsOf(context, summary), toSummaryJson);
   if (failed > 0) {
     await context.reporter.warnAlways(
@@ -41,7 +41,15 @@ export async function conclude(
   }
   if (end.kind === 'too-many-errors') {
     await context.reporter.warnAlways(
-      `stopped after ${failed} failed rows; the same command continues after the last row`,
+      'stopped by --max-errors, which counts the rows that failed in this run; the same command ' +
+        'continues after the last row',
+    );
+    return succeed(exitCodes.rowsFailed);
+  }
+  if (end.kind === 'past-dry-run-limit') {
+    await context.reporter.warnAlways(
+      `checked up to row ${totalOf(counts)}: a dry run has room for no more rows, and the others are ` +
+        'not checked; to check them too, run the batch in several files, one after the other',
     );
     return succeed(exitCodes.rowsFailed);
   }
@@ -52,10 +60,7 @@ export async function conclude(
     return succeed(exitCodes.outcomeUnknown);
   }
   if (counts.replayed > 0 && counts.done + failed === 0) {
-    await context.reporter.warnAlways(
-      'no new transactions: every row was done before under the same key; ' +
-        'to run an equal batch as a new one, use another --batch-id',
-    );
+    await context.reporter.warnAlways(`no new transactions: ${run.onlyReplayed}`);
   }
   return succeed(failed > 0 ? exitCodes.rowsFailed : exitCodes.done);
 }

@@ -4,13 +4,15 @@ import { join, resolve } from 'node:path';
 import type { Context } from '../../context.ts';
 import type { FileIdentity } from '../../files/files.ts';
 import { withLock } from '../../files/lock.ts';
+import type { FileLock } from '../../../lib/file-lock.ts';
 import { fail, failUsage, type CommandOutcome, type Failed, type Outcome } from '../../outcome.ts';
 import type { Actor } from '../users/actor.ts';
 import { conclude } from './conclude.ts';
 import { createProgressLine } from './progress.ts';
 import { openJournal } from './results/journal.ts';
 import { formatHead, type ResultsFormat } from './results/results.ts';
-import { ResultsError, type Progress } from './results/run-files.ts';
+import { LockLostError, ResultsError } from './results/files.ts';
+import type { Progress } from './results/run-files.ts';
 import type { Chunk } from './rows/chunk.ts';
 import { InputError } from './rows/raw-row.ts';
 import { runChunks, type RunEnd } from './run-rows.ts';
@@ -32,6 +34,8 @@ export type RunInput = {
   readonly identity: Readonly<Record<string, string>>;
   readonly isDryRun: boolean;
   readonly maxErrors: number;
+  /** What a run says that did nothing, since all was done before. */
+  readonly onlyReplayed: string;
   /** Opens the rows, from the first on, where an earlier run ended at `resumed`. */
   open(resumed: Progress | undefined): OpenRows;
   /** Keys of rows that are paid, to be made durable before their results count. */
@@ -40,7 +44,7 @@ export type RunInput = {
   readonly onEnd?: (end: RunEnd) => Promise<void>;
 };
 
-export type OpenRows = {
+type OpenRows = {
   /** May throw InputError. */
   readonly source: AsyncGenerator<Outcome<Chunk>, void>;
   /** The part of the input that so many rows are, 0 to 1; undefined where its size is not known. */
@@ -56,18 +60,20 @@ export async function runInto(
 ): Promise<CommandOutcome> {
   const name = createHash('sha256').update(resolve(target.results)).digest('hex').slice(0, 32);
   const lockDir = join(context.environment.paths.stateDir, 'locks');
-  return withLock(lockDir, `batch-${name}`, 0, () => runLocked(context, self, target, input));
+  return withLock(lockDir, `batch-${name}`, 0, (lock) =>
+    runLocked(context, self, { ...target, lock }, input),
+  );
 }
 
 async function runLocked(
   context: Context,
   self: Actor,
-  target: RunTarget,
+  target: RunTarget & { readonly lock: FileLock },
   input: RunInput,
 ): Promise<CommandOutcome> {
   const { clock, settings } = context;
   const { results, resultsFormat } = target;
-  const { isDryRun, maxErrors } = input;
+  const { isDryRun, maxErrors, onlyReplayed } = input;
   const opened = await openJournal({
     path: results,
     run: {
@@ -79,6 +85,7 @@ async function runLocked(
     head: formatHead(resultsFormat),
     mustResume: target.mustResume,
     replaced: target.replaced,
+    lock: target.lock,
     addPaid: input.addPaid,
   });
   if (!opened.ok) return opened;
@@ -100,13 +107,21 @@ async function runLocked(
     const options = { source, journal, progress, resultsFormat, isDryRun, maxErrors };
     const end = await runChunks(context, options);
     await progress.clear();
-    const outcome = await conclude(context, { results, isDryRun }, journal, end);
+    const outcome = await conclude(context, { results, isDryRun, onlyReplayed }, journal, end);
     await input.onEnd?.(end);
     return outcome;
   } catch (error) {
     await progress.clear();
     await journal.close().catch(() => undefined);
     if (error instanceof InputError) return failInput(input.file, error);
+    if (error instanceof LockLostError) {
+      const message =
+        'this process was stopped for over a minute, and another one has taken the run over: ' +
+        'this one sends and writes nothing more';
+      return fail('LOCK_LOST', message, {
+        hint: 'wait for the other process; its results are those of the run',
+      });
+    }
     if (error instanceof ResultsError) {
       return fail('OUTPUT_FAILED', `cannot write ${results}: ${error.message}`, {
         hint: 'fix the cause and run the same command again to continue; no row is run twice',

@@ -4,7 +4,7 @@ import type { Journal } from './results/journal.ts';
 import type { ProgressLine } from './progress.ts';
 import { formatResults, toResults, type ResultsFormat, type RowResult } from './results/results.ts';
 import { failedOf, noCounts, type Counts } from './results/run-files.ts';
-import type { AnsweredRow } from './send/answers.ts';
+import { isPastDryRun, type AnsweredRow } from './send/answers.ts';
 import { isItemRow, type Chunk, type ItemRow } from './rows/chunk.ts';
 import { sendChunks } from './send/send.ts';
 import { createTotals, type Total, type Totals } from './totals.ts';
@@ -16,7 +16,7 @@ export type RunEnd = {
   readonly waiting: number;
   readonly totals: readonly Total[];
 } & (
-  | { readonly kind: 'finished' | 'interrupted' | 'too-many-errors' }
+  | { readonly kind: 'finished' | 'interrupted' | 'too-many-errors' | 'past-dry-run-limit' }
   | { readonly kind: 'failed'; readonly failure: CliFailure }
 );
 
@@ -33,7 +33,8 @@ export type RunOptions = {
 export async function runChunks(context: Context, options: RunOptions): Promise<RunEnd> {
   const { source, journal, progress, resultsFormat, isDryRun } = options;
   let counts: Counts = journal.resumed?.counts ?? noCounts;
-  let stop: 'interrupted' | 'too-many-errors' | undefined;
+  const failedBefore = failedOf(counts);
+  let stop: 'interrupted' | 'too-many-errors' | 'past-dry-run-limit' | undefined;
   let failure: CliFailure | undefined;
   let place: Place = journal.resumed ?? { row: 0, digest: '' };
   const deferred = new Set(journal.resumed?.deferred);
@@ -44,22 +45,21 @@ export async function runChunks(context: Context, options: RunOptions): Promise<
     answered: readonly AnsweredRow[],
     moved: { readonly deferred?: readonly number[]; readonly back?: readonly number[] },
   ): Promise<void> => {
-    const results = toResults(answered, { isDryRun });
-    counts = add(
-      counts,
-      results.map(({ status }) => status),
-    );
+    const decided = isDryRun ? takeDecided(answered) : answered;
+    if (stop === 'past-dry-run-limit') return;
+    if (decided.length < answered.length) stop = 'past-dry-run-limit';
+    const results = toResults(decided, { isDryRun });
+    counts = add(counts, results);
     for (const row of moved.deferred ?? []) deferred.add(row);
     for (const row of moved.back ?? []) deferred.delete(row);
     const { row, digest } = place;
-    const added = createTotals();
-    for (const result of results) addResult(added, result);
-    added.list().forEach(totals.add);
+    const added = totalsOf(results);
+    added.forEach(totals.add);
     // Handed over at once: an earlier line never reports what happened later.
     const text = formatResults(resultsFormat, results);
-    const line = { row, digest, counts, totals: added.list(), ...moved };
-    const written = journal.append(text, line, isDryRun ? [] : findPaidKeys(answered, results));
-    if (failedOf(counts) >= options.maxErrors) stop ??= 'too-many-errors';
+    const line = { row, digest, counts, totals: added, ...moved };
+    const written = journal.append(text, line, isDryRun ? [] : findPaidKeys(decided, results));
+    if (failedOf(counts) - failedBefore >= options.maxErrors) stop ??= 'too-many-errors';
     await written;
     await progress.update(counts, deferred.size);
   };
@@ -91,16 +91,25 @@ export async function runChunks(context: Context, options: RunOptions): Promise<
     },
     onLateResults: (answered) => take(answered, { back: answered.map(({ row }) => row.row) }),
     onBusy: warnBusy,
-    onRetry: async (why) => {
-      await progress.clear();
-      await context.reporter.warn(`${why}; retrying; no row is run twice`);
-    },
+    onRetry: createRetryWarning(context, progress),
   });
   giveBack();
   const end = { counts, waiting: deferred.size, totals: totals.list() };
   if (!sent.ok) return { kind: 'failed', failure: sent.failure, ...end };
   if (failure) return { kind: 'failed', failure, ...end };
   return { kind: stop ?? 'finished', ...end };
+}
+
+/** The rows up to the first that the server's dry run had no room for: it decided no other. */
+function takeDecided(answered: readonly AnsweredRow[]): readonly AnsweredRow[] {
+  const first = answered.findIndex(({ answer }) => isPastDryRun(answer));
+  return first < 0 ? answered : answered.slice(0, first);
+}
+
+function totalsOf(results: readonly RowResult[]): readonly Total[] {
+  const totals = createTotals();
+  for (const result of results) addResult(totals, result);
+  return totals.list();
 }
 
 /** What cannot be read has no total. */
@@ -122,6 +131,13 @@ function findPaidKeys(answered: readonly AnsweredRow[], results: readonly RowRes
 
 type Place = { readonly row: number; readonly digest: string };
 
+const createRetryWarning =
+  (context: Context, progress: ProgressLine) =>
+  async (why: string): Promise<void> => {
+    await progress.clear();
+    await context.reporter.warn(`${why}; retrying; no row is run twice`);
+  };
+
 /** Says which wallets are locked, each once, and of a few only. */
 function createBusyWarning(context: Context, progress: ProgressLine) {
   const reported = new Set<string>();
@@ -140,8 +156,8 @@ const maxReportedBusy = 5;
 
 const lastRow = ({ rows }: Chunk): number => rows.at(-1)?.row ?? 0;
 
-function add(counts: Counts, statuses: readonly (keyof Counts)[]): Counts {
+function add(counts: Counts, results: readonly RowResult[]): Counts {
   const sum = { ...counts };
-  for (const status of statuses) sum[status] += 1;
+  for (const { status } of results) sum[status] += 1;
   return sum;
 }

@@ -10,14 +10,16 @@ export type Summary = Counts & {
   /** By status, operation and currency; without rows that cannot be read. */
   readonly totals: readonly Total[];
   readonly isComplete: boolean;
+  /** The results have their name. */
+  readonly isPublished: boolean;
   readonly isDryRun: boolean;
   /** The name that the results have at the end. */
   readonly results: string;
 };
 
 /** The file that has the results now. */
-export const resultsFileOf = ({ results, isComplete }: Summary): string =>
-  results + (isComplete ? '' : '.partial');
+export const resultsFileOf = ({ results, isPublished }: Summary): string =>
+  results + (isPublished ? '' : '.partial');
 
 export const toSummaryJson = (summary: Summary): object => ({
   rows: totalOf(summary),

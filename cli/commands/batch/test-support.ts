@@ -37,7 +37,7 @@ export type BatchWorld = {
 
 type RunOptions = NonNullable<Parameters<Cli['run']>[1]>;
 
-export type BatchRan = Awaited<ReturnType<Cli['run']>> & {
+type BatchRan = Awaited<ReturnType<Cli['run']>> & {
   readonly results: readonly Readonly<Record<string, string>>[];
 };
 
@@ -68,17 +68,8 @@ export async function createBatchWorld(): Promise<BatchWorld> {
     const value = { transaction: made, replayed: earlier !== undefined };
     return { $case: 'created' as const, value };
   };
-  const stream: handleBidiStreamingCall<StreamTransactionsRequest, StreamTransactionsResponse> = (
-    call,
-  ) => {
-    call.on('data', ({ items, dryRun }: StreamTransactionsRequest) => {
-      if (items.length === 0) return;
-      call.write({ results: items.map((item, index) => ({ index, outcome: pay(item, dryRun) })) });
-    });
-    call.on('end', () => call.end());
-  };
   const server = new Server();
-  server.addService(WalletServiceService, { streamTransactions: stream });
+  server.addService(WalletServiceService, { streamTransactions: toStream(pay) });
   server.addService(AuthServiceService, {
     getUser: (_call: unknown, answer: (error: null, value: object) => void) =>
       answer(null, { user: { id: userId, email: 'op@example.com', role: 2 } }),
@@ -92,8 +83,7 @@ export async function createBatchWorld(): Promise<BatchWorld> {
         return;
       }
       const emails = request.emails.filter((email) => ids[email] !== undefined);
-      const users = emails.map((email) => ({ id: ids[email], email, role: 1 }));
-      answer(null, { users });
+      answer(null, { users: emails.map((email) => ({ id: ids[email], email, role: 1 })) });
     },
   });
   const port = await new Promise<number>((resolve, reject) => {
@@ -120,3 +110,22 @@ export async function createBatchWorld(): Promise<BatchWorld> {
   };
   return world;
 }
+
+type Pay = (
+  item: TransactionItem,
+  isDryRun: boolean,
+) => StreamTransactionsResponse['results'][number]['outcome'];
+
+const toStream =
+  (pay: Pay): handleBidiStreamingCall<StreamTransactionsRequest, StreamTransactionsResponse> =>
+  (call) => {
+    call.on('data', ({ items, dryRun }: StreamTransactionsRequest) => {
+      if (items.length === 0) {
+        call.write({ results: [], ledgerPosition: '1' });
+        return;
+      }
+      const results = items.map((item, index) => ({ index, outcome: pay(item, dryRun) }));
+      call.write({ results });
+    });
+    call.on('end', () => call.end());
+  };

@@ -2,8 +2,9 @@ import { chmod, chown, mkdtemp, readdir, readFile, rm, symlink, writeFile } from
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 
+import { LockLostError } from './files.ts';
 import { openJournal, type Journal } from './journal.ts';
 import { formatHead } from './results.ts';
 
@@ -11,10 +12,14 @@ const head = formatHead('csv');
 const counts = { done: 1, replayed: 0, rejected: 0, unknown: 0, invalid: 0 };
 let folder: string;
 let path: string;
+let isHeld: boolean;
+let isFromOtherHost: boolean;
 
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'wallet-journal-'));
   path = join(folder, 'results.csv');
+  isHeld = true;
+  isFromOtherHost = false;
 });
 afterEach(() => rm(folder, { recursive: true, force: true }));
 
@@ -25,6 +30,7 @@ const open = () =>
     head,
     mustResume: false,
     replaced: undefined,
+    lock: { isHeld: () => Promise.resolve(isHeld), isFromOtherHost },
   });
 
 async function begin(): Promise<Journal> {
@@ -156,5 +162,41 @@ describe('batch runs', () => {
     await rm(`${path}.sorted`);
     await (await begin()).finish();
     expect(await readFile(path, 'utf8')).toBe(`${head}1,done\r\n2,done\r\n`);
+  });
+});
+
+describe('a run that another host takes over', () => {
+  test('the process that lost the lock writes nothing, sends nothing and does not end', async () => {
+    const journal = await begin();
+    await journal.append('1,done\r\n', { row: 1, digest: '', counts });
+    await journal.noteSent(1);
+    await vi.waitFor(async () => {
+      expect(await readFile(`${path}.journal`, 'utf8')).toContain('"row":1');
+    });
+    isHeld = false;
+    await expect(journal.noteSent(2)).rejects.toThrow(LockLostError);
+    await journal.append('2,done\r\n', { row: 2, digest: '', counts }).catch(() => undefined);
+    await expect(journal.finish()).rejects.toThrow(LockLostError);
+    expect(await readFile(`${path}.partial`, 'utf8')).toBe(`${head}1,done\r\n`);
+    expect(await readFile(`${path}.journal`, 'utf8')).not.toContain('"row":2');
+    expect((await readdir(folder)).sort()).toEqual(['results.csv.journal', 'results.csv.partial']);
+  });
+
+  test('what a stopped process still writes does not reach the files of its successor', async () => {
+    const stopped = await begin();
+    await stopped.append('1,done\r\n', { row: 1, digest: '', counts });
+    await vi.waitFor(async () => {
+      expect(await readFile(`${path}.journal`, 'utf8')).toContain('"row":1');
+    });
+    isFromOtherHost = true;
+    const next = await begin();
+    expect(next.resumed).toMatchObject({ row: 1 });
+    // It was past the check of the lock when it was stopped.
+    await stopped.append('2,unknown\r\n', { row: 2, digest: '', counts });
+    await expect(stopped.finish()).rejects.toThrow('replaced by another file');
+    await next.append('2,done\r\n', { row: 2, digest: '', counts });
+    await next.finish();
+    expect(await readFile(path, 'utf8')).toBe(`${head}1,done\r\n2,done\r\n`);
+    expect(await readdir(folder)).toEqual(['results.csv']);
   });
 });

@@ -3,16 +3,11 @@ import { dirname } from 'node:path';
 
 import { syncFolder } from '../../../../lib/files.ts';
 import { failUsage, succeed, type Outcome } from '../../../outcome.ts';
-import {
-  openBoth,
-  partialOf,
-  publish,
-  ResultsError,
-  type JournalOptions,
-  type Progress,
-} from './run-files.ts';
 import { createTotals, storeTotal, type Total } from '../totals.ts';
-import { sortedOf, sortResults } from './sort.ts';
+import { describePublished } from './publication.ts';
+import { LockLostError, partialOf, ResultsError, sortedOf } from './files.ts';
+import { openBoth, publish, type JournalOptions, type Progress } from './run-files.ts';
+import { sortResults } from './sort.ts';
 
 /** How far a run got with some results. */
 type Line = Pick<Progress, 'row' | 'digest' | 'counts'> & {
@@ -61,24 +56,27 @@ export async function openJournal(options: JournalOptions): Promise<Outcome<Jour
 async function openFiles(options: JournalOptions): Promise<Outcome<Journal>> {
   const opened = await openBoth(options);
   if (!opened.ok) return opened;
-  const { partial, journal, left, begun } = opened.value;
-  const { path, run } = options;
+  const { partial, journal, left, begun, replaced } = opened.value;
+  const { path, run, lock } = options;
   const resumed = begun?.progress;
   await partial.truncate(resumed?.bytes ?? 0);
+  const checkLock = async (): Promise<void> => {
+    if (!(await lock.isHeld())) throw new LockLostError(path);
+  };
   const { addPaid } = options;
-  const files = { partial, journal: createLines(journal), addPaid };
+  const files = { partial, journal: createLines(journal), checkLock, addPaid };
   if (!begun) await journal.truncate(0);
   // A line that was cut off must not take the next one with it.
   else if (!left.endsWith('\n')) await journal.appendFile('\n');
   if (!begun) await files.journal.add({ run });
   const writer = createWriter(files, resumed);
-  const sent = createSentNotes(files.journal, resumed?.sentRow ?? 0);
+  const sent = createSentNotes(files, resumed?.sentRow ?? 0);
   if (!resumed?.bytes) await writer.write(options.head);
   await syncFolder(dirname(path));
-  const identity = await partial.stat();
   const close = async (): Promise<void> => {
     try {
       await writer.drain();
+      await checkLock();
       await sent.finish();
       await partial.sync();
     } finally {
@@ -88,13 +86,14 @@ async function openFiles(options: JournalOptions): Promise<Outcome<Journal>> {
   };
   const finish = async (): Promise<void> => {
     await writer.drain();
+    await checkLock();
     const sorted = writer.hasLate() ? await sortResults(partial, path) : undefined;
-    const sortedIdentity = await sorted?.stat();
+    const file = await (sorted ?? partial).stat();
+    await partial.sync();
+    await files.journal.addNow(await describePublished(sorted ?? partial));
     await sorted?.close();
     await close();
-    await (sortedIdentity
-      ? publish(options, { file: sortedIdentity, partial: sortedOf(path) })
-      : publish(options, { file: identity, partial: partialOf(path) }));
+    await publish(path, replaced, { file, partial: sorted ? sortedOf(path) : partialOf(path) });
   };
   return succeed({
     resumed,
@@ -111,7 +110,8 @@ async function asResultsError(work: Promise<void>): Promise<void> {
   try {
     await work;
   } catch (error) {
-    throw error instanceof ResultsError ? error : new ResultsError((error as Error).message);
+    const isKnown = error instanceof ResultsError || error instanceof LockLostError;
+    throw isKnown ? error : new ResultsError((error as Error).message);
   }
 }
 
@@ -133,6 +133,8 @@ function createLines(file: FileHandle) {
 type Files = Pick<JournalOptions, 'addPaid'> & {
   readonly partial: FileHandle;
   readonly journal: ReturnType<typeof createLines>;
+  /** Throws LockLostError. */
+  readonly checkLock: () => Promise<void>;
 };
 type Results = {
   readonly text: string;
@@ -148,7 +150,10 @@ const maxWaiting = 16;
  * line in the journal follows them to the disk in its own time: without it, rows are only asked
  * for again under their keys.
  */
-function createWriter({ partial, journal, addPaid }: Files, resumed: Progress | undefined) {
+function createWriter(
+  { partial, journal, checkLock, addPaid }: Files,
+  resumed: Progress | undefined,
+) {
   let bytes = resumed?.bytes ?? 0;
   let hasLate = resumed?.hasLate ?? false;
   let waiting: Results[] = [];
@@ -168,6 +173,7 @@ function createWriter({ partial, journal, addPaid }: Files, resumed: Progress | 
       const line = join(waiting.map((results) => results.line));
       const paidKeys = waiting.flatMap((results) => results.paidKeys);
       waiting = [];
+      await checkLock();
       await addPaid?.(paidKeys);
       await write(text);
       await partial.datasync();
@@ -217,11 +223,12 @@ function join(lines: readonly Line[]): Line {
 /** So far ahead it is noted what may have been sent, so that not each chunk waits for the disk. */
 const notedAheadRows = 10_000;
 
-function createSentNotes(journal: Files['journal'], startRow: number) {
+function createSentNotes({ journal, checkLock }: Files, startRow: number) {
   let sentRow = startRow;
   let notedRow = startRow;
   return {
     note: async (row: number): Promise<void> => {
+      await checkLock();
       sentRow = Math.max(sentRow, row);
       if (row <= notedRow) return;
       notedRow = row + notedAheadRows;

@@ -1,6 +1,7 @@
 import { rm, type FileHandle } from 'node:fs/promises';
 import { dirname } from 'node:path';
 
+import type { FileLock } from '../../../../lib/file-lock.ts';
 import { syncFolder } from '../../../../lib/files.ts';
 import { fail, failUsage, succeed, type Failed, type Outcome } from '../../../outcome.ts';
 import {
@@ -10,6 +11,9 @@ import {
   type FileIdentity,
   type OwnFile,
 } from '../../../files/files.ts';
+import { journalOf, partialOf, ResultsError } from './files.ts';
+import { readPublished, takeBack, type Published } from './publication.ts';
+import { renewBoth } from './renewal.ts';
 import { createTotals, loadTotal, type StoredTotal, type Total } from '../totals.ts';
 import { isResultsHead, type RowStatus } from './results.ts';
 
@@ -41,9 +45,6 @@ export type Progress = {
   readonly totals: readonly Total[];
 };
 
-/** The results or their journal cannot be written. */
-export class ResultsError extends Error {}
-
 export type JournalOptions = {
   /** Where the results will be. */
   readonly path: string;
@@ -54,12 +55,11 @@ export type JournalOptions = {
   readonly mustResume: boolean;
   /** The file of results that may be replaced; any other one stays. */
   readonly replaced: FileIdentity | undefined;
+  /** Of the run: whoever has it writes its files. */
+  readonly lock: Pick<FileLock, 'isHeld' | 'isFromOtherHost'>;
   /** Makes the keys of rows that are paid durable, before their results count. */
   readonly addPaid?: ((keys: readonly string[]) => Promise<void>) | undefined;
 };
-
-export const partialOf = (path: string): string => `${path}.partial`;
-const journalOf = (path: string): string => `${path}.journal`;
 
 /** Both files, open, and what the journal says of an earlier run. */
 type OpenFiles = {
@@ -68,11 +68,14 @@ type OpenFiles = {
   /** The journal as it was found. */
   readonly left: string;
   readonly begun: Begun | undefined;
+  /** What the results may replace. */
+  readonly replaced: FileIdentity | undefined;
 };
 
 /** The results get their name, and the journal goes. */
 export async function publish(
-  { path, replaced }: JournalOptions,
+  path: string,
+  replaced: FileIdentity | undefined,
   results: { readonly file: FileIdentity; readonly partial: string },
 ): Promise<void> {
   if (!(await publishFile(results, path, replaced))) {
@@ -91,10 +94,13 @@ export async function openBoth(options: JournalOptions): Promise<Outcome<OpenFil
   const left = await journal.value.file.readFile('utf8');
   const begun = readJournal(left);
   const refused = findMismatch(options, journal.value.isNew, left, begun);
+  const replaced = refused ? undefined : await takeBack(path, begun?.published);
   const partial = refused ?? (await openOwnFile(partialOf(path), 'results'));
   const unfit = partial.ok ? await findUnfit(options, partial.value, begun) : partial;
   if (partial.ok && !unfit) {
-    return succeed({ partial: partial.value.file, journal: journal.value.file, left, begun });
+    const files = { partial: partial.value.file, journal: journal.value.file };
+    const own = options.lock.isFromOtherHost ? await renewBoth(path, files) : files;
+    return succeed({ ...own, left, begun, replaced: replaced ?? options.replaced });
   }
   if (partial.ok) await partial.value.file.close();
   if (partial.ok && partial.value.isNew) await rm(partialOf(path), { force: true });
@@ -156,6 +162,8 @@ async function findUnfit(
 type Begun = {
   readonly run: Readonly<Record<string, unknown>>;
   readonly position: string | undefined;
+  /** The results that were about to get their name when the run was cut off. */
+  readonly published: Published | undefined;
   readonly progress: Progress | undefined;
 };
 
@@ -179,7 +187,12 @@ function readJournal(text: string): Begun | undefined {
     ...{ row: 0, bytes: 0, digest: '', counts: noCounts, ...readAside([]) },
     sentRow: sent['sentRow'] as number,
   };
-  return { run: head['run'] as Begun['run'], position, progress: progress ?? sentOnly };
+  return {
+    run: head['run'] as Begun['run'],
+    position,
+    published: readPublished(lines),
+    progress: progress ?? sentOnly,
+  };
 }
 
 /** Which rows lines of a journal leave deferred, and the sum of their totals. */

@@ -2,11 +2,9 @@ import type { FileHandle } from 'node:fs/promises';
 
 import { openOwnFile } from '../../../files/files.ts';
 import { isResultsHead } from './results.ts';
-import { ResultsError } from './run-files.ts';
+import { ResultsError, sortedOf } from './files.ts';
 
 const blockBytes = 256 * 1024;
-
-export const sortedOf = (path: string): string => `${path}.sorted`;
 
 /**
  * Copies results into a file beside them, in order of their rows, and gives that file. Results are

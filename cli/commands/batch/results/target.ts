@@ -5,6 +5,8 @@ import { askYes } from '../../shared/confirm.ts';
 import type { Context } from '../../../context.ts';
 import { fail, failUsage, succeed, type Outcome } from '../../../outcome.ts';
 import { lookAt, type FileIdentity } from '../../../files/files.ts';
+import { journalOf } from './files.ts';
+import { isCutOffAtEnd } from './publication.ts';
 import { isResultsHead } from './results.ts';
 
 /**
@@ -37,6 +39,7 @@ export async function checkResultsTarget(
       return failUsage('results', problem, otherName);
     }
     const { dev, ino } = found;
+    if (await isCutOffAtEnd(path, journalOf(path))) return succeed({ dev, ino });
     if (mayOverwrite) return succeed({ dev, ino });
     const isOurs = await holdsResults(path);
     if (!isOurs && (context.isConfirmed || !context.canPrompt)) {

@@ -37,6 +37,14 @@ const reasonOf = ({ outcome }: TransactionResult): string | undefined =>
 export const isBusy = (answer: TransactionResult | undefined): boolean =>
   answer !== undefined && reasonOf(answer) === 'WALLET_BUSY';
 
+/** True where a dry run had no room for the row: nothing is known of it. */
+export function isPastDryRun(answer: TransactionResult | undefined): boolean {
+  if (answer?.outcome?.$case !== 'refusal') return false;
+  const { reason, metadata } = answer.outcome.value;
+  const isLimit = metadata['field'] === 'items' && metadata['limit'] !== undefined;
+  return reason === 'INVALID_ARGUMENT' && isLimit;
+}
+
 /**
  * The results of the rows of one message. A refusal among them that will pass fails it as a whole,
  * unless it concerns one wallet alone and `mayBeBusy`.
