@@ -154,7 +154,7 @@ async function renewRegularly(file: string, { content }: Own): Promise<() => Pro
   const handle = await open(file, 'r+');
   let renewal: Promise<unknown> = Promise.resolve();
   const renew = (): void => {
-    // A failure is another host's reason to take the lock over, and isHeld tells.
+    // A failure is another host's reason to take the lock over, and isHeld says so.
     renewal = renewal.then(() => handle.write(content, 0)).catch(() => undefined);
   };
   const timer = setInterval(renew, renewalMs).unref();

@@ -12,7 +12,7 @@ const pollMs = 25;
 /**
  * Runs `work` while no other process has the lock of that name. Takes over the lock of a process
  * that has ended; waits for a live one up to `waitMs`, then fails with LOCK_BUSY. A process that
- * was stopped for a minute may have lost the lock to one of another host: `lock.isHeld()` says so.
+ * was stopped for a minute may have lost the lock to one of another host: see `lock.isHeld()`.
  * `consequence`: what has not happened where the lock cannot be written.
  */
 export async function withLock<T>(

@@ -266,3 +266,30 @@ describe('what is reported', () => {
     expect(world.payments).toHaveLength(0);
   });
 });
+
+test('a dry run past the server’s limit says up to where it checked, and no row is invalid', async () => {
+  world.dryRunLimit = 3;
+  const rows = ['1', '2', '3', '4', '5'].map((amount) => row(amount));
+  const ran = await world.run(rows, ['--batch-id', 'may', '--dry-run', '--json']);
+  expect([ran.exitCode, JSON.parse(ran.out)]).toMatchObject([
+    3,
+    { rows: 3, done: 3, invalid: 0, complete: false },
+  ]);
+  expect(ran.err).toContain('checked up to row 3');
+  const text = await readFile(join(world.folder, 'batch.csv.dry-run.csv'), 'utf8');
+  expect(text.trimEnd().split('\n')).toHaveLength(4);
+  expect(await readdir(world.folder)).toEqual(['batch.csv', 'batch.csv.dry-run.csv']);
+});
+
+test('--max-errors counts the errors of this run: a resume does not stop at once', async () => {
+  world.fundsMinor = 100n;
+  const rows = [...Array.from({ length: 1_001 }, () => row('2')), row('1')];
+  const stop = [...args, '--max-errors', '1000'];
+  const first = await world.run(rows, stop);
+  expect([first.exitCode, JSON.parse(first.out)]).toMatchObject([3, { complete: false }]);
+  const second = await world.run(rows, stop);
+  expect([second.exitCode, JSON.parse(second.out)]).toMatchObject([
+    3,
+    { rejected: 1_001, done: 1, complete: true },
+  ]);
+});

@@ -28,6 +28,8 @@ export type BatchWorld = {
   /** Amounts above it are refused. */
   fundsMinor: bigint;
   mayLookUp: boolean;
+  /** A dry run has room for so many items of a message. */
+  dryRunLimit: number;
   /** How often users were looked up. */
   lookUps: number;
   run(rows: readonly string[], args: readonly string[], options?: RunOptions): Promise<BatchRan>;
@@ -37,7 +39,7 @@ export type BatchWorld = {
 
 type RunOptions = NonNullable<Parameters<Cli['run']>[1]>;
 
-type BatchRan = Awaited<ReturnType<Cli['run']>> & {
+export type BatchRan = Awaited<ReturnType<Cli['run']>> & {
   readonly results: readonly Readonly<Record<string, string>>[];
 };
 
@@ -49,12 +51,23 @@ const ids: Readonly<Record<string, string>> = {
   'bia@example.com': '1b6f3f0e-6f0c-4f0e-9a51-5b1b5c1f7a11',
 };
 
-export async function createBatchWorld(): Promise<BatchWorld> {
-  const folder = await mkdtemp(join(tmpdir(), 'wallet-batch-'));
-  const payments: TransactionItem[] = [];
+const pastLimit = {
+  $case: 'refusal' as const,
+  value: {
+    reason: 'INVALID_ARGUMENT',
+    message: 'a dry run remembers at most 3 items',
+    metadata: { field: 'items', limit: '3' },
+  },
+};
+
+/** StreamTransactions of a ledger in memory: each key once. */
+function createStream(
+  of: () => Pick<BatchWorld, 'fundsMinor' | 'dryRunLimit'>,
+  payments: TransactionItem[],
+) {
   const byKey = new Map<string, Transaction>();
   const pay = (item: TransactionItem, isDryRun: boolean) => {
-    if ((item.amountMinor ?? 0n) > world.fundsMinor) {
+    if ((item.amountMinor ?? 0n) > of().fundsMinor) {
       const value = { reason: 'INSUFFICIENT_FUNDS', message: 'too little', metadata: {} };
       return { $case: 'refusal' as const, value };
     }
@@ -68,8 +81,26 @@ export async function createBatchWorld(): Promise<BatchWorld> {
     const value = { transaction: made, replayed: earlier !== undefined };
     return { $case: 'created' as const, value };
   };
+  const stream: handleBidiStreamingCall<StreamTransactionsRequest, StreamTransactionsResponse> = (
+    call,
+  ) => {
+    call.on('data', ({ items, dryRun }: StreamTransactionsRequest) => {
+      if (items.length === 0) return void call.write({ results: [], ledgerPosition: '1' });
+      const decide = (item: TransactionItem, i: number) =>
+        dryRun && i >= of().dryRunLimit ? pastLimit : pay(item, dryRun);
+      call.write({ results: items.map((item, i) => ({ index: i, outcome: decide(item, i) })) });
+    });
+    call.on('end', () => call.end());
+  };
+  return stream;
+}
+
+export async function createBatchWorld(): Promise<BatchWorld> {
+  const folder = await mkdtemp(join(tmpdir(), 'wallet-batch-'));
+  const payments: TransactionItem[] = [];
+  const stream = createStream(() => world, payments);
   const server = new Server();
-  server.addService(WalletServiceService, { streamTransactions: toStream(pay) });
+  server.addService(WalletServiceService, { streamTransactions: stream });
   server.addService(AuthServiceService, {
     getUser: (_call: unknown, answer: (error: null, value: object) => void) =>
       answer(null, { user: { id: userId, email: 'op@example.com', role: 2 } }),
@@ -93,7 +124,15 @@ export async function createBatchWorld(): Promise<BatchWorld> {
   });
   const cli = await createCli({ WALLET_SERVER: `127.0.0.1:${port}`, WALLET_TOKEN: fakeToken() });
   const world: BatchWorld = {
-    ...{ folder, cli, payments, fundsMinor: 10n ** 9n, mayLookUp: true, lookUps: 0 },
+    ...{
+      folder,
+      cli,
+      payments,
+      fundsMinor: 10n ** 9n,
+      mayLookUp: true,
+      lookUps: 0,
+      dryRunLimit: 1_000,
+    },
     run: (rows, args, options) => world.runFile(`${[header, ...rows].join('\n')}\n`, args, options),
     runFile: async (text, args, options) => {
       const file = join(folder, 'batch.csv');
@@ -110,22 +149,3 @@ export async function createBatchWorld(): Promise<BatchWorld> {
   };
   return world;
 }
-
-type Pay = (
-  item: TransactionItem,
-  isDryRun: boolean,
-) => StreamTransactionsResponse['results'][number]['outcome'];
-
-const toStream =
-  (pay: Pay): handleBidiStreamingCall<StreamTransactionsRequest, StreamTransactionsResponse> =>
-  (call) => {
-    call.on('data', ({ items, dryRun }: StreamTransactionsRequest) => {
-      if (items.length === 0) {
-        call.write({ results: [], ledgerPosition: '1' });
-        return;
-      }
-      const results = items.map((item, index) => ({ index, outcome: pay(item, dryRun) }));
-      call.write({ results });
-    });
-    call.on('end', () => call.end());
-  };

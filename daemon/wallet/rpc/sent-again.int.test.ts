@@ -44,7 +44,7 @@ it('what an item made after its position is done by it; what is older is replaye
   expect(await countEntries(at.database())).toBe(6);
 });
 
-it('a position still tells what came before it once all rows are frozen', async () => {
+it('a position still says what came before it once all rows are frozen', async () => {
   const { outcomes } = createBatchService(at.database());
   const [early, late] = [deposit(ana), deposit(bia)];
   await outcomes([early]);
@@ -77,7 +77,7 @@ it('a position of another database makes nothing one’s own, and other texts ar
   }
 });
 
-it('a stream tells the position before its items, and claims what was sent again', async () => {
+it('a stream gives the position before its items, and claims what was sent again', async () => {
   const stream = createStreamService(at.database());
   const items = times(3, () => deposit(ana));
   const [first] = await send(stream, [{ items: items.slice(0, 1), dryRun: false }]);

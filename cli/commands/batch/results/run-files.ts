@@ -55,7 +55,7 @@ export type JournalOptions = {
   readonly mustResume: boolean;
   /** The file of results that may be replaced; any other one stays. */
   readonly replaced: FileIdentity | undefined;
-  /** Of the run: whoever has it writes its files. */
+  /** Of the run: only the process that holds it writes its files. */
   readonly lock: Pick<FileLock, 'isHeld' | 'isFromOtherHost'>;
   /** Makes the keys of rows that are paid durable, before their results count. */
   readonly addPaid?: ((keys: readonly string[]) => Promise<void>) | undefined;
@@ -175,7 +175,7 @@ function readJournal(text: string): Begun | undefined {
   const counted = lines.filter((line) => typeof line?.['bytes'] === 'number');
   const last = counted.at(-1);
   const sent = lines.findLast((line) => typeof line?.['sentRow'] === 'number');
-  // Before anything was sent, a later position is as good, and tells more.
+  // Before anything was sent, a later position is as good, and says more.
   const noted = sent && lines.findLast((line) => typeof line?.['position'] === 'string');
   const position = noted?.['position'] as string | undefined;
   const progress = last && {

@@ -38,10 +38,7 @@ const readUndone = async (): Promise<Record<string, string>[]> =>
 
 test('what was done is undone once, however often, and failed rows are skipped', async () => {
   await payAll();
-  const paid = parse(await readFile(results, 'utf8'), { columns: true }) as Record<
-    string,
-    string
-  >[];
+  const paid: Record<string, string>[] = parse(await readFile(results, 'utf8'), { columns: true });
   const first = await reverse(results, ...undo);
   expect([first.exitCode, JSON.parse(first.out)]).toMatchObject([0, { rows: 2, done: 2 }]);
   const undos = world.payments.slice(2);
