@@ -128,8 +128,9 @@ describe('audit log', () => {
     const csv = (isTerminal: boolean) =>
       cli.run(['audit', 'log', '--limit', '1', '-o', 'csv'], { isTerminal });
     const rows = (target: string) => [
-      'occurred_at,service,action,result,actor,actor_role,target,details,request_id,id',
-      `2026-11-22T12:00:00.000Z,auth,auth.do,ok,${userId},admin,${target},` +
+      'occurred_at,service,action,result,actor,actor_email,actor_role,target,target_email,' +
+        'details,request_id,id',
+      `2026-11-22T12:00:00.000Z,auth,auth.do,ok,${userId},,admin,${target},,` +
         '"{""note"":""a\\u001b[31m\\u202eb""}",r,auth-0',
       '',
     ];

@@ -72,7 +72,7 @@ describe('wallets list', () => {
     const json = await run('list --user ana@example.com --json');
     expect((JSON.parse(json.out) as { items: unknown[] }).items[0]).toEqual({
       ...{ id: walletId, userId: otherId, currency: 'EUR', balance: '123.45', seq: 7 },
-      ...{ status: 'active', lastAt: '2026-11-22T12:00:00.000Z' },
+      ...{ status: 'active', lastAt: '2026-11-22T12:00:00.000Z', userEmail: 'ana@example.com' },
     });
     expect(lists).toEqual([
       { userId: '', pageSize: 50, pageToken: '' },
