@@ -35,7 +35,7 @@ async function diagnose(person: Person) {
 describe('wallet doctor with a daemon and RabbitMQ', () => {
   it('staff see that messages flow; customers see the server, and no broker', async () => {
     await waitFor('the broker', async () => (await diagnose(ops)).stateOf('broker') === 'ok');
-    const deposit = ['deposit', '10', '--user', ana.email, '--yes', '--json'];
+    const deposit = ['deposit', '10', '--user', ana.id, '--yes', '--json'];
     expect((await ops.run(deposit)).code).toBe(0);
     const staff = await diagnose(ops);
     expect({ code: staff.code, items: staff.items }).toMatchObject({ code: 0 });

@@ -53,6 +53,9 @@ it('a stored sign-in serves the next command, and sign-out removes it', async ()
     user: { email: 'ana@example.com' },
     credential: { source: 'keychain' },
   });
+  const before = readKeychain(env);
+  expect(await diagnoseKeychain()).toMatchObject({ state: 'ok', details: { storage: 'keychain' } });
+  expect(readKeychain(env)).toEqual(before);
   expectCode(await runWallet(['sign-out'], { env }), 0);
   expect((await runWallet(['balance'], { env })).code).toBe(4);
   expect(readKeychain(env)).toEqual([]);
@@ -68,4 +71,12 @@ it('sign-out with a locked keychain reports an open session, and can be repeated
     expect(JSON.parse(ran.stderr)).toMatchObject({ error: { reason: 'KEYCHAIN_LOCKED' } });
     expect(ran.stderr).toContain('remains valid at the server');
   }
+  expect(await diagnoseKeychain()).toMatchObject({ state: 'problem' });
 });
+
+/** What doctor says of the keychain, after it has written and removed an entry. */
+async function diagnoseKeychain() {
+  const { stdout } = await runWallet(['doctor', '--json'], { env });
+  const { items } = JSON.parse(stdout) as { items: { check: string }[] };
+  return items.find(({ check }) => check === 'keychain');
+}
