@@ -9,14 +9,14 @@ import { fill } from '../support/fill.ts';
 import { forgetPeak, readMemory, watchPeak } from '../../tests/support/processes/memory.ts';
 import { startProduct, userIdOf, type Product } from '../support/product.ts';
 import { runRounds } from '../support/rounds.ts';
-import { evaluate, type Bench, type ResultRow, type Row } from '../support/row.ts';
+import { evaluate, evaluateGrowth, toMiB } from '../support/row.ts';
+import type { Bench, ResultRow, Row } from '../support/row.ts';
 import { runTool } from '../support/tools.ts';
 
 const lineCount = 1_000_000;
 const quickLineCount = 20_000;
 const smallLineCount = 1_000;
 const days = 365;
-const maxGrowthBytes = 64 * 1024 * 1024;
 /** Both write times on this clock, so that both have to convert. */
 const timezone = 'America/Sao_Paulo';
 
@@ -82,21 +82,6 @@ async function measure(
       runs.map(({ cliPeak }) => cliPeak - small.cliPeak),
     ),
   ];
-}
-
-const toMiB = (bytes: number): number => Math.round(bytes / 2 ** 20);
-
-/** Of the rounds the worst: a limit on memory holds always or not at all. */
-function evaluateGrowth(id: string, what: string, growths: readonly number[]): ResultRow {
-  const worst = Math.max(...growths);
-  return {
-    ...{ id, what, unit: 'MiB' },
-    value: worst / 2 ** 20,
-    baseline: null,
-    ratio: null,
-    target: `<= ${toMiB(maxGrowthBytes)} MiB`,
-    met: worst <= maxGrowthBytes,
-  };
 }
 
 const dayOf = (ms: number): string => new Date(ms).toISOString().slice(0, 10);

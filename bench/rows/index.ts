@@ -11,6 +11,7 @@ import { readRow } from './read.ts';
 import { signInRow } from './sign-in.ts';
 import { startRow } from './start.ts';
 import { hotRow, streamRow } from './stream.ts';
+import { tableRow } from './table.ts';
 import { batchUnaryRow, unaryRow } from './unary.ts';
 
 /** In the order in which they run. */
@@ -32,4 +33,5 @@ export const rows: readonly Row[] = [
   largeRow,
   exportRow,
   batchRow,
+  tableRow,
 ];

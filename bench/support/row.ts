@@ -55,3 +55,20 @@ export function evaluate(
   const target = 'atLeast' in bound ? `>= ${bound.atLeast}` : `<= ${bound.atMost}`;
   return { ...row, ...measured, target, met: isMet };
 }
+
+const maxGrowthBytes = 64 * 1024 * 1024;
+
+export const toMiB = (bytes: number): number => Math.round(bytes / 2 ** 20);
+
+/** Of the rounds the worst: a limit on memory holds always or not at all. */
+export function evaluateGrowth(id: string, what: string, growths: readonly number[]): ResultRow {
+  const worst = Math.max(...growths);
+  return {
+    ...{ id, what, unit: 'MiB' },
+    value: worst / 2 ** 20,
+    baseline: null,
+    ratio: null,
+    target: `<= ${toMiB(maxGrowthBytes)} MiB`,
+    met: worst <= maxGrowthBytes,
+  };
+}

@@ -36,7 +36,7 @@ type Report = {
 describe('benchmarks', () => {
   it('npm run bench measures rows, and writes a table and a report', async () => {
     const out = join(folder, 'report.json');
-    const ids = ['start', 'stream', 'export', 'batch'];
+    const ids = ['start', 'stream', 'export', 'batch', 'table'];
     const done = await bench(...ids, '--quick', '--skip-build', '--out', out);
     expect(done.stderr).not.toContain('Error');
     expect(done.code).toBe(0);
@@ -49,8 +49,10 @@ describe('benchmarks', () => {
       synchronous_commit: 'on',
     });
     const first = ['start-version', 'start-balance', 'stream', 'export'];
-    const memory = ['export-daemon-memory', 'export-cli-memory'];
-    expect(report.rows.map(({ id }) => id)).toEqual([...first, ...memory, 'batch']);
+    const exported = ['export-daemon-memory', 'export-cli-memory'];
+    const memory = [...exported, 'table-memory'];
+    const rest = ['batch', 'table', 'table-memory'];
+    expect(report.rows.map(({ id }) => id)).toEqual([...first, ...exported, ...rest]);
     for (const row of report.rows) {
       expect(row.target).toMatch(/^[<>]= \d/);
       expect(typeof row.met).toBe('boolean');
@@ -60,7 +62,7 @@ describe('benchmarks', () => {
       expect(row.ratio).toBeGreaterThan(0);
     }
     for (const { id, cpuMicros, baselineCpuMicros } of report.rows) {
-      const isMeasured = ['stream', 'batch'].includes(id);
+      const isMeasured = /^(?:start-|stream|batch)/.test(id);
       for (const micros of [cpuMicros, baselineCpuMicros]) {
         if (isMeasured) expect(micros).toBeGreaterThan(1);
         else expect(micros).toBeNull();
