@@ -18,7 +18,8 @@ import {
 import { createContext, type Context, type Interrupts } from './context.ts';
 import { listProfileNames } from './credentials/known-profile.ts';
 import { fail, failUsage, succeed, type Outcome } from './outcome.ts';
-import { readFields, type Field } from './output/fields.ts';
+import { readFields } from './output/fields.ts';
+import type { Field } from './terminal/field.ts';
 import { jsonFields } from './output/json-fields.ts';
 import { collectGiven } from './terminal/hints.ts';
 import type { Io } from './terminal/io.ts';

@@ -1,7 +1,8 @@
 import type { Context } from '../context.ts';
 import { toJsonText } from '../terminal/plain.ts';
 import { formatCsvHeader, formatCsvRows } from './csv.ts';
-import { formatFields, formatItemFields, type Field } from './fields.ts';
+import { formatFields, formatItemFields } from './fields.ts';
+import type { Field } from '../terminal/field.ts';
 import { createJsonArray, formatJsonRest } from './json-list.ts';
 import type { View } from './choose-columns.ts';
 import type { Column } from './print.ts';

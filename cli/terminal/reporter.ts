@@ -6,7 +6,7 @@ import { repeatGiven, type Given } from './hints.ts';
 import type { Io, TextOutput } from './io.ts';
 import { toJsonText } from './plain.ts';
 import type { OutputFormat } from '../config/settings.ts';
-import type { Field } from '../output/fields.ts';
+import type { Field } from './field.ts';
 
 /** How a command may speak. */
 export type Manner = {

@@ -43,7 +43,7 @@ async function readFrom(
 ): Promise<Outcome<string | undefined>> {
   try {
     const password = await untilAborted(signal, read());
-    const problem = password?.ok ? findSecretProblem(password.value) : undefined;
+    const problem = password.ok ? findSecretProblem(password.value) : undefined;
     return problem === undefined ? password : fail(`the password ${problem}`, encodingHint);
   } catch (err) {
     if (signal.aborted || process.stdin.isTTY) return succeed(undefined);

@@ -28,9 +28,6 @@ export function formatFaultyPayroll(payees: readonly Payee[]): string {
   );
 }
 
-/** How many rows of a faulty payroll are wrong. */
-export const mistakeCount = mistakes.length;
-
 const toRow = (operation: string, amount: string, currency: string, user: string): string =>
   `${operation},${amount},${currency},${user},salário de novembro`;
 

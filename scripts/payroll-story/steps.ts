@@ -9,11 +9,12 @@ export type Step = {
 
 export const intro = `# A payroll, step by step
 
-500 people are paid from a CSV file in which 7 rows are wrong. The file is run, run again, re-saved by
-a spreadsheet program, corrected, and run by a program without a terminal. Every person is paid once.
+500 people are paid from a CSV file in which 7 rows are wrong. The file is run, run again, re-saved
+by a spreadsheet program, corrected, and run by a program without a terminal. Every person is paid
+once.
 
-\`npm run docs:payroll\` runs each command below with a server of its own and writes this page with what they
-printed. Ids are replaced by numbered ones.`;
+\`npm run docs:payroll\` runs each command below with a server of its own and writes this page
+with what they printed. Ids are replaced by numbered ones.`;
 
 const run = 'wallet batch run payroll.csv --batch-id payroll-2026-11';
 const program =
@@ -49,16 +50,16 @@ Rows that are right are paid. The wrong ones can be corrected later.`,
   {
     text: `## Run it again
 
-The batch id names this payroll. The key of a row is made from it and from what the row pays, so a row that was
-paid is not paid again.`,
+The batch id names this payroll. The key of a row is made from it and from what the row pays, so a
+row that was paid is not paid again.`,
     command: `${run} --yes`,
     exitCode: 3,
   },
   {
     text: `## Re-save it
 
-A spreadsheet program writes the file anew: other quotes, other line ends, amounts without their zeros. The rows pay
-the same, so nothing is paid again.`,
+A spreadsheet program writes the file anew: other quotes, other line ends, amounts without their
+zeros. The rows pay the same, so nothing is paid again.`,
     command: `soffice --headless --convert-to ods payroll.csv > /dev/null 2>&1
 soffice --headless --convert-to csv --outdir resaved payroll.ods > /dev/null 2>&1
 cmp -s payroll.csv resaved/payroll.csv && echo the same bytes
@@ -75,8 +76,8 @@ cp resaved/payroll.csv payroll.csv && ${run} --yes`,
   {
     text: `## Run it from a program
 
-A scheduler has no terminal and no keychain. It gets an API key that can do no more than this; the scope
-\`users:read\` is for rows that name users by their addresses.`,
+A scheduler has no terminal and no keychain. It gets an API key that can do no more than this; the
+scope \`users:read\` is for rows that name users by their addresses.`,
     command: `wallet api-keys create --name payroll --scope transactions:write users:read \\
   --operation deposit --expires-in 90d --field secret > payroll.key
 ${program} \\

@@ -6,7 +6,8 @@ import type {
 } from '../../../protos/gen/digitalwallet/statement/v1/statement.ts';
 import type { TextOutput } from '../../terminal/io.ts';
 import type { Column } from '../../output/print.ts';
-import { formatFields, type Field } from '../../output/fields.ts';
+import { formatFields } from '../../output/fields.ts';
+import type { Field } from '../../terminal/field.ts';
 import { formatCsvHeader, formatCsvRows } from '../../output/csv.ts';
 import { toJsonText } from '../../terminal/plain.ts';
 import { nameOperation } from '../../../lib/json/names.ts';

@@ -12,13 +12,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { readUrls, waitUntil } from '../../support/ledger/ledger.ts';
 import { run } from '../../../scripts/product.ts';
 import { openRoad } from '../../support/grpc/road.ts';
-import {
-  createWorld,
-  expectCode,
-  signInAs,
-  type Person,
-  type World,
-} from '../../support/processes/world.ts';
+import { createWorld, expectCode, signInAs } from '../../support/processes/world.ts';
+import type { Person, World } from '../../support/processes/world.ts';
 
 const wallet = fileURLToPath(new URL('../../../dist/cli/main.js', import.meta.url));
 const rowCount = 3_000;
