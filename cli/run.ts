@@ -31,9 +31,9 @@ import {
   type Origin,
   type OutputFormat,
 } from './config/settings.ts';
-import { createReporter, type Manner } from './terminal/reporter.ts';
+import { createReporter, type Field, type Manner } from './terminal/reporter.ts';
 import { explainUsage, findOutput, nameCommand } from './terminal/usage.ts';
-import { readFields, type Field } from './output/fields.ts';
+import { readFields } from './output/fields.ts';
 import { jsonFields } from './output/json-fields.ts';
 import { version } from './config/version.ts';
 

@@ -4,7 +4,8 @@ import { describe, expect, it } from 'vitest';
 
 import { buildProgram } from '../program.ts';
 import { nameCommand } from '../terminal/usage.ts';
-import { formatFields, formatItemFields, readFields, type Field } from './fields.ts';
+import { formatFields, formatItemFields, readFields } from './fields.ts';
+import type { Field } from '../terminal/reporter.ts';
 import { jsonFields } from './json-fields.ts';
 
 const pipe = { isTerminal: false };

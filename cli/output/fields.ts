@@ -1,15 +1,8 @@
 import { failUsage, succeed, type Outcome } from '../outcome.ts';
 import type { TextOutput } from '../terminal/io.ts';
 import { toJsonText, toPlainLine } from '../terminal/plain.ts';
+import type { Field } from '../terminal/reporter.ts';
 import type { JsonPaths } from './json-fields.ts';
-
-/** A field that `--field` chose. */
-export type Field = {
-  /** Its path in what `--json` prints, with `[]` behind an array whose elements are meant. */
-  readonly path: string | undefined;
-  /** Its path in an item of a list; empty for the item itself. */
-  readonly itemPath: string | undefined;
-};
 
 const itemsPrefix = 'items[]';
 

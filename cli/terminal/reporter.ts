@@ -5,7 +5,14 @@ import type { CliFailure } from '../outcome.ts';
 import type { Io, TextOutput } from './io.ts';
 import { toJsonText } from './plain.ts';
 import type { OutputFormat } from '../config/settings.ts';
-import type { Field } from '../output/fields.ts';
+
+/** A field that `--field` chose. */
+export type Field = {
+  /** Its path in what `--json` prints, with `[]` behind an array whose elements are meant. */
+  readonly path: string | undefined;
+  /** Its path in an item of a list; empty for the item itself. */
+  readonly itemPath: string | undefined;
+};
 
 /** How a command may speak. */
 export type Manner = {

@@ -5,7 +5,8 @@ import type {
   StatementLine,
 } from '../../../protos/gen/digitalwallet/statement/v1/statement.ts';
 import type { TextOutput } from '../../terminal/io.ts';
-import { formatFields, type Field } from '../../output/fields.ts';
+import type { Field } from '../../terminal/reporter.ts';
+import { formatFields } from '../../output/fields.ts';
 import { formatCsvHeader, formatCsvRows } from '../../output/csv.ts';
 import { toJsonText } from '../../terminal/plain.ts';
 import { statementColumns } from './columns.ts';
