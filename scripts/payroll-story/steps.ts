@@ -88,7 +88,7 @@ ${program} \\
     text: `## Check what was paid
 
 Each person has one wallet with one transaction, of the amount of their row.`,
-    command: `wallet wallets list --all -o ndjson --field seq,balance | sort > paid
+    command: `wallet wallets list --all --field seq,balance | sort > paid
 cut -d, -f2 corrected.csv | tail -n +2 | sed "s/^/1$(printf '\\t')/" | sort | cmp - paid && wc -l < paid`,
     exitCode: 0,
   },
