@@ -44,7 +44,7 @@ const stackedOnLetter = /[\p{Script=Latin}\p{Script=Greek}\p{Script=Cyrillic}]\p
  * Why a text can be taken for another one, or undefined: invisible characters, forms that look like
  * other characters, stacked marks, letters of several scripts. The text is in lower case and NFC.
  */
-export function findLookAlike(text: string): string | undefined {
+function findLookAlike(text: string): string | undefined {
   const hidden = invisible.exec(text)?.[0];
   if (hidden !== undefined) return `has an invisible character (${nameCodePoint(hidden)})`;
   const odd = foreign.exec(text)?.[0];

@@ -32,11 +32,13 @@ export async function* readCsv(
 ): AsyncIterable<readonly RawRow[]> {
   const reader = createCsvReader(maxRecordCharacters, options.delimiter);
   let header: readonly BatchColumn[] | undefined;
+  let head = '';
   let row = 0;
   let last: RawRow | undefined;
   const take = (text: string, isLast: boolean): readonly RawRow[] => {
     const records = reader.read(text, isLast);
-    if (!header && records.length > 0) header = readHeader(records.shift(), options);
+    if (!header) head += text;
+    if (!header && records.length > 0) header = readHeader(records.shift(), head, options);
     const names = header ?? [];
     const rows = records
       .filter((record) => !isBlank(record))
@@ -77,10 +79,10 @@ const readNames = (cells: readonly string[]): readonly string[] =>
   cells.map((name) => name.trim().toLowerCase());
 
 /** The names of the columns. */
-function readHeader(record: CsvRecord, options: CsvOptions): readonly BatchColumn[] {
+function readHeader(record: CsvRecord, text: string, options: CsvOptions): readonly BatchColumn[] {
   const names = readNames(record ?? []);
   const unknown = names.filter((name) => !isBatchColumn(name));
-  if (unknown.length > 0) refuseOtherDelimiter(record ?? [], options.delimiter);
+  if (!record || unknown.length > 0) refuseOtherDelimiter(text, options.delimiter);
   const known = `the columns are ${batchColumns.join(', ')}`;
   if (!names.includes('operation')) {
     const problem = 'the first line must name the columns, operation among them';
@@ -108,10 +110,11 @@ export const keysHint =
 /** What separates the columns, by the name that `--delimiter` takes. */
 export const delimiters = { comma: ',', semicolon: ';', tab: '\t', pipe: '|' } as const;
 
-function refuseOtherDelimiter(record: readonly string[], used: string): void {
-  const line = record.join(used);
+/** Looks at the line itself: quotes mean nothing beside another delimiter. */
+function refuseOtherDelimiter(text: string, used: string): void {
+  const line = /[^\r\n\uFEFF]+/.exec(text)?.[0] ?? '';
   const other = Object.entries(delimiters).find(([, delimiter]) => {
-    const names = readNames(line.split(delimiter).map((cell) => cell.replace(/^"|"$/g, '')));
+    const names = readNames(line.split(delimiter).map((cell) => cell.trim().replace(/^"|"$/g, '')));
     return delimiter !== used && names.includes('operation') && names.every(isBatchColumn);
   });
   if (!other) return;

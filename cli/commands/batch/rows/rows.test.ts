@@ -77,6 +77,60 @@ describe('CSV', () => {
     ]);
   });
 
+  it('rows without any text are skipped, and not counted', async () => {
+    const text = 'operation,amount\n,\ndeposit,1\n \t,\u00a0\n,,,,\ndeposit,2\n';
+    const rows = await rowsOf(text);
+    expect(rows.map(({ row, cells }) => [row, cells.amount])).toEqual([
+      [1, '1'],
+      [2, '2'],
+    ]);
+  });
+
+  it.each([
+    [';', 'semicolon'],
+    ['\t', 'tab'],
+    ['|', 'pipe'],
+  ])('CSV with %j between its columns is read by --delimiter %s', async (delimiter, name) => {
+    const text = 'operation,"amount",description\ndeposit,1,"a,;\t|b"\n'.replace(
+      /(?<!a),(?!;)/g,
+      delimiter,
+    );
+    await expect(rowsOf(text)).rejects.toMatchObject({ hint: `add --delimiter ${name}` });
+    const [row] = await rowsOf(text, 'csv', 7, { delimiter });
+    expect(row?.cells).toEqual({ operation: 'deposit', amount: '1', description: 'a,;\t|b' });
+  });
+
+  it.each(['utf16le', 'utf16be'])('CSV in %s with a byte order mark is read', async (encoding) => {
+    const text = '\uFEFFoperation,description\ndeposit,sal\u00e1rio \u{1f600}\n';
+    const bytes = Buffer.from(text, 'utf16le');
+    if (encoding === 'utf16be') bytes.swap16();
+    for (const pieceBytes of [1, 3, 1_000]) {
+      const [row] = await rowsOf(bytes, 'csv', pieceBytes);
+      expect(row?.cells).toEqual({ operation: 'deposit', description: 'sal\u00e1rio \u{1f600}' });
+    }
+    await expect(rowsOf(bytes.subarray(2))).rejects.toMatchObject({
+      message: expect.stringContaining('UTF-16') as string,
+      hint: expect.stringContaining('iconv') as string,
+    });
+  });
+
+  it('piped CSV may lack its last line end, and may not end within a row', async () => {
+    const piped = { isPiped: true };
+    const text = 'operation,amount\ndeposit,1\ndeposit,2';
+    expect(await rowsOf(text, 'csv', 7, piped)).toHaveLength(2);
+    expect(await rowsOf(`${text}\ndeposit\n`, 'csv', 7, piped)).toHaveLength(3);
+    for (const cut of ['deposit', '"dep']) {
+      const input = `${text}\n${cut}`;
+      await expect(rowsOf(input, 'csv', 7, piped)).rejects.toThrow('middle of row 3');
+      expect(await rowsOf(input)).toHaveLength(3);
+    }
+  });
+
+  it('a header without key is refused where each row needs one', async () => {
+    const text = 'operation,amount\ndeposit,1\n';
+    await expect(rowsOf(text, 'csv', 7, { isKeyNeeded: true })).rejects.toThrow('no column key');
+  });
+
   it.each([
     ['amount,user\n1.00,x\n', /operation among them/],
     ['operation,amount,colour\n', /unknown column "colour"/],
