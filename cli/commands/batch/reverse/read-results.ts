@@ -31,7 +31,7 @@ const reversalNamespace = uuidV5(
 );
 
 /** The key under which a batch of undos undoes a transaction. */
-export const reversalKeyOf = (transactionId: string): string =>
+const reversalKeyOf = (transactionId: string): string =>
   uuidV5(reversalNamespace, transactionId);
 
 /** The fields of a result that an undo needs. */
