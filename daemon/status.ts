@@ -3,7 +3,7 @@ import type { ServiceName } from './config/settings.ts';
 import { createStatusHandler, type StatusSources } from './platform/status/handler.ts';
 import type { Deps, Running } from './services.ts';
 
-/** A service with its call GetStatus, which tells what this process knows of it. */
+/** A service with its call GetStatus, which reports what this process knows of it. */
 export function addStatus(name: ServiceName, running: Running, deps: Deps): Running {
   const { service } = running;
   const getStatus = createStatusHandler(listSources(name, running, deps));

@@ -118,7 +118,7 @@ describe('SQL', () => {
   const places = [
     /^daemon\/(auth|wallet|statement)\/(.+\/)?([\w-]+-)?store(-[\w-]+)?\.ts$/,
     /^daemon\/(auth|wallet|statement)\/(.+\/)?store\//,
-    /^daemon\/platform\/(db|outbox|audit|dead-letters|mail)\//,
+    /^daemon\/platform\/(db|outbox|audit|dead-letters|mail|status)\//,
     /^daemon\/embedded\//,
     // One or two statements beside the rule that they serve.
     /^daemon\/auth\/(mails\/codes|recovery\/credentials|users\/change-password)\.ts$/,

@@ -33,7 +33,7 @@ import { shareByUser } from './throttling/user-calls.ts';
 import { createSealer } from './totp/seal.ts';
 import { createSecondFactor, type SecondFactor } from './totp/second-factor.ts';
 
-export { createUserOnHost, resetPasswordOnHost, type HostReset } from './host.ts';
+export { createUserOnHost, resetPasswordOnHost } from './host.ts';
 export { resetTotpOnHost } from './totp/reset.ts';
 export { createSigningKeys, generateSigningKey } from './sessions/signing-keys.ts';
 

@@ -2,6 +2,8 @@ import type { Failed } from '../../outcome.ts';
 
 export type FindingState = 'ok' | 'warning' | 'problem' | 'skipped';
 
+export type ServiceName = 'auth' | 'wallet' | 'statement';
+
 /** One line of the report. */
 export type Finding = {
   /** What was looked at; stable, for scripts. */

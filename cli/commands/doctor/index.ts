@@ -11,9 +11,9 @@ export function addDoctorCommand(program: Command, start: Start): void {
     .addHelpText(
       'after',
       `
-Each line is ok, warning, problem, or skipped (what could not be checked). The exit code is 1 if there
-is a problem, and otherwise 0. Nothing is changed: a throw-away entry is written to the keychain,
-and removed again.
+Each line is ok, warning, problem, or skipped (what could not be checked). The exit code is 1 if
+there is a problem, and otherwise 0. Nothing is changed: a throw-away entry is written to the
+keychain, and removed again.
 
 Examples:
   wallet doctor

@@ -3,8 +3,7 @@ import type {
   ServiceStatus,
 } from '../../../protos/gen/digitalwallet/common/v1/status.ts';
 import { formatSpan } from './clock.ts';
-import { ok, problem, warning, type Finding } from './finding.ts';
-import type { ServiceName } from './server.ts';
+import { ok, problem, warning, type Finding, type ServiceName } from './finding.ts';
 
 /** Messages normally wait for some milliseconds. */
 const lateMs = 30_000;

@@ -9,7 +9,7 @@ import type { Connection } from '../../rpc/client.ts';
 import { toCliFailure } from '../../rpc/errors.ts';
 import { compareClocks, type ClockSample } from './clock.ts';
 import { callTimeoutMs } from './connection.ts';
-import { skipped, toProblem, warning, type Finding } from './finding.ts';
+import { skipped, toProblem, warning, type Finding, type ServiceName } from './finding.ts';
 import { describeOperations } from './operations.ts';
 import { compareVersions, describeSchema } from './versions.ts';
 
@@ -17,9 +17,8 @@ const methods = {
   auth: AuthServiceService.getStatus,
   wallet: WalletServiceService.getStatus,
   statement: StatementServiceService.getStatus,
-} as const;
+} as const satisfies Readonly<Record<ServiceName, unknown>>;
 
-export type ServiceName = keyof typeof methods;
 const serviceNames = Object.keys(methods) as readonly ServiceName[];
 
 type Answered = { readonly status: ServiceStatus; readonly sample: ClockSample | undefined };
@@ -32,7 +31,7 @@ export async function checkServer(
   const what = 'clock, versions, schemas';
   if (!connection) return [skipped('services', `${what}: the server cannot be asked`)];
   if (token === undefined) {
-    return [skipped('services', `${what}: the server tells them after sign-in only`)];
+    return [skipped('services', `${what}: the server reports them to signed-in users only`)];
   }
   const answers: [ServiceName, Answered][] = [];
   const failures: Finding[] = [];

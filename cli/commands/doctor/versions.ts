@@ -2,8 +2,7 @@ import type {
   SchemaStatus,
   ServiceStatus,
 } from '../../../protos/gen/digitalwallet/common/v1/status.ts';
-import { ok, problem, warning, type Finding } from './finding.ts';
-import type { ServiceName } from './server.ts';
+import { ok, problem, warning, type Finding, type ServiceName } from './finding.ts';
 
 /** Whether this client and the services fit: the same major version; before 1.0, the same minor. */
 export function compareVersions(
