@@ -2,7 +2,6 @@ import { failUsage, succeed, type Outcome } from '../outcome.ts';
 import type { Field } from '../terminal/field.ts';
 import type { TextOutput } from '../terminal/io.ts';
 import { toJsonText, toPlainLine } from '../terminal/plain.ts';
-import type { Field } from '../terminal/reporter.ts';
 import type { JsonPaths } from './json-fields.ts';
 
 const itemsPrefix = 'items[]';

@@ -31,8 +31,7 @@ const reversalNamespace = uuidV5(
 );
 
 /** The key under which a batch of undos undoes a transaction. */
-const reversalKeyOf = (transactionId: string): string =>
-  uuidV5(reversalNamespace, transactionId);
+const reversalKeyOf = (transactionId: string): string => uuidV5(reversalNamespace, transactionId);
 
 /** The fields of a result that an undo needs. */
 type Result = {
