@@ -19,7 +19,7 @@ export type ScreenOptions = {
 
 const endMark = '[ended with ';
 const waitTimeoutMs = 60_000;
-const rows = 60;
+const rows = 120;
 
 /**
  * Runs a command with `sh` in a terminal of tmux, and gives the screen once it has ended; lines that

@@ -58,6 +58,6 @@ function renderStep({ text, command, exitCode }: Step, output: string): string {
   const [first = '', ...more] = command.split('\n');
   const typed = [`$ ${first}`, ...more.map((line) => `> ${line}`)].join('\n');
   const end = exitCode === 0 ? '' : `\n$ echo $?\n${exitCode}`;
-  const shown = output.trimEnd().replace(/[ \r]+$/gm, '');
-  return `${text}\n\n\`\`\`console\n${typed}\n${shown}${end}\n\`\`\``;
+  const shown = output === '' ? '' : `\n${output.trimEnd().replace(/[ \r]+$/gm, '')}`;
+  return `${text}\n\n\`\`\`console\n${typed}${shown}${end}\n\`\`\``;
 }

@@ -17,8 +17,8 @@ once.
 with what they printed. Ids are replaced by numbered ones.`;
 
 const run = 'wallet batch run payroll.csv --batch-id payroll-2026-11';
-const program =
-  'env -i PATH="$PATH" HOME="$HOME" WALLET_SERVER="$WALLET_SERVER" WALLET_TOKEN="$(cat payroll.key)"';
+const program = `mkdir scheduler && env -i PATH="$PATH" HOME="$PWD/scheduler" \\
+  WALLET_SERVER="$WALLET_SERVER" WALLET_TOKEN="$(cat payroll.key)"`;
 
 export const steps: readonly Step[] = [
   {
@@ -78,9 +78,13 @@ cp resaved/payroll.csv payroll.csv && ${run} --yes`,
 
 A scheduler has no terminal and no keychain. It gets an API key that can do no more than this; the
 scope \`users:read\` is for rows that name users by their addresses.`,
-    command: `wallet api-keys create --name payroll --scope transactions:write users:read \\
-  --operation deposit --expires-in 90d --field secret > payroll.key
-${program} \\
+    command: `wallet api-keys create --name payroll --scope transactions:write \\
+  --scope users:read --operation deposit --expires-in 90d --field secret > payroll.key`,
+    exitCode: 0,
+  },
+  {
+    text: 'Its home is another one, with no session and no record of this batch.',
+    command: `${program} \\
   ${run} --yes`,
     exitCode: 0,
   },

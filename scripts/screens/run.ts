@@ -66,10 +66,14 @@ export async function drawScreens(): Promise<string> {
   }
 }
 
-/** Times of day, and the port of the server, differ from run to run. */
+/** Times of day, the port of the server and its folder differ from run to run. */
 const withFixedValues = (screen: string): string =>
   screen
-    .replace(/(\d{4}-\d\d-\d\d) \d\d:\d\d:\d\d/g, '$1 12:00:00')
+    .replace(/(\d{4}-\d\d-\d\d) \d\d:\d\d(:\d\d)?/g, (_all, day: string, seconds = '') =>
+      seconds === '' ? `${day} 12:00` : `${day} 12:00:00`,
+    )
+    .replace(/\S+\/dw-world-\w+\/homes/g, '/home')
+    .replace(/Node \d+\.\d+\.\d+/g, 'Node 20.20.2')
     .replace(/127\.0\.0\.1:\d{5}/g, '127.0.0.1:50051');
 
 /** As the terminal does. */
