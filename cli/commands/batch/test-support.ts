@@ -39,7 +39,7 @@ export type BatchWorld = {
 
 type RunOptions = NonNullable<Parameters<Cli['run']>[1]>;
 
-export type BatchRan = Awaited<ReturnType<Cli['run']>> & {
+type BatchRan = Awaited<ReturnType<Cli['run']>> & {
   readonly results: readonly Readonly<Record<string, string>>[];
 };
 
