@@ -47,9 +47,11 @@ const identity = [
   ]),
 ];
 const setting = words('key value origin');
-const batchSummary = words(
-  'rows done replayed rejected unknown invalid waiting complete results dryRun',
-);
+const batchSummary = [
+  ...words('rows done replayed rejected unknown invalid waiting complete results dryRun'),
+  ...within('totals[]', words('status operation currency rows amount')),
+];
+const finding = words('check state message fix details.*');
 
 export const jsonFields: Readonly<Record<string, JsonPaths>> = {
   'sign-up': [...user, 'verificationRequired'],
@@ -81,14 +83,15 @@ export const jsonFields: Readonly<Record<string, JsonPaths>> = {
     'nextPageToken',
   ],
   'statement export': exported,
-  'exports list': listOf(exported),
+  'exports list': listOf([...exported, 'userEmail']),
   'exports show': exported,
   'exports wait': exported,
   'exports download': exported,
-  'wallets list': listOf(wallet),
+  'wallets list': listOf([...wallet, 'userEmail']),
   'wallets freeze': wallet,
   'wallets unfreeze': wallet,
   'batch run': batchSummary,
+  'batch reverse': batchSummary,
   'users list': listOf(user),
   'users show': user,
   'users create': user,
@@ -101,7 +104,7 @@ export const jsonFields: Readonly<Record<string, JsonPaths>> = {
   'api-keys create': [...apiKey, 'secret'],
   'api-keys list': listOf(apiKey),
   'api-keys revoke': apiKey,
-  'audit log': [...listOf(auditEvent), 'missingServices'],
+  'audit log': [...listOf([...auditEvent, ...words('actorEmail targetEmail')]), 'missingServices'],
   'dead-letters list': listOf(deadLetter),
   'dead-letters show': deadLetter,
   'dead-letters replay': listOf(deadLetter),
@@ -111,4 +114,11 @@ export const jsonFields: Readonly<Record<string, JsonPaths>> = {
   'config set': [],
   'profiles list': listOf(words('name current server signedIn')),
   'profiles use': [],
+  'profiles rename': words('name previousName'),
+  'profiles remove': words('name revoked'),
+  doctor: [...listOf(finding), 'state'],
+  version: words('version node platform arch'),
+  'open docs': words('url opened'),
+  completion: [],
+  help: [],
 };

@@ -33,23 +33,26 @@ export async function findEntry(
   return row && toEntry(row);
 }
 
-const listSql = (direction: 'ASC' | 'DESC', name = 'entry_list', source = 'transactions') =>
+/** Few entries of all wallets, by the index on ids: not all of the wallet's. */
+const inIdRange = '(SELECT * FROM transactions WHERE id BETWEEN $6 AND $7 OFFSET 0) AS found';
+const listSql = (
+  direction: 'ASC' | 'DESC',
+  name: 'entry_list' | 'entry_list_prefix' = 'entry_list',
+) =>
   sql(
     `${name}_${direction.toLowerCase()}`,
     `SELECT ${entryColumns} FROM (
-       SELECT * FROM ${source}
+       SELECT * FROM ${name === 'entry_list' ? 'transactions' : inIdRange}
        WHERE wallet_id = $1 AND seq ${direction === 'ASC' ? '>' : '<'} $3
          AND ($4::smallint IS NULL OR operation = $4)
        ORDER BY seq ${direction} LIMIT $5) t ${joinWallet}
      WHERE w.user_id = $2 ORDER BY t.seq ${direction}`,
   );
-/** Few entries of all wallets, by the index on ids: not all of the wallet's. */
-const inIdRange = '(SELECT * FROM transactions WHERE id BETWEEN $6 AND $7 OFFSET 0) AS found';
 const listStatements = {
   ascending: listSql('ASC'),
   descending: listSql('DESC'),
-  ascendingByPrefix: listSql('ASC', 'entry_list_prefix', inIdRange),
-  descendingByPrefix: listSql('DESC', 'entry_list_prefix', inIdRange),
+  ascendingByPrefix: listSql('ASC', 'entry_list_prefix'),
+  descendingByPrefix: listSql('DESC', 'entry_list_prefix'),
 };
 
 /** A page of a wallet's entries, beyond `afterSeq` in the direction asked. */
