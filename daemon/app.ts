@@ -13,6 +13,7 @@ import { createAccess } from './platform/access/access.ts';
 import { createKeyVerifier } from './platform/access/api-keys.ts';
 import { createClockAlarm } from './platform/clock-alarm.ts';
 import { createLocalBroker } from './platform/broker/local.ts';
+import { bundleLimits, singleLimits } from './platform/broker/amqp/bundles.ts';
 import { createAmqpBroker } from './platform/broker/amqp/index.ts';
 import { createGrpcServer, type GrpcServer } from './platform/grpc/server.ts';
 import { createAddressSet } from './platform/grpc/ingress/source.ts';
@@ -173,14 +174,17 @@ async function createServices(
 
 /** The broker, and the watch over all that works by itself. */
 function createMessaging(
-  { rabbitmqUrl }: Config,
+  { rabbitmqUrl, isBundlingOn }: Config,
   log: Log,
   lifecycle: Lifecycle,
 ): Pick<Deps, 'watch' | 'broker'> {
   const watch = createProgressWatch({ log, describe: describeTrouble });
   lifecycle.defer('progress watch', () => watch.stop());
+  const limits = isBundlingOn ? bundleLimits : singleLimits;
   const broker =
-    rabbitmqUrl === undefined ? createLocalBroker(log) : createAmqpBroker(rabbitmqUrl, log, watch);
+    rabbitmqUrl === undefined
+      ? createLocalBroker(log)
+      : createAmqpBroker(rabbitmqUrl, log, watch, limits);
   lifecycle.defer('broker', () => broker.stop());
   return { watch, broker };
 }

@@ -69,6 +69,8 @@ export type Config = {
   readonly smtp:
     | { readonly url: string; readonly from: string; readonly caFile: string | undefined }
     | undefined;
+  /** Whether events reach the queue of statement lines in bundles, where a broker is between. */
+  readonly isBundlingOn: boolean;
   /** Whether unary calls are answered without the gRPC library. */
   readonly isUnaryFastPathOn: boolean;
   readonly isSignUpOpen: boolean;
@@ -269,6 +271,7 @@ function toConfig(parsed: Parsed, xdgDataHome: string | undefined): Config {
       parsed.SMTP_URL === undefined || parsed.MAIL_FROM === undefined
         ? undefined
         : { url: parsed.SMTP_URL, from: parsed.MAIL_FROM, caFile: parsed.SMTP_CA_FILE },
+    isBundlingOn: parsed.STATEMENT_BUNDLES === 'on',
     isUnaryFastPathOn: parsed.WALLETD_UNARY_FAST_PATH === 'on',
     isSignUpOpen: parsed.SIGN_UP === '' ? isOpen : parsed.SIGN_UP === 'open',
     isSignUpLocal: parsed.SIGN_UP === '' && isOpen,

@@ -58,6 +58,7 @@ export const settings = {
   OUTBOX_LIMIT: ['events that may wait in the outbox before calls are refused', '1000000'],
   WALLETD_METRICS_LISTEN: ['HOST:PORT for metrics and health over HTTP, or off', '127.0.0.1:9464'],
   STATEMENT_QUEUE: ['queue of statement lines to write', 'statement_queue'],
+  STATEMENT_BUNDLES: ['on or off: send many events to that queue in one message', 'on'],
   STATEMENT_EXPORT_QUEUE: ['queue of exports to write', 'statement_export_queue'],
   WALLET_CURRENCY: ['currency of requests that name none', 'BRL'],
   STATEMENT_INLINE_DAYS: ['days of the longest statement that is answered directly', '15'],
@@ -227,6 +228,7 @@ export const schema = z.object({
     'must be an address, like wallet@example.com or Wallet <wallet@example.com>',
   ),
   SMTP_CA_FILE: optional,
+  STATEMENT_BUNDLES: z.enum(['on', 'off'], 'must be on or off'),
   WALLETD_UNARY_FAST_PATH: z.enum(['on', 'off'], 'must be on or off'),
   SIGN_UP: z.enum(['', 'open', 'closed'], 'must be open or closed'),
   SELF_SERVICE_OPERATIONS: z

@@ -5,6 +5,11 @@ export const eventsExchange = 'wallet.events';
 /** Direct exchange for requested transactions; the only one that other producers need. */
 export const commandsExchange = 'wallet.commands';
 
+/** Direct exchange that brings our own consumers the bundled keys of `eventsExchange`. */
+export const bundlesExchange = 'wallet.bundles';
+/** Routing keys whose messages reach our own consumers in bundles, where a broker is between. */
+export const bundledKeys: ReadonlySet<string> = new Set(['transaction.created']);
+
 /** A message on its way out: NestJS's envelope, and where it is addressed. */
 export type OutboundMessage = {
   readonly messageId: string;
@@ -62,6 +67,7 @@ export type Consumer = {
   readonly queue: string;
   /** What fills the queue, besides what is sent to it by its name. */
   readonly bindings: readonly { readonly exchange: string; readonly routingKey: string }[];
+  /** Messages in one call of `handle`, about. */
   readonly maxBatch: number;
   /**
    * One handling per message, in order, once its effects are committed. Messages that were held

@@ -1,17 +1,16 @@
-import type { ConsumeMessage } from 'amqplib';
-
-import type { Consumer, Handling, InboundMessage } from '../broker.ts';
+import type { Consumer, Handling } from '../broker.ts';
 import { isolate } from '../poison-isolation.ts';
 import type { Log } from '../../log.ts';
 import type { Serial } from '../../concurrency/serial.ts';
 import type { ProgressWatch } from '../../progress/watch.ts';
+import { createDeliveries, type Part } from './deliveries.ts';
 import { createIntake } from './intake.ts';
-import { findSizeFault, toDeadLetterMessage, toInbound, toLetter, userIdOf } from './letters.ts';
+import { toDeadLetterMessage, toLetter, userIdOf } from './letters.ts';
 import type { Publisher } from './publisher.ts';
-import { createPump, type Work } from './pump.ts';
+import { createPump, type BatchLimits, type Work } from './pump.ts';
 import { watchQueue } from './queue-progress.ts';
 import { keepSession } from './session.ts';
-import { assertExchanges, assertQueues, deadQueueOf } from './topology.ts';
+import { assertExchanges, assertQueues, deadQueueOf, takesBundles } from './topology.ts';
 
 export type Subscription = {
   findTrouble(): string | undefined;
@@ -28,6 +27,14 @@ type DrainOptions = {
   readonly publisher?: Publisher;
 };
 
+const batchBytes = 8 * 1024 * 1024;
+const batchOf = ({ maxBatch }: Consumer): BatchLimits => ({
+  messages: maxBatch,
+  bytes: batchBytes,
+});
+/** About 2,000 events. */
+const bundleBatch: BatchLimits = { messages: 64, bytes: 1024 * 1024 };
+
 /**
  * Consumes a queue in batches: handled and committed, what is dead sent to the dead-letter queue
  * and confirmed, then one ack for all. A batch that cannot be handled now is held and tried again,
@@ -40,45 +47,46 @@ export function subscribe(
   const { publisher } = options;
   const { queue } = consumer;
   const ownUserId = userIdOf(options.url);
-  const handle = withInbound(isolate((inbound) => consumer.handle(inbound), options.log));
-  return drainQueue(queue, consumer, options, async (messages) => {
-    const handlings = await handle(messages);
+  const handle = isolate((inbound) => consumer.handle(inbound), options.log);
+  const isBundled = takesBundles(consumer);
+  const partsOf = createDeliveries(isBundled);
+  const limits = isBundled ? bundleBatch : batchOf(consumer);
+  return drainQueue(queue, consumer, { ...options, limits }, async (messages) => {
+    const open = messages.flatMap(partsOf).filter(({ isDone }) => !isDone);
+    const handlings = await handleParts(handle, open);
     await Promise.all(
-      messages.map(async (message, i) => {
+      open.map(async (part, i) => {
         const handling = handlings[i];
-        if (handling?.kind !== 'dead') return;
-        const letter = toDeadLetterMessage(queue, message, handling, ownUserId);
-        await publisher.sendToQueue(deadQueueOf(queue), message.content, letter);
+        if (!handling || handling.kind === 'held') return;
+        if (handling.kind === 'dead') {
+          const letter = part.letter();
+          const properties = toDeadLetterMessage(queue, letter, handling, ownUserId);
+          await publisher.sendToQueue(deadQueueOf(queue), letter.content, properties);
+        }
+        part.isDone = true;
       }),
     );
-    return messages.filter((_message, i) => handlings[i]?.kind === 'held');
+    return messages.filter((message) => !partsOf(message).every(({ isDone }) => isDone));
   });
 }
 
-type HandleMessages = (messages: readonly ConsumeMessage[]) => Promise<readonly Handling[]>;
-
-/** Each message is read once, however often it is tried; what is too large is not read at all. */
-function withInbound(handle: Consumer['handle']): HandleMessages {
-  const known = new WeakMap<ConsumeMessage, InboundMessage>();
-  const read = (message: ConsumeMessage): InboundMessage => {
-    const inbound = known.get(message) ?? toInbound(message);
-    known.set(message, inbound);
-    return inbound;
-  };
-  return async (messages) => {
-    const faults = messages.map(findSizeFault);
-    const readable = messages.filter((_message, i) => !faults[i]);
-    const handled = readable.length > 0 ? await handle(readable.map(read)) : [];
-    let next = 0;
-    return faults.map((fault) => fault ?? handled[next++] ?? { kind: 'held' });
-  };
+/** One handling for each part; what is dead unread is not handed over. */
+async function handleParts(
+  handle: Consumer['handle'],
+  parts: readonly Part[],
+): Promise<readonly (Handling | undefined)[]> {
+  const inbound = parts.flatMap((part) => part.inbound ?? []);
+  const handled = inbound.length > 0 ? await handle(inbound) : [];
+  let next = 0;
+  return parts.map(({ verdict }) => verdict ?? handled[next++]);
 }
 
 /** Moves dead letters, of the consumer and of the broker, into the service's own table. */
 export function subscribeDead(consumer: Consumer, options: DrainOptions): Subscription {
   const queue = deadQueueOf(consumer.queue);
   const ownUserId = userIdOf(options.url);
-  return drainQueue(queue, consumer, options, async (messages) => {
+  const limits = batchOf(consumer);
+  return drainQueue(queue, consumer, { ...options, limits }, async (messages) => {
     await consumer.storeDeadLetters(
       messages.map((message) => toLetter(consumer.queue, message, ownUserId)),
     );
@@ -89,7 +97,7 @@ export function subscribeDead(consumer: Consumer, options: DrainOptions): Subscr
 function drainQueue(
   queue: string,
   consumer: Consumer,
-  { url, log, watch, declare, publisher }: DrainOptions,
+  { url, log, watch, declare, publisher, limits }: DrainOptions & { readonly limits: BatchLimits },
   work: Work,
 ): Subscription {
   let isStopping = false;
@@ -98,7 +106,7 @@ function drainQueue(
     consuming: () => session.findTrouble(),
     publishing: publisher?.findTrouble,
   });
-  const intake = createIntake({ queue, maxBatch: consumer.maxBatch, log });
+  const intake = createIntake({ queue, maxBatch: limits.messages, log });
 
   const session = keepSession({
     name: `consumer ${queue}`,
@@ -119,8 +127,8 @@ function drainQueue(
         progress.begin();
         inFlight = pump.take(message) ?? inFlight;
       });
-      const pump = createPump(channel, consumer.maxBatch, work, {
-        ...{ isWanted, log, progress, window },
+      const pump = createPump(channel, work, {
+        ...{ isWanted, log, progress, window, limits },
       });
       await window.start();
       progress.open(channel, pump.isBusy);

@@ -2,15 +2,22 @@ import type { Broker } from '../broker.ts';
 import { createSerial } from '../../concurrency/serial.ts';
 import type { Log } from '../../log.ts';
 import { unwatched, type ProgressWatch } from '../../progress/watch.ts';
+import type { BundleLimits } from './bundles.ts';
 import { subscribe, subscribeDead, type Subscription } from './consumer.ts';
 import { createPublisher } from './publisher.ts';
 
 /**
  * The transport over RabbitMQ. Connections to publish and to consume are separate, so that a
- * broker which blocks publishers goes on delivering. It may be away at any time, also at start.
+ * broker which blocks publishers goes on delivering. It may be unavailable at any time, also at start.
+ * `limits` are of the bundles for our own queues.
  */
-export function createAmqpBroker(url: string, log: Log, watch: ProgressWatch = unwatched): Broker {
-  const publisher = createPublisher(url, log);
+export function createAmqpBroker(
+  url: string,
+  log: Log,
+  watch: ProgressWatch = unwatched,
+  limits?: BundleLimits,
+): Broker {
+  const publisher = createPublisher(url, log, limits);
   let subscriptions: readonly Subscription[] = [];
   const stopConsuming = async (): Promise<void> => {
     const stopping = subscriptions;

@@ -7,7 +7,14 @@ import { isUuid, uuidV5 } from '../../../../core/ids.ts';
 import { parseJson, type DeadLetter, type Handling, type InboundMessage } from '../broker.ts';
 import { letterIdOf } from '../letter-id.ts';
 
-type Dead = Extract<Handling, { kind: 'dead' }>;
+export type Dead = Extract<Handling, { kind: 'dead' }>;
+
+/** A message as it is dead-lettered; the same object for each attempt. */
+export type DeadLettered = {
+  readonly messageId: string | undefined;
+  readonly userId: string | undefined;
+  readonly content: Buffer;
+};
 
 const headers = {
   id: 'x-dead-letter-id',
@@ -48,16 +55,16 @@ export function userIdOf(url: string): string {
 }
 
 /** The same for each attempt to dead-letter a delivery. */
-const deliveryIds = new WeakMap<ConsumeMessage, string>();
+const deliveryIds = new WeakMap<DeadLettered, string>();
 
 /** Properties of a dead-lettered message: its name, its producer, and the reason. */
 export function toDeadLetterMessage(
   queue: string,
-  message: ConsumeMessage,
+  message: DeadLettered,
   { reason, field }: Dead,
   ownUserId: string,
 ): Options.Publish {
-  const { messageId, userId } = message.properties as { messageId?: string; userId?: string };
+  const { messageId, userId } = message;
   const deliveryId = deliveryIds.get(message) ?? randomUUID();
   deliveryIds.set(message, deliveryId);
   return {

@@ -39,6 +39,13 @@ const cases = {
   named: () => [message('no UUID', 10), message(randomUUID(), 10)],
 };
 
+/** A queue in the place of our own. */
+async function bindBundles(): Promise<string> {
+  const { queue } = await channel.assertQueue('', { exclusive: true });
+  await channel.bindQueue(queue, 'wallet.bundles', 'transaction.created');
+  return queue;
+}
+
 it.each(['plain', 'long', 'named'] as const)(
   '%s messages that reach no queue are returned as unsent, though they are confirmed',
   async (kind) => {
@@ -61,12 +68,14 @@ it('a message with its text and pattern is published without reading its body', 
   };
   const { queue } = await channel.assertQueue('', { exclusive: true });
   await channel.bindQueue(queue, 'wallet.events', 'transaction.created');
+  const bundles = await bindBundles();
   expect(await publisher.publish([sent])).toEqual([]);
   const got = await channel.get(queue, { noAck: true });
   if (!got) throw new Error('the message did not arrive');
   expect(got.properties).toMatchObject({ messageId, type: 'transaction_created' });
   expect(got.content.toString()).toBe(sent.text);
   await channel.deleteQueue(queue);
+  await channel.deleteQueue(bundles);
 });
 
 it.each(['plain', 'long', 'named'] as const)(
@@ -74,6 +83,7 @@ it.each(['plain', 'long', 'named'] as const)(
   async (kind) => {
     const { queue } = await channel.assertQueue('', { exclusive: true });
     await channel.bindQueue(queue, 'wallet.events', 'transaction.created');
+    const bundles = await bindBundles();
     const heard: unknown[] = [];
     await channel.consume(queue, (got) => {
       const properties: Record<string, unknown> = { ...got?.properties };
@@ -88,5 +98,6 @@ it.each(['plain', 'long', 'named'] as const)(
     await expect.poll(() => heard.length, { timeout: 10_000 }).toBe(sent.length);
     expect(heard).toEqual(expected);
     await channel.deleteQueue(queue);
+    await channel.deleteQueue(bundles);
   },
 );

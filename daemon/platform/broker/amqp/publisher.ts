@@ -1,12 +1,15 @@
 import type { ConfirmChannel, Options } from 'amqplib';
 
-import { eventsExchange, patternOf, textOf, type OutboundMessage } from '../broker.ts';
+import type { OutboundMessage } from '../broker.ts';
 import type { Log } from '../../log.ts';
 import { createPublicError } from '../../progress/public-error.ts';
+import type { BundleLimits } from './bundles.ts';
+import { createRounds, type Answer, type Outgoing, type Sending } from './round.ts';
 import { keepSession } from './session.ts';
 import { assertExchanges } from './topology.ts';
 
 export type Publisher = {
+  /** One call at a time. */
   publish(messages: readonly OutboundMessage[]): Promise<readonly OutboundMessage[]>;
   /** To a queue by its name; rejects unless the broker has confirmed it. */
   sendToQueue(queue: string, body: Buffer, options: Options.Publish): Promise<void>;
@@ -14,23 +17,15 @@ export type Publisher = {
   stop(): Promise<void>;
 };
 
-type Outgoing = {
-  readonly exchange: string;
-  readonly routingKey: string;
-  readonly body: Buffer;
-  readonly options: Options.Publish & { readonly messageId: string };
-};
-type OnAnswer = (isConfirmed: boolean) => void;
+type OnAnswer = (answer: Answer) => void;
 
 /** Publishes waiting for their confirms at once: enough to fill a round trip. */
 const maxInFlight = 2_000;
 /** Published before others get a turn. */
 const maxPerTurn = 250;
-/** These have a queue of ours: if they reach none, that is a failure. */
-const queuedKeys: ReadonlySet<string> = new Set(['transaction.created', 'statement.requested']);
 
 /** Publishes persistent messages on a connection of its own, and waits for the confirms. */
-export function createPublisher(url: string, log: Log): Publisher {
+export function createPublisher(url: string, log: Log, limits?: BundleLimits): Publisher {
   const returned = new Set<string>();
   const session = keepSession({
     name: 'publisher',
@@ -39,9 +34,8 @@ export function createPublisher(url: string, log: Log): Publisher {
     setup: async (channel) => {
       returned.clear();
       // An unroutable message is confirmed as well; the return comes before the confirm.
-      channel.on('return', (message) => {
-        const id: unknown = message.properties.messageId;
-        if (typeof id === 'string') returned.add(id);
+      channel.on('return', ({ fields, properties }) => {
+        returned.add(nameOf(fields.exchange, String(properties.messageId)));
       });
       await assertExchanges(channel);
     },
@@ -54,27 +48,36 @@ export function createPublisher(url: string, log: Log): Publisher {
     return channel;
   };
 
-  const send = (channel: ConfirmChannel, outgoing: Outgoing, onAnswer: OnAnswer): void => {
-    const { exchange, routingKey, body, options } = outgoing;
-    const { messageId } = options;
+  const send = ({ exchange, routingKey, body, options }: Outgoing, onAnswer: OnAnswer): void => {
     const whole = { persistent: true, ...options };
-    channel.publish(exchange, routingKey, body, whole, (err: unknown) => {
-      const wasReturned = returned.size > 0 && returned.delete(messageId);
-      onAnswer((err === null || err === undefined) && !wasReturned);
+    connected().publish(exchange, routingKey, body, whole, (err: unknown) => {
+      const wasReturned = returned.size > 0 && returned.delete(nameOf(exchange, options.messageId));
+      if (err !== null && err !== undefined) onAnswer('refused');
+      else onAnswer(wasReturned ? 'returned' : 'confirmed');
     });
   };
 
+  const rounds = createRounds(limits);
   return {
-    publish: (messages) =>
-      sendAll(messages, (message, onAnswer) => send(connected(), toOutgoing(message), onAnswer)),
+    publish: async (messages) => {
+      const { now, listLater } = rounds.plan(messages);
+      const unconfirmed = new Set<OutboundMessage>();
+      const note = (sending: Sending, answer: Answer): void => {
+        rounds.note(sending, answer);
+        const isLost = answer === 'refused' || (answer === 'returned' && sending.isNeeded);
+        if (isLost) for (const message of sending.carries) unconfirmed.add(message);
+      };
+      await sendAll(now, send, note);
+      await sendAll(listLater(), send, note);
+      return unconfirmed.size === 0 ? [] : messages.filter((message) => unconfirmed.has(message));
+    },
     sendToQueue: async (queue, body, options) => {
       const messageId = String(options.messageId);
       const full = { ...options, messageId, mandatory: true };
-      const outgoing = { exchange: '', routingKey: queue, body, options: full };
-      const isConfirmed = await new Promise<boolean>((resolve) => {
-        send(connected(), outgoing, resolve);
+      const answer = await new Promise<Answer>((resolve) => {
+        send({ exchange: '', routingKey: queue, body, options: full }, resolve);
       });
-      if (!isConfirmed) {
+      if (answer !== 'confirmed') {
         throw createPublicError(`RabbitMQ did not confirm a message to ${queue}`);
       }
     },
@@ -83,56 +86,47 @@ export function createPublisher(url: string, log: Log): Publisher {
   };
 }
 
+const nameOf = (exchange: string, messageId: string): string => `${exchange} ${messageId}`;
+
 /**
- * Sends all, as many at once as may be in flight and the next ones as answers come. Resolves to
- * what was not confirmed; rejects if sending fails.
+ * Sends all, as many at once as may be in flight and the next ones as answers come. Resolves once
+ * all are answered; rejects if sending fails.
  */
 function sendAll(
-  messages: readonly OutboundMessage[],
-  send: (message: OutboundMessage, onAnswer: OnAnswer) => void,
-): Promise<readonly OutboundMessage[]> {
+  sendings: readonly Sending[],
+  send: (outgoing: Outgoing, onAnswer: OnAnswer) => void,
+  note: (sending: Sending, answer: Answer) => void,
+): Promise<void> {
   return new Promise((resolve, reject) => {
-    const unconfirmed: OutboundMessage[] = [];
     let sent = 0;
     let answered = 0;
     let isDue = false;
     const sendSome = (): void => {
       isDue = false;
       try {
-        for (const message of messages.slice(sent, sent + maxPerTurn)) {
+        for (const sending of sendings.slice(sent, sent + maxPerTurn)) {
           sent += 1;
-          send(message, (isConfirmed) => {
+          send(sending.make(), (answer) => {
             answered += 1;
-            if (!isConfirmed) unconfirmed.push(message);
-            if (answered === messages.length) resolve(unconfirmed);
+            note(sending, answer);
+            if (answered === sendings.length) resolve();
             else sendSoon();
           });
         }
         sendSoon();
       } catch (err) {
         // Nothing more of these: they come again, in order.
-        sent = messages.length;
+        sent = sendings.length;
         reject(err instanceof Error ? err : new Error('not published', { cause: err }));
       }
     };
     const sendSoon = (): void => {
-      if (isDue || sent === messages.length || sent - answered > maxInFlight - maxPerTurn) return;
+      const isFull = sent - answered > maxInFlight - maxPerTurn;
+      if (isDue || sent === sendings.length || isFull) return;
       isDue = true;
       setImmediate(sendSome);
     };
-    if (messages.length === 0) resolve(unconfirmed);
+    if (sendings.length === 0) resolve();
     sendSoon();
   });
 }
-
-const toOutgoing = (message: OutboundMessage): Outgoing => ({
-  exchange: eventsExchange,
-  routingKey: message.routingKey,
-  body: Buffer.from(textOf(message)),
-  options: {
-    messageId: message.messageId,
-    contentType: 'application/json',
-    type: patternOf(message),
-    mandatory: queuedKeys.has(message.routingKey),
-  },
-});

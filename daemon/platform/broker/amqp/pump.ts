@@ -14,13 +14,18 @@ type WorkOptions = {
   readonly log: Log;
   readonly progress: QueueProgress;
   readonly window: Pick<Window, 'note' | 'release'>;
+  readonly limits: BatchLimits;
+};
+
+export type BatchLimits = {
+  readonly messages: number;
+  /** Of the bodies; the first message may be larger. */
+  readonly bytes: number;
 };
 
 const maxBackoffMs = 5_000;
 /** How often messages that are held are tried, where none come besides. */
 const tryHeldEveryMs = 250;
-/** In a batch; the first message may be larger. */
-const maxBatchBytes = 8 * 1024 * 1024;
 /** After so long without any success most of what is unacknowledged goes back to the queue. */
 const releaseAfterMs = 10_000;
 
@@ -31,13 +36,8 @@ export type Pump = {
 };
 
 /** Works on what comes over a channel, in batches, and acknowledges what is done. */
-export function createPump(
-  channel: ConfirmChannel,
-  maxBatch: number,
-  work: Work,
-  options: WorkOptions,
-): Pump {
-  const { isWanted, log, progress, window } = options;
+export function createPump(channel: ConfirmChannel, work: Work, options: WorkOptions): Pump {
+  const { isWanted, log, progress, window, limits } = options;
   const buffer: ConsumeMessage[] = [];
   let held: readonly ConsumeMessage[] = [];
   let isBusy = false;
@@ -47,7 +47,9 @@ export function createPump(
   const workOnce = async (): Promise<void> => {
     // What is held comes first, so that nothing overtakes it.
     // At least half a batch is new, so that many that are held do not slow the others down.
-    const batch = [...held, ...takeBatch(buffer, Math.max(maxBatch >> 1, maxBatch - held.length))];
+    const { messages, bytes } = limits;
+    const room = Math.max(messages >> 1, messages - held.length);
+    const batch = [...held, ...takeBatch(buffer, { messages: room, bytes })];
     held = batch;
     const left = await work(batch);
     failures = 0;
@@ -105,13 +107,13 @@ const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout
 
 const nextTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
-/** The first of the messages, so many at most, and so many bytes; at least one. */
-function takeBatch(buffer: ConsumeMessage[], most: number): ConsumeMessage[] {
+/** The first of the messages, within the limits; at least one. */
+function takeBatch(buffer: ConsumeMessage[], limits: BatchLimits): ConsumeMessage[] {
   let bytes = 0;
   let count = 0;
   for (const { content } of buffer) {
     bytes += content.length;
-    if (count === most || (count > 0 && bytes > maxBatchBytes)) break;
+    if (count === limits.messages || (count > 0 && bytes > limits.bytes)) break;
     count += 1;
   }
   return buffer.splice(0, count);

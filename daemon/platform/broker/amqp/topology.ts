@@ -1,6 +1,12 @@
 import type { ConfirmChannel } from 'amqplib';
 
-import { commandsExchange, eventsExchange, type Consumer } from '../broker.ts';
+import {
+  bundledKeys,
+  bundlesExchange,
+  commandsExchange,
+  eventsExchange,
+  type Consumer,
+} from '../broker.ts';
 
 /**
  * So high that the broker never dead-letters a message by itself: it counts each time that a
@@ -16,6 +22,7 @@ export const deadQueueOf = (queue: string): string => `${queue}.dead`;
 export async function assertExchanges(channel: ConfirmChannel): Promise<void> {
   await channel.assertExchange(eventsExchange, 'topic', { durable: true });
   await channel.assertExchange(commandsExchange, 'direct', { durable: true });
+  await channel.assertExchange(bundlesExchange, 'direct', { durable: true });
 }
 
 /**
@@ -31,8 +38,15 @@ export async function assertQueues(channel: ConfirmChannel, consumer: Consumer):
     durable: true,
     arguments: queueArguments(consumer.queue),
   });
-  for (const { exchange, routingKey } of consumer.bindings) {
-    await channel.bindQueue(consumer.queue, exchange, routingKey);
+  for (const binding of consumer.bindings) {
+    const { exchange, routingKey } = binding;
+    await channel.bindQueue(
+      consumer.queue,
+      isBundled(binding) ? bundlesExchange : exchange,
+      routingKey,
+    );
+    // An earlier version bound it there, and singles would come as well as bundles.
+    if (isBundled(binding)) await channel.unbindQueue(consumer.queue, exchange, routingKey);
   }
 }
 
@@ -47,3 +61,11 @@ function queueArguments(queue: string): Record<string, string | number> {
     'x-dead-letter-strategy': 'at-least-once',
   };
 }
+
+type Binding = Consumer['bindings'][number];
+
+const isBundled = ({ exchange, routingKey }: Binding): boolean =>
+  exchange === eventsExchange && bundledKeys.has(routingKey);
+
+/** True where messages of a consumer come in bundles. */
+export const takesBundles = ({ bindings }: Consumer): boolean => bindings.some(isBundled);

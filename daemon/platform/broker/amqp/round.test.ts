@@ -1,0 +1,67 @@
+import { expect, it } from 'vitest';
+
+import type { OutboundMessage } from '../broker.ts';
+import { createRounds, type Answer, type Sending } from './round.ts';
+
+const messageOf = (routingKey: string, n: number): OutboundMessage => ({
+  messageId: `${routingKey} ${n}`,
+  routingKey,
+  body: { pattern: 'x', data: { n } },
+});
+const listOf = (routingKey: string, count: number): OutboundMessage[] =>
+  Array.from({ length: count }, (_, n) => messageOf(routingKey, n));
+
+/** Singles of a round that are published, where `answer` is the answer to each. */
+function publish(
+  rounds: ReturnType<typeof createRounds>,
+  messages: readonly OutboundMessage[],
+  answer: (sending: Sending) => Answer,
+): string[] {
+  const { now, listLater } = rounds.plan(messages);
+  for (const sending of now) rounds.note(sending, answer(sending));
+  return [...now, ...listLater()]
+    .map(({ make }) => make())
+    .filter(({ exchange }) => exchange === 'wallet.events')
+    .map(({ options }) => options.messageId);
+}
+
+const created = listOf('transaction.created', 5);
+const namesOf = (messages: readonly OutboundMessage[]) =>
+  messages.map(({ messageId }) => messageId);
+
+it('without a queue for a key only the first message of each round is published', () => {
+  const rounds = createRounds();
+  const ready = messageOf('statement.ready', 0);
+  const all = [...created, ready];
+  for (let i = 0; i < 3; i += 1) {
+    expect(publish(rounds, all, () => 'returned')).toEqual(namesOf([created[0]!, ready]));
+  }
+});
+
+it.each(['confirmed', 'refused'] as const)(
+  'where a queue has %s the first message, all are published, in order',
+  (answer) => {
+    const rounds = createRounds();
+    for (let i = 0; i < 3; i += 1) {
+      expect(publish(rounds, created, () => answer)).toEqual(namesOf(created));
+    }
+  },
+);
+
+it('a listener that binds its queue gets every message from the next round on', () => {
+  const rounds = createRounds();
+  publish(rounds, created, () => 'returned');
+  expect(publish(rounds, created, () => 'confirmed')).toEqual(namesOf(created));
+  expect(publish(rounds, created, () => 'returned')).toEqual(namesOf(created));
+  expect(publish(rounds, created, () => 'returned')).toEqual(namesOf([created[0]!]));
+});
+
+it('messages for a queue of ours are all published, and are needed', () => {
+  const requested = listOf('statement.requested', 3);
+  expect(publish(createRounds(), requested, () => 'returned')).toEqual(namesOf(requested));
+  const { now } = createRounds().plan([...requested, ...created]);
+  expect(now.filter(({ isNeeded }) => isNeeded).flatMap(({ carries }) => carries)).toEqual([
+    ...created,
+    ...requested,
+  ]);
+});

@@ -1,0 +1,112 @@
+import { randomUUID } from 'node:crypto';
+
+import type { Options } from 'amqplib';
+
+import {
+  bundledKeys,
+  bundlesExchange,
+  eventsExchange,
+  patternOf,
+  textOf,
+  type OutboundMessage,
+} from '../broker.ts';
+import { toBundles, type Bundle, type BundleLimits } from './bundles.ts';
+
+export type Outgoing = {
+  readonly exchange: string;
+  readonly routingKey: string;
+  readonly body: Buffer;
+  readonly options: Options.Publish & { readonly messageId: string };
+};
+/** `returned`: confirmed, and in no queue. */
+export type Answer = 'confirmed' | 'returned' | 'refused';
+
+/** What is published at once, and the messages that it carries. */
+export type Sending = {
+  /** Made when it is sent. */
+  readonly make: () => Outgoing;
+  readonly carries: readonly OutboundMessage[];
+  /** A queue of ours is for it: one that reaches none is sent again. */
+  readonly isNeeded: boolean;
+  /** Shows whether a queue is bound for its key. */
+  readonly isProbe: boolean;
+};
+
+/** These reach a queue of ours as they are: if they reach none, that is a failure. */
+const neededKeys: ReadonlySet<string> = new Set(['statement.requested']);
+
+/**
+ * Splits rounds of messages into what is published: bundles for our own queue, and single messages
+ * for listeners. No listener may be there: then publishing costs more than anything else. So the
+ * first message of each key is `mandatory`, and if it reaches no queue, the others of the round are
+ * not published. `bound` keeps what is known of keys from round to round.
+ */
+export function createRounds(limits?: BundleLimits) {
+  const bound = new Set<string>();
+  return {
+    /** `later` is for once `now` is answered. */
+    plan: (messages: readonly OutboundMessage[]) => {
+      const bundled = messages.filter(({ routingKey }) => bundledKeys.has(routingKey));
+      const now: Sending[] = toBundles(bundled, limits).map(toBundleSending);
+      const later: Sending[] = [];
+      const probed = new Set<string>();
+      for (const message of messages) {
+        const { routingKey } = message;
+        const isNeeded = neededKeys.has(routingKey);
+        const isProbe = !isNeeded && !probed.has(routingKey);
+        const sending = toSending(message, { isNeeded, isProbe });
+        probed.add(routingKey);
+        if (isNeeded || isProbe || bound.has(routingKey)) now.push(sending);
+        else later.push(sending);
+      }
+      const listLater = (): readonly Sending[] =>
+        later.filter(({ carries: [message] }) => message && bound.has(message.routingKey));
+      return { now, listLater };
+    },
+    note: ({ isProbe, carries: [message] }: Sending, answer: Answer): void => {
+      if (!isProbe || !message) return;
+      // A queue that refuses is one.
+      if (answer === 'returned') bound.delete(message.routingKey);
+      else bound.add(message.routingKey);
+    },
+  };
+}
+
+type Purpose = Pick<Sending, 'isNeeded' | 'isProbe'>;
+
+const toSending = (message: OutboundMessage, purpose: Purpose): Sending => ({
+  ...purpose,
+  carries: [message],
+  make: () => ({
+    exchange: eventsExchange,
+    routingKey: message.routingKey,
+    body: Buffer.from(textOf(message)),
+    options: {
+      messageId: message.messageId,
+      contentType: 'application/json',
+      type: patternOf(message),
+      mandatory: purpose.isNeeded || purpose.isProbe,
+    },
+  }),
+});
+
+function toBundleSending({ messages, pattern, text }: Bundle): Sending {
+  const [first] = messages;
+  if (!first) throw new Error('an empty bundle');
+  return {
+    isNeeded: true,
+    isProbe: false,
+    carries: messages,
+    make: () => ({
+      exchange: bundlesExchange,
+      routingKey: first.routingKey,
+      body: Buffer.from(text),
+      options: {
+        messageId: messages.length === 1 ? first.messageId : randomUUID(),
+        contentType: 'application/json',
+        type: pattern,
+        mandatory: true,
+      },
+    }),
+  };
+}
