@@ -15,8 +15,8 @@ export type Part = {
 };
 
 /**
- * The parts of deliveries, those of bundles where the queue gets them. Each delivery is read once, however often it is tried, and remembers
- * which of its parts are done.
+ * The parts of deliveries, those of bundles where the queue gets them. Each delivery is read once,
+ * however often it is tried, and remembers which of its parts are done.
  */
 export function createDeliveries(isBundled: boolean): (message: ConsumeMessage) => readonly Part[] {
   const known = new WeakMap<ConsumeMessage, readonly Part[]>();

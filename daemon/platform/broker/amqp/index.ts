@@ -8,7 +8,8 @@ import { createPublisher } from './publisher.ts';
 
 /**
  * The transport over RabbitMQ. Connections to publish and to consume are separate, so that a
- * broker which blocks publishers goes on delivering. It may be unavailable at any time, also at start.
+ * broker which blocks publishers goes on delivering. It may be unavailable at any time, also when
+ * the daemon starts.
  * `limits` are of the bundles for our own queues.
  */
 export function createAmqpBroker(
