@@ -1,6 +1,6 @@
 import { failUsage, succeed, type Outcome } from '../outcome.ts';
 import type { OutputFormat } from '../config/settings.ts';
-import { findSimilar } from '../terminal/similar.ts';
+import { suggest } from '../../lib/suggest.ts';
 import type { Column } from './print.ts';
 
 /** What a user asked of a list's columns: `--wide` and `--columns`. */
@@ -47,11 +47,10 @@ const namesOf = ({ header, table }: Column<never>): readonly string[] =>
 
 function failUnknownColumn<Row>(name: string, columns: readonly Column<Row>[]): Outcome<never> {
   const names = columns.map(({ header }) => header);
-  const similar = findSimilar(toName(name), columns.flatMap(namesOf));
   return failUsage(
     'columns',
     `${JSON.stringify(name)} is not a column; the columns are ${names.join(', ')}`,
-    similar === undefined ? undefined : `did you mean ${similar}?`,
+    suggest(toName(name), columns.flatMap(namesOf)),
   );
 }
 

@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 
 import { quoteForShell } from '../../../core/shell-word.ts';
 import { stripControls } from '../../../core/text.ts';
-import { isUuid } from '../../../core/ids.ts';
+import { canonicalId, isUuid } from '../../../core/ids.ts';
 import { operations } from '../../../core/operations.ts';
 import { apiKeyScopes } from '../../../core/scopes.ts';
 import {
@@ -138,7 +138,7 @@ function readRequest(
   if (unknownOperation !== undefined) {
     return failUnknown('operation', unknownOperation, operations);
   }
-  const walletId = options.wallet?.toLowerCase();
+  const walletId = options.wallet === undefined ? undefined : canonicalId(options.wallet);
   if (walletId !== undefined && !isUuid(walletId)) {
     const what = JSON.stringify(options.wallet);
     return failUsage('wallet', `${what} is not a wallet's id`, 'find it with: wallet wallets list');

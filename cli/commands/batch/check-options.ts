@@ -1,8 +1,9 @@
 import { findExponent } from '../../../core/currencies.ts';
 import { canonicalText, findTextProblem, textLimits } from '../../../core/text.ts';
 import type { Context } from '../../context.ts';
-import { failUsage, succeed, type Outcome } from '../../outcome.ts';
+import { failUnknown, failUsage, succeed, type Outcome } from '../../outcome.ts';
 import { failUnknownCurrency } from '../money/command.ts';
+import { chooseInputFormat, chooseResultsFormat } from './formats.ts';
 import type { ResultsFormat } from './results/results.ts';
 import { delimiters } from './rows/csv-rows.ts';
 import type { InputFormat } from './rows/rows.ts';
@@ -51,9 +52,8 @@ export function checkBatch(
 ): Outcome<Batch> {
   const { inputFormat, results } = options;
   const batchId = options.batchId === undefined ? undefined : canonicalText(options.batchId);
-  if (inputFormat !== undefined && inputFormat !== 'csv' && inputFormat !== 'ndjson') {
-    return failUsage('input-format', `${JSON.stringify(inputFormat)} is neither csv nor ndjson`);
-  }
+  const format = chooseInputFormat(file, inputFormat);
+  if (!format.ok) return format;
   const problem =
     batchId === undefined ? undefined : findTextProblem(batchId, textLimits.idempotencyKey);
   if (problem !== undefined || batchId === '') {
@@ -67,9 +67,11 @@ export function checkBatch(
       'is missing: name the results file when reading from standard input',
     );
   }
+  const resultsFormat = chooseResultsFormat(results);
+  if (!resultsFormat.ok) return resultsFormat;
   const delimiter = readDelimiter(options.delimiter);
   if (delimiter === undefined) {
-    return failUsage('delimiter', `must be one of ${Object.keys(delimiters).join(', ')}`);
+    return failUnknown('delimiter', options.delimiter ?? '', Object.keys(delimiters));
   }
   const currency = canonicalText(options.currency ?? context.settings.currency).toUpperCase();
   if (findExponent(currency) === undefined) return failUnknownCurrency(currency);
@@ -77,12 +79,12 @@ export function checkBatch(
   const fallback = `${file}.${isDryRun ? 'dry-run' : 'results'}.csv`;
   return succeed({
     file,
-    format: inputFormat ?? (/\.(ndjson|jsonl)$/i.test(file) ? 'ndjson' : 'csv'),
+    format: format.value,
     batchId,
     user: options.user,
     currency,
     results: results ?? fallback,
-    resultsFormat: /\.(ndjson|jsonl)$/i.test(results ?? '') ? 'ndjson' : 'csv',
+    resultsFormat: resultsFormat.value,
     areResultsNamed: results !== undefined,
     mayOverwrite: options.overwrite === true,
     mustResume: options.resume === true,

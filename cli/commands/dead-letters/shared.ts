@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 
-import { isUuid } from '../../../core/ids.ts';
+import { canonicalUuid } from '../../../core/ids.ts';
 import {
   DeadLetterState,
   type DeadLetter,
@@ -82,7 +82,7 @@ export function checkState(text = 'pending'): Outcome<DeadLetterState> {
 /** The ids as the server writes them, each once. Which there are is for the server to say. */
 export function checkIds(ids: readonly string[]): Outcome<readonly string[]> {
   if (ids.includes('')) return failUsage('dead_letter_id', 'must not be empty');
-  const canonical = ids.map((id) => (isUuid(id.toLowerCase()) ? id.toLowerCase() : id));
+  const canonical = ids.map((id) => canonicalUuid(id) ?? id);
   return succeed([...new Set(canonical)]);
 }
 

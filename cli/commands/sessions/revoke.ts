@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 
 import { describeAddress } from '../../../core/addresses.ts';
-import { isUuid } from '../../../core/ids.ts';
+import { canonicalId, isUuid } from '../../../core/ids.ts';
 import {
   AuthServiceService,
   type RevokeSessionRequest,
@@ -66,7 +66,7 @@ async function runSessionsRevoke(
   if ((id === undefined) === (options.all !== true)) {
     return failUsage('session_id', 'give either the id of a session or --all');
   }
-  const isWhole = id !== undefined && isUuid(id.toLowerCase());
+  const isWhole = id !== undefined && isUuid(canonicalId(id));
   if (isWhole && options.user !== undefined) {
     return failUsage('user', '--user goes with --all: an id names one session already');
   }

@@ -1,4 +1,4 @@
-import { idRangeOf, isUuid, minIdPrefixLength } from '../../../core/ids.ts';
+import { canonicalId, idRangeOf, isUuid, minIdPrefixLength } from '../../../core/ids.ts';
 import type { Reason } from '../../../core/reasons.ts';
 import { exitCodes, fail, failUsage, succeed, type Outcome } from '../../outcome.ts';
 
@@ -27,7 +27,7 @@ const shownCandidates = 5;
 export const candidateLimit = shownCandidates + 1;
 
 /** True for a whole id, and for the beginning of one that is long enough to be looked for. */
-export const isIdOrPrefix = (text: string): boolean => idRangeOf(text.toLowerCase()) !== undefined;
+export const isIdOrPrefix = (text: string): boolean => idRangeOf(canonicalId(text)) !== undefined;
 
 /** An argument that is neither an id nor its beginning. Nothing has to be asked to know it. */
 export const failNoId = (text: string, { field, noun, list }: Omit<IdSearch, 'find'>) =>
@@ -40,7 +40,7 @@ export const failNoId = (text: string, { field, noun, list }: Omit<IdSearch, 'fi
 
 /** The whole id that a text names: the only one that begins with it. A whole id is not looked up. */
 export async function resolveId(text: string, search: IdSearch): Promise<Outcome<string>> {
-  const prefix = text.toLowerCase();
+  const prefix = canonicalId(text);
   if (isUuid(prefix)) return succeed(prefix);
   if (!isIdOrPrefix(prefix)) return failNoId(text, search);
   const found = await search.find(prefix);

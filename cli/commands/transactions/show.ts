@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 
 import { findExponent } from '../../../core/currencies.ts';
-import { isUuid } from '../../../core/ids.ts';
+import { canonicalId, isUuid } from '../../../core/ids.ts';
 import {
   WalletServiceService,
   type GetTransactionRequest,
@@ -62,7 +62,7 @@ async function runTransactionsShow(
   }
   if (id !== undefined && !isIdOrPrefix(id)) return failNoId(id, transactionSearch);
   // A whole id says which wallet; its beginning and a key only name something within one.
-  const isWhole = id !== undefined && isUuid(id.toLowerCase());
+  const isWhole = id !== undefined && isUuid(canonicalId(id));
   const chosen = isWhole ? undefined : context.settings.currency;
   const currency = options.currency ?? chosen ?? '';
   if (currency !== '' && findExponent(currency) === undefined) return failUnknownCurrency(currency);

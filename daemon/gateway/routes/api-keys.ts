@@ -1,5 +1,6 @@
 import { z } from 'zod';
 
+import { canonicalId } from '../../../core/ids.ts';
 import { apiKeyScopes } from '../../../core/scopes.ts';
 import { toApiKeyJson } from '../../../lib/json/accounts.ts';
 import {
@@ -105,7 +106,7 @@ export const apiKeyRoutes: readonly Route[] = [
       const request = CreateApiKeyRequest.fromPartial({
         name: body.name,
         scopes: body.scopes,
-        walletId: body.walletId?.toLowerCase(),
+        walletId: body.walletId === undefined ? undefined : canonicalId(body.walletId),
         operations: body.operations ?? [],
         expiresAt: expiresAt.value ?? new Date(Date.now() + defaultLifeMs),
       });
@@ -131,7 +132,7 @@ export const apiKeyRoutes: readonly Route[] = [
     },
     problems: ['API_KEY_NOT_FOUND'],
     run: async ({ params, call }) => {
-      const request = RevokeApiKeyRequest.fromPartial({ apiKeyId: params.id.toLowerCase() });
+      const request = RevokeApiKeyRequest.fromPartial({ apiKeyId: canonicalId(params.id) });
       const revoked = await call('auth', auth.revokeApiKey, request);
       if (!revoked.ok) return revoked;
       return answer(200, toApiKeyJson(present(revoked.value.apiKey, 'API key')));

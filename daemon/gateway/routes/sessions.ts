@@ -1,5 +1,6 @@
 import { z } from 'zod';
 
+import { canonicalId } from '../../../core/ids.ts';
 import { toApiKeyJson, toSessionJson, toUserJson } from '../../../lib/json/accounts.ts';
 import { nameRole } from '../../../lib/json/names.ts';
 import {
@@ -199,7 +200,7 @@ export const sessionRoutes: readonly Route[] = [
     },
     problems: ['SESSION_NOT_FOUND'],
     run: async ({ params, call }) => {
-      const target = { $case: 'sessionId', value: params.id.toLowerCase() } as const;
+      const target = { $case: 'sessionId', value: canonicalId(params.id) } as const;
       const request = RevokeSessionRequest.fromPartial({ target });
       const ended = await call('auth', auth.revokeSession, request);
       return ended.ok ? answer(200, { revoked: ended.value.revoked }) : ended;

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 
+import { canonicalId } from '../../../core/ids.ts';
 import { toUserJson } from '../../../lib/json/accounts.ts';
 import { roleNumbers } from '../../../lib/json/names.ts';
 import {
@@ -92,7 +93,7 @@ export const userRoutes: readonly Route[] = [
     answers: { 200: { description: 'The user', schema: user, example: userExample } },
     problems: ['USER_NOT_FOUND'],
     run: async ({ params: { id }, call }) => {
-      const request = GetUserRequest.fromPartial({ userId: id.toLowerCase() });
+      const request = GetUserRequest.fromPartial({ userId: canonicalId(id) });
       const got = await call('auth', auth.getUser, request);
       return got.ok ? answer(200, toUserJson(userOf(got.value))) : got;
     },
@@ -118,7 +119,7 @@ export const userRoutes: readonly Route[] = [
     problems: ['LAST_ADMIN', 'USER_NOT_FOUND'],
     run: async ({ params: { id }, body, call }) => {
       const request = UpdateUserRequest.fromPartial({
-        userId: id.toLowerCase(),
+        userId: canonicalId(id),
         role: body.role && roleNumbers[body.role],
         disabled: body.disabled,
       });

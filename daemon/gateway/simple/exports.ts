@@ -1,5 +1,6 @@
 import { z } from 'zod';
 
+import { canonicalId } from '../../../core/ids.ts';
 import { contentTypeOf, statementFileName } from '../../../core/statement-format/index.ts';
 import { nameFormat, toExportJson } from '../../../lib/json/exports.ts';
 import {
@@ -70,7 +71,7 @@ export const simpleExportRoutes: readonly Route[] = [
 ];
 
 async function getExport(call: ServiceCall, id: string): Promise<Found<Export>> {
-  const request = GetExportRequest.fromPartial({ exportId: id.toLowerCase() });
+  const request = GetExportRequest.fromPartial({ exportId: canonicalId(id) });
   const got = await call('statement', statements.getExport, request);
   return got.ok ? found(present(got.value.export, 'export')) : got;
 }

@@ -244,4 +244,44 @@ describe('wallet batch run', () => {
     expect(JSON.parse(resumed.stdout)).toMatchObject({ rows: 60_000, done: 60_000, replayed: 0 });
     expect((await countEntries()) - before).toBe(60_000);
   });
+
+  it('batch reverse undoes each row of a batch once, through kills of daemon and CLI', async () => {
+    const count = 20_000;
+    const file = join(world.folder, 'mistake.csv');
+    const lines = Array.from({ length: count }, (_, i) => `deposit,0.05,${customer(i).id}`);
+    await writeFile(file, ['operation,amount,user', ...lines, ''].join('\n'));
+    const balances = () => Promise.all(customers.map(balanceOf));
+    const before = { balances: await balances(), entries: await countEntries() };
+    const batch = ['batch', 'run', file, '--batch-id', 'mistake', '--yes', '--json'];
+    expectCode(await operator.run(batch), 0);
+    expect(await balances()).not.toEqual(before.balances);
+
+    const results = `${file}.results.csv`;
+    const args = ['batch', 'reverse', results, '--yes', '--json'];
+    const env = { ...operator.env, WALLET_SERVER: world.daemon().address };
+    const begin = () => {
+      const child = spawn(process.execPath, ['dist/cli/main.js', ...args], {
+        env,
+        stdio: 'ignore',
+      });
+      return { child, ended: new Promise((resolve) => child.on('close', resolve)) };
+    };
+    const isPast = (row: number) =>
+      waitUntil(`row ${row}`, async () => (await lastRowOf(`${results}.reversed.csv`)) > row);
+    const first = begin();
+    await isPast(3_000);
+    first.child.kill('SIGKILL');
+    await first.ended;
+    const second = begin();
+    await isPast(9_000);
+    await world.kill();
+    await world.start();
+    expect(await second.ended).toBe(0);
+    expect(await balances()).toEqual(before.balances);
+    expect((await countEntries()) - before.entries).toBe(2 * count);
+    const again = await operator.run(args);
+    expectCode(again, 0);
+    expect(JSON.parse(again.stdout)).toMatchObject({ replayed: count, done: 0 });
+    expect((await countEntries()) - before.entries).toBe(2 * count);
+  });
 });

@@ -47,7 +47,11 @@ const script = `
   } else {
     await journal.append('1,done\\r\\n2,done\\r\\n3,done\\r\\n', { ...line, row: 3 });
   }
-  await new Promise((resolve) => setTimeout(resolve, 20));
+  // Until the journal has the last line: what is killed is the end of the run.
+  const last = isLate === 'late' ? '"back":[1]' : '"row":3';
+  while (!(await fs.promises.readFile(path + '.journal', 'utf8')).includes(last)) {
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
   let calls = 0;
   const killBefore = (object, name) => {
     const call = object[name];

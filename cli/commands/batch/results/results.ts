@@ -81,8 +81,7 @@ export function toResults(
 ): RowResult[] {
   return answered.map(({ row, answer }) => {
     if (!isItemRow(row)) return toInvalid(row);
-    // A dry run leaves nothing behind that could be in doubt.
-    return toResult(row, answer, row.wasSent && !isDryRun);
+    return toResult(row, answer, isDryRun);
   });
 }
 
@@ -112,9 +111,9 @@ function toInvalid({ row, reason, field, message, text }: InvalidRow): RowResult
 }
 
 function toResult(
-  { row, userId, text }: ItemRow,
+  { row, userId, text, wasSent }: ItemRow,
   answer: TransactionResult | undefined,
-  isInDoubt: boolean,
+  isDryRun: boolean,
 ): RowResult {
   const outcome = answer?.outcome;
   if (outcome?.$case === 'created' && outcome.value.transaction) {
@@ -127,7 +126,8 @@ function toResult(
       ...toCells(text),
       amount: formatMinor(amountMinor, exponent),
       currency,
-      transactionId: id,
+      // A dry run made no transaction.
+      transactionId: isDryRun && !replayed ? undefined : id,
       userId: transaction.userId,
       balance: formatMinor(balanceAfterMinor, exponent),
       ...{ reason: undefined, field: undefined, message: undefined },
@@ -137,7 +137,8 @@ function toResult(
   const { reason, message, metadata } = outcome.value;
   return {
     row,
-    status: toStatus(reason, isInDoubt),
+    // A dry run leaves nothing behind that could be in doubt.
+    status: toStatus(reason, wasSent && !isDryRun),
     ...toCells(text),
     userId: userId === '' ? undefined : userId,
     ...nothing,

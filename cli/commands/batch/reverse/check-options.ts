@@ -1,5 +1,6 @@
 import { failUsage, succeed, type Outcome } from '../../../outcome.ts';
 import { readMaxErrors } from '../check-options.ts';
+import { chooseInputFormat, chooseResultsFormat } from '../formats.ts';
 import type { ResultsFormat } from '../results/results.ts';
 
 /** The options of `wallet batch reverse`, as they were typed. */
@@ -28,14 +29,13 @@ export type Reversal = {
   readonly maxErrors: number;
 };
 
-const isNdjsonName = (name: string): boolean => /\.(ndjson|jsonl)(\.partial)?$/i.test(name);
-
 /** Checks the options of `wallet batch reverse`. */
 export function checkReversal(file: string, options: ReversalOptions): Outcome<Reversal> {
   const { inputFormat, results } = options;
-  if (inputFormat !== undefined && inputFormat !== 'csv' && inputFormat !== 'ndjson') {
-    return failUsage('input-format', `${JSON.stringify(inputFormat)} is neither csv nor ndjson`);
-  }
+  const format = chooseInputFormat(file, inputFormat);
+  if (!format.ok) return format;
+  const resultsFormat = chooseResultsFormat(results);
+  if (!resultsFormat.ok) return resultsFormat;
   const maxErrors = readMaxErrors(options.maxErrors);
   if (!maxErrors.ok) return maxErrors;
   if (file === '-' && results === undefined) {
@@ -47,10 +47,10 @@ export function checkReversal(file: string, options: ReversalOptions): Outcome<R
   const isDryRun = options.dryRun === true;
   return succeed({
     file,
-    format: inputFormat ?? (isNdjsonName(file) ? 'ndjson' : 'csv'),
+    format: format.value,
     areReplayedIncluded: options.includeReplayed === true,
     results: results ?? `${file}.reversed${isDryRun ? '.dry-run' : ''}.csv`,
-    resultsFormat: isNdjsonName(results ?? '') ? 'ndjson' : 'csv',
+    resultsFormat: resultsFormat.value,
     areResultsNamed: results !== undefined,
     mayOverwrite: options.overwrite === true,
     mustResume: options.resume === true,

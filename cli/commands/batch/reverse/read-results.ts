@@ -75,6 +75,7 @@ function toReversal(row: number, result: Result, options: ResultsOptions): reado
   if (status === 'rejected' || status === 'invalid') return left('failed');
   if (status === 'unknown') return left('unknown');
   if (status !== 'done' && status !== 'replayed') throw notResults(row);
+  if (status === 'done' && transactionId === '') throw dryRunResults();
   if (!isUuid(transactionId) || !isUuid(userId) || !isOperation(operation)) throw notResults(row);
   if (status === 'replayed' && !options.areReplayedIncluded) return left('replayed');
   const cells = { operation: 'reversal', amount, currency, user: userId };
@@ -86,6 +87,12 @@ function toReversal(row: number, result: Result, options: ResultsOptions): reado
 }
 
 const noResultsHint = 'name the results file of wallet batch run';
+
+const dryRunResults = (): InputError =>
+  new InputError(
+    'has the results of a dry run: nothing was done, so nothing is undone',
+    noResultsHint,
+  );
 
 const notResults = (row: number): InputError =>
   new InputError(`row ${row} is not a result of a batch; nothing was sent`, noResultsHint);

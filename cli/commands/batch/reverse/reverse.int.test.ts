@@ -88,6 +88,14 @@ test('the results of a run that was cut off are read up to its last whole row', 
   expect(world.payments).toHaveLength(4);
 });
 
+test('results of a dry run are refused: nothing was done that could be undone', async () => {
+  await world.run([row('1')], ['--batch-id', 'may', '--dry-run', '--json']);
+  const ran = await reverse(join(world.folder, 'batch.csv.dry-run.csv'), ...undo);
+  expect([ran.exitCode, ran.out]).toEqual([2, '']);
+  expect(ran.err).toContain('dry run');
+  expect(world.payments).toHaveLength(0);
+});
+
 test('results in NDJSON are read as those in CSV', async () => {
   const out = join(world.folder, 'out.ndjson');
   await world.run([row('1')], ['--batch-id', 'n', '--results', out, '--yes', '--json']);

@@ -3,7 +3,7 @@ import { textOf, type InboundMessage, type OutboundMessage } from '../broker.ts'
 import type { Dead } from './letters.ts';
 
 /** The pattern of a bundle: `{ "pattern": "transactions_created", "data": { "events": [...] } }`. */
-export const bundlePattern = 'transactions_created';
+const bundlePattern = 'transactions_created';
 
 /** Namespace of the ids of messages that came in a bundle: a fixed random UUID. */
 const partNamespace = '0f4d6f0b-7f0a-4f0e-8a36-0d9c5a2f6c11';
