@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 
+import type { FileLock } from '../../../lib/file-lock.ts';
 import type { Context } from '../../context.ts';
 import { withLock } from '../../files/lock.ts';
 import { exitCodes, fail, failUsage, type CommandOutcome } from '../../outcome.ts';
@@ -41,6 +42,7 @@ export async function checkAndRun(
   }
   const target = await checkResultsTarget(context, {
     path: batch.results,
+    input: batch.file,
     mayOverwrite: batch.mayOverwrite,
     isKnownToBeOurs: batch.isDryRun && !batch.areResultsNamed,
   });
@@ -86,8 +88,8 @@ async function withKnown(
   if (batchId === undefined) return work(undefined);
   const { stateDir } = context.environment.paths;
   const name = { server: context.settings.server.text, caller: self.id, batchId };
-  const open = async (): Promise<CommandOutcome> => {
-    const known = await openKnownBatch(join(stateDir, 'batches'), name);
+  const open = async (lock: Pick<FileLock, 'isHeld'>): Promise<CommandOutcome> => {
+    const known = await openKnownBatch(join(stateDir, 'batches'), name, lock);
     if (!known.ok) return known;
     try {
       return await work(known.value);
@@ -95,7 +97,8 @@ async function withKnown(
       await known.value.close();
     }
   };
-  if (isDryRun) return open();
+  // A dry run records nothing.
+  if (isDryRun) return open({ isHeld: () => Promise.resolve(false) });
   return withLock(join(stateDir, 'locks'), `batch-id-${hashBatchName(name)}`, 0, open);
 }
 
@@ -171,7 +174,8 @@ function toRunInput(checks: Checks, known: KnownBatch | undefined): RunInput {
     onlyReplayed:
       'every row was done before under the same key; to run an equal batch as a new one, use ' +
       'another --batch-id',
-    identity: { batchId: batchId ?? '', user: user ?? '', currency, format },
+    // `keys`: how the keys of rows are made. A run of another way cannot be gone on with.
+    identity: { batchId: batchId ?? '', user: user ?? '', currency, format, keys: '2' },
     open: (resumed) => {
       const { reader, source } = openRows(checks, resumed);
       return {
@@ -184,7 +188,9 @@ function toRunInput(checks: Checks, known: KnownBatch | undefined): RunInput {
     ...(known && {
       addPaid: known.addPaid,
       onEnd: async ({ kind, counts }) => {
-        if (kind !== 'failed' && counts.unknown === 0) await known.end();
+        if (kind === 'failed' || counts.unknown > 0) return;
+        const ended = await known.end();
+        if (!ended.ok) await checks.context.reporter.warnAlways(ended.failure.message);
       },
     }),
   };

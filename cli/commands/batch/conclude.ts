@@ -1,6 +1,7 @@
 import type { Context } from '../../context.ts';
-import { exitCodes, fail, succeed, type CommandOutcome } from '../../outcome.ts';
+import { exitCodes, fail, succeed, type CliFailure, type CommandOutcome } from '../../outcome.ts';
 import { printObject } from '../../output/print.ts';
+import { toOpenFailure } from '../../rpc/in-doubt.ts';
 import type { Journal } from './results/journal.ts';
 import { failedOf, totalOf } from './results/run-files.ts';
 import type { RunEnd } from './run-rows.ts';
@@ -33,9 +34,17 @@ export async function conclude(
         resultsFileOf(summary),
     );
   }
-  if (end.kind === 'failed') return { ok: false, failure: end.failure };
+  const { unknown } = counts;
+  if (end.kind === 'failed') {
+    const failure = totalOf(counts) > 0 ? withoutNothingSent(end.failure) : end.failure;
+    return { ok: false, failure: unknown > 0 ? toOpenFailure(failure) : failure };
+  }
   if (end.kind === 'interrupted') {
-    return fail('INTERRUPTED', 'interrupted; every row that was sent has its result', {
+    const state =
+      unknown > 0
+        ? `the outcome of ${unknown} rows is unknown`
+        : 'every row that was sent has its result';
+    return fail('INTERRUPTED', `interrupted; ${state}`, {
       hint: 'run the same command again to continue',
     });
   }
@@ -44,7 +53,7 @@ export async function conclude(
       'stopped by --max-errors, which counts the rows that failed in this run; the same command ' +
         'continues after the last row',
     );
-    return succeed(exitCodes.rowsFailed);
+    if (unknown === 0) return succeed(exitCodes.rowsFailed);
   }
   if (end.kind === 'past-dry-run-limit') {
     await context.reporter.warnAlways(
@@ -53,9 +62,9 @@ export async function conclude(
     );
     return succeed(exitCodes.rowsFailed);
   }
-  if (counts.unknown > 0) {
+  if (unknown > 0) {
     await context.reporter.warnAlways(
-      `the outcome of ${counts.unknown} rows is unknown: run the same command again; no row is run twice`,
+      `the outcome of ${unknown} rows is unknown: run the same command again; no row is run twice`,
     );
     return succeed(exitCodes.outcomeUnknown);
   }
@@ -64,3 +73,9 @@ export async function conclude(
   }
   return succeed(failed > 0 ? exitCodes.rowsFailed : exitCodes.done);
 }
+
+/** Rows before the failure were sent. */
+const withoutNothingSent = (failure: CliFailure): CliFailure => ({
+  ...failure,
+  message: failure.message.replace(/; nothing was sent\b/, ''),
+});

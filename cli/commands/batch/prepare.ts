@@ -49,6 +49,7 @@ export async function* prepareChunks(options: SourceOptions): AsyncGenerator<Out
   const ownKeys = createOwnKeys();
   const digest = createHash('sha256');
   const late: PreparedRow[] = [];
+  let lastRow = 0;
   for await (const rawRows of reader.rows) {
     for (const raws of cut(rawRows, resumed?.row ?? 0)) {
       digest.update(raws.map(toDigested).join(''));
@@ -60,6 +61,7 @@ export async function* prepareChunks(options: SourceOptions): AsyncGenerator<Out
       }
       const rows = checked.map((row) => (isValid(row) ? prepare(row, known.value, keys) : row));
       const last = raws.at(-1)?.row ?? 0;
+      lastRow = last;
       if (resumed && last <= resumed.row) {
         late.push(...markSent(rows, resumed).filter(({ row }) => resumed.deferred.has(row)));
         if (last < resumed.row) continue;
@@ -74,6 +76,8 @@ export async function* prepareChunks(options: SourceOptions): AsyncGenerator<Out
       yield succeed({ rows: markSent(rows, resumed), digest: hex, isLate: false });
     }
   }
+  // Fewer rows than the unfinished run had: its results are not those of this input.
+  if (resumed && lastRow < resumed.row) throw changedInput(resumed);
 }
 
 /** Pieces of at most so many rows and bytes; one ends where an earlier run ended. */
@@ -96,12 +100,14 @@ const toDigested = ({ row, cells, problem }: RawRow): string =>
   JSON.stringify([row, cells, problem]);
 
 function checkSame(digest: Hash, resumed: Progress): void {
-  if (digest.copy().digest('hex') === resumed.digest) return;
-  throw new InputError(
+  if (digest.copy().digest('hex') !== resumed.digest) throw changedInput(resumed);
+}
+
+const changedInput = (resumed: Progress): InputError =>
+  new InputError(
     `the input has changed before row ${resumed.row + 1}, where the unfinished run stopped: start ` +
       'again with other --results; rows that were done keep their keys and are not paid again',
   );
-}
 
 /** Rows that an earlier run may have sent. */
 function markSent(rows: PreparedRow[], resumed: Progress | undefined): PreparedRow[] {

@@ -5,7 +5,7 @@ import {
 import { nameRole } from '../../../lib/json/names.ts';
 import type { Context } from '../../context.ts';
 import type { Credential } from '../../credentials/session.ts';
-import { fail, type Outcome } from '../../outcome.ts';
+import { settle } from './settle.ts';
 import { ok, skipped, toProblem, warning, type Finding } from './finding.ts';
 
 const dayMs = 86_400_000;
@@ -56,12 +56,4 @@ function describeSession(
   if (!isEnding || isShort) return ok('session', message, { details });
   const fix = apiKey ? 'wallet api-keys create' : 'wallet sign-in';
   return warning('session', `${message}: less than a day`, { fix, details });
-}
-
-async function settle<T>(work: Promise<Outcome<T>>): Promise<Outcome<T>> {
-  try {
-    return await work;
-  } catch (error) {
-    return fail('UNEXPECTED', error instanceof Error ? error.message : String(error));
-  }
 }

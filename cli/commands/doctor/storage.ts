@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 
 import type { Context } from '../../context.ts';
 import { accountOf } from '../../credentials/records.ts';
-import { fail, type Outcome } from '../../outcome.ts';
+import { settle } from './settle.ts';
 import { ok, problem, skipped, toProblem, type Finding } from './finding.ts';
 
 /** Whether tokens can be kept: in the keychain, or in files where that was chosen. */
@@ -41,12 +41,4 @@ async function checkKeychain({ storageOf, profile }: Context): Promise<Finding> 
   if (!removed.ok) return toProblem('keychain', removed);
   const message = 'an entry was written, read and removed';
   return ok('keychain', message, { details: { storage: 'keychain' } });
-}
-
-async function settle<T>(work: Promise<Outcome<T>>): Promise<Outcome<T>> {
-  try {
-    return await work;
-  } catch (error) {
-    return fail('UNEXPECTED', error instanceof Error ? error.message : String(error));
-  }
 }

@@ -1,3 +1,4 @@
+import { canonicalText } from '../../../core/text.ts';
 import { resolvesInDoubt } from '../../../core/in-doubt.ts';
 import type { Operation } from '../../../core/operations.ts';
 import {
@@ -60,7 +61,9 @@ export async function runMoneyCommand(
   const named = await nameParent(context, checked.value, user.value);
   if (!named.ok) return notBegun(named);
   const moneyCommand = named.value;
-  if (options.dryRun) return runDryRun(context, moneyCommand, user.value, options.idempotencyKey);
+  const key =
+    options.idempotencyKey === undefined ? undefined : canonicalText(options.idempotencyKey);
+  if (options.dryRun) return runDryRun(context, moneyCommand, user.value, key);
   const command: CanonicalCommand = {
     ...moneyCommand,
     profile: context.profile,
@@ -68,14 +71,14 @@ export async function runMoneyCommand(
     actor: nameActor(held.value),
     user: user.value?.id ?? '',
   };
-  if (options.idempotencyKey === undefined) {
+  if (key === undefined) {
     return runRemembered(context, command, moneyCommand, user.value, options.newKey === true);
   }
   const confirmed = await confirmMoneyCommand(context, moneyCommand, user.value);
   if (!confirmed.ok) return confirmed;
-  const left = await context.pendingKeys.claim(command, options.idempotencyKey);
+  const left = await context.pendingKeys.claim(command, key);
   const pending = left.ok ? left.value : undefined;
-  return sendUnder(context, moneyCommand, user.value, options.idempotencyKey, pending);
+  return sendUnder(context, moneyCommand, user.value, key, pending);
 }
 
 /** This run did nothing; whether an earlier one of the same command did cannot be found out. */

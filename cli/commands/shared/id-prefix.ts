@@ -45,9 +45,11 @@ export async function resolveId(text: string, search: IdSearch): Promise<Outcome
   if (!isIdOrPrefix(prefix)) return failNoId(text, search);
   const found = await search.find(prefix);
   if (!found.ok) return found;
-  const [first, ...others] = found.value;
+  // An older server does not know the filter, and answers with any.
+  const fitting = found.value.filter(({ id }) => id.startsWith(prefix));
+  const [first, ...others] = fitting;
   if (!first) return failNotFound(prefix, search);
-  return others.length === 0 ? succeed(first.id) : failAmbiguous(prefix, found.value, search);
+  return others.length === 0 ? succeed(first.id) : failAmbiguous(prefix, fitting, search);
 }
 
 function failNotFound(prefix: string, { field, noun, notFound, list }: IdSearch): Outcome<never> {

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 
-import { canonicalUuid } from '../../../core/ids.ts';
+import { canonicalId, canonicalUuid } from '../../../core/ids.ts';
 import { isUndo, type Operation } from '../../../core/operations.ts';
 import { textLimits } from '../../../core/text.ts';
 import { operationNumbers } from '../../../lib/json/names.ts';
@@ -224,7 +224,7 @@ const readRoutes: readonly Route[] = [
     answers: { 200: { description: 'The transaction', schema: transaction, example } },
     problems: ['TRANSACTION_NOT_FOUND'],
     run: async ({ params, call }) => {
-      const by = { $case: 'transactionId', value: params.id } as const;
+      const by = { $case: 'transactionId', value: canonicalId(params.id) } as const;
       return getBy(call, { by });
     },
   }),

@@ -26,6 +26,7 @@ export async function claimOwnReplays(
     asked.set(position, ids);
   });
   if (asked.size === 0) return outcomes;
+  if (asked.size > maxPositions) return outcomes.map((outcome, i) => leaveOpen(outcome, items[i]));
   try {
     const own = await findOwn(db, asked);
     return outcomes.map((outcome, i) =>
@@ -35,17 +36,20 @@ export async function claimOwnReplays(
     );
   } catch (err) {
     if (classifyDbError(err) !== 'transient') throw err;
-    return outcomes.map((outcome, i) =>
-      outcome.ok && outcome.value.isReplayed && items[i]?.sentSince !== undefined
-        ? unread
-        : outcome,
-    );
+    return outcomes.map((outcome, i) => leaveOpen(outcome, items[i]));
   }
 }
 
+/** A run has one position. Each is a query, so a message with many would keep others waiting. */
+const maxPositions = 16;
+
+const leaveOpen = (outcome: Outcomes[number], item: Item | undefined): Outcomes[number] =>
+  outcome.ok && outcome.value.isReplayed && item?.sentSince !== undefined ? unread : outcome;
+
 const unread = refuse(
   'OUTCOME_UNKNOWN',
-  'the transaction is there, but the database was lost before it said since when: send it again',
+  'the transaction is there, but not since when, for the database was lost or a message had more ' +
+    'than 16 positions in sent_since: send it again',
 );
 
 function findOwn(

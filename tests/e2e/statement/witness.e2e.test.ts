@@ -97,7 +97,7 @@ async function forge(person: Person, fields: ChainedFields, previousHash: string
   const connection = await connectAmqp(amqpUrl);
   const channel = await connection.createConfirmChannel();
   const body = Buffer.from(JSON.stringify({ pattern: 'transaction_created', data }));
-  channel.publish('wallet.events', 'transaction.created', body, { persistent: true });
+  channel.publish('wallet.bundles', 'transaction.created', body, { persistent: true });
   await channel.waitForConfirms();
   await connection.close();
 }

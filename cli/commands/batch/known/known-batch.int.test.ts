@@ -1,4 +1,4 @@
-import { appendFile, mkdtemp, readdir, rm } from 'node:fs/promises';
+import { appendFile, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -16,7 +16,7 @@ beforeEach(async () => {
 afterEach(() => rm(join(dir, '..'), { recursive: true, force: true }));
 
 async function open(): Promise<KnownBatch> {
-  const opened = await openKnownBatch(dir, name);
+  const opened = await openKnownBatch(dir, name, { isHeld: () => Promise.resolve(true) });
   if (!opened.ok) throw new Error(opened.failure.message);
   return opened.value;
 }
@@ -35,6 +35,14 @@ async function run(keys: readonly string[], paid: number, how: 'ends' | 'crashes
   await known.close();
   return comparison;
 }
+
+test('a record that cannot be written ends the run before anything is sent', async () => {
+  await writeFile(dir, 'a file where the folder should be');
+  const known = await open();
+  known.see('key');
+  expect(await known.begin(1)).toMatchObject({ ok: false });
+  await known.close();
+});
 
 test('a batch that is only looked at leaves nothing behind', async () => {
   const known = await open();

@@ -2,6 +2,7 @@ import { createHash, hash } from 'node:crypto';
 import type { FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 
+import type { FileLock } from '../../../../lib/file-lock.ts';
 import { syncFolder } from '../../../../lib/files.ts';
 import {
   makePrivateDir,
@@ -9,8 +10,11 @@ import {
   parseJsonObject,
   readTextIfAny,
   writePrivateFile,
+  writeWhole,
 } from '../../../files/files.ts';
+import { notSent } from '../../../files/storage-failure.ts';
 import { succeed, type Outcome } from '../../../outcome.ts';
+import { LockLostError } from '../results/files.ts';
 import { createDigestTable, type DigestTable } from '../rows/digest-table.ts';
 
 /** How the rows of a file compare with what was paid before under its batch id. */
@@ -41,7 +45,7 @@ export type KnownBatch = {
   /** Keys that are paid. Durable. */
   addPaid(keys: readonly string[]): Promise<void>;
   /** After the last result: no row is without a known outcome. Durable. */
-  end(): Promise<void>;
+  end(): Promise<Outcome<undefined>>;
   close(): Promise<void>;
 };
 
@@ -64,7 +68,11 @@ const digestOf = (key: string): string => hash('sha256', key).slice(0, 2 * keyBy
  * Opens the record of a batch in a folder: `ID.json`, and `ID.paid` with 8 bytes for each key. In
  * memory a key takes 12 bytes.
  */
-export async function openKnownBatch(dir: string, name: BatchName): Promise<Outcome<KnownBatch>> {
+export async function openKnownBatch(
+  dir: string,
+  name: BatchName,
+  lock: Pick<FileLock, 'isHeld'>,
+): Promise<Outcome<KnownBatch>> {
   const path = join(dir, hashBatchName(name));
   const last = readLast(await readTextIfAny(`${path}.json`));
   // Nothing is created before a row is sent.
@@ -77,9 +85,9 @@ export async function openKnownBatch(dir: string, name: BatchName): Promise<Outc
   const keys = createHash('sha256');
   let fresh = 0;
   let record: Last | undefined;
-  const write = async (next: Last): Promise<void> => {
+  const write = (next: Last): Promise<Outcome<undefined>> => {
     record = next;
-    await writePrivateFile(`${path}.json`, `${JSON.stringify({ ...name, ...next })}\n`);
+    return writePrivateFile(`${path}.json`, `${JSON.stringify({ ...name, ...next })}\n`);
   };
   const countMissing = (): number => count(table.values(), paidBefore);
   return succeed({
@@ -95,7 +103,8 @@ export async function openKnownBatch(dir: string, name: BatchName): Promise<Outc
       return { paid, missing, fresh, unpaid, isChangedInDoubt: isChanged && last.isOpen };
     },
     begin: async (rows) => {
-      await makePrivateDir(dir);
+      const folder = await makePrivateDir(dir, notSent);
+      if (!folder.ok) return folder;
       if (!file) {
         const made = await openOwnFile(`${path}.paid`, 'batch-id');
         if (!made.ok) return made;
@@ -103,7 +112,8 @@ export async function openKnownBatch(dir: string, name: BatchName): Promise<Outc
         await file.truncate(0);
       }
       const digest = keys.copy().digest('hex');
-      await write({ rows, missing: countMissing(), digest, isOpen: true });
+      const written = await write({ rows, missing: countMissing(), digest, isOpen: true });
+      if (!written.ok) return written;
       await syncFolder(dir);
       return succeed(undefined);
     },
@@ -112,13 +122,12 @@ export async function openKnownBatch(dir: string, name: BatchName): Promise<Outc
       if (digests.length === 0 || !file) return;
       for (const digest of digests) table.set(digest, seen);
       const data = Buffer.from(digests.join(''), 'hex');
-      await writeAll(file, data, bytes);
+      if (!(await lock.isHeld())) throw new LockLostError(path);
+      await writeWhole(file, data, bytes);
       bytes += data.length;
       await file.datasync();
     },
-    end: async () => {
-      if (record) await write({ ...record, isOpen: false });
-    },
+    end: async () => (record ? write({ ...record, isOpen: false }) : succeed(undefined)),
     close: async () => {
       await file?.close();
     },
@@ -156,15 +165,6 @@ async function loadPaid(file: FileHandle, table: DigestTable): Promise<number> {
       table.set(block.toString('hex', from, from + keyBytes), paidBefore);
     }
     at += whole;
-  }
-}
-
-async function writeAll(file: FileHandle, data: Buffer, position: number): Promise<void> {
-  for (let offset = 0; offset < data.length;) {
-    const { bytesWritten } = await file.write(
-      ...([data, offset, data.length - offset, position + offset] as const),
-    );
-    offset += bytesWritten;
   }
 }
 

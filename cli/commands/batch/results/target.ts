@@ -1,5 +1,5 @@
 import { constants } from 'node:fs';
-import { open } from 'node:fs/promises';
+import { open, stat } from 'node:fs/promises';
 
 import { askYes } from '../../shared/confirm.ts';
 import type { Context } from '../../../context.ts';
@@ -18,10 +18,13 @@ export async function checkResultsTarget(
   context: Context,
   {
     path,
+    input,
     mayOverwrite,
     isKnownToBeOurs,
   }: {
     readonly path: string;
+    /** The file that is read, or `-`. */
+    readonly input: string;
     readonly mayOverwrite: boolean;
     /** The name is one that the command made: no question for results of an earlier run. */
     readonly isKnownToBeOurs: boolean;
@@ -39,6 +42,11 @@ export async function checkResultsTarget(
       return failUsage('results', problem, otherName);
     }
     const { dev, ino } = found;
+    const read = input === '-' ? undefined : await stat(input).catch(() => undefined);
+    if (read?.dev === dev && read.ino === ino) {
+      const problem = `${path} is the file that is read, so it is not replaced`;
+      return failUsage('results', problem, otherName);
+    }
     if (await isCutOffAtEnd(path, journalOf(path))) return succeed({ dev, ino });
     if (mayOverwrite) return succeed({ dev, ino });
     const isOurs = await holdsResults(path);

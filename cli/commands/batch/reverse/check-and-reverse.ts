@@ -31,6 +31,7 @@ export async function checkAndReverse(
 ): Promise<CommandOutcome> {
   const target = await checkResultsTarget(context, {
     path: reversal.results,
+    input: reversal.file,
     mayOverwrite: reversal.mayOverwrite,
     isKnownToBeOurs: reversal.isDryRun && !reversal.areResultsNamed,
   });

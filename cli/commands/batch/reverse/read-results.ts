@@ -103,8 +103,10 @@ async function* readCsvResults(texts: AsyncIterable<string>): AsyncIterable<read
   let count = 0;
   const take = (text: string, isLast: boolean): readonly Result[] => {
     const records = reader.read(text, isLast);
-    // A run that was cut off may leave half a row, which counts for nothing.
-    if (isLast && reader.isLastOpen()) records.pop();
+    // A run that was cut off may leave half a row: then nothing is known of it. One with all its
+    // columns lacks a line end only.
+    const isCut = isLast && reader.isLastOpen() && records.at(-1)?.length !== columnCount;
+    if (isCut) records.pop();
     if (reader.isOverlong()) throw notResults(count + records.length + 1);
     if (!hasHeader && records.length > 0) {
       hasHeader = true;
@@ -115,17 +117,24 @@ async function* readCsvResults(texts: AsyncIterable<string>): AsyncIterable<read
         throw new InputError('is not a results file of a batch; nothing was sent', noResultsHint);
       }
     }
-    return records.map((record) => {
+    const results = records.map((record): Result => {
       count += 1;
       if (record?.length !== columnCount) throw notResults(count);
       const [, status = '', operation = '', amount = '', currency = '', , id = '', user = ''] =
         record;
       return { status, operation, amount, currency, transactionId: id, userId: user };
     });
+    return isCut ? [...results, cutResult] : results;
   };
   for await (const text of texts) yield take(text, false);
   yield take('', true);
 }
+
+/** Half a row: something may have been done. */
+const cutResult: Result = {
+  ...{ status: 'unknown', operation: '', amount: '', currency: '' },
+  ...{ transactionId: '', userId: '' },
+};
 
 const columnCount = formatHead('csv').split(',').length;
 
@@ -140,15 +149,22 @@ async function* readNdjsonResults(texts: AsyncIterable<string>): AsyncIterable<r
       count += 1;
       const value = parseJsonObject(line);
       if (!value) throw notResults(count);
-      const textOf = (name: string): string => {
-        const found = value[name];
-        return typeof found === 'string' ? found : '';
-      };
-      return {
-        ...{ status: textOf('status'), operation: textOf('operation') },
-        ...{ amount: textOf('amount'), currency: textOf('currency') },
-        ...{ transactionId: textOf('transactionId'), userId: textOf('userId') },
-      };
+      return toResult(value);
     });
   }
+  if (rest.trim() === '') return;
+  const value = parseJsonObject(rest);
+  yield [value ? toResult(value) : cutResult];
+}
+
+function toResult(value: Readonly<Record<string, unknown>>): Result {
+  const textOf = (name: string): string => {
+    const found = value[name];
+    return typeof found === 'string' ? found : '';
+  };
+  return {
+    ...{ status: textOf('status'), operation: textOf('operation') },
+    ...{ amount: textOf('amount'), currency: textOf('currency') },
+    ...{ transactionId: textOf('transactionId'), userId: textOf('userId') },
+  };
 }

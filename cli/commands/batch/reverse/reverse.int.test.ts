@@ -96,6 +96,19 @@ test('results of a dry run are refused: nothing was done that could be undone', 
   expect(world.payments).toHaveLength(0);
 });
 
+test('a last result without a line end is undone; half a result is left, and said', async () => {
+  await payAll();
+  const text = await readFile(results, 'utf8');
+  const lines = text.trimEnd().split('\r\n');
+  const whole = join(world.folder, 'whole.csv');
+  await writeFile(whole, lines.slice(0, 4).join('\r\n'));
+  const ran = await reverse(whole, ...undo);
+  expect([ran.exitCode, JSON.parse(ran.out)]).toMatchObject([0, { rows: 2, done: 2 }]);
+  const half = join(world.folder, 'half.csv');
+  await writeFile(half, `${lines.slice(0, 2).join('\r\n')}\r\n2,done,deposit,9.00,BRL`);
+  expect((await reverse(half, ...undo)).err).toContain('1 rows of unknown outcome are left');
+});
+
 test('results in NDJSON are read as those in CSV', async () => {
   const out = join(world.folder, 'out.ndjson');
   await world.run([row('1')], ['--batch-id', 'n', '--results', out, '--yes', '--json']);

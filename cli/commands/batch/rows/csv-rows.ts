@@ -22,7 +22,7 @@ export type CsvOptions = {
 export const cutOff = (row: number): InputError =>
   new InputError(
     `the input ends in the middle of row ${row}; nothing was sent`,
-    'check whether the program that writes it failed',
+    'check whether the program that writes it failed; the last row needs a line end too',
   );
 
 /** Rows of CSV, chunk by chunk, by the names in its first line. Rows without any text are none. */
@@ -34,7 +34,6 @@ export async function* readCsv(
   let header: readonly BatchColumn[] | undefined;
   let head = '';
   let row = 0;
-  let last: RawRow | undefined;
   const take = (text: string, isLast: boolean): readonly RawRow[] => {
     const records = reader.read(text, isLast);
     if (!header) head += text;
@@ -47,7 +46,6 @@ export async function* readCsv(
       const problem = `has over ${maxRecordCharacters} characters: a quote may not be closed`;
       throw new InputError(`row ${row + 1} ${problem}`);
     }
-    last = rows.at(-1) ?? last;
     return rows;
   };
   for await (const text of decodeText(input)) {
@@ -55,7 +53,8 @@ export async function* readCsv(
     if (rows.length > 0) yield rows;
   }
   const rows = take('', true);
-  if (options.isPiped && reader.isLastOpen() && last?.problem !== undefined) throw cutOff(row);
+  // Half an amount is an amount as well.
+  if (options.isPiped && reader.isLastOpen()) throw cutOff(row);
   yield rows;
 }
 

@@ -87,7 +87,8 @@ function readChunks(stream: AsyncIterable<Buffer | string>) {
 }
 
 async function createNameless(dir: string): Promise<FileHandle> {
-  await makePrivateDir(dir);
+  const made = await makePrivateDir(dir);
+  if (!made.ok) throw new Error(made.failure.message);
   const path = join(dir, `input-${randomBytes(8).toString('hex')}.tmp`);
   const file = await open(path, 'wx+', 0o600);
   await rm(path);
@@ -104,13 +105,13 @@ function toInput(file: FileHandle, first: Stats, isPiped: boolean): BatchInput {
     sizeBytes: first.size,
     isPiped,
     read: async function* () {
-      const stats = await file.stat();
-      if (stats.size !== first.size || stats.mtimeMs !== first.mtimeMs) {
-        throw new InputError('the file has changed while it was read; run the command again');
-      }
       for (let at = 0; ;) {
         const block = Buffer.allocUnsafe(blockBytes);
         const { bytesRead } = await file.read(block, 0, blockBytes, at);
+        const stats = await file.stat();
+        if (stats.size !== first.size || stats.mtimeMs !== first.mtimeMs) {
+          throw new InputError('the file has changed while it was read; run the command again');
+        }
         if (bytesRead === 0) return;
         at += bytesRead;
         yield block.subarray(0, bytesRead);

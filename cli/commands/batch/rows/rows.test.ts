@@ -114,12 +114,12 @@ describe('CSV', () => {
     });
   });
 
-  it('piped CSV may lack its last line end, and may not end within a row', async () => {
+  it('piped CSV ends with a line end: half an amount is an amount as well', async () => {
     const piped = { isPiped: true };
     const text = 'operation,amount\ndeposit,1\ndeposit,2';
-    expect(await rowsOf(text, 'csv', 7, piped)).toHaveLength(2);
+    expect(await rowsOf(`${text}\n`, 'csv', 7, piped)).toHaveLength(2);
     expect(await rowsOf(`${text}\ndeposit\n`, 'csv', 7, piped)).toHaveLength(3);
-    for (const cut of ['deposit', '"dep']) {
+    for (const cut of ['deposit', '"dep', 'deposit,15']) {
       const input = `${text}\n${cut}`;
       await expect(rowsOf(input, 'csv', 7, piped)).rejects.toThrow('middle of row 3');
       expect(await rowsOf(input)).toHaveLength(3);

@@ -19,18 +19,20 @@ const maxKnownUsers = 100_000;
 /** Users by what rows call them: ids stand for themselves, addresses are asked for in bulk. */
 export function createBatchUsers({ caller }: Pick<Context, 'caller'>, self: Actor): BatchUsers {
   const known = new Map<string, string>();
+  const missing = new Set<string>();
   const seed = (): void => {
     known.clear();
+    missing.clear();
     known.set('', self.id);
     if (self.email !== undefined) known.set(self.email, self.id);
   };
   seed();
   return {
     resolve: async (rows) => {
-      if (known.size > maxKnownUsers) seed();
+      if (known.size + missing.size > maxKnownUsers) seed();
       const asked = new Set<string>();
       for (const { user } of rows) {
-        if (user === undefined || known.has(user)) continue;
+        if (user === undefined || known.has(user) || missing.has(user)) continue;
         if (isUuid(user)) known.set(user, user);
         else asked.add(user);
       }
@@ -41,6 +43,7 @@ export function createBatchUsers({ caller }: Pick<Context, 'caller'>, self: Acto
         const found = await caller.call(AuthServiceService.resolveUsers, request, 'read');
         if (!found.ok) return found.failure.exitCode === 8 ? failLookUp : found;
         for (const { email, id } of found.value.users) known.set(email, id);
+        for (const email of emails) if (!known.has(email)) missing.add(email);
       }
       return succeed(known);
     },

@@ -1,7 +1,8 @@
 import { WalletServiceService } from '../../../../protos/gen/digitalwallet/wallet/v1/wallet.ts';
 import { isAboutToken } from '../../../rpc/caller.ts';
 import { toCliFailure, toLostFailure, type CallFailure } from '../../../rpc/errors.ts';
-import { succeed, type Outcome } from '../../../outcome.ts';
+import { toOpenFailure } from '../../../rpc/in-doubt.ts';
+import { succeed, type CliFailure, type Outcome } from '../../../outcome.ts';
 import {
   askPosition,
   isBusy,
@@ -74,7 +75,7 @@ async function sendAll(state: State, options: SenderOptions): Promise<Outcome<un
       WalletServiceService.streamTransactions,
       isRenewed,
     );
-    if (!opened.ok) return opened;
+    if (!opened.ok) return isInDoubt(state, options) ? toDoubtful(opened.failure) : opened;
     const before = state.answered;
     const end = opened.value.ok
       ? await runStream(opened.value.value, state, options)
@@ -95,8 +96,9 @@ async function sendAll(state: State, options: SenderOptions): Promise<Outcome<un
       clock.elapsed() - shared.progressAtMs > patienceMs ||
       (failures >= maxFirstFailures && !pending.some(({ chunk }) => isSent(chunk)));
     if (isHopeless || isLate || (options.isDryRun && hasProgress)) {
-      const isOpen = pending.some(({ chunk }) => isSent(chunk)) || shared.deferred.isInDoubt();
-      const failure = options.isDryRun ? toCliFailure(end, 'read') : toEnd(end, isOpen);
+      const failure = options.isDryRun
+        ? toCliFailure(end, 'read')
+        : toEnd(end, isInDoubt(state, options));
       return { ok: false, failure };
     }
     isRenewed = isTokenRefused;
@@ -105,6 +107,16 @@ async function sendAll(state: State, options: SenderOptions): Promise<Outcome<un
     await clock.sleep(Math.min(maxPauseMs, 100 * 2 ** failures) * (0.75 + Math.random() * 0.25));
   }
 }
+
+/** Some row was sent, and of some of those no outcome is known. */
+const isInDoubt = ({ pending, shared }: State, { isDryRun }: SenderOptions): boolean =>
+  !isDryRun && (pending.some(({ chunk }) => isSent(chunk)) || shared.deferred.isInDoubt());
+
+/** Why no stream can be opened again: what was sent before is open. */
+const toDoubtful = (failure: CliFailure): Outcome<undefined> => {
+  const message = failure.message.replace(/; nothing was sent\b/, '');
+  return { ok: false, failure: toOpenFailure({ ...failure, message }) };
+};
 
 const isSent = ({ rows }: Chunk): boolean => rows.some((row) => isItemRow(row) && row.wasSent);
 

@@ -21,8 +21,8 @@ export const bundleLimits: BundleLimits = { events: 250, bytes: 160 * 1024 };
 /** Nothing is bundled. */
 export const singleLimits: BundleLimits = { ...bundleLimits, events: 1 };
 
-/** More than any bundle has: each unreadable event becomes a dead letter. */
-const maxReadEvents = 1_000;
+/** More events are no bundle of ours: each unreadable event becomes a dead letter. */
+const maxReadEvents = bundleLimits.events;
 
 export type Bundle = {
   readonly messages: readonly OutboundMessage[];
