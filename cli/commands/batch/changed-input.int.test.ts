@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { appendFile, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -29,6 +29,20 @@ test('an unfinished run is not continued with a file of fewer rows', async () =>
   expect([second.exitCode, second.out]).toEqual([2, '']);
   expect(second.err).toContain('the input has changed');
   expect([world.payments.length, second.results.length]).toEqual([0, 0]);
+});
+
+test('rows changed after an interruption need an answer while some are in doubt', async () => {
+  world.fundsMinor = 100n;
+  const rows = Array.from({ length: 12_000 }, () => row('2'));
+  const stop = [...args, '--max-errors', '1'];
+  expect((await world.run(rows, stop)).exitCode).toBe(3);
+  // An earlier run had sent all of them, and was killed.
+  const journal = join(world.folder, 'batch.csv.results.csv.journal');
+  await appendFile(journal, `${JSON.stringify({ sentRow: 12_000 })}\n`);
+  const second = await world.run(rows, stop);
+  expect([second.exitCode, JSON.parse(second.out)]).toMatchObject([9, { complete: false }]);
+  const edited = await world.run([...rows.slice(0, -1), row('3')], args);
+  expect([edited.exitCode, edited.err]).toEqual([2, expect.stringContaining('--allow-new-rows')]);
 });
 
 test('results are never written over the file that is read', async () => {

@@ -115,7 +115,10 @@ async function runChecked(
   await warnOfRows(context, batch, survey);
   if (known) {
     const { isDryRun, mayHaveNewRows: isAllowed } = batch;
-    const agreed = await checkKnownBatch(context, known.compare(), { isAllowed, isDryRun });
+    const agreed = await checkKnownBatch(context, known.compare(), {
+      ...{ isAllowed, isDryRun },
+      newRows: survey.newRows,
+    });
     if (!agreed.ok) return agreed;
   }
   const confirmed = await confirmBatch(context, batch, self, survey);
@@ -144,7 +147,7 @@ async function warnOfRows(context: Context, batch: Batch, survey: Survey): Promi
   }
   if (batch.isDryRun || context.isConfirmed || invalid === 0) return;
   for (const { row, field, message } of examples) {
-    await context.reporter.warn(`row ${row} is invalid: ${field} ${message}`);
+    await context.reporter.warn(`row ${row} is invalid: ${field}: ${message}`);
   }
   const more = invalid - examples.length;
   if (more > 0) await context.reporter.warn(`${more} other rows are invalid`);
@@ -187,8 +190,8 @@ function toRunInput(checks: Checks, known: KnownBatch | undefined): RunInput {
     },
     ...(known && {
       addPaid: known.addPaid,
-      onEnd: async ({ kind, counts }) => {
-        if (kind === 'failed' || counts.unknown > 0) return;
+      onEnd: async ({ kind, counts, isInDoubt }) => {
+        if (kind === 'failed' || counts.unknown > 0 || isInDoubt) return;
         const ended = await known.end();
         if (!ended.ok) await checks.context.reporter.warnAlways(ended.failure.message);
       },

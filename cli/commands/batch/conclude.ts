@@ -43,7 +43,9 @@ export async function conclude(
     const state =
       unknown > 0
         ? `the outcome of ${unknown} rows is unknown`
-        : 'every row that was sent has its result';
+        : end.isInDoubt
+          ? 'some rows that were sent, now or by an earlier run, have no result yet'
+          : 'every row that was sent has its result';
     return fail('INTERRUPTED', `interrupted; ${state}`, {
       hint: 'run the same command again to continue',
     });
@@ -53,7 +55,9 @@ export async function conclude(
       'stopped by --max-errors, which counts the rows that failed in this run; the same command ' +
         'continues after the last row',
     );
-    if (unknown === 0) return succeed(exitCodes.rowsFailed);
+    if (unknown === 0) {
+      return succeed(end.isInDoubt ? exitCodes.outcomeUnknown : exitCodes.rowsFailed);
+    }
   }
   if (end.kind === 'past-dry-run-limit') {
     await context.reporter.warnAlways(

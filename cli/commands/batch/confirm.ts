@@ -5,7 +5,7 @@ import { askYes } from '../shared/confirm.ts';
 import type { Actor } from '../users/actor.ts';
 import type { Batch } from './check-options.ts';
 import type { Survey } from './survey.ts';
-import { describeTotal } from './totals.ts';
+import { describeTotal, type Total } from './totals.ts';
 
 /** Asks for leave to run a batch, showing where, as whom, and what it moves. */
 export async function confirmBatch(
@@ -16,6 +16,7 @@ export async function confirmBatch(
 ): Promise<Outcome<undefined>> {
   if (batch.isDryRun || context.isConfirmed) return succeed(undefined);
   const { rows, invalid, totals } = survey;
+  const hasPaid = totals.some(({ status }) => status === 'paid');
   const card = formatCard(
     { io: { ...context.io, stdout: context.io.stderr }, manner: context.manner },
     [
@@ -25,9 +26,16 @@ export async function confirmBatch(
       ['batch id', batch.batchId],
       ['results', batch.results],
       ['rows', invalid === 0 ? String(rows) : `${rows}, ${invalid} of them invalid`],
-      ...totals.map((total) => [total.operation, describeTotal(total)] as const),
+      ...totals.map((total) => describeShare(total, hasPaid)),
     ],
   );
   await context.io.stderr.write(card);
   return askYes(context, 'Run this batch?');
+}
+
+/** Where some rows were paid before, each line says whether it is paid now. */
+function describeShare(total: Total, hasPaid: boolean): readonly [string, string] {
+  const moved = describeTotal(total);
+  if (total.status === 'paid') return [total.operation, `${moved}: paid before, not paid again`];
+  return [total.operation, hasPaid ? `${moved}: new, paid now` : moved];
 }

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
-import { join, resolve } from 'node:path';
+import { realpath } from 'node:fs/promises';
+import { basename, dirname, join, resolve } from 'node:path';
 
 import type { Context } from '../../context.ts';
 import type { FileIdentity } from '../../files/files.ts';
@@ -58,7 +59,11 @@ export async function runInto(
   target: RunTarget,
   input: RunInput,
 ): Promise<CommandOutcome> {
-  const name = createHash('sha256').update(resolve(target.results)).digest('hex').slice(0, 32);
+  // Through whatever links: one file of results has one lock.
+  const results = resolve(target.results);
+  const folder = await realpath(dirname(results)).catch(() => dirname(results));
+  const path = join(folder, basename(results));
+  const name = createHash('sha256').update(path).digest('hex').slice(0, 32);
   const lockDir = join(context.environment.paths.stateDir, 'locks');
   return withLock(lockDir, `batch-${name}`, 0, (lock) =>
     runLocked(context, self, { ...target, lock }, input),

@@ -15,6 +15,8 @@ export type RunEnd = {
   /** Rows that are deferred: their wallets are locked. */
   readonly waiting: number;
   readonly totals: readonly Total[];
+  /** An earlier run sent rows that this one did not come to, or some are deferred. */
+  readonly isInDoubt: boolean;
 } & (
   | { readonly kind: 'finished' | 'interrupted' | 'too-many-errors' | 'past-dry-run-limit' }
   | { readonly kind: 'failed'; readonly failure: CliFailure }
@@ -75,11 +77,9 @@ export async function runChunks(context: Context, options: RunOptions): Promise<
       if (stop) return undefined;
       const next = await source.next();
       if (next.done) return undefined;
-      if (!next.value.ok) {
-        ({ failure } = next.value);
-        return undefined;
-      }
-      return next.value.value;
+      if (next.value.ok) return next.value.value;
+      ({ failure } = next.value);
+      return undefined;
     },
     isStopped: () => stop !== undefined,
     onSend: journal.noteSent,
@@ -94,11 +94,16 @@ export async function runChunks(context: Context, options: RunOptions): Promise<
     onRetry: createRetryWarning(context, progress),
   });
   giveBack();
-  const end = { counts, waiting: deferred.size, totals: totals.list() };
+  const isAtEnd = sent.ok && !failure && stop === undefined;
+  const isInDoubt = deferred.size > 0 || (!isAtEnd && wasSentPast(journal, place.row));
+  const end = { counts, waiting: deferred.size, totals: totals.list(), isInDoubt };
   if (!sent.ok) return { kind: 'failed', failure: sent.failure, ...end };
   if (failure) return { kind: 'failed', failure, ...end };
   return { kind: stop ?? 'finished', ...end };
 }
+
+/** True if an earlier run sent rows behind this one: of those no result is known. */
+const wasSentPast = ({ resumed }: Journal, row: number): boolean => (resumed?.sentRow ?? 0) > row;
 
 /** The rows up to the first that the server's dry run had no room for: it decided no other. */
 function takeDecided(answered: readonly AnsweredRow[]): readonly AnsweredRow[] {

@@ -21,7 +21,8 @@ description), and how many equal rows came before it. So the same file can be ru
 or after a failure, and only new rows are run. To run an equal file as a new batch (next month's,
 for example), use another batch id. Without --batch-id, each row needs a key.
 
-All rows are checked before the first is sent. If rows that were paid under the same batch id have
+All rows are checked before the first is sent. Invalid rows are reported, and the others are sent.
+If rows that were paid under the same batch id have
 changed, or there are more new rows than the last file had unpaid ones, the command asks. Without a
 terminal, or with --yes, that needs --allow-new-rows.
 

@@ -12,13 +12,17 @@ export type Survey = {
   readonly invalid: number;
   /** The first few of the invalid rows. */
   readonly examples: readonly InvalidRow[];
-  /** Of the valid rows. */
+  /** Of the valid rows: status `paid` for those that were paid before, else `valid`. */
   readonly totals: readonly Total[];
+  /** The first few rows that were not paid before. */
+  readonly newRows: readonly number[];
   /** The first row whose key a spreadsheet may have shortened. */
   readonly shortenedKeyRow: number | undefined;
 };
 
 const maxExamples = 3;
+/** One more is kept, to know that there are others. */
+export const maxNewRows = 5;
 
 /** Reads all rows; `known` sees the valid ones. May throw InputError. */
 export async function surveyRows(
@@ -27,6 +31,7 @@ export async function surveyRows(
 ): Promise<Outcome<Survey>> {
   const totals = createTotals();
   const examples: InvalidRow[] = [];
+  const newRows: number[] = [];
   let [rows, invalid] = [0, 0];
   let shortenedKeyRow: number | undefined;
   for await (const chunk of source) {
@@ -34,8 +39,9 @@ export async function surveyRows(
     rows += chunk.value.rows.length;
     for (const row of chunk.value.rows) {
       if (isItemRow(row)) {
-        known?.see(row.item.idempotencyKey);
-        totals.add(toTotal(row));
+        const wasPaid = known?.see(row.item.idempotencyKey) === true;
+        totals.add(toTotal(row, wasPaid ? 'paid' : 'valid'));
+        if (!wasPaid && newRows.length <= maxNewRows) newRows.push(row.row);
         if (isShortenedNumber(row.item.idempotencyKey)) shortenedKeyRow ??= row.row;
       } else {
         invalid += 1;
@@ -43,14 +49,14 @@ export async function surveyRows(
       }
     }
   }
-  return succeed({ rows, invalid, examples, totals: totals.list(), shortenedKeyRow });
+  return succeed({ rows, invalid, examples, totals: totals.list(), newRows, shortenedKeyRow });
 }
 
-function toTotal({ item }: ItemRow): Total {
+function toTotal({ item }: ItemRow, status: 'paid' | 'valid'): Total {
   const operation = nameOperation(item.operation);
   const { amountMinor, currency } = item;
   if (amountMinor === undefined) {
-    return { status: 'valid', operation, currency: '', rows: 1, amountMinor: 0n };
+    return { status, operation, currency: '', rows: 1, amountMinor: 0n };
   }
-  return { status: 'valid', operation, currency, rows: 1, amountMinor };
+  return { status, operation, currency, rows: 1, amountMinor };
 }

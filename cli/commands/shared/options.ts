@@ -36,7 +36,7 @@ export function addViewOptions(command: Command): Command {
     .option('--wide', 'cut nothing and leave no column out, however narrow the terminal is')
     .option(
       '--columns <NAMES>',
-      'only these columns, in this order, like date,amount (table, csv)',
+      'only these columns, in this order, like date,balance (table, csv)',
     );
 }
 

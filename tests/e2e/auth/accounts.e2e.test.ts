@@ -51,16 +51,22 @@ describe('expired access tokens', () => {
   it('many processes with an expired access token refresh it once, and all succeed', async () => {
     const bia = await world.customer('bia');
     const path = await findTokenFile(bia);
-    const stored = JSON.parse(await readFile(path, 'utf8')) as Record<string, unknown>;
-    await writeFile(path, JSON.stringify({ ...stored, accessTokenExpiresAtMs: 1 }));
+    const read = async () =>
+      JSON.parse(await readFile(path, 'utf8')) as { readonly secret: Record<string, unknown> };
+    const expire = (account: Awaited<ReturnType<typeof read>>) => {
+      const secret = { ...account.secret, accessTokenExpiresAtMs: 1 };
+      return writeFile(path, JSON.stringify({ ...account, secret }));
+    };
+    const stored = await read();
+    await expire(stored);
     const runs = await Promise.all(
       Array.from({ length: 6 }, () => bia.run(['whoami', '--json', '--quiet'])),
     );
     for (const done of runs) expectCode(done, 0);
-    const renewed = JSON.parse(await readFile(path, 'utf8')) as Record<string, unknown>;
-    expect(renewed['refreshToken']).not.toBe(stored['refreshToken']);
+    const renewed = await read();
+    expect(renewed.secret['refreshToken']).not.toBe(stored.secret['refreshToken']);
     // A token that was shown twice would have ended the session by now.
-    await writeFile(path, JSON.stringify({ ...renewed, accessTokenExpiresAtMs: 1 }));
+    await expire(renewed);
     expectCode(await bia.run(['balance']), 0);
   });
 });
@@ -149,7 +155,7 @@ describe('wallets', () => {
     const own = await ana.json<Listed<object>>(['wallets', 'list']);
     expect(own.items).toMatchObject([{ userId: ana.id, balance: '5.00', status: 'active' }]);
     const all = await admin.json<Listed<object>>(['wallets', 'list', '--user', ana.id]);
-    expect(all.items).toEqual(own.items);
+    expect(all.items).toEqual(own.items.map((item) => ({ ...item, userEmail: ana.email })));
   });
 
   it('a frozen wallet refuses a deposit until it is unfrozen', async () => {

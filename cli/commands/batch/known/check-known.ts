@@ -1,6 +1,7 @@
 import type { Context } from '../../../context.ts';
 import { fail, succeed, type Outcome } from '../../../outcome.ts';
 import { askYes } from '../../shared/confirm.ts';
+import { maxNewRows } from '../survey.ts';
 import type { Comparison } from './known-batch.ts';
 
 const rowsOf = (count: number): string => (count === 1 ? '1 row' : `${count} rows`);
@@ -31,6 +32,12 @@ export function findSurprises(comparison: Comparison): readonly string[] {
   ];
 }
 
+function describeNew(rows: readonly number[]): readonly string[] {
+  if (rows.length === 0) return [];
+  const shown = rows.slice(0, maxNewRows).join(', ');
+  return [`new: row ${shown}${rows.length > maxNewRows ? ' and others' : ''}`];
+}
+
 /**
  * A known batch id under which paid rows changed, or that has additional rows, needs an answer:
  * from a person, or by `--allow-new-rows`. A dry run only warns.
@@ -38,10 +45,20 @@ export function findSurprises(comparison: Comparison): readonly string[] {
 export async function checkKnownBatch(
   context: Context,
   comparison: Comparison,
-  { isAllowed, isDryRun }: { readonly isAllowed: boolean; readonly isDryRun: boolean },
+  {
+    isAllowed,
+    isDryRun,
+    newRows,
+  }: {
+    readonly isAllowed: boolean;
+    readonly isDryRun: boolean;
+    /** The first few rows that were not paid before. */
+    readonly newRows: readonly number[];
+  },
 ): Promise<Outcome<undefined>> {
-  const surprises = findSurprises(comparison);
-  if (surprises.length === 0 || isAllowed) return succeed(undefined);
+  const found = findSurprises(comparison);
+  if (found.length === 0 || isAllowed) return succeed(undefined);
+  const surprises = [...found, ...describeNew(newRows)];
   const canAsk = context.canPrompt && !context.isConfirmed;
   if (isDryRun || canAsk) {
     for (const surprise of surprises) await context.reporter.warnAlways(surprise);
@@ -50,7 +67,7 @@ export async function checkKnownBatch(
   return fail('CONFIRMATION_REQUIRED', `${surprises.join('; ')}; nothing was sent`, {
     field: 'batch-id',
     hint:
-      'compare the file with the results of the last run; to pay the new rows, add ' +
-      '--allow-new-rows; to run another batch, name it with another --batch-id',
+      'compare the file with the results of the last run; what was paid stays paid: to pay the ' +
+      'new rows besides, add --allow-new-rows',
   });
 }

@@ -36,8 +36,8 @@ export type Comparison = {
  * its last run.
  */
 export type KnownBatch = {
-  /** A valid row of the file, by its key, in order. */
-  see(key: string): void;
+  /** A valid row of the file, by its key, in order. True if it was paid before. */
+  see(key: string): boolean;
   /** After all rows of the file were seen. */
   compare(): Comparison;
   /** Before the first row is sent; `rows` counts the invalid ones too. Durable. */
@@ -94,8 +94,10 @@ export async function openKnownBatch(
     see: (key) => {
       keys.update(`${key}\n`);
       const digest = digestOf(key);
-      if (table.get(digest) === 0) fresh += 1;
-      else table.set(digest, seen);
+      const wasPaid = table.get(digest) !== 0;
+      if (wasPaid) table.set(digest, seen);
+      else fresh += 1;
+      return wasPaid;
     },
     compare: () => {
       const isChanged = last !== undefined && last.digest !== keys.copy().digest('hex');

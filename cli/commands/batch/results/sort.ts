@@ -44,7 +44,7 @@ async function copySorted(from: FileHandle, to: FileHandle): Promise<void> {
       next += 1;
     }
   };
-  for await (const { row, text } of readLines(from)) {
+  for await (const { row, text } of readRecords(from)) {
     if (row < highest) continue;
     highest = row;
     await writeLate(row);
@@ -59,7 +59,7 @@ async function findLate(from: FileHandle): Promise<readonly Place[]> {
   const late: Place[] = [];
   let highest = 0;
   let offset = 0;
-  for await (const { row, text } of readLines(from)) {
+  for await (const { row, text } of readRecords(from)) {
     if (row < highest) late.push({ row, offset, length: text.length });
     else highest = row;
     offset += text.length;
@@ -67,8 +67,8 @@ async function findLate(from: FileHandle): Promise<readonly Place[]> {
   return late.sort((a, b) => a.row - b.row);
 }
 
-/** The lines of results with the number of their row; the header has none, which counts as 0. */
-async function* readLines(from: FileHandle): AsyncGenerator<{ row: number; text: Buffer }> {
+/** The records of results with the number of their row; the header has none, which counts as 0. */
+async function* readRecords(from: FileHandle): AsyncGenerator<{ row: number; text: Buffer }> {
   const block = Buffer.alloc(blockBytes);
   let rest = Buffer.alloc(0);
   for (let position = 0; ;) {
@@ -77,7 +77,7 @@ async function* readLines(from: FileHandle): AsyncGenerator<{ row: number; text:
     position += bytesRead;
     const data = Buffer.concat([rest, block.subarray(0, bytesRead)]);
     let begin = 0;
-    for (let end = data.indexOf(10); end >= 0; end = data.indexOf(10, begin)) {
+    for (let end = findEnd(data, 0); end >= 0; end = findEnd(data, begin)) {
       const text = data.subarray(begin, end + 1);
       yield { row: rowOf(text), text };
       begin = end + 1;
@@ -85,6 +85,20 @@ async function* readLines(from: FileHandle): AsyncGenerator<{ row: number; text:
     rest = data.subarray(begin);
   }
   if (rest.length > 0) yield { row: rowOf(rest), text: rest };
+}
+
+const [lineFeed, quote, brace] = [10, 34, 123];
+
+/** Where the record that begins at `begin` ends; -1 if that is not in `data`. */
+function findEnd(data: Buffer, begin: number): number {
+  // Only a cell of CSV can have a line break.
+  if (data[begin] === brace) return data.indexOf(lineFeed, begin);
+  let isQuoted = false;
+  for (let at = begin; at < data.length; at += 1) {
+    if (data[at] === quote) isQuoted = !isQuoted;
+    else if (data[at] === lineFeed && !isQuoted) return at;
+  }
+  return -1;
 }
 
 function rowOf(line: Buffer): number {

@@ -5,7 +5,7 @@ import { askYes } from '../../shared/confirm.ts';
 import type { Context } from '../../../context.ts';
 import { fail, failUsage, succeed, type Outcome } from '../../../outcome.ts';
 import { lookAt, type FileIdentity } from '../../../files/files.ts';
-import { journalOf } from './files.ts';
+import { journalOf, partialOf, sortedOf } from './files.ts';
 import { isCutOffAtEnd } from './publication.ts';
 import { isResultsHead } from './results.ts';
 
@@ -31,6 +31,11 @@ export async function checkResultsTarget(
   },
 ): Promise<Outcome<FileIdentity | undefined>> {
   try {
+    const own = input === '-' ? undefined : await findOwnFile(path, input);
+    if (own !== undefined) {
+      const problem = `${own} is the file that is read, so it is not replaced`;
+      return failUsage('results', problem, otherName);
+    }
     const found = await lookAt(path);
     if (!found) return succeed(undefined);
     if (!found.isFile()) {
@@ -42,11 +47,6 @@ export async function checkResultsTarget(
       return failUsage('results', problem, otherName);
     }
     const { dev, ino } = found;
-    const read = input === '-' ? undefined : await stat(input).catch(() => undefined);
-    if (read?.dev === dev && read.ino === ino) {
-      const problem = `${path} is the file that is read, so it is not replaced`;
-      return failUsage('results', problem, otherName);
-    }
     if (await isCutOffAtEnd(path, journalOf(path))) return succeed({ dev, ino });
     if (mayOverwrite) return succeed({ dev, ino });
     const isOurs = await holdsResults(path);
@@ -78,4 +78,15 @@ async function holdsResults(path: string): Promise<boolean> {
   } finally {
     await file.close();
   }
+}
+
+/** Which of the files that a run writes is the one that it reads; undefined if none is. */
+async function findOwnFile(path: string, input: string): Promise<string | undefined> {
+  const read = await stat(input).catch(() => undefined);
+  if (!read) return undefined;
+  for (const own of [path, partialOf(path), journalOf(path), sortedOf(path)]) {
+    const found = await lookAt(own);
+    if (found?.dev === read.dev && found.ino === read.ino) return own;
+  }
+  return undefined;
 }

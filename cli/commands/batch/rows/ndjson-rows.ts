@@ -22,15 +22,15 @@ export async function* readNdjson(
   for await (const text of decodeText(input)) {
     const lines = (rest + text).split('\n');
     rest = lines.pop() ?? '';
+    const rows = lines.flatMap((line) => {
+      if (line.length > maxRecordCharacters) isCut = true;
+      return read(line);
+    });
     if (rest.length > maxRecordCharacters) {
       // Its end is waited for, its content is not kept.
       isCut = true;
       rest = '';
     }
-    const rows = lines.flatMap((line) => {
-      if (line.length > maxRecordCharacters) isCut = true;
-      return read(line);
-    });
     if (rows.length > 0) yield rows;
   }
   const last = read(rest);

@@ -126,6 +126,16 @@ describe('CSV', () => {
     }
   });
 
+  it('an overlong row of NDJSON is invalid, and its neighbours are read', async () => {
+    const line = (description: string) =>
+      JSON.stringify({ operation: 'deposit', amount: '1', description });
+    const lines = ['a', 'x'.repeat(300_000), 'b'].map(line);
+    for (const bytes of [7_000, 64_000, 1_000_000]) {
+      const rows = await rowsOf(`${lines.join('\n')}\n`, 'ndjson', bytes);
+      expect(rows.map(({ problem }) => problem)).toEqual([undefined, 'is too long', undefined]);
+    }
+  });
+
   it('a header without key is refused where each row needs one', async () => {
     const text = 'operation,amount\ndeposit,1\n';
     await expect(rowsOf(text, 'csv', 7, { isKeyNeeded: true })).rejects.toThrow('no column key');
