@@ -4,6 +4,8 @@ import { dirname } from 'node:path';
 
 import { findSettingProblem, settingKeys, settingSpecs } from '../../config/settings.ts';
 import { readTlsFiles } from '../../config/tls.ts';
+import { noHome } from '../../config/home.ts';
+import type { Paths } from '../../config/config.ts';
 import { version } from '../../config/version.ts';
 import type { Context } from '../../context.ts';
 import { listProfileNames } from '../../credentials/known-profile.ts';
@@ -73,15 +75,24 @@ function checkSetting(
 
 /** Whether the folders can be written, or made. Makes none. */
 export async function checkFolders({ environment }: Context): Promise<readonly Finding[]> {
-  const { configDir, stateDir } = environment.paths;
+  const { paths } = environment;
+  const { configDir, stateDir } = paths;
   return [
-    await checkFolder(configDir, 'settings and sign-ins', 'WALLET_CONFIG_DIR'),
-    await checkFolder(stateDir, 'locks and pending keys', 'WALLET_STATE_DIR'),
+    await checkFolder(paths, configDir, 'settings and sign-ins', 'WALLET_CONFIG_DIR'),
+    await checkFolder(paths, stateDir, 'locks and pending keys', 'WALLET_STATE_DIR'),
   ];
 }
 
-async function checkFolder(dir: string, what: string, variable: string): Promise<Finding> {
+async function checkFolder(
+  { homeProblem }: Paths,
+  dir: string,
+  what: string,
+  variable: string,
+): Promise<Finding> {
   const fix = `set ${variable} to a folder that you may write`;
+  if (homeProblem !== undefined && dir.startsWith(noHome)) {
+    return problem('folders', `${homeProblem}: there is no folder for ${what}`, { fix });
+  }
   for (let at = dir; ; at = dirname(at)) {
     try {
       const isFolder = (await stat(at)).isDirectory();

@@ -155,7 +155,10 @@ const madeBy = (ran: Finished): ExportJson => {
  * Stops the writer in the middle: polls until some of the lines are written, then blocks further
  * chunks with a lock and kills the daemon. False if the export was done before.
  */
-async function killHalfWay(currency: string): Promise<boolean> {
+async function killHalfWay(
+  currency: string,
+  isOver: { readonly value: boolean },
+): Promise<boolean> {
   type Progress = { status: string; isHalfWay: boolean };
   const look = async (): Promise<Progress | undefined> => {
     const { rows } = await client.query<Progress>(
@@ -167,7 +170,7 @@ async function killHalfWay(currency: string): Promise<boolean> {
   };
   for (;;) {
     const progress = await look();
-    if (progress?.status === 'done') return false;
+    if (progress?.status === 'done' || isOver.value) return false;
     if (progress?.isHalfWay !== true) {
       await sleep(1);
       continue;
@@ -186,8 +189,10 @@ async function exportWithKill(currency: string, file: string): Promise<Ran> {
   for (let attempt = 1; attempt <= 10; attempt += 1) {
     await client.query('DELETE FROM export_chunks');
     await client.query('DELETE FROM exports');
-    const running = exportTo(currency, `${file}-${attempt}`);
-    const wasKilled = await killHalfWay(currency);
+    const running = exportTo(currency, file.replace(/\.csv$/, `-${attempt}.csv`));
+    const isOver = { value: false };
+    void running.finally(() => (isOver.value = true));
+    const wasKilled = await killHalfWay(currency, isOver);
     if (wasKilled) await world.start();
     const ran = await running;
     if (wasKilled) return ran;
