@@ -32,7 +32,8 @@ export function createReader(
 ): (bytes: Buffer) => Result<unknown> {
   return (bytes) => {
     try {
-      const value = decodeStrictly(definition, bytes);
+      const value = definition.requestDeserialize(bytes) as object;
+      if (hasReplaced(value)) checkTexts(definition, bytes);
       if (bytes.includes(lostKey) && hasLostKey(bytes, definition)) return badKey;
       const bounded = checkBounds(value, bounds);
       return bounded.ok ? succeed(value) : bounded;
@@ -42,16 +43,28 @@ export function createReader(
   };
 }
 
+/** Stands for bytes that are not UTF-8, and may have been typed. */
+const replacement = '\ufffd';
+
+function hasReplaced(value: unknown): boolean {
+  if (typeof value === 'string') return value.includes(replacement);
+  if (typeof value !== 'object' || value === null || ArrayBuffer.isView(value)) return false;
+  for (const key in value) {
+    if (hasReplaced((value as Readonly<Record<string, unknown>>)[key])) return true;
+  }
+  return false;
+}
+
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
 /**
  * The generated decoder replaces bytes that are not UTF-8, so that two passwords with different bad
  * bytes would be the same text. It takes a reader in place of bytes, and this one refuses them.
  */
-function decodeStrictly(definition: Definition, bytes: Buffer): object {
+function checkTexts(definition: Definition, bytes: Buffer): void {
   const reader = new BinaryReader(bytes, (text) => decoder.decode(text));
   const decode = definition.requestDeserialize as unknown as (input: BinaryReader) => object;
-  return decode(reader);
+  decode(reader);
 }
 
 /**
