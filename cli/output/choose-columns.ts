@@ -50,7 +50,7 @@ function failUnknownColumn<Row>(name: string, columns: readonly Column<Row>[]): 
   return failUsage(
     'columns',
     `${JSON.stringify(name)} is not a column; the columns are ${names.join(', ')}`,
-    suggest(toName(name), columns.flatMap(namesOf)),
+    suggest(toName(name), [...new Set(columns.flatMap(namesOf))]),
   );
 }
 
