@@ -22,7 +22,9 @@ function getBytes(path: string, acceptEncoding: string, etag = '') {
   const headers = { 'accept-encoding': acceptEncoding, 'if-none-match': etag };
   return new Promise<{ status: number; headers: IncomingHttpHeaders; bytes: Buffer }>(
     (resolve, reject) => {
-      const sent = request(`${world.url}${path}`, { headers }, (response) => {
+      // A connection each: one may not fetch so many large pages at once.
+      const options = { headers, agent: false };
+      const sent = request(`${world.url}${path}`, options, (response) => {
         const chunks: Buffer[] = [];
         response.on('data', (chunk: Buffer) => chunks.push(chunk));
         response.on('error', reject);
