@@ -162,7 +162,10 @@ async function createBelongings(call: Stage['call'], person: Person): Promise<Be
   const euroTransactionId = await post(Operation.DEPOSIT, 'EUR', randomUUID());
   const listed = await call(
     WalletServiceService.listTransactions as unknown as AnyMethod,
-    { userId: '', currency: 'BRL', pageSize: 1, pageToken: '', ascending: false, operation: 0 },
+    {
+      ...{ userId: '', currency: 'BRL', pageSize: 1, pageToken: '' },
+      ...{ ascending: false, operation: 0, idPrefix: '' },
+    },
     authorization,
   );
   const queued = await call(

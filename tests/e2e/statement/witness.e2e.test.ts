@@ -258,15 +258,16 @@ it('statements beside concurrent deposits are never inconsistent', async () => {
   const rio = await signUp(world.daemon().address, 'rio');
   const client = connect(world.daemon().address);
   let isDone = false;
+  const statuses: StatementStatus[] = [];
   const depositAll = async (): Promise<void> => {
-    for (let i = 0; i < 150; i += 1) {
+    // Until enough statements were read beside them, however slow those are.
+    for (let i = 0; i < 150 || statuses.length <= 20; i += 1) {
       const wanted = item({ operation: Operation.DEPOSIT, amountMinor: 100n });
       const request = { item: wanted, dryRun: false };
       const answer = await client.call(WalletServiceService.createTransaction, request, rio.token);
       expect(answer.ok).toBe(true);
     }
   };
-  const statuses: StatementStatus[] = [];
   const ask = async (): Promise<void> => {
     const request = GenerateStatementRequest.fromPartial({ pageSize: 10, descending: true });
     while (!isDone) {
