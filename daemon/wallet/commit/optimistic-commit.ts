@@ -1,5 +1,12 @@
 import type { Result } from '../../../core/reasons.ts';
-import { isCommitInDoubt, readClock, sqlStateOf, type Db, type Tx } from '../../platform/db/db.ts';
+import {
+  isCommitInDoubt,
+  readClock,
+  sqlStateOf,
+  type Db,
+  type SendCommit,
+  type Tx,
+} from '../../platform/db/db.ts';
 import { createInDoubtCommits } from './in-doubt-commits.ts';
 import {
   commitLocked,
@@ -17,7 +24,7 @@ import type { AuditedDecision, AuditedCommand } from '../requests/audited-comman
 import * as store from '../store/store.ts';
 import { distinctWallets, findCorrupt, keyOf, parentsOf } from '../store/states.ts';
 import { compareAndSetWallets, type BalanceUpdate } from '../store/writes.ts';
-import { awaitAll, persistDecisions, type Decided } from './persist-decisions.ts';
+import { awaitAll, sendDecisions, type Decided } from './persist-decisions.ts';
 
 /** After a conflict so many batches are committed with locks; twice as many after the next one. */
 const minBackOff = 1;
@@ -142,18 +149,18 @@ async function commitOptimistic(
   commands: readonly AuditedCommand[],
 ): Promise<Committed | undefined> {
   let decided: Decided = { decisions: [], changed: [] };
-  const work = async (tx: Tx): Promise<Committed> => {
+  const work = async (tx: Tx, sendCommit: SendCommit): Promise<Committed> => {
     const { states, clockMs } = await readCachedStates(tx, walletCache, commands);
     decided = decideBatch(states, commands, clockMs);
     await checkRejected(tx, states, commands, decided.decisions);
     const updates = decided.changed.map((to) => toUpdate(states, to));
-    let answers: readonly Result<AuditedDecision>[] = [];
-    await awaitAll([
-      compareAndSet(tx, updates).then(() => checkMessages(tx, commands)),
-      persistDecisions(tx, commands, decided.decisions, inDoubt).then((persisted) => {
-        answers = persisted;
-      }),
-    ]);
+    // In one go: each statement fails by itself where nothing may be committed.
+    const compared = compareAndSetWallets(tx, updates);
+    // A message that was refused before gets the same answer again; its wallet is locked by now.
+    const checked = inbox.requireNew(tx, commands.filter(isMessage));
+    const { answers, written } = sendDecisions(tx, commands, decided.decisions, inDoubt);
+    sendCommit();
+    await awaitAll([compared, checked, written]);
     return { answers, changed: decided.changed };
   };
   return db.tx(work).catch((err: unknown) => {
@@ -206,7 +213,7 @@ async function checkRejected(
 ): Promise<void> {
   const rejected = commands.filter((_command, i) => decisions[i]?.kind === 'rejected');
   if (rejected.length === 0) return;
-  if (rejected.some((command) => command.callerClass === 'message')) throw conflict;
+  if (rejected.some(isMessage)) throw conflict;
   // A time in the cache may have been corrected in the database since.
   const isAhead = (decision: Decision): boolean =>
     decision.kind === 'rejected' && decision.rejection.reason === 'WALLET_CLOCK_AHEAD';
@@ -229,19 +236,10 @@ async function checkRejected(
   if (twins.size > 0 || wallets.length !== refs.length || !wallets.every(isSame)) throw conflict;
 }
 
+const isMessage = ({ callerClass }: Command): boolean => callerClass === 'message';
+
 function toUpdate(states: States, to: WalletState): BalanceUpdate {
   const from = states.wallets.get(to.id);
   if (!from) throw unopened;
   return { from, to };
-}
-
-/** Updates the wallets if each is still as it was when its commands were decided. */
-async function compareAndSet(tx: Tx, updates: readonly BalanceUpdate[]): Promise<void> {
-  if (updates.length > 0 && !(await compareAndSetWallets(tx, updates))) throw conflict;
-}
-
-/** A message that was refused before gets the same answer again; read when its wallet is locked. */
-async function checkMessages(tx: Tx, commands: readonly Command[]): Promise<void> {
-  const messages = commands.filter((command) => command.callerClass === 'message');
-  if ((await inbox.readRefusals(tx, messages)).size > 0) throw conflict;
 }

@@ -44,20 +44,23 @@ const interfere = async (): Promise<void> => {
 const watched = (): Db => ({
   ...test.db,
   tx: (work) =>
-    test.db.tx((tx) =>
-      work({
-        ...tx,
-        query: async (statement, values) => {
-          sent.push(statement.name);
-          const rows = await tx.query<never>(statement, values);
-          if (statement.name === 'clock') await interfere();
-          return rows;
+    test.db.tx((tx, sendCommit) =>
+      work(
+        {
+          ...tx,
+          query: async (statement, values) => {
+            sent.push(statement.name);
+            const rows = await tx.query<never>(statement, values);
+            if (statement.name === 'clock') await interfere();
+            return rows;
+          },
+          execute: async (statement, values) => {
+            sent.push(statement.name);
+            return tx.execute(statement, values);
+          },
         },
-        execute: async (statement, values) => {
-          sent.push(statement.name);
-          return tx.execute(statement, values);
-        },
-      }),
+        sendCommit,
+      ),
     ),
 });
 

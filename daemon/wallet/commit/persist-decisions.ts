@@ -26,18 +26,40 @@ export async function persistDecisions(
   decisions: readonly Decision[],
   inDoubt: InDoubtCommits,
 ): Promise<readonly Result<AuditedDecision>[]> {
-  const entries = acceptedEntries(decisions);
-  const answers = decisions.map((decision, i) => toAnswer(decision, commands[i], inDoubt));
   const refusals = toRefusals(commands, decisions);
   const kept = await inbox.insertRefusals(tx, refusals);
   const newRefusals = refusals.filter((refusal) => kept.has(refusal.command.transactionId));
+  const { answers, written } = sendDecisions(tx, commands, decisions, inDoubt, newRefusals);
+  await written;
+  return answers;
+}
+
+/** An answer for each command, which holds once all is written and committed. */
+type Persisted = {
+  readonly answers: readonly Result<AuditedDecision>[];
+  readonly written: Promise<void>;
+};
+
+/**
+ * The same where no message was refused. All statements have been sent when it returns, so that
+ * COMMIT may be sent behind them.
+ */
+export function sendDecisions(
+  tx: Tx,
+  commands: readonly AuditedCommand[],
+  decisions: readonly Decision[],
+  inDoubt: InDoubtCommits,
+  newRefusals: readonly inbox.Refusal[] = [],
+): Persisted {
+  const entries = acceptedEntries(decisions);
+  const answers = decisions.map((decision, i) => toAnswer(decision, commands[i], inDoubt));
   // Sent together: the server works on one while the next is being made.
-  await awaitAll([
+  const written = awaitAll([
     appendEntries(tx, entries),
     appendEvents(tx, entries, newRefusals),
     appendAudits(tx, toAuditEntries(commands, answers)),
   ]);
-  return answers;
+  return { answers, written };
 }
 
 /**

@@ -60,7 +60,7 @@ const withClock = (offsetMs: number): Db => {
   const { db } = test;
   return {
     ...db,
-    tx: (work) => db.tx((tx) => work(shift(tx))),
+    tx: (work) => db.tx((tx, sendCommit) => work(shift(tx), sendCommit)),
     snapshot: (work) => db.snapshot((tx) => work(shift(tx))),
   };
 };

@@ -56,3 +56,17 @@ export async function readRefusals(
     }),
   );
 }
+
+const requireNewSql = sql(
+  'inbox_require_new',
+  `SELECT 1 / (NOT EXISTS (SELECT FROM inbox WHERE transaction_id = ANY($1::uuid[])))::int`,
+);
+
+/**
+ * Fails by a division by zero (22012) if one of these messages was refused before: then nothing can
+ * be committed.
+ */
+export async function requireNew(tx: Tx, commands: readonly Command[]): Promise<void> {
+  if (commands.length === 0) return;
+  await tx.execute(requireNewSql, [commands.map((c) => c.transactionId)]);
+}
