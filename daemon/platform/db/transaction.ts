@@ -53,13 +53,15 @@ export async function runTransaction<T>(
 ): Promise<T> {
   const session = begin(client, 'BEGIN ISOLATION LEVEL READ COMMITTED');
   const { state } = session;
-  const send = (): Promise<void> => (state.committed ??= commit(client, commitTimeoutMs));
+  // Behind the statements that wait for BEGIN.
+  const commitBegun = (): Promise<void> =>
+    state.begun
+      ? state.begun.then(() => commit(client, commitTimeoutMs))
+      : commit(client, commitTimeoutMs);
+  const send = (): Promise<void> => (state.committed ??= commitBegun());
   const result = await runWork(session, (tx) =>
-    work(tx, () => {
-      if (state.begun) throw new Error('COMMIT of a transaction that was not begun');
-      // What it rejects with is looked at behind the work.
-      send().catch(() => undefined);
-    }),
+    // What it rejects with is looked at behind the work.
+    work(tx, () => void send().catch(() => undefined)),
   );
   await send();
   return result;

@@ -22,8 +22,15 @@ export type Relay = {
 };
 
 const pollMs = 200;
-/** Rounds begin at least so far apart: under load they are fewer and larger, and cost less. */
-const gatherMs = 10;
+/**
+ * Rounds begin at least so far apart, since fewer and larger ones cost less: by how many events the
+ * last one had. What comes behind a pause is sent at once.
+ */
+const gatherMsAfter = (events: number): number => {
+  if (events >= roundLimits.events) return 0;
+  return events < fewEvents ? 50 : 25;
+};
+const fewEvents = 250;
 const roundLimits = { rows: 64, events: 4_000 };
 const maxBackoffMs = 5_000;
 const stopTimeoutMs = 2_000;
@@ -67,8 +74,10 @@ export function createRelay(options: RelayOptions): Relay {
       wakeUp.reset();
       const startedAt = performance.now();
       try {
-        if (!(await sendRound(options, lease, acking))) await wakeUp.wait(pollMs);
+        const events = await sendRound(options, lease, acking);
+        if (events === 0) await wakeUp.wait(pollMs);
         failures = 0;
+        const gatherMs = events === 0 ? 0 : gatherMsAfter(events);
         const restMs = gatherMs - (performance.now() - startedAt);
         if (restMs > 0) await sleepUnlessAborted(restMs, stopped);
       } catch (err) {
@@ -99,23 +108,24 @@ export function createRelay(options: RelayOptions): Relay {
 }
 
 /**
- * Reads and publishes while the rows of the round before are still being deleted. False if there
- * was nothing to send, or nothing for us.
+ * Reads and publishes while the rows of the round before are still being deleted. How many messages
+ * it sent: 0 if there was nothing to send, or nothing for us.
  */
 async function sendRound(
   { db, broker, load = loadNothing, lag }: RelayOptions,
   lease: Lease,
   acking: Acking,
-): Promise<boolean> {
+): Promise<number> {
   const token = await lease.hold();
   const rows = token === undefined ? [] : await readRound(db, acking.ids(), load);
   if (token === undefined || rows.length === 0) {
     await acking.end();
-    return false;
+    return 0;
   }
+  const messages = rows.flatMap((row) => row.messages);
   const renewal = setInterval(() => void lease.hold().catch(() => undefined), renewMs);
   try {
-    const left = new Set(await broker.publish(rows.flatMap((row) => row.messages)));
+    const left = new Set(await broker.publish(messages));
     const [oldest] = rows;
     if (oldest) lag?.observe((oldest.row.age_ms + performance.now() - oldest.readAt) / 1_000);
     await acking.end();
@@ -124,7 +134,7 @@ async function sendRound(
   } finally {
     clearInterval(renewal);
   }
-  return true;
+  return messages.length;
 }
 
 function readRound(db: Db, inHand: readonly bigint[], load: LoadReferred): Promise<SentRow[]> {

@@ -103,9 +103,11 @@ function createInsert(db: Db) {
     before: (tx: Tx) => Promise<void>,
     insertAll: typeof insertLines,
   ): Promise<void> =>
-    db.tx(async (tx) => {
+    db.tx(async (tx, sendCommit) => {
       await before(tx);
-      await insertAll(tx, lines);
+      const inserted = insertAll(tx, lines);
+      sendCommit();
+      await inserted;
     });
   return async (
     lines: readonly Line[],

@@ -12,6 +12,10 @@ export type CommitCutter = {
   stop(): Promise<void>;
 };
 
+/** What a COMMIT that was done is answered with, behind the head of the message. */
+const tag = 'COMMIT\0';
+const headBytes = 5;
+
 /** Stands between a client and Postgres, and loses answers to COMMIT: the worst moment there is. */
 export async function startCommitCutter(url: string): Promise<CommitCutter> {
   const target = new URL(url);
@@ -21,24 +25,20 @@ export async function startCommitCutter(url: string): Promise<CommitCutter> {
   let cuts = 0;
   const server = createServer((client) => {
     const upstream = createConnection(socket);
-    let isCommitting = false;
-    client.on('data', (chunk) => {
-      if (pending > 0 && chunk.includes('COMMIT\0')) {
-        pending -= 1;
-        isCommitting = true;
-      }
-      upstream.write(chunk);
-    });
+    client.on('data', (chunk) => upstream.write(chunk));
     upstream.on('data', (chunk) => {
-      if (!isCommitting) return void client.write(chunk);
+      const at = pending > 0 ? chunk.indexOf(tag) : -1;
+      if (at < 0) return void client.write(chunk);
+      pending -= 1;
       cuts += 1;
-      client.destroy();
+      // What the statements before it were answered arrives.
+      client.end(chunk.subarray(0, at - headBytes));
       upstream.destroy();
     });
     for (const end of [client, upstream]) {
       end.on('error', () => undefined);
       end.on('close', () => {
-        client.destroy();
+        client.end();
         upstream.destroy();
       });
     }
