@@ -128,7 +128,11 @@ describe('lanes', () => {
       const commands = Array.from({ length: count }, (_, i) => ({ wallet, n: from + i }));
       await group.submitMany(commands, waiting);
     };
-    const turn = () => new Promise((resolve) => setImmediate(resolve));
+    const nextTurn = () => new Promise((resolve) => setImmediate(resolve));
+    // A commit of few waits for a turn that brings no more.
+    const turn = async () => {
+      for (let i = 0; i < 3; i += 1) await nextTurn();
+    };
     return { begun, group, send, turn, release: () => releases.shift()?.() };
   }
 

@@ -1,5 +1,6 @@
 import { createLockedWallets } from './locked-wallets.ts';
 import { commitItems, isOverdue, type CommitOptions, type Item } from './commit-items.ts';
+import { createSmallCommits } from './small-commits.ts';
 import { watchCommits } from './watch-commits.ts';
 
 export type LaneOptions<Command, Answer> = CommitOptions<Command, Answer> & {
@@ -10,8 +11,6 @@ export type LaneOptions<Command, Answer> = CommitOptions<Command, Answer> & {
 export const maxBatch = 1_024;
 /** A commit of fewer costs nearly as much as one of so many: such lanes share one. */
 const worthItsOwn = 256;
-/** So long a small commit has to itself. */
-const smallTurnMs = 50;
 
 /** Commands whose order counts: at most one commit at a time has some of them. */
 type Lane<Command, Answer> = { queue: Item<Command, Answer>[]; isBusy: boolean };
@@ -34,9 +33,11 @@ export function createLanes<Command, Answer>(
   };
   const isBusy = (): boolean =>
     lanes.some((lane) => lane.isBusy || lane.queue.length > 0) || !lockedWallets.isEmpty();
+  const listWaiting = (): OneLane[] =>
+    lanes.filter((lane) => !lane.isBusy && lane.queue.length > 0);
   let idleListeners: (() => void)[] = [];
   let isLookDue = false;
-  let isSmallUnderWay = false;
+  let pushed = 0;
   const watch = watchCommits<Command, Answer>(onRoom);
 
   const lockedWallets = createLockedWallets(options, watch, () => look());
@@ -53,24 +54,20 @@ export function createLanes<Command, Answer>(
     addLocked(await watch.run(batch, commit, () => dropOverdue(taken)));
     for (const lane of taken) lane.isBusy = false;
   };
-  const commitSmall = async (taken: readonly OneLane[]): Promise<void> => {
-    const endTurn = (): void => void (isSmallUnderWay = false);
-    isSmallUnderWay = true;
-    // What holds it up for longer (a lock, say) may concern its own wallets only.
-    const timer = setTimeout(() => {
-      endTurn();
-      look();
-    }, smallTurnMs);
-    await commitOf(taken);
-    clearTimeout(timer);
-    endTurn();
-  };
+  const small = createSmallCommits({
+    countPushed: () => pushed,
+    commit: () => {
+      const waiting = listWaiting();
+      return waiting.length > 0 ? commitOf(waiting) : undefined;
+    },
+    onEnd: () => look(),
+  });
   const look = (): void => {
     isLookDue = false;
-    const waiting = lanes.filter((lane) => !lane.isBusy && lane.queue.length > 0);
-    const small = waiting.filter((lane) => lane.queue.length < worthItsOwn);
-    for (const lane of waiting) if (!small.includes(lane)) void commitOf([lane]).then(look);
-    if (small.length > 0 && !isSmallUnderWay) void commitSmall(small).then(look);
+    const waiting = listWaiting();
+    const large = waiting.filter((lane) => lane.queue.length >= worthItsOwn);
+    for (const lane of large) void commitOf([lane]).then(look);
+    if (waiting.length > large.length) small.begin();
     if (isBusy()) return;
     for (const notify of idleListeners) notify();
     idleListeners = [];
@@ -83,6 +80,7 @@ export function createLanes<Command, Answer>(
         return;
       }
       laneOf(item.command).queue.push(item);
+      pushed += 1;
       // In a later turn of the loop, so that what came in one read is one batch.
       if (!isLookDue) setImmediate(look);
       isLookDue = true;
