@@ -19,7 +19,8 @@ export type Measured = Load & {
 };
 
 type GenerateOptions = {
-  readonly mayBeRefused?: boolean;
+  /** With any reason, or with this one alone. */
+  readonly mayBeRefused?: true | string;
   /** Called when it begins. */
   readonly onStart?: () => void;
 };
@@ -31,7 +32,7 @@ type GenerateOptions = {
 export async function generate(
   product: Product,
   job: Omit<Job, 'address' | 'addresses' | 'token'>,
-  { mayBeRefused = false, onStart }: GenerateOptions = {},
+  { mayBeRefused, onStart }: GenerateOptions = {},
 ): Promise<Measured> {
   const token = await product.signIn();
   const address = job.kind.startsWith('http') ? product.httpAddress : product.address;
@@ -57,8 +58,11 @@ export async function generate(
   const load = await answer;
   const busyPercent = await readBusy();
   const daemonShare = ((await product.cpuSeconds()) - before) / load.seconds;
-  if (load.refused > 0 && !mayBeRefused) {
-    throw new Error(`${load.refused} of the load's transactions were refused`);
+  const expected =
+    typeof mayBeRefused === 'string' ? (load.reasons?.[mayBeRefused] ?? 0) : load.refused;
+  if (load.refused > (mayBeRefused === undefined ? 0 : expected)) {
+    const reasons = JSON.stringify(load.reasons ?? {});
+    throw new Error(`${load.refused} of the load's transactions were refused ${reasons}`);
   }
   return { ...load, daemonShare, cpuBeforeMicros, busyPercent };
 }
@@ -97,15 +101,17 @@ export async function measureLoad(
   bench: Bench,
   product: Product,
   job: Pick<Job, 'kind' | 'prefix' | 'wallets' | 'inFlight'>,
+  options: GenerateOptions = {},
 ): Promise<{ readonly rate: number; readonly done: number; readonly measure: Measure }> {
   const { server, seconds } = bench;
   await waitUntilDrained(server, product);
-  const load = await generate(product, { seconds, ...job });
+  const load = await generate(product, { seconds, ...job }, options);
   const rate = load.done / load.seconds;
   bench.note(
     `${job.prefix}: ${Math.round(rate)}/s; of one core the generator had ` +
       `${percent(load.cpuShare)}, the daemon ${percent(load.daemonShare)}; the machine was ` +
-      `${Math.round(load.busyPercent ?? 0)} % busy`,
+      `${Math.round(load.busyPercent ?? 0)} % busy` +
+      (load.refused > 0 ? `; ${load.refused} were refused` : ''),
   );
   await waitUntilEmpty(server, product);
   const cpuMicros = await readCost(product, load);

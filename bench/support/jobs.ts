@@ -34,6 +34,8 @@ export type Load = {
   /** Answers that came: done, and refused. */
   readonly done: number;
   readonly refused: number;
+  /** Of a stream: how often each reason was given. */
+  readonly reasons?: Readonly<Record<string, number>>;
   readonly seconds: number;
   /** The generator's own processor time, as a share of one core. */
   readonly cpuShare: number;

@@ -10,14 +10,19 @@ import { maxRate, type Job } from './jobs.ts';
 import { userIdOf } from './product.ts';
 import { countResults, createUnframer, frame, openCall, openSession } from './wire.ts';
 
-const { path, requestSerialize } = WalletServiceService.streamTransactions;
+const { path, requestSerialize, responseDeserialize } = WalletServiceService.streamTransactions;
 const messageSize = 1_000;
 const paceMs = 10;
 /** A paced stream sends small messages, evenly: about one at a time. */
 const maxPacedSize = 100;
 const pacedSizeOf = (rate: number): number =>
   Math.min(maxPacedSize, Math.max(1, Math.round((rate * paceMs) / 1_000)));
-type Result = { done: number; refused: number; seconds: number };
+type Result = {
+  readonly done: number;
+  readonly refused: number;
+  readonly reasons: Readonly<Record<string, number>>;
+  readonly seconds: number;
+};
 
 /** Messages sent and not yet answered; the daemon handles as many at once. */
 const inFlight = 6;
@@ -61,8 +66,17 @@ export async function runStreams(job: Job, bodies: readonly Buffer[][]): Promise
   return {
     done: sum(({ done }) => done),
     refused: sum(({ refused }) => refused),
+    reasons: addUp(results.map(({ reasons }) => reasons)),
     seconds: Math.max(...results.map(({ seconds }) => seconds)),
   };
+}
+
+function addUp(all: readonly Result['reasons'][]): Record<string, number> {
+  const total: Record<string, number> = {};
+  for (const [reason, count] of all.flatMap(Object.entries<number>)) {
+    total[reason] = (total[reason] ?? 0) + count;
+  }
+  return total;
 }
 
 /** Neighbours on the stream are far apart in the table. */
@@ -89,7 +103,7 @@ export async function runStream(job: Job, bodies: readonly Buffer[]): Promise<Re
   };
   call.on('response', readStatus);
   call.on('trailers', readStatus);
-  const total = { done: 0, refused: 0 };
+  const total = { done: 0, refused: 0, reasons: {} as Record<string, number> };
   const startedAt = performance.now();
   const endsAt = startedAt + job.seconds * 1_000;
   let next = 0;
@@ -114,6 +128,7 @@ export async function runStream(job: Job, bodies: readonly Buffer[]): Promise<Re
       const { done, refused } = countResults(body);
       total.done += done;
       total.refused += refused;
+      if (refused > 0) countReasons(body, total.reasons);
       answered += 1;
       send();
     }),
@@ -129,4 +144,13 @@ export async function runStream(job: Job, bodies: readonly Buffer[]): Promise<Re
   session.close();
   if (!/^0\b/.test(status)) throw new Error(`the stream ended with ${status}`);
   return { ...total, seconds };
+}
+
+/** Only where something was refused: to decode a response costs more than to count it. */
+function countReasons(body: Buffer, reasons: Record<string, number>): void {
+  for (const { outcome } of responseDeserialize(body).results) {
+    if (outcome?.$case !== 'refusal') continue;
+    const { reason } = outcome.refusal;
+    reasons[reason] = (reasons[reason] ?? 0) + 1;
+  }
 }
