@@ -150,7 +150,7 @@ export async function runStream(job: Job, bodies: readonly Buffer[]): Promise<Re
 function countReasons(body: Buffer, reasons: Record<string, number>): void {
   for (const { outcome } of responseDeserialize(body).results) {
     if (outcome?.$case !== 'refusal') continue;
-    const { reason } = outcome.refusal;
+    const { reason } = outcome.value;
     reasons[reason] = (reasons[reason] ?? 0) + 1;
   }
 }
