@@ -18,7 +18,7 @@ export type DatabaseSet = {
 };
 
 /** One connection, as the superuser; int8 as bigint. */
-export type BenchConnection = {
+type BenchConnection = {
   query<Row extends pg.QueryResultRow>(text: string, values?: unknown[]): Promise<Row[]>;
   close(): Promise<void>;
 };
