@@ -4,6 +4,8 @@ import { once } from 'node:events';
 import { describe, expect, it } from 'vitest';
 
 import {
+  busyBetween,
+  parseMachineStat,
   parseStat,
   perTransaction,
   readCpuMicros,
@@ -11,6 +13,7 @@ import {
   type ProcessTimes,
 } from '../bench/support/cpu.ts';
 import { runRounds } from '../bench/support/rounds.ts';
+import { evaluate } from '../bench/support/row.ts';
 
 const times = (pid: number, parent: number, own: number, ended = 0): ProcessTimes => ({
   ...{ pid, parent, own, ended },
@@ -82,5 +85,58 @@ describe('processor time of a transaction', () => {
     const half = () => Promise.resolve(2);
     const measured = await runRounds(3, half, half);
     expect(measured).toMatchObject({ value: 2, cpuMicros: null, baselineCpuMicros: null });
+  });
+});
+
+describe('how busy the machine was', () => {
+  const text = 'cpu  100 20 30 1000 50 6 4 700 80 9\ncpu0 1 1 1 1 1 1 1 1 1 1\nintr 5\n';
+
+  it('the share of busy processors excludes idle time, disks and what a hypervisor took', () => {
+    const before = parseMachineStat(text);
+    expect(before).toEqual({ busy: 160, total: 1_210 });
+    const after = parseMachineStat('cpu  150 20 50 1020 60 6 4 9700 80 9\n');
+    expect(busyBetween(before, after)).toBe(70);
+  });
+
+  it('the share of busy processors is unknown without figures or time between them', () => {
+    const times = parseMachineStat(text);
+    expect(parseMachineStat('')).toBeUndefined();
+    expect(busyBetween(undefined, times)).toBeNull();
+    expect(busyBetween(times, times)).toBeNull();
+  });
+
+  it('the share of busy processors is the median of the rounds of the product', async () => {
+    const measured = await runRounds(
+      3,
+      () => Promise.resolve({ value: 1, cpuMicros: null, busyPercent: 1 }),
+      (round) =>
+        Promise.resolve({ value: 1, cpuMicros: null, busyPercent: [50, 90, 80][round] ?? null }),
+    );
+    expect(measured.busyPercent).toBe(80);
+  });
+});
+
+describe('targets', () => {
+  const row = { id: 'a', what: 'b', unit: 'c' };
+  const measured = { value: 90, baseline: 10, ratio: 9, cpuMicros: 40, busyPercent: 95 };
+  const bound = { atLeast: 8.5, micros: 43, busyPercent: 92 };
+
+  it.each([
+    [{}, true],
+    [{ ratio: 8.4 }, false],
+    [{ cpuMicros: 43.1 }, false],
+    [{ cpuMicros: null }, false],
+    [{ busyPercent: 91.9 }, false],
+    [{ busyPercent: null }, false],
+  ])('a target of several parts with %j is met: %s', (change, met) => {
+    const target = '>= 8.5, <= 43 µs, busy >= 92 %';
+    expect(evaluate(row, { ...measured, ...change }, bound)).toMatchObject({ target, met });
+  });
+
+  it('a target is not met unless a condition beside it holds', () => {
+    const judge = (isMet: boolean) =>
+      evaluate(row, measured, { atMost: 9 }, [{ text: 'lag <= 1 ms', isMet }]);
+    expect(judge(true)).toMatchObject({ target: '<= 9, lag <= 1 ms', met: true });
+    expect(judge(false).met).toBe(false);
   });
 });

@@ -5,7 +5,7 @@ import { finished } from 'node:stream/promises';
 
 import { runWallet, type Environment } from '../../scripts/product.ts';
 import { checkLedger, waitUntilDrained, waitUntilEmpty } from '../support/check.ts';
-import { perTransaction } from '../support/cpu.ts';
+import { perTransaction, readEndedCpuMicros, watchBusy } from '../support/cpu.ts';
 import { fund, percent } from '../support/generator.ts';
 import { emailOf, startProduct, type Product } from '../support/product.ts';
 import { runRounds, type Measure } from '../support/rounds.ts';
@@ -83,17 +83,24 @@ async function measureBatch(
   await waitUntilDrained(server, product);
   const before = await product.cpuSeconds();
   const cpuBefore = await product.systemCpuMicros();
+  const ownBefore = await readEndedCpuMicros();
+  const readBusy = await watchBusy();
   const startedAt = performance.now();
   const args = ['batch', 'run', file, '--batch-id', file, '--yes', '--json'];
   const { code, stdout, stderr } = await runWallet(args, { env });
   const seconds = (performance.now() - startedAt) / 1_000;
+  const busyPercent = await readBusy();
+  const ownMicros = ((await readEndedCpuMicros()) - ownBefore) / count;
   const daemonShare = ((await product.cpuSeconds()) - before) / seconds;
   if (code !== 0) throw new Error(`wallet batch run ended with ${String(code)}: ${stderr}`);
   const { done } = JSON.parse(stdout) as { done: number };
   if (done !== count) throw new Error(`${done} of ${count} rows are done`);
   const rate = count / seconds;
-  note(`batch: ${Math.round(rate)}/s; of one core the daemon had ${percent(daemonShare)}`);
+  note(
+    `batch: ${Math.round(rate)}/s; of one core the daemon had ${percent(daemonShare)}; ` +
+      `the command line’s own time was ${ownMicros.toFixed(1)} µs a row`,
+  );
   await waitUntilEmpty(server, product);
   const cpuMicros = perTransaction(cpuBefore, await product.systemCpuMicros(), count);
-  return { value: rate, cpuMicros };
+  return { value: rate, cpuMicros, busyPercent };
 }

@@ -1,18 +1,19 @@
 import type { Row } from '../support/row.ts';
 import { batchRow } from './batch.ts';
-import { eventsInRow } from './events-in.ts';
+import { eventsInListenerRow, eventsInRow } from './events-in.ts';
 import { exportRow } from './export.ts';
 import { httpBatchRow, httpNdjsonRow, httpRow } from './http.ts';
 import { largeRow } from './large.ts';
 import { limitRow } from './limit.ts';
 import { overloadRow } from './overload.ts';
-import { pipelineRow } from './pipeline.ts';
+import { pipelineListenerRow, pipelineRow } from './pipeline.ts';
 import { readRow } from './read.ts';
 import { signInRow } from './sign-in.ts';
 import { startRow } from './start.ts';
 import { hotRow, streamRow } from './stream.ts';
 import { tableRow } from './table.ts';
-import { batchUnaryRow, unaryRow } from './unary.ts';
+import { twoDaemonsRow } from './two-daemons.ts';
+import { batchUnaryRow, manyUnaryRow, unaryRow } from './unary.ts';
 
 /** In the order in which they run. */
 export const rows: readonly Row[] = [
@@ -20,15 +21,19 @@ export const rows: readonly Row[] = [
   signInRow,
   streamRow,
   hotRow,
+  twoDaemonsRow,
   limitRow,
   unaryRow,
+  manyUnaryRow,
   batchUnaryRow,
   httpRow,
   httpBatchRow,
   httpNdjsonRow,
   overloadRow,
   eventsInRow,
+  eventsInListenerRow,
   pipelineRow,
+  pipelineListenerRow,
   readRow,
   largeRow,
   exportRow,

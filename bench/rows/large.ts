@@ -46,7 +46,7 @@ export const largeRow: Row = {
         },
       );
       const what = `one stream, ${wallets.toLocaleString('en')} wallets, beside 10,000`;
-      return [evaluate({ id: 'large', what, unit: 'transactions/s' }, measured, { atLeast: 0.7 })];
+      return [evaluate({ id: 'large', what, unit: 'transactions/s' }, measured, { atLeast: 0.75 })];
     } finally {
       await small.stop();
       await large.stop();

@@ -40,7 +40,7 @@ export const limitRow: Row = {
       }
       const measured = summarize(pairs);
       const what = `one stream beside COPY, ${rowsPerCommit} rows per commit`;
-      return [evaluate({ id: 'limit', what, unit: 'transactions/s' }, measured, { atLeast: 0.4 })];
+      return [evaluate({ id: 'limit', what, unit: 'transactions/s' }, measured, { atLeast: 0.45 })];
     } finally {
       await product.stop();
     }

@@ -2,10 +2,10 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { run, runWallet, type Environment } from '../../scripts/product.ts';
-import { readEndedCpuMicros } from '../support/cpu.ts';
+import { readEndedCpuMicros, watchBusy } from '../support/cpu.ts';
 import { fund } from '../support/generator.ts';
 import { startProduct, userIdOf } from '../support/product.ts';
-import { median } from '../support/rounds.ts';
+import { median, medianOfKnown } from '../support/rounds.ts';
 import { evaluate, type Bench, type ResultRow, type Row } from '../support/row.ts';
 
 const triesPerRound = 20;
@@ -68,22 +68,29 @@ async function compare(
     value: median(times.map((t) => t.work.ms)),
     baseline: median(times.map((t) => t.nothing.ms)),
     ratio: median(times.map((t) => t.work.ms / t.nothing.ms)),
-    // Means: the clock of processor time has steps of 10 ms.
+    // Means: the clocks of processor time have steps of 10 ms.
     cpuMicros: mean(times.map((t) => t.work.cpuMicros)),
     baselineCpuMicros: mean(times.map((t) => t.nothing.cpuMicros)),
+    busyPercent: medianOfKnown(times.map((t) => t.work.busyPercent)),
   };
   return evaluate({ id, what, unit: 'ms' }, measured, { atMost });
 }
 
-type Taken = { readonly ms: number; readonly cpuMicros: number };
+type Taken = {
+  readonly ms: number;
+  readonly cpuMicros: number;
+  readonly busyPercent: number | null;
+};
 
-/** Wall time, and the processor time of the child processes that ended meanwhile. */
+/** Wall time, and meanwhile the processor time of the child processes that ended. */
 async function time(work: () => Promise<void>): Promise<Taken> {
   const cpuBefore = await readEndedCpuMicros();
+  const readBusy = await watchBusy();
   const startedAt = performance.now();
   await work();
   const ms = performance.now() - startedAt;
-  return { ms, cpuMicros: (await readEndedCpuMicros()) - cpuBefore };
+  const busyPercent = await readBusy();
+  return { ms, cpuMicros: (await readEndedCpuMicros()) - cpuBefore, busyPercent };
 }
 
 const mean = (values: readonly number[]): number =>

@@ -4,8 +4,9 @@ import { join } from 'node:path';
 import { runWallet, type Environment } from '../../scripts/product.ts';
 import { watchPeak } from '../../tests/support/processes/memory.ts';
 import { fill } from '../support/fill.ts';
-import { startProduct, userIdOf } from '../support/product.ts';
-import { runRounds } from '../support/rounds.ts';
+import { watchClient } from '../support/generator.ts';
+import { startProduct, userIdOf, type Product } from '../support/product.ts';
+import { runRounds, type Measure } from '../support/rounds.ts';
 import { evaluate, evaluateGrowth, toMiB, type Row } from '../support/row.ts';
 
 const allRows = 100_000;
@@ -13,7 +14,7 @@ const quickRows = 2_000;
 const smallRows = 1_000;
 const days = 90;
 
-type Run = { readonly seconds: number; readonly peak: number };
+type Run = { readonly measure: Measure; readonly peak: number };
 
 /** A long list as a table, beside the same as CSV: both from the start of the process to its end. */
 export const tableRow: Row = {
@@ -35,17 +36,18 @@ export const tableRow: Row = {
         WALLET_SERVER: product.address,
         WALLET_TOKEN: await product.signIn(),
       };
-      const small = await list(env, 1, smallRows, 'table');
+      const small = await list(product, env, 1, smallRows, 'table');
       const runs: Run[] = [];
       const measured = await runRounds(
         bench.rounds,
-        async () => (await list(env, 0, count, 'csv')).seconds,
+        async () => (await list(product, env, 0, count, 'csv')).measure,
         async (round) => {
-          const run = await list(env, 0, count, 'table');
+          const run = await list(product, env, 0, count, 'table');
           runs.push(run);
           const growth = toMiB(run.peak - small.peak);
-          bench.note(`table ${round}: ${run.seconds.toFixed(2)} s, memory +${growth} MiB`);
-          return run.seconds;
+          const { value } = run.measure;
+          bench.note(`table ${round}: ${value.toFixed(2)} s, memory +${growth} MiB`);
+          return run.measure;
         },
       );
       const rowText = (rows: number): string => `${rows.toLocaleString('en')} rows`;
@@ -53,8 +55,11 @@ export const tableRow: Row = {
       return [
         evaluate({ id: 'table', what, unit: 's' }, measured, { atMost: 3 }),
         evaluateGrowth(
-          'table-memory',
-          `its peak, above that of ${rowText(smallRows)}`,
+          {
+            id: 'table-memory',
+            what: `its peak, above that of ${rowText(smallRows)}`,
+            busyPercent: measured.busyPercent,
+          },
           runs.map(({ peak }) => peak - small.peak),
         ),
       ];
@@ -66,6 +71,7 @@ export const tableRow: Row = {
 
 /** Throws unless each row is there, behind one line of header. */
 async function list(
+  product: Product,
   env: Environment,
   user: number,
   rows: number,
@@ -73,16 +79,16 @@ async function list(
 ): Promise<Run> {
   const args = ['transactions', 'list', '--user', userIdOf(user), '--currency', 'BRL', '--all'];
   let peakOf = (): number => 0;
-  const startedAt = performance.now();
+  const readCosts = await watchClient(product, rows);
   const done = await runWallet([...args, '-o', output], {
     env,
     onStart: (pid) => (peakOf = watchPeak(pid)),
   });
-  const seconds = (performance.now() - startedAt) / 1_000;
+  const measure = await readCosts();
   const peak = peakOf();
   const lines = done.stdout.trimEnd().split('\n').length;
   if (done.code !== 0 || lines !== rows + 1) {
     throw new Error(`${output}: ${lines} lines, exit ${String(done.code)}: ${done.stderr}`);
   }
-  return { seconds, peak };
+  return { measure, peak };
 }

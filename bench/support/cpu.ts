@@ -75,3 +75,36 @@ export async function readEndedCpuMicros(): Promise<number> {
   const times = parseStat(await readFile('/proc/self/stat', 'utf8'));
   return (times?.ended ?? 0) * microsPerTick;
 }
+
+/** Time of all processors of the machine since its start, in ticks. */
+export type MachineTimes = { readonly busy: number; readonly total: number };
+
+/**
+ * Reads the first line of /proc/stat; undefined where there is none. What a hypervisor gave to other
+ * machines is neither busy nor idle.
+ */
+export function parseMachineStat(text: string): MachineTimes | undefined {
+  const fields = /^cpu +([\d ]+)$/m.exec(text)?.[1]?.split(' ').map(Number) ?? [];
+  // As in proc(5); the time of guests is in that of users.
+  const [user = NaN, nice = NaN, system = NaN, idle = NaN, wait = NaN, irq = NaN, softIrq = NaN] =
+    fields;
+  const busy = user + nice + system + irq + softIrq;
+  const total = busy + idle + wait;
+  return Number.isFinite(total) ? { busy, total } : undefined;
+}
+
+/** The share of all processors that was in use between two readings, 0 to 100; null if unknown. */
+export function busyBetween(
+  before: MachineTimes | undefined,
+  after: MachineTimes | undefined,
+): number | null {
+  if (!before || !after || after.total <= before.total) return null;
+  return ((after.busy - before.busy) / (after.total - before.total)) * 100;
+}
+
+/** How busy the machine is from now until the function is called that this gives; Linux only. */
+export async function watchBusy(): Promise<() => Promise<number | null>> {
+  const read = async () => parseMachineStat(await readFile('/proc/stat', 'utf8').catch(() => ''));
+  const before = await read();
+  return async () => busyBetween(before, await read());
+}

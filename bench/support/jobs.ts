@@ -1,9 +1,19 @@
 /** What a generator process is to do. Times are in seconds, amounts in minor units. */
 export type Job = {
   readonly kind:
-    'stream' | 'unary' | 'batch' | 'offer' | 'fund' | 'http' | 'http-batch' | 'http-ndjson';
+    | 'stream'
+    | 'streams'
+    | 'unary'
+    | 'batch'
+    | 'offer'
+    | 'fund'
+    | 'http'
+    | 'http-batch'
+    | 'http-ndjson';
   /** Of the HTTP gateway for `http…`, otherwise of gRPC. */
   readonly address: string;
+  /** Of all daemons for gRPC; each gets a stream of its own, for `streams`. */
+  readonly addresses: readonly string[];
   readonly token: string;
   /** Of several users, whose connections share the load; for `unary` and `offer`. */
   readonly tokens?: readonly string[];
@@ -11,6 +21,8 @@ export type Job = {
   readonly prefix: string;
   /** Customers 0 to this; each has one wallet. */
   readonly wallets: number;
+  /** How far apart in the table neighbours of the load are; a prime. */
+  readonly step?: number;
   readonly seconds: number;
   /** Transactions a second; absent: as many as the daemon takes. For `stream` and `offer`. */
   readonly rate?: number;
@@ -22,6 +34,8 @@ export type Load = {
   /** Answers that came: done, and refused. */
   readonly done: number;
   readonly refused: number;
+  /** Of a stream: how often each reason was given. */
+  readonly reasons?: Readonly<Record<string, number>>;
   readonly seconds: number;
   /** The generator's own processor time, as a share of one core. */
   readonly cpuShare: number;

@@ -1,7 +1,7 @@
 import type { Job, Load } from './jobs.ts';
 import { prepareHttp, prepareHttpBatches, runHttp, runHttpBatches } from './load-http.ts';
 import { prepareOffer, runOffer } from './load-offer.ts';
-import { prepareStream, runStream } from './load-stream.ts';
+import { prepareStream, prepareStreams, runStream, runStreams } from './load-stream.ts';
 import { prepareBatches, prepareUnary, runBatches, runUnary } from './load-unary.ts';
 
 // A generator: a process of its own, so that its work is not the product's, nor the benchmark's.
@@ -21,6 +21,7 @@ const prepare =
   };
 const kinds: Readonly<Record<Job['kind'], () => Work>> = {
   stream: prepare(prepareStream, runStream),
+  streams: prepare(prepareStreams, runStreams),
   fund: prepare(prepareStream, runStream),
   unary: prepare(prepareUnary, runUnary),
   batch: prepare(prepareBatches, runBatches),

@@ -10,20 +10,24 @@ import { connect } from '../../tests/support/grpc/client.ts';
 import { readCpuMicros } from './cpu.ts';
 import type { BenchServer, DatabaseSet } from './server.ts';
 
-/** A daemon of the built product, alone on its three databases. */
+/** A daemon of the built product, or several, alone on its three databases. */
 export type Product = {
+  /** Of the first daemon. */
   readonly address: string;
+  /** Of all daemons, for gRPC. */
+  readonly addresses: readonly string[];
   /** Of the HTTP gateway; empty where it was not turned on. */
   readonly httpAddress: string;
+  /** Of the first daemon. */
   readonly pid: number;
-  /** Again on the same databases, after a stop. The port is another one. */
+  /** Again on the same databases, after a stop. The ports are other ones. */
   start(): Promise<void>;
   readonly databases: DatabaseSet;
   /** Signs in as the nth operator; an access token lives for 15 minutes. */
   signIn(n?: number): Promise<string>;
-  /** Processor time that it has used so far, in seconds. */
+  /** Processor time that the daemons have used so far, in seconds. */
   cpuSeconds(): Promise<number>;
-  /** Processor time of the daemon, Postgres and RabbitMQ so far, in microseconds. */
+  /** Processor time of the daemons, Postgres and RabbitMQ so far, in microseconds. */
   systemCpuMicros(): Promise<number>;
   stop(): Promise<void>;
 };
@@ -51,6 +55,8 @@ export async function startProduct(
     readonly env?: Readonly<Record<string, string>>;
     /** Of RabbitMQ, where there is one. */
     readonly brokerPid?: number;
+    /** One if absent. */
+    readonly daemons?: number;
   },
 ): Promise<Product> {
   const databases = await server.createDatabases(name);
@@ -68,36 +74,64 @@ export async function startProduct(
     ...databases.env,
     ...options.env,
   };
-  let daemon = await startWalletd(env, [], server.daemonFlags);
+  const startAll = () => startDaemons(options.daemons ?? 1, env, server.daemonFlags);
+  let daemons = await startAll();
   try {
     await addUsers(server, databases, options.users);
   } catch (err) {
-    daemon.kill('SIGKILL');
+    for (const daemon of daemons) daemon.kill('SIGKILL');
     throw err;
   }
   return {
     get address() {
-      return daemon.address;
+      return daemons[0].address;
+    },
+    get addresses() {
+      return daemons.map(({ address }) => address);
     },
     get httpAddress() {
-      return /^walletd: HTTP on (\S+)$/m.exec(daemon.log())?.[1] ?? '';
+      return /^walletd: HTTP on (\S+)$/m.exec(daemons[0].log())?.[1] ?? '';
     },
     get pid() {
-      return daemon.pid;
+      return daemons[0].pid;
     },
     databases,
-    signIn: (n = 0) => signIn(daemon.address, operatorOf(n)),
-    cpuSeconds: () => readCpuSeconds(daemon.pid),
+    signIn: (n = 0) => signIn(daemons[0].address, operatorOf(n)),
+    cpuSeconds: async () => {
+      const seconds = await Promise.all(daemons.map(({ pid }) => readCpuSeconds(pid)));
+      return seconds.reduce((total, each) => total + each, 0);
+    },
     systemCpuMicros: () => {
       const { brokerPid } = options;
       const broker = brokerPid === undefined ? [] : [brokerPid];
-      return readCpuMicros([daemon.pid, server.pid, ...broker]);
+      return readCpuMicros([...daemons.map(({ pid }) => pid), server.pid, ...broker]);
     },
     start: async () => {
-      daemon = await startWalletd(env, [], server.daemonFlags);
+      daemons = await startAll();
     },
-    stop: () => stopDaemon(daemon),
+    stop: async () => {
+      await Promise.all(daemons.map(stopDaemon));
+    },
   };
+}
+
+type Daemons = readonly [Daemon, ...Daemon[]];
+
+/** One after the other: the first migrates the databases. */
+async function startDaemons(
+  count: number,
+  env: Readonly<Record<string, string>>,
+  flags: readonly string[],
+): Promise<Daemons> {
+  const first = await startWalletd(env, [], flags);
+  const others: Daemon[] = [];
+  try {
+    while (others.length + 1 < count) others.push(await startWalletd(env, [], flags));
+  } catch (err) {
+    for (const daemon of [first, ...others]) daemon.kill('SIGKILL');
+    throw err;
+  }
+  return [first, ...others];
 }
 
 async function addUsers(server: BenchServer, databases: DatabaseSet, count: number): Promise<void> {

@@ -24,7 +24,19 @@ export function describeMachine(): string {
 /** The table as people read it; columns are padded, so that it also reads as Markdown. */
 export function formatTable(rows: readonly ResultRow[]): string {
   const cells = [
-    ['id', 'work', 'product', 'baseline', 'unit', 'ratio', 'µs', 'its µs', 'must be', 'met'],
+    [
+      'id',
+      'work',
+      'product',
+      'baseline',
+      'unit',
+      'ratio',
+      'µs',
+      'its µs',
+      'busy',
+      'must be',
+      'met',
+    ],
     ...rows.map((row) => [
       row.id,
       row.what,
@@ -34,6 +46,7 @@ export function formatTable(rows: readonly ResultRow[]): string {
       row.ratio === null ? '–' : row.ratio.toFixed(2),
       formatMicros(row.cpuMicros),
       formatMicros(row.baselineCpuMicros),
+      formatPercent(row.busyPercent),
       row.target,
       row.met === null ? `not run: ${row.reason ?? ''}` : row.met ? 'yes' : 'NO',
     ]),
@@ -48,6 +61,9 @@ export function formatTable(rows: readonly ResultRow[]): string {
 const formatMicros = (micros: number | null | undefined): string =>
   micros === null || micros === undefined ? '–' : micros.toFixed(1);
 
+const formatPercent = (percent: number | null | undefined): string =>
+  percent === null || percent === undefined ? '–' : `${Math.round(percent)} %`;
+
 function formatNumber(value: number | null): string {
   if (value === null) return '–';
   return value >= 1_000 ? Math.round(value).toLocaleString('en') : value.toPrecision(4);
@@ -59,6 +75,7 @@ export async function writeReport(file: string, report: Report): Promise<void> {
     ...row,
     cpuMicros: row.cpuMicros ?? null,
     baselineCpuMicros: row.baselineCpuMicros ?? null,
+    busyPercent: row.busyPercent ?? null,
   }));
   await writeFile(file, `${JSON.stringify({ ...report, rows }, null, 2)}\n`);
 }

@@ -20,10 +20,16 @@ export type Paired = {
   /** Processor time of a transaction; null where it was not measured. */
   readonly cpuMicros: number | null;
   readonly baselineCpuMicros: number | null;
+  /** The share of the machine's processors in use during the product's measurement, 0 to 100. */
+  readonly busyPercent: number | null;
 };
 
-/** What a round has measured: a value, and what a transaction cost where that is known. */
-export type Measure = { readonly value: number; readonly cpuMicros: number | null };
+/** What a round has measured: a value, and cost and use of the machine where they are known. */
+export type Measure = {
+  readonly value: number;
+  readonly cpuMicros: number | null;
+  readonly busyPercent?: number | null;
+};
 type Round = (round: number) => Promise<number | Measure>;
 
 /**
@@ -54,13 +60,15 @@ export function summarize(pairs: readonly Pair[]): Paired {
     ratio: median(pairs.map(({ product, baseline }) => product.value / baseline.value)),
     cpuMicros: medianOfKnown(pairs.map(({ product }) => product.cpuMicros)),
     baselineCpuMicros: medianOfKnown(pairs.map(({ baseline }) => baseline.cpuMicros)),
+    busyPercent: medianOfKnown(pairs.map(({ product }) => product.busyPercent ?? null)),
   };
 }
 
 const toMeasure = (measured: number | Measure): Measure =>
   typeof measured === 'number' ? { value: measured, cpuMicros: null } : measured;
 
-function medianOfKnown(values: readonly (number | null)[]): number | null {
+/** null where none is known. */
+export function medianOfKnown(values: readonly (number | null)[]): number | null {
   const known = values.filter((value) => value !== null);
   return known.length > 0 ? median(known) : null;
 }

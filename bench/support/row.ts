@@ -1,5 +1,5 @@
 import type { Pgbench } from './pgbench.ts';
-import type { Paired } from './rounds.ts';
+import { median, type Paired } from './rounds.ts';
 import type { BenchServer } from './server.ts';
 
 /** What all rows of a run share. */
@@ -23,12 +23,14 @@ export type ResultRow = {
   readonly baseline: number | null;
   readonly ratio: number | null;
   /**
-   * User and system time of daemon, Postgres and RabbitMQ for a transaction, and of Postgres for
-   * one of the baseline's; null or absent where it makes no sense.
+   * User and system time of daemon, Postgres and RabbitMQ for a transaction, call or line, and of
+   * Postgres for one of the baseline's; null or absent where it makes no sense.
    */
   readonly cpuMicros?: number | null;
   readonly baselineCpuMicros?: number | null;
-  /** Such as `>= 10`, of the ratio unless the unit says otherwise. */
+  /** The share of the machine's processors in use during the product's measurement, 0 to 100. */
+  readonly busyPercent?: number | null;
+  /** Such as `>= 10`, of the ratio unless the unit says otherwise; all of several must hold. */
   readonly target: string;
   /** null: it was not run, which is never the same as met. */
   readonly met: boolean | null;
@@ -42,18 +44,50 @@ export type Row = {
   run(bench: Bench): Promise<readonly ResultRow[]>;
 };
 
-type Bound = { readonly atLeast: number } | { readonly atMost: number };
+export type Bound = ({ readonly atLeast: number } | { readonly atMost: number }) & {
+  /** Of processor time, at most. */
+  readonly micros?: number;
+  /** Of the machine's processors in use, at least. */
+  readonly busyPercent?: number;
+};
+type Condition = { readonly text: string; readonly isMet: boolean };
+type Named = Pick<ResultRow, 'id' | 'what' | 'unit'>;
 
-/** Judges a ratio by its target. */
+/** Judges a ratio by its target, and by what else must hold. What is not known is not met. */
 export function evaluate(
-  row: Pick<ResultRow, 'id' | 'what' | 'unit'>,
+  row: Named,
   measured: Pick<Paired, 'value' | 'baseline' | 'ratio'> & Partial<Paired>,
   bound: Bound,
+  others: readonly Condition[] = [],
 ): ResultRow {
-  const isMet =
-    'atLeast' in bound ? measured.ratio >= bound.atLeast : measured.ratio <= bound.atMost;
-  const target = 'atLeast' in bound ? `>= ${bound.atLeast}` : `<= ${bound.atMost}`;
-  return { ...row, ...measured, target, met: isMet };
+  const { ratio, cpuMicros, busyPercent } = measured;
+  const conditions: Condition[] = [
+    'atLeast' in bound
+      ? { text: `>= ${bound.atLeast}`, isMet: ratio >= bound.atLeast }
+      : { text: `<= ${bound.atMost}`, isMet: ratio <= bound.atMost },
+  ];
+  if (bound.micros !== undefined) {
+    const isMet = (cpuMicros ?? Infinity) <= bound.micros;
+    conditions.push({ text: `<= ${bound.micros} µs`, isMet });
+  }
+  if (bound.busyPercent !== undefined) {
+    const isMet = (busyPercent ?? 0) >= bound.busyPercent;
+    conditions.push({ text: `busy >= ${bound.busyPercent} %`, isMet });
+  }
+  conditions.push(...others);
+  const target = conditions.map(({ text }) => text).join(', ');
+  return { ...row, ...measured, target, met: conditions.every(({ isMet }) => isMet) };
+}
+
+/** A time in milliseconds, the median of the rounds, by a target of its own. */
+export function evaluateTime(
+  row: Pick<ResultRow, 'id' | 'what'> & Partial<ResultRow>,
+  rounds: readonly number[],
+  atMostMs: number,
+): ResultRow {
+  const value = median(rounds);
+  const [target, met] = [`<= ${atMostMs} ms`, value <= atMostMs];
+  return { ...row, unit: 'ms', value, baseline: null, ratio: null, target, met };
 }
 
 const maxGrowthBytes = 64 * 1024 * 1024;
@@ -61,10 +95,13 @@ const maxGrowthBytes = 64 * 1024 * 1024;
 export const toMiB = (bytes: number): number => Math.round(bytes / 2 ** 20);
 
 /** Of the rounds the worst: a limit on memory holds always or not at all. */
-export function evaluateGrowth(id: string, what: string, growths: readonly number[]): ResultRow {
+export function evaluateGrowth(
+  row: Pick<ResultRow, 'id' | 'what' | 'busyPercent'>,
+  growths: readonly number[],
+): ResultRow {
   const worst = Math.max(...growths);
   return {
-    ...{ id, what, unit: 'MiB' },
+    ...{ ...row, unit: 'MiB' },
     value: worst / 2 ** 20,
     baseline: null,
     ratio: null,

@@ -17,6 +17,12 @@ export type DatabaseSet = {
   readonly env: Readonly<Record<string, string>>;
 };
 
+/** One connection, as the superuser; int8 as bigint. */
+type BenchConnection = {
+  query<Row extends pg.QueryResultRow>(text: string, values?: unknown[]): Promise<Row[]>;
+  close(): Promise<void>;
+};
+
 export type BenchServer = {
   readonly folder: string;
   /** Of the postmaster, whose children serve. */
@@ -28,12 +34,14 @@ export type BenchServer = {
   /** What the server says of itself: version, and the settings that matter for a measurement. */
   readonly settings: Readonly<Record<string, string>>;
   createDatabases(name: string): Promise<DatabaseSet>;
-  /** As the superuser; int8 as bigint. */
+  /** As the superuser, on a connection of its own; int8 as bigint. */
   query<Row extends pg.QueryResultRow>(
     database: string,
     text: string,
     values?: unknown[],
   ): Promise<Row[]>;
+  /** For what is asked often while something is measured: a new connection costs more. */
+  connect(database: string): Promise<BenchConnection>;
   stop(): Promise<void>;
 };
 
@@ -67,7 +75,8 @@ export async function startServer(profileFolder?: string): Promise<BenchServer> 
   const started = await startEmbedded({ dataDir, log: createLog('warn'), extraSettings });
   if (!started.ok) throw new Error(`${started.fault.fault} ${started.fault.hint}`);
   const secrets = JSON.parse(await readFile(join(dataDir, 'embedded.json'), 'utf8')) as Secrets;
-  const query = createQuery(secrets);
+  const connect = (database: string) => connectTo(secrets, database);
+  const query = createQuery(connect);
   const rows = await query<{ name: string; setting: string }>(
     'postgres',
     `SELECT name, current_setting(name) AS setting FROM pg_settings WHERE name = ANY($1)`,
@@ -90,6 +99,7 @@ export async function startServer(profileFolder?: string): Promise<BenchServer> 
     settings: Object.fromEntries(rows.map((row) => [row.name, row.setting])),
     createDatabases: (name) => createDatabases(name, secrets, query),
     query,
+    connect,
     stop: async () => {
       await started.value.stop();
       await rm(folder, { recursive: true, force: true });
@@ -102,19 +112,27 @@ function urlOf(secrets: Secrets, role: string, password: string, database: strin
   return `postgres://${role}:${encodeURIComponent(password)}@localhost/${database}?host=${host}`;
 }
 
-function createQuery(secrets: Secrets): BenchServer['query'] {
+async function connectTo(secrets: Secrets, database: string): Promise<BenchConnection> {
+  const types = new pg.TypeOverrides();
+  types.setTypeParser(pg.types.builtins.INT8, (int8: string) => BigInt(int8));
+  types.setTypeParser(pg.types.builtins.NUMERIC, (numeric: string) => BigInt(numeric));
+  const connectionString = urlOf(secrets, 'walletd_admin', secrets.adminPassword, database);
+  const client = new pg.Client({ connectionString, types });
+  client.on('error', () => undefined);
+  await client.connect();
+  return {
+    query: async (text, values = []) => (await client.query(text, values)).rows as never,
+    close: () => client.end(),
+  };
+}
+
+function createQuery(connect: BenchServer['connect']): BenchServer['query'] {
   return async (database, text, values = []) => {
-    const types = new pg.TypeOverrides();
-    types.setTypeParser(pg.types.builtins.INT8, (int8: string) => BigInt(int8));
-    types.setTypeParser(pg.types.builtins.NUMERIC, (numeric: string) => BigInt(numeric));
-    const connectionString = urlOf(secrets, 'walletd_admin', secrets.adminPassword, database);
-    const client = new pg.Client({ connectionString, types });
-    client.on('error', () => undefined);
-    await client.connect();
+    const connection = await connect(database);
     try {
-      return (await client.query(text, values)).rows as never;
+      return await connection.query(text, values);
     } finally {
-      await client.end();
+      await connection.close();
     }
   };
 }
