@@ -13,9 +13,9 @@ import { changeQueue, type QueueChanges } from './queue-changes.ts';
  * bundle was confirmed, and before its outbox row is deleted. `lines`: kill -9 of the daemon with
  * bundles that are not acknowledged. `cut`: RabbitMQ closes all connections.
  */
-export const killKinds = ['daemon', 'broker', 'outbox', 'lines', 'both'] as const;
+const killKinds = ['daemon', 'broker', 'outbox', 'lines', 'both'] as const;
 type KillKind = (typeof killKinds)[number];
-export type FaultKind = KillKind | 'cut';
+type FaultKind = KillKind | 'cut';
 
 export type FaultWindow = {
   readonly kind: FaultKind;

@@ -1,4 +1,4 @@
-import type { Asked } from './judge.ts';
+import type { Asked } from './asked.ts';
 import {
   applyDone,
   createState,

@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto';
 
+import type { Asked } from './asked.ts';
 import { chainRows } from './chain-rows.ts';
 import { toData } from './judge-heard.ts';
-import { judge, type Asked } from './judge.ts';
+import { judge } from './judge.ts';
 import type { Heard } from './listener.ts';
 import type { EntryRow, Observed } from './observed.ts';
 

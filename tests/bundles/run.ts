@@ -2,9 +2,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 import { createSite, type Site } from '../faults/site.ts';
 import { queryService } from '../support/ledger/ledger.ts';
+import type { Asked } from './asked.ts';
 import { runCalls, type Called } from './calls.ts';
 import { runKills, type FaultsDone } from './faults.ts';
-import { judge, type Asked } from './judge.ts';
+import { judge } from './judge.ts';
 import { startListener, type Listener } from './listener.ts';
 import type { Wallet } from './model.ts';
 import { countMutants } from './mutants.ts';
