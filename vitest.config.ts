@@ -12,6 +12,7 @@ const alone = [
   'tests/faults/faults.e2e.test.ts',
   'tests/fuzz/fuzz.e2e.test.ts',
   'tests/poison/poison.e2e.test.ts',
+  'tests/bundles/bundles.e2e.test.ts',
 ];
 
 // unit: no services. int: a real Postgres and a real RabbitMQ of the run's own. e2e: the built

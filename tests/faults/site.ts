@@ -28,7 +28,8 @@ export type Node = {
   kill(): Promise<void>;
   /** In good order. */
   stop(): Promise<void>;
-  start(): Promise<void>;
+  /** With the settings of the site, and these. */
+  start(extra?: Environment): Promise<void>;
   /** What all its processes have logged. */
   log(): string;
 };
@@ -151,8 +152,8 @@ async function startNode(
     await current().exited;
   };
   const kill = (): Promise<void> => end('SIGKILL');
-  const start = async (): Promise<void> => {
-    const daemon = await startWalletd({ ...env, WALLETD_LISTEN: listen });
+  const start = async (extra: Environment = {}): Promise<void> => {
+    const daemon = await startWalletd({ ...env, ...extra, WALLETD_LISTEN: listen });
     listen = daemon.address;
     processes.push(daemon);
     connection?.close();
