@@ -1,7 +1,8 @@
 import { succeed, type Result } from '../../../core/reasons.ts';
 import { appendAudits } from '../../platform/audit/audit.ts';
+import { appendPacks } from '../../platform/audit/packs.ts';
 import type { Tx } from '../../platform/db/db.ts';
-import { toAuditEntries } from '../requests/audit.ts';
+import { toAuditRecords } from '../requests/audit.ts';
 import type { Command, Decision, NewEntry, WalletState } from '../domain.ts';
 import { isRemembered } from '../domain-batch.ts';
 import * as inbox from '../store/inbox.ts';
@@ -31,11 +32,13 @@ export async function persistDecisions(
   const refusals = toRefusals(commands, decisions);
   const kept = await inbox.insertRefusals(tx, refusals);
   const newRefusals = refusals.filter((refusal) => kept.has(refusal.command.transactionId));
+  const audit = toAuditRecords(commands, answers, decisions);
   // Sent together: the server works on one while the next is being made.
   await awaitAll([
     appendEntries(tx, entries),
     appendEvents(tx, entries, newRefusals),
-    appendAudits(tx, toAuditEntries(commands, answers)),
+    appendAudits(tx, audit.entries),
+    appendPacks(tx, audit.packs),
   ]);
   return answers;
 }

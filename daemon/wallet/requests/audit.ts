@@ -4,7 +4,8 @@ import { uuidV5 } from '../../../core/ids.ts';
 import { absoluteMinor, formatMinor } from '../../../core/money.ts';
 import type { Result } from '../../../core/reasons.ts';
 import type { AuditActor, AuditEntry, AuditLine } from '../../platform/audit/audit.ts';
-import type { Command } from '../domain.ts';
+import type { AuditPack } from '../../platform/audit/packs.ts';
+import type { Command, Decision } from '../domain.ts';
 import type {
   AuditedCommand,
   AuditedDecision,
@@ -46,42 +47,87 @@ const addAudit = (command: Command, audit: CommandAudit): AuditedCommand =>
         audit,
       };
 
+/** What a commit records: rows of a line each, and rows with the lines of one actor. */
+export type AuditRecords = {
+  readonly entries: readonly AuditEntry[];
+  readonly packs: readonly AuditPack[];
+};
+
+type Decided = { readonly command: AuditedCommand; readonly outcome: Result<AuditedDecision> };
+type Created = { readonly id: string; readonly entries: Pick<AuditEntry, 'actor' | 'line'>[] };
+
 /**
- * The lines for what was decided. A line's id follows from the submission and its outcome: if the
- * answer to COMMIT is lost and all is decided again, what was recorded is not recorded twice.
+ * The lines for what was decided. If the answer to COMMIT is lost and all is decided again, maybe
+ * with others beside it, what was recorded is not recorded twice. The line of a transaction is
+ * written in the commit that writes its entry, and only there: an entry is written once. Other lines
+ * have an id that follows from the submission and its outcome, and an id is kept once.
  */
-export function toAuditEntries(
+export function toAuditRecords(
   commands: readonly AuditedCommand[],
   outcomes: readonly Result<AuditedDecision>[],
-): AuditEntry[] {
-  type Decided = { readonly command: AuditedCommand; readonly outcome: Result<AuditedDecision> };
-  const lines = new Map<string, { readonly audit: CommandAudit; readonly decided: Decided[] }>();
+  decisions: readonly Decision[],
+): AuditRecords {
+  const shared = new Map<string, { readonly audit: CommandAudit; readonly decided: Decided[] }>();
+  const created = new Map<string, Created>();
   commands.forEach((command, i) => {
     const { audit } = command;
     const outcome = outcomes[i];
     if (!audit || !outcome) return;
+    if (!audit.group && !audit.deadLetter && resultOf(outcome) === 'ok') {
+      // Or an in-doubt commit of this submission has written the entry, and with it the line.
+      if (decisions[i]?.kind === 'accepted') addCreated(created, audit, { command, outcome });
+      return;
+    }
     const name = audit.group?.id ?? audit.id;
-    const line = lines.get(name) ?? { audit, decided: [] };
+    const line = shared.get(name) ?? { audit, decided: [] };
     line.decided.push({ command, outcome });
-    lines.set(name, line);
+    shared.set(name, line);
   });
-  return [...lines.values()].map(({ audit, decided: [first, ...others] }): AuditEntry => {
-    if (!first) throw new Error('a line of the audit log is about nothing');
-    const decided = [first, ...others];
-    return {
-      actor: audit.actor,
-      // Two lanes may each commit a part of one message: the first transaction distinguishes them.
-      id: uuidV5(
-        audit.id,
-        `${first.command.transactionId},${decided.map(({ outcome }) => resultOf(outcome)).join()}`,
-      ),
-      line:
-        audit.group === undefined
-          ? commandLineOf(audit, first.command, first.outcome)
-          : groupLineOf(audit.group, decided),
-    };
-  });
+  const all = [...created.values()];
+  const alone = all.filter(({ entries }) => entries.length === 1);
+  return {
+    entries: [
+      ...alone.flatMap(({ id, entries }) => entries.map((entry) => ({ ...entry, id }))),
+      ...[...shared.values()].map(({ audit, decided }) => toEntry(audit, decided)),
+    ],
+    packs: all.filter(({ entries }) => entries.length > 1),
+  };
 }
+
+/** Lines of one actor share a row, which has the id that the first would have by itself. */
+function addCreated(
+  created: Map<string, Created>,
+  audit: CommandAudit,
+  { command, outcome }: Decided,
+): void {
+  const { actor } = audit;
+  const { principal } = actor;
+  const name =
+    principal.kind === 'user'
+      ? `${principal.userId} ${principal.role} ${principal.apiKey?.keyId ?? ''}`
+      : principal.kind;
+  const entry = { actor, line: commandLineOf(audit, command, outcome) };
+  const known = created.get(name);
+  if (known) known.entries.push(entry);
+  else created.set(name, { id: idOf(audit, [{ command, outcome }]), entries: [entry] });
+}
+
+function toEntry(audit: CommandAudit, decided: readonly Decided[]): AuditEntry {
+  const [first] = decided;
+  if (!first) throw new Error('a line of the audit log is about nothing');
+  const line =
+    audit.group === undefined
+      ? commandLineOf(audit, first.command, first.outcome)
+      : groupLineOf(audit.group, decided);
+  return { actor: audit.actor, id: idOf(audit, decided), line };
+}
+
+/** Two lanes may each commit a part of one message: the first transaction distinguishes them. */
+const idOf = (audit: CommandAudit, decided: readonly Decided[]): string =>
+  uuidV5(
+    audit.id,
+    `${decided[0]?.command.transactionId},${decided.map(({ outcome }) => resultOf(outcome)).join()}`,
+  );
 
 function commandLineOf(
   { deadLetter }: CommandAudit,
@@ -121,13 +167,7 @@ export function detailsOf(
   };
 }
 
-function groupLineOf(
-  { kind, id }: AuditGroup,
-  decided: readonly {
-    readonly command: AuditedCommand;
-    readonly outcome: Result<AuditedDecision>;
-  }[],
-): AuditLine {
+function groupLineOf({ kind, id }: AuditGroup, decided: readonly Decided[]): AuditLine {
   const owners = new Set(decided.map(({ command }) => command.wallet.userId));
   const count = (isCounted: (outcome: Result<AuditedDecision>) => boolean): string =>
     String(decided.filter(({ outcome }) => isCounted(outcome)).length);
