@@ -99,9 +99,13 @@ export function createSamples(size: number): Readonly<Record<string, Sample>> {
     dead_release: all(letters, idOf('x', 0)),
     dead_decide: all(letters, 'replayed', '', repeat('')),
     audit_list: all('', '', '', ...allTimes, many),
+    audit_list_target: all(user, '', '', ...allTimes, many, user),
     audit_list_actor: one(user, user, '', ...allTimes, many),
-    audit_list_target: one('no-target', '', '', ...allTimes, many),
     audit_list_action: one('rare', '', 'rare', ...allTimes, many),
+    audit_append_packs: all(
+      ...[added, ...Array.from({ length: 6 }, () => repeat('')), repeat('{}'), repeat('[]')],
+      ...[repeat(2), users, added, repeat(2)],
+    ),
     audit_append: all(added, ...Array.from({ length: 6 }, () => repeat('')), repeat('{}')),
     // Statements.
     line_append: all(wallets, newSeqs, added, ...line, ...chained),

@@ -71,18 +71,17 @@ export function describeActor(principal: AuditActor['principal']): {
     : { id: principal.kind, role: 'none' };
 }
 
-function detailsOf(
-  principal: AuditActor['principal'],
-  line: AuditLine,
-): Readonly<Record<string, string>> {
-  const details = Object.entries(line.details ?? {}).map(([name, text]) => [
-    name,
-    stripUnstorable(text),
-  ]);
-  return {
-    ...(Object.fromEntries(details) as Record<string, string>),
-    ...apiKeyOf(principal),
-  };
+const detailsOf = (principal: AuditActor['principal'], line: AuditLine) => ({
+  ...storableDetails(line),
+  ...apiKeyOf(principal),
+});
+
+/** A line's own details, cleaned. */
+export function storableDetails(line: AuditLine): Readonly<Record<string, string>> {
+  const details: Record<string, string> = {};
+  for (const [name, text] of Object.entries(line.details ?? {}))
+    details[name] = stripUnstorable(text);
+  return details;
 }
 
 /** The details that a line has of its actor. */

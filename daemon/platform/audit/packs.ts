@@ -7,7 +7,7 @@ import {
   toUuidArray,
 } from '../db/sql-arrays.ts';
 import { stripUnstorable } from '../db/storable.ts';
-import { apiKeyOf, describeActor, type AuditEntry } from './audit.ts';
+import { apiKeyOf, describeActor, storableDetails, type AuditEntry } from './audit.ts';
 import { packLines } from './events.ts';
 
 /**
@@ -74,7 +74,7 @@ function toRow({ id, entries }: AuditPack) {
   const lines = entries.map(({ actor, line }) => ({
     target: line.target,
     requestId: stripUnstorable(actor.requestId),
-    details: line.details ?? {},
+    details: storableDetails(line),
   }));
   return {
     id,

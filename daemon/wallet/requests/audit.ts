@@ -54,7 +54,12 @@ export type AuditRecords = {
 };
 
 type Decided = { readonly command: AuditedCommand; readonly outcome: Result<AuditedDecision> };
-type Created = { readonly id: string; readonly entries: Pick<AuditEntry, 'actor' | 'line'>[] };
+type Row = {
+  readonly audit: CommandAudit;
+  /** New transactions of one actor: each has its line. Others in a row share one. */
+  readonly isCreated: boolean;
+  readonly decided: Decided[];
+};
 
 /**
  * The lines for what was decided. If the answer to COMMIT is lost and all is decided again, maybe
@@ -67,52 +72,44 @@ export function toAuditRecords(
   outcomes: readonly Result<AuditedDecision>[],
   decisions: readonly Decision[],
 ): AuditRecords {
-  const shared = new Map<string, { readonly audit: CommandAudit; readonly decided: Decided[] }>();
-  const created = new Map<string, Created>();
+  const rows = new Map<string, Row>();
   commands.forEach((command, i) => {
     const { audit } = command;
     const outcome = outcomes[i];
     if (!audit || !outcome) return;
-    if (!audit.group && !audit.deadLetter && resultOf(outcome) === 'ok') {
-      // Or an in-doubt commit of this submission has written the entry, and with it the line.
-      if (decisions[i]?.kind === 'accepted') addCreated(created, audit, { command, outcome });
-      return;
-    }
-    const name = audit.group?.id ?? audit.id;
-    const line = shared.get(name) ?? { audit, decided: [] };
-    line.decided.push({ command, outcome });
-    shared.set(name, line);
+    const isCreated = !audit.group && !audit.deadLetter && resultOf(outcome) === 'ok';
+    // An in-doubt commit of this submission has written the entry, and with it the line.
+    if (isCreated && decisions[i]?.kind !== 'accepted') return;
+    const name = isCreated ? nameOf(audit.actor) : (audit.group?.id ?? audit.id);
+    const row = rows.get(name);
+    if (row) row.decided.push({ command, outcome });
+    else rows.set(name, { audit, isCreated, decided: [{ command, outcome }] });
   });
-  const all = [...created.values()];
-  const alone = all.filter(({ entries }) => entries.length === 1);
-  return {
-    entries: [
-      ...alone.flatMap(({ id, entries }) => entries.map((entry) => ({ ...entry, id }))),
-      ...[...shared.values()].map(({ audit, decided }) => toEntry(audit, decided)),
-    ],
-    packs: all.filter(({ entries }) => entries.length > 1),
-  };
+  const entries: AuditEntry[] = [];
+  const packs: AuditPack[] = [];
+  for (const row of rows.values()) {
+    if (row.isCreated && row.decided.length > 1) packs.push(toPack(row));
+    else entries.push(toEntry(row));
+  }
+  return { entries, packs };
 }
 
-/** Lines of one actor share a row, which has the id that the first would have by itself. */
-function addCreated(
-  created: Map<string, Created>,
-  audit: CommandAudit,
-  { command, outcome }: Decided,
-): void {
-  const { actor } = audit;
-  const { principal } = actor;
-  const name =
-    principal.kind === 'user'
-      ? `${principal.userId} ${principal.role} ${principal.apiKey?.keyId ?? ''}`
-      : principal.kind;
-  const entry = { actor, line: commandLineOf(audit, command, outcome) };
-  const known = created.get(name);
-  if (known) known.entries.push(entry);
-  else created.set(name, { id: idOf(audit, [{ command, outcome }]), entries: [entry] });
+/** Lines of one name can share a row. */
+function nameOf({ principal }: AuditActor): string {
+  if (principal.kind !== 'user') return principal.kind;
+  return `${principal.userId} ${principal.role} ${principal.apiKey?.keyId ?? ''}`;
 }
 
-function toEntry(audit: CommandAudit, decided: readonly Decided[]): AuditEntry {
+/** The row has the id that its first line would have by itself. */
+const toPack = ({ audit, decided }: Row): AuditPack => ({
+  id: idOf(audit, decided.slice(0, 1)),
+  entries: decided.map(({ command, outcome }) => ({
+    actor: command.audit?.actor ?? audit.actor,
+    line: commandLineOf(audit, command, outcome),
+  })),
+});
+
+function toEntry({ audit, decided }: Row): AuditEntry {
   const [first] = decided;
   if (!first) throw new Error('a line of the audit log is about nothing');
   const line =

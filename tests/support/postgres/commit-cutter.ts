@@ -6,8 +6,11 @@ import { join } from 'node:path';
 export type CommitCutter = {
   /** The database's URL by way of the cutter. */
   readonly url: string;
-  /** From now on, so many answers to COMMIT are cut off after the server has committed. */
-  cut(count: number): void;
+  /**
+   * From now on, so many answers to COMMIT are cut off after the server has committed; those of
+   * `isLost` before it gets the COMMIT, and it rolls back. Both look the same to the client.
+   */
+  cut(count: number, isLost?: boolean): void;
   readonly cuts: number;
   stop(): Promise<void>;
 };
@@ -19,6 +22,7 @@ export async function startCommitCutter(url: string): Promise<CommitCutter> {
   const socket = join(target.searchParams.get('host') ?? '', '.s.PGSQL.5432');
   let pending = 0;
   let cuts = 0;
+  let losesCommits = false;
   const server = createServer((client) => {
     const upstream = createConnection(socket);
     let isCommitting = false;
@@ -26,6 +30,11 @@ export async function startCommitCutter(url: string): Promise<CommitCutter> {
       if (pending > 0 && chunk.includes('COMMIT\0')) {
         pending -= 1;
         isCommitting = true;
+        if (losesCommits) {
+          cuts += 1;
+          client.destroy();
+          return void upstream.destroy();
+        }
       }
       upstream.write(chunk);
     });
@@ -47,8 +56,9 @@ export async function startCommitCutter(url: string): Promise<CommitCutter> {
   target.searchParams.set('host', folder);
   return {
     url: target.href,
-    cut: (count) => {
+    cut: (count, isLost = false) => {
       pending = count;
+      losesCommits = isLost;
     },
     get cuts() {
       return cuts;
