@@ -102,11 +102,19 @@ export function createSamples(size: number): Readonly<Record<string, Sample>> {
     audit_list_target: all(user, '', '', ...allTimes, many, user),
     audit_list_actor: one(user, user, '', ...allTimes, many),
     audit_list_action: one('rare', '', 'rare', ...allTimes, many),
-    audit_append_packs: all(
-      ...[added, ...Array.from({ length: 6 }, () => repeat('')), repeat('{}'), repeat('[]')],
-      ...[repeat(2), users, added, repeat(2)],
-    ),
-    audit_append: all(added, ...Array.from({ length: 6 }, () => repeat('')), repeat('{}')),
+    // A row of the log and one of its targets each.
+    audit_append_packs: {
+      values: [
+        ...[added, ...Array.from({ length: 6 }, () => repeat('')), repeat('{}'), repeat('[]')],
+        ...[repeat(2), users, added, repeat(2)],
+      ],
+      rows: 2 * many,
+    },
+    // Five indexes: as much as two rows with three.
+    audit_append: {
+      values: [added, ...Array.from({ length: 6 }, () => repeat('')), repeat('{}')],
+      rows: 2 * many,
+    },
     // Statements.
     line_append: all(wallets, newSeqs, added, ...line, ...chained),
     line_insert: all(wallets, newSeqs, added, ...line, ...chained),
