@@ -19,8 +19,9 @@ export type AuditEvent = {
 };
 
 /**
- * The lines of a packed row, which are alike in all other columns: a heading with the names of their
- * details, then each line's target, request id and details. A line that was not asked for is null.
+ * The lines of a packed row, which are alike in all other columns: a heading with the names of
+ * their details, then each line's target, request id and details. A line that was not asked for is
+ * null.
  */
 export type PackedLines = readonly (readonly string[] | null)[];
 

@@ -77,14 +77,15 @@ async function record(): Promise<void> {
 function toLine({ actor, line }: AuditEntry, commit: number): Line {
   const { principal, requestId } = actor;
   const key = principal.kind === 'user' && principal.apiKey ? { apiKeyId: keyId } : {};
-  const details = Object.entries(line.details ?? {}).map(([name, text]) => [name, clean(text)]);
+  const details: Record<string, string> = {};
+  for (const [name, text] of Object.entries(line.details ?? {})) details[name] = clean(text);
   return {
     commit,
     actor: principal.kind === 'user' ? principal.userId : '',
     action: line.action,
     target: line.target,
     requestId: clean(requestId),
-    details: { ...Object.fromEntries(details), ...key },
+    details: { ...details, ...key },
   };
 }
 

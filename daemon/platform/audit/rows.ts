@@ -14,7 +14,7 @@ export type AuditFilter = {
 /** The line that the page before ended with: its row, and its place in it. */
 export type AuditCursor = { readonly micros: string; readonly id: string; readonly place: number };
 
-/** A page has at most so many rows: each has a line, but for the one that the page before ended in. */
+/** So many rows are enough: each has a line, but for the one that the page before ended in. */
 const inOrder = (time: string, id: string) => `
      AND ${time} >= $4::timestamptz AND ${time} < $5::timestamptz
      AND (${time}, ${id}) <= (timestamptz 'epoch' + $6::bigint * interval '1 microsecond', $7::uuid)
@@ -43,7 +43,8 @@ const pageSql = (name: string, found: string, lines = 'lines') =>
 const findOfTarget = `
   (${findSql('left(target, 64) = left($1, 64) AND target = $1')})
   UNION ALL
-  (SELECT ${columns.replace('id, occurred_at,', 't.audit_id, t.occurred_at,').replace(' target,', ' a.target,')}, t.line_count, lines
+  (SELECT t.audit_id, t.occurred_at, actor, actor_role, action, a.target, result, request_id,
+     details, t.line_count, lines
    FROM audit_targets t
    CROSS JOIN LATERAL (SELECT * FROM audit_log WHERE id = t.audit_id OFFSET 0) a
    WHERE t.target = $9::uuid AND ${ofActorAndAction}${inOrder('t.occurred_at', 't.audit_id')})`;

@@ -64,8 +64,8 @@ type Row = {
 /**
  * The lines for what was decided. If the answer to COMMIT is lost and all is decided again, maybe
  * with others beside it, what was recorded is not recorded twice. The line of a transaction is
- * written in the commit that writes its entry, and only there: an entry is written once. Other lines
- * have an id that follows from the submission and its outcome, and an id is kept once.
+ * written in the commit that writes its entry, and only there: an entry is written once. Other
+ * lines have an id that follows from the submission and its outcome, and an id is kept once.
  */
 export function toAuditRecords(
   commands: readonly AuditedCommand[],
