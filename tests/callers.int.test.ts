@@ -282,8 +282,8 @@ async function readRecords(): Promise<ReadonlyMap<string, readonly object[]>> {
   const records = new Map<string, object[]>();
   for (const [service, database] of Object.entries(services.databases)) {
     for (const row of await readAudit(database)) {
-      const { actor, actor_role, action, result, request_id: id } = row;
-      records.set(id, [...(records.get(id) ?? []), { service, actor, actor_role, action, result }]);
+      const { actor, actorRole, action, result, requestId: id } = row;
+      records.set(id, [...(records.get(id) ?? []), { service, actor, actorRole, action, result }]);
     }
   }
   return records;

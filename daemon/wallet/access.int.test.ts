@@ -171,9 +171,9 @@ describe('actions of staff', () => {
     for (const line of lines) {
       expect(line).toMatchObject({
         actor: operatorId,
-        actor_role: 'operator',
+        actorRole: 'operator',
         target: userId,
-        request_id: operator.requestId,
+        requestId: operator.requestId,
       });
     }
   });

@@ -194,10 +194,24 @@ CREATE TABLE audit_log (
   target text NOT NULL,
   result text NOT NULL,
   request_id text NOT NULL,
-  details json NOT NULL
+  details json NOT NULL,
+  -- A packed row has the lines of one actor that were recorded together: what they share is in the
+  -- row's columns, each has its place in lines. The first element of lines names the others'.
+  line_count smallint NOT NULL DEFAULT 1,
+  lines json
 );
+ALTER TABLE audit_log ALTER COLUMN lines SET STORAGE EXTERNAL;
 CREATE INDEX audit_log_time ON audit_log (occurred_at, id);
 CREATE INDEX audit_log_actor ON audit_log (actor, occurred_at, id);
 CREATE INDEX audit_log_action ON audit_log (action, occurred_at, id);
 -- A target may be a list of ids, longer than an index entry may be: its start is selective enough.
 CREATE INDEX audit_log_target ON audit_log (left(target, 64), occurred_at, id);
+
+-- Where lines of packed rows are found by their target, with their number in that row. Append-only.
+CREATE TABLE audit_targets (
+  target uuid NOT NULL,
+  occurred_at timestamptz NOT NULL,
+  audit_id uuid NOT NULL,
+  line_count smallint NOT NULL
+);
+CREATE INDEX audit_targets_time ON audit_targets (target, occurred_at, audit_id);

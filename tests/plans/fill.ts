@@ -27,7 +27,21 @@ const audit = `INSERT INTO audit_log (id, occurred_at, actor, actor_role, action
     request_id, details)
   SELECT ${idSql('a')}, ${entryTime.replace('seq', 'n')}, ${idSql('u')}::text, 'customer',
     'sign-in', '', 'ok', '', '{}'
-  FROM ${walletRows}`;
+  FROM ${walletRows} WHERE n % 50 > 0`;
+/** For one user in fifty a packed row with ten lines: half of them are about the busy user 0. */
+const packed = `WITH packed AS (
+    INSERT INTO audit_log (id, occurred_at, actor, actor_role, action, target, result, request_id,
+      details, line_count, lines)
+    SELECT ${idSql('p')}, ${entryTime.replace('seq', 'n')}, ${idSql('u')}::text, 'operator',
+      'transaction.create', '', 'ok', '', '{}', 10, (
+        SELECT json_agg(json_build_array(CASE WHEN i = 0 THEN 'target'
+          WHEN i % 2 = 0 THEN ${idSql('u', "'0'")}::text ELSE ${idSql('u', 'n + i')}::text END, 'r'))
+        FROM generate_series(0, 10) AS i)
+    FROM ${walletRows} WHERE n % 50 = 0
+    RETURNING id, occurred_at, lines)
+  INSERT INTO audit_targets (target, occurred_at, audit_id, line_count)
+  SELECT (line->>0)::uuid, occurred_at, id, count(*) FROM packed, json_array_elements(lines) AS line
+  WHERE line->>0 <> 'target' GROUP BY 1, 2, 3`;
 const deadLetters = `INSERT INTO dead_letters (id, queue, reason, body, is_truncated, state)
   SELECT ${idSql('d')}, 'wallet_queue',
     CASE WHEN n % 1000 = 1 THEN 'RARE' ELSE 'MALFORMED' END, '', false,
@@ -80,6 +94,7 @@ export const fillSql: Readonly<Record<Service, readonly string[]>> = {
      SELECT ${idSql('u')}, decode(md5('o' || n || '-' || i), 'hex')
      FROM ${walletRows}, generate_series(1, 10) AS i`,
     audit,
+    packed,
   ],
   wallet: [
     `INSERT INTO wallets (id, user_id, currency, exponent, balance, seq, last_at, last_hash)
@@ -94,6 +109,7 @@ export const fillSql: Readonly<Record<Service, readonly string[]>> = {
      SELECT ${idSql('i')}, ${idSql('w')}, '', '', '', '{}', clock_timestamp() FROM ${walletRows}`,
     deadLetters,
     audit,
+    packed,
   ],
   statement: [
     `INSERT INTO statement_lines (wallet_id, seq, transaction_id, user_id, currency, operation,
@@ -111,5 +127,6 @@ export const fillSql: Readonly<Record<Service, readonly string[]>> = {
     `INSERT INTO export_requesters (user_id) SELECT ${idSql('u')} FROM ${walletRows}`,
     deadLetters,
     audit,
+    packed,
   ],
 };

@@ -40,6 +40,8 @@ export function createSamples(size: number): Readonly<Record<string, Sample>> {
   const entry = [...money, repeat(null), repeat(1), repeat('actor'), repeat(null), repeat(null)];
   const line = [users, repeat('BRL'), ...money, repeat(null), repeat(null), times, hashes];
   const chained = [hashes, repeat('grpc'), repeat('actor'), repeat(null)];
+  const audited = [added, ...Array.from({ length: 6 }, () => repeat('')), repeat('{}')];
+  const packed = [repeat('[]'), repeat(2), users, added, repeat(2)];
   /** Halving a busy wallet's seqs takes so many steps. */
   const steps = Math.ceil(Math.log2(lastSeq)) + 2;
   const one = (...values: unknown[]): Sample => ({ values, rows: 1 });
@@ -100,10 +102,12 @@ export function createSamples(size: number): Readonly<Record<string, Sample>> {
     dead_release: all(letters, idOf('x', 0)),
     dead_decide: all(letters, 'replayed', '', repeat('')),
     audit_list: all('', '', '', ...allTimes, many),
+    audit_list_target: all(user, '', '', ...allTimes, many, user),
     audit_list_actor: one(user, user, '', ...allTimes, many),
-    audit_list_target: one('no-target', '', '', ...allTimes, many),
     audit_list_action: one('rare', '', 'rare', ...allTimes, many),
-    audit_append: all(added, ...Array.from({ length: 6 }, () => repeat('')), repeat('{}')),
+    // Five indexes: as much as two rows with three. Packed rows have one of a target each here.
+    audit_append: { values: audited, rows: 2 * many },
+    audit_append_packs: { values: [...audited, ...packed], rows: 2 * many },
     // Statements.
     line_append: all(wallets, newSeqs, added, ...line, ...chained),
     line_insert: all(wallets, newSeqs, added, ...line, ...chained),

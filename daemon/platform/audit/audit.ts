@@ -61,7 +61,8 @@ export async function appendAudits(tx: Tx, entries: readonly AuditEntry[]): Prom
 export const appendAudit = (tx: Tx, actor: AuditActor, line: AuditLine): Promise<void> =>
   appendAudits(tx, [{ actor, line }]);
 
-function describeActor(principal: AuditActor['principal']): {
+/** How the log names an actor. */
+export function describeActor(principal: AuditActor['principal']): {
   readonly id: string;
   readonly role: string;
 } {
@@ -70,19 +71,23 @@ function describeActor(principal: AuditActor['principal']): {
     : { id: principal.kind, role: 'none' };
 }
 
-function detailsOf(
-  principal: AuditActor['principal'],
-  line: AuditLine,
-): Readonly<Record<string, string>> {
+const detailsOf = (principal: AuditActor['principal'], line: AuditLine) => ({
+  ...storableDetails(line),
+  ...apiKeyOf(principal),
+});
+
+/** A line's own details, cleaned. */
+export function storableDetails(line: AuditLine): Readonly<Record<string, string>> {
+  const details: Record<string, string> = {};
+  for (const [name, text] of Object.entries(line.details ?? {}))
+    details[name] = stripUnstorable(text);
+  return details;
+}
+
+/** The details that a line has of its actor. */
+export function apiKeyOf(principal: AuditActor['principal']): Readonly<Record<string, string>> {
   const keyId = principal.kind === 'user' ? principal.apiKey?.keyId : undefined;
-  const details = Object.entries(line.details ?? {}).map(([name, text]) => [
-    name,
-    stripUnstorable(text),
-  ]);
-  return {
-    ...(Object.fromEntries(details) as Record<string, string>),
-    ...(keyId === undefined ? {} : { apiKeyId: keyId }),
-  };
+  return keyId === undefined ? {} : { apiKeyId: keyId };
 }
 
 export type AuditTrail = {

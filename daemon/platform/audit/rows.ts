@@ -1,19 +1,6 @@
+import { isUuid } from '../../../core/ids.ts';
 import { sql, type Tx } from '../db/db.ts';
-
-/** A line of the audit log as it is kept. */
-export type AuditEvent = {
-  readonly id: string;
-  readonly occurredAtMs: number;
-  /** The same in microseconds, as exactly as it is kept: for the cursor of pages. */
-  readonly occurredAtMicros: bigint;
-  readonly actor: string;
-  readonly actorRole: string;
-  readonly action: string;
-  readonly target: string;
-  readonly result: string;
-  readonly requestId: string;
-  readonly details: Readonly<Record<string, string>>;
-};
+import { toEvents, type AuditEvent, type AuditRow } from './events.ts';
 
 /** Which lines; an empty text is no condition. The times are half-open: [from, to). */
 export type AuditFilter = {
@@ -24,75 +11,91 @@ export type AuditFilter = {
   readonly toMs: number | undefined;
 };
 
-type Row = {
-  id: string;
-  occurred_at: number;
-  micros: bigint;
-  actor: string;
-  actor_role: string;
-  action: string;
-  target: string;
-  result: string;
-  request_id: string;
-  details: Record<string, string>;
-};
+/** The line that the page before ended with: its row, and its place in it. */
+export type AuditCursor = { readonly micros: string; readonly id: string; readonly place: number };
 
-/**
- * A statement for each filter: with one for all of them the server could use no index of theirs. It
- * goes along the index of one filter, and looks at the rows for the others.
- */
-const listSql = (name: string, condition: string) =>
+/** So many rows are enough: each has a line, but for the one that the page before ended in. */
+const inOrder = (time: string, id: string) => `
+     AND ${time} >= $4::timestamptz AND ${time} < $5::timestamptz
+     AND (${time}, ${id}) <= (timestamptz 'epoch' + $6::bigint * interval '1 microsecond', $7::uuid)
+   ORDER BY ${time} DESC, ${id} DESC LIMIT $8::int + 1`;
+const ofActorAndAction = `($2 = '' OR actor = $2) AND ($3 = '' OR action = $3)`;
+const columns = 'id, occurred_at, actor, actor_role, action, target, result, request_id, details';
+
+const findSql = (condition: string): string =>
+  `SELECT ${columns}, line_count, lines FROM audit_log
+   WHERE ${condition} AND ${ofActorAndAction}${inOrder('occurred_at', 'id')}`;
+
+/** As many of the rows that were found as the page has lines; they may have more than it. */
+const pageSql = (name: string, found: string, lines = 'lines') =>
   sql(
     name,
-    `SELECT *, (extract(epoch FROM occurred_at) * 1000000)::bigint AS micros FROM audit_log
-     WHERE ${condition} AND ($2 = '' OR actor = $2) AND ($3 = '' OR action = $3)
-       AND occurred_at >= $4::timestamptz AND occurred_at < $5::timestamptz
-       AND (occurred_at, id) < (timestamptz 'epoch' + $6::bigint * interval '1 microsecond', $7::uuid)
-     ORDER BY occurred_at DESC, id DESC LIMIT $8`,
+    `SELECT ${columns}, ${lines} AS lines,
+       (extract(epoch FROM occurred_at) * 1000000)::bigint AS micros
+     FROM (SELECT *, sum(CASE WHEN id = $7 THEN 0 ELSE line_count END) OVER (
+         ORDER BY occurred_at DESC, id DESC ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
+       ) AS lines_before FROM (${found}) AS found) AS counted
+     WHERE coalesce(lines_before, 0) < $8::int
+     ORDER BY occurred_at DESC, id DESC`,
   );
-const listAllSql = listSql('audit_list', "$1 = ''");
-/** In this order: there are fewest lines of one target, and most of one action. */
+
+/** Packed rows of a target are looked up one by one: that is spelt out, as for `entry_by_id`. */
+const findOfTarget = `
+  (${findSql('left(target, 64) = left($1, 64) AND target = $1')})
+  UNION ALL
+  (SELECT t.audit_id, t.occurred_at, actor, actor_role, action, a.target, result, request_id,
+     details, t.line_count, lines
+   FROM audit_targets t
+   CROSS JOIN LATERAL (SELECT * FROM audit_log WHERE id = t.audit_id OFFSET 0) a
+   WHERE t.target = $9::uuid AND ${ofActorAndAction}${inOrder('t.occurred_at', 't.audit_id')})`;
+
+/** The heading, and of the lines those of the target; the others leave their places. */
+const linesOfTarget = `(
+  SELECT json_agg(CASE WHEN n = 1 OR line->>0 = $1 THEN line END ORDER BY n)
+  FROM json_array_elements(lines) WITH ORDINALITY AS l(line, n))`;
+
+const listAllSql = pageSql('audit_list', findSql("$1 = ''"));
+/**
+ * A statement for each filter: with one for all of them the server could use no index of theirs. It
+ * goes along the index of one filter, and looks at the rows for the others. In this order: there
+ * are fewest lines of one target, and most of one action.
+ */
 const listOfSql = [
   // Targets may be longer than an index takes: it has their beginnings.
-  ['target', listSql('audit_list_target', 'left(target, 64) = left($1, 64) AND target = $1')],
-  ['actor', listSql('audit_list_actor', 'actor = $1')],
-  ['action', listSql('audit_list_action', 'action = $1')],
+  ['target', pageSql('audit_list_target', findOfTarget, linesOfTarget)],
+  ['actor', pageSql('audit_list_actor', findSql('actor = $1'))],
+  ['action', pageSql('audit_list_action', findSql('action = $1'))],
 ] as const;
 
 /** Later than any line: as far as the clock of the database goes. */
-const lastMicros = '9000000000000000';
-const lastId = 'ffffffff-ffff-ffff-ffff-ffffffffffff';
+const start: AuditCursor = {
+  micros: '9000000000000000',
+  id: 'ffffffff-ffff-ffff-ffff-ffffffffffff',
+  place: 0,
+};
 
 /** At most `limit` lines, the newest first, from after the one that `after` names. */
 export async function listAuditEvents(
   tx: Tx,
   filter: AuditFilter,
-  after: { readonly micros: string; readonly id: string } | undefined,
+  after: AuditCursor = start,
   limit: number,
 ): Promise<AuditEvent[]> {
   const [name, statement] = listOfSql.find(([of]) => filter[of] !== '') ?? [undefined, listAllSql];
-  const rows = await tx.query<Row>(statement, [
+  const rows = await tx.query<AuditRow>(statement, [
     name === undefined ? '' : filter[name],
     filter.actor,
     filter.action,
     toText(filter.fromMs) ?? '-infinity',
     toText(filter.toMs) ?? 'infinity',
-    after?.micros ?? lastMicros,
-    after?.id ?? lastId,
+    after.micros,
+    after.id,
     limit,
+    ...(name === 'target' ? [isUuid(filter.target) ? filter.target : null] : []),
   ]);
-  return rows.map((row) => ({
-    id: row.id,
-    occurredAtMs: row.occurred_at,
-    occurredAtMicros: row.micros,
-    actor: row.actor,
-    actorRole: row.actor_role,
-    action: row.action,
-    target: row.target,
-    result: row.result,
-    requestId: row.request_id,
-    details: row.details,
-  }));
+  const events = rows.flatMap(toEvents);
+  const isAfter = ({ rowId, place }: AuditEvent) => rowId !== after.id || place < after.place;
+  return events.filter(isAfter).slice(0, limit);
 }
 
 const toText = (timeMs: number | undefined): string | undefined =>

@@ -2,7 +2,8 @@ import { isStorableTime } from '../../../core/time/calendar.ts';
 import { refuse, succeed, type Result } from '../../../core/reasons.ts';
 import { findTextProblem } from '../../../core/text.ts';
 import type { AuditEvent as WireEvent } from '../../../protos/gen/digitalwallet/common/v1/audit.ts';
-import { listAuditEvents, type AuditEvent, type AuditFilter } from './rows.ts';
+import type { AuditEvent } from './events.ts';
+import { listAuditEvents, type AuditFilter } from './rows.ts';
 import type { Db } from '../db/db.ts';
 import {
   cursorParts,
@@ -24,7 +25,7 @@ type ListRequest = {
 };
 type ListResponse = { events: WireEvent[]; nextPageToken: string };
 
-const cursorShape = { micros: /^-?\d{1,17}$/, id: cursorParts.id };
+const cursorShape = { micros: /^-?\d{1,17}$/, id: cursorParts.id, place: /^\d{1,5}$/ };
 /** Longer than any name or list of ids that a line can have. */
 const maxFilterLength = 4_096;
 
@@ -40,11 +41,11 @@ export function createAuditHandlers({ db }: { readonly db: Db }) {
       const bound = Object.values(filter.value);
       const cursor = decodePageToken(bound, request.pageToken, cursorShape);
       if (!cursor.ok) return cursor;
-      const { micros, id } = cursor.value ?? {};
-      const after = micros === undefined || id === undefined ? undefined : { micros, id };
+      const { micros = '', id = '', place } = cursor.value ?? {};
+      const after = cursor.value && { micros, id, place: Number(place) };
       const found = await db.read((tx) => listAuditEvents(tx, filter.value, after, size.value + 1));
       const { page, last } = takePage(found, size.value, bytesOf);
-      const next = last && { micros: String(last.occurredAtMicros), id: last.id };
+      const next = last && toCursor(last);
       return succeed({
         events: page.map(toWire),
         nextPageToken: next ? encodePageToken(bound, next) : '',
@@ -52,6 +53,12 @@ export function createAuditHandlers({ db }: { readonly db: Db }) {
     },
   };
 }
+
+const toCursor = ({ occurredAtMicros, rowId, place }: AuditEvent) => ({
+  micros: String(occurredAtMicros),
+  id: rowId,
+  place: String(place),
+});
 
 function readFilter(request: ListRequest): Result<AuditFilter> {
   for (const field of ['actor', 'target', 'action'] as const) {

@@ -1,7 +1,8 @@
 import { succeed, type Result } from '../../../core/reasons.ts';
 import { appendAudits } from '../../platform/audit/audit.ts';
+import { appendPacks } from '../../platform/audit/packs.ts';
 import type { Tx } from '../../platform/db/db.ts';
-import { toAuditEntries } from '../requests/audit.ts';
+import { toAuditRecords } from '../requests/audit.ts';
 import type { Command, Decision, NewEntry, WalletState } from '../domain.ts';
 import { isRemembered } from '../domain-batch.ts';
 import * as inbox from '../store/inbox.ts';
@@ -53,11 +54,13 @@ export function sendDecisions(
 ): Persisted {
   const entries = acceptedEntries(decisions);
   const answers = decisions.map((decision, i) => toAnswer(decision, commands[i], inDoubt));
+  const audit = toAuditRecords(commands, answers, decisions);
   // Sent together: the server works on one while the next is being made.
   const written = awaitAll([
     appendEntries(tx, entries),
     appendEvents(tx, entries, newRefusals),
-    appendAudits(tx, toAuditEntries(commands, answers)),
+    appendAudits(tx, audit.entries),
+    appendPacks(tx, audit.packs),
   ]);
   return { answers, written };
 }

@@ -6,10 +6,10 @@ import { refuse, type Result } from '../../../core/reasons.ts';
 import { buildCommand } from '../../../tests/support/ledger/build-command.ts';
 import { noStates } from '../../../tests/support/ledger/wallet-decider.ts';
 import type { AuditActor } from '../../platform/audit/audit.ts';
-import { lineOf, toAuditEntries, withAudit, withAudits } from './audit.ts';
-import type { Command } from '../domain.ts';
+import { lineOf, toAuditRecords, withAudit, withAudits } from './audit.ts';
+import type { Command, Decision } from '../domain.ts';
 import { decideBatch } from '../domain-batch.ts';
-import type { AuditedDecision } from './audited-command.ts';
+import type { AuditedCommand, AuditedDecision } from './audited-command.ts';
 
 const staffId = randomUUID();
 const actor: AuditActor = {
@@ -35,6 +35,19 @@ function post(given: Command, isReplayed = false): Result<AuditedDecision> {
   return { ok: true, value: { entry: decision.entries[0], isReplayed } };
 }
 
+/** What was decided, where each that is new is accepted. */
+function decisionOf(outcome: Result<AuditedDecision>): Decision {
+  if (!outcome.ok) return { kind: 'rejected', rejection: outcome.rejection, isRepeated: false };
+  const entries = [{ ...outcome.value.entry, previousHash: '' }];
+  return { kind: outcome.value.isReplayed ? 'replayed' : 'accepted', entries };
+}
+
+const recordsOf = (
+  commands: readonly AuditedCommand[],
+  outcomes: readonly Result<AuditedDecision>[],
+) => toAuditRecords(commands, outcomes, outcomes.map(decisionOf));
+const entriesOf = (...given: Parameters<typeof recordsOf>) => recordsOf(...given).entries;
+
 const refused: Result<AuditedDecision> = refuse('INSUFFICIENT_FUNDS', 'too little');
 
 describe('audit lines', () => {
@@ -42,7 +55,7 @@ describe('audit lines', () => {
     const commands = [command(), command(), command({ operation: 'withdraw' })];
     const postings = commands.map((c) => withAudit(c, actor));
     const outcomes = [post(commands[0]!), post(commands[1]!, true), refused];
-    const entries = toAuditEntries(postings, outcomes);
+    const entries = entriesOf(postings, outcomes);
     expect(entries.map(({ line }) => line.result)).toEqual([
       'ok',
       'replayed',
@@ -65,16 +78,16 @@ describe('audit lines', () => {
     const others = (['customer', 'message'] as const).map((callerClass) =>
       withAudit(command({ callerClass }), actor),
     );
-    expect(toAuditEntries(others, [refused, refused])).toEqual([]);
+    expect(entriesOf(others, [refused, refused])).toEqual([]);
   });
 
   it('an audit line has the same id for the same outcome, and another one otherwise', () => {
     const posting = withAudit(command(), actor);
-    const idOf = (outcome: Result<AuditedDecision>) => toAuditEntries([posting], [outcome])[0]?.id;
+    const idOf = (outcome: Result<AuditedDecision>) => entriesOf([posting], [outcome])[0]?.id;
     expect(idOf(post(posting))).toBe(idOf(post(posting)));
     expect(idOf(post(posting))).not.toBe(idOf(refused));
     const sentAgain = withAudit(command(), actor);
-    expect(toAuditEntries([sentAgain], [refused])[0]?.id).not.toBe(idOf(refused));
+    expect(entriesOf([sentAgain], [refused])[0]?.id).not.toBe(idOf(refused));
   });
 
   it('the audit line of an undo without amount has its parent’s, once that is known', () => {
@@ -95,7 +108,7 @@ describe('audit lines', () => {
     const streamed = withAudits(commands.slice(0, 3), actor, { kind, id: 'group-1' });
     const postings = [...streamed, ...commands.slice(3).map((c) => withAudit(c, actor))];
     const outcomes = [post(commands[0]!), post(commands[1]!, true), refused, post(commands[3]!)];
-    const entries = toAuditEntries(postings, outcomes);
+    const entries = entriesOf(postings, outcomes);
     expect(entries.map(({ line }) => line)).toMatchObject([
       {
         action,
@@ -103,6 +116,58 @@ describe('audit lines', () => {
         details: { [kind]: 'group-1', created: '1', replayed: '1', rejected: '1' },
       },
       { action: 'transaction.create', target: commands[3]?.wallet.userId },
+    ]);
+  });
+
+  it('new transactions of one actor in a commit are one row, in order; others have their own', () => {
+    const by = (userId: string, keyId?: string): AuditActor => {
+      const principal = { kind: 'user', userId, role: 'operator', sessionId: undefined } as const;
+      const limits = { scopes: [], walletId: undefined, operations: [], hasOwnerTotp: false };
+      const key = {
+        keyId: keyId ?? '',
+        userId,
+        role: 'operator',
+        expiresAtMs: 0,
+        ...limits,
+      } as const;
+      const apiKey = keyId === undefined ? undefined : key;
+      return { principal: { ...principal, apiKey }, requestId: randomUUID() };
+    };
+    const [other, key] = [randomUUID(), randomUUID()];
+    const actors = [by(staffId), by(other), by(staffId, key), by(staffId), by(staffId, key)];
+    const commands = Array.from({ length: 12 }, () => command());
+    const postings = commands.map((c, i) => withAudit(c, actors[i % 5] ?? actor));
+    const outcomes = commands.map((c, i) => (i === 10 ? refused : post(c, i === 11)));
+    const { entries, packs } = recordsOf(postings, outcomes);
+    const idsOf = (pack: (typeof packs)[number]) =>
+      pack.entries.map(({ line }) => line.details?.['transactionId']);
+    const wanted = [
+      [0, 3, 5, 8],
+      [1, 6],
+      [2, 4, 7, 9],
+    ];
+    expect(packs.map(idsOf)).toEqual(wanted.map((of) => of.map((i) => commands[i]?.transactionId)));
+    expect(packs[0]?.entries.map((entry) => entry.actor.requestId)).toEqual(
+      [0, 3, 0, 3].map((i) => actors[i]?.requestId),
+    );
+    expect(entries.map(({ line }) => line.result)).toEqual(['INSUFFICIENT_FUNDS', 'replayed']);
+    expect(new Set(packs.map(({ id }) => id)).size).toBe(3);
+  });
+
+  it('a transaction that its own in-doubt commit made has its line already', () => {
+    const commands = [command(), command(), command(), command()];
+    const [first, ...rest] = commands.map((c) => withAudit(c, actor));
+    const outcomes = commands.map((c) => post(c));
+    const decisions = outcomes.map(decisionOf);
+    const made = outcomes.map(
+      (outcome) => ({ ...decisionOf(outcome), kind: 'replayed' }) as Decision,
+    );
+    const all = [first!, ...rest];
+    expect(toAuditRecords(all, outcomes, made)).toEqual({ entries: [], packs: [] });
+    const half = toAuditRecords(all, outcomes, [...made.slice(0, 2), ...decisions.slice(2)]);
+    expect(half.entries).toEqual([]);
+    expect(half.packs.map(({ entries }) => entries.map(({ line }) => line.target))).toEqual([
+      commands.slice(2).map(({ wallet }) => wallet.userId),
     ]);
   });
 });

@@ -4,7 +4,8 @@ import { uuidV5 } from '../../../core/ids.ts';
 import { absoluteMinor, formatMinor } from '../../../core/money.ts';
 import type { Result } from '../../../core/reasons.ts';
 import type { AuditActor, AuditEntry, AuditLine } from '../../platform/audit/audit.ts';
-import type { Command } from '../domain.ts';
+import type { AuditPack } from '../../platform/audit/packs.ts';
+import type { Command, Decision } from '../domain.ts';
 import type {
   AuditedCommand,
   AuditedDecision,
@@ -46,42 +47,84 @@ const addAudit = (command: Command, audit: CommandAudit): AuditedCommand =>
         audit,
       };
 
+/** What a commit records: rows of a line each, and rows with the lines of one actor. */
+export type AuditRecords = {
+  readonly entries: readonly AuditEntry[];
+  readonly packs: readonly AuditPack[];
+};
+
+type Decided = { readonly command: AuditedCommand; readonly outcome: Result<AuditedDecision> };
+type Row = {
+  readonly audit: CommandAudit;
+  /** New transactions of one actor: each has its line. Others in a row share one. */
+  readonly isCreated: boolean;
+  readonly decided: Decided[];
+};
+
 /**
- * The lines for what was decided. A line's id follows from the submission and its outcome: if the
- * answer to COMMIT is lost and all is decided again, what was recorded is not recorded twice.
+ * The lines for what was decided. If the answer to COMMIT is lost and all is decided again, maybe
+ * with others beside it, what was recorded is not recorded twice. The line of a transaction is
+ * written in the commit that writes its entry, and only there: an entry is written once. Other
+ * lines have an id that follows from the submission and its outcome, and an id is kept once.
  */
-export function toAuditEntries(
+export function toAuditRecords(
   commands: readonly AuditedCommand[],
   outcomes: readonly Result<AuditedDecision>[],
-): AuditEntry[] {
-  type Decided = { readonly command: AuditedCommand; readonly outcome: Result<AuditedDecision> };
-  const lines = new Map<string, { readonly audit: CommandAudit; readonly decided: Decided[] }>();
+  decisions: readonly Decision[],
+): AuditRecords {
+  const rows = new Map<string, Row>();
   commands.forEach((command, i) => {
     const { audit } = command;
     const outcome = outcomes[i];
     if (!audit || !outcome) return;
-    const name = audit.group?.id ?? audit.id;
-    const line = lines.get(name) ?? { audit, decided: [] };
-    line.decided.push({ command, outcome });
-    lines.set(name, line);
+    const isCreated = !audit.group && !audit.deadLetter && resultOf(outcome) === 'ok';
+    // An in-doubt commit of this submission has written the entry, and with it the line.
+    if (isCreated && decisions[i]?.kind !== 'accepted') return;
+    const name = isCreated ? nameOf(audit.actor) : (audit.group?.id ?? audit.id);
+    const row = rows.get(name);
+    if (row) row.decided.push({ command, outcome });
+    else rows.set(name, { audit, isCreated, decided: [{ command, outcome }] });
   });
-  return [...lines.values()].map(({ audit, decided: [first, ...others] }): AuditEntry => {
-    if (!first) throw new Error('a line of the audit log is about nothing');
-    const decided = [first, ...others];
-    return {
-      actor: audit.actor,
-      // Two lanes may each commit a part of one message: the first transaction distinguishes them.
-      id: uuidV5(
-        audit.id,
-        `${first.command.transactionId},${decided.map(({ outcome }) => resultOf(outcome)).join()}`,
-      ),
-      line:
-        audit.group === undefined
-          ? commandLineOf(audit, first.command, first.outcome)
-          : groupLineOf(audit.group, decided),
-    };
-  });
+  const entries: AuditEntry[] = [];
+  const packs: AuditPack[] = [];
+  for (const row of rows.values()) {
+    if (row.isCreated && row.decided.length > 1) packs.push(toPack(row));
+    else entries.push(toEntry(row));
+  }
+  return { entries, packs };
 }
+
+/** Lines of one name can share a row. */
+function nameOf({ principal }: AuditActor): string {
+  if (principal.kind !== 'user') return principal.kind;
+  return `${principal.userId} ${principal.role} ${principal.apiKey?.keyId ?? ''}`;
+}
+
+/** The row has the id that its first line would have by itself. */
+const toPack = ({ audit, decided }: Row): AuditPack => ({
+  id: idOf(audit, decided.slice(0, 1)),
+  entries: decided.map(({ command, outcome }) => ({
+    actor: command.audit?.actor ?? audit.actor,
+    line: commandLineOf(audit, command, outcome),
+  })),
+});
+
+function toEntry({ audit, decided }: Row): AuditEntry {
+  const [first] = decided;
+  if (!first) throw new Error('a line of the audit log is about nothing');
+  const line =
+    audit.group === undefined
+      ? commandLineOf(audit, first.command, first.outcome)
+      : groupLineOf(audit.group, decided);
+  return { actor: audit.actor, id: idOf(audit, decided), line };
+}
+
+/** Two lanes may each commit a part of one message: the first transaction distinguishes them. */
+const idOf = (audit: CommandAudit, decided: readonly Decided[]): string =>
+  uuidV5(
+    audit.id,
+    `${decided[0]?.command.transactionId},${decided.map(({ outcome }) => resultOf(outcome)).join()}`,
+  );
 
 function commandLineOf(
   { deadLetter }: CommandAudit,
@@ -121,13 +164,7 @@ export function detailsOf(
   };
 }
 
-function groupLineOf(
-  { kind, id }: AuditGroup,
-  decided: readonly {
-    readonly command: AuditedCommand;
-    readonly outcome: Result<AuditedDecision>;
-  }[],
-): AuditLine {
+function groupLineOf({ kind, id }: AuditGroup, decided: readonly Decided[]): AuditLine {
   const owners = new Set(decided.map(({ command }) => command.wallet.userId));
   const count = (isCounted: (outcome: Result<AuditedDecision>) => boolean): string =>
     String(decided.filter(({ outcome }) => isCounted(outcome)).length);

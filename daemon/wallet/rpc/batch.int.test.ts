@@ -151,12 +151,14 @@ describe('rights and audit log', () => {
       'OPERATION_NOT_ALLOWED',
       'USER_NOT_FOUND',
     ]);
-    const denied = (await readAudit(at.database())).filter(({ action }) =>
-      action.startsWith('denied'),
-    );
-    expect(denied.map(({ action }) => action)).toEqual(
-      Array(3).fill('denied batchCreateTransactions'),
-    );
+    // They are written after the answer.
+    const readDenied = async () => {
+      const actions = (await readAudit(at.database())).map(({ action }) => action);
+      return actions.filter((action) => action.startsWith('denied'));
+    };
+    await expect
+      .poll(readDenied)
+      .toEqual(Array.from({ length: 3 }, () => 'denied batchCreateTransactions'));
   });
 
   it('a batch of staff is audited with the counts of its items', async () => {

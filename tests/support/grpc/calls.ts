@@ -2,6 +2,8 @@ import { randomUUID } from 'node:crypto';
 
 import type { Role } from '../../../core/roles.ts';
 import { createAuditTrail } from '../../../daemon/platform/audit/audit.ts';
+import type { AuditEvent } from '../../../daemon/platform/audit/events.ts';
+import { listAuditEvents } from '../../../daemon/platform/audit/rows.ts';
 import type { VerifiedKey } from '../../../daemon/platform/access/api-keys.ts';
 import type { CallContext } from '../../../daemon/platform/grpc/calls.ts';
 import { createLog } from '../../../daemon/platform/log.ts';
@@ -33,19 +35,13 @@ export function callAs(
   };
 }
 
-export type AuditRow = {
-  readonly actor: string;
-  readonly actor_role: string;
-  readonly action: string;
-  readonly target: string;
-  readonly result: string;
-  readonly request_id: string;
-  readonly details: Readonly<Record<string, string>>;
-};
+const allLines = { actor: '', target: '', action: '', fromMs: undefined, toMs: undefined };
 
-/** The audit log of a test's database, oldest first. */
-export const readAudit = (test: Pick<TestDatabase, 'query'>): Promise<AuditRow[]> =>
-  test.query<AuditRow>('SELECT * FROM audit_log ORDER BY occurred_at, id');
+/** The lines of the audit log of a test's database, oldest first. */
+export async function readAudit(test: Pick<TestDatabase, 'db'>): Promise<AuditEvent[]> {
+  const lines = await test.db.read((tx) => listAuditEvents(tx, allLines, undefined, 10_000));
+  return lines.reverse();
+}
 
 export const createTestTrail = (test: Pick<TestDatabase, 'db'>) =>
   createAuditTrail({ db: test.db, log: createLog('silent') });

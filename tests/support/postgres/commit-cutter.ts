@@ -6,13 +6,16 @@ import { join } from 'node:path';
 export type CommitCutter = {
   /** The database's URL by way of the cutter. */
   readonly url: string;
-  /** From now on, so many answers to COMMIT are cut off after the server has committed. */
-  cut(count: number): void;
+  /**
+   * From now on, so many answers to COMMIT are cut off after the server has committed; those of
+   * `isLost` before it gets the COMMIT, and it rolls back. Both look the same to the client.
+   */
+  cut(count: number, isLost?: boolean): void;
   readonly cuts: number;
   stop(): Promise<void>;
 };
 
-/** What a COMMIT that was done is answered with, behind the head of the message. */
+/** COMMIT as a statement, and as what it is answered with, behind the head of the message. */
 const tag = 'COMMIT\0';
 const headBytes = 5;
 
@@ -23,11 +26,18 @@ export async function startCommitCutter(url: string): Promise<CommitCutter> {
   const socket = join(target.searchParams.get('host') ?? '', '.s.PGSQL.5432');
   let pending = 0;
   let cuts = 0;
+  let losesCommits = false;
   const server = createServer((client) => {
     const upstream = createConnection(socket);
-    client.on('data', (chunk) => upstream.write(chunk));
+    client.on('data', (chunk) => {
+      if (!losesCommits || pending === 0 || !chunk.includes(tag)) return void upstream.write(chunk);
+      pending -= 1;
+      cuts += 1;
+      client.destroy();
+      upstream.destroy();
+    });
     upstream.on('data', (chunk) => {
-      const at = pending > 0 ? chunk.indexOf(tag) : -1;
+      const at = pending > 0 && !losesCommits ? chunk.indexOf(tag) : -1;
       if (at < 0) return void client.write(chunk);
       pending -= 1;
       cuts += 1;
@@ -47,8 +57,9 @@ export async function startCommitCutter(url: string): Promise<CommitCutter> {
   target.searchParams.set('host', folder);
   return {
     url: target.href,
-    cut: (count) => {
+    cut: (count, isLost = false) => {
       pending = count;
+      losesCommits = isLost;
     },
     get cuts() {
       return cuts;
