@@ -178,16 +178,13 @@ function openRows({ batch, input, self, users }: Checks, resumed: Progress | und
 }
 
 /** The rows as they were surveyed; each chunk is released once it was asked for. */
-function openKept({ rows: allRows, chunks = [] }: Survey): OpenRows {
+function openKept(input: BatchInput, { rows: allRows, chunks = [] }: Survey): OpenRows {
   const left = chunks.splice(0).reverse();
-  const next = (): IteratorResult<Outcome<Chunk>, void> => {
-    const chunk = left.pop();
-    return chunk ? { value: succeed(chunk) } : { done: true, value: undefined };
+  const take = async function* (): AsyncGenerator<Outcome<Chunk>, void> {
+    await input.checkUnchanged();
+    for (let next = left.pop(); next; next = left.pop()) yield succeed(next);
   };
-  return {
-    source: { next: () => Promise.resolve(next()) },
-    partOf: (rows) => Math.min(1, rows / allRows),
-  };
+  return { source: take(), partOf: (rows) => Math.min(1, rows / allRows) };
 }
 
 function toRunInput(checks: Checks, known: KnownBatch | undefined, survey: Survey): RunInput {
@@ -201,7 +198,7 @@ function toRunInput(checks: Checks, known: KnownBatch | undefined, survey: Surve
     // `keys`: how the keys of rows are made. A run of another way cannot be gone on with.
     identity: { batchId: batchId ?? '', user: user ?? '', currency, format, keys: '2' },
     open: (resumed) => {
-      if (!resumed && survey.chunks) return openKept(survey);
+      if (!resumed && survey.chunks) return openKept(input, survey);
       const { reader, source } = openRows(checks, resumed);
       return {
         source,

@@ -47,7 +47,7 @@ export type RunInput = {
 
 export type OpenRows = {
   /** May throw InputError. */
-  readonly source: AsyncIterator<Outcome<Chunk>, void>;
+  readonly source: AsyncGenerator<Outcome<Chunk>, void>;
   /** The part of the input that so many rows are, 0 to 1; undefined where its size is not known. */
   partOf(rows: number): number | undefined;
 };

@@ -23,7 +23,7 @@ export type RunEnd = {
 );
 
 export type RunOptions = {
-  readonly source: AsyncIterator<Outcome<Chunk>, void>;
+  readonly source: AsyncGenerator<Outcome<Chunk>, void>;
   readonly journal: Journal;
   readonly progress: ProgressLine;
   readonly resultsFormat: ResultsFormat;

@@ -36,16 +36,33 @@ export const checkExport = (made: Export): Outcome<Export> =>
 
 const minPollMs = 50;
 const maxPollMs = 3_000;
-/** A tenth of the time that it took so far: so the wait is at most a tenth longer. */
-const pauseAfter = (waitedMs: number): number =>
-  Math.min(Math.max(waitedMs / 10, minPollMs), maxPollMs);
+/**
+ * A tenth of the time that it took so far, or half of what it will still take: so the wait is at
+ * most a tenth longer, and ends soon after the last row.
+ */
+function pauseAfter(waitedMs: number, made: Export | undefined): number {
+  const { rows = 0n, rowsDone = 0n } = made ?? {};
+  const leftMs = rowsDone > 0n ? (waitedMs * Number(rows - rowsDone)) / Number(rowsDone) : Infinity;
+  return Math.min(Math.max(Math.min(waitedMs / 10, leftMs / 2), minPollMs), maxPollMs);
+}
+
+export type WaitOptions = {
+  /** It is enough that rows are stored: the export may be `RUNNING` then. */
+  readonly isBegunEnough?: boolean;
+  /** While it is being written, after each look at it. */
+  readonly onRunning?: (made: Export) => Promise<void>;
+};
 
 /**
  * Asks with growing pauses until the export is written, however long that takes; it fails where it
  * never will be. The reason that blocks it is printed once, in a pipe too. A server that becomes
  * unavailable meanwhile is asked again for the time of `--timeout`.
  */
-export async function waitForExport(context: Context, exportId: string): Promise<Outcome<Export>> {
+export async function waitForExport(
+  context: Context,
+  exportId: string,
+  options: WaitOptions = {},
+): Promise<Outcome<Export>> {
   const { clock, settings, interrupts } = context;
   const progress = createProgress(context);
   const withdraw = interrupts.add(() => {
@@ -68,6 +85,10 @@ export async function waitForExport(context: Context, exportId: string): Promise
         const { status, rows, rowsDone } = got.value;
         answeredAtMs = clock.elapsed();
         if (isOver(status)) return checkDone(got.value);
+        if (isBegun(got.value)) {
+          if (options.isBegunEnough === true) return got;
+          await options.onRunning?.(got.value);
+        }
         await tellFailure(got.value);
         const what = status === ExportStatus.QUEUED ? 'queued' : 'being written';
         const part = rows > 0n ? `  ${formatProgress(rowsDone, rows, 'rows')}` : '';
@@ -79,13 +100,18 @@ export async function waitForExport(context: Context, exportId: string): Promise
           return addHint(got.failure, `wallet exports wait ${quoteForShell(exportId)}`);
         await progress.show('the server is unavailable; retrying');
       }
-      await clock.sleep(pauseAfter(clock.elapsed() - startedAtMs));
+      const waitedMs = clock.elapsed() - startedAtMs;
+      await clock.sleep(pauseAfter(waitedMs, got.ok ? got.value : undefined));
     }
   } finally {
     withdraw();
     await progress.clear();
   }
 }
+
+/** Being written, and some of its rows are stored. */
+export const isBegun = ({ status, rowsDone }: Export): boolean =>
+  status === ExportStatus.RUNNING && rowsDone > 0n;
 
 const isOver = (status: ExportStatus): boolean =>
   status !== ExportStatus.QUEUED && status !== ExportStatus.RUNNING;

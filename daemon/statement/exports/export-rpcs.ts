@@ -83,7 +83,7 @@ async function get(
   context: CallContext,
 ): Promise<Result<GetExportResponse>> {
   // A client that waits for a file polls this call: its lookup is recorded only once.
-  const found = await findVisible(options, exportId, context, 'export.get', true);
+  const found = await findVisible(options, exportId, context, 'export.get', () => true);
   return found.ok ? succeed({ export: toWireExport(found.value) }) : found;
 }
 
@@ -97,7 +97,7 @@ async function findVisible(
   exportId: string,
   context: CallContext,
   action: string,
-  isRecordedOnce = false,
+  isRecordedOnce: (made: Export) => boolean = () => false,
 ): Promise<Result<Export>> {
   const notFound = refuse('EXPORT_NOT_FOUND', `there is no export ${exportId}`, { exportId });
   if (!isUuid(exportId)) return notFound;
@@ -107,7 +107,7 @@ async function findVisible(
   if (!isVisible(made, principal)) {
     return { ok: false, rejection: { ...notFound.rejection, isDenial: true } };
   }
-  const id = isRecordedOnce ? onceIdOf(context, action, made.id) : undefined;
+  const id = isRecordedOnce(made) ? onceIdOf(context, action, made.id) : undefined;
   await recordForeign(trail, context, action, made, id);
   return succeed(made);
 }
@@ -190,15 +190,19 @@ const lastId = 'ffffffff-ffff-ffff-ffff-ffffffffffff';
 
 async function download(
   options: ExportHandlerOptions,
-  { exportId, offset }: DownloadExportRequest,
+  { exportId, offset, unfinished: isUnfinishedTaken = false }: DownloadExportRequest,
   context: CallContext,
 ): Promise<Result<AsyncIterable<DownloadExportResponse>>> {
-  const found = await findVisible(options, exportId, context, 'export.download');
+  // What is still being written is fetched in many calls.
+  const isRecordedOnce = ({ status }: Export): boolean => status !== 'done' && isUnfinishedTaken;
+  const action = 'export.download';
+  const found = await findVisible(options, exportId, context, action, isRecordedOnce);
   if (!found.ok) return found;
   const made = found.value;
   const { status, byteCount = 0n } = made;
   if (status === 'expired') return { ok: false, rejection: expired(exportId) };
-  if (status !== 'done') {
+  const isStoredInPart = status === 'running' && isUnfinishedTaken;
+  if (status !== 'done' && !isStoredInPart) {
     const message =
       status === 'inconsistent'
         ? `export ${exportId} is inconsistent: ${made.failure ?? ''}`
@@ -207,13 +211,14 @@ async function download(
           : `export ${exportId} is not written yet: wait for it`;
     return refuse('EXPORT_NOT_READY', message, { exportId, status });
   }
-  if (offset < 0n || offset > byteCount) {
+  if (offset < 0n || (!isStoredInPart && offset > byteCount)) {
     const message = `offset must be from 0 to ${byteCount}, the size of the file`;
     return refuse('INVALID_ARGUMENT', message, { field: 'offset', bytes: byteCount.toString() });
   }
   return succeed(sendFile(options, made, offset));
 }
 
+/** From `offset` on; where it is still being written, as much as is stored. */
 async function* sendFile(
   { db }: ExportHandlerOptions,
   made: Export,
@@ -227,7 +232,8 @@ async function* sendFile(
     sent += BigInt(chunk.length);
   }
   // Its time came while it was being sent.
-  if (sent !== made.byteCount) throw createTransientRejection(expired(made.id));
+  if (made.status === 'done' && sent !== made.byteCount)
+    throw createTransientRejection(expired(made.id));
 }
 
 const expired = (exportId: string): Rejection =>
