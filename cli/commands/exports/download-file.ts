@@ -47,14 +47,6 @@ export async function fetchFile(
   }
 }
 
-/**
- * Fetches what is stored by now of an export that is being written, as far as the sink lacks it.
- * What the server refuses or a lost connection leaves out comes once the export is done.
- */
-export async function fetchStored(context: Context, made: Export, sink: Sink): Promise<void> {
-  await fetchOnce(context, made, { sink, isRenewed: false, isUnfinished: true });
-}
-
 async function fetchRest(
   context: Context,
   made: Export,
@@ -104,16 +96,11 @@ function isWorthAnother({ certainty, isTransient }: CallFailure, hasMoved: boole
 async function fetchOnce(
   context: Context,
   made: Export,
-  parts: {
-    readonly sink: Sink;
-    readonly progress?: Progress;
-    readonly isRenewed: boolean;
-    readonly isUnfinished?: boolean;
-  },
+  parts: { readonly sink: Sink; readonly progress: Progress; readonly isRenewed: boolean },
 ): Promise<Outcome<CallFailure | undefined>> {
-  const { sink, progress, isRenewed, isUnfinished: unfinished } = parts;
+  const { sink, progress, isRenewed } = parts;
   const method = StatementServiceService.downloadExport;
-  const request = { exportId: made.id, offset: BigInt(sink.length()), unfinished };
+  const request = { exportId: made.id, offset: BigInt(sink.length()) };
   const opened = await context.caller.openAnswers(method, request, isRenewed);
   if (!opened.ok) return opened;
   if (!opened.value.ok) return succeed(opened.value.failure);
@@ -126,7 +113,7 @@ async function fetchOnce(
       const written = await sink.write(read.value.data);
       if (!written.ok) return written;
       const text = formatProgress(BigInt(sink.length()), made.bytes ?? 0n, 'bytes');
-      await progress?.show(`downloading  ${text}`);
+      await progress.show(`downloading  ${text}`);
     }
   } finally {
     stream.cancel();

@@ -45,10 +45,10 @@ async function runExportsDownload(
   const exportId = await resolveExportId(context, id);
   if (!exportId.ok) return exportId;
   const got = isAwaited
-    ? await waitForExport(context, exportId.value, { isBegunEnough: true })
+    ? await waitForExport(context, exportId.value)
     : await getExport(context, exportId.value);
   if (!got.ok) return got;
-  const ready = isAwaited ? got : checkDone(got.value);
+  const ready = checkDone(got.value);
   if (!ready.ok) return ready;
   return fetchInto(context, ready.value, file, target.value);
 }

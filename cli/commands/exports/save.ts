@@ -1,6 +1,6 @@
-import { createHash } from 'node:crypto';
+import { createHash, type Hash } from 'node:crypto';
 import { constants } from 'node:fs';
-import { access, rm, type FileHandle } from 'node:fs/promises';
+import { access, type FileHandle } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { StringDecoder } from 'node:string_decoder';
 
@@ -11,7 +11,7 @@ import { stripControls } from '../../../core/text.ts';
 import type { Export } from '../../../protos/gen/digitalwallet/statement/v1/statement.ts';
 import { askYes } from '../shared/confirm.ts';
 import type { Context } from '../../context.ts';
-import { fetchFile, fetchStored } from './download-file.ts';
+import { fetchFile } from './download-file.ts';
 import { fail, failUsage, succeed, type Outcome } from '../../outcome.ts';
 import {
   lookAt,
@@ -21,7 +21,6 @@ import {
   type FileIdentity,
 } from '../../files/files.ts';
 import { withLock } from '../../files/lock.ts';
-import { isBegun, waitForExport } from './shared.ts';
 import { nameFormat } from '../../../lib/json/exports.ts';
 
 /** Standard output, in place of a file's name. */
@@ -109,16 +108,13 @@ async function statIfAny(path: string) {
   }
 }
 
-/**
- * Fetches the file of an export, which may still be being written, to its place or to stdout, and
- * checks that it is whole. Gives the export as it is at the end.
- */
+/** Fetches the file of an export to its place, or to stdout, and checks that it is whole. */
 export async function saveExport(
   context: Context,
   made: Export,
   file: string,
   target: Target,
-): Promise<Outcome<Export>> {
+): Promise<Outcome<undefined>> {
   try {
     if (file === stdoutName) return await printFile(context, made);
     const lockName = createHash('sha256').update(resolve(file)).digest('hex').slice(0, 32);
@@ -139,57 +135,53 @@ export async function saveExport(
 
 async function saveFile(
   context: Context,
-  begun: Export,
+  made: Export,
   file: string,
   target: Target,
-): Promise<Outcome<Export>> {
+): Promise<Outcome<undefined>> {
   const partial = `${file}.partial`;
   const opened = await openOwnFile(partial, 'file');
   if (!opened.ok) return opened;
   const handle = opened.value.file;
   let identity: FileIdentity;
-  let filled: Outcome<Export>;
   try {
     identity = await handle.stat();
-    filled = await fillPartial(context, begun, handle);
-    if (!filled.ok) {
-      // Of an export without a file.
-      if (filled.failure.reason === 'EXPORT_NOT_READY') await rm(partial, { force: true });
-      return filled;
-    }
+    const filled = await fillPartial(context, made, handle);
+    if (!filled.ok) return filled;
     await handle.sync();
   } finally {
     await handle.close();
   }
   const isThere = await publishFile({ file: identity, partial }, file, target.replaced);
-  return isThere ? filled : failExists(file);
+  return isThere ? succeed(undefined) : failExists(file);
 }
 
-/**
- * Waits for the end of an export, and fetches meanwhile what is stored of it; then the rest. Goes on
- * with what an earlier run left; where that was of another file, once from the start.
- */
+/** Goes on with what an earlier run left; where that was of another file, once from the start. */
 async function fillPartial(
   context: Context,
-  begun: Export,
+  made: Export,
   handle: FileHandle,
-): Promise<Outcome<Export>> {
-  const sink = await openSink(handle);
-  if (sink.length() > 0) await context.reporter.detail(`resuming after ${sink.length()} bytes`);
-  const finished = isBegun(begun)
-    ? await waitForExport(context, begun.id, {
-        onRunning: (made) => fetchStored(context, made, sink),
-      })
-    : succeed(begun);
-  if (!finished.ok) return finished;
-  const made = finished.value;
+): Promise<Outcome<undefined>> {
+  const whole = Number(made.bytes ?? 0n);
+  if ((await handle.stat()).size > whole) await handle.truncate(0);
   for (let attempt = 1; ; attempt += 1) {
-    if (sink.length() > Number(made.bytes ?? 0n)) await sink.empty();
-    const fetched = await fetchFile(context, made, sink);
+    const { hash, length: start } = await hashOf(handle);
+    if (start > 0) await context.reporter.detail(`resuming after ${start} bytes`);
+    let length = start;
+    const fetched = await fetchFile(context, made, {
+      length: () => length,
+      isOpen: () => true,
+      write: async (data) => {
+        await writeWhole(handle, data, length);
+        hash.update(data);
+        length += data.length;
+        return succeed(undefined);
+      },
+    });
     if (!fetched.ok) return fetched;
-    const checked = checkWhole(made, sink.length(), sink.digest());
-    if (checked.ok) return finished;
-    await sink.empty();
+    const checked = checkWhole(made, length, hash);
+    if (checked.ok) return checked;
+    await handle.truncate(0);
     if (attempt > 1) return checked;
     await context.reporter.note('the download does not match its checksum: starting again');
   }
@@ -197,40 +189,20 @@ async function fillPartial(
 
 const readSize = 256 * 1024;
 
-/** A file that grows, with the digest of what is in it. */
-async function openSink(handle: FileHandle) {
-  let hash = createHash('sha256');
-  let length = 0;
+async function hashOf(handle: FileHandle): Promise<{ hash: Hash; length: number }> {
+  const hash = createHash('sha256');
   const buffer = Buffer.alloc(readSize);
+  let length = 0;
   for (;;) {
     const { bytesRead } = await handle.read(buffer, 0, readSize, length);
-    if (bytesRead === 0) break;
+    if (bytesRead === 0) return { hash, length };
     hash.update(buffer.subarray(0, bytesRead));
     length += bytesRead;
   }
-  return {
-    length: () => length,
-    isOpen: () => true,
-    write: async (data: Buffer): Promise<Outcome<undefined>> => {
-      await writeWhole(handle, data, length);
-      hash.update(data);
-      length += data.length;
-      return succeed(undefined);
-    },
-    digest: (): string => hash.copy().digest('hex'),
-    empty: async (): Promise<void> => {
-      await handle.truncate(0);
-      hash = createHash('sha256');
-      length = 0;
-    },
-  };
 }
 
-function checkWhole(
-  { id, bytes, sha256 }: Export,
-  length: number,
-  digest: string,
-): Outcome<undefined> {
+function checkWhole({ id, bytes, sha256 }: Export, length: number, hash: Hash): Outcome<undefined> {
+  const digest = hash.digest('hex');
   if (BigInt(length) === bytes && digest === sha256) return succeed(undefined);
   const message = `the file of export ${id} does not match its length and checksum`;
   return fail('STATEMENT_MISMATCH', message, {
@@ -239,10 +211,7 @@ function checkWhole(
 }
 
 /** To stdout as it comes: whether it was right is known only at the end. */
-async function printFile(context: Context, begun: Export): Promise<Outcome<Export>> {
-  const finished = isBegun(begun) ? await waitForExport(context, begun.id) : succeed(begun);
-  if (!finished.ok) return finished;
-  const made = finished.value;
+async function printFile(context: Context, made: Export): Promise<Outcome<undefined>> {
   const { stdout } = context.io;
   const hash = createHash('sha256');
   const decoder = new StringDecoder('utf8');
@@ -259,7 +228,6 @@ async function printFile(context: Context, begun: Export): Promise<Outcome<Expor
       return succeed(undefined);
     },
   });
-  if (!fetched.ok) return fetched;
-  const checked = stdout.fault ? fetched : checkWhole(made, length, hash.digest('hex'));
-  return checked.ok ? finished : checked;
+  if (!fetched.ok || stdout.fault) return fetched;
+  return checkWhole(made, length, hash);
 }

@@ -46,23 +46,12 @@ function pauseAfter(waitedMs: number, made: Export | undefined): number {
   return Math.min(Math.max(Math.min(waitedMs / 10, leftMs / 2), minPollMs), maxPollMs);
 }
 
-export type WaitOptions = {
-  /** It is enough that rows are stored: the export may be `RUNNING` then. */
-  readonly isBegunEnough?: boolean;
-  /** While it is being written, after each look at it. */
-  readonly onRunning?: (made: Export) => Promise<void>;
-};
-
 /**
  * Asks with growing pauses until the export is written, however long that takes; it fails where it
  * never will be. The reason that blocks it is printed once, in a pipe too. A server that becomes
  * unavailable meanwhile is asked again for the time of `--timeout`.
  */
-export async function waitForExport(
-  context: Context,
-  exportId: string,
-  options: WaitOptions = {},
-): Promise<Outcome<Export>> {
+export async function waitForExport(context: Context, exportId: string): Promise<Outcome<Export>> {
   const { clock, settings, interrupts } = context;
   const progress = createProgress(context);
   const withdraw = interrupts.add(() => {
@@ -85,10 +74,6 @@ export async function waitForExport(
         const { status, rows, rowsDone } = got.value;
         answeredAtMs = clock.elapsed();
         if (isOver(status)) return checkDone(got.value);
-        if (isBegun(got.value)) {
-          if (options.isBegunEnough === true) return got;
-          await options.onRunning?.(got.value);
-        }
         await tellFailure(got.value);
         const what = status === ExportStatus.QUEUED ? 'queued' : 'being written';
         const part = rows > 0n ? `  ${formatProgress(rowsDone, rows, 'rows')}` : '';
@@ -108,10 +93,6 @@ export async function waitForExport(
     await progress.clear();
   }
 }
-
-/** Being written, and some of its rows are stored. */
-export const isBegun = ({ status, rowsDone }: Export): boolean =>
-  status === ExportStatus.RUNNING && rowsDone > 0n;
 
 const isOver = (status: ExportStatus): boolean =>
   status !== ExportStatus.QUEUED && status !== ExportStatus.RUNNING;

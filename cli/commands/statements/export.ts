@@ -127,15 +127,12 @@ async function runStatementExport(
     await context.reporter.noteAlways(`queued: to get the file: ${next}`);
     return succeed(exitCodes.statementNotComplete);
   }
-  const begun = await waitForExport(context, made.id, { isBegunEnough: true });
-  if (!begun.ok) return begun;
-  return fetchInto(context, begun.value, file, target.value);
+  const waited = await waitForExport(context, made.id);
+  if (!waited.ok) return waited;
+  return fetchInto(context, waited.value, file, target.value);
 }
 
-/**
- * Fetches what is written, or is being written, to `file` or a name of its own, and prints what it
- * was.
- */
+/** Fetches what is written, to `file` or a name of its own, and prints what it was. */
 export async function fetchInto(
   context: Context,
   made: Export,
@@ -154,7 +151,7 @@ export async function fetchInto(
   if (!saved.ok) return saved;
   if (path === stdoutName) return done;
   const columns = exportColumns(context.settings.timezone);
-  await printObject(context, { made: saved.value, file: path }, columns, toExportJson);
+  await printObject(context, { made, file: path }, columns, toExportJson);
   return done;
 }
 

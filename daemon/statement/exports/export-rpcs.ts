@@ -83,7 +83,7 @@ async function get(
   context: CallContext,
 ): Promise<Result<GetExportResponse>> {
   // A client that waits for a file polls this call: its lookup is recorded only once.
-  const found = await findVisible(options, exportId, context, 'export.get', () => true);
+  const found = await findVisible(options, exportId, context, 'export.get', true);
   return found.ok ? succeed({ export: toWireExport(found.value) }) : found;
 }
 
@@ -97,7 +97,7 @@ async function findVisible(
   exportId: string,
   context: CallContext,
   action: string,
-  isRecordedOnce: (made: Export) => boolean = () => false,
+  isRecordedOnce = false,
 ): Promise<Result<Export>> {
   const notFound = refuse('EXPORT_NOT_FOUND', `there is no export ${exportId}`, { exportId });
   if (!isUuid(exportId)) return notFound;
@@ -107,7 +107,7 @@ async function findVisible(
   if (!isVisible(made, principal)) {
     return { ok: false, rejection: { ...notFound.rejection, isDenial: true } };
   }
-  const id = isRecordedOnce(made) ? onceIdOf(context, action, made.id) : undefined;
+  const id = isRecordedOnce ? onceIdOf(context, action, made.id) : undefined;
   await recordForeign(trail, context, action, made, id);
   return succeed(made);
 }
@@ -190,19 +190,15 @@ const lastId = 'ffffffff-ffff-ffff-ffff-ffffffffffff';
 
 async function download(
   options: ExportHandlerOptions,
-  { exportId, offset, unfinished: isUnfinishedTaken = false }: DownloadExportRequest,
+  { exportId, offset }: DownloadExportRequest,
   context: CallContext,
 ): Promise<Result<AsyncIterable<DownloadExportResponse>>> {
-  // What is still being written is fetched in many calls.
-  const isRecordedOnce = ({ status }: Export): boolean => status !== 'done' && isUnfinishedTaken;
-  const action = 'export.download';
-  const found = await findVisible(options, exportId, context, action, isRecordedOnce);
+  const found = await findVisible(options, exportId, context, 'export.download');
   if (!found.ok) return found;
   const made = found.value;
   const { status, byteCount = 0n } = made;
   if (status === 'expired') return { ok: false, rejection: expired(exportId) };
-  const isStoredInPart = status === 'running' && isUnfinishedTaken;
-  if (status !== 'done' && !isStoredInPart) {
+  if (status !== 'done') {
     const message =
       status === 'inconsistent'
         ? `export ${exportId} is inconsistent: ${made.failure ?? ''}`
@@ -211,14 +207,13 @@ async function download(
           : `export ${exportId} is not written yet: wait for it`;
     return refuse('EXPORT_NOT_READY', message, { exportId, status });
   }
-  if (offset < 0n || (!isStoredInPart && offset > byteCount)) {
+  if (offset < 0n || offset > byteCount) {
     const message = `offset must be from 0 to ${byteCount}, the size of the file`;
     return refuse('INVALID_ARGUMENT', message, { field: 'offset', bytes: byteCount.toString() });
   }
   return succeed(sendFile(options, made, offset));
 }
 
-/** From `offset` on; where it is still being written, as much as is stored. */
 async function* sendFile(
   { db }: ExportHandlerOptions,
   made: Export,
@@ -232,8 +227,7 @@ async function* sendFile(
     sent += BigInt(chunk.length);
   }
   // Its time came while it was being sent.
-  if (made.status === 'done' && sent !== made.byteCount)
-    throw createTransientRejection(expired(made.id));
+  if (sent !== made.byteCount) throw createTransientRejection(expired(made.id));
 }
 
 const expired = (exportId: string): Rejection =>

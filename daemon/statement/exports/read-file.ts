@@ -2,8 +2,8 @@ import type { Db } from '../../platform/db/db.ts';
 import { findChunk, readChunk, type Attempt } from './store-work.ts';
 
 /**
- * The bytes of a file from an offset on, in chunks as they are stored. Ends early where the file is
- * deleted meanwhile, or is not written yet: count what came.
+ * The bytes of a finished file from an offset on, in chunks as they are stored. Ends early where
+ * the file is deleted meanwhile: count what came.
  */
 export async function* readFile(
   db: Db,
@@ -20,13 +20,11 @@ export async function* readFile(
   };
   // The next chunk is read while this one is on its way.
   let next = read(first.n);
-  let left = Number(offset - first.startAt);
   for (let { n } = first; ; n += 1) {
     const data = await next;
     if (!data) return;
     next = read(n + 1);
-    const part = data.subarray(Math.min(left, data.length));
-    left -= data.length - part.length;
+    const part = n === first.n ? data.subarray(Number(offset - first.startAt)) : data;
     if (part.length > 0) yield part;
   }
 }

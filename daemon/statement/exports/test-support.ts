@@ -51,15 +51,9 @@ export function callsOf({ service }: Awaited<ReturnType<StatementWorld['start']>
         },
         { timeout: 30_000, interval: 30 },
       ),
-    download: async (
-      exportId: string,
-      principal: UserPrincipal,
-      offset = 0n,
-      unfinished = false,
-    ): Promise<Buffer> => {
+    download: async (exportId: string, principal: UserPrincipal, offset = 0n): Promise<Buffer> => {
       type Chunks = AsyncIterable<DownloadExportResponse>;
-      const request = { exportId, offset, unfinished };
-      const chunks = await call<Chunks>('downloadExport', request, principal);
+      const chunks = await call<Chunks>('downloadExport', { exportId, offset }, principal);
       const parts: Uint8Array[] = [];
       for await (const { data } of valueOf(chunks)) {
         expect(data.length).toBeLessThanOrEqual(64 * 1024);

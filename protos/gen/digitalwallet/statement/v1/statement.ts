@@ -488,11 +488,6 @@ export interface ListExportsResponse {
 export interface DownloadExportRequest {
   exportId: string;
   offset: bigint;
-  /**
-   * Also of an export that is being written: what is stored of it by now, from the offset on. These
-   * bytes are no statement before the export is done and its checksum matches them.
-   */
-  unfinished?: boolean | undefined;
 }
 
 export interface DownloadExportResponse {
@@ -3216,7 +3211,7 @@ export const ListExportsResponse: MessageFns<ListExportsResponse> = {
 };
 
 function createBaseDownloadExportRequest(): DownloadExportRequest {
-  return { exportId: "", offset: 0n, unfinished: undefined };
+  return { exportId: "", offset: 0n };
 }
 
 export const DownloadExportRequest: MessageFns<DownloadExportRequest> = {
@@ -3229,9 +3224,6 @@ export const DownloadExportRequest: MessageFns<DownloadExportRequest> = {
         throw new globalThis.Error("value provided for field message.offset of type int64 too large");
       }
       writer.uint32(16).int64(message.offset);
-    }
-    if (message.unfinished !== undefined) {
-      writer.uint32(24).bool(message.unfinished);
     }
     return writer;
   },
@@ -3265,14 +3257,6 @@ export const DownloadExportRequest: MessageFns<DownloadExportRequest> = {
             message.offset = reader.int64() as bigint;
             continue;
           }
-          case 3: {
-            if (tag !== 24) {
-              break;
-            }
-
-            message.unfinished = reader.bool();
-            continue;
-          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -3293,7 +3277,6 @@ export const DownloadExportRequest: MessageFns<DownloadExportRequest> = {
         ? globalThis.String(object.export_id)
         : "",
       offset: isSet(object.offset) ? BigInt(object.offset) : 0n,
-      unfinished: isSet(object.unfinished) ? globalThis.Boolean(object.unfinished) : undefined,
     };
   },
 
@@ -3305,9 +3288,6 @@ export const DownloadExportRequest: MessageFns<DownloadExportRequest> = {
     if (message.offset !== 0n) {
       obj.offset = message.offset.toString();
     }
-    if (message.unfinished !== undefined) {
-      obj.unfinished = message.unfinished;
-    }
     return obj;
   },
 
@@ -3318,7 +3298,6 @@ export const DownloadExportRequest: MessageFns<DownloadExportRequest> = {
     const message = createBaseDownloadExportRequest();
     message.exportId = object.exportId ?? "";
     message.offset = (object.offset !== undefined && object.offset !== null) ? BigInt(object.offset) : 0n;
-    message.unfinished = object.unfinished ?? undefined;
     return message;
   },
 };
