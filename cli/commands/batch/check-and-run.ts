@@ -3,7 +3,14 @@ import { join } from 'node:path';
 import type { FileLock } from '../../../lib/file-lock.ts';
 import type { Context } from '../../context.ts';
 import { withLock } from '../../files/lock.ts';
-import { exitCodes, fail, failUsage, type CommandOutcome } from '../../outcome.ts';
+import {
+  exitCodes,
+  fail,
+  failUsage,
+  succeed,
+  type CommandOutcome,
+  type Outcome,
+} from '../../outcome.ts';
 import { isStaff } from '../money/confirm.ts';
 import { identifyActor, resolveUser, type Actor } from '../users/actor.ts';
 import type { Batch } from './check-options.ts';
@@ -14,11 +21,12 @@ import { prepareChunks } from './prepare.ts';
 import type { Progress } from './results/run-files.ts';
 import { checkResultsTarget } from './results/target.ts';
 import { keysHint } from './rows/csv-rows.ts';
+import type { Chunk } from './rows/chunk.ts';
 import type { BatchInput } from './rows/input.ts';
 import { InputError } from './rows/raw-row.ts';
 import { readRows, type RowReader } from './rows/rows.ts';
 import { createBatchUsers, failLookUp, type BatchUsers } from './rows/users.ts';
-import { runInto, type RunInput, type RunTarget } from './run-into.ts';
+import { runInto, type OpenRows, type RunInput, type RunTarget } from './run-into.ts';
 import { surveyRows, type Survey } from './survey.ts';
 
 /** A batch with all that its rows are checked with. */
@@ -125,7 +133,7 @@ async function runChecked(
   if (!confirmed.ok) return confirmed;
   const begun = batch.isDryRun ? undefined : await known?.begin(survey.rows);
   if (begun?.ok === false) return begun;
-  return runInto(context, self, target, toRunInput(checks, known));
+  return runInto(context, self, target, toRunInput(checks, known, survey));
 }
 
 const emptyInput = ({ isPiped }: BatchInput): InputError =>
@@ -169,7 +177,17 @@ function openRows({ batch, input, self, users }: Checks, resumed: Progress | und
   return { reader, source: prepareChunks({ reader, resumed, batchId, users, defaults }) };
 }
 
-function toRunInput(checks: Checks, known: KnownBatch | undefined): RunInput {
+/** The rows as they were surveyed; each chunk is released once it was asked for. */
+function openKept(input: BatchInput, { rows: allRows, chunks = [] }: Survey): OpenRows {
+  const left = chunks.splice(0).reverse();
+  const take = async function* (): AsyncGenerator<Outcome<Chunk>, void> {
+    await input.checkUnchanged();
+    for (let next = left.pop(); next; next = left.pop()) yield succeed(next);
+  };
+  return { source: take(), partOf: (rows) => Math.min(1, rows / allRows) };
+}
+
+function toRunInput(checks: Checks, known: KnownBatch | undefined, survey: Survey): RunInput {
   const { batch, input } = checks;
   const { file, format, isDryRun, maxErrors, batchId, user, currency } = batch;
   return {
@@ -180,6 +198,7 @@ function toRunInput(checks: Checks, known: KnownBatch | undefined): RunInput {
     // `keys`: how the keys of rows are made. A run of another way cannot be gone on with.
     identity: { batchId: batchId ?? '', user: user ?? '', currency, format, keys: '2' },
     open: (resumed) => {
+      if (!resumed && survey.chunks) return openKept(input, survey);
       const { reader, source } = openRows(checks, resumed);
       return {
         source,

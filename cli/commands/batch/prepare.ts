@@ -44,40 +44,63 @@ export type SourceOptions = {
  * Throws InputError where the input is none.
  */
 export async function* prepareChunks(options: SourceOptions): AsyncGenerator<Outcome<Chunk>, void> {
-  const { reader, resumed } = options;
+  const { resumed } = options;
   const keys = createKeyMaker(options.batchId);
-  const ownKeys = createOwnKeys();
   const digest = createHash('sha256');
   const late: PreparedRow[] = [];
   let lastRow = 0;
-  for await (const rawRows of reader.rows) {
-    for (const raws of cut(rawRows, resumed?.row ?? 0)) {
-      digest.update(raws.map(toDigested).join(''));
-      const checked = raws.map((raw) => refuseSameKey(checkRow(raw, options.defaults), ownKeys));
-      const known = await options.users.resolve(checked.filter(isValid));
-      if (!known.ok) {
-        yield known;
-        return;
-      }
-      const rows = checked.map((row) => (isValid(row) ? prepare(row, known.value, keys) : row));
-      const last = raws.at(-1)?.row ?? 0;
-      lastRow = last;
-      if (resumed && last <= resumed.row) {
-        late.push(...markSent(rows, resumed).filter(({ row }) => resumed.deferred.has(row)));
-        if (last < resumed.row) continue;
-        checkSame(digest, resumed);
-        while (late.length > 0) {
-          const first = late.splice(0, countFitting(late));
-          yield succeed({ rows: first, digest: resumed.digest, isLate: true });
-        }
-        continue;
-      }
-      const hex = digest.copy().digest('hex');
-      yield succeed({ rows: markSent(rows, resumed), digest: hex, isLate: false });
+  for await (const { raws, checked, userIds } of checkAhead(options)) {
+    digest.update(raws.map(toDigested).join(''));
+    const known = await userIds;
+    if (!known.ok) {
+      yield known;
+      return;
     }
+    const rows = checked.map((row) => (isValid(row) ? prepare(row, known.value, keys) : row));
+    const last = raws.at(-1)?.row ?? 0;
+    lastRow = last;
+    if (resumed && last <= resumed.row) {
+      late.push(...markSent(rows, resumed).filter(({ row }) => resumed.deferred.has(row)));
+      if (last < resumed.row) continue;
+      checkSame(digest, resumed);
+      while (late.length > 0) {
+        const first = late.splice(0, countFitting(late));
+        yield succeed({ rows: first, digest: resumed.digest, isLate: true });
+      }
+      continue;
+    }
+    const hex = digest.copy().digest('hex');
+    yield succeed({ rows: markSent(rows, resumed), digest: hex, isLate: false });
   }
   // Fewer rows than the unfinished run had: its results are not those of this input.
   if (resumed && lastRow < resumed.row) throw changedInput(resumed);
+}
+
+/** Rows whose users are being looked up. */
+type CheckedRows = {
+  readonly raws: readonly RawRow[];
+  readonly checked: readonly (CheckedRow | InvalidRow)[];
+  readonly userIds: ReturnType<BatchUsers['resolve']>;
+};
+
+/** The users of so many chunks are looked up while the one before them is prepared. */
+const lookUpsAhead = 2;
+
+async function* checkAhead(options: SourceOptions): AsyncGenerator<CheckedRows, void> {
+  const { reader, resumed, defaults, users } = options;
+  const ownKeys = createOwnKeys();
+  const waiting: CheckedRows[] = [];
+  for await (const rawRows of reader.rows) {
+    for (const raws of cut(rawRows, resumed?.row ?? 0)) {
+      const checked = raws.map((raw) => refuseSameKey(checkRow(raw, defaults), ownKeys));
+      const userIds = users.resolve(checked.filter(isValid));
+      // Awaited later, if at all; a failure must not count as unhandled until then.
+      userIds.catch(() => undefined);
+      waiting.push({ raws, checked, userIds });
+      if (waiting.length > lookUpsAhead) yield waiting.shift() as CheckedRows;
+    }
+  }
+  yield* waiting;
 }
 
 /** Pieces of at most so many rows and bytes; one ends where an earlier run ended. */

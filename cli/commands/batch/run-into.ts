@@ -45,7 +45,7 @@ export type RunInput = {
   readonly onEnd?: (end: RunEnd) => Promise<void>;
 };
 
-type OpenRows = {
+export type OpenRows = {
   /** May throw InputError. */
   readonly source: AsyncGenerator<Outcome<Chunk>, void>;
   /** The part of the input that so many rows are, 0 to 1; undefined where its size is not known. */

@@ -18,11 +18,19 @@ export type Survey = {
   readonly newRows: readonly number[];
   /** The first row whose key a spreadsheet may have shortened. */
   readonly shortenedKeyRow: number | undefined;
+  /** All rows as they are sent; undefined where they are too many to be kept in memory. */
+  readonly chunks: Chunk[] | undefined;
 };
 
 const maxExamples = 3;
 /** One more is kept, to know that there are others. */
 export const maxNewRows = 5;
+/**
+ * So many rows are kept between the survey and the sending, and more are read once more. A row
+ * takes about 500 bytes, and its longest texts 2 KB.
+ */
+const maxKeptRows = 131_072;
+const maxKeptTextUnits = 16 * 1024 * 1024;
 
 /** Reads all rows; `known` sees the valid ones. May throw InputError. */
 export async function surveyRows(
@@ -32,10 +40,12 @@ export async function surveyRows(
   const totals = createTotals();
   const examples: InvalidRow[] = [];
   const newRows: number[] = [];
+  const kept = createKeeper();
   let [rows, invalid] = [0, 0];
   let shortenedKeyRow: number | undefined;
   for await (const chunk of source) {
     if (!chunk.ok) return chunk;
+    kept.add(chunk.value);
     rows += chunk.value.rows.length;
     for (const row of chunk.value.rows) {
       if (isItemRow(row)) {
@@ -49,7 +59,28 @@ export async function surveyRows(
       }
     }
   }
-  return succeed({ rows, invalid, examples, totals: totals.list(), newRows, shortenedKeyRow });
+  const found = { rows, invalid, examples, totals: totals.list(), newRows, shortenedKeyRow };
+  return succeed({ ...found, chunks: kept.chunks() });
+}
+
+/** Keeps chunks as long as they are few. */
+function createKeeper() {
+  let chunks: Chunk[] | undefined = [];
+  let [rows, units] = [0, 0];
+  return {
+    add: (chunk: Chunk): void => {
+      if (!chunks) return;
+      rows += chunk.rows.length;
+      for (const row of chunk.rows) {
+        if (!isItemRow(row)) continue;
+        const { description = '', merchant = '', idempotencyKey } = row.item;
+        units += description.length + merchant.length + idempotencyKey.length;
+      }
+      if (rows > maxKeptRows || units > maxKeptTextUnits) chunks = undefined;
+      else chunks.push(chunk);
+    },
+    chunks: (): Chunk[] | undefined => chunks,
+  };
 }
 
 function toTotal({ item }: ItemRow, status: 'paid' | 'valid'): Total {

@@ -36,9 +36,15 @@ export const checkExport = (made: Export): Outcome<Export> =>
 
 const minPollMs = 50;
 const maxPollMs = 3_000;
-/** A tenth of the time that it took so far: so the wait is at most a tenth longer. */
-const pauseAfter = (waitedMs: number): number =>
-  Math.min(Math.max(waitedMs / 10, minPollMs), maxPollMs);
+/**
+ * A tenth of the time that it took so far, or half of what it will still take: so the wait is at
+ * most a tenth longer, and ends soon after the last row.
+ */
+function pauseAfter(waitedMs: number, made: Export | undefined): number {
+  const { rows = 0n, rowsDone = 0n } = made ?? {};
+  const leftMs = rowsDone > 0n ? (waitedMs * Number(rows - rowsDone)) / Number(rowsDone) : Infinity;
+  return Math.min(Math.max(Math.min(waitedMs / 10, leftMs / 2), minPollMs), maxPollMs);
+}
 
 /**
  * Asks with growing pauses until the export is written, however long that takes; it fails where it
@@ -79,7 +85,8 @@ export async function waitForExport(context: Context, exportId: string): Promise
           return addHint(got.failure, `wallet exports wait ${quoteForShell(exportId)}`);
         await progress.show('the server is unavailable; retrying');
       }
-      await clock.sleep(pauseAfter(clock.elapsed() - startedAtMs));
+      const waitedMs = clock.elapsed() - startedAtMs;
+      await clock.sleep(pauseAfter(waitedMs, got.ok ? got.value : undefined));
     }
   } finally {
     withdraw();

@@ -15,6 +15,8 @@ export type BatchInput = {
   readonly isPiped: boolean;
   /** All of it, from the beginning. Throws InputError if the file has changed since it was opened. */
   read(): AsyncIterable<Buffer>;
+  /** Throws InputError if the file has changed since it was opened. */
+  checkUnchanged(): Promise<void>;
   close(): Promise<void>;
 };
 
@@ -101,17 +103,21 @@ const failSpool = (dir: string, { message }: Error) =>
   });
 
 function toInput(file: FileHandle, first: Stats, isPiped: boolean): BatchInput {
+  const checkUnchanged = async (): Promise<void> => {
+    const stats = await file.stat();
+    if (stats.size !== first.size || stats.mtimeMs !== first.mtimeMs) {
+      throw new InputError('the file has changed while it was read; run the command again');
+    }
+  };
   return {
     sizeBytes: first.size,
     isPiped,
+    checkUnchanged,
     read: async function* () {
       for (let at = 0; ;) {
         const block = Buffer.allocUnsafe(blockBytes);
         const { bytesRead } = await file.read(block, 0, blockBytes, at);
-        const stats = await file.stat();
-        if (stats.size !== first.size || stats.mtimeMs !== first.mtimeMs) {
-          throw new InputError('the file has changed while it was read; run the command again');
-        }
+        await checkUnchanged();
         if (bytesRead === 0) return;
         at += bytesRead;
         yield block.subarray(0, bytesRead);

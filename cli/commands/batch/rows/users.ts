@@ -8,7 +8,10 @@ import type { CheckedRow } from './check.ts';
 import { maxBytes } from './chunk.ts';
 
 export type BatchUsers = {
-  /** The ids of the users that rows name; '' is the caller. Users who do not exist are missing. */
+  /**
+   * The ids of the users that rows name; '' is the caller. Users who do not exist are missing. May
+   * be called again before it has resolved.
+   */
   resolve(rows: readonly CheckedRow[]): Promise<Outcome<ReadonlyMap<string, string>>>;
 };
 
@@ -18,18 +21,17 @@ const maxKnownUsers = 100_000;
 
 /** Users by what rows call them: ids stand for themselves, addresses are asked for in bulk. */
 export function createBatchUsers({ caller }: Pick<Context, 'caller'>, self: Actor): BatchUsers {
-  const known = new Map<string, string>();
-  const missing = new Set<string>();
-  const seed = (): void => {
-    known.clear();
-    missing.clear();
-    known.set('', self.id);
+  const begin = () => {
+    const known = new Map([['', self.id]]);
     if (self.email !== undefined) known.set(self.email, self.id);
+    return { known, missing: new Set<string>() };
   };
-  seed();
+  let current = begin();
   return {
     resolve: async (rows) => {
-      if (known.size + missing.size > maxKnownUsers) seed();
+      // Others, and not emptied: rows that were resolved before may still be waiting for theirs.
+      if (current.known.size + current.missing.size > maxKnownUsers) current = begin();
+      const { known, missing } = current;
       const asked = new Set<string>();
       for (const { user } of rows) {
         if (user === undefined || known.has(user) || missing.has(user)) continue;
