@@ -140,7 +140,9 @@ async function killBeforeDeletion({ site, nodes, listener, say }: FaultRun): Pro
     await client.query('BEGIN');
     let places: string[] = [];
     const lock = async (): Promise<boolean> => {
-      const text = 'SELECT entry_refs FROM outbox WHERE entry_refs IS NOT NULL FOR UPDATE';
+      // The relay sends no third round while the rows of the first one cannot be deleted.
+      const text = `SELECT entry_refs FROM outbox WHERE entry_refs IS NOT NULL
+        ORDER BY id LIMIT 16 FOR UPDATE`;
       const { rows } = await client.query<{ entry_refs: string }>(text);
       places = rows.flatMap(({ entry_refs: refs }) => refs.split('\n').filter((ref) => ref !== ''));
       return places.length > 0;

@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 
 import { expectedGenesis } from '../support/ledger/chain.ts';
+import type { Asked } from './asked.ts';
 import type { FaultWindow } from './faults.ts';
 import type { Heard } from './listener.ts';
 import { formatAmount, operationCodes, sizeOf } from './model.ts';
@@ -16,15 +17,32 @@ type Body = { readonly pattern: string; readonly data: Record<string, unknown> }
 /** The first arrival of an event. */
 type First = Heard & { readonly parsed: Body; readonly arrival: number };
 
-/** After a fault has ended, events that it has broken off are still sent again. */
-const afterFaultMs = 10_000;
+/** After a fault has ended, what it has broken off is still sent again. */
+const afterFaultMs = 5_000;
+/** The faults that break connections which are in use, and refuse what is published. */
+const breaking: ReadonlySet<FaultWindow['kind']> = new Set(['broker', 'both', 'cut']);
+
+/**
+ * True if a fault lets a later event come at `fromMs` and an earlier one of the same wallet at
+ * `toMs`: a broken connection or a refused publish, and with two daemons a takeover as well.
+ */
+export function mayBeLate(
+  { windows, isOrdered }: Pick<Asked, 'windows' | 'isOrdered'>,
+  fromMs: number,
+  toMs: number,
+): boolean {
+  return windows.some(
+    ({ kind, beganMs, endedMs }) =>
+      (!isOrdered || breaking.has(kind)) && beganMs < toMs && endedMs + afterFaultMs > fromMs,
+  );
+}
 
 /**
  * The outside listener got single events only: each entry and each refusal at least once, with the
  * content that the ledger has; a repeat as it was; those of one wallet in the order of their seq,
  * but for repeats.
  */
-export function judgeHeard(windows: readonly FaultWindow[], observed: Observed): HeardJudged {
+export function judgeHeard(asked: Asked, observed: Observed): HeardJudged {
   const violations: string[] = [];
   const firsts = new Map<string, First>();
   let repeats = 0;
@@ -52,7 +70,7 @@ export function judgeHeard(windows: readonly FaultWindow[], observed: Observed):
       rejected.set(name, first);
     } else violations.push(`events: ${pattern} by ${first.routingKey}`);
   }
-  const lateAtFaults = judgeCreated(windows, observed, created, violations);
+  const lateAtFaults = judgeCreated(asked, observed, created, violations);
   judgeRejected(observed, rejected, violations);
   return {
     violations,
@@ -69,7 +87,7 @@ const seqOf = ({ data }: Body): unknown =>
 
 /** Gives how many first arrivals were out of order, where a fault allows that. */
 function judgeCreated(
-  windows: readonly FaultWindow[],
+  asked: Asked,
   { entries }: Observed,
   created: ReadonlyMap<string, First>,
   violations: string[],
@@ -89,9 +107,7 @@ function judgeCreated(
       violations.push(`${place}: the event differs from the entry: ${first.body}`);
     }
     if (!previous?.first || previous.first.arrival < first.arrival) continue;
-    // A fault may have broken off what was sent before the later one, until it was sent again.
-    const [fromMs, toMs] = [first.atMs, previous.first.atMs];
-    if (windows.some((w) => w.beganMs < toMs && w.endedMs + afterFaultMs > fromMs)) {
+    if (mayBeLate(asked, first.atMs, previous.first.atMs)) {
       lateAtFaults += 1;
     } else violations.push(`${place}: its event came before that of the entry before it`);
   }

@@ -13,7 +13,7 @@ export type Judged = {
 /** Compares what was asked with all that is there in the end. */
 export function judge(asked: Asked, observed: Observed): Judged {
   const { messages, refusals, violations } = judgeDecisions(asked, observed);
-  const heard = judgeHeard(asked.windows, observed);
+  const heard = judgeHeard(asked, observed);
   const poison = asked.steps.flatMap((step) => (step.kind === 'poison' ? [step.poison] : []));
   const rest = [
     ...(observed.outboxRows === 0 ? [] : [`outbox: ${observed.outboxRows} rows are left`]),

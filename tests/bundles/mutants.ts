@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 
 import type { Asked } from './asked.ts';
 import { chainRows } from './chain-rows.ts';
-import { toData } from './judge-heard.ts';
+import { mayBeLate, toData } from './judge-heard.ts';
 import { judge } from './judge.ts';
 import type { Heard } from './listener.ts';
 import type { EntryRow, Observed } from './observed.ts';
@@ -26,21 +26,24 @@ const exchange = <T>(list: readonly T[], a: T, b: T): T[] =>
 
 const isOf = (heard: Heard, name: string): boolean => heard.routingKey === `transaction.${name}`;
 
-/** Two entries of messages, the second right after the first one; deposits, if it must be so. */
+/** Two entries of one wallet, the second right after the first one. */
 function findPair(
   { entries }: Observed,
-  isFit: (entry: EntryRow) => boolean,
+  isFit: (entry: EntryRow, other: EntryRow) => boolean,
 ): readonly [EntryRow, EntryRow] | undefined {
-  for (let i = entries.length >> 1; i < entries.length - 1; i += 1) {
-    const [a, b] = [entries[i], entries[i + 1]];
-    if (a && b && a.wallet_id === b.wallet_id && isFit(a) && isFit(b)) return [a, b];
+  for (let i = 0; i < entries.length; i += 1) {
+    // From the middle on.
+    const at = (i + (entries.length >> 1)) % entries.length;
+    const [a, b] = [entries[at], entries[at + 1]];
+    if (a && b && a.wallet_id === b.wallet_id && isFit(a, b)) return [a, b];
   }
   return undefined;
 }
 
 /** Everything of one wallet as if it had been decided in another order. */
 function exchangeDecisions(observed: Observed): Observed | undefined {
-  const pair = findPair(observed, ({ operation, source }) => operation === 1 && source === 2);
+  const isFit = ({ operation, source }: EntryRow): boolean => operation === 1 && source === 2;
+  const pair = findPair(observed, (a, b) => isFit(a) && isFit(b));
   if (!pair) return undefined;
   const walletId = pair[0].wallet_id;
   const isHere = (row: { readonly wallet_id: string }): boolean => row.wallet_id === walletId;
@@ -73,17 +76,16 @@ function exchangeDecisions(observed: Observed): Observed | undefined {
 
 const idOf = (body: string): string => /"transaction":\{"id":"([^"]+)"/.exec(body)?.[1] ?? '';
 
-/** The events of two entries that follow each other, exchanged with all their repeats. */
+/** The first arrivals of the events of two entries that follow each other, exchanged. */
 function exchangeEvents(observed: Observed, asked: Asked): Observed | undefined {
   const firsts = new Map<string, Heard>();
   for (const one of observed.heard) {
     if (!firsts.has(idOf(one.body))) firsts.set(idOf(one.body), one);
   }
-  const isQuiet = ({ id }: EntryRow): boolean => {
-    const { atMs } = firsts.get(id) ?? { atMs: 0 };
-    return !asked.windows.some((w) => w.beganMs < atMs + 1_000 && w.endedMs + 11_000 > atMs);
-  };
-  const pair = findPair(observed, isQuiet);
+  const pair = findPair(observed, (first, second) => {
+    const [fromMs, toMs] = [firsts.get(first.id)?.atMs, firsts.get(second.id)?.atMs];
+    return fromMs !== undefined && toMs !== undefined && !mayBeLate(asked, fromMs, toMs);
+  });
   const [a, b] = (pair ?? []).map(({ id }) => firsts.get(id));
   if (!a || !b) return undefined;
   const [early, late] = [
