@@ -195,7 +195,7 @@ async function readCachedStates(
   return { states: { wallets, entries, undone, refused: new Map(), corrupt }, clockMs };
 }
 
-/** The refused commands, which no write compares. Throws if the locked commit has to refuse them. */
+/** The refused commands: no write compares these. Throws if `commitLocked` has to refuse them. */
 function findRejected(
   states: States,
   commands: readonly Command[],
@@ -212,11 +212,11 @@ function findRejected(
 }
 
 /**
- * A refusal is right if its key was not used before, and if the wallet is as it was decided on, with
- * what this commit wrote. The wallet is locked for it: a transaction whose COMMIT hangs still has it locked, and may have
- * done what is refused here. This lock is not waited for, and comes after those that are: the other
- * way round two commits could wait for each other. A wallet that is not open cannot be locked, and a
- * refused message is kept in the inbox: both are left to `commitLocked`.
+ * A refusal is right if its key was not used before, and if the wallet is as it was decided on,
+ * with what this commit wrote. The wallet is locked for it: a transaction whose COMMIT hangs still
+ * has it locked, and may have done what is refused here. This lock is not waited for, and comes
+ * after those that are: the other way round two commits could wait for each other. A wallet that is
+ * not open cannot be locked, and a refused message is kept in the inbox: `commitLocked` has both.
  */
 async function checkRejected(
   tx: Tx,
@@ -254,7 +254,7 @@ async function compareAndSet(tx: Tx, updates: readonly BalanceUpdate[]): Promise
   if (updates.length > 0 && !(await compareAndSetWallets(tx, updates))) throw conflict;
 }
 
-/** A message that was refused before gets the same answer again; sent once its wallet is locked. */
+/** A message that was refused before gets the same answer again; read when its wallet is locked. */
 async function checkMessages(tx: Tx, commands: readonly Command[]): Promise<void> {
   const messages = commands.filter((command) => command.callerClass === 'message');
   if ((await inbox.readRefusals(tx, messages)).size > 0) throw conflict;
