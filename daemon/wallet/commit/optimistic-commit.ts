@@ -152,15 +152,17 @@ async function commitOptimistic(
   const work = async (tx: Tx, sendCommit: SendCommit): Promise<Committed> => {
     const { states, clockMs } = await readCachedStates(tx, walletCache, commands);
     decided = decideBatch(states, commands, clockMs);
-    await checkRejected(tx, states, commands, decided.decisions);
+    const rejected = findRejected(states, commands, decided.decisions);
     const updates = decided.changed.map((to) => toUpdate(states, to));
-    // In one go: each statement fails by itself where nothing may be committed.
+    // Sent in this order: only the first waits for locks, and then nothing of it is locked yet.
     const compared = compareAndSetWallets(tx, updates);
     // A message that was refused before gets the same answer again; its wallet is locked by now.
     const checked = inbox.requireNew(tx, commands.filter(isMessage));
+    const proven = checkRejected(tx, states, decided.changed, rejected);
     const { answers, written } = sendDecisions(tx, commands, decided.decisions, inDoubt);
-    sendCommit();
-    await awaitAll([compared, checked, written]);
+    // Each of the writes fails by itself where nothing may be committed. A refusal is looked at.
+    if (rejected.length === 0) sendCommit();
+    await awaitAll([compared, checked, proven, written]);
     return { answers, changed: decided.changed };
   };
   return db.tx(work).catch((err: unknown) => {
@@ -199,34 +201,45 @@ async function readCachedStates(
   return { states: { wallets, entries, undone, refused: new Map(), corrupt }, clockMs };
 }
 
-/**
- * A refusal is right if its key was not used before, and if the wallet is as in the cache: no write
- * compares these. The wallet is locked for it: a transaction whose COMMIT hangs still has it
- * locked, and may have done what is refused here. A wallet that is not open cannot be locked, and a
- * refused message is kept in the inbox: both are left to `commitLocked`.
- */
-async function checkRejected(
-  tx: Tx,
+/** The refused commands: no write compares these. Throws if `commitLocked` has to refuse them. */
+function findRejected(
   states: States,
   commands: readonly Command[],
   decisions: readonly Decision[],
-): Promise<void> {
+): readonly Command[] {
   const rejected = commands.filter((_command, i) => decisions[i]?.kind === 'rejected');
-  if (rejected.length === 0) return;
   if (rejected.some(isMessage)) throw conflict;
   // A time in the cache may have been corrected in the database since.
   const isAhead = (decision: Decision): boolean =>
     decision.kind === 'rejected' && decision.rejection.reason === 'WALLET_CLOCK_AHEAD';
   if (decisions.some(isAhead)) throw conflict;
+  if (distinctWallets(rejected).some(({ id }) => !states.wallets.has(id))) throw unopened;
+  return rejected;
+}
+
+/**
+ * A refusal is right if its key was not used before, and if the wallet is as it was decided on,
+ * with what this commit wrote. The wallet is locked for it: a transaction whose COMMIT hangs still
+ * has it locked, and may have done what is refused here. This lock is not waited for, and comes
+ * after those that are: the other way round two commits could wait for each other. A wallet that is
+ * not open cannot be locked, and a refused message is kept in the inbox: `commitLocked` has both.
+ */
+async function checkRejected(
+  tx: Tx,
+  states: States,
+  changed: readonly WalletState[],
+  rejected: readonly Command[],
+): Promise<void> {
+  if (rejected.length === 0) return;
   const refs = distinctWallets(rejected);
-  if (refs.some(({ id }) => !states.wallets.has(id))) throw unopened;
+  const expected = new Map([...states.wallets, ...changed.map((to) => [to.id, to] as const)]);
   // The wallets first: a twin that is committed between the two is found.
   const [wallets, twins] = await Promise.all([
     store.readWallets(tx, refs, 'skip'),
     store.readEntries(tx, rejected.map(keyOf)),
   ]);
   const isSame = (wallet: WalletState): boolean => {
-    const known = states.wallets.get(wallet.id);
+    const known = expected.get(wallet.id);
     if (known === undefined || known.aheadAcceptedMs !== wallet.aheadAcceptedMs) return false;
     const isSameState = known.seq === wallet.seq && known.lastHash === wallet.lastHash;
     return (

@@ -64,6 +64,15 @@ const watched = (): Db => ({
     ),
 });
 
+/** Resolves once a backend of this database waits for a lock. */
+async function waitForWaiting(): Promise<void> {
+  const text = `SELECT FROM pg_stat_activity
+    WHERE datname = current_database() AND wait_event_type = 'Lock'`;
+  while ((await test.query(text)).length === 0) {
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+}
+
 const command = (fields: Partial<Command> = {}, key?: string): Command =>
   buildCommand(userId, { ...(key === undefined ? {} : { key }), ...fields });
 
@@ -176,6 +185,49 @@ describe('refusals', () => {
       { ok: false, rejection: { reason: 'INSUFFICIENT_FUNDS' } },
       { ok: true, value: { entry: { balanceAfterMinor: 200n } } },
       { ok: true, value: { entry: { balanceAfterMinor: 50n } } },
+    ]);
+    expect(sent).not.toContain('wallet_lock');
+  });
+
+  it('a commit that waits for a lock has not locked the wallet of a refusal', async () => {
+    const { here } = await createDaemons();
+    const owners = [userId, randomUUID()].toSorted((a, b) =>
+      walletIdOf(a, 'BRL') < walletIdOf(b, 'BRL') ? -1 : 1,
+    );
+    const [first, second] = owners.map((owner) => buildCommand(owner).wallet);
+    if (!first || !second) throw new Error('two wallets were made');
+    await here(owners.map((owner) => buildCommand(owner)));
+    await here(owners.map((owner) => buildCommand(owner)));
+    const commands = [
+      buildCommand(owners[1] ?? '', { operation: 'withdraw', amountMinor: 5_000n }),
+      buildCommand(owners[0] ?? ''),
+    ];
+    let committed: ReturnType<typeof here> | undefined;
+    const free = await test.db.tx(async (tx) => {
+      await readWallets(tx, [first], 'wait');
+      committed = here(commands);
+      await waitForWaiting();
+      return readWallets(tx, [second], 'skip');
+    });
+    expect(free.map(({ id }) => id)).toEqual([second.id]);
+    expect(await committed).toMatchObject([
+      { ok: false, rejection: { reason: 'INSUFFICIENT_FUNDS' } },
+      { ok: true },
+    ]);
+  });
+
+  it('a refusal stands beside what its own commit does on the same wallet', async () => {
+    const { here } = await createDaemons();
+    expect(await here([command(), withdraw(500n), command({}, 'twin')])).toMatchObject([
+      { ok: true },
+      { ok: false, rejection: { reason: 'INSUFFICIENT_FUNDS' } },
+      { ok: true },
+    ]);
+    expect(sent).not.toContain('wallet_lock');
+    const other = command({ amountMinor: 7n }, 'new twin');
+    expect(await here([command({}, 'new twin'), other])).toMatchObject([
+      { ok: true },
+      { ok: false, rejection: { reason: 'IDEMPOTENCY_KEY_REUSED' } },
     ]);
     expect(sent).not.toContain('wallet_lock');
   });
