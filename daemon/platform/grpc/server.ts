@@ -44,6 +44,7 @@ import {
   type Listener,
   type ServerTls,
 } from './ingress/listener.ts';
+import { maxStreams } from './ingress/stream-windows.ts';
 import { sessionLimits, watchSessions, type SessionLimits } from './ingress/sessions.ts';
 import { createAddressSet, parseAddress, type AddressSet } from './ingress/source.ts';
 import { wrapBidi, wrapServerStream } from './streams/wire.ts';
@@ -118,7 +119,7 @@ const messageLimits = { maxRequestBytes: 256 * 1024, maxResponseBytes: 4 * 1024 
 const serverOptions = {
   'grpc.max_receive_message_length': messageLimits.maxRequestBytes,
   'grpc.max_send_message_length': messageLimits.maxResponseBytes,
-  'grpc.max_concurrent_streams': 100,
+  'grpc.max_concurrent_streams': maxStreams,
   'grpc.keepalive_time_ms': 60_000,
   'grpc.keepalive_timeout_ms': 20_000,
   'grpc.max_connection_age_ms': 60 * 60_000,
@@ -131,7 +132,8 @@ const serverOptions = {
 const http2Limits = {
   maxHeaderListBytes: 16 * 1024,
   maxSettings: 32,
-  maxInvalidFrames: 100,
+  // Also streams past a limit that has just been lowered. What they cost is bounded by their bytes.
+  maxInvalidFrames: 20_000,
   // Streams reset by the client: so many at once, and then so many a second.
   ...{ resetBurst: 200, resetRate: 50 },
 };
@@ -177,7 +179,9 @@ export function createGrpcServer(options: {
     limits: limits.frames ?? frameLimits,
     end: (session, cause) => watch.end(session, cause),
   });
-  routeStreams(http2Server, { ...shared, methods, frames, limits: messageLimits, isFastPathOn });
+  const listStreams = (session: Http2Session) => watch.listStreams(session);
+  const routing = { methods, frames, listStreams, limits: messageLimits, isFastPathOn };
+  routeStreams(http2Server, { ...shared, ...routing });
   const endStreams = (session: Http2Session): void => streamRegistry.endAll(findPeer(session).peer);
   const sessions = { limits: limits.sessions, log, isRequestStream, endStreams };
   const watch = watchSessions({ server: http2Server, ...sessions });

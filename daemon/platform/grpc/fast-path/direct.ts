@@ -18,6 +18,7 @@ import { noteHeldBytes } from '../ingress/library-stream.ts';
 import { headBytes } from '../ingress/message-head.ts';
 import { createMessageReader, type MessageFault } from './message.ts';
 import type { ConnectionMeter } from '../ingress/frame-budget.ts';
+import type { StreamWindows } from '../ingress/stream-windows.ts';
 import { addressOfPeer, loopback } from '../ingress/source.ts';
 
 /** A unary method that is answered without the gRPC library. */
@@ -57,6 +58,7 @@ export type DirectOptions = {
   readonly limits: { readonly maxRequestBytes: number; readonly maxResponseBytes: number };
   /** For calls that there is no room for, of all connections. */
   readonly refusalBucket: (act: () => void) => void;
+  readonly windows: Pick<StreamWindows, 'seeCall' | 'seeRefusal'>;
 };
 
 /**
@@ -68,7 +70,7 @@ export function answer(
   headers: IncomingHttpHeaders,
   method: DirectMethod,
   meter: ConnectionMeter,
-  { admission, log, limits, refusalBucket }: DirectOptions,
+  { admission, log, limits, refusalBucket, windows }: DirectOptions,
 ): void {
   // What goes wrong with a stream is seen by its being closed.
   stream.on('error', () => undefined);
@@ -76,11 +78,19 @@ export function answer(
   const requestId = toRequestId(headers['x-request-id']?.toString());
   const refuse = (rejection: Rejection): void =>
     refuseStream(stream, requestId, toRefused(rejection, requestId));
-  const excess = admission.findOverload(method.entry, headers.authorization);
+  const { overload } = admission;
+  const { authorization } = headers;
+  const refuseOverload = (rejection: Rejection): void => {
+    const excess = overload.findExcess(rejection);
+    if (excess) windows.seeRefusal(stream, authorization, excess);
+    refusalBucket(() => refuse(rejection));
+  };
+  windows.seeCall(stream.session, authorization);
+  const excess = overload.find(method.entry, authorization);
   if (excess) {
     // What is still on its way is dropped as it comes: none of it is held while the refusal waits.
     dropData(stream, meter);
-    refusalBucket(() => refuse(excess.rejection));
+    refuseOverload(excess.rejection);
     return;
   }
   const timeoutMs = readTimeoutMs(headers['grpc-timeout']);
@@ -117,7 +127,7 @@ export function answer(
           if (!isPublic && isUnauthenticated(result.rejection)) {
             const cost = costOf(headers);
             admission.refuseUnauthenticated(call, () => meter.delay(act, cost), cost);
-          } else if (result.rejection.reason === 'OVERLOADED') refusalBucket(act);
+          } else if (result.rejection.reason === 'OVERLOADED') refuseOverload(result.rejection);
           else if (isPublic) meter.delay(act, costOf(headers));
           else act();
         } else if (result.value.length > limits.maxResponseBytes) {
