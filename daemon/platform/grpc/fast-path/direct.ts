@@ -16,6 +16,7 @@ import { toRequestId, type Incoming } from '../admission/incoming.ts';
 import { findOrigin, listForwardingHeaders } from '../ingress/forwarding.ts';
 import { noteHeldBytes } from '../ingress/library-stream.ts';
 import { headBytes } from '../ingress/message-head.ts';
+import { createConstantRefusals } from './constant-refusals.ts';
 import { createMessageReader, type MessageFault } from './message.ts';
 import type { ConnectionMeter } from '../ingress/frame-budget.ts';
 import type { StreamWindows } from '../ingress/stream-windows.ts';
@@ -82,8 +83,9 @@ export function answer(
   const { authorization } = headers;
   const refuseOverload = (rejection: Rejection): void => {
     const excess = overload.findExcess(rejection);
-    if (excess) windows.seeRefusal(stream, authorization, excess);
-    refusalBucket(() => refuse(rejection));
+    if (!excess) return refusalBucket(() => refuse(rejection));
+    windows.seeRefusal(stream, authorization, excess);
+    refusalBucket(() => refuseStream(stream, requestId, toConstant(rejection, requestId)));
   };
   windows.seeCall(stream.session, authorization);
   const excess = overload.find(method.entry, authorization);
@@ -138,6 +140,8 @@ export function answer(
       .catch((err: unknown) => log.error({ err, requestId }, 'the answer was not sent'));
   });
 }
+
+const toConstant = createConstantRefusals();
 
 /** A credential is looked at before it is refused: that takes three times as much. */
 export const costOf = ({ authorization }: IncomingHttpHeaders): number =>
@@ -250,6 +254,14 @@ function send(stream: ServerHttp2Stream, message: Buffer): void {
   stream.end(framed);
 }
 
+const encoded = { text: '', asUri: '' };
+
+/** Most refusals have the text of the one before. */
+function encodeText(text: string): string {
+  if (encoded.text !== text) Object.assign(encoded, { text, asUri: encodeURI(text) });
+  return encoded.asUri;
+}
+
 /** A status and nothing else. What is still on its way is taken and dropped, within its windows. */
 export function refuseStream(
   stream: ServerHttp2Stream,
@@ -261,7 +273,7 @@ export function refuseStream(
     {
       ...contentType,
       'grpc-status': String(code),
-      'grpc-message': encodeURI(message),
+      'grpc-message': encodeText(message),
       'x-request-id': requestId,
       ...(details ? { 'grpc-status-details-bin': details.toString('base64') } : {}),
     },

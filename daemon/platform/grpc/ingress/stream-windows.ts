@@ -33,7 +33,7 @@ type Window = {
 /** Streams of a connection at any time. */
 export const maxStreams = 100;
 /** Never fewer: a caller that is refused for what others do is still served. */
-const minStreams = 8;
+const minStreams = 4;
 const lookEveryMs = 25;
 /** After so long without a refusal a client gets one stream more, and then twice as many each. */
 const calmMs = 500;
