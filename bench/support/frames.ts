@@ -54,7 +54,8 @@ export function connectFrames(
   const [host, port] = address.split(':');
   const socket = connect({ host, port: Number(port), noDelay: true });
   const open = new Map<number, Call>();
-  const again: Call[] = [];
+  /** Calls for which there was no room, in their client. */
+  const waiting: Call[] = [];
   let maxOpen = maxOpenAtFirst;
   const parts: Buffer[] = [];
   let next = 1;
@@ -86,8 +87,8 @@ export function connectFrames(
     send(frame(types.data, endStream, id, call.body));
   };
   const hasRoom = (): boolean => windowLeft > reserveBytes && open.size < maxOpen;
-  const repeat = (): void => {
-    while (again.length > 0 && hasRoom()) begin(again.shift() as Call);
+  const sendWaiting = (): void => {
+    while (waiting.length > 0 && hasRoom()) begin(waiting.shift() as Call);
   };
   const onReset = (id: number, payload: Buffer): void => {
     const call = open.get(id);
@@ -96,7 +97,7 @@ export function connectFrames(
       return;
     }
     open.delete(id);
-    again.push(call);
+    waiting.push(call);
   };
   const onSettings = (payload: Buffer): void => {
     for (let at = 0; at + 6 <= payload.length; at += 6) {
@@ -113,7 +114,7 @@ export function connectFrames(
     else if (type === types.window && id === 0) windowLeft += payload.readUInt32BE(0);
     else if (type === types.goaway && !isClosing)
       onFailure(new Error(`the daemon ended a connection: ${payload.toString('hex')}`));
-    if (again.length > 0) repeat();
+    if (waiting.length > 0) sendWaiting();
   };
   socket.on('data', createFrameReader(onFrame));
   socket.on('error', onFailure);
@@ -127,9 +128,12 @@ export function connectFrames(
   send(Buffer.concat([ours, frame(types.window, 0, 0, u32(windowBytes))]));
   const first = firstHeaders(path, token);
   const client: FrameClient = {
-    room: () =>
-      windowLeft > reserveBytes ? Math.max(0, maxOpen - open.size - again.length) : 0,
-    call: (body, onEnd) => begin({ body, onEnd, answer: [] }),
+    room: () => (windowLeft > reserveBytes ? Math.max(0, maxOpen - open.size - waiting.length) : 0),
+    call: (body, onEnd) => {
+      const call = { body, onEnd, answer: [] };
+      if (hasRoom()) begin(call);
+      else waiting.push(call);
+    },
     close: () => {
       isClosing = true;
       socket.destroy();
