@@ -53,13 +53,7 @@ export function connectFrames(
 ): Promise<FrameClient> {
   const [host, port] = address.split(':');
   const socket = connect({ host, port: Number(port), noDelay: true });
-  const open = new Map<number, Call>();
-  /** Calls for which there was no room, in their client. */
-  const waiting: Call[] = [];
-  let maxOpen = maxOpenAtFirst;
   const parts: Buffer[] = [];
-  let next = 1;
-  let windowLeft = 65_535;
   let isClosing = false;
 
   const flush = (): void => {
@@ -71,50 +65,25 @@ export function connectFrames(
     if (parts.length === 0) setImmediate(flush);
     parts.push(bytes);
   };
-  const finish = (id: number, status: number): void => {
-    const call = open.get(id);
-    open.delete(id);
-    if (!call) return;
-    const [only = none, ...others] = call.answer;
-    call.onEnd(status, others.length === 0 ? only : Buffer.concat(call.answer));
-  };
-  const begin = (call: Call): void => {
-    const id = next;
-    next += 2;
-    open.set(id, call);
-    windowLeft -= call.body.length;
-    send(frame(types.headers, endHeaders, id, id === 1 ? first : indexed));
-    send(frame(types.data, endStream, id, call.body));
-  };
-  const hasRoom = (): boolean => windowLeft > reserveBytes && open.size < maxOpen;
-  const sendWaiting = (): void => {
-    while (waiting.length > 0 && hasRoom()) begin(waiting.shift() as Call);
-  };
-  const onReset = (id: number, payload: Buffer): void => {
-    const call = open.get(id);
-    if (!call || payload.readUInt32BE(0) !== refusedStream) {
-      finish(id, -1);
-      return;
-    }
-    open.delete(id);
-    waiting.push(call);
-  };
+  const calls = createCalls(send, firstHeaders(path, token));
   const onSettings = (payload: Buffer): void => {
     for (let at = 0; at + 6 <= payload.length; at += 6) {
-      if (payload.readUInt16BE(at) === maxConcurrentStreams) maxOpen = payload.readUInt32BE(at + 2);
+      if (payload.readUInt16BE(at) === maxConcurrentStreams) {
+        calls.allow(payload.readUInt32BE(at + 2));
+      }
     }
     send(frame(types.settings, ack, 0, none));
   };
   const onFrame = (type: number, flags: number, id: number, payload: Buffer): void => {
-    if (type === types.headers && (flags & endStream) !== 0) finish(id, readStatus(payload));
-    else if (type === types.data) open.get(id)?.answer.push(payload);
-    else if (type === types.reset) onReset(id, payload);
+    if (type === types.headers && (flags & endStream) !== 0) calls.finish(id, readStatus(payload));
+    else if (type === types.data) calls.take(id, payload);
+    else if (type === types.reset) calls.reset(id, payload.readUInt32BE(0));
     else if (type === types.settings && (flags & ack) === 0) onSettings(payload);
     else if (type === types.ping && (flags & ack) === 0) send(frame(types.ping, ack, 0, payload));
-    else if (type === types.window && id === 0) windowLeft += payload.readUInt32BE(0);
+    else if (type === types.window && id === 0) calls.widen(payload.readUInt32BE(0));
     else if (type === types.goaway && !isClosing)
       onFailure(new Error(`the daemon ended a connection: ${payload.toString('hex')}`));
-    if (waiting.length > 0) sendWaiting();
+    calls.sendWaiting();
   };
   socket.on('data', createFrameReader(onFrame));
   socket.on('error', onFailure);
@@ -126,14 +95,9 @@ export function connectFrames(
   const ours = settings([1, 0], [4, windowBytes]);
   send(Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'));
   send(Buffer.concat([ours, frame(types.window, 0, 0, u32(windowBytes))]));
-  const first = firstHeaders(path, token);
   const client: FrameClient = {
-    room: () => (windowLeft > reserveBytes ? Math.max(0, maxOpen - open.size - waiting.length) : 0),
-    call: (body, onEnd) => {
-      const call = { body, onEnd, answer: [] };
-      if (hasRoom()) begin(call);
-      else waiting.push(call);
-    },
+    room: calls.room,
+    call: calls.call,
     close: () => {
       isClosing = true;
       socket.destroy();
@@ -143,6 +107,55 @@ export function connectFrames(
     socket.once('connect', () => resolve(client));
     socket.once('error', reject);
   });
+}
+
+/** The calls of a connection: those that are open, and those for which there is no room yet. */
+function createCalls(send: (bytes: Buffer) => void, first: Buffer) {
+  const open = new Map<number, Call>();
+  const waiting: Call[] = [];
+  let maxOpen = maxOpenAtFirst;
+  let next = 1;
+  let windowLeft = 65_535;
+  const hasRoom = (): boolean => windowLeft > reserveBytes && open.size < maxOpen;
+  const begin = (call: Call): void => {
+    const id = next;
+    next += 2;
+    open.set(id, call);
+    windowLeft -= call.body.length;
+    send(frame(types.headers, endHeaders, id, id === 1 ? first : indexed));
+    send(frame(types.data, endStream, id, call.body));
+  };
+  const finish = (id: number, status: number): void => {
+    const call = open.get(id);
+    open.delete(id);
+    if (!call) return;
+    const [only = none, ...others] = call.answer;
+    call.onEnd(status, others.length === 0 ? only : Buffer.concat(call.answer));
+  };
+  return {
+    room: () => (windowLeft > reserveBytes ? Math.max(0, maxOpen - open.size - waiting.length) : 0),
+    call: (body: Buffer, onEnd: OnEnd): void => {
+      const call = { body, onEnd, answer: [] };
+      if (hasRoom()) begin(call);
+      else waiting.push(call);
+    },
+    take: (id: number, payload: Buffer) => void open.get(id)?.answer.push(payload),
+    finish,
+    reset: (id: number, code: number): void => {
+      const call = open.get(id);
+      if (!call || code !== refusedStream) {
+        finish(id, -1);
+        return;
+      }
+      open.delete(id);
+      waiting.push(call);
+    },
+    allow: (streams: number) => (maxOpen = streams),
+    widen: (bytes: number) => (windowLeft += bytes),
+    sendWaiting: (): void => {
+      while (waiting.length > 0 && hasRoom()) begin(waiting.shift() as Call);
+    },
+  };
 }
 
 const none = Buffer.alloc(0);

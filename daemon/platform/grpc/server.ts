@@ -155,8 +155,7 @@ export function createGrpcServer(options: {
   const locals = new Map<string, LocalMethod>();
   const streamRegistry = createStreamRegistry();
   const shared = { access, admission, unread, streamRegistry, log };
-  const createQueueLimit = (): AdaptiveLimit =>
-    createAdaptiveLimit(adaptiveLimitOf(limits.load), () => performance.now());
+  const createQueueLimit = () => createQueueLimitOf(limits.load);
   const hosting = { server, methods, locals, createQueueLimit, shared };
   for (const service of services) host(service, hosting);
   const frames = watchFrames({
@@ -164,10 +163,10 @@ export function createGrpcServer(options: {
     limits: limits.frames ?? frameLimits,
     end: (session, cause) => watch.end(session, cause),
   });
+  const routing = { methods, frames, limits: messageLimits, isFastPathOn };
   const listStreams = (session: Http2Session) => watch.listStreams(session);
-  const routing = { methods, frames, listStreams, limits: messageLimits, isFastPathOn };
-  routeStreams(http2Server, { ...shared, ...routing });
-  const endStreams = (session: Http2Session): void => streamRegistry.endAll(findPeer(session).peer);
+  routeStreams(http2Server, { ...shared, ...routing, listStreams });
+  const endStreams = (session: Http2Session) => streamRegistry.endAll(findPeer(session).peer);
   const sessions = { limits: limits.sessions, log, isRequestStream, endStreams };
   const watch = watchSessions({ server: http2Server, ...sessions });
   const listeners: Listener[] = [];
@@ -213,6 +212,9 @@ const adaptiveLimitOf = ({ all: max }: LoadLimits) => ({
   min: Math.min(minQueued, max),
   max,
 });
+
+const createQueueLimitOf = (load: LoadLimits): AdaptiveLimit =>
+  createAdaptiveLimit(adaptiveLimitOf(load), () => performance.now());
 
 function host(
   service: HostedService,

@@ -71,24 +71,20 @@ export function answer(
   headers: IncomingHttpHeaders,
   method: DirectMethod,
   meter: ConnectionMeter,
-  { admission, log, limits, refusalBucket, windows }: DirectOptions,
+  options: DirectOptions,
 ): void {
+  const { admission, log, limits, windows } = options;
   // What goes wrong with a stream is seen by its being closed.
   stream.on('error', () => undefined);
   if (!isOpen(stream)) return;
   const requestId = toRequestId(headers['x-request-id']?.toString());
   const refuse = (rejection: Rejection): void =>
     refuseStream(stream, requestId, toRefused(rejection, requestId));
-  const { overload } = admission;
   const { authorization } = headers;
-  const refuseOverload = (rejection: Rejection): void => {
-    const excess = overload.findExcess(rejection);
-    if (!excess) return refusalBucket(() => refuse(rejection));
-    windows.seeRefusal(stream, authorization, excess);
-    refusalBucket(() => refuseStream(stream, requestId, toConstant(rejection, requestId)));
-  };
+  const refuseOverload = (rejection: Rejection): void =>
+    refuseExcess(stream, authorization, requestId, rejection, options);
   windows.seeCall(stream.session, authorization);
-  const excess = overload.find(method.entry, authorization);
+  const excess = admission.overload.find(method.entry, authorization);
   if (excess) {
     // What is still on its way is dropped as it comes: none of it is held while the refusal waits.
     dropData(stream, meter);
@@ -142,6 +138,20 @@ export function answer(
 }
 
 const toConstant = createConstantRefusals();
+
+/** Refuses a call for which there is no room, within a rate for all connections. */
+function refuseExcess(
+  stream: ServerHttp2Stream,
+  authorization: string | undefined,
+  requestId: string,
+  rejection: Rejection,
+  { admission, refusalBucket, windows }: DirectOptions,
+): void {
+  const excess = admission.overload.findExcess(rejection);
+  if (excess) windows.seeRefusal(stream, authorization, excess);
+  const encode = excess ? toConstant : toRefused;
+  refusalBucket(() => refuseStream(stream, requestId, encode(rejection, requestId)));
+}
 
 /** A credential is looked at before it is refused: that takes three times as much. */
 export const costOf = ({ authorization }: IncomingHttpHeaders): number =>
