@@ -136,12 +136,12 @@ export function createGrpcServer(options: {
   /** Answers unary calls without the gRPC library, which costs half as much; true by default. */
   readonly isFastPathOn?: boolean;
 }): GrpcServer {
-  const { services, access, log, limits = defaultLimits, isFastPathOn = true } = options;
-  const { proxies = createAddressSet([]) } = options;
+  const { services, access, log, limits = defaultLimits } = options;
+  const { isFastPathOn = true, proxies = createAddressSet([]) } = options;
   const server = new Server(serverOptions);
   const { http2Server, injector } = openHttp2(server);
-  const paths = services.flatMap(({ definition }) => Object.values(definition));
-  const streams = new Set(paths.filter((m) => m.requestStream).map((m) => m.path));
+  const all = services.flatMap(({ definition }) => Object.values(definition));
+  const streams = new Set(all.filter((m) => m.requestStream).map((m) => m.path));
   const isRequestStream = (path: string): boolean => streams.has(path);
   const names = ['', ...services.map((service) => service.name)];
   const health = new HealthImplementation(
@@ -155,8 +155,7 @@ export function createGrpcServer(options: {
   const locals = new Map<string, LocalMethod>();
   const streamRegistry = createStreamRegistry();
   const shared = { access, admission, unread, streamRegistry, log };
-  const createQueueLimit = () => createQueueLimitOf(limits.load);
-  const hosting = { server, methods, locals, createQueueLimit, shared };
+  const hosting = { server, methods, locals, load: limits.load, shared };
   for (const service of services) host(service, hosting);
   const frames = watchFrames({
     server: http2Server,
@@ -213,7 +212,7 @@ const adaptiveLimitOf = ({ all: max }: LoadLimits) => ({
   max,
 });
 
-const createQueueLimitOf = (load: LoadLimits): AdaptiveLimit =>
+const createQueueLimit = (load: LoadLimits): AdaptiveLimit =>
   createAdaptiveLimit(adaptiveLimitOf(load), () => performance.now());
 
 function host(
@@ -222,14 +221,14 @@ function host(
     readonly server: Server;
     readonly methods: Map<string, Method>;
     readonly locals: Map<string, LocalMethod>;
-    readonly createQueueLimit: () => AdaptiveLimit;
+    readonly load: LoadLimits;
     readonly shared: Pick<
       WrapOptions,
       'access' | 'admission' | 'unread' | 'streamRegistry' | 'log'
     >;
   },
 ): void {
-  const { server, methods, locals, createQueueLimit, shared } = hosting;
+  const { server, methods, locals, load, shared } = hosting;
   const definitions: Record<string, ServiceDefinition[string]> = {};
   const implementation: UntypedServiceImplementation = {};
   for (const [method, definition] of Object.entries(service.definition)) {
@@ -245,7 +244,7 @@ function host(
         isStream,
         isOneRequest: !definition.requestStream,
         onDenied: (context, rejection) => service.onDenied?.(context, method, rejection),
-        limit: service.queued?.includes(method) ? createQueueLimit() : undefined,
+        limit: service.queued?.includes(method) ? createQueueLimit(load) : undefined,
         isLargeWrite: service.largeWrites?.includes(method) ?? false,
         slots: service.streams?.[method],
       },
