@@ -47,7 +47,7 @@ async function until(isSo: () => boolean): Promise<void> {
   while (!isSo()) await sleep(10);
 }
 
-/** Calls again and again, also after a refusal, with so many at any time; stops when it is told. */
+/** Calls again and again, also after a refusal, with so many calls at any time. */
 function insist(raw: RawClient, path: string, options: typeof ana, atOnce: number) {
   let isOver = false;
   const statuses: (number | undefined)[] = [];
