@@ -3,6 +3,7 @@ import { connect } from 'node:net';
 import { frame, literal, settings, types, u32 } from '../../tests/fuzz/http2-bytes.ts';
 
 type OnEnd = (status: number, answer: Buffer) => void;
+type Call = { readonly body: Buffer; readonly onEnd: OnEnd; readonly answer: Buffer[] };
 
 /** One connection with calls on it, whose frames are written and read here. */
 export type FrameClient = {
@@ -20,8 +21,10 @@ export type FrameClient = {
 const endStream = 0x1;
 const endHeaders = 0x4;
 const ack = 0x1;
-/** What the daemon lets one connection have open (server.ts). */
-const maxOpen = 100;
+/** What the daemon lets one connection have open (server.ts), until its SETTINGS say otherwise. */
+const maxOpenAtFirst = 100;
+const maxConcurrentStreams = 3;
+const refusedStream = 7;
 const windowBytes = 1 << 30;
 /**
  * Left in the daemon's window (64 KiB at first, renewed by half): more than any call here needs.
@@ -38,7 +41,9 @@ const statusName = Buffer.from('9acac8b21234da8f', 'hex');
 
 /**
  * HTTP/2 as far as a load of unary calls needs it. Node's own client has a stream object for each
- * call and costs more than the daemon does; it would be the measure of everything.
+ * call and costs more than the daemon does; it would be the measure of everything. As the gRPC
+ * libraries do, it keeps to the number of streams that the daemon's SETTINGS last allowed, and
+ * sends a call again that was refused as a stream (REFUSED_STREAM), once there is room.
  */
 export function connectFrames(
   address: string,
@@ -48,10 +53,7 @@ export function connectFrames(
 ): Promise<FrameClient> {
   const [host, port] = address.split(':');
   const socket = connect({ host, port: Number(port), noDelay: true });
-  const open = new Map<number, { readonly onEnd: OnEnd; readonly answer: Buffer[] }>();
   const parts: Buffer[] = [];
-  let next = 1;
-  let windowLeft = 65_535;
   let isClosing = false;
 
   const flush = (): void => {
@@ -63,23 +65,25 @@ export function connectFrames(
     if (parts.length === 0) setImmediate(flush);
     parts.push(bytes);
   };
-  const finish = (id: number, status: number): void => {
-    const call = open.get(id);
-    open.delete(id);
-    if (!call) return;
-    const [only = none, ...others] = call.answer;
-    call.onEnd(status, others.length === 0 ? only : Buffer.concat(call.answer));
+  const calls = createCalls(send, firstHeaders(path, token));
+  const onSettings = (payload: Buffer): void => {
+    for (let at = 0; at + 6 <= payload.length; at += 6) {
+      if (payload.readUInt16BE(at) === maxConcurrentStreams) {
+        calls.allow(payload.readUInt32BE(at + 2));
+      }
+    }
+    send(frame(types.settings, ack, 0, none));
   };
   const onFrame = (type: number, flags: number, id: number, payload: Buffer): void => {
-    if (type === types.headers && (flags & endStream) !== 0) finish(id, readStatus(payload));
-    else if (type === types.data) open.get(id)?.answer.push(payload);
-    else if (type === types.reset) finish(id, -1);
-    else if (type === types.settings && (flags & ack) === 0)
-      send(frame(types.settings, ack, 0, none));
+    if (type === types.headers && (flags & endStream) !== 0) calls.finish(id, readStatus(payload));
+    else if (type === types.data) calls.take(id, payload);
+    else if (type === types.reset) calls.reset(id, payload.readUInt32BE(0));
+    else if (type === types.settings && (flags & ack) === 0) onSettings(payload);
     else if (type === types.ping && (flags & ack) === 0) send(frame(types.ping, ack, 0, payload));
-    else if (type === types.window && id === 0) windowLeft += payload.readUInt32BE(0);
+    else if (type === types.window && id === 0) calls.widen(payload.readUInt32BE(0));
     else if (type === types.goaway && !isClosing)
       onFailure(new Error(`the daemon ended a connection: ${payload.toString('hex')}`));
+    calls.sendWaiting();
   };
   socket.on('data', createFrameReader(onFrame));
   socket.on('error', onFailure);
@@ -91,17 +95,9 @@ export function connectFrames(
   const ours = settings([1, 0], [4, windowBytes]);
   send(Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'));
   send(Buffer.concat([ours, frame(types.window, 0, 0, u32(windowBytes))]));
-  const first = firstHeaders(path, token);
   const client: FrameClient = {
-    room: () => (windowLeft > reserveBytes ? maxOpen - open.size : 0),
-    call: (body, onEnd) => {
-      const id = next;
-      next += 2;
-      open.set(id, { onEnd, answer: [] });
-      windowLeft -= body.length;
-      send(frame(types.headers, endHeaders, id, id === 1 ? first : indexed));
-      send(frame(types.data, endStream, id, body));
-    },
+    room: calls.room,
+    call: calls.call,
     close: () => {
       isClosing = true;
       socket.destroy();
@@ -111,6 +107,55 @@ export function connectFrames(
     socket.once('connect', () => resolve(client));
     socket.once('error', reject);
   });
+}
+
+/** The calls of a connection: those that are open, and those for which there is no room yet. */
+function createCalls(send: (bytes: Buffer) => void, first: Buffer) {
+  const open = new Map<number, Call>();
+  const waiting: Call[] = [];
+  let maxOpen = maxOpenAtFirst;
+  let next = 1;
+  let windowLeft = 65_535;
+  const hasRoom = (): boolean => windowLeft > reserveBytes && open.size < maxOpen;
+  const begin = (call: Call): void => {
+    const id = next;
+    next += 2;
+    open.set(id, call);
+    windowLeft -= call.body.length;
+    send(frame(types.headers, endHeaders, id, id === 1 ? first : indexed));
+    send(frame(types.data, endStream, id, call.body));
+  };
+  const finish = (id: number, status: number): void => {
+    const call = open.get(id);
+    open.delete(id);
+    if (!call) return;
+    const [only = none, ...others] = call.answer;
+    call.onEnd(status, others.length === 0 ? only : Buffer.concat(call.answer));
+  };
+  return {
+    room: () => (windowLeft > reserveBytes ? Math.max(0, maxOpen - open.size - waiting.length) : 0),
+    call: (body: Buffer, onEnd: OnEnd): void => {
+      const call = { body, onEnd, answer: [] };
+      if (hasRoom()) begin(call);
+      else waiting.push(call);
+    },
+    take: (id: number, payload: Buffer) => void open.get(id)?.answer.push(payload),
+    finish,
+    reset: (id: number, code: number): void => {
+      const call = open.get(id);
+      if (!call || code !== refusedStream) {
+        finish(id, -1);
+        return;
+      }
+      open.delete(id);
+      waiting.push(call);
+    },
+    allow: (streams: number) => (maxOpen = streams),
+    widen: (bytes: number) => (windowLeft += bytes),
+    sendWaiting: (): void => {
+      while (waiting.length > 0 && hasRoom()) begin(waiting.shift() as Call);
+    },
+  };
 }
 
 const none = Buffer.alloc(0);

@@ -6,7 +6,7 @@ export type TokenBucketLimits = {
   readonly maxWaitMs: number;
 };
 
-type Clock = {
+export type Clock = {
   readonly nowMs: () => number;
   /** Calls back once, after about so long. */
   readonly wait: (durationMs: number, onTime: () => void) => void;

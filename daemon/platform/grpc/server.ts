@@ -1,13 +1,7 @@
-import type { Http2Server, Http2Session, ServerOptions } from 'node:http2';
+import type { Http2Session } from 'node:http2';
 import type { Socket } from 'node:net';
 
-import {
-  Server,
-  ServerCredentials,
-  type ConnectionInjector,
-  type ServiceDefinition,
-  type UntypedServiceImplementation,
-} from '@grpc/grpc-js';
+import { Server, type ServiceDefinition, type UntypedServiceImplementation } from '@grpc/grpc-js';
 import { HealthImplementation } from 'grpc-health-check';
 
 import type { Rejection } from '../../../core/reasons.ts';
@@ -37,6 +31,7 @@ import type { StreamShare } from './admission/stream-slots.ts';
 import { createStreamRegistry } from './admission/stream-registry.ts';
 import type { SessionCounts } from './ingress/track-sessions.ts';
 import { addHealthService } from './health-service.ts';
+import { openHttp2 } from './http2-server.ts';
 import {
   connectionLimits,
   createListener,
@@ -44,6 +39,7 @@ import {
   type Listener,
   type ServerTls,
 } from './ingress/listener.ts';
+import { maxStreams } from './ingress/stream-windows.ts';
 import { sessionLimits, watchSessions, type SessionLimits } from './ingress/sessions.ts';
 import { createAddressSet, parseAddress, type AddressSet } from './ingress/source.ts';
 import { wrapBidi, wrapServerStream } from './streams/wire.ts';
@@ -118,22 +114,13 @@ const messageLimits = { maxRequestBytes: 256 * 1024, maxResponseBytes: 4 * 1024 
 const serverOptions = {
   'grpc.max_receive_message_length': messageLimits.maxRequestBytes,
   'grpc.max_send_message_length': messageLimits.maxResponseBytes,
-  'grpc.max_concurrent_streams': 100,
+  'grpc.max_concurrent_streams': maxStreams,
   'grpc.keepalive_time_ms': 60_000,
   'grpc.keepalive_timeout_ms': 20_000,
   'grpc.max_connection_age_ms': 60 * 60_000,
   'grpc.max_connection_age_grace_ms': 30_000,
   // In MiB, per connection; grpc-js would set no limit.
   'grpc-node.max_session_memory': 64,
-};
-
-// What Node's HTTP/2 can bound and grpc-js has no option for.
-const http2Limits = {
-  maxHeaderListBytes: 16 * 1024,
-  maxSettings: 32,
-  maxInvalidFrames: 100,
-  // Streams reset by the client: so many at once, and then so many a second.
-  ...{ resetBurst: 200, resetRate: 50 },
 };
 
 /**
@@ -149,12 +136,12 @@ export function createGrpcServer(options: {
   /** Answers unary calls without the gRPC library, which costs half as much; true by default. */
   readonly isFastPathOn?: boolean;
 }): GrpcServer {
-  const { services, access, log, limits = defaultLimits, isFastPathOn = true } = options;
-  const { proxies = createAddressSet([]) } = options;
+  const { services, access, log, limits = defaultLimits } = options;
+  const { isFastPathOn = true, proxies = createAddressSet([]) } = options;
   const server = new Server(serverOptions);
   const { http2Server, injector } = openHttp2(server);
-  const paths = services.flatMap(({ definition }) => Object.values(definition));
-  const streams = new Set(paths.filter((m) => m.requestStream).map((m) => m.path));
+  const all = services.flatMap(({ definition }) => Object.values(definition));
+  const streams = new Set(all.filter((m) => m.requestStream).map((m) => m.path));
   const isRequestStream = (path: string): boolean => streams.has(path);
   const names = ['', ...services.map((service) => service.name)];
   const health = new HealthImplementation(
@@ -168,17 +155,17 @@ export function createGrpcServer(options: {
   const locals = new Map<string, LocalMethod>();
   const streamRegistry = createStreamRegistry();
   const shared = { access, admission, unread, streamRegistry, log };
-  const createQueueLimit = (): AdaptiveLimit =>
-    createAdaptiveLimit(adaptiveLimitOf(limits.load), () => performance.now());
-  const hosting = { server, methods, locals, createQueueLimit, shared };
+  const hosting = { server, methods, locals, load: limits.load, shared };
   for (const service of services) host(service, hosting);
   const frames = watchFrames({
     server: http2Server,
     limits: limits.frames ?? frameLimits,
     end: (session, cause) => watch.end(session, cause),
   });
-  routeStreams(http2Server, { ...shared, methods, frames, limits: messageLimits, isFastPathOn });
-  const endStreams = (session: Http2Session): void => streamRegistry.endAll(findPeer(session).peer);
+  const routing = { methods, frames, limits: messageLimits, isFastPathOn };
+  const listStreams = (session: Http2Session) => watch.listStreams(session);
+  routeStreams(http2Server, { ...shared, ...routing, listStreams });
+  const endStreams = (session: Http2Session) => streamRegistry.endAll(findPeer(session).peer);
   const sessions = { limits: limits.sessions, log, isRequestStream, endStreams };
   const watch = watchSessions({ server: http2Server, ...sessions });
   const listeners: Listener[] = [];
@@ -225,26 +212,8 @@ const adaptiveLimitOf = ({ all: max }: LoadLimits) => ({
   max,
 });
 
-/**
- * The HTTP/2 server inside the gRPC server, into which our listener hands its connections. grpc-js
- * keeps it and its options to itself; if another version has no such fields, this does not compile
- * or throws at start.
- */
-function openHttp2(server: Server): { http2Server: Http2Server; injector: ConnectionInjector } {
-  const http2Options = server['commonServerOptions'] as ServerOptions;
-  Object.assign(http2Options, {
-    settings: { ...http2Options.settings, maxHeaderListSize: http2Limits.maxHeaderListBytes },
-    maxSettings: http2Limits.maxSettings,
-    maxSessionInvalidFrames: http2Limits.maxInvalidFrames,
-    streamResetBurst: http2Limits.resetBurst,
-    streamResetRate: http2Limits.resetRate,
-  });
-  // TLS, where there is any, has been spoken by the time a connection gets here.
-  const injector = server.createConnectionInjector(ServerCredentials.createInsecure());
-  const [http2Server] = (server['http2Servers'] as ReadonlyMap<Http2Server, unknown>).keys();
-  if (!http2Server) throw new Error('the gRPC server has no HTTP/2 server');
-  return { http2Server, injector };
-}
+const createQueueLimit = (load: LoadLimits): AdaptiveLimit =>
+  createAdaptiveLimit(adaptiveLimitOf(load), () => performance.now());
 
 function host(
   service: HostedService,
@@ -252,14 +221,14 @@ function host(
     readonly server: Server;
     readonly methods: Map<string, Method>;
     readonly locals: Map<string, LocalMethod>;
-    readonly createQueueLimit: () => AdaptiveLimit;
+    readonly load: LoadLimits;
     readonly shared: Pick<
       WrapOptions,
       'access' | 'admission' | 'unread' | 'streamRegistry' | 'log'
     >;
   },
 ): void {
-  const { server, methods, locals, createQueueLimit, shared } = hosting;
+  const { server, methods, locals, load, shared } = hosting;
   const definitions: Record<string, ServiceDefinition[string]> = {};
   const implementation: UntypedServiceImplementation = {};
   for (const [method, definition] of Object.entries(service.definition)) {
@@ -275,7 +244,7 @@ function host(
         isStream,
         isOneRequest: !definition.requestStream,
         onDenied: (context, rejection) => service.onDenied?.(context, method, rejection),
-        limit: service.queued?.includes(method) ? createQueueLimit() : undefined,
+        limit: service.queued?.includes(method) ? createQueueLimit(load) : undefined,
         isLargeWrite: service.largeWrites?.includes(method) ?? false,
         slots: service.streams?.[method],
       },

@@ -12,11 +12,12 @@ import { answerInTime, type Refusal, type Waiting } from './answer-in-time.ts';
 import type { AdaptiveLimit } from './adaptive-limit.ts';
 import type { Incoming } from './incoming.ts';
 import type { ForwardReport } from '../ingress/forwarding.ts';
+import { createOverload, tooManyInFlight, type Overload } from './overload.ts';
 import { createPublicCalls } from './public-calls.ts';
 import type { OpenStream, StreamShare } from './stream-slots.ts';
 import type { LoadLimits } from './load-limits.ts';
 import { createRefusedCredentials } from './refused-credentials.ts';
-import { createUserCalls, overloaded } from './user-calls.ts';
+import { createUserCalls } from './user-calls.ts';
 import { findSource, type AddressSet } from '../ingress/source.ts';
 
 /** What a handler knows of its call besides the request. */
@@ -67,8 +68,7 @@ export type Admission = {
   inFlight(): number;
   /** What is counted now; all of it is back at 0 once nothing is in flight. */
   readCounts(): AdmissionCounts;
-  /** A refusal before a call is read: a limit is reached, for any caller. */
-  findOverload(entry: MethodPolicy, authorization: string | undefined): Refusal | undefined;
+  readonly overload: Overload;
   /** A refusal where a method needs a credential, and the one that is shown is not accepted. */
   findRefusedCredential(entry: MethodPolicy, caller: Caller): Promise<Rejection | undefined>;
   /** Answers a call whose credential was refused: later where its network has many of these. */
@@ -123,6 +123,7 @@ export function createAdmission(options: {
   const { waiting, onCut, cut } = createCuts();
   let inFlight = 0;
   let inFlightOfServices = 0;
+  const overload = createOverload({ access, ofUsers, isFull: () => inFlight >= limits.all });
 
   const run: Admission['run'] = async (call, entry, work) => {
     const contextOf = (principal: Principal): CallContext =>
@@ -163,10 +164,7 @@ export function createAdmission(options: {
       ...ofUsers.readCounts(),
       unauthenticated: screen.size(),
     }),
-    findOverload: ({ limit }, authorization) => {
-      if (limit?.isFull()) return overloaded;
-      return inFlight < limits.all || access.isService(authorization) ? undefined : tooManyInFlight;
-    },
+    overload,
     findRefusedCredential: screen.find,
     refuseUnauthenticated: screen.answer,
     run: (call, entry, work) => {
@@ -279,11 +277,6 @@ export const isUnauthenticated = (rejection: Rejection): boolean =>
   reasonCodes[rejection.reason] === 'UNAUTHENTICATED' ||
   rejection.reason === 'AUTH_UNAVAILABLE' ||
   rejection === tooManyUnknown;
-
-const tooManyInFlight = refuse(
-  'OVERLOADED',
-  'the server has too many calls in flight: nothing was done, try again shortly',
-);
 
 const { rejection: stopping } = refuse(
   'SHUTTING_DOWN',

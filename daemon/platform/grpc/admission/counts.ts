@@ -7,6 +7,7 @@ export function createCounts() {
     size: (): number => counts.size,
     /** Permits of all keys. */
     total: (): number => total,
+    countOf: (key: string): number => counts.get(key) ?? 0,
     has: (key: string): boolean => counts.has(key),
     /** Takes so many permits for this key; false if it would have more than `most`. */
     take: (key: string, most: number, permits = 1): boolean => {

@@ -32,6 +32,9 @@ type Method = {
  */
 export function createUserCalls(limits: UserLimits) {
   const counts = createCounts();
+  /** Users who have as many calls in flight as they may. */
+  const full = new Set<string>();
+  const tooManyOfUser = refuseAbove(limits.userCalls);
   const slotsOf = new Map<Method, ReturnType<typeof createStreamSlots>>();
   let stopping: Rejection | undefined;
   const openSlots = (entry: Method): ReturnType<typeof createStreamSlots> => {
@@ -53,16 +56,21 @@ export function createUserCalls(limits: UserLimits) {
       if (!stream.ok) return stream;
       return work({ ...context, stream: stream.value }).finally(() => stream.value.release());
     }
-    const most = limits.userCalls;
-    if (!counts.take(userId, most)) return tooManyOfUser(most);
+    if (!counts.take(userId, limits.userCalls)) return tooManyOfUser;
+    if (counts.countOf(userId) === limits.userCalls) full.add(userId);
     try {
       return await (entry.limit ? runLimited(entry.limit, () => work(context)) : work(context));
     } finally {
       counts.release(userId);
+      full.delete(userId);
     }
   };
   return {
     run,
+    tooManyOfUser,
+    /** Whether a call of any user would be refused for what is in flight of that user. */
+    isAnyFull: (): boolean => full.size > 0,
+    isFull: (userId: string): boolean => full.has(userId),
     readCounts: () => ({
       callers: counts.size(),
       streams: [...slotsOf.values()].reduce((sum, slots) => sum + slots.size(), 0),
@@ -100,7 +108,7 @@ async function runLimited<T>(
   }
 }
 
-const tooManyOfUser = (most: number) =>
+const refuseAbove = (most: number) =>
   refuse(
     'OVERLOADED',
     `you have more than ${most} calls in flight: nothing was done, try again shortly`,

@@ -16,8 +16,10 @@ import { toRequestId, type Incoming } from '../admission/incoming.ts';
 import { findOrigin, listForwardingHeaders } from '../ingress/forwarding.ts';
 import { noteHeldBytes } from '../ingress/library-stream.ts';
 import { headBytes } from '../ingress/message-head.ts';
+import { createConstantRefusals } from './constant-refusals.ts';
 import { createMessageReader, type MessageFault } from './message.ts';
 import type { ConnectionMeter } from '../ingress/frame-budget.ts';
+import type { StreamWindows } from '../ingress/stream-windows.ts';
 import { addressOfPeer, loopback } from '../ingress/source.ts';
 
 /** A unary method that is answered without the gRPC library. */
@@ -57,6 +59,7 @@ export type DirectOptions = {
   readonly limits: { readonly maxRequestBytes: number; readonly maxResponseBytes: number };
   /** For calls that there is no room for, of all connections. */
   readonly refusalBucket: (act: () => void) => void;
+  readonly windows: Pick<StreamWindows, 'seeCall' | 'seeRefusal'>;
 };
 
 /**
@@ -68,19 +71,24 @@ export function answer(
   headers: IncomingHttpHeaders,
   method: DirectMethod,
   meter: ConnectionMeter,
-  { admission, log, limits, refusalBucket }: DirectOptions,
+  options: DirectOptions,
 ): void {
+  const { admission, log, limits, windows } = options;
   // What goes wrong with a stream is seen by its being closed.
   stream.on('error', () => undefined);
   if (!isOpen(stream)) return;
   const requestId = toRequestId(headers['x-request-id']?.toString());
   const refuse = (rejection: Rejection): void =>
     refuseStream(stream, requestId, toRefused(rejection, requestId));
-  const excess = admission.findOverload(method.entry, headers.authorization);
+  const { authorization } = headers;
+  const refuseOverload = (rejection: Rejection): void =>
+    refuseExcess(stream, authorization, requestId, rejection, options);
+  windows.seeCall(stream.session, authorization);
+  const excess = admission.overload.find(method.entry, authorization);
   if (excess) {
     // What is still on its way is dropped as it comes: none of it is held while the refusal waits.
     dropData(stream, meter);
-    refusalBucket(() => refuse(excess.rejection));
+    refuseOverload(excess.rejection);
     return;
   }
   const timeoutMs = readTimeoutMs(headers['grpc-timeout']);
@@ -117,7 +125,7 @@ export function answer(
           if (!isPublic && isUnauthenticated(result.rejection)) {
             const cost = costOf(headers);
             admission.refuseUnauthenticated(call, () => meter.delay(act, cost), cost);
-          } else if (result.rejection.reason === 'OVERLOADED') refusalBucket(act);
+          } else if (result.rejection.reason === 'OVERLOADED') refuseOverload(result.rejection);
           else if (isPublic) meter.delay(act, costOf(headers));
           else act();
         } else if (result.value.length > limits.maxResponseBytes) {
@@ -127,6 +135,22 @@ export function answer(
       })
       .catch((err: unknown) => log.error({ err, requestId }, 'the answer was not sent'));
   });
+}
+
+const toConstant = createConstantRefusals();
+
+/** Refuses a call for which there is no room, within a rate for all connections. */
+function refuseExcess(
+  stream: ServerHttp2Stream,
+  authorization: string | undefined,
+  requestId: string,
+  rejection: Rejection,
+  { admission, refusalBucket, windows }: DirectOptions,
+): void {
+  const excess = admission.overload.findExcess(rejection);
+  if (excess) windows.seeRefusal(stream, authorization, excess);
+  const encode = excess ? toConstant : toRefused;
+  refusalBucket(() => refuseStream(stream, requestId, encode(rejection, requestId)));
 }
 
 /** A credential is looked at before it is refused: that takes three times as much. */
@@ -240,6 +264,14 @@ function send(stream: ServerHttp2Stream, message: Buffer): void {
   stream.end(framed);
 }
 
+const encoded = { text: '', asUri: '' };
+
+/** Most refusals have the text of the one before. */
+function encodeText(text: string): string {
+  if (encoded.text !== text) Object.assign(encoded, { text, asUri: encodeURI(text) });
+  return encoded.asUri;
+}
+
 /** A status and nothing else. What is still on its way is taken and dropped, within its windows. */
 export function refuseStream(
   stream: ServerHttp2Stream,
@@ -251,7 +283,7 @@ export function refuseStream(
     {
       ...contentType,
       'grpc-status': String(code),
-      'grpc-message': encodeURI(message),
+      'grpc-message': encodeText(message),
       'x-request-id': requestId,
       ...(details ? { 'grpc-status-details-bin': details.toString('base64') } : {}),
     },

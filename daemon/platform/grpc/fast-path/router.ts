@@ -1,6 +1,7 @@
 import {
   constants,
   type Http2Server,
+  type Http2Session,
   type IncomingHttpHeaders,
   type ServerHttp2Stream,
 } from 'node:http2';
@@ -22,7 +23,8 @@ import type { ConnectionMeter, FrameWatch } from '../ingress/frame-budget.ts';
 import { toRequestId } from '../admission/incoming.ts';
 import { isEnding } from '../ingress/goaway.ts';
 import { guardStream } from '../ingress/library-stream.ts';
-import { createTokenBucket } from '../../concurrency/token-bucket.ts';
+import { createStreamWindows } from '../ingress/stream-windows.ts';
+import { createTokenBucket, type Clock } from '../../concurrency/token-bucket.ts';
 
 /** What is known of a method before a call is read. */
 export type Method = {
@@ -32,9 +34,11 @@ export type Method = {
   readonly direct: DirectMethod | undefined;
 };
 
-type Options = Omit<DirectOptions, 'refusalBucket'> & {
+type Options = Omit<DirectOptions, 'refusalBucket' | 'windows'> & {
   readonly methods: ReadonlyMap<string, Method>;
   readonly frames: FrameWatch;
+  /** What is open on a connection. */
+  readonly listStreams: (session: Http2Session) => Iterable<ServerHttp2Stream>;
   /** Whether unary calls are answered without the gRPC library. */
   readonly isFastPathOn: boolean;
 };
@@ -47,12 +51,10 @@ export function routeStreams(http2Server: Http2Server, options: Options): void {
   const [library, ...others] = http2Server.listeners('stream');
   if (!library || others.length > 0) throw new Error('the gRPC server does not listen as it did');
   http2Server.removeAllListeners('stream');
-  const { methods, frames, isFastPathOn } = options;
-  const refusalBucket = createTokenBucket(refusalBucketLimits, {
-    nowMs: () => performance.now(),
-    wait: startTimer,
-  });
-  const shared = { ...options, refusalBucket };
+  const { methods, frames, isFastPathOn, listStreams } = options;
+  const refusalBucket = createTokenBucket(refusalBucketLimits, clock);
+  const windows = createStreamWindows(listStreams, clock);
+  const shared = { ...options, refusalBucket, windows };
   const onStream = (
     stream: ServerHttp2Stream,
     headers: IncomingHttpHeaders,
@@ -83,12 +85,15 @@ export function routeStreams(http2Server: Http2Server, options: Options): void {
 }
 
 /**
- * A refusal costs some 60 µs, nearly all of it Node's HTTP/2: without a bound a flood is refused
- * faster and faster, and nothing else is done.
+ * A refusal costs some 40 µs, nearly all of it Node's HTTP/2: without a bound a flood is refused
+ * faster and faster, and nothing else is done. The burst is what 64 connections send before they
+ * can keep to fewer streams.
  */
-const refusalBucketLimits = { perSecond: 2_000, burst: 200, maxWaitMs: 1_000 };
-const startTimer = (durationMs: number, onTime: () => void): void =>
-  void setTimeout(onTime, durationMs);
+const refusalBucketLimits = { perSecond: 2_000, burst: 6_400, maxWaitMs: 1_000 };
+const clock: Clock = {
+  nowMs: () => performance.now(),
+  wait: (durationMs, onTime) => void setTimeout(onTime, durationMs),
+};
 
 /** The cost of a public call that the library answers, as a multiple of a refusal. */
 const publicCost = 2;

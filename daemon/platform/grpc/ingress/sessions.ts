@@ -1,6 +1,7 @@
 import {
   constants,
   type Http2Server,
+  type Http2Session,
   type ServerHttp2Session,
   type ServerHttp2Stream,
 } from 'node:http2';
@@ -71,6 +72,8 @@ export type SessionWatch = {
    * Connections are closed once what was taken is answered.
    */
   close(): void;
+  /** Streams that are open on a connection. */
+  listStreams(session: Http2Session): Iterable<ServerHttp2Stream>;
   /** True while a call has not been answered. */
   isBusy(): boolean;
   /** Cuts a session off, and counts why. */
@@ -148,6 +151,7 @@ export function watchSessions(options: {
     begin,
     calledAtMs,
     close,
+    listStreams: (session) => states.get(session as ServerHttp2Session)?.streams.keys() ?? [],
     isBusy: () => [...states.values()].some((state) => isUnanswered(state, performance.now())),
     end,
     renew: () => sendGoawayToAll(states.values()),
