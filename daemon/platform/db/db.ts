@@ -5,7 +5,15 @@ import * as hangingCommits from './connection/hanging-commits.ts';
 import { createConnections, type Connections } from './connection/pool.ts';
 import { formatDuration, byKeySettings, workSettings } from './connection/session.ts';
 import { isConnectionState, sqlStateOf } from './errors.ts';
-import { runSnapshot, runTransaction, sql, txOn, type SendCommit, type Tx } from './transaction.ts';
+import {
+  runSnapshot,
+  runTransaction,
+  sql,
+  txOn,
+  type SendCommit,
+  type Tx,
+  type Use,
+} from './transaction.ts';
 import { createTransientRejection } from '../transient-rejection.ts';
 import type { Log } from '../log.ts';
 
@@ -77,14 +85,14 @@ export function createDb(options: DbOptions): Db {
   const hanging = hangingCommits.createHangingCommits(options.maxConnections, (pids) =>
     withClient((c) => hangingCommits.findWaiting(c, pids)),
   );
-  const withClient = <T>(work: (client: pg.PoolClient) => Promise<T>): Promise<T> =>
-    useClient(connections, hanging, work);
+  const withClient = <T>(work: Work<T>): Promise<T> => useClient(connections, hanging, work);
   return {
     tx: async (work) => {
       hanging.check();
-      return withClient((c) => runTransaction(c, options.commitTimeoutMs ?? queryTimeoutMs, work));
+      const { commitTimeoutMs = queryTimeoutMs } = options;
+      return withClient((c, use) => runTransaction(c, use, commitTimeoutMs, work));
     },
-    snapshot: (work) => withClient((c) => runSnapshot(c, work)),
+    snapshot: (work) => withClient((c, use) => runSnapshot(c, use, work)),
     undone: (work) =>
       withClient(async (c) => {
         await driven(c.query('BEGIN ISOLATION LEVEL READ COMMITTED'));
@@ -105,23 +113,26 @@ export function createDb(options: DbOptions): Db {
 /** How many callers may wait for a connection. More would only reach their deadline. */
 const maxWaiting = 500;
 
+type Work<T> = (client: pg.PoolClient, use: Use) => Promise<T>;
+
 async function useClient<T>(
   { pool, connect }: Connections,
   hanging: hangingCommits.HangingCommits,
-  work: (client: pg.PoolClient) => Promise<T>,
+  work: Work<T>,
 ): Promise<T> {
   if (pool.waitingCount >= maxWaiting) {
     const message = 'the server has too much in flight: try again shortly';
     throw createTransientRejection({ reason: 'OVERLOADED', message, metadata: {} });
   }
   const client = await connect();
+  const use = { isRolledBack: false };
   let result: T;
   try {
-    result = await work(client);
+    result = await work(client, use);
   } catch (err) {
-    // A server that answered with an SQLSTATE and rolled back leaves a usable connection.
-    const isBroken = sqlStateOf(err) === undefined || isConnectionState(sqlStateOf(err));
-    if (!hanging.keep(client, err)) client.release(isBroken);
+    const state = sqlStateOf(err);
+    const isUsable = state === undefined ? use.isRolledBack : !isConnectionState(state);
+    if (!hanging.keep(client, err)) client.release(!isUsable);
     throw err;
   }
   client.release(false);

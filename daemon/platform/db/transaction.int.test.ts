@@ -200,3 +200,24 @@ it('where BEGIN fails nothing is written', async () => {
   await db.tx((tx) => insert(tx, 'b'));
   expect(await readTexts()).toEqual(['b']);
 });
+
+it('a transaction whose work throws is rolled back, and its connection used again', async () => {
+  const pid = await db.read(pidOf);
+  const err = await errorOf(
+    db.tx(async (tx) => {
+      await insert(tx, 'a');
+      throw new Error('not to be committed');
+    }),
+  );
+  expect(String(err)).toContain('not to be committed');
+  expect(await db.read(pidOf)).toBe(pid);
+  await db.tx((tx) => insert(tx, 'b'));
+  expect(await readTexts()).toEqual(['b']);
+});
+
+it('a snapshot whose work throws leaves its connection usable', async () => {
+  const pid = await db.read(pidOf);
+  await errorOf(db.snapshot(() => Promise.reject(new Error('given up'))));
+  await db.tx((tx) => insert(tx, 'a'));
+  expect(await db.read(pidOf)).toBe(pid);
+});

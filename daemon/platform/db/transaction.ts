@@ -1,6 +1,6 @@
 import type pg from 'pg';
 
-import { driven, markLost } from './connection/connection-fault.ts';
+import { driven, isLost, markLost } from './connection/connection-fault.ts';
 import { sendTogether } from './connection/send-together.ts';
 import { sendCommit } from './connection/hanging-commits.ts';
 import { copyOut, type TakeRow } from './copy.ts';
@@ -35,6 +35,7 @@ type Session = {
   readonly client: pg.PoolClient;
   readonly failed: FirstError;
   readonly state: State;
+  readonly use: Use;
 };
 
 /** Of a transaction under way. */
@@ -45,13 +46,20 @@ type State = {
   committed: Promise<void> | undefined;
 };
 
+/** How work on a connection ended. */
+export type Use = {
+  /** The transaction failed, and the server has rolled it back: the connection is usable. */
+  isRolledBack: boolean;
+};
+
 /** READ COMMITTED. Rejects with `isCommitInDoubt` where the answer to COMMIT was lost. */
 export async function runTransaction<T>(
   client: pg.PoolClient,
+  use: Use,
   commitTimeoutMs: number,
   work: (tx: Tx, sendCommit: SendCommit) => Promise<T>,
 ): Promise<T> {
-  const session = begin(client, 'BEGIN ISOLATION LEVEL READ COMMITTED');
+  const session = begin(client, use, 'BEGIN ISOLATION LEVEL READ COMMITTED');
   const { state } = session;
   // Behind the statements that wait for BEGIN.
   const commitBegun = (): Promise<void> =>
@@ -73,19 +81,20 @@ export async function runTransaction<T>(
  */
 export async function runSnapshot<T>(
   client: pg.PoolClient,
+  use: Use,
   work: (tx: Tx) => Promise<T>,
 ): Promise<T> {
-  const session = begin(client, 'BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY');
+  const session = begin(client, use, 'BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY');
   const result = await runWork(session, work);
   await driven(client.query('COMMIT'));
   return result;
 }
 
-function begin(client: pg.PoolClient, text: string): Session {
+function begin(client: pg.PoolClient, use: Use, text: string): Session {
   sendTogether(client);
   const begun = driven(client.query(text));
   const session = {
-    client,
+    ...{ client, use },
     failed: createFirstError(),
     state: { begun: begun as Promise<unknown> | undefined, committed: undefined },
   };
@@ -96,7 +105,7 @@ function begin(client: pg.PoolClient, text: string): Session {
 
 /** A transaction up to its COMMIT; rolled back if the work fails. */
 async function runWork<T>(session: Session, work: (tx: Tx) => Promise<T>): Promise<T> {
-  const { client, failed, state } = session;
+  const { client, failed, state, use } = session;
   try {
     const result = await work(txOn(client, session));
     await state.begun;
@@ -104,11 +113,17 @@ async function runWork<T>(session: Session, work: (tx: Tx) => Promise<T>): Promi
   } catch (err) {
     const cause = failed.causeOf(err);
     if (state.committed) await endCommit(state.committed, cause);
-    // Without an answer of the server's the connection is given up, and with it the transaction.
-    else if (sqlStateOf(err) !== undefined) await client.query('ROLLBACK').catch(() => undefined);
+    // Where the server did not answer the connection is given up, and with it the transaction.
+    else if (!isLost(err)) use.isRolledBack = await rollBack(client);
     throw cause;
   }
 }
+
+const rollBack = (client: pg.PoolClient): Promise<boolean> =>
+  client.query('ROLLBACK').then(
+    () => true,
+    () => false,
+  );
 
 /** Rejects where a transaction that failed behind its COMMIT may have been committed. */
 async function endCommit(committed: Promise<void>, cause: unknown): Promise<void> {
