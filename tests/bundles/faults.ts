@@ -131,6 +131,14 @@ async function waitFor(isSo: () => boolean | Promise<boolean>): Promise<boolean>
   return false;
 }
 
+/** What waits for a lock would still be done once that is free, after the end of its daemon. */
+async function endWaiting({ dataDir }: Site, service: string): Promise<void> {
+  const { admin } = await readUrls(dataDir);
+  const text = `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+    WHERE datname = $1 AND wait_event_type = 'Lock'`;
+  await withClient(admin(service), (client) => client.query(text, [service]));
+}
+
 /**
  * Locks rows of the outbox, so that they can be read and sent but not deleted; kills the daemons
  * once the listener has received their events. Gives the entries of these rows.
@@ -150,6 +158,7 @@ async function killBeforeDeletion({ site, nodes, listener, say }: FaultRun): Pro
     await waitFor(lock);
     const areSent = await waitFor(() => places.every((place) => listener.timesOf(place) > 0));
     await Promise.all(nodes.map((node) => node.kill()));
+    await endWaiting(site, 'wallet');
     await client.query('ROLLBACK');
     say(`killed with ${places.length} events in the outbox that had been sent`);
     return areSent ? places : [];
@@ -165,13 +174,7 @@ async function killBeforeAck({ site, nodes, listener, say }: FaultRun): Promise<
     const before = listener.heard.length;
     await waitFor(() => listener.heard.length > before + 300);
     await Promise.all(nodes.map((node) => node.kill()));
-    // A statement that waits for the lock would still be done after its daemon's end.
-    await withClient(urls.admin('statement'), (admin) =>
-      admin.query(
-        `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
-         WHERE datname = 'statement' AND wait_event_type = 'Lock'`,
-      ),
-    );
+    await endWaiting(site, 'statement');
     await client.query('ROLLBACK');
     say(`killed with ${listener.heard.length - before} events without lines`);
   });
