@@ -2,10 +2,8 @@ import { refuse, type Rejection } from '../../../../core/reasons.ts';
 import type { Access, Policy } from '../../access/access.ts';
 import type { AdaptiveLimit } from './adaptive-limit.ts';
 import type { Refusal } from './answer-in-time.ts';
+import type { Excess } from '../ingress/stream-windows.ts';
 import { overloaded, type createUserCalls } from './user-calls.ts';
-
-/** Whose calls in flight are too many: those of all users, or of one. */
-export type Excess = 'all' | 'user';
 
 export type Overload = {
   /** A refusal before a call is read: a limit is reached, for any caller or for its user. */

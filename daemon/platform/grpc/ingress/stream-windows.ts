@@ -1,7 +1,9 @@
 import type { Http2Session, ServerHttp2Stream } from 'node:http2';
 
 import type { Clock } from '../../concurrency/token-bucket.ts';
-import type { Excess } from '../admission/overload.ts';
+
+/** Whose calls in flight are too many: those of all users, or of one. */
+export type Excess = 'all' | 'user';
 
 /** How many streams clients may have open, while calls of theirs are refused for overload. */
 export type StreamWindows = {
