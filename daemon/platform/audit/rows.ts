@@ -27,17 +27,14 @@ const findSql = (condition: string): string =>
    WHERE ${condition} AND ${ofActorAndAction}${inOrder('occurred_at', 'id')}`;
 
 /** As many of the rows that were found as the page has lines; they may have more than it. */
-const pageSql = (name: string, found: string, lines = 'lines') =>
-  sql(
-    name,
-    `SELECT ${columns}, ${lines} AS lines,
-       (extract(epoch FROM occurred_at) * 1000000)::bigint AS micros
-     FROM (SELECT *, sum(CASE WHEN id = $7 THEN 0 ELSE line_count END) OVER (
-         ORDER BY occurred_at DESC, id DESC ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
-       ) AS lines_before FROM (${found}) AS found) AS counted
-     WHERE coalesce(lines_before, 0) < $8::int
-     ORDER BY occurred_at DESC, id DESC`,
-  );
+const toPage = (found: string, lines = 'lines'): string =>
+  `SELECT ${columns}, ${lines} AS lines,
+     (extract(epoch FROM occurred_at) * 1000000)::bigint AS micros
+   FROM (SELECT *, sum(CASE WHEN id = $7 THEN 0 ELSE line_count END) OVER (
+       ORDER BY occurred_at DESC, id DESC ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
+     ) AS lines_before FROM (${found}) AS found) AS counted
+   WHERE coalesce(lines_before, 0) < $8::int
+   ORDER BY occurred_at DESC, id DESC`;
 
 /** Packed rows of a target are looked up one by one: that is spelt out, as for `entry_by_id`. */
 const findOfTarget = `
@@ -54,7 +51,7 @@ const linesOfTarget = `(
   SELECT json_agg(CASE WHEN n = 1 OR line->>0 = $1 THEN line END ORDER BY n)
   FROM json_array_elements(lines) WITH ORDINALITY AS l(line, n))`;
 
-const listAllSql = pageSql('audit_list', findSql("$1 = ''"));
+const listAllSql = sql('audit_list', toPage(findSql("$1 = ''")));
 /**
  * A statement for each filter: with one for all of them the server could use no index of theirs. It
  * goes along the index of one filter, and looks at the rows for the others. In this order: there
@@ -62,9 +59,9 @@ const listAllSql = pageSql('audit_list', findSql("$1 = ''"));
  */
 const listOfSql = [
   // Targets may be longer than an index takes: it has their beginnings.
-  ['target', pageSql('audit_list_target', findOfTarget, linesOfTarget)],
-  ['actor', pageSql('audit_list_actor', findSql('actor = $1'))],
-  ['action', pageSql('audit_list_action', findSql('action = $1'))],
+  ['target', sql('audit_list_target', toPage(findOfTarget, linesOfTarget))],
+  ['actor', sql('audit_list_actor', toPage(findSql('actor = $1')))],
+  ['action', sql('audit_list_action', toPage(findSql('action = $1')))],
 ] as const;
 
 /** Later than any line: as far as the clock of the database goes. */
