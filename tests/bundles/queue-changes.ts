@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { connect, type ConfirmChannel, type GetMessage } from 'amqplib';
 
 import { makePoison, poisonKinds, type Poison } from '../poison/kinds.ts';
+import { closeConnection } from '../support/broker/connection.ts';
 
 /** What was done to bundles while no daemon ran. */
 export type QueueChanges = {
@@ -67,7 +68,7 @@ export async function changeQueue(
     // Answered after the acks before it.
     await channel.checkQueue(queue);
   } finally {
-    await connection.close();
+    await closeConnection(connection);
   }
 }
 
