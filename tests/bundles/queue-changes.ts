@@ -29,7 +29,7 @@ type Body = {
 };
 
 const queue = 'statement_queue';
-const maxTaken = 9;
+const maxTaken = 40;
 /** So many have a poison event between two others. */
 const minEvents = 6;
 const waitMs = 5_000;
