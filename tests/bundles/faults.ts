@@ -95,9 +95,22 @@ async function kill(
   await startAgain(node, random);
 }
 
+/** Daemons that send the statement service single messages. */
+const unbundled = new WeakSet<Node>();
+
 /** Sometimes with single messages for the statement service's queue. */
-const startAgain = (node: Node, random: Random): Promise<void> =>
-  node.start({ STATEMENT_BUNDLES: random.chance(25) ? 'off' : 'on' });
+async function startAgain(node: Node, random: Random): Promise<void> {
+  const isOff = random.chance(25);
+  if (isOff) unbundled.add(node);
+  else unbundled.delete(node);
+  await node.start({ STATEMENT_BUNDLES: isOff ? 'off' : 'on' });
+}
+
+async function ensureBundles(node: Node): Promise<void> {
+  if (!unbundled.delete(node)) return;
+  await node.stop();
+  await node.start();
+}
 
 async function restartBroker({ broker }: Site, random: Random): Promise<void> {
   await broker.kill();
@@ -167,6 +180,7 @@ async function killBeforeDeletion({ site, nodes, listener, say }: FaultRun): Pro
 
 /** Lets no line be written until bundles wait for it; then kills the daemons. */
 async function killBeforeAck({ site, nodes, listener, say }: FaultRun): Promise<void> {
+  for (const node of nodes) await ensureBundles(node);
   const urls = await readUrls(site.dataDir);
   await withClient(urls.owner('statement'), async (client) => {
     await client.query('BEGIN');

@@ -2,6 +2,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 import { connect, type ChannelModel, type ConsumeMessage } from 'amqplib';
 
+import { closeConnection, unlessLost } from '../support/broker/connection.ts';
+
 /** One message as it arrived. */
 export type Heard = {
   readonly atMs: number;
@@ -39,12 +41,7 @@ export async function startListener(url: string): Promise<Listener> {
     const name = `${walletId} ${seq}`;
     times.set(name, (times.get(name) ?? 0) + 1);
   };
-  /** Gives what resolves once the connection is gone. */
-  const open = async (): Promise<{ readonly gone: Promise<void> }> => {
-    const opened = await connect(url, { timeout: 5_000 });
-    connection = opened;
-    opened.on('error', () => undefined);
-    const gone = new Promise<void>((resolve) => opened.once('close', resolve));
+  const consume = async (opened: ChannelModel): Promise<void> => {
     const channel = await opened.createChannel();
     channel.on('error', () => undefined);
     // Declared by the daemon as well, with the same arguments.
@@ -53,7 +50,8 @@ export async function startListener(url: string): Promise<Listener> {
     await channel.bindQueue(queue, 'wallet.events', '#');
     await channel.prefetch(200);
     await channel.consume(queue, (message: ConsumeMessage | null) => {
-      if (!message) return;
+      // The queue's leader was lost: over a new connection it is consumed again.
+      if (!message) return void closeConnection(opened);
       take(message);
       try {
         channel.ack(message);
@@ -61,6 +59,14 @@ export async function startListener(url: string): Promise<Listener> {
         // The channel has just closed: the message comes again.
       }
     });
+  };
+  /** Gives what resolves once the connection is gone. */
+  const open = async (): Promise<{ readonly gone: Promise<void> }> => {
+    const opened = await connect(url, { timeout: 5_000 });
+    connection = opened;
+    opened.on('error', () => undefined);
+    const gone = new Promise<void>((resolve) => opened.once('close', resolve));
+    await unlessLost(opened, consume(opened));
     return { gone };
   };
   const keepOpen = async (first: { readonly gone: Promise<void> }): Promise<void> => {
@@ -69,7 +75,7 @@ export async function startListener(url: string): Promise<Listener> {
       await sleep(200);
       await open().then(
         ({ gone }) => gone,
-        () => connection?.close().catch(() => undefined),
+        () => closeConnection(connection),
       );
     }
   };
@@ -79,7 +85,7 @@ export async function startListener(url: string): Promise<Listener> {
     timesOf: (name) => times.get(name) ?? 0,
     stop: async () => {
       isStopped = true;
-      await connection?.close().catch(() => undefined);
+      await closeConnection(connection);
     },
   };
 }

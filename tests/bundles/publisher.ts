@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 import { connect, type ChannelModel, type ConfirmChannel } from 'amqplib';
 
+import { closeConnection, unlessLost } from '../support/broker/connection.ts';
 import type { Step } from './plan.ts';
 
 export type Published = {
@@ -43,7 +44,7 @@ export async function publishInOrder(
       continue;
     }
     sessions += 1;
-    const session = await openSession(connection).catch(() => undefined);
+    const session = await unlessLost(connection, openSession(connection)).catch(() => undefined);
     const note = (place: number): void => {
       if (confirmed[place]) return;
       confirmed[place] = 1;
@@ -51,7 +52,7 @@ export async function publishInOrder(
       options.onConfirmed(count);
     };
     if (session) await sendRest(session, steps, { ...options, confirmed, note, refused });
-    await connection.close().catch(() => undefined);
+    await closeConnection(connection);
   }
   return { reconnects: sessions - 1, refused };
 }

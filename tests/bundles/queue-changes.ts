@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { connect, type ConfirmChannel, type GetMessage } from 'amqplib';
 
 import { makePoison, poisonKinds, type Poison } from '../poison/kinds.ts';
+import { closeConnection } from '../support/broker/connection.ts';
 
 /** What was done to bundles while no daemon ran. */
 export type QueueChanges = {
@@ -28,7 +29,7 @@ type Body = {
 };
 
 const queue = 'statement_queue';
-const maxTaken = 9;
+const maxTaken = 40;
 /** So many have a poison event between two others. */
 const minEvents = 6;
 const waitMs = 5_000;
@@ -49,25 +50,34 @@ export async function changeQueue(
   const channel = await connection.createConfirmChannel();
   try {
     const taken = await takeMessages(channel);
-    const back: GetMessage[] = [];
+    const done: GetMessage[] = [];
+    // Small bundles are changed together.
+    let small: { readonly message: GetMessage; readonly events: readonly unknown[] }[] = [];
     for (const message of taken) {
       const body = JSON.parse(message.content.toString()) as Body;
       const { events } = body.data;
       const isBundle = body.pattern === 'transactions_created' && events !== undefined;
-      if (isBundle) changes.bundles += 1;
-      else changes.singles += 1;
       if (message.fields.redelivered) changes.redelivered += 1;
-      if (isBundle && events.length >= minEvents) sendChanged(channel, events, userId, changes);
-      else back.push(message);
+      if (!isBundle) {
+        changes.singles += 1;
+        continue;
+      }
+      changes.bundles += 1;
+      small.push({ message, events });
+      const all = small.flatMap((bundle) => bundle.events);
+      if (all.length < minEvents) continue;
+      sendChanged(channel, all, userId, changes);
+      done.push(...small.map((bundle) => bundle.message));
+      small = [];
     }
     await channel.waitForConfirms();
-    const isBack = new Set(back);
-    for (const message of taken) if (!isBack.has(message)) channel.ack(message);
+    for (const message of done) channel.ack(message);
+    const back = taken.filter((message) => !done.includes(message));
     for (const message of back) channel.nack(message, false, true);
     // Answered after the acks before it.
     await channel.checkQueue(queue);
   } finally {
-    await connection.close();
+    await closeConnection(connection);
   }
 }
 

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import { createSite, type Site } from '../faults/site.ts';
+import { queueWrittenMs } from '../support/broker/rabbitmq.ts';
 import { queryService } from '../support/ledger/ledger.ts';
 import type { Asked } from './asked.ts';
 import { runCalls, type Called } from './calls.ts';
@@ -68,6 +69,7 @@ async function runOn(site: Site, options: BundleRunOptions): Promise<BundleRun> 
   if (options.daemons === 1) await second.stop();
   const wallets = listWallets(site.customers.map(({ id }) => id));
   const listener = await startListener(site.broker.url(site.vhost));
+  await sleep(queueWrittenMs);
   const work = await runWork(site, { ...options, say }, listener, wallets);
   say('all is sent, and every daemon runs');
   const stuck = await waitForRest(site, work, listener);

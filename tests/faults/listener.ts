@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { connect, type ChannelModel, type ConsumeMessage } from 'amqplib';
 import { z } from 'zod';
 
+import { closeConnection } from '../support/broker/connection.ts';
 import { meaningOf } from './book.ts';
 import { recordLatency, type Load } from './load.ts';
 
@@ -102,7 +103,7 @@ export async function startListener(load: Load): Promise<Listener> {
       // Refused, or closed half-way: once more.
       await open().then(
         ({ gone }) => gone,
-        () => connection?.close().catch(() => undefined),
+        () => closeConnection(connection),
       );
     }
   };
@@ -114,7 +115,7 @@ export async function startListener(load: Load): Promise<Listener> {
     },
     stop: async () => {
       isStopped = true;
-      await connection?.close().catch(() => undefined);
+      await closeConnection(connection);
     },
   };
 }
