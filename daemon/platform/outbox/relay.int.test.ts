@@ -66,6 +66,18 @@ describe('the relay', () => {
     expect(transport.sent).toEqual(['real']);
   });
 
+  it('a stop sends what was committed just before it', async () => {
+    await world.append('first');
+    const transport = createTransport();
+    const relay = world.startRelay(transport);
+    await until(() => expect(transport.sent).toEqual(['first']));
+    const rest = ['a', 'b', 'c'];
+    for (const id of rest) await world.append(id);
+    await relay.stop();
+    expect(transport.sent).toEqual(['first', ...rest]);
+    expect(await world.readOutbox()).toEqual([]);
+  });
+
   it('a commit without messages leaves no outbox row', async () => {
     await world.append();
     expect(await world.readOutbox()).toEqual([]);

@@ -17,7 +17,7 @@ export type Relay = {
   /** Says that a commit has left something to send; polling would find it a little later. */
   wake(): void;
   start(): void;
-  /** Ends after the round in flight. */
+  /** Ends once what was committed is sent, as far as that takes a moment only. */
   stop(): Promise<void>;
 };
 
@@ -88,8 +88,14 @@ export function createRelay(options: RelayOptions): Relay {
         await sleepUnlessAborted(Math.min(maxBackoffMs, 100 * 2 ** failures), stopped);
       }
     }
+    if (failures === 0) await sendRest().catch((err: unknown) => log.debug({ err }, 'outbox kept'));
     await acking.end().catch(() => undefined);
     await lease.release();
+  };
+  /** What the last commits left is sent at a stop, not at the next start. */
+  const sendRest = async (): Promise<void> => {
+    const endsAt = performance.now() + stopTimeoutMs / 2;
+    while (performance.now() < endsAt && (await sendRound(options, lease, acking)) > 0);
   };
 
   return {
