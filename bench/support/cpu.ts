@@ -50,15 +50,23 @@ export function sumTrees(all: readonly ProcessTimes[], roots: readonly number[])
 
 /** Processor time of these processes and all below them so far, in microseconds; Linux only. */
 export async function readCpuMicros(roots: readonly number[]): Promise<number> {
-  const names = await readdir('/proc').catch(() => []);
-  const pids = names.filter((name) => /^\d+$/.test(name));
-  const texts = await Promise.all(
-    // One that ends meanwhile is in its parent's figures the next time.
-    pids.map((pid) => readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '')),
-  );
-  const all = texts.map(parseStat).filter((times) => times !== undefined);
-  return sumTrees(all, roots) * microsPerTick;
+  let all: readonly (ProcessTimes | undefined)[] = [];
+  for (let reading = 0; reading < maxReadings; reading += 1) {
+    const names = await readdir('/proc').catch(() => []);
+    const pids = names.filter((name) => /^\d+$/.test(name));
+    const texts = await Promise.all(
+      pids.map((pid) => readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '')),
+    );
+    all = texts.map(parseStat);
+    // One that ended meanwhile may be in no figures: its parent's may have been read before.
+    if (!all.includes(undefined)) break;
+  }
+  const known = all.filter((times) => times !== undefined);
+  return sumTrees(known, roots) * microsPerTick;
 }
+
+/** The seconds of a backend that ends at the wrong moment would count as a transaction's. */
+const maxReadings = 20;
 
 /** Of one transaction; null where nothing was measured. */
 export function perTransaction(
