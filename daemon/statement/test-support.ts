@@ -162,9 +162,9 @@ async function startStatement(
   const statement = createStatement({
     ...{ db, workDb: db, peers, mailer, log: createLog('silent') },
     broker: {
-      publish: (messages) => {
-        published.push(...messages);
-        return broker.publish(messages);
+      publish: (messages, audience) => {
+        if (audience === 'own') published.push(...messages);
+        return broker.publish(messages, audience);
       },
     },
     config: {

@@ -133,8 +133,11 @@ CREATE TABLE outbox (
   entry_refs text,
   batch uuid,
   event_count integer NOT NULL,
+  own_sent boolean NOT NULL DEFAULT false,
   created_at timestamptz NOT NULL DEFAULT clock_timestamp()
 );
+CREATE INDEX outbox_to_own ON outbox (id) WHERE NOT own_sent;
+CREATE INDEX outbox_to_listeners ON outbox (id) WHERE own_sent;
 
 -- Which daemon publishes the outbox. fencing_token grows with each new holder.
 CREATE TABLE relay_leases (

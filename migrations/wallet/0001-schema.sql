@@ -64,17 +64,22 @@ CREATE TABLE inbox (
 -- Transactional outbox: messages that have not been published yet, one row per commit. A row names
 -- ledger entries (entry_refs: a wallet's id and a seq, one entry a line), or has whole messages
 -- (events), or both. batch is unique per commit: the process that wrote a row recognises it and
--- need not read its entries again. Rows live for milliseconds, so compressing them does not pay.
+-- need not read its entries again. own_sent: our own queues have the messages, and only queues of
+-- other programs need them still; such a row waits for these queues without holding up the others.
+-- Rows live for milliseconds, so compressing them does not pay.
 CREATE TABLE outbox (
   id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
   events json,
   entry_refs text,
   batch uuid,
   event_count integer NOT NULL,
+  own_sent boolean NOT NULL DEFAULT false,
   created_at timestamptz NOT NULL DEFAULT clock_timestamp()
 );
 ALTER TABLE outbox ALTER COLUMN events SET STORAGE EXTERNAL;
 ALTER TABLE outbox ALTER COLUMN entry_refs SET STORAGE EXTERNAL;
+CREATE INDEX outbox_to_own ON outbox (id) WHERE NOT own_sent;
+CREATE INDEX outbox_to_listeners ON outbox (id) WHERE own_sent;
 
 -- Which daemon publishes the outbox. fencing_token grows with each new holder.
 CREATE TABLE relay_leases (

@@ -87,6 +87,7 @@ export function createSamples(size: number): Readonly<Record<string, Sample>> {
     inbox_insert: all(added, wallets, repeat(''), repeat(''), repeat(''), repeat('{}')),
     outbox_append: one('[]', 1, null, null),
     outbox_read: all([], many, many),
+    outbox_read_listeners: all([], many, many),
     outbox_entries: all(wallets, repeat(5n)),
     // Up to 1,001 of those that wait, which are a tenth.
     status_letters: { values: [], rows: Math.min(1_001, Math.ceil(size / 10)) },
@@ -199,10 +200,12 @@ const md5Bytes = (kind: string, n: number | string): Buffer =>
 export const withoutSample: Readonly<Record<string, readonly string[]>> = {
   'the outbox and its lease, which hold what is on its way': [
     ...[
+      'outbox_any_for_listeners',
       'outbox_delete',
       'outbox_depth',
       'outbox_lease',
       'outbox_lease_end',
+      'outbox_mark',
       'outbox_oldest',
       'outbox_rewrite',
     ],

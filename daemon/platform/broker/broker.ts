@@ -95,10 +95,22 @@ export type DeadLetter = {
   readonly deliveryId?: string | undefined;
 };
 
+/**
+ * Whose queues messages are published to: those of our own consumers, or those that other programs
+ * have bound to `eventsExchange`.
+ */
+export type Audience = 'own' | 'listeners';
+
 /** Messaging as the services use it; its transports are local and RabbitMQ. */
 export type Broker = {
-  /** The messages that were not confirmed, to be sent again; empty if all were. */
-  publish(messages: readonly OutboundMessage[]): Promise<readonly OutboundMessage[]>;
+  /**
+   * The messages that were not confirmed, to be sent again to this audience; empty if all were. One
+   * call at a time for each audience: neither waits for the other.
+   */
+  publish(
+    messages: readonly OutboundMessage[],
+    audience: Audience,
+  ): Promise<readonly OutboundMessage[]>;
   start(consumers: readonly Consumer[]): Promise<void>;
   /** Takes no more messages; those in flight are finished. Publishing goes on. */
   stopConsuming(): Promise<void>;

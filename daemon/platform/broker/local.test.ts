@@ -34,7 +34,7 @@ it('the local broker routes messages by topic patterns, each once to a consumer'
   const broker = createLocalBroker();
   await broker.start(consumers.map(({ consumer }) => consumer));
   const keys = ['transaction.created', 'statement.ready', 'transaction.created.again'];
-  await broker.publish(keys.map(messageOf));
+  await broker.publish(keys.map(messageOf), 'own');
   expect(exact.received).toEqual(['transaction.created']);
   expect(oneWord.received).toEqual(['transaction.created']);
   expect(all.received).toEqual(keys);
@@ -46,6 +46,6 @@ it('the local broker ignores bindings to other exchanges', async () => {
   const broker = createLocalBroker();
   const bindings = [{ exchange: 'wallet.commands', routingKey: '#' }];
   await broker.start([{ ...consumer, bindings }]);
-  await broker.publish([messageOf('transaction.created')]);
+  await broker.publish([messageOf('transaction.created')], 'own');
   expect(received).toEqual([]);
 });

@@ -20,7 +20,9 @@ import { matchesTopic } from './topic-pattern.ts';
 export function createLocalBroker(log?: Log): Broker {
   let consumers: readonly Consumer[] | undefined;
   return {
-    publish: async (messages) => {
+    publish: async (messages, audience) => {
+      // No other program can bind a queue.
+      if (audience === 'listeners') return [];
       // Without consumers the messages would be taken as delivered.
       if (!consumers) throw new Error('the local broker is not running');
       for (const consumer of consumers) await deliver(consumer, messages);

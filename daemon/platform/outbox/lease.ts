@@ -17,7 +17,7 @@ export type Lease = {
  * The database's clock decides; another daemon takes over at most this long after the last renewal.
  */
 const leaseMs = 4_000;
-export const renewMs = leaseMs / 4;
+const renewMs = leaseMs / 4;
 
 // No lease is longer than its full length: one that ends later was given while the clock was ahead.
 const leaseSql = sql(
@@ -66,4 +66,14 @@ export function createLease(db: Db, log: Log): Lease {
       await db.tx((tx) => tx.execute(giveUpSql, [holder])).catch(() => undefined);
     },
   };
+}
+
+/** Renews the lease for as long as the work takes. */
+export async function whileRenewed(lease: Lease, work: () => Promise<void>): Promise<void> {
+  const renewal = setInterval(() => void lease.hold().catch(() => undefined), renewMs);
+  try {
+    await work();
+  } finally {
+    clearInterval(renewal);
+  }
 }

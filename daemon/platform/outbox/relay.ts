@@ -1,15 +1,14 @@
-import type { Broker, OutboundMessage } from '../broker/broker.ts';
-import type { Db } from '../db/db.ts';
-import type { Log } from '../log.ts';
 import type { Timing } from '../metrics.ts';
-import { createPublicError } from '../progress/public-error.ts';
 import { readOldestOfOutbox } from '../progress/outbox.ts';
 import { describeTrouble } from '../progress/reasons.ts';
-import { unwatched, type ProgressWatch } from '../progress/watch.ts';
+import { unwatched } from '../progress/watch.ts';
 import { sleepUnlessAborted } from '../concurrency/abort.ts';
 import { createWakeUp } from '../concurrency/wake-up.ts';
-import { createLease, renewMs, type Lease } from './lease.ts';
-import { messagesOf, readRows, completeRows, type LoadReferred, type SentRow } from './rows.ts';
+import { createAcking, type Acking } from './acking.ts';
+import { createLease, whileRenewed, type Lease } from './lease.ts';
+import { createListenerRounds, type ListenerRounds } from './listener-rounds.ts';
+import { backoffMs, checkDone, loadNothing, type RelayOptions } from './round.ts';
+import { completeRows, leaveToListeners, maxRoundEvents, readRound, type SentRow } from './rows.ts';
 
 export { appendOutbox, appendReferred, type LoadReferred } from './rows.ts';
 
@@ -27,31 +26,19 @@ const pollMs = 200;
  * last one had. What comes behind a pause is sent at once.
  */
 const gatherMsAfter = (events: number): number => {
-  if (events >= roundLimits.events) return 0;
+  if (events >= maxRoundEvents) return 0;
   return events < fewEvents ? 50 : 25;
 };
 const fewEvents = 250;
-const roundLimits = { rows: 64, events: 4_000 };
-const maxBackoffMs = 5_000;
 const stopTimeoutMs = 2_000;
-
-type RelayOptions = {
-  readonly db: Db;
-  readonly broker: Pick<Broker, 'publish'> & Partial<Pick<Broker, 'findTrouble'>>;
-  readonly log: Log;
-  /** The service whose outbox it is, for reports of stalls. */
-  readonly owner?: string;
-  readonly watch?: ProgressWatch;
-  /** Makes again what was appended by reference. */
-  readonly load?: LoadReferred;
-  /** Told how long the oldest messages of a round took from their commit to their confirm. */
-  readonly lag?: Timing;
-};
 
 /**
  * The relay of the transactional outbox, in order of id: read, publish, wait for the confirms,
  * delete. No database transaction is open while it publishes. One relay per database is active, by
  * lease; deletions carry its fencing token, so that a relay whose lease was lost deletes nothing.
+ *
+ * Rounds go to our own queues and to those of other programs at once. Where the latter fall behind,
+ * they get the rows in rounds of their own (`listener-rounds.ts`): no program holds up statements.
  */
 export function createRelay(options: RelayOptions): Relay {
   const { db, log, broker, owner = '', watch = unwatched } = options;
@@ -66,15 +53,18 @@ export function createRelay(options: RelayOptions): Relay {
   const stopping = new AbortController();
   const { signal: stopped } = stopping;
   const acking = createAcking();
+  const listeners = createListenerRounds({ ...options, lease, progress, stopped });
+  const parts: RoundParts = { ...options, lease, acking, listeners };
   let running: Promise<void> | undefined;
 
   const run = async (): Promise<void> => {
     let failures = 0;
+    const listening = listeners.run();
     while (!stopped.aborted) {
       wakeUp.reset();
       const startedAt = performance.now();
       try {
-        const events = await sendRound(options, lease, acking);
+        const events = await sendRound(parts);
         if (events === 0) await wakeUp.wait(pollMs);
         failures = 0;
         const gatherMs = events === 0 ? 0 : gatherMsAfter(events);
@@ -85,17 +75,19 @@ export function createRelay(options: RelayOptions): Relay {
         log.warn({ err, failures }, 'outbox not sent; it is kept and tried again');
         progress.wait(describeTrouble(err));
         await acking.end().catch(() => undefined);
-        await sleepUnlessAborted(Math.min(maxBackoffMs, 100 * 2 ** failures), stopped);
+        await sleepUnlessAborted(backoffMs(failures), stopped);
       }
     }
     if (failures === 0) await sendRest().catch((err: unknown) => log.debug({ err }, 'outbox kept'));
     await acking.end().catch(() => undefined);
+    listeners.finish();
+    await listening;
     await lease.release();
   };
   /** What the last commits left is sent at a stop, not at the next start. */
   const sendRest = async (): Promise<void> => {
     const endsAt = performance.now() + stopTimeoutMs / 2;
-    while (performance.now() < endsAt && (await sendRound(options, lease, acking)) > 0);
+    while (performance.now() < endsAt && (await sendRound(parts)) > 0);
   };
 
   return {
@@ -113,87 +105,46 @@ export function createRelay(options: RelayOptions): Relay {
   };
 }
 
+type RoundParts = RelayOptions & {
+  readonly lease: Lease;
+  readonly acking: Acking;
+  readonly listeners: ListenerRounds;
+};
+
 /**
  * Reads and publishes while the rows of the round before are still being deleted. How many messages
  * it sent: 0 if there was nothing to send, or nothing for us.
  */
-async function sendRound(
-  { db, broker, load = loadNothing, lag }: RelayOptions,
-  lease: Lease,
-  acking: Acking,
-): Promise<number> {
+async function sendRound(parts: RoundParts): Promise<number> {
+  const { db, broker, load = loadNothing, lag, lease, acking, listeners } = parts;
   const token = await lease.hold();
-  const rows = token === undefined ? [] : await readRound(db, acking.ids(), load);
+  if (token !== undefined) await listeners.takeOver(token);
+  const rows = token === undefined ? [] : await readRound(db, 'own', acking.ids(), load);
   if (token === undefined || rows.length === 0) {
     await acking.end();
     return 0;
   }
   const messages = rows.flatMap((row) => row.messages);
-  const renewal = setInterval(() => void lease.hold().catch(() => undefined), renewMs);
-  try {
-    const left = new Set(await broker.publish(messages));
-    const [oldest] = rows;
-    if (oldest) lag?.observe((oldest.row.age_ms + performance.now() - oldest.readAt) / 1_000);
+  await whileRenewed(lease, async () => {
+    const [own, listening] = await Promise.allSettled([
+      broker.publish(messages, 'own').finally(() => observeLag(rows, lag)),
+      listeners.tryAtOnce(rows),
+    ]);
+    if (own.status === 'rejected') throw own.reason;
+    const unconfirmed = new Set(own.value);
+    const hasAll = listening.status === 'fulfilled' && listening.value === 'none';
     await acking.end();
-    acking.begin(rows, ackRows(db, lease, rows, left, token));
-    if (left.size > 0) await acking.end();
-  } finally {
-    clearInterval(renewal);
-  }
+    const confirmation = { unconfirmed, lease: [lease.holder, token] } as const;
+    const finish = hasAll ? completeRows : leaveToListeners;
+    const finishing = finish(db, rows, confirmation).then((isDone) =>
+      checkDone(lease, isDone, unconfirmed.size),
+    );
+    acking.begin(rows, hasAll ? finishing : listeners.expect(finishing));
+    if (unconfirmed.size > 0) await acking.end();
+  });
   return messages.length;
 }
 
-function readRound(db: Db, inHand: readonly bigint[], load: LoadReferred): Promise<SentRow[]> {
-  return db.read(async (tx) => {
-    const rows = await readRows(tx, inHand, roundLimits);
-    const readAt = performance.now();
-    const read: SentRow[] = [];
-    for (const row of rows) read.push({ row, messages: await messagesOf(tx, row, load), readAt });
-    return read;
-  });
-}
-
-async function ackRows(
-  db: Db,
-  lease: Lease,
-  sent: readonly SentRow[],
-  unconfirmed: ReadonlySet<OutboundMessage>,
-  token: bigint,
-): Promise<void> {
-  const acked = await completeRows(db, sent, unconfirmed, [lease.holder, token]);
-  if (acked < sent.length) {
-    lease.forget();
-    throw new Error('another daemon has taken the outbox over');
-  }
-  if (unconfirmed.size > 0) {
-    throw createPublicError(`${unconfirmed.size} messages were not confirmed`);
-  }
-}
-
-const loadNothing: LoadReferred = () =>
-  Promise.reject(new Error('this outbox keeps no references'));
-
-type Acking = ReturnType<typeof createAcking>;
-
-/** The deletion under way: which rows it concerns, and how it ended. */
-function createAcking() {
-  let inHand: readonly bigint[] = [];
-  let outcome: Promise<{ readonly err?: unknown }> = Promise.resolve({});
-  return {
-    ids: () => inHand,
-    begin: (sent: readonly SentRow[], work: Promise<void>): void => {
-      inHand = sent.map(({ row }) => row.id);
-      outcome = work.then(
-        () => ({}),
-        (err: unknown) => ({ err }),
-      );
-    },
-    /** Waits for it; rejects once if it failed. */
-    end: async (): Promise<void> => {
-      const ended = await outcome;
-      inHand = [];
-      outcome = Promise.resolve({});
-      if ('err' in ended) throw ended.err;
-    },
-  };
+function observeLag([oldest]: readonly SentRow[], lag: Timing | undefined): void {
+  if (oldest) lag?.observe((oldest.row.age_ms + performance.now() - oldest.readAt) / 1_000);
 }

@@ -1,11 +1,11 @@
 import { randomUUID } from 'node:crypto';
 
-import type { OutboundMessage } from '../broker/broker.ts';
+import type { Audience, OutboundMessage } from '../broker/broker.ts';
 import { sql, type Db, type Tx } from '../db/db.ts';
 import { createRecent } from './recent.ts';
 
 /** A row of the outbox: the messages of one commit. */
-export type OutboxRow = {
+type OutboxRow = {
   readonly id: bigint;
   /** Messages that are kept whole. */
   readonly events: readonly OutboundMessage[] | null;
@@ -61,29 +61,61 @@ const toJson = (messages: readonly OutboundMessage[]): string =>
     messages.map(({ messageId, routingKey, body }) => ({ messageId, routingKey, body })),
   );
 
-const readSql = sql(
-  'outbox_read',
-  // A few large rows or many small ones: whatever begins within the first so many events.
-  `SELECT id, events, entry_refs, batch,
-     (extract(epoch FROM clock_timestamp() - created_at) * 1000)::float8 AS age_ms
-   FROM (
-     SELECT *, sum(event_count) OVER (ORDER BY id) - event_count AS before
-     FROM (SELECT * FROM outbox WHERE id <> ALL($1::bigint[]) ORDER BY id LIMIT $2) AS head
-   ) AS counted
-   WHERE before < $3 ORDER BY id`,
+/** The rows that our own queues need, or those that only listeners need. */
+const readSqlWhere = (name: string, audience: string) =>
+  sql(
+    name,
+    // A few large rows or many small ones: whatever begins within the first so many events.
+    `SELECT id, events, entry_refs, batch,
+       (extract(epoch FROM clock_timestamp() - created_at) * 1000)::float8 AS age_ms
+     FROM (
+       SELECT *, sum(event_count) OVER (ORDER BY id) - event_count AS before
+       FROM (
+         SELECT * FROM outbox WHERE ${audience} AND id <> ALL($1::bigint[]) ORDER BY id LIMIT $2
+       ) AS head
+     ) AS counted
+     WHERE before < $3 ORDER BY id`,
+  );
+const readSqls: Readonly<Record<Audience, ReturnType<typeof sql>>> = {
+  own: readSqlWhere('outbox_read', 'NOT own_sent'),
+  listeners: readSqlWhere('outbox_read_listeners', 'own_sent'),
+};
+
+const anyForListenersSql = sql(
+  'outbox_any_for_listeners',
+  'SELECT EXISTS (SELECT FROM outbox WHERE own_sent) AS has_rows',
 );
 
-/** The first rows, save those that are being dealt with. */
-export async function readRows(
-  tx: Tx,
+/** Whether some rows are left to listeners. */
+export async function hasListenerRows(db: Db): Promise<boolean> {
+  type Row = { has_rows: boolean };
+  const [row] = await db.read((tx) => tx.query<Row>(anyForListenersSql));
+  return row?.has_rows ?? false;
+}
+
+/** Rows and messages of one round, about. */
+const roundLimits = { rows: 64, events: 4_000 };
+export const maxRoundEvents = roundLimits.events;
+
+/** The first rows that are to be sent to this audience, save those `inHand`, with messages. */
+export function readRound(
+  db: Db,
+  audience: Audience,
   inHand: readonly bigint[],
-  limits: { readonly rows: number; readonly events: number },
-): Promise<OutboxRow[]> {
-  return tx.query<OutboxRow>(readSql, [inHand, limits.rows, limits.events]);
+  load: LoadReferred,
+): Promise<SentRow[]> {
+  return db.read(async (tx) => {
+    const { rows: maxRows, events: maxEvents } = roundLimits;
+    const rows = await tx.query<OutboxRow>(readSqls[audience], [inHand, maxRows, maxEvents]);
+    const readAt = performance.now();
+    const read: SentRow[] = [];
+    for (const row of rows) read.push({ row, messages: await messagesOf(tx, row, load), readAt });
+    return read;
+  });
 }
 
 /** The messages of a row, remembered or made again. */
-export async function messagesOf(
+async function messagesOf(
   tx: Tx,
   row: OutboxRow,
   load: LoadReferred,
@@ -105,6 +137,14 @@ const deleteSql = sql(
    WHERE relaxed.level = 'off' AND id = ANY($3) AND ${isHeld}`,
 );
 
+// Not waited for either: our own consumers recognise what they get twice.
+const markSql = sql(
+  'outbox_mark',
+  `UPDATE outbox SET own_sent = true
+   FROM (SELECT set_config('synchronous_commit', 'off', true) AS level) AS relaxed
+   WHERE relaxed.level = 'off' AND id = ANY($3) AND ${isHeld}`,
+);
+
 const rewriteSql = sql(
   'outbox_rewrite',
   `UPDATE outbox SET events = $4::json, event_count = $5, entry_refs = NULL, batch = NULL
@@ -118,20 +158,26 @@ export type SentRow = {
   readonly readAt: number;
 };
 
+/** Which messages were not confirmed, and the lease under which they were sent. */
+export type Confirmation = {
+  readonly unconfirmed: ReadonlySet<OutboundMessage>;
+  readonly lease: readonly [holder: string, token: bigint];
+};
+
+const listLeft = ({ messages }: SentRow, { unconfirmed }: Confirmation): OutboundMessage[] =>
+  unconfirmed.size === 0 ? [] : messages.filter((message) => unconfirmed.has(message));
+
 /**
- * Deletes the rows that were confirmed whole, and leaves in the others what was not. The number of
- * rows that it dealt with: less than there are if the lease was lost.
+ * Deletes the rows that were confirmed whole, and leaves in the others what was not. False if the
+ * lease was lost.
  */
 export async function completeRows(
   db: Db,
   sent: readonly SentRow[],
-  unconfirmed: ReadonlySet<OutboundMessage>,
-  lease: readonly [string, bigint],
-): Promise<number> {
-  const rest = sent.map(({ row, messages }) => ({
-    row,
-    left: unconfirmed.size === 0 ? [] : messages.filter((message) => unconfirmed.has(message)),
-  }));
+  confirmation: Confirmation,
+): Promise<boolean> {
+  const { lease } = confirmation;
+  const rest = sent.map((each) => ({ row: each.row, left: listLeft(each, confirmation) }));
   const done = rest.filter(({ left }) => left.length === 0).map(({ row }) => row.id);
   const partial = rest.filter(({ left }) => left.length > 0);
   // A single statement is a transaction of its own.
@@ -146,5 +192,22 @@ export async function completeRows(
     });
   }
   for (const { row } of sent) if (row.batch !== null) recent.forget(row.batch);
-  return acked;
+  return acked === sent.length;
+}
+
+/**
+ * Leaves the rows that our own queues have confirmed whole to the listeners; the others stay as
+ * they are. False if the lease was lost.
+ */
+export async function leaveToListeners(
+  db: Db,
+  sent: readonly SentRow[],
+  confirmation: Confirmation,
+): Promise<boolean> {
+  const ids = sent
+    .filter((each) => listLeft(each, confirmation).length === 0)
+    .map(({ row }) => row.id);
+  if (ids.length === 0) return true;
+  const marked = await db.read((tx) => tx.execute(markSql, [...confirmation.lease, ids]));
+  return marked === ids.length;
 }

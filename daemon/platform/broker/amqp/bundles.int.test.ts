@@ -75,6 +75,12 @@ async function start(handle = handleAll): Promise<Broker> {
   return broker;
 }
 
+/** What was not confirmed, by our own queue or by listeners. */
+async function publish(to: Broker, messages: readonly OutboundMessage[]) {
+  const left = await Promise.all([to.publish(messages, 'own'), to.publish(messages, 'listeners')]);
+  return left.flat();
+}
+
 const count = async (name: string): Promise<number> =>
   (await channel.checkQueue(name)).messageCount;
 
@@ -82,7 +88,7 @@ it('our own queue gets events in bundles, in order; listeners get single events'
   const started = await start();
   await channel.assertQueue('listener');
   await channel.bindQueue('listener', 'wallet.events', '#');
-  expect(await started.publish(numbers(1_000).map(eventOf))).toEqual([]);
+  expect(await publish(started, numbers(1_000).map(eventOf))).toEqual([]);
   await until(() => expect(handled).toEqual(numbers(1_000)));
   await until(async () => expect(await count('listener')).toBe(1_000));
   const first = await channel.get('listener', { noAck: true });
@@ -93,23 +99,34 @@ it('a queue that an earlier version bound to single events gets each event once'
   await (await start()).stop();
   await channel.bindQueue(queue, 'wallet.events', 'transaction.created');
   const started = await start();
-  expect(await started.publish(numbers(300).map(eventOf))).toEqual([]);
+  expect(await publish(started, numbers(300).map(eventOf))).toEqual([]);
   await until(() => expect(handled).toEqual(numbers(300)));
   await until(async () => expect(await count(queue)).toBe(0));
   expect(handled).toHaveLength(300);
+});
+
+it('a listener whose queue is full refuses its events, and our own queue gets them all', async () => {
+  const started = await start();
+  const options = { arguments: { 'x-max-length': 10, 'x-overflow': 'reject-publish' } };
+  await channel.assertQueue('full', options);
+  await channel.bindQueue('full', 'wallet.events', '#');
+  const events = numbers(300).map(eventOf);
+  expect(await started.publish(events, 'own')).toEqual([]);
+  expect((await started.publish(events, 'listeners')).length).toBeGreaterThan(200);
+  await until(() => expect(handled).toEqual(numbers(300)));
 });
 
 it('events without a queue for their bundles stay unconfirmed', async () => {
   const started = await start();
   await channel.unbindQueue(queue, 'wallet.bundles', 'transaction.created');
   const events = numbers(300).map(eventOf);
-  expect(await started.publish(events)).toEqual(events);
+  expect(await publish(started, events)).toEqual(events);
 });
 
 it('a poison event in a bundle is one dead letter, and the others are handled', async () => {
   const started = await start();
   const events = [...numbers(100), 'poison', ...numbers(100, 100)].map(eventOf);
-  expect(await started.publish(events)).toEqual([]);
+  expect(await publish(started, events)).toEqual([]);
   await until(() => expect(handled).toEqual(numbers(200)));
   await until(() => expect(letters).toHaveLength(1));
   expect(letters[0]).toMatchObject({ reason: 'INVALID_ARGUMENT', field: 'data.n' });
@@ -126,7 +143,7 @@ it('single events and bundles on one queue are handled in their order', async ()
   for (let from = 0; from < 400; from += 100) {
     send(from);
     await channel.waitForConfirms();
-    expect(await started.publish(numbers(99, from + 1).map(eventOf))).toEqual([]);
+    expect(await publish(started, numbers(99, from + 1).map(eventOf))).toEqual([]);
   }
   await until(() => expect(handled).toEqual(numbers(400)));
 });
@@ -148,7 +165,7 @@ it('a bundle that was handled in part is finished, and only the rest is handled 
     );
   });
   failures = 2;
-  expect(await started.publish(numbers(10).map(eventOf))).toEqual([]);
+  expect(await publish(started, numbers(10).map(eventOf))).toEqual([]);
   await until(() => expect(handled).toEqual([...numbers(7), 8, 9, 7]));
   await until(async () => expect(await count(queue)).toBe(0));
   expect(calls.slice(failures + 1).every((call) => call.join() === '7')).toBe(true);
@@ -157,7 +174,7 @@ it('a bundle that was handled in part is finished, and only the rest is handled 
 
 it('bundles that a stopped daemon had not acknowledged come again', async () => {
   const started = await start(() => new Promise(() => undefined));
-  expect(await started.publish(numbers(600).map(eventOf))).toEqual([]);
+  expect(await publish(started, numbers(600).map(eventOf))).toEqual([]);
   // Its work never ends: the connection is cut, as by a kill.
   await vhost.ctl('close_all_connections', '-p', vhost.name, 'cut');
   broker = undefined;

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 
 import type { OutboundMessage } from '../broker.ts';
-import { createRounds, type Answer, type Sending } from './round.ts';
+import { createListenerRounds, planOwn, type Answer, type Sending } from './round.ts';
 
 const messageOf = (routingKey: string, n: number): OutboundMessage => ({
   messageId: `${routingKey} ${n}`,
@@ -11,18 +11,16 @@ const messageOf = (routingKey: string, n: number): OutboundMessage => ({
 const listOf = (routingKey: string, count: number): OutboundMessage[] =>
   Array.from({ length: count }, (_, n) => messageOf(routingKey, n));
 
-/** Singles of a round that are published, where `answer` is the answer to each. */
+/** What is published to listeners of a round, where `answer` is the answer to each. */
 function publish(
-  rounds: ReturnType<typeof createRounds>,
+  rounds: ReturnType<typeof createListenerRounds>,
   messages: readonly OutboundMessage[],
   answer: (sending: Sending) => Answer,
 ): string[] {
   const { now, listLater } = rounds.plan(messages);
   for (const sending of now) rounds.note(sending, answer(sending));
   return [...now, ...listLater()]
-    .map(({ make }) => make())
-    .filter(({ exchange }) => exchange === 'wallet.events')
-    .map(({ options }) => options.messageId);
+    .map(({ make }) => make().options.messageId);
 }
 
 const created = listOf('transaction.created', 5);
@@ -30,7 +28,7 @@ const namesOf = (messages: readonly OutboundMessage[]) =>
   messages.map(({ messageId }) => messageId);
 
 it('without a queue for a key only the first message of each round is published', () => {
-  const rounds = createRounds();
+  const rounds = createListenerRounds();
   const ready = messageOf('statement.ready', 0);
   const all = [...created, ready];
   for (let i = 0; i < 3; i += 1) {
@@ -41,7 +39,7 @@ it('without a queue for a key only the first message of each round is published'
 it.each(['confirmed', 'refused'] as const)(
   'where a queue has %s the first message, all are published, in order',
   (answer) => {
-    const rounds = createRounds();
+    const rounds = createListenerRounds();
     for (let i = 0; i < 3; i += 1) {
       expect(publish(rounds, created, () => answer)).toEqual(namesOf(created));
     }
@@ -49,19 +47,17 @@ it.each(['confirmed', 'refused'] as const)(
 );
 
 it('a listener that binds its queue gets every message from the next round on', () => {
-  const rounds = createRounds();
+  const rounds = createListenerRounds();
   publish(rounds, created, () => 'returned');
   expect(publish(rounds, created, () => 'confirmed')).toEqual(namesOf(created));
   expect(publish(rounds, created, () => 'returned')).toEqual(namesOf(created));
   expect(publish(rounds, created, () => 'returned')).toEqual(namesOf([created[0]!]));
 });
 
-it('messages for a queue of ours are all published, and are needed', () => {
+it('messages for a queue of ours are all published, are needed, and are not for listeners', () => {
   const requested = listOf('statement.requested', 3);
-  expect(publish(createRounds(), requested, () => 'returned')).toEqual(namesOf(requested));
-  const { now } = createRounds().plan([...requested, ...created]);
-  expect(now.filter(({ isNeeded }) => isNeeded).flatMap(({ carries }) => carries)).toEqual([
-    ...created,
-    ...requested,
-  ]);
+  const sendings = planOwn([...requested, ...created, messageOf('statement.ready', 0)]);
+  expect(sendings.every(({ isNeeded }) => isNeeded)).toBe(true);
+  expect(sendings.flatMap(({ carries }) => carries)).toEqual([...created, ...requested]);
+  expect(publish(createListenerRounds(), requested, () => 'returned')).toEqual([]);
 });

@@ -35,28 +35,40 @@ export type Sending = {
 /** These reach a queue of ours as they are: if they reach none, that is a failure. */
 const neededKeys: ReadonlySet<string> = new Set(['statement.requested']);
 
+/** What is published of a round for our own queues: bundles, and single messages of needed keys. */
+export function planOwn(
+  messages: readonly OutboundMessage[],
+  limits?: BundleLimits,
+): readonly Sending[] {
+  const bundled = messages.filter(({ routingKey }) => bundledKeys.has(routingKey));
+  const singles = messages.filter(({ routingKey }) => neededKeys.has(routingKey));
+  return [
+    ...toBundles(bundled, limits).map(toBundleSending),
+    ...singles.map((message) => toSending(message, { isNeeded: true, isProbe: false })),
+  ];
+}
+
 /**
- * Splits rounds of messages into what is published: bundles for our own queue, and single messages
- * for listeners. No listener may be there: then publishing costs more than anything else. So the
- * first message of each key is `mandatory`, and if it reaches no queue, the others of the round are
- * not published. `bound` keeps what is known of keys from round to round.
+ * Plans what is published of rounds for listeners: single messages. No listener may be there: then
+ * publishing costs more than anything else. So the first message of each key is `mandatory`, and if
+ * it reaches no queue, the others of the round are not published. `bound` keeps what is known of
+ * keys from round to round.
  */
-export function createRounds(limits?: BundleLimits) {
+export function createListenerRounds() {
   const bound = new Set<string>();
   return {
     /** `later` is for once `now` is answered. */
     plan: (messages: readonly OutboundMessage[]) => {
-      const bundled = messages.filter(({ routingKey }) => bundledKeys.has(routingKey));
-      const now: Sending[] = toBundles(bundled, limits).map(toBundleSending);
+      const now: Sending[] = [];
       const later: Sending[] = [];
       const probed = new Set<string>();
       for (const message of messages) {
         const { routingKey } = message;
-        const isNeeded = neededKeys.has(routingKey);
-        const isProbe = !isNeeded && !probed.has(routingKey);
-        const sending = toSending(message, { isNeeded, isProbe });
+        if (neededKeys.has(routingKey)) continue;
+        const isProbe = !probed.has(routingKey);
+        const sending = toSending(message, { isNeeded: false, isProbe });
         probed.add(routingKey);
-        if (isNeeded || isProbe || bound.has(routingKey)) now.push(sending);
+        if (isProbe || bound.has(routingKey)) now.push(sending);
         else later.push(sending);
       }
       const listLater = (): readonly Sending[] =>
