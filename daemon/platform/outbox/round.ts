@@ -32,7 +32,8 @@ export function checkDone(lease: Lease, isDone: boolean, unconfirmedCount: numbe
     lease.forget();
     throw new Error('another daemon has taken the outbox over');
   }
-  if (unconfirmedCount > 0) throw createPublicError(`${unconfirmedCount} messages were not confirmed`);
+  if (unconfirmedCount > 0)
+    throw createPublicError(`${unconfirmedCount} messages were not confirmed`);
 }
 
 export const loadNothing: LoadReferred = () =>

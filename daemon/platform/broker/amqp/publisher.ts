@@ -4,7 +4,13 @@ import type { Broker, OutboundMessage } from '../broker.ts';
 import type { Log } from '../../log.ts';
 import { createPublicError } from '../../progress/public-error.ts';
 import type { BundleLimits } from './bundles.ts';
-import { createListenerRounds, planOwn, type Answer, type Outgoing, type Sending } from './round.ts';
+import {
+  createListenerRounds,
+  planOwn,
+  type Answer,
+  type Outgoing,
+  type Sending,
+} from './round.ts';
 import { keepSession } from './session.ts';
 import { assertExchanges } from './topology.ts';
 

@@ -19,8 +19,7 @@ function publish(
 ): string[] {
   const { now, listLater } = rounds.plan(messages);
   for (const sending of now) rounds.note(sending, answer(sending));
-  return [...now, ...listLater()]
-    .map(({ make }) => make().options.messageId);
+  return [...now, ...listLater()].map(({ make }) => make().options.messageId);
 }
 
 const created = listOf('transaction.created', 5);
