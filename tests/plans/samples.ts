@@ -202,7 +202,6 @@ export const withoutSample: Readonly<Record<string, readonly string[]>> = {
     ...['outbox_any_for_listeners', 'outbox_delete', 'outbox_depth', 'outbox_lease'],
     ...['outbox_lease_end', 'outbox_mark', 'outbox_oldest', 'outbox_rewrite'],
   ],
-  ],
   'one row by its key, for a command of one user': [
     ...[
       'wallet_status',
