@@ -42,7 +42,9 @@ it.each([
   const bytes =
     `36:${purchase.id};1:7;${name.length}:${name};5:-1234;4:8766;14:merchant:Café;-;` +
     `7:message;36:${userId};-;-;13:1795348800123;`;
-  const expected = createHash('sha256').update('\u0001').update(genesis, 'hex').update(bytes);
+  const content = createHash('sha256').update(`\u0001${bytes}`).digest();
+  const link = Buffer.concat([Buffer.of(1), Buffer.from(genesis, 'hex'), content]);
+  const expected = createHash('sha256').update(link);
   const row = { ...purchase, operation: code, source: 2, description: null, metadata: null };
   expect(expectedHash(genesis, row)).toBe(expected.digest('hex'));
 });
