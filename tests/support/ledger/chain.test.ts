@@ -28,7 +28,7 @@ it('the expected genesis hash of a wallet is the literal vector', () => {
 });
 
 it('the expected hash of a purchase is the literal vector', () => {
-  const expected = '39e33bc79d71f0115d9e8428e19287bc995477c6b5f1e514b222395f4908f47e';
+  const expected = '0ff1c5bb4636a779b40c10eb28b2f43412fd7408190e3c0dce941cb4459bd065';
   expect(expectedHash(genesis, purchase)).toBe(expected);
 });
 
