@@ -18,7 +18,7 @@ export function addVerify(program: Command, { withConfig }: CommandLine): void {
     .option('--wallet <id>', 'of this wallet only')
     .option('--ledger-only', 'leave the statement lines out')
     .option('--json', 'one JSON object a line for each finding')
-    .action(withConfig(runVerify, { databases: ['wallet', 'statement'] }));
+    .action(withConfig(runVerify, { scope: 'databases', databases: ['wallet', 'statement'] }));
   addExamples(command, [
     'walletd verify',
     'walletd verify --json > findings.jsonl',
