@@ -71,7 +71,9 @@ export async function verifyOnHost(
     const wallet = await connect('wallet', opened.value, run, lifecycle);
     if (!wallet.ok) return wallet;
     const hasLines = !request.isLedgerOnly && opened.value.urls.statement !== undefined;
-    const statement = hasLines ? await connect('statement', opened.value, run, lifecycle) : undefined;
+    const statement = hasLines
+      ? await connect('statement', opened.value, run, lifecycle)
+      : undefined;
     if (statement?.ok === false) return statement;
     const dbs = { wallet: wallet.value, statement: statement?.value };
     const verifying = () => verifyBoth(dbs, walletId, listener, signal);
