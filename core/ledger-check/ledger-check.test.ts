@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 
 import {
@@ -53,30 +54,29 @@ describe('a ledger as it was written', () => {
       expect(check(ledger, pageSize, false)).toEqual([]);
     }
   });
-
-  it('every row is looked at: none can be edited, left out or swapped without a finding', () => {
-    expect(editNames.length).toBeGreaterThan(25);
-  });
 });
 
 describe.each(editNames)('the edit %s', (name) => {
-  it('is found where it was made, and nowhere else', () => {
+  it('an edit is found where it was made, and nowhere else', () => {
     let edited = 0;
-    for (const seed of seeds) {
-      const random = seededRandom(seed);
-      const ledger = makeLedger(counts, random);
-      const made = edit(name, ledger, random);
-      if (!made) continue;
-      edited += 1;
-      const places = placesOf(check(ledger, 1 + (seed % 5)));
-      expect(places.length, `seed ${seed}`).toBeGreaterThan(0);
-      for (const place of places) expect(made.places, `seed ${seed}`).toContain(place);
-      if (name === 'swap') expect(places.sort()).toEqual([...made.places].sort());
-    }
+    fc.assert(
+      fc.property(fc.nat(), fc.integer({ min: 1, max: 9 }), (seed, pageSize) => {
+        const random = seededRandom(seed);
+        const ledger = makeLedger(counts, random);
+        const made = edit(name, ledger, random);
+        if (!made) return;
+        edited += 1;
+        const places = placesOf(check(ledger, pageSize));
+        expect(places.length).toBeGreaterThan(0);
+        for (const place of places) expect(made.places).toContain(place);
+        if (name === 'swap') expect(places.sort()).toEqual([...made.places].sort());
+      }),
+      { numRuns: 40 },
+    );
     expect(edited).toBeGreaterThan(10);
   });
 
-  it('is found without the lines too, unless it is one of them', () => {
+  it('an edit is found without the lines too, unless it is one of them', () => {
     if (name.startsWith('line ')) return;
     for (const seed of seeds) {
       const random = seededRandom(seed);

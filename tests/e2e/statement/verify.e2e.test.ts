@@ -19,8 +19,8 @@ async function verify(args: readonly string[] = []) {
   return { code, stderr, findings: lines.map((line) => JSON.parse(line) as Finding) };
 }
 
-describe('walletd verify beside a daemon', () => {
-  it('has no finding while transactions are committed and lines come', async () => {
+describe('verification beside a daemon', () => {
+  it('walletd verify has no finding while transactions are committed and lines come', async () => {
     const people = await Promise.all(['ana', 'bob'].map((name) => world.customer(name)));
     let isOver = false;
     const loads = people.map(async (person) => {
@@ -38,7 +38,7 @@ describe('walletd verify beside a daemon', () => {
     for (const deposits of await Promise.all(loads)) expect(deposits).toBeGreaterThan(0);
   });
 
-  it('finds an edit, and so does wallet audit verify', async () => {
+  it('walletd verify finds an edit, and so does wallet audit verify', async () => {
     const person = await world.customer('eve');
     for (const amount of ['5.00', '6.00', '7.00']) await person.json(['deposit', amount, '--yes']);
     const walletId = walletIdOf(person.id, 'BRL');

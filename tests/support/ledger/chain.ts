@@ -4,8 +4,8 @@
  *
  * A digest of fields is SHA-256 over: the byte 1 (version of the layout); and each field as
  * `<length in bytes of its UTF-8>:<field>;`, or as `-;` if it is absent. The genesis hash is such a
- * digest. The hash of a transaction is SHA-256 over: the byte 1; the 32 bytes of the hash before; and
- * the 32 bytes of the digest of its fields.
+ * digest. The hash of a transaction is SHA-256 over: the byte 1; the 32 bytes of the hash before;
+ * and the 32 bytes of the digest of its fields.
  *
  * - Fields of the genesis hash: `genesis`, wallet id, user id, currency.
  * - Fields of a transaction: id, seq, operation, signed amount, balance after, contra account,

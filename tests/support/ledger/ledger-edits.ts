@@ -93,7 +93,7 @@ const edits: Readonly<Record<string, Edit>> = {
   'time back': ofEntry((entry) => (entry.micros -= 86_400_000_000n)),
   'time forth': ofEntry((entry) => (entry.micros += 86_400_000_000n)),
   'part of a millisecond': ofEntry((entry) => (entry.micros += 1n)),
-  actor: ofEntry((entry) => (entry.actor = 'somebody')),
+  actor: ofEntry((entry) => (entry.actor = 'another')),
   source: ofEntry((entry) => (entry.source = 3 - entry.source)),
   'contra account': ofEntry((entry) => (entry.contra_account = 'merchant:Bar')),
   id: ofEntry((entry, random) => (entry.id = randomId(random))),
