@@ -14,6 +14,7 @@ import { addMigrate } from './commands/migrate.ts';
 import { printLine, writeStdout } from './commands/print.ts';
 import { runDaemon } from './commands/start.ts';
 import { addStatementsCommands } from './commands/statements.ts';
+import { addVerify } from './commands/verify/index.ts';
 import { explainUsage } from './commands/usage.ts';
 import { addUsersCommands } from './commands/users.ts';
 import { addWalletsCommands } from './commands/wallets-accept-clock-ahead.ts';
@@ -77,6 +78,7 @@ export function addCommands(
   addUsersCommands(program, line);
   addWalletsCommands(program, line);
   addStatementsCommands(program, line);
+  addVerify(program, line);
 }
 
 /** The program with its settings, without commands. */
