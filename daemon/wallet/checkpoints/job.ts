@@ -1,0 +1,57 @@
+import type { Db } from '../../platform/db/db.ts';
+import { readClock } from '../../platform/db/db.ts';
+import type { Log } from '../../platform/log.ts';
+import { createLoop, type Loop } from '../../platform/concurrency/loop.ts';
+import { describeTrouble } from '../../platform/progress/reasons.ts';
+import type { ProgressWatch } from '../../platform/progress/watch.ts';
+import type { CheckpointFile } from './file.ts';
+import { findLast } from './store.ts';
+import { takeCheckpoint, type Signer } from './take.ts';
+
+const pollMs = 30_000;
+
+/**
+ * Takes a checkpoint whenever the last one is `everyMs` old by the database's clock. Several
+ * daemons may do so: the one that is first stores it. Where there is none yet, it is taken at once.
+ */
+export function createCheckpoints(options: {
+  readonly db: Db;
+  readonly signer: Signer;
+  readonly everyMs: number;
+  readonly file: CheckpointFile | undefined;
+  readonly log: Log;
+  readonly watch: ProgressWatch;
+}): Pick<Loop, 'start' | 'stop'> {
+  const { db, signer, everyMs, file, log, watch } = options;
+  const progress = watch.watchWork('wallet.checkpoints');
+  const work = async (): Promise<boolean> => {
+    if (!(await isDue(db, everyMs))) {
+      progress.rest();
+      return false;
+    }
+    progress.begin();
+    const taken = await takeCheckpoint(db, signer);
+    if (taken) {
+      log.info(
+        { number: Number(taken.number), wallets: Number(taken.size) },
+        'checkpoint of the ledger taken',
+      );
+      await file?.append(taken);
+    }
+    progress.advance();
+    progress.rest();
+    return false;
+  };
+  const onFailure = (err: unknown): void => progress.wait(describeTrouble(err));
+  return createLoop({ name: 'checkpoints', work, pollMs, log, onFailure });
+}
+
+async function isDue(db: Db, everyMs: number): Promise<boolean> {
+  return db.read(async (tx) => {
+    const last = await findLast(tx);
+    if (!last) return true;
+    const ageMs = (await readClock(tx)) - last.takenAtMs;
+    // One from the future was taken while the clock was ahead.
+    return ageMs >= everyMs || ageMs < -everyMs;
+  });
+}
