@@ -101,8 +101,8 @@ export const createService: Readonly<
     if (!signer.ok) return signer;
     const { defaultCurrency, selfServiceOperations, localOperations } = config;
     const { amqpOperations, outboxLimit } = config;
-    const { everyMinutes, file } = config.checkpoints;
-    const checkpointing = { everyMs: everyMinutes * 60_000, file };
+    const { checkpointMinutes, checkpointFile: file } = config;
+    const checkpointing = { everyMs: checkpointMinutes * 60_000, file };
     const wallet = createWallet({
       db: dbOf(dbs, 'wallet'),
       commitDb: dbOf(reserved, 'wallet'),

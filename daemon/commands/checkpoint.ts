@@ -36,7 +36,7 @@ export function addCheckpointCommands(program: Command, { withConfig }: CommandL
     .command('take', { isDefault: true })
     .description('take a checkpoint now (what `walletd checkpoint` alone does)')
     .action(withConfig(runTake, databases));
-  addExamples(take, ['walletd checkpoint']);
+  addExamples(take, ['walletd checkpoint', 'walletd checkpoint take']);
   const list = group
     .command('list')
     .description(`the last ${listed} checkpoints, the newest first`)

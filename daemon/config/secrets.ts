@@ -50,16 +50,16 @@ export async function readPreviousKey(config: Config): Promise<Outcome<string | 
  * undefined where there is neither.
  */
 export async function readCheckpointKey(
-  { checkpoints, ...config }: Config,
+  config: Config,
   dataDir: string | undefined,
 ): Promise<Outcome<CheckpointKey | undefined>> {
-  const file = checkpoints.keyFile ?? (dataDir && join(dataDir, 'checkpoint-key.pem'));
+  const file = config.checkpointKeyFile ?? (dataDir && join(dataDir, 'checkpoint-key.pem'));
   if (file === undefined) return { ok: true, value: undefined };
-  if (checkpoints.keyFile === undefined) {
+  if (config.checkpointKeyFile === undefined) {
     const fault = await createOwnKey(file);
     if (fault) return { ok: false, fault };
   }
-  const pem = await readSecret('CHECKPOINT_KEY_FILE', file, { checkpoints, ...config });
+  const pem = await readSecret('CHECKPOINT_KEY_FILE', file, config);
   if (!pem.ok) return pem;
   const publicKey = readPublicKey(pem.value);
   if (publicKey) return { ok: true, value: { key: createPrivateKey(pem.value), publicKey } };
@@ -85,9 +85,7 @@ export async function findKeyFileFault(
     AUTH_SIGNING_KEY_FILE: hasAuth ? config.signingKeyFile : undefined,
     AUTH_PREVIOUS_KEY_FILE: hasAuth ? config.previousKeyFile : undefined,
     WALLETD_SERVICE_CREDENTIAL_FILE: config.serviceCredentialFile,
-    CHECKPOINT_KEY_FILE: config.services.includes('wallet')
-      ? config.checkpoints.keyFile
-      : undefined,
+    CHECKPOINT_KEY_FILE: config.services.includes('wallet') ? config.checkpointKeyFile : undefined,
   };
   for (const [variable, file] of Object.entries(files)) {
     const read = file === undefined ? undefined : await readSecretText(variable, file, reader);

@@ -6,7 +6,7 @@ import { describeTrouble } from '../../platform/progress/reasons.ts';
 import type { ProgressWatch } from '../../platform/progress/watch.ts';
 import type { CheckpointFile } from './file.ts';
 import { findLast } from './store.ts';
-import { takeCheckpoint, type Signer } from './take.ts';
+import { isDue, takeCheckpoint, type Signer } from './take.ts';
 
 const pollMs = 30_000;
 
@@ -25,12 +25,12 @@ export function createCheckpoints(options: {
   const { db, signer, everyMs, file, log, watch } = options;
   const progress = watch.watchWork('wallet.checkpoints');
   const work = async (): Promise<boolean> => {
-    if (!(await isDue(db, everyMs))) {
+    if (!(await isOneDue(db, everyMs))) {
       progress.rest();
       return false;
     }
     progress.begin();
-    const taken = await takeCheckpoint(db, signer);
+    const taken = await takeCheckpoint(db, signer, everyMs);
     if (taken) {
       log.info(
         { number: Number(taken.number), wallets: Number(taken.size) },
@@ -46,12 +46,5 @@ export function createCheckpoints(options: {
   return createLoop({ name: 'checkpoints', work, pollMs, log, onFailure });
 }
 
-async function isDue(db: Db, everyMs: number): Promise<boolean> {
-  return db.read(async (tx) => {
-    const last = await findLast(tx);
-    if (!last) return true;
-    const ageMs = (await readClock(tx)) - last.takenAtMs;
-    // One from the future was taken while the clock was ahead.
-    return ageMs >= everyMs || ageMs < -everyMs;
-  });
-}
+const isOneDue = (db: Db, everyMs: number): Promise<boolean> =>
+  db.read(async (tx) => isDue(await findLast(tx), await readClock(tx), everyMs));

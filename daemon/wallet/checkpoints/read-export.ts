@@ -35,9 +35,9 @@ export async function readExport(input: Readable): Promise<Result<ExportedCheckp
   const lines = createInterface({ input, crlfDelay: 0 })[Symbol.asyncIterator]();
   const head: string[] = [];
   while (head.length < textLines + 2) {
-    const { value, done } = await lines.next();
-    if (done || value.length > maxLineLength) return noExport;
-    head.push(value);
+    const read = await lines.next();
+    if (read.done === true || read.value.length > maxLineLength) return noExport;
+    head.push(read.value);
   }
   const text = head
     .slice(0, textLines)

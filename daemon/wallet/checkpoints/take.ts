@@ -17,16 +17,20 @@ export type Signer = { readonly key: KeyObject; readonly publicKey: KeyObject };
 /**
  * Takes a checkpoint: reads all wallets of one snapshot in blocks, while commits go on, signs the
  * root, and stores the leaves that changed, with its event, in the same transaction. Undefined if
- * another process took this checkpoint meanwhile.
+ * the last one is not `everyMs` old yet, or if another process took this checkpoint meanwhile.
  */
 export async function takeCheckpoint(
   db: Db,
   signer: Signer,
+  everyMs = 0,
 ): Promise<store.StoredCheckpoint | undefined> {
   try {
     return await db.tx(async (tx) => {
       await store.useOneSnapshot(tx);
-      return (await store.lockTaking(tx)) ? take(tx, signer) : undefined;
+      if (!(await store.lockTaking(tx))) return undefined;
+      const last = await store.findLast(tx);
+      const clockMs = await readClock(tx);
+      return isDue(last, clockMs, everyMs) ? take(tx, signer, last, clockMs) : undefined;
     });
   } catch (err) {
     if (isTaken(err)) return undefined;
@@ -40,9 +44,22 @@ const isTaken = (err: unknown): boolean =>
   sqlStateOf(err) === serializationFailure;
 const serializationFailure = '40001';
 
-async function take(tx: Tx, signer: Signer): Promise<store.StoredCheckpoint> {
-  const last = await store.findLast(tx);
-  const clockMs = await readClock(tx);
+/** By the database's clock. One from the future was taken while the clock was ahead. */
+export function isDue(
+  last: store.StoredCheckpoint | undefined,
+  clockMs: number,
+  everyMs: number,
+): boolean {
+  const ageMs = last ? clockMs - last.takenAtMs : everyMs;
+  return ageMs >= everyMs || ageMs < -everyMs;
+}
+
+async function take(
+  tx: Tx,
+  signer: Signer,
+  last: store.StoredCheckpoint | undefined,
+  clockMs: number,
+): Promise<store.StoredCheckpoint> {
   const number = (last?.number ?? 0n) + 1n;
   const tree = await readTree(tx, number);
   const keyId = keyIdOf(signer.publicKey);
