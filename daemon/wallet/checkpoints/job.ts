@@ -24,26 +24,34 @@ export function createCheckpoints(options: {
 }): Pick<Loop, 'start' | 'stop'> {
   const { db, signer, everyMs, file, log, watch } = options;
   const progress = watch.watchWork('wallet.checkpoints');
+  const stopping = new AbortController();
+  const { signal } = stopping;
   const work = async (): Promise<boolean> => {
-    if (!(await isOneDue(db, everyMs))) {
-      progress.rest();
-      return false;
+    if (await isOneDue(db, everyMs)) {
+      progress.begin();
+      const onBlock = progress.advance;
+      const taken = await takeCheckpoint(db, signer, { everyMs, signal, onBlock });
+      if (taken) {
+        log.info(
+          { number: Number(taken.number), wallets: Number(taken.size) },
+          'checkpoint of the ledger taken',
+        );
+      }
     }
-    progress.begin();
-    const taken = await takeCheckpoint(db, signer, everyMs);
-    if (taken) {
-      log.info(
-        { number: Number(taken.number), wallets: Number(taken.size) },
-        'checkpoint of the ledger taken',
-      );
-      await file?.append(taken);
-    }
-    progress.advance();
+    // Those of other daemons too, and those that a crash or a full disk left out.
+    await file?.follow(db, signal);
     progress.rest();
     return false;
   };
   const onFailure = (err: unknown): void => progress.wait(describeTrouble(err));
-  return createLoop({ name: 'checkpoints', work, pollMs, log, onFailure });
+  const loop = createLoop({ name: 'checkpoints', work, pollMs, log, onFailure });
+  return {
+    start: loop.start,
+    stop: () => {
+      stopping.abort();
+      return loop.stop();
+    },
+  };
 }
 
 const isOneDue = (db: Db, everyMs: number): Promise<boolean> =>

@@ -1,4 +1,3 @@
-import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
 
 import { leafOf, parseCheckpoint, type Checkpoint } from '../../../core/checkpoint.ts';
@@ -32,7 +31,7 @@ const leavesPerPage = 1_000;
 
 /** Reads the head of an export (docs/verification.md); its lines are taken from the stream. */
 export async function readExport(input: Readable): Promise<Result<ExportedCheckpoint>> {
-  const lines = createInterface({ input, crlfDelay: 0 })[Symbol.asyncIterator]();
+  const lines = splitLines(input);
   const head: string[] = [];
   while (head.length < textLines + 2) {
     const read = await lines.next();
@@ -47,6 +46,19 @@ export async function readExport(input: Readable): Promise<Result<ExportedCheckp
   const signature = /^signature ([A-Za-z0-9+/]{86}==)$/.exec(head[textLines] ?? '')?.[1];
   if (!checkpoint || signature === undefined || head[textLines + 1] !== '') return noExport;
   return succeed({ checkpoint, text, signature, leaves: readLeaves(checkpoint, lines) });
+}
+
+/** Reads as much as a line may have: of a longer one, its beginning is the last line given. */
+async function* splitLines(input: Readable): AsyncGenerator<string, undefined> {
+  let rest = '';
+  for await (const chunk of input) {
+    const lines = (rest + String(chunk)).split('\n');
+    rest = lines.pop() ?? '';
+    yield* lines;
+    if (rest.length > maxLineLength) break;
+  }
+  if (rest !== '') yield rest;
+  return undefined;
 }
 
 const noExport = refuse(

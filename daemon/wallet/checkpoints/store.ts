@@ -99,6 +99,16 @@ export async function listCheckpoints(
   return (await tx.query<CheckpointRow>(listSql, [before, limit])).map(toCheckpoint);
 }
 
+const listAfterSql = sql(
+  'checkpoint_list_after',
+  `SELECT ${columns} FROM checkpoints WHERE number > $1 ORDER BY number LIMIT $2`,
+);
+
+/** Checkpoints after a number, the oldest first. */
+export async function listAfter(tx: Tx, after: bigint, limit: number): Promise<StoredCheckpoint[]> {
+  return (await tx.query<CheckpointRow>(listAfterSql, [after, limit])).map(toCheckpoint);
+}
+
 const insertSql = sql(
   'checkpoint_insert',
   `INSERT INTO checkpoints (${columns}, block_starts, block_roots)
@@ -196,9 +206,18 @@ export async function insertLeaves(tx: Tx, number: bigint, leaves: readonly Leaf
 
 const leavesSql = sql(
   'checkpoint_leaves_read',
-  `SELECT DISTINCT ON (wallet_id) wallet_id, seq, hash FROM checkpoint_leaves
-   WHERE wallet_id >= $1 AND wallet_id > $2 AND number <= $3
-   ORDER BY wallet_id, number DESC LIMIT $4`,
+  // From wallet to wallet in the index: a wallet may have a leaf for each hour of years.
+  `WITH RECURSIVE ids AS (
+     (SELECT wallet_id FROM checkpoint_leaves WHERE wallet_id >= $1 AND wallet_id > $2
+      ORDER BY wallet_id LIMIT 1)
+     UNION ALL
+     SELECT (SELECT l.wallet_id FROM checkpoint_leaves l WHERE l.wallet_id > ids.wallet_id
+             ORDER BY l.wallet_id LIMIT 1)
+     FROM ids WHERE ids.wallet_id IS NOT NULL)
+   SELECT ids.wallet_id, leaf.seq, leaf.hash FROM ids
+   CROSS JOIN LATERAL (SELECT seq, hash FROM checkpoint_leaves
+     WHERE wallet_id = ids.wallet_id AND number <= $3 ORDER BY number DESC LIMIT 1) AS leaf
+   LIMIT $4`,
 );
 
 /** The leaves of a checkpoint in order, from the wallet `fromId` on, or after `afterId`. */

@@ -14,15 +14,24 @@ export const blockSize = 4_096;
 /** What signs checkpoints: a private key, and the public one as PEM. */
 export type Signer = { readonly key: KeyObject; readonly publicKey: KeyObject };
 
+type TakeOptions = {
+  readonly everyMs?: number;
+  /** Once it is aborted, the checkpoint is given up, and nothing of it stays. */
+  readonly signal?: AbortSignal | undefined;
+  /** Some of the wallets were read. */
+  readonly onBlock?: (() => void) | undefined;
+};
+
 /**
  * Takes a checkpoint: reads all wallets of one snapshot in blocks, while commits go on, signs the
  * root, and stores the leaves that changed, with its event, in the same transaction. Undefined if
- * the last one is not `everyMs` old yet, or if another process took this checkpoint meanwhile.
+ * the last one is not `everyMs` old yet, if another process took this checkpoint meanwhile, or if it
+ * was given up.
  */
 export async function takeCheckpoint(
   db: Db,
   signer: Signer,
-  everyMs = 0,
+  { everyMs = 0, signal, onBlock }: TakeOptions = {},
 ): Promise<store.StoredCheckpoint | undefined> {
   try {
     return await db.tx(async (tx) => {
@@ -30,10 +39,12 @@ export async function takeCheckpoint(
       if (!(await store.lockTaking(tx))) return undefined;
       const last = await store.findLast(tx);
       const clockMs = await readClock(tx);
-      return isDue(last, clockMs, everyMs) ? take(tx, signer, last, clockMs) : undefined;
+      return isDue(last, clockMs, everyMs)
+        ? take(tx, signer, { last, clockMs, signal, onBlock })
+        : undefined;
     });
   } catch (err) {
-    if (isTaken(err)) return undefined;
+    if (signal?.aborted || isTaken(err)) return undefined;
     throw err;
   }
 }
@@ -44,28 +55,33 @@ const isTaken = (err: unknown): boolean =>
   sqlStateOf(err) === serializationFailure;
 const serializationFailure = '40001';
 
-/** By the database's clock. One from the future was taken while the clock was ahead. */
+/** By the database's clock. One from the future was taken while the clock was ahead: it is over. */
 export function isDue(
   last: store.StoredCheckpoint | undefined,
   clockMs: number,
   everyMs: number,
 ): boolean {
   const ageMs = last ? clockMs - last.takenAtMs : everyMs;
-  return ageMs >= everyMs || ageMs < -everyMs;
+  return ageMs >= everyMs || ageMs < 0;
 }
+
+type Taking = Pick<TakeOptions, 'signal' | 'onBlock'> & {
+  readonly last: store.StoredCheckpoint | undefined;
+  readonly clockMs: number;
+};
 
 async function take(
   tx: Tx,
   signer: Signer,
-  last: store.StoredCheckpoint | undefined,
-  clockMs: number,
+  { last, clockMs: takenAtMs, signal, onBlock }: Taking,
 ): Promise<store.StoredCheckpoint> {
   const number = (last?.number ?? 0n) + 1n;
-  const tree = await readTree(tx, number);
+  const tree = await readTree(tx, number, () => {
+    onBlock?.();
+    signal?.throwIfAborted();
+  });
   const keyId = keyIdOf(signer.publicKey);
   const origin = last?.origin ?? randomUUID();
-  // A clock that stepped back does not put a checkpoint before the one that it follows.
-  const takenAtMs = Math.max(clockMs, last?.takenAtMs ?? 0);
   const text = formatCheckpoint({
     ...{ origin, number, timeMs: takenAtMs, size: tree.size, root: tree.root.toString('hex') },
     ...{ transactions: tree.transactions, previousRoot: last?.root.toString('hex'), keyId },
@@ -83,7 +99,7 @@ async function take(
   return checkpoint;
 }
 
-async function readTree(tx: Tx, number: bigint) {
+async function readTree(tx: Tx, number: bigint, onBlock: () => void) {
   const tree = createMerkleTree();
   const starts: Buffer[] = [];
   const roots: Buffer[] = [];
@@ -91,6 +107,7 @@ async function readTree(tx: Tx, number: bigint) {
   let transactions = 0n;
   for (let afterId = store.beforeAll; ;) {
     const leaves = await store.readWalletLeaves(tx, afterId, blockSize);
+    onBlock();
     const [first] = leaves;
     const last = leaves.at(-1);
     if (!first || !last) break;
