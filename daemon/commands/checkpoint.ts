@@ -1,4 +1,5 @@
 import { createWriteStream } from 'node:fs';
+import { rm } from 'node:fs/promises';
 import { pipeline } from 'node:stream/promises';
 import { Readable } from 'node:stream';
 
@@ -35,8 +36,9 @@ export function addCheckpointCommands(program: Command, { withConfig }: CommandL
   const take = group
     .command('take', { isDefault: true })
     .description('take a checkpoint now (what `walletd checkpoint` alone does)')
+    .option('--export <file>', 'write it with all wallets to a file that does not exist yet')
     .action(withConfig(runTake, databases));
-  addExamples(take, ['walletd checkpoint', 'walletd checkpoint take']);
+  addExamples(take, ['walletd checkpoint', 'walletd checkpoint take --export checkpoint.txt']);
   const list = group
     .command('list')
     .description(`the last ${listed} checkpoints, the newest first`)
@@ -64,13 +66,15 @@ export function addCheckpointCommands(program: Command, { withConfig }: CommandL
   addExamples(key, ['walletd checkpoint key > checkpoint-key.pub']);
 }
 
-async function runTake(run: HostRun): Promise<number> {
+async function runTake(run: HostRun, { export: out }: { export?: string }): Promise<number> {
   const taken = await withDatabase('wallet', run, async (db, dataDir) => {
-    const key = await readCheckpointKey(run.config, dataDir);
+    const key = await readCheckpointKey(run.config, dataDir, { isMade: false });
     if (!key.ok) return refuse('INVALID_ARGUMENT', `${key.fault.fault}; ${key.fault.hint}`);
     if (!key.value) return noKey;
-    const checkpoint = await takeCheckpoint(db, key.value);
-    return checkpoint ? succeed(checkpoint) : takenElsewhere;
+    const checkpoint = await takeCheckpoint(db, key.value, { signal: run.signal });
+    if (!checkpoint) return takenElsewhere;
+    const written = out === undefined ? undefined : await writeExport(db, checkpoint.number, out);
+    return written?.ok === false ? written : succeed(checkpoint);
   });
   if (!taken.ok) return printFault(taken.fault);
   const { number, size } = taken.value;
@@ -104,7 +108,7 @@ async function runList(run: HostRun): Promise<number> {
 async function runShow(run: HostRun, text: string): Promise<number> {
   const shown = await withCheckpoint(run, text, async (db, number) => {
     const checkpoint = await db.read((tx) => checkpointStore.findCheckpoint(tx, number));
-    return checkpoint && formatSigned(checkpoint);
+    return checkpoint ? succeed(formatSigned(checkpoint)) : notThere(number);
   });
   if (!shown) return usageExitCode;
   if (!shown.ok) return printFault(shown.fault);
@@ -113,24 +117,37 @@ async function runShow(run: HostRun, text: string): Promise<number> {
 }
 
 async function runExport(run: HostRun, text: string, { out }: { out: string }): Promise<number> {
-  const written = await withCheckpoint(run, text, async (db, number) => {
-    const parts = await exportCheckpoint(db, number);
-    if (!parts) return undefined;
-    // Not over a file that is there.
-    await pipeline(Readable.from(parts), createWriteStream(out, { flags: 'wx', flush: true }));
-    return true;
-  });
+  const written = await withCheckpoint(run, text, (db, number) => writeExport(db, number, out));
   if (!written) return usageExitCode;
   if (!written.ok) return printFault(written.fault);
   printLine(`walletd: written to ${out}; keep it where the server cannot change it`);
   return 0;
 }
 
+/** A whole file, or none. One that is there is evidence, and stays. */
+async function writeExport(db: Db, number: bigint, out: string): Promise<Result<string>> {
+  const parts = await exportCheckpoint(db, number);
+  if (!parts) return notThere(number);
+  try {
+    await pipeline(Readable.from(parts), createWriteStream(out, { flags: 'wx', flush: true }));
+    return succeed(out);
+  } catch (err) {
+    const code = err instanceof Error && 'syscall' in err && 'code' in err ? err.code : undefined;
+    if (code !== 'EEXIST') await rm(out, { force: true });
+    if (code === undefined) throw err;
+    const why = code === 'EEXIST' ? 'exists already, and is not overwritten' : `${String(code)}`;
+    return refuse('INVALID_ARGUMENT', `--out: ${out}: ${why}`, { field: 'out' });
+  }
+}
+
+const notThere = (number: bigint) =>
+  refuse('INVALID_ARGUMENT', `there is no checkpoint ${number}: see \`walletd checkpoint list\``);
+
 /** Undefined if the number is none. */
 async function withCheckpoint<T>(
   run: HostRun,
   text: string,
-  work: (db: Db, number: bigint) => Promise<T | undefined>,
+  work: (db: Db, number: bigint) => Promise<Result<T>>,
 ): Promise<Outcome<T> | undefined> {
   if (!/^[1-9]\d{0,17}$/.test(text)) {
     printLine(
@@ -138,20 +155,12 @@ async function withCheckpoint<T>(
     );
     return undefined;
   }
-  return withDatabase('wallet', run, async (db): Promise<Result<T>> => {
-    const found = await work(db, BigInt(text));
-    return found === undefined
-      ? refuse(
-          'INVALID_ARGUMENT',
-          `there is no checkpoint ${text}: see \`walletd checkpoint list\``,
-        )
-      : succeed(found);
-  });
+  return withDatabase('wallet', run, (db) => work(db, BigInt(text)));
 }
 
 async function runKey(run: HostRun): Promise<number> {
   const read = await withDatabase('wallet', run, async (_db, dataDir) => {
-    const key = await readCheckpointKey(run.config, dataDir);
+    const key = await readCheckpointKey(run.config, dataDir, { isMade: false });
     if (!key.ok) return refuse('INVALID_ARGUMENT', `${key.fault.fault}; ${key.fault.hint}`);
     return key.value ? succeed(key.value.publicKey) : noKey;
   });

@@ -47,27 +47,37 @@ export async function readPreviousKey(config: Config): Promise<Outcome<string | 
 
 /**
  * The key that signs checkpoints: the one configured, or one of our own beside the embedded data;
- * undefined where there is neither.
+ * undefined where there is neither. A command does not make one: it may run as another user.
  */
 export async function readCheckpointKey(
   config: Config,
   dataDir: string | undefined,
+  { isMade = true } = {},
 ): Promise<Outcome<CheckpointKey | undefined>> {
   const file = config.checkpointKeyFile ?? (dataDir && join(dataDir, 'checkpoint-key.pem'));
   if (file === undefined) return { ok: true, value: undefined };
-  if (config.checkpointKeyFile === undefined) {
+  if (isMade && config.checkpointKeyFile === undefined) {
     const fault = await createOwnKey(file);
     if (fault) return { ok: false, fault };
   }
   const pem = await readSecret('CHECKPOINT_KEY_FILE', file, config);
   if (!pem.ok) return pem;
-  const publicKey = readPublicKey(pem.value);
-  if (publicKey) return { ok: true, value: { key: createPrivateKey(pem.value), publicKey } };
-  const fault = 'CHECKPOINT_KEY_FILE: the file has no Ed25519 key';
+  const key = parsePrivateKey(pem.value);
+  const publicKey = key && readPublicKey(pem.value);
+  if (publicKey) return { ok: true, value: { key, publicKey } };
+  const fault = 'CHECKPOINT_KEY_FILE: the file has no private Ed25519 key (PEM)';
   return {
     ok: false,
     fault: { fault, hint: 'make one with `openssl genpkey -algorithm ed25519`' },
   };
+}
+
+function parsePrivateKey(pem: string): KeyObject | undefined {
+  try {
+    return createPrivateKey(pem);
+  } catch {
+    return undefined;
+  }
 }
 
 export type CheckpointKey = { readonly key: KeyObject; readonly publicKey: KeyObject };

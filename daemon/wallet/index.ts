@@ -35,7 +35,7 @@ export { acceptClockAheadOnHost, type AheadRequest, type AheadWallet } from './h
 export { compareCheckpoint, type CheckpointFinding } from './checkpoints/compare.ts';
 export { exportCheckpoint } from './checkpoints/export.ts';
 export { createCheckpointFile, formatSigned } from './checkpoints/file.ts';
-export { readExport, type ExportedCheckpoint } from './checkpoints/read-export.ts';
+export { isExportFault, readExport, type ExportedCheckpoint } from './checkpoints/read-export.ts';
 export * as checkpointStore from './checkpoints/store.ts';
 export { takeCheckpoint } from './checkpoints/take.ts';
 export { streamLedger } from './rpc/ledger-stream.ts';

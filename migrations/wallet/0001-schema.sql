@@ -172,8 +172,8 @@ CREATE TABLE checkpoints (
   block_roots bytea NOT NULL
 );
 
--- The leaves that differ from those of the checkpoint before: a wallet's leaf at a checkpoint is its
--- last one up to that number. Append-only.
+-- The leaves that differ from those of the checkpoint before: a wallet's leaf at a checkpoint is
+-- its last one up to that number. Append-only.
 CREATE TABLE checkpoint_leaves (
   wallet_id uuid NOT NULL,
   number bigint NOT NULL,

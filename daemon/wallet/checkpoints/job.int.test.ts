@@ -98,7 +98,7 @@ describe('leaves of a long history', () => {
 });
 
 describe('the file of checkpoints', () => {
-  it('has each checkpoint once, whichever process took it and however often it is followed', async () => {
+  it('each checkpoint is in the file once, whichever process took it', async () => {
     const file = createCheckpointFile(path);
     const checkpoints = [await take(), await take()];
     await file.follow(test.db);
@@ -160,7 +160,7 @@ describe('the job', () => {
     return { job, watch };
   };
 
-  it('writes what it takes to the file', async () => {
+  it('what the job takes is in the file', async () => {
     const { job, watch } = start();
     await vi.waitFor(async () => expect(await readBack()).toContain('signature '), 10_000);
     await job.stop();
@@ -168,7 +168,7 @@ describe('the job', () => {
     expect(await count('checkpoints')).toBe(1);
   });
 
-  it('says why nothing is written to the file, and takes checkpoints nevertheless', async () => {
+  it('a file that cannot be written is a stall with a reason, and does not stop checkpoints', async () => {
     await symlink(join(folder, 'elsewhere'), path);
     const { job, watch } = start();
     await vi.waitFor(() => {

@@ -44,17 +44,6 @@ const toCheckpoint = (row: CheckpointRow): StoredCheckpoint => ({
   keyId: row.key_id,
 });
 
-// The first statement of its transaction.
-const oneSnapshotSql = sql(
-  'checkpoint_snapshot',
-  'SET TRANSACTION ISOLATION LEVEL REPEATABLE READ',
-);
-
-/** All statements of this transaction see the ledger as it is at the next one. */
-export async function useOneSnapshot(tx: Tx): Promise<void> {
-  await tx.execute(oneSnapshotSql);
-}
-
 /** Any number that no other lock of this database has. */
 const lockNumber = 7_318_402_551;
 const lockSql = sql('checkpoint_lock', 'SELECT pg_try_advisory_xact_lock($1) AS is_locked');

@@ -34,8 +34,7 @@ export async function takeCheckpoint(
   { everyMs = 0, signal, onBlock }: TakeOptions = {},
 ): Promise<store.StoredCheckpoint | undefined> {
   try {
-    return await db.tx(async (tx) => {
-      await store.useOneSnapshot(tx);
+    return await db.snapshotTx(async (tx) => {
       if (!(await store.lockTaking(tx))) return undefined;
       const last = await store.findLast(tx);
       const clockMs = await readClock(tx);
