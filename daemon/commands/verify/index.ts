@@ -27,7 +27,7 @@ export function addVerify(program: Command, { withConfig }: CommandLine): void {
     .option('--against <file>', 'compare with an exported checkpoint, too')
     .option('--key <file>', 'the public key that signed it; default: as the database has it')
     .option('--json', 'one JSON object a line for each finding')
-    .action(withConfig(runVerify, { databases: ['wallet', 'statement'] }));
+    .action(withConfig(runVerify, { scope: 'databases', databases: ['wallet', 'statement'] }));
   addExamples(command, [
     'walletd verify',
     'walletd verify --json > findings.jsonl',

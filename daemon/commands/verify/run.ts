@@ -47,7 +47,7 @@ export type VerifyListener = {
 };
 
 /** Two pages of each of these are in memory. */
-const pageSize = { bytes: 1024 * 1024, rows: 10_000 };
+const pageSize = { bytes: 256 * 1024, rows: 2_000 };
 const readers = 2;
 /** Of entries whose lines may be on their way; with more, the pass waits for them. */
 const maxMissing = 200_000;
