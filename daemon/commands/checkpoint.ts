@@ -72,6 +72,7 @@ async function runTake(run: HostRun, { export: out }: { export?: string }): Prom
     if (!key.ok) return refuse('INVALID_ARGUMENT', `${key.fault.fault}; ${key.fault.hint}`);
     if (!key.value) return noKey;
     const checkpoint = await takeCheckpoint(db, key.value, { signal: run.signal });
+    run.signal.throwIfAborted();
     if (!checkpoint) return takenElsewhere;
     const written = out === undefined ? undefined : await writeExport(db, checkpoint.number, out);
     return written?.ok === false ? written : succeed(checkpoint);

@@ -171,6 +171,7 @@ CREATE TABLE checkpoints (
   block_starts bytea NOT NULL,
   block_roots bytea NOT NULL
 );
+CREATE INDEX checkpoints_time ON checkpoints (taken_at, number);
 
 -- The leaves that differ from those of the checkpoint before: a wallet's leaf at a checkpoint is
 -- its last one up to that number. Append-only.

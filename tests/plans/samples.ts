@@ -59,7 +59,7 @@ export function createSamples(size: number): Readonly<Record<string, Sample>> {
     wallet_lock_free: all(wallets, users),
     wallet_read: all(wallets, users),
     // Checkpoints.
-    checkpoint_anchor: one(middleTime, 1),
+    checkpoint_anchor: one('2026-01-01', 1),
     checkpoint_compare: all(wallets, repeat(5)),
     checkpoint_insert: one(
       ...[size + 1, nowhere, middleTime, 1, Buffer.alloc(32), '', '', ''],

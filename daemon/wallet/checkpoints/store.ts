@@ -227,7 +227,7 @@ export const beforeAll = '00000000-0000-0000-0000-000000000000';
 const anchorSql = sql(
   'checkpoint_anchor',
   `SELECT ${columns}, block_starts, block_roots FROM checkpoints
-   WHERE taken_at >= $1 AND number >= $2 ORDER BY number LIMIT 1`,
+   WHERE taken_at >= $1 AND number >= $2 ORDER BY taken_at, number LIMIT 1`,
 );
 
 type AnchorRow = CheckpointRow & { block_starts: Buffer; block_roots: Buffer };
