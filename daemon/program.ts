@@ -7,6 +7,7 @@ import {
   type CommandLine,
   type WithConfig,
 } from './commands/command-line.ts';
+import { addCheckpointCommands } from './commands/checkpoint.ts';
 import { addConfigCommands } from './commands/config-check.ts';
 import { explainFailure } from './commands/explain-failure.ts';
 import type { HostRun } from './commands/host-run.ts';
@@ -77,6 +78,7 @@ export function addCommands(
   addConfigCommands(program, line);
   addUsersCommands(program, line);
   addWalletsCommands(program, line);
+  addCheckpointCommands(program, line);
   addStatementsCommands(program, line);
   addVerify(program, line);
 }

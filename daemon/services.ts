@@ -12,7 +12,7 @@ import type { OutboxDepth } from './platform/outbox/depth.ts';
 import type { ProgressWatch } from './platform/progress/watch.ts';
 import type { Revocations } from './platform/access/revocations.ts';
 import type { Peers } from './peer-clients.ts';
-import { keyFault, readPreviousKey, readSigningKey } from './config/secrets.ts';
+import { keyFault, readCheckpointKey, readPreviousKey, readSigningKey } from './config/secrets.ts';
 import type { ServiceName } from './config/settings.ts';
 import { createStatement } from './statement/index.ts';
 import { createWallet } from './wallet/index.ts';
@@ -96,9 +96,13 @@ export const createService: Readonly<
     }
     return { ok: true, value: auth.value };
   },
-  wallet: async ({ config, dbs, reserved, broker, auth, log, watch }, notices) => {
+  wallet: async ({ config, dataDir, dbs, reserved, broker, auth, log, watch }, notices) => {
+    const signer = await readCheckpointKey(config, dataDir);
+    if (!signer.ok) return signer;
     const { defaultCurrency, selfServiceOperations, localOperations } = config;
     const { amqpOperations, outboxLimit } = config;
+    const { checkpointMinutes, checkpointFile: file } = config;
+    const checkpointing = { everyMs: checkpointMinutes * 60_000, file };
     const wallet = createWallet({
       db: dbOf(dbs, 'wallet'),
       commitDb: dbOf(reserved, 'wallet'),
@@ -113,6 +117,7 @@ export const createService: Readonly<
         queue: config.walletQueue,
         laneCount: 2,
       },
+      ...(signer.value ? { checkpoints: { ...checkpointing, signer: signer.value } } : {}),
       ...{ log, watch },
     });
     const rights = await wallet.checkRights();
@@ -124,6 +129,9 @@ export const createService: Readonly<
           hint: 'give the daemon a role of its own that does not own the tables, and keep the owner for WALLET_MIGRATION_DATABASE_URL',
         },
       };
+    }
+    if (!signer.value) {
+      notices.push('no CHECKPOINT_KEY_FILE: no checkpoints of the ledger are taken');
     }
     if (config.rabbitmqUrl === undefined) {
       notices.push('no RABBITMQ_URL: other programs cannot send transactions or receive events');

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
 
-import type { CreatedEvent } from '../core/created-event.ts';
+import type { CreatedEvent } from '../core/messages/created-event.ts';
 import { walletIdOf } from '../core/ids.ts';
 import { formatMinor } from '../core/money.ts';
 import { operations } from '../core/operations.ts';

@@ -2,7 +2,9 @@
 type FindingKind =
   | ('gap' | 'hash' | 'balance' | 'time' | 'amount' | 'parent' | 'undo')
   | ('wallet' | 'no_wallet' | 'no_entries')
-  | ('line_missing' | 'line_altered' | 'line_extra' | 'outbox');
+  | ('line_missing' | 'line_altered' | 'line_extra' | 'outbox')
+  // Against a checkpoint.
+  | ('missing_wallet' | 'cut_tail' | 'rewritten');
 
 export type LedgerFinding = {
   readonly walletId: string;

@@ -16,7 +16,7 @@ import type { HostRun } from './host-run.ts';
 export async function withDatabase<T>(
   name: ServiceName,
   run: HostRun,
-  work: (db: Db) => Promise<Result<T>>,
+  work: (db: Db, dataDir: string | undefined) => Promise<Result<T>>,
 ): Promise<Outcome<T>> {
   const { config, log, signal } = run;
   const lifecycle = createLifecycle(log);
@@ -32,7 +32,7 @@ export async function withDatabase<T>(
     const connected = await connectDatabase(name, url, config, log, commandPool(signal));
     if (!connected.ok) return connected;
     lifecycle.defer('database', () => connected.value.close());
-    const done = await explainLoss(name, run, () => work(connected.value));
+    const done = await explainLoss(name, run, () => work(connected.value, databases.dataDir));
     if (!done.ok) return done;
     if (done.value.ok) return { ok: true, value: done.value.value };
     const { message } = done.value.rejection;

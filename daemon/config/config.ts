@@ -54,6 +54,9 @@ export type Config = {
   readonly serviceCredentialFile: string | undefined;
   readonly signingKeyFile: string | undefined;
   readonly previousKeyFile: string | undefined;
+  readonly checkpointKeyFile: string | undefined;
+  readonly checkpointMinutes: number;
+  readonly checkpointFile: string | undefined;
   readonly rabbitmqUrl: string | undefined;
   readonly walletQueue: string;
   readonly statementQueue: string;
@@ -257,6 +260,9 @@ function toConfig(parsed: Parsed, xdgDataHome: string | undefined): Config {
     serviceCredentialFile: parsed.WALLETD_SERVICE_CREDENTIAL_FILE,
     signingKeyFile: parsed.AUTH_SIGNING_KEY_FILE,
     previousKeyFile: parsed.AUTH_PREVIOUS_KEY_FILE,
+    checkpointKeyFile: parsed.CHECKPOINT_KEY_FILE,
+    checkpointMinutes: parsed.CHECKPOINT_MINUTES,
+    checkpointFile: parsed.CHECKPOINT_FILE,
     rabbitmqUrl: parsed.RABBITMQ_URL,
     walletQueue: parsed.WALLET_QUEUE,
     statementQueue: parsed.STATEMENT_QUEUE,

@@ -1,7 +1,8 @@
-import { randomBytes } from 'node:crypto';
+import { createPrivateKey, randomBytes, type KeyObject } from 'node:crypto';
 import { link, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 
+import { readPublicKey } from '../../core/checkpoint.ts';
 import type { SecretReader } from '../../core/secret-file.ts';
 import { createSigningKeys, generateSigningKey } from '../auth/index.ts';
 import type { Config } from './config.ts';
@@ -44,6 +45,43 @@ export async function readPreviousKey(config: Config): Promise<Outcome<string | 
   return readSecret('AUTH_PREVIOUS_KEY_FILE', file, config);
 }
 
+/**
+ * The key that signs checkpoints: the one configured, or one of our own beside the embedded data;
+ * undefined where there is neither. A command does not make one: it may run as another user.
+ */
+export async function readCheckpointKey(
+  config: Config,
+  dataDir: string | undefined,
+  { isMade = true } = {},
+): Promise<Outcome<CheckpointKey | undefined>> {
+  const file = config.checkpointKeyFile ?? (dataDir && join(dataDir, 'checkpoint-key.pem'));
+  if (file === undefined) return { ok: true, value: undefined };
+  if (isMade && config.checkpointKeyFile === undefined) {
+    const fault = await createOwnKey(file);
+    if (fault) return { ok: false, fault };
+  }
+  const pem = await readSecret('CHECKPOINT_KEY_FILE', file, config);
+  if (!pem.ok) return pem;
+  const key = parsePrivateKey(pem.value);
+  const publicKey = key && readPublicKey(pem.value);
+  if (publicKey) return { ok: true, value: { key, publicKey } };
+  const fault = 'CHECKPOINT_KEY_FILE: the file has no private Ed25519 key (PEM)';
+  return {
+    ok: false,
+    fault: { fault, hint: 'make one with `openssl genpkey -algorithm ed25519`' },
+  };
+}
+
+function parsePrivateKey(pem: string): KeyObject | undefined {
+  try {
+    return createPrivateKey(pem);
+  } catch {
+    return undefined;
+  }
+}
+
+export type CheckpointKey = { readonly key: KeyObject; readonly publicKey: KeyObject };
+
 const readSecret = async (variable: string, file: string, config: Config) =>
   readSecretText(variable, file, await findSecretReader(config));
 
@@ -57,6 +95,7 @@ export async function findKeyFileFault(
     AUTH_SIGNING_KEY_FILE: hasAuth ? config.signingKeyFile : undefined,
     AUTH_PREVIOUS_KEY_FILE: hasAuth ? config.previousKeyFile : undefined,
     WALLETD_SERVICE_CREDENTIAL_FILE: config.serviceCredentialFile,
+    CHECKPOINT_KEY_FILE: config.services.includes('wallet') ? config.checkpointKeyFile : undefined,
   };
   for (const [variable, file] of Object.entries(files)) {
     const read = file === undefined ? undefined : await readSecretText(variable, file, reader);
@@ -85,7 +124,7 @@ async function createOwnKey(file: string): Promise<Fault | undefined> {
   } catch (err) {
     const why = err instanceof Error ? err.message : String(err);
     return {
-      fault: `the signing key cannot be made: ${why}`,
+      fault: `a key cannot be made in the data folder: ${why}`,
       hint: 'see that the disk of the data folder has room and can be written, and start again',
     };
   }

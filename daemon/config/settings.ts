@@ -49,6 +49,12 @@ export const settings = {
   WALLETD_SERVICE_CREDENTIAL_FILE: ['a file with the secret that the services share', ''],
   AUTH_SIGNING_KEY_FILE: ['an Ed25519 key (PKCS #8, PEM) that signs access tokens', ''],
   AUTH_PREVIOUS_KEY_FILE: ['a previous signing key; its tokens are accepted until they expire', ''],
+  CHECKPOINT_KEY_FILE: [
+    'an Ed25519 key (PKCS #8, PEM) that signs checkpoints of the ledger; without one none are taken',
+    '',
+  ],
+  CHECKPOINT_MINUTES: ['minutes from one checkpoint to the next', '60'],
+  CHECKPOINT_FILE: ['a file to which each checkpoint is appended', ''],
   RABBITMQ_URL: [
     'amqp://user:password@host/vhost, or several with commas; default: events stay in this process',
     '',
@@ -171,6 +177,15 @@ export const schema = z.object({
   WALLETD_SERVICE_CREDENTIAL_FILE: optional,
   AUTH_SIGNING_KEY_FILE: optional,
   AUTH_PREVIOUS_KEY_FILE: optional,
+  CHECKPOINT_KEY_FILE: optional,
+  CHECKPOINT_MINUTES: z
+    .string()
+    .regex(
+      /^([1-9]\d{0,2}|1[0-3]\d\d|14[0-3]\d|1440)$/,
+      'must be a number of minutes from 1 to 1440',
+    )
+    .transform(Number),
+  CHECKPOINT_FILE: optional,
   RABBITMQ_URL: rabbitmqUrl,
   WALLET_QUEUE: queueName,
   AMQP_OPERATIONS: z

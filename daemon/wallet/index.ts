@@ -13,6 +13,9 @@ import { createTiming } from '../platform/metrics.ts';
 import { createOutboxGauge } from '../platform/outbox/depth.ts';
 import { createRelay } from '../platform/outbox/relay.ts';
 import type { ProgressWatch } from '../platform/progress/watch.ts';
+import { createCheckpointFile } from './checkpoints/file.ts';
+import { createCheckpoints } from './checkpoints/job.ts';
+import type { Signer } from './checkpoints/take.ts';
 import { createOptimisticCommit } from './commit/optimistic-commit.ts';
 import { createEmittedConsumer } from './events/emitted-consumer.ts';
 import { createLedgerAlarms, explainDefects } from './commit/alarms.ts';
@@ -29,6 +32,12 @@ import { createWalletRefs } from './requests/wallet-refs.ts';
 import { createKnownUsers, findByWallets, type FindUsers } from './requests/users.ts';
 
 export { acceptClockAheadOnHost, type AheadRequest, type AheadWallet } from './host.ts';
+export { compareCheckpoint, type CheckpointFinding } from './checkpoints/compare.ts';
+export { exportCheckpoint } from './checkpoints/export.ts';
+export { createCheckpointFile, formatSigned } from './checkpoints/file.ts';
+export { isExportFault, readExport, type ExportedCheckpoint } from './checkpoints/read-export.ts';
+export * as checkpointStore from './checkpoints/store.ts';
+export { takeCheckpoint } from './checkpoints/take.ts';
 export { streamLedger } from './rpc/ledger-stream.ts';
 export { findUnsent, keyOf as keyOfPlace } from './verify/outbox.ts';
 export { countPendingMessages, verifyLedger, type VerifyPart } from './verify/pass.ts';
@@ -50,6 +59,13 @@ export type WalletOptions = {
     readonly localOperations: ReadonlySet<Operation>;
     /** Commits in flight at once; two by default. */
     readonly laneCount: number;
+  };
+  /** Absent: no checkpoints are taken. */
+  readonly checkpoints?: {
+    readonly signer: Signer;
+    readonly everyMs: number;
+    /** The path of a file to which each is appended. */
+    readonly file: string | undefined;
   };
   readonly log: Log;
   readonly watch: ProgressWatch;
@@ -101,6 +117,7 @@ export function createWallet(options: WalletOptions) {
   };
   const emitted = createEmittedConsumer(emittedOptions);
   const trail = createAuditTrail({ db, log });
+  const checkpoints = startCheckpoints(options);
   const plan = createReplayPlan({ ...emittedOptions, trail });
   const deadLetters = createDeadLetters({ db, plan });
   const calls = { db, trail, groupCommit, users, walletRefs, isOutboxFull, ...config };
@@ -128,13 +145,22 @@ export function createWallet(options: WalletOptions) {
     start: () => {
       gauge.start();
       relay.start();
+      checkpoints?.start();
     },
     stop: async () => {
       gauge.stop();
+      await checkpoints?.stop();
       await groupCommit.drain();
       await relay.stop();
     },
   };
+}
+
+function startCheckpoints({ db, checkpoints, log, watch }: WalletOptions) {
+  if (!checkpoints) return undefined;
+  const { signer, everyMs, file: path } = checkpoints;
+  const file = path === undefined ? undefined : createCheckpointFile(path);
+  return createCheckpoints({ db, signer, everyMs, file, log, watch });
 }
 
 function startCommits(

@@ -160,3 +160,37 @@ CREATE TABLE audit_targets (
   line_count smallint NOT NULL
 );
 CREATE INDEX audit_targets_time ON audit_targets (target, occurred_at, audit_id);
+
+-- Signed checkpoints of the ledger. text is what was signed. block_starts and block_roots have, for
+-- each 4,096 wallets in order of id, the first one's id and the root of their subtree (16 and 32
+-- bytes each): a wallet's path in the tree is found without all leaves. Append-only.
+CREATE TABLE checkpoints (
+  number bigint PRIMARY KEY CHECK (number > 0),
+  origin uuid NOT NULL,
+  taken_at timestamptz NOT NULL,
+  size bigint NOT NULL,
+  root bytea NOT NULL,
+  text text NOT NULL,
+  signature text NOT NULL,
+  key_id text NOT NULL,
+  block_starts bytea NOT NULL,
+  block_roots bytea NOT NULL
+);
+CREATE INDEX checkpoints_time ON checkpoints (taken_at, number);
+
+-- The leaves that differ from those of the checkpoint before: a wallet's leaf at a checkpoint is
+-- its last one up to that number. Append-only.
+CREATE TABLE checkpoint_leaves (
+  wallet_id uuid NOT NULL,
+  number bigint NOT NULL,
+  seq bigint NOT NULL,
+  hash bytea NOT NULL,
+  PRIMARY KEY (wallet_id, number)
+);
+
+-- The public keys that checkpoints were signed with (PEM). Append-only.
+CREATE TABLE checkpoint_keys (
+  key_id text PRIMARY KEY,
+  public_key text NOT NULL,
+  first_used_at timestamptz NOT NULL DEFAULT clock_timestamp()
+);

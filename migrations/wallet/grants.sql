@@ -2,9 +2,11 @@
 -- The runtime role appends to the ledger and never changes it.
 REVOKE ALL ON schema_migrations, transactions, inbox, audit_log, wallets FROM {{runtime_role}};
 REVOKE ALL ON audit_targets, dead_letters, outbox, relay_leases FROM {{runtime_role}};
+REVOKE ALL ON checkpoints, checkpoint_leaves, checkpoint_keys FROM {{runtime_role}};
 GRANT USAGE ON SCHEMA public TO {{runtime_role}};
 GRANT SELECT ON schema_migrations TO {{runtime_role}};
 GRANT SELECT, INSERT ON transactions, inbox, audit_log, audit_targets TO {{runtime_role}};
+GRANT SELECT, INSERT ON checkpoints, checkpoint_leaves, checkpoint_keys TO {{runtime_role}};
 GRANT SELECT, INSERT,
   UPDATE (status, balance, seq, last_at, last_hash, read_watermark, ahead_accepted_at)
   ON wallets TO {{runtime_role}};

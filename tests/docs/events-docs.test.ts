@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest';
 
 import { operations } from '../../core/operations.ts';
 import type { InboundMessage } from '../../daemon/platform/broker/broker.ts';
+import { toCheckpointMessage } from '../../daemon/wallet/checkpoints/message.ts';
 import type { Command } from '../../daemon/wallet/domain.ts';
 import {
   readEmitted,
@@ -146,6 +147,16 @@ describe('docs/asyncapi.json', () => {
     }
   });
 
+  it('asyncapi.json describes the result of toCheckpointMessage', () => {
+    const checkpoint = {
+      ...{ number: 12n, origin: userId, takenAtMs: 1_700_000_000_000, size: 3n },
+      ...{ root: Buffer.alloc(32), text: 'text', signature: `${'A'.repeat(86)}==` },
+      keyId: '0123456789abcdef',
+    };
+    const { body } = toCheckpointMessage(checkpoint, 84n);
+    expect(findFaults('LedgerCheckpoint', overTheWire(body))).toEqual([]);
+  });
+
   it('asyncapi.json names every operation, and every reason of a rejection', () => {
     const domain = read('daemon/wallet/domain.ts');
     const reasons = [...domain.matchAll(/reject\(\s*'([A-Z_]+)'/g)].map(([, reason]) => reason);
@@ -224,6 +235,7 @@ describe('docs/events.md', () => {
     expect(findFaults('StatementRequested', requested)).toEqual([]);
     expect(readRequested(toInbound(requested!))).toEqual(requested?.data);
     expect(findFaults('StatementReady', examplesOf('statement_ready')[0])).toEqual([]);
+    expect(findFaults('LedgerCheckpoint', examplesOf('ledger_checkpoint')[0])).toEqual([]);
   });
 
   it('docs/events.md explains every field of the schemas', () => {
@@ -234,6 +246,7 @@ describe('docs/events.md', () => {
       ['StatementAsked', '## In: `statement_requested`'],
       ['StatementRequested', '## Out: `statement_requested`'],
       ['StatementReady', '## Out: `statement_ready`'],
+      ['LedgerCheckpoint', '## Out: `ledger_checkpoint`'],
     ] as const) {
       const data = api.components.schemas[name]?.properties?.['data']?.properties ?? {};
       const nested = Object.keys(data['transaction']?.properties ?? {});

@@ -107,6 +107,14 @@ export const fillSql: Readonly<Record<Service, readonly string[]>> = {
     `INSERT INTO inbox (transaction_id, wallet_id, message_id, reason, message, metadata,
        rejected_at)
      SELECT ${idSql('i')}, ${idSql('w')}, '', '', '', '{}', clock_timestamp() FROM ${walletRows}`,
+    // A wallet's leaf changes with every checkpoint.
+    `INSERT INTO checkpoint_leaves (wallet_id, number, seq, hash)
+     SELECT ${idSql('w')}, i, i, '\\x00' FROM ${walletRows}, generate_series(1, 8) AS i`,
+    `INSERT INTO checkpoints (number, origin, taken_at, size, root, text, signature, key_id,
+       block_starts, block_roots)
+     SELECT n + 1, ${idSql('o', "''")}, ${entryTime.replace('seq', 'n')}, 1, '', '', '', '', '', ''
+     FROM ${walletRows}`,
+    `INSERT INTO checkpoint_keys (key_id, public_key) SELECT n, '' FROM ${walletRows}`,
     deadLetters,
     audit,
     packed,

@@ -1,14 +1,21 @@
 import type { Command } from 'commander';
 
+import type { Checkpoint } from '../../../core/checkpoint.ts';
 import type { LedgerFinding } from '../../../core/ledger-check/index.ts';
-import { addExamples, type CommandLine } from '../command-line.ts';
+import { addExamples, usageExitCode, type CommandLine } from '../command-line.ts';
 import type { HostRun } from '../host-run.ts';
 import { printFault, printLine, writeStdout } from '../print.ts';
 import { verifyOnHost, type VerifyTotals } from './run.ts';
 
 const progressEveryMs = 2_000;
 
-type Options = { wallet?: string; json?: boolean; ledgerOnly?: boolean };
+type Options = {
+  wallet?: string;
+  json?: boolean;
+  ledgerOnly?: boolean;
+  against?: string;
+  key?: string;
+};
 
 /** Adds `walletd verify`. */
 export function addVerify(program: Command, { withConfig }: CommandLine): void {
@@ -17,11 +24,14 @@ export function addVerify(program: Command, { withConfig }: CommandLine): void {
     .description('check the whole ledger, and the statement lines against it, while it is in use')
     .option('--wallet <id>', 'of this wallet only')
     .option('--ledger-only', 'leave the statement lines out')
+    .option('--against <file>', 'compare with an exported checkpoint, too')
+    .option('--key <file>', 'the public key that signed it; default: as the database has it')
     .option('--json', 'one JSON object a line for each finding')
     .action(withConfig(runVerify, { scope: 'databases', databases: ['wallet', 'statement'] }));
   addExamples(command, [
     'walletd verify',
     'walletd verify --json > findings.jsonl',
+    'walletd verify --against checkpoint-12.txt --key checkpoint-key.pub',
     'walletd verify --wallet adbcf8b0-01c7-561f-af3e-e0db58fa9b1b',
   ]);
 }
@@ -29,9 +39,15 @@ export function addVerify(program: Command, { withConfig }: CommandLine): void {
 async function runVerify(run: HostRun, options: Options): Promise<number> {
   let reportedAt = performance.now();
   const format = options.json === true ? toJson : toText;
+  const { wallet: walletId, against: file, key: keyFile } = options;
+  if (file === undefined && keyFile !== undefined) {
+    printLine('walletd: --key is the key of a checkpoint: give it with --against');
+    return usageExitCode;
+  }
+  const against = file === undefined ? undefined : { file, keyFile, walletId };
   const done = await verifyOnHost(
     run,
-    { walletId: options.wallet, isLedgerOnly: options.ledgerOnly === true },
+    { walletId, isLedgerOnly: options.ledgerOnly === true, against },
     {
       onFinding: (finding) => writeStdout(`${format(finding)}\n`),
       onProgress: (totals) => {
@@ -42,7 +58,7 @@ async function runVerify(run: HostRun, options: Options): Promise<number> {
     },
   );
   if (!done.ok) return printFault(done.fault);
-  const { findings, unsent, deadLetters, hasLines } = done.value;
+  const { findings, unsent, deadLetters, hasLines, against: checkpoint } = done.value;
   printLine(`walletd: ${describe(done.value)}`);
   if (!hasLines) printLine('walletd: the statement lines were not checked');
   if (unsent > 0)
@@ -50,9 +66,20 @@ async function runVerify(run: HostRun, options: Options): Promise<number> {
   if (deadLetters > 0) {
     printLine(`walletd: ${deadLetters} dead letters wait: \`wallet dead-letters list\` shows them`);
   }
+  if (checkpoint) printCompared(checkpoint, keyFile);
   if (findings === 0) return 0;
   printLine('hint: docs/verification.md says what each kind of finding means and what to do');
   return 1;
+}
+
+function printCompared({ number, timeMs }: Checkpoint, keyFile: string | undefined): void {
+  const at = new Date(timeMs).toISOString();
+  printLine(`walletd: compared with checkpoint ${number} of ${at}`);
+  if (keyFile !== undefined) return;
+  printLine(
+    'walletd: the key is the one in the database, which who changes the ledger can change, too: ' +
+      'name yours with --key',
+  );
 }
 
 const describe = ({ transactions, wallets, findings }: VerifyTotals): string =>

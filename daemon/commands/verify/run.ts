@@ -1,3 +1,4 @@
+import type { Checkpoint } from '../../../core/checkpoint.ts';
 import { isUuid } from '../../../core/ids.ts';
 import type { LedgerFinding } from '../../../core/ledger-check/index.ts';
 import {
@@ -7,7 +8,7 @@ import {
   type Databases,
 } from '../../databases/databases.ts';
 import { explainLoss } from '../../databases/faults.ts';
-import type { Outcome } from '../../fault.ts';
+import { succeed, type Outcome } from '../../fault.ts';
 import { untilAborted } from '../../platform/concurrency/abort.ts';
 import type { Db } from '../../platform/db/db.ts';
 import { createLifecycle, type Lifecycle } from '../../platform/lifecycle.ts';
@@ -15,12 +16,15 @@ import { countPendingLetters, withLines } from '../../statement/index.ts';
 import { countPendingMessages, verifyLedger, type VerifyPart } from '../../wallet/index.ts';
 import type { HostRun } from '../host-run.ts';
 import { commandPool, noDatabase } from '../service-database.ts';
+import { checkExport, compareWith, type AgainstRequest } from './against.ts';
 import { settleMissing } from './settle.ts';
 
 export type VerifyRequest = {
   readonly walletId: string | undefined;
   /** Leave the statement lines out. */
   readonly isLedgerOnly: boolean;
+  /** An exported checkpoint to compare with. */
+  readonly against?: AgainstRequest | undefined;
 };
 
 export type VerifyTotals = {
@@ -33,6 +37,8 @@ export type VerifyTotals = {
   deadLetters: number;
   /** False where there is no statement database here, or it was left out. */
   hasLines: boolean;
+  /** What the ledger was compared with. */
+  against?: Checkpoint;
 };
 
 export type VerifyListener = {
@@ -76,9 +82,10 @@ export async function verifyOnHost(
       : undefined;
     if (statement?.ok === false) return statement;
     const dbs = { wallet: wallet.value, statement: statement?.value };
-    const verifying = () => verifyBoth(dbs, walletId, listener, signal);
+    const verifying = () => verifyAll(dbs, request, listener, signal);
     // It changes nothing: what is under way is not waited for.
-    return await untilAborted(signal, explainLoss('wallet', run, verifying));
+    const done = await untilAborted(signal, explainLoss('wallet', run, verifying));
+    return done.ok ? done.value : done;
   } finally {
     await lifecycle.release(10_000);
   }
@@ -100,8 +107,28 @@ async function connect(
   return connected;
 }
 
+type Dbs = { readonly wallet: Db; readonly statement: Db | undefined };
+
+async function verifyAll(
+  dbs: Dbs,
+  { walletId, against }: VerifyRequest,
+  listener: VerifyListener,
+  signal: AbortSignal,
+): Promise<Outcome<VerifyTotals>> {
+  const valid = against && (await checkExport(dbs.wallet, against));
+  if (valid?.ok === false) return valid;
+  const totals = await verifyBoth(dbs, walletId, listener, signal);
+  if (!against || !valid) return succeed(totals);
+  const report = (findings: readonly LedgerFinding[]): void => {
+    totals.findings += findings.length;
+    for (const finding of findings) listener.onFinding(finding);
+  };
+  const compared = await compareWith(dbs.wallet, against, valid.value, report, signal);
+  return compared.ok ? succeed({ ...totals, against: valid.value.checkpoint }) : compared;
+}
+
 async function verifyBoth(
-  { wallet, statement }: { readonly wallet: Db; readonly statement: Db | undefined },
+  { wallet, statement }: Dbs,
   walletId: string | undefined,
   { onFinding, onProgress }: VerifyListener,
   signal: AbortSignal,

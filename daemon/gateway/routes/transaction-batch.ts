@@ -7,7 +7,7 @@ import {
   type TransactionResult,
 } from '../../../protos/gen/digitalwallet/wallet/v1/wallet.ts';
 import { isReason } from '../../../core/reasons.ts';
-import { splitByBytes } from '../../../core/split-by-bytes.ts';
+import { splitByBytes } from '../../../core/messages/split-by-bytes.ts';
 import { idempotencyKey } from '../http/fields.ts';
 import { fault, found, toProblem, type Fault, type Found } from '../http/problems.ts';
 import { answer, defineRoute, type Route, type ServiceCall } from '../http/route.ts';

@@ -1,4 +1,4 @@
-import type { CreatedEvent } from '../../../core/created-event.ts';
+import type { CreatedEvent } from '../../../core/messages/created-event.ts';
 
 /** Topic exchange of all events. */
 export const eventsExchange = 'wallet.events';

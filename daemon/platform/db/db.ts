@@ -30,6 +30,8 @@ export { sql, type SendCommit, type Statement, type Tx } from './transaction.ts'
 export type Db = {
   /** READ COMMITTED. Rejects with `isCommitInDoubt` where the answer to COMMIT was lost. */
   tx<T>(work: (tx: Tx, sendCommit: SendCommit) => Promise<T>): Promise<T>;
+  /** As `tx`, all statements on one snapshot. Rejects with 40001 where another changed a row too. */
+  snapshotTx<T>(work: (tx: Tx) => Promise<T>): Promise<T>;
   /** As `tx`, and rolled back at its end: for what must wait for others and leave nothing. */
   undone<T>(work: (tx: Tx) => Promise<T>): Promise<T>;
   /**
@@ -89,11 +91,17 @@ export function createDb(options: DbOptions): Db {
     withClient((c) => hangingCommits.findWaiting(c, pids)),
   );
   const withClient = <T>(work: Work<T>): Promise<T> => useClient(connections, hanging, work);
+  const { commitTimeoutMs = queryTimeoutMs } = options;
   return {
     tx: async (work) => {
       hanging.check();
-      const { commitTimeoutMs = queryTimeoutMs } = options;
-      return withClient((c, use) => runTransaction(c, use, commitTimeoutMs, work));
+      const transaction = { level: 'READ COMMITTED', commitTimeoutMs } as const;
+      return withClient((c, use) => runTransaction(c, use, transaction, work));
+    },
+    snapshotTx: async (work) => {
+      hanging.check();
+      const transaction = { level: 'REPEATABLE READ', commitTimeoutMs } as const;
+      return withClient((c, use) => runTransaction(c, use, transaction, work));
     },
     snapshot: (work, id) => withClient((c, use) => runSnapshot(c, use, work, id)),
     undone: (work) =>

@@ -52,14 +52,19 @@ export type Use = {
   isRolledBack: boolean;
 };
 
-/** READ COMMITTED. Rejects with `isCommitInDoubt` where the answer to COMMIT was lost. */
+type TransactionOptions = {
+  readonly level: 'READ COMMITTED' | 'REPEATABLE READ';
+  readonly commitTimeoutMs: number;
+};
+
+/** Rejects with `isCommitInDoubt` where the answer to COMMIT was lost. */
 export async function runTransaction<T>(
   client: pg.PoolClient,
   use: Use,
-  commitTimeoutMs: number,
+  { level, commitTimeoutMs }: TransactionOptions,
   work: (tx: Tx, sendCommit: SendCommit) => Promise<T>,
 ): Promise<T> {
-  const session = begin(client, use, 'BEGIN ISOLATION LEVEL READ COMMITTED');
+  const session = begin(client, use, `BEGIN ISOLATION LEVEL ${level}`);
   const { state } = session;
   // Behind the statements that wait for BEGIN.
   const commitBegun = (): Promise<void> =>

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 
-import type { CreatedEvent } from '../../../core/created-event.ts';
+import type { CreatedEvent } from '../../../core/messages/created-event.ts';
 import { isStorableTime, parseDate } from '../../../core/time/calendar.ts';
 import { findExponent } from '../../../core/currencies.ts';
 import { canonicalUuid, isUuid, uuidV5 } from '../../../core/ids.ts';

@@ -1,4 +1,4 @@
-import type { CreatedEvent } from '../../../core/created-event.ts';
+import type { CreatedEvent } from '../../../core/messages/created-event.ts';
 import { uuidV5 } from '../../../core/ids.ts';
 import { absoluteMinor, formatMinor } from '../../../core/money.ts';
 import type { OutboundMessage } from '../../platform/broker/broker.ts';

@@ -8,7 +8,7 @@ import type {
 import type { Db } from '../../platform/db/db.ts';
 import { readLedger, type LedgerPlace } from '../store/reads.ts';
 import type { Entry } from '../domain.ts';
-import { splitByBytes } from '../../../core/split-by-bytes.ts';
+import { splitByBytes } from '../../../core/messages/split-by-bytes.ts';
 import { toWireTransaction } from '../wire.ts';
 
 const entriesPerRead = 1_000;

@@ -5,7 +5,7 @@ import type {
   TransactionResult,
 } from '../../../protos/gen/digitalwallet/wallet/v1/wallet.ts';
 import type { AuditedDecision } from '../requests/audited-command.ts';
-import { splitByBytes } from '../../../core/split-by-bytes.ts';
+import { splitByBytes } from '../../../core/messages/split-by-bytes.ts';
 import { toWireTransaction } from '../wire.ts';
 
 /** Well below the 4 MiB that a client takes by default. */

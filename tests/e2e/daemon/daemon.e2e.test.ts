@@ -129,7 +129,7 @@ describe('a running daemon', () => {
     const listing = execFileSync('find', [world.dataDir, '-maxdepth', '1', '-type', 'f']);
     const files = listing.toString().split('\n').filter(Boolean);
     const secrets = files.map((file) => basename(file)).filter((name) => /json|pem|key/.test(name));
-    expect(secrets.sort()).toEqual(['embedded.json', 'signing-key.pem']);
+    expect(secrets.sort()).toEqual(['checkpoint-key.pem', 'embedded.json', 'signing-key.pem']);
     expect(files.filter((file) => (statSync(file).mode & 0o077) !== 0)).toEqual([]);
   });
 

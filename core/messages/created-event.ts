@@ -1,4 +1,4 @@
-import type { ChainedFields } from './chain.ts';
+import type { ChainedFields } from '../chain.ts';
 
 /** The event of one transaction: the content of `transaction_created`, before it is JSON. */
 export type CreatedEvent = ChainedFields & {
