@@ -15,6 +15,7 @@ import { addMigrate } from './commands/migrate.ts';
 import { printLine, writeStdout } from './commands/print.ts';
 import { runDaemon } from './commands/start.ts';
 import { addStatementsCommands } from './commands/statements.ts';
+import { addVerify } from './commands/verify/index.ts';
 import { explainUsage } from './commands/usage.ts';
 import { addUsersCommands } from './commands/users.ts';
 import { addWalletsCommands } from './commands/wallets-accept-clock-ahead.ts';
@@ -79,6 +80,7 @@ export function addCommands(
   addWalletsCommands(program, line);
   addCheckpointCommands(program, line);
   addStatementsCommands(program, line);
+  addVerify(program, line);
 }
 
 /** The program with its settings, without commands. */

@@ -14,6 +14,7 @@ import { hotRow, streamRow } from './stream.ts';
 import { tableRow } from './table.ts';
 import { twoDaemonsRow } from './two-daemons.ts';
 import { batchUnaryRow, manyUnaryRow, unaryRow } from './unary.ts';
+import { verifyRow } from './verify.ts';
 
 /** In the order in which they run. */
 export const rows: readonly Row[] = [
@@ -36,6 +37,7 @@ export const rows: readonly Row[] = [
   pipelineListenerRow,
   readRow,
   largeRow,
+  verifyRow,
   exportRow,
   batchRow,
   tableRow,

@@ -176,12 +176,12 @@ export function readInt16(bytes: Buffer, at: number): number {
   return (((bytes[at] ?? 0) << 24) >> 16) | (bytes[at + 1] ?? 0);
 }
 
-function readInt32(bytes: Buffer, at: number): number {
+export function readInt32(bytes: Buffer, at: number): number {
   const high = ((bytes[at] ?? 0) << 24) | ((bytes[at + 1] ?? 0) << 16);
   return high | ((bytes[at + 2] ?? 0) << 8) | (bytes[at + 3] ?? 0);
 }
 
 /** Exact up to 2^53. */
-function readInt64(bytes: Buffer, at: number): number {
+export function readInt64(bytes: Buffer, at: number): number {
   return readInt32(bytes, at) * twoTo32 + (readInt32(bytes, at + 4) >>> 0);
 }

@@ -39,6 +39,8 @@ export { readExport, type ExportedCheckpoint } from './checkpoints/read-export.t
 export * as checkpointStore from './checkpoints/store.ts';
 export { takeCheckpoint } from './checkpoints/take.ts';
 export { streamLedger } from './rpc/ledger-stream.ts';
+export { findUnsent, keyOf as keyOfPlace } from './verify/outbox.ts';
+export { countPendingMessages, verifyLedger, type VerifyPart } from './verify/pass.ts';
 
 export type WalletOptions = {
   readonly db: Db;

@@ -82,10 +82,7 @@ export const rights = {
  * RPCs that may still return UNIMPLEMENTED in this version. That counts as admitted; for any other
  * RPC it is a violation. This set must become empty.
  */
-export const mayBeUnimplemented: ReadonlySet<string> = new Set([
-  'wallet.verifyLedger',
-  'statement.verifyProjection',
-]);
+export const mayBeUnimplemented: ReadonlySet<string> = new Set();
 
 /** A line of `rights` in the shape of a policy. */
 export function readRight(text: string): Policy {

@@ -18,6 +18,7 @@ import { changeStatus } from './freeze.ts';
 import type { GroupCommit } from '../commit/group-commit.ts';
 import { readItem, type ItemOptions } from '../requests/items.ts';
 import { streamLedger } from './ledger-stream.ts';
+import { openVerification } from './verify.ts';
 import { onlyIfDone } from '../events/outbox-full.ts';
 import type { AuditedDecision, AuditedCommand } from '../requests/audited-command.ts';
 import {
@@ -83,6 +84,7 @@ export function createHandlers(options: HandlerOptions): Handlers<WalletServiceS
     freezeWallet: (request, context) => changeStatus(options, 'frozen', request, context),
     unfreezeWallet: (request, context) => changeStatus(options, 'active', request, context),
     streamLedger: (request) => Promise.resolve(streamLedger(options.db, request)),
+    verifyLedger: (request, context) => openVerification(options, request, context),
   };
 }
 
