@@ -10,7 +10,7 @@ type Json = Readonly<Record<string, unknown>>;
 type Check = (value: unknown) => boolean;
 
 /** A part, or the field of it that is not as it must be; '' for the part itself. */
-export type ReadPart = { readonly part: ProofPart } | { readonly badField: string };
+type ReadPart = { readonly part: ProofPart } | { readonly badField: string };
 
 /** The longest text of an entry is a description of 500 characters; a key is about 120. */
 const maxTextLength = 4_096;

@@ -4,7 +4,7 @@ import { faultOf, type ProofFault } from './types.ts';
 const lineFeed = 0x0a;
 
 /** Lines without their ends; after a fault there is nothing more. */
-export type ProofLines = { readonly lines: readonly string[]; readonly fault?: ProofFault };
+type ProofLines = { readonly lines: readonly string[]; readonly fault?: ProofFault };
 
 /**
  * Splits the bytes of a proof into lines. Constant memory: a line that is too long, that is not

@@ -13,7 +13,7 @@ import {
 import { makeLines } from './statement-model.ts';
 
 /** A wallet with all its entries, as the ledger would have made them. */
-export type ModelWallet = {
+type ModelWallet = {
   readonly walletId: string;
   readonly userId: string;
   readonly currency: string;
@@ -109,7 +109,7 @@ export const createModelKey = () => {
   return { privateKey, publicKey: publicKey.export({ type: 'spki', format: 'pem' }).toString() };
 };
 
-export type ModelKey = { readonly privateKey: KeyObject; readonly publicKey: string };
+type ModelKey = { readonly privateKey: KeyObject; readonly publicKey: string };
 
 /** The parts of a proof and the file of the statement, made by other code than that of daemon and CLI. */
 export function makeModelProof(

@@ -7,7 +7,7 @@ import { formatLocalTime } from '../../../output/time.ts';
 import type { KeyTrust } from './trust.ts';
 
 /** What was proved of a file. */
-export type ProvedFileRow = {
+type ProvedFileRow = {
   readonly file: string;
   readonly proof: string;
   readonly claim: ProvedClaim;

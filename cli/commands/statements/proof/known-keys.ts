@@ -6,7 +6,7 @@ import { withLock } from '../../../files/lock.ts';
 import { succeed, type Outcome } from '../../../outcome.ts';
 
 /** A key with which a server signs its checkpoints, as it was seen on a connection to it. */
-export type KnownKey = {
+type KnownKey = {
   readonly id: string;
   /** SPKI, PEM. */
   readonly publicKey: string;
