@@ -45,7 +45,7 @@ const failUnknownKey = ({ keyId }: Seal, why: string): Outcome<never> =>
     `not proved: file, chain and signature agree, but the key ${keyId} of the signature ${why}`,
     {
       field: 'key',
-      hint: "get the server's public key from its operator, and name its file: --key FILE",
+      hint: "get the server's public key from its operator (walletd checkpoint key), then: --key FILE",
     },
   );
 
