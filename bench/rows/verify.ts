@@ -35,7 +35,9 @@ export const verifyRow: Row = {
         async (round) => {
           const { measure, peak } = await verifyOnce(bench, product, undefined, entries);
           growths.push(peak - one.peak);
-          bench.note(`verify ${round}: ${measure.value.toFixed(1)} s, +${toMiB(peak - one.peak)} MiB`);
+          bench.note(
+            `verify ${round}: ${measure.value.toFixed(1)} s, +${toMiB(peak - one.peak)} MiB`,
+          );
           return measure;
         },
       );
@@ -64,10 +66,13 @@ async function verifyOnce(
   const env = { PATH: process.env['PATH'] ?? '', HOME: server.folder, ...product.databases.env };
   let peakOf = (): number => 0;
   const readCosts = await watchClient(product, entries);
-  const done = await runWalletd(['verify', ...(walletId === undefined ? [] : ['--wallet', walletId])], {
-    env,
-    onStart: (pid) => (peakOf = watchPeak(pid)),
-  });
+  const done = await runWalletd(
+    ['verify', ...(walletId === undefined ? [] : ['--wallet', walletId])],
+    {
+      env,
+      onStart: (pid) => (peakOf = watchPeak(pid)),
+    },
+  );
   const measure = await readCosts();
   const peak = peakOf();
   const isWhole = done.stderr.includes(`${entries} transactions of`);
@@ -83,7 +88,14 @@ async function copyOnce({ server }: Bench, product: Product, entries: number): P
   const database = product.databases.nameOf('wallet');
   await server.query(database, 'CHECKPOINT');
   const readCosts = await watchClient(product, entries);
-  await runTool(server, 'psql', ['-X', '-q', '-d', database, '-c', `\\copy transactions TO '${file}'`]);
+  await runTool(server, 'psql', [
+    '-X',
+    '-q',
+    '-d',
+    database,
+    '-c',
+    `\\copy transactions TO '${file}'`,
+  ]);
   const measure = await readCosts();
   await rm(file, { force: true });
   return measure;

@@ -110,6 +110,7 @@ export const jsonFields: Readonly<Record<string, JsonPaths>> = {
   'api-keys list': listOf(apiKey),
   'api-keys revoke': apiKey,
   'audit log': [...listOf([...auditEvent, ...words('actorEmail targetEmail')]), 'missingServices'],
+  'audit verify': [...listOf(words('wallet seq kind detail')), 'findings'],
   'dead-letters list': listOf(deadLetter),
   'dead-letters show': deadLetter,
   'dead-letters replay': listOf(deadLetter),

@@ -231,4 +231,3 @@ const toLast = ({ seq, previous, computed, isBad, ...rest }: State): LastEntry =
   expectedMinor: rest.expectedMinor,
   micros: rest.micros,
 });
-

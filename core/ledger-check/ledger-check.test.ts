@@ -1,6 +1,11 @@
 import { describe, expect, it } from 'vitest';
 
-import { toEntryRow, toLineRow, toPages, toWalletRow } from '../../tests/support/ledger/copied-rows.ts';
+import {
+  toEntryRow,
+  toLineRow,
+  toPages,
+  toWalletRow,
+} from '../../tests/support/ledger/copied-rows.ts';
 import { edit, editNames, placeOf } from '../../tests/support/ledger/ledger-edits.ts';
 import { makeLedger, seededRandom, type Ledger } from '../../tests/support/ledger/ledger-rows.ts';
 import { createMerge, type LedgerFinding } from './index.ts';

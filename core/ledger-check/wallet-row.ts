@@ -63,8 +63,10 @@ function listDifferences(wallet: WalletRow, last: LastEntry): string[] {
   const found: string[] = [];
   if (wallet.seq !== last.seq) found.push(`it has entry ${wallet.seq} as the last`);
   const { balanceMinor, isBad } = last;
-  const isBalance = wallet.balanceMinor === balanceMinor || wallet.balanceMinor === last.expectedMinor;
-  if (!isBalance) found.push(`it has the balance ${wallet.balanceMinor}, its entries ${balanceMinor}`);
+  const isBalance =
+    wallet.balanceMinor === balanceMinor || wallet.balanceMinor === last.expectedMinor;
+  if (!isBalance)
+    found.push(`it has the balance ${wallet.balanceMinor}, its entries ${balanceMinor}`);
   // An entry that was changed is reported, and the row may be what it was.
   const isHash = wallet.lastHash === last.hash || wallet.lastHash === last.computed;
   if (!isHash && !isBad) found.push('it has another hash');

@@ -2,9 +2,13 @@ import type { Command } from 'commander';
 
 import type { Start } from '../shared/start.ts';
 import { addAuditLog } from './log.ts';
+import { addAuditVerify } from './verify.ts';
 
-/** `wallet audit log`. */
+/** `wallet audit …`. */
 export function addAuditCommands(program: Command, start: Start): void {
-  const group = program.command('audit').description('read the audit log (admins)');
+  const group = program
+    .command('audit')
+    .description('read the audit log, and verify the ledger (admins)');
   addAuditLog(group, start);
+  addAuditVerify(group, start);
 }

@@ -45,7 +45,8 @@ async function runVerify(run: HostRun, options: Options): Promise<number> {
   const { findings, unsent, deadLetters, hasLines } = done.value;
   printLine(`walletd: ${describe(done.value)}`);
   if (!hasLines) printLine('walletd: the statement lines were not checked');
-  if (unsent > 0) printLine(`walletd: ${unsent} entries have no line yet: the outbox has their events`);
+  if (unsent > 0)
+    printLine(`walletd: ${unsent} entries have no line yet: the outbox has their events`);
   if (deadLetters > 0) {
     printLine(`walletd: ${deadLetters} dead letters wait: \`wallet dead-letters list\` shows them`);
   }

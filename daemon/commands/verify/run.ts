@@ -41,7 +41,7 @@ export type VerifyListener = {
 };
 
 /** Two pages of each of these are in memory. */
-const pageSize = { bytes: 1024 * 1024, rows: 10_000 };
+const pageSize = { bytes: 256 * 1024, rows: 2_000 };
 const readers = 2;
 /** Of entries whose lines may be on their way; with more, the pass waits for them. */
 const maxMissing = 200_000;
@@ -71,7 +71,9 @@ export async function verifyOnHost(
     const wallet = await connect('wallet', opened.value, run, lifecycle);
     if (!wallet.ok) return wallet;
     const hasLines = !request.isLedgerOnly && opened.value.urls.statement !== undefined;
-    const statement = hasLines ? await connect('statement', opened.value, run, lifecycle) : undefined;
+    const statement = hasLines
+      ? await connect('statement', opened.value, run, lifecycle)
+      : undefined;
     if (statement?.ok === false) return statement;
     const dbs = { wallet: wallet.value, statement: statement?.value };
     const verifying = () => verifyBoth(dbs, walletId, listener, signal);

@@ -16,7 +16,13 @@ export const withLines = <T>(
   work: (open: readonly OpenLines[]) => Promise<T>,
 ): Promise<T> =>
   withSnapshots(db, readers, (txs) =>
-    work(txs.map((tx): OpenLines => (span, size) => openLines(tx, span, size))),
+    work(
+      txs.map(
+        (tx): OpenLines =>
+          (span, size) =>
+            openLines(tx, span, size),
+      ),
+    ),
   );
 
 const placesPerRead = 5_000;
@@ -61,7 +67,10 @@ export async function findDeadLettered(
 }
 
 type Event = {
-  readonly data?: { readonly walletId?: unknown; readonly transaction?: { readonly seq?: unknown } };
+  readonly data?: {
+    readonly walletId?: unknown;
+    readonly transaction?: { readonly seq?: unknown };
+  };
 };
 
 /** What a dead letter is about; undefined where it is no event of a transaction. */

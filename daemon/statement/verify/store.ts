@@ -1,11 +1,11 @@
 import { isUuid } from '../../../core/ids.ts';
+import { idOffset, lineColumns, readSeq, readUuid } from '../../../core/ledger-check/index.ts';
 import {
-  idOffset,
-  lineColumns,
-  readSeq,
-  readUuid,
-} from '../../../core/ledger-check/index.ts';
-import { copyBinary, createPages, type Pages, type PageSize } from '../../platform/db/copy-pages.ts';
+  copyBinary,
+  createPages,
+  type Pages,
+  type PageSize,
+} from '../../platform/db/copy-pages.ts';
 import { sql, type Tx } from '../../platform/db/db.ts';
 import type { LinePlace } from '../rebuild/store.ts';
 

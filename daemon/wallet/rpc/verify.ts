@@ -62,10 +62,7 @@ async function* sendFindings(
 const abandoned = new Error('the verification was given up');
 
 /** The parts of a pass, each once the one before has been taken. */
-async function* listParts(
-  db: Db,
-  walletId: string | undefined,
-): AsyncGenerator<VerifyPart, void> {
+async function* listParts(db: Db, walletId: string | undefined): AsyncGenerator<VerifyPart, void> {
   let give: (part: VerifyPart | undefined) => void = () => undefined;
   let resume: (isWanted: boolean) => void = () => undefined;
   let next = new Promise<VerifyPart | undefined>((resolve) => (give = resolve));

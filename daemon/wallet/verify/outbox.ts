@@ -24,7 +24,9 @@ const parseRefs = (references: string): Place[] =>
   references.split('\n').flatMap((ref) => {
     if (ref === '') return [];
     const [walletId = '', seq = ''] = ref.split(' ');
-    return isUuid(walletId) && /^\d{1,18}$/.test(seq) ? [{ walletId, seq: BigInt(seq) }] : [noEntry];
+    return isUuid(walletId) && /^\d{1,18}$/.test(seq)
+      ? [{ walletId, seq: BigInt(seq) }]
+      : [noEntry];
   });
 
 /** What stands for a reference that cannot be read. */

@@ -1,4 +1,8 @@
-import { createMerge, type LedgerFinding, type UndoEntry } from '../../../core/ledger-check/index.ts';
+import {
+  createMerge,
+  type LedgerFinding,
+  type UndoEntry,
+} from '../../../core/ledger-check/index.ts';
 import { canUndo, operationOfCode } from '../../../core/operations.ts';
 import { createSerial } from '../../platform/concurrency/serial.ts';
 import type { Pages, PageSize } from '../../platform/db/copy-pages.ts';

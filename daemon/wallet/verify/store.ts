@@ -7,7 +7,12 @@ import {
   walletColumns,
   type UndoEntry,
 } from '../../../core/ledger-check/index.ts';
-import { copyBinary, createPages, type Pages, type PageSize } from '../../platform/db/copy-pages.ts';
+import {
+  copyBinary,
+  createPages,
+  type Pages,
+  type PageSize,
+} from '../../platform/db/copy-pages.ts';
 import { sql, type Tx } from '../../platform/db/db.ts';
 
 /** Wallets from one id to another, both included. */

@@ -68,7 +68,10 @@ const remove: Edit = ({ ledger, random }) => {
 };
 
 const cut: Edit = ({ ledger, random }) => {
-  const entry = choose(ledger.entries.filter((e) => !notLast(ledger)(e)), random);
+  const entry = choose(
+    ledger.entries.filter((e) => !notLast(ledger)(e)),
+    random,
+  );
   if (!entry) return undefined;
   ledger.entries.splice(ledger.entries.indexOf(entry), 1);
   return [at(entry)];
